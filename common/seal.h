@@ -1,0 +1,30 @@
+/*-------------------------------------------------------------------------
+ *
+ * seal.h
+ *	  Sealed JSON: documents that carry their own digest as last key, so
+ *	  that one flipped byte is found (docs/format.md, section 3).
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef NEX_SEAL_H
+#define NEX_SEAL_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "buffer.h"
+#include "digest.h"
+
+/*
+ * Add the seal to a JSON object whose last byte is that of its last value
+ * (no closing brace yet).
+ */
+extern bool seal_append(Buffer *json);
+
+/*
+ * Check the seal of a whole file.  Returns NULL when good, else a static
+ * message that says what is wrong.
+ */
+extern const char *seal_check(const char *file, size_t length);
+
+#endif /* NEX_SEAL_H */

@@ -1,0 +1,84 @@
+/*-------------------------------------------------------------------------
+ *
+ * log.h
+ *	  Messages, errors and the exit code.
+ *
+ * Every message goes through here: to stderr or --log-file, as text or as
+ * one JSON object a line, and around the progress bar if one is drawn.  All
+ * functions may be called from any thread.
+ *
+ * Errors follow PostgreSQL's message style: primary line in lower case
+ * without full stop, detail and hint as sentences.  A function that fails
+ * reports its error where it happens and returns false; nobody above reports
+ * the same again.  The exit code of the program is that of the FIRST error:
+ * what follows is usually a consequence of it.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef NEX_LOG_H
+#define NEX_LOG_H
+
+#include <stdbool.h>
+
+/* The exit codes of the program; they never change. */
+typedef enum ExitCode
+{
+	EXIT_DONE = 0,
+	EXIT_FAILED = 1,
+	EXIT_USAGE = 2,		/* wrong usage or configuration */
+	EXIT_INTEGRITY = 3, /* digest, missing object, failed drill */
+	EXIT_LOCKED = 4,	/* locked or already running */
+	EXIT_INTERRUPTED = 130
+} ExitCode;
+
+typedef enum LogLevel
+{
+	LOG_LEVEL_DEBUG,
+	LOG_LEVEL_INFO,
+	LOG_LEVEL_WARNING,
+	LOG_LEVEL_ERROR
+} LogLevel;
+
+typedef enum LogFormat
+{
+	LOG_FORMAT_HUMAN,
+	LOG_FORMAT_JSON
+} LogFormat;
+
+/* Open the log; file NULL means stderr.  False (with a message) if it cannot be opened. */
+extern bool log_open(const char *file, LogFormat format, LogLevel threshold);
+
+extern void log_debug(const char *format, ...) __attribute__((format(printf, 1, 2)));
+extern void log_info(const char *format, ...) __attribute__((format(printf, 1, 2)));
+extern void log_warning(const char *format, ...) __attribute__((format(printf, 1, 2)));
+extern void log_warning_hint(const char *hint, const char *format, ...)
+	__attribute__((format(printf, 2, 3)));
+
+/*
+ * Report an error.  detail and hint may be NULL.  Always returns false, so
+ * that `return report_error(…)` reads well.  After an interrupt, errors are
+ * only logged at debug level: they are its echo.
+ */
+extern bool report_error(ExitCode code, const char *detail, const char *hint, const char *format, ...)
+	__attribute__((format(printf, 4, 5)));
+
+/* The exit code so far: EXIT_DONE, or that of the first error. */
+extern ExitCode log_exit_code(void);
+
+/*
+ * Primary line of the first error, or NULL; for the catalogue.  Valid until
+ * the program ends.
+ */
+extern const char *log_first_error(void);
+
+/*
+ * Called under the log's lock before and after each message to a terminal,
+ * so that a progress bar can clear and redraw itself.
+ */
+extern void log_set_terminal_hooks(void (*before)(void), void (*after)(void));
+
+/* Run something under the log's lock (drawing a progress bar). */
+extern void log_lock(void);
+extern void log_unlock(void);
+
+#endif /* NEX_LOG_H */

@@ -1,0 +1,20 @@
+/*-------------------------------------------------------------------------
+ *
+ * memory.h
+ *	  Allocation that ends the program (exit 1, one line on stderr) when
+ *	  memory runs out.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef NEX_MEMORY_H
+#define NEX_MEMORY_H
+
+#include <stddef.h>
+
+extern void *xmalloc(size_t size);
+extern void *xcalloc(size_t count, size_t size);
+extern void *xrealloc(void *pointer, size_t size);
+extern char *xstrdup(const char *string); /* NULL gives NULL */
+extern char *xasprintf(const char *format, ...) __attribute__((format(printf, 1, 2)));
+
+#endif /* NEX_MEMORY_H */

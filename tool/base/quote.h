@@ -1,0 +1,27 @@
+/*-------------------------------------------------------------------------
+ *
+ * quote.h
+ *	  SQL quoting without a connection: identifiers are always quoted when
+ *	  they hold anything but lower-case letters, digits and underscores, or
+ *	  are a keyword of any supported version.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef NEX_QUOTE_H
+#define NEX_QUOTE_H
+
+#include "buffer.h"
+
+extern void quote_identifier(Buffer *out, const char *name);
+extern void quote_qualified(Buffer *out, const char *schema, const char *name);
+
+/* 'text', with E'' never needed: standard_conforming_strings is on in every session of ours. */
+extern void quote_literal(Buffer *out, const char *text);
+
+/*
+ * A name for people: control characters as \xNN, so that a hostile name can
+ * not forge log lines.  Caller frees.
+ */
+extern char *printable_name(const char *name);
+
+#endif /* NEX_QUOTE_H */

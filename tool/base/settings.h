@@ -1,0 +1,83 @@
+/*-------------------------------------------------------------------------
+ *
+ * settings.h
+ *	  Every setting of the tool, already checked.
+ *
+ * Filled by base/config.c from command line > environment > YAML file >
+ * default, by one table that knows each option's name, type, range and text.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef NEX_SETTINGS_H
+#define NEX_SETTINGS_H
+
+#include <stdbool.h>
+
+#include "codec.h"
+#include "log.h"
+
+typedef enum ProgressStyle
+{
+	PROGRESS_AUTO, /* a bar on a terminal, log lines otherwise */
+	PROGRESS_BAR,
+	PROGRESS_LOG,
+	PROGRESS_JSON,
+	PROGRESS_NONE
+} ProgressStyle;
+
+typedef struct Settings
+{
+	/* everywhere */
+	char *repo; /* --repo */
+	char *log_file;
+	LogFormat log_format;
+	LogLevel log_level; /* -v, -q */
+	ProgressStyle progress;
+	bool json;		 /* --json: results on stdout as JSON */
+	char *catalogue; /* conninfo, "none", or NULL for the default search */
+	char *pg_bindir;
+	int jobs; /* -j: default min(online cores, 8), range 1..64 */
+
+	/* connection; NULL means libpq's default */
+	char *dbname;
+	char *host;
+	char *port;
+	char *username;
+	bool no_password;	 /* -w */
+	bool force_password; /* -W */
+
+	/* backup */
+	char *type; /* tag: letters, digits, _ and -, default "manual" */
+	Codec codec;
+	int compress_level;
+	int chunk_blocks;	   /* heap blocks per chunk, default 4096 */
+	int lock_wait_timeout; /* seconds, 0 = wait for ever, default 60 */
+
+	/* restore */
+	char *to;
+	bool drop;
+	bool yes;
+	bool discard_old;
+	bool no_analyze;
+	char *maintenance_work_mem; /* for index builds; NULL = the server's setting */
+
+	/* export */
+	char *output;
+
+	/* expire */
+	bool dry_run;
+	int keep_daily;	  /* 7 */
+	int keep_weekly;  /* 4 */
+	int keep_monthly; /* 0 */
+	int keep_yearly;  /* 0 */
+	int keep_minimum; /* 1 */
+
+	/* doctor */
+	bool fix;
+
+	/* what stands after the options */
+	int narguments;
+	char **arguments;
+} Settings;
+
+#endif /* NEX_SETTINGS_H */

@@ -1,0 +1,46 @@
+/*-------------------------------------------------------------------------
+ *
+ * subprocess.h
+ *	  Start PostgreSQL's own client programs: argv array, no shell, own
+ *	  process group, closed descriptors, stderr captured line by line.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef NEX_SUBPROCESS_H
+#define NEX_SUBPROCESS_H
+
+#include <stdbool.h>
+#include <sys/types.h>
+
+#include "buffer.h"
+
+typedef struct SubprocessResult
+{
+	int exit_code; /* -1: ended by a signal */
+	int signal;
+	Buffer errors; /* its stderr, at most the last 64 kB */
+} SubprocessResult;
+
+/*
+ * Run a program to its end.  argv[0] is its absolute path.  stdout goes to
+ * stdout_path (created, 0600) or, when NULL, to /dev/null.  A stop request
+ * terminates the child's whole process group.  False (error reported) only
+ * when it could not be started or waited for; a failing child is in result.
+ */
+extern bool subprocess_run(const char *const *argv, const char *stdout_path, SubprocessResult *result);
+extern void subprocess_result_free(SubprocessResult *result);
+
+/*
+ * Find a PostgreSQL client program of at least the server's major version:
+ * in --pg-bindir, beside the libpq that this tool was built with, in
+ * /usr/lib/postgresql/<major>/bin, in PATH.  Prefers the server's own major,
+ * then the lowest newer one.  Gives its path (caller frees) and version text;
+ * NULL (error reported with a hint) if there is none.
+ */
+extern char *find_client_program(const char *name, int server_version, char **version);
+
+/* A private temporary directory (0700) under TMPDIR; removed with all in it. */
+extern char *temporary_directory_create(void);
+extern void temporary_directory_remove(char *path);
+
+#endif /* NEX_SUBPROCESS_H */

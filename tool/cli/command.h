@@ -1,0 +1,38 @@
+/*-------------------------------------------------------------------------
+ *
+ * command.h
+ *	  The commands of the program: one table, one cli_<verb>.c each.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef NEX_COMMAND_H
+#define NEX_COMMAND_H
+
+#include <stdbool.h>
+
+#include "settings.h"
+
+typedef struct Command
+{
+	const char *name;
+	const char *summary;   /* one line for the list of commands */
+	const char *arguments; /* "DB[/ID]" for the usage line */
+	int min_arguments;
+	int max_arguments;
+	const char *options;   /* names of the options it takes besides the global ones, space-separated */
+	const char *help;	   /* paragraphs below the usage line */
+	bool (*run)(const Settings *settings);
+} Command;
+
+extern const Command command_init;
+extern const Command command_backup;
+extern const Command command_list;
+extern const Command command_info;
+extern const Command command_verify;
+extern const Command command_restore;
+extern const Command command_export;
+extern const Command command_expire;
+extern const Command command_doctor;
+extern const Command command_version;
+
+#endif /* NEX_COMMAND_H */

@@ -1,0 +1,163 @@
+/*-------------------------------------------------------------------------
+ *
+ * manifest.h
+ *	  A backup's manifest in memory, and its reading and writing
+ *	  (docs/format.md, section 5).
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef NEX_MANIFEST_H
+#define NEX_MANIFEST_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "buffer.h"
+#include "codec.h"
+#include "digest.h"
+#include "names.h"
+
+/* In the order in which they stand in a manifest. */
+typedef enum MemberKind
+{
+	MEMBER_HEAD,
+	MEMBER_ARCHIVE,
+	MEMBER_PRE_DATA,
+	MEMBER_DATA,
+	MEMBER_LARGE_OBJECTS,
+	MEMBER_SEQUENCES,
+	MEMBER_POST_DATA,
+	MEMBER_DATABASE,
+	MEMBER_TAIL,
+	MEMBER_KINDS
+} MemberKind;
+
+typedef struct Member
+{
+	MemberKind kind;
+	uint32_t object;	 /* position in Manifest.objects */
+	int32_t table;		 /* position in Manifest.tables; -1: not data */
+	uint64_t offset;	 /* bytes from the beginning of the object file */
+	uint64_t length;	 /* bytes of the frame */
+	uint64_t raw;		 /* bytes after decompression */
+	uint64_t rows;		 /* data only */
+	bool has_blocks;	 /* a part of a table */
+	uint32_t block_from; /* first heap block */
+	uint32_t block_to;	 /* block after the last; 0: to the end */
+} Member;
+
+typedef struct ManifestObject
+{
+	DigestHex id;
+	uint64_t bytes;
+} ManifestObject;
+
+typedef struct ManifestTable
+{
+	uint32_t oid;
+	char *schema;
+	char *name;
+	char *copy; /* "COPY public.t (a, b) FROM stdin;" */
+	bool root;	/* loads through the partition root */
+	uint64_t rows;
+	uint64_t raw_bytes;
+	uint64_t stored_bytes;
+	uint64_t heap_bytes; /* heap and TOAST at backup time */
+} ManifestTable;
+
+typedef struct ManifestDatabase
+{
+	char *name;
+	char *owner;
+	char *encoding;
+	char *collate;
+	char *ctype;
+	char *provider;	  /* "c", "i", "b" */
+	char *icu_locale; /* may be NULL, as icu_rules */
+	char *icu_rules;
+	char *tablespace;
+	int connection_limit;
+	uint64_t bytes;
+} ManifestDatabase;
+
+typedef struct ManifestServer
+{
+	char *version;			 /* "15.18" */
+	int version_num;		 /* 150018 */
+	char *system_identifier; /* these two and timeline may be unknown: NULL, 0 */
+	char *lsn;
+	int timeline;
+	bool in_recovery;
+} ManifestServer;
+
+typedef struct ManifestTotals
+{
+	uint64_t tables;
+	uint64_t rows;
+	uint64_t raw_bytes;
+	uint64_t stored_bytes;
+	uint64_t members;
+	uint64_t objects;
+	uint64_t new_objects;
+	uint64_t new_bytes;
+	uint64_t large_objects;
+	uint64_t sequences;
+} ManifestTotals;
+
+typedef struct Manifest
+{
+	char id[BACKUP_ID_SIZE];
+	char *repository; /* id of the repository */
+	char *type;
+	char *tool;
+	char *pg_dump;
+	char *started; /* "2026-11-23T02:00:00.000Z" */
+	char *snapshot_at;
+	char *finished;
+	Codec codec;
+	int level;
+	ManifestDatabase database;
+	ManifestServer server;
+	ManifestTotals totals;
+
+	char **warnings;
+	int nwarnings;
+	ManifestTable *tables;
+	uint32_t ntables;
+	ManifestObject *objects;
+	uint32_t nobjects;
+	Member *members;
+	uint32_t nmembers;
+} Manifest;
+
+extern const char *member_kind_name(MemberKind kind);
+
+extern Manifest *manifest_create(void);
+extern void manifest_free(Manifest *manifest);
+
+/* Add an entry and return its position. */
+extern uint32_t manifest_add_table(Manifest *manifest, const ManifestTable *table); /* takes over the strings */
+extern uint32_t manifest_add_object(Manifest *manifest, const ManifestObject *object);
+extern uint32_t manifest_add_member(Manifest *manifest, const Member *member);
+extern void manifest_add_warning(Manifest *manifest, const char *warning);
+
+/* Sum up members and objects into totals and the tables' sums (not new_*, large_objects, sequences). */
+extern void manifest_sum_up(Manifest *manifest);
+
+/* The sealed JSON text. */
+extern bool manifest_serialize(const Manifest *manifest, Buffer *json);
+
+/*
+ * Read the bytes of a manifest file, checking seal, types, ranges and every
+ * rule of the format.  NULL, with *error a message to be freed, if it breaks
+ * one.
+ */
+extern Manifest *manifest_parse(const char *json, size_t length, char **error);
+
+/* The text of the .sha256 file that belongs to the manifest. */
+extern void manifest_listing(const Manifest *manifest, Buffer *listing);
+
+/* "objects/ab/abcdef….sql.zst"; caller frees. */
+extern char *manifest_object_path(const Manifest *manifest, uint32_t object);
+
+#endif /* NEX_MANIFEST_H */

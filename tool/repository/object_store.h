@@ -1,0 +1,39 @@
+/*-------------------------------------------------------------------------
+ *
+ * object_store.h
+ *	  Storing the objects of one running backup: name by content, reuse what
+ *	  is there, remember what the barrier must make durable.
+ *
+ * An object that exists is trusted when the previous manifest of the
+ * database names it with that length; otherwise its bytes are hashed, since
+ * it may be the leftover of a crash that lost its content.  A damaged one is
+ * written anew, which mends older backups too.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef NEX_OBJECT_STORE_H
+#define NEX_OBJECT_STORE_H
+
+#include "manifest.h"
+#include "repository.h"
+
+typedef struct ObjectStore ObjectStore;
+
+/* previous may be NULL; it must outlive the store. */
+extern ObjectStore *object_store_create(Repository *repository, Codec codec, const Manifest *previous);
+extern void object_store_free(ObjectStore *store);
+
+/*
+ * Store bytes, from any thread.  Fills in the object's id and length.  False
+ * (reported, with file and cause: disk full, read-only, …) on failure.
+ */
+extern bool object_store_put(ObjectStore *store, const char *content, uint64_t length, ManifestObject *object);
+
+/* Make everything durable that is not yet; `threads` at a time. */
+extern bool object_store_barrier(ObjectStore *store, int threads);
+
+/* What this backup added. */
+extern uint64_t object_store_new_objects(const ObjectStore *store);
+extern uint64_t object_store_new_bytes(const ObjectStore *store);
+
+#endif /* NEX_OBJECT_STORE_H */

@@ -1,0 +1,103 @@
+/*-------------------------------------------------------------------------
+ *
+ * repository.h
+ *	  A repository: opening and creating it, its backups, its objects and
+ *	  its locks.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef NEX_REPOSITORY_H
+#define NEX_REPOSITORY_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "manifest.h"
+#include "storage.h"
+
+typedef struct Repository
+{
+	Storage *storage;
+	char *id;
+	char *created;
+	DigestHex recover_digest;
+	int shared_lock; /* handle, -1 if none */
+} Repository;
+
+/* Create, or do nothing but mend RECOVER.txt if it exists already.  *created says which. */
+extern bool repository_init(const char *location, bool *created);
+
+/*
+ * Open and check nex_backup.json.  Errors: no repository there (exit 1, hint
+ * `nex_backup init`), unknown format (exit 1), damaged (exit 3).
+ */
+extern Repository *repository_open(const char *location);
+extern void repository_close(Repository *repository);
+
+/* nex_backup.json and RECOVER.txt are as they were written; else reports (exit 3) and returns false. */
+extern bool repository_check_frame(Repository *repository);
+
+/*
+ * Locks.  "shared" is held by whoever needs objects to stay (backup, verify,
+ * restore, export): a read-only repository that cannot be locked is no error.
+ * "exclusive" is for removing objects: false without a report if busy.
+ * "backup" is one per database: exit 4 if taken.
+ */
+extern bool repository_lock_shared(Repository *repository);
+extern bool repository_lock_exclusive(Repository *repository, int *handle);
+extern bool repository_lock_backup(Repository *repository, const char *database, int *handle);
+extern void repository_unlock(Repository *repository, int handle);
+
+/* One backup found by listing; its manifest is not read yet. */
+typedef struct BackupName
+{
+	char database[64];
+	char id[BACKUP_ID_SIZE];
+} BackupName;
+
+/*
+ * All backups, ordered by database, then by id (oldest first); database NULL
+ * means all.  False (reported) on an I/O error.  Caller frees *names.
+ */
+extern bool repository_list(Repository *repository, const char *database, BackupName **names, int *count);
+
+/*
+ * Resolve "DB" (its latest) or "DB/ID".  A database name that holds a slash
+ * is tried whole first.  Reports (exit 1, with what there is as a hint) if
+ * nothing matches.
+ */
+extern bool repository_resolve(Repository *repository, const char *text, BackupName *name);
+
+/* Read and check a manifest and its .sha256; reports (exit 3, file name) and gives NULL if damaged. */
+extern Manifest *repository_manifest(Repository *repository, const BackupName *name);
+
+/* The same without the report: *error is to be freed. */
+extern Manifest *repository_manifest_try(Repository *repository, const BackupName *name, char **error);
+
+/* Choose an id that is free; the time is now. */
+extern bool repository_new_id(Repository *repository, const char *database, char id[BACKUP_ID_SIZE]);
+
+/*
+ * Publish: barrier for the given object store, .sha256, manifest.  After
+ * this the backup exists.
+ */
+struct ObjectStore;
+extern bool repository_publish(Repository *repository, struct ObjectStore *store, Manifest *manifest);
+
+/* Un-publish: manifest, then its companions.  Objects stay. */
+extern bool repository_remove_backup(Repository *repository, const BackupName *name);
+
+/* Result of the last verification. */
+typedef struct Verification
+{
+	bool known;
+	bool ok;
+	char time[32]; /* UTC, "2026-11-23T02:00:00Z" */
+} Verification;
+
+/* Reports (exit 3) and returns false only if the record is damaged. */
+extern bool repository_verification(Repository *repository, const BackupName *name, Verification *result);
+extern bool repository_record_verification(Repository *repository, const BackupName *name, bool ok,
+										   const char *const *bad, int nbad);
+
+#endif /* NEX_REPOSITORY_H */

@@ -1,0 +1,46 @@
+/*-------------------------------------------------------------------------
+ *
+ * verify.h
+ *	  Prove a backup: every object is there, has its length and digest, every
+ *	  frame decompresses to its recorded length and holds its recorded rows.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef NEX_VERIFY_H
+#define NEX_VERIFY_H
+
+#include "repository.h"
+
+typedef struct BadFile
+{
+	char *path;	   /* relative to the repository */
+	char *problem; /* "is missing", "has 10 bytes instead of 20", … */
+	char *tables;  /* comma-separated names of the tables it holds, or "" */
+} BadFile;
+
+typedef struct VerifyReport
+{
+	uint64_t objects;
+	uint64_t bytes;
+	uint64_t raw_bytes;
+	uint64_t rows;
+	BadFile *bad;
+	int nbad;
+} VerifyReport;
+
+typedef enum VerifyDepth
+{
+	VERIFY_DIGESTS, /* presence, length, SHA-256: before a restore */
+	VERIFY_CONTENT	/* and frames and rows */
+} VerifyDepth;
+
+/*
+ * Verify the objects of a manifest with `threads` threads; adds to `progress`
+ * weight.  Returns false only if interrupted or unable to work; damage is in
+ * the report, and has been reported (exit 3, one error per bad file).
+ */
+extern bool verify_objects(Repository *repository, const Manifest *manifest, VerifyDepth depth, int threads,
+						   VerifyReport *report);
+extern void verify_report_free(VerifyReport *report);
+
+#endif /* NEX_VERIFY_H */

@@ -1,0 +1,42 @@
+/*-------------------------------------------------------------------------
+ *
+ * catalogue.h
+ *	  Tell the extension's catalogue what was done, if there is one.
+ *
+ * The catalogue is a mirror: whatever goes wrong here is a warning at most,
+ * never a failed backup.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef NEX_CATALOGUE_H
+#define NEX_CATALOGUE_H
+
+#include <jansson.h>
+#include <stdbool.h>
+
+#include "repository.h"
+#include "settings.h"
+
+typedef enum CatalogueEvent
+{
+	EVENT_BACKUP,
+	EVENT_VERIFY,
+	EVENT_RESTORE,
+	EVENT_EXPIRE
+} CatalogueEvent;
+
+/*
+ * Record an event through nex_backup.record(event text, payload jsonb) in
+ * the first database that has the extension: --catalogue, or the database
+ * given here, then postgres.  `payload` is taken over.
+ */
+extern void catalogue_record(const Settings *settings, CatalogueEvent event, const char *database, json_t *payload);
+
+/* The parts that all payloads share: repository, database, backup, started, finished, state, error. */
+extern json_t *catalogue_payload(const Repository *repository, const char *database, const char *backup,
+								 const char *started);
+
+/* What a finished backup adds: sizes, rows, server, per-table summary. */
+extern void catalogue_add_manifest(json_t *payload, const Manifest *manifest);
+
+#endif /* NEX_CATALOGUE_H */

@@ -1,0 +1,75 @@
+/*-------------------------------------------------------------------------
+ *
+ * storage.h
+ *	  Where a repository's files lie: one small table of operations, so that
+ *	  the repository does not know whether it writes to a directory or a
+ *	  bucket.
+ *
+ * Paths are relative to the repository, use '/', and hold no "..".  All
+ * operations may be called from several threads at once.  They report no
+ * errors themselves: they return an errno value (0 when good), because only
+ * the caller knows whether ENOENT is a disaster or an answer.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef NEX_STORAGE_H
+#define NEX_STORAGE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "buffer.h"
+
+typedef struct Storage Storage;
+
+/* Called for each name below a path; a directory's name ends in '/'. */
+typedef bool (*StorageVisitor)(const char *name, void *argument);
+
+struct Storage
+{
+	const char *location; /* for messages: the directory, the bucket URL */
+
+	/* Whole file into a buffer; EFBIG above `limit` bytes. */
+	int (*read)(Storage *storage, const char *path, uint64_t limit, Buffer *content);
+
+	/* Exactly `length` bytes from `offset`; EIO when the file is shorter. */
+	int (*read_range)(Storage *storage, const char *path, uint64_t offset, uint64_t length, char *into);
+
+	/* Length of a file; ENOENT if absent. */
+	int (*size)(Storage *storage, const char *path, uint64_t *bytes);
+
+	/*
+	 * Write a file in one go, creating directories, replacing atomically
+	 * what is there.  durable: fsync file and directories before it returns;
+	 * otherwise the caller settles it later by sync().
+	 */
+	int (*write)(Storage *storage, const char *path, const void *content, uint64_t length, bool durable);
+
+	/* Make one earlier written file durable (not its directory). */
+	int (*sync)(Storage *storage, const char *path);
+
+	/* Make the entries of a directory and of its parents durable. */
+	int (*sync_directory)(Storage *storage, const char *path);
+
+	int (*remove)(Storage *storage, const char *path);
+
+	/* Remove a directory if it is empty. */
+	int (*remove_directory)(Storage *storage, const char *path);
+
+	/* Visit the names in a directory, unordered; ENOENT if absent.  Stops early when the visitor says false. */
+	int (*list)(Storage *storage, const char *path, StorageVisitor visitor, void *argument);
+
+	/*
+	 * Take a lock that the kernel (or a lease) releases if the process dies.
+	 * EWOULDBLOCK if somebody else has it.  Gives a handle for unlock().
+	 */
+	int (*lock)(Storage *storage, const char *path, bool exclusive, int *handle);
+	void (*unlock)(Storage *storage, int handle);
+
+	void (*close)(Storage *storage);
+};
+
+/* A directory.  *error is an errno value when NULL comes back. */
+extern Storage *posix_storage_open(const char *directory, bool create, int *error);
+
+#endif /* NEX_STORAGE_H */
