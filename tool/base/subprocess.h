@@ -32,12 +32,12 @@ extern void subprocess_result_free(SubprocessResult *result);
 
 /*
  * Find a PostgreSQL client program of at least the server's major version:
- * in --pg-bindir, beside the libpq that this tool was built with, in
+ * in bindir (--pg-bindir, may be NULL), beside the libpq that this tool was built with, in
  * /usr/lib/postgresql/<major>/bin, in PATH.  Prefers the server's own major,
  * then the lowest newer one.  Gives its path (caller frees) and version text;
  * NULL (error reported with a hint) if there is none.
  */
-extern char *find_client_program(const char *name, int server_version, char **version);
+extern char *find_client_program(const char *bindir, const char *name, int server_version, char **version);
 
 /* A private temporary directory (0700) under TMPDIR; removed with all in it. */
 extern char *temporary_directory_create(void);

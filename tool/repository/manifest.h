@@ -58,7 +58,7 @@ typedef struct ManifestTable
 	char *schema;
 	char *name;
 	char *copy; /* "COPY public.t (a, b) FROM stdin;" */
-	bool root;	/* loads through the partition root */
+	bool serial; /* rows go in by one connection at a time, in manifest order */
 	uint64_t rows;
 	uint64_t raw_bytes;
 	uint64_t stored_bytes;
