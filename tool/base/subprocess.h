@@ -27,7 +27,8 @@ typedef struct SubprocessResult
  * terminates the child's whole process group.  False (error reported) only
  * when it could not be started or waited for; a failing child is in result.
  */
-extern bool subprocess_run(const char *const *argv, const char *stdout_path, SubprocessResult *result);
+extern bool subprocess_run(const char *const *argv, const char *stdout_path,
+						   SubprocessResult *result);
 extern void subprocess_result_free(SubprocessResult *result);
 
 /*
@@ -37,9 +38,10 @@ extern void subprocess_result_free(SubprocessResult *result);
  * then the lowest newer one.  Gives its path (caller frees) and version text;
  * NULL (error reported with a hint) if there is none.
  */
-extern char *find_client_program(const char *bindir, const char *name, int server_version, char **version);
+extern char *find_client_program(const char *bindir, const char *name, int server_version,
+								 char **version);
 
-/* A private temporary directory (0700) under TMPDIR; removed with all in it. */
+/* A private temporary directory (0700) under TMPDIR; removed with the files in it (no folders). */
 extern char *temporary_directory_create(void);
 extern void temporary_directory_remove(char *path);
 

@@ -1,0 +1,316 @@
+/*-------------------------------------------------------------------------
+ *
+ * connection.c
+ *	  Opening, pinning, using and cancelling connections.
+ *
+ * libpq's blocking PQconnectdb cannot be interrupted, so the connection is
+ * made by PQconnectPoll with a short wait, in which a stop is noticed.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "connection.h"
+
+#include <poll.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "buffer.h"
+#include "interrupt.h"
+#include "log.h"
+#include "memory.h"
+
+#define POLL_INTERVAL_MS 200
+#define DEFAULT_CONNECT_TIMEOUT 30 /* seconds, unless connect_timeout says otherwise */
+
+/*
+ * What pg_dump's setup_connection() sets, and the settings besides it that
+ * change text output (TimeZone, bytea_output, xmlbinary).  Parameters that
+ * not every version has go through pg_settings, so that they are no error.
+ */
+static const char pin_session[] =
+	"SELECT pg_catalog.set_config('search_path', '', false);"
+	"SET DateStyle = ISO;"
+	"SET IntervalStyle = postgres;"
+	"SET TimeZone = 'UTC';"
+	"SET extra_float_digits = 3;"
+	"SET bytea_output = hex;"
+	"SET xmlbinary = base64;"
+	"SET synchronize_seqscans = off;"
+	"SET row_security = off;"
+	"SET statement_timeout = 0;"
+	"SET lock_timeout = 0;"
+	"SET idle_in_transaction_session_timeout = 0;"
+	"SET standard_conforming_strings = on;"
+	"SET client_min_messages = warning;"
+	"SELECT pg_catalog.set_config('client_encoding',"
+	" pg_catalog.pg_encoding_to_char(encoding), false)"
+	" FROM pg_catalog.pg_database WHERE datname = pg_catalog.current_database();"
+	"SELECT pg_catalog.set_config(name, '0', false) FROM pg_catalog.pg_settings"
+	" WHERE name IN ('transaction_timeout', 'idle_session_timeout');"
+	"SELECT pg_catalog.set_config(name, 'view, foreign-table', false) FROM pg_catalog.pg_settings"
+	" WHERE name = 'restrict_nonsystem_relation_kind';";
+
+static void
+cancel_connection(void *argument)
+{
+	char message[256];
+
+	PQcancel((PGcancel *) argument, message, sizeof(message));
+}
+
+static void
+silence_notices(void *argument, const PGresult *result)
+{
+	const char *primary = PQresultErrorField(result, PG_DIAG_MESSAGE_PRIMARY);
+
+	(void) argument;
+	if (primary != NULL)
+		log_debug("server: %s", primary);
+}
+
+/* Seconds until a connection attempt is given up. */
+static int
+connect_timeout(PGconn *pg)
+{
+	PQconninfoOption *options = PQconninfo(pg);
+	PQconninfoOption *option;
+	int timeout = DEFAULT_CONNECT_TIMEOUT;
+
+	for (option = options; option != NULL && option->keyword != NULL; option++)
+	{
+		if (strcmp(option->keyword, "connect_timeout") == 0 && option->val != NULL)
+			timeout = (int) strtol(option->val, NULL, 10);
+	}
+	PQconninfoFree(options);
+	return timeout;
+}
+
+/* Drive the connection to its end; false on failure, timeout or stop. */
+static bool
+connect_patiently(PGconn *pg)
+{
+	PostgresPollingStatusType status = PGRES_POLLING_WRITING;
+	int timeout = connect_timeout(pg);
+	time_t deadline = time(NULL) + timeout;
+
+	if (PQstatus(pg) == CONNECTION_BAD)
+		return false;
+	while (status != PGRES_POLLING_OK)
+	{
+		struct pollfd wait;
+
+		if (status == PGRES_POLLING_FAILED || stop_requested())
+			return false;
+		if (timeout > 0 && time(NULL) > deadline)
+			return false;
+		wait.fd = PQsocket(pg);
+		wait.events = status == PGRES_POLLING_READING ? POLLIN : POLLOUT;
+		wait.revents = 0;
+		if (poll(&wait, 1, POLL_INTERVAL_MS) != 0)
+			status = PQconnectPoll(pg);
+	}
+	return true;
+}
+
+static PGconn *
+connect_once(const ConnectionTarget *target)
+{
+	const char *keywords[TARGET_MAX_OPTIONS + 4];
+	const char *values[TARGET_MAX_OPTIONS + 4];
+	PGconn *pg;
+	int n = 0;
+	int i;
+
+	for (i = 0; i < target->count; i++)
+	{
+		keywords[n] = target->keywords[i];
+		values[n++] = target->values[i];
+	}
+	if (target->password != NULL)
+	{
+		keywords[n] = "password";
+		values[n++] = target->password;
+	}
+	keywords[n] = "fallback_application_name";
+	values[n++] = "nex_backup";
+	keywords[n] = NULL;
+	values[n] = NULL;
+
+	pg = PQconnectStartParams(keywords, values, 0);
+	if (pg != NULL)
+		connect_patiently(pg);
+	return pg;
+}
+
+/* libpq's message without the final newline; caller frees. */
+static char *
+trimmed(const char *message)
+{
+	char *copy = xstrdup(message);
+	size_t length = strlen(copy);
+
+	while (length > 0 && (copy[length - 1] == '\n' || copy[length - 1] == ' '))
+		copy[--length] = '\0';
+	return copy;
+}
+
+Connection *
+connection_try(ConnectionTarget *target, char **message)
+{
+	Connection *connection;
+	PGresult *result;
+	PGconn *pg = connect_once(target);
+
+	*message = NULL;
+	if (PQstatus(pg) != CONNECTION_OK && PQconnectionNeedsPassword(pg) && target->may_ask &&
+		target->password == NULL && target_ask_password(target))
+	{
+		PQfinish(pg);
+		pg = connect_once(target);
+	}
+	if (PQstatus(pg) != CONNECTION_OK)
+	{
+		*message = trimmed(PQerrorMessage(pg));
+		if ((*message)[0] == '\0')
+		{
+			free(*message);
+			*message = xstrdup("timeout expired");
+		}
+		PQfinish(pg);
+		return NULL;
+	}
+	PQsetNoticeReceiver(pg, silence_notices, NULL);
+	result = PQexec(pg, pin_session);
+	if (PQresultStatus(result) != PGRES_TUPLES_OK)
+	{
+		*message = trimmed(PQerrorMessage(pg));
+		PQclear(result);
+		PQfinish(pg);
+		return NULL;
+	}
+	PQclear(result);
+
+	connection = xcalloc(1, sizeof(Connection));
+	connection->pg = pg;
+	connection->cancel = PQgetCancel(pg);
+	connection->cancellation = cancellation_add(cancel_connection, connection->cancel);
+	return connection;
+}
+
+Connection *
+connection_open(ConnectionTarget *target)
+{
+	Connection *connection;
+	char *message;
+
+	connection = connection_try(target, &message);
+	if (connection == NULL)
+	{
+		report_error(
+			EXIT_FAILED, message,
+			"Check -h, -p, -U and -d, or the PGHOST, PGPORT, PGUSER and PGDATABASE variables; "
+			"a password belongs into ~/.pgpass.",
+			"could not connect to the database");
+		free(message);
+	}
+	return connection;
+}
+
+void
+connection_close(Connection *connection)
+{
+	if (connection == NULL)
+		return;
+	cancellation_remove(connection->cancellation);
+	PQfreeCancel(connection->cancel);
+	PQfinish(connection->pg);
+	free(connection);
+}
+
+bool
+connection_report(Connection *connection, const PGresult *result, const char *what)
+{
+	const char *primary = result ? PQresultErrorField(result, PG_DIAG_MESSAGE_PRIMARY) : NULL;
+	const char *detail = result ? PQresultErrorField(result, PG_DIAG_MESSAGE_DETAIL) : NULL;
+	const char *context = result ? PQresultErrorField(result, PG_DIAG_CONTEXT) : NULL;
+	const char *hint = result ? PQresultErrorField(result, PG_DIAG_MESSAGE_HINT) : NULL;
+	char *message = NULL;
+	Buffer text;
+
+	if (primary == NULL)
+		primary = message = trimmed(result != NULL && PQresultErrorMessage(result)[0] != '\0'
+										? PQresultErrorMessage(result)
+										: PQerrorMessage(connection->pg));
+	buffer_init(&text);
+	buffer_printf(&text, "The server said: %s", primary);
+	if (detail != NULL)
+		buffer_printf(&text, " (%s)", detail);
+	if (context != NULL)
+		buffer_printf(&text, " [%s]", context);
+	report_error(EXIT_FAILED, text.data, hint, "%s", what);
+	buffer_free(&text);
+	free(message);
+	return false;
+}
+
+bool
+connection_command(Connection *connection, const char *sql)
+{
+	PGresult *result = PQexec(connection->pg, sql);
+	ExecStatusType status = PQresultStatus(result);
+	bool good = status == PGRES_COMMAND_OK || status == PGRES_TUPLES_OK;
+
+	if (!good)
+	{
+		char *what = xasprintf("could not run \"%.200s\"", sql);
+
+		connection_report(connection, result, what);
+		free(what);
+	}
+	PQclear(result);
+	return good;
+}
+
+bool
+connection_commandf(Connection *connection, const char *format, ...)
+{
+	va_list arguments;
+	va_list again;
+	char *sql;
+	int length;
+	bool good;
+
+	va_start(arguments, format);
+	va_copy(again, arguments);
+	length = vsnprintf(NULL, 0, format, arguments);
+	va_end(arguments);
+	sql = xmalloc((size_t) length + 1);
+	vsnprintf(sql, (size_t) length + 1, format, again);
+	va_end(again);
+	good = connection_command(connection, sql);
+	free(sql);
+	return good;
+}
+
+PGresult *
+connection_query(Connection *connection, const char *sql, int nparams, const char *const *params)
+{
+	PGresult *result = PQexecParams(connection->pg, sql, nparams, NULL, params, NULL, NULL, 0);
+
+	if (PQresultStatus(result) != PGRES_TUPLES_OK)
+	{
+		connection_report(connection, result, "could not query the server");
+		log_debug("query: %s", sql);
+		PQclear(result);
+		return NULL;
+	}
+	return result;
+}
+
+int
+connection_version(const Connection *connection)
+{
+	return PQserverVersion(connection->pg);
+}

@@ -1,0 +1,327 @@
+/*-------------------------------------------------------------------------
+ *
+ * subprocess.c
+ *	  Run PostgreSQL's client programs and find the right ones.
+ *
+ * posix_spawn, not popen or system: no shell parses anything, the child has
+ * a process group of its own (so that pg_restore's workers end with it), and
+ * all our descriptors are close-on-exec.  PGPASSWORD is taken out of its
+ * environment: a password reaches it by passfile.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "subprocess.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <spawn.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "interrupt.h"
+#include "log.h"
+#include "memory.h"
+
+#define ERRORS_KEPT (64 * 1024)
+#define READ_SIZE 4096
+
+extern char **environ;
+
+/* The environment without secrets; the array is to be freed, its strings are not. */
+static char **
+child_environment(void)
+{
+	size_t count = 0;
+	size_t kept = 0;
+	char **copy;
+	size_t i;
+
+	while (environ[count] != NULL)
+		count++;
+	copy = xmalloc((count + 1) * sizeof(char *));
+	for (i = 0; i < count; i++)
+	{
+		if (strncmp(environ[i], "PGPASSWORD=", 11) != 0)
+			copy[kept++] = environ[i];
+	}
+	copy[kept] = NULL;
+	return copy;
+}
+
+/* Start the child; returns 0 or an errno value. */
+static int
+spawn_child(const char *const *argv, const char *stdout_path, int out_fd, int error_fd, pid_t *pid)
+{
+	posix_spawn_file_actions_t actions;
+	posix_spawnattr_t attributes;
+	char **environment = child_environment();
+	sigset_t none;
+	int error;
+
+	posix_spawn_file_actions_init(&actions);
+	posix_spawn_file_actions_addopen(&actions, STDIN_FILENO, "/dev/null", O_RDONLY, 0);
+	if (out_fd >= 0)
+		posix_spawn_file_actions_adddup2(&actions, out_fd, STDOUT_FILENO);
+	else if (stdout_path != NULL)
+		posix_spawn_file_actions_addopen(&actions, STDOUT_FILENO, stdout_path,
+										 O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW, 0600);
+	else
+		posix_spawn_file_actions_addopen(&actions, STDOUT_FILENO, "/dev/null", O_WRONLY, 0);
+	posix_spawn_file_actions_adddup2(&actions, error_fd, STDERR_FILENO);
+
+	/* Signals are blocked in all our threads; the child must have them open, and SIGPIPE at
+	 * default. */
+	posix_spawnattr_init(&attributes);
+	sigemptyset(&none);
+	posix_spawnattr_setsigmask(&attributes, &none);
+	sigaddset(&none, SIGPIPE);
+	posix_spawnattr_setsigdefault(&attributes, &none);
+	posix_spawnattr_setpgroup(&attributes, 0);
+	posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETPGROUP | POSIX_SPAWN_SETSIGMASK |
+											  POSIX_SPAWN_SETSIGDEF);
+	error = posix_spawn(pid, argv[0], &actions, &attributes, (char *const *) argv, environment);
+	posix_spawn_file_actions_destroy(&actions);
+	posix_spawnattr_destroy(&attributes);
+	free(environment);
+	return error;
+}
+
+static void
+terminate_group(void *argument)
+{
+	kill(-*(pid_t *) argument, SIGTERM);
+}
+
+/* Collect what the child writes until it closes the pipe; only the end is kept. */
+static void
+drain(int fd, Buffer *into)
+{
+	char piece[READ_SIZE];
+	ssize_t length;
+
+	for (;;)
+	{
+		length = read(fd, piece, sizeof(piece));
+		if (length < 0 && errno == EINTR)
+			continue;
+		if (length <= 0)
+			return;
+		buffer_append(into, piece, (size_t) length);
+		if (into->length > 2 * ERRORS_KEPT)
+		{
+			memmove(into->data, into->data + into->length - ERRORS_KEPT, ERRORS_KEPT + 1);
+			into->length = ERRORS_KEPT;
+		}
+	}
+}
+
+/* Wait for the end of a child and note how it ended. */
+static bool
+reap(pid_t pid, const char *program, SubprocessResult *result)
+{
+	int status;
+
+	while (waitpid(pid, &status, 0) < 0)
+	{
+		if (errno != EINTR)
+			return report_error(EXIT_FAILED, strerror(errno), NULL, "could not wait for \"%s\"",
+								program);
+	}
+	result->exit_code = WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+	result->signal = WIFSIGNALED(status) ? WTERMSIG(status) : 0;
+	return true;
+}
+
+/* Run a child; its stderr (and its stdout, if capture_stdout) goes into result->errors. */
+static bool
+run_child(const char *const *argv, const char *stdout_path, bool capture_stdout,
+		  SubprocessResult *result)
+{
+	int pipe_fds[2];
+	int cancellation;
+	pid_t pid = 0;
+	int error;
+
+	buffer_init(&result->errors);
+	buffer_append_string(&result->errors, "");
+	result->exit_code = -1;
+	result->signal = 0;
+	if (pipe2(pipe_fds, O_CLOEXEC) < 0)
+		return report_error(EXIT_FAILED, strerror(errno), NULL, "could not create a pipe");
+	error = spawn_child(argv, stdout_path, capture_stdout ? pipe_fds[1] : -1, pipe_fds[1], &pid);
+	close(pipe_fds[1]);
+	if (error != 0)
+	{
+		close(pipe_fds[0]);
+		return report_error(EXIT_FAILED, strerror(error), NULL, "could not start \"%s\"", argv[0]);
+	}
+	cancellation = cancellation_add(terminate_group, &pid);
+	if (stop_requested())
+		terminate_group(&pid);
+	drain(pipe_fds[0], &result->errors);
+	close(pipe_fds[0]);
+
+	/* Once reaped the pid may belong to somebody else, so the cancellation goes first. */
+	cancellation_remove(cancellation);
+	return reap(pid, argv[0], result);
+}
+
+bool
+subprocess_run(const char *const *argv, const char *stdout_path, SubprocessResult *result)
+{
+	return run_child(argv, stdout_path, false, result);
+}
+
+void
+subprocess_result_free(SubprocessResult *result)
+{
+	buffer_free(&result->errors);
+}
+
+/* Text behind "(PostgreSQL) " in the output of --version; NULL if the program does not run. */
+static char *
+program_version(const char *path)
+{
+	const char *argv[] = {path, "--version", NULL};
+	SubprocessResult result;
+	char *version = NULL;
+	char *found;
+
+	if (access(path, X_OK) != 0 || !run_child(argv, NULL, true, &result))
+		return NULL;
+	found = strstr(result.errors.data, "(PostgreSQL) ");
+	if (result.exit_code == 0 && found != NULL)
+	{
+		found += strlen("(PostgreSQL) ");
+		found[strcspn(found, " \r\n")] = '\0';
+		version = xstrdup(found);
+	}
+	subprocess_result_free(&result);
+	return version;
+}
+
+typedef struct Candidate
+{
+	char *path;
+	char *version;
+	long major;
+} Candidate;
+
+/* Keep the better of two: the wanted major, else the lowest one above it. */
+static void
+consider(Candidate *best, char *path, long wanted)
+{
+	char *version = program_version(path);
+	long major = version != NULL ? strtol(version, NULL, 10) : 0;
+
+	if (major < wanted || (best->path != NULL && best->major <= major))
+	{
+		free(version);
+		free(path);
+		return;
+	}
+	free(best->path);
+	free(best->version);
+	best->path = path;
+	best->version = version;
+	best->major = major;
+}
+
+/* Try every directory of PATH. */
+static void
+consider_path(Candidate *best, const char *name, long wanted)
+{
+	char *path = xstrdup(getenv("PATH"));
+	char *rest = path;
+	char *directory;
+
+	while (path != NULL && (directory = strsep(&rest, ":")) != NULL)
+	{
+		if (directory[0] == '/')
+			consider(best, xasprintf("%s/%s", directory, name), wanted);
+	}
+	free(path);
+}
+
+char *
+find_client_program(const char *bindir, const char *name, int server_version, char **version)
+{
+	Candidate best = {NULL, NULL, 0};
+	long wanted = server_version / 10000;
+	long major;
+
+	if (bindir != NULL)
+		consider(&best, xasprintf("%s/%s", bindir, name), wanted);
+	else
+	{
+#ifdef PG_BINDIR
+		consider(&best, xasprintf("%s/%s", PG_BINDIR, name), wanted);
+#endif
+		for (major = wanted; major <= wanted + 10 && best.major != wanted; major++)
+		{
+			consider(&best, xasprintf("/usr/lib/postgresql/%ld/bin/%s", major, name), wanted);
+			consider(&best, xasprintf("/usr/pgsql-%ld/bin/%s", major, name), wanted);
+		}
+		if (best.path == NULL)
+			consider_path(&best, name, wanted);
+	}
+	if (best.path == NULL)
+	{
+		char *hint =
+			xasprintf("Install the package postgresql-client-%ld, or name the directory that "
+					  "holds it with --pg-bindir.",
+					  wanted);
+
+		report_error(EXIT_FAILED, NULL, hint, "could not find a \"%s\" of version %ld or newer%s%s",
+					 name, wanted, bindir != NULL ? " in " : "", bindir != NULL ? bindir : "");
+		free(hint);
+		return NULL;
+	}
+	if (version != NULL)
+		*version = best.version;
+	else
+		free(best.version);
+	return best.path;
+}
+
+char *
+temporary_directory_create(void)
+{
+	const char *base = getenv("TMPDIR");
+	char *path = xasprintf("%s/nex_backup.XXXXXX", base != NULL && base[0] == '/' ? base : "/tmp");
+
+	if (mkdtemp(path) == NULL)
+	{
+		report_error(EXIT_FAILED, strerror(errno),
+					 "Set TMPDIR to a directory that can be written to.",
+					 "could not create a temporary directory \"%s\"", path);
+		free(path);
+		return NULL;
+	}
+	return path;
+}
+
+void
+temporary_directory_remove(char *path)
+{
+	struct dirent *entry;
+	DIR *directory;
+
+	if (path == NULL)
+		return;
+	directory = opendir(path);
+	while (directory != NULL && (entry = readdir(directory)) != NULL)
+	{
+		if (strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0)
+			unlinkat(dirfd(directory), entry->d_name, 0);
+	}
+	if (directory != NULL)
+		closedir(directory);
+	rmdir(path);
+	free(path);
+}
