@@ -9,6 +9,7 @@
 #ifndef NEX_VERIFY_H
 #define NEX_VERIFY_H
 
+#include "object_set.h"
 #include "repository.h"
 
 typedef struct BadFile
@@ -41,6 +42,14 @@ typedef enum VerifyDepth
  */
 extern bool verify_objects(Repository *repository, const Manifest *manifest, VerifyDepth depth, int threads,
 						   VerifyReport *report);
+
+/*
+ * The same for several backups in one run: an object that `seen` holds with
+ * the same members is not read again, its result is taken over.  `seen` must
+ * be used with one depth only.
+ */
+extern bool verify_objects_once(Repository *repository, const Manifest *manifest, VerifyDepth depth,
+								int threads, ObjectSet *seen, VerifyReport *report);
 extern void verify_report_free(VerifyReport *report);
 
 #endif /* NEX_VERIFY_H */

@@ -1,0 +1,65 @@
+/*-------------------------------------------------------------------------
+ *
+ * retention.h
+ *	  Which backups to keep, and why.
+ *
+ * A pure function over a list, with no file and no clock of its own, so that
+ * years of backups can be tried in a unit test.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef NEX_RETENTION_H
+#define NEX_RETENTION_H
+
+#include <stdbool.h>
+#include <time.h>
+
+/* How many to keep of each kind; 0 switches a rule off. */
+typedef struct RetentionRules
+{
+	int daily;
+	int weekly;
+	int monthly;
+	int yearly;
+	int minimum; /* so many of the newest, whatever their dates */
+} RetentionRules;
+
+typedef enum RetentionState
+{
+	RETENTION_UNVERIFIED,
+	RETENTION_VERIFIED, /* its last verification found it good */
+	RETENTION_FAILED,	/* its last verification found damage */
+	RETENTION_DAMAGED	/* its manifest cannot be read */
+} RetentionState;
+
+typedef struct RetentionBackup
+{
+	/* given */
+	const char *database;
+	const char *id;
+	time_t time;
+	RetentionState state;
+
+	/* decided */
+	bool keep;
+	bool frozen;	  /* kept because a backup of its database lies in the future */
+	char reason[160]; /* "newest, daily 2026-11-23, weekly 2026-W48" */
+} RetentionBackup;
+
+/*
+ * Decide for every backup.  The list must be ordered by database, then oldest
+ * first, as repository_list() gives it.
+ *
+ * Buckets are days, ISO weeks, months and years in UTC.  Of each bucket that
+ * has a backup the newest is kept, for as many buckets as the rule says; days
+ * without a backup do not use up the rule, so a pause in the backups removes
+ * nothing.  Never removed are the newest backup, the newest verified one, the
+ * `minimum` newest, and damaged ones, which a person must look at.  A backup
+ * that failed its verification stands for no bucket: a sound one is kept for
+ * it too.  A backup dated more than five minutes after `now` means that a
+ * clock was wrong: then nothing of its database is removed.
+ */
+extern void retention_decide(const RetentionRules *rules, time_t now, RetentionBackup *backups,
+							 int count);
+
+#endif /* NEX_RETENTION_H */

@@ -1,0 +1,664 @@
+/*-------------------------------------------------------------------------
+ *
+ * verify.c
+ *	  Prove a backup: read every object once, in parallel.
+ *
+ * One pass over the bytes: a span of whole frames is read into memory, hashed
+ * and decompressed from there, so nothing is read twice and nothing copied.
+ * The threads share a budget of memory, not a number of buffers each, so that
+ * -j 64 costs time of waiting and not gigabytes.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include <errno.h>
+#include <inttypes.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "interrupt.h"
+#include "log.h"
+#include "memory.h"
+#include "progress.h"
+#include "quote.h"
+#include "verify.h"
+
+/* Frames are read together up to this size; also the largest piece when only hashing. */
+#define SPAN_LIMIT (8U * 1024 * 1024)
+#define HASH_PIECE (1024U * 1024)
+
+/* All buffers of all threads; one object may exceed it when it is alone. */
+#define MEMORY_BUDGET ((size_t) 160 * 1024 * 1024)
+
+#define MAX_THREADS 64
+#define MAX_TABLES_NAMED 10
+
+/* One object to be read. */
+typedef struct Job
+{
+	uint32_t object;
+	uint32_t first_member;
+	uint32_t nmembers;
+	uint64_t fingerprint;
+	char *problem; /* result: NULL is good */
+	bool done;
+} Job;
+
+typedef struct Verifier
+{
+	Repository *repository;
+	const Manifest *manifest;
+	VerifyDepth depth;
+
+	Job *jobs; /* largest first */
+	uint32_t njobs;
+
+	pthread_mutex_t mutex;
+	pthread_cond_t released; /* memory was given back */
+	uint32_t next_job;
+	size_t memory_used;
+	atomic_bool unable; /* a thread could not work at all */
+} Verifier;
+
+typedef struct Worker
+{
+	Verifier *verifier;
+	pthread_t thread;
+	Digest *digest;
+	Decompressor *decompressor;
+	char *stored;
+	size_t stored_capacity;
+	char *raw;
+	size_t raw_capacity;
+} Worker;
+
+/* ---- memory ---- */
+
+static void
+release_memory(Worker *worker)
+{
+	Verifier *verifier = worker->verifier;
+
+	free(worker->stored);
+	free(worker->raw);
+	worker->stored = worker->raw = NULL;
+	pthread_mutex_lock(&verifier->mutex);
+	verifier->memory_used -= worker->stored_capacity + worker->raw_capacity;
+	pthread_cond_broadcast(&verifier->released);
+	pthread_mutex_unlock(&verifier->mutex);
+	worker->stored_capacity = worker->raw_capacity = 0;
+}
+
+/*
+ * Have buffers of these sizes.  Whoever waits for memory holds none, so the
+ * wait always ends.
+ */
+static void
+reserve_memory(Worker *worker, size_t stored, size_t raw)
+{
+	Verifier *verifier = worker->verifier;
+	size_t have = worker->stored_capacity + worker->raw_capacity;
+
+	if (worker->stored_capacity >= stored && worker->raw_capacity >= raw &&
+		have <= 4 * (stored + raw) + SPAN_LIMIT)
+		return;
+	release_memory(worker);
+	pthread_mutex_lock(&verifier->mutex);
+	while (verifier->memory_used > 0 && verifier->memory_used + stored + raw > MEMORY_BUDGET)
+		pthread_cond_wait(&verifier->released, &verifier->mutex);
+	verifier->memory_used += stored + raw;
+	pthread_mutex_unlock(&verifier->mutex);
+	worker->stored = xmalloc(stored > 0 ? stored : 1);
+	worker->raw = xmalloc(raw > 0 ? raw : 1);
+	worker->stored_capacity = stored;
+	worker->raw_capacity = raw;
+}
+
+/* ---- content of one member ---- */
+
+/*
+ * Count newlines, eight bytes at a time.  memchr() would be called once a
+ * row; with short rows this is several times as fast.
+ */
+static uint64_t
+count_newlines(const char *text, size_t length)
+{
+	const uint64_t low7 = UINT64_C(0x7f7f7f7f7f7f7f7f);
+	const uint64_t newline = UINT64_C(0x0a0a0a0a0a0a0a0a);
+	uint64_t count = 0;
+
+	while (length >= 8)
+	{
+		size_t words = length / 8 < 255 ? length / 8 : 255;
+		uint64_t lanes = 0; /* eight counters, none of which passes 255 */
+		int lane;
+
+		length -= words * 8;
+		for (; words > 0; words--, text += 8)
+		{
+			uint64_t word;
+
+			memcpy(&word, text, 8);
+			word ^= newline;
+			lanes += ~(((word & low7) + low7) | word | low7) >> 7;
+		}
+		for (lane = 0; lane < 8; lane++)
+			count += (lanes >> (8 * lane)) & 0xff;
+	}
+	for (; length > 0; length--)
+		count += *text++ == '\n';
+	return count;
+}
+
+/* Check that a data member is COPY text of its table with its number of rows. */
+static char *
+check_rows(const Manifest *manifest, const Member *member, const char *raw)
+{
+	static const char end[] = "\\.\n\n";
+	const size_t end_length = sizeof(end) - 1;
+	const char *copy = manifest->tables[member->table].copy;
+	size_t copy_length = strlen(copy);
+	uint64_t rows;
+	uint64_t body;
+
+	if (member->raw < copy_length + 1 + end_length || memcmp(raw, copy, copy_length) != 0 ||
+		raw[copy_length] != '\n')
+		return xasprintf("does not begin with the COPY command of its table");
+	if (memcmp(raw + member->raw - end_length, end, end_length) != 0)
+		return xasprintf("does not end with the end-of-data marker");
+	body = member->raw - copy_length - 1 - end_length;
+	if (body > 0 && raw[copy_length + body] != '\n')
+		return xasprintf("ends within a row");
+	rows = count_newlines(raw + copy_length + 1, body);
+	if (rows != member->rows)
+		return xasprintf("holds %" PRIu64 " rows instead of %" PRIu64, rows, member->rows);
+	return NULL;
+}
+
+/* Decompress and check one member. */
+static char *
+check_member(Worker *worker, const Member *member, const char *stored)
+{
+	const Manifest *manifest = worker->verifier->manifest;
+	const char *raw = worker->raw;
+	const char *message;
+
+	if (manifest->codec == CODEC_NONE)
+	{
+		if (member->length != member->raw)
+			return xasprintf("has a member of a wrong length");
+		raw = stored;
+	}
+	else
+	{
+		message = decompressor_frame(worker->decompressor, stored, member->length, worker->raw,
+									 member->raw);
+		if (message != NULL)
+			return xasprintf("cannot be decompressed at offset %" PRIu64 ": %s", member->offset,
+							 message);
+	}
+	atomic_fetch_add(&progress.raw_bytes, member->raw);
+	if (member->kind == MEMBER_DATA)
+		return check_rows(manifest, member, raw);
+	return NULL;
+}
+
+/* ---- one object ---- */
+
+/* Read and hash a piece of the object.  NULL or what is wrong. */
+static char *
+read_piece(Worker *worker, const char *path, uint64_t offset, size_t length)
+{
+	Storage *storage = worker->verifier->repository->storage;
+	int error = storage->read_range(storage, path, offset, length, worker->stored);
+
+	if (error != 0)
+		return xasprintf("could not be read: %s", strerror(error));
+	if (!digest_update(worker->digest, worker->stored, length))
+		return xasprintf("could not be hashed");
+	atomic_fetch_add(&progress.weight_done, length);
+	atomic_fetch_add(&progress.stored_bytes, length);
+	return NULL;
+}
+
+/* Hash an object without looking into it. */
+static char *
+hash_object(Worker *worker, const char *path, uint64_t bytes)
+{
+	uint64_t offset;
+
+	reserve_memory(worker, HASH_PIECE, 0);
+	for (offset = 0; offset < bytes; offset += HASH_PIECE)
+	{
+		size_t length = bytes - offset < HASH_PIECE ? (size_t) (bytes - offset) : HASH_PIECE;
+		char *problem;
+
+		if (stop_requested())
+			return NULL;
+		problem = read_piece(worker, path, offset, length);
+		if (problem != NULL)
+			return problem;
+	}
+	return NULL;
+}
+
+/* The members that are read together: as many as fit in SPAN_LIMIT, at least one. */
+static uint32_t
+span_of(const Member *members, uint32_t count, size_t *length)
+{
+	uint32_t n = 1;
+
+	*length = members[0].length;
+	while (n < count && *length + members[n].length <= SPAN_LIMIT)
+		*length += members[n++].length;
+	return n;
+}
+
+/* Buffers for the largest span and the largest member of an object. */
+static void
+reserve_for_object(Worker *worker, const Member *members, uint32_t count)
+{
+	size_t stored = 0;
+	size_t raw = 0;
+	size_t length;
+	uint32_t i;
+
+	for (i = 0; i < count; i += span_of(members + i, count - i, &length))
+	{
+		(void) span_of(members + i, count - i, &length);
+		stored = length > stored ? length : stored;
+	}
+	if (worker->verifier->manifest->codec != CODEC_NONE)
+	{
+		for (i = 0; i < count; i++)
+			raw = members[i].raw > raw ? members[i].raw : raw;
+	}
+	reserve_memory(worker, stored, raw);
+}
+
+/*
+ * Hash an object and check its members on the way.  *content is the first
+ * thing wrong inside; reading goes on, because a wrong digest says more.
+ */
+static char *
+read_object(Worker *worker, const char *path, const Job *job, char **content)
+{
+	const Member *members = worker->verifier->manifest->members + job->first_member;
+	uint32_t i = 0;
+
+	reserve_for_object(worker, members, job->nmembers);
+	while (i < job->nmembers)
+	{
+		size_t length;
+		uint64_t offset = members[i].offset;
+		uint32_t end = i + span_of(members + i, job->nmembers - i, &length);
+		char *problem;
+
+		if (stop_requested())
+			return NULL;
+		problem = read_piece(worker, path, offset, length);
+		if (problem != NULL)
+			return problem;
+		for (; i < end; i++)
+		{
+			if (*content == NULL && !stop_requested())
+				*content = check_member(worker, &members[i],
+										worker->stored + (members[i].offset - offset));
+		}
+	}
+	return NULL;
+}
+
+/* Check one object.  NULL or what is wrong with it. */
+static char *
+check_object(Worker *worker, const Job *job, const char *path)
+{
+	Verifier *verifier = worker->verifier;
+	Storage *storage = verifier->repository->storage;
+	const ManifestObject *object = &verifier->manifest->objects[job->object];
+	uint64_t bytes;
+	char *problem;
+	char *content = NULL;
+	DigestHex hex;
+	int error = storage->size(storage, path, &bytes);
+
+	if (error == ENOENT)
+		return xasprintf("is missing");
+	if (error != 0)
+		return xasprintf("could not be examined: %s", strerror(error));
+	if (bytes != object->bytes)
+		return xasprintf("has %" PRIu64 " bytes instead of %" PRIu64, bytes, object->bytes);
+
+	if (verifier->depth == VERIFY_DIGESTS || job->nmembers == 0)
+		problem = hash_object(worker, path, bytes);
+	else
+		problem = read_object(worker, path, job, &content);
+
+	/* Always finish the digest: that readies it for the next object. */
+	if (!digest_final(worker->digest, hex) && problem == NULL)
+		problem = xasprintf("could not be hashed");
+	if (problem == NULL && !stop_requested() && strcmp(hex, object->id) != 0)
+		problem = xasprintf("does not match its digest: its bytes have SHA-256 %s", hex);
+	if (problem == NULL)
+		return content;
+	free(content);
+	return problem;
+}
+
+/* ---- threads ---- */
+
+static Job *
+claim_job(Verifier *verifier)
+{
+	Job *job = NULL;
+
+	pthread_mutex_lock(&verifier->mutex);
+	if (verifier->next_job < verifier->njobs)
+		job = &verifier->jobs[verifier->next_job++];
+	pthread_mutex_unlock(&verifier->mutex);
+	return job;
+}
+
+static void *
+worker_main(void *argument)
+{
+	Worker *worker = argument;
+	Verifier *verifier = worker->verifier;
+	Job *job;
+
+	worker->digest = digest_create();
+	worker->decompressor = decompressor_create(verifier->manifest->codec);
+	if (worker->digest == NULL || worker->decompressor == NULL)
+		verifier->unable = true;
+	while (!verifier->unable && !stop_requested() && (job = claim_job(verifier)) != NULL)
+	{
+		char *path = manifest_object_path(verifier->manifest, job->object);
+
+		job->problem = check_object(worker, job, path);
+		job->done = !stop_requested();
+		atomic_fetch_add(&progress.units_done, 1);
+		free(path);
+	}
+	release_memory(worker);
+	if (worker->decompressor != NULL)
+		decompressor_free(worker->decompressor);
+	if (worker->digest != NULL)
+		digest_free(worker->digest);
+	return NULL;
+}
+
+/* Run the jobs.  False (reported) if not all of them could be done. */
+static bool
+run_workers(Verifier *verifier, int threads)
+{
+	Worker workers[MAX_THREADS];
+	int error = 0;
+	int started;
+	int i;
+
+	if (threads > MAX_THREADS)
+		threads = MAX_THREADS;
+	if ((uint32_t) threads > verifier->njobs)
+		threads = (int) verifier->njobs;
+	memset(workers, 0, sizeof(workers));
+	for (started = 0; started < threads; started++)
+	{
+		workers[started].verifier = verifier;
+		error = pthread_create(&workers[started].thread, NULL, worker_main, &workers[started]);
+		if (error != 0)
+			break;
+	}
+	if (started == 0 && verifier->njobs > 0)
+		return report_error(EXIT_FAILED, NULL, NULL, "could not start a thread: %s",
+							strerror(error));
+	for (i = 0; i < started; i++)
+		pthread_join(workers[i].thread, NULL);
+	if (verifier->unable)
+		return report_error(EXIT_FAILED, NULL, NULL, "could not set up SHA-256 or decompression");
+	return !stop_requested();
+}
+
+/* ---- jobs and report ---- */
+
+static uint64_t
+fingerprint_add(uint64_t hash, const void *data, size_t length)
+{
+	const unsigned char *byte = data;
+
+	for (; length > 0; length--)
+		hash = (hash ^ *byte++) * UINT64_C(0x100000001b3);
+	return hash;
+}
+
+/* FNV-1a over what a manifest claims about the inside of an object. */
+static uint64_t
+fingerprint_of(const Manifest *manifest, const Job *job)
+{
+	uint64_t hash = UINT64_C(0xcbf29ce484222325);
+	uint32_t i;
+
+	for (i = job->first_member; i < job->first_member + job->nmembers; i++)
+	{
+		const Member *member = &manifest->members[i];
+		uint64_t claims[5] = {member->kind, member->offset, member->length, member->raw,
+							  member->rows};
+
+		hash = fingerprint_add(hash, claims, sizeof(claims));
+		if (member->kind == MEMBER_DATA)
+		{
+			const char *copy = manifest->tables[member->table].copy;
+
+			hash = fingerprint_add(hash, copy, strlen(copy) + 1);
+		}
+	}
+	return hash;
+}
+
+/* The tables that an object holds, for people. */
+static char *
+tables_of(const Manifest *manifest, const Job *job)
+{
+	Buffer names;
+	int32_t last = -1;
+	uint32_t found = 0;
+	uint32_t i;
+
+	buffer_init(&names);
+	buffer_append_string(&names, "");
+	for (i = job->first_member; i < job->first_member + job->nmembers; i++)
+	{
+		int32_t table = manifest->members[i].table;
+
+		if (table < 0 || table == last)
+			continue;
+		last = table;
+		if (++found <= MAX_TABLES_NAMED)
+		{
+			char *schema = printable_name(manifest->tables[table].schema);
+			char *name = printable_name(manifest->tables[table].name);
+
+			buffer_printf(&names, "%s%s.%s", found > 1 ? ", " : "", schema, name);
+			free(schema);
+			free(name);
+		}
+	}
+	if (found > MAX_TABLES_NAMED)
+		buffer_printf(&names, " and %" PRIu32 " more", found - MAX_TABLES_NAMED);
+	return buffer_detach(&names);
+}
+
+/* Put a bad object into the report, and say so. */
+static void
+add_bad(VerifyReport *report, const Manifest *manifest, const Job *job, const char *problem)
+{
+	BadFile *bad;
+	char *database = printable_name(manifest->database.name);
+	char *detail;
+
+	report->bad = xrealloc(report->bad, (size_t) (report->nbad + 1) * sizeof(BadFile));
+	bad = &report->bad[report->nbad++];
+	bad->path = manifest_object_path(manifest, job->object);
+	bad->problem = xstrdup(problem);
+	bad->tables = tables_of(manifest, job);
+
+	if (bad->tables[0] != '\0')
+		detail = xasprintf("It holds rows of %s.", bad->tables);
+	else if (job->nmembers > 0)
+		detail = xasprintf("It holds the section \"%s\".",
+						   member_kind_name(manifest->members[job->first_member].kind));
+	else
+		detail = NULL;
+	report_error(EXIT_INTEGRITY, detail, NULL, "file \"%s\" of backup \"%s/%s\" %s", bad->path,
+				 database, manifest->id, problem);
+	free(detail);
+	free(database);
+}
+
+/* Count an object's result. */
+static void
+account(VerifyReport *report, const Manifest *manifest, const Job *job, const char *problem)
+{
+	uint32_t i;
+
+	report->objects++;
+	report->bytes += manifest->objects[job->object].bytes;
+	for (i = job->first_member; i < job->first_member + job->nmembers; i++)
+	{
+		report->raw_bytes += manifest->members[i].raw;
+		report->rows += manifest->members[i].rows;
+	}
+	if (problem != NULL)
+		add_bad(report, manifest, job, problem);
+}
+
+static int
+compare_jobs(const void *a, const void *b, void *argument)
+{
+	const Manifest *manifest = argument;
+	const Job *left = a;
+	const Job *right = b;
+	uint64_t left_bytes = manifest->objects[left->object].bytes;
+	uint64_t right_bytes = manifest->objects[right->object].bytes;
+
+	if (left_bytes != right_bytes)
+		return left_bytes > right_bytes ? -1 : 1;
+	return left->object < right->object ? -1 : left->object > right->object;
+}
+
+/* One job an object; those that were seen in this run are accounted at once. */
+static void
+make_jobs(Verifier *verifier, const ObjectSet *seen, VerifyReport *report)
+{
+	const Manifest *manifest = verifier->manifest;
+	Job *all = xcalloc(manifest->nobjects > 0 ? manifest->nobjects : 1, sizeof(Job));
+	uint32_t i;
+
+	for (i = 0; i < manifest->nmembers; i++)
+	{
+		Job *job = &all[manifest->members[i].object];
+
+		if (job->nmembers++ == 0)
+			job->first_member = i;
+	}
+	for (i = 0; i < manifest->nobjects; i++)
+	{
+		const ManifestObject *object = &manifest->objects[i];
+		const ObjectSetEntry *entry = NULL;
+		Job job = all[i];
+
+		job.object = i;
+		job.fingerprint = fingerprint_of(manifest, &job);
+		if (seen != NULL)
+			entry = object_set_find(seen, object->id, manifest->codec);
+		if (entry != NULL && entry->fingerprint == job.fingerprint)
+		{
+			account(report, manifest, &job, entry->note);
+			atomic_fetch_add(&progress.units_done, 1);
+			atomic_fetch_add(&progress.weight_done, object->bytes);
+		}
+		else
+			all[verifier->njobs++] = job;
+	}
+	verifier->jobs = all;
+	qsort_r(all, verifier->njobs, sizeof(Job), compare_jobs, (void *) manifest);
+}
+
+/* Report what was done, in the order of size, and remember it. */
+static void
+collect(const Verifier *verifier, ObjectSet *seen, VerifyReport *report)
+{
+	const Manifest *manifest = verifier->manifest;
+	uint32_t i;
+
+	for (i = 0; i < verifier->njobs; i++)
+	{
+		const Job *job = &verifier->jobs[i];
+
+		if (!job->done)
+			continue;
+		account(report, manifest, job, job->problem);
+		if (seen != NULL)
+		{
+			ObjectSetEntry *entry =
+				object_set_add(seen, manifest->objects[job->object].id, manifest->codec);
+
+			if (entry != NULL)
+			{
+				free(entry->note);
+				entry->note = xstrdup(job->problem);
+				entry->fingerprint = job->fingerprint;
+			}
+		}
+	}
+}
+
+bool
+verify_objects_once(Repository *repository, const Manifest *manifest, VerifyDepth depth,
+					int threads, ObjectSet *seen, VerifyReport *report)
+{
+	Verifier verifier;
+	bool complete;
+	uint32_t i;
+
+	memset(report, 0, sizeof(*report));
+	memset(&verifier, 0, sizeof(verifier));
+	verifier.repository = repository;
+	verifier.manifest = manifest;
+	verifier.depth = depth;
+	pthread_mutex_init(&verifier.mutex, NULL);
+	pthread_cond_init(&verifier.released, NULL);
+
+	make_jobs(&verifier, seen, report);
+	complete = run_workers(&verifier, threads < 1 ? 1 : threads);
+	collect(&verifier, seen, report);
+
+	for (i = 0; i < verifier.njobs; i++)
+		free(verifier.jobs[i].problem);
+	free(verifier.jobs);
+	pthread_cond_destroy(&verifier.released);
+	pthread_mutex_destroy(&verifier.mutex);
+	return complete;
+}
+
+bool
+verify_objects(Repository *repository, const Manifest *manifest, VerifyDepth depth, int threads,
+			   VerifyReport *report)
+{
+	return verify_objects_once(repository, manifest, depth, threads, NULL, report);
+}
+
+void
+verify_report_free(VerifyReport *report)
+{
+	int i;
+
+	for (i = 0; i < report->nbad; i++)
+	{
+		free(report->bad[i].path);
+		free(report->bad[i].problem);
+		free(report->bad[i].tables);
+	}
+	free(report->bad);
+	memset(report, 0, sizeof(*report));
+}
