@@ -1,0 +1,161 @@
+/*-------------------------------------------------------------------------
+ *
+ * interrupt.c
+ *	  A thread that waits for signals, and what must be cancelled when one
+ *	  comes.
+ *
+ * Cancellations run under the mutex that also guards their removal, so that
+ * whoever removed one knows that it neither runs nor will run.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "interrupt.h"
+
+#include <pthread.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "log.h"
+#include "memory.h"
+
+typedef struct Cancellation
+{
+	void (*cancel)(void *argument); /* NULL: free slot */
+	void *argument;
+} Cancellation;
+
+static atomic_bool signalled;
+static atomic_bool stopping;
+
+static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
+static Cancellation *cancellations;
+static int ncancellations;
+
+static sigset_t awaited;
+
+static void
+run_cancellations(void)
+{
+	int i;
+
+	pthread_mutex_lock(&mutex);
+	for (i = 0; i < ncancellations; i++)
+	{
+		if (cancellations[i].cancel != NULL)
+			cancellations[i].cancel(cancellations[i].argument);
+	}
+	pthread_mutex_unlock(&mutex);
+}
+
+/*
+ * Only the first signal cancels.  What still runs afterwards is clean-up, and
+ * an impatient second Ctrl-C must not leave half-made things behind.
+ */
+static void *
+wait_for_signals(void *argument)
+{
+	int signal_number;
+
+	(void) argument;
+	for (;;)
+	{
+		if (sigwait(&awaited, &signal_number) != 0)
+			continue;
+		if (!atomic_exchange(&signalled, true))
+			run_cancellations();
+	}
+	return NULL;
+}
+
+/* Wait for a signal unless whoever started us (nohup, a shell's `&`) had it ignored. */
+static void
+await_signal(int signal_number)
+{
+	struct sigaction action;
+
+	if (sigaction(signal_number, NULL, &action) == 0 && action.sa_handler == SIG_IGN)
+		return;
+	sigaddset(&awaited, signal_number);
+}
+
+void
+interrupt_start(void)
+{
+	pthread_t thread;
+	int error;
+
+	signal(SIGPIPE, SIG_IGN);
+	sigemptyset(&awaited);
+	await_signal(SIGINT);
+	await_signal(SIGTERM);
+	await_signal(SIGHUP);
+	pthread_sigmask(SIG_BLOCK, &awaited, NULL);
+
+	error = pthread_create(&thread, NULL, wait_for_signals, NULL);
+	if (error != 0)
+	{
+		report_error(EXIT_FAILED, NULL, NULL, "could not start a thread: %s", strerror(error));
+		exit(EXIT_FAILED);
+	}
+	pthread_detach(thread);
+}
+
+bool
+stop_requested(void)
+{
+	return atomic_load(&stopping) || atomic_load(&signalled);
+}
+
+bool
+interrupted(void)
+{
+	return atomic_load(&signalled);
+}
+
+void
+stop_request(void)
+{
+	if (!atomic_exchange(&stopping, true))
+		run_cancellations();
+}
+
+void
+stop_clear(void)
+{
+	atomic_store(&stopping, false);
+}
+
+int
+cancellation_add(void (*cancel)(void *argument), void *argument)
+{
+	int handle;
+
+	pthread_mutex_lock(&mutex);
+	for (handle = 0; handle < ncancellations; handle++)
+	{
+		if (cancellations[handle].cancel == NULL)
+			break;
+	}
+	if (handle == ncancellations)
+	{
+		ncancellations++;
+		cancellations = xrealloc(cancellations, (size_t) ncancellations * sizeof(Cancellation));
+	}
+	cancellations[handle].cancel = cancel;
+	cancellations[handle].argument = argument;
+	pthread_mutex_unlock(&mutex);
+	return handle;
+}
+
+void
+cancellation_remove(int handle)
+{
+	pthread_mutex_lock(&mutex);
+	if (handle >= 0 && handle < ncancellations)
+		cancellations[handle].cancel = NULL;
+	pthread_mutex_unlock(&mutex);
+}

@@ -1,0 +1,436 @@
+/*-------------------------------------------------------------------------
+ *
+ * log.c
+ *	  Messages to stderr or a log file, as text or as JSON.
+ *
+ * A message is put together in memory and written with one write(), so that
+ * lines of several processes that append to one file do not mix.  Text from
+ * outside (names, server messages) can forge neither a line of its own nor a
+ * terminal sequence: control characters are shown as \xNN, and what follows
+ * a newline is indented, as the server does in its own log.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "log.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <pthread.h>
+#include <stdarg.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "buffer.h"
+#include "interrupt.h"
+#include "memory.h"
+
+/* One message on its way out. */
+typedef struct Message
+{
+	LogLevel level;
+	const char *primary;
+	const char *detail; /* NULL: none */
+	const char *hint;   /* NULL: none */
+	int code;           /* exit code, -1: none */
+} Message;
+
+static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
+static int log_file = -1;
+static LogFormat log_format = LOG_FORMAT_HUMAN;
+static LogLevel log_threshold = LOG_LEVEL_INFO;
+static bool colour;
+
+static void (*hook_before)(void);
+static void (*hook_after)(void);
+
+/* The first error; written once, under the mutex. */
+static _Atomic(ExitCode) first_code = EXIT_DONE;
+static _Atomic(const char *) first_error;
+
+/* Length of the well-formed UTF-8 character at s that is not a control character; 0 if none is. */
+static int
+printable_length(const unsigned char *s)
+{
+	if (s[0] < 0x80)
+		return s[0] >= 0x20 && s[0] != 0x7f ? 1 : 0;
+	if (s[0] >= 0xc2 && s[0] <= 0xdf)
+	{
+		/* U+0080 to U+009F are control characters, too. */
+		if ((s[1] & 0xc0) != 0x80 || (s[0] == 0xc2 && s[1] < 0xa0))
+			return 0;
+		return 2;
+	}
+	if (s[0] >= 0xe0 && s[0] <= 0xef)
+	{
+		if ((s[1] & 0xc0) != 0x80 || (s[2] & 0xc0) != 0x80 || (s[0] == 0xe0 && s[1] < 0xa0) ||
+			(s[0] == 0xed && s[1] > 0x9f))
+			return 0;
+		return 3;
+	}
+	if (s[0] >= 0xf0 && s[0] <= 0xf4)
+	{
+		if ((s[1] & 0xc0) != 0x80 || (s[2] & 0xc0) != 0x80 || (s[3] & 0xc0) != 0x80 ||
+			(s[0] == 0xf0 && s[1] < 0x90) || (s[0] == 0xf4 && s[1] > 0x8f))
+			return 0;
+		return 4;
+	}
+	return 0;
+}
+
+/* The text's length without the newlines at its end. */
+static size_t
+trimmed_length(const char *text)
+{
+	size_t length = strlen(text);
+
+	while (length > 0 && text[length - 1] == '\n')
+		length--;
+	return length;
+}
+
+/* Append text for people, or (json) the inside of a JSON string. */
+static void
+append_safe(Buffer *out, const char *text, bool json)
+{
+	const char *end = text + trimmed_length(text);
+
+	while (text < end)
+	{
+		int length = printable_length((const unsigned char *) text);
+
+		if (json && (*text == '"' || *text == '\\'))
+			buffer_append_char(out, '\\');
+		if (length > 0)
+			buffer_append(out, text, (size_t) length);
+		else if (*text == '\n')
+			buffer_append_string(out, json ? "\\n" : "\n\t");
+		else if (*text == '\t')
+			buffer_append_string(out, json ? "\\t" : "\t");
+		else
+			buffer_printf(out, json ? "\\\\x%02x" : "\\x%02x", (unsigned char) *text);
+		text += length > 0 ? length : 1;
+	}
+}
+
+/* UTC with milliseconds: "2026-11-23 02:00:00.123 UTC", or ISO 8601 for JSON. */
+static void
+append_time(Buffer *out, bool iso)
+{
+	struct timespec now;
+	struct tm tm;
+	char text[64];
+
+	clock_gettime(CLOCK_REALTIME, &now);
+	gmtime_r(&now.tv_sec, &tm);
+	strftime(text, sizeof(text), iso ? "%Y-%m-%dT%H:%M:%S" : "%Y-%m-%d %H:%M:%S", &tm);
+	buffer_printf(out, "%s.%03ld%s", text, now.tv_nsec / 1000000, iso ? "Z" : " UTC");
+}
+
+static void
+append_json_member(Buffer *out, const char *name, const char *text)
+{
+	if (text == NULL)
+		return;
+	buffer_printf(out, ",\"%s\":\"", name);
+	append_safe(out, text, true);
+	buffer_append_char(out, '"');
+}
+
+static void
+format_json(Buffer *out, const Message *message)
+{
+	static const char *const levels[] = {"debug", "info", "warning", "error"};
+
+	buffer_append_string(out, "{\"time\":\"");
+	append_time(out, true);
+	buffer_append_char(out, '"');
+	append_json_member(out, "level", levels[message->level]);
+	append_json_member(out, "message", message->primary);
+	append_json_member(out, "detail", message->detail);
+	append_json_member(out, "hint", message->hint);
+	buffer_printf(out, ",\"pid\":%d", (int) getpid());
+	if (message->code >= 0)
+		buffer_printf(out, ",\"code\":%d", message->code);
+	buffer_append_string(out, "}\n");
+}
+
+/* For stderr, in the look of PostgreSQL's own tools. */
+static void
+format_terminal(Buffer *out, const Message *message)
+{
+	static const char *const labels[] = {"debug: ", "", "warning: ", "error: "};
+	static const char *const colours[] = {"", "", "\033[01;35m", "\033[01;31m"};
+	bool coloured = colour && colours[message->level][0] != '\0';
+
+	buffer_append_string(out, "nex_backup: ");
+	if (coloured)
+		buffer_append_string(out, colours[message->level]);
+	buffer_append_string(out, labels[message->level]);
+	if (coloured)
+		buffer_append_string(out, "\033[0m");
+	append_safe(out, message->primary, false);
+	if (message->detail != NULL)
+	{
+		buffer_append_string(out, "\nDETAIL:  ");
+		append_safe(out, message->detail, false);
+	}
+	if (message->hint != NULL)
+	{
+		buffer_append_string(out, "\nHINT:  ");
+		append_safe(out, message->hint, false);
+	}
+	buffer_append_char(out, '\n');
+}
+
+static void
+append_file_line(Buffer *out, const char *label, const char *text)
+{
+	if (text == NULL)
+		return;
+	append_time(out, false);
+	buffer_printf(out, " [%d] %s:  ", (int) getpid(), label);
+	append_safe(out, text, false);
+	buffer_append_char(out, '\n');
+}
+
+/* For a log file, in the look of the server's log. */
+static void
+format_file(Buffer *out, const Message *message)
+{
+	static const char *const labels[] = {"DEBUG", "LOG", "WARNING", "ERROR"};
+
+	append_file_line(out, labels[message->level], message->primary);
+	append_file_line(out, "DETAIL", message->detail);
+	append_file_line(out, "HINT", message->hint);
+}
+
+static bool
+write_all(int file, const char *data, size_t length)
+{
+	while (length > 0)
+	{
+		ssize_t written = write(file, data, length);
+
+		if (written < 0 && errno == EINTR)
+			continue;
+		if (written < 0)
+			return false;
+		data += written;
+		length -= (size_t) written;
+	}
+	return true;
+}
+
+static void
+write_stderr(const Buffer *text)
+{
+	if (hook_before != NULL)
+		hook_before();
+	write_all(STDERR_FILENO, text->data, text->length);
+	if (hook_after != NULL)
+		hook_after();
+}
+
+/*
+ * Write a message where it belongs.  With a log file, warnings and errors go
+ * to stderr as well: the person at the keyboard, or cron's mail, must not
+ * have to guess that there is something in a file.
+ */
+static void
+emit(const Message *message)
+{
+	bool logged = false;
+	Buffer text;
+
+	if (message->level < log_threshold)
+		return;
+	buffer_init(&text);
+	if (log_file >= 0)
+	{
+		if (log_format == LOG_FORMAT_JSON)
+			format_json(&text, message);
+		else
+			format_file(&text, message);
+		logged = write_all(log_file, text.data, text.length);
+		buffer_reset(&text);
+	}
+	if (!logged || message->level >= LOG_LEVEL_WARNING)
+	{
+		if (log_file < 0 && log_format == LOG_FORMAT_JSON)
+			format_json(&text, message);
+		else
+			format_terminal(&text, message);
+		write_stderr(&text);
+	}
+	buffer_free(&text);
+}
+
+static void
+emit_locked(const Message *message)
+{
+	pthread_mutex_lock(&mutex);
+	emit(message);
+	pthread_mutex_unlock(&mutex);
+}
+
+/* PG_COLOR decides, as for PostgreSQL's own tools. */
+static bool
+want_colour(void)
+{
+	const char *wish = getenv("PG_COLOR");
+
+	if (wish == NULL)
+		return false;
+	return strcmp(wish, "always") == 0 || (strcmp(wish, "auto") == 0 && isatty(STDERR_FILENO) != 0);
+}
+
+bool
+log_open(const char *file, LogFormat format, LogLevel threshold)
+{
+	int descriptor = -1;
+
+	if (file != NULL)
+	{
+		descriptor = open(file, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOCTTY, 0600);
+		if (descriptor < 0)
+			return report_error(EXIT_USAGE, NULL, NULL, "could not open log file \"%s\": %s", file,
+								strerror(errno));
+	}
+	pthread_mutex_lock(&mutex);
+	if (log_file >= 0)
+		close(log_file);
+	log_file = descriptor;
+	log_format = format;
+	log_threshold = threshold;
+	colour = want_colour();
+	pthread_mutex_unlock(&mutex);
+	return true;
+}
+
+/* printf into a string, without regard for the locale's encoding. */
+static char *
+format_text(const char *format, va_list arguments)
+{
+	char *text;
+
+	if (vasprintf(&text, format, arguments) < 0)
+		text = xstrdup(format);
+	return text;
+}
+
+static void __attribute__((format(printf, 3, 0)))
+log_message(LogLevel level, const char *hint, const char *format, va_list arguments)
+{
+	Message message = {level, NULL, NULL, hint, -1};
+	char *text;
+
+	if (level < log_threshold)
+		return;
+	text = format_text(format, arguments);
+	message.primary = text;
+	emit_locked(&message);
+	free(text);
+}
+
+void
+log_debug(const char *format, ...)
+{
+	va_list arguments;
+
+	va_start(arguments, format);
+	log_message(LOG_LEVEL_DEBUG, NULL, format, arguments);
+	va_end(arguments);
+}
+
+void
+log_info(const char *format, ...)
+{
+	va_list arguments;
+
+	va_start(arguments, format);
+	log_message(LOG_LEVEL_INFO, NULL, format, arguments);
+	va_end(arguments);
+}
+
+void
+log_warning(const char *format, ...)
+{
+	va_list arguments;
+
+	va_start(arguments, format);
+	log_message(LOG_LEVEL_WARNING, NULL, format, arguments);
+	va_end(arguments);
+}
+
+void
+log_warning_hint(const char *hint, const char *format, ...)
+{
+	va_list arguments;
+
+	va_start(arguments, format);
+	log_message(LOG_LEVEL_WARNING, hint, format, arguments);
+	va_end(arguments);
+}
+
+bool
+report_error(ExitCode code, const char *detail, const char *hint, const char *format, ...)
+{
+	Message message = {LOG_LEVEL_ERROR, NULL, detail, hint, code};
+	va_list arguments;
+	char *text;
+
+	va_start(arguments, format);
+	text = format_text(format, arguments);
+	va_end(arguments);
+	message.primary = text;
+
+	pthread_mutex_lock(&mutex);
+	if (interrupted())
+		message.level = LOG_LEVEL_DEBUG;
+	else if (atomic_load(&first_error) == NULL)
+	{
+		atomic_store(&first_code, code);
+		atomic_store(&first_error, xstrdup(text));
+	}
+	emit(&message);
+	pthread_mutex_unlock(&mutex);
+	free(text);
+	return false;
+}
+
+ExitCode
+log_exit_code(void)
+{
+	return atomic_load(&first_code);
+}
+
+const char *
+log_first_error(void)
+{
+	return atomic_load(&first_error);
+}
+
+void
+log_set_terminal_hooks(void (*before)(void), void (*after)(void))
+{
+	pthread_mutex_lock(&mutex);
+	hook_before = before;
+	hook_after = after;
+	pthread_mutex_unlock(&mutex);
+}
+
+void
+log_lock(void)
+{
+	pthread_mutex_lock(&mutex);
+}
+
+void
+log_unlock(void)
+{
+	pthread_mutex_unlock(&mutex);
+}
