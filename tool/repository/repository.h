@@ -61,6 +61,9 @@ typedef struct BackupName
  */
 extern bool repository_list(Repository *repository, const char *database, BackupName **names, int *count);
 
+/* The latest backup of a database; false without a report if there is none. */
+extern bool repository_latest(Repository *repository, const char *database, BackupName *name);
+
 /*
  * Resolve "DB" (its latest) or "DB/ID".  A database name that holds a slash
  * is tried whole first.  Reports (exit 1, with what there is as a hint) if
@@ -77,12 +80,8 @@ extern Manifest *repository_manifest_try(Repository *repository, const BackupNam
 /* Choose an id that is free; the time is now. */
 extern bool repository_new_id(Repository *repository, const char *database, char id[BACKUP_ID_SIZE]);
 
-/*
- * Publish: barrier for the given object store, .sha256, manifest.  After
- * this the backup exists.
- */
-struct ObjectStore;
-extern bool repository_publish(Repository *repository, struct ObjectStore *store, Manifest *manifest);
+/* Publish: .sha256, then the manifest.  The objects must be durable.  After this the backup exists. */
+extern bool repository_publish(Repository *repository, const Manifest *manifest);
 
 /* Un-publish: manifest, then its companions.  Objects stay. */
 extern bool repository_remove_backup(Repository *repository, const BackupName *name);

@@ -1,0 +1,385 @@
+/*-------------------------------------------------------------------------
+ *
+ * backup.c
+ *	  A backup from the first connection to the manifest.
+ *
+ *	  leader      locks, exports the snapshot, and keeps it alive
+ *	  pg_dump     reads the schema on that snapshot (schema.c, a thread)
+ *	  workers     claim chunks and stream rows into pieces (copy_worker.c)
+ *	  compressors turn pieces into frames and objects (pipeline.c)
+ *
+ * When workers and pg_dump are done the leader reads the sequences, and only
+ * then is anything published: barrier, .sha256, manifest.  Whatever happens
+ * before leaves at most objects that no manifest names, which the next
+ * backup finds and re-uses.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "backup.h"
+
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "chunk_plan.h"
+#include "copy_worker.h"
+#include "database_settings.h"
+#include "interrupt.h"
+#include "large_objects.h"
+#include "log.h"
+#include "memory.h"
+#include "pipeline.h"
+#include "progress.h"
+#include "quote.h"
+#include "schema.h"
+#include "sequences.h"
+#include "snapshot.h"
+#include "subprocess.h"
+
+/* Pieces beyond one for each worker and compressor, so that neither waits for the other. */
+#define SPARE_PIECES 1
+
+typedef struct Backup
+{
+	const Settings *settings;
+	Repository *repository;
+	ConnectionTarget *target;
+	Connection *leader;
+	char *directory; /* private, temporary */
+	SourceTables tables;
+	Snapshot snapshot;
+	uint32_t *large_objects;
+	int nlarge_objects;
+	Manifest *previous; /* latest backup of the same database, or NULL */
+	Manifest *manifest;
+	ObjectStore *store;
+	Pipeline *pipeline;
+	ChunkPlan plan;
+	Schema schema;
+	pthread_t schema_thread;
+	bool schema_running;
+	CopyWork work;
+	Buffer sequences;
+	Buffer database_settings;
+	int lock; /* handle of the database's backup lock; -1: none */
+} Backup;
+
+/* Now as "2026-11-23T02:00:00.000Z"; caller frees. */
+static char *
+utc_now(void)
+{
+	struct timespec now;
+	struct tm tm;
+	char text[32];
+
+	clock_gettime(CLOCK_REALTIME, &now);
+	gmtime_r(&now.tv_sec, &tm);
+	strftime(text, sizeof(text), "%Y-%m-%dT%H:%M:%S", &tm);
+	return xasprintf("%s.%03ldZ", text, now.tv_nsec / 1000000);
+}
+
+/* Connect, learn the database's name, and see that nobody else backs it up. */
+static bool
+begin(Backup *backup, char **database)
+{
+	const Settings *settings = backup->settings;
+	Manifest *manifest = backup->manifest = manifest_create();
+	BackupName latest;
+
+	progress_phase("connecting", "", 0, 0);
+	manifest->started = utc_now();
+	manifest->type = xstrdup(settings->type);
+	manifest->tool = xstrdup(NEX_BACKUP_VERSION);
+	manifest->codec = settings->codec;
+	manifest->level = settings->compress_level;
+	manifest->repository = xstrdup(backup->repository->id);
+
+	backup->target = target_create(settings, NULL);
+	backup->leader = backup->target != NULL ? connection_open(backup->target) : NULL;
+	if (backup->leader == NULL ||
+		!database_read(backup->leader, &manifest->database, &manifest->server))
+		return false;
+	*database = xstrdup(manifest->database.name);
+	if (!repository_lock_shared(backup->repository) ||
+		!repository_lock_backup(backup->repository, *database, &backup->lock) ||
+		!repository_new_id(backup->repository, *database, manifest->id))
+		return false;
+	if (repository_latest(backup->repository, *database, &latest))
+	{
+		char *error = NULL;
+
+		backup->previous = repository_manifest_try(backup->repository, &latest, &error);
+		if (backup->previous == NULL)
+			log_warning("backup %s/%s is damaged: %s", latest.database, latest.id, error);
+		free(error);
+	}
+	backup->store = object_store_create(backup->repository, manifest->codec, backup->previous);
+	backup->directory = temporary_directory_create();
+	return backup->directory != NULL;
+}
+
+/* Locks, snapshot, and what is read on it before the workers start. */
+static bool
+take_snapshot(Backup *backup)
+{
+	Manifest *manifest = backup->manifest;
+
+	progress_phase("locking tables", "", 0, 0);
+	if (!snapshot_take(backup->leader, backup->settings->lock_wait_timeout, &backup->tables,
+					   &backup->snapshot) ||
+		!large_objects_list(backup->leader, &backup->large_objects, &backup->nlarge_objects) ||
+		!database_settings_read(backup->leader, &backup->database_settings))
+		return false;
+	manifest->snapshot_at = xstrdup(backup->snapshot.time);
+	manifest->server.lsn = xstrdup(backup->snapshot.lsn);
+	manifest->totals.large_objects = (uint64_t) backup->nlarge_objects;
+	return true;
+}
+
+static bool
+start_schema(Backup *backup)
+{
+	Schema *schema = &backup->schema;
+
+	schema->target = backup->target;
+	schema->snapshot = backup->snapshot.name;
+	schema->bindir = backup->settings->pg_bindir;
+	schema->server_version = connection_version(backup->leader);
+	schema->lock_wait_timeout = backup->settings->lock_wait_timeout;
+	schema->directory = backup->directory;
+	if (pthread_create(&backup->schema_thread, NULL, schema_dump, schema) != 0)
+		return report_error(EXIT_FAILED, NULL, NULL, "could not start a thread");
+	backup->schema_running = true;
+	return true;
+}
+
+/* Enter the tables into the manifest and prepare their COPY lines. */
+static int
+enter_tables(Backup *backup)
+{
+	CopyWork *work = &backup->work;
+	int with_rows = 0;
+	int i;
+
+	work->restore_statements = xcalloc((size_t) backup->tables.count + 1, sizeof(char *));
+	work->manifest_tables = xcalloc((size_t) backup->tables.count + 1, sizeof(int32_t));
+	for (i = 0; i < backup->tables.count; i++)
+	{
+		const SourceTable *source = &backup->tables.tables[i];
+		ManifestTable table;
+
+		work->manifest_tables[i] = -1;
+		if (source->partitioned)
+			continue;
+		memset(&table, 0, sizeof(table));
+		work->restore_statements[i] = source_table_restore_statement(source);
+		table.oid = source->oid;
+		table.schema = xstrdup(source->schema);
+		table.name = xstrdup(source->name);
+		table.copy = xstrdup(work->restore_statements[i]);
+		table.serial = source->serial;
+		table.heap_bytes = source->heap_bytes + source->toast_bytes;
+		work->manifest_tables[i] = (int32_t) manifest_add_table(backup->manifest, &table);
+		with_rows++;
+	}
+	return with_rows;
+}
+
+/* Copy all rows and large objects. */
+static bool
+copy_data(Backup *backup)
+{
+	int jobs = backup->settings->jobs;
+	pthread_t *threads = xcalloc((size_t) jobs, sizeof(pthread_t));
+	CopyWork *work = &backup->work;
+	int started = 0;
+	int tables;
+	int i;
+
+	tables = enter_tables(backup);
+	chunk_plan_create(&backup->plan, &backup->tables, backup->large_objects, backup->nlarge_objects,
+					  backup->settings->chunk_blocks);
+	progress_phase("copying data", "tables", (uint64_t) tables, backup->plan.weight);
+	backup->pipeline = pipeline_start(backup->store, backup->manifest->codec,
+									  backup->manifest->level, jobs, 2 * jobs + SPARE_PIECES);
+	work->target = backup->target;
+	work->snapshot = &backup->snapshot;
+	work->tables = &backup->tables;
+	work->plan = &backup->plan;
+	work->pipeline = backup->pipeline;
+	for (i = 0; i < jobs && i < backup->plan.count; i++)
+	{
+		if (pthread_create(&threads[i], NULL, copy_worker, work) != 0)
+			break;
+		started++;
+	}
+	if (started == 0 && backup->plan.count > 0)
+	{
+		report_error(EXIT_FAILED, NULL, NULL, "could not start a thread");
+		stop_request();
+	}
+	for (i = 0; i < started; i++)
+		pthread_join(threads[i], NULL);
+	free(threads);
+	return pipeline_finish(backup->pipeline) && !stop_requested();
+}
+
+/* Keep what pg_dump said: it may warn of something and still exit with 0. */
+static void
+keep_warnings(Backup *backup)
+{
+	char *rest = backup->schema.warnings;
+	char *line;
+
+	while (rest != NULL && (line = strsep(&rest, "\n")) != NULL)
+	{
+		if (line[0] == '\0')
+			continue;
+		log_warning("%s", line);
+		manifest_add_warning(backup->manifest, line);
+	}
+	if (backup->manifest->server.in_recovery)
+		manifest_add_warning(backup->manifest,
+							 "the server is a standby: unlogged tables are not in this backup");
+}
+
+static bool
+add_text(Backup *backup, MemberKind kind, const Buffer *text)
+{
+	return text->length == 0 ||
+		   store_member(backup->store, backup->manifest, kind, text->data, text->length);
+}
+
+/* Put all members into the manifest in restore order. */
+static bool
+assemble(Backup *backup)
+{
+	Manifest *manifest = backup->manifest;
+	char key[RESTRICT_KEY_LENGTH + 1];
+	Buffer head;
+	Buffer tail;
+	bool good;
+
+	buffer_init(&head);
+	buffer_init(&tail);
+	good = schema_restrict_key(key);
+	if (good)
+	{
+		schema_head(&head, key, manifest->database.encoding);
+		schema_tail(&tail, key);
+		good = add_text(backup, MEMBER_HEAD, &head) &&
+			   add_text(backup, MEMBER_ARCHIVE, &backup->schema.archive) &&
+			   add_text(backup, MEMBER_PRE_DATA, &backup->schema.pre_data);
+	}
+	if (good)
+	{
+		pipeline_add_to_manifest(backup->pipeline, MEMBER_DATA, manifest);
+		pipeline_add_to_manifest(backup->pipeline, MEMBER_LARGE_OBJECTS, manifest);
+		good = add_text(backup, MEMBER_SEQUENCES, &backup->sequences) &&
+			   add_text(backup, MEMBER_POST_DATA, &backup->schema.post_data) &&
+			   add_text(backup, MEMBER_DATABASE, &backup->database_settings) &&
+			   add_text(backup, MEMBER_TAIL, &tail);
+	}
+	buffer_free(&head);
+	buffer_free(&tail);
+	return good;
+}
+
+/* Everything between the last row and the published manifest. */
+static bool
+publish(Backup *backup)
+{
+	Manifest *manifest = backup->manifest;
+
+	progress_phase("publishing", "", 0, 0);
+	manifest->pg_dump = xstrdup(backup->schema.pg_dump_version);
+	keep_warnings(backup);
+	if (!assemble(backup))
+		return false;
+	manifest_sum_up(manifest);
+	if (stop_requested() || !object_store_barrier(backup->store, backup->settings->jobs))
+		return false;
+	manifest->totals.new_objects = object_store_new_objects(backup->store);
+	manifest->totals.new_bytes = object_store_new_bytes(backup->store);
+	manifest->finished = utc_now();
+	return !stop_requested() && repository_publish(backup->repository, manifest);
+}
+
+static bool
+join_schema(Backup *backup)
+{
+	if (!backup->schema_running)
+		return false;
+	backup->schema_running = false;
+	pthread_join(backup->schema_thread, NULL);
+	return backup->schema.good;
+}
+
+static bool
+read_sequences(Backup *backup)
+{
+	int count;
+
+	progress_phase("reading schema and sequences", "", 0, 0);
+	if (!sequences_read(backup->leader, &backup->sequences, &count))
+		return false;
+	backup->manifest->totals.sequences = (uint64_t) count;
+	return connection_command(backup->leader, "COMMIT");
+}
+
+static void
+clean_up(Backup *backup)
+{
+	int i;
+
+	if (backup->schema_running)
+	{
+		stop_request();
+		join_schema(backup);
+	}
+	for (i = 0; backup->work.restore_statements != NULL && i < backup->tables.count; i++)
+		free(backup->work.restore_statements[i]);
+	free(backup->work.restore_statements);
+	free(backup->work.manifest_tables);
+	schema_free(&backup->schema);
+	chunk_plan_free(&backup->plan);
+	pipeline_free(backup->pipeline);
+	object_store_free(backup->store);
+	manifest_free(backup->previous);
+	source_tables_free(&backup->tables);
+	snapshot_free(&backup->snapshot);
+	free(backup->large_objects);
+	buffer_free(&backup->sequences);
+	buffer_free(&backup->database_settings);
+	connection_close(backup->leader);
+	target_free(backup->target);
+	temporary_directory_remove(backup->directory);
+	if (backup->lock >= 0)
+		repository_unlock(backup->repository, backup->lock);
+}
+
+Manifest *
+backup_database(const Settings *settings, Repository *repository, char **database)
+{
+	Backup backup;
+	Manifest *manifest;
+	bool good;
+
+	memset(&backup, 0, sizeof(backup));
+	backup.settings = settings;
+	backup.repository = repository;
+	backup.lock = -1;
+	*database = NULL;
+	good = begin(&backup, database) && take_snapshot(&backup) && start_schema(&backup) &&
+		   copy_data(&backup) && join_schema(&backup) && read_sequences(&backup) &&
+		   publish(&backup);
+	manifest = backup.manifest;
+	clean_up(&backup);
+	if (!good)
+	{
+		manifest_free(manifest);
+		return NULL;
+	}
+	return manifest;
+}

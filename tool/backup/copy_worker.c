@@ -1,0 +1,346 @@
+/*-------------------------------------------------------------------------
+ *
+ * copy_worker.c
+ *	  Streaming COPY TO STDOUT into pieces.
+ *
+ * PQgetCopyData would allocate, copy and free every row; at a few million
+ * rows a second that is what a core is spent on.  PQgetlineAsync puts the
+ * row straight into the piece.  A row of COPY text ends with the only
+ * newline byte in it, so a row that came in part is known by its last byte.
+ *
+ * Many small tables go in one command string, so that a table costs no round
+ * trip of its own.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "copy_worker.h"
+
+#include <poll.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "interrupt.h"
+#include "log.h"
+#include "memory.h"
+#include "progress.h"
+#include "quote.h"
+
+#define ROW_ROOM (64 * 1024) /* less room than this in a piece counts as full */
+#define POLL_INTERVAL_MS 1000
+#define WIDE_ROW_BYTES (256 * 1024)
+
+/*
+ * libpq reads from the socket into a buffer that starts with 16 kB and never
+ * shrinks.  One wide row makes it grow, and later reads fetch as much as the
+ * kernel has, which saves most of the system calls.
+ */
+static bool
+widen_read_buffer(Connection *connection)
+{
+	char *sql = xasprintf("SELECT pg_catalog.repeat('x', %d)", WIDE_ROW_BYTES);
+	PGresult *result = connection_query(connection, sql, 0, NULL);
+
+	free(sql);
+	PQclear(result);
+	return result != NULL;
+}
+
+static bool
+open_worker(const CopyWork *work, Connection **connection)
+{
+	*connection = connection_open(work->target);
+	return *connection != NULL && widen_read_buffer(*connection) &&
+		   snapshot_import(*connection, work->snapshot) &&
+		   /* The planner must take the TID range scan, whatever the statistics say. */
+		   connection_command(*connection, "SET enable_seqscan = off");
+}
+
+bool
+copy_stream_need_piece(CopyStream *stream)
+{
+	if (stream->piece != NULL && stream->piece->raw.capacity - stream->piece->raw.length > ROW_ROOM)
+		return true;
+	if (stream->piece != NULL)
+		pipeline_submit(stream->work->pipeline, stream->piece);
+	stream->piece =
+		pipeline_take(stream->work->pipeline, stream->chunk->ordinal, stream->sequence++);
+	return stream->piece != NULL;
+}
+
+/* Begin a member for a table: room in a piece, and the COPY line. */
+static Segment *
+begin_member(CopyStream *stream, int table)
+{
+	const Chunk *chunk = stream->chunk;
+	Segment *segment;
+
+	if (!copy_stream_need_piece(stream))
+		return NULL;
+	segment = piece_begin_segment(stream->piece, MEMBER_DATA, stream->work->manifest_tables[table]);
+	if (chunk->kind == CHUNK_BLOCKS)
+	{
+		segment->has_blocks = true;
+		segment->block_from = chunk->block_from;
+		segment->block_to = chunk->block_to;
+	}
+	buffer_append_string(&stream->piece->raw, stream->work->restore_statements[table]);
+	buffer_append_char(&stream->piece->raw, '\n');
+	return segment;
+}
+
+static void
+end_member(CopyStream *stream)
+{
+	buffer_append_string(&stream->piece->raw, "\\.\n\n");
+	piece_end_segment(stream->piece);
+}
+
+/* Take back a member that got no row, unless it is all that there is of its table. */
+static bool
+member_is_void(const CopyStream *stream, const Segment *segment, uint64_t rows_before)
+{
+	if (segment->rows > 0)
+		return false;
+	return rows_before > 0 || stream->chunk->kind == CHUNK_BLOCKS;
+}
+
+static void
+end_or_drop_member(CopyStream *stream, uint64_t rows_before)
+{
+	Piece *piece = stream->piece;
+	Segment *segment = &piece->segments[piece->nsegments - 1];
+
+	if (!member_is_void(stream, segment, rows_before))
+	{
+		end_member(stream);
+		return;
+	}
+	piece->raw.length = segment->start;
+	piece->nsegments--;
+}
+
+/* Wait for more from the server; false when the connection is gone or work must stop. */
+static bool
+wait_for_data(CopyStream *stream)
+{
+	struct pollfd wait = {PQsocket(stream->connection->pg), POLLIN, 0};
+
+	if (stop_requested())
+		return false;
+	if (poll(&wait, 1, POLL_INTERVAL_MS) == 0)
+		return true;
+	return PQconsumeInput(stream->connection->pg) == 1;
+}
+
+/*
+ * Read one row behind the piece's text.  Returns its length, 0 at the end of
+ * the COPY, -1 on failure.
+ */
+static ssize_t
+read_row(CopyStream *stream)
+{
+	Buffer *raw = &stream->piece->raw;
+	size_t length = 0;
+
+	for (;;)
+	{
+		size_t room = raw->capacity - raw->length - length;
+		int got;
+
+		if (room < ROW_ROOM)
+		{
+			buffer_reserve(raw, length + 2 * ROW_ROOM);
+			room = raw->capacity - raw->length - length;
+		}
+		got = PQgetlineAsync(stream->connection->pg, raw->data + raw->length + length,
+							 room > INT32_MAX ? INT32_MAX : (int) room - 1);
+		if (got < 0)
+			return length == 0 ? 0 : -1;
+		length += (size_t) got;
+		if (got > 0 && raw->data[raw->length + length - 1] == '\n')
+			return (ssize_t) length;
+		if (got == 0 && !wait_for_data(stream))
+			return -1;
+	}
+}
+
+/* Rows from the server's command tag, "COPY 123". */
+static uint64_t
+rows_copied(PGresult *result)
+{
+	return strtoull(PQcmdTuples(result), NULL, 10);
+}
+
+/* Name the table in the report of a failed COPY. */
+static bool
+report_copy_failure(CopyStream *stream, const PGresult *result, int table)
+{
+	const char *state = result ? PQresultErrorField(result, PG_DIAG_SQLSTATE) : NULL;
+	char *name = printable_name(stream->work->tables->tables[table].qualified);
+	char *what = xasprintf("could not copy table %s", name);
+
+	if (state != NULL && strcmp(state, "55P03") == 0)
+		report_error(EXIT_FAILED,
+					 "Another session waits for an exclusive lock on it, and must not be kept "
+					 "waiting behind "
+					 "this backup.",
+					 "Run the backup again when the schema change is done.",
+					 "could not lock table %s", name);
+	else
+		connection_report(stream->connection, result, what);
+	free(what);
+	free(name);
+	return false;
+}
+
+/* Stream the rows of one COPY into members of one table. */
+static bool
+stream_table(CopyStream *stream, int table)
+{
+	Segment *segment = begin_member(stream, table);
+	uint64_t rows_before = 0;
+	uint64_t bytes = 0;
+	PGresult *result;
+	ssize_t length;
+	bool good;
+
+	if (segment == NULL)
+		return false;
+	while ((length = read_row(stream)) > 0)
+	{
+		stream->piece->raw.length += (size_t) length;
+		segment->rows++;
+		bytes += (uint64_t) length;
+		if (stream->piece->raw.capacity - stream->piece->raw.length > ROW_ROOM)
+			continue;
+		atomic_fetch_add(&progress.raw_bytes, bytes);
+		bytes = 0;
+		rows_before += segment->rows;
+		end_member(stream);
+		segment = begin_member(stream, table);
+		if (segment == NULL)
+			return false;
+	}
+	atomic_fetch_add(&progress.raw_bytes, bytes);
+	rows_before += segment->rows;
+	if (length < 0)
+		return stop_requested() ? false : report_copy_failure(stream, NULL, table);
+	result = PQgetResult(stream->connection->pg);
+	good = PQresultStatus(result) == PGRES_COMMAND_OK;
+	if (!good)
+		report_copy_failure(stream, result, table);
+	else if (rows_copied(result) != rows_before)
+		good = report_error(EXIT_FAILED, NULL, NULL,
+							"server sent %llu rows of table %s but says it sent %s",
+							(unsigned long long) rows_before,
+							stream->work->tables->tables[table].qualified, PQcmdTuples(result));
+	PQclear(result);
+	if (good)
+		end_or_drop_member(stream, rows_before - segment->rows);
+	return good;
+}
+
+/* The command string for a chunk: NOWAIT locks, then one COPY a table. */
+static char *
+chunk_command(const CopyStream *stream)
+{
+	const SourceTables *tables = stream->work->tables;
+	const Chunk *chunk = stream->chunk;
+	Buffer sql;
+	int i;
+
+	buffer_init(&sql);
+	for (i = 0; i < chunk->ntables; i++)
+	{
+		buffer_append_string(&sql, i == 0 ? "LOCK TABLE ONLY " : ", ONLY ");
+		buffer_append_string(&sql, tables->tables[chunk->tables[i]].qualified);
+	}
+	buffer_append_string(&sql, " IN ACCESS SHARE MODE NOWAIT;");
+	for (i = 0; i < chunk->ntables; i++)
+	{
+		const SourceTable *table = &tables->tables[chunk->tables[i]];
+		char *copy = chunk->kind == CHUNK_BLOCKS
+						 ? source_table_copy_blocks(table, chunk->block_from, chunk->block_to)
+						 : source_table_copy_whole(table);
+
+		buffer_append_string(&sql, copy);
+		free(copy);
+	}
+	return buffer_detach(&sql);
+}
+
+/* Run the chunk's command and stream each COPY in turn. */
+static bool
+stream_tables(CopyStream *stream)
+{
+	const Chunk *chunk = stream->chunk;
+	char *sql = chunk_command(stream);
+	PGresult *result;
+	bool good;
+	int i;
+
+	good = PQsendQuery(stream->connection->pg, sql) == 1;
+	free(sql);
+	if (!good)
+		return connection_report(stream->connection, NULL, "could not send a query");
+	result = PQgetResult(stream->connection->pg);
+	good = PQresultStatus(result) == PGRES_COMMAND_OK;
+	if (!good)
+		report_copy_failure(stream, result, chunk->tables[0]);
+	PQclear(result);
+	for (i = 0; good && i < chunk->ntables; i++)
+	{
+		result = PQgetResult(stream->connection->pg);
+		good = PQresultStatus(result) == PGRES_COPY_OUT;
+		if (!good)
+			report_copy_failure(stream, result, chunk->tables[i]);
+		PQclear(result);
+		good = good && stream_table(stream, chunk->tables[i]);
+		if (good && chunk->kind == CHUNK_TABLES)
+			atomic_fetch_add(&progress.units_done, 1);
+	}
+	while (good && (result = PQgetResult(stream->connection->pg)) != NULL)
+		PQclear(result);
+	return good;
+}
+
+static bool
+stream_chunk(const CopyWork *work, Connection *connection, const Chunk *chunk)
+{
+	CopyStream stream = {work, connection, chunk, NULL, 0};
+	bool good;
+
+	good =
+		chunk->kind == CHUNK_LARGE_OBJECTS ? large_objects_stream(&stream) : stream_tables(&stream);
+	if (stream.piece != NULL)
+	{
+		/* What a failed chunk left must not be stored: its last member has no end. */
+		if (!good)
+			stream.piece->nsegments = 0;
+		pipeline_submit(work->pipeline, stream.piece);
+	}
+	if (good)
+	{
+		atomic_fetch_add(&progress.weight_done, chunk->weight);
+		if (chunk->kind == CHUNK_BLOCKS && chunk->block_to == 0)
+			atomic_fetch_add(&progress.units_done, 1);
+	}
+	return good;
+}
+
+void *
+copy_worker(void *argument)
+{
+	const CopyWork *work = argument;
+	Connection *connection = NULL;
+	const Chunk *chunk;
+	bool good;
+
+	good = open_worker(work, &connection);
+	while (good && !stop_requested() && (chunk = chunk_plan_claim(work->plan)) != NULL)
+		good = stream_chunk(work, connection, chunk);
+	if (!good)
+		stop_request();
+	connection_close(connection);
+	return NULL;
+}

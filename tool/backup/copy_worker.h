@@ -1,0 +1,48 @@
+/*-------------------------------------------------------------------------
+ *
+ * copy_worker.h
+ *	  A worker of the backup: one connection on the snapshot that claims
+ *	  chunks and streams their rows into pieces.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef NEX_COPY_WORKER_H
+#define NEX_COPY_WORKER_H
+
+#include "chunk_plan.h"
+#include "pipeline.h"
+#include "snapshot.h"
+#include "source_table.h"
+
+/* What all workers share. */
+typedef struct CopyWork
+{
+	ConnectionTarget *target;
+	const Snapshot *snapshot;
+	const SourceTables *tables;
+	char **restore_statements; /* per table */
+	int32_t *manifest_tables;  /* position of each table in the manifest */
+	ChunkPlan *plan;
+	Pipeline *pipeline;
+} CopyWork;
+
+/* Thread function; argument is a CopyWork.  Returns NULL; errors are reported and stop all work. */
+extern void *copy_worker(void *argument);
+
+/* What a worker holds while it streams one chunk. */
+typedef struct CopyStream
+{
+	const CopyWork *work;
+	Connection *connection;
+	const Chunk *chunk;
+	Piece *piece;
+	uint32_t sequence; /* of the next piece */
+} CopyStream;
+
+/* Make sure that there is a piece with room; hands over a full one.  False when work must stop. */
+extern bool copy_stream_need_piece(CopyStream *stream);
+
+/* large_objects.c: stream a chunk of large objects as SQL. */
+extern bool large_objects_stream(CopyStream *stream);
+
+#endif /* NEX_COPY_WORKER_H */

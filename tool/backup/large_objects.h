@@ -1,0 +1,18 @@
+/*-------------------------------------------------------------------------
+ *
+ * large_objects.h
+ *	  Large objects as plain SQL.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef NEX_LARGE_OBJECTS_H
+#define NEX_LARGE_OBJECTS_H
+
+#include <stdint.h>
+
+#include "connection.h"
+
+/* The OIDs of all large objects, ascending; caller frees *oids.  False (reported) on failure. */
+extern bool large_objects_list(Connection *connection, uint32_t **oids, int *count);
+
+#endif /* NEX_LARGE_OBJECTS_H */

@@ -1,0 +1,45 @@
+/*-------------------------------------------------------------------------
+ *
+ * schema.h
+ *	  The schema of the database, by pg_dump on our snapshot.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef NEX_SCHEMA_H
+#define NEX_SCHEMA_H
+
+#include "connection.h"
+#include "snapshot.h"
+
+#define RESTRICT_KEY_LENGTH 63
+
+typedef struct Schema
+{
+	/* input */
+	ConnectionTarget *target;
+	const char *snapshot;
+	const char *bindir;
+	int server_version;
+	int lock_wait_timeout; /* seconds; 0: for ever */
+	const char *directory; /* private, for the archive */
+
+	/* output */
+	bool good;
+	char *pg_dump_version;
+	char *warnings; /* what pg_dump printed; "" if nothing */
+	Buffer archive; /* members' texts */
+	Buffer pre_data;
+	Buffer post_data;
+} Schema;
+
+/* Thread function: runs pg_dump and pg_restore, which takes as long as the copying, and beside it.
+ */
+extern void *schema_dump(void *schema);
+extern void schema_free(Schema *schema);
+
+/* The first and last member of a backup; `key` protects psql from meta-commands in between. */
+extern bool schema_restrict_key(char key[RESTRICT_KEY_LENGTH + 1]);
+extern void schema_head(Buffer *sql, const char *key, const char *encoding);
+extern void schema_tail(Buffer *sql, const char *key);
+
+#endif /* NEX_SCHEMA_H */

@@ -1,0 +1,21 @@
+/*-------------------------------------------------------------------------
+ *
+ * sequences.h
+ *	  Positions of sequences, as setval() calls.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef NEX_SEQUENCES_H
+#define NEX_SEQUENCES_H
+
+#include "buffer.h"
+#include "connection.h"
+
+/*
+ * Append one setval() per sequence.  Call it after the last row was read:
+ * sequences do not follow the snapshot, and one read too early may be behind
+ * its rows.  False (reported) on failure.
+ */
+extern bool sequences_read(Connection *connection, Buffer *sql, int *count);
+
+#endif /* NEX_SEQUENCES_H */

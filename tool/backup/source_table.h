@@ -1,0 +1,63 @@
+/*-------------------------------------------------------------------------
+ *
+ * source_table.h
+ *	  The tables of the database being backed up: which of them have rows to
+ *	  copy, and how to say so in SQL.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef NEX_SOURCE_TABLE_H
+#define NEX_SOURCE_TABLE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "connection.h"
+
+typedef struct SourceTable
+{
+	uint32_t oid;
+	char *schema;
+	char *name;
+	char *qualified;    /* quoted: public.t */
+	char *columns;      /* quoted list without generated columns: "a, b"; "" if none */
+	char *restore_into; /* quoted: itself, or its partition root */
+	char *condition;    /* WHERE clause of an extension's configuration table, or "" */
+	bool partitioned;   /* no rows of its own; locked only */
+	bool is_heap;       /* ctid ranges mean blocks */
+	bool serial;        /* see ManifestTable.serial */
+	bool configuration; /* belongs to an extension */
+	uint64_t filenode;  /* changes with every rewrite */
+	uint64_t heap_bytes;
+	uint64_t toast_bytes;
+} SourceTable;
+
+typedef struct SourceTables
+{
+	SourceTable *tables; /* by schema and name; configuration tables last, referenced ones first */
+	int count;
+} SourceTables;
+
+/*
+ * Everything that pg_dump would lock: ordinary tables, partitions and
+ * partitioned tables that belong to nobody but the user, and the
+ * configuration tables of extensions.  False (reported) on failure.
+ */
+extern bool source_tables_read(Connection *connection, SourceTables *list);
+extern void source_tables_free(SourceTables *list);
+
+/* True if nothing was created, dropped, renamed or rewritten between two readings. */
+extern bool source_tables_equal(const SourceTables *a, const SourceTables *b);
+
+/* "COPY public.t (a, b) FROM stdin;"; caller frees. */
+extern char *source_table_restore_statement(const SourceTable *table);
+
+/*
+ * The COPY … TO STDOUT for a whole table, or for the blocks from block_from
+ * up to but not including block_to (0: to the end).  Caller frees.
+ */
+extern char *source_table_copy_whole(const SourceTable *table);
+extern char *source_table_copy_blocks(const SourceTable *table, uint32_t block_from,
+									  uint32_t block_to);
+
+#endif /* NEX_SOURCE_TABLE_H */
