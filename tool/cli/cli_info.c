@@ -1,0 +1,312 @@
+/*-------------------------------------------------------------------------
+ *
+ * cli_info.c
+ *	  nex_backup info: everything about one backup.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "buffer.h"
+#include "catalogue.h"
+#include "command.h"
+#include "memory.h"
+#include "output.h"
+#include "quote.h"
+#include "repository_view.h"
+
+/* A word for a shell, in single quotes unless it is plain. */
+static void
+append_shell_word(Buffer *out, const char *word)
+{
+	static const char plain[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+								"0123456789_-./:@%+=,";
+	const char *c;
+
+	if (word[0] != '\0' && strspn(word, plain) == strlen(word))
+	{
+		buffer_append_string(out, word);
+		return;
+	}
+	buffer_append_char(out, '\'');
+	for (c = word; *c != '\0'; c++)
+	{
+		if (*c == '\'')
+			buffer_append_string(out, "'\\''");
+		else
+			buffer_append_char(out, *c);
+	}
+	buffer_append_char(out, '\'');
+}
+
+/* createdb with the properties of the database that was backed up. */
+static void
+append_createdb(Buffer *out, const ManifestDatabase *database)
+{
+	buffer_append_string(out, "createdb --template=template0 --encoding=");
+	append_shell_word(out, database->encoding);
+	buffer_append_string(out, " --lc-collate=");
+	append_shell_word(out, database->collate);
+	buffer_append_string(out, " --lc-ctype=");
+	append_shell_word(out, database->ctype);
+	if (database->provider != NULL && strcmp(database->provider, "i") == 0)
+	{
+		buffer_append_string(out, " --locale-provider=icu --icu-locale=");
+		append_shell_word(out, database->icu_locale != NULL ? database->icu_locale : "und");
+	}
+	buffer_append_string(out, " newdb");
+}
+
+/* The commands that restore this backup, ours and those of stock tools. */
+static void
+restore_commands(const Repository *repository, const BackupName *name, const Manifest *manifest,
+				 char *commands[5])
+{
+	char directory[DATABASE_DIRECTORY_SIZE] = "";
+	const char *unpack = manifest->codec == CODEC_ZSTD   ? " | zstd -dc"
+						 : manifest->codec == CODEC_GZIP ? " | gunzip -c"
+														 : "";
+	char *backup = xasprintf("%s/%s", name->database, name->id);
+	Buffer out;
+
+	database_directory_encode(name->database, directory);
+	buffer_init(&out);
+	buffer_append_string(&out, "nex_backup restore --repo=");
+	append_shell_word(&out, repository->storage->location);
+	buffer_append_char(&out, ' ');
+	append_shell_word(&out, backup);
+	buffer_append_string(&out, " --to=newdb");
+	commands[0] = buffer_detach(&out);
+
+	buffer_init(&out);
+	buffer_append_string(&out, "cd ");
+	append_shell_word(&out, repository->storage->location);
+	commands[1] = buffer_detach(&out);
+	commands[2] = xasprintf("sha256sum -c --quiet backups/%s/%s.sha256", directory, name->id);
+
+	buffer_init(&out);
+	append_createdb(&out, &manifest->database);
+	commands[3] = buffer_detach(&out);
+	commands[4] = xasprintf("cut -c67- backups/%s/%s.sha256 | xargs cat%s | "
+							"psql -X -v ON_ERROR_STOP=1 -d newdb",
+							directory, name->id, unpack);
+	free(backup);
+}
+
+/* ---- JSON ---- */
+
+static json_t *
+database_json(const ManifestDatabase *database)
+{
+	json_t *value = json_object();
+
+	json_object_set_new(value, "name", json_text(database->name));
+	json_object_set_new(value, "owner", json_text(database->owner));
+	json_object_set_new(value, "encoding", json_text(database->encoding));
+	json_object_set_new(value, "collate", json_text(database->collate));
+	json_object_set_new(value, "ctype", json_text(database->ctype));
+	json_object_set_new(value, "provider", json_text(database->provider));
+	json_object_set_new(value, "icu_locale", json_text(database->icu_locale));
+	json_object_set_new(value, "icu_rules", json_text(database->icu_rules));
+	json_object_set_new(value, "tablespace", json_text(database->tablespace));
+	json_object_set_new(value, "connection_limit", json_integer(database->connection_limit));
+	json_object_set_new(value, "bytes", json_count(database->bytes));
+	return value;
+}
+
+static void
+print_json(const Repository *repository, const BackupSummary *summary, const Manifest *manifest)
+{
+	json_t *value = summary_json(summary);
+	json_t *steps = json_array();
+	json_t *members = json_object();
+	char *commands[5];
+	int i;
+
+	restore_commands(repository, &summary->name, manifest, commands);
+	for (i = 1; i < 5; i++)
+		json_array_append_new(steps, json_text(commands[i]));
+	json_object_set_new(value, "repository", repository_json(repository));
+	json_object_set_new(value, "started", json_text(manifest->started));
+	json_object_set_new(value, "finished", json_text(manifest->finished));
+	json_object_set_new(value, "tool", json_text(manifest->tool));
+	json_object_set_new(value, "pg_dump", json_text(manifest->pg_dump));
+	json_object_set_new(value, "database_properties", database_json(&manifest->database));
+
+	/* Server, totals, warnings and tables in the same shape as in the catalogue. */
+	catalogue_add_manifest(members, manifest);
+	json_object_del(members, "type");
+	json_object_update_missing(value, json_object_get(members, "manifest"));
+	json_object_set(value, "tables",
+					json_object_get(json_object_get(members, "manifest"), "tables"));
+	json_object_set_new(value, "codec", json_text(summary->codec));
+	json_decref(members);
+
+	json_object_set_new(value, "restore", json_text(commands[0]));
+	json_object_set_new(value, "restore_with_stock_tools", steps);
+	for (i = 0; i < 5; i++)
+		free(commands[i]);
+	output_json(value);
+}
+
+/* ---- text ---- */
+
+/* A line "label     value"; the value may hold names from outside. */
+static void line(const char *label, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+static void
+line(const char *label, const char *format, ...)
+{
+	va_list arguments;
+	char *text = NULL;
+	char *safe;
+
+	va_start(arguments, format);
+	if (vasprintf(&text, format, arguments) < 0)
+		text = xstrdup("");
+	va_end(arguments);
+	safe = printable_name(text);
+	printf("%-12s %s\n", label, safe);
+	free(safe);
+	free(text);
+}
+
+static void
+print_head(const BackupSummary *summary, const Manifest *manifest)
+{
+	const ManifestTotals *totals = &manifest->totals;
+	const ManifestServer *server = &manifest->server;
+	const ManifestDatabase *database = &manifest->database;
+	char verified[64];
+	int i;
+
+	line("Backup", "%s/%s (%s)", summary->name.database, summary->name.id, summary->type);
+	line("Snapshot", "%s, took %s", manifest->snapshot_at, pretty_duration(summary->seconds));
+	line("Written by", "nex_backup %s, pg_dump %s", manifest->tool, manifest->pg_dump);
+	line("Server", "PostgreSQL %s%s", server->version, server->in_recovery ? " (standby)" : "");
+	if (server->system_identifier != NULL)
+		line("", "system identifier %s, timeline %d, LSN %s", server->system_identifier,
+			 server->timeline, server->lsn != NULL ? server->lsn : "unknown");
+	line("Database", "owner %s, encoding %s, collate %s, ctype %s, %s on disk", database->owner,
+		 database->encoding, database->collate, database->ctype, pretty_bytes(database->bytes));
+	line("Content", "%s tables, %s rows, %s sequences, %s large objects",
+		 pretty_count(totals->tables), pretty_count(totals->rows), pretty_count(totals->sequences),
+		 pretty_count(totals->large_objects));
+	line("Size", "%s of SQL, %s stored as %s in %s objects", pretty_bytes(totals->raw_bytes),
+		 pretty_bytes(totals->stored_bytes), summary->codec, pretty_count(totals->objects));
+	line("Added", "%s in %s objects; the rest was there already", pretty_bytes(totals->new_bytes),
+		 pretty_count(totals->new_objects));
+	verification_text(summary, verified, sizeof(verified));
+	line("Verified", "%s", verified);
+	for (i = 0; i < manifest->nwarnings; i++)
+		line(i == 0 ? "Warnings" : "", "%s", manifest->warnings[i]);
+}
+
+static int
+compare_tables(const void *a, const void *b)
+{
+	const ManifestTable *left = *(const ManifestTable *const *) a;
+	const ManifestTable *right = *(const ManifestTable *const *) b;
+	int order;
+
+	if (left->raw_bytes != right->raw_bytes)
+		return left->raw_bytes > right->raw_bytes ? -1 : 1;
+	order = strcmp(left->schema, right->schema);
+	return order != 0 ? order : strcmp(left->name, right->name);
+}
+
+static void
+print_tables(const Manifest *manifest)
+{
+	static const char *const headings[5] = {"table", "rows", "size", "stored", "heap"};
+	const ManifestTable **tables;
+	TextTable *text;
+	uint32_t i;
+
+	if (manifest->ntables == 0)
+		return;
+	tables = xcalloc(manifest->ntables, sizeof(*tables));
+	for (i = 0; i < manifest->ntables; i++)
+		tables[i] = &manifest->tables[i];
+	qsort(tables, manifest->ntables, sizeof(*tables), compare_tables);
+	text = text_table_create(5, headings, "lrrrr");
+	for (i = 0; i < manifest->ntables; i++)
+	{
+		char *name = xasprintf("%s.%s", tables[i]->schema, tables[i]->name);
+		const char *cells[5] = {
+			name, pretty_count(tables[i]->rows), pretty_bytes(tables[i]->raw_bytes),
+			pretty_bytes(tables[i]->stored_bytes), pretty_bytes(tables[i]->heap_bytes)};
+
+		text_table_row(text, cells);
+		free(name);
+	}
+	printf("\n");
+	text_table_print(text);
+	free(tables);
+}
+
+static void
+print_text(const Repository *repository, const BackupSummary *summary, const Manifest *manifest)
+{
+	char *commands[5];
+	int i;
+
+	print_head(summary, manifest);
+	print_tables(manifest);
+	restore_commands(repository, &summary->name, manifest, commands);
+	printf("\nRestore into a new database:\n  %s\n", commands[0]);
+	printf("The same without nex_backup:\n");
+	for (i = 1; i < 5; i++)
+		printf("  %s\n", commands[i]);
+	for (i = 0; i < 5; i++)
+		free(commands[i]);
+}
+
+static bool
+run_info(const Settings *settings)
+{
+	Repository *repository = open_repository(settings);
+	Manifest *manifest = NULL;
+	BackupSummary summary;
+	BackupName name;
+	bool good = false;
+
+	if (repository == NULL)
+		return false;
+	if (repository_resolve(repository, settings->arguments[0], &name))
+		manifest = repository_manifest(repository, &name);
+	if (manifest != NULL)
+	{
+		summary_of_manifest(repository, &name, manifest, &summary);
+		if (settings->json)
+			print_json(repository, &summary, manifest);
+		else
+			print_text(repository, &summary, manifest);
+		good = !summary.verification_damaged;
+		summary_free(&summary);
+		manifest_free(manifest);
+	}
+	repository_close(repository);
+	return good;
+}
+
+const Command command_info = {
+	.name = "info",
+	.summary = "show everything about one backup",
+	.arguments = "DB[/ID]",
+	.min_arguments = 1,
+	.max_arguments = 1,
+	.options = "",
+	.help =
+		"Shows one backup, the latest of the database if no id is given: its times, the server\n"
+		"and database it was made of, its tables (the largest first), warnings, the result of\n"
+		"the last verification, and the commands that restore it, with this program and without.\n"
+		"\n"
+		"Examples:\n"
+		"  nex_backup info invoice\n"
+		"  nex_backup info invoice/20261123T020000Z --json\n",
+	.run = run_info,
+};

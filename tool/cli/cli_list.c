@@ -1,0 +1,158 @@
+/*-------------------------------------------------------------------------
+ *
+ * cli_list.c
+ *	  nex_backup list: the backups in a repository.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "command.h"
+#include "log.h"
+#include "memory.h"
+#include "output.h"
+#include "repository_view.h"
+
+#define COLUMNS 12
+#define CELL_SIZE 80
+
+static const char *const headings[COLUMNS] = {"database", "backup", "type",   "snapshot (UTC)",
+											  "duration", "size",   "stored", "added",
+											  "tables",   "rows",   "codec",  "verified"};
+
+/* One line of the table; a damaged backup has little to show. */
+static void
+add_line(TextTable *table, const BackupSummary *summary)
+{
+	const ManifestTotals *totals = &summary->totals;
+	char cells[COLUMNS][CELL_SIZE];
+	const char *pointers[COLUMNS];
+	int i;
+
+	memset(cells, 0, sizeof(cells));
+	snprintf(cells[0], CELL_SIZE, "%s", summary->name.database);
+	snprintf(cells[1], CELL_SIZE, "%s", summary->name.id);
+	if (summary->damage != NULL)
+		snprintf(cells[2], CELL_SIZE, "DAMAGED");
+	else
+	{
+		snprintf(cells[2], CELL_SIZE, "%s", summary->type);
+		snprintf(cells[3], CELL_SIZE, "%.10s %.8s", summary->snapshot_at,
+				 strlen(summary->snapshot_at) > 11 ? summary->snapshot_at + 11 : "");
+		snprintf(cells[4], CELL_SIZE, "%s", pretty_duration(summary->seconds));
+		snprintf(cells[5], CELL_SIZE, "%s", pretty_bytes(totals->raw_bytes));
+		snprintf(cells[6], CELL_SIZE, "%s", pretty_bytes(totals->stored_bytes));
+		snprintf(cells[7], CELL_SIZE, "%s", pretty_bytes(totals->new_bytes));
+		snprintf(cells[8], CELL_SIZE, "%s", pretty_count(totals->tables));
+		snprintf(cells[9], CELL_SIZE, "%s", pretty_count(totals->rows));
+		snprintf(cells[10], CELL_SIZE, "%s", summary->codec);
+	}
+	verification_text(summary, cells[11], CELL_SIZE);
+	for (i = 0; i < COLUMNS; i++)
+		pointers[i] = cells[i];
+	text_table_row(table, pointers);
+}
+
+static void
+say_empty(const Repository *repository, const char *database)
+{
+	if (database != NULL)
+		printf("no backups of database \"%s\" in repository \"%s\"\n", database,
+			   repository->storage->location);
+	else
+		printf("no backups in repository \"%s\"; make one with: nex_backup backup -d DATABASE\n",
+			   repository->storage->location);
+}
+
+/* Show the backups; false (reported) if one is damaged. */
+static bool
+show(Repository *repository, const Settings *settings, const BackupName *names, int count)
+{
+	TextTable *table = NULL;
+	json_t *list = NULL;
+	BackupSummary *damaged = NULL;
+	int ndamaged = 0;
+	bool good = true;
+	int i;
+
+	if (settings->json)
+		list = json_array();
+	else
+		table = text_table_create(COLUMNS, headings, "llllrrrrrrll");
+	for (i = 0; i < count; i++)
+	{
+		BackupSummary summary;
+
+		summary_load(repository, &names[i], &summary);
+		if (settings->json)
+			json_array_append_new(list, summary_json(&summary));
+		else
+			add_line(table, &summary);
+		good &= !summary.verification_damaged;
+		if (summary.damage != NULL)
+		{
+			damaged = xrealloc(damaged, (size_t) (ndamaged + 1) * sizeof(BackupSummary));
+			damaged[ndamaged++] = summary;
+		}
+		else
+			summary_free(&summary);
+	}
+	if (settings->json)
+		output_json(
+			json_pack("{s:o, s:o}", "repository", repository_json(repository), "backups", list));
+	else
+		text_table_print(table);
+	fflush(stdout);
+	for (i = 0; i < ndamaged; i++)
+	{
+		good = report_damaged(&damaged[i]);
+		summary_free(&damaged[i]);
+	}
+	free(damaged);
+	return good;
+}
+
+static bool
+run_list(const Settings *settings)
+{
+	const char *database = settings->narguments > 0 ? settings->arguments[0] : NULL;
+	Repository *repository = open_repository(settings);
+	BackupName *names = NULL;
+	int count = 0;
+	bool good;
+
+	if (repository == NULL)
+		return false;
+	good = repository_list(repository, database, &names, &count);
+	if (good && count == 0 && !settings->json)
+		say_empty(repository, database);
+	else if (good)
+		good = show(repository, settings, names, count);
+	free(names);
+	repository_close(repository);
+	return good;
+}
+
+const Command command_list = {
+	.name = "list",
+	.summary = "show the backups in the repository",
+	.arguments = "[DB]",
+	.min_arguments = 0,
+	.max_arguments = 1,
+	.options = "",
+	.help =
+		"Shows every backup, or those of one database, ordered by database and time:\n"
+		"  size      bytes of SQL text\n"
+		"  stored    bytes of the objects that hold it, compressed\n"
+		"  added     bytes that this backup added to the repository; the rest was there already\n"
+		"  verified  result and date of the last \"nex_backup verify\"\n"
+		"\n"
+		"A backup whose manifest is damaged is shown as such, and the exit code is 3.\n"
+		"\n"
+		"Examples:\n"
+		"  nex_backup list --repo=/var/backups/pg\n"
+		"  nex_backup list invoice --json\n",
+	.run = run_list,
+};

@@ -1,0 +1,276 @@
+/*-------------------------------------------------------------------------
+ *
+ * cli_verify.c
+ *	  nex_backup verify: prove the backups in the repository.
+ *
+ * Goes on after damage, so that one run names every bad file.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "catalogue.h"
+#include "command.h"
+#include "interrupt.h"
+#include "log.h"
+#include "memory.h"
+#include "output.h"
+#include "progress.h"
+#include "progress_bar.h"
+#include "quote.h"
+#include "repository_view.h"
+#include "verify.h"
+
+/* One run over one or all backups. */
+typedef struct Run
+{
+	const Settings *settings;
+	Repository *repository;
+	ObjectSet seen;
+	json_t *results; /* NULL without --json */
+	int nbackups;
+	int nfailed;
+} Run;
+
+/* What was found out about one backup. */
+typedef struct Result
+{
+	const BackupName *name;
+	const char **bad; /* file names */
+	int nbad;
+	char *manifest_path; /* set when the manifest itself is bad */
+	VerifyReport report;
+} Result;
+
+static char *
+manifest_path_of(const BackupName *name)
+{
+	char directory[DATABASE_DIRECTORY_SIZE] = "";
+
+	database_directory_encode(name->database, directory);
+	return xasprintf("backups/%s/%s.json", directory, name->id);
+}
+
+/* Check one backup.  False if it could not be done to the end. */
+static bool
+check_backup(Run *run, Result *result)
+{
+	Manifest *manifest = repository_manifest(run->repository, result->name);
+	bool complete;
+	int i;
+
+	if (manifest == NULL)
+	{
+		result->manifest_path = manifest_path_of(result->name);
+		result->bad = xcalloc(1, sizeof(char *));
+		result->bad[0] = result->manifest_path;
+		result->nbad = 1;
+		return !interrupted();
+	}
+	progress_phase("verifying", "objects", manifest->nobjects, manifest->totals.stored_bytes);
+	complete = verify_objects_once(run->repository, manifest, VERIFY_CONTENT, run->settings->jobs,
+								   &run->seen, &result->report);
+	manifest_free(manifest);
+	result->nbad = result->report.nbad;
+	result->bad = xcalloc((size_t) result->nbad + 1, sizeof(char *));
+	for (i = 0; i < result->nbad; i++)
+		result->bad[i] = result->report.bad[i].path;
+	return complete;
+}
+
+static void
+print_result(const Result *result)
+{
+	const VerifyReport *report = &result->report;
+	char *label = backup_label(result->name);
+	int i;
+
+	if (result->nbad == 0)
+		printf("%s: ok (%s objects, %s stored, %s of SQL, %s rows)\n", label,
+			   pretty_count(report->objects), pretty_bytes(report->bytes),
+			   pretty_bytes(report->raw_bytes), pretty_count(report->rows));
+	else
+		printf("%s: FAILED (%d bad %s)\n", label, result->nbad,
+			   result->nbad == 1 ? "file" : "files");
+	if (result->manifest_path != NULL)
+		printf("  %s is damaged\n", result->manifest_path);
+	for (i = 0; i < report->nbad; i++)
+		printf("  %s %s%s%s\n", report->bad[i].path, report->bad[i].problem,
+			   report->bad[i].tables[0] != '\0' ? "; tables: " : "", report->bad[i].tables);
+	fflush(stdout);
+	free(label);
+}
+
+static json_t *
+result_json(const Result *result)
+{
+	const VerifyReport *report = &result->report;
+	json_t *value = json_object();
+	json_t *bad = json_array();
+	int i;
+
+	if (result->manifest_path != NULL)
+		json_array_append_new(bad, json_pack("{s:s, s:s, s:s}", "file", result->manifest_path,
+											 "problem", "is damaged", "tables", ""));
+	for (i = 0; i < report->nbad; i++)
+	{
+		json_t *file = json_object();
+
+		json_object_set_new(file, "file", json_text(report->bad[i].path));
+		json_object_set_new(file, "problem", json_text(report->bad[i].problem));
+		json_object_set_new(file, "tables", json_text(report->bad[i].tables));
+		json_array_append_new(bad, file);
+	}
+	json_object_set_new(value, "database", json_text(result->name->database));
+	json_object_set_new(value, "backup", json_text(result->name->id));
+	json_object_set_new(value, "result", json_string(result->nbad == 0 ? "ok" : "failed"));
+	json_object_set_new(value, "objects", json_count(report->objects));
+	json_object_set_new(value, "stored_bytes", json_count(report->bytes));
+	json_object_set_new(value, "raw_bytes", json_count(report->raw_bytes));
+	json_object_set_new(value, "rows", json_count(report->rows));
+	json_object_set_new(value, "bad", bad);
+	return value;
+}
+
+/* Remember the result in the repository and in the catalogue. */
+static void
+record(const Run *run, const Result *result, const char *started)
+{
+	json_t *payload =
+		catalogue_payload(run->repository, result->name->database, result->name->id, started);
+	json_t *bad = json_array();
+	bool good = result->nbad == 0;
+	int i;
+
+	repository_record_verification(run->repository, result->name, good, result->bad, result->nbad);
+	for (i = 0; i < result->nbad; i++)
+		json_array_append_new(bad, json_text(result->bad[i]));
+	json_object_set_new(payload, "result", json_string(good ? "ok" : "failed"));
+	json_object_set_new(payload, "bad", bad);
+
+	/* State and error are this backup's, not those of another one in the same run. */
+	json_object_set_new(payload, "state", json_string(good ? "succeeded" : "failed"));
+	json_object_set_new(payload, "exit_code", json_integer(good ? EXIT_DONE : EXIT_INTEGRITY));
+	if (good)
+		json_object_set_new(payload, "error", json_null());
+	catalogue_record(run->settings, EVENT_VERIFY, result->name->database, payload);
+}
+
+/* Verify one backup.  False if the run must end. */
+static bool
+verify_backup(Run *run, const BackupName *name)
+{
+	Verification before;
+	Result result;
+	char started[32];
+	bool complete;
+
+	memset(&result, 0, sizeof(result));
+	result.name = name;
+	format_time(time(NULL), started);
+	run->nbackups++;
+
+	/* A damaged record of the last time is damage, too; the new record replaces it. */
+	if (!repository_verification(run->repository, name, &before))
+		run->nfailed++;
+	complete = check_backup(run, &result);
+	if (complete)
+	{
+		if (result.nbad > 0)
+			run->nfailed++;
+		if (run->results != NULL)
+			json_array_append_new(run->results, result_json(&result));
+		else
+		{
+			progress_bar_stop();
+			print_result(&result);
+			progress_bar_start(run->settings);
+		}
+		record(run, &result, started);
+	}
+	free(result.bad);
+	free(result.manifest_path);
+	verify_report_free(&result.report);
+	return complete;
+}
+
+/* Verify the backups and show the sum.  False if anything is wrong. */
+static bool
+verify_all(Run *run, const BackupName *names, int count)
+{
+	bool complete = true;
+	bool frame = repository_check_frame(run->repository);
+	int i;
+
+	progress_bar_start(run->settings);
+	for (i = 0; i < count && complete; i++)
+		complete = verify_backup(run, &names[i]);
+	progress_bar_stop();
+	if (run->results != NULL)
+		output_json(json_pack("{s:o, s:b, s:o}", "repository", repository_json(run->repository),
+							  "frame_ok", frame, "backups", run->results));
+	else if (count == 0)
+		printf("no backups in repository \"%s\"\n", run->repository->storage->location);
+	return complete && frame && run->nfailed == 0;
+}
+
+static bool
+run_verify(const Settings *settings)
+{
+	Run run;
+	BackupName *names = NULL;
+	int count = 0;
+	bool good;
+
+	memset(&run, 0, sizeof(run));
+	run.settings = settings;
+	run.repository = open_repository(settings);
+	if (run.repository == NULL)
+		return false;
+	object_set_init(&run.seen);
+	good = repository_lock_shared(run.repository);
+	if (good && settings->narguments > 0)
+	{
+		names = xcalloc(1, sizeof(BackupName));
+		count = 1;
+		good = repository_resolve(run.repository, settings->arguments[0], names);
+	}
+	else if (good)
+		good = repository_list(run.repository, NULL, &names, &count);
+	if (good)
+	{
+		run.results = settings->json ? json_array() : NULL;
+		good = verify_all(&run, names, count);
+	}
+	free(names);
+	object_set_free(&run.seen);
+	repository_close(run.repository);
+	return good;
+}
+
+const Command command_verify = {
+	.name = "verify",
+	.summary = "prove that backups are complete and undamaged",
+	.arguments = "[DB[/ID]]",
+	.min_arguments = 0,
+	.max_arguments = 1,
+	.options = "jobs",
+	.help =
+		"Reads every object of the backup, or of all backups in the repository, and checks that\n"
+		"it is there, has its length and its SHA-256, that every frame decompresses to its\n"
+		"recorded length, and that every table has its recorded number of rows. Manifests,\n"
+		"listings and nex_backup.json carry digests too, and are checked as well.\n"
+		"\n"
+		"An object that several backups share is read once. Every bad file is named with the\n"
+		"tables it holds; the exit code is then 3. The result is remembered for each backup and\n"
+		"shown by \"nex_backup list\".\n"
+		"\n"
+		"Examples:\n"
+		"  nex_backup verify\n"
+		"  nex_backup verify invoice -j 4\n"
+		"  nex_backup verify invoice/20261123T020000Z --json\n",
+	.run = run_verify,
+};

@@ -1,0 +1,234 @@
+/*-------------------------------------------------------------------------
+ *
+ * repository_view.c
+ *	  What the commands that look at a repository share.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "log.h"
+#include "memory.h"
+#include "quote.h"
+#include "repository_view.h"
+
+Repository *
+open_repository(const Settings *settings)
+{
+	if (settings->repo == NULL || settings->repo[0] == '\0')
+	{
+		report_error(EXIT_USAGE, NULL,
+					 "Use --repo=DIR, the variable NEX_BACKUP_REPO, or \"repo\" in the "
+					 "configuration file.",
+					 "no repository was given");
+		return NULL;
+	}
+	return repository_open(settings->repo);
+}
+
+/* ---- times ---- */
+
+double
+parse_time(const char *text)
+{
+	struct tm utc;
+	const char *rest;
+
+	memset(&utc, 0, sizeof(utc));
+	rest = text != NULL ? strptime(text, "%Y-%m-%dT%H:%M:%S", &utc) : NULL;
+	if (rest == NULL)
+		return -1;
+	return (double) timegm(&utc) + (*rest == '.' ? strtod(rest, NULL) : 0);
+}
+
+void
+format_time(time_t when, char text[32])
+{
+	struct tm utc;
+
+	gmtime_r(&when, &utc);
+	strftime(text, 32, "%Y-%m-%dT%H:%M:%SZ", &utc);
+}
+
+/* ---- JSON ---- */
+
+json_t *
+json_text(const char *text)
+{
+	json_t *value;
+	char *copy;
+	char *c;
+
+	if (text == NULL)
+		return json_null();
+	value = json_string(text);
+	if (value != NULL)
+		return value;
+	copy = xstrdup(text);
+	for (c = copy; *c != '\0'; c++)
+	{
+		if ((unsigned char) *c >= 0x80)
+			*c = '?';
+	}
+	value = json_string(copy);
+	free(copy);
+	return value;
+}
+
+json_t *
+json_count(uint64_t count)
+{
+	return json_integer((json_int_t) count);
+}
+
+json_t *
+repository_json(const Repository *repository)
+{
+	json_t *value = json_object();
+
+	json_object_set_new(value, "id", json_text(repository->id));
+	json_object_set_new(value, "location", json_text(repository->storage->location));
+	return value;
+}
+
+static json_t *
+verification_json(const BackupSummary *summary)
+{
+	json_t *value;
+
+	if (summary->verification_damaged)
+		return json_pack("{s:s}", "result", "damaged");
+	if (!summary->verification.known)
+		return json_null();
+	value = json_object();
+	json_object_set_new(value, "result", json_string(summary->verification.ok ? "ok" : "failed"));
+	json_object_set_new(value, "time", json_text(summary->verification.time));
+	return value;
+}
+
+json_t *
+summary_json(const BackupSummary *summary)
+{
+	const ManifestTotals *totals = &summary->totals;
+	json_t *value = json_object();
+
+	json_object_set_new(value, "database", json_text(summary->name.database));
+	json_object_set_new(value, "backup", json_text(summary->name.id));
+	json_object_set_new(value, "state", json_string(summary->damage ? "damaged" : "complete"));
+	json_object_set_new(value, "verified", verification_json(summary));
+	if (summary->damage != NULL)
+	{
+		json_object_set_new(value, "error", json_text(summary->damage));
+		return value;
+	}
+	json_object_set_new(value, "type", json_text(summary->type));
+	json_object_set_new(value, "snapshot_at", json_text(summary->snapshot_at));
+	json_object_set_new(value, "seconds", json_real(summary->seconds));
+	json_object_set_new(value, "codec", json_text(summary->codec));
+	json_object_set_new(value, "server_version", json_text(summary->server_version));
+	json_object_set_new(value, "tables", json_count(totals->tables));
+	json_object_set_new(value, "rows", json_count(totals->rows));
+	json_object_set_new(value, "raw_bytes", json_count(totals->raw_bytes));
+	json_object_set_new(value, "stored_bytes", json_count(totals->stored_bytes));
+	json_object_set_new(value, "objects", json_count(totals->objects));
+	json_object_set_new(value, "new_objects", json_count(totals->new_objects));
+	json_object_set_new(value, "new_bytes", json_count(totals->new_bytes));
+	json_object_set_new(value, "large_objects", json_count(totals->large_objects));
+	json_object_set_new(value, "sequences", json_count(totals->sequences));
+	return value;
+}
+
+/* ---- summaries ---- */
+
+char *
+backup_label(const BackupName *name)
+{
+	char *database = printable_name(name->database);
+	char *label = xasprintf("%s/%s", database, name->id);
+
+	free(database);
+	return label;
+}
+
+static void
+load_verification(Repository *repository, const BackupName *name, BackupSummary *summary)
+{
+	memset(&summary->verification, 0, sizeof(summary->verification));
+	summary->verification_damaged =
+		!repository_verification(repository, name, &summary->verification);
+}
+
+void
+summary_of_manifest(Repository *repository, const BackupName *name, const Manifest *manifest,
+					BackupSummary *summary)
+{
+	double started = parse_time(manifest->started);
+	double finished = parse_time(manifest->finished);
+
+	memset(summary, 0, sizeof(*summary));
+	summary->name = *name;
+	summary->type = xstrdup(manifest->type);
+	summary->snapshot_at = xstrdup(manifest->snapshot_at);
+	summary->seconds = finished > started ? finished - started : 0;
+	summary->codec = manifest->codec == CODEC_NONE
+						 ? xstrdup("none")
+						 : xasprintf("%s:%d", codec_name(manifest->codec), manifest->level);
+	summary->server_version = xstrdup(manifest->server.version);
+	summary->totals = manifest->totals;
+	load_verification(repository, name, summary);
+}
+
+void
+summary_load(Repository *repository, const BackupName *name, BackupSummary *summary)
+{
+	char *error = NULL;
+	Manifest *manifest = repository_manifest_try(repository, name, &error);
+
+	if (manifest != NULL)
+	{
+		summary_of_manifest(repository, name, manifest, summary);
+		manifest_free(manifest);
+		return;
+	}
+	memset(summary, 0, sizeof(*summary));
+	summary->name = *name;
+	summary->damage = error != NULL ? error : xstrdup("the manifest cannot be read");
+	load_verification(repository, name, summary);
+}
+
+void
+summary_free(BackupSummary *summary)
+{
+	free(summary->damage);
+	free(summary->type);
+	free(summary->snapshot_at);
+	free(summary->codec);
+	free(summary->server_version);
+}
+
+bool
+report_damaged(const BackupSummary *summary)
+{
+	char *label = backup_label(&summary->name);
+
+	report_error(EXIT_INTEGRITY, summary->damage,
+				 "Its objects are kept. Bring the file back from a copy of the repository, or "
+				 "remove it to give the backup up.",
+				 "backup \"%s\" is damaged", label);
+	free(label);
+	return false;
+}
+
+void
+verification_text(const BackupSummary *summary, char *text, size_t size)
+{
+	if (summary->verification_damaged)
+		snprintf(text, size, "record damaged");
+	else if (!summary->verification.known)
+		snprintf(text, size, "never");
+	else
+		snprintf(text, size, "%s %.10s", summary->verification.ok ? "ok" : "failed",
+				 summary->verification.time);
+}

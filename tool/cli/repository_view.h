@@ -1,0 +1,68 @@
+/*-------------------------------------------------------------------------
+ *
+ * repository_view.h
+ *	  What the commands that look at a repository share: opening it, reading
+ *	  a backup's manifest into a summary, and showing that.
+ *
+ * A summary and not the manifest, because a list of a thousand backups must
+ * not hold a thousand lists of members in memory.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef NEX_REPOSITORY_VIEW_H
+#define NEX_REPOSITORY_VIEW_H
+
+#include <jansson.h>
+#include <time.h>
+
+#include "repository.h"
+#include "settings.h"
+
+/* Open the repository of the settings; NULL (reported) if there is none. */
+extern Repository *open_repository(const Settings *settings);
+
+typedef struct BackupSummary
+{
+	BackupName name;
+	char *damage; /* NULL: the manifest is good, and what follows is known */
+	char *type;
+	char *snapshot_at;
+	double seconds; /* from start to end */
+	char *codec;	/* "zstd:1" */
+	char *server_version;
+	ManifestTotals totals;
+	bool verification_damaged;
+	Verification verification;
+} BackupSummary;
+
+/*
+ * Read a backup's manifest and verification.  A damaged manifest is in the
+ * summary, unreported; a damaged verification record has been reported.
+ */
+extern void summary_load(Repository *repository, const BackupName *name, BackupSummary *summary);
+extern void summary_of_manifest(Repository *repository, const BackupName *name,
+								const Manifest *manifest, BackupSummary *summary);
+extern void summary_free(BackupSummary *summary);
+extern json_t *summary_json(const BackupSummary *summary);
+
+/* Report a damaged manifest (exit 3).  Always returns false. */
+extern bool report_damaged(const BackupSummary *summary);
+
+/* "ok 2026-11-23", "failed 2026-11-23", "never" */
+extern void verification_text(const BackupSummary *summary, char *text, size_t size);
+
+/* "db/id" with a printable database name; caller frees. */
+extern char *backup_label(const BackupName *name);
+
+/* Seconds since 1970 of a UTC time as manifests write it; -1 if it is none. */
+extern double parse_time(const char *text);
+extern void format_time(time_t when, char text[32]);
+
+/* Id and location of the repository. */
+extern json_t *repository_json(const Repository *repository);
+
+/* A JSON string; null for NULL; text that is no UTF-8 becomes printable. */
+extern json_t *json_text(const char *text);
+extern json_t *json_count(uint64_t count);
+
+#endif /* NEX_REPOSITORY_VIEW_H */

@@ -1,0 +1,386 @@
+/*-------------------------------------------------------------------------
+ *
+ * catalogue.c
+ *	  Tell the extension's catalogue what was done, if there is one.
+ *
+ * Everything is decided at the moment of recording: no connection is kept
+ * while a backup runs, because the catalogue's server may be restarted in the
+ * meantime.  A verification of many backups records many events, so a server
+ * that could not be reached once is not tried again.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include <libpq-fe.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "catalogue.h"
+#include "connection.h"
+#include "interrupt.h"
+#include "log.h"
+#include "memory.h"
+#include "quote.h"
+#include "target.h"
+
+#define CONNECT_TIMEOUT "5"
+
+/* What became of one place where the catalogue might be. */
+typedef enum Outcome
+{
+	OUTCOME_RECORDED,
+	OUTCOME_ABSENT, /* no extension there, or a standby */
+	OUTCOME_UNREACHABLE,
+	OUTCOME_REFUSED /* there, but recording failed; *message says why */
+} Outcome;
+
+static const char *
+event_name(CatalogueEvent event)
+{
+	switch (event)
+	{
+		case EVENT_BACKUP:
+			return "backup";
+		case EVENT_VERIFY:
+			return "verify";
+		case EVENT_RESTORE:
+			return "restore";
+		case EVENT_EXPIRE:
+			return "expire";
+	}
+	return "backup";
+}
+
+/* A JSON string, or null; bytes that are no UTF-8 become printable text. */
+static json_t *
+text_or_null(const char *text)
+{
+	json_t *value;
+	char *copy;
+	char *c;
+
+	if (text == NULL)
+		return json_null();
+	value = json_string(text);
+	if (value != NULL)
+		return value;
+	copy = xstrdup(text);
+	for (c = copy; *c != '\0'; c++)
+	{
+		if ((unsigned char) *c >= 0x80)
+			*c = '?';
+	}
+	value = json_string(copy);
+	free(copy);
+	return value;
+}
+
+/* ---- payloads ---- */
+
+json_t *
+catalogue_payload(const Repository *repository, const char *database, const char *backup,
+				  const char *started)
+{
+	json_t *payload = json_object();
+	json_t *where = json_object();
+	time_t now = time(NULL);
+	ExitCode code = log_exit_code();
+	char finished[32];
+	char host[256] = "";
+	struct tm utc;
+
+	gmtime_r(&now, &utc);
+	strftime(finished, sizeof(finished), "%Y-%m-%dT%H:%M:%SZ", &utc);
+	gethostname(host, sizeof(host) - 1);
+
+	json_object_set_new(where, "id", text_or_null(repository->id));
+	json_object_set_new(where, "location", text_or_null(repository->storage->location));
+	json_object_set_new(where, "host", text_or_null(host));
+
+	json_object_set_new(payload, "repository", where);
+	json_object_set_new(payload, "database", text_or_null(database));
+	json_object_set_new(payload, "backup", text_or_null(backup));
+	json_object_set_new(payload, "type", json_null());
+	json_object_set_new(payload, "started", text_or_null(started));
+	json_object_set_new(payload, "finished", text_or_null(finished));
+	json_object_set_new(payload, "state",
+						json_string(interrupted()       ? "cancelled"
+									: code == EXIT_DONE ? "succeeded"
+														: "failed"));
+	json_object_set_new(payload, "exit_code",
+						json_integer(interrupted() ? EXIT_INTERRUPTED : code));
+	json_object_set_new(payload, "error", text_or_null(log_first_error()));
+	json_object_set_new(payload, "tool", json_string(NEX_BACKUP_VERSION));
+	return payload;
+}
+
+static json_t *
+server_json(const ManifestServer *server)
+{
+	json_t *value = json_object();
+
+	json_object_set_new(value, "version", text_or_null(server->version));
+	json_object_set_new(value, "version_num", json_integer(server->version_num));
+	json_object_set_new(value, "system_identifier", text_or_null(server->system_identifier));
+	json_object_set_new(value, "timeline",
+						server->timeline > 0 ? json_integer(server->timeline) : json_null());
+	json_object_set_new(value, "lsn", text_or_null(server->lsn));
+	json_object_set_new(value, "in_recovery", json_boolean(server->in_recovery));
+	return value;
+}
+
+static json_t *
+totals_json(const ManifestTotals *totals)
+{
+	json_t *value = json_object();
+
+	json_object_set_new(value, "tables", json_integer((json_int_t) totals->tables));
+	json_object_set_new(value, "rows", json_integer((json_int_t) totals->rows));
+	json_object_set_new(value, "raw_bytes", json_integer((json_int_t) totals->raw_bytes));
+	json_object_set_new(value, "stored_bytes", json_integer((json_int_t) totals->stored_bytes));
+	json_object_set_new(value, "members", json_integer((json_int_t) totals->members));
+	json_object_set_new(value, "objects", json_integer((json_int_t) totals->objects));
+	json_object_set_new(value, "new_objects", json_integer((json_int_t) totals->new_objects));
+	json_object_set_new(value, "new_bytes", json_integer((json_int_t) totals->new_bytes));
+	json_object_set_new(value, "large_objects", json_integer((json_int_t) totals->large_objects));
+	json_object_set_new(value, "sequences", json_integer((json_int_t) totals->sequences));
+	return value;
+}
+
+/* One entry a table, with the number of its members. */
+static json_t *
+tables_json(const Manifest *manifest)
+{
+	json_t *tables = json_array();
+	uint32_t *members = xcalloc(manifest->ntables > 0 ? manifest->ntables : 1, sizeof(uint32_t));
+	uint32_t i;
+
+	for (i = 0; i < manifest->nmembers; i++)
+	{
+		if (manifest->members[i].table >= 0)
+			members[manifest->members[i].table]++;
+	}
+	for (i = 0; i < manifest->ntables; i++)
+	{
+		const ManifestTable *table = &manifest->tables[i];
+		json_t *value = json_object();
+
+		json_object_set_new(value, "schema", text_or_null(table->schema));
+		json_object_set_new(value, "name", text_or_null(table->name));
+		json_object_set_new(value, "rows", json_integer((json_int_t) table->rows));
+		json_object_set_new(value, "raw_bytes", json_integer((json_int_t) table->raw_bytes));
+		json_object_set_new(value, "stored_bytes", json_integer((json_int_t) table->stored_bytes));
+		json_object_set_new(value, "heap_bytes", json_integer((json_int_t) table->heap_bytes));
+		json_object_set_new(value, "members", json_integer(members[i]));
+		json_array_append_new(tables, value);
+	}
+	free(members);
+	return tables;
+}
+
+void
+catalogue_add_manifest(json_t *payload, const Manifest *manifest)
+{
+	json_t *value = json_object();
+	json_t *warnings = json_array();
+	int i;
+
+	for (i = 0; i < manifest->nwarnings; i++)
+		json_array_append_new(warnings, text_or_null(manifest->warnings[i]));
+	json_object_set_new(payload, "type", text_or_null(manifest->type));
+	json_object_set_new(value, "snapshot_at", text_or_null(manifest->snapshot_at));
+	json_object_set_new(value, "codec", json_string(codec_name(manifest->codec)));
+	json_object_set_new(value, "level", json_integer(manifest->level));
+	json_object_set_new(value, "server", server_json(&manifest->server));
+	json_object_set_new(value, "totals", totals_json(&manifest->totals));
+	json_object_set_new(value, "warnings", warnings);
+	json_object_set_new(value, "tables", tables_json(manifest));
+	json_object_set_new(payload, "manifest", value);
+}
+
+/* ---- recording ---- */
+
+/* Give up soon where nobody answers, unless the user said how long to wait. */
+static void
+limit_timeout(ConnectionTarget *target)
+{
+	int i;
+
+	for (i = 0; i < target->count; i++)
+	{
+		if (strcmp(target->keywords[i], "connect_timeout") == 0)
+			return;
+	}
+	if (target->count == TARGET_MAX_OPTIONS || getenv("PGCONNECT_TIMEOUT") != NULL)
+		return;
+	target->keywords[target->count] = xstrdup("connect_timeout");
+	target->values[target->count] = xstrdup(CONNECT_TIMEOUT);
+	target->count++;
+}
+
+/* Is the extension there, and may one write?  -1 with *message on an error. */
+static int
+catalogue_present(Connection *connection, char **message)
+{
+	PGresult *result;
+	int present = -1;
+
+	result =
+		PQexec(connection->pg, "SELECT 1 FROM pg_catalog.pg_extension WHERE extname = 'nex_backup'"
+							   " AND NOT pg_catalog.pg_is_in_recovery()");
+	if (PQresultStatus(result) == PGRES_TUPLES_OK)
+		present = PQntuples(result) > 0;
+	else
+		*message = xstrdup(PQerrorMessage(connection->pg));
+	PQclear(result);
+	return present;
+}
+
+/* Record in the database that the target names. */
+static Outcome
+record_at(ConnectionTarget *target, CatalogueEvent event, const char *payload, char **message)
+{
+	const char *parameters[2] = {event_name(event), payload};
+	Connection *connection;
+	PGresult *result;
+	Outcome outcome;
+	int present;
+
+	limit_timeout(target);
+	connection = connection_try(target, message);
+	if (connection == NULL)
+		return OUTCOME_UNREACHABLE;
+	present = catalogue_present(connection, message);
+	if (present <= 0)
+		outcome = present == 0 ? OUTCOME_ABSENT : OUTCOME_REFUSED;
+	else
+	{
+		/* A lock on the catalogue must not hold up the end of a backup for ever. */
+		PQclear(PQexec(connection->pg, "SET statement_timeout = '60s'"));
+		result = PQexecParams(connection->pg, "SELECT nex_backup.record($1::text, $2::jsonb)", 2,
+							  NULL, parameters, NULL, NULL, 0);
+		outcome = PQresultStatus(result) == PGRES_TUPLES_OK ? OUTCOME_RECORDED : OUTCOME_REFUSED;
+		if (outcome == OUTCOME_REFUSED)
+			*message = xstrdup(PQerrorMessage(connection->pg));
+		PQclear(result);
+	}
+	connection_close(connection);
+	return outcome;
+}
+
+static void
+warn(const char *message)
+{
+	char *line = xstrdup(message != NULL ? message : "unknown error");
+
+	line[strcspn(line, "\n")] = '\0';
+	log_warning_hint("The repository is complete without it.  nex_backup_sync() brings the "
+					 "catalogue up to date; --catalogue=none switches it off.",
+					 "could not record this in the catalogue: %s", line);
+	free(line);
+}
+
+/*
+ * The target of a --catalogue value: a conninfo string, or a database beside
+ * ours.  A bad string is a warning, because the work itself is done by now.
+ */
+static ConnectionTarget *
+explicit_target(const Settings *settings, const char *where)
+{
+	PQconninfoOption *options;
+
+	if (strchr(where, '=') == NULL && strstr(where, "://") == NULL)
+		return target_create(settings, where);
+	options = PQconninfoParse(where, NULL);
+	if (options == NULL)
+	{
+		warn("invalid connection string");
+		return NULL;
+	}
+	PQconninfoFree(options);
+	return target_from_conninfo(where);
+}
+
+/*
+ * Try the candidates in turn.  Whether an unreachable server is worth a
+ * warning depends: a backup has just talked to it, but verify and expire may
+ * well run where there is no server at all.
+ */
+static void
+record_anywhere(const Settings *settings, CatalogueEvent event, const char *database,
+				const char *payload)
+{
+	static bool given_up = false;
+	const char *candidates[2] = {database, "postgres"};
+	bool needs_server = event == EVENT_BACKUP || event == EVENT_RESTORE;
+	bool reached = false;
+	char *first_message = NULL;
+	int i;
+
+	if (settings->catalogue != NULL)
+		candidates[0] = settings->catalogue;
+	for (i = 0; i < 2 && !given_up; i++)
+	{
+		ConnectionTarget *target;
+		Outcome outcome = OUTCOME_UNREACHABLE;
+		char *message = NULL;
+
+		if (candidates[i] == NULL || (i == 1 && settings->catalogue != NULL) ||
+			(i == 1 && database != NULL && strcmp(database, "postgres") == 0))
+			continue;
+		target = settings->catalogue != NULL ? explicit_target(settings, candidates[i])
+											 : target_create(settings, candidates[i]);
+		if (target == NULL)
+		{
+			given_up = true;
+			break;
+		}
+		outcome = record_at(target, event, payload, &message);
+		target_free(target);
+		if (outcome != OUTCOME_UNREACHABLE)
+			reached = true;
+		if (outcome == OUTCOME_REFUSED)
+			warn(message);
+		if (outcome == OUTCOME_ABSENT && settings->catalogue != NULL)
+			warn("the extension nex_backup is not there, or the server is a standby");
+		if (message != NULL && first_message == NULL)
+			first_message = message;
+		else
+			free(message);
+		if (outcome == OUTCOME_RECORDED || outcome == OUTCOME_REFUSED)
+			break;
+	}
+	if (!reached && !given_up)
+	{
+		given_up = true;
+		if (needs_server || settings->catalogue != NULL)
+			warn(first_message);
+		else
+			log_debug("no catalogue: %s", first_message != NULL ? first_message : "no server");
+	}
+	free(first_message);
+}
+
+void
+catalogue_record(const Settings *settings, CatalogueEvent event, const char *database,
+				 json_t *payload)
+{
+	Settings quiet = *settings;
+	char *text;
+
+	/* Nobody is asked for a password just to keep a record. */
+	quiet.no_password = true;
+	quiet.force_password = false;
+
+	if (settings->catalogue == NULL || strcmp(settings->catalogue, "none") != 0)
+	{
+		stop_clear();
+		/* ASCII, because the session speaks the database's encoding. */
+		text = json_dumps(payload, JSON_COMPACT | JSON_ENSURE_ASCII);
+		if (text != NULL && !interrupted())
+			record_anywhere(&quiet, event, database, text);
+		free(text);
+	}
+	json_decref(payload);
+}
