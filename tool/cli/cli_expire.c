@@ -1,0 +1,394 @@
+/*-------------------------------------------------------------------------
+ *
+ * cli_expire.c
+ *	  nex_backup expire: remove the backups that no keep rule needs, then the
+ *	  objects that no backup needs.
+ *
+ * The order makes a crash harmless at any instant: a manifest is removed
+ * before any object that it names, and objects only when every manifest that
+ * is left has been read in full under the exclusive lock.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "catalogue.h"
+#include "command.h"
+#include "interrupt.h"
+#include "leftovers.h"
+#include "log.h"
+#include "memory.h"
+#include "output.h"
+#include "repository_view.h"
+#include "retention.h"
+
+typedef struct Expiry
+{
+	const Settings *settings;
+	Repository *repository;
+	int exclusive; /* handle of the lock, -1: somebody is at work */
+	BackupName *names;
+	RetentionBackup *backups; /* same positions as names */
+	int count;
+	bool damaged;               /* a manifest is */
+	int nremoved;               /* backups removed, or that would be */
+	Leftovers leftovers;        /* removed, or that would be */
+	const char *objects_reason; /* why objects were left alone, or NULL */
+} Expiry;
+
+/* ---- deciding ---- */
+
+/* What retention wants to know of one backup. */
+static void
+describe(Expiry *expiry, int position)
+{
+	const BackupName *name = &expiry->names[position];
+	RetentionBackup *backup = &expiry->backups[position];
+	BackupSummary summary;
+
+	summary_load(expiry->repository, name, &summary);
+	backup->database = name->database;
+	backup->id = name->id;
+	backup->time = backup_id_time(name->id);
+	if (summary.damage != NULL)
+	{
+		backup->state = RETENTION_DAMAGED;
+		expiry->damaged = true;
+		report_damaged(&summary);
+	}
+	else if (!summary.verification.known)
+		backup->state = RETENTION_UNVERIFIED;
+	else
+		backup->state = summary.verification.ok ? RETENTION_VERIFIED : RETENTION_FAILED;
+	summary_free(&summary);
+}
+
+static void
+warn_of_frozen(const Expiry *expiry)
+{
+	const char *last = NULL;
+	int i;
+
+	for (i = 0; i < expiry->count; i++)
+	{
+		const RetentionBackup *backup = &expiry->backups[i];
+		char *label;
+
+		if (!backup->frozen || (last != NULL && strcmp(last, backup->database) == 0))
+			continue;
+		last = backup->database;
+		label = backup_label(&expiry->names[i]);
+		label[strlen(label) - strlen(backup->id) - 1] = '\0';
+		log_warning_hint("Check the clocks; when all backups lie in the past, expire removes "
+						 "what the rules do not keep.",
+						 "database \"%s\" has a backup dated in the future: nothing of it is "
+						 "removed",
+						 label);
+		free(label);
+	}
+}
+
+/* Read what there is and decide.  False (reported) if the repository cannot be read. */
+static bool
+decide(Expiry *expiry, const char *database)
+{
+	const Settings *settings = expiry->settings;
+	RetentionRules rules = {settings->keep_daily, settings->keep_weekly, settings->keep_monthly,
+							settings->keep_yearly, settings->keep_minimum};
+	int i;
+
+	if (!repository_list(expiry->repository, database, &expiry->names, &expiry->count))
+		return false;
+	expiry->backups = xcalloc((size_t) expiry->count + 1, sizeof(RetentionBackup));
+	for (i = 0; i < expiry->count && !interrupted(); i++)
+		describe(expiry, i);
+	if (interrupted())
+		return false;
+	retention_decide(&rules, time(NULL), expiry->backups, expiry->count);
+	warn_of_frozen(expiry);
+	return true;
+}
+
+/* ---- removing ---- */
+
+/* Remove what is to be removed; after a failure the rest counts as kept. */
+static bool
+remove_backups(Expiry *expiry)
+{
+	bool good = true;
+	int i;
+
+	for (i = 0; i < expiry->count; i++)
+	{
+		RetentionBackup *backup = &expiry->backups[i];
+
+		if (backup->keep)
+			continue;
+		good = good && !interrupted();
+		if (good && !expiry->settings->dry_run)
+			good = repository_remove_backup(expiry->repository, &expiry->names[i]);
+		if (good)
+			expiry->nremoved++;
+		else
+		{
+			backup->keep = true;
+			snprintf(backup->reason, sizeof(backup->reason), "could not be removed");
+		}
+	}
+	return good;
+}
+
+static bool
+is_removed(const Expiry *expiry, const BackupName *name)
+{
+	int i;
+
+	for (i = 0; i < expiry->count; i++)
+	{
+		if (!expiry->backups[i].keep && strcmp(expiry->names[i].database, name->database) == 0 &&
+			strcmp(expiry->names[i].id, name->id) == 0)
+			return true;
+	}
+	return false;
+}
+
+/* The backups of all databases that stay; a dry run leaves out what it would remove. */
+static bool
+list_remaining(Expiry *expiry, BackupName **names, int *count)
+{
+	int kept = 0;
+	int i;
+
+	if (!repository_list(expiry->repository, NULL, names, count))
+		return false;
+	for (i = 0; i < *count; i++)
+	{
+		if (!is_removed(expiry, &(*names)[i]))
+			(*names)[kept++] = (*names)[i];
+	}
+	*count = kept;
+	return true;
+}
+
+/* Objects and other leftovers.  False (reported) if it must not or cannot be done. */
+static bool
+remove_leftovers(Expiry *expiry)
+{
+	BackupName *names = NULL;
+	ObjectSet needed;
+	int count = 0;
+	bool good;
+
+	if (expiry->damaged)
+	{
+		expiry->objects_reason = "a manifest is damaged, so what it needs is unknown";
+		return false;
+	}
+	if (expiry->exclusive < 0 && !expiry->settings->dry_run)
+	{
+		expiry->objects_reason = "the repository is in use; the next expire removes them";
+		return true;
+	}
+	if (!list_remaining(expiry, &names, &count))
+		return false;
+	if (count == 0)
+	{
+		/* An empty listing may also mean that somebody moved the manifests away. */
+		expiry->objects_reason = "there is no backup at all; the next one may reuse them";
+		free(names);
+		return true;
+	}
+	object_set_init(&needed);
+	good = leftovers_reference(expiry->repository, names, count, &needed);
+	if (!good)
+		expiry->objects_reason = "a manifest is damaged, so what it needs is unknown";
+	good = good && leftovers_find(expiry->repository, &needed, &expiry->leftovers);
+	if (good && !expiry->settings->dry_run)
+		good = leftovers_remove(expiry->repository, &expiry->leftovers);
+	object_set_free(&needed);
+	free(names);
+	return good;
+}
+
+/* ---- showing ---- */
+
+static void
+print_text(const Expiry *expiry)
+{
+	static const char *const headings[4] = {"database", "backup", "verdict", "why"};
+	const Settings *settings = expiry->settings;
+	const Leftovers *leftovers = &expiry->leftovers;
+	const char *removed = settings->dry_run ? "would be removed" : "removed";
+	TextTable *table;
+	int i;
+
+	printf("keep: daily %d, weekly %d, monthly %d, yearly %d, minimum %d (days in UTC)\n",
+		   settings->keep_daily, settings->keep_weekly, settings->keep_monthly,
+		   settings->keep_yearly, settings->keep_minimum);
+	if (expiry->count > 0)
+	{
+		table = text_table_create(4, headings, "llll");
+		for (i = 0; i < expiry->count; i++)
+		{
+			const RetentionBackup *backup = &expiry->backups[i];
+			const char *cells[4] = {backup->database, backup->id, backup->keep ? "keep" : "remove",
+									backup->reason};
+
+			text_table_row(table, cells);
+		}
+		text_table_print(table);
+	}
+	printf("%d of %d backups %s\n", expiry->nremoved, expiry->count, removed);
+	if (expiry->objects_reason != NULL)
+		printf("objects were left alone: %s\n", expiry->objects_reason);
+	else
+		printf("%s objects (%s) and %s other leftover files %s\n",
+			   pretty_count(leftovers->number[LEFTOVER_OBJECT]),
+			   pretty_bytes(leftovers->bytes[LEFTOVER_OBJECT]),
+			   pretty_count(leftovers->number[LEFTOVER_TEMPORARY] +
+							leftovers->number[LEFTOVER_COMPANION]),
+			   removed);
+	fflush(stdout);
+}
+
+static void
+print_json(const Expiry *expiry)
+{
+	const Leftovers *leftovers = &expiry->leftovers;
+	json_t *result = json_object();
+	json_t *backups = json_array();
+	int i;
+
+	for (i = 0; i < expiry->count; i++)
+	{
+		const RetentionBackup *backup = &expiry->backups[i];
+		json_t *value = json_object();
+
+		json_object_set_new(value, "database", json_text(backup->database));
+		json_object_set_new(value, "backup", json_text(backup->id));
+		json_object_set_new(value, "keep", json_boolean(backup->keep));
+		json_object_set_new(value, "reason", json_text(backup->reason));
+		json_array_append_new(backups, value);
+	}
+	json_object_set_new(result, "repository", repository_json(expiry->repository));
+	json_object_set_new(result, "dry_run", json_boolean(expiry->settings->dry_run));
+	json_object_set_new(result, "backups", backups);
+	json_object_set_new(result, "backups_removed", json_integer(expiry->nremoved));
+	json_object_set_new(result, "objects_removed", json_count(leftovers->number[LEFTOVER_OBJECT]));
+	json_object_set_new(result, "bytes_removed", json_count(leftovers->bytes[LEFTOVER_OBJECT]));
+	json_object_set_new(
+		result, "leftovers_removed",
+		json_count(leftovers->number[LEFTOVER_TEMPORARY] + leftovers->number[LEFTOVER_COMPANION]));
+	json_object_set_new(result, "objects_left_alone", json_text(expiry->objects_reason));
+	output_json(result);
+}
+
+/* ---- recording ---- */
+
+/* One event for each database, in whose own catalogue its backups may stand; objects count once. */
+static void
+record(const Expiry *expiry, const char *started)
+{
+	int first = 0;
+
+	while (first < expiry->count)
+	{
+		const char *database = expiry->names[first].database;
+		json_t *payload = catalogue_payload(expiry->repository, database, NULL, started);
+		json_t *removed = json_array();
+		int i = first;
+
+		for (; i < expiry->count && strcmp(expiry->names[i].database, database) == 0; i++)
+		{
+			if (!expiry->backups[i].keep)
+				json_array_append_new(removed,
+									  json_pack("{s:o, s:s}", "database", json_text(database),
+												"backup", expiry->names[i].id));
+		}
+		json_object_set_new(payload, "removed", removed);
+		json_object_set_new(payload, "objects_removed",
+							json_count(first == 0 ? expiry->leftovers.number[LEFTOVER_OBJECT] : 0));
+		json_object_set_new(payload, "bytes_removed",
+							json_count(first == 0 ? expiry->leftovers.bytes[LEFTOVER_OBJECT] : 0));
+		catalogue_record(expiry->settings, EVENT_EXPIRE, database, payload);
+		first = i;
+	}
+}
+
+/* With the exclusive lock if nobody is at work, else with the shared one. */
+static bool
+lock(Expiry *expiry)
+{
+	expiry->exclusive = -1;
+	if (!expiry->settings->dry_run &&
+		repository_lock_exclusive(expiry->repository, &expiry->exclusive))
+		return true;
+	expiry->exclusive = -1;
+	return repository_lock_shared(expiry->repository);
+}
+
+static bool
+run_expire(const Settings *settings)
+{
+	const char *database = settings->narguments > 0 ? settings->arguments[0] : NULL;
+	Expiry expiry;
+	char started[32];
+	bool decided;
+	bool good;
+
+	memset(&expiry, 0, sizeof(expiry));
+	format_time(time(NULL), started);
+	expiry.settings = settings;
+	expiry.repository = open_repository(settings);
+	if (expiry.repository == NULL)
+		return false;
+	good = decided = lock(&expiry) && decide(&expiry, database);
+	if (decided)
+	{
+		good = remove_backups(&expiry) && remove_leftovers(&expiry);
+		if (settings->json)
+			print_json(&expiry);
+		else
+			print_text(&expiry);
+	}
+	if (expiry.exclusive >= 0)
+		repository_unlock(expiry.repository, expiry.exclusive);
+	if (decided && !settings->dry_run)
+		record(&expiry, started);
+	leftovers_free(&expiry.leftovers);
+	free(expiry.backups);
+	free(expiry.names);
+	repository_close(expiry.repository);
+	return good;
+}
+
+const Command command_expire = {
+	.name = "expire",
+	.summary = "remove backups that no keep rule needs",
+	.arguments = "[DB]",
+	.min_arguments = 0,
+	.max_arguments = 1,
+	.options = "dry-run keep-daily keep-weekly keep-monthly keep-yearly keep-minimum",
+	.help =
+		"Says for each backup whether it is kept or removed, and why; removes; then removes the\n"
+		"objects that no backup needs any more.\n"
+		"\n"
+		"The rules count days, ISO weeks, months and years (in UTC) that have a backup, and keep\n"
+		"the newest backup of each: --keep-daily=7 keeps one of each of the last seven days with\n"
+		"a backup. Days without one do not use up the rule. Each database is looked at by itself.\n"
+		"\n"
+		"Never removed: the newest backup, the newest verified one, the --keep-minimum newest,\n"
+		"and damaged ones. A backup that failed its verification counts for no rule. If a backup\n"
+		"is dated in the future, nothing of its database is removed.\n"
+		"\n"
+		"No object is removed while a backup, verification or restore is running (the next\n"
+		"expire does it), nor if any manifest in the repository is damaged (exit code 3).\n"
+		"\n"
+		"Examples:\n"
+		"  nex_backup expire --dry-run\n"
+		"  nex_backup expire invoice --keep-daily=14 --keep-weekly=8 --keep-monthly=12\n",
+	.run = run_expire,
+};

@@ -1,0 +1,441 @@
+/*-------------------------------------------------------------------------
+ *
+ * cli_export.c
+ *	  nex_backup export: one backup as one file of SQL.
+ *
+ * In the backup's own codec the stored bytes are copied as they are, since
+ * concatenated objects are a valid stream; in another one each frame is
+ * unpacked and packed again.  Either way every object is hashed while it
+ * goes through, and a file appears under its name only when all were right.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "command.h"
+#include "interrupt.h"
+#include "log.h"
+#include "memory.h"
+#include "output.h"
+#include "progress.h"
+#include "progress_bar.h"
+#include "repository_view.h"
+#include "verify.h"
+
+#define PIECE ((uint64_t) 1024 * 1024)
+
+typedef struct Export
+{
+	const Settings *settings;
+	Repository *repository;
+	Manifest *manifest;
+	Codec codec;      /* of the file */
+	char *path;       /* NULL: stdout */
+	char *unfinished; /* path.tmp */
+	int descriptor;
+	uint64_t written;
+	Digest *digest;
+	Decompressor *decompressor;
+	Compressor *compressor;
+	Buffer stored;
+	Buffer raw;
+	Buffer packed;
+} Export;
+
+/* ---- the file ---- */
+
+static bool
+write_all(Export *export, const char *data, size_t length)
+{
+	while (length > 0)
+	{
+		ssize_t n = write(export->descriptor, data, length);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			return report_error(EXIT_FAILED, NULL, NULL, "could not write %s%s%s: %s",
+								export->path != NULL ? "file \"" : "",
+								export->path != NULL ? export->unfinished : "to standard output",
+								export->path != NULL ? "\"" : "", strerror(errno));
+		data += n;
+		length -= (size_t) n;
+		export->written += (uint64_t) n;
+	}
+	return true;
+}
+
+/*
+ * Open FILE.tmp.  A leftover of a killed export is overwritten; the lock
+ * tells it from one that is still being written.
+ */
+static bool
+open_file(Export *export)
+{
+	struct stat status;
+	int fd;
+
+	if (!export->settings->yes && lstat(export->path, &status) == 0)
+		return report_error(EXIT_FAILED, NULL, "Give another name with -o, or --yes to replace it.",
+							"file \"%s\" exists already", export->path);
+	fd = open(export->unfinished, O_WRONLY | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK, 0600);
+	if (fd < 0)
+		return report_error(EXIT_FAILED, NULL, NULL, "could not create file \"%s\": %s",
+							export->unfinished, strerror(errno));
+	export->descriptor = fd;
+	if (fstat(fd, &status) != 0 || !S_ISREG(status.st_mode) || status.st_uid != geteuid() ||
+		status.st_nlink != 1)
+		return report_error(EXIT_FAILED, NULL, "Remove it.",
+							"\"%s\" exists and is not a file of ours", export->unfinished);
+	if (flock(fd, LOCK_EX | LOCK_NB) != 0)
+		return report_error(EXIT_LOCKED, NULL, NULL, "another export is writing file \"%s\"",
+							export->unfinished);
+	if (ftruncate(fd, 0) != 0)
+		return report_error(EXIT_FAILED, NULL, NULL, "could not truncate file \"%s\": %s",
+							export->unfinished, strerror(errno));
+	return true;
+}
+
+static bool
+sync_directory_of(const char *path)
+{
+	const char *slash = strrchr(path, '/');
+	char *directory = slash == NULL ? xstrdup(".") : xstrdup(path);
+	bool good;
+	int fd;
+
+	if (slash != NULL)
+		directory[slash == path ? 1 : slash - path] = '\0';
+	fd = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	good = fd >= 0 && (fsync(fd) == 0 || errno == EINVAL);
+	if (!good)
+		report_error(EXIT_FAILED, NULL, NULL, "could not fsync directory \"%s\": %s", directory,
+					 strerror(errno));
+	if (fd >= 0)
+		close(fd);
+	free(directory);
+	return good;
+}
+
+/* Make the file durable and give it its name. */
+static bool
+finish_file(Export *export)
+{
+	int result;
+
+	if (fsync(export->descriptor) != 0)
+		return report_error(EXIT_FAILED, NULL, NULL, "could not fsync file \"%s\": %s",
+							export->unfinished, strerror(errno));
+	if (export->settings->yes)
+		result = rename(export->unfinished, export->path);
+	else
+	{
+		/* Not every file system can refuse to replace; then the check at the start must do. */
+		result = renameat2(AT_FDCWD, export->unfinished, AT_FDCWD, export->path, RENAME_NOREPLACE);
+		if (result != 0 && (errno == EINVAL || errno == ENOSYS))
+			result = rename(export->unfinished, export->path);
+	}
+	if (result != 0)
+		return report_error(EXIT_FAILED, NULL, NULL, "could not rename file \"%s\" to \"%s\": %s",
+							export->unfinished, export->path, strerror(errno));
+	return sync_directory_of(export->path);
+}
+
+/* ---- the content ---- */
+
+/* Read a piece of an object into `stored`, and hash it. */
+static bool
+read_piece(Export *export, const char *path, uint64_t offset, uint64_t length)
+{
+	Storage *storage = export->repository->storage;
+	int error;
+
+	buffer_reset(&export->stored);
+	buffer_reserve(&export->stored, length);
+	error = storage->read_range(storage, path, offset, length, export->stored.data);
+	if (error != 0)
+		return report_error(error == ENOENT || error == EIO ? EXIT_INTEGRITY : EXIT_FAILED, NULL,
+							"Use \"nex_backup verify\" to find all bad files.",
+							"could not read file \"%s\": %s", path, strerror(error));
+	atomic_fetch_add(&progress.weight_done, length);
+	return digest_update(export->digest, export->stored.data, length) ||
+		   report_error(EXIT_FAILED, NULL, NULL, "could not hash file \"%s\"", path);
+}
+
+/* Copy an object as it is. */
+static bool
+copy_object(Export *export, const char *path, uint64_t bytes)
+{
+	uint64_t offset;
+
+	for (offset = 0; offset < bytes; offset += PIECE)
+	{
+		uint64_t length = bytes - offset < PIECE ? bytes - offset : PIECE;
+
+		if (interrupted() || !read_piece(export, path, offset, length) ||
+			!write_all(export, export->stored.data, length))
+			return false;
+	}
+	return true;
+}
+
+/* Unpack one member and write it in the file's codec. */
+static bool
+transcode_member(Export *export, const char *path, const Member *member)
+{
+	const char *raw;
+	const char *message;
+
+	if (interrupted() || !read_piece(export, path, member->offset, member->length))
+		return false;
+	buffer_reset(&export->raw);
+	buffer_reserve(&export->raw, member->raw);
+	message = decompressor_frame(export->decompressor, export->stored.data, member->length,
+								 export->raw.data, member->raw);
+	if (message != NULL)
+		return report_error(EXIT_INTEGRITY, NULL,
+							"Use \"nex_backup verify\" to find all bad files.",
+							"could not decompress file \"%s\" at offset %" PRIu64 ": %s", path,
+							member->offset, message);
+	raw = export->raw.data;
+	atomic_fetch_add(&progress.raw_bytes, member->raw);
+	if (export->codec == CODEC_NONE)
+		return write_all(export, raw, member->raw);
+	buffer_reset(&export->packed);
+	if (!compressor_frame(export->compressor, raw, member->raw, &export->packed))
+		return report_error(EXIT_FAILED, NULL, NULL, "could not compress");
+	return write_all(export, export->packed.data, export->packed.length);
+}
+
+/* One object, whole; checks its digest at the end. */
+static bool
+export_object(Export *export, uint32_t object, uint32_t *member)
+{
+	const Manifest *manifest = export->manifest;
+	char *path = manifest_object_path(manifest, object);
+	DigestHex hex;
+	bool good = true;
+
+	if (export->codec == manifest->codec)
+		good = copy_object(export, path, manifest->objects[object].bytes);
+	else
+	{
+		while (good && *member < manifest->nmembers && manifest->members[*member].object == object)
+			good = transcode_member(export, path, &manifest->members[(*member)++]);
+	}
+	if (good &&
+		(!digest_final(export->digest, hex) || strcmp(hex, manifest->objects[object].id) != 0))
+		good =
+			report_error(EXIT_INTEGRITY, NULL, "Use \"nex_backup verify\" to find all bad files.",
+						 "file \"%s\" does not match its digest", path);
+	atomic_fetch_add(&progress.units_done, 1);
+	free(path);
+	return good;
+}
+
+/* What went to a pipe cannot be taken back: look before. */
+static bool
+check_before_stdout(Export *export)
+{
+	VerifyReport report;
+	bool good;
+
+	progress_phase("checking", "objects", export->manifest->nobjects,
+				   export->manifest->totals.stored_bytes);
+	good = verify_objects(export->repository, export->manifest, VERIFY_DIGESTS,
+						  export->settings->jobs, &report) &&
+		   report.nbad == 0;
+	verify_report_free(&report);
+	return good;
+}
+
+static bool
+export_all(Export *export)
+{
+	const Manifest *manifest = export->manifest;
+	uint32_t member = 0;
+	uint32_t i;
+
+	if (export->path == NULL ? !check_before_stdout(export) : !open_file(export))
+		return false;
+	progress_phase("exporting", "objects", manifest->nobjects, manifest->totals.stored_bytes);
+	for (i = 0; i < manifest->nobjects; i++)
+	{
+		if (interrupted() || !export_object(export, i, &member))
+			return false;
+	}
+	return export->path == NULL || finish_file(export);
+}
+
+/* ---- set-up ---- */
+
+static bool
+ends_with(const char *text, const char *end)
+{
+	size_t length = strlen(text);
+	size_t end_length = strlen(end);
+
+	return length > end_length && strcmp(text + length - end_length, end) == 0;
+}
+
+/* Choose file name and codec. */
+static bool
+choose_output(Export *export, const BackupName *name)
+{
+	static const Codec codecs[] = {CODEC_ZSTD, CODEC_GZIP, CODEC_NONE};
+	const char *output = export->settings->output;
+	char directory[DATABASE_DIRECTORY_SIZE] = "";
+	size_t i;
+
+	export->codec = export->manifest->codec;
+	if (output != NULL && strcmp(output, "-") == 0)
+	{
+		export->descriptor = STDOUT_FILENO;
+		if (isatty(STDOUT_FILENO) && export->codec != CODEC_NONE)
+			return report_error(EXIT_USAGE, NULL, "Use -o FILE, or send the output into a pipe.",
+								"compressed data is not written to a terminal");
+		return true;
+	}
+	if (output == NULL)
+	{
+		database_directory_encode(name->database, directory);
+		export->path =
+			xasprintf("backup_%s_%s%s", directory, name->id, codec_suffix(export->codec));
+	}
+	else
+	{
+		for (i = 0; i < 3 && !ends_with(output, codec_suffix(codecs[i])); i++)
+			;
+		if (i == 3)
+			return report_error(EXIT_USAGE, NULL,
+								"Use a name that ends in .sql.zst, .sql.gz or .sql, or - for "
+								"standard output.",
+								"cannot tell the format of \"%s\" by its name", output);
+		export->codec = codecs[i];
+		export->path = xstrdup(output);
+	}
+	export->unfinished = xasprintf("%s.tmp", export->path);
+	return true;
+}
+
+/* What hashing and transcoding need. */
+static bool
+prepare(Export *export)
+{
+	const char *name = codec_name(export->codec);
+	Codec codec;
+	int level;
+
+	buffer_init(&export->stored);
+	buffer_init(&export->raw);
+	buffer_init(&export->packed);
+	export->digest = digest_create();
+	export->decompressor = decompressor_create(export->manifest->codec);
+	if (codec_parse(name, &codec, &level) == NULL)
+		export->compressor = compressor_create(export->codec, level);
+	return (export->digest != NULL && export->decompressor != NULL && export->compressor != NULL) ||
+		   report_error(EXIT_FAILED, NULL, NULL, "could not set up SHA-256 or compression");
+}
+
+static void
+say_done(const Export *export, const BackupName *name)
+{
+	char *label;
+
+	if (export->path == NULL)
+		return;
+	if (export->settings->json)
+	{
+		output_json(json_pack("{s:o, s:s, s:o, s:o}", "database", json_text(name->database),
+							  "backup", name->id, "file", json_text(export->path), "bytes",
+							  json_count(export->written)));
+		return;
+	}
+	label = backup_label(name);
+	printf("exported \"%s\" to \"%s\" (%s)\n", label, export->path, pretty_bytes(export->written));
+	free(label);
+}
+
+static void
+clean_up(Export *export, bool good)
+{
+	if (export->path != NULL && export->descriptor >= 0)
+	{
+		if (!good && log_exit_code() != EXIT_LOCKED)
+			unlink(export->unfinished);
+		close(export->descriptor);
+	}
+	buffer_free(&export->stored);
+	buffer_free(&export->raw);
+	buffer_free(&export->packed);
+	if (export->digest != NULL)
+		digest_free(export->digest);
+	if (export->decompressor != NULL)
+		decompressor_free(export->decompressor);
+	if (export->compressor != NULL)
+		compressor_free(export->compressor);
+	free(export->path);
+	free(export->unfinished);
+	manifest_free(export->manifest);
+}
+
+static bool
+run_export(const Settings *settings)
+{
+	Export export;
+	BackupName name;
+	bool good = false;
+
+	memset(&export, 0, sizeof(export));
+	export.settings = settings;
+	export.descriptor = -1;
+	export.repository = open_repository(settings);
+	if (export.repository == NULL)
+		return false;
+	if (repository_lock_shared(export.repository) &&
+		repository_resolve(export.repository, settings->arguments[0], &name))
+		export.manifest = repository_manifest(export.repository, &name);
+	if (export.manifest != NULL)
+	{
+		progress_bar_start(settings);
+		good = choose_output(&export, &name) && prepare(&export) && export_all(&export);
+		progress_bar_stop();
+		if (good)
+			say_done(&export, &name);
+		clean_up(&export, good);
+	}
+	repository_close(export.repository);
+	return good;
+}
+
+const Command command_export = {
+	.name = "export",
+	.summary = "write a backup as one file of SQL",
+	.arguments = "DB[/ID]",
+	.min_arguments = 1,
+	.max_arguments = 1,
+	.options = "output yes jobs",
+	.help =
+		"Writes one file that psql restores by itself, for moving a backup to where there is no\n"
+		"nex_backup. The name given with -o decides the format: .sql.zst, .sql.gz or .sql; with\n"
+		"-o - the backup goes to standard output as it is stored. Without -o the file is called\n"
+		"backup_<database>_<id> with the suffix of the backup's own format, which is fastest,\n"
+		"and lies in the current directory.\n"
+		"\n"
+		"Every object is checked against its digest. A file that exists is replaced only with\n"
+		"--yes, and only when the new one is complete.\n"
+		"\n"
+		"Examples:\n"
+		"  nex_backup export invoice\n"
+		"  nex_backup export invoice/20261123T020000Z -o /tmp/invoice.sql.gz\n"
+		"  nex_backup export invoice -o - | zstd -dc | psql -X -v ON_ERROR_STOP=1 -d newdb\n",
+	.run = run_export,
+};

@@ -1,0 +1,302 @@
+/*-------------------------------------------------------------------------
+ *
+ * leftovers.c
+ *	  Files that no backup needs.
+ *
+ * Only names that nex_backup itself gives are ever taken for leftovers; what
+ * else somebody put into the directory is left alone.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "interrupt.h"
+#include "leftovers.h"
+#include "log.h"
+#include "memory.h"
+
+/* Names in a directory. */
+typedef struct NameList
+{
+	char **names;
+	size_t count;
+} NameList;
+
+static bool
+collect_name(const char *name, void *argument)
+{
+	NameList *list = argument;
+
+	if ((list->count & (list->count - 1)) == 0)
+		list->names =
+			xrealloc(list->names, (list->count == 0 ? 1 : 2 * list->count) * sizeof(char *));
+	list->names[list->count++] = xstrdup(name);
+	return true;
+}
+
+static void
+free_names(NameList *list)
+{
+	size_t i;
+
+	for (i = 0; i < list->count; i++)
+		free(list->names[i]);
+	free(list->names);
+	memset(list, 0, sizeof(*list));
+}
+
+/* The names in a directory; an absent one is empty.  False: reported. */
+static bool
+list_names(Repository *repository, const char *path, NameList *list)
+{
+	Storage *storage = repository->storage;
+	int error;
+
+	memset(list, 0, sizeof(*list));
+	error = storage->list(storage, path, collect_name, list);
+	if (error == 0 || error == ENOENT)
+		return true;
+	free_names(list);
+	return report_error(EXIT_FAILED, NULL, NULL, "could not read directory \"%s/%s\": %s",
+						storage->location, path, strerror(error));
+}
+
+static bool
+ends_with(const char *text, const char *end)
+{
+	size_t length = strlen(text);
+	size_t end_length = strlen(end);
+
+	return length >= end_length && strcmp(text + length - end_length, end) == 0;
+}
+
+static bool
+is_directory(const char *name)
+{
+	return ends_with(name, "/");
+}
+
+/* Take a file down as a leftover. */
+static void
+add(Repository *repository, Leftovers *leftovers, LeftoverKind kind, const char *directory,
+	const char *name)
+{
+	Storage *storage = repository->storage;
+	size_t count = leftovers->count;
+	Leftover *item;
+
+	if ((count & (count - 1)) == 0)
+		leftovers->items =
+			xrealloc(leftovers->items, (count == 0 ? 1 : 2 * count) * sizeof(Leftover));
+	item = &leftovers->items[leftovers->count++];
+	item->kind = kind;
+	item->path = xasprintf("%s%s", directory, name);
+	if (storage->size(storage, item->path, &item->bytes) != 0)
+		item->bytes = 0;
+	leftovers->number[kind]++;
+	leftovers->bytes[kind] += item->bytes;
+}
+
+/* Is this the name of an object, and one that nobody needs? */
+static bool
+is_unneeded_object(const char *name, const ObjectSet *needed)
+{
+	static const Codec codecs[] = {CODEC_NONE, CODEC_GZIP, CODEC_ZSTD};
+	DigestHex id;
+	size_t i;
+
+	if (strlen(name) < DIGEST_HEX_LENGTH)
+		return false;
+	memcpy(id, name, DIGEST_HEX_LENGTH);
+	id[DIGEST_HEX_LENGTH] = '\0';
+	if (!digest_hex_valid(id))
+		return false;
+	for (i = 0; i < sizeof(codecs) / sizeof(codecs[0]); i++)
+	{
+		if (strcmp(name + DIGEST_HEX_LENGTH, codec_suffix(codecs[i])) == 0)
+			return object_set_find(needed, id, codecs[i]) == NULL;
+	}
+	return false;
+}
+
+/* One directory objects/ab/. */
+static bool
+find_in_objects(Repository *repository, const ObjectSet *needed, const char *directory,
+				Leftovers *leftovers)
+{
+	NameList list;
+	size_t i;
+
+	if (!list_names(repository, directory, &list))
+		return false;
+	for (i = 0; i < list.count; i++)
+	{
+		const char *name = list.names[i];
+
+		if (is_directory(name))
+			continue;
+		if (ends_with(name, ".tmp"))
+			add(repository, leftovers, LEFTOVER_TEMPORARY, directory, name);
+		else if (is_unneeded_object(name, needed))
+			add(repository, leftovers, LEFTOVER_OBJECT, directory, name);
+	}
+	free_names(&list);
+	return true;
+}
+
+/* Is there a manifest for this .sha256 or .verified? */
+static bool
+has_manifest(const NameList *list, const char *name, size_t stem)
+{
+	size_t i;
+
+	for (i = 0; i < list->count; i++)
+	{
+		if (strncmp(list->names[i], name, stem) == 0 && strcmp(list->names[i] + stem, ".json") == 0)
+			return true;
+	}
+	return false;
+}
+
+/* One directory backups/<database>/. */
+static bool
+find_in_backups(Repository *repository, const char *directory, Leftovers *leftovers)
+{
+	NameList list;
+	size_t i;
+
+	if (!list_names(repository, directory, &list))
+		return false;
+	for (i = 0; i < list.count; i++)
+	{
+		const char *name = list.names[i];
+
+		if (ends_with(name, ".tmp"))
+			add(repository, leftovers, LEFTOVER_TEMPORARY, directory, name);
+		else if (ends_with(name, ".sha256") || ends_with(name, ".verified"))
+		{
+			if (!has_manifest(&list, name, (size_t) (strrchr(name, '.') - name)))
+				add(repository, leftovers, LEFTOVER_COMPANION, directory, name);
+		}
+	}
+	free_names(&list);
+	return true;
+}
+
+/* All directories below one of the two trees. */
+static bool
+find_in_tree(Repository *repository, const ObjectSet *needed, const char *tree,
+			 Leftovers *leftovers)
+{
+	NameList directories;
+	bool good;
+	size_t i;
+
+	good = list_names(repository, tree, &directories);
+	for (i = 0; good && i < directories.count; i++)
+	{
+		char *directory;
+
+		if (!is_directory(directories.names[i]))
+			continue;
+		directory = xasprintf("%s/%s", tree, directories.names[i]);
+		if (needed != NULL)
+			good = find_in_objects(repository, needed, directory, leftovers);
+		else
+			good = find_in_backups(repository, directory, leftovers);
+		free(directory);
+	}
+	free_names(&directories);
+	return good && !interrupted();
+}
+
+bool
+leftovers_find(Repository *repository, const ObjectSet *needed, Leftovers *leftovers)
+{
+	NameList top;
+	size_t i;
+
+	memset(leftovers, 0, sizeof(*leftovers));
+	if (!find_in_tree(repository, needed, "objects", leftovers) ||
+		!find_in_tree(repository, NULL, "backups", leftovers) || !list_names(repository, ".", &top))
+	{
+		leftovers_free(leftovers);
+		return false;
+	}
+	for (i = 0; i < top.count; i++)
+	{
+		if (ends_with(top.names[i], ".tmp"))
+			add(repository, leftovers, LEFTOVER_TEMPORARY, "", top.names[i]);
+	}
+	free_names(&top);
+	return true;
+}
+
+bool
+leftovers_reference(Repository *repository, const BackupName *names, int count, ObjectSet *needed)
+{
+	bool good = true;
+	int i;
+
+	for (i = 0; i < count && !interrupted(); i++)
+	{
+		Manifest *manifest = repository_manifest(repository, &names[i]);
+		uint32_t object;
+
+		if (manifest == NULL)
+		{
+			good = false;
+			continue;
+		}
+		for (object = 0; object < manifest->nobjects; object++)
+			object_set_add(needed, manifest->objects[object].id, manifest->codec);
+		manifest_free(manifest);
+	}
+	return good && !interrupted();
+}
+
+bool
+leftovers_remove(Repository *repository, Leftovers *leftovers)
+{
+	Storage *storage = repository->storage;
+	size_t i;
+
+	memset(leftovers->number, 0, sizeof(leftovers->number));
+	memset(leftovers->bytes, 0, sizeof(leftovers->bytes));
+	for (i = 0; i < leftovers->count && !interrupted(); i++)
+	{
+		const Leftover *item = &leftovers->items[i];
+		int error = storage->remove(storage, item->path);
+
+		if (error == ENOENT)
+			continue;
+		if (error != 0)
+			return report_error(EXIT_FAILED, NULL, NULL, "could not remove file \"%s/%s\": %s",
+								storage->location, item->path, strerror(error));
+		leftovers->number[item->kind]++;
+		leftovers->bytes[item->kind] += item->bytes;
+
+		/* The last object of a directory takes the directory along; others refuse. */
+		if (item->kind == LEFTOVER_OBJECT)
+		{
+			char directory[] = "objects/xx";
+
+			memcpy(directory, item->path, sizeof(directory) - 1);
+			(void) storage->remove_directory(storage, directory);
+		}
+	}
+	return !interrupted();
+}
+
+void
+leftovers_free(Leftovers *leftovers)
+{
+	size_t i;
+
+	for (i = 0; i < leftovers->count; i++)
+		free(leftovers->items[i].path);
+	free(leftovers->items);
+	memset(leftovers, 0, sizeof(*leftovers));
+}

@@ -1,0 +1,60 @@
+/*-------------------------------------------------------------------------
+ *
+ * leftovers.h
+ *	  Files that no backup needs: objects that no manifest names, unfinished
+ *	  files, companions of manifests that are gone.
+ *
+ * Finding is harmless at any time, and then a guess: a running backup's
+ * objects look like leftovers.  Only what is found under the exclusive lock
+ * may be removed.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef NEX_LEFTOVERS_H
+#define NEX_LEFTOVERS_H
+
+#include "object_set.h"
+#include "repository.h"
+
+typedef enum LeftoverKind
+{
+	LEFTOVER_OBJECT,
+	LEFTOVER_TEMPORARY,
+	LEFTOVER_COMPANION,
+	LEFTOVER_KINDS
+} LeftoverKind;
+
+typedef struct Leftover
+{
+	LeftoverKind kind;
+	char *path;
+	uint64_t bytes;
+} Leftover;
+
+typedef struct Leftovers
+{
+	Leftover *items;
+	size_t count;
+	uint64_t number[LEFTOVER_KINDS];
+	uint64_t bytes[LEFTOVER_KINDS];
+} Leftovers;
+
+/*
+ * Add the objects of these backups to the set.  False (reported, every one of
+ * them) if a manifest cannot be read: then nobody knows what is needed, and
+ * no object may be removed.
+ */
+extern bool leftovers_reference(Repository *repository, const BackupName *names, int count,
+								ObjectSet *needed);
+
+/* Find all leftovers.  False (reported) on an I/O error. */
+extern bool leftovers_find(Repository *repository, const ObjectSet *needed, Leftovers *leftovers);
+
+/*
+ * Remove them; the exclusive lock must be held.  The numbers and bytes are
+ * then those of what was removed.  False (reported) at the first failure.
+ */
+extern bool leftovers_remove(Repository *repository, Leftovers *leftovers);
+extern void leftovers_free(Leftovers *leftovers);
+
+#endif /* NEX_LEFTOVERS_H */
