@@ -73,6 +73,27 @@ write_all(Export *export, const char *data, size_t length)
 	return true;
 }
 
+/* Is the locked file ours, and still the one of that name? */
+static bool
+check_unfinished(const Export *export, int fd)
+{
+	struct stat opened;
+	struct stat named;
+
+	if (fstat(fd, &opened) != 0 || !S_ISREG(opened.st_mode) || opened.st_uid != geteuid() ||
+		opened.st_nlink > 1)
+		return report_error(EXIT_FAILED, NULL, "Remove it, or give another name with -o.",
+							"\"%s\" exists and is not a file of ours", export->unfinished);
+	if (flock(fd, LOCK_EX | LOCK_NB) != 0 || lstat(export->unfinished, &named) != 0 ||
+		named.st_ino != opened.st_ino || named.st_dev != opened.st_dev)
+		return report_error(EXIT_LOCKED, NULL, NULL, "another export is writing file \"%s\"",
+							export->unfinished);
+	if (ftruncate(fd, 0) != 0)
+		return report_error(EXIT_FAILED, NULL, NULL, "could not truncate file \"%s\": %s",
+							export->unfinished, strerror(errno));
+	return true;
+}
+
 /*
  * Open FILE.tmp.  A leftover of a killed export is overwritten; the lock
  * tells it from one that is still being written.
@@ -90,17 +111,12 @@ open_file(Export *export)
 	if (fd < 0)
 		return report_error(EXIT_FAILED, NULL, NULL, "could not create file \"%s\": %s",
 							export->unfinished, strerror(errno));
+	if (!check_unfinished(export, fd))
+	{
+		close(fd);
+		return false;
+	}
 	export->descriptor = fd;
-	if (fstat(fd, &status) != 0 || !S_ISREG(status.st_mode) || status.st_uid != geteuid() ||
-		status.st_nlink != 1)
-		return report_error(EXIT_FAILED, NULL, "Remove it.",
-							"\"%s\" exists and is not a file of ours", export->unfinished);
-	if (flock(fd, LOCK_EX | LOCK_NB) != 0)
-		return report_error(EXIT_LOCKED, NULL, NULL, "another export is writing file \"%s\"",
-							export->unfinished);
-	if (ftruncate(fd, 0) != 0)
-		return report_error(EXIT_FAILED, NULL, NULL, "could not truncate file \"%s\": %s",
-							export->unfinished, strerror(errno));
 	return true;
 }
 
@@ -369,7 +385,7 @@ clean_up(Export *export, bool good)
 {
 	if (export->path != NULL && export->descriptor >= 0)
 	{
-		if (!good && log_exit_code() != EXIT_LOCKED)
+		if (!good)
 			unlink(export->unfinished);
 		close(export->descriptor);
 	}
