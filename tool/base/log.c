@@ -312,7 +312,7 @@ log_open(const char *file, LogFormat format, LogLevel threshold)
 }
 
 /* printf into a string, without regard for the locale's encoding. */
-static char *
+static char *__attribute__((format(printf, 1, 0)))
 format_text(const char *format, va_list arguments)
 {
 	char *text;

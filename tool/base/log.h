@@ -25,9 +25,9 @@ typedef enum ExitCode
 {
 	EXIT_DONE = 0,
 	EXIT_FAILED = 1,
-	EXIT_USAGE = 2,		/* wrong usage or configuration */
+	EXIT_USAGE = 2,     /* wrong usage or configuration */
 	EXIT_INTEGRITY = 3, /* digest, missing object, failed drill */
-	EXIT_LOCKED = 4,	/* locked or already running */
+	EXIT_LOCKED = 4,    /* locked or already running */
 	EXIT_INTERRUPTED = 130
 } ExitCode;
 
@@ -59,8 +59,8 @@ extern void log_warning_hint(const char *hint, const char *format, ...)
  * that `return report_error(…)` reads well.  After an interrupt, errors are
  * only logged at debug level: they are its echo.
  */
-extern bool report_error(ExitCode code, const char *detail, const char *hint, const char *format, ...)
-	__attribute__((format(printf, 4, 5)));
+extern bool report_error(ExitCode code, const char *detail, const char *hint, const char *format,
+						 ...) __attribute__((format(printf, 4, 5)));
 
 /* The exit code so far: EXIT_DONE, or that of the first error. */
 extern ExitCode log_exit_code(void);

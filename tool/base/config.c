@@ -1,0 +1,105 @@
+/*-------------------------------------------------------------------------
+ *
+ * config.c
+ *	  Settings from all their sources, the weakest first, so that each
+ *	  stronger one overwrites what it sets.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "config.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "log.h"
+#include "memory.h"
+
+/*
+ * The file to read: --config, NEX_BACKUP_CONFIG, or the default one unless
+ * there is none.
+ */
+static const char *
+find_file(const Arguments *arguments)
+{
+	const char *file = arguments_value(arguments, "config");
+
+	if (file == NULL)
+		file = getenv("NEX_BACKUP_CONFIG");
+	if (file != NULL && file[0] != '\0')
+		return file;
+	return access(CONFIG_DEFAULT_FILE, F_OK) == 0 ? CONFIG_DEFAULT_FILE : NULL;
+}
+
+/* An empty variable counts as not set, as it does for libpq. */
+static bool
+apply_environment(Settings *settings)
+{
+	bool ok = true;
+	int i;
+
+	for (i = 0; i < option_count; i++)
+	{
+		const Option *option = &option_table[i];
+		const char *value;
+		char *reason;
+		char *name;
+
+		if (!option_is_setting(option))
+			continue;
+		name = option_environment_name(option);
+		value = getenv(name);
+		if (value != NULL && value[0] != '\0')
+		{
+			reason = option_store(option, settings, value);
+			if (reason != NULL)
+				ok = report_error(EXIT_USAGE, reason, NULL,
+								  "invalid value \"%s\" of environment variable %s", value, name);
+			free(reason);
+		}
+		free(name);
+	}
+	return ok;
+}
+
+static bool
+apply_arguments(const Arguments *arguments, Settings *settings)
+{
+	bool ok = true;
+	int i;
+
+	for (i = 0; i < arguments->noptions; i++)
+	{
+		const GivenOption *given = &arguments->options[i];
+		char *reason;
+
+		if (!option_is_setting(given->option))
+			continue;
+		reason = option_store(given->option, settings, given->value);
+		if (reason != NULL)
+			ok = report_error(EXIT_USAGE, reason, NULL, "invalid value \"%s\" of option \"%s\"",
+							  given->value, given->spelling);
+		free(reason);
+	}
+	return ok;
+}
+
+bool
+config_load_arguments(const Arguments *arguments, Settings *settings)
+{
+	settings_set_defaults(settings);
+	return apply_arguments(arguments, settings);
+}
+
+bool
+config_load(const Arguments *arguments, Settings *settings)
+{
+	const char *file = find_file(arguments);
+	bool ok = true;
+
+	settings_set_defaults(settings);
+	if (file != NULL)
+		ok = config_read_file(file, settings);
+	ok = apply_environment(settings) && ok;
+	return apply_arguments(arguments, settings) && ok;
+}

@@ -1,0 +1,379 @@
+/*-------------------------------------------------------------------------
+ *
+ * config_file.c
+ *	  The YAML file: a mapping of keys to values, where `keep: {daily: 7}`
+ *	  is another way to write `keep-daily: 7`.
+ *
+ * Works on libyaml's events, not on its documents, because those keep no
+ * trace of a key that was given twice.  Whatever is not understood is an
+ * error: a misspelt key that is silently ignored is a backup that is not
+ * what its owner thinks it is.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "config.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+#include <sys/stat.h>
+#include <yaml.h>
+
+#include "log.h"
+#include "memory.h"
+
+typedef struct ConfigFile
+{
+	const char *path;
+	yaml_parser_t parser;
+	Settings *settings;
+	size_t lines[OPTION_MAX_COUNT]; /* where each option was given; 0: not yet */
+	bool ok;
+} ConfigFile;
+
+/* A key with the prefix of the mapping that it is in, and its line. */
+typedef struct Key
+{
+	char *name;
+	size_t line;
+} Key;
+
+static size_t
+event_line(const yaml_event_t *event)
+{
+	return event->start_mark.line + 1;
+}
+
+static void
+report_syntax(ConfigFile *file)
+{
+	const yaml_parser_t *parser = &file->parser;
+	const char *problem = parser->problem != NULL ? parser->problem : "It is not valid YAML";
+	const yaml_mark_t *mark =
+		parser->error == YAML_READER_ERROR ? &parser->mark : &parser->problem_mark;
+	const char *hint = NULL;
+	char *detail;
+
+	if (strstr(problem, "cannot start any token") != NULL)
+		hint = "Indent with spaces, not with tabs, and put quotes around special characters.";
+	detail = xasprintf("The YAML parser says: %s%s%s.", problem, parser->context != NULL ? " " : "",
+					   parser->context != NULL ? parser->context : "");
+	file->ok = report_error(EXIT_USAGE, detail, hint, "syntax error in file \"%s\", line %zu",
+							file->path, mark->line + 1);
+	free(detail);
+}
+
+/* Get the next event; false (reported) if the text is not YAML. */
+static bool
+next_event(ConfigFile *file, yaml_event_t *event)
+{
+	if (yaml_parser_parse(&file->parser, event))
+		return true;
+	report_syntax(file);
+	return false;
+}
+
+/* Skip what a sequence or mapping holds whose first event was just read. */
+static bool
+skip_value(ConfigFile *file)
+{
+	int depth = 1;
+
+	while (depth > 0)
+	{
+		yaml_event_t event;
+
+		if (!next_event(file, &event))
+			return false;
+		if (event.type == YAML_SEQUENCE_START_EVENT || event.type == YAML_MAPPING_START_EVENT)
+			depth++;
+		else if (event.type == YAML_SEQUENCE_END_EVENT || event.type == YAML_MAPPING_END_EVENT)
+			depth--;
+		yaml_event_delete(&event);
+	}
+	return true;
+}
+
+/* True if some option's name is this prefix, a dash, and more. */
+static bool
+is_prefix(const char *prefix)
+{
+	size_t length = strlen(prefix);
+	int i;
+
+	for (i = 0; i < option_count; i++)
+	{
+		if (strncmp(option_table[i].name, prefix, length) == 0 &&
+			option_table[i].name[length] == '-')
+			return true;
+	}
+	return false;
+}
+
+static void
+report_unknown_key(ConfigFile *file, const Key *key)
+{
+	const char *nearest = option_nearest(key->name);
+	char *hint = NULL;
+
+	if (nearest != NULL && option_is_setting(option_find(nearest)))
+		hint = xasprintf("Perhaps you meant \"%s\".", nearest);
+	file->ok = report_error(EXIT_USAGE, NULL, hint, "unknown key \"%s\" in file \"%s\", line %zu",
+							key->name, file->path, key->line);
+	free(hint);
+}
+
+/* Find the option of a key and note where it was; NULL (reported) if unknown or given twice. */
+static const Option *
+claim_option(ConfigFile *file, const Key *key)
+{
+	const Option *option = option_find(key->name);
+	char *detail;
+	size_t *line;
+
+	if (option == NULL || !option_is_setting(option))
+	{
+		report_unknown_key(file, key);
+		return NULL;
+	}
+	line = &file->lines[option - option_table];
+	if (*line != 0)
+	{
+		detail = xasprintf("It is given on line %zu already.", *line);
+		file->ok =
+			report_error(EXIT_USAGE, detail, NULL, "duplicate key \"%s\" in file \"%s\", line %zu",
+						 key->name, file->path, key->line);
+		free(detail);
+		return NULL;
+	}
+	*line = key->line;
+	return option;
+}
+
+static void
+report_value(ConfigFile *file, const Key *key, const char *detail)
+{
+	file->ok = report_error(EXIT_USAGE, detail, NULL,
+							"invalid value of key \"%s\" in file \"%s\", line %zu", key->name,
+							file->path, key->line);
+}
+
+/* Unquoted nothing, ~ and null are YAML's ways to write no value. */
+static bool
+is_null(const yaml_event_t *event)
+{
+	const char *text = (const char *) event->data.scalar.value;
+
+	return event->data.scalar.style == YAML_PLAIN_SCALAR_STYLE &&
+		   (text[0] == '\0' || strcmp(text, "~") == 0 || strcasecmp(text, "null") == 0);
+}
+
+static void
+set_scalar(ConfigFile *file, const Key *key, const yaml_event_t *event)
+{
+	const Option *option = claim_option(file, key);
+	const char *text = (const char *) event->data.scalar.value;
+	char *reason;
+
+	if (option == NULL)
+		return;
+	if (is_null(event))
+	{
+		report_value(file, key, "The key has no value; remove the line to get the default.");
+		return;
+	}
+	if (strlen(text) != event->data.scalar.length)
+	{
+		report_value(file, key, "The value contains a zero byte.");
+		return;
+	}
+	reason = option_store(option, file->settings, text);
+	if (reason != NULL)
+	{
+		char *detail = xasprintf("The value is \"%s\". %s", text, reason);
+
+		report_value(file, key, detail);
+		free(detail);
+	}
+	free(reason);
+}
+
+static bool read_mapping(ConfigFile *file, const char *prefix);
+
+/* Read the value of a key; false if the file cannot be read any further. */
+static bool
+read_value(ConfigFile *file, const Key *key, bool nested)
+{
+	yaml_event_t event;
+	yaml_event_type_t type;
+
+	if (!next_event(file, &event))
+		return false;
+	type = event.type;
+	if (type == YAML_SCALAR_EVENT)
+		set_scalar(file, key, &event);
+	yaml_event_delete(&event);
+	if (type == YAML_SCALAR_EVENT)
+		return true;
+	if (type == YAML_MAPPING_START_EVENT && !nested && is_prefix(key->name))
+		return read_mapping(file, key->name);
+
+	if (claim_option(file, key) != NULL)
+	{
+		if (type == YAML_ALIAS_EVENT)
+			report_value(file, key, "It must be written out; aliases are not supported.");
+		else
+			report_value(file, key, "It must be a single value, not a list or a mapping.");
+	}
+	return type == YAML_ALIAS_EVENT || skip_value(file);
+}
+
+/* A key's full name; underscores become dashes. */
+static char *
+key_name(const char *prefix, const char *text)
+{
+	char *name = xasprintf("%s%s%s", prefix, prefix[0] != '\0' ? "-" : "", text);
+	char *c;
+
+	for (c = name; *c != '\0'; c++)
+	{
+		if (*c == '_')
+			*c = '-';
+	}
+	return name;
+}
+
+/* Read keys and values up to the end of the mapping; false if that cannot be reached. */
+static bool
+read_mapping(ConfigFile *file, const char *prefix)
+{
+	for (;;)
+	{
+		yaml_event_t event;
+		yaml_event_type_t type;
+		Key key = {NULL, 0};
+		bool readable;
+
+		if (!next_event(file, &event))
+			return false;
+		type = event.type;
+		key.line = event_line(&event);
+		if (type == YAML_SCALAR_EVENT)
+			key.name = key_name(prefix, (const char *) event.data.scalar.value);
+		yaml_event_delete(&event);
+		if (type == YAML_MAPPING_END_EVENT)
+			return true;
+		if (type != YAML_SCALAR_EVENT)
+		{
+			file->ok = report_error(EXIT_USAGE, "A key must be a single word.", NULL,
+									"invalid key in file \"%s\", line %zu", file->path, key.line);
+			return false;
+		}
+		readable = read_value(file, &key, prefix[0] != '\0');
+		free(key.name);
+		if (!readable)
+			return false;
+	}
+}
+
+static void
+report_shape(ConfigFile *file, const char *detail, size_t line)
+{
+	file->ok = report_error(EXIT_USAGE, detail, "Write one \"key: value\" a line.",
+							"invalid contents of file \"%s\", line %zu", file->path, line);
+}
+
+/* Read the whole file, which may be empty. */
+static void
+read_stream(ConfigFile *file)
+{
+	int documents = 0;
+	bool more = true;
+
+	while (more)
+	{
+		yaml_event_t event;
+		yaml_event_type_t type;
+		size_t line;
+		bool empty;
+
+		if (!next_event(file, &event))
+			return;
+		type = event.type;
+		line = event_line(&event);
+		empty = type == YAML_SCALAR_EVENT && is_null(&event);
+		yaml_event_delete(&event);
+		switch (type)
+		{
+			case YAML_STREAM_END_EVENT:
+				more = false;
+				break;
+			case YAML_DOCUMENT_START_EVENT:
+				more = ++documents == 1;
+				if (!more)
+					report_shape(file, "It holds more than one YAML document.", line);
+				break;
+			case YAML_MAPPING_START_EVENT:
+				more = read_mapping(file, "");
+				break;
+			case YAML_SCALAR_EVENT:
+			case YAML_SEQUENCE_START_EVENT:
+				more = empty;
+				if (!more)
+					report_shape(file, "Settings are a mapping of keys to values.", line);
+				break;
+			default:
+				break;
+		}
+	}
+}
+
+/* Open a regular file, pipe or device; NULL (reported) if it cannot be read. */
+static FILE *
+open_file(const char *path)
+{
+	const char *hint = NULL;
+	const char *reason = NULL;
+	struct stat status;
+	FILE *stream = fopen(path, "re");
+
+	if (stream == NULL)
+		reason = strerror(errno);
+	else if (fstat(fileno(stream), &status) == 0 && S_ISDIR(status.st_mode))
+		reason = strerror(EISDIR);
+	if (reason == NULL)
+		return stream;
+	if (strcmp(path, CONFIG_DEFAULT_FILE) == 0)
+		hint = "To do without it, use --config=/dev/null.";
+	report_error(EXIT_USAGE, NULL, hint, "could not read configuration file \"%s\": %s", path,
+				 reason);
+	if (stream != NULL)
+		fclose(stream);
+	return NULL;
+}
+
+bool
+config_read_file(const char *path, Settings *settings)
+{
+	ConfigFile file;
+	FILE *stream = open_file(path);
+
+	if (stream == NULL)
+		return false;
+	memset(&file, 0, sizeof(file));
+	file.path = path;
+	file.settings = settings;
+	file.ok = true;
+	if (!yaml_parser_initialize(&file.parser))
+		file.ok = report_error(EXIT_FAILED, NULL, NULL, "out of memory");
+	else
+	{
+		yaml_parser_set_input_file(&file.parser, stream);
+		read_stream(&file);
+		yaml_parser_delete(&file.parser);
+	}
+	fclose(stream);
+	return file.ok;
+}

@@ -1,0 +1,347 @@
+/*-------------------------------------------------------------------------
+ *
+ * options.c
+ *	  Looking options up, and storing their values.
+ *
+ * Every source of a value (command line, environment, file, default) hands
+ * over text, so that one function per type checks them all alike.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "options.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+#include <unistd.h>
+
+#include "buffer.h"
+#include "codec.h"
+#include "memory.h"
+#include "nearest.h"
+
+/* Choices and levels are stored through an int. */
+_Static_assert(sizeof(LogFormat) == sizeof(int), "enums must be ints");
+_Static_assert(sizeof(ProgressStyle) == sizeof(int), "enums must be ints");
+
+#define MEMBER(settings, type, offset) ((type *) (void *) ((char *) (settings) + (offset)))
+
+/* Equal, if "-" and "_" are the same. */
+static bool
+same_name(const char *a, const char *b)
+{
+	for (; *a != '\0' && *b != '\0'; a++, b++)
+	{
+		if ((*a == '_' ? '-' : *a) != (*b == '_' ? '-' : *b))
+			return false;
+	}
+	return *a == *b;
+}
+
+const Option *
+option_find(const char *name)
+{
+	int i;
+
+	for (i = 0; i < option_count; i++)
+	{
+		if (same_name(option_table[i].name, name))
+			return &option_table[i];
+	}
+	return NULL;
+}
+
+const Option *
+option_find_letter(char letter)
+{
+	int i;
+
+	for (i = 0; i < option_count; i++)
+	{
+		if (letter != 0 && option_table[i].letter == letter)
+			return &option_table[i];
+	}
+	return NULL;
+}
+
+const char *
+option_nearest(const char *name)
+{
+	const char *names[OPTION_MAX_COUNT];
+	int i;
+
+	for (i = 0; i < option_count; i++)
+		names[i] = option_table[i].name;
+	return nearest_name(name, names, option_count);
+}
+
+bool
+option_is_setting(const Option *option)
+{
+	return option->type != OPTION_ACTION;
+}
+
+char *
+option_environment_name(const Option *option)
+{
+	char *name = xasprintf("NEX_BACKUP_%s", option->name);
+	char *c;
+
+	for (c = name; *c != '\0'; c++)
+		*c = *c == '-' ? '_' : (char) toupper((unsigned char) *c);
+	return name;
+}
+
+char *
+option_spelling(const Option *option)
+{
+	Buffer text;
+
+	buffer_init(&text);
+	if (option->letter != 0)
+		buffer_printf(&text, "-%c, ", option->letter);
+	buffer_printf(&text, "--%s", option->name);
+	if (option->metavar != NULL)
+		buffer_printf(&text, "=%s", option->metavar);
+	return buffer_detach(&text);
+}
+
+/* The words that PostgreSQL and YAML take for a boolean. */
+static bool
+parse_bool(const char *text, bool *value)
+{
+	static const char *const words[] = {"false", "true", "no", "yes", "off", "on", "0", "1"};
+	size_t i;
+
+	for (i = 0; i < sizeof(words) / sizeof(words[0]); i++)
+	{
+		if (strcasecmp(text, words[i]) == 0)
+		{
+			*value = i % 2 == 1;
+			return true;
+		}
+	}
+	return false;
+}
+
+/* A whole number without sign; `end` is where it stops. */
+static bool
+parse_number(const char *text, const char **end, long *value)
+{
+	char *stop;
+
+	if (*text < '0' || *text > '9')
+		return false;
+	errno = 0;
+	*value = strtol(text, &stop, 10);
+	*end = stop;
+	return errno == 0;
+}
+
+static char *
+store_flag(const Option *option, Settings *settings, const char *text)
+{
+	bool value;
+
+	if (!parse_bool(text, &value))
+		return xstrdup("It must be true or false.");
+	if (option->type == OPTION_LEVEL)
+	{
+		*MEMBER(settings, int, option->member) = value ? (int) option->min : LOG_LEVEL_INFO;
+		return NULL;
+	}
+	*MEMBER(settings, bool, option->member) = value;
+	if (value && option->clears != 0)
+		*MEMBER(settings, bool, option->clears) = false;
+	return NULL;
+}
+
+static char *
+store_text(const Option *option, Settings *settings, const char *text)
+{
+	char **member = MEMBER(settings, char *, option->member);
+	const char *reason = option->check != NULL ? option->check(text) : NULL;
+
+	if (reason != NULL)
+		return xstrdup(reason);
+	free(*member);
+	*member = xstrdup(text);
+	return NULL;
+}
+
+static char *
+store_integer(const Option *option, Settings *settings, const char *text)
+{
+	const char *end;
+	long value;
+
+	if (!parse_number(text, &end, &value) || *end != '\0' || value < option->min ||
+		value > option->max)
+		return xasprintf("It must be a whole number from %ld to %ld.", option->min, option->max);
+	*MEMBER(settings, int, option->member) = (int) value;
+	return NULL;
+}
+
+/* Seconds in a unit of time, 0 if there is no such unit. */
+static long
+unit_seconds(const char *unit)
+{
+	static const struct
+	{
+		const char *name;
+		long seconds;
+	} units[] = {{"", 1}, {"s", 1}, {"min", 60}, {"h", 3600}, {"d", 86400}};
+	size_t i;
+
+	while (*unit == ' ')
+		unit++;
+	for (i = 0; i < sizeof(units) / sizeof(units[0]); i++)
+	{
+		if (strcmp(unit, units[i].name) == 0)
+			return units[i].seconds;
+	}
+	return 0;
+}
+
+static char *
+store_duration(const Option *option, Settings *settings, const char *text)
+{
+	const char *unit;
+	long value;
+	long seconds;
+
+	if (!parse_number(text, &unit, &value) || (seconds = unit_seconds(unit)) == 0)
+		return xstrdup("It must be a whole number of seconds, or one with a unit, such as 5min; "
+					   "units are s, min, h and d.");
+	if (value > option->max / seconds || value * seconds < option->min)
+		return xasprintf("It must be from %ld to %ld seconds.", option->min, option->max);
+	*MEMBER(settings, int, option->member) = (int) (value * seconds);
+	return NULL;
+}
+
+/* Find the word among the choices; gives its position, or -1. */
+static int
+choice_position(const char *choices, const char *word)
+{
+	size_t length = strlen(word);
+	int position = 0;
+
+	while (*choices != '\0')
+	{
+		size_t choice_length = strcspn(choices, " ");
+
+		if (choice_length == length && strncmp(choices, word, length) == 0)
+			return position;
+		choices += choice_length;
+		choices += strspn(choices, " ");
+		position++;
+	}
+	return -1;
+}
+
+static char *
+store_choice(const Option *option, Settings *settings, const char *text)
+{
+	int position = choice_position(option->choices, text);
+	const char *c;
+	Buffer reason;
+
+	if (position >= 0)
+	{
+		*MEMBER(settings, int, option->member) = position;
+		return NULL;
+	}
+	buffer_init(&reason);
+	buffer_append_string(&reason, "It must be one of ");
+	for (c = option->choices; *c != '\0'; c++)
+	{
+		if (*c == ' ')
+			buffer_append_string(&reason, ", ");
+		else
+			buffer_append_char(&reason, *c);
+	}
+	buffer_append_char(&reason, '.');
+	return buffer_detach(&reason);
+}
+
+static char *
+store_compression(Settings *settings, const char *text)
+{
+	const char *message = codec_parse(text, &settings->codec, &settings->compress_level);
+
+	if (message == NULL)
+		return NULL;
+	return xasprintf("%c%s%s", toupper((unsigned char) message[0]), message + 1,
+					 message[strlen(message) - 1] == '.' ? "" : ".");
+}
+
+char *
+option_store(const Option *option, Settings *settings, const char *text)
+{
+	if (text[0] == '\0')
+		return xstrdup("It must not be empty.");
+	switch (option->type)
+	{
+		case OPTION_FLAG:
+		case OPTION_LEVEL:
+			return store_flag(option, settings, text);
+		case OPTION_TEXT:
+			return store_text(option, settings, text);
+		case OPTION_INTEGER:
+			return store_integer(option, settings, text);
+		case OPTION_DURATION:
+			return store_duration(option, settings, text);
+		case OPTION_CHOICE:
+			return store_choice(option, settings, text);
+		case OPTION_COMPRESSION:
+			return store_compression(settings, text);
+		case OPTION_ACTION:
+			break;
+	}
+	return NULL;
+}
+
+/* One connection or thread per core, but few enough to leave a server room to breathe. */
+static int
+default_jobs(void)
+{
+	long cores = sysconf(_SC_NPROCESSORS_ONLN);
+
+	if (cores < 1)
+		return 1;
+	return cores > 8 ? 8 : (int) cores;
+}
+
+void
+settings_set_defaults(Settings *settings)
+{
+	int i;
+
+	memset(settings, 0, sizeof(*settings));
+	settings->log_level = LOG_LEVEL_INFO;
+	settings->jobs = default_jobs();
+	for (i = 0; i < option_count; i++)
+	{
+		const Option *option = &option_table[i];
+
+		if (option->fallback != NULL)
+			free(option_store(option, settings, option->fallback));
+	}
+}
+
+void
+settings_free(Settings *settings)
+{
+	int i;
+
+	for (i = 0; i < option_count; i++)
+	{
+		if (option_table[i].type == OPTION_TEXT)
+		{
+			free(*MEMBER(settings, char *, option_table[i].member));
+			*MEMBER(settings, char *, option_table[i].member) = NULL;
+		}
+	}
+}
