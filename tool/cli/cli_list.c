@@ -13,6 +13,7 @@
 #include "log.h"
 #include "memory.h"
 #include "output.h"
+#include "quote.h"
 #include "repository_view.h"
 
 #define COLUMNS 12
@@ -59,8 +60,13 @@ static void
 say_empty(const Repository *repository, const char *database)
 {
 	if (database != NULL)
-		printf("no backups of database \"%s\" in repository \"%s\"\n", database,
+	{
+		char *printable = printable_name(database);
+
+		printf("no backups of database \"%s\" in repository \"%s\"\n", printable,
 			   repository->storage->location);
+		free(printable);
+	}
 	else
 		printf("no backups in repository \"%s\"; make one with: nex_backup backup -d DATABASE\n",
 			   repository->storage->location);

@@ -28,7 +28,7 @@ typedef struct BackupSummary
 	char *type;
 	char *snapshot_at;
 	double seconds; /* from start to end */
-	char *codec;	/* "zstd:1" */
+	char *codec;    /* "zstd:1" */
 	char *server_version;
 	ManifestTotals totals;
 	bool verification_damaged;

@@ -24,7 +24,7 @@ typedef struct ObjectSetEntry
 	uint8_t codec;
 	bool used;
 	uint64_t fingerprint; /* the owner's; 0 at first */
-	char *note;			  /* the owner's; freed with the set */
+	char *note;           /* the owner's; freed with the set */
 } ObjectSetEntry;
 
 typedef struct ObjectSet

@@ -28,8 +28,8 @@ typedef enum RetentionState
 {
 	RETENTION_UNVERIFIED,
 	RETENTION_VERIFIED, /* its last verification found it good */
-	RETENTION_FAILED,	/* its last verification found damage */
-	RETENTION_DAMAGED	/* its manifest cannot be read */
+	RETENTION_FAILED,   /* its last verification found damage */
+	RETENTION_DAMAGED   /* its manifest cannot be read */
 } RetentionState;
 
 typedef struct RetentionBackup
@@ -42,7 +42,7 @@ typedef struct RetentionBackup
 
 	/* decided */
 	bool keep;
-	bool frozen;	  /* kept because a backup of its database lies in the future */
+	bool frozen;      /* kept because a backup of its database lies in the future */
 	char reason[160]; /* "newest, daily 2026-11-23, weekly 2026-W48" */
 } RetentionBackup;
 

@@ -14,7 +14,7 @@
 
 typedef struct BadFile
 {
-	char *path;	   /* relative to the repository */
+	char *path;    /* relative to the repository */
 	char *problem; /* "is missing", "has 10 bytes instead of 20", … */
 	char *tables;  /* comma-separated names of the tables it holds, or "" */
 } BadFile;
@@ -32,7 +32,7 @@ typedef struct VerifyReport
 typedef enum VerifyDepth
 {
 	VERIFY_DIGESTS, /* presence, length, SHA-256: before a restore */
-	VERIFY_CONTENT	/* and frames and rows */
+	VERIFY_CONTENT  /* and frames and rows */
 } VerifyDepth;
 
 /*
@@ -40,8 +40,8 @@ typedef enum VerifyDepth
  * weight.  Returns false only if interrupted or unable to work; damage is in
  * the report, and has been reported (exit 3, one error per bad file).
  */
-extern bool verify_objects(Repository *repository, const Manifest *manifest, VerifyDepth depth, int threads,
-						   VerifyReport *report);
+extern bool verify_objects(Repository *repository, const Manifest *manifest, VerifyDepth depth,
+						   int threads, VerifyReport *report);
 
 /*
  * The same for several backups in one run: an object that `seen` holds with

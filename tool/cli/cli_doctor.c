@@ -1,0 +1,421 @@
+/*-------------------------------------------------------------------------
+ *
+ * cli_doctor.c
+ *	  nex_backup doctor: what is wrong, or soon will be, and what to do.
+ *
+ * It reads manifests and file names, not contents: that is what verify is
+ * for.  --fix removes leftovers and mends RECOVER.txt, nothing else.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/statvfs.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "command.h"
+#include "doctor.h"
+#include "leftovers.h"
+#include "log.h"
+#include "memory.h"
+#include "output.h"
+#include "quote.h"
+#include "repository_view.h"
+
+#define HOUR 3600
+#define DAY (24 * HOUR)
+#define BACKUP_AGE_WARNING (26 * HOUR)
+#define VERIFY_AGE_WARNING (30 * DAY)
+#define RECOVER_LIMIT (1024 * 1024)
+
+static const char *const status_names[] = {"ok", "warning", "critical"};
+
+void
+doctor_say(Doctor *doctor, CheckStatus status, const char *name, const char *hint,
+		   const char *format, ...)
+{
+	va_list arguments;
+	char *detail = NULL;
+
+	va_start(arguments, format);
+	if (vasprintf(&detail, format, arguments) < 0)
+		detail = xstrdup("");
+	va_end(arguments);
+	doctor->warnings += status == CHECK_WARNING;
+	doctor->critical += status == CHECK_CRITICAL;
+	if (doctor->checks != NULL)
+	{
+		json_t *check = json_object();
+
+		json_object_set_new(check, "name", json_text(name));
+		json_object_set_new(check, "status", json_string(status_names[status]));
+		json_object_set_new(check, "detail", json_text(detail));
+		json_object_set_new(check, "hint", json_text(hint));
+		json_array_append_new(doctor->checks, check);
+	}
+	else
+	{
+		printf("%-9s %-15s %s\n", status_names[status], name, detail);
+		if (hint != NULL)
+			printf("%-9s %-15s -> %s\n", "", "", hint);
+		fflush(stdout);
+	}
+	free(detail);
+}
+
+/* ---- the directory ---- */
+
+/* Is RECOVER.txt as it was written? */
+static bool
+recover_is_good(Repository *repository)
+{
+	Buffer text;
+	DigestHex hex;
+	bool good;
+
+	buffer_init(&text);
+	good =
+		repository->storage->read(repository->storage, "RECOVER.txt", RECOVER_LIMIT, &text) == 0 &&
+		digest_buffer(text.data, text.length, hex) && strcmp(hex, repository->recover_digest) == 0;
+	buffer_free(&text);
+	return good;
+}
+
+static void
+check_frame(Doctor *doctor)
+{
+	Repository *repository = doctor->repository;
+	bool created;
+
+	if (doctor->settings->fix && !recover_is_good(repository) &&
+		repository_init(repository->storage->location, &created) && recover_is_good(repository))
+		doctor_say(doctor, CHECK_OK, "repository", NULL, "RECOVER.txt was damaged, and is mended");
+	if (repository_check_frame(repository))
+		doctor_say(doctor, CHECK_OK, "repository", NULL, "format 1, id %s", repository->id);
+	else
+	{
+		doctor->damage = true;
+		doctor_say(doctor, CHECK_CRITICAL, "repository",
+				   "Run \"nex_backup doctor --fix\" for RECOVER.txt; bring nex_backup.json back "
+				   "from a copy.",
+				   "nex_backup.json or RECOVER.txt is damaged");
+	}
+}
+
+static void
+check_permissions(Doctor *doctor)
+{
+	const char *location = doctor->repository->storage->location;
+	struct stat status;
+
+	if (stat(location, &status) != 0)
+		doctor_say(doctor, CHECK_CRITICAL, "permissions", NULL, "could not examine \"%s\": %s",
+				   location, strerror(errno));
+	else if ((status.st_mode & 077) != 0)
+		doctor_say(doctor, CHECK_WARNING, "permissions",
+				   "Use \"chmod 700\" on it: who can read it can read all data in it.",
+				   "\"%s\" is open to others (mode %04o)", location,
+				   (unsigned) status.st_mode & 07777);
+	else if (status.st_uid != geteuid())
+		doctor_say(doctor, CHECK_WARNING, "permissions",
+				   "Run nex_backup as the user who owns the repository.",
+				   "\"%s\" belongs to another user (uid %u)", location, (unsigned) status.st_uid);
+	else if (access(location, W_OK) != 0)
+		doctor_say(doctor, CHECK_WARNING, "permissions", NULL,
+				   "\"%s\" cannot be written to: no backup can be made", location);
+	else
+		doctor_say(doctor, CHECK_OK, "permissions", NULL, "only the owner has access");
+}
+
+/* Is there room for the next backups, judged by the last ones? */
+static void
+check_space(Doctor *doctor, uint64_t added, uint64_t whole)
+{
+	const char *location = doctor->repository->storage->location;
+	struct statvfs status;
+	uint64_t available;
+	CheckStatus result = CHECK_OK;
+
+	if (statvfs(location, &status) != 0)
+	{
+		doctor_say(doctor, CHECK_WARNING, "free space", NULL, "could not be measured: %s",
+				   strerror(errno));
+		return;
+	}
+	available = (uint64_t) status.f_bavail * status.f_frsize;
+	if (available < added)
+		result = CHECK_CRITICAL;
+	else if (available < whole)
+		result = CHECK_WARNING;
+	doctor_say(doctor, result, "free space",
+			   result == CHECK_OK ? NULL : "Enlarge the file system, or keep fewer backups.",
+			   "%s free; the latest backups added %s, and are %s in all", pretty_bytes(available),
+			   pretty_bytes(added), pretty_bytes(whole));
+}
+
+/* ---- the backups ---- */
+
+/* What is known of one database after all its backups were looked at. */
+typedef struct DatabaseState
+{
+	const BackupName *latest; /* undamaged */
+	uint64_t added;
+	uint64_t whole;
+	double verified; /* time of the newest good verification, -1: none */
+	const BackupName *failed;
+} DatabaseState;
+
+static void
+say_age(Doctor *doctor, const char *database, const DatabaseState *state, double now)
+{
+	double age;
+
+	if (state->latest == NULL)
+	{
+		doctor_say(doctor, CHECK_CRITICAL, "last backup", "nex_backup backup -d DATABASE",
+				   "database \"%s\" has no undamaged backup", database);
+		return;
+	}
+	age = now - (double) backup_id_time(state->latest->id);
+	if (age < -300)
+		doctor_say(doctor, CHECK_WARNING, "last backup",
+				   "Check the clocks: expire removes nothing of this database until then.",
+				   "database \"%s\": %s is dated in the future", database, state->latest->id);
+	else
+		doctor_say(doctor, age > BACKUP_AGE_WARNING ? CHECK_WARNING : CHECK_OK, "last backup", NULL,
+				   "database \"%s\": %s, %s ago", database, state->latest->id,
+				   pretty_duration(age > 0 ? age : 0));
+}
+
+static void
+say_verification(Doctor *doctor, const char *database, const DatabaseState *state, double now)
+{
+	if (state->failed != NULL)
+	{
+		doctor->damage = true;
+		doctor_say(doctor, CHECK_CRITICAL, "last verify",
+				   "Make a new backup, which writes damaged objects anew; then verify again.",
+				   "database \"%s\": %s failed its last verification", database, state->failed->id);
+		if (state->verified < 0)
+			doctor_say(doctor, CHECK_WARNING, "last verify", "nex_backup verify",
+					   "database \"%s\": no backup was verified yet", database);
+		else if (now - state->verified > VERIFY_AGE_WARNING)
+			doctor_say(doctor, CHECK_WARNING, "last verify", "nex_backup verify",
+					   "database \"%s\": %s ago", database, pretty_duration(now - state->verified));
+		else
+			doctor_say(doctor, CHECK_OK, "last verify", NULL, "database \"%s\": %s ago", database,
+					   pretty_duration(now > state->verified ? now - state->verified : 0));
+	}
+
+	/* Look at one backup. */
+	static void look_at(Doctor * doctor, const BackupName *name, DatabaseState *state)
+	{
+		BackupSummary summary;
+
+		summary_load(doctor->repository, name, &summary);
+		if (summary.verification_damaged)
+		{
+			char *label = backup_label(name);
+
+			doctor->damage = true;
+			doctor_say(doctor, CHECK_CRITICAL, "backups", "Run \"nex_backup verify\" on it.",
+					   "the verification record of \"%s\" is damaged", label);
+			free(label);
+		}
+		if (summary.damage != NULL)
+		{
+			char *label = backup_label(name);
+
+			doctor->damage = doctor->manifest_damage = true;
+			doctor_say(
+				doctor, CHECK_CRITICAL, "backups",
+				"Bring the file back from a copy of the repository, or remove it to give the "
+				"backup up.",
+				"\"%s\" is damaged: %s", label, summary.damage);
+			free(label);
+		}
+		else
+		{
+			state->latest = name;
+			state->added = summary.totals.new_bytes;
+			state->whole = summary.totals.stored_bytes;
+			if (summary.verification.known && summary.verification.ok)
+			{
+				double verified = parse_time(summary.verification.time);
+
+				state->verified = verified > state->verified ? verified : state->verified;
+			}
+			if (summary.verification.known && !summary.verification.ok)
+				state->failed = name;
+		}
+		summary_free(&summary);
+	}
+
+	/* All backups, database by database. */
+	static void check_backups(Doctor * doctor, const BackupName *names, int count)
+	{
+		double now = (double) time(NULL);
+		uint64_t added = 0;
+		uint64_t whole = 0;
+		int i = 0;
+
+		if (count == 0)
+			doctor_say(doctor, CHECK_WARNING, "backups", "nex_backup backup -d DATABASE",
+					   "there is none yet");
+		while (i < count)
+		{
+			const BackupName *first = &names[i];
+			char *database = printable_name(first->database);
+			DatabaseState state = {NULL, 0, 0, -1, NULL};
+
+			for (; i < count && strcmp(names[i].database, first->database) == 0; i++)
+				look_at(doctor, &names[i], &state);
+			say_age(doctor, database, &state, now);
+			if (state.latest != NULL)
+				say_verification(doctor, database, &state, now);
+			added += state.added;
+			whole += state.whole;
+			free(database);
+		}
+		check_space(doctor, added, whole);
+	}
+
+	/* ---- leftovers ---- */
+
+	static void say_leftovers(Doctor * doctor, const Leftovers *leftovers, bool removed, bool busy)
+	{
+		uint64_t files =
+			leftovers->number[LEFTOVER_TEMPORARY] + leftovers->number[LEFTOVER_COMPANION];
+		uint64_t objects = leftovers->number[LEFTOVER_OBJECT];
+		uint64_t bytes = leftovers->bytes[LEFTOVER_OBJECT] + leftovers->bytes[LEFTOVER_TEMPORARY] +
+						 leftovers->bytes[LEFTOVER_COMPANION];
+
+		if (objects + files == 0)
+			doctor_say(doctor, CHECK_OK, "leftovers", NULL, "none");
+		else if (removed)
+			doctor_say(doctor, CHECK_OK, "leftovers", NULL,
+					   "removed %s objects and %s other files (%s)", pretty_count(objects),
+					   pretty_count(files), pretty_bytes(bytes));
+		else if (busy)
+			doctor_say(doctor, CHECK_WARNING, "leftovers", "Run it again when nothing else runs.",
+					   "%s objects and %s other files (%s) stay: the repository is in use",
+					   pretty_count(objects), pretty_count(files), pretty_bytes(bytes));
+		else
+			doctor_say(
+				doctor, CHECK_WARNING, "leftovers",
+				"\"nex_backup expire\" or \"nex_backup doctor --fix\" removes them; the next "
+				"backup may reuse them.",
+				"%s objects and %s other files (%s) of interrupted or running work",
+				pretty_count(objects), pretty_count(files), pretty_bytes(bytes));
+	}
+
+	/* Objects that no manifest names, and the like; removes them with --fix. */
+	static void check_leftovers(Doctor * doctor, const BackupName *names, int count, bool exclusive)
+	{
+		Leftovers leftovers;
+		ObjectSet needed;
+		bool fix = doctor->settings->fix && exclusive && count > 0;
+
+		object_set_init(&needed);
+		if (doctor->damage || !leftovers_reference(doctor->repository, names, count, &needed))
+			doctor_say(doctor, CHECK_WARNING, "leftovers", NULL,
+					   "not looked for: with a damaged manifest nobody knows what is needed");
+		else if (leftovers_find(doctor->repository, &needed, &leftovers))
+		{
+			bool removed = fix && leftovers_remove(doctor->repository, &leftovers);
+
+			say_leftovers(doctor, &leftovers, removed, doctor->settings->fix && !exclusive);
+			leftovers_free(&leftovers);
+		}
+		else
+			doctor_say(doctor, CHECK_CRITICAL, "leftovers", NULL, "could not read the repository");
+		object_set_free(&needed);
+	}
+
+	static void check_repository(Doctor * doctor)
+	{
+		BackupName *names = NULL;
+		int count = 0;
+		int handle = -1;
+		bool exclusive;
+
+		/* Only who removes needs the exclusive lock; a backup that starts meanwhile would meet it.
+		 */
+		exclusive = doctor->settings->fix && repository_lock_exclusive(doctor->repository, &handle);
+		if (!exclusive)
+			repository_lock_shared(doctor->repository);
+		check_frame(doctor);
+		check_permissions(doctor);
+		if (repository_list(doctor->repository, NULL, &names, &count))
+		{
+			check_backups(doctor, names, count);
+			check_leftovers(doctor, names, count, exclusive);
+		}
+		else
+			doctor_say(doctor, CHECK_CRITICAL, "backups", NULL, "could not read the repository");
+		free(names);
+		if (exclusive)
+			repository_unlock(doctor->repository, handle);
+	}
+
+	static bool run_doctor(const Settings *settings)
+	{
+		Doctor doctor;
+
+		memset(&doctor, 0, sizeof(doctor));
+		doctor.settings = settings;
+		doctor.checks = settings->json ? json_array() : NULL;
+		doctor.repository = open_repository(settings);
+		if (doctor.repository != NULL)
+			check_repository(&doctor);
+		else
+			doctor_say(&doctor, CHECK_CRITICAL, "repository", NULL, "could not be opened");
+		doctor_check_server(&doctor);
+
+		if (doctor.checks != NULL)
+			output_json(json_pack("{s:s, s:i, s:i, s:o}", "status",
+								  doctor.critical > 0   ? "critical"
+								  : doctor.warnings > 0 ? "warning"
+														: "ok",
+								  "warnings", doctor.warnings, "critical", doctor.critical,
+								  "checks", doctor.checks));
+		if (doctor.repository != NULL)
+			repository_close(doctor.repository);
+		if (doctor.critical == 0)
+			return true;
+		return report_error(doctor.damage ? EXIT_INTEGRITY : EXIT_FAILED, NULL, NULL,
+							"%d critical %s found", doctor.critical,
+							doctor.critical == 1 ? "problem was" : "problems were");
+	}
+
+	const Command command_doctor = {
+		.name = "doctor",
+		.summary = "find what is wrong, and say what to do",
+		.arguments = "",
+		.min_arguments = 0,
+		.max_arguments = 0,
+		.options = "fix dbname host port username no-password password",
+		.help =
+			"Checks the repository (its files, permissions, free space, leftovers of interrupted\n"
+			"work, the age of the last backup and of the last verification of each database), "
+			"and,\n"
+			"if a server is named by -d, -h, -p, -U or libpq's variables: its version, the client\n"
+			"programs that fit it, the extension, and databases that failed restores left behind.\n"
+			"\n"
+			"Contents are not read; \"nex_backup verify\" does that.\n"
+			"\n"
+			"--fix removes leftovers in the repository and mends RECOVER.txt. Databases are never\n"
+			"touched: the command that drops a leftover is shown.\n"
+			"\n"
+			"The exit code is 1 if anything is critical, 3 if a file is damaged.\n"
+			"\n"
+			"Examples:\n"
+			"  nex_backup doctor\n"
+			"  nex_backup doctor -d invoice --fix\n",
+		.run = run_doctor,
+	};

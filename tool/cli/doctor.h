@@ -1,0 +1,43 @@
+/*-------------------------------------------------------------------------
+ *
+ * doctor.h
+ *	  What the two halves of "nex_backup doctor" share: one looks at the
+ *	  repository, one at the server.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef NEX_DOCTOR_H
+#define NEX_DOCTOR_H
+
+#include <jansson.h>
+#include <stdbool.h>
+
+#include "repository.h"
+#include "settings.h"
+
+typedef enum CheckStatus
+{
+	CHECK_OK,
+	CHECK_WARNING,
+	CHECK_CRITICAL
+} CheckStatus;
+
+typedef struct Doctor
+{
+	const Settings *settings;
+	Repository *repository; /* NULL if it could not be opened */
+	json_t *checks;         /* NULL: lines on stdout */
+	int warnings;
+	int critical;
+	bool damage;          /* a file is not as it was written */
+	bool manifest_damage; /* a manifest is not */
+} Doctor;
+
+/* Say the result of one check; hint (may be NULL) is what to do about it. */
+extern void doctor_say(Doctor *doctor, CheckStatus status, const char *name, const char *hint,
+					   const char *format, ...) __attribute__((format(printf, 5, 6)));
+
+/* Connection, versions, client programs, extension, leftover databases. */
+extern void doctor_check_server(Doctor *doctor);
+
+#endif /* NEX_DOCTOR_H */

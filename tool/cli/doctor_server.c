@@ -1,0 +1,189 @@
+/*-------------------------------------------------------------------------
+ *
+ * doctor_server.c
+ *	  The half of "nex_backup doctor" that looks at the server and at the
+ *	  client programs.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "buffer.h"
+#include "connection.h"
+#include "doctor.h"
+#include "memory.h"
+#include "quote.h"
+#include "subprocess.h"
+#include "target.h"
+
+#define OLDEST_SERVER 140000
+#define NEWEST_SERVER 190000 /* the first that is not known yet */
+
+static void
+check_version(Doctor *doctor, const Connection *connection)
+{
+	int version = connection_version(connection);
+	const char *text = PQparameterStatus(connection->pg, "server_version");
+
+	if (version < OLDEST_SERVER)
+		doctor_say(doctor, CHECK_CRITICAL, "server version", "PostgreSQL 14 or later is needed.",
+				   "PostgreSQL %s is too old", text);
+	else if (version >= NEWEST_SERVER)
+		doctor_say(doctor, CHECK_WARNING, "server version",
+				   "Look for a newer nex_backup; test a restore before you rely on this one.",
+				   "PostgreSQL %s is newer than this program", text);
+	else
+		doctor_say(doctor, CHECK_OK, "server version", NULL, "PostgreSQL %s", text);
+}
+
+static void
+check_program(Doctor *doctor, const char *program, int server_version)
+{
+	char *version = NULL;
+	char *path =
+		find_client_program(doctor->settings->pg_bindir, program, server_version, &version);
+
+	if (path == NULL)
+		doctor_say(doctor, CHECK_CRITICAL, program,
+				   "Install the client package of the server's version, or give --pg-bindir.",
+				   "no %s that fits the server", program);
+	else
+		doctor_say(doctor, CHECK_OK, program, NULL, "%s (%s)", path,
+				   version != NULL ? version : "unknown version");
+	free(path);
+	free(version);
+}
+
+static void
+check_extension(Doctor *doctor, Connection *connection)
+{
+	PGresult *result;
+	char *database = printable_name(PQdb(connection->pg));
+
+	result = connection_query(connection,
+							  "SELECT (SELECT extversion FROM pg_catalog.pg_extension"
+							  "        WHERE extname = 'nex_backup'),"
+							  "       (SELECT setting FROM pg_catalog.pg_settings"
+							  "        WHERE name = 'shared_preload_libraries')",
+							  0, NULL);
+	if (result != NULL)
+	{
+		const char *version = PQgetisnull(result, 0, 0) ? NULL : PQgetvalue(result, 0, 0);
+
+		if (version == NULL)
+			doctor_say(doctor, CHECK_OK, "extension", NULL,
+					   "not in database \"%s\"; backups work without it", database);
+		else if (strcmp(version, NEX_BACKUP_VERSION) != 0)
+			doctor_say(doctor, CHECK_WARNING, "extension", "ALTER EXTENSION nex_backup UPDATE;",
+					   "version %s in database \"%s\", this program is %s", version, database,
+					   NEX_BACKUP_VERSION);
+		else
+			doctor_say(doctor, CHECK_OK, "extension", NULL, "version %s in database \"%s\"",
+					   version, database);
+		if (PQgetisnull(result, 0, 1))
+			doctor_say(doctor, CHECK_OK, "preload", NULL,
+					   "unknown: role may not read shared_preload_libraries");
+		else
+			doctor_say(doctor, CHECK_OK, "preload", NULL, "the library is %s",
+					   strstr(PQgetvalue(result, 0, 1), "nex_backup") != NULL ? "preloaded"
+																			  : "not preloaded");
+	}
+	PQclear(result);
+	free(database);
+}
+
+/* Say what to do about a database that a restore left behind. */
+static void
+say_leftover(Doctor *doctor, const char *name, const char *comment, bool replaced, bool in_use)
+{
+	char *printable = printable_name(name);
+	char *said = printable_name(comment);
+	Buffer command;
+
+	buffer_init(&command);
+	buffer_append_string(&command, "If nobody needs it: DROP DATABASE ");
+	quote_identifier(&command, name);
+	buffer_append_char(&command, ';');
+	if (in_use && !replaced)
+		doctor_say(doctor, CHECK_OK, "databases", NULL, "\"%s\" is in use: %s", printable, said);
+	else
+		doctor_say(doctor, replaced ? CHECK_OK : CHECK_WARNING, "databases", command.data,
+				   "\"%s\" is left over: %s", printable, said);
+	buffer_free(&command);
+	free(said);
+	free(printable);
+}
+
+static void
+check_databases(Doctor *doctor, Connection *connection)
+{
+	PGresult *result;
+	int i;
+
+	result = connection_query(
+		connection,
+		"SELECT d.datname, s.comment, s.comment LIKE 'nex\\_backup: replaced by %',"
+		"       EXISTS (SELECT FROM pg_catalog.pg_stat_activity a WHERE a.datid = d.oid)"
+		"  FROM pg_catalog.pg_database d,"
+		"       pg_catalog.shobj_description(d.oid, 'pg_database') AS s(comment)"
+		" WHERE s.comment LIKE 'nex\\_backup: restore of % in progress since %'"
+		"    OR s.comment LIKE 'nex\\_backup: replaced by %'"
+		" ORDER BY 1",
+		0, NULL);
+	if (result == NULL)
+	{
+		doctor_say(doctor, CHECK_WARNING, "databases", NULL,
+				   "could not look for leftovers of restores");
+		return;
+	}
+	for (i = 0; i < PQntuples(result); i++)
+		say_leftover(doctor, PQgetvalue(result, i, 0), PQgetvalue(result, i, 1),
+					 PQgetvalue(result, i, 2)[0] == 't', PQgetvalue(result, i, 3)[0] == 't');
+	if (PQntuples(result) == 0)
+		doctor_say(doctor, CHECK_OK, "databases", NULL, "no leftovers of restores");
+	PQclear(result);
+}
+
+/* Did the user name a server, one way or another? */
+static bool
+server_named(const Settings *settings)
+{
+	return settings->dbname != NULL || settings->host != NULL || settings->port != NULL ||
+		   settings->username != NULL || getenv("PGDATABASE") != NULL || getenv("PGHOST") != NULL ||
+		   getenv("PGPORT") != NULL || getenv("PGSERVICE") != NULL;
+}
+
+void
+doctor_check_server(Doctor *doctor)
+{
+	ConnectionTarget *target;
+	Connection *connection;
+	char *message = NULL;
+
+	if (!server_named(doctor->settings))
+	{
+		doctor_say(doctor, CHECK_OK, "server", NULL, "not checked: no -d, -h, -p or -U was given");
+		return;
+	}
+	target = target_create(doctor->settings, NULL);
+	connection = target != NULL ? connection_try(target, &message) : NULL;
+	if (connection == NULL)
+		doctor_say(doctor, CHECK_CRITICAL, "server", "Check -d, -h, -p, -U and ~/.pgpass.",
+				   "could not connect: %s", message != NULL ? message : "bad settings");
+	else
+	{
+		char *database = printable_name(PQdb(connection->pg));
+
+		doctor_say(doctor, CHECK_OK, "server", NULL, "connected to database \"%s\"", database);
+		free(database);
+		check_version(doctor, connection);
+		check_program(doctor, "pg_dump", connection_version(connection));
+		check_program(doctor, "pg_restore", connection_version(connection));
+		check_extension(doctor, connection);
+		check_databases(doctor, connection);
+		connection_close(connection);
+	}
+	free(message);
+	target_free(target);
+}
