@@ -201,207 +201,210 @@ say_verification(Doctor *doctor, const char *database, const DatabaseState *stat
 		doctor_say(doctor, CHECK_CRITICAL, "last verify",
 				   "Make a new backup, which writes damaged objects anew; then verify again.",
 				   "database \"%s\": %s failed its last verification", database, state->failed->id);
-		if (state->verified < 0)
-			doctor_say(doctor, CHECK_WARNING, "last verify", "nex_backup verify",
-					   "database \"%s\": no backup was verified yet", database);
-		else if (now - state->verified > VERIFY_AGE_WARNING)
-			doctor_say(doctor, CHECK_WARNING, "last verify", "nex_backup verify",
-					   "database \"%s\": %s ago", database, pretty_duration(now - state->verified));
-		else
-			doctor_say(doctor, CHECK_OK, "last verify", NULL, "database \"%s\": %s ago", database,
-					   pretty_duration(now > state->verified ? now - state->verified : 0));
 	}
+	if (state->verified < 0)
+		doctor_say(doctor, CHECK_WARNING, "last verify", "nex_backup verify",
+				   "database \"%s\": no backup was verified yet", database);
+	else if (now - state->verified > VERIFY_AGE_WARNING)
+		doctor_say(doctor, CHECK_WARNING, "last verify", "nex_backup verify",
+				   "database \"%s\": %s ago", database, pretty_duration(now - state->verified));
+	else
+		doctor_say(doctor, CHECK_OK, "last verify", NULL, "database \"%s\": %s ago", database,
+				   pretty_duration(now > state->verified ? now - state->verified : 0));
+}
 
-	/* Look at one backup. */
-	static void look_at(Doctor * doctor, const BackupName *name, DatabaseState *state)
+/* Look at one backup. */
+static void
+look_at(Doctor *doctor, const BackupName *name, DatabaseState *state)
+{
+	BackupSummary summary;
+
+	summary_load(doctor->repository, name, &summary);
+	if (summary.verification_damaged)
 	{
-		BackupSummary summary;
+		char *label = backup_label(name);
 
-		summary_load(doctor->repository, name, &summary);
-		if (summary.verification_damaged)
-		{
-			char *label = backup_label(name);
-
-			doctor->damage = true;
-			doctor_say(doctor, CHECK_CRITICAL, "backups", "Run \"nex_backup verify\" on it.",
-					   "the verification record of \"%s\" is damaged", label);
-			free(label);
-		}
-		if (summary.damage != NULL)
-		{
-			char *label = backup_label(name);
-
-			doctor->damage = doctor->manifest_damage = true;
-			doctor_say(
-				doctor, CHECK_CRITICAL, "backups",
-				"Bring the file back from a copy of the repository, or remove it to give the "
-				"backup up.",
-				"\"%s\" is damaged: %s", label, summary.damage);
-			free(label);
-		}
-		else
-		{
-			state->latest = name;
-			state->added = summary.totals.new_bytes;
-			state->whole = summary.totals.stored_bytes;
-			if (summary.verification.known && summary.verification.ok)
-			{
-				double verified = parse_time(summary.verification.time);
-
-				state->verified = verified > state->verified ? verified : state->verified;
-			}
-			if (summary.verification.known && !summary.verification.ok)
-				state->failed = name;
-		}
-		summary_free(&summary);
+		doctor->damage = true;
+		doctor_say(doctor, CHECK_CRITICAL, "backups", "Run \"nex_backup verify\" on it.",
+				   "the verification record of \"%s\" is damaged", label);
+		free(label);
 	}
-
-	/* All backups, database by database. */
-	static void check_backups(Doctor * doctor, const BackupName *names, int count)
+	if (summary.damage != NULL)
 	{
-		double now = (double) time(NULL);
-		uint64_t added = 0;
-		uint64_t whole = 0;
-		int i = 0;
+		char *label = backup_label(name);
 
-		if (count == 0)
-			doctor_say(doctor, CHECK_WARNING, "backups", "nex_backup backup -d DATABASE",
-					   "there is none yet");
-		while (i < count)
+		doctor->damage = doctor->manifest_damage = true;
+		doctor_say(doctor, CHECK_CRITICAL, "backups",
+				   "Bring the file back from a copy of the repository, or remove it to give the "
+				   "backup up.",
+				   "\"%s\" is damaged: %s", label, summary.damage);
+		free(label);
+	}
+	else
+	{
+		state->latest = name;
+		state->added = summary.totals.new_bytes;
+		state->whole = summary.totals.stored_bytes;
+		if (summary.verification.known && summary.verification.ok)
 		{
-			const BackupName *first = &names[i];
-			char *database = printable_name(first->database);
-			DatabaseState state = {NULL, 0, 0, -1, NULL};
+			double verified = parse_time(summary.verification.time);
 
-			for (; i < count && strcmp(names[i].database, first->database) == 0; i++)
-				look_at(doctor, &names[i], &state);
-			say_age(doctor, database, &state, now);
-			if (state.latest != NULL)
-				say_verification(doctor, database, &state, now);
-			added += state.added;
-			whole += state.whole;
-			free(database);
+			state->verified = verified > state->verified ? verified : state->verified;
 		}
-		check_space(doctor, added, whole);
+		if (summary.verification.known && !summary.verification.ok)
+			state->failed = name;
 	}
+	summary_free(&summary);
+}
 
-	/* ---- leftovers ---- */
+/* All backups, database by database. */
+static void
+check_backups(Doctor *doctor, const BackupName *names, int count)
+{
+	double now = (double) time(NULL);
+	uint64_t added = 0;
+	uint64_t whole = 0;
+	int i = 0;
 
-	static void say_leftovers(Doctor * doctor, const Leftovers *leftovers, bool removed, bool busy)
+	if (count == 0)
+		doctor_say(doctor, CHECK_WARNING, "backups", "nex_backup backup -d DATABASE",
+				   "there is none yet");
+	while (i < count)
 	{
-		uint64_t files =
-			leftovers->number[LEFTOVER_TEMPORARY] + leftovers->number[LEFTOVER_COMPANION];
-		uint64_t objects = leftovers->number[LEFTOVER_OBJECT];
-		uint64_t bytes = leftovers->bytes[LEFTOVER_OBJECT] + leftovers->bytes[LEFTOVER_TEMPORARY] +
-						 leftovers->bytes[LEFTOVER_COMPANION];
+		const BackupName *first = &names[i];
+		char *database = printable_name(first->database);
+		DatabaseState state = {NULL, 0, 0, -1, NULL};
 
-		if (objects + files == 0)
-			doctor_say(doctor, CHECK_OK, "leftovers", NULL, "none");
-		else if (removed)
-			doctor_say(doctor, CHECK_OK, "leftovers", NULL,
-					   "removed %s objects and %s other files (%s)", pretty_count(objects),
-					   pretty_count(files), pretty_bytes(bytes));
-		else if (busy)
-			doctor_say(doctor, CHECK_WARNING, "leftovers", "Run it again when nothing else runs.",
-					   "%s objects and %s other files (%s) stay: the repository is in use",
-					   pretty_count(objects), pretty_count(files), pretty_bytes(bytes));
-		else
-			doctor_say(
-				doctor, CHECK_WARNING, "leftovers",
-				"\"nex_backup expire\" or \"nex_backup doctor --fix\" removes them; the next "
-				"backup may reuse them.",
-				"%s objects and %s other files (%s) of interrupted or running work",
-				pretty_count(objects), pretty_count(files), pretty_bytes(bytes));
+		for (; i < count && strcmp(names[i].database, first->database) == 0; i++)
+			look_at(doctor, &names[i], &state);
+		say_age(doctor, database, &state, now);
+		if (state.latest != NULL)
+			say_verification(doctor, database, &state, now);
+		added += state.added;
+		whole += state.whole;
+		free(database);
 	}
+	check_space(doctor, added, whole);
+}
 
-	/* Objects that no manifest names, and the like; removes them with --fix. */
-	static void check_leftovers(Doctor * doctor, const BackupName *names, int count, bool exclusive)
+/* ---- leftovers ---- */
+
+static void
+say_leftovers(Doctor *doctor, const Leftovers *leftovers, bool removed, bool busy)
+{
+	uint64_t files = leftovers->number[LEFTOVER_TEMPORARY] + leftovers->number[LEFTOVER_COMPANION];
+	uint64_t objects = leftovers->number[LEFTOVER_OBJECT];
+	uint64_t bytes = leftovers->bytes[LEFTOVER_OBJECT] + leftovers->bytes[LEFTOVER_TEMPORARY] +
+					 leftovers->bytes[LEFTOVER_COMPANION];
+
+	if (objects + files == 0)
+		doctor_say(doctor, CHECK_OK, "leftovers", NULL, "none");
+	else if (removed)
+		doctor_say(doctor, CHECK_OK, "leftovers", NULL,
+				   "removed %s objects and %s other files (%s)", pretty_count(objects),
+				   pretty_count(files), pretty_bytes(bytes));
+	else if (busy)
+		doctor_say(doctor, CHECK_WARNING, "leftovers", "Run it again when nothing else runs.",
+				   "%s objects and %s other files (%s) stay: the repository is in use",
+				   pretty_count(objects), pretty_count(files), pretty_bytes(bytes));
+	else
+		doctor_say(doctor, CHECK_WARNING, "leftovers",
+				   "\"nex_backup expire\" or \"nex_backup doctor --fix\" removes them; the next "
+				   "backup may reuse them.",
+				   "%s objects and %s other files (%s) of interrupted or running work",
+				   pretty_count(objects), pretty_count(files), pretty_bytes(bytes));
+}
+
+/* Objects that no manifest names, and the like; removes them with --fix. */
+static void
+check_leftovers(Doctor *doctor, const BackupName *names, int count, bool exclusive)
+{
+	Leftovers leftovers;
+	ObjectSet needed;
+	bool fix = doctor->settings->fix && exclusive && count > 0;
+
+	object_set_init(&needed);
+	if (doctor->damage || !leftovers_reference(doctor->repository, names, count, &needed))
+		doctor_say(doctor, CHECK_WARNING, "leftovers", NULL,
+				   "not looked for: with a damaged manifest nobody knows what is needed");
+	else if (leftovers_find(doctor->repository, &needed, &leftovers))
 	{
-		Leftovers leftovers;
-		ObjectSet needed;
-		bool fix = doctor->settings->fix && exclusive && count > 0;
+		bool removed = fix && leftovers_remove(doctor->repository, &leftovers);
 
-		object_set_init(&needed);
-		if (doctor->damage || !leftovers_reference(doctor->repository, names, count, &needed))
-			doctor_say(doctor, CHECK_WARNING, "leftovers", NULL,
-					   "not looked for: with a damaged manifest nobody knows what is needed");
-		else if (leftovers_find(doctor->repository, &needed, &leftovers))
-		{
-			bool removed = fix && leftovers_remove(doctor->repository, &leftovers);
-
-			say_leftovers(doctor, &leftovers, removed, doctor->settings->fix && !exclusive);
-			leftovers_free(&leftovers);
-		}
-		else
-			doctor_say(doctor, CHECK_CRITICAL, "leftovers", NULL, "could not read the repository");
-		object_set_free(&needed);
+		say_leftovers(doctor, &leftovers, removed, doctor->settings->fix && !exclusive);
+		leftovers_free(&leftovers);
 	}
+	else
+		doctor_say(doctor, CHECK_CRITICAL, "leftovers", NULL, "could not read the repository");
+	object_set_free(&needed);
+}
 
-	static void check_repository(Doctor * doctor)
+static void
+check_repository(Doctor *doctor)
+{
+	BackupName *names = NULL;
+	int count = 0;
+	int handle = -1;
+	bool exclusive;
+
+	/* Only who removes needs the exclusive lock; a backup that starts meanwhile would meet it.
+	 */
+	exclusive = doctor->settings->fix && repository_lock_exclusive(doctor->repository, &handle);
+	if (!exclusive)
+		repository_lock_shared(doctor->repository);
+	check_frame(doctor);
+	check_permissions(doctor);
+	if (repository_list(doctor->repository, NULL, &names, &count))
 	{
-		BackupName *names = NULL;
-		int count = 0;
-		int handle = -1;
-		bool exclusive;
-
-		/* Only who removes needs the exclusive lock; a backup that starts meanwhile would meet it.
-		 */
-		exclusive = doctor->settings->fix && repository_lock_exclusive(doctor->repository, &handle);
-		if (!exclusive)
-			repository_lock_shared(doctor->repository);
-		check_frame(doctor);
-		check_permissions(doctor);
-		if (repository_list(doctor->repository, NULL, &names, &count))
-		{
-			check_backups(doctor, names, count);
-			check_leftovers(doctor, names, count, exclusive);
-		}
-		else
-			doctor_say(doctor, CHECK_CRITICAL, "backups", NULL, "could not read the repository");
-		free(names);
-		if (exclusive)
-			repository_unlock(doctor->repository, handle);
+		check_backups(doctor, names, count);
+		check_leftovers(doctor, names, count, exclusive);
 	}
+	else
+		doctor_say(doctor, CHECK_CRITICAL, "backups", NULL, "could not read the repository");
+	free(names);
+	if (exclusive)
+		repository_unlock(doctor->repository, handle);
+}
 
-	static bool run_doctor(const Settings *settings)
-	{
-		Doctor doctor;
+static bool
+run_doctor(const Settings *settings)
+{
+	Doctor doctor;
 
-		memset(&doctor, 0, sizeof(doctor));
-		doctor.settings = settings;
-		doctor.checks = settings->json ? json_array() : NULL;
-		doctor.repository = open_repository(settings);
-		if (doctor.repository != NULL)
-			check_repository(&doctor);
-		else
-			doctor_say(&doctor, CHECK_CRITICAL, "repository", NULL, "could not be opened");
-		doctor_check_server(&doctor);
+	memset(&doctor, 0, sizeof(doctor));
+	doctor.settings = settings;
+	doctor.checks = settings->json ? json_array() : NULL;
+	doctor.repository = open_repository(settings);
+	if (doctor.repository != NULL)
+		check_repository(&doctor);
+	else
+		doctor_say(&doctor, CHECK_CRITICAL, "repository", NULL, "could not be opened");
+	doctor_check_server(&doctor);
 
-		if (doctor.checks != NULL)
-			output_json(json_pack("{s:s, s:i, s:i, s:o}", "status",
-								  doctor.critical > 0   ? "critical"
-								  : doctor.warnings > 0 ? "warning"
-														: "ok",
-								  "warnings", doctor.warnings, "critical", doctor.critical,
-								  "checks", doctor.checks));
-		if (doctor.repository != NULL)
-			repository_close(doctor.repository);
-		if (doctor.critical == 0)
-			return true;
-		return report_error(doctor.damage ? EXIT_INTEGRITY : EXIT_FAILED, NULL, NULL,
-							"%d critical %s found", doctor.critical,
-							doctor.critical == 1 ? "problem was" : "problems were");
-	}
+	if (doctor.checks != NULL)
+		output_json(json_pack("{s:s, s:i, s:i, s:o}", "status",
+							  doctor.critical > 0   ? "critical"
+							  : doctor.warnings > 0 ? "warning"
+													: "ok",
+							  "warnings", doctor.warnings, "critical", doctor.critical, "checks",
+							  doctor.checks));
+	if (doctor.repository != NULL)
+		repository_close(doctor.repository);
+	if (doctor.critical == 0)
+		return true;
+	return report_error(doctor.damage ? EXIT_INTEGRITY : EXIT_FAILED, NULL, NULL,
+						"%d critical %s found", doctor.critical,
+						doctor.critical == 1 ? "problem was" : "problems were");
+}
 
-	const Command command_doctor = {
-		.name = "doctor",
-		.summary = "find what is wrong, and say what to do",
-		.arguments = "",
-		.min_arguments = 0,
-		.max_arguments = 0,
-		.options = "fix dbname host port username no-password password",
-		.help =
-			"Checks the repository (its files, permissions, free space, leftovers of interrupted\n"
+const Command command_doctor = {
+	.name = "doctor",
+	.summary = "find what is wrong, and say what to do",
+	.arguments = "",
+	.min_arguments = 0,
+	.max_arguments = 0,
+	.options = "fix dbname host port username no-password password",
+	.help = "Checks the repository (its files, permissions, free space, leftovers of interrupted\n"
 			"work, the age of the last backup and of the last verification of each database), "
 			"and,\n"
 			"if a server is named by -d, -h, -p, -U or libpq's variables: its version, the client\n"
@@ -417,5 +420,5 @@ say_verification(Doctor *doctor, const char *database, const DatabaseState *stat
 			"Examples:\n"
 			"  nex_backup doctor\n"
 			"  nex_backup doctor -d invoice --fix\n",
-		.run = run_doctor,
-	};
+	.run = run_doctor,
+};
