@@ -1,0 +1,456 @@
+/*-------------------------------------------------------------------------
+ *
+ * posix.c
+ *	  A repository in a directory.
+ *
+ * All paths are opened below one directory descriptor, files never through a
+ * symbolic link.  A write goes to a temporary name in the same directory
+ * (O_EXCL) and is renamed; its pages are sent on their way to the disk at
+ * once, so that the fsync of the barrier finds little left to wait for.  A
+ * failed fsync is never repeated: the kernel has dropped the pages by then,
+ * and the second call would only say that all is well.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "storage.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "memory.h"
+
+#define DIRECTORY_MODE 0700
+#define FILE_MODE 0600
+#define PATH_SIZE 1024
+
+typedef struct PosixStorage
+{
+	Storage base;
+	int root;
+} PosixStorage;
+
+static int
+root_of(Storage *storage)
+{
+	return ((PosixStorage *) storage)->root;
+}
+
+/* Copy the directory part of a path; "." if there is none. */
+static int
+parent_of(const char *path, char parent[PATH_SIZE])
+{
+	const char *slash = strrchr(path, '/');
+	size_t length = slash != NULL ? (size_t) (slash - path) : 0;
+
+	if (length >= PATH_SIZE)
+		return ENAMETOOLONG;
+	memcpy(parent, path, length);
+	parent[length] = '\0';
+	if (length == 0)
+		memcpy(parent, ".", 2);
+	return 0;
+}
+
+/* Create the directories above a file; each new entry is made durable in its parent. */
+static int
+make_parents(Storage *storage, const char *path)
+{
+	char parent[PATH_SIZE];
+	char *slash;
+
+	if (strlen(path) >= PATH_SIZE)
+		return ENAMETOOLONG;
+	memcpy(parent, path, strlen(path) + 1);
+	for (slash = strchr(parent, '/'); slash != NULL; slash = strchr(slash + 1, '/'))
+	{
+		int error = 0;
+
+		*slash = '\0';
+		if (mkdirat(root_of(storage), parent, DIRECTORY_MODE) == 0)
+		{
+			char above[PATH_SIZE];
+
+			error = parent_of(parent, above);
+			if (error == 0)
+				error = storage->sync_directory(storage, above);
+		}
+		else if (errno != EEXIST)
+			error = errno;
+		*slash = '/';
+		if (error != 0)
+			return error;
+	}
+	return 0;
+}
+
+static int
+open_for_reading(Storage *storage, const char *path, int *fd, uint64_t *bytes)
+{
+	struct stat status;
+	int error;
+
+	*fd = openat(root_of(storage), path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+	if (*fd < 0)
+		return errno;
+	error = fstat(*fd, &status) != 0 ? errno : S_ISREG(status.st_mode) ? 0 : EINVAL;
+	if (error != 0)
+		close(*fd);
+	else
+		*bytes = (uint64_t) status.st_size;
+	return error;
+}
+
+/* Read exactly `length` bytes. */
+static int
+read_exactly(int fd, char *into, uint64_t length, uint64_t offset)
+{
+	while (length > 0)
+	{
+		ssize_t got = pread(fd, into, length, (off_t) offset);
+
+		if (got < 0 && errno == EINTR)
+			continue;
+		if (got <= 0)
+			return got < 0 ? errno : EIO;
+		into += got;
+		offset += (uint64_t) got;
+		length -= (uint64_t) got;
+	}
+	return 0;
+}
+
+static int
+posix_read(Storage *storage, const char *path, uint64_t limit, Buffer *content)
+{
+	uint64_t bytes = 0;
+	int error;
+	int fd;
+
+	error = open_for_reading(storage, path, &fd, &bytes);
+	if (error != 0)
+		return error;
+	if (bytes > limit)
+		error = EFBIG;
+	else
+	{
+		buffer_reserve(content, bytes);
+		error = read_exactly(fd, content->data + content->length, bytes, 0);
+	}
+	if (error == 0)
+	{
+		content->length += bytes;
+		content->data[content->length] = '\0';
+	}
+	close(fd);
+	return error;
+}
+
+static int
+posix_read_range(Storage *storage, const char *path, uint64_t offset, uint64_t length, char *into)
+{
+	uint64_t bytes = 0;
+	int error;
+	int fd;
+
+	error = open_for_reading(storage, path, &fd, &bytes);
+	if (error != 0)
+		return error;
+	if (offset > bytes || length > bytes - offset)
+		error = EIO;
+	else
+		error = read_exactly(fd, into, length, offset);
+	close(fd);
+	return error;
+}
+
+static int
+posix_size(Storage *storage, const char *path, uint64_t *bytes)
+{
+	struct stat status;
+
+	if (fstatat(root_of(storage), path, &status, AT_SYMLINK_NOFOLLOW) != 0)
+		return errno;
+	if (!S_ISREG(status.st_mode))
+		return EINVAL;
+	*bytes = (uint64_t) status.st_size;
+	return 0;
+}
+
+/* Write everything to a fresh file and check that it is all there. */
+static int
+write_fully(int fd, const char *content, uint64_t length, bool durable)
+{
+	struct stat status;
+	uint64_t left = length;
+
+	while (left > 0)
+	{
+		ssize_t done = write(fd, content, left);
+
+		if (done < 0 && errno == EINTR)
+			continue;
+		if (done < 0)
+			return errno;
+		content += done;
+		left -= (uint64_t) done;
+	}
+	if (fstat(fd, &status) != 0)
+		return errno;
+	if ((uint64_t) status.st_size != length)
+		return EIO;
+	if (durable)
+		return fsync(fd) != 0 ? errno : 0;
+	sync_file_range(fd, 0, 0, SYNC_FILE_RANGE_WRITE);
+	return 0;
+}
+
+/* A temporary name beside `path` that no other thread or process uses now. */
+static int
+temporary_name(const char *path, char name[PATH_SIZE])
+{
+	static _Atomic unsigned counter;
+	int length = snprintf(name, PATH_SIZE, "%s.%ld.%u.tmp", path, (long) getpid(),
+						  atomic_fetch_add(&counter, 1));
+
+	return length >= PATH_SIZE ? ENAMETOOLONG : 0;
+}
+
+static int
+create_exclusively(Storage *storage, const char *path, const char *temporary, int *fd)
+{
+	const int flags = O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW;
+	int error;
+
+	*fd = openat(root_of(storage), temporary, flags, FILE_MODE);
+	if (*fd < 0 && errno == ENOENT)
+	{
+		error = make_parents(storage, path);
+		if (error != 0)
+			return error;
+		*fd = openat(root_of(storage), temporary, flags, FILE_MODE);
+	}
+	if (*fd < 0 && errno == EEXIST)
+	{
+		/* Ours by its pid, so left by a dead process that had the same one. */
+		unlinkat(root_of(storage), temporary, 0);
+		*fd = openat(root_of(storage), temporary, flags, FILE_MODE);
+	}
+	return *fd < 0 ? errno : 0;
+}
+
+static int
+posix_write(Storage *storage, const char *path, const void *content, uint64_t length, bool durable)
+{
+	char temporary[PATH_SIZE];
+	char parent[PATH_SIZE];
+	int error;
+	int fd;
+
+	error = temporary_name(path, temporary);
+	if (error == 0)
+		error = parent_of(path, parent);
+	if (error == 0)
+		error = create_exclusively(storage, path, temporary, &fd);
+	if (error != 0)
+		return error;
+	error = write_fully(fd, content, length, durable);
+	if (close(fd) != 0 && error == 0)
+		error = errno;
+	if (error == 0 && renameat(root_of(storage), temporary, root_of(storage), path) != 0)
+		error = errno;
+	if (error != 0)
+	{
+		unlinkat(root_of(storage), temporary, 0);
+		return error;
+	}
+	return durable ? storage->sync_directory(storage, parent) : 0;
+}
+
+/* fsync something by name. */
+static int
+sync_path(Storage *storage, const char *path, int flags)
+{
+	int fd = openat(root_of(storage), path, O_RDONLY | O_CLOEXEC | flags);
+	int error;
+
+	if (fd < 0)
+		return errno;
+	error = fsync(fd) != 0 ? errno : 0;
+	close(fd);
+	return error;
+}
+
+static int
+posix_sync(Storage *storage, const char *path)
+{
+	return sync_path(storage, path, O_NOFOLLOW);
+}
+
+static int
+posix_sync_directory(Storage *storage, const char *path)
+{
+	return sync_path(storage, path, O_DIRECTORY);
+}
+
+static int
+posix_remove(Storage *storage, const char *path)
+{
+	return unlinkat(root_of(storage), path, 0) != 0 ? errno : 0;
+}
+
+static int
+posix_remove_directory(Storage *storage, const char *path)
+{
+	return unlinkat(root_of(storage), path, AT_REMOVEDIR) != 0 ? errno : 0;
+}
+
+static bool
+is_directory(int directory, const struct dirent *entry)
+{
+	struct stat status;
+
+	if (entry->d_type != DT_UNKNOWN)
+		return entry->d_type == DT_DIR;
+	return fstatat(directory, entry->d_name, &status, AT_SYMLINK_NOFOLLOW) == 0 &&
+		   S_ISDIR(status.st_mode);
+}
+
+static int
+posix_list(Storage *storage, const char *path, StorageVisitor visitor, void *argument)
+{
+	int fd = openat(root_of(storage), path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	struct dirent *entry;
+	DIR *directory;
+	int error;
+
+	if (fd < 0)
+		return errno;
+	directory = fdopendir(fd);
+	if (directory == NULL)
+	{
+		error = errno;
+		close(fd);
+		return error;
+	}
+	while ((errno = 0, entry = readdir(directory)) != NULL)
+	{
+		char name[sizeof(entry->d_name) + 1];
+
+		if (strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0)
+			continue;
+		snprintf(name, sizeof(name), "%s%s", entry->d_name, is_directory(fd, entry) ? "/" : "");
+		if (!visitor(name, argument))
+		{
+			errno = 0;
+			break;
+		}
+	}
+	error = errno;
+	closedir(directory);
+	return error;
+}
+
+static int
+posix_lock(Storage *storage, const char *path, bool exclusive, int *handle)
+{
+	int fd = openat(root_of(storage), path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, FILE_MODE);
+	int error;
+
+	if (fd < 0 && errno == ENOENT)
+	{
+		error = make_parents(storage, path);
+		if (error != 0)
+			return error;
+		fd = openat(root_of(storage), path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, FILE_MODE);
+	}
+	/* Whoever may only read can lock what is there. */
+	if (fd < 0 && (errno == EACCES || errno == EROFS))
+		fd = openat(root_of(storage), path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+	if (fd < 0)
+		return errno;
+	if (flock(fd, (exclusive ? LOCK_EX : LOCK_SH) | LOCK_NB) != 0)
+	{
+		error = errno;
+		close(fd);
+		return error;
+	}
+	*handle = fd;
+	return 0;
+}
+
+static void
+posix_unlock(Storage *storage, int handle)
+{
+	(void) storage;
+	close(handle);
+}
+
+static void
+posix_close(Storage *storage)
+{
+	close(root_of(storage));
+	free((char *) storage->location);
+	free(storage);
+}
+
+/* Create a directory and what is missing above it. */
+static int
+make_directories(const char *directory)
+{
+	char *path = xstrdup(directory);
+	char *slash;
+	int error = 0;
+
+	for (slash = strchr(path + 1, '/'); slash != NULL && error == 0; slash = strchr(slash + 1, '/'))
+	{
+		*slash = '\0';
+		if (mkdir(path, DIRECTORY_MODE) != 0 && errno != EEXIST)
+			error = errno;
+		*slash = '/';
+	}
+	if (error == 0 && mkdir(path, DIRECTORY_MODE) != 0 && errno != EEXIST)
+		error = errno;
+	free(path);
+	return error;
+}
+
+Storage *
+posix_storage_open(const char *directory, bool create, int *error)
+{
+	PosixStorage *storage;
+	int root;
+
+	*error = create ? make_directories(directory) : 0;
+	if (*error != 0)
+		return NULL;
+	root = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (root < 0)
+	{
+		*error = errno;
+		return NULL;
+	}
+	storage = xcalloc(1, sizeof(PosixStorage));
+	storage->root = root;
+	storage->base.location = xstrdup(directory);
+	storage->base.read = posix_read;
+	storage->base.read_range = posix_read_range;
+	storage->base.size = posix_size;
+	storage->base.write = posix_write;
+	storage->base.sync = posix_sync;
+	storage->base.sync_directory = posix_sync_directory;
+	storage->base.remove = posix_remove;
+	storage->base.remove_directory = posix_remove_directory;
+	storage->base.list = posix_list;
+	storage->base.lock = posix_lock;
+	storage->base.unlock = posix_unlock;
+	storage->base.close = posix_close;
+	return &storage->base;
+}
