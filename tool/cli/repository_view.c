@@ -55,35 +55,6 @@ format_time(time_t when, char text[32])
 /* ---- JSON ---- */
 
 json_t *
-json_text(const char *text)
-{
-	json_t *value;
-	char *copy;
-	char *c;
-
-	if (text == NULL)
-		return json_null();
-	value = json_string(text);
-	if (value != NULL)
-		return value;
-	copy = xstrdup(text);
-	for (c = copy; *c != '\0'; c++)
-	{
-		if ((unsigned char) *c >= 0x80)
-			*c = '?';
-	}
-	value = json_string(copy);
-	free(copy);
-	return value;
-}
-
-json_t *
-json_count(uint64_t count)
-{
-	return json_integer((json_int_t) count);
-}
-
-json_t *
 repository_json(const Repository *repository)
 {
 	json_t *value = json_object();

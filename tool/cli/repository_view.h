@@ -15,6 +15,7 @@
 #include <jansson.h>
 #include <time.h>
 
+#include "json_text.h"
 #include "repository.h"
 #include "settings.h"
 
@@ -60,9 +61,5 @@ extern void format_time(time_t when, char text[32]);
 
 /* Id and location of the repository. */
 extern json_t *repository_json(const Repository *repository);
-
-/* A JSON string; null for NULL; text that is no UTF-8 becomes printable. */
-extern json_t *json_text(const char *text);
-extern json_t *json_count(uint64_t count);
 
 #endif /* NEX_REPOSITORY_VIEW_H */

@@ -19,9 +19,9 @@
 #include "catalogue.h"
 #include "connection.h"
 #include "interrupt.h"
+#include "json_text.h"
 #include "log.h"
 #include "memory.h"
-#include "quote.h"
 #include "target.h"
 
 #define CONNECT_TIMEOUT "5"
@@ -52,30 +52,6 @@ event_name(CatalogueEvent event)
 	return "backup";
 }
 
-/* A JSON string, or null; bytes that are no UTF-8 become printable text. */
-static json_t *
-text_or_null(const char *text)
-{
-	json_t *value;
-	char *copy;
-	char *c;
-
-	if (text == NULL)
-		return json_null();
-	value = json_string(text);
-	if (value != NULL)
-		return value;
-	copy = xstrdup(text);
-	for (c = copy; *c != '\0'; c++)
-	{
-		if ((unsigned char) *c >= 0x80)
-			*c = '?';
-	}
-	value = json_string(copy);
-	free(copy);
-	return value;
-}
-
 /* ---- payloads ---- */
 
 json_t *
@@ -94,23 +70,23 @@ catalogue_payload(const Repository *repository, const char *database, const char
 	strftime(finished, sizeof(finished), "%Y-%m-%dT%H:%M:%SZ", &utc);
 	gethostname(host, sizeof(host) - 1);
 
-	json_object_set_new(where, "id", text_or_null(repository->id));
-	json_object_set_new(where, "location", text_or_null(repository->storage->location));
-	json_object_set_new(where, "host", text_or_null(host));
+	json_object_set_new(where, "id", json_text(repository->id));
+	json_object_set_new(where, "location", json_text(repository->storage->location));
+	json_object_set_new(where, "host", json_text(host));
 
 	json_object_set_new(payload, "repository", where);
-	json_object_set_new(payload, "database", text_or_null(database));
-	json_object_set_new(payload, "backup", text_or_null(backup));
+	json_object_set_new(payload, "database", json_text(database));
+	json_object_set_new(payload, "backup", json_text(backup));
 	json_object_set_new(payload, "type", json_null());
-	json_object_set_new(payload, "started", text_or_null(started));
-	json_object_set_new(payload, "finished", text_or_null(finished));
+	json_object_set_new(payload, "started", json_text(started));
+	json_object_set_new(payload, "finished", json_text(finished));
 	json_object_set_new(payload, "state",
 						json_string(interrupted()       ? "cancelled"
 									: code == EXIT_DONE ? "succeeded"
 														: "failed"));
 	json_object_set_new(payload, "exit_code",
 						json_integer(interrupted() ? EXIT_INTERRUPTED : code));
-	json_object_set_new(payload, "error", text_or_null(log_first_error()));
+	json_object_set_new(payload, "error", json_text(log_first_error()));
 	json_object_set_new(payload, "tool", json_string(NEX_BACKUP_VERSION));
 	return payload;
 }
@@ -120,12 +96,12 @@ server_json(const ManifestServer *server)
 {
 	json_t *value = json_object();
 
-	json_object_set_new(value, "version", text_or_null(server->version));
+	json_object_set_new(value, "version", json_text(server->version));
 	json_object_set_new(value, "version_num", json_integer(server->version_num));
-	json_object_set_new(value, "system_identifier", text_or_null(server->system_identifier));
+	json_object_set_new(value, "system_identifier", json_text(server->system_identifier));
 	json_object_set_new(value, "timeline",
 						server->timeline > 0 ? json_integer(server->timeline) : json_null());
-	json_object_set_new(value, "lsn", text_or_null(server->lsn));
+	json_object_set_new(value, "lsn", json_text(server->lsn));
 	json_object_set_new(value, "in_recovery", json_boolean(server->in_recovery));
 	return value;
 }
@@ -135,16 +111,16 @@ totals_json(const ManifestTotals *totals)
 {
 	json_t *value = json_object();
 
-	json_object_set_new(value, "tables", json_integer((json_int_t) totals->tables));
-	json_object_set_new(value, "rows", json_integer((json_int_t) totals->rows));
-	json_object_set_new(value, "raw_bytes", json_integer((json_int_t) totals->raw_bytes));
-	json_object_set_new(value, "stored_bytes", json_integer((json_int_t) totals->stored_bytes));
-	json_object_set_new(value, "members", json_integer((json_int_t) totals->members));
-	json_object_set_new(value, "objects", json_integer((json_int_t) totals->objects));
-	json_object_set_new(value, "new_objects", json_integer((json_int_t) totals->new_objects));
-	json_object_set_new(value, "new_bytes", json_integer((json_int_t) totals->new_bytes));
-	json_object_set_new(value, "large_objects", json_integer((json_int_t) totals->large_objects));
-	json_object_set_new(value, "sequences", json_integer((json_int_t) totals->sequences));
+	json_object_set_new(value, "tables", json_count(totals->tables));
+	json_object_set_new(value, "rows", json_count(totals->rows));
+	json_object_set_new(value, "raw_bytes", json_count(totals->raw_bytes));
+	json_object_set_new(value, "stored_bytes", json_count(totals->stored_bytes));
+	json_object_set_new(value, "members", json_count(totals->members));
+	json_object_set_new(value, "objects", json_count(totals->objects));
+	json_object_set_new(value, "new_objects", json_count(totals->new_objects));
+	json_object_set_new(value, "new_bytes", json_count(totals->new_bytes));
+	json_object_set_new(value, "large_objects", json_count(totals->large_objects));
+	json_object_set_new(value, "sequences", json_count(totals->sequences));
 	return value;
 }
 
@@ -166,12 +142,12 @@ tables_json(const Manifest *manifest)
 		const ManifestTable *table = &manifest->tables[i];
 		json_t *value = json_object();
 
-		json_object_set_new(value, "schema", text_or_null(table->schema));
-		json_object_set_new(value, "name", text_or_null(table->name));
-		json_object_set_new(value, "rows", json_integer((json_int_t) table->rows));
-		json_object_set_new(value, "raw_bytes", json_integer((json_int_t) table->raw_bytes));
-		json_object_set_new(value, "stored_bytes", json_integer((json_int_t) table->stored_bytes));
-		json_object_set_new(value, "heap_bytes", json_integer((json_int_t) table->heap_bytes));
+		json_object_set_new(value, "schema", json_text(table->schema));
+		json_object_set_new(value, "name", json_text(table->name));
+		json_object_set_new(value, "rows", json_count(table->rows));
+		json_object_set_new(value, "raw_bytes", json_count(table->raw_bytes));
+		json_object_set_new(value, "stored_bytes", json_count(table->stored_bytes));
+		json_object_set_new(value, "heap_bytes", json_count(table->heap_bytes));
 		json_object_set_new(value, "members", json_integer(members[i]));
 		json_array_append_new(tables, value);
 	}
@@ -187,9 +163,9 @@ catalogue_add_manifest(json_t *payload, const Manifest *manifest)
 	int i;
 
 	for (i = 0; i < manifest->nwarnings; i++)
-		json_array_append_new(warnings, text_or_null(manifest->warnings[i]));
-	json_object_set_new(payload, "type", text_or_null(manifest->type));
-	json_object_set_new(value, "snapshot_at", text_or_null(manifest->snapshot_at));
+		json_array_append_new(warnings, json_text(manifest->warnings[i]));
+	json_object_set_new(payload, "type", json_text(manifest->type));
+	json_object_set_new(value, "snapshot_at", json_text(manifest->snapshot_at));
 	json_object_set_new(value, "codec", json_string(codec_name(manifest->codec)));
 	json_object_set_new(value, "level", json_integer(manifest->level));
 	json_object_set_new(value, "server", server_json(&manifest->server));

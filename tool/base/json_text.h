@@ -1,0 +1,20 @@
+/*-------------------------------------------------------------------------
+ *
+ * json_text.h
+ *	  JSON values of what may be anything: names in an encoding that is not
+ *	  UTF-8, text that is absent, counts.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef NEX_JSON_TEXT_H
+#define NEX_JSON_TEXT_H
+
+#include <jansson.h>
+#include <stdint.h>
+
+/* A JSON string; null for NULL; bytes that are no UTF-8 become question marks. */
+extern json_t *json_text(const char *text);
+
+extern json_t *json_count(uint64_t count);
+
+#endif /* NEX_JSON_TEXT_H */
