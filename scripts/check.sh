@@ -1,0 +1,173 @@
+#!/bin/bash
+# check.sh
+#   Runs the tests: unit (C), installcheck (pg_regress), tap (end to end).
+#
+#   check.sh [--fresh] [unit] [installcheck] [tap]      (default: all three)
+#
+#   Everything happens in a copy of the source tree, with a copy of PostgreSQL to
+#   install into, as a user that is not root: servers refuse to run as root, and
+#   so does the system's own PostgreSQL stay untouched.
+#   --fresh compiles everything anew and treats every warning as an error.
+#   TESTS="tests/t/001_*.t" runs some TAP tests only; KEEP=1 keeps the copy.
+set -uo pipefail
+
+top=$(cd "$(dirname "$0")/.." && pwd -P)
+export PG_CONFIG=${PG_CONFIG:-pg_config}
+passed=0
+failed=0
+cluster=
+small=
+
+heading()
+{
+	printf '\n== %s\n' "$1"
+}
+
+# Runs a command as the unprivileged user, with the environment that tests need.
+as_tester()
+{
+	local -a run=(env -u PGHOST -u PGPORT -u PGUSER -u PGDATABASE -u PGPASSWORD -u MAKEFLAGS -u MAKELEVEL
+		HOME="$work" LC_ALL=C.UTF-8 PG_CONFIG="$private" PATH="$(dirname "$private"):$PATH")
+	if [ "$(id -u)" -eq 0 ]; then
+		run=(runuser -u "$tester" -- "${run[@]}")
+	fi
+	(cd "$work/src" && "${run[@]}" "$@")
+}
+
+clean_up()
+{
+	if [ -n "$cluster" ]; then
+		as_tester scripts/private_cluster.sh stop "$cluster"
+	fi
+	if [ -n "$small" ]; then
+		$sudo umount "$small"
+	fi
+	if [ "${KEEP:-0}" = 1 ]; then
+		printf 'kept: %s\n' "$work"
+	else
+		rm -rf "$work"
+	fi
+}
+
+prepare()
+{
+	work=$(mktemp -d "${TMPDIR:-/tmp}/nexb_check.XXXXXX")
+	chmod 755 "$work"
+	trap clean_up EXIT
+	trap 'exit 130' INT TERM
+	mkdir "$work/src"
+	if [ $fresh = 1 ]; then
+		(cd "$top" && tar cf - --exclude=.git --exclude='*.o' --exclude='*.so' --exclude='*.d' --exclude='*.bc' \
+			--exclude=tool/build --exclude=tool/nex_backup --exclude=tmp_check .) | tar xf - -C "$work/src"
+	else
+		(cd "$top" && tar cf - --exclude=.git --exclude=tmp_check .) | tar xf - -C "$work/src"
+	fi
+	private=$("$top/scripts/private_install.sh" "$work/pg")
+	tester=$(id -un)
+	if [ "$(id -u)" -eq 0 ]; then
+		tester=postgres
+		chown -R "$tester:" "$work"
+	fi
+}
+
+# A file system of 64 MB for the test that fills one; only root can mount it.
+mount_small()
+{
+	sudo=
+	if [ "$(id -u)" -ne 0 ]; then
+		sudo='sudo -n'
+	fi
+	mkdir "$work/small"
+	if $sudo mount -t tmpfs -o size=64m,mode=0777 tmpfs "$work/small" 2>"$work/mount.log"; then
+		small=$work/small
+		export NEXB_SMALL_DIR=$small
+	else
+		export NEXB_NO_SMALL_DIR="cannot mount a tmpfs: $(tr '\n' ' ' <"$work/mount.log")"
+	fi
+}
+
+build()
+{
+	heading 'build'
+	# -Werror by way of COPT, which PGXS adds to the flags of either half.
+	if ! as_tester make -s -j"$(nproc)" COPT="$copt" >"$work/build.log" 2>&1 ||
+		! as_tester make -s install >>"$work/build.log" 2>&1; then
+		tail -n 60 "$work/build.log"
+		printf '\nthe build failed\n0 passed, 1 failed\n'
+		exit 1
+	fi
+	printf 'ok\n'
+}
+
+add_counts()
+{
+	local p=0 f=1
+	read -r p f <"$1" 2>/dev/null
+	passed=$((passed + ${p:-0}))
+	failed=$((failed + ${f:-1}))
+}
+
+check_unit()
+{
+	heading 'unit tests'
+	rm -f "$work/counts"
+	if as_tester make -s -j"$(nproc)" -C tests/unit COPT="$copt" >"$work/unit.log" 2>&1; then
+		as_tester perl scripts/run_tap.pl "$work/counts" --exec $(cd "$work/src" && ls tests/unit/test_*.c | sed 's/\.c$//')
+	else
+		tail -n 40 "$work/unit.log"
+	fi
+	add_counts "$work/counts"
+}
+
+check_installcheck()
+{
+	heading 'installcheck (pg_regress, library preloaded)'
+	local p f
+	cluster=$(as_tester scripts/private_cluster.sh start --preload --no-fsync) || { failed=$((failed + 1)); return; }
+	as_tester env PGHOST="$cluster" PGPORT=5432 PGUSER=postgres make -s installcheck >"$work/regress.log" 2>&1
+	local status=$?
+	grep -E '^(test |ok|not ok| +[a-z_0-9]+ +\.\.\.)' "$work/regress.log"
+	p=$(grep -cE '\.\.\. ok|^ok ' "$work/regress.log")
+	f=$(grep -cE '\.\.\. FAILED|^not ok ' "$work/regress.log")
+	if [ $status -ne 0 ] && [ "$f" -eq 0 ]; then
+		f=1
+	fi
+	if [ "$f" -ne 0 ]; then
+		cat "$work/src/regression.diffs" 2>/dev/null || tail -n 40 "$work/regress.log"
+	fi
+	passed=$((passed + p))
+	failed=$((failed + f))
+	as_tester scripts/private_cluster.sh stop "$cluster"
+	cluster=
+}
+
+check_tap()
+{
+	heading 'TAP, end to end'
+	rm -f "$work/counts"
+	mount_small
+	# shellcheck disable=SC2086 # a pattern, to be expanded in the copy
+	as_tester perl scripts/run_tap.pl "$work/counts" $(cd "$work/src" && ls ${TESTS:-tests/t/*.t})
+	add_counts "$work/counts"
+}
+
+fresh=0
+copt=
+suites=()
+for word in "$@"; do
+	case $word in
+		--fresh) fresh=1; copt=-Werror ;;
+		unit | installcheck | tap) suites+=("$word") ;;
+		*) printf 'check.sh: unknown word "%s"\n' "$word" >&2; exit 2 ;;
+	esac
+done
+[ ${#suites[@]} -gt 0 ] || suites=(unit installcheck tap)
+
+"$top/scripts/install_packages.sh" build server test || exit 1
+prepare
+build
+for suite in "${suites[@]}"; do
+	"check_$suite"
+done
+printf '\n%d passed, %d failed\n' "$passed" "$failed"
+[ "$failed" -eq 0 ] && [ "$passed" -gt 0 ]

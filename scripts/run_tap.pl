@@ -1,0 +1,36 @@
+#!/usr/bin/perl
+# run_tap.pl
+#   Runs TAP tests and leaves the number of those that passed and failed in a
+#   file, which prove does not do.
+#
+#   run_tap.pl COUNTS_FILE [--exec] TEST...     --exec: the tests are programs
+use strict;
+use warnings;
+
+use TAP::Harness;
+
+my $counts = shift @ARGV;
+my $exec = @ARGV && $ARGV[0] eq '--exec' ? shift @ARGV : 0;
+die "run_tap.pl: no tests\n" unless @ARGV;
+
+$ENV{CMOCKA_MESSAGE_OUTPUT} = 'TAP';
+my $pgxs_tests = `$ENV{PG_CONFIG} --pgxs`;
+$pgxs_tests =~ s{src/makefiles/pgxs\.mk\s*\z}{src/test};
+$ENV{PG_REGRESS} = "$pgxs_tests/regress/pg_regress";
+
+my $harness = TAP::Harness->new({
+	verbosity => $ENV{VERBOSE} ? 1 : 0,
+	timer => 1,
+	failures => 1,
+	lib => [ 'tests', "$pgxs_tests/perl" ],
+	$exec ? (exec => []) : () });
+my $result = $harness->runtests(@ARGV);
+my $failed = $result->failed;
+
+# A test program that died, or ran fewer tests than it planned, counts as one more.
+$failed += grep { my ($parser) = $result->parsers($_); $parser->has_problems && !$parser->failed }
+  $result->descriptions;
+open(my $out, '>', $counts) or die "$counts: $!";
+print $out scalar($result->passed), ' ', $failed, "\n";
+close $out or die "$counts: $!";
+exit($failed ? 1 : 0);

@@ -1,0 +1,28 @@
+# Targets for people: what a newcomer types, and what a developer does.
+# Included by the top Makefile; PGXS has its own "check", which cannot serve an
+# extension outside the server's tree and is replaced here.
+
+.PHONY: demo check check-unit check-installcheck check-tap bench format lint
+
+demo:
+	@PG_CONFIG='$(PG_CONFIG)' scripts/demo.sh
+
+check:
+	@PG_CONFIG='$(PG_CONFIG)' scripts/check.sh --fresh
+
+check-unit check-installcheck check-tap: check-%:
+	@PG_CONFIG='$(PG_CONFIG)' scripts/check.sh $*
+
+# BENCH="--scale 0.1 --runs 1 --only backup"
+bench:
+	@PG_CONFIG='$(PG_CONFIG)' scripts/bench.sh $(BENCH)
+
+C_FILES = $(wildcard extension/*.[ch] common/*.[ch] tool/*/*.[ch] tests/unit/*.[ch])
+
+format:
+	clang-format -i $(C_FILES)
+
+lint:
+	clang-format --dry-run -Werror $(C_FILES)
+	cppcheck --quiet --error-exitcode=1 --enable=warning,performance,portability --inline-suppr \
+		--suppress=missingIncludeSystem --std=c11 $(addprefix -I,common $(wildcard tool/*)) common tool
