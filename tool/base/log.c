@@ -27,6 +27,7 @@
 #include "buffer.h"
 #include "interrupt.h"
 #include "memory.h"
+#include "printable.h"
 
 /* One message on its way out. */
 typedef struct Message
@@ -51,36 +52,6 @@ static void (*hook_after)(void);
 static _Atomic(ExitCode) first_code = EXIT_DONE;
 static _Atomic(const char *) first_error;
 
-/* Length of the well-formed UTF-8 character at s that is not a control character; 0 if none is. */
-static int
-printable_length(const unsigned char *s)
-{
-	if (s[0] < 0x80)
-		return s[0] >= 0x20 && s[0] != 0x7f ? 1 : 0;
-	if (s[0] >= 0xc2 && s[0] <= 0xdf)
-	{
-		/* U+0080 to U+009F are control characters, too. */
-		if ((s[1] & 0xc0) != 0x80 || (s[0] == 0xc2 && s[1] < 0xa0))
-			return 0;
-		return 2;
-	}
-	if (s[0] >= 0xe0 && s[0] <= 0xef)
-	{
-		if ((s[1] & 0xc0) != 0x80 || (s[2] & 0xc0) != 0x80 || (s[0] == 0xe0 && s[1] < 0xa0) ||
-			(s[0] == 0xed && s[1] > 0x9f))
-			return 0;
-		return 3;
-	}
-	if (s[0] >= 0xf0 && s[0] <= 0xf4)
-	{
-		if ((s[1] & 0xc0) != 0x80 || (s[2] & 0xc0) != 0x80 || (s[3] & 0xc0) != 0x80 ||
-			(s[0] == 0xf0 && s[1] < 0x90) || (s[0] == 0xf4 && s[1] > 0x8f))
-			return 0;
-		return 4;
-	}
-	return 0;
-}
-
 /* The text's length without the newlines at its end. */
 static size_t
 trimmed_length(const char *text)
@@ -100,7 +71,7 @@ append_safe(Buffer *out, const char *text, bool json)
 
 	while (text < end)
 	{
-		int length = printable_length((const unsigned char *) text);
+		int length = printable_length(text);
 
 		if (json && (*text == '"' || *text == '\\'))
 			buffer_append_char(out, '\\');

@@ -22,6 +22,7 @@ typedef struct Command
 	const char *options;   /* names of the options it takes besides the global ones, space-separated */
 	const char *help;	   /* paragraphs below the usage line */
 	bool (*run)(const Settings *settings);
+	bool needs_no_repository; /* runs without --repo, and without reading the configuration file */
 } Command;
 
 extern const Command command_init;

@@ -1,0 +1,239 @@
+/*-------------------------------------------------------------------------
+ *
+ * main.c
+ *	  Find the command, check its options and arguments, run it, and turn
+ *	  what happened into the exit code.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "command_table.h"
+#include "config.h"
+#include "help.h"
+#include "interrupt.h"
+#include "log.h"
+#include "memory.h"
+
+/* Report and return NULL if there is no such command. */
+static const Command *
+find_command(const char *name)
+{
+	const Command *command = command_find(name);
+	const char *nearest;
+	char *hint;
+
+	if (command != NULL)
+		return command;
+	nearest = command_nearest(name);
+	if (nearest != NULL)
+		hint = xasprintf("Perhaps you meant \"nex_backup %s\".", nearest);
+	else
+		hint = xstrdup("\"nex_backup --help\" lists the commands.");
+	report_error(EXIT_USAGE, NULL, hint, "unknown command \"%s\"", name);
+	free(hint);
+	return NULL;
+}
+
+/* Every option on the command line must be one of the command's. */
+static bool
+check_options(const Command *command, const Arguments *arguments)
+{
+	int i;
+
+	for (i = 0; i < arguments->noptions; i++)
+	{
+		const GivenOption *given = &arguments->options[i];
+		char *takers;
+		char *hint;
+
+		if (command_takes(command, given->option))
+			continue;
+		takers = commands_taking(given->option);
+		hint = xasprintf("It belongs to: %s. \"nex_backup help %s\" shows the options of \"%s\".",
+						 takers, command->name, command->name);
+		report_error(EXIT_USAGE, NULL, hint, "option \"%s\" does not go with command \"%s\"",
+					 given->spelling, command->name);
+		free(hint);
+		free(takers);
+		return false;
+	}
+	return true;
+}
+
+/* The number of words behind the command must be what it takes. */
+static bool
+check_words(const Command *command, const Settings *settings)
+{
+	bool missing = settings->narguments < command->min_arguments;
+	char *hint;
+
+	if (!missing && settings->narguments <= command->max_arguments)
+		return true;
+	hint = xasprintf("Usage: nex_backup %s [OPTION]... %s", command->name, command->arguments);
+	if (missing)
+		report_error(EXIT_USAGE, NULL, hint, "command \"%s\" needs %s", command->name,
+					 command->arguments);
+	else
+		report_error(EXIT_USAGE, NULL, hint, "too many arguments for command \"%s\": \"%s\"",
+					 command->name, settings->arguments[command->max_arguments]);
+	free(hint);
+	return false;
+}
+
+static bool
+check_repository(const Command *command, const Settings *settings)
+{
+	if (command->needs_no_repository || settings->repo != NULL)
+		return true;
+	return report_error(EXIT_USAGE, NULL,
+						"Name its directory with --repo=DIR, with NEX_BACKUP_REPO in the "
+						"environment, or with \"repo: DIR\" in " CONFIG_DEFAULT_FILE
+						" or the file of --config.",
+						"no repository given");
+}
+
+/* Settings for a command; those without a repository must answer even if the file is broken. */
+static bool
+load_settings(const Command *command, const Arguments *arguments, Settings *settings)
+{
+	bool loaded = command->needs_no_repository ? config_load_arguments(arguments, settings)
+											   : config_load(arguments, settings);
+
+	settings->narguments = arguments->nwords - 1;
+	settings->arguments = arguments->words + 1;
+	return loaded && check_words(command, settings) && check_repository(command, settings) &&
+		   log_open(settings->log_file, settings->log_format, settings->log_level);
+}
+
+static bool
+run_command(const Command *command, const Arguments *arguments)
+{
+	Settings settings;
+	bool done;
+
+	if (!check_options(command, arguments))
+		return false;
+	done = load_settings(command, arguments, &settings) && command->run(&settings);
+	settings_free(&settings);
+	return done;
+}
+
+/* "nex_backup help COMMAND" */
+static bool
+run_help(const Arguments *arguments)
+{
+	const Command *command;
+
+	if (arguments->nwords < 2)
+	{
+		help_program();
+		return true;
+	}
+	command = find_command(arguments->words[1]);
+	if (command == NULL)
+		return false;
+	help_command(command);
+	return true;
+}
+
+/* Do what the command line says. */
+static bool
+run(const Arguments *arguments)
+{
+	const char *name = arguments->nwords > 0 ? arguments->words[0] : NULL;
+	const Command *command = NULL;
+
+	if (name != NULL && strcmp(name, "help") == 0)
+		return run_help(arguments);
+	if (arguments_value(arguments, "version") != NULL)
+	{
+		printf("nex_backup %s\n", NEX_BACKUP_VERSION);
+		return true;
+	}
+	if (name != NULL)
+	{
+		command = find_command(name);
+		if (command == NULL)
+			return false;
+	}
+	if (arguments_value(arguments, "help") != NULL)
+	{
+		if (command != NULL)
+			help_command(command);
+		else
+			help_program();
+		return true;
+	}
+	if (command == NULL)
+		return report_error(EXIT_USAGE, NULL, "\"nex_backup --help\" lists the commands.",
+							"no command given");
+	return run_command(command, arguments);
+}
+
+/*
+ * Results that could not be written, to a full disk say, were not delivered.
+ * A reader that has seen enough (`| head`) is no reason to complain.
+ */
+static bool
+flush_stdout(void)
+{
+	bool failed = ferror(stdout) != 0;
+
+	errno = 0;
+	if (fflush(stdout) == 0 && !failed)
+		return true;
+	if (errno == EPIPE)
+		return false;
+	return report_error(EXIT_FAILED, NULL, NULL, "could not write to standard output%s%s",
+						errno != 0 ? ": " : "", errno != 0 ? strerror(errno) : "");
+}
+
+/* Descriptors 0 to 2 must be open, or a file of ours would get one of these numbers. */
+static void
+open_standard_descriptors(void)
+{
+	struct stat status;
+	int descriptor;
+
+	for (descriptor = 0; descriptor <= 2; descriptor++)
+	{
+		if (fstat(descriptor, &status) != 0 && errno == EBADF)
+		{
+			if (freopen("/dev/null", descriptor == 0 ? "r" : "w",
+						descriptor == 0   ? stdin
+						: descriptor == 1 ? stdout
+										  : stderr) == NULL)
+				_exit(EXIT_FAILED);
+		}
+	}
+}
+
+int
+main(int argc, char **argv)
+{
+	Arguments arguments;
+	bool done;
+
+	open_standard_descriptors();
+	umask(077);
+	interrupt_start();
+
+	done = arguments_parse(argc, argv, &arguments) && run(&arguments);
+	done = flush_stdout() && done;
+	arguments_free(&arguments);
+
+	if (interrupted())
+	{
+		log_info("interrupted");
+		return EXIT_INTERRUPTED;
+	}
+	if (log_exit_code() != EXIT_DONE)
+		return (int) log_exit_code();
+	return done ? EXIT_DONE : EXIT_FAILED;
+}

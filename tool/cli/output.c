@@ -1,0 +1,238 @@
+/*-------------------------------------------------------------------------
+ *
+ * output.c
+ *	  Tables in the look of psql, JSON, and numbers for people.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "output.h"
+
+#include <inttypes.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "buffer.h"
+#include "memory.h"
+#include "printable.h"
+
+/* So many results of the pretty_ functions may be used in one printf(). */
+#define RING_SIZE 16
+#define RING_BUFFER 48
+
+struct TextTable
+{
+	int columns;
+	char *alignment;
+	char **cells; /* row by row, the headings first */
+	int rows;
+};
+
+static char *
+next_buffer(void)
+{
+	static _Thread_local char ring[RING_SIZE][RING_BUFFER];
+	static _Thread_local unsigned next;
+
+	return ring[next++ % RING_SIZE];
+}
+
+void
+output_json(json_t *value)
+{
+	json_dumpf(value, stdout, JSON_INDENT(2) | JSON_ENCODE_ANY);
+	printf("\n");
+	json_decref(value);
+}
+
+const char *
+pretty_bytes(uint64_t bytes)
+{
+	static const char *const units[] = {"kB", "MB", "GB", "TB", "PB"};
+	double value = (double) bytes / 1024;
+	char *text = next_buffer();
+	size_t unit = 0;
+
+	if (bytes < 1024)
+	{
+		snprintf(text, RING_BUFFER, "%" PRIu64 " bytes", bytes);
+		return text;
+	}
+	while (value >= 1023.5 && unit + 1 < sizeof(units) / sizeof(units[0]))
+	{
+		value /= 1024;
+		unit++;
+	}
+
+	/* Two digits at least, but no tenths of a kB. */
+	snprintf(text, RING_BUFFER, "%.*f %s", unit > 0 && value < 99.95 ? 1 : 0, value, units[unit]);
+	return text;
+}
+
+const char *
+pretty_count(uint64_t count)
+{
+	char digits[24];
+	char *text = next_buffer();
+	char *out = text;
+	int length = snprintf(digits, sizeof(digits), "%" PRIu64, count);
+	int i;
+
+	for (i = 0; i < length; i++)
+	{
+		if (i > 0 && (length - i) % 3 == 0)
+			*out++ = ',';
+		*out++ = digits[i];
+	}
+	*out = '\0';
+	return text;
+}
+
+const char *
+pretty_duration(double seconds)
+{
+	char *text = next_buffer();
+	long whole;
+
+	if (!(seconds > 0))
+		seconds = 0;
+	if (seconds > 1e9)
+		seconds = 1e9;
+	whole = (long) (seconds + 0.5);
+	if (seconds < 59.95)
+		snprintf(text, RING_BUFFER, "%.1f s", seconds);
+	else if (whole < 3600)
+		snprintf(text, RING_BUFFER, "%ld min %ld s", whole / 60, whole % 60);
+	else if (whole < 2 * 86400)
+		snprintf(text, RING_BUFFER, "%ld h %ld min", whole / 3600, whole % 3600 / 60);
+	else
+		snprintf(text, RING_BUFFER, "%ld d %ld h", whole / 86400, whole % 86400 / 3600);
+	return text;
+}
+
+/* A cell's text with everything that could move the cursor made visible. */
+static char *
+clean_text(const char *text)
+{
+	Buffer out;
+
+	buffer_init(&out);
+	buffer_append_string(&out, "");
+	while (text != NULL && *text != '\0')
+	{
+		int length = printable_length(text);
+
+		if (length > 0)
+			buffer_append(&out, text, (size_t) length);
+		else
+			buffer_printf(&out, "\\x%02x", (unsigned char) *text);
+		text += length > 0 ? length : 1;
+	}
+	return buffer_detach(&out);
+}
+
+/* Characters of a clean text. */
+static int
+text_width(const char *text)
+{
+	int width = 0;
+
+	for (; *text != '\0'; text++)
+		width += (*text & 0xc0) != 0x80;
+	return width;
+}
+
+TextTable *
+text_table_create(int columns, const char *const *headings, const char *alignment)
+{
+	TextTable *table = xcalloc(1, sizeof(*table));
+
+	table->columns = columns;
+	table->alignment = xstrdup(alignment);
+	text_table_row(table, headings);
+	return table;
+}
+
+void
+text_table_row(TextTable *table, const char *const *cells)
+{
+	size_t columns = (size_t) table->columns;
+	size_t count = (size_t) table->rows * columns;
+	size_t i;
+
+	table->cells = xrealloc(table->cells, (count + columns) * sizeof(char *));
+	for (i = 0; i < columns; i++)
+		table->cells[count + i] = clean_text(cells[i]);
+	table->rows++;
+}
+
+static int
+column_width(const TextTable *table, int column)
+{
+	int widest = 0;
+	int row;
+
+	for (row = 0; row < table->rows; row++)
+	{
+		int width = text_width(table->cells[row * table->columns + column]);
+
+		widest = width > widest ? width : widest;
+	}
+	return widest;
+}
+
+static void
+print_row(const TextTable *table, int row, const int *widths)
+{
+	int column;
+
+	for (column = 0; column < table->columns; column++)
+	{
+		const char *cell = table->cells[row * table->columns + column];
+		bool right = table->alignment[column] == 'r';
+		bool last = column + 1 == table->columns;
+		int padding = widths[column] - text_width(cell);
+
+		printf("%s%*s%s%*s", column > 0 ? " | " : " ", right ? padding : 0, "", cell,
+			   right || last ? 0 : padding, "");
+	}
+	printf("\n");
+}
+
+static void
+print_rule(const TextTable *table, const int *widths)
+{
+	int column;
+	int i;
+
+	for (column = 0; column < table->columns; column++)
+	{
+		if (column > 0)
+			printf("+");
+		for (i = 0; i < widths[column] + 2; i++)
+			printf("-");
+	}
+	printf("\n");
+}
+
+void
+text_table_print(TextTable *table)
+{
+	int *widths = xcalloc((size_t) table->columns, sizeof(int));
+	int i;
+
+	for (i = 0; i < table->columns; i++)
+		widths[i] = column_width(table, i);
+	print_row(table, 0, widths);
+	print_rule(table, widths);
+	for (i = 1; i < table->rows; i++)
+		print_row(table, i, widths);
+
+	for (i = 0; i < table->rows * table->columns; i++)
+		free(table->cells[i]);
+	free(table->cells);
+	free(table->alignment);
+	free(table);
+	free(widths);
+}

@@ -1,0 +1,423 @@
+/*-------------------------------------------------------------------------
+ *
+ * progress_bar.c
+ *	  Shows how far the work is, from a thread that only reads counters: the
+ *	  workers never wait for a terminal.
+ *
+ * Everything is drawn under the log's lock, and the log clears the bar before
+ * it writes and has it drawn again afterwards, so that the two never mix.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "progress_bar.h"
+
+#include <jansson.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "buffer.h"
+#include "output.h"
+#include "progress.h"
+
+#define TICKS_PER_SECOND 5
+#define LOG_INTERVAL (10 * TICKS_PER_SECOND)
+#define JSON_INTERVAL (1 * TICKS_PER_SECOND)
+#define WINDOW (10 * TICKS_PER_SECOND) /* ticks that the rate is taken from */
+#define BAR_MAX 30
+#define LINE_MAX 512
+
+/* What there is to say at one moment. */
+typedef struct View
+{
+	const char *phase; /* NULL: nothing yet */
+	const char *unit;
+	uint64_t units_done;
+	uint64_t units_total;
+	uint64_t weight_done;
+	uint64_t weight_total;
+	uint64_t raw_bytes;
+	uint64_t stored_bytes;
+	double fraction; /* 0 to 1; negative: unknown */
+	double rate;     /* raw bytes per second */
+	double elapsed;  /* seconds in this phase */
+	double eta;      /* seconds to go; negative: unknown */
+} View;
+
+typedef struct Sample
+{
+	double time;
+	uint64_t bytes;
+} Sample;
+
+static ProgressStyle style = PROGRESS_NONE;
+static pthread_t thread;
+static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
+static pthread_cond_t wake;
+static bool stopping;
+
+/* Under the log's lock. */
+static View view;
+static bool drawn;
+static Sample samples[WINDOW];
+static int nsamples;
+static int next_sample;
+static double phase_start;
+
+static double
+now_seconds(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (double) now.tv_sec + (double) now.tv_nsec / 1e9;
+}
+
+static void
+write_stderr(const char *data, size_t length)
+{
+	ssize_t ignored = write(STDERR_FILENO, data, length);
+
+	(void) ignored;
+}
+
+/* Bytes per second between the oldest sample and now, which becomes the newest. */
+static double
+sliding_rate(double now, uint64_t bytes)
+{
+	const Sample *oldest;
+	double seconds;
+
+	samples[next_sample].time = now;
+	samples[next_sample].bytes = bytes;
+	next_sample = (next_sample + 1) % WINDOW;
+	if (nsamples < WINDOW)
+		nsamples++;
+	oldest = &samples[nsamples < WINDOW ? 0 : next_sample];
+	seconds = now - oldest->time;
+	if (seconds <= 0 || bytes < oldest->bytes)
+		return 0;
+	return (double) (bytes - oldest->bytes) / seconds;
+}
+
+static double
+fraction_done(const View *v)
+{
+	double fraction;
+
+	if (v->weight_total > 0)
+		fraction = (double) v->weight_done / (double) v->weight_total;
+	else if (v->units_total > 0)
+		fraction = (double) v->units_done / (double) v->units_total;
+	else
+		return -1;
+	return fraction > 1 ? 1 : fraction;
+}
+
+/* Read the counters; called once a tick. */
+static void
+take_view(void)
+{
+	const char *phase = atomic_load(&progress.phase);
+	double now = now_seconds();
+
+	/* A new phase, or the same one again: its counters begin anew. */
+	if (phase != view.phase || atomic_load(&progress.raw_bytes) < view.raw_bytes)
+	{
+		nsamples = 0;
+		next_sample = 0;
+		phase_start = now;
+	}
+	view.phase = phase;
+	view.unit = atomic_load(&progress.unit);
+	view.units_done = atomic_load(&progress.units_done);
+	view.units_total = atomic_load(&progress.units_total);
+	view.weight_done = atomic_load(&progress.weight_done);
+	view.weight_total = atomic_load(&progress.weight_total);
+	view.raw_bytes = atomic_load(&progress.raw_bytes);
+	view.stored_bytes = atomic_load(&progress.stored_bytes);
+	view.elapsed = now - phase_start;
+	view.rate = sliding_rate(now, view.raw_bytes);
+	view.fraction = fraction_done(&view);
+
+	/* From the whole phase, not the window: chunks end in bursts. */
+	view.eta = -1;
+	if (view.fraction >= 0.01 && view.elapsed >= 2)
+		view.eta = view.elapsed * (1 - view.fraction) / view.fraction;
+}
+
+/* "12/57 tables  1.2 GB  93 MB/s  ETA 1 min 5 s", with the given separator. */
+static void
+append_figures(Buffer *out, const View *v, const char *separator)
+{
+	bool units = v->units_total > 0 && v->unit != NULL;
+
+	if (units)
+		buffer_printf(out, "%s%s/%s %s", separator, pretty_count(v->units_done),
+					  pretty_count(v->units_total), v->unit);
+	if (v->raw_bytes > 0)
+		buffer_printf(out, "%s%s%s%s/s", separator, pretty_bytes(v->raw_bytes), separator,
+					  pretty_bytes((uint64_t) v->rate));
+	if (v->eta >= 0)
+		buffer_printf(out, "%sETA %s", separator, pretty_duration(v->eta));
+	if (!units && v->raw_bytes == 0 && v->elapsed >= 1)
+		buffer_printf(out, "%s%s", separator, pretty_duration(v->elapsed));
+}
+
+/* Columns of the terminal. */
+static int
+terminal_width(void)
+{
+	struct winsize size;
+
+	if (ioctl(STDERR_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 0)
+		return size.ws_col;
+	return 80;
+}
+
+/* "[=====>    ]  43%", as wide as there is room for. */
+static void
+append_bar(Buffer *out, double fraction, int room)
+{
+	int width = room - 9 < BAR_MAX ? room - 9 : BAR_MAX;
+	int filled = (int) (fraction * width);
+	int i;
+
+	if (width >= 5)
+	{
+		buffer_append_string(out, "  [");
+		for (i = 0; i < width; i++)
+			buffer_append_char(out, i < filled ? '=' : i == filled ? '>' : ' ');
+		buffer_append_char(out, ']');
+	}
+	if (room >= 6)
+		buffer_printf(out, "  %3d%%", (int) (fraction * 100));
+}
+
+/* Draw the bar over itself; never wider than the terminal, so that it stays one line. */
+static void
+draw_bar(void)
+{
+	int width = terminal_width() - 1;
+	Buffer figures;
+	Buffer line;
+
+	if (view.phase == NULL)
+		return;
+	buffer_init(&figures);
+	buffer_append_string(&figures, "");
+	append_figures(&figures, &view, "  ");
+	buffer_init(&line);
+	buffer_append_string(&line, view.phase);
+	if (view.fraction >= 0)
+		append_bar(&line, view.fraction, width - (int) line.length - (int) figures.length);
+	buffer_append_string(&line, figures.data);
+	if (line.length > (size_t) width)
+	{
+		buffer_reset(&figures);
+		buffer_append(&figures, line.data, width > 0 ? (size_t) width : 0);
+		buffer_reset(&line);
+		buffer_append(&line, figures.data, figures.length);
+	}
+	buffer_reset(&figures);
+	buffer_append_string(&figures, "\r");
+	buffer_append(&figures, line.data, line.length);
+	buffer_append_string(&figures, "\033[K");
+	write_stderr(figures.data, figures.length);
+	drawn = true;
+	buffer_free(&figures);
+	buffer_free(&line);
+}
+
+/* The log is about to write. */
+static void
+clear_bar(void)
+{
+	if (drawn)
+		write_stderr("\r\033[K", 4);
+}
+
+/* The log has written. */
+static void
+redraw_bar(void)
+{
+	if (drawn)
+		draw_bar();
+}
+
+static void
+log_progress(const View *v)
+{
+	Buffer text;
+
+	if (v->phase == NULL)
+		return;
+	buffer_init(&text);
+	buffer_append_string(&text, v->phase);
+	buffer_append_char(&text, ':');
+	if (v->fraction >= 0)
+		buffer_printf(&text, " %d%%", (int) (v->fraction * 100));
+	append_figures(&text, v, v->fraction >= 0 ? ", " : " ");
+	log_info("%s", text.data);
+	buffer_free(&text);
+}
+
+static void
+write_json(const View *v)
+{
+	json_t *event;
+	char *text;
+
+	if (v->phase == NULL)
+		return;
+	event = json_pack("{s:s, s:s, s:s, s:I, s:I, s:I, s:I, s:I, s:I, s:f, s:o, s:f}", "event",
+					  "progress", "phase", v->phase, "unit", v->unit != NULL ? v->unit : "",
+					  "units_done", (json_int_t) v->units_done, "units_total",
+					  (json_int_t) v->units_total, "weight_done", (json_int_t) v->weight_done,
+					  "weight_total", (json_int_t) v->weight_total, "raw_bytes",
+					  (json_int_t) v->raw_bytes, "stored_bytes", (json_int_t) v->stored_bytes,
+					  "bytes_per_second", v->rate, "eta_seconds",
+					  v->eta >= 0 ? json_real(v->eta) : json_null(), "elapsed_seconds", v->elapsed);
+	text = json_dumps(event, JSON_COMPACT | JSON_REAL_PRECISION(6));
+	if (text != NULL)
+	{
+		size_t length = strlen(text);
+
+		text[length] = '\n';
+		log_lock();
+		write_stderr(text, length + 1);
+		log_unlock();
+		free(text);
+	}
+	json_decref(event);
+}
+
+/* Show what is due at this tick. */
+static void
+show(unsigned tick)
+{
+	View copy;
+
+	log_lock();
+	take_view();
+	if (style == PROGRESS_BAR)
+		draw_bar();
+	copy = view;
+	log_unlock();
+
+	if (style == PROGRESS_LOG && tick % LOG_INTERVAL == 0)
+		log_progress(&copy);
+	if (style == PROGRESS_JSON && tick % JSON_INTERVAL == 0)
+		write_json(&copy);
+}
+
+/* Sleep until the time given; true if the thread is to end. */
+static bool
+wait_until(const struct timespec *due)
+{
+	bool result;
+
+	pthread_mutex_lock(&mutex);
+	while (!stopping)
+	{
+		if (pthread_cond_timedwait(&wake, &mutex, due) != 0)
+			break;
+	}
+	result = stopping;
+	pthread_mutex_unlock(&mutex);
+	return result;
+}
+
+static void *
+run(void *argument)
+{
+	struct timespec due;
+	unsigned tick = 0;
+
+	(void) argument;
+	clock_gettime(CLOCK_MONOTONIC, &due);
+	for (;;)
+	{
+		due.tv_nsec += 1000000000 / TICKS_PER_SECOND;
+		if (due.tv_nsec >= 1000000000)
+		{
+			due.tv_nsec -= 1000000000;
+			due.tv_sec++;
+		}
+		if (wait_until(&due))
+			return NULL;
+		show(++tick);
+	}
+}
+
+/* A bar where somebody can see it, log lines elsewhere, nothing when asked to be quiet. */
+static ProgressStyle
+choose_style(const Settings *settings)
+{
+	const char *terminal = getenv("TERM");
+
+	if (settings->progress != PROGRESS_AUTO)
+		return settings->progress;
+	if (settings->log_level > LOG_LEVEL_INFO)
+		return PROGRESS_NONE;
+	if (isatty(STDERR_FILENO) && terminal != NULL && strcmp(terminal, "dumb") != 0)
+		return PROGRESS_BAR;
+	return PROGRESS_LOG;
+}
+
+void
+progress_bar_start(const Settings *settings)
+{
+	pthread_condattr_t attributes;
+
+	if (style != PROGRESS_NONE)
+		return;
+	style = choose_style(settings);
+	if (style == PROGRESS_NONE)
+		return;
+	memset(&view, 0, sizeof(view));
+	nsamples = 0;
+	next_sample = 0;
+	drawn = false;
+	stopping = false;
+
+	pthread_condattr_init(&attributes);
+	pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
+	pthread_cond_init(&wake, &attributes);
+	pthread_condattr_destroy(&attributes);
+	if (pthread_create(&thread, NULL, run, NULL) != 0)
+	{
+		pthread_cond_destroy(&wake);
+		style = PROGRESS_NONE;
+		return;
+	}
+	if (style == PROGRESS_BAR)
+		log_set_terminal_hooks(clear_bar, redraw_bar);
+}
+
+void
+progress_bar_stop(void)
+{
+	if (style == PROGRESS_NONE)
+		return;
+	pthread_mutex_lock(&mutex);
+	stopping = true;
+	pthread_cond_signal(&wake);
+	pthread_mutex_unlock(&mutex);
+	pthread_join(thread, NULL);
+	pthread_cond_destroy(&wake);
+
+	log_set_terminal_hooks(NULL, NULL);
+	clear_bar();
+	if (style == PROGRESS_JSON)
+	{
+		/* The last event says how it ended, however short the work was. */
+		take_view();
+		write_json(&view);
+	}
+	style = PROGRESS_NONE;
+}
