@@ -16,6 +16,7 @@
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 
 #include "interrupt.h"
 #include "log.h"
@@ -75,13 +76,30 @@ typedef struct Worker
 
 /* ---- memory ---- */
 
+/*
+ * Buffers come from mmap(): what malloc() gets back from one thread it keeps
+ * for that thread, and the budget would be exceeded by what nobody uses.
+ */
+static char *
+map_buffer(size_t size)
+{
+	void *buffer;
+
+	if (size == 0)
+		return NULL;
+	buffer = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	return buffer == MAP_FAILED ? NULL : buffer;
+}
+
 static void
 release_memory(Worker *worker)
 {
 	Verifier *verifier = worker->verifier;
 
-	free(worker->stored);
-	free(worker->raw);
+	if (worker->stored != NULL)
+		munmap(worker->stored, worker->stored_capacity);
+	if (worker->raw != NULL)
+		munmap(worker->raw, worker->raw_capacity);
 	worker->stored = worker->raw = NULL;
 	pthread_mutex_lock(&verifier->mutex);
 	verifier->memory_used -= worker->stored_capacity + worker->raw_capacity;
@@ -91,10 +109,10 @@ release_memory(Worker *worker)
 }
 
 /*
- * Have buffers of these sizes.  Whoever waits for memory holds none, so the
- * wait always ends.
+ * Have buffers of these sizes; false if there is no memory.  Whoever waits
+ * for the budget holds nothing of it, so the wait always ends.
  */
-static void
+static bool
 reserve_memory(Worker *worker, size_t stored, size_t raw)
 {
 	Verifier *verifier = worker->verifier;
@@ -102,17 +120,21 @@ reserve_memory(Worker *worker, size_t stored, size_t raw)
 
 	if (worker->stored_capacity >= stored && worker->raw_capacity >= raw &&
 		have <= 4 * (stored + raw) + SPAN_LIMIT)
-		return;
+		return true;
 	release_memory(worker);
 	pthread_mutex_lock(&verifier->mutex);
 	while (verifier->memory_used > 0 && verifier->memory_used + stored + raw > MEMORY_BUDGET)
 		pthread_cond_wait(&verifier->released, &verifier->mutex);
 	verifier->memory_used += stored + raw;
 	pthread_mutex_unlock(&verifier->mutex);
-	worker->stored = xmalloc(stored > 0 ? stored : 1);
-	worker->raw = xmalloc(raw > 0 ? raw : 1);
 	worker->stored_capacity = stored;
 	worker->raw_capacity = raw;
+	worker->stored = map_buffer(stored);
+	worker->raw = map_buffer(raw);
+	if ((stored == 0 || worker->stored != NULL) && (raw == 0 || worker->raw != NULL))
+		return true;
+	release_memory(worker);
+	return false;
 }
 
 /* ---- content of one member ---- */
@@ -228,7 +250,8 @@ hash_object(Worker *worker, const char *path, uint64_t bytes)
 {
 	uint64_t offset;
 
-	reserve_memory(worker, HASH_PIECE, 0);
+	if (!reserve_memory(worker, HASH_PIECE, 0))
+		return xasprintf("could not be read: %s", strerror(ENOMEM));
 	for (offset = 0; offset < bytes; offset += HASH_PIECE)
 	{
 		size_t length = bytes - offset < HASH_PIECE ? (size_t) (bytes - offset) : HASH_PIECE;
@@ -256,7 +279,7 @@ span_of(const Member *members, uint32_t count, size_t *length)
 }
 
 /* Buffers for the largest span and the largest member of an object. */
-static void
+static bool
 reserve_for_object(Worker *worker, const Member *members, uint32_t count)
 {
 	size_t stored = 0;
@@ -274,7 +297,7 @@ reserve_for_object(Worker *worker, const Member *members, uint32_t count)
 		for (i = 0; i < count; i++)
 			raw = members[i].raw > raw ? members[i].raw : raw;
 	}
-	reserve_memory(worker, stored, raw);
+	return reserve_memory(worker, stored, raw);
 }
 
 /*
@@ -287,7 +310,8 @@ read_object(Worker *worker, const char *path, const Job *job, char **content)
 	const Member *members = worker->verifier->manifest->members + job->first_member;
 	uint32_t i = 0;
 
-	reserve_for_object(worker, members, job->nmembers);
+	if (!reserve_for_object(worker, members, job->nmembers))
+		return xasprintf("could not be read: %s", strerror(ENOMEM));
 	while (i < job->nmembers)
 	{
 		size_t length;
