@@ -34,7 +34,8 @@ extern bool repository_init(const char *location, bool *created);
 extern Repository *repository_open(const char *location);
 extern void repository_close(Repository *repository);
 
-/* nex_backup.json and RECOVER.txt are as they were written; else reports (exit 3) and returns false. */
+/* nex_backup.json and RECOVER.txt are as they were written; else reports (exit 3) and returns
+ * false. */
 extern bool repository_check_frame(Repository *repository);
 
 /*
@@ -59,7 +60,8 @@ typedef struct BackupName
  * All backups, ordered by database, then by id (oldest first); database NULL
  * means all.  False (reported) on an I/O error.  Caller frees *names.
  */
-extern bool repository_list(Repository *repository, const char *database, BackupName **names, int *count);
+extern bool repository_list(Repository *repository, const char *database, BackupName **names,
+							int *count);
 
 /* The latest backup of a database; false without a report if there is none. */
 extern bool repository_latest(Repository *repository, const char *database, BackupName *name);
@@ -71,20 +73,34 @@ extern bool repository_latest(Repository *repository, const char *database, Back
  */
 extern bool repository_resolve(Repository *repository, const char *text, BackupName *name);
 
-/* Read and check a manifest and its .sha256; reports (exit 3, file name) and gives NULL if damaged. */
+/* Read and check a manifest and its .sha256; reports (exit 3, file name) and gives NULL if damaged.
+ */
 extern Manifest *repository_manifest(Repository *repository, const BackupName *name);
 
 /* The same without the report: *error is to be freed. */
-extern Manifest *repository_manifest_try(Repository *repository, const BackupName *name, char **error);
+extern Manifest *repository_manifest_try(Repository *repository, const BackupName *name,
+										 char **error);
 
 /* Choose an id that is free; the time is now. */
-extern bool repository_new_id(Repository *repository, const char *database, char id[BACKUP_ID_SIZE]);
+extern bool repository_new_id(Repository *repository, const char *database,
+							  char id[BACKUP_ID_SIZE]);
 
-/* Publish: .sha256, then the manifest.  The objects must be durable.  After this the backup exists. */
+/* Publish: .sha256, then the manifest.  The objects must be durable.  After this the backup exists.
+ */
 extern bool repository_publish(Repository *repository, const Manifest *manifest);
 
 /* Un-publish: manifest, then its companions.  Objects stay. */
 extern bool repository_remove_backup(Repository *repository, const BackupName *name);
+
+/* "backups/<database>/<id><suffix>"; caller frees. */
+extern char *backup_path(const BackupName *name, const char *suffix);
+
+/* Report (exit 3) that a file is not as it was written; always false. */
+extern bool repository_damaged(const Repository *repository, const char *path, const char *problem,
+							   const char *hint);
+
+/* What helps against an error of writing, or NULL. */
+extern const char *storage_error_hint(int error);
 
 /* Result of the last verification. */
 typedef struct Verification
@@ -95,7 +111,8 @@ typedef struct Verification
 } Verification;
 
 /* Reports (exit 3) and returns false only if the record is damaged. */
-extern bool repository_verification(Repository *repository, const BackupName *name, Verification *result);
+extern bool repository_verification(Repository *repository, const BackupName *name,
+									Verification *result);
 extern bool repository_record_verification(Repository *repository, const BackupName *name, bool ok,
 										   const char *const *bad, int nbad);
 

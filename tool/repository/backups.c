@@ -1,0 +1,359 @@
+/*-------------------------------------------------------------------------
+ *
+ * backups.c
+ *	  The backups of a repository: finding, reading, publishing, removing.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "repository.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "log.h"
+#include "memory.h"
+#include "quote.h"
+
+#define MAX_MANIFEST_BYTES (1024UL * 1024 * 1024)
+#define MANIFEST_HINT                                                                              \
+	"Run \"nex_backup verify\" to see what else is damaged, and restore another backup with "      \
+	"\"nex_backup list\"."
+
+typedef struct NameList
+{
+	BackupName *names;
+	int count;
+	char database[64];
+	Repository *repository;
+	int error;
+} NameList;
+
+char *
+backup_path(const BackupName *name, const char *suffix)
+{
+	char directory[DATABASE_DIRECTORY_SIZE];
+
+	database_directory_encode(name->database, directory);
+	return xasprintf("backups/%s/%s%s", directory, name->id, suffix);
+}
+
+/* A file "<id>.json" is a backup; anything else is not. */
+static bool
+visit_file(const char *file, void *argument)
+{
+	NameList *list = argument;
+	size_t length = strlen(file);
+	BackupName *name;
+	char id[BACKUP_ID_SIZE];
+
+	if (length <= 5 || strcmp(file + length - 5, ".json") != 0 || length - 5 >= sizeof(id))
+		return true;
+	memcpy(id, file, length - 5);
+	id[length - 5] = '\0';
+	if (!backup_id_valid(id))
+		return true;
+	list->names = xrealloc(list->names, (size_t) (list->count + 1) * sizeof(BackupName));
+	name = &list->names[list->count++];
+	memcpy(name->database, list->database, sizeof(name->database));
+	memcpy(name->id, id, sizeof(name->id));
+	return true;
+}
+
+static bool
+visit_database(const char *directory, void *argument)
+{
+	NameList *list = argument;
+	char name[DATABASE_DIRECTORY_SIZE];
+	size_t length = strlen(directory);
+	char *path;
+	int error;
+
+	if (length < 2 || length > sizeof(name) || directory[length - 1] != '/')
+		return true;
+	memcpy(name, directory, length - 1);
+	name[length - 1] = '\0';
+	if (!database_directory_decode(name, list->database))
+		return true;
+	path = xasprintf("backups/%s", name);
+	error = list->repository->storage->list(list->repository->storage, path, visit_file, list);
+	free(path);
+	if (error != 0 && error != ENOENT)
+		list->error = error;
+	return list->error == 0;
+}
+
+static int
+compare_names(const void *a, const void *b)
+{
+	const BackupName *x = a;
+	const BackupName *y = b;
+	int by_database = strcmp(x->database, y->database);
+
+	return by_database != 0 ? by_database : backup_id_compare(x->id, y->id);
+}
+
+bool
+repository_list(Repository *repository, const char *database, BackupName **names, int *count)
+{
+	Storage *storage = repository->storage;
+	NameList list = {NULL, 0, "", repository, 0};
+	char directory[DATABASE_DIRECTORY_SIZE + 1];
+	int error = 0;
+
+	*names = NULL;
+	*count = 0;
+	if (database == NULL)
+		error = storage->list(storage, "backups", visit_database, &list);
+	else if (database_directory_encode(database, directory))
+	{
+		size_t length = strlen(directory);
+
+		directory[length] = '/';
+		directory[length + 1] = '\0';
+		visit_database(directory, &list);
+	}
+	if (error == 0 || error == ENOENT)
+		error = list.error;
+	if (error != 0)
+	{
+		free(list.names);
+		return report_error(EXIT_FAILED, strerror(error), NULL,
+							"could not list the backups in \"%s\"", storage->location);
+	}
+	if (list.count > 0)
+		qsort(list.names, (size_t) list.count, sizeof(BackupName), compare_names);
+	*names = list.names;
+	*count = list.count;
+	return true;
+}
+
+bool
+repository_latest(Repository *repository, const char *database, BackupName *name)
+{
+	BackupName *names;
+	bool found;
+	int count;
+
+	if (!repository_list(repository, database, &names, &count))
+		return false;
+	found = count > 0;
+	if (found)
+		*name = names[count - 1];
+	free(names);
+	return found;
+}
+
+/* DB/ID, where DB may hold slashes itself. */
+static bool
+split_name(const char *text, BackupName *name)
+{
+	const char *slash = strrchr(text, '/');
+	size_t length = slash != NULL ? (size_t) (slash - text) : 0;
+
+	if (slash == NULL || length == 0 || length >= sizeof(name->database) ||
+		!backup_id_valid(slash + 1))
+		return false;
+	memcpy(name->database, text, length);
+	name->database[length] = '\0';
+	memcpy(name->id, slash + 1, strlen(slash + 1) + 1);
+	return true;
+}
+
+static bool
+manifest_exists(Repository *repository, const BackupName *name)
+{
+	char *path = backup_path(name, ".json");
+	uint64_t bytes;
+	int error = repository->storage->size(repository->storage, path, &bytes);
+
+	free(path);
+	return error == 0;
+}
+
+/* Say what there is instead of what was asked for. */
+static bool
+report_no_backup(Repository *repository, const char *text)
+{
+	char *shown = printable_name(text);
+	BackupName latest;
+	BackupName split;
+	char *hint;
+
+	if (split_name(text, &split) && repository_latest(repository, split.database, &latest))
+		hint = xasprintf("The latest backup of that database is %s; \"nex_backup list\" shows all.",
+						 latest.id);
+	else
+		hint = xstrdup("\"nex_backup list\" shows all backups of the repository.");
+	report_error(EXIT_FAILED, NULL, hint, "there is no backup \"%s\" in \"%s\"", shown,
+				 repository->storage->location);
+	free(hint);
+	free(shown);
+	return false;
+}
+
+bool
+repository_resolve(Repository *repository, const char *text, BackupName *name)
+{
+	if (strlen(text) < sizeof(name->database) && repository_latest(repository, text, name))
+		return true;
+	if (log_exit_code() != EXIT_DONE)
+		return false;
+	if (split_name(text, name) && manifest_exists(repository, name))
+		return true;
+	return report_no_backup(repository, text);
+}
+
+/* The .sha256 file is what the manifest implies; *error says what is wrong. */
+static bool
+check_listing(Repository *repository, const BackupName *name, const Manifest *manifest,
+			  char **error)
+{
+	char *path = backup_path(name, ".sha256");
+	Buffer expected;
+	Buffer found;
+	int failure;
+
+	buffer_init(&expected);
+	buffer_init(&found);
+	manifest_listing(manifest, &expected);
+	failure = repository->storage->read(repository->storage, path, MAX_MANIFEST_BYTES, &found);
+	if (failure != 0)
+		*error = xasprintf("file \"%s/%s\" %s", repository->storage->location, path,
+						   failure == ENOENT ? "is missing" : strerror(failure));
+	else if (found.length != expected.length ||
+			 memcmp(found.data, expected.data, found.length) != 0)
+		*error = xasprintf("file \"%s/%s\" does not match its manifest",
+						   repository->storage->location, path);
+	buffer_free(&expected);
+	buffer_free(&found);
+	free(path);
+	return *error == NULL;
+}
+
+Manifest *
+repository_manifest_try(Repository *repository, const BackupName *name, char **error)
+{
+	char *path = backup_path(name, ".json");
+	Manifest *manifest = NULL;
+	char *problem = NULL;
+	Buffer file;
+	int failure;
+
+	*error = NULL;
+	buffer_init(&file);
+	failure = repository->storage->read(repository->storage, path, MAX_MANIFEST_BYTES, &file);
+	if (failure != 0)
+		problem = xstrdup(failure == ENOENT ? "is missing" : strerror(failure));
+	else
+		manifest = manifest_parse(file.data != NULL ? file.data : "", file.length, &problem);
+	buffer_free(&file);
+	if (manifest != NULL && (strcmp(manifest->id, name->id) != 0 ||
+							 strcmp(manifest->database.name, name->database) != 0))
+		problem = xstrdup("is that of another backup");
+	if (problem != NULL)
+		*error = xasprintf("file \"%s/%s\" %s", repository->storage->location, path, problem);
+	free(problem);
+	free(path);
+	if (*error == NULL)
+		check_listing(repository, name, manifest, error);
+	if (*error != NULL)
+	{
+		manifest_free(manifest);
+		return NULL;
+	}
+	return manifest;
+}
+
+Manifest *
+repository_manifest(Repository *repository, const BackupName *name)
+{
+	char *error;
+	Manifest *manifest = repository_manifest_try(repository, name, &error);
+
+	if (manifest == NULL)
+		report_error(EXIT_INTEGRITY, NULL, MANIFEST_HINT, "%s", error);
+	free(error);
+	return manifest;
+}
+
+bool
+repository_new_id(Repository *repository, const char *database, char id[BACKUP_ID_SIZE])
+{
+	time_t now = time(NULL);
+	unsigned attempt = 1;
+	BackupName name;
+
+	memset(&name, 0, sizeof(name));
+	memcpy(name.database, database, strnlen(database, sizeof(name.database) - 1));
+	do
+	{
+		backup_id_format(now, attempt++, name.id);
+	} while (manifest_exists(repository, &name));
+	memcpy(id, name.id, BACKUP_ID_SIZE);
+	return true;
+}
+
+/* Write one of a backup's own files. */
+static bool
+write_file(Repository *repository, const BackupName *name, const char *suffix,
+		   const Buffer *content)
+{
+	char *path = backup_path(name, suffix);
+	int error =
+		repository->storage->write(repository->storage, path, content->data, content->length, true);
+
+	if (error != 0)
+		report_error(EXIT_FAILED, strerror(error), storage_error_hint(error),
+					 "could not write file \"%s/%s\"", repository->storage->location, path);
+	free(path);
+	return error == 0;
+}
+
+bool
+repository_publish(Repository *repository, const Manifest *manifest)
+{
+	BackupName name;
+	Buffer listing;
+	Buffer json;
+	bool good;
+
+	memset(&name, 0, sizeof(name));
+	memcpy(name.database, manifest->database.name,
+		   strnlen(manifest->database.name, sizeof(name.database) - 1));
+	memcpy(name.id, manifest->id, sizeof(name.id));
+	buffer_init(&listing);
+	buffer_init(&json);
+	manifest_listing(manifest, &listing);
+	if (!manifest_serialize(manifest, &json))
+		good = report_error(EXIT_FAILED, NULL, NULL, "could not compute a SHA-256 digest");
+	else
+		good = write_file(repository, &name, ".sha256", &listing) &&
+			   write_file(repository, &name, ".json", &json);
+	buffer_free(&listing);
+	buffer_free(&json);
+	return good;
+}
+
+bool
+repository_remove_backup(Repository *repository, const BackupName *name)
+{
+	static const char *const suffixes[] = {".json", ".sha256", ".verified"};
+	Storage *storage = repository->storage;
+	size_t i;
+
+	for (i = 0; i < sizeof(suffixes) / sizeof(suffixes[0]); i++)
+	{
+		char *path = backup_path(name, suffixes[i]);
+		int error = storage->remove(storage, path);
+
+		if (error != 0 && error != ENOENT)
+			report_error(EXIT_FAILED, strerror(error), NULL, "could not remove file \"%s/%s\"",
+						 storage->location, path);
+		free(path);
+		if (error != 0 && error != ENOENT)
+			return false;
+	}
+	return true;
+}

@@ -1,0 +1,179 @@
+/*-------------------------------------------------------------------------
+ *
+ * manifest.c
+ *	  A manifest in memory.  Its text is made by manifest_write.c and read by
+ *	  manifest_read.c.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "manifest.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "memory.h"
+
+static const char *const kind_names[MEMBER_KINDS] = {
+	[MEMBER_HEAD] = "head",
+	[MEMBER_ARCHIVE] = "archive",
+	[MEMBER_PRE_DATA] = "pre-data",
+	[MEMBER_DATA] = "data",
+	[MEMBER_LARGE_OBJECTS] = "large-objects",
+	[MEMBER_SEQUENCES] = "sequences",
+	[MEMBER_POST_DATA] = "post-data",
+	[MEMBER_DATABASE] = "database",
+	[MEMBER_TAIL] = "tail",
+};
+
+const char *
+member_kind_name(MemberKind kind)
+{
+	return kind_names[kind];
+}
+
+Manifest *
+manifest_create(void)
+{
+	return xcalloc(1, sizeof(Manifest));
+}
+
+static void
+free_tables(Manifest *manifest)
+{
+	uint32_t i;
+
+	for (i = 0; i < manifest->ntables; i++)
+	{
+		free(manifest->tables[i].schema);
+		free(manifest->tables[i].name);
+		free(manifest->tables[i].copy);
+	}
+	free(manifest->tables);
+}
+
+void
+manifest_free(Manifest *manifest)
+{
+	int i;
+
+	if (manifest == NULL)
+		return;
+	free(manifest->repository);
+	free(manifest->type);
+	free(manifest->tool);
+	free(manifest->pg_dump);
+	free(manifest->started);
+	free(manifest->snapshot_at);
+	free(manifest->finished);
+	free(manifest->database.name);
+	free(manifest->database.owner);
+	free(manifest->database.encoding);
+	free(manifest->database.collate);
+	free(manifest->database.ctype);
+	free(manifest->database.provider);
+	free(manifest->database.icu_locale);
+	free(manifest->database.icu_rules);
+	free(manifest->database.tablespace);
+	free(manifest->server.version);
+	free(manifest->server.system_identifier);
+	free(manifest->server.lsn);
+	for (i = 0; i < manifest->nwarnings; i++)
+		free(manifest->warnings[i]);
+	free(manifest->warnings);
+	free_tables(manifest);
+	free(manifest->objects);
+	free(manifest->members);
+	free(manifest);
+}
+
+/* Room for one more entry; arrays double at powers of two. */
+static void *
+grown(void *array, uint32_t count, size_t size)
+{
+	if ((count & (count - 1)) != 0)
+		return array;
+	return xrealloc(array, (count == 0 ? 1 : (size_t) count * 2) * size);
+}
+
+uint32_t
+manifest_add_table(Manifest *manifest, const ManifestTable *table)
+{
+	manifest->tables = grown(manifest->tables, manifest->ntables, sizeof(ManifestTable));
+	manifest->tables[manifest->ntables] = *table;
+	return manifest->ntables++;
+}
+
+uint32_t
+manifest_add_object(Manifest *manifest, const ManifestObject *object)
+{
+	manifest->objects = grown(manifest->objects, manifest->nobjects, sizeof(ManifestObject));
+	manifest->objects[manifest->nobjects] = *object;
+	return manifest->nobjects++;
+}
+
+uint32_t
+manifest_add_member(Manifest *manifest, const Member *member)
+{
+	manifest->members = grown(manifest->members, manifest->nmembers, sizeof(Member));
+	manifest->members[manifest->nmembers] = *member;
+	return manifest->nmembers++;
+}
+
+void
+manifest_add_warning(Manifest *manifest, const char *warning)
+{
+	manifest->warnings = grown(manifest->warnings, (uint32_t) manifest->nwarnings, sizeof(char *));
+	manifest->warnings[manifest->nwarnings++] = xstrdup(warning);
+}
+
+void
+manifest_sum_up(Manifest *manifest)
+{
+	ManifestTotals *totals = &manifest->totals;
+	uint32_t i;
+
+	totals->tables = manifest->ntables;
+	totals->objects = manifest->nobjects;
+	totals->members = manifest->nmembers;
+	totals->rows = totals->raw_bytes = totals->stored_bytes = 0;
+	for (i = 0; i < manifest->ntables; i++)
+		manifest->tables[i].rows = manifest->tables[i].raw_bytes =
+			manifest->tables[i].stored_bytes = 0;
+	for (i = 0; i < manifest->nmembers; i++)
+	{
+		const Member *member = &manifest->members[i];
+
+		totals->rows += member->rows;
+		totals->raw_bytes += member->raw;
+		if (member->table >= 0)
+		{
+			manifest->tables[member->table].rows += member->rows;
+			manifest->tables[member->table].raw_bytes += member->raw;
+			manifest->tables[member->table].stored_bytes += member->length;
+		}
+	}
+	for (i = 0; i < manifest->nobjects; i++)
+		totals->stored_bytes += manifest->objects[i].bytes;
+}
+
+void
+manifest_listing(const Manifest *manifest, Buffer *listing)
+{
+	uint32_t i;
+
+	for (i = 0; i < manifest->nobjects; i++)
+	{
+		char *path = manifest_object_path(manifest, i);
+
+		buffer_printf(listing, "%s  %s\n", manifest->objects[i].id, path);
+		free(path);
+	}
+}
+
+char *
+manifest_object_path(const Manifest *manifest, uint32_t object)
+{
+	const char *id = manifest->objects[object].id;
+
+	return xasprintf("objects/%.2s/%s%s", id, id, codec_suffix(manifest->codec));
+}

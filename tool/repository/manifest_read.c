@@ -1,0 +1,424 @@
+/*-------------------------------------------------------------------------
+ *
+ * manifest_read.c
+ *	  Reading a manifest, trusting nothing in it.
+ *
+ * The seal finds damage; the checks here find what a broken or hostile
+ * writer could do: indexes out of range, frames that overlap, lengths that
+ * overflow, names that leave the repository.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "manifest.h"
+
+#include <jansson.h>
+#include <openssl/evp.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "memory.h"
+#include "seal.h"
+
+/* The first thing that is wrong; later findings are dropped. */
+typedef struct Reader
+{
+	char *error;
+} Reader;
+
+static void broken(Reader *reader, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+static void
+broken(Reader *reader, const char *format, ...)
+{
+	va_list arguments;
+	char message[256];
+
+	if (reader->error != NULL)
+		return;
+	va_start(arguments, format);
+	vsnprintf(message, sizeof(message), format, arguments);
+	va_end(arguments);
+	reader->error = xstrdup(message);
+}
+
+static uint64_t
+get_number(Reader *reader, const json_t *object, const char *key, uint64_t maximum)
+{
+	const json_t *value = json_object_get(object, key);
+
+	if (!json_is_integer(value) || json_integer_value(value) < 0 ||
+		(uint64_t) json_integer_value(value) > maximum)
+	{
+		broken(reader, "key \"%s\" is missing or no number in its range", key);
+		return 0;
+	}
+	return (uint64_t) json_integer_value(value);
+}
+
+/* {"base64": …}: bytes that are not UTF-8. */
+static char *
+decode_base64(Reader *reader, const json_t *value, const char *key)
+{
+	const char *digits = json_string_value(json_object_get(value, "base64"));
+	size_t length = digits != NULL ? strlen(digits) : 0;
+	char *bytes;
+	int decoded;
+
+	if (length == 0 || length % 4 != 0)
+	{
+		broken(reader, "key \"%s\" is no valid base64", key);
+		return NULL;
+	}
+	bytes = xmalloc(length);
+	decoded =
+		EVP_DecodeBlock((unsigned char *) bytes, (const unsigned char *) digits, (int) length);
+	if (decoded >= 0)
+	{
+		decoded -= digits[length - 1] == '=';
+		decoded -= digits[length - 2] == '=';
+		bytes[decoded] = '\0';
+	}
+	if (decoded < 0 || strlen(bytes) != (size_t) decoded)
+	{
+		broken(reader, "key \"%s\" is no valid base64", key);
+		free(bytes);
+		return NULL;
+	}
+	return bytes;
+}
+
+static char *
+get_text_or_null(Reader *reader, const json_t *object, const char *key)
+{
+	const json_t *value = json_object_get(object, key);
+
+	if (json_is_null(value))
+		return NULL;
+	if (json_is_object(value))
+		return decode_base64(reader, value, key);
+	if (!json_is_string(value))
+	{
+		broken(reader, "key \"%s\" is missing or no string", key);
+		return NULL;
+	}
+	return xstrdup(json_string_value(value));
+}
+
+static char *
+get_text(Reader *reader, const json_t *object, const char *key)
+{
+	char *value = get_text_or_null(reader, object, key);
+
+	if (value == NULL)
+		broken(reader, "key \"%s\" must not be null", key);
+	return value;
+}
+
+static bool
+get_flag(Reader *reader, const json_t *object, const char *key)
+{
+	const json_t *value = json_object_get(object, key);
+
+	if (!json_is_boolean(value))
+		broken(reader, "key \"%s\" is missing or not true or false", key);
+	return json_is_true(value);
+}
+
+static const json_t *
+get_array(Reader *reader, const json_t *object, const char *key)
+{
+	const json_t *value = json_object_get(object, key);
+
+	if (!json_is_array(value) || json_array_size(value) > INT32_MAX)
+		broken(reader, "key \"%s\" is missing or no array", key);
+	return value;
+}
+
+static void
+read_head(Reader *reader, const json_t *root, Manifest *manifest)
+{
+	char *id = get_text(reader, root, "id");
+	char *codec = get_text(reader, root, "codec");
+	char *kind = get_text(reader, root, "kind");
+
+	if (get_number(reader, root, "format", INT32_MAX) != 1)
+		broken(reader, "its format is unknown to this version of nex_backup");
+	if (kind != NULL && strcmp(kind, "database") != 0)
+		broken(reader, "its kind is unknown to this version of nex_backup");
+	if (id != NULL && backup_id_valid(id))
+		memcpy(manifest->id, id, strlen(id) + 1);
+	else
+		broken(reader, "key \"id\" is no backup id");
+	if (codec == NULL || !codec_by_name(codec, &manifest->codec))
+		broken(reader, "its codec is unknown to this version of nex_backup");
+	manifest->level = (int) get_number(reader, root, "level", 100);
+	manifest->repository = get_text(reader, root, "repository");
+	manifest->type = get_text(reader, root, "type");
+	manifest->tool = get_text(reader, root, "tool");
+	manifest->pg_dump = get_text(reader, root, "pg_dump");
+	manifest->started = get_text(reader, root, "started");
+	manifest->snapshot_at = get_text(reader, root, "snapshot_at");
+	manifest->finished = get_text(reader, root, "finished");
+	free(id);
+	free(codec);
+	free(kind);
+}
+
+static void
+read_database(Reader *reader, const json_t *root, ManifestDatabase *database)
+{
+	const json_t *object = json_object_get(root, "database");
+	const json_t *limit = json_object_get(object, "connection_limit");
+
+	database->name = get_text(reader, object, "name");
+	database->owner = get_text(reader, object, "owner");
+	database->encoding = get_text(reader, object, "encoding");
+	database->collate = get_text_or_null(reader, object, "collate");
+	database->ctype = get_text_or_null(reader, object, "ctype");
+	database->provider = get_text(reader, object, "provider");
+	database->icu_locale = get_text_or_null(reader, object, "icu_locale");
+	database->icu_rules = get_text_or_null(reader, object, "icu_rules");
+	database->tablespace = get_text(reader, object, "tablespace");
+	database->bytes = get_number(reader, object, "bytes", INT64_MAX);
+	if (!json_is_integer(limit) || json_integer_value(limit) < -2 ||
+		json_integer_value(limit) > INT32_MAX)
+		broken(reader, "key \"connection_limit\" is missing or no number in its range");
+	else
+		database->connection_limit = (int) json_integer_value(limit);
+}
+
+static void
+read_server(Reader *reader, const json_t *root, ManifestServer *server)
+{
+	const json_t *object = json_object_get(root, "server");
+
+	server->version = get_text(reader, object, "version");
+	server->version_num = (int) get_number(reader, object, "version_num", INT32_MAX);
+	server->system_identifier = get_text_or_null(reader, object, "system_identifier");
+	server->lsn = get_text_or_null(reader, object, "lsn");
+	server->in_recovery = get_flag(reader, object, "in_recovery");
+	if (!json_is_null(json_object_get(object, "timeline")))
+		server->timeline = (int) get_number(reader, object, "timeline", INT32_MAX);
+}
+
+static void
+read_totals(Reader *reader, const json_t *root, ManifestTotals *totals)
+{
+	const json_t *object = json_object_get(root, "totals");
+
+	totals->tables = get_number(reader, object, "tables", INT64_MAX);
+	totals->rows = get_number(reader, object, "rows", INT64_MAX);
+	totals->raw_bytes = get_number(reader, object, "raw_bytes", INT64_MAX);
+	totals->stored_bytes = get_number(reader, object, "stored_bytes", INT64_MAX);
+	totals->members = get_number(reader, object, "members", INT64_MAX);
+	totals->objects = get_number(reader, object, "objects", INT64_MAX);
+	totals->new_objects = get_number(reader, object, "new_objects", INT64_MAX);
+	totals->new_bytes = get_number(reader, object, "new_bytes", INT64_MAX);
+	totals->large_objects = get_number(reader, object, "large_objects", INT64_MAX);
+	totals->sequences = get_number(reader, object, "sequences", INT64_MAX);
+}
+
+static void
+read_warnings(Reader *reader, const json_t *root, Manifest *manifest)
+{
+	const json_t *array = get_array(reader, root, "warnings");
+	size_t i;
+
+	for (i = 0; i < json_array_size(array); i++)
+	{
+		const char *warning = json_string_value(json_array_get(array, i));
+
+		if (warning != NULL)
+			manifest_add_warning(manifest, warning);
+	}
+}
+
+static void
+read_tables(Reader *reader, const json_t *root, Manifest *manifest)
+{
+	const json_t *array = get_array(reader, root, "tables");
+	size_t i;
+
+	for (i = 0; i < json_array_size(array) && reader->error == NULL; i++)
+	{
+		const json_t *object = json_array_get(array, i);
+		ManifestTable table;
+
+		table.oid = (uint32_t) get_number(reader, object, "oid", UINT32_MAX);
+		table.schema = get_text(reader, object, "schema");
+		table.name = get_text(reader, object, "name");
+		table.copy = get_text(reader, object, "copy");
+		table.rows = get_number(reader, object, "rows", INT64_MAX);
+		table.raw_bytes = get_number(reader, object, "raw_bytes", INT64_MAX);
+		table.stored_bytes = get_number(reader, object, "stored_bytes", INT64_MAX);
+		table.heap_bytes = get_number(reader, object, "heap_bytes", INT64_MAX);
+		table.serial = get_flag(reader, object, "serial");
+		manifest_add_table(manifest, &table);
+	}
+}
+
+static void
+read_objects(Reader *reader, const json_t *root, Manifest *manifest)
+{
+	const json_t *array = get_array(reader, root, "objects");
+	size_t i;
+
+	for (i = 0; i < json_array_size(array) && reader->error == NULL; i++)
+	{
+		const json_t *entry = json_array_get(array, i);
+		const char *id = json_string_value(json_object_get(entry, "id"));
+		ManifestObject object;
+
+		if (id == NULL || !digest_hex_valid(id))
+		{
+			broken(reader, "object %zu has no valid id", i);
+			return;
+		}
+		memcpy(object.id, id, sizeof(object.id));
+		object.bytes = get_number(reader, entry, "bytes", INT64_MAX);
+		manifest_add_object(manifest, &object);
+	}
+}
+
+static MemberKind
+kind_by_name(const char *name)
+{
+	MemberKind kind = MEMBER_HEAD;
+
+	while (kind < MEMBER_KINDS && (name == NULL || strcmp(member_kind_name(kind), name) != 0))
+		kind++;
+	return kind;
+}
+
+static void
+read_blocks(Reader *reader, const json_t *entry, Member *member)
+{
+	const json_t *blocks = json_object_get(entry, "blocks");
+	const json_t *from = json_array_get(blocks, 0);
+	const json_t *to = json_array_get(blocks, 1);
+
+	if (blocks == NULL)
+		return;
+	if (json_array_size(blocks) != 2 || !json_is_integer(from) || !json_is_integer(to) ||
+		json_integer_value(from) < 0 || json_integer_value(from) > UINT32_MAX ||
+		json_integer_value(to) < 0 || json_integer_value(to) > UINT32_MAX)
+	{
+		broken(reader, "a member has no valid block range");
+		return;
+	}
+	member->has_blocks = true;
+	member->block_from = (uint32_t) json_integer_value(from);
+	member->block_to = (uint32_t) json_integer_value(to);
+}
+
+static void
+read_members(Reader *reader, const json_t *root, Manifest *manifest)
+{
+	const json_t *array = get_array(reader, root, "members");
+	size_t i;
+
+	for (i = 0; i < json_array_size(array) && reader->error == NULL; i++)
+	{
+		const json_t *entry = json_array_get(array, i);
+		Member member;
+
+		memset(&member, 0, sizeof(member));
+		member.table = -1;
+		member.kind = kind_by_name(json_string_value(json_object_get(entry, "kind")));
+		if (member.kind == MEMBER_KINDS)
+			broken(reader, "member %zu is of an unknown kind", i);
+		member.object = (uint32_t) get_number(reader, entry, "object", UINT32_MAX);
+		member.offset = get_number(reader, entry, "offset", INT64_MAX);
+		member.length = get_number(reader, entry, "length", INT64_MAX);
+		member.raw = get_number(reader, entry, "raw", INT64_MAX);
+		if (member.kind == MEMBER_DATA)
+		{
+			member.table = (int32_t) get_number(reader, entry, "table", INT32_MAX);
+			member.rows = get_number(reader, entry, "rows", INT64_MAX);
+			read_blocks(reader, entry, &member);
+		}
+		if (reader->error == NULL)
+			manifest_add_member(manifest, &member);
+	}
+}
+
+/* Members cover their objects without gap or overlap, refer to tables that exist, and stand in
+ * order. */
+static void
+check_members(Reader *reader, const Manifest *manifest)
+{
+	uint64_t end = 0;
+	uint32_t i;
+
+	for (i = 0; i < manifest->nmembers; i++)
+	{
+		const Member *member = &manifest->members[i];
+		bool first = i == 0 || manifest->members[i - 1].object != member->object;
+		bool last =
+			i + 1 == manifest->nmembers || manifest->members[i + 1].object != member->object;
+
+		if (member->object >= manifest->nobjects ||
+			member->object != (i == 0 ? 0 : manifest->members[i - 1].object + (first ? 1 : 0)))
+			broken(reader, "member %u is not in the order of the objects", i);
+		else if (member->table >= (int64_t) manifest->ntables)
+			broken(reader, "member %u belongs to no table", i);
+		else if (member->offset != (first ? 0 : end))
+			broken(reader, "member %u does not begin where the one before it ends", i);
+		else if (i > 0 && member->kind < manifest->members[i - 1].kind)
+			broken(reader, "member %u is not in the order of the kinds", i);
+		if (reader->error != NULL)
+			return;
+		end = member->offset + member->length;
+		if (last && end != manifest->objects[member->object].bytes)
+			broken(reader, "the members of object %u do not cover it", member->object);
+	}
+	if (manifest->nmembers == 0 ||
+		manifest->members[manifest->nmembers - 1].object + 1 != manifest->nobjects)
+		broken(reader, "not every object has members");
+}
+
+Manifest *
+manifest_parse(const char *json, size_t length, char **error)
+{
+	const char *seal_error = seal_check(json, length);
+	Reader reader = {NULL};
+	Manifest *manifest;
+	json_error_t where;
+	json_t *root;
+
+	*error = NULL;
+	if (seal_error != NULL)
+	{
+		*error = xstrdup(seal_error);
+		return NULL;
+	}
+	root = json_loadb(json, length, JSON_REJECT_DUPLICATES, &where);
+	if (root == NULL)
+	{
+		*error = xasprintf("line %d: %s", where.line, where.text);
+		return NULL;
+	}
+	manifest = manifest_create();
+	read_head(&reader, root, manifest);
+	if (reader.error == NULL)
+	{
+		read_database(&reader, root, &manifest->database);
+		read_server(&reader, root, &manifest->server);
+		read_totals(&reader, root, &manifest->totals);
+		read_warnings(&reader, root, manifest);
+		read_tables(&reader, root, manifest);
+		read_objects(&reader, root, manifest);
+		read_members(&reader, root, manifest);
+	}
+	if (reader.error == NULL)
+		check_members(&reader, manifest);
+	json_decref(root);
+	if (reader.error != NULL)
+	{
+		*error = reader.error;
+		manifest_free(manifest);
+		return NULL;
+	}
+	return manifest;
+}

@@ -1,0 +1,193 @@
+/*-------------------------------------------------------------------------
+ *
+ * manifest_write.c
+ *	  A manifest as sealed JSON.
+ *
+ * The small parts are built with jansson; tables, objects and members, of
+ * which there may be very many, are written one to a line and never exist as
+ * a tree, so that memory does not grow with the database.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "manifest.h"
+
+#include <jansson.h>
+#include <openssl/evp.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "memory.h"
+#include "seal.h"
+
+/* A string, null, or {"base64": …} for bytes that are not UTF-8 (names in SQL_ASCII and LATIN1
+ * databases). */
+static json_t *
+text(const char *value)
+{
+	unsigned char *digits;
+	json_t *result;
+	size_t length;
+
+	if (value == NULL)
+		return json_null();
+	result = json_string(value);
+	if (result != NULL)
+		return result;
+	length = strlen(value);
+	digits = xmalloc(length * 4 / 3 + 8);
+	EVP_EncodeBlock(digits, (const unsigned char *) value, (int) length);
+	result = json_pack("{s:s}", "base64", (const char *) digits);
+	free(digits);
+	return result;
+}
+
+static json_t *
+number(uint64_t value)
+{
+	return json_integer((json_int_t) value);
+}
+
+/* Write a value behind its key and free it. */
+static void
+put(Buffer *json, const char *key, json_t *value)
+{
+	char *written = json_dumps(value, JSON_ENCODE_ANY | JSON_COMPACT);
+
+	if (json->length > 2)
+		buffer_append_string(json, ",\n");
+	buffer_printf(json, "\"%s\": %s", key, written);
+	free(written);
+	json_decref(value);
+}
+
+static json_t *
+database_json(const ManifestDatabase *database)
+{
+	return json_pack("{s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:i, s:o}", "name",
+					 text(database->name), "owner", text(database->owner), "encoding",
+					 text(database->encoding), "collate", text(database->collate), "ctype",
+					 text(database->ctype), "provider", text(database->provider), "icu_locale",
+					 text(database->icu_locale), "icu_rules", text(database->icu_rules),
+					 "tablespace", text(database->tablespace), "connection_limit",
+					 database->connection_limit, "bytes", number(database->bytes));
+}
+
+static json_t *
+server_json(const ManifestServer *server)
+{
+	return json_pack("{s:o, s:i, s:o, s:o, s:o, s:b}", "version", text(server->version),
+					 "version_num", server->version_num, "system_identifier",
+					 text(server->system_identifier), "timeline",
+					 server->timeline > 0 ? json_integer(server->timeline) : json_null(), "lsn",
+					 text(server->lsn), "in_recovery", server->in_recovery);
+}
+
+static json_t *
+totals_json(const ManifestTotals *totals)
+{
+	return json_pack("{s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "tables",
+					 number(totals->tables), "rows", number(totals->rows), "raw_bytes",
+					 number(totals->raw_bytes), "stored_bytes", number(totals->stored_bytes),
+					 "members", number(totals->members), "objects", number(totals->objects),
+					 "new_objects", number(totals->new_objects), "new_bytes",
+					 number(totals->new_bytes), "large_objects", number(totals->large_objects),
+					 "sequences", number(totals->sequences));
+}
+
+static json_t *
+warnings_json(const Manifest *manifest)
+{
+	json_t *array = json_array();
+	int i;
+
+	for (i = 0; i < manifest->nwarnings; i++)
+		json_array_append_new(array, text(manifest->warnings[i]));
+	return array;
+}
+
+static json_t *
+table_json(const ManifestTable *table)
+{
+	return json_pack("{s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:b}", "oid", number(table->oid),
+					 "schema", text(table->schema), "name", text(table->name), "copy",
+					 text(table->copy), "rows", number(table->rows), "raw_bytes",
+					 number(table->raw_bytes), "stored_bytes", number(table->stored_bytes),
+					 "heap_bytes", number(table->heap_bytes), "serial", table->serial);
+}
+
+static json_t *
+object_json(const ManifestObject *object)
+{
+	return json_pack("{s:s, s:o}", "id", object->id, "bytes", number(object->bytes));
+}
+
+static json_t *
+member_json(const Member *member)
+{
+	json_t *json = json_pack("{s:s, s:o, s:o, s:o, s:o}", "kind", member_kind_name(member->kind),
+							 "object", number(member->object), "offset", number(member->offset),
+							 "length", number(member->length), "raw", number(member->raw));
+
+	if (member->kind != MEMBER_DATA)
+		return json;
+	json_object_set_new(json, "table", number((uint64_t) member->table));
+	json_object_set_new(json, "rows", number(member->rows));
+	if (member->has_blocks)
+		json_object_set_new(
+			json, "blocks",
+			json_pack("[o, o]", number(member->block_from), number(member->block_to)));
+	return json;
+}
+
+/* One line of an array. */
+static void
+put_entry(Buffer *json, bool first, json_t *entry)
+{
+	char *written = json_dumps(entry, JSON_COMPACT);
+
+	buffer_append_string(json, first ? "\n" : ",\n");
+	buffer_append_string(json, written);
+	free(written);
+	json_decref(entry);
+}
+
+static void
+put_arrays(Buffer *json, const Manifest *manifest)
+{
+	uint32_t i;
+
+	buffer_append_string(json, ",\n\"tables\": [");
+	for (i = 0; i < manifest->ntables; i++)
+		put_entry(json, i == 0, table_json(&manifest->tables[i]));
+	buffer_append_string(json, "],\n\"objects\": [");
+	for (i = 0; i < manifest->nobjects; i++)
+		put_entry(json, i == 0, object_json(&manifest->objects[i]));
+	buffer_append_string(json, "],\n\"members\": [");
+	for (i = 0; i < manifest->nmembers; i++)
+		put_entry(json, i == 0, member_json(&manifest->members[i]));
+	buffer_append_string(json, "]");
+}
+
+bool
+manifest_serialize(const Manifest *manifest, Buffer *json)
+{
+	buffer_append_string(json, "{\n");
+	put(json, "format", json_integer(1));
+	put(json, "kind", json_string("database"));
+	put(json, "id", text(manifest->id));
+	put(json, "repository", text(manifest->repository));
+	put(json, "type", text(manifest->type));
+	put(json, "tool", text(manifest->tool));
+	put(json, "pg_dump", text(manifest->pg_dump));
+	put(json, "started", text(manifest->started));
+	put(json, "snapshot_at", text(manifest->snapshot_at));
+	put(json, "finished", text(manifest->finished));
+	put(json, "codec", text(codec_name(manifest->codec)));
+	put(json, "level", json_integer(manifest->level));
+	put(json, "database", database_json(&manifest->database));
+	put(json, "server", server_json(&manifest->server));
+	put(json, "totals", totals_json(&manifest->totals));
+	put(json, "warnings", warnings_json(manifest));
+	put_arrays(json, manifest);
+	return seal_append(json);
+}

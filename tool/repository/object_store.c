@@ -1,0 +1,297 @@
+/*-------------------------------------------------------------------------
+ *
+ * object_store.c
+ *	  The objects of a running backup.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "object_store.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "interrupt.h"
+#include "log.h"
+#include "memory.h"
+
+/* What the barrier must do for an object. */
+typedef enum Vouched
+{
+	VOUCHED,   /* an earlier manifest names it: it is durable */
+	UNVOUCHED, /* found, but nobody says that it reached the disk */
+	WRITTEN    /* new */
+} Vouched;
+
+struct ObjectStore
+{
+	Repository *repository;
+	Codec codec;
+	const Manifest *previous;
+	uint32_t *by_id; /* positions of previous->objects, ordered by id */
+
+	pthread_mutex_t lock;    /* for what follows */
+	ManifestObject *pending; /* to be made durable by the barrier */
+	size_t npending;
+	uint64_t new_objects;
+	uint64_t new_bytes;
+
+	_Atomic size_t next; /* barrier: next pending object */
+	_Atomic bool failed;
+};
+
+const char *
+storage_error_hint(int error)
+{
+	switch (error)
+	{
+		case ENOSPC:
+		case EDQUOT:
+			return "Free some space, for instance with \"nex_backup expire\".  Nothing was "
+				   "published; the next backup "
+				   "re-uses what was stored.";
+		case EACCES:
+		case EPERM:
+		case EROFS:
+			return "The repository must be writable for the user who runs the backup.";
+		default:
+			return NULL;
+	}
+}
+
+/* Comparison for the index of the previous manifest. */
+static int
+compare_positions(const void *a, const void *b, void *argument)
+{
+	const Manifest *previous = argument;
+
+	return strcmp(previous->objects[*(const uint32_t *) a].id,
+				  previous->objects[*(const uint32_t *) b].id);
+}
+
+ObjectStore *
+object_store_create(Repository *repository, Codec codec, const Manifest *previous)
+{
+	ObjectStore *store = xcalloc(1, sizeof(ObjectStore));
+	uint32_t i;
+
+	store->repository = repository;
+	store->codec = codec;
+	/* Another codec means other file names. */
+	store->previous = previous != NULL && previous->codec == codec ? previous : NULL;
+	pthread_mutex_init(&store->lock, NULL);
+	if (store->previous != NULL && previous->nobjects > 0)
+	{
+		store->by_id = xmalloc(previous->nobjects * sizeof(uint32_t));
+		for (i = 0; i < previous->nobjects; i++)
+			store->by_id[i] = i;
+		qsort_r(store->by_id, previous->nobjects, sizeof(uint32_t), compare_positions,
+				(void *) previous);
+	}
+	return store;
+}
+
+void
+object_store_free(ObjectStore *store)
+{
+	if (store == NULL)
+		return;
+	pthread_mutex_destroy(&store->lock);
+	free(store->by_id);
+	free(store->pending);
+	free(store);
+}
+
+static char *
+object_path(const ObjectStore *store, const char *id)
+{
+	return xasprintf("objects/%.2s/%s%s", id, id, codec_suffix(store->codec));
+}
+
+/* True if the previous manifest of the database names the object with this length. */
+static bool
+previous_names(const ObjectStore *store, const ManifestObject *object)
+{
+	uint32_t low = 0;
+	uint32_t high = store->by_id != NULL ? store->previous->nobjects : 0;
+
+	while (low < high)
+	{
+		uint32_t middle = low + (high - low) / 2;
+		const ManifestObject *known = &store->previous->objects[store->by_id[middle]];
+		int order = strcmp(object->id, known->id);
+
+		if (order == 0)
+			return known->bytes == object->bytes;
+		if (order < 0)
+			high = middle;
+		else
+			low = middle + 1;
+	}
+	return false;
+}
+
+/* The stored file has these very bytes. */
+static bool
+stored_content_equals(ObjectStore *store, const char *path, const char *content, uint64_t length)
+{
+	Storage *storage = store->repository->storage;
+	Buffer stored;
+	bool equal;
+
+	buffer_init(&stored);
+	equal = storage->read(storage, path, length, &stored) == 0 && stored.length == length &&
+			memcmp(stored.data, content, length) == 0;
+	buffer_free(&stored);
+	return equal;
+}
+
+/* Note an object for the barrier. */
+static void
+note_pending(ObjectStore *store, const ManifestObject *object, Vouched vouched)
+{
+	pthread_mutex_lock(&store->lock);
+	if ((store->npending & (store->npending - 1)) == 0)
+		store->pending = xrealloc(store->pending, (store->npending == 0 ? 1 : store->npending * 2) *
+													  sizeof(ManifestObject));
+	store->pending[store->npending++] = *object;
+	if (vouched == WRITTEN)
+	{
+		store->new_objects++;
+		store->new_bytes += object->bytes;
+	}
+	pthread_mutex_unlock(&store->lock);
+}
+
+/* What is known of the object that this path should hold. */
+static Vouched
+judge(ObjectStore *store, const char *path, const char *content, const ManifestObject *object)
+{
+	Storage *storage = store->repository->storage;
+	uint64_t bytes;
+
+	if (storage->size(storage, path, &bytes) != 0 || bytes != object->bytes)
+		return WRITTEN;
+	if (previous_names(store, object))
+		return VOUCHED;
+	return stored_content_equals(store, path, content, object->bytes) ? UNVOUCHED : WRITTEN;
+}
+
+bool
+object_store_put(ObjectStore *store, const char *content, uint64_t length, ManifestObject *object)
+{
+	Storage *storage = store->repository->storage;
+	Vouched vouched;
+	char *path;
+	int error = 0;
+
+	object->bytes = length;
+	if (!digest_buffer(content, length, object->id))
+		return report_error(EXIT_FAILED, NULL, NULL, "could not compute a SHA-256 digest");
+	path = object_path(store, object->id);
+	vouched = judge(store, path, content, object);
+	if (vouched == WRITTEN)
+		error = storage->write(storage, path, content, length, false);
+	if (error != 0)
+		report_error(EXIT_FAILED, strerror(error), storage_error_hint(error),
+					 "could not write file \"%s/%s\"", storage->location, path);
+	else if (vouched != VOUCHED)
+		note_pending(store, object, vouched);
+	free(path);
+	return error == 0;
+}
+
+static bool
+sync_failed(ObjectStore *store, const char *path, int error)
+{
+	store->failed = true;
+	return report_error(EXIT_FAILED, strerror(error), storage_error_hint(error),
+						"could not fsync \"%s/%s\"", store->repository->storage->location, path);
+}
+
+static void *
+sync_objects(void *argument)
+{
+	ObjectStore *store = argument;
+	Storage *storage = store->repository->storage;
+	size_t i;
+
+	while (!store->failed && !stop_requested() &&
+		   (i = atomic_fetch_add(&store->next, 1)) < store->npending)
+	{
+		char *path = object_path(store, store->pending[i].id);
+		int error = storage->sync(storage, path);
+
+		if (error != 0)
+			sync_failed(store, path, error);
+		free(path);
+	}
+	return NULL;
+}
+
+/* Make the new names durable: every directory that got one, and those above. */
+static bool
+sync_directories(ObjectStore *store)
+{
+	Storage *storage = store->repository->storage;
+	bool touched[256] = {false};
+	char path[16];
+	int error;
+	size_t i;
+
+	for (i = 0; i < store->npending; i++)
+	{
+		char two[3] = {store->pending[i].id[0], store->pending[i].id[1], '\0'};
+
+		touched[strtoul(two, NULL, 16)] = true;
+	}
+	for (i = 0; i < 256; i++)
+	{
+		if (!touched[i])
+			continue;
+		snprintf(path, sizeof(path), "objects/%02x", (unsigned) i);
+		error = storage->sync_directory(storage, path);
+		if (error != 0)
+			return sync_failed(store, path, error);
+	}
+	error = storage->sync_directory(storage, "objects");
+	return error == 0 || sync_failed(store, "objects", error);
+}
+
+bool
+object_store_barrier(ObjectStore *store, int threads)
+{
+	pthread_t *extra = xcalloc((size_t) threads, sizeof(pthread_t));
+	int started = 0;
+	int i;
+
+	/* This thread works too, so one less. */
+	for (i = 0; i + 1 < threads; i++)
+	{
+		if (pthread_create(&extra[i], NULL, sync_objects, store) != 0)
+			break;
+		started++;
+	}
+	sync_objects(store);
+	for (i = 0; i < started; i++)
+		pthread_join(extra[i], NULL);
+	free(extra);
+	if (store->failed || stop_requested())
+		return false;
+	return store->npending == 0 || sync_directories(store);
+}
+
+uint64_t
+object_store_new_objects(const ObjectStore *store)
+{
+	return store->new_objects;
+}
+
+uint64_t
+object_store_new_bytes(const ObjectStore *store)
+{
+	return store->new_bytes;
+}

@@ -1,0 +1,112 @@
+/*-------------------------------------------------------------------------
+ *
+ * verification.c
+ *	  Remembering when a backup was last verified, in a sealed file beside
+ *	  its manifest (docs/format.md, section 8).
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "repository.h"
+
+#include <errno.h>
+#include <jansson.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "json_text.h"
+#include "log.h"
+#include "memory.h"
+#include "seal.h"
+
+#define MAX_RECORD_BYTES (64 * 1024 * 1024)
+#define RECORD_HINT "Run \"nex_backup verify\" for this backup; it writes the record anew."
+
+/* What the record says; returns NULL or what is wrong with it. */
+static const char *
+parse_record(const Buffer *file, const BackupName *name, Verification *result)
+{
+	const char *problem = seal_check(file->data != NULL ? file->data : "", file->length);
+	const char *backup;
+	const char *time;
+	const char *verdict;
+	json_t *root;
+
+	if (problem != NULL)
+		return problem;
+	root = json_loadb(file->data, file->length, JSON_REJECT_DUPLICATES, NULL);
+	backup = json_string_value(json_object_get(root, "backup"));
+	time = json_string_value(json_object_get(root, "verified"));
+	verdict = json_string_value(json_object_get(root, "result"));
+	if (backup == NULL || strcmp(backup, name->id) != 0 || time == NULL ||
+		strlen(time) >= sizeof(result->time) || verdict == NULL)
+		problem = "is no verification record of this backup";
+	else
+	{
+		result->known = true;
+		result->ok = strcmp(verdict, "ok") == 0;
+		memcpy(result->time, time, strlen(time) + 1);
+	}
+	json_decref(root);
+	return problem;
+}
+
+bool
+repository_verification(Repository *repository, const BackupName *name, Verification *result)
+{
+	char *path = backup_path(name, ".verified");
+	const char *problem = NULL;
+	Buffer file;
+	int error;
+
+	memset(result, 0, sizeof(*result));
+	buffer_init(&file);
+	error = repository->storage->read(repository->storage, path, MAX_RECORD_BYTES, &file);
+	if (error == 0)
+		problem = parse_record(&file, name, result);
+	else if (error != ENOENT)
+		problem = "could not be read";
+	buffer_free(&file);
+	if (problem != NULL)
+		repository_damaged(repository, path, problem, RECORD_HINT);
+	free(path);
+	return problem == NULL;
+}
+
+bool
+repository_record_verification(Repository *repository, const BackupName *name, bool ok,
+							   const char *const *bad, int nbad)
+{
+	char *path = backup_path(name, ".verified");
+	json_t *files = json_array();
+	time_t now = time(NULL);
+	char text[32];
+	Buffer json;
+	char *list;
+	struct tm tm;
+	int error;
+	int i;
+
+	gmtime_r(&now, &tm);
+	strftime(text, sizeof(text), "%Y-%m-%dT%H:%M:%SZ", &tm);
+	for (i = 0; i < nbad; i++)
+		json_array_append_new(files, json_text(bad[i]));
+	list = json_dumps(files, JSON_COMPACT);
+	json_decref(files);
+	buffer_init(&json);
+	buffer_printf(
+		&json,
+		"{\n\"format\": 1,\n\"backup\": \"%s\",\n\"verified\": \"%s\",\n\"result\": \"%s\",\n"
+		"\"checked\": [\"stored\", \"hashed\", \"decompressed\", \"counted\"],\n\"bad\": %s",
+		name->id, text, ok ? "ok" : "failed", list);
+	free(list);
+	error = seal_append(&json) ? repository->storage->write(repository->storage, path, json.data,
+															json.length, true)
+							   : ENOMEM;
+	buffer_free(&json);
+	if (error != 0)
+		log_warning("could not record the verification in \"%s/%s\": %s",
+					repository->storage->location, path, strerror(error));
+	free(path);
+	return error == 0;
+}
