@@ -127,6 +127,9 @@ parse_short(Cursor *cursor, const char *word, Arguments *arguments)
 {
 	const char *c;
 
+	/* "-json" would be read as "-j son", which nobody means. */
+	if (word[2] != '\0' && option_find(word + 1) != NULL)
+		return report_unknown(word, word + 1);
 	for (c = word + 1; *c != '\0'; c++)
 	{
 		const Option *option = option_find_letter(*c);
@@ -135,7 +138,6 @@ parse_short(Cursor *cursor, const char *word, Arguments *arguments)
 
 		if (option == NULL)
 		{
-			/* "-json" is more likely a long option than a cluster. */
 			report_unknown(word[2] == '\0' ? spelling : word, option_nearest(word + 1));
 			free(spelling);
 			return false;

@@ -56,7 +56,7 @@ report_syntax(ConfigFile *file)
 	const char *hint = NULL;
 	char *detail;
 
-	if (strstr(problem, "cannot start any token") != NULL)
+	if (strstr(problem, "cannot start any token") != NULL || strstr(problem, "tab char") != NULL)
 		hint = "Indent with spaces, not with tabs, and put quotes around special characters.";
 	detail = xasprintf("The YAML parser says: %s%s%s.", problem, parser->context != NULL ? " " : "",
 					   parser->context != NULL ? parser->context : "");

@@ -55,7 +55,7 @@ nearest_name(const char *word, const char *const *names, int count)
 {
 	size_t length = strlen(word);
 	const char *best = NULL;
-	int best_distance = 1 + (int) length / 3;
+	int best_distance = length < 6 ? 1 : (int) length / 3;
 	int i;
 
 	if (length == 0 || length > MAX_LENGTH)

@@ -127,9 +127,9 @@ help_command(const Command *command)
 	}
 	print_options(command);
 	printf(
-		"\nEvery option but --config can also be set in the environment, as NEX_BACKUP_REPO for\n"
-		"--repo, and in the YAML file, as \"repo:\". The command line is stronger than the\n"
-		"environment, the environment than the file.\n");
+		"\nOptions can also be set in the environment, as NEX_BACKUP_REPO for --repo, and in the\n"
+		"YAML file, as \"repo:\". The command line is stronger than the environment, and the\n"
+		"environment than the file.\n");
 }
 
 void

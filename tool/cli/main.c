@@ -75,7 +75,8 @@ check_words(const Command *command, const Settings *settings)
 
 	if (!missing && settings->narguments <= command->max_arguments)
 		return true;
-	hint = xasprintf("Usage: nex_backup %s [OPTION]... %s", command->name, command->arguments);
+	hint = xasprintf("Usage: nex_backup %s [OPTION]...%s%s", command->name,
+					 command->arguments[0] != '\0' ? " " : "", command->arguments);
 	if (missing)
 		report_error(EXIT_USAGE, NULL, hint, "command \"%s\" needs %s", command->name,
 					 command->arguments);
