@@ -324,7 +324,7 @@ check_leftovers(Doctor *doctor, const BackupName *names, int count, bool exclusi
 	bool fix = doctor->settings->fix && exclusive && count > 0;
 
 	object_set_init(&needed);
-	if (doctor->damage || !leftovers_reference(doctor->repository, names, count, &needed))
+	if (doctor->manifest_damage || !leftovers_reference(doctor->repository, names, count, &needed))
 		doctor_say(doctor, CHECK_WARNING, "leftovers", NULL,
 				   "not looked for: with a damaged manifest nobody knows what is needed");
 	else if (leftovers_find(doctor->repository, &needed, &leftovers))

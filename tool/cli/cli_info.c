@@ -197,8 +197,9 @@ print_head(const BackupSummary *summary, const Manifest *manifest)
 		 pretty_count(totals->large_objects));
 	line("Size", "%s of SQL, %s stored as %s in %s objects", pretty_bytes(totals->raw_bytes),
 		 pretty_bytes(totals->stored_bytes), summary->codec, pretty_count(totals->objects));
-	line("Added", "%s in %s objects; the rest was there already", pretty_bytes(totals->new_bytes),
-		 pretty_count(totals->new_objects));
+	line("Added", "%s in %s objects%s", pretty_bytes(totals->new_bytes),
+		 pretty_count(totals->new_objects),
+		 totals->new_objects < totals->objects ? "; the rest was there already" : "");
 	verification_text(summary, verified, sizeof(verified));
 	line("Verified", "%s", verified);
 	for (i = 0; i < manifest->nwarnings; i++)

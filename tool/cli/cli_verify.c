@@ -45,29 +45,40 @@ typedef struct Result
 	VerifyReport report;
 } Result;
 
-static char *
-manifest_path_of(const BackupName *name)
+/* Take a backup down whose manifest, or the listing beside it, is not as it was written. */
+static void
+note_bad_manifest(Result *result, const char *error)
 {
 	char directory[DATABASE_DIRECTORY_SIZE] = "";
+	char *listing = xasprintf("/%s.sha256\"", result->name->id);
+	char *label = backup_label(result->name);
 
-	database_directory_encode(name->database, directory);
-	return xasprintf("backups/%s/%s.json", directory, name->id);
+	database_directory_encode(result->name->database, directory);
+	result->manifest_path =
+		xasprintf("backups/%s/%s.%s", directory, result->name->id,
+				  error != NULL && strstr(error, listing) != NULL ? "sha256" : "json");
+	result->bad = xcalloc(1, sizeof(char *));
+	result->bad[0] = result->manifest_path;
+	result->nbad = 1;
+	report_error(EXIT_INTEGRITY, error, "Bring the file back from a copy of the repository.",
+				 "file \"%s\" of backup \"%s\" is damaged", result->manifest_path, label);
+	free(label);
+	free(listing);
 }
 
 /* Check one backup.  False if it could not be done to the end. */
 static bool
 check_backup(Run *run, Result *result)
 {
-	Manifest *manifest = repository_manifest(run->repository, result->name);
+	char *error = NULL;
+	Manifest *manifest = repository_manifest_try(run->repository, result->name, &error);
 	bool complete;
 	int i;
 
 	if (manifest == NULL)
 	{
-		result->manifest_path = manifest_path_of(result->name);
-		result->bad = xcalloc(1, sizeof(char *));
-		result->bad[0] = result->manifest_path;
-		result->nbad = 1;
+		note_bad_manifest(result, error);
+		free(error);
 		return !interrupted();
 	}
 	progress_phase("verifying", "objects", manifest->nobjects, manifest->totals.stored_bytes);
