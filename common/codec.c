@@ -77,8 +77,9 @@ codec_parse(const char *text, Codec *codec, int *level)
 	if (text[length] == '\0')
 		return NULL;
 	value = strtol(text + length + 1, &end, 10);
-	if (end == text + length + 1 || *end != '\0' || value < codecs[*codec].min_level ||
-		value > codecs[*codec].max_level || *codec == CODEC_NONE)
+	if (text[length + 1] < '0' || text[length + 1] > '9' || *end != '\0' ||
+		value < codecs[*codec].min_level || value > codecs[*codec].max_level ||
+		*codec == CODEC_NONE)
 		return codecs[*codec].bad_level;
 	*level = (int) value;
 	return NULL;
@@ -252,6 +253,7 @@ decompressor_frame(Decompressor *decompressor, const char *stored, size_t stored
 		return gzip_frame(decompressor, stored, stored_length, raw, raw_length);
 	if (stored_length != raw_length)
 		return "does not have its recorded length";
-	memcpy(raw, stored, raw_length);
+	if (raw_length > 0)
+		memcpy(raw, stored, raw_length);
 	return NULL;
 }

@@ -53,20 +53,20 @@ backup_id_valid(const char *id)
 time_t
 backup_id_time(const char *id)
 {
+	char again[BACKUP_ID_SIZE];
 	struct tm tm;
-	struct tm checked;
 	time_t result;
 
 	memset(&tm, 0, sizeof(tm));
 	if (strptime(id, "%Y%m%dT%H%M%SZ", &tm) == NULL)
 		return -1;
-	checked = tm;
-	result = timegm(&checked);
+	result = timegm(&tm);
 
 	/* timegm() turns February 31 into March 3; a name like that was never written. */
-	if (result < 0 || checked.tm_mday != tm.tm_mday || checked.tm_hour != tm.tm_hour)
+	if (result < 0)
 		return -1;
-	return result;
+	backup_id_format(result, 1, again);
+	return strncmp(id, again, TIME_LENGTH) == 0 ? result : -1;
 }
 
 int

@@ -22,7 +22,9 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
+#include <sys/random.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "memory.h"
@@ -35,6 +37,7 @@ typedef struct PosixStorage
 {
 	Storage base;
 	int root;
+	unsigned nonce; /* random; makes temporary names ours alone */
 } PosixStorage;
 
 static int
@@ -59,7 +62,7 @@ parent_of(const char *path, char parent[PATH_SIZE])
 	return 0;
 }
 
-/* Create the directories above a file; each new entry is made durable in its parent. */
+/* Create the directories above a file.  Whoever makes the file durable makes them durable. */
 static int
 make_parents(Storage *storage, const char *path)
 {
@@ -71,24 +74,34 @@ make_parents(Storage *storage, const char *path)
 	memcpy(parent, path, strlen(path) + 1);
 	for (slash = strchr(parent, '/'); slash != NULL; slash = strchr(slash + 1, '/'))
 	{
-		int error = 0;
-
 		*slash = '\0';
-		if (mkdirat(root_of(storage), parent, DIRECTORY_MODE) == 0)
-		{
-			char above[PATH_SIZE];
-
-			error = parent_of(parent, above);
-			if (error == 0)
-				error = storage->sync_directory(storage, above);
-		}
-		else if (errno != EEXIST)
-			error = errno;
+		if (mkdirat(root_of(storage), parent, DIRECTORY_MODE) != 0 && errno != EEXIST)
+			return errno;
 		*slash = '/';
-		if (error != 0)
-			return error;
 	}
 	return 0;
+}
+
+/*
+ * Make the entry of a file and of every directory above it durable, whoever
+ * created them: an earlier process may have died between mkdir and fsync.
+ */
+static int
+sync_parents(Storage *storage, const char *path)
+{
+	char parent[PATH_SIZE];
+	char above[PATH_SIZE];
+	int error = parent_of(path, parent);
+
+	while (error == 0)
+	{
+		error = storage->sync_directory(storage, parent);
+		if (error != 0 || strcmp(parent, ".") == 0)
+			break;
+		error = parent_of(parent, above);
+		memcpy(parent, above, sizeof(parent));
+	}
+	return error;
 }
 
 static int
@@ -212,13 +225,16 @@ write_fully(int fd, const char *content, uint64_t length, bool durable)
 	return 0;
 }
 
-/* A temporary name beside `path` that no other thread or process uses now. */
+/*
+ * A temporary name beside `path` that nobody else uses.  The process id is
+ * not enough: in two containers it may be the same.
+ */
 static int
-temporary_name(const char *path, char name[PATH_SIZE])
+temporary_name(Storage *storage, const char *path, char name[PATH_SIZE])
 {
 	static _Atomic unsigned counter;
-	int length = snprintf(name, PATH_SIZE, "%s.%ld.%u.tmp", path, (long) getpid(),
-						  atomic_fetch_add(&counter, 1));
+	int length = snprintf(name, PATH_SIZE, "%s.%ld-%08x-%u.tmp", path, (long) getpid(),
+						  ((PosixStorage *) storage)->nonce, atomic_fetch_add(&counter, 1));
 
 	return length >= PATH_SIZE ? ENAMETOOLONG : 0;
 }
@@ -237,12 +253,6 @@ create_exclusively(Storage *storage, const char *path, const char *temporary, in
 			return error;
 		*fd = openat(root_of(storage), temporary, flags, FILE_MODE);
 	}
-	if (*fd < 0 && errno == EEXIST)
-	{
-		/* Ours by its pid, so left by a dead process that had the same one. */
-		unlinkat(root_of(storage), temporary, 0);
-		*fd = openat(root_of(storage), temporary, flags, FILE_MODE);
-	}
 	return *fd < 0 ? errno : 0;
 }
 
@@ -250,13 +260,10 @@ static int
 posix_write(Storage *storage, const char *path, const void *content, uint64_t length, bool durable)
 {
 	char temporary[PATH_SIZE];
-	char parent[PATH_SIZE];
 	int error;
 	int fd;
 
-	error = temporary_name(path, temporary);
-	if (error == 0)
-		error = parent_of(path, parent);
+	error = temporary_name(storage, path, temporary);
 	if (error == 0)
 		error = create_exclusively(storage, path, temporary, &fd);
 	if (error != 0)
@@ -271,7 +278,7 @@ posix_write(Storage *storage, const char *path, const void *content, uint64_t le
 		unlinkat(root_of(storage), temporary, 0);
 		return error;
 	}
-	return durable ? storage->sync_directory(storage, parent) : 0;
+	return durable ? sync_parents(storage, path) : 0;
 }
 
 /* fsync something by name. */
@@ -401,6 +408,28 @@ posix_close(Storage *storage)
 	free(storage);
 }
 
+/* Create one directory and make its entry durable; one that is there is good. */
+static int
+make_directory(const char *path)
+{
+	char *above;
+	int error;
+	int fd;
+
+	if (mkdir(path, DIRECTORY_MODE) != 0)
+		return errno == EEXIST ? 0 : errno;
+	above = xasprintf("%s/..", path);
+	fd = open(above, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	free(above);
+
+	/* What may be entered but not read cannot be synced; that is no reason to fail. */
+	if (fd < 0)
+		return errno == EACCES ? 0 : errno;
+	error = fsync(fd) != 0 ? errno : 0;
+	close(fd);
+	return error;
+}
+
 /* Create a directory and what is missing above it. */
 static int
 make_directories(const char *directory)
@@ -409,15 +438,15 @@ make_directories(const char *directory)
 	char *slash;
 	int error = 0;
 
-	for (slash = strchr(path + 1, '/'); slash != NULL && error == 0; slash = strchr(slash + 1, '/'))
+	for (slash = path[0] != '\0' ? strchr(path + 1, '/') : NULL; slash != NULL && error == 0;
+		 slash = strchr(slash + 1, '/'))
 	{
 		*slash = '\0';
-		if (mkdir(path, DIRECTORY_MODE) != 0 && errno != EEXIST)
-			error = errno;
+		error = make_directory(path);
 		*slash = '/';
 	}
-	if (error == 0 && mkdir(path, DIRECTORY_MODE) != 0 && errno != EEXIST)
-		error = errno;
+	if (error == 0)
+		error = make_directory(path);
 	free(path);
 	return error;
 }
@@ -439,6 +468,8 @@ posix_storage_open(const char *directory, bool create, int *error)
 	}
 	storage = xcalloc(1, sizeof(PosixStorage));
 	storage->root = root;
+	if (getrandom(&storage->nonce, sizeof(storage->nonce), 0) != sizeof(storage->nonce))
+		storage->nonce = (unsigned) time(NULL);
 	storage->base.location = xstrdup(directory);
 	storage->base.read = posix_read;
 	storage->base.read_range = posix_read_range;

@@ -48,7 +48,7 @@ struct Storage
 	/* Make one earlier written file durable (not its directory). */
 	int (*sync)(Storage *storage, const char *path);
 
-	/* Make the entries of a directory and of its parents durable. */
+	/* Make the entries of one directory durable (not those of its parents). */
 	int (*sync_directory)(Storage *storage, const char *path);
 
 	int (*remove)(Storage *storage, const char *path);
