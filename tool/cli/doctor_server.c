@@ -109,7 +109,7 @@ say_leftover(Doctor *doctor, const char *name, const char *comment, bool replace
 		doctor_say(doctor, CHECK_OK, "databases", NULL, "\"%s\" is in use: %s", printable, said);
 	else
 		doctor_say(doctor, replaced ? CHECK_OK : CHECK_WARNING, "databases", command.data,
-				   "\"%s\" is left over: %s", printable, said);
+				   "\"%s\" is %s: %s", printable, replaced ? "kept" : "left over", said);
 	buffer_free(&command);
 	free(said);
 	free(printable);
@@ -169,8 +169,12 @@ doctor_check_server(Doctor *doctor)
 	target = target_create(doctor->settings, NULL);
 	connection = target != NULL ? connection_try(target, &message) : NULL;
 	if (connection == NULL)
+	{
+		if (message != NULL)
+			message[strcspn(message, "\n")] = '\0';
 		doctor_say(doctor, CHECK_CRITICAL, "server", "Check -d, -h, -p, -U and ~/.pgpass.",
 				   "could not connect: %s", message != NULL ? message : "bad settings");
+	}
 	else
 	{
 		char *database = printable_name(PQdb(connection->pg));

@@ -35,6 +35,9 @@ typedef enum Outcome
 	OUTCOME_REFUSED /* there, but recording failed; *message says why */
 } Outcome;
 
+/* Nothing more is tried in this run. */
+static bool given_up = false;
+
 static const char *
 event_name(CatalogueEvent event)
 {
@@ -195,6 +198,15 @@ limit_timeout(ConnectionTarget *target)
 	target->count++;
 }
 
+/* What the server said, without the word ERROR; caller frees. */
+static char *
+server_message(Connection *connection, const PGresult *result)
+{
+	const char *primary = PQresultErrorField(result, PG_DIAG_MESSAGE_PRIMARY);
+
+	return xstrdup(primary != NULL ? primary : PQerrorMessage(connection->pg));
+}
+
 /* Is the extension there, and may one write?  -1 with *message on an error. */
 static int
 catalogue_present(Connection *connection, char **message)
@@ -208,7 +220,7 @@ catalogue_present(Connection *connection, char **message)
 	if (PQresultStatus(result) == PGRES_TUPLES_OK)
 		present = PQntuples(result) > 0;
 	else
-		*message = xstrdup(PQerrorMessage(connection->pg));
+		*message = server_message(connection, result);
 	PQclear(result);
 	return present;
 }
@@ -238,20 +250,22 @@ record_at(ConnectionTarget *target, CatalogueEvent event, const char *payload, c
 							  NULL, parameters, NULL, NULL, 0);
 		outcome = PQresultStatus(result) == PGRES_TUPLES_OK ? OUTCOME_RECORDED : OUTCOME_REFUSED;
 		if (outcome == OUTCOME_REFUSED)
-			*message = xstrdup(PQerrorMessage(connection->pg));
+			*message = server_message(connection, result);
 		PQclear(result);
 	}
 	connection_close(connection);
 	return outcome;
 }
 
+/* Warn, once in a run: what failed for one backup fails for the next. */
 static void
 warn(const char *message)
 {
 	char *line = xstrdup(message != NULL ? message : "unknown error");
 
+	given_up = true;
 	line[strcspn(line, "\n")] = '\0';
-	log_warning_hint("The repository is complete without it.  nex_backup_sync() brings the "
+	log_warning_hint("The repository is complete without it. nex_backup_sync() brings the "
 					 "catalogue up to date; --catalogue=none switches it off.",
 					 "could not record this in the catalogue: %s", line);
 	free(line);
@@ -287,7 +301,6 @@ static void
 record_anywhere(const Settings *settings, CatalogueEvent event, const char *database,
 				const char *payload)
 {
-	static bool given_up = false;
 	const char *candidates[2] = {database, "postgres"};
 	bool needs_server = event == EVENT_BACKUP || event == EVENT_RESTORE;
 	bool reached = false;
@@ -308,10 +321,7 @@ record_anywhere(const Settings *settings, CatalogueEvent event, const char *data
 		target = settings->catalogue != NULL ? explicit_target(settings, candidates[i])
 											 : target_create(settings, candidates[i]);
 		if (target == NULL)
-		{
-			given_up = true;
 			break;
-		}
 		outcome = record_at(target, event, payload, &message);
 		target_free(target);
 		if (outcome != OUTCOME_UNREACHABLE)
@@ -329,11 +339,11 @@ record_anywhere(const Settings *settings, CatalogueEvent event, const char *data
 	}
 	if (!reached && !given_up)
 	{
-		given_up = true;
 		if (needs_server || settings->catalogue != NULL)
 			warn(first_message);
 		else
 			log_debug("no catalogue: %s", first_message != NULL ? first_message : "no server");
+		given_up = true;
 	}
 	free(first_message);
 }
