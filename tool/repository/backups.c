@@ -18,8 +18,8 @@
 
 #define MAX_MANIFEST_BYTES (1024UL * 1024 * 1024)
 #define MANIFEST_HINT                                                                              \
-	"Run \"nex_backup verify\" to see what else is damaged, and restore another backup with "      \
-	"\"nex_backup list\"."
+	"\"nex_backup verify\" tells what else is damaged, \"nex_backup list\" which backups there "   \
+	"are."
 
 typedef struct NameList
 {
@@ -119,8 +119,8 @@ repository_list(Repository *repository, const char *database, BackupName **names
 	if (error != 0)
 	{
 		free(list.names);
-		return report_error(EXIT_FAILED, strerror(error), NULL,
-							"could not list the backups in \"%s\"", storage->location);
+		return report_error(EXIT_FAILED, NULL, NULL, "could not list the backups in \"%s\": %s",
+							storage->location, strerror(error));
 	}
 	if (list.count > 0)
 		qsort(list.names, (size_t) list.count, sizeof(BackupName), compare_names);
@@ -129,20 +129,29 @@ repository_list(Repository *repository, const char *database, BackupName **names
 	return true;
 }
 
+/* The same with *found apart, so that an error is not taken for "none". */
+static bool
+find_latest(Repository *repository, const char *database, BackupName *name, bool *found)
+{
+	BackupName *names;
+	int count;
+
+	*found = false;
+	if (!repository_list(repository, database, &names, &count))
+		return false;
+	*found = count > 0;
+	if (*found)
+		*name = names[count - 1];
+	free(names);
+	return true;
+}
+
 bool
 repository_latest(Repository *repository, const char *database, BackupName *name)
 {
-	BackupName *names;
 	bool found;
-	int count;
 
-	if (!repository_list(repository, database, &names, &count))
-		return false;
-	found = count > 0;
-	if (found)
-		*name = names[count - 1];
-	free(names);
-	return found;
+	return find_latest(repository, database, name, &found) && found;
 }
 
 /* DB/ID, where DB may hold slashes itself. */
@@ -161,15 +170,20 @@ split_name(const char *text, BackupName *name)
 	return true;
 }
 
+/* False (reported) if that cannot be found out. */
 static bool
-manifest_exists(Repository *repository, const BackupName *name)
+manifest_exists(Repository *repository, const BackupName *name, bool *exists)
 {
 	char *path = backup_path(name, ".json");
 	uint64_t bytes;
 	int error = repository->storage->size(repository->storage, path, &bytes);
 
+	*exists = error == 0;
+	if (error != 0 && error != ENOENT)
+		report_error(EXIT_FAILED, NULL, NULL, "could not examine file \"%s/%s\": %s",
+					 repository->storage->location, path, strerror(error));
 	free(path);
-	return error == 0;
+	return error == 0 || error == ENOENT;
 }
 
 /* Say what there is instead of what was asked for. */
@@ -196,12 +210,19 @@ report_no_backup(Repository *repository, const char *text)
 bool
 repository_resolve(Repository *repository, const char *text, BackupName *name)
 {
-	if (strlen(text) < sizeof(name->database) && repository_latest(repository, text, name))
-		return true;
-	if (log_exit_code() != EXIT_DONE)
+	bool found;
+
+	if (!find_latest(repository, text, name, &found))
 		return false;
-	if (split_name(text, name) && manifest_exists(repository, name))
+	if (found)
 		return true;
+	if (split_name(text, name))
+	{
+		if (!manifest_exists(repository, name, &found))
+			return false;
+		if (found)
+			return true;
+	}
 	return report_no_backup(repository, text);
 }
 
@@ -219,9 +240,11 @@ check_listing(Repository *repository, const BackupName *name, const Manifest *ma
 	buffer_init(&found);
 	manifest_listing(manifest, &expected);
 	failure = repository->storage->read(repository->storage, path, MAX_MANIFEST_BYTES, &found);
-	if (failure != 0)
-		*error = xasprintf("file \"%s/%s\" %s", repository->storage->location, path,
-						   failure == ENOENT ? "is missing" : strerror(failure));
+	if (failure == ENOENT)
+		*error = xasprintf("file \"%s/%s\" is missing", repository->storage->location, path);
+	else if (failure != 0)
+		*error = xasprintf("file \"%s/%s\" could not be read: %s", repository->storage->location,
+						   path, strerror(failure));
 	else if (found.length != expected.length ||
 			 memcmp(found.data, expected.data, found.length) != 0)
 		*error = xasprintf("file \"%s/%s\" does not match its manifest",
@@ -244,8 +267,10 @@ repository_manifest_try(Repository *repository, const BackupName *name, char **e
 	*error = NULL;
 	buffer_init(&file);
 	failure = repository->storage->read(repository->storage, path, MAX_MANIFEST_BYTES, &file);
-	if (failure != 0)
-		problem = xstrdup(failure == ENOENT ? "is missing" : strerror(failure));
+	if (failure == ENOENT)
+		problem = xstrdup("is missing");
+	else if (failure != 0)
+		problem = xasprintf("could not be read: %s", strerror(failure));
 	else
 		manifest = manifest_parse(file.data != NULL ? file.data : "", file.length, &problem);
 	buffer_free(&file);
@@ -284,13 +309,16 @@ repository_new_id(Repository *repository, const char *database, char id[BACKUP_I
 	time_t now = time(NULL);
 	unsigned attempt = 1;
 	BackupName name;
+	bool taken;
 
 	memset(&name, 0, sizeof(name));
 	memcpy(name.database, database, strnlen(database, sizeof(name.database) - 1));
 	do
 	{
 		backup_id_format(now, attempt++, name.id);
-	} while (manifest_exists(repository, &name));
+		if (!manifest_exists(repository, &name, &taken))
+			return false;
+	} while (taken);
 	memcpy(id, name.id, BACKUP_ID_SIZE);
 	return true;
 }
@@ -305,8 +333,9 @@ write_file(Repository *repository, const BackupName *name, const char *suffix,
 		repository->storage->write(repository->storage, path, content->data, content->length, true);
 
 	if (error != 0)
-		report_error(EXIT_FAILED, strerror(error), storage_error_hint(error),
-					 "could not write file \"%s/%s\"", repository->storage->location, path);
+		report_error(EXIT_FAILED, NULL, storage_error_hint(error),
+					 "could not write file \"%s/%s\": %s", repository->storage->location, path,
+					 strerror(error));
 	free(path);
 	return error == 0;
 }
@@ -336,24 +365,39 @@ repository_publish(Repository *repository, const Manifest *manifest)
 	return good;
 }
 
+/* Remove one of a backup's own files; one that is gone already is good. */
+static bool
+remove_file(Repository *repository, const BackupName *name, const char *suffix)
+{
+	Storage *storage = repository->storage;
+	char *path = backup_path(name, suffix);
+	int error = storage->remove(storage, path);
+
+	if (error == ENOENT)
+		error = 0;
+
+	/* The manifest must be gone for good before anything that it needs may go. */
+	if (error == 0 && strcmp(suffix, ".json") == 0)
+	{
+		char *slash = strrchr(path, '/');
+
+		*slash = '\0';
+		error = storage->sync_directory(storage, path);
+		*slash = '/';
+		if (error == ENOENT)
+			error = 0;
+	}
+	if (error != 0)
+		report_error(EXIT_FAILED, NULL, storage_error_hint(error),
+					 "could not remove file \"%s/%s\": %s", storage->location, path,
+					 strerror(error));
+	free(path);
+	return error == 0;
+}
+
 bool
 repository_remove_backup(Repository *repository, const BackupName *name)
 {
-	static const char *const suffixes[] = {".json", ".sha256", ".verified"};
-	Storage *storage = repository->storage;
-	size_t i;
-
-	for (i = 0; i < sizeof(suffixes) / sizeof(suffixes[0]); i++)
-	{
-		char *path = backup_path(name, suffixes[i]);
-		int error = storage->remove(storage, path);
-
-		if (error != 0 && error != ENOENT)
-			report_error(EXIT_FAILED, strerror(error), NULL, "could not remove file \"%s/%s\"",
-						 storage->location, path);
-		free(path);
-		if (error != 0 && error != ENOENT)
-			return false;
-	}
-	return true;
+	return remove_file(repository, name, ".json") && remove_file(repository, name, ".sha256") &&
+		   remove_file(repository, name, ".verified");
 }

@@ -3,6 +3,11 @@
  * object_store.c
  *	  The objects of a running backup.
  *
+ * The barrier fsyncs each file by name and not the whole file system, because
+ * only fsync says which file is lost.  A file whose fsync failed is removed:
+ * its pages look clean and intact in memory from then on, so the next backup
+ * would find it good and publish what the disk does not have.
+ *
  *-------------------------------------------------------------------------
  */
 #include "object_store.h"
@@ -17,6 +22,7 @@
 #include "interrupt.h"
 #include "log.h"
 #include "memory.h"
+#include "object_set.h"
 
 /* What the barrier must do for an object. */
 typedef enum Vouched
@@ -26,6 +32,13 @@ typedef enum Vouched
 	WRITTEN    /* new */
 } Vouched;
 
+/* An object that the barrier must make durable. */
+typedef struct Pending
+{
+	DigestHex id;
+	bool written; /* by us */
+} Pending;
+
 struct ObjectStore
 {
 	Repository *repository;
@@ -33,8 +46,9 @@ struct ObjectStore
 	const Manifest *previous;
 	uint32_t *by_id; /* positions of previous->objects, ordered by id */
 
-	pthread_mutex_t lock;    /* for what follows */
-	ManifestObject *pending; /* to be made durable by the barrier */
+	pthread_mutex_t lock; /* for what follows */
+	ObjectSet taken;      /* what a thread of this backup has stored, or is storing */
+	Pending *pending;
 	size_t npending;
 	uint64_t new_objects;
 	uint64_t new_bytes;
@@ -50,13 +64,12 @@ storage_error_hint(int error)
 	{
 		case ENOSPC:
 		case EDQUOT:
-			return "Free some space, for instance with \"nex_backup expire\".  Nothing was "
-				   "published; the next backup "
-				   "re-uses what was stored.";
+			return "Free some space in the repository, for instance with \"nex_backup expire\". "
+				   "Nothing was published; the next backup re-uses what was stored.";
 		case EACCES:
 		case EPERM:
 		case EROFS:
-			return "The repository must be writable for the user who runs the backup.";
+			return "The repository must be writable for the user who runs nex_backup.";
 		default:
 			return NULL;
 	}
@@ -83,6 +96,7 @@ object_store_create(Repository *repository, Codec codec, const Manifest *previou
 	/* Another codec means other file names. */
 	store->previous = previous != NULL && previous->codec == codec ? previous : NULL;
 	pthread_mutex_init(&store->lock, NULL);
+	object_set_init(&store->taken);
 	if (store->previous != NULL && previous->nobjects > 0)
 	{
 		store->by_id = xmalloc(previous->nobjects * sizeof(uint32_t));
@@ -100,6 +114,7 @@ object_store_free(ObjectStore *store)
 	if (store == NULL)
 		return;
 	pthread_mutex_destroy(&store->lock);
+	object_set_free(&store->taken);
 	free(store->by_id);
 	free(store->pending);
 	free(store);
@@ -149,6 +164,21 @@ stored_content_equals(ObjectStore *store, const char *path, const char *content,
 	return equal;
 }
 
+/* True for the first thread that brings this content; the others need do nothing. */
+static bool
+take(ObjectStore *store, const char *id)
+{
+	size_t before;
+	bool first;
+
+	pthread_mutex_lock(&store->lock);
+	before = store->taken.count;
+	object_set_add(&store->taken, id, store->codec);
+	first = store->taken.count > before;
+	pthread_mutex_unlock(&store->lock);
+	return first;
+}
+
 /* Note an object for the barrier. */
 static void
 note_pending(ObjectStore *store, const ManifestObject *object, Vouched vouched)
@@ -156,8 +186,9 @@ note_pending(ObjectStore *store, const ManifestObject *object, Vouched vouched)
 	pthread_mutex_lock(&store->lock);
 	if ((store->npending & (store->npending - 1)) == 0)
 		store->pending = xrealloc(store->pending, (store->npending == 0 ? 1 : store->npending * 2) *
-													  sizeof(ManifestObject));
-	store->pending[store->npending++] = *object;
+													  sizeof(Pending));
+	memcpy(store->pending[store->npending].id, object->id, sizeof(object->id));
+	store->pending[store->npending++].written = vouched == WRITTEN;
 	if (vouched == WRITTEN)
 	{
 		store->new_objects++;
@@ -191,13 +222,16 @@ object_store_put(ObjectStore *store, const char *content, uint64_t length, Manif
 	object->bytes = length;
 	if (!digest_buffer(content, length, object->id))
 		return report_error(EXIT_FAILED, NULL, NULL, "could not compute a SHA-256 digest");
+	if (!take(store, object->id))
+		return true;
 	path = object_path(store, object->id);
 	vouched = judge(store, path, content, object);
 	if (vouched == WRITTEN)
 		error = storage->write(storage, path, content, length, false);
 	if (error != 0)
-		report_error(EXIT_FAILED, strerror(error), storage_error_hint(error),
-					 "could not write file \"%s/%s\"", storage->location, path);
+		report_error(EXIT_FAILED, NULL, storage_error_hint(error),
+					 "could not write file \"%s/%s\": %s", storage->location, path,
+					 strerror(error));
 	else if (vouched != VOUCHED)
 		note_pending(store, object, vouched);
 	free(path);
@@ -208,8 +242,9 @@ static bool
 sync_failed(ObjectStore *store, const char *path, int error)
 {
 	store->failed = true;
-	return report_error(EXIT_FAILED, strerror(error), storage_error_hint(error),
-						"could not fsync \"%s/%s\"", store->repository->storage->location, path);
+	return report_error(EXIT_FAILED, NULL, storage_error_hint(error),
+						"could not fsync \"%s/%s\": %s", store->repository->storage->location, path,
+						strerror(error));
 }
 
 static void *
@@ -222,11 +257,14 @@ sync_objects(void *argument)
 	while (!store->failed && !stop_requested() &&
 		   (i = atomic_fetch_add(&store->next, 1)) < store->npending)
 	{
-		char *path = object_path(store, store->pending[i].id);
+		const Pending *pending = &store->pending[i];
+		char *path = object_path(store, pending->id);
 		int error = storage->sync(storage, path);
 
 		if (error != 0)
 			sync_failed(store, path, error);
+		if (error != 0 && pending->written)
+			(void) storage->remove(storage, path);
 		free(path);
 	}
 	return NULL;
@@ -239,7 +277,7 @@ sync_directories(ObjectStore *store)
 	Storage *storage = store->repository->storage;
 	bool touched[256] = {false};
 	char path[16];
-	int error;
+	int error = 0;
 	size_t i;
 
 	for (i = 0; i < store->npending; i++)
@@ -248,17 +286,18 @@ sync_directories(ObjectStore *store)
 
 		touched[strtoul(two, NULL, 16)] = true;
 	}
-	for (i = 0; i < 256; i++)
+	for (i = 0; i < 256 && error == 0; i++)
 	{
 		if (!touched[i])
 			continue;
 		snprintf(path, sizeof(path), "objects/%02x", (unsigned) i);
 		error = storage->sync_directory(storage, path);
-		if (error != 0)
-			return sync_failed(store, path, error);
 	}
-	error = storage->sync_directory(storage, "objects");
-	return error == 0 || sync_failed(store, "objects", error);
+	if (error == 0)
+		error = storage->sync_directory(storage, memcpy(path, "objects", 8));
+	if (error == 0)
+		error = storage->sync_directory(storage, memcpy(path, ".", 2));
+	return error == 0 || sync_failed(store, path, error);
 }
 
 bool
