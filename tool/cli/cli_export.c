@@ -13,6 +13,8 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <limits.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -31,6 +33,7 @@
 #include "verify.h"
 
 #define PIECE ((uint64_t) 1024 * 1024)
+#define POLL_INTERVAL_MS 200
 
 typedef struct Export
 {
@@ -52,14 +55,39 @@ typedef struct Export
 
 /* ---- the file ---- */
 
+/*
+ * Wait until a pipe takes more, so that a reader that stands still does not
+ * keep an interrupt from being obeyed.  A file needs no waiting.
+ */
+static bool
+wait_for_reader(const Export *export)
+{
+	struct pollfd wait;
+
+	wait.fd = export->descriptor;
+	wait.events = POLLOUT;
+	wait.revents = 0;
+	while (!interrupted())
+	{
+		if (poll(&wait, 1, POLL_INTERVAL_MS) != 0)
+			return true;
+	}
+	return false;
+}
+
 static bool
 write_all(Export *export, const char *data, size_t length)
 {
 	while (length > 0)
 	{
-		ssize_t n = write(export->descriptor, data, length);
+		/* After poll() a pipe takes this much without blocking. */
+		size_t piece = export->path == NULL && length > PIPE_BUF ? PIPE_BUF : length;
+		ssize_t n;
 
-		if (n < 0 && errno == EINTR)
+		if (export->path == NULL && !wait_for_reader(export))
+			return false;
+		n = write(export->descriptor, data, piece);
+		if (n < 0 && (errno == EINTR || errno == EAGAIN))
 			continue;
 		if (n < 0)
 			return report_error(EXIT_FAILED, NULL, NULL, "could not write %s%s%s: %s",
