@@ -13,7 +13,7 @@
 
 #include <jansson.h>
 #include <pthread.h>
-#include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
@@ -150,22 +150,39 @@ take_view(void)
 		view.eta = view.elapsed * (1 - view.fraction) / view.fraction;
 }
 
-/* "12/57 tables  1.2 GB  93 MB/s  ETA 1 min 5 s", with the given separator. */
+/* Append a separator and a text, if both fit into the limit. */
 static void
-append_figures(Buffer *out, const View *v, const char *separator)
+append_figure(Buffer *out, const char *separator, size_t limit, const char *first,
+			  const char *second)
+{
+	if (out->length + strlen(separator) + strlen(first) + strlen(second) > limit)
+		return;
+	buffer_append_string(out, separator);
+	buffer_append_string(out, first);
+	buffer_append_string(out, second);
+}
+
+/* "12/57 tables  1.2 GB  93 MB/s  ETA 1 min 5 s", as much of it as fits into the limit. */
+static void
+append_figures(Buffer *out, const View *v, const char *separator, size_t limit)
 {
 	bool units = v->units_total > 0 && v->unit != NULL;
+	char text[64];
 
 	if (units)
-		buffer_printf(out, "%s%s/%s %s", separator, pretty_count(v->units_done),
-					  pretty_count(v->units_total), v->unit);
+	{
+		snprintf(text, sizeof(text), "%s/%s ", pretty_count(v->units_done),
+				 pretty_count(v->units_total));
+		append_figure(out, separator, limit, text, v->unit);
+	}
 	if (v->raw_bytes > 0)
-		buffer_printf(out, "%s%s%s%s/s", separator, pretty_bytes(v->raw_bytes), separator,
-					  pretty_bytes((uint64_t) v->rate));
+		append_figure(out, separator, limit, pretty_bytes(v->raw_bytes), "");
+	if (v->rate >= 1)
+		append_figure(out, separator, limit, pretty_bytes((uint64_t) v->rate), "/s");
 	if (v->eta >= 0)
-		buffer_printf(out, "%sETA %s", separator, pretty_duration(v->eta));
+		append_figure(out, separator, limit, "ETA ", pretty_duration(v->eta));
 	if (!units && v->raw_bytes == 0 && v->elapsed >= 1)
-		buffer_printf(out, "%s%s", separator, pretty_duration(v->elapsed));
+		append_figure(out, separator, limit, pretty_duration(v->elapsed), "");
 }
 
 /* Columns of the terminal. */
@@ -179,23 +196,20 @@ terminal_width(void)
 	return 80;
 }
 
-/* "[=====>    ]  43%", as wide as there is room for. */
+/* "  [=====>    ]", as wide as there is room for. */
 static void
 append_bar(Buffer *out, double fraction, int room)
 {
-	int width = room - 9 < BAR_MAX ? room - 9 : BAR_MAX;
+	int width = room - 4 < BAR_MAX ? room - 4 : BAR_MAX;
 	int filled = (int) (fraction * width);
 	int i;
 
-	if (width >= 5)
-	{
-		buffer_append_string(out, "  [");
-		for (i = 0; i < width; i++)
-			buffer_append_char(out, i < filled ? '=' : i == filled ? '>' : ' ');
-		buffer_append_char(out, ']');
-	}
-	if (room >= 6)
-		buffer_printf(out, "  %3d%%", (int) (fraction * 100));
+	if (width < 5)
+		return;
+	buffer_append_string(out, "  [");
+	for (i = 0; i < width; i++)
+		buffer_append_char(out, i < filled ? '=' : i == filled ? '>' : ' ');
+	buffer_append_char(out, ']');
 }
 
 /* Draw the bar over itself; never wider than the terminal, so that it stays one line. */
@@ -203,31 +217,26 @@ static void
 draw_bar(void)
 {
 	int width = terminal_width() - 1;
+	int room;
 	Buffer figures;
 	Buffer line;
 
 	if (view.phase == NULL)
 		return;
+	room = width - (int) strlen(view.phase);
 	buffer_init(&figures);
 	buffer_append_string(&figures, "");
-	append_figures(&figures, &view, "  ");
+	if (view.fraction >= 0 && room >= 6)
+		buffer_printf(&figures, "  %3d%%", (int) (view.fraction * 100));
+	append_figures(&figures, &view, "  ", room > 0 ? (size_t) room : 0);
+
 	buffer_init(&line);
-	buffer_append_string(&line, view.phase);
+	buffer_printf(&line, "\r%.*s", width, view.phase);
 	if (view.fraction >= 0)
-		append_bar(&line, view.fraction, width - (int) line.length - (int) figures.length);
-	buffer_append_string(&line, figures.data);
-	if (line.length > (size_t) width)
-	{
-		buffer_reset(&figures);
-		buffer_append(&figures, line.data, width > 0 ? (size_t) width : 0);
-		buffer_reset(&line);
-		buffer_append(&line, figures.data, figures.length);
-	}
-	buffer_reset(&figures);
-	buffer_append_string(&figures, "\r");
-	buffer_append(&figures, line.data, line.length);
-	buffer_append_string(&figures, "\033[K");
-	write_stderr(figures.data, figures.length);
+		append_bar(&line, view.fraction, room - (int) figures.length);
+	buffer_append(&line, figures.data, figures.length);
+	buffer_append_string(&line, "\033[K");
+	write_stderr(line.data, line.length);
 	drawn = true;
 	buffer_free(&figures);
 	buffer_free(&line);
@@ -261,7 +270,7 @@ log_progress(const View *v)
 	buffer_append_char(&text, ':');
 	if (v->fraction >= 0)
 		buffer_printf(&text, " %d%%", (int) (v->fraction * 100));
-	append_figures(&text, v, v->fraction >= 0 ? ", " : " ");
+	append_figures(&text, v, v->fraction >= 0 ? ", " : " ", LINE_MAX);
 	log_info("%s", text.data);
 	buffer_free(&text);
 }
