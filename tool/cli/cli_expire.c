@@ -173,6 +173,25 @@ list_remaining(Expiry *expiry, BackupName **names, int *count)
 	return true;
 }
 
+/*
+ * Turn the shared lock into the exclusive one, as late as can be: a backup
+ * that starts meanwhile is refused.  What was read until now may be outdated
+ * afterwards; all manifests are read again.
+ */
+static bool
+lock_exclusive(Expiry *expiry)
+{
+	Repository *repository = expiry->repository;
+
+	if (repository->shared_lock >= 0)
+		repository_unlock(repository, repository->shared_lock);
+	repository->shared_lock = -1;
+	if (repository_lock_exclusive(repository, &expiry->exclusive))
+		return true;
+	expiry->exclusive = -1;
+	return false;
+}
+
 /* Objects and other leftovers.  False (reported) if it must not or cannot be done. */
 static bool
 remove_leftovers(Expiry *expiry)
@@ -187,7 +206,7 @@ remove_leftovers(Expiry *expiry)
 		expiry->objects_reason = "a manifest is damaged, so what it needs is unknown";
 		return false;
 	}
-	if (expiry->exclusive < 0 && !expiry->settings->dry_run)
+	if (!expiry->settings->dry_run && !lock_exclusive(expiry))
 	{
 		expiry->objects_reason = "the repository is in use; the next expire removes them";
 		return true;
@@ -318,18 +337,6 @@ record(const Expiry *expiry, const char *started)
 	}
 }
 
-/* With the exclusive lock if nobody is at work, else with the shared one. */
-static bool
-lock(Expiry *expiry)
-{
-	expiry->exclusive = -1;
-	if (!expiry->settings->dry_run &&
-		repository_lock_exclusive(expiry->repository, &expiry->exclusive))
-		return true;
-	expiry->exclusive = -1;
-	return repository_lock_shared(expiry->repository);
-}
-
 static bool
 run_expire(const Settings *settings)
 {
@@ -342,10 +349,11 @@ run_expire(const Settings *settings)
 	memset(&expiry, 0, sizeof(expiry));
 	format_time(time(NULL), started);
 	expiry.settings = settings;
+	expiry.exclusive = -1;
 	expiry.repository = open_repository(settings);
 	if (expiry.repository == NULL)
 		return false;
-	good = decided = lock(&expiry) && decide(&expiry, database);
+	good = decided = repository_lock_shared(expiry.repository) && decide(&expiry, database);
 	if (decided)
 	{
 		good = remove_backups(&expiry) && remove_leftovers(&expiry);
