@@ -14,6 +14,7 @@
 #include <jansson.h>
 #include <openssl/evp.h>
 #include <stdarg.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -88,11 +89,10 @@ decode_base64(Reader *reader, const json_t *value, const char *key)
 	return bytes;
 }
 
+/* NULL stands for null, and for an error. */
 static char *
-get_text_or_null(Reader *reader, const json_t *object, const char *key)
+text_value(Reader *reader, const json_t *value, const char *key)
 {
-	const json_t *value = json_object_get(object, key);
-
 	if (json_is_null(value))
 		return NULL;
 	if (json_is_object(value))
@@ -106,12 +106,37 @@ get_text_or_null(Reader *reader, const json_t *object, const char *key)
 }
 
 static char *
+get_text_or_null(Reader *reader, const json_t *object, const char *key)
+{
+	return text_value(reader, json_object_get(object, key), key);
+}
+
+static char *
 get_text(Reader *reader, const json_t *object, const char *key)
 {
 	char *value = get_text_or_null(reader, object, key);
 
 	if (value == NULL)
 		broken(reader, "key \"%s\" must not be null", key);
+	return value;
+}
+
+/* "2026-11-23T02:00:00.000Z" */
+static char *
+get_time(Reader *reader, const json_t *object, const char *key)
+{
+	static const char shape[] = "0000-00-00T00:00:00.000Z";
+	char *value = get_text(reader, object, key);
+	size_t i;
+
+	for (i = 0; value != NULL && i < sizeof(shape); i++)
+	{
+		if (shape[i] == '0' ? value[i] < '0' || value[i] > '9' : value[i] != shape[i])
+		{
+			broken(reader, "key \"%s\" is no UTC time", key);
+			break;
+		}
+	}
 	return value;
 }
 
@@ -157,9 +182,9 @@ read_head(Reader *reader, const json_t *root, Manifest *manifest)
 	manifest->type = get_text(reader, root, "type");
 	manifest->tool = get_text(reader, root, "tool");
 	manifest->pg_dump = get_text(reader, root, "pg_dump");
-	manifest->started = get_text(reader, root, "started");
-	manifest->snapshot_at = get_text(reader, root, "snapshot_at");
-	manifest->finished = get_text(reader, root, "finished");
+	manifest->started = get_time(reader, root, "started");
+	manifest->snapshot_at = get_time(reader, root, "snapshot_at");
+	manifest->finished = get_time(reader, root, "finished");
 	free(id);
 	free(codec);
 	free(kind);
@@ -225,12 +250,13 @@ read_warnings(Reader *reader, const json_t *root, Manifest *manifest)
 	const json_t *array = get_array(reader, root, "warnings");
 	size_t i;
 
-	for (i = 0; i < json_array_size(array); i++)
+	for (i = 0; i < json_array_size(array) && reader->error == NULL; i++)
 	{
-		const char *warning = json_string_value(json_array_get(array, i));
+		char *warning = text_value(reader, json_array_get(array, i), "warnings");
 
 		if (warning != NULL)
 			manifest_add_warning(manifest, warning);
+		free(warning);
 	}
 }
 
@@ -307,6 +333,8 @@ read_blocks(Reader *reader, const json_t *entry, Member *member)
 		broken(reader, "a member has no valid block range");
 		return;
 	}
+	if (json_integer_value(to) != 0 && json_integer_value(to) <= json_integer_value(from))
+		broken(reader, "a member has an empty block range");
 	member->has_blocks = true;
 	member->block_from = (uint32_t) json_integer_value(from);
 	member->block_to = (uint32_t) json_integer_value(to);
@@ -378,6 +406,33 @@ check_members(Reader *reader, const Manifest *manifest)
 		broken(reader, "not every object has members");
 }
 
+/* What the manifest says of its sums must be what its members give. */
+static void
+check_sums(Reader *reader, Manifest *manifest)
+{
+	ManifestTotals totals = manifest->totals;
+	ManifestTable *tables;
+	uint32_t i;
+
+	if (reader->error != NULL)
+		return;
+	tables = xmalloc(manifest->ntables * sizeof(ManifestTable));
+	if (manifest->ntables > 0)
+		memcpy(tables, manifest->tables, manifest->ntables * sizeof(ManifestTable));
+	manifest_sum_up(manifest);
+	if (memcmp(&totals, &manifest->totals, sizeof(totals)) != 0)
+		broken(reader, "its totals are not the sums of its members");
+	for (i = 0; i < manifest->ntables; i++)
+	{
+		const ManifestTable *table = &manifest->tables[i];
+
+		if (table->rows != tables[i].rows || table->raw_bytes != tables[i].raw_bytes ||
+			table->stored_bytes != tables[i].stored_bytes)
+			broken(reader, "the sums of table %u are not those of its members", i);
+	}
+	free(tables);
+}
+
 Manifest *
 manifest_parse(const char *json, size_t length, char **error)
 {
@@ -411,9 +466,10 @@ manifest_parse(const char *json, size_t length, char **error)
 		read_objects(&reader, root, manifest);
 		read_members(&reader, root, manifest);
 	}
+	json_decref(root);
 	if (reader.error == NULL)
 		check_members(&reader, manifest);
-	json_decref(root);
+	check_sums(&reader, manifest);
 	if (reader.error != NULL)
 	{
 		*error = reader.error;

@@ -1,7 +1,11 @@
 /*-------------------------------------------------------------------------
  *
  * repository.c
- *	  Opening, creating and locking a repository; its backups by name.
+ *	  Opening, creating and locking a repository.
+ *
+ * nex_backup.json is convenient, not necessary: nothing in a backup depends
+ * on it.  So init can write a lost one anew, taking the repository's id from
+ * its backups, and a repository never becomes useless by losing one file.
  *
  *-------------------------------------------------------------------------
  */
@@ -27,9 +31,10 @@
 #define MAX_FRAME_BYTES (1024 * 1024)
 
 #define FRAME_HINT                                                                                 \
-	"Copy the file from another copy of the repository; the backups in it do not depend on it."
-#define RECOVER_HINT                                                                               \
-	"Run \"nex_backup init --repo …\" for this repository; it writes RECOVER.txt anew."
+	"No backup depends on this file: remove it, then run \"nex_backup init\" for this "            \
+	"repository; it "                                                                              \
+	"writes the file anew."
+#define RECOVER_HINT "Run \"nex_backup init\" for this repository; it writes RECOVER.txt anew."
 
 bool
 repository_damaged(const Repository *repository, const char *path, const char *problem,
@@ -57,8 +62,9 @@ new_uuid(void)
 static bool
 write_failed(const Repository *repository, const char *path, int error)
 {
-	return report_error(EXIT_FAILED, strerror(error), NULL, "could not write file \"%s/%s\"",
-						repository->storage->location, path);
+	return report_error(EXIT_FAILED, NULL, storage_error_hint(error),
+						"could not write file \"%s/%s\": %s", repository->storage->location, path,
+						strerror(error));
 }
 
 /* RECOVER.txt first, then nex_backup.json that vouches for it: a crash in between is mended by
@@ -89,6 +95,20 @@ write_frame(Repository *repository)
 	return error == 0 || write_failed(repository, FRAME_FILE, error);
 }
 
+/* Hex digits and dashes as in a UUID. */
+static bool
+is_uuid(const char *text)
+{
+	return text != NULL && strlen(text) == 36 && strspn(text, "0123456789abcdef-") == 36;
+}
+
+/* "2026-11-23T02:00:00Z" */
+static bool
+is_time(const char *text)
+{
+	return text != NULL && strlen(text) == 20 && strspn(text, "0123456789-:TZ") == 20;
+}
+
 /* Fill in the repository from nex_backup.json. */
 static bool
 parse_frame(Repository *repository, const Buffer *file)
@@ -110,8 +130,8 @@ parse_frame(Repository *repository, const Buffer *file)
 		good =
 			report_error(EXIT_FAILED, NULL, "Use a version of nex_backup that knows this format.",
 						 "repository \"%s\" has an unknown format", repository->storage->location);
-	else if (id == NULL || created == NULL || recover == NULL || !digest_hex_valid(recover))
-		good = repository_damaged(repository, FRAME_FILE, "lacks a key", FRAME_HINT);
+	else if (!is_uuid(id) || !is_time(created) || recover == NULL || !digest_hex_valid(recover))
+		good = repository_damaged(repository, FRAME_FILE, "has a bad or missing value", FRAME_HINT);
 	else
 	{
 		repository->id = xstrdup(id);
@@ -143,6 +163,25 @@ open_location(const char *location, bool create, int *error)
 	return repository;
 }
 
+static bool
+note_backups(const char *name, void *argument)
+{
+	if (strcmp(name, "backups/") != 0)
+		return true;
+	*(bool *) argument = true;
+	return false;
+}
+
+/* A directory without nex_backup.json was a repository if it has backups. */
+static bool
+has_backups(Repository *repository)
+{
+	bool found = false;
+
+	repository->storage->list(repository->storage, ".", note_backups, &found);
+	return found;
+}
+
 Repository *
 repository_open(const char *location)
 {
@@ -152,6 +191,14 @@ repository_open(const char *location)
 	repository = open_location(location, false, &error);
 	if (error == 0)
 		return repository;
+	if (error == ENOENT && repository != NULL && has_backups(repository))
+	{
+		repository_damaged(
+			repository, FRAME_FILE, "is missing",
+			"No backup depends on this file: \"nex_backup init\" for this repository "
+			"writes it anew.");
+		error = EBADMSG;
+	}
 	repository_close(repository);
 	if (error == EBADMSG)
 		return NULL;
@@ -164,8 +211,8 @@ repository_open(const char *location)
 		free(hint);
 	}
 	else
-		report_error(EXIT_FAILED, strerror(error), NULL, "could not open repository \"%s\"",
-					 location);
+		report_error(EXIT_FAILED, NULL, NULL, "could not open repository \"%s\": %s", location,
+					 strerror(error));
 	return NULL;
 }
 
@@ -182,10 +229,13 @@ repository_close(Repository *repository)
 	free(repository);
 }
 
+/* What an init leaves that was killed, and what every new file system has, is nobody's. */
 static bool
-note_any_name(const char *name, void *argument)
+note_foreign_name(const char *name, void *argument)
 {
-	(void) name;
+	if (strncmp(name, RECOVER_FILE, strlen(RECOVER_FILE)) == 0 ||
+		strncmp(name, FRAME_FILE, strlen(FRAME_FILE)) == 0 || strcmp(name, "lost+found/") == 0)
+		return true;
 	*(bool *) argument = true;
 	return false;
 }
@@ -209,6 +259,30 @@ recover_is_intact(Repository *repository, const char **problem)
 	return *problem == NULL;
 }
 
+/* The id that the backups of a repository have, whose nex_backup.json is lost; NULL if unknown. */
+static char *
+id_of_backups(Repository *repository)
+{
+	BackupName *names;
+	char *id = NULL;
+	int count;
+
+	if (!repository_list(repository, NULL, &names, &count))
+		return NULL;
+	while (id == NULL && count-- > 0)
+	{
+		char *error;
+		Manifest *manifest = repository_manifest_try(repository, &names[count], &error);
+
+		if (manifest != NULL && is_uuid(manifest->repository))
+			id = xstrdup(manifest->repository);
+		manifest_free(manifest);
+		free(error);
+	}
+	free(names);
+	return id;
+}
+
 static bool
 create_frame(Repository *repository, const char *location)
 {
@@ -217,8 +291,17 @@ create_frame(Repository *repository, const char *location)
 	struct tm tm;
 	char text[32];
 	time_t now;
+	int error;
 
-	storage->list(storage, ".", note_any_name, &occupied);
+	if (has_backups(repository))
+		repository->id = id_of_backups(repository);
+	else
+	{
+		error = storage->list(storage, ".", note_foreign_name, &occupied);
+		if (error != 0)
+			return report_error(EXIT_FAILED, NULL, NULL, "could not read directory \"%s\": %s",
+								location, strerror(error));
+	}
 	if (occupied)
 		return report_error(EXIT_FAILED, NULL, "Choose an empty or new directory.",
 							"directory \"%s\" is neither empty nor a repository", location);
@@ -226,10 +309,22 @@ create_frame(Repository *repository, const char *location)
 	gmtime_r(&now, &tm);
 	strftime(text, sizeof(text), "%Y-%m-%dT%H:%M:%SZ", &tm);
 	repository->created = xstrdup(text);
-	repository->id = new_uuid();
+	if (repository->id == NULL)
+		repository->id = new_uuid();
 	if (repository->id == NULL)
 		return report_error(EXIT_FAILED, NULL, NULL, "could not generate random bytes");
 	return write_frame(repository);
+}
+
+/* RECOVER.txt is what this version of the tool would write. */
+static bool
+recover_is_current(Repository *repository)
+{
+	const char *text = recover_text();
+	DigestHex digest;
+
+	return digest_buffer(text, strlen(text), digest) &&
+		   strcmp(digest, repository->recover_digest) == 0;
 }
 
 bool
@@ -247,9 +342,9 @@ repository_init(const char *location, bool *created)
 	else if (error == EBADMSG)
 		good = false;
 	else if (error != 0)
-		good = report_error(EXIT_FAILED, strerror(error), NULL,
-							"could not create repository \"%s\"", location);
-	else if (!recover_is_intact(repository, &problem))
+		good = report_error(EXIT_FAILED, NULL, storage_error_hint(error),
+							"could not create repository \"%s\": %s", location, strerror(error));
+	else if (!recover_is_intact(repository, &problem) || !recover_is_current(repository))
 		good = write_frame(repository);
 	repository_close(repository);
 	return good;
@@ -283,8 +378,8 @@ repository_lock_shared(Repository *repository)
 	/* Nobody can remove anything from what cannot be written to. */
 	if (error == EROFS || error == EACCES || error == ENOENT)
 		return true;
-	return report_error(EXIT_FAILED, strerror(error), NULL, "could not lock repository \"%s\"",
-						storage->location);
+	return report_error(EXIT_FAILED, NULL, NULL, "could not lock repository \"%s\": %s",
+						storage->location, strerror(error));
 }
 
 bool
@@ -313,9 +408,8 @@ repository_lock_backup(Repository *repository, const char *database, int *handle
 		report_error(EXIT_LOCKED, NULL, "Wait until it ends.",
 					 "another backup of database \"%s\" is running", name);
 	else if (error != 0)
-		report_error(EXIT_FAILED, strerror(error),
-					 "The repository must be writable for the user who runs the backup.",
-					 "could not lock file \"%s/%s\"", storage->location, path);
+		report_error(EXIT_FAILED, NULL, storage_error_hint(error),
+					 "could not lock file \"%s/%s\": %s", storage->location, path, strerror(error));
 	free(path);
 	free(name);
 	return error == 0;

@@ -39,7 +39,9 @@ parse_record(const Buffer *file, const BackupName *name, Verification *result)
 	time = json_string_value(json_object_get(root, "verified"));
 	verdict = json_string_value(json_object_get(root, "result"));
 	if (backup == NULL || strcmp(backup, name->id) != 0 || time == NULL ||
-		strlen(time) >= sizeof(result->time) || verdict == NULL)
+		strlen(time) >= sizeof(result->time) || verdict == NULL ||
+		json_integer_value(json_object_get(root, "format")) != 1 ||
+		(strcmp(verdict, "ok") != 0 && strcmp(verdict, "failed") != 0))
 		problem = "is no verification record of this backup";
 	else
 	{
