@@ -224,6 +224,19 @@ target_database(const ConnectionTarget *target)
 	return name;
 }
 
+void
+target_add_option(ConnectionTarget *target, const char *option)
+{
+	const char *given = target_get(target, "options");
+	char *all;
+
+	if (given == NULL)
+		given = getenv("PGOPTIONS");
+	all = given != NULL ? xasprintf("%s %s", given, option) : xstrdup(option);
+	target_set(target, "options", all);
+	free(all);
+}
+
 bool
 target_ask_password(ConnectionTarget *target)
 {

@@ -41,6 +41,9 @@ extern void target_free(ConnectionTarget *target);
 /* The database name asked for; NULL if libpq decides by user name. */
 extern const char *target_database(const ConnectionTarget *target);
 
+/* Add a server option such as "-c synchronous_commit=off" to those that the user gave. */
+extern void target_add_option(ConnectionTarget *target, const char *option);
+
 /* Ask for a password on the terminal; false if there is none. */
 extern bool target_ask_password(ConnectionTarget *target);
 

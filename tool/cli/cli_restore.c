@@ -1,0 +1,156 @@
+/*-------------------------------------------------------------------------
+ *
+ * cli_restore.c
+ *	  nex_backup restore
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "command.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "catalogue.h"
+#include "json_text.h"
+#include "log.h"
+#include "memory.h"
+#include "output.h"
+#include "progress_bar.h"
+#include "quote.h"
+#include "restore.h"
+
+/* Ask before a live database is replaced; false (reported) unless the answer is yes. */
+static bool
+confirm(const RestorePlan *plan)
+{
+	char *name = printable_name(plan->database);
+	char answer[16];
+	bool yes;
+
+	if (!plan->replaces || plan->settings->yes)
+	{
+		free(name);
+		return true;
+	}
+	if (!isatty(STDIN_FILENO))
+	{
+		report_error(EXIT_USAGE, NULL, "Say --yes to replace it without a question.",
+					 "database \"%s\" would be replaced, and there is no terminal to ask on", name);
+		free(name);
+		return false;
+	}
+	fprintf(stderr,
+			"Database \"%s\" (%s, %d sessions) will be replaced by backup %s, the state of %s.\n"
+			"Its sessions will be disconnected at the end.  %s\n"
+			"Continue? [y/N] ",
+			name, pretty_bytes(plan->live_bytes), plan->live_sessions, plan->backup.id,
+			plan->manifest->snapshot_at,
+			plan->settings->discard_old ? "THE PRESENT DATABASE WILL BE DROPPED."
+										: "The present database is kept under another name.");
+	yes = fgets(answer, sizeof(answer), stdin) != NULL && (answer[0] == 'y' || answer[0] == 'Y');
+	free(name);
+	return yes || report_error(EXIT_FAILED, NULL, NULL, "nothing was changed");
+}
+
+static void
+print_result(const RestorePlan *plan, double seconds)
+{
+	char *name = printable_name(plan->database);
+	char *kept = plan->kept_as != NULL ? printable_name(plan->kept_as) : NULL;
+
+	if (plan->settings->json)
+		output_json(json_pack("{s:o, s:s, s:o, s:o, s:I, s:I, s:f}", "database",
+							  json_text(plan->backup.database), "backup", plan->backup.id, "target",
+							  json_text(plan->database), "kept_as", json_text(plan->kept_as),
+							  "tables", (json_int_t) plan->manifest->ntables, "rows",
+							  (json_int_t) plan->rows, "seconds", seconds));
+	else
+	{
+		printf("restored %s/%s into database \"%s\": %s tables, %s rows in %s\n",
+			   plan->backup.database, plan->backup.id, name, pretty_count(plan->manifest->ntables),
+			   pretty_count(plan->rows), pretty_duration(seconds));
+		if (kept != NULL)
+			printf("the database that was there is kept as \"%s\"\n", kept);
+	}
+	free(name);
+	free(kept);
+}
+
+/* Tell the catalogue of the server that was restored to. */
+static void
+record(const RestorePlan *plan, const char *started)
+{
+	json_t *payload =
+		catalogue_payload(plan->repository, plan->backup.database, plan->backup.id, started);
+
+	json_object_set_new(payload, "target", json_text(plan->database));
+	json_object_set_new(payload, "rows", json_integer((json_int_t) plan->rows));
+	json_object_set_new(payload, "kept_as", json_text(plan->kept_as));
+	catalogue_record(plan->settings, EVENT_RESTORE, plan->database, payload);
+}
+
+static bool
+run_restore(const Settings *settings)
+{
+	Repository *repository = repository_open(settings->repo);
+	struct timespec start;
+	struct timespec end;
+	RestorePlan plan;
+	char started[32];
+	struct tm tm;
+	bool planned;
+	bool good;
+
+	if (repository == NULL)
+		return false;
+	clock_gettime(CLOCK_REALTIME, &start);
+	gmtime_r(&start.tv_sec, &tm);
+	strftime(started, sizeof(started), "%Y-%m-%dT%H:%M:%SZ", &tm);
+	planned = good = repository_lock_shared(repository) &&
+					 restore_plan(&plan, settings, repository, settings->arguments[0]) &&
+					 confirm(&plan);
+	if (good)
+	{
+		progress_bar_start(settings);
+		good = restore_execute(&plan);
+		progress_bar_stop();
+	}
+	clock_gettime(CLOCK_REALTIME, &end);
+	if (good)
+		print_result(&plan, (double) (end.tv_sec - start.tv_sec) +
+								(double) (end.tv_nsec - start.tv_nsec) / 1e9);
+	if (planned)
+		record(&plan, started);
+	restore_plan_free(&plan);
+	repository_close(repository);
+	return good;
+}
+
+const Command command_restore = {
+	.name = "restore",
+	.summary = "restore a database from a backup",
+	.arguments = "DB[/ID]",
+	.min_arguments = 1,
+	.max_arguments = 1,
+	.options =
+		"to drop yes discard-old no-analyze maintenance-work-mem jobs dbname host port username "
+		"no-password password pg-bindir catalogue",
+	.help =
+		"Restores a backup (DB alone: the latest one) into a new database, or with --drop in place "
+		"of a live\n"
+		"one.  All objects are checked against their digests before anything is created.  With "
+		"--drop the\n"
+		"backup is loaded beside the live database, which is untouched until the very end; then "
+		"the names\n"
+		"are swapped in one transaction and the old database is kept under a dated name.\n"
+		"\n"
+		"-d names the database to connect to for CREATE DATABASE (default: postgres).\n"
+		"\n"
+		"Examples:\n"
+		"  nex_backup restore invoices --repo /var/backups/pg --to invoices_test\n"
+		"  nex_backup restore invoices/20261123T020000Z --repo /var/backups/pg --drop --yes -j 4\n",
+	.run = run_restore,
+};

@@ -1,0 +1,311 @@
+/*-------------------------------------------------------------------------
+ *
+ * loader.c
+ *	  Loading members in parallel.
+ *
+ * Every member is a COPY of its own, so any number of connections can load
+ * one big table at the same time.  The biggest table goes first; within a
+ * table members go in their order, so that rows come to lie nearly as they
+ * lay.  Two lanes must not be shared: tables that are marked serial (a
+ * deadlock between loads through one partition root, foreign keys between
+ * configuration tables), and large objects, whose later slices need the
+ * first one.  Whoever claims a lane runs it whole.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "loader.h"
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "interrupt.h"
+#include "log.h"
+#include "member_reader.h"
+#include "memory.h"
+#include "progress.h"
+#include "quote.h"
+
+#define SEND_BYTES (256 * 1024)
+#define END_OF_DATA "\\.\n\n"
+
+typedef struct Lane
+{
+	const Member **members;
+	uint32_t count;
+	_Atomic uint32_t next;
+} Lane;
+
+typedef enum LaneKind
+{
+	LANE_SERIAL,
+	LANE_LARGE_OBJECTS,
+	LANE_SHARED,
+	LANES
+} LaneKind;
+
+typedef struct Loading
+{
+	RestorePlan *plan;
+	ConnectionTarget *target;
+	Lane lanes[LANES];
+	_Atomic int next_lane;          /* of those that are run whole */
+	_Atomic uint32_t *members_left; /* per table, to count finished tables */
+	_Atomic uint64_t rows;
+} Loading;
+
+/* For sorting: the array's own order is that of the manifest. */
+static int
+compare_by_table_size(const void *a, const void *b, void *argument)
+{
+	const Manifest *manifest = argument;
+	const Member *x = *(const Member *const *) a;
+	const Member *y = *(const Member *const *) b;
+	uint64_t x_bytes = manifest->tables[x->table].raw_bytes;
+	uint64_t y_bytes = manifest->tables[y->table].raw_bytes;
+
+	if (x_bytes != y_bytes)
+		return x_bytes > y_bytes ? -1 : 1;
+	return x < y ? -1 : 1;
+}
+
+static LaneKind
+lane_of(const Manifest *manifest, const Member *member)
+{
+	if (member->kind == MEMBER_LARGE_OBJECTS)
+		return LANE_LARGE_OBJECTS;
+	return manifest->tables[member->table].serial ? LANE_SERIAL : LANE_SHARED;
+}
+
+/* Sort the members into lanes; returns their raw bytes and counts the tables that have any. */
+static uint64_t
+fill_lanes(Loading *loading, const Manifest *manifest, uint64_t *tables)
+{
+	uint64_t bytes = 0;
+	uint32_t i;
+	int l;
+
+	for (l = 0; l < LANES; l++)
+		loading->lanes[l].members = xcalloc((size_t) manifest->nmembers + 1, sizeof(Member *));
+	loading->members_left = xcalloc((size_t) manifest->ntables + 1, sizeof(*loading->members_left));
+	for (i = 0; i < manifest->nmembers; i++)
+	{
+		const Member *member = &manifest->members[i];
+		Lane *lane;
+
+		if (member->kind != MEMBER_DATA && member->kind != MEMBER_LARGE_OBJECTS)
+			continue;
+		lane = &loading->lanes[lane_of(manifest, member)];
+		lane->members[lane->count++] = member;
+		bytes += member->raw;
+		if (member->table >= 0 && loading->members_left[member->table]++ == 0)
+			(*tables)++;
+	}
+	qsort_r(loading->lanes[LANE_SHARED].members, loading->lanes[LANE_SHARED].count,
+			sizeof(Member *), compare_by_table_size, (void *) manifest);
+	return bytes;
+}
+
+/* Report a failure with the table and the blocks that the member holds. */
+static bool
+report_load_failure(Connection *connection, const PGresult *result, const Manifest *manifest,
+					const Member *member)
+{
+	const ManifestTable *table = &manifest->tables[member->table];
+	Buffer name;
+	char *what;
+
+	if (stop_requested() && result == NULL)
+		return false;
+	buffer_init(&name);
+	quote_qualified(&name, table->schema, table->name);
+	if (member->has_blocks)
+		what = xasprintf("could not load table %s (blocks from %u)", name.data, member->block_from);
+	else
+		what = xasprintf("could not load table %s", name.data);
+	buffer_free(&name);
+	connection_report(connection, result, what);
+	free(what);
+	return false;
+}
+
+/* Send the rows; false if the connection does not take them. */
+static bool
+send_rows(Connection *connection, const char *rows, size_t length)
+{
+	while (length > 0)
+	{
+		size_t piece = length < SEND_BYTES ? length : SEND_BYTES;
+
+		if (stop_requested())
+		{
+			PQputCopyEnd(connection->pg, "interrupted");
+			return false;
+		}
+		if (PQputCopyData(connection->pg, rows, (int) piece) != 1)
+			return false;
+		atomic_fetch_add(&progress.raw_bytes, piece);
+		atomic_fetch_add(&progress.weight_done, piece);
+		rows += piece;
+		length -= piece;
+	}
+	return PQputCopyEnd(connection->pg, NULL) == 1;
+}
+
+/* Take the results of a COPY; compares the number of rows. */
+static bool
+finish_copy(Loading *loading, Connection *connection, const Member *member, bool sent)
+{
+	const Manifest *manifest = loading->plan->manifest;
+	PGresult *result;
+	bool good = sent;
+
+	while ((result = PQgetResult(connection->pg)) != NULL)
+	{
+		ExecStatusType status = PQresultStatus(result);
+
+		if (status == PGRES_COPY_IN)
+			PQputCopyEnd(connection->pg, "interrupted");
+		else if (status != PGRES_COMMAND_OK)
+			good = stop_requested() ? false
+									: report_load_failure(connection, result, manifest, member);
+		else if (good && strtoull(PQcmdTuples(result), NULL, 10) != member->rows)
+			good = report_error(EXIT_INTEGRITY, NULL, NULL,
+								"the server took %s rows of table \"%s\" instead of %llu",
+								PQcmdTuples(result), manifest->tables[member->table].name,
+								(unsigned long long) member->rows);
+		PQclear(result);
+	}
+	if (!good && PQstatus(connection->pg) != CONNECTION_OK && !stop_requested())
+		report_load_failure(connection, NULL, manifest, member);
+	return good;
+}
+
+/* Load a data member: its COPY line is a query, the rest up to \. goes as data. */
+static bool
+load_data(Loading *loading, Connection *connection, const MemberReader *reader,
+		  const Member *member)
+{
+	const ManifestTable *table = &loading->plan->manifest->tables[member->table];
+	size_t head = strlen(table->copy) + 1;
+	size_t tail = strlen(END_OF_DATA);
+	PGresult *result;
+	bool good;
+
+	if (reader->raw.length < head + tail || memcmp(reader->raw.data, table->copy, head - 1) != 0 ||
+		reader->raw.data[head - 1] != '\n' ||
+		memcmp(reader->raw.data + reader->raw.length - tail, END_OF_DATA, tail) != 0)
+		return report_error(EXIT_INTEGRITY, NULL, NULL,
+							"a member of table \"%s\" is not what its manifest says", table->name);
+	result = PQexec(connection->pg, table->copy);
+	good = PQresultStatus(result) == PGRES_COPY_IN;
+	if (!good && !stop_requested())
+		report_load_failure(connection, result, loading->plan->manifest, member);
+	PQclear(result);
+	if (!good)
+		return false;
+	good = send_rows(connection, reader->raw.data + head, reader->raw.length - head - tail);
+	if (!finish_copy(loading, connection, member, good))
+		return false;
+	atomic_fetch_add(&progress.weight_done, head + tail);
+	atomic_fetch_add(&loading->rows, member->rows);
+	if (atomic_fetch_sub(&loading->members_left[member->table], 1) == 1)
+		atomic_fetch_add(&progress.units_done, 1);
+	return true;
+}
+
+static bool
+load_member(Loading *loading, Connection *connection, MemberReader *reader, const Member *member)
+{
+	if (stop_requested() || !member_reader_read(reader, member))
+		return false;
+	if (member->kind == MEMBER_DATA)
+		return load_data(loading, connection, reader, member);
+	atomic_fetch_add(&progress.weight_done, reader->raw.length);
+
+	/* A command string is one transaction. */
+	return connection_command(connection, reader->raw.data);
+}
+
+/* Run the lanes that belong to one connection, then share the rest. */
+static bool
+load_lanes(Loading *loading, Connection *connection, MemberReader *reader)
+{
+	Lane *shared = &loading->lanes[LANE_SHARED];
+	uint32_t i;
+	int l;
+
+	while ((l = atomic_fetch_add(&loading->next_lane, 1)) < LANE_SHARED)
+	{
+		for (i = 0; i < loading->lanes[l].count; i++)
+		{
+			if (!load_member(loading, connection, reader, loading->lanes[l].members[i]))
+				return false;
+		}
+	}
+	while ((i = atomic_fetch_add(&shared->next, 1)) < shared->count)
+	{
+		if (!load_member(loading, connection, reader, shared->members[i]))
+			return false;
+	}
+	return true;
+}
+
+static void *
+load(void *argument)
+{
+	Loading *loading = argument;
+	RestorePlan *plan = loading->plan;
+	Connection *connection = connection_open(loading->target);
+	MemberReader reader;
+	bool good;
+
+	memset(&reader, 0, sizeof(reader));
+	good = connection != NULL && connection_command(connection, "SET synchronous_commit = off") &&
+		   member_reader_open(&reader, plan->repository, plan->manifest) &&
+		   load_lanes(loading, connection, &reader);
+	if (!good)
+		stop_request();
+	member_reader_close(&reader);
+	connection_close(connection);
+	return NULL;
+}
+
+bool
+loader_run(RestorePlan *plan)
+{
+	int jobs = plan->settings->jobs;
+	pthread_t *threads = xcalloc((size_t) jobs, sizeof(pthread_t));
+	Loading loading;
+	uint64_t tables = 0;
+	uint64_t bytes;
+	int started = 0;
+	int i;
+
+	memset(&loading, 0, sizeof(loading));
+	loading.plan = plan;
+	loading.target = target_with_database(plan->target, plan->working);
+	bytes = fill_lanes(&loading, plan->manifest, &tables);
+	progress_phase("loading data", "tables", tables, bytes);
+	for (i = 0; i < jobs; i++)
+	{
+		if (pthread_create(&threads[i], NULL, load, &loading) != 0)
+			break;
+		started++;
+	}
+	if (started == 0)
+	{
+		report_error(EXIT_FAILED, NULL, NULL, "could not start a thread");
+		stop_request();
+	}
+	for (i = 0; i < started; i++)
+		pthread_join(threads[i], NULL);
+	plan->rows = loading.rows;
+	for (i = 0; i < LANES; i++)
+		free(loading.lanes[i].members);
+	free(loading.members_left);
+	target_free(loading.target);
+	free(threads);
+	return !stop_requested();
+}

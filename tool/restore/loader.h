@@ -1,0 +1,16 @@
+/*-------------------------------------------------------------------------
+ *
+ * loader.h
+ *	  Loading rows and large objects with several connections.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef NEX_LOADER_H
+#define NEX_LOADER_H
+
+#include "restore.h"
+
+/* Load all data and large objects into plan->working; sets plan->rows. */
+extern bool loader_run(RestorePlan *plan);
+
+#endif /* NEX_LOADER_H */

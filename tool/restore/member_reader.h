@@ -1,0 +1,33 @@
+/*-------------------------------------------------------------------------
+ *
+ * member_reader.h
+ *	  Reading members out of the repository as raw text.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef NEX_MEMBER_READER_H
+#define NEX_MEMBER_READER_H
+
+#include "repository.h"
+
+/* Belongs to one thread; its buffers are used again for each member. */
+typedef struct MemberReader
+{
+	Repository *repository;
+	const Manifest *manifest;
+	Decompressor *decompressor;
+	Buffer stored;
+	Buffer raw; /* the text of the last member read */
+} MemberReader;
+
+extern bool member_reader_open(MemberReader *reader, Repository *repository,
+							   const Manifest *manifest);
+extern void member_reader_close(MemberReader *reader);
+
+/* Read a member into reader->raw; false (reported, exit 3 for damage) on failure. */
+extern bool member_reader_read(MemberReader *reader, const Member *member);
+
+/* Read the only member of a kind; *found is false if there is none. */
+extern bool member_reader_read_kind(MemberReader *reader, MemberKind kind, bool *found);
+
+#endif /* NEX_MEMBER_READER_H */

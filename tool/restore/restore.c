@@ -1,0 +1,249 @@
+/*-------------------------------------------------------------------------
+ *
+ * restore.c
+ *	  A restore from the first look to the swap.
+ *
+ * Nothing is created before every object was hashed, nothing live is touched
+ * before everything is loaded and counted.  With --drop the backup is loaded
+ * beside the live database; the swap at the end is one transaction.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "restore.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "interrupt.h"
+#include "loader.h"
+#include "log.h"
+#include "memory.h"
+#include "progress.h"
+#include "quote.h"
+#include "schema_sections.h"
+#include "subprocess.h"
+#include "target_database.h"
+#include "verify.h"
+
+#define MAX_NAME_BYTES 63
+
+/* Connect to --dbname, or to postgres, or to template1. */
+static bool
+connect_maintenance(RestorePlan *plan)
+{
+	const Settings *settings = plan->settings;
+	char *message = NULL;
+
+	plan->target = target_create(settings, settings->dbname == NULL ? "postgres" : NULL);
+	if (plan->target == NULL)
+		return false;
+	if (settings->dbname == NULL)
+	{
+		plan->maintenance = connection_try(plan->target, &message);
+		if (plan->maintenance == NULL && !stop_requested())
+		{
+			ConnectionTarget *fallback = target_with_database(plan->target, "template1");
+			char *ignored = NULL;
+
+			plan->maintenance = connection_try(fallback, &ignored);
+			if (plan->maintenance != NULL)
+			{
+				target_free(plan->target);
+				plan->target = fallback;
+			}
+			else
+				target_free(fallback);
+			free(ignored);
+		}
+		free(message);
+	}
+	if (plan->maintenance == NULL)
+		plan->maintenance = connection_open(plan->target);
+	return plan->maintenance != NULL;
+}
+
+/* "<database>_restore_<id>", shortened at a character border to fit. */
+static char *
+working_name(const char *database, const char *id)
+{
+	char *suffix = xasprintf("_restore_%s", id);
+	size_t length = strlen(database);
+	char *name;
+
+	if (length > MAX_NAME_BYTES - strlen(suffix))
+		length = MAX_NAME_BYTES - strlen(suffix);
+	while (length > 0 && ((unsigned char) database[length] & 0xc0) == 0x80)
+		length--;
+	name = xasprintf("%.*s%s", (int) length, database, suffix);
+	free(suffix);
+	return name;
+}
+
+/* Size and sessions of the live database, for the question to the user. */
+static bool
+look_at_live(RestorePlan *plan)
+{
+	const char *params[1] = {plan->database};
+	PGresult *result =
+		connection_query(plan->maintenance,
+						 "SELECT pg_catalog.pg_database_size(d.oid),"
+						 " (SELECT pg_catalog.count(*) FROM pg_catalog.pg_stat_activity a"
+						 "  WHERE a.datid = d.oid AND a.backend_type = 'client backend')"
+						 " FROM pg_catalog.pg_database d WHERE d.datname = $1::pg_catalog.name",
+						 1, params);
+
+	if (result == NULL)
+		return false;
+	if (PQntuples(result) == 1)
+	{
+		plan->live_bytes = strtoull(PQgetvalue(result, 0, 0), NULL, 10);
+		plan->live_sessions = (int) strtol(PQgetvalue(result, 0, 1), NULL, 10);
+	}
+	PQclear(result);
+	return true;
+}
+
+/* The database exists: replace it, fill it if it is empty, or refuse. */
+static bool
+plan_existing(RestorePlan *plan)
+{
+	char *shown = printable_name(plan->database);
+	bool empty;
+	bool good;
+
+	if (plan->settings->drop)
+	{
+		bool taken = false;
+
+		plan->replaces = true;
+		if (strcmp(plan->database, target_database(plan->target)) == 0)
+			good = report_error(EXIT_USAGE, NULL,
+								"Connect to another one with -d, for instance -d template1.",
+								"cannot replace database \"%s\" while connected to it", shown);
+		else
+		{
+			plan->working = working_name(plan->database, plan->backup.id);
+			good = look_at_live(plan) &&
+				   target_database_exists(plan->maintenance, plan->working, &taken);
+		}
+		if (good && taken)
+			good = report_error(EXIT_FAILED,
+								"An earlier restore of this backup was killed, or is running now.",
+								"Run \"nex_backup doctor\" to find leftovers, and drop it.",
+								"database \"%s\" exists already", plan->working);
+		free(shown);
+		return good;
+	}
+	good = target_database_is_empty(plan->target, plan->database, &empty);
+	if (good && !empty)
+		good = report_error(
+			EXIT_FAILED, NULL,
+			"Give another name with --to, or replace it with --drop (the old one is kept).",
+			"database \"%s\" exists and is not empty", shown);
+	plan->found_empty = good;
+	plan->working = xstrdup(plan->database);
+	free(shown);
+	return good;
+}
+
+bool
+restore_plan(RestorePlan *plan, const Settings *settings, Repository *repository,
+			 const char *backup)
+{
+	Verification verification;
+	bool exists;
+
+	memset(plan, 0, sizeof(*plan));
+	plan->settings = settings;
+	plan->repository = repository;
+	if (!repository_check_frame(repository) ||
+		!repository_resolve(repository, backup, &plan->backup))
+		return false;
+	plan->manifest = repository_manifest(repository, &plan->backup);
+	if (plan->manifest == NULL ||
+		!repository_verification(repository, &plan->backup, &verification))
+		return false;
+	plan->database = xstrdup(settings->to != NULL ? settings->to : plan->manifest->database.name);
+	if (plan->database[0] == '\0' || strlen(plan->database) > MAX_NAME_BYTES)
+		return report_error(EXIT_USAGE, NULL, NULL, "the name of a database has 1 to %d bytes",
+							MAX_NAME_BYTES);
+	if (!connect_maintenance(plan) ||
+		!target_database_exists(plan->maintenance, plan->database, &exists))
+		return false;
+	if (exists)
+		return plan_existing(plan);
+	plan->working = xstrdup(plan->database);
+	return true;
+}
+
+/* Hash every object before anything is created. */
+static bool
+check_objects(RestorePlan *plan)
+{
+	VerifyReport report;
+	bool good;
+
+	progress_phase("checking objects", "objects", plan->manifest->nobjects,
+				   plan->manifest->totals.stored_bytes);
+	good = verify_objects(plan->repository, plan->manifest, VERIFY_DIGESTS, plan->settings->jobs,
+						  &report);
+	good = good && report.nbad == 0;
+	verify_report_free(&report);
+	return good && !stop_requested();
+}
+
+/* Every member was counted as it was loaded; this is the sum. */
+static bool
+check_rows(const RestorePlan *plan)
+{
+	if (plan->rows == plan->manifest->totals.rows)
+		return true;
+	return report_error(EXIT_INTEGRITY, NULL, NULL, "loaded %llu rows instead of %llu",
+						(unsigned long long) plan->rows,
+						(unsigned long long) plan->manifest->totals.rows);
+}
+
+static bool
+fill(RestorePlan *plan)
+{
+	return schema_sections_prepare(plan) && target_database_create(plan) &&
+		   schema_sections_run(plan, "pre-data") && loader_run(plan) && check_rows(plan) &&
+		   schema_sections_run_members(plan, MEMBER_SEQUENCES) &&
+		   schema_sections_run(plan, "post-data") &&
+		   (plan->settings->no_analyze || schema_sections_analyze(plan)) &&
+		   target_database_finish(plan) && schema_sections_run_members(plan, MEMBER_DATABASE);
+}
+
+bool
+restore_execute(RestorePlan *plan)
+{
+	bool good;
+
+	if (connection_version(plan->maintenance) / 10000 < plan->manifest->server.version_num / 10000)
+		log_warning("this server (version %d) is older than the one of the backup (version %s)",
+					connection_version(plan->maintenance) / 10000, plan->manifest->server.version);
+	good = check_objects(plan) && fill(plan) && !stop_requested();
+	if (good && plan->replaces)
+		good = target_database_swap(plan);
+	if (!good)
+	{
+		stop_request();
+		stop_clear();
+		target_database_discard(plan);
+	}
+	return good;
+}
+
+void
+restore_plan_free(RestorePlan *plan)
+{
+	manifest_free(plan->manifest);
+	connection_close(plan->maintenance);
+	target_free(plan->target);
+	temporary_directory_remove(plan->directory);
+	free(plan->database);
+	free(plan->working);
+	free(plan->kept_as);
+	free(plan->archive);
+	free(plan->pg_restore);
+}

@@ -1,0 +1,56 @@
+/*-------------------------------------------------------------------------
+ *
+ * restore.h
+ *	  Restore one database.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef NEX_RESTORE_H
+#define NEX_RESTORE_H
+
+#include <stdint.h>
+#include <time.h>
+
+#include "connection.h"
+#include "repository.h"
+#include "settings.h"
+
+/* What is to be restored, and where; made by restore_plan(), before anything is changed. */
+typedef struct RestorePlan
+{
+	const Settings *settings;
+	Repository *repository;
+	BackupName backup;
+	Manifest *manifest;
+	ConnectionTarget *target; /* the maintenance database */
+	Connection *maintenance;
+	char *database;      /* the name that the restored database shall have */
+	char *working;       /* the name that it has while it is filled */
+	bool replaces;       /* `database` exists and is to be swapped out */
+	bool created;        /* we created `working`, so a failure removes it */
+	bool found_empty;    /* `working` existed, empty */
+	uint64_t live_bytes; /* size of the database that is replaced */
+	int live_sessions;   /* sessions connected to it */
+	char *kept_as;       /* name under which it is kept; known after the swap */
+	char *directory;     /* private, temporary */
+	char *archive;       /* path of the schema archive in it */
+	char *pg_restore;
+	uint64_t rows; /* loaded so far */
+} RestorePlan;
+
+/*
+ * Read the manifest, connect, and see that the target is free (or, with
+ * --drop, that it can be replaced).  Changes nothing.  False (reported) if
+ * the restore cannot be done; restore_plan_free() in any case.
+ */
+extern bool restore_plan(RestorePlan *plan, const Settings *settings, Repository *repository,
+						 const char *backup);
+
+/*
+ * Do it.  On failure the target is as it was before, or the report says what
+ * is left and which command removes it.
+ */
+extern bool restore_execute(RestorePlan *plan);
+extern void restore_plan_free(RestorePlan *plan);
+
+#endif /* NEX_RESTORE_H */

@@ -1,0 +1,276 @@
+/*-------------------------------------------------------------------------
+ *
+ * schema_sections.c
+ *	  Everything of a restore that is not rows.
+ *
+ * pg_restore works from the archive, not psql from the plain scripts, because
+ * the archive knows the dependencies that a parallel build of indexes and
+ * constraints needs.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "schema_sections.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <openssl/evp.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "interrupt.h"
+#include "log.h"
+#include "member_reader.h"
+#include "memory.h"
+#include "progress.h"
+#include "quote.h"
+#include "subprocess.h"
+
+#define LINE_MARK "-- "
+#define LINE_DIGITS 72
+
+/* Take the base64 out of the comment lines; binary may overwrite text from its start. */
+static bool
+decode_archive(Buffer *text, size_t *length)
+{
+	unsigned char bytes[LINE_DIGITS];
+	char *line = text->data;
+	char *out = text->data;
+
+	while (*line != '\0')
+	{
+		char *end = strchr(line, '\n');
+		size_t digits = end != NULL ? (size_t) (end - line) : strlen(line);
+		int decoded;
+
+		digits -= digits >= strlen(LINE_MARK) ? strlen(LINE_MARK) : digits;
+		if (digits > 0 && digits <= LINE_DIGITS && digits % 4 == 0 &&
+			memchr(line + 3, ' ', digits) == NULL)
+		{
+			decoded = EVP_DecodeBlock(bytes, (const unsigned char *) line + 3, (int) digits);
+			if (decoded < 0)
+				return false;
+			decoded -= line[3 + digits - 1] == '=';
+			decoded -= line[3 + digits - 2] == '=';
+			memcpy(out, bytes, (size_t) decoded);
+			out += decoded;
+		}
+		line = end != NULL ? end + 1 : line + strlen(line);
+	}
+	*length = (size_t) (out - text->data);
+	return *length > 5 && memcmp(text->data, "PGDMP", 5) == 0;
+}
+
+static bool
+write_file(const char *path, const char *content, size_t length)
+{
+	int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+	ssize_t done = 0;
+
+	while (fd >= 0 && length > 0 && (done = write(fd, content, length)) > 0)
+	{
+		content += done;
+		length -= (size_t) done;
+	}
+	if (fd < 0 || done < 0)
+		report_error(EXIT_FAILED, strerror(errno), "Set TMPDIR to a directory with more space.",
+					 "could not write file \"%s\"", path);
+	if (fd >= 0)
+		close(fd);
+	return fd >= 0 && length == 0;
+}
+
+bool
+schema_sections_prepare(RestorePlan *plan)
+{
+	MemberReader reader;
+	bool found = false;
+	bool good;
+	size_t length;
+	int version = connection_version(plan->maintenance);
+	int dumped_by = (int) strtol(plan->manifest->pg_dump, NULL, 10) * 10000;
+
+	/* A newer pg_dump may have written an archive that an older pg_restore cannot read. */
+	plan->pg_restore = find_client_program(plan->settings->pg_bindir, "pg_restore",
+										   version > dumped_by ? version : dumped_by, NULL);
+	plan->directory = plan->pg_restore != NULL ? temporary_directory_create() : NULL;
+	if (plan->directory == NULL)
+		return false;
+	plan->archive = xasprintf("%s/archive", plan->directory);
+	good = member_reader_open(&reader, plan->repository, plan->manifest) &&
+		   member_reader_read_kind(&reader, MEMBER_ARCHIVE, &found);
+	if (good && (!found || !decode_archive(&reader.raw, &length)))
+		good = report_error(EXIT_INTEGRITY, NULL, NULL, "the backup has no valid schema archive");
+	good = good && write_file(plan->archive, reader.raw.data, length);
+	member_reader_close(&reader);
+	return good;
+}
+
+/* The line of pg_restore's stderr that tells what went wrong. */
+static bool
+report_child(const char *section, const SubprocessResult *result)
+{
+	char *first = strstr(result->errors.data, "error: ");
+
+	if (stop_requested())
+		return false;
+	if (result->exit_code < 0)
+		return report_error(EXIT_FAILED, result->errors.data, NULL,
+							"pg_restore was terminated by signal %d", result->signal);
+	return report_error(
+		EXIT_FAILED, first != NULL ? first + 7 : result->errors.data,
+		strstr(result->errors.data, "role \"") != NULL
+			? "Roles are not part of a database backup: create them first, for instance from "
+			  "\"pg_dumpall --roles-only\" of the old server."
+			: NULL,
+		"could not restore the %s section", section);
+}
+
+bool
+schema_sections_run(RestorePlan *plan, const char *section)
+{
+	bool parallel = strcmp(section, "post-data") == 0 && plan->settings->jobs > 1;
+	ConnectionTarget *target = target_with_database(plan->target, plan->working);
+	char *section_option = xasprintf("--section=%s", section);
+	char *jobs_option = xasprintf("--jobs=%d", parallel ? plan->settings->jobs : 1);
+	const char *argv[] = {plan->pg_restore,
+						  section_option,
+						  jobs_option,
+						  "--exit-on-error",
+						  "--no-password",
+						  "--dbname",
+						  NULL,
+						  plan->archive,
+						  NULL};
+	SubprocessResult result;
+	char *conninfo;
+	bool good = false;
+
+	progress_phase(parallel ? "building indexes and constraints" : "restoring schema", "", 0, 0);
+	target_add_option(target, "-c synchronous_commit=off");
+	if (plan->settings->maintenance_work_mem != NULL)
+	{
+		char *option =
+			xasprintf("-c maintenance_work_mem=%s", plan->settings->maintenance_work_mem);
+
+		target_add_option(target, option);
+		free(option);
+	}
+	conninfo = target_conninfo_for_child(target, plan->directory);
+	argv[6] = conninfo;
+	if (conninfo != NULL && subprocess_run(argv, NULL, &result))
+	{
+		good = result.exit_code == 0 || report_child(section, &result);
+		subprocess_result_free(&result);
+	}
+	free(conninfo);
+	free(section_option);
+	free(jobs_option);
+	target_free(target);
+	return good && !stop_requested();
+}
+
+bool
+schema_sections_run_members(RestorePlan *plan, MemberKind kind)
+{
+	ConnectionTarget *target = target_with_database(plan->target, plan->working);
+	Connection *connection;
+	MemberReader reader;
+	bool found = false;
+	bool good;
+
+	memset(&reader, 0, sizeof(reader));
+	good = member_reader_open(&reader, plan->repository, plan->manifest) &&
+		   member_reader_read_kind(&reader, kind, &found);
+	if (good && found)
+	{
+		connection = connection_open(target);
+		good = connection != NULL && connection_command(connection, reader.raw.data);
+		connection_close(connection);
+	}
+	member_reader_close(&reader);
+	target_free(target);
+	return good;
+}
+
+/* What the threads of ANALYZE share. */
+typedef struct Analyzing
+{
+	ConnectionTarget *target;
+	const Manifest *manifest;
+	uint32_t *order; /* positions of tables, biggest first */
+	_Atomic uint32_t next;
+} Analyzing;
+
+static int
+compare_table_sizes(const void *a, const void *b, void *argument)
+{
+	const Manifest *manifest = argument;
+	uint64_t x = manifest->tables[*(const uint32_t *) a].raw_bytes;
+	uint64_t y = manifest->tables[*(const uint32_t *) b].raw_bytes;
+
+	return x > y ? -1 : x < y;
+}
+
+static void *
+analyze(void *argument)
+{
+	Analyzing *analyzing = argument;
+	Connection *connection = connection_open(analyzing->target);
+	bool good =
+		connection != NULL && connection_command(connection, "SET synchronous_commit = off");
+	uint32_t i;
+
+	while (good && !stop_requested() &&
+		   (i = atomic_fetch_add(&analyzing->next, 1)) < analyzing->manifest->ntables)
+	{
+		const ManifestTable *table = &analyzing->manifest->tables[analyzing->order[i]];
+		Buffer name;
+
+		buffer_init(&name);
+		quote_qualified(&name, table->schema, table->name);
+		good = connection_commandf(connection, "ANALYZE %s", name.data);
+		buffer_free(&name);
+		atomic_fetch_add(&progress.units_done, 1);
+	}
+	if (!good)
+		stop_request();
+	connection_close(connection);
+	return NULL;
+}
+
+bool
+schema_sections_analyze(RestorePlan *plan)
+{
+	int jobs = plan->settings->jobs;
+	pthread_t *threads = xcalloc((size_t) jobs, sizeof(pthread_t));
+	Analyzing analyzing;
+	int started = 0;
+	uint32_t i;
+	int t;
+
+	memset(&analyzing, 0, sizeof(analyzing));
+	analyzing.target = target_with_database(plan->target, plan->working);
+	analyzing.manifest = plan->manifest;
+	analyzing.order = xcalloc((size_t) plan->manifest->ntables + 1, sizeof(uint32_t));
+	for (i = 0; i < plan->manifest->ntables; i++)
+		analyzing.order[i] = i;
+	qsort_r(analyzing.order, plan->manifest->ntables, sizeof(uint32_t), compare_table_sizes,
+			plan->manifest);
+	progress_phase("analyzing", "tables", plan->manifest->ntables, 0);
+	for (t = 0; t + 1 < jobs; t++)
+	{
+		if (pthread_create(&threads[t], NULL, analyze, &analyzing) != 0)
+			break;
+		started++;
+	}
+	analyze(&analyzing);
+	for (t = 0; t < started; t++)
+		pthread_join(threads[t], NULL);
+	target_free(analyzing.target);
+	free(analyzing.order);
+	free(threads);
+	return !stop_requested();
+}

@@ -1,0 +1,26 @@
+/*-------------------------------------------------------------------------
+ *
+ * schema_sections.h
+ *	  The schema of a backup, by pg_restore; and members that are plain SQL.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef NEX_SCHEMA_SECTIONS_H
+#define NEX_SCHEMA_SECTIONS_H
+
+#include "restore.h"
+
+/* Write the archive member into plan->directory and find pg_restore. */
+extern bool schema_sections_prepare(RestorePlan *plan);
+
+/* Run pg_restore for "pre-data" or "post-data" (the latter with as many jobs as the settings say).
+ */
+extern bool schema_sections_run(RestorePlan *plan, const char *section);
+
+/* Run the SQL members of a kind (sequences, database settings) in plan->working. */
+extern bool schema_sections_run_members(RestorePlan *plan, MemberKind kind);
+
+/* ANALYZE every table, biggest first, with several connections. */
+extern bool schema_sections_analyze(RestorePlan *plan);
+
+#endif /* NEX_SCHEMA_SECTIONS_H */

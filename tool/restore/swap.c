@@ -1,0 +1,167 @@
+/*-------------------------------------------------------------------------
+ *
+ * swap.c
+ *	  Putting the restored database in the place of the live one.
+ *
+ * Both renames happen in one transaction, so there is no instant without a
+ * database of that name.  ALTER DATABASE RENAME takes a lock that keeps new
+ * sessions out, then waits up to five seconds for the old ones to go; in that
+ * time a second connection ends them.  So nobody can slip in between.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "target_database.h"
+
+#include <poll.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "log.h"
+#include "memory.h"
+#include "progress.h"
+#include "quote.h"
+
+#define MAX_NAME_BYTES 63
+#define POLL_INTERVAL_MS 100
+
+/* "<database>_old_<yyyymmddhhmmss>", shortened at a character border to fit. */
+static char *
+old_name(const char *database)
+{
+	char suffix[32];
+	size_t length = strlen(database);
+	time_t now = time(NULL);
+	struct tm tm;
+
+	gmtime_r(&now, &tm);
+	strftime(suffix, sizeof(suffix), "_old_%Y%m%d%H%M%S", &tm);
+	if (length > MAX_NAME_BYTES - strlen(suffix))
+		length = MAX_NAME_BYTES - strlen(suffix);
+	while (length > 0 && ((unsigned char) database[length] & 0xc0) == 0x80)
+		length--;
+	return xasprintf("%.*s%s", (int) length, database, suffix);
+}
+
+/* The transaction that swaps the names. */
+static char *
+swap_command(const RestorePlan *plan)
+{
+	char *note = xasprintf("nex_backup: replaced by restore of %s/%s", plan->backup.database,
+						   plan->backup.id);
+	Buffer sql;
+
+	buffer_init(&sql);
+	buffer_append_string(&sql, "BEGIN; ALTER DATABASE ");
+	quote_identifier(&sql, plan->database);
+	buffer_append_string(&sql, " RENAME TO ");
+	quote_identifier(&sql, plan->kept_as);
+	buffer_append_string(&sql, "; ALTER DATABASE ");
+	quote_identifier(&sql, plan->working);
+	buffer_append_string(&sql, " RENAME TO ");
+	quote_identifier(&sql, plan->database);
+	buffer_append_string(&sql, "; COMMENT ON DATABASE ");
+	quote_identifier(&sql, plan->kept_as);
+	buffer_append_string(&sql, " IS ");
+	quote_literal(&sql, note);
+	buffer_append_string(&sql, "; COMMIT");
+	free(note);
+	return buffer_detach(&sql);
+}
+
+/* End the sessions of the two databases until the swap is through. */
+static bool
+disconnect_until_done(RestorePlan *plan, Connection *helper)
+{
+	const char *params[2] = {plan->database, plan->working};
+
+	while (PQisBusy(plan->maintenance->pg))
+	{
+		struct pollfd wait = {PQsocket(plan->maintenance->pg), POLLIN, 0};
+		PGresult *result;
+
+		result = connection_query(
+			helper,
+			"SELECT pg_catalog.pg_terminate_backend(pid) FROM pg_catalog.pg_stat_activity"
+			" WHERE datname IN ($1::pg_catalog.name, $2::pg_catalog.name)"
+			" AND pid <> pg_catalog.pg_backend_pid()",
+			2, params);
+		if (result == NULL)
+			return false;
+		PQclear(result);
+		poll(&wait, 1, POLL_INTERVAL_MS);
+		if (PQconsumeInput(plan->maintenance->pg) == 0)
+			return connection_report(plan->maintenance, NULL,
+									 "lost the connection while swapping the databases");
+	}
+	return true;
+}
+
+/* Run the swap on one connection while another one ends sessions. */
+static bool
+run_swap(RestorePlan *plan, Connection *helper)
+{
+	char *sql = swap_command(plan);
+	PGresult *result;
+	bool good = PQsendQuery(plan->maintenance->pg, sql) == 1;
+
+	free(sql);
+	if (!good)
+		return connection_report(plan->maintenance, NULL, "could not send a query");
+	do
+	{
+		if (!disconnect_until_done(plan, helper))
+			good = false;
+		result = PQgetResult(plan->maintenance->pg);
+		if (result != NULL && PQresultStatus(result) != PGRES_COMMAND_OK && good)
+		{
+			connection_report(plan->maintenance, result, "could not swap the databases");
+			good = false;
+		}
+		PQclear(result);
+	} while (result != NULL);
+	if (!good && PQtransactionStatus(plan->maintenance->pg) == PQTRANS_INERROR)
+		PQclear(PQexec(plan->maintenance->pg, "ROLLBACK"));
+	return good;
+}
+
+static bool
+discard_old(RestorePlan *plan)
+{
+	Buffer name;
+	bool good;
+
+	buffer_init(&name);
+	quote_identifier(&name, plan->kept_as);
+	good = connection_commandf(plan->maintenance, "DROP DATABASE %s WITH (FORCE)", name.data);
+	buffer_free(&name);
+	if (good)
+	{
+		free(plan->kept_as);
+		plan->kept_as = NULL;
+	}
+	return good;
+}
+
+bool
+target_database_swap(RestorePlan *plan)
+{
+	Connection *helper;
+	bool good;
+
+	progress_phase("swapping databases", "", 0, 0);
+	helper = connection_open(plan->target);
+	if (helper == NULL)
+		return false;
+	plan->kept_as = old_name(plan->database);
+	good = run_swap(plan, helper);
+	connection_close(helper);
+	if (!good)
+	{
+		free(plan->kept_as);
+		plan->kept_as = NULL;
+		return false;
+	}
+	plan->created = false;
+	return !plan->settings->discard_old || discard_old(plan);
+}

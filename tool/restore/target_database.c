@@ -1,0 +1,220 @@
+/*-------------------------------------------------------------------------
+ *
+ * target_database.c
+ *	  Creating and removing the database that a restore fills.
+ *
+ * While it is filled it carries a comment that says so, by which
+ * `nex_backup doctor` finds what a killed restore left behind.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "target_database.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "interrupt.h"
+#include "log.h"
+#include "memory.h"
+#include "progress.h"
+#include "quote.h"
+
+/* Objects that initdb's template0 does not have. */
+static const char emptiness_query[] =
+	"SELECT NOT EXISTS (SELECT FROM pg_catalog.pg_class c WHERE c.oid >= 16384)"
+	" AND NOT EXISTS (SELECT FROM pg_catalog.pg_proc p WHERE p.oid >= 16384)"
+	" AND NOT EXISTS (SELECT FROM pg_catalog.pg_type t WHERE t.oid >= 16384)"
+	" AND NOT EXISTS (SELECT FROM pg_catalog.pg_namespace n WHERE n.oid >= 16384 AND n.nspname !~ "
+	"'^pg_')"
+	" AND NOT EXISTS (SELECT FROM pg_catalog.pg_extension e WHERE e.oid >= 16384)"
+	" AND NOT EXISTS (SELECT FROM pg_catalog.pg_largeobject_metadata)";
+
+bool
+target_database_exists(Connection *maintenance, const char *name, bool *exists)
+{
+	const char *params[1] = {name};
+	PGresult *result = connection_query(
+		maintenance, "SELECT FROM pg_catalog.pg_database WHERE datname = $1::pg_catalog.name", 1,
+		params);
+
+	if (result == NULL)
+		return false;
+	*exists = PQntuples(result) > 0;
+	PQclear(result);
+	return true;
+}
+
+bool
+target_database_is_empty(const ConnectionTarget *target, const char *name, bool *empty)
+{
+	ConnectionTarget *there = target_with_database(target, name);
+	Connection *connection = connection_open(there);
+	PGresult *result = NULL;
+
+	if (connection != NULL)
+		result = connection_query(connection, emptiness_query, 0, NULL);
+	*empty = result != NULL && PQgetvalue(result, 0, 0)[0] == 't';
+	PQclear(result);
+	connection_close(connection);
+	target_free(there);
+	return result != NULL;
+}
+
+/* Is there a role (or tablespace) of this name?  False, with a warning, if not. */
+static bool
+is_known(RestorePlan *plan, const char *query, const char *what, const char *name)
+{
+	const char *params[1] = {name};
+	PGresult *result = connection_query(plan->maintenance, query, 1, params);
+	bool known = result != NULL && PQntuples(result) > 0;
+	char *shown = printable_name(name);
+
+	if (result != NULL && !known)
+		log_warning("%s \"%s\" does not exist on this server; the default is taken", what, shown);
+	PQclear(result);
+	free(shown);
+	return known;
+}
+
+static void
+append_option(Buffer *sql, const char *keyword, const char *value)
+{
+	if (value == NULL)
+		return;
+	buffer_printf(sql, " %s ", keyword);
+	quote_literal(sql, value);
+}
+
+/* Locale provider and what it needs; servers before 15 know only libc. */
+static void
+append_locale(Buffer *sql, const ManifestDatabase *database, int version)
+{
+	append_option(sql, "LC_COLLATE", database->collate);
+	append_option(sql, "LC_CTYPE", database->ctype);
+	if (version < 150000 || strcmp(database->provider, "c") == 0)
+		return;
+	if (strcmp(database->provider, "i") == 0)
+	{
+		buffer_append_string(sql, " LOCALE_PROVIDER icu");
+		append_option(sql, "ICU_LOCALE", database->icu_locale);
+		if (version >= 160000)
+			append_option(sql, "ICU_RULES", database->icu_rules);
+	}
+	else if (strcmp(database->provider, "b") == 0)
+	{
+		buffer_append_string(sql, " LOCALE_PROVIDER builtin");
+		append_option(sql, "BUILTIN_LOCALE", database->icu_locale);
+	}
+}
+
+static bool
+mark(RestorePlan *plan)
+{
+	Buffer sql;
+	char *text;
+	char now[32];
+	time_t seconds = time(NULL);
+	struct tm tm;
+	bool good;
+
+	gmtime_r(&seconds, &tm);
+	strftime(now, sizeof(now), "%Y-%m-%dT%H:%M:%SZ", &tm);
+	text = xasprintf("nex_backup: restore of %s/%s in progress since %s", plan->backup.database,
+					 plan->backup.id, now);
+	buffer_init(&sql);
+	buffer_append_string(&sql, "COMMENT ON DATABASE ");
+	quote_identifier(&sql, plan->working);
+	buffer_append_string(&sql, " IS ");
+	quote_literal(&sql, text);
+	good = connection_command(plan->maintenance, sql.data);
+	buffer_free(&sql);
+	free(text);
+	return good;
+}
+
+bool
+target_database_create(RestorePlan *plan)
+{
+	const ManifestDatabase *database = &plan->manifest->database;
+	Buffer sql;
+	bool good;
+
+	progress_phase("creating database", "", 0, 0);
+	if (plan->found_empty)
+		return mark(plan);
+	buffer_init(&sql);
+	buffer_append_string(&sql, "CREATE DATABASE ");
+	quote_identifier(&sql, plan->working);
+	buffer_append_string(&sql, " WITH TEMPLATE template0");
+	append_option(&sql, "ENCODING", database->encoding);
+	append_locale(&sql, database, connection_version(plan->maintenance));
+	if (is_known(plan, "SELECT FROM pg_catalog.pg_roles WHERE rolname = $1::pg_catalog.name",
+				 "role", database->owner))
+	{
+		buffer_append_string(&sql, " OWNER ");
+		quote_identifier(&sql, database->owner);
+	}
+	if (strcmp(database->tablespace, "pg_default") != 0 &&
+		is_known(plan, "SELECT FROM pg_catalog.pg_tablespace WHERE spcname = $1::pg_catalog.name",
+				 "tablespace", database->tablespace))
+	{
+		buffer_append_string(&sql, " TABLESPACE ");
+		quote_identifier(&sql, database->tablespace);
+	}
+	good = connection_command(plan->maintenance, sql.data);
+	buffer_free(&sql);
+	plan->created = good;
+	return good && mark(plan);
+}
+
+bool
+target_database_finish(RestorePlan *plan)
+{
+	int limit = plan->manifest->database.connection_limit;
+	Buffer name;
+	bool good;
+
+	buffer_init(&name);
+	quote_identifier(&name, plan->working);
+	good = connection_commandf(plan->maintenance, "COMMENT ON DATABASE %s IS NULL", name.data);
+	if (good && limit >= 0)
+		good = connection_commandf(plan->maintenance, "ALTER DATABASE %s CONNECTION LIMIT %d",
+								   name.data, limit);
+	buffer_free(&name);
+	return good;
+}
+
+void
+target_database_discard(RestorePlan *plan)
+{
+	char *shown = printable_name(plan->working);
+	PGresult *result;
+	Buffer sql;
+
+	if (!plan->created)
+	{
+		if (plan->found_empty)
+			log_warning_hint("Drop it, or empty it, before you restore into it again.",
+							 "database \"%s\" may hold a part of the backup", shown);
+		free(shown);
+		return;
+	}
+	buffer_init(&sql);
+	buffer_append_string(&sql, "DROP DATABASE IF EXISTS ");
+	quote_identifier(&sql, plan->working);
+	buffer_append_string(&sql, " WITH (FORCE)");
+
+	/* The maintenance connection is idle, so this works after an interrupt too. */
+	result = PQexec(plan->maintenance->pg, sql.data);
+	if (PQresultStatus(result) == PGRES_COMMAND_OK)
+		log_info("removed the incomplete database \"%s\"", shown);
+	else
+		log_warning_hint(
+			sql.data,
+			"could not remove the incomplete database \"%s\"; run the command below when "
+			"the server is up",
+			shown);
+	PQclear(result);
+	buffer_free(&sql);
+	free(shown);
+}

@@ -1,0 +1,33 @@
+/*-------------------------------------------------------------------------
+ *
+ * target_database.h
+ *	  The database that a restore fills: looking at it, creating it, marking
+ *	  it, removing it again.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef NEX_TARGET_DATABASE_H
+#define NEX_TARGET_DATABASE_H
+
+#include "restore.h"
+
+/* Does a database exist on the server?  False (reported) on failure. */
+extern bool target_database_exists(Connection *maintenance, const char *name, bool *exists);
+
+/* Does it hold anything that a user made?  False (reported) on failure. */
+extern bool target_database_is_empty(const ConnectionTarget *target, const char *name, bool *empty);
+
+/* CREATE DATABASE with the properties of the backup, marked as a restore in progress. */
+extern bool target_database_create(RestorePlan *plan);
+
+/* Take the mark away and apply what must come last (connection limit). */
+extern bool target_database_finish(RestorePlan *plan);
+
+/* Remove a half-filled database that we created, or say how to. */
+extern void target_database_discard(RestorePlan *plan);
+
+/* Put the filled database in the place of the live one, which is kept (or dropped with
+ * --discard-old). */
+extern bool target_database_swap(RestorePlan *plan);
+
+#endif /* NEX_TARGET_DATABASE_H */
