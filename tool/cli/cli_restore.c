@@ -106,6 +106,7 @@ run_restore(const Settings *settings)
 
 	if (repository == NULL)
 		return false;
+	memset(&plan, 0, sizeof(plan));
 	clock_gettime(CLOCK_REALTIME, &start);
 	gmtime_r(&start.tv_sec, &tm);
 	strftime(started, sizeof(started), "%Y-%m-%dT%H:%M:%SZ", &tm);

@@ -88,7 +88,7 @@ schema_sections_prepare(RestorePlan *plan)
 	MemberReader reader;
 	bool found = false;
 	bool good;
-	size_t length;
+	size_t length = 0;
 	int version = connection_version(plan->maintenance);
 	int dumped_by = (int) strtol(plan->manifest->pg_dump, NULL, 10) * 10000;
 
