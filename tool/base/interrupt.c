@@ -71,15 +71,13 @@ wait_for_signals(void *argument)
 	return NULL;
 }
 
-/* Wait for a signal unless whoever started us (nohup, a shell's `&`) had it ignored. */
-static void
-await_signal(int signal_number)
+/* Under nohup the program must survive the end of its terminal. */
+static bool
+hangup_ignored(void)
 {
 	struct sigaction action;
 
-	if (sigaction(signal_number, NULL, &action) == 0 && action.sa_handler == SIG_IGN)
-		return;
-	sigaddset(&awaited, signal_number);
+	return sigaction(SIGHUP, NULL, &action) == 0 && action.sa_handler == SIG_IGN;
 }
 
 void
@@ -90,9 +88,14 @@ interrupt_start(void)
 
 	signal(SIGPIPE, SIG_IGN);
 	sigemptyset(&awaited);
-	await_signal(SIGINT);
-	await_signal(SIGTERM);
-	await_signal(SIGHUP);
+	sigaddset(&awaited, SIGINT);
+	sigaddset(&awaited, SIGTERM);
+	if (!hangup_ignored())
+		sigaddset(&awaited, SIGHUP);
+
+	/* A shell's `&` leaves SIGINT ignored, and then sigwait() might not see it. */
+	signal(SIGINT, SIG_DFL);
+	signal(SIGTERM, SIG_DFL);
 	pthread_sigmask(SIG_BLOCK, &awaited, NULL);
 
 	error = pthread_create(&thread, NULL, wait_for_signals, NULL);
