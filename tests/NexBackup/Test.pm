@@ -17,6 +17,7 @@ use File::Find ();
 use File::Temp ();
 use IPC::Run ();
 use JSON::PP ();
+use POSIX ();
 use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
 use Test::More;
@@ -25,7 +26,8 @@ our @EXPORT = qw(
   start_server use_server load_sample create_database tool tool_path tool_ok tool_fails tool_json
   start_tool finish_tool new_repository all_files read_bytes write_bytes damage_file
   normalized_dump same_database database_names foreign_backends small_directory top
-  latest_id stock_restore query wait_until have_extension);
+  latest_id stock_restore query wait_until have_extension
+  hold_lock backends_in);
 
 my $top = abs_path(dirname(abs_path(__FILE__)) . '/../..');
 my $tool = abs_path($ENV{NEX_BACKUP} || "$top/tool/nex_backup");
@@ -150,6 +152,29 @@ sub wait_until
 	return 0;
 }
 
+# Client backends in one database.
+sub backends_in
+{
+	my ($database) = @_;
+
+	return query('postgres',
+		"SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'client backend' "
+		  . "AND pid <> pg_backend_pid() AND datname = '$database'");
+}
+
+# Lock a table against everybody; the returned sub lets go.
+sub hold_lock
+{
+	my ($database, $table) = @_;
+	my ($in, $out, $err) = ("BEGIN; LOCK TABLE $table; SELECT 'held';\n", '', '');
+	my $session = IPC::Run::start([ 'psql', '-XAtq', '-d', conninfo($database) ], '<', \$in, '>', \$out,
+		'2>', \$err, IPC::Run::timeout(120));
+
+	$session->pump until $out =~ /held/ || $err =~ /ERROR/;
+	die "psql: $err" if $err =~ /ERROR/;
+	return sub { $session->finish; };
+}
+
 # -------------------------------------------------------------------- tool
 
 # Run the tool to its end: exit code, standard output, standard error.
@@ -212,8 +237,7 @@ sub start_tool
 		open(STDERR, '>&', \*STDOUT);
 		# A child of its own group: a signal meant for it alone.
 		setpgrp(0, 0);
-		exec { $tool } $tool, @arguments;
-		POSIX::_exit(127);
+		exec { $tool } $tool, @arguments or POSIX::_exit(127);
 	}
 	return $pid;
 }
@@ -363,38 +387,41 @@ SHELL
 
 # -------------------------------------------------------------- comparison
 
-# pg_dump's text without comments and restrict keys, the rows of each COPY sorted:
-# rows of one table that several connections load come in any order.
+# pg_dump's text without comments and restrict keys, then the rows of each table, sorted:
+# rows of one table that several connections load come in any order, and rows that go
+# in through a partition root may end up in another partition.
 sub normalized_dump
 {
 	my ($database, @more) = @_;
 	my ($out, $err) = ('', '');
-	my (@text, @rows);
-	my $in_rows = 0;
+	my (@text, %rows, $copy);
 
 	IPC::Run::run([ 'pg_dump', @more, '-d', conninfo($database) ], '>', \$out, '2>', \$err)
 	  or die "pg_dump: $err";
 	for my $line (split /\n/, $out)
 	{
-		if ($in_rows)
+		if (defined $copy)
 		{
 			if ($line eq '\.')
 			{
-				push @text, sort(@rows), $line;
-				@rows = ();
-				$in_rows = 0;
+				undef $copy;
 			}
 			else
 			{
-				push @rows, $line;
+				push @{ $rows{$copy} }, $line;
 			}
 			next;
 		}
-		next if $line =~ /^--/ || $line =~ /^\\(?:un)?restrict/;
-		$in_rows = 1 if $line =~ /^COPY .* FROM stdin;$/;
+		next if $line =~ /^--/ || $line =~ /^\\(?:un)?restrict/ || $line eq '';
+		if ($line =~ /^COPY .* FROM stdin;$/ || ($line =~ / FROM stdin;$/ && $line !~ /^COMMENT/))
+		{
+			$copy = $line;
+			$rows{$copy} ||= [];
+			next;
+		}
 		push @text, $line;
 	}
-	return join("\n", @text) . "\n";
+	return join("\n", @text, map { ($_, sort @{ $rows{$_} }) } sort keys %rows) . "\n";
 }
 
 # Two databases give the same dump.

@@ -1,0 +1,160 @@
+# Bad input of every kind: a clear error or the right result, and nothing lost.
+use strict;
+use warnings;
+use utf8;
+
+use Encode qw(encode_utf8);
+use File::Temp ();
+use NexBackup::Test;
+use Test::More;
+
+my $node = start_server('main');
+my $repo = new_repository();
+
+load_sample('invoices', 0.005);
+load_sample('big', 0.15);
+
+# Wrong words.
+tool_fails([ 'backup', '--repo', $repo, '-d', 'no_such_database' ], 1, qr/no_such_database.*does not exist/,
+	'wrong database');
+tool_fails([ 'backup', '--repo', "$repo-none", '-d', 'invoices' ], 1, qr/HINT.*nex_backup init/s,
+	'no repository');
+tool_fails([ 'backup', '-d', 'invoices' ], 2, qr/repo/, 'no --repo');
+tool_fails(['frobnicate'], 2, qr/frobnicate/, 'unknown command');
+tool_fails([ 'backup', '--repo', $repo, '-j', '0' ], 2, qr/jobs|-j/, 'zero jobs');
+tool_fails([ 'backup', '--repo', $repo, '--compress', 'lzma' ], 2, qr/lzma/, 'unknown codec');
+tool_fails([ 'restore', '--repo', $repo, 'invoices', '--to', 'x' ], 1, qr/invoices/, 'no backup yet');
+
+# Wrong password.
+query('postgres', "CREATE ROLE guarded LOGIN PASSWORD 'right'");
+my $hba = read_bytes($node->data_dir . '/pg_hba.conf');
+write_bytes($node->data_dir . '/pg_hba.conf', "local all guarded scram-sha-256\n$hba");
+$node->reload;
+{
+	local $ENV{PGPASSWORD} = 'secret-but-wrong';
+	my $err = tool_fails([ 'backup', '--repo', $repo, '-d', 'invoices', '-U', 'guarded', '-w' ],
+		1, qr/password authentication failed/, 'wrong password');
+	unlike($err, qr/secret-but-wrong/, 'the password is not shown');
+}
+tool_fails([ 'backup', '--repo', $repo, '-d', 'invoices', '-p', 1 ], 1, qr/could not connect|connection/,
+	'no server there');
+
+# No permission on a table.
+query('invoices', 'GRANT USAGE ON SCHEMA billing TO invoice_app');
+tool_fails([ 'backup', '--repo', $repo, '-d', 'invoices', '-U', 'invoice_app' ],
+	1, qr/permission denied/, 'a role that may not read');
+is(scalar @{ tool_json('list', '--repo', $repo)->{backups} }, 0, 'no backup came of all this');
+
+# Two at once.
+{
+	my $log = File::Temp->new;
+	query('invoices', 'CREATE TABLE held (i integer)');
+	my $holder = hold_lock('invoices', 'held');
+	my $pid = start_tool("$log", 'backup', '--repo', $repo, '-d', 'invoices');
+	ok(wait_until(sub { backends_in('invoices') > 1 }), 'the first backup waits for a lock');
+	tool_fails([ 'backup', '--repo', $repo, '-d', 'invoices' ], 4, qr/invoices/, 'two backups at once');
+	$holder->();
+	is(finish_tool($pid), 0, 'the first one ends well') or diag(read_bytes("$log"));
+}
+
+# A lock that does not go away in time.
+{
+	my $holder = hold_lock('invoices', 'held');
+	tool_fails([ 'backup', '--repo', $repo, '-d', 'invoices', '--lock-wait-timeout', '1s' ],
+		1, qr/lock/, 'a table is locked for too long');
+	$holder->();
+}
+
+# Over an existing database.
+query('postgres', 'CREATE DATABASE taken');
+query('taken', 'CREATE TABLE precious AS SELECT 42 AS answer');
+tool_fails([ 'restore', '--repo', $repo, 'invoices', '--to', 'taken' ], 1, qr/taken.*HINT/s,
+	'restore over a database that is not empty');
+is(query('taken', 'SELECT answer FROM precious'), 42, 'its content is there');
+
+# A read-only repository: no backup into it, but restores out of it.
+SKIP:
+{
+	skip 'root may write anywhere', 2 if $> == 0;
+	system('chmod', '-R', 'a-w', $repo);
+	tool_fails([ 'backup', '--repo', $repo, '-d', 'invoices' ], 1, qr/[Pp]ermission denied|[Rr]ead-only/,
+		'backup into a read-only repository');
+	tool_ok([ 'restore', '--repo', $repo, 'invoices', '--to', 'from_read_only' ],
+		'restore from a read-only repository');
+	tool_ok([ 'list', '--repo', $repo ], 'list a read-only repository');
+	system('chmod', '-R', 'u+w', $repo);
+}
+
+# Names of every kind.
+my %seen;
+my @names = (q(it's "quoted"), "new\nline", 'ünï©ødé 数据库', '../etc', 'a/b', '-rf', 'per%cent', 'sp ace ', 'x=y');
+for my $name (map { encode_utf8($_) } @names)
+{
+	(my $printable = $name) =~ s/\n/\\n/g;
+	(my $quoted = $name) =~ s/"/""/g;
+	(my $literal = $name) =~ s/'/''/g;
+	create_database($name);
+	query($name, <<"SQL");
+CREATE SCHEMA "$quoted";
+CREATE TABLE "$quoted"."$quoted" ("$quoted" text, n serial PRIMARY KEY);
+INSERT INTO "$quoted"."$quoted" VALUES ('$literal'), (E'\\\\.'), (NULL), (''), (E'a\\tb\\nc\\\\');
+COMMENT ON TABLE "$quoted"."$quoted" IS '$literal';
+CREATE INDEX "i $quoted" ON "$quoted"."$quoted" ("$quoted");
+SQL
+	(my $conninfo = $name) =~ s/([\\'])/\\$1/g;
+	tool_ok([ 'backup', '--repo', $repo, '-d', "dbname='$conninfo'" ], "backup of \"$printable\"");
+	tool_ok([ 'verify', '--repo', $repo, $name ], "verify of \"$printable\"");
+	tool_ok([ 'restore', '--repo', $repo, $name, '--to', "r $name" ], "restore of \"$printable\"");
+	same_database($name, "r $name", "\"$printable\" is the same");
+	my ($listing) = grep { /\.sha256$/ && !m{^backups/invoices/} && !$seen{$_}++ } all_files($repo);
+	create_database("s $name");
+	is(stock_restore($repo, $listing, 'zstd -dc', "s $name"), 0, "stock tools restore \"$printable\"");
+	same_database($name, "s $name", "\"$printable\" is the same with stock tools");
+}
+like((tool('list', '--repo', $repo))[1], qr/new\\nline|new\\x0aline|new\?line/i,
+	'a newline in a name does not break the list');
+
+# Nothing in it.
+create_database('empty');
+tool_ok([ 'backup', '--repo', $repo, '-d', 'empty' ], 'backup of an empty database');
+tool_ok([ 'verify', '--repo', $repo, 'empty' ], 'verify of it');
+tool_ok([ 'restore', '--repo', $repo, 'empty', '--to', 'empty_again' ], 'restore of it');
+same_database('empty', 'empty_again', 'still empty');
+
+# The repository's disk is full.
+SKIP:
+{
+	my ($small, $why) = small_directory();
+	skip "no small file system: $why", 7 unless $small;
+	is((tool('init', '--repo', "$small/repo"))[0], 0, 'init');
+	tool_ok([ 'backup', '--repo', "$small/repo", '-d', 'invoices' ], 'a small database fits');
+	tool_fails([ 'backup', '--repo', "$small/repo", '-d', 'big', '--compress', 'none' ],
+		1, qr/No space left on device/, 'a big one does not');
+	tool_ok([ 'verify', '--repo', "$small/repo" ], 'what was there is good');
+	tool_ok([ 'expire', '--repo', "$small/repo" ], 'expire makes room');
+	tool_ok([ 'backup', '--repo', "$small/repo", '-d', 'invoices' ], 'the next backup fits');
+	is(foreign_backends(), 0, 'no connection is left open');
+}
+
+# The server stops midway: while the backup waits, and while it stores.
+for my $moment ('waiting for a lock', 'storing objects')
+{
+	my $log = File::Temp->new;
+	my $other = new_repository();
+	my $release = $moment =~ /lock/ ? hold_lock('big', 'billing.invoice') : undef;
+	my $pid = start_tool("$log", 'backup', '--repo', $other, '-d', 'big', '--lock-wait-timeout', '0',
+		'--chunk-blocks', 8, '-j', 1);
+
+	ok(wait_until(sub { $release ? backends_in('big') > 1 : scalar(() = all_files("$other/objects")) > 2 }),
+		"the backup is $moment");
+	$node->stop('immediate');
+	is(finish_tool($pid), 1, 'the server stops: exit 1') or diag(read_bytes("$log"));
+	like(read_bytes("$log"), qr/error:/, 'and an error');
+	eval { $release->() } if $release;
+	$node->start;
+	is(scalar @{ tool_json('list', '--repo', $other)->{backups} }, 0, 'no half backup');
+	tool_ok([ 'backup', '--repo', $other, '-d', 'big' ], 'the next backup works');
+	tool_ok([ 'verify', '--repo', $other ], 'and is good');
+}
+
+done_testing();

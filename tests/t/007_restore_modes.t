@@ -1,0 +1,90 @@
+# The ways to restore: beside, over (swap), and stopped halfway.
+use strict;
+use warnings;
+
+use File::Temp ();
+use NexBackup::Test;
+use Test::More;
+
+my $node = start_server('main');
+my $repo = new_repository();
+
+load_sample('invoices', 0.05);
+tool_ok([ 'backup', '--repo', $repo, '-d', 'invoices', '-j', 2 ], 'backup');
+my $first = latest_id($repo, 'invoices');
+query('postgres', 'CREATE DATABASE reference TEMPLATE invoices');
+
+# Names.
+tool_ok([ 'restore', '--repo', $repo, "invoices/$first", '--to', 'by_id' ], 'restore by id');
+same_database('reference', 'by_id', 'by id');
+tool_fails([ 'restore', '--repo', $repo, 'invoices/20010101T000000Z', '--to', 'x' ], 1,
+	qr/20010101T000000Z/, 'an id that is not there');
+tool_fails([ 'restore', '--repo', $repo, 'nonsense', '--to', 'x' ], 1, qr/nonsense/, 'a database that is not there');
+tool_fails([ 'restore', '--repo', $repo, 'invoices' ], 2, qr/--to/, 'without --to');
+create_database('prepared');
+tool_ok([ 'restore', '--repo', $repo, 'invoices', '--to', 'prepared' ], 'into a database that is empty');
+same_database('reference', 'prepared', 'into an empty one');
+
+# Damage done after the backup, then --drop.
+query('invoices', 'DELETE FROM billing.invoice_line WHERE line_id % 2 = 0; DROP TABLE billing.document');
+my $rows = query('invoices', 'SELECT count(*) FROM billing.invoice_line');
+tool_fails([ 'restore', '--repo', $repo, 'invoices', '--to', 'invoices', '--drop' ], 1, qr/--yes/,
+	'--drop asks first, and nobody can answer');
+is(query('invoices', 'SELECT count(*) FROM billing.invoice_line'), $rows, 'nothing happened');
+tool_ok([ 'restore', '--repo', $repo, 'invoices', '--to', 'invoices', '--drop', '--yes', '-j', 2 ],
+	'--drop --yes');
+same_database('reference', 'invoices', 'the backup is in its place');
+my @old = grep { /^invoices.*\d/ } @{ database_names() };
+is(scalar @old, 1, 'the old database is kept under another name') or diag("@{ database_names() }");
+is(query($old[0], 'SELECT count(*) FROM billing.invoice_line'), $rows, 'with all that was in it')
+  if @old;
+
+# Sessions in the live database do not stop the swap.
+my $release = hold_lock('invoices', 'billing.customer');
+tool_ok([ 'restore', '--repo', $repo, 'invoices', '--to', 'invoices', '--drop', '--yes', '--discard-old' ],
+	'--discard-old, with somebody connected');
+eval { $release->() };
+same_database('reference', 'invoices', 'the backup is in its place again');
+is(scalar(grep { /^invoices.*\d/ } @{ database_names() }), scalar @old, 'no further old database is kept');
+
+# --drop on a name that does not exist is a plain restore.
+tool_ok([ 'restore', '--repo', $repo, 'invoices', '--to', 'fresh', '--drop', '--yes' ],
+	'--drop where there is nothing to drop');
+same_database('reference', 'fresh', 'a plain restore');
+
+# ctrl-C at some instants: exit 130, nothing left over, the live database untouched.
+my $before = join(',', @{ database_names() });
+for my $signal ('INT', 'TERM')
+{
+	for my $delay (0.05, 0.3, 0.7)
+	{
+		my $log = File::Temp->new;
+		my $pid = start_tool("$log", 'restore', '--repo', $repo, 'invoices', '--to', 'invoices', '--drop',
+			'--yes', '--discard-old', '-j', 2);
+		select(undef, undef, undef, $delay);
+		kill $signal, $pid;
+		my $code = finish_tool($pid);
+		ok($code == 130 || $code == 0, "SIG$signal after $delay s: exit $code");
+		is(foreign_backends(), 0, 'no connection is left open');
+		is(join(',', @{ database_names() }), $before, 'no database is left over');
+	}
+}
+same_database('reference', 'invoices', 'the live database is as it was');
+like((tool('doctor', '--repo', $repo))[1], qr/\S/, 'doctor has something to say');
+
+# kill -9 leaves a database behind; doctor finds it.
+my $log = File::Temp->new;
+my $names = scalar @{ database_names() };
+my $pid = start_tool("$log", 'restore', '--repo', $repo, 'invoices', '--to', 'invoices', '--drop', '--yes');
+wait_until(sub { @{ database_names() } > $names });
+kill 'KILL', $pid;
+finish_tool($pid);
+my ($left) = grep { my $name = $_; !grep { $_ eq $name } split(/,/, $before) } @{ database_names() };
+ok($left, 'kill -9 leaves the half-loaded database') and do
+{
+	my ($code, $out, $err) = tool('doctor', '--repo', $repo);
+	like("$out$err", qr/\Q$left\E/, 'doctor finds it');
+};
+same_database('reference', 'invoices', 'the live database is as it was');
+
+done_testing();

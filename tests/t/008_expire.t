@@ -1,0 +1,105 @@
+# expire removes what no rule keeps, then the objects that no backup needs.
+use strict;
+use warnings;
+
+use File::Temp ();
+use NexBackup::Test;
+use Test::More;
+
+my $node = start_server('main');
+my $repo = new_repository();
+
+create_database('db');
+query('db', 'CREATE TABLE steady AS SELECT g, md5(g::text) FROM generate_series(1, 20000) g');
+query('db', 'CREATE TABLE changing (n integer, filler text)');
+
+sub backup
+{
+	my ($n) = @_;
+
+	query('db', "TRUNCATE changing; INSERT INTO changing SELECT $n, md5(g::text || $n) "
+		  . 'FROM generate_series(1, 20000) g');
+	my ($code, $out, $err) = tool('backup', '--repo', $repo, '-d', 'db', '--catalogue', 'none');
+	diag($err) if $code;
+	return $code;
+}
+
+sub ids
+{
+	return map { $_->{backup} // $_->{id} } @{ tool_json('list', '--repo', $repo)->{backups} };
+}
+
+sub objects
+{
+	return scalar(grep { m{^objects/} } all_files($repo));
+}
+
+is(backup($_), 0, "backup $_") for 1 .. 4;
+my @all = ids();
+is(scalar @all, 4, 'four backups');
+is(scalar(keys %{ { map { $_ => 1 } @all } }), 4, 'of four names, though made within seconds');
+my $objects = objects();
+
+# All of one day: the newest stays.
+my $dry = tool_ok([ 'expire', '--repo', $repo, '--dry-run' ], 'a dry run');
+like($dry, qr/\Q$all[0]\E.*remove/, 'says what would go');
+like($dry, qr/\Q$all[3]\E.*keep/, 'and what stays');
+is(scalar(ids()), 4, 'and removes nothing');
+is(objects(), $objects, 'no object either');
+
+# The newest verified backup is never removed.
+tool_ok([ 'verify', '--repo', $repo, "db/$all[1]", '--catalogue', 'none' ], 'verify the second');
+my $out = tool_ok([ 'expire', '--repo', $repo, '--catalogue', 'none' ], 'expire');
+is(join(',', ids()), "$all[1],$all[3]", 'the newest and the newest verified are kept');
+like($out, qr/verified/, 'and it says why');
+ok(objects() < $objects, 'objects went with the others');
+tool_ok([ 'verify', '--repo', $repo ], 'what is left is good');
+tool_ok([ 'restore', '--repo', $repo, "db/$all[1]", '--to', 'second' ], 'and restores');
+is(query('second', 'SELECT DISTINCT n FROM changing'), 2, 'as it was then');
+
+# Now the newest is verified: only that is left.
+tool_ok([ 'expire', '--repo', $repo, '--catalogue', 'none' ], 'expire again');
+is(join(',', ids()), $all[3], 'one is left');
+tool_ok([ 'expire', '--repo', $repo, '--keep-minimum', 3, '--catalogue', 'none' ], 'and stays');
+
+# The minimum.
+is(backup($_), 0, "backup $_") for 5 .. 7;
+tool_ok([ 'expire', '--repo', $repo, '--keep-minimum', 3, '--catalogue', 'none' ], 'expire with a minimum');
+is(scalar(ids()), 4, 'three newest and the verified one');
+
+# Leftovers of a killed backup go, objects in use stay.
+write_bytes("$repo/objects/aa-none.tmp", 'x') if -d "$repo/objects";
+mkdir "$repo/objects/ab";
+write_bytes("$repo/objects/ab/ab" . '0' x 62 . '.sql.zst', 'nobody needs me');
+tool_ok([ 'expire', '--repo', $repo, '--keep-minimum', 3, '--catalogue', 'none' ], 'expire with leftovers');
+ok(!-e "$repo/objects/ab/ab" . '0' x 62 . '.sql.zst', 'an object that nobody needs is removed');
+tool_ok([ 'verify', '--repo', $repo ], 'the rest is good');
+
+# While a backup runs, no object is removed.
+{
+	my $log = File::Temp->new;
+	my $orphan = "$repo/objects/ab/ab" . '1' x 62 . '.sql.zst';
+	write_bytes($orphan, 'perhaps of the backup that runs');
+	my $release = hold_lock('db', 'steady');
+	my $pid = start_tool("$log", 'backup', '--repo', $repo, '-d', 'db', '--catalogue', 'none');
+	ok(wait_until(sub { backends_in('db') > 1 }), 'a backup is running');
+	my ($code) = tool('expire', '--repo', $repo, '--keep-minimum', 3, '--catalogue', 'none');
+	ok($code == 0 || $code == 4, "expire beside a backup: exit $code");
+	ok(-e $orphan, 'takes no object away');
+	$release->();
+	is(finish_tool($pid), 0, 'the backup ends well');
+	tool_ok([ 'expire', '--repo', $repo, '--keep-minimum', 3, '--catalogue', 'none' ], 'the next expire');
+	ok(!-e $orphan, 'takes it');
+}
+
+# A damaged manifest: which objects it needs is unknown, so none is removed.
+my @left = ids();
+my $mend = damage_file("$repo/backups/db/$left[0].json", 'flip');
+my $before = objects();
+my ($code, $text, $err) = tool('expire', '--repo', $repo, '--catalogue', 'none');
+is($code, 3, 'a damaged manifest: exit 3');
+is(objects(), $before, 'no object is removed');
+$mend->();
+tool_ok([ 'verify', '--repo', $repo ], 'all is good after mending');
+
+done_testing();
