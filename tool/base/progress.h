@@ -14,19 +14,20 @@
 
 typedef struct Progress
 {
-	_Atomic(const char *) phase;   /* static text: "copying data" */
-	_Atomic uint64_t units_total;  /* tables, backups, objects, … */
+	_Atomic(const char *) phase;  /* static text: "copying data" */
+	_Atomic uint64_t units_total; /* tables, backups, objects, … */
 	_Atomic uint64_t units_done;
-	_Atomic(const char *) unit;	   /* "tables" */
+	_Atomic(const char *) unit;    /* "tables" */
 	_Atomic uint64_t weight_total; /* estimate of the work, in bytes; 0 = unknown */
 	_Atomic uint64_t weight_done;
-	_Atomic uint64_t raw_bytes;	   /* bytes read (backup) or loaded (restore) */
+	_Atomic uint64_t raw_bytes;    /* bytes read (backup) or loaded (restore) */
 	_Atomic uint64_t stored_bytes; /* bytes in the repository */
 } Progress;
 
 extern Progress progress;
 
 /* Begin a phase: names must be static strings; counters return to zero. */
-extern void progress_phase(const char *phase, const char *unit, uint64_t units_total, uint64_t weight_total);
+extern void progress_phase(const char *phase, const char *unit, uint64_t units_total,
+						   uint64_t weight_total);
 
 #endif /* NEX_PROGRESS_H */

@@ -19,8 +19,9 @@ typedef struct Command
 	const char *arguments; /* "DB[/ID]" for the usage line */
 	int min_arguments;
 	int max_arguments;
-	const char *options;   /* names of the options it takes besides the global ones, space-separated */
-	const char *help;	   /* paragraphs below the usage line */
+	const char
+		*options;     /* names of the options it takes besides the global ones, space-separated */
+	const char *help; /* paragraphs below the usage line */
 	bool (*run)(const Settings *settings);
 	bool needs_no_repository; /* runs without --repo, and without reading the configuration file */
 } Command;

@@ -7,6 +7,7 @@
  *-------------------------------------------------------------------------
  */
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -195,24 +196,21 @@ flush_stdout(void)
 						errno != 0 ? ": " : "", errno != 0 ? strerror(errno) : "");
 }
 
-/* Descriptors 0 to 2 must be open, or a file of ours would get one of these numbers. */
+/*
+ * Descriptors 0 to 2 must be open, or a file of ours would get one of these
+ * numbers, and be written to by a printf().
+ */
 static void
 open_standard_descriptors(void)
 {
-	struct stat status;
 	int descriptor;
 
-	for (descriptor = 0; descriptor <= 2; descriptor++)
+	do
 	{
-		if (fstat(descriptor, &status) != 0 && errno == EBADF)
-		{
-			if (freopen("/dev/null", descriptor == 0 ? "r" : "w",
-						descriptor == 0   ? stdin
-						: descriptor == 1 ? stdout
-										  : stderr) == NULL)
-				_exit(EXIT_FAILED);
-		}
-	}
+		descriptor = open("/dev/null", O_RDWR);
+	} while (descriptor >= 0 && descriptor <= STDERR_FILENO);
+	if (descriptor >= 0)
+		close(descriptor);
 }
 
 int

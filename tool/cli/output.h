@@ -14,7 +14,8 @@
 /* Print a JSON value and a newline to stdout; takes it over. */
 extern void output_json(json_t *value);
 
-/* "1.4 GB", "832 kB": 1024-based with PostgreSQL's unit names (kB, MB, GB).  Static per-thread ring of buffers. */
+/* "1.4 GB", "832 kB": 1024-based with PostgreSQL's unit names (kB, MB, GB).  Static per-thread ring
+ * of buffers. */
 extern const char *pretty_bytes(uint64_t bytes);
 
 /* "1,234,567" */
@@ -25,7 +26,8 @@ extern const char *pretty_duration(double seconds);
 
 /* An aligned text table, widths measured in UTF-8 characters, control characters made harmless. */
 typedef struct TextTable TextTable;
-extern TextTable *text_table_create(int columns, const char *const *headings, const char *alignment); /* "llrr" */
+extern TextTable *text_table_create(int columns, const char *const *headings,
+									const char *alignment); /* "llrr" */
 extern void text_table_row(TextTable *table, const char *const *cells);
 extern void text_table_print(TextTable *table); /* prints to stdout and frees */
 
