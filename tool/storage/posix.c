@@ -110,7 +110,8 @@ open_for_reading(Storage *storage, const char *path, int *fd, uint64_t *bytes)
 	struct stat status;
 	int error;
 
-	*fd = openat(root_of(storage), path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+	/* Not to wait for the other end if somebody put a FIFO there. */
+	*fd = openat(root_of(storage), path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
 	if (*fd < 0)
 		return errno;
 	error = fstat(*fd, &status) != 0 ? errno : S_ISREG(status.st_mode) ? 0 : EINVAL;

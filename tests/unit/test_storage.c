@@ -1,0 +1,448 @@
+/*-------------------------------------------------------------------------
+ *
+ * test_storage.c
+ *	  The directory storage: atomic writes, exact reads, locks between
+ *	  processes, a full disk.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "scratch.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <pthread.h>
+#include <signal.h>
+#include <sys/mount.h>
+
+#include "storage.h"
+
+static Storage *
+open_scratch(void)
+{
+	int error;
+	Storage *storage = posix_storage_open(scratch, false, &error);
+
+	assert_non_null(storage);
+	return storage;
+}
+
+static mode_t
+mode_of(const char *name)
+{
+	struct stat status;
+
+	assert_int_equal(stat(scratch_path(name), &status), 0);
+	return status.st_mode & 07777;
+}
+
+static bool
+count_name(const char *name, void *argument)
+{
+	(void) name;
+	(*(int *) argument)++;
+	return true;
+}
+
+static int
+count_names(Storage *storage, const char *path)
+{
+	int count = 0;
+
+	assert_int_equal(storage->list(storage, path, count_name, &count), 0);
+	return count;
+}
+
+static void
+assert_content(Storage *storage, const char *path, const char *expected)
+{
+	Buffer content;
+
+	buffer_init(&content);
+	assert_int_equal(storage->read(storage, path, 1000, &content), 0);
+	assert_int_equal(content.length, strlen(expected));
+	assert_string_equal(content.data, expected);
+	buffer_free(&content);
+}
+
+static void
+test_write_and_read(void **state)
+{
+	Storage *storage = open_scratch();
+	Buffer content;
+	uint64_t bytes;
+	char part[4];
+
+	(void) state;
+	umask(0);
+	assert_int_equal(storage->write(storage, "a/b/file", "0123456789", 10, true), 0);
+	assert_int_equal(mode_of("a"), 0700);
+	assert_int_equal(mode_of("a/b"), 0700);
+	assert_int_equal(mode_of("a/b/file"), 0600);
+	assert_content(storage, "a/b/file", "0123456789");
+	assert_int_equal(storage->size(storage, "a/b/file", &bytes), 0);
+	assert_int_equal(bytes, 10);
+
+	/* A part; the end; nothing at the end; beyond it. */
+	assert_int_equal(storage->read_range(storage, "a/b/file", 2, 4, part), 0);
+	assert_memory_equal(part, "2345", 4);
+	assert_int_equal(storage->read_range(storage, "a/b/file", 6, 4, part), 0);
+	assert_int_equal(storage->read_range(storage, "a/b/file", 10, 0, part), 0);
+	assert_int_equal(storage->read_range(storage, "a/b/file", 7, 4, part), EIO);
+	assert_int_equal(storage->read_range(storage, "a/b/file", 11, 0, part), EIO);
+	assert_int_equal(storage->read_range(storage, "a/b/file", UINT64_MAX, 2, part), EIO);
+
+	buffer_init(&content);
+	assert_int_equal(storage->read(storage, "a/b/file", 9, &content), EFBIG);
+	buffer_free(&content);
+	storage->close(storage);
+}
+
+/* Replaced in one go, and nothing left beside it. */
+static void
+test_replace(void **state)
+{
+	Storage *storage = open_scratch();
+
+	(void) state;
+	assert_int_equal(storage->write(storage, "d/file", "old", 3, false), 0);
+	assert_int_equal(storage->write(storage, "d/file", "newer", 5, false), 0);
+	assert_content(storage, "d/file", "newer");
+	assert_int_equal(storage->write(storage, "d/file", "", 0, true), 0);
+	assert_content(storage, "d/file", "");
+	assert_int_equal(count_names(storage, "d"), 1);
+	assert_int_equal(storage->sync(storage, "d/file"), 0);
+	assert_int_equal(storage->sync_directory(storage, "d"), 0);
+	assert_int_equal(storage->sync_directory(storage, "."), 0);
+	storage->close(storage);
+}
+
+static void
+test_absent(void **state)
+{
+	Storage *storage = open_scratch();
+	Buffer content;
+	uint64_t bytes;
+	char byte;
+	int count = 0;
+	int error;
+
+	(void) state;
+	buffer_init(&content);
+	assert_int_equal(storage->read(storage, "none", 10, &content), ENOENT);
+	assert_int_equal(storage->read(storage, "none/none", 10, &content), ENOENT);
+	assert_int_equal(storage->read_range(storage, "none", 0, 1, &byte), ENOENT);
+	assert_int_equal(storage->size(storage, "none", &bytes), ENOENT);
+	assert_int_equal(storage->remove(storage, "none"), ENOENT);
+	assert_int_equal(storage->sync(storage, "none"), ENOENT);
+	assert_int_equal(storage->list(storage, "none", count_name, &count), ENOENT);
+	assert_null(posix_storage_open(scratch_path("none"), false, &error));
+	assert_int_equal(error, ENOENT);
+	storage->close(storage);
+	buffer_free(&content);
+}
+
+static void
+test_create_location(void **state)
+{
+	int error;
+	Storage *storage = posix_storage_open(scratch_path("x/y/z/"), true, &error);
+
+	(void) state;
+	assert_non_null(storage);
+	storage->close(storage);
+	assert_int_equal(mode_of("x/y/z"), 0700);
+	assert_null(posix_storage_open("", true, &error));
+	assert_int_not_equal(error, 0);
+}
+
+/* Neither a symbolic link nor a device takes the place of a file. */
+static void
+test_symbolic_links(void **state)
+{
+	Storage *storage = open_scratch();
+	Buffer content;
+	uint64_t bytes;
+	int handle;
+
+	(void) state;
+	assert_int_equal(symlink("/etc/passwd", scratch_path("link")), 0);
+	assert_int_equal(mkfifo(scratch_path("pipe"), 0600), 0);
+	buffer_init(&content);
+	assert_int_equal(storage->read(storage, "link", 1000000, &content), ELOOP);
+	assert_int_equal(storage->sync(storage, "link"), ELOOP);
+	assert_int_not_equal(storage->size(storage, "link", &bytes), 0);
+	assert_int_not_equal(storage->size(storage, "pipe", &bytes), 0);
+	assert_int_not_equal(storage->read(storage, ".", 1000000, &content), 0);
+	assert_int_not_equal(storage->lock(storage, "link", true, &handle), 0);
+
+	/* Writing replaces the link and not what it points to. */
+	assert_int_equal(storage->write(storage, "link", "mine", 4, false), 0);
+	assert_content(storage, "link", "mine");
+	storage->close(storage);
+	buffer_free(&content);
+}
+
+/* A FIFO in place of a file must not hang the reader. */
+static void
+test_fifo(void **state)
+{
+	Storage *storage = open_scratch();
+	Buffer content;
+
+	(void) state;
+	assert_int_equal(mkfifo(scratch_path("pipe"), 0600), 0);
+	buffer_init(&content);
+	alarm(10);
+	assert_int_not_equal(storage->read(storage, "pipe", 10, &content), 0);
+	alarm(0);
+	buffer_free(&content);
+	storage->close(storage);
+}
+
+static void
+test_remove_directory(void **state)
+{
+	Storage *storage = open_scratch();
+
+	(void) state;
+	assert_int_equal(storage->write(storage, "d/file", "x", 1, false), 0);
+	assert_int_equal(storage->remove_directory(storage, "d"), ENOTEMPTY);
+	assert_int_equal(storage->remove(storage, "d/file"), 0);
+	assert_int_equal(storage->remove_directory(storage, "d"), 0);
+	assert_int_equal(storage->remove_directory(storage, "d"), ENOENT);
+	storage->close(storage);
+}
+
+#define NAMES_SIZE 64
+
+/* Keep the first name and say stop. */
+static bool
+note_names(const char *name, void *argument)
+{
+	snprintf(argument, NAMES_SIZE, "%s|", name);
+	return false;
+}
+
+static void
+test_list(void **state)
+{
+	Storage *storage = open_scratch();
+	char names[NAMES_SIZE] = "";
+
+	(void) state;
+	assert_int_equal(storage->write(storage, "d/sub/file", "x", 1, false), 0);
+	assert_int_equal(storage->list(storage, "d", note_names, names), 0);
+	assert_string_equal(names, "sub/|");
+	assert_int_equal(storage->write(storage, "d/other", "x", 1, false), 0);
+	names[0] = '\0';
+
+	/* One of the two, and no more than that. */
+	assert_int_equal(storage->list(storage, "d", note_names, names), 0);
+	assert_true(strcmp(names, "sub/|") == 0 || strcmp(names, "other|") == 0);
+	storage->close(storage);
+}
+
+/* What another process finds: 0 or the errno of its try. */
+static int
+lock_elsewhere(bool exclusive)
+{
+	int status;
+	pid_t child = fork();
+
+	if (child == 0)
+	{
+		int error;
+		int handle;
+		Storage *storage = posix_storage_open(scratch, false, &error);
+
+		_exit(storage == NULL ? 255 : storage->lock(storage, "lock/one", exclusive, &handle));
+	}
+	assert_int_equal(waitpid(child, &status, 0), child);
+	assert_true(WIFEXITED(status));
+	return WEXITSTATUS(status);
+}
+
+static void
+test_locks(void **state)
+{
+	Storage *storage = open_scratch();
+	int first;
+	int second;
+
+	(void) state;
+	assert_int_equal(storage->lock(storage, "lock/one", false, &first), 0);
+	assert_int_equal(lock_elsewhere(false), 0);
+	assert_int_equal(lock_elsewhere(true), EWOULDBLOCK);
+	assert_int_equal(storage->lock(storage, "lock/two", true, &second), 0);
+	storage->unlock(storage, second);
+	storage->unlock(storage, first);
+	assert_int_equal(lock_elsewhere(true), 0);
+	assert_int_equal(storage->lock(storage, "lock/one", true, &first), 0);
+	assert_int_equal(lock_elsewhere(false), EWOULDBLOCK);
+
+	/* Not within one process either: two runs may share one. */
+	assert_int_equal(storage->lock(storage, "lock/one", true, &second), EWOULDBLOCK);
+	storage->unlock(storage, first);
+	storage->close(storage);
+}
+
+/* Nobody has to clean up behind a process that was killed. */
+static void
+test_lock_of_a_killed_process(void **state)
+{
+	int ready[2];
+	int status;
+	char byte;
+	pid_t child;
+
+	(void) state;
+	assert_int_equal(pipe(ready), 0);
+	child = fork();
+	if (child == 0)
+	{
+		Storage *storage = open_scratch();
+		int handle;
+
+		if (storage->lock(storage, "lock/one", true, &handle) == 0 && write(ready[1], "x", 1) == 1)
+			pause();
+		_exit(1);
+	}
+	assert_int_equal(read(ready[0], &byte, 1), 1);
+	assert_int_equal(lock_elsewhere(false), EWOULDBLOCK);
+	assert_int_equal(kill(child, SIGKILL), 0);
+	assert_int_equal(waitpid(child, &status, 0), child);
+	assert_int_equal(lock_elsewhere(true), 0);
+	close(ready[0]);
+	close(ready[1]);
+}
+
+#define WRITERS 8
+#define ROUNDS 50
+
+static void *
+write_often(void *argument)
+{
+	Storage *storage = argument;
+	char content[4096];
+	int i;
+
+	memset(content, 'x', sizeof(content));
+	for (i = 0; i < ROUNDS; i++)
+	{
+		if (storage->write(storage, "objects/ab/same", content, sizeof(content), false) != 0)
+			return argument;
+	}
+	return NULL;
+}
+
+/* The same file at once: always whole, and no temporary name is left. */
+static void
+test_concurrent_writers(void **state)
+{
+	Storage *storage = open_scratch();
+	pthread_t threads[WRITERS];
+	Buffer content;
+	void *failed;
+	int i;
+
+	(void) state;
+	for (i = 0; i < WRITERS; i++)
+		assert_int_equal(pthread_create(&threads[i], NULL, write_often, storage), 0);
+	buffer_init(&content);
+	for (i = 0; i < ROUNDS; i++)
+	{
+		buffer_reset(&content);
+		if (storage->read(storage, "objects/ab/same", 10000, &content) == 0)
+			assert_int_equal(content.length, 4096);
+	}
+	for (i = 0; i < WRITERS; i++)
+	{
+		assert_int_equal(pthread_join(threads[i], &failed), 0);
+		assert_null(failed);
+	}
+	assert_int_equal(count_names(storage, "objects/ab"), 1);
+	buffer_free(&content);
+	storage->close(storage);
+}
+
+/* A small file system of our own, or the one that the environment names. */
+static bool
+mount_small(char *directory, size_t size)
+{
+	const char *given = getenv("NEXB_SMALL_DIR");
+
+	if (given != NULL)
+	{
+		snprintf(directory, size, "%s/unit_storage", given);
+		return mkdir(directory, 0700) == 0;
+	}
+	snprintf(directory, size, "%s/small", scratch);
+	return mkdir(directory, 0700) == 0 &&
+		   mount("tmpfs", directory, "tmpfs", 0, "size=1m,mode=700") == 0;
+}
+
+static void
+test_full_disk(void **state)
+{
+	static char content[128 * 1024];
+	char directory[512];
+	Storage *storage;
+	uint64_t bytes;
+	int error = 0;
+	int i;
+
+	(void) state;
+	if (!mount_small(directory, sizeof(directory)))
+	{
+		print_message("# skipped: cannot mount a small tmpfs: %s\n", strerror(errno));
+		skip();
+	}
+	storage = posix_storage_open(directory, false, &error);
+	assert_non_null(storage);
+	for (i = 0; i < 4096 && error == 0; i++)
+	{
+		char name[32];
+
+		snprintf(name, sizeof(name), "objects/%d", i);
+		error = storage->write(storage, name, content, sizeof(content), false);
+		if (error == 0)
+			assert_int_equal(storage->size(storage, name, &bytes), 0);
+		else
+			assert_int_equal(storage->size(storage, name, &bytes), ENOENT);
+	}
+	assert_int_equal(error, ENOSPC);
+
+	/* What was there is still there, and the failed file left nothing. */
+	assert_int_equal(count_names(storage, "objects"), i - 1);
+	assert_int_equal(storage->write(storage, "objects/0", content, sizeof(content), true), ENOSPC);
+	assert_int_equal(storage->size(storage, "objects/0", &bytes), 0);
+	assert_int_equal(bytes, sizeof(content));
+	storage->close(storage);
+	if (getenv("NEXB_SMALL_DIR") == NULL)
+		assert_int_equal(umount(directory), 0);
+	else
+		assert_int_equal(nftw(directory, scratch_remove_one, 8, FTW_DEPTH | FTW_PHYS), 0);
+}
+
+#define TEST(function) cmocka_unit_test_setup_teardown(function, scratch_create, scratch_destroy)
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		TEST(test_write_and_read),
+		TEST(test_replace),
+		TEST(test_absent),
+		TEST(test_create_location),
+		TEST(test_symbolic_links),
+		TEST(test_fifo),
+		TEST(test_remove_directory),
+		TEST(test_list),
+		TEST(test_locks),
+		TEST(test_lock_of_a_killed_process),
+		TEST(test_concurrent_writers),
+		TEST(test_full_disk),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
