@@ -12,18 +12,11 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#include "buffer.h"
 #include "digest.h"
 
 /* What stands before and behind the 64 digits at the end of a sealed file. */
 #define SEAL_OPENING ",\n\"seal\": \""
 #define SEAL_CLOSING "\"\n}\n"
-
-/*
- * Add the seal to a JSON object whose last byte is that of its last value
- * (no closing brace yet).
- */
-extern bool seal_append(Buffer *json);
 
 /*
  * Check the seal of a whole file.  Returns NULL when good, else a static

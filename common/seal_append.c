@@ -8,9 +8,11 @@
  *
  *-------------------------------------------------------------------------
  */
-#include "seal.h"
+#include "seal_append.h"
 
 #include <string.h>
+
+#include "seal.h"
 
 bool
 seal_append(Buffer *json)

@@ -21,6 +21,7 @@
 #include "manifest.h"
 #include "memory.h"
 #include "seal.h"
+#include "seal_append.h"
 
 static void
 add_table(Manifest *manifest, const char *name)

@@ -16,6 +16,7 @@
 
 #include "names.h"
 #include "seal.h"
+#include "seal_append.h"
 
 static void
 test_database_directory(void **state)

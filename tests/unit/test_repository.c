@@ -12,6 +12,7 @@
 #include "object_store.h"
 #include "recover_text.h"
 #include "seal.h"
+#include "seal_append.h"
 
 static const char *
 repo(void)

@@ -18,6 +18,7 @@
 
 #include "memory.h"
 #include "seal.h"
+#include "seal_append.h"
 
 /* A string, null, or {"base64": …} for bytes that are not UTF-8 (names in SQL_ASCII and LATIN1
  * databases). */

@@ -24,6 +24,7 @@
 #include "quote.h"
 #include "recover_text.h"
 #include "seal.h"
+#include "seal_append.h"
 
 #define FRAME_FILE "nex_backup.json"
 #define RECOVER_FILE "RECOVER.txt"

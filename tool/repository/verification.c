@@ -18,6 +18,7 @@
 #include "log.h"
 #include "memory.h"
 #include "seal.h"
+#include "seal_append.h"
 
 #define MAX_RECORD_BYTES (64 * 1024 * 1024)
 #define RECORD_HINT "Run \"nex_backup verify\" for this backup; it writes the record anew."

@@ -1,0 +1,37 @@
+# nex_backup: the server module here, the program in tool/
+#
+#   make                     both
+#   make install             both, into the PostgreSQL that PG_CONFIG names
+#   make installcheck        pg_regress against the server of PGHOST, PGPORT, …
+#   make demo, check, bench  see scripts/targets.mk
+
+MODULE_big = nex_backup
+EXTENSION = nex_backup
+DATA = $(wildcard extension/nex_backup--*.sql)
+PGFILEDESC = "nex_backup - catalogue, status and verification of backups"
+
+# Of common/ only what can be in a server: no buffer, which exits when memory runs out.
+OBJS = $(patsubst %.c,%.o,$(wildcard extension/*.c)) \
+	common/digest.o common/names.o common/seal.o
+
+REGRESS = install record status restore_point privileges verify
+
+NEX_BACKUP_VERSION = $(shell sed -n "s/^default_version = '\(.*\)'/\1/p" nex_backup.control)
+PG_CPPFLAGS = -Iextension -Icommon -DNEX_BACKUP_VERSION='"$(NEX_BACKUP_VERSION)"'
+SHLIB_LINK = -lcrypto
+
+PG_CONFIG ?= pg_config
+PGXS := $(shell $(PG_CONFIG) --pgxs)
+include $(PGXS)
+
+all: all-tool
+install: install-tool
+uninstall: uninstall-tool
+clean: clean-tool
+
+%-tool:
+	$(MAKE) -C tool $* PG_CONFIG=$(PG_CONFIG)
+
+extension/%.o: extension/compat.h extension/nex_backup.h common/digest.h common/names.h common/seal.h
+
+-include scripts/targets.mk

@@ -1,0 +1,49 @@
+/*-------------------------------------------------------------------------
+ *
+ * compat.h
+ *	  Differences between PostgreSQL 14 and 18; the only place that knows the
+ *	  server's version.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef NEX_COMPAT_H
+#define NEX_COMPAT_H
+
+#include "postgres.h"
+
+#include "funcapi.h"
+#include "miscadmin.h"
+#include "utils/guc.h"
+
+#if PG_VERSION_NUM < 140000
+#error "nex_backup needs PostgreSQL 14 or later"
+#endif
+
+/* 18 can tell a module's name and version in pg_get_loaded_modules(). */
+#if PG_VERSION_NUM >= 180000
+#define NEX_MODULE_MAGIC PG_MODULE_MAGIC_EXT(.name = "nex_backup", .version = NEX_BACKUP_VERSION)
+#else
+#define NEX_MODULE_MAGIC PG_MODULE_MAGIC
+#endif
+
+/* 15 got one call that sets up a materialized result; 14 needs it spelt out. */
+static inline void
+init_materialized_srf_compat(FunctionCallInfo fcinfo)
+{
+#if PG_VERSION_NUM >= 150000
+	InitMaterializedSRF(fcinfo, 0);
+#else
+	ReturnSetInfo *result = (ReturnSetInfo *) fcinfo->resultinfo;
+	MemoryContext old = MemoryContextSwitchTo(result->econtext->ecxt_per_query_memory);
+	TupleDesc description;
+
+	if (get_call_result_type(fcinfo, NULL, &description) != TYPEFUNC_COMPOSITE)
+		elog(ERROR, "return type must be a row type");
+	result->returnMode = SFRM_Materialize;
+	result->setResult = tuplestore_begin_heap(true, false, work_mem);
+	result->setDesc = description;
+	MemoryContextSwitchTo(old);
+#endif
+}
+
+#endif /* NEX_COMPAT_H */

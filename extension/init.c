@@ -1,0 +1,32 @@
+/*-------------------------------------------------------------------------
+ *
+ * init.c
+ *	  The module itself.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "compat.h"
+
+#include "utils/builtins.h"
+
+NEX_MODULE_MAGIC;
+
+PG_FUNCTION_INFO_V1(nex_backup_is_preloaded);
+
+static bool preloaded = false;
+
+void _PG_init(void);
+
+/* Nothing to set up yet but the memory of how the module was loaded. */
+void
+_PG_init(void)
+{
+	preloaded = process_shared_preload_libraries_in_progress;
+}
+
+/* Was the module loaded by shared_preload_libraries? */
+Datum
+nex_backup_is_preloaded(PG_FUNCTION_ARGS)
+{
+	PG_RETURN_BOOL(preloaded);
+}

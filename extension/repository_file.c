@@ -1,0 +1,343 @@
+/*-------------------------------------------------------------------------
+ *
+ * repository_file.c
+ *	  Reading a repository in the server's file system.
+ *
+ * These functions read, hash and list; what follows from it is decided in
+ * SQL (see the install script), where it is easier to read and to change.
+ * They may be called by whoever may read server files, and in addition every
+ * path is confined: an absolute repository, and below it only names made of
+ * the repository's own alphabet, opened without following a symbolic link at
+ * the end.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "compat.h"
+
+#include "catalog/pg_authid.h"
+#include "digest.h"
+#include "mb/pg_wchar.h"
+#include "names.h"
+#include "nex_backup.h"
+#include "seal.h"
+#include "storage/fd.h"
+#include "utils/acl.h"
+#include "utils/builtins.h"
+#include "utils/memutils.h"
+#include "utils/tuplestore.h"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define HASH_PIECE (1024 * 1024)
+#define MAX_SEALED_BYTES (256 * 1024 * 1024) /* what jsonb can take */
+
+PG_FUNCTION_INFO_V1(nex_backup_read_sealed);
+PG_FUNCTION_INFO_V1(nex_backup_check_file);
+PG_FUNCTION_INFO_V1(nex_backup_list_directory);
+PG_FUNCTION_INFO_V1(nex_backup_database_directory);
+PG_FUNCTION_INFO_V1(nex_backup_directory_database);
+
+void
+check_may_read_server_files(void)
+{
+	if (!has_privs_of_role(GetUserId(), ROLE_PG_READ_SERVER_FILES))
+		ereport(ERROR,
+				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+				 errmsg("permission denied to read a repository"),
+				 errhint("Only roles with privileges of pg_read_server_files may do this.")));
+}
+
+/* Letters, digits and _ - % . in parts that are neither empty nor "." nor "..". */
+static bool
+is_repository_name(const char *file)
+{
+	const char *part = file;
+
+	if (strspn(file, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_-%./") != strlen(file))
+		return false;
+	while (part != NULL)
+	{
+		size_t length = strcspn(part, "/");
+
+		if (length == 0 || (length == 1 && part[0] == '.') ||
+			(length == 2 && part[0] == '.' && part[1] == '.'))
+			return false;
+		part = part[length] == '/' ? part + length + 1 : NULL;
+	}
+	return true;
+}
+
+char *
+repository_file_path(const char *repository, const char *file)
+{
+	if (!is_absolute_path(repository))
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("repository \"%s\" is not an absolute path", repository),
+				 errhint("Give the full path of the repository on the database server.")));
+	if (!is_repository_name(file))
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_NAME),
+				 errmsg("\"%s\" is not the name of a file in a repository", file)));
+	return psprintf("%s/%s", repository, file);
+}
+
+/* Open a regular file; -1 with errno if it cannot be. */
+static int
+open_regular(const char *path, off_t *bytes)
+{
+	struct stat status;
+	int fd = OpenTransientFile(path, O_RDONLY | O_NOFOLLOW | PG_BINARY);
+
+	if (fd < 0)
+		return -1;
+	if (fstat(fd, &status) != 0 || !S_ISREG(status.st_mode))
+	{
+		CloseTransientFile(fd);
+		errno = EINVAL;
+		return -1;
+	}
+	*bytes = status.st_size;
+	return fd;
+}
+
+/* Read up to `length` bytes, interruptible; -1 with errno on failure. */
+static ssize_t
+read_piece(int fd, char *into, size_t length)
+{
+	size_t done = 0;
+
+	while (done < length)
+	{
+		ssize_t got;
+
+		CHECK_FOR_INTERRUPTS();
+		got = read(fd, into + done, Min(length - done, HASH_PIECE));
+		if (got < 0 && errno == EINTR)
+			continue;
+		if (got < 0)
+			return -1;
+		if (got == 0)
+			break;
+		done += (size_t) got;
+	}
+	return (ssize_t) done;
+}
+
+/* What is wrong with a file that could not be opened or read. */
+static char *
+describe_errno(int error)
+{
+	return error == ENOENT ? pstrdup("is missing") : psprintf("cannot be read: %s", strerror(error));
+}
+
+/* Read a whole sealed file; returns what is wrong, or NULL. */
+static char *
+read_sealed(const char *path, char **content, size_t *length)
+{
+	off_t bytes;
+	ssize_t got;
+	int saved;
+	int fd = open_regular(path, &bytes);
+	const char *problem;
+
+	if (fd < 0)
+		return describe_errno(errno);
+	if (bytes > MAX_SEALED_BYTES)
+	{
+		CloseTransientFile(fd);
+		return pstrdup("is too large to be read in the server");
+	}
+	*content = palloc((Size) bytes + 1);
+	got = read_piece(fd, *content, (size_t) bytes);
+	saved = errno;
+	CloseTransientFile(fd);
+	if (got < 0)
+		return describe_errno(saved);
+	(*content)[got] = '\0';
+	*length = (size_t) got;
+	problem = seal_check(*content, *length);
+	return problem != NULL ? pstrdup(problem) : NULL;
+}
+
+/*
+ * nex_backup.read_sealed(repository, file, OUT content, OUT problem): the
+ * text of a sealed JSON file, or what is wrong with it.
+ */
+Datum
+nex_backup_read_sealed(PG_FUNCTION_ARGS)
+{
+	char *repository = text_to_cstring(PG_GETARG_TEXT_PP(0));
+	char *file = text_to_cstring(PG_GETARG_TEXT_PP(1));
+	char *path;
+	char *content = NULL;
+	char *problem;
+	size_t length = 0;
+	TupleDesc description;
+	Datum values[2] = {0};
+	bool nulls[2] = {true, true};
+
+	check_may_read_server_files();
+	path = repository_file_path(repository, file);
+	if (get_call_result_type(fcinfo, NULL, &description) != TYPEFUNC_COMPOSITE)
+		elog(ERROR, "return type must be a row type");
+	problem = read_sealed(path, &content, &length);
+	if (problem == NULL && !pg_verifymbstr(content, (int) length, true))
+		problem = pstrdup("holds text that is not valid in this database's encoding");
+	nulls[0] = problem != NULL;
+	nulls[1] = problem == NULL;
+	if (problem == NULL)
+		values[0] = PointerGetDatum(cstring_to_text_with_len(content, (int) length));
+	else
+		values[1] = CStringGetTextDatum(problem);
+	PG_RETURN_DATUM(HeapTupleGetDatum(heap_form_tuple(BlessTupleDesc(description), values, nulls)));
+}
+
+/* A digest is malloc'd by OpenSSL: free it however the memory context ends. */
+static void
+free_digest(void *argument)
+{
+	digest_free((Digest *) argument);
+}
+
+static Digest *
+create_digest(void)
+{
+	MemoryContextCallback *callback = palloc0(sizeof(MemoryContextCallback));
+	Digest *digest = digest_create();
+
+	if (digest == NULL)
+		ereport(ERROR, (errcode(ERRCODE_OUT_OF_MEMORY), errmsg("could not initialize SHA-256")));
+	callback->func = free_digest;
+	callback->arg = digest;
+	MemoryContextRegisterResetCallback(CurrentMemoryContext, callback);
+	return digest;
+}
+
+/* Hash an open file; returns what is wrong, or NULL. */
+static char *
+hash_file(int fd, DigestHex hex)
+{
+	Digest *digest = create_digest();
+	char *piece = palloc(HASH_PIECE);
+	ssize_t got;
+
+	while ((got = read_piece(fd, piece, HASH_PIECE)) > 0)
+	{
+		if (!digest_update(digest, piece, (size_t) got))
+			elog(ERROR, "could not update a SHA-256 digest");
+	}
+	if (got < 0)
+		return describe_errno(errno);
+	if (!digest_final(digest, hex))
+		elog(ERROR, "could not finish a SHA-256 digest");
+	return NULL;
+}
+
+/*
+ * nex_backup.check_file(repository, file, bytes, sha256): NULL if the file has
+ * that length (NULL: any) and digest, else what is wrong.  Runs in a memory
+ * context of its own, because it is called for very many files.
+ */
+Datum
+nex_backup_check_file(PG_FUNCTION_ARGS)
+{
+	MemoryContext context;
+	MemoryContext old;
+	char *repository;
+	char *file;
+	char *wanted;
+	char *problem = NULL;
+	text *result = NULL;
+	DigestHex hex;
+	off_t bytes = 0;
+	int fd;
+
+	if (PG_ARGISNULL(0) || PG_ARGISNULL(1) || PG_ARGISNULL(3))
+		PG_RETURN_NULL();
+	check_may_read_server_files();
+	context = AllocSetContextCreate(CurrentMemoryContext, "nex_backup check_file", ALLOCSET_DEFAULT_SIZES);
+	old = MemoryContextSwitchTo(context);
+	repository = text_to_cstring(PG_GETARG_TEXT_PP(0));
+	file = text_to_cstring(PG_GETARG_TEXT_PP(1));
+	wanted = text_to_cstring(PG_GETARG_TEXT_PP(3));
+	fd = open_regular(repository_file_path(repository, file), &bytes);
+	if (fd < 0)
+		problem = describe_errno(errno);
+	else
+	{
+		if (!PG_ARGISNULL(2) && PG_GETARG_INT64(2) != (int64) bytes)
+			problem = psprintf("has %lld bytes instead of %lld", (long long) bytes, (long long) PG_GETARG_INT64(2));
+		else
+			problem = hash_file(fd, hex);
+		CloseTransientFile(fd);
+		if (problem == NULL && strcmp(hex, wanted) != 0)
+			problem = pstrdup("does not match its SHA-256 digest");
+	}
+	MemoryContextSwitchTo(old);
+	if (problem != NULL)
+		result = cstring_to_text(problem);
+	MemoryContextDelete(context);
+	if (result == NULL)
+		PG_RETURN_NULL();
+	PG_RETURN_TEXT_P(result);
+}
+
+/* nex_backup.list_directory(repository, directory): the names in it; none if it is absent. */
+Datum
+nex_backup_list_directory(PG_FUNCTION_ARGS)
+{
+	char *repository = text_to_cstring(PG_GETARG_TEXT_PP(0));
+	char *name = text_to_cstring(PG_GETARG_TEXT_PP(1));
+	ReturnSetInfo *result = (ReturnSetInfo *) fcinfo->resultinfo;
+	struct dirent *entry;
+	DIR *directory;
+	char *path;
+
+	check_may_read_server_files();
+	path = repository_file_path(repository, name);
+	init_materialized_srf_compat(fcinfo);
+	directory = AllocateDir(path);
+	if (directory == NULL && errno == ENOENT)
+		return (Datum) 0;
+	while ((entry = ReadDir(directory, path)) != NULL)
+	{
+		Datum values[1];
+		bool nulls[1] = {false};
+
+		CHECK_FOR_INTERRUPTS();
+		if (entry->d_name[0] == '.' || !is_repository_name(entry->d_name))
+			continue;
+		values[0] = CStringGetTextDatum(entry->d_name);
+		tuplestore_putvalues(result->setResult, result->setDesc, values, nulls);
+	}
+	FreeDir(directory);
+	return (Datum) 0;
+}
+
+/* nex_backup.database_directory(database): its directory below backups/. */
+Datum
+nex_backup_database_directory(PG_FUNCTION_ARGS)
+{
+	char *database = text_to_cstring(PG_GETARG_TEXT_PP(0));
+	char directory[DATABASE_DIRECTORY_SIZE];
+
+	if (!database_directory_encode(database, directory))
+		ereport(ERROR, (errcode(ERRCODE_INVALID_NAME), errmsg("invalid database name \"%s\"", database)));
+	PG_RETURN_TEXT_P(cstring_to_text(directory));
+}
+
+/* nex_backup.directory_database(directory): the inverse; NULL if no database has that directory. */
+Datum
+nex_backup_directory_database(PG_FUNCTION_ARGS)
+{
+	char *directory = text_to_cstring(PG_GETARG_TEXT_PP(0));
+	char database[64];
+
+	if (!database_directory_decode(directory, database) ||
+		!pg_verifymbstr(database, (int) strlen(database), true))
+		PG_RETURN_NULL();
+	PG_RETURN_TEXT_P(cstring_to_text(database));
+}
