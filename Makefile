@@ -32,6 +32,6 @@ clean: clean-tool
 %-tool:
 	$(MAKE) -C tool $* PG_CONFIG=$(PG_CONFIG)
 
-extension/%.o: extension/compat.h extension/nex_backup.h common/digest.h common/names.h common/seal.h
+$(OBJS): $(wildcard extension/*.h common/*.h)
 
 -include scripts/targets.mk

@@ -13,7 +13,9 @@
 
 #include "funcapi.h"
 #include "miscadmin.h"
+#include "nodes/execnodes.h"
 #include "utils/guc.h"
+#include "utils/tuplestore.h"
 
 #if PG_VERSION_NUM < 140000
 #error "nex_backup needs PostgreSQL 14 or later"
@@ -26,22 +28,25 @@
 #define NEX_MODULE_MAGIC PG_MODULE_MAGIC
 #endif
 
-/* 15 got one call that sets up a materialized result; 14 needs it spelt out. */
+/* A set of plain values (not rows), all at once.  15 got one call for it; 14 needs it spelt out. */
 static inline void
 init_materialized_srf_compat(FunctionCallInfo fcinfo)
 {
 #if PG_VERSION_NUM >= 150000
-	InitMaterializedSRF(fcinfo, 0);
+	InitMaterializedSRF(fcinfo, MAT_SRF_USE_EXPECTED_DESC);
 #else
 	ReturnSetInfo *result = (ReturnSetInfo *) fcinfo->resultinfo;
-	MemoryContext old = MemoryContextSwitchTo(result->econtext->ecxt_per_query_memory);
-	TupleDesc description;
+	MemoryContext old;
 
-	if (get_call_result_type(fcinfo, NULL, &description) != TYPEFUNC_COMPOSITE)
-		elog(ERROR, "return type must be a row type");
+	if (result == NULL || !IsA(result, ReturnSetInfo) || result->expectedDesc == NULL ||
+		(result->allowedModes & SFRM_Materialize) == 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+				 errmsg("set-valued function called in context that cannot accept a set")));
+	old = MemoryContextSwitchTo(result->econtext->ecxt_per_query_memory);
 	result->returnMode = SFRM_Materialize;
 	result->setResult = tuplestore_begin_heap(true, false, work_mem);
-	result->setDesc = description;
+	result->setDesc = CreateTupleDescCopy(result->expectedDesc);
 	MemoryContextSwitchTo(old);
 #endif
 }

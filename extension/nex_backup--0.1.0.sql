@@ -151,6 +151,8 @@ RETURNS pg_catalog.text
 LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
 AS $$
+#variable_conflict use_column
+<<me>>
 DECLARE
 	frame record;
 	content jsonb;
@@ -207,6 +209,7 @@ RETURNS void
 LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
 AS $$
+#variable_conflict use_column
 BEGIN
 	INSERT INTO nex_backup.backups AS b (repository, database, id, type, started, snapshot_at, finished,
 		server_version, system_identifier, timeline, lsn, codec, tables, rows, raw_bytes, stored_bytes,
@@ -249,6 +252,8 @@ RETURNS void
 LANGUAGE plpgsql SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 AS $$
+#variable_conflict use_column
+<<me>>
 DECLARE
 	repository text := payload #>> '{repository,id}';
 	database text := payload ->> 'database';
@@ -289,12 +294,12 @@ BEGIN
 			payload ->> 'type', started, finished);
 	ELSIF event = 'verify' AND backup IS NOT NULL AND payload ? 'result' THEN
 		UPDATE nex_backup.backups b
-		SET verified = coalesce(record.finished, now()), verified_ok = payload ->> 'result' = 'ok'
-		WHERE b.repository = record.repository AND b.database = record.database AND b.id = backup;
+		SET verified = coalesce(me.finished, now()), verified_ok = payload ->> 'result' = 'ok'
+		WHERE b.repository = me.repository AND b.database = me.database AND b.id = me.backup;
 	ELSIF event = 'expire' THEN
 		DELETE FROM nex_backup.backups b
 		USING jsonb_array_elements(coalesce(payload -> 'removed', '[]')) removed
-		WHERE b.repository = record.repository AND b.database = removed ->> 'database'
+		WHERE b.repository = me.repository AND b.database = removed ->> 'database'
 			AND b.id = removed ->> 'backup';
 	END IF;
 END
@@ -311,6 +316,8 @@ RETURNS record
 LANGUAGE plpgsql SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 AS $$
+#variable_conflict use_column
+<<me>>
 DECLARE
 	location text := rtrim(repository, '/');
 	repository_id text := nex_backup.repository_id(rtrim(repository, '/'));
@@ -348,7 +355,7 @@ BEGIN
 		UPDATE nex_backup.backups b
 		SET verified = (verified.content ->> 'verified')::timestamptz,
 			verified_ok = verified.content ->> 'result' = 'ok'
-		WHERE b.repository = repository_id AND b.database = entry.database AND b.id = entry.id
+		WHERE b.repository = me.repository_id AND b.database = entry.database AND b.id = entry.id
 			AND verified.content IS NOT NULL;
 		backups := backups + 1;
 		seen := seen || (entry.database || '/' || entry.id);
@@ -358,7 +365,7 @@ BEGIN
 		END IF;
 	END LOOP;
 	DELETE FROM nex_backup.backups b
-	WHERE b.repository = repository_id AND b.database || '/' || b.id <> ALL (seen);
+	WHERE b.repository = me.repository_id AND b.database || '/' || b.id <> ALL (seen);
 	GET DIAGNOSTICS removed = ROW_COUNT;
 END
 $$;
@@ -370,6 +377,8 @@ RETURNS record
 LANGUAGE plpgsql SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 AS $$
+#variable_conflict use_column
+<<me>>
 DECLARE
 	known record;
 	location text := rtrim(repository, '/');
@@ -391,7 +400,7 @@ BEGIN
 	SELECT b.database, b.id, r.location INTO known
 	FROM nex_backup.backups b JOIN nex_backup.repositories r ON r.id = b.repository
 	WHERE (b.database = $1 OR b.database || '/' || b.id = $1)
-		AND (nex_backup_verify.location IS NULL OR r.location = nex_backup_verify.location)
+		AND (me.location IS NULL OR r.location = me.location)
 	ORDER BY b.snapshot_at DESC LIMIT 1;
 	IF known.id IS NOT NULL THEN
 		database := known.database;
@@ -452,8 +461,8 @@ BEGIN
 	result := CASE WHEN cardinality(bad) = 0 THEN 'ok' ELSE 'failed' END;
 	PERFORM nex_backup.record_repository(repository_id, location, NULL);
 	UPDATE nex_backup.backups b
-	SET verified = clock_timestamp(), verified_ok = result = 'ok'
-	WHERE b.repository = repository_id AND b.database = nex_backup_verify.database AND b.id = nex_backup_verify.id;
+	SET verified = clock_timestamp(), verified_ok = nex_backup_verify.result = 'ok'
+	WHERE b.repository = me.repository_id AND b.database = me.database AND b.id = me.id;
 	INSERT INTO nex_backup.runs (kind, repository, database, backup, state, started, finished, exit_code, reason,
 		details)
 	VALUES ('verify', repository_id, database, id, CASE result WHEN 'ok' THEN 'succeeded' ELSE 'failed' END, started,
@@ -468,6 +477,7 @@ RETURNS record
 LANGUAGE plpgsql SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 AS $$
+#variable_conflict use_column
 BEGIN
 	IF name IS NULL OR name = '' OR octet_length(name) > 63 THEN
 		RAISE EXCEPTION 'the name of a restore point has 1 to 63 bytes'
