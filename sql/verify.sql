@@ -1,0 +1,124 @@
+-- Verification in the server, on a small repository that this test writes.
+\set QUIET on
+\pset format unaligned
+\pset tuples_only on
+SET client_min_messages = warning;
+SELECT setting || '/nex_backup_regress' AS repo FROM pg_settings WHERE name = 'data_directory' \gset
+
+-- Write lines of text to a file of the repository.
+CREATE FUNCTION put_file(name text, content text) RETURNS void LANGUAGE plpgsql AS $$
+DECLARE
+	path text := current_setting('data_directory') || '/nex_backup_regress/' || name;
+BEGIN
+	EXECUTE format('COPY (SELECT %L) TO PROGRAM %L', '', format('mkdir -p "$(dirname ''%s'')"', path));
+	EXECUTE format('COPY (SELECT unnest(string_to_array(%L, E''\n''))) TO %L', rtrim(content, E'\n'), path);
+END $$;
+
+-- Add the seal to an open JSON object.
+CREATE FUNCTION sealed(json text) RETURNS text LANGUAGE sql AS $$
+	SELECT format(E'%s,\n"seal": "%s"\n}\n', json, encode(sha256(convert_to(json, 'UTF8')), 'hex'))
+$$;
+
+CREATE FUNCTION hex(content text) RETURNS text LANGUAGE sql AS $$
+	SELECT encode(sha256(convert_to(content, 'UTF8')), 'hex')
+$$;
+
+-- One backup of two objects.
+CREATE FUNCTION write_repository() RETURNS void LANGUAGE plpgsql AS $$
+DECLARE
+	first text := E'SELECT 1;\n';
+	second text := E'COPY public.t (a) FROM stdin;\n1\n2\n';
+	listing text;
+	object text;
+BEGIN
+	PERFORM put_file('RECOVER.txt', E'how to\n');
+	PERFORM put_file('nex_backup.json', sealed(format(E'{\n"format": 1,\n"id": "r-1",\n"recover_sha256": "%s"',
+		hex(E'how to\n'))));
+	FOREACH object IN ARRAY ARRAY[first, second] LOOP
+		PERFORM put_file(format('objects/%s/%s.sql', left(hex(object), 2), hex(object)), object);
+		listing := concat(listing, format(E'%s  objects/%s/%s.sql\n', hex(object), left(hex(object), 2), hex(object)));
+	END LOOP;
+	PERFORM put_file('backups/my%20shop/20260101T000000Z.sha256', listing);
+	PERFORM put_file('backups/my%20shop/20260101T000000Z.json', sealed(format(
+		E'{\n"format": 1,\n"id": "20260101T000000Z",\n"type": "daily",\n"codec": "none",\n'
+		'"started": "2026-01-01T00:00:00Z",\n"snapshot_at": "2026-01-01T00:00:01Z",\n"finished": "2026-01-01T00:00:02Z",\n'
+		'"server": {"version": "15.18"},\n"totals": {"tables": 1, "rows": 2, "stored_bytes": 42, "new_bytes": 42},\n'
+		'"warnings": [],\n"tables": [{"schema": "public", "name": "t", "rows": 2, "raw_bytes": 32, "stored_bytes": 32, "heap_bytes": 8192}],\n'
+		'"objects": [{"id": "%s", "bytes": %s}, {"id": "%s", "bytes": %s}],\n'
+		'"members": [{"kind": "head", "object": 0}, {"kind": "data", "object": 1, "table": 0}]',
+		hex(first), length(first), hex(second), length(second))));
+END $$;
+SELECT write_repository();
+
+\echo -- synchronize
+SELECT * FROM nex_backup_sync(:'repo');
+SELECT database, id, rows, stored_bytes, verified FROM nex_backup.backups;
+SELECT schema_name, table_name, rows, members FROM nex_backup.backup_tables;
+SELECT * FROM nex_backup_sync(:'repo' || '/');
+
+\echo -- good
+SELECT * FROM nex_backup_verify('my shop');
+SELECT * FROM nex_backup_verify('my shop/20260101T000000Z', :'repo');
+SELECT verified IS NOT NULL, verified_ok FROM nex_backup.backups;
+SELECT kind, state, exit_code FROM nex_backup.runs ORDER BY id;
+
+\echo -- a flipped byte
+SELECT put_file('objects/' || left(hex(E'SELECT 1;\n'), 2) || '/' || hex(E'SELECT 1;\n') || '.sql', 'SELECT 2;');
+SELECT result, bad FROM nex_backup_verify('my shop');
+SELECT verified_ok FROM nex_backup.backups;
+
+\echo -- a file of another length
+SELECT put_file('objects/' || left(hex(E'SELECT 1;\n'), 2) || '/' || hex(E'SELECT 1;\n') || '.sql', 'SELECT 10;');
+SELECT result, bad FROM nex_backup_verify('my shop');
+
+\echo -- a missing file, and a link instead of a file
+SELECT write_repository();
+SELECT format('COPY (SELECT 1) TO PROGRAM %L', format('cd ''%s/objects'' && rm %s/%s.sql', :'repo',
+	left(hex(E'SELECT 1;\n'), 2), hex(E'SELECT 1;\n'))) \gexec
+SELECT result, bad FROM nex_backup_verify('my shop');
+SELECT format('COPY (SELECT 1) TO PROGRAM %L', format('ln -s /etc/passwd ''%s/objects/%s/%s.sql''', :'repo',
+	left(hex(E'SELECT 1;\n'), 2), hex(E'SELECT 1;\n'))) \gexec
+SELECT result FROM nex_backup_verify('my shop');
+SELECT format('COPY (SELECT 1) TO PROGRAM %L', format('rm ''%s/objects/%s/%s.sql''', :'repo',
+	left(hex(E'SELECT 1;\n'), 2), hex(E'SELECT 1;\n'))) \gexec
+
+\echo -- a damaged listing
+SELECT write_repository();
+SELECT put_file('backups/my%20shop/20260101T000000Z.sha256', 'nothing');
+SELECT result, bad FROM nex_backup_verify('my shop');
+
+\echo -- a damaged manifest
+SELECT write_repository();
+SELECT put_file('backups/my%20shop/20260101T000000Z.json', sealed(E'{\n"format": 1') || ' ');
+SELECT result, bad FROM nex_backup_verify('my shop');
+SELECT put_file('backups/my%20shop/20260101T000000Z.json', 'x');
+SELECT result, bad FROM nex_backup_verify('my shop');
+SELECT * FROM nex_backup_sync(:'repo');
+
+\echo -- a vanished backup
+SELECT write_repository();
+SELECT backups FROM nex_backup_sync(:'repo');
+SELECT format('COPY (SELECT 1) TO PROGRAM %L', format('rm -r ''%s/backups''', :'repo')) \gexec
+SELECT * FROM nex_backup_sync(:'repo');
+SELECT count(*) FROM nex_backup.backups;
+
+\echo -- what is not allowed
+\set VERBOSITY terse
+SELECT nex_backup_verify('nothing');
+SELECT nex_backup_verify('nothing/20260101T000000Z', 'relative/path');
+SELECT nex_backup_sync('relative/path');
+SELECT nex_backup_sync('/');
+SELECT nex_backup.check_file('/tmp', '../etc/passwd', NULL, '');
+SELECT nex_backup.check_file('/tmp', '/etc/passwd', NULL, '');
+SELECT nex_backup.check_file('/tmp', 'a//b', NULL, '');
+SELECT nex_backup.check_file('/tmp', 'a;b', NULL, '');
+SELECT nex_backup.check_file('/tmp', '', NULL, '');
+SELECT nex_backup.database_directory('');
+SELECT nex_backup.database_directory('../x "y"'), nex_backup.directory_database('%2E%2E%2Fx%20%22y%22'),
+	nex_backup.directory_database('..') IS NULL;
+SELECT put_file('nex_backup.json', sealed(E'{\n"format": 2,\n"id": "r-2"'));
+SELECT regexp_replace(nex_backup.repository_id(:'repo'), '.*', 'x');
+
+SELECT format('COPY (SELECT 1) TO PROGRAM %L', format('rm -r ''%s''', :'repo')) \gexec
+DROP FUNCTION put_file(text, text), sealed(text), hex(text), write_repository();
+TRUNCATE nex_backup.runs, nex_backup.repositories CASCADE;
