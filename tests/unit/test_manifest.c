@@ -381,6 +381,33 @@ static const char *const breaks[][2] = {
 	{"members.1.blocks", "{}"},
 };
 
+/* Begin the long arrays as manifest_write.c does, so that they are read entry by entry. */
+static void
+lay_out(const char *text, Buffer *json)
+{
+	static const char *const keys[] = {"tables", "objects", "members"};
+	char *current = xstrdup(text);
+	size_t i;
+
+	for (i = 0; i < 3; i++)
+	{
+		char *opening = xasprintf(",\"%s\":[", keys[i]);
+		char *found = strstr(current, opening);
+		char *next;
+
+		if (found != NULL)
+		{
+			next = xasprintf("%.*s,\n\"%s\": [%s", (int) (found - current), current, keys[i],
+							 found + strlen(opening));
+			free(current);
+			current = next;
+		}
+		free(opening);
+	}
+	seal_again(current, json);
+	free(current);
+}
+
 static void
 test_rules(void **state)
 {
@@ -401,6 +428,9 @@ test_rules(void **state)
 		put(root, breaks[i][0], breaks[i][1]);
 		text = json_dumps(root, JSON_COMPACT);
 		seal_again(text, &bad);
+		assert_refused(&bad, what);
+		buffer_free(&bad);
+		lay_out(text, &bad);
 		assert_refused(&bad, what);
 		buffer_free(&bad);
 		json_decref(root);
@@ -431,6 +461,10 @@ test_unknown_key(void **state)
 	seal_again(text, &again);
 	manifest = parse_good(&again);
 	manifest_free(manifest);
+	buffer_free(&again);
+	lay_out(text, &again);
+	manifest = parse_good(&again);
+	manifest_free(manifest);
 	buffer_free(&good);
 	buffer_free(&again);
 	json_decref(root);
@@ -451,6 +485,15 @@ test_hostile_text(void **state)
 		{"\"type\": \"daily\"", "\"type\": \"daily\"}, {"},
 		{"\"offset\":10", "\"offset\":10,\"offset\":10"},
 		{"\"members\": [", "\"members\": [["},
+		{"\"members\": [", "\"members\": [,"},
+		{"\"members\": [", "\"members\": [17,"},
+		{"\"members\": [", "\"members\": [],\n\"members\": ["},
+		{"\"raw\":15}", "\"raw\":15},"},
+		{"\"raw\":15}", "\"raw\":15} {}"},
+		{"\"raw\":15}]", "\"raw\":15}"},
+		{"\"raw\":15}]", "\"raw\":15}}"},
+		{"\"raw\":15}]", "\"raw\":15}]]"},
+		{"\"raw\":15}", "\"raw\":15"},
 	};
 	Manifest *manifest = sample();
 	Buffer good;

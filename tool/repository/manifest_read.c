@@ -7,6 +7,10 @@
  * writer could do: indexes out of range, frames that overlap, lengths that
  * overflow, names that leave the repository.
  *
+ * A tree of JSON takes a kilobyte for a member, of which a database of a
+ * terabyte has a hundred thousand.  So the long arrays are read entry by
+ * entry, and only the rest becomes a tree.
+ *
  *-------------------------------------------------------------------------
  */
 #include "manifest.h"
@@ -261,50 +265,36 @@ read_warnings(Reader *reader, const json_t *root, Manifest *manifest)
 }
 
 static void
-read_tables(Reader *reader, const json_t *root, Manifest *manifest)
+read_table(Reader *reader, const json_t *entry, Manifest *manifest)
 {
-	const json_t *array = get_array(reader, root, "tables");
-	size_t i;
+	ManifestTable table;
 
-	for (i = 0; i < json_array_size(array) && reader->error == NULL; i++)
-	{
-		const json_t *object = json_array_get(array, i);
-		ManifestTable table;
-
-		table.oid = (uint32_t) get_number(reader, object, "oid", UINT32_MAX);
-		table.schema = get_text(reader, object, "schema");
-		table.name = get_text(reader, object, "name");
-		table.copy = get_text(reader, object, "copy");
-		table.rows = get_number(reader, object, "rows", INT64_MAX);
-		table.raw_bytes = get_number(reader, object, "raw_bytes", INT64_MAX);
-		table.stored_bytes = get_number(reader, object, "stored_bytes", INT64_MAX);
-		table.heap_bytes = get_number(reader, object, "heap_bytes", INT64_MAX);
-		table.serial = get_flag(reader, object, "serial");
-		manifest_add_table(manifest, &table);
-	}
+	table.oid = (uint32_t) get_number(reader, entry, "oid", UINT32_MAX);
+	table.schema = get_text(reader, entry, "schema");
+	table.name = get_text(reader, entry, "name");
+	table.copy = get_text(reader, entry, "copy");
+	table.rows = get_number(reader, entry, "rows", INT64_MAX);
+	table.raw_bytes = get_number(reader, entry, "raw_bytes", INT64_MAX);
+	table.stored_bytes = get_number(reader, entry, "stored_bytes", INT64_MAX);
+	table.heap_bytes = get_number(reader, entry, "heap_bytes", INT64_MAX);
+	table.serial = get_flag(reader, entry, "serial");
+	manifest_add_table(manifest, &table);
 }
 
 static void
-read_objects(Reader *reader, const json_t *root, Manifest *manifest)
+read_object(Reader *reader, const json_t *entry, Manifest *manifest)
 {
-	const json_t *array = get_array(reader, root, "objects");
-	size_t i;
+	const char *id = json_string_value(json_object_get(entry, "id"));
+	ManifestObject object;
 
-	for (i = 0; i < json_array_size(array) && reader->error == NULL; i++)
+	if (id == NULL || !digest_hex_valid(id))
 	{
-		const json_t *entry = json_array_get(array, i);
-		const char *id = json_string_value(json_object_get(entry, "id"));
-		ManifestObject object;
-
-		if (id == NULL || !digest_hex_valid(id))
-		{
-			broken(reader, "object %zu has no valid id", i);
-			return;
-		}
-		memcpy(object.id, id, sizeof(object.id));
-		object.bytes = get_number(reader, entry, "bytes", INT64_MAX);
-		manifest_add_object(manifest, &object);
+		broken(reader, "object %u has no valid id", manifest->nobjects);
+		return;
 	}
+	memcpy(object.id, id, sizeof(object.id));
+	object.bytes = get_number(reader, entry, "bytes", INT64_MAX);
+	manifest_add_object(manifest, &object);
 }
 
 static MemberKind
@@ -341,33 +331,132 @@ read_blocks(Reader *reader, const json_t *entry, Member *member)
 }
 
 static void
-read_members(Reader *reader, const json_t *root, Manifest *manifest)
+read_member(Reader *reader, const json_t *entry, Manifest *manifest)
 {
-	const json_t *array = get_array(reader, root, "members");
+	Member member;
+
+	memset(&member, 0, sizeof(member));
+	member.table = -1;
+	member.kind = kind_by_name(json_string_value(json_object_get(entry, "kind")));
+	if (member.kind == MEMBER_KINDS)
+		broken(reader, "member %u is of an unknown kind", manifest->nmembers);
+	member.object = (uint32_t) get_number(reader, entry, "object", UINT32_MAX);
+	member.offset = get_number(reader, entry, "offset", INT64_MAX);
+	member.length = get_number(reader, entry, "length", INT64_MAX);
+	member.raw = get_number(reader, entry, "raw", INT64_MAX);
+	if (member.kind == MEMBER_DATA)
+	{
+		member.table = (int32_t) get_number(reader, entry, "table", INT32_MAX);
+		member.rows = get_number(reader, entry, "rows", INT64_MAX);
+		read_blocks(reader, entry, &member);
+	}
+	if (reader->error == NULL)
+		manifest_add_member(manifest, &member);
+}
+
+/* The arrays that may be long, as manifest_write.c begins them. */
+typedef struct LongArray
+{
+	const char *key;
+	const char *opening;
+	void (*read)(Reader *reader, const json_t *entry, Manifest *manifest);
+} LongArray;
+
+static const LongArray long_arrays[] = {
+	{"tables", "\n\"tables\": [", read_table},
+	{"objects", "\n\"objects\": [", read_object},
+	{"members", "\n\"members\": [", read_member},
+};
+
+#define LONG_ARRAYS (sizeof(long_arrays) / sizeof(long_arrays[0]))
+
+static void
+skip_white_space(const char **at, const char *end)
+{
+	while (*at < end && strchr(" \t\r\n", **at) != NULL && **at != '\0')
+		(*at)++;
+}
+
+/*
+ * Read the entries of an array one by one up to its closing bracket.  Gives
+ * the place of that bracket, or NULL after an error.
+ */
+static const char *
+read_entries(Reader *reader, const LongArray *array, const char *at, const char *end,
+			 Manifest *manifest)
+{
+	skip_white_space(&at, end);
+	if (at < end && *at == ']')
+		return at;
+	for (;;)
+	{
+		json_error_t where;
+		json_t *entry = json_loadb(at, (size_t) (end - at),
+								   JSON_REJECT_DUPLICATES | JSON_DISABLE_EOF_CHECK, &where);
+
+		if (entry == NULL)
+			broken(reader, "is no valid JSON in array \"%s\": %s", array->key, where.text);
+		else
+			array->read(reader, entry, manifest);
+		json_decref(entry);
+		if (reader->error != NULL)
+			return NULL;
+		at += where.position;
+		skip_white_space(&at, end);
+		if (at < end && *at == ']')
+			return at;
+		if (at >= end || *at != ',')
+		{
+			broken(reader, "is no valid JSON in array \"%s\"", array->key);
+			return NULL;
+		}
+		at++;
+	}
+}
+
+/*
+ * Read the long arrays where they begin as we write them, and give the text
+ * with these arrays empty.  Such a beginning is never part of a string: a
+ * JSON string holds no newline.
+ */
+static void
+read_long_arrays(Reader *reader, const char *json, size_t length, Manifest *manifest, Buffer *rest)
+{
+	const char *end = json + length;
+	const char *at = json;
 	size_t i;
 
-	for (i = 0; i < json_array_size(array) && reader->error == NULL; i++)
+	for (i = 0; i < LONG_ARRAYS && reader->error == NULL; i++)
 	{
-		const json_t *entry = json_array_get(array, i);
-		Member member;
+		const LongArray *array = &long_arrays[i];
+		const char *found = memmem(at, (size_t) (end - at), array->opening, strlen(array->opening));
 
-		memset(&member, 0, sizeof(member));
-		member.table = -1;
-		member.kind = kind_by_name(json_string_value(json_object_get(entry, "kind")));
-		if (member.kind == MEMBER_KINDS)
-			broken(reader, "member %zu is of an unknown kind", i);
-		member.object = (uint32_t) get_number(reader, entry, "object", UINT32_MAX);
-		member.offset = get_number(reader, entry, "offset", INT64_MAX);
-		member.length = get_number(reader, entry, "length", INT64_MAX);
-		member.raw = get_number(reader, entry, "raw", INT64_MAX);
-		if (member.kind == MEMBER_DATA)
-		{
-			member.table = (int32_t) get_number(reader, entry, "table", INT32_MAX);
-			member.rows = get_number(reader, entry, "rows", INT64_MAX);
-			read_blocks(reader, entry, &member);
-		}
-		if (reader->error == NULL)
-			manifest_add_member(manifest, &member);
+		if (found == NULL)
+			continue;
+		found += strlen(array->opening);
+		buffer_append(rest, at, (size_t) (found - at));
+		at = read_entries(reader, array, found, end, manifest);
+	}
+	if (reader->error == NULL)
+		buffer_append(rest, at, (size_t) (end - at));
+}
+
+/* The same arrays when another writer laid them out otherwise. */
+static void
+read_arrays(Reader *reader, const json_t *root, Manifest *manifest)
+{
+	const uint32_t counts[] = {manifest->ntables, manifest->nobjects, manifest->nmembers};
+	size_t i;
+	size_t j;
+
+	for (i = 0; i < LONG_ARRAYS && reader->error == NULL; i++)
+	{
+		const json_t *array = get_array(reader, root, long_arrays[i].key);
+
+		if (counts[i] > 0 && json_array_size(array) > 0)
+			broken(reader, "has two arrays \"%s\"", long_arrays[i].key);
+		for (j = 0; j < json_array_size(array) && reader->error == NULL; j++)
+			long_arrays[i].read(reader, json_array_get(array, j), manifest);
 	}
 }
 
@@ -433,14 +522,50 @@ check_sums(Reader *reader, Manifest *manifest)
 	free(tables);
 }
 
+/* Everything but the seal; the first error is in the reader. */
+static void
+read_manifest(Reader *reader, const char *json, size_t length, Manifest *manifest)
+{
+	Reader arrays = {NULL};
+	json_error_t where;
+	json_t *root = NULL;
+	Buffer rest;
+
+	buffer_init(&rest);
+	read_long_arrays(&arrays, json, length, manifest, &rest);
+	if (arrays.error == NULL)
+		root = json_loadb(rest.data, rest.length, JSON_REJECT_DUPLICATES, &where);
+	buffer_free(&rest);
+	if (arrays.error == NULL && root == NULL)
+		broken(reader, "is no valid JSON: %s", where.text);
+	if (root != NULL)
+	{
+		read_head(reader, root, manifest);
+		if (reader->error == NULL)
+		{
+			read_database(reader, root, &manifest->database);
+			read_server(reader, root, &manifest->server);
+			read_totals(reader, root, &manifest->totals);
+			read_warnings(reader, root, manifest);
+			read_arrays(reader, root, manifest);
+		}
+		json_decref(root);
+	}
+	if (reader->error == NULL)
+		reader->error = arrays.error;
+	else
+		free(arrays.error);
+	if (reader->error == NULL)
+		check_members(reader, manifest);
+	check_sums(reader, manifest);
+}
+
 Manifest *
 manifest_parse(const char *json, size_t length, char **error)
 {
 	const char *seal_error = seal_check(json, length);
 	Reader reader = {NULL};
 	Manifest *manifest;
-	json_error_t where;
-	json_t *root;
 
 	*error = NULL;
 	if (seal_error != NULL)
@@ -448,28 +573,8 @@ manifest_parse(const char *json, size_t length, char **error)
 		*error = xstrdup(seal_error);
 		return NULL;
 	}
-	root = json_loadb(json, length, JSON_REJECT_DUPLICATES, &where);
-	if (root == NULL)
-	{
-		*error = xasprintf("line %d: %s", where.line, where.text);
-		return NULL;
-	}
 	manifest = manifest_create();
-	read_head(&reader, root, manifest);
-	if (reader.error == NULL)
-	{
-		read_database(&reader, root, &manifest->database);
-		read_server(&reader, root, &manifest->server);
-		read_totals(&reader, root, &manifest->totals);
-		read_warnings(&reader, root, manifest);
-		read_tables(&reader, root, manifest);
-		read_objects(&reader, root, manifest);
-		read_members(&reader, root, manifest);
-	}
-	json_decref(root);
-	if (reader.error == NULL)
-		check_members(&reader, manifest);
-	check_sums(&reader, manifest);
+	read_manifest(&reader, json, length, manifest);
 	if (reader.error != NULL)
 	{
 		*error = reader.error;
