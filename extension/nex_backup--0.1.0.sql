@@ -344,6 +344,11 @@ BEGIN
 		IF file.problem IS NOT NULL THEN
 			damaged := damaged + 1;
 			RAISE WARNING 'file "%/backups/%/%.json" %', location, entry.directory, entry.id, file.problem;
+			-- It is still there, but no longer good.
+			seen := seen || (entry.database || '/' || entry.id);
+			UPDATE nex_backup.backups b
+			SET verified = clock_timestamp(), verified_ok = false
+			WHERE b.repository = me.repository_id AND b.database = entry.database AND b.id = entry.id;
 			CONTINUE;
 		END IF;
 		manifest := file.content::jsonb;

@@ -1,4 +1,5 @@
 -- Who may do what.
+SET client_min_messages = warning;
 CREATE ROLE regress_nex_nobody;
 CREATE ROLE regress_nex_monitor;
 GRANT pg_monitor TO regress_nex_monitor;

@@ -1,4 +1,5 @@
 -- What the tool reports.
+SET client_min_messages = warning;
 SELECT nex_backup.record('backup', '{
 	"repository": {"id": "r1", "location": "/backups/r1", "host": "db1"},
 	"database": "shop", "backup": "20260101T020000Z", "type": "daily",

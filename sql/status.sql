@@ -1,4 +1,5 @@
 -- One row per check, readable in both forms.
+SET client_min_messages = warning;
 SELECT name, status FROM nex_backup_status();
 SELECT (nex_backup_status()).name LIMIT 1;
 

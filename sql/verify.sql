@@ -14,6 +14,22 @@ BEGIN
 	EXECUTE format('COPY (SELECT unnest(string_to_array(%L, E''\n''))) TO %L', rtrim(content, E'\n'), path);
 END $$;
 
+-- Run a command in the repository.
+CREATE FUNCTION run_there(command text) RETURNS void LANGUAGE plpgsql AS $$
+BEGIN
+	EXECUTE format('COPY (SELECT 1) TO PROGRAM %L', format('cd "%s/nex_backup_regress" && %s',
+		current_setting('data_directory'), command));
+END $$;
+
+-- SQLSTATE of a query that fails.
+CREATE FUNCTION state_of(query text) RETURNS text LANGUAGE plpgsql AS $$
+BEGIN
+	EXECUTE query;
+	RETURN 'no error';
+EXCEPTION WHEN OTHERS THEN
+	RETURN sqlstate;
+END $$;
+
 -- Add the seal to an open JSON object.
 CREATE FUNCTION sealed(json text) RETURNS text LANGUAGE sql AS $$
 	SELECT format(E'%s,\n"seal": "%s"\n}\n', json, encode(sha256(convert_to(json, 'UTF8')), 'hex'))
@@ -73,14 +89,11 @@ SELECT result, bad FROM nex_backup_verify('my shop');
 
 \echo -- a missing file, and a link instead of a file
 SELECT write_repository();
-SELECT format('COPY (SELECT 1) TO PROGRAM %L', format('cd ''%s/objects'' && rm %s/%s.sql', :'repo',
-	left(hex(E'SELECT 1;\n'), 2), hex(E'SELECT 1;\n'))) \gexec
+SELECT run_there(format('rm objects/%s/%s.sql', left(hex(E'SELECT 1;\n'), 2), hex(E'SELECT 1;\n')));
 SELECT result, bad FROM nex_backup_verify('my shop');
-SELECT format('COPY (SELECT 1) TO PROGRAM %L', format('ln -s /etc/passwd ''%s/objects/%s/%s.sql''', :'repo',
-	left(hex(E'SELECT 1;\n'), 2), hex(E'SELECT 1;\n'))) \gexec
+SELECT run_there(format('ln -s /etc/passwd objects/%s/%s.sql', left(hex(E'SELECT 1;\n'), 2), hex(E'SELECT 1;\n')));
 SELECT result FROM nex_backup_verify('my shop');
-SELECT format('COPY (SELECT 1) TO PROGRAM %L', format('rm ''%s/objects/%s/%s.sql''', :'repo',
-	left(hex(E'SELECT 1;\n'), 2), hex(E'SELECT 1;\n'))) \gexec
+SELECT run_there(format('rm objects/%s/%s.sql', left(hex(E'SELECT 1;\n'), 2), hex(E'SELECT 1;\n')));
 
 \echo -- a damaged listing
 SELECT write_repository();
@@ -93,12 +106,15 @@ SELECT put_file('backups/my%20shop/20260101T000000Z.json', sealed(E'{\n"format":
 SELECT result, bad FROM nex_backup_verify('my shop');
 SELECT put_file('backups/my%20shop/20260101T000000Z.json', 'x');
 SELECT result, bad FROM nex_backup_verify('my shop');
+SET client_min_messages = error;
 SELECT * FROM nex_backup_sync(:'repo');
+SELECT verified_ok FROM nex_backup.backups;
+SET client_min_messages = warning;
 
 \echo -- a vanished backup
 SELECT write_repository();
 SELECT backups FROM nex_backup_sync(:'repo');
-SELECT format('COPY (SELECT 1) TO PROGRAM %L', format('rm -r ''%s/backups''', :'repo')) \gexec
+SELECT run_there('rm -r backups');
 SELECT * FROM nex_backup_sync(:'repo');
 SELECT count(*) FROM nex_backup.backups;
 
@@ -117,8 +133,10 @@ SELECT nex_backup.database_directory('');
 SELECT nex_backup.database_directory('../x "y"'), nex_backup.directory_database('%2E%2E%2Fx%20%22y%22'),
 	nex_backup.directory_database('..') IS NULL;
 SELECT put_file('nex_backup.json', sealed(E'{\n"format": 2,\n"id": "r-2"'));
-SELECT regexp_replace(nex_backup.repository_id(:'repo'), '.*', 'x');
+SELECT state_of(format('SELECT nex_backup_sync(%L)', :'repo'));
+SELECT put_file('nex_backup.json', 'x');
+SELECT state_of(format('SELECT nex_backup_sync(%L)', :'repo'));
 
-SELECT format('COPY (SELECT 1) TO PROGRAM %L', format('rm -r ''%s''', :'repo')) \gexec
-DROP FUNCTION put_file(text, text), sealed(text), hex(text), write_repository();
+SELECT run_there('rm -r ../nex_backup_regress');
+DROP FUNCTION put_file(text, text), run_there(text), state_of(text), sealed(text), hex(text), write_repository();
 TRUNCATE nex_backup.runs, nex_backup.repositories CASCADE;
