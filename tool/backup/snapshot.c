@@ -27,6 +27,7 @@
 #define LOCK_BATCH_BYTES (100 * 1024)
 
 #define SQLSTATE_UNDEFINED_TABLE "42P01"
+#define SQLSTATE_UNDEFINED_SCHEMA "3F000"
 #define SQLSTATE_LOCK_NOT_AVAILABLE "55P03"
 
 typedef enum Attempt
@@ -43,7 +44,8 @@ lock_failed(Connection *leader, PGresult *result, int timeout)
 	const char *state = PQresultErrorField(result, PG_DIAG_SQLSTATE);
 	Attempt verdict = ATTEMPT_FAILED;
 
-	if (state != NULL && strcmp(state, SQLSTATE_UNDEFINED_TABLE) == 0)
+	if (state != NULL && (strcmp(state, SQLSTATE_UNDEFINED_TABLE) == 0 ||
+						  strcmp(state, SQLSTATE_UNDEFINED_SCHEMA) == 0))
 		verdict = ATTEMPT_AGAIN;
 	else if (state != NULL && strcmp(state, SQLSTATE_LOCK_NOT_AVAILABLE) == 0)
 		report_error(
@@ -117,8 +119,7 @@ attempt(Connection *leader, int timeout, SourceTables *list, Snapshot *snapshot)
 
 	if (!source_tables_read(leader, &before))
 		return ATTEMPT_FAILED;
-	if (!connection_commandf(leader, "SET lock_timeout = '%ds'", timeout) ||
-		!connection_command(leader, "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"))
+	if (!connection_command(leader, "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"))
 		verdict = ATTEMPT_FAILED;
 	else
 		verdict = lock_tables(leader, &before, timeout);
@@ -131,6 +132,8 @@ attempt(Connection *leader, int timeout, SourceTables *list, Snapshot *snapshot)
 		snapshot_free(snapshot);
 		verdict = ATTEMPT_AGAIN;
 	}
+	else if (verdict == ATTEMPT_GOOD && !source_tables_read_sizes(leader, list))
+		verdict = ATTEMPT_FAILED;
 	source_tables_free(&before);
 	if (verdict == ATTEMPT_AGAIN && !connection_command(leader, "ROLLBACK"))
 		verdict = ATTEMPT_FAILED;
@@ -143,12 +146,16 @@ snapshot_take(Connection *leader, int lock_wait_timeout, SourceTables *list, Sna
 	int round;
 
 	memset(snapshot, 0, sizeof(*snapshot));
+
+	/* For good: sequences are read without having been locked before. */
+	if (!connection_commandf(leader, "SET lock_timeout = '%ds'", lock_wait_timeout))
+		return false;
 	for (round = 0; round < MAX_ATTEMPTS && !stop_requested(); round++)
 	{
 		Attempt verdict = attempt(leader, lock_wait_timeout, list, snapshot);
 
 		if (verdict == ATTEMPT_GOOD)
-			return connection_command(leader, "SET lock_timeout = 0");
+			return true;
 		if (verdict == ATTEMPT_FAILED)
 			return false;
 		log_debug("tables changed while they were being locked, trying again");

@@ -33,10 +33,7 @@ static const char tables_query[] =
 	"  THEN pg_catalog.pg_partition_root(c.oid)::pg_catalog.text END,"
 	" coalesce(x.condition, ''), c.relkind = 'p', coalesce(am.amname = 'heap', false), x.oid IS "
 	"NOT NULL,"
-	" coalesce(pg_catalog.pg_relation_filenode(c.oid), 0),"
-	" coalesce(pg_catalog.pg_relation_size(c.oid), 0),"
-	" CASE WHEN c.reltoastrelid = 0 THEN 0 ELSE "
-	"coalesce(pg_catalog.pg_relation_size(c.reltoastrelid), 0) END"
+	" coalesce(pg_catalog.pg_relation_filenode(c.oid), 0)"
 	" FROM pg_catalog.pg_class c"
 	" JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace"
 	" LEFT JOIN pg_catalog.pg_am am ON am.oid = c.relam"
@@ -50,6 +47,17 @@ static const char tables_query[] =
 	"     WHERE d.classid = 'pg_catalog.pg_class'::pg_catalog.regclass AND d.objid = c.oid"
 	"     AND d.objsubid = 0 AND d.deptype = 'e')))"
 	" ORDER BY x.oid IS NOT NULL, n.nspname, c.relname";
+
+/*
+ * Apart from the list, because pg_relation_size() opens the table: asked before
+ * the table is locked it would wait behind whoever has it locked.
+ */
+static const char sizes_query[] =
+	"SELECT coalesce(pg_catalog.pg_relation_size(c.oid), 0),"
+	" CASE WHEN c.reltoastrelid = 0 THEN 0 ELSE "
+	"coalesce(pg_catalog.pg_relation_size(c.reltoastrelid), 0) END"
+	" FROM pg_catalog.unnest($1::pg_catalog.oid[]) WITH ORDINALITY AS t (oid, place)"
+	" LEFT JOIN pg_catalog.pg_class c ON c.oid = t.oid ORDER BY t.place";
 
 /* Which configuration table must be filled before which. */
 static const char references_query[] =
@@ -87,8 +95,6 @@ read_row(const PGresult *result, int row, SourceTable *table)
 	table->configuration = flag_of(result, row, 9);
 	table->serial = table->configuration || through_root;
 	table->filenode = number_of(result, row, 10);
-	table->heap_bytes = number_of(result, row, 11);
-	table->toast_bytes = number_of(result, row, 12);
 }
 
 static int
@@ -157,6 +163,33 @@ source_tables_read(Connection *connection, SourceTables *list)
 		read_row(result, i, &list->tables[i]);
 	PQclear(result);
 	return order_configuration(connection, list);
+}
+
+bool
+source_tables_read_sizes(Connection *connection, SourceTables *list)
+{
+	const char *params[1];
+	PGresult *result;
+	Buffer oids;
+	int i;
+
+	buffer_init(&oids);
+	buffer_append_char(&oids, '{');
+	for (i = 0; i < list->count; i++)
+		buffer_printf(&oids, "%s%u", i > 0 ? "," : "", list->tables[i].oid);
+	buffer_append_char(&oids, '}');
+	params[0] = oids.data;
+	result = connection_query(connection, sizes_query, 1, params);
+	buffer_free(&oids);
+	if (result == NULL)
+		return false;
+	for (i = 0; i < list->count && i < PQntuples(result); i++)
+	{
+		list->tables[i].heap_bytes = number_of(result, i, 0);
+		list->tables[i].toast_bytes = number_of(result, i, 1);
+	}
+	PQclear(result);
+	return true;
 }
 
 void

@@ -39,11 +39,15 @@ typedef struct SourceTables
 } SourceTables;
 
 /*
- * Everything that pg_dump would lock: ordinary tables, partitions and
+ * Everything that pg_dump would lock, without the sizes, so that no lock is
+ * waited for: ordinary tables, partitions and
  * partitioned tables that belong to nobody but the user, and the
  * configuration tables of extensions.  False (reported) on failure.
  */
 extern bool source_tables_read(Connection *connection, SourceTables *list);
+
+/* The sizes of the tables of a list, which are to be locked before. */
+extern bool source_tables_read_sizes(Connection *connection, SourceTables *list);
 extern void source_tables_free(SourceTables *list);
 
 /* True if nothing was created, dropped, renamed or rewritten between two readings. */

@@ -22,6 +22,10 @@
 #include "memory.h"
 
 #define POLL_INTERVAL_MS 200
+#define SQLSTATE_LOCK_NOT_AVAILABLE "55P03"
+#define LOCK_HINT                                                                                  \
+	"Find the session that holds the lock in pg_locks and pg_stat_activity, or raise "             \
+	"--lock-wait-timeout."
 #define DEFAULT_CONNECT_TIMEOUT 30 /* seconds, unless connect_timeout says otherwise */
 
 /*
@@ -236,9 +240,12 @@ connection_report(Connection *connection, const PGresult *result, const char *wh
 	const char *detail = result ? PQresultErrorField(result, PG_DIAG_MESSAGE_DETAIL) : NULL;
 	const char *context = result ? PQresultErrorField(result, PG_DIAG_CONTEXT) : NULL;
 	const char *hint = result ? PQresultErrorField(result, PG_DIAG_MESSAGE_HINT) : NULL;
+	const char *state = result ? PQresultErrorField(result, PG_DIAG_SQLSTATE) : NULL;
 	char *message = NULL;
 	Buffer text;
 
+	if (hint == NULL && state != NULL && strcmp(state, SQLSTATE_LOCK_NOT_AVAILABLE) == 0)
+		hint = LOCK_HINT;
 	if (primary == NULL)
 		primary = message = trimmed(result != NULL && PQresultErrorMessage(result)[0] != '\0'
 										? PQresultErrorMessage(result)
