@@ -597,6 +597,14 @@ lock_shared(void)
 	repository_lock_shared(repository_open(repo()));
 }
 
+/* Whoever must stop does not wait. */
+static void
+lock_shared_at_once(void)
+{
+	stop_request();
+	lock_shared();
+}
+
 static void
 lock_exclusive(void)
 {
@@ -628,7 +636,7 @@ test_locks(void **state)
 
 	repository = repository_open(repo());
 	assert_true(repository_lock_exclusive(repository, &exclusive));
-	assert_int_equal(exit_code_of(lock_shared), EXIT_LOCKED);
+	assert_int_equal(exit_code_of(lock_shared_at_once), EXIT_LOCKED);
 	assert_int_equal(exit_code_of(lock_exclusive), 99);
 	repository_unlock(repository, exclusive);
 	repository_close(repository);

@@ -19,6 +19,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "interrupt.h"
 #include "log.h"
 #include "memory.h"
 #include "quote.h"
@@ -30,6 +31,10 @@
 #define RECOVER_FILE "RECOVER.txt"
 #define REPOSITORY_LOCK "lock/repository"
 #define MAX_FRAME_BYTES (1024 * 1024)
+
+/* How long expire may hold up everybody else, and how often its end is looked for. */
+#define LOCK_WAIT_SECONDS 60
+#define LOCK_POLL_MS 200
 
 #define FRAME_HINT                                                                                 \
 	"No backup depends on this file: remove it, then run \"nex_backup init\" for this "            \
@@ -362,20 +367,39 @@ repository_check_frame(Repository *repository)
 	return true;
 }
 
+/* Wait while expire removes objects; EWOULDBLOCK if that takes too long or work must stop. */
+static int
+wait_for_shared_lock(Repository *repository)
+{
+	const struct timespec interval = {0, LOCK_POLL_MS * 1000000L};
+	Storage *storage = repository->storage;
+	int waited;
+	int error;
+
+	for (waited = 0;; waited += LOCK_POLL_MS)
+	{
+		error = storage->lock(storage, REPOSITORY_LOCK, false, &repository->shared_lock);
+		if (error != EWOULDBLOCK || waited >= LOCK_WAIT_SECONDS * 1000 || stop_requested())
+			return error;
+		if (waited == 0)
+			log_debug("waiting for the lock of repository \"%s\"", storage->location);
+		nanosleep(&interval, NULL);
+	}
+}
+
 bool
 repository_lock_shared(Repository *repository)
 {
 	Storage *storage = repository->storage;
-	int error = storage->lock(storage, REPOSITORY_LOCK, false, &repository->shared_lock);
+	int error = wait_for_shared_lock(repository);
 
 	if (error == 0)
 		return true;
 	repository->shared_lock = -1;
 	if (error == EWOULDBLOCK)
-		return report_error(
-			EXIT_LOCKED, NULL,
-			"Try again when \"nex_backup expire\" is done; it is a matter of seconds.",
-			"repository \"%s\" is being cleaned up", storage->location);
+		return report_error(EXIT_LOCKED, NULL, "Try again when \"nex_backup expire\" is done.",
+							"repository \"%s\" is still being cleaned up after %d seconds",
+							storage->location, LOCK_WAIT_SECONDS);
 	/* Nobody can remove anything from what cannot be written to. */
 	if (error == EROFS || error == EACCES || error == ENOENT)
 		return true;

@@ -40,7 +40,8 @@ extern bool repository_check_frame(Repository *repository);
 
 /*
  * Locks.  "shared" is held by whoever needs objects to stay (backup, verify,
- * restore, export): a read-only repository that cannot be locked is no error.
+ * restore, export): it waits up to a minute for an expire that removes objects
+ * (then exit 4); a read-only repository that cannot be locked is no error.
  * "exclusive" is for removing objects: false without a report if busy.
  * "backup" is one per database: exit 4 if taken.
  */
