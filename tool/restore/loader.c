@@ -3,8 +3,8 @@
  * loader.c
  *	  Loading members in parallel.
  *
- * Every member is a COPY of its own, so any number of connections can load
- * one big table at the same time.  The biggest table goes first; within a
+ * Members are independent of each other, so any number of connections can
+ * load one big table at the same time.  The biggest table goes first; within a
  * table members go in their order, so that rows come to lie nearly as they
  * lay.  Two lanes must not be shared: tables that are marked serial (a
  * deadlock between loads through one partition root, foreign keys between
@@ -107,131 +107,167 @@ fill_lanes(Loading *loading, const Manifest *manifest, uint64_t *tables)
 	return bytes;
 }
 
-/* Report a failure with the table and the blocks that the member holds. */
-static bool
-report_load_failure(Connection *connection, const PGresult *result, const Manifest *manifest,
-					const Member *member)
+/* One connection's work. */
+typedef struct Loader
 {
-	const ManifestTable *table = &manifest->tables[member->table];
+	Loading *loading;
+	Connection *connection;
+	MemberReader reader;
+	int32_t table;    /* whose COPY is open; -1: none */
+	uint64_t rows;    /* sent to it */
+	uint32_t members; /* sent to it */
+} Loader;
+
+static bool
+report_load_failure(const Loader *loader, const PGresult *result, int32_t position)
+{
+	const ManifestTable *table = &loader->loading->plan->manifest->tables[position];
 	Buffer name;
 	char *what;
 
-	if (stop_requested() && result == NULL)
+	if (stop_requested())
 		return false;
 	buffer_init(&name);
 	quote_qualified(&name, table->schema, table->name);
-	if (member->has_blocks)
-		what = xasprintf("could not load table %s (blocks from %u)", name.data, member->block_from);
-	else
-		what = xasprintf("could not load table %s", name.data);
+	what = xasprintf("could not load table %s", name.data);
 	buffer_free(&name);
-	connection_report(connection, result, what);
+	connection_report(loader->connection, result, what);
 	free(what);
 	return false;
 }
 
-/* Send the rows; false if the connection does not take them. */
 static bool
-send_rows(Connection *connection, const char *rows, size_t length)
+begin_copy(Loader *loader, int32_t table)
+{
+	PGresult *result =
+		PQexec(loader->connection->pg, loader->loading->plan->manifest->tables[table].copy);
+	bool good = PQresultStatus(result) == PGRES_COPY_IN;
+
+	if (!good)
+		report_load_failure(loader, result, table);
+	PQclear(result);
+	if (!good)
+		return false;
+	loader->table = table;
+	loader->rows = 0;
+	loader->members = 0;
+	return true;
+}
+
+/* Look at the results of a COPY that has ended; compares the number of rows. */
+static bool
+take_copy_results(Loader *loader)
+{
+	const ManifestTable *table = &loader->loading->plan->manifest->tables[loader->table];
+	PGresult *result;
+	bool good = true;
+
+	while ((result = PQgetResult(loader->connection->pg)) != NULL)
+	{
+		ExecStatusType status = PQresultStatus(result);
+
+		if (status != PGRES_COMMAND_OK)
+			good = report_load_failure(loader, result, loader->table);
+		else if (good && strtoull(PQcmdTuples(result), NULL, 10) != loader->rows)
+			good =
+				report_error(EXIT_INTEGRITY, NULL, NULL,
+							 "the server took %s rows of table \"%s\" instead of %llu",
+							 PQcmdTuples(result), table->name, (unsigned long long) loader->rows);
+		PQclear(result);
+		/* A lost connection would give this result for ever. */
+		if (status == PGRES_COPY_IN)
+			return false;
+	}
+	return good;
+}
+
+/* End the COPY that is open, if one is. */
+static bool
+end_copy(Loader *loader)
+{
+	Loading *loading = loader->loading;
+
+	if (loader->table < 0)
+		return true;
+	if (PQputCopyEnd(loader->connection->pg, stop_requested() ? "interrupted" : NULL) != 1)
+		return report_load_failure(loader, NULL, loader->table);
+	if (!take_copy_results(loader))
+		return false;
+	atomic_fetch_add(&loading->rows, loader->rows);
+	if (atomic_fetch_sub(&loading->members_left[loader->table], loader->members) == loader->members)
+		atomic_fetch_add(&progress.units_done, 1);
+	loader->table = -1;
+	return true;
+}
+
+/* Send rows; false if the connection does not take them or work must stop. */
+static bool
+send_rows(Loader *loader, const char *rows, size_t length)
 {
 	while (length > 0)
 	{
 		size_t piece = length < SEND_BYTES ? length : SEND_BYTES;
 
 		if (stop_requested())
+			return false;
+		if (PQputCopyData(loader->connection->pg, rows, (int) piece) != 1)
 		{
-			PQputCopyEnd(connection->pg, "interrupted");
-			return false;
+			/* If the server said why before it went away, that is what to report. */
+			take_copy_results(loader);
+			return report_load_failure(loader, NULL, loader->table);
 		}
-		if (PQputCopyData(connection->pg, rows, (int) piece) != 1)
-			return false;
 		atomic_fetch_add(&progress.raw_bytes, piece);
 		atomic_fetch_add(&progress.weight_done, piece);
 		rows += piece;
 		length -= piece;
 	}
-	return PQputCopyEnd(connection->pg, NULL) == 1;
-}
-
-/* Take the results of a COPY; compares the number of rows. */
-static bool
-finish_copy(Loading *loading, Connection *connection, const Member *member, bool sent)
-{
-	const Manifest *manifest = loading->plan->manifest;
-	PGresult *result;
-	bool good = sent;
-
-	while ((result = PQgetResult(connection->pg)) != NULL)
-	{
-		ExecStatusType status = PQresultStatus(result);
-
-		if (status == PGRES_COPY_IN)
-			PQputCopyEnd(connection->pg, "interrupted");
-		else if (status != PGRES_COMMAND_OK)
-			good = stop_requested() ? false
-									: report_load_failure(connection, result, manifest, member);
-		else if (good && strtoull(PQcmdTuples(result), NULL, 10) != member->rows)
-			good = report_error(EXIT_INTEGRITY, NULL, NULL,
-								"the server took %s rows of table \"%s\" instead of %llu",
-								PQcmdTuples(result), manifest->tables[member->table].name,
-								(unsigned long long) member->rows);
-		PQclear(result);
-	}
-	if (!good && PQstatus(connection->pg) != CONNECTION_OK && !stop_requested())
-		report_load_failure(connection, NULL, manifest, member);
-	return good;
-}
-
-/* Load a data member: its COPY line is a query, the rest up to \. goes as data. */
-static bool
-load_data(Loading *loading, Connection *connection, const MemberReader *reader,
-		  const Member *member)
-{
-	const ManifestTable *table = &loading->plan->manifest->tables[member->table];
-	size_t head = strlen(table->copy) + 1;
-	size_t tail = strlen(END_OF_DATA);
-	PGresult *result;
-	bool good;
-
-	if (reader->raw.length < head + tail || memcmp(reader->raw.data, table->copy, head - 1) != 0 ||
-		reader->raw.data[head - 1] != '\n' ||
-		memcmp(reader->raw.data + reader->raw.length - tail, END_OF_DATA, tail) != 0)
-		return report_error(EXIT_INTEGRITY, NULL, NULL,
-							"a member of table \"%s\" is not what its manifest says", table->name);
-	result = PQexec(connection->pg, table->copy);
-	good = PQresultStatus(result) == PGRES_COPY_IN;
-	if (!good && !stop_requested())
-		report_load_failure(connection, result, loading->plan->manifest, member);
-	PQclear(result);
-	if (!good)
-		return false;
-	good = send_rows(connection, reader->raw.data + head, reader->raw.length - head - tail);
-	if (!finish_copy(loading, connection, member, good))
-		return false;
-	atomic_fetch_add(&progress.weight_done, head + tail);
-	atomic_fetch_add(&loading->rows, member->rows);
-	if (atomic_fetch_sub(&loading->members_left[member->table], 1) == 1)
-		atomic_fetch_add(&progress.units_done, 1);
 	return true;
 }
 
+/*
+ * Load a data member: its COPY line is a query, the rest up to \. goes as
+ * data.  Members of the same table that follow each other share one COPY, so
+ * a single connection puts a table's rows into their old order.
+ */
 static bool
-load_member(Loading *loading, Connection *connection, MemberReader *reader, const Member *member)
+load_data(Loader *loader, const Member *member)
 {
-	if (stop_requested() || !member_reader_read(reader, member))
+	const ManifestTable *table = &loader->loading->plan->manifest->tables[member->table];
+	const Buffer *raw = &loader->reader.raw;
+	size_t head = strlen(table->copy) + 1;
+	size_t tail = strlen(END_OF_DATA);
+
+	if (raw->length < head + tail || memcmp(raw->data, table->copy, head - 1) != 0 ||
+		raw->data[head - 1] != '\n' ||
+		memcmp(raw->data + raw->length - tail, END_OF_DATA, tail) != 0)
+		return report_error(EXIT_INTEGRITY, NULL, NULL,
+							"a member of table \"%s\" is not what its manifest says", table->name);
+	if (loader->table != member->table && (!end_copy(loader) || !begin_copy(loader, member->table)))
+		return false;
+	loader->rows += member->rows;
+	loader->members++;
+	atomic_fetch_add(&progress.weight_done, head + tail);
+	return send_rows(loader, raw->data + head, raw->length - head - tail);
+}
+
+static bool
+load_member(Loader *loader, const Member *member)
+{
+	if (stop_requested() || !member_reader_read(&loader->reader, member))
 		return false;
 	if (member->kind == MEMBER_DATA)
-		return load_data(loading, connection, reader, member);
-	atomic_fetch_add(&progress.weight_done, reader->raw.length);
+		return load_data(loader, member);
+	atomic_fetch_add(&progress.weight_done, loader->reader.raw.length);
 
 	/* A command string is one transaction. */
-	return connection_command(connection, reader->raw.data);
+	return connection_command(loader->connection, loader->reader.raw.data);
 }
 
 /* Run the lanes that belong to one connection, then share the rest. */
 static bool
-load_lanes(Loading *loading, Connection *connection, MemberReader *reader)
+load_lanes(Loader *loader)
 {
+	Loading *loading = loader->loading;
 	Lane *shared = &loading->lanes[LANE_SHARED];
 	uint32_t i;
 	int l;
@@ -240,16 +276,18 @@ load_lanes(Loading *loading, Connection *connection, MemberReader *reader)
 	{
 		for (i = 0; i < loading->lanes[l].count; i++)
 		{
-			if (!load_member(loading, connection, reader, loading->lanes[l].members[i]))
+			if (!load_member(loader, loading->lanes[l].members[i]))
 				return false;
 		}
+		if (!end_copy(loader))
+			return false;
 	}
 	while ((i = atomic_fetch_add(&shared->next, 1)) < shared->count)
 	{
-		if (!load_member(loading, connection, reader, shared->members[i]))
+		if (!load_member(loader, shared->members[i]))
 			return false;
 	}
-	return true;
+	return end_copy(loader);
 }
 
 static void *
@@ -257,18 +295,21 @@ load(void *argument)
 {
 	Loading *loading = argument;
 	RestorePlan *plan = loading->plan;
-	Connection *connection = connection_open(loading->target);
-	MemberReader reader;
+	Loader loader;
 	bool good;
 
-	memset(&reader, 0, sizeof(reader));
-	good = connection != NULL && connection_command(connection, "SET synchronous_commit = off") &&
-		   member_reader_open(&reader, plan->repository, plan->manifest) &&
-		   load_lanes(loading, connection, &reader);
+	memset(&loader, 0, sizeof(loader));
+	loader.loading = loading;
+	loader.table = -1;
+	loader.connection = connection_open(loading->target);
+	good = loader.connection != NULL &&
+		   connection_command(loader.connection, "SET synchronous_commit = off") &&
+		   member_reader_open(&loader.reader, plan->repository, plan->manifest) &&
+		   load_lanes(&loader);
 	if (!good)
 		stop_request();
-	member_reader_close(&reader);
-	connection_close(connection);
+	member_reader_close(&loader.reader);
+	connection_close(loader.connection);
 	return NULL;
 }
 
