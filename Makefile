@@ -21,6 +21,11 @@ PG_CPPFLAGS = -Iextension -Icommon -DNEX_BACKUP_VERSION='"$(NEX_BACKUP_VERSION)"
 SHLIB_LINK = -lcrypto
 
 PG_CONFIG ?= pg_config
+
+# The targets of scripts/targets.mk install PostgreSQL themselves if it is not there, and
+# PGXS has a "check" of its own: without PGXS for those.
+SELF_CONTAINED = demo check check-unit check-installcheck check-tap bench format lint
+ifneq ($(filter-out $(SELF_CONTAINED),$(or $(MAKECMDGOALS),all)),)
 PGXS := $(shell $(PG_CONFIG) --pgxs)
 include $(PGXS)
 
@@ -34,4 +39,6 @@ clean: clean-tool
 
 $(OBJS): $(wildcard extension/*.h common/*.h)
 
--include scripts/targets.mk
+endif
+
+include scripts/targets.mk

@@ -172,7 +172,8 @@ sub hold_lock
 
 	$session->pump until $out =~ /held/ || $err =~ /ERROR/;
 	die "psql: $err" if $err =~ /ERROR/;
-	return sub { $session->finish; };
+	# Not by closing its input: a tool started meanwhile may have inherited the other end.
+	return sub { $in .= "\\q\n"; $session->pump while $session->pumpable && length $in; $session->finish; };
 }
 
 # -------------------------------------------------------------------- tool

@@ -103,8 +103,8 @@ CREATE INDEX "i $quoted" ON "$quoted"."$quoted" ("$quoted");
 SQL
 	(my $conninfo = $name) =~ s/([\\'])/\\$1/g;
 	tool_ok([ 'backup', '--repo', $repo, '-d', "dbname='$conninfo'" ], "backup of \"$printable\"");
-	tool_ok([ 'verify', '--repo', $repo, $name ], "verify of \"$printable\"");
-	tool_ok([ 'restore', '--repo', $repo, $name, '--to', "r $name" ], "restore of \"$printable\"");
+	tool_ok([ 'verify', '--repo', $repo, '--', $name ], "verify of \"$printable\"");
+	tool_ok([ 'restore', '--repo', $repo, '--to', "r $name", '--', $name ], "restore of \"$printable\"");
 	same_database($name, "r $name", "\"$printable\" is the same");
 	my ($listing) = grep { /\.sha256$/ && !m{^backups/invoices/} && !$seen{$_}++ } all_files($repo);
 	create_database("s $name");

@@ -20,7 +20,8 @@ same_database('reference', 'by_id', 'by id');
 tool_fails([ 'restore', '--repo', $repo, 'invoices/20010101T000000Z', '--to', 'x' ], 1,
 	qr/20010101T000000Z/, 'an id that is not there');
 tool_fails([ 'restore', '--repo', $repo, 'nonsense', '--to', 'x' ], 1, qr/nonsense/, 'a database that is not there');
-tool_fails([ 'restore', '--repo', $repo, 'invoices' ], 2, qr/--to/, 'without --to');
+tool_fails([ 'restore', '--repo', $repo, 'invoices' ], 1, qr/not empty.*HINT.*--to.*--drop/s,
+	'without --to it is the old name, which exists');
 create_database('prepared');
 tool_ok([ 'restore', '--repo', $repo, 'invoices', '--to', 'prepared' ], 'into a database that is empty');
 same_database('reference', 'prepared', 'into an empty one');
@@ -28,7 +29,7 @@ same_database('reference', 'prepared', 'into an empty one');
 # Damage done after the backup, then --drop.
 query('invoices', 'DELETE FROM billing.invoice_line WHERE line_id % 2 = 0; DROP TABLE billing.document');
 my $rows = query('invoices', 'SELECT count(*) FROM billing.invoice_line');
-tool_fails([ 'restore', '--repo', $repo, 'invoices', '--to', 'invoices', '--drop' ], 1, qr/--yes/,
+tool_fails([ 'restore', '--repo', $repo, 'invoices', '--to', 'invoices', '--drop' ], 2, qr/--yes/,
 	'--drop asks first, and nobody can answer');
 is(query('invoices', 'SELECT count(*) FROM billing.invoice_line'), $rows, 'nothing happened');
 tool_ok([ 'restore', '--repo', $repo, 'invoices', '--to', 'invoices', '--drop', '--yes', '-j', 2 ],
