@@ -37,6 +37,7 @@ typedef struct CopyStream
 	const Chunk *chunk;
 	Piece *piece;
 	uint32_t sequence; /* of the next piece */
+	bool streaming;    /* the last wait brought rows */
 } CopyStream;
 
 /* Make sure that there is a piece with room; hands over a full one.  False when work must stop. */

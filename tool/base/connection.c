@@ -22,6 +22,7 @@
 #include "memory.h"
 
 #define POLL_INTERVAL_MS 200
+#define LAST_WORD_TIMEOUT 5        /* seconds at most, after a stop */
 #define SQLSTATE_LOCK_NOT_AVAILABLE "55P03"
 #define LOCK_HINT                                                                                  \
 	"Find the session that holds the lock in pg_locks and pg_stat_activity, or raise "             \
@@ -42,6 +43,7 @@ static const char pin_session[] =
 	"SET bytea_output = hex;"
 	"SET xmlbinary = base64;"
 	"SET synchronize_seqscans = off;"
+	"SET jit = off;"
 	"SET row_security = off;"
 	"SET statement_timeout = 0;"
 	"SET lock_timeout = 0;"
@@ -93,11 +95,15 @@ connect_timeout(PGconn *pg)
 
 /* Drive the connection to its end; false on failure, timeout or stop. */
 static bool
-connect_patiently(PGconn *pg)
+connect_patiently(PGconn *pg, bool last_word)
 {
 	PostgresPollingStatusType status = PGRES_POLLING_WRITING;
 	int timeout = connect_timeout(pg);
-	time_t deadline = time(NULL) + timeout;
+	time_t deadline;
+
+	if (last_word && stop_requested() && (timeout <= 0 || timeout > LAST_WORD_TIMEOUT))
+		timeout = LAST_WORD_TIMEOUT;
+	deadline = time(NULL) + timeout;
 
 	if (PQstatus(pg) == CONNECTION_BAD)
 		return false;
@@ -105,7 +111,7 @@ connect_patiently(PGconn *pg)
 	{
 		struct pollfd wait;
 
-		if (status == PGRES_POLLING_FAILED || stop_requested())
+		if (status == PGRES_POLLING_FAILED || (stop_requested() && !last_word))
 			return false;
 		if (timeout > 0 && time(NULL) > deadline)
 			return false;
@@ -144,7 +150,7 @@ connect_once(const ConnectionTarget *target)
 
 	pg = PQconnectStartParams(keywords, values, 0);
 	if (pg != NULL)
-		connect_patiently(pg);
+		connect_patiently(pg, target->last_word);
 	return pg;
 }
 
