@@ -1,14 +1,17 @@
 # Targets for people: what a newcomer types, and what a developer does.
-# Included by the top Makefile; PGXS has its own "check", which cannot serve an
-# extension outside the server's tree and is replaced here.
+# Included by the top Makefile.
 
 .PHONY: demo check check-unit check-installcheck check-tap bench format lint
 
 demo:
 	@PG_CONFIG='$(PG_CONFIG)' scripts/demo.sh
 
+# PGXS has a "check" of its own, which only says that it cannot; ours replaces it when it is
+# asked for, and otherwise make need not warn of two.
+ifneq ($(if $(PGXS),,none)$(filter check,$(MAKECMDGOALS)),)
 check:
 	@PG_CONFIG='$(PG_CONFIG)' scripts/check.sh --fresh
+endif
 
 check-unit check-installcheck check-tap: check-%:
 	@PG_CONFIG='$(PG_CONFIG)' scripts/check.sh $*
