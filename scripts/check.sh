@@ -82,7 +82,9 @@ mount_small()
 		small=$work/small
 		export NEXB_SMALL_DIR=$small
 	else
-		export NEXB_NO_SMALL_DIR="cannot mount a tmpfs: $(tr '\n' ' ' <"$work/mount.log")"
+		NEXB_NO_SMALL_DIR="cannot mount a tmpfs: $(tr '\n' ' ' <"$work/mount.log")"
+		export NEXB_NO_SMALL_DIR
+		printf 'the test of a full repository is skipped: %s\n' "$NEXB_NO_SMALL_DIR"
 	fi
 }
 

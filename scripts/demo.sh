@@ -83,7 +83,8 @@ compare()
 play()
 {
 	cd "$work"
-	export PG_CONFIG=$private PATH="$(dirname "$private"):$PATH" HOME=$work
+	PATH="$(dirname "$private"):$PATH"
+	export PATH PG_CONFIG=$private HOME=$work
 	unset PGPASSWORD PGSERVICE PGOPTIONS
 	trap 'if [ -n "${cluster:-}" ]; then ./private_cluster.sh stop "$cluster"; fi' EXIT
 

@@ -28,4 +28,4 @@ format:
 lint:
 	clang-format --dry-run -Werror $(C_FILES)
 	cppcheck --quiet --error-exitcode=1 --enable=warning,performance,portability --inline-suppr \
-		--suppress=missingIncludeSystem --std=c11 $(addprefix -I,common $(wildcard tool/*)) common tool
+		--suppress=missingIncludeSystem --std=c11 $(addprefix -I,common $(wildcard tool/*/)) common tool

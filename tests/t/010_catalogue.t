@@ -3,6 +3,7 @@
 use strict;
 use warnings;
 
+use Cwd qw(getcwd);
 use NexBackup::Test;
 use Test::More;
 
@@ -31,6 +32,16 @@ tool_ok([ 'restore', '--repo', $repo, 'invoices', '--to', 'restored' ], 'restore
 # Status reads well both ways.
 like(query('postgres', 'SELECT * FROM nex_backup_status()'), qr/\|(?:ok|warning|critical)\|/, 'status, FROM');
 like(query('postgres', 'SELECT nex_backup_status()'), qr/ok|warning|critical/, 'status, SELECT');
+
+# The server has a working directory of its own: it needs the absolute path.
+(my $parent = $repo) =~ s{/repo$}{};
+{
+	my $here = getcwd();
+	chdir $parent or die "$parent: $!";
+	tool_ok([ 'verify', '--repo', 'repo', 'invoices' ], 'verify with a relative path');
+	chdir $here or die "$here: $!";
+}
+is(query('postgres', 'SELECT location FROM nex_backup.repositories'), $repo, 'an absolute path is recorded');
 
 # The catalogue is rebuilt from the repository.
 (my $literal = $repo) =~ s/'/''/g;

@@ -471,7 +471,10 @@ posix_storage_open(const char *directory, bool create, int *error)
 	storage->root = root;
 	if (getrandom(&storage->nonce, sizeof(storage->nonce), 0) != sizeof(storage->nonce))
 		storage->nonce = (unsigned) time(NULL);
-	storage->base.location = xstrdup(directory);
+	/* Absolute, because it is shown in commands to type and kept in the catalogue. */
+	storage->base.location = realpath(directory, NULL);
+	if (storage->base.location == NULL)
+		storage->base.location = xstrdup(directory);
 	storage->base.read = posix_read;
 	storage->base.read_range = posix_read_range;
 	storage->base.size = posix_size;
