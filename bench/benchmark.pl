@@ -210,6 +210,7 @@ sub median_of
 {
 	my ($group, $name) = @_;
 
+	return undef unless $seconds{$group};
 	return median(@{ $seconds{$group}{$name} || [] });
 }
 
@@ -528,7 +529,7 @@ sub report
 	$text .= peak_row() . "\n";
 	for my $group (@groups)
 	{
-		next unless $seconds{$group};
+		next unless keys %{ $seconds{$group} || {} };
 		$text .= "## $title{$group}\n\n" . table_lines(\@header, timing_rows($group));
 	}
 	$text .= "## Machine and versions\n\n" . table_lines([ 'what', 'value' ], @facts);
