@@ -14,14 +14,18 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 #include <termios.h>
 #include <unistd.h>
 
 #include "buffer.h"
+#include "interrupt.h"
 #include "log.h"
 #include "memory.h"
+
+#define POLL_INTERVAL_MS 200
 
 /* True for a conninfo string or URI, by the rule that libpq's dbname expansion follows. */
 static bool
@@ -100,6 +104,26 @@ target_expand(ConnectionTarget *target, const char *conninfo)
 	return true;
 }
 
+/*
+ * What was typed at a prompt.  The settings name one server, so whoever made
+ * a target of them, a record in the catalogue included, need not ask again.
+ */
+static char *typed_password;
+
+/* Read a line; an empty one (0) if work must stop while nothing is typed. */
+static ssize_t
+read_answer(int tty, char *answer, size_t size)
+{
+	struct pollfd wait = {tty, POLLIN, 0};
+
+	while (poll(&wait, 1, POLL_INTERVAL_MS) <= 0)
+	{
+		if (stop_requested())
+			return 0;
+	}
+	return read(tty, answer, size);
+}
+
 /* Ask on the terminal, without echo; NULL if there is none. */
 static char *
 ask_password(const char *user)
@@ -108,28 +132,35 @@ ask_password(const char *user)
 	struct termios silent;
 	char answer[1024];
 	ssize_t length;
+	char *password;
 	char *prompt;
 	int tty;
 
 	tty = open("/dev/tty", O_RDWR | O_CLOEXEC | O_NOCTTY);
 	if (tty < 0)
 		return NULL;
+
+	/* No progress bar may be drawn over the question. */
+	log_lock();
 	prompt = user != NULL ? xasprintf("Password for user %s: ", user) : xstrdup("Password: ");
 	tcgetattr(tty, &saved);
 	silent = saved;
 	silent.c_lflag &= ~(tcflag_t) ECHO;
 	tcsetattr(tty, TCSAFLUSH, &silent);
 	length = write(tty, prompt, strlen(prompt));
-	length = read(tty, answer, sizeof(answer) - 1);
+	length = read_answer(tty, answer, sizeof(answer) - 1);
 	tcsetattr(tty, TCSAFLUSH, &saved);
 	(void) !write(tty, "\n", 1);
 	close(tty);
+	log_unlock();
 	free(prompt);
 	if (length <= 0)
 		return NULL;
 	answer[length] = '\0';
 	answer[strcspn(answer, "\r\n")] = '\0';
-	return xstrdup(answer);
+	password = xstrdup(answer);
+	explicit_bzero(answer, sizeof(answer));
+	return password;
 }
 
 ConnectionTarget *
@@ -158,8 +189,13 @@ target_create(const Settings *settings, const char *database)
 	if (target->password == NULL && getenv("PGPASSWORD") != NULL)
 		target->password = xstrdup(getenv("PGPASSWORD"));
 	target->may_ask = !settings->no_password;
-	if (settings->force_password)
+	if (settings->force_password && typed_password == NULL)
 		target_ask_password(target);
+	if (typed_password != NULL)
+	{
+		free(target->password);
+		target->password = xstrdup(typed_password);
+	}
 	return target;
 }
 
@@ -191,6 +227,7 @@ target_with_database(const ConnectionTarget *target, const char *database)
 	target_set(copy, "dbname", database);
 	copy->password = xstrdup(target->password);
 	copy->may_ask = target->may_ask;
+	copy->last_word = target->last_word;
 	return copy;
 }
 
@@ -246,6 +283,8 @@ target_ask_password(ConnectionTarget *target)
 		return false;
 	free(target->password);
 	target->password = password;
+	free(typed_password);
+	typed_password = xstrdup(password);
 	return true;
 }
 

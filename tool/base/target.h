@@ -28,9 +28,13 @@ typedef struct ConnectionTarget
 	int count;
 	char *password; /* NULL: none, or found by libpq itself in .pgpass */
 	bool may_ask;   /* no -w */
+	bool last_word; /* connect even after a stop was requested, but soon or not at all */
 } ConnectionTarget;
 
-/* database NULL: the one of the settings.  NULL (error reported) on bad input. */
+/*
+ * database NULL: the one of the settings.  NULL (error reported) on bad input.
+ * A password that was typed once in this run holds for every target made here.
+ */
 extern ConnectionTarget *target_create(const Settings *settings, const char *database);
 
 /* From a conninfo string, URI or plain database name; NULL (error reported) on bad input. */
