@@ -22,7 +22,7 @@
 #include "memory.h"
 
 #define POLL_INTERVAL_MS 200
-#define LAST_WORD_TIMEOUT 5        /* seconds at most, after a stop */
+#define LAST_WORD_TIMEOUT 5 /* seconds at most, after a stop */
 #define SQLSTATE_LOCK_NOT_AVAILABLE "55P03"
 #define LOCK_HINT                                                                                  \
 	"Find the session that holds the lock in pg_locks and pg_stat_activity, or raise "             \

@@ -53,7 +53,11 @@ record(const Settings *settings, const Repository *repository, const char *datab
 
 	json_object_set_new(payload, "type", json_string(settings->type));
 	if (manifest != NULL)
+	{
+		/* An interrupt that came too late to prevent it does not undo it. */
+		json_object_set_new(payload, "state", json_string("succeeded"));
 		catalogue_add_manifest(payload, manifest);
+	}
 	catalogue_record(settings, EVENT_BACKUP, database, payload);
 }
 

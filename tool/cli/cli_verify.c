@@ -170,6 +170,15 @@ record(const Run *run, const Result *result, const char *started)
 	catalogue_record(run->settings, EVENT_VERIFY, result->name->database, payload);
 }
 
+/* Tell the catalogue of a verification that was not done to the end; it proves nothing. */
+static void
+record_unfinished(const Run *run, const Result *result, const char *started)
+{
+	catalogue_record(
+		run->settings, EVENT_VERIFY, result->name->database,
+		catalogue_payload(run->repository, result->name->database, result->name->id, started));
+}
+
 /* Verify one backup.  False if the run must end. */
 static bool
 verify_backup(Run *run, const BackupName *name)
@@ -202,6 +211,8 @@ verify_backup(Run *run, const BackupName *name)
 		}
 		record(run, &result, started);
 	}
+	else
+		record_unfinished(run, &result, started);
 	free(result.bad);
 	free(result.manifest_path);
 	verify_report_free(&result.report);

@@ -236,6 +236,7 @@ record_at(ConnectionTarget *target, CatalogueEvent event, const char *payload, c
 	int present;
 
 	limit_timeout(target);
+	target->last_word = true;
 	connection = connection_try(target, message);
 	if (connection == NULL)
 		return OUTCOME_UNREACHABLE;
@@ -245,7 +246,8 @@ record_at(ConnectionTarget *target, CatalogueEvent event, const char *payload, c
 	else
 	{
 		/* A lock on the catalogue must not hold up the end of a backup for ever. */
-		PQclear(PQexec(connection->pg, "SET statement_timeout = '60s'"));
+		PQclear(PQexec(connection->pg, interrupted() ? "SET statement_timeout = '5s'"
+													 : "SET statement_timeout = '60s'"));
 		result = PQexecParams(connection->pg, "SELECT nex_backup.record($1::text, $2::jsonb)", 2,
 							  NULL, parameters, NULL, NULL, 0);
 		outcome = PQresultStatus(result) == PGRES_TUPLES_OK ? OUTCOME_RECORDED : OUTCOME_REFUSED;
@@ -364,7 +366,7 @@ catalogue_record(const Settings *settings, CatalogueEvent event, const char *dat
 		stop_clear();
 		/* ASCII, because the session speaks the database's encoding. */
 		text = json_dumps(payload, JSON_COMPACT | JSON_ENSURE_ASCII);
-		if (text != NULL && !interrupted())
+		if (text != NULL)
 			record_anywhere(&quiet, event, database, text);
 		free(text);
 	}
