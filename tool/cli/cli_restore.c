@@ -7,6 +7,7 @@
  */
 #include "command.h"
 
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -14,6 +15,7 @@
 #include <unistd.h>
 
 #include "catalogue.h"
+#include "interrupt.h"
 #include "json_text.h"
 #include "log.h"
 #include "memory.h"
@@ -22,12 +24,30 @@
 #include "quote.h"
 #include "restore.h"
 
+#define POLL_INTERVAL_MS 200
+
+/* Read an answer from the terminal; false if there is none, or Ctrl-C came instead. */
+static bool
+read_answer(char *answer, size_t size)
+{
+	struct pollfd wait = {STDIN_FILENO, POLLIN, 0};
+	ssize_t length;
+
+	while (poll(&wait, 1, POLL_INTERVAL_MS) <= 0)
+	{
+		if (stop_requested())
+			return false;
+	}
+	length = read(STDIN_FILENO, answer, size);
+	return length > 0;
+}
+
 /* Ask before a live database is replaced; false (reported) unless the answer is yes. */
 static bool
 confirm(const RestorePlan *plan)
 {
 	char *name = printable_name(plan->database);
-	char answer[16];
+	char answer[256];
 	bool yes;
 
 	if (!plan->replaces || plan->settings->yes)
@@ -43,14 +63,15 @@ confirm(const RestorePlan *plan)
 		return false;
 	}
 	fprintf(stderr,
-			"Database \"%s\" (%s, %d sessions) will be replaced by backup %s, the state of %s.\n"
+			"Database \"%s\" (%s, %d %s) will be replaced by backup %s, the state of %s.\n"
 			"Its sessions will be disconnected at the end.  %s\n"
 			"Continue? [y/N] ",
-			name, pretty_bytes(plan->live_bytes), plan->live_sessions, plan->backup.id,
+			name, pretty_bytes(plan->live_bytes), plan->live_sessions,
+			plan->live_sessions == 1 ? "session" : "sessions", plan->backup.id,
 			plan->manifest->snapshot_at,
 			plan->settings->discard_old ? "THE PRESENT DATABASE WILL BE DROPPED."
 										: "The present database is kept under another name.");
-	yes = fgets(answer, sizeof(answer), stdin) != NULL && (answer[0] == 'y' || answer[0] == 'Y');
+	yes = read_answer(answer, sizeof(answer)) && (answer[0] == 'y' || answer[0] == 'Y');
 	free(name);
 	return yes || report_error(EXIT_FAILED, NULL, NULL, "nothing was changed");
 }
@@ -81,11 +102,13 @@ print_result(const RestorePlan *plan, double seconds)
 
 /* Tell the catalogue of the server that was restored to. */
 static void
-record(const RestorePlan *plan, const char *started)
+record(const RestorePlan *plan, bool good, const char *started)
 {
 	json_t *payload =
 		catalogue_payload(plan->repository, plan->backup.database, plan->backup.id, started);
 
+	if (good)
+		json_object_set_new(payload, "state", json_string("succeeded"));
 	json_object_set_new(payload, "target", json_text(plan->database));
 	json_object_set_new(payload, "rows", json_integer((json_int_t) plan->rows));
 	json_object_set_new(payload, "kept_as", json_text(plan->kept_as));
@@ -124,7 +147,7 @@ run_restore(const Settings *settings)
 		print_result(&plan, (double) (end.tv_sec - start.tv_sec) +
 								(double) (end.tv_nsec - start.tv_nsec) / 1e9);
 	if (planned)
-		record(&plan, started);
+		record(&plan, good, started);
 	restore_plan_free(&plan);
 	repository_close(repository);
 	return good;
