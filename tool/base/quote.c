@@ -11,6 +11,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "printable.h"
+
 /* Every keyword of PostgreSQL 14 to 18 that some grammar rule refuses as a plain name; sorted. */
 static const char *const keywords[] = {
 #include "keywords.h"
@@ -81,16 +83,18 @@ char *
 printable_name(const char *name)
 {
 	Buffer out;
-	const unsigned char *c;
 
 	buffer_init(&out);
 	buffer_append_string(&out, "");
-	for (c = (const unsigned char *) name; *c != '\0'; c++)
+	while (*name != '\0')
 	{
-		if (*c < 0x20 || *c == 0x7f)
-			buffer_printf(&out, "\\x%02x", *c);
+		int length = printable_length(name);
+
+		if (length > 0)
+			buffer_append(&out, name, (size_t) length);
 		else
-			buffer_append_char(&out, (char) *c);
+			buffer_printf(&out, "\\x%02x", (unsigned char) *name);
+		name += length > 0 ? length : 1;
 	}
 	return buffer_detach(&out);
 }
