@@ -62,6 +62,62 @@ apply_environment(Settings *settings)
 	return ok;
 }
 
+#define PREFIX "NEX_BACKUP_"
+
+/* The option of NEX_BACKUP_KEEP_DAILY as it is spelled elsewhere, keep_daily; caller frees. */
+static char *
+option_word(const char *variable)
+{
+	char *word = xstrdup(variable + strlen(PREFIX));
+	char *c;
+
+	word[strcspn(word, "=")] = '\0';
+	for (c = word; *c != '\0'; c++)
+		*c = *c >= 'A' && *c <= 'Z' ? (char) (*c - 'A' + 'a') : *c;
+	return word;
+}
+
+/* A warning and no error: the variable may be meant for a newer version, or for a script. */
+static void
+warn_of_unknown(const char *variable, const char *word)
+{
+	const char *name = option_nearest(word);
+	const Option *nearest = name != NULL ? option_find(name) : NULL;
+	char *hint = NULL;
+	char *meant;
+
+	if (nearest != NULL && option_is_setting(nearest))
+	{
+		meant = option_environment_name(nearest);
+		hint = xasprintf("Perhaps you meant %s.", meant);
+		free(meant);
+	}
+	log_warning_hint(hint, "environment variable %.*s is not known, and is ignored",
+					 (int) strcspn(variable, "="), variable);
+	free(hint);
+}
+
+/* Look for variables that were probably meant to set something. */
+static void
+check_environment(void)
+{
+	char **variable;
+
+	for (variable = environ; *variable != NULL; variable++)
+	{
+		const Option *option;
+		char *word;
+
+		if (strncmp(*variable, PREFIX, strlen(PREFIX)) != 0)
+			continue;
+		word = option_word(*variable);
+		option = strchr(word, '-') == NULL ? option_find(word) : NULL;
+		if (strcmp(word, "config") != 0 && (option == NULL || !option_is_setting(option)))
+			warn_of_unknown(*variable, word);
+		free(word);
+	}
+}
+
 static bool
 apply_arguments(const Arguments *arguments, Settings *settings)
 {
@@ -101,5 +157,6 @@ config_load(const Arguments *arguments, Settings *settings)
 	if (file != NULL)
 		ok = config_read_file(file, settings);
 	ok = apply_environment(settings) && ok;
+	check_environment();
 	return apply_arguments(arguments, settings) && ok;
 }
