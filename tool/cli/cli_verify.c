@@ -41,54 +41,59 @@ typedef struct Result
 	const BackupName *name;
 	const char **bad; /* file names */
 	int nbad;
-	char *manifest_path; /* set when the manifest itself is bad */
+	char *own_path; /* the manifest, or the listing beside it, if that is bad */
 	VerifyReport report;
 } Result;
 
-/* Take a backup down whose manifest, or the listing beside it, is not as it was written. */
+/* Note that one of the backup's own files, ".json" or ".sha256", is not as it was written. */
 static void
-note_bad_manifest(Result *result, const char *error)
+note_bad_file(Result *result, const char *suffix, const char *error)
 {
-	char directory[DATABASE_DIRECTORY_SIZE] = "";
-	char *listing = xasprintf("/%s.sha256\"", result->name->id);
 	char *label = backup_label(result->name);
 
-	database_directory_encode(result->name->database, directory);
-	result->manifest_path =
-		xasprintf("backups/%s/%s.%s", directory, result->name->id,
-				  error != NULL && strstr(error, listing) != NULL ? "sha256" : "json");
-	result->bad = xcalloc(1, sizeof(char *));
-	result->bad[0] = result->manifest_path;
-	result->nbad = 1;
+	result->own_path = backup_path(result->name, suffix);
 	report_error(EXIT_INTEGRITY, error, "Bring the file back from a copy of the repository.",
-				 "file \"%s\" of backup \"%s\" is damaged", result->manifest_path, label);
+				 "file \"%s\" of backup \"%s\" is damaged", result->own_path, label);
 	free(label);
-	free(listing);
 }
 
-/* Check one backup.  False if it could not be done to the end. */
+/* The names of all bad files, the backup's own one first. */
+static void
+collect_bad(Result *result)
+{
+	int i;
+
+	result->bad = xcalloc((size_t) result->report.nbad + 2, sizeof(char *));
+	if (result->own_path != NULL)
+		result->bad[result->nbad++] = result->own_path;
+	for (i = 0; i < result->report.nbad; i++)
+		result->bad[result->nbad++] = result->report.bad[i].path;
+}
+
+/*
+ * Check one backup.  False if it could not be done to the end.  The manifest
+ * is sealed, so the objects can be checked without the .sha256.
+ */
 static bool
 check_backup(Run *run, Result *result)
 {
 	char *error = NULL;
-	Manifest *manifest = repository_manifest_try(run->repository, result->name, &error);
-	bool complete;
-	int i;
+	Manifest *manifest = repository_manifest_alone(run->repository, result->name, &error);
+	bool complete = !interrupted();
 
 	if (manifest == NULL)
+		note_bad_file(result, ".json", error);
+	else
 	{
-		note_bad_manifest(result, error);
-		free(error);
-		return !interrupted();
+		if (!repository_check_listing(run->repository, result->name, manifest, &error))
+			note_bad_file(result, ".sha256", error);
+		progress_phase("verifying", "objects", manifest->nobjects, manifest->totals.stored_bytes);
+		complete = verify_objects_once(run->repository, manifest, VERIFY_CONTENT,
+									   run->settings->jobs, &run->seen, &result->report);
+		manifest_free(manifest);
 	}
-	progress_phase("verifying", "objects", manifest->nobjects, manifest->totals.stored_bytes);
-	complete = verify_objects_once(run->repository, manifest, VERIFY_CONTENT, run->settings->jobs,
-								   &run->seen, &result->report);
-	manifest_free(manifest);
-	result->nbad = result->report.nbad;
-	result->bad = xcalloc((size_t) result->nbad + 1, sizeof(char *));
-	for (i = 0; i < result->nbad; i++)
-		result->bad[i] = result->report.bad[i].path;
+	free(error);
+	collect_bad(result);
 	return complete;
 }
 
@@ -100,14 +105,14 @@ print_result(const Result *result)
 	int i;
 
 	if (result->nbad == 0)
-		printf("%s: ok (%s objects, %s stored, %s of SQL, %s rows)\n", label,
-			   pretty_count(report->objects), pretty_bytes(report->bytes),
-			   pretty_bytes(report->raw_bytes), pretty_count(report->rows));
+		printf("%s: ok (%s, %s stored, %s of SQL, %s)\n", label,
+			   pretty_number_of(report->objects, "object"), pretty_bytes(report->bytes),
+			   pretty_bytes(report->raw_bytes), pretty_number_of(report->rows, "row"));
 	else
 		printf("%s: FAILED (%d bad %s)\n", label, result->nbad,
 			   result->nbad == 1 ? "file" : "files");
-	if (result->manifest_path != NULL)
-		printf("  %s is damaged\n", result->manifest_path);
+	if (result->own_path != NULL)
+		printf("  %s is damaged\n", result->own_path);
 	for (i = 0; i < report->nbad; i++)
 		printf("  %s %s%s%s\n", report->bad[i].path, report->bad[i].problem,
 			   report->bad[i].tables[0] != '\0' ? "; tables: " : "", report->bad[i].tables);
@@ -123,9 +128,9 @@ result_json(const Result *result)
 	json_t *bad = json_array();
 	int i;
 
-	if (result->manifest_path != NULL)
-		json_array_append_new(bad, json_pack("{s:s, s:s, s:s}", "file", result->manifest_path,
-											 "problem", "is damaged", "tables", ""));
+	if (result->own_path != NULL)
+		json_array_append_new(bad, json_pack("{s:s, s:s, s:s}", "file", result->own_path, "problem",
+											 "is damaged", "tables", ""));
 	for (i = 0; i < report->nbad; i++)
 	{
 		json_t *file = json_object();
@@ -214,7 +219,7 @@ verify_backup(Run *run, const BackupName *name)
 	else
 		record_unfinished(run, &result, started);
 	free(result.bad);
-	free(result.manifest_path);
+	free(result.own_path);
 	verify_report_free(&result.report);
 	return complete;
 }

@@ -226,16 +226,16 @@ repository_resolve(Repository *repository, const char *text, BackupName *name)
 	return report_no_backup(repository, text);
 }
 
-/* The .sha256 file is what the manifest implies; *error says what is wrong. */
-static bool
-check_listing(Repository *repository, const BackupName *name, const Manifest *manifest,
-			  char **error)
+bool
+repository_check_listing(Repository *repository, const BackupName *name, const Manifest *manifest,
+						 char **error)
 {
 	char *path = backup_path(name, ".sha256");
 	Buffer expected;
 	Buffer found;
 	int failure;
 
+	*error = NULL;
 	buffer_init(&expected);
 	buffer_init(&found);
 	manifest_listing(manifest, &expected);
@@ -256,7 +256,7 @@ check_listing(Repository *repository, const BackupName *name, const Manifest *ma
 }
 
 Manifest *
-repository_manifest_try(Repository *repository, const BackupName *name, char **error)
+repository_manifest_alone(Repository *repository, const BackupName *name, char **error)
 {
 	char *path = backup_path(name, ".json");
 	Manifest *manifest = NULL;
@@ -282,13 +282,20 @@ repository_manifest_try(Repository *repository, const BackupName *name, char **e
 	free(problem);
 	free(path);
 	if (*error == NULL)
-		check_listing(repository, name, manifest, error);
-	if (*error != NULL)
-	{
-		manifest_free(manifest);
-		return NULL;
-	}
-	return manifest;
+		return manifest;
+	manifest_free(manifest);
+	return NULL;
+}
+
+Manifest *
+repository_manifest_try(Repository *repository, const BackupName *name, char **error)
+{
+	Manifest *manifest = repository_manifest_alone(repository, name, error);
+
+	if (manifest == NULL || repository_check_listing(repository, name, manifest, error))
+		return manifest;
+	manifest_free(manifest);
+	return NULL;
 }
 
 Manifest *

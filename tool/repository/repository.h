@@ -82,6 +82,16 @@ extern Manifest *repository_manifest(Repository *repository, const BackupName *n
 extern Manifest *repository_manifest_try(Repository *repository, const BackupName *name,
 										 char **error);
 
+/*
+ * The two halves of that apart, for whoever goes on after damage: the
+ * manifest without its .sha256, and whether the .sha256 is what the manifest
+ * implies.  *error is to be freed.
+ */
+extern Manifest *repository_manifest_alone(Repository *repository, const BackupName *name,
+										   char **error);
+extern bool repository_check_listing(Repository *repository, const BackupName *name,
+									 const Manifest *manifest, char **error);
+
 /* Choose an id that is free; the time is now. */
 extern bool repository_new_id(Repository *repository, const char *database,
 							  char id[BACKUP_ID_SIZE]);
