@@ -17,6 +17,7 @@
 #include "log.h"
 #include "output.h"
 #include "progress_bar.h"
+#include "quote.h"
 
 static void
 print_json(const Manifest *manifest, double seconds)
@@ -35,12 +36,13 @@ static void
 print_summary(const Manifest *manifest, double seconds)
 {
 	const ManifestTotals *totals = &manifest->totals;
+	char *name = printable_name(manifest->database.name);
 
-	printf("backup %s/%s: %s tables, %s rows, %s stored as %s (%s new) in %s\n",
-		   manifest->database.name, manifest->id, pretty_count(totals->tables),
-		   pretty_count(totals->rows), pretty_bytes(totals->raw_bytes),
-		   pretty_bytes(totals->stored_bytes), pretty_bytes(totals->new_bytes),
-		   pretty_duration(seconds));
+	printf("backup %s/%s: %s, %s, %s stored as %s (%s new) in %s\n", name, manifest->id,
+		   pretty_number_of(totals->tables, "table"), pretty_number_of(totals->rows, "row"),
+		   pretty_bytes(totals->raw_bytes), pretty_bytes(totals->stored_bytes),
+		   pretty_bytes(totals->new_bytes), pretty_duration(seconds));
+	free(name);
 }
 
 /* Tell the catalogue how it went. */

@@ -300,19 +300,21 @@ say_leftovers(Doctor *doctor, const Leftovers *leftovers, bool removed, bool bus
 	if (objects + files == 0)
 		doctor_say(doctor, CHECK_OK, "leftovers", NULL, "none");
 	else if (removed)
-		doctor_say(doctor, CHECK_OK, "leftovers", NULL,
-				   "removed %s objects and %s other files (%s)", pretty_count(objects),
-				   pretty_count(files), pretty_bytes(bytes));
+		doctor_say(doctor, CHECK_OK, "leftovers", NULL, "removed %s and %s (%s)",
+				   pretty_number_of(objects, "object"), pretty_number_of(files, "other file"),
+				   pretty_bytes(bytes));
 	else if (busy)
 		doctor_say(doctor, CHECK_WARNING, "leftovers", "Run it again when nothing else runs.",
-				   "%s objects and %s other files (%s) stay: the repository is in use",
-				   pretty_count(objects), pretty_count(files), pretty_bytes(bytes));
+				   "%s and %s (%s) stay: the repository is in use",
+				   pretty_number_of(objects, "object"), pretty_number_of(files, "other file"),
+				   pretty_bytes(bytes));
 	else
 		doctor_say(doctor, CHECK_WARNING, "leftovers",
 				   "\"nex_backup expire\" or \"nex_backup doctor --fix\" removes them; the next "
 				   "backup may reuse them.",
-				   "%s objects and %s other files (%s) of interrupted or running work",
-				   pretty_count(objects), pretty_count(files), pretty_bytes(bytes));
+				   "%s and %s (%s) of interrupted or running work",
+				   pretty_number_of(objects, "object"), pretty_number_of(files, "other file"),
+				   pretty_bytes(bytes));
 }
 
 /* Objects that no manifest names, and the like; removes them with --fix. */

@@ -260,15 +260,17 @@ print_text(const Expiry *expiry)
 		}
 		text_table_print(table);
 	}
-	printf("%d of %d backups %s\n", expiry->nremoved, expiry->count, removed);
+	printf("%d of %s %s\n", expiry->nremoved, pretty_number_of((uint64_t) expiry->count, "backup"),
+		   removed);
 	if (expiry->objects_reason != NULL)
 		printf("objects were left alone: %s\n", expiry->objects_reason);
 	else
-		printf("%s objects (%s) and %s other leftover files %s\n",
-			   pretty_count(leftovers->number[LEFTOVER_OBJECT]),
+		printf("%s (%s) and %s %s\n",
+			   pretty_number_of(leftovers->number[LEFTOVER_OBJECT], "object"),
 			   pretty_bytes(leftovers->bytes[LEFTOVER_OBJECT]),
-			   pretty_count(leftovers->number[LEFTOVER_TEMPORARY] +
-							leftovers->number[LEFTOVER_COMPANION]),
+			   pretty_number_of(leftovers->number[LEFTOVER_TEMPORARY] +
+									leftovers->number[LEFTOVER_COMPANION],
+								"other leftover file"),
 			   removed);
 	fflush(stdout);
 }

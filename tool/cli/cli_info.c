@@ -192,13 +192,14 @@ print_head(const BackupSummary *summary, const Manifest *manifest)
 			 server->timeline, server->lsn != NULL ? server->lsn : "unknown");
 	line("Database", "owner %s, encoding %s, collate %s, ctype %s, %s on disk", database->owner,
 		 database->encoding, database->collate, database->ctype, pretty_bytes(database->bytes));
-	line("Content", "%s tables, %s rows, %s sequences, %s large objects",
-		 pretty_count(totals->tables), pretty_count(totals->rows), pretty_count(totals->sequences),
-		 pretty_count(totals->large_objects));
-	line("Size", "%s of SQL, %s stored as %s in %s objects", pretty_bytes(totals->raw_bytes),
-		 pretty_bytes(totals->stored_bytes), summary->codec, pretty_count(totals->objects));
-	line("Added", "%s in %s objects%s", pretty_bytes(totals->new_bytes),
-		 pretty_count(totals->new_objects),
+	line("Content", "%s, %s, %s, %s", pretty_number_of(totals->tables, "table"),
+		 pretty_number_of(totals->rows, "row"), pretty_number_of(totals->sequences, "sequence"),
+		 pretty_number_of(totals->large_objects, "large object"));
+	line("Size", "%s of SQL, %s stored as %s in %s", pretty_bytes(totals->raw_bytes),
+		 pretty_bytes(totals->stored_bytes), summary->codec,
+		 pretty_number_of(totals->objects, "object"));
+	line("Added", "%s in %s%s", pretty_bytes(totals->new_bytes),
+		 pretty_number_of(totals->new_objects, "object"),
 		 totals->new_objects < totals->objects ? "; the rest was there already" : "");
 	verification_text(summary, verified, sizeof(verified));
 	line("Verified", "%s", verified);

@@ -63,11 +63,11 @@ confirm(const RestorePlan *plan)
 		return false;
 	}
 	fprintf(stderr,
-			"Database \"%s\" (%s, %d %s) will be replaced by backup %s, the state of %s.\n"
+			"Database \"%s\" (%s, %s) will be replaced by backup %s, the state of %s.\n"
 			"Its sessions will be disconnected at the end.  %s\n"
 			"Continue? [y/N] ",
-			name, pretty_bytes(plan->live_bytes), plan->live_sessions,
-			plan->live_sessions == 1 ? "session" : "sessions", plan->backup.id,
+			name, pretty_bytes(plan->live_bytes),
+			pretty_number_of((uint64_t) plan->live_sessions, "session"), plan->backup.id,
 			plan->manifest->snapshot_at,
 			plan->settings->discard_old ? "THE PRESENT DATABASE WILL BE DROPPED."
 										: "The present database is kept under another name.");
@@ -80,6 +80,7 @@ static void
 print_result(const RestorePlan *plan, double seconds)
 {
 	char *name = printable_name(plan->database);
+	char *source = printable_name(plan->backup.database);
 	char *kept = plan->kept_as != NULL ? printable_name(plan->kept_as) : NULL;
 
 	if (plan->settings->json)
@@ -90,12 +91,13 @@ print_result(const RestorePlan *plan, double seconds)
 							  (json_int_t) plan->rows, "seconds", seconds));
 	else
 	{
-		printf("restored %s/%s into database \"%s\": %s tables, %s rows in %s\n",
-			   plan->backup.database, plan->backup.id, name, pretty_count(plan->manifest->ntables),
-			   pretty_count(plan->rows), pretty_duration(seconds));
+		printf("restored %s/%s into database \"%s\": %s, %s in %s\n", source, plan->backup.id, name,
+			   pretty_number_of(plan->manifest->ntables, "table"),
+			   pretty_number_of(plan->rows, "row"), pretty_duration(seconds));
 		if (kept != NULL)
 			printf("the database that was there is kept as \"%s\"\n", kept);
 	}
+	free(source);
 	free(name);
 	free(kept);
 }

@@ -90,6 +90,15 @@ pretty_count(uint64_t count)
 }
 
 const char *
+pretty_number_of(uint64_t count, const char *noun)
+{
+	char *text = next_buffer();
+
+	snprintf(text, RING_BUFFER, "%s %s%s", pretty_count(count), noun, count == 1 ? "" : "s");
+	return text;
+}
+
+const char *
 pretty_duration(double seconds)
 {
 	char *text = next_buffer();
