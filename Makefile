@@ -19,6 +19,7 @@ REGRESS = install record status restore_point privileges verify
 NEX_BACKUP_VERSION = $(shell sed -n "s/^default_version = '\(.*\)'/\1/p" nex_backup.control)
 PG_CPPFLAGS = -Iextension -Icommon -DNEX_BACKUP_VERSION='"$(NEX_BACKUP_VERSION)"'
 SHLIB_LINK = -lcrypto
+SHLIB_EXPORTS = extension/exports.txt
 
 PG_CONFIG ?= pg_config
 

@@ -28,6 +28,11 @@
 #define NEX_MODULE_MAGIC PG_MODULE_MAGIC
 #endif
 
+/* Settings of that prefix are ours; until 14 the call had another name. */
+#if PG_VERSION_NUM < 150000
+#define MarkGUCPrefixReserved(prefix) EmitWarningsOnPlaceholders(prefix)
+#endif
+
 /* A set of plain values (not rows), all at once.  15 got one call for it; 14 needs it spelt out. */
 static inline void
 init_materialized_srf_compat(FunctionCallInfo fcinfo)
@@ -40,9 +45,8 @@ init_materialized_srf_compat(FunctionCallInfo fcinfo)
 
 	if (result == NULL || !IsA(result, ReturnSetInfo) || result->expectedDesc == NULL ||
 		(result->allowedModes & SFRM_Materialize) == 0)
-		ereport(ERROR,
-				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
-				 errmsg("set-valued function called in context that cannot accept a set")));
+		ereport(ERROR, (errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+						errmsg("set-valued function called in context that cannot accept a set")));
 	old = MemoryContextSwitchTo(result->econtext->ecxt_per_query_memory);
 	result->returnMode = SFRM_Materialize;
 	result->setResult = tuplestore_begin_heap(true, false, work_mem);

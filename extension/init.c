@@ -17,10 +17,11 @@ static bool preloaded = false;
 
 void _PG_init(void);
 
-/* Nothing to set up yet but the memory of how the module was loaded. */
+/* No settings yet, but a name that looks like one is a mistake that should be heard of. */
 void
 _PG_init(void)
 {
+	MarkGUCPrefixReserved("nex_backup");
 	preloaded = process_shared_preload_libraries_in_progress;
 }
 

@@ -18,7 +18,6 @@
 #include "digest.h"
 #include "mb/pg_wchar.h"
 #include "names.h"
-#include "nex_backup.h"
 #include "seal.h"
 #include "storage/fd.h"
 #include "utils/acl.h"
@@ -38,15 +37,41 @@ PG_FUNCTION_INFO_V1(nex_backup_check_file);
 PG_FUNCTION_INFO_V1(nex_backup_list_directory);
 PG_FUNCTION_INFO_V1(nex_backup_database_directory);
 PG_FUNCTION_INFO_V1(nex_backup_directory_database);
+PG_FUNCTION_INFO_V1(nex_backup_check_caller);
+PG_FUNCTION_INFO_V1(nex_backup_host_name);
 
-void
-check_may_read_server_files(void)
+/* ERROR unless that role may read server files. */
+static void
+check_may_read_server_files(Oid role)
 {
-	if (!has_privs_of_role(GetUserId(), ROLE_PG_READ_SERVER_FILES))
+	if (!has_privs_of_role(role, ROLE_PG_READ_SERVER_FILES))
 		ereport(ERROR,
 				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
 				 errmsg("permission denied to read a repository"),
-				 errhint("Only roles with privileges of pg_read_server_files may do this.")));
+				 errdetail("Only roles with privileges of pg_read_server_files may do this.")));
+}
+
+/*
+ * nex_backup.check_caller(): may the role outside of all SECURITY DEFINER
+ * functions read server files?  Within nex_backup_verify() the current user is
+ * the extension's owner, so the current user says nothing of who called it.
+ */
+Datum
+nex_backup_check_caller(PG_FUNCTION_ARGS)
+{
+	check_may_read_server_files(GetOuterUserId());
+	PG_RETURN_VOID();
+}
+
+/* nex_backup.host_name(): the name under which the tool would record this host. */
+Datum
+nex_backup_host_name(PG_FUNCTION_ARGS)
+{
+	char host[256] = "";
+
+	if (gethostname(host, sizeof(host) - 1) != 0)
+		PG_RETURN_NULL();
+	PG_RETURN_TEXT_P(cstring_to_text(host));
 }
 
 /* Letters, digits and _ - % . in parts that are neither empty nor "." nor "..". */
@@ -55,7 +80,8 @@ is_repository_name(const char *file)
 {
 	const char *part = file;
 
-	if (strspn(file, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_-%./") != strlen(file))
+	if (strspn(file, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_-%./") !=
+		strlen(file))
 		return false;
 	while (part != NULL)
 	{
@@ -69,18 +95,21 @@ is_repository_name(const char *file)
 	return true;
 }
 
-char *
+/*
+ * Full path of a file in a repository.  ERROR unless the repository is an
+ * absolute path and the file's name is one that a repository can have, so that
+ * nothing outside of it is ever opened.
+ */
+static char *
 repository_file_path(const char *repository, const char *file)
 {
 	if (!is_absolute_path(repository))
-		ereport(ERROR,
-				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("repository \"%s\" is not an absolute path", repository),
-				 errhint("Give the full path of the repository on the database server.")));
+		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+						errmsg("repository \"%s\" is not an absolute path", repository),
+						errhint("Give the full path of the repository on the database server.")));
 	if (!is_repository_name(file))
-		ereport(ERROR,
-				(errcode(ERRCODE_INVALID_NAME),
-				 errmsg("\"%s\" is not the name of a file in a repository", file)));
+		ereport(ERROR, (errcode(ERRCODE_INVALID_NAME),
+						errmsg("\"%s\" is not the name of a file in a repository", file)));
 	return psprintf("%s/%s", repository, file);
 }
 
@@ -89,14 +118,15 @@ static int
 open_regular(const char *path, off_t *bytes)
 {
 	struct stat status;
-	int fd = OpenTransientFile(path, O_RDONLY | O_NOFOLLOW | PG_BINARY);
+	/* O_NONBLOCK: to open a FIFO would wait for ever, deaf to cancellation. */
+	int fd = OpenTransientFile(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | PG_BINARY);
 
 	if (fd < 0)
 		return -1;
 	if (fstat(fd, &status) != 0 || !S_ISREG(status.st_mode))
 	{
 		CloseTransientFile(fd);
-		errno = EINVAL;
+		errno = ENOTSUP;
 		return -1;
 	}
 	*bytes = status.st_size;
@@ -130,7 +160,19 @@ read_piece(int fd, char *into, size_t length)
 static char *
 describe_errno(int error)
 {
-	return error == ENOENT ? pstrdup("is missing") : psprintf("cannot be read: %s", strerror(error));
+	switch (error)
+	{
+		case ENOENT:
+		case ENOTDIR:
+			return pstrdup("is missing");
+		case EACCES:
+			return pstrdup("may not be read by the server");
+		case ELOOP:
+		case ENOTSUP:
+			return pstrdup("is not a regular file");
+		default:
+			return psprintf("could not be read: %s", strerror(error));
+	}
 }
 
 /* Read a whole sealed file; returns what is wrong, or NULL. */
@@ -179,13 +221,18 @@ nex_backup_read_sealed(PG_FUNCTION_ARGS)
 	Datum values[2] = {0};
 	bool nulls[2] = {true, true};
 
-	check_may_read_server_files();
+	check_may_read_server_files(GetUserId());
 	path = repository_file_path(repository, file);
 	if (get_call_result_type(fcinfo, NULL, &description) != TYPEFUNC_COMPOSITE)
 		elog(ERROR, "return type must be a row type");
 	problem = read_sealed(path, &content, &length);
-	if (problem == NULL && !pg_verifymbstr(content, (int) length, true))
-		problem = pstrdup("holds text that is not valid in this database's encoding");
+	if (problem == NULL && !pg_verify_mbstr(PG_UTF8, content, (int) length, true))
+		problem = pstrdup("holds text that is not valid UTF-8");
+	if (problem == NULL)
+	{
+		content = pg_any_to_server(content, (int) length, PG_UTF8);
+		length = strlen(content);
+	}
 	nulls[0] = problem != NULL;
 	nulls[1] = problem == NULL;
 	if (problem == NULL)
@@ -257,8 +304,9 @@ nex_backup_check_file(PG_FUNCTION_ARGS)
 
 	if (PG_ARGISNULL(0) || PG_ARGISNULL(1) || PG_ARGISNULL(3))
 		PG_RETURN_NULL();
-	check_may_read_server_files();
-	context = AllocSetContextCreate(CurrentMemoryContext, "nex_backup check_file", ALLOCSET_DEFAULT_SIZES);
+	check_may_read_server_files(GetUserId());
+	context = AllocSetContextCreate(CurrentMemoryContext, "nex_backup check_file",
+									ALLOCSET_DEFAULT_SIZES);
 	old = MemoryContextSwitchTo(context);
 	repository = text_to_cstring(PG_GETARG_TEXT_PP(0));
 	file = text_to_cstring(PG_GETARG_TEXT_PP(1));
@@ -269,7 +317,8 @@ nex_backup_check_file(PG_FUNCTION_ARGS)
 	else
 	{
 		if (!PG_ARGISNULL(2) && PG_GETARG_INT64(2) != (int64) bytes)
-			problem = psprintf("has %lld bytes instead of %lld", (long long) bytes, (long long) PG_GETARG_INT64(2));
+			problem = psprintf("has %lld bytes instead of %lld", (long long) bytes,
+							   (long long) PG_GETARG_INT64(2));
 		else
 			problem = hash_file(fd, hex);
 		CloseTransientFile(fd);
@@ -285,7 +334,7 @@ nex_backup_check_file(PG_FUNCTION_ARGS)
 	PG_RETURN_TEXT_P(result);
 }
 
-/* nex_backup.list_directory(repository, directory): the names in it; none if it is absent. */
+/* nex_backup.list_directory(repository, directory): the names in it; none if it is no directory. */
 Datum
 nex_backup_list_directory(PG_FUNCTION_ARGS)
 {
@@ -296,11 +345,11 @@ nex_backup_list_directory(PG_FUNCTION_ARGS)
 	DIR *directory;
 	char *path;
 
-	check_may_read_server_files();
+	check_may_read_server_files(GetUserId());
 	path = repository_file_path(repository, name);
 	init_materialized_srf_compat(fcinfo);
 	directory = AllocateDir(path);
-	if (directory == NULL && errno == ENOENT)
+	if (directory == NULL && (errno == ENOENT || errno == ENOTDIR))
 		return (Datum) 0;
 	while ((entry = ReadDir(directory, path)) != NULL)
 	{
@@ -325,7 +374,8 @@ nex_backup_database_directory(PG_FUNCTION_ARGS)
 	char directory[DATABASE_DIRECTORY_SIZE];
 
 	if (!database_directory_encode(database, directory))
-		ereport(ERROR, (errcode(ERRCODE_INVALID_NAME), errmsg("invalid database name \"%s\"", database)));
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_NAME), errmsg("invalid database name \"%s\"", database)));
 	PG_RETURN_TEXT_P(cstring_to_text(directory));
 }
 

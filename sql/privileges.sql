@@ -58,6 +58,21 @@ SELECT nex_backup.read_sealed('/etc', 'passwd');
 SELECT nex_backup.list_directory('/etc', 'ssl');
 RESET ROLE;
 
+-- nor do the functions that run as the owner serve those who may not read files
+GRANT EXECUTE ON FUNCTION nex_backup_sync(text), nex_backup_verify(text, text) TO regress_nex_nobody;
+SET ROLE regress_nex_nobody;
+SELECT nex_backup_sync('/tmp');
+SELECT nex_backup_verify('x', '/tmp');
+RESET ROLE;
+
+-- Monitoring sees the state of a repository without a right to read files
+SELECT nex_backup.record('verify', jsonb_build_object('repository', jsonb_build_object('id', 'r2', 'location',
+	'/nonexistent/r2', 'host', nex_backup.host_name()), 'database', 'd', 'started', now(), 'state', 'succeeded'));
+SET ROLE regress_nex_monitor;
+SELECT status FROM nex_backup_status() WHERE detail LIKE '/nonexistent/r2 on %NOT THERE%';
+SELECT count(*) >= 0 AS progress FROM nex_backup.progress;
+RESET ROLE;
+
 TRUNCATE nex_backup.runs, nex_backup.repositories CASCADE;
 DROP OWNED BY regress_nex_nobody;
 DROP ROLE regress_nex_nobody;

@@ -23,7 +23,7 @@ SELECT database, id, type, started AT TIME ZONE 'UTC' AS started, snapshot_at AT
 FROM nex_backup.backups;
 \x off
 SELECT schema_name, table_name, rows, members, heap_bytes FROM nex_backup.backup_tables ORDER BY 1;
-SELECT kind, state, exit_code, reason, tool_version, details FROM nex_backup.runs;
+SELECT kind, state, exit_code, error, tool_version, details FROM nex_backup.runs;
 
 -- Reported twice, recorded once
 SELECT nex_backup.record('backup', '{
@@ -45,6 +45,20 @@ SELECT nex_backup.record('backup', '{
 	"started": "2026-01-02T02:00:00Z", "finished": "2026-01-02T02:00:01Z", "state": "failed", "exit_code": 1,
 	"error": "could not connect to the database"}');
 SELECT id FROM nex_backup.backups;
+
+-- ... and one run, however often it is reported
+SELECT nex_backup.record('backup', '{
+	"repository": {"id": "r1", "location": "/moved/r1"}, "database": "shop", "backup": null,
+	"started": "2026-01-02T02:00:00Z", "finished": "2026-01-02T02:00:01Z", "state": "failed", "exit_code": 1,
+	"error": "could not connect to the server"}');
+SELECT backup, error FROM nex_backup.runs WHERE state = 'failed';
+
+-- A name that is not valid UTF-8
+SELECT nex_backup.record('restore', '{
+	"repository": {"id": "r1", "location": "/moved/r1"}, "database": {"base64": "Y2Fm6Q=="}, "backup": null,
+	"started": "2026-01-02T03:00:00Z", "state": "cancelled", "exit_code": 130}');
+SELECT database FROM nex_backup.runs WHERE state = 'cancelled';
+DELETE FROM nex_backup.runs WHERE state = 'cancelled';
 
 -- Verified, restored, expired
 SELECT nex_backup.record('verify', '{
@@ -73,5 +87,9 @@ SELECT nex_backup.record('backup', '{}');
 SELECT nex_backup.record('backup', '[]');
 SELECT nex_backup.record('backup', '{"repository": {"id": "x", "location": "/x"}, "started": "now", "state": "great"}');
 SELECT nex_backup.record('backup', '{"repository": {"id": "x", "location": "/x"}, "started": "soon", "state": "failed"}');
+SELECT nex_backup.record('verify', '{"repository": {"id": "x", "location": "/x"}, "started": "now", "state": "failed",
+	"database": "d", "backup": "../x"}');
+SELECT nex_backup.record('backup', '{"repository": {"id": "x", "location": "/x"}, "started": "now", "state": "succeeded",
+	"database": "d", "backup": "20260101T020000Z"}');
 SELECT count(*) FROM nex_backup.repositories;
 TRUNCATE nex_backup.runs, nex_backup.repositories CASCADE;

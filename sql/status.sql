@@ -23,7 +23,7 @@ FROM (VALUES ('fresh', 'ok'), ('old', 'failed')) v(database, result);
 SELECT * FROM nex_backup_status() WHERE name LIKE 'verify of%';
 
 -- A damaged backup is no last good one
-SELECT name FROM nex_backup_status() WHERE name LIKE 'backup of%';
+SELECT name, status, detail FROM nex_backup_status() WHERE name = 'backup of old';
 
 -- The last run failed
 SELECT nex_backup.record('backup', jsonb_build_object(

@@ -56,7 +56,7 @@ BEGIN
 	END LOOP;
 	PERFORM put_file('backups/my%20shop/20260101T000000Z.sha256', listing);
 	PERFORM put_file('backups/my%20shop/20260101T000000Z.json', sealed(format(
-		E'{\n"format": 1,\n"id": "20260101T000000Z",\n"type": "daily",\n"codec": "none",\n'
+		E'{\n"format": 1,\n"id": "20260101T000000Z",\n"repository": "r-1",\n"database": {"name": "my shop"},\n"type": "daily",\n"codec": "none",\n'
 		'"started": "2026-01-01T00:00:00Z",\n"snapshot_at": "2026-01-01T00:00:01Z",\n"finished": "2026-01-01T00:00:02Z",\n'
 		'"server": {"version": "15.18"},\n"totals": {"tables": 1, "rows": 2, "stored_bytes": 42, "new_bytes": 42},\n'
 		'"warnings": [],\n"tables": [{"schema": "public", "name": "t", "rows": 2, "raw_bytes": 32, "stored_bytes": 32, "heap_bytes": 8192}],\n'
@@ -111,6 +111,67 @@ SELECT * FROM nex_backup_sync(:'repo');
 SELECT verified_ok FROM nex_backup.backups;
 SET client_min_messages = warning;
 
+\echo -- sealed, but not the manifest that belongs there
+CREATE FUNCTION put_manifest(content text) RETURNS void LANGUAGE sql AS $$
+	SELECT put_file('backups/my%20shop/20260102T000000Z.json', sealed(content))
+$$;
+SELECT write_repository();
+CREATE FUNCTION verify_with(manifest text) RETURNS text LANGUAGE plpgsql AS $$
+BEGIN
+	PERFORM put_manifest(manifest);
+	RETURN (SELECT bad::text FROM nex_backup_verify('my shop', current_setting('data_directory') || '/nex_backup_regress'));
+END $$;
+SELECT verify_with('{"format": 9');
+SELECT verify_with('{"format": 1, "repository": "r-2"');
+SELECT verify_with('{"format": 1, "repository": "r-1", "database": {"name": "theirs"}, "id": "20260102T000000Z"');
+SELECT verify_with('{"format": 1, "repository": "r-1", "database": {"name": "my shop"}, "id": "20260101T000000Z"');
+SELECT verify_with('{"format": 1, "repository": "r-1", "database": {"name": "my shop"}, "id": "20260102T000000Z"');
+SELECT verify_with('{"format": 1, "repository": "r-1", "database": {"name": "my shop"}, "id": "20260102T000000Z", "codec": "none"');
+SELECT verify_with('{"format": 1, "repository": "r-1", "database": {"name": "my shop"}, "id": "20260102T000000Z", "codec": "none", "objects": [{"id": "../../../../etc/passwd", "bytes": 1}]');
+
+\echo -- none of it, nor anything strange in the repository, keeps the good ones from the catalogue
+SELECT run_there('touch backups/file && mkdir backups/a.b backups/%41 && cp backups/my%20shop/*.json backups/a.b'
+	' && cp backups/my%20shop/20260101T000000Z.json "backups/my%20shop/20260103T000000Z.json"');
+SET client_min_messages = error;
+SELECT * FROM nex_backup_sync(:'repo');
+SET client_min_messages = warning;
+SELECT database, id FROM nex_backup.backups ORDER BY id;
+SELECT run_there('rm -r backups/file backups/a.b backups/%41 backups/my%20shop/20260102* backups/my%20shop/20260103*');
+
+\echo -- the latest is looked for in the repository, not in the catalogue
+TRUNCATE nex_backup.runs, nex_backup.repositories CASCADE;
+SELECT result FROM nex_backup_verify('my shop', :'repo');
+SELECT backup FROM nex_backup.runs;
+SELECT state_of(format('SELECT nex_backup_verify(%L, %L)', 'my shop/20991231T000000Z', :'repo'));
+SELECT state_of(format('SELECT nex_backup_verify(%L, %L)', 'their shop', :'repo'));
+
+\echo -- a FIFO does not make it wait
+SELECT run_there('mv RECOVER.txt kept && mkfifo RECOVER.txt');
+SELECT nex_backup.check_file(:'repo', 'RECOVER.txt', NULL, '');
+SELECT run_there('rm RECOVER.txt && mv kept RECOVER.txt');
+
+\echo -- the last verification counts, whoever made it
+SELECT put_file('backups/my%20shop/20260101T000000Z.verified', sealed(
+	E'{\n"format": 1,\n"backup": "20260101T000000Z",\n"verified": "2026-01-01T01:00:00Z",\n"result": "ok"'));
+SELECT backups FROM nex_backup_sync(:'repo');
+SELECT verified AT TIME ZONE 'UTC', verified_ok FROM nex_backup.backups;
+UPDATE nex_backup.backups SET verified = '2026-01-01 02:00 UTC', verified_ok = false;
+SELECT backups FROM nex_backup_sync(:'repo');
+SELECT verified AT TIME ZONE 'UTC', verified_ok FROM nex_backup.backups;
+SELECT repository, database, backup, result, bad FROM nex_backup.verifications;
+
+\echo -- status of a repository that this server can see
+SELECT status, detail LIKE '%, readable by the server, 1 backup, 42 bytes, last used just now'
+FROM nex_backup_status() WHERE name = 'repository';
+SELECT put_file('nex_backup.json', sealed(E'{\n"format": 1,\n"id": "r-2"'));
+SELECT status, substring(detail from 'another repository is there now') FROM nex_backup_status() WHERE name = 'repository';
+SELECT put_file('nex_backup.json', sealed('{"format": 1, nonsense'));
+SELECT status, substring(detail from 'nex_backup.json is not JSON') FROM nex_backup_status() WHERE name = 'repository';
+SELECT put_file('nex_backup.json', '{"format": 1}');
+SELECT status, substring(detail from 'nex_backup.json [^,]*') FROM nex_backup_status() WHERE name = 'repository';
+SELECT run_there('rm nex_backup.json');
+SELECT status, substring(detail from 'NOT THERE as this server sees it') FROM nex_backup_status() WHERE name = 'repository';
+
 \echo -- a vanished backup
 SELECT write_repository();
 SELECT backups FROM nex_backup_sync(:'repo');
@@ -138,5 +199,6 @@ SELECT put_file('nex_backup.json', 'x');
 SELECT state_of(format('SELECT nex_backup_sync(%L)', :'repo'));
 
 SELECT run_there('rm -r ../nex_backup_regress');
-DROP FUNCTION put_file(text, text), run_there(text), state_of(text), sealed(text), hex(text), write_repository();
+DROP FUNCTION put_file(text, text), run_there(text), state_of(text), sealed(text), hex(text),
+	write_repository(), put_manifest(text), verify_with(text);
 TRUNCATE nex_backup.runs, nex_backup.repositories CASCADE;
