@@ -177,6 +177,12 @@ RETURNS record
 AS 'MODULE_PATHNAME', 'nex_backup_read_sealed'
 LANGUAGE C STRICT VOLATILE;
 
+-- Entries of the long arrays of a manifest, which read_sealed() leaves out.
+CREATE FUNCTION nex_backup.sealed_entries(repository pg_catalog.text, file pg_catalog.text, key pg_catalog.text)
+RETURNS SETOF pg_catalog.jsonb
+AS 'MODULE_PATHNAME', 'nex_backup_sealed_entries'
+LANGUAGE C STRICT VOLATILE;
+
 CREATE FUNCTION nex_backup.check_file(repository pg_catalog.text, file pg_catalog.text,
 	bytes pg_catalog.int8, sha256 pg_catalog.text)
 RETURNS pg_catalog.text
@@ -255,13 +261,10 @@ AS $$
 		WHEN $1 ->> 'id' IS DISTINCT FROM $4 THEN 'belongs to another backup'
 		WHEN coalesce($1 ->> 'codec', '') <> ALL (ARRAY['zstd', 'gzip', 'none']) THEN 'names an unknown codec'
 		WHEN jsonb_typeof($1 -> 'objects') IS DISTINCT FROM 'array' THEN 'has no list of objects'
-		WHEN EXISTS (SELECT FROM jsonb_array_elements($1 -> 'objects') o
-			WHERE NOT (coalesce(o ->> 'id', '') ~ '^[0-9a-f]{64}$' AND coalesce(o ->> 'bytes', '') ~ '^[0-9]{1,18}$'))
-			THEN 'names an object that cannot be one'
 		END
 $$;
 
--- Enter a backup; manifest has the keys of a manifest file, members summed up per table or not at all.
+-- Enter a backup; manifest has the keys of a manifest file, with the number of members in each table.
 CREATE FUNCTION nex_backup.record_backup(repository pg_catalog.text, database pg_catalog.text,
 	id pg_catalog.text, manifest pg_catalog.jsonb, type pg_catalog.text, started timestamptz, finished timestamptz)
 RETURNS void
@@ -295,13 +298,9 @@ BEGIN
 	INSERT INTO nex_backup.backup_tables (repository, database, backup, schema_name, table_name, rows,
 		members, raw_bytes, stored_bytes, heap_bytes)
 	SELECT $1, $2, $3, nex_backup.manifest_text(t -> 'schema'), nex_backup.manifest_text(t -> 'name'),
-		(t ->> 'rows')::int8, coalesce((t ->> 'members')::int8, m.members, 0), (t ->> 'raw_bytes')::int8,
+		(t ->> 'rows')::int8, coalesce((t ->> 'members')::int8, 0), (t ->> 'raw_bytes')::int8,
 		(t ->> 'stored_bytes')::int8, (t ->> 'heap_bytes')::int8
-	FROM jsonb_array_elements(manifest -> 'tables') WITH ORDINALITY AS e(t, place)
-		LEFT JOIN (SELECT (member ->> 'table')::int8 + 1 AS place, count(*) AS members
-			FROM jsonb_array_elements(coalesce(manifest -> 'members', '[]')) member
-			WHERE member ->> 'kind' = 'data'
-			GROUP BY 1) m USING (place);
+	FROM jsonb_array_elements(manifest -> 'tables') t;
 END
 $$;
 
@@ -406,6 +405,13 @@ BEGIN
 		RAISE EXCEPTION '%', problem
 			USING ERRCODE = CASE problem WHEN 'is missing' THEN 'undefined_file' ELSE 'data_corrupted' END;
 	END IF;
+	manifest := manifest || jsonb_build_object('tables', (
+		SELECT coalesce(jsonb_agg(t || jsonb_build_object('members', coalesce(m.members, 0))), '[]')
+		FROM nex_backup.sealed_entries($1, path || '.json', 'tables') WITH ORDINALITY e(t, place)
+			LEFT JOIN (SELECT (member ->> 'table')::int8 + 1 AS place, count(*) AS members
+				FROM nex_backup.sealed_entries($1, path || '.json', 'members') member
+				WHERE member ->> 'kind' = 'data'
+				GROUP BY 1) m USING (place)));
 	PERFORM nex_backup.record_backup($2, $3, $4, manifest, manifest ->> 'type',
 		(manifest ->> 'started')::timestamptz, (manifest ->> 'finished')::timestamptz);
 
@@ -467,11 +473,12 @@ BEGIN
 			WHEN data_exception OR data_corrupted OR integrity_constraint_violation OR program_limit_exceeded THEN
 				damaged := damaged + 1;
 				RAISE WARNING 'file "%/backups/%/%.json" %', location, entry.directory, entry.id, sqlerrm;
-				-- It is still there, but no longer good.
+				-- It is still there, but no longer good, unless the catalogue alone cannot hold it.
 				seen := seen || (entry.database || '/' || entry.id);
 				UPDATE nex_backup.backups b
 				SET verified = clock_timestamp(), verified_ok = false
-				WHERE b.repository = me.repository_id AND b.database = entry.database AND b.id = entry.id;
+				WHERE b.repository = me.repository_id AND b.database = entry.database AND b.id = entry.id
+					AND sqlstate = 'XX001';
 		END;
 		IF clock_timestamp() > last_notice + interval '10 seconds' THEN
 			RAISE NOTICE '% backups read', backups;
@@ -556,8 +563,18 @@ BEGIN
 	SELECT f.content, f.problem INTO file FROM nex_backup.read_sealed(place.location, path || '.json') f;
 	problem := file.problem;
 	IF problem IS NULL THEN
-		manifest := file.content::jsonb;
-		problem := nex_backup.manifest_problem(manifest, place.repository_id, place.database, place.id);
+		BEGIN
+			manifest := file.content::jsonb;
+			problem := nex_backup.manifest_problem(manifest, place.repository_id, place.database, place.id);
+			IF problem IS NULL AND EXISTS (SELECT
+				FROM nex_backup.sealed_entries(place.location, path || '.json', 'objects') o
+				WHERE NOT (coalesce(o ->> 'id', '') ~ '^[0-9a-f]{64}$'
+					AND coalesce(o ->> 'bytes', '') ~ '^[0-9]{1,18}$')) THEN
+				problem := 'names an object that cannot be one';
+			END IF;
+		EXCEPTION WHEN data_exception THEN
+			problem := 'is not JSON';
+		END;
 	END IF;
 	IF problem IS NOT NULL THEN
 		bad := bad || format('%s.json: %s', path, problem);
@@ -566,20 +583,21 @@ BEGIN
 
 		-- The listing is a function of the manifest.
 		SELECT coalesce(string_agg(format(E'%s  objects/%s/%s%s\n', o ->> 'id', left(o ->> 'id', 2), o ->> 'id',
-			suffix), '' ORDER BY place), '')
+			suffix), '' ORDER BY position), '')
 		INTO listing
-		FROM jsonb_array_elements(manifest -> 'objects') WITH ORDINALITY AS e(o, place);
+		FROM nex_backup.sealed_entries(place.location, path || '.json', 'objects') WITH ORDINALITY e(o, position);
 		problem := nex_backup.check_file(place.location, path || '.sha256', octet_length(listing),
 			encode(sha256(convert_to(listing, 'UTF8')), 'hex'));
 		IF problem IS NOT NULL THEN
 			bad := bad || format('%s.sha256: %s', path, problem);
 		END IF;
 
-		SELECT count(DISTINCT o ->> 'id') INTO total FROM jsonb_array_elements(manifest -> 'objects') o;
+		SELECT count(DISTINCT o ->> 'id') INTO total
+		FROM nex_backup.sealed_entries(place.location, path || '.json', 'objects') o;
 		FOR object IN
 			SELECT DISTINCT ON (o ->> 'id') format('objects/%s/%s%s', left(o ->> 'id', 2), o ->> 'id', suffix) AS path,
 				(o ->> 'bytes')::int8 AS bytes, o ->> 'id' AS id
-			FROM jsonb_array_elements(manifest -> 'objects') o
+			FROM nex_backup.sealed_entries(place.location, path || '.json', 'objects') o
 		LOOP
 			problem := nex_backup.check_file(place.location, object.path, object.bytes, object.id);
 			IF problem IS NOT NULL THEN
@@ -602,6 +620,10 @@ BEGIN
 	END IF;
 
 	result := CASE WHEN cardinality(bad) = 0 THEN 'ok' ELSE 'failed' END;
+	IF current_setting('transaction_read_only')::bool THEN
+		RAISE NOTICE 'the result is not recorded, because this transaction is read-only';
+		RETURN;
+	END IF;
 	PERFORM nex_backup.record_repository(place.repository_id, place.location, nex_backup.host_name());
 	UPDATE nex_backup.backups b
 	SET verified = clock_timestamp(), verified_ok = nex_backup_verify.result = 'ok'

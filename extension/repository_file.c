@@ -18,7 +18,7 @@
 #include "digest.h"
 #include "mb/pg_wchar.h"
 #include "names.h"
-#include "seal.h"
+#include "repository_file.h"
 #include "storage/fd.h"
 #include "utils/acl.h"
 #include "utils/builtins.h"
@@ -30,9 +30,8 @@
 #include <unistd.h>
 
 #define HASH_PIECE (1024 * 1024)
-#define MAX_SEALED_BYTES (256 * 1024 * 1024) /* what jsonb can take */
+#define MAX_WHOLE_BYTES (256 * 1024 * 1024) /* no manifest is larger */
 
-PG_FUNCTION_INFO_V1(nex_backup_read_sealed);
 PG_FUNCTION_INFO_V1(nex_backup_check_file);
 PG_FUNCTION_INFO_V1(nex_backup_list_directory);
 PG_FUNCTION_INFO_V1(nex_backup_database_directory);
@@ -175,19 +174,19 @@ describe_errno(int error)
 	}
 }
 
-/* Read a whole sealed file; returns what is wrong, or NULL. */
-static char *
-read_sealed(const char *path, char **content, size_t *length)
+char *
+read_repository_file(const char *repository, const char *file, char **content, size_t *length)
 {
 	off_t bytes;
 	ssize_t got;
 	int saved;
-	int fd = open_regular(path, &bytes);
-	const char *problem;
+	int fd;
 
+	check_may_read_server_files(GetUserId());
+	fd = open_regular(repository_file_path(repository, file), &bytes);
 	if (fd < 0)
 		return describe_errno(errno);
-	if (bytes > MAX_SEALED_BYTES)
+	if (bytes > MAX_WHOLE_BYTES)
 	{
 		CloseTransientFile(fd);
 		return pstrdup("is too large to be read in the server");
@@ -200,46 +199,7 @@ read_sealed(const char *path, char **content, size_t *length)
 		return describe_errno(saved);
 	(*content)[got] = '\0';
 	*length = (size_t) got;
-	problem = seal_check(*content, *length);
-	return problem != NULL ? pstrdup(problem) : NULL;
-}
-
-/*
- * nex_backup.read_sealed(repository, file, OUT content, OUT problem): the
- * text of a sealed JSON file, or what is wrong with it.
- */
-Datum
-nex_backup_read_sealed(PG_FUNCTION_ARGS)
-{
-	char *repository = text_to_cstring(PG_GETARG_TEXT_PP(0));
-	char *file = text_to_cstring(PG_GETARG_TEXT_PP(1));
-	char *path;
-	char *content = NULL;
-	char *problem;
-	size_t length = 0;
-	TupleDesc description;
-	Datum values[2] = {0};
-	bool nulls[2] = {true, true};
-
-	check_may_read_server_files(GetUserId());
-	path = repository_file_path(repository, file);
-	if (get_call_result_type(fcinfo, NULL, &description) != TYPEFUNC_COMPOSITE)
-		elog(ERROR, "return type must be a row type");
-	problem = read_sealed(path, &content, &length);
-	if (problem == NULL && !pg_verify_mbstr(PG_UTF8, content, (int) length, true))
-		problem = pstrdup("holds text that is not valid UTF-8");
-	if (problem == NULL)
-	{
-		content = pg_any_to_server(content, (int) length, PG_UTF8);
-		length = strlen(content);
-	}
-	nulls[0] = problem != NULL;
-	nulls[1] = problem == NULL;
-	if (problem == NULL)
-		values[0] = PointerGetDatum(cstring_to_text_with_len(content, (int) length));
-	else
-		values[1] = CStringGetTextDatum(problem);
-	PG_RETURN_DATUM(HeapTupleGetDatum(heap_form_tuple(BlessTupleDesc(description), values, nulls)));
+	return NULL;
 }
 
 /* A digest is malloc'd by OpenSSL: free it however the memory context ends. */

@@ -145,6 +145,14 @@ SELECT backup FROM nex_backup.runs;
 SELECT state_of(format('SELECT nex_backup_verify(%L, %L)', 'my shop/20991231T000000Z', :'repo'));
 SELECT state_of(format('SELECT nex_backup_verify(%L, %L)', 'their shop', :'repo'));
 
+\echo -- on a standby it is good for the answer
+TRUNCATE nex_backup.runs;
+BEGIN READ ONLY;
+SELECT result FROM nex_backup_verify('my shop', :'repo');
+COMMIT;
+SELECT count(*) FROM nex_backup.runs;
+SELECT result FROM nex_backup_verify('my shop', :'repo');
+
 \echo -- a FIFO does not make it wait
 SELECT run_there('mv RECOVER.txt kept && mkfifo RECOVER.txt');
 SELECT nex_backup.check_file(:'repo', 'RECOVER.txt', NULL, '');
