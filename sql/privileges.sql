@@ -56,6 +56,7 @@ SET ROLE regress_nex_nobody;
 SELECT nex_backup.check_file('/etc', 'passwd', NULL, '');
 SELECT nex_backup.read_sealed('/etc', 'passwd');
 SELECT nex_backup.list_directory('/etc', 'ssl');
+SELECT nex_backup.sealed_entries('/etc', 'passwd', 'objects');
 RESET ROLE;
 
 -- nor do the functions that run as the owner serve those who may not read files
