@@ -51,7 +51,10 @@ query('postgres', "SELECT nex_backup_sync('$literal')");
 is(query('postgres', $backups), 2, 'and is repeatable');
 
 # The extension's verification agrees with the tool's.
-my ($object) = grep { m{^objects/} } all_files($repo);
+my ($listing) = (sort grep { m{^backups/invoices/.*\.sha256$} } all_files($repo))[-1];
+open(my $lines, '<', "$repo/$listing") or die $!;
+my ($object) = map { /^\w+  (.*)$/ ? $1 : () } <$lines>;
+close($lines);
 my $verify = "SELECT row_to_json(v)::text FROM nex_backup_verify('invoices') v";
 my $good = eval { query('postgres', $verify) };
 ok(defined $good, 'the extension verifies') or diag($@);
