@@ -7,7 +7,7 @@ use IPC::Run ();
 use NexBackup::Test;
 use Test::More;
 
-my $node = start_server('main');
+my $node = start_server('main', wal_level => 'replica');
 local $ENV{PATH} = dirname(tool_path()) . ":$ENV{PATH}";
 
 # The blocks of a document: [language, text, line].  Other languages (text) are output and templates.
