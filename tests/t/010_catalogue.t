@@ -51,8 +51,8 @@ query('postgres', "SELECT nex_backup_sync('$literal')");
 is(query('postgres', $backups), 2, 'and is repeatable');
 
 # The extension's verification agrees with the tool's.
-my ($listing) = (sort grep { m{^backups/invoices/.*\.sha256$} } all_files($repo))[-1];
-open(my $lines, '<', "$repo/$listing") or die $!;
+my $latest = latest_id($repo, 'invoices');
+open(my $lines, '<', "$repo/backups/invoices/$latest.sha256") or die $!;
 my ($object) = map { /^\w+  (.*)$/ ? $1 : () } <$lines>;
 close($lines);
 my $verify = "SELECT row_to_json(v)::text FROM nex_backup_verify('invoices') v";
