@@ -31,6 +31,17 @@ my $failed = $result->failed;
 # A test program that died, or ran fewer tests than it planned, counts as one more.
 $failed += grep { my ($parser) = $result->parsers($_); $parser->has_problems && !$parser->failed }
   $result->descriptions;
+
+# Why a test died stands only in the log that PostgreSQL's modules write.
+for my $test (grep { my ($parser) = $result->parsers($_); $parser->has_problems && !$parser->tests_run }
+	$result->descriptions)
+{
+	my ($name) = $test =~ m{([^/]+?)(?:\.t)?$};
+	my ($log) = glob((defined $ENV{TESTDIR} ? "$ENV{TESTDIR}/" : '') . "tmp_check/log/regress_log_$name");
+	next unless defined $log && open(my $in, '<', $log);
+	my @lines = <$in>;
+	print "$test: the end of its log:\n", @lines > 20 ? @lines[ -20 .. -1 ] : @lines;
+}
 open(my $out, '>', $counts) or die "$counts: $!";
 print $out scalar($result->passed), ' ', $failed, "\n";
 close $out or die "$counts: $!";

@@ -9,7 +9,9 @@
  * lay.  Two lanes must not be shared: tables that are marked serial (a
  * deadlock between loads through one partition root, foreign keys between
  * configuration tables), and large objects, whose later slices need the
- * first one.  Whoever claims a lane runs it whole.
+ * first one.  Whoever claims a lane runs it whole.  Between members a
+ * connection builds an index of a table that is complete, if there is one
+ * (see early_indexes.c).
  *
  *-------------------------------------------------------------------------
  */
@@ -20,6 +22,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "early_indexes.h"
 #include "interrupt.h"
 #include "log.h"
 #include "member_reader.h"
@@ -52,6 +55,7 @@ typedef struct Loading
 	Lane lanes[LANES];
 	_Atomic int next_lane;          /* of those that are run whole */
 	_Atomic uint32_t *members_left; /* per table, to count finished tables */
+	EarlyIndexes *early;
 	_Atomic uint64_t rows;
 } Loading;
 
@@ -195,7 +199,10 @@ end_copy(Loader *loader)
 		return false;
 	atomic_fetch_add(&loading->rows, loader->rows);
 	if (atomic_fetch_sub(&loading->members_left[loader->table], loader->members) == loader->members)
+	{
 		atomic_fetch_add(&progress.units_done, 1);
+		early_indexes_table_loaded(loading->early, loader->table);
+	}
 	loader->table = -1;
 	return true;
 }
@@ -263,12 +270,47 @@ load_member(Loader *loader, const Member *member)
 	return connection_command(loader->connection, loader->reader.raw.data);
 }
 
+/* Load what no other connection has taken, and build indexes as they become possible. */
+static bool
+share_work(Loader *loader)
+{
+	Loading *loading = loader->loading;
+	Lane *shared = &loading->lanes[LANE_SHARED];
+	bool more = true;
+	uint32_t i;
+
+	while (!stop_requested())
+	{
+		if (early_indexes_claim(loading->early, !more && loader->table < 0, &i))
+		{
+			if (!end_copy(loader))
+				return false;
+			early_indexes_build(loading->early, i);
+		}
+		else if (more && (i = atomic_fetch_add(&shared->next, 1)) < shared->count)
+		{
+			if (!load_member(loader, shared->members[i]))
+				return false;
+		}
+		else if (loader->table >= 0)
+		{
+			more = false;
+			if (!end_copy(loader))
+				return false;
+		}
+		else if (more)
+			more = false;
+		else
+			return true;
+	}
+	return false;
+}
+
 /* Run the lanes that belong to one connection, then share the rest. */
 static bool
 load_lanes(Loader *loader)
 {
 	Loading *loading = loader->loading;
-	Lane *shared = &loading->lanes[LANE_SHARED];
 	uint32_t i;
 	int l;
 
@@ -282,12 +324,7 @@ load_lanes(Loader *loader)
 		if (!end_copy(loader))
 			return false;
 	}
-	while ((i = atomic_fetch_add(&shared->next, 1)) < shared->count)
-	{
-		if (!load_member(loader, shared->members[i]))
-			return false;
-	}
-	return end_copy(loader);
+	return share_work(loader);
 }
 
 static void *
@@ -327,6 +364,7 @@ loader_run(RestorePlan *plan)
 	memset(&loading, 0, sizeof(loading));
 	loading.plan = plan;
 	loading.target = target_with_database(plan->target, plan->working);
+	loading.early = early_indexes_plan(plan);
 	bytes = fill_lanes(&loading, plan->manifest, &tables);
 	progress_phase("loading data", "tables", tables, bytes);
 	for (i = 0; i < jobs; i++)
@@ -342,6 +380,8 @@ loader_run(RestorePlan *plan)
 	}
 	for (i = 0; i < started; i++)
 		pthread_join(threads[i], NULL);
+	if (!early_indexes_finish(loading.early))
+		stop_request();
 	plan->rows = loading.rows;
 	for (i = 0; i < LANES; i++)
 		free(loading.lanes[i].members);

@@ -245,5 +245,6 @@ restore_plan_free(RestorePlan *plan)
 	free(plan->working);
 	free(plan->kept_as);
 	free(plan->archive);
+	free(plan->post_data_list);
 	free(plan->pg_restore);
 }

@@ -128,27 +128,13 @@ report_child(const char *section, const SubprocessResult *result)
 		"could not restore the %s section", section);
 }
 
-bool
-schema_sections_run(RestorePlan *plan, const char *section)
+/* Where pg_restore is to connect, with the settings that make it fast; caller frees. */
+static char *
+conninfo_for_pg_restore(RestorePlan *plan)
 {
-	bool parallel = strcmp(section, "post-data") == 0 && plan->settings->jobs > 1;
 	ConnectionTarget *target = target_with_database(plan->target, plan->working);
-	char *section_option = xasprintf("--section=%s", section);
-	char *jobs_option = xasprintf("--jobs=%d", parallel ? plan->settings->jobs : 1);
-	const char *argv[] = {plan->pg_restore,
-						  section_option,
-						  jobs_option,
-						  "--exit-on-error",
-						  "--no-password",
-						  "--dbname",
-						  NULL,
-						  plan->archive,
-						  NULL};
-	SubprocessResult result;
 	char *conninfo;
-	bool good = false;
 
-	progress_phase(parallel ? "building indexes and constraints" : "restoring schema", "", 0, 0);
 	target_add_option(target, "-c synchronous_commit=off");
 	if (plan->settings->maintenance_work_mem != NULL)
 	{
@@ -159,17 +145,63 @@ schema_sections_run(RestorePlan *plan, const char *section)
 		free(option);
 	}
 	conninfo = target_conninfo_for_child(target, plan->directory);
-	argv[6] = conninfo;
-	if (conninfo != NULL && subprocess_run(argv, NULL, &result))
+	target_free(target);
+	return conninfo;
+}
+
+/* Run pg_restore on the archive; `which` is an option that says what to restore. */
+static bool
+run_pg_restore(RestorePlan *plan, const char *which, const char *mode, SubprocessResult *result)
+{
+	char *conninfo = conninfo_for_pg_restore(plan);
+	const char *argv[] = {plan->pg_restore,  which,           mode,
+						  "--exit-on-error", "--no-password", "--dbname",
+						  conninfo,          plan->archive,   NULL};
+	bool ran = conninfo != NULL && subprocess_run(argv, NULL, result);
+
+	free(conninfo);
+	return ran;
+}
+
+bool
+schema_sections_run(RestorePlan *plan, const char *section)
+{
+	bool post_data = strcmp(section, "post-data") == 0;
+	bool parallel = post_data && plan->settings->jobs > 1;
+	char *jobs = xasprintf("--jobs=%d", parallel ? plan->settings->jobs : 1);
+	char *which = post_data && plan->post_data_list != NULL
+					  ? xasprintf("--use-list=%s", plan->post_data_list)
+					  : xasprintf("--section=%s", section);
+	SubprocessResult result;
+	bool good = false;
+
+	progress_phase(parallel ? "building indexes and constraints" : "restoring schema", "", 0, 0);
+	if (run_pg_restore(plan, which, jobs, &result))
 	{
 		good = result.exit_code == 0 || report_child(section, &result);
 		subprocess_result_free(&result);
 	}
-	free(conninfo);
-	free(section_option);
-	free(jobs_option);
-	target_free(target);
+	free(which);
+	free(jobs);
 	return good && !stop_requested();
+}
+
+bool
+schema_sections_try_list(RestorePlan *plan, const char *list)
+{
+	char *which = xasprintf("--use-list=%s", list);
+	SubprocessResult result;
+	bool good = false;
+
+	if (run_pg_restore(plan, which, "--single-transaction", &result))
+	{
+		good = result.exit_code == 0;
+		if (!good && !stop_requested())
+			log_debug("pg_restore: %s", result.errors.data);
+		subprocess_result_free(&result);
+	}
+	free(which);
+	return good;
 }
 
 bool

@@ -13,9 +13,14 @@
 /* Write the archive member into plan->directory and find pg_restore. */
 extern bool schema_sections_prepare(RestorePlan *plan);
 
-/* Run pg_restore for "pre-data" or "post-data" (the latter with as many jobs as the settings say).
+/*
+ * Run pg_restore for "pre-data" or "post-data" (the latter with as many jobs
+ * as the settings say, and only what is in plan->post_data_list if there is one).
  */
 extern bool schema_sections_run(RestorePlan *plan, const char *section);
+
+/* Restore the entries in a list file in one transaction; false, not reported, if that fails. */
+extern bool schema_sections_try_list(RestorePlan *plan, const char *list);
 
 /* Run the SQL members of a kind (sequences, database settings) in plan->working. */
 extern bool schema_sections_run_members(RestorePlan *plan, MemberKind kind);
