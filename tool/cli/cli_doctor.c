@@ -101,9 +101,8 @@ check_frame(Doctor *doctor)
 	{
 		doctor->damage = true;
 		doctor_say(doctor, CHECK_CRITICAL, "repository",
-				   "Run \"nex_backup doctor --fix\" for RECOVER.txt; bring nex_backup.json back "
-				   "from a copy.",
-				   "nex_backup.json or RECOVER.txt is damaged");
+				   "Run \"nex_backup doctor --fix\", which writes it anew.",
+				   "RECOVER.txt is damaged");
 	}
 }
 
