@@ -88,4 +88,17 @@ ok($left, 'kill -9 leaves the half-loaded database') and do
 };
 same_database('reference', 'invoices', 'the live database is as it was');
 
+# A restore that fails after it made a subscription still removes what it made.
+create_database('subscribed');
+query('subscribed', <<'SQL');
+CREATE SUBSCRIPTION away CONNECTION 'dbname=nowhere' PUBLICATION p WITH (connect = false, slot_name = 'theirs');
+CREATE FUNCTION at_home() RETURNS integer LANGUAGE plpgsql AS
+$$ BEGIN IF current_database() <> 'subscribed' THEN RAISE 'not at home'; END IF; RETURN 1; END $$;
+CREATE MATERIALIZED VIEW home AS SELECT at_home() AS n;
+SQL
+tool_ok([ 'backup', '--repo', $repo, '-d', 'subscribed' ], 'backup of a database with a subscription');
+tool_fails([ 'restore', '--repo', $repo, 'subscribed', '--to', 'subscribed_too', '-j', 2 ],
+	1, qr/not at home/, 'a restore that fails near its end');
+ok(!grep({ $_ eq 'subscribed_too' } @{ database_names() }), 'leaves no database, not even with a subscription');
+
 done_testing();

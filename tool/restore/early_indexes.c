@@ -10,25 +10,23 @@
  * post-data section is left what remains.
  *
  * pg_restore builds them, chosen by a list (-L), because only it knows the
- * archive.  Its verbose listing gives ids, oids and dependencies; names in it
- * may be mangled and are not used.  What cannot be read from the listing, or
- * cannot be built, is simply not early.
+ * archive.  What cannot be read from its listing, or cannot be built, is simply
+ * not early.
  *
  *-------------------------------------------------------------------------
  */
 #include "early_indexes.h"
 
 #include <pthread.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
+#include "archive_listing.h"
 #include "interrupt.h"
 #include "log.h"
 #include "memory.h"
 #include "schema_sections.h"
-#include "subprocess.h"
 
 /* Below this, starting pg_restore costs more than is gained. */
 #define BIG_TABLE_BYTES (16 * 1024 * 1024)
@@ -50,30 +48,10 @@ typedef struct EarlyIndex
 	IndexState state;
 } EarlyIndex;
 
-/* A line of the listing, with the dependencies from the line below it. */
-typedef struct Entry
-{
-	int id;
-	unsigned catalog;
-	unsigned oid;
-	char *rest; /* "INDEX audit log_invoice_idx postgres" */
-	int *depends_on;
-	int ndepends_on;
-} Entry;
-
-typedef struct Listing
-{
-	Entry *entries;
-	uint32_t count;
-	int max_id;
-} Listing;
-
 struct EarlyIndexes
 {
 	RestorePlan *plan;
-	Listing all;
-	Listing post_data;
-	Entry **by_id;       /* of all; NULL where there is none */
+	ArchiveListing listing;
 	EarlyIndex *indexes; /* biggest table first */
 	uint32_t nindexes;
 	bool *loaded; /* per table of the manifest */
@@ -82,100 +60,22 @@ struct EarlyIndexes
 };
 
 /* Things that are there before any data is, and that an index may depend on. */
-static const char *const before_data[] = {
-	"TABLE ",     "SCHEMA ",    "TYPE ",      "DOMAIN ",        "FUNCTION ",   "OPERATOR ",
-	"COLLATION ", "EXTENSION ", "AGGREGATE ", "ACCESS METHOD ", "TEXT SEARCH "};
-
-static bool
-starts_with(const char *text, const char *beginning)
-{
-	return strncmp(text, beginning, strlen(beginning)) == 0;
-}
-
-static void
-add_entry(Listing *listing, const char *line)
-{
-	Entry entry;
-	int length = 0;
-
-	memset(&entry, 0, sizeof(entry));
-	if (sscanf(line, "%d; %u %u %n", &entry.id, &entry.catalog, &entry.oid, &length) != 3 ||
-		length == 0 || entry.id <= 0)
-		return;
-	entry.rest = xstrdup(line + length);
-	listing->entries =
-		xrealloc(listing->entries, ((size_t) listing->count + 1) * sizeof(*listing->entries));
-	listing->entries[listing->count++] = entry;
-	if (entry.id > listing->max_id)
-		listing->max_id = entry.id;
-}
-
-static void
-add_dependencies(Entry *entry, const char *numbers)
-{
-	char *end;
-	long id;
-
-	while ((id = strtol(numbers, &end, 10)) > 0 && end != numbers)
-	{
-		entry->depends_on =
-			xrealloc(entry->depends_on, ((size_t) entry->ndepends_on + 1) * sizeof(int));
-		entry->depends_on[entry->ndepends_on++] = (int) id;
-		numbers = end;
-	}
-}
-
-/* Run pg_restore --list with an option and read what it says. */
-static bool
-read_listing(const RestorePlan *plan, const char *option, Listing *listing)
-{
-	static const char dependencies[] = ";\tdepends on:";
-	char *path = xasprintf("%s/listing", plan->directory);
-	const char *argv[] = {plan->pg_restore, "--list", option, plan->archive, NULL};
-	SubprocessResult result;
-	FILE *file = NULL;
-	char *line = NULL;
-	size_t size = 0;
-
-	if (subprocess_run(argv, path, &result))
-	{
-		if (result.exit_code == 0)
-			file = fopen(path, "re");
-		subprocess_result_free(&result);
-	}
-	while (file != NULL && getline(&line, &size, file) > 0)
-	{
-		if (starts_with(line, dependencies) && listing->count > 0)
-			add_dependencies(&listing->entries[listing->count - 1], line + strlen(dependencies));
-		else
-			add_entry(listing, line);
-	}
-	if (file != NULL)
-		fclose(file);
-	free(line);
-	free(path);
-	return file != NULL;
-}
-
-/*
- * The verbose listing has all entries and their dependencies.  The other one
- * has what belongs to the post-data section: comments and grants belong to
- * the section of the entry before them, which a list without that entry could
- * not tell.
- */
-static bool
-read_listings(EarlyIndexes *early)
-{
-	uint32_t i;
-
-	if (!read_listing(early->plan, "--verbose", &early->all) ||
-		!read_listing(early->plan, "--section=post-data", &early->post_data))
-		return false;
-	early->by_id = xcalloc((size_t) early->all.max_id + 1, sizeof(Entry *));
-	for (i = 0; i < early->all.count; i++)
-		early->by_id[early->all.entries[i].id] = &early->all.entries[i];
-	return true;
-}
+static const char *const before_data[] = {"TABLE",
+										  "TABLE ATTACH",
+										  "SCHEMA",
+										  "TYPE",
+										  "SHELL TYPE",
+										  "DOMAIN",
+										  "FUNCTION",
+										  "AGGREGATE",
+										  "COLLATION",
+										  "EXTENSION",
+										  "OPERATOR",
+										  "OPERATOR CLASS",
+										  "OPERATOR FAMILY",
+										  "ACCESS METHOD",
+										  "TEXT SEARCH CONFIGURATION",
+										  "TEXT SEARCH DICTIONARY"};
 
 /* For sorting positions of tables by oid. */
 static int
@@ -230,26 +130,25 @@ find_table(const Manifest *manifest, const int32_t *tables, size_t count, unsign
 
 /* The only big table that an index depends on; -1 if it depends on anything that comes later. */
 static int32_t
-table_of(const EarlyIndexes *early, const Entry *entry, const int32_t *tables, size_t count)
+table_of(const EarlyIndexes *early, const ArchiveEntry *entry, const int32_t *tables, size_t count)
 {
 	int32_t table = -1;
 	int d;
 
 	for (d = 0; d < entry->ndepends_on; d++)
 	{
-		int id = entry->depends_on[d];
-		const Entry *other = id <= early->all.max_id ? early->by_id[id] : NULL;
-		size_t i;
+		const ArchiveEntry *other = archive_listing_find(&early->listing, entry->depends_on[d]);
 		size_t nkinds = sizeof(before_data) / sizeof(before_data[0]);
+		size_t i;
 
 		/* A dependency that is not in the archive is not restored, either. */
 		if (other == NULL)
 			continue;
-		for (i = 0; i < nkinds && !starts_with(other->rest, before_data[i]); i++)
+		for (i = 0; i < nkinds && !archive_entry_is(other, before_data[i]); i++)
 			;
-		if (i == nkinds || starts_with(other->rest, "TABLE DATA "))
+		if (i == nkinds)
 			return -1;
-		if (starts_with(other->rest, "TABLE ") && !starts_with(other->rest, "TABLE ATTACH "))
+		if (archive_entry_is(other, "TABLE"))
 		{
 			int32_t found = find_table(early->plan->manifest, tables, count, other->oid);
 
@@ -285,15 +184,14 @@ choose_indexes(EarlyIndexes *early, const int32_t *tables, size_t count)
 {
 	uint32_t i;
 
-	early->indexes = xcalloc((size_t) early->all.count + 1, sizeof(*early->indexes));
-	for (i = 0; i < early->all.count; i++)
+	early->indexes = xcalloc((size_t) early->listing.count + 1, sizeof(*early->indexes));
+	for (i = 0; i < early->listing.count; i++)
 	{
-		const Entry *entry = &early->all.entries[i];
-		bool constraint = starts_with(entry->rest, "CONSTRAINT ");
+		const ArchiveEntry *entry = &early->listing.entries[i];
+		bool constraint = archive_entry_is(entry, "CONSTRAINT");
 		EarlyIndex index = {entry->id, -1, constraint, INDEX_WAITING};
 
-		if (!constraint &&
-			(!starts_with(entry->rest, "INDEX ") || starts_with(entry->rest, "INDEX ATTACH ")))
+		if (!constraint && !archive_entry_is(entry, "INDEX"))
 			continue;
 		index.table = table_of(early, entry, tables, count);
 		if (index.table >= 0)
@@ -314,7 +212,8 @@ early_indexes_plan(RestorePlan *plan)
 	early->loaded = xcalloc((size_t) plan->manifest->ntables + 1, sizeof(bool));
 	pthread_mutex_init(&early->mutex, NULL);
 	pthread_cond_init(&early->changed, NULL);
-	if (plan->settings->jobs > 1 && count > 0 && read_listings(early))
+	if (plan->settings->jobs > 1 && count > 0 &&
+		archive_listing_read(plan, "--verbose", &early->listing))
 		choose_indexes(early, tables, count);
 	free(tables);
 	return early;
@@ -392,49 +291,11 @@ early_indexes_claim(EarlyIndexes *early, bool wait, uint32_t *index)
 	return found && !stop_requested();
 }
 
-static bool
-was_built(const EarlyIndexes *early, int entry)
-{
-	uint32_t i;
-
-	for (i = 0; i < early->nindexes; i++)
-	{
-		if (early->indexes[i].entry == entry)
-			return early->indexes[i].state == INDEX_BUILT;
-	}
-	return false;
-}
-
-/* Write a list for pg_restore: one entry, or (0) what is left of post-data; its path, or NULL. */
-static char *
-write_list(const EarlyIndexes *early, int entry)
-{
-	char *path = xasprintf("%s/list.%d", early->plan->directory, entry);
-	FILE *file = fopen(path, "wxe");
-	bool good = file != NULL;
-	uint32_t i;
-
-	if (good && entry != 0)
-		good = fprintf(file, "%d;\n", entry) > 0;
-	for (i = 0; good && entry == 0 && i < early->post_data.count; i++)
-	{
-		int id = early->post_data.entries[i].id;
-
-		good = was_built(early, id) || fprintf(file, "%d;\n", id) > 0;
-	}
-	if (file != NULL && fclose(file) != 0)
-		good = false;
-	if (good)
-		return path;
-	free(path);
-	return NULL;
-}
-
 void
 early_indexes_build(EarlyIndexes *early, uint32_t index)
 {
 	int entry = early->indexes[index].entry;
-	char *list = write_list(early, entry);
+	char *list = archive_list_write(early->plan, &entry, 1, entry);
 	bool built = list != NULL && schema_sections_try_list(early->plan, list);
 
 	if (!stop_requested())
@@ -447,42 +308,22 @@ early_indexes_build(EarlyIndexes *early, uint32_t index)
 	free(list);
 }
 
-static void
-free_listing(Listing *listing)
-{
-	uint32_t i;
-
-	for (i = 0; i < listing->count; i++)
-	{
-		free(listing->entries[i].rest);
-		free(listing->entries[i].depends_on);
-	}
-	free(listing->entries);
-}
-
-bool
+void
 early_indexes_finish(EarlyIndexes *early)
 {
 	RestorePlan *plan = early->plan;
-	bool good = true;
 	uint32_t i;
 
-	for (i = 0; i < early->nindexes && early->indexes[i].state != INDEX_BUILT; i++)
-		;
-	if (i < early->nindexes)
+	plan->early = xcalloc((size_t) early->nindexes + 1, sizeof(int));
+	for (i = 0; i < early->nindexes; i++)
 	{
-		plan->post_data_list = write_list(early, 0);
-		if (plan->post_data_list == NULL)
-			good = report_error(EXIT_FAILED, NULL, "Set TMPDIR to a directory with more space.",
-								"could not write a list of entries in \"%s\"", plan->directory);
+		if (early->indexes[i].state == INDEX_BUILT)
+			plan->early[plan->nearly++] = early->indexes[i].entry;
 	}
 	pthread_cond_destroy(&early->changed);
 	pthread_mutex_destroy(&early->mutex);
-	free_listing(&early->all);
-	free_listing(&early->post_data);
-	free(early->by_id);
+	archive_listing_free(&early->listing);
 	free(early->indexes);
 	free(early->loaded);
 	free(early);
-	return good;
 }

@@ -27,7 +27,7 @@ extern bool early_indexes_claim(EarlyIndexes *early, bool wait, uint32_t *index)
 /* Build it.  An index that cannot be built is left to the post-data section, which reports why. */
 extern void early_indexes_build(EarlyIndexes *early, uint32_t index);
 
-/* Set plan->post_data_list to what is left of the post-data section, and free. */
-extern bool early_indexes_finish(EarlyIndexes *early);
+/* Note in plan->early what was built, and free. */
+extern void early_indexes_finish(EarlyIndexes *early);
 
 #endif /* NEX_EARLY_INDEXES_H */

@@ -380,8 +380,7 @@ loader_run(RestorePlan *plan)
 	}
 	for (i = 0; i < started; i++)
 		pthread_join(threads[i], NULL);
-	if (!early_indexes_finish(loading.early))
-		stop_request();
+	early_indexes_finish(loading.early);
 	plan->rows = loading.rows;
 	for (i = 0; i < LANES; i++)
 		free(loading.lanes[i].members);

@@ -18,6 +18,7 @@
 #include "loader.h"
 #include "log.h"
 #include "memory.h"
+#include "post_data.h"
 #include "progress.h"
 #include "quote.h"
 #include "schema_sections.h"
@@ -208,8 +209,7 @@ fill(RestorePlan *plan)
 {
 	return schema_sections_prepare(plan) && target_database_create(plan) &&
 		   schema_sections_run(plan, "pre-data") && loader_run(plan) && check_rows(plan) &&
-		   schema_sections_run_members(plan, MEMBER_SEQUENCES) &&
-		   schema_sections_run(plan, "post-data") &&
+		   schema_sections_run_members(plan, MEMBER_SEQUENCES) && post_data_run(plan) &&
 		   (plan->settings->no_analyze || schema_sections_analyze(plan)) &&
 		   target_database_finish(plan) && schema_sections_run_members(plan, MEMBER_DATABASE);
 }
@@ -245,6 +245,6 @@ restore_plan_free(RestorePlan *plan)
 	free(plan->working);
 	free(plan->kept_as);
 	free(plan->archive);
-	free(plan->post_data_list);
+	free(plan->early);
 	free(plan->pg_restore);
 }

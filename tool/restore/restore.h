@@ -34,7 +34,8 @@ typedef struct RestorePlan
 	char *kept_as;       /* name under which it is kept; known after the swap */
 	char *directory;     /* private, temporary */
 	char *archive;       /* path of the schema archive in it */
-	char *post_data_list; /* entries of it that are left for post-data; NULL: all */
+	int *early;          /* entries of it that were built while rows were loaded */
+	uint32_t nearly;
 	char *pg_restore;
 	uint64_t rows; /* loaded so far */
 } RestorePlan;

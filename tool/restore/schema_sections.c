@@ -163,27 +163,45 @@ run_pg_restore(RestorePlan *plan, const char *which, const char *mode, Subproces
 	return ran;
 }
 
-bool
-schema_sections_run(RestorePlan *plan, const char *section)
+/* Run pg_restore, or report why it failed. */
+static bool
+must_run_pg_restore(RestorePlan *plan, const char *section, const char *which, int jobs)
 {
-	bool post_data = strcmp(section, "post-data") == 0;
-	bool parallel = post_data && plan->settings->jobs > 1;
-	char *jobs = xasprintf("--jobs=%d", parallel ? plan->settings->jobs : 1);
-	char *which = post_data && plan->post_data_list != NULL
-					  ? xasprintf("--use-list=%s", plan->post_data_list)
-					  : xasprintf("--section=%s", section);
+	char *mode = xasprintf("--jobs=%d", jobs);
 	SubprocessResult result;
 	bool good = false;
 
-	progress_phase(parallel ? "building indexes and constraints" : "restoring schema", "", 0, 0);
-	if (run_pg_restore(plan, which, jobs, &result))
+	if (run_pg_restore(plan, which, mode, &result))
 	{
 		good = result.exit_code == 0 || report_child(section, &result);
 		subprocess_result_free(&result);
 	}
-	free(which);
-	free(jobs);
+	free(mode);
 	return good && !stop_requested();
+}
+
+bool
+schema_sections_run(RestorePlan *plan, const char *section)
+{
+	char *which = xasprintf("--section=%s", section);
+	bool good;
+
+	progress_phase("restoring schema", "", 0, 0);
+	good = must_run_pg_restore(plan, section, which, 1);
+	free(which);
+	return good;
+}
+
+bool
+schema_sections_run_list(RestorePlan *plan, const char *list, bool parallel)
+{
+	char *which = xasprintf("--use-list=%s", list);
+	bool good;
+
+	progress_phase("building indexes and constraints", "", 0, 0);
+	good = must_run_pg_restore(plan, "post-data", which, parallel ? plan->settings->jobs : 1);
+	free(which);
+	return good;
 }
 
 bool

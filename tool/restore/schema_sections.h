@@ -13,11 +13,11 @@
 /* Write the archive member into plan->directory and find pg_restore. */
 extern bool schema_sections_prepare(RestorePlan *plan);
 
-/*
- * Run pg_restore for "pre-data" or "post-data" (the latter with as many jobs
- * as the settings say, and only what is in plan->post_data_list if there is one).
- */
+/* Run pg_restore for "pre-data" or "post-data", with one connection. */
 extern bool schema_sections_run(RestorePlan *plan, const char *section);
+
+/* Restore the post-data entries in a list file, with one connection or with all. */
+extern bool schema_sections_run_list(RestorePlan *plan, const char *list, bool parallel);
 
 /* Restore the entries in a list file in one transaction; false, not reported, if that fails. */
 extern bool schema_sections_try_list(RestorePlan *plan, const char *list);

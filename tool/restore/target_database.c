@@ -184,6 +184,35 @@ target_database_finish(RestorePlan *plan)
 	return good;
 }
 
+/*
+ * A database with subscriptions cannot be dropped.  Those that were restored
+ * must let go of their slot first: dropping them otherwise would drop the
+ * slot, which belongs to the original.
+ */
+static void
+drop_subscriptions(const RestorePlan *plan)
+{
+	ConnectionTarget *target = target_with_database(plan->target, plan->working);
+	char *message = NULL;
+	Connection *connection = connection_try(target, &message);
+	PGresult *result = NULL;
+	int i;
+
+	if (connection != NULL)
+		result = PQexec(connection->pg,
+						"SELECT pg_catalog.format('ALTER SUBSCRIPTION %1$I DISABLE;"
+						" ALTER SUBSCRIPTION %1$I SET (slot_name = NONE);"
+						" DROP SUBSCRIPTION %1$I', s.subname)"
+						" FROM pg_catalog.pg_subscription s JOIN pg_catalog.pg_database d"
+						" ON d.oid = s.subdbid WHERE d.datname = pg_catalog.current_database()");
+	for (i = 0; i < PQntuples(result); i++)
+		PQclear(PQexec(connection->pg, PQgetvalue(result, i, 0)));
+	PQclear(result);
+	connection_close(connection);
+	target_free(target);
+	free(message);
+}
+
 void
 target_database_discard(RestorePlan *plan)
 {
@@ -206,6 +235,12 @@ target_database_discard(RestorePlan *plan)
 
 	/* The maintenance connection is idle, so this works after an interrupt too. */
 	result = PQexec(plan->maintenance->pg, sql.data);
+	if (PQresultStatus(result) != PGRES_COMMAND_OK)
+	{
+		PQclear(result);
+		drop_subscriptions(plan);
+		result = PQexec(plan->maintenance->pg, sql.data);
+	}
 	if (PQresultStatus(result) == PGRES_COMMAND_OK)
 		log_info("removed the incomplete database \"%s\"", shown);
 	else

@@ -1,0 +1,149 @@
+/*-------------------------------------------------------------------------
+ *
+ * archive_listing.c
+ *	  The table of contents of the schema archive.
+ *
+ * Read from what pg_restore --list prints, not from the archive itself,
+ * whose format is pg_dump's own and differs between versions.  Ids, oids and
+ * kinds are used; names are not, since pg_restore mangles some.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "archive_listing.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "memory.h"
+#include "subprocess.h"
+
+static void
+add_entry(ArchiveListing *listing, const char *line)
+{
+	ArchiveEntry entry;
+	int length = 0;
+
+	memset(&entry, 0, sizeof(entry));
+	if (sscanf(line, "%d; %u %u %n", &entry.id, &entry.catalog, &entry.oid, &length) != 3 ||
+		length == 0 || entry.id <= 0)
+		return;
+	entry.text = xstrdup(line + length);
+	listing->entries =
+		xrealloc(listing->entries, ((size_t) listing->count + 1) * sizeof(*listing->entries));
+	listing->entries[listing->count++] = entry;
+	if (entry.id > listing->max_id)
+		listing->max_id = entry.id;
+}
+
+static void
+add_dependencies(ArchiveEntry *entry, const char *numbers)
+{
+	char *end;
+	long id;
+
+	while ((id = strtol(numbers, &end, 10)) > 0 && end != numbers)
+	{
+		entry->depends_on =
+			xrealloc(entry->depends_on, ((size_t) entry->ndepends_on + 1) * sizeof(int));
+		entry->depends_on[entry->ndepends_on++] = (int) id;
+		numbers = end;
+	}
+}
+
+bool
+archive_listing_read(const RestorePlan *plan, const char *option, ArchiveListing *listing)
+{
+	static const char dependencies[] = ";\tdepends on:";
+	char *path = xasprintf("%s/listing", plan->directory);
+	const char *argv[] = {plan->pg_restore, "--list", option, plan->archive, NULL};
+	SubprocessResult result;
+	FILE *file = NULL;
+	char *line = NULL;
+	size_t size = 0;
+	uint32_t i;
+
+	memset(listing, 0, sizeof(*listing));
+	if (subprocess_run(argv, path, &result))
+	{
+		if (result.exit_code == 0)
+			file = fopen(path, "re");
+		subprocess_result_free(&result);
+	}
+	while (file != NULL && getline(&line, &size, file) > 0)
+	{
+		if (strncmp(line, dependencies, strlen(dependencies)) == 0 && listing->count > 0)
+			add_dependencies(&listing->entries[listing->count - 1], line + strlen(dependencies));
+		else
+			add_entry(listing, line);
+	}
+	listing->by_id = xcalloc((size_t) listing->max_id + 1, sizeof(ArchiveEntry *));
+	for (i = 0; i < listing->count; i++)
+		listing->by_id[listing->entries[i].id] = &listing->entries[i];
+	if (file != NULL)
+		fclose(file);
+	free(line);
+	free(path);
+	return file != NULL;
+}
+
+void
+archive_listing_free(ArchiveListing *listing)
+{
+	uint32_t i;
+
+	for (i = 0; i < listing->count; i++)
+	{
+		free(listing->entries[i].text);
+		free(listing->entries[i].depends_on);
+	}
+	free(listing->entries);
+	free(listing->by_id);
+}
+
+ArchiveEntry *
+archive_listing_find(const ArchiveListing *listing, int id)
+{
+	return id > 0 && id <= listing->max_id ? listing->by_id[id] : NULL;
+}
+
+/*
+ * The kind is followed by the schema, "-" if there is none.  Kinds that begin
+ * with another kind are told apart by their next word, which is upper case.
+ */
+bool
+archive_entry_is(const ArchiveEntry *entry, const char *kind)
+{
+	static const char *const longer[] = {"INDEX ATTACH ", "TABLE ATTACH ", "TABLE DATA ",
+										 "OPERATOR CLASS ", "OPERATOR FAMILY "};
+	size_t length = strlen(kind);
+	size_t i;
+
+	if (strncmp(entry->text, kind, length) != 0 || entry->text[length] != ' ')
+		return false;
+	for (i = 0; i < sizeof(longer) / sizeof(longer[0]); i++)
+	{
+		if (strlen(longer[i]) > length + 1 && strncmp(longer[i], kind, length) == 0 &&
+			strncmp(entry->text, longer[i], strlen(longer[i])) == 0)
+			return false;
+	}
+	return true;
+}
+
+char *
+archive_list_write(const RestorePlan *plan, const int *ids, uint32_t count, int number)
+{
+	char *path = xasprintf("%s/list.%d", plan->directory, number);
+	FILE *file = fopen(path, "wxe");
+	bool good = file != NULL;
+	uint32_t i;
+
+	for (i = 0; good && i < count; i++)
+		good = fprintf(file, "%d;\n", ids[i]) > 0;
+	if (file != NULL && fclose(file) != 0)
+		good = false;
+	if (good)
+		return path;
+	free(path);
+	return NULL;
+}
