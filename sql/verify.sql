@@ -31,8 +31,8 @@ EXCEPTION WHEN OTHERS THEN
 END $$;
 
 -- Add the seal to an open JSON object.
-CREATE FUNCTION sealed(json text) RETURNS text LANGUAGE sql AS $$
-	SELECT format(E'%s,\n"seal": "%s"\n}\n', json, encode(sha256(convert_to(json, 'UTF8')), 'hex'))
+CREATE FUNCTION sealed(body text) RETURNS text LANGUAGE sql AS $$
+	SELECT format(E'%s,\n"seal": "%s"\n}\n', body, encode(sha256(convert_to(body, 'UTF8')), 'hex'))
 $$;
 
 CREATE FUNCTION hex(content text) RETURNS text LANGUAGE sql AS $$
