@@ -10,14 +10,14 @@ CREATE FUNCTION put_file(name text, content text) RETURNS void LANGUAGE plpgsql 
 DECLARE
 	path text := current_setting('data_directory') || '/nex_backup_regress/' || name;
 BEGIN
-	EXECUTE format('COPY (SELECT %L) TO PROGRAM %L', '', format('mkdir -p "$(dirname ''%s'')"', path));
+	EXECUTE format('COPY (SELECT %L) TO PROGRAM %L', '', format('cat >/dev/null; mkdir -p "$(dirname ''%s'')"', path));
 	EXECUTE format('COPY (SELECT unnest(string_to_array(%L, E''\n''))) TO %L', rtrim(content, E'\n'), path);
 END $$;
 
 -- Run a command in the repository.
 CREATE FUNCTION run_there(command text) RETURNS void LANGUAGE plpgsql AS $$
 BEGIN
-	EXECUTE format('COPY (SELECT 1) TO PROGRAM %L', format('cd "%s/nex_backup_regress" && %s',
+	EXECUTE format('COPY (SELECT 1) TO PROGRAM %L', format('cat >/dev/null; cd "%s/nex_backup_regress" && %s',
 		current_setting('data_directory'), command));
 END $$;
 
