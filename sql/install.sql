@@ -35,6 +35,7 @@ SELECT count(*) FROM pg_namespace WHERE nspname = 'nex_backup';
 
 -- A schema that somebody made before is not taken over
 CREATE SCHEMA nex_backup;
+\set SHOW_CONTEXT never
 CREATE EXTENSION nex_backup;
 DROP SCHEMA nex_backup;
 CREATE EXTENSION nex_backup;
