@@ -7,7 +7,8 @@
 
 MODULE_big = nex_backup
 EXTENSION = nex_backup
-DATA = $(wildcard extension/nex_backup--*.sql)
+DATA = extension/nex_backup--0.1.0.sql
+DATA_built = extension/nex_backup--0.1.0--0.2.0.sql
 PGFILEDESC = "nex_backup - catalogue, status and verification of backups"
 
 # Of common/ only what can be in a server: no buffer, which exits when memory runs out.
@@ -25,7 +26,7 @@ PG_CONFIG ?= pg_config
 
 # The targets of scripts/targets.mk install PostgreSQL themselves if it is not there, and
 # PGXS has a "check" of its own: without PGXS for those.
-SELF_CONTAINED = demo check check-unit check-installcheck check-tap bench format lint
+SELF_CONTAINED = demo check check-style check-unit check-installcheck check-tap bench format lint
 ifneq ($(filter-out $(SELF_CONTAINED),$(or $(MAKECMDGOALS),all)),)
 PGXS := $(shell $(PG_CONFIG) --pgxs)
 include $(PGXS)
@@ -39,6 +40,10 @@ clean: clean-tool
 	$(MAKE) -C tool $* PG_CONFIG=$(PG_CONFIG)
 
 $(OBJS): $(wildcard extension/*.h common/*.h)
+
+# A step from version to version is written in parts, one concern each, run in the order of their names.
+extension/nex_backup--0.1.0--0.2.0.sql: $(sort $(wildcard extension/0.2.0/*.sql))
+	cat $^ >$@
 
 endif
 

@@ -18,7 +18,7 @@
 
 typedef struct Buffer
 {
-	char *data;	 /* NUL-terminated whenever written through this interface */
+	char *data;    /* NUL-terminated whenever written through this interface */
 	size_t length; /* bytes in use, without the final NUL */
 	size_t capacity;
 } Buffer;

@@ -33,7 +33,7 @@ typedef enum Codec
  */
 extern const char *codec_parse(const char *text, Codec *codec, int *level);
 
-extern const char *codec_name(Codec codec);	  /* "zstd" */
+extern const char *codec_name(Codec codec);   /* "zstd" */
 extern const char *codec_suffix(Codec codec); /* ".sql.zst" */
 extern bool codec_by_name(const char *name, Codec *codec);
 
@@ -43,7 +43,8 @@ extern Compressor *compressor_create(Codec codec, int level);
 extern void compressor_free(Compressor *compressor);
 
 /* Append one frame that holds the raw bytes to `out`. */
-extern bool compressor_frame(Compressor *compressor, const char *raw, size_t raw_length, Buffer *out);
+extern bool compressor_frame(Compressor *compressor, const char *raw, size_t raw_length,
+							 Buffer *out);
 
 /* A decompressor belongs to one thread; NULL when out of memory. */
 typedef struct Decompressor Decompressor;
@@ -55,7 +56,7 @@ extern void decompressor_free(Decompressor *decompressor);
  * when good, else a static message: anything else than one intact frame of
  * that raw length is an error.
  */
-extern const char *decompressor_frame(Decompressor *decompressor, const char *stored, size_t stored_length,
-									  char *raw, size_t raw_length);
+extern const char *decompressor_frame(Decompressor *decompressor, const char *stored,
+									  size_t stored_length, char *raw, size_t raw_length);
 
 #endif /* NEX_CODEC_H */

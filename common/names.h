@@ -30,7 +30,8 @@ extern time_t backup_id_time(const char *id);
 extern int backup_id_compare(const char *a, const char *b);
 
 /* False when the name is empty or longer than PostgreSQL allows. */
-extern bool database_directory_encode(const char *database, char directory[DATABASE_DIRECTORY_SIZE]);
+extern bool database_directory_encode(const char *database,
+									  char directory[DATABASE_DIRECTORY_SIZE]);
 
 /* False when the text is not what database_directory_encode() writes. */
 extern bool database_directory_decode(const char *directory, char database[64]);

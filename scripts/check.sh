@@ -1,8 +1,8 @@
 #!/bin/bash
 # check.sh
-#   Runs the tests: unit (C), installcheck (pg_regress), tap (end to end).
+#   Runs the tests: style, unit (C), installcheck (pg_regress), tap (end to end).
 #
-#   check.sh [--fresh] [unit] [installcheck] [tap]      (default: all three)
+#   check.sh [--fresh] [style] [unit] [installcheck] [tap]      (default: all four)
 #
 #   Everything happens in a copy of the source tree, with a copy of PostgreSQL to
 #   install into, as a user that is not root: servers refuse to run as root, and
@@ -109,6 +109,16 @@ add_counts()
 	failed=$((failed + ${f:-1}))
 }
 
+check_style()
+{
+	heading 'style'
+	if as_tester scripts/check_style.sh; then
+		passed=$((passed + 1))
+	else
+		failed=$((failed + 1))
+	fi
+}
+
 check_unit()
 {
 	heading 'unit tests'
@@ -159,11 +169,11 @@ suites=()
 for word in "$@"; do
 	case $word in
 		--fresh) fresh=1; copt=-Werror ;;
-		unit | installcheck | tap) suites+=("$word") ;;
+		style | unit | installcheck | tap) suites+=("$word") ;;
 		*) printf 'check.sh: unknown word "%s"\n' "$word" >&2; exit 2 ;;
 	esac
 done
-[ ${#suites[@]} -gt 0 ] || suites=(unit installcheck tap)
+[ ${#suites[@]} -gt 0 ] || suites=(style unit installcheck tap)
 
 "$top/scripts/install_packages.sh" build server test || exit 1
 prepare

@@ -68,6 +68,10 @@ for group in "$@"; do
 			;;
 		test)
 			packages+=(libcmocka-dev perl libipc-run-perl zstd)
+			# Of this version only, as another one formats differently; not every release has it.
+			if apt-cache show clang-format-14 >/dev/null 2>&1; then
+				packages+=(clang-format-14)
+			fi
 			;;
 		*)
 			printf 'install_packages.sh: unknown group "%s"\n' "$group" >&2

@@ -1,4 +1,6 @@
-/* See quote.c: pg_get_keywords() of PostgreSQL 15 without the unreserved ones, and the additions of 16 to 18. */
+/* See quote.c: pg_get_keywords() of PostgreSQL 15 without the unreserved ones, and the additions of
+ * 16 to 18. */
+/* clang-format off */
 "all",
 "analyse",
 "analyze",
@@ -163,3 +165,4 @@
 "xmlroot",
 "xmlserialize",
 "xmltable",
+	/* clang-format on */

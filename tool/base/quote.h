@@ -19,8 +19,8 @@ extern void quote_qualified(Buffer *out, const char *schema, const char *name);
 extern void quote_literal(Buffer *out, const char *text);
 
 /*
- * A name for people: control characters, and bytes that are no UTF-8, as \xNN, so that a hostile name can
- * not forge log lines.  Caller frees.
+ * A name for people: control characters, and bytes that are no UTF-8, as \xNN, so that a hostile
+ * name can not forge log lines.  Caller frees.
  */
 extern char *printable_name(const char *name);
 

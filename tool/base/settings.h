@@ -33,7 +33,7 @@ typedef struct Settings
 	LogFormat log_format;
 	LogLevel log_level; /* -v, -q */
 	ProgressStyle progress;
-	bool json;		 /* --json: results on stdout as JSON */
+	bool json;       /* --json: results on stdout as JSON */
 	char *catalogue; /* conninfo, "none", or NULL for the default search */
 	char *pg_bindir;
 	int jobs; /* -j: default min(online cores, 8), range 1..64 */
@@ -43,14 +43,14 @@ typedef struct Settings
 	char *host;
 	char *port;
 	char *username;
-	bool no_password;	 /* -w */
+	bool no_password;    /* -w */
 	bool force_password; /* -W */
 
 	/* backup */
 	char *type; /* tag: letters, digits, _ and -, default "manual" */
 	Codec codec;
 	int compress_level;
-	int chunk_blocks;	   /* heap blocks per chunk, default 4096 */
+	int chunk_blocks;      /* heap blocks per chunk, default 4096 */
 	int lock_wait_timeout; /* seconds, 0 = wait for ever, default 60 */
 
 	/* restore */
@@ -66,7 +66,7 @@ typedef struct Settings
 
 	/* expire */
 	bool dry_run;
-	int keep_daily;	  /* 7 */
+	int keep_daily;   /* 7 */
 	int keep_weekly;  /* 4 */
 	int keep_monthly; /* 0 */
 	int keep_yearly;  /* 0 */

@@ -35,15 +35,15 @@ typedef enum MemberKind
 typedef struct Member
 {
 	MemberKind kind;
-	uint32_t object;	 /* position in Manifest.objects */
-	int32_t table;		 /* position in Manifest.tables; -1: not data */
-	uint64_t offset;	 /* bytes from the beginning of the object file */
-	uint64_t length;	 /* bytes of the frame */
-	uint64_t raw;		 /* bytes after decompression */
-	uint64_t rows;		 /* data only */
-	bool has_blocks;	 /* a part of a table */
+	uint32_t object;     /* position in Manifest.objects */
+	int32_t table;       /* position in Manifest.tables; -1: not data */
+	uint64_t offset;     /* bytes from the beginning of the object file */
+	uint64_t length;     /* bytes of the frame */
+	uint64_t raw;        /* bytes after decompression */
+	uint64_t rows;       /* data only */
+	bool has_blocks;     /* a part of a table */
 	uint32_t block_from; /* first heap block */
-	uint32_t block_to;	 /* block after the last; 0: to the end */
+	uint32_t block_to;   /* block after the last; 0: to the end */
 } Member;
 
 typedef struct ManifestObject
@@ -57,7 +57,7 @@ typedef struct ManifestTable
 	uint32_t oid;
 	char *schema;
 	char *name;
-	char *copy; /* "COPY public.t (a, b) FROM stdin;" */
+	char *copy;  /* "COPY public.t (a, b) FROM stdin;" */
 	bool serial; /* rows go in by one connection at a time, in manifest order */
 	uint64_t rows;
 	uint64_t raw_bytes;
@@ -72,7 +72,7 @@ typedef struct ManifestDatabase
 	char *encoding;
 	char *collate;
 	char *ctype;
-	char *provider;	  /* "c", "i", "b" */
+	char *provider;   /* "c", "i", "b" */
 	char *icu_locale; /* may be NULL, as icu_rules */
 	char *icu_rules;
 	char *tablespace;
@@ -82,8 +82,8 @@ typedef struct ManifestDatabase
 
 typedef struct ManifestServer
 {
-	char *version;			 /* "15.18" */
-	int version_num;		 /* 150018 */
+	char *version;           /* "15.18" */
+	int version_num;         /* 150018 */
 	char *system_identifier; /* these two and timeline may be unknown: NULL, 0 */
 	char *lsn;
 	int timeline;
@@ -136,12 +136,14 @@ extern Manifest *manifest_create(void);
 extern void manifest_free(Manifest *manifest);
 
 /* Add an entry and return its position. */
-extern uint32_t manifest_add_table(Manifest *manifest, const ManifestTable *table); /* takes over the strings */
+extern uint32_t manifest_add_table(Manifest *manifest,
+								   const ManifestTable *table); /* takes over the strings */
 extern uint32_t manifest_add_object(Manifest *manifest, const ManifestObject *object);
 extern uint32_t manifest_add_member(Manifest *manifest, const Member *member);
 extern void manifest_add_warning(Manifest *manifest, const char *warning);
 
-/* Sum up members and objects into totals and the tables' sums (not new_*, large_objects, sequences). */
+/* Sum up members and objects into totals and the tables' sums (not new_*, large_objects,
+ * sequences). */
 extern void manifest_sum_up(Manifest *manifest);
 
 /* The sealed JSON text. */

@@ -20,14 +20,16 @@
 typedef struct ObjectStore ObjectStore;
 
 /* previous may be NULL; it must outlive the store. */
-extern ObjectStore *object_store_create(Repository *repository, Codec codec, const Manifest *previous);
+extern ObjectStore *object_store_create(Repository *repository, Codec codec,
+										const Manifest *previous);
 extern void object_store_free(ObjectStore *store);
 
 /*
  * Store bytes, from any thread.  Fills in the object's id and length.  False
  * (reported, with file and cause: disk full, read-only, …) on failure.
  */
-extern bool object_store_put(ObjectStore *store, const char *content, uint64_t length, ManifestObject *object);
+extern bool object_store_put(ObjectStore *store, const char *content, uint64_t length,
+							 ManifestObject *object);
 
 /* Make everything durable that is not yet; `threads` at a time. */
 extern bool object_store_barrier(ObjectStore *store, int threads);

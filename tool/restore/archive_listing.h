@@ -44,7 +44,9 @@ extern ArchiveEntry *archive_listing_find(const ArchiveListing *listing, int id)
 /* Is it of this kind ("INDEX", which "INDEX ATTACH" is not)? */
 extern bool archive_entry_is(const ArchiveEntry *entry, const char *kind);
 
-/* Write a list for pg_restore --use-list; its path (caller frees), or NULL.  `number` must be new. */
-extern char *archive_list_write(const RestorePlan *plan, const int *ids, uint32_t count, int number);
+/* Write a list for pg_restore --use-list; its path (caller frees), or NULL.  `number` must be new.
+ */
+extern char *archive_list_write(const RestorePlan *plan, const int *ids, uint32_t count,
+								int number);
 
 #endif /* NEX_ARCHIVE_LISTING_H */

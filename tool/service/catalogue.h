@@ -30,11 +30,13 @@ typedef enum CatalogueEvent
  * the first database that has the extension: --catalogue, or the database
  * given here, then postgres.  `payload` is taken over.
  */
-extern void catalogue_record(const Settings *settings, CatalogueEvent event, const char *database, json_t *payload);
+extern void catalogue_record(const Settings *settings, CatalogueEvent event, const char *database,
+							 json_t *payload);
 
-/* The parts that all payloads share: repository, database, backup, started, finished, state, error. */
-extern json_t *catalogue_payload(const Repository *repository, const char *database, const char *backup,
-								 const char *started);
+/* The parts that all payloads share: repository, database, backup, started, finished, state, error.
+ */
+extern json_t *catalogue_payload(const Repository *repository, const char *database,
+								 const char *backup, const char *started);
 
 /* What a finished backup adds: sizes, rows, server, per-table summary. */
 extern void catalogue_add_manifest(json_t *payload, const Manifest *manifest);

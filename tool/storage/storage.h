@@ -33,7 +33,8 @@ struct Storage
 	int (*read)(Storage *storage, const char *path, uint64_t limit, Buffer *content);
 
 	/* Exactly `length` bytes from `offset`; EIO when the file is shorter. */
-	int (*read_range)(Storage *storage, const char *path, uint64_t offset, uint64_t length, char *into);
+	int (*read_range)(Storage *storage, const char *path, uint64_t offset, uint64_t length,
+					  char *into);
 
 	/* Length of a file; ENOENT if absent. */
 	int (*size)(Storage *storage, const char *path, uint64_t *bytes);
@@ -43,7 +44,8 @@ struct Storage
 	 * what is there.  durable: fsync file and directories before it returns;
 	 * otherwise the caller settles it later by sync().
 	 */
-	int (*write)(Storage *storage, const char *path, const void *content, uint64_t length, bool durable);
+	int (*write)(Storage *storage, const char *path, const void *content, uint64_t length,
+				 bool durable);
 
 	/* Make one earlier written file durable (not its directory). */
 	int (*sync)(Storage *storage, const char *path);
@@ -56,7 +58,8 @@ struct Storage
 	/* Remove a directory if it is empty. */
 	int (*remove_directory)(Storage *storage, const char *path);
 
-	/* Visit the names in a directory, unordered; ENOENT if absent.  Stops early when the visitor says false. */
+	/* Visit the names in a directory, unordered; ENOENT if absent.  Stops early when the visitor
+	 * says false. */
 	int (*list)(Storage *storage, const char *path, StorageVisitor visitor, void *argument);
 
 	/*

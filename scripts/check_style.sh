@@ -1,0 +1,32 @@
+#!/bin/bash
+# check_style.sh
+#   What the tree itself shows: formatting (clang-format 14, whose taste differs from
+#   that of other versions), calls that this project does not use, knowledge of
+#   PostgreSQL versions outside compat.h, files that have outgrown one concern.
+set -uo pipefail
+cd "$(dirname "$0")/.."
+bad=0
+
+report()
+{
+	if [ -n "$2" ]; then
+		printf '%s:\n%s\n' "$1" "$2"
+		bad=1
+	fi
+}
+
+mapfile -t sources < <(find extension common tool tests -name '*.[ch]' -not -path 'tool/build/*' | sort)
+
+formatter=$(command -v clang-format-14 || command -v clang-format || true)
+if [ -n "$formatter" ] && "$formatter" --version | grep -q 'version 14\.'; then
+	report 'not as clang-format has it (run "make format")' \
+		"$("$formatter" --dry-run -Werror "${sources[@]}" 2>&1 | grep 'error:' | cut -d: -f1,2 | sort -u)"
+else
+	printf 'the formatting is not checked: clang-format 14 is not installed\n'
+fi
+report 'calls that start a shell, copy without a bound, or parse without a check' \
+	"$(grep -nE '(^|[^_a-zA-Z])(system|popen|OpenPipeStream|strcpy|strcat|sprintf|vsprintf|atoi|gets|tmpnam|mktemp)[[:space:]]*\(' "${sources[@]}")"
+report 'PG_VERSION_NUM outside compat.h' "$(grep -n 'PG_VERSION_NUM' "${sources[@]}" | grep -v '/compat\.h:')"
+report 'files of more than 800 lines' "$(wc -l "${sources[@]}" | awk '$2 != "total" && $1 > 800')"
+[ $bad -eq 0 ] && printf 'ok\n'
+exit $bad
