@@ -3,6 +3,7 @@
 #   Runs the tests: style, unit (C), installcheck (pg_regress), tap (end to end).
 #
 #   check.sh [--fresh] [style] [unit] [installcheck] [tap]      (default: all four)
+#   check.sh sanitize    the unit tests once more under ASan and UBSan
 #
 #   Everything happens in a copy of the source tree, with a copy of PostgreSQL to
 #   install into, as a user that is not root: servers refuse to run as root, and
@@ -22,6 +23,12 @@ heading()
 {
 	printf '\n== %s\n' "$1"
 }
+
+# Published test vectors lie beside the checkout, not beside the copy of it.
+if [ -z "${NEXB_VECTORS:-}" ] && [ -d "$top/../shared/vectors" ]; then
+	NEXB_VECTORS=$(cd "$top/../shared/vectors" && pwd -P)
+	export NEXB_VECTORS
+fi
 
 # Runs a command as the unprivileged user, with the environment that tests need.
 as_tester()
@@ -131,6 +138,22 @@ check_unit()
 	add_counts "$work/counts"
 }
 
+# Compiles everything anew, so it stands apart from the others.
+check_sanitize()
+{
+	heading 'unit tests, under AddressSanitizer and UndefinedBehaviorSanitizer'
+	rm -f "$work/counts"
+	local flags='-fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer'
+	if as_tester make -s -C tool clean >"$work/unit.log" 2>&1 && as_tester make -s -C tests/unit clean >>"$work/unit.log" 2>&1 &&
+		as_tester make -s -j"$(nproc)" -C tool COPT="$flags" >>"$work/unit.log" 2>&1 &&
+		as_tester make -s -j"$(nproc)" -C tests/unit COPT="$flags" >>"$work/unit.log" 2>&1; then
+		as_tester perl scripts/run_tap.pl "$work/counts" --exec $(cd "$work/src" && ls tests/unit/test_*.c | sed 's/\.c$//')
+	else
+		tail -n 40 "$work/unit.log"
+	fi
+	add_counts "$work/counts"
+}
+
 check_installcheck()
 {
 	heading 'installcheck (pg_regress, library preloaded)'
@@ -169,7 +192,7 @@ suites=()
 for word in "$@"; do
 	case $word in
 		--fresh) fresh=1; copt=-Werror ;;
-		style | unit | installcheck | tap) suites+=("$word") ;;
+		style | unit | installcheck | tap | sanitize) suites+=("$word") ;;
 		*) printf 'check.sh: unknown word "%s"\n' "$word" >&2; exit 2 ;;
 	esac
 done

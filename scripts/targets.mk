@@ -1,7 +1,7 @@
 # Targets for people: what a newcomer types, and what a developer does.
 # Included by the top Makefile.
 
-.PHONY: demo check check-style check-unit check-installcheck check-tap bench format lint
+.PHONY: demo check check-style check-unit check-installcheck check-tap check-sanitize bench format lint
 
 demo:
 	@PG_CONFIG='$(PG_CONFIG)' scripts/demo.sh
@@ -13,7 +13,7 @@ check:
 	@PG_CONFIG='$(PG_CONFIG)' scripts/check.sh --fresh
 endif
 
-check-style check-unit check-installcheck check-tap: check-%:
+check-style check-unit check-installcheck check-tap check-sanitize: check-%:
 	@PG_CONFIG='$(PG_CONFIG)' scripts/check.sh $*
 
 # BENCH="--scale 0.1 --runs 1 --only backup"
