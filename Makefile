@@ -13,7 +13,7 @@ PGFILEDESC = "nex_backup - catalogue, status and verification of backups"
 
 # Of common/ only what can be in a server: no buffer, which exits when memory runs out.
 OBJS = $(patsubst %.c,%.o,$(wildcard extension/*.c)) \
-	common/digest.o common/names.o common/seal.o
+	common/cron.o common/digest.o common/names.o common/seal.o
 
 REGRESS = install record status restore_point privileges verify
 

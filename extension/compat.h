@@ -14,6 +14,8 @@
 #include "funcapi.h"
 #include "miscadmin.h"
 #include "nodes/execnodes.h"
+#include "storage/ipc.h"
+#include "storage/shmem.h"
 #include "utils/guc.h"
 #include "utils/tuplestore.h"
 
@@ -32,6 +34,32 @@
 #if PG_VERSION_NUM < 150000
 #define MarkGUCPrefixReserved(prefix) EmitWarningsOnPlaceholders(prefix)
 #endif
+
+/* Memory shared by all; 15 wants it asked for in a hook of its own. */
+#if PG_VERSION_NUM >= 150000
+static Size requested_shared_memory = 0;
+static shmem_request_hook_type previous_request_hook = NULL;
+
+static inline void
+shared_memory_request_hook_compat(void)
+{
+	if (previous_request_hook != NULL)
+		previous_request_hook();
+	RequestAddinShmemSpace(requested_shared_memory);
+}
+#endif
+
+static inline void
+request_shared_memory_compat(Size size)
+{
+#if PG_VERSION_NUM >= 150000
+	requested_shared_memory = size;
+	previous_request_hook = shmem_request_hook;
+	shmem_request_hook = shared_memory_request_hook_compat;
+#else
+	RequestAddinShmemSpace(size);
+#endif
+}
 
 /* A set of plain values (not rows), all at once.  15 got one call for it; 14 needs it spelt out. */
 static inline void

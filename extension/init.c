@@ -9,6 +9,9 @@
 
 #include "utils/builtins.h"
 
+#include "settings.h"
+#include "shared_state.h"
+
 NEX_MODULE_MAGIC;
 
 PG_FUNCTION_INFO_V1(nex_backup_is_preloaded);
@@ -17,12 +20,14 @@ static bool preloaded = false;
 
 void _PG_init(void);
 
-/* No settings yet, but a name that looks like one is a mistake that should be heard of. */
 void
 _PG_init(void)
 {
-	MarkGUCPrefixReserved("nex_backup");
+	settings_define();
 	preloaded = process_shared_preload_libraries_in_progress;
+	/* pg_upgrade starts servers in which nothing must start by itself. */
+	if (preloaded && !IsBinaryUpgrade)
+		shared_state_request();
 }
 
 /* Was the module loaded by shared_preload_libraries? */

@@ -297,7 +297,7 @@ run_block('CONTRIBUTING.md', $_) for blocks_of('CONTRIBUTING.md');
 is(scalar(keys %excepted), scalar @exceptions, 'each exception is for a block that there is');
 
 check_links($_) for qw(README.md CHANGELOG.md CONTRIBUTING.md docs/recovery_guide.md docs/security.md
-  docs/architecture.md docs/format.md extension/README.md);
+  docs/architecture.md docs/format.md docs/scheduling.md extension/README.md);
 
 done_testing();
 

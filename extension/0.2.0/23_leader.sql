@@ -1,0 +1,220 @@
+
+--
+-- What the leader, or the first agent that comes, does at every turn: nex_backup.advance().
+--
+
+-- Why the jobs must wait for confirmation, or NULL.  A copy of a cluster must not expire the backups of
+-- the original.  A new timeline is that of a promotion only if this server has been a standby before.
+CREATE FUNCTION nex_backup.check_cluster(in_server bool)
+RETURNS text
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $$
+#variable_conflict use_column
+<<me>>
+DECLARE
+	known nex_backup.scheduler;
+	system_identifier text := (SELECT c.system_identifier::text FROM pg_control_system() c);
+	timeline int4 := ('x' || left(pg_walfile_name(pg_current_wal_lsn()), 8))::bit(32)::int4;
+	host text := nex_backup.host_name();
+	directory text := current_setting('data_directory');
+	reason text;
+BEGIN
+	SELECT s.* INTO known FROM nex_backup.scheduler s;
+	IF known.suspended IS NOT NULL THEN
+		RETURN known.suspended;
+	END IF;
+	IF (known.system_identifier, known.timeline, known.host, known.directory)
+		IS NOT DISTINCT FROM (me.system_identifier, me.timeline, me.host, me.directory) THEN
+		RETURN NULL;
+	END IF;
+	IF known.system_identifier <> me.system_identifier THEN
+		reason := format('the jobs belong to another cluster (system identifier %s, this one has %s)',
+			known.system_identifier, me.system_identifier);
+	ELSIF known.timeline <> me.timeline AND in_server AND NOT nex_backup.was_standby() THEN
+		reason := format('this cluster was restored to a point in time (timeline %s, before %s)',
+			me.timeline, known.timeline);
+	ELSIF known.timeline = me.timeline AND in_server AND (known.host, known.directory) <> (me.host, me.directory) THEN
+		reason := format('this cluster is a copy of the one in "%s" on %s, or has moved', known.directory, known.host);
+	END IF;
+	UPDATE nex_backup.scheduler s
+	SET suspended = me.reason,
+		system_identifier = CASE WHEN me.reason IS NULL THEN me.system_identifier ELSE s.system_identifier END,
+		timeline = CASE WHEN me.reason IS NULL THEN me.timeline ELSE s.timeline END,
+		host = CASE WHEN me.reason IS NULL THEN me.host ELSE s.host END,
+		directory = CASE WHEN me.reason IS NULL THEN me.directory ELSE s.directory END;
+	IF reason IS NOT NULL THEN
+		PERFORM nex_backup.raise_alarm('suspended', NULL, NULL, NULL, jsonb_build_object('reason', reason));
+	END IF;
+	RETURN reason;
+END
+$$;
+
+-- Queue what one job is due for, once, however many times it was missed.
+CREATE FUNCTION nex_backup.queue_due(job nex_backup.jobs, at timestamptz)
+RETURNS void
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $$
+#variable_conflict use_column
+DECLARE
+	slot timestamptz := job.next_run;
+	following timestamptz;
+	missed int4 := 0;
+	busy int8;
+	run int8;
+	reason text;
+	late bool;
+BEGIN
+	LOOP
+		following := nex_backup.next_run(job.schedule, job.timezone, slot);
+		EXIT WHEN following IS NULL OR following > at;
+		missed := missed + 1;
+		slot := following;
+		-- After so many, how many there were says nothing more.
+		IF missed >= 1000 THEN
+			following := nex_backup.next_run(job.schedule, job.timezone, at);
+			EXIT;
+		END IF;
+	END LOOP;
+	UPDATE nex_backup.jobs j SET next_run = following WHERE j.name = job.name;
+
+	late := missed > 0 OR at - slot > interval '1 minute';
+	IF late THEN
+		reason := format('due %s%s, when the scheduler was not running', slot,
+			CASE WHEN missed > 0 THEN format(', and %s%s before', CASE WHEN missed >= 1000 THEN 'at least ' ELSE '' END,
+				nex_backup.count_text(missed, 'time')) ELSE '' END);
+		PERFORM nex_backup.raise_alarm('missed', job.name, NULL, job.database,
+			jsonb_build_object('due', slot, 'before', missed,
+				'starts', job.misfire = 'once' AND at - slot <= coalesce(job.misfire_grace, at - slot)));
+		IF job.misfire = 'skip' THEN
+			reason := 'missed: ' || reason;
+		ELSIF at - slot > job.misfire_grace THEN
+			reason := format('missed: %s, longer ago than %s', reason, job.misfire_grace);
+		ELSE
+			reason := 'starts late: ' || reason;
+		END IF;
+	END IF;
+	IF reason IS NULL OR reason LIKE 'starts late%' THEN
+		SELECT max(r.id) INTO busy FROM nex_backup.runs r
+		WHERE r.job = job.name AND r.state = ANY (ARRAY['queued', 'starting', 'running'])
+			AND (job.overlap = 'skip' OR r.state = 'queued');
+		IF busy IS NOT NULL THEN
+			reason := format('skipped: run %s has not ended yet', busy);
+		END IF;
+	END IF;
+	run := nex_backup.enqueue(job.name, job.owner, job.kind, job.repository, job.database,
+		nex_backup.job_definition(job), slot, at, 1, NULL, reason);
+	IF reason IS NOT NULL AND reason NOT LIKE 'starts late%' THEN
+		PERFORM nex_backup.transition(run, 'skipped', reason);
+	END IF;
+END
+$$;
+
+-- After the clock was set back by hours, what was due then is due again, or jobs would sleep until it has caught up.
+CREATE FUNCTION nex_backup.follow_clock(at timestamptz, last timestamptz)
+RETURNS void
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+	IF at < last - interval '3 hours' THEN
+		UPDATE nex_backup.jobs j
+		SET next_run = nex_backup.next_run(j.schedule, j.timezone, at)
+		WHERE j.next_run > at AND j.enabled AND j.suspended IS NULL;
+		UPDATE nex_backup.runs r SET not_before = at WHERE r.state = 'queued' AND r.not_before > at + interval '1 hour';
+	END IF;
+END
+$$;
+
+-- Forget what ended long ago; nex_backup.keep_runs says when.  The last success of a job is kept.
+CREATE FUNCTION nex_backup.purge_runs(at timestamptz)
+RETURNS void
+LANGUAGE sql VOLATILE
+SET search_path = pg_catalog, pg_temp
+AS $$
+	DELETE FROM nex_backup.runs r
+	WHERE r.finished < at - nex_backup.setting('keep_runs')::int4 * interval '1 day' AND r.job IS NOT NULL
+		AND r.id <> (SELECT max(k.id) FROM nex_backup.runs k
+			WHERE k.job = r.job AND (k.state = 'succeeded' OR NOT EXISTS (SELECT FROM nex_backup.runs s
+				WHERE s.job = r.job AND s.state = 'succeeded')));
+	DELETE FROM nex_backup.alarms a WHERE a.delivered IS NOT NULL AND a.raised < at - interval '90 days'
+$$;
+
+-- Look at the clock and at the queue.  state: running, suspended, off, standby.  startable: how many runs could be
+-- claimed now.  wait: when to ask again, unless something wakes you before.
+CREATE FUNCTION nex_backup.advance(executor text, in_server bool, host text, pid int4,
+	OUT state text, OUT startable int4, OUT wait interval, OUT detail text)
+RETURNS record
+LANGUAGE plpgsql SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+AS $$
+#variable_conflict use_column
+<<me>>
+DECLARE
+	at timestamptz := nex_backup.now();
+	known nex_backup.scheduler;
+	due nex_backup.jobs;
+	slots int8;
+BEGIN
+	startable := 0;
+	wait := interval '1 minute';
+	IF pg_is_in_recovery() THEN
+		state := 'standby';
+		RETURN;
+	END IF;
+	IF nex_backup.setting('scheduler') <> 'on' THEN
+		state := 'off';
+		detail := 'nex_backup.scheduler is off';
+		RETURN;
+	END IF;
+	PERFORM nex_backup.lock_queue();
+	INSERT INTO nex_backup.executors AS e (name, in_server, host, pid, last_seen)
+	VALUES ($1, $2, $3, $4, clock_timestamp())
+	ON CONFLICT (name) DO UPDATE SET in_server = $2, host = $3, pid = $4, last_seen = clock_timestamp()
+	WHERE e.last_seen < clock_timestamp() - interval '20 seconds' OR e.pid IS DISTINCT FROM $4
+		OR e.last_seen > clock_timestamp();
+	PERFORM nex_backup.settle_stale();
+	detail := nex_backup.check_cluster($2);
+	IF detail IS NOT NULL THEN
+		state := 'suspended';
+		RETURN;
+	END IF;
+	state := 'running';
+	SELECT s.* INTO known FROM nex_backup.scheduler s;
+	PERFORM nex_backup.follow_clock(at, known.last_tick);
+	IF known.last_tick IS NULL OR abs(extract(epoch FROM at - known.last_tick)) > 20 THEN
+		UPDATE nex_backup.scheduler s SET last_tick = at;
+	END IF;
+	IF known.last_purge IS NULL OR abs(extract(epoch FROM at - known.last_purge)) > 86400 THEN
+		PERFORM nex_backup.purge_runs(at);
+		UPDATE nex_backup.scheduler s SET last_purge = at;
+	END IF;
+	FOR due IN
+		SELECT j.* FROM nex_backup.jobs j
+		WHERE j.enabled AND j.suspended IS NULL AND j.next_run <= at
+		ORDER BY j.next_run, j.name LIMIT 200
+		FOR UPDATE SKIP LOCKED
+	LOOP
+		BEGIN
+			PERFORM nex_backup.queue_due(due, at);
+		EXCEPTION WHEN others THEN
+			-- One bad row must not keep the others from running.
+			UPDATE nex_backup.jobs j SET suspended = 'the scheduler cannot handle it: ' || sqlerrm
+			WHERE j.name = due.name;
+			PERFORM nex_backup.raise_alarm('suspended', due.name, NULL, due.database, jsonb_build_object('reason', sqlerrm));
+		END;
+	END LOOP;
+	slots := nex_backup.setting('max_concurrent_runs')::int8 - (SELECT count(*) FROM nex_backup.leases);
+	SELECT least(count(*), greatest(slots, 0)) INTO startable
+	FROM (SELECT FROM nex_backup.runs r WHERE r.state = 'queued' AND r.not_before <= at LIMIT greatest(slots, 0)) q;
+	-- The next job, the next retry, the end of a lease.
+	SELECT least(wait, greatest(min(t.at) - me.at, interval '0')) INTO wait
+	FROM (SELECT min(j.next_run) AS at FROM nex_backup.jobs j WHERE j.enabled AND j.suspended IS NULL
+		UNION ALL
+		SELECT min(r.not_before) FROM nex_backup.runs r WHERE r.state = 'queued' AND r.not_before > at
+		UNION ALL
+		SELECT min(l.lease_until) - clock_timestamp() + at FROM nex_backup.leases l WHERE NOT l.in_server) t;
+	wait := coalesce(wait, interval '1 minute');
+END
+$$;

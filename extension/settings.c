@@ -1,0 +1,193 @@
+/*-------------------------------------------------------------------------
+ *
+ * settings.c
+ *	  The settings nex_backup.* of the server.
+ *
+ * All are read at a reload.  None needs a restart, because the library may
+ * also be loaded by a session, without shared_preload_libraries, and then
+ * settings of that kind could not be defined.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "compat.h"
+
+#include <limits.h>
+
+#include "fmgr.h"
+#include "utils/acl.h"
+#include "utils/builtins.h"
+#include "utils/guc.h"
+#include "utils/timestamp.h"
+
+#include "settings.h"
+
+PG_FUNCTION_INFO_V1(nex_backup_setting);
+PG_FUNCTION_INFO_V1(nex_backup_caller);
+
+#define PREFIX "nex_backup."
+
+typedef enum ExecutorKind
+{
+	EXECUTOR_WORKER,
+	EXECUTOR_AGENT
+} ExecutorKind;
+
+static const struct config_enum_entry executor_kinds[] = {
+	{"worker", EXECUTOR_WORKER, false}, {"agent", EXECUTOR_AGENT, false}, {NULL, 0, false}};
+
+char *setting_database = NULL;
+bool setting_scheduler = true;
+char *setting_tool_path = NULL;
+char *setting_config_file = NULL;
+char *setting_log_directory = NULL;
+
+static int executor = EXECUTOR_WORKER;
+static int max_concurrent_runs = 2;
+static int max_runs_per_repository = 1;
+static int keep_runs = 400;
+static char *required_role = NULL;
+static char *operator_role = NULL;
+static char *testing_clock = NULL;
+
+/* A full path, without a character that would end a line of a log, or nothing. */
+static bool
+check_path(char **value, void **extra, GucSource source)
+{
+	const char *c;
+
+	if (**value == '\0')
+		return true;
+	if (**value != '/' || strlen(*value) >= MAXPGPATH)
+	{
+		GUC_check_errdetail("It must be a full path.");
+		return false;
+	}
+	for (c = *value; *c != '\0'; c++)
+	{
+		if ((unsigned char) *c < ' ' || *c == 0x7f)
+		{
+			GUC_check_errdetail("It must not have control characters.");
+			return false;
+		}
+	}
+	return true;
+}
+
+static bool
+check_database(char **value, void **extra, GucSource source)
+{
+	if (**value != '\0' && strlen(*value) < NAMEDATALEN)
+		return true;
+	GUC_check_errdetail("It must be the name of a database.");
+	return false;
+}
+
+/* Whether there is such a role is for later: settings are read before roles can be. */
+static bool
+check_role(char **value, void **extra, GucSource source)
+{
+	if (strlen(*value) < NAMEDATALEN)
+		return true;
+	GUC_check_errdetail("It must be the name of a role.");
+	return false;
+}
+
+/* "1774746000", the time; or "+3600", "-3600", what the clock differs. */
+static bool
+check_testing_clock(char **value, void **extra, GucSource source)
+{
+	char *end;
+
+	errno = 0;
+	if (**value == '\0' || (strtoll(*value, &end, 10) > -INT64CONST(100000000000) && errno == 0 &&
+							*end == '\0' && end != *value))
+		return true;
+	GUC_check_errdetail("It must be a number of seconds.");
+	return false;
+}
+
+TimestampTz
+scheduler_clock(TimestampTz real)
+{
+	int64 seconds;
+
+	if (testing_clock == NULL || *testing_clock == '\0')
+		return real;
+	seconds = strtoll(testing_clock, NULL, 10);
+	if (*testing_clock == '+' || *testing_clock == '-')
+		return real + seconds * USECS_PER_SEC;
+	return (seconds - (int64) (POSTGRES_EPOCH_JDATE - UNIX_EPOCH_JDATE) * SECS_PER_DAY) *
+		   USECS_PER_SEC;
+}
+
+static void
+define_string(const char *name, const char *description, char **variable, const char *value,
+			  GucContext context, int flags, GucStringCheckHook check)
+{
+	DefineCustomStringVariable(name, description, NULL, variable, value, context, flags, check,
+							   NULL, NULL);
+}
+
+static void
+define_number(const char *name, const char *description, int *variable, int value, int max)
+{
+	DefineCustomIntVariable(name, description, NULL, variable, value, 1, max, PGC_SIGHUP, 0, NULL,
+							NULL, NULL);
+}
+
+void
+settings_define(void)
+{
+	define_string(PREFIX "database", "Database that the scheduler has its jobs in.",
+				  &setting_database, "postgres", PGC_SIGHUP, 0, check_database);
+	DefineCustomBoolVariable(PREFIX "scheduler", "Starts scheduled jobs.", NULL, &setting_scheduler,
+							 true, PGC_SIGHUP, 0, NULL, NULL, NULL);
+	DefineCustomEnumVariable(
+		PREFIX "executor", "Who runs jobs: a worker in the server, or the agent.", NULL, &executor,
+		EXECUTOR_WORKER, executor_kinds, PGC_SIGHUP, 0, NULL, NULL, NULL);
+	define_number(PREFIX "max_concurrent_runs", "How many runs there are at the same time.",
+				  &max_concurrent_runs, 2, 64);
+	define_number(PREFIX "max_runs_per_repository",
+				  "How many runs use one repository at the same time.", &max_runs_per_repository, 1,
+				  64);
+	define_number(PREFIX "keep_runs", "Days after which ended runs of jobs are forgotten.",
+				  &keep_runs, 400, 36500);
+	define_string(PREFIX "tool_path",
+				  "The program nex_backup; if empty, the one beside the server's programs.",
+				  &setting_tool_path, "", PGC_SIGHUP, GUC_SUPERUSER_ONLY, check_path);
+	define_string(PREFIX "config_file", "Settings of the program, given to it as --config.",
+				  &setting_config_file, "", PGC_SIGHUP, GUC_SUPERUSER_ONLY, check_path);
+	define_string(PREFIX "log_directory", "Directory for a log file of each run.",
+				  &setting_log_directory, "", PGC_SIGHUP, GUC_SUPERUSER_ONLY, check_path);
+	define_string(PREFIX "required_role", "Role whose members may define jobs.", &required_role,
+				  "pg_execute_server_program", PGC_SIGHUP, 0, check_role);
+	define_string(PREFIX "operator_role", "Role whose members may run and cancel jobs.",
+				  &operator_role, "", PGC_SIGHUP, 0, check_role);
+	define_string(PREFIX "testing_clock", "The time that the scheduler believes in, for tests.",
+				  &testing_clock, "", PGC_SUSET, GUC_NO_SHOW_ALL | GUC_NOT_IN_SAMPLE,
+				  check_testing_clock);
+	/* A name that looks like one of ours is a mistake that should be heard of. */
+	MarkGUCPrefixReserved("nex_backup");
+}
+
+/*
+ * nex_backup.setting(name), for SQL: current_setting() would not know the
+ * settings before the library is loaded, and this loads it.
+ */
+Datum
+nex_backup_setting(PG_FUNCTION_ARGS)
+{
+	char *name = psprintf(PREFIX "%s", text_to_cstring(PG_GETARG_TEXT_PP(0)));
+	const char *value = GetConfigOption(name, false, false);
+
+	if (value == NULL)
+		PG_RETURN_NULL();
+	PG_RETURN_TEXT_P(cstring_to_text(value));
+}
+
+/* nex_backup.caller(): within SECURITY DEFINER functions, the current user says nothing of that. */
+Datum
+nex_backup_caller(PG_FUNCTION_ARGS)
+{
+	PG_RETURN_OID(GetOuterUserId());
+}

@@ -1,0 +1,28 @@
+/*-------------------------------------------------------------------------
+ *
+ * settings.h
+ *	  The settings nex_backup.* of the server.
+ *
+ * None of them holds a secret: whoever may read pg_settings, a base backup or
+ * the log of an ALTER SYSTEM reads settings.  nex_backup.config_file names a
+ * file, and that may name others.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef NEX_EXTENSION_SETTINGS_H
+#define NEX_EXTENSION_SETTINGS_H
+
+#include "datatype/timestamp.h"
+
+extern char *setting_database;
+extern bool setting_scheduler;
+extern char *setting_tool_path;
+extern char *setting_config_file;
+extern char *setting_log_directory;
+
+extern void settings_define(void);
+
+/* The time that decisions are taken by, when the real one is `real`. */
+extern TimestampTz scheduler_clock(TimestampTz real);
+
+#endif /* NEX_EXTENSION_SETTINGS_H */

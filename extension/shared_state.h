@@ -1,0 +1,23 @@
+/*-------------------------------------------------------------------------
+ *
+ * shared_state.h
+ *	  The little that sessions and the leader share in memory.
+ *
+ * There is none unless the library is in shared_preload_libraries; then
+ * nobody is woken, and there is no leader either.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef NEX_SHARED_STATE_H
+#define NEX_SHARED_STATE_H
+
+/* While shared_preload_libraries is processed. */
+extern void shared_state_request(void);
+
+/* The calling process is the leader from now on, until it exits. */
+extern void leader_announce(void);
+
+/* Wake the leader now. */
+extern void leader_wake(void);
+
+#endif /* NEX_SHARED_STATE_H */
