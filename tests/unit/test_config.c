@@ -407,6 +407,36 @@ test_file_errors(void **state)
 	assert_logged("Is a directory");
 }
 
+/* An option that may be given several times; a stronger source replaces the list of a weaker one.
+ */
+static void
+test_lists(void **state)
+{
+	TextList *list = &settings.exclude_databases;
+
+	(void) state;
+	write_yaml("exclude-database: [a, 'b*']\njobs: 3\n");
+	assert_true(config_read_file(yaml_path, &settings));
+	assert_int_equal(list->count, 2);
+	assert_string_equal(list->items[1], "b*");
+	assert_int_equal(settings.jobs, 3);
+	settings.source++;
+	assert_null(option_store(option_find("exclude-database"), &settings, "c"));
+	assert_null(option_store(option_find("exclude-database"), &settings, "d"));
+	assert_int_equal(list->count, 2);
+	assert_string_equal(list->items[0], "c");
+
+	write_yaml("exclude_database: single\n");
+	settings.source++;
+	assert_true(config_read_file(yaml_path, &settings));
+	assert_int_equal(list->count, 1);
+	refuse("exclude-database: [a, {b: c}]\n", "Each entry of the list must be a single value.");
+	refuse("exclude-database: [a, [b, c], d]\n", "Each entry of the list must be a single value.");
+	refuse("exclude-database: ['\"x']\n", "A quotation mark is not closed.");
+	refuse("exclude-database: [a]\nexclude-database: b\n", "duplicate key");
+	refuse("tablespace-mapping: [a=b]\n", "two absolute directories");
+}
+
 /* The example names every setting, and each of its lines would be accepted. */
 static void
 test_example(void **state)
@@ -471,6 +501,7 @@ main(void)
 		cmocka_unit_test_setup_teardown(test_file, start, end),
 		cmocka_unit_test_setup_teardown(test_empty_files, start, end),
 		cmocka_unit_test_setup_teardown(test_file_errors, start, end),
+		cmocka_unit_test_setup_teardown(test_lists, start, end),
 		cmocka_unit_test_setup_teardown(test_example, start, end),
 		cmocka_unit_test_setup_teardown(test_nearest, start, end),
 	};

@@ -20,7 +20,6 @@
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "chunk_plan.h"
 #include "copy_worker.h"
@@ -36,6 +35,7 @@
 #include "sequences.h"
 #include "snapshot.h"
 #include "subprocess.h"
+#include "utc_time.h"
 
 /* Pieces beyond one for each worker and compressor, so that neither waits for the other. */
 #define SPARE_PIECES 1
@@ -65,23 +65,9 @@ typedef struct Backup
 	int lock; /* handle of the database's backup lock; -1: none */
 } Backup;
 
-/* Now as "2026-11-23T02:00:00.000Z"; caller frees. */
-static char *
-utc_now(void)
-{
-	struct timespec now;
-	struct tm tm;
-	char text[32];
-
-	clock_gettime(CLOCK_REALTIME, &now);
-	gmtime_r(&now.tv_sec, &tm);
-	strftime(text, sizeof(text), "%Y-%m-%dT%H:%M:%S", &tm);
-	return xasprintf("%s.%03ldZ", text, now.tv_nsec / 1000000);
-}
-
 /* Connect, learn the database's name, and see that nobody else backs it up. */
 static bool
-begin(Backup *backup, char **database)
+begin(Backup *backup, const char *name, char **database)
 {
 	const Settings *settings = backup->settings;
 	Manifest *manifest = backup->manifest = manifest_create();
@@ -95,7 +81,7 @@ begin(Backup *backup, char **database)
 	manifest->level = settings->compress_level;
 	manifest->repository = xstrdup(backup->repository->id);
 
-	backup->target = target_create(settings, NULL);
+	backup->target = target_create(settings, name);
 	backup->leader = backup->target != NULL ? connection_open(backup->target) : NULL;
 	if (backup->leader == NULL ||
 		!database_read(backup->leader, &manifest->database, &manifest->server))
@@ -360,7 +346,7 @@ clean_up(Backup *backup)
 }
 
 Manifest *
-backup_database(const Settings *settings, Repository *repository, char **database)
+backup_database(const Settings *settings, Repository *repository, const char *name, char **database)
 {
 	Backup backup;
 	Manifest *manifest;
@@ -371,7 +357,7 @@ backup_database(const Settings *settings, Repository *repository, char **databas
 	backup.repository = repository;
 	backup.lock = -1;
 	*database = NULL;
-	good = begin(&backup, database) && take_snapshot(&backup) && start_schema(&backup) &&
+	good = begin(&backup, name, database) && take_snapshot(&backup) && start_schema(&backup) &&
 		   copy_data(&backup) && join_schema(&backup) && read_sequences(&backup) &&
 		   publish(&backup);
 	manifest = backup.manifest;

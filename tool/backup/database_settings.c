@@ -83,6 +83,8 @@ static const char statements_query[] =
 	"  SELECT 7, l.provider, pg_catalog.format('SECURITY LABEL FOR %I ON DATABASE', l.provider),"
 	"   'IS ' || pg_catalog.quote_literal(l.label) FROM me, pg_catalog.pg_shseclabel l"
 	"   WHERE l.classoid = 'pg_catalog.pg_database'::pg_catalog.regclass AND l.objoid = me.oid"
+	"  UNION ALL"
+	"  SELECT 8, '', 'ALTER DATABASE', 'IS_TEMPLATE true' FROM me WHERE datistemplate"
 	" ) s ORDER BY place, key, prefix, suffix";
 
 static char *
@@ -91,8 +93,8 @@ value_or_null(const PGresult *result, int column)
 	return PQgetisnull(result, 0, column) ? NULL : xstrdup(PQgetvalue(result, 0, column));
 }
 
-static bool
-read_server(Connection *connection, ManifestServer *server)
+bool
+server_read(Connection *connection, ManifestServer *server)
 {
 	PGresult *result = connection_query(connection, server_query, 0, NULL);
 
@@ -134,7 +136,7 @@ database_read(Connection *connection, ManifestDatabase *database, ManifestServer
 	database->connection_limit = (int) strtol(PQgetvalue(result, 0, 9), NULL, 10);
 	database->bytes = strtoull(PQgetvalue(result, 0, 10), NULL, 10);
 	PQclear(result);
-	return read_server(connection, server);
+	return server_read(connection, server);
 }
 
 /* DO '… EXECUTE format(''prefix %I suffix'', current_database()) …'; the inner text is quoted

@@ -17,6 +17,9 @@
 extern bool database_read(Connection *connection, ManifestDatabase *database,
 						  ManifestServer *server);
 
+/* What is known of the server.  False (reported) on failure. */
+extern bool server_read(Connection *connection, ManifestServer *server);
+
 /*
  * Append SQL that gives the database connected to (whatever its name) the
  * settings, grants, comment and security labels of this one.

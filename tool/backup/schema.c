@@ -14,58 +14,18 @@
  */
 #include "schema.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <openssl/evp.h>
 #include <openssl/rand.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
+#include "client_program.h"
 #include "interrupt.h"
 #include "log.h"
 #include "memory.h"
 #include "subprocess.h"
 
 #define MIN_CHILD_LOCK_WAIT 60 /* seconds; for ever would be a deadlock that nobody detects */
-
-/* Whole file into a buffer; false (reported) on failure. */
-static bool
-read_file(const char *path, Buffer *content)
-{
-	int fd = open(path, O_RDONLY | O_CLOEXEC);
-	struct stat status;
-	ssize_t got = -1;
-
-	buffer_init(content);
-	if (fd >= 0 && fstat(fd, &status) == 0)
-	{
-		buffer_reserve(content, (size_t) status.st_size + 1);
-		while ((got = read(fd, content->data + content->length,
-						   content->capacity - content->length - 1)) > 0)
-			content->length += (size_t) got;
-		content->data[content->length] = '\0';
-	}
-	if (got < 0)
-		report_error(EXIT_FAILED, strerror(errno), NULL, "could not read file \"%s\"", path);
-	if (fd >= 0)
-		close(fd);
-	return got == 0;
-}
-
-/* Report a child that failed, with the last words it said. */
-static bool
-check_child(const char *program, SubprocessResult *result)
-{
-	if (result->exit_code == 0)
-		return true;
-	if (result->exit_code < 0)
-		return report_error(EXIT_FAILED, result->errors.data, NULL,
-							"%s was terminated by signal %d", program, result->signal);
-	return report_error(EXIT_FAILED, result->errors.data, NULL, "%s failed with exit code %d",
-						program, result->exit_code);
-}
 
 /* pg_dump -Fc of the two schema sections. */
 static bool
@@ -103,7 +63,7 @@ dump_archive(Schema *schema, const char *archive)
 
 		if (subprocess_run(argv, NULL, &result))
 		{
-			good = check_child("pg_dump", &result);
+			good = client_program_check("pg_dump", &result);
 			schema->warnings = xstrdup(result.errors.data);
 			subprocess_result_free(&result);
 		}
@@ -116,45 +76,20 @@ dump_archive(Schema *schema, const char *archive)
 	return good;
 }
 
-/* Drop a line from a script: everything from its start up to and including its newline. */
-static void
-cut_line(Buffer *script, char *line)
-{
-	char *end = strchr(line, '\n');
-	size_t length = end != NULL ? (size_t) (end - line) + 1 : strlen(line);
-
-	memmove(line, line + length, script->length - (size_t) (line - script->data) - length + 1);
-	script->length -= length;
-}
-
 /*
- * Take out pg_restore's own \restrict pair: one pair stands around the whole
- * backup, and these members shall have the same content every day.  The key
- * is random, so its second occurrence can only be the \unrestrict.  The
- * setting transaction_timeout is unknown to servers before 17; the head
+ * The setting transaction_timeout is unknown to servers before 17; the head
  * member has it in a form that all of them take.
  */
 static void
 clean_script(Buffer *script)
 {
 	static const char timeout[] = "SET transaction_timeout = 0;\n";
-	char *line = strstr(script->data, "\n\\restrict ");
 	char *found;
 
-	if (line != NULL)
-	{
-		size_t length = strcspn(line + 11, "\n");
-		char *closing = xasprintf("\n\\unrestrict %.*s\n", (int) length, line + 11);
-
-		cut_line(script, line + 1);
-		found = strstr(script->data, closing);
-		if (found != NULL)
-			cut_line(script, found + 1);
-		free(closing);
-	}
+	script_cut_restrict(script);
 	found = strstr(script->data, timeout);
 	if (found != NULL && found < strstr(script->data, "SET row_security"))
-		cut_line(script, found);
+		script_cut_line(script, found);
 }
 
 /* The plain text of one section of the archive. */
@@ -172,7 +107,7 @@ write_script(Schema *schema, const char *archive, const char *section, Buffer *s
 
 	if (pg_restore != NULL && subprocess_run(argv, NULL, &result))
 	{
-		good = check_child("pg_restore", &result) && read_file(path, script);
+		good = client_program_check("pg_restore", &result) && client_program_output(path, script);
 		subprocess_result_free(&result);
 	}
 	if (good)
@@ -214,7 +149,7 @@ schema_dump(void *argument)
 	Buffer archive;
 
 	buffer_init(&archive);
-	schema->good = dump_archive(schema, path) && read_file(path, &archive) &&
+	schema->good = dump_archive(schema, path) && client_program_output(path, &archive) &&
 				   write_script(schema, path, "pre-data", &schema->pre_data) &&
 				   write_script(schema, path, "post-data", &schema->post_data);
 	if (schema->good)

@@ -156,7 +156,9 @@ config_load(const Arguments *arguments, Settings *settings)
 	settings_set_defaults(settings);
 	if (file != NULL)
 		ok = config_read_file(file, settings);
+	settings->source++;
 	ok = apply_environment(settings) && ok;
 	check_environment();
+	settings->source++;
 	return apply_arguments(arguments, settings) && ok;
 }

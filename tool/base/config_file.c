@@ -152,6 +152,15 @@ claim_option(ConfigFile *file, const Key *key)
 	return option;
 }
 
+/* Does the key take several values? */
+static bool
+is_list(const Key *key)
+{
+	const Option *option = option_find(key->name);
+
+	return option != NULL && option->type == OPTION_LIST;
+}
+
 static void
 report_value(ConfigFile *file, const Key *key, const char *detail)
 {
@@ -170,15 +179,13 @@ is_null(const yaml_event_t *event)
 		   (text[0] == '\0' || strcmp(text, "~") == 0 || strcasecmp(text, "null") == 0);
 }
 
+/* Store one value of an option whose key was claimed. */
 static void
-set_scalar(ConfigFile *file, const Key *key, const yaml_event_t *event)
+set_value(ConfigFile *file, const Key *key, const Option *option, const yaml_event_t *event)
 {
-	const Option *option = claim_option(file, key);
 	const char *text = (const char *) event->data.scalar.value;
 	char *reason;
 
-	if (option == NULL)
-		return;
 	if (is_null(event))
 	{
 		report_value(file, key, "The key has no value; remove the line to get the default.");
@@ -200,6 +207,46 @@ set_scalar(ConfigFile *file, const Key *key, const yaml_event_t *event)
 	free(reason);
 }
 
+static void
+set_scalar(ConfigFile *file, const Key *key, const yaml_event_t *event)
+{
+	const Option *option = claim_option(file, key);
+
+	if (option != NULL)
+		set_value(file, key, option, event);
+}
+
+/* Read the values of a list, whose beginning was just read; false if the file cannot be read on. */
+static bool
+read_list(ConfigFile *file, const Key *key)
+{
+	const Option *option = claim_option(file, key);
+	bool readable = true;
+
+	if (option == NULL)
+		return skip_value(file);
+	while (readable)
+	{
+		yaml_event_t event;
+		yaml_event_type_t type;
+
+		if (!next_event(file, &event))
+			return false;
+		type = event.type;
+		if (type == YAML_SCALAR_EVENT)
+			set_value(file, key, option, &event);
+		yaml_event_delete(&event);
+		if (type == YAML_SEQUENCE_END_EVENT)
+			break;
+		if (type != YAML_SCALAR_EVENT)
+		{
+			report_value(file, key, "Each entry of the list must be a single value.");
+			readable = type == YAML_ALIAS_EVENT || skip_value(file);
+		}
+	}
+	return readable;
+}
+
 static bool read_mapping(ConfigFile *file, const char *prefix);
 
 /* Read the value of a key; false if the file cannot be read any further. */
@@ -219,6 +266,9 @@ read_value(ConfigFile *file, const Key *key, bool nested)
 		return true;
 	if (type == YAML_MAPPING_START_EVENT && !nested && is_prefix(key->name))
 		return read_mapping(file, key->name);
+
+	if (type == YAML_SEQUENCE_START_EVENT && is_list(key))
+		return read_list(file, key);
 
 	if (claim_option(file, key) != NULL)
 	{

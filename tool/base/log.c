@@ -386,6 +386,15 @@ log_first_error(void)
 }
 
 void
+log_forget_errors(void)
+{
+	pthread_mutex_lock(&mutex);
+	atomic_store(&first_code, EXIT_DONE);
+	atomic_store(&first_error, NULL);
+	pthread_mutex_unlock(&mutex);
+}
+
+void
 log_set_terminal_hooks(void (*before)(void), void (*after)(void))
 {
 	pthread_mutex_lock(&mutex);

@@ -72,6 +72,12 @@ extern ExitCode log_exit_code(void);
 extern const char *log_first_error(void);
 
 /*
+ * Forget the first error and its exit code, before the next one of several
+ * pieces of work that do not depend on each other.
+ */
+extern void log_forget_errors(void);
+
+/*
  * Called under the log's lock before and after each message to a terminal,
  * so that a progress bar can clear and redraw itself.
  */

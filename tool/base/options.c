@@ -171,6 +171,33 @@ store_text(const Option *option, Settings *settings, const char *text)
 	return NULL;
 }
 
+static void
+text_list_free(TextList *list)
+{
+	int i;
+
+	for (i = 0; i < list->count; i++)
+		free(list->items[i]);
+	free(list->items);
+	memset(list, 0, sizeof(*list));
+}
+
+static char *
+store_list(const Option *option, Settings *settings, const char *text)
+{
+	TextList *list = MEMBER(settings, TextList, option->member);
+	const char *reason = option->check != NULL ? option->check(text) : NULL;
+
+	if (reason != NULL)
+		return xstrdup(reason);
+	if (list->source != settings->source)
+		text_list_free(list);
+	list->source = settings->source;
+	list->items = xrealloc(list->items, (size_t) (list->count + 1) * sizeof(char *));
+	list->items[list->count++] = xstrdup(text);
+	return NULL;
+}
+
 static char *
 store_integer(const Option *option, Settings *settings, const char *text)
 {
@@ -289,6 +316,8 @@ option_store(const Option *option, Settings *settings, const char *text)
 			return store_flag(option, settings, text);
 		case OPTION_TEXT:
 			return store_text(option, settings, text);
+		case OPTION_LIST:
+			return store_list(option, settings, text);
 		case OPTION_INTEGER:
 			return store_integer(option, settings, text);
 		case OPTION_DURATION:
@@ -343,5 +372,7 @@ settings_free(Settings *settings)
 			free(*MEMBER(settings, char *, option_table[i].member));
 			*MEMBER(settings, char *, option_table[i].member) = NULL;
 		}
+		else if (option_table[i].type == OPTION_LIST)
+			text_list_free(MEMBER(settings, TextList, option_table[i].member));
 	}
 }

@@ -32,6 +32,7 @@ typedef enum OptionType
 	OPTION_FLAG,        /* bool */
 	OPTION_LEVEL,       /* LogLevel: a flag that sets it to `min` */
 	OPTION_TEXT,        /* char *, checked by `check` */
+	OPTION_LIST,        /* TextList, each value checked by `check`; may be given several times */
 	OPTION_INTEGER,     /* int from min to max */
 	OPTION_DURATION,    /* int, seconds from min to max */
 	OPTION_CHOICE,      /* an enum whose values are the positions in `choices` */

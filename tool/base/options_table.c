@@ -50,6 +50,26 @@ check_database_name(const char *text)
 	return NULL;
 }
 
+static const char *
+check_mapping(const char *text)
+{
+	const char *equals = strchr(text, '=');
+
+	if (equals == NULL || equals == text || equals[1] != '/' || text[0] != '/')
+		return "It must be two absolute directories, OLD=NEW.";
+	return NULL;
+}
+
+static const char *
+check_pattern(const char *text)
+{
+	size_t quotes = 0;
+
+	for (; *text != '\0'; text++)
+		quotes += *text == '"';
+	return quotes % 2 == 0 ? NULL : "A quotation mark is not closed.";
+}
+
 const Option option_table[] = {
 	/* backup, verify, restore */
 	{.name = "jobs",
@@ -93,6 +113,22 @@ const Option option_table[] = {
 	 .metavar = "TIME",
 	 .help = "fail if a table cannot be locked within TIME; 0 waits for ever"},
 
+	{.name = "all",
+	 .type = OPTION_FLAG,
+	 .member = AT(all),
+	 .help = "every database, and the globals: roles and tablespaces"},
+	{.name = "exclude-database",
+	 .type = OPTION_LIST,
+	 .member = AT(exclude_databases),
+	 .check = check_pattern,
+	 .metavar = "PATTERN",
+	 .help = "with --all: leave out databases of such names, as in psql: \"test*\"; may be given "
+			 "several times"},
+	{.name = "no-role-passwords",
+	 .type = OPTION_FLAG,
+	 .member = AT(no_role_passwords),
+	 .help = "leave the passwords of the roles out of a backup of the globals"},
+
 	/* restore */
 	{.name = "to",
 	 .type = OPTION_TEXT,
@@ -113,6 +149,23 @@ const Option option_table[] = {
 	 .type = OPTION_FLAG,
 	 .member = AT(no_analyze),
 	 .help = "do not collect planner statistics at the end"},
+	{.name = "existing-roles",
+	 .type = OPTION_CHOICE,
+	 .member = AT(existing_roles),
+	 .choices = "refuse alter keep",
+	 .fallback = "refuse",
+	 .metavar = "RULE",
+	 .help = "roles that exist with other attributes: refuse, alter, or keep them"},
+	{.name = "tablespace-mapping",
+	 .type = OPTION_LIST,
+	 .member = AT(tablespace_mappings),
+	 .check = check_mapping,
+	 .metavar = "OLD=NEW",
+	 .help = "create the tablespace of directory OLD in directory NEW; may be given several times"},
+	{.name = "no-tablespaces",
+	 .type = OPTION_FLAG,
+	 .member = AT(no_tablespaces),
+	 .help = "put everything into the default tablespace"},
 	{.name = "maintenance-work-mem",
 	 .type = OPTION_TEXT,
 	 .member = AT(maintenance_work_mem),

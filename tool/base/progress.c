@@ -23,3 +23,11 @@ progress_phase(const char *phase, const char *unit, uint64_t units_total, uint64
 	/* Last: whoever sees the new name sees the new counters. */
 	atomic_store(&progress.phase, phase);
 }
+
+void
+progress_item(unsigned item, unsigned items, const char *name)
+{
+	atomic_store(&progress.item, item);
+	atomic_store(&progress.item_name, name);
+	atomic_store(&progress.items, items);
+}

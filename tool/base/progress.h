@@ -22,9 +22,18 @@ typedef struct Progress
 	_Atomic uint64_t weight_done;
 	_Atomic uint64_t raw_bytes;    /* bytes read (backup) or loaded (restore) */
 	_Atomic uint64_t stored_bytes; /* bytes in the repository */
+	_Atomic unsigned item;         /* which of several databases; items 0: only one */
+	_Atomic unsigned items;
+	_Atomic(const char *) item_name;
 } Progress;
 
 extern Progress progress;
+
+/*
+ * Work on several things, one after the other: this is number `item` of
+ * `items`.  The name must live until the next call; items 0 ends it.
+ */
+extern void progress_item(unsigned item, unsigned items, const char *name);
 
 /* Begin a phase: names must be static strings; counters return to zero. */
 extern void progress_phase(const char *phase, const char *unit, uint64_t units_total,

@@ -25,8 +25,28 @@ typedef enum ProgressStyle
 	PROGRESS_NONE
 } ProgressStyle;
 
+/* What to do with a role that exists with other attributes than in a backup. */
+typedef enum ExistingRoles
+{
+	EXISTING_ROLES_REFUSE,
+	EXISTING_ROLES_ALTER,
+	EXISTING_ROLES_KEEP
+} ExistingRoles;
+
+/* The values of an option that may be given several times. */
+typedef struct TextList
+{
+	char **items;
+	int count;
+	int source; /* the Settings.source that they come from */
+} TextList;
+
 typedef struct Settings
 {
+	/* Which source is being read: the values of a stronger one replace a list, and do not add to
+	 * it. */
+	int source;
+
 	/* everywhere */
 	char *repo; /* --repo */
 	char *log_file;
@@ -52,6 +72,9 @@ typedef struct Settings
 	int compress_level;
 	int chunk_blocks;      /* heap blocks per chunk, default 4096 */
 	int lock_wait_timeout; /* seconds, 0 = wait for ever, default 60 */
+	bool all;              /* every database */
+	bool no_role_passwords;
+	TextList exclude_databases;
 
 	/* restore */
 	char *to;
@@ -59,6 +82,9 @@ typedef struct Settings
 	bool yes;
 	bool discard_old;
 	bool no_analyze;
+	ExistingRoles existing_roles;
+	TextList tablespace_mappings; /* OLD=NEW */
+	bool no_tablespaces;
 	char *maintenance_work_mem; /* for index builds; NULL = the server's setting */
 
 	/* export */

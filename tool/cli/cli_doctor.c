@@ -170,45 +170,44 @@ typedef struct DatabaseState
 } DatabaseState;
 
 static void
-say_age(Doctor *doctor, const char *database, const DatabaseState *state, double now)
+say_age(Doctor *doctor, const char *owner, const DatabaseState *state, double now)
 {
 	double age;
 
 	if (state->latest == NULL)
 	{
 		doctor_say(doctor, CHECK_CRITICAL, "last backup", "nex_backup backup -d DATABASE",
-				   "database \"%s\" has no undamaged backup", database);
+				   "%s: there is no undamaged backup", owner);
 		return;
 	}
 	age = now - (double) backup_id_time(state->latest->id);
 	if (age < -300)
 		doctor_say(doctor, CHECK_WARNING, "last backup",
 				   "Check the clocks: expire removes nothing of this database until then.",
-				   "database \"%s\": %s is dated in the future", database, state->latest->id);
+				   "%s: %s is dated in the future", owner, state->latest->id);
 	else
 		doctor_say(doctor, age > BACKUP_AGE_WARNING ? CHECK_WARNING : CHECK_OK, "last backup", NULL,
-				   "database \"%s\": %s, %s ago", database, state->latest->id,
-				   pretty_duration(age > 0 ? age : 0));
+				   "%s: %s, %s ago", owner, state->latest->id, pretty_duration(age > 0 ? age : 0));
 }
 
 static void
-say_verification(Doctor *doctor, const char *database, const DatabaseState *state, double now)
+say_verification(Doctor *doctor, const char *owner, const DatabaseState *state, double now)
 {
 	if (state->failed != NULL)
 	{
 		doctor->damage = true;
 		doctor_say(doctor, CHECK_CRITICAL, "last verify",
 				   "Make a new backup, which writes damaged objects anew; then verify again.",
-				   "database \"%s\": %s failed its last verification", database, state->failed->id);
+				   "%s: %s failed its last verification", owner, state->failed->id);
 	}
 	if (state->verified < 0)
 		doctor_say(doctor, CHECK_WARNING, "last verify", "nex_backup verify",
-				   "database \"%s\": no backup was verified yet", database);
+				   "%s: no backup was verified yet", owner);
 	else if (now - state->verified > VERIFY_AGE_WARNING)
-		doctor_say(doctor, CHECK_WARNING, "last verify", "nex_backup verify",
-				   "database \"%s\": %s ago", database, pretty_duration(now - state->verified));
+		doctor_say(doctor, CHECK_WARNING, "last verify", "nex_backup verify", "%s: %s ago", owner,
+				   pretty_duration(now - state->verified));
 	else
-		doctor_say(doctor, CHECK_OK, "last verify", NULL, "database \"%s\": %s ago", database,
+		doctor_say(doctor, CHECK_OK, "last verify", NULL, "%s: %s ago", owner,
 				   pretty_duration(now > state->verified ? now - state->verified : 0));
 }
 
@@ -271,17 +270,17 @@ check_backups(Doctor *doctor, const BackupName *names, int count)
 	while (i < count)
 	{
 		const BackupName *first = &names[i];
-		char *database = printable_name(first->database);
+		char *owner = backup_owner(first);
 		DatabaseState state = {NULL, 0, 0, -1, NULL};
 
 		for (; i < count && strcmp(names[i].database, first->database) == 0; i++)
 			look_at(doctor, &names[i], &state);
-		say_age(doctor, database, &state, now);
+		say_age(doctor, owner, &state, now);
 		if (state.latest != NULL)
-			say_verification(doctor, database, &state, now);
+			say_verification(doctor, owner, &state, now);
 		added += state.added;
 		whole += state.whole;
-		free(database);
+		free(owner);
 	}
 	check_space(doctor, added, whole);
 }

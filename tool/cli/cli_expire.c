@@ -75,19 +75,16 @@ warn_of_frozen(const Expiry *expiry)
 	for (i = 0; i < expiry->count; i++)
 	{
 		const RetentionBackup *backup = &expiry->backups[i];
-		char *label;
+		char *whose;
 
 		if (!backup->frozen || (last != NULL && strcmp(last, backup->database) == 0))
 			continue;
 		last = backup->database;
-		label = backup_label(&expiry->names[i]);
-		label[strlen(label) - strlen(backup->id) - 1] = '\0';
+		whose = backup_owner(&expiry->names[i]);
 		log_warning_hint("Check the clocks; when all backups lie in the past, expire removes "
 						 "what the rules do not keep.",
-						 "database \"%s\" has a backup dated in the future: nothing of it is "
-						 "removed",
-						 label);
-		free(label);
+						 "%s: a backup is dated in the future, so nothing is removed", whose);
+		free(whose);
 	}
 }
 
@@ -256,6 +253,8 @@ print_text(const Expiry *expiry)
 			const char *cells[4] = {backup->database, backup->id, backup->keep ? "keep" : "remove",
 									backup->reason};
 
+			if (backup_is_of_globals(&expiry->names[i]))
+				cells[0] = "(globals)";
 			text_table_row(table, cells);
 		}
 		text_table_print(table);
@@ -288,7 +287,7 @@ print_json(const Expiry *expiry)
 		const RetentionBackup *backup = &expiry->backups[i];
 		json_t *value = json_object();
 
-		json_object_set_new(value, "database", json_text(backup->database));
+		backup_set_json(value, &expiry->names[i]);
 		json_object_set_new(value, "backup", json_text(backup->id));
 		json_object_set_new(value, "keep", json_boolean(backup->keep));
 		json_object_set_new(value, "reason", json_text(backup->reason));
@@ -388,7 +387,8 @@ const Command command_expire = {
 		"\n"
 		"The rules count days, ISO weeks, months and years (in UTC) that have a backup, and keep\n"
 		"the newest backup of each: --keep-daily=7 keeps one of each of the last seven days with\n"
-		"a backup. Days without one do not use up the rule. Each database is looked at by itself.\n"
+		"a backup. Days without one do not use up the rule. Each database is looked at by itself,\n"
+		"and so are the globals.\n"
 		"\n"
 		"Never removed: the newest backup, the newest verified one, the --keep-minimum newest,\n"
 		"and damaged ones. A backup that failed its verification counts for no rule. If a backup\n"

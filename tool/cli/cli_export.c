@@ -350,9 +350,14 @@ choose_output(Export *export, const BackupName *name)
 	}
 	if (output == NULL)
 	{
-		database_directory_encode(name->database, directory);
-		export->path =
-			xasprintf("backup_%s_%s%s", directory, name->id, codec_suffix(export->codec));
+		if (backup_is_of_globals(name))
+			export->path = xasprintf("globals_%s%s", name->id, codec_suffix(export->codec));
+		else
+		{
+			database_directory_encode(name->database, directory);
+			export->path =
+				xasprintf("backup_%s_%s%s", directory, name->id, codec_suffix(export->codec));
+		}
 	}
 	else
 	{
@@ -398,9 +403,11 @@ say_done(const Export *export, const BackupName *name)
 		return;
 	if (export->settings->json)
 	{
-		output_json(json_pack("{s:o, s:s, s:o, s:o}", "database", json_text(name->database),
-							  "backup", name->id, "file", json_text(export->path), "bytes",
-							  json_count(export->written)));
+		json_t *value = json_pack("{s:s, s:o, s:o}", "backup", name->id, "file",
+								  json_text(export->path), "bytes", json_count(export->written));
+
+		backup_set_json(value, name);
+		output_json(value);
 		return;
 	}
 	label = backup_label(name);

@@ -60,40 +60,62 @@ append_createdb(Buffer *out, const ManifestDatabase *database)
 	buffer_append_string(out, " newdb");
 }
 
-/* The commands that restore this backup, ours and those of stock tools. */
+#define MAX_COMMANDS 5
+
+/* Add a command that is a text, a word for a shell, and a text. */
 static void
-restore_commands(const Repository *repository, const BackupName *name, const Manifest *manifest,
-				 char *commands[5])
+add_command(char **commands, int *count, const char *before, const char *word, const char *after)
 {
-	char directory[DATABASE_DIRECTORY_SIZE] = "";
+	Buffer out;
+
+	buffer_init(&out);
+	buffer_append_string(&out, before);
+	append_shell_word(&out, word);
+	buffer_append_string(&out, after);
+	commands[(*count)++] = buffer_detach(&out);
+}
+
+/*
+ * The commands that restore this backup: ours, and behind it those of stock
+ * tools.  Gives their number.
+ */
+static int
+restore_commands(const Repository *repository, const BackupName *name, const Manifest *manifest,
+				 char *commands[MAX_COMMANDS])
+{
+	const char *location = repository->storage->location;
 	const char *unpack = manifest->codec == CODEC_ZSTD   ? " | zstd -dc"
 						 : manifest->codec == CODEC_GZIP ? " | gunzip -c"
 														 : "";
-	char *backup = xasprintf("%s/%s", name->database, name->id);
+	bool globals = backup_is_of_globals(name);
+	char *backup = globals ? xstrdup(name->id) : xasprintf("%s/%s", name->database, name->id);
+	char *before = xasprintf("nex_backup %s ", globals ? "globals restore" : "restore");
+	char *listing = backup_path(name, ".sha256");
+	int count = 0;
 	Buffer out;
 
-	database_directory_encode(name->database, directory);
+	add_command(commands, &count, before, backup, globals ? "" : " --to=newdb");
 	buffer_init(&out);
-	buffer_append_string(&out, "nex_backup restore --repo=");
-	append_shell_word(&out, repository->storage->location);
-	buffer_append_char(&out, ' ');
-	append_shell_word(&out, backup);
-	buffer_append_string(&out, " --to=newdb");
+	buffer_append_string(&out, commands[0]);
+	buffer_append_string(&out, " --repo=");
+	append_shell_word(&out, location);
+	free(commands[0]);
 	commands[0] = buffer_detach(&out);
 
-	buffer_init(&out);
-	buffer_append_string(&out, "cd ");
-	append_shell_word(&out, repository->storage->location);
-	commands[1] = buffer_detach(&out);
-	commands[2] = xasprintf("sha256sum -c --quiet backups/%s/%s.sha256", directory, name->id);
-
-	buffer_init(&out);
-	append_createdb(&out, &manifest->database);
-	commands[3] = buffer_detach(&out);
-	commands[4] = xasprintf("cut -c67- backups/%s/%s.sha256 | xargs cat%s | "
-							"psql -X -v ON_ERROR_STOP=1 -d newdb",
-							directory, name->id, unpack);
+	add_command(commands, &count, "cd ", location, "");
+	commands[count++] = xasprintf("sha256sum -c --quiet %s", listing);
+	if (!globals)
+	{
+		buffer_init(&out);
+		append_createdb(&out, &manifest->database);
+		commands[count++] = buffer_detach(&out);
+	}
+	commands[count++] = xasprintf("cut -c67- %s | xargs cat%s | psql -X -v ON_ERROR_STOP=1 -d %s",
+								  listing, unpack, globals ? "postgres" : "newdb");
+	free(listing);
+	free(before);
 	free(backup);
+	return count;
 }
 
 /* ---- JSON ---- */
@@ -117,24 +139,39 @@ database_json(const ManifestDatabase *database)
 	return value;
 }
 
+static json_t *
+globals_json(const ManifestGlobals *globals)
+{
+	json_t *value = json_object();
+
+	json_object_set_new(value, "roles", json_count(globals->roles));
+	json_object_set_new(value, "memberships", json_count(globals->memberships));
+	json_object_set_new(value, "tablespaces", json_count(globals->tablespaces));
+	json_object_set_new(value, "passwords", json_boolean(globals->passwords));
+	return value;
+}
+
 static void
 print_json(const Repository *repository, const BackupSummary *summary, const Manifest *manifest)
 {
 	json_t *value = summary_json(summary);
 	json_t *steps = json_array();
 	json_t *members = json_object();
-	char *commands[5];
+	char *commands[MAX_COMMANDS];
+	int count = restore_commands(repository, &summary->name, manifest, commands);
 	int i;
 
-	restore_commands(repository, &summary->name, manifest, commands);
-	for (i = 1; i < 5; i++)
+	for (i = 1; i < count; i++)
 		json_array_append_new(steps, json_text(commands[i]));
 	json_object_set_new(value, "repository", repository_json(repository));
 	json_object_set_new(value, "started", json_text(manifest->started));
 	json_object_set_new(value, "finished", json_text(manifest->finished));
 	json_object_set_new(value, "tool", json_text(manifest->tool));
 	json_object_set_new(value, "pg_dump", json_text(manifest->pg_dump));
-	json_object_set_new(value, "database_properties", database_json(&manifest->database));
+	if (manifest->kind == BACKUP_OF_GLOBALS)
+		json_object_set_new(value, "globals", globals_json(&manifest->globals));
+	else
+		json_object_set_new(value, "database_properties", database_json(&manifest->database));
 
 	/* Server, totals, warnings and tables in the same shape as in the catalogue. */
 	catalogue_add_manifest(members, manifest);
@@ -147,7 +184,7 @@ print_json(const Repository *repository, const BackupSummary *summary, const Man
 
 	json_object_set_new(value, "restore", json_text(commands[0]));
 	json_object_set_new(value, "restore_with_stock_tools", steps);
-	for (i = 0; i < 5; i++)
+	for (i = 0; i < count; i++)
 		free(commands[i]);
 	output_json(value);
 }
@@ -175,26 +212,50 @@ line(const char *label, const char *format, ...)
 }
 
 static void
-print_head(const BackupSummary *summary, const Manifest *manifest)
+print_globals(const ManifestGlobals *globals)
 {
-	const ManifestTotals *totals = &manifest->totals;
-	const ManifestServer *server = &manifest->server;
-	const ManifestDatabase *database = &manifest->database;
-	char verified[64];
-	int i;
+	line("Content", "%s, %s, %s", pretty_number_of(globals->roles, "role"),
+		 pretty_number_of(globals->memberships, "membership"),
+		 pretty_number_of(globals->tablespaces, "tablespace"));
+	line("Passwords", "%s", globals->passwords ? "yes, hashed" : "no");
+}
 
-	line("Backup", "%s/%s (%s)", summary->name.database, summary->name.id, summary->type);
-	line("Snapshot", "%s, took %s", manifest->snapshot_at, pretty_duration(summary->seconds));
-	line("Written by", "nex_backup %s, pg_dump %s", manifest->tool, manifest->pg_dump);
-	line("Server", "PostgreSQL %s%s", server->version, server->in_recovery ? " (standby)" : "");
-	if (server->system_identifier != NULL)
-		line("", "system identifier %s, timeline %d, LSN %s", server->system_identifier,
-			 server->timeline, server->lsn != NULL ? server->lsn : "unknown");
+static void
+print_database(const Manifest *manifest)
+{
+	const ManifestDatabase *database = &manifest->database;
+	const ManifestTotals *totals = &manifest->totals;
+
 	line("Database", "owner %s, encoding %s, collate %s, ctype %s, %s on disk", database->owner,
 		 database->encoding, database->collate, database->ctype, pretty_bytes(database->bytes));
 	line("Content", "%s, %s, %s, %s", pretty_number_of(totals->tables, "table"),
 		 pretty_number_of(totals->rows, "row"), pretty_number_of(totals->sequences, "sequence"),
 		 pretty_number_of(totals->large_objects, "large object"));
+}
+
+static void
+print_head(const BackupSummary *summary, const Manifest *manifest)
+{
+	const ManifestTotals *totals = &manifest->totals;
+	const ManifestServer *server = &manifest->server;
+	char verified[64];
+	int i;
+	bool globals = backup_is_of_globals(&summary->name);
+	char *label = backup_label(&summary->name);
+
+	line("Backup", "%s (%s)", label, summary->type);
+	free(label);
+	line("Snapshot", "%s, took %s", manifest->snapshot_at, pretty_duration(summary->seconds));
+	line("Written by", "nex_backup %s, %s %s", manifest->tool, globals ? "pg_dumpall" : "pg_dump",
+		 manifest->pg_dump);
+	line("Server", "PostgreSQL %s%s", server->version, server->in_recovery ? " (standby)" : "");
+	if (server->system_identifier != NULL)
+		line("", "system identifier %s, timeline %d, LSN %s", server->system_identifier,
+			 server->timeline, server->lsn != NULL ? server->lsn : "unknown");
+	if (globals)
+		print_globals(&manifest->globals);
+	else
+		print_database(manifest);
 	line("Size", "%s of SQL, %s stored as %s in %s", pretty_bytes(totals->raw_bytes),
 		 pretty_bytes(totals->stored_bytes), summary->codec,
 		 pretty_number_of(totals->objects, "object"));
@@ -253,17 +314,18 @@ print_tables(const Manifest *manifest)
 static void
 print_text(const Repository *repository, const BackupSummary *summary, const Manifest *manifest)
 {
-	char *commands[5];
+	char *commands[MAX_COMMANDS];
+	int count = restore_commands(repository, &summary->name, manifest, commands);
 	int i;
 
 	print_head(summary, manifest);
 	print_tables(manifest);
-	restore_commands(repository, &summary->name, manifest, commands);
-	printf("\nRestore into a new database:\n  %s\n", commands[0]);
+	printf("\nRestore%s:\n  %s\n",
+		   manifest->kind == BACKUP_OF_GLOBALS ? "" : " into a new database", commands[0]);
 	printf("The same without nex_backup:\n");
-	for (i = 1; i < 5; i++)
+	for (i = 1; i < count; i++)
 		printf("  %s\n", commands[i]);
-	for (i = 0; i < 5; i++)
+	for (i = 0; i < count; i++)
 		free(commands[i]);
 }
 

@@ -33,7 +33,8 @@ add_line(TextTable *table, const BackupSummary *summary)
 	int i;
 
 	memset(cells, 0, sizeof(cells));
-	snprintf(cells[0], CELL_SIZE, "%s", summary->name.database);
+	snprintf(cells[0], CELL_SIZE, "%s",
+			 backup_is_of_globals(&summary->name) ? "(globals)" : summary->name.database);
 	snprintf(cells[1], CELL_SIZE, "%s", summary->name.id);
 	if (summary->damage != NULL)
 		snprintf(cells[2], CELL_SIZE, "DAMAGED");
@@ -46,8 +47,11 @@ add_line(TextTable *table, const BackupSummary *summary)
 		snprintf(cells[5], CELL_SIZE, "%s", pretty_bytes(totals->raw_bytes));
 		snprintf(cells[6], CELL_SIZE, "%s", pretty_bytes(totals->stored_bytes));
 		snprintf(cells[7], CELL_SIZE, "%s", pretty_bytes(totals->new_bytes));
-		snprintf(cells[8], CELL_SIZE, "%s", pretty_count(totals->tables));
-		snprintf(cells[9], CELL_SIZE, "%s", pretty_count(totals->rows));
+		if (!backup_is_of_globals(&summary->name))
+		{
+			snprintf(cells[8], CELL_SIZE, "%s", pretty_count(totals->tables));
+			snprintf(cells[9], CELL_SIZE, "%s", pretty_count(totals->rows));
+		}
 		snprintf(cells[10], CELL_SIZE, "%s", summary->codec);
 	}
 	verification_text(summary, cells[11], CELL_SIZE);
@@ -59,7 +63,11 @@ add_line(TextTable *table, const BackupSummary *summary)
 static void
 say_empty(const Repository *repository, const char *database)
 {
-	if (database != NULL)
+	if (database != NULL && strcmp(database, GLOBALS_DATABASE) == 0)
+		printf("no backups of the globals in repository \"%s\"; make one with: nex_backup globals "
+			   "backup\n",
+			   repository->storage->location);
+	else if (database != NULL)
 	{
 		char *printable = printable_name(database);
 
@@ -149,7 +157,8 @@ const Command command_list = {
 	.max_arguments = 1,
 	.options = "",
 	.help =
-		"Shows every backup, or those of one database, ordered by database and time:\n"
+		"Shows every backup, those of the globals first, or those of one database, ordered by "
+		"time:\n"
 		"  size      bytes of SQL text\n"
 		"  stored    bytes of the objects that hold it, compressed\n"
 		"  added     bytes that this backup added to the repository; the rest was there already\n"

@@ -104,7 +104,11 @@ print_result(const Result *result)
 	char *label = backup_label(result->name);
 	int i;
 
-	if (result->nbad == 0)
+	if (result->nbad == 0 && backup_is_of_globals(result->name))
+		printf("%s: ok (%s, %s stored, %s of SQL)\n", label,
+			   pretty_number_of(report->objects, "object"), pretty_bytes(report->bytes),
+			   pretty_bytes(report->raw_bytes));
+	else if (result->nbad == 0)
 		printf("%s: ok (%s, %s stored, %s of SQL, %s)\n", label,
 			   pretty_number_of(report->objects, "object"), pretty_bytes(report->bytes),
 			   pretty_bytes(report->raw_bytes), pretty_number_of(report->rows, "row"));
@@ -140,7 +144,7 @@ result_json(const Result *result)
 		json_object_set_new(file, "tables", json_text(report->bad[i].tables));
 		json_array_append_new(bad, file);
 	}
-	json_object_set_new(value, "database", json_text(result->name->database));
+	backup_set_json(value, result->name);
 	json_object_set_new(value, "backup", json_text(result->name->id));
 	json_object_set_new(value, "result", json_string(result->nbad == 0 ? "ok" : "failed"));
 	json_object_set_new(value, "objects", json_count(report->objects));

@@ -33,6 +33,7 @@ extern const Command command_info;
 extern const Command command_verify;
 extern const Command command_restore;
 extern const Command command_export;
+extern const Command command_globals;
 extern const Command command_expire;
 extern const Command command_doctor;
 extern const Command command_version;

@@ -21,6 +21,7 @@
 #include <unistd.h>
 
 #include "buffer.h"
+#include "json_text.h"
 #include "output.h"
 #include "progress.h"
 
@@ -35,6 +36,7 @@
 typedef struct View
 {
 	const char *phase; /* NULL: nothing yet */
+	char label[160];   /* "invoices (2 of 5): copying data", or the phase alone */
 	const char *unit;
 	uint64_t units_done;
 	uint64_t units_total;
@@ -118,6 +120,22 @@ fraction_done(const View *v)
 	return fraction > 1 ? 1 : fraction;
 }
 
+/* What to call the present work. */
+static void
+label_view(const char *phase)
+{
+	const char *name = atomic_load(&progress.item_name);
+	unsigned items = atomic_load(&progress.items);
+
+	if (phase == NULL)
+		view.label[0] = '\0';
+	else if (items == 0 || name == NULL)
+		snprintf(view.label, sizeof(view.label), "%s", phase);
+	else
+		snprintf(view.label, sizeof(view.label), "%s (%u of %u): %s", name,
+				 atomic_load(&progress.item), items, phase);
+}
+
 /* Read the counters; called once a tick. */
 static void
 take_view(void)
@@ -133,6 +151,7 @@ take_view(void)
 		phase_start = now;
 	}
 	view.phase = phase;
+	label_view(phase);
 	view.unit = atomic_load(&progress.unit);
 	view.units_done = atomic_load(&progress.units_done);
 	view.units_total = atomic_load(&progress.units_total);
@@ -223,7 +242,7 @@ draw_bar(void)
 
 	if (view.phase == NULL)
 		return;
-	room = width - (int) strlen(view.phase);
+	room = width - (int) strlen(view.label);
 	buffer_init(&figures);
 	buffer_append_string(&figures, "");
 	if (view.fraction >= 0 && room >= 6)
@@ -231,7 +250,7 @@ draw_bar(void)
 	append_figures(&figures, &view, "  ", room > 0 ? (size_t) room : 0);
 
 	buffer_init(&line);
-	buffer_printf(&line, "\r%.*s", width, view.phase);
+	buffer_printf(&line, "\r%.*s", width, view.label);
 	if (view.fraction >= 0)
 		append_bar(&line, view.fraction, room - (int) figures.length);
 	buffer_append(&line, figures.data, figures.length);
@@ -266,13 +285,26 @@ log_progress(const View *v)
 	if (v->phase == NULL)
 		return;
 	buffer_init(&text);
-	buffer_append_string(&text, v->phase);
+	buffer_append_string(&text, v->label);
 	buffer_append_char(&text, ':');
 	if (v->fraction >= 0)
 		buffer_printf(&text, " %d%%", (int) (v->fraction * 100));
 	append_figures(&text, v, v->fraction >= 0 ? ", " : " ", LINE_MAX);
 	log_info("%s", text.data);
 	buffer_free(&text);
+}
+
+/* Which of several databases it is. */
+static void
+add_item(json_t *event)
+{
+	unsigned items = atomic_load(&progress.items);
+
+	if (items == 0)
+		return;
+	json_object_set_new(event, "item", json_integer(atomic_load(&progress.item)));
+	json_object_set_new(event, "items", json_integer(items));
+	json_object_set_new(event, "item_name", json_text(atomic_load(&progress.item_name)));
 }
 
 static void
@@ -291,6 +323,7 @@ write_json(const View *v)
 					  (json_int_t) v->raw_bytes, "stored_bytes", (json_int_t) v->stored_bytes,
 					  "bytes_per_second", v->rate, "eta_seconds",
 					  v->eta >= 0 ? json_real(v->eta) : json_null(), "elapsed_seconds", v->elapsed);
+	add_item(event);
 	text = json_dumps(event, JSON_COMPACT | JSON_REAL_PRECISION(6));
 	if (text != NULL)
 	{

@@ -64,6 +64,15 @@ repository_json(const Repository *repository)
 	return value;
 }
 
+void
+backup_set_json(json_t *value, const BackupName *name)
+{
+	bool globals = backup_is_of_globals(name);
+
+	json_object_set_new(value, "kind", json_string(globals ? "globals" : "database"));
+	json_object_set_new(value, "database", globals ? json_null() : json_text(name->database));
+}
+
 static json_t *
 verification_json(const BackupSummary *summary)
 {
@@ -85,7 +94,7 @@ summary_json(const BackupSummary *summary)
 	const ManifestTotals *totals = &summary->totals;
 	json_t *value = json_object();
 
-	json_object_set_new(value, "database", json_text(summary->name.database));
+	backup_set_json(value, &summary->name);
 	json_object_set_new(value, "backup", json_text(summary->name.id));
 	json_object_set_new(value, "state", json_string(summary->damage ? "damaged" : "complete"));
 	json_object_set_new(value, "verified", verification_json(summary));
@@ -114,10 +123,22 @@ summary_json(const BackupSummary *summary)
 /* ---- summaries ---- */
 
 char *
+backup_owner(const BackupName *name)
+{
+	char *database = printable_name(name->database);
+	char *owner =
+		backup_is_of_globals(name) ? xstrdup("globals") : xasprintf("database \"%s\"", database);
+
+	free(database);
+	return owner;
+}
+
+char *
 backup_label(const BackupName *name)
 {
 	char *database = printable_name(name->database);
-	char *label = xasprintf("%s/%s", database, name->id);
+	char *label = backup_is_of_globals(name) ? xasprintf("globals %s", name->id)
+											 : xasprintf("%s/%s", database, name->id);
 
 	free(database);
 	return label;

@@ -52,7 +52,13 @@ extern bool report_damaged(const BackupSummary *summary);
 /* "ok 2026-11-23", "failed 2026-11-23", "never" */
 extern void verification_text(const BackupSummary *summary, char *text, size_t size);
 
-/* "db/id" with a printable database name; caller frees. */
+/* Set the keys "kind" and "database", which is null for the globals. */
+extern void backup_set_json(json_t *value, const BackupName *name);
+
+/* "database "db"", or "globals"; caller frees. */
+extern char *backup_owner(const BackupName *name);
+
+/* "db/id", or "globals id"; caller frees. */
 extern char *backup_label(const BackupName *name);
 
 /* Seconds since 1970 of a UTC time as manifests write it; -1 if it is none. */

@@ -30,11 +30,19 @@ typedef struct NameList
 	int error;
 } NameList;
 
+bool
+backup_is_of_globals(const BackupName *name)
+{
+	return strcmp(name->database, GLOBALS_DATABASE) == 0;
+}
+
 char *
 backup_path(const BackupName *name, const char *suffix)
 {
 	char directory[DATABASE_DIRECTORY_SIZE];
 
+	if (backup_is_of_globals(name))
+		return xasprintf("globals/%s%s", name->id, suffix);
 	database_directory_encode(name->database, directory);
 	return xasprintf("backups/%s/%s%s", directory, name->id, suffix);
 }
@@ -84,6 +92,14 @@ visit_database(const char *directory, void *argument)
 	return list->error == 0;
 }
 
+/* The backups of the globals. */
+static int
+visit_globals(NameList *list)
+{
+	memcpy(list->database, GLOBALS_DATABASE, sizeof(GLOBALS_DATABASE));
+	return list->repository->storage->list(list->repository->storage, "globals", visit_file, list);
+}
+
 static int
 compare_names(const void *a, const void *b)
 {
@@ -104,9 +120,11 @@ repository_list(Repository *repository, const char *database, BackupName **names
 
 	*names = NULL;
 	*count = 0;
-	if (database == NULL)
+	if (database == NULL || strcmp(database, GLOBALS_DATABASE) == 0)
+		error = visit_globals(&list);
+	if (database == NULL && (error == 0 || error == ENOENT))
 		error = storage->list(storage, "backups", visit_database, &list);
-	else if (database_directory_encode(database, directory))
+	else if (database != NULL && database_directory_encode(database, directory))
 	{
 		size_t length = strlen(directory);
 
@@ -161,8 +179,7 @@ split_name(const char *text, BackupName *name)
 	const char *slash = strrchr(text, '/');
 	size_t length = slash != NULL ? (size_t) (slash - text) : 0;
 
-	if (slash == NULL || length == 0 || length >= sizeof(name->database) ||
-		!backup_id_valid(slash + 1))
+	if (slash == NULL || length >= sizeof(name->database) || !backup_id_valid(slash + 1))
 		return false;
 	memcpy(name->database, text, length);
 	name->database[length] = '\0';
@@ -184,6 +201,18 @@ manifest_exists(Repository *repository, const BackupName *name, bool *exists)
 					 repository->storage->location, path, strerror(error));
 	free(path);
 	return error == 0 || error == ENOENT;
+}
+
+/* The text names a backup of the globals: "", or "/ID". */
+static bool
+report_no_globals(Repository *repository, const char *text)
+{
+	return report_error(EXIT_FAILED, NULL,
+						"\"nex_backup globals list\" shows those that there are, \"nex_backup "
+						"globals backup\" makes one.",
+						"there is no backup%s%s of the globals in \"%s\"",
+						text[0] != '\0' ? " " : "", text[0] != '\0' ? text + 1 : "",
+						repository->storage->location);
 }
 
 /* Say what there is instead of what was asked for. */
@@ -223,6 +252,8 @@ repository_resolve(Repository *repository, const char *text, BackupName *name)
 		if (found)
 			return true;
 	}
+	if (text[0] == '\0' || (text[0] == '/' && backup_id_valid(text + 1)))
+		return report_no_globals(repository, text);
 	return report_no_backup(repository, text);
 }
 

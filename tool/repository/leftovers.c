@@ -160,7 +160,7 @@ has_manifest(const NameList *list, const char *name, size_t stem)
 	return false;
 }
 
-/* One directory backups/<database>/. */
+/* One directory backups/<database>/, or globals/. */
 static bool
 find_in_backups(Repository *repository, const char *directory, Leftovers *leftovers)
 {
@@ -220,7 +220,8 @@ leftovers_find(Repository *repository, const ObjectSet *needed, Leftovers *lefto
 
 	memset(leftovers, 0, sizeof(*leftovers));
 	if (!find_in_tree(repository, needed, "objects", leftovers) ||
-		!find_in_tree(repository, NULL, "backups", leftovers) || !list_names(repository, ".", &top))
+		!find_in_tree(repository, NULL, "backups", leftovers) ||
+		!find_in_backups(repository, "globals/", leftovers) || !list_names(repository, ".", &top))
 	{
 		leftovers_free(leftovers);
 		return false;

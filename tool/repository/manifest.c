@@ -22,6 +22,7 @@ static const char *const kind_names[MEMBER_KINDS] = {
 	[MEMBER_SEQUENCES] = "sequences",
 	[MEMBER_POST_DATA] = "post-data",
 	[MEMBER_DATABASE] = "database",
+	[MEMBER_GLOBALS] = "globals",
 	[MEMBER_TAIL] = "tail",
 };
 
@@ -29,6 +30,12 @@ const char *
 member_kind_name(MemberKind kind)
 {
 	return kind_names[kind];
+}
+
+const char *
+backup_kind_name(BackupKind kind)
+{
+	return kind == BACKUP_OF_GLOBALS ? "globals" : "database";
 }
 
 Manifest *

@@ -28,6 +28,7 @@ typedef enum MemberKind
 	MEMBER_SEQUENCES,
 	MEMBER_POST_DATA,
 	MEMBER_DATABASE,
+	MEMBER_GLOBALS,
 	MEMBER_TAIL,
 	MEMBER_KINDS
 } MemberKind;
@@ -80,6 +81,15 @@ typedef struct ManifestDatabase
 	uint64_t bytes;
 } ManifestDatabase;
 
+/* Of a backup of the globals. */
+typedef struct ManifestGlobals
+{
+	uint64_t roles;
+	uint64_t memberships;
+	uint64_t tablespaces;
+	bool passwords; /* of the roles are in it */
+} ManifestGlobals;
+
 typedef struct ManifestServer
 {
 	char *version;           /* "15.18" */
@@ -104,8 +114,19 @@ typedef struct ManifestTotals
 	uint64_t sequences;
 } ManifestTotals;
 
+/* What a backup is of. */
+typedef enum BackupKind
+{
+	BACKUP_OF_DATABASE,
+	BACKUP_OF_GLOBALS /* then database.name is GLOBALS_DATABASE, and the rest of it NULL */
+} BackupKind;
+
+/* Stands for the globals where a database is named: no database has this name. */
+#define GLOBALS_DATABASE ""
+
 typedef struct Manifest
 {
+	BackupKind kind;
 	char id[BACKUP_ID_SIZE];
 	char *repository; /* id of the repository */
 	char *type;
@@ -117,6 +138,7 @@ typedef struct Manifest
 	Codec codec;
 	int level;
 	ManifestDatabase database;
+	ManifestGlobals globals;
 	ManifestServer server;
 	ManifestTotals totals;
 
@@ -131,6 +153,7 @@ typedef struct Manifest
 } Manifest;
 
 extern const char *member_kind_name(MemberKind kind);
+extern const char *backup_kind_name(BackupKind kind);
 
 extern Manifest *manifest_create(void);
 extern void manifest_free(Manifest *manifest);

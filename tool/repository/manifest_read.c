@@ -173,7 +173,9 @@ read_head(Reader *reader, const json_t *root, Manifest *manifest)
 
 	if (get_number(reader, root, "format", INT32_MAX) != 1)
 		broken(reader, "its format is unknown to this version of nex_backup");
-	if (kind != NULL && strcmp(kind, "database") != 0)
+	if (kind != NULL && strcmp(kind, "globals") == 0)
+		manifest->kind = BACKUP_OF_GLOBALS;
+	else if (kind != NULL && strcmp(kind, "database") != 0)
 		broken(reader, "its kind is unknown to this version of nex_backup");
 	if (id != NULL && backup_id_valid(id))
 		memcpy(manifest->id, id, strlen(id) + 1);
@@ -215,6 +217,19 @@ read_database(Reader *reader, const json_t *root, ManifestDatabase *database)
 		broken(reader, "key \"connection_limit\" is missing or no number in its range");
 	else
 		database->connection_limit = (int) json_integer_value(limit);
+}
+
+static void
+read_globals(Reader *reader, const json_t *root, Manifest *manifest)
+{
+	const json_t *object = json_object_get(root, "globals");
+	ManifestGlobals *globals = &manifest->globals;
+
+	manifest->database.name = xstrdup(GLOBALS_DATABASE);
+	globals->roles = get_number(reader, object, "roles", INT64_MAX);
+	globals->memberships = get_number(reader, object, "memberships", INT64_MAX);
+	globals->tablespaces = get_number(reader, object, "tablespaces", INT64_MAX);
+	globals->passwords = get_flag(reader, object, "passwords");
 }
 
 static void
@@ -460,6 +475,14 @@ read_arrays(Reader *reader, const json_t *root, Manifest *manifest)
 	}
 }
 
+/* Head and tail stand in every backup; of the rest, globals have a kind of their own. */
+static bool
+kind_allowed(BackupKind backup, MemberKind member)
+{
+	return member == MEMBER_HEAD || member == MEMBER_TAIL ||
+		   (member == MEMBER_GLOBALS) == (backup == BACKUP_OF_GLOBALS);
+}
+
 /* Members cover their objects without gap or overlap, refer to tables that exist, and stand in
  * order. */
 static void
@@ -482,6 +505,8 @@ check_members(Reader *reader, const Manifest *manifest)
 			broken(reader, "member %u belongs to no table", i);
 		else if (member->offset != (first ? 0 : end))
 			broken(reader, "member %u does not begin where the one before it ends", i);
+		else if (!kind_allowed(manifest->kind, member->kind))
+			broken(reader, "member %u is of a kind that does not belong here", i);
 		else if (i > 0 && member->kind < manifest->members[i - 1].kind)
 			broken(reader, "member %u is not in the order of the kinds", i);
 		if (reader->error != NULL)
@@ -543,7 +568,10 @@ read_manifest(Reader *reader, const char *json, size_t length, Manifest *manifes
 		read_head(reader, root, manifest);
 		if (reader->error == NULL)
 		{
-			read_database(reader, root, &manifest->database);
+			if (manifest->kind == BACKUP_OF_GLOBALS)
+				read_globals(reader, root, manifest);
+			else
+				read_database(reader, root, &manifest->database);
 			read_server(reader, root, &manifest->server);
 			read_totals(reader, root, &manifest->totals);
 			read_warnings(reader, root, manifest);

@@ -74,6 +74,14 @@ database_json(const ManifestDatabase *database)
 }
 
 static json_t *
+globals_json(const ManifestGlobals *globals)
+{
+	return json_pack("{s:o, s:o, s:o, s:b}", "roles", number(globals->roles), "memberships",
+					 number(globals->memberships), "tablespaces", number(globals->tablespaces),
+					 "passwords", globals->passwords);
+}
+
+static json_t *
 server_json(const ManifestServer *server)
 {
 	return json_pack("{s:o, s:i, s:o, s:o, s:o, s:b}", "version", text(server->version),
@@ -174,7 +182,7 @@ manifest_serialize(const Manifest *manifest, Buffer *json)
 {
 	buffer_append_string(json, "{\n");
 	put(json, "format", json_integer(1));
-	put(json, "kind", json_string("database"));
+	put(json, "kind", json_string(backup_kind_name(manifest->kind)));
 	put(json, "id", text(manifest->id));
 	put(json, "repository", text(manifest->repository));
 	put(json, "type", text(manifest->type));
@@ -185,7 +193,10 @@ manifest_serialize(const Manifest *manifest, Buffer *json)
 	put(json, "finished", text(manifest->finished));
 	put(json, "codec", text(codec_name(manifest->codec)));
 	put(json, "level", json_integer(manifest->level));
-	put(json, "database", database_json(&manifest->database));
+	if (manifest->kind == BACKUP_OF_GLOBALS)
+		put(json, "globals", globals_json(&manifest->globals));
+	else
+		put(json, "database", database_json(&manifest->database));
 	put(json, "server", server_json(&manifest->server));
 	put(json, "totals", totals_json(&manifest->totals));
 	put(json, "warnings", warnings_json(manifest));

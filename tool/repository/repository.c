@@ -391,7 +391,7 @@ bool
 repository_lock_shared(Repository *repository)
 {
 	Storage *storage = repository->storage;
-	int error = wait_for_shared_lock(repository);
+	int error = repository->shared_lock >= 0 ? 0 : wait_for_shared_lock(repository);
 
 	if (error == 0)
 		return true;
@@ -425,11 +425,17 @@ repository_lock_backup(Repository *repository, const char *database, int *handle
 	int error;
 
 	*handle = -1;
-	if (!database_directory_encode(database, directory))
+	if (strcmp(database, GLOBALS_DATABASE) == 0)
+		path = xstrdup("lock/globals");
+	else if (database_directory_encode(database, directory))
+		path = xasprintf("lock/backup-%s", directory);
+	else
 		return report_error(EXIT_FAILED, NULL, NULL, "database name \"%s\" is not valid", name);
-	path = xasprintf("lock/backup-%s", directory);
 	error = storage->lock(storage, path, true, handle);
-	if (error == EWOULDBLOCK)
+	if (error == EWOULDBLOCK && name[0] == '\0')
+		report_error(EXIT_LOCKED, NULL, "Wait until it ends.",
+					 "another backup of the globals is running");
+	else if (error == EWOULDBLOCK)
 		report_error(EXIT_LOCKED, NULL, "Wait until it ends.",
 					 "another backup of database \"%s\" is running", name);
 	else if (error != 0)

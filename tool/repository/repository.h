@@ -50,16 +50,22 @@ extern bool repository_lock_exclusive(Repository *repository, int *handle);
 extern bool repository_lock_backup(Repository *repository, const char *database, int *handle);
 extern void repository_unlock(Repository *repository, int handle);
 
-/* One backup found by listing; its manifest is not read yet. */
+/*
+ * One backup found by listing; its manifest is not read yet.  The database of
+ * a backup of the globals is GLOBALS_DATABASE.
+ */
 typedef struct BackupName
 {
 	char database[64];
 	char id[BACKUP_ID_SIZE];
 } BackupName;
 
+extern bool backup_is_of_globals(const BackupName *name);
+
 /*
  * All backups, ordered by database, then by id (oldest first); database NULL
- * means all.  False (reported) on an I/O error.  Caller frees *names.
+ * means all, globals first.  GLOBALS_DATABASE means those of the globals.  False (reported) on an
+ * I/O error.  Caller frees *names.
  */
 extern bool repository_list(Repository *repository, const char *database, BackupName **names,
 							int *count);
@@ -69,7 +75,8 @@ extern bool repository_latest(Repository *repository, const char *database, Back
 
 /*
  * Resolve "DB" (its latest) or "DB/ID".  A database name that holds a slash
- * is tried whole first.  Reports (exit 1, with what there is as a hint) if
+ * is tried whole first.  GLOBALS_DATABASE and "/ID" are backups of the
+ * globals. Reports (exit 1, with what there is as a hint) if
  * nothing matches.
  */
 extern bool repository_resolve(Repository *repository, const char *text, BackupName *name);
@@ -103,7 +110,7 @@ extern bool repository_publish(Repository *repository, const Manifest *manifest)
 /* Un-publish: manifest, then its companions.  Objects stay. */
 extern bool repository_remove_backup(Repository *repository, const BackupName *name);
 
-/* "backups/<database>/<id><suffix>"; caller frees. */
+/* "backups/<database>/<id><suffix>", or "globals/<id><suffix>"; caller frees. */
 extern char *backup_path(const BackupName *name, const char *suffix);
 
 /* Report (exit 3) that a file is not as it was written; always false. */

@@ -518,6 +518,7 @@ add_bad(VerifyReport *report, const Manifest *manifest, const Job *job, const ch
 {
 	BadFile *bad;
 	char *database = printable_name(manifest->database.name);
+	bool globals = manifest->kind == BACKUP_OF_GLOBALS;
 	char *detail;
 
 	report->bad = xrealloc(report->bad, (size_t) (report->nbad + 1) * sizeof(BadFile));
@@ -533,8 +534,8 @@ add_bad(VerifyReport *report, const Manifest *manifest, const Job *job, const ch
 						   member_kind_name(manifest->members[job->first_member].kind));
 	else
 		detail = NULL;
-	report_error(EXIT_INTEGRITY, detail, NULL, "file \"%s\" of backup \"%s/%s\" %s", bad->path,
-				 database, manifest->id, problem);
+	report_error(EXIT_INTEGRITY, detail, NULL, "file \"%s\" of backup \"%s%s%s\" %s", bad->path,
+				 globals ? "globals" : database, globals ? " " : "/", manifest->id, problem);
 	free(detail);
 	free(database);
 }

@@ -17,6 +17,7 @@
 #include "interrupt.h"
 #include "loader.h"
 #include "log.h"
+#include "maintenance.h"
 #include "memory.h"
 #include "post_data.h"
 #include "progress.h"
@@ -27,41 +28,6 @@
 #include "verify.h"
 
 #define MAX_NAME_BYTES 63
-
-/* Connect to --dbname, or to postgres, or to template1. */
-static bool
-connect_maintenance(RestorePlan *plan)
-{
-	const Settings *settings = plan->settings;
-	char *message = NULL;
-
-	plan->target = target_create(settings, settings->dbname == NULL ? "postgres" : NULL);
-	if (plan->target == NULL)
-		return false;
-	if (settings->dbname == NULL)
-	{
-		plan->maintenance = connection_try(plan->target, &message);
-		if (plan->maintenance == NULL && !stop_requested())
-		{
-			ConnectionTarget *fallback = target_with_database(plan->target, "template1");
-			char *ignored = NULL;
-
-			plan->maintenance = connection_try(fallback, &ignored);
-			if (plan->maintenance != NULL)
-			{
-				target_free(plan->target);
-				plan->target = fallback;
-			}
-			else
-				target_free(fallback);
-			free(ignored);
-		}
-		free(message);
-	}
-	if (plan->maintenance == NULL)
-		plan->maintenance = connection_open(plan->target);
-	return plan->maintenance != NULL;
-}
 
 /* "<database>_restore_<id>", shortened at a character border to fit. */
 static char *
@@ -168,7 +134,8 @@ restore_plan(RestorePlan *plan, const Settings *settings, Repository *repository
 	if (plan->database[0] == '\0' || strlen(plan->database) > MAX_NAME_BYTES)
 		return report_error(EXIT_USAGE, NULL, NULL, "the name of a database has 1 to %d bytes",
 							MAX_NAME_BYTES);
-	if (!connect_maintenance(plan) ||
+	plan->maintenance = connection_open_maintenance(settings, &plan->target);
+	if (plan->maintenance == NULL ||
 		!target_database_exists(plan->maintenance, plan->database, &exists))
 		return false;
 	if (exists)

@@ -357,6 +357,10 @@ catalogue_record(const Settings *settings, CatalogueEvent event, const char *dat
 	Settings quiet = *settings;
 	char *text;
 
+	/* The globals belong to no database. */
+	if (database != NULL && database[0] == '\0')
+		database = NULL;
+
 	/* Nobody is asked for a password just to keep a record. */
 	quiet.no_password = true;
 	quiet.force_password = false;

@@ -1,0 +1,238 @@
+# Globals as a backup of their own: roles, memberships, settings, tablespaces, and the way back with
+# nex_backup and without.  The oracle is pg_dumpall of the two clusters, passwords included.
+use strict;
+use warnings;
+
+use File::Temp ();
+use IPC::Run ();
+use NexBackup::Test;
+use PostgreSQL::Test::Cluster;
+use Test::More;
+
+my $old = start_server('old', track_functions => 'all');
+my $repo = new_repository();
+my $space = File::Temp::tempdir(CLEANUP => 1);
+my $version = query('postgres', 'SHOW server_version_num');
+
+mkdir "$space/$_" or die for qw(fast slow moved);
+query('postgres', <<"SQL");
+SET password_encryption = 'scram-sha-256';
+CREATE ROLE "say ""hi""" LOGIN PASSWORD 'it''s secret' CONNECTION LIMIT 7;
+CREATE ROLE "Größe; DROP ROLE x" NOINHERIT CREATEDB VALID UNTIL '2038-01-19 03:14:07+00';
+CREATE ROLE "new
+line" CREATEROLE;
+CREATE ROLE " PASSWORD 'fake'" BYPASSRLS PASSWORD 'real';
+CREATE ROLE "all" REPLICATION;
+CREATE ROLE "tablespace";
+CREATE ROLE "user" SUPERUSER;
+SET password_encryption = 'md5';
+CREATE ROLE old_hash LOGIN PASSWORD 'md5 it is';
+CREATE ROLE team;
+GRANT team TO "say ""hi""" WITH ADMIN OPTION;
+GRANT team TO "all";
+GRANT "tablespace" TO "Größe; DROP ROLE x";
+GRANT pg_read_all_data TO team;
+SET ROLE "say ""hi""";
+GRANT team TO "new
+line";
+RESET ROLE;
+ALTER ROLE team SET work_mem = '64MB';
+ALTER ROLE team SET search_path = "A b", public;
+ALTER ROLE "all" SET application_name = 'it''s \\ mine; really';
+ALTER ROLE team IN DATABASE postgres SET statement_timeout = '5min';
+ALTER ROLE ALL SET log_min_duration_statement = '10s';
+COMMENT ON ROLE team IS 'a "comment" with '';'' -- and more';
+CREATE TABLESPACE fast OWNER team LOCATION '$space/fast';
+CREATE TABLESPACE "slow disk" LOCATION '$space/slow';
+ALTER TABLESPACE fast SET (random_page_cost = 1.1, effective_io_concurrency = 200);
+GRANT CREATE ON TABLESPACE fast TO "say ""hi""" WITH GRANT OPTION;
+COMMENT ON TABLESPACE fast IS 'solid';
+SQL
+query('postgres', 'GRANT SET ON PARAMETER log_statement TO team; GRANT ALTER SYSTEM ON PARAMETER work_mem TO "all" WITH GRANT OPTION')
+  if $version >= 150000;
+query('postgres', 'CREATE DATABASE globals TEMPLATE template0');
+
+# ------------------------------------------------------------------ backup
+
+my $out = tool_ok([ 'globals', 'backup', '--repo', $repo, '--type', 'nightly' ], 'backup of the globals');
+like($out, qr/^backup of the globals \S+: 12 roles, 5 memberships, 2 tablespaces in /, 'says what there is');
+my $list = tool_json('globals', 'list', '--repo', $repo);
+is(scalar @{ $list->{backups} }, 1, 'globals list --json');
+my $backup = $list->{backups}[0];
+is_deeply([ @$backup{qw(kind database type state)} ], [ 'globals', undef, 'nightly', 'complete' ], 'what it is');
+my $id = $backup->{backup};
+ok(-f "$repo/globals/$id.json" && -f "$repo/globals/$id.sha256", 'it lies in globals/');
+like((tool('globals', 'info', '--repo', $repo, $id))[1], qr/Passwords\s+yes, hashed/, 'info');
+my $info = tool_json('globals', 'info', '--repo', $repo);
+is_deeply([ @{ $info->{globals} }{qw(roles memberships tablespaces)} ], [ 12, 5, 2 ], 'info --json');
+ok($info->{globals}{passwords}, 'with passwords');
+like(tool_ok([ 'globals', 'verify', '--repo', $repo ], 'verify'), qr/^globals \Q$id\E: ok/, 'verify names it');
+like((tool('globals', 'list', '--repo', $repo))[1], qr/\(globals\).*ok \d{4}-/, 'the list knows that it was verified');
+
+# A database of the name "globals" is something else.
+tool_ok([ 'backup', '--repo', $repo, '-d', 'globals' ], 'backup of a database called globals');
+is(scalar @{ tool_json('list', '--repo', $repo)->{backups} }, 2, 'list shows both');
+is(join(',', map { $_->{kind} } @{ tool_json('list', '--repo', $repo, 'globals')->{backups} }),
+	'database', 'list DB only the database');
+is(scalar @{ tool_json('verify', '--repo', $repo)->{backups} }, 2, 'verify takes both');
+like((tool('doctor', '--repo', $repo))[1], qr/last backup\s+globals: \Q$id\E/, 'doctor knows the age of the globals');
+
+# Unchanged globals are stored once: only head and tail, with their random key, are new.
+tool_ok([ 'globals', 'backup', '--repo', $repo ], 'a second one');
+my $objects = () = grep { m{^objects/} } all_files($repo);
+$list = tool_json('globals', 'list', '--repo', $repo);
+is($list->{backups}[1]{new_objects}, 2, 'unchanged globals are stored once');
+
+# Secrets: not in arguments, not in messages.
+unlike((tool('-v', 'globals', 'backup', '--repo', $repo))[2], qr/SCRAM-SHA|md5[0-9a-f]{32}/, 'no hash in a message');
+
+# Retention.
+my $expired = tool_json('expire', '--repo', $repo, '--keep-daily', 1, '--keep-weekly', 0);
+is(scalar(grep { $_->{kind} eq 'globals' && !$_->{keep} } @{ $expired->{backups} }), 1,
+	'expire removes globals by the rules, but neither the newest nor the verified one');
+tool_ok([ 'verify', '--repo', $repo ], 'what is kept still has its objects');
+
+# Wrong usage.
+tool_fails([ 'globals', 'restroe', '--repo', $repo ], 2, qr/unknown command.*HINT.*globals restore/s, 'a misspelled verb');
+tool_fails([ 'globals', 'list', '--repo', $repo, $id ], 2, qr/takes no argument/, 'an id where none belongs');
+tool_fails([ 'globals', 'info', '--repo', $repo, 'nonsense' ], 2, qr/is not the id.*HINT/s, 'no id');
+tool_fails([ 'globals', 'info', '--repo', $repo, '20010101T000000Z' ], 1, qr/no backup 2001.*of the globals.*HINT/s,
+	'an id that is not there');
+tool_fails([ 'globals', 'verify', '--repo', new_repository() ], 1, qr/no backup of the globals.*HINT.*globals backup/s,
+	'no globals at all');
+
+# A role that may not read passwords.
+query('postgres', 'CREATE ROLE reader LOGIN');
+my $poor = new_repository();
+my ($code, $stdout, $stderr) = tool('globals', 'backup', '--repo', $poor, '-U', 'reader');
+is($code, 0, 'P42: without superuser it works, too') or diag($stderr);
+like($stderr, qr/warning: the passwords.*HINT.*superuser/s, 'and warns that passwords are missing');
+ok(!tool_json('globals', 'info', '--repo', $poor)->{globals}{passwords}, 'the manifest says so');
+my $exported = "$poor/../globals.sql";
+tool_ok([ 'globals', 'export', '--repo', $poor, '-o', $exported ], 'export');
+unlike(read_bytes($exported), qr/PASSWORD '(?:SCRAM|md5)/, 'no password in it');
+($code, $stdout, $stderr) = tool('globals', 'backup', '--repo', $poor, '--no-role-passwords');
+unlike($stderr, qr/warning/, '--no-role-passwords is no reason to warn');
+query('postgres', 'DROP ROLE reader');
+
+# ----------------------------------------------------------------- restore
+
+# Everything of pg_dumpall but comments, restrict keys and the locations that the test moves.
+sub cluster_globals
+{
+	my ($node) = @_;
+	my ($text, $err) = ('', '');
+
+	IPC::Run::run([ 'pg_dumpall', '-g', '-h', $node->host, '-p', $node->port ], '>', \$text, '2>', \$err)
+	  or die $err;
+	$text =~ s/^(?:--.*|\\(?:un)?restrict.*)?\n//mg;
+	$text =~ s{\Q$space\E/moved}{$space/fast}g;
+	return $text;
+}
+
+sub all_settings
+{
+	my ($node) = @_;
+
+	return $node->safe_psql('postgres',
+		'SELECT setdatabase, setrole, setconfig FROM pg_db_role_setting WHERE setrole = 0 AND setdatabase = 0');
+}
+
+sub new_cluster
+{
+	my ($name) = @_;
+	my $node = PostgreSQL::Test::Cluster->new($name);
+
+	$node->init(extra => [ '--locale=C.UTF-8', '--encoding=UTF8' ]);
+	$node->start;
+	use_server($node);
+	return $node;
+}
+
+my $expected = cluster_globals($old);
+my $settings = all_settings($old);
+like($expected, qr/SCRAM-SHA-256.*md5[0-9a-f]{32}/s, 'the oracle compares passwords');
+my ($latest) = map { $_->{backup} } (reverse @{ tool_json('globals', 'list', '--repo', $repo)->{backups} })[0];
+$old->stop('fast');
+rename("$space/$_", "$space/$_.old") or die for qw(fast slow);
+
+my $new = new_cluster('new');
+tool_fails([ 'globals', 'restore', '--repo', $repo ], 1,
+	qr{directories of tablespaces do not exist.*\Q$space\E/fast.*slow.*HINT.*--tablespace-mapping}s,
+	'a missing directory is found before anything is changed');
+is(query('postgres', 'SELECT count(*) FROM pg_roles WHERE rolname = \'team\''), 0, 'nothing was changed');
+mkdir "$space/slow" or die;
+tool_fails([ 'globals', 'restore', '--repo', $repo, '--tablespace-mapping', 'fast=slow' ], 2, qr/absolute/,
+	'a bad mapping');
+$out = tool_ok([ 'globals', 'restore', '--repo', $repo, '--tablespace-mapping', "$space/fast=$space/moved" ],
+	'restore of the globals');
+like($out, qr/11 roles created, 0 altered, 0 kept, 1 unchanged; 5 memberships; 2 tablespaces created, 0 left/, 'says what was done');
+is(cluster_globals($new), $expected, 'P42: pg_dumpall gives the same, passwords included');
+is(all_settings($new), $settings, 'so do the settings of ALTER ROLE ALL, which pg_dumpall leaves out');
+
+# Again: nothing to do, and no error.
+my $again = tool_json('globals', 'restore', '--repo', $repo, '--tablespace-mapping', "$space/fast=$space/moved");
+is_deeply([ @$again{qw(roles_created roles_altered roles_unchanged tablespaces_left)} ], [ 0, 0, 12, 2 ],
+	'a second restore changes nothing');
+is(cluster_globals($new), $expected, 'nothing was changed');
+
+# Roles that differ.
+query('postgres', 'ALTER ROLE team CREATEDB PASSWORD \'other\'; ALTER ROLE old_hash NOLOGIN');
+my $differing = cluster_globals($new);
+my @mapping = ('--tablespace-mapping', "$space/fast=$space/moved");
+my $message = tool_fails([ 'globals', 'restore', '--repo', $repo, @mapping ], 1,
+	qr/exist with other attributes.*"old_hash", "team"\..*HINT.*--existing-roles=alter/s, 'roles that differ are refused');
+unlike($message, qr/SCRAM|md5[0-9a-f]{8}/, 'without showing their passwords');
+is(cluster_globals($new), $differing, 'and nothing was changed');
+tool_ok([ 'globals', 'restore', '--repo', $repo, @mapping, '--existing-roles', 'keep' ], 'keep');
+is(cluster_globals($new), $differing, 'kept as they were');
+tool_ok([ 'globals', 'restore', '--repo', $repo, @mapping, '--existing-roles=alter' ], 'alter');
+unlike(cluster_globals($new), qr/ROLE old_hash WITH .*NOLOGIN/, 'altered as in the backup');
+query('postgres', 'ALTER ROLE team NOCREATEDB PASSWORD NULL');
+is(cluster_globals($new), $expected, 'all of it');
+
+# A statement that fails leaves no role behind, and tells no password.
+query('postgres', 'DROP TABLESPACE fast; DROP TABLESPACE "slow disk"; DROP OWNED BY team, "say ""hi""", "all"; '
+	  . 'DROP ROLE "say ""hi""", team');
+query('postgres', 'CREATE ROLE pauper LOGIN CREATEROLE CREATEDB');
+$message = tool_fails([ 'globals', 'restore', '--repo', $repo, @mapping, '-U', 'pauper', '--existing-roles=keep' ], 1,
+	qr/could not restore role/, 'a role with too few rights');
+unlike($message, qr/SCRAM|md5[0-9a-f]{8}/, 'no password is shown');
+is(query('postgres', q(SELECT count(*) FROM pg_roles WHERE rolname IN ('team', 'say "hi"'))), 0,
+	'no role is left by a restore that failed');
+$new->stop('fast');
+
+# Without nex_backup, as RECOVER.txt says.
+rename("$space/moved", "$space/moved.done") or die;
+system('rm', '-rf', "$space/slow");
+mkdir "$space/$_" or die for qw(fast slow);
+my $bare = new_cluster('bare');
+my $recover = read_bytes("$repo/RECOVER.txt");
+my @commands = grep { m{globals/} } map { /^    (\S.*)/ ? $1 : () } split /\n/, $recover;
+is(scalar @commands, 3, 'RECOVER.txt has commands for the globals');
+s/\bID\b/$latest/g for @commands;
+my $status = system('bash', '-c', "set -eo pipefail; cd '$repo'; " . join('; ', @commands) . ' >/dev/null');
+is($status, 0, 'they work, literally');
+is(cluster_globals($bare), $expected, 'and give the same cluster');
+
+# Damage.
+my ($object) = grep { m{^objects/} && read_bytes("$repo/$_") && (split ' ', `cat $repo/globals/$latest.sha256`)[3] eq $_ }
+  all_files($repo);
+ok($object, 'the object of the roles') or BAIL_OUT('no object');
+for my $file ($object, "globals/$latest.json", "globals/$latest.sha256")
+{
+	for my $how ('flip', 'truncate', 'remove')
+	{
+		next if $how eq 'remove' && $file =~ /json$/;
+		my $mend = damage_file("$repo/$file", $how);
+		tool_fails([ 'globals', 'verify', '--repo', $repo, $latest ], 3, qr/\Q$file\E/, "verify finds $file ($how)")
+		  unless $file =~ /json$/;
+		tool_fails([ 'globals', 'restore', '--repo', $repo, $latest, '--existing-roles=alter' ], 3, qr/./,
+			"restore refuses $file ($how)");
+		$mend->();
+	}
+}
+is(cluster_globals($bare), $expected, 'nothing was changed');
+$bare->stop('fast');
+
+done_testing();

@@ -1,0 +1,101 @@
+# backup --all: every database, one report, and on past those that fail.
+use strict;
+use warnings;
+
+use File::Temp ();
+use NexBackup::Test;
+use Test::More;
+
+my $node = start_server('main');
+my $repo = new_repository();
+
+# Names that need care, and databases that cannot or shall not be backed up.
+for my $name ('invoices', 'Quoted "name"', 'test_1', 'test_2', 'closed', 'café')
+{
+	create_database($name);
+	(my $literal = $name) =~ s/'/''/g;
+	query($name, "CREATE TABLE t AS SELECT '$literal'::text AS name, i FROM generate_series(1, 10) i");
+}
+query('postgres', 'ALTER DATABASE closed ALLOW_CONNECTIONS false');
+
+my ($code, $out, $err) = tool('backup', '--all', '--repo', $repo, '-j', 2, '--type', 'nightly', '--exclude-database', 'test_*',
+	'--exclude-database', 'nothing');
+is($code, 0, 'backup --all') or diag($err);
+like($out, qr/^ database +\| result +\| backup +\| rows \| +stored \| seconds \| reason/, 'a table at the end');
+like($out, qr/^ \(globals\) +\| ok /m, 'the globals');
+like($out, qr/^ \Q$_\E +\| ok +\| \d{8}T\d{6}Z\S* +\| +10 /m, "database $_") for ('invoices', 'Quoted "name"', 'café');
+like($out, qr/^ \Q$_\E +\| ok /m, "database $_, as for pg_dumpall") for qw(postgres template1);
+like($out, qr/^ closed +\| skipped .*does not allow connections/m, 'one that allows no connections is not passed over in silence');
+like($err, qr/warning: database "closed" is not backed up/, 'there is a warning, too');
+unlike($out, qr/test_|template0/, '--exclude-database, and never template0');
+like($err, qr/warning: no database matches the pattern "nothing"/, 'a pattern that matches nothing');
+is(scalar @{ tool_json('list', '--repo', $repo)->{backups} }, 6, 'six backups');
+is($out =~ /\(globals\).*\n.*Quoted/ ? 1 : 0, 1, 'the globals come first');
+tool_ok([ 'verify', '--repo', $repo, '-q' ], 'all of it verifies');
+
+# One fails for a lock, one because another backup of it runs; the rest goes on.
+my $release = hold_lock('invoices', 't');
+my $json = tool_json('backup', '--all', '--repo', $repo, '--lock-wait-timeout', '1s', '--exclude-database', 'test_?');
+$release->();
+is($json->{failed}, 1, 'P20: one database failed');
+my %result = map { ($_->{database} // '(globals)') => $_ } @{ $json->{databases} };
+is($result{invoices}{result}, 'failed', 'it is the locked one');
+like($result{invoices}{reason}, qr/lock/, 'with its reason');
+is($result{invoices}{exit_code}, 1, 'and its own exit code');
+is($result{$_}{result}, 'ok', "$_ was backed up") for ('(globals)', 'Quoted "name"', "caf\x{e9}", 'postgres', 'template1');
+is($result{"caf\x{e9}"}{rows}, 10, 'rows');
+is($result{"caf\x{e9}"}{exit_code}, 0, 'the failure of another database is not its own');
+is($result{'(globals)'}{kind}, 'globals', 'kind');
+is($result{closed}{result}, 'skipped', 'skipped');
+
+# Without --json the exit code tells.
+$release = hold_lock('invoices', 't');
+$err = tool_fails([ 'backup', '--all', '--repo', $repo, '--lock-wait-timeout', '1s' ], 1, qr/1 of 9 backups failed.*HINT/s,
+	'exit code 1');
+$release->();
+
+# A database that another backup is at work on: exit 4 for itself, a failure with its reason here.
+my $slow = hold_lock('test_1', 't');
+my $log = File::Temp->new;
+my $pid = start_tool("$log", 'backup', '--repo', $repo, '-d', 'test_1', '--lock-wait-timeout', '60s');
+wait_until(sub { query('postgres', "SELECT count(*) FROM pg_locks WHERE NOT granted") > 0 });
+$json = tool_json('backup', '--all', '--repo', $repo, '--exclude-database', '"Quoted ""name"""');
+%result = map { ($_->{database} // '(globals)') => $_ } @{ $json->{databases} };
+is($result{test_1}{result}, 'failed', 'one that is being backed up already counts as failed');
+is($result{test_1}{exit_code}, 4, 'locked');
+like($result{test_1}{reason}, qr/another backup of database "test_1" is running/, 'with its reason');
+ok(!exists $result{'Quoted "name"'}, 'a quoted pattern');
+$slow->();
+is(finish_tool($pid), 0, 'and the other one ends well');
+
+# ctrl-C stops all of it.
+$slow = hold_lock('invoices', 't');
+$log = File::Temp->new;
+$pid = start_tool("$log", 'backup', '--all', '--json', '--repo', $repo, '--lock-wait-timeout', '60s');
+wait_until(sub { query('postgres', "SELECT count(*) FROM pg_locks WHERE NOT granted") > 0 });
+kill 'INT', $pid;
+is(finish_tool($pid), 130, 'ctrl-C: exit 130');
+$slow->();
+my $text = read_bytes("$log");
+like($text, qr/"result": "ok".*"result": "interrupted"/s, 'the report says what was done');
+is(foreign_backends(), 0, 'no connection is left');
+
+# Progress says which of how many.
+(undef, undef, $err) = tool('backup', '--all', '--repo', $repo, '--progress', 'json', '--exclude-database', '?*t*');
+like($err, qr/"item":\d+,"items":\d+,"item_name":"\w+"/, 'progress tells which of how many');
+
+# Settings from a file, and wrong usage.
+my $config = File::Temp->new(SUFFIX => '.yaml');
+write_bytes("$config", "repo: $repo\nexclude-database:\n  - '*e*'\n  - invoice?\n");
+$json = tool_json('backup', '--all', '--config', "$config");
+is(join(',', map { $_->{database} // '' } @{ $json->{databases} }), ",caf\x{e9}", 'patterns as a YAML list');
+$json = tool_json('backup', '--all', '--config', "$config", '--exclude-database', '*[*', '--exclude-database', 'c*');
+ok(scalar(grep { ($_->{database} // '') eq 'postgres' } @{ $json->{databases} }), 'those of the command line replace them');
+write_bytes("$config", "repo: $repo\nexclude-database:\n  - {a: b}\n");
+tool_fails([ 'backup', '--all', '--config', "$config" ], 2, qr/single value/, 'a list of something else');
+tool_fails([ 'backup', '-d', 'invoices', '--repo', $repo, '--exclude-database', 'x' ], 2, qr/needs "--all".*HINT/s,
+	'--exclude-database without --all');
+tool_fails([ 'backup', '--all', '--repo', $repo, '--exclude-database', '"x' ], 2, qr/not closed/, 'an open quotation mark');
+tool_fails([ 'backup', '--all', '--repo', $repo, '-p', '1' ], 1, qr/could not connect.*HINT/s, 'no server');
+
+done_testing();

@@ -1,0 +1,29 @@
+/*-------------------------------------------------------------------------
+ *
+ * client_program.h
+ *	  What PostgreSQL's client programs leave behind: their exit code, their
+ *	  file, and the lines of it that a backup does not want.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef NEX_CLIENT_PROGRAM_H
+#define NEX_CLIENT_PROGRAM_H
+
+#include "subprocess.h"
+
+/* Report a child that failed, with the last words it said; true if it did not. */
+extern bool client_program_check(const char *program, SubprocessResult *result);
+
+/* The whole file that it wrote; false (reported) on failure. */
+extern bool client_program_output(const char *path, Buffer *content);
+
+/* Drop a line from a script: everything from its start up to and including its newline. */
+extern void script_cut_line(Buffer *script, char *line);
+
+/*
+ * Take out a script's own \restrict pair: one pair stands around the whole
+ * backup, and members shall have the same content every day.
+ */
+extern void script_cut_restrict(Buffer *script);
+
+#endif /* NEX_CLIENT_PROGRAM_H */

@@ -1,0 +1,105 @@
+/*-------------------------------------------------------------------------
+ *
+ * cluster.c
+ *	  Which databases a server has.
+ *
+ * As for pg_dumpall these are all but template0.  Unlike it, a database that
+ * cannot be connected to is not passed over in silence.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "cluster.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "log.h"
+#include "maintenance.h"
+#include "memory.h"
+#include "name_pattern.h"
+#include "quote.h"
+
+static const char databases_query[] =
+	"SELECT datname, datallowconn, datconnlimit = -2,"
+	" coalesce(pg_catalog.shobj_description(oid, 'pg_database') LIKE 'nex_backup: restore of %', "
+	"false)"
+	" FROM pg_catalog.pg_database WHERE datname <> 'template0' ORDER BY datname";
+
+/* Does one of the patterns match?  Notes in `used` which ones did. */
+static bool
+is_excluded(const TextList *patterns, const char *name, bool *used)
+{
+	bool excluded = false;
+	int i;
+
+	for (i = 0; i < patterns->count; i++)
+	{
+		if (name_matches(patterns->items[i], name))
+			excluded = used[i] = true;
+	}
+	return excluded;
+}
+
+static const char *
+why_skipped(const PGresult *result, int row)
+{
+	if (PQgetvalue(result, row, 2)[0] == 't')
+		return "invalid: its DROP DATABASE was interrupted";
+	if (PQgetvalue(result, row, 3)[0] == 't')
+		return "a restore into it is not complete";
+	if (PQgetvalue(result, row, 1)[0] != 't')
+		return "it does not allow connections";
+	return NULL;
+}
+
+bool
+cluster_databases(const Settings *settings, ClusterDatabases *databases)
+{
+	const TextList *patterns = &settings->exclude_databases;
+	bool *used = xcalloc((size_t) patterns->count + 1, sizeof(bool));
+	ConnectionTarget *target = NULL;
+	Connection *connection = connection_open_maintenance(settings, &target);
+	PGresult *result = NULL;
+	int i;
+
+	memset(databases, 0, sizeof(*databases));
+	if (connection != NULL)
+		result = connection_query(connection, databases_query, 0, NULL);
+	if (result != NULL)
+		databases->items = xcalloc((size_t) PQntuples(result) + 1, sizeof(ClusterDatabase));
+	for (i = 0; result != NULL && i < PQntuples(result); i++)
+	{
+		ClusterDatabase *database = &databases->items[databases->count];
+
+		if (is_excluded(patterns, PQgetvalue(result, i, 0), used))
+			continue;
+		database->name = xstrdup(PQgetvalue(result, i, 0));
+		database->printable = printable_name(database->name);
+		database->skipped = why_skipped(result, i);
+		databases->count++;
+	}
+	for (i = 0; result != NULL && i < patterns->count; i++)
+	{
+		if (!used[i])
+			log_warning("no database matches the pattern \"%s\"", patterns->items[i]);
+	}
+	free(used);
+	connection_close(connection);
+	target_free(target);
+	PQclear(result);
+	return result != NULL;
+}
+
+void
+cluster_databases_free(ClusterDatabases *databases)
+{
+	int i;
+
+	for (i = 0; i < databases->count; i++)
+	{
+		free(databases->items[i].name);
+		free(databases->items[i].printable);
+	}
+	free(databases->items);
+	memset(databases, 0, sizeof(*databases));
+}

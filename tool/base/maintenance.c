@@ -1,0 +1,48 @@
+/*-------------------------------------------------------------------------
+ *
+ * maintenance.c
+ *	  A connection for work on the server as a whole.
+ *
+ * The same databases are tried as by createdb and pg_dumpall.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "maintenance.h"
+
+#include <stdlib.h>
+
+#include "interrupt.h"
+
+Connection *
+connection_open_maintenance(const Settings *settings, ConnectionTarget **target)
+{
+	Connection *connection = NULL;
+	char *message = NULL;
+
+	*target = target_create(settings, settings->dbname == NULL ? "postgres" : NULL);
+	if (*target == NULL)
+		return NULL;
+	if (settings->dbname == NULL)
+	{
+		connection = connection_try(*target, &message);
+		if (connection == NULL && !stop_requested())
+		{
+			ConnectionTarget *fallback = target_with_database(*target, "template1");
+			char *ignored = NULL;
+
+			connection = connection_try(fallback, &ignored);
+			if (connection != NULL)
+			{
+				target_free(*target);
+				*target = fallback;
+			}
+			else
+				target_free(fallback);
+			free(ignored);
+		}
+		free(message);
+	}
+	if (connection == NULL)
+		connection = connection_open(*target);
+	return connection;
+}

@@ -1,0 +1,23 @@
+/*-------------------------------------------------------------------------
+ *
+ * utc_time.h
+ *	  Times as text.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef NEX_UTC_TIME_H
+#define NEX_UTC_TIME_H
+
+#include <stdbool.h>
+
+/* Now as "2026-11-23T02:00:00.000Z"; caller frees. */
+extern char *utc_now(void);
+
+/*
+ * Read a time that a person wrote: "2026-11-23", "2026-11-23 02:00",
+ * "2026-11-23T02:00:00.5Z", "2026-11-23 02:00:00+01".  Without an offset it
+ * is UTC; a date alone is its last instant.  False if it is none.
+ */
+extern bool utc_time_parse(const char *text, double *seconds);
+
+#endif /* NEX_UTC_TIME_H */

@@ -1,0 +1,129 @@
+/*-------------------------------------------------------------------------
+ *
+ * backup_all.c
+ *	  nex_backup backup --all: the globals, then one database after the
+ *	  other.
+ *
+ * One after the other and not side by side: a single backup uses all its
+ * jobs at nearly every moment, and two would only double the memory.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "backup_all.h"
+
+#include <stdlib.h>
+#include <time.h>
+
+#include "backup_report.h"
+#include "cluster.h"
+#include "cluster_report.h"
+#include "interrupt.h"
+#include "log.h"
+#include "memory.h"
+#include "output.h"
+#include "progress.h"
+#include "progress_bar.h"
+#include "repository_view.h"
+
+/* Put an attempt into the report; it is used up. */
+static void
+enter(ClusterReport *report, BackupAttempt *attempt)
+{
+	ReportItem *item = cluster_report_add(report, attempt->database);
+	const Manifest *manifest = attempt->manifest;
+
+	item->seconds = attempt->seconds;
+	item->exit_code = attempt->exit_code;
+	if (manifest != NULL)
+	{
+		item->result = ITEM_OK;
+		item->backup = xstrdup(manifest->id);
+		item->has_rows = manifest->kind == BACKUP_OF_DATABASE;
+		item->rows = manifest->totals.rows;
+		item->bytes = manifest->totals.stored_bytes;
+		item->more = backup_attempt_json(attempt);
+	}
+	else
+	{
+		item->result = attempt->interrupted ? ITEM_INTERRUPTED : ITEM_FAILED;
+		item->reason = xstrdup(attempt->interrupted     ? NULL
+							   : attempt->error != NULL ? attempt->error
+														: "see the messages above");
+	}
+	backup_attempt_free(attempt);
+}
+
+static void
+enter_skipped(ClusterReport *report, const ClusterDatabase *database)
+{
+	ReportItem *item = cluster_report_add(report, database->name);
+
+	item->result = ITEM_SKIPPED;
+	item->reason = xstrdup(database->skipped);
+	log_warning("database \"%s\" is not backed up: %s", database->printable, database->skipped);
+}
+
+/* Each database begins as if nothing had gone wrong before. */
+static void
+begin_item(unsigned number, unsigned count, const char *name)
+{
+	stop_clear();
+	log_forget_errors();
+	progress_item(number, count, name);
+}
+
+static void
+back_up_databases(const Settings *settings, Repository *repository,
+				  const ClusterDatabases *databases, ClusterReport *report)
+{
+	unsigned count = (unsigned) databases->count + 1;
+	BackupAttempt attempt;
+	int i;
+
+	begin_item(1, count, "globals");
+	backup_attempt_globals(settings, repository, &attempt);
+	enter(report, &attempt);
+	for (i = 0; i < databases->count; i++)
+	{
+		const ClusterDatabase *database = &databases->items[i];
+
+		if (interrupted())
+			cluster_report_add(report, database->name)->result = ITEM_INTERRUPTED;
+		else if (database->skipped != NULL)
+			enter_skipped(report, database);
+		else
+		{
+			begin_item((unsigned) i + 2, count, database->printable);
+			backup_attempt_database(settings, repository, database->name, &attempt);
+			enter(report, &attempt);
+		}
+	}
+}
+
+bool
+backup_all(const Settings *settings, Repository *repository)
+{
+	ClusterReport report = {NULL, 0};
+	ClusterDatabases databases;
+	char started[32];
+	int failed;
+
+	format_time(time(NULL), started);
+	if (!cluster_databases(settings, &databases))
+		return false;
+	progress_bar_start(settings);
+	back_up_databases(settings, repository, &databases, &report);
+	progress_bar_stop();
+	progress_item(0, 0, NULL);
+	cluster_report_print(
+		&report, settings, "stored",
+		json_pack("{s:o, s:s}", "repository", repository_json(repository), "started", started));
+	failed = cluster_report_count(&report, ITEM_FAILED);
+	log_forget_errors();
+	if (failed > 0)
+		report_error(EXIT_FAILED, NULL, "The reasons stand above; the other backups are complete.",
+					 "%d of %d backups failed", failed, report.count);
+	cluster_report_free(&report);
+	cluster_databases_free(&databases);
+	return failed == 0 && !interrupted();
+}

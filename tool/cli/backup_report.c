@@ -1,0 +1,168 @@
+/*-------------------------------------------------------------------------
+ *
+ * backup_report.c
+ *	  Running one backup and telling of it.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "backup_report.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "backup.h"
+#include "catalogue.h"
+#include "globals.h"
+#include "interrupt.h"
+#include "json_text.h"
+#include "log.h"
+#include "memory.h"
+#include "output.h"
+#include "quote.h"
+#include "repository_view.h"
+
+/* Tell the catalogue how it went. */
+static void
+record(const Settings *settings, const Repository *repository, const BackupAttempt *attempt,
+	   const char *started)
+{
+	const Manifest *manifest = attempt->manifest;
+	json_t *payload = catalogue_payload(repository, attempt->database,
+										manifest != NULL ? manifest->id : NULL, started);
+
+	json_object_set_new(payload, "type", json_string(settings->type));
+	if (manifest != NULL)
+	{
+		/* An interrupt that came too late to prevent it does not undo it. */
+		json_object_set_new(payload, "state", json_string("succeeded"));
+		catalogue_add_manifest(payload, manifest);
+	}
+	catalogue_record(settings, EVENT_BACKUP, attempt->database, payload);
+}
+
+/* Back up, measure, and take down what went wrong. */
+static void
+attempt_backup(const Settings *settings, Repository *repository, const char *name,
+			   BackupAttempt *attempt)
+{
+	struct timespec start;
+	struct timespec end;
+	char started[32];
+
+	memset(attempt, 0, sizeof(*attempt));
+	clock_gettime(CLOCK_REALTIME, &start);
+	format_time(start.tv_sec, started);
+	if (name != NULL && strcmp(name, GLOBALS_DATABASE) == 0)
+		attempt->manifest = backup_globals(settings, repository);
+	else
+		attempt->manifest = backup_database(settings, repository, name, &attempt->database);
+	clock_gettime(CLOCK_REALTIME, &end);
+	attempt->seconds =
+		(double) (end.tv_sec - start.tv_sec) + (double) (end.tv_nsec - start.tv_nsec) / 1e9;
+	if (attempt->database == NULL && name != NULL)
+		attempt->database = xstrdup(name);
+	if (attempt->manifest == NULL)
+	{
+		attempt->interrupted = interrupted();
+		attempt->exit_code = attempt->interrupted ? EXIT_INTERRUPTED : (int) log_exit_code();
+		attempt->error = xstrdup(log_first_error());
+	}
+	if (attempt->database != NULL)
+		record(settings, repository, attempt, started);
+}
+
+void
+backup_attempt_database(const Settings *settings, Repository *repository, const char *name,
+						BackupAttempt *attempt)
+{
+	attempt_backup(settings, repository, name, attempt);
+}
+
+void
+backup_attempt_globals(const Settings *settings, Repository *repository, BackupAttempt *attempt)
+{
+	attempt_backup(settings, repository, GLOBALS_DATABASE, attempt);
+}
+
+void
+backup_attempt_free(BackupAttempt *attempt)
+{
+	manifest_free(attempt->manifest);
+	free(attempt->database);
+	free(attempt->error);
+	memset(attempt, 0, sizeof(*attempt));
+}
+
+/* The keys that say which backup it is. */
+static json_t *
+identity_json(const BackupAttempt *attempt)
+{
+	bool globals = strcmp(attempt->database, GLOBALS_DATABASE) == 0;
+	json_t *value = json_object();
+
+	json_object_set_new(value, "kind", json_string(globals ? "globals" : "database"));
+	json_object_set_new(value, "database", globals ? json_null() : json_text(attempt->database));
+	json_object_set_new(value, "backup", json_text(attempt->manifest->id));
+	json_object_set_new(value, "type", json_text(attempt->manifest->type));
+	json_object_set_new(value, "seconds", json_real(attempt->seconds));
+	return value;
+}
+
+json_t *
+backup_attempt_json(const BackupAttempt *attempt)
+{
+	const Manifest *manifest = attempt->manifest;
+	const ManifestTotals *totals = &manifest->totals;
+	json_t *value = identity_json(attempt);
+
+	if (manifest->kind == BACKUP_OF_GLOBALS)
+	{
+		json_object_set_new(value, "roles", json_count(manifest->globals.roles));
+		json_object_set_new(value, "memberships", json_count(manifest->globals.memberships));
+		json_object_set_new(value, "tablespaces", json_count(manifest->globals.tablespaces));
+		json_object_set_new(value, "passwords", json_boolean(manifest->globals.passwords));
+	}
+	else
+	{
+		json_object_set_new(value, "tables", json_count(totals->tables));
+		json_object_set_new(value, "rows", json_count(totals->rows));
+	}
+	json_object_set_new(value, "raw_bytes", json_count(totals->raw_bytes));
+	json_object_set_new(value, "stored_bytes", json_count(totals->stored_bytes));
+	json_object_set_new(value, "new_bytes", json_count(totals->new_bytes));
+	json_object_set_new(value, "objects", json_count(totals->objects));
+	return value;
+}
+
+static void
+print_globals(const BackupAttempt *attempt)
+{
+	const ManifestGlobals *globals = &attempt->manifest->globals;
+
+	printf("backup of the globals %s: %s, %s, %s%s in %s\n", attempt->manifest->id,
+		   pretty_number_of(globals->roles, "role"),
+		   pretty_number_of(globals->memberships, "membership"),
+		   pretty_number_of(globals->tablespaces, "tablespace"),
+		   globals->passwords ? "" : ", without passwords", pretty_duration(attempt->seconds));
+}
+
+void
+backup_attempt_print(const BackupAttempt *attempt)
+{
+	const ManifestTotals *totals = &attempt->manifest->totals;
+	char *name;
+
+	if (attempt->manifest->kind == BACKUP_OF_GLOBALS)
+	{
+		print_globals(attempt);
+		return;
+	}
+	name = printable_name(attempt->database);
+	printf("backup %s/%s: %s, %s, %s stored as %s (%s new) in %s\n", name, attempt->manifest->id,
+		   pretty_number_of(totals->tables, "table"), pretty_number_of(totals->rows, "row"),
+		   pretty_bytes(totals->raw_bytes), pretty_bytes(totals->stored_bytes),
+		   pretty_bytes(totals->new_bytes), pretty_duration(attempt->seconds));
+	free(name);
+}

@@ -1,0 +1,42 @@
+/*-------------------------------------------------------------------------
+ *
+ * backup_report.h
+ *	  Running one backup and telling of it: the clock, the catalogue, the
+ *	  summary.  Shared by "backup", "backup --all" and "globals backup".
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef NEX_BACKUP_REPORT_H
+#define NEX_BACKUP_REPORT_H
+
+#include <jansson.h>
+
+#include "repository.h"
+#include "settings.h"
+
+/* One backup that was tried. */
+typedef struct BackupAttempt
+{
+	char *database;     /* NULL: not even its name is known; "" the globals */
+	Manifest *manifest; /* NULL: it failed */
+	double seconds;
+	char *error; /* first error, or NULL */
+	int exit_code;
+	bool interrupted;
+} BackupAttempt;
+
+/* Back up a database (NULL: that of the settings), and record it in the catalogue. */
+extern void backup_attempt_database(const Settings *settings, Repository *repository,
+									const char *name, BackupAttempt *attempt);
+/* The same for the globals. */
+extern void backup_attempt_globals(const Settings *settings, Repository *repository,
+								   BackupAttempt *attempt);
+extern void backup_attempt_free(BackupAttempt *attempt);
+
+/* What a backup that succeeded says of itself in JSON. */
+extern json_t *backup_attempt_json(const BackupAttempt *attempt);
+
+/* The same as one line for people. */
+extern void backup_attempt_print(const BackupAttempt *attempt);
+
+#endif /* NEX_BACKUP_REPORT_H */

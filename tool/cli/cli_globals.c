@@ -1,0 +1,245 @@
+/*-------------------------------------------------------------------------
+ *
+ * cli_globals.c
+ *	  nex_backup globals: backups of roles and tablespaces.
+ *
+ * A verb of its own in front of "backup", "list" and so on, and not a
+ * pseudo-database, because a database may be called "globals".
+ *
+ *-------------------------------------------------------------------------
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "backup_report.h"
+#include "catalogue.h"
+#include "command.h"
+#include "globals_report.h"
+#include "log.h"
+#include "memory.h"
+#include "nearest.h"
+#include "output.h"
+#include "progress_bar.h"
+#include "repository_view.h"
+
+static bool
+globals_backup(const Settings *settings)
+{
+	Repository *repository = repository_open(settings->repo);
+	BackupAttempt attempt;
+	bool good;
+
+	if (repository == NULL)
+		return false;
+	progress_bar_start(settings);
+	backup_attempt_globals(settings, repository, &attempt);
+	progress_bar_stop();
+	good = attempt.manifest != NULL;
+	if (good && settings->json)
+		output_json(backup_attempt_json(&attempt));
+	else if (good)
+		backup_attempt_print(&attempt);
+	backup_attempt_free(&attempt);
+	repository_close(repository);
+	return good;
+}
+
+/* What has been restored. */
+static void
+print_restored(const GlobalsRestore *restore, double seconds)
+{
+	printf("restored the globals of %s: %s created, %d altered, %d kept, %d unchanged; %s; %s "
+		   "created, %d left; in %s\n",
+		   restore->backup.id, pretty_number_of((uint64_t) restore->roles_created, "role"),
+		   restore->roles_altered, restore->roles_kept, restore->roles_unchanged,
+		   pretty_number_of((uint64_t) restore->memberships, "membership"),
+		   pretty_number_of((uint64_t) restore->tablespaces_created, "tablespace"),
+		   restore->tablespaces_left, pretty_duration(seconds));
+}
+
+/* Tell the catalogue of the server that was restored to. */
+static void
+record_restore(const GlobalsRestore *restore, bool good, const char *started)
+{
+	json_t *payload =
+		catalogue_payload(restore->repository, GLOBALS_DATABASE, restore->backup.id, started);
+
+	if (good)
+		json_object_set_new(payload, "state", json_string("succeeded"));
+	catalogue_record(restore->settings, EVENT_RESTORE, GLOBALS_DATABASE, payload);
+}
+
+static bool
+globals_restore(const Settings *settings)
+{
+	const char *id = settings->narguments > 1 ? settings->arguments[1] : NULL;
+	char *name = id != NULL ? xasprintf("/%s", id) : xstrdup(GLOBALS_DATABASE);
+	Repository *repository = repository_open(settings->repo);
+	GlobalsRestore restore;
+	struct timespec start;
+	struct timespec end;
+	char started[32];
+	bool planned;
+	bool good;
+
+	if (repository == NULL)
+	{
+		free(name);
+		return false;
+	}
+	format_time(time(NULL), started);
+	memset(&restore, 0, sizeof(restore));
+	clock_gettime(CLOCK_MONOTONIC, &start);
+	progress_bar_start(settings);
+	planned = repository_lock_shared(repository) &&
+			  globals_restore_plan(&restore, settings, repository, name);
+	good = planned && globals_restore_execute(&restore) && globals_restore_finish(&restore);
+	progress_bar_stop();
+	clock_gettime(CLOCK_MONOTONIC, &end);
+	if (good && settings->json)
+	{
+		json_t *value = globals_restore_json(&restore);
+
+		json_object_set_new(value, "backup", json_string(restore.backup.id));
+		output_json(value);
+	}
+	else if (good)
+		print_restored(&restore, (double) (end.tv_sec - start.tv_sec) +
+									 (double) (end.tv_nsec - start.tv_nsec) / 1e9);
+	if (planned)
+		record_restore(&restore, good, started);
+	globals_restore_free(&restore);
+	repository_close(repository);
+	free(name);
+	return good;
+}
+
+json_t *
+globals_restore_json(const GlobalsRestore *restore)
+{
+	return json_pack("{s:i, s:i, s:i, s:i, s:i, s:i, s:i}", "roles_created", restore->roles_created,
+					 "roles_altered", restore->roles_altered, "roles_kept", restore->roles_kept,
+					 "roles_unchanged", restore->roles_unchanged, "memberships",
+					 restore->memberships, "tablespaces_created", restore->tablespaces_created,
+					 "tablespaces_left", restore->tablespaces_left);
+}
+
+/* What can be done with backups of the globals. */
+typedef struct Verb
+{
+	const char *name;
+	bool takes_id;
+	const Command *command; /* that does the same for databases; NULL: run does it */
+	bool (*run)(const Settings *settings);
+} Verb;
+
+static const Verb verbs[] = {
+	{"backup", false, NULL, globals_backup},  {"list", false, &command_list, NULL},
+	{"info", true, &command_info, NULL},      {"verify", true, &command_verify, NULL},
+	{"restore", true, NULL, globals_restore}, {"export", true, &command_export, NULL},
+};
+
+#define VERB_COUNT ((int) (sizeof(verbs) / sizeof(verbs[0])))
+
+static const Verb *
+find_verb(const char *name)
+{
+	const char *names[VERB_COUNT];
+	const char *nearest;
+	char *hint;
+	int i;
+
+	for (i = 0; i < VERB_COUNT; i++)
+	{
+		names[i] = verbs[i].name;
+		if (strcmp(verbs[i].name, name) == 0)
+			return &verbs[i];
+	}
+	nearest = nearest_name(name, names, VERB_COUNT);
+	hint = nearest != NULL ? xasprintf("Perhaps you meant \"nex_backup globals %s\".", nearest)
+						   : xstrdup("\"nex_backup help globals\" lists what there is.");
+	report_error(EXIT_USAGE, NULL, hint, "unknown command \"globals %s\"", name);
+	free(hint);
+	return NULL;
+}
+
+static bool
+check_id(const Verb *verb, const char *id)
+{
+	if (id == NULL || (verb->takes_id && backup_id_valid(id)))
+		return true;
+	if (!verb->takes_id)
+		return report_error(EXIT_USAGE, NULL, "\"nex_backup help globals\" shows the usage.",
+							"\"globals %s\" takes no argument", verb->name);
+	return report_error(EXIT_USAGE, NULL, "\"nex_backup globals list\" shows the ids.",
+						"\"%s\" is not the id of a backup", id);
+}
+
+/* Run the command for databases on GLOBALS_DATABASE, or on "/ID". */
+static bool
+run_command(const Verb *verb, const Settings *settings, const char *id)
+{
+	char *name = id != NULL ? xasprintf("/%s", id) : xstrdup(GLOBALS_DATABASE);
+	char *arguments[1] = {name};
+	Settings copy = *settings;
+	bool done;
+
+	copy.narguments = 1;
+	copy.arguments = arguments;
+	done = verb->command->run(&copy);
+	free(name);
+	return done;
+}
+
+static bool
+run_globals(const Settings *settings)
+{
+	const char *id = settings->narguments > 1 ? settings->arguments[1] : NULL;
+	const Verb *verb = find_verb(settings->arguments[0]);
+
+	if (verb == NULL || !check_id(verb, id))
+		return false;
+	return verb->run != NULL ? verb->run(settings) : run_command(verb, settings, id);
+}
+
+const Command command_globals = {
+	.name = "globals",
+	.summary = "back up and restore roles and tablespaces",
+	.arguments = "backup|list|info|verify|restore|export [ID]",
+	.min_arguments = 1,
+	.max_arguments = 2,
+	.options = "dbname host port username no-password password jobs type compress "
+			   "no-role-passwords existing-roles tablespace-mapping no-tablespaces output yes "
+			   "pg-bindir catalogue",
+	.help =
+		"Globals are what belongs to no database: roles with their passwords, memberships and\n"
+		"settings, tablespaces, privileges on parameters.  \"nex_backup backup --all\" backs them "
+		"up, too.\n"
+		"\n"
+		"  backup        back them up\n"
+		"  list          show the backups of them\n"
+		"  info [ID]     everything about one of these (default: the latest)\n"
+		"  verify [ID]   prove that it is complete and undamaged\n"
+		"  restore [ID]  restore it\n"
+		"  export [ID]   write it as one file of SQL\n"
+		"\n"
+		"A restore changes nothing before all was checked.  A role that is there already and is "
+		"the\n"
+		"same is left alone; if it differs, --existing-roles decides.  The superuser of initdb and "
+		"the\n"
+		"role that you are connected as always get the attributes and password of the backup.  "
+		"Roles are\n"
+		"restored in one transaction, then tablespaces, whose directories must exist.\n"
+		"\n"
+		"Passwords are stored as the server has them, hashed.  Who is no superuser cannot read "
+		"them;\n"
+		"then they are left out, with a warning.\n"
+		"\n"
+		"Examples:\n"
+		"  nex_backup globals backup --repo /var/backups/pg\n"
+		"  nex_backup globals restore --repo /var/backups/pg\n"
+		"  nex_backup globals export -o globals.sql\n",
+	.run = run_globals,
+};

@@ -1,0 +1,133 @@
+/*-------------------------------------------------------------------------
+ *
+ * cluster_report.c
+ *	  The report of work on all databases.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "cluster_report.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "json_text.h"
+#include "manifest.h"
+#include "memory.h"
+#include "output.h"
+
+#define COLUMNS 7
+
+static const char *const result_names[] = {"ok", "failed", "skipped", "interrupted"};
+
+ReportItem *
+cluster_report_add(ClusterReport *report, const char *database)
+{
+	ReportItem *item;
+
+	report->items = xrealloc(report->items, (size_t) (report->count + 1) * sizeof(ReportItem));
+	item = &report->items[report->count++];
+	memset(item, 0, sizeof(*item));
+	item->database = xstrdup(database);
+	return item;
+}
+
+int
+cluster_report_count(const ClusterReport *report, ItemResult result)
+{
+	int count = 0;
+	int i;
+
+	for (i = 0; i < report->count; i++)
+		count += report->items[i].result == result;
+	return count;
+}
+
+static bool
+is_globals(const ReportItem *item)
+{
+	return strcmp(item->database, GLOBALS_DATABASE) == 0;
+}
+
+static void
+print_table(const ClusterReport *report, const char *bytes_heading)
+{
+	const char *const headings[COLUMNS] = {"database",    "result",  "backup", "rows",
+										   bytes_heading, "seconds", "reason"};
+	TextTable *table = text_table_create(COLUMNS, headings, "lllrrrl");
+	int i;
+
+	for (i = 0; i < report->count; i++)
+	{
+		const ReportItem *item = &report->items[i];
+		bool ok = item->result == ITEM_OK;
+		char seconds[32] = "";
+		const char *cells[COLUMNS] = {is_globals(item) ? "(globals)" : item->database,
+									  result_names[item->result],
+									  item->backup != NULL ? item->backup : "",
+									  ok && item->has_rows ? pretty_count(item->rows) : "",
+									  ok ? pretty_bytes(item->bytes) : "",
+									  seconds,
+									  item->reason != NULL ? item->reason : ""};
+
+		if (item->seconds > 0)
+			snprintf(seconds, sizeof(seconds), "%.1f", item->seconds);
+		text_table_row(table, cells);
+	}
+	text_table_print(table);
+	fflush(stdout);
+}
+
+static json_t *
+item_json(const ReportItem *item)
+{
+	json_t *value = item->more != NULL ? json_copy(item->more) : json_object();
+
+	json_object_set_new(value, "kind", json_string(is_globals(item) ? "globals" : "database"));
+	json_object_set_new(value, "database",
+						is_globals(item) ? json_null() : json_text(item->database));
+	json_object_set_new(value, "result", json_string(result_names[item->result]));
+	json_object_set_new(value, "backup", json_text(item->backup));
+	json_object_set_new(value, "seconds", json_real(item->seconds));
+	json_object_set_new(value, "exit_code", json_integer(item->exit_code));
+	json_object_set_new(value, "reason", json_text(item->reason));
+	return value;
+}
+
+void
+cluster_report_print(const ClusterReport *report, const Settings *settings,
+					 const char *bytes_heading, json_t *head)
+{
+	json_t *items;
+	int i;
+
+	if (!settings->json)
+	{
+		print_table(report, bytes_heading);
+		json_decref(head);
+		return;
+	}
+	items = json_array();
+	for (i = 0; i < report->count; i++)
+		json_array_append_new(items, item_json(&report->items[i]));
+	json_object_set_new(head, "failed", json_integer(cluster_report_count(report, ITEM_FAILED)));
+	json_object_set_new(head, "skipped", json_integer(cluster_report_count(report, ITEM_SKIPPED)));
+	json_object_set_new(head, "databases", items);
+	output_json(head);
+}
+
+void
+cluster_report_free(ClusterReport *report)
+{
+	int i;
+
+	for (i = 0; i < report->count; i++)
+	{
+		free(report->items[i].database);
+		free(report->items[i].backup);
+		free(report->items[i].reason);
+		json_decref(report->items[i].more);
+	}
+	free(report->items);
+	memset(report, 0, sizeof(*report));
+}

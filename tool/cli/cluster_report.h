@@ -1,0 +1,54 @@
+/*-------------------------------------------------------------------------
+ *
+ * cluster_report.h
+ *	  The report of work on all databases: one line for each of them.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef NEX_CLUSTER_REPORT_H
+#define NEX_CLUSTER_REPORT_H
+
+#include <jansson.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "settings.h"
+
+typedef enum ItemResult
+{
+	ITEM_OK,
+	ITEM_FAILED,
+	ITEM_SKIPPED,    /* cannot be done, and is no failure */
+	ITEM_INTERRUPTED /* or not begun before an interrupt */
+} ItemResult;
+
+typedef struct ReportItem
+{
+	char *database; /* GLOBALS_DATABASE: the globals */
+	ItemResult result;
+	char *backup; /* id, or NULL */
+	char *reason; /* NULL if it is ok */
+	int exit_code;
+	bool has_rows;
+	uint64_t rows;
+	uint64_t bytes;
+	double seconds;
+	json_t *more; /* further keys for JSON, or NULL */
+} ReportItem;
+
+typedef struct ClusterReport
+{
+	ReportItem *items;
+	int count;
+} ClusterReport;
+
+/* A new item for this database; valid until the next is added. */
+extern ReportItem *cluster_report_add(ClusterReport *report, const char *database);
+extern int cluster_report_count(const ClusterReport *report, ItemResult result);
+
+/* Print the table, or JSON with the head's keys in front; takes `head` over. */
+extern void cluster_report_print(const ClusterReport *report, const Settings *settings,
+								 const char *bytes_heading, json_t *head);
+extern void cluster_report_free(ClusterReport *report);
+
+#endif /* NEX_CLUSTER_REPORT_H */

@@ -1,0 +1,344 @@
+/*-------------------------------------------------------------------------
+ *
+ * globals_check.c
+ *	  Compare a backup of the globals with what the server has.
+ *
+ * The server's roles are read by the same pg_dumpall that wrote the backup,
+ * so that "the same" means: it would be written in the same words.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "globals_check.h"
+
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "log.h"
+#include "memory.h"
+#include "quote.h"
+#include "subprocess.h"
+
+#define MAX_SCRIPT (256L * 1024 * 1024)
+
+/* ---- roles ---- */
+
+/* A whole file; NULL (reported) if it cannot be read. */
+static char *
+read_script(const char *path)
+{
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	struct stat status;
+	char *script = NULL;
+	ssize_t length = -1;
+
+	if (fd >= 0 && fstat(fd, &status) == 0 && status.st_size < MAX_SCRIPT)
+	{
+		script = xcalloc((size_t) status.st_size + 1, 1);
+		length = read(fd, script, (size_t) status.st_size);
+	}
+	if (fd >= 0)
+		close(fd);
+	if (length >= 0 && length == status.st_size)
+		return script;
+	free(script);
+	report_error(EXIT_FAILED, NULL, NULL, "could not read file \"%s\"", path);
+	return NULL;
+}
+
+/* The roles that the server has, as pg_dumpall writes them. */
+static bool
+read_present_roles(GlobalsRestore *restore, const char *directory, GlobalsStatements *present)
+{
+	char *program = find_client_program(restore->settings->pg_bindir, "pg_dumpall",
+										connection_version(restore->connection), NULL);
+	char *conninfo = program != NULL ? target_conninfo_for_child(restore->target, directory) : NULL;
+	char *path = xasprintf("%s/roles.sql", directory);
+	char *file = xasprintf("--file=%s", path);
+	char *database = xasprintf("--database=%s", PQdb(restore->connection->pg));
+	char *encoding =
+		xasprintf("--encoding=%s", PQparameterStatus(restore->connection->pg, "client_encoding"));
+	const char *argv[] = {program,     "--roles-only",
+						  "--no-sync", "--no-password",
+						  file,        database,
+						  encoding,    "--dbname",
+						  conninfo,    restore->superuser ? NULL : "--no-role-passwords",
+						  NULL};
+	SubprocessResult result;
+	char *script = NULL;
+
+	if (conninfo != NULL && subprocess_run(argv, NULL, &result))
+	{
+		if (result.exit_code == 0)
+			script = read_script(path);
+		else
+			report_error(EXIT_FAILED, result.errors.data, NULL, "could not read the roles");
+		subprocess_result_free(&result);
+	}
+	if (script != NULL)
+	{
+		globals_statements_parse(script, present);
+		explicit_bzero(script, strlen(script));
+	}
+	free(script);
+	free(program);
+	free(conninfo);
+	free(path);
+	free(file);
+	free(database);
+	free(encoding);
+	return script != NULL;
+}
+
+/* Are the attributes the same, as far as both sides know them? */
+static bool
+same_attributes(const GlobalsStatement *present, const GlobalsStatement *wanted, bool passwords)
+{
+	char *a;
+	char *b;
+	bool same;
+
+	if (present == NULL || wanted == NULL)
+		return present == wanted;
+	if (passwords)
+		return strcmp(present->text, wanted->text) == 0;
+	a = globals_without_password(present->text);
+	b = globals_without_password(wanted->text);
+	same = strcmp(a, b) == 0;
+	free(a);
+	free(b);
+	return same;
+}
+
+static bool
+role_exists(const GlobalsStatements *present, const char *name)
+{
+	return globals_statements_find(present, GLOBALS_ROLE_ATTRIBUTES, name) != NULL;
+}
+
+/* Name of the superuser of initdb; caller frees. */
+static char *
+bootstrap_role(GlobalsRestore *restore)
+{
+	PGresult *result = connection_query(
+		restore->connection, "SELECT rolname FROM pg_catalog.pg_roles WHERE oid = 10", 0, NULL);
+	char *name = result != NULL && PQntuples(result) > 0 ? xstrdup(PQgetvalue(result, 0, 0)) : NULL;
+
+	PQclear(result);
+	return name;
+}
+
+/* Decide on ALTER ROLE … WITH of a role that exists; true if it has to be refused. */
+static bool
+decide_existing(GlobalsRestore *restore, int i, const GlobalsStatements *present,
+				const char *bootstrap)
+{
+	const GlobalsStatement *wanted = &restore->statements.items[i];
+	const GlobalsStatement *found =
+		globals_statements_find(present, GLOBALS_ROLE_ATTRIBUTES, wanted->name);
+	bool passwords = restore->superuser && restore->manifest->globals.passwords;
+
+	if (same_attributes(found, wanted, passwords))
+	{
+		restore->actions[i] = GLOBALS_LEAVE;
+		restore->roles_unchanged++;
+	}
+	else if (strcmp(wanted->name, restore->session_role) == 0 ||
+			 (bootstrap != NULL && strcmp(wanted->name, bootstrap) == 0) ||
+			 restore->settings->existing_roles == EXISTING_ROLES_ALTER)
+		restore->roles_altered++;
+	else if (restore->settings->existing_roles == EXISTING_ROLES_KEEP)
+	{
+		restore->actions[i] = GLOBALS_LEAVE;
+		restore->roles_kept++;
+	}
+	else
+		return true;
+	return false;
+}
+
+static void
+append_name(Buffer *names, const char *name)
+{
+	char *shown = printable_name(name);
+
+	buffer_printf(names, "%s\"%s\"", names->length > 0 ? ", " : "", shown);
+	free(shown);
+}
+
+/* Decide on every statement about roles; names of the roles that stand in the way. */
+static void
+decide_roles(GlobalsRestore *restore, const GlobalsStatements *present, const char *bootstrap,
+			 Buffer *in_the_way)
+{
+	int i;
+
+	for (i = 0; i < restore->statements.count; i++)
+	{
+		const GlobalsStatement *statement = &restore->statements.items[i];
+		bool of_session =
+			statement->name != NULL && strcmp(statement->name, restore->session_role) == 0;
+
+		if (statement->kind == GLOBALS_CREATE_ROLE)
+		{
+			if (role_exists(present, statement->name))
+				restore->actions[i] = GLOBALS_LEAVE;
+			else
+				restore->roles_created++;
+		}
+		else if (statement->kind == GLOBALS_ROLE_ATTRIBUTES &&
+				 role_exists(present, statement->name) &&
+				 decide_existing(restore, i, present, bootstrap))
+			append_name(in_the_way, statement->name);
+		if ((statement->kind == GLOBALS_ROLE_ATTRIBUTES ||
+			 statement->kind == GLOBALS_ROLE_SETTING) &&
+			of_session && restore->actions[i] == GLOBALS_RUN)
+			restore->actions[i] = GLOBALS_LATE;
+		restore->memberships += statement->kind == GLOBALS_MEMBERSHIP;
+	}
+}
+
+bool
+globals_check_roles(GlobalsRestore *restore)
+{
+	char *directory = temporary_directory_create();
+	char *bootstrap = bootstrap_role(restore);
+	GlobalsStatements present = {NULL, 0};
+	Buffer in_the_way;
+	bool good;
+
+	buffer_init(&in_the_way);
+	good = directory != NULL && read_present_roles(restore, directory, &present);
+	if (good)
+		decide_roles(restore, &present, bootstrap, &in_the_way);
+	if (in_the_way.length > 0)
+	{
+		buffer_append_char(&in_the_way, '.');
+		good = report_error(EXIT_FAILED, in_the_way.data,
+							"--existing-roles=alter gives them the attributes and passwords of the "
+							"backup, --existing-roles=keep leaves them as they are.",
+							"roles exist with other attributes than in the backup");
+	}
+	globals_statements_free(&present);
+	buffer_free(&in_the_way);
+	temporary_directory_remove(directory);
+	free(bootstrap);
+	return good;
+}
+
+/* ---- tablespaces ---- */
+
+const char *
+globals_mapped_location(const Settings *settings, const char *location)
+{
+	const TextList *mappings = &settings->tablespace_mappings;
+	int i;
+
+	for (i = 0; location != NULL && i < mappings->count; i++)
+	{
+		const char *equals = strchr(mappings->items[i], '=');
+		size_t length = (size_t) (equals - mappings->items[i]);
+
+		if (strlen(location) == length && strncmp(location, mappings->items[i], length) == 0)
+			return equals + 1;
+	}
+	return location;
+}
+
+/* Where the server has a tablespace; NULL if it has none of this name.  Caller frees. */
+static char *
+present_location(GlobalsRestore *restore, const char *name)
+{
+	const char *params[1] = {name};
+	PGresult *result = connection_query(
+		restore->connection,
+		"SELECT pg_catalog.pg_tablespace_location(oid) FROM pg_catalog.pg_tablespace"
+		" WHERE spcname = $1::pg_catalog.name",
+		1, params);
+	char *location =
+		result != NULL && PQntuples(result) > 0 ? xstrdup(PQgetvalue(result, 0, 0)) : NULL;
+
+	PQclear(result);
+	return location;
+}
+
+/* Is there such a directory on the server?  True also if one may not ask. */
+static bool
+directory_exists(GlobalsRestore *restore, const char *location)
+{
+	const char *params[1] = {location};
+	PGresult *result = PQexecParams(restore->connection->pg,
+									"SELECT coalesce((pg_catalog.pg_stat_file($1, true)).isdir, "
+									"false)",
+									1, NULL, params, NULL, NULL, 0);
+	bool exists = PQresultStatus(result) != PGRES_TUPLES_OK || PQgetvalue(result, 0, 0)[0] == 't';
+
+	PQclear(result);
+	return exists;
+}
+
+/* Decide on CREATE TABLESPACE; true if its directory is missing. */
+static bool
+decide_tablespace(GlobalsRestore *restore, int i)
+{
+	const GlobalsStatement *wanted = &restore->statements.items[i];
+	const char *location = globals_mapped_location(restore->settings, wanted->location);
+	char *present = present_location(restore, wanted->name);
+	bool missing = false;
+
+	if (present != NULL)
+	{
+		char *name = printable_name(wanted->name);
+
+		restore->actions[i] = GLOBALS_LEAVE;
+		restore->tablespaces_left++;
+		if (location != NULL && location[0] != '\0' && strcmp(present, location) != 0)
+			log_warning("tablespace \"%s\" exists at \"%s\", not at \"%s\", and is left there",
+						name, present, location);
+		free(name);
+	}
+	else
+	{
+		restore->tablespaces_created++;
+		missing = location != NULL && location[0] != '\0' && !directory_exists(restore, location);
+	}
+	free(present);
+	return missing;
+}
+
+bool
+globals_check_tablespaces(GlobalsRestore *restore)
+{
+	bool good = true;
+	Buffer missing;
+	int i;
+
+	buffer_init(&missing);
+	for (i = 0; i < restore->statements.count; i++)
+	{
+		const GlobalsStatement *statement = &restore->statements.items[i];
+
+		if (statement->kind != GLOBALS_CREATE_TABLESPACE &&
+			statement->kind != GLOBALS_TABLESPACE_OTHER)
+			continue;
+		if (restore->settings->no_tablespaces)
+		{
+			restore->actions[i] = GLOBALS_LEAVE;
+			restore->tablespaces_left += statement->kind == GLOBALS_CREATE_TABLESPACE;
+		}
+		else if (statement->kind == GLOBALS_CREATE_TABLESPACE && decide_tablespace(restore, i))
+			append_name(&missing, globals_mapped_location(restore->settings, statement->location));
+	}
+	if (missing.length > 0)
+	{
+		buffer_append_char(&missing, '.');
+		good = report_error(EXIT_FAILED, missing.data,
+							"Create them on the server, empty and owned by its user, or give "
+							"--tablespace-mapping=OLD=NEW, or --no-tablespaces.",
+							"directories of tablespaces do not exist");
+	}
+	buffer_free(&missing);
+	return good;
+}

@@ -1,0 +1,252 @@
+/*-------------------------------------------------------------------------
+ *
+ * globals_restore.c
+ *	  Restoring roles and tablespaces, in the order in which pg_dumpall
+ *	  wrote them.
+ *
+ * What may be done to roles and tablespaces that are there already is decided
+ * before in globals_check.c.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "globals_restore.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "globals_check.h"
+#include "interrupt.h"
+#include "log.h"
+#include "maintenance.h"
+#include "member_reader.h"
+#include "memory.h"
+#include "progress.h"
+#include "quote.h"
+#include "verify.h"
+
+/* The hashes of passwords do not belong into the server's log; only a superuser may say so. */
+static const char quiet_log[] = "SET log_statement = 'none'; SET log_min_error_statement = 'panic';"
+								" SET log_min_duration_statement = -1";
+
+/* Read the manifest, hash the objects, and cut the text into statements. */
+static bool
+read_backup(GlobalsRestore *restore, const char *backup)
+{
+	MemberReader reader;
+	VerifyReport report;
+	bool found = false;
+	bool good;
+
+	if (!repository_check_frame(restore->repository) ||
+		!repository_resolve(restore->repository, backup, &restore->backup))
+		return false;
+	restore->manifest = repository_manifest(restore->repository, &restore->backup);
+	if (restore->manifest == NULL)
+		return false;
+	good = verify_objects(restore->repository, restore->manifest, VERIFY_CONTENT, 1, &report) &&
+		   report.nbad == 0;
+	verify_report_free(&report);
+	if (!good)
+		return false;
+	good = member_reader_open(&reader, restore->repository, restore->manifest) &&
+		   member_reader_read_kind(&reader, MEMBER_GLOBALS, &found);
+	if (good && !found)
+		good = report_error(EXIT_INTEGRITY, NULL, NULL, "the backup holds no globals");
+	if (good)
+		globals_statements_parse(reader.raw.data, &restore->statements);
+	if (reader.raw.data != NULL)
+		explicit_bzero(reader.raw.data, reader.raw.length);
+	member_reader_close(&reader);
+	restore->actions = xcalloc((size_t) restore->statements.count + 1, sizeof(GlobalsAction));
+	return good;
+}
+
+/* What a statement is about, for people: never its text, which may hold a password. */
+static char *
+describe(const GlobalsStatement *statement)
+{
+	char *name = statement->name != NULL ? printable_name(statement->name) : NULL;
+	char *text;
+
+	switch (statement->kind)
+	{
+		case GLOBALS_CREATE_ROLE:
+		case GLOBALS_ROLE_ATTRIBUTES:
+		case GLOBALS_ROLE_SETTING:
+			text = xasprintf("could not restore role \"%s\"", name != NULL ? name : "ALL");
+			break;
+		case GLOBALS_CREATE_TABLESPACE:
+			text = xasprintf("could not restore tablespace \"%s\"", name);
+			break;
+		default:
+			text = xasprintf("could not run \"%.200s\"", statement->text);
+			break;
+	}
+	free(name);
+	return text;
+}
+
+/* The statement with the directory that --tablespace-mapping names instead; caller frees. */
+static char *
+mapped_text(const GlobalsRestore *restore, const GlobalsStatement *statement)
+{
+	const char *location = globals_mapped_location(restore->settings, statement->location);
+	Buffer old;
+	Buffer text;
+	char *found;
+
+	if (location == statement->location)
+		return xstrdup(statement->text);
+	buffer_init(&old);
+	buffer_init(&text);
+	buffer_append_string(&old, "LOCATION ");
+	quote_literal(&old, statement->location);
+	found = strstr(statement->text, old.data);
+	buffer_append(&text, statement->text,
+				  found != NULL ? (size_t) (found - statement->text) : strlen(statement->text));
+	if (found != NULL)
+	{
+		buffer_append_string(&text, "LOCATION ");
+		quote_literal(&text, location);
+		buffer_append_string(&text, found + old.length);
+	}
+	buffer_free(&old);
+	return buffer_detach(&text);
+}
+
+static bool
+run_statement(GlobalsRestore *restore, const GlobalsStatement *statement)
+{
+	PGconn *pg = restore->connection->pg;
+	char *text = mapped_text(restore, statement);
+	PGresult *result;
+	bool good;
+
+	/* A tablespace inside the data directory has an empty location. */
+	if (statement->kind == GLOBALS_CREATE_TABLESPACE && statement->location != NULL &&
+		statement->location[0] == '\0')
+		PQclear(PQexec(pg, "SET allow_in_place_tablespaces = on"));
+	result = PQexec(pg, text);
+	good = PQresultStatus(result) == PGRES_COMMAND_OK;
+	if (!good)
+	{
+		char *what = describe(statement);
+
+		connection_report(restore->connection, result, what);
+		free(what);
+	}
+	PQclear(result);
+	explicit_bzero(text, strlen(text));
+	free(text);
+	return good && !stop_requested();
+}
+
+static bool
+is_of_tablespace(const GlobalsStatement *statement)
+{
+	return statement->kind == GLOBALS_CREATE_TABLESPACE ||
+		   statement->kind == GLOBALS_TABLESPACE_OTHER;
+}
+
+/* Run those statements that shall be run now, about roles or about tablespaces. */
+static bool
+run_statements(GlobalsRestore *restore, GlobalsAction action, bool tablespaces)
+{
+	int i;
+
+	for (i = 0; i < restore->statements.count; i++)
+	{
+		const GlobalsStatement *statement = &restore->statements.items[i];
+
+		if (restore->actions[i] == action && statement->kind != GLOBALS_SESSION &&
+			is_of_tablespace(statement) == tablespaces && !run_statement(restore, statement))
+			return false;
+	}
+	return true;
+}
+
+static bool
+run_in_transaction(GlobalsRestore *restore, GlobalsAction action)
+{
+	if (!connection_command(restore->connection, "BEGIN"))
+		return false;
+	if (run_statements(restore, action, false))
+		return connection_command(restore->connection, "COMMIT");
+	PQclear(PQexec(restore->connection->pg, "ROLLBACK"));
+	return false;
+}
+
+/* The SET commands at the head of the script: its encoding above all. */
+static bool
+prepare_session(GlobalsRestore *restore)
+{
+	PGresult *result;
+	int i;
+
+	for (i = 0; i < restore->statements.count; i++)
+	{
+		if (restore->statements.items[i].kind == GLOBALS_SESSION &&
+			!connection_command(restore->connection, restore->statements.items[i].text))
+			return false;
+	}
+	result = connection_query(restore->connection,
+							  "SELECT session_user, r.rolsuper FROM pg_catalog.pg_roles r"
+							  " WHERE r.rolname = session_user",
+							  0, NULL);
+	if (result == NULL)
+		return false;
+	restore->session_role = xstrdup(PQgetvalue(result, 0, 0));
+	restore->superuser = PQgetvalue(result, 0, 1)[0] == 't';
+	PQclear(result);
+	if (restore->superuser)
+		PQclear(PQexec(restore->connection->pg, quiet_log));
+	return true;
+}
+
+bool
+globals_restore_plan(GlobalsRestore *restore, const Settings *settings, Repository *repository,
+					 const char *backup)
+{
+	memset(restore, 0, sizeof(*restore));
+	restore->settings = settings;
+	restore->repository = repository;
+	progress_phase("checking the globals", "", 0, 0);
+	if (!read_backup(restore, backup))
+		return false;
+	restore->connection = connection_open_maintenance(settings, &restore->target);
+	return restore->connection != NULL && prepare_session(restore) &&
+		   globals_check_roles(restore) && globals_check_tablespaces(restore);
+}
+
+bool
+globals_restore_execute(GlobalsRestore *restore)
+{
+	progress_phase("restoring roles and tablespaces", "", 0, 0);
+	if (!run_in_transaction(restore, GLOBALS_RUN))
+		return false;
+	if (run_statements(restore, GLOBALS_RUN, true))
+		return true;
+	log_warning_hint(
+		"When the cause is mended, restore the globals again: what is there already is "
+		"left as it is.",
+		"the roles were restored, the tablespaces not all");
+	return false;
+}
+
+bool
+globals_restore_finish(GlobalsRestore *restore)
+{
+	return run_in_transaction(restore, GLOBALS_LATE);
+}
+
+void
+globals_restore_free(GlobalsRestore *restore)
+{
+	globals_statements_free(&restore->statements);
+	manifest_free(restore->manifest);
+	connection_close(restore->connection);
+	target_free(restore->target);
+	free(restore->actions);
+	free(restore->session_role);
+	memset(restore, 0, sizeof(*restore));
+}

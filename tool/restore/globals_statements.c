@@ -1,0 +1,288 @@
+/*-------------------------------------------------------------------------
+ *
+ * globals_statements.c
+ *	  Cutting a script of pg_dumpall into statements.
+ *
+ * psql would run the script as it stands, but a restore must know what it is
+ * about to do: which roles exist already and would be changed, where a
+ * tablespace goes.  pg_dumpall writes keywords in upper case, and quotes
+ * every name that is not plain lower case, so one look at a word tells a
+ * keyword from a name.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "globals_statements.h"
+
+#include <ctype.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "buffer.h"
+#include "memory.h"
+
+/* Behind a quoted piece that begins here: 'text', "name" or $tag$body$tag$. */
+static const char *
+skip_quoted(const char *at)
+{
+	char quote = *at;
+	const char *end;
+
+	if (quote != '$')
+	{
+		for (at++; *at != '\0'; at++)
+		{
+			if (*at != quote)
+				continue;
+			if (at[1] != quote)
+				return at + 1;
+			at++;
+		}
+		return at;
+	}
+	end = at + 1;
+	while (isalnum((unsigned char) *end) || *end == '_')
+		end++;
+	if (*end == '$')
+	{
+		char *tag = xasprintf("%.*s", (int) (end + 1 - at), at);
+		const char *closing = strstr(end + 1, tag);
+
+		at = closing != NULL ? closing + strlen(tag) : at + strlen(at);
+		free(tag);
+		return at;
+	}
+	return at + 1;
+}
+
+/* The beginning of the next statement: behind blanks, comments and psql's own commands. */
+static const char *
+skip_between(const char *at)
+{
+	for (;;)
+	{
+		at += strspn(at, " \t\r\n");
+		if (strncmp(at, "--", 2) != 0 && *at != '\\')
+			return at;
+		at += strcspn(at, "\n");
+	}
+}
+
+/* Behind the semicolon that ends the statement. */
+static const char *
+statement_end(const char *at)
+{
+	while (*at != '\0' && *at != ';')
+	{
+		if (*at == '\'' || *at == '"' || *at == '$')
+			at = skip_quoted(at);
+		else if (strncmp(at, "--", 2) == 0)
+			at += strcspn(at, "\n");
+		else
+			at++;
+	}
+	return *at == ';' ? at + 1 : at;
+}
+
+/* One word of a statement. */
+typedef struct Word
+{
+	char *text;  /* of a name or a literal: without its quotes */
+	bool quoted; /* so that it is no keyword */
+} Word;
+
+/* The inside of a quoted word. */
+static char *
+unquoted(const char *at, const char *end)
+{
+	char quote = *at;
+	Buffer text;
+
+	buffer_init(&text);
+	buffer_append_string(&text, "");
+	for (at++; at + 1 < end; at++)
+	{
+		buffer_append_char(&text, *at);
+		if (*at == quote)
+			at++;
+	}
+	return buffer_detach(&text);
+}
+
+/* Take the next word; false at the end. */
+static bool
+next_word(const char **at, Word *word)
+{
+	const char *start = *at + strspn(*at, " \t\r\n,()=");
+	const char *end;
+
+	if (*start == '\0' || *start == ';')
+		return false;
+	word->quoted = *start == '\'' || *start == '"';
+	if (word->quoted)
+	{
+		end = skip_quoted(start);
+		word->text = unquoted(start, end);
+	}
+	else
+	{
+		end = start + 1;
+		while (*end != '\0' && strchr(" \t\r\n,()=;'\"", *end) == NULL)
+			end++;
+		word->text = xasprintf("%.*s", (int) (end - start), start);
+	}
+	*at = end;
+	return true;
+}
+
+static bool
+is_keyword(const Word *word, const char *keyword)
+{
+	return !word->quoted && word->text != NULL && strcmp(word->text, keyword) == 0;
+}
+
+#define WORDS 8
+
+/* ALTER ROLE name WITH … or SET … */
+static void
+classify_alter_role(GlobalsStatement *statement, const Word *words)
+{
+	if (is_keyword(&words[3], "WITH"))
+		statement->kind = GLOBALS_ROLE_ATTRIBUTES;
+	else
+		statement->kind = GLOBALS_ROLE_SETTING;
+	if (!is_keyword(&words[2], "ALL"))
+		statement->name = xstrdup(words[2].text);
+}
+
+/* CREATE TABLESPACE name OWNER role LOCATION 'directory' */
+static void
+classify_create_tablespace(GlobalsStatement *statement, const Word *words, int count)
+{
+	int i;
+
+	statement->kind = GLOBALS_CREATE_TABLESPACE;
+	statement->name = xstrdup(words[2].text);
+	for (i = 3; i + 1 < count; i++)
+	{
+		if (is_keyword(&words[i], "LOCATION"))
+			statement->location = xstrdup(words[i + 1].text);
+	}
+}
+
+/* Does the statement name a tablespace as its object? */
+static bool
+is_about_tablespace(const Word *words, int count)
+{
+	int i;
+
+	for (i = 0; i + 1 < count; i++)
+	{
+		if (is_keyword(&words[i], "TABLESPACE") && (i == 1 || is_keyword(&words[i - 1], "ON")))
+			return true;
+	}
+	return false;
+}
+
+/* What the statement is about. */
+static void
+classify(GlobalsStatement *statement)
+{
+	const char *at = statement->text;
+	Word words[WORDS];
+	int count = 0;
+	int i;
+
+	memset(words, 0, sizeof(words));
+	while (count < WORDS && next_word(&at, &words[count]))
+		count++;
+	statement->kind = GLOBALS_ROLE_OTHER;
+	if (is_keyword(&words[0], "SET"))
+		statement->kind = GLOBALS_SESSION;
+	else if (is_keyword(&words[0], "CREATE") && is_keyword(&words[1], "ROLE"))
+	{
+		statement->kind = GLOBALS_CREATE_ROLE;
+		statement->name = xstrdup(words[2].text);
+	}
+	else if (is_keyword(&words[0], "ALTER") && is_keyword(&words[1], "ROLE"))
+		classify_alter_role(statement, words);
+	else if (is_keyword(&words[0], "CREATE") && is_keyword(&words[1], "TABLESPACE"))
+		classify_create_tablespace(statement, words, count);
+	else if (is_about_tablespace(words, count))
+		statement->kind = GLOBALS_TABLESPACE_OTHER;
+	else if (is_keyword(&words[0], "GRANT") && is_keyword(&words[2], "TO"))
+		statement->kind = GLOBALS_MEMBERSHIP;
+	for (i = 0; i < count; i++)
+		free(words[i].text);
+}
+
+void
+globals_statements_parse(const char *script, GlobalsStatements *statements)
+{
+	const char *at = skip_between(script);
+
+	memset(statements, 0, sizeof(*statements));
+	while (*at != '\0')
+	{
+		const char *end = statement_end(at);
+		GlobalsStatement *statement;
+
+		statements->items = xrealloc(statements->items,
+									 (size_t) (statements->count + 1) * sizeof(GlobalsStatement));
+		statement = &statements->items[statements->count++];
+		memset(statement, 0, sizeof(*statement));
+		statement->text = xasprintf("%.*s", (int) (end - at), at);
+		classify(statement);
+		at = skip_between(end);
+	}
+}
+
+void
+globals_statements_free(GlobalsStatements *statements)
+{
+	int i;
+
+	for (i = 0; i < statements->count; i++)
+	{
+		/* It may hold the hash of a password. */
+		explicit_bzero(statements->items[i].text, strlen(statements->items[i].text));
+		free(statements->items[i].text);
+		free(statements->items[i].name);
+		free(statements->items[i].location);
+	}
+	free(statements->items);
+	memset(statements, 0, sizeof(*statements));
+}
+
+const GlobalsStatement *
+globals_statements_find(const GlobalsStatements *statements, GlobalsKind kind, const char *name)
+{
+	int i;
+
+	for (i = 0; i < statements->count; i++)
+	{
+		const GlobalsStatement *statement = &statements->items[i];
+
+		if (statement->kind == kind && statement->name != NULL &&
+			strcmp(statement->name, name) == 0)
+			return statement;
+	}
+	return NULL;
+}
+
+char *
+globals_without_password(const char *text)
+{
+	static const char clause[] = " PASSWORD '";
+	const char *found = NULL;
+	const char *next = text;
+
+	/* The last one: an earlier one may be part of a name. */
+	while ((next = strstr(next, clause)) != NULL)
+	{
+		found = next;
+		next += strlen(clause);
+	}
+	if (found == NULL)
+		return xstrdup(text);
+	return xasprintf("%.*s%s", (int) (found - text), text, skip_quoted(found + strlen(clause) - 1));
+}

@@ -1,0 +1,50 @@
+/*-------------------------------------------------------------------------
+ *
+ * globals_statements.h
+ *	  The statements of a backup of the globals, and what each is about.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef NEX_GLOBALS_STATEMENTS_H
+#define NEX_GLOBALS_STATEMENTS_H
+
+#include <stdbool.h>
+
+typedef enum GlobalsKind
+{
+	GLOBALS_SESSION,           /* SET */
+	GLOBALS_CREATE_ROLE,       /* of the role `name` */
+	GLOBALS_ROLE_ATTRIBUTES,   /* ALTER ROLE … WITH: attributes and password of `name` */
+	GLOBALS_ROLE_SETTING,      /* ALTER ROLE … SET, of `name`; NULL: of all roles */
+	GLOBALS_MEMBERSHIP,        /* GRANT role TO role */
+	GLOBALS_ROLE_OTHER,        /* comments, labels, privileges on parameters */
+	GLOBALS_CREATE_TABLESPACE, /* `name` at `location` */
+	GLOBALS_TABLESPACE_OTHER   /* options, privileges, comments of a tablespace */
+} GlobalsKind;
+
+typedef struct GlobalsStatement
+{
+	GlobalsKind kind;
+	char *text; /* with its semicolon */
+	char *name; /* role or tablespace, not quoted; NULL where it does not matter */
+	char *location;
+} GlobalsStatement;
+
+typedef struct GlobalsStatements
+{
+	GlobalsStatement *items;
+	int count;
+} GlobalsStatements;
+
+/* Cut a script of pg_dumpall into statements; comments and psql's own commands are left out. */
+extern void globals_statements_parse(const char *script, GlobalsStatements *statements);
+extern void globals_statements_free(GlobalsStatements *statements);
+
+/* The first statement of a kind about this role or tablespace, or NULL. */
+extern const GlobalsStatement *globals_statements_find(const GlobalsStatements *statements,
+													   GlobalsKind kind, const char *name);
+
+/* A text without its PASSWORD clause; caller frees. */
+extern char *globals_without_password(const char *text);
+
+#endif /* NEX_GLOBALS_STATEMENTS_H */
