@@ -34,6 +34,8 @@
 #include "schema.h"
 #include "sequences.h"
 #include "snapshot.h"
+#include "snapshot_watch.h"
+#include "source_server.h"
 #include "subprocess.h"
 #include "utc_time.h"
 
@@ -60,6 +62,7 @@ typedef struct Backup
 	pthread_t schema_thread;
 	bool schema_running;
 	CopyWork work;
+	SnapshotWatch *watch;
 	Buffer sequences;
 	Buffer database_settings;
 	int lock; /* handle of the database's backup lock; -1: none */
@@ -84,7 +87,8 @@ begin(Backup *backup, const char *name, char **database)
 	backup->target = target_create(settings, name);
 	backup->leader = backup->target != NULL ? connection_open(backup->target) : NULL;
 	if (backup->leader == NULL ||
-		!database_read(backup->leader, &manifest->database, &manifest->server))
+		!database_read(backup->leader, &manifest->database, &manifest->server) ||
+		!source_server_check(backup->leader, manifest->server.in_recovery))
 		return false;
 	*database = xstrdup(manifest->database.name);
 	if (!repository_lock_shared(backup->repository) ||
@@ -105,6 +109,29 @@ begin(Backup *backup, const char *name, char **database)
 	return backup->directory != NULL;
 }
 
+/*
+ * Workers lock all tables ahead, unless the backup is to give way anyway, or
+ * the server's lock table could get tight: it has room for twice as many
+ * holders as locks.
+ */
+static bool
+choose_locking(Backup *backup)
+{
+	const Settings *settings = backup->settings;
+	uint64_t sessions = (uint64_t) settings->jobs + 2;
+	LockCapacity capacity;
+
+	if (!lock_capacity_read(backup->leader, &capacity))
+		return false;
+	backup->work.lock_ahead =
+		settings->on_lock_conflict == ON_LOCK_CONFLICT_WAIT &&
+		lock_capacity_suffices(&capacity, (uint64_t) backup->tables.count * sessions);
+	if (settings->on_lock_conflict == ON_LOCK_CONFLICT_WAIT && !backup->work.lock_ahead)
+		log_debug("tables are locked one by one, because max_locks_per_transaction is small");
+	backup->watch = snapshot_watch_start(backup->leader, settings);
+	return backup->watch != NULL;
+}
+
 /* Locks, snapshot, and what is read on it before the workers start. */
 static bool
 take_snapshot(Backup *backup)
@@ -112,15 +139,15 @@ take_snapshot(Backup *backup)
 	Manifest *manifest = backup->manifest;
 
 	progress_phase("locking tables", "", 0, 0);
-	if (!snapshot_take(backup->leader, backup->settings->lock_wait_timeout, &backup->tables,
-					   &backup->snapshot) ||
+	if (!snapshot_take(backup->leader, backup->target, backup->settings->lock_wait_timeout,
+					   &backup->tables, &backup->snapshot) ||
 		!large_objects_list(backup->leader, &backup->large_objects, &backup->nlarge_objects) ||
 		!database_settings_read(backup->leader, &backup->database_settings))
 		return false;
 	manifest->snapshot_at = xstrdup(backup->snapshot.time);
 	manifest->server.lsn = xstrdup(backup->snapshot.lsn);
 	manifest->totals.large_objects = (uint64_t) backup->nlarge_objects;
-	return true;
+	return choose_locking(backup);
 }
 
 static bool
@@ -132,7 +159,6 @@ start_schema(Backup *backup)
 	schema->snapshot = backup->snapshot.name;
 	schema->bindir = backup->settings->pg_bindir;
 	schema->server_version = connection_version(backup->leader);
-	schema->lock_wait_timeout = backup->settings->lock_wait_timeout;
 	schema->directory = backup->directory;
 	if (pthread_create(&backup->schema_thread, NULL, schema_dump, schema) != 0)
 		return report_error(EXIT_FAILED, NULL, NULL, "could not start a thread");
@@ -194,6 +220,7 @@ copy_data(Backup *backup)
 	work->tables = &backup->tables;
 	work->plan = &backup->plan;
 	work->pipeline = backup->pipeline;
+	work->watch = backup->watch;
 	for (i = 0; i < jobs && i < backup->plan.count; i++)
 	{
 		if (pthread_create(&threads[i], NULL, copy_worker, work) != 0)
@@ -302,13 +329,22 @@ join_schema(Backup *backup)
 	return backup->schema.good;
 }
 
+/* The leader's connection is ours again. */
+static void
+end_watch(Backup *backup)
+{
+	snapshot_watch_stop(backup->watch, backup->manifest);
+	backup->watch = NULL;
+}
+
 static bool
 read_sequences(Backup *backup)
 {
 	int count;
 
 	progress_phase("reading schema and sequences", "", 0, 0);
-	if (!sequences_read(backup->leader, &backup->sequences, &count))
+	end_watch(backup);
+	if (stop_requested() || !sequences_read(backup->leader, &backup->sequences, &count))
 		return false;
 	backup->manifest->totals.sequences = (uint64_t) count;
 	return connection_command(backup->leader, "COMMIT");
@@ -324,6 +360,7 @@ clean_up(Backup *backup)
 		stop_request();
 		join_schema(backup);
 	}
+	end_watch(backup);
 	for (i = 0; backup->work.restore_statements != NULL && i < backup->tables.count; i++)
 		free(backup->work.restore_statements[i]);
 	free(backup->work.restore_statements);

@@ -14,6 +14,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "interrupt.h"
 #include "log.h"
 #include "memory.h"
 
@@ -45,6 +46,9 @@ client_program_check(const char *program, SubprocessResult *result)
 {
 	if (result->exit_code == 0)
 		return true;
+	/* Ended by ourselves after another error; that one was reported. */
+	if (result->exit_code < 0 && stop_requested())
+		return false;
 	if (result->exit_code < 0)
 		return report_error(EXIT_FAILED, result->errors.data, NULL,
 							"%s was terminated by signal %d", program, result->signal);

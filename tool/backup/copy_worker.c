@@ -25,6 +25,7 @@
 #include "memory.h"
 #include "progress.h"
 #include "quote.h"
+#include "table_locks.h"
 
 #define ROW_ROOM (64 * 1024) /* less room than this in a piece counts as full */
 #define POLL_INTERVAL_MS 1000
@@ -48,11 +49,49 @@ widen_read_buffer(Connection *connection)
 }
 
 static bool
+report_locked(const char *table)
+{
+	return report_error(EXIT_FAILED,
+						"Another session waits for an exclusive lock on it, and must not be kept "
+						"waiting behind this backup.",
+						"Run the backup again when the schema change is done.",
+						"could not lock table %s", table);
+}
+
+/*
+ * Lock all tables at once.  Whoever asks for an exclusive lock later waits
+ * for this worker; without that, the worker could not lock the table that the
+ * other waits for, and the backup would fail for it.
+ */
+static bool
+lock_ahead(const CopyWork *work, Connection *connection)
+{
+	PGresult *failed;
+
+	if (!work->lock_ahead)
+		return true;
+	failed = table_locks_take(connection, work->tables, NULL, " NOWAIT");
+	if (failed == NULL)
+		return true;
+	if (result_has_state(failed, SQLSTATE_LOCK_NOT_AVAILABLE))
+		report_error(EXIT_FAILED, PQresultErrorField(failed, PG_DIAG_MESSAGE_PRIMARY),
+					 "Run the backup again when the schema change is done.",
+					 "a session asked for an exclusive lock while the backup was starting");
+	else
+		connection_report(connection, failed, "could not lock the tables");
+	PQclear(failed);
+	return false;
+}
+
+static bool
 open_worker(const CopyWork *work, Connection **connection)
 {
 	*connection = connection_open(work->target);
-	return *connection != NULL && widen_read_buffer(*connection) &&
-		   snapshot_import(*connection, work->snapshot) &&
+	if (*connection == NULL)
+		return false;
+	snapshot_watch_add(work->watch, *connection);
+	return widen_read_buffer(*connection) && snapshot_import(*connection, work->snapshot) &&
+		   lock_ahead(work, *connection) &&
 		   /* The planner must take the TID range scan, whatever the statistics say. */
 		   connection_command(*connection, "SET enable_seqscan = off");
 }
@@ -187,17 +226,11 @@ rows_copied(PGresult *result)
 static bool
 report_copy_failure(CopyStream *stream, const PGresult *result, int table)
 {
-	const char *state = result ? PQresultErrorField(result, PG_DIAG_SQLSTATE) : NULL;
 	char *name = printable_name(stream->work->tables->tables[table].qualified);
 	char *what = xasprintf("could not copy table %s", name);
 
-	if (state != NULL && strcmp(state, "55P03") == 0)
-		report_error(EXIT_FAILED,
-					 "Another session waits for an exclusive lock on it, and must not be kept "
-					 "waiting behind "
-					 "this backup.",
-					 "Run the backup again when the schema change is done.",
-					 "could not lock table %s", name);
+	if (result != NULL && result_has_state(result, SQLSTATE_LOCK_NOT_AVAILABLE))
+		report_locked(name);
 	else
 		connection_report(stream->connection, result, what);
 	free(what);

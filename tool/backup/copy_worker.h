@@ -12,6 +12,7 @@
 #include "chunk_plan.h"
 #include "pipeline.h"
 #include "snapshot.h"
+#include "snapshot_watch.h"
 #include "source_table.h"
 
 /* What all workers share. */
@@ -24,6 +25,8 @@ typedef struct CopyWork
 	int32_t *manifest_tables;  /* position of each table in the manifest */
 	ChunkPlan *plan;
 	Pipeline *pipeline;
+	SnapshotWatch *watch;
+	bool lock_ahead; /* a worker locks all tables before it copies the first */
 } CopyWork;
 
 /* Thread function; argument is a CopyWork.  Returns NULL; errors are reported and stop all work. */

@@ -25,7 +25,23 @@
 #include "memory.h"
 #include "subprocess.h"
 
-#define MIN_CHILD_LOCK_WAIT 60 /* seconds; for ever would be a deadlock that nobody detects */
+/*
+ * The leader holds every lock that pg_dump asks for, so it waits only behind
+ * a session that itself waits for the leader; nothing but that session giving
+ * up can end this.
+ */
+#define CHILD_LOCK_WAIT "--lock-wait-timeout=10s"
+
+/* The leader has all these locks, so another session has pushed in between. */
+static bool
+report_locked_out(const SubprocessResult *result)
+{
+	return report_error(
+		EXIT_FAILED, result->errors.data,
+		"Run the backup again; a session that asked for an exclusive lock while it was starting "
+		"has been let through.",
+		"pg_dump could not lock the tables");
+}
 
 /* pg_dump -Fc of the two schema sections. */
 static bool
@@ -41,10 +57,7 @@ dump_archive(Schema *schema, const char *archive)
 		conninfo = target_conninfo_for_child(schema->target, schema->directory);
 	if (conninfo != NULL)
 	{
-		int wait = schema->lock_wait_timeout > MIN_CHILD_LOCK_WAIT ? schema->lock_wait_timeout
-																   : MIN_CHILD_LOCK_WAIT;
 		char *snapshot = xasprintf("--snapshot=%s", schema->snapshot);
-		char *lock_wait = xasprintf("--lock-wait-timeout=%ds", wait);
 		char *file = xasprintf("--file=%s", archive);
 		const char *argv[] = {pg_dump,
 							  "--format=custom",
@@ -55,7 +68,7 @@ dump_archive(Schema *schema, const char *archive)
 							  "--no-sync",
 							  "--no-password",
 							  snapshot,
-							  lock_wait,
+							  CHILD_LOCK_WAIT,
 							  file,
 							  "--dbname",
 							  conninfo,
@@ -63,12 +76,13 @@ dump_archive(Schema *schema, const char *archive)
 
 		if (subprocess_run(argv, NULL, &result))
 		{
-			good = client_program_check("pg_dump", &result);
+			good = result.exit_code > 0 && strstr(result.errors.data, "LOCK TABLE") != NULL
+					   ? report_locked_out(&result)
+					   : client_program_check("pg_dump", &result);
 			schema->warnings = xstrdup(result.errors.data);
 			subprocess_result_free(&result);
 		}
 		free(snapshot);
-		free(lock_wait);
 		free(file);
 	}
 	free(conninfo);

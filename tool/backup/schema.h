@@ -20,7 +20,6 @@ typedef struct Schema
 	const char *snapshot;
 	const char *bindir;
 	int server_version;
-	int lock_wait_timeout; /* seconds; 0: for ever */
 	const char *directory; /* private, for the archive */
 
 	/* output */

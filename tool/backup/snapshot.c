@@ -8,8 +8,16 @@
  * that snapshot, because such commands are not MVCC-safe, and the dump has
  * lost a table.  Here the tables are listed, locked (LOCK TABLE as the first
  * command of a REPEATABLE READ transaction takes no snapshot), then the
- * snapshot is taken, and the list is read again under it.  If anything was
- * created, dropped, renamed or rewritten meanwhile, all of it is done again.
+ * snapshot is taken, and the list is read again under it.  If it has a table
+ * that was not locked, all of it is done again.
+ *
+ * Who holds locks while waiting for another one makes others wait as long:
+ * an ALTER TABLE of a table that we hold, and every reader behind that.  Or
+ * worse: it may want what we hold, and the server ends one of the two as a
+ * deadlock.  So with locks in hand a lock is waited for no longer than
+ * PATIENCE_MS; then all are let go, the one that is missing is waited for
+ * with empty hands, as the first of the next attempt.  A request for ACCESS
+ * SHARE in the queue keeps nobody waiting but other ACCESS EXCLUSIVE ones.
  *
  *-------------------------------------------------------------------------
  */
@@ -17,76 +25,155 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
-#include "buffer.h"
 #include "interrupt.h"
 #include "log.h"
 #include "memory.h"
+#include "quote.h"
+#include "source_server.h"
+#include "table_locks.h"
 
-#define MAX_ATTEMPTS 20
-#define LOCK_BATCH_BYTES (100 * 1024)
-
-#define SQLSTATE_UNDEFINED_TABLE "42P01"
-#define SQLSTATE_UNDEFINED_SCHEMA "3F000"
-#define SQLSTATE_LOCK_NOT_AVAILABLE "55P03"
+#define MIN_ATTEMPTS 20    /* at least, even when the time is over */
+#define MAX_ATTEMPTS 10000 /* where time has no end */
+#define MAX_RELISTS 10
+#define PATIENCE_MS 100 /* well below deadlock_timeout, 1 s by default */
+#define PAUSE_MS 20
 
 typedef enum Attempt
 {
 	ATTEMPT_GOOD,
-	ATTEMPT_AGAIN, /* the tables changed under our hands */
+	ATTEMPT_AGAIN, /* the tables changed under our hands, or one is locked */
 	ATTEMPT_FAILED /* reported */
 } Attempt;
 
-/* Judge a failed LOCK TABLE. */
-static Attempt
-lock_failed(Connection *leader, PGresult *result, int timeout)
+typedef struct Taking
 {
-	const char *state = PQresultErrorField(result, PG_DIAG_SQLSTATE);
+	Connection *leader;
+	Connection *observer; /* looks at the tables while the leader has locks and no snapshot */
+	ConnectionTarget *target;
+	int timeout; /* seconds; 0: none */
+	int64_t deadline_ms;
+	LockCapacity capacity;
+	LockHolder holder; /* who was in the way last time; table NULL: nobody */
+} Taking;
+
+static int64_t
+now_ms(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (int64_t) now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
+static bool
+time_is_over(const Taking *taking)
+{
+	return taking->timeout > 0 && now_ms() >= taking->deadline_ms;
+}
+
+static bool
+report_timeout(const Taking *taking)
+{
+	const LockHolder *holder = &taking->holder;
+	char *name = holder->table != NULL ? printable_name(holder->table) : NULL;
+	char *detail = NULL;
+
+	if (name != NULL)
+		detail = xasprintf("%s %s an ACCESS EXCLUSIVE lock on table %s.", holder->who,
+						   holder->waits ? "waits, before this backup, for" : "holds", name);
+	report_error(EXIT_FAILED, detail,
+				 "Find the session in pg_stat_activity, or raise --lock-wait-timeout.",
+				 "could not lock all tables within %d seconds", taking->timeout);
+	free(detail);
+	free(name);
+	return false;
+}
+
+/* Judge a failed LOCK TABLE; frees the result. */
+static Attempt
+lock_failed(const Taking *taking, PGresult *result, int tables)
+{
 	Attempt verdict = ATTEMPT_FAILED;
 
-	if (state != NULL && (strcmp(state, SQLSTATE_UNDEFINED_TABLE) == 0 ||
-						  strcmp(state, SQLSTATE_UNDEFINED_SCHEMA) == 0))
+	if (result_has_state(result, SQLSTATE_UNDEFINED_TABLE) ||
+		result_has_state(result, SQLSTATE_UNDEFINED_SCHEMA) ||
+		result_has_state(result, SQLSTATE_LOCK_NOT_AVAILABLE))
 		verdict = ATTEMPT_AGAIN;
-	else if (state != NULL && strcmp(state, SQLSTATE_LOCK_NOT_AVAILABLE) == 0)
-		report_error(
-			EXIT_FAILED, PQresultErrorField(result, PG_DIAG_MESSAGE_PRIMARY),
-			"Find the session that holds the lock in pg_locks and pg_stat_activity, or raise "
-			"--lock-wait-timeout.",
-			"could not lock all tables within %d seconds", timeout);
+	else if (result_has_state(result, SQLSTATE_OUT_OF_MEMORY))
+		lock_capacity_report(&taking->capacity, (uint64_t) tables,
+							 PQresultErrorField(result, PG_DIAG_MESSAGE_PRIMARY));
 	else
-		connection_report(leader, result, "could not lock the tables");
+		connection_report(taking->leader, result, "could not lock the tables");
 	PQclear(result);
 	return verdict;
 }
 
-/* Lock every table, many to a command. */
+/* Wait, holding nothing, for the table that was locked the last time. */
 static Attempt
-lock_tables(Connection *leader, const SourceTables *list, int timeout)
+wait_with_empty_hands(Taking *taking)
 {
-	Buffer sql;
+	int64_t left = taking->timeout > 0 ? taking->deadline_ms - now_ms() : 0;
+	PGresult *result;
+	char *sql;
+
+	if (taking->holder.table == NULL)
+		return ATTEMPT_GOOD;
+	if (taking->timeout > 0 && left < 1)
+		left = 1;
+	if (!connection_commandf(taking->leader, "SET LOCAL lock_timeout = %lld", (long long) left))
+		return ATTEMPT_FAILED;
+	sql = xasprintf("LOCK TABLE ONLY %s IN ACCESS SHARE MODE", taking->holder.table);
+	result = PQexec(taking->leader->pg, sql);
+	free(sql);
+	if (PQresultStatus(result) != PGRES_COMMAND_OK)
+		return lock_failed(taking, result, 1);
+	PQclear(result);
+	if (!connection_commandf(taking->leader, "SET LOCAL lock_timeout = %d", PATIENCE_MS))
+		return ATTEMPT_FAILED;
+	return ATTEMPT_GOOD;
+}
+
+static Attempt
+lock_tables(Taking *taking, const SourceTables *list, const SourceTables *locked)
+{
+	PGresult *failed = table_locks_take(taking->leader, list, locked, "");
+
+	return failed == NULL ? ATTEMPT_GOOD : lock_failed(taking, failed, list->count);
+}
+
+/*
+ * Where tables come and go all the time, locking takes longer than a list
+ * stays true.  So list again through another session, which takes no
+ * snapshot for the leader, and lock what is new, until nothing is.
+ */
+static Attempt
+lock_new_tables(Taking *taking, SourceTables *locked)
+{
+	Attempt verdict = ATTEMPT_GOOD;
 	int i;
 
-	buffer_init(&sql);
-	for (i = 0; i < list->count; i++)
+	if (taking->observer == NULL)
+		taking->observer = connection_open(taking->target);
+	if (taking->observer == NULL)
+		return ATTEMPT_FAILED;
+	for (i = 0; i < MAX_RELISTS && verdict == ATTEMPT_GOOD; i++)
 	{
-		PGresult *result;
+		SourceTables now;
 
-		buffer_append_string(&sql, sql.length == 0 ? "LOCK TABLE ONLY " : ", ONLY ");
-		buffer_append_string(&sql, list->tables[i].qualified);
-		if (sql.length < LOCK_BATCH_BYTES && i + 1 < list->count)
-			continue;
-		buffer_append_string(&sql, " IN ACCESS SHARE MODE");
-		result = PQexec(leader->pg, sql.data);
-		if (PQresultStatus(result) != PGRES_COMMAND_OK)
+		if (!source_tables_read(taking->observer, &now))
+			return ATTEMPT_FAILED;
+		if (source_tables_contain(locked, &now))
 		{
-			buffer_free(&sql);
-			return lock_failed(leader, result, timeout);
+			source_tables_free(&now);
+			break;
 		}
-		PQclear(result);
-		buffer_reset(&sql);
+		verdict = lock_tables(taking, &now, locked);
+		source_tables_free(locked);
+		*locked = now;
 	}
-	buffer_free(&sql);
-	return ATTEMPT_GOOD;
+	return verdict;
 }
 
 /* Export the snapshot and note when and where in WAL it was taken. */
@@ -110,64 +197,134 @@ export_snapshot(Connection *leader, Snapshot *snapshot)
 	return true;
 }
 
+/* With everything locked: the snapshot, and the list that it sees. */
+static Attempt
+snapshot_and_list(Taking *taking, const SourceTables *locked, SourceTables *list,
+				  Snapshot *snapshot)
+{
+	if (!export_snapshot(taking->leader, snapshot) || !source_tables_read(taking->leader, list))
+		return ATTEMPT_FAILED;
+	if (!source_tables_contain(locked, list))
+	{
+		log_debug("tables were created or renamed while they were being locked");
+		return ATTEMPT_AGAIN;
+	}
+	/* Sequences are read later without having been locked before. */
+	return source_tables_read_sizes(taking->leader, list) &&
+				   connection_commandf(taking->leader, "SET LOCAL lock_timeout = '%ds'",
+									   taking->timeout)
+			   ? ATTEMPT_GOOD
+			   : ATTEMPT_FAILED;
+}
+
+/* After the leader let everything go: find who is in the way, and say it once. */
+static bool
+look_for_holder(Taking *taking, const SourceTables *list)
+{
+	LockHolder before = taking->holder;
+	char *name;
+
+	if (!lock_holder_find(taking->leader, list, &taking->holder))
+	{
+		lock_holder_free(&before);
+		return false;
+	}
+	if (taking->holder.table != NULL &&
+		(before.table == NULL || strcmp(before.who, taking->holder.who) != 0))
+	{
+		name = printable_name(taking->holder.table);
+		log_info("waiting for table %s, which %s has locked", name, taking->holder.who);
+		free(name);
+	}
+	lock_holder_free(&before);
+	return true;
+}
+
 /* One round of list, lock, snapshot, list again. */
 static Attempt
-attempt(Connection *leader, int timeout, SourceTables *list, Snapshot *snapshot)
+attempt(Taking *taking, int round, SourceTables *list, Snapshot *snapshot)
 {
-	SourceTables before;
+	SourceTables locked;
 	Attempt verdict;
 
-	if (!source_tables_read(leader, &before))
+	if (!source_tables_read(taking->leader, &locked))
 		return ATTEMPT_FAILED;
-	if (!connection_command(leader, "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"))
+	if (!lock_capacity_suffices(&taking->capacity, (uint64_t) locked.count))
+	{
+		lock_capacity_report(&taking->capacity, (uint64_t) locked.count, NULL);
+		source_tables_free(&locked);
+		return ATTEMPT_FAILED;
+	}
+	if (!connection_command(taking->leader, "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"))
 		verdict = ATTEMPT_FAILED;
 	else
-		verdict = lock_tables(leader, &before, timeout);
-	if (verdict == ATTEMPT_GOOD &&
-		(!export_snapshot(leader, snapshot) || !source_tables_read(leader, list)))
-		verdict = ATTEMPT_FAILED;
-	if (verdict == ATTEMPT_GOOD && !source_tables_equal(&before, list))
+		verdict = wait_with_empty_hands(taking);
+	if (verdict == ATTEMPT_GOOD)
+		verdict = lock_tables(taking, &locked, NULL);
+	if (verdict == ATTEMPT_GOOD && round > 0)
+		verdict = lock_new_tables(taking, &locked);
+	if (verdict == ATTEMPT_GOOD)
+		verdict = snapshot_and_list(taking, &locked, list, snapshot);
+	if (verdict == ATTEMPT_AGAIN)
 	{
 		source_tables_free(list);
 		snapshot_free(snapshot);
-		verdict = ATTEMPT_AGAIN;
+		if (!connection_command(taking->leader, "ROLLBACK") || !look_for_holder(taking, &locked))
+			verdict = ATTEMPT_FAILED;
 	}
-	else if (verdict == ATTEMPT_GOOD && !source_tables_read_sizes(leader, list))
-		verdict = ATTEMPT_FAILED;
-	source_tables_free(&before);
-	if (verdict == ATTEMPT_AGAIN && !connection_command(leader, "ROLLBACK"))
-		verdict = ATTEMPT_FAILED;
+	source_tables_free(&locked);
 	return verdict;
 }
 
-bool
-snapshot_take(Connection *leader, int lock_wait_timeout, SourceTables *list, Snapshot *snapshot)
+/* Attempt after attempt, until it is good or the time is over. */
+static bool
+take(Taking *taking, SourceTables *list, Snapshot *snapshot)
 {
+	static const struct timespec pause = {0, PAUSE_MS * 1000000L};
 	int round;
 
-	memset(snapshot, 0, sizeof(*snapshot));
-
-	/* For good: sequences are read without having been locked before. */
-	if (!connection_commandf(leader, "SET lock_timeout = '%ds'", lock_wait_timeout))
-		return false;
 	for (round = 0; round < MAX_ATTEMPTS && !stop_requested(); round++)
 	{
-		Attempt verdict = attempt(leader, lock_wait_timeout, list, snapshot);
+		Attempt verdict = attempt(taking, round, list, snapshot);
 
-		if (verdict == ATTEMPT_GOOD)
-			return true;
-		if (verdict == ATTEMPT_FAILED)
-			return false;
-		log_debug("tables changed while they were being locked, trying again");
+		if (verdict != ATTEMPT_AGAIN)
+			return verdict == ATTEMPT_GOOD;
+		if (time_is_over(taking) && taking->holder.table != NULL)
+			return report_timeout(taking);
+		if (time_is_over(taking) && round >= MIN_ATTEMPTS)
+			break;
+		nanosleep(&pause, NULL);
 	}
 	if (stop_requested())
 		return false;
 	return report_error(
 		EXIT_FAILED,
-		"Tables are created, dropped, renamed or rewritten all the time, so the list of tables "
-		"and the snapshot never agreed.",
+		"Tables are created, renamed or locked all the time, so the list of tables and the "
+		"snapshot never agreed.",
 		"Run the backup when no schema changes are under way.",
-		"could not get a consistent list of tables in %d attempts", MAX_ATTEMPTS);
+		"could not get a consistent list of tables in %d attempts", round);
+}
+
+bool
+snapshot_take(Connection *leader, ConnectionTarget *target, int lock_wait_timeout,
+			  SourceTables *list, Snapshot *snapshot)
+{
+	Taking taking;
+	bool good;
+
+	memset(snapshot, 0, sizeof(*snapshot));
+	memset(list, 0, sizeof(*list));
+	memset(&taking, 0, sizeof(taking));
+	taking.leader = leader;
+	taking.target = target;
+	taking.timeout = lock_wait_timeout;
+	taking.deadline_ms = now_ms() + (int64_t) lock_wait_timeout * 1000;
+	good = lock_capacity_read(leader, &taking.capacity) &&
+		   connection_commandf(leader, "SET lock_timeout = %d", PATIENCE_MS) &&
+		   take(&taking, list, snapshot);
+	lock_holder_free(&taking.holder);
+	connection_close(taking.observer);
+	return good;
 }
 
 void

@@ -21,11 +21,12 @@ typedef struct Snapshot
 /*
  * Begin a transaction on the leader's connection in which all tables of
  * `list` (read here) are locked in ACCESS SHARE mode and the snapshot is
- * exported.  Waits at most lock_wait_timeout seconds for a lock (0: for
- * ever).  The transaction must stay open while workers use the snapshot.
+ * exported.  Gives up when a lock cannot be had within lock_wait_timeout
+ * seconds (0: never).  The transaction must stay open while workers use the
+ * snapshot.  The target is for a second connection, should one be needed.
  */
-extern bool snapshot_take(Connection *leader, int lock_wait_timeout, SourceTables *list,
-						  Snapshot *snapshot);
+extern bool snapshot_take(Connection *leader, ConnectionTarget *target, int lock_wait_timeout,
+						  SourceTables *list, Snapshot *snapshot);
 extern void snapshot_free(Snapshot *snapshot);
 
 /* Begin a worker's transaction on the snapshot. */

@@ -32,8 +32,7 @@ static const char tables_query[] =
 	"   WHERE p.partstrat = 'h' AND o.opcname = 'enum_ops')"
 	"  THEN pg_catalog.pg_partition_root(c.oid)::pg_catalog.text END,"
 	" coalesce(x.condition, ''), c.relkind = 'p', coalesce(am.amname = 'heap', false), x.oid IS "
-	"NOT NULL,"
-	" coalesce(pg_catalog.pg_relation_filenode(c.oid), 0)"
+	"NOT NULL"
 	" FROM pg_catalog.pg_class c"
 	" JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace"
 	" LEFT JOIN pg_catalog.pg_am am ON am.oid = c.relam"
@@ -94,7 +93,6 @@ read_row(const PGresult *result, int row, SourceTable *table)
 	table->is_heap = flag_of(result, row, 8);
 	table->configuration = flag_of(result, row, 9);
 	table->serial = table->configuration || through_root;
-	table->filenode = number_of(result, row, 10);
 }
 
 static int
@@ -147,14 +145,34 @@ order_configuration(Connection *connection, SourceTables *list)
 	return true;
 }
 
+static int
+compare_oids(const void *a, const void *b, void *argument)
+{
+	const SourceTable *tables = argument;
+	uint32_t x = tables[*(const int *) a].oid;
+	uint32_t y = tables[*(const int *) b].oid;
+
+	return x < y ? -1 : x > y;
+}
+
+static void
+order_by_oid(SourceTables *list)
+{
+	int i;
+
+	list->by_oid = xcalloc((size_t) list->count + 1, sizeof(int));
+	for (i = 0; i < list->count; i++)
+		list->by_oid[i] = i;
+	qsort_r(list->by_oid, (size_t) list->count, sizeof(int), compare_oids, list->tables);
+}
+
 bool
 source_tables_read(Connection *connection, SourceTables *list)
 {
 	PGresult *result = connection_query(connection, tables_query, 0, NULL);
 	int i;
 
-	list->tables = NULL;
-	list->count = 0;
+	memset(list, 0, sizeof(*list));
 	if (result == NULL)
 		return false;
 	list->count = PQntuples(result);
@@ -162,14 +180,15 @@ source_tables_read(Connection *connection, SourceTables *list)
 	for (i = 0; i < list->count; i++)
 		read_row(result, i, &list->tables[i]);
 	PQclear(result);
-	return order_configuration(connection, list);
+	if (!order_configuration(connection, list))
+		return false;
+	order_by_oid(list);
+	return true;
 }
 
-bool
-source_tables_read_sizes(Connection *connection, SourceTables *list)
+char *
+source_tables_oids(const SourceTables *list)
 {
-	const char *params[1];
-	PGresult *result;
 	Buffer oids;
 	int i;
 
@@ -178,9 +197,18 @@ source_tables_read_sizes(Connection *connection, SourceTables *list)
 	for (i = 0; i < list->count; i++)
 		buffer_printf(&oids, "%s%u", i > 0 ? "," : "", list->tables[i].oid);
 	buffer_append_char(&oids, '}');
-	params[0] = oids.data;
-	result = connection_query(connection, sizes_query, 1, params);
-	buffer_free(&oids);
+	return buffer_detach(&oids);
+}
+
+bool
+source_tables_read_sizes(Connection *connection, SourceTables *list)
+{
+	char *oids = source_tables_oids(list);
+	const char *params[1] = {oids};
+	PGresult *result = connection_query(connection, sizes_query, 1, params);
+	int i;
+
+	free(oids);
 	if (result == NULL)
 		return false;
 	for (i = 0; i < list->count && i < PQntuples(result); i++)
@@ -207,23 +235,39 @@ source_tables_free(SourceTables *list)
 		free(list->tables[i].condition);
 	}
 	free(list->tables);
-	list->tables = NULL;
-	list->count = 0;
+	free(list->by_oid);
+	memset(list, 0, sizeof(*list));
 }
 
 bool
-source_tables_equal(const SourceTables *a, const SourceTables *b)
+source_tables_have(const SourceTables *list, const SourceTable *table)
+{
+	int low = 0;
+	int high = list->count;
+
+	while (low < high)
+	{
+		int middle = low + (high - low) / 2;
+		const SourceTable *found = &list->tables[list->by_oid[middle]];
+
+		if (found->oid == table->oid)
+			return strcmp(found->qualified, table->qualified) == 0;
+		if (found->oid < table->oid)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return false;
+}
+
+bool
+source_tables_contain(const SourceTables *list, const SourceTables *other)
 {
 	int i;
 
-	if (a->count != b->count)
-		return false;
-	for (i = 0; i < a->count; i++)
+	for (i = 0; i < other->count; i++)
 	{
-		if (a->tables[i].oid != b->tables[i].oid ||
-			a->tables[i].filenode != b->tables[i].filenode ||
-			strcmp(a->tables[i].qualified, b->tables[i].qualified) != 0 ||
-			strcmp(a->tables[i].columns, b->tables[i].columns) != 0)
+		if (!source_tables_have(list, &other->tables[i]))
 			return false;
 	}
 	return true;

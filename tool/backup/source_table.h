@@ -27,7 +27,6 @@ typedef struct SourceTable
 	bool is_heap;       /* ctid ranges mean blocks */
 	bool serial;        /* see ManifestTable.serial */
 	bool configuration; /* belongs to an extension */
-	uint64_t filenode;  /* changes with every rewrite */
 	uint64_t heap_bytes;
 	uint64_t toast_bytes;
 } SourceTable;
@@ -36,6 +35,7 @@ typedef struct SourceTables
 {
 	SourceTable *tables; /* by schema and name; configuration tables last, referenced ones first */
 	int count;
+	int *by_oid; /* their positions in the order of OIDs */
 } SourceTables;
 
 /*
@@ -50,8 +50,14 @@ extern bool source_tables_read(Connection *connection, SourceTables *list);
 extern bool source_tables_read_sizes(Connection *connection, SourceTables *list);
 extern void source_tables_free(SourceTables *list);
 
-/* True if nothing was created, dropped, renamed or rewritten between two readings. */
-extern bool source_tables_equal(const SourceTables *a, const SourceTables *b);
+/* True if the list has a table of this OID and this name. */
+extern bool source_tables_have(const SourceTables *list, const SourceTable *table);
+
+/* True if it has every table of the other list. */
+extern bool source_tables_contain(const SourceTables *list, const SourceTables *other);
+
+/* Their OIDs as the text of an array: "{16384,16390}"; caller frees. */
+extern char *source_tables_oids(const SourceTables *list);
 
 /* "COPY public.t (a, b) FROM stdin;"; caller frees. */
 extern char *source_table_restore_statement(const SourceTable *table);

@@ -22,11 +22,7 @@
 #include "memory.h"
 
 #define POLL_INTERVAL_MS 200
-#define LAST_WORD_TIMEOUT 5 /* seconds at most, after a stop */
-#define SQLSTATE_LOCK_NOT_AVAILABLE "55P03"
-#define LOCK_HINT                                                                                  \
-	"Find the session that holds the lock in pg_locks and pg_stat_activity, or raise "             \
-	"--lock-wait-timeout."
+#define LAST_WORD_TIMEOUT 5        /* seconds at most, after a stop */
 #define DEFAULT_CONNECT_TIMEOUT 30 /* seconds, unless connect_timeout says otherwise */
 
 /*
@@ -57,6 +53,19 @@ static const char pin_session[] =
 	" WHERE name IN ('transaction_timeout', 'idle_session_timeout');"
 	"SELECT pg_catalog.set_config(name, 'view, foreign-table', false) FROM pg_catalog.pg_settings"
 	" WHERE name = 'restrict_nonsystem_relation_kind';";
+
+/* What helps against errors for which the server itself has no hint. */
+static const char *const state_hints[][2] = {
+	{"55P03", "Find the session that holds the lock in pg_locks and pg_stat_activity, or raise "
+			  "--lock-wait-timeout."},
+	/* We only read, in one snapshot: no other conflict than one with recovery is possible. */
+	{"40001", "A standby could not replay WAL any longer without removing rows or taking a lock "
+			  "that this snapshot needs, and a lost snapshot cannot be taken up again. Set "
+			  "hot_standby_feedback = on on the standby, or raise max_standby_streaming_delay and "
+			  "max_standby_archive_delay, and run the backup again."},
+	{"57P01", "An administrator, or the end of the server, has terminated a session of this "
+			  "program; the server's log says more."},
+};
 
 static void
 cancel_connection(void *argument)
@@ -239,6 +248,19 @@ connection_close(Connection *connection)
 	free(connection);
 }
 
+static const char *
+hint_for_state(const char *state)
+{
+	size_t i;
+
+	for (i = 0; state != NULL && i < sizeof(state_hints) / sizeof(state_hints[0]); i++)
+	{
+		if (strcmp(state, state_hints[i][0]) == 0)
+			return state_hints[i][1];
+	}
+	return NULL;
+}
+
 bool
 connection_report(Connection *connection, const PGresult *result, const char *what)
 {
@@ -250,8 +272,8 @@ connection_report(Connection *connection, const PGresult *result, const char *wh
 	char *message = NULL;
 	Buffer text;
 
-	if (hint == NULL && state != NULL && strcmp(state, SQLSTATE_LOCK_NOT_AVAILABLE) == 0)
-		hint = LOCK_HINT;
+	if (hint == NULL)
+		hint = hint_for_state(state);
 	if (primary == NULL)
 		primary = message = trimmed(result != NULL && PQresultErrorMessage(result)[0] != '\0'
 										? PQresultErrorMessage(result)

@@ -7,6 +7,8 @@
  */
 #include "progress.h"
 
+#include <time.h>
+
 Progress progress;
 
 void
@@ -30,4 +32,13 @@ progress_item(unsigned item, unsigned items, const char *name)
 	atomic_store(&progress.item, item);
 	atomic_store(&progress.item_name, name);
 	atomic_store(&progress.items, items);
+}
+
+int64_t
+progress_seconds(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (int64_t) now.tv_sec;
 }

@@ -41,6 +41,13 @@ typedef struct TextList
 	int source; /* the Settings.source that they come from */
 } TextList;
 
+/* What a backup does when a session waits for a lock behind it. */
+typedef enum LockConflictPolicy
+{
+	ON_LOCK_CONFLICT_WAIT, /* goes on; the others wait */
+	ON_LOCK_CONFLICT_ABORT /* gives way */
+} LockConflictPolicy;
+
 typedef struct Settings
 {
 	/* Which source is being read: the values of a stronger one replace a list, and do not add to
@@ -75,6 +82,8 @@ typedef struct Settings
 	bool all;              /* every database */
 	bool no_role_passwords;
 	TextList exclude_databases;
+	LockConflictPolicy on_lock_conflict;
+	int max_snapshot_age; /* seconds, 0 = any age, default 0 */
 
 	/* restore */
 	char *to;

@@ -55,7 +55,8 @@ const Command command_backup = {
 	.min_arguments = 0,
 	.max_arguments = 0,
 	.options = "dbname host port username no-password password jobs type compress chunk-blocks "
-			   "lock-wait-timeout all exclude-database no-role-passwords pg-bindir catalogue",
+			   "lock-wait-timeout on-lock-conflict max-snapshot-age all exclude-database "
+			   "no-role-passwords pg-bindir catalogue",
 	.help =
 		"Copies one consistent state of a database into the repository: schema, rows, large "
 		"objects,\n"

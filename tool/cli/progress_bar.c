@@ -31,6 +31,7 @@
 #define WINDOW (10 * TICKS_PER_SECOND) /* ticks that the rate is taken from */
 #define BAR_MAX 30
 #define LINE_MAX 512
+#define OLD_SNAPSHOT 60 /* seconds from which on its age is shown */
 
 /* What there is to say at one moment. */
 typedef struct View
@@ -44,10 +45,12 @@ typedef struct View
 	uint64_t weight_total;
 	uint64_t raw_bytes;
 	uint64_t stored_bytes;
-	double fraction; /* 0 to 1; negative: unknown */
-	double rate;     /* raw bytes per second */
-	double elapsed;  /* seconds in this phase */
-	double eta;      /* seconds to go; negative: unknown */
+	double fraction;     /* 0 to 1; negative: unknown */
+	double rate;         /* raw bytes per second */
+	double elapsed;      /* seconds in this phase */
+	double eta;          /* seconds to go; negative: unknown */
+	double snapshot_age; /* seconds; negative: no snapshot is held */
+	uint64_t lock_waiters;
 } View;
 
 typedef struct Sample
@@ -136,6 +139,14 @@ label_view(const char *phase)
 				 atomic_load(&progress.item), items, phase);
 }
 
+static double
+snapshot_age(void)
+{
+	int64_t taken = atomic_load(&progress.snapshot_taken);
+
+	return taken > 0 ? (double) (progress_seconds() - taken) : -1;
+}
+
 /* Read the counters; called once a tick. */
 static void
 take_view(void)
@@ -162,6 +173,8 @@ take_view(void)
 	view.elapsed = now - phase_start;
 	view.rate = sliding_rate(now, view.raw_bytes);
 	view.fraction = fraction_done(&view);
+	view.snapshot_age = snapshot_age();
+	view.lock_waiters = atomic_load(&progress.lock_waiters);
 
 	/* From the whole phase, not the window: chunks end in bursts. */
 	view.eta = -1;
@@ -200,6 +213,10 @@ append_figures(Buffer *out, const View *v, const char *separator, size_t limit)
 		append_figure(out, separator, limit, pretty_bytes((uint64_t) v->rate), "/s");
 	if (v->eta >= 0)
 		append_figure(out, separator, limit, "ETA ", pretty_duration(v->eta));
+	if (v->snapshot_age >= OLD_SNAPSHOT)
+		append_figure(out, separator, limit, "snapshot ", pretty_duration(v->snapshot_age));
+	if (v->lock_waiters > 0)
+		append_figure(out, separator, limit, pretty_count(v->lock_waiters), " behind our locks");
 	if (!units && v->raw_bytes == 0 && v->elapsed >= 1)
 		append_figure(out, separator, limit, pretty_duration(v->elapsed), "");
 }
@@ -315,14 +332,16 @@ write_json(const View *v)
 
 	if (v->phase == NULL)
 		return;
-	event = json_pack("{s:s, s:s, s:s, s:I, s:I, s:I, s:I, s:I, s:I, s:f, s:o, s:f}", "event",
-					  "progress", "phase", v->phase, "unit", v->unit != NULL ? v->unit : "",
-					  "units_done", (json_int_t) v->units_done, "units_total",
-					  (json_int_t) v->units_total, "weight_done", (json_int_t) v->weight_done,
-					  "weight_total", (json_int_t) v->weight_total, "raw_bytes",
-					  (json_int_t) v->raw_bytes, "stored_bytes", (json_int_t) v->stored_bytes,
-					  "bytes_per_second", v->rate, "eta_seconds",
-					  v->eta >= 0 ? json_real(v->eta) : json_null(), "elapsed_seconds", v->elapsed);
+	event = json_pack(
+		"{s:s, s:s, s:s, s:I, s:I, s:I, s:I, s:I, s:I, s:f, s:o, s:f, s:o, s:I}", "event",
+		"progress", "phase", v->phase, "unit", v->unit != NULL ? v->unit : "", "units_done",
+		(json_int_t) v->units_done, "units_total", (json_int_t) v->units_total, "weight_done",
+		(json_int_t) v->weight_done, "weight_total", (json_int_t) v->weight_total, "raw_bytes",
+		(json_int_t) v->raw_bytes, "stored_bytes", (json_int_t) v->stored_bytes, "bytes_per_second",
+		v->rate, "eta_seconds", v->eta >= 0 ? json_real(v->eta) : json_null(), "elapsed_seconds",
+		v->elapsed, "snapshot_age_seconds",
+		v->snapshot_age >= 0 ? json_real(v->snapshot_age) : json_null(), "lock_waiters",
+		(json_int_t) v->lock_waiters);
 	add_item(event);
 	text = json_dumps(event, JSON_COMPACT | JSON_REAL_PRECISION(6));
 	if (text != NULL)

@@ -1,0 +1,277 @@
+# Locks and snapshot: locks come first, nobody waits behind a backup that waits itself, and
+# whoever waits behind a backup that works is seen.  Pitfalls P13 to P19 and P22.
+use strict;
+use warnings;
+
+use File::Temp ();
+use IPC::Run ();
+use JSON::PP ();
+use NexBackup::Test;
+use Test::More;
+use Time::HiRes qw(sleep time);
+
+my $node = start_server('main', max_prepared_transactions => 5, deadlock_timeout => '500ms');
+# Each program by its own name.
+delete $ENV{PGAPPNAME};
+
+my $repo = new_repository();
+my $bindir = $node->config_data('--bindir');
+
+# Run SQL in the background; the returned sub waits for its end and gives exit code, output, seconds.
+sub background_sql
+{
+	my ($database, $sql) = @_;
+	my $out = '';
+	my $start = time;
+	my $session = IPC::Run::start(
+		[ 'psql', '-XAtq', '-d', "dbname=$database application_name=migration", '-c', $sql ],
+		'<', '/dev/null', '>', \$out, '2>&1', IPC::Run::timeout(120));
+	return sub { $session->finish; return ($session->result(0), $out, time - $start); };
+}
+
+# A directory with a pg_dump that does its work and then waits until the file "go" is there.
+sub waiting_pg_dump
+{
+	my $directory = File::Temp::tempdir(CLEANUP => 1);
+
+	symlink("$bindir/pg_restore", "$directory/pg_restore");
+	write_bytes("$directory/pg_dump", <<"SH");
+#!/bin/sh
+"$bindir/pg_dump" "\$\@" || exit
+[ "\$1" = --version ] && exit
+touch "$directory/done"
+while [ ! -e "$directory/go" ]; do sleep 0.1; done
+SH
+	chmod 0755, "$directory/pg_dump";
+	return $directory;
+}
+
+sub waits_for_lock
+{
+	my ($application) = @_;
+	return wait_until(
+		sub {
+			query('postgres', "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' "
+				  . "AND application_name = '$application'") > 0;
+		});
+}
+
+query('postgres', 'CREATE DATABASE shop TEMPLATE template0');
+query('shop', <<'SQL');
+CREATE TABLE a_first (id int PRIMARY KEY, note text);
+CREATE TABLE m_middle (id int);
+CREATE TABLE z_last (id int PRIMARY KEY);
+CREATE VIEW seen AS SELECT id FROM z_last;
+INSERT INTO a_first SELECT i, 'a' FROM generate_series(1, 100) i;
+INSERT INTO m_middle SELECT generate_series(1, 100);
+INSERT INTO z_last SELECT generate_series(1, 100);
+SQL
+my @backup = ('backup', '--repo', $repo, '-d', 'shop', '-j', 2, '--progress', 'none');
+
+# P13.  The table is emptied and filled again in one transaction: it was never empty for anybody.
+for my $dumper ('nex_backup', 'pg_dump')
+{
+	my ($in, $out) = ("BEGIN; TRUNCATE m_middle; INSERT INTO m_middle SELECT generate_series(1, 200); SELECT 'held';\n", '');
+	my $session = IPC::Run::start([ 'psql', '-XAtq', '-d', 'shop' ], '<', \$in, '>', \$out, IPC::Run::timeout(60));
+	$session->pump until $out =~ /held/;
+	my $log = File::Temp->new;
+	my $dump = File::Temp->new;
+	my ($pid, $plain);
+	if ($dumper eq 'pg_dump')
+	{
+		$plain = IPC::Run::start([ 'pg_dump', '-d', 'shop', '-f', "$dump" ], '2>', "$log");
+		waits_for_lock('pg_dump');
+	}
+	else
+	{
+		$pid = start_tool("$log", @backup);
+		waits_for_lock('nex_backup');
+	}
+	$in .= "COMMIT;\n\\q\n";
+	$session->finish;
+	query('postgres', 'CREATE DATABASE carried TEMPLATE template0');
+	if ($dumper eq 'pg_dump')
+	{
+		$plain->finish;
+		query('carried', read_bytes("$dump"));
+		is(query('carried', 'SELECT count(*) FROM m_middle'), 0,
+			'P13: pg_dump, which takes its snapshot before its locks, finds the table empty');
+	}
+	else
+	{
+		is(finish_tool($pid), 0, 'P13: a backup that waits for a TRUNCATE') or diag(read_bytes("$log"));
+		query('postgres', 'DROP DATABASE carried');
+		tool_ok([ 'restore', '--repo', $repo, 'shop', '--to', 'carried' ], 'P13: its restore');
+		is(query('carried', 'SELECT count(*) FROM m_middle'), 200, 'P13: all rows are there');
+	}
+	query('postgres', 'DROP DATABASE carried');
+}
+
+# While the backup waits for one table it holds no other: neither does a schema change of that wait,
+# nor do readers behind it, nor is the session that the backup waits for ended as a deadlock.
+{
+	my $log = File::Temp->new;
+	my ($in, $out) = ("BEGIN; ALTER TABLE z_last ADD COLUMN x int; SELECT 'held';\n", '');
+	my $migration = IPC::Run::start([ 'psql', '-XAt', '-d', 'shop' ], '<', \$in, '>', \$out, '2>&1', IPC::Run::timeout(60));
+	$migration->pump until $out =~ /held/;
+	my $pid = start_tool("$log", @backup);
+	ok(waits_for_lock('nex_backup'), 'P17: the backup waits for a table');
+	my ($code, $said, $seconds) =
+	  background_sql('shop', "SET lock_timeout = '3s'; ALTER TABLE a_first ADD COLUMN y int;")->();
+	is($code, 0, 'P17: meanwhile another table can be changed') or diag($said);
+	cmp_ok($seconds, '<', 3, 'P17: at once');
+	$in .= "ALTER TABLE a_first ADD COLUMN x int; ALTER TABLE m_middle ADD COLUMN x int; SELECT 'more';\n";
+	$migration->pump until $out =~ /more|ERROR/;
+	like($out, qr/more/, 'P17: and the session that the backup waits for gets what it wants');
+	sleep(1);
+	$in .= "COMMIT;\n\\q\n";
+	$migration->finish;
+	unlike($out, qr/deadlock/, 'P17: no deadlock');
+	is(finish_tool($pid), 0, 'P17: then the backup goes on') or diag(read_bytes("$log"));
+	like(read_bytes("$log"), qr/waiting for table public\.z_last, which process \d+ \(application "psql"/,
+		'P17: it says for what and for whom it waited');
+}
+
+# The wait is bounded, and the error names who is in the way.
+{
+	my $release = hold_lock('shop', 'z_last');
+	my $start = time;
+	my $err = tool_fails([ @backup, '--lock-wait-timeout', '1s' ], 1, qr/could not lock all tables within 1 seconds/,
+		'P17: a bounded wait');
+	cmp_ok(time - $start, '<', 10, 'P17: bounded in time');
+	like($err, qr/process \d+ \(application "psql", user "\w+"\) holds an ACCESS EXCLUSIVE lock on table public\.z_last/,
+		'P17: the error says who holds it');
+	$release->();
+}
+
+# P17: somebody wants to lock a table while the backup is under way, and readers come behind.
+for my $policy ('wait', 'abort')
+{
+	my $log = File::Temp->new;
+	my $directory = waiting_pg_dump();
+	my $pid = start_tool("$log", @backup, '--on-lock-conflict', $policy, '--pg-bindir', $directory, '--progress', 'json');
+	ok(wait_until(sub { -e "$directory/done" }), "P17: a backup with --on-lock-conflict=$policy is under way");
+	my $migration = background_sql('shop', 'ALTER TABLE z_last ADD COLUMN IF NOT EXISTS z int');
+	waits_for_lock('migration');
+	my $reader = background_sql('shop', 'SELECT count(*) FROM z_last');
+	if ($policy eq 'wait')
+	{
+		sleep(3);
+		write_bytes("$directory/go", '');
+	}
+	my $code = finish_tool($pid);
+	my $said = read_bytes("$log");
+	my @waited = ($migration->())[ 0, 2 ];
+	is($waited[0], 0, 'P17: the schema change goes through');
+	is(($reader->())[0], 0, 'P17: so does the reader behind it');
+	if ($policy eq 'wait')
+	{
+		is($code, 0, 'P17: wait: the backup succeeds') or diag($said);
+		like($said, qr/process \d+ \(application "migration", user "\w+"\) has waited \d+ s to lock public\.z_last.*behind it: 1/,
+			'P17: wait: with a warning in the log');
+		like($said, qr/"snapshot_age_seconds":\d.*"lock_waiters":[12]/, 'P17, P19: age and waiters in the progress');
+		my $info = tool_json('info', '--repo', $repo, 'shop');
+		like(join(' ', @{ $info->{warnings} }), qr/application "migration".*waited \d+ s or more to lock public\.z_last/,
+			'P17: wait: and in the backup');
+	}
+	else
+	{
+		is($code, 1, 'P17: abort: the backup fails');
+		like($said, qr/error: gave way to process \d+ \(application "migration".*lock public\.z_last/, 'P17: abort: and says to whom');
+		like($said, qr/1 session behind it/, 'P17: abort: and how many wait');
+		like($said, qr/HINT/i, 'P17: abort: with a hint');
+		cmp_ok($waited[1], '<', 15, 'P17: abort: within seconds');
+		is(() = $said =~ /error:/g, 1, 'P17: abort: one error, no echo of it');
+	}
+}
+
+# P14: a table that somebody wants to lock before its turn has come: workers have it locked already,
+# or do not wait for it.
+query('shop', "CREATE TABLE b_big AS SELECT i, md5(i::text) || md5((i + 1)::text) AS t FROM generate_series(1, 250000) i");
+for my $policy ('wait', 'abort')
+{
+	my $log = File::Temp->new;
+	my $other = new_repository();
+	my $pid = start_tool("$log", 'backup', '--repo', $other, '-d', 'shop', '-j', 1, '--chunk-blocks', 64,
+		'--compress', 'zstd:15', '--on-lock-conflict', $policy);
+	wait_until(sub { scalar(grep { /\.zst$/ } all_files("$other/objects")) >= 1 });
+	my $migration = background_sql('shop', 'ALTER TABLE z_last ADD COLUMN IF NOT EXISTS z int');
+	my $code = finish_tool($pid);
+	is(($migration->())[0], 0, 'P14: the schema change goes through');
+	is($code, $policy eq 'wait' ? 0 : 1, "P14: $policy: exit $code") or diag(read_bytes("$log"));
+}
+query('shop', 'DROP TABLE b_big');
+
+# P15: timeouts of the role and of the database do not end a backup.
+for my $scope ('ROLE CURRENT_USER', 'DATABASE shop')
+{
+	my @settings = qw(statement_timeout lock_timeout idle_in_transaction_session_timeout idle_session_timeout);
+	push @settings, 'transaction_timeout' if query('postgres', 'SHOW server_version_num') >= 170000;
+	my $log = File::Temp->new;
+	my $directory = waiting_pg_dump();
+	my $release = hold_lock('shop', 'z_last');
+	query('postgres', "ALTER $scope SET $_ = '700ms'") for @settings;
+	my $pid = start_tool("$log", @backup, '--pg-bindir', $directory);
+	waits_for_lock('nex_backup');
+	sleep(1.5);
+	$release->();
+	wait_until(sub { -e "$directory/done" });
+	sleep(1.5);
+	write_bytes("$directory/go", '');
+	is(finish_tool($pid), 0, "P15: all timeouts set by ALTER $scope") or diag(read_bytes("$log"));
+	query('postgres', "SET statement_timeout = 0; ALTER $scope RESET ALL");
+}
+
+# P16: a view cannot be locked; replaced meanwhile it is in the backup in its old or its new form.
+{
+	my $log = File::Temp->new;
+	my $directory = waiting_pg_dump();
+	my $pid = start_tool("$log", @backup, '--pg-bindir', $directory);
+	wait_until(sub { -e "$directory/done" });
+	query('shop', 'CREATE OR REPLACE VIEW seen AS SELECT id, 1 AS one FROM z_last');
+	write_bytes("$directory/go", '');
+	is(finish_tool($pid), 0, 'P16: a view is replaced during the backup') or diag(read_bytes("$log"));
+	tool_ok([ 'restore', '--repo', $repo, 'shop', '--to', 'with_view' ], 'P16: the backup restores');
+	is(query('with_view', 'SELECT count(*) FROM seen'), 100, 'P16: and the view works');
+}
+
+# P19: the snapshot may not get older than allowed.
+{
+	my $log = File::Temp->new;
+	my $directory = waiting_pg_dump();
+	my $pid = start_tool("$log", @backup, '--pg-bindir', $directory, '--max-snapshot-age', '2s');
+	is(finish_tool($pid), 1, 'P19: a snapshot that gets too old ends the backup');
+	like(read_bytes("$log"), qr/error: snapshot is \d+ s old, more than the 2 s allowed.*HINT.*--max-snapshot-age/si,
+		'P19: and the error says why');
+	is(foreign_backends(), 0, 'P19: no snapshot is left');
+}
+
+# P22: prepared transactions.
+{
+	query('shop', "BEGIN; INSERT INTO m_middle (id) VALUES (-1); PREPARE TRANSACTION 'rows';");
+	tool_ok(\@backup, 'P22: with a prepared transaction around');
+	tool_ok([ 'restore', '--repo', $repo, 'shop', '--to', 'without_prepared' ], 'P22: the restore');
+	is(query('without_prepared', 'SELECT count(*) FROM m_middle WHERE id < 0'), 0, 'P22: its rows are not in the backup');
+	query('shop', "COMMIT PREPARED 'rows'");
+	query('shop', "BEGIN; ALTER TABLE m_middle ADD COLUMN p int; PREPARE TRANSACTION 'ddl';");
+	my $err = tool_fails([ @backup, '--lock-wait-timeout', '1s' ], 1, qr/could not lock all tables/,
+		'P22: a prepared transaction holds a lock');
+	like($err, qr/a prepared transaction holds an ACCESS EXCLUSIVE lock on table public\.m_middle/, 'P22: and is named');
+	query('shop', "ROLLBACK PREPARED 'ddl'");
+}
+$node->stop;
+
+# P18: more tables than the server has room for locks.
+my $small = start_server('small', max_locks_per_transaction => 10, max_worker_processes => 0,
+	max_wal_senders => 0, autovacuum_max_workers => 1);
+query('postgres', 'CREATE DATABASE many TEMPLATE template0');
+query('many', "SELECT format('CREATE TABLE t%s (i int)', i) FROM generate_series(1, 700) i \\gexec");
+@backup = ('backup', '--repo', $repo, '-d', 'many', '-j', 2);
+my $err = tool_fails(\@backup, 1, qr/no room for the locks of 700 tables/, 'P18: too many tables');
+like($err, qr/Set max_locks_per_transaction to (\d+) or more \(it is 10\)/, 'P18: the hint names the number');
+my ($needed) = $err =~ /max_locks_per_transaction to (\d+)/;
+$small->append_conf('postgresql.conf', "max_locks_per_transaction = $needed");
+$small->restart;
+tool_ok(\@backup, "P18: with max_locks_per_transaction = $needed it works");
+
+done_testing();

@@ -1,0 +1,288 @@
+/*-------------------------------------------------------------------------
+ *
+ * snapshot_watch.c
+ *	  The leader's transaction while others work.
+ *
+ * An ACCESS SHARE lock disturbs nobody until a session wants ACCESS
+ * EXCLUSIVE on the table.  That session waits, and everybody who comes later,
+ * readers too, waits behind it: one ALTER TABLE makes an outage out of a
+ * backup.  PostgreSQL releases locks only at the end of a transaction, and
+ * the snapshot lives in the same one, so there are two ways out: they wait
+ * until the backup is done, or the backup gives way.
+ *
+ * The question is asked on the leader's own connection, which has nothing
+ * else to do.  That keeps it from being idle, and its loss is noticed within
+ * a second instead of after hours of copying.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "snapshot_watch.h"
+
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "interrupt.h"
+#include "log.h"
+#include "memory.h"
+#include "progress.h"
+#include "quote.h"
+#include "table_locks.h"
+
+#define MAX_CONFLICTS 100    /* that are remembered */
+#define WARN_AFTER 1.0       /* seconds: shorter waits disturb nobody */
+#define ABORT_AFTER 2.0      /* seconds that a session waits before the backup gives way */
+#define REMIND_INTERVAL 60.0 /* seconds between warnings of the same wait */
+#define WATCH_INTERVAL 1     /* second */
+
+/* One session that waits, or has waited, behind this backup. */
+typedef struct Conflict
+{
+	char *pid;
+	char *table; /* for people */
+	char *who;
+	double waited; /* seconds */
+	double warned; /* how long it had waited at the last warning; 0: none yet */
+} Conflict;
+
+struct SnapshotWatch
+{
+	Connection *leader;
+	LockConflictPolicy policy;
+	int max_age; /* seconds; 0: any */
+	int64_t started;
+	pthread_t thread;
+	pthread_mutex_t mutex;
+	pthread_cond_t wake;
+	bool stopping;
+	Buffer pids; /* of our sessions: "4711,4712" */
+	Conflict conflicts[MAX_CONFLICTS];
+	int nconflicts;
+};
+
+/*
+ * The first command makes the second see the sessions of this moment: within
+ * a transaction pg_stat_activity stays what it was.  An index may be what is
+ * waited for (REINDEX); then its table is named, too.
+ */
+static const char waiting_query[] =
+	"SELECT pg_catalog.pg_stat_clear_snapshot();"
+	"SELECT w.pid, pg_catalog.format('%%I.%%I', n.nspname, c.relname), a.application_name,"
+	" a.usename, coalesce(extract(epoch FROM pg_catalog.clock_timestamp() - w.waitstart), 0),"
+	" (SELECT count(*) FROM pg_catalog.pg_locks b WHERE NOT b.granted AND b.pid <> w.pid"
+	"  AND b.locktype = 'relation' AND b.database = w.database AND b.relation = w.relation)"
+	" FROM pg_catalog.pg_locks w"
+	" LEFT JOIN pg_catalog.pg_class c ON c.oid = w.relation"
+	" LEFT JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace"
+	" LEFT JOIN pg_catalog.pg_stat_activity a ON a.pid = w.pid"
+	" WHERE NOT w.granted AND w.locktype = 'relation' AND w.mode = 'AccessExclusiveLock'"
+	" AND w.database = (SELECT oid FROM pg_catalog.pg_database"
+	"  WHERE datname = pg_catalog.current_database())"
+	" AND pg_catalog.pg_blocking_pids(w.pid) && ARRAY[%s]::pg_catalog.int4[]";
+
+static Conflict *
+find_conflict(SnapshotWatch *watch, const PGresult *result, int row)
+{
+	const char *pid = PQgetvalue(result, row, 0);
+	char *table = printable_name(PQgetvalue(result, row, 1));
+	double waited = strtod(PQgetvalue(result, row, 4), NULL);
+	Conflict *conflict;
+	int i;
+
+	for (i = 0; i < watch->nconflicts; i++)
+	{
+		conflict = &watch->conflicts[i];
+		if (strcmp(conflict->pid, pid) == 0 && strcmp(conflict->table, table) == 0 &&
+			waited >= conflict->waited)
+		{
+			free(table);
+			return conflict;
+		}
+	}
+	if (watch->nconflicts == MAX_CONFLICTS)
+	{
+		free(table);
+		return NULL;
+	}
+	conflict = &watch->conflicts[watch->nconflicts++];
+	conflict->pid = xstrdup(pid);
+	conflict->table = table;
+	conflict->who = describe_session(pid, PQgetvalue(result, row, 2), PQgetvalue(result, row, 3));
+	return conflict;
+}
+
+/* Warn of a session that waits, or give way to it. */
+static void
+judge(SnapshotWatch *watch, Conflict *conflict, const char *behind)
+{
+	bool others = strcmp(behind, "0") != 0;
+
+	if (watch->policy == ON_LOCK_CONFLICT_ABORT && conflict->waited >= ABORT_AFTER)
+	{
+		char *detail = xasprintf("It has waited %.0f s behind this backup, and %s session%s behind "
+								 "it.",
+								 conflict->waited, others ? behind : "no",
+								 strcmp(behind, "1") == 0 ? "" : "s");
+
+		report_error(EXIT_FAILED, detail,
+					 "Run the backup again when the schema change is done, or let it wait with "
+					 "--on-lock-conflict=wait.",
+					 "gave way to %s, which wants to lock %s", conflict->who, conflict->table);
+		free(detail);
+		stop_request();
+	}
+	else if (conflict->waited >= WARN_AFTER &&
+			 (conflict->warned == 0 || conflict->waited >= conflict->warned + REMIND_INTERVAL))
+	{
+		conflict->warned = conflict->waited;
+		log_warning_hint("Until the backup is done or the session is ended, everybody who uses "
+						 "the table waits behind it; --on-lock-conflict=abort would give way.",
+						 "%s has waited %.0f s to lock %s, which this backup reads; behind it: %s",
+						 conflict->who, conflict->waited, conflict->table, behind);
+	}
+}
+
+/* Who waits behind us?  False when the leader's connection is lost. */
+static bool
+look_at_locks(SnapshotWatch *watch)
+{
+	PGresult *result;
+	char *sql;
+	int i;
+
+	pthread_mutex_lock(&watch->mutex);
+	sql = xasprintf(waiting_query, watch->pids.data);
+	pthread_mutex_unlock(&watch->mutex);
+	result = PQexec(watch->leader->pg, sql);
+	free(sql);
+	if (PQresultStatus(result) != PGRES_TUPLES_OK)
+	{
+		if (!stop_requested())
+			connection_report(watch->leader, result, "lost the snapshot of this backup");
+		PQclear(result);
+		stop_request();
+		return false;
+	}
+	atomic_store(&progress.lock_waiters, (uint64_t) PQntuples(result));
+	for (i = 0; i < PQntuples(result) && !stop_requested(); i++)
+	{
+		Conflict *conflict = find_conflict(watch, result, i);
+
+		if (conflict == NULL)
+			continue;
+		conflict->waited = strtod(PQgetvalue(result, i, 4), NULL);
+		judge(watch, conflict, PQgetvalue(result, i, 5));
+	}
+	PQclear(result);
+	return true;
+}
+
+/* A snapshot holds back VACUUM in the whole database, on a standby's primary as well. */
+static bool
+young_enough(const SnapshotWatch *watch)
+{
+	int64_t age = progress_seconds() - watch->started;
+
+	if (watch->max_age == 0 || age <= watch->max_age)
+		return true;
+	report_error(
+		EXIT_FAILED, "An old snapshot keeps VACUUM from removing dead rows in the whole database.",
+		"Raise --max-snapshot-age, or use more --jobs.",
+		"snapshot is %lld s old, more than the %d s allowed", (long long) age, watch->max_age);
+	stop_request();
+	return false;
+}
+
+/* Sleep until the next look; false when it is the end. */
+static bool
+wait_for_next(SnapshotWatch *watch)
+{
+	struct timespec until;
+	bool go_on;
+
+	clock_gettime(CLOCK_REALTIME, &until);
+	until.tv_sec += WATCH_INTERVAL;
+	pthread_mutex_lock(&watch->mutex);
+	while (!watch->stopping)
+	{
+		if (pthread_cond_timedwait(&watch->wake, &watch->mutex, &until) != 0)
+			break;
+	}
+	go_on = !watch->stopping;
+	pthread_mutex_unlock(&watch->mutex);
+	return go_on && !stop_requested();
+}
+
+static void *
+watch_snapshot(void *argument)
+{
+	SnapshotWatch *watch = argument;
+
+	while (wait_for_next(watch) && young_enough(watch) && look_at_locks(watch))
+		continue;
+	return NULL;
+}
+
+SnapshotWatch *
+snapshot_watch_start(Connection *leader, const Settings *settings)
+{
+	SnapshotWatch *watch = xcalloc(1, sizeof(SnapshotWatch));
+
+	watch->leader = leader;
+	watch->policy = settings->on_lock_conflict;
+	watch->max_age = settings->max_snapshot_age;
+	watch->started = progress_seconds();
+	pthread_mutex_init(&watch->mutex, NULL);
+	pthread_cond_init(&watch->wake, NULL);
+	buffer_init(&watch->pids);
+	buffer_printf(&watch->pids, "%d", PQbackendPID(leader->pg));
+	atomic_store(&progress.snapshot_taken, watch->started);
+	if (pthread_create(&watch->thread, NULL, watch_snapshot, watch) == 0)
+		return watch;
+	report_error(EXIT_FAILED, NULL, NULL, "could not start a thread");
+	buffer_free(&watch->pids);
+	free(watch);
+	return NULL;
+}
+
+void
+snapshot_watch_add(SnapshotWatch *watch, const Connection *session)
+{
+	pthread_mutex_lock(&watch->mutex);
+	buffer_printf(&watch->pids, ",%d", PQbackendPID(session->pg));
+	pthread_mutex_unlock(&watch->mutex);
+}
+
+void
+snapshot_watch_stop(SnapshotWatch *watch, Manifest *manifest)
+{
+	int i;
+
+	if (watch == NULL)
+		return;
+	pthread_mutex_lock(&watch->mutex);
+	watch->stopping = true;
+	pthread_cond_signal(&watch->wake);
+	pthread_mutex_unlock(&watch->mutex);
+	pthread_join(watch->thread, NULL);
+	atomic_store(&progress.lock_waiters, 0);
+	atomic_store(&progress.snapshot_taken, 0);
+	for (i = 0; i < watch->nconflicts; i++)
+	{
+		Conflict *conflict = &watch->conflicts[i];
+		char *text = xasprintf("%s waited %.0f s or more to lock %s behind this backup",
+							   conflict->who, conflict->waited, conflict->table);
+
+		if (conflict->warned > 0)
+			manifest_add_warning(manifest, text);
+		free(text);
+		free(conflict->pid);
+		free(conflict->table);
+		free(conflict->who);
+	}
+	buffer_free(&watch->pids);
+	pthread_mutex_destroy(&watch->mutex);
+	pthread_cond_destroy(&watch->wake);
+	free(watch);
+}
