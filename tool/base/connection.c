@@ -63,6 +63,8 @@ static const char *const state_hints[][2] = {
 			  "that this snapshot needs, and a lost snapshot cannot be taken up again. Set "
 			  "hot_standby_feedback = on on the standby, or raise max_standby_streaming_delay and "
 			  "max_standby_archive_delay, and run the backup again."},
+	{"42704", "Roles and tablespaces are not part of a database backup: \"nex_backup globals "
+			  "restore\" brings them, if the globals were backed up."},
 	{"57P01", "An administrator, or the end of the server, has terminated a session of this "
 			  "program; the server's log says more."},
 };

@@ -13,6 +13,8 @@
 #include <stdint.h>
 #include <string.h>
 
+#include "utc_time.h"
+
 #define AT(member) offsetof(Settings, member)
 
 static const char *
@@ -47,6 +49,17 @@ check_database_name(const char *text)
 {
 	if (strlen(text) > 63)
 		return "A database name has at most 63 bytes.";
+	return NULL;
+}
+
+static const char *
+check_time(const char *text)
+{
+	double seconds;
+
+	if (!utc_time_parse(text, &seconds))
+		return "It must be a time such as \"2026-11-23\", \"2026-11-23 02:00\" or "
+			   "\"2026-11-23T02:00:00+01\"; without an offset it is UTC.";
 	return NULL;
 }
 
@@ -164,6 +177,16 @@ const Option option_table[] = {
 	 .type = OPTION_FLAG,
 	 .member = AT(no_analyze),
 	 .help = "do not collect planner statistics at the end"},
+	{.name = "at",
+	 .type = OPTION_TEXT,
+	 .member = AT(at),
+	 .check = check_time,
+	 .metavar = "TIME",
+	 .help = "the latest backup whose snapshot is not after TIME: \"2026-11-23 02:00\", in UTC"},
+	{.name = "no-globals",
+	 .type = OPTION_FLAG,
+	 .member = AT(no_globals),
+	 .help = "with --all: restore no roles and tablespaces"},
 	{.name = "existing-roles",
 	 .type = OPTION_CHOICE,
 	 .member = AT(existing_roles),

@@ -91,6 +91,8 @@ typedef struct Settings
 	bool yes;
 	bool discard_old;
 	bool no_analyze;
+	char *at; /* a time that utc_time_parse() can read */
+	bool no_globals;
 	ExistingRoles existing_roles;
 	TextList tablespace_mappings; /* OLD=NEW */
 	bool no_tablespaces;

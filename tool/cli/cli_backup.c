@@ -37,7 +37,9 @@ run_backup(const Settings *settings)
 	Repository *repository;
 	bool good;
 
-	if (!settings->all && settings->exclude_databases.count > 0)
+	/* In a file it is a rule for all backups with --all. */
+	if (!settings->all && settings->exclude_databases.count > 0 &&
+		settings->exclude_databases.source == settings->source)
 		return report_error(EXIT_USAGE, NULL, "Add --all, or leave it out.",
 							"option \"--exclude-database\" needs \"--all\"");
 	repository = repository_open(settings->repo);

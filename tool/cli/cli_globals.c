@@ -14,7 +14,6 @@
 #include <time.h>
 
 #include "backup_report.h"
-#include "catalogue.h"
 #include "command.h"
 #include "globals_report.h"
 #include "log.h"
@@ -23,6 +22,7 @@
 #include "output.h"
 #include "progress_bar.h"
 #include "repository_view.h"
+#include "restore_record.h"
 
 static bool
 globals_backup(const Settings *settings)
@@ -44,31 +44,6 @@ globals_backup(const Settings *settings)
 	backup_attempt_free(&attempt);
 	repository_close(repository);
 	return good;
-}
-
-/* What has been restored. */
-static void
-print_restored(const GlobalsRestore *restore, double seconds)
-{
-	printf("restored the globals of %s: %s created, %d altered, %d kept, %d unchanged; %s; %s "
-		   "created, %d left; in %s\n",
-		   restore->backup.id, pretty_number_of((uint64_t) restore->roles_created, "role"),
-		   restore->roles_altered, restore->roles_kept, restore->roles_unchanged,
-		   pretty_number_of((uint64_t) restore->memberships, "membership"),
-		   pretty_number_of((uint64_t) restore->tablespaces_created, "tablespace"),
-		   restore->tablespaces_left, pretty_duration(seconds));
-}
-
-/* Tell the catalogue of the server that was restored to. */
-static void
-record_restore(const GlobalsRestore *restore, bool good, const char *started)
-{
-	json_t *payload =
-		catalogue_payload(restore->repository, GLOBALS_DATABASE, restore->backup.id, started);
-
-	if (good)
-		json_object_set_new(payload, "state", json_string("succeeded"));
-	catalogue_record(restore->settings, EVENT_RESTORE, GLOBALS_DATABASE, payload);
 }
 
 static bool
@@ -106,24 +81,14 @@ globals_restore(const Settings *settings)
 		output_json(value);
 	}
 	else if (good)
-		print_restored(&restore, (double) (end.tv_sec - start.tv_sec) +
-									 (double) (end.tv_nsec - start.tv_nsec) / 1e9);
+		globals_restore_print(&restore, (double) (end.tv_sec - start.tv_sec) +
+											(double) (end.tv_nsec - start.tv_nsec) / 1e9);
 	if (planned)
-		record_restore(&restore, good, started);
+		restore_record_globals(&restore, good, started);
 	globals_restore_free(&restore);
 	repository_close(repository);
 	free(name);
 	return good;
-}
-
-json_t *
-globals_restore_json(const GlobalsRestore *restore)
-{
-	return json_pack("{s:i, s:i, s:i, s:i, s:i, s:i, s:i}", "roles_created", restore->roles_created,
-					 "roles_altered", restore->roles_altered, "roles_kept", restore->roles_kept,
-					 "roles_unchanged", restore->roles_unchanged, "memberships",
-					 restore->memberships, "tablespaces_created", restore->tablespaces_created,
-					 "tablespaces_left", restore->tablespaces_left);
 }
 
 /* What can be done with backups of the globals. */

@@ -14,7 +14,6 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "catalogue.h"
 #include "interrupt.h"
 #include "json_text.h"
 #include "log.h"
@@ -23,6 +22,8 @@
 #include "progress_bar.h"
 #include "quote.h"
 #include "restore.h"
+#include "restore_all.h"
+#include "restore_record.h"
 
 #define POLL_INTERVAL_MS 200
 
@@ -102,23 +103,8 @@ print_result(const RestorePlan *plan, double seconds)
 	free(kept);
 }
 
-/* Tell the catalogue of the server that was restored to. */
-static void
-record(const RestorePlan *plan, bool good, const char *started)
-{
-	json_t *payload =
-		catalogue_payload(plan->repository, plan->backup.database, plan->backup.id, started);
-
-	if (good)
-		json_object_set_new(payload, "state", json_string("succeeded"));
-	json_object_set_new(payload, "target", json_text(plan->database));
-	json_object_set_new(payload, "rows", json_integer((json_int_t) plan->rows));
-	json_object_set_new(payload, "kept_as", json_text(plan->kept_as));
-	catalogue_record(plan->settings, EVENT_RESTORE, plan->database, payload);
-}
-
 static bool
-run_restore(const Settings *settings)
+restore_one(const Settings *settings)
 {
 	Repository *repository = repository_open(settings->repo);
 	struct timespec start;
@@ -149,21 +135,64 @@ run_restore(const Settings *settings)
 		print_result(&plan, (double) (end.tv_sec - start.tv_sec) +
 								(double) (end.tv_nsec - start.tv_nsec) / 1e9);
 	if (planned)
-		record(&plan, good, started);
+		restore_record(&plan, good, started);
 	restore_plan_free(&plan);
+	repository_close(repository);
+	return good;
+}
+
+/* With --all there is no name, else there must be one; and some options exclude each other. */
+static bool
+check_usage(const Settings *settings)
+{
+	if (!settings->all && settings->narguments == 0)
+		return report_error(
+			EXIT_USAGE, NULL,
+			"\"nex_backup list\" shows what there is; --all restores every database.",
+			"command \"restore\" needs DB[/ID], or --all");
+	if (settings->all && settings->narguments > 0)
+		return report_error(EXIT_USAGE, NULL, "Leave out one of them.",
+							"\"--all\" and the name of a database exclude each other");
+	if (settings->all && settings->to != NULL)
+		return report_error(EXIT_USAGE, NULL, "Restore the databases one by one to rename them.",
+							"options \"--all\" and \"--to\" exclude each other");
+	if (settings->all && settings->drop)
+		return report_error(
+			EXIT_USAGE, NULL,
+			"--all replaces nothing that holds data; restore the databases one by one "
+			"with --drop.",
+			"options \"--all\" and \"--drop\" exclude each other");
+	return true;
+}
+
+static bool
+run_restore(const Settings *settings)
+{
+	Repository *repository;
+	bool good;
+
+	if (!check_usage(settings))
+		return false;
+	if (!settings->all)
+		return restore_one(settings);
+	repository = repository_open(settings->repo);
+	if (repository == NULL)
+		return false;
+	good = restore_all(settings, repository);
 	repository_close(repository);
 	return good;
 }
 
 const Command command_restore = {
 	.name = "restore",
-	.summary = "restore a database from a backup",
-	.arguments = "DB[/ID]",
-	.min_arguments = 1,
+	.summary = "restore a database from a backup, or all of them",
+	.arguments = "[DB[/ID]]",
+	.min_arguments = 0,
 	.max_arguments = 1,
 	.options =
-		"to drop yes discard-old no-analyze maintenance-work-mem jobs dbname host port username "
-		"no-password password pg-bindir catalogue",
+		"to at drop yes discard-old all exclude-database no-globals existing-roles "
+		"tablespace-mapping no-tablespaces no-analyze maintenance-work-mem jobs dbname host port "
+		"username no-password password pg-bindir catalogue",
 	.help =
 		"Restores a backup (DB alone: the latest one) into a new database, or with --drop in place "
 		"of a live\n"
@@ -173,10 +202,27 @@ const Command command_restore = {
 		"the names\n"
 		"are swapped in one transaction and the old database is kept under a dated name.\n"
 		"\n"
+		"With --all everything in the repository is restored onto a new, empty cluster: the "
+		"globals "
+		"(roles,\n"
+		"tablespaces), then the latest backup of each database, or with --at the latest that is "
+		"not "
+		"after\n"
+		"that time.  If a database of such a name exists and is not empty, nothing is begun.  A "
+		"database that\n"
+		"fails does not stop the others; a table at the end says what became of each.  postgres "
+		"and "
+		"template1\n"
+		"exist already: they are filled, or made anew if their encoding or locale differ.  "
+		"--no-globals "
+		"leaves\n"
+		"roles and tablespaces out.\n"
+		"\n"
 		"-d names the database to connect to for CREATE DATABASE (default: postgres).\n"
 		"\n"
 		"Examples:\n"
 		"  nex_backup restore invoices --repo /var/backups/pg --to invoices_test\n"
-		"  nex_backup restore invoices/20261123T020000Z --repo /var/backups/pg --drop --yes -j 4\n",
+		"  nex_backup restore invoices/20261123T020000Z --repo /var/backups/pg --drop --yes -j 4\n"
+		"  nex_backup restore --all --repo /var/backups/pg --at '2026-11-23 02:00'\n",
 	.run = run_restore,
 };

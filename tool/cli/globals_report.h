@@ -15,4 +15,7 @@
 /* Its numbers as JSON. */
 extern json_t *globals_restore_json(const GlobalsRestore *restore);
 
+/* The same as one line for people. */
+extern void globals_restore_print(const GlobalsRestore *restore, double seconds);
+
 #endif /* NEX_GLOBALS_REPORT_H */

@@ -17,6 +17,7 @@ static const char text[] =
 	"With nex_backup:\n"
 	"\n"
 	"    nex_backup list --repo THIS_DIRECTORY\n"
+	"    nex_backup restore --all --repo THIS_DIRECTORY          (on a new server)\n"
 	"    nex_backup restore DATABASE --repo THIS_DIRECTORY --to NEW_DATABASE\n"
 	"\n"
 	"Without it, everything below needs only sha256sum, cut, xargs, cat, zstd (or gunzip) and "

@@ -81,6 +81,17 @@ extern bool repository_latest(Repository *repository, const char *database, Back
  */
 extern bool repository_resolve(Repository *repository, const char *text, BackupName *name);
 
+/*
+ * Of the backups of one database, oldest first, the latest whose snapshot is
+ * not after `at` (NULL: the latest); NULL if there is none.
+ */
+extern const BackupName *repository_choose(Repository *repository, const BackupName *names,
+										   int count, const double *at);
+
+/* The same by the name of the database; reports (exit 1) if there is none. */
+extern bool repository_resolve_at(Repository *repository, const char *database, double at,
+								  BackupName *name);
+
 /* Read and check a manifest and its .sha256; reports (exit 3, file name) and gives NULL if damaged.
  */
 extern Manifest *repository_manifest(Repository *repository, const BackupName *name);

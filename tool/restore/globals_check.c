@@ -236,6 +236,9 @@ globals_mapped_location(const Settings *settings, const char *location)
 	const TextList *mappings = &settings->tablespace_mappings;
 	int i;
 
+	/* pg_dumpall of some versions writes where a tablespace inside the data directory lies. */
+	if (location != NULL && location[0] != '/')
+		return "";
 	for (i = 0; location != NULL && i < mappings->count; i++)
 	{
 		const char *equals = strchr(mappings->items[i], '=');

@@ -124,7 +124,7 @@ run_statement(GlobalsRestore *restore, const GlobalsStatement *statement)
 
 	/* A tablespace inside the data directory has an empty location. */
 	if (statement->kind == GLOBALS_CREATE_TABLESPACE && statement->location != NULL &&
-		statement->location[0] == '\0')
+		statement->location[0] != '/')
 		PQclear(PQexec(pg, "SET allow_in_place_tablespaces = on"));
 	result = PQexec(pg, text);
 	good = PQresultStatus(result) == PGRES_COMMAND_OK;
@@ -195,6 +195,7 @@ prepare_session(GlobalsRestore *restore)
 							  0, NULL);
 	if (result == NULL)
 		return false;
+	free(restore->session_role);
 	restore->session_role = xstrdup(PQgetvalue(result, 0, 0));
 	restore->superuser = PQgetvalue(result, 0, 1)[0] == 't';
 	PQclear(result);
@@ -233,9 +234,24 @@ globals_restore_execute(GlobalsRestore *restore)
 	return false;
 }
 
+void
+globals_restore_disconnect(GlobalsRestore *restore)
+{
+	connection_close(restore->connection);
+	target_free(restore->target);
+	restore->connection = NULL;
+	restore->target = NULL;
+}
+
 bool
 globals_restore_finish(GlobalsRestore *restore)
 {
+	if (restore->connection == NULL)
+	{
+		restore->connection = connection_open_maintenance(restore->settings, &restore->target);
+		if (restore->connection == NULL || !prepare_session(restore))
+			return false;
+	}
 	return run_in_transaction(restore, GLOBALS_LATE);
 }
 

@@ -56,6 +56,9 @@ extern bool globals_restore_plan(GlobalsRestore *restore, const Settings *settin
 /* Roles in one transaction, then tablespaces; false (reported) on failure. */
 extern bool globals_restore_execute(GlobalsRestore *restore);
 
+/* Let go of the connection, before databases are restored: one of them may be swapped out. */
+extern void globals_restore_disconnect(GlobalsRestore *restore);
+
 /*
  * What changes the role that we are connected as, its password for one:
  * after this a new connection may be refused.

@@ -25,6 +25,7 @@
 #include "schema_sections.h"
 #include "subprocess.h"
 #include "target_database.h"
+#include "utc_time.h"
 #include "verify.h"
 
 #define MAX_NAME_BYTES 63
@@ -70,6 +71,34 @@ look_at_live(RestorePlan *plan)
 	return true;
 }
 
+/*
+ * An empty database of a cluster that is restored as a whole, such as initdb
+ * leaves behind, is filled if it has the properties of the backup.  Otherwise
+ * it gives way to a new one, for which it must not be the one that we are
+ * connected to.
+ */
+static bool
+plan_empty(RestorePlan *plan)
+{
+	ConnectionTarget *elsewhere;
+	bool alike = false;
+
+	if (!target_database_is_alike(plan, &alike))
+		return false;
+	plan->found_empty = alike;
+	plan->replaces = !alike;
+	plan->working = alike ? xstrdup(plan->database) : working_name(plan->database, plan->backup.id);
+	if (alike || strcmp(plan->database, target_database(plan->target)) != 0)
+		return true;
+	elsewhere = target_with_database(
+		plan->target, strcmp(plan->database, "postgres") == 0 ? "template1" : "postgres");
+	connection_close(plan->maintenance);
+	target_free(plan->target);
+	plan->target = elsewhere;
+	plan->maintenance = connection_open(elsewhere);
+	return plan->maintenance != NULL;
+}
+
 /* The database exists: replace it, fill it if it is empty, or refuse. */
 static bool
 plan_existing(RestorePlan *plan)
@@ -107,30 +136,28 @@ plan_existing(RestorePlan *plan)
 			EXIT_FAILED, NULL,
 			"Give another name with --to, or replace it with --drop (the old one is kept).",
 			"database \"%s\" exists and is not empty", shown);
+	free(shown);
+	if (good && plan->of_cluster)
+		return plan_empty(plan);
 	plan->found_empty = good;
 	plan->working = xstrdup(plan->database);
-	free(shown);
 	return good;
 }
 
-bool
-restore_plan(RestorePlan *plan, const Settings *settings, Repository *repository,
-			 const char *backup)
+/* The backup is chosen: read it, connect, and look at the target. */
+static bool
+plan_target(RestorePlan *plan)
 {
+	const Settings *settings = plan->settings;
 	Verification verification;
 	bool exists;
 
-	memset(plan, 0, sizeof(*plan));
-	plan->settings = settings;
-	plan->repository = repository;
-	if (!repository_check_frame(repository) ||
-		!repository_resolve(repository, backup, &plan->backup))
-		return false;
-	plan->manifest = repository_manifest(repository, &plan->backup);
+	plan->manifest = repository_manifest(plan->repository, &plan->backup);
 	if (plan->manifest == NULL ||
-		!repository_verification(repository, &plan->backup, &verification))
+		!repository_verification(plan->repository, &plan->backup, &verification))
 		return false;
-	plan->database = xstrdup(settings->to != NULL ? settings->to : plan->manifest->database.name);
+	plan->database = xstrdup(
+		settings->to != NULL && !plan->of_cluster ? settings->to : plan->manifest->database.name);
 	if (plan->database[0] == '\0' || strlen(plan->database) > MAX_NAME_BYTES)
 		return report_error(EXIT_USAGE, NULL, NULL, "the name of a database has 1 to %d bytes",
 							MAX_NAME_BYTES);
@@ -142,6 +169,40 @@ restore_plan(RestorePlan *plan, const Settings *settings, Repository *repository
 		return plan_existing(plan);
 	plan->working = xstrdup(plan->database);
 	return true;
+}
+
+/* Which backup: DB/ID, the latest of DB, or the latest that is not after --at. */
+static bool
+choose_backup(RestorePlan *plan, const char *backup)
+{
+	double at;
+
+	if (plan->settings->at == NULL)
+		return repository_resolve(plan->repository, backup, &plan->backup);
+	return utc_time_parse(plan->settings->at, &at) &&
+		   repository_resolve_at(plan->repository, backup, at, &plan->backup);
+}
+
+bool
+restore_plan(RestorePlan *plan, const Settings *settings, Repository *repository,
+			 const char *backup)
+{
+	memset(plan, 0, sizeof(*plan));
+	plan->settings = settings;
+	plan->repository = repository;
+	return repository_check_frame(repository) && choose_backup(plan, backup) && plan_target(plan);
+}
+
+bool
+restore_plan_of_cluster(RestorePlan *plan, const Settings *settings, Repository *repository,
+						const BackupName *backup)
+{
+	memset(plan, 0, sizeof(*plan));
+	plan->settings = settings;
+	plan->repository = repository;
+	plan->backup = *backup;
+	plan->of_cluster = true;
+	return plan_target(plan);
 }
 
 /* Hash every object before anything is created. */

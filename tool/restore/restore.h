@@ -29,6 +29,7 @@ typedef struct RestorePlan
 	bool replaces;       /* `database` exists and is to be swapped out */
 	bool created;        /* we created `working`, so a failure removes it */
 	bool found_empty;    /* `working` existed, empty */
+	bool of_cluster;     /* part of --all: properties of an empty database are made to fit, too */
 	uint64_t live_bytes; /* size of the database that is replaced */
 	int live_sessions;   /* sessions connected to it */
 	char *kept_as;       /* name under which it is kept; known after the swap */
@@ -47,6 +48,10 @@ typedef struct RestorePlan
  */
 extern bool restore_plan(RestorePlan *plan, const Settings *settings, Repository *repository,
 						 const char *backup);
+
+/* The same for one database of a whole cluster, under its own name. */
+extern bool restore_plan_of_cluster(RestorePlan *plan, const Settings *settings,
+									Repository *repository, const BackupName *backup);
 
 /*
  * Do it.  On failure the target is as it was before, or the report says what

@@ -122,8 +122,8 @@ report_child(const char *section, const SubprocessResult *result)
 	return report_error(
 		EXIT_FAILED, first != NULL ? first + 7 : result->errors.data,
 		strstr(result->errors.data, "role \"") != NULL
-			? "Roles are not part of a database backup: create them first, for instance from "
-			  "\"pg_dumpall --roles-only\" of the old server."
+			? "Roles are not part of a database backup: \"nex_backup globals restore\" brings "
+			  "them, if the globals were backed up."
 			: NULL,
 		"could not restore the %s section", section);
 }
@@ -154,9 +154,16 @@ static bool
 run_pg_restore(RestorePlan *plan, const char *which, const char *mode, SubprocessResult *result)
 {
 	char *conninfo = conninfo_for_pg_restore(plan);
-	const char *argv[] = {plan->pg_restore,  which,           mode,
-						  "--exit-on-error", "--no-password", "--dbname",
-						  conninfo,          plan->archive,   NULL};
+	const char *argv[] = {plan->pg_restore,
+						  which,
+						  mode,
+						  "--exit-on-error",
+						  "--no-password",
+						  "--dbname",
+						  conninfo,
+						  plan->archive,
+						  plan->settings->no_tablespaces ? "--no-tablespaces" : NULL,
+						  NULL};
 	bool ran = conninfo != NULL && subprocess_run(argv, NULL, result);
 
 	free(conninfo);

@@ -133,7 +133,11 @@ discard_old(RestorePlan *plan)
 
 	buffer_init(&name);
 	quote_identifier(&name, plan->kept_as);
-	good = connection_commandf(plan->maintenance, "DROP DATABASE %s WITH (FORCE)", name.data);
+
+	/* A template cannot be dropped, and template1 is one. */
+	good =
+		connection_commandf(plan->maintenance, "ALTER DATABASE %s IS_TEMPLATE false", name.data) &&
+		connection_commandf(plan->maintenance, "DROP DATABASE %s WITH (FORCE)", name.data);
 	buffer_free(&name);
 	if (good)
 	{

@@ -29,6 +29,14 @@ static const char emptiness_query[] =
 	" AND NOT EXISTS (SELECT FROM pg_catalog.pg_extension e WHERE e.oid >= 16384)"
 	" AND NOT EXISTS (SELECT FROM pg_catalog.pg_largeobject_metadata)";
 
+/* to_jsonb() hides the columns that a version does not have. */
+static const char properties_query[] =
+	"SELECT pg_catalog.pg_encoding_to_char(d.encoding), d.datcollate, d.datctype,"
+	" coalesce(j ->> 'datlocprovider', 'c'), coalesce(j ->> 'daticulocale', j ->> 'datlocale'),"
+	" j ->> 'daticurules', t.spcname"
+	" FROM pg_catalog.pg_database d JOIN pg_catalog.pg_tablespace t ON t.oid = d.dattablespace,"
+	" LATERAL pg_catalog.to_jsonb(d) j WHERE d.datname = $1::pg_catalog.name";
+
 bool
 target_database_exists(Connection *maintenance, const char *name, bool *exists)
 {
@@ -132,6 +140,69 @@ mark(RestorePlan *plan)
 	return good;
 }
 
+/* Give an empty database that was there the owner of the backup. */
+static bool
+set_owner(RestorePlan *plan)
+{
+	const char *owner = plan->manifest->database.owner;
+	Buffer sql;
+	bool good;
+
+	if (!is_known(plan, "SELECT FROM pg_catalog.pg_roles WHERE rolname = $1::pg_catalog.name",
+				  "role", owner))
+		return true;
+	buffer_init(&sql);
+	buffer_append_string(&sql, "ALTER DATABASE ");
+	quote_identifier(&sql, plan->working);
+	buffer_append_string(&sql, " OWNER TO ");
+	quote_identifier(&sql, owner);
+	good = connection_command(plan->maintenance, sql.data);
+	buffer_free(&sql);
+	return good;
+}
+
+/* The tablespace that the database is to have. */
+static const char *
+wanted_tablespace(RestorePlan *plan)
+{
+	const char *name = plan->manifest->database.tablespace;
+
+	if (strcmp(name, "pg_default") == 0 || plan->settings->no_tablespaces ||
+		!is_known(plan, "SELECT FROM pg_catalog.pg_tablespace WHERE spcname = $1::pg_catalog.name",
+				  "tablespace", name))
+		return "pg_default";
+	return name;
+}
+
+bool
+target_database_is_alike(RestorePlan *plan, bool *alike)
+{
+	const ManifestDatabase *database = &plan->manifest->database;
+	const char *params[1] = {plan->database};
+	const char *wanted[8] = {database->encoding,
+							 database->collate,
+							 database->ctype,
+							 database->provider,
+							 database->icu_locale,
+							 database->icu_rules,
+							 NULL};
+	PGresult *result = connection_query(plan->maintenance, properties_query, 1, params);
+	int i;
+
+	if (result == NULL)
+		return false;
+	wanted[6] = wanted_tablespace(plan);
+	*alike = PQntuples(result) == 1;
+	for (i = 0; *alike && i < PQnfields(result); i++)
+	{
+		const char *value = PQgetisnull(result, 0, i) ? "" : PQgetvalue(result, 0, i);
+
+		*alike = strcmp(value, wanted[i] != NULL ? wanted[i] : "") == 0;
+	}
+	PQclear(result);
+	return true;
+}
+
 bool
 target_database_create(RestorePlan *plan)
 {
@@ -141,7 +212,7 @@ target_database_create(RestorePlan *plan)
 
 	progress_phase("creating database", "", 0, 0);
 	if (plan->found_empty)
-		return mark(plan);
+		return mark(plan) && (!plan->of_cluster || set_owner(plan));
 	buffer_init(&sql);
 	buffer_append_string(&sql, "CREATE DATABASE ");
 	quote_identifier(&sql, plan->working);
@@ -154,7 +225,7 @@ target_database_create(RestorePlan *plan)
 		buffer_append_string(&sql, " OWNER ");
 		quote_identifier(&sql, database->owner);
 	}
-	if (strcmp(database->tablespace, "pg_default") != 0 &&
+	if (strcmp(database->tablespace, "pg_default") != 0 && !plan->settings->no_tablespaces &&
 		is_known(plan, "SELECT FROM pg_catalog.pg_tablespace WHERE spcname = $1::pg_catalog.name",
 				 "tablespace", database->tablespace))
 	{

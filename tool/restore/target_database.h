@@ -17,6 +17,9 @@ extern bool target_database_exists(Connection *maintenance, const char *name, bo
 /* Does it hold anything that a user made?  False (reported) on failure. */
 extern bool target_database_is_empty(const ConnectionTarget *target, const char *name, bool *empty);
 
+/* Has the database that exists the encoding, locale and tablespace of the backup? */
+extern bool target_database_is_alike(RestorePlan *plan, bool *alike);
+
 /* CREATE DATABASE with the properties of the backup, marked as a restore in progress. */
 extern bool target_database_create(RestorePlan *plan);
 

@@ -1,0 +1,228 @@
+/*-------------------------------------------------------------------------
+ *
+ * restore_all.c
+ *	  nex_backup restore --all: roles and tablespaces, then one database
+ *	  after the other, and at the very end what changes the role that we are
+ *	  connected as.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "restore_all.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "cluster_report.h"
+#include "cluster_target.h"
+#include "globals_report.h"
+#include "interrupt.h"
+#include "log.h"
+#include "memory.h"
+#include "output.h"
+#include "progress.h"
+#include "progress_bar.h"
+#include "quote.h"
+#include "repository_view.h"
+#include "restore.h"
+#include "restore_record.h"
+#include "utc_time.h"
+
+typedef struct RestoreAll
+{
+	const Settings *settings;
+	Settings each; /* the same for one database of them */
+	Repository *repository;
+	ClusterTarget target;
+	GlobalsRestore globals;
+	ClusterReport report;
+	unsigned items;
+	bool damage; /* a backup is damaged */
+	char started[32];
+} RestoreAll;
+
+static double
+now_seconds(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (double) now.tv_sec + (double) now.tv_nsec / 1e9;
+}
+
+/* Take down how an item ended. */
+static void
+finish_item(RestoreAll *all, ReportItem *item, bool good, double start)
+{
+	item->seconds = now_seconds() - start;
+	item->result = good ? ITEM_OK : interrupted() ? ITEM_INTERRUPTED : ITEM_FAILED;
+	if (good)
+		return;
+	item->exit_code = interrupted() ? EXIT_INTERRUPTED : (int) log_exit_code();
+	all->damage |= item->exit_code == EXIT_INTEGRITY;
+	if (item->result == ITEM_FAILED)
+		item->reason =
+			xstrdup(log_first_error() != NULL ? log_first_error() : "see the messages above");
+}
+
+/* See that the globals can be restored, before anything is changed. */
+static bool
+plan_globals(RestoreAll *all)
+{
+	const BackupName *backup = all->target.globals;
+	char *name;
+	bool good;
+
+	if (all->settings->no_globals)
+		return true;
+	if (backup == NULL)
+		return report_error(EXIT_FAILED, NULL,
+							"Create the roles yourself and say --no-globals; for the next time, "
+							"\"nex_backup backup --all\" backs the globals up.",
+							"there is no backup of the globals%s in \"%s\"",
+							all->settings->at != NULL ? " that early" : "",
+							all->repository->storage->location);
+	name = xasprintf("/%s", backup->id);
+	good = globals_restore_plan(&all->globals, all->settings, all->repository, name);
+	free(name);
+	return good;
+}
+
+static bool
+restore_globals(RestoreAll *all)
+{
+	double start = now_seconds();
+	ReportItem *item;
+	bool good;
+
+	if (all->settings->no_globals)
+		return true;
+	progress_item(1, all->items, "globals");
+	good = globals_restore_execute(&all->globals);
+	restore_record_globals(&all->globals, good, all->started);
+	item = cluster_report_add(&all->report, GLOBALS_DATABASE);
+	item->backup = xstrdup(all->globals.backup.id);
+	item->bytes = all->globals.manifest->totals.raw_bytes;
+	item->more = globals_restore_json(&all->globals);
+	finish_item(all, item, good, start);
+	globals_restore_disconnect(&all->globals);
+	return good;
+}
+
+static void
+restore_database(RestoreAll *all, const ClusterTargetItem *database)
+{
+	double start = now_seconds();
+	char started[32];
+	ReportItem *item;
+	RestorePlan plan;
+	bool planned;
+	bool good;
+
+	stop_clear();
+	log_forget_errors();
+	format_time(time(NULL), started);
+	planned = restore_plan_of_cluster(&plan, &all->each, all->repository, &database->backup);
+	good = planned && restore_execute(&plan);
+	item = cluster_report_add(&all->report, database->backup.database);
+	item->backup = xstrdup(database->backup.id);
+	item->has_rows = true;
+	item->rows = plan.rows;
+	if (plan.manifest != NULL)
+		item->bytes = plan.manifest->totals.raw_bytes;
+	item->more = json_pack("{s:I, s:I}", "rows", (json_int_t) item->rows, "raw_bytes",
+						   (json_int_t) item->bytes);
+	finish_item(all, item, good, start);
+	if (planned)
+		restore_record(&plan, good, started);
+	restore_plan_free(&plan);
+}
+
+static void
+restore_databases(RestoreAll *all)
+{
+	int i;
+
+	for (i = 0; i < all->target.count; i++)
+	{
+		const ClusterTargetItem *database = &all->target.items[i];
+
+		if (interrupted())
+		{
+			cluster_report_add(&all->report, database->backup.database)->result = ITEM_INTERRUPTED;
+			continue;
+		}
+		progress_item((unsigned) i + (all->settings->no_globals ? 1 : 2), all->items,
+					  database->printable);
+		restore_database(all, database);
+	}
+}
+
+/* What changes our own role: after that we might not get in any more. */
+static bool
+finish_globals(RestoreAll *all)
+{
+	if (all->settings->no_globals || interrupted())
+		return true;
+	stop_clear();
+	return globals_restore_finish(&all->globals);
+}
+
+/* Check all, then do all; the report tells the rest. */
+static bool
+run(RestoreAll *all)
+{
+	if (!repository_check_frame(all->repository) || !repository_lock_shared(all->repository) ||
+		!cluster_target_plan(&all->target, all->settings, all->repository) || !plan_globals(all))
+		return false;
+	all->items = (unsigned) all->target.count + (all->settings->no_globals ? 0 : 1);
+	if (restore_globals(all))
+	{
+		restore_databases(all);
+		log_forget_errors();
+		return finish_globals(all);
+	}
+	return false;
+}
+
+static bool
+conclude(RestoreAll *all, bool good)
+{
+	int failed = cluster_report_count(&all->report, ITEM_FAILED);
+
+	if (all->report.count > 0)
+		cluster_report_print(&all->report, all->settings, "size",
+							 json_pack("{s:o, s:s}", "repository", repository_json(all->repository),
+									   "started", all->started));
+	if (failed == 0 || !good)
+		return good && !interrupted();
+	return report_error(all->damage ? EXIT_INTEGRITY : EXIT_FAILED, NULL,
+						"The reasons stand above; when the causes are mended, \"nex_backup restore "
+						"DB\" restores what is missing.",
+						"%d of %d restores failed", failed, all->report.count);
+}
+
+bool
+restore_all(const Settings *settings, Repository *repository)
+{
+	RestoreAll all;
+	bool good;
+
+	memset(&all, 0, sizeof(all));
+	all.settings = settings;
+	all.repository = repository;
+	format_time(time(NULL), all.started);
+
+	/* Only what is empty is ever replaced, so the old one need not be kept. */
+	all.each = *settings;
+	all.each.discard_old = true;
+	progress_bar_start(settings);
+	good = run(&all);
+	progress_bar_stop();
+	progress_item(0, 0, NULL);
+	good = conclude(&all, good);
+	globals_restore_free(&all.globals);
+	cluster_target_free(&all.target);
+	cluster_report_free(&all.report);
+	return good;
+}

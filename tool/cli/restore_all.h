@@ -1,0 +1,17 @@
+/*-------------------------------------------------------------------------
+ *
+ * restore_all.h
+ *	  nex_backup restore --all
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef NEX_RESTORE_ALL_H
+#define NEX_RESTORE_ALL_H
+
+#include "repository.h"
+#include "settings.h"
+
+/* Restore the globals and every database; false unless all of it succeeded. */
+extern bool restore_all(const Settings *settings, Repository *repository);
+
+#endif /* NEX_RESTORE_ALL_H */

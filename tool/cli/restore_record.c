@@ -1,0 +1,36 @@
+/*-------------------------------------------------------------------------
+ *
+ * restore_record.c
+ *	  Tell the catalogue of a restore.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "restore_record.h"
+
+#include "catalogue.h"
+#include "json_text.h"
+
+void
+restore_record(const RestorePlan *plan, bool good, const char *started)
+{
+	json_t *payload =
+		catalogue_payload(plan->repository, plan->backup.database, plan->backup.id, started);
+
+	if (good)
+		json_object_set_new(payload, "state", json_string("succeeded"));
+	json_object_set_new(payload, "target", json_text(plan->database));
+	json_object_set_new(payload, "rows", json_integer((json_int_t) plan->rows));
+	json_object_set_new(payload, "kept_as", json_text(plan->kept_as));
+	catalogue_record(plan->settings, EVENT_RESTORE, plan->database, payload);
+}
+
+void
+restore_record_globals(const GlobalsRestore *restore, bool good, const char *started)
+{
+	json_t *payload =
+		catalogue_payload(restore->repository, GLOBALS_DATABASE, restore->backup.id, started);
+
+	if (good)
+		json_object_set_new(payload, "state", json_string("succeeded"));
+	catalogue_record(restore->settings, EVENT_RESTORE, GLOBALS_DATABASE, payload);
+}

@@ -1,0 +1,20 @@
+/*-------------------------------------------------------------------------
+ *
+ * restore_record.h
+ *	  Tell the catalogue of a restore.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef NEX_RESTORE_RECORD_H
+#define NEX_RESTORE_RECORD_H
+
+#include "globals_restore.h"
+#include "restore.h"
+
+/* A restore of a database that was planned, whatever became of it. */
+extern void restore_record(const RestorePlan *plan, bool good, const char *started);
+
+/* A restore of the globals. */
+extern void restore_record_globals(const GlobalsRestore *restore, bool good, const char *started);
+
+#endif /* NEX_RESTORE_RECORD_H */

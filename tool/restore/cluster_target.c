@@ -1,0 +1,147 @@
+/*-------------------------------------------------------------------------
+ *
+ * cluster_target.c
+ *	  Which backups a restore of everything takes, and whether the server has
+ *	  room for them.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "cluster_target.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "log.h"
+#include "maintenance.h"
+#include "memory.h"
+#include "name_pattern.h"
+#include "quote.h"
+#include "target_database.h"
+#include "utc_time.h"
+
+/* Leave this database out? */
+static bool
+is_excluded(const Settings *settings, const char *name)
+{
+	int i;
+
+	for (i = 0; i < settings->exclude_databases.count; i++)
+	{
+		if (name_matches(settings->exclude_databases.items[i], name))
+			return true;
+	}
+	return false;
+}
+
+/* Take a backup of the database whose backups these are. */
+static void
+take(ClusterTarget *target, const Settings *settings, Repository *repository,
+	 const BackupName *names, int count, const double *at)
+{
+	bool globals = backup_is_of_globals(&names[0]);
+	const BackupName *chosen;
+	ClusterTargetItem *item;
+
+	if (!globals && is_excluded(settings, names[0].database))
+		return;
+	chosen = repository_choose(repository, names, count, at);
+	if (globals)
+		target->globals = chosen;
+	else if (chosen != NULL)
+	{
+		item = &target->items[target->count++];
+		item->backup = *chosen;
+		item->printable = printable_name(chosen->database);
+	}
+}
+
+/* Choose the backups. */
+static bool
+choose(ClusterTarget *target, const Settings *settings, Repository *repository)
+{
+	double at = 0;
+	int count = 0;
+	int first = 0;
+
+	if (settings->at != NULL && !utc_time_parse(settings->at, &at))
+		return false;
+	if (!repository_list(repository, NULL, &target->names, &count))
+		return false;
+	target->items = xcalloc((size_t) count + 1, sizeof(ClusterTargetItem));
+	while (first < count)
+	{
+		const BackupName *names = &target->names[first];
+		int next = first + 1;
+
+		while (next < count && strcmp(target->names[next].database, names->database) == 0)
+			next++;
+		take(target, settings, repository, names, next - first, settings->at != NULL ? &at : NULL);
+		first = next;
+	}
+	return target->count > 0 ||
+		   report_error(EXIT_FAILED, NULL, "\"nex_backup list\" shows the backups that there are.",
+						"there is no backup of a database to restore in \"%s\"",
+						repository->storage->location);
+}
+
+/* Databases in the way, as text; false (reported) if that cannot be found out. */
+static bool
+find_occupied(const ClusterTarget *target, Connection *connection, const ConnectionTarget *server,
+			  Buffer *occupied)
+{
+	int i;
+
+	for (i = 0; i < target->count; i++)
+	{
+		const ClusterTargetItem *item = &target->items[i];
+		bool exists;
+		bool empty = true;
+
+		if (!target_database_exists(connection, item->backup.database, &exists) ||
+			(exists && !target_database_is_empty(server, item->backup.database, &empty)))
+			return false;
+		if (!empty)
+			buffer_printf(occupied, "%s\"%s\"", occupied->length > 0 ? ", " : "", item->printable);
+	}
+	return true;
+}
+
+bool
+cluster_target_plan(ClusterTarget *target, const Settings *settings, Repository *repository)
+{
+	ConnectionTarget *server = NULL;
+	Connection *connection;
+	Buffer occupied;
+	bool good;
+
+	memset(target, 0, sizeof(*target));
+	if (!choose(target, settings, repository))
+		return false;
+	buffer_init(&occupied);
+	connection = connection_open_maintenance(settings, &server);
+	good = connection != NULL && find_occupied(target, connection, server, &occupied);
+	if (good && occupied.length > 0)
+	{
+		buffer_append_char(&occupied, '.');
+		good = report_error(EXIT_FAILED, occupied.data,
+							"--all is for a new cluster.  Leave them out with --exclude-database, "
+							"or restore them one by one with --to or --drop.",
+							"databases exist and are not empty");
+	}
+	buffer_free(&occupied);
+	connection_close(connection);
+	target_free(server);
+	return good;
+}
+
+void
+cluster_target_free(ClusterTarget *target)
+{
+	int i;
+
+	for (i = 0; i < target->count; i++)
+		free(target->items[i].printable);
+	free(target->items);
+	free(target->names);
+	memset(target, 0, sizeof(*target));
+}
