@@ -1,0 +1,98 @@
+
+--
+-- nex_backup_status(): the one definition of this step. Whoever has something to say adds rows here.
+--
+CREATE OR REPLACE FUNCTION nex_backup_status(OUT name pg_catalog.text, OUT status pg_catalog.text, OUT detail pg_catalog.text)
+RETURNS SETOF record
+LANGUAGE sql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+	WITH latest AS (
+		SELECT DISTINCT ON (b.database) b.*
+		FROM nex_backup.backups b
+		WHERE b.verified_ok IS DISTINCT FROM false
+		ORDER BY b.database, b.snapshot_at DESC
+	),
+	checked AS (
+		SELECT DISTINCT ON (b.database) b.database, b.id, b.verified, b.verified_ok
+		FROM nex_backup.backups b
+		WHERE b.verified IS NOT NULL
+		ORDER BY b.database, b.verified DESC
+	),
+	last_run AS (
+		SELECT DISTINCT ON (r.kind, r.database) r.*
+		FROM nex_backup.runs r
+		ORDER BY r.kind, r.database, r.started DESC
+	)
+	SELECT c.name, c.status, c.detail
+	FROM (
+		SELECT 1 AS place, '' AS key, 'extension' AS name, 'ok' AS status,
+			format('version %s, %s', e.extversion, CASE WHEN nex_backup.is_preloaded() THEN 'preloaded'
+				ELSE 'not in shared_preload_libraries' END) AS detail
+		FROM pg_extension e WHERE e.extname = 'nex_backup'
+		UNION ALL
+		SELECT 2, r.location, 'repository', (r.seen).status,
+			concat_ws(', ', r.location || coalesce(' on ' || r.host, ''), (r.seen).detail,
+				nex_backup.count_text(b.backups, 'backup'), pg_size_pretty(b.bytes),
+				'last used ' || nex_backup.age_text(r.last_seen))
+		FROM (SELECT *, nex_backup.repository_state(id) AS seen FROM nex_backup.repositories OFFSET 0) r,
+			LATERAL (SELECT count(*) AS backups, coalesce(sum(new_bytes), 0) AS bytes
+				FROM nex_backup.backups WHERE repository = r.id) b
+		UNION ALL
+		SELECT 3, '', 'backup', 'critical',
+			'no backup is recorded; run "nex_backup backup", or read a repository with nex_backup_sync()'
+		WHERE NOT EXISTS (SELECT FROM nex_backup.backups)
+		UNION ALL
+		SELECT 3, l.database, nex_backup.owner_text('backup', l.database),
+			CASE WHEN l.snapshot_at > now() - interval '24 hours' THEN 'ok'
+				WHEN l.snapshot_at > now() - interval '48 hours' THEN 'warning' ELSE 'critical' END,
+			concat_ws(', ', l.id, format('%s (%s)', l.type, nex_backup.age_text(l.snapshot_at)),
+				CASE WHEN l.kind = 'database' THEN nex_backup.count_text(l.tables, 'table') END,
+				CASE WHEN l.kind = 'database' THEN nex_backup.count_text(l.rows, 'row') END,
+				pg_size_pretty(coalesce(l.stored_bytes, 0)) || ' stored')
+		FROM latest l
+		UNION ALL
+		SELECT 3, '', 'globals', 'warning',
+			'roles and tablespaces are in no backup; run "nex_backup globals backup", or "nex_backup backup --all"'
+		WHERE EXISTS (SELECT FROM nex_backup.backups b WHERE b.kind = 'database')
+			AND NOT EXISTS (SELECT FROM nex_backup.backups b WHERE b.kind = 'globals')
+		UNION ALL
+		-- A database all of whose backups are damaged
+		SELECT DISTINCT 3, b.database, nex_backup.owner_text('backup', b.database), 'critical', 'no good backup is left'
+		FROM nex_backup.backups b
+		WHERE NOT EXISTS (SELECT FROM latest l WHERE l.database = b.database)
+		UNION ALL
+		-- Only a catalogue of more than its own database can be expected to know of the others.
+		SELECT 3, 'uncovered', 'databases without backup', 'warning',
+			string_agg(format('%I', d.datname), ', ' ORDER BY d.datname)
+		FROM pg_database d
+		WHERE d.datallowconn AND NOT d.datistemplate AND d.datname <> 'postgres'
+			AND NOT EXISTS (SELECT FROM nex_backup.backups b WHERE b.database = d.datname)
+			AND EXISTS (SELECT FROM latest l WHERE l.database <> current_database() AND l.kind = 'database'
+				AND l.system_identifier = (SELECT c.system_identifier::text FROM pg_control_system() c))
+		HAVING count(*) > 0
+		UNION ALL
+		SELECT 4, l.database, nex_backup.owner_text('verify', l.database),
+			CASE WHEN NOT c.verified_ok THEN 'critical'
+				WHEN c.verified > now() - interval '30 days' THEN 'ok' ELSE 'warning' END,
+			CASE WHEN c.id IS NULL THEN 'never verified; run "nex_backup verify" or nex_backup_verify()'
+				ELSE format('%s %s %s', c.id, CASE WHEN c.verified_ok THEN 'was good' ELSE 'IS DAMAGED, found' END,
+					nex_backup.age_text(c.verified)) END
+		FROM (SELECT database FROM latest UNION SELECT database FROM checked) l LEFT JOIN checked c USING (database)
+		UNION ALL
+		SELECT 5, r.kind || r.database, nex_backup.owner_text('last ' || r.kind, coalesce(r.database, 'all')), 'warning',
+			format('%s %s: %s', r.state, nex_backup.age_text(coalesce(r.finished, r.started)),
+				coalesce(r.error, r.reason, 'no reason given'))
+		FROM last_run r
+		WHERE r.state = ANY (ARRAY['failed', 'timed_out', 'crashed'])
+		UNION ALL
+		SELECT 6, '', 'restore points', 'ok',
+			CASE WHEN count(*) = 0 THEN 'none'
+				ELSE format('%s, the latest "%s" %s', count(*), (array_agg(p.name ORDER BY p.created DESC))[1],
+					nex_backup.age_text(max(p.created))) END
+		FROM nex_backup.restore_points p
+		UNION ALL
+		SELECT 7, '', 'scheduler', 'ok', 'this version has none, no backup starts by itself; start "nex_backup backup" by cron or a systemd timer'
+	) c
+	ORDER BY c.place, c.key
+$$;

@@ -1,0 +1,72 @@
+# The catalogue and nex_backup_status() know of the globals.
+use strict;
+use warnings;
+
+use NexBackup::Test;
+use Test::More;
+
+my $node = start_server('main');
+plan skip_all => 'the extension is not installed' unless have_extension();
+my $repo = new_repository();
+
+query('postgres', 'CREATE EXTENSION nex_backup');
+create_database('invoices');
+tool_ok([ 'backup', '--repo', $repo, '-d', 'invoices' ], 'backup of a database');
+is(query('postgres', "SELECT status, detail ~ 'nex_backup globals backup' FROM nex_backup_status() WHERE name = 'globals'"),
+	'warning|t', 'status warns that roles are in no backup');
+
+tool_ok([ 'backup', '--all', '--repo', $repo, '--type', 'nightly' ], 'backup --all');
+is(query('postgres', 'SELECT kind, database, type, tables, stored_bytes > 0, server_version IS NOT NULL '
+		  . "FROM nex_backup.backups WHERE kind = 'globals'"),
+	'globals||nightly|0|t|t', 'the catalogue has the globals');
+is(query('postgres', "SELECT count(*) FROM nex_backup.backups WHERE kind = 'database' AND type = 'nightly'"),
+	3, 'and each of the databases');
+is(query('postgres', "SELECT count(*) FROM nex_backup.runs WHERE kind = 'backup' AND state = 'succeeded'"), 5, 'one run each');
+like(query('postgres', "SELECT status, detail FROM nex_backup_status() WHERE name = 'globals'"),
+	qr/^ok\|\d{8}T\d{6}Z\S*, nightly \(just now\), \S+ (?:bytes|kB) stored$/, 'status: when they were backed up last');
+like(query('postgres', "SELECT status, detail FROM nex_backup_status() WHERE name = 'verify of globals'"),
+	qr/^warning\|never verified/, 'not verified yet');
+tool_ok([ 'globals', 'verify', '--repo', $repo ], 'verify');
+like(query('postgres', "SELECT status, detail FROM nex_backup_status() WHERE name = 'verify of globals'"),
+	qr/^ok\|\S+ was good/, 'verified');
+is(query('postgres', "SELECT count(*) FROM nex_backup_status() WHERE name ~ ' of \$'"), 0, 'no row without a name');
+
+# Rebuilt from the repository.
+my $before = query('postgres', 'SELECT kind, database, id, type, tables, stored_bytes, verified_ok FROM nex_backup.backups ORDER BY 2, 3');
+query('postgres', 'DELETE FROM nex_backup.backups');
+is(query('postgres', "SELECT * FROM nex_backup_sync('$repo')"), '5|0|0', 'nex_backup_sync() reads the globals, too');
+is(query('postgres', 'SELECT kind, database, id, type, tables, stored_bytes, verified_ok FROM nex_backup.backups ORDER BY 2, 3'),
+	$before, 'the same as before');
+is(query('postgres', "SELECT * FROM nex_backup_sync('$repo')"), '5|0|0', 'and removes none of them the second time');
+my ($manifest) = grep { m{^globals/.*json$} } all_files($repo);
+my $mend = damage_file("$repo/$manifest", 'flip 30');
+is(query('postgres', "SELECT * FROM nex_backup_sync('$repo')"), '4|0|1', 'a damaged one is counted');
+is(query('postgres', "SELECT status FROM nex_backup_status() WHERE name = 'globals'"), 'critical', 'and no longer good');
+$mend->();
+rename("$repo/$manifest", "$repo/moved") or die;
+is(query('postgres', "SELECT * FROM nex_backup_sync('$repo')"), '4|1|0', 'one that is gone is removed');
+rename("$repo/moved", "$repo/$manifest") or die;
+query('postgres', "SELECT nex_backup_sync('$repo')");
+
+# A failed run, and an expiry.
+tool_fails([ 'globals', 'backup', '--repo', $repo, '--pg-bindir', '/nonexistent' ], 1, qr/pg_dumpall.*HINT/s, 'no pg_dumpall');
+like(query('postgres', "SELECT status, detail FROM nex_backup_status() WHERE name = 'last backup of globals'"),
+	qr/^warning\|failed just now: could not find a "pg_dumpall"/, 'status knows of a run that failed');
+sleep 1;
+tool_ok([ 'globals', 'backup', '--repo', $repo ], 'a backup that succeeds');
+is(query('postgres', "SELECT count(*) FROM nex_backup_status() WHERE name = 'last backup of globals'"), 0, 'the failure is over');
+tool_ok([ 'globals', 'backup', '--repo', $repo ], 'another one');
+tool_ok([ 'expire', '--repo', $repo, '--keep-daily', 1, '--keep-weekly', 0 ], 'expire');
+is(query('postgres', "SELECT count(*) FROM nex_backup.backups WHERE kind = 'globals'"),
+	scalar @{ tool_json('globals', 'list', '--repo', $repo)->{backups} }, 'what was expired is gone from the catalogue');
+is(query('postgres', "SELECT count(*) FROM nex_backup.runs WHERE kind = 'expire' AND database = ''"), 1, 'recorded');
+
+# A restore is recorded where it went.
+tool_ok([ 'globals', 'restore', '--repo', $repo ], 'restore of the globals');
+is(query('postgres', "SELECT state FROM nex_backup.runs WHERE kind = 'restore' AND database = ''"), 'succeeded', 'recorded');
+
+# Jobs of these kinds.
+is(query('postgres', "SELECT string_agg(kind, ',' ORDER BY kind) FROM nex_backup.job_kinds WHERE kind ~ 'globals|all'"),
+	'backup-all,globals', 'there are jobs for them');
+
+done_testing();
