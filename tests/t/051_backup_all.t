@@ -29,7 +29,10 @@ like($out, qr/^ closed +\| skipped .*does not allow connections/m, 'one that all
 like($err, qr/warning: database "closed" is not backed up/, 'there is a warning, too');
 unlike($out, qr/test_|template0/, '--exclude-database, and never template0');
 like($err, qr/warning: no database matches the pattern "nothing"/, 'a pattern that matches nothing');
-is(scalar @{ tool_json('list', '--repo', $repo)->{backups} }, 6, 'six backups');
+my @backups = @{ tool_json('list', '--repo', $repo)->{backups} };
+is(scalar @backups, 6, 'six backups');
+my %snapshot = map { $_->{snapshot_at} => 1 } @backups;
+is(scalar keys %snapshot, 6, 'P21: a snapshot for each database, none for all of them');
 is($out =~ /\(globals\).*\n.*Quoted/ ? 1 : 0, 1, 'the globals come first');
 tool_ok([ 'verify', '--repo', $repo, '-q' ], 'all of it verifies');
 

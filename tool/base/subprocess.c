@@ -12,7 +12,6 @@
  */
 #include "subprocess.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
@@ -287,41 +286,4 @@ find_client_program(const char *bindir, const char *name, int server_version, ch
 	else
 		free(best.version);
 	return best.path;
-}
-
-char *
-temporary_directory_create(void)
-{
-	const char *base = getenv("TMPDIR");
-	char *path = xasprintf("%s/nex_backup.XXXXXX", base != NULL && base[0] == '/' ? base : "/tmp");
-
-	if (mkdtemp(path) == NULL)
-	{
-		report_error(EXIT_FAILED, strerror(errno),
-					 "Set TMPDIR to a directory that can be written to.",
-					 "could not create a temporary directory \"%s\"", path);
-		free(path);
-		return NULL;
-	}
-	return path;
-}
-
-void
-temporary_directory_remove(char *path)
-{
-	struct dirent *entry;
-	DIR *directory;
-
-	if (path == NULL)
-		return;
-	directory = opendir(path);
-	while (directory != NULL && (entry = readdir(directory)) != NULL)
-	{
-		if (strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0)
-			unlinkat(dirfd(directory), entry->d_name, 0);
-	}
-	if (directory != NULL)
-		closedir(directory);
-	rmdir(path);
-	free(path);
 }

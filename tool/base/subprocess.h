@@ -13,6 +13,7 @@
 #include <sys/types.h>
 
 #include "buffer.h"
+#include "temporary_directory.h"
 
 typedef struct SubprocessResult
 {
@@ -40,9 +41,5 @@ extern void subprocess_result_free(SubprocessResult *result);
  */
 extern char *find_client_program(const char *bindir, const char *name, int server_version,
 								 char **version);
-
-/* A private temporary directory (0700) under TMPDIR; removed with the files in it (no folders). */
-extern char *temporary_directory_create(void);
-extern void temporary_directory_remove(char *path);
 
 #endif /* NEX_SUBPROCESS_H */

@@ -26,6 +26,7 @@
 #include "output.h"
 #include "quote.h"
 #include "repository_view.h"
+#include "temporary_directory.h"
 
 #define HOUR 3600
 #define DAY (24 * HOUR)
@@ -339,6 +340,40 @@ check_leftovers(Doctor *doctor, const BackupName *names, int count, bool exclusi
 	object_set_free(&needed);
 }
 
+/* What a killed process left in the temporary directory. */
+typedef struct LeftDirectories
+{
+	Doctor *doctor;
+	int count;
+} LeftDirectories;
+
+static void
+visit_left_directory(const char *path, void *argument)
+{
+	LeftDirectories *left = argument;
+
+	left->count++;
+	if (left->doctor->settings->fix)
+		temporary_directory_remove(xstrdup(path));
+	if (access(path, F_OK) != 0)
+		doctor_say(left->doctor, CHECK_OK, "temporary files", NULL,
+				   "removed \"%s\" of a process that was killed", path);
+	else
+		doctor_say(left->doctor, CHECK_WARNING, "temporary files",
+				   "Remove it, or run \"nex_backup doctor --fix\": a password may be in it.",
+				   "\"%s\" was left by a process that was killed", path);
+}
+
+static void
+check_temporary_files(Doctor *doctor)
+{
+	LeftDirectories left = {doctor, 0};
+
+	temporary_directories_left(visit_left_directory, &left);
+	if (left.count == 0)
+		doctor_say(doctor, CHECK_OK, "temporary files", NULL, "none left");
+}
+
 static void
 check_repository(Doctor *doctor)
 {
@@ -379,6 +414,7 @@ run_doctor(const Settings *settings)
 		check_repository(&doctor);
 	else
 		doctor_say(&doctor, CHECK_CRITICAL, "repository", NULL, "could not be opened");
+	check_temporary_files(&doctor);
 	doctor_check_server(&doctor);
 
 	if (doctor.checks != NULL)
@@ -404,21 +440,24 @@ const Command command_doctor = {
 	.min_arguments = 0,
 	.max_arguments = 0,
 	.options = "fix dbname host port username no-password password",
-	.help = "Checks the repository (its files, permissions, free space, leftovers of interrupted\n"
-			"work, the age of the last backup and of the last verification of each database), "
-			"and,\n"
-			"if a server is named by -d, -h, -p, -U or libpq's variables: its version, the client\n"
-			"programs that fit it, the extension, and databases that failed restores left behind.\n"
-			"\n"
-			"Contents are not read; \"nex_backup verify\" does that.\n"
-			"\n"
-			"--fix removes leftovers in the repository and mends RECOVER.txt. Databases are never\n"
-			"touched: the command that drops a leftover is shown.\n"
-			"\n"
-			"The exit code is 1 if anything is critical, 3 if a file is damaged.\n"
-			"\n"
-			"Examples:\n"
-			"  nex_backup doctor\n"
-			"  nex_backup doctor -d invoice --fix\n",
+	.help =
+		"Checks the repository (its files, permissions, free space, leftovers of interrupted\n"
+		"work, the age of the last backup and of the last verification of each database), "
+		"and,\n"
+		"if a server is named by -d, -h, -p, -U or libpq's variables: its version, the client\n"
+		"programs that fit it, the extension, and databases that failed restores left behind.\n"
+		"And it looks for temporary files that killed processes left behind.\n"
+		"\n"
+		"Contents are not read; \"nex_backup verify\" does that.\n"
+		"\n"
+		"--fix removes leftovers in the repository and temporary files of killed processes, and\n"
+		"mends RECOVER.txt. Databases are never touched: the command that drops a leftover is\n"
+		"shown.\n"
+		"\n"
+		"The exit code is 1 if anything is critical, 3 if a file is damaged.\n"
+		"\n"
+		"Examples:\n"
+		"  nex_backup doctor\n"
+		"  nex_backup doctor -d invoice --fix\n",
 	.run = run_doctor,
 };

@@ -102,9 +102,15 @@ say_leftover(Doctor *doctor, const char *name, const char *comment, bool replace
 	Buffer command;
 
 	buffer_init(&command);
-	buffer_append_string(&command, "If nobody needs it: DROP DATABASE ");
-	quote_identifier(&command, name);
-	buffer_append_char(&command, ';');
+	if (strcmp(name, "postgres") == 0 || strcmp(name, "template1") == 0)
+		buffer_printf(&command, "nex_backup restore %s --drop -d %s", name,
+					  strcmp(name, "postgres") == 0 ? "template1" : "postgres");
+	else
+	{
+		buffer_append_string(&command, "If nobody needs it: DROP DATABASE ");
+		quote_identifier(&command, name);
+		buffer_append_char(&command, ';');
+	}
 	if (in_use && !replaced)
 		doctor_say(doctor, CHECK_OK, "databases", NULL, "\"%s\" is in use: %s", printable, said);
 	else
@@ -184,6 +190,7 @@ doctor_check_server(Doctor *doctor)
 		check_version(doctor, connection);
 		check_program(doctor, "pg_dump", connection_version(connection));
 		check_program(doctor, "pg_restore", connection_version(connection));
+		check_program(doctor, "pg_dumpall", connection_version(connection));
 		check_extension(doctor, connection);
 		check_databases(doctor, connection);
 		connection_close(connection);

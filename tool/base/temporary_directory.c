@@ -1,0 +1,105 @@
+/*-------------------------------------------------------------------------
+ *
+ * temporary_directory.c
+ *	  Private directories for what child programs write and read.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "temporary_directory.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "log.h"
+#include "memory.h"
+
+#define PREFIX "nex_backup."
+
+/* Where temporary files belong. */
+static const char *
+base_directory(void)
+{
+	const char *base = getenv("TMPDIR");
+
+	return base != NULL && base[0] == '/' ? base : "/tmp";
+}
+
+char *
+temporary_directory_create(void)
+{
+	char *path = xasprintf("%s/" PREFIX "%ld.XXXXXX", base_directory(), (long) getpid());
+
+	if (mkdtemp(path) == NULL)
+	{
+		report_error(EXIT_FAILED, strerror(errno),
+					 "Set TMPDIR to a directory that can be written to.",
+					 "could not create a temporary directory \"%s\"", path);
+		free(path);
+		return NULL;
+	}
+	return path;
+}
+
+void
+temporary_directory_remove(char *path)
+{
+	struct dirent *entry;
+	DIR *directory;
+
+	if (path == NULL)
+		return;
+	directory = opendir(path);
+	while (directory != NULL && (entry = readdir(directory)) != NULL)
+	{
+		if (strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0)
+			unlinkat(dirfd(directory), entry->d_name, 0);
+	}
+	if (directory != NULL)
+		closedir(directory);
+	rmdir(path);
+	free(path);
+}
+
+/* Is this the name of a directory of ours, made by a process that is gone? */
+static bool
+is_left(const char *name)
+{
+	char *end;
+	long pid;
+
+	if (strncmp(name, PREFIX, strlen(PREFIX)) != 0)
+		return false;
+	pid = strtol(name + strlen(PREFIX), &end, 10);
+	return pid > 1 && *end == '.' && strlen(end) == 7 && kill((pid_t) pid, 0) != 0 &&
+		   errno == ESRCH;
+}
+
+void
+temporary_directories_left(void (*visit)(const char *path, void *argument), void *argument)
+{
+	DIR *base = opendir(base_directory());
+	struct dirent *entry;
+	struct stat status;
+
+	while (base != NULL && (entry = readdir(base)) != NULL)
+	{
+		char *path;
+
+		if (!is_left(entry->d_name) ||
+			fstatat(dirfd(base), entry->d_name, &status, AT_SYMLINK_NOFOLLOW) != 0 ||
+			!S_ISDIR(status.st_mode) || status.st_uid != geteuid())
+			continue;
+		path = xasprintf("%s/%s", base_directory(), entry->d_name);
+		visit(path, argument);
+		free(path);
+	}
+	if (base != NULL)
+		closedir(base);
+}
