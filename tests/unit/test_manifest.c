@@ -586,6 +586,88 @@ test_many_members(void **state)
 	buffer_free(&json);
 }
 
+/* A manifest of globals with members of these kinds. */
+static Manifest *
+sample_globals(MemberKind middle)
+{
+	Manifest *manifest = sample();
+	uint32_t i;
+
+	for (i = 0; i < manifest->ntables; i++)
+	{
+		free(manifest->tables[i].schema);
+		free(manifest->tables[i].name);
+		free(manifest->tables[i].copy);
+	}
+	manifest->kind = BACKUP_OF_GLOBALS;
+	manifest->ntables = 0;
+	manifest->nmembers = 0;
+	manifest->globals.roles = 12;
+	manifest->globals.memberships = 5;
+	manifest->globals.tablespaces = 2;
+	manifest->globals.passwords = true;
+	add_member(manifest, MEMBER_HEAD, 0, 0, 10, -1);
+	add_member(manifest, middle, 1, 0, 60, -1);
+	add_member(manifest, MEMBER_TAIL, 2, 0, 5, -1);
+	manifest_sum_up(manifest);
+	return manifest;
+}
+
+/* Globals have no database, but numbers of their own. */
+static void
+test_globals(void **state)
+{
+	Manifest *manifest = sample_globals(MEMBER_GLOBALS);
+	Manifest *again;
+	Buffer json;
+	Buffer second;
+
+	(void) state;
+	serialize(manifest, &json);
+	assert_non_null(strstr(json.data, "\"kind\": \"globals\""));
+	assert_null(strstr(json.data, "\"database\""));
+	again = parse_good(&json);
+	assert_int_equal(again->kind, BACKUP_OF_GLOBALS);
+	assert_string_equal(again->database.name, GLOBALS_DATABASE);
+	assert_int_equal(again->globals.roles, 12);
+	assert_int_equal(again->globals.memberships, 5);
+	assert_int_equal(again->globals.tablespaces, 2);
+	assert_true(again->globals.passwords);
+	serialize(again, &second);
+	assert_string_equal(json.data, second.data);
+	buffer_free(&json);
+	buffer_free(&second);
+	manifest_free(manifest);
+	manifest_free(again);
+}
+
+static void
+refuse_manifest(Manifest *manifest)
+{
+	char *error;
+	Buffer json;
+
+	serialize(manifest, &json);
+	assert_null(manifest_parse(json.data, json.length, &error));
+	assert_non_null(strstr(error, "of a kind that does not belong here"));
+	free(error);
+	buffer_free(&json);
+	manifest_free(manifest);
+}
+
+/* What belongs into a backup of the one kind is refused in the other. */
+static void
+test_kinds_apart(void **state)
+{
+	Manifest *database = sample();
+
+	(void) state;
+	refuse_manifest(sample_globals(MEMBER_PRE_DATA));
+	refuse_manifest(sample_globals(MEMBER_DATABASE));
+	database->members[database->nmembers - 1].kind = MEMBER_GLOBALS;
+	refuse_manifest(database);
+}
+
 int
 main(void)
 {
@@ -595,6 +677,7 @@ main(void)
 		cmocka_unit_test(test_rules),          cmocka_unit_test(test_unknown_key),
 		cmocka_unit_test(test_hostile_text),   cmocka_unit_test(test_nul_byte),
 		cmocka_unit_test(test_not_a_manifest), cmocka_unit_test(test_many_members),
+		cmocka_unit_test(test_globals),        cmocka_unit_test(test_kinds_apart),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -51,7 +51,9 @@ read_backup(GlobalsRestore *restore, const char *backup)
 	good = member_reader_open(&reader, restore->repository, restore->manifest) &&
 		   member_reader_read_kind(&reader, MEMBER_GLOBALS, &found);
 	if (good && !found)
-		good = report_error(EXIT_INTEGRITY, NULL, NULL, "the backup holds no globals");
+		good = report_error(EXIT_INTEGRITY, NULL,
+							"\"nex_backup globals list\" shows the other backups of them.",
+							"the backup holds no globals");
 	if (good)
 		globals_statements_parse(reader.raw.data, &restore->statements);
 	if (reader.raw.data != NULL)
@@ -201,6 +203,11 @@ prepare_session(GlobalsRestore *restore)
 	PQclear(result);
 	if (restore->superuser)
 		PQclear(PQexec(restore->connection->pg, quiet_log));
+	else
+		log_warning_hint(
+			"Connect as a superuser, with -U.",
+			"role \"%s\" is no superuser, and may not be allowed to restore all globals",
+			restore->session_role);
 	return true;
 }
 
