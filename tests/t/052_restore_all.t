@@ -197,6 +197,20 @@ $new->reload;
 $new = new_cluster('stopped', '--locale=C.UTF-8', '--encoding=UTF8');
 query('postgres', 'CREATE ROLE owner; CREATE ROLE "The ""app"""');
 
+# A database is empty only if nothing of any kind is in it.
+create_database('spaced');
+for my $kind ([ 'CREATE FOREIGN DATA WRAPPER w', 'DROP FOREIGN DATA WRAPPER w' ], [ 'CREATE PUBLICATION p', 'DROP PUBLICATION p' ],
+	[ 'CREATE TEXT SEARCH CONFIGURATION c (COPY = simple)', 'DROP TEXT SEARCH CONFIGURATION c' ],
+	[ 'CREATE CAST (int AS date) WITH INOUT', 'DROP CAST (int AS date)' ],
+	[ 'ALTER DEFAULT PRIVILEGES GRANT SELECT ON TABLES TO owner', 'ALTER DEFAULT PRIVILEGES REVOKE SELECT ON TABLES FROM owner' ])
+{
+	query('spaced', $kind->[0]);
+	tool_fails([ 'restore', '--all', '--repo', $bare, '--no-globals', '--no-tablespaces' ], 1, qr/not empty.*"spaced"/s,
+		"not empty after $kind->[0]");
+	query('spaced', $kind->[1]);
+}
+query('postgres', 'DROP DATABASE spaced');
+
 # ctrl-C ends all of it.
 my $log = File::Temp->new;
 my $pid = start_tool("$log", 'restore', '--all', '--repo', $bare, '--no-globals', '--no-tablespaces');

@@ -27,6 +27,21 @@ static const char emptiness_query[] =
 	" AND NOT EXISTS (SELECT FROM pg_catalog.pg_namespace n WHERE n.oid >= 16384 AND n.nspname !~ "
 	"'^pg_')"
 	" AND NOT EXISTS (SELECT FROM pg_catalog.pg_extension e WHERE e.oid >= 16384)"
+	" AND NOT EXISTS (SELECT FROM pg_catalog.pg_operator o WHERE o.oid >= 16384)"
+	" AND NOT EXISTS (SELECT FROM pg_catalog.pg_cast c WHERE c.oid >= 16384)"
+	" AND NOT EXISTS (SELECT FROM pg_catalog.pg_language l WHERE l.oid >= 16384)"
+	" AND NOT EXISTS (SELECT FROM pg_catalog.pg_am a WHERE a.oid >= 16384)"
+	" AND NOT EXISTS (SELECT FROM pg_catalog.pg_conversion c WHERE c.oid >= 16384)"
+	" AND NOT EXISTS (SELECT FROM pg_catalog.pg_collation c WHERE c.oid >= 16384"
+	"  AND c.collnamespace <> 'pg_catalog'::pg_catalog.regnamespace)"
+	" AND NOT EXISTS (SELECT FROM pg_catalog.pg_ts_config t WHERE t.oid >= 16384)"
+	" AND NOT EXISTS (SELECT FROM pg_catalog.pg_ts_dict t WHERE t.oid >= 16384)"
+	" AND NOT EXISTS (SELECT FROM pg_catalog.pg_foreign_data_wrapper f WHERE f.oid >= 16384)"
+	" AND NOT EXISTS (SELECT FROM pg_catalog.pg_event_trigger e WHERE e.oid >= 16384)"
+	" AND NOT EXISTS (SELECT FROM pg_catalog.pg_publication p WHERE p.oid >= 16384)"
+	" AND NOT EXISTS (SELECT FROM pg_catalog.pg_subscription s JOIN pg_catalog.pg_database d"
+	"  ON d.oid = s.subdbid WHERE d.datname = pg_catalog.current_database())"
+	" AND NOT EXISTS (SELECT FROM pg_catalog.pg_default_acl)"
 	" AND NOT EXISTS (SELECT FROM pg_catalog.pg_largeobject_metadata)";
 
 /* to_jsonb() hides the columns that a version does not have. */
