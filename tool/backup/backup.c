@@ -156,6 +156,8 @@ start_schema(Backup *backup)
 	Schema *schema = &backup->schema;
 
 	schema->target = backup->target;
+	schema->database = backup->manifest->database.name;
+	schema->encoding = backup->manifest->database.encoding;
 	schema->snapshot = backup->snapshot.name;
 	schema->bindir = backup->settings->pg_bindir;
 	schema->server_version = connection_version(backup->leader);

@@ -92,6 +92,8 @@ open_worker(const CopyWork *work, Connection **connection)
 	snapshot_watch_add(work->watch, *connection);
 	return widen_read_buffer(*connection) && snapshot_import(*connection, work->snapshot) &&
 		   lock_ahead(work, *connection) &&
+		   /* Text of money depends on it; all servers have this locale. */
+		   connection_command(*connection, "SET lc_monetary = 'C'") &&
 		   /* The planner must take the TID range scan, whatever the statistics say. */
 		   connection_command(*connection, "SET enable_seqscan = off");
 }

@@ -23,6 +23,11 @@
 /* Bytes of content per statement. */
 #define SLICE_BYTES (256 * 1024)
 
+/*
+ * A grant by somebody else than the owner is made in that role's name, or it
+ * would become the owner's.  The array's own order has each grant behind the
+ * one that allows it.
+ */
 static const char describe_query[] =
 	"SELECT pg_catalog.format('ALTER LARGE OBJECT %s OWNER TO %I;', m.oid, "
 	"pg_catalog.pg_get_userbyid(m.lomowner))"
@@ -30,18 +35,22 @@ static const char describe_query[] =
 	"  SELECT 0 AS place, pg_catalog.format(E'REVOKE ALL ON LARGE OBJECT %s FROM %I;\\n', m.oid,"
 	"   pg_catalog.pg_get_userbyid(m.lomowner)) AS statement WHERE m.lomacl IS NOT NULL"
 	"  UNION ALL"
-	"  SELECT 1, pg_catalog.format(E'GRANT %s ON LARGE OBJECT %s TO %s%s;\\n', a.privilege_type, "
-	"m.oid,"
+	"  SELECT a.place, pg_catalog.format(CASE WHEN a.grantor = m.lomowner"
+	"   THEN E'GRANT %s ON LARGE OBJECT %s TO %s%s;\\n'"
+	"   ELSE E'SET SESSION AUTHORIZATION %5$I;\\nGRANT %1$s ON LARGE OBJECT %2$s TO %3$s%4$s;"
+	"\\nRESET SESSION AUTHORIZATION;\\n' END, a.privilege_type, m.oid,"
 	"   CASE WHEN a.grantee = 0 THEN 'PUBLIC' ELSE "
 	"pg_catalog.quote_ident(pg_catalog.pg_get_userbyid(a.grantee)) END,"
-	"   CASE WHEN a.is_grantable AND a.grantee <> m.lomowner THEN ' WITH GRANT OPTION' ELSE '' END)"
-	"   FROM pg_catalog.aclexplode(m.lomacl) a"
+	"   CASE WHEN a.is_grantable AND a.grantee <> m.lomowner THEN ' WITH GRANT OPTION' ELSE '' END,"
+	"   pg_catalog.pg_get_userbyid(a.grantor))"
+	"   FROM pg_catalog.aclexplode(m.lomacl) WITH ORDINALITY"
+	"    a (grantor, grantee, privilege_type, is_grantable, place)"
 	"  UNION ALL"
-	"  SELECT 2, pg_catalog.format(E'COMMENT ON LARGE OBJECT %s IS %s;\\n', m.oid,"
+	"  SELECT 1000001, pg_catalog.format(E'COMMENT ON LARGE OBJECT %s IS %s;\\n', m.oid,"
 	"   pg_catalog.quote_literal(d.description)) FROM pg_catalog.pg_description d"
 	"   WHERE d.classoid = 'pg_catalog.pg_largeobject'::pg_catalog.regclass AND d.objoid = m.oid"
 	"  UNION ALL"
-	"  SELECT 3, pg_catalog.format(E'SECURITY LABEL FOR %I ON LARGE OBJECT %s IS %L;\\n', "
+	"  SELECT 1000002, pg_catalog.format(E'SECURITY LABEL FOR %I ON LARGE OBJECT %s IS %L;\\n', "
 	"l.provider, m.oid, l.label)"
 	"   FROM pg_catalog.pg_seclabel l"
 	"   WHERE l.classoid = 'pg_catalog.pg_largeobject'::pg_catalog.regclass AND l.objoid = m.oid"

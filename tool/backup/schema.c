@@ -43,6 +43,23 @@ report_locked_out(const SubprocessResult *result)
 		"pg_dump could not lock the tables");
 }
 
+/*
+ * Where pg_dump is to connect.  It leaves two settings as it finds them: with
+ * another lc_monetary a default of type money would be text of that locale,
+ * and with quote_all_identifiers the text would differ from other days'.
+ */
+static char *
+conninfo_for_pg_dump(const Schema *schema)
+{
+	ConnectionTarget *target = target_with_database(schema->target, schema->database);
+	char *conninfo;
+
+	target_add_option(target, "-c lc_monetary=C -c quote_all_identifiers=off");
+	conninfo = target_conninfo_for_child(target, schema->directory);
+	target_free(target);
+	return conninfo;
+}
+
 /* pg_dump -Fc of the two schema sections. */
 static bool
 dump_archive(Schema *schema, const char *archive)
@@ -54,11 +71,12 @@ dump_archive(Schema *schema, const char *archive)
 	bool good = false;
 
 	if (pg_dump != NULL)
-		conninfo = target_conninfo_for_child(schema->target, schema->directory);
+		conninfo = conninfo_for_pg_dump(schema);
 	if (conninfo != NULL)
 	{
 		char *snapshot = xasprintf("--snapshot=%s", schema->snapshot);
 		char *file = xasprintf("--file=%s", archive);
+		char *encoding = xasprintf("--encoding=%s", schema->encoding);
 		const char *argv[] = {pg_dump,
 							  "--format=custom",
 							  "--compress=0",
@@ -67,6 +85,7 @@ dump_archive(Schema *schema, const char *archive)
 							  "--no-blobs",
 							  "--no-sync",
 							  "--no-password",
+							  encoding,
 							  snapshot,
 							  CHILD_LOCK_WAIT,
 							  file,
@@ -84,6 +103,7 @@ dump_archive(Schema *schema, const char *archive)
 		}
 		free(snapshot);
 		free(file);
+		free(encoding);
 	}
 	free(conninfo);
 	free(pg_dump);
@@ -215,6 +235,9 @@ schema_head(Buffer *sql, const char *key, const char *encoding)
 							  "SET check_function_bodies = false;\n"
 							  "SET xmloption = content;\n"
 							  "SET client_min_messages = warning;\n"
+							  "SET lc_monetary = 'C';\n"
+							  "SET quote_all_identifiers = off;\n"
+							  "SET array_nulls = on;\n"
 							  "SET row_security = off;\n\n");
 }
 

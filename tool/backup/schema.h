@@ -17,6 +17,8 @@ typedef struct Schema
 {
 	/* input */
 	ConnectionTarget *target;
+	const char *database;
+	const char *encoding; /* of the database */
 	const char *snapshot;
 	const char *bindir;
 	int server_version;

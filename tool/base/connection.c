@@ -38,6 +38,7 @@ static const char pin_session[] =
 	"SET extra_float_digits = 3;"
 	"SET bytea_output = hex;"
 	"SET xmlbinary = base64;"
+	"SET quote_all_identifiers = off;"
 	"SET synchronize_seqscans = off;"
 	"SET jit = off;"
 	"SET row_security = off;"

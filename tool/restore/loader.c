@@ -29,6 +29,7 @@
 #include "memory.h"
 #include "progress.h"
 #include "quote.h"
+#include "session.h"
 
 #define SEND_BYTES (256 * 1024)
 #define END_OF_DATA "\\.\n\n"
@@ -338,7 +339,7 @@ load(void *argument)
 	memset(&loader, 0, sizeof(loader));
 	loader.loading = loading;
 	loader.table = -1;
-	loader.connection = connection_open(loading->target);
+	loader.connection = session_open(plan, loading->target);
 	good = loader.connection != NULL &&
 		   connection_command(loader.connection, "SET synchronous_commit = off") &&
 		   member_reader_open(&loader.reader, plan->repository, plan->manifest) &&

@@ -23,6 +23,7 @@
 #include "progress.h"
 #include "quote.h"
 #include "schema_sections.h"
+#include "session.h"
 #include "subprocess.h"
 #include "target_database.h"
 #include "utc_time.h"
@@ -235,7 +236,7 @@ check_rows(const RestorePlan *plan)
 static bool
 fill(RestorePlan *plan)
 {
-	return schema_sections_prepare(plan) && target_database_create(plan) &&
+	return session_read(plan) && schema_sections_prepare(plan) && target_database_create(plan) &&
 		   schema_sections_run(plan, "pre-data") && loader_run(plan) && check_rows(plan) &&
 		   schema_sections_run_members(plan, MEMBER_SEQUENCES) && post_data_run(plan) &&
 		   (plan->settings->no_analyze || schema_sections_analyze(plan)) &&
@@ -275,4 +276,5 @@ restore_plan_free(RestorePlan *plan)
 	free(plan->archive);
 	free(plan->early);
 	free(plan->pg_restore);
+	free(plan->session);
 }

@@ -38,6 +38,7 @@ typedef struct RestorePlan
 	int *early;          /* entries of it that were built while rows were loaded */
 	uint32_t nearly;
 	char *pg_restore;
+	char *session; /* settings of the backup's head, as SQL */
 	uint64_t rows; /* loaded so far */
 } RestorePlan;
 

@@ -26,6 +26,7 @@
 #include "memory.h"
 #include "progress.h"
 #include "quote.h"
+#include "session.h"
 #include "subprocess.h"
 
 #define LINE_MARK "-- "
@@ -136,6 +137,7 @@ conninfo_for_pg_restore(RestorePlan *plan)
 	char *conninfo;
 
 	target_add_option(target, "-c synchronous_commit=off");
+	session_add_options(plan, target);
 	if (plan->settings->maintenance_work_mem != NULL)
 	{
 		char *option =
@@ -243,7 +245,7 @@ schema_sections_run_members(RestorePlan *plan, MemberKind kind)
 		   member_reader_read_kind(&reader, kind, &found);
 	if (good && found)
 	{
-		connection = connection_open(target);
+		connection = session_open(plan, target);
 		good = connection != NULL && connection_command(connection, reader.raw.data);
 		connection_close(connection);
 	}

@@ -315,6 +315,13 @@ target_database_discard(RestorePlan *plan)
 		return;
 	}
 	buffer_init(&sql);
+
+	/* A template cannot be dropped, and it may have become one already. */
+	buffer_append_string(&sql, "ALTER DATABASE ");
+	quote_identifier(&sql, plan->working);
+	buffer_append_string(&sql, " IS_TEMPLATE false");
+	PQclear(PQexec(plan->maintenance->pg, sql.data));
+	buffer_reset(&sql);
 	buffer_append_string(&sql, "DROP DATABASE IF EXISTS ");
 	quote_identifier(&sql, plan->working);
 	buffer_append_string(&sql, " WITH (FORCE)");

@@ -1,0 +1,81 @@
+/*-------------------------------------------------------------------------
+ *
+ * session.c
+ *	  The settings under which a backup is to be loaded.
+ *
+ * They are part of the backup: its head member sets them for psql.  A loader
+ * that had a list of its own would one day differ from it, and text that was
+ * written under one setting would be read under another (money under another
+ * lc_monetary, XML under another xmloption), for roles and servers have
+ * defaults of their own.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "session.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "buffer.h"
+#include "member_reader.h"
+#include "memory.h"
+
+/* The head without psql's own commands. */
+static char *
+without_meta_commands(const char *head)
+{
+	Buffer sql;
+
+	buffer_init(&sql);
+	buffer_append_string(&sql, "");
+	while (*head != '\0')
+	{
+		size_t length = strcspn(head, "\n");
+
+		length += head[length] == '\n';
+		if (head[0] != '\\')
+			buffer_append(&sql, head, length);
+		head += length;
+	}
+	return buffer_detach(&sql);
+}
+
+bool
+session_read(RestorePlan *plan)
+{
+	MemberReader reader;
+	bool found = false;
+	bool good;
+
+	good = member_reader_open(&reader, plan->repository, plan->manifest) &&
+		   member_reader_read_kind(&reader, MEMBER_HEAD, &found);
+	if (good)
+		plan->session = found ? without_meta_commands(reader.raw.data) : xstrdup("");
+	member_reader_close(&reader);
+	return good;
+}
+
+Connection *
+session_open(const RestorePlan *plan, ConnectionTarget *target)
+{
+	Connection *connection = connection_open(target);
+
+	if (connection != NULL && plan->session[0] != '\0' &&
+		!connection_command(connection, plan->session))
+	{
+		connection_close(connection);
+		return NULL;
+	}
+	return connection;
+}
+
+void
+session_add_options(const RestorePlan *plan, ConnectionTarget *target)
+{
+	/* The options of a text search dictionary are stored as they are quoted. */
+	target_add_option(target, "-c quote_all_identifiers=off");
+
+	/* pg_restore makes the other ones.  Backups of older versions do not have this one. */
+	if (strstr(plan->session, "SET lc_monetary = 'C'") != NULL)
+		target_add_option(target, "-c lc_monetary=C");
+}
