@@ -1,7 +1,7 @@
 # Targets for people: what a newcomer types, and what a developer does.
 # Included by the top Makefile.
 
-.PHONY: demo check check-style check-unit check-installcheck check-tap check-sanitize bench format lint
+.PHONY: demo check check-style check-unit check-installcheck check-tap check-sanitize check-regression-database bench format lint
 
 demo:
 	@PG_CONFIG='$(PG_CONFIG)' scripts/demo.sh
@@ -15,6 +15,11 @@ endif
 
 check-style check-unit check-installcheck check-tap check-sanitize: check-%:
 	@PG_CONFIG='$(PG_CONFIG)' scripts/check.sh $*
+
+# PostgreSQL's own regression database, made from its sources: REGRESS_DATABASE_SOURCE=DIR
+check-regression-database:
+	@REGRESS_DATABASE_SOURCE='$(abspath $(REGRESS_DATABASE_SOURCE))' TESTS=tests/slow/regression_database.t VERBOSE=1 \
+		PG_CONFIG='$(PG_CONFIG)' scripts/check.sh tap
 
 # BENCH="--scale 0.1 --runs 1 --only backup"
 bench:

@@ -20,6 +20,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "bad_row.h"
 #include "interrupt.h"
 #include "log.h"
 #include "memory.h"
@@ -240,6 +241,26 @@ report_copy_failure(CopyStream *stream, const PGresult *result, int table)
 	return false;
 }
 
+/* The same for a COPY that failed on its way, after so many rows: name the row, too. */
+static bool
+report_row_failure(CopyStream *stream, const PGresult *result, int table, uint64_t rows)
+{
+	const char *hint = bad_row_hint(result);
+	char *ctid = hint != NULL ? bad_row_find(stream, table, rows) : NULL;
+	char *name;
+	char *what;
+
+	if (ctid == NULL)
+		return report_copy_failure(stream, result, table);
+	name = printable_name(stream->work->tables->tables[table].qualified);
+	what = xasprintf("could not copy table %s, row with ctid %s", name, ctid);
+	connection_report_hint(stream->connection, result, what, hint);
+	free(ctid);
+	free(what);
+	free(name);
+	return false;
+}
+
 /* Stream the rows of one COPY into members of one table. */
 static bool
 stream_table(CopyStream *stream, int table)
@@ -275,7 +296,7 @@ stream_table(CopyStream *stream, int table)
 	result = PQgetResult(stream->connection->pg);
 	good = PQresultStatus(result) == PGRES_COMMAND_OK;
 	if (!good)
-		report_copy_failure(stream, result, table);
+		report_row_failure(stream, result, table, rows_before);
 	else if (rows_copied(result) != rows_before)
 		good = report_error(EXIT_FAILED, NULL, NULL,
 							"server sent %llu rows of table %s but says it sent %s",

@@ -7,7 +7,9 @@
  * leaves but not partitioned parents, no foreign tables, no temporary ones,
  * members of extensions only where pg_extension.extconfig lists them, with
  * their condition.  Leaves below a hash partitioning on an enum are restored
- * through the root, because the hash of an enum value depends on its OID.
+ * through the root, because the hash of an enum value depends on its OID.  So
+ * are those below one on arrays, rows or ranges, which may hold enums; pg_dump
+ * does not look so deep, and its restore fails.
  *
  *-------------------------------------------------------------------------
  */
@@ -29,7 +31,8 @@ static const char tables_query[] =
 	"   SELECT FROM pg_catalog.pg_partition_ancestors(c.oid) up"
 	"   JOIN pg_catalog.pg_partitioned_table p ON p.partrelid = up.relid"
 	"   JOIN pg_catalog.pg_opclass o ON o.oid = ANY (p.partclass::oid[])"
-	"   WHERE p.partstrat = 'h' AND o.opcname = 'enum_ops')"
+	"   WHERE p.partstrat = 'h' AND o.opcname IN"
+	"    ('enum_ops', 'array_ops', 'record_ops', 'range_ops', 'multirange_ops'))"
 	"  THEN pg_catalog.pg_partition_root(c.oid)::pg_catalog.text END,"
 	" coalesce(x.condition, ''), c.relkind = 'p', coalesce(am.amname = 'heap', false), x.oid IS "
 	"NOT NULL"

@@ -267,14 +267,22 @@ hint_for_state(const char *state)
 bool
 connection_report(Connection *connection, const PGresult *result, const char *what)
 {
+	return connection_report_hint(connection, result, what, NULL);
+}
+
+bool
+connection_report_hint(Connection *connection, const PGresult *result, const char *what,
+					   const char *hint)
+{
 	const char *primary = result ? PQresultErrorField(result, PG_DIAG_MESSAGE_PRIMARY) : NULL;
 	const char *detail = result ? PQresultErrorField(result, PG_DIAG_MESSAGE_DETAIL) : NULL;
 	const char *context = result ? PQresultErrorField(result, PG_DIAG_CONTEXT) : NULL;
-	const char *hint = result ? PQresultErrorField(result, PG_DIAG_MESSAGE_HINT) : NULL;
 	const char *state = result ? PQresultErrorField(result, PG_DIAG_SQLSTATE) : NULL;
 	char *message = NULL;
 	Buffer text;
 
+	if (hint == NULL && result != NULL)
+		hint = PQresultErrorField(result, PG_DIAG_MESSAGE_HINT);
 	if (hint == NULL)
 		hint = hint_for_state(state);
 	if (primary == NULL)

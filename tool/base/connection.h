@@ -59,6 +59,10 @@ extern PGresult *connection_query(Connection *connection, const char *sql, int n
  */
 extern bool connection_report(Connection *connection, const PGresult *result, const char *what);
 
+/* The same with a HINT of ours in place of the server's. */
+extern bool connection_report_hint(Connection *connection, const PGresult *result, const char *what,
+								   const char *hint);
+
 /* Server version as PQserverVersion gives it. */
 extern int connection_version(const Connection *connection);
 

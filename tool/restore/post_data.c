@@ -9,6 +9,10 @@
  * what is slow (indexes, foreign keys, materialized views) runs in parallel,
  * and what is quick and takes locks on many tables runs by itself, in passes.
  *
+ * Event triggers come last, after the materialized views.  One that logs or
+ * forbids commands is meant for those of users; pg_dump's own order lets it
+ * see each REFRESH of the restore.
+ *
  *-------------------------------------------------------------------------
  */
 #include "post_data.h"
@@ -29,6 +33,7 @@ typedef enum Pass
 	PASS_FOREIGN_KEYS,
 	PASS_OTHERS,
 	PASS_REFRESH,
+	PASS_EVENT_TRIGGERS,
 	PASSES,
 	PASS_DONE /* early */
 } Pass;
@@ -47,6 +52,8 @@ pass_of_kind(const ArchiveEntry *entry)
 		return PASS_FOREIGN_KEYS;
 	if (archive_entry_is(entry, "MATERIALIZED VIEW DATA"))
 		return PASS_REFRESH;
+	if (archive_entry_is(entry, "EVENT TRIGGER"))
+		return PASS_EVENT_TRIGGERS;
 	return PASS_OTHERS;
 }
 
@@ -120,8 +127,6 @@ post_data_run(RestorePlan *plan)
 	bool good;
 	int pass;
 
-	if (plan->settings->jobs == 1)
-		return schema_sections_run(plan, "post-data");
 	memset(&all, 0, sizeof(all));
 	memset(&section, 0, sizeof(section));
 	good = archive_listing_read(plan, "--verbose", &all) &&

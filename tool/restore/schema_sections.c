@@ -257,6 +257,7 @@ schema_sections_run_members(RestorePlan *plan, MemberKind kind)
 /* What the threads of ANALYZE share. */
 typedef struct Analyzing
 {
+	const RestorePlan *plan;
 	ConnectionTarget *target;
 	const Manifest *manifest;
 	uint32_t *order; /* positions of tables, biggest first */
@@ -277,7 +278,8 @@ static void *
 analyze(void *argument)
 {
 	Analyzing *analyzing = argument;
-	Connection *connection = connection_open(analyzing->target);
+	/* The names are those of the manifest, in the encoding of the backup. */
+	Connection *connection = session_open(analyzing->plan, analyzing->target);
 	bool good =
 		connection != NULL && connection_command(connection, "SET synchronous_commit = off");
 	uint32_t i;
@@ -300,9 +302,35 @@ analyze(void *argument)
 	return NULL;
 }
 
+/* Materialized views are in no manifest, since their rows are made by REFRESH. */
+static bool
+analyze_materialized_views(ConnectionTarget *target)
+{
+	Connection *connection = connection_open(target);
+	PGresult *result = NULL;
+	bool good;
+	int i;
+
+	if (connection != NULL)
+		result = connection_query(connection,
+								  "SELECT pg_catalog.format('ANALYZE %I.%I', n.nspname, c.relname)"
+								  " FROM pg_catalog.pg_class c"
+								  " JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace"
+								  " WHERE c.relkind = 'm' AND c.relispopulated",
+								  0, NULL);
+	good = result != NULL;
+	for (i = 0; good && i < PQntuples(result) && !stop_requested(); i++)
+		good = connection_command(connection, PQgetvalue(result, i, 0));
+	PQclear(result);
+	connection_close(connection);
+	return good;
+}
+
 bool
 schema_sections_analyze(RestorePlan *plan)
 {
+	bool good;
+
 	int jobs = plan->settings->jobs;
 	pthread_t *threads = xcalloc((size_t) jobs, sizeof(pthread_t));
 	Analyzing analyzing;
@@ -311,6 +339,7 @@ schema_sections_analyze(RestorePlan *plan)
 	int t;
 
 	memset(&analyzing, 0, sizeof(analyzing));
+	analyzing.plan = plan;
 	analyzing.target = target_with_database(plan->target, plan->working);
 	analyzing.manifest = plan->manifest;
 	analyzing.order = xcalloc((size_t) plan->manifest->ntables + 1, sizeof(uint32_t));
@@ -328,8 +357,9 @@ schema_sections_analyze(RestorePlan *plan)
 	analyze(&analyzing);
 	for (t = 0; t < started; t++)
 		pthread_join(threads[t], NULL);
+	good = !stop_requested() && analyze_materialized_views(analyzing.target);
 	target_free(analyzing.target);
 	free(analyzing.order);
 	free(threads);
-	return !stop_requested();
+	return good && !stop_requested();
 }

@@ -1,0 +1,132 @@
+# Databases of other encodings, locales and locale providers; money.
+use strict;
+use warnings;
+
+use File::Temp ();
+use IPC::Run ();
+use NexBackup::Oracle;
+use NexBackup::Test;
+use Test::More;
+
+# A locale whose money is written otherwise, made for this test, where the system can.
+my $locales = File::Temp::tempdir(CLEANUP => 1);
+my $why = make_locale('de_DE', 'UTF-8', 'de_DE.UTF-8');
+chmod 0755, $locales;
+local $ENV{LOCPATH} = $locales unless defined $why;
+
+my $node = start_server('main');
+
+plan skip_all => 'needs PostgreSQL 15 or later' if $node->pg_version < 15;
+
+my $repo = new_repository();
+my @two = ($modes[1], $modes[3]);
+
+sub make_locale
+{
+	my ($definition, $charmap, $name) = @_;
+	my $out;
+
+	return 'there are no locale definitions in /usr/share/i18n' unless -e "/usr/share/i18n/locales/$definition";
+	eval { IPC::Run::run([ 'localedef', '-i', $definition, '-f', $charmap, "$locales/$name" ], '>', \$out, '2>&1'); };
+	# glibc falls back to this place for the locales that are there already.
+	return -d "$locales/$name" ? undef : "localedef made nothing: " . ($out // $@);
+}
+
+# A database with these words after CREATE DATABASE, or why there is none.
+sub database_like
+{
+	my ($name, $words) = @_;
+
+	return eval { query('postgres', "CREATE DATABASE $name TEMPLATE template0 $words"); 1 } ? undef : $@;
+}
+
+# ---------------------------------------------------------------- encodings
+
+subtest 'P23: a SQL_ASCII database with bytes that are no text in any encoding' => sub {
+	is(database_like('ascii', "ENCODING 'SQL_ASCII' LC_COLLATE 'C' LC_CTYPE 'C'"), undef, 'created');
+	query('ascii', <<"SQL");
+SET client_encoding = SQL_ASCII;
+CREATE TABLE t (id integer, v text);
+INSERT INTO t SELECT g, convert_from(decode(lpad(to_hex(g), 2, '0'), 'hex'), 'SQL_ASCII') FROM generate_series(1, 255) g;
+CREATE TABLE "name \xe4\xff" ("column \xfe" text DEFAULT '\xe9');
+INSERT INTO "name \xe4\xff" VALUES ('\xc3'), ('\xc3\xa4'), ('\\\xff');
+COMMENT ON TABLE t IS '\xff\xfe';
+CREATE INDEX "\xc0" ON t (v);
+SQL
+	oracle($repo, 'ascii', modes => \@two);
+};
+subtest 'P23: a LATIN1 database' => sub {
+	is(database_like('latin', "ENCODING 'LATIN1' LC_COLLATE 'C' LC_CTYPE 'C'"), undef, 'created');
+	query('latin', <<"SQL");
+SET client_encoding = LATIN1;
+CREATE TABLE "T\xe4belle" (id integer, "\xdcml\xe4ut" text);
+INSERT INTO "T\xe4belle" SELECT g, chr(g) FROM generate_series(1, 255) g;
+CREATE FUNCTION f() RETURNS text LANGUAGE sql AS 'SELECT ''\xe9''::text';
+COMMENT ON FUNCTION f() IS '\xff';
+SQL
+	oracle($repo, 'latin', modes => \@two);
+	create_database('latin_as_utf8');
+	tool_ok([ 'restore', '--repo', $repo, 'latin', '--to', 'latin_as_utf8' ], 'into an empty database of another encoding');
+	is(query('latin_as_utf8', qq(SELECT count(*), md5(string_agg(convert_to("\xc3\x9cml\xc3\xa4ut", 'LATIN1')::text, ',' ORDER BY id)) FROM "T\xc3\xa4belle" WHERE id > 127)),
+		query('latin', qq(SET client_encoding = LATIN1; SELECT count(*), md5(string_agg(convert_to("\xdcml\xe4ut", 'LATIN1')::text, ',' ORDER BY id)) FROM "T\xe4belle" WHERE id > 127)),
+		'the same characters');
+};
+subtest 'P23: EUC_JP, an encoding of several bytes a character' => sub {
+	is(database_like('euc', "ENCODING 'EUC_JP' LC_COLLATE 'C' LC_CTYPE 'C'"), undef, 'created');
+	query('euc', "SET client_encoding = UTF8; CREATE TABLE \"\xe5\x90\x8d\" (v text); INSERT INTO \"\xe5\x90\x8d\" VALUES ('\xe6\x97\xa5\xe6\x9c\xac\\'), ('\\.')");
+	oracle($repo, 'euc', modes => \@two);
+};
+
+# ------------------------------------------------------------------ locales
+
+subtest 'P42: a database of the ICU provider, with settings, grants and a comment' => sub {
+	my $no_icu = database_like('icu', "ENCODING 'UTF8' LOCALE_PROVIDER icu ICU_LOCALE 'de-u-co-phonebk' LC_COLLATE 'C.UTF-8' LC_CTYPE 'C.UTF-8'");
+
+	plan skip_all => "no ICU here: $no_icu" if defined $no_icu;
+	query('icu', <<'SQL');
+CREATE COLLATION numeric_order (provider = icu, locale = 'en-u-kn-true');
+CREATE COLLATION caseless (provider = icu, locale = 'und-u-ks-level2', deterministic = false);
+CREATE COLLATION plain (provider = libc, locale = 'C');
+CREATE TABLE t (v text PRIMARY KEY, n text COLLATE numeric_order, c text COLLATE caseless UNIQUE, p text COLLATE plain);
+INSERT INTO t VALUES ('Ärger', 'a10', 'x', 'é'), ('Arg', 'a9', 'y', 'E'), ('Azur', 'a1', 'Z', 'z');
+CREATE INDEX ON t (n);
+CREATE TABLE parts (v text COLLATE caseless) PARTITION BY HASH (v);
+CREATE TABLE part_0 PARTITION OF parts FOR VALUES WITH (MODULUS 2, REMAINDER 0);
+CREATE TABLE part_1 PARTITION OF parts FOR VALUES WITH (MODULUS 2, REMAINDER 1);
+INSERT INTO parts SELECT chr(65 + g % 26) || g FROM generate_series(1, 50) g;
+ALTER DATABASE icu SET work_mem = '9MB';
+COMMENT ON DATABASE icu IS 'of ICU';
+SQL
+	my $restored = oracle($repo, 'icu', modes => \@two);
+	is(query($_, 'SELECT string_agg(v, \',\' ORDER BY v) FROM t'), 'Ärger,Arg,Azur', "its order ($_)")
+	  for $restored->{'4 jobs'};
+	is(query('postgres', "SELECT datlocprovider, coalesce(to_jsonb(d) ->> 'daticulocale', to_jsonb(d) ->> 'datlocale') FROM pg_database d WHERE datname = '$restored->{'4 jobs'}'"),
+		'i|de-u-co-phonebk', 'its locale');
+};
+
+# -------------------------------------------------------------------- money
+
+subtest 'P26: money keeps its amount, whatever lc_monetary' => sub {
+	plan skip_all => "no other locale here: $why" if defined $why;
+	create_database('bank');
+	query('bank', <<'SQL');
+ALTER DATABASE bank SET lc_monetary = 'de_DE.UTF-8';
+SQL
+	query('bank', <<'SQL');
+CREATE TABLE accounts (id integer, balance money DEFAULT '1.234,56', cheap boolean GENERATED ALWAYS AS (balance < '10,01'::money) STORED);
+INSERT INTO accounts VALUES (1, '12,34'), (2, '-1.234.567,89'), (3, '92233720368547758,07');
+INSERT INTO accounts (id) VALUES (4);
+CREATE TABLE by_balance (b money) PARTITION BY RANGE (b);
+CREATE TABLE little PARTITION OF by_balance FOR VALUES FROM ('0,00') TO ('99,99');
+INSERT INTO by_balance VALUES ('99,98');
+SQL
+	is(query('bank', 'SELECT balance::numeric FROM accounts WHERE id = 1'), '12.34', 'it is another locale');
+	my $restored = oracle($repo, 'bank', modes => \@two);
+	for my $database (values %$restored)
+	{
+		is(query($database, 'SELECT string_agg(balance::numeric::text, \',\' ORDER BY id) FROM accounts'),
+			'12.34,-1234567.89,92233720368547758.07,1234.56', "amounts ($database)");
+		is(query($database, 'INSERT INTO accounts (id) VALUES (9) RETURNING balance::numeric'), '1234.56', "the default ($database)");
+	}
+};
+done_testing();

@@ -1,0 +1,169 @@
+# What a parallel restore has to keep in order.
+use strict;
+use warnings;
+
+use File::Temp ();
+use IPC::Run ();
+use JSON::PP ();
+use NexBackup::Oracle;
+use NexBackup::Test;
+use Test::More;
+
+my $node = start_server('main', max_wal_senders => 0, wal_level => 'minimal');
+
+plan skip_all => 'needs PostgreSQL 15 or later' if $node->pg_version < 15;
+
+my $repo = new_repository();
+
+create_database('order');
+query('order', <<'SQL');
+CREATE TYPE weekday AS ENUM ('mon', 'tue', 'wed', 'thu', 'fri', 'sat', 'sun');
+CREATE TABLE rooted (d weekday, n integer, v text) PARTITION BY HASH (d);
+SELECT format('CREATE TABLE rooted_%s PARTITION OF rooted FOR VALUES WITH (MODULUS 6, REMAINDER %s)', r, r) FROM generate_series(0, 5) r
+\gexec
+INSERT INTO rooted SELECT (enum_range(NULL::weekday))[1 + g % 7], g, repeat('r', 50) FROM generate_series(1, 20000) g;
+CREATE UNIQUE INDEX ON rooted (d, n);
+CREATE TABLE pages (id integer PRIMARY KEY, other integer UNIQUE, v text, up integer REFERENCES pages);
+INSERT INTO pages SELECT g, -g, repeat('p', 300), greatest(1, g - 1) FROM generate_series(1, 20000) g;
+CREATE INDEX pages_v ON pages (v, id);
+CREATE TABLE few_pages (id integer PRIMARY KEY, v text);
+ALTER TABLE few_pages ALTER v SET STORAGE EXTERNAL;
+INSERT INTO few_pages SELECT g, repeat(md5(g::text), 1000) FROM generate_series(1, 1500) g;
+CREATE MATERIALIZED VIEW counted AS SELECT v, count(*) AS n FROM pages GROUP BY v;
+CREATE STATISTICS together ON id, other FROM pages;
+SQL
+
+sub manifest_of_latest
+{
+	return JSON::PP->new->utf8->decode(read_bytes("$repo/backups/order/" . latest_id($repo, 'order') . '.json'));
+}
+
+sub members_of
+{
+	my ($manifest, $table) = @_;
+	my ($position) = grep { $manifest->{tables}[$_]{name} eq $table } 0 .. $#{ $manifest->{tables} };
+
+	return grep { $_->{kind} eq 'data' && $_->{table} == $position } @{ $manifest->{members} };
+}
+
+# Blocks that the server looked at, counted by its statistics.
+sub blocks_read
+{
+	return query('order', "SELECT heap_blks_read + heap_blks_hit FROM pg_statio_user_tables WHERE relname = 'pages'");
+}
+
+subtest 'P49: a chunk reads its own blocks, not the whole table' => sub {
+	query('order', 'SELECT pg_stat_reset()');
+	tool_ok([ 'backup', '--repo', $repo, '-d', 'order', '-j', 2, '--chunk-blocks', 1 ], 'backup, a block a chunk');
+	my $pages = query('order', "SELECT pg_relation_size('pages') / 8192");
+	my $members = () = members_of(manifest_of_latest(), 'pages');
+
+	cmp_ok($members, '>=', $pages * 0.9, "$members chunks of $pages blocks");
+	ok(wait_until(sub { blocks_read() >= $pages }), 'all blocks were read');
+	cmp_ok(blocks_read(), '<', 10 * $pages, 'and each few times');
+};
+subtest 'P46: indexes and keys wait for every chunk of their table' => sub {
+	for my $jobs (2, 4)
+	{
+		tool_ok([ 'restore', '--repo', $repo, 'order', '--to', "chunks_$jobs", '-j', $jobs ], "restore, $jobs jobs");
+		same_picture(picture('order'), picture("chunks_$jobs"), 'the same');
+	}
+	query('chunks_4', 'CREATE EXTENSION amcheck');
+	is( query('chunks_4', <<'SQL'), 't', 'every index has every row');
+SELECT count(bt_index_check(c.oid, true)) IS NOT NULL FROM pg_class c JOIN pg_am a ON a.oid = c.relam
+WHERE a.amname = 'btree' AND c.relkind = 'i' AND c.relnamespace = 'public'::regnamespace
+SQL
+	is(query('chunks_4', "SELECT count(*) FROM pg_index WHERE NOT indisvalid OR NOT indisready"), 0, 'and is valid');
+	is(query('chunks_4', 'SELECT count(*) FROM pg_constraint WHERE NOT convalidated'), 0, 'so is every constraint');
+};
+subtest 'P47: many connections that load through one root do not deadlock' => sub {
+	for my $round (1 .. 2)
+	{
+		tool_ok([ 'restore', '--repo', $repo, 'order', '--to', "rooted_$round", '-j', 8 ], "8 jobs, round $round");
+		is(query("rooted_$round", 'SELECT count(*), count(DISTINCT n) FROM rooted'), '20000|20000', 'all rows');
+	}
+	is(query('order', "SELECT deadlocks FROM pg_stat_database WHERE datname = 'rooted_2'"), 0, 'the server saw no deadlock');
+};
+subtest 'P48: chunks are sized by heap and TOAST together' => sub {
+	tool_ok([ 'backup', '--repo', $repo, '-d', 'order', '-j', 2, '--chunk-blocks', 512 ], 'backup');
+	my $heap = query('order', "SELECT pg_relation_size('few_pages') / 8192");
+	my @members = members_of(manifest_of_latest(), 'few_pages');
+
+	cmp_ok($heap, '<', 512, "a heap of $heap blocks");
+	cmp_ok(scalar(@members), '>', 5, scalar(@members) . ' chunks');
+	is($members[-1]{blocks}[1], 0, 'the last one is open-ended');
+};
+subtest 'P45: rows are loaded without FREEZE, so that chunks can be loaded side by side' => sub {
+	my @copies = map { $_->{copy} } @{ manifest_of_latest()->{tables} };
+
+	unlike(join("\n", @copies), qr/FREEZE/i, 'no COPY asks for it');
+	is(scalar(grep { /^COPY public\.rooted \(/ } @copies), 6, 'nor could it, through a root');
+};
+subtest 'P50: keys of big tables are built while other rows are loaded, not one after the other at the end' => sub {
+	my ($code, $out, $err) = tool('restore', '--repo', $repo, 'order', '--to', 'early', '-j', 4, '-v');
+
+	is($code, 0, 'restore');
+	cmp_ok(scalar(() = $err =~ /built early/g), '>=', 1, 'some were built early');
+	is(query('early', "SELECT string_agg(conname, ',' ORDER BY conname) FROM pg_constraint WHERE conrelid = 'pages'::regclass"),
+		query('order', "SELECT string_agg(conname, ',' ORDER BY conname) FROM pg_constraint WHERE conrelid = 'pages'::regclass"), 'all are there');
+};
+subtest 'P53: the archive of the schema in a backup is whole and can be searched' => sub {
+	my $manifest = manifest_of_latest();
+	my ($member) = grep { $_->{kind} eq 'archive' } @{ $manifest->{members} };
+	my $id = $manifest->{objects}[ $member->{object} ]{id};
+	my $file = File::Temp::tempdir(CLEANUP => 1) . '/archive';
+	my ($list, $one) = ('', '');
+
+	is(system('bash', '-o', 'pipefail', '-c', 'tail -c +"$1" "$2" | head -c "$3" | zstd -dcq | sed -n "s/^-- \([A-Za-z0-9+\/=]*\)$/\1/p" | base64 -d >"$4"',
+			'bash', $member->{offset} + 1, "$repo/objects/" . substr($id, 0, 2) . "/$id.sql.zst", $member->{length}, $file), 0, 'taken out with stock tools');
+	IPC::Run::run([ 'pg_restore', '--list', $file ], '>', \$list);
+	like($list, qr/ TABLE public few_pages /, 'its list');
+	IPC::Run::run([ 'pg_restore', '-t', 'few_pages', '-f', '-', $file ], '>', \$one);
+	like($one, qr/^CREATE TABLE public\.few_pages /m, 'one table out of it');
+};
+subtest 'P54: a restored database has statistics' => sub {
+	is(query('early', "SELECT string_agg(DISTINCT tablename, ',') FROM pg_stats WHERE schemaname = 'public' AND tablename !~ '^rooted'"),
+		'counted,few_pages,pages', 'of each table and materialized view');
+	is(query('early', "SELECT count(DISTINCT tablename) FROM pg_stats WHERE tablename ~ '^rooted_'"),
+		query('early', "SELECT count(*) FROM pg_class WHERE relname ~ '^rooted_\\d\$' AND pg_relation_size(oid) > 0"), 'and of each partition');
+	is(query('early', 'SELECT count(*) FROM pg_statistic_ext_data'), 1, 'extended ones, too');
+	tool_ok([ 'restore', '--repo', $repo, 'order', '--to', 'bare', '-j', 2, '--no-analyze' ], 'restore --no-analyze');
+	is(query('bare', "SELECT count(*) FROM pg_stats WHERE schemaname = 'public'"), 0, 'has none');
+};
+subtest 'event triggers see no command of the restore' => sub {
+	create_database('watched');
+	query('watched', <<'SQL');
+CREATE TABLE log (tag text);
+CREATE MATERIALIZED VIEW v AS SELECT count(*) AS n FROM log;
+CREATE INDEX ON log (tag);
+CREATE FUNCTION watch() RETURNS event_trigger LANGUAGE plpgsql AS
+	$$ BEGIN INSERT INTO public.log VALUES (tg_tag); IF tg_tag = 'REFRESH MATERIALIZED VIEW' THEN RAISE 'forbidden'; END IF; END $$;
+CREATE EVENT TRIGGER watch_all ON ddl_command_end EXECUTE FUNCTION watch();
+COMMENT ON EVENT TRIGGER watch_all IS 'sees all';
+TRUNCATE log;
+SQL
+	tool_ok([ 'backup', '--repo', $repo, '-d', 'watched' ], 'backup');
+	for my $jobs (1, 4)
+	{
+		tool_ok([ 'restore', '--repo', $repo, 'watched', '--to', "watched_$jobs", '-j', $jobs ], "restore, $jobs jobs");
+		is(query("watched_$jobs", "SELECT count(*) FROM log WHERE tag <> 'COMMENT'"), 0, 'nothing was logged');
+		is(query("watched_$jobs", "SELECT obj_description(oid, 'pg_event_trigger') FROM pg_event_trigger"), 'sees all', 'it is there, with its comment');
+	}
+};
+subtest 'P28: a hash of enums within arrays and rows, where pg_dump | psql fails' => sub {
+	create_database('deep');
+	query('deep', <<'SQL');
+CREATE TYPE letter AS ENUM ('a', 'b', 'c', 'd', 'e', 'f');
+CREATE TYPE pair AS (l letter, n integer);
+CREATE TABLE by_array (l letter[]) PARTITION BY HASH (l);
+CREATE TABLE by_row (p pair) PARTITION BY HASH (p);
+SELECT format('CREATE TABLE %1$s_%2$s PARTITION OF %1$s FOR VALUES WITH (MODULUS 3, REMAINDER %2$s)', t, r) FROM unnest('{by_array,by_row}'::text[]) t, generate_series(0, 2) r
+\gexec
+INSERT INTO by_array SELECT ARRAY[x, y] FROM unnest(enum_range(NULL::letter)) x, unnest(enum_range(NULL::letter)) y;
+INSERT INTO by_row SELECT ROW(x, n)::pair FROM unnest(enum_range(NULL::letter)) x, generate_series(1, 9) n;
+SQL
+	tool_ok([ 'backup', '--repo', $repo, '-d', 'deep', '-j', 2 ], 'backup');
+	tool_ok([ 'restore', '--repo', $repo, 'deep', '--to', 'deep_2', '-j', 2 ], 'restore');
+	same_picture(picture('deep'), picture('deep_2'), 'the same');
+};
+done_testing();

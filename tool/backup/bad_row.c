@@ -1,0 +1,85 @@
+/*-------------------------------------------------------------------------
+ *
+ * bad_row.c
+ *	  Which row a failed COPY stumbled over.
+ *
+ * The server names neither table nor row when the text of a row is longer
+ * than COPY can carry, or when a value cannot be read.  But all rows before
+ * it arrived, and a heap is read in the order of its blocks: so it is the
+ * next one.  Its ctid can be read, as that does not touch its values.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "bad_row.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "memory.h"
+
+#define SQLSTATE_OUT_OF_MEMORY "53200"
+#define CLASS_LIMIT_EXCEEDED "54"
+#define CLASS_INTERNAL "XX"
+
+/* What the server's allocator says, as an internal error, when asked for more than a gigabyte. */
+#define ALLOCATION_REFUSED "invalid memory alloc request size"
+
+const char *
+bad_row_hint(const PGresult *result)
+{
+	const char *state = PQresultErrorField(result, PG_DIAG_SQLSTATE);
+	const char *primary = PQresultErrorField(result, PG_DIAG_MESSAGE_PRIMARY);
+
+	if (state == NULL || primary == NULL)
+		return NULL;
+	if (strncmp(state, CLASS_LIMIT_EXCEEDED, 2) == 0 ||
+		strcmp(state, SQLSTATE_OUT_OF_MEMORY) == 0 || strstr(primary, ALLOCATION_REFUSED) != NULL)
+		return "COPY cannot carry a row whose text is longer than 1 GB, and a byte of bytea takes "
+			   "two. "
+			   "Find the row by its ctid, and shorten it, divide it, or move the value to a large "
+			   "object.";
+	if (strncmp(state, CLASS_INTERNAL, 2) == 0)
+		return "The row, or the block that it lies in, may be damaged. Find it by its ctid, and "
+			   "look "
+			   "into the server's log.";
+	return NULL;
+}
+
+char *
+bad_row_find(const CopyStream *stream, int table, uint64_t rows)
+{
+	const SourceTable *source = &stream->work->tables->tables[table];
+	const Chunk *chunk = stream->chunk;
+	PGresult *result;
+	char *where;
+	char *sql;
+	char *ctid = NULL;
+
+	/* With a condition, or other than in a heap, rows may come in another order. */
+	if (!source->is_heap || source->condition[0] != '\0')
+		return NULL;
+	while ((result = PQgetResult(stream->connection->pg)) != NULL)
+		PQclear(result);
+	if (chunk->kind != CHUNK_BLOCKS)
+		where = xstrdup("");
+	else if (chunk->block_to == 0)
+		where = xasprintf(" WHERE ctid >= '(%u,0)'::pg_catalog.tid", chunk->block_from);
+	else
+		where =
+			xasprintf(" WHERE ctid >= '(%u,0)'::pg_catalog.tid AND ctid < '(%u,0)'::pg_catalog.tid",
+					  chunk->block_from, chunk->block_to);
+	sql = xasprintf("SELECT ctid FROM ONLY %s%s OFFSET %llu LIMIT 1", source->qualified, where,
+					(unsigned long long) rows);
+	free(where);
+	PQclear(PQexec(stream->connection->pg, "ROLLBACK"));
+	if (snapshot_import(stream->connection, stream->work->snapshot) &&
+		connection_command(stream->connection, "SET max_parallel_workers_per_gather = 0"))
+	{
+		result = PQexec(stream->connection->pg, sql);
+		if (PQresultStatus(result) == PGRES_TUPLES_OK && PQntuples(result) == 1)
+			ctid = xstrdup(PQgetvalue(result, 0, 0));
+		PQclear(result);
+	}
+	free(sql);
+	return ctid;
+}
