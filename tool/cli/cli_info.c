@@ -250,8 +250,9 @@ print_head(const BackupSummary *summary, const Manifest *manifest)
 		 manifest->pg_dump);
 	line("Server", "PostgreSQL %s%s", server->version, server->in_recovery ? " (standby)" : "");
 	if (server->system_identifier != NULL)
-		line("", "system identifier %s, timeline %d, LSN %s", server->system_identifier,
-			 server->timeline, server->lsn != NULL ? server->lsn : "unknown");
+		line("", "system identifier %s, timeline %d%s%s", server->system_identifier,
+			 server->timeline, server->lsn != NULL ? ", LSN " : "",
+			 server->lsn != NULL ? server->lsn : "");
 	if (globals)
 		print_globals(&manifest->globals);
 	else
