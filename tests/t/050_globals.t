@@ -9,7 +9,8 @@ use NexBackup::Test;
 use PostgreSQL::Test::Cluster;
 use Test::More;
 
-my $old = start_server('old', track_functions => 'all');
+# Settings that pg_dumpall writes times by.
+my $old = start_server('old', datestyle => 'SQL, DMY', timezone => 'Asia/Kolkata');
 my $repo = new_repository();
 my $space = File::Temp::tempdir(CLEANUP => 1);
 my $version = query('postgres', 'SHOW server_version_num');
@@ -123,6 +124,7 @@ sub cluster_globals
 	my ($node) = @_;
 	my ($text, $err) = ('', '');
 
+	local $ENV{PGOPTIONS} = '-c datestyle=ISO -c timezone=UTC';
 	IPC::Run::run([ 'pg_dumpall', '-g', '-h', $node->host, '-p', $node->port ], '>', \$text, '2>', \$err)
 	  or die $err;
 	$text =~ s/^(?:--.*|\\(?:un)?restrict.*)?\n//mg;
@@ -144,6 +146,7 @@ sub new_cluster
 	my $node = PostgreSQL::Test::Cluster->new($name);
 
 	$node->init(extra => [ '--locale=C.UTF-8', '--encoding=UTF8' ]);
+	$node->append_conf('postgresql.conf', "timezone = 'America/New_York'");
 	$node->start;
 	use_server($node);
 	return $node;

@@ -129,7 +129,9 @@ run_pg_dumpall(GlobalsBackup *backup)
 	char *program = find_client_program(backup->settings->pg_bindir, "pg_dumpall",
 										connection_version(backup->connection), &manifest->pg_dump);
 	char *conninfo =
-		program != NULL ? target_conninfo_for_child(backup->target, backup->directory) : NULL;
+		program != NULL
+			? target_conninfo_for_pg_dumpall(backup->target, backup->database, backup->directory)
+			: NULL;
 	char *path = xasprintf("%s/globals.sql", backup->directory);
 	char *file = xasprintf("--file=%s", path);
 	char *database = xasprintf("--database=%s", backup->database);

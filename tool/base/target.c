@@ -360,3 +360,16 @@ target_conninfo_for_child(const ConnectionTarget *target, const char *directory)
 	}
 	return buffer_detach(&out);
 }
+
+char *
+target_conninfo_for_pg_dumpall(const ConnectionTarget *target, const char *database,
+							   const char *directory)
+{
+	ConnectionTarget *pinned = target_with_database(target, database);
+	char *conninfo;
+
+	target_add_option(pinned, "-c DateStyle=ISO -c TimeZone=UTC");
+	conninfo = target_conninfo_for_child(pinned, directory);
+	target_free(pinned);
+	return conninfo;
+}

@@ -48,6 +48,13 @@ extern const char *target_database(const ConnectionTarget *target);
 /* Add a server option such as "-c synchronous_commit=off" to those that the user gave. */
 extern void target_add_option(ConnectionTarget *target, const char *option);
 
+/*
+ * The conninfo string for pg_dumpall, which, unlike pg_dump, writes times (VALID
+ * UNTIL) as the server's settings have it; they are pinned here.
+ */
+extern char *target_conninfo_for_pg_dumpall(const ConnectionTarget *target, const char *database,
+											const char *directory);
+
 /* Ask for a password on the terminal; false if there is none. */
 extern bool target_ask_password(ConnectionTarget *target);
 

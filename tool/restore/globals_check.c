@@ -54,7 +54,10 @@ read_present_roles(GlobalsRestore *restore, const char *directory, GlobalsStatem
 {
 	char *program = find_client_program(restore->settings->pg_bindir, "pg_dumpall",
 										connection_version(restore->connection), NULL);
-	char *conninfo = program != NULL ? target_conninfo_for_child(restore->target, directory) : NULL;
+	char *conninfo = program != NULL
+						 ? target_conninfo_for_pg_dumpall(restore->target,
+														  PQdb(restore->connection->pg), directory)
+						 : NULL;
 	char *path = xasprintf("%s/roles.sql", directory);
 	char *file = xasprintf("--file=%s", path);
 	char *database = xasprintf("--database=%s", PQdb(restore->connection->pg));
