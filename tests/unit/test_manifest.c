@@ -43,6 +43,7 @@ add_object(Manifest *manifest, char digit, uint64_t bytes)
 {
 	ManifestObject object;
 
+	memset(&object, 0, sizeof(object));
 	memset(object.id, digit, DIGEST_HEX_LENGTH);
 	object.id[DIGEST_HEX_LENGTH] = '\0';
 	object.bytes = bytes;

@@ -236,6 +236,16 @@ write_frame(const char *format, const char *id, const char *recover)
 
 #define SOME_ID "0b8e1f0e-0000-4000-8000-000000000001"
 
+/* The digest of RECOVER.txt of a plain repository. */
+static void
+recover_digest(DigestHex digest)
+{
+	char *text = recover_text(CIPHER_NONE);
+
+	assert_true(digest_buffer(text, strlen(text), digest));
+	free(text);
+}
+
 /* An older version of the tool had another text: init brings it up to date, keeping the id. */
 static void
 test_outdated_recover_text(void **state)
@@ -253,7 +263,7 @@ test_outdated_recover_text(void **state)
 	repository = repository_open(repo());
 	assert_true(repository_check_frame(repository));
 	assert_string_equal(repository->id, SOME_ID);
-	assert_true(digest_buffer(recover_text(), strlen(recover_text()), digest));
+	recover_digest(digest);
 	assert_string_equal(repository->recover_digest, digest);
 	repository_close(repository);
 }
@@ -265,7 +275,7 @@ test_bad_frame_values(void **state)
 
 	(void) state;
 	repository_close(make_repository());
-	assert_true(digest_buffer(recover_text(), strlen(recover_text()), digest));
+	recover_digest(digest);
 	write_frame("1", SOME_ID, digest);
 	assert_int_equal(exit_code_of(open_it), EXIT_DONE);
 	write_frame("2", SOME_ID, digest);
@@ -512,7 +522,7 @@ test_remove_backup(void **state)
 	uint64_t bytes;
 
 	(void) state;
-	assert_true(repository_record_verification(repository, &name, true, NULL, 0));
+	assert_true(repository_record_verification(repository, &name, true, true, NULL, 0));
 	assert_true(repository_remove_backup(repository, &name));
 	assert_false(file_exists(file_of(&name, ".json")));
 	assert_false(file_exists(file_of(&name, ".sha256")));
@@ -554,10 +564,10 @@ test_verification(void **state)
 	verified_name = publish(repository, "b", "20261123T020000Z");
 	assert_true(repository_verification(repository, &verified_name, &verification));
 	assert_false(verification.known);
-	assert_true(repository_record_verification(repository, &verified_name, false, bad, 2));
+	assert_true(repository_record_verification(repository, &verified_name, false, true, bad, 2));
 	assert_true(repository_verification(repository, &verified_name, &verification));
 	assert_true(verification.known && !verification.ok);
-	assert_true(repository_record_verification(repository, &verified_name, true, NULL, 0));
+	assert_true(repository_record_verification(repository, &verified_name, true, true, NULL, 0));
 	assert_true(repository_verification(repository, &verified_name, &verification));
 	assert_true(verification.known && verification.ok);
 	assert_int_equal(strlen(verification.time), 20);

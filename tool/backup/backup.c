@@ -24,9 +24,11 @@
 #include "chunk_plan.h"
 #include "copy_worker.h"
 #include "database_settings.h"
+#include "encryption.h"
 #include "interrupt.h"
 #include "large_objects.h"
 #include "log.h"
+#include "manifest_envelope.h"
 #include "memory.h"
 #include "pipeline.h"
 #include "progress.h"
@@ -83,7 +85,10 @@ begin(Backup *backup, const char *name, char **database)
 	manifest->codec = settings->codec;
 	manifest->level = settings->compress_level;
 	manifest->repository = xstrdup(backup->repository->id);
+	manifest_describe(backup->repository, manifest);
 
+	if (!encryption_can_write(backup->repository))
+		return false;
 	backup->target = target_create(settings, name);
 	backup->leader = backup->target != NULL ? connection_open(backup->target) : NULL;
 	if (backup->leader == NULL ||
@@ -99,8 +104,8 @@ begin(Backup *backup, const char *name, char **database)
 	{
 		char *error = NULL;
 
-		backup->previous = repository_manifest_try(backup->repository, &latest, &error);
-		if (backup->previous == NULL)
+		backup->previous = manifest_to_build_on(backup->repository, &latest, &error);
+		if (error != NULL)
 			log_warning("backup %s/%s is damaged: %s", latest.database, latest.id, error);
 		free(error);
 	}

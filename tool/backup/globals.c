@@ -18,8 +18,10 @@
 
 #include "client_program.h"
 #include "database_settings.h"
+#include "encryption.h"
 #include "interrupt.h"
 #include "log.h"
+#include "manifest_envelope.h"
 #include "maintenance.h"
 #include "memory.h"
 #include "pipeline.h"
@@ -82,6 +84,9 @@ begin(GlobalsBackup *backup)
 	manifest->codec = settings->codec;
 	manifest->level = settings->compress_level;
 	manifest->repository = xstrdup(backup->repository->id);
+	manifest_describe(backup->repository, manifest);
+	if (!encryption_can_write(backup->repository))
+		return false;
 	backup->connection = connection_open_maintenance(settings, &backup->target);
 	if (backup->connection == NULL || !server_read(backup->connection, &manifest->server) ||
 		!repository_lock_shared(backup->repository) ||

@@ -124,7 +124,7 @@ keep_result(Pipeline *pipeline, const StoredPiece *result)
 static bool
 store_piece(Pipeline *pipeline, Compressor *compressor, const Piece *piece, Buffer *frames)
 {
-	StoredPiece result = {piece->ordinal, piece->sequence, {"", 0}, NULL, 0};
+	StoredPiece result = {.ordinal = piece->ordinal, .sequence = piece->sequence};
 	int i;
 
 	buffer_reset(frames);

@@ -45,6 +45,22 @@ check_memory(const char *text)
 }
 
 static const char *
+check_cipher(const char *text)
+{
+	if (strcmp(text, "age") != 0 && strcmp(text, "aes-256-gcm") != 0 && strcmp(text, "none") != 0)
+		return "It must be age, aes-256-gcm, or none.";
+	return NULL;
+}
+
+static const char *
+check_descriptor(const char *text)
+{
+	if (text[0] == '\0' || strlen(text) > 4 || strspn(text, "0123456789") != strlen(text))
+		return "It must be the number of an open descriptor.";
+	return NULL;
+}
+
+static const char *
 check_database_name(const char *text)
 {
 	if (strlen(text) > 63)
@@ -262,6 +278,25 @@ const Option option_table[] = {
 	 .metavar = "N",
 	 .help = "keep at least the N newest, however old"},
 
+	/* init, key */
+	{.name = "recipient",
+	 .type = OPTION_LIST,
+	 .member = AT(recipient),
+	 .metavar = "age1…",
+	 .help = "encrypt for the owner of this public key; may be given several times"},
+	{.name = "recipients-file",
+	 .type = OPTION_LIST,
+	 .member = AT(recipients_file),
+	 .metavar = "FILE",
+	 .help = "… for each public key in FILE, one a line"},
+	{.name = "cipher",
+	 .type = OPTION_TEXT,
+	 .member = AT(cipher),
+	 .check = check_cipher,
+	 .fallback_note = "age, when there are recipients",
+	 .metavar = "CIPHER",
+	 .help = "how to encrypt: age, aes-256-gcm, or none"},
+
 	/* doctor */
 	{.name = "fix",
 	 .type = OPTION_FLAG,
@@ -351,6 +386,44 @@ const Option option_table[] = {
 	 .member = AT(pg_bindir),
 	 .metavar = "DIR",
 	 .help = "look here first for pg_dump and pg_restore"},
+	{.name = "identity",
+	 .group = GROUP_GENERAL,
+	 .type = OPTION_LIST,
+	 .member = AT(identity),
+	 .metavar = "FILE",
+	 .help = "open encrypted backups with the secret keys in FILE"},
+	{.name = "signer",
+	 .group = GROUP_GENERAL,
+	 .type = OPTION_LIST,
+	 .member = AT(signer),
+	 .metavar = "KEY",
+	 .help = "accept encrypted backups only if they are signed by KEY"},
+	{.name = "passphrase-file",
+	 .group = GROUP_GENERAL,
+	 .type = OPTION_TEXT,
+	 .member = AT(passphrase_file),
+	 .metavar = "FILE",
+	 .help = "read the passphrase of an identity file from FILE"},
+	{.name = "passphrase-fd",
+	 .group = GROUP_GENERAL,
+	 .type = OPTION_TEXT,
+	 .member = AT(passphrase_fd),
+	 .check = check_descriptor,
+	 .metavar = "N",
+	 .help = "… from descriptor N"},
+	{.name = "passphrase-command",
+	 .group = GROUP_GENERAL,
+	 .type = OPTION_LIST,
+	 .member = AT(passphrase_command),
+	 .metavar = "WORD",
+	 .help = "… from a program: its path, then each argument in an option of its own"},
+	{.name = "state-dir",
+	 .group = GROUP_GENERAL,
+	 .type = OPTION_TEXT,
+	 .member = AT(state_dir),
+	 .fallback_note = "~/.local/state/nex_backup",
+	 .metavar = "DIR",
+	 .help = "where the keys of a writer of encrypted backups lie"},
 	{.name = "log-file",
 	 .group = GROUP_GENERAL,
 	 .type = OPTION_TEXT,

@@ -65,6 +65,17 @@ typedef struct Settings
 	char *pg_bindir;
 	int jobs; /* -j: default min(online cores, 8), range 1..64 */
 
+	/* keys */
+	TextList identity;  /* files that open backups */
+	TextList signer;    /* who is trusted to have written them */
+	TextList recipient; /* for whom a new repository is encrypted … */
+	TextList recipients_file;
+	char *cipher;          /* … and how: "age" */
+	char *passphrase_file; /* where the passphrase of an identity file comes from */
+	char *passphrase_fd;
+	TextList passphrase_command;
+	char *state_dir; /* where a writer keeps its secrets; NULL: the user's own */
+
 	/* connection; NULL means libpq's default */
 	char *dbname;
 	char *host;

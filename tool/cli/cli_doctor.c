@@ -389,6 +389,7 @@ check_repository(Doctor *doctor)
 		repository_lock_shared(doctor->repository);
 	check_frame(doctor);
 	check_permissions(doctor);
+	doctor_check_encryption(doctor);
 	if (repository_list(doctor->repository, NULL, &names, &count))
 	{
 		check_backups(doctor, names, count);

@@ -26,6 +26,7 @@
 #include "interrupt.h"
 #include "log.h"
 #include "memory.h"
+#include "object_read.h"
 #include "output.h"
 #include "progress.h"
 #include "progress_bar.h"
@@ -49,6 +50,7 @@ typedef struct Export
 	Decompressor *decompressor;
 	Compressor *compressor;
 	Buffer stored;
+	Buffer plain; /* an encrypted object, opened */
 	Buffer raw;
 	Buffer packed;
 } Export;
@@ -231,19 +233,17 @@ copy_object(Export *export, const char *path, uint64_t bytes)
 	return true;
 }
 
-/* Unpack one member and write it in the file's codec. */
+/* Unpack one member's frame and write it in the file's codec. */
 static bool
-transcode_member(Export *export, const char *path, const Member *member)
+transcode_frame(Export *export, const char *path, const Member *member, const char *frame)
 {
 	const char *raw;
 	const char *message;
 
-	if (interrupted() || !read_piece(export, path, member->offset, member->length))
-		return false;
 	buffer_reset(&export->raw);
 	buffer_reserve(&export->raw, member->raw);
-	message = decompressor_frame(export->decompressor, export->stored.data, member->length,
-								 export->raw.data, member->raw);
+	message = decompressor_frame(export->decompressor, frame, member->length, export->raw.data,
+								 member->raw);
 	if (message != NULL)
 		return report_error(EXIT_INTEGRITY, NULL,
 							"Use \"nex_backup verify\" to find all bad files.",
@@ -259,6 +259,35 @@ transcode_member(Export *export, const char *path, const Member *member)
 	return write_all(export, export->packed.data, export->packed.length);
 }
 
+static bool
+transcode_member(Export *export, const char *path, const Member *member)
+{
+	return !interrupted() && read_piece(export, path, member->offset, member->length) &&
+		   transcode_frame(export, path, member, export->stored.data);
+}
+
+/* One object of an encrypted backup: opened, then copied or transcoded. */
+static bool
+export_encrypted_object(Export *export, const char *path, uint32_t object, uint32_t *member)
+{
+	const Manifest *manifest = export->manifest;
+	char *problem = object_read(export->repository, manifest, object, &export->plain);
+	bool good = problem == NULL;
+
+	if (!good)
+		report_error(EXIT_INTEGRITY, NULL, "Use \"nex_backup verify\" to find all bad files.",
+					 "file \"%s\" %s", path, problem);
+	free(problem);
+	atomic_fetch_add(&progress.weight_done, manifest->objects[object].bytes);
+	if (good && export->codec == manifest->codec)
+		return write_all(export, export->plain.data, export->plain.length);
+	for (; good && *member < manifest->nmembers && manifest->members[*member].object == object;
+		 (*member)++)
+		good = transcode_frame(export, path, &manifest->members[*member],
+							   export->plain.data + manifest->members[*member].offset);
+	return good;
+}
+
 /* One object, whole; checks its digest at the end. */
 static bool
 export_object(Export *export, uint32_t object, uint32_t *member)
@@ -268,6 +297,13 @@ export_object(Export *export, uint32_t object, uint32_t *member)
 	DigestHex hex;
 	bool good = true;
 
+	if (manifest->cipher != CIPHER_NONE)
+	{
+		good = export_encrypted_object(export, path, object, member);
+		atomic_fetch_add(&progress.units_done, 1);
+		free(path);
+		return good;
+	}
 	if (export->codec == manifest->codec)
 		good = copy_object(export, path, manifest->objects[object].bytes);
 	else
@@ -384,6 +420,7 @@ prepare(Export *export)
 	int level;
 
 	buffer_init(&export->stored);
+	buffer_init(&export->plain);
 	buffer_init(&export->raw);
 	buffer_init(&export->packed);
 	export->digest = digest_create();
@@ -425,6 +462,7 @@ clean_up(Export *export, bool good)
 		close(export->descriptor);
 	}
 	buffer_free(&export->stored);
+	buffer_free(&export->plain);
 	buffer_free(&export->raw);
 	buffer_free(&export->packed);
 	if (export->digest != NULL)
@@ -453,7 +491,7 @@ run_export(const Settings *settings)
 		return false;
 	if (repository_lock_shared(export.repository) &&
 		repository_resolve(export.repository, settings->arguments[0], &name))
-		export.manifest = repository_manifest(export.repository, &name);
+		export.manifest = repository_manifest_inside(export.repository, &name);
 	if (export.manifest != NULL)
 	{
 		progress_bar_start(settings);

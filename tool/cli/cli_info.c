@@ -87,6 +87,10 @@ restore_commands(const Repository *repository, const BackupName *name, const Man
 	const char *unpack = manifest->codec == CODEC_ZSTD   ? " | zstd -dc"
 						 : manifest->codec == CODEC_GZIP ? " | gunzip -c"
 														 : "";
+	const char *open = manifest->cipher == CIPHER_NONE ? "cat"
+					   : manifest->cipher == CIPHER_AGE
+						   ? "-n 1 sh -c 'age -d -i KEY_FILE \"$0\" || exit 255'"
+						   : "-n 1 sh -c 'python3 decrypt_aes.py KEY_FILE <\"$0\" || exit 255'";
 	bool globals = backup_is_of_globals(name);
 	char *backup = globals ? xstrdup(name->id) : xasprintf("%s/%s", name->database, name->id);
 	char *before = xasprintf("nex_backup %s ", globals ? "globals restore" : "restore");
@@ -99,6 +103,8 @@ restore_commands(const Repository *repository, const BackupName *name, const Man
 	buffer_append_string(&out, commands[0]);
 	buffer_append_string(&out, " --repo=");
 	append_shell_word(&out, location);
+	if (manifest->cipher != CIPHER_NONE)
+		buffer_append_string(&out, " --identity=KEY_FILE");
 	free(commands[0]);
 	commands[0] = buffer_detach(&out);
 
@@ -110,8 +116,8 @@ restore_commands(const Repository *repository, const BackupName *name, const Man
 		append_createdb(&out, &manifest->database);
 		commands[count++] = buffer_detach(&out);
 	}
-	commands[count++] = xasprintf("cut -c67- %s | xargs cat%s | psql -X -v ON_ERROR_STOP=1 -d %s",
-								  listing, unpack, globals ? "postgres" : "newdb");
+	commands[count++] = xasprintf("cut -c67- %s | xargs %s%s | psql -X -v ON_ERROR_STOP=1 -d %s",
+								  listing, open, unpack, globals ? "postgres" : "newdb");
 	free(listing);
 	free(before);
 	free(backup);
@@ -263,6 +269,10 @@ print_head(const BackupSummary *summary, const Manifest *manifest)
 	line("Added", "%s in %s%s", pretty_bytes(totals->new_bytes),
 		 pretty_number_of(totals->new_objects, "object"),
 		 totals->new_objects < totals->objects ? "; the rest was there already" : "");
+	if (summary->cipher != CIPHER_NONE)
+		line("Encrypted", "%s%s", cipher_name(summary->cipher),
+			 summary->locked ? "; its key is not at hand (--identity), so tables are not shown"
+							 : "");
 	verification_text(summary, verified, sizeof(verified));
 	line("Verified", "%s", verified);
 	for (i = 0; i < manifest->nwarnings; i++)

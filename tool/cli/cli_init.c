@@ -6,11 +6,67 @@
  *-------------------------------------------------------------------------
  */
 #include <stdio.h>
+#include <stdlib.h>
 
 #include "command.h"
+#include "encryption.h"
+#include "key_files.h"
 #include "log.h"
 #include "output.h"
 #include "repository_view.h"
+#include "writer_state.h"
+
+/* Create it, encrypted if there are recipients. */
+static bool
+create(const Settings *settings, bool *created)
+{
+	AgeRecipients recipients = {0};
+	Cipher cipher = CIPHER_NONE;
+	bool good;
+
+	if (!read_recipients(settings, &recipients))
+	{
+		age_recipients_free(&recipients);
+		return false;
+	}
+	if (settings->cipher != NULL)
+		(void) cipher_by_name(settings->cipher, &cipher);
+	else if (recipients.count > 0)
+		cipher = CIPHER_AGE;
+	if (cipher != CIPHER_NONE && recipients.count > 0)
+		good = repository_init_encrypted(settings->repo, cipher, &recipients, created);
+	else if (cipher != CIPHER_NONE)
+		good = report_error(EXIT_USAGE, NULL,
+							"\"nex_backup keygen\" makes a key; give its public part, age1…, with "
+							"--recipient.",
+							"encryption needs a recipient");
+	else if (recipients.count > 0)
+		good = report_error(EXIT_USAGE, NULL, NULL, "recipients do not go with cipher \"none\"");
+	else
+		good = repository_init(settings->repo, created);
+	age_recipients_free(&recipients);
+	return good;
+}
+
+/* What the owner of an encrypted repository must know and keep. */
+static void
+say_encryption(const Repository *repository)
+{
+	const Encryption *encryption = repository->encryption;
+	char signer[SIGNER_SIZE];
+	char *path = writer_state_key_path(repository->id);
+
+	signer_text(encryption->signer, signer);
+	printf("encrypted with %s for %d %s\n", cipher_name(encryption->cipher),
+		   encryption->recipients.count,
+		   encryption->recipients.count == 1 ? "recipient" : "recipients");
+	printf("writer key: %s (secret; keep a copy)\n", path);
+	printf("signer: %s\n", signer);
+	printf("Add this line to the file with the secret key of each recipient, so that a reader "
+		   "knows who wrote:\n# nex_backup signer: %s\n",
+		   signer);
+	free(path);
+}
 
 static bool
 run_init(const Settings *settings)
@@ -21,7 +77,7 @@ run_init(const Settings *settings)
 	if (settings->repo == NULL || settings->repo[0] == '\0')
 		return report_error(EXIT_USAGE, NULL, "Use: nex_backup init --repo=DIR",
 							"no repository was given");
-	if (!repository_init(settings->repo, &created))
+	if (!create(settings, &created))
 		return false;
 	repository = repository_open(settings->repo);
 	if (repository == NULL)
@@ -31,11 +87,22 @@ run_init(const Settings *settings)
 		json_t *result = repository_json(repository);
 
 		json_object_set_new(result, "created", json_boolean(created));
+		json_object_set_new(result, "cipher",
+							json_string(cipher_name(repository_cipher(repository))));
+		if (repository->encryption != NULL)
+		{
+			char signer[SIGNER_SIZE];
+
+			signer_text(repository->encryption->signer, signer);
+			json_object_set_new(result, "signer", json_string(signer));
+		}
 		output_json(result);
 	}
 	else
 		printf("%s \"%s\"\n", created ? "created repository" : "the repository is there already:",
 			   repository->storage->location);
+	if (!settings->json && repository->encryption != NULL)
+		say_encryption(repository);
 	repository_close(repository);
 	return true;
 }
@@ -46,7 +113,7 @@ const Command command_init = {
 	.arguments = "",
 	.min_arguments = 0,
 	.max_arguments = 0,
-	.options = "",
+	.options = "recipient recipients-file cipher",
 	.help =
 		"Creates the directory named by --repo, if need be, and makes it a repository: a file\n"
 		"nex_backup.json that says so, and RECOVER.txt, which tells how to restore without this\n"
@@ -56,7 +123,13 @@ const Command command_init = {
 		"The directory should belong to the user who makes the backups and to nobody else: who\n"
 		"can read it can read all data in it. It is created with mode 0700.\n"
 		"\n"
-		"Example:\n"
-		"  nex_backup init --repo=/var/backups/pg\n",
+		"With --recipient, all backups are encrypted for the owners of these public keys before\n"
+		"they reach the disk. This host can then write backups and not read them; it keeps a\n"
+		"writer key, which signs them, in the directory of --state-dir. Make the keys with\n"
+		"\"nex_backup keygen\" or age-keygen on another machine.\n"
+		"\n"
+		"Examples:\n"
+		"  nex_backup init --repo=/var/backups/pg\n"
+		"  nex_backup init --repo=/var/backups/pg --recipient=age1…\n",
 	.run = run_init,
 };

@@ -52,7 +52,9 @@ add_line(TextTable *table, const BackupSummary *summary)
 			snprintf(cells[8], CELL_SIZE, "%s", pretty_count(totals->tables));
 			snprintf(cells[9], CELL_SIZE, "%s", pretty_count(totals->rows));
 		}
-		snprintf(cells[10], CELL_SIZE, "%s", summary->codec);
+		snprintf(cells[10], CELL_SIZE, "%s%s%s", summary->codec,
+				 summary->cipher != CIPHER_NONE ? " " : "",
+				 summary->cipher != CIPHER_NONE ? cipher_name(summary->cipher) : "");
 	}
 	verification_text(summary, cells[11], CELL_SIZE);
 	for (i = 0; i < COLUMNS; i++)
@@ -88,6 +90,7 @@ show(Repository *repository, const Settings *settings, const BackupName *names, 
 	json_t *list = NULL;
 	BackupSummary *damaged = NULL;
 	int ndamaged = 0;
+	int nlocked = 0;
 	bool good = true;
 	int i;
 
@@ -105,6 +108,7 @@ show(Repository *repository, const Settings *settings, const BackupName *names, 
 		else
 			add_line(table, &summary);
 		good &= !summary.verification_damaged;
+		nlocked += summary.locked;
 		if (summary.damage != NULL)
 		{
 			damaged = xrealloc(damaged, (size_t) (ndamaged + 1) * sizeof(BackupSummary));
@@ -117,7 +121,12 @@ show(Repository *repository, const Settings *settings, const BackupName *names, 
 		output_json(
 			json_pack("{s:o, s:o}", "repository", repository_json(repository), "backups", list));
 	else
+	{
 		text_table_print(table);
+		if (nlocked > 0)
+			printf("%d of these are encrypted for keys that are not at hand (--identity)\n",
+				   nlocked);
+	}
 	fflush(stdout);
 	for (i = 0; i < ndamaged; i++)
 	{

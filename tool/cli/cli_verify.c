@@ -41,6 +41,7 @@ typedef struct Result
 	const BackupName *name;
 	const char **bad; /* file names */
 	int nbad;
+	bool locked;    /* encrypted, and no key at hand: only stored bytes were checked */
 	char *own_path; /* the manifest, or the listing beside it, if that is bad */
 	VerifyReport report;
 } Result;
@@ -87,6 +88,7 @@ check_backup(Run *run, Result *result)
 	{
 		if (!repository_check_listing(run->repository, result->name, manifest, &error))
 			note_bad_file(result, ".sha256", error);
+		result->locked = manifest->locked;
 		progress_phase("verifying", "objects", manifest->nobjects, manifest->totals.stored_bytes);
 		complete = verify_objects_once(run->repository, manifest, VERIFY_CONTENT,
 									   run->settings->jobs, &run->seen, &result->report);
@@ -104,7 +106,11 @@ print_result(const Result *result)
 	char *label = backup_label(result->name);
 	int i;
 
-	if (result->nbad == 0 && backup_is_of_globals(result->name))
+	if (result->nbad == 0 && result->locked)
+		printf("%s: stored bytes and signature ok (%s, %s); no identity opens it, so what is in it "
+			   "was not checked\n",
+			   label, pretty_number_of(report->objects, "object"), pretty_bytes(report->bytes));
+	else if (result->nbad == 0 && backup_is_of_globals(result->name))
 		printf("%s: ok (%s, %s stored, %s of SQL)\n", label,
 			   pretty_number_of(report->objects, "object"), pretty_bytes(report->bytes),
 			   pretty_bytes(report->raw_bytes));
@@ -147,6 +153,7 @@ result_json(const Result *result)
 	backup_set_json(value, result->name);
 	json_object_set_new(value, "backup", json_text(result->name->id));
 	json_object_set_new(value, "result", json_string(result->nbad == 0 ? "ok" : "failed"));
+	json_object_set_new(value, "inside", json_boolean(!result->locked));
 	json_object_set_new(value, "objects", json_count(report->objects));
 	json_object_set_new(value, "stored_bytes", json_count(report->bytes));
 	json_object_set_new(value, "raw_bytes", json_count(report->raw_bytes));
@@ -165,7 +172,8 @@ record(const Run *run, const Result *result, const char *started)
 	bool good = result->nbad == 0;
 	int i;
 
-	repository_record_verification(run->repository, result->name, good, result->bad, result->nbad);
+	repository_record_verification(run->repository, result->name, good, !result->locked,
+								   result->bad, result->nbad);
 	for (i = 0; i < result->nbad; i++)
 		json_array_append_new(bad, json_text(result->bad[i]));
 	json_object_set_new(payload, "result", json_string(good ? "ok" : "failed"));

@@ -36,6 +36,8 @@ extern const Command command_export;
 extern const Command command_globals;
 extern const Command command_expire;
 extern const Command command_doctor;
+extern const Command command_keygen;
+extern const Command command_key;
 extern const Command command_version;
 
 #endif /* NEX_COMMAND_H */

@@ -40,4 +40,7 @@ extern void doctor_say(Doctor *doctor, CheckStatus status, const char *name, con
 /* Connection, versions, client programs, extension, leftover databases. */
 extern void doctor_check_server(Doctor *doctor);
 
+/* Cipher, recipients, signer, and what this host can do with them. */
+extern void doctor_check_encryption(Doctor *doctor);
+
 #endif /* NEX_DOCTOR_H */

@@ -18,6 +18,7 @@
 #include "config.h"
 #include "help.h"
 #include "interrupt.h"
+#include "keyring.h"
 #include "log.h"
 #include "memory.h"
 
@@ -121,7 +122,9 @@ run_command(const Command *command, const Arguments *arguments)
 
 	if (!check_options(command, arguments))
 		return false;
-	done = load_settings(command, arguments, &settings) && command->run(&settings);
+	done = load_settings(command, arguments, &settings) && keyring_load(&settings) &&
+		   command->run(&settings);
+	keyring_free();
 	settings_free(&settings);
 	return done;
 }

@@ -85,6 +85,7 @@ verification_json(const BackupSummary *summary)
 	value = json_object();
 	json_object_set_new(value, "result", json_string(summary->verification.ok ? "ok" : "failed"));
 	json_object_set_new(value, "time", json_text(summary->verification.time));
+	json_object_set_new(value, "inside", json_boolean(summary->verification.inside));
 	return value;
 }
 
@@ -107,6 +108,8 @@ summary_json(const BackupSummary *summary)
 	json_object_set_new(value, "snapshot_at", json_text(summary->snapshot_at));
 	json_object_set_new(value, "seconds", json_real(summary->seconds));
 	json_object_set_new(value, "codec", json_text(summary->codec));
+	json_object_set_new(value, "cipher", json_string(cipher_name(summary->cipher)));
+	json_object_set_new(value, "locked", json_boolean(summary->locked));
 	json_object_set_new(value, "server_version", json_text(summary->server_version));
 	json_object_set_new(value, "tables", json_count(totals->tables));
 	json_object_set_new(value, "rows", json_count(totals->rows));
@@ -168,6 +171,8 @@ summary_of_manifest(Repository *repository, const BackupName *name, const Manife
 						 ? xstrdup("none")
 						 : xasprintf("%s:%d", codec_name(manifest->codec), manifest->level);
 	summary->server_version = xstrdup(manifest->server.version);
+	summary->cipher = manifest->cipher;
+	summary->locked = manifest->locked;
 	summary->totals = manifest->totals;
 	load_verification(repository, name, summary);
 }
@@ -221,6 +226,9 @@ verification_text(const BackupSummary *summary, char *text, size_t size)
 	else if (!summary->verification.known)
 		snprintf(text, size, "never");
 	else
-		snprintf(text, size, "%s %.10s", summary->verification.ok ? "ok" : "failed",
+		snprintf(text, size, "%s %.10s",
+				 !summary->verification.ok      ? "failed"
+				 : summary->verification.inside ? "ok"
+												: "stored bytes ok",
 				 summary->verification.time);
 }

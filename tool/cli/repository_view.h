@@ -31,6 +31,8 @@ typedef struct BackupSummary
 	double seconds; /* from start to end */
 	char *codec;    /* "zstd:1" */
 	char *server_version;
+	Cipher cipher;
+	bool locked; /* encrypted, and no key at hand */
 	ManifestTotals totals;
 	bool verification_damaged;
 	Verification verification;

@@ -174,8 +174,11 @@ age_header_write(const AgeRecipients *recipients, const uint8_t file_key[AGE_FIL
 	{
 		const AgeRecipient *recipient = &recipients->items[i];
 
-		good = recipient->type == AGE_X25519 ? write_x25519(recipient, file_key, header, wrapped)
-											 : write_scrypt(recipient, file_key, header, wrapped);
+		if (recipient->type == AGE_X25519)
+			good = write_x25519(recipient, file_key, header, wrapped);
+		else
+			good = recipient->type == AGE_PASSPHRASE &&
+				   write_scrypt(recipient, file_key, header, wrapped);
 		buffer_append_char(header, '\n');
 		base64_append(header, wrapped, sizeof(wrapped), false); /* 43 characters: one line */
 		buffer_append_char(header, '\n');

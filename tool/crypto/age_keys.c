@@ -139,6 +139,24 @@ age_identities_add_passphrase(AgeIdentities *identities, const char *passphrase,
 	return NULL;
 }
 
+void
+age_recipients_add_key_file(AgeRecipients *recipients, const uint8_t key[KEY_BYTES])
+{
+	AgeRecipient *recipient = new_recipient(recipients);
+
+	recipient->type = AGE_KEY_FILE;
+	memcpy(recipient->secret_key, key, KEY_BYTES);
+}
+
+void
+age_identities_add_key_file(AgeIdentities *identities, const uint8_t key[KEY_BYTES])
+{
+	AgeIdentity *identity = new_identity(identities);
+
+	identity->type = AGE_KEY_FILE;
+	memcpy(identity->secret_key, key, KEY_BYTES);
+}
+
 /* Call `add` for each line of a file that is neither empty nor a comment. */
 static const char *
 each_line(const char *text, size_t length, int *line,
@@ -206,7 +224,7 @@ age_recipients_free(AgeRecipients *recipients)
 
 	for (i = 0; i < recipients->count; i++)
 		secret_free(recipients->items[i].passphrase, recipients->items[i].passphrase_length);
-	free(recipients->items);
+	secret_free(recipients->items, (size_t) recipients->count * sizeof(AgeRecipient));
 	memset(recipients, 0, sizeof(*recipients));
 }
 
@@ -242,4 +260,10 @@ void
 age_recipient_text(const uint8_t public_key[KEY_BYTES], char text[AGE_RECIPIENT_SIZE])
 {
 	bech32_encode_key(RECIPIENT_PREFIX, public_key, false, text);
+}
+
+void
+age_identity_text(const uint8_t secret_key[KEY_BYTES], char text[AGE_IDENTITY_SIZE])
+{
+	bech32_encode_key(IDENTITY_PREFIX, secret_key, true, text);
 }

@@ -24,14 +24,16 @@
 typedef enum AgeKeyType
 {
 	AGE_X25519,
-	AGE_PASSPHRASE
+	AGE_PASSPHRASE,
+	AGE_KEY_FILE /* 32 secret bytes; not in age, see nxb.h */
 } AgeKeyType;
 
 typedef struct AgeRecipient
 {
 	AgeKeyType type;
 	uint8_t public_key[KEY_BYTES];
-	char *passphrase; /* not terminated */
+	uint8_t secret_key[KEY_BYTES]; /* of a key file */
+	char *passphrase;
 	size_t passphrase_length;
 	int log_n; /* work factor of scrypt */
 } AgeRecipient;
@@ -73,6 +75,10 @@ extern const char *age_identities_add(AgeIdentities *identities, const char *tex
 extern const char *age_identities_add_passphrase(AgeIdentities *identities, const char *passphrase,
 												 size_t length);
 
+/* Add the 32 bytes of a key file. */
+extern void age_recipients_add_key_file(AgeRecipients *recipients, const uint8_t key[KEY_BYTES]);
+extern void age_identities_add_key_file(AgeIdentities *identities, const uint8_t key[KEY_BYTES]);
+
 /*
  * Add the keys of a file: one a line, empty lines and comments (#) ignored.
  * *line says where a problem is.
@@ -91,5 +97,6 @@ extern bool age_identity_generate(char identity[AGE_IDENTITY_SIZE],
 								  char recipient[AGE_RECIPIENT_SIZE]);
 
 extern void age_recipient_text(const uint8_t public_key[KEY_BYTES], char text[AGE_RECIPIENT_SIZE]);
+extern void age_identity_text(const uint8_t secret_key[KEY_BYTES], char text[AGE_IDENTITY_SIZE]);
 
 #endif /* NEX_AGE_KEYS_H */

@@ -13,6 +13,7 @@
 #include <time.h>
 
 #include "log.h"
+#include "manifest_envelope.h"
 #include "memory.h"
 #include "quote.h"
 
@@ -303,7 +304,8 @@ repository_manifest_alone(Repository *repository, const BackupName *name, char *
 	else if (failure != 0)
 		problem = xasprintf("could not be read: %s", strerror(failure));
 	else
-		manifest = manifest_parse(file.data != NULL ? file.data : "", file.length, &problem);
+		manifest =
+			manifest_open(repository, file.data != NULL ? file.data : "", file.length, &problem);
 	buffer_free(&file);
 	if (manifest != NULL && (strcmp(manifest->id, name->id) != 0 ||
 							 strcmp(manifest->database.name, name->database) != 0))
@@ -339,6 +341,17 @@ repository_manifest(Repository *repository, const BackupName *name)
 		report_error(EXIT_INTEGRITY, NULL, MANIFEST_HINT, "%s", error);
 	free(error);
 	return manifest;
+}
+
+Manifest *
+repository_manifest_inside(Repository *repository, const BackupName *name)
+{
+	Manifest *manifest = repository_manifest(repository, name);
+
+	if (manifest == NULL || manifest_require_open(repository, manifest))
+		return manifest;
+	manifest_free(manifest);
+	return NULL;
 }
 
 bool
@@ -393,11 +406,9 @@ repository_publish(Repository *repository, const Manifest *manifest)
 	buffer_init(&listing);
 	buffer_init(&json);
 	manifest_listing(manifest, &listing);
-	if (!manifest_serialize(manifest, &json))
-		good = report_error(EXIT_FAILED, NULL, NULL, "could not compute a SHA-256 digest");
-	else
-		good = write_file(repository, &name, ".sha256", &listing) &&
-			   write_file(repository, &name, ".json", &json);
+	good = manifest_close(repository, manifest, &json) &&
+		   write_file(repository, &name, ".sha256", &listing) &&
+		   write_file(repository, &name, ".json", &json);
 	buffer_free(&listing);
 	buffer_free(&json);
 	return good;

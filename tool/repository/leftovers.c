@@ -99,12 +99,21 @@ add(Repository *repository, Leftovers *leftovers, LeftoverKind kind, const char 
 	leftovers->bytes[kind] += item->bytes;
 }
 
+/* Nothing, or what an encrypted object has behind the suffix of its codec. */
+static bool
+is_cipher_suffix(const char *suffix)
+{
+	return suffix[0] == '\0' || strcmp(suffix, cipher_suffix(CIPHER_AGE)) == 0 ||
+		   strcmp(suffix, cipher_suffix(CIPHER_AES_256_GCM)) == 0;
+}
+
 /* Is this the name of an object, and one that nobody needs? */
 static bool
 is_unneeded_object(const char *name, const ObjectSet *needed)
 {
 	static const Codec codecs[] = {CODEC_NONE, CODEC_GZIP, CODEC_ZSTD};
 	DigestHex id;
+	size_t length;
 	size_t i;
 
 	if (strlen(name) < DIGEST_HEX_LENGTH)
@@ -115,7 +124,9 @@ is_unneeded_object(const char *name, const ObjectSet *needed)
 		return false;
 	for (i = 0; i < sizeof(codecs) / sizeof(codecs[0]); i++)
 	{
-		if (strcmp(name + DIGEST_HEX_LENGTH, codec_suffix(codecs[i])) == 0)
+		length = strlen(codec_suffix(codecs[i]));
+		if (strncmp(name + DIGEST_HEX_LENGTH, codec_suffix(codecs[i]), length) == 0 &&
+			is_cipher_suffix(name + DIGEST_HEX_LENGTH + length))
 			return object_set_find(needed, id, codecs[i]) == NULL;
 	}
 	return false;

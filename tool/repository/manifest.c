@@ -72,6 +72,8 @@ manifest_free(Manifest *manifest)
 	free(manifest->started);
 	free(manifest->snapshot_at);
 	free(manifest->finished);
+	free(manifest->recipients);
+	free(manifest->private_part);
 	free(manifest->database.name);
 	free(manifest->database.owner);
 	free(manifest->database.encoding);
@@ -182,5 +184,6 @@ manifest_object_path(const Manifest *manifest, uint32_t object)
 {
 	const char *id = manifest->objects[object].id;
 
-	return xasprintf("objects/%.2s/%s%s", id, id, codec_suffix(manifest->codec));
+	return xasprintf("objects/%.2s/%s%s%s", id, id, codec_suffix(manifest->codec),
+					 cipher_suffix(manifest->cipher));
 }

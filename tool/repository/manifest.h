@@ -13,6 +13,7 @@
 #include <stdint.h>
 
 #include "buffer.h"
+#include "cipher.h"
 #include "codec.h"
 #include "digest.h"
 #include "names.h"
@@ -51,6 +52,9 @@ typedef struct ManifestObject
 {
 	DigestHex id;
 	uint64_t bytes;
+	/* Of an encrypted object, else 0 and empty: */
+	uint64_t plain;    /* its bytes when decrypted; members lie in these */
+	DigestHex content; /* keyed digest of these, to find equal content again */
 } ManifestObject;
 
 typedef struct ManifestTable
@@ -137,6 +141,10 @@ typedef struct Manifest
 	char *finished;
 	Codec codec;
 	int level;
+	Cipher cipher;
+	char *recipients;   /* id of the set of recipients; NULL when not encrypted */
+	bool locked;        /* its inner part is still encrypted: no tables, members, warnings */
+	char *private_part; /* that part, in base64 */
 	ManifestDatabase database;
 	ManifestGlobals globals;
 	ManifestServer server;
@@ -169,13 +177,15 @@ extern void manifest_add_warning(Manifest *manifest, const char *warning);
  * sequences). */
 extern void manifest_sum_up(Manifest *manifest);
 
-/* The sealed JSON text. */
+/* The JSON text, up to where signature and seal belong; and the sealed text. */
+extern void manifest_write(const Manifest *manifest, Buffer *json);
 extern bool manifest_serialize(const Manifest *manifest, Buffer *json);
 
 /*
  * Read the bytes of a manifest file, checking seal, types, ranges and every
  * rule of the format.  NULL, with *error a message to be freed, if it breaks
- * one.
+ * one.  Who reads from a repository uses manifest_open(), which also checks
+ * where it comes from.
  */
 extern Manifest *manifest_parse(const char *json, size_t length, char **error);
 

@@ -196,6 +196,25 @@ read_head(Reader *reader, const json_t *root, Manifest *manifest)
 	free(kind);
 }
 
+/* Keys that a manifest has only in an encrypted repository. */
+static void
+read_encryption(Reader *reader, const json_t *root, Manifest *manifest)
+{
+	const char *cipher = json_string_value(json_object_get(root, "cipher"));
+
+	if (json_object_get(root, "cipher") == NULL)
+		return;
+	if (cipher == NULL || !cipher_by_name(cipher, &manifest->cipher) ||
+		manifest->cipher == CIPHER_NONE)
+		broken(reader, "its cipher is unknown to this version of nex_backup");
+	manifest->recipients = get_text(reader, root, "recipients");
+	if (json_object_get(root, "private") != NULL)
+	{
+		manifest->private_part = get_text(reader, root, "private");
+		manifest->locked = true;
+	}
+}
+
 static void
 read_database(Reader *reader, const json_t *root, ManifestDatabase *database)
 {
@@ -300,6 +319,7 @@ static void
 read_object(Reader *reader, const json_t *entry, Manifest *manifest)
 {
 	const char *id = json_string_value(json_object_get(entry, "id"));
+	const char *content;
 	ManifestObject object;
 
 	if (id == NULL || !digest_hex_valid(id))
@@ -309,6 +329,14 @@ read_object(Reader *reader, const json_t *entry, Manifest *manifest)
 	}
 	memcpy(object.id, id, sizeof(object.id));
 	object.bytes = get_number(reader, entry, "bytes", INT64_MAX);
+	object.plain = 0;
+	object.content[0] = '\0';
+	content = json_string_value(json_object_get(entry, "content"));
+	if (content != NULL && digest_hex_valid(content))
+	{
+		memcpy(object.content, content, sizeof(object.content));
+		object.plain = get_number(reader, entry, "plain", INT64_MAX);
+	}
 	manifest_add_object(manifest, &object);
 }
 
@@ -483,6 +511,36 @@ kind_allowed(BackupKind backup, MemberKind member)
 		   (member == MEMBER_GLOBALS) == (backup == BACKUP_OF_GLOBALS);
 }
 
+/* Bytes of an object in which its members lie. */
+static uint64_t
+object_length(const Manifest *manifest, uint32_t object)
+{
+	const ManifestObject *entry = &manifest->objects[object];
+
+	return manifest->cipher != CIPHER_NONE ? entry->plain : entry->bytes;
+}
+
+/* Objects are encrypted all, or none. */
+static void
+check_objects(Reader *reader, const Manifest *manifest)
+{
+	uint32_t i;
+
+	for (i = 0; i < manifest->nobjects; i++)
+	{
+		if ((manifest->objects[i].content[0] != '\0') != (manifest->cipher != CIPHER_NONE))
+			broken(reader, "object %u is not encrypted as the manifest says", i);
+	}
+}
+
+/* A locked manifest shows objects only; what it says of the rest cannot be checked. */
+static void
+check_locked(Reader *reader, const Manifest *manifest)
+{
+	if (manifest->ntables > 0 || manifest->nmembers > 0 || manifest->nwarnings > 0)
+		broken(reader, "shows what should be encrypted");
+}
+
 /* Members cover their objects without gap or overlap, refer to tables that exist, and stand in
  * order. */
 static void
@@ -512,7 +570,7 @@ check_members(Reader *reader, const Manifest *manifest)
 		if (reader->error != NULL)
 			return;
 		end = member->offset + member->length;
-		if (last && end != manifest->objects[member->object].bytes)
+		if (last && end != object_length(manifest, member->object))
 			broken(reader, "the members of object %u do not cover it", member->object);
 	}
 	if (manifest->nmembers == 0 ||
@@ -566,6 +624,7 @@ read_manifest(Reader *reader, const char *json, size_t length, Manifest *manifes
 	if (root != NULL)
 	{
 		read_head(reader, root, manifest);
+		read_encryption(reader, root, manifest);
 		if (reader->error == NULL)
 		{
 			if (manifest->kind == BACKUP_OF_GLOBALS)
@@ -583,6 +642,13 @@ read_manifest(Reader *reader, const char *json, size_t length, Manifest *manifes
 		reader->error = arrays.error;
 	else
 		free(arrays.error);
+	if (reader->error == NULL)
+		check_objects(reader, manifest);
+	if (manifest->locked)
+	{
+		check_locked(reader, manifest);
+		return;
+	}
 	if (reader->error == NULL)
 		check_members(reader, manifest);
 	check_sums(reader, manifest);

@@ -127,7 +127,14 @@ table_json(const ManifestTable *table)
 static json_t *
 object_json(const ManifestObject *object)
 {
-	return json_pack("{s:s, s:o}", "id", object->id, "bytes", number(object->bytes));
+	json_t *json = json_pack("{s:s, s:o}", "id", object->id, "bytes", number(object->bytes));
+
+	if (object->content[0] != '\0')
+	{
+		json_object_set_new(json, "plain", number(object->plain));
+		json_object_set_new(json, "content", json_string(object->content));
+	}
+	return json;
 }
 
 static json_t *
@@ -177,8 +184,8 @@ put_arrays(Buffer *json, const Manifest *manifest)
 	buffer_append_string(json, "]");
 }
 
-bool
-manifest_serialize(const Manifest *manifest, Buffer *json)
+void
+manifest_write(const Manifest *manifest, Buffer *json)
 {
 	buffer_append_string(json, "{\n");
 	put(json, "format", json_integer(1));
@@ -193,6 +200,11 @@ manifest_serialize(const Manifest *manifest, Buffer *json)
 	put(json, "finished", text(manifest->finished));
 	put(json, "codec", text(codec_name(manifest->codec)));
 	put(json, "level", json_integer(manifest->level));
+	if (manifest->cipher != CIPHER_NONE)
+	{
+		put(json, "cipher", text(cipher_name(manifest->cipher)));
+		put(json, "recipients", text(manifest->recipients));
+	}
 	if (manifest->kind == BACKUP_OF_GLOBALS)
 		put(json, "globals", globals_json(&manifest->globals));
 	else
@@ -201,5 +213,11 @@ manifest_serialize(const Manifest *manifest, Buffer *json)
 	put(json, "totals", totals_json(&manifest->totals));
 	put(json, "warnings", warnings_json(manifest));
 	put_arrays(json, manifest);
+}
+
+bool
+manifest_serialize(const Manifest *manifest, Buffer *json)
+{
+	manifest_write(manifest, json);
 	return seal_append(json);
 }

@@ -19,6 +19,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "encryption.h"
 #include "interrupt.h"
 #include "log.h"
 #include "memory.h"
@@ -43,8 +44,9 @@ struct ObjectStore
 {
 	Repository *repository;
 	Codec codec;
+	Cipher cipher;
 	const Manifest *previous;
-	uint32_t *by_id; /* positions of previous->objects, ordered by id */
+	uint32_t *by_id; /* positions of previous->objects, ordered by id, or by content if encrypted */
 
 	pthread_mutex_t lock; /* for what follows */
 	ObjectSet taken;      /* what a thread of this backup has stored, or is storing */
@@ -75,14 +77,21 @@ storage_error_hint(int error)
 	}
 }
 
+/* By what an object is found again: encryption gives other bytes each time. */
+static const char *
+object_key(const ManifestObject *object)
+{
+	return object->content[0] != '\0' ? object->content : object->id;
+}
+
 /* Comparison for the index of the previous manifest. */
 static int
 compare_positions(const void *a, const void *b, void *argument)
 {
 	const Manifest *previous = argument;
 
-	return strcmp(previous->objects[*(const uint32_t *) a].id,
-				  previous->objects[*(const uint32_t *) b].id);
+	return strcmp(object_key(&previous->objects[*(const uint32_t *) a]),
+				  object_key(&previous->objects[*(const uint32_t *) b]));
 }
 
 ObjectStore *
@@ -93,8 +102,10 @@ object_store_create(Repository *repository, Codec codec, const Manifest *previou
 
 	store->repository = repository;
 	store->codec = codec;
-	/* Another codec means other file names. */
-	store->previous = previous != NULL && previous->codec == codec ? previous : NULL;
+	store->cipher = repository->encryption != NULL ? repository->encryption->cipher : CIPHER_NONE;
+	/* Another codec or cipher means other file names. */
+	if (previous != NULL && previous->codec == codec && previous->cipher == store->cipher)
+		store->previous = previous;
 	pthread_mutex_init(&store->lock, NULL);
 	object_set_init(&store->taken);
 	if (store->previous != NULL && previous->nobjects > 0)
@@ -123,12 +134,13 @@ object_store_free(ObjectStore *store)
 static char *
 object_path(const ObjectStore *store, const char *id)
 {
-	return xasprintf("objects/%.2s/%s%s", id, id, codec_suffix(store->codec));
+	return xasprintf("objects/%.2s/%s%s%s", id, id, codec_suffix(store->codec),
+					 cipher_suffix(store->cipher));
 }
 
-/* True if the previous manifest of the database names the object with this length. */
-static bool
-previous_names(const ObjectStore *store, const ManifestObject *object)
+/* What the previous manifest of the database names by this key; NULL if it does not. */
+static const ManifestObject *
+find_previous(const ObjectStore *store, const char *key)
 {
 	uint32_t low = 0;
 	uint32_t high = store->by_id != NULL ? store->previous->nobjects : 0;
@@ -137,16 +149,25 @@ previous_names(const ObjectStore *store, const ManifestObject *object)
 	{
 		uint32_t middle = low + (high - low) / 2;
 		const ManifestObject *known = &store->previous->objects[store->by_id[middle]];
-		int order = strcmp(object->id, known->id);
+		int order = strcmp(key, object_key(known));
 
 		if (order == 0)
-			return known->bytes == object->bytes;
+			return known;
 		if (order < 0)
 			high = middle;
 		else
 			low = middle + 1;
 	}
-	return false;
+	return NULL;
+}
+
+/* True if it names the object with this length. */
+static bool
+previous_names(const ObjectStore *store, const ManifestObject *object)
+{
+	const ManifestObject *known = find_previous(store, object->id);
+
+	return known != NULL && known->bytes == object->bytes;
 }
 
 /* The stored file has these very bytes. */
@@ -211,6 +232,81 @@ judge(ObjectStore *store, const char *path, const char *content, const ManifestO
 	return stored_content_equals(store, path, content, object->bytes) ? UNVOUCHED : WRITTEN;
 }
 
+/* Write an object that is new. */
+static bool
+write_object(ObjectStore *store, const char *path, const char *content, uint64_t length)
+{
+	Storage *storage = store->repository->storage;
+	int error = storage->write(storage, path, content, length, false);
+
+	return error == 0 || report_error(EXIT_FAILED, NULL, storage_error_hint(error),
+									  "could not write file \"%s/%s\": %s", storage->location, path,
+									  strerror(error));
+}
+
+/* Encrypt content and store it.  Nobody else has these bytes: they differ each time. */
+static bool
+put_encrypted(ObjectStore *store, const char *content, uint64_t length, ManifestObject *object)
+{
+	const Encryption *encryption = store->repository->encryption;
+	Buffer sealed;
+	bool good;
+
+	buffer_init(&sealed);
+	good =
+		cipher_seal(store->cipher, &encryption->recipients, content, length, &sealed) == AGE_OK &&
+		digest_buffer(sealed.data, sealed.length, object->id);
+	object->bytes = sealed.length;
+	if (!good)
+		report_error(EXIT_FAILED, NULL, NULL, "could not encrypt: OpenSSL refuses");
+	else
+	{
+		char *path = object_path(store, object->id);
+
+		good = write_object(store, path, sealed.data, sealed.length);
+		if (good)
+			note_pending(store, object, WRITTEN);
+		free(path);
+	}
+	buffer_free(&sealed);
+	return good;
+}
+
+/*
+ * The same with encryption.  What is there can be neither read nor compared,
+ * so content is found again by its name under the writer's key.
+ */
+static bool
+object_store_put_encrypted(ObjectStore *store, const char *content, uint64_t length,
+						   ManifestObject *object)
+{
+	Storage *storage = store->repository->storage;
+	const ManifestObject *known;
+	uint64_t bytes;
+	bool there;
+	char *path;
+
+	object->plain = length;
+	if (!encryption_can_write(store->repository))
+		return false;
+	if (!writer_key_name_content(&store->repository->encryption->writer_key, content, length,
+								 object->content))
+		return report_error(EXIT_FAILED, NULL, NULL, "could not compute a keyed digest");
+	known = find_previous(store, object->content);
+	if (known != NULL)
+	{
+		path = object_path(store, known->id);
+		there = storage->size(storage, path, &bytes) == 0 && bytes == known->bytes;
+		free(path);
+		if (there)
+		{
+			*object = *known;
+			return true;
+		}
+	}
+	return put_encrypted(store, content, length, object);
+}
+
 bool
 object_store_put(ObjectStore *store, const char *content, uint64_t length, ManifestObject *object)
 {
@@ -219,6 +315,9 @@ object_store_put(ObjectStore *store, const char *content, uint64_t length, Manif
 	char *path;
 	int error = 0;
 
+	memset(object, 0, sizeof(*object));
+	if (store->cipher != CIPHER_NONE)
+		return object_store_put_encrypted(store, content, length, object);
 	object->bytes = length;
 	if (!digest_buffer(content, length, object->id))
 		return report_error(EXIT_FAILED, NULL, NULL, "could not compute a SHA-256 digest");

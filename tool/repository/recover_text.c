@@ -3,12 +3,16 @@
  * recover_text.c
  *	  The text of RECOVER.txt.
  *
- * It is the same for every repository, so that its digest in nex_backup.json
- * proves it.  tests/t/002_stock_tools.t runs its commands.
+ * It is the same for every repository with the same cipher, so that its digest
+ * in nex_backup.json proves it.  tests/t/002_stock_tools.t runs its commands.
  *
  *-------------------------------------------------------------------------
  */
 #include "recover_text.h"
+
+#include <string.h>
+
+#include "buffer.h"
 
 static const char text[] =
 	"HOW TO RESTORE FROM THIS DIRECTORY WITHOUT NEX_BACKUP\n"
@@ -94,8 +98,123 @@ static const char text[] =
 	"\n"
 	"The format is described in docs/format.md of nex_backup.\n";
 
-const char *
-recover_text(void)
+static const char preface[] =
+	"THIS REPOSITORY IS ENCRYPTED@INTRODUCTION@. KEY_FILE below stands for a file\n"
+	"with the secret key of one of the recipients that nex_backup.json names. @PREPARE@ Try the\n"
+	"key: this prints nothing if it opens everything in a backup.\n"
+	"\n"
+	"    cut -c67- backups/DATABASE/ID.sha256 | xargs -n 1 sh -c '@OPEN@ >/dev/null || exit 255'\n"
+	"\n"
+	"The tables and members of a backup are in the encrypted part of ID.json:\n"
+	"\n"
+	"    sed -n 's/^\"private\": \"\\([^\"]*\\)\".*/\\1/p' backups/DATABASE/ID.json | base64 -d "
+	">manifest.sealed\n"
+	"    sh -c '@OPEN@' manifest.sealed >manifest.json\n"
+	"\n"
+	"Digests prove that nothing is damaged. That nobody has replaced everything, digests included, "
+	"is proved\n"
+	"by signatures, which only nex_backup checks (--identity KEY_FILE --signer SIGNER).\n"
+	"\n";
+
+/* What differs from cipher to cipher. */
+static const struct
 {
-	return text;
+	const char *introduction;
+	const char *prepare;
+	const char *open; /* the file $0 to standard output, in a word of sh within '' */
+	const char *tools;
+	const char *appendix;
+} ciphers[] = {
+	[CIPHER_AGE] = {" with age (https://age-encryption.org)", "Install age.",
+					"age -d -i KEY_FILE \"$0\"", "age", ""},
+	[CIPHER_AES_256_GCM] =
+		{" with AES-256-GCM",
+		 "Write the program\nat the end of this file into decrypt_aes.py; it needs "
+		 "python3 and python3-cryptography:\n\n"
+		 "    sed -n '/^#!/,/^# end/p' RECOVER.txt >decrypt_aes.py\n\n",
+		 "python3 decrypt_aes.py KEY_FILE <\"$0\"", "python3", recover_aes_program},
+};
+
+/* What is different in the commands of an encrypted repository; @…@ as below. */
+static const struct
+{
+	const char *plain;
+	const char *encrypted;
+} differences[] = {
+	{"xargs cat", "xargs -n 1 sh -c '@OPEN@ || exit 255'"},
+	{"end in .sql.zst:", "end in .sql.zst@SUFFIX@:"},
+	{"end in .sql.gz:", "end in .sql.gz@SUFFIX@:"},
+	{"end in .sql:", "end in .sql@SUFFIX@:"},
+	{"cut, xargs, cat, zstd", "cut, xargs, @TOOLS@, zstd"},
+	{"--repo THIS_DIRECTORY --to", "--repo THIS_DIRECTORY --identity KEY_FILE --to"},
+};
+
+/* Append a text with what stands for @OPEN@ and the like. */
+static void
+append_for_cipher(Buffer *out, const char *template, Cipher cipher)
+{
+	const struct
+	{
+		const char *word;
+		const char *value;
+	} words[] = {{"@INTRODUCTION@", ciphers[cipher].introduction},
+				 {"@PREPARE@", ciphers[cipher].prepare},
+				 {"@OPEN@", ciphers[cipher].open},
+				 {"@TOOLS@", ciphers[cipher].tools},
+				 {"@SUFFIX@", cipher_suffix(cipher)}};
+	size_t i;
+
+	while (*template != '\0')
+	{
+		for (i = 0; i < sizeof(words) / sizeof(words[0]); i++)
+		{
+			if (strncmp(template, words[i].word, strlen(words[i].word)) == 0)
+				break;
+		}
+		if (i < sizeof(words) / sizeof(words[0]))
+		{
+			buffer_append_string(out, words[i].value);
+			template += strlen(words[i].word);
+		}
+		else
+			buffer_append_char(out, *template ++);
+	}
+}
+
+char *
+recover_text(Cipher cipher)
+{
+	const char *title_end = strstr(text, "\n\n") + 2;
+	const char *at = text;
+	Buffer result;
+
+	buffer_init(&result);
+	if (cipher == CIPHER_NONE)
+	{
+		buffer_append_string(&result, text);
+		return buffer_detach(&result);
+	}
+	while (*at != '\0')
+	{
+		size_t i;
+
+		if (at == title_end)
+			append_for_cipher(&result, preface, cipher);
+		for (i = 0; i < sizeof(differences) / sizeof(differences[0]); i++)
+		{
+			if (strncmp(at, differences[i].plain, strlen(differences[i].plain)) == 0)
+				break;
+		}
+		if (i < sizeof(differences) / sizeof(differences[0]))
+		{
+			append_for_cipher(&result, differences[i].encrypted, cipher);
+			at += strlen(differences[i].plain);
+		}
+		else
+			buffer_append_char(&result, *at++);
+	}
+	if (ciphers[cipher].appendix[0] != '\0')
+		buffer_append_char(&result, '\n');
+	buffer_append_string(&result, ciphers[cipher].appendix);
+	return buffer_detach(&result);
 }

@@ -8,7 +8,12 @@
 #ifndef NEX_RECOVER_TEXT_H
 #define NEX_RECOVER_TEXT_H
 
-/* Static text. */
-extern const char *recover_text(void);
+#include "cipher.h"
+
+/* A Python program that decrypts aes-256-gcm. */
+extern const char recover_aes_program[];
+
+/* The text for a repository with this cipher; caller frees. */
+extern char *recover_text(Cipher cipher);
 
 #endif /* NEX_RECOVER_TEXT_H */

@@ -19,18 +19,22 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "encryption.h"
 #include "interrupt.h"
+#include "keyring.h"
 #include "log.h"
 #include "memory.h"
 #include "quote.h"
 #include "recover_text.h"
 #include "seal.h"
 #include "seal_append.h"
+#include "writer_state.h"
 
 #define FRAME_FILE "nex_backup.json"
 #define RECOVER_FILE "RECOVER.txt"
 #define REPOSITORY_LOCK "lock/repository"
 #define MAX_FRAME_BYTES (1024 * 1024)
+#define MAX_MANIFEST_BYTES (1024UL * 1024 * 1024)
 
 /* How long expire may hold up everybody else, and how often its end is looked for. */
 #define LOCK_WAIT_SECONDS 60
@@ -78,14 +82,20 @@ write_failed(const Repository *repository, const char *path, int error)
 static bool
 write_frame(Repository *repository)
 {
-	const char *text = recover_text();
+	const Encryption *encryption = repository->encryption;
 	Storage *storage = repository->storage;
 	Buffer json;
+	char *text;
 	int error;
 
-	if (!digest_buffer(text, strlen(text), repository->recover_digest))
-		return report_error(EXIT_FAILED, NULL, NULL, "could not compute a SHA-256 digest");
-	error = storage->write(storage, RECOVER_FILE, text, strlen(text), true);
+	if (!encryption_can_write(repository))
+		return false;
+	text = recover_text(encryption != NULL ? encryption->cipher : CIPHER_NONE);
+	if (digest_buffer(text, strlen(text), repository->recover_digest))
+		error = storage->write(storage, RECOVER_FILE, text, strlen(text), true);
+	else
+		error = ENOMEM;
+	free(text);
 	if (error != 0)
 		return write_failed(repository, RECOVER_FILE, error);
 	buffer_init(&json);
@@ -93,7 +103,7 @@ write_frame(Repository *repository)
 		&json,
 		"{\n\"format\": 1,\n\"id\": \"%s\",\n\"created\": \"%s\",\n\"recover_sha256\": \"%s\"",
 		repository->id, repository->created, repository->recover_digest);
-	if (!seal_append(&json))
+	if ((encryption != NULL && !encryption_write(repository, &json)) || !seal_append(&json))
 		error = ENOMEM;
 	else
 		error = storage->write(storage, FRAME_FILE, json.data, json.length, true);
@@ -143,6 +153,7 @@ parse_frame(Repository *repository, const Buffer *file)
 		repository->id = xstrdup(id);
 		repository->created = xstrdup(created);
 		memcpy(repository->recover_digest, recover, sizeof(repository->recover_digest));
+		good = encryption_read(repository, root, file);
 	}
 	json_decref(root);
 	return good;
@@ -230,6 +241,7 @@ repository_close(Repository *repository)
 	if (repository->shared_lock >= 0)
 		repository_unlock(repository, repository->shared_lock);
 	repository->storage->close(repository->storage);
+	encryption_free(repository->encryption);
 	free(repository->id);
 	free(repository->created);
 	free(repository);
@@ -265,9 +277,38 @@ recover_is_intact(Repository *repository, const char **problem)
 	return *problem == NULL;
 }
 
+/*
+ * What a manifest says of the repository that it belongs to: read past all
+ * checks of its origin, because what they need is lost.
+ */
+static char *
+id_in_manifest(Repository *repository, const BackupName *name, bool *encrypted)
+{
+	char *path = backup_path(name, ".json");
+	Manifest *manifest = NULL;
+	char *error = NULL;
+	char *id = NULL;
+	Buffer file;
+
+	buffer_init(&file);
+	if (repository->storage->read(repository->storage, path, MAX_MANIFEST_BYTES, &file) == 0 &&
+		file.data != NULL)
+		manifest = manifest_parse(file.data, file.length, &error);
+	buffer_free(&file);
+	if (manifest != NULL && is_uuid(manifest->repository))
+	{
+		id = xstrdup(manifest->repository);
+		*encrypted = manifest->cipher != CIPHER_NONE;
+	}
+	manifest_free(manifest);
+	free(error);
+	free(path);
+	return id;
+}
+
 /* The id that the backups of a repository have, whose nex_backup.json is lost; NULL if unknown. */
 static char *
-id_of_backups(Repository *repository)
+id_of_backups(Repository *repository, bool *encrypted)
 {
 	BackupName *names;
 	char *id = NULL;
@@ -277,22 +318,39 @@ id_of_backups(Repository *repository)
 		return NULL;
 	while (id == NULL && count-- > 0)
 	{
-		char *error;
-		Manifest *manifest = repository_manifest_try(repository, &names[count], &error);
-
-		if (manifest != NULL && is_uuid(manifest->repository))
-			id = xstrdup(manifest->repository);
-		manifest_free(manifest);
-		free(error);
+		id = id_in_manifest(repository, &names[count], encrypted);
 	}
 	free(names);
 	return id;
+}
+
+/* An encrypted repository begins with the key of its writer, or with the one that wrote before. */
+static bool
+prepare_writer(Repository *repository)
+{
+	Encryption *encryption = repository->encryption;
+	bool damaged;
+	bool known = writer_state_key(repository->id, &encryption->writer_key, &damaged);
+
+	if (!known && (damaged || has_backups(repository)))
+	{
+		encryption->has_writer_key = false;
+		return encryption_can_write(repository);
+	}
+	keyring_protect_process();
+	if (!known && !writer_key_generate(&encryption->writer_key))
+		return report_error(EXIT_FAILED, NULL, NULL, "could not generate a key");
+	memcpy(encryption->signer, encryption->writer_key.signer, KEY_BYTES);
+	encryption->has_writer_key = true;
+	encryption->serial = writer_state_serial(repository->id) + 1;
+	return writer_state_save(repository, &encryption->writer_key, encryption->serial);
 }
 
 static bool
 create_frame(Repository *repository, const char *location)
 {
 	Storage *storage = repository->storage;
+	bool encrypted = repository->encryption != NULL;
 	bool occupied = false;
 	struct tm tm;
 	char text[32];
@@ -300,7 +358,7 @@ create_frame(Repository *repository, const char *location)
 	int error;
 
 	if (has_backups(repository))
-		repository->id = id_of_backups(repository);
+		repository->id = id_of_backups(repository, &encrypted);
 	else
 	{
 		error = storage->list(storage, ".", note_foreign_name, &occupied);
@@ -311,6 +369,11 @@ create_frame(Repository *repository, const char *location)
 	if (occupied)
 		return report_error(EXIT_FAILED, NULL, "Choose an empty or new directory.",
 							"directory \"%s\" is neither empty nor a repository", location);
+	if (encrypted != (repository->encryption != NULL))
+		return report_error(
+			EXIT_INTEGRITY, NULL,
+			encrypted ? "Give its recipients with --recipient." : "Leave out --recipient.",
+			"the backups in \"%s\" are %sencrypted", location, encrypted ? "" : "not ");
 	time(&now);
 	gmtime_r(&now, &tm);
 	strftime(text, sizeof(text), "%Y-%m-%dT%H:%M:%SZ", &tm);
@@ -319,22 +382,62 @@ create_frame(Repository *repository, const char *location)
 		repository->id = new_uuid();
 	if (repository->id == NULL)
 		return report_error(EXIT_FAILED, NULL, NULL, "could not generate random bytes");
-	return write_frame(repository);
+	return (repository->encryption == NULL || prepare_writer(repository)) &&
+		   write_frame(repository);
 }
 
 /* RECOVER.txt is what this version of the tool would write. */
 static bool
 recover_is_current(Repository *repository)
 {
-	const char *text = recover_text();
+	const Encryption *encryption = repository->encryption;
+	char *text = recover_text(encryption != NULL ? encryption->cipher : CIPHER_NONE);
 	DigestHex digest;
+	bool current;
 
-	return digest_buffer(text, strlen(text), digest) &&
-		   strcmp(digest, repository->recover_digest) == 0;
+	current = digest_buffer(text, strlen(text), digest) &&
+			  strcmp(digest, repository->recover_digest) == 0;
+	free(text);
+	return current;
 }
 
-bool
-repository_init(const char *location, bool *created)
+/* What init is asked for must be what is there. */
+static bool
+check_same_encryption(const Repository *repository, const Encryption *wanted)
+{
+	const Encryption *encryption = repository->encryption;
+	bool same = encryption != NULL && encryption->cipher == wanted->cipher &&
+				strcmp(encryption->recipients_id, wanted->recipients_id) == 0;
+
+	return same ||
+		   report_error(EXIT_FAILED, NULL,
+						encryption != NULL
+							? "\"nex_backup key add\" and \"key remove\" change its recipients."
+							: "Create a new repository: one that holds plain backups cannot "
+							  "become an encrypted one.",
+						"repository \"%s\" exists already, %s", repository->storage->location,
+						encryption != NULL ? "with other recipients" : "and is not encrypted");
+}
+
+/* A plain repository must not be made where an encrypted one was. */
+static bool
+check_location(const Repository *repository)
+{
+	char *known = writer_state_repository_at(repository->storage->location);
+	bool good = known == NULL || repository->encryption != NULL;
+
+	free(known);
+	return good ||
+		   report_error(EXIT_INTEGRITY, NULL,
+						"Give its recipients with --recipient; or, to start anew in plain, remove "
+						"the files of this location from the state directory (--state-dir).",
+						"an encrypted repository was created in \"%s\" from this host",
+						repository->storage->location);
+}
+
+/* Takes over the encryption; NULL: plain. */
+static bool
+init(const char *location, Encryption *encryption, bool *created)
 {
 	Repository *repository;
 	const char *problem;
@@ -344,16 +447,52 @@ repository_init(const char *location, bool *created)
 	repository = open_location(location, true, &error);
 	*created = error == ENOENT;
 	if (error == ENOENT && repository != NULL)
-		good = create_frame(repository, location);
+	{
+		repository->encryption = encryption;
+		encryption = NULL;
+		good = check_location(repository) && create_frame(repository, location);
+	}
 	else if (error == EBADMSG)
 		good = false;
 	else if (error != 0)
 		good = report_error(EXIT_FAILED, NULL, storage_error_hint(error),
 							"could not create repository \"%s\": %s", location, strerror(error));
+	else if (encryption != NULL && !check_same_encryption(repository, encryption))
+		good = false;
 	else if (!recover_is_intact(repository, &problem) || !recover_is_current(repository))
 		good = write_frame(repository);
 	repository_close(repository);
+	encryption_free(encryption);
 	return good;
+}
+
+bool
+repository_init(const char *location, bool *created)
+{
+	return init(location, NULL, created);
+}
+
+bool
+repository_init_encrypted(const char *location, Cipher cipher, AgeRecipients *recipients,
+						  bool *created)
+{
+	Encryption *encryption = encryption_create(cipher, recipients);
+
+	if (encryption_identify_recipients(encryption))
+		return init(location, encryption, created);
+	encryption_free(encryption);
+	return report_error(EXIT_FAILED, NULL, NULL, "could not compute a SHA-256 digest");
+}
+
+bool
+repository_rewrite(Repository *repository)
+{
+	Encryption *encryption = repository->encryption;
+
+	/* The file first: with a number lower than the one remembered it would be refused for ever. */
+	encryption->serial++;
+	return encryption_identify_recipients(encryption) && write_frame(repository) &&
+		   writer_state_save(repository, &encryption->writer_key, encryption->serial);
 }
 
 bool

@@ -21,11 +21,19 @@ typedef struct Repository
 	char *id;
 	char *created;
 	DigestHex recover_digest;
-	int shared_lock; /* handle, -1 if none */
+	int shared_lock;               /* handle, -1 if none */
+	struct Encryption *encryption; /* NULL: plain */
 } Repository;
 
 /* Create, or do nothing but mend RECOVER.txt if it exists already.  *created says which. */
 extern bool repository_init(const char *location, bool *created);
+
+/*
+ * The same for an encrypted one; the recipients are taken over.  One that
+ * exists already must have the same cipher and recipients.
+ */
+extern bool repository_init_encrypted(const char *location, Cipher cipher,
+									  AgeRecipients *recipients, bool *created);
 
 /*
  * Open and check nex_backup.json.  Errors: no repository there (exit 1, hint
@@ -33,6 +41,15 @@ extern bool repository_init(const char *location, bool *created);
  */
 extern Repository *repository_open(const char *location);
 extern void repository_close(Repository *repository);
+
+/*
+ * Write nex_backup.json of an encrypted repository anew after its recipients
+ * were changed.  False (reported) on failure.
+ */
+extern bool repository_rewrite(Repository *repository);
+
+/* CIPHER_NONE for a plain one. */
+extern Cipher repository_cipher(const Repository *repository);
 
 /* nex_backup.json and RECOVER.txt are as they were written; else reports (exit 3) and returns
  * false. */
@@ -110,6 +127,9 @@ extern Manifest *repository_manifest_alone(Repository *repository, const BackupN
 extern bool repository_check_listing(Repository *repository, const BackupName *name,
 									 const Manifest *manifest, char **error);
 
+/* The same for who needs what is inside: reports, too, if an encrypted one stays locked. */
+extern Manifest *repository_manifest_inside(Repository *repository, const BackupName *name);
+
 /* Choose an id that is free; the time is now. */
 extern bool repository_new_id(Repository *repository, const char *database,
 							  char id[BACKUP_ID_SIZE]);
@@ -136,13 +156,15 @@ typedef struct Verification
 {
 	bool known;
 	bool ok;
+	bool inside;   /* not the stored bytes alone */
 	char time[32]; /* UTC, "2026-11-23T02:00:00Z" */
 } Verification;
 
 /* Reports (exit 3) and returns false only if the record is damaged. */
 extern bool repository_verification(Repository *repository, const BackupName *name,
 									Verification *result);
+/* inside: objects were opened and their content checked, not the stored bytes alone. */
 extern bool repository_record_verification(Repository *repository, const BackupName *name, bool ok,
-										   const char *const *bad, int nbad);
+										   bool inside, const char *const *bad, int nbad);
 
 #endif /* NEX_REPOSITORY_H */

@@ -48,6 +48,7 @@ parse_record(const Buffer *file, const BackupName *name, Verification *result)
 	{
 		result->known = true;
 		result->ok = strcmp(verdict, "ok") == 0;
+		result->inside = json_array_size(json_object_get(root, "checked")) > 2;
 		memcpy(result->time, time, strlen(time) + 1);
 	}
 	json_decref(root);
@@ -77,7 +78,7 @@ repository_verification(Repository *repository, const BackupName *name, Verifica
 }
 
 bool
-repository_record_verification(Repository *repository, const BackupName *name, bool ok,
+repository_record_verification(Repository *repository, const BackupName *name, bool ok, bool inside,
 							   const char *const *bad, int nbad)
 {
 	char *path = backup_path(name, ".verified");
@@ -100,8 +101,9 @@ repository_record_verification(Repository *repository, const BackupName *name, b
 	buffer_printf(
 		&json,
 		"{\n\"format\": 1,\n\"backup\": \"%s\",\n\"verified\": \"%s\",\n\"result\": \"%s\",\n"
-		"\"checked\": [\"stored\", \"hashed\", \"decompressed\", \"counted\"],\n\"bad\": %s",
-		name->id, text, ok ? "ok" : "failed", list);
+		"\"checked\": [\"stored\", \"hashed\"%s],\n\"bad\": %s",
+		name->id, text, ok ? "ok" : "failed", inside ? ", \"decompressed\", \"counted\"" : "",
+		list);
 	free(list);
 	error = seal_append(&json) ? repository->storage->write(repository->storage, path, json.data,
 															json.length, true)

@@ -21,6 +21,7 @@
 #include "interrupt.h"
 #include "log.h"
 #include "memory.h"
+#include "object_read.h"
 #include "progress.h"
 #include "quote.h"
 #include "verify.h"
@@ -72,6 +73,7 @@ typedef struct Worker
 	size_t stored_capacity;
 	char *raw;
 	size_t raw_capacity;
+	Buffer plain; /* an encrypted object, opened */
 } Worker;
 
 /* ---- memory ---- */
@@ -301,6 +303,34 @@ reserve_for_object(Worker *worker, const Member *members, uint32_t count)
 }
 
 /*
+ * Hash an encrypted object, which is read and opened whole, and check its
+ * members.
+ */
+static char *
+read_encrypted_object(Worker *worker, const char *path, const Job *job, char **content)
+{
+	const Manifest *manifest = worker->verifier->manifest;
+	const Member *members = manifest->members + job->first_member;
+	const ManifestObject *object = &manifest->objects[job->object];
+	size_t raw = 0;
+	char *problem;
+	uint32_t i;
+
+	for (i = 0; i < job->nmembers; i++)
+		raw = members[i].raw > raw ? members[i].raw : raw;
+	/* Twice: the opened object counts, too. */
+	if (!reserve_memory(worker, 2 * (size_t) object->bytes, raw))
+		return xasprintf("could not be read: %s", strerror(ENOMEM));
+	problem = read_piece(worker, path, 0, object->bytes);
+	if (problem != NULL)
+		return problem;
+	*content = object_decrypt(manifest, job->object, worker->stored, object->bytes, &worker->plain);
+	for (i = 0; i < job->nmembers && *content == NULL && !stop_requested(); i++)
+		*content = check_member(worker, &members[i], worker->plain.data + members[i].offset);
+	return NULL;
+}
+
+/*
  * Hash an object and check its members on the way.  *content is the first
  * thing wrong inside; reading goes on, because a wrong digest says more.
  */
@@ -356,6 +386,8 @@ check_object(Worker *worker, const Job *job, const char *path)
 
 	if (verifier->depth == VERIFY_DIGESTS || job->nmembers == 0)
 		problem = hash_object(worker, path, bytes);
+	else if (verifier->manifest->cipher != CIPHER_NONE)
+		problem = read_encrypted_object(worker, path, job, &content);
 	else
 		problem = read_object(worker, path, job, &content);
 
@@ -405,6 +437,7 @@ worker_main(void *argument)
 		free(path);
 	}
 	release_memory(worker);
+	buffer_free(&worker->plain);
 	if (worker->decompressor != NULL)
 		decompressor_free(worker->decompressor);
 	if (worker->digest != NULL)

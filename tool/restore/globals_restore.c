@@ -40,7 +40,7 @@ read_backup(GlobalsRestore *restore, const char *backup)
 	if (!repository_check_frame(restore->repository) ||
 		!repository_resolve(restore->repository, backup, &restore->backup))
 		return false;
-	restore->manifest = repository_manifest(restore->repository, &restore->backup);
+	restore->manifest = repository_manifest_inside(restore->repository, &restore->backup);
 	if (restore->manifest == NULL)
 		return false;
 	good = verify_objects(restore->repository, restore->manifest, VERIFY_CONTENT, 1, &report) &&

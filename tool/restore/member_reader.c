@@ -12,6 +12,7 @@
 
 #include "log.h"
 #include "memory.h"
+#include "object_read.h"
 
 #define DAMAGE_HINT "Run \"nex_backup verify\" to see what is damaged, and restore another backup."
 
@@ -23,6 +24,8 @@ member_reader_open(MemberReader *reader, Repository *repository, const Manifest 
 	reader->manifest = manifest;
 	reader->decompressor = decompressor_create(manifest->codec);
 	buffer_init(&reader->stored);
+	buffer_init(&reader->plain);
+	reader->plain_object = -1;
 	buffer_init(&reader->raw);
 	return reader->decompressor != NULL || report_error(EXIT_FAILED, NULL, NULL, "out of memory");
 }
@@ -32,28 +35,59 @@ member_reader_close(MemberReader *reader)
 {
 	decompressor_free(reader->decompressor);
 	buffer_free(&reader->stored);
+	buffer_free(&reader->plain);
 	buffer_free(&reader->raw);
+}
+
+/* The stored bytes of a member, out of the object's file; NULL and *problem on failure. */
+static const char *
+read_stored(MemberReader *reader, const char *path, const Member *member, char **problem)
+{
+	Storage *storage = reader->repository->storage;
+	int error;
+
+	buffer_reset(&reader->stored);
+	buffer_reserve(&reader->stored, member->length);
+	error = storage->read_range(storage, path, member->offset, member->length, reader->stored.data);
+	if (error == 0)
+		return reader->stored.data;
+	*problem = xstrdup(strerror(error));
+	return NULL;
+}
+
+/* The same out of an encrypted object, which is opened whole and kept for its next member. */
+static const char *
+read_encrypted(MemberReader *reader, const Member *member, char **problem)
+{
+	if (reader->plain_object != (int64_t) member->object)
+	{
+		reader->plain_object = -1;
+		*problem =
+			object_read(reader->repository, reader->manifest, member->object, &reader->plain);
+		if (*problem != NULL)
+			return NULL;
+		reader->plain_object = member->object;
+	}
+	return reader->plain.data + member->offset;
 }
 
 bool
 member_reader_read(MemberReader *reader, const Member *member)
 {
-	Storage *storage = reader->repository->storage;
 	char *path = manifest_object_path(reader->manifest, member->object);
-	const char *problem = NULL;
-	int error;
+	char *problem = NULL;
+	const char *stored;
+	bool good;
 
-	buffer_reset(&reader->stored);
 	buffer_reset(&reader->raw);
-	buffer_reserve(&reader->stored, member->length);
 	buffer_reserve(&reader->raw, member->raw);
-	error = storage->read_range(storage, path, member->offset, member->length, reader->stored.data);
-	if (error != 0)
-		problem = strerror(error);
-	else
-		problem = decompressor_frame(reader->decompressor, reader->stored.data, member->length,
-									 reader->raw.data, member->raw);
-	if (problem != NULL)
+	stored = reader->manifest->cipher != CIPHER_NONE ? read_encrypted(reader, member, &problem)
+													 : read_stored(reader, path, member, &problem);
+	if (stored != NULL)
+		problem = xstrdup(decompressor_frame(reader->decompressor, stored, member->length,
+											 reader->raw.data, member->raw));
+	good = problem == NULL;
+	if (!good)
 		repository_damaged(reader->repository, path, problem, DAMAGE_HINT);
 	else
 	{
@@ -61,7 +95,8 @@ member_reader_read(MemberReader *reader, const Member *member)
 		reader->raw.data[member->raw] = '\0';
 	}
 	free(path);
-	return problem == NULL;
+	free(problem);
+	return good;
 }
 
 bool

@@ -17,7 +17,9 @@ typedef struct MemberReader
 	const Manifest *manifest;
 	Decompressor *decompressor;
 	Buffer stored;
-	Buffer raw; /* the text of the last member read */
+	Buffer plain;         /* of an encrypted object: all its members */
+	int64_t plain_object; /* which one; -1: none */
+	Buffer raw;           /* the text of the last member read */
 } MemberReader;
 
 extern bool member_reader_open(MemberReader *reader, Repository *repository,

@@ -153,7 +153,7 @@ plan_target(RestorePlan *plan)
 	Verification verification;
 	bool exists;
 
-	plan->manifest = repository_manifest(plan->repository, &plan->backup);
+	plan->manifest = repository_manifest_inside(plan->repository, &plan->backup);
 	if (plan->manifest == NULL ||
 		!repository_verification(plan->repository, &plan->backup, &verification))
 		return false;

@@ -1,0 +1,224 @@
+/*-------------------------------------------------------------------------
+ *
+ * cli_key.c
+ *	  nex_backup key: the keys of an encrypted repository.
+ *
+ * There is no verb that gives old backups to a new key: an object is named
+ * by its bytes, and signed manifests name it.  A new key opens what is written
+ * from then on.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "command.h"
+#include "encryption.h"
+#include "key_files.h"
+#include "key_sheet.h"
+#include "log.h"
+#include "memory.h"
+#include "nearest.h"
+#include "output.h"
+#include "repository_view.h"
+
+static json_t *
+recipients_json(const Encryption *encryption)
+{
+	json_t *list = json_array();
+	int i;
+
+	for (i = 0; i < encryption->recipients.count; i++)
+	{
+		char text[AGE_RECIPIENT_SIZE];
+
+		age_recipient_text(encryption->recipients.items[i].public_key, text);
+		json_array_append_new(list, json_string(text));
+	}
+	return list;
+}
+
+static bool
+key_list(const Settings *settings, Repository *repository)
+{
+	const Encryption *encryption = repository->encryption;
+	char signer[SIGNER_SIZE];
+	int i;
+
+	signer_text(encryption->signer, signer);
+	if (settings->json)
+	{
+		output_json(json_pack(
+			"{s:o, s:s, s:o, s:s, s:I, s:b, s:b}", "repository", repository_json(repository),
+			"cipher", cipher_name(encryption->cipher), "recipients", recipients_json(encryption),
+			"signer", signer, "serial", (json_int_t) encryption->serial, "writer_key",
+			encryption->has_writer_key, "trusted", encryption->trusted));
+		return true;
+	}
+	printf("cipher      %s\n", cipher_name(encryption->cipher));
+	for (i = 0; i < encryption->recipients.count; i++)
+	{
+		char text[AGE_RECIPIENT_SIZE];
+
+		age_recipient_text(encryption->recipients.items[i].public_key, text);
+		printf("%-11s %s\n", i == 0 ? "recipients" : "", text);
+	}
+	printf("signer      %s%s\n", signer,
+		   encryption->trusted ? "" : " (as the repository itself says)");
+	printf("writer key  %s\n", encryption->has_writer_key ? "on this host" : "not on this host");
+	return true;
+}
+
+static int
+find_recipient(const AgeRecipients *recipients, const uint8_t public_key[KEY_BYTES])
+{
+	int i;
+
+	for (i = 0; i < recipients->count; i++)
+	{
+		if (memcmp(recipients->items[i].public_key, public_key, KEY_BYTES) == 0)
+			return i;
+	}
+	return -1;
+}
+
+/* Take one out, or put one in; false (reported) if that cannot be. */
+static bool
+change_one(AgeRecipients *recipients, const AgeRecipient *recipient, bool add)
+{
+	int found = find_recipient(recipients, recipient->public_key);
+	char text[AGE_RECIPIENT_SIZE];
+
+	age_recipient_text(recipient->public_key, text);
+	if (add && found >= 0)
+		return report_error(EXIT_FAILED, NULL, NULL, "\"%s\" is a recipient already", text);
+	if (!add && found < 0)
+		return report_error(EXIT_FAILED, NULL, "\"nex_backup key list\" shows them.",
+							"\"%s\" is not a recipient", text);
+	if (add)
+		return age_recipients_add(recipients, text) == NULL;
+	recipients->items[found] = recipients->items[--recipients->count];
+	return recipients->count > 0 || report_error(EXIT_FAILED, NULL, "Add another one first.",
+												 "the last recipient cannot be removed");
+}
+
+static bool
+key_change(const Settings *settings, Repository *repository, bool add)
+{
+	Encryption *encryption = repository->encryption;
+	AgeRecipients changes = {0};
+	bool good = encryption_can_write(repository) && read_recipients(settings, &changes);
+	int i;
+
+	if (good && changes.count == 0)
+		good = report_error(EXIT_USAGE, NULL, "Name it with --recipient=age1….",
+							"no recipient was given");
+	for (i = 0; good && i < changes.count; i++)
+		good = change_one(&encryption->recipients, &changes.items[i], add);
+	age_recipients_free(&changes);
+	good = good && repository_rewrite(repository);
+	if (good && settings->json)
+		return key_list(settings, repository);
+	if (good)
+		printf("%s recipients now; backups from here on are for these, and store everything anew. "
+			   "Older backups stay as they are%s.\n",
+			   pretty_count((uint64_t) encryption->recipients.count),
+			   add ? "" : ", and the removed key still opens them");
+	return good;
+}
+
+static bool
+key_add(const Settings *settings, Repository *repository)
+{
+	return key_change(settings, repository, true);
+}
+
+static bool
+key_remove(const Settings *settings, Repository *repository)
+{
+	return key_change(settings, repository, false);
+}
+
+static bool
+key_sheet(const Settings *settings, Repository *repository)
+{
+	(void) settings;
+	key_sheet_print(repository);
+	return true;
+}
+
+static const struct
+{
+	const char *name;
+	bool (*run)(const Settings *settings, Repository *repository);
+} verbs[] = {{"list", key_list}, {"add", key_add}, {"remove", key_remove}, {"sheet", key_sheet}};
+
+#define VERB_COUNT ((int) (sizeof(verbs) / sizeof(verbs[0])))
+
+static bool
+run_verb(int verb, const Settings *settings)
+{
+	Repository *repository = open_repository(settings);
+	bool good;
+
+	if (repository == NULL)
+		return false;
+	if (repository->encryption != NULL)
+		good = verbs[verb].run(settings, repository);
+	else
+		good = report_error(EXIT_FAILED, NULL,
+							"Encryption is chosen when a repository is created: \"nex_backup init "
+							"--recipient\".",
+							"repository \"%s\" is not encrypted", repository->storage->location);
+	repository_close(repository);
+	return good;
+}
+
+static bool
+run_key(const Settings *settings)
+{
+	const char *names[VERB_COUNT];
+	const char *nearest;
+	char *hint;
+	int i;
+
+	for (i = 0; i < VERB_COUNT; i++)
+	{
+		names[i] = verbs[i].name;
+		if (strcmp(names[i], settings->arguments[0]) == 0)
+			return run_verb(i, settings);
+	}
+	nearest = nearest_name(settings->arguments[0], names, VERB_COUNT);
+	hint = nearest != NULL ? xasprintf("Perhaps you meant \"nex_backup key %s\".", nearest)
+						   : xstrdup("\"nex_backup help key\" lists what there is.");
+	report_error(EXIT_USAGE, NULL, hint, "unknown command \"key %s\"", settings->arguments[0]);
+	free(hint);
+	return false;
+}
+
+const Command command_key = {
+	.name = "key",
+	.summary = "show and change for whom a repository is encrypted",
+	.arguments = "list|add|remove|sheet",
+	.min_arguments = 1,
+	.max_arguments = 1,
+	.options = "recipient recipients-file",
+	.help =
+		"  list    cipher, recipients, and the signer that readers should know\n"
+		"  add     encrypt for --recipient, too, from now on\n"
+		"  remove  do not encrypt for --recipient any more\n"
+		"  sheet   a recovery sheet to print; with --identity the secret key is on it\n"
+		"\n"
+		"add and remove need the writer key. They change what later backups are encrypted for; "
+		"the\n"
+		"first of these stores everything anew. Older backups stay as they are: a key that was\n"
+		"added does not open them, one that was removed still does.\n"
+		"\n"
+		"Examples:\n"
+		"  nex_backup key list\n"
+		"  nex_backup key add --recipient=age1…\n"
+		"  nex_backup key sheet --identity=invoices.key | lp\n",
+	.run = run_key,
+};

@@ -1,0 +1,147 @@
+/*-------------------------------------------------------------------------
+ *
+ * cli_keygen.c
+ *	  nex_backup keygen: make a key that opens encrypted backups.
+ *
+ * The file is what age-keygen writes, so that either program can use it.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "age.h"
+#include "age_armor.h"
+#include "command.h"
+#include "keyring.h"
+#include "log.h"
+#include "memory.h"
+#include "output.h"
+#include "passphrase.h"
+
+/* Write a new file that only its owner can read; one that exists is kept. */
+static bool
+write_new_file(const char *path, const char *text)
+{
+	int descriptor = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
+	size_t length = strlen(text);
+	bool good;
+
+	if (descriptor < 0)
+		return report_error(EXIT_FAILED, NULL,
+							errno == EEXIST
+								? "A key is never overwritten: choose another name, or remove it."
+								: NULL,
+							"could not create file \"%s\": %s", path, strerror(errno));
+	good = write(descriptor, text, length) == (ssize_t) length && fsync(descriptor) == 0;
+	if (close(descriptor) != 0)
+		good = false;
+	if (good)
+		return true;
+	report_error(EXIT_FAILED, NULL, NULL, "could not write file \"%s\": %s", path, strerror(errno));
+	unlink(path);
+	return false;
+}
+
+/* Encrypt the text with a passphrase; it is replaced.  False (reported) on failure. */
+static bool
+protect(const Settings *settings, char **text)
+{
+	AgeRecipients recipients = {0};
+	Buffer passphrase;
+	Buffer sealed;
+	Buffer armored;
+	bool good;
+
+	buffer_init(&passphrase);
+	buffer_init(&sealed);
+	buffer_init(&armored);
+	good = passphrase_get(settings, "Passphrase: ", &passphrase);
+	if (good && (age_recipients_add_passphrase(&recipients, passphrase.data, passphrase.length,
+											   AGE_DEFAULT_LOG_N) != NULL ||
+				 age_encrypt(&recipients, *text, strlen(*text), &sealed) != AGE_OK))
+		good = report_error(EXIT_FAILED, NULL, NULL, "could not encrypt the key");
+	if (good)
+	{
+		age_armor_encode(sealed.data, sealed.length, &armored);
+		secret_free(*text, strlen(*text));
+		*text = buffer_detach(&armored);
+	}
+	age_recipients_free(&recipients);
+	secret_cleanse(passphrase.data, passphrase.capacity);
+	buffer_free(&passphrase);
+	buffer_free(&sealed);
+	buffer_free(&armored);
+	return good;
+}
+
+static bool
+run_keygen(const Settings *settings)
+{
+	char identity[AGE_IDENTITY_SIZE];
+	char recipient[AGE_RECIPIENT_SIZE];
+	char created[32];
+	struct tm tm;
+	time_t now;
+	char *text;
+	bool good = true;
+
+	keyring_protect_process();
+	if (!age_identity_generate(identity, recipient))
+		return report_error(EXIT_FAILED, NULL, NULL, "could not generate a key");
+	time(&now);
+	gmtime_r(&now, &tm);
+	strftime(created, sizeof(created), "%Y-%m-%dT%H:%M:%SZ", &tm);
+	text = xasprintf("# created: %s\n# public key: %s\n%s\n", created, recipient, identity);
+	if (passphrase_is_given(settings))
+		good = protect(settings, &text);
+	if (!good)
+	{
+		secret_free(text, strlen(text));
+		return false;
+	}
+	if (settings->output == NULL || strcmp(settings->output, "-") == 0)
+		good = fputs(text, stdout) != EOF;
+	else
+		good = write_new_file(settings->output, text);
+	if (good && settings->output != NULL && strcmp(settings->output, "-") != 0)
+	{
+		if (settings->json)
+			output_json(json_pack("{s:s, s:s}", "file", settings->output, "recipient", recipient));
+		else
+			printf("public key: %s\n", recipient);
+	}
+	secret_free(text, strlen(text));
+	secret_cleanse(identity, sizeof(identity));
+	return good;
+}
+
+const Command command_keygen = {
+	.name = "keygen",
+	.summary = "make a key that opens encrypted backups",
+	.arguments = "",
+	.min_arguments = 0,
+	.max_arguments = 0,
+	.options = "output",
+	.help =
+		"Writes a new secret key to the file of -o, which must not exist, and shows the public\n"
+		"key that belongs to it; without -o both go to standard output. \"nex_backup init\" takes\n"
+		"the public key with --recipient, restore and others take the file with --identity. The\n"
+		"stock programs age and age-keygen use the same files.\n"
+		"\n"
+		"With --passphrase-file, --passphrase-fd or --passphrase-command the secret key is\n"
+		"encrypted with that passphrase.\n"
+		"\n"
+		"Make the key where it will be kept, not on the server that writes the backups.\n"
+		"\n"
+		"Examples:\n"
+		"  nex_backup keygen -o invoices.key\n"
+		"  nex_backup init --repo=/var/backups/pg --recipient=age1…\n",
+	.run = run_keygen,
+	.needs_no_repository = true,
+};

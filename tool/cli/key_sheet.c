@@ -1,0 +1,71 @@
+/*-------------------------------------------------------------------------
+ *
+ * key_sheet.c
+ *	  The recovery sheet.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "key_sheet.h"
+
+#include <stdio.h>
+
+#include "encryption.h"
+#include "keyring.h"
+
+/* The secret keys that were given, each with its recipient. */
+static void
+print_identities(void)
+{
+	const AgeIdentities *identities = &keyring()->identities;
+	int i;
+
+	if (identities->count == 0)
+	{
+		printf("\nSecret key (write it here, or print this sheet with --identity=FILE):\n\n"
+			   "  ______________________________________________________________________\n");
+		return;
+	}
+	printf("\nSECRET KEYS. Who has this sheet can read all backups: lock it away.\n\n");
+	for (i = 0; i < identities->count; i++)
+	{
+		char recipient[AGE_RECIPIENT_SIZE];
+		char identity[AGE_IDENTITY_SIZE];
+
+		if (identities->items[i].type != AGE_X25519)
+			continue;
+		age_recipient_text(identities->items[i].public_key, recipient);
+		age_identity_text(identities->items[i].secret_key, identity);
+		printf("  # public key: %s\n  %s\n", recipient, identity);
+		secret_cleanse(identity, sizeof(identity));
+	}
+}
+
+void
+key_sheet_print(const Repository *repository)
+{
+	const Encryption *encryption = repository->encryption;
+	const char *location = repository->storage->location;
+	char text[AGE_RECIPIENT_SIZE];
+	char signer[SIGNER_SIZE];
+	int i;
+
+	signer_text(encryption->signer, signer);
+	printf("RECOVERY SHEET of a nex_backup repository\n\n"
+		   "Repository  %s\nId          %s\nCreated     %s\nCipher      %s\n",
+		   location, repository->id, repository->created, cipher_name(encryption->cipher));
+	for (i = 0; i < encryption->recipients.count; i++)
+	{
+		age_recipient_text(encryption->recipients.items[i].public_key, text);
+		printf("%-11s %s\n", i == 0 ? "For" : "", text);
+	}
+	printf("Signer      %s%s\n", signer,
+		   encryption->trusted ? "" : " (as the repository itself says: compare it)");
+	print_identities();
+	printf(
+		"\nTo restore: put the secret key into a file of mode 0600 (KEY_FILE), then\n\n"
+		"  nex_backup list --repo=%s\n"
+		"  nex_backup verify --repo=%s --identity=KEY_FILE --signer=%s\n"
+		"  nex_backup restore DATABASE --repo=%s --identity=KEY_FILE --signer=%s --to=NEW_NAME\n\n"
+		"Without nex_backup: RECOVER.txt in the repository.\n",
+		location, location, signer, location, signer);
+}

@@ -1,0 +1,336 @@
+/*-------------------------------------------------------------------------
+ *
+ * encryption.c
+ *	  What makes a repository an encrypted one.
+ *
+ * A signature stands before the seal of a JSON document and covers all bytes
+ * before itself: the SHA-256 of them is signed, together with what the
+ * signature is for.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "encryption.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "keyring.h"
+#include "log.h"
+#include "memory.h"
+#include "seal.h"
+#include "writer_state.h"
+
+#define FRAME_FILE "nex_backup.json"
+#define SIGNATURE_OPENING ",\n\"signature\": \""
+#define OPENING_LENGTH (sizeof(SIGNATURE_OPENING) - 1)
+#define SIGNATURE_LENGTH (OPENING_LENGTH + 2 * SIGNATURE_BYTES + 1)
+#define SEAL_LENGTH (sizeof(SEAL_OPENING) - 1 + DIGEST_HEX_LENGTH + sizeof(SEAL_CLOSING) - 1)
+#define REPLACED_HINT                                                                              \
+	"Somebody may have replaced it. If you did so yourself, remove the files of this location "    \
+	"and "                                                                                         \
+	"repository from the state directory (--state-dir)."
+
+Encryption *
+encryption_create(Cipher cipher, AgeRecipients *recipients)
+{
+	Encryption *encryption = xcalloc(1, sizeof(Encryption));
+
+	encryption->cipher = cipher;
+	encryption->recipients = *recipients;
+	memset(recipients, 0, sizeof(*recipients));
+	return encryption;
+}
+
+void
+encryption_free(Encryption *encryption)
+{
+	if (encryption == NULL)
+		return;
+	age_recipients_free(&encryption->recipients);
+	secret_free(encryption, sizeof(*encryption));
+}
+
+Cipher
+repository_cipher(const Repository *repository)
+{
+	return repository->encryption != NULL ? repository->encryption->cipher : CIPHER_NONE;
+}
+
+static int
+compare_keys(const void *a, const void *b)
+{
+	return memcmp(((const AgeRecipient *) a)->public_key, ((const AgeRecipient *) b)->public_key,
+				  KEY_BYTES);
+}
+
+bool
+encryption_identify_recipients(Encryption *encryption)
+{
+	AgeRecipients *recipients = &encryption->recipients;
+	Digest *digest = digest_create();
+	bool good = digest != NULL;
+	int i;
+
+	qsort(recipients->items, (size_t) recipients->count, sizeof(AgeRecipient), compare_keys);
+	for (i = 0; good && i < recipients->count; i++)
+		good = digest_update(digest, recipients->items[i].public_key, KEY_BYTES);
+	good = good && digest_final(digest, encryption->recipients_id);
+	if (digest != NULL)
+		digest_free(digest);
+	return good;
+}
+
+/* ---- signatures ---- */
+
+/* What is signed: purpose and digest of the body. */
+static char *
+signed_text(const char *purpose, const char *body, size_t length)
+{
+	DigestHex digest;
+
+	if (!digest_buffer(body, length, digest))
+		return NULL;
+	return xasprintf("%s\n%s\n", purpose, digest);
+}
+
+bool
+encryption_sign(const Encryption *encryption, const char *purpose, Buffer *json)
+{
+	char *text = signed_text(purpose, json->data, json->length);
+	uint8_t signature[SIGNATURE_BYTES];
+	bool good;
+	int i;
+
+	good = encryption->has_writer_key && text != NULL &&
+		   ed25519_sign(encryption->writer_key.signing, text, strlen(text), signature);
+	free(text);
+	if (!good)
+		return false;
+	buffer_append_string(json, SIGNATURE_OPENING);
+	for (i = 0; i < SIGNATURE_BYTES; i++)
+		buffer_printf(json, "%02x", signature[i]);
+	buffer_append_char(json, '"');
+	return true;
+}
+
+static int
+hex_digit(char c)
+{
+	if (c >= '0' && c <= '9')
+		return c - '0';
+	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+}
+
+const char *
+encryption_check(const Encryption *encryption, const char *purpose, const char *json, size_t length)
+{
+	uint8_t signature[SIGNATURE_BYTES];
+	const char *trailer;
+	const char *digits;
+	char *text;
+	bool good;
+	int i;
+
+	if (length < SEAL_LENGTH + SIGNATURE_LENGTH)
+		return "is too short to be signed";
+	trailer = json + length - SEAL_LENGTH - SIGNATURE_LENGTH;
+	digits = trailer + OPENING_LENGTH;
+	if (memcmp(trailer, SIGNATURE_OPENING, OPENING_LENGTH) != 0 ||
+		digits[2 * SIGNATURE_BYTES] != '"')
+		return "is not signed, as everything in an encrypted repository must be";
+	for (i = 0; i < SIGNATURE_BYTES; i++)
+	{
+		int high = hex_digit(digits[2 * i]);
+		int low = hex_digit(digits[2 * i + 1]);
+
+		if (high < 0 || low < 0)
+			return "has a malformed signature";
+		signature[i] = (uint8_t) (high << 4 | low);
+	}
+	text = signed_text(purpose, json, (size_t) (trailer - json));
+	good = text != NULL && ed25519_verify(encryption->signer, text, strlen(text), signature);
+	free(text);
+	return good ? NULL : "is not signed by the writer of this repository";
+}
+
+/* ---- nex_backup.json ---- */
+
+bool
+encryption_write(const Repository *repository, Buffer *json)
+{
+	const Encryption *encryption = repository->encryption;
+	char text[AGE_RECIPIENT_SIZE];
+	char signer[SIGNER_SIZE];
+	int i;
+
+	buffer_printf(json, ",\n\"cipher\": \"%s\",\n\"recipients\": [",
+				  cipher_name(encryption->cipher));
+	for (i = 0; i < encryption->recipients.count; i++)
+	{
+		age_recipient_text(encryption->recipients.items[i].public_key, text);
+		buffer_printf(json, "%s\n\"%s\"", i > 0 ? "," : "", text);
+	}
+	signer_text(encryption->signer, signer);
+	buffer_printf(json, "],\n\"signer\": \"%s\",\n\"serial\": %" PRId64, signer,
+				  encryption->serial);
+	return encryption_sign(encryption, SIGNED_REPOSITORY, json);
+}
+
+/* The values of nex_backup.json; false if one is bad. */
+static bool
+parse_values(Encryption *encryption, const json_t *root)
+{
+	const char *cipher = json_string_value(json_object_get(root, "cipher"));
+	const char *signer = json_string_value(json_object_get(root, "signer"));
+	const json_t *recipients = json_object_get(root, "recipients");
+	const json_t *serial = json_object_get(root, "serial");
+	size_t i;
+
+	if (cipher == NULL || !cipher_by_name(cipher, &encryption->cipher) ||
+		encryption->cipher == CIPHER_NONE || signer == NULL ||
+		!signer_parse(signer, strlen(signer), encryption->signer) || !json_is_integer(serial) ||
+		json_integer_value(serial) < 1 || json_array_size(recipients) == 0)
+		return false;
+	encryption->serial = json_integer_value(serial);
+	for (i = 0; i < json_array_size(recipients); i++)
+	{
+		const char *text = json_string_value(json_array_get(recipients, i));
+
+		if (text == NULL || age_recipients_add(&encryption->recipients, text) != NULL)
+			return false;
+	}
+	return encryption_identify_recipients(encryption);
+}
+
+/* A plain repository where an encrypted one must be? */
+static bool
+check_not_downgraded(const Repository *repository, const char *known)
+{
+	if (known != NULL)
+		return report_error(
+			EXIT_INTEGRITY, "An encrypted repository was created there from this host.",
+			REPLACED_HINT, "repository \"%s\" is not encrypted", repository->storage->location);
+	if (keyring()->identities.count > 0 || keyring()->nsigners > 0)
+		return report_error(EXIT_INTEGRITY,
+							"An identity or a signer was given, so an encrypted one is expected.",
+							"Leave out --identity and --signer if it is meant to be plain.",
+							"repository \"%s\" is not encrypted", repository->storage->location);
+	return true;
+}
+
+static bool
+signer_is_given(const uint8_t signer[KEY_BYTES])
+{
+	int i;
+
+	for (i = 0; i < keyring()->nsigners; i++)
+	{
+		if (memcmp(keyring()->signers[i], signer, KEY_BYTES) == 0)
+			return true;
+	}
+	return false;
+}
+
+/* Is its signer one that we know to be the right one? */
+static bool
+check_signer(const Repository *repository, Encryption *encryption)
+{
+	const char *location = repository->storage->location;
+	bool damaged;
+
+	encryption->has_writer_key =
+		writer_state_key(repository->id, &encryption->writer_key, &damaged);
+	if (damaged)
+	{
+		char *path = writer_state_key_path(repository->id);
+
+		report_error(EXIT_FAILED, NULL, "Bring it back from a copy.",
+					 "file \"%s\" holds no writer key", path);
+		free(path);
+		return false;
+	}
+	if (encryption->has_writer_key &&
+		memcmp(encryption->writer_key.signer, encryption->signer, KEY_BYTES) != 0)
+		return report_error(EXIT_INTEGRITY, NULL, REPLACED_HINT,
+							"repository \"%s\" is signed by another key than the one of this host",
+							location);
+	if (keyring()->nsigners > 0 && !signer_is_given(encryption->signer))
+		return report_error(EXIT_INTEGRITY, NULL,
+							"Somebody may have replaced it; or --signer, or the signer named in "
+							"the identity file, belongs to another repository.",
+							"repository \"%s\" is signed by none of the given signers", location);
+	encryption->trusted = encryption->has_writer_key || keyring()->nsigners > 0;
+	return true;
+}
+
+bool
+encryption_read(Repository *repository, const json_t *root, const Buffer *file)
+{
+	char *known = writer_state_repository_at(repository->storage->location);
+	AgeRecipients none = {0};
+	Encryption *encryption;
+	const char *problem;
+	bool good;
+
+	if (json_object_get(root, "cipher") == NULL)
+	{
+		good = check_not_downgraded(repository, known);
+		free(known);
+		return good;
+	}
+	encryption = repository->encryption = encryption_create(CIPHER_NONE, &none);
+	if (!parse_values(encryption, root))
+		good = repository_damaged(repository, FRAME_FILE, "has a bad or missing value", NULL);
+	else if (known != NULL && strcmp(known, repository->id) != 0)
+		good = report_error(EXIT_INTEGRITY, NULL, REPLACED_HINT,
+							"repository \"%s\" is not the one that this host created there",
+							repository->storage->location);
+	else
+		good = check_signer(repository, encryption);
+	free(known);
+	if (!good)
+		return false;
+	problem = encryption_check(encryption, SIGNED_REPOSITORY, file->data, file->length);
+	if (problem != NULL)
+		return repository_damaged(repository, FRAME_FILE, problem, NULL);
+	if (encryption->serial < writer_state_serial(repository->id))
+		return repository_damaged(repository, FRAME_FILE,
+								  "is an old one: its keys were changed since", REPLACED_HINT);
+	return true;
+}
+
+bool
+encryption_can_write(const Repository *repository)
+{
+	char *hint;
+	char *path;
+
+	if (repository->encryption == NULL || repository->encryption->has_writer_key)
+		return true;
+	path = writer_state_key_path(repository->id);
+	hint =
+		xasprintf("Copy it from the host and user that ran \"nex_backup init\" to \"%s\", or say "
+				  "with --state-dir where it is.",
+				  path);
+	report_error(EXIT_FAILED, NULL, hint,
+				 "the writer key of encrypted repository \"%s\" is not on this host",
+				 repository->storage->location);
+	free(hint);
+	free(path);
+	return false;
+}
+
+void
+encryption_warn_untrusted(const Repository *repository)
+{
+	static bool said;
+
+	if (repository->encryption == NULL || repository->encryption->trusted || said)
+		return;
+	said = true;
+	log_warning_hint("Name the signer with --signer, or in the identity file: \"# nex_backup "
+					 "signer: nex-signer-1…\"; the recovery sheet and the writer's host know it.",
+					 "who wrote this repository is known from the repository alone: whoever can "
+					 "write to it could have replaced everything in it");
+}

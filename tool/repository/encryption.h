@@ -1,0 +1,70 @@
+/*-------------------------------------------------------------------------
+ *
+ * encryption.h
+ *	  What makes a repository an encrypted one: cipher, recipients, and the
+ *	  signer whose word counts (docs/security.md says why each is needed).
+ *
+ * Three things protect against a repository that somebody else can write to:
+ * nex_backup.json and every manifest are signed; a signer is pinned, on the
+ * writer's host by its own key, for readers by --signer or the identity file;
+ * and the writer remembers what lies at a location, so that nothing plain or
+ * foreign can take its place.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef NEX_ENCRYPTION_H
+#define NEX_ENCRYPTION_H
+
+#include <jansson.h>
+
+#include "cipher.h"
+#include "repository.h"
+#include "writer_key.h"
+
+typedef struct Encryption
+{
+	Cipher cipher;
+	AgeRecipients recipients;
+	DigestHex recipients_id; /* of all recipients: another one means other keys */
+	uint8_t signer[KEY_BYTES];
+	int64_t serial; /* grows with each change of nex_backup.json */
+	bool trusted;   /* the signer is pinned */
+	bool has_writer_key;
+	WriterKey writer_key;
+} Encryption;
+
+/* What a signature is for, so that none can be used for something else. */
+#define SIGNED_REPOSITORY "nex_backup/1 repository"
+#define SIGNED_MANIFEST "nex_backup/1 manifest"
+
+/* Takes over the recipients. */
+extern Encryption *encryption_create(Cipher cipher, AgeRecipients *recipients);
+extern void encryption_free(Encryption *encryption);
+
+/* To be called whenever the recipients have changed. */
+extern bool encryption_identify_recipients(Encryption *encryption);
+
+/*
+ * Take from nex_backup.json, whose seal was checked, what it says of
+ * encryption, and see that nothing was downgraded, replaced or rolled back.
+ * False (reported, exit 3) if so.
+ */
+extern bool encryption_read(Repository *repository, const json_t *root, const Buffer *file);
+
+/* Append the keys of nex_backup.json that belong here, and the signature. */
+extern bool encryption_write(const Repository *repository, Buffer *json);
+
+/* Append a signature to a JSON document that is about to be sealed. */
+extern bool encryption_sign(const Encryption *encryption, const char *purpose, Buffer *json);
+
+/* Check that of a sealed document.  NULL when good, else what is wrong. */
+extern const char *encryption_check(const Encryption *encryption, const char *purpose,
+									const char *json, size_t length);
+
+/* May this run write?  False (reported) in an encrypted repository without its writer key. */
+extern bool encryption_can_write(const Repository *repository);
+
+/* Say once if signatures are checked against nothing but the repository itself. */
+extern void encryption_warn_untrusted(const Repository *repository);
+
+#endif /* NEX_ENCRYPTION_H */

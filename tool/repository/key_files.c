@@ -1,0 +1,84 @@
+/*-------------------------------------------------------------------------
+ *
+ * key_files.c
+ *	  The recipients that settings name.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "key_files.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "buffer.h"
+#include "log.h"
+
+#define MAX_KEY_FILE (64 * 1024)
+#define RECIPIENT_HINT                                                                             \
+	"A public key begins with \"age1\"; \"nex_backup keygen\" and age-keygen make one."
+
+/* Read a file that is short. */
+static bool
+read_short_file(const char *path, Buffer *content)
+{
+	int descriptor = open(path, O_RDONLY | O_CLOEXEC);
+	ssize_t n = 1;
+
+	buffer_reserve(content, MAX_KEY_FILE);
+	while (descriptor >= 0 && n > 0 && content->length < MAX_KEY_FILE)
+	{
+		n = read(descriptor, content->data + content->length, MAX_KEY_FILE - content->length);
+		if (n > 0)
+			content->length += (size_t) n;
+	}
+	if (descriptor >= 0 && n == 0)
+	{
+		close(descriptor);
+		return true;
+	}
+	report_error(EXIT_USAGE, NULL, NULL, "could not read file \"%s\": %s", path,
+				 descriptor < 0 || n < 0 ? strerror(errno) : "it is too long");
+	if (descriptor >= 0)
+		close(descriptor);
+	return false;
+}
+
+static bool
+read_recipients_file(const char *path, AgeRecipients *recipients)
+{
+	const char *problem = NULL;
+	Buffer content;
+	bool good;
+	int line;
+
+	buffer_init(&content);
+	good = read_short_file(path, &content);
+	if (good)
+		problem = age_recipients_read(recipients, content.data, content.length, &line);
+	buffer_free(&content);
+	if (problem != NULL)
+		good = report_error(EXIT_USAGE, NULL, RECIPIENT_HINT, "line %d of file \"%s\" %s", line,
+							path, problem);
+	return good;
+}
+
+bool
+read_recipients(const Settings *settings, AgeRecipients *recipients)
+{
+	bool good = true;
+	int i;
+
+	for (i = 0; i < settings->recipient.count; i++)
+	{
+		const char *problem = age_recipients_add(recipients, settings->recipient.items[i]);
+
+		if (problem != NULL)
+			good = report_error(EXIT_USAGE, NULL, RECIPIENT_HINT, "a value of --recipient %s",
+								problem);
+	}
+	for (i = 0; i < settings->recipients_file.count; i++)
+		good = read_recipients_file(settings->recipients_file.items[i], recipients) && good;
+	return good;
+}

@@ -1,0 +1,17 @@
+/*-------------------------------------------------------------------------
+ *
+ * key_files.h
+ *	  The recipients that settings name: by --recipient, and in files.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef NEX_KEY_FILES_H
+#define NEX_KEY_FILES_H
+
+#include "age_keys.h"
+#include "settings.h"
+
+/* Add them to a list; false (reported, exit 2) if one is none. */
+extern bool read_recipients(const Settings *settings, AgeRecipients *recipients);
+
+#endif /* NEX_KEY_FILES_H */

@@ -1,0 +1,240 @@
+/*-------------------------------------------------------------------------
+ *
+ * keyring.c
+ *	  Reading the keys of this run.
+ *
+ * An identity file may name the signer that belongs to it, in a comment
+ * "# nex_backup signer: nex-signer-1…": so one file carried to another machine
+ * is enough to open a backup and to know that it is genuine.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "keyring.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <pwd.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "age.h"
+#include "age_armor.h"
+#include "log.h"
+#include "memory.h"
+#include "passphrase.h"
+
+#define MAX_KEY_FILE (64 * 1024)
+#define SIGNER_COMMENT "# nex_backup signer: "
+
+static Keyring keys;
+
+const Keyring *
+keyring(void)
+{
+	return &keys;
+}
+
+void
+keyring_protect_process(void)
+{
+	const struct rlimit none = {0, 0};
+
+	(void) setrlimit(RLIMIT_CORE, &none);
+	(void) prctl(PR_SET_DUMPABLE, 0);
+}
+
+void
+keyring_free(void)
+{
+	age_identities_free(&keys.identities);
+	free(keys.signers);
+	free(keys.state_directory);
+	memset(&keys, 0, sizeof(keys));
+}
+
+/* Read a file that holds secrets: it must not be readable by others. */
+static bool
+read_secret_file(const char *path, Buffer *content)
+{
+	int descriptor = open(path, O_RDONLY | O_CLOEXEC);
+	struct stat status;
+	ssize_t n = 1;
+
+	if (descriptor < 0 || fstat(descriptor, &status) != 0)
+	{
+		if (descriptor >= 0)
+			close(descriptor);
+		return report_error(EXIT_USAGE, NULL, NULL, "could not read identity file \"%s\": %s", path,
+							strerror(errno));
+	}
+	if (S_ISREG(status.st_mode) && (status.st_mode & 077) != 0)
+	{
+		close(descriptor);
+		return report_error(EXIT_USAGE, NULL, "Use \"chmod 600\" on it.",
+							"identity file \"%s\" is open to others (mode %04o)", path,
+							(unsigned) status.st_mode & 07777);
+	}
+	buffer_reserve(content, MAX_KEY_FILE);
+	while (n > 0 && content->length < MAX_KEY_FILE)
+	{
+		n = read(descriptor, content->data + content->length, MAX_KEY_FILE - content->length);
+		if (n > 0)
+			content->length += (size_t) n;
+	}
+	content->data[content->length] = '\0';
+	close(descriptor);
+	if (n == 0)
+		return true;
+	return report_error(EXIT_USAGE, NULL, NULL, "could not read identity file \"%s\": %s", path,
+						n < 0 ? strerror(errno) : "it is too long");
+}
+
+static void
+trust_signer(const uint8_t signer[KEY_BYTES])
+{
+	keys.signers = xrealloc(keys.signers, (size_t) (keys.nsigners + 1) * KEY_BYTES);
+	memcpy(keys.signers[keys.nsigners++], signer, KEY_BYTES);
+}
+
+/* Comments that name the signer. */
+static void
+read_signer_comments(const char *text)
+{
+	const char *found = text;
+	uint8_t signer[KEY_BYTES];
+
+	while ((found = strstr(found, SIGNER_COMMENT)) != NULL)
+	{
+		bool at_start = found == text || found[-1] == '\n';
+
+		found += strlen(SIGNER_COMMENT);
+		if (at_start && signer_parse(found, strcspn(found, " \t\r\n"), signer))
+			trust_signer(signer);
+	}
+}
+
+static bool
+begins_with(const Buffer *content, const char *text)
+{
+	return content->length >= strlen(text) && memcmp(content->data, text, strlen(text)) == 0;
+}
+
+/* Decrypt an identity file that is an age file itself, protected by a passphrase. */
+static bool
+unlock_identity_file(const Settings *settings, const char *path, Buffer *content)
+{
+	AgeIdentities identities = {0};
+	AgeResult result = AGE_BAD_HEADER;
+	char *prompt = xasprintf("Passphrase of identity file \"%s\": ", path);
+	Buffer passphrase;
+	Buffer sealed;
+	Buffer plain;
+	bool good;
+
+	buffer_init(&passphrase);
+	buffer_init(&sealed);
+	buffer_init(&plain);
+	good = passphrase_get(settings, prompt, &passphrase);
+	free(prompt);
+	if (good)
+	{
+		(void) age_identities_add_passphrase(&identities, passphrase.data, passphrase.length);
+		if (!begins_with(content, AGE_ARMOR_BEGIN))
+			result = age_decrypt(&identities, content->data, content->length, &plain);
+		else if (age_armor_decode(content->data, content->length, &sealed))
+			result = age_decrypt(&identities, sealed.data, sealed.length, &plain);
+		if (result != AGE_OK)
+			good = report_error(EXIT_USAGE, NULL, NULL, "identity file \"%s\" %s", path,
+								result == AGE_NO_MATCH ? "has another passphrase"
+													   : age_result_text(result));
+	}
+	age_identities_free(&identities);
+	secret_cleanse(passphrase.data, passphrase.capacity);
+	buffer_free(&passphrase);
+	buffer_free(&sealed);
+	buffer_free(content);
+	*content = plain;
+	return good;
+}
+
+static bool
+read_identity_file(const Settings *settings, const char *path)
+{
+	Buffer content;
+	const char *problem;
+	bool good;
+	int before = keys.identities.count;
+	int line;
+
+	buffer_init(&content);
+	keyring_protect_process();
+	good = read_secret_file(path, &content);
+	if (good &&
+		(begins_with(&content, "age-encryption.org/") || begins_with(&content, AGE_ARMOR_BEGIN)))
+		good = unlock_identity_file(settings, path, &content);
+	if (good)
+	{
+		problem = age_identities_read(&keys.identities, content.data, content.length, &line);
+		if (problem != NULL)
+			good = report_error(EXIT_USAGE, NULL, NULL, "line %d of identity file \"%s\" %s", line,
+								path, problem);
+		else if (keys.identities.count == before)
+			good = report_error(EXIT_USAGE, NULL, "An identity begins with AGE-SECRET-KEY-1.",
+								"identity file \"%s\" holds no identity", path);
+		else
+			read_signer_comments(content.data);
+	}
+	secret_cleanse(content.data, content.capacity);
+	buffer_free(&content);
+	return good;
+}
+
+/* $XDG_STATE_HOME/nex_backup, or .local/state/nex_backup in the user's own directory. */
+static char *
+default_state_directory(void)
+{
+	const char *base = getenv("XDG_STATE_HOME");
+	const char *home = getenv("HOME");
+	const struct passwd *user;
+
+	if (base != NULL && base[0] == '/')
+		return xasprintf("%s/nex_backup", base);
+	if (home == NULL || home[0] != '/')
+	{
+		user = getpwuid(geteuid());
+		home = user != NULL ? user->pw_dir : NULL;
+	}
+	return home != NULL ? xasprintf("%s/.local/state/nex_backup", home) : NULL;
+}
+
+static bool
+take_signer(const char *text)
+{
+	uint8_t signer[KEY_BYTES];
+
+	if (!signer_parse(text, strlen(text), signer))
+		return report_error(EXIT_USAGE, NULL,
+							"It begins with \"nex-signer-1\"; \"nex_backup key list\" shows it.",
+							"\"%s\" is not a signer", text);
+	trust_signer(signer);
+	return true;
+}
+
+bool
+keyring_load(const Settings *settings)
+{
+	bool good = true;
+	int i;
+
+	keys.state_directory =
+		settings->state_dir != NULL ? xstrdup(settings->state_dir) : default_state_directory();
+	for (i = 0; i < settings->signer.count; i++)
+		good = take_signer(settings->signer.items[i]) && good;
+	for (i = 0; i < settings->identity.count; i++)
+		good = read_identity_file(settings, settings->identity.items[i]) && good;
+	return good;
+}

@@ -1,0 +1,238 @@
+/*-------------------------------------------------------------------------
+ *
+ * manifest_envelope.c
+ *	  Manifests of encrypted repositories.
+ *
+ * The inner part is the whole manifest as a plain repository would hold it,
+ * seal included, encrypted like an object; so stock tools get at it, and one
+ * parser reads both.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "manifest_envelope.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base64.h"
+#include "encryption.h"
+#include "keyring.h"
+#include "log.h"
+#include "memory.h"
+#include "quote.h"
+#include "seal_append.h"
+#include "writer_state.h"
+
+void
+manifest_describe(const Repository *repository, Manifest *manifest)
+{
+	const Encryption *encryption = repository->encryption;
+
+	free(manifest->recipients);
+	manifest->cipher = encryption != NULL ? encryption->cipher : CIPHER_NONE;
+	manifest->recipients = encryption != NULL ? xstrdup(encryption->recipients_id) : NULL;
+}
+
+/* Append the outer part, ready for the signature. */
+static bool
+put_private(const Encryption *encryption, const Buffer *inner, Buffer *json)
+{
+	Buffer sealed;
+	bool good;
+
+	buffer_init(&sealed);
+	good = cipher_seal(encryption->cipher, &encryption->recipients, inner->data, inner->length,
+					   &sealed) == AGE_OK;
+	if (good)
+	{
+		buffer_append_string(json, ",\n\"private\": \"");
+		base64_append(json, sealed.data, sealed.length, true);
+		buffer_append_char(json, '"');
+	}
+	buffer_free(&sealed);
+	return good;
+}
+
+bool
+manifest_close(const Repository *repository, const Manifest *manifest, Buffer *json)
+{
+	const Encryption *encryption = repository->encryption;
+	Manifest outer = *manifest;
+	Buffer inner;
+	bool good;
+
+	if (encryption == NULL)
+		return manifest_serialize(manifest, json) ||
+			   report_error(EXIT_FAILED, NULL, NULL, "could not compute a SHA-256 digest");
+	outer.ntables = outer.nmembers = 0;
+	outer.nwarnings = 0;
+	buffer_init(&inner);
+	good = manifest_serialize(manifest, &inner);
+	if (good)
+	{
+		manifest_write(&outer, json);
+		good = put_private(encryption, &inner, json) &&
+			   encryption_sign(encryption, SIGNED_MANIFEST, json) && seal_append(json);
+	}
+	if (good)
+		writer_state_save_manifest(repository->id, manifest->database.name, &inner);
+	else
+		report_error(EXIT_FAILED, NULL, NULL, "could not encrypt and sign the manifest");
+	buffer_free(&inner);
+	return good;
+}
+
+/* Do two manifests describe the same backup and the same objects? */
+static bool
+same_backup(const Manifest *a, const Manifest *b)
+{
+	uint32_t i;
+
+	if (strcmp(a->id, b->id) != 0 || strcmp(a->repository, b->repository) != 0 ||
+		strcmp(a->database.name, b->database.name) != 0 || a->cipher != b->cipher ||
+		a->codec != b->codec || a->nobjects != b->nobjects)
+		return false;
+	for (i = 0; i < a->nobjects; i++)
+	{
+		if (strcmp(a->objects[i].id, b->objects[i].id) != 0 ||
+			strcmp(a->objects[i].content, b->objects[i].content) != 0 ||
+			a->objects[i].bytes != b->objects[i].bytes ||
+			a->objects[i].plain != b->objects[i].plain)
+			return false;
+	}
+	return true;
+}
+
+/* The inner manifest; NULL without an error if we hold no key for it. */
+static Manifest *
+open_private(const Manifest *outer, char **error)
+{
+	size_t length = strlen(outer->private_part);
+	uint8_t *sealed = xmalloc(length / 4 * 3 + 2);
+	Manifest *inner = NULL;
+	AgeResult result = AGE_BAD_HEADER;
+	size_t sealed_length;
+	Buffer plain;
+
+	buffer_init(&plain);
+	if (base64_decode(outer->private_part, length, true, sealed, &sealed_length))
+		result = cipher_open(outer->cipher, &keyring()->identities, sealed, sealed_length, &plain);
+	if (result == AGE_OK)
+		inner = manifest_parse(plain.data, plain.length, error);
+	else if (result != AGE_NO_MATCH)
+		*error = xasprintf("has an encrypted part that %s", age_result_text(result));
+	if (inner != NULL && !same_backup(outer, inner))
+	{
+		*error = xstrdup("has an encrypted part that belongs to another backup");
+		manifest_free(inner);
+		inner = NULL;
+	}
+	buffer_free(&plain);
+	free(sealed);
+	return inner;
+}
+
+/* Is it a manifest of this repository, encrypted as it should be? */
+static const char *
+check_origin(const Repository *repository, const Manifest *manifest)
+{
+	const Encryption *encryption = repository->encryption;
+
+	if (encryption == NULL)
+		return manifest->cipher == CIPHER_NONE
+				   ? NULL
+				   : "is encrypted, but its repository says that it is not";
+	if (manifest->cipher != encryption->cipher || !manifest->locked)
+		return "is not encrypted as its repository says";
+	if (strcmp(manifest->repository, repository->id) != 0)
+		return "is that of another repository";
+	return NULL;
+}
+
+Manifest *
+manifest_open(const Repository *repository, const char *json, size_t length, char **error)
+{
+	Manifest *outer = manifest_parse(json, length, error);
+	const char *problem = NULL;
+	Manifest *inner;
+
+	if (outer == NULL)
+		return NULL;
+	/* Before anything in it is believed. */
+	if (repository->encryption != NULL)
+		problem = encryption_check(repository->encryption, SIGNED_MANIFEST, json, length);
+	if (problem == NULL)
+		problem = check_origin(repository, outer);
+	if (problem != NULL)
+	{
+		*error = xstrdup(problem);
+		manifest_free(outer);
+		return NULL;
+	}
+	if (!outer->locked || keyring()->identities.count == 0)
+		return outer;
+	inner = open_private(outer, error);
+	if (inner == NULL && *error == NULL)
+		return outer;
+	manifest_free(outer);
+	return inner;
+}
+
+Manifest *
+manifest_to_build_on(Repository *repository, const BackupName *name, char **error)
+{
+	Manifest *manifest = repository_manifest_try(repository, name, error);
+	Manifest *copy = NULL;
+	char *problem = NULL;
+	Buffer json;
+
+	if (manifest == NULL || repository->encryption == NULL)
+		return manifest;
+	if (strcmp(manifest->recipients, repository->encryption->recipients_id) != 0)
+	{
+		log_info("the recipients of the repository have changed: everything is stored anew");
+		manifest_free(manifest);
+		return NULL;
+	}
+	if (!manifest->locked)
+		return manifest;
+	buffer_init(&json);
+	if (writer_state_manifest(repository->id, name->database, &json))
+		copy = manifest_parse(json.data != NULL ? json.data : "", json.length, &problem);
+	buffer_free(&json);
+	free(problem);
+	if (copy != NULL && same_backup(manifest, copy))
+	{
+		manifest_free(manifest);
+		return copy;
+	}
+	manifest_free(copy);
+	return manifest;
+}
+
+bool
+manifest_require_open(const Repository *repository, const Manifest *manifest)
+{
+	char *database;
+
+	if (!manifest->locked)
+	{
+		encryption_warn_untrusted(repository);
+		return true;
+	}
+	database = printable_name(manifest->database.name);
+	if (keyring()->identities.count == 0)
+		report_error(EXIT_FAILED, NULL,
+					 "Give the secret key with --identity=FILE, or \"identity\" in the "
+					 "configuration file.",
+					 "backup \"%s/%s\" is encrypted, and no identity was given", database,
+					 manifest->id);
+	else
+		report_error(
+			EXIT_FAILED, NULL,
+			"\"nex_backup key list\" shows for which keys the repository is encrypted now.",
+			"backup \"%s/%s\" was not encrypted for any of the given identities", database,
+			manifest->id);
+	free(database);
+	return false;
+}

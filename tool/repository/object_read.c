@@ -1,0 +1,66 @@
+/*-------------------------------------------------------------------------
+ *
+ * object_read.c
+ *	  Reading an encrypted object.
+ *
+ * The digest in the signed manifest is checked each time, right before the
+ * bytes are used: whoever knows the recipients can make an object that
+ * decrypts well, and could put it there after an earlier check.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "object_read.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "cipher.h"
+#include "keyring.h"
+#include "memory.h"
+
+char *
+object_decrypt(const Manifest *manifest, uint32_t object, const char *stored, size_t length,
+			   Buffer *plain)
+{
+	AgeResult result;
+
+	buffer_reset(plain);
+	result = cipher_open(manifest->cipher, &keyring()->identities, stored, length, plain);
+	if (result == AGE_OK && plain->length == manifest->objects[object].plain)
+		return NULL;
+	buffer_reset(plain);
+	if (result == AGE_OK)
+		return xstrdup("holds another number of bytes than its manifest says");
+	return xstrdup(age_result_text(result));
+}
+
+char *
+object_read(const Repository *repository, const Manifest *manifest, uint32_t object, Buffer *plain)
+{
+	const ManifestObject *expected = &manifest->objects[object];
+	char *path = manifest_object_path(manifest, object);
+	char *problem = NULL;
+	DigestHex digest;
+	Buffer stored;
+	int error;
+
+	buffer_init(&stored);
+	buffer_reset(plain);
+	error = repository->storage->read(repository->storage, path, expected->bytes, &stored);
+	if (error == ENOENT)
+		problem = xstrdup("is missing");
+	else if (error == EFBIG || (error == 0 && stored.length != expected->bytes))
+		problem = xasprintf("does not have %" PRIu64 " bytes", expected->bytes);
+	else if (error != 0)
+		problem = xasprintf("could not be read: %s", strerror(error));
+	else if (!digest_buffer(stored.data, stored.length, digest) ||
+			 strcmp(digest, expected->id) != 0)
+		problem = xstrdup("does not match its digest");
+	else
+		problem = object_decrypt(manifest, object, stored.data, stored.length, plain);
+	buffer_free(&stored);
+	free(path);
+	return problem;
+}

@@ -1,0 +1,152 @@
+/*-------------------------------------------------------------------------
+ *
+ * passphrase.c
+ *	  The passphrase that protects an identity file.
+ *
+ * A command writes it into a pipe, not into a file, as the other child
+ * programs of the tool do: it must not reach a disk.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "passphrase.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "log.h"
+#include "memory.h"
+#include "primitives.h"
+#include "terminal.h"
+
+#define MAX_PASSPHRASE 4096
+
+bool
+passphrase_is_given(const Settings *settings)
+{
+	return settings->passphrase_file != NULL || settings->passphrase_fd != NULL ||
+		   settings->passphrase_command.count > 0;
+}
+
+/* Read up to the end, and take the newline off. */
+static bool
+read_all(int descriptor, const char *source, Buffer *passphrase)
+{
+	ssize_t n = 1;
+
+	buffer_reserve(passphrase, MAX_PASSPHRASE);
+	while (n > 0 && passphrase->length < MAX_PASSPHRASE)
+	{
+		n = read(descriptor, passphrase->data + passphrase->length,
+				 MAX_PASSPHRASE - passphrase->length);
+		if (n > 0)
+			passphrase->length += (size_t) n;
+	}
+	if (n != 0)
+		return report_error(EXIT_USAGE, NULL, NULL, "could not read the passphrase from %s: %s",
+							source, n < 0 ? strerror(errno) : "it is too long");
+	if (passphrase->length > 0 && passphrase->data[passphrase->length - 1] == '\n')
+		passphrase->length--;
+	if (passphrase->length > 0 && passphrase->data[passphrase->length - 1] == '\r')
+		passphrase->length--;
+	passphrase->data[passphrase->length] = '\0';
+	return passphrase->length > 0 ||
+		   report_error(EXIT_USAGE, NULL, NULL, "the passphrase from %s is empty", source);
+}
+
+static bool
+read_from_file(const char *path, Buffer *passphrase)
+{
+	int descriptor = open(path, O_RDONLY | O_CLOEXEC);
+	char *source = xasprintf("file \"%s\"", path);
+	struct stat status;
+	bool good;
+
+	if (descriptor < 0 || fstat(descriptor, &status) != 0)
+		good = report_error(EXIT_USAGE, NULL, NULL, "could not read the passphrase from %s: %s",
+							source, strerror(errno));
+	else if (S_ISREG(status.st_mode) && (status.st_mode & 077) != 0)
+		good = report_error(EXIT_USAGE, NULL, "Use \"chmod 600\" on it.",
+							"passphrase file \"%s\" is open to others (mode %04o)", path,
+							(unsigned) status.st_mode & 07777);
+	else
+		good = read_all(descriptor, source, passphrase);
+	if (descriptor >= 0)
+		close(descriptor);
+	free(source);
+	return good;
+}
+
+/* In the child: become the command. */
+static void
+become(const TextList *command, int output)
+{
+	char **arguments = command->items;
+	sigset_t none;
+
+	sigemptyset(&none);
+	pthread_sigmask(SIG_SETMASK, &none, NULL);
+	if (dup2(output, STDOUT_FILENO) >= 0)
+		execv(arguments[0], arguments);
+	_exit(127);
+}
+
+static bool
+read_from_command(const TextList *command, Buffer *passphrase)
+{
+	char **arguments = xcalloc((size_t) command->count + 1, sizeof(char *));
+	TextList terminated = {arguments, command->count, 0};
+	int ends[2];
+	int status = -1;
+	bool good;
+	pid_t child;
+
+	memcpy(arguments, command->items, (size_t) command->count * sizeof(char *));
+	if (pipe2(ends, O_CLOEXEC) != 0 || (child = fork()) < 0)
+	{
+		free(arguments);
+		return report_error(EXIT_FAILED, NULL, NULL, "could not start \"%s\": %s",
+							command->items[0], strerror(errno));
+	}
+	if (child == 0)
+		become(&terminated, ends[1]);
+	close(ends[1]);
+	good = read_all(ends[0], "--passphrase-command", passphrase);
+	close(ends[0]);
+	while (waitpid(child, &status, 0) < 0 && errno == EINTR)
+		;
+	free(arguments);
+	if (WIFEXITED(status) && WEXITSTATUS(status) == 0)
+		return good;
+	return report_error(
+		EXIT_FAILED, NULL,
+		"Its path must be absolute; its arguments are further values of the option.",
+		"command \"%s\" for the passphrase failed", command->items[0]);
+}
+
+bool
+passphrase_get(const Settings *settings, const char *prompt, Buffer *passphrase)
+{
+	char *typed;
+
+	if (settings->passphrase_file != NULL)
+		return read_from_file(settings->passphrase_file, passphrase);
+	if (settings->passphrase_fd != NULL)
+		return read_all((int) strtol(settings->passphrase_fd, NULL, 10),
+						"the descriptor of --passphrase-fd", passphrase);
+	if (settings->passphrase_command.count > 0)
+		return read_from_command(&settings->passphrase_command, passphrase);
+	typed = terminal_ask_secret(prompt);
+	if (typed == NULL)
+		return report_error(EXIT_USAGE, NULL,
+							"Use --passphrase-file, --passphrase-fd or --passphrase-command.",
+							"a passphrase is needed, and there is no terminal to ask on");
+	buffer_append_string(passphrase, typed);
+	secret_free(typed, strlen(typed));
+	return true;
+}

@@ -1,0 +1,25 @@
+/*-------------------------------------------------------------------------
+ *
+ * passphrase.h
+ *	  The passphrase that protects an identity file: from a file, a
+ *	  descriptor, a command, or the terminal; never from arguments or
+ *	  environment, which others can read.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef NEX_PASSPHRASE_H
+#define NEX_PASSPHRASE_H
+
+#include "buffer.h"
+#include "settings.h"
+
+/* True if the settings say where it comes from, so that nobody need be asked. */
+extern bool passphrase_is_given(const Settings *settings);
+
+/*
+ * Get it, without the newline that ends it; the caller cleanses it.  False
+ * (reported, exit 2) if it cannot be had.
+ */
+extern bool passphrase_get(const Settings *settings, const char *prompt, Buffer *passphrase);
+
+#endif /* NEX_PASSPHRASE_H */

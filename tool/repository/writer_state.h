@@ -1,0 +1,40 @@
+/*-------------------------------------------------------------------------
+ *
+ * writer_state.h
+ *	  What the writer of an encrypted repository keeps to itself, in a
+ *	  directory of mode 0700: its key, what repository lies at a location,
+ *	  and a copy of the last manifests, which it cannot read in the
+ *	  repository any more.
+ *
+ * Only the key is precious.  Without the copy of a manifest the next backup
+ * reads everything again.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef NEX_WRITER_STATE_H
+#define NEX_WRITER_STATE_H
+
+#include "repository.h"
+#include "writer_key.h"
+
+/* The id of the repository that was last created at this location; NULL if none is known. */
+extern char *writer_state_repository_at(const char *location);
+
+/* The writer's key of a repository.  False if there is none; *damaged if there is one, but bad. */
+extern bool writer_state_key(const char *repository, WriterKey *key, bool *damaged);
+
+/* The highest serial seen of its nex_backup.json; 0 if none. */
+extern int64_t writer_state_serial(const char *repository);
+
+/* Remember.  False (reported) on failure. */
+extern bool writer_state_save(const Repository *repository, const WriterKey *key, int64_t serial);
+
+/* "DIR/ID/writer.key", for messages; caller frees. */
+extern char *writer_state_key_path(const char *repository);
+
+/* The copy of a manifest, as plain JSON; false if there is none. */
+extern bool writer_state_manifest(const char *repository, const char *database, Buffer *json);
+extern void writer_state_save_manifest(const char *repository, const char *database,
+									   const Buffer *json);
+
+#endif /* NEX_WRITER_STATE_H */
