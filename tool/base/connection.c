@@ -360,3 +360,12 @@ connection_version(const Connection *connection)
 {
 	return PQserverVersion(connection->pg);
 }
+
+bool
+connection_is_local(const Connection *connection)
+{
+	const char *host = PQhost(connection->pg);
+
+	/* A path, or a name in the abstract namespace. */
+	return host != NULL && (host[0] == '/' || host[0] == '@');
+}

@@ -66,4 +66,7 @@ extern bool connection_report_hint(Connection *connection, const PGresult *resul
 /* Server version as PQserverVersion gives it. */
 extern int connection_version(const Connection *connection);
 
+/* Does the server run on this machine, for all that can be known: reached by a unix socket? */
+extern bool connection_is_local(const Connection *connection);
+
 #endif /* NEX_CONNECTION_H */

@@ -1,13 +1,15 @@
 /*-------------------------------------------------------------------------
  *
  * early_indexes.c
- *	  Building the indexes of big tables while other tables are still loaded.
+ *	  Building the indexes and constraints of big tables while other tables are
+ *	  still loaded.
  *
- * If all indexes wait for the last row, the biggest table comes to them last:
+ * If all of them wait for the last row, the biggest table comes to them last:
  * its primary key and its foreign keys lock it one after the other while the
- * other connections have nothing to do.  So indexes that depend on nothing
- * but a big table are built as soon as that table is complete, and the
- * post-data section is left what remains.
+ * other connections have nothing to do.  So what depends on nothing but big
+ * tables is built as soon as those are complete, and the post-data section is
+ * left what remains.  A foreign key of a big table needs the table that it
+ * refers to, big or not, and that table's key.
  *
  * pg_restore builds them, chosen by a list (-L), because only it knows the
  * archive.  What cannot be read from its listing, or cannot be built, is simply
@@ -21,6 +23,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "archive_listing.h"
 #include "interrupt.h"
@@ -34,17 +37,28 @@
 
 typedef enum IndexState
 {
+	INDEX_UNWANTED, /* too small, and no early foreign key needs it */
 	INDEX_WAITING,
 	INDEX_CLAIMED,
 	INDEX_BUILT,
 	INDEX_LEFT /* to the post-data section */
 } IndexState;
 
+/* In the order in which those of one table are built, as each kind locks out the next. */
+typedef enum IndexKind
+{
+	INDEX_PLAIN,
+	INDEX_CONSTRAINT,
+	INDEX_FOREIGN_KEY
+} IndexKind;
+
 typedef struct EarlyIndex
 {
-	int entry;      /* of the archive's table of contents */
-	int32_t table;  /* position in the manifest */
-	bool exclusive; /* a constraint, which waits for the table's plain indexes */
+	int entry;     /* of the archive's table of contents */
+	int32_t table; /* position in the manifest */
+	int32_t other; /* the table that a foreign key refers to, or -1 */
+	int needs;     /* the entry of the key that a foreign key refers to, or 0 */
+	IndexKind kind;
 	IndexState state;
 } EarlyIndex;
 
@@ -54,7 +68,10 @@ struct EarlyIndexes
 	ArchiveListing listing;
 	EarlyIndex *indexes; /* biggest table first */
 	uint32_t nindexes;
-	bool *loaded; /* per table of the manifest */
+	int *positions;   /* in indexes plus 1, by entry; 0: none */
+	bool *loaded;     /* per table of the manifest */
+	bool loading;     /* rows are still to be loaded */
+	bool cores_taken; /* our connections have work for every core of the server */
 	pthread_mutex_t mutex;
 	pthread_cond_t changed;
 };
@@ -88,9 +105,15 @@ compare_oids(const void *a, const void *b, void *argument)
 	return x < y ? -1 : x > y;
 }
 
-/* Positions of the tables that are worth it, by oid. */
+static bool
+is_big(const Manifest *manifest, int32_t table)
+{
+	return manifest->tables[table].raw_bytes >= BIG_TABLE_BYTES;
+}
+
+/* Positions of the tables whose end of loading we are told, by oid. */
 static int32_t *
-big_tables(const Manifest *manifest, size_t *count)
+tables_by_oid(const Manifest *manifest, size_t *count)
 {
 	int32_t *tables = xcalloc((size_t) manifest->ntables + 1, sizeof(int32_t));
 	uint32_t i;
@@ -99,14 +122,14 @@ big_tables(const Manifest *manifest, size_t *count)
 	for (i = 0; i < manifest->ntables; i++)
 	{
 		/* Rows of serial tables may come to lie in other tables. */
-		if (manifest->tables[i].raw_bytes >= BIG_TABLE_BYTES && !manifest->tables[i].serial)
+		if (!manifest->tables[i].serial)
 			tables[(*count)++] = (int32_t) i;
 	}
 	qsort_r(tables, *count, sizeof(int32_t), compare_oids, (void *) manifest);
 	return tables;
 }
 
-/* The position of the table with this oid among the big ones, or -1. */
+/* The position of the table with this oid among these, or -1. */
 static int32_t
 find_table(const Manifest *manifest, const int32_t *tables, size_t count, unsigned oid)
 {
@@ -128,39 +151,119 @@ find_table(const Manifest *manifest, const int32_t *tables, size_t count, unsign
 	return -1;
 }
 
-/* The only big table that an index depends on; -1 if it depends on anything that comes later. */
-static int32_t
-table_of(const EarlyIndexes *early, const ArchiveEntry *entry, const int32_t *tables, size_t count)
+static EarlyIndex *
+find_index(const EarlyIndexes *early, int entry)
 {
-	int32_t table = -1;
+	int position = early->positions[entry];
+
+	return position > 0 ? &early->indexes[position - 1] : NULL;
+}
+
+static bool
+is_before_data(const ArchiveEntry *entry)
+{
+	size_t i;
+
+	for (i = 0; i < sizeof(before_data) / sizeof(before_data[0]); i++)
+	{
+		if (archive_entry_is(entry, before_data[i]))
+			return true;
+	}
+	return false;
+}
+
+/* Note a table that something depends on; false if it is one too many. */
+static bool
+add_table(EarlyIndex *index, int32_t table)
+{
+	if (table < 0)
+		return false;
+	if (index->table < 0)
+		index->table = table;
+	else if (index->table != table && index->other < 0)
+		index->other = table;
+	return table == index->table || table == index->other;
+}
+
+/*
+ * Find the tables that an index depends on, and the key that a foreign key
+ * refers to; false if it depends on anything that comes later.
+ */
+static bool
+find_dependencies(const EarlyIndexes *early, const ArchiveEntry *entry, const int32_t *tables,
+				  size_t count, EarlyIndex *index)
+{
 	int d;
 
 	for (d = 0; d < entry->ndepends_on; d++)
 	{
 		const ArchiveEntry *other = archive_listing_find(&early->listing, entry->depends_on[d]);
-		size_t nkinds = sizeof(before_data) / sizeof(before_data[0]);
-		size_t i;
+		const EarlyIndex *key;
 
 		/* A dependency that is not in the archive is not restored, either. */
 		if (other == NULL)
 			continue;
-		for (i = 0; i < nkinds && !archive_entry_is(other, before_data[i]); i++)
-			;
-		if (i == nkinds)
-			return -1;
 		if (archive_entry_is(other, "TABLE"))
 		{
-			int32_t found = find_table(early->plan->manifest, tables, count, other->oid);
-
-			if (found < 0 || (table >= 0 && found != table))
-				return -1;
-			table = found;
+			if (!add_table(index, find_table(early->plan->manifest, tables, count, other->oid)))
+				return false;
+		}
+		else if (!is_before_data(other))
+		{
+			key = index->kind == INDEX_FOREIGN_KEY ? find_index(early, other->id) : NULL;
+			if (key == NULL || index->needs != 0)
+				return false;
+			index->needs = key->entry;
 		}
 	}
-	return table;
+	return index->table >= 0;
 }
 
-/* Biggest table first; within a table, plain indexes before constraints. */
+/* Which of its two tables does a foreign key refer to?  The one that has the key. */
+static bool
+orient_foreign_key(const EarlyIndexes *early, EarlyIndex *index)
+{
+	const EarlyIndex *key = index->needs != 0 ? find_index(early, index->needs) : NULL;
+
+	if (key == NULL || (key->table != index->table && key->table != index->other))
+		return false;
+	if (index->other >= 0 && key->table == index->table)
+	{
+		index->table = index->other;
+		index->other = key->table;
+	}
+	return true;
+}
+
+/* Add the entries of a kind that can be built early, be it of big tables only or as a key. */
+static void
+add_entries(EarlyIndexes *early, const char *name, IndexKind kind, const int32_t *tables,
+			size_t count)
+{
+	uint32_t i;
+
+	for (i = 0; i < early->listing.count; i++)
+	{
+		const ArchiveEntry *entry = &early->listing.entries[i];
+		EarlyIndex index = {entry->id, -1, -1, 0, kind, INDEX_UNWANTED};
+
+		if (!archive_entry_is(entry, name) ||
+			!find_dependencies(early, entry, tables, count, &index))
+			continue;
+		if (kind == INDEX_FOREIGN_KEY ? !orient_foreign_key(early, &index) : index.other >= 0)
+			continue;
+		if (is_big(early->plan->manifest, index.table))
+		{
+			index.state = INDEX_WAITING;
+			if (index.needs != 0)
+				find_index(early, index.needs)->state = INDEX_WAITING;
+		}
+		early->indexes[early->nindexes++] = index;
+		early->positions[entry->id] = (int) early->nindexes;
+	}
+}
+
+/* Biggest table first; within a table, in the order of kinds. */
 static int
 compare_indexes(const void *a, const void *b, void *argument)
 {
@@ -174,31 +277,46 @@ compare_indexes(const void *a, const void *b, void *argument)
 		return x_bytes > y_bytes ? -1 : 1;
 	if (x->table != y->table)
 		return x->table < y->table ? -1 : 1;
-	if (x->exclusive != y->exclusive)
-		return x->exclusive ? 1 : -1;
+	if (x->kind != y->kind)
+		return x->kind < y->kind ? -1 : 1;
 	return x->entry < y->entry ? -1 : 1;
 }
 
 static void
 choose_indexes(EarlyIndexes *early, const int32_t *tables, size_t count)
 {
+	uint32_t kept = 0;
 	uint32_t i;
 
 	early->indexes = xcalloc((size_t) early->listing.count + 1, sizeof(*early->indexes));
-	for (i = 0; i < early->listing.count; i++)
+	early->positions = xcalloc((size_t) early->listing.max_id + 1, sizeof(int));
+	add_entries(early, "INDEX", INDEX_PLAIN, tables, count);
+	add_entries(early, "CONSTRAINT", INDEX_CONSTRAINT, tables, count);
+	add_entries(early, "FK CONSTRAINT", INDEX_FOREIGN_KEY, tables, count);
+	for (i = 0; i < early->nindexes; i++)
 	{
-		const ArchiveEntry *entry = &early->listing.entries[i];
-		bool constraint = archive_entry_is(entry, "CONSTRAINT");
-		EarlyIndex index = {entry->id, -1, constraint, INDEX_WAITING};
-
-		if (!constraint && !archive_entry_is(entry, "INDEX"))
-			continue;
-		index.table = table_of(early, entry, tables, count);
-		if (index.table >= 0)
-			early->indexes[early->nindexes++] = index;
+		if (early->indexes[i].state == INDEX_WAITING)
+			early->indexes[kept++] = early->indexes[i];
 	}
+	early->nindexes = kept;
 	qsort_r(early->indexes, early->nindexes, sizeof(*early->indexes), compare_indexes,
 			early->plan->manifest);
+	memset(early->positions, 0, ((size_t) early->listing.max_id + 1) * sizeof(int));
+	for (i = 0; i < kept; i++)
+		early->positions[early->indexes[i].entry] = (int) i + 1;
+}
+
+static bool
+any_big(const Manifest *manifest, const int32_t *tables, size_t count)
+{
+	size_t i;
+
+	for (i = 0; i < count; i++)
+	{
+		if (is_big(manifest, tables[i]))
+			return true;
+	}
+	return false;
 }
 
 EarlyIndexes *
@@ -206,17 +324,36 @@ early_indexes_plan(RestorePlan *plan)
 {
 	EarlyIndexes *early = xcalloc(1, sizeof(*early));
 	size_t count = 0;
-	int32_t *tables = big_tables(plan->manifest, &count);
+	int32_t *tables = tables_by_oid(plan->manifest, &count);
 
 	early->plan = plan;
 	early->loaded = xcalloc((size_t) plan->manifest->ntables + 1, sizeof(bool));
+	early->cores_taken = connection_is_local(plan->maintenance) &&
+						 sysconf(_SC_NPROCESSORS_ONLN) <= plan->settings->jobs;
 	pthread_mutex_init(&early->mutex, NULL);
 	pthread_cond_init(&early->changed, NULL);
-	if (plan->settings->jobs > 1 && count > 0 &&
+	if (plan->settings->jobs > 1 && any_big(plan->manifest, tables, count) &&
 		archive_listing_read(plan, "--verbose", &early->listing))
 		choose_indexes(early, tables, count);
 	free(tables);
 	return early;
+}
+
+uint64_t
+early_indexes_urgency(const EarlyIndexes *early, int32_t table)
+{
+	const Manifest *manifest = early->plan->manifest;
+	uint64_t urgency = manifest->tables[table].raw_bytes;
+	uint32_t i;
+
+	for (i = 0; i < early->nindexes; i++)
+	{
+		const EarlyIndex *index = &early->indexes[i];
+
+		if (index->other == table && manifest->tables[index->table].raw_bytes > urgency)
+			urgency = manifest->tables[index->table].raw_bytes;
+	}
+	return urgency;
 }
 
 void
@@ -228,25 +365,56 @@ early_indexes_table_loaded(EarlyIndexes *early, int32_t table)
 	pthread_mutex_unlock(&early->mutex);
 }
 
-/* May this one be built now?  Constraints lock the table against the building of its indexes. */
+static bool
+touches(const EarlyIndex *index, int32_t table)
+{
+	return table >= 0 && (index->table == table || index->other == table);
+}
+
+/*
+ * Must one wait for another?  Only plain indexes can be built on a table at
+ * the same time, so those go first and together; whatever else was begun
+ * would leave us waiting for its lock.
+ */
+static bool
+must_follow(const EarlyIndex *index, const EarlyIndex *other)
+{
+	if (other == index || (!touches(index, other->table) && !touches(index, other->other)))
+		return false;
+	if (other->state == INDEX_CLAIMED)
+		return index->kind != INDEX_PLAIN || other->kind != INDEX_PLAIN;
+	return other->state == INDEX_WAITING && other->kind < index->kind;
+}
+
+/* May this one be built now? */
 static bool
 is_ready(const EarlyIndexes *early, uint32_t i)
 {
 	const EarlyIndex *index = &early->indexes[i];
 	uint32_t other;
 
-	if (index->state != INDEX_WAITING || !early->loaded[index->table])
+	if (index->state != INDEX_WAITING || !early->loaded[index->table] ||
+		(index->other >= 0 && !early->loaded[index->other]))
 		return false;
-	for (other = 0; index->exclusive && other < early->nindexes; other++)
+	for (other = 0; other < early->nindexes; other++)
 	{
-		const EarlyIndex *before = &early->indexes[other];
-
-		if (before->table == index->table &&
-			(before->state == INDEX_CLAIMED ||
-			 (before->state == INDEX_WAITING && !before->exclusive)))
+		if (must_follow(index, &early->indexes[other]))
 			return false;
 	}
-	return true;
+	return index->needs == 0 || find_index(early, index->needs)->state == INDEX_BUILT;
+}
+
+/* Without the key there is no foreign key. */
+static void
+give_up_foreign_keys(EarlyIndexes *early, int key)
+{
+	uint32_t i;
+
+	for (i = 0; i < early->nindexes; i++)
+	{
+		if (early->indexes[i].needs == key)
+			early->indexes[i].state = INDEX_LEFT;
+	}
 }
 
 /* Look for one; *left tells whether any may become ready later. */
@@ -276,6 +444,7 @@ early_indexes_claim(EarlyIndexes *early, bool wait, uint32_t *index)
 	bool left;
 
 	pthread_mutex_lock(&early->mutex);
+	early->loading = !wait;
 	while (!(found = claim_ready(early, index, &left)) && wait && left && !stop_requested())
 	{
 		struct timespec until;
@@ -291,18 +460,36 @@ early_indexes_claim(EarlyIndexes *early, bool wait, uint32_t *index)
 	return found && !stop_requested();
 }
 
+/* Would parallel workers of this build take a core from other work of ours? */
+static bool
+cores_are_taken(EarlyIndexes *early, uint32_t index)
+{
+	bool taken;
+	uint32_t i;
+
+	pthread_mutex_lock(&early->mutex);
+	taken = early->loading;
+	for (i = 0; !taken && i < early->nindexes; i++)
+		taken = i != index && (early->indexes[i].state == INDEX_CLAIMED || is_ready(early, i));
+	pthread_mutex_unlock(&early->mutex);
+	return taken && early->cores_taken;
+}
+
 void
 early_indexes_build(EarlyIndexes *early, uint32_t index)
 {
 	int entry = early->indexes[index].entry;
 	char *list = archive_list_write(early->plan, &entry, 1, entry);
-	bool built = list != NULL && schema_sections_try_list(early->plan, list);
+	bool built =
+		list != NULL && schema_sections_try_list(early->plan, list, cores_are_taken(early, index));
 
 	if (!stop_requested())
 		log_debug("entry %d of the schema archive was %s", entry,
 				  built ? "built early" : "left to the post-data section");
 	pthread_mutex_lock(&early->mutex);
 	early->indexes[index].state = built ? INDEX_BUILT : INDEX_LEFT;
+	if (!built)
+		give_up_foreign_keys(early, entry);
 	pthread_cond_broadcast(&early->changed);
 	pthread_mutex_unlock(&early->mutex);
 	free(list);
@@ -324,6 +511,7 @@ early_indexes_finish(EarlyIndexes *early)
 	pthread_mutex_destroy(&early->mutex);
 	archive_listing_free(&early->listing);
 	free(early->indexes);
+	free(early->positions);
 	free(early->loaded);
 	free(early);
 }

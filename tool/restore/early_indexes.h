@@ -1,7 +1,8 @@
 /*-------------------------------------------------------------------------
  *
  * early_indexes.h
- *	  Building the indexes of big tables while other tables are still loaded.
+ *	  Building the indexes and constraints of big tables while other tables are
+ *	  still loaded.
  *
  *-------------------------------------------------------------------------
  */
@@ -15,12 +16,19 @@ typedef struct EarlyIndexes EarlyIndexes;
 /* Read the archive's table of contents and choose, perhaps nothing. */
 extern EarlyIndexes *early_indexes_plan(RestorePlan *plan);
 
-/* All rows of a table (position in the manifest) are committed. */
+/*
+ * The order in which to load tables is by this, falling: a table's size, or
+ * that of a bigger one whose foreign keys wait for it.
+ */
+extern uint64_t early_indexes_urgency(const EarlyIndexes *early, int32_t table);
+
+/* All rows of a table (position in the manifest) are committed, or it has none. */
 extern void early_indexes_table_loaded(EarlyIndexes *early, int32_t table);
 
 /*
- * Take an index that can be built now, of the biggest table first.  With
- * `wait`, waits for one until none is left; false if there is none.
+ * Take an index or constraint that can be built now, of the biggest table
+ * first.  With `wait` (there are no more rows to load), waits for one until none is left; false if
+ * there is none.
  */
 extern bool early_indexes_claim(EarlyIndexes *early, bool wait, uint32_t *index);
 

@@ -4,14 +4,13 @@
  *	  Loading members in parallel.
  *
  * Members are independent of each other, so any number of connections can
- * load one big table at the same time.  The biggest table goes first; within a
- * table members go in their order, so that rows come to lie nearly as they
- * lay.  Two lanes must not be shared: tables that are marked serial (a
- * deadlock between loads through one partition root, foreign keys between
- * configuration tables), and large objects, whose later slices need the
- * first one.  Whoever claims a lane runs it whole.  Between members a
- * connection builds an index of a table that is complete, if there is one
- * (see early_indexes.c).
+ * load one big table at the same time.  The biggest table goes first, then what
+ * its foreign keys refer to; within a table members go in their order, so that
+ * rows come to lie nearly as they lay.  Two lanes must not be shared: tables that are marked serial
+ *(a deadlock between loads through one partition root, foreign keys between configuration tables),
+ *and large objects, whose later slices need the first one.  Whoever claims a lane runs it whole.
+ *Between members a connection builds an index or constraint of a table that is complete, if there
+ *is one (see early_indexes.c).
  *
  *-------------------------------------------------------------------------
  */
@@ -60,18 +59,27 @@ typedef struct Loading
 	_Atomic uint64_t rows;
 } Loading;
 
+/* A table in the order of loading; by position in the manifest. */
+typedef struct TableRank
+{
+	uint64_t urgency;
+	uint64_t bytes;
+} TableRank;
+
 /* For sorting: the array's own order is that of the manifest. */
 static int
-compare_by_table_size(const void *a, const void *b, void *argument)
+compare_by_rank(const void *a, const void *b, void *argument)
 {
-	const Manifest *manifest = argument;
+	const TableRank *ranks = argument;
 	const Member *x = *(const Member *const *) a;
 	const Member *y = *(const Member *const *) b;
-	uint64_t x_bytes = manifest->tables[x->table].raw_bytes;
-	uint64_t y_bytes = manifest->tables[y->table].raw_bytes;
 
-	if (x_bytes != y_bytes)
-		return x_bytes > y_bytes ? -1 : 1;
+	if (ranks[x->table].urgency != ranks[y->table].urgency)
+		return ranks[x->table].urgency > ranks[y->table].urgency ? -1 : 1;
+	if (ranks[x->table].bytes != ranks[y->table].bytes)
+		return ranks[x->table].bytes > ranks[y->table].bytes ? -1 : 1;
+	if (x->table != y->table)
+		return x->table < y->table ? -1 : 1;
 	return x < y ? -1 : 1;
 }
 
@@ -107,9 +115,26 @@ fill_lanes(Loading *loading, const Manifest *manifest, uint64_t *tables)
 		if (member->table >= 0 && loading->members_left[member->table]++ == 0)
 			(*tables)++;
 	}
-	qsort_r(loading->lanes[LANE_SHARED].members, loading->lanes[LANE_SHARED].count,
-			sizeof(Member *), compare_by_table_size, (void *) manifest);
 	return bytes;
+}
+
+/* Order the members that connections share, and tell of tables that have none. */
+static void
+order_tables(Loading *loading, const Manifest *manifest)
+{
+	Lane *shared = &loading->lanes[LANE_SHARED];
+	TableRank *ranks = xcalloc((size_t) manifest->ntables + 1, sizeof(TableRank));
+	uint32_t i;
+
+	for (i = 0; i < manifest->ntables; i++)
+	{
+		ranks[i].urgency = early_indexes_urgency(loading->early, (int32_t) i);
+		ranks[i].bytes = manifest->tables[i].raw_bytes;
+		if (loading->members_left[i] == 0)
+			early_indexes_table_loaded(loading->early, (int32_t) i);
+	}
+	qsort_r(shared->members, shared->count, sizeof(Member *), compare_by_rank, ranks);
+	free(ranks);
 }
 
 /* One connection's work. */
@@ -367,6 +392,7 @@ loader_run(RestorePlan *plan)
 	loading.target = target_with_database(plan->target, plan->working);
 	loading.early = early_indexes_plan(plan);
 	bytes = fill_lanes(&loading, plan->manifest, &tables);
+	order_tables(&loading, plan->manifest);
 	progress_phase("loading data", "tables", tables, bytes);
 	for (i = 0; i < jobs; i++)
 	{

@@ -131,13 +131,15 @@ report_child(const char *section, const SubprocessResult *result)
 
 /* Where pg_restore is to connect, with the settings that make it fast; caller frees. */
 static char *
-conninfo_for_pg_restore(RestorePlan *plan)
+conninfo_for_pg_restore(RestorePlan *plan, bool serial)
 {
 	ConnectionTarget *target = target_with_database(plan->target, plan->working);
 	char *conninfo;
 
 	target_add_option(target, "-c synchronous_commit=off");
 	session_add_options(plan, target);
+	if (serial)
+		target_add_option(target, "-c max_parallel_maintenance_workers=0");
 	if (plan->settings->maintenance_work_mem != NULL)
 	{
 		char *option =
@@ -153,9 +155,10 @@ conninfo_for_pg_restore(RestorePlan *plan)
 
 /* Run pg_restore on the archive; `which` is an option that says what to restore. */
 static bool
-run_pg_restore(RestorePlan *plan, const char *which, const char *mode, SubprocessResult *result)
+run_pg_restore(RestorePlan *plan, const char *which, const char *mode, bool serial,
+			   SubprocessResult *result)
 {
-	char *conninfo = conninfo_for_pg_restore(plan);
+	char *conninfo = conninfo_for_pg_restore(plan, serial);
 	const char *argv[] = {plan->pg_restore,
 						  which,
 						  mode,
@@ -180,7 +183,7 @@ must_run_pg_restore(RestorePlan *plan, const char *section, const char *which, i
 	SubprocessResult result;
 	bool good = false;
 
-	if (run_pg_restore(plan, which, mode, &result))
+	if (run_pg_restore(plan, which, mode, false, &result))
 	{
 		good = result.exit_code == 0 || report_child(section, &result);
 		subprocess_result_free(&result);
@@ -214,13 +217,13 @@ schema_sections_run_list(RestorePlan *plan, const char *list, bool parallel)
 }
 
 bool
-schema_sections_try_list(RestorePlan *plan, const char *list)
+schema_sections_try_list(RestorePlan *plan, const char *list, bool serial)
 {
 	char *which = xasprintf("--use-list=%s", list);
 	SubprocessResult result;
 	bool good = false;
 
-	if (run_pg_restore(plan, which, "--single-transaction", &result))
+	if (run_pg_restore(plan, which, "--single-transaction", serial, &result))
 	{
 		good = result.exit_code == 0;
 		if (!good && !stop_requested())

@@ -19,8 +19,11 @@ extern bool schema_sections_run(RestorePlan *plan, const char *section);
 /* Restore the post-data entries in a list file, with one connection or with all. */
 extern bool schema_sections_run_list(RestorePlan *plan, const char *list, bool parallel);
 
-/* Restore the entries in a list file in one transaction; false, not reported, if that fails. */
-extern bool schema_sections_try_list(RestorePlan *plan, const char *list);
+/*
+ * Restore the entries in a list file in one transaction; false, not reported,
+ * if that fails.  `serial`: without parallel workers in the server.
+ */
+extern bool schema_sections_try_list(RestorePlan *plan, const char *list, bool serial);
 
 /* Run the SQL members of a kind (sequences, database settings) in plan->working. */
 extern bool schema_sections_run_members(RestorePlan *plan, MemberKind kind);
