@@ -74,8 +74,9 @@ for my $jobs (1, 2, 4)
 	}
 	else
 	{
-		# Six as indexes and keys of their own, the key and four foreign keys of "line", two keys for those.
-		is($early, 13, 'indexes, keys and foreign keys are built early');
+		# Six indexes and keys, the key and four foreign keys of "line", two keys that those need;
+		# by chance of timing also the one of "needy".
+		cmp_ok($early, '>=', 13, 'indexes, keys and foreign keys are built early');
 	}
 	same_database('source', "target_$jobs", "$jobs jobs");
 	is(query("target_$jobs", 'SELECT count(*) FROM pg_index WHERE NOT indisvalid'), 0, 'all indexes are valid');
