@@ -1,7 +1,7 @@
 # Targets for people: what a newcomer types, and what a developer does.
 # Included by the top Makefile.
 
-.PHONY: demo check check-style check-unit check-installcheck check-tap check-sanitize check-regression-database bench format lint
+.PHONY: demo check check-style check-unit check-installcheck check-tap check-sanitize check-versions check-regression-database bench format lint
 
 demo:
 	@PG_CONFIG='$(PG_CONFIG)' scripts/demo.sh
@@ -15,6 +15,10 @@ endif
 
 check-style check-unit check-installcheck check-tap check-sanitize: check-%:
 	@PG_CONFIG='$(PG_CONFIG)' scripts/check.sh $*
+
+# As root; VERSIONS="trixie" for one release only.
+check-versions:
+	@PG_CONFIG='$(PG_CONFIG)' scripts/check_versions.sh $(VERSIONS)
 
 # PostgreSQL's own regression database, made from its sources: REGRESS_DATABASE_SOURCE=DIR
 check-regression-database:

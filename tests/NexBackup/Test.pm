@@ -224,7 +224,17 @@ sub tool_json
 	return $value;
 }
 
-# Start the tool and come back at once; what it writes goes to a file.
+# Does a process block SIGTERM, as the tool does from its first moment on, or has it ended?
+sub takes_signals
+{
+	my ($pid) = @_;
+	my $status = -r "/proc/$pid/status" ? read_bytes("/proc/$pid/status") : '';
+
+	return $status !~ /^SigBlk:\s*([0-9a-f]+)/m || $status =~ /^State:\s*Z/m || hex($1) & 1 << 14;
+}
+
+# Start the tool, and come back when a signal would not end it before it has begun; what it writes
+# goes to a file.
 sub start_tool
 {
 	my ($log, @arguments) = @_;
@@ -240,6 +250,7 @@ sub start_tool
 		setpgrp(0, 0);
 		exec { $tool } $tool, @arguments or POSIX::_exit(127);
 	}
+	wait_until(sub { takes_signals($pid) });
 	return $pid;
 }
 

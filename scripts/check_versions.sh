@@ -1,0 +1,167 @@
+#!/bin/bash
+# check_versions.sh
+#   Runs the tests on other PostgreSQL versions than this machine's: in a tree of
+#   another Debian release, made by debootstrap, the whole suite; and the tool of
+#   this machine against the servers of those trees, each with the pg_dump and
+#   pg_restore of its own version.  Prints a table of the results.
+#
+#   check_versions.sh [RELEASE ...]      (default: trixie sid, PostgreSQL 17 and 18)
+#
+#   Needs root (debootstrap, chroot), about 1.5 GB for each release, and packages
+#   from a Debian mirror.  The trees stay, so a second run is quick; remove the
+#   directory to have newer ones.
+#
+#   NEXB_TREES     where the trees are (default ${XDG_CACHE_HOME:-/var/cache}/nex_backup)
+#   NEXB_MIRROR    the mirror (default http://deb.debian.org/debian)
+#   NEXB_SUITE=0   leaves out the suite inside the trees
+#   TESTS          which end-to-end tests the suite runs, as for check.sh
+set -uo pipefail
+
+top=$(cd "$(dirname "$0")/.." && pwd -P)
+trees=${NEXB_TREES:-${XDG_CACHE_HOME:-/var/cache}/nex_backup}
+mirror=${NEXB_MIRROR:-http://deb.debian.org/debian}
+work=
+failed=0
+clusters=()
+rows=()
+servers=
+
+die()
+{
+	printf 'check_versions.sh: %s\n' "$1" >&2
+	exit 2
+}
+
+[ "$(id -u)" -eq 0 ] || die 'must be run as root: it needs debootstrap and chroot'
+# In mounts of our own, which end with us.
+[ -n "${NEXB_OWN_MOUNTS:-}" ] ||
+	NEXB_OWN_MOUNTS=1 exec unshare --mount --propagation private "$0" "$@"
+
+# Runs a command in the tree of a release.
+in_tree()
+{
+	local tree=$trees/$1
+	shift
+	env -i HOME=/root LC_ALL=C.UTF-8 DEBIAN_FRONTEND=noninteractive TESTS="${TESTS:-}" \
+		PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin \
+		chroot "$tree" "$@" </dev/null
+}
+
+clean_up()
+{
+	local pair
+	for pair in ${clusters[@]+"${clusters[@]}"}; do
+		in_tree "${pair%%:*}" /usr/src/nex_backup/scripts/private_cluster.sh stop "${pair#*:}"
+	done
+	rm -rf "$work"
+}
+
+make_tree()
+{
+	local release=$1 tree=$trees/$1
+	if [ ! -d "$tree" ]; then
+		command -v debootstrap >/dev/null || apt-get -qq -y --no-install-recommends install debootstrap ||
+			die 'could not install debootstrap'
+		mkdir -p "$trees"
+		rm -rf "$tree.partial"
+		printf 'debootstrap %s\n' "$release"
+		debootstrap --variant=minbase --include=make "$release" "$tree.partial" "$mirror" >"$work/debootstrap.log" 2>&1 ||
+			{ tail -n 20 "$work/debootstrap.log"; die "debootstrap of $release failed"; }
+		mv "$tree.partial" "$tree"
+	fi
+	# The index of sid is valid for a week only, and a mirror may be older than that.
+	printf 'Acquire::Check-Valid-Until "false";\n' >"$tree/etc/apt/apt.conf.d/nex_backup"
+	cp -L /etc/resolv.conf "$tree/etc/resolv.conf"
+	printf '127.0.0.1 localhost\n' >"$tree/etc/hosts"
+	mount -t proc proc "$tree/proc"
+	mount --rbind /sys "$tree/sys"
+	mount --rbind /dev "$tree/dev"
+	rm -rf "$tree/usr/src/nex_backup" "$tree/usr/src/shared"
+	mkdir -p "$tree/usr/src/nex_backup"
+	(cd "$top" && tar cf - --exclude=.git --exclude='*.o' --exclude='*.so' --exclude='*.d' --exclude='*.bc' \
+		--exclude=tool/build --exclude=tool/nex_backup --exclude=tmp_check .) | tar xf - -C "$tree/usr/src/nex_backup"
+	if [ -d "$top/../shared/vectors" ]; then
+		mkdir "$tree/usr/src/shared"
+		cp -r "$top/../shared/vectors" "$tree/usr/src/shared/"
+	fi
+	in_tree "$release" /usr/src/nex_backup/scripts/install_packages.sh build server test ||
+		die "could not install packages in $tree"
+}
+
+# A directory with the tree's client programs, each started with the tree's own libraries.
+make_programs()
+{
+	local release=$1 bin=$2 tree=$trees/$1 loader libraries program
+	loader=$(find "$tree/usr/lib" "$tree/usr/lib64" -name 'ld-linux*.so.*' 2>/dev/null | head -n 1)
+	[ -n "$loader" ] || die "no dynamic loader in $tree"
+	libraries=$(dirname "$(find "$tree/usr/lib" -name 'libpq.so.5' | head -n 1)")
+	mkdir -p "$bin"
+	for program in psql pg_dump pg_dumpall pg_restore; do
+		printf '#!/bin/sh\nexec %s --library-path %s %s "$@"\n' "$loader" "$libraries" \
+			"$tree$(in_tree "$release" pg_config --bindir)/$program" >"$bin/$program"
+		chmod 755 "$bin/$program"
+	done
+}
+
+# Starts a server in the tree, and adds it to those that the cross test is told of.
+start_server()
+{
+	local release=$1 major=$2 cluster
+	cluster=$(in_tree "$release" env PG_CONFIG=pg_config /usr/src/nex_backup/scripts/private_cluster.sh start \
+		--no-fsync unix_socket_permissions=0777 wal_level=logical max_connections=50 autovacuum=off) ||
+		die "the server of $release did not start"
+	clusters+=("$release:$cluster")
+	# Of another user in the tree; the tests run as postgres.
+	chgrp postgres "$trees/$release$cluster"
+	chmod 0710 "$trees/$release$cluster"
+	# The path of a socket is limited, that of a link to it may be short.
+	ln -s "$trees/$release$cluster" "$work/server.$major"
+	make_programs "$release" "$work/bin.$major"
+	servers+="$major $work/server.$major $work/bin.$major"$'\n'
+}
+
+check_release()
+{
+	local release=$1 major minor result=-
+	make_tree "$release"
+	minor=$(in_tree "$release" pg_config --version)
+	minor=${minor#PostgreSQL }
+	minor=${minor%% *}
+	major=${minor%%.*}
+	if [ "${NEXB_SUITE:-1}" = 1 ]; then
+		printf '\n=== PostgreSQL %s of %s: the suite\n' "$minor" "$release"
+		in_tree "$release" make -C /usr/src/nex_backup check 2>&1 | tee "$work/suite.$release"
+		result=$(grep -E '^[0-9]+ passed, [0-9]+ failed' "$work/suite.$release" | tail -n 1)
+		grep -q ', 0 failed' <<<"$result" || failed=1
+	fi
+	rows+=("$minor|$release|${result:-died}")
+	start_server "$release" "$major"
+}
+
+check_cross()
+{
+	local result
+	printf '\n=== the tool of this machine and servers of all versions\n'
+	NEXB_SERVERS=$servers TESTS='tests/versions/*.t' "$top/scripts/check.sh" --fresh tap 2>&1 | tee "$work/cross"
+	result=$(grep -E '^[0-9]+ passed, [0-9]+ failed' "$work/cross" | tail -n 1)
+	grep -q ', 0 failed' <<<"$result" || failed=1
+	rows+=("across|this machine|${result:-died}")
+}
+
+work=$(mktemp -d /tmp/nexb_versions.XXXXXX)
+chmod 755 "$work"
+trap clean_up EXIT
+trap 'exit 130' INT TERM
+"$top/scripts/install_packages.sh" build server test || exit 1
+[ $# -gt 0 ] || set -- trixie sid
+for release in "$@"; do
+	check_release "$release"
+done
+check_cross
+
+printf '\n%-12s %-14s %s\n' PostgreSQL release result
+for row in "${rows[@]}"; do
+	IFS='|' read -r version release result <<<"$row"
+	printf '%-12s %-14s %s\n' "$version" "$release" "$result"
+done
+exit $failed

@@ -1,0 +1,107 @@
+# One tool and servers of several versions: each is backed up with its own pg_dump, and a backup is
+# restored into every newer server as pg_dump | psql would carry it over.
+# Not part of "make check": scripts/check_versions.sh starts the servers and names them.
+use strict;
+use warnings;
+
+use NexBackup::Test;
+use Test::More;
+
+plan skip_all => 'NEXB_SERVERS is not set; "make check-versions" starts servers of other versions'
+  unless $ENV{NEXB_SERVERS};
+
+my $node = start_server('main', wal_level => 'logical');
+my @servers = ({
+		version => $node->pg_version->major, host => $node->host, port => $node->port,
+		programs => $node->config_data('--bindir') });
+
+for my $line (split /\n/, $ENV{NEXB_SERVERS})
+{
+	my ($version, $host, $programs) = split / /, $line;
+	push @servers, { version => $version, host => $host, port => 5432, programs => $programs };
+}
+
+my $scratch = PostgreSQL::Test::Utils::tempdir();
+
+# IPC::Run keeps to the program that it found first, so what PATH leads to looks further.
+for my $program (qw(psql pg_dump))
+{
+	write_bytes("$scratch/$program", qq(#!/bin/sh\nexec "\$NEXB_PROGRAMS/$program" "\$@"\n));
+	chmod 0755, "$scratch/$program";
+}
+$ENV{PATH} = "$scratch:$ENV{PATH}";
+
+# Do something with libpq, psql, pg_dump and the tool directed at one of the servers.
+sub at
+{
+	my ($server, $what) = @_;
+
+	local %ENV = (
+		%ENV,
+		PGHOST => $server->{host},
+		PGPORT => $server->{port},
+		PGUSER => 'postgres',
+		NEXB_PROGRAMS => $server->{programs},
+		NEX_BACKUP_PG_BINDIR => $server->{programs});
+	return $what->();
+}
+
+sub fill
+{
+	my ($server) = @_;
+
+	is(int(query('postgres', 'SHOW server_version_num') / 10000), $server->{version}, 'a server of that version');
+	if ($server != $servers[0])
+	{
+		query('postgres', "CREATE ROLE $_ LOGIN") for qw(invoice_app invoice_report);
+	}
+	load_sample('sample', 0.01);
+	create_database('every');
+	is(system('psql', '-qX', '-o', '/dev/null', '-d', 'every', '-f', top() . '/tests/fixtures/every_object.sql'),
+		0, 'the fixture loads');
+	return;
+}
+
+for my $server (@servers)
+{
+	my $version = $server->{version};
+
+	$server->{repo} = new_repository();
+	at($server, sub {
+		fill($server);
+		for my $database (qw(sample every))
+		{
+			tool_ok([ 'backup', '--repo', $server->{repo}, '-d', $database, '-j', 2 ], "$version: backup of $database");
+			tool_ok([ 'verify', '--repo', $server->{repo}, $database ], "$version: verify");
+			my ($manifest) = glob("$server->{repo}/backups/$database/*.json");
+			like(read_bytes($manifest), qr/"pg_dump":\s*"$version\b/, "$version: dumped by its own pg_dump");
+			is(system("pg_dump -f $scratch/$database.$version.sql $database"), 0, "$version: pg_dump");
+			tool_ok([ 'restore', '--repo', $server->{repo}, $database, '--to', "again_$database", '-j', 2 ],
+				"$version: restore of $database");
+			same_database($database, "again_$database", "$version: $database as it was");
+		}
+	});
+}
+
+for my $from (@servers)
+{
+	for my $to (grep { $_->{version} > $from->{version} } @servers)
+	{
+		my $step = "$from->{version} to $to->{version}";
+
+		at($to, sub {
+			for my $database (qw(sample every))
+			{
+				my $suffix = "$database\_$from->{version}";
+				create_database("carried_$suffix");
+				is(system('psql', '-qX', '-o', '/dev/null', '-v', 'ON_ERROR_STOP=1', '-d', "carried_$suffix",
+						'-f', "$scratch/$database.$from->{version}.sql"), 0, "$step: pg_dump | psql of $database");
+				tool_ok([ 'restore', '--repo', $from->{repo}, $database, '--to', "restored_$suffix", '-j', 2 ],
+					"$step: restore of $database");
+				same_database("carried_$suffix", "restored_$suffix", "$step: $database as pg_dump | psql brings it");
+			}
+		});
+	}
+}
+
+done_testing();
