@@ -7,8 +7,8 @@
 #
 #   check_versions.sh [RELEASE ...]      (default: trixie sid, PostgreSQL 17 and 18)
 #
-#   Needs root (debootstrap, chroot), about 1.5 GB for each release, and packages
-#   from a Debian mirror.  The trees stay, so a second run is quick; remove the
+#   Needs root (debootstrap, chroot), about 1 GB of disk and 2 GB of memory for each
+#   release (its /tmp is a tmpfs meanwhile), and packages from a Debian mirror.  The trees stay, so a second run is quick; remove the
 #   directory to have newer ones.
 #
 #   NEXB_TREES     where the trees are (default ${XDG_CACHE_HOME:-/var/cache}/nex_backup)
@@ -76,6 +76,8 @@ make_tree()
 	mount -t proc proc "$tree/proc"
 	mount --rbind /sys "$tree/sys"
 	mount --rbind /dev "$tree/dev"
+	# Quick, and gone with our mounts whatever happens.
+	mount -t tmpfs -o mode=1777 tmpfs "$tree/tmp"
 	rm -rf "$tree/usr/src/nex_backup" "$tree/usr/src/shared"
 	mkdir -p "$tree/usr/src/nex_backup"
 	(cd "$top" && tar cf - --exclude=.git --exclude='*.o' --exclude='*.so' --exclude='*.d' --exclude='*.bc' \
