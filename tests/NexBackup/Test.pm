@@ -21,13 +21,14 @@ use POSIX ();
 use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
 use Test::More;
+use Time::HiRes ();
 
 our @EXPORT = qw(
   start_server use_server load_sample create_database tool tool_path tool_ok tool_fails tool_json
   start_tool finish_tool new_repository all_files read_bytes write_bytes damage_file
   normalized_dump same_database database_names foreign_backends small_directory top
   latest_id stock_restore query wait_until have_extension
-  hold_lock backends_in);
+  hold_lock backends_in background_sql waits_for_lock waiting_pg_dump);
 
 my $top = abs_path(dirname(abs_path(__FILE__)) . '/../..');
 my $tool = abs_path($ENV{NEX_BACKUP} || "$top/tool/nex_backup");
@@ -174,6 +175,52 @@ sub hold_lock
 	die "psql: $err" if $err =~ /ERROR/;
 	# Not by closing its input: a tool started meanwhile may have inherited the other end.
 	return sub { $in .= "\\q\n"; $session->pump while $session->pumpable && length $in; $session->finish; };
+}
+
+# Run SQL in the background as application "migration"; the returned sub waits for its end and
+# gives exit code, output and seconds.
+sub background_sql
+{
+	my ($database, $sql) = @_;
+	my $out = '';
+	my $start = Time::HiRes::time;
+	my $session = IPC::Run::start(
+		[ 'psql', '-XAtq', '-d', conninfo($database) . ' application_name=migration', '-c', $sql ],
+		'<', '/dev/null', '>', \$out, '2>&1', IPC::Run::timeout(120));
+
+	return sub { $session->finish; return ($session->result(0), $out, Time::HiRes::time - $start); };
+}
+
+# Wait until a session of this application waits for a lock.  Needs PGAPPNAME to be unset.
+sub waits_for_lock
+{
+	my ($application) = @_;
+
+	return wait_until(
+		sub {
+			query('postgres', "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' "
+				  . "AND application_name = '$application'") > 0;
+		});
+}
+
+# A directory for --pg-bindir whose pg_dump does its work, makes the file "done", and then ends
+# only when the file "go" is there: a backup that lasts as long as a test wants.
+sub waiting_pg_dump
+{
+	my ($node) = @_;
+	my $bindir = $node->config_data('--bindir');
+	my $directory = File::Temp::tempdir(CLEANUP => 1);
+
+	symlink("$bindir/pg_restore", "$directory/pg_restore");
+	write_bytes("$directory/pg_dump", <<"SH");
+#!/bin/sh
+"$bindir/pg_dump" "\$\@" || exit
+[ "\$1" = --version ] && exit
+touch "$directory/done"
+while [ ! -e "$directory/go" ]; do sleep 0.1; done
+SH
+	chmod 0755, "$directory/pg_dump";
+	return $directory;
 }
 
 # -------------------------------------------------------------------- tool

@@ -15,46 +15,6 @@ my $node = start_server('main', max_prepared_transactions => 5, deadlock_timeout
 delete $ENV{PGAPPNAME};
 
 my $repo = new_repository();
-my $bindir = $node->config_data('--bindir');
-
-# Run SQL in the background; the returned sub waits for its end and gives exit code, output, seconds.
-sub background_sql
-{
-	my ($database, $sql) = @_;
-	my $out = '';
-	my $start = time;
-	my $session = IPC::Run::start(
-		[ 'psql', '-XAtq', '-d', "dbname=$database application_name=migration", '-c', $sql ],
-		'<', '/dev/null', '>', \$out, '2>&1', IPC::Run::timeout(120));
-	return sub { $session->finish; return ($session->result(0), $out, time - $start); };
-}
-
-# A directory with a pg_dump that does its work and then waits until the file "go" is there.
-sub waiting_pg_dump
-{
-	my $directory = File::Temp::tempdir(CLEANUP => 1);
-
-	symlink("$bindir/pg_restore", "$directory/pg_restore");
-	write_bytes("$directory/pg_dump", <<"SH");
-#!/bin/sh
-"$bindir/pg_dump" "\$\@" || exit
-[ "\$1" = --version ] && exit
-touch "$directory/done"
-while [ ! -e "$directory/go" ]; do sleep 0.1; done
-SH
-	chmod 0755, "$directory/pg_dump";
-	return $directory;
-}
-
-sub waits_for_lock
-{
-	my ($application) = @_;
-	return wait_until(
-		sub {
-			query('postgres', "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' "
-				  . "AND application_name = '$application'") > 0;
-		});
-}
 
 query('postgres', 'CREATE DATABASE shop TEMPLATE template0');
 query('shop', <<'SQL');
@@ -128,7 +88,7 @@ for my $dumper ('nex_backup', 'pg_dump')
 	$migration->finish;
 	unlike($out, qr/deadlock/, 'P17: no deadlock');
 	is(finish_tool($pid), 0, 'P17: then the backup goes on') or diag(read_bytes("$log"));
-	like(read_bytes("$log"), qr/waiting for table public\.z_last, which process \d+ \(application "psql"/,
+	like(read_bytes("$log"), qr/waiting for table public\.\w+, which process \d+ \(application "psql"/,
 		'P17: it says for what and for whom it waited');
 }
 
@@ -148,7 +108,7 @@ for my $dumper ('nex_backup', 'pg_dump')
 for my $policy ('wait', 'abort')
 {
 	my $log = File::Temp->new;
-	my $directory = waiting_pg_dump();
+	my $directory = waiting_pg_dump($node);
 	my $pid = start_tool("$log", @backup, '--on-lock-conflict', $policy, '--pg-bindir', $directory, '--progress', 'json');
 	ok(wait_until(sub { -e "$directory/done" }), "P17: a backup with --on-lock-conflict=$policy is under way");
 	my $migration = background_sql('shop', 'ALTER TABLE z_last ADD COLUMN IF NOT EXISTS z int');
@@ -208,7 +168,7 @@ for my $scope ('ROLE CURRENT_USER', 'DATABASE shop')
 	my @settings = qw(statement_timeout lock_timeout idle_in_transaction_session_timeout idle_session_timeout);
 	push @settings, 'transaction_timeout' if query('postgres', 'SHOW server_version_num') >= 170000;
 	my $log = File::Temp->new;
-	my $directory = waiting_pg_dump();
+	my $directory = waiting_pg_dump($node);
 	my $release = hold_lock('shop', 'z_last');
 	query('postgres', "ALTER $scope SET $_ = '700ms'") for @settings;
 	my $pid = start_tool("$log", @backup, '--pg-bindir', $directory);
@@ -225,7 +185,7 @@ for my $scope ('ROLE CURRENT_USER', 'DATABASE shop')
 # P16: a view cannot be locked; replaced meanwhile it is in the backup in its old or its new form.
 {
 	my $log = File::Temp->new;
-	my $directory = waiting_pg_dump();
+	my $directory = waiting_pg_dump($node);
 	my $pid = start_tool("$log", @backup, '--pg-bindir', $directory);
 	wait_until(sub { -e "$directory/done" });
 	query('shop', 'CREATE OR REPLACE VIEW seen AS SELECT id, 1 AS one FROM z_last');
@@ -238,7 +198,7 @@ for my $scope ('ROLE CURRENT_USER', 'DATABASE shop')
 # P19: the snapshot may not get older than allowed.
 {
 	my $log = File::Temp->new;
-	my $directory = waiting_pg_dump();
+	my $directory = waiting_pg_dump($node);
 	my $pid = start_tool("$log", @backup, '--pg-bindir', $directory, '--max-snapshot-age', '2s');
 	is(finish_tool($pid), 1, 'P19: a snapshot that gets too old ends the backup');
 	like(read_bytes("$log"), qr/error: snapshot is \d+ s old, more than the 2 s allowed.*HINT.*--max-snapshot-age/si,

@@ -35,9 +35,9 @@
 #include "quote.h"
 #include "schema.h"
 #include "sequences.h"
-#include "snapshot.h"
 #include "snapshot_watch.h"
 #include "source_server.h"
+#include "source_sessions.h"
 #include "subprocess.h"
 #include "utc_time.h"
 
@@ -51,8 +51,7 @@ typedef struct Backup
 	ConnectionTarget *target;
 	Connection *leader;
 	char *directory; /* private, temporary */
-	SourceTables tables;
-	Snapshot snapshot;
+	SourceSessions sessions;
 	uint32_t *large_objects;
 	int nlarge_objects;
 	Manifest *previous; /* latest backup of the same database, or NULL */
@@ -60,9 +59,6 @@ typedef struct Backup
 	ObjectStore *store;
 	Pipeline *pipeline;
 	ChunkPlan plan;
-	Schema schema;
-	pthread_t schema_thread;
-	bool schema_running;
 	CopyWork work;
 	SnapshotWatch *watch;
 	Buffer sequences;
@@ -114,26 +110,14 @@ begin(Backup *backup, const char *name, char **database)
 	return backup->directory != NULL;
 }
 
-/*
- * Workers lock all tables ahead, unless the backup is to give way anyway, or
- * the server's lock table could get tight: it has room for twice as many
- * holders as locks.
- */
 static bool
-choose_locking(Backup *backup)
+start_watch(Backup *backup)
 {
-	const Settings *settings = backup->settings;
-	uint64_t sessions = (uint64_t) settings->jobs + 2;
-	LockCapacity capacity;
+	int i;
 
-	if (!lock_capacity_read(backup->leader, &capacity))
-		return false;
-	backup->work.lock_ahead =
-		settings->on_lock_conflict == ON_LOCK_CONFLICT_WAIT &&
-		lock_capacity_suffices(&capacity, (uint64_t) backup->tables.count * sessions);
-	if (settings->on_lock_conflict == ON_LOCK_CONFLICT_WAIT && !backup->work.lock_ahead)
-		log_debug("tables are locked one by one, because max_locks_per_transaction is small");
-	backup->watch = snapshot_watch_start(backup->leader, settings);
+	backup->watch = snapshot_watch_start(backup->leader, backup->settings);
+	for (i = 0; backup->watch != NULL && i < backup->settings->jobs; i++)
+		snapshot_watch_add(backup->watch, backup->sessions.workers[i]);
 	return backup->watch != NULL;
 }
 
@@ -142,35 +126,23 @@ static bool
 take_snapshot(Backup *backup)
 {
 	Manifest *manifest = backup->manifest;
+	SourceSessions *sessions = &backup->sessions;
 
 	progress_phase("locking tables", "", 0, 0);
-	if (!snapshot_take(backup->leader, backup->target, backup->settings->lock_wait_timeout,
-					   &backup->tables, &backup->snapshot) ||
+	sessions->settings = backup->settings;
+	sessions->target = backup->target;
+	sessions->leader = backup->leader;
+	sessions->database = manifest->database.name;
+	sessions->encoding = manifest->database.encoding;
+	sessions->directory = backup->directory;
+	if (!source_sessions_start(sessions) ||
 		!large_objects_list(backup->leader, &backup->large_objects, &backup->nlarge_objects) ||
 		!database_settings_read(backup->leader, &backup->database_settings))
 		return false;
-	manifest->snapshot_at = xstrdup(backup->snapshot.time);
-	manifest->server.lsn = xstrdup(backup->snapshot.lsn);
+	manifest->snapshot_at = xstrdup(sessions->snapshot.time);
+	manifest->server.lsn = xstrdup(sessions->snapshot.lsn);
 	manifest->totals.large_objects = (uint64_t) backup->nlarge_objects;
-	return choose_locking(backup);
-}
-
-static bool
-start_schema(Backup *backup)
-{
-	Schema *schema = &backup->schema;
-
-	schema->target = backup->target;
-	schema->database = backup->manifest->database.name;
-	schema->encoding = backup->manifest->database.encoding;
-	schema->snapshot = backup->snapshot.name;
-	schema->bindir = backup->settings->pg_bindir;
-	schema->server_version = connection_version(backup->leader);
-	schema->directory = backup->directory;
-	if (pthread_create(&backup->schema_thread, NULL, schema_dump, schema) != 0)
-		return report_error(EXIT_FAILED, NULL, NULL, "could not start a thread");
-	backup->schema_running = true;
-	return true;
+	return start_watch(backup);
 }
 
 /* Enter the tables into the manifest and prepare their COPY lines. */
@@ -181,11 +153,11 @@ enter_tables(Backup *backup)
 	int with_rows = 0;
 	int i;
 
-	work->restore_statements = xcalloc((size_t) backup->tables.count + 1, sizeof(char *));
-	work->manifest_tables = xcalloc((size_t) backup->tables.count + 1, sizeof(int32_t));
-	for (i = 0; i < backup->tables.count; i++)
+	work->restore_statements = xcalloc((size_t) backup->sessions.tables.count + 1, sizeof(char *));
+	work->manifest_tables = xcalloc((size_t) backup->sessions.tables.count + 1, sizeof(int32_t));
+	for (i = 0; i < backup->sessions.tables.count; i++)
 	{
-		const SourceTable *source = &backup->tables.tables[i];
+		const SourceTable *source = &backup->sessions.tables.tables[i];
 		ManifestTable table;
 
 		work->manifest_tables[i] = -1;
@@ -217,17 +189,16 @@ copy_data(Backup *backup)
 	int i;
 
 	tables = enter_tables(backup);
-	chunk_plan_create(&backup->plan, &backup->tables, backup->large_objects, backup->nlarge_objects,
-					  backup->settings->chunk_blocks);
+	chunk_plan_create(&backup->plan, &backup->sessions.tables, backup->large_objects,
+					  backup->nlarge_objects, backup->settings->chunk_blocks);
 	progress_phase("copying data", "tables", (uint64_t) tables, backup->plan.weight);
 	backup->pipeline = pipeline_start(backup->store, backup->manifest->codec,
 									  backup->manifest->level, jobs, 2 * jobs + SPARE_PIECES);
-	work->target = backup->target;
-	work->snapshot = &backup->snapshot;
-	work->tables = &backup->tables;
+	work->workers = backup->sessions.workers;
+	work->snapshot = &backup->sessions.snapshot;
+	work->tables = &backup->sessions.tables;
 	work->plan = &backup->plan;
 	work->pipeline = backup->pipeline;
-	work->watch = backup->watch;
 	for (i = 0; i < jobs && i < backup->plan.count; i++)
 	{
 		if (pthread_create(&threads[i], NULL, copy_worker, work) != 0)
@@ -249,7 +220,7 @@ copy_data(Backup *backup)
 static void
 keep_warnings(Backup *backup)
 {
-	char *rest = backup->schema.warnings;
+	char *rest = backup->sessions.schema.warnings;
 	char *line;
 
 	while (rest != NULL && (line = strsep(&rest, "\n")) != NULL)
@@ -289,15 +260,15 @@ assemble(Backup *backup)
 		schema_head(&head, key, manifest->database.encoding);
 		schema_tail(&tail, key);
 		good = add_text(backup, MEMBER_HEAD, &head) &&
-			   add_text(backup, MEMBER_ARCHIVE, &backup->schema.archive) &&
-			   add_text(backup, MEMBER_PRE_DATA, &backup->schema.pre_data);
+			   add_text(backup, MEMBER_ARCHIVE, &backup->sessions.schema.archive) &&
+			   add_text(backup, MEMBER_PRE_DATA, &backup->sessions.schema.pre_data);
 	}
 	if (good)
 	{
 		pipeline_add_to_manifest(backup->pipeline, MEMBER_DATA, manifest);
 		pipeline_add_to_manifest(backup->pipeline, MEMBER_LARGE_OBJECTS, manifest);
 		good = add_text(backup, MEMBER_SEQUENCES, &backup->sequences) &&
-			   add_text(backup, MEMBER_POST_DATA, &backup->schema.post_data) &&
+			   add_text(backup, MEMBER_POST_DATA, &backup->sessions.schema.post_data) &&
 			   add_text(backup, MEMBER_DATABASE, &backup->database_settings) &&
 			   add_text(backup, MEMBER_TAIL, &tail);
 	}
@@ -313,7 +284,7 @@ publish(Backup *backup)
 	Manifest *manifest = backup->manifest;
 
 	progress_phase("publishing", "", 0, 0);
-	manifest->pg_dump = xstrdup(backup->schema.pg_dump_version);
+	manifest->pg_dump = xstrdup(backup->sessions.schema.pg_dump_version);
 	keep_warnings(backup);
 	if (!assemble(backup))
 		return false;
@@ -324,16 +295,6 @@ publish(Backup *backup)
 	manifest->totals.new_bytes = object_store_new_bytes(backup->store);
 	manifest->finished = utc_now();
 	return !stop_requested() && repository_publish(backup->repository, manifest);
-}
-
-static bool
-join_schema(Backup *backup)
-{
-	if (!backup->schema_running)
-		return false;
-	backup->schema_running = false;
-	pthread_join(backup->schema_thread, NULL);
-	return backup->schema.good;
 }
 
 /* The leader's connection is ours again. */
@@ -362,23 +323,16 @@ clean_up(Backup *backup)
 {
 	int i;
 
-	if (backup->schema_running)
-	{
-		stop_request();
-		join_schema(backup);
-	}
 	end_watch(backup);
-	for (i = 0; backup->work.restore_statements != NULL && i < backup->tables.count; i++)
+	for (i = 0; backup->work.restore_statements != NULL && i < backup->sessions.tables.count; i++)
 		free(backup->work.restore_statements[i]);
 	free(backup->work.restore_statements);
 	free(backup->work.manifest_tables);
-	schema_free(&backup->schema);
 	chunk_plan_free(&backup->plan);
 	pipeline_free(backup->pipeline);
 	object_store_free(backup->store);
 	manifest_free(backup->previous);
-	source_tables_free(&backup->tables);
-	snapshot_free(&backup->snapshot);
+	source_sessions_close(&backup->sessions);
 	free(backup->large_objects);
 	buffer_free(&backup->sequences);
 	buffer_free(&backup->database_settings);
@@ -401,8 +355,8 @@ backup_database(const Settings *settings, Repository *repository, const char *na
 	backup.repository = repository;
 	backup.lock = -1;
 	*database = NULL;
-	good = begin(&backup, name, database) && take_snapshot(&backup) && start_schema(&backup) &&
-		   copy_data(&backup) && join_schema(&backup) && read_sequences(&backup) &&
+	good = begin(&backup, name, database) && take_snapshot(&backup) && copy_data(&backup) &&
+		   source_sessions_join_schema(&backup.sessions) && read_sequences(&backup) &&
 		   publish(&backup);
 	manifest = backup.manifest;
 	clean_up(&backup);

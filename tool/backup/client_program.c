@@ -46,8 +46,8 @@ client_program_check(const char *program, SubprocessResult *result)
 {
 	if (result->exit_code == 0)
 		return true;
-	/* Ended by ourselves after another error; that one was reported. */
-	if (result->exit_code < 0 && stop_requested())
+	/* Ended by ourselves, or by what was reported elsewhere. */
+	if (stop_requested())
 		return false;
 	if (result->exit_code < 0)
 		return report_error(EXIT_FAILED, result->errors.data, NULL,

@@ -59,44 +59,14 @@ report_locked(const char *table)
 						"could not lock table %s", table);
 }
 
-/*
- * Lock all tables at once.  Whoever asks for an exclusive lock later waits
- * for this worker; without that, the worker could not lock the table that the
- * other waits for, and the backup would fail for it.
- */
+/* The planner must take the TID range scan, whatever the statistics say. */
 static bool
-lock_ahead(const CopyWork *work, Connection *connection)
+prepare_worker(Connection *connection)
 {
-	PGresult *failed;
-
-	if (!work->lock_ahead)
-		return true;
-	failed = table_locks_take(connection, work->tables, NULL, " NOWAIT");
-	if (failed == NULL)
-		return true;
-	if (result_has_state(failed, SQLSTATE_LOCK_NOT_AVAILABLE))
-		report_error(EXIT_FAILED, PQresultErrorField(failed, PG_DIAG_MESSAGE_PRIMARY),
-					 "Run the backup again when the schema change is done.",
-					 "a session asked for an exclusive lock while the backup was starting");
-	else
-		connection_report(connection, failed, "could not lock the tables");
-	PQclear(failed);
-	return false;
-}
-
-static bool
-open_worker(const CopyWork *work, Connection **connection)
-{
-	*connection = connection_open(work->target);
-	if (*connection == NULL)
-		return false;
-	snapshot_watch_add(work->watch, *connection);
-	return widen_read_buffer(*connection) && snapshot_import(*connection, work->snapshot) &&
-		   lock_ahead(work, *connection) &&
+	return widen_read_buffer(connection) &&
 		   /* Text of money depends on it; all servers have this locale. */
-		   connection_command(*connection, "SET lc_monetary = 'C'") &&
-		   /* The planner must take the TID range scan, whatever the statistics say. */
-		   connection_command(*connection, "SET enable_seqscan = off");
+		   connection_command(connection, "SET lc_monetary = 'C'") &&
+		   connection_command(connection, "SET enable_seqscan = off");
 }
 
 bool
@@ -218,6 +188,17 @@ read_row(CopyStream *stream)
 	}
 }
 
+/* What a server that ended the connection said at last stands behind the rows that it sent. */
+static PGresult *
+last_words(CopyStream *stream)
+{
+	char scrap[8192];
+
+	while (PQgetlineAsync(stream->connection->pg, scrap, sizeof(scrap)) > 0)
+		continue;
+	return PQgetResult(stream->connection->pg);
+}
+
 /* Rows from the server's command tag, "COPY 123". */
 static uint64_t
 rows_copied(PGresult *result)
@@ -291,9 +272,14 @@ stream_table(CopyStream *stream, int table)
 	}
 	atomic_fetch_add(&progress.raw_bytes, bytes);
 	rows_before += segment->rows;
+	result = length < 0 ? last_words(stream) : PQgetResult(stream->connection->pg);
 	if (length < 0)
-		return stop_requested() ? false : report_copy_failure(stream, NULL, table);
-	result = PQgetResult(stream->connection->pg);
+	{
+		if (!stop_requested())
+			report_copy_failure(stream, result, table);
+		PQclear(result);
+		return false;
+	}
 	good = PQresultStatus(result) == PGRES_COMMAND_OK;
 	if (!good)
 		report_row_failure(stream, result, table, rows_before);
@@ -399,16 +385,18 @@ stream_chunk(const CopyWork *work, Connection *connection, const Chunk *chunk)
 void *
 copy_worker(void *argument)
 {
-	const CopyWork *work = argument;
-	Connection *connection = NULL;
+	CopyWork *work = argument;
+	int number = atomic_fetch_add(&work->next_worker, 1);
+	Connection *connection = work->workers[number];
 	const Chunk *chunk;
 	bool good;
 
-	good = open_worker(work, &connection);
+	good = prepare_worker(connection);
 	while (good && !stop_requested() && (chunk = chunk_plan_claim(work->plan)) != NULL)
 		good = stream_chunk(work, connection, chunk);
 	if (!good)
 		stop_request();
+	work->workers[number] = NULL;
 	connection_close(connection);
 	return NULL;
 }

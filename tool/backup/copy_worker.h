@@ -9,24 +9,24 @@
 #ifndef NEX_COPY_WORKER_H
 #define NEX_COPY_WORKER_H
 
+#include <stdatomic.h>
+
 #include "chunk_plan.h"
 #include "pipeline.h"
 #include "snapshot.h"
-#include "snapshot_watch.h"
 #include "source_table.h"
 
 /* What all workers share. */
 typedef struct CopyWork
 {
-	ConnectionTarget *target;
 	const Snapshot *snapshot;
 	const SourceTables *tables;
 	char **restore_statements; /* per table */
 	int32_t *manifest_tables;  /* position of each table in the manifest */
 	ChunkPlan *plan;
 	Pipeline *pipeline;
-	SnapshotWatch *watch;
-	bool lock_ahead; /* a worker locks all tables before it copies the first */
+	Connection **workers;   /* in the snapshot; a thread closes the one that it used */
+	atomic_int next_worker; /* that no thread has taken yet */
 } CopyWork;
 
 /* Thread function; argument is a CopyWork.  Returns NULL; errors are reported and stop all work. */

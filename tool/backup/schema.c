@@ -27,57 +27,46 @@
 
 /*
  * The leader holds every lock that pg_dump asks for, so it waits only behind
- * a session that itself waits for the leader; nothing but that session giving
- * up can end this.
+ * a session that itself waits for the leader.
  */
-#define CHILD_LOCK_WAIT "--lock-wait-timeout=10s"
-
-/* The leader has all these locks, so another session has pushed in between. */
-static bool
-report_locked_out(const SubprocessResult *result)
-{
-	return report_error(
-		EXIT_FAILED, result->errors.data,
-		"Run the backup again; a session that asked for an exclusive lock while it was starting "
-		"has been let through.",
-		"pg_dump could not lock the tables");
-}
+#define CHILD_LOCK_WAIT "--lock-wait-timeout=2s"
 
 /*
- * Where pg_dump is to connect.  It leaves two settings as it finds them: with
- * another lc_monetary a default of type money would be text of that locale,
- * and with quote_all_identifiers the text would differ from other days'.
+ * How pg_dump connects: under a name that its session is found by.  It leaves
+ * two settings as it finds them: with another lc_monetary a default of type
+ * money would be text of that locale, and with quote_all_identifiers the text
+ * would differ from other days'.
  */
 static char *
 conninfo_for_pg_dump(const Schema *schema)
 {
 	ConnectionTarget *target = target_with_database(schema->target, schema->database);
+	char *named = NULL;
 	char *conninfo;
 
 	target_add_option(target, "-c lc_monetary=C -c quote_all_identifiers=off");
 	conninfo = target_conninfo_for_child(target, schema->directory);
 	target_free(target);
-	return conninfo;
+	if (conninfo != NULL)
+		named = xasprintf("%s application_name='%s'", conninfo, schema->application);
+	free(conninfo);
+	return named;
 }
 
 /* pg_dump -Fc of the two schema sections. */
 static bool
 dump_archive(Schema *schema, const char *archive)
 {
-	char *pg_dump = find_client_program(schema->bindir, "pg_dump", schema->server_version,
-										&schema->pg_dump_version);
-	char *conninfo = NULL;
+	char *conninfo = conninfo_for_pg_dump(schema);
 	SubprocessResult result;
 	bool good = false;
 
-	if (pg_dump != NULL)
-		conninfo = conninfo_for_pg_dump(schema);
 	if (conninfo != NULL)
 	{
 		char *snapshot = xasprintf("--snapshot=%s", schema->snapshot);
 		char *file = xasprintf("--file=%s", archive);
 		char *encoding = xasprintf("--encoding=%s", schema->encoding);
-		const char *argv[] = {pg_dump,
+		const char *argv[] = {schema->pg_dump,
 							  "--format=custom",
 							  "--compress=0",
 							  "--section=pre-data",
@@ -95,9 +84,9 @@ dump_archive(Schema *schema, const char *archive)
 
 		if (subprocess_run(argv, NULL, &result))
 		{
-			good = result.exit_code > 0 && strstr(result.errors.data, "LOCK TABLE") != NULL
-					   ? report_locked_out(&result)
-					   : client_program_check("pg_dump", &result);
+			schema->kept_out =
+				result.exit_code > 0 && strstr(result.errors.data, "LOCK TABLE") != NULL;
+			good = !schema->kept_out && client_program_check("pg_dump", &result);
 			schema->warnings = xstrdup(result.errors.data);
 			subprocess_result_free(&result);
 		}
@@ -106,7 +95,6 @@ dump_archive(Schema *schema, const char *archive)
 		free(encoding);
 	}
 	free(conninfo);
-	free(pg_dump);
 	return good;
 }
 
@@ -188,21 +176,24 @@ schema_dump(void *argument)
 				   write_script(schema, path, "post-data", &schema->post_data);
 	if (schema->good)
 		append_as_comments(&schema->archive, &archive);
-	else
+	else if (!schema->kept_out)
 		stop_request();
 	buffer_free(&archive);
 	free(path);
+	atomic_store(&schema->ended, true);
 	return NULL;
 }
 
 void
 schema_free(Schema *schema)
 {
+	free(schema->application);
 	free(schema->pg_dump_version);
 	free(schema->warnings);
 	buffer_free(&schema->archive);
 	buffer_free(&schema->pre_data);
 	buffer_free(&schema->post_data);
+	memset(schema, 0, sizeof(*schema));
 }
 
 bool

@@ -8,6 +8,8 @@
 #ifndef NEX_SCHEMA_H
 #define NEX_SCHEMA_H
 
+#include <stdatomic.h>
+
 #include "connection.h"
 #include "snapshot.h"
 
@@ -21,11 +23,15 @@ typedef struct Schema
 	const char *encoding; /* of the database */
 	const char *snapshot;
 	const char *bindir;
+	const char *pg_dump; /* its path */
 	int server_version;
 	const char *directory; /* private, for the archive */
+	char *application;     /* name of pg_dump's session */
 
 	/* output */
 	bool good;
+	bool kept_out;     /* not reported: pg_dump could not lock the tables */
+	atomic_bool ended; /* the thread is done */
 	char *pg_dump_version;
 	char *warnings; /* what pg_dump printed; "" if nothing */
 	Buffer archive; /* members' texts */

@@ -11,8 +11,10 @@
 #include <string.h>
 
 #include "interrupt.h"
+#include "log.h"
 #include "memory.h"
 #include "quote.h"
+#include "table_locks.h"
 
 #define SEQUENCES_PER_QUERY 100
 
@@ -34,6 +36,21 @@ static const char list_query[] =
 	"    AND o.deptype IN ('a', 'i'))))"
 	" ORDER BY n.nspname, c.relname";
 
+/* A sequence cannot be locked ahead, as LOCK TABLE does not take it.  Frees the result. */
+static bool
+report_failure(Connection *connection, PGresult *result)
+{
+	if (result_has_state(result, SQLSTATE_UNDEFINED_TABLE) ||
+		result_has_state(result, SQLSTATE_UNDEFINED_SCHEMA))
+		report_error(EXIT_FAILED, PQresultErrorField(result, PG_DIAG_MESSAGE_PRIMARY),
+					 "Run the backup again.",
+					 "a sequence was dropped or renamed while the backup was under way");
+	else
+		connection_report(connection, result, "could not read the sequences");
+	PQclear(result);
+	return false;
+}
+
 /* Read sequences [from, to) of the list and append their setval() calls. */
 static bool
 read_batch(Connection *connection, const PGresult *names, int from, int to, Buffer *sql)
@@ -47,10 +64,10 @@ read_batch(Connection *connection, const PGresult *names, int from, int to, Buff
 		buffer_printf(&query, "%sSELECT %d AS place, last_value, is_called FROM %s",
 					  i == from ? "" : " UNION ALL ", i, PQgetvalue(names, i, 0));
 	buffer_append_string(&query, " ORDER BY place");
-	result = connection_query(connection, query.data, 0, NULL);
+	result = connection_exec(connection, query.data);
 	buffer_free(&query);
-	if (result == NULL)
-		return false;
+	if (PQresultStatus(result) != PGRES_TUPLES_OK)
+		return report_failure(connection, result);
 	for (i = 0; i < PQntuples(result); i++)
 	{
 		int place = (int) strtol(PQgetvalue(result, i, 0), NULL, 10);

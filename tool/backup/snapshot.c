@@ -125,7 +125,7 @@ wait_with_empty_hands(Taking *taking)
 	if (!connection_commandf(taking->leader, "SET LOCAL lock_timeout = %lld", (long long) left))
 		return ATTEMPT_FAILED;
 	sql = xasprintf("LOCK TABLE ONLY %s IN ACCESS SHARE MODE", taking->holder.table);
-	result = PQexec(taking->leader->pg, sql);
+	result = connection_exec(taking->leader, sql);
 	free(sql);
 	if (PQresultStatus(result) != PGRES_COMMAND_OK)
 		return lock_failed(taking, result, 1);

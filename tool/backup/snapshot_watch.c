@@ -63,13 +63,14 @@ struct SnapshotWatch
 
 /*
  * The first command makes the second see the sessions of this moment: within
- * a transaction pg_stat_activity stays what it was.  An index may be what is
- * waited for (REINDEX); then its table is named, too.
+ * a transaction pg_stat_activity stays what it was.  pg_blocking_pids() would
+ * not see the replay of a standby waiting.
  */
 static const char waiting_query[] =
 	"SELECT pg_catalog.pg_stat_clear_snapshot();"
-	"SELECT w.pid, pg_catalog.format('%%I.%%I', n.nspname, c.relname), a.application_name,"
-	" a.usename, coalesce(extract(epoch FROM pg_catalog.clock_timestamp() - w.waitstart), 0),"
+	"SELECT w.pid, pg_catalog.format('%%I.%%I', n.nspname, c.relname),"
+	" coalesce(nullif(a.application_name, ''), a.backend_type), a.usename, coalesce(extract(epoch "
+	"FROM pg_catalog.clock_timestamp() - w.waitstart), 0),"
 	" (SELECT count(*) FROM pg_catalog.pg_locks b WHERE NOT b.granted AND b.pid <> w.pid"
 	"  AND b.locktype = 'relation' AND b.database = w.database AND b.relation = w.relation)"
 	" FROM pg_catalog.pg_locks w"
@@ -79,7 +80,8 @@ static const char waiting_query[] =
 	" WHERE NOT w.granted AND w.locktype = 'relation' AND w.mode = 'AccessExclusiveLock'"
 	" AND w.database = (SELECT oid FROM pg_catalog.pg_database"
 	"  WHERE datname = pg_catalog.current_database())"
-	" AND pg_catalog.pg_blocking_pids(w.pid) && ARRAY[%s]::pg_catalog.int4[]";
+	" AND EXISTS (SELECT FROM pg_catalog.pg_locks h WHERE h.granted AND h.pid IN (%s)"
+	"  AND h.locktype = 'relation' AND h.database = w.database AND h.relation = w.relation)";
 
 static Conflict *
 find_conflict(SnapshotWatch *watch, const PGresult *result, int row)
@@ -154,7 +156,7 @@ look_at_locks(SnapshotWatch *watch)
 	pthread_mutex_lock(&watch->mutex);
 	sql = xasprintf(waiting_query, watch->pids.data);
 	pthread_mutex_unlock(&watch->mutex);
-	result = PQexec(watch->leader->pg, sql);
+	result = connection_exec(watch->leader, sql);
 	free(sql);
 	if (PQresultStatus(result) != PGRES_TUPLES_OK)
 	{

@@ -62,7 +62,7 @@ table_locks_take(Connection *connection, const SourceTables *list, const SourceT
 			continue;
 		buffer_append_string(&sql, " IN ACCESS SHARE MODE");
 		buffer_append_string(&sql, suffix);
-		result = PQexec(connection->pg, sql.data);
+		result = connection_exec(connection, sql.data);
 		if (PQresultStatus(result) != PGRES_COMMAND_OK)
 			failed = result;
 		else

@@ -12,6 +12,7 @@
 
 #include <poll.h>
 #include <stdarg.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -55,7 +56,7 @@ static const char pin_session[] =
 	"SELECT pg_catalog.set_config(name, 'view, foreign-table', false) FROM pg_catalog.pg_settings"
 	" WHERE name = 'restrict_nonsystem_relation_kind';";
 
-/* What helps against errors for which the server itself has no hint. */
+/* What helps here, instead of what the server may have to say in general. */
 static const char *const state_hints[][2] = {
 	{"55P03", "Find the session that holds the lock in pg_locks and pg_stat_activity, or raise "
 			  "--lock-wait-timeout."},
@@ -82,10 +83,20 @@ static void
 silence_notices(void *argument, const PGresult *result)
 {
 	const char *primary = PQresultErrorField(result, PG_DIAG_MESSAGE_PRIMARY);
+	const char *severity = PQresultErrorField(result, PG_DIAG_SEVERITY_NONLOCALIZED);
+	const char *state = PQresultErrorField(result, PG_DIAG_SQLSTATE);
+	Connection *connection = argument;
 
-	(void) argument;
 	if (primary != NULL)
 		log_debug("server: %s", primary);
+	/* What the server says to a session that asked nothing comes as a notice. */
+	if (connection != NULL && severity != NULL && state != NULL && primary != NULL &&
+		(strcmp(severity, "FATAL") == 0 || strcmp(severity, "PANIC") == 0))
+	{
+		free(connection->last_word);
+		connection->last_word = xstrdup(primary);
+		snprintf(connection->last_state, sizeof(connection->last_state), "%s", state);
+	}
 }
 
 /* Seconds until a connection attempt is given up. */
@@ -217,6 +228,7 @@ connection_try(ConnectionTarget *target, char **message)
 	connection = xcalloc(1, sizeof(Connection));
 	connection->pg = pg;
 	connection->cancel = PQgetCancel(pg);
+	PQsetNoticeReceiver(pg, silence_notices, connection);
 	connection->cancellation = cancellation_add(cancel_connection, connection->cancel);
 	return connection;
 }
@@ -248,6 +260,7 @@ connection_close(Connection *connection)
 	cancellation_remove(connection->cancellation);
 	PQfreeCancel(connection->cancel);
 	PQfinish(connection->pg);
+	free(connection->last_word);
 	free(connection);
 }
 
@@ -281,10 +294,15 @@ connection_report_hint(Connection *connection, const PGresult *result, const cha
 	char *message = NULL;
 	Buffer text;
 
-	if (hint == NULL && result != NULL)
-		hint = PQresultErrorField(result, PG_DIAG_MESSAGE_HINT);
+	if (state == NULL && connection->last_word != NULL)
+	{
+		primary = connection->last_word;
+		state = connection->last_state;
+	}
 	if (hint == NULL)
 		hint = hint_for_state(state);
+	if (hint == NULL && result != NULL)
+		hint = PQresultErrorField(result, PG_DIAG_MESSAGE_HINT);
 	if (primary == NULL)
 		primary = message = trimmed(result != NULL && PQresultErrorMessage(result)[0] != '\0'
 										? PQresultErrorMessage(result)
@@ -301,10 +319,40 @@ connection_report_hint(Connection *connection, const PGresult *result, const cha
 	return false;
 }
 
+/*
+ * The last result of what was sent, or the first that is an error.  PQexec()
+ * would give the last error: "server closed the connection unexpectedly",
+ * after the FATAL message that says why.
+ */
+static PGresult *
+collect_results(Connection *connection)
+{
+	PGresult *kept = NULL;
+	PGresult *next;
+
+	while ((next = PQgetResult(connection->pg)) != NULL)
+	{
+		if (kept != NULL && PQresultStatus(kept) == PGRES_FATAL_ERROR)
+			PQclear(next);
+		else
+		{
+			PQclear(kept);
+			kept = next;
+		}
+	}
+	return kept;
+}
+
+PGresult *
+connection_exec(Connection *connection, const char *sql)
+{
+	return PQsendQuery(connection->pg, sql) == 1 ? collect_results(connection) : NULL;
+}
+
 bool
 connection_command(Connection *connection, const char *sql)
 {
-	PGresult *result = PQexec(connection->pg, sql);
+	PGresult *result = connection_exec(connection, sql);
 	ExecStatusType status = PQresultStatus(result);
 	bool good = status == PGRES_COMMAND_OK || status == PGRES_TUPLES_OK;
 
@@ -343,7 +391,10 @@ connection_commandf(Connection *connection, const char *format, ...)
 PGresult *
 connection_query(Connection *connection, const char *sql, int nparams, const char *const *params)
 {
-	PGresult *result = PQexecParams(connection->pg, sql, nparams, NULL, params, NULL, NULL, 0);
+	PGresult *result = NULL;
+
+	if (PQsendQueryParams(connection->pg, sql, nparams, NULL, params, NULL, NULL, 0) == 1)
+		result = collect_results(connection);
 
 	if (PQresultStatus(result) != PGRES_TUPLES_OK)
 	{

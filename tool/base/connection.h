@@ -21,6 +21,8 @@ typedef struct Connection
 	PGconn *pg;
 	PGcancel *cancel;
 	int cancellation; /* handle in interrupt.c */
+	char *last_word;  /* FATAL message with which the server ended an idle session; or NULL */
+	char last_state[6];
 } Connection;
 
 /*
@@ -39,6 +41,12 @@ extern Connection *connection_open(ConnectionTarget *target);
  * freed. */
 extern Connection *connection_try(ConnectionTarget *target, char **message);
 extern void connection_close(Connection *connection);
+
+/*
+ * Run one or more commands, none of them COPY: the last result, or the first
+ * that is an error; NULL if nothing could be sent.  PQclear it.
+ */
+extern PGresult *connection_exec(Connection *connection, const char *sql);
 
 /* Run a command; false (error reported) unless it succeeds. */
 extern bool connection_command(Connection *connection, const char *sql);

@@ -269,6 +269,9 @@ find_client_program(const char *bindir, const char *name, int server_version, ch
 		if (best.path == NULL)
 			consider_path(&best, name, wanted);
 	}
+	/* After a stop no program runs long enough to say its version. */
+	if (best.path == NULL && stop_requested())
+		return NULL;
 	if (best.path == NULL)
 	{
 		char *hint =

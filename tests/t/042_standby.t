@@ -1,0 +1,262 @@
+# Backups from a streaming standby under replay: P20, and the snapshots of P15 and P17 there.
+use strict;
+use warnings;
+
+use File::Temp ();
+use IO::Select;
+use IO::Socket::UNIX;
+use NexBackup::Test;
+use POSIX ();
+use PostgreSQL::Test::Cluster;
+use Test::More;
+use Time::HiRes qw(sleep);
+
+my $primary = start_server('primary', wal_level => 'replica', max_wal_senders => 4, hot_standby => 'on');
+delete $ENV{PGAPPNAME};
+my $repo = new_repository();
+
+# Money is only ever moved between the two tables.
+query('postgres', 'CREATE DATABASE bank TEMPLATE template0');
+query('bank', <<'SQL');
+CREATE SCHEMA vault;
+CREATE TABLE account (id int PRIMARY KEY, balance bigint NOT NULL);
+CREATE TABLE vault.account (id int PRIMARY KEY, balance bigint NOT NULL);
+CREATE TABLE transfer (id serial PRIMARY KEY, amount int NOT NULL);
+CREATE TABLE moved (count bigint NOT NULL);
+CREATE TABLE doomed AS SELECT i, repeat('x', 100) AS t FROM generate_series(1, 5000) i;
+CREATE UNLOGGED TABLE fleeting AS SELECT 1 AS i;
+INSERT INTO account SELECT i, 1000 FROM generate_series(1, 500) i;
+INSERT INTO vault.account SELECT i, 1000 FROM generate_series(1, 500) i;
+INSERT INTO moved VALUES (0);
+SQL
+query('bank', 'CREATE EXTENSION nex_backup') if have_extension();
+
+$primary->backup('base');
+my $standby = PostgreSQL::Test::Cluster->new('standby');
+$standby->init_from_backup($primary, 'base', has_streaming => 1);
+$standby->append_conf('postgresql.conf', "hot_standby_feedback = on\nwal_receiver_status_interval = 1s\n");
+$standby->start;
+
+sub caught_up
+{
+	use_server($primary);
+	my $lsn = query('postgres', 'SELECT pg_current_wal_insert_lsn()');
+	use_server($standby);
+	return wait_until(sub { query('postgres', "SELECT pg_last_wal_replay_lsn() >= '$lsn'") eq 't' });
+}
+
+sub on_primary
+{
+	my ($sql) = @_;
+	use_server($primary);
+	query('bank', $sql);
+	use_server($standby);
+	return;
+}
+
+sub set_standby
+{
+	my (%settings) = @_;
+	$standby->append_conf('postgresql.conf', "$_ = '$settings{$_}'") for sort keys %settings;
+	$standby->reload;
+	# Until the new settings are those of the server, and the primary has heard of them.
+	sleep(1.5);
+	return;
+}
+
+my @backup = ('backup', '--repo', $repo, '-d', 'bank', '-j', 4, '--chunk-blocks', 8, '--progress', 'none');
+
+# Under replay: rows, WAL of vacuum, and schema changes stream in all the time.
+{
+	use_server($primary);
+	my $stop = File::Temp::tempdir(CLEANUP => 1) . '/stop';
+	my $writer = fork;
+	if ($writer == 0)
+	{
+		my $round = 0;
+		until (-e $stop)
+		{
+			$round++;
+			query('bank', <<"SQL");
+DO \$\$
+DECLARE f int; t int; a int;
+BEGIN
+	FOR i IN 1..50 LOOP
+		f := 1 + random() * 499; t := 1 + random() * 499; a := random() * 100;
+		UPDATE account SET balance = balance - a WHERE id = f;
+		UPDATE vault.account SET balance = balance + a WHERE id = t;
+		INSERT INTO transfer (amount) VALUES (a);
+		UPDATE moved SET count = count + 1;
+		COMMIT;
+	END LOOP;
+END \$\$;
+VACUUM account; VACUUM moved;
+DROP TABLE IF EXISTS scratch; CREATE TABLE scratch AS SELECT $round AS round;
+SELECT pg_sleep(0.5);
+SQL
+		}
+		POSIX::_exit(0);
+	}
+	use_server($standby);
+	my ($done, $wrong) = (0, 0);
+	for my $round (1 .. 6)
+	{
+		my ($code, $out, $err) = tool(@backup);
+		$done++ if $code == 0;
+		if ($code != 0)
+		{
+			diag($err);
+			next;
+		}
+		use_server($primary);
+		tool_ok([ 'restore', '--repo', $repo, 'bank', '--to', "bank_$round" ], "P20: restore of backup $round") or $wrong++;
+		my $facts = query("bank_$round", 'SELECT (SELECT sum(balance) FROM account) + (SELECT sum(balance) FROM vault.account), '
+			  . '(SELECT count(*) FROM transfer) = (SELECT count FROM moved), '
+			  . "(SELECT last_value FROM transfer_id_seq) >= (SELECT coalesce(max(id), 0) FROM transfer)");
+		$wrong++ if $facts ne '1000000|t|t';
+		note("backup $round: $facts");
+		query('postgres', "DROP DATABASE bank_$round");
+		use_server($standby);
+	}
+	is($done, 6, 'P20: backups from a standby under replay, hot_standby_feedback on');
+	is($wrong, 0, 'P20: each of them consistent');
+	open(my $out, '>', $stop);
+	close $out;
+	waitpid($writer, 0);
+	is($?, 0, 'the writer had no error');
+	caught_up();
+	my $info = tool_json('info', '--repo', $repo, 'bank');
+	ok($info->{server}{in_recovery}, 'the backup knows that it is from a standby');
+	like(join(' ', @{ $info->{warnings} }), qr/standby: unlogged tables are not in this backup/,
+		'and that unlogged tables are not in it');
+	my ($code, $out2, $err) = tool(@backup);
+	unlike($err, qr/catalogue/, 'P20: the catalogue is not written on a standby, without a complaint');
+	use_server($primary);
+	tool_ok([ 'restore', '--repo', $repo, 'bank', '--to', 'bank_again' ], 'restore');
+	query('bank', 'TRUNCATE fleeting');
+	# A standby knows of a sequence only what is in WAL, which is up to 32 values ahead.
+	my $ahead = query('bank_again', 'SELECT last_value FROM transfer_id_seq')
+	  - query('bank', 'SELECT last_value FROM transfer_id_seq');
+	ok($ahead >= 0 && $ahead <= 32, 'the sequence is not behind');
+	query('bank_again', "SELECT setval('transfer_id_seq', last_value - $ahead) FROM transfer_id_seq") if $ahead;
+	same_database('bank', 'bank_again', 'the same database');
+	use_server($standby);
+}
+
+# Start a backup that is under way until the file "go" is made in the directory.
+sub start_long_backup
+{
+	my ($log, @more) = @_;
+	my $directory = waiting_pg_dump($standby);
+	my $pid = start_tool("$log", @backup, '--pg-bindir', $directory, @more);
+	wait_until(sub { -e "$directory/done" }) or diag(read_bytes("$log"));
+	return ($pid, $directory);
+}
+
+# Rows that the snapshot sees are removed on the primary.
+set_standby(hot_standby_feedback => 'off', max_standby_streaming_delay => '500ms');
+{
+	my $log = File::Temp->new;
+	my ($pid) = start_long_backup($log);
+	on_primary('DELETE FROM doomed; VACUUM doomed;');
+	is(finish_tool($pid), 1, 'P20: a recovery conflict ends the backup');
+	my $said = read_bytes("$log");
+	like($said, qr/error: .*conflict with recovery/s, 'P20: the error says so');
+	like($said, qr/HINT: .*cannot be taken up again.*hot_standby_feedback.*max_standby_streaming_delay/s, 'P20: with a hint');
+	is(() = $said =~ /error:/g, 1, 'P20: one error');
+	caught_up();
+	tool_ok(\@backup, 'P20: the next one works');
+}
+
+# The same with feedback: the primary keeps the rows.
+set_standby(hot_standby_feedback => 'on');
+on_primary('INSERT INTO doomed SELECT i FROM generate_series(1, 1000) i');
+caught_up();
+{
+	my $log = File::Temp->new;
+	my ($pid, $directory) = start_long_backup($log);
+	sleep(1.5);
+	on_primary('DELETE FROM doomed; VACUUM doomed;');
+	sleep(2);
+	write_bytes("$directory/go", '');
+	is(finish_tool($pid), 0, 'P20: with hot_standby_feedback the rows are kept') or diag(read_bytes("$log"));
+}
+
+# A lock that replay wants: feedback does not help against it.
+{
+	my $log = File::Temp->new;
+	my ($pid) = start_long_backup($log);
+	on_primary('TRUNCATE doomed');
+	is(finish_tool($pid), 1, 'P20: a lock of replay ends the backup');
+	like(read_bytes("$log"), qr/conflict with recovery.*HINT/s, 'P20: with the same hint');
+}
+caught_up();
+set_standby(max_standby_streaming_delay => '-1');
+for my $policy ('wait', 'abort')
+{
+	my $log = File::Temp->new;
+	my ($pid, $directory) = start_long_backup($log, '--on-lock-conflict', $policy);
+	on_primary('TRUNCATE doomed');
+	if ($policy eq 'wait')
+	{
+		sleep(4);
+		write_bytes("$directory/go", '');
+	}
+	is(finish_tool($pid), $policy eq 'wait' ? 0 : 1, "P17, P20: replay waits for a lock, policy $policy")
+	  or diag(read_bytes("$log"));
+	like(read_bytes("$log"), $policy eq 'wait' ? qr/warning: process \d+ .*has waited/ : qr/gave way to process \d+/,
+		'and is seen');
+	caught_up();
+}
+
+# A standby whose minor release imports snapshots wrongly, by what it says of itself.
+{
+	my $directory = File::Temp::tempdir(CLEANUP => 1);
+	my $port = PostgreSQL::Test::Cluster::get_free_port();
+	my $listener = IO::Socket::UNIX->new(Local => "$directory/.s.PGSQL.$port", Listen => 5) or die $!;
+	my $target = $standby->host . '/.s.PGSQL.' . $standby->port;
+	my $proxy = fork;
+	if ($proxy == 0)
+	{
+		while (my $client = $listener->accept)
+		{
+			my $server = IO::Socket::UNIX->new(Peer => $target) or last;
+			my $select = IO::Select->new($client, $server);
+			while (my @ready = $select->can_read(30))
+			{
+				my $ended = 0;
+				for my $from (@ready)
+				{
+					$ended = 1, last unless sysread($from, my $data, 65536);
+					$data =~ s/(server_version\0\d+\.)(\d+)/$1 . '0' x length($2)/e if $from == $server;
+					syswrite($from == $server ? $client : $server, $data);
+				}
+				last if $ended;
+			}
+		}
+		POSIX::_exit(0);
+	}
+	close $listener;
+	my $err = tool_fails([ @backup, '-h', $directory, '-p', $port ], 1,
+		qr/cannot back up from a standby of version \d+\.0+ .*: it lacks a fix that came with \d+\.\d+/,
+		'P20: an old standby is refused');
+	like($err, qr/HINT: .*back up the primary/, 'P20: with a hint');
+	kill 'TERM', $proxy;
+	waitpid($proxy, 0);
+}
+
+# The standby is promoted while it is backed up.
+{
+	my $log = File::Temp->new;
+	my ($pid, $directory) = start_long_backup($log);
+	$standby->promote;
+	query('bank', "UPDATE account SET balance = 0; DELETE FROM transfer; INSERT INTO doomed VALUES (1)");
+	write_bytes("$directory/go", '');
+	is(finish_tool($pid), 0, 'P20: the standby is promoted during a backup') or diag(read_bytes("$log"));
+	tool_ok([ 'restore', '--repo', $repo, 'bank', '--to', 'as_before' ], 'P20: it restores');
+	is(query('as_before', 'SELECT (SELECT sum(balance) FROM account) + (SELECT sum(balance) FROM vault.account), '
+			  . '(SELECT count(*) FROM transfer) = (SELECT count FROM moved)'),
+		'1000000|t', 'P20: as it was before the promotion');
+}
+
+done_testing();

@@ -1,0 +1,141 @@
+# What may happen to a server, or to one session of a backup, while the backup is under way: the
+# backup fails with one clear error, soon, leaves nothing half, and the next one works.
+use strict;
+use warnings;
+
+use File::Temp ();
+use NexBackup::Test;
+use Test::More;
+use Time::HiRes qw(sleep time);
+
+my $node = start_server('main', restart_after_crash => 'on');
+delete $ENV{PGAPPNAME};
+my $repo = new_repository();
+my @backup = ('backup', '--repo', $repo, '-d', 'shop', '-j', 2, '--progress', 'none', '--catalogue', 'none');
+my $backups = 0;
+
+query('postgres', 'CREATE DATABASE shop TEMPLATE template0');
+query('shop', 'CREATE TABLE a AS SELECT i, md5(i::text) AS t FROM generate_series(1, 300000) i;'
+	  . 'CREATE TABLE b (id serial PRIMARY KEY); INSERT INTO b DEFAULT VALUES;');
+
+# Afterwards: one error, no backup, no session, and the next backup is good.
+sub recovers
+{
+	my ($name, $log, $code, $pattern) = @_;
+	my $said = read_bytes("$log");
+
+	is($code, 1, "$name: exit 1") or diag($said);
+	like($said, $pattern, "$name: the error says what happened");
+	is(() = $said =~ /^nex_backup: error:/gm, 1, "$name: one error, no echo of it") or diag($said);
+	is(scalar @{ tool_json('list', '--repo', $repo)->{backups} }, $backups, "$name: nothing was published");
+	is(foreign_backends(), 0, "$name: no session is left");
+	tool_ok(\@backup, "$name: the next backup works");
+	tool_ok([ 'verify', '--repo', $repo, 'shop' ], "$name: and is good");
+	$backups++;
+	return;
+}
+
+sub terminate
+{
+	my ($which) = @_;
+	return query('postgres', "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE datname = 'shop' AND $which");
+}
+
+# The session that holds the snapshot is ended when all rows are copied already: noticed at once.
+{
+	my $log = File::Temp->new;
+	my $directory = waiting_pg_dump($node);
+	my $pid = start_tool("$log", @backup, '--pg-bindir', $directory);
+	wait_until(sub { -e "$directory/done" });
+	sleep(1);
+	my $start = time;
+	is(terminate("application_name = 'nex_backup'"), 1, 'the leader is ended');
+	my $code = finish_tool($pid);
+	cmp_ok(time - $start, '<', 10, 'the leader is ended: noticed within seconds, not at the end of the backup');
+	recovers('the leader is ended', $log, $code,
+		qr/error: lost the snapshot.*terminating connection due to administrator command.*HINT/s);
+}
+
+# A worker is ended while it copies.
+{
+	my $log = File::Temp->new;
+	my $pid = start_tool("$log", @backup, '--compress', 'zstd:15');
+	my $ended = 0;
+	wait_until(sub { return $ended = terminate("application_name = 'nex_backup' AND query LIKE '%COPY%' AND state = 'active'") });
+	ok($ended, 'a worker is ended');
+	recovers('a worker is ended', $log, finish_tool($pid), qr/error: could not copy table public\.[ab].*HINT/s);
+}
+
+# pg_dump's session is ended.
+{
+	my $log = File::Temp->new;
+	my $directory = File::Temp::tempdir(CLEANUP => 1);
+	my $bindir = $node->config_data('--bindir');
+	symlink("$bindir/pg_restore", "$directory/pg_restore");
+	# Without its session: as if it had been ended in its midst.
+	write_bytes("$directory/pg_dump",
+		qq(#!/bin/sh\n[ "\$1" = --version ] && exec "$bindir/pg_dump" --version\n)
+		  . qq(exec "$bindir/pg_dump" --dbname="port=1 host=/nowhere"\n));
+	chmod 0755, "$directory/pg_dump";
+	my $pid = start_tool("$log", @backup, '--pg-bindir', $directory);
+	recovers('pg_dump fails', $log, finish_tool($pid), qr/error: pg_dump failed with exit code 1.*nowhere/s);
+}
+
+# The whole server goes away, in three ways.
+for my $mode ('fast', 'immediate', 'kill')
+{
+	my $log = File::Temp->new;
+	my $directory = waiting_pg_dump($node);
+	my $pid = start_tool("$log", @backup, '--pg-bindir', $directory);
+	wait_until(sub { -e "$directory/done" });
+	sleep(1);
+	if ($mode eq 'kill')
+	{
+		# One backend crashes; the server ends all the others and comes back.
+		my $victim = query('postgres', "SELECT pid FROM pg_stat_activity WHERE backend_type = 'walwriter'");
+		kill 'KILL', $victim;
+	}
+	else
+	{
+		$node->stop($mode);
+	}
+	my $code = finish_tool($pid);
+	if ($mode eq 'kill')
+	{
+		wait_until(sub { eval { query('postgres', 'SELECT 1') } });
+	}
+	else
+	{
+		$node->start;
+	}
+	recovers("server: $mode", $log, $code, qr/error: lost the snapshot/);
+}
+
+# A sequence that is dropped while the backup is under way cannot be locked by anybody before.
+{
+	query('shop', 'CREATE SEQUENCE lone');
+	my $log = File::Temp->new;
+	my $directory = waiting_pg_dump($node);
+	my $pid = start_tool("$log", @backup, '--pg-bindir', $directory);
+	wait_until(sub { -e "$directory/done" });
+	query('shop', 'DROP SEQUENCE lone');
+	write_bytes("$directory/go", '');
+	recovers('P16: a sequence is dropped', $log, finish_tool($pid), qr/error: .*sequence.*lone.*does not exist/s);
+}
+
+# Or it is locked for longer than we wait.
+{
+	query('shop', 'CREATE SEQUENCE held');
+	my $log = File::Temp->new;
+	my $directory = waiting_pg_dump($node);
+	my $pid = start_tool("$log", @backup, '--pg-bindir', $directory, '--lock-wait-timeout', '1s');
+	wait_until(sub { -e "$directory/done" });
+	my $drop = background_sql('shop', 'BEGIN; DROP SEQUENCE held; SELECT pg_sleep(8); ROLLBACK;');
+	sleep(1);
+	write_bytes("$directory/go", '');
+	my $code = finish_tool($pid);
+	$drop->();
+	recovers('P16: a sequence is locked', $log, $code, qr/error: .*lock timeout.*HINT/s);
+}
+
+done_testing();
