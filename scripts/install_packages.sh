@@ -61,13 +61,13 @@ for group in "$@"; do
 	case $group in
 		build)
 			packages+=(gcc make libc6-dev libpq-dev "postgresql-server-dev-$major" libzstd-dev
-				libdeflate-dev libssl-dev libjansson-dev libyaml-dev)
+				libdeflate-dev libssl-dev libjansson-dev libyaml-dev libcurl4-openssl-dev)
 			;;
 		server)
 			packages+=("postgresql-$major" "postgresql-client-$major" zstd gzip util-linux)
 			;;
 		test)
-			packages+=(libcmocka-dev perl libipc-run-perl zstd age pgbouncer)
+			packages+=(libcmocka-dev perl libipc-run-perl zstd age pgbouncer openssl python3 python3-aiosmtpd)
 			# Of this version only, as another one formats differently; not every release has it.
 			if apt-cache show clang-format-14 >/dev/null 2>&1; then
 				packages+=(clang-format-14)

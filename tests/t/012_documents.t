@@ -293,6 +293,7 @@ run_document(
 is(join(' ', grep { !/^(?:postgres|template\d|invoices(?:_old_\d+)?)$/ } @{ database_names() }),
 	'', 'docs/recovery_guide.md: no rescue or drill database is left');
 
+run_block('docs/scheduling.md', $_) for blocks_of('docs/scheduling.md');
 run_block('CONTRIBUTING.md', $_) for blocks_of('CONTRIBUTING.md');
 is(scalar(keys %excepted), scalar @exceptions, 'each exception is for a block that there is');
 

@@ -381,6 +381,11 @@ test_file_errors(void **state)
 	refuse("jobs: [1, 2]\n", "It must be a single value, not a list or a mapping.");
 	refuse("repo: {a: {b: [c]}}\nfoo: 1\n", "unknown key \"foo\"");
 	refuse("keep: {daily: {x: 1}}\n", "It must be a single value");
+	refuse("notify:\n  mail:\n    too: a@b.c\n", "unknown key \"notify-mail-too\" in file");
+	refuse("notify:\n  mail:\n    to: a@b.c, b\n", "one or more mail addresses");
+	refuse("notify: {mail: {from: \"a@b.c\\nBcc: d@e.f\"}}\n", "It must be a mail address");
+	refuse("notify: {mail: {server: \"a b:25\"}}\n", "It must be HOST or HOST:PORT");
+	refuse("notify: {mail: {password-file: secret}}\n", "It must be an absolute path");
 	refuse("keep: 7\n", "unknown key \"keep\"");
 	refuse("repo:\n", "The key has no value");
 	refuse("repo: ~\n", "The key has no value");

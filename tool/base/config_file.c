@@ -2,7 +2,7 @@
  *
  * config_file.c
  *	  The YAML file: a mapping of keys to values, where `keep: {daily: 7}`
- *	  is another way to write `keep-daily: 7`.
+ *	  is another way to write `keep-daily: 7`, and so on for each dash.
  *
  * Works on libyaml's events, not on its documents, because those keep no
  * trace of a key that was given twice.  Whatever is not understood is an
@@ -251,7 +251,7 @@ static bool read_mapping(ConfigFile *file, const char *prefix);
 
 /* Read the value of a key; false if the file cannot be read any further. */
 static bool
-read_value(ConfigFile *file, const Key *key, bool nested)
+read_value(ConfigFile *file, const Key *key)
 {
 	yaml_event_t event;
 	yaml_event_type_t type;
@@ -264,7 +264,7 @@ read_value(ConfigFile *file, const Key *key, bool nested)
 	yaml_event_delete(&event);
 	if (type == YAML_SCALAR_EVENT)
 		return true;
-	if (type == YAML_MAPPING_START_EVENT && !nested && is_prefix(key->name))
+	if (type == YAML_MAPPING_START_EVENT && is_prefix(key->name))
 		return read_mapping(file, key->name);
 
 	if (type == YAML_SEQUENCE_START_EVENT && is_list(key))
@@ -321,7 +321,7 @@ read_mapping(ConfigFile *file, const char *prefix)
 									"invalid key in file \"%s\", line %zu", file->path, key.line);
 			return false;
 		}
-		readable = read_value(file, &key, prefix[0] != '\0');
+		readable = read_value(file, &key);
 		free(key.name);
 		if (!readable)
 			return false;

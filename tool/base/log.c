@@ -45,12 +45,22 @@ static LogFormat log_format = LOG_FORMAT_HUMAN;
 static LogLevel log_threshold = LOG_LEVEL_INFO;
 static bool colour;
 
+/* The log of this run, beside the above; everything but debug messages, unless those are wanted. */
+static int run_file = -1;
+static char *run_path;
+
+/* The last messages as they stand in a log file, for who must be told of a failure. */
+#define RECENT_COUNT 30
+static char *recent[RECENT_COUNT];
+static unsigned recent_next;
+
 static void (*hook_before)(void);
 static void (*hook_after)(void);
 
 /* The first error; written once, under the mutex. */
 static _Atomic(ExitCode) first_code = EXIT_DONE;
 static _Atomic(const char *) first_error;
+static _Atomic(const char *) first_detail;
 
 /* The text's length without the newlines at its end. */
 static size_t
@@ -206,6 +216,55 @@ write_stderr(const Buffer *text)
 		hook_after();
 }
 
+/* Keep a message among the last ones; it must not be longer than a mail is readable. */
+static void
+remember(const char *text, size_t length)
+{
+	char **slot = &recent[recent_next++ % RECENT_COUNT];
+
+	free(*slot);
+	*slot = xasprintf("%.*s%s", (int) (length < 2000 ? length : 2000), text,
+					  length < 2000 ? "" : "…\n");
+}
+
+/*
+ * Write to the log of this run.  A disk that is full now may have room later, but one warning is
+ * enough.
+ */
+static void
+emit_to_run_file(const Buffer *text)
+{
+	static const char prefix[] = "nex_backup: warning: ";
+	Buffer warning;
+
+	if (run_file < 0 || write_all(run_file, text->data, text->length) || run_path == NULL)
+		return;
+	buffer_init(&warning);
+	buffer_printf(&warning, "%scould not write to log file \"", prefix);
+	append_safe(&warning, run_path, false);
+	buffer_printf(&warning, "\": %s\n", strerror(errno));
+	write_stderr(&warning);
+	buffer_free(&warning);
+	free(run_path);
+	run_path = NULL;
+}
+
+/* What is kept of a message apart from where the user wants to read it. */
+static void
+record(const Message *message)
+{
+	Buffer text;
+
+	if (message->level == LOG_LEVEL_DEBUG && log_threshold > LOG_LEVEL_DEBUG)
+		return;
+	buffer_init(&text);
+	format_file(&text, message);
+	if (message->level > LOG_LEVEL_DEBUG)
+		remember(text.data, text.length);
+	emit_to_run_file(&text);
+	buffer_free(&text);
+}
+
 /*
  * Write a message where it belongs.  With a log file, warnings and errors go
  * to stderr as well: the person at the keyboard, or cron's mail, must not
@@ -217,6 +276,7 @@ emit(const Message *message)
 	bool logged = false;
 	Buffer text;
 
+	record(message);
 	if (message->level < log_threshold)
 		return;
 	buffer_init(&text);
@@ -282,6 +342,38 @@ log_open(const char *file, LogFormat format, LogLevel threshold)
 	return true;
 }
 
+void
+log_add_run_file(int descriptor, const char *path)
+{
+	pthread_mutex_lock(&mutex);
+	if (run_file >= 0)
+		close(run_file);
+	run_file = descriptor;
+	free(run_path);
+	run_path = xstrdup(path);
+	pthread_mutex_unlock(&mutex);
+}
+
+char *
+log_recent(void)
+{
+	unsigned i;
+	Buffer text;
+
+	buffer_init(&text);
+	buffer_append_string(&text, "");
+	pthread_mutex_lock(&mutex);
+	for (i = 0; i < RECENT_COUNT; i++)
+	{
+		const char *line = recent[(recent_next + i) % RECENT_COUNT];
+
+		if (line != NULL)
+			buffer_append_string(&text, line);
+	}
+	pthread_mutex_unlock(&mutex);
+	return buffer_detach(&text);
+}
+
 /* printf into a string, without regard for the locale's encoding. */
 static char *__attribute__((format(printf, 1, 0)))
 format_text(const char *format, va_list arguments)
@@ -299,7 +391,8 @@ log_message(LogLevel level, const char *hint, const char *format, va_list argume
 	Message message = {level, NULL, NULL, hint, -1};
 	char *text;
 
-	if (level < log_threshold)
+	/* Also -q leaves information in the log of the run. */
+	if (level < log_threshold && level < LOG_LEVEL_INFO)
 		return;
 	text = format_text(format, arguments);
 	message.primary = text;
@@ -347,6 +440,25 @@ log_warning_hint(const char *hint, const char *format, ...)
 	va_end(arguments);
 }
 
+void
+log_run_file(const char *format, ...)
+{
+	va_list arguments;
+	char *line;
+	Buffer text;
+
+	va_start(arguments, format);
+	line = format_text(format, arguments);
+	va_end(arguments);
+	buffer_init(&text);
+	pthread_mutex_lock(&mutex);
+	append_file_line(&text, "LOG", line);
+	emit_to_run_file(&text);
+	pthread_mutex_unlock(&mutex);
+	buffer_free(&text);
+	free(line);
+}
+
 bool
 report_error(ExitCode code, const char *detail, const char *hint, const char *format, ...)
 {
@@ -365,6 +477,7 @@ report_error(ExitCode code, const char *detail, const char *hint, const char *fo
 	else if (atomic_load(&first_error) == NULL)
 	{
 		atomic_store(&first_code, code);
+		atomic_store(&first_detail, xstrdup(detail));
 		atomic_store(&first_error, xstrdup(text));
 	}
 	emit(&message);
@@ -385,12 +498,19 @@ log_first_error(void)
 	return atomic_load(&first_error);
 }
 
+const char *
+log_first_detail(void)
+{
+	return atomic_load(&first_detail);
+}
+
 void
 log_forget_errors(void)
 {
 	pthread_mutex_lock(&mutex);
 	atomic_store(&first_code, EXIT_DONE);
 	atomic_store(&first_error, NULL);
+	atomic_store(&first_detail, NULL);
 	pthread_mutex_unlock(&mutex);
 }
 

@@ -48,6 +48,18 @@ typedef enum LogFormat
 /* Open the log; file NULL means stderr.  False (with a message) if it cannot be opened. */
 extern bool log_open(const char *file, LogFormat format, LogLevel threshold);
 
+/*
+ * Write everything to this descriptor as well, which is taken over: the log
+ * of this run.  Where it cannot be written (a full disk), that is one warning.
+ */
+extern void log_add_run_file(int descriptor, const char *path);
+
+/* A line for the log of this run alone. */
+extern void log_run_file(const char *format, ...) __attribute__((format(printf, 1, 2)));
+
+/* The last messages, at most 30, oldest first, one a line or more; caller frees. */
+extern char *log_recent(void);
+
 extern void log_debug(const char *format, ...) __attribute__((format(printf, 1, 2)));
 extern void log_info(const char *format, ...) __attribute__((format(printf, 1, 2)));
 extern void log_warning(const char *format, ...) __attribute__((format(printf, 1, 2)));
@@ -70,6 +82,9 @@ extern ExitCode log_exit_code(void);
  * the program ends.
  */
 extern const char *log_first_error(void);
+
+/* Its detail, or NULL. */
+extern const char *log_first_detail(void);
 
 /*
  * Forget the first error and its exit code, before the next one of several

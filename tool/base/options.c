@@ -25,6 +25,7 @@
 /* Choices and levels are stored through an int. */
 _Static_assert(sizeof(LogFormat) == sizeof(int), "enums must be ints");
 _Static_assert(sizeof(ProgressStyle) == sizeof(int), "enums must be ints");
+_Static_assert(sizeof(MailTls) == sizeof(int), "enums must be ints");
 
 #define MEMBER(settings, type, offset) ((type *) (void *) ((char *) (settings) + (offset)))
 

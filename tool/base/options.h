@@ -63,7 +63,7 @@ typedef struct Option
 extern const Option option_table[];
 extern const int option_count;
 
-#define OPTION_MAX_COUNT 64
+#define OPTION_MAX_COUNT 160
 
 /* Find by name (dashes and underscores are the same), or by letter; NULL if there is none. */
 extern const Option *option_find(const char *name);

@@ -10,6 +10,7 @@
 #include "options.h"
 
 #include <ctype.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <string.h>
 
@@ -90,6 +91,98 @@ check_mapping(const char *text)
 }
 
 static const char *
+check_path(const char *text)
+{
+	if (text[0] != '/')
+		return "It must be an absolute path, as it is used from different directories.";
+	return NULL;
+}
+
+/* One mail address, without a display name; `length` bytes of text. */
+static bool
+is_address(const char *text, size_t length)
+{
+	const char *at = memchr(text, '@', length);
+	size_t i;
+
+	if (at == NULL || at == text || at + 1 == text + length || length > 254)
+		return false;
+	for (i = 0; i < length; i++)
+	{
+		if (text[i] <= ' ' || text[i] > '~' || strchr("<>()[],;:\\\"", text[i]) != NULL)
+			return false;
+	}
+	return memchr(at + 1, '@', length - (size_t) (at + 1 - text)) == NULL;
+}
+
+static const char *
+check_address(const char *text)
+{
+	return is_address(text, strlen(text)) ? NULL
+										  : "It must be a mail address such as dba@example.com.";
+}
+
+static const char *
+check_addresses(const char *text)
+{
+	for (;;)
+	{
+		size_t length;
+
+		text += strspn(text, " ");
+		length = strcspn(text, ", ");
+		if (!is_address(text, length))
+			return "It must be one or more mail addresses such as dba@example.com, separated by "
+				   "commas.";
+		text += length;
+		text += strspn(text, " ");
+		if (*text == '\0')
+			return NULL;
+		if (*text++ != ',')
+			return "Mail addresses are separated by commas.";
+	}
+}
+
+/* "host", "host:port", "[::1]:port" */
+static const char *
+check_server(const char *text)
+{
+	static const char reason[] = "It must be HOST or HOST:PORT, such as smtp.example.com:587.";
+	const char *port;
+	size_t length;
+
+	if (text[0] == '[')
+	{
+		length = strspn(text + 1, "0123456789abcdefABCDEF:.");
+		if (length == 0 || text[length + 1] != ']')
+			return reason;
+		port = text + length + 2;
+	}
+	else
+	{
+		length = strspn(text, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.-_");
+		if (length == 0)
+			return reason;
+		port = text + length;
+	}
+	if (*port == '\0')
+		return NULL;
+	length = strspn(port + 1, "0123456789");
+	return *port == ':' && length > 0 && length <= 5 && port[length + 1] == '\0' ? NULL : reason;
+}
+
+static const char *
+check_user(const char *text)
+{
+	for (; *text != '\0'; text++)
+	{
+		if ((unsigned char) *text < ' ' || *text == 0x7f)
+			return "It must not hold control characters.";
+	}
+	return NULL;
+}
+
+static const char *
 check_pattern(const char *text)
 {
 	size_t quotes = 0;
@@ -97,6 +190,36 @@ check_pattern(const char *text)
 	for (; *text != '\0'; text++)
 		quotes += *text == '"';
 	return quotes % 2 == 0 ? NULL : "A quotation mark is not closed.";
+}
+
+static const char *
+check_events(const char *text)
+{
+	static const char *const words[] = {"failure",       "recovery", "missed",
+										"first-success", "success",  "none"};
+	size_t i;
+
+	for (;;)
+	{
+		size_t length;
+
+		text += strspn(text, " ");
+		length = strcspn(text, ", ");
+		for (i = 0; i < sizeof(words) / sizeof(words[0]); i++)
+		{
+			if (strlen(words[i]) == length && strncmp(words[i], text, length) == 0)
+				break;
+		}
+		if (i == sizeof(words) / sizeof(words[0]))
+			return "It must be a list of failure, recovery, missed, first-success and success, "
+				   "separated by commas; or none.";
+		text += length;
+		text += strspn(text, " ");
+		if (*text == '\0')
+			return NULL;
+		if (*text++ != ',')
+			return "The words are separated by commas.";
+	}
 }
 
 const Option option_table[] = {
@@ -303,6 +426,135 @@ const Option option_table[] = {
 	 .member = AT(fix),
 	 .help = "repair what can be repaired without risk"},
 
+	/* notify */
+	{.name = "test",
+	 .type = OPTION_FLAG,
+	 .member = AT(test),
+	 .help = "send a test message over one channel or all, and say what became of it"},
+	{.name = "flush",
+	 .type = OPTION_FLAG,
+	 .member = AT(flush),
+	 .help = "try all waiting messages now, also those whose next try is later"},
+	{.name = "check-missed",
+	 .type = OPTION_FLAG,
+	 .member = AT(check_missed),
+	 .help = "look for databases whose latest backup is too old"},
+	{.name = "discard-dead",
+	 .type = OPTION_FLAG,
+	 .member = AT(discard_dead),
+	 .help = "forget the messages that were given up"},
+	{.name = "notify-on",
+	 .type = OPTION_TEXT,
+	 .member = AT(notify_on),
+	 .check = check_events,
+	 .fallback = "failure,recovery,missed,first-success",
+	 .metavar = "EVENTS",
+	 .help = "what is worth a message; also: success, none"},
+	{.name = "notify-repeat-after",
+	 .type = OPTION_DURATION,
+	 .member = AT(notify_repeat_after),
+	 .max = 30L * 86400,
+	 .fallback = "6h",
+	 .metavar = "TIME",
+	 .help = "while something goes on failing, one message in so much time"},
+	{.name = "notify-give-up-after",
+	 .type = OPTION_DURATION,
+	 .member = AT(notify_give_up_after),
+	 .min = 1,
+	 .max = 30L * 86400,
+	 .fallback = "1d",
+	 .metavar = "TIME",
+	 .help = "how long a message is tried again"},
+	{.name = "notify-missed-after",
+	 .type = OPTION_DURATION,
+	 .member = AT(notify_missed_after),
+	 .min = 1,
+	 .max = 366L * 86400,
+	 .fallback = "26h",
+	 .metavar = "TIME",
+	 .help = "age of a database's latest backup from which on one was missed"},
+	{.name = "notify-directory",
+	 .type = OPTION_TEXT,
+	 .member = AT(notify_directory),
+	 .check = check_path,
+	 .fallback_note = ".local/state/nex_backup in the home directory",
+	 .metavar = "DIR",
+	 .help = "where messages wait"},
+	{.name = "notify-ca-file",
+	 .type = OPTION_TEXT,
+	 .member = AT(notify_ca_file),
+	 .check = check_path,
+	 .fallback_note = "the system's",
+	 .metavar = "FILE",
+	 .help = "certificates (PEM) that mail and web servers are checked against"},
+	{.name = "notify-mail-server",
+	 .type = OPTION_TEXT,
+	 .member = AT(notify_mail_server),
+	 .check = check_server,
+	 .metavar = "HOST[:PORT]",
+	 .help = "mail server; the port's default is 587, 465 with implicit TLS, 25 with plain"},
+	{.name = "notify-mail-tls",
+	 .type = OPTION_CHOICE,
+	 .member = AT(notify_mail_tls),
+	 .choices = "starttls implicit plain",
+	 .fallback = "starttls",
+	 .metavar = "MODE",
+	 .help = "starttls (required), implicit, or plain, which is for a relay on this machine"},
+	{.name = "notify-mail-user",
+	 .type = OPTION_TEXT,
+	 .member = AT(notify_mail_user),
+	 .check = check_user,
+	 .metavar = "USER",
+	 .help = "log in to the mail server as this user"},
+	{.name = "notify-mail-password-file",
+	 .type = OPTION_TEXT,
+	 .member = AT(notify_mail_password_file),
+	 .check = check_path,
+	 .metavar = "FILE",
+	 .help = "file (0600) that holds the password"},
+	{.name = "notify-mail-from",
+	 .type = OPTION_TEXT,
+	 .member = AT(notify_mail_from),
+	 .check = check_address,
+	 .metavar = "ADDRESS",
+	 .help = "sender"},
+	{.name = "notify-mail-to",
+	 .type = OPTION_TEXT,
+	 .member = AT(notify_mail_to),
+	 .check = check_addresses,
+	 .metavar = "ADDRESSES",
+	 .help = "who gets mail"},
+	{.name = "notify-webhook-url-file",
+	 .type = OPTION_TEXT,
+	 .member = AT(notify_webhook_url_file),
+	 .check = check_path,
+	 .metavar = "FILE",
+	 .help = "file (0600) that holds the URL to post JSON to"},
+	{.name = "notify-webhook-hmac-key-file",
+	 .type = OPTION_TEXT,
+	 .member = AT(notify_webhook_hmac_key_file),
+	 .check = check_path,
+	 .metavar = "FILE",
+	 .help = "file (0600) that holds the key to sign it with"},
+	{.name = "notify-slack-url-file",
+	 .type = OPTION_TEXT,
+	 .member = AT(notify_slack_url_file),
+	 .check = check_path,
+	 .metavar = "FILE",
+	 .help = "file (0600) that holds the URL of a Slack webhook"},
+	{.name = "notify-teams-url-file",
+	 .type = OPTION_TEXT,
+	 .member = AT(notify_teams_url_file),
+	 .check = check_path,
+	 .metavar = "FILE",
+	 .help = "file (0600) that holds the URL of a Teams workflow"},
+	{.name = "notify-ping-url-file",
+	 .type = OPTION_TEXT,
+	 .member = AT(notify_ping_url_file),
+	 .check = check_path,
+	 .metavar = "FILE",
+	 .help = "file (0600) that holds the URL to tell of start, success and failure"},
+
 	/* connection, as in PostgreSQL's own tools */
 	{.name = "dbname",
 	 .letter = 'd',
@@ -438,6 +690,29 @@ const Option option_table[] = {
 	 .fallback = "human",
 	 .metavar = "FORMAT",
 	 .help = "messages as text (human) or as JSON lines (json)"},
+	{.name = "log-directory",
+	 .group = GROUP_GENERAL,
+	 .type = OPTION_TEXT,
+	 .member = AT(log_directory),
+	 .check = check_path,
+	 .metavar = "DIR",
+	 .help = "keep a log of each run here, as backup_TYPE_YYYYMMDD.log"},
+	{.name = "log-keep-days",
+	 .group = GROUP_GENERAL,
+	 .type = OPTION_INTEGER,
+	 .member = AT(log_keep_days),
+	 .max = 36500,
+	 .fallback = "30",
+	 .metavar = "N",
+	 .help = "remove logs of runs after N days; 0 keeps them"},
+	{.name = "log-keep-files",
+	 .group = GROUP_GENERAL,
+	 .type = OPTION_INTEGER,
+	 .member = AT(log_keep_files),
+	 .max = 1000000,
+	 .fallback = "200",
+	 .metavar = "N",
+	 .help = "keep the N newest logs of runs; 0 keeps all"},
 	{.name = "verbose",
 	 .letter = 'v',
 	 .group = GROUP_GENERAL,

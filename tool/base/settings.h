@@ -48,6 +48,13 @@ typedef enum LockConflictPolicy
 	ON_LOCK_CONFLICT_ABORT /* gives way */
 } LockConflictPolicy;
 
+typedef enum MailTls
+{
+	MAIL_TLS_STARTTLS, /* required, not "if offered" */
+	MAIL_TLS_IMPLICIT,
+	MAIL_TLS_PLAIN /* for a relay on this machine */
+} MailTls;
+
 typedef struct Settings
 {
 	/* Which source is being read: the values of a stronger one replace a list, and do not add to
@@ -122,6 +129,38 @@ typedef struct Settings
 
 	/* doctor */
 	bool fix;
+
+	/* logs of runs */
+	char *log_directory; /* NULL: none are kept */
+	int log_keep_days;   /* 30; 0 = for ever */
+	int log_keep_files;  /* 200; 0 = all */
+
+	/* notifications: what, when, and where they wait */
+	char *notify_on;         /* "failure,recovery,…" */
+	int notify_repeat_after; /* seconds between two messages about one failing thing */
+	int notify_give_up_after;
+	int notify_missed_after;
+	char *notify_directory; /* NULL: below the home directory */
+	char *notify_ca_file;   /* NULL: the system's */
+
+	/* notifications: channels */
+	char *notify_mail_server; /* "host:port" */
+	MailTls notify_mail_tls;
+	char *notify_mail_user;
+	char *notify_mail_password_file;
+	char *notify_mail_from;
+	char *notify_mail_to; /* comma-separated */
+	char *notify_webhook_url_file;
+	char *notify_webhook_hmac_key_file;
+	char *notify_slack_url_file;
+	char *notify_teams_url_file;
+	char *notify_ping_url_file;
+
+	/* notify */
+	bool test;
+	bool flush;
+	bool check_missed;
+	bool discard_dead;
 
 	/* what stands after the options */
 	int narguments;

@@ -80,4 +80,5 @@ const Command command_backup = {
 		"zstd:3\n"
 		"  nex_backup backup --repo /var/backups/pg --all --exclude-database 'test*'\n",
 	.run = run_backup,
+	.is_run = true,
 };

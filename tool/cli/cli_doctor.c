@@ -417,6 +417,7 @@ run_doctor(const Settings *settings)
 		doctor_say(&doctor, CHECK_CRITICAL, "repository", NULL, "could not be opened");
 	check_temporary_files(&doctor);
 	doctor_check_server(&doctor);
+	doctor_check_notify(&doctor);
 
 	if (doctor.checks != NULL)
 		output_json(json_pack("{s:s, s:i, s:i, s:o}", "status",

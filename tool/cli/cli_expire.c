@@ -401,4 +401,5 @@ const Command command_expire = {
 		"  nex_backup expire --dry-run\n"
 		"  nex_backup expire invoice --keep-daily=14 --keep-weekly=8 --keep-monthly=12\n",
 	.run = run_expire,
+	.is_run = true,
 };

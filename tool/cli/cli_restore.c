@@ -225,4 +225,5 @@ const Command command_restore = {
 		"  nex_backup restore invoices/20261123T020000Z --repo /var/backups/pg --drop --yes -j 4\n"
 		"  nex_backup restore --all --repo /var/backups/pg --at '2026-11-23 02:00'\n",
 	.run = run_restore,
+	.is_run = true,
 };

@@ -312,4 +312,5 @@ const Command command_verify = {
 		"  nex_backup verify invoice -j 4\n"
 		"  nex_backup verify invoice/20261123T020000Z --json\n",
 	.run = run_verify,
+	.is_run = true,
 };

@@ -24,6 +24,9 @@ typedef struct Command
 	const char *help; /* paragraphs below the usage line */
 	bool (*run)(const Settings *settings);
 	bool needs_no_repository; /* runs without --repo, and without reading the configuration file */
+	bool is_run;              /* work whose end is logged and, if it fails, alarmed about */
+	const char *run_words;    /* … if its first argument is one of these */
+	bool optional_repository; /* reads the configuration file, but runs without a repository */
 } Command;
 
 extern const Command command_init;
@@ -38,6 +41,7 @@ extern const Command command_expire;
 extern const Command command_doctor;
 extern const Command command_keygen;
 extern const Command command_key;
+extern const Command command_notify;
 extern const Command command_version;
 
 #endif /* NEX_COMMAND_H */

@@ -43,4 +43,7 @@ extern void doctor_check_server(Doctor *doctor);
 /* Cipher, recipients, signer, and what this host can do with them. */
 extern void doctor_check_encryption(Doctor *doctor);
 
+/* Channels of the notifications, and messages that did not arrive. */
+extern void doctor_check_notify(Doctor *doctor);
+
 #endif /* NEX_DOCTOR_H */

@@ -21,6 +21,8 @@
 #include "keyring.h"
 #include "log.h"
 #include "memory.h"
+#include "notify.h"
+#include "run_log.h"
 
 /* Report and return NULL if there is no such command. */
 static const Command *
@@ -92,7 +94,7 @@ check_words(const Command *command, const Settings *settings)
 static bool
 check_repository(const Command *command, const Settings *settings)
 {
-	if (command->needs_no_repository || settings->repo != NULL)
+	if (command->needs_no_repository || command->optional_repository || settings->repo != NULL)
 		return true;
 	return report_error(EXIT_USAGE, NULL,
 						"Name its directory with --repo=DIR, with NEX_BACKUP_REPO in the "
@@ -114,17 +116,50 @@ load_settings(const Command *command, const Arguments *arguments, Settings *sett
 		   log_open(settings->log_file, settings->log_format, settings->log_level);
 }
 
+/* What kind of run is this?  NULL if it is none. */
+static const char *
+run_kind(const Command *command, const Settings *settings)
+{
+	const char *word = command->run_words;
+
+	if (command->is_run)
+		return command->name;
+	while (word != NULL && *word != '\0' && settings->narguments > 0)
+	{
+		size_t length = strcspn(word, " ");
+
+		if (strlen(settings->arguments[0]) == length &&
+			strncmp(settings->arguments[0], word, length) == 0)
+			return settings->arguments[0];
+		word += length + strspn(word + length, " ");
+	}
+	return NULL;
+}
+
 static bool
 run_command(const Command *command, const Arguments *arguments)
 {
+	const char *kind = NULL;
 	Settings settings;
 	bool done;
 
 	if (!check_options(command, arguments))
 		return false;
-	done = load_settings(command, arguments, &settings) && keyring_load(&settings) &&
-		   command->run(&settings);
+	done = load_settings(command, arguments, &settings) && keyring_load(&settings);
+	if (done)
+		kind = run_kind(command, &settings);
+	if (kind != NULL)
+	{
+		run_log_open(&settings, kind);
+		notify_run_started(&settings, kind, command == &command_globals);
+	}
+	done = done && command->run(&settings);
 	keyring_free();
+	if (kind != NULL)
+	{
+		run_log_close(kind, done);
+		notify_run_ended(&settings, done && log_exit_code() == EXIT_DONE);
+	}
 	settings_free(&settings);
 	return done;
 }

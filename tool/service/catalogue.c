@@ -22,6 +22,7 @@
 #include "json_text.h"
 #include "log.h"
 #include "memory.h"
+#include "notify.h"
 #include "target.h"
 
 #define CONNECT_TIMEOUT "5"
@@ -356,6 +357,9 @@ catalogue_record(const Settings *settings, CatalogueEvent event, const char *dat
 {
 	Settings quiet = *settings;
 	char *text;
+
+	/* Whoever wants to be told of the run gets the same facts. */
+	notify_note(event_name(event), database, payload);
 
 	/* The globals belong to no database. */
 	if (database != NULL && database[0] == '\0')

@@ -1,0 +1,363 @@
+/*-------------------------------------------------------------------------
+ *
+ * cli_notify.c
+ *	  nex_backup notify: test the channels, look after the messages that wait,
+ *	  and ask whether a backup was missed.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "command.h"
+#include "log.h"
+#include "memory.h"
+#include "notify.h"
+#include "notify_channel.h"
+#include "notify_policy.h"
+#include "notify_queue.h"
+#include "notify_text.h"
+#include "output.h"
+#include "repository_view.h"
+
+#define LOCK_SECONDS 10
+
+/* ---- test ---- */
+
+/* A message that looks like one from the queue. */
+static json_t *
+test_message(const json_t *event, const char *recipient)
+{
+	json_t *message = json_object();
+	char *id = queue_new_id();
+
+	json_object_set_new(message, "id", json_string(id));
+	json_object_set_new(message, "created", json_integer((json_int_t) time(NULL)));
+	json_object_set_new(message, "recipient", json_text(recipient));
+	json_object_set(message, "event", (json_t *) event);
+	free(id);
+	return message;
+}
+
+/* Try one channel and say how it went; false if it does not work. */
+static bool
+test_channel(const Settings *settings, const NotifyChannel *channel, const char *recipient,
+			 const json_t *event, json_t *results)
+{
+	json_t *message = test_message(event, recipient);
+	DeliveryResult result = {channel->problem(settings), 0, false};
+	bool good;
+
+	if (result.error == NULL)
+		result = channel->deliver(settings, message, false);
+	good = result.error == NULL;
+	if (results != NULL)
+		json_array_append_new(results, json_pack("{s:s, s:o, s:b, s:o}", "channel", channel->name,
+												 "recipient", json_text(recipient), "ok", good,
+												 "error", json_text(result.error)));
+	else if (good)
+		printf("%s: delivered%s%s\n", channel->name, recipient != NULL ? " to " : "",
+			   recipient != NULL ? recipient : "");
+	if (!good)
+		report_error(EXIT_FAILED, result.error, NULL, "channel \"%s\" does not work",
+					 channel->name);
+	free(result.error);
+	json_decref(message);
+	return good;
+}
+
+/* Mail is tested for each address. */
+static bool
+test_mail(const Settings *settings, const json_t *event, json_t *results)
+{
+	char *addresses = xstrdup(settings->notify_mail_to);
+	char *rest = addresses;
+	bool good = true;
+	char *address;
+
+	if (addresses == NULL)
+		return test_channel(settings, &channel_mail, NULL, event, results);
+	while ((address = strsep(&rest, " ,")) != NULL)
+	{
+		if (address[0] != '\0')
+			good = test_channel(settings, &channel_mail, address, event, results) && good;
+	}
+	free(addresses);
+	return good;
+}
+
+static bool
+run_test(const Settings *settings)
+{
+	const char *wanted = settings->narguments > 0 ? settings->arguments[0] : NULL;
+	json_t *facts = json_pack("{s:s}", "kind", "backup");
+	json_t *event = event_compose(REASON_TEST, facts, NULL);
+	json_t *results = settings->json ? json_array() : NULL;
+	bool good = true;
+	int tested = 0;
+	int i;
+
+	for (i = 0; i < channel_count; i++)
+	{
+		const NotifyChannel *channel = channel_table[i];
+
+		if (!channel->configured(settings) ||
+			(wanted != NULL && strcmp(wanted, channel->name) != 0))
+			continue;
+		tested++;
+		good = (channel == &channel_mail ? test_mail(settings, event, results)
+										 : test_channel(settings, channel, NULL, event, results)) &&
+			   good;
+	}
+	json_decref(event);
+	json_decref(facts);
+	if (results != NULL)
+		output_json(results);
+	if (tested > 0)
+		return good;
+	return report_error(
+		EXIT_USAGE, NULL,
+		"Set, for example, notify-mail-server, notify-mail-from and notify-mail-to "
+		"in the settings file.",
+		wanted != NULL ? "channel \"%s\" is not configured" : "no channel is configured", wanted);
+}
+
+/* ---- list ---- */
+
+static void
+format_epoch(const json_t *message, const char *key, char text[32])
+{
+	json_int_t when = json_integer_value(json_object_get(message, key));
+
+	if (when > 0)
+		format_time((time_t) when, text);
+	else
+		snprintf(text, 32, "-");
+}
+
+static void
+add_row(TextTable *table, const json_t *message, bool dead)
+{
+	const json_t *event = json_object_get(message, "event");
+	const char *recipient = json_member(message, "recipient");
+	const char *error = json_member(message, "last_error");
+	const char *subject = json_member(event, "subject");
+	char created[32];
+	char next[32];
+	char attempts[24];
+	const char *cells[8];
+
+	format_epoch(message, "created", created);
+	format_epoch(message, "next_attempt", next);
+	snprintf(attempts, sizeof(attempts), "%lld",
+			 (long long) json_integer_value(json_object_get(message, "attempts")));
+	cells[0] = dead ? "given up" : "waiting";
+	cells[1] = json_member(message, "channel") != NULL ? json_member(message, "channel") : "";
+	cells[2] = recipient != NULL ? recipient : "";
+	cells[3] = created;
+	cells[4] = attempts;
+	cells[5] = dead ? "-" : next;
+	cells[6] = subject != NULL ? subject : "";
+	cells[7] = error != NULL ? error : "";
+	text_table_row(table, cells);
+}
+
+static json_t *
+message_json(json_t *message, bool dead)
+{
+	static const char *const times[] = {"created", "deadline", "next_attempt", "last_attempt"};
+	size_t i;
+
+	for (i = 0; i < sizeof(times) / sizeof(times[0]); i++)
+	{
+		char text[32];
+
+		format_epoch(message, times[i], text);
+		json_object_set_new(message, times[i],
+							strcmp(text, "-") == 0 ? json_null() : json_string(text));
+	}
+	json_object_set_new(message, "state", json_string(dead ? "given up" : "waiting"));
+	return message;
+}
+
+/* Show one folder; the number of messages in it. */
+static int
+list_folder(const char *directory, bool dead, TextTable *table, json_t *results)
+{
+	const char *folder = dead ? DEAD_FOLDER : QUEUE_FOLDER;
+	int count;
+	char **names = queue_names(directory, folder, &count);
+	int shown = 0;
+	int i;
+
+	for (i = 0; i < count; i++)
+	{
+		json_t *message = queue_read(directory, folder, names[i]);
+
+		if (message == NULL)
+			continue;
+		shown++;
+		if (results != NULL)
+			json_array_append_new(results, message_json(message, dead));
+		else
+		{
+			add_row(table, message, dead);
+			json_decref(message);
+		}
+	}
+	queue_names_free(names, count);
+	return shown;
+}
+
+static bool
+run_list(const Settings *settings)
+{
+	static const char *const headings[] = {"state",    "channel",  "recipient", "created",
+										   "attempts", "next try", "subject",   "last error"};
+	char *directory = queue_directory(settings, false);
+	json_t *results = settings->json ? json_array() : NULL;
+	TextTable *table = settings->json ? NULL : text_table_create(8, headings, "llllrlll");
+	int count = 0;
+
+	if (directory != NULL)
+		count = list_folder(directory, false, table, results) +
+				list_folder(directory, true, table, results);
+	if (results != NULL)
+		output_json(results);
+	else
+	{
+		text_table_print(table);
+		printf("%s\n", pretty_number_of((uint64_t) count, "message"));
+	}
+	free(directory);
+	return true;
+}
+
+/* ---- missed backups ---- */
+
+/* Look at the age of each database's latest backup. */
+static bool
+run_check_missed(const Settings *settings)
+{
+	char *directory = queue_directory(settings, true);
+	Repository *repository;
+	BackupName *names = NULL;
+	int count = 0;
+	int lock;
+	int i;
+
+	if (settings->repo == NULL || !notify_configured(settings))
+	{
+		free(directory);
+		if (settings->repo != NULL)
+			return report_error(EXIT_USAGE, NULL, NULL, "no channel is configured");
+		return report_error(EXIT_USAGE, NULL, "Name its directory with --repo=DIR.",
+							"no repository given");
+	}
+	repository = directory != NULL ? open_repository(settings) : NULL;
+	lock = repository != NULL && repository_list(repository, NULL, &names, &count)
+			   ? queue_lock(directory, "lock", LOCK_SECONDS)
+			   : -1;
+	for (i = 0; i < count && lock >= 0; i++)
+	{
+		/* They are sorted: the last one of a database is its latest. */
+		if (i + 1 == count || strcmp(names[i].database, names[i + 1].database) != 0)
+			policy_check_age(settings, directory, names[i].database, names[i].id,
+							 backup_id_time(names[i].id));
+	}
+	queue_unlock(lock);
+	free(names);
+	if (repository != NULL)
+		repository_close(repository);
+	free(directory);
+	return lock >= 0 || report_error(EXIT_FAILED, NULL, NULL, "could not check for missed backups");
+}
+
+/* ---- the queue ---- */
+
+static void
+discard_dead(const Settings *settings)
+{
+	char *directory = queue_directory(settings, false);
+	int count = 0;
+	char **names = directory != NULL ? queue_names(directory, DEAD_FOLDER, &count) : NULL;
+	int i;
+
+	for (i = 0; i < count; i++)
+		queue_remove(directory, DEAD_FOLDER, names[i]);
+	queue_names_free(names, count);
+	free(directory);
+	log_info("forgot %s that had been given up", pretty_number_of((uint64_t) count, "message"));
+}
+
+static bool
+work_on_queue(const Settings *settings)
+{
+	DeliveryCount count;
+
+	notify_sweep(settings);
+	if (!notify_deliver(settings, settings->flush ? DELIVER_ALL : DELIVER_DUE, &count))
+		return report_error(EXIT_FAILED, NULL, NULL, "could not deliver messages");
+	if (settings->json)
+		output_json(json_pack("{s:i, s:i, s:i}", "delivered", count.delivered, "waiting",
+							  count.waiting, "given_up", count.buried));
+	else
+		printf("%s delivered, %d waiting, %d given up\n",
+			   pretty_number_of((uint64_t) count.delivered, "message"), count.waiting,
+			   count.buried);
+	return true;
+}
+
+static bool
+run_notify(const Settings *settings)
+{
+	const char *word = settings->narguments > 0 ? settings->arguments[0] : NULL;
+
+	if (settings->test)
+		return run_test(settings);
+	if (word != NULL && strcmp(word, "list") == 0)
+		return run_list(settings);
+	if (word != NULL)
+		return report_error(EXIT_USAGE, NULL,
+							"It is \"list\", or with --test a channel: mail, webhook, slack, teams "
+							"or ping.",
+							"unknown word \"%s\" after \"notify\"", word);
+	if (settings->discard_dead)
+		discard_dead(settings);
+	if (settings->check_missed && !run_check_missed(settings))
+		return false;
+	return work_on_queue(settings);
+}
+
+const Command command_notify = {
+	.name = "notify",
+	.summary = "test notifications, and deliver those that wait",
+	.arguments = "[list | CHANNEL]",
+	.min_arguments = 0,
+	.max_arguments = 1,
+	.options = "test flush check-missed discard-dead notify-on notify-repeat-after "
+			   "notify-give-up-after notify-missed-after notify-directory notify-ca-file "
+			   "notify-mail-server notify-mail-tls notify-mail-user notify-mail-password-file "
+			   "notify-mail-from notify-mail-to notify-webhook-url-file "
+			   "notify-webhook-hmac-key-file notify-slack-url-file notify-teams-url-file "
+			   "notify-ping-url-file",
+	.help =
+		"Backups, verifications, restores and expirations tell at their end, over the channels\n"
+		"that the settings file configures under \"notify:\", that something failed, or is good\n"
+		"again. A message that cannot be delivered waits on disk and is tried again by later\n"
+		"runs, by the agent, and by this command: let it run every few minutes.\n"
+		"\n"
+		"Without an option it delivers what is due, and reports runs that were killed.\n"
+		"\"notify list\" shows the messages that wait or were given up. --test sends a test\n"
+		"message over all channels, or over the one named: mail, webhook, slack, teams, ping.\n"
+		"--check-missed looks into the repository for databases without a recent backup.\n"
+		"\n"
+		"Examples:\n"
+		"  nex_backup notify --test\n"
+		"  nex_backup notify --check-missed --repo /var/backups/pg\n"
+		"  nex_backup notify list\n",
+	.run = run_notify,
+	.optional_repository = true,
+};

@@ -1,0 +1,252 @@
+/*-------------------------------------------------------------------------
+ *
+ * notify_deliver.c
+ *	  Messages from the queue to their channels.
+ *
+ * One process delivers at a time.  A message leaves the disk only after the
+ * other side has taken it, so that a crash repeats a delivery and loses none;
+ * the id, which stays the same, lets the other side see the repetition.  What
+ * fails is tried again after 30 s, 1 min, 2 min … 30 min until its deadline,
+ * then kept among the dead: doctor speaks of those.  Where a server cannot be
+ * reached, the other messages for it wait for the next pass, so that a mail
+ * server that is down costs one timeout and not one for each message.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "interrupt.h"
+#include "log.h"
+#include "memory.h"
+#include "notify.h"
+#include "notify_channel.h"
+#include "notify_queue.h"
+
+#define FIRST_BACKOFF 30
+#define LONGEST_BACKOFF 1800
+#define QUICK_TRIES 3
+#define LOCK_SECONDS 60
+#define CHANNELS_MAX 8
+
+const NotifyChannel *const channel_table[] = {
+	&channel_mail, &channel_webhook, &channel_slack, &channel_teams, &channel_ping,
+};
+
+#define CHANNEL_COUNT ((int) (sizeof(channel_table) / sizeof(channel_table[0])))
+
+const int channel_count = CHANNEL_COUNT;
+
+_Static_assert(sizeof(channel_table) / sizeof(channel_table[0]) <= CHANNELS_MAX,
+			   "CHANNELS_MAX is too small");
+
+const NotifyChannel *
+channel_find(const char *name)
+{
+	int i;
+
+	for (i = 0; i < channel_count; i++)
+	{
+		if (name != NULL && strcmp(channel_table[i]->name, name) == 0)
+			return channel_table[i];
+	}
+	return NULL;
+}
+
+bool
+notify_configured(const Settings *settings)
+{
+	int i;
+
+	for (i = 0; i < channel_count; i++)
+	{
+		if (channel_table[i]->configured(settings))
+			return true;
+	}
+	return false;
+}
+
+void
+channel_queue_one(const NotifyChannel *channel, const Settings *settings, const char *directory,
+				  const json_t *event)
+{
+	queue_add(settings, directory, channel->name, NULL, event, false);
+}
+
+void
+channels_queue(const Settings *settings, const char *directory, const json_t *event)
+{
+	int i;
+
+	for (i = 0; i < channel_count; i++)
+	{
+		const NotifyChannel *channel = channel_table[i];
+		char *problem;
+
+		if (!channel->configured(settings))
+			continue;
+
+		/* A message waits also for a channel that cannot work today: it may be mended in time. */
+		problem = channel->problem(settings);
+		if (problem != NULL)
+			log_warning("channel \"%s\" of the notifications cannot work: %s", channel->name,
+						problem);
+		channel->queue(channel, settings, directory, event);
+		free(problem);
+	}
+}
+
+/* One pass over the queue. */
+typedef struct Pass
+{
+	const Settings *settings;
+	const char *directory;
+	DeliveryMode mode;
+	DeliveryCount *count;
+	bool last;                 /* what fails now waits for another process */
+	bool broken[CHANNELS_MAX]; /* by place in the table */
+} Pass;
+
+static json_int_t
+number(const json_t *message, const char *key)
+{
+	return json_integer_value(json_object_get(message, key));
+}
+
+/* Note a failed try: when is the next one?  Past its deadline a message is given up. */
+static void
+note_failure(Pass *pass, const char *name, json_t *message, const DeliveryResult *result)
+{
+	json_int_t attempts = number(message, "attempts") + 1;
+	json_int_t now = (json_int_t) time(NULL);
+	json_int_t backoff = LONGEST_BACKOFF;
+
+	if (attempts < 7)
+		backoff = (json_int_t) FIRST_BACKOFF << (attempts - 1);
+	/* Not all hosts of a site at the same moment. */
+	backoff += (json_int_t) (random() % (backoff / 4 + 1));
+	if (result->retry_after > backoff)
+		backoff = result->retry_after;
+	json_object_set_new(message, "attempts", json_integer(attempts));
+	json_object_set_new(message, "last_error", json_string(result->error));
+	json_object_set_new(message, "last_attempt", json_integer(now));
+	json_object_set_new(message, "next_attempt", json_integer(now + backoff));
+	if (now >= number(message, "deadline"))
+	{
+		log_warning_hint("\"nex_backup notify list\" shows it.",
+						 "gave up a message for channel \"%s\": %s",
+						 json_member(message, "channel"), result->error);
+		queue_bury(pass->directory, name, message);
+		pass->count->buried++;
+		return;
+	}
+	queue_write(pass->directory, QUEUE_FOLDER, name, message);
+	pass->count->waiting++;
+}
+
+/* Is it this message's turn? */
+static bool
+is_due(const Pass *pass, const json_t *message)
+{
+	return pass->mode == DELIVER_ALL ||
+		   (pass->mode == DELIVER_RUN && number(message, "attempts") < QUICK_TRIES) ||
+		   number(message, "next_attempt") <= (json_int_t) time(NULL);
+}
+
+static void
+deliver_one(Pass *pass, const char *name, json_t *message)
+{
+	const NotifyChannel *channel = channel_find(json_member(message, "channel"));
+	DeliveryResult result = {NULL, 0, false};
+	int place;
+
+	for (place = 0; place < channel_count && channel_table[place] != channel; place++)
+		;
+	if (channel != NULL && (pass->broken[place] || !is_due(pass, message)))
+	{
+		pass->count->waiting++;
+		return;
+	}
+	if (channel == NULL || !channel->configured(pass->settings))
+	{
+		json_object_set_new(message, "last_error", json_string("the channel is not configured"));
+		if (number(message, "deadline") > (json_int_t) time(NULL))
+			pass->count->waiting++;
+		else
+		{
+			queue_bury(pass->directory, name, message);
+			pass->count->buried++;
+		}
+		return;
+	}
+	result = channel->deliver(pass->settings, message, interrupted());
+	if (result.error == NULL)
+	{
+		queue_remove(pass->directory, QUEUE_FOLDER, name);
+		pass->count->delivered++;
+		log_debug("message \"%s\" was delivered", name);
+		return;
+	}
+	pass->broken[place] = result.unreachable;
+	if (pass->last)
+		log_warning("could not deliver a message to channel \"%s\", it is tried again later: %s",
+					channel->name, result.error);
+	note_failure(pass, name, message, &result);
+	free(result.error);
+}
+
+static void
+run_pass(Pass *pass)
+{
+	int count;
+	char **names = queue_names(pass->directory, QUEUE_FOLDER, &count);
+	int i;
+
+	memset(pass->broken, 0, sizeof(pass->broken));
+	pass->count->waiting = 0;
+	for (i = 0; i < count; i++)
+	{
+		json_t *message = queue_read(pass->directory, QUEUE_FOLDER, names[i]);
+
+		if (message != NULL)
+			deliver_one(pass, names[i], message);
+		json_decref(message);
+	}
+	queue_names_free(names, count);
+}
+
+bool
+notify_deliver(const Settings *settings, DeliveryMode mode, DeliveryCount *count)
+{
+	char *directory = queue_directory(settings, true);
+	Pass pass = {settings, directory, mode, count, false, {false}};
+	int tries = mode == DELIVER_RUN && !interrupted() ? QUICK_TRIES : 1;
+	int lock;
+	int i;
+
+	memset(count, 0, sizeof(*count));
+	if (directory == NULL)
+		return false;
+	lock = queue_lock(directory, "deliver.lock", interrupted() ? 2 : LOCK_SECONDS);
+	if (lock < 0)
+	{
+		log_warning("messages wait: somebody else has been delivering for a minute");
+		free(directory);
+		return false;
+	}
+	srandom((unsigned) time(NULL));
+	for (i = 0; i < tries; i++)
+	{
+		struct timespec pause = {i, 0};
+
+		nanosleep(&pause, NULL);
+		pass.last = i + 1 == tries || interrupted();
+		run_pass(&pass);
+		if (count->waiting == 0 || pass.last)
+			break;
+	}
+	queue_unlock(lock);
+	free(directory);
+	return true;
+}

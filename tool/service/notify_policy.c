@@ -1,0 +1,308 @@
+/*-------------------------------------------------------------------------
+ *
+ * notify_policy.c
+ *	  What is worth a message.
+ *
+ * A subject is a kind of work, on a database, with a repository.  Of each
+ * there is a state on disk, which makes the difference between "failed" and
+ * "failed for the third time since Monday", and without which there is no
+ * "good again".  While a subject goes on failing, messages come at most once
+ * in notify-repeat-after; what was held back is counted in the next one.
+ *
+ * The message is queued before the state is written: a crash in between
+ * repeats a message, the other order would lose one.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "notify_policy.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "digest.h"
+#include "json_text.h"
+#include "log.h"
+#include "memory.h"
+#include "names.h"
+#include "notify_channel.h"
+#include "notify_queue.h"
+#include "notify_text.h"
+#include "repository.h"
+
+static json_int_t
+number(const json_t *state, const char *key)
+{
+	return json_integer_value(json_object_get(state, key));
+}
+
+static void
+set_number(json_t *state, const char *key, json_int_t value)
+{
+	json_object_set_new(state, key, json_integer(value));
+}
+
+static bool
+is_true(const json_t *object, const char *key)
+{
+	return json_is_true(json_object_get(object, key));
+}
+
+/* Is the reason among those of notify-on? */
+static bool
+wanted(const Settings *settings, NotifyReason reason)
+{
+	const char *word = reason_word(reason);
+	const char *text = settings->notify_on;
+
+	while (text != NULL && *text != '\0')
+	{
+		size_t length;
+
+		text += strspn(text, " ,");
+		length = strcspn(text, " ,");
+		if (length == strlen(word) && strncmp(text, word, length) == 0)
+			return true;
+		text += length;
+	}
+	return false;
+}
+
+/* ---- states ---- */
+
+char *
+subject_repository(const Settings *settings)
+{
+	char *repository = xstrdup(settings->repo);
+	size_t length = repository != NULL ? strlen(repository) : 0;
+
+	while (length > 1 && repository[length - 1] == '/')
+		repository[--length] = '\0';
+	return repository;
+}
+
+/* The file of a subject; names may be anything, so it is called by a digest.  Caller frees. */
+static char *
+state_name(const char *kind, const char *database, const char *repository)
+{
+	DigestHex hex = "0";
+	char *key = xasprintf("%s\n%s\n%s", kind, database != NULL ? database : "",
+						  repository != NULL ? repository : "");
+
+	digest_buffer(key, strlen(key), hex);
+	free(key);
+	return xasprintf("%.32s.json", hex);
+}
+
+/* What is known of a subject; an empty object if nothing is. */
+static json_t *
+read_state(const char *directory, const char *name)
+{
+	json_t *state = queue_read(directory, STATE_FOLDER, name);
+
+	return state != NULL ? state : json_object();
+}
+
+/* A backup that notifications know nothing of may have been made before they were switched on. */
+static void
+look_for_last_good(json_t *state, const json_t *facts)
+{
+	const char *location = json_member(facts, "repository");
+	const char *database = json_member(facts, "database");
+	Repository *repository;
+	BackupName latest;
+	char *frame;
+
+	if (location == NULL || database == NULL || number(state, "last_good_time") > 0)
+		return;
+	frame = xasprintf("%s/nex_backup.json", location);
+	repository = access(frame, R_OK) == 0 ? repository_open(location) : NULL;
+	free(frame);
+	if (repository == NULL)
+		return;
+	if (repository_latest(repository, database, &latest))
+	{
+		set_number(state, "last_good_time", (json_int_t) backup_id_time(latest.id));
+		json_object_set_new(state, "last_good_backup", json_string(latest.id));
+	}
+	repository_close(repository);
+}
+
+/* ---- messages ---- */
+
+static void
+queue_event(const Settings *settings, const char *directory, NotifyReason reason,
+			const json_t *facts, const json_t *state)
+{
+	json_t *event;
+
+	if (!wanted(settings, reason))
+		return;
+	event = event_compose(reason, facts, state);
+	channels_queue(settings, directory, event);
+	json_decref(event);
+}
+
+/* A failure: report it, or count it for the next report. */
+static void
+take_failure(const Settings *settings, const char *directory, const json_t *facts, json_t *state)
+{
+	json_int_t now = (json_int_t) time(NULL);
+	bool before = is_true(state, "failing");
+	bool is_backup = strcmp(json_member(facts, "kind"), "backup") == 0;
+
+	if (!before)
+	{
+		set_number(state, "since", now);
+		set_number(state, "failures", 0);
+		set_number(state, "unreported", 0);
+	}
+	set_number(state, "failures", number(state, "failures") + 1);
+	json_object_set_new(state, "failing", json_true());
+	if (is_backup)
+		look_for_last_good(state, facts);
+	if (before && now - number(state, "last_sent") < settings->notify_repeat_after)
+	{
+		set_number(state, "unreported", number(state, "unreported") + 1);
+		log_info("no message about this failure of its own: the last one was sent less than %d "
+				 "minutes ago",
+				 (settings->notify_repeat_after + 59) / 60);
+		return;
+	}
+	queue_event(settings, directory, REASON_FAILURE, facts, state);
+	set_number(state, "last_sent", now);
+	set_number(state, "unreported", 0);
+}
+
+static void
+take_success(const Settings *settings, const char *directory, const json_t *facts, json_t *state)
+{
+	const char *backup = json_member(facts, "backup");
+	bool first = number(state, "last_good_time") == 0;
+	bool is_backup = strcmp(json_member(facts, "kind"), "backup") == 0;
+
+	set_number(state, "last_good_time", (json_int_t) time(NULL));
+	json_object_set_new(state, "last_good_backup", json_text(backup));
+	if (is_true(state, "failing") || is_true(state, "missed"))
+		queue_event(settings, directory, REASON_RECOVERY, facts, state);
+	else if (first && is_backup && wanted(settings, REASON_FIRST_SUCCESS))
+		queue_event(settings, directory, REASON_FIRST_SUCCESS, facts, state);
+	else
+		queue_event(settings, directory, REASON_SUCCESS, facts, state);
+	json_object_set_new(state, "failing", json_false());
+	json_object_set_new(state, "missed", json_false());
+	set_number(state, "failures", 0);
+	set_number(state, "unreported", 0);
+	set_number(state, "last_sent", 0);
+}
+
+void
+policy_apply(const Settings *settings, const char *directory, const json_t *facts, bool quiet)
+{
+	char *name = state_name(json_member(facts, "kind"), json_member(facts, "database"),
+							json_member(facts, "repository"));
+	json_t *state = read_state(directory, name);
+	bool good = is_true(facts, "good");
+
+	if (good && quiet && !is_true(state, "failing"))
+	{
+		json_decref(state);
+		free(name);
+		return;
+	}
+	json_object_set(state, "latest", (json_t *) facts);
+	if (good)
+		take_success(settings, directory, facts, state);
+	else
+		take_failure(settings, directory, facts, state);
+	queue_write(directory, STATE_FOLDER, name, state);
+	json_decref(state);
+	free(name);
+}
+
+void
+policy_repeat(const Settings *settings, const char *directory)
+{
+	json_int_t now = (json_int_t) time(NULL);
+	int count;
+	char **names = queue_names(directory, STATE_FOLDER, &count);
+	int i;
+
+	for (i = 0; i < count; i++)
+	{
+		json_t *state = read_state(directory, names[i]);
+		const json_t *latest = json_object_get(state, "latest");
+
+		if (is_true(state, "failing") && number(state, "unreported") > 0 && latest != NULL &&
+			json_member(latest, "kind") != NULL &&
+			now - number(state, "last_sent") >= settings->notify_repeat_after)
+		{
+			queue_event(settings, directory, REASON_FAILURE, latest, state);
+			set_number(state, "last_sent", now);
+			set_number(state, "unreported", 0);
+			queue_write(directory, STATE_FOLDER, names[i], state);
+		}
+		json_decref(state);
+	}
+	queue_names_free(names, count);
+}
+
+/* ---- missed backups ---- */
+
+static json_t *
+facts_of_age(const Settings *settings, const char *repository, const char *database,
+			 const char *backup, bool late)
+{
+	json_t *facts = json_object();
+
+	json_object_set_new(facts, "kind", json_string("backup"));
+	json_object_set_new(facts, "database", json_text(database));
+	json_object_set_new(facts, "repository", json_text(repository));
+	json_object_set_new(facts, "backup", late ? json_null() : json_text(backup));
+	if (late)
+	{
+		char *error = xasprintf("the latest backup is older than %d h %d min",
+								settings->notify_missed_after / 3600,
+								settings->notify_missed_after / 60 % 60);
+
+		json_object_set_new(facts, "error", json_string(error));
+		free(error);
+	}
+	return facts;
+}
+
+void
+policy_check_age(const Settings *settings, const char *directory, const char *database,
+				 const char *backup, time_t when)
+{
+	char *repository = subject_repository(settings);
+	char *name = state_name("backup", database, repository);
+	json_t *state = read_state(directory, name);
+	json_int_t now = (json_int_t) time(NULL);
+	bool late = now - (json_int_t) when > settings->notify_missed_after;
+	bool before = is_true(state, "missed");
+	bool repeat = before && now - number(state, "missed_sent") >= settings->notify_repeat_after;
+	json_t *facts = facts_of_age(settings, repository, database, backup, late);
+
+	if (late && (!before || repeat))
+	{
+		set_number(state, "last_good_time", (json_int_t) when);
+		json_object_set_new(state, "last_good_backup", json_string(backup));
+		if (!is_true(state, "failing"))
+			set_number(state, "since", (json_int_t) when + settings->notify_missed_after);
+		queue_event(settings, directory, REASON_MISSED, facts, state);
+		json_object_set_new(state, "missed", json_true());
+		set_number(state, "missed_sent", now);
+		queue_write(directory, STATE_FOLDER, name, state);
+	}
+	else if (!late && before)
+	{
+		/* Somebody else made a backup: under another user, or on another host. */
+		take_success(settings, directory, facts, state);
+		queue_write(directory, STATE_FOLDER, name, state);
+	}
+	json_decref(facts);
+	json_decref(state);
+	free(name);
+	free(repository);
+}

@@ -1,0 +1,39 @@
+/*-------------------------------------------------------------------------
+ *
+ * notify_policy.h
+ *	  What is worth a message.
+ *
+ * All of this is called with the lock of the directory held.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef NEX_NOTIFY_POLICY_H
+#define NEX_NOTIFY_POLICY_H
+
+#include <jansson.h>
+#include <stdbool.h>
+#include <time.h>
+
+#include "settings.h"
+
+/*
+ * Take the facts of a run that has ended: bring the state of its subject up
+ * to date, and queue a message if that is worth one.  Facts are: kind,
+ * database, repository, job, type, backup, run, started, finished, exit_code,
+ * error, log, and good (a boolean).  With `quiet`, a success without a history
+ * leaves no state.
+ */
+extern void policy_apply(const Settings *settings, const char *directory, const json_t *facts,
+						 bool quiet);
+
+/* Queue the repeats that were held back, where their time has come. */
+extern void policy_repeat(const Settings *settings, const char *directory);
+
+/* The latest backup of a database is of this time; too old, or young again? */
+extern void policy_check_age(const Settings *settings, const char *directory, const char *database,
+							 const char *backup, time_t when);
+
+/* The repository as subjects name it: without slashes at its end.  Caller frees; NULL for none. */
+extern char *subject_repository(const Settings *settings);
+
+#endif /* NEX_NOTIFY_POLICY_H */

@@ -1,0 +1,401 @@
+/*-------------------------------------------------------------------------
+ *
+ * notify_run.c
+ *	  The tool's own run: its start, its facts, its end.
+ *
+ * Two ways lead here.  What the catalogue is told of each database is noted,
+ * because it is exactly what a message should say; and a run that failed
+ * before it had anything to tell (no repository, no server) is reported as a
+ * whole.
+ *
+ * A run that dies (kill -9, out of memory, power) cannot report itself.  So
+ * while it lives it holds a lock on a file that says what it is doing; the
+ * next process that finds such a file without its lock reports the death.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/random.h>
+#include <time.h>
+#include <unistd.h>
+#include <libpq-fe.h>
+
+#include "interrupt.h"
+#include "json_text.h"
+#include "log.h"
+#include "manifest.h"
+#include "memory.h"
+#include "notify.h"
+#include "notify_channel.h"
+#include "notify_ping.h"
+#include "notify_policy.h"
+#include "notify_queue.h"
+#include "notify_text.h"
+
+#define LOCK_SECONDS 10
+
+/* This process's run. */
+static struct
+{
+	json_t *facts; /* NULL: none is going on, or nobody is to be told */
+	json_t *notes; /* what was noted of its databases */
+	char *mark;    /* name of its file below running/ */
+	int mark_lock;
+} current = {NULL, NULL, NULL, -1};
+
+/* ---- facts ---- */
+
+/* The database in -d, which may be a connection string; caller frees. */
+static char *
+database_of_conninfo(const char *text)
+{
+	PQconninfoOption *options;
+	char *database = NULL;
+	int i;
+
+	if (strchr(text, '=') == NULL && strstr(text, "://") == NULL)
+		return xstrdup(text);
+	options = PQconninfoParse(text, NULL);
+	for (i = 0; options != NULL && options[i].keyword != NULL; i++)
+	{
+		if (strcmp(options[i].keyword, "dbname") == 0)
+			database = xstrdup(options[i].val);
+	}
+	PQconninfoFree(options);
+	return database;
+}
+
+/* The database that a run is about, as far as the command line says so; caller frees. */
+static char *
+database_of_settings(const Settings *settings, const char *kind, bool globals)
+{
+	if (globals)
+		return xstrdup(GLOBALS_DATABASE);
+	if (settings->all)
+		return NULL;
+	if (strcmp(kind, "backup") == 0)
+	{
+		const char *environment = getenv("PGDATABASE");
+
+		if (settings->dbname != NULL)
+			return database_of_conninfo(settings->dbname);
+		return environment != NULL && environment[0] != '\0' ? xstrdup(environment) : NULL;
+	}
+	if (settings->narguments > 0)
+		return xasprintf("%.*s", (int) strcspn(settings->arguments[0], "/"),
+						 settings->arguments[0]);
+	return NULL;
+}
+
+/* A random UUID, by which start and end of a run are paired. */
+static char *
+new_run_id(void)
+{
+	unsigned char b[16];
+
+	if (getrandom(b, sizeof(b), 0) != (ssize_t) sizeof(b))
+		memset(b, 0, sizeof(b));
+	b[6] = (unsigned char) ((b[6] & 0x0f) | 0x40);
+	b[8] = (unsigned char) ((b[8] & 0x3f) | 0x80);
+	return xasprintf("%02x%02x%02x%02x-%02x%02x-%02x%02x-%02x%02x-%02x%02x%02x%02x%02x%02x", b[0],
+					 b[1], b[2], b[3], b[4], b[5], b[6], b[7], b[8], b[9], b[10], b[11], b[12],
+					 b[13], b[14], b[15]);
+}
+
+static void
+set_text(json_t *object, const char *key, const char *text)
+{
+	json_object_set_new(object, key, json_text(text));
+}
+
+static void
+set_now(json_t *object, const char *key)
+{
+	char now[32];
+
+	iso_time(time(NULL), now);
+	set_text(object, key, now);
+}
+
+static json_t *
+facts_at_start(const Settings *settings, const char *kind, bool globals)
+{
+	json_t *facts = json_object();
+	char *database = database_of_settings(settings, kind, globals);
+	char *repository = subject_repository(settings);
+	char *run = new_run_id();
+
+	set_text(facts, "kind", kind);
+	set_text(facts, "database", database);
+	set_text(facts, "repository", repository);
+	set_text(facts, "type", strcmp(kind, "backup") == 0 ? settings->type : NULL);
+	set_text(facts, "run", run);
+	set_now(facts, "started");
+	json_object_set_new(facts, "pid", json_integer(getpid()));
+	free(run);
+	free(repository);
+	free(database);
+	return facts;
+}
+
+/* ---- marks of runs at work ---- */
+
+/* Leave the mark; the lock on it ends with this process. */
+static void
+set_mark(const char *directory)
+{
+	char *id = queue_new_id();
+	char *name = xasprintf("%s.json", id);
+	int lock = queue_lock(directory, "lock", LOCK_SECONDS);
+	char *path;
+
+	if (lock >= 0 && queue_write(directory, RUNNING_FOLDER, name, current.facts))
+	{
+		path = xasprintf("%s/" RUNNING_FOLDER "/%s", directory, name);
+		current.mark_lock = open(path, O_RDONLY | O_CLOEXEC);
+		if (current.mark_lock >= 0)
+			flock(current.mark_lock, LOCK_EX | LOCK_NB);
+		current.mark = xstrdup(name);
+		free(path);
+	}
+	queue_unlock(lock);
+	free(name);
+	free(id);
+}
+
+static void
+remove_mark(const char *directory)
+{
+	if (current.mark == NULL)
+		return;
+	queue_remove(directory, RUNNING_FOLDER, current.mark);
+	if (current.mark_lock >= 0)
+		close(current.mark_lock);
+	free(current.mark);
+	current.mark = NULL;
+	current.mark_lock = -1;
+}
+
+/* Has the process gone that left this mark? */
+static bool
+is_abandoned(const char *directory, const char *name)
+{
+	char *path = xasprintf("%s/" RUNNING_FOLDER "/%s", directory, name);
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	bool abandoned = fd >= 0 && flock(fd, LOCK_EX | LOCK_NB) == 0;
+
+	if (fd >= 0)
+		close(fd);
+	free(path);
+	return abandoned;
+}
+
+/* Report a death, with the lock of the directory held. */
+static void
+report_death(const Settings *settings, const char *directory, json_t *facts)
+{
+	if (json_member(facts, "kind") == NULL)
+		return;
+	json_object_set_new(facts, "good", json_false());
+	if (json_member(facts, "error") == NULL)
+		set_text(facts, "error",
+				 "the program ended without a word: it was killed, or the machine "
+				 "stopped");
+	policy_apply(settings, directory, facts, false);
+	ping_end(settings, directory, facts);
+}
+
+void
+notify_died(const Settings *settings, const json_t *facts)
+{
+	char *directory = notify_configured(settings) ? queue_directory(settings, true) : NULL;
+	json_t *copy = json_deep_copy(facts);
+	int lock = directory != NULL ? queue_lock(directory, "lock", LOCK_SECONDS) : -1;
+
+	if (lock >= 0)
+		report_death(settings, directory, copy);
+	queue_unlock(lock);
+	json_decref(copy);
+	free(directory);
+}
+
+void
+notify_sweep(const Settings *settings)
+{
+	char *directory = queue_directory(settings, true);
+	int lock = directory != NULL ? queue_lock(directory, "lock", LOCK_SECONDS) : -1;
+	char **names;
+	int count;
+	int i;
+
+	if (lock >= 0)
+	{
+		names = queue_names(directory, RUNNING_FOLDER, &count);
+		for (i = 0; i < count; i++)
+		{
+			json_t *facts = is_abandoned(directory, names[i])
+								? queue_read(directory, RUNNING_FOLDER, names[i])
+								: NULL;
+
+			if (facts == NULL)
+				continue;
+			report_death(settings, directory, facts);
+			queue_remove(directory, RUNNING_FOLDER, names[i]);
+			json_decref(facts);
+		}
+		queue_names_free(names, count);
+		policy_repeat(settings, directory);
+	}
+	queue_unlock(lock);
+	free(directory);
+}
+
+/* ---- the run ---- */
+
+void
+notify_run_started(const Settings *settings, const char *kind, bool globals)
+{
+	char *directory;
+
+	if (!notify_configured(settings))
+		return;
+	directory = queue_directory(settings, true);
+	if (directory == NULL)
+		return;
+	current.facts = facts_at_start(settings, kind, globals);
+	current.notes = json_array();
+	set_mark(directory);
+	free(directory);
+	ping_start(settings, current.facts);
+}
+
+void
+notify_note(const char *kind, const char *database, const json_t *payload)
+{
+	static const char *const copied[] = {"backup", "started", "finished", "exit_code", "error"};
+	const char *state = json_member(payload, "state");
+	json_t *note;
+	size_t i;
+
+	if (current.facts == NULL)
+		return;
+	note = json_copy(current.facts);
+	set_text(note, "kind", kind);
+	set_text(note, "database", database);
+	for (i = 0; i < sizeof(copied) / sizeof(copied[0]); i++)
+	{
+		json_t *value = json_object_get(payload, copied[i]);
+
+		json_object_set_new(note, copied[i], value != NULL ? json_deep_copy(value) : json_null());
+	}
+	/* The detail is that of the first error, which may have been another database's. */
+	if (json_member(note, "error") != NULL && log_first_error() != NULL &&
+		strcmp(json_member(note, "error"), log_first_error()) == 0)
+		set_text(note, "detail", log_first_detail());
+	json_object_set_new(note, "good",
+						json_boolean(state != NULL && strcmp(state, "succeeded") == 0));
+	json_array_append_new(current.notes, note);
+}
+
+/* Is there a note about this database? */
+static bool
+is_noted(const json_t *database)
+{
+	size_t i;
+
+	for (i = 0; i < json_array_size(current.notes); i++)
+	{
+		if (json_equal(json_object_get(json_array_get(current.notes, i), "database"), database))
+			return true;
+	}
+	return false;
+}
+
+static bool
+any_failure_noted(void)
+{
+	size_t i;
+
+	for (i = 0; i < json_array_size(current.notes); i++)
+	{
+		if (!json_is_true(json_object_get(json_array_get(current.notes, i), "good")))
+			return true;
+	}
+	return false;
+}
+
+/* Complete the facts of the run as a whole. */
+static void
+finish_facts(json_t *facts, bool good)
+{
+	int code = interrupted() ? EXIT_INTERRUPTED : (int) log_exit_code();
+
+	if (!good && code == EXIT_DONE)
+		code = EXIT_FAILED;
+	json_object_set_new(facts, "good", json_boolean(good));
+	json_object_set_new(facts, "exit_code", json_integer(code));
+	set_text(facts, "error", interrupted() ? "interrupted by a signal" : log_first_error());
+	set_text(facts, "detail", interrupted() ? NULL : log_first_detail());
+	set_now(facts, "finished");
+}
+
+/* Take what was noted, and the run itself where no note speaks for it. */
+static void
+report_run(const Settings *settings, const char *directory, bool good)
+{
+	char *log = log_recent();
+	size_t i;
+
+	for (i = 0; i < json_array_size(current.notes); i++)
+	{
+		json_t *note = json_array_get(current.notes, i);
+
+		set_text(note, "log", log);
+		if (interrupted() && json_member(note, "error") == NULL)
+			set_text(note, "error", "interrupted by a signal");
+		policy_apply(settings, directory, note, false);
+		ping_end(settings, directory, note);
+	}
+	finish_facts(current.facts, good);
+	set_text(current.facts, "log", log);
+	if (!is_noted(json_object_get(current.facts, "database")) && !any_failure_noted())
+	{
+		policy_apply(settings, directory, current.facts, true);
+		if (!good || json_array_size(current.notes) == 0)
+			ping_end(settings, directory, current.facts);
+	}
+	free(log);
+}
+
+void
+notify_run_ended(const Settings *settings, bool good)
+{
+	char *directory;
+	DeliveryCount count;
+	int lock;
+
+	if (current.facts == NULL)
+		return;
+
+	/* Whoever stops a run at the keyboard knows that it did not end well. */
+	directory = queue_directory(settings, true);
+	lock = directory != NULL ? queue_lock(directory, "lock", LOCK_SECONDS) : -1;
+	if (lock >= 0 && !(interrupted() && isatty(STDERR_FILENO)))
+		report_run(settings, directory, good && !interrupted());
+	if (lock >= 0)
+		remove_mark(directory);
+	queue_unlock(lock);
+	free(directory);
+	json_decref(current.facts);
+	json_decref(current.notes);
+	current.facts = current.notes = NULL;
+	if (lock >= 0)
+	{
+		notify_sweep(settings);
+		notify_deliver(settings, DELIVER_RUN, &count);
+	}
+}
