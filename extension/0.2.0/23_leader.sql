@@ -138,6 +138,8 @@ AS $$
 		AND r.id <> (SELECT max(k.id) FROM nex_backup.runs k
 			WHERE k.job = r.job AND (k.state = 'succeeded' OR NOT EXISTS (SELECT FROM nex_backup.runs s
 				WHERE s.job = r.job AND s.state = 'succeeded')));
+	DELETE FROM nex_backup.runs r
+	WHERE r.finished < at - interval '7 days' AND r.job IS NULL AND r.kind = 'notify';
 	DELETE FROM nex_backup.alarms a WHERE a.delivered IS NOT NULL AND a.raised < at - interval '90 days'
 $$;
 

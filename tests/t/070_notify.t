@@ -254,7 +254,7 @@ is((tool('verify'))[0], 3, 'a damaged backup');
 my @damaged = grep { $_->{event} eq 'verify.failed' } events($web);
 cmp_ok(scalar @damaged, '>', 0, 'is told');
 is($damaged[0]{exit_code}, 3, 'as damage');
-like($damaged[0]{command}, qr/^nex_backup verify \S+ --repo/, 'with the command to run');
+like($damaged[0]{command}, qr/^nex_backup (?:globals )?verify (?:\S+ )?--repo/, 'with the command to run');
 $mend->();
 is((tool('verify'))[0], 0, 'a mended one');
 is((events($web))[-1]{event}, 'verify.recovered', 'is told as well');

@@ -154,6 +154,7 @@ config_load(const Arguments *arguments, Settings *settings)
 	bool ok = true;
 
 	settings_set_defaults(settings);
+	settings->config_file = file;
 	if (file != NULL)
 		ok = config_read_file(file, settings);
 	settings->source++;

@@ -60,6 +60,7 @@ typedef struct Settings
 	/* Which source is being read: the values of a stronger one replace a list, and do not add to
 	 * it. */
 	int source;
+	const char *config_file; /* that was read, or NULL; a text of argv or the environment */
 
 	/* everywhere */
 	char *repo; /* --repo */
@@ -161,6 +162,12 @@ typedef struct Settings
 	bool flush;
 	bool check_missed;
 	bool discard_dead;
+
+	/* agent */
+	bool once;
+	int max_runs;     /* 2 */
+	char *agent_name; /* NULL: that of the host */
+	int stop_timeout; /* seconds, 60 */
 
 	/* what stands after the options */
 	int narguments;

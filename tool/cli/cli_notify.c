@@ -15,6 +15,7 @@
 #include "log.h"
 #include "memory.h"
 #include "notify.h"
+#include "notify_alarms.h"
 #include "notify_channel.h"
 #include "notify_policy.h"
 #include "notify_queue.h"
@@ -298,12 +299,13 @@ work_on_queue(const Settings *settings)
 	DeliveryCount count;
 
 	notify_sweep(settings);
+	notify_take_alarms(settings);
 	if (!notify_deliver(settings, settings->flush ? DELIVER_ALL : DELIVER_DUE, &count))
 		return report_error(EXIT_FAILED, NULL, NULL, "could not deliver messages");
 	if (settings->json)
 		output_json(json_pack("{s:i, s:i, s:i}", "delivered", count.delivered, "waiting",
 							  count.waiting, "given_up", count.buried));
-	else
+	else if (settings->log_level < LOG_LEVEL_WARNING)
 		printf("%s delivered, %d waiting, %d given up\n",
 			   pretty_number_of((uint64_t) count.delivered, "message"), count.waiting,
 			   count.buried);
@@ -353,6 +355,7 @@ const Command command_notify = {
 		"\"notify list\" shows the messages that wait or were given up. --test sends a test\n"
 		"message over all channels, or over the one named: mail, webhook, slack, teams, ping.\n"
 		"--check-missed looks into the repository for databases without a recent backup.\n"
+		"With --catalogue, alarms that the scheduler has raised there are delivered, too.\n"
 		"\n"
 		"Examples:\n"
 		"  nex_backup notify --test\n"

@@ -26,6 +26,7 @@ typedef struct Command
 	bool needs_no_repository; /* runs without --repo, and without reading the configuration file */
 	bool is_run;              /* work whose end is logged and, if it fails, alarmed about */
 	const char *run_words;    /* … if its first argument is one of these */
+	bool is_service;          /* a signal is its normal end */
 	bool optional_repository; /* reads the configuration file, but runs without a repository */
 } Command;
 
@@ -42,6 +43,7 @@ extern const Command command_doctor;
 extern const Command command_keygen;
 extern const Command command_key;
 extern const Command command_notify;
+extern const Command command_agent;
 extern const Command command_version;
 
 #endif /* NEX_COMMAND_H */

@@ -24,6 +24,9 @@
 #include "notify.h"
 #include "run_log.h"
 
+/* The command runs until a signal ends it. */
+static bool service = false;
+
 /* Report and return NULL if there is no such command. */
 static const Command *
 find_command(const char *name)
@@ -145,6 +148,7 @@ run_command(const Command *command, const Arguments *arguments)
 
 	if (!check_options(command, arguments))
 		return false;
+	service = command->is_service;
 	done = load_settings(command, arguments, &settings) && keyring_load(&settings);
 	if (done)
 		kind = run_kind(command, &settings);
@@ -265,7 +269,7 @@ main(int argc, char **argv)
 	done = flush_stdout() && done;
 	arguments_free(&arguments);
 
-	if (interrupted())
+	if (interrupted() && !service)
 	{
 		log_info("interrupted");
 		return EXIT_INTERRUPTED;

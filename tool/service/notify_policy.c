@@ -306,3 +306,74 @@ policy_check_age(const Settings *settings, const char *directory, const char *da
 	free(name);
 	free(repository);
 }
+
+void
+policy_missed(const Settings *settings, const char *directory, const json_t *facts)
+{
+	char *name = state_name(json_member(facts, "kind"), json_member(facts, "database"),
+							json_member(facts, "repository"));
+	json_t *state = read_state(directory, name);
+
+	if (strcmp(json_member(facts, "kind"), "backup") == 0)
+		look_for_last_good(state, facts);
+	if (!is_true(state, "failing"))
+		set_number(state, "since", 0);
+	queue_event(settings, directory, REASON_MISSED, facts, state);
+	json_decref(state);
+	free(name);
+}
+
+/* ---- runs of the catalogue ---- */
+
+#define TOLD_FILE "told.json"
+#define TOLD_COUNT 500
+
+/* A run's number says nothing without the catalogue that it is of. */
+static char *
+told_key(const Settings *settings, const char *run)
+{
+	return xasprintf("%s %s", run, settings->catalogue != NULL ? settings->catalogue : "");
+}
+
+void
+policy_tell(const Settings *settings, const char *directory, const char *run)
+{
+	char *key = told_key(settings, run);
+	json_t *told = queue_read(directory, ".", TOLD_FILE);
+	json_t *runs;
+
+	if (told == NULL)
+		told = json_object();
+	runs = json_object_get(told, "runs");
+	if (!json_is_array(runs))
+	{
+		runs = json_array();
+		json_object_set_new(told, "runs", runs);
+	}
+	json_array_append_new(runs, json_text(key));
+	while (json_array_size(runs) > TOLD_COUNT)
+		json_array_remove(runs, 0);
+	queue_write(directory, ".", TOLD_FILE, told);
+	json_decref(told);
+	free(key);
+}
+
+bool
+policy_told(const Settings *settings, const char *directory, const char *run)
+{
+	char *key = told_key(settings, run);
+	json_t *told = queue_read(directory, ".", TOLD_FILE);
+	const json_t *runs = json_object_get(told, "runs");
+	bool found = false;
+	size_t i;
+
+	for (i = 0; i < json_array_size(runs) && !found; i++)
+	{
+		const char *other = json_string_value(json_array_get(runs, i));
+
+		found = other != NULL && strcmp(other, key) == 0;
+	}
+	json_decref(told);
+	free(key);
+	return found;
+}

@@ -33,6 +33,13 @@ extern void policy_repeat(const Settings *settings, const char *directory);
 extern void policy_check_age(const Settings *settings, const char *directory, const char *database,
 							 const char *backup, time_t when);
 
+/* Queue a message that something did not happen; such facts change no state. */
+extern void policy_missed(const Settings *settings, const char *directory, const json_t *facts);
+
+/* Remember that a run of the catalogue was told of; and was it? */
+extern void policy_tell(const Settings *settings, const char *directory, const char *run);
+extern bool policy_told(const Settings *settings, const char *directory, const char *run);
+
 /* The repository as subjects name it: without slashes at its end.  Caller frees; NULL for none. */
 extern char *subject_repository(const Settings *settings);
 

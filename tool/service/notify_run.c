@@ -106,6 +106,19 @@ new_run_id(void)
 					 b[13], b[14], b[15]);
 }
 
+/* The run of the catalogue that an executor started us for; NULL if none did. */
+static const char *
+job_run(void)
+{
+	static const char prefix[] = "nex_backup:run:";
+	const char *name = getenv("PGAPPNAME");
+
+	if (name == NULL || strncmp(name, prefix, strlen(prefix)) != 0)
+		return NULL;
+	name += strlen(prefix);
+	return name[0] != '\0' && name[strspn(name, "0123456789")] == '\0' ? name : NULL;
+}
+
 static void
 set_text(json_t *object, const char *key, const char *text)
 {
@@ -135,6 +148,7 @@ facts_at_start(const Settings *settings, const char *kind, bool globals)
 	set_text(facts, "type", strcmp(kind, "backup") == 0 ? settings->type : NULL);
 	set_text(facts, "run", run);
 	set_now(facts, "started");
+	set_text(facts, "job_run", job_run());
 	json_object_set_new(facts, "pid", json_integer(getpid()));
 	free(run);
 	free(repository);
@@ -207,6 +221,8 @@ report_death(const Settings *settings, const char *directory, json_t *facts)
 				 "stopped");
 	policy_apply(settings, directory, facts, false);
 	ping_end(settings, directory, facts);
+	if (json_member(facts, "job_run") != NULL)
+		policy_tell(settings, directory, json_member(facts, "job_run"));
 }
 
 void
@@ -368,6 +384,8 @@ report_run(const Settings *settings, const char *directory, bool good)
 		if (!good || json_array_size(current.notes) == 0)
 			ping_end(settings, directory, current.facts);
 	}
+	if (json_member(current.facts, "job_run") != NULL)
+		policy_tell(settings, directory, json_member(current.facts, "job_run"));
 	free(log);
 }
 

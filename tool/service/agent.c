@@ -1,0 +1,666 @@
+/*-------------------------------------------------------------------------
+ *
+ * agent.c
+ *	  The agent: an executor of the queue that runs beside the server, or on
+ *	  another host.
+ *
+ * It decides nothing (the functions of the queue do), keeps no state (the
+ * catalogue does), and does no work itself (child programs do): it can be
+ * killed at any time.  One thread, because all it does is wait: for children,
+ * for a notification, for the clock.
+ *
+ * What it must never do is let a run go on that is no longer its own.  So a
+ * heartbeat that finds the lease lost, or no heartbeat for 50 of its 60
+ * seconds, stops the program; and if the agent itself dies, the kernel does.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "agent.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "agent_catalogue.h"
+#include "agent_child.h"
+#include "agent_words.h"
+#include "interrupt.h"
+#include "log.h"
+#include "memory.h"
+#include "notify.h"
+#include "notify_text.h"
+#include "quote.h"
+#include "subprocess.h"
+
+#define HEARTBEAT_SECONDS 2.0
+#define SILENCE_LIMIT 50.0
+#define LONGEST_WAIT 60.0
+#define BUSY_POLL 0.2
+#define FIRST_BACKOFF 0.5
+#define LONGEST_BACKOFF 30.0
+#define NOTIFY_SECONDS 60.0
+#define NOTIFY_TIMEOUT 300.0
+#define FAREWELL_SECONDS 10.0
+#define MAX_WORDS_OF_OURS 10
+
+/* One run at work. */
+typedef struct Slot
+{
+	bool busy;
+	bool has_child; /* false: it could not be started, which is to be told */
+	AgentRun run;
+	AgentChild child;
+	char *error;
+	double next_beat;
+	double last_answer; /* when the catalogue last said that the run is ours */
+} Slot;
+
+typedef struct Agent
+{
+	const Settings *settings;
+	AgentCatalogue catalogue;
+	char *program;
+	char *directory; /* private, for the passfile of the catalogue */
+	char *conninfo;  /* of the catalogue, without secrets */
+	Slot *slots;
+	int nslots;
+	int wake[2]; /* a byte arrives when a signal has come */
+
+	char *state; /* that advance() last gave */
+	int startable;
+	double next_advance;
+	double next_connect;
+	double backoff;
+	bool told; /* of the failure to connect */
+
+	bool notifying;
+	AgentChild notifier;
+	double next_notify;
+
+	double stop_at; /* when what still runs is to be stopped; 0: no signal yet */
+	double leave_at;
+	int nended;
+	int nfailed;
+} Agent;
+
+static int
+busy_slots(const Agent *agent)
+{
+	int busy = 0;
+	int i;
+
+	for (i = 0; i < agent->nslots; i++)
+		busy += agent->slots[i].busy;
+	return busy;
+}
+
+/* ---- the command line of a child ---- */
+
+/*
+ * The program, the command, our own words, then those of the run: what comes
+ * later wins, and what is ours the run cannot say.  The array is to be freed;
+ * its strings are those of the agent and the run, and are not.
+ */
+static char **
+child_words(const Agent *agent, char *const *words, int nwords, char **ours, int nours)
+{
+	char **argv = xcalloc((size_t) nwords + (size_t) nours + 2, sizeof(char *));
+	int n = 0;
+	int i;
+
+	argv[n++] = agent->program;
+	argv[n++] = words[0];
+	for (i = 0; i < nours; i++)
+		argv[n++] = ours[i];
+	for (i = 1; i < nwords; i++)
+		argv[n++] = words[i];
+	return argv;
+}
+
+static void
+add_word(char **words, int *count, const char *option, const char *value)
+{
+	if (value != NULL)
+		words[(*count)++] = xasprintf("--%s=%s", option, value);
+}
+
+/* Our own words: where the catalogue is, and what the agent was told about places. */
+static int
+own_words(const Agent *agent, char **words)
+{
+	const Settings *settings = agent->settings;
+	int count = 0;
+
+	add_word(words, &count, "config", settings->config_file);
+	add_word(words, &count, "catalogue", agent->conninfo);
+	add_word(words, &count, "progress", "json");
+	add_word(words, &count, "repo", settings->repo);
+	add_word(words, &count, "pg-bindir", settings->pg_bindir);
+	add_word(words, &count, "log-directory", settings->log_directory);
+	return count;
+}
+
+/* Start a program with these words; 0 or an errno value. */
+static int
+start_child(const Agent *agent, AgentChild *child, char *const *words, int nwords, const char *name)
+{
+	char *ours[MAX_WORDS_OF_OURS];
+	int nours = own_words(agent, ours);
+	char **argv = child_words(agent, words, nwords, ours, nours);
+	int error = child_start(child, argv, name);
+	int i;
+
+	for (i = 0; i < nours; i++)
+		free(ours[i]);
+	free(argv);
+	return error;
+}
+
+/* ---- runs ---- */
+
+static void
+clear_slot(Slot *slot)
+{
+	if (slot->has_child)
+		child_free(&slot->child);
+	agent_run_free(&slot->run);
+	free(slot->error);
+	memset(slot, 0, sizeof(*slot));
+}
+
+/* Runs that only deliver notifications are not worth a line in a log. */
+static bool
+is_work(const AgentRun *run)
+{
+	return run->kind == NULL || strcmp(run->kind, "notify") != 0;
+}
+
+/* Start what was claimed; a program that cannot be started is an end of the run, too. */
+static void
+start_run(Agent *agent, Slot *slot)
+{
+	AgentRun *run = &slot->run;
+	char *name = xasprintf("nex_backup:run:%lld", (long long) run->run);
+	int error = 0;
+
+	slot->busy = true;
+	slot->last_answer = child_clock();
+	slot->next_beat = slot->last_answer + HEARTBEAT_SECONDS;
+	slot->error = agent_check_words(run->words, run->nwords);
+	if (slot->error == NULL)
+	{
+		error = start_child(agent, &slot->child, run->words, run->nwords, name);
+		slot->has_child = error == 0;
+		if (error != 0)
+			slot->error = xasprintf("could not start \"%s\": %s", agent->program, strerror(error));
+	}
+	if (slot->has_child)
+	{
+		char *answer = catalogue_start(&agent->catalogue, run, (int) slot->child.pid);
+
+		slot->child.kill_grace = run->kill_grace;
+		slot->child.deadline = run->timeout > 0 ? child_clock() + run->timeout : 0;
+		if (answer != NULL && strcmp(answer, "t") != 0)
+			child_stop(&slot->child, STOP_LOST);
+		free(answer);
+		if (is_work(run))
+			log_info("run %lld: %s of job \"%s\" started, process %d", (long long) run->run,
+					 run->kind, run->job != NULL ? run->job : "", (int) slot->child.pid);
+	}
+	else
+		log_warning("run %lld could not be started: %s", (long long) run->run, slot->error);
+	free(name);
+}
+
+/* Claim as much as there is and fits. */
+static void
+claim_runs(Agent *agent)
+{
+	int i;
+
+	for (i = 0; i < agent->nslots && agent->startable > 0; i++)
+	{
+		Slot *slot = &agent->slots[i];
+
+		if (slot->busy)
+			continue;
+		if (!catalogue_claim(&agent->catalogue, &slot->run))
+		{
+			/* Another agent was faster, or what was counted may not run now. */
+			agent->startable = 0;
+			break;
+		}
+		agent->startable--;
+		start_run(agent, slot);
+	}
+}
+
+/* Say that we are still at it; hear whether to go on. */
+static void
+beat(Agent *agent, Slot *slot)
+{
+	double now = child_clock();
+	char *answer;
+
+	if (slot->has_child && !slot->child.ended && now - slot->last_answer > SILENCE_LIMIT)
+	{
+		log_warning("run %lld is stopped: the catalogue could not be reached for %d seconds",
+					(long long) slot->run.run, (int) SILENCE_LIMIT);
+		child_stop(&slot->child, STOP_LOST);
+		slot->last_answer = now;
+	}
+	if (now < slot->next_beat || agent->catalogue.pg == NULL)
+		return;
+	slot->next_beat = now + HEARTBEAT_SECONDS;
+	answer = catalogue_heartbeat(&agent->catalogue, &slot->run,
+								 slot->has_child ? slot->child.progress : NULL);
+	if (answer == NULL)
+		return;
+	slot->last_answer = now;
+	if (slot->has_child && strcmp(answer, "cancel") == 0)
+		child_stop(&slot->child, STOP_CANCEL);
+	else if (slot->has_child && strcmp(answer, "lost") == 0)
+		child_stop(&slot->child, STOP_LOST);
+	free(answer);
+}
+
+/* How the program ended, in the words of finish(); NULL if the session is lost. */
+static char *
+tell_end(Agent *agent, Slot *slot)
+{
+	static const char *const reasons[] = {NULL, "cancel", "timeout", "shutdown", NULL};
+	const AgentChild *child = &slot->child;
+	char *exit_code = NULL;
+	char *signal = NULL;
+	char *tail = NULL;
+	char *answer;
+
+	if (slot->has_child)
+	{
+		if (child->exit_code >= 0)
+			exit_code = xasprintf("%d", child->exit_code);
+		else
+			signal = xasprintf("%d", child->signal);
+		tail = harmless_text(child->tail.data != NULL ? child->tail.data : "", true);
+	}
+	answer = catalogue_finish(&agent->catalogue, &slot->run, exit_code, signal,
+							  slot->has_child ? reasons[child->stop] : NULL, slot->error, tail);
+	free(exit_code);
+	free(signal);
+	free(tail);
+	return answer;
+}
+
+/* The program has ended: tell the catalogue, as often as it takes. */
+static void
+finish_run(Agent *agent, Slot *slot)
+{
+	char *state;
+
+	if (agent->catalogue.pg == NULL)
+		return;
+	state = tell_end(agent, slot);
+	if (state == NULL)
+		return;
+	if (strcmp(state, "succeeded") != 0)
+		log_warning("run %lld: %s", (long long) slot->run.run, state);
+	else if (is_work(&slot->run))
+		log_info("run %lld: succeeded", (long long) slot->run.run);
+	agent->nended += is_work(&slot->run);
+	agent->nfailed += is_work(&slot->run) && strcmp(state, "succeeded") != 0;
+	if (agent->settings->once)
+		agent->next_notify = 0;
+	agent->next_advance = child_clock();
+	free(state);
+	clear_slot(slot);
+}
+
+static void
+work_on_slots(Agent *agent)
+{
+	int i;
+
+	for (i = 0; i < agent->nslots; i++)
+	{
+		Slot *slot = &agent->slots[i];
+
+		if (!slot->busy)
+			continue;
+		if (slot->has_child)
+		{
+			child_read(&slot->child);
+			child_tick(&slot->child);
+		}
+		if (!slot->has_child || slot->child.ended)
+			finish_run(agent, slot);
+		else
+			beat(agent, slot);
+	}
+}
+
+/* ---- notifications ---- */
+
+/* Messages are delivered by a program of their own, because servers of mail may be slow. */
+static void
+work_on_notifications(Agent *agent)
+{
+	static char *const words[] = {"notify", "--quiet"};
+	double now = child_clock();
+
+	if (agent->notifying)
+	{
+		child_read(&agent->notifier);
+		child_tick(&agent->notifier);
+		if (!agent->notifier.ended)
+			return;
+		if (agent->notifier.tail.length > 0)
+			log_warning("notifications: %s", agent->notifier.tail.data);
+		child_free(&agent->notifier);
+		agent->notifying = false;
+		agent->next_notify = now + NOTIFY_SECONDS;
+		return;
+	}
+	if (now < agent->next_notify || !notify_configured(agent->settings))
+		return;
+	agent->next_notify = now + NOTIFY_SECONDS;
+	agent->notifying =
+		start_child(agent, &agent->notifier, words, 2, "nex_backup:agent:notify") == 0;
+	agent->notifier.deadline = now + NOTIFY_TIMEOUT;
+	agent->notifier.kill_grace = 5;
+}
+
+/* ---- the loop ---- */
+
+static void
+wake_up(void *argument)
+{
+	const Agent *agent = argument;
+
+	if (write(agent->wake[1], "", 1) < 0)
+		return;
+}
+
+/* Connect, unless that was tried a moment ago. */
+static void
+connect_again(Agent *agent)
+{
+	double now = child_clock();
+
+	if (agent->catalogue.pg != NULL || now < agent->next_connect)
+		return;
+	if (catalogue_connect(&agent->catalogue, agent->told))
+	{
+		agent->told = false;
+		agent->backoff = FIRST_BACKOFF;
+		agent->next_advance = 0;
+		return;
+	}
+	agent->told = true;
+	agent->next_connect = child_clock() + agent->backoff;
+	agent->backoff = agent->backoff * 2 < LONGEST_BACKOFF ? agent->backoff * 2 : LONGEST_BACKOFF;
+
+	/* A lease must not end because we slept. */
+	if (busy_slots(agent) > 0 && agent->next_connect > now + 5)
+		agent->next_connect = now + 5;
+}
+
+/* Say once what keeps the queue from moving. */
+static void
+note_state(Agent *agent, char *state, const char *detail)
+{
+	if (agent->state == NULL || strcmp(agent->state, state) != 0)
+	{
+		if (strcmp(state, "running") == 0)
+			log_info("the scheduler is running");
+		else
+			log_warning("the scheduler is \"%s\"%s%s", state, detail != NULL ? ": " : "",
+						detail != NULL ? detail : "");
+	}
+	free(agent->state);
+	agent->state = state;
+}
+
+static void
+look_at_queue(Agent *agent)
+{
+	double now = child_clock();
+	char *detail = NULL;
+	double wait = LONGEST_WAIT;
+	char *state;
+
+	if (catalogue_notified(&agent->catalogue))
+		agent->next_advance = now;
+	if (agent->catalogue.pg == NULL || now < agent->next_advance || agent->stop_at > 0)
+		return;
+	state = catalogue_advance(&agent->catalogue, &agent->startable, &wait, &detail);
+	if (state == NULL)
+		return;
+	if (wait < 0.1)
+		wait = 0.1;
+	agent->next_advance = now + (wait < LONGEST_WAIT ? wait : LONGEST_WAIT);
+	note_state(agent, state, detail);
+	free(detail);
+	if (agent->startable > 0)
+		claim_runs(agent);
+}
+
+/* Until when may we sleep? */
+static double
+next_event(const Agent *agent)
+{
+	double now = child_clock();
+	double next = now + LONGEST_WAIT;
+
+	if (busy_slots(agent) > 0 || agent->notifying)
+		return now + BUSY_POLL;
+	if (agent->catalogue.pg == NULL)
+		next = agent->next_connect;
+	else if (agent->next_advance < next)
+		next = agent->next_advance;
+	if (notify_configured(agent->settings) && agent->next_notify < next)
+		next = agent->next_notify;
+	return next;
+}
+
+/* Sleep until something happens. */
+static void
+wait_for_event(Agent *agent)
+{
+	struct pollfd *files = xcalloc((size_t) agent->nslots + 3, sizeof(struct pollfd));
+	double wait = next_event(agent) - child_clock();
+	char bytes[16];
+	nfds_t count = 0;
+	int i;
+
+	files[count].fd = agent->wake[0];
+	files[count++].events = POLLIN;
+	if (agent->catalogue.pg != NULL)
+	{
+		files[count].fd = PQsocket(agent->catalogue.pg);
+		files[count++].events = POLLIN;
+	}
+	for (i = 0; i < agent->nslots; i++)
+	{
+		if (!agent->slots[i].has_child || agent->slots[i].child.output < 0)
+			continue;
+		files[count].fd = agent->slots[i].child.output;
+		files[count++].events = POLLIN;
+	}
+	poll(files, count, wait > 0 ? (int) (wait * 1000) + 1 : 0);
+	while (read(agent->wake[0], bytes, sizeof(bytes)) > 0)
+		;
+	free(files);
+}
+
+/* After a signal: nothing new; what runs may go on for a while. */
+static bool
+should_leave(Agent *agent)
+{
+	double now = child_clock();
+	int i;
+
+	if (stop_requested() && agent->stop_at == 0)
+	{
+		agent->stop_at = now + agent->settings->stop_timeout;
+		if (busy_slots(agent) > 0)
+			log_info("asked to stop: waiting for %d running programs, for %d seconds at most",
+					 busy_slots(agent), agent->settings->stop_timeout);
+	}
+	if (agent->stop_at == 0)
+		return agent->settings->once && agent->catalogue.pg != NULL && agent->startable == 0 &&
+			   busy_slots(agent) == 0 && now < agent->next_advance;
+	if (now >= agent->stop_at && agent->leave_at == 0)
+	{
+		agent->leave_at = now + FAREWELL_SECONDS;
+		for (i = 0; i < agent->nslots; i++)
+		{
+			if (!agent->slots[i].busy || !agent->slots[i].has_child)
+				continue;
+			child_stop(&agent->slots[i].child, STOP_SHUTDOWN);
+			if (now + agent->slots[i].run.kill_grace + FAREWELL_SECONDS > agent->leave_at)
+				agent->leave_at = now + agent->slots[i].run.kill_grace + FAREWELL_SECONDS;
+		}
+	}
+	return busy_slots(agent) == 0 || (agent->leave_at > 0 && now >= agent->leave_at);
+}
+
+/* Work until it is time to leave; false if there is no use in it. */
+static bool
+loop(Agent *agent)
+{
+	for (;;)
+	{
+		connect_again(agent);
+		if (agent->catalogue.refused)
+			return false;
+		if (agent->catalogue.pg == NULL && agent->settings->once && busy_slots(agent) == 0)
+			return report_error(EXIT_FAILED, NULL, NULL, "could not work on the queue");
+		look_at_queue(agent);
+		work_on_slots(agent);
+		work_on_notifications(agent);
+		if (should_leave(agent))
+			return true;
+		wait_for_event(agent);
+	}
+}
+
+/* ---- begin and end ---- */
+
+/* Our own program, as a path that is still right when PATH is not. */
+static char *
+own_program(void)
+{
+	char path[PATH_MAX];
+	ssize_t length = readlink("/proc/self/exe", path, sizeof(path) - 1);
+
+	if (length <= 0)
+	{
+		report_error(EXIT_FAILED, strerror(errno), NULL,
+					 "could not find out where this program is");
+		return NULL;
+	}
+	path[length] = '\0';
+	return xstrdup(path);
+}
+
+static char *
+own_host(void)
+{
+	char host[256] = "";
+
+	gethostname(host, sizeof(host) - 1);
+	return printable_name(host);
+}
+
+static bool
+begin(Agent *agent, const Settings *settings)
+{
+	memset(agent, 0, sizeof(*agent));
+	agent->settings = settings;
+	agent->wake[0] = agent->wake[1] = -1;
+	agent->backoff = FIRST_BACKOFF;
+	agent->nslots = settings->max_runs;
+	agent->slots = xcalloc((size_t) agent->nslots, sizeof(Slot));
+	agent->catalogue.host = own_host();
+	agent->catalogue.base_name =
+		xstrdup(settings->agent_name != NULL ? settings->agent_name : agent->catalogue.host);
+	agent->catalogue.target = target_from_conninfo(settings->catalogue);
+	if (agent->catalogue.target == NULL)
+		return false;
+	agent->program = own_program();
+	agent->directory = temporary_directory_create();
+	if (agent->program == NULL || agent->directory == NULL)
+		return false;
+	agent->conninfo = target_conninfo_for_child(agent->catalogue.target, agent->directory);
+	if (agent->conninfo == NULL)
+		return false;
+	if (pipe2(agent->wake, O_CLOEXEC | O_NONBLOCK) != 0)
+		return report_error(EXIT_FAILED, strerror(errno), NULL, "could not create a pipe");
+	return true;
+}
+
+/* Whatever still runs now has been asked to end, and gets no more time. */
+static void
+end(Agent *agent)
+{
+	int i;
+
+	for (i = 0; i < agent->nslots; i++)
+	{
+		if (agent->slots[i].busy && agent->slots[i].has_child && !agent->slots[i].child.ended)
+			kill(-agent->slots[i].child.pid, SIGKILL);
+		if (agent->slots[i].busy)
+			clear_slot(&agent->slots[i]);
+	}
+	while (agent->notifying && !agent->notifier.ended)
+	{
+		struct timespec pause = {0, 50000000};
+
+		child_read(&agent->notifier);
+		child_tick(&agent->notifier);
+		if (agent->stop_at > 0)
+			child_stop(&agent->notifier, STOP_SHUTDOWN);
+		nanosleep(&pause, NULL);
+	}
+	if (agent->notifying)
+		child_free(&agent->notifier);
+	catalogue_disconnect(&agent->catalogue);
+	target_free(agent->catalogue.target);
+	temporary_directory_remove(agent->directory);
+	free(agent->catalogue.base_name);
+	free(agent->catalogue.name);
+	free(agent->catalogue.host);
+	free(agent->program);
+	free(agent->conninfo);
+	free(agent->slots);
+	free(agent->state);
+}
+
+bool
+agent_run(const Settings *settings)
+{
+	Agent agent;
+	bool good = begin(&agent, settings);
+
+	if (good)
+	{
+		int handle = cancellation_add(wake_up, &agent);
+
+		good = loop(&agent);
+		cancellation_remove(handle);
+		log_info("the agent ends: %d runs, %d of them did not succeed", agent.nended,
+				 agent.nfailed);
+		if (good && settings->once && agent.nfailed > 0)
+			good = report_error(EXIT_FAILED, NULL,
+								"\"SELECT * FROM nex_backup.runs ORDER BY id DESC\" shows why.",
+								"%d of %d runs did not succeed", agent.nfailed, agent.nended);
+	}
+	end(&agent);
+	return good;
+}

@@ -1,0 +1,426 @@
+/*-------------------------------------------------------------------------
+ *
+ * agent_catalogue.c
+ *	  The agent's session with the catalogue, and the functions of the queue.
+ *
+ * Not base/connection.c: that cancels everything when a signal comes, but an
+ * agent that is told to stop still has to say how its runs ended.
+ *
+ * Every call is one statement and one transaction.  A call that fails ends the
+ * session, whatever the reason: the next one starts clean, and the fence makes
+ * a call that was repeated harmless.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "agent_catalogue.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "log.h"
+#include "memory.h"
+#include "quote.h"
+
+#define EXTRA_KEYWORDS 10
+#define STATEMENT_TIMEOUT "SET statement_timeout = '20s'; SET lock_timeout = '15s';"
+
+/* Of advisory locks, beside those that the queue uses itself. */
+#define LOCK_CLASS "1852143715"
+
+/* Log the session's error as a warning, without what else libpq says. */
+static void
+warn(const AgentCatalogue *catalogue, const char *what)
+{
+	char *line = xstrdup(PQerrorMessage(catalogue->pg));
+
+	line[strcspn(line, "\n")] = '\0';
+	log_warning("%s: %s", what, line);
+	free(line);
+}
+
+void
+catalogue_disconnect(AgentCatalogue *catalogue)
+{
+	if (catalogue->pg != NULL)
+		PQfinish(catalogue->pg);
+	catalogue->pg = NULL;
+}
+
+/* Run one statement; NULL, and the session ended, if it does not give rows. */
+static PGresult *
+call(AgentCatalogue *catalogue, const char *sql, int count, const char *const *parameters)
+{
+	PGresult *result;
+
+	if (catalogue->pg == NULL)
+		return NULL;
+	result = PQexecParams(catalogue->pg, sql, count, NULL, parameters, NULL, NULL, 0);
+	if (PQresultStatus(result) == PGRES_TUPLES_OK && PQntuples(result) > 0)
+		return result;
+	warn(catalogue, "the catalogue could not be asked");
+	PQclear(result);
+	catalogue_disconnect(catalogue);
+	return NULL;
+}
+
+static char *
+value_of(const PGresult *result, int column)
+{
+	return PQgetisnull(result, 0, column) ? NULL : xstrdup(PQgetvalue(result, 0, column));
+}
+
+/* One value as text; NULL if the session is lost (or the value is null). */
+static char *
+call_value(AgentCatalogue *catalogue, const char *sql, int count, const char *const *parameters)
+{
+	PGresult *result = call(catalogue, sql, count, parameters);
+	char *value = result != NULL ? value_of(result, 0) : NULL;
+
+	PQclear(result);
+	return value;
+}
+
+/* ---- the session ---- */
+
+static bool
+has_keyword(const ConnectionTarget *target, const char *keyword)
+{
+	int i;
+
+	for (i = 0; i < target->count; i++)
+	{
+		if (strcmp(target->keywords[i], keyword) == 0)
+			return true;
+	}
+	return false;
+}
+
+/* What the user did not say about the connection: the primary, and no endless waits. */
+static PGconn *
+open_session(const ConnectionTarget *target)
+{
+	static const char *const defaults[][2] = {
+		{"target_session_attrs", "read-write"},
+		{"connect_timeout", "5"},
+		{"fallback_application_name", "nex_backup agent"},
+		{"keepalives_idle", "10"},
+		{"keepalives_interval", "5"},
+		{"keepalives_count", "3"},
+		{"tcp_user_timeout", "20000"},
+		{"client_encoding", "UTF8"},
+	};
+	const char *keywords[TARGET_MAX_OPTIONS + EXTRA_KEYWORDS];
+	const char *values[TARGET_MAX_OPTIONS + EXTRA_KEYWORDS];
+	size_t i;
+	int n = 0;
+
+	for (n = 0; n < target->count; n++)
+	{
+		keywords[n] = target->keywords[n];
+		values[n] = target->values[n];
+	}
+	for (i = 0; i < sizeof(defaults) / sizeof(defaults[0]); i++)
+	{
+		if (has_keyword(target, defaults[i][0]))
+			continue;
+		keywords[n] = defaults[i][0];
+		values[n++] = defaults[i][1];
+	}
+	if (target->password != NULL)
+	{
+		keywords[n] = "password";
+		values[n++] = target->password;
+	}
+	keywords[n] = NULL;
+	values[n] = NULL;
+	return PQconnectdbParams(keywords, values, 0);
+}
+
+/* The extension must be there, and speak our language. */
+static bool
+check_version(AgentCatalogue *catalogue)
+{
+	char *version = call_value(catalogue,
+							   "SELECT coalesce((SELECT extversion FROM pg_catalog.pg_extension"
+							   " WHERE extname OPERATOR(pg_catalog.=) 'nex_backup'), '')",
+							   0, NULL);
+	bool good = version != NULL && strcmp(version, NEX_BACKUP_VERSION) == 0;
+
+	if (version != NULL && !good)
+	{
+		catalogue->refused = true;
+		if (version[0] == '\0')
+			report_error(EXIT_USAGE, NULL, "\"CREATE EXTENSION nex_backup\" there first.",
+						 "the database of the catalogue does not have the extension nex_backup");
+		else
+			report_error(EXIT_USAGE, "Both must be of the same version.",
+						 "Update the older one: the program, or the extension with \"ALTER "
+						 "EXTENSION nex_backup UPDATE\".",
+						 "the catalogue is of version %s, this program of version %s", version,
+						 NEX_BACKUP_VERSION);
+		catalogue_disconnect(catalogue);
+	}
+	free(version);
+	return good;
+}
+
+/* Is the name ours, until the session ends? */
+static bool
+lock_name(AgentCatalogue *catalogue, const char *name)
+{
+	char *answer = call_value(catalogue,
+							  "SELECT pg_catalog.pg_try_advisory_lock(" LOCK_CLASS
+							  ", pg_catalog.hashtext($1))",
+							  1, &name);
+	bool taken = answer != NULL && strcmp(answer, "t") == 0;
+
+	free(answer);
+	return taken;
+}
+
+/*
+ * Take a name that no other agent has: a second agent on a host is "host-2".
+ * Runs that we work on were claimed under the name that we had before.
+ */
+static bool
+take_name(AgentCatalogue *catalogue)
+{
+	int number;
+
+	if (catalogue->name != NULL && lock_name(catalogue, catalogue->name))
+		return true;
+	for (number = 1; number <= 1000 && catalogue->pg != NULL; number++)
+	{
+		char *name = number == 1 ? xstrdup(catalogue->base_name)
+								 : xasprintf("%s-%d", catalogue->base_name, number);
+
+		if (lock_name(catalogue, name))
+		{
+			free(catalogue->name);
+			catalogue->name = name;
+			return true;
+		}
+		free(name);
+	}
+	return false;
+}
+
+/* Warn if the queue is not for agents. */
+static void
+check_executor(AgentCatalogue *catalogue)
+{
+	PGresult *result = PQexec(catalogue->pg, "SELECT nex_backup.setting('executor')");
+
+	/* Who may not ask cannot be warned. */
+	if (PQresultStatus(result) == PGRES_TUPLES_OK && PQntuples(result) > 0 &&
+		strcmp(PQgetvalue(result, 0, 0), "agent") != 0)
+		log_warning_hint("Set it to \"agent\" in the catalogue's server or database.",
+						 "setting nex_backup.executor is \"%s\": agents get no runs",
+						 PQgetvalue(result, 0, 0));
+	PQclear(result);
+}
+
+bool
+catalogue_connect(AgentCatalogue *catalogue, bool quiet)
+{
+	PGresult *result;
+	bool good;
+
+	catalogue->pg = open_session(catalogue->target);
+	if (PQstatus(catalogue->pg) != CONNECTION_OK)
+	{
+		if (!quiet)
+			warn(catalogue, "could not connect to the catalogue, trying again");
+		catalogue_disconnect(catalogue);
+		return false;
+	}
+	result =
+		PQexec(catalogue->pg, "SELECT pg_catalog.set_config('search_path', '', false);"
+							  " SET DateStyle = 'ISO'; SET IntervalStyle = 'postgres';"
+							  " SET idle_in_transaction_session_timeout = 0;" STATEMENT_TIMEOUT);
+	good = PQresultStatus(result) == PGRES_COMMAND_OK;
+	PQclear(result);
+	if (!good)
+		catalogue_disconnect(catalogue);
+	good = good && check_version(catalogue) && take_name(catalogue);
+	if (good)
+	{
+		PQclear(PQexec(catalogue->pg, "LISTEN nex_backup"));
+		check_executor(catalogue);
+		log_info("connected to the catalogue as agent \"%s\"", catalogue->name);
+	}
+	return good;
+}
+
+bool
+catalogue_notified(AgentCatalogue *catalogue)
+{
+	bool any = false;
+	PGnotify *notify;
+
+	if (catalogue->pg == NULL)
+		return false;
+	if (PQconsumeInput(catalogue->pg) == 0)
+	{
+		warn(catalogue, "lost the connection to the catalogue");
+		catalogue_disconnect(catalogue);
+		return false;
+	}
+	while ((notify = PQnotifies(catalogue->pg)) != NULL)
+	{
+		any = true;
+		PQfreemem(notify);
+	}
+	return any;
+}
+
+/* ---- the queue ---- */
+
+char *
+catalogue_advance(AgentCatalogue *catalogue, int *startable, double *wait, char **detail)
+{
+	const char *parameters[3];
+	char pid[24];
+	PGresult *result;
+	char *state;
+
+	snprintf(pid, sizeof(pid), "%d", (int) getpid());
+	parameters[0] = catalogue->name;
+	parameters[1] = catalogue->host;
+	parameters[2] = pid;
+	result = call(catalogue,
+				  "SELECT a.state, a.startable, pg_catalog.date_part('epoch', a.wait), a.detail"
+				  " FROM nex_backup.advance($1, false, $2, $3::pg_catalog.int4) a",
+				  3, parameters);
+	if (result == NULL)
+		return NULL;
+	state = value_of(result, 0);
+	*startable = (int) strtol(PQgetvalue(result, 0, 1), NULL, 10);
+	*wait = strtod(PQgetvalue(result, 0, 2), NULL);
+	*detail = value_of(result, 3);
+	PQclear(result);
+	return state != NULL ? state : xstrdup("unknown");
+}
+
+/* The words of the run, one row each, because libpq has no parser for arrays. */
+static bool
+read_words(const PGresult *result, AgentRun *run)
+{
+	int i;
+
+	run->nwords = PQntuples(result);
+	run->words = xcalloc((size_t) run->nwords + 1, sizeof(char *));
+	for (i = 0; i < run->nwords; i++)
+		run->words[i] = xstrdup(PQgetvalue(result, i, 8));
+	return run->nwords > 0;
+}
+
+bool
+catalogue_claim(AgentCatalogue *catalogue, AgentRun *run)
+{
+	const char *parameters[3];
+	char pid[24];
+	PGresult *result;
+	bool got;
+
+	memset(run, 0, sizeof(*run));
+	snprintf(pid, sizeof(pid), "%d", (int) getpid());
+	parameters[0] = catalogue->name;
+	parameters[1] = catalogue->host;
+	parameters[2] = pid;
+	result = call(catalogue,
+				  "SELECT c.run, c.fence, c.job, c.kind, c.database, c.timeout_seconds,"
+				  " c.kill_grace_seconds, w.n, w.word"
+				  " FROM nex_backup.claim($1, false, $2, $3::pg_catalog.int4) c"
+				  " LEFT JOIN LATERAL pg_catalog.unnest(c.argv) WITH ORDINALITY w (word, n)"
+				  " ON true ORDER BY w.n",
+				  3, parameters);
+	if (result == NULL)
+		return false;
+	got = !PQgetisnull(result, 0, 0);
+	if (got)
+	{
+		run->run = strtoll(PQgetvalue(result, 0, 0), NULL, 10);
+		run->fence = value_of(result, 1);
+		run->job = value_of(result, 2);
+		run->kind = value_of(result, 3);
+		run->database = value_of(result, 4);
+		run->timeout = PQgetisnull(result, 0, 5) ? 0 : strtod(PQgetvalue(result, 0, 5), NULL);
+		run->kill_grace = PQgetisnull(result, 0, 6) ? 30 : strtod(PQgetvalue(result, 0, 6), NULL);
+		if (!PQgetisnull(result, 0, 8))
+			read_words(result, run);
+	}
+	PQclear(result);
+	return got;
+}
+
+void
+agent_run_free(AgentRun *run)
+{
+	int i;
+
+	for (i = 0; i < run->nwords; i++)
+		free(run->words[i]);
+	free(run->words);
+	free(run->fence);
+	free(run->job);
+	free(run->kind);
+	free(run->database);
+	memset(run, 0, sizeof(*run));
+}
+
+char *
+catalogue_start(AgentCatalogue *catalogue, const AgentRun *run, int pid)
+{
+	const char *parameters[3];
+	char number[24];
+	char child[24];
+
+	snprintf(number, sizeof(number), "%lld", (long long) run->run);
+	snprintf(child, sizeof(child), "%d", pid);
+	parameters[0] = number;
+	parameters[1] = run->fence;
+	parameters[2] = child;
+	return call_value(catalogue,
+					  "SELECT nex_backup.start($1::pg_catalog.int8, $2::pg_catalog.int8,"
+					  " $3::pg_catalog.int4)",
+					  3, parameters);
+}
+
+char *
+catalogue_heartbeat(AgentCatalogue *catalogue, const AgentRun *run, const char *progress)
+{
+	const char *parameters[3];
+	char number[24];
+
+	snprintf(number, sizeof(number), "%lld", (long long) run->run);
+	parameters[0] = number;
+	parameters[1] = run->fence;
+	parameters[2] = progress;
+	return call_value(catalogue,
+					  "SELECT nex_backup.heartbeat($1::pg_catalog.int8, $2::pg_catalog.int8, $3)",
+					  3, parameters);
+}
+
+char *
+catalogue_finish(AgentCatalogue *catalogue, const AgentRun *run, const char *exit_code,
+				 const char *signal, const char *stopped, const char *error, const char *log_tail)
+{
+	const char *parameters[7];
+	char number[24];
+
+	snprintf(number, sizeof(number), "%lld", (long long) run->run);
+	parameters[0] = number;
+	parameters[1] = run->fence;
+	parameters[2] = exit_code;
+	parameters[3] = signal;
+	parameters[4] = stopped;
+	parameters[5] = error;
+	parameters[6] = log_tail;
+	return call_value(catalogue,
+					  "SELECT nex_backup.finish($1::pg_catalog.int8, $2::pg_catalog.int8,"
+					  " $3::pg_catalog.int4, $4::pg_catalog.int4, $5, $6, $7)",
+					  7, parameters);
+}

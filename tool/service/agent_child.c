@@ -1,0 +1,269 @@
+/*-------------------------------------------------------------------------
+ *
+ * agent_child.c
+ *	  A program that the agent has started: its output, its time, its end.
+ *
+ * Not base/subprocess.c, which runs one program to its end: here several run
+ * at the same time, while the agent goes on talking to the catalogue.  And
+ * fork() in place of posix_spawn(), because the child asks the kernel for a
+ * signal when the agent dies: a run whose agent was killed is given to
+ * another one, and must not go on in two places.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "agent_child.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "memory.h"
+
+#define TAIL_KEPT (64 * 1024)
+#define LINE_LIMIT 8192
+#define READ_SIZE 4096
+#define PIECES_AT_ONCE 64
+
+extern char **environ;
+
+double
+child_clock(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (double) now.tv_sec + (double) now.tv_nsec / 1e9;
+}
+
+/* Our environment without secrets, with the name of the run; entry 0 is to be freed. */
+static char **
+child_environment(const char *name)
+{
+	static const char *const dropped[] = {
+		"PGPASSWORD=", "PGAPPNAME=", "PGOPTIONS=", "LD_PRELOAD=", "LD_LIBRARY_PATH="};
+	size_t count = 0;
+	size_t kept = 1;
+	char **copy;
+	size_t i;
+	size_t j;
+
+	while (environ[count] != NULL)
+		count++;
+	copy = xmalloc((count + 2) * sizeof(char *));
+	copy[0] = xasprintf("PGAPPNAME=%s", name);
+	for (i = 0; i < count; i++)
+	{
+		for (j = 0; j < sizeof(dropped) / sizeof(dropped[0]); j++)
+		{
+			if (strncmp(environ[i], dropped[j], strlen(dropped[j])) == 0)
+				break;
+		}
+		if (j == sizeof(dropped) / sizeof(dropped[0]))
+			copy[kept++] = environ[i];
+	}
+	copy[kept] = NULL;
+	return copy;
+}
+
+/* In the child: nothing but what may be called between fork() and exec() of a program with threads.
+ */
+static void
+become(char *const *argv, char *const *environment, int output, int failure, pid_t parent)
+{
+	int null = open("/dev/null", O_RDONLY);
+	sigset_t none;
+	int error;
+
+	setpgid(0, 0);
+	prctl(PR_SET_PDEATHSIG, SIGTERM);
+	/* It may have died before we asked. */
+	if (getppid() != parent)
+		_exit(1);
+	dup2(null, STDIN_FILENO);
+	dup2(output, STDOUT_FILENO);
+	dup2(output, STDERR_FILENO);
+	signal(SIGPIPE, SIG_DFL);
+	sigemptyset(&none);
+	sigprocmask(SIG_SETMASK, &none, NULL);
+	execve(argv[0], argv, environment);
+	error = errno;
+	if (write(failure, &error, sizeof(error)) != (ssize_t) sizeof(error))
+		_exit(126);
+	_exit(127);
+}
+
+/* What execve() said, by a pipe that closes when it works; 0 or an errno value. */
+static int
+exec_error(int failure)
+{
+	int error = 0;
+	ssize_t got;
+
+	do
+	{
+		got = read(failure, &error, sizeof(error));
+	} while (got < 0 && errno == EINTR);
+	return got == (ssize_t) sizeof(error) ? error : 0;
+}
+
+int
+child_start(AgentChild *child, char *const *argv, const char *name)
+{
+	int output[2];
+	int failure[2];
+	pid_t parent = getpid();
+	char **environment;
+	int error;
+
+	memset(child, 0, sizeof(*child));
+	child->output = -1;
+	buffer_init(&child->tail);
+	buffer_init(&child->line);
+	if (pipe2(output, O_CLOEXEC) != 0)
+		return errno;
+	if (pipe2(failure, O_CLOEXEC) != 0)
+	{
+		error = errno;
+		close(output[0]);
+		close(output[1]);
+		return error;
+	}
+	environment = child_environment(name);
+	child->pid = fork();
+	error = child->pid < 0 ? errno : 0;
+	if (child->pid == 0)
+		become(argv, environment, output[1], failure[1], parent);
+	close(output[1]);
+	close(failure[1]);
+	if (error == 0)
+	{
+		/* Both sides, as either may be first. */
+		setpgid(child->pid, child->pid);
+		error = exec_error(failure[0]);
+		if (error != 0)
+			waitpid(child->pid, NULL, 0);
+	}
+	close(failure[0]);
+	free(environment[0]);
+	free(environment);
+	if (error != 0)
+	{
+		close(output[0]);
+		return error;
+	}
+	child->output = output[0];
+	fcntl(child->output, F_SETFL, O_NONBLOCK);
+	return 0;
+}
+
+/* ---- output ---- */
+
+/* A line is complete: progress is for the catalogue, all else for the log. */
+static void
+take_line(AgentChild *child)
+{
+	Buffer *line = &child->line;
+
+	if (line->length > 1 && line->data[0] == '{' && strstr(line->data, "\"progress\"") != NULL)
+	{
+		free(child->progress);
+		child->progress = xstrdup(line->data);
+	}
+	else if (line->length > 0)
+	{
+		buffer_append(&child->tail, line->data, line->length);
+		buffer_append_char(&child->tail, '\n');
+	}
+	if (child->tail.length > 2 * TAIL_KEPT)
+	{
+		memmove(child->tail.data, child->tail.data + child->tail.length - TAIL_KEPT, TAIL_KEPT + 1);
+		child->tail.length = TAIL_KEPT;
+	}
+	buffer_reset(line);
+}
+
+void
+child_read(AgentChild *child)
+{
+	char piece[READ_SIZE];
+	ssize_t length;
+	ssize_t i;
+	int n;
+
+	for (n = 0; n < PIECES_AT_ONCE && child->output >= 0; n++)
+	{
+		length = read(child->output, piece, sizeof(piece));
+		if (length < 0 && errno == EINTR)
+			continue;
+		if (length < 0 && errno == EAGAIN)
+			return;
+		if (length <= 0)
+		{
+			take_line(child);
+			close(child->output);
+			child->output = -1;
+			return;
+		}
+		for (i = 0; i < length; i++)
+		{
+			if (piece[i] == '\n' || child->line.length >= LINE_LIMIT)
+				take_line(child);
+			if (piece[i] != '\n' && piece[i] != '\0')
+				buffer_append_char(&child->line, piece[i]);
+		}
+	}
+}
+
+/* ---- the end ---- */
+
+void
+child_stop(AgentChild *child, StopReason reason)
+{
+	if (child->ended || child->stop != STOP_NOT)
+		return;
+	child->stop = reason;
+	child->kill_at = child_clock() + child->kill_grace;
+	kill(-child->pid, SIGTERM);
+}
+
+void
+child_tick(AgentChild *child)
+{
+	double now = child_clock();
+	int status;
+
+	if (child->ended)
+		return;
+	if (child->deadline > 0 && now > child->deadline)
+		child_stop(child, STOP_TIMEOUT);
+	if (child->kill_at > 0 && now > child->kill_at)
+		kill(-child->pid, SIGKILL);
+	if (waitpid(child->pid, &status, WNOHANG) != child->pid)
+		return;
+	child_read(child);
+	child->ended = true;
+	child->exit_code = WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+	child->signal = WIFSIGNALED(status) ? WTERMSIG(status) : 0;
+
+	/* Programs that it has started, and that were left behind. */
+	if (child->exit_code != 0)
+		kill(-child->pid, SIGKILL);
+}
+
+void
+child_free(AgentChild *child)
+{
+	if (child->output >= 0)
+		close(child->output);
+	child->output = -1;
+	buffer_free(&child->tail);
+	buffer_free(&child->line);
+	free(child->progress);
+	child->progress = NULL;
+}

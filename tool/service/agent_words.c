@@ -1,0 +1,96 @@
+/*-------------------------------------------------------------------------
+ *
+ * agent_words.c
+ *	  The command line of a run, and what the agent does not let pass.
+ *
+ * The catalogue puts the words together from typed columns.  But whoever owns
+ * the catalogue's database could change that, and should not get more on the
+ * agent's host than what a job is: no other program (--pg-bindir), no other
+ * settings (--config), no file to write (--output, --log-file), no other place
+ * to send alarms to.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "agent_words.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "memory.h"
+#include "options.h"
+#include "quote.h"
+
+static const char *const commands[] = {"backup", "verify", "expire", "globals", "init", "notify"};
+
+/* Among the general options the one that a job has; among the others those that it never has. */
+static const char *const allowed_general[] = {"repo"};
+static const char *const refused[] = {"output", "fix", "yes", "drop", "discard-old", "password"};
+
+static bool
+is_among(const char *name, const char *const *names, size_t count)
+{
+	size_t i;
+
+	for (i = 0; i < count; i++)
+	{
+		if (strcmp(names[i], name) == 0)
+			return true;
+	}
+	return false;
+}
+
+#define IS_AMONG(name, names) is_among(name, names, sizeof(names) / sizeof((names)[0]))
+
+static bool
+is_allowed(const Option *option)
+{
+	if (option->group == GROUP_GENERAL)
+		return IS_AMONG(option->name, allowed_general);
+	return !IS_AMONG(option->name, refused) && strncmp(option->name, "notify-", 7) != 0;
+}
+
+/* Only the long form with "=": what follows could otherwise be read as another option's value. */
+static bool
+is_good_option(const char *word)
+{
+	size_t length = strcspn(word, "=");
+	const Option *option;
+	char *name;
+
+	if (strncmp(word, "--", 2) != 0)
+		return false;
+	name = xasprintf("%.*s", (int) length - 2, word + 2);
+	option = option_find(name);
+	free(name);
+	if (option == NULL || !is_allowed(option))
+		return false;
+	return option->metavar == NULL || word[length] == '=';
+}
+
+char *
+agent_check_words(char *const *words, int count)
+{
+	char *safe;
+	char *problem;
+	int i;
+
+	if (count < 1)
+		return xstrdup("it names no command");
+	if (!IS_AMONG(words[0], commands))
+	{
+		safe = printable_name(words[0]);
+		problem = xasprintf("command \"%s\" is none that a job may have", safe);
+		free(safe);
+		return problem;
+	}
+	for (i = 1; i < count && strcmp(words[i], "--") != 0; i++)
+	{
+		if (words[i][0] != '-' || is_good_option(words[i]))
+			continue;
+		safe = printable_name(words[i]);
+		problem = xasprintf("option \"%s\" is none that a job may have", safe);
+		free(safe);
+		return problem;
+	}
+	return NULL;
+}

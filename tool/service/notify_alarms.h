@@ -1,0 +1,20 @@
+/*-------------------------------------------------------------------------
+ *
+ * notify_alarms.h
+ *	  Alarms that the scheduler has raised in the catalogue.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef NEX_NOTIFY_ALARMS_H
+#define NEX_NOTIFY_ALARMS_H
+
+#include "settings.h"
+
+/*
+ * Make messages of the alarms in the catalogue that --catalogue names, where
+ * the run itself has not told of the same already.  What goes wrong is a
+ * warning.
+ */
+extern void notify_take_alarms(const Settings *settings);
+
+#endif /* NEX_NOTIFY_ALARMS_H */
