@@ -8,6 +8,7 @@
  *
  *-------------------------------------------------------------------------
  */
+#include <curl/curl.h>
 #include <jansson.h>
 #include <libdeflate.h>
 #include <libpq-fe.h>
@@ -36,11 +37,12 @@ run_version(const Settings *settings)
 	char *libpq = libpq_version();
 
 	if (settings->json)
-		output_json(json_pack("{s:s, s:{s:s, s:s, s:s, s:s, s:s, s:s}}", "version",
+		output_json(json_pack("{s:s, s:{s:s, s:s, s:s, s:s, s:s, s:s, s:s}}", "version",
 							  NEX_BACKUP_VERSION, "libraries", "libpq", libpq, "zstd",
 							  ZSTD_versionString(), "libdeflate", LIBDEFLATE_VERSION_STRING,
 							  "openssl", OpenSSL_version(OPENSSL_VERSION_STRING), "jansson",
-							  JANSSON_VERSION, "libyaml", yaml_get_version_string()));
+							  JANSSON_VERSION, "libyaml", yaml_get_version_string(), "libcurl",
+							  curl_version_info(CURLVERSION_NOW)->version));
 	else
 	{
 		printf("nex_backup %s\n", NEX_BACKUP_VERSION);
@@ -50,6 +52,7 @@ run_version(const Settings *settings)
 		printf("  OpenSSL     %s\n", OpenSSL_version(OPENSSL_VERSION_STRING));
 		printf("  jansson     %s\n", JANSSON_VERSION);
 		printf("  libyaml     %s\n", yaml_get_version_string());
+		printf("  libcurl     %s\n", curl_version_info(CURLVERSION_NOW)->version);
 	}
 	free(libpq);
 	return true;
