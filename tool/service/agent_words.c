@@ -5,9 +5,11 @@
  *
  * The catalogue puts the words together from typed columns.  But whoever owns
  * the catalogue's database could change that, and should not get more on the
- * agent's host than what a job is: no other program (--pg-bindir), no other
- * settings (--config), no file to write (--output, --log-file), no other place
- * to send alarms to.
+ * agent's host than what a job is: no other program (--pg-bindir,
+ * --passphrase-command), no other settings (--config), no file to write
+ * (--output, --log-file), no other place to send alarms to.  So this is a list
+ * of what is allowed: a new option is refused until somebody has thought
+ * about it.
  *
  *-------------------------------------------------------------------------
  */
@@ -22,9 +24,14 @@
 
 static const char *const commands[] = {"backup", "verify", "expire", "globals", "init", "notify"};
 
-/* Among the general options the one that a job has; among the others those that it never has. */
-static const char *const allowed_general[] = {"repo"};
-static const char *const refused[] = {"output", "fix", "yes", "drop", "discard-old", "password"};
+/* What a job may say: nothing that names a program, a file, or another place than the repository.
+ */
+static const char *const options[] = {
+	"repo",         "dbname",           "no-password",       "type",        "jobs",
+	"compress",     "chunk-blocks",     "lock-wait-timeout", "all",         "exclude-database",
+	"keep-daily",   "keep-weekly",      "keep-monthly",      "keep-yearly", "keep-minimum",
+	"check-missed", "on-lock-conflict", "max-snapshot-age",  "flush",       "no-role-passwords",
+};
 
 static bool
 is_among(const char *name, const char *const *names, size_t count)
@@ -41,14 +48,6 @@ is_among(const char *name, const char *const *names, size_t count)
 
 #define IS_AMONG(name, names) is_among(name, names, sizeof(names) / sizeof((names)[0]))
 
-static bool
-is_allowed(const Option *option)
-{
-	if (option->group == GROUP_GENERAL)
-		return IS_AMONG(option->name, allowed_general);
-	return !IS_AMONG(option->name, refused) && strncmp(option->name, "notify-", 7) != 0;
-}
-
 /* Only the long form with "=": what follows could otherwise be read as another option's value. */
 static bool
 is_good_option(const char *word)
@@ -62,7 +61,7 @@ is_good_option(const char *word)
 	name = xasprintf("%.*s", (int) length - 2, word + 2);
 	option = option_find(name);
 	free(name);
-	if (option == NULL || !is_allowed(option))
+	if (option == NULL || !IS_AMONG(option->name, options))
 		return false;
 	return option->metavar == NULL || word[length] == '=';
 }

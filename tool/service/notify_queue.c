@@ -41,17 +41,19 @@ json_member(const json_t *object, const char *key)
 
 /* The default: where the XDG specification puts what a program remembers. */
 static char *
-default_directory(void)
+default_directory(const Settings *settings)
 {
 	const char *home = getenv("HOME");
 	const struct passwd *entry;
 
+	if (settings->state_dir != NULL)
+		return xasprintf("%s/notify", settings->state_dir);
 	if (home == NULL || home[0] != '/')
 	{
 		entry = getpwuid(geteuid());
 		home = entry != NULL ? entry->pw_dir : "/var/lib";
 	}
-	return xasprintf("%s/.local/state/nex_backup", home);
+	return xasprintf("%s/.local/state/nex_backup/notify", home);
 }
 
 char *
@@ -60,7 +62,7 @@ queue_directory(const Settings *settings, bool create)
 	static const char *const folders[] = {"", "/" QUEUE_FOLDER, "/" DEAD_FOLDER, "/" STATE_FOLDER,
 										  "/" RUNNING_FOLDER};
 	char *directory = settings->notify_directory != NULL ? xstrdup(settings->notify_directory)
-														 : default_directory();
+														 : default_directory(settings);
 	struct stat status;
 	size_t i;
 
