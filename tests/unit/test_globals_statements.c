@@ -109,14 +109,33 @@ passwords(void **state)
 	}
 }
 
+static void
+grantors(void **state)
+{
+	static const char *const cases[][2] = {
+		{"GRANT a TO b GRANTED BY postgres;", "GRANT a TO b;"},
+		{"GRANT a TO b WITH ADMIN OPTION GRANTED BY \"x; y\";", "GRANT a TO b WITH ADMIN OPTION;"},
+		{"GRANT \"GRANTED BY c\" TO \"GRANTED\" GRANTED BY d;",
+		 "GRANT \"GRANTED BY c\" TO \"GRANTED\";"},
+		{"GRANT a TO b;", "GRANT a TO b;"}};
+	size_t i;
+
+	(void) state;
+	for (i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
+	{
+		char *text = globals_without_grantor(cases[i][0]);
+
+		assert_string_equal(text, cases[i][1]);
+		free(text);
+	}
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(kinds),
-		cmocka_unit_test(finding),
-		cmocka_unit_test(broken_text),
-		cmocka_unit_test(passwords),
+		cmocka_unit_test(kinds),     cmocka_unit_test(finding),  cmocka_unit_test(broken_text),
+		cmocka_unit_test(passwords), cmocka_unit_test(grantors),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include "memory.h"
+#include "quote.h"
 
 static const char *const kind_names[MEMBER_KINDS] = {
 	[MEMBER_HEAD] = "head",
@@ -36,6 +37,17 @@ const char *
 backup_kind_name(BackupKind kind)
 {
 	return kind == BACKUP_OF_GLOBALS ? "globals" : "database";
+}
+
+char *
+manifest_label(const Manifest *manifest)
+{
+	char *database = printable_name(manifest->database.name);
+	char *label = manifest->kind == BACKUP_OF_GLOBALS ? xasprintf("globals %s", manifest->id)
+													  : xasprintf("%s/%s", database, manifest->id);
+
+	free(database);
+	return label;
 }
 
 Manifest *

@@ -163,6 +163,9 @@ typedef struct Manifest
 extern const char *member_kind_name(MemberKind kind);
 extern const char *backup_kind_name(BackupKind kind);
 
+/* "db/id", or "globals id", for people; caller frees. */
+extern char *manifest_label(const Manifest *manifest);
+
 extern Manifest *manifest_create(void);
 extern void manifest_free(Manifest *manifest);
 

@@ -213,26 +213,24 @@ manifest_to_build_on(Repository *repository, const BackupName *name, char **erro
 bool
 manifest_require_open(const Repository *repository, const Manifest *manifest)
 {
-	char *database;
+	char *label;
 
 	if (!manifest->locked)
 	{
 		encryption_warn_untrusted(repository);
 		return true;
 	}
-	database = printable_name(manifest->database.name);
+	label = manifest_label(manifest);
 	if (keyring()->identities.count == 0)
 		report_error(EXIT_FAILED, NULL,
 					 "Give the secret key with --identity=FILE, or \"identity\" in the "
 					 "configuration file.",
-					 "backup \"%s/%s\" is encrypted, and no identity was given", database,
-					 manifest->id);
+					 "backup \"%s\" is encrypted, and no identity was given", label);
 	else
 		report_error(
 			EXIT_FAILED, NULL,
 			"\"nex_backup key list\" shows for which keys the repository is encrypted now.",
-			"backup \"%s/%s\" was not encrypted for any of the given identities", database,
-			manifest->id);
-	free(database);
+			"backup \"%s\" was not encrypted for any of the given identities", label);
+	free(label);
 	return false;
 }

@@ -550,8 +550,7 @@ static void
 add_bad(VerifyReport *report, const Manifest *manifest, const Job *job, const char *problem)
 {
 	BadFile *bad;
-	char *database = printable_name(manifest->database.name);
-	bool globals = manifest->kind == BACKUP_OF_GLOBALS;
+	char *label = manifest_label(manifest);
 	char *detail;
 
 	report->bad = xrealloc(report->bad, (size_t) (report->nbad + 1) * sizeof(BadFile));
@@ -567,10 +566,10 @@ add_bad(VerifyReport *report, const Manifest *manifest, const Job *job, const ch
 						   member_kind_name(manifest->members[job->first_member].kind));
 	else
 		detail = NULL;
-	report_error(EXIT_INTEGRITY, detail, NULL, "file \"%s\" of backup \"%s%s%s\" %s", bad->path,
-				 globals ? "globals" : database, globals ? " " : "/", manifest->id, problem);
+	report_error(EXIT_INTEGRITY, detail, NULL, "file \"%s\" of backup \"%s\" %s", bad->path, label,
+				 problem);
 	free(detail);
-	free(database);
+	free(label);
 }
 
 /* Count an object's result. */

@@ -88,7 +88,21 @@ describe(const GlobalsStatement *statement)
 	return text;
 }
 
-/* The statement with the directory that --tablespace-mapping names instead; caller frees. */
+/*
+ * Before 16 any role could stand as the grantor of a membership.  A later
+ * server takes only one that has the ADMIN option, and its own pg_dumpall
+ * leaves the grantors of an older server out.
+ */
+static bool
+grantor_is_history(const GlobalsRestore *restore, const GlobalsStatement *statement)
+{
+	return statement->kind == GLOBALS_MEMBERSHIP &&
+		   restore->manifest->server.version_num < 160000 &&
+		   connection_version(restore->connection) >= 160000;
+}
+
+/* The statement as it fits this server, with the directory of --tablespace-mapping; caller frees.
+ */
 static char *
 mapped_text(const GlobalsRestore *restore, const GlobalsStatement *statement)
 {
@@ -97,6 +111,8 @@ mapped_text(const GlobalsRestore *restore, const GlobalsStatement *statement)
 	Buffer text;
 	char *found;
 
+	if (grantor_is_history(restore, statement))
+		return globals_without_grantor(statement->text);
 	if (location == statement->location)
 		return xstrdup(statement->text);
 	buffer_init(&old);

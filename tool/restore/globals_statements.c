@@ -270,6 +270,26 @@ globals_statements_find(const GlobalsStatements *statements, GlobalsKind kind, c
 }
 
 char *
+globals_without_grantor(const char *text)
+{
+	const char *at = text;
+	const char *before = text;
+	size_t length = strlen(text);
+	Word word;
+	bool found = false;
+
+	while (!found && next_word(&at, &word))
+	{
+		found = is_keyword(&word, "GRANTED");
+		if (found)
+			length = (size_t) (before - text);
+		before = at;
+		free(word.text);
+	}
+	return found ? xasprintf("%.*s;", (int) length, text) : xstrdup(text);
+}
+
+char *
 globals_without_password(const char *text)
 {
 	static const char clause[] = " PASSWORD '";

@@ -44,6 +44,9 @@ extern void globals_statements_free(GlobalsStatements *statements);
 extern const GlobalsStatement *globals_statements_find(const GlobalsStatements *statements,
 													   GlobalsKind kind, const char *name);
 
+/* GRANT of a role without its GRANTED BY clause; caller frees. */
+extern char *globals_without_grantor(const char *text);
+
 /* A text without its PASSWORD clause; caller frees. */
 extern char *globals_without_password(const char *text);
 
