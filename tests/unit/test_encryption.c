@@ -1,0 +1,343 @@
+/*-------------------------------------------------------------------------
+ *
+ * test_encryption.c
+ *	  A small encrypted repository, every byte of which is flipped, in every
+ *	  file, with the seal left as it is and made anew; and every file cut off
+ *	  at every length.  Nothing of that is accepted, nothing comes out.
+ *
+ * A sample of the positions by default; NEXB_EVERY_BYTE=1 tries all.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "scratch.h"
+
+#include "encryption.h"
+#include "keyring.h"
+#include "manifest_envelope.h"
+#include "memory.h"
+#include "object_read.h"
+#include "object_store.h"
+#include "seal.h"
+#include "seal_append.h"
+#include "writer_state.h"
+
+#define DATABASE "invoices"
+#define BACKUP_ID "20261123T020000Z"
+#define SEAL_LENGTH (sizeof(SEAL_OPENING) - 1 + DIGEST_HEX_LENGTH + sizeof(SEAL_CLOSING) - 1)
+
+static const char content[] = "-- what nobody else may read\n";
+
+/* Keys of this run: the identity and the signer, if there are any. */
+static void
+load_keys(char *state, char *identity, char *signer)
+{
+	Settings settings = {0};
+
+	settings.state_dir = state;
+	settings.identity = (TextList){&identity, identity != NULL ? 1 : 0, 0};
+	settings.signer = (TextList){&signer, signer != NULL ? 1 : 0, 0};
+	keyring_free();
+	assert_true(keyring_load(&settings));
+}
+
+static void
+publish(Repository *repository)
+{
+	ObjectStore *store = object_store_create(repository, CODEC_NONE, NULL);
+	Manifest *manifest = manifest_create();
+	ManifestObject object;
+	Member member = {.table = -1, .length = sizeof(content) - 1, .raw = sizeof(content) - 1};
+
+	memcpy(manifest->id, BACKUP_ID, sizeof(BACKUP_ID));
+	manifest->repository = xstrdup(repository->id);
+	manifest->type = xstrdup("manual");
+	manifest->tool = xstrdup("0.2.0");
+	manifest->pg_dump = xstrdup("15.18");
+	manifest->started = xstrdup("2026-11-23T02:00:00.000Z");
+	manifest->snapshot_at = xstrdup("2026-11-23T02:00:00.000Z");
+	manifest->finished = xstrdup("2026-11-23T02:00:00.000Z");
+	manifest->codec = CODEC_NONE;
+	manifest->database.name = xstrdup(DATABASE);
+	manifest->database.owner = xstrdup("postgres");
+	manifest->database.encoding = xstrdup("UTF8");
+	manifest->database.provider = xstrdup("c");
+	manifest->database.tablespace = xstrdup("pg_default");
+	manifest->server.version = xstrdup("15.18");
+	manifest_describe(repository, manifest);
+	assert_true(object_store_put(store, content, sizeof(content) - 1, &object));
+	member.object = manifest_add_object(manifest, &object);
+	manifest_add_member(manifest, &member);
+	manifest_sum_up(manifest);
+	assert_true(object_store_barrier(store, 1));
+	assert_true(repository_publish(repository, manifest));
+	object_store_free(store);
+	manifest_free(manifest);
+}
+
+/* A repository with one backup in it; afterwards this is the host of a reader. */
+static void
+make_repository(Cipher cipher, char *repository_path)
+{
+	char identity[AGE_IDENTITY_SIZE];
+	char recipient[AGE_RECIPIENT_SIZE];
+	char signer[SIGNER_SIZE];
+	AgeRecipients recipients = {0};
+	Repository *repository;
+	char *identity_path = xasprintf("%s/identity", scratch);
+	char *writer = xasprintf("%s/writer", scratch);
+	char *reader = xasprintf("%s/reader", scratch);
+	FILE *file;
+	bool created;
+
+	load_keys(writer, NULL, NULL);
+	assert_true(age_identity_generate(identity, recipient));
+	file = fopen(identity_path, "w");
+	assert_non_null(file);
+	fchmod(fileno(file), 0600);
+	fprintf(file, "%s\n", identity);
+	fclose(file);
+	assert_null(age_recipients_add(&recipients, recipient));
+	assert_true(repository_init_encrypted(repository_path, cipher, &recipients, &created));
+	assert_true(created);
+	repository = repository_open(repository_path);
+	assert_non_null(repository);
+	publish(repository);
+	signer_text(repository->encryption->signer, signer);
+	repository_close(repository);
+	load_keys(reader, identity_path, signer);
+	free(identity_path);
+	free(writer);
+	free(reader);
+}
+
+/* Read all that there is.  True if everything was accepted; *bytes counts what came out. */
+static bool
+read_everything(const char *path, size_t *bytes)
+{
+	Repository *repository = repository_open(path);
+	BackupName name = {DATABASE, BACKUP_ID};
+	Manifest *manifest = NULL;
+	char *problem = NULL;
+	Buffer plain;
+	bool good;
+
+	*bytes = 0;
+	if (repository == NULL)
+		return false;
+	buffer_init(&plain);
+	good = repository_check_frame(repository);
+	manifest = repository_manifest_inside(repository, &name);
+	if (manifest != NULL)
+	{
+		problem = object_read(repository, manifest, 0, &plain);
+		good = good && problem == NULL;
+		/* Damage to what describes nothing (RECOVER.txt) may leave the content readable. */
+		if (plain.length > 0 &&
+			(plain.length != sizeof(content) - 1 || memcmp(plain.data, content, plain.length) != 0))
+			*bytes = plain.length;
+	}
+	else
+		good = false;
+	free(problem);
+	buffer_free(&plain);
+	manifest_free(manifest);
+	repository_close(repository);
+	return good;
+}
+
+static char *file_paths[32];
+static int file_count;
+
+static int
+note_file(const char *path, const struct stat *status, int type, struct FTW *where)
+{
+	(void) status;
+	(void) where;
+	if (type == FTW_F && strstr(path, "/lock/") == NULL && file_count < 32)
+		file_paths[file_count++] = xstrdup(path);
+	return 0;
+}
+
+static void
+read_file(const char *path, Buffer *out)
+{
+	FILE *file = fopen(path, "rb");
+	char piece[8192];
+	size_t n;
+
+	assert_non_null(file);
+	while ((n = fread(piece, 1, sizeof(piece), file)) > 0)
+		buffer_append(out, piece, n);
+	fclose(file);
+}
+
+static void
+write_file(const char *path, const char *bytes, size_t length)
+{
+	FILE *file = fopen(path, "wb");
+
+	assert_non_null(file);
+	assert_int_equal(fwrite(bytes, 1, length, file), length);
+	assert_int_equal(fclose(file), 0);
+}
+
+/* The first failure: reported at the end, as errors are not shown during the sweep. */
+static char *failure;
+
+/* What is in the file now must not be accepted. */
+static void
+refuse(const char *repository, const char *path, const char *what, size_t position)
+{
+	size_t bytes;
+	bool accepted = read_everything(repository, &bytes);
+
+	if ((accepted || bytes != 0) && failure == NULL)
+		failure = xasprintf("%s: %s, %s at %zu", accepted ? "accepted" : "bytes came out", path,
+							what, position);
+}
+
+static size_t
+sweep_file(const char *repository, const char *path, size_t step)
+{
+	size_t length = strlen(path);
+	bool sealed = length > 5 && strcmp(path + length - 5, ".json") == 0;
+	size_t trials = 0;
+	Buffer original;
+	size_t i;
+
+	buffer_init(&original);
+	read_file(path, &original);
+	for (i = 0; i < original.length; i += step)
+	{
+		char *byte = original.data + i;
+		char kept = *byte;
+
+		*byte = (char) (kept ^ (1 << i % 8));
+		write_file(path, original.data, original.length);
+		refuse(repository, path, "flipped", i);
+		if (sealed && i < original.length - SEAL_LENGTH)
+		{
+			Buffer again;
+
+			buffer_init(&again);
+			buffer_append(&again, original.data, original.length - SEAL_LENGTH);
+			assert_true(seal_append(&again));
+			write_file(path, again.data, again.length);
+			refuse(repository, path, "flipped and sealed", i);
+			buffer_free(&again);
+		}
+		*byte = kept;
+		write_file(path, original.data, i);
+		refuse(repository, path, "cut off", i);
+		trials++;
+	}
+	write_file(path, original.data, original.length);
+	buffer_free(&original);
+	return trials;
+}
+
+static void
+sweep(Cipher cipher)
+{
+	size_t step = getenv("NEXB_EVERY_BYTE") != NULL ? 1 : 41;
+	char *repository = xasprintf("%s/repo", scratch);
+	size_t trials = 0;
+	size_t bytes;
+	int null;
+	int shown;
+	int i;
+
+	make_repository(cipher, repository);
+	assert_true(read_everything(repository, &bytes));
+	file_count = 0;
+	assert_int_equal(nftw(repository, note_file, 8, FTW_PHYS), 0);
+	assert_int_equal(file_count, 5); /* nex_backup.json, RECOVER.txt, manifest, listing, object */
+	shown = dup(STDERR_FILENO);
+	null = open("/dev/null", O_WRONLY);
+	assert_true(shown >= 0 && null >= 0);
+	dup2(null, STDERR_FILENO);
+	for (i = 0; i < file_count; i++)
+	{
+		trials += sweep_file(repository, file_paths[i], step);
+		free(file_paths[i]);
+	}
+	dup2(shown, STDERR_FILENO);
+	close(shown);
+	close(null);
+	if (failure != NULL)
+		fail_msg("%s", failure);
+	assert_true(read_everything(repository, &bytes));
+	print_message("# %s: %zu positions, 0 accepted\n", cipher_name(cipher), trials);
+	assert_true(trials > 100);
+	free(repository);
+	keyring_free();
+}
+
+static void
+test_every_byte_age(void **state)
+{
+	(void) state;
+	sweep(CIPHER_AGE);
+}
+
+static void
+test_every_byte_aes(void **state)
+{
+	(void) state;
+	sweep(CIPHER_AES_256_GCM);
+}
+
+/* The same content is stored once; after a change of recipients it is stored anew. */
+static void
+test_reuse(void **state)
+{
+	char *path = xasprintf("%s/repo", scratch);
+	char *writer = xasprintf("%s/writer", scratch);
+	BackupName name = {DATABASE, BACKUP_ID};
+	char identity[AGE_IDENTITY_SIZE];
+	char recipient[AGE_RECIPIENT_SIZE];
+	Repository *repository;
+	ManifestObject object;
+	Manifest *previous;
+	ObjectStore *store;
+	char *error = NULL;
+
+	(void) state;
+	make_repository(CIPHER_AGE, path);
+	load_keys(writer, NULL, NULL);
+	repository = repository_open(path);
+	assert_non_null(repository);
+	previous = manifest_to_build_on(repository, &name, &error);
+	assert_non_null(previous);
+	assert_false(previous->locked); /* its own copy */
+	store = object_store_create(repository, CODEC_NONE, previous);
+	assert_true(object_store_put(store, content, sizeof(content) - 1, &object));
+	assert_string_equal(object.id, previous->objects[0].id);
+	assert_int_equal(object_store_new_objects(store), 0);
+	assert_true(object_store_put(store, "other", 5, &object));
+	assert_int_equal(object_store_new_objects(store), 1);
+	object_store_free(store);
+	manifest_free(previous);
+
+	assert_true(age_identity_generate(identity, recipient));
+	assert_null(age_recipients_add(&repository->encryption->recipients, recipient));
+	assert_true(repository_rewrite(repository));
+	assert_null(manifest_to_build_on(repository, &name, &error));
+	assert_null(error);
+	repository_close(repository);
+	keyring_free();
+	free(path);
+	free(writer);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(test_every_byte_age, scratch_create, scratch_destroy),
+		cmocka_unit_test_setup_teardown(test_every_byte_aes, scratch_create, scratch_destroy),
+		cmocka_unit_test_setup_teardown(test_reuse, scratch_create, scratch_destroy),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
