@@ -160,7 +160,7 @@ test_defaults(void **state)
 	assert_null(settings.repo);
 	assert_int_equal(settings.log_level, LOG_LEVEL_INFO);
 	assert_int_equal(settings.progress, PROGRESS_AUTO);
-	assert_in_range(settings.jobs, 1, 8);
+	assert_true(settings.jobs >= 1 && settings.jobs <= 8);
 	assert_string_equal(settings.type, "manual");
 	assert_int_equal(settings.codec, CODEC_ZSTD);
 	assert_int_equal(settings.compress_level, 1);
