@@ -51,7 +51,8 @@ is(scalar @{ tool_json('list', '--repo', $repo)->{backups} }, 0, 'no backup came
 	query('invoices', 'CREATE TABLE held (i integer)');
 	my $holder = hold_lock('invoices', 'held');
 	my $pid = start_tool("$log", 'backup', '--repo', $repo, '-d', 'invoices');
-	ok(wait_until(sub { backends_in('invoices') > 1 }), 'the first backup waits for a lock');
+	# By then it has taken the database's place in the repository.
+	ok(wait_until(sub { read_bytes("$log") =~ /waiting for table/ }), 'the first backup waits for a lock');
 	tool_fails([ 'backup', '--repo', $repo, '-d', 'invoices' ], 4, qr/invoices/, 'two backups at once');
 	$holder->();
 	is(finish_tool($pid), 0, 'the first one ends well') or diag(read_bytes("$log"));
