@@ -1,7 +1,7 @@
 # Targets for people: what a newcomer types, and what a developer does.
 # Included by the top Makefile.
 
-.PHONY: demo check check-style check-unit check-installcheck check-tap check-sanitize check-versions check-regression-database bench format lint
+.PHONY: demo check check-style check-unit check-installcheck check-tap check-sanitize check-versions check-regression-database check-public-schemas bench format lint
 
 demo:
 	@PG_CONFIG='$(PG_CONFIG)' scripts/demo.sh
@@ -23,6 +23,11 @@ check-versions:
 # PostgreSQL's own regression database, made from its sources: REGRESS_DATABASE_SOURCE=DIR
 check-regression-database:
 	@REGRESS_DATABASE_SOURCE='$(abspath $(REGRESS_DATABASE_SOURCE))' TESTS=tests/slow/regression_database.t VERBOSE=1 \
+		PG_CONFIG='$(PG_CONFIG)' scripts/check.sh tap
+
+# Schemas of applications, from their unpacked Debian packages: PUBLIC_SCHEMAS=DIR
+check-public-schemas:
+	@PUBLIC_SCHEMAS='$(abspath $(PUBLIC_SCHEMAS))' TESTS=tests/slow/public_schemas.t VERBOSE=1 \
 		PG_CONFIG='$(PG_CONFIG)' scripts/check.sh tap
 
 # BENCH="--scale 0.1 --runs 1 --only backup"

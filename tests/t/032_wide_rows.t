@@ -16,7 +16,7 @@ sub free_memory
 	return ($available || 0) * 1024;
 }
 
-start_server('main', shared_buffers => '64MB', fsync => 'off', wal_level => 'minimal', max_wal_senders => 0);
+my $node = start_server('main', shared_buffers => '64MB', fsync => 'off', wal_level => 'minimal', max_wal_senders => 0);
 $repo = new_repository();
 
 # -------------------------------------------------- a row that COPY cannot carry
@@ -55,6 +55,31 @@ SQL
 		tool_ok([ 'backup', '--repo', $repo, '-d', 'broad', '-j', 2 ], 'backup');
 	};
 }
+
+# ------------------------------------------------------------- a damaged row
+
+subtest 'a row of which a part is lost on disk is named by table and ctid' => sub {
+	create_database('damaged');
+	query('damaged', <<'SQL');
+CREATE TABLE damaged (id integer, v text);
+ALTER TABLE damaged ALTER v SET STORAGE EXTERNAL;
+INSERT INTO damaged SELECT g, 'short' FROM generate_series(1, 300) g;
+INSERT INTO damaged VALUES (301, repeat('long', 10000));
+INSERT INTO damaged SELECT g, 'short' FROM generate_series(302, 400) g;
+CHECKPOINT;
+SQL
+	my $ctid = query('damaged', 'SELECT ctid FROM damaged WHERE id = 301');
+	my $toast = $node->data_dir . '/' . query('damaged', "SELECT pg_relation_filepath(reltoastrelid) FROM pg_class WHERE relname = 'damaged'");
+	$node->stop;
+	write_bytes($toast, "\0" x length(read_bytes($toast)));
+	$node->start;
+	my ($code, $out, $err) = tool('backup', '--repo', $repo, '-d', 'damaged');
+
+	is($code, 1, 'exit code 1');
+	like($err, qr/could not copy table public\.damaged, row with ctid \Q$ctid\E/, "the row, $ctid");
+	like($err, qr/missing chunk/, 'what the server says');
+	like($err, qr/HINT: .*damaged/, 'a hint');
+};
 
 # ----------------------------------------------------------------- 300 MB
 
