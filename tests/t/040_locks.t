@@ -16,6 +16,7 @@ delete $ENV{PGAPPNAME};
 
 my $repo = new_repository();
 
+query('postgres', 'CREATE EXTENSION nex_backup') if have_extension();
 query('postgres', 'CREATE DATABASE shop TEMPLATE template0');
 query('shop', <<'SQL');
 CREATE TABLE a_first (id int PRIMARY KEY, note text);
@@ -117,6 +118,9 @@ for my $policy ('wait', 'abort')
 	if ($policy eq 'wait')
 	{
 		sleep(3);
+		is(query('postgres', 'SELECT count(*), max(waiting_behind), min(snapshot_age) > interval $$2 s$$ FROM nex_backup.progress'),
+			'1|1|t', 'P17, P19: age and waiters in the view')
+		  if have_extension();
 		write_bytes("$directory/go", '');
 	}
 	my $code = finish_tool($pid);
@@ -159,6 +163,22 @@ for my $policy ('wait', 'abort')
 	my $code = finish_tool($pid);
 	is(($migration->())[0], 0, 'P14: the schema change goes through');
 	is($code, $policy eq 'wait' ? 0 : 1, "P14: $policy: exit $code") or diag(read_bytes("$log"));
+}
+
+# An index that is newer than the snapshot, which workers open, too, is what is waited for.
+{
+	my $log = File::Temp->new;
+	my $other = new_repository();
+	query('shop', "INSERT INTO b_big SELECT i, md5(i::text) || md5((i + 1)::text) FROM generate_series(1, 250000) i");
+	my $pid = start_tool("$log", 'backup', '--repo', $other, '-d', 'shop', '-j', 1, '--chunk-blocks', 64,
+		'--compress', 'zstd:15');
+	wait_until(sub { scalar(grep { /\.zst$/ } all_files("$other/objects")) >= 1 });
+	query('shop', 'CREATE INDEX b_new ON b_big (i) WHERE i = 1');
+	sleep(0.5);
+	my $reindex = background_sql('shop', 'REINDEX INDEX b_new');
+	is(finish_tool($pid), 0, 'P17: an index that is newer than the snapshot is rebuilt') or diag(read_bytes("$log"));
+	is(($reindex->())[0], 0, 'P17: afterwards');
+	like(read_bytes("$log"), qr/has waited \d+ s to lock public\.b_new/, 'P17: and is named');
 }
 query('shop', 'DROP TABLE b_big');
 

@@ -210,6 +210,12 @@ copy_data(Backup *backup)
 		report_error(EXIT_FAILED, NULL, NULL, "could not start a thread");
 		stop_request();
 	}
+	/* Those that there is no work for need not hold the snapshot. */
+	for (i = started; i < jobs; i++)
+	{
+		connection_close(work->workers[i]);
+		work->workers[i] = NULL;
+	}
 	for (i = 0; i < started; i++)
 		pthread_join(threads[i], NULL);
 	free(threads);

@@ -63,19 +63,18 @@ struct SnapshotWatch
 
 /*
  * The first command makes the second see the sessions of this moment: within
- * a transaction pg_stat_activity stays what it was.  pg_blocking_pids() would
- * not see the replay of a standby waiting.
+ * a transaction pg_stat_activity stays what it was.  The relation may be newer
+ * than our snapshot, an index; regclass finds it all the same.
+ * pg_blocking_pids() would not see the replay of a standby waiting.
  */
 static const char waiting_query[] =
 	"SELECT pg_catalog.pg_stat_clear_snapshot();"
-	"SELECT w.pid, pg_catalog.format('%%I.%%I', n.nspname, c.relname),"
-	" coalesce(nullif(a.application_name, ''), a.backend_type), a.usename, coalesce(extract(epoch "
-	"FROM pg_catalog.clock_timestamp() - w.waitstart), 0),"
+	"SELECT w.pid, w.relation::pg_catalog.regclass, coalesce(nullif(a.application_name, ''),"
+	" a.backend_type), a.usename,"
+	" coalesce(extract(epoch FROM pg_catalog.clock_timestamp() - w.waitstart), 0),"
 	" (SELECT count(*) FROM pg_catalog.pg_locks b WHERE NOT b.granted AND b.pid <> w.pid"
 	"  AND b.locktype = 'relation' AND b.database = w.database AND b.relation = w.relation)"
 	" FROM pg_catalog.pg_locks w"
-	" LEFT JOIN pg_catalog.pg_class c ON c.oid = w.relation"
-	" LEFT JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace"
 	" LEFT JOIN pg_catalog.pg_stat_activity a ON a.pid = w.pid"
 	" WHERE NOT w.granted AND w.locktype = 'relation' AND w.mode = 'AccessExclusiveLock'"
 	" AND w.database = (SELECT oid FROM pg_catalog.pg_database"
