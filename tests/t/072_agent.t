@@ -223,7 +223,7 @@ mkdir $evil;
 write_bytes("$evil/pg_dump", "#!/bin/sh\ntouch $evil/was_here\n");
 chmod 0755, "$evil/pg_dump";
 for my $words ("backup,--pg-bindir=$evil,--dbname=shop", "backup,--config=$evil/x,--dbname=shop", "backup,-d,shop",
-	"restore,shop,--yes", "export,--output=$evil/x,shop", "verify,--log-file=$evil/x", "notify,--notify-directory=$evil", "verify,--passphrase-command=$evil/x", "backup,--state-dir=$evil,--dbname=shop")
+	"restore,shop,--yes", "export,--output=$evil/x,shop", "verify,--log-file=$evil/x", "notify,--notify-directory=$evil", "globals,restore", "globals", "verify,--passphrase-command=$evil/x", "backup,--state-dir=$evil,--dbname=shop")
 {
 	ask("SELECT nex_backup.finish(run, fence, 0) FROM nex_backup.leases");
 	ask("UPDATE nex_backup.job_kinds SET argv = '{$words}' WHERE kind = 'verify'");

@@ -24,6 +24,9 @@
 
 static const char *const commands[] = {"backup", "verify", "expire", "globals", "init", "notify"};
 
+/* Commands whose first word is a command itself, and those of them that a job may have. */
+static const char *const subcommands[][3] = {{"globals", "backup", "verify"}};
+
 /* What a job may say: nothing that names a program, a file, or another place than the repository.
  */
 static const char *const options[] = {
@@ -66,6 +69,21 @@ is_good_option(const char *word)
 	return option->metavar == NULL || word[length] == '=';
 }
 
+/* "globals restore" is no work for a job. */
+static bool
+is_good_subcommand(const char *command, const char *word)
+{
+	size_t i;
+
+	for (i = 0; i < sizeof(subcommands) / sizeof(subcommands[0]); i++)
+	{
+		if (strcmp(subcommands[i][0], command) == 0)
+			return word != NULL &&
+				   (strcmp(word, subcommands[i][1]) == 0 || strcmp(word, subcommands[i][2]) == 0);
+	}
+	return true;
+}
+
 char *
 agent_check_words(char *const *words, int count)
 {
@@ -79,6 +97,13 @@ agent_check_words(char *const *words, int count)
 	{
 		safe = printable_name(words[0]);
 		problem = xasprintf("command \"%s\" is none that a job may have", safe);
+		free(safe);
+		return problem;
+	}
+	if (!is_good_subcommand(words[0], count > 1 ? words[1] : NULL))
+	{
+		safe = printable_name(count > 1 ? words[1] : "");
+		problem = xasprintf("command \"%s %s\" is none that a job may have", words[0], safe);
 		free(safe);
 		return problem;
 	}
