@@ -152,6 +152,7 @@ for my $who ([ $alice, 'alice' ], [ $bob, 'bob' ])
 ($code, $out, $err) =
   reader('verify', '--repo', $repo, '--identity', $alice, '--catalogue', 'none');
 is($code, 0, 'verify without a known signer');
+like($err, qr/warning: who wrote this repository is known from the repository alone/, '… says whose word it has');
 ($code, $out, $err) =
   reader('export', '--repo', $repo, '--identity', $alice, 'invoices', '-o', "$keys/unknown.sql.zst");
 like($err, qr/warning: who wrote this repository is known from the repository alone/, 'a warning without a signer');

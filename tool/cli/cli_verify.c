@@ -14,6 +14,7 @@
 
 #include "catalogue.h"
 #include "command.h"
+#include "encryption.h"
 #include "interrupt.h"
 #include "log.h"
 #include "memory.h"
@@ -89,6 +90,7 @@ check_backup(Run *run, Result *result)
 		if (!repository_check_listing(run->repository, result->name, manifest, &error))
 			note_bad_file(result, ".sha256", error);
 		result->locked = manifest->locked;
+		encryption_warn_untrusted(run->repository);
 		progress_phase("verifying", "objects", manifest->nobjects, manifest->totals.stored_bytes);
 		complete = verify_objects_once(run->repository, manifest, VERIFY_CONTENT,
 									   run->settings->jobs, &run->seen, &result->report);
