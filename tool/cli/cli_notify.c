@@ -296,7 +296,7 @@ discard_dead(const Settings *settings)
 static bool
 work_on_queue(const Settings *settings)
 {
-	DeliveryCount count;
+	DeliveryCount count = {0, 0, 0};
 
 	notify_sweep(settings);
 	notify_take_alarms(settings);

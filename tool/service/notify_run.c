@@ -393,7 +393,7 @@ void
 notify_run_ended(const Settings *settings, bool good)
 {
 	char *directory;
-	DeliveryCount count;
+	DeliveryCount count = {0, 0, 0};
 	int lock;
 
 	if (current.facts == NULL)
