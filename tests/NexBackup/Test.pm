@@ -271,13 +271,16 @@ sub tool_json
 	return $value;
 }
 
-# Does a process block SIGTERM, as the tool does from its first moment on, or has it ended?
+# Is a process the tool by now, which blocks SIGTERM from its first moment on, or has it ended?  What
+# it was before the exec may block signals as well, for the moment of the fork.
 sub takes_signals
 {
 	my ($pid) = @_;
+	my $program = readlink("/proc/$pid/exe");
 	my $status = -r "/proc/$pid/status" ? read_bytes("/proc/$pid/status") : '';
 
-	return $status !~ /^SigBlk:\s*([0-9a-f]+)/m || $status =~ /^State:\s*Z/m || hex($1) & 1 << 14;
+	return 1 if $status eq '' || $status =~ /^State:\s*Z/m;
+	return defined $program && $program eq $tool && $status =~ /^SigBlk:\s*([0-9a-f]+)/m && hex($1) & 1 << 14;
 }
 
 # Start the tool, and come back when a signal would not end it before it has begun; what it writes
