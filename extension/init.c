@@ -9,6 +9,7 @@
 
 #include "utils/builtins.h"
 
+#include "leader.h"
 #include "settings.h"
 #include "shared_state.h"
 
@@ -27,7 +28,10 @@ _PG_init(void)
 	preloaded = process_shared_preload_libraries_in_progress;
 	/* pg_upgrade starts servers in which nothing must start by itself. */
 	if (preloaded && !IsBinaryUpgrade)
+	{
 		shared_state_request();
+		leader_register();
+	}
 }
 
 /* Was the module loaded by shared_preload_libraries? */

@@ -26,22 +26,16 @@ PG_FUNCTION_INFO_V1(nex_backup_caller);
 
 #define PREFIX "nex_backup."
 
-typedef enum ExecutorKind
-{
-	EXECUTOR_WORKER,
-	EXECUTOR_AGENT
-} ExecutorKind;
-
 static const struct config_enum_entry executor_kinds[] = {
 	{"worker", EXECUTOR_WORKER, false}, {"agent", EXECUTOR_AGENT, false}, {NULL, 0, false}};
 
 char *setting_database = NULL;
 bool setting_scheduler = true;
+int setting_executor = EXECUTOR_WORKER;
 char *setting_tool_path = NULL;
 char *setting_config_file = NULL;
 char *setting_log_directory = NULL;
 
-static int executor = EXECUTOR_WORKER;
 static int max_concurrent_runs = 2;
 static int max_runs_per_repository = 1;
 static int keep_runs = 400;
@@ -143,8 +137,8 @@ settings_define(void)
 	DefineCustomBoolVariable(PREFIX "scheduler", "Starts scheduled jobs.", NULL, &setting_scheduler,
 							 true, PGC_SIGHUP, 0, NULL, NULL, NULL);
 	DefineCustomEnumVariable(
-		PREFIX "executor", "Who runs jobs: a worker in the server, or the agent.", NULL, &executor,
-		EXECUTOR_WORKER, executor_kinds, PGC_SIGHUP, 0, NULL, NULL, NULL);
+		PREFIX "executor", "Who runs jobs: a worker in the server, or the agent.", NULL,
+		&setting_executor, EXECUTOR_WORKER, executor_kinds, PGC_SIGHUP, 0, NULL, NULL, NULL);
 	define_number(PREFIX "max_concurrent_runs", "How many runs there are at the same time.",
 				  &max_concurrent_runs, 2, 64);
 	define_number(PREFIX "max_runs_per_repository",

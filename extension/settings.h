@@ -14,7 +14,14 @@
 
 #include "datatype/timestamp.h"
 
+typedef enum ExecutorKind
+{
+	EXECUTOR_WORKER,
+	EXECUTOR_AGENT
+} ExecutorKind;
+
 extern char *setting_database;
+extern int setting_executor; /* an ExecutorKind */
 extern bool setting_scheduler;
 extern char *setting_tool_path;
 extern char *setting_config_file;

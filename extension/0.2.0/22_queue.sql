@@ -344,8 +344,7 @@ BEGIN
 		FOR UPDATE SKIP LOCKED;
 		EXIT WHEN next.id IS NULL;
 		-- Rights are those of now, not those of the day when the job was defined.
-		IF next.owner IS NOT NULL AND NOT nex_backup.may_schedule(next.owner) AND NOT (next.job IS NULL
-			AND nex_backup.may_operate(next.owner)) THEN
+		IF next.owner IS NOT NULL AND NOT nex_backup.may_schedule(next.owner) THEN
 			PERFORM nex_backup.transition(next.id, 'failed',
 				format('role %s may no longer run jobs', next.owner), '{"retry": false}');
 			CONTINUE;

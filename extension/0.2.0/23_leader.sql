@@ -135,9 +135,9 @@ SET search_path = pg_catalog, pg_temp
 AS $$
 	DELETE FROM nex_backup.runs r
 	WHERE r.finished < at - nex_backup.setting('keep_runs')::int4 * interval '1 day' AND r.job IS NOT NULL
-		AND r.id <> (SELECT max(k.id) FROM nex_backup.runs k
-			WHERE k.job = r.job AND (k.state = 'succeeded' OR NOT EXISTS (SELECT FROM nex_backup.runs s
-				WHERE s.job = r.job AND s.state = 'succeeded')));
+		AND NOT (r.state = 'succeeded' AND EXISTS (SELECT FROM nex_backup.jobs j WHERE j.name = r.job)
+			AND NOT EXISTS (SELECT FROM nex_backup.runs k
+				WHERE k.job = r.job AND k.id > r.id AND k.state = 'succeeded'));
 	DELETE FROM nex_backup.runs r
 	WHERE r.finished < at - interval '7 days' AND r.job IS NULL AND r.kind = 'notify';
 	DELETE FROM nex_backup.alarms a WHERE a.delivered IS NOT NULL AND a.raised < at - interval '90 days'
@@ -208,8 +208,16 @@ BEGIN
 		END;
 	END LOOP;
 	slots := nex_backup.setting('max_concurrent_runs')::int8 - (SELECT count(*) FROM nex_backup.leases);
-	SELECT least(count(*), greatest(slots, 0)) INTO startable
-	FROM (SELECT FROM nex_backup.runs r WHERE r.state = 'queued' AND r.not_before <= at LIMIT greatest(slots, 0)) q;
+	SELECT greatest(least(coalesce(sum(CASE WHEN q.location = 'notify' THEN q.runs ELSE least(q.runs,
+			nex_backup.setting('max_runs_per_repository')::int8 - (SELECT count(*) FROM nex_backup.leases l
+				JOIN nex_backup.runs a ON a.id = l.run WHERE coalesce(a.location, '') = q.location
+				AND a.kind <> 'notify')) END), 0), slots), 0) INTO startable
+	FROM (SELECT CASE r.kind WHEN 'notify' THEN 'notify' ELSE coalesce(r.location, '') END AS location,
+			count(*) AS runs
+		FROM nex_backup.runs r
+		WHERE r.state = 'queued' AND r.not_before <= nex_backup.now()
+			AND NOT EXISTS (SELECT FROM nex_backup.jobs j WHERE j.name = r.job AND j.suspended IS NOT NULL)
+		GROUP BY 1) q;
 	-- The next job, the next retry, the end of a lease.
 	SELECT least(wait, greatest(min(t.at) - me.at, interval '0')) INTO wait
 	FROM (SELECT min(j.next_run) AS at FROM nex_backup.jobs j WHERE j.enabled AND j.suspended IS NULL

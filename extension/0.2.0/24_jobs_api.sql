@@ -62,7 +62,7 @@ BEGIN
 	PERFORM nex_backup.check_definition(job.kind, job.database, job.repository, job.type, job.options);
 	IF job.kind = 'backup' AND nex_backup.setting('executor') = 'worker'
 		AND NOT EXISTS (SELECT FROM pg_database d WHERE d.datname = job.database) THEN
-		RAISE EXCEPTION 'database "%" does not exist', job.database USING ERRCODE = 'undefined_database';
+		RAISE EXCEPTION 'database "%" does not exist', job.database USING ERRCODE = 'invalid_catalog_name';
 	END IF;
 	IF job.max_attempts NOT BETWEEN 1 AND 100 OR least(job.retry_delay, job.retry_delay_max, job.kill_grace,
 			coalesce(job.misfire_grace, '0'), coalesce(job.timeout, '1 second')) < interval '0'
@@ -90,6 +90,7 @@ DECLARE
 BEGIN
 	PERFORM nex_backup.check_may_schedule(nex_backup.caller());
 	first := nex_backup.next_run($2, zone, nex_backup.now());
+	PERFORM nex_backup.check_definition($7, $3, $4, $5, $17);
 	IF EXISTS (SELECT FROM nex_backup.jobs j WHERE j.name = $1) THEN
 		RAISE EXCEPTION 'there is a job "%" already', $1
 			USING ERRCODE = 'duplicate_object',

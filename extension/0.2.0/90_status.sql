@@ -20,9 +20,11 @@ AS $$
 		ORDER BY b.database, b.verified DESC
 	),
 	last_run AS (
+		-- Runs of jobs have their own rows, from scheduler_status().
 		SELECT DISTINCT ON (r.kind, r.database) r.*
 		FROM nex_backup.runs r
-		ORDER BY r.kind, r.database, r.started DESC
+		WHERE r.finished IS NOT NULL AND r.state <> 'skipped' AND r.kind <> 'notify'
+		ORDER BY r.kind, r.database, r.finished DESC, r.id DESC
 	)
 	SELECT c.name, c.status, c.detail
 	FROM (
@@ -84,7 +86,7 @@ AS $$
 			format('%s %s: %s', r.state, nex_backup.age_text(coalesce(r.finished, r.started)),
 				coalesce(r.error, r.reason, 'no reason given'))
 		FROM last_run r
-		WHERE r.state = ANY (ARRAY['failed', 'timed_out', 'crashed'])
+		WHERE r.state = ANY (ARRAY['failed', 'timed_out', 'crashed']) AND r.job IS NULL
 		UNION ALL
 		SELECT 6, '', 'restore points', 'ok',
 			CASE WHEN count(*) = 0 THEN 'none'
@@ -92,7 +94,7 @@ AS $$
 					nex_backup.age_text(max(p.created))) END
 		FROM nex_backup.restore_points p
 		UNION ALL
-		SELECT 7, '', 'scheduler', 'ok', 'this version has none, no backup starts by itself; start "nex_backup backup" by cron or a systemd timer'
+		SELECT s.place, s.key, s.name, s.status, s.detail FROM nex_backup.scheduler_status() s
 	) c
 	ORDER BY c.place, c.key
 $$;

@@ -118,7 +118,7 @@ for my $policy ('wait', 'abort')
 	if ($policy eq 'wait')
 	{
 		sleep(3);
-		is(query('postgres', 'SELECT count(*), max(waiting_behind), min(snapshot_age) > interval $$2 s$$ FROM nex_backup.progress'),
+		is(query('postgres', 'SELECT count(*), max(waiting_behind), min(snapshot_age) > interval $$2 s$$ FROM nex_backup.connections'),
 			'1|1|t', 'P17, P19: age and waiters in the view')
 		  if have_extension();
 		write_bytes("$directory/go", '');

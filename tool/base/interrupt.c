@@ -11,6 +11,8 @@
  */
 #include "interrupt.h"
 
+#include <errno.h>
+#include <fcntl.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdatomic.h>
@@ -18,9 +20,14 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include "log.h"
 #include "memory.h"
+
+/* The number of a descriptor: see wait_for_starter(). */
+#define CONTROL_VARIABLE "NEX_CONTROL_FD"
 
 typedef struct Cancellation
 {
@@ -71,6 +78,52 @@ wait_for_signals(void *argument)
 	return NULL;
 }
 
+/*
+ * Whoever started us holds the other end of a pipe, and never writes to it.
+ * Its end comes when that process is gone, however it went: then nobody waits
+ * for our work any more, and nobody could stop it.
+ */
+static void *
+wait_for_starter(void *argument)
+{
+	int descriptor = *(int *) argument;
+	char byte;
+	ssize_t got;
+
+	do
+	{
+		got = read(descriptor, &byte, 1);
+	} while (got > 0 || (got < 0 && errno == EINTR));
+	kill(getpid(), SIGTERM);
+	return NULL;
+}
+
+/* Watch the pipe that the environment names; what is no pipe is not ours. */
+static void
+watch_starter(void)
+{
+	static int descriptor;
+	const char *name = getenv(CONTROL_VARIABLE);
+	struct stat status;
+	pthread_t thread;
+	char *end;
+	long number;
+
+	if (name == NULL)
+		return;
+	number = strtol(name, &end, 10);
+	if (*end == '\0' && number > STDERR_FILENO && number < 1024 &&
+		fstat((int) number, &status) == 0 && S_ISFIFO(status.st_mode))
+	{
+		descriptor = (int) number;
+		fcntl(descriptor, F_SETFD, FD_CLOEXEC);
+		if (pthread_create(&thread, NULL, wait_for_starter, &descriptor) == 0)
+			pthread_detach(thread);
+	}
+	/* Not for the programs that we start. */
+	unsetenv(CONTROL_VARIABLE);
+}
+
 /* Under nohup the program must survive the end of its terminal. */
 static bool
 hangup_ignored(void)
@@ -105,6 +158,7 @@ interrupt_start(void)
 		exit(EXIT_FAILED);
 	}
 	pthread_detach(thread);
+	watch_starter();
 }
 
 bool

@@ -1,0 +1,289 @@
+/*-------------------------------------------------------------------------
+ *
+ * spawn.c
+ *	  A child program of a background worker.
+ *
+ * Not the server's pipe streams, nor what the C library has: they wait for the
+ * end of the program without being interruptible, and a backup takes hours.
+ * The child leads a process group of its own, so that neither a shutdown of the
+ * server nor our signals reach the wrong one: a SIGKILL that hits a background
+ * worker makes the postmaster restart everything.
+ *
+ * Nothing of the server stays open in the child.  It holds one end of the
+ * control pipe, and reads its end when this process is gone, even after a
+ * SIGKILL or an immediate shutdown.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "compat.h"
+
+#include <fcntl.h>
+#include <signal.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+#ifdef __linux__
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+#endif
+
+#include "spawn.h"
+
+/* Descriptors of the child: 0 to 2, the control pipe, and that for errno of a failed exec. */
+#define STATUS_DESCRIPTOR (CONTROL_DESCRIPTOR + 1)
+#define FIRST_UNUSED (STATUS_DESCRIPTOR + 1)
+
+const char *
+program_problem(const char *path)
+{
+	struct stat status;
+
+	if (stat(path, &status) != 0)
+		return errno == ENOENT ? "it is not there" : "it cannot be looked at";
+	if (!S_ISREG(status.st_mode))
+		return "it is not a regular file";
+	if ((status.st_mode & (S_IWGRP | S_IWOTH)) != 0)
+		return "others than its owner may write to it";
+	if (access(path, X_OK) != 0)
+		return "it may not be executed";
+	return NULL;
+}
+
+/* A pipe both ends of which are above those that the child has a use for. */
+static bool
+open_pipe(int ends[2])
+{
+	int raw[2];
+	int saved;
+
+	ends[0] = ends[1] = -1;
+	if (pipe(raw) != 0)
+		return false;
+	ends[0] = fcntl(raw[0], F_DUPFD_CLOEXEC, FIRST_UNUSED);
+	ends[1] = fcntl(raw[1], F_DUPFD_CLOEXEC, FIRST_UNUSED);
+	saved = errno;
+	close(raw[0]);
+	close(raw[1]);
+	errno = saved;
+	return ends[0] >= 0 && ends[1] >= 0;
+}
+
+static void
+close_pipe(int ends[2])
+{
+	int i;
+
+	for (i = 0; i < 2; i++)
+	{
+		if (ends[i] >= 0)
+			close(ends[i]);
+		ends[i] = -1;
+	}
+}
+
+/* ---- in the child: only what is safe between fork() and exec() ---- */
+
+static void
+close_the_rest(void)
+{
+	int descriptor;
+
+#if defined(__linux__) && defined(SYS_close_range)
+	if (syscall(SYS_close_range, FIRST_UNUSED, ~0U, 0) == 0)
+		return;
+#endif
+	for (descriptor = FIRST_UNUSED; descriptor < 65536; descriptor++)
+		close(descriptor);
+}
+
+static void
+reset_signals(void)
+{
+	struct sigaction action;
+	sigset_t none;
+	int signal_number;
+
+	memset(&action, 0, sizeof(action));
+	action.sa_handler = SIG_DFL;
+	for (signal_number = 1; signal_number < NSIG; signal_number++)
+		sigaction(signal_number, &action, NULL);
+	sigemptyset(&none);
+	sigprocmask(SIG_SETMASK, &none, NULL);
+}
+
+static void
+pg_attribute_noreturn() become_program(pid_t parent, int output, int control, int status,
+									   const char *path, char *const argv[], char *const envp[])
+{
+	struct rlimit no_core = {0, 0};
+	int null_device;
+	int error;
+
+	setpgid(0, 0);
+#ifdef __linux__
+	prctl(PR_SET_PDEATHSIG, SIGTERM);
+#endif
+	/* It may have gone before the line above. */
+	if (getppid() != parent)
+		_exit(127);
+	null_device = open("/dev/null", O_RDWR);
+	if (null_device < 0 || dup2(null_device, STDIN_FILENO) < 0 || dup2(output, STDOUT_FILENO) < 0 ||
+		dup2(output, STDERR_FILENO) < 0 || dup2(control, CONTROL_DESCRIPTOR) < 0 ||
+		dup2(status, STATUS_DESCRIPTOR) < 0 || fcntl(STATUS_DESCRIPTOR, F_SETFD, FD_CLOEXEC) != 0)
+		goto failed;
+	status = STATUS_DESCRIPTOR;
+	close_the_rest();
+	umask(077);
+	setrlimit(RLIMIT_CORE, &no_core);
+	if (chdir("/") != 0)
+		goto failed;
+	reset_signals();
+	execve(path, argv, envp);
+
+failed:
+	error = errno;
+	if (write(status, &error, sizeof(error)) != sizeof(error))
+		_exit(126);
+	_exit(127);
+}
+
+/* ---- in the worker ---- */
+
+/* What became of the exec; false, with errno, if it failed. */
+static bool
+exec_succeeded(int status)
+{
+	int error = 0;
+	ssize_t got;
+
+	do
+	{
+		got = read(status, &error, sizeof(error));
+	} while (got < 0 && errno == EINTR);
+	if (got != sizeof(error))
+		return true;
+	errno = error;
+	return false;
+}
+
+bool
+child_start(Child *child, const char *path, char *const argv[], char *const envp[])
+{
+	int output[2];
+	int control[2];
+	int status[2] = {-1, -1};
+	sigset_t all;
+	sigset_t previous;
+	pid_t parent = getpid();
+	int error;
+
+	memset(child, 0, sizeof(*child));
+	child->output = child->control = -1;
+	control[0] = control[1] = -1;
+	if (!open_pipe(output) || !open_pipe(control) || !open_pipe(status) ||
+		fcntl(output[0], F_SETFL, O_NONBLOCK) != 0)
+		goto failed;
+
+	fflush(NULL);
+	/* No handler of ours may run in the child. */
+	sigfillset(&all);
+	sigprocmask(SIG_SETMASK, &all, &previous);
+	child->pid = fork();
+	if (child->pid == 0)
+		become_program(parent, output[1], control[0], status[1], path, argv, envp);
+	error = errno;
+	sigprocmask(SIG_SETMASK, &previous, NULL);
+	errno = error;
+	if (child->pid < 0)
+		goto failed;
+
+	/* Both do it, as neither knows who comes first. */
+	setpgid(child->pid, child->pid);
+	child->output = output[0];
+	child->control = control[1];
+	output[0] = control[1] = -1;
+	close_pipe(output);
+	close_pipe(control);
+	close(status[1]);
+	status[1] = -1;
+	if (exec_succeeded(status[0]))
+	{
+		close_pipe(status);
+		return true;
+	}
+	error = errno;
+	while (waitpid(child->pid, NULL, 0) < 0 && errno == EINTR)
+		;
+	child->pid = 0;
+	child_close(child);
+	errno = error;
+
+failed:
+	error = errno;
+	child->pid = 0;
+	close_pipe(output);
+	close_pipe(control);
+	close_pipe(status);
+	errno = error;
+	return false;
+}
+
+void
+child_signal(const Child *child, int signal_number)
+{
+	/* kill(0) would be our own group, and kill(-1) everybody. */
+	if (child->pid > 1 && !child->reaped)
+		kill(-child->pid, signal_number);
+}
+
+bool
+child_ended(Child *child)
+{
+	pid_t pid;
+
+	if (child->pid == 0 || child->reaped)
+		return true;
+	do
+	{
+		pid = waitpid(child->pid, &child->status, WNOHANG);
+	} while (pid < 0 && errno == EINTR);
+	if (pid == 0)
+		return false;
+	if (pid < 0)
+		child->status = 127 << 8; /* somebody else has waited for it; not known to happen */
+	child->reaped = true;
+	return true;
+}
+
+ssize_t
+child_read(Child *child, char *buffer, size_t size)
+{
+	ssize_t got;
+
+	if (child->output < 0)
+		return -1;
+	do
+	{
+		got = read(child->output, buffer, size);
+	} while (got < 0 && errno == EINTR);
+	if (got < 0 && (errno == EAGAIN || errno == EWOULDBLOCK))
+		return 0;
+	if (got <= 0)
+	{
+		close(child->output);
+		child->output = -1;
+		return -1;
+	}
+	return got;
+}
+
+void
+child_close(Child *child)
+{
+	if (child->output >= 0)
+		close(child->output);
+	if (child->control >= 0)
+		close(child->control);
+	child->output = child->control = -1;
+}

@@ -1,0 +1,220 @@
+/*-------------------------------------------------------------------------
+ *
+ * worker_session.c
+ *	  What the background workers have in common: signals, a connection, and
+ *	  calls of SQL functions in transactions of their own.
+ *
+ * SIGTERM only sets a flag.  With die() the next SQL call would end the
+ * process, and an executor that is told to stop has a child to stop and a run
+ * to close first.  What could make it wait meanwhile is bounded by lock_timeout.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "compat.h"
+
+#include "access/xact.h"
+#include "catalog/pg_extension.h"
+#include "catalog/pg_type.h"
+#include "commands/extension.h"
+#include "executor/spi.h"
+#include "pgstat.h"
+#include "postmaster/bgworker.h"
+#include "postmaster/interrupt.h"
+#include "storage/ipc.h"
+#include "storage/latch.h"
+#include "storage/lmgr.h"
+#include "storage/proc.h"
+#include "tcop/tcopprot.h"
+#include "utils/builtins.h"
+#include "utils/guc.h"
+#include "utils/memutils.h"
+#include "utils/snapmgr.h"
+
+#include "worker_session.h"
+
+volatile sig_atomic_t worker_stop_requested = false;
+
+static void
+handle_stop(SIGNAL_ARGS)
+{
+	int saved = errno;
+
+	worker_stop_requested = true;
+	SetLatch(MyLatch);
+	errno = saved;
+}
+
+/* A child has ended: have a look. */
+static void
+handle_child(SIGNAL_ARGS)
+{
+	int saved = errno;
+
+	SetLatch(MyLatch);
+	errno = saved;
+}
+
+/* Whatever ALTER DATABASE or ALTER ROLE say, these must be so. */
+static void
+pin_settings(void)
+{
+	static const char *const pinned[][2] = {
+		{"default_transaction_isolation", "read committed"},
+		{"default_transaction_read_only", "off"},
+		{"lock_timeout", "20s"},
+		{"DateStyle", "ISO"},
+		{"IntervalStyle", "postgres"},
+		{"search_path", "pg_catalog, pg_temp"},
+		{"row_security", "off"},
+	};
+	size_t i;
+
+	for (i = 0; i < lengthof(pinned); i++)
+		SetConfigOption(pinned[i][0], pinned[i][1], PGC_SUSET, PGC_S_OVERRIDE);
+}
+
+void
+worker_session_start(const char *database, Oid database_oid)
+{
+	pqsignal(SIGTERM, handle_stop);
+	/* SIGINT stays what it is: lock_timeout works by it. */
+	pqsignal(SIGCHLD, handle_child);
+	pqsignal(SIGHUP, SignalHandlerForConfigReload);
+	BackgroundWorkerUnblockSignals();
+	if (database != NULL)
+		BackgroundWorkerInitializeConnection(database, NULL, 0);
+	else
+		BackgroundWorkerInitializeConnectionByOid(database_oid, InvalidOid, 0);
+	pin_settings();
+}
+
+bool
+worker_take_cancel(void)
+{
+	bool taken = QueryCancelPending;
+
+	QueryCancelPending = false;
+	return taken;
+}
+
+void
+worker_reload(void)
+{
+	if (!ConfigReloadPending)
+		return;
+	ConfigReloadPending = false;
+	ProcessConfigFile(PGC_SIGHUP);
+}
+
+/* The first row of the last result, as text, in the context given. */
+static char **
+copy_row(MemoryContext context)
+{
+	TupleDesc columns = SPI_tuptable->tupdesc;
+	MemoryContext old;
+	char **row;
+	int i;
+
+	if (SPI_processed == 0)
+		return NULL;
+	old = MemoryContextSwitchTo(context);
+	row = palloc0(sizeof(char *) * (size_t) columns->natts);
+	for (i = 0; i < columns->natts; i++)
+	{
+		char *value = SPI_getvalue(SPI_tuptable->vals[0], columns, i + 1);
+
+		row[i] = value != NULL ? MemoryContextStrdup(context, value) : NULL;
+	}
+	MemoryContextSwitchTo(old);
+	return row;
+}
+
+static void
+execute(const char *query, int nparameters, const char *const *parameters)
+{
+	Oid types[8];
+	Datum values[8];
+	char nulls[8];
+	int i;
+
+	Assert(nparameters <= 8);
+	for (i = 0; i < nparameters; i++)
+	{
+		types[i] = TEXTOID;
+		nulls[i] = parameters[i] == NULL ? 'n' : ' ';
+		values[i] = parameters[i] == NULL ? (Datum) 0 : CStringGetTextDatum(parameters[i]);
+	}
+	SPI_execute_with_args(query, nparameters, types, values, nulls, false, 0);
+}
+
+/* The error that was caught: into *message, or into the log. */
+static void
+report_caught(MemoryContext context, char **message)
+{
+	MemoryContextSwitchTo(context);
+	if (message != NULL)
+	{
+		ErrorData *error = CopyErrorData();
+
+		*message = pstrdup(error->message);
+		FreeErrorData(error);
+	}
+	else
+		EmitErrorReport();
+	FlushErrorState();
+}
+
+/*
+ * False if there is no extension.  DROP EXTENSION locks it first, so whoever
+ * holds this lock while using its tables meets it nowhere else.
+ */
+static bool
+lock_extension(void)
+{
+	Oid extension = get_extension_oid("nex_backup", true);
+
+	if (!OidIsValid(extension))
+		return false;
+	LockDatabaseObject(ExtensionRelationId, extension, 0, AccessShareLock);
+	return get_extension_oid("nex_backup", true) == extension;
+}
+
+SqlOutcome
+sql_call(const char *query, int nparameters, const char *const *parameters, char ***row,
+		 char **error)
+{
+	MemoryContext context = CurrentMemoryContext;
+	volatile SqlOutcome outcome = SQL_DONE;
+	char **volatile values = NULL;
+
+	SetCurrentStatementStartTimestamp();
+	PG_TRY();
+	{
+		StartTransactionCommand();
+		SPI_connect();
+		PushActiveSnapshot(GetTransactionSnapshot());
+		if (!lock_extension())
+			outcome = SQL_NO_EXTENSION;
+		else
+		{
+			execute(query, nparameters, parameters);
+			values = copy_row(context);
+		}
+		SPI_finish();
+		PopActiveSnapshot();
+		CommitTransactionCommand();
+	}
+	PG_CATCH();
+	{
+		report_caught(context, error);
+		AbortCurrentTransaction();
+		outcome = SQL_FAILED;
+		values = NULL;
+	}
+	PG_END_TRY();
+	MemoryContextSwitchTo(context);
+	pgstat_report_stat(false);
+	if (row != NULL)
+		*row = values;
+	return outcome;
+}
