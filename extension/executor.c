@@ -249,7 +249,7 @@ stop_child(Run *run, const char *reason, double grace)
 		return;
 	if (run->stopped == NULL)
 		run->stopped = reason;
-	elog(LOG, "nex_backup run %s is being stopped: %s", run->id, reason);
+	ereport(LOG, (errmsg("nex_backup run %s is being stopped: %s", run->id, reason)));
 	child_signal(&child, SIGTERM);
 	run->kill_at = monotonic_seconds() + grace;
 }
@@ -327,7 +327,7 @@ watch(Run *run)
 			stop_child(run, "timeout", run->kill_grace);
 		if (run->stopped != NULL && now >= run->kill_at && !killed)
 		{
-			elog(LOG, "nex_backup run %s has not stopped, and is killed", run->id);
+			ereport(LOG, (errmsg("nex_backup run %s has not stopped, and is killed", run->id)));
 			child_signal(&child, SIGKILL);
 			killed = true;
 		}
@@ -374,9 +374,10 @@ finish(const Run *run, const char *error)
 			break;
 		pg_usleep(200000L);
 	}
-	elog(LOG, "nex_backup run %s (%s%s%s) %s", run->id, run->kind,
-		 run->database != NULL ? " of " : "", run->database != NULL ? run->database : "",
-		 row != NULL && row[0] != NULL ? row[0] : "has ended");
+	ereport(LOG,
+			(errmsg("nex_backup run %s (%s%s%s) %s", run->id, run->kind,
+					run->database != NULL ? " of " : "", run->database != NULL ? run->database : "",
+					row != NULL && row[0] != NULL ? row[0] : "has ended")));
 }
 
 static void

@@ -112,9 +112,9 @@ reset_signals(void)
 	sigprocmask(SIG_SETMASK, &none, NULL);
 }
 
-static void
-pg_attribute_noreturn() become_program(pid_t parent, int output, int control, int status,
-									   const char *path, char *const argv[], char *const envp[])
+static void __attribute__((noreturn))
+become_program(pid_t parent, int output, int control, int status, const char *path,
+			   char *const argv[], char *const envp[])
 {
 	struct rlimit no_core = {0, 0};
 	int null_device;
