@@ -173,7 +173,7 @@ tool_path(void)
 static char **
 build_argv(const Run *run, const char *path)
 {
-	char **argv = palloc0(sizeof(char *) * (size_t) (run->nwords + 6));
+	char **argv = palloc0(sizeof(char *) * (size_t) (run->nwords + 7));
 	int n = 0;
 	int i;
 
@@ -183,6 +183,8 @@ build_argv(const Run *run, const char *path)
 		argv[n++] = psprintf("--config=%s", setting_config_file);
 	argv[n++] = psprintf("--catalogue=%s", conninfo_of(setting_database));
 	argv[n++] = pstrdup("--progress=json");
+	if (setting_log_directory != NULL && setting_log_directory[0] != '\0')
+		argv[n++] = psprintf("--log-directory=%s", setting_log_directory);
 	for (i = 1; i < run->nwords; i++)
 		argv[n++] = run->words[i];
 	return argv;

@@ -11,6 +11,20 @@ my $node = start_server('main', 'nex_backup.executor' => 'agent', 'nex_backup.ma
 
 query('postgres', 'CREATE EXTENSION nex_backup');
 query('postgres', <<'SQL');
+-- Claim a run of a job; notifications are no concern of this test.
+CREATE FUNCTION take(OUT run int8, OUT fence int8) LANGUAGE plpgsql AS $$
+DECLARE
+	mine record;
+BEGIN
+	LOOP
+		SELECT * INTO mine FROM nex_backup.claim('test', false, 'here', 1);
+		EXIT WHEN mine.run IS NULL OR mine.kind <> 'notify';
+		ASSERT nex_backup.start(mine.run, mine.fence);
+		PERFORM nex_backup.finish(mine.run, mine.fence, 0);
+	END LOOP;
+	run := mine.run;
+	fence := mine.fence;
+END $$;
 -- Go to a time; then work until nothing is due: each run ends as "ending" says.
 CREATE FUNCTION go(at timestamptz, exit_code int DEFAULT 0, most int DEFAULT 1000000) RETURNS int LANGUAGE plpgsql AS $$
 DECLARE
@@ -20,7 +34,7 @@ BEGIN
 	PERFORM set_config('nex_backup.testing_clock', extract(epoch FROM at)::int8::text, false);
 	PERFORM nex_backup.advance('test', false, 'here', 1);
 	WHILE done < most LOOP
-		SELECT * INTO mine FROM nex_backup.claim('test', false, 'here', 1);
+		SELECT * INTO mine FROM take();
 		EXIT WHEN mine.run IS NULL;
 		ASSERT nex_backup.start(mine.run, mine.fence, 4711);
 		PERFORM nex_backup.finish(mine.run, mine.fence, exit_code);
@@ -78,7 +92,7 @@ for my $name (sort keys %job)
 			. "(SELECT count(*) FROM (TABLE got EXCEPT ALL TABLE expected) x)"),
 		't|0|0', "$name: every run that the schedule names, each once");
 }
-is(query('postgres', "SELECT bool_and(state = 'succeeded'), bool_and(reason IS NULL), max(started - scheduled_for) < '1 ms' FROM nex_backup.runs"),
+is(query('postgres', "SELECT bool_and(state = 'succeeded'), bool_and(reason IS NULL), max(started - scheduled_for) < '1 ms' FROM nex_backup.runs WHERE job IS NOT NULL"),
 	't|t|t', 'all in time');
 is(query('postgres', "SELECT count(DISTINCT (scheduled_for AT TIME ZONE 'Europe/Berlin')::date) FROM nex_backup.runs WHERE job = 'berlin'"),
 	365, 'one on each day, also when clocks change');
@@ -110,7 +124,7 @@ query('postgres', "SELECT nex_backup_unschedule(name) FROM nex_backup.jobs");
 
 at('2028-05-01 UTC', "SELECT nex_backup_schedule('$_', '* * * * *', 'postgres', '/x', timezone => 'UTC', overlap => '$_')") for qw(skip queue);
 query('postgres', "SELECT go('2028-05-01 00:01:00 UTC', most => 0)");
-at('2028-05-01 00:01 UTC', "SELECT nex_backup.start(c.run, c.fence) FROM nex_backup.claim('test', false, 'here', 1) c") for 1, 2;
+at('2028-05-01 00:01 UTC', "SELECT nex_backup.start(c.run, c.fence) FROM take() c") for 1, 2;
 query('postgres', "SELECT go('2028-05-01 00:0$_:00 UTC', most => 0)") for 2 .. 5;
 is(query('postgres', "SELECT job, state, count(*) FROM nex_backup.runs WHERE scheduled_for > '2028-05-01' GROUP BY 1, 2 ORDER BY 1, 2"),
 	"queue|queued|1\nqueue|running|1\nqueue|skipped|3\nskip|running|1\nskip|skipped|4", 'skip none or queue one, never more');
@@ -176,7 +190,7 @@ is(join(', ', @wrong), '', 'of 81 changes of state, those are possible that shou
 # Fencing: who has lost a run cannot change it.
 at('2028-07-01 UTC', "SELECT nex_backup_schedule('fence', '0 2 * * *', 'postgres', '/x', timezone => 'UTC', retry => 0)");
 query('postgres', "SELECT go('2028-07-01 02:00 UTC', most => 0)");
-my ($run, $fence) = split /\|/, at('2028-07-01 02:00 UTC', "SELECT run, fence FROM nex_backup.claim('test', false, 'here', 1)");
+my ($run, $fence) = split /\|/, at('2028-07-01 02:00 UTC', "SELECT run, fence FROM take()");
 is(query('postgres', "SELECT nex_backup.start($run, $fence - 1), nex_backup.heartbeat($run, $fence - 1), nex_backup.finish($run, $fence - 1, 0)"),
 	'f|lost|lost', 'an old token is good for nothing');
 is(query('postgres', "SELECT nex_backup.start($run, $fence), nex_backup.heartbeat($run, $fence, 'no json'), nex_backup.heartbeat($run, $fence, '{\"phase\": \"p\"}')"),
