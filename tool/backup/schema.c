@@ -98,22 +98,6 @@ dump_archive(Schema *schema, const char *archive)
 	return good;
 }
 
-/*
- * The setting transaction_timeout is unknown to servers before 17; the head
- * member has it in a form that all of them take.
- */
-static void
-clean_script(Buffer *script)
-{
-	static const char timeout[] = "SET transaction_timeout = 0;\n";
-	char *found;
-
-	script_cut_restrict(script);
-	found = strstr(script->data, timeout);
-	if (found != NULL && found < strstr(script->data, "SET row_security"))
-		script_cut_line(script, found);
-}
-
 /* The plain text of one section of the archive. */
 static bool
 write_script(Schema *schema, const char *archive, const char *section, Buffer *script)
@@ -133,7 +117,7 @@ write_script(Schema *schema, const char *archive, const char *section, Buffer *s
 		subprocess_result_free(&result);
 	}
 	if (good)
-		clean_script(script);
+		script_clean(script);
 	free(pg_restore);
 	free(path);
 	free(option);

@@ -55,6 +55,12 @@ typedef enum MailTls
 	MAIL_TLS_PLAIN /* for a relay on this machine */
 } MailTls;
 
+typedef enum OnConflict
+{
+	ON_CONFLICT_ABORT,
+	ON_CONFLICT_SKIP
+} OnConflict;
+
 typedef struct Settings
 {
 	/* Which source is being read: the values of a stronger one replace a list, and do not add to
@@ -116,6 +122,23 @@ typedef struct Settings
 	TextList tablespace_mappings; /* OLD=NEW */
 	bool no_tablespaces;
 	char *maintenance_work_mem; /* for index builds; NULL = the server's setting */
+
+	/* restore of a part; `table` is also the one of cat */
+	TextList table;
+	TextList schema;
+	TextList exclude_table;
+	char *as;
+	bool append; /* --append, --data-only */
+	bool schema_only;
+	OnConflict on_conflict;
+	bool disable_triggers;
+	bool no_owner;
+	bool no_privileges;
+	char *role; /* NULL: the user that connects */
+
+	/* info, cat */
+	bool contents;
+	bool header;
 
 	/* export */
 	char *output;

@@ -233,6 +233,25 @@ target_add_option(ConnectionTarget *target, const char *option)
 	free(all);
 }
 
+/* In PGOPTIONS a backslash takes what follows as it is. */
+void
+target_set_role(ConnectionTarget *target, const char *role)
+{
+	Buffer option;
+	const char *c;
+
+	buffer_init(&option);
+	buffer_append_string(&option, "-c role=");
+	for (c = role; *c != '\0'; c++)
+	{
+		if (*c == '\\' || *c == ' ')
+			buffer_append_char(&option, '\\');
+		buffer_append_char(&option, *c);
+	}
+	target_add_option(target, option.data);
+	buffer_free(&option);
+}
+
 bool
 target_ask_password(ConnectionTarget *target)
 {

@@ -55,6 +55,9 @@ extern void target_add_option(ConnectionTarget *target, const char *option);
 extern char *target_conninfo_for_pg_dumpall(const ConnectionTarget *target, const char *database,
 											const char *directory);
 
+/* Let every session act as this role. */
+extern void target_set_role(ConnectionTarget *target, const char *role);
+
 /* Ask for a password on the terminal; false if there is none. */
 extern bool target_ask_password(ConnectionTarget *target);
 

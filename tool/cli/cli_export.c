@@ -13,8 +13,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
-#include <limits.h>
-#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -31,10 +29,10 @@
 #include "progress.h"
 #include "progress_bar.h"
 #include "repository_view.h"
+#include "stdout_stream.h"
 #include "verify.h"
 
 #define PIECE ((uint64_t) 1024 * 1024)
-#define POLL_INTERVAL_MS 200
 
 typedef struct Export
 {
@@ -57,45 +55,31 @@ typedef struct Export
 
 /* ---- the file ---- */
 
-/*
- * Wait until a pipe takes more, so that a reader that stands still does not
- * keep an interrupt from being obeyed.  A file needs no waiting.
- */
 static bool
-wait_for_reader(const Export *export)
+write_stdout(Export *export, const char *data, size_t length)
 {
-	struct pollfd wait;
-
-	wait.fd = export->descriptor;
-	wait.events = POLLOUT;
-	wait.revents = 0;
-	while (!interrupted())
-	{
-		if (poll(&wait, 1, POLL_INTERVAL_MS) != 0)
-			return true;
-	}
-	return false;
+	if (!stdout_stream_write(data, length))
+		return !interrupted() &&
+			   report_error(EXIT_FAILED, NULL, NULL, "could not write to standard output: %s",
+							strerror(errno));
+	export->written += length;
+	return true;
 }
 
 static bool
 write_all(Export *export, const char *data, size_t length)
 {
+	if (export->path == NULL)
+		return write_stdout(export, data, length);
 	while (length > 0)
 	{
-		/* After poll() a pipe takes this much without blocking. */
-		size_t piece = export->path == NULL && length > PIPE_BUF ? PIPE_BUF : length;
-		ssize_t n;
+		ssize_t n = write(export->descriptor, data, length);
 
-		if (export->path == NULL && !wait_for_reader(export))
-			return false;
-		n = write(export->descriptor, data, piece);
-		if (n < 0 && (errno == EINTR || errno == EAGAIN))
+		if (n < 0 && errno == EINTR)
 			continue;
 		if (n < 0)
-			return report_error(EXIT_FAILED, NULL, NULL, "could not write %s%s%s: %s",
-								export->path != NULL ? "file \"" : "",
-								export->path != NULL ? export->unfinished : "to standard output",
-								export->path != NULL ? "\"" : "", strerror(errno));
+			return report_error(EXIT_FAILED, NULL, NULL, "could not write file \"%s\": %s",
+								export->unfinished, strerror(errno));
 		data += n;
 		length -= (size_t) n;
 		export->written += (uint64_t) n;

@@ -13,6 +13,7 @@
 #include "buffer.h"
 #include "catalogue.h"
 #include "command.h"
+#include "contents.h"
 #include "memory.h"
 #include "output.h"
 #include "quote.h"
@@ -353,7 +354,9 @@ run_info(const Settings *settings)
 		return false;
 	if (repository_resolve(repository, settings->arguments[0], &name))
 		manifest = repository_manifest(repository, &name);
-	if (manifest != NULL)
+	if (manifest != NULL && settings->contents)
+		good = contents_print(repository, &name, manifest, settings->json);
+	else if (manifest != NULL)
 	{
 		summary_of_manifest(repository, &name, manifest, &summary);
 		if (settings->json)
@@ -362,8 +365,8 @@ run_info(const Settings *settings)
 			print_text(repository, &summary, manifest);
 		good = !summary.verification_damaged;
 		summary_free(&summary);
-		manifest_free(manifest);
 	}
+	manifest_free(manifest);
 	repository_close(repository);
 	return good;
 }
@@ -374,14 +377,17 @@ const Command command_info = {
 	.arguments = "DB[/ID]",
 	.min_arguments = 1,
 	.max_arguments = 1,
-	.options = "",
+	.options = "contents",
 	.help =
 		"Shows one backup, the latest of the database if no id is given: its times, the server\n"
 		"and database it was made of, its tables (the largest first), warnings, the result of\n"
 		"the last verification, and the commands that restore it, with this program and without.\n"
+		"--contents lists every object instead: kind, schema, name, owner, of tables also rows "
+		"and sizes.\n"
 		"\n"
 		"Examples:\n"
 		"  nex_backup info invoice\n"
-		"  nex_backup info invoice/20261123T020000Z --json\n",
+		"  nex_backup info invoice/20261123T020000Z --json\n"
+		"  nex_backup info invoice --contents\n",
 	.run = run_info,
 };

@@ -17,13 +17,13 @@
 #include "interrupt.h"
 #include "json_text.h"
 #include "log.h"
-#include "memory.h"
 #include "output.h"
 #include "progress_bar.h"
 #include "quote.h"
 #include "restore.h"
 #include "restore_all.h"
 #include "restore_record.h"
+#include "restore_report.h"
 
 #define POLL_INTERVAL_MS 200
 
@@ -77,36 +77,10 @@ confirm(const RestorePlan *plan)
 	return yes || report_error(EXIT_FAILED, NULL, NULL, "nothing was changed");
 }
 
-static void
-print_result(const RestorePlan *plan, double seconds)
-{
-	char *name = printable_name(plan->database);
-	char *source = printable_name(plan->backup.database);
-	char *kept = plan->kept_as != NULL ? printable_name(plan->kept_as) : NULL;
-
-	if (plan->settings->json)
-		output_json(json_pack("{s:o, s:s, s:o, s:o, s:I, s:I, s:f}", "database",
-							  json_text(plan->backup.database), "backup", plan->backup.id, "target",
-							  json_text(plan->database), "kept_as", json_text(plan->kept_as),
-							  "tables", (json_int_t) plan->manifest->ntables, "rows",
-							  (json_int_t) plan->rows, "seconds", seconds));
-	else
-	{
-		printf("restored %s/%s into database \"%s\": %s, %s in %s\n", source, plan->backup.id, name,
-			   pretty_number_of(plan->manifest->ntables, "table"),
-			   pretty_number_of(plan->rows, "row"), pretty_duration(seconds));
-		if (kept != NULL)
-			printf("the database that was there is kept as \"%s\"\n", kept);
-	}
-	free(source);
-	free(name);
-	free(kept);
-}
-
 static bool
 restore_one(const Settings *settings)
 {
-	Repository *repository = repository_open(settings->repo);
+	Repository *repository;
 	struct timespec start;
 	struct timespec end;
 	RestorePlan plan;
@@ -115,6 +89,7 @@ restore_one(const Settings *settings)
 	bool planned;
 	bool good;
 
+	repository = repository_open(settings->repo);
 	if (repository == NULL)
 		return false;
 	memset(&plan, 0, sizeof(plan));
@@ -132,8 +107,8 @@ restore_one(const Settings *settings)
 	}
 	clock_gettime(CLOCK_REALTIME, &end);
 	if (good)
-		print_result(&plan, (double) (end.tv_sec - start.tv_sec) +
-								(double) (end.tv_nsec - start.tv_nsec) / 1e9);
+		restore_report(&plan, (double) (end.tv_sec - start.tv_sec) +
+								  (double) (end.tv_nsec - start.tv_nsec) / 1e9);
 	if (planned)
 		restore_record(&plan, good, started);
 	restore_plan_free(&plan);
@@ -171,7 +146,7 @@ run_restore(const Settings *settings)
 	Repository *repository;
 	bool good;
 
-	if (!check_usage(settings))
+	if (!check_usage(settings) || !restore_options_check(settings))
 		return false;
 	if (!settings->all)
 		return restore_one(settings);
@@ -192,7 +167,8 @@ const Command command_restore = {
 	.options =
 		"to at drop yes discard-old all exclude-database no-globals existing-roles "
 		"tablespace-mapping no-tablespaces no-analyze maintenance-work-mem jobs dbname host port "
-		"username no-password password pg-bindir catalogue",
+		"username no-password password pg-bindir catalogue table schema exclude-table as append "
+		"data-only on-conflict disable-triggers schema-only no-owner no-privileges role",
 	.help =
 		"Restores a backup (DB alone: the latest one) into a new database, or with --drop in place "
 		"of a live\n"
@@ -218,11 +194,25 @@ const Command command_restore = {
 		"leaves\n"
 		"roles and tablespaces out.\n"
 		"\n"
-		"-d names the database to connect to for CREATE DATABASE (default: postgres).\n"
+		"--table, --schema and --exclude-table restore a part: tables with what belongs to them "
+		"(indexes,\n"
+		"constraints, triggers, grants, sequences, partitions) and what they need (types, "
+		"functions).  A\n"
+		"pattern is as in pg_dump; without a schema it matches in all schemas.  Into a database "
+		"that exists\n"
+		"this is one transaction, and a table that exists already is an error: --as gives it "
+		"another name,\n"
+		"--append adds its rows to the table that is there.\n"
+		"\n"
+		"-d names the database to connect to for CREATE DATABASE (default: postgres); with -h and "
+		"-p it is\n"
+		"another server's.\n"
 		"\n"
 		"Examples:\n"
 		"  nex_backup restore invoices --repo /var/backups/pg --to invoices_test\n"
 		"  nex_backup restore invoices/20261123T020000Z --repo /var/backups/pg --drop --yes -j 4\n"
+		"  nex_backup restore invoices --table billing.invoice --as billing.invoice_old\n"
+		"  nex_backup restore invoices --table billing.invoice --append --on-conflict=skip\n"
 		"  nex_backup restore --all --repo /var/backups/pg --at '2026-11-23 02:00'\n",
 	.run = run_restore,
 	.is_run = true,

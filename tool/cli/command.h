@@ -36,6 +36,7 @@ extern const Command command_list;
 extern const Command command_info;
 extern const Command command_verify;
 extern const Command command_restore;
+extern const Command command_cat;
 extern const Command command_export;
 extern const Command command_globals;
 extern const Command command_expire;

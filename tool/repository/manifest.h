@@ -180,6 +180,13 @@ extern void manifest_add_warning(Manifest *manifest, const char *warning);
  * sequences). */
 extern void manifest_sum_up(Manifest *manifest);
 
+/*
+ * Keep only some tables, with their data members, and the members of some
+ * other kinds; sums follow.  What is left reads like the manifest of a
+ * smaller backup.
+ */
+extern void manifest_keep(Manifest *manifest, const bool *tables, const bool kinds[MEMBER_KINDS]);
+
 /* The JSON text, up to where signature and seal belong; and the sealed text. */
 extern void manifest_write(const Manifest *manifest, Buffer *json);
 extern bool manifest_serialize(const Manifest *manifest, Buffer *json);

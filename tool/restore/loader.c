@@ -26,12 +26,12 @@
 #include "log.h"
 #include "member_reader.h"
 #include "memory.h"
+#include "owners_and_grants.h"
 #include "progress.h"
 #include "quote.h"
 #include "session.h"
 
 #define SEND_BYTES (256 * 1024)
-#define END_OF_DATA "\\.\n\n"
 
 typedef struct Lane
 {
@@ -265,22 +265,17 @@ send_rows(Loader *loader, const char *rows, size_t length)
 static bool
 load_data(Loader *loader, const Member *member)
 {
-	const ManifestTable *table = &loader->loading->plan->manifest->tables[member->table];
-	const Buffer *raw = &loader->reader.raw;
-	size_t head = strlen(table->copy) + 1;
-	size_t tail = strlen(END_OF_DATA);
+	const char *rows;
+	size_t length;
 
-	if (raw->length < head + tail || memcmp(raw->data, table->copy, head - 1) != 0 ||
-		raw->data[head - 1] != '\n' ||
-		memcmp(raw->data + raw->length - tail, END_OF_DATA, tail) != 0)
-		return report_error(EXIT_INTEGRITY, NULL, NULL,
-							"a member of table \"%s\" is not what its manifest says", table->name);
+	if (!member_reader_rows(&loader->reader, member, &rows, &length))
+		return false;
 	if (loader->table != member->table && (!end_copy(loader) || !begin_copy(loader, member->table)))
 		return false;
 	loader->rows += member->rows;
 	loader->members++;
-	atomic_fetch_add(&progress.weight_done, head + tail);
-	return send_rows(loader, raw->data + head, raw->length - head - tail);
+	atomic_fetch_add(&progress.weight_done, member->raw - length);
+	return send_rows(loader, rows, length);
 }
 
 static bool
@@ -291,6 +286,8 @@ load_member(Loader *loader, const Member *member)
 	if (member->kind == MEMBER_DATA)
 		return load_data(loader, member);
 	atomic_fetch_add(&progress.weight_done, loader->reader.raw.length);
+
+	owners_and_grants_filter(loader->loading->plan->settings, &loader->reader.raw);
 
 	/* A command string is one transaction. */
 	return connection_command(loader->connection, loader->reader.raw.data);

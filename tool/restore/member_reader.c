@@ -14,6 +14,7 @@
 #include "memory.h"
 #include "object_read.h"
 
+#define END_OF_DATA "\\.\n\n"
 #define DAMAGE_HINT "Run \"nex_backup verify\" to see what is damaged, and restore another backup."
 
 bool
@@ -97,6 +98,25 @@ member_reader_read(MemberReader *reader, const Member *member)
 	free(path);
 	free(problem);
 	return good;
+}
+
+bool
+member_reader_rows(const MemberReader *reader, const Member *member, const char **rows,
+				   size_t *length)
+{
+	const ManifestTable *table = &reader->manifest->tables[member->table];
+	const Buffer *raw = &reader->raw;
+	size_t head = strlen(table->copy) + 1;
+	size_t tail = strlen(END_OF_DATA);
+
+	if (raw->length < head + tail || memcmp(raw->data, table->copy, head - 1) != 0 ||
+		raw->data[head - 1] != '\n' ||
+		memcmp(raw->data + raw->length - tail, END_OF_DATA, tail) != 0)
+		return report_error(EXIT_INTEGRITY, NULL, NULL,
+							"a member of table \"%s\" is not what its manifest says", table->name);
+	*rows = raw->data + head;
+	*length = raw->length - head - tail;
+	return true;
 }
 
 bool

@@ -29,6 +29,13 @@ extern void member_reader_close(MemberReader *reader);
 /* Read a member into reader->raw; false (reported, exit 3 for damage) on failure. */
 extern bool member_reader_read(MemberReader *reader, const Member *member);
 
+/*
+ * The rows of the data member read last, without its COPY line and its end;
+ * false (reported, exit 3) if it is not what the manifest says.
+ */
+extern bool member_reader_rows(const MemberReader *reader, const Member *member, const char **rows,
+							   size_t *length);
+
 /* Read the only member of a kind; *found is false if there is none. */
 extern bool member_reader_read_kind(MemberReader *reader, MemberKind kind, bool *found);
 

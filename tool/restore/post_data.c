@@ -124,13 +124,17 @@ post_data_run(RestorePlan *plan)
 	ArchiveListing all;
 	ArchiveListing section;
 	unsigned char *passes;
+	char *which;
 	bool good;
 	int pass;
 
 	memset(&all, 0, sizeof(all));
 	memset(&section, 0, sizeof(section));
+	which = plan->post_list != NULL ? xasprintf("--use-list=%s", plan->post_list)
+									: xstrdup("--section=post-data");
 	good = archive_listing_read(plan, "--verbose", &all) &&
-		   archive_listing_read(plan, "--section=post-data", &section);
+		   archive_listing_read(plan, which, &section);
+	free(which);
 	if (!good && !stop_requested())
 		report_error(EXIT_FAILED, NULL, NULL, "pg_restore could not list the schema archive");
 	passes = good ? assign_passes(plan, &all, &section) : NULL;

@@ -19,6 +19,7 @@
 #include "log.h"
 #include "maintenance.h"
 #include "memory.h"
+#include "partial.h"
 #include "post_data.h"
 #include "progress.h"
 #include "quote.h"
@@ -108,6 +109,13 @@ plan_existing(RestorePlan *plan)
 	bool empty;
 	bool good;
 
+	if (plan->partial)
+	{
+		plan->in_place = true;
+		plan->working = xstrdup(plan->database);
+		free(shown);
+		return true;
+	}
 	if (plan->settings->drop)
 	{
 		bool taken = false;
@@ -145,6 +153,15 @@ plan_existing(RestorePlan *plan)
 	return good;
 }
 
+/* Connect again, as the role; all further connections are made like this one. */
+static void
+take_role(RestorePlan *plan, const char *role)
+{
+	connection_close(plan->maintenance);
+	target_set_role(plan->target, role);
+	plan->maintenance = connection_open(plan->target);
+}
+
 /* The backup is chosen: read it, connect, and look at the target. */
 static bool
 plan_target(RestorePlan *plan)
@@ -163,11 +180,16 @@ plan_target(RestorePlan *plan)
 		return report_error(EXIT_USAGE, NULL, NULL, "the name of a database has 1 to %d bytes",
 							MAX_NAME_BYTES);
 	plan->maintenance = connection_open_maintenance(settings, &plan->target);
+	if (plan->maintenance != NULL && settings->role != NULL)
+		take_role(plan, settings->role);
 	if (plan->maintenance == NULL ||
 		!target_database_exists(plan->maintenance, plan->database, &exists))
 		return false;
 	if (exists)
 		return plan_existing(plan);
+	if (settings->append)
+		return report_error(EXIT_FAILED, NULL, "Give the name of a database with --to.",
+							"database \"%s\" does not exist", plan->database);
 	plan->working = xstrdup(plan->database);
 	return true;
 }
@@ -191,6 +213,7 @@ restore_plan(RestorePlan *plan, const Settings *settings, Repository *repository
 	memset(plan, 0, sizeof(*plan));
 	plan->settings = settings;
 	plan->repository = repository;
+	plan->partial = partial_is_wanted(settings);
 	return repository_check_frame(repository) && choose_backup(plan, backup) && plan_target(plan);
 }
 
@@ -251,10 +274,13 @@ restore_execute(RestorePlan *plan)
 	if (connection_version(plan->maintenance) / 10000 < plan->manifest->server.version_num / 10000)
 		log_warning("this server (version %d) is older than the one of the backup (version %s)",
 					connection_version(plan->maintenance) / 10000, plan->manifest->server.version);
-	good = check_objects(plan) && fill(plan) && !stop_requested();
+	if (plan->partial)
+		good = partial_run(plan) && !stop_requested();
+	else
+		good = check_objects(plan) && fill(plan) && !stop_requested();
 	if (good && plan->replaces)
 		good = target_database_swap(plan);
-	if (!good)
+	if (!good && !plan->in_place)
 	{
 		stop_request();
 		stop_clear();
@@ -263,9 +289,25 @@ restore_execute(RestorePlan *plan)
 	return good;
 }
 
+static void
+free_part(RestorePlan *plan)
+{
+	uint32_t i;
+
+	for (i = 0; plan->appended != NULL && i < plan->manifest->ntables; i++)
+		free(plan->appended[i].target);
+	free(plan->appended);
+	if (plan->selection != NULL)
+		selection_free(plan->selection);
+	free(plan->selection);
+	free(plan->pre_list);
+	free(plan->post_list);
+}
+
 void
 restore_plan_free(RestorePlan *plan)
 {
+	free_part(plan);
 	manifest_free(plan->manifest);
 	connection_close(plan->maintenance);
 	target_free(plan->target);

@@ -15,6 +15,16 @@
 #include "repository.h"
 #include "settings.h"
 
+typedef struct Selection Selection;
+
+/* What --append did to a table. */
+typedef struct AppendResult
+{
+	char *target;       /* quoted name of the table that took the rows */
+	uint64_t rows;      /* that were added */
+	uint64_t conflicts; /* that were there already */
+} AppendResult;
+
 /* What is to be restored, and where; made by restore_plan(), before anything is changed. */
 typedef struct RestorePlan
 {
@@ -40,6 +50,14 @@ typedef struct RestorePlan
 	char *pg_restore;
 	char *session; /* settings of the backup's head, as SQL */
 	uint64_t rows; /* loaded so far */
+
+	/* A part of the backup (partial.c). */
+	bool partial;         /* a part, or rows into tables that exist */
+	bool in_place;        /* `database` exists and stays: one transaction in it */
+	Selection *selection; /* known once the archive was read */
+	char *pre_list;       /* files that tell pg_restore what to restore; NULL: everything */
+	char *post_list;
+	AppendResult *appended; /* a result per table of the manifest, with --append */
 } RestorePlan;
 
 /*

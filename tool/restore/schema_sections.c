@@ -13,56 +13,22 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <openssl/evp.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
+#include "archive_toc.h"
 #include "interrupt.h"
 #include "log.h"
 #include "member_reader.h"
 #include "memory.h"
+#include "owners_and_grants.h"
 #include "progress.h"
 #include "quote.h"
 #include "session.h"
 #include "subprocess.h"
-
-#define LINE_MARK "-- "
-#define LINE_DIGITS 72
-
-/* Take the base64 out of the comment lines; binary may overwrite text from its start. */
-static bool
-decode_archive(Buffer *text, size_t *length)
-{
-	unsigned char bytes[LINE_DIGITS];
-	char *line = text->data;
-	char *out = text->data;
-
-	while (*line != '\0')
-	{
-		char *end = strchr(line, '\n');
-		size_t digits = end != NULL ? (size_t) (end - line) : strlen(line);
-		int decoded;
-
-		digits -= digits >= strlen(LINE_MARK) ? strlen(LINE_MARK) : digits;
-		if (digits > 0 && digits <= LINE_DIGITS && digits % 4 == 0 &&
-			memchr(line + 3, ' ', digits) == NULL)
-		{
-			decoded = EVP_DecodeBlock(bytes, (const unsigned char *) line + 3, (int) digits);
-			if (decoded < 0)
-				return false;
-			decoded -= line[3 + digits - 1] == '=';
-			decoded -= line[3 + digits - 2] == '=';
-			memcpy(out, bytes, (size_t) decoded);
-			out += decoded;
-		}
-		line = end != NULL ? end + 1 : line + strlen(line);
-	}
-	*length = (size_t) (out - text->data);
-	return *length > 5 && memcmp(text->data, "PGDMP", 5) == 0;
-}
 
 static bool
 write_file(const char *path, const char *content, size_t length)
@@ -102,7 +68,7 @@ schema_sections_prepare(RestorePlan *plan)
 	plan->archive = xasprintf("%s/archive", plan->directory);
 	good = member_reader_open(&reader, plan->repository, plan->manifest) &&
 		   member_reader_read_kind(&reader, MEMBER_ARCHIVE, &found);
-	if (good && (!found || !decode_archive(&reader.raw, &length)))
+	if (good && (!found || !archive_decode(&reader.raw, &length)))
 		good = report_error(EXIT_INTEGRITY, NULL, NULL, "the backup has no valid schema archive");
 	good = good && write_file(plan->archive, reader.raw.data, length);
 	member_reader_close(&reader);
@@ -153,24 +119,31 @@ conninfo_for_pg_restore(RestorePlan *plan, bool serial)
 	return conninfo;
 }
 
+void
+schema_sections_add_options(const RestorePlan *plan, const char **argv, size_t *count)
+{
+	if (plan->settings->no_owner)
+		argv[(*count)++] = "--no-owner";
+	if (plan->settings->no_privileges)
+		argv[(*count)++] = "--no-privileges";
+	if (plan->settings->no_tablespaces)
+		argv[(*count)++] = "--no-tablespaces";
+	argv[*count] = NULL;
+}
+
 /* Run pg_restore on the archive; `which` is an option that says what to restore. */
 static bool
 run_pg_restore(RestorePlan *plan, const char *which, const char *mode, bool serial,
 			   SubprocessResult *result)
 {
 	char *conninfo = conninfo_for_pg_restore(plan, serial);
-	const char *argv[] = {plan->pg_restore,
-						  which,
-						  mode,
-						  "--exit-on-error",
-						  "--no-password",
-						  "--dbname",
-						  conninfo,
-						  plan->archive,
-						  plan->settings->no_tablespaces ? "--no-tablespaces" : NULL,
-						  NULL};
-	bool ran = conninfo != NULL && subprocess_run(argv, NULL, result);
+	const char *argv[12] = {plan->pg_restore, which,      mode,     "--exit-on-error",
+							"--no-password",  "--dbname", conninfo, plan->archive};
+	size_t count = 8;
+	bool ran;
 
+	schema_sections_add_options(plan, argv, &count);
+	ran = conninfo != NULL && subprocess_run(argv, NULL, result);
 	free(conninfo);
 	return ran;
 }
@@ -195,7 +168,9 @@ must_run_pg_restore(RestorePlan *plan, const char *section, const char *which, i
 bool
 schema_sections_run(RestorePlan *plan, const char *section)
 {
-	char *which = xasprintf("--section=%s", section);
+	const char *list = strcmp(section, "pre-data") == 0 ? plan->pre_list : plan->post_list;
+	char *which =
+		list != NULL ? xasprintf("--use-list=%s", list) : xasprintf("--section=%s", section);
 	bool good;
 
 	progress_phase("restoring schema", "", 0, 0);
@@ -248,6 +223,7 @@ schema_sections_run_members(RestorePlan *plan, MemberKind kind)
 		   member_reader_read_kind(&reader, kind, &found);
 	if (good && found)
 	{
+		owners_and_grants_filter(plan->settings, &reader.raw);
 		connection = session_open(plan, target);
 		good = connection != NULL && connection_command(connection, reader.raw.data);
 		connection_close(connection);

@@ -13,7 +13,10 @@
 /* Write the archive member into plan->directory and find pg_restore. */
 extern bool schema_sections_prepare(RestorePlan *plan);
 
-/* Run pg_restore for "pre-data" or "post-data", with one connection. */
+/*
+ * Run pg_restore for "pre-data" or "post-data", with one connection; only the
+ * chosen part of it if the plan has lists.
+ */
 extern bool schema_sections_run(RestorePlan *plan, const char *section);
 
 /* Restore the post-data entries in a list file, with one connection or with all. */
@@ -24,6 +27,9 @@ extern bool schema_sections_run_list(RestorePlan *plan, const char *list, bool p
  * if that fails.  `serial`: without parallel workers in the server.
  */
 extern bool schema_sections_try_list(RestorePlan *plan, const char *list, bool serial);
+
+/* Add --no-owner and --no-privileges to the arguments of pg_restore, and the final NULL. */
+extern void schema_sections_add_options(const RestorePlan *plan, const char **argv, size_t *count);
 
 /* Run the SQL members of a kind (sequences, database settings) in plan->working. */
 extern bool schema_sections_run_members(RestorePlan *plan, MemberKind kind);

@@ -234,7 +234,8 @@ target_database_create(RestorePlan *plan)
 	buffer_append_string(&sql, " WITH TEMPLATE template0");
 	append_option(&sql, "ENCODING", database->encoding);
 	append_locale(&sql, database, connection_version(plan->maintenance));
-	if (is_known(plan, "SELECT FROM pg_catalog.pg_roles WHERE rolname = $1::pg_catalog.name",
+	if (!plan->settings->no_owner &&
+		is_known(plan, "SELECT FROM pg_catalog.pg_roles WHERE rolname = $1::pg_catalog.name",
 				 "role", database->owner))
 	{
 		buffer_append_string(&sql, " OWNER ");

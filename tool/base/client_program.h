@@ -26,4 +26,7 @@ extern void script_cut_line(Buffer *script, char *line);
  */
 extern void script_cut_restrict(Buffer *script);
 
+/* The same, and a setting that servers before 17 do not know; the head of a backup has it. */
+extern void script_clean(Buffer *script);
+
 #endif /* NEX_CLIENT_PROGRAM_H */

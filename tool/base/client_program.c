@@ -85,3 +85,15 @@ script_cut_restrict(Buffer *script)
 		script_cut_line(script, found + 1);
 	free(closing);
 }
+
+void
+script_clean(Buffer *script)
+{
+	static const char timeout[] = "SET transaction_timeout = 0;\n";
+	char *found;
+
+	script_cut_restrict(script);
+	found = strstr(script->data, timeout);
+	if (found != NULL && found < strstr(script->data, "SET row_security"))
+		script_cut_line(script, found);
+}

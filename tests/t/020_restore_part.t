@@ -1,0 +1,333 @@
+# A part of a backup: tables with what belongs to them and what they need, under their own names
+# and others, into new databases and into one that lives.  The oracle is pg_dump -t of the original.
+use strict;
+use warnings;
+
+use File::Temp ();
+use IPC::Run ();
+use NexBackup::Test;
+use Test::More;
+
+my $node = start_server('main', wal_level => 'logical');
+
+plan skip_all => 'the fixture needs PostgreSQL 15 or later' if $node->pg_version < 15;
+
+my $repo = new_repository();
+
+load_sample('invoices', 0.02);
+create_database('every');
+system('psql', '-qX', '-o', '/dev/null', '-d', 'every', '-f', top() . '/tests/fixtures/every_object.sql') == 0
+  or BAIL_OUT('the fixture does not load');
+# createdb -T of a database with a subscription would not be the same database.
+query('every', 'DROP SUBSCRIPTION sub');
+tool_ok([ 'backup', '--repo', $repo, '-d', $_, '-j', 2, '--chunk-blocks', 20 ], "backup of $_") for qw(invoices every);
+
+# ------------------------------------------------------------------ helpers
+
+# The statements of pg_dump, each with its rows sorted, as a set.
+sub statements
+{
+	my ($database, @more) = @_;
+	my ($text, $err) = ('', '');
+	my (%set, %rows);
+
+	IPC::Run::run([ 'pg_dump', @more, '-d', NexBackup::Test::conninfo($database) ], '>', \$text, '2>', \$err)
+	  or die "pg_dump: $err";
+	$text =~ s/^(?:--.*|\\(?:un)?restrict.*)\n//gm;
+	for my $statement (split /\n\n+/, $text)
+	{
+		if ($statement =~ /^(COPY .* FROM stdin;)\n(.*)/s)
+		{
+			# Which partition of a hash by enum a row is in is up to the oids of the labels.
+			push @{ $rows{$1} }, split(/\n/, $2);
+		}
+		elsif ($statement =~ /\S/)
+		{
+			$set{$statement} = 1;
+		}
+	}
+	$set{ join("\n", $_, sort @{ $rows{$_} }) } = 1 for keys %rows;
+	return \%set;
+}
+
+# What one has and the other has not, but for what is to be expected.
+sub missing_from
+{
+	my ($from, $to, $expected) = @_;
+
+	return join("\n", grep { !$to->{$_} && $_ !~ $expected } sort keys %$from);
+}
+
+sub tables_of
+{
+	my ($database) = @_;
+
+	return map { my ($name, $kind) = split /\x1f/; { name => $name, kind => $kind } }
+	  split /\x1e\n?/, query($database, <<'SQL');
+SELECT format('%I.%I', n.nspname, c.relname) || E'\x1f' || c.relkind::text || E'\x1e'
+FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+WHERE c.relkind IN ('r', 'p', 'v', 'm', 'S') AND NOT c.relispartition
+AND n.nspname !~ '^pg_' AND n.nspname <> 'information_schema' ORDER BY 1
+SQL
+}
+
+# Name of a relation and of all that are its partitions, as patterns for pg_dump -t.
+sub with_partitions
+{
+	my ($database, $table) = @_;
+	(my $literal = $table->{name}) =~ s/'/''/g;
+
+	return ($table->{name}) if $table->{kind} ne 'p';
+	return split /\x1e\n?/, query($database, <<"SQL");
+SELECT format('%I.%I', n.nspname, c.relname) || E'\\x1e' FROM pg_partition_tree('$literal') p
+JOIN pg_class c ON c.oid = p.relid JOIN pg_namespace n ON n.oid = c.relnamespace
+SQL
+}
+
+sub hash_of
+{
+	my ($database, $table) = @_;
+
+	return query($database, "SELECT count(*), coalesce(sum(('x' || md5(t::text))::bit(60)::bigint), 0) FROM $table t");
+}
+
+# --------------------------------------- each table by itself, into a new database
+
+# Foreign keys and rules speak of tables that are not there; a language's grants are nobody's table.
+my $not_there = qr/FOREIGN KEY|CREATE RULE also|REVOKE ALL ON LANGUAGE/;
+
+for my $database ('every', 'invoices')
+{
+	my @trouble;
+
+	for my $table (tables_of($database))
+	{
+		# A column of type regclass names tables that would have to be there.
+		next if $table->{name} eq 's.types';
+		my ($code, $out, $err) = tool('restore', '--repo', $repo, $database, '--to', 'part', '-q', '--no-analyze',
+			'--table', $table->{name}, '-j', 1 + @trouble % 2);
+		if ($code != 0)
+		{
+			push @trouble, "$table->{name}: $err";
+			next;
+		}
+		my @patterns = map { ('-t', $_) } with_partitions($database, $table);
+		my @dumps = map { statements($_, @patterns) } ($database, 'part');
+		my $missing = missing_from(@dumps, $not_there);
+		my $more = missing_from(reverse(@dumps), qr/^$/);
+		push @trouble, "$table->{name}: missing:\n$missing\nmore:\n$more" if $missing . $more ne '';
+		query('postgres', 'DROP DATABASE part');
+	}
+	is(join("\n", @trouble), '', "each table of \"$database\" alone is as pg_dump -t has it");
+}
+
+# ----------------------------------------------- a dropped table, into its database
+
+query('postgres', 'CREATE DATABASE reference TEMPLATE invoices');
+for my $table ('billing.document', 'audit.log', 'audit.log_2025_03', 'billing.session_cache')
+{
+	query('invoices', "DROP TABLE $table CASCADE");
+	my $json = tool_json('restore', '--repo', $repo, 'invoices', '--table', $table);
+	ok(grep({ $_ eq 'SCHEMA ' . (split /\./, $table)[0] } @{ $json->{used} }), "$table: uses the schema that is there");
+	same_database('reference', 'invoices', "$table is back, and all that belongs to it");
+}
+
+# What others had of it is told, not brought.
+query('invoices', 'DROP TABLE billing.customer CASCADE');
+my $json = tool_json('restore', '--repo', $repo, 'invoices', '--table', 'billing.customer');
+is_deeply([ grep { !/large object/ } @{ $json->{left_out} } ],
+	[
+		'VIEW billing.open_invoice (it refers to TABLE billing.invoice)',
+		'FK CONSTRAINT billing.invoice invoice_customer_id_fkey (it refers to TABLE billing.invoice)'
+	],
+	'what was left out, one by one');
+is_deeply([ map { "$_->{schema}.$_->{name} $_->{rows}" } @{ $json->{restored_tables} } ],
+	[ 'billing.customer ' . query('reference', 'SELECT count(*) FROM billing.customer') ], 'and what was restored');
+like(tool_ok([ 'restore', '--repo', $repo, 'invoices', '--table', 'billing.open_invoice' ], 'the view after it'),
+	qr/used as it is: TABLE billing.customer/, 'in words, too');
+query('invoices', 'ALTER TABLE billing.invoice ADD CONSTRAINT invoice_customer_id_fkey '
+	  . 'FOREIGN KEY (customer_id) REFERENCES billing.customer');
+is(missing_from(statements('reference'), statements('invoices'), qr/^$/), '', 'and nothing is missing any more');
+
+# Types and functions that went with the table come back with it.
+create_database('typed');
+query('typed', <<'SQL');
+CREATE TYPE mood AS ENUM ('sad', 'glad');
+CREATE DOMAIN positive AS integer CHECK (VALUE > 0);
+CREATE FUNCTION next_one() RETURNS integer LANGUAGE sql AS 'SELECT 1';
+CREATE FUNCTION twice(integer) RETURNS integer LANGUAGE sql IMMUTABLE AS 'SELECT $1 * 2';
+CREATE FUNCTION trig() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN new; END';
+CREATE SEQUENCE shared START 7;
+CREATE TABLE t (id integer PRIMARY KEY DEFAULT next_one(), m mood, p positive, s integer DEFAULT nextval('shared'),
+	g integer GENERATED ALWAYS AS (twice(p)) STORED, CHECK (twice(id) > 0));
+CREATE TRIGGER trig BEFORE INSERT ON t FOR EACH ROW EXECUTE FUNCTION trig();
+CREATE INDEX ON t (twice(id));
+CREATE STATISTICS st ON id, p FROM t;
+COMMENT ON STATISTICS st IS 'of t';
+ALTER TABLE t ENABLE ROW LEVEL SECURITY;
+CREATE POLICY pol ON t USING (twice(id) > 0);
+INSERT INTO t (id, m, p) SELECT n, 'glad', n FROM generate_series(1, 10) n;
+SQL
+query('postgres', 'CREATE DATABASE typed_before TEMPLATE typed');
+tool_ok([ 'backup', '--repo', $repo, '-d', 'typed' ], 'backup');
+query('typed', 'DROP TABLE t; DROP FUNCTION twice, next_one, trig; DROP TYPE mood; DROP DOMAIN positive; DROP SEQUENCE shared');
+my $out = tool_ok([ 'restore', '--repo', $repo, 'typed', '--table', 'public.t' ], 'a table whose types are gone');
+like($out, qr/also restored: $_/, "brings $_") for 'TYPE public.mood', 'DOMAIN public.positive', 'FUNCTION public.next_one',
+  'FUNCTION public.twice', 'FUNCTION public.trig', 'SEQUENCE public.shared';
+same_database('typed_before', 'typed', 'with the value of the sequence that it draws from');
+
+# ------------------------------------------------------------- another name, beside
+
+my @names;
+my $turn = 0;
+for my $table (grep { $_->{kind} =~ /[rp]/ && $_->{name} ne 's.parent' } tables_of('every'))
+{
+	# Each of them for a third of the tables.
+	for my $as (('aside.copy', '"An other"."na.me"', 'copy beside')[ $turn++ % 3 ])
+	{
+		my ($code, $text, $err) = tool('restore', '--repo', $repo, 'every', '--table', $table->{name}, '--as', $as, '-q');
+		(my $schema = $table->{name}) =~ s/^("(?:[^"]|"")*"|\w+)\..*/$1/s;
+		my $target = $as eq 'copy beside' ? "$schema.\"copy beside\"" : $as;
+		if ($code != 0)
+		{
+			push @names, "$table->{name} as $as: $err";
+			next;
+		}
+		push @names, "$table->{name} as $as: other rows" if hash_of('every', $table->{name}) ne hash_of('every', $target);
+		my @counts = map {
+			(my $literal = $_) =~ s/'/''/g;
+			query('every', "SELECT (SELECT count(*) FROM pg_index WHERE indrelid = r), (SELECT count(*) FROM "
+				  . "pg_trigger WHERE tgrelid = r AND NOT tgisinternal), (SELECT count(*) FROM pg_constraint WHERE conrelid "
+				  . "= r AND contype <> 'f'), (SELECT count(*) FROM pg_policy WHERE polrelid = r), (SELECT relacl FROM "
+				  . "pg_class WHERE oid = r) FROM (SELECT '$literal'::regclass AS r) x")
+		} ($table->{name}, $target);
+		push @names, "$table->{name} as $as: @counts" if $counts[0] ne $counts[1];
+		query('every', "DROP TABLE $target; DROP SCHEMA IF EXISTS aside, \"An other\"");
+	}
+}
+is(join("\n", @names), '', 'each table under another name, in its schema or in a new one');
+
+query('postgres', 'CREATE DATABASE beside TEMPLATE invoices');
+tool_ok([ 'restore', '--repo', $repo, 'invoices', '--to', 'beside', '--table', 'billing.invoice', '--as', 'invoice_old' ],
+	'beside the live one');
+for my $options ([], ['--as', 'renamed.invoice_old'])
+{
+	# Into an empty database, too: the same name or another one.
+	tool_ok([ 'restore', '--repo', $repo, 'invoices', '--to', 'new_one', '--table', 'billing.invoice', @$options ],
+		"into a new database (@$options)");
+	is(hash_of('new_one', @$options ? $options->[1] : 'billing.invoice'), hash_of('reference', 'billing.invoice'), 'its rows');
+	query('postgres', 'DROP DATABASE new_one');
+}
+my $dump = normalized_dump('beside', '-t', 'billing.invoice_old');
+$dump =~ s/invoice_old_(customer_idx|number_key|open_idx|pkey|number_seq|invoice_id_seq)/invoice_$1/g;
+$dump =~ s/\binvoice_old\b/invoice/g;
+(my $original = normalized_dump('reference', '-t', 'billing.invoice')) =~ s/^ALTER TABLE ONLY [^;]*FOREIGN KEY[^;]*;\n//gm;
+is_deeply([ split /\n/, $dump ], [ split /\n/, $original ], 'is the same table but for names and foreign keys');
+tool_fails([ 'restore', '--repo', $repo, 'invoices', '--to', 'beside', '--table', 'billing.invoice', '--as', 'invoice_old' ],
+	1, qr/"billing\.invoice_old" exists already.*HINT/s, 'a name that is taken');
+like(normalized_dump('beside', '-t', 'billing.invoice_old*', '-s'), qr/nextval\('billing\.invoice_old_number_seq'/,
+	'its default draws from its own sequence');
+
+# ------------------------------------------------------------- schemas and the rest
+
+tool_ok([ 'restore', '--repo', $repo, 'invoices', '--to', 'audit_only', '--schema', 'audit', '-j', 2 ], '--schema');
+is(missing_from(statements('reference', '-n', 'audit'), statements('audit_only', '-n', 'audit'), qr/^$/), '', 'all of it');
+is(query('audit_only', "SELECT count(*) FROM pg_namespace WHERE nspname = 'billing'"), 0, 'and nothing else');
+
+$out = tool_ok([
+		'restore', '--repo', $repo, 'invoices', '--to', 'without', '-T', 'billing.invoice_line', '-T', 'audit.log', '-j', 2
+	],
+	'--exclude-table, twice');
+is(query('without', "SELECT count(*) FROM pg_class WHERE relname ~ '^(invoice_line|log_20)'"), 0, 'without them and partitions');
+is(missing_from(statements('reference'), statements('without'),
+		qr/invoice_line|audit\.log|log_id|log_20|log_default|lo_|lowrite|LARGE OBJECT|BEGIN;|COMMIT;/),
+	'', 'and with all else');
+
+tool_ok([ 'restore', '--repo', $repo, 'invoices', '--to', 'bare', '--schema-only', '-j', 2 ], '--schema-only');
+is(missing_from(statements('reference', '-s'), statements('bare'), qr/REFRESH|LARGE OBJECT/), '', 'all definitions');
+is(query('bare', 'SELECT count(*) FROM billing.invoice'), 0, 'no rows');
+
+tool_ok([ 'restore', '--repo', $repo, 'invoices', '--to', 'mine', '--no-owner', '--no-privileges', '--role', 'invoice_app' ],
+	'--no-owner --no-privileges --role')
+  if query('postgres', 'ALTER ROLE invoice_app SUPERUSER') eq '';
+is(query('mine', "SELECT string_agg(DISTINCT pg_get_userbyid(relowner)::text, ',') FROM pg_class c JOIN pg_namespace n ON n.oid = "
+		  . "relnamespace WHERE nspname IN ('billing', 'audit')"),
+	'invoice_app', 'all belongs to the role');
+is(query('mine', "SELECT count(*) FROM pg_class WHERE relacl IS NOT NULL AND oid >= 16384"), 0, 'nothing is granted');
+is(query('mine', "SELECT string_agg(DISTINCT pg_get_userbyid(lomowner)::text || coalesce(lomacl::text, ''), ',') "
+		  . 'FROM pg_largeobject_metadata'),
+	'invoice_app', 'large objects neither');
+query('postgres', 'ALTER ROLE invoice_app NOSUPERUSER');
+
+# --------------------------------------------------------------------- another server
+
+my $other = PostgreSQL::Test::Cluster->new('other');
+$other->init(extra => [ '--locale=C.UTF-8', '--encoding=UTF8' ]);
+$other->start;
+tool_ok([
+		'restore', '--repo', $repo, 'invoices', '--to', 'over_there', '--table', 'billing.supplier', '-h', $other->host, '-p',
+		$other->port, '-d', 'template1', '--no-privileges'
+	],
+	'to another server');
+is($other->safe_psql('over_there', 'SELECT count(*) FROM billing.supplier'),
+	query('reference', 'SELECT count(*) FROM billing.supplier'), 'it is there');
+$other->stop;
+
+# ---------------------------------------------- whatever fails leaves all as it was
+
+my $before = normalized_dump('beside');
+my @into = ('--repo', $repo, 'invoices', '--to', 'beside');
+tool_fails([ 'restore', @into, '--table', 'billing.invoice' ], 1,
+	qr/objects to be restored exist already.*TABLE billing\.invoice,.*HINT.*--append.*--as/s, 'a table that exists');
+tool_fails([ 'restore', @into, '--table', 'billing.invoce' ], 1, qr/no table.*"billing\.invoce".*HINT.*billing\.invoice/s,
+	'a table that is not in the backup');
+tool_fails([ 'restore', @into, '--table', 'nothing*' ], 1, qr/no table.*matches "nothing\*".*HINT.*--contents/s,
+	'a pattern that matches nothing');
+tool_fails([ 'restore', @into, '--schema', 'biling' ], 1, qr/no schema.*"biling".*HINT.*"billing"/s, 'a schema, too');
+tool_fails([ 'restore', @into, '--table', 'a.b.c' ], 2, qr/too many dots/, 'a name with two dots');
+tool_fails([ 'restore', @into, '--table', '"open' ], 2, qr/not closed/, 'an open quote');
+tool_fails([ 'restore', @into, '--table', 'billing.*', '--as', 'x' ], 2, qr/--as gives one table another name/,
+	'--as with several tables');
+tool_fails([ 'restore', @into, '--table', 'billing.invoice', '--as', 'x*' ], 2, qr/--as/, '--as with a wildcard');
+tool_fails([ 'restore', @into, '--as', 'x' ], 2, qr/--as needs --table/, '--as without --table');
+tool_fails([ 'restore', @into, '--table', 'billing.invoice', '--drop', '--yes' ], 2, qr/--drop and --table do not go together/,
+	'--drop with --table');
+tool_fails([ 'restore', @into, '--schema', 'audit', '--as', 'x' ], 2, qr/--as and --schema/, '--as with --schema');
+tool_fails([ 'restore', @into, '--table', 'audit.log', '--as', 'log_beside', '--role', 'invoice_report' ], 1,
+	qr/permission denied/, 'a role that may not');
+tool_fails([ 'restore', @into, '--table', 'audit.log', '--as', 'log_beside', '--role', 'nobody' ], 1, qr/nobody/,
+	'a role that is not there');
+
+# A foreign key that does not hold any more is found when all rows are in.
+query('beside', 'DROP TABLE billing.document; DELETE FROM billing.invoice WHERE invoice_id = (SELECT min(invoice_id) FROM '
+	  . 'billing.invoice_line)');
+query('beside', 'ALTER TABLE billing.invoice_line DROP CONSTRAINT invoice_line_invoice_fkey; DELETE FROM billing.invoice');
+$before = normalized_dump('beside');
+my $message = tool_fails([ 'restore', @into, '--table', 'billing.document' ], 1, qr/document_invoice_id_fkey/,
+	'a foreign key that does not hold');
+ok(normalized_dump('beside') eq $before, 'nothing is left of the table');
+
+# ctrl-C, kill -9.
+for my $delay (0.1, 0.25, 0.4)
+{
+	for my $signal ('INT', 'KILL')
+	{
+		my $log = File::Temp->new;
+		my $pid = start_tool("$log", 'restore', @into, '--table', 'billing.invoice_line', '--as', 'line_beside');
+		select(undef, undef, undef, $delay);
+		kill $signal, $pid;
+		my $ended = finish_tool($pid);
+		foreign_backends();
+		query('beside', 'DROP TABLE IF EXISTS billing.line_beside') if $ended == 0;
+		ok(normalized_dump('beside') eq $before, "SIG$signal after $delay s: as it was");
+	}
+}
+
+# Damage is found before anything is done.
+my @mend = map { damage_file("$repo/$_", 'flip') } grep { m{^objects/} } all_files($repo);
+tool_fails([ 'restore', @into, '--table', 'billing.invoice_line', '--as', 'line_beside' ], 3, qr/digest|sha256|SHA-256|hash/i,
+	'damaged objects');
+ok(normalized_dump('beside') eq $before, 'nothing was changed');
+$_->() for @mend;
+
+done_testing();

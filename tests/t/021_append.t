@@ -1,0 +1,204 @@
+# Rows into tables that exist, in one transaction: what pg_dump --data-only would bring, conflicts
+# counted, sequences only forward, and nothing at all on failure.
+use strict;
+use warnings;
+
+use File::Temp ();
+use NexBackup::Test;
+use Test::More;
+
+my $node = start_server('main');
+my $repo = new_repository();
+
+load_sample('invoices', 0.02);
+query('invoices', 'DROP TRIGGER invoice_audit ON billing.invoice');
+tool_ok([ 'backup', '--repo', $repo, '-d', 'invoices', '-j', 2, '--chunk-blocks', 20 ], 'backup');
+query('postgres', 'CREATE DATABASE reference TEMPLATE invoices');
+
+my @append = ('restore', '--repo', $repo, 'invoices', '--append');
+
+sub count { return query('invoices', "SELECT count(*) FROM $_[0]") }
+
+# Same rows, definitions and sequences as the original.
+sub as_it_was { return same_database('reference', 'invoices', $_[0]) }
+
+# ------------------------------------------------------------------ rows that are gone
+
+query('invoices', 'TRUNCATE billing.invoice, billing.invoice_line, billing.document, audit.log, billing.session_cache');
+my $json = tool_json(@append, map { ('--table', $_) } qw(billing.invoice billing.*_line billing.document audit.log));
+is($json->{rows}, query('reference', 'SELECT (SELECT count(*) FROM billing.invoice) + (SELECT count(*) FROM '
+		  . 'billing.invoice_line) + (SELECT count(*) FROM billing.document) + (SELECT count(*) FROM audit.log)'),
+	'all rows, tables that are referred to first');
+is_deeply([ grep { $_->{conflicts} } @{ $json->{restored_tables} } ], [], 'no conflicts');
+query('invoices', 'INSERT INTO billing.session_cache SELECT * FROM billing.session_cache');
+tool_ok([ @append, '--table', 'session_cache' ], 'a name without its schema');
+query('invoices', 'REFRESH MATERIALIZED VIEW billing.monthly_turnover');
+as_it_was('appended to empty tables');
+
+# ---------------------------------------------------------------------------- conflicts
+
+query('invoices', 'DELETE FROM billing.invoice_line WHERE line_id % 3 = 0; DELETE FROM billing.document WHERE document_id < 20');
+my $before = normalized_dump('invoices');
+my @both = ('--table', 'billing.invoice_line', '--table', 'billing.document');
+my $lines = count('billing.invoice_line');
+my $err = tool_fails([ @append, @both ], 1, qr/are in table billing\.(document|invoice_line) already.*DETAIL.*Key.*HINT.*--on-conflict=skip/s,
+	'conflicts abort');
+like($err, qr/table billing\.invoice_line: $lines of \d+ rows are there already/, 'and are counted');
+like($err, qr/table billing\.document: \d+ of \d+ rows are there already/, 'table by table');
+ok(normalized_dump('invoices') eq $before, 'nothing was changed');
+
+$json = tool_json(@append, @both, '--on-conflict=skip');
+my %result = map { $_->{name} => $_ } @{ $json->{restored_tables} };
+is($result{invoice_line}{conflicts}, $lines, 'skip: conflicts of one table');
+is($result{invoice_line}{rows} + $lines, query('reference', 'SELECT count(*) FROM billing.invoice_line'), 'the others were added');
+is($result{document}{rows}, 19, 'and of the other table');
+as_it_was('rows that were deleted are back');
+
+my $text = tool_ok([ @append, @both, '--on-conflict=skip' ], 'once more');
+like($text, qr/billing\.invoice_line: 0 rows added, [\d,]+ there already/, 'there is nothing to add');
+as_it_was('and nothing was');
+
+# ---------------------------------------------------------------------------- sequences
+
+my $value = query('invoices', 'SELECT last_value FROM billing.invoice_line_line_id_seq');
+query('invoices', "SELECT setval('billing.invoice_line_line_id_seq', $value + 1000)");
+tool_ok([ @append, '--table', 'billing.invoice_line', '--on-conflict=skip' ], 'a sequence that is ahead');
+is(query('invoices', 'SELECT last_value FROM billing.invoice_line_line_id_seq'), $value + 1000, 'is not moved back');
+query('invoices', "SELECT setval('billing.invoice_line_line_id_seq', 5)");
+tool_ok([ @append, '--table', 'billing.invoice_line', '--on-conflict=skip' ], 'a sequence that is behind');
+is(query('invoices', 'SELECT last_value FROM billing.invoice_line_line_id_seq'), $value, 'is moved forward');
+
+# ----------------------------------------------------- tables that are not what they were
+
+query('postgres', 'CREATE DATABASE changed TEMPLATE reference');
+my @changed = (@append, '--to', 'changed');
+query('changed', <<'SQL');
+TRUNCATE billing.invoice, billing.invoice_line, billing.document, audit.log;
+ALTER TABLE billing.invoice ADD COLUMN channel text NOT NULL DEFAULT 'web';
+ALTER TABLE billing.invoice_line DROP COLUMN delivered_on;
+DROP TABLE audit.log_2025_02, audit.log_2025_03;
+CREATE TABLE audit.log_spring PARTITION OF audit.log FOR VALUES FROM ('2025-02-01') TO ('2025-04-01');
+ALTER TABLE audit.log DETACH PARTITION audit.log_2025_05;
+DROP TABLE billing.session_cache;
+CREATE VIEW billing.session_cache AS SELECT 1;
+SQL
+tool_ok([ @changed, '--table', 'billing.invoice' ], 'a column that is new');
+is(query('changed', "SELECT count(*) FROM billing.invoice WHERE channel = 'web'"), count('billing.invoice'), 'takes its default');
+tool_fails([ @changed, '--table', 'billing.invoice_line' ], 1,
+	qr/column "delivered_on" of table billing\.invoice_line does not exist.*HINT.*--as/s, 'a column that is gone');
+is(query('changed', 'SELECT count(*) FROM billing.invoice_line'), 0, 'nothing was added');
+$text = tool_ok([ @changed, '--table', 'audit.log' ], 'partitions that differ');
+is(query('changed', 'SELECT (SELECT count(*) FROM audit.log) + (SELECT count(*) FROM audit.log_2025_05)'),
+	count('audit.log'), 'all rows found a place');
+is(query('changed', 'SELECT count(*) FROM audit.log_spring'), query('invoices', 'SELECT count(*) FROM audit.log WHERE '
+		  . "logged_at >= '2025-02-01' AND logged_at < '2025-04-01'"), 'in the partition of today');
+tool_fails([ @changed, '--table', 'billing.session_cache' ], 1, qr/session_cache is not a table now/, 'a table that is a view now');
+query('changed', 'CREATE TABLE billing.scans (LIKE billing.document); DROP TABLE billing.document');
+tool_fails([ @changed, '--table', 'billing.document' ], 1, qr/table "billing\.document" does not exist.*HINT.*--append/s,
+	'a table that is gone');
+tool_ok([ @changed, '--table', 'billing.document', '--as', 'scans' ], 'rows into a table of another name');
+is(query('changed', 'SELECT count(*) FROM billing.scans'), count('billing.document'), 'are all there');
+query('changed', 'ALTER TABLE billing.supplier ALTER name DROP NOT NULL, DROP COLUMN name, '
+	  . "ADD COLUMN name text GENERATED ALWAYS AS ('x') STORED");
+tool_fails([ @changed, '--table', 'billing.supplier' ], 1, qr/column "name" of table billing\.supplier is generated now/,
+	'a column that is generated now');
+
+# ---------------------------------------------------------------- cycles and triggers
+
+create_database('cyclic');
+query('cyclic', <<'SQL');
+CREATE TABLE a (id integer PRIMARY KEY, b integer, self integer REFERENCES a);
+CREATE TABLE b (id integer PRIMARY KEY, a integer REFERENCES a);
+ALTER TABLE a ADD CONSTRAINT a_b FOREIGN KEY (b) REFERENCES b;
+CREATE TABLE fired (what text);
+CREATE FUNCTION fire() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN INSERT INTO public.fired VALUES (TG_TABLE_NAME); RETURN NULL; END $$;
+CREATE TRIGGER fire AFTER INSERT ON b FOR EACH ROW EXECUTE FUNCTION fire();
+INSERT INTO a VALUES (1, NULL, 2), (2, NULL, 1);
+INSERT INTO b VALUES (1, 1), (2, 2);
+UPDATE a SET b = id;
+TRUNCATE fired;
+SQL
+tool_ok([ 'backup', '--repo', $repo, '-d', 'cyclic' ], 'backup');
+my @cyclic = ('restore', '--repo', $repo, 'cyclic', '--append', '--table', 'public.a', '--table', 'public.b');
+query('cyclic', 'TRUNCATE a, b');
+tool_fails(\@cyclic, 1, qr/refer to each other.*DETAIL.*public\.a, public\.b.*HINT.*--disable-triggers/s, 'a cycle of foreign keys');
+tool_ok([ @cyclic, '--disable-triggers' ], '--disable-triggers');
+is(query('cyclic', 'SELECT count(*) FROM a JOIN b ON b.id = a.b'), 2, 'rows of both');
+is(query('cyclic', 'SELECT count(*) FROM fired'), 0, 'nothing fired');
+query('cyclic', 'TRUNCATE a, b; ALTER TABLE a ALTER CONSTRAINT a_b DEFERRABLE');
+tool_ok([ @cyclic, '--on-conflict=skip' ], 'a cycle that can be deferred');
+is(query('cyclic', 'SELECT count(*) FROM a JOIN b ON b.id = a.b'), 2, 'rows of both');
+is(query('cyclic', 'SELECT count(*) FROM fired'), 2, 'triggers fire, as they do with pg_dump --data-only');
+query('cyclic', 'CREATE ROLE plain LOGIN; GRANT ALL ON ALL TABLES IN SCHEMA public TO plain; TRUNCATE a, b');
+tool_fails([ @cyclic, '--disable-triggers', '-U', 'plain' ], 1, qr/session_replication_role/, 'by one who is no superuser');
+tool_fails([ @cyclic[ 0 .. 4 ], '--table', 'public.b' ], 1, qr/could not load table public\.b.*b_a_fkey/s,
+	'rows whose partners are missing');
+is(query('cyclic', 'SELECT count(*) FROM b'), 0, 'nothing was added');
+
+# Odd tables: identity ALWAYS, generated columns, no columns, odd names, rules of the encoding.
+create_database('odd');
+query('odd', <<'SQL');
+CREATE TABLE always (id integer GENERATED ALWAYS AS IDENTITY PRIMARY KEY, g integer GENERATED ALWAYS AS (7) STORED, v text);
+INSERT INTO always (v) SELECT 'v' || n FROM generate_series(1, 100) n;
+CREATE TABLE "no""ne" ();
+INSERT INTO "no""ne" DEFAULT VALUES;
+CREATE TABLE "A b" ("c, d" text, "e""(f)" integer UNIQUE);
+INSERT INTO "A b" VALUES (E'tab\t\\.\n', 1), (NULL, 2);
+SQL
+query('postgres', 'CREATE DATABASE odd_before TEMPLATE odd');
+tool_ok([ 'backup', '--repo', $repo, '-d', 'odd' ], 'backup');
+query('odd', 'DELETE FROM always WHERE id > 50; DELETE FROM "A b" WHERE "e""(f)" = 1; TRUNCATE "no""ne"');
+tool_ok([ 'restore', '--repo', $repo, 'odd', '--data-only', '--on-conflict', 'skip' ], '--data-only, everything');
+same_database('odd_before', 'odd', 'odd tables');
+
+# ------------------------------------------------------------------------- bad input
+
+tool_fails([ @append, '--to', 'nowhere' ], 1, qr/database "nowhere" does not exist.*HINT.*--to/s, 'a database that is not there');
+tool_fails([ @append, '--table', 'billing.open_invoice' ], 1, qr/none of the chosen objects has rows/, 'a view');
+tool_fails([ @append, '--schema-only' ], 2, qr/--append and --schema-only do not go together/, '--schema-only');
+tool_fails([ @append, '--drop', '--yes' ], 2, qr/--drop and --append do not go together/, '--drop');
+tool_fails([ @append, '--no-owner' ], 2, qr/--append and --no-owner/, '--no-owner');
+tool_fails([ @append, '--on-conflict=ignore' ], 2, qr/abort, skip/, 'an action that is none');
+tool_fails([ 'restore', '--repo', $repo, 'invoices', '--to', 'x', '--on-conflict=skip' ], 2, qr/needs --append/,
+	'--on-conflict without --append');
+query('invoices', 'TRUNCATE billing.document; GRANT USAGE ON SCHEMA billing TO invoice_report');
+tool_fails([ @append, '--table', 'billing.document', '--role', 'invoice_report' ], 1, qr/permission denied/, 'a role that may only read');
+tool_fails([ @append, '--table', 'billing.document', '-U', 'invoice_report' ], 1, qr/permission denied/, 'and a user');
+is(count('billing.document'), 0, 'nothing was added');
+
+# ------------------------------------------------------------------------ interrupted
+
+query('invoices', 'DELETE FROM billing.invoice_line');
+my $release = hold_lock('invoices', 'billing.document');
+for my $signal ('INT', 'KILL')
+{
+	my $log = File::Temp->new;
+	my $pid = start_tool("$log", @append, @both);
+
+	# The lines are in, as far as the transaction is concerned, when it waits for the other table.
+	ok(wait_until(sub { query('postgres', "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'") }), 'it waits');
+	kill $signal, $pid;
+	my $code = finish_tool($pid);
+	is($code, $signal eq 'INT' ? 130 : 137, "SIG$signal: exit $code");
+	ok(wait_until(sub { backends_in('invoices') <= 1 || query('postgres', "SELECT count(*) FROM pg_stat_activity WHERE "
+				  . "wait_event_type = 'Lock'") == 0 }), 'the server noticed') if $signal eq 'INT';
+	query('postgres', "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name LIKE 'nex_backup%'");
+}
+$release->();
+for my $delay (0.1, 0.3, 0.5)
+{
+	for my $signal ('INT', 'KILL')
+	{
+		my $log = File::Temp->new;
+		my $pid = start_tool("$log", @append, '--table', 'billing.invoice_line');
+		select(undef, undef, undef, $delay);
+		kill $signal, $pid;
+		my $ended = finish_tool($pid);
+		foreign_backends();
+		my $rows = count('billing.invoice_line');
+		ok($rows == 0 || ($ended == 0 && $rows > 0), "SIG$signal after $delay s: all or nothing");
+		query('invoices', 'DELETE FROM billing.invoice_line') if $rows;
+	}
+}
+
+done_testing();

@@ -1,0 +1,85 @@
+/*-------------------------------------------------------------------------
+ *
+ * restore_options.c
+ *	  Which options of restore go together.
+ *
+ * What has no meaning is refused rather than ignored: a DBA who says
+ * --append --drop in an emergency must learn at once that these are two things.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include <stddef.h>
+
+#include "log.h"
+#include "restore_report.h"
+
+typedef struct Given
+{
+	const char *name;
+	bool given;
+} Given;
+
+/* Refuse if two options of two lists are given; the lists end with a NULL name. */
+static bool
+refuse_together(const Given *first, const Given *second, const char *hint)
+{
+	const Given *other;
+
+	for (; first->name != NULL; first++)
+	{
+		for (other = second; first->given && other->name != NULL; other++)
+		{
+			if (other->given)
+				return report_error(EXIT_USAGE, NULL, hint, "%s and %s do not go together",
+									first->name, other->name);
+		}
+	}
+	return true;
+}
+
+static bool
+refuse_without(const Given *options, bool there, const char *needed)
+{
+	for (; options->name != NULL && !there; options++)
+	{
+		if (options->given)
+			return report_error(EXIT_USAGE, NULL, NULL, "%s needs %s", options->name, needed);
+	}
+	return true;
+}
+
+bool
+restore_options_check(const Settings *settings)
+{
+	const Given drop[] = {
+		{"--drop", settings->drop}, {"--discard-old", settings->discard_old}, {NULL, false}};
+	const Given all[] = {{"--all", settings->all}, {NULL, false}};
+	const Given append[] = {{"--append", settings->append}, {NULL, false}};
+	const Given parts[] = {{"--table", settings->table.count > 0},
+						   {"--schema", settings->schema.count > 0},
+						   {"--exclude-table", settings->exclude_table.count > 0},
+						   {"--as", settings->as != NULL},
+						   {"--schema-only", settings->schema_only},
+						   {"--append", settings->append},
+						   {NULL, false}};
+	const Given definitions[] = {{"--schema-only", settings->schema_only},
+								 {"--no-owner", settings->no_owner},
+								 {"--no-privileges", settings->no_privileges},
+								 {NULL, false}};
+	const Given as[] = {{"--as", settings->as != NULL}, {NULL, false}};
+	const Given wide[] = {{"--schema", settings->schema.count > 0},
+						  {"--exclude-table", settings->exclude_table.count > 0},
+						  {NULL, false}};
+	const Given of_append[] = {{"--on-conflict=skip", settings->on_conflict == ON_CONFLICT_SKIP},
+							   {"--disable-triggers", settings->disable_triggers},
+							   {NULL, false}};
+
+	return refuse_together(all, parts, "--all restores every database whole.") &&
+		   refuse_together(drop, parts,
+						   "--drop replaces a whole database.  Restore a part beside with --as, or "
+						   "drop the table first.") &&
+		   refuse_together(append, definitions, "--append adds rows and nothing else.") &&
+		   refuse_together(as, wide, "--as gives one table another name.") &&
+		   refuse_without(as, settings->table.count > 0, "--table") &&
+		   refuse_without(of_append, settings->append, "--append");
+}

@@ -1,0 +1,142 @@
+/*-------------------------------------------------------------------------
+ *
+ * restore_report.c
+ *	  What a restore did.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "restore_report.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "json_text.h"
+#include "log.h"
+#include "output.h"
+#include "quote.h"
+#include "selection.h"
+
+static json_t *
+lines_json(const Lines *lines)
+{
+	json_t *array = json_array();
+	uint32_t i;
+
+	for (i = 0; i < lines->count; i++)
+		json_array_append_new(array, json_text(lines->lines[i]));
+	return array;
+}
+
+/* Each table with its rows; with --append also those that were there already. */
+static json_t *
+tables_json(const RestorePlan *plan)
+{
+	json_t *array = json_array();
+	uint32_t i;
+
+	for (i = 0; i < plan->manifest->ntables; i++)
+	{
+		const ManifestTable *table = &plan->manifest->tables[i];
+		json_t *value = json_object();
+
+		json_object_set_new(value, "schema", json_text(table->schema));
+		json_object_set_new(value, "name", json_text(table->name));
+		if (plan->appended != NULL)
+		{
+			json_object_set_new(value, "target", json_text(plan->appended[i].target));
+			json_object_set_new(value, "rows", json_integer((json_int_t) plan->appended[i].rows));
+			json_object_set_new(value, "conflicts",
+								json_integer((json_int_t) plan->appended[i].conflicts));
+		}
+		else
+			json_object_set_new(value, "rows", json_integer((json_int_t) table->rows));
+		json_array_append_new(array, value);
+	}
+	return array;
+}
+
+static void
+print_json(const RestorePlan *plan, double seconds)
+{
+	json_t *value = json_pack("{s:o, s:s, s:o, s:o, s:I, s:I, s:f}", "database",
+							  json_text(plan->backup.database), "backup", plan->backup.id, "target",
+							  json_text(plan->database), "kept_as", json_text(plan->kept_as),
+							  "tables", (json_int_t) plan->manifest->ntables, "rows",
+							  (json_int_t) plan->rows, "seconds", seconds);
+
+	if (plan->selection != NULL)
+	{
+		json_object_set_new(value, "restored_tables", tables_json(plan));
+		json_object_set_new(value, "also_restored", lines_json(&plan->selection->brought));
+		json_object_set_new(value, "used", lines_json(&plan->selection->used));
+		json_object_set_new(value, "left_out", lines_json(&plan->selection->left_out));
+	}
+	output_json(value);
+}
+
+static void
+print_lines(const char *label, const Lines *lines)
+{
+	uint32_t i;
+
+	for (i = 0; i < lines->count; i++)
+	{
+		char *line = printable_name(lines->lines[i]);
+
+		printf("%s: %s\n", label, line);
+		free(line);
+	}
+}
+
+/* With --append: what each table got. */
+static void
+print_appended(const RestorePlan *plan)
+{
+	uint32_t i;
+
+	for (i = 0; plan->appended != NULL && i < plan->manifest->ntables; i++)
+	{
+		const AppendResult *result = &plan->appended[i];
+		char *target = printable_name(result->target);
+
+		printf("%s: %s added", target, pretty_number_of(result->rows, "row"));
+		if (result->conflicts > 0)
+			printf(", %s there already", pretty_count(result->conflicts));
+		printf("\n");
+		free(target);
+	}
+}
+
+static void
+print_text(const RestorePlan *plan, double seconds)
+{
+	char *name = printable_name(plan->database);
+	char *source = printable_name(plan->backup.database);
+	char *kept = plan->kept_as != NULL ? printable_name(plan->kept_as) : NULL;
+
+	printf("%s %s/%s into database \"%s\": %s, %s in %s\n",
+		   plan->appended != NULL ? "appended" : "restored", source, plan->backup.id, name,
+		   pretty_number_of(plan->manifest->ntables, "table"), pretty_number_of(plan->rows, "row"),
+		   pretty_duration(seconds));
+	if (kept != NULL)
+		printf("the database that was there is kept as \"%s\"\n", kept);
+	print_appended(plan);
+	if (plan->selection != NULL)
+	{
+		print_lines("also restored", &plan->selection->brought);
+		print_lines("used as it is", &plan->selection->used);
+		print_lines("left out", &plan->selection->left_out);
+	}
+	free(source);
+	free(name);
+	free(kept);
+}
+
+void
+restore_report(const RestorePlan *plan, double seconds)
+{
+	if (plan->settings->json)
+		print_json(plan, seconds);
+	else
+		print_text(plan, seconds);
+}

@@ -1,0 +1,219 @@
+/*-------------------------------------------------------------------------
+ *
+ * append.c
+ *	  --append: rows into tables that exist, in one transaction.
+ *
+ * Without conflicts rows go straight into their table by COPY.  COPY cannot
+ * skip a row, so with --on-conflict=skip they go into a temporary table
+ * first, and from there by INSERT … ON CONFLICT DO NOTHING, which also says
+ * how many were new.  The same is done, and taken back, to count the
+ * conflicts of an append that they stopped.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "append.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "interrupt.h"
+#include "log.h"
+#include "memory.h"
+#include "progress.h"
+#include "row_copy.h"
+#include "sequences_set.h"
+
+#define STAGE "pg_temp.nex_backup_rows"
+
+/* Everything that one pass over the tables needs. */
+typedef struct Append
+{
+	RestorePlan *plan;
+	Connection *connection;
+	AppendTables tables;
+	MemberReader reader;
+} Append;
+
+/* Straight into the table. */
+static RowCopyStatus
+add_rows(Append *append, const AppendTable *table)
+{
+	RestorePlan *plan = append->plan;
+	const ManifestTable *source = &plan->manifest->tables[table->source];
+	char *command = row_copy_command(source, table->target);
+	RowCopy copy = {append->connection, &append->reader, table->target, true, NULL};
+	RowCopyStatus status = row_copy_run(&copy, table->source, command);
+
+	if (status == ROW_COPY_GOOD)
+		plan->appended[table->source].rows = source->rows;
+	if (status == ROW_COPY_CONFLICT)
+		report_error(EXIT_FAILED, copy.said,
+					 "Nothing was changed.  With --on-conflict=skip only the rows are added that "
+					 "are not there yet.",
+					 "rows of the backup are in table %s already", table->target);
+	free(copy.said);
+	free(command);
+	return status;
+}
+
+/* From the temporary table into the real one, what is not there yet. */
+static bool
+insert_new_rows(Append *append, const AppendTable *table, const char *columns)
+{
+	AppendResult *appended = &append->plan->appended[table->source];
+	const ManifestTable *source = &append->plan->manifest->tables[table->source];
+	char *list =
+		columns[0] != '\0' ? xasprintf(" (%s) OVERRIDING SYSTEM VALUE", columns) : xstrdup("");
+	char *sql = xasprintf("INSERT INTO %s%s SELECT %s FROM " STAGE " ON CONFLICT DO NOTHING",
+						  table->target, list, columns);
+	PGresult *result = PQexec(append->connection->pg, sql);
+	bool good = PQresultStatus(result) == PGRES_COMMAND_OK;
+
+	if (good)
+	{
+		appended->rows = strtoull(PQcmdTuples(result), NULL, 10);
+		appended->conflicts = source->rows - appended->rows;
+	}
+	else if (!stop_requested())
+	{
+		char *what = xasprintf("could not add rows to table %s", table->target);
+
+		connection_report(append->connection, result, what);
+		free(what);
+	}
+	PQclear(result);
+	free(sql);
+	free(list);
+	return good;
+}
+
+/* By way of a temporary table. */
+static RowCopyStatus
+add_new_rows(Append *append, const AppendTable *table)
+{
+	const ManifestTable *source = &append->plan->manifest->tables[table->source];
+	size_t length;
+	const char *columns = row_copy_columns(source, &length);
+	char *inner = length > 2 ? xasprintf("%.*s", (int) length - 2, columns + 1) : xstrdup("");
+	char *command = row_copy_command(source, STAGE);
+	RowCopy copy = {append->connection, &append->reader, table->target, false, NULL};
+	RowCopyStatus status = ROW_COPY_FAILED;
+
+	if (connection_commandf(append->connection,
+							"CREATE TEMPORARY TABLE nex_backup_rows AS SELECT %s FROM %s"
+							" WITH NO DATA",
+							inner, table->target))
+		status = row_copy_run(&copy, table->source, command);
+	if (status == ROW_COPY_GOOD && (!insert_new_rows(append, table, inner) ||
+									!connection_command(append->connection, "DROP TABLE " STAGE)))
+		status = ROW_COPY_FAILED;
+	free(command);
+	free(inner);
+	return status;
+}
+
+/* Find, lock and order the tables, and settle what fires. */
+static bool
+start(Append *append)
+{
+	RestorePlan *plan = append->plan;
+	uint32_t i;
+
+	if (!partial_begin(plan, append->connection) ||
+		!append_tables_find(plan, append->connection, &append->tables))
+		return false;
+	for (i = 0; i < append->tables.count; i++)
+	{
+		free(plan->appended[i].target);
+		plan->appended[i].target = xstrdup(append->tables.items[i].target);
+	}
+	if (plan->settings->disable_triggers)
+		return connection_command(append->connection,
+								  "SET LOCAL session_replication_role = replica");
+	return append_tables_order(append->connection, &append->tables);
+}
+
+static RowCopyStatus
+fill(Append *append, bool skip)
+{
+	RestorePlan *plan = append->plan;
+	RowCopyStatus status = ROW_COPY_GOOD;
+	uint32_t i;
+
+	progress_phase("adding rows", "tables", append->tables.count, plan->manifest->totals.raw_bytes);
+	for (i = 0; status == ROW_COPY_GOOD && i < append->tables.count; i++)
+	{
+		const AppendTable *table = &append->tables.items[i];
+
+		status = skip ? add_new_rows(append, table) : add_rows(append, table);
+		if (stop_requested())
+			status = ROW_COPY_FAILED;
+		atomic_fetch_add(&progress.units_done, 1);
+	}
+	return status;
+}
+
+/*
+ * Deferred keys are checked before the sequences move, because these moves
+ * are not taken back with the transaction.
+ */
+static bool
+finish(Append *append)
+{
+	RestorePlan *plan = append->plan;
+
+	return connection_command(append->connection, "SET CONSTRAINTS ALL IMMEDIATE") &&
+		   (plan->settings->as != NULL || sequences_advance(plan, append->connection)) &&
+		   !stop_requested() && connection_command(append->connection, "COMMIT");
+}
+
+/* Say how many conflicts there are, table by table; whatever it does is taken back. */
+static void
+count_conflicts(Append *append)
+{
+	RestorePlan *plan = append->plan;
+	bool counted;
+	uint32_t i;
+
+	append_tables_free(&append->tables);
+	log_info("counting the rows that are there already");
+	counted = connection_command(append->connection, "ROLLBACK") && start(append) &&
+			  fill(append, true) == ROW_COPY_GOOD;
+	for (i = 0; i < plan->manifest->ntables; i++)
+	{
+		const AppendResult *result = &plan->appended[i];
+
+		if (result->conflicts > 0)
+			log_warning("table %s: %llu of %llu rows%s", result->target,
+						(unsigned long long) result->conflicts,
+						(unsigned long long) plan->manifest->tables[i].rows,
+						counted ? " are there already" : " are there already, as far as counted");
+	}
+}
+
+bool
+append_run(RestorePlan *plan, Connection *connection)
+{
+	bool skip = plan->settings->on_conflict == ON_CONFLICT_SKIP;
+	RowCopyStatus status = ROW_COPY_FAILED;
+	Append append;
+	uint32_t i;
+	bool good;
+
+	memset(&append, 0, sizeof(append));
+	append.plan = plan;
+	append.connection = connection;
+	if (plan->manifest->ntables == 0)
+		return report_error(EXIT_FAILED, NULL, NULL, "none of the chosen objects has rows");
+	plan->appended = xcalloc((size_t) plan->manifest->ntables + 1, sizeof(AppendResult));
+	if (member_reader_open(&append.reader, plan->repository, plan->manifest) && start(&append))
+		status = fill(&append, skip);
+	good = status == ROW_COPY_GOOD && finish(&append);
+	if (status == ROW_COPY_CONFLICT)
+		count_conflicts(&append);
+	for (i = 0; good && i < plan->manifest->ntables; i++)
+		plan->rows += plan->appended[i].rows;
+	append_tables_free(&append.tables);
+	member_reader_close(&append.reader);
+	return good;
+}

@@ -1,0 +1,40 @@
+/*-------------------------------------------------------------------------
+ *
+ * append.h
+ *	  The tables that --append fills.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef NEX_APPEND_H
+#define NEX_APPEND_H
+
+#include "partial.h"
+
+typedef struct AppendTable
+{
+	int32_t source; /* position in the manifest */
+	uint32_t oid;   /* of the table that takes the rows */
+	char *target;   /* its name, quoted */
+	bool placed;    /* in the order already */
+} AppendTable;
+
+typedef struct AppendTables
+{
+	AppendTable *items;
+	uint32_t count;
+} AppendTables;
+
+/*
+ * Find the tables of the database that take the rows, lock them, and see that
+ * they have the columns.  False (reported) if anything is amiss.
+ */
+extern bool append_tables_find(RestorePlan *plan, Connection *connection, AppendTables *tables);
+
+/*
+ * Put tables that others refer to first; deferrable foreign keys are made to
+ * wait for the end instead.  False (reported) if they refer to each other.
+ */
+extern bool append_tables_order(Connection *connection, AppendTables *tables);
+extern void append_tables_free(AppendTables *tables);
+
+#endif /* NEX_APPEND_H */

@@ -1,0 +1,73 @@
+/*-------------------------------------------------------------------------
+ *
+ * archive_toc.h
+ *	  The table of contents of a backup's schema archive, read from the
+ *	  archive itself.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef NEX_ARCHIVE_TOC_H
+#define NEX_ARCHIVE_TOC_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "buffer.h"
+#include "repository.h"
+
+typedef enum TocSection
+{
+	TOC_NONE = 1,
+	TOC_PRE_DATA,
+	TOC_DATA,
+	TOC_POST_DATA
+} TocSection;
+
+typedef struct TocEntry
+{
+	int id;
+	uint32_t catalog; /* oid of the catalogue that describes the object; 0: no object of its own */
+	uint32_t oid;
+	char *tag;        /* "invoice", "invoice invoice_pkey", "COLUMN invoice.note": unquoted */
+	char *kind;       /* "TABLE", "FK CONSTRAINT" */
+	char *definition; /* SQL, as all of the following */
+	char *drop;
+	char *schema; /* "" if none */
+	char *owner;
+	TocSection section; /* never TOC_NONE: an ACL or comment is where its object is */
+	int *depends_on;
+	int ndepends_on;
+} TocEntry;
+
+typedef struct ArchiveToc
+{
+	TocEntry *entries; /* in the order of the archive: nothing depends on a later one */
+	uint32_t count;
+	TocEntry **by_id;
+	int max_id;
+} ArchiveToc;
+
+/* Turn the text of the archive member into the archive, in place; false if it is none. */
+extern bool archive_decode(Buffer *text, size_t *length);
+
+/* Read the archive member of a backup and parse it; false (reported) on damage. */
+extern bool archive_toc_load(Repository *repository, const Manifest *manifest, ArchiveToc *toc);
+
+/* Parse an archive; NULL, or what is wrong with it. */
+extern const char *archive_toc_parse(const char *archive, size_t length, ArchiveToc *toc);
+extern void archive_toc_free(ArchiveToc *toc);
+
+/* The entry with this id, or NULL. */
+extern const TocEntry *archive_toc_find(const ArchiveToc *toc, int id);
+
+/* Is it of one of these kinds, a list that ends with NULL? */
+extern bool toc_entry_is_any(const TocEntry *entry, const char *const *kinds);
+extern bool toc_entry_is(const TocEntry *entry, const char *kind);
+
+/* Table, view, sequence, …: what can be named by --table. */
+extern bool toc_entry_is_relation(const TocEntry *entry);
+
+/* "FK CONSTRAINT billing.invoice invoice_fkey"; caller frees. */
+extern char *toc_entry_label(const TocEntry *entry);
+
+#endif /* NEX_ARCHIVE_TOC_H */

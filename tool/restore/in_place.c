@@ -1,0 +1,263 @@
+/*-------------------------------------------------------------------------
+ *
+ * in_place.c
+ *	  A part of a backup into a database that exists, in one transaction.
+ *
+ * pg_restore writes the scripts; here they are run, because pg_restore's own
+ * --single-transaction cannot hold our rows between them.  Whatever fails
+ * (an object, a row, an interrupt, a lost connection), the server takes all
+ * of it back.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "partial.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "client_program.h"
+#include "default_grants.h"
+#include "interrupt.h"
+#include "log.h"
+#include "memory.h"
+#include "progress.h"
+#include "quote.h"
+#include "rename.h"
+#include "row_copy.h"
+#include "schema_sections.h"
+#include "sequences_set.h"
+#include "subprocess.h"
+
+/* What pg_restore makes of a list. */
+static bool
+write_script(const RestorePlan *plan, const char *list, Buffer *script)
+{
+	char *path = xasprintf("%s.sql", list);
+	char *which = xasprintf("--use-list=%s", list);
+	char *file = xasprintf("--file=%s", path);
+	const char *argv[8] = {plan->pg_restore, which, file, plan->archive};
+	size_t count = 4;
+	SubprocessResult result;
+	bool good = false;
+
+	schema_sections_add_options(plan, argv, &count);
+	if (subprocess_run(argv, NULL, &result))
+	{
+		good = client_program_check("pg_restore", &result);
+		subprocess_result_free(&result);
+	}
+	good = good && client_program_output(path, script);
+	if (good)
+		script_clean(script);
+	free(path);
+	free(which);
+	free(file);
+	return good;
+}
+
+/* Run a whole script; the server says which object it stopped at. */
+static bool
+run_script(Connection *connection, const char *script, PartialList which)
+{
+	PGresult *result = PQexec(connection->pg, script);
+	ExecStatusType status = PQresultStatus(result);
+	bool good =
+		status == PGRES_COMMAND_OK || status == PGRES_TUPLES_OK || status == PGRES_EMPTY_QUERY;
+
+	if (!good && !stop_requested())
+		connection_report(connection, result,
+						  which >= LIST_POST_DATA ? "could not restore the post-data section"
+												  : "could not restore the pre-data section");
+	PQclear(result);
+	return good;
+}
+
+static bool
+run_list(RestorePlan *plan, Connection *connection, const RenameMap *map, PartialList which)
+{
+	char *list = partial_list(plan, which);
+	Buffer script;
+	Buffer renamed;
+	bool good = list != NULL;
+
+	buffer_init(&script);
+	buffer_init(&renamed);
+	good = good && write_script(plan, list, &script);
+	if (good && map->count > 0)
+	{
+		rename_script(map, script.data, &renamed);
+		good = run_script(connection, renamed.data, which);
+	}
+	else if (good)
+		good = run_script(connection, script.data, which);
+	buffer_free(&script);
+	buffer_free(&renamed);
+	free(list);
+	return good && !stop_requested();
+}
+
+/* The table that takes the rows, quoted and perhaps renamed; caller frees. */
+static char *
+row_target(const RestorePlan *plan, const RenameMap *map, const ManifestTable *table)
+{
+	const Renamed *renamed;
+	char *schema;
+	char *name;
+	Buffer target;
+
+	partial_row_table(plan, table, &schema, &name);
+	renamed = rename_find(map, schema, name);
+	buffer_init(&target);
+	if (renamed != NULL)
+		quote_qualified(&target, renamed->schema, renamed->name);
+	else
+		quote_qualified(&target, schema, name);
+	free(schema);
+	free(name);
+	return buffer_detach(&target);
+}
+
+static bool
+load_rows(RestorePlan *plan, Connection *connection, const RenameMap *map)
+{
+	const Manifest *manifest = plan->manifest;
+	MemberReader reader;
+	bool good = member_reader_open(&reader, plan->repository, manifest);
+	uint32_t i;
+
+	progress_phase("loading data", "tables", manifest->ntables, manifest->totals.raw_bytes);
+	for (i = 0; good && i < manifest->ntables; i++)
+	{
+		char *target = row_target(plan, map, &manifest->tables[i]);
+		char *command = row_copy_command(&manifest->tables[i], target);
+		RowCopy copy = {connection, &reader, target, false, NULL};
+
+		good = row_copy_run(&copy, (int32_t) i, command) == ROW_COPY_GOOD && !stop_requested();
+		plan->rows += manifest->tables[i].rows;
+		atomic_fetch_add(&progress.units_done, 1);
+		free(target);
+		free(command);
+	}
+	member_reader_close(&reader);
+	return good;
+}
+
+/*
+ * The new schema's grants are those of the old one: foreign keys are checked
+ * as the owner of a table, and grants are made as those who granted.
+ */
+static bool
+grant_schema(RestorePlan *plan, Connection *connection, const Renamed *renamed)
+{
+	const char *params[3] = {renamed->entry->schema, renamed->schema, renamed->entry->owner};
+	PGresult *result;
+	bool good = true;
+	int i;
+
+	if (plan->settings->no_owner || plan->settings->no_privileges)
+		return true;
+	result = connection_query(connection,
+							  "SELECT pg_catalog.format('GRANT %s ON SCHEMA %I TO %s', "
+							  "a.privilege_type, $2::pg_catalog.text,"
+							  "  CASE WHEN a.grantee = 0 THEN 'PUBLIC' ELSE pg_catalog.quote_ident("
+							  "   pg_catalog.pg_get_userbyid(a.grantee)) END)"
+							  " FROM pg_catalog.pg_namespace n, pg_catalog.aclexplode(n.nspacl) a"
+							  " WHERE n.nspname = $1::pg_catalog.name"
+							  " UNION ALL SELECT pg_catalog.format('GRANT USAGE ON SCHEMA %I TO "
+							  "%I', $2::pg_catalog.text, rolname)"
+							  " FROM pg_catalog.pg_roles WHERE rolname = $3::pg_catalog.name",
+							  3, params);
+	good = result != NULL;
+	for (i = 0; good && i < PQntuples(result); i++)
+		good = connection_command(connection, PQgetvalue(result, i, 0));
+	PQclear(result);
+	return good;
+}
+
+/* The schema of --as, if it is not there. */
+static bool
+create_schema(RestorePlan *plan, Connection *connection, const RenameMap *map)
+{
+	const Renamed *renamed = map->items;
+	PGresult *result;
+	Buffer sql;
+	bool good;
+
+	/* A schema of the backup that is restored with the table comes with its script. */
+	if (map->count == 0 || strcmp(renamed->schema, renamed->entry->schema) == 0)
+		return true;
+	result = connection_query(connection,
+							  "SELECT FROM pg_catalog.pg_namespace"
+							  " WHERE nspname = $1::pg_catalog.name",
+							  1, (const char *const *) &renamed->schema);
+	good = result != NULL;
+	if (good && PQntuples(result) == 0)
+	{
+		buffer_init(&sql);
+		buffer_append_string(&sql, "CREATE SCHEMA ");
+		quote_identifier(&sql, renamed->schema);
+		good = connection_command(connection, sql.data) && grant_schema(plan, connection, renamed);
+		buffer_free(&sql);
+		lines_add(&plan->selection->brought, xasprintf("SCHEMA %s (new)", renamed->schema));
+	}
+	PQclear(result);
+	return good;
+}
+
+/* Planner statistics are worth having, but no reason to fail any more. */
+static void
+analyze(RestorePlan *plan, Connection *connection, const RenameMap *map)
+{
+	uint32_t i;
+
+	progress_phase("analyzing", "tables", plan->manifest->ntables, 0);
+	for (i = 0; i < plan->manifest->ntables && !stop_requested(); i++)
+	{
+		char *target = row_target(plan, map, &plan->manifest->tables[i]);
+		char *sql = xasprintf("ANALYZE %s", target);
+		PGresult *result = PQexec(connection->pg, sql);
+
+		if (PQresultStatus(result) != PGRES_COMMAND_OK)
+			log_warning("could not analyze table %s: %s", target, PQresultErrorMessage(result));
+		PQclear(result);
+		atomic_fetch_add(&progress.units_done, 1);
+		free(target);
+		free(sql);
+	}
+}
+
+static bool
+fill(RestorePlan *plan, Connection *connection, const RenameMap *map)
+{
+	bool good;
+
+	progress_phase("restoring schema", "", 0, 0);
+	good = create_schema(plan, connection, map) && run_list(plan, connection, map, LIST_OBJECTS) &&
+		   (plan->settings->no_privileges || (default_grants_reset(plan, connection, map) &&
+											  run_list(plan, connection, map, LIST_GRANTS))) &&
+		   load_rows(plan, connection, map) &&
+		   (plan->settings->schema_only || sequences_set(plan, connection, map));
+	if (!good)
+		return false;
+	progress_phase("building indexes and constraints", "", 0, 0);
+	return run_list(plan, connection, map, LIST_POST_DATA) &&
+		   run_list(plan, connection, map, LIST_LATE);
+}
+
+bool
+in_place_run(RestorePlan *plan, Connection *connection)
+{
+	RenameMap map;
+	bool good;
+
+	good = rename_plan(plan->selection, plan->settings, &map) && schema_sections_prepare(plan);
+	if (good && plan->settings->maintenance_work_mem != NULL)
+		good = connection_commandf(connection, "SET maintenance_work_mem = '%s'",
+								   plan->settings->maintenance_work_mem);
+	good = good && partial_begin(plan, connection) && fill(plan, connection, &map) &&
+		   !stop_requested() && connection_command(connection, "COMMIT");
+	if (good && !plan->settings->no_analyze)
+		analyze(plan, connection, &map);
+	rename_free(&map);
+	return good;
+}

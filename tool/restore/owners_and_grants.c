@@ -1,0 +1,72 @@
+/*-------------------------------------------------------------------------
+ *
+ * owners_and_grants.c
+ *	  --no-owner and --no-privileges for members that pg_restore does not see:
+ *	  large objects, and the settings of the database.
+ *
+ * The statements are those that backup/large_objects.c and
+ * backup/database_settings.c write, one after the other, each ended by ";"
+ * and a newline outside of quotes.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "owners_and_grants.h"
+
+#include <string.h>
+
+static const char *const owners[] = {"ALTER LARGE OBJECT ", NULL};
+static const char *const grants[] = {
+	"GRANT ", "REVOKE ", "DO 'BEGIN EXECUTE pg_catalog.format(''%s %I %s'', ''GRANT ",
+	"DO 'BEGIN EXECUTE pg_catalog.format(''%s %I %s'', ''REVOKE ", NULL};
+
+static bool
+begins_with_any(const char *statement, const char *const *beginnings)
+{
+	statement += strspn(statement, "\n");
+	for (; *beginnings != NULL; beginnings++)
+	{
+		if (strncmp(statement, *beginnings, strlen(*beginnings)) == 0)
+			return true;
+	}
+	return false;
+}
+
+/* Where the statement after this one starts. */
+static const char *
+next_statement(const char *text)
+{
+	bool quoted = false;
+
+	for (; *text != '\0'; text++)
+	{
+		if (*text == '\'')
+			quoted = !quoted;
+		else if (!quoted && text[0] == ';' && text[1] == '\n')
+			return text + 2;
+	}
+	return text;
+}
+
+void
+owners_and_grants_filter(const Settings *settings, Buffer *sql)
+{
+	const char *from = sql->data;
+	char *to = sql->data;
+
+	if (!settings->no_owner && !settings->no_privileges)
+		return;
+	while (*from != '\0')
+	{
+		const char *end = next_statement(from);
+
+		if (!(settings->no_owner && begins_with_any(from, owners)) &&
+			!(settings->no_privileges && begins_with_any(from, grants)))
+		{
+			memmove(to, from, (size_t) (end - from));
+			to += end - from;
+		}
+		from = end;
+	}
+	*to = '\0';
+	sql->length = (size_t) (to - sql->data);
+}

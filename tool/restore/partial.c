@@ -1,0 +1,345 @@
+/*-------------------------------------------------------------------------
+ *
+ * partial.c
+ *	  Restoring a part of a backup.
+ *
+ * Into a new database, a part is restored like a whole: the manifest is made
+ * smaller, and pg_restore is given lists.  So it is as fast, and a failure
+ * drops the database.  A database that exists must be left unchanged by a
+ * failure; there everything is one transaction, hence one connection
+ * (in_place.c, append.c).
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "partial.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "archive_listing.h"
+#include "interrupt.h"
+#include "loader.h"
+#include "log.h"
+#include "memory.h"
+#include "post_data.h"
+#include "progress.h"
+#include "quote.h"
+#include "row_copy.h"
+#include "schema_sections.h"
+#include "sequences_set.h"
+#include "session.h"
+#include "sql_name.h"
+#include "target_database.h"
+#include "verify.h"
+
+/* No other list has such a number: an entry's is positive, and a pass's is small. */
+#define FIRST_LIST_NUMBER (-100)
+
+static const bool core_kinds[MEMBER_KINDS] = {
+	[MEMBER_HEAD] = true, [MEMBER_ARCHIVE] = true, [MEMBER_SEQUENCES] = true};
+
+bool
+partial_is_wanted(const Settings *settings)
+{
+	return settings->table.count > 0 || settings->schema.count > 0 ||
+		   settings->exclude_table.count > 0 || settings->as != NULL || settings->append ||
+		   settings->schema_only;
+}
+
+static bool
+check_objects(RestorePlan *plan, const Manifest *manifest)
+{
+	VerifyReport report;
+	bool good;
+
+	progress_phase("checking objects", "objects", manifest->nobjects,
+				   manifest->totals.stored_bytes);
+	good =
+		verify_objects(plan->repository, manifest, VERIFY_DIGESTS, plan->settings->jobs, &report) &&
+		report.nbad == 0;
+	verify_report_free(&report);
+	return good && !stop_requested();
+}
+
+/* Check what the choice is made from, before it is believed. */
+static bool
+check_core(RestorePlan *plan)
+{
+	Manifest *core = repository_manifest(plan->repository, &plan->backup);
+	bool *none;
+	bool good;
+
+	if (core == NULL)
+		return false;
+	none = xcalloc((size_t) core->ntables + 1, sizeof(bool));
+	manifest_keep(core, none, core_kinds);
+	good = check_objects(plan, core);
+	free(none);
+	manifest_free(core);
+	return good;
+}
+
+/* Which tables' rows are wanted. */
+static bool *
+wanted_tables(const RestorePlan *plan)
+{
+	const Manifest *manifest = plan->manifest;
+	const Selection *selection = plan->selection;
+	EntryState least = plan->settings->append ? ENTRY_CHOSEN : ENTRY_NEEDED;
+	bool *wanted = xcalloc((size_t) manifest->ntables + 1, sizeof(bool));
+	uint32_t i;
+
+	for (i = 0; i < manifest->ntables && !plan->settings->schema_only; i++)
+	{
+		const TocEntry *entry = selection_table(selection, manifest->tables[i].oid);
+
+		/* The configuration of an extension has rows, but no entry. */
+		wanted[i] =
+			entry != NULL ? selection_state(selection, entry->id) >= least : selection->everything;
+	}
+	return wanted;
+}
+
+/* Say what is not in any part of a backup. */
+static void
+note_left_out(const RestorePlan *plan)
+{
+	const ManifestTotals *totals = &plan->manifest->totals;
+	Lines *left_out = &plan->selection->left_out;
+
+	if (plan->settings->append && !plan->selection->everything)
+		return;
+	if (totals->large_objects > 0)
+		lines_add(left_out, xasprintf("%llu large objects (only a restore of the whole backup "
+									  "brings them)",
+									  (unsigned long long) totals->large_objects));
+	if (!plan->in_place)
+		lines_add(left_out, xstrdup("settings, grants and comment of the database"));
+}
+
+/* Read the archive, choose, and make the manifest that of the choice. */
+static bool
+choose(RestorePlan *plan, const ExistingObjects *existing)
+{
+	Selection *selection = xcalloc(1, sizeof(*selection));
+	bool *wanted;
+
+	plan->selection = selection;
+	selection->existing = plan->settings->append ? NULL : existing;
+	if (!archive_toc_load(plan->repository, plan->manifest, &selection->toc) ||
+		!selection_make(selection, plan->settings))
+		return false;
+	if (selection->existing != NULL && !selection->renames && !selection_check_existing(selection))
+		return false;
+	if (plan->settings->append)
+		selection_forget_report(selection);
+	note_left_out(plan);
+	wanted = wanted_tables(plan);
+	manifest_keep(plan->manifest, wanted, core_kinds);
+	free(wanted);
+	return true;
+}
+
+static bool
+is_in_list(const Selection *selection, const TocEntry *entry, PartialList which)
+{
+	bool late = selection->late[entry->id];
+	bool pre = entry->section == TOC_PRE_DATA && !late;
+	bool grant = toc_entry_is(entry, "ACL");
+
+	if (!selection_includes(selection, entry))
+		return false;
+	switch (which)
+	{
+		case LIST_PRE_DATA:
+			return pre;
+		case LIST_OBJECTS:
+			return pre && !grant;
+		case LIST_GRANTS:
+			return pre && grant;
+		case LIST_POST_DATA:
+			return !pre && !late;
+		case LIST_LATE:
+			return late;
+	}
+	return false;
+}
+
+char *
+partial_list(const RestorePlan *plan, PartialList which)
+{
+	const Selection *selection = plan->selection;
+	int *ids = xcalloc((size_t) selection->toc.count + 1, sizeof(int));
+	uint32_t count = 0;
+	char *list;
+	uint32_t i;
+
+	for (i = 0; i < selection->toc.count; i++)
+	{
+		if (is_in_list(selection, &selection->toc.entries[i], which))
+			ids[count++] = selection->toc.entries[i].id;
+	}
+	list = archive_list_write(plan, ids, count, FIRST_LIST_NUMBER - (int) which);
+	free(ids);
+	if (list == NULL)
+		report_error(EXIT_FAILED, NULL, "Set TMPDIR to a directory with more space.",
+					 "could not write a list of entries in \"%s\"", plan->directory);
+	return list;
+}
+
+bool
+partial_begin(const RestorePlan *plan, Connection *connection)
+{
+	Buffer sql;
+	bool good;
+
+	buffer_init(&sql);
+	buffer_append_string(&sql, "SET client_encoding = ");
+	quote_literal(&sql, plan->manifest->database.encoding);
+	good = connection_command(connection, sql.data) && connection_command(connection, "BEGIN");
+	buffer_free(&sql);
+	return good;
+}
+
+void
+partial_row_table(const RestorePlan *plan, const ManifestTable *table, char **schema, char **name)
+{
+	const Selection *selection = plan->selection;
+	uint32_t i;
+
+	*schema = *name = NULL;
+	if (sql_name_read_qualified(table->copy + strlen("COPY "), schema, name) != NULL)
+	{
+		for (i = 0; i < selection->toc.count; i++)
+		{
+			const TocEntry *entry = &selection->toc.entries[i];
+
+			if (toc_entry_is(entry, "TABLE") && selection_includes(selection, entry) &&
+				strcmp(entry->tag, *name) == 0 && strcmp(entry->schema, *schema) == 0)
+				return;
+		}
+	}
+	free(*schema);
+	free(*name);
+	*schema = xstrdup(table->schema);
+	*name = xstrdup(table->name);
+}
+
+/* Values of the sequences that were restored. */
+static bool
+set_sequences(RestorePlan *plan)
+{
+	ConnectionTarget *target = target_with_database(plan->target, plan->working);
+	Connection *connection = session_open(plan, target);
+	bool good = connection != NULL && sequences_set(plan, connection, NULL);
+
+	connection_close(connection);
+	target_free(target);
+	return good;
+}
+
+static bool
+run_in_new_database(RestorePlan *plan)
+{
+	bool good = schema_sections_prepare(plan);
+
+	if (good)
+		plan->pre_list = partial_list(plan, LIST_PRE_DATA);
+	if (good)
+		plan->post_list = partial_list(plan, LIST_POST_DATA);
+	good = good && plan->pre_list != NULL && plan->post_list != NULL &&
+		   target_database_create(plan) && schema_sections_run(plan, "pre-data");
+	if (good && plan->manifest->ntables > 0)
+		good = loader_run(plan);
+	if (good && plan->rows != plan->manifest->totals.rows)
+		good = report_error(EXIT_INTEGRITY, NULL, NULL, "loaded %llu rows instead of %llu",
+							(unsigned long long) plan->rows,
+							(unsigned long long) plan->manifest->totals.rows);
+	return good && (plan->settings->schema_only || set_sequences(plan)) && post_data_run(plan) &&
+		   (plan->settings->no_analyze || schema_sections_analyze(plan)) &&
+		   target_database_finish(plan);
+}
+
+/* With --as, and where rows went in through a root that is not there, names change on the way. */
+static bool
+must_be_one_transaction(const RestorePlan *plan)
+{
+	uint32_t i;
+
+	for (i = 0; i < plan->manifest->ntables; i++)
+	{
+		const ManifestTable *table = &plan->manifest->tables[i];
+		char *target;
+		bool same;
+		char *schema;
+		char *name;
+		Buffer qualified;
+
+		if (!table->serial)
+			continue;
+		partial_row_table(plan, table, &schema, &name);
+		buffer_init(&qualified);
+		quote_qualified(&qualified, schema, name);
+		target = row_copy_command(table, qualified.data);
+		same = strcmp(target, table->copy) == 0;
+		buffer_free(&qualified);
+		free(target);
+		free(schema);
+		free(name);
+		if (!same)
+			return true;
+	}
+	return plan->settings->as != NULL;
+}
+
+static bool
+run_in_one_transaction(RestorePlan *plan)
+{
+	ConnectionTarget *target = target_with_database(plan->target, plan->working);
+	Connection *connection = session_open(plan, target);
+	ExistingObjects *existing = NULL;
+	bool good = connection != NULL;
+
+	if (good && !plan->settings->append)
+	{
+		existing = existing_objects_read(connection);
+		good = existing != NULL;
+	}
+	good = good && choose(plan, existing) && check_objects(plan, plan->manifest);
+	if (good)
+		good =
+			plan->settings->append ? append_run(plan, connection) : in_place_run(plan, connection);
+	if (plan->selection != NULL)
+		plan->selection->existing = NULL;
+	existing_objects_free(existing);
+	connection_close(connection);
+	target_free(target);
+	return good;
+}
+
+/* In a new database, whose loss is no loss, but over one connection. */
+static bool
+run_alone(RestorePlan *plan)
+{
+	ConnectionTarget *target = target_with_database(plan->target, plan->working);
+	Connection *connection;
+	bool good = target_database_create(plan);
+
+	connection = good ? session_open(plan, target) : NULL;
+	good = connection != NULL && in_place_run(plan, connection);
+	connection_close(connection);
+	target_free(target);
+	return good && target_database_finish(plan);
+}
+
+bool
+partial_run(RestorePlan *plan)
+{
+	if (!check_core(plan) || !session_read(plan))
+		return false;
+	if (plan->in_place)
+		return run_in_one_transaction(plan);
+	if (!choose(plan, NULL) || !check_objects(plan, plan->manifest))
+		return false;
+	return must_be_one_transaction(plan) ? run_alone(plan) : run_in_new_database(plan);
+}

@@ -1,0 +1,50 @@
+/*-------------------------------------------------------------------------
+ *
+ * partial.h
+ *	  Restoring a part of a backup.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef NEX_PARTIAL_H
+#define NEX_PARTIAL_H
+
+#include "restore.h"
+#include "selection.h"
+
+/* Do the settings ask for less than a whole database? */
+extern bool partial_is_wanted(const Settings *settings);
+
+/* Restore the part into the new database, or into the one that exists. */
+extern bool partial_run(RestorePlan *plan);
+
+/* in_place.c: into a database that exists, in one transaction. */
+extern bool in_place_run(RestorePlan *plan, Connection *connection);
+
+/* append.c: rows into tables that exist, in one transaction. */
+extern bool append_run(RestorePlan *plan, Connection *connection);
+
+/* What is run at once. */
+typedef enum PartialList
+{
+	LIST_PRE_DATA,
+	LIST_OBJECTS, /* pre-data in two steps: objects, */
+	LIST_GRANTS,  /* and grants */
+	LIST_POST_DATA,
+	LIST_LATE /* see Selection.late */
+} PartialList;
+
+/* Write a list of the chosen entries for pg_restore.  NULL (reported) on failure; caller frees. */
+extern char *partial_list(const RestorePlan *plan, PartialList which);
+
+/*
+ * The name, as in the backup, of the table that a table's rows go into: its
+ * partition root where the backup says so and the root is restored, too.
+ * Caller frees both.
+ */
+extern void partial_row_table(const RestorePlan *plan, const ManifestTable *table, char **schema,
+							  char **name);
+
+/* Start the one transaction: in the encoding of the backup's rows. */
+extern bool partial_begin(const RestorePlan *plan, Connection *connection);
+
+#endif /* NEX_PARTIAL_H */

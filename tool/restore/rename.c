@@ -1,0 +1,465 @@
+/*-------------------------------------------------------------------------
+ *
+ * rename.c
+ *	  --as: a table under another name, beside the one that has its name.
+ *
+ * Restoring under the old name and renaming afterwards would need the live
+ * table out of the way, and its lock.  So the names are changed in the
+ * script.  pg_dump qualifies every name, and the script is read token by
+ * token, so that a text or a comment that holds the name is left alone.
+ * Where a name stands without its schema (a new index, a constraint), the
+ * word before it tells what it is.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "rename.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "log.h"
+#include "memory.h"
+#include "table_pattern.h"
+#include "quote.h"
+#include "sql_name.h"
+
+#define MAX_NAME_BYTES 63
+
+bool
+rename_parse_target(const char *text, char **schema, char **name)
+{
+	TablePattern pattern;
+	bool good = table_pattern_parse("--as", text, &pattern);
+	int i;
+
+	*schema = *name = NULL;
+	for (i = 0; good && i < pattern.name.length; i++)
+		good = !pattern.name.wild[i];
+	for (i = 0; good && i < pattern.schema.length; i++)
+		good = !pattern.schema.wild[i];
+	good = good && pattern.name.length <= MAX_NAME_BYTES && pattern.schema.length <= MAX_NAME_BYTES;
+	if (good)
+	{
+		*schema = pattern.has_schema ? xstrdup(pattern.schema.letters) : NULL;
+		*name = xstrdup(pattern.name.letters);
+	}
+	else
+		report_error(EXIT_USAGE,
+					 "It must be a name or schema.name, without wildcards; a name has 63 bytes at "
+					 "most.",
+					 NULL, "invalid value \"%s\" of option \"--as\"", text);
+	table_pattern_free(&pattern);
+	return good;
+}
+
+/* The relation that was chosen by itself: not a partition of another chosen one. */
+static const TocEntry *
+chosen_table(const Selection *selection, uint32_t *count)
+{
+	const TocEntry *chosen = NULL;
+	uint32_t i;
+	int d;
+
+	*count = 0;
+	for (i = 0; i < selection->toc.count; i++)
+	{
+		const TocEntry *entry = &selection->toc.entries[i];
+		bool partition = false;
+
+		if (selection_state(selection, entry->id) != ENTRY_CHOSEN || !toc_entry_is_relation(entry))
+			continue;
+		for (d = 0; d < entry->ndepends_on && !partition; d++)
+		{
+			const TocEntry *other = archive_toc_find(&selection->toc, entry->depends_on[d]);
+
+			partition = other != NULL && selection_state(selection, other->id) == ENTRY_CHOSEN &&
+						selection_is_partition(selection, entry, other);
+		}
+		if (partition)
+			continue;
+		chosen = entry;
+		(*count)++;
+	}
+	return chosen;
+}
+
+/* The name of the relation that an entry makes: for a constraint that of its index. */
+static const char *
+relation_name(const Selection *selection, const TocEntry *entry)
+{
+	int d;
+
+	if (!toc_entry_is(entry, "CONSTRAINT"))
+		return entry->tag;
+	for (d = 0; d < entry->ndepends_on; d++)
+	{
+		const TocEntry *other = archive_toc_find(&selection->toc, entry->depends_on[d]);
+		size_t length = other != NULL ? strlen(other->tag) : 0;
+
+		if (other != NULL && toc_entry_is_relation(other) &&
+			strncmp(entry->tag, other->tag, length) == 0 && entry->tag[length] == ' ')
+			return entry->tag + length + 1;
+	}
+	return entry->tag;
+}
+
+const Renamed *
+rename_find(const RenameMap *map, const char *schema, const char *name)
+{
+	uint32_t i;
+
+	for (i = 0; i < map->count; i++)
+	{
+		if (strcmp(map->items[i].old_name, name) == 0 &&
+			strcmp(map->items[i].entry->schema, schema) == 0)
+			return &map->items[i];
+	}
+	return NULL;
+}
+
+static bool
+is_taken(const RenameMap *map, const char *schema, const char *name)
+{
+	uint32_t i;
+
+	for (i = 0; i < map->count; i++)
+	{
+		if (strcmp(map->items[i].name, name) == 0 && strcmp(map->items[i].schema, schema) == 0)
+			return true;
+	}
+	return false;
+}
+
+/* Cut a name at a character border. */
+static void
+shorten(char *name, size_t length)
+{
+	if (strlen(name) <= length)
+		return;
+	while (length > 0 && ((unsigned char) name[length] & 0xc0) == 0x80)
+		length--;
+	name[length] = '\0';
+}
+
+/*
+ * What comes along takes the new table name in the place of the old one in
+ * its own name.  In another schema it may keep its name.
+ */
+static char *
+companion_name(const RenameMap *map, const TocEntry *table, const char *schema, const char *as,
+			   const TocEntry *entry, const char *name)
+{
+	size_t length = strlen(table->tag);
+	char *wish;
+	int n;
+
+	if (strcmp(entry->schema, schema) != 0)
+		wish = xstrdup(name);
+	else if (strncmp(name, table->tag, length) == 0)
+		wish = xasprintf("%s%s", as, name + length);
+	else
+		wish = xasprintf("%s_%s", as, name);
+	shorten(wish, MAX_NAME_BYTES);
+	for (n = 1; is_taken(map, schema, wish); n++)
+	{
+		char *suffix = xasprintf("_%d", n);
+		char *other;
+
+		shorten(wish, MAX_NAME_BYTES - strlen(suffix));
+		other = xasprintf("%s%s", wish, suffix);
+		free(suffix);
+		free(wish);
+		wish = other;
+	}
+	return wish;
+}
+
+static void
+add_item(RenameMap *map, const TocEntry *entry, const char *old_name, char *schema, char *name)
+{
+	Renamed *item;
+
+	map->items = xrealloc(map->items, ((size_t) map->count + 1) * sizeof(Renamed));
+	item = &map->items[map->count++];
+	item->entry = entry;
+	item->old_name = xstrdup(old_name);
+	item->schema = schema;
+	item->name = name;
+}
+
+static bool
+check_free(const Selection *selection, const RenameMap *map)
+{
+	uint32_t i;
+
+	for (i = 0; selection->existing != NULL && i < map->count; i++)
+	{
+		const Renamed *item = &map->items[i];
+
+		if (existing_objects_has_relation(selection->existing, item->schema, item->name))
+			return report_error(EXIT_FAILED, NULL, "Give another name with --as, or drop it first.",
+								"\"%s.%s\" exists already", item->schema, item->name);
+	}
+	return true;
+}
+
+bool
+rename_plan(const Selection *selection, const Settings *settings, RenameMap *map)
+{
+	static const char *const kinds[] = {"TABLE",         "VIEW",       "MATERIALIZED VIEW",
+										"FOREIGN TABLE", "SEQUENCE",   "INDEX",
+										"CONSTRAINT",    "STATISTICS", NULL};
+	const TocEntry *table;
+	char *schema;
+	char *name;
+	uint32_t count;
+	uint32_t i;
+
+	memset(map, 0, sizeof(*map));
+	if (settings->as == NULL)
+		return true;
+	table = chosen_table(selection, &count);
+	if (count != 1)
+		return report_error(EXIT_USAGE, NULL, "Restore them one by one, or into another database.",
+							"--as gives one table another name, and %u were chosen", count);
+	if (!rename_parse_target(settings->as, &schema, &name))
+		return false;
+	add_item(map, table, table->tag, xstrdup(schema != NULL ? schema : table->schema),
+			 xstrdup(name));
+	for (i = 0; i < selection->toc.count; i++)
+	{
+		const TocEntry *entry = &selection->toc.entries[i];
+		const char *old_name = relation_name(selection, entry);
+		const char *new_schema = schema != NULL ? schema : entry->schema;
+
+		if (entry != table && toc_entry_is_any(entry, kinds) &&
+			selection_state(selection, entry->id) >= ENTRY_BELONGS)
+			add_item(map, entry, old_name, xstrdup(new_schema),
+					 companion_name(map, table, new_schema, name, entry, old_name));
+	}
+	free(schema);
+	free(name);
+	return check_free(selection, map);
+}
+
+void
+rename_free(RenameMap *map)
+{
+	uint32_t i;
+
+	for (i = 0; i < map->count; i++)
+	{
+		free(map->items[i].old_name);
+		free(map->items[i].schema);
+		free(map->items[i].name);
+	}
+	free(map->items);
+	map->items = NULL;
+	map->count = 0;
+}
+
+/* ---- reading a script ---- */
+
+static bool
+begins_name(char c)
+{
+	return c == '"' || c == '_' || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
+		   ((unsigned char) c) >= 0x80;
+}
+
+/* The end of a quoted text that starts here; backslashes count in E'…' only. */
+static const char *
+skip_literal(const char *text, bool backslashes)
+{
+	for (text++; *text != '\0'; text++)
+	{
+		if (backslashes && *text == '\\' && text[1] != '\0')
+			text++;
+		else if (*text == '\'' && text[1] == '\'')
+			text++;
+		else if (*text == '\'')
+			return text + 1;
+	}
+	return text;
+}
+
+/* The end of a dollar-quoted text, or the next character if none starts here. */
+static const char *
+skip_dollar(const char *text)
+{
+	size_t length = 1;
+	const char *end;
+	char *tag;
+
+	while (begins_name(text[length]) || (text[length] >= '0' && text[length] <= '9' && length > 1))
+		length++;
+	if (text[length] != '$')
+		return text + 1;
+	tag = xasprintf("%.*s", (int) length + 1, text);
+	end = strstr(text + length + 1, tag);
+	free(tag);
+	return end != NULL ? end + length + 1 : text + strlen(text);
+}
+
+/* A literal 'schema.name' before ::regclass; false if it is something else. */
+static bool
+rename_literal(const RenameMap *map, const char *text, const char *end, Buffer *out)
+{
+	char *content = xasprintf("%.*s", (int) (end - text - 2), text + 1);
+	const Renamed *renamed = NULL;
+	char *schema;
+	char *name;
+	const char *rest = strncmp(end, "::regclass", 10) == 0
+						   ? sql_name_read_qualified(content, &schema, &name)
+						   : NULL;
+
+	if (rest != NULL)
+	{
+		if (*rest == '\0')
+			renamed = rename_find(map, schema, name);
+		free(schema);
+		free(name);
+	}
+	if (renamed != NULL)
+	{
+		Buffer qualified;
+
+		buffer_init(&qualified);
+		quote_qualified(&qualified, renamed->schema, renamed->name);
+		quote_literal(out, qualified.data);
+		buffer_free(&qualified);
+	}
+	free(content);
+	return renamed != NULL;
+}
+
+/* An index or constraint that is named without its schema. */
+static const Renamed *
+find_bare(const RenameMap *map, const char *name)
+{
+	uint32_t i;
+
+	for (i = 0; i < map->count; i++)
+	{
+		const TocEntry *entry = map->items[i].entry;
+
+		if (strcmp(map->items[i].old_name, name) == 0 &&
+			(toc_entry_is(entry, "INDEX") || toc_entry_is(entry, "CONSTRAINT")))
+			return &map->items[i];
+	}
+	return NULL;
+}
+
+/* The words before the current one, by which a bare name is known. */
+typedef struct Context
+{
+	char *last;
+	char *before;
+} Context;
+
+static void
+remember(Context *context, char *word)
+{
+	free(context->before);
+	context->before = context->last;
+	context->last = word;
+}
+
+static bool
+announces_index(const Context *context)
+{
+	if (context->last == NULL)
+		return false;
+	if (strcmp(context->last, "INDEX") == 0 || strcmp(context->last, "CONSTRAINT") == 0)
+		return true;
+	return strcmp(context->last, "ON") == 0 && context->before != NULL &&
+		   strcmp(context->before, "CLUSTER") == 0;
+}
+
+/* A name, perhaps with its schema; returns where it ends. */
+static const char *
+copy_name(const RenameMap *map, const char *text, Context *context, Buffer *out)
+{
+	const Renamed *renamed = NULL;
+	const char *end;
+	char *first = NULL;
+	char *second = NULL;
+
+	end = sql_name_read_qualified(text, &first, &second);
+	if (end != NULL)
+	{
+		renamed = rename_find(map, first, second);
+		if (renamed != NULL)
+			quote_qualified(out, renamed->schema, renamed->name);
+	}
+	else
+	{
+		end = sql_name_read(text, &first);
+		if (end != NULL && announces_index(context))
+			renamed = find_bare(map, first);
+		if (renamed != NULL)
+			quote_identifier(out, renamed->name);
+	}
+	if (end == NULL)
+		end = text + 1;
+	if (renamed == NULL)
+		buffer_append(out, text, (size_t) (end - text));
+	/* The rest of a longer chain is a column. */
+	while (*end == '.')
+	{
+		char *column = NULL;
+		const char *next = sql_name_read(end + 1, &column);
+
+		free(column);
+		if (next == NULL)
+			break;
+		buffer_append(out, end, (size_t) (next - end));
+		end = next;
+	}
+	free(second);
+	remember(context, first);
+	return end;
+}
+
+void
+rename_script(const RenameMap *map, const char *script, Buffer *out)
+{
+	Context context = {NULL, NULL};
+	const char *text = script;
+
+	buffer_append_string(out, "");
+	while (*text != '\0')
+	{
+		const char *end = text + 1;
+
+		if (text[0] == '-' && text[1] == '-')
+			end = text + strcspn(text, "\n");
+		else if (*text == '$')
+			end = skip_dollar(text);
+		else if (*text == '\'')
+		{
+			bool escapes = text > script && text[-1] == 'E';
+
+			end = skip_literal(text, escapes);
+			if (!escapes && rename_literal(map, text, end, out))
+			{
+				text = end;
+				continue;
+			}
+		}
+		else if (begins_name(*text))
+		{
+			text = copy_name(map, text, &context, out);
+			continue;
+		}
+		else if (*text >= '0' && *text <= '9')
+		{
+			while ((*end >= '0' && *end <= '9') || (*end >= 'a' && *end <= 'z') || *end == '.')
+				end++;
+		}
+		buffer_append(out, text, (size_t) (end - text));
+		text = end;
+	}
+	remember(&context, NULL);
+	remember(&context, NULL);
+}

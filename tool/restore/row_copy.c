@@ -1,0 +1,168 @@
+/*-------------------------------------------------------------------------
+ *
+ * row_copy.c
+ *	  All rows of one table over one connection.
+ *
+ * The parallel loader (loader.c) cannot be used where everything must be one
+ * transaction: that belongs to one connection.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "row_copy.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "interrupt.h"
+#include "log.h"
+#include "memory.h"
+#include "progress.h"
+#include "sql_name.h"
+
+#define SEND_BYTES (256 * 1024)
+
+#define SQLSTATE_UNIQUE_VIOLATION "23505"
+#define SQLSTATE_EXCLUSION_VIOLATION "23P01"
+
+const char *
+row_copy_columns(const ManifestTable *table, size_t *length)
+{
+	static const char suffix[] = " FROM stdin;";
+	char *schema = NULL;
+	char *name = NULL;
+	const char *rest = sql_name_read_qualified(table->copy + strlen("COPY "), &schema, &name);
+	size_t whole = rest != NULL ? strlen(rest) : 0;
+
+	free(schema);
+	free(name);
+	*length = 0;
+	if (whole < strlen(suffix) + 1)
+		return "";
+	*length = whole - strlen(suffix) - 1;
+	return rest + 1;
+}
+
+char *
+row_copy_command(const ManifestTable *table, const char *target)
+{
+	size_t length;
+	const char *columns = row_copy_columns(table, &length);
+
+	return xasprintf("COPY %s %.*s FROM stdin;", target, (int) length, columns);
+}
+
+/* Look at a failed result: a conflict, or an error to report. */
+static RowCopyStatus
+judge(RowCopy *copy, const PGresult *result)
+{
+	const char *state = result != NULL ? PQresultErrorField(result, PG_DIAG_SQLSTATE) : NULL;
+	const char *detail;
+	char *what;
+
+	if (stop_requested())
+		return ROW_COPY_FAILED;
+	if (copy->expect_conflict && state != NULL &&
+		(strcmp(state, SQLSTATE_UNIQUE_VIOLATION) == 0 ||
+		 strcmp(state, SQLSTATE_EXCLUSION_VIOLATION) == 0))
+	{
+		detail = PQresultErrorField(result, PG_DIAG_MESSAGE_DETAIL);
+		free(copy->said);
+		copy->said = xasprintf("%s%s%s", PQresultErrorField(result, PG_DIAG_MESSAGE_PRIMARY),
+							   detail != NULL ? ": " : "", detail != NULL ? detail : "");
+		return ROW_COPY_CONFLICT;
+	}
+	what = xasprintf("could not load table %s", copy->shown);
+	connection_report(copy->connection, result, what);
+	free(what);
+	return ROW_COPY_FAILED;
+}
+
+/* Send rows in pieces; false if the connection does not take them or work must stop. */
+static bool
+send_rows(RowCopy *copy, const char *rows, size_t length)
+{
+	while (length > 0)
+	{
+		size_t piece = length < SEND_BYTES ? length : SEND_BYTES;
+
+		if (stop_requested() || PQputCopyData(copy->connection->pg, rows, (int) piece) != 1)
+			return false;
+		atomic_fetch_add(&progress.raw_bytes, piece);
+		atomic_fetch_add(&progress.weight_done, piece);
+		rows += piece;
+		length -= piece;
+	}
+	return true;
+}
+
+/* Send all members; *sent is the number of rows.  False if that stopped, for whatever reason. */
+static bool
+send_members(RowCopy *copy, int32_t table, uint64_t *sent)
+{
+	const Manifest *manifest = copy->reader->manifest;
+	uint32_t i;
+
+	for (i = 0; i < manifest->nmembers; i++)
+	{
+		const Member *member = &manifest->members[i];
+		const char *rows;
+		size_t length;
+
+		if (member->table != table)
+			continue;
+		if (stop_requested() || !member_reader_read(copy->reader, member) ||
+			!member_reader_rows(copy->reader, member, &rows, &length) ||
+			!send_rows(copy, rows, length))
+			return false;
+		atomic_fetch_add(&progress.weight_done, member->raw - length);
+		*sent += member->rows;
+	}
+	return true;
+}
+
+/* Take the results of the COPY; what the server says goes before what the sending met. */
+static RowCopyStatus
+finish(RowCopy *copy, bool sent_all, uint64_t rows)
+{
+	RowCopyStatus status = sent_all ? ROW_COPY_GOOD : ROW_COPY_FAILED;
+	PGresult *result;
+
+	if (PQputCopyEnd(copy->connection->pg, sent_all ? NULL : "the sending was stopped") != 1)
+		return judge(copy, NULL);
+	while ((result = PQgetResult(copy->connection->pg)) != NULL)
+	{
+		ExecStatusType taken = PQresultStatus(result);
+
+		/* After damage or an interrupt the server only echoes that sending was stopped. */
+		if (taken != PGRES_COMMAND_OK && log_exit_code() == EXIT_DONE)
+			status = judge(copy, result);
+		else if (taken == PGRES_COMMAND_OK && strtoull(PQcmdTuples(result), NULL, 10) != rows)
+		{
+			report_error(EXIT_INTEGRITY, NULL, NULL,
+						 "the server took %s rows of table %s instead of %llu", PQcmdTuples(result),
+						 copy->shown, (unsigned long long) rows);
+			status = ROW_COPY_FAILED;
+		}
+		PQclear(result);
+		if (taken == PGRES_COPY_IN)
+			break;
+	}
+	return status;
+}
+
+RowCopyStatus
+row_copy_run(RowCopy *copy, int32_t table, const char *command)
+{
+	PGresult *result = PQexec(copy->connection->pg, command);
+	RowCopyStatus status = ROW_COPY_GOOD;
+	uint64_t rows = 0;
+	bool sent_all;
+
+	if (PQresultStatus(result) != PGRES_COPY_IN)
+		status = judge(copy, result);
+	PQclear(result);
+	if (status != ROW_COPY_GOOD)
+		return status;
+	sent_all = send_members(copy, table, &rows);
+	return finish(copy, sent_all, rows);
+}

@@ -1,0 +1,43 @@
+/*-------------------------------------------------------------------------
+ *
+ * row_copy.h
+ *	  All rows of one table over one connection, inside its transaction.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef NEX_ROW_COPY_H
+#define NEX_ROW_COPY_H
+
+#include "connection.h"
+#include "member_reader.h"
+
+typedef enum RowCopyStatus
+{
+	ROW_COPY_GOOD,
+	ROW_COPY_CONFLICT, /* a row is there already; not reported, what the server said is in `said` */
+	ROW_COPY_FAILED    /* reported */
+} RowCopyStatus;
+
+typedef struct RowCopy
+{
+	Connection *connection;
+	MemberReader *reader;
+	const char *shown;    /* name of the table, for messages */
+	bool expect_conflict; /* report a conflict to the caller instead of the user */
+	char *said;           /* the server's words about a conflict; caller frees */
+} RowCopy;
+
+/*
+ * Send the members of a table (position in the manifest) in their order as
+ * the rows of a COPY … FROM stdin.  Compares the number of rows taken.
+ */
+extern RowCopyStatus row_copy_run(RowCopy *copy, int32_t table, const char *command);
+
+/* "COPY <target> (a, b) FROM stdin;", with the columns of the table's own statement; caller frees.
+ */
+extern char *row_copy_command(const ManifestTable *table, const char *target);
+
+/* The columns of a table's COPY statement: "(a, b)", or " " if there are none; not to be freed. */
+extern const char *row_copy_columns(const ManifestTable *table, size_t *length);
+
+#endif /* NEX_ROW_COPY_H */

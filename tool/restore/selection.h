@@ -1,0 +1,86 @@
+/*-------------------------------------------------------------------------
+ *
+ * selection.h
+ *	  The part of a backup that is to be restored: what was asked for, what
+ *	  belongs to it, and what it needs.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef NEX_SELECTION_H
+#define NEX_SELECTION_H
+
+#include "archive_toc.h"
+#include "existing_objects.h"
+#include "restore.h"
+#include "settings.h"
+
+typedef enum EntryState
+{
+	ENTRY_OUT,      /* not restored */
+	ENTRY_EXCLUDED, /* not restored, because --exclude-table says so */
+	ENTRY_EXISTING, /* needed, and there already: used as it is */
+	ENTRY_NEEDED,   /* restored because something cannot be without it */
+	ENTRY_BELONGS,  /* restored with what it belongs to: index, trigger, grant */
+	ENTRY_CHOSEN    /* restored because it was asked for */
+} EntryState;
+
+/* Lines of text for the report to the user. */
+typedef struct Lines
+{
+	char **lines;
+	uint32_t count;
+} Lines;
+
+struct Selection
+{
+	ArchiveToc toc;
+	const ExistingObjects *existing; /* NULL: the database is new */
+	bool everything;                 /* no name was asked for, only exclusions or --schema-only */
+	bool renames;                    /* --as: what exists does not count as what it refers to */
+	unsigned char *states;           /* EntryState by id */
+	bool *late; /* by id: a partition to be attached to a parent that is there already */
+	Lines left_out;
+	Lines used;    /* existing things that it relies on */
+	Lines brought; /* things that were not asked for, but needed */
+	int *starts;   /* dependents of id are dependents[starts[id] … starts[id + 1]) */
+	int *dependents;
+};
+
+/*
+ * Choose by the settings' --table, --schema and --exclude-table, then follow
+ * the dependencies.  False (reported) if a pattern is none or matches nothing.
+ * The toc must be loaded before.
+ */
+extern bool selection_make(Selection *selection, const Settings *settings);
+extern void selection_free(Selection *selection);
+
+extern EntryState selection_state(const Selection *selection, int id);
+
+/* Is the entry restored? */
+extern bool selection_includes(const Selection *selection, const TocEntry *entry);
+
+/* Report the objects that are restored under a name that is taken; true if there are none. */
+extern bool selection_check_existing(const Selection *selection);
+
+/* The entry of the table with this oid, or NULL. */
+extern const TocEntry *selection_table(const Selection *selection, uint32_t oid);
+
+extern void lines_add(Lines *lines, char *line); /* takes the line over */
+
+/* selection_closure.c: everything that follows from what was chosen. */
+extern void selection_close(Selection *selection);
+
+/* In the archive, is `child` a partition of `parent`? */
+extern bool selection_is_partition(const Selection *selection, const TocEntry *child,
+								   const TocEntry *parent);
+
+/* Is the entry, which depends on the other one, a part of it? */
+extern bool selection_belongs_to(const TocEntry *entry, const TocEntry *other);
+
+/* Empty the lines: rows alone leave out nothing. */
+extern void selection_forget_report(Selection *selection);
+
+/* selection_report.c: fill the lines. */
+extern void selection_report(Selection *selection);
+
+#endif /* NEX_SELECTION_H */

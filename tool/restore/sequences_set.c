@@ -1,0 +1,151 @@
+/*-------------------------------------------------------------------------
+ *
+ * sequences_set.c
+ *	  Giving sequences their values.
+ *
+ * A sequence in use must never go backward, not even if somebody draws from
+ * it at this moment.  setval() does not wait for nextval(), but ALTER
+ * SEQUENCE does: it locks the sequence until the transaction ends.  So an
+ * ALTER that changes nothing goes first where the role may do that.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "sequences_set.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "memory.h"
+#include "quote.h"
+#include "sequence_values.h"
+
+/* The entry of a sequence in the backup; NULL if it has none (that of an extension). */
+static const TocEntry *
+find_entry(const Selection *selection, const SequenceValue *value)
+{
+	uint32_t i;
+
+	for (i = 0; i < selection->toc.count; i++)
+	{
+		const TocEntry *entry = &selection->toc.entries[i];
+
+		if (toc_entry_is(entry, "SEQUENCE") && strcmp(entry->tag, value->name) == 0 &&
+			strcmp(entry->schema, value->schema) == 0)
+			return entry;
+	}
+	return NULL;
+}
+
+static void
+append_setval(Buffer *sql, const char *schema, const char *name, const SequenceValue *value)
+{
+	Buffer qualified;
+
+	buffer_init(&qualified);
+	quote_qualified(&qualified, schema, name);
+	buffer_append_string(sql, "SELECT pg_catalog.setval(");
+	quote_literal(sql, qualified.data);
+	buffer_printf(sql, ", %s, %s)", value->value, value->called ? "true" : "false");
+	buffer_free(&qualified);
+}
+
+bool
+sequences_set(RestorePlan *plan, Connection *connection, const RenameMap *map)
+{
+	SequenceValues values;
+	bool good = sequence_values_load(plan->repository, plan->manifest, &values);
+	Buffer sql;
+	uint32_t i;
+
+	buffer_init(&sql);
+	buffer_append_string(&sql, "");
+	for (i = 0; good && i < values.count; i++)
+	{
+		const SequenceValue *value = &values.items[i];
+		const TocEntry *entry = find_entry(plan->selection, value);
+		const Renamed *renamed = map != NULL ? rename_find(map, value->schema, value->name) : NULL;
+
+		if (entry != NULL ? !selection_includes(plan->selection, entry)
+						  : !plan->selection->everything)
+			continue;
+		append_setval(&sql, renamed != NULL ? renamed->schema : value->schema,
+					  renamed != NULL ? renamed->name : value->name, value);
+		buffer_append_string(&sql, ";\n");
+	}
+	if (good && sql.length > 0)
+		good = connection_command(connection, sql.data);
+	buffer_free(&sql);
+	sequence_values_free(&values);
+	return good;
+}
+
+static const char look_query[] =
+	"SELECT s.seqincrement, pg_catalog.pg_has_role(c.relowner, 'USAGE'),"
+	" $3::pg_catalog.int8 BETWEEN s.seqmin AND s.seqmax"
+	" FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace"
+	" JOIN pg_catalog.pg_sequence s ON s.seqrelid = c.oid"
+	" WHERE n.nspname = $1::pg_catalog.name AND c.relname = $2::pg_catalog.name";
+
+/* Lock it if possible, then set it if it is behind. */
+static bool
+advance(Connection *connection, const SequenceValue *value, const char *increment, bool may_lock)
+{
+	const char *behind = increment[0] == '-' ? ">" : "<";
+	Buffer name;
+	Buffer sql;
+	bool good;
+
+	buffer_init(&name);
+	buffer_init(&sql);
+	quote_qualified(&name, value->schema, value->name);
+	good = !may_lock || connection_commandf(connection, "ALTER SEQUENCE %s INCREMENT BY %s",
+											name.data, increment);
+	append_setval(&sql, value->schema, value->name, value);
+	buffer_printf(&sql, " FROM %s WHERE last_value %s %s", name.data, behind, value->value);
+	if (value->called)
+		buffer_printf(&sql, " OR (last_value = %s AND NOT is_called)", value->value);
+	good = good && connection_command(connection, sql.data);
+	buffer_free(&name);
+	buffer_free(&sql);
+	return good;
+}
+
+static bool
+advance_if_there(RestorePlan *plan, Connection *connection, const SequenceValue *value)
+{
+	const char *params[3] = {value->schema, value->name, value->value};
+	PGresult *result = connection_query(connection, look_query, 3, params);
+	bool good = result != NULL;
+
+	if (good && PQntuples(result) == 0)
+		lines_add(&plan->selection->left_out, xasprintf("value of SEQUENCE %s.%s (it is not there)",
+														value->schema, value->name));
+	else if (good && PQgetvalue(result, 0, 2)[0] != 't')
+		lines_add(&plan->selection->left_out,
+				  xasprintf("value of SEQUENCE %s.%s (%s is beyond its bounds now)", value->schema,
+							value->name, value->value));
+	else if (good)
+		good = advance(connection, value, PQgetvalue(result, 0, 0),
+					   PQgetvalue(result, 0, 1)[0] == 't');
+	PQclear(result);
+	return good;
+}
+
+bool
+sequences_advance(RestorePlan *plan, Connection *connection)
+{
+	SequenceValues values;
+	bool good = sequence_values_load(plan->repository, plan->manifest, &values);
+	uint32_t i;
+
+	for (i = 0; good && i < values.count; i++)
+	{
+		const TocEntry *entry = find_entry(plan->selection, &values.items[i]);
+
+		if (entry != NULL ? selection_state(plan->selection, entry->id) >= ENTRY_BELONGS
+						  : plan->selection->everything)
+			good = advance_if_there(plan, connection, &values.items[i]);
+	}
+	sequence_values_free(&values);
+	return good;
+}
