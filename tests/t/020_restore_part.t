@@ -104,6 +104,8 @@ for my $database ('every', 'invoices')
 	{
 		# A column of type regclass names tables that would have to be there.
 		next if $table->{name} eq 's.types';
+		# Of the sample database some are enough.
+		next if $database eq 'invoices' && $table->{name} !~ /^(audit\.log|billing\.(customer|invoice|open_invoice))$/;
 		my ($code, $out, $err) = tool('restore', '--repo', $repo, $database, '--to', 'part', '-q', '--no-analyze',
 			'--table', $table->{name}, '-j', 1 + @trouble % 2);
 		if ($code != 0)
@@ -118,7 +120,7 @@ for my $database ('every', 'invoices')
 		push @trouble, "$table->{name}: missing:\n$missing\nmore:\n$more" if $missing . $more ne '';
 		query('postgres', 'DROP DATABASE part');
 	}
-	is(join("\n", @trouble), '', "each table of \"$database\" alone is as pg_dump -t has it");
+	is(join("\n", @trouble), '', "tables of \"$database\" alone are as pg_dump -t has them");
 }
 
 # ----------------------------------------------- a dropped table, into its database

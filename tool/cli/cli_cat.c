@@ -209,7 +209,7 @@ run_cat(const Settings *settings)
 		return false;
 	if (repository_lock_shared(repository) &&
 		repository_resolve(repository, settings->arguments[0], &name))
-		manifest = repository_manifest(repository, &name);
+		manifest = repository_manifest_inside(repository, &name);
 	if (manifest != NULL)
 		table = find_table(manifest, settings->table.items[0]);
 	if (table >= 0)

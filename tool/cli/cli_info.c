@@ -353,7 +353,8 @@ run_info(const Settings *settings)
 	if (repository == NULL)
 		return false;
 	if (repository_resolve(repository, settings->arguments[0], &name))
-		manifest = repository_manifest(repository, &name);
+		manifest = settings->contents ? repository_manifest_inside(repository, &name)
+									  : repository_manifest(repository, &name);
 	if (manifest != NULL && settings->contents)
 		good = contents_print(repository, &name, manifest, settings->json);
 	else if (manifest != NULL)

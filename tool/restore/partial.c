@@ -65,7 +65,7 @@ check_objects(RestorePlan *plan, const Manifest *manifest)
 static bool
 check_core(RestorePlan *plan)
 {
-	Manifest *core = repository_manifest(plan->repository, &plan->backup);
+	Manifest *core = repository_manifest_inside(plan->repository, &plan->backup);
 	bool *none;
 	bool good;
 
