@@ -66,6 +66,21 @@ sub set_standby
 
 my @backup = ('backup', '--repo', $repo, '-d', 'bank', '-j', 4, '--chunk-blocks', 8, '--progress', 'none');
 
+# A server whose minor release is from before 2026-11-12 must be refused, and that is all.
+{
+	my %fixed = (14 => 25, 15 => 20, 16 => 16, 17 => 12, 18 => 7, 19 => 1);
+	my $version = query('postgres', 'SHOW server_version_num');
+	my ($major, $minor) = (int($version / 10000), $version % 10000);
+	if ($minor < ($fixed{$major} // 0))
+	{
+		tool_fails(\@backup, 1, qr/cannot back up from a standby of version .*came with $major\.$fixed{$major}/,
+			"P20: a standby of version $major.$minor is refused");
+		note('the rest needs a server that has the fix');
+		done_testing();
+		exit;
+	}
+}
+
 # Under replay: rows, WAL of vacuum, and schema changes stream in all the time.
 {
 	use_server($primary);
