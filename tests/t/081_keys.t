@@ -133,6 +133,12 @@ unlike($out, qr/AGE-SECRET/, '… without a secret');
 my ($secret) = read_bytes($second) =~ /^(AGE-SECRET-KEY-1\S+)$/m;
 like($out, qr/\Q$secret\E/, 'with the secret, if it was given');
 
+# Where the settings name recipients, nothing is written in plain.
+write_bytes("$keys/recipient.yaml", "recipient: [$first_key]\nstate-dir: $elsewhere\ncatalogue: none\n");
+tool_fails([ 'backup', '--config', "$keys/recipient.yaml", '--repo', $plain, '-d', 'invoices' ],
+	3, qr/is not encrypted.*name recipients/s, 'a plain repository where recipients are set');
+is(scalar(my @none = glob("$plain/objects/*/*")), 0, '… gets no object');
+
 # ---------------------------------------------------------------- aes-256-gcm
 
 my $aes = "$keys/aes";

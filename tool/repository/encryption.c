@@ -306,6 +306,12 @@ encryption_can_write(const Repository *repository)
 	char *hint;
 	char *path;
 
+	if (repository->encryption == NULL && keyring()->wants_encryption)
+		return report_error(EXIT_INTEGRITY,
+							"The settings name recipients, so an encrypted one is expected.",
+							"Remove \"recipient\" and \"recipients-file\" from the settings if it "
+							"is meant to be plain.",
+							"repository \"%s\" is not encrypted", repository->storage->location);
 	if (repository->encryption == NULL || repository->encryption->has_writer_key)
 		return true;
 	path = writer_state_key_path(repository->id);

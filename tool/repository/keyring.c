@@ -232,6 +232,7 @@ keyring_load(const Settings *settings)
 
 	keys.state_directory =
 		settings->state_dir != NULL ? xstrdup(settings->state_dir) : default_state_directory();
+	keys.wants_encryption = settings->recipient.count > 0 || settings->recipients_file.count > 0;
 	for (i = 0; i < settings->signer.count; i++)
 		good = take_signer(settings->signer.items[i]) && good;
 	for (i = 0; i < settings->identity.count; i++)

@@ -22,6 +22,7 @@ typedef struct Keyring
 	AgeIdentities identities;
 	uint8_t (*signers)[KEY_BYTES]; /* trusted because somebody said so */
 	int nsigners;
+	bool wants_encryption; /* the settings name recipients: nothing may be written in plain */
 	char *state_directory; /* NULL: no writer's state */
 } Keyring;
 
