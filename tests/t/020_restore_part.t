@@ -173,7 +173,7 @@ SQL
 query('postgres', 'CREATE DATABASE typed_before TEMPLATE typed');
 tool_ok([ 'backup', '--repo', $repo, '-d', 'typed' ], 'backup');
 query('typed', 'DROP TABLE t; DROP FUNCTION twice, next_one, trig; DROP TYPE mood; DROP DOMAIN positive; DROP SEQUENCE shared');
-my $out = tool_ok([ 'restore', '--repo', $repo, 'typed', '--table', 'public.t' ], 'a table whose types are gone');
+my $out = tool_ok([ 'restore', '--repo', $repo, 'typed', '--table', 'public.t' ], 'P52: a table whose types are gone');
 like($out, qr/also restored: $_/, "brings $_") for 'TYPE public.mood', 'DOMAIN public.positive', 'FUNCTION public.next_one',
   'FUNCTION public.twice', 'FUNCTION public.trig', 'SEQUENCE public.shared';
 same_database('typed_before', 'typed', 'with the value of the sequence that it draws from');

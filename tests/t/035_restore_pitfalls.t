@@ -130,6 +130,20 @@ subtest 'P54: a restored database has statistics' => sub {
 	tool_ok([ 'restore', '--repo', $repo, 'order', '--to', 'bare', '-j', 2, '--no-analyze' ], 'restore --no-analyze');
 	is(query('bare', "SELECT count(*) FROM pg_stats WHERE schemaname = 'public'"), 0, 'has none');
 };
+subtest 'P9: without privileges, a role that granted something on a large object need not exist' => sub {
+	create_database('granted');
+	query('granted', <<'SQL');
+CREATE ROLE passer_on;
+SELECT lo_from_bytea(5001, 'x');
+GRANT SELECT ON LARGE OBJECT 5001 TO passer_on WITH GRANT OPTION;
+SET ROLE passer_on;
+GRANT SELECT ON LARGE OBJECT 5001 TO PUBLIC;
+SQL
+	tool_ok([ 'backup', '--repo', $repo, '-d', 'granted' ], 'backup');
+	query('granted', 'DROP OWNED BY passer_on CASCADE; DROP ROLE passer_on');
+	tool_ok([ 'restore', '--repo', $repo, 'granted', '--to', 'granted_2', '--no-privileges' ], 'restore');
+	is(query('granted_2', 'SELECT lomacl IS NULL FROM pg_largeobject_metadata'), 't', 'the object, without grants');
+};
 subtest 'event triggers see no command of the restore' => sub {
 	create_database('watched');
 	query('watched', <<'SQL');

@@ -15,9 +15,13 @@
 #include <string.h>
 
 static const char *const owners[] = {"ALTER LARGE OBJECT ", NULL};
-static const char *const grants[] = {
-	"GRANT ", "REVOKE ", "DO 'BEGIN EXECUTE pg_catalog.format(''%s %I %s'', ''GRANT ",
-	"DO 'BEGIN EXECUTE pg_catalog.format(''%s %I %s'', ''REVOKE ", NULL};
+static const char *const grants[] = {"GRANT ",
+									 "REVOKE ",
+									 "SET SESSION AUTHORIZATION ",
+									 "RESET SESSION AUTHORIZATION",
+									 "DO 'BEGIN EXECUTE pg_catalog.format(''%s %I %s'', ''GRANT ",
+									 "DO 'BEGIN EXECUTE pg_catalog.format(''%s %I %s'', ''REVOKE ",
+									 NULL};
 
 static bool
 begins_with_any(const char *statement, const char *const *beginnings)
