@@ -1,0 +1,182 @@
+/*-------------------------------------------------------------------------
+ *
+ * test_selection.c
+ *	  What a partial restore is made of: patterns, names in SQL, values of
+ *	  sequences, and the archive's table of contents when it is damaged.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+#include <cmocka.h>
+
+#include "archive_toc.h"
+#include "sequence_values.h"
+#include "sql_name.h"
+#include "table_pattern.h"
+
+static bool
+matches(const char *text, const char *schema, const char *name)
+{
+	TablePattern pattern;
+	bool found;
+
+	assert_true(table_pattern_parse("--table", text, &pattern));
+	found = table_pattern_matches(&pattern, schema, name);
+	table_pattern_free(&pattern);
+	return found;
+}
+
+static void
+test_patterns(void **state)
+{
+	(void) state;
+	assert_true(matches("Invoice", "billing", "invoice"));
+	assert_true(matches("billing.inv*", "billing", "invoice"));
+	assert_false(matches("billing.inv*", "audit", "invoice"));
+	assert_true(matches("*.*", "a", "b"));
+	assert_true(matches("*o*e", "x", "invoice"));
+	assert_false(matches("*o*x", "x", "invoice"));
+	assert_false(matches("invoice", "x", "invoice_line"));
+	assert_true(matches("\"A.b\".\"c*\"", "A.b", "c*"));
+	assert_false(matches("\"A.b\".\"c*\"", "A.b", "cd"));
+	assert_true(matches("\"a\"\"b\"", "x", "a\"b"));
+	assert_true(matches("M?ller", "x", "m\xc3\xbcller"));
+	assert_false(matches("m?", "x", "m"));
+}
+
+static void
+test_names(void **state)
+{
+	char *schema;
+	char *name;
+
+	(void) state;
+	assert_string_equal(sql_name_read_qualified("\"A \"\"b\"\"\".c_1 (x)", &schema, &name), " (x)");
+	assert_string_equal(schema, "A \"b\"");
+	assert_string_equal(name, "c_1");
+	free(schema);
+	free(name);
+	assert_null(sql_name_read_qualified("\"open", &schema, &name));
+	assert_null(sql_name_read_qualified("alone", &schema, &name));
+}
+
+static void
+test_sequences(void **state)
+{
+	static const char text[] = "SELECT pg_catalog.setval('s.\"it''s\"', -7, false);\n"
+							   "SELECT pg_catalog.setval('s.b', 12, true);\n";
+	SequenceValues values;
+
+	(void) state;
+	assert_true(sequence_values_parse(text, &values));
+	assert_int_equal(values.count, 2);
+	assert_string_equal(values.items[0].name, "it's");
+	assert_string_equal(values.items[0].value, "-7");
+	assert_false(values.items[0].called);
+	assert_string_equal(values.items[1].schema, "s");
+	assert_true(values.items[1].called);
+	sequence_values_free(&values);
+	assert_false(sequence_values_parse("SELECT pg_catalog.setval('s.b', x, true);\n", &values));
+	sequence_values_free(&values);
+	assert_true(sequence_values_parse("", &values));
+}
+
+/* An integer as the archive has it. */
+static void
+put_integer(Buffer *out, int value)
+{
+	int i;
+
+	buffer_append_char(out, value < 0);
+	value = abs(value);
+	for (i = 0; i < 4; i++)
+		buffer_append_char(out, (char) (value >> (8 * i)));
+}
+
+static void
+put_text(Buffer *out, const char *text)
+{
+	put_integer(out, text != NULL ? (int) strlen(text) : -1);
+	if (text != NULL)
+		buffer_append_string(out, text);
+}
+
+/* An archive of version 1.14 with one table. */
+static void
+make_archive(Buffer *out)
+{
+	int i;
+
+	buffer_init(out);
+	buffer_append(out, "PGDMP\1\16\0\4\10\1", 11);
+	for (i = 0; i < 8; i++)
+		put_integer(out, 0);
+	for (i = 0; i < 3; i++)
+		put_text(out, "15.0");
+	put_integer(out, 1);
+	put_integer(out, 42);
+	put_integer(out, 0);
+	put_text(out, "1259");
+	put_text(out, "16400");
+	put_text(out, "a b");
+	put_text(out, "TABLE");
+	put_integer(out, TOC_PRE_DATA);
+	put_text(out, "CREATE TABLE s.\"a b\" ();\n");
+	put_text(out, "DROP TABLE s.\"a b\";\n");
+	put_text(out, NULL);
+	put_text(out, "s");
+	put_text(out, "");
+	put_text(out, "heap");
+	put_text(out, "me");
+	put_text(out, "false");
+	put_text(out, "7");
+	put_text(out, NULL);
+	buffer_append(out, "\1\0\0\0\0\0\0\0\0", 9);
+}
+
+static void
+test_archive(void **state)
+{
+	ArchiveToc toc;
+	Buffer archive;
+	size_t length;
+
+	(void) state;
+	make_archive(&archive);
+	assert_null(archive_toc_parse(archive.data, archive.length, &toc));
+	assert_int_equal(toc.count, 1);
+	assert_string_equal(archive_toc_find(&toc, 42)->tag, "a b");
+	assert_string_equal(archive_toc_find(&toc, 42)->owner, "me");
+	assert_int_equal(archive_toc_find(&toc, 42)->depends_on[0], 7);
+	assert_null(archive_toc_find(&toc, 41));
+	archive_toc_free(&toc);
+
+	/* Cut anywhere, it is refused. */
+	for (length = 0; length < archive.length; length++)
+	{
+		assert_non_null(archive_toc_parse(archive.data, length, &toc));
+		archive_toc_free(&toc);
+	}
+	archive.data[6] = 99;
+	assert_non_null(archive_toc_parse(archive.data, archive.length, &toc));
+	archive_toc_free(&toc);
+	buffer_free(&archive);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_patterns),
+		cmocka_unit_test(test_names),
+		cmocka_unit_test(test_sequences),
+		cmocka_unit_test(test_archive),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
