@@ -1,0 +1,218 @@
+/*-------------------------------------------------------------------------
+ *
+ * configuration_backup.c
+ *	  Back up a set of configuration files.
+ *
+ * Files are read and sealed one after the other and stored as objects of
+ * their own: readable forms first, whole files after them, so that the kinds of
+ * members stand in their order.  Nothing in clear leaves this file.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "configuration_backup.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "encryption.h"
+#include "file_source.h"
+#include "interrupt.h"
+#include "key_files.h"
+#include "log.h"
+#include "manifest_envelope.h"
+#include "memory.h"
+#include "object_store.h"
+#include "pipeline.h"
+#include "progress.h"
+#include "sealed_file.h"
+#include "utc_time.h"
+
+bool
+configuration_recipients(const Settings *settings, const Repository *repository,
+						 AgeRecipients *recipients)
+{
+	const AgeRecipients *own =
+		repository->encryption != NULL ? &repository->encryption->recipients : NULL;
+	int i;
+
+	if (!read_recipients(settings, recipients))
+		return false;
+	for (i = 0; recipients->count == 0 && own != NULL && i < own->count; i++)
+	{
+		char text[AGE_RECIPIENT_SIZE];
+
+		age_recipient_text(own->items[i].public_key, text);
+		if (own->items[i].type == AGE_X25519)
+			age_recipients_add(recipients, text);
+	}
+	if (recipients->count > 0)
+		return true;
+	return report_error(
+		EXIT_USAGE, NULL,
+		"Make a key pair with \"nex_backup config keygen\", and name the public key: "
+		"--recipient=age1…",
+		"configuration files are encrypted, and no recipient was given");
+}
+
+typedef struct ConfigurationBackup
+{
+	const Settings *settings;
+	Repository *repository;
+	Manifest *manifest;
+	ObjectStore *store;
+	SealedFile *sealed; /* one for each of manifest->files */
+	int lock;
+} ConfigurationBackup;
+
+static bool
+begin(ConfigurationBackup *backup, const char *set)
+{
+	const Settings *settings = backup->settings;
+	Manifest *manifest = backup->manifest = manifest_create();
+
+	manifest->kind = BACKUP_OF_FILES;
+	manifest->database.name = xstrdup(set);
+	manifest->started = utc_now();
+	manifest->snapshot_at = utc_now();
+	manifest->type = xstrdup(settings->type);
+	manifest->tool = xstrdup(NEX_BACKUP_VERSION);
+	manifest->codec = settings->codec;
+	manifest->level = settings->compress_level;
+	manifest->repository = xstrdup(backup->repository->id);
+	manifest_describe(backup->repository, manifest);
+	if (!encryption_can_write(backup->repository) || !repository_lock_shared(backup->repository) ||
+		!repository_lock_set(backup->repository, set, &backup->lock) ||
+		!repository_new_set_id(backup->repository, set, manifest->id))
+		return false;
+	backup->store = object_store_create(backup->repository, manifest->codec, NULL);
+	return true;
+}
+
+/* The same file under two names would be restored twice. */
+static bool
+is_known(const Manifest *manifest, const char *path)
+{
+	uint32_t i;
+
+	for (i = 0; i < manifest->nfiles; i++)
+	{
+		if (strcmp(manifest->files[i].path, path) == 0)
+			return true;
+	}
+	return false;
+}
+
+/* Read a file, seal it, and enter it into the manifest. */
+static bool
+take_file(ConfigurationBackup *backup, const char *path, const AgeRecipients *recipients)
+{
+	const TextList *words = &backup->settings->sensitive_key;
+	SealedFile *sealed = &backup->sealed[backup->manifest->nfiles];
+	ManifestFile file;
+	Buffer content;
+	bool good;
+
+	buffer_init(&content);
+	good = file_source_read(path, &file, &content);
+	if (good && is_known(backup->manifest, file.path))
+	{
+		log_warning("file \"%s\" is named twice", file.path);
+		manifest_file_clear(&file);
+		file_content_free(&content);
+		return true;
+	}
+	good = good && sealed_file_make(sealed, file.path, content.data != NULL ? content.data : "",
+									content.length, recipients,
+									words->count > 0 ? (const char *const *) words->items : NULL,
+									words->count);
+	if (good)
+	{
+		file.form = xstrdup(sealed_form_name(sealed->form));
+		file.reason = xstrdup(sealed->reason);
+		file.secrets = (uint64_t) sealed->nsecrets;
+		if (sealed->reason != NULL)
+			log_info("file \"%s\" is encrypted as a whole: %s", file.path, sealed->reason);
+		manifest_add_file(backup->manifest, &file);
+	}
+	else
+		manifest_file_clear(&file);
+	file_content_free(&content);
+	return good;
+}
+
+/* Store one form of all files. */
+static bool
+store_forms(ConfigurationBackup *backup, MemberKind kind)
+{
+	Manifest *manifest = backup->manifest;
+	bool good = true;
+	uint32_t i;
+
+	for (i = 0; i < manifest->nfiles && good; i++)
+	{
+		ManifestFile *file = &manifest->files[i];
+		const Buffer *text =
+			kind == MEMBER_FILE ? &backup->sealed[i].readable : &backup->sealed[i].whole;
+
+		if (text->length == 0)
+			continue;
+		good = store_member(backup->store, manifest, kind, text->data, text->length);
+		if (good && kind == MEMBER_FILE)
+			file->readable = (int32_t) manifest->nmembers - 1;
+		else if (good)
+			file->whole = (int32_t) manifest->nmembers - 1;
+	}
+	return good;
+}
+
+static bool
+publish(ConfigurationBackup *backup)
+{
+	Manifest *manifest = backup->manifest;
+
+	manifest_sum_up(manifest);
+	if (stop_requested() || !object_store_barrier(backup->store, 1))
+		return false;
+	manifest->totals.new_objects = object_store_new_objects(backup->store);
+	manifest->totals.new_bytes = object_store_new_bytes(backup->store);
+	manifest->finished = utc_now();
+	return !stop_requested() && repository_publish(backup->repository, manifest);
+}
+
+Manifest *
+configuration_backup(const Settings *settings, Repository *repository, const char *set,
+					 char *const *paths, int npaths, const AgeRecipients *recipients)
+{
+	ConfigurationBackup backup;
+	Manifest *manifest;
+	bool good;
+	int i;
+
+	memset(&backup, 0, sizeof(backup));
+	backup.settings = settings;
+	backup.repository = repository;
+	backup.lock = -1;
+	backup.sealed = xcalloc((size_t) npaths + 1, sizeof(SealedFile));
+	progress_phase("reading files", "files", (uint64_t) npaths, 0);
+	good = begin(&backup, set);
+	for (i = 0; i < npaths && good; i++)
+	{
+		good = !stop_requested() && take_file(&backup, paths[i], recipients);
+		atomic_fetch_add(&progress.units_done, 1);
+	}
+	good = good && store_forms(&backup, MEMBER_FILE) && store_forms(&backup, MEMBER_FILE_WHOLE) &&
+		   publish(&backup);
+	for (i = 0; i < npaths; i++)
+		sealed_file_free(&backup.sealed[i]);
+	free(backup.sealed);
+	object_store_free(backup.store);
+	if (backup.lock >= 0)
+		repository_unlock(repository, backup.lock);
+	manifest = backup.manifest;
+	if (!good)
+	{
+		manifest_free(manifest);
+		return NULL;
+	}
+	return manifest;
+}

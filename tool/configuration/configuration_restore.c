@@ -1,0 +1,163 @@
+/*-------------------------------------------------------------------------
+ *
+ * configuration_restore.c
+ *	  Open a backup of configuration files, compare, put the files back.
+ *
+ * Nothing is written before every file was opened and every place was looked
+ * at.  A set of files cannot be replaced in one step; each single file is,
+ * and what lay there stays beside it, so that a restore that stops midway can
+ * be run again or taken back.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "configuration_restore.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "file_source.h"
+#include "interrupt.h"
+#include "log.h"
+#include "member_reader.h"
+#include "memory.h"
+#include "sealed_file.h"
+#include "verify.h"
+
+/* Copy a member's text; nothing for -1. */
+static bool
+read_form(MemberReader *reader, int32_t member, Buffer *text)
+{
+	if (member < 0)
+		return true;
+	if (!member_reader_read(reader, &reader->manifest->members[member]))
+		return false;
+	buffer_append(text, reader->raw.data, reader->raw.length);
+	return true;
+}
+
+static bool
+open_file(MemberReader *reader, const AgeIdentities *identities, OpenedFile *file)
+{
+	const char *problem = NULL;
+	SealedForm form = SEALED_WHOLE;
+	bool no_identity = false;
+	Buffer readable;
+	Buffer whole;
+	bool good;
+
+	buffer_init(&readable);
+	buffer_init(&whole);
+	good = read_form(reader, file->facts->readable, &readable) &&
+		   read_form(reader, file->facts->whole, &whole);
+	if (good && !sealed_form_by_name(file->facts->form, &form))
+		problem = "is sealed in a form that is unknown to this version of nex_backup";
+	else if (good)
+		problem =
+			sealed_file_open(form, &readable, &whole, identities, &file->content, &no_identity);
+	if (problem != NULL)
+		report_error(no_identity ? EXIT_FAILED : EXIT_INTEGRITY, NULL,
+					 no_identity ? "Name the file with the secret key: --identity=FILE." : NULL,
+					 "could not open file \"%s\" of the backup: %s", file->facts->path, problem);
+	buffer_free(&readable);
+	buffer_free(&whole);
+	return good && problem == NULL;
+}
+
+bool
+configuration_check(Repository *repository, const Manifest *manifest)
+{
+	VerifyReport report;
+	bool good = verify_objects(repository, manifest, VERIFY_DIGESTS, 1, &report);
+
+	good = good && report.nbad == 0;
+	verify_report_free(&report);
+	return good && !stop_requested();
+}
+
+bool
+configuration_open(Repository *repository, const Manifest *manifest,
+				   const AgeIdentities *identities, OpenedFiles *opened)
+{
+	MemberReader reader;
+	bool good;
+	uint32_t i;
+
+	memset(&reader, 0, sizeof(reader));
+	opened->files = xcalloc((size_t) manifest->nfiles + 1, sizeof(OpenedFile));
+	opened->count = manifest->nfiles;
+	for (i = 0; i < opened->count; i++)
+	{
+		opened->files[i].facts = &manifest->files[i];
+		opened->files[i].target.parent = -1;
+	}
+	if (identities->count == 0)
+		return report_error(EXIT_USAGE, NULL, "Name the file with the secret key: --identity=FILE.",
+							"configuration files are encrypted, and no identity was given");
+	good = configuration_check(repository, manifest) &&
+		   member_reader_open(&reader, repository, manifest);
+	for (i = 0; i < opened->count && good; i++)
+		good = open_file(&reader, identities, &opened->files[i]);
+	member_reader_close(&reader);
+	return good;
+}
+
+bool
+configuration_compare(OpenedFiles *opened, const char *directory)
+{
+	uint32_t i;
+
+	for (i = 0; i < opened->count; i++)
+	{
+		OpenedFile *file = &opened->files[i];
+
+		if (!file_target_open(&file->target, file->facts, directory))
+			return false;
+		if (!file->target.exists)
+			file->state = FILE_MISSING;
+		else if (file->target.current.length == file->content.length &&
+				 memcmp(file->target.current.data, file->content.data, file->content.length) == 0)
+			file->state = FILE_SAME;
+		else
+			file->state = FILE_DIFFERS;
+	}
+	return true;
+}
+
+bool
+configuration_write(OpenedFiles *opened)
+{
+	time_t now = time(NULL);
+	char suffix[32];
+	struct tm tm;
+	uint32_t i;
+
+	gmtime_r(&now, &tm);
+	strftime(suffix, sizeof(suffix), "%Y%m%dT%H%M%SZ", &tm);
+	for (i = 0; i < opened->count; i++)
+	{
+		OpenedFile *file = &opened->files[i];
+
+		if (file->state == FILE_SAME)
+			continue;
+		if (stop_requested() ||
+			!file_target_write(&file->target, file->facts, &file->content, suffix))
+			return false;
+		file->written = true;
+	}
+	return true;
+}
+
+void
+opened_files_free(OpenedFiles *opened)
+{
+	uint32_t i;
+
+	for (i = 0; i < opened->count; i++)
+	{
+		file_content_free(&opened->files[i].content);
+		file_target_free(&opened->files[i].target);
+	}
+	free(opened->files);
+	memset(opened, 0, sizeof(*opened));
+}

@@ -1,0 +1,24 @@
+/*-------------------------------------------------------------------------
+ *
+ * configuration_sources.h
+ *	  Which files a backup of configuration files is of.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef NEX_CONFIGURATION_SOURCES_H
+#define NEX_CONFIGURATION_SOURCES_H
+
+#include <stdbool.h>
+
+#include "settings.h"
+
+/*
+ * The files named (patterns expanded), with --postgres those of the server,
+ * without either those of the set in the settings file.  False (reported) if
+ * there is none, or one does not exist.  The caller frees in any case.
+ */
+extern bool configuration_sources(const Settings *settings, char *const *arguments, int narguments,
+								  char ***paths, int *npaths);
+extern void configuration_sources_free(char **paths, int npaths);
+
+#endif /* NEX_CONFIGURATION_SOURCES_H */

@@ -1,0 +1,278 @@
+/*-------------------------------------------------------------------------
+ *
+ * file_target.c
+ *	  Putting a configuration file back in its place.
+ *
+ * A restore runs as root as a rule, and whoever owns a directory on the way
+ * could lead it elsewhere by a symbolic link.  So the way is walked one
+ * directory at a time, each opened below the one before, and the file is
+ * created, named and renamed below the last of these descriptors.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "file_target.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <grp.h>
+#include <pwd.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "log.h"
+#include "memory.h"
+#include "primitives.h"
+#include "quote.h"
+
+#define WALK_FLAGS (O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC)
+
+static bool
+report_path(const char *path, const char *what, int error)
+{
+	char *shown = printable_name(path);
+	const char *hint = NULL;
+
+	if (error == ELOOP || error == ENOTDIR)
+		hint = "A symbolic link is not followed; restore with --restore-dir and copy.";
+	else if (error == ENOENT)
+		hint = "Create the directory, or restore with --restore-dir.";
+	report_error(EXIT_FAILED, NULL, hint, "could not %s \"%s\": %s", what, shown, strerror(error));
+	free(shown);
+	return false;
+}
+
+/* Open a directory below another; make it first if that is wanted. */
+static int
+step_into(int above, const char *name, bool make)
+{
+	if (make && mkdirat(above, name, 0700) != 0 && errno != EEXIST)
+		return -1;
+	return openat(above, name, WALK_FLAGS);
+}
+
+/*
+ * Walk down the directories of a path below `start`, which is closed.  Gives
+ * the descriptor of the last, or -1 with errno.
+ */
+static int
+walk(int start, const char *path, bool make)
+{
+	char *copy = xstrdup(path);
+	char *rest = copy;
+	char *name;
+	int at = start;
+
+	while (at >= 0 && (name = strsep(&rest, "/")) != NULL)
+	{
+		int next;
+
+		if (name[0] == '\0' || strcmp(name, ".") == 0)
+			continue;
+		if (strcmp(name, "..") == 0)
+		{
+			errno = EINVAL;
+			next = -1;
+		}
+		else
+			next = step_into(at, name, make);
+		if (next < 0)
+		{
+			int error = errno;
+
+			close(at);
+			errno = error;
+		}
+		else
+			close(at);
+		at = next;
+	}
+	free(copy);
+	return at;
+}
+
+/*
+ * Open the directory that the file shall lie in.  Below --restore-dir it may
+ * be missing, as may --restore-dir itself, until the file is written.
+ */
+static bool
+open_parent(FileTarget *target, bool make)
+{
+	const char *below = target->below;
+	char *parent = xstrdup(target->path + (below != NULL ? strlen(below) : 0));
+	int start;
+	int error;
+
+	*strrchr(parent, '/') = '\0';
+	if (below != NULL && make && mkdir(below, 0700) != 0 && errno != EEXIST)
+	{
+		free(parent);
+		return report_path(below, "create directory", errno);
+	}
+	start = open(below != NULL ? below : "/", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	target->parent = start >= 0 ? walk(start, parent, make && below != NULL) : -1;
+	error = target->parent < 0 ? errno : 0;
+	free(parent);
+	if (error == ENOENT && below != NULL && !make)
+		return true;
+	return error == 0 || report_path(target->path, "reach the directory of", error);
+}
+
+/* What lies there now. */
+static bool
+read_current(FileTarget *target)
+{
+	struct stat status;
+	ssize_t got;
+	int fd;
+
+	fd = openat(target->parent, target->name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+	if (fd < 0 && errno == ENOENT)
+		return true;
+	if (fd < 0 || fstat(fd, &status) != 0)
+	{
+		int error = errno;
+
+		if (fd >= 0)
+			close(fd);
+		return report_path(target->path, "read file", error);
+	}
+	if (!S_ISREG(status.st_mode) || status.st_size > MAX_CONFIGURATION_FILE)
+	{
+		close(fd);
+		return report_path(target->path, "replace", EINVAL);
+	}
+	target->exists = true;
+	buffer_reserve(&target->current, (size_t) status.st_size + 1);
+	while ((got = read(fd, target->current.data + target->current.length,
+					   target->current.capacity - target->current.length - 1)) > 0)
+		target->current.length += (size_t) got;
+	close(fd);
+	return got == 0 || report_path(target->path, "read file", errno);
+}
+
+bool
+file_target_open(FileTarget *target, const ManifestFile *facts, const char *directory)
+{
+	const char *slash = strrchr(facts->path, '/');
+
+	memset(target, 0, sizeof(*target));
+	target->parent = -1;
+	target->below = directory;
+	target->path =
+		directory != NULL ? xasprintf("%s%s", directory, facts->path) : xstrdup(facts->path);
+	if (facts->path[0] != '/' || slash[1] == '\0')
+		return report_path(facts->path, "restore", EINVAL);
+	target->name = xstrdup(slash + 1);
+	return open_parent(target, false) && (target->parent < 0 || read_current(target));
+}
+
+void
+file_target_free(FileTarget *target)
+{
+	if (target->parent >= 0)
+		close(target->parent);
+	file_content_free(&target->current);
+	free(target->path);
+	free(target->name);
+	free(target->kept_as);
+	memset(target, 0, sizeof(*target));
+	target->parent = -1;
+}
+
+/* The ids that the names of owner and group have here, or those that they had. */
+static void
+owner_here(const ManifestFile *facts, uid_t *uid, gid_t *gid)
+{
+	const struct passwd *user = facts->owner != NULL ? getpwnam(facts->owner) : NULL;
+	const struct group *group = facts->group != NULL ? getgrnam(facts->group) : NULL;
+
+	*uid = user != NULL ? user->pw_uid : facts->uid;
+	*gid = group != NULL ? group->gr_gid : facts->gid;
+}
+
+/* Write the whole content and make it durable, with owner and mode. */
+static int
+fill(int fd, const FileTarget *target, const ManifestFile *facts, const Buffer *content)
+{
+	size_t written = 0;
+	uid_t uid;
+	gid_t gid;
+
+	while (written < content->length)
+	{
+		ssize_t got = write(fd, content->data + written, content->length - written);
+
+		if (got < 0 && errno == EINTR)
+			continue;
+		if (got <= 0)
+			return got < 0 ? errno : EIO;
+		written += (size_t) got;
+	}
+	owner_here(facts, &uid, &gid);
+	if (fchown(fd, uid, gid) != 0)
+	{
+		/* Better readable by its new owner alone than by the wrong people. */
+		log_warning("could not give file \"%s\" to its owner \"%s\": %s", target->path,
+					facts->owner != NULL ? facts->owner : "?", strerror(errno));
+		if (fchmod(fd, facts->mode & 0700) != 0)
+			return errno;
+	}
+	else if (fchmod(fd, facts->mode & 0777) != 0)
+		return errno;
+	return fsync(fd) != 0 ? errno : 0;
+}
+
+/* Give what lies there a second name. */
+static int
+keep_current(FileTarget *target, const char *time_suffix)
+{
+	char *name = xasprintf("%s.before-%s", target->name, time_suffix);
+	int error = linkat(target->parent, target->name, target->parent, name, 0) != 0 ? errno : 0;
+
+	if (error == 0)
+		target->kept_as = xasprintf("%.*s%s", (int) (strlen(target->path) - strlen(target->name)),
+									target->path, name);
+	free(name);
+	return error;
+}
+
+bool
+file_target_write(FileTarget *target, const ManifestFile *facts, const Buffer *content,
+				  const char *time_suffix)
+{
+	uint8_t nonce[8];
+	char *temporary;
+	int error = 0;
+	int fd;
+
+	if (target->parent < 0 && !open_parent(target, true))
+		return false;
+	if (!random_bytes(nonce, sizeof(nonce)))
+		return report_path(target->path, "write file", EIO);
+	temporary = xasprintf(".nex_backup-%02x%02x%02x%02x%02x%02x.tmp", nonce[0], nonce[1], nonce[2],
+						  nonce[3], nonce[4], nonce[5]);
+	fd = openat(target->parent, temporary, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC,
+				0600);
+	if (fd < 0)
+	{
+		error = errno;
+		free(temporary);
+		return report_path(target->path, "write file", error);
+	}
+	error = fill(fd, target, facts, content);
+	if (close(fd) != 0 && error == 0)
+		error = errno;
+	if (error == 0 && target->exists)
+		error = keep_current(target, time_suffix);
+	if (error == 0 && renameat(target->parent, temporary, target->parent, target->name) != 0)
+		error = errno;
+	if (error == 0 && fsync(target->parent) != 0)
+		error = errno;
+	if (error != 0)
+		unlinkat(target->parent, temporary, 0);
+	free(temporary);
+	return error == 0 || report_path(target->path, "write file", error);
+}

@@ -1,0 +1,45 @@
+/*-------------------------------------------------------------------------
+ *
+ * file_target.h
+ *	  Putting a configuration file back in its place.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef NEX_FILE_TARGET_H
+#define NEX_FILE_TARGET_H
+
+#include <stdbool.h>
+
+#include "buffer.h"
+#include "file_source.h"
+
+typedef struct FileTarget
+{
+	char *path;        /* where it shall lie */
+	const char *below; /* --restore-dir, or NULL; borrowed */
+	int parent;        /* descriptor of its directory; -1 when that does not exist yet */
+	char *name;        /* its name there */
+	bool exists;       /* a regular file lies there … */
+	Buffer current;    /* … with this content */
+	char *kept_as;     /* where that was kept by file_target_write(), or NULL */
+} FileTarget;
+
+/*
+ * Look at the place: every directory on the way is opened without following a
+ * symbolic link, and what lies there must be a regular file, or nothing.
+ * directory: restore below it (--restore-dir) instead of where the file came
+ * from; NULL: there.  False (reported) if the file could not be put there.
+ */
+extern bool file_target_open(FileTarget *target, const ManifestFile *facts, const char *directory);
+extern void file_target_free(FileTarget *target);
+
+/*
+ * Put the content there, atomically, with mode and owner of the facts; what
+ * lay there is kept beside it, under a name that ends in the given time.
+ * Missing directories are made only below --restore-dir.  A failure leaves
+ * the place as it was.
+ */
+extern bool file_target_write(FileTarget *target, const ManifestFile *facts, const Buffer *content,
+							  const char *time_suffix);
+
+#endif /* NEX_FILE_TARGET_H */

@@ -1,0 +1,232 @@
+/*-------------------------------------------------------------------------
+ *
+ * sealed_file.c
+ *	  A configuration file as it is kept in a repository.
+ *
+ * Before a readable form is taken it is opened again: only if that gives
+ * the very bytes of the file is it kept alone.  So a restore does not depend
+ * on how well this program understands YAML.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "sealed_file.h"
+
+#include <fnmatch.h>
+#include <string.h>
+
+#include "age_armor.h"
+#include "log.h"
+#include "sensitive.h"
+#include "sops_dotenv.h"
+#include "sops_yaml.h"
+
+static const char *const form_names[SEALED_FORMS] = {
+	[SEALED_WHOLE] = "whole",
+	[SEALED_YAML] = "yaml",
+	[SEALED_DOTENV] = "dotenv",
+};
+
+const char *
+sealed_form_name(SealedForm form)
+{
+	return form_names[form];
+}
+
+bool
+sealed_form_by_name(const char *name, SealedForm *form)
+{
+	int i;
+
+	for (i = 0; i < SEALED_FORMS; i++)
+	{
+		if (strcmp(form_names[i], name) == 0)
+		{
+			*form = (SealedForm) i;
+			return true;
+		}
+	}
+	return false;
+}
+
+SealedForm
+sealed_form_of_path(const char *path)
+{
+	static const struct
+	{
+		const char *pattern;
+		SealedForm form;
+	} patterns[] = {
+		{"*.yaml", SEALED_YAML},   {"*.yml", SEALED_YAML},     {"*.env", SEALED_DOTENV},
+		{".env.*", SEALED_DOTENV}, {"*.env.*", SEALED_DOTENV},
+	};
+	const char *slash = strrchr(path, '/');
+	const char *name = slash != NULL ? slash + 1 : path;
+	size_t i;
+
+	for (i = 0; i < sizeof(patterns) / sizeof(patterns[0]); i++)
+	{
+		if (fnmatch(patterns[i].pattern, name, 0) == 0)
+			return patterns[i].form;
+	}
+	return SEALED_WHOLE;
+}
+
+/* Encrypt the data key to each recipient alone, as SOPS wants it. */
+static bool
+wrap_key(const uint8_t *key, const AgeRecipients *recipients, SopsMetadata *metadata)
+{
+	bool good = true;
+	int i;
+
+	for (i = 0; i < recipients->count && good; i++)
+	{
+		AgeRecipients one = {&recipients->items[i], 1};
+		char text[AGE_RECIPIENT_SIZE];
+		Buffer wrapped;
+		Buffer armored;
+
+		buffer_init(&wrapped);
+		buffer_init(&armored);
+		good = recipients->items[i].type == AGE_X25519 &&
+			   age_encrypt(&one, key, SOPS_KEY_BYTES, &wrapped) == AGE_OK;
+		if (good)
+		{
+			age_recipient_text(recipients->items[i].public_key, text);
+			age_armor_encode(wrapped.data, wrapped.length, &armored);
+			sops_metadata_add_wrap(metadata, text, armored.data);
+		}
+		buffer_free(&wrapped);
+		buffer_free(&armored);
+	}
+	return good;
+}
+
+static bool
+unwrap_by_identities(void *argument, const SopsMetadata *metadata, uint8_t key[SOPS_KEY_BYTES])
+{
+	bool found = false;
+	int i;
+
+	for (i = 0; i < metadata->nwraps && !found; i++)
+	{
+		const char *armored = metadata->wraps[i].armored;
+		Buffer wrapped;
+		Buffer opened;
+
+		buffer_init(&wrapped);
+		buffer_init(&opened);
+		found = age_armor_decode(armored, strlen(armored), &wrapped) &&
+				age_decrypt(argument, wrapped.data, wrapped.length, &opened) == AGE_OK &&
+				opened.length == SOPS_KEY_BYTES;
+		if (found)
+			memcpy(key, opened.data, SOPS_KEY_BYTES);
+		if (opened.data != NULL)
+			secret_cleanse(opened.data, opened.length);
+		buffer_free(&wrapped);
+		buffer_free(&opened);
+	}
+	return found;
+}
+
+/* While the key is still at hand. */
+static bool
+unwrap_known(void *argument, const SopsMetadata *metadata, uint8_t key[SOPS_KEY_BYTES])
+{
+	(void) metadata;
+	memcpy(key, argument, SOPS_KEY_BYTES);
+	return true;
+}
+
+/* Does the readable form give the file back, byte for byte? */
+static bool
+gives_back(const SealedFile *sealed, const char *text, size_t length, uint8_t *key)
+{
+	Buffer back;
+	const char *problem;
+	bool same;
+
+	buffer_init(&back);
+	problem = (sealed->form == SEALED_YAML ? sops_yaml_open : sops_dotenv_open)(
+		sealed->readable.data, sealed->readable.length, unwrap_known, key, &back);
+	same = problem == NULL && back.length == length && memcmp(back.data, text, length) == 0;
+	if (back.data != NULL)
+		secret_cleanse(back.data, back.length);
+	buffer_free(&back);
+	return same;
+}
+
+/* Make the readable form; *exact says whether it gives every byte back. */
+static bool
+make_readable(SealedFile *sealed, const char *text, size_t length, const AgeRecipients *recipients,
+			  SensitiveKeys *keys, bool *exact)
+{
+	SopsMetadata metadata;
+	uint8_t key[SOPS_KEY_BYTES];
+	bool good;
+
+	memset(&metadata, 0, sizeof(metadata));
+	good = random_bytes(key, sizeof(key)) && wrap_key(key, recipients, &metadata);
+	if (good)
+	{
+		sealed->reason = (sealed->form == SEALED_YAML ? sops_yaml_seal : sops_dotenv_seal)(
+			text, length, keys, key, &metadata, &sealed->readable, &sealed->nsecrets);
+		*exact = sealed->reason == NULL && gives_back(sealed, text, length, key);
+	}
+	secret_cleanse(key, sizeof(key));
+	sops_metadata_free(&metadata);
+	return good;
+}
+
+bool
+sealed_file_make(SealedFile *sealed, const char *path, const char *text, size_t length,
+				 const AgeRecipients *recipients, const char *const *words, int nwords)
+{
+	SensitiveKeys keys;
+	bool exact = false;
+	bool good = true;
+
+	memset(sealed, 0, sizeof(*sealed));
+	sealed->form = sealed_form_of_path(path);
+	sensitive_keys_init(&keys, words, nwords);
+	if (sealed->form != SEALED_WHOLE)
+		good = make_readable(sealed, text, length, recipients, &keys, &exact);
+	sensitive_keys_free(&keys);
+	if (sealed->reason != NULL)
+	{
+		sealed->form = SEALED_WHOLE;
+		sealed->nsecrets = 0;
+		buffer_reset(&sealed->readable);
+	}
+	if (good && !exact)
+		good = age_encrypt(recipients, text, length, &sealed->whole) == AGE_OK;
+	if (!good)
+		report_error(EXIT_FAILED, NULL, NULL, "could not encrypt file \"%s\"", path);
+	return good;
+}
+
+void
+sealed_file_free(SealedFile *sealed)
+{
+	buffer_free(&sealed->readable);
+	buffer_free(&sealed->whole);
+	memset(sealed, 0, sizeof(*sealed));
+}
+
+const char *
+sealed_file_open(SealedForm form, const Buffer *readable, const Buffer *whole,
+				 const AgeIdentities *identities, Buffer *out, bool *no_identity)
+{
+	const char *problem;
+
+	if (whole->length > 0 || form == SEALED_WHOLE)
+	{
+		AgeResult result = age_decrypt(identities, whole->data, whole->length, out);
+
+		*no_identity = result == AGE_NO_MATCH;
+		return result == AGE_OK ? NULL : age_result_text(result);
+	}
+	problem = (form == SEALED_YAML ? sops_yaml_open : sops_dotenv_open)(
+		readable->data, readable->length, unwrap_by_identities, (void *) identities, out);
+	*no_identity = problem != NULL && strcmp(problem, SOPS_NO_IDENTITY) == 0;
+	return problem;
+}

@@ -1,0 +1,46 @@
+/*-------------------------------------------------------------------------
+ *
+ * sensitive.h
+ *	  Which values of a configuration file are secrets.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef NEX_SENSITIVE_H
+#define NEX_SENSITIVE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+/*
+ * A value is a secret when its key, or a key above it, contains one of the
+ * words (upper or lower case), or is one of the names exactly.  The words
+ * come from the user or are the default; names are added while one file is
+ * looked at, for keys whose values show that they hold a secret.
+ */
+typedef struct SensitiveKeys
+{
+	const char *const *words;
+	int nwords;
+	char **names;
+	int nnames;
+} SensitiveKeys;
+
+/* words may be NULL: the default list.  They are borrowed. */
+extern void sensitive_keys_init(SensitiveKeys *keys, const char *const *words, int nwords);
+extern void sensitive_keys_free(SensitiveKeys *keys);
+
+extern bool sensitive_key(const SensitiveKeys *keys, const char *key);
+
+/* From now on this key is sensitive. */
+extern void sensitive_keys_add_name(SensitiveKeys *keys, const char *name);
+
+/*
+ * Does a text look as if it held a secret whatever its key is called: a URL
+ * with a password, "password=…", a private key, a token of a known make?
+ */
+extern bool sensitive_text(const SensitiveKeys *keys, const char *text, size_t length);
+
+/* The same rule as a regular expression of Go (RE2), for SOPS; caller frees. */
+extern char *sensitive_keys_regex(const SensitiveKeys *keys);
+
+#endif /* NEX_SENSITIVE_H */
