@@ -130,8 +130,10 @@ check_unit()
 {
 	heading 'unit tests'
 	rm -f "$work/counts"
-	if as_tester make -s -j"$(nproc)" -C tests/unit COPT="$copt" >"$work/unit.log" 2>&1; then
-		as_tester perl scripts/run_tap.pl "$work/counts" --exec $(cd "$work/src" && ls tests/unit/test_*.c | sed 's/\.c$//')
+	if as_tester make -s -j"$(nproc)" -C tests/unit COPT="$copt" >"$work/unit.log" 2>&1 &&
+		as_tester make -s -j"$(nproc)" -C tests/fuzz COPT="$copt" >>"$work/unit.log" 2>&1; then
+		as_tester perl scripts/run_tap.pl "$work/counts" --exec $(cd "$work/src" &&
+			ls tests/unit/test_*.c tests/fuzz/fuzz_*.c | sed 's/\.c$//; s,/fuzz_,/replay_,')
 	else
 		tail -n 40 "$work/unit.log"
 	fi

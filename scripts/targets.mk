@@ -34,7 +34,7 @@ check-public-schemas:
 bench:
 	@PG_CONFIG='$(PG_CONFIG)' scripts/bench.sh $(BENCH)
 
-C_FILES = $(wildcard extension/*.[ch] common/*.[ch] tool/*/*.[ch] tests/unit/*.[ch])
+C_FILES = $(wildcard extension/*.[ch] common/*.[ch] tool/*/*.[ch] tests/unit/*.[ch] tests/fuzz/*.[ch])
 
 format:
 	clang-format -i $(C_FILES)
