@@ -247,6 +247,84 @@ read_list(ConfigFile *file, const Key *key)
 	return readable;
 }
 
+/* Read the paths of one set, whose list was just begun. */
+static bool
+read_file_list(ConfigFile *file, const Key *key, TextList *files)
+{
+	for (;;)
+	{
+		yaml_event_t event;
+		yaml_event_type_t type;
+
+		if (!next_event(file, &event))
+			return false;
+		type = event.type;
+		if (type == YAML_SCALAR_EVENT && event.data.scalar.length > 0)
+		{
+			files->items = xrealloc(files->items, sizeof(char *) * ((size_t) files->count + 1));
+			files->items[files->count++] = xstrdup((const char *) event.data.scalar.value);
+		}
+		yaml_event_delete(&event);
+		if (type == YAML_SEQUENCE_END_EVENT)
+			return true;
+		if (type != YAML_SCALAR_EVENT)
+		{
+			report_value(file, key, "Each entry of the list must be a path or a pattern.");
+			if (type != YAML_ALIAS_EVENT && !skip_value(file))
+				return false;
+		}
+	}
+}
+
+/* Read "file-sets: {name: [path, …], …}", whose mapping was just begun. */
+static bool
+read_file_sets(ConfigFile *file)
+{
+	FileSets *sets = &file->settings->file_sets;
+
+	for (;;)
+	{
+		yaml_event_t event;
+		bool list;
+		bool ended;
+		FileSet *set;
+		Key key;
+
+		if (!next_event(file, &event))
+			return false;
+		ended = event.type == YAML_MAPPING_END_EVENT;
+		key.line = event_line(&event);
+		key.name = event.type == YAML_SCALAR_EVENT
+					   ? xasprintf("file-sets: %s", (const char *) event.data.scalar.value)
+					   : NULL;
+		yaml_event_delete(&event);
+		if (ended)
+			return true;
+		if (key.name == NULL)
+		{
+			file->ok = report_error(EXIT_USAGE, "Keys must be plain words.", NULL,
+									"invalid key in file \"%s\", line %zu", file->path, key.line);
+			return false;
+		}
+		sets->items = xrealloc(sets->items, sizeof(FileSet) * ((size_t) sets->count + 1));
+		set = &sets->items[sets->count++];
+		memset(set, 0, sizeof(*set));
+		set->name = xstrdup(key.name + strlen("file-sets: "));
+		list = next_event(file, &event) && event.type == YAML_SEQUENCE_START_EVENT;
+		yaml_event_delete(&event);
+		if (!list)
+		{
+			report_value(file, &key, "A set is a list of paths and patterns.");
+			free(key.name);
+			return false;
+		}
+		list = read_file_list(file, &key, &set->files);
+		free(key.name);
+		if (!list)
+			return false;
+	}
+}
+
 static bool read_mapping(ConfigFile *file, const char *prefix);
 
 /* Read the value of a key; false if the file cannot be read any further. */
@@ -264,6 +342,8 @@ read_value(ConfigFile *file, const Key *key)
 	yaml_event_delete(&event);
 	if (type == YAML_SCALAR_EVENT)
 		return true;
+	if (type == YAML_MAPPING_START_EVENT && strcmp(key->name, "file-sets") == 0)
+		return read_file_sets(file);
 	if (type == YAML_MAPPING_START_EVENT && is_prefix(key->name))
 		return read_mapping(file, key->name);
 

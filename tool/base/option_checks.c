@@ -27,6 +27,12 @@ check_tag(const char *text)
 	return NULL;
 }
 
+const char *
+check_set_name(const char *text)
+{
+	return text[0] == '\0' ? "It must not be empty." : check_tag(text);
+}
+
 /* A number with one of the units of PostgreSQL's memory settings. */
 const char *
 check_memory(const char *text)

@@ -10,6 +10,7 @@
 #define NEX_OPTION_CHECKS_H
 
 extern const char *check_tag(const char *text);
+extern const char *check_set_name(const char *text);
 extern const char *check_memory(const char *text);
 extern const char *check_cipher(const char *text);
 extern const char *check_descriptor(const char *text);

@@ -61,6 +61,19 @@ typedef enum OnConflict
 	ON_CONFLICT_SKIP
 } OnConflict;
 
+/* A set of configuration files, from the settings file. */
+typedef struct FileSet
+{
+	char *name;
+	TextList files; /* paths and patterns */
+} FileSet;
+
+typedef struct FileSets
+{
+	FileSet *items;
+	int count;
+} FileSets;
+
 typedef struct Settings
 {
 	/* Which source is being read: the values of a stronger one replace a list, and do not add to
@@ -150,6 +163,13 @@ typedef struct Settings
 	int keep_monthly; /* 0 */
 	int keep_yearly;  /* 0 */
 	int keep_minimum; /* 1 */
+
+	/* config */
+	char *set;              /* of configuration files */
+	bool postgres;          /* those of the server */
+	char *restore_dir;      /* NULL: where the files came from */
+	TextList sensitive_key; /* words; none: the default list */
+	FileSets file_sets;     /* "file-sets" of the settings file */
 
 	/* doctor */
 	bool fix;

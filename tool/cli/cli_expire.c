@@ -51,6 +51,7 @@ describe(Expiry *expiry, int position)
 
 	summary_load(expiry->repository, name, &summary);
 	backup->database = name->database;
+	backup->of_files = name->of_files;
 	backup->id = name->id;
 	backup->time = backup_id_time(name->id);
 	if (summary.damage != NULL)
@@ -145,7 +146,8 @@ is_removed(const Expiry *expiry, const BackupName *name)
 
 	for (i = 0; i < expiry->count; i++)
 	{
-		if (!expiry->backups[i].keep && strcmp(expiry->names[i].database, name->database) == 0 &&
+		if (!expiry->backups[i].keep && expiry->names[i].of_files == name->of_files &&
+			strcmp(expiry->names[i].database, name->database) == 0 &&
 			strcmp(expiry->names[i].id, name->id) == 0)
 			return true;
 	}
@@ -253,9 +255,11 @@ print_text(const Expiry *expiry)
 			const char *cells[4] = {backup->database, backup->id, backup->keep ? "keep" : "remove",
 									backup->reason};
 
-			if (backup_is_of_globals(&expiry->names[i]))
-				cells[0] = "(globals)";
+			char *owner = backup_owner_cell(&expiry->names[i]);
+
+			cells[0] = owner;
 			text_table_row(table, cells);
+			free(owner);
 		}
 		text_table_print(table);
 	}

@@ -30,11 +30,13 @@ add_line(TextTable *table, const BackupSummary *summary)
 	const ManifestTotals *totals = &summary->totals;
 	char cells[COLUMNS][CELL_SIZE];
 	const char *pointers[COLUMNS];
+	char *owner;
 	int i;
 
 	memset(cells, 0, sizeof(cells));
-	snprintf(cells[0], CELL_SIZE, "%s",
-			 backup_is_of_globals(&summary->name) ? "(globals)" : summary->name.database);
+	owner = backup_owner_cell(&summary->name);
+	snprintf(cells[0], CELL_SIZE, "%s", owner);
+	free(owner);
 	snprintf(cells[1], CELL_SIZE, "%s", summary->name.id);
 	if (summary->damage != NULL)
 		snprintf(cells[2], CELL_SIZE, "DAMAGED");
@@ -47,7 +49,7 @@ add_line(TextTable *table, const BackupSummary *summary)
 		snprintf(cells[5], CELL_SIZE, "%s", pretty_bytes(totals->raw_bytes));
 		snprintf(cells[6], CELL_SIZE, "%s", pretty_bytes(totals->stored_bytes));
 		snprintf(cells[7], CELL_SIZE, "%s", pretty_bytes(totals->new_bytes));
-		if (!backup_is_of_globals(&summary->name))
+		if (!backup_is_of_globals(&summary->name) && !summary->name.of_files)
 		{
 			snprintf(cells[8], CELL_SIZE, "%s", pretty_count(totals->tables));
 			snprintf(cells[9], CELL_SIZE, "%s", pretty_count(totals->rows));

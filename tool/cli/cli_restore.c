@@ -7,13 +7,13 @@
  */
 #include "command.h"
 
-#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
 
+#include "ask.h"
 #include "interrupt.h"
 #include "json_text.h"
 #include "log.h"
@@ -25,30 +25,11 @@
 #include "restore_record.h"
 #include "restore_report.h"
 
-#define POLL_INTERVAL_MS 200
-
-/* Read an answer from the terminal; false if there is none, or Ctrl-C came instead. */
-static bool
-read_answer(char *answer, size_t size)
-{
-	struct pollfd wait = {STDIN_FILENO, POLLIN, 0};
-	ssize_t length;
-
-	while (poll(&wait, 1, POLL_INTERVAL_MS) <= 0)
-	{
-		if (stop_requested())
-			return false;
-	}
-	length = read(STDIN_FILENO, answer, size);
-	return length > 0;
-}
-
 /* Ask before a live database is replaced; false (reported) unless the answer is yes. */
 static bool
 confirm(const RestorePlan *plan)
 {
 	char *name = printable_name(plan->database);
-	char answer[256];
 	bool yes;
 
 	if (!plan->replaces || plan->settings->yes)
@@ -72,7 +53,7 @@ confirm(const RestorePlan *plan)
 			plan->manifest->snapshot_at,
 			plan->settings->discard_old ? "THE PRESENT DATABASE WILL BE DROPPED."
 										: "The present database is kept under another name.");
-	yes = read_answer(answer, sizeof(answer)) && (answer[0] == 'y' || answer[0] == 'Y');
+	yes = ask_yes();
 	free(name);
 	return yes || report_error(EXIT_FAILED, NULL, NULL, "nothing was changed");
 }

@@ -112,8 +112,8 @@ print_result(const Result *result)
 		printf("%s: stored bytes and signature ok (%s, %s); no identity opens it, so what is in it "
 			   "was not checked\n",
 			   label, pretty_number_of(report->objects, "object"), pretty_bytes(report->bytes));
-	else if (result->nbad == 0 && backup_is_of_globals(result->name))
-		printf("%s: ok (%s, %s stored, %s of SQL)\n", label,
+	else if (result->nbad == 0 && (backup_is_of_globals(result->name) || result->name->of_files))
+		printf("%s: ok (%s, %s stored, %s of text)\n", label,
 			   pretty_number_of(report->objects, "object"), pretty_bytes(report->bytes),
 			   pretty_bytes(report->raw_bytes));
 	else if (result->nbad == 0)

@@ -40,6 +40,7 @@ extern const Command command_cat;
 extern const Command command_export;
 extern const Command command_globals;
 extern const Command command_expire;
+extern const Command command_config;
 extern const Command command_doctor;
 extern const Command command_keygen;
 extern const Command command_key;

@@ -67,10 +67,15 @@ repository_json(const Repository *repository)
 void
 backup_set_json(json_t *value, const BackupName *name)
 {
-	bool globals = backup_is_of_globals(name);
+	BackupKind kind = name->of_files               ? BACKUP_OF_FILES
+					  : backup_is_of_globals(name) ? BACKUP_OF_GLOBALS
+												   : BACKUP_OF_DATABASE;
 
-	json_object_set_new(value, "kind", json_string(globals ? "globals" : "database"));
-	json_object_set_new(value, "database", globals ? json_null() : json_text(name->database));
+	json_object_set_new(value, "kind", json_string(backup_kind_name(kind)));
+	json_object_set_new(value, "database",
+						kind == BACKUP_OF_DATABASE ? json_text(name->database) : json_null());
+	if (kind == BACKUP_OF_FILES)
+		json_object_set_new(value, "set", json_text(name->database));
 }
 
 static json_t *
@@ -129,19 +134,29 @@ char *
 backup_owner(const BackupName *name)
 {
 	char *database = printable_name(name->database);
-	char *owner =
-		backup_is_of_globals(name) ? xstrdup("globals") : xasprintf("database \"%s\"", database);
+	char *owner = name->of_files               ? xasprintf("files of set \"%s\"", database)
+				  : backup_is_of_globals(name) ? xstrdup("globals")
+											   : xasprintf("database \"%s\"", database);
 
 	free(database);
 	return owner;
 }
 
 char *
+backup_owner_cell(const BackupName *name)
+{
+	if (name->of_files)
+		return xasprintf("(config %s)", name->database);
+	return xstrdup(backup_is_of_globals(name) ? "(globals)" : name->database);
+}
+
+char *
 backup_label(const BackupName *name)
 {
 	char *database = printable_name(name->database);
-	char *label = backup_is_of_globals(name) ? xasprintf("globals %s", name->id)
-											 : xasprintf("%s/%s", database, name->id);
+	char *label = name->of_files               ? xasprintf("config %s/%s", database, name->id)
+				  : backup_is_of_globals(name) ? xasprintf("globals %s", name->id)
+											   : xasprintf("%s/%s", database, name->id);
 
 	free(database);
 	return label;

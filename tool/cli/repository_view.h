@@ -57,10 +57,13 @@ extern void verification_text(const BackupSummary *summary, char *text, size_t s
 /* Set the keys "kind" and "database", which is null for the globals. */
 extern void backup_set_json(json_t *value, const BackupName *name);
 
-/* "database "db"", or "globals"; caller frees. */
+/* "database "db"", "globals" or "files of set "s""; caller frees. */
 extern char *backup_owner(const BackupName *name);
 
-/* "db/id", or "globals id"; caller frees. */
+/* "db", "(globals)" or "(config s)", for a column that is headed "database"; caller frees. */
+extern char *backup_owner_cell(const BackupName *name);
+
+/* "db/id", "globals id" or "config set/id"; caller frees. */
 extern char *backup_label(const BackupName *name);
 
 /* Seconds since 1970 of a UTC time as manifests write it; -1 if it is none. */

@@ -26,6 +26,7 @@ typedef struct NameList
 {
 	BackupName *names;
 	int count;
+	bool of_files;
 	char database[64];
 	Repository *repository;
 	int error;
@@ -34,7 +35,17 @@ typedef struct NameList
 bool
 backup_is_of_globals(const BackupName *name)
 {
-	return strcmp(name->database, GLOBALS_DATABASE) == 0;
+	return !name->of_files && strcmp(name->database, GLOBALS_DATABASE) == 0;
+}
+
+bool
+file_set_name_valid(const char *set)
+{
+	size_t length = strlen(set);
+
+	return length > 0 && length <= 32 &&
+		   strspn(set, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-") ==
+			   length;
 }
 
 char *
@@ -42,6 +53,8 @@ backup_path(const BackupName *name, const char *suffix)
 {
 	char directory[DATABASE_DIRECTORY_SIZE];
 
+	if (name->of_files)
+		return xasprintf("config/%s/%s%s", name->database, name->id, suffix);
 	if (backup_is_of_globals(name))
 		return xasprintf("globals/%s%s", name->id, suffix);
 	database_directory_encode(name->database, directory);
@@ -65,6 +78,7 @@ visit_file(const char *file, void *argument)
 		return true;
 	list->names = xrealloc(list->names, (size_t) (list->count + 1) * sizeof(BackupName));
 	name = &list->names[list->count++];
+	name->of_files = list->of_files;
 	memcpy(name->database, list->database, sizeof(name->database));
 	memcpy(name->id, id, sizeof(name->id));
 	return true;
@@ -101,6 +115,30 @@ visit_globals(NameList *list)
 	return list->repository->storage->list(list->repository->storage, "globals", visit_file, list);
 }
 
+/* A directory below config/. */
+static bool
+visit_set(const char *directory, void *argument)
+{
+	NameList *list = argument;
+	size_t length = strlen(directory);
+	char *path;
+	int error;
+
+	if (length < 2 || length > sizeof(list->database) || directory[length - 1] != '/')
+		return true;
+	memcpy(list->database, directory, length - 1);
+	list->database[length - 1] = '\0';
+	if (!file_set_name_valid(list->database))
+		return true;
+	list->of_files = true;
+	path = xasprintf("config/%s", list->database);
+	error = list->repository->storage->list(list->repository->storage, path, visit_file, list);
+	free(path);
+	if (error != 0 && error != ENOENT)
+		list->error = error;
+	return list->error == 0;
+}
+
 static int
 compare_names(const void *a, const void *b)
 {
@@ -108,14 +146,35 @@ compare_names(const void *a, const void *b)
 	const BackupName *y = b;
 	int by_database = strcmp(x->database, y->database);
 
+	if (x->of_files != y->of_files)
+		return x->of_files ? 1 : -1;
 	return by_database != 0 ? by_database : backup_id_compare(x->id, y->id);
+}
+
+/* Sort what was found; or report, and free it. */
+static bool
+finish_list(NameList *list, int error, BackupName **names, int *count)
+{
+	if (error == 0 || error == ENOENT)
+		error = list->error;
+	if (error != 0)
+	{
+		free(list->names);
+		return report_error(EXIT_FAILED, NULL, NULL, "could not list the backups in \"%s\": %s",
+							list->repository->storage->location, strerror(error));
+	}
+	if (list->count > 0)
+		qsort(list->names, (size_t) list->count, sizeof(BackupName), compare_names);
+	*names = list->names;
+	*count = list->count;
+	return true;
 }
 
 bool
 repository_list(Repository *repository, const char *database, BackupName **names, int *count)
 {
 	Storage *storage = repository->storage;
-	NameList list = {NULL, 0, "", repository, 0};
+	NameList list = {NULL, 0, false, "", repository, 0};
 	char directory[DATABASE_DIRECTORY_SIZE + 1];
 	int error = 0;
 
@@ -133,19 +192,30 @@ repository_list(Repository *repository, const char *database, BackupName **names
 		directory[length + 1] = '\0';
 		visit_database(directory, &list);
 	}
-	if (error == 0 || error == ENOENT)
-		error = list.error;
-	if (error != 0)
+	if (database == NULL && (error == 0 || error == ENOENT) && list.error == 0)
+		error = storage->list(storage, "config", visit_set, &list);
+	return finish_list(&list, error, names, count);
+}
+
+bool
+repository_list_sets(Repository *repository, const char *set, BackupName **names, int *count)
+{
+	Storage *storage = repository->storage;
+	NameList list = {NULL, 0, true, "", repository, 0};
+	int error = 0;
+
+	*names = NULL;
+	*count = 0;
+	if (set == NULL)
+		error = storage->list(storage, "config", visit_set, &list);
+	else if (file_set_name_valid(set))
 	{
-		free(list.names);
-		return report_error(EXIT_FAILED, NULL, NULL, "could not list the backups in \"%s\": %s",
-							storage->location, strerror(error));
+		char *directory = xasprintf("%s/", set);
+
+		visit_set(directory, &list);
+		free(directory);
 	}
-	if (list.count > 0)
-		qsort(list.names, (size_t) list.count, sizeof(BackupName), compare_names);
-	*names = list.names;
-	*count = list.count;
-	return true;
+	return finish_list(&list, error, names, count);
 }
 
 /* The same with *found apart, so that an error is not taken for "none". */
@@ -182,6 +252,7 @@ split_name(const char *text, BackupName *name)
 
 	if (slash == NULL || length >= sizeof(name->database) || !backup_id_valid(slash + 1))
 		return false;
+	name->of_files = false;
 	memcpy(name->database, text, length);
 	name->database[length] = '\0';
 	memcpy(name->id, slash + 1, strlen(slash + 1) + 1);
@@ -259,6 +330,35 @@ repository_resolve(Repository *repository, const char *text, BackupName *name)
 }
 
 bool
+repository_resolve_set(Repository *repository, const char *set, const char *id, BackupName *name)
+{
+	BackupName *names;
+	bool found = false;
+	int count;
+
+	if (!file_set_name_valid(set) || (id != NULL && !backup_id_valid(id)))
+		return report_error(EXIT_USAGE, NULL,
+							"Say SET, SET/ID or ID; \"nex_backup config list\" "
+							"shows what there is.",
+							"\"%s%s%s\" is not the name of a backup of files", set,
+							id != NULL ? "/" : "", id != NULL ? id : "");
+	if (!repository_list_sets(repository, set, &names, &count))
+		return false;
+	while (count > 0 && !found)
+	{
+		*name = names[--count];
+		found = id == NULL || strcmp(id, name->id) == 0;
+	}
+	free(names);
+	if (found)
+		return true;
+	return report_error(EXIT_FAILED, NULL, "\"nex_backup config list\" shows what there is.",
+						"there is no backup%s%s of the files of set \"%s\" in \"%s\"",
+						id != NULL ? " " : "", id != NULL ? id : "", set,
+						repository->storage->location);
+}
+
+bool
 repository_check_listing(Repository *repository, const BackupName *name, const Manifest *manifest,
 						 char **error)
 {
@@ -307,7 +407,8 @@ repository_manifest_alone(Repository *repository, const BackupName *name, char *
 		manifest =
 			manifest_open(repository, file.data != NULL ? file.data : "", file.length, &problem);
 	buffer_free(&file);
-	if (manifest != NULL && (strcmp(manifest->id, name->id) != 0 ||
+	if (manifest != NULL && ((manifest->kind == BACKUP_OF_FILES) != name->of_files ||
+							 strcmp(manifest->id, name->id) != 0 ||
 							 strcmp(manifest->database.name, name->database) != 0))
 		problem = xstrdup("is that of another backup");
 	if (problem != NULL)
@@ -354,8 +455,8 @@ repository_manifest_inside(Repository *repository, const BackupName *name)
 	return NULL;
 }
 
-bool
-repository_new_id(Repository *repository, const char *database, char id[BACKUP_ID_SIZE])
+static bool
+new_id(Repository *repository, bool of_files, const char *owner, char id[BACKUP_ID_SIZE])
 {
 	time_t now = time(NULL);
 	unsigned attempt = 1;
@@ -363,7 +464,8 @@ repository_new_id(Repository *repository, const char *database, char id[BACKUP_I
 	bool taken;
 
 	memset(&name, 0, sizeof(name));
-	memcpy(name.database, database, strnlen(database, sizeof(name.database) - 1));
+	name.of_files = of_files;
+	memcpy(name.database, owner, strnlen(owner, sizeof(name.database) - 1));
 	do
 	{
 		backup_id_format(now, attempt++, name.id);
@@ -372,6 +474,18 @@ repository_new_id(Repository *repository, const char *database, char id[BACKUP_I
 	} while (taken);
 	memcpy(id, name.id, BACKUP_ID_SIZE);
 	return true;
+}
+
+bool
+repository_new_id(Repository *repository, const char *database, char id[BACKUP_ID_SIZE])
+{
+	return new_id(repository, false, database, id);
+}
+
+bool
+repository_new_set_id(Repository *repository, const char *set, char id[BACKUP_ID_SIZE])
+{
+	return new_id(repository, true, set, id);
 }
 
 /* Write one of a backup's own files. */
@@ -400,6 +514,7 @@ repository_publish(Repository *repository, const Manifest *manifest)
 	bool good;
 
 	memset(&name, 0, sizeof(name));
+	name.of_files = manifest->kind == BACKUP_OF_FILES;
 	memcpy(name.database, manifest->database.name,
 		   strnlen(manifest->database.name, sizeof(name.database) - 1));
 	memcpy(name.id, manifest->id, sizeof(name.id));

@@ -211,7 +211,7 @@ check_not_downgraded(const Repository *repository, const char *known)
 		return report_error(
 			EXIT_INTEGRITY, "An encrypted repository was created there from this host.",
 			REPLACED_HINT, "repository \"%s\" is not encrypted", repository->storage->location);
-	if (keyring()->identities.count > 0 || keyring()->nsigners > 0)
+	if ((keyring()->identities.count > 0 && !keyring()->for_files) || keyring()->nsigners > 0)
 		return report_error(EXIT_INTEGRITY,
 							"An identity or a signer was given, so an encrypted one is expected.",
 							"Leave out --identity and --signer if it is meant to be plain.",

@@ -48,6 +48,12 @@ keyring_protect_process(void)
 }
 
 void
+keyring_use_for_files(void)
+{
+	keys.for_files = true;
+}
+
+void
 keyring_free(void)
 {
 	age_identities_free(&keys.identities);

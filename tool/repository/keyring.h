@@ -24,6 +24,7 @@ typedef struct Keyring
 	int nsigners;
 	bool wants_encryption; /* the settings name recipients: nothing may be written in plain */
 	char *state_directory; /* NULL: no writer's state */
+	bool for_files;        /* the identities open configuration files */
 } Keyring;
 
 extern const Keyring *keyring(void);
@@ -34,6 +35,13 @@ extern const Keyring *keyring(void);
  */
 extern bool keyring_load(const Settings *settings);
 extern void keyring_free(void);
+
+/*
+ * Configuration files are encrypted in a plain repository, too: from now on
+ * an identity does not mean that the repository must be encrypted.  A signer
+ * still does.
+ */
+extern void keyring_use_for_files(void);
 
 /* No core dump, no debugger: for whoever is about to hold a secret. */
 extern void keyring_protect_process(void);

@@ -171,7 +171,7 @@ has_manifest(const NameList *list, const char *name, size_t stem)
 	return false;
 }
 
-/* One directory backups/<database>/, or globals/. */
+/* One directory backups/<database>/, globals/ or config/<set>/. */
 static bool
 find_in_backups(Repository *repository, const char *directory, Leftovers *leftovers)
 {
@@ -196,7 +196,7 @@ find_in_backups(Repository *repository, const char *directory, Leftovers *leftov
 	return true;
 }
 
-/* All directories below one of the two trees. */
+/* All directories below one of the trees. */
 static bool
 find_in_tree(Repository *repository, const ObjectSet *needed, const char *tree,
 			 Leftovers *leftovers)
@@ -232,7 +232,8 @@ leftovers_find(Repository *repository, const ObjectSet *needed, Leftovers *lefto
 	memset(leftovers, 0, sizeof(*leftovers));
 	if (!find_in_tree(repository, needed, "objects", leftovers) ||
 		!find_in_tree(repository, NULL, "backups", leftovers) ||
-		!find_in_backups(repository, "globals/", leftovers) || !list_names(repository, ".", &top))
+		!find_in_backups(repository, "globals/", leftovers) ||
+		!find_in_tree(repository, NULL, "config", leftovers) || !list_names(repository, ".", &top))
 	{
 		leftovers_free(leftovers);
 		return false;

@@ -24,6 +24,8 @@ static const char *const kind_names[MEMBER_KINDS] = {
 	[MEMBER_POST_DATA] = "post-data",
 	[MEMBER_DATABASE] = "database",
 	[MEMBER_GLOBALS] = "globals",
+	[MEMBER_FILE] = "file",
+	[MEMBER_FILE_WHOLE] = "file-whole",
 	[MEMBER_TAIL] = "tail",
 };
 
@@ -36,7 +38,13 @@ member_kind_name(MemberKind kind)
 const char *
 backup_kind_name(BackupKind kind)
 {
-	return kind == BACKUP_OF_GLOBALS ? "globals" : "database";
+	static const char *const names[] = {
+		[BACKUP_OF_DATABASE] = "database",
+		[BACKUP_OF_GLOBALS] = "globals",
+		[BACKUP_OF_FILES] = "files",
+	};
+
+	return names[kind];
 }
 
 char *
@@ -102,9 +110,23 @@ manifest_free(Manifest *manifest)
 		free(manifest->warnings[i]);
 	free(manifest->warnings);
 	free_tables(manifest);
+	for (i = 0; i < (int) manifest->nfiles; i++)
+		manifest_file_clear(&manifest->files[i]);
+	free(manifest->files);
 	free(manifest->objects);
 	free(manifest->members);
 	free(manifest);
+}
+
+void
+manifest_file_clear(ManifestFile *file)
+{
+	free(file->path);
+	free(file->owner);
+	free(file->group);
+	free(file->form);
+	free(file->reason);
+	memset(file, 0, sizeof(*file));
 }
 
 /* Room for one more entry; arrays double at powers of two. */
@@ -114,6 +136,14 @@ grown(void *array, uint32_t count, size_t size)
 	if ((count & (count - 1)) != 0)
 		return array;
 	return xrealloc(array, (count == 0 ? 1 : (size_t) count * 2) * size);
+}
+
+uint32_t
+manifest_add_file(Manifest *manifest, const ManifestFile *file)
+{
+	manifest->files = grown(manifest->files, manifest->nfiles, sizeof(ManifestFile));
+	manifest->files[manifest->nfiles] = *file;
+	return manifest->nfiles++;
 }
 
 uint32_t

@@ -30,6 +30,8 @@ typedef enum MemberKind
 	MEMBER_POST_DATA,
 	MEMBER_DATABASE,
 	MEMBER_GLOBALS,
+	MEMBER_FILE,       /* a configuration file, its secrets encrypted in place */
+	MEMBER_FILE_WHOLE, /* one that is encrypted as a whole */
 	MEMBER_TAIL,
 	MEMBER_KINDS
 } MemberKind;
@@ -118,11 +120,30 @@ typedef struct ManifestTotals
 	uint64_t sequences;
 } ManifestTotals;
 
+/* A configuration file; its text is in one or two members. */
+typedef struct ManifestFile
+{
+	char *path; /* absolute, free of symbolic links */
+	uint32_t mode;
+	uint32_t uid;
+	uint32_t gid;
+	char *owner; /* name of uid; NULL if it has none */
+	char *group;
+	int64_t modified; /* seconds since 1970 */
+	uint64_t bytes;
+	char *form;       /* "yaml", "dotenv", "whole" */
+	char *reason;     /* why it is encrypted as a whole though its name says otherwise; or NULL */
+	uint64_t secrets; /* values encrypted in place */
+	int32_t readable; /* positions in Manifest.members; -1: none */
+	int32_t whole;
+} ManifestFile;
+
 /* What a backup is of. */
 typedef enum BackupKind
 {
 	BACKUP_OF_DATABASE,
-	BACKUP_OF_GLOBALS /* then database.name is GLOBALS_DATABASE, and the rest of it NULL */
+	BACKUP_OF_GLOBALS, /* then database.name is GLOBALS_DATABASE, and the rest of it NULL */
+	BACKUP_OF_FILES    /* then database.name is the name of the set, and the rest of it NULL */
 } BackupKind;
 
 /* Stands for the globals where a database is named: no database has this name. */
@@ -158,6 +179,8 @@ typedef struct Manifest
 	uint32_t nobjects;
 	Member *members;
 	uint32_t nmembers;
+	ManifestFile *files; /* of a backup of files */
+	uint32_t nfiles;
 } Manifest;
 
 extern const char *member_kind_name(MemberKind kind);
@@ -174,6 +197,9 @@ extern uint32_t manifest_add_table(Manifest *manifest,
 								   const ManifestTable *table); /* takes over the strings */
 extern uint32_t manifest_add_object(Manifest *manifest, const ManifestObject *object);
 extern uint32_t manifest_add_member(Manifest *manifest, const Member *member);
+/* Takes over the strings. */
+extern uint32_t manifest_add_file(Manifest *manifest, const ManifestFile *file);
+extern void manifest_file_clear(ManifestFile *file);
 extern void manifest_add_warning(Manifest *manifest, const char *warning);
 
 /* Sum up members and objects into totals and the tables' sums (not new_*, large_objects,

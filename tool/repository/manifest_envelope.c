@@ -66,6 +66,7 @@ manifest_close(const Repository *repository, const Manifest *manifest, Buffer *j
 			   report_error(EXIT_FAILED, NULL, NULL, "could not compute a SHA-256 digest");
 	outer.ntables = outer.nmembers = 0;
 	outer.nwarnings = 0;
+	outer.nfiles = 0;
 	buffer_init(&inner);
 	good = manifest_serialize(manifest, &inner);
 	if (good)
@@ -74,9 +75,9 @@ manifest_close(const Repository *repository, const Manifest *manifest, Buffer *j
 		good = put_private(encryption, &inner, json) &&
 			   encryption_sign(encryption, SIGNED_MANIFEST, json) && seal_append(json);
 	}
-	if (good)
+	if (good && manifest->kind == BACKUP_OF_DATABASE)
 		writer_state_save_manifest(repository->id, manifest->database.name, &inner);
-	else
+	else if (!good)
 		report_error(EXIT_FAILED, NULL, NULL, "could not encrypt and sign the manifest");
 	buffer_free(&inner);
 	return good;
@@ -89,8 +90,8 @@ same_backup(const Manifest *a, const Manifest *b)
 	uint32_t i;
 
 	if (strcmp(a->id, b->id) != 0 || strcmp(a->repository, b->repository) != 0 ||
-		strcmp(a->database.name, b->database.name) != 0 || a->cipher != b->cipher ||
-		a->codec != b->codec || a->nobjects != b->nobjects)
+		strcmp(a->database.name, b->database.name) != 0 || a->kind != b->kind ||
+		a->cipher != b->cipher || a->codec != b->codec || a->nobjects != b->nobjects)
 		return false;
 	for (i = 0; i < a->nobjects; i++)
 	{

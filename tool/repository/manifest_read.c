@@ -175,6 +175,8 @@ read_head(Reader *reader, const json_t *root, Manifest *manifest)
 		broken(reader, "its format is unknown to this version of nex_backup");
 	if (kind != NULL && strcmp(kind, "globals") == 0)
 		manifest->kind = BACKUP_OF_GLOBALS;
+	else if (kind != NULL && strcmp(kind, "files") == 0)
+		manifest->kind = BACKUP_OF_FILES;
 	else if (kind != NULL && strcmp(kind, "database") != 0)
 		broken(reader, "its kind is unknown to this version of nex_backup");
 	if (id != NULL && backup_id_valid(id))
@@ -187,7 +189,8 @@ read_head(Reader *reader, const json_t *root, Manifest *manifest)
 	manifest->repository = get_text(reader, root, "repository");
 	manifest->type = get_text(reader, root, "type");
 	manifest->tool = get_text(reader, root, "tool");
-	manifest->pg_dump = get_text(reader, root, "pg_dump");
+	manifest->pg_dump =
+		manifest->kind == BACKUP_OF_FILES ? NULL : get_text(reader, root, "pg_dump");
 	manifest->started = get_time(reader, root, "started");
 	manifest->snapshot_at = get_time(reader, root, "snapshot_at");
 	manifest->finished = get_time(reader, root, "finished");
@@ -249,6 +252,58 @@ read_globals(Reader *reader, const json_t *root, Manifest *manifest)
 	globals->memberships = get_number(reader, object, "memberships", INT64_MAX);
 	globals->tablespaces = get_number(reader, object, "tablespaces", INT64_MAX);
 	globals->passwords = get_flag(reader, object, "passwords");
+}
+
+/* A position in the array of members, or -1. */
+static int32_t
+get_member(Reader *reader, const json_t *object, const char *key)
+{
+	const json_t *value = json_object_get(object, key);
+
+	if (!json_is_integer(value) || json_integer_value(value) < -1 ||
+		json_integer_value(value) > INT32_MAX)
+	{
+		broken(reader, "key \"%s\" is missing or no number in its range", key);
+		return -1;
+	}
+	return (int32_t) json_integer_value(value);
+}
+
+static void
+read_file(Reader *reader, const json_t *entry, Manifest *manifest)
+{
+	const json_t *modified = json_object_get(entry, "modified");
+	ManifestFile file;
+
+	memset(&file, 0, sizeof(file));
+	file.path = get_text(reader, entry, "path");
+	file.mode = (uint32_t) get_number(reader, entry, "mode", 07777);
+	file.uid = (uint32_t) get_number(reader, entry, "uid", UINT32_MAX);
+	file.gid = (uint32_t) get_number(reader, entry, "gid", UINT32_MAX);
+	file.owner = get_text_or_null(reader, entry, "owner");
+	file.group = get_text_or_null(reader, entry, "group");
+	file.bytes = get_number(reader, entry, "bytes", INT64_MAX);
+	file.form = get_text(reader, entry, "form");
+	file.reason = get_text_or_null(reader, entry, "reason");
+	file.secrets = get_number(reader, entry, "secrets", INT64_MAX);
+	file.readable = get_member(reader, entry, "readable");
+	file.whole = get_member(reader, entry, "whole");
+	if (json_is_integer(modified))
+		file.modified = json_integer_value(modified);
+	else
+		broken(reader, "key \"modified\" is missing or no number");
+	manifest_add_file(manifest, &file);
+}
+
+static void
+read_files(Reader *reader, const json_t *root, Manifest *manifest)
+{
+	const json_t *array = get_array(reader, root, "files");
+	size_t i;
+
+	manifest->database.name = get_text(reader, root, "set");
+	for (i = 0; i < json_array_size(array) && reader->error == NULL; i++)
+		read_file(reader, json_array_get(array, i), manifest);
 }
 
 static void
@@ -503,12 +558,44 @@ read_arrays(Reader *reader, const json_t *root, Manifest *manifest)
 	}
 }
 
-/* Head and tail stand in every backup; of the rest, globals have a kind of their own. */
+/* Globals and files have kinds of members of their own; head and tail stand in all other backups.
+ */
 static bool
 kind_allowed(BackupKind backup, MemberKind member)
 {
+	bool of_files = member == MEMBER_FILE || member == MEMBER_FILE_WHOLE;
+
+	if (of_files || backup == BACKUP_OF_FILES)
+		return of_files && backup == BACKUP_OF_FILES;
 	return member == MEMBER_HEAD || member == MEMBER_TAIL ||
 		   (member == MEMBER_GLOBALS) == (backup == BACKUP_OF_GLOBALS);
+}
+
+/* Is that a member of this kind, or none? */
+static bool
+member_is(const Manifest *manifest, int32_t position, MemberKind kind)
+{
+	return position < 0 ||
+		   ((uint32_t) position < manifest->nmembers && manifest->members[position].kind == kind);
+}
+
+/* Every file has its text in members of the right kinds. */
+static void
+check_files(Reader *reader, const Manifest *manifest)
+{
+	uint32_t i;
+
+	for (i = 0; i < manifest->nfiles; i++)
+	{
+		const ManifestFile *file = &manifest->files[i];
+
+		if ((file->readable < 0 && file->whole < 0) ||
+			!member_is(manifest, file->readable, MEMBER_FILE) ||
+			!member_is(manifest, file->whole, MEMBER_FILE_WHOLE))
+			broken(reader, "file %u has no text", i);
+		else if (file->path[0] != '/' || strstr(file->path, "/../") != NULL)
+			broken(reader, "the path of file %u is not absolute", i);
+	}
 }
 
 /* Bytes of an object in which its members lie. */
@@ -537,7 +624,8 @@ check_objects(Reader *reader, const Manifest *manifest)
 static void
 check_locked(Reader *reader, const Manifest *manifest)
 {
-	if (manifest->ntables > 0 || manifest->nmembers > 0 || manifest->nwarnings > 0)
+	if (manifest->ntables > 0 || manifest->nmembers > 0 || manifest->nwarnings > 0 ||
+		manifest->nfiles > 0)
 		broken(reader, "shows what should be encrypted");
 }
 
@@ -627,11 +715,14 @@ read_manifest(Reader *reader, const char *json, size_t length, Manifest *manifes
 		read_encryption(reader, root, manifest);
 		if (reader->error == NULL)
 		{
-			if (manifest->kind == BACKUP_OF_GLOBALS)
+			if (manifest->kind == BACKUP_OF_FILES)
+				read_files(reader, root, manifest);
+			else if (manifest->kind == BACKUP_OF_GLOBALS)
 				read_globals(reader, root, manifest);
 			else
 				read_database(reader, root, &manifest->database);
-			read_server(reader, root, &manifest->server);
+			if (manifest->kind != BACKUP_OF_FILES)
+				read_server(reader, root, &manifest->server);
 			read_totals(reader, root, &manifest->totals);
 			read_warnings(reader, root, manifest);
 			read_arrays(reader, root, manifest);
@@ -651,6 +742,8 @@ read_manifest(Reader *reader, const char *json, size_t length, Manifest *manifes
 	}
 	if (reader->error == NULL)
 		check_members(reader, manifest);
+	if (reader->error == NULL)
+		check_files(reader, manifest);
 	check_sums(reader, manifest);
 }
 

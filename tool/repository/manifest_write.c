@@ -155,6 +155,49 @@ member_json(const Member *member)
 	return json;
 }
 
+static json_t *
+file_json(const ManifestFile *file)
+{
+	return json_pack("{s:o, s:o, s:o, s:o, s:o, s:o, s:I, s:o, s:o, s:o, s:o, s:i, s:i}", "path",
+					 text(file->path), "mode", number(file->mode), "uid", number(file->uid), "gid",
+					 number(file->gid), "owner", text(file->owner), "group", text(file->group),
+					 "modified", (json_int_t) file->modified, "bytes", number(file->bytes), "form",
+					 text(file->form), "reason", text(file->reason), "secrets",
+					 number(file->secrets), "readable", file->readable, "whole", file->whole);
+}
+
+static json_t *
+files_json(const Manifest *manifest)
+{
+	json_t *array = json_array();
+	uint32_t i;
+
+	for (i = 0; i < manifest->nfiles; i++)
+		json_array_append_new(array, file_json(&manifest->files[i]));
+	return array;
+}
+
+/* What the backup is of. */
+static void
+put_subject(Buffer *json, const Manifest *manifest)
+{
+	switch (manifest->kind)
+	{
+		case BACKUP_OF_DATABASE:
+			put(json, "database", database_json(&manifest->database));
+			put(json, "server", server_json(&manifest->server));
+			break;
+		case BACKUP_OF_GLOBALS:
+			put(json, "globals", globals_json(&manifest->globals));
+			put(json, "server", server_json(&manifest->server));
+			break;
+		case BACKUP_OF_FILES:
+			put(json, "set", text(manifest->database.name));
+			put(json, "files", files_json(manifest));
+			break;
+	}
+}
+
 /* One line of an array. */
 static void
 put_entry(Buffer *json, bool first, json_t *entry)
@@ -205,11 +248,7 @@ manifest_write(const Manifest *manifest, Buffer *json)
 		put(json, "cipher", text(cipher_name(manifest->cipher)));
 		put(json, "recipients", text(manifest->recipients));
 	}
-	if (manifest->kind == BACKUP_OF_GLOBALS)
-		put(json, "globals", globals_json(&manifest->globals));
-	else
-		put(json, "database", database_json(&manifest->database));
-	put(json, "server", server_json(&manifest->server));
+	put_subject(json, manifest);
 	put(json, "totals", totals_json(&manifest->totals));
 	put(json, "warnings", warnings_json(manifest));
 	put_arrays(json, manifest);

@@ -554,35 +554,58 @@ repository_lock_exclusive(Repository *repository, int *handle)
 	return storage->lock(storage, REPOSITORY_LOCK, true, handle) == 0;
 }
 
-bool
-repository_lock_backup(Repository *repository, const char *database, int *handle)
+/* Take one of the locks that are for one backup at a time; what: of whom, for the report. */
+static bool
+lock_one(Repository *repository, const char *path, const char *what, int *handle)
 {
 	Storage *storage = repository->storage;
-	char directory[DATABASE_DIRECTORY_SIZE];
-	char *name = printable_name(database);
-	char *path;
-	int error;
+	int error = storage->lock(storage, path, true, handle);
 
-	*handle = -1;
-	if (strcmp(database, GLOBALS_DATABASE) == 0)
-		path = xstrdup("lock/globals");
-	else if (database_directory_encode(database, directory))
-		path = xasprintf("lock/backup-%s", directory);
-	else
-		return report_error(EXIT_FAILED, NULL, NULL, "database name \"%s\" is not valid", name);
-	error = storage->lock(storage, path, true, handle);
-	if (error == EWOULDBLOCK && name[0] == '\0')
-		report_error(EXIT_LOCKED, NULL, "Wait until it ends.",
-					 "another backup of the globals is running");
-	else if (error == EWOULDBLOCK)
-		report_error(EXIT_LOCKED, NULL, "Wait until it ends.",
-					 "another backup of database \"%s\" is running", name);
+	if (error == EWOULDBLOCK)
+		report_error(EXIT_LOCKED, NULL, "Wait until it ends.", "another backup of %s is running",
+					 what);
 	else if (error != 0)
 		report_error(EXIT_FAILED, NULL, storage_error_hint(error),
 					 "could not lock file \"%s/%s\": %s", storage->location, path, strerror(error));
-	free(path);
-	free(name);
 	return error == 0;
+}
+
+bool
+repository_lock_backup(Repository *repository, const char *database, int *handle)
+{
+	char directory[DATABASE_DIRECTORY_SIZE];
+	char *name;
+	char *what;
+	char *path;
+	bool good;
+
+	*handle = -1;
+	if (strcmp(database, GLOBALS_DATABASE) == 0)
+		return lock_one(repository, "lock/globals", "the globals", handle);
+	name = printable_name(database);
+	if (!database_directory_encode(database, directory))
+		return report_error(EXIT_FAILED, NULL, NULL, "database name \"%s\" is not valid", name);
+	path = xasprintf("lock/backup-%s", directory);
+	what = xasprintf("database \"%s\"", name);
+	good = lock_one(repository, path, what, handle);
+	free(path);
+	free(what);
+	free(name);
+	return good;
+}
+
+bool
+repository_lock_set(Repository *repository, const char *set, int *handle)
+{
+	char *path = xasprintf("lock/files-%s", set);
+	char *what = xasprintf("the files of set \"%s\"", set);
+	bool good;
+
+	*handle = -1;
+	good = lock_one(repository, path, what, handle);
+	free(path);
+	free(what);
+	return good;
 }
 
 void

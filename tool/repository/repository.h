@@ -65,27 +65,41 @@ extern bool repository_check_frame(Repository *repository);
 extern bool repository_lock_shared(Repository *repository);
 extern bool repository_lock_exclusive(Repository *repository, int *handle);
 extern bool repository_lock_backup(Repository *repository, const char *database, int *handle);
+extern bool repository_lock_set(Repository *repository, const char *set, int *handle);
 extern void repository_unlock(Repository *repository, int handle);
 
 /*
  * One backup found by listing; its manifest is not read yet.  The database of
- * a backup of the globals is GLOBALS_DATABASE.
+ * a backup of the globals is GLOBALS_DATABASE, and that of a backup of files
+ * the name of their set.
  */
 typedef struct BackupName
 {
+	bool of_files;
 	char database[64];
 	char id[BACKUP_ID_SIZE];
 } BackupName;
 
 extern bool backup_is_of_globals(const BackupName *name);
 
+/* Letters, digits, "_" and "-", 32 at most. */
+extern bool file_set_name_valid(const char *set);
+
 /*
  * All backups, ordered by database, then by id (oldest first); database NULL
- * means all, globals first.  GLOBALS_DATABASE means those of the globals.  False (reported) on an
- * I/O error.  Caller frees *names.
+ * means all, globals first and sets of files last.  GLOBALS_DATABASE means those of the globals.
+ * False (reported) on an I/O error.  Caller frees *names.
  */
 extern bool repository_list(Repository *repository, const char *database, BackupName **names,
 							int *count);
+
+/* Those of a set of files, or of all sets (NULL). */
+extern bool repository_list_sets(Repository *repository, const char *set, BackupName **names,
+								 int *count);
+
+/* The latest backup of a set (id NULL), or this one; reports (exit 1) if there is none. */
+extern bool repository_resolve_set(Repository *repository, const char *set, const char *id,
+								   BackupName *name);
 
 /* The latest backup of a database; false without a report if there is none. */
 extern bool repository_latest(Repository *repository, const char *database, BackupName *name);
@@ -133,6 +147,7 @@ extern Manifest *repository_manifest_inside(Repository *repository, const Backup
 /* Choose an id that is free; the time is now. */
 extern bool repository_new_id(Repository *repository, const char *database,
 							  char id[BACKUP_ID_SIZE]);
+extern bool repository_new_set_id(Repository *repository, const char *set, char id[BACKUP_ID_SIZE]);
 
 /* Publish: .sha256, then the manifest.  The objects must be durable.  After this the backup exists.
  */
@@ -141,7 +156,8 @@ extern bool repository_publish(Repository *repository, const Manifest *manifest)
 /* Un-publish: manifest, then its companions.  Objects stay. */
 extern bool repository_remove_backup(Repository *repository, const BackupName *name);
 
-/* "backups/<database>/<id><suffix>", or "globals/<id><suffix>"; caller frees. */
+/* "backups/<database>/<id><suffix>", "globals/<id><suffix>" or "config/<set>/<id><suffix>"; caller
+ * frees. */
 extern char *backup_path(const BackupName *name, const char *suffix);
 
 /* Report (exit 3) that a file is not as it was written; always false. */

@@ -36,6 +36,7 @@ typedef struct RetentionBackup
 {
 	/* given */
 	const char *database;
+	bool of_files; /* then `database` is the name of the set */
 	const char *id;
 	time_t time;
 	RetentionState state;

@@ -1,0 +1,245 @@
+# Configuration files: secrets never in clear, every byte comes back, nothing is overwritten
+# unasked, and others can read what was encrypted.
+use strict;
+use warnings;
+
+use Cwd qw(realpath);
+use Fcntl qw(S_IMODE);
+use File::Basename qw(basename dirname);
+use File::Copy qw(copy);
+use File::Temp ();
+use IPC::Run ();
+use JSON::PP ();
+use NexBackup::Test;
+use Test::More;
+
+my $node = start_server('main');
+my $base = realpath(File::Temp::tempdir(CLEANUP => 1));
+my $repo = "$base/repo";
+my $corpus = top() . '/tests/fixtures/configuration';
+
+# A key pair by the stock program.
+sub make_identity
+{
+	my ($name) = @_;
+
+	IPC::Run::run([ 'age-keygen', '-o', "$base/$name" ], '2>', '/dev/null') or BAIL_OUT('no age-keygen');
+	chmod 0600, "$base/$name";
+	my ($recipient) = read_bytes("$base/$name") =~ /^# public key: (age1\S+)$/m;
+	return ("$base/$name", $recipient);
+}
+
+my ($identity, $recipient) = make_identity('alice');
+my ($stranger) = make_identity('mallory');
+
+# The corpus in a place of its own, with modes that are worth keeping.
+my @names = sort map { basename($_) } glob("$corpus/*");
+mkdir "$base/etc";
+for my $name (@names)
+{
+	copy("$corpus/$name", "$base/etc/$name") or die "$name: $!";
+	chmod $name =~ /env$/ ? 0600 : 0640, "$base/etc/$name";
+}
+write_bytes("$base/etc/server.conf", "listen = '*'\npassword = NEXSECRET-conf-1\n");
+write_bytes("$base/etc/empty.yaml", '');
+push @names, 'server.conf', 'empty.yaml';
+my %original = map { $_ => read_bytes("$base/etc/$_") } @names;
+my @files = map { "$base/etc/$_" } @names;
+
+sub config { return tool('config', shift, '--repo', $repo, @_) }
+
+# --------------------------------------------------------------- backup
+
+tool_ok([ 'init', '--repo', $repo ], 'init');
+tool_fails([ 'config', 'backup', '--repo', $repo, $files[0] ], 2, qr/no recipient was given/, 'nobody to encrypt for');
+tool_fails([ 'config', 'backup', '--repo', $repo, '--recipient', $recipient ], 2, qr/has no files/, 'no files');
+tool_fails([ 'config', 'backup', '--repo', $repo, '--recipient', $recipient, "$base/etc/none.env" ],
+	1, qr/could not read file/, 'a file that is not there');
+tool_fails([ 'config', 'backup', '--repo', $repo, '--recipient', $recipient, "$base/etc" ],
+	1, qr/not a regular file/, 'a directory');
+tool_fails([ 'config', 'backup', '--repo', $repo, '--recipient', 'age1wrong', $files[0] ],
+	2, qr/not an age recipient/, 'a recipient that is none');
+tool_fails([ 'config', 'backup', '--repo', $repo, '--set', '../up', $files[0] ], 2, qr/set/, 'a set that leads elsewhere');
+tool_fails([ 'config', 'bakcup', '--repo', $repo ], 2, qr/unknown command "config bakcup"/, 'a misspelt verb');
+is(scalar(all_files("$repo/config")), 0, 'nothing was published by those') if -d "$repo/config";
+
+my $log = "$base/log";
+my ($code, $out, $err) =
+  config('backup', '--recipient', $recipient, '-v', '--log-file', $log, @files);
+is($code, 0, 'backup') or diag($err);
+like($out, qr/compose\.yaml .* 7 secrets encrypted in place/, 'says how a file is kept');
+like($out, qr/broken\.yaml .* encrypted as a whole: it is not well-formed YAML/, 'and why');
+
+my $leaks = 0;
+for my $file (all_files($repo))
+{
+	my $bytes = $file =~ /\.zst$/ ? `zstd -dcq '$repo/$file'` : read_bytes("$repo/$file");
+	$leaks++ if $bytes =~ /NEXSECRET|TkVYU0VDUkVU/;
+}
+is($leaks, 0, 'no secret is in the repository');
+unlike(read_bytes($log) . $out . $err, qr/NEXSECRET|TkVYU0VDUkVU/, 'or in what was said');
+
+# --------------------------------------------------- others can read it
+
+my $backup = JSON::PP->new->utf8->decode((config('list', '--json'))[1])->{backups}[0];
+is($backup->{set}, 'default', 'list --json');
+my $details = JSON::PP->new->utf8->decode((config('list', "default/$backup->{backup}", '--json'))[1]);
+is(scalar @{ $details->{files} }, scalar @names, 'every file is in the list');
+
+my $manifest = JSON::PP->new->utf8->decode(read_bytes("$repo/config/default/$backup->{backup}.json"));
+my $by_sops = 0;
+for my $file (@{ $manifest->{files} })
+{
+	next if $file->{readable} < 0;
+	my $object = $manifest->{objects}[ $manifest->{members}[ $file->{readable} ]{object} ]{id};
+	my $path = "$base/sops-" . basename($file->{path});
+	write_bytes($path, scalar `zstd -dcq '$repo/objects/@{[ substr($object, 0, 2) ]}/$object.sql.zst'`);
+	my ($opened, $problem) = ('', '');
+	IPC::Run::run([ '/usr/bin/python3', top() . '/tests/decrypt_sops.py', $path, $identity ],
+		'>', \$opened, '2>', \$problem);
+	is($?, 0, basename($file->{path}) . ': an independent reader of the notation opens it') or diag($problem);
+	like($opened, qr/NEXSECRET|TkVYU0VDUkVU|8080/, '... and finds what is in it');
+	$by_sops++;
+}
+cmp_ok($by_sops, '>=', 11, 'readable forms were compared');
+my ($whole) = grep { $_->{form} eq 'whole' && $_->{path} =~ /broken/ } @{ $manifest->{files} };
+my $id = $manifest->{objects}[ $manifest->{members}[ $whole->{whole} ]{object} ]{id};
+my $by_age = `zstd -dcq '$repo/objects/@{[ substr($id, 0, 2) ]}/$id.sql.zst' | age -d -i '$identity'`;
+is($by_age, $original{'broken.yaml'}, 'stock zstd and age give a whole file');
+
+# -------------------------------------------------------------- restore
+
+tool_fails([ 'config', 'restore', '--repo', $repo, '--restore-dir', "$base/out" ],
+	2, qr/no identity was given/, 'without an identity');
+tool_fails([ 'config', 'restore', '--repo', $repo, '--restore-dir', "$base/out", '--identity', $stranger ],
+	1, qr/could not open file/, 'with the wrong one');
+ok(!-e "$base/out", 'nothing was written');
+($code, $out, $err) = config('restore', '--restore-dir', "$base/out", '--identity', $identity);
+is($code, 0, 'restore below a directory') or diag($err);
+my @different = grep { !-e "$base/out$base/etc/$_" || read_bytes("$base/out$base/etc/$_") ne $original{$_} } @names;
+is("@different", '', 'every byte of every file came back');
+is(S_IMODE((stat("$base/out$base/etc/laravel.env"))[2]), 0600, 'and the modes');
+is(S_IMODE((stat("$base/out$base/etc/compose.yaml"))[2]), 0640, '... of others, too');
+
+# In place: a diff without secrets, a question, the old file kept.
+(my $changed = $original{'compose.yaml'}) =~ s/NEXSECRET-compose-1/NEXSECRET-new/;
+write_bytes("$base/etc/compose.yaml", $changed);
+unlink "$base/etc/laravel.env";
+($code, $out, $err) = config('diff', '--identity', $identity);
+is($code, 0, 'diff') or diag($err);
+like($out, qr/^-\s+POSTGRES_PASSWORD: "\[secret [0-9a-f]{8}\]"\n\+\s+POSTGRES_PASSWORD: "\[secret [0-9a-f]{8}\]"/m,
+	'diff shows that a secret changed');
+like($out, qr/laravel\.env: missing/, 'and what is missing');
+unlike($out . $err, qr/NEXSECRET/, 'and no secret');
+is(read_bytes("$base/etc/compose.yaml"), $changed, 'diff changes nothing');
+tool_fails([ 'config', 'restore', '--repo', $repo, '--identity', $identity ], 2, qr/no terminal to ask on/, 'nobody to ask');
+is(read_bytes("$base/etc/compose.yaml"), $changed, 'nothing was changed');
+($code, $out, $err) = config('restore', '--identity', $identity, '--yes');
+is($code, 0, 'restore in place') or diag($err);
+unlike($out . $err, qr/NEXSECRET/, 'no secret was shown');
+is(read_bytes("$base/etc/$_"), $original{$_}, "$_ is back") for qw(compose.yaml laravel.env);
+my @kept = glob("$base/etc/compose.yaml.before-*");
+is(scalar @kept, 1, 'the old file is kept');
+is(read_bytes($kept[0]), $changed, '... as it was');
+is(scalar(grep { /\.tmp$/ } glob("$base/etc/.* $base/etc/*")), 0, 'no temporary file is left');
+($code, $out) = config('restore', '--identity', $identity);
+like($out, qr/nothing was changed/, 'again: all is the same, nothing to ask');
+
+# Never through a symbolic link: neither the file nor a directory on the way.
+unlink "$base/etc/plain.yaml";
+write_bytes("$base/victim", 'untouched');
+symlink "$base/victim", "$base/etc/plain.yaml";
+tool_fails([ 'config', 'restore', '--repo', $repo, '--identity', $identity, '--yes' ], 1, qr/plain\.yaml/, 'a link in place of a file');
+is(read_bytes("$base/victim"), 'untouched', 'was not followed');
+unlink "$base/etc/plain.yaml";
+rename "$base/etc", "$base/real";
+symlink "$base/real", "$base/etc";
+tool_fails([ 'config', 'restore', '--repo', $repo, '--identity', $identity, '--yes' ], 1, qr/could not reach/, 'a link in place of a directory');
+ok(!-e "$base/real/plain.yaml", 'was not followed');
+unlink "$base/etc";
+rename "$base/real", "$base/etc";
+
+# --------------------------------------------------------------- verify
+
+($code, $out) = config('verify');
+is($code, 0, 'verify without an identity');
+like($out, qr/digests only/, '... says what it could not do');
+($code, $out) = config('verify', '--identity', $identity);
+like($out, qr/decrypted/, 'verify decrypts');
+tool_ok([ 'verify', '--repo', $repo ], 'the verify of all backups covers files');
+like(tool_ok([ 'list', '--repo', $repo ], 'list'), qr/\(config default\)/, 'and so does list');
+for my $file (grep { m{^(?:config|objects)/} && !/\.verified$/ } all_files($repo))
+{
+	my $mend = damage_file("$repo/$file", 'flip');
+	my ($bad) = config('restore', '--restore-dir', "$base/bad", '--identity', $identity);
+	is($bad, 3, "$file flipped: exit 3");
+	ok(!-e "$base/bad", '... and nothing is restored');
+	$mend->();
+}
+
+# A manifest of another set in the place of one.
+mkdir "$repo/config/other";
+copy("$repo/config/default/$backup->{backup}.$_", "$repo/config/other/$backup->{backup}.$_") for qw(json sha256);
+tool_fails([ 'config', 'restore', '--repo', $repo, '--identity', $identity, 'other' ],
+	3, qr/that of another backup/, 'a manifest in a foreign place');
+mkdir "$repo/backups";
+mkdir "$repo/backups/default";
+rename "$repo/config/other/$backup->{backup}.$_", "$repo/backups/default/$backup->{backup}.$_" for qw(json sha256);
+tool_fails([ 'restore', '--repo', $repo, 'default', '--to', 'x' ], 3, qr/that of another backup/,
+	'... or as a database');
+unlink glob("$repo/backups/default/*");
+
+# --------------------------------------------- sets, patterns, retention
+
+write_bytes("$base/nex.yaml", "repo: $repo\nrecipient: [$recipient]\nfile-sets:\n  shop:\n    - $base/etc/*.env\n"
+	  . "    - $base/etc/compose.yaml\n");
+($code, $out, $err) = tool('config', 'backup', '--config', "$base/nex.yaml", '--set', 'shop');
+is($code, 0, 'a set from the settings file') or diag($err);
+like($out, qr/^backup shop\/\S+: 6 files/m, '... with its patterns expanded');
+write_bytes("$base/bad.yaml", "repo: $repo\nfile-sets:\n  shop: word\n");
+tool_fails([ 'config', 'list', '--config', "$base/bad.yaml" ], 2, qr/"file-sets: shop".*bad\.yaml", line 3/, 'a set that is no list');
+tool_fails([ 'config', 'backup', '--repo', $repo, '--recipient', $recipient, "$base/etc/*.none" ],
+	1, qr/no file matches/, 'a pattern without a match');
+my ($plan) = (tool('expire', '--repo', $repo, '--dry-run'))[1];
+like($plan, qr/\(config shop\) .* keep/, 'expire knows sets');
+tool_ok([ 'expire', '--repo', $repo ], 'expire');
+($code) = config('restore', '--restore-dir', "$base/after", '--identity', $identity);
+is($code, 0, '... took nothing that files need');
+
+# Of several backups on one day the newest stays, and the objects of the others go.
+sleep 1;
+write_bytes("$base/etc/compose.yaml", $changed);
+($code) = config('backup', '--recipient', $recipient, '--set', 'shop', "$base/etc/compose.yaml");
+is($code, 0, 'another backup of the set');
+($code, $out) = config('restore', 'shop', '--identity', $identity, '--restore-dir', "$base/newest");
+is(read_bytes("$base/newest$base/etc/compose.yaml"), $changed, 'the latest is restored');
+
+# ------------------------------------------------- the server's own files
+
+($code, $out, $err) = tool('config', 'backup', '--repo', $repo, '--recipient', $recipient, '--postgres',
+	'--set', 'postgres', '-h', $node->host, '-p', $node->port);
+is($code, 0, 'the configuration of the server') or diag($err);
+like($out, qr/\Q$_\E/, "... has $_") for qw(postgresql.conf postgresql.auto.conf pg_hba.conf pg_ident.conf);
+my $hba = realpath($node->data_dir) . '/pg_hba.conf';
+my $before = read_bytes($hba);
+write_bytes($hba, "# all gone\n");
+($code, $out, $err) = config('restore', 'postgres', '--identity', $identity, '--yes');
+is($code, 0, '... and comes back') or diag($err);
+is(read_bytes($hba), $before, 'pg_hba.conf is as it was');
+
+# --------------------------------------- a repository that is encrypted
+
+my $sealed = "$base/sealed";
+my @state = ('--state-dir', "$base/state");
+tool_ok([ 'init', '--repo', $sealed, '--recipient', $recipient, @state ], 'an encrypted repository');
+($code, $out, $err) = tool('config', 'backup', '--repo', $sealed, @state, $files[0], "$base/etc/laravel.env");
+is($code, 0, 'its recipients are those of the files') or diag($err);
+($code, $out, $err) = tool('config', 'list', '--repo', $sealed, @state);
+is($code, 0, 'list without the key') or diag($err);
+unlike(join('', map { read_bytes("$sealed/$_") } all_files($sealed)), qr/laravel/, 'not even the names are in clear');
+($code, $out, $err) = tool('config', 'restore', '--repo', $sealed, @state, '--identity', $identity,
+	'--restore-dir', "$base/unsealed");
+is($code, 0, 'restore with the key') or diag($err);
+is(read_bytes("$base/unsealed$base/etc/laravel.env"), $original{'laravel.env'}, '... gives the file');
+
+done_testing();

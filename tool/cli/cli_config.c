@@ -1,0 +1,559 @@
+/*-------------------------------------------------------------------------
+ *
+ * cli_config.c
+ *	  nex_backup config: backups of configuration files.
+ *
+ * Files belong to no database, so they come in sets of their own; what
+ * "list", "verify" and so on do for databases has the same names here.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "ask.h"
+#include "command.h"
+#include "configuration_backup.h"
+#include "configuration_restore.h"
+#include "configuration_sources.h"
+#include "interrupt.h"
+#include "keyring.h"
+#include "log.h"
+#include "masked_diff.h"
+#include "memory.h"
+#include "nearest.h"
+#include "output.h"
+#include "progress_bar.h"
+#include "quote.h"
+#include "repository_view.h"
+#include "subprocess.h"
+
+/* What the words after "config VERB" are. */
+typedef struct Verb
+{
+	const char *name;
+	int max_arguments;
+	bool (*run)(const Settings *settings, Repository *repository, char **arguments, int narguments);
+} Verb;
+
+/*
+ * Which backup is meant: nothing (the latest of --set), an id of --set, SET
+ * (its latest), or SET/ID.
+ */
+static bool
+resolve(const Settings *settings, Repository *repository, const char *text, BackupName *name)
+{
+	const char *slash = text != NULL ? strchr(text, '/') : NULL;
+	const char *set = settings->set;
+	const char *id = NULL;
+	char *copy = NULL;
+	bool found;
+
+	if (slash != NULL)
+	{
+		copy = xstrdup(text);
+		copy[slash - text] = '\0';
+		set = copy;
+		id = slash + 1;
+	}
+	else if (text != NULL && backup_id_valid(text))
+		id = text;
+	else if (text != NULL)
+		set = text;
+	found = repository_resolve_set(repository, set, id, name);
+	free(copy);
+	return found;
+}
+
+static json_t *
+file_json(const ManifestFile *file)
+{
+	char mode[8];
+
+	snprintf(mode, sizeof(mode), "%04o", (unsigned) file->mode);
+	return json_pack("{s:o, s:s, s:s, s:o, s:o, s:o, s:o, s:s}", "path", json_text(file->path),
+					 "mode", mode, "owner", file->owner != NULL ? file->owner : "", "bytes",
+					 json_count(file->bytes), "modified", json_integer(file->modified), "secrets",
+					 json_count(file->secrets), "reason", json_text(file->reason), "form",
+					 file->form);
+}
+
+static json_t *
+backup_json(const Manifest *manifest)
+{
+	json_t *files = json_array();
+	uint32_t i;
+
+	for (i = 0; i < manifest->nfiles; i++)
+		json_array_append_new(files, file_json(&manifest->files[i]));
+	return json_pack("{s:s, s:s, s:s, s:o, s:o}", "set", manifest->database.name, "backup",
+					 manifest->id, "started", manifest->started, "stored_bytes",
+					 json_count(manifest->totals.stored_bytes), "files", files);
+}
+
+/* How a file is kept, in words. */
+static char *
+form_text(const ManifestFile *file)
+{
+	if (strcmp(file->form, "whole") != 0)
+		return xasprintf("%s encrypted in place", pretty_number_of(file->secrets, "secret"));
+	if (file->reason != NULL)
+		return xasprintf("encrypted as a whole: %s", file->reason);
+	return xstrdup("encrypted as a whole");
+}
+
+static void
+print_files(const Manifest *manifest)
+{
+	static const char *const headings[] = {"file", "mode", "owner", "bytes", "kept"};
+	TextTable *table = text_table_create(5, headings, "lllrl");
+	uint32_t i;
+
+	for (i = 0; i < manifest->nfiles; i++)
+	{
+		const ManifestFile *file = &manifest->files[i];
+		char *kept = form_text(file);
+		char mode[8];
+		const char *cells[] = {file->path, mode, file->owner != NULL ? file->owner : "",
+							   pretty_count(file->bytes), kept};
+
+		snprintf(mode, sizeof(mode), "%04o", (unsigned) file->mode);
+		text_table_row(table, cells);
+		free(kept);
+	}
+	text_table_print(table);
+}
+
+static bool
+config_backup(const Settings *settings, Repository *repository, char **arguments, int narguments)
+{
+	AgeRecipients recipients;
+	Manifest *manifest = NULL;
+	char **paths = NULL;
+	int npaths = 0;
+	bool good;
+
+	memset(&recipients, 0, sizeof(recipients));
+	good = configuration_sources(settings, arguments, narguments, &paths, &npaths) &&
+		   configuration_recipients(settings, repository, &recipients);
+	if (good)
+	{
+		progress_bar_start(settings);
+		manifest =
+			configuration_backup(settings, repository, settings->set, paths, npaths, &recipients);
+		progress_bar_stop();
+	}
+	if (manifest != NULL && settings->json)
+		output_json(backup_json(manifest));
+	else if (manifest != NULL)
+	{
+		printf("backup %s/%s: %s, %s stored\n", manifest->database.name, manifest->id,
+			   pretty_number_of(manifest->nfiles, "file"),
+			   pretty_bytes(manifest->totals.stored_bytes));
+		print_files(manifest);
+	}
+	good = manifest != NULL;
+	manifest_free(manifest);
+	age_recipients_free(&recipients);
+	configuration_sources_free(paths, npaths);
+	return good;
+}
+
+/* One backup with its files. */
+static bool
+show_backup(const Settings *settings, Repository *repository, const BackupName *name)
+{
+	Manifest *manifest = repository_manifest_inside(repository, name);
+
+	if (manifest == NULL)
+		return false;
+	if (settings->json)
+		output_json(backup_json(manifest));
+	else
+		print_files(manifest);
+	manifest_free(manifest);
+	return true;
+}
+
+static void
+add_list_line(TextTable *table, const BackupSummary *summary, uint32_t nfiles)
+{
+	char verified[64];
+	const char *cells[] = {summary->name.database,
+						   summary->name.id,
+						   summary->damage != NULL ? "damaged" : summary->type,
+						   summary->damage != NULL ? "" : pretty_count(nfiles),
+						   summary->damage != NULL ? ""
+												   : pretty_bytes(summary->totals.stored_bytes),
+						   verified};
+
+	verification_text(summary, verified, sizeof(verified));
+	text_table_row(table, cells);
+}
+
+/* All backups of a set, or of all sets. */
+static bool
+list_sets(const Settings *settings, Repository *repository, const char *set)
+{
+	static const char *const headings[] = {"set", "backup", "type", "files", "stored", "verified"};
+	TextTable *table = text_table_create(6, headings, "lllrrl");
+	json_t *list = json_array();
+	BackupName *names = NULL;
+	bool good = true;
+	int count = 0;
+	int i;
+
+	if (!repository_list_sets(repository, set, &names, &count))
+		return false;
+	for (i = 0; i < count; i++)
+	{
+		BackupSummary summary;
+
+		summary_load(repository, &names[i], &summary);
+		json_array_append_new(list, summary_json(&summary));
+		add_list_line(table, &summary, (uint32_t) summary.totals.members);
+		if (summary.damage != NULL)
+			good = report_damaged(&summary);
+		summary_free(&summary);
+	}
+	if (settings->json)
+		output_json(
+			json_pack("{s:o, s:O}", "repository", repository_json(repository), "backups", list));
+	else if (count == 0)
+		printf("no backups of configuration files in repository \"%s\"; make one with: nex_backup "
+			   "config backup FILE\n",
+			   repository->storage->location);
+	else
+		text_table_print(table);
+	json_decref(list);
+	free(names);
+	return good;
+}
+
+static bool
+config_list(const Settings *settings, Repository *repository, char **arguments, int narguments)
+{
+	const char *text = narguments > 0 ? arguments[0] : NULL;
+	BackupName name;
+
+	if (text == NULL || (strchr(text, '/') == NULL && !backup_id_valid(text)))
+		return list_sets(settings, repository, text);
+	return resolve(settings, repository, text, &name) && show_backup(settings, repository, &name);
+}
+
+/* Open every file of one backup; digests are checked on the way. */
+static bool
+verify_one(Repository *repository, const BackupName *name, json_t *results)
+{
+	Manifest *manifest = repository_manifest(repository, name);
+	OpenedFiles opened = {NULL, 0};
+	bool good = manifest != NULL;
+	bool decrypted = false;
+
+	if (good)
+	{
+		decrypted = keyring()->identities.count > 0;
+		good = decrypted ? configuration_open(repository, manifest, &keyring()->identities, &opened)
+						 : configuration_check(repository, manifest);
+		repository_record_verification(repository, name, good, decrypted, NULL, 0);
+	}
+	if (results != NULL)
+		json_array_append_new(results,
+							  json_pack("{s:s, s:s, s:b, s:b}", "set", name->database, "backup",
+										name->id, "ok", good, "decrypted", decrypted));
+	else if (good)
+		printf("%s/%s: ok (%s%s)\n", name->database, name->id,
+			   pretty_number_of(manifest->nfiles, "file"),
+			   decrypted ? ", decrypted" : ", digests only: no identity was given");
+	opened_files_free(&opened);
+	manifest_free(manifest);
+	return good;
+}
+
+static bool
+config_verify(const Settings *settings, Repository *repository, char **arguments, int narguments)
+{
+	json_t *results = settings->json ? json_array() : NULL;
+	const char *text = narguments > 0 ? arguments[0] : NULL;
+	BackupName *names = NULL;
+	bool good = true;
+	int count = 0;
+	int i;
+
+	if (text != NULL && (strchr(text, '/') != NULL || backup_id_valid(text)))
+	{
+		names = xcalloc(1, sizeof(BackupName));
+		count = 1;
+		good = resolve(settings, repository, text, &names[0]);
+		count = good ? 1 : 0;
+	}
+	else
+		good = repository_list_sets(repository, text, &names, &count);
+	for (i = 0; i < count && !stop_requested(); i++)
+		good &= verify_one(repository, &names[i], results);
+	if (good && count == 0 && results == NULL)
+		printf("no backups of configuration files in repository \"%s\"\n",
+			   repository->storage->location);
+	if (results != NULL)
+		output_json(json_pack("{s:o}", "backups", results));
+	free(names);
+	return good;
+}
+
+static const char *
+state_text(FileState state)
+{
+	return state == FILE_SAME ? "same" : state == FILE_DIFFERS ? "differs" : "missing";
+}
+
+/* Say of each file whether it is the same, and show what differs. */
+static bool
+show_differences(const Settings *settings, const OpenedFiles *opened)
+{
+	char *directory = temporary_directory_create();
+	const TextList *words = &settings->sensitive_key;
+	bool good = directory != NULL;
+	uint32_t i;
+
+	for (i = 0; i < opened->count && good; i++)
+	{
+		const OpenedFile *file = &opened->files[i];
+		Buffer text;
+
+		if (file->state != FILE_DIFFERS)
+		{
+			printf("%s: %s\n", file->target.path, state_text(file->state));
+			continue;
+		}
+		buffer_init(&text);
+		good = masked_diff(file->target.path, &file->target.current, &file->content,
+						   words->count > 0 ? (const char *const *) words->items : NULL,
+						   words->count, directory, &text);
+		if (good)
+			fwrite(text.data, 1, text.length, stdout);
+		buffer_free(&text);
+	}
+	fflush(stdout);
+	temporary_directory_remove(directory);
+	return good;
+}
+
+static json_t *
+opened_json(const OpenedFiles *opened)
+{
+	json_t *files = json_array();
+	uint32_t i;
+
+	for (i = 0; i < opened->count; i++)
+	{
+		const OpenedFile *file = &opened->files[i];
+
+		json_array_append_new(files, json_pack("{s:o, s:o, s:s, s:b, s:o}", "path",
+											   json_text(file->facts->path), "target",
+											   json_text(file->target.path), "state",
+											   state_text(file->state), "written", file->written,
+											   "kept_as", json_text(file->target.kept_as)));
+	}
+	return files;
+}
+
+/* How many files would be, or were, written. */
+static uint64_t
+count_changes(const OpenedFiles *opened)
+{
+	uint64_t changes = 0;
+	uint32_t i;
+
+	for (i = 0; i < opened->count; i++)
+		changes += opened->files[i].state != FILE_SAME ? 1 : 0;
+	return changes;
+}
+
+/* Replacing a file takes a yes. */
+static bool
+confirm(const Settings *settings, const OpenedFiles *opened)
+{
+	uint64_t replaced = 0;
+	uint32_t i;
+
+	for (i = 0; i < opened->count; i++)
+		replaced += opened->files[i].state == FILE_DIFFERS ? 1 : 0;
+	if (replaced == 0 || settings->yes)
+		return true;
+	if (!isatty(STDIN_FILENO))
+		return report_error(EXIT_USAGE, NULL,
+							"Say --yes to replace them without a question, or --restore-dir to "
+							"put them elsewhere.",
+							"%s would be replaced, and there is no terminal to ask on",
+							pretty_number_of(replaced, "file"));
+	fprintf(stderr, "Replace %s?  What is there is kept beside it. [y/N] ",
+			pretty_number_of(replaced, "file"));
+	if (ask_yes())
+		return true;
+	return report_error(EXIT_FAILED, NULL, NULL, "nothing was changed");
+}
+
+static void
+print_written(const OpenedFiles *opened)
+{
+	uint32_t i;
+
+	for (i = 0; i < opened->count; i++)
+	{
+		const OpenedFile *file = &opened->files[i];
+
+		if (!file->written)
+			continue;
+		if (file->target.kept_as != NULL)
+			printf("restored %s; what was there is %s\n", file->target.path, file->target.kept_as);
+		else
+			printf("restored %s\n", file->target.path);
+	}
+	if (count_changes(opened) == 0)
+		printf("all files are as in the backup; nothing was changed\n");
+}
+
+/* Open a backup and compare it with what lies on this machine. */
+static bool
+open_and_compare(const Settings *settings, Repository *repository, const char *text,
+				 Manifest **manifest, OpenedFiles *opened)
+{
+	BackupName name;
+
+	if (!resolve(settings, repository, text, &name))
+		return false;
+	*manifest = repository_manifest_inside(repository, &name);
+	return *manifest != NULL &&
+		   configuration_open(repository, *manifest, &keyring()->identities, opened) &&
+		   configuration_compare(opened, settings->restore_dir);
+}
+
+static bool
+config_restore(const Settings *settings, Repository *repository, char **arguments, int narguments)
+{
+	OpenedFiles opened = {NULL, 0};
+	Manifest *manifest = NULL;
+	bool good = open_and_compare(settings, repository, narguments > 0 ? arguments[0] : NULL,
+								 &manifest, &opened);
+
+	if (good && !settings->json)
+		good = show_differences(settings, &opened);
+	if (good && !settings->dry_run)
+	{
+		good = confirm(settings, &opened) && configuration_write(&opened);
+		if (!settings->json)
+			print_written(&opened);
+	}
+	if (good && settings->json)
+		output_json(json_pack("{s:s, s:s, s:o}", "set", manifest->database.name, "backup",
+							  manifest->id, "files", opened_json(&opened)));
+	opened_files_free(&opened);
+	manifest_free(manifest);
+	return good;
+}
+
+static bool
+config_diff(const Settings *settings, Repository *repository, char **arguments, int narguments)
+{
+	Settings copy = *settings;
+
+	copy.dry_run = true;
+	return config_restore(&copy, repository, arguments, narguments);
+}
+
+static const Verb verbs[] = {
+	{"backup", INT32_MAX, config_backup}, {"list", 1, config_list}, {"verify", 1, config_verify},
+	{"restore", 1, config_restore},       {"diff", 1, config_diff},
+};
+
+#define VERB_COUNT ((int) (sizeof(verbs) / sizeof(verbs[0])))
+
+static const Verb *
+find_verb(const char *name)
+{
+	const char *names[VERB_COUNT + 1];
+	const char *nearest;
+	char *hint;
+	int i;
+
+	for (i = 0; i < VERB_COUNT; i++)
+	{
+		names[i] = verbs[i].name;
+		if (strcmp(verbs[i].name, name) == 0)
+			return &verbs[i];
+	}
+	names[VERB_COUNT] = "keygen";
+	nearest = nearest_name(name, names, VERB_COUNT + 1);
+	hint = nearest != NULL ? xasprintf("Perhaps you meant \"nex_backup config %s\".", nearest)
+						   : xstrdup("\"nex_backup help config\" lists what there is.");
+	report_error(EXIT_USAGE, NULL, hint, "unknown command \"config %s\"", name);
+	free(hint);
+	return NULL;
+}
+
+static bool
+run_config(const Settings *settings)
+{
+	char **arguments = settings->arguments + 1;
+	int narguments = settings->narguments - 1;
+	Repository *repository;
+	const Verb *verb;
+	bool good;
+
+	if (strcmp(settings->arguments[0], "keygen") == 0)
+		return command_keygen.run(settings);
+	verb = find_verb(settings->arguments[0]);
+	if (verb == NULL)
+		return false;
+	if (narguments > verb->max_arguments)
+		return report_error(EXIT_USAGE, NULL, "\"nex_backup help config\" shows the usage.",
+							"too many arguments for \"config %s\"", verb->name);
+	keyring_use_for_files();
+	repository = open_repository(settings);
+	if (repository == NULL)
+		return false;
+	good = repository_lock_shared(repository) &&
+		   verb->run(settings, repository, arguments, narguments);
+	repository_close(repository);
+	return good;
+}
+
+const Command command_config = {
+	.name = "config",
+	.summary = "back up and restore configuration files, secrets encrypted",
+	.arguments = "backup FILE…|list [SET]|verify|diff|restore [ID]|keygen",
+	.min_arguments = 1,
+	.max_arguments = INT32_MAX,
+	.options = "set postgres restore-dir yes dry-run recipient recipients-file sensitive-key type "
+			   "compress dbname host port username no-password password output",
+	.help =
+		"Backs up files such as app.env, docker-compose.yml or postgresql.conf.  In YAML and .env\n"
+		"files the values of sensitive keys (password, secret, token, key, dsn and the like) are\n"
+		"encrypted in place, in the notation of SOPS, so that \"sops -d\" reads them and the rest "
+		"can\n"
+		"be compared; every other file is encrypted as a whole in the format of age.  Nothing is "
+		"ever\n"
+		"written in clear that cannot be told from a secret.\n"
+		"\n"
+		"  backup FILE…   back up these files as a backup of --set; patterns are expanded\n"
+		"  list [SET]     show the backups; SET/ID shows the files of one\n"
+		"  verify [SET]   check digests and, with --identity, decrypt every file\n"
+		"  diff [ID]      what differs between the files here and the backup, secrets masked\n"
+		"  restore [ID]   put the files back: shows what differs, asks, keeps the old files\n"
+		"  keygen         make a key pair: keep the secret one off this machine\n"
+		"\n"
+		"ID is an id, SET (its latest backup) or SET/ID; default: the latest of --set.  Files go "
+		"back\n"
+		"where they came from with their mode and owner, or below --restore-dir.  A symbolic link "
+		"on\n"
+		"the way is never followed.\n"
+		"\n"
+		"Examples:\n"
+		"  nex_backup config keygen -o /root/nex_backup.key\n"
+		"  nex_backup config backup --recipient=age1… /etc/shop/*.env /etc/shop/*.yml\n"
+		"  nex_backup config backup --postgres --set=postgres -d postgres\n"
+		"  nex_backup config restore --identity=/root/nex_backup.key --restore-dir=/tmp/shop\n",
+	.run = run_config,
+};
