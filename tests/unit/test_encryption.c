@@ -115,7 +115,7 @@ static bool
 read_everything(const char *path, size_t *bytes)
 {
 	Repository *repository = repository_open(path);
-	BackupName name = {DATABASE, BACKUP_ID};
+	BackupName name = {.database = DATABASE, .id = BACKUP_ID};
 	Manifest *manifest = NULL;
 	char *problem = NULL;
 	Buffer plain;
@@ -293,7 +293,7 @@ test_reuse(void **state)
 {
 	char *path = xasprintf("%s/repo", scratch);
 	char *writer = xasprintf("%s/writer", scratch);
-	BackupName name = {DATABASE, BACKUP_ID};
+	BackupName name = {.database = DATABASE, .id = BACKUP_ID};
 	char identity[AGE_IDENTITY_SIZE];
 	char recipient[AGE_RECIPIENT_SIZE];
 	Repository *repository;
