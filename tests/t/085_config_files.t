@@ -191,9 +191,9 @@ unlink glob("$repo/backups/default/*");
 
 # --------------------------------------------- sets, patterns, retention
 
-write_bytes("$base/nex.yaml", "repo: $repo\nrecipient: [$recipient]\nfile-sets:\n  shop:\n    - $base/etc/*.env\n"
+write_bytes("$base/nex.yaml", "repo: $repo\nfile-sets:\n  shop:\n    - $base/etc/*.env\n"
 	  . "    - $base/etc/compose.yaml\n");
-($code, $out, $err) = tool('config', 'backup', '--config', "$base/nex.yaml", '--set', 'shop');
+($code, $out, $err) = tool('config', 'backup', '--config', "$base/nex.yaml", '--set', 'shop', '--recipient', $recipient);
 is($code, 0, 'a set from the settings file') or diag($err);
 like($out, qr/^backup shop\/\S+: 6 files/m, '... with its patterns expanded');
 write_bytes("$base/bad.yaml", "repo: $repo\nfile-sets:\n  shop: word\n");

@@ -306,7 +306,7 @@ encryption_can_write(const Repository *repository)
 	char *hint;
 	char *path;
 
-	if (repository->encryption == NULL && keyring()->wants_encryption)
+	if (repository->encryption == NULL && keyring()->wants_encryption && !keyring()->for_files)
 		return report_error(EXIT_INTEGRITY,
 							"The settings name recipients, so an encrypted one is expected.",
 							"Remove \"recipient\" and \"recipients-file\" from the settings if it "

@@ -38,8 +38,8 @@ extern void keyring_free(void);
 
 /*
  * Configuration files are encrypted in a plain repository, too: from now on
- * an identity does not mean that the repository must be encrypted.  A signer
- * still does.
+ * neither an identity nor a recipient means that the repository must be
+ * encrypted.  A signer still does.
  */
 extern void keyring_use_for_files(void);
 
