@@ -80,6 +80,17 @@ end_of_value(const char *text, size_t value, size_t line, size_t length)
 	return newline != NULL ? (size_t) (newline - text) : length;
 }
 
+/* White space, and then a comment: SOPS would take that for a bad line. */
+static bool
+is_indented_comment(const char *text, size_t length)
+{
+	size_t i = 0;
+
+	while (i < length && (text[i] == ' ' || text[i] == '\t'))
+		i++;
+	return i < length && text[i] == '#';
+}
+
 static void
 take_line(Line *line, const char *text, size_t length)
 {
@@ -94,7 +105,7 @@ take_line(Line *line, const char *text, size_t length)
 		line->kind = LINE_BLANK;
 	else if (text[0] == '#')
 		line->kind = LINE_COMMENT;
-	else if (equals != NULL && strspn(text, " \t") < strcspn(text, "#"))
+	else if (equals != NULL && !is_indented_comment(text, first))
 	{
 		line->kind = LINE_PAIR;
 		line->key = (size_t) (equals - text);

@@ -272,6 +272,20 @@ sops_yaml_seal(const char *text, size_t length, SensitiveKeys *keys, const uint8
 	return problem;
 }
 
+/*
+ * Does a value belong to the metadata?  Its place does not tell: an empty
+ * value before them begins where they begin.
+ */
+static bool
+is_metadata(const YamlLeaf *leaf)
+{
+	const YamlKey *key = leaf->key;
+
+	while (key->parent != NULL)
+		key = key->parent;
+	return strcmp(key->name, "sops") == 0;
+}
+
 /* "sops:age:recipient:" is the field "age:recipient". */
 static bool
 read_metadata(const YamlLeaves *leaves, SopsMetadata *metadata)
@@ -284,7 +298,7 @@ read_metadata(const YamlLeaves *leaves, SopsMetadata *metadata)
 		const YamlLeaf *leaf = &leaves->leaves[i];
 		char *path;
 
-		if (leaf->start < (size_t) leaves->last_key_start)
+		if (!is_metadata(leaf))
 			continue;
 		path = yaml_leaf_path(leaf);
 		path[strlen(path) - 1] = '\0';
@@ -350,7 +364,7 @@ open_values(const YamlLeaves *leaves, const char *text, const uint8_t *key, Sops
 		char *path;
 		bool good;
 
-		if (leaf->start >= end || !sops_value_is_encrypted(leaf->value, leaf->length))
+		if (is_metadata(leaf) || !sops_value_is_encrypted(leaf->value, leaf->length))
 			continue;
 		buffer_init(&plain);
 		path = yaml_leaf_path(leaf);
