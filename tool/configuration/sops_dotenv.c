@@ -91,8 +91,9 @@ is_indented_comment(const char *text, size_t length)
 	return i < length && text[i] == '#';
 }
 
+/* quotes: a quoted value may go on over several lines; never so in what was sealed. */
 static void
-take_line(Line *line, const char *text, size_t length)
+take_line(Line *line, const char *text, size_t length, bool quotes)
 {
 	const char *newline = memchr(text, '\n', length);
 	size_t first = newline != NULL ? (size_t) (newline - text) : length;
@@ -110,7 +111,8 @@ take_line(Line *line, const char *text, size_t length)
 		line->kind = LINE_PAIR;
 		line->key = (size_t) (equals - text);
 		line->value = line->key + 1;
-		line->length = end_of_value(text, line->value, first, length);
+		if (quotes)
+			line->length = end_of_value(text, line->value, first, length);
 		line->several = line->length != first;
 	}
 	else
@@ -155,7 +157,7 @@ learn_names(const char *text, size_t length, SensitiveKeys *keys)
 	{
 		const char *problem;
 
-		take_line(&line, text + at, length - at);
+		take_line(&line, text + at, length - at, true);
 		problem = line_problem(&line);
 		if (problem != NULL)
 			return problem;
@@ -223,7 +225,7 @@ seal_lines(const char *text, size_t length, const SensitiveKeys *keys, const uin
 
 	for (at = 0; at < length && good; at += line.size)
 	{
-		take_line(&line, text + at, length - at);
+		take_line(&line, text + at, length - at, true);
 		if (line.kind == LINE_PAIR)
 			good = seal_pair(&line, keys, key, mac, out, nvalues);
 		else if (line.kind == LINE_COMMENT)
@@ -280,7 +282,7 @@ read_metadata(const char *text, size_t length, SopsMetadata *metadata, size_t *e
 		char *from;
 		char *to;
 
-		take_line(&line, text + at, length - at);
+		take_line(&line, text + at, length - at, false);
 		if (line.kind != LINE_PAIR || line.key < 5 || memcmp(line.text, "sops_", 5) != 0)
 		{
 			good = *end == length;
@@ -376,7 +378,7 @@ sops_dotenv_open(const char *text, size_t length, SopsUnwrap unwrap, void *argum
 		problem = "the cryptographic library refused it";
 	for (at = 0; at < end && problem == NULL; at += line.size)
 	{
-		take_line(&line, text + at, end - at);
+		take_line(&line, text + at, end - at, false);
 		if (!open_line(&line, key, &mac, &opened))
 			problem = "a value was changed, or belongs to another file";
 	}
