@@ -13,74 +13,21 @@
  */
 #include "globals_statements.h"
 
-#include <ctype.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "buffer.h"
 #include "memory.h"
-
-/* Behind a quoted piece that begins here: 'text', "name" or $tag$body$tag$. */
-static const char *
-skip_quoted(const char *at)
-{
-	char quote = *at;
-	const char *end;
-
-	if (quote != '$')
-	{
-		for (at++; *at != '\0'; at++)
-		{
-			if (*at != quote)
-				continue;
-			if (at[1] != quote)
-				return at + 1;
-			at++;
-		}
-		return at;
-	}
-	end = at + 1;
-	while (isalnum((unsigned char) *end) || *end == '_')
-		end++;
-	if (*end == '$')
-	{
-		char *tag = xasprintf("%.*s", (int) (end + 1 - at), at);
-		const char *closing = strstr(end + 1, tag);
-
-		at = closing != NULL ? closing + strlen(tag) : at + strlen(at);
-		free(tag);
-		return at;
-	}
-	return at + 1;
-}
+#include "sql_text.h"
 
 /* The beginning of the next statement: behind blanks, comments and psql's own commands. */
 static const char *
 skip_between(const char *at)
 {
-	for (;;)
-	{
-		at += strspn(at, " \t\r\n");
-		if (strncmp(at, "--", 2) != 0 && *at != '\\')
-			return at;
-		at += strcspn(at, "\n");
-	}
-}
-
-/* Behind the semicolon that ends the statement. */
-static const char *
-statement_end(const char *at)
-{
-	while (*at != '\0' && *at != ';')
-	{
-		if (*at == '\'' || *at == '"' || *at == '$')
-			at = skip_quoted(at);
-		else if (strncmp(at, "--", 2) == 0)
-			at += strcspn(at, "\n");
-		else
-			at++;
-	}
-	return *at == ';' ? at + 1 : at;
+	at = sql_skip_blank(at);
+	while (*at == '\\')
+		at = sql_skip_blank(at + strcspn(at, "\n"));
+	return at;
 }
 
 /* One word of a statement. */
@@ -120,7 +67,7 @@ next_word(const char **at, Word *word)
 	word->quoted = *start == '\'' || *start == '"';
 	if (word->quoted)
 	{
-		end = skip_quoted(start);
+		end = sql_token_end(start);
 		word->text = unquoted(start, end);
 	}
 	else
@@ -223,7 +170,7 @@ globals_statements_parse(const char *script, GlobalsStatements *statements)
 	memset(statements, 0, sizeof(*statements));
 	while (*at != '\0')
 	{
-		const char *end = statement_end(at);
+		const char *end = sql_statement_end(at);
 		GlobalsStatement *statement;
 
 		statements->items = xrealloc(statements->items,
@@ -304,5 +251,6 @@ globals_without_password(const char *text)
 	}
 	if (found == NULL)
 		return xstrdup(text);
-	return xasprintf("%.*s%s", (int) (found - text), text, skip_quoted(found + strlen(clause) - 1));
+	return xasprintf("%.*s%s", (int) (found - text), text,
+					 sql_token_end(found + strlen(clause) - 1));
 }

@@ -5,14 +5,15 @@
  *	  large objects, and the settings of the database.
  *
  * The statements are those that backup/large_objects.c and
- * backup/database_settings.c write, one after the other, each ended by ";"
- * and a newline outside of quotes.
+ * backup/database_settings.c write, so that their beginnings are known.
  *
  *-------------------------------------------------------------------------
  */
 #include "owners_and_grants.h"
 
 #include <string.h>
+
+#include "sql_text.h"
 
 static const char *const owners[] = {"ALTER LARGE OBJECT ", NULL};
 static const char *const grants[] = {"GRANT ",
@@ -26,29 +27,13 @@ static const char *const grants[] = {"GRANT ",
 static bool
 begins_with_any(const char *statement, const char *const *beginnings)
 {
-	statement += strspn(statement, "\n");
+	statement = sql_skip_blank(statement);
 	for (; *beginnings != NULL; beginnings++)
 	{
 		if (strncmp(statement, *beginnings, strlen(*beginnings)) == 0)
 			return true;
 	}
 	return false;
-}
-
-/* Where the statement after this one starts. */
-static const char *
-next_statement(const char *text)
-{
-	bool quoted = false;
-
-	for (; *text != '\0'; text++)
-	{
-		if (*text == '\'')
-			quoted = !quoted;
-		else if (!quoted && text[0] == ';' && text[1] == '\n')
-			return text + 2;
-	}
-	return text;
 }
 
 void
@@ -61,7 +46,7 @@ owners_and_grants_filter(const Settings *settings, Buffer *sql)
 		return;
 	while (*from != '\0')
 	{
-		const char *end = next_statement(from);
+		const char *end = sql_statement_end(from);
 
 		if (!(settings->no_owner && begins_with_any(from, owners)) &&
 			!(settings->no_privileges && begins_with_any(from, grants)))

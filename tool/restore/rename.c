@@ -22,6 +22,7 @@
 #include "table_pattern.h"
 #include "quote.h"
 #include "sql_name.h"
+#include "sql_text.h"
 
 #define MAX_NAME_BYTES 63
 
@@ -267,52 +268,23 @@ begins_name(char c)
 		   ((unsigned char) c) >= 0x80;
 }
 
-/* The end of a quoted text that starts here; backslashes count in E'…' only. */
-static const char *
-skip_literal(const char *text, bool backslashes)
-{
-	for (text++; *text != '\0'; text++)
-	{
-		if (backslashes && *text == '\\' && text[1] != '\0')
-			text++;
-		else if (*text == '\'' && text[1] == '\'')
-			text++;
-		else if (*text == '\'')
-			return text + 1;
-	}
-	return text;
-}
-
-/* The end of a dollar-quoted text, or the next character if none starts here. */
-static const char *
-skip_dollar(const char *text)
-{
-	size_t length = 1;
-	const char *end;
-	char *tag;
-
-	while (begins_name(text[length]) || (text[length] >= '0' && text[length] <= '9' && length > 1))
-		length++;
-	if (text[length] != '$')
-		return text + 1;
-	tag = xasprintf("%.*s", (int) length + 1, text);
-	end = strstr(text + length + 1, tag);
-	free(tag);
-	return end != NULL ? end + length + 1 : text + strlen(text);
-}
-
 /* A literal 'schema.name' before ::regclass; false if it is something else. */
 static bool
 rename_literal(const RenameMap *map, const char *text, const char *end, Buffer *out)
 {
-	char *content = xasprintf("%.*s", (int) (end - text - 2), text + 1);
+	char *content = xmalloc((size_t) (end - text));
 	const Renamed *renamed = NULL;
+	const char *rest = NULL;
+	const char *c;
 	char *schema;
 	char *name;
-	const char *rest = strncmp(end, "::regclass", 10) == 0
-						   ? sql_name_read_qualified(content, &schema, &name)
-						   : NULL;
+	size_t length = 0;
 
+	for (c = text + 1; c + 1 < end; c += *c == '\'' ? 2 : 1)
+		content[length++] = *c;
+	content[length] = '\0';
+	if (strncmp(end, "::regclass", 10) == 0)
+		rest = sql_name_read_qualified(content, &schema, &name);
 	if (rest != NULL)
 	{
 		if (*rest == '\0')
@@ -430,32 +402,18 @@ rename_script(const RenameMap *map, const char *script, Buffer *out)
 	buffer_append_string(out, "");
 	while (*text != '\0')
 	{
-		const char *end = text + 1;
+		const char *end = sql_token_end(text);
 
-		if (text[0] == '-' && text[1] == '-')
-			end = text + strcspn(text, "\n");
-		else if (*text == '$')
-			end = skip_dollar(text);
-		else if (*text == '\'')
+		if (*text == '\'' && rename_literal(map, text, end, out))
 		{
-			bool escapes = text > script && text[-1] == 'E';
-
-			end = skip_literal(text, escapes);
-			if (!escapes && rename_literal(map, text, end, out))
-			{
-				text = end;
-				continue;
-			}
+			text = end;
+			continue;
 		}
-		else if (begins_name(*text))
+		/* E'...' is a literal, too. */
+		if (begins_name(*text) && (*text == '"' || end[-1] != '\''))
 		{
 			text = copy_name(map, text, &context, out);
 			continue;
-		}
-		else if (*text >= '0' && *text <= '9')
-		{
-			while ((*end >= '0' && *end <= '9') || (*end >= 'a' && *end <= 'z') || *end == '.')
-				end++;
 		}
 		buffer_append(out, text, (size_t) (end - text));
 		text = end;

@@ -104,7 +104,7 @@ selection_is_partition(const Selection *selection, const TocEntry *child, const 
 static bool
 is_identity(const TocEntry *sequence)
 {
-	return strstr(sequence->definition, "CREATE SEQUENCE ") == NULL;
+	return strncmp(sequence->definition, "ALTER TABLE ", 12) == 0;
 }
 
 /* Can the entry not be made without the other one? */
