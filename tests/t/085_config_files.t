@@ -202,6 +202,22 @@ tool_fails([ 'config', 'backup', '--repo', $repo, '--recipient', $recipient, "$b
 	1, qr/no file matches/, 'a pattern without a match');
 my ($plan) = (tool('expire', '--repo', $repo, '--dry-run'))[1];
 like($plan, qr/\(config shop\) .* keep/, 'expire knows sets');
+# A set is no database, even if both have a backup of the same name at the same second.
+SKIP:
+{
+	skip 'the extension is not installed in this server', 5 unless have_extension();
+	my ($name) = map { basename($_, '.json') } glob("$repo/config/shop/*.json");
+	query('postgres', 'CREATE EXTENSION nex_backup');
+	query('postgres', "SELECT nex_backup_sync('$repo')");
+	query('postgres', "INSERT INTO nex_backup.backups (repository, database, id, started, snapshot_at) "
+		  . "SELECT id, 'shop', '$name', now(), now() FROM nex_backup.repositories");
+	tool_ok([ 'verify', '--repo', $repo ], 'verify records sets');
+	is(query('postgres', "SELECT database IS NULL, details ->> 'set' FROM nex_backup.runs WHERE kind = 'verify' AND details ->> 'set' = 'shop'"),
+		't|shop', 'as sets');
+	is(query('postgres', 'SELECT count(*) FROM nex_backup.backups WHERE verified IS NULL'), 1, 'no database is taken for verified');
+	ok(!eval { query('postgres', "SELECT nex_backup_verify('default', '$repo')"); 1 }, 'the server does not verify sets');
+	like($@, qr/set of configuration files, which "nex_backup verify" verifies/, 'and says who does');
+}
 tool_ok([ 'expire', '--repo', $repo ], 'expire');
 ($code) = config('restore', '--restore-dir', "$base/after", '--identity', $identity);
 is($code, 0, '... took nothing that files need');
@@ -211,6 +227,11 @@ sleep 1;
 write_bytes("$base/etc/compose.yaml", $changed);
 ($code) = config('backup', '--recipient', $recipient, '--set', 'shop', "$base/etc/compose.yaml");
 is($code, 0, 'another backup of the set');
+tool_ok([ 'verify', '--repo', $repo ], 'verified');
+tool_ok([ 'expire', '--repo', $repo, '--keep-daily', 1, '--keep-weekly', 0, '--keep-minimum', 1 ], 'expire');
+is(scalar(() = glob("$repo/config/shop/*.json")), 1, 'the older one goes');
+is(query('postgres', "SELECT count(*) FROM nex_backup.backups WHERE database = 'shop'"), 1, '... but no database with it')
+  if have_extension();
 ($code, $out) = config('restore', 'shop', '--identity', $identity, '--restore-dir', "$base/newest");
 is(read_bytes("$base/newest$base/etc/compose.yaml"), $changed, 'the latest is restored');
 

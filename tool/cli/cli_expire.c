@@ -312,7 +312,11 @@ print_json(const Expiry *expiry)
 
 /* ---- recording ---- */
 
-/* One event for each database, in whose own catalogue its backups may stand; objects count once. */
+/*
+ * One event for each database, in whose own catalogue its backups may stand;
+ * objects count once.  A set of files has no database, whatever its name: what
+ * is removed of it is no backup that a catalogue knows.
+ */
 static void
 record(const Expiry *expiry, const char *started)
 {
@@ -320,12 +324,15 @@ record(const Expiry *expiry, const char *started)
 
 	while (first < expiry->count)
 	{
-		const char *database = expiry->names[first].database;
+		const BackupName *owner = &expiry->names[first];
+		const char *database = owner->of_files ? NULL : owner->database;
 		json_t *payload = catalogue_payload(expiry->repository, database, NULL, started);
 		json_t *removed = json_array();
 		int i = first;
 
-		for (; i < expiry->count && strcmp(expiry->names[i].database, database) == 0; i++)
+		for (; i < expiry->count && expiry->names[i].of_files == owner->of_files &&
+			   strcmp(expiry->names[i].database, owner->database) == 0;
+			 i++)
 		{
 			if (!expiry->backups[i].keep)
 				json_array_append_new(removed,
@@ -333,11 +340,13 @@ record(const Expiry *expiry, const char *started)
 												"backup", expiry->names[i].id));
 		}
 		json_object_set_new(payload, "removed", removed);
+		if (owner->of_files)
+			json_object_set_new(payload, "set", json_text(owner->database));
 		json_object_set_new(payload, "objects_removed",
 							json_count(first == 0 ? expiry->leftovers.number[LEFTOVER_OBJECT] : 0));
 		json_object_set_new(payload, "bytes_removed",
 							json_count(first == 0 ? expiry->leftovers.bytes[LEFTOVER_OBJECT] : 0));
-		catalogue_record(expiry->settings, EVENT_EXPIRE, database, payload);
+		catalogue_record(expiry->settings, EVENT_EXPIRE, owner->database, payload);
 		first = i;
 	}
 }

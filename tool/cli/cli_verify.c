@@ -164,12 +164,24 @@ result_json(const Result *result)
 	return value;
 }
 
+/* What the catalogue is told of any verification.  A set of files has no database, whatever its
+ * name. */
+static json_t *
+payload_of(const Run *run, const BackupName *name, const char *started)
+{
+	json_t *payload = catalogue_payload(run->repository, name->of_files ? NULL : name->database,
+										name->id, started);
+
+	if (name->of_files)
+		json_object_set_new(payload, "set", json_text(name->database));
+	return payload;
+}
+
 /* Remember the result in the repository and in the catalogue. */
 static void
 record(const Run *run, const Result *result, const char *started)
 {
-	json_t *payload =
-		catalogue_payload(run->repository, result->name->database, result->name->id, started);
+	json_t *payload = payload_of(run, result->name, started);
 	json_t *bad = json_array();
 	bool good = result->nbad == 0;
 	int i;
@@ -180,6 +192,7 @@ record(const Run *run, const Result *result, const char *started)
 		json_array_append_new(bad, json_text(result->bad[i]));
 	json_object_set_new(payload, "result", json_string(good ? "ok" : "failed"));
 	json_object_set_new(payload, "bad", bad);
+	json_object_set_new(payload, "inside", json_boolean(!result->locked));
 
 	/* State and error are this backup's, not those of another one in the same run. */
 	json_object_set_new(payload, "state", json_string(good ? "succeeded" : "failed"));
@@ -193,9 +206,8 @@ record(const Run *run, const Result *result, const char *started)
 static void
 record_unfinished(const Run *run, const Result *result, const char *started)
 {
-	catalogue_record(
-		run->settings, EVENT_VERIFY, result->name->database,
-		catalogue_payload(run->repository, result->name->database, result->name->id, started));
+	catalogue_record(run->settings, EVENT_VERIFY, result->name->database,
+					 payload_of(run, result->name, started));
 }
 
 /* Verify one backup.  False if the run must end. */

@@ -18,6 +18,7 @@
 
 #include "catalogue.h"
 #include "connection.h"
+#include "encryption.h"
 #include "interrupt.h"
 #include "json_text.h"
 #include "log.h"
@@ -58,6 +59,19 @@ event_name(CatalogueEvent event)
 
 /* ---- payloads ---- */
 
+/* That a repository is encrypted, and for how many; null where it is not. */
+static void
+add_encryption(json_t *where, const Encryption *encryption)
+{
+	if (encryption == NULL)
+		json_object_set_new(where, "cipher", json_null());
+	else
+	{
+		json_object_set_new(where, "cipher", json_string(cipher_name(encryption->cipher)));
+		json_object_set_new(where, "recipients", json_count(encryption->recipients.count));
+	}
+}
+
 json_t *
 catalogue_payload(const Repository *repository, const char *database, const char *backup,
 				  const char *started)
@@ -77,6 +91,7 @@ catalogue_payload(const Repository *repository, const char *database, const char
 	json_object_set_new(where, "id", json_text(repository->id));
 	json_object_set_new(where, "location", json_text(repository->storage->location));
 	json_object_set_new(where, "host", json_text(host));
+	add_encryption(where, repository->encryption);
 
 	json_object_set_new(payload, "repository", where);
 	json_object_set_new(payload, "database", json_text(database));
@@ -361,8 +376,8 @@ catalogue_record(const Settings *settings, CatalogueEvent event, const char *dat
 	/* Whoever wants to be told of the run gets the same facts. */
 	notify_note(event_name(event), database, payload);
 
-	/* The globals belong to no database. */
-	if (database != NULL && database[0] == '\0')
+	/* The globals belong to no database, nor do sets of files. */
+	if (database != NULL && (database[0] == '\0' || json_object_get(payload, "set") != NULL))
 		database = NULL;
 
 	/* Nobody is asked for a password just to keep a record. */
