@@ -146,7 +146,7 @@ SELECT state_of(format('SELECT nex_backup_verify(%L, %L)', 'my shop/20991231T000
 SELECT state_of(format('SELECT nex_backup_verify(%L, %L)', 'their shop', :'repo'));
 
 \echo -- on a standby it is good for the answer
-TRUNCATE nex_backup.runs;
+TRUNCATE nex_backup.runs CASCADE;
 BEGIN READ ONLY;
 SELECT result FROM nex_backup_verify('my shop', :'repo');
 COMMIT;

@@ -10,18 +10,20 @@ CREATE TABLE nex_backup.job_kinds (
 	argv text[] NOT NULL,
 	takes_database bool NOT NULL,
 	needs_database bool NOT NULL DEFAULT false,
-	description text NOT NULL
+	description text NOT NULL,
+	records text
 );
 COMMENT ON TABLE nex_backup.job_kinds IS 'what a job can do, and the command that does it';
+COMMENT ON COLUMN nex_backup.job_kinds.records IS 'the event that the command reports to nex_backup.record(); NULL: none';
 
-INSERT INTO nex_backup.job_kinds (kind, argv, takes_database, needs_database, description) VALUES
+INSERT INTO nex_backup.job_kinds (kind, argv, takes_database, needs_database, description, records) VALUES
 	('backup', '{backup,--no-password,--repo=%location,--dbname=%target,--type=%type,%options}', true, true,
-		'back up a database'),
+		'back up a database', 'backup'),
 	('verify', '{verify,--repo=%location,%options,--,%database}', true, false,
-		'verify the latest backup of a database, or of all'),
+		'verify the latest backup of a database, or all backups', 'verify'),
 	('expire', '{expire,--repo=%location,%options,--,%database}', true, false,
-		'remove the backups that no keep rule needs'),
-	('init', '{init,--repo=%location}', false, false, 'create a repository');
+		'remove the backups that no keep rule needs', 'expire'),
+	('init', '{init,--repo=%location}', false, false, 'create a repository', NULL);
 
 -- What may stand in a job's options, and as what.
 CREATE TABLE nex_backup.job_options (
@@ -107,6 +109,7 @@ CREATE TABLE nex_backup.leases (
 	run pg_catalog.int8 PRIMARY KEY,
 	executor text NOT NULL,
 	in_server bool NOT NULL,
+	session_role pg_catalog.name NOT NULL DEFAULT session_user,
 	fence pg_catalog.int8 NOT NULL,
 	host text,
 	pid pg_catalog.int4,
@@ -119,6 +122,7 @@ CREATE TABLE nex_backup.leases (
 	progress pg_catalog.jsonb
 ) WITH (fillfactor = 50);
 COMMENT ON TABLE nex_backup.leases IS 'who works on which run now';
+COMMENT ON COLUMN nex_backup.leases.session_role IS 'whom the executor, and the tool that it starts, connects as';
 CREATE SEQUENCE nex_backup.fences;
 
 -- Who has looked at the queue, and when.

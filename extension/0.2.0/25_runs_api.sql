@@ -183,28 +183,6 @@ BEGIN
 END
 $$;
 
--- What the tool reports while it works for a run belongs to that run; it says so by its application_name.
--- A verification of many backups reports each, and those are rows of their own.
-CREATE FUNCTION nex_backup.attach_report()
-RETURNS trigger
-LANGUAGE plpgsql
-SET search_path = pg_catalog, pg_temp
-AS $$
-BEGIN
-	UPDATE nex_backup.runs r
-	SET repository = NEW.repository, backup = NEW.backup, error = coalesce(NEW.error, r.error),
-		tool_version = NEW.tool_version, details = r.details || NEW.details
-	WHERE r.id = substring(current_setting('application_name') FROM '[0-9]+$')::int8
-		AND r.kind = NEW.kind AND r.kind = ANY (ARRAY['backup', 'expire']) AND r.state = ANY (ARRAY['starting', 'running'])
-		AND (r.database IS NULL OR r.database IS NOT DISTINCT FROM NEW.database);
-	RETURN CASE WHEN found THEN NULL ELSE NEW END;
-END
-$$;
-CREATE TRIGGER attach_report BEFORE INSERT ON nex_backup.runs
-	FOR EACH ROW WHEN (NEW.definition IS NULL
-		AND pg_catalog.current_setting('application_name') OPERATOR(pg_catalog.~) '^nex_backup:run:[0-9]{1,18}$')
-	EXECUTE FUNCTION nex_backup.attach_report();
-
 -- Views: the tool's connections, and the runs that are going on.
 DROP VIEW nex_backup.progress;
 CREATE VIEW nex_backup.connections AS
@@ -235,13 +213,6 @@ CREATE VIEW nex_backup.progress AS
 		l.executor, l.host, l.child_pid, l.heartbeat, l.cancel_requested
 	FROM nex_backup.leases l JOIN nex_backup.runs r ON r.id OPERATOR(pg_catalog.=) l.run;
 COMMENT ON VIEW nex_backup.progress IS 'the runs that are going on';
-
-CREATE OR REPLACE VIEW nex_backup.verifications AS
-	SELECT r.id AS run, r.repository, r.database, r.backup, r.finished AS verified,
-		r.details OPERATOR(pg_catalog.->>) 'result' AS result,
-		r.details OPERATOR(pg_catalog.->) 'bad' AS bad
-	FROM nex_backup.runs r
-	WHERE r.kind OPERATOR(pg_catalog.=) 'verify' AND r.finished IS NOT NULL AND r.definition IS NULL;
 
 GRANT SELECT ON nex_backup.connections, nex_backup.progress TO pg_monitor;
 REVOKE ALL ON FUNCTION nex_backup_run(text, text, text, text, jsonb, interval, bool) FROM PUBLIC;

@@ -48,6 +48,24 @@ BEGIN
 END
 $$;
 
+-- Is anybody told of what goes wrong?  What waits in a tool's own queue for a mail server, only the tool knows.
+CREATE FUNCTION nex_backup.alarm_state(OUT status text, OUT detail text)
+RETURNS record
+LANGUAGE sql STABLE SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+AS $$
+	SELECT CASE WHEN told.latest IS NULL THEN 'ok' ELSE 'warning' END,
+		concat_ws(', ', format('nobody was told of %s', nex_backup.count_text(late.alarms, 'alarm')),
+			format('the oldest of %s', nex_backup.age_text(late.oldest)),
+			CASE WHEN told.latest IS NULL THEN 'as no notification is configured'
+				ELSE format('the last was delivered %s', nex_backup.age_text(told.latest)) END)
+	FROM (SELECT count(*) AS alarms, min(a.raised) AS oldest FROM nex_backup.alarms a
+			WHERE a.delivered IS NULL AND a.event <> 'first_success'
+				AND a.raised < nex_backup.now() - interval '15 minutes') late,
+		(SELECT max(a.delivered) AS latest FROM nex_backup.alarms a) told
+	WHERE late.alarms > 0
+$$;
+
 -- The scheduler, and each job that somebody should look at.
 CREATE FUNCTION nex_backup.scheduler_status(OUT place int4, OUT key text, OUT name text, OUT status text, OUT detail text)
 RETURNS SETOF record
@@ -55,6 +73,9 @@ LANGUAGE sql STABLE SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 AS $$
 	SELECT 7, '', 'scheduler', s.status, s.detail FROM nex_backup.scheduler_state() s
+	UNION ALL
+	SELECT 7, 'notifications', 'notifications', s.status, s.detail FROM nex_backup.alarm_state() s
+	WHERE s.status IS NOT NULL
 	UNION ALL
 	SELECT 8, j.name, format('job %s', j.name), 'critical', format('suspended: %s', j.suspended)
 	FROM nex_backup.jobs j
@@ -74,8 +95,8 @@ AS $$
 			WHERE r.job = j.name AND r.state = 'queued' AND r.attempt > 1 ORDER BY r.id DESC LIMIT 1) again ON true
 	WHERE j.enabled AND j.suspended IS NULL AND l.state <> 'succeeded'
 $$;
-REVOKE ALL ON FUNCTION nex_backup.scheduler_state(), nex_backup.scheduler_status() FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION nex_backup.scheduler_state(), nex_backup.scheduler_status() TO pg_monitor;
+REVOKE ALL ON FUNCTION nex_backup.scheduler_state(), nex_backup.alarm_state(), nex_backup.scheduler_status() FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION nex_backup.scheduler_state(), nex_backup.alarm_state(), nex_backup.scheduler_status() TO pg_monitor;
 
 -- A leader that has waited for this extension need not wait longer.
 SELECT nex_backup.wake();

@@ -18,7 +18,27 @@ AS $$
 $$;
 GRANT EXECUTE ON FUNCTION nex_backup.owner_text(pg_catalog.text, pg_catalog.text) TO pg_monitor;
 
--- Read the manifest of a backup of the globals, and its last verification, into the catalogue.
+-- What makes a manifest, whose seal is good, not the one that must stand in its place; NULL if nothing does.
+CREATE OR REPLACE FUNCTION nex_backup.manifest_problem(manifest pg_catalog.jsonb, repository pg_catalog.text,
+	database pg_catalog.text, id pg_catalog.text)
+RETURNS pg_catalog.text
+LANGUAGE sql IMMUTABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+	SELECT CASE
+		WHEN $1 ->> 'format' IS DISTINCT FROM '1'
+			THEN format('has format %s, which is unknown to this version', coalesce($1 ->> 'format', 'none'))
+		WHEN $1 ->> 'repository' IS DISTINCT FROM $2 THEN 'belongs to another repository'
+		WHEN $3 = '' AND $1 ->> 'kind' IS DISTINCT FROM 'globals' THEN 'is not that of a backup of the globals'
+		WHEN $3 <> '' AND nex_backup.manifest_text($1 #> '{database,name}') IS DISTINCT FROM $3
+			THEN 'belongs to another database'
+		WHEN $1 ->> 'id' IS DISTINCT FROM $4 THEN 'belongs to another backup'
+		WHEN coalesce($1 ->> 'codec', '') <> ALL (ARRAY['zstd', 'gzip', 'none']) THEN 'names an unknown codec'
+		WHEN jsonb_typeof($1 -> 'objects') IS DISTINCT FROM 'array' THEN 'has no list of objects'
+		END
+$$;
+
+-- Read the manifest of a backup of the globals into the catalogue.
 CREATE FUNCTION nex_backup.sync_globals(location pg_catalog.text, repository pg_catalog.text, id pg_catalog.text)
 RETURNS void
 LANGUAGE plpgsql
@@ -31,19 +51,12 @@ DECLARE
 	file record;
 	manifest jsonb;
 	problem text;
-	verified timestamptz;
 BEGIN
 	SELECT f.content, f.problem INTO file FROM nex_backup.read_sealed($1, path || '.json') f;
 	problem := file.problem;
 	IF problem IS NULL THEN
 		manifest := file.content::jsonb;
-		problem := CASE
-			WHEN manifest ->> 'format' IS DISTINCT FROM '1'
-				THEN format('has format %s, which is unknown to this version', coalesce(manifest ->> 'format', 'none'))
-			WHEN manifest ->> 'kind' IS DISTINCT FROM 'globals' THEN 'is not that of a backup of the globals'
-			WHEN manifest ->> 'repository' IS DISTINCT FROM $2 THEN 'belongs to another repository'
-			WHEN manifest ->> 'id' IS DISTINCT FROM $3 THEN 'belongs to another backup'
-			END;
+		problem := nex_backup.manifest_problem(manifest, $2, '', $3);
 	END IF;
 	IF problem IS NOT NULL THEN
 		RAISE EXCEPTION '%', problem
@@ -51,14 +64,32 @@ BEGIN
 	END IF;
 	PERFORM nex_backup.record_backup($2, '', $3, manifest || '{"tables": []}', manifest ->> 'type',
 		(manifest ->> 'started')::timestamptz, (manifest ->> 'finished')::timestamptz);
+END
+$$;
 
-	SELECT f.content, f.problem INTO file FROM nex_backup.read_sealed($1, path || '.verified') f;
-	IF file.problem IS NULL AND file.content::jsonb ->> 'backup' = $3 THEN
-		verified := (file.content::jsonb ->> 'verified')::timestamptz;
+-- Read the tool's record of a backup's last verification.  The catalogue may know of a later one, in the server.
+CREATE FUNCTION nex_backup.sync_verification(location pg_catalog.text, directory pg_catalog.text,
+	repository pg_catalog.text, database pg_catalog.text, id pg_catalog.text)
+RETURNS void
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $$
+#variable_conflict use_column
+<<me>>
+DECLARE
+	record jsonb;
+	verified timestamptz;
+BEGIN
+	SELECT f.content::jsonb INTO record
+	FROM nex_backup.read_sealed($1, format('%s/%s.verified', $2, $5)) f
+	WHERE f.problem IS NULL;
+	IF record ->> 'backup' = $5 THEN
+		verified := (record ->> 'verified')::timestamptz;
 		UPDATE nex_backup.backups b
-		SET verified = me.verified, verified_ok = file.content::jsonb ->> 'result' = 'ok'
-		WHERE b.repository = $2 AND b.database = '' AND b.id = $3
-			AND (b.verified IS NULL OR b.verified < me.verified);
+		SET verified = me.verified, verified_ok = record ->> 'result' = 'ok',
+			verified_inside = record -> 'checked' ? 'decompressed'
+		WHERE b.repository = $3 AND b.database = $4 AND b.id = $5
+			AND (b.verified IS NULL OR b.verified <= me.verified);
 	END IF;
 END
 $$;
@@ -83,6 +114,7 @@ BEGIN
 	backups := 0;
 	damaged := 0;
 	PERFORM nex_backup.record_repository(repository_id, location, nex_backup.host_name());
+	PERFORM nex_backup.note_encryption(repository_id, nex_backup.frame_encryption(location));
 	FOR entry IN
 		SELECT nex_backup.directory_database(substr(directory, length('backups/') + 1)) AS database, directory,
 			left(name, -length('.json')) AS id
@@ -106,6 +138,7 @@ BEGIN
 			ELSE
 				PERFORM nex_backup.sync_backup(location, repository_id, entry.database, entry.id);
 			END IF;
+			PERFORM nex_backup.sync_verification(location, entry.directory, repository_id, entry.database, entry.id);
 			backups := backups + 1;
 			seen := seen || (entry.database || '/' || entry.id);
 		EXCEPTION
@@ -136,11 +169,11 @@ $$;
 --
 -- Scheduled, like everything else.
 --
-INSERT INTO nex_backup.job_kinds (kind, argv, takes_database, needs_database, description) VALUES
+INSERT INTO nex_backup.job_kinds (kind, argv, takes_database, needs_database, description, records) VALUES
 	('globals', '{globals,backup,--no-password,--repo=%location,--type=%type,%options}', false, false,
-		'back up roles and tablespaces'),
+		'back up roles and tablespaces', 'backup'),
 	('backup-all', '{backup,--all,--no-password,--repo=%location,--type=%type,%options}', false, false,
-		'back up roles and tablespaces, and every database');
+		'back up roles and tablespaces, and every database', 'backup');
 INSERT INTO nex_backup.job_options (kind, option, pattern) VALUES
 	('globals', 'compress', '(zstd|gzip|none)(:[0-9]{1,2})?'),
 	('backup-all', 'jobs', '[1-9][0-9]?'),

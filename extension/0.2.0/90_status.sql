@@ -14,7 +14,7 @@ AS $$
 		ORDER BY b.database, b.snapshot_at DESC
 	),
 	checked AS (
-		SELECT DISTINCT ON (b.database) b.database, b.id, b.verified, b.verified_ok
+		SELECT DISTINCT ON (b.database) b.database, b.id, b.verified, b.verified_ok, b.verified_inside
 		FROM nex_backup.backups b
 		WHERE b.verified IS NOT NULL
 		ORDER BY b.database, b.verified DESC
@@ -35,9 +35,10 @@ AS $$
 		UNION ALL
 		SELECT 2, r.location, 'repository', (r.seen).status,
 			concat_ws(', ', r.location || coalesce(' on ' || r.host, ''), (r.seen).detail,
-				nex_backup.count_text(b.backups, 'backup'), pg_size_pretty(b.bytes),
+				nex_backup.count_text(b.backups, 'backup'), pg_size_pretty(b.bytes), r.encryption,
 				'last used ' || nex_backup.age_text(r.last_seen))
-		FROM (SELECT *, nex_backup.repository_state(id) AS seen FROM nex_backup.repositories OFFSET 0) r,
+		FROM (SELECT *, nex_backup.repository_state(p.id) AS seen, nex_backup.encryption_text(p) AS encryption
+				FROM nex_backup.repositories p OFFSET 0) r,
 			LATERAL (SELECT count(*) AS backups, coalesce(sum(new_bytes), 0) AS bytes
 				FROM nex_backup.backups WHERE repository = r.id) b
 		UNION ALL
@@ -78,8 +79,10 @@ AS $$
 			CASE WHEN NOT c.verified_ok THEN 'critical'
 				WHEN c.verified > now() - interval '30 days' THEN 'ok' ELSE 'warning' END,
 			CASE WHEN c.id IS NULL THEN 'never verified; run "nex_backup verify" or nex_backup_verify()'
-				ELSE format('%s %s %s', c.id, CASE WHEN c.verified_ok THEN 'was good' ELSE 'IS DAMAGED, found' END,
-					nex_backup.age_text(c.verified)) END
+				ELSE concat_ws(', ', format('%s %s %s', c.id, CASE WHEN c.verified_ok THEN 'was good'
+						ELSE 'IS DAMAGED, found' END, nex_backup.age_text(c.verified)),
+					CASE WHEN c.verified_ok AND NOT c.verified_inside
+						THEN 'stored bytes only: what is in it was not looked at' END) END
 		FROM (SELECT database FROM latest UNION SELECT database FROM checked) l LEFT JOIN checked c USING (database)
 		UNION ALL
 		SELECT 5, r.kind || r.database, nex_backup.owner_text('last ' || r.kind, coalesce(r.database, 'all')), 'warning',

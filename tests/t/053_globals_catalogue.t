@@ -31,6 +31,29 @@ like(query('postgres', "SELECT status, detail FROM nex_backup_status() WHERE nam
 	qr/^ok\|\S+ was good/, 'verified');
 is(query('postgres', "SELECT count(*) FROM nex_backup_status() WHERE name ~ ' of \$'"), 0, 'no row without a name');
 
+# Verified in the server.
+my $id = query('postgres', "SELECT max(id) FROM nex_backup.backups WHERE kind = 'globals'");
+my ($object) = read_bytes("$repo/globals/$id.sha256") =~ /  (\S+)/;
+for my $name ('globals', "globals/$id", '', "/$id")
+{
+	is(query('postgres', "SELECT result, objects > 0 FROM nex_backup_verify('$name')"), 'ok|t', "nex_backup_verify('$name')");
+}
+is(query('postgres', "SELECT result FROM nex_backup_verify('globals', '$repo')"), 'ok', 'with a repository');
+like(query('postgres', "SELECT status, detail FROM nex_backup_status() WHERE name = 'verify of globals'"),
+	qr/^ok\|$id was good just now, stored bytes only/, 'status says that it was not looked inside');
+my $undo = damage_file("$repo/$object", 'flip');
+is(query('postgres', "SELECT result, bad[1] ~ '^$object: ' FROM nex_backup_verify('globals')"), 'failed|t', 'damage is found');
+is(query('postgres', "SELECT status FROM nex_backup_status() WHERE name = 'verify of globals'"), 'critical', 'and known');
+$undo->();
+for my $file ("globals/$id.json", "globals/$id.sha256")
+{
+	$undo = damage_file("$repo/$file", 'flip 30');
+	is(query('postgres', "SELECT result FROM nex_backup_verify('globals', '$repo')"), 'failed', "also in $file");
+	$undo->();
+}
+tool_ok([ 'globals', 'verify', '--repo', $repo ], 'the tool has the last word');
+ok(!eval { query('postgres', "SELECT nex_backup_verify('globals/20200101T000000Z')"); 1 }, 'one that is not there');
+
 # Rebuilt from the repository.
 my $before = query('postgres', 'SELECT kind, database, id, type, tables, stored_bytes, verified_ok FROM nex_backup.backups ORDER BY 2, 3');
 query('postgres', 'DELETE FROM nex_backup.backups');
@@ -64,6 +87,14 @@ is(query('postgres', "SELECT count(*) FROM nex_backup.runs WHERE kind = 'expire'
 # A restore is recorded where it went.
 tool_ok([ 'globals', 'restore', '--repo', $repo ], 'restore of the globals');
 is(query('postgres', "SELECT state FROM nex_backup.runs WHERE kind = 'restore' AND database = ''"), 'succeeded', 'recorded');
+
+# A database of that name is meant by it, and the globals by the empty one.
+create_database('globals');
+tool_ok([ 'backup', '--repo', $repo, '-d', 'globals' ], 'a database called globals');
+is(query('postgres', "SELECT result FROM nex_backup_verify('globals', '$repo')"), 'ok', 'can be verified');
+is(query('postgres', "SELECT database FROM nex_backup.verifications ORDER BY run DESC LIMIT 1"), 'globals', 'and is what the name means then');
+is(query('postgres', "SELECT result FROM nex_backup_verify('', '$repo')"), 'ok', 'the globals still have a name');
+is(query('postgres', "SELECT database FROM nex_backup.verifications ORDER BY run DESC LIMIT 1"), '', 'of their own');
 
 # Jobs of these kinds.
 is(query('postgres', "SELECT string_agg(kind, ',' ORDER BY kind) FROM nex_backup.job_kinds WHERE kind ~ 'globals|all'"),

@@ -77,6 +77,31 @@ ok(wait_until(sub { backends_in('invoices') == 1 }), 'and its connections');
 
 query('postgres', q(SELECT nex_backup_run('invoices daily', wait => false)));
 $run = wait_for_run("job = 'invoices daily' AND state = 'running'");
+
+# Whoever may record reports what he likes, but not of a run that is not his.
+query('postgres', 'CREATE ROLE reporter; GRANT USAGE ON SCHEMA nex_backup TO reporter; '
+	  . 'GRANT EXECUTE ON FUNCTION nex_backup.record(text, jsonb) TO reporter');
+my $whole = "SELECT r, (SELECT count(*) FROM nex_backup.run_reports p WHERE p.run = r.id) FROM nex_backup.runs r WHERE id IN ($run, "
+  . query('postgres', "SELECT max(id) FROM nex_backup.runs WHERE job = 'invoices daily' AND state = 'succeeded'") . ') ORDER BY id';
+my $before = query('postgres', $whole);
+my ($last) = query('postgres', "SELECT format('\"database\": \"%s\", \"backup\": \"%s\", \"started\": \"%s\"', database, backup, started) "
+	  . "FROM nex_backup.runs WHERE job = 'invoices daily' AND state = 'succeeded' ORDER BY id DESC LIMIT 1");
+my $repository = query('postgres', 'SELECT id FROM nex_backup.repositories');
+my $rows = query('postgres', 'SELECT count(*) FROM nex_backup.runs');
+for my $report (
+	[ 'reporter', 'backup', '"database": "invoices", "started": "now"', 'another role' ],
+	[ undef, 'verify', '"database": "invoices", "started": "now"', 'another kind' ],
+	[ undef, 'backup', '"database": "postgres", "started": "now"', 'another database' ],
+	[ 'reporter', 'backup', $last, 'a run that has ended' ])
+{
+	my ($role, $event, $facts, $name) = @$report;
+	query('postgres', (defined $role ? "SET SESSION AUTHORIZATION $role; " : '')
+		  . "SET application_name = 'nex_backup:run:$run'; SELECT nex_backup.record('$event', '{\"repository\": "
+		  . "{\"id\": \"$repository\", \"location\": \"$repo\"}, $facts, \"state\": \"failed\", \"error\": \"a lie\"}')");
+	is(query('postgres', $whole), $before, "a report of $name changes no run");
+}
+is(query('postgres', 'SELECT count(*) FROM nex_backup.runs') - $rows, 3, 'and stands beside them');
+query('postgres', "DELETE FROM nex_backup.runs WHERE error = 'a lie'");
 is(query('postgres', "SELECT nex_backup_cancel($run)"), 'cancelled', 'nex_backup_cancel() waits for the end');
 is(run_row('reason', "id = $run"), 'cancelled by ' . query('postgres', 'SELECT current_user'), 'and says who it was');
 is(query('postgres', "SELECT nex_backup_cancel($run)"), 'cancelled', 'twice is no error');
@@ -92,6 +117,8 @@ is(query('postgres', "SELECT state FROM nex_backup_run('invoices', repository =>
 is(query('postgres', "SELECT state || ' ' || detail FROM nex_backup_run('invoices', kind => 'verify', repository => '$repo')"),
 	'succeeded started by ' . query('postgres', 'SELECT current_user'), 'a verification');
 is(query('postgres', 'SELECT count(*) FROM nex_backup.verifications'), 1, 'is one verification');
+is(query('postgres', "SELECT count(*), bool_and(backup IS NOT NULL AND repository IS NOT NULL AND details ->> 'result' = 'ok') "
+		. "FROM nex_backup.runs WHERE kind = 'verify'"), '1|t', 'and one run, which knows what it was about');
 ok(!eval { query('postgres', "BEGIN ISOLATION LEVEL REPEATABLE READ; SELECT nex_backup_run('invoices', repository => '$repo')"); 1 },
 	'nothing waits in a transaction that cannot see the end');
 ok(!eval { query('postgres', "SELECT nex_backup_run('nosuch')"); 1 }, 'there must be a job or a database');
@@ -101,8 +128,19 @@ is(query('postgres', "SELECT state || ' ' || detail FROM nex_backup_run('invoice
 
 is(query('postgres', "SELECT state FROM nex_backup_run(NULL, kind => 'globals', repository => '$repo')"),
 	'succeeded', 'the globals');
+is(query('postgres', "SELECT kind, database IS NULL, backup IS NOT NULL FROM nex_backup.runs WHERE kind = 'globals' OR database = ''"),
+	'globals|t|t', 'are one run');
+my $backups = query('postgres', "SELECT count(*) FROM nex_backup.runs WHERE kind = 'backup'");
 is(query('postgres', "SELECT state FROM nex_backup_run(NULL, kind => 'backup-all', repository => '$repo', "
 		. "options => '{\"exclude-database\": \"invoices\"}')"), 'succeeded', 'all databases');
+is(query('postgres', "SELECT count(*) FROM nex_backup.runs WHERE kind = 'backup'"), $backups, 'are no more runs');
+is(query('postgres', "SELECT r.backup IS NULL, string_agg(p.database, ',' ORDER BY p.database) FROM nex_backup.runs r "
+		. "JOIN nex_backup.run_reports p ON p.run = r.id WHERE r.kind = 'backup-all' GROUP BY r.id"),
+	't|,postgres,template1', 'but reports of one');
+is(query('postgres', "SELECT state FROM nex_backup_run(NULL, kind => 'verify', repository => '$repo')"), 'succeeded', 'all backups verified');
+is(query('postgres', "SELECT count(*) FROM nex_backup.runs WHERE kind = 'verify'"), 2, 'is one run');
+is(query('postgres', 'SELECT count(*) FROM nex_backup.verifications v WHERE v.run = (SELECT max(run) FROM nex_backup.verifications)'),
+	query('postgres', 'SELECT count(*) FROM nex_backup.backups'), 'with a verification of each');
 
 # A database of any name goes through as a name.
 for my $name ('we=ird', q(it's "odd" \\), '-x', 'host=evil dbname=postgres')

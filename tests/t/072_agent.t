@@ -99,6 +99,8 @@ is(ask("SELECT state, exit_code, executor IS NOT NULL, database, attempt FROM ne
 	'succeeded|0|t|shop|1', 'is run');
 my $id = latest_id($repo, 'shop');
 is(ask("SELECT database, id FROM nex_backup.backups"), "shop|$id", 'and recorded where it was queued');
+is(ask("SELECT job, backup, repository IS NOT NULL, details ->> 'type' FROM nex_backup.runs WHERE kind <> 'notify'"),
+	"nightly|$id|t|daily", 'as one run');
 
 # A failure: what the program wrote is kept, and the alarm is told once.
 my @events = map { JSON::PP->new->decode($_->{body}) } requests($web, 200);
@@ -115,7 +117,13 @@ is(ask('SELECT count(*) FROM nex_backup.alarms WHERE delivered IS NULL'), 0, 'no
 
 # What only the scheduler knows.
 ask("SELECT nex_backup.raise_alarm('missed', 'nightly', NULL, 'shop', '{\"due\": \"2026-01-01 02:00\", \"starts\": false}')");
+my $untold = "SELECT status || ' ' || detail FROM nex_backup_status() WHERE name = 'notifications'";
+is(ask($untold), '', 'status waits a while');
+ask("UPDATE nex_backup.alarms SET raised = raised - interval '3 hours' WHERE delivered IS NULL");
+like(ask($untold), qr/^warning nobody was told of 1 alarm, the oldest of 3 hours ago, the last was delivered just now$/,
+	'then it says that nobody was told');
 tool_ok([ 'notify', '--config', $config, '--catalogue', $conninfo ], 'an alarm of the scheduler');
+is(ask($untold), '', 'told: no word of it');
 tool_ok([ 'notify', '--config', $config, '--catalogue', $conninfo ], 'twice');
 @events = map { JSON::PP->new->decode($_->{body}) } requests($web, 200);
 is("$events[-1]{event} $events[-1]{job} $events[-1]{database}", 'backup.missed nightly shop', 'is told');
@@ -131,7 +139,7 @@ my @agents = map { start_agent("race$_", '--max-runs', 4) } 1 .. 3;
 ok(wait_until(sub { ask("SELECT count(*) FROM nex_backup.runs WHERE id > $first AND kind = 'verify' AND state IN ('queued', 'starting', 'running')") == 0 })
 	  || wait_until(sub { ask("SELECT count(*) FROM nex_backup.runs WHERE id > $first AND kind = 'verify' AND state IN ('queued', 'starting', 'running')") == 0 }),
 	'fifty runs end');
-is(ask("SELECT state, count(*) FROM nex_backup.runs WHERE id > $first AND executor IS NOT NULL AND kind = 'verify' GROUP BY 1"), 'succeeded|50', 'all succeed');
+is(ask("SELECT state, count(*) FROM nex_backup.runs WHERE id > $first AND kind = 'verify' GROUP BY 1"), 'succeeded|50', 'all succeed');
 is(stop_agent($_), 0, 'an agent ends well when it is told to') for @agents;
 my %started;
 for my $n (1 .. 3)
@@ -139,7 +147,7 @@ for my $n (1 .. 3)
 	$started{$_}++ for read_bytes("$logs/race$n.log") =~ /run (\d+): verify of job/g;
 }
 is(scalar(grep { $started{$_} == 1 } keys %started), 50, 'each was started once');
-cmp_ok(ask("SELECT count(DISTINCT executor) FROM nex_backup.runs WHERE id > $first AND executor IS NOT NULL AND kind = 'verify'"), '>', 1, 'by more than one agent');
+cmp_ok(ask("SELECT count(DISTINCT executor) FROM nex_backup.runs WHERE id > $first AND kind = 'verify'"), '>', 1, 'by more than one agent');
 is(ask('SELECT count(*) FROM nex_backup.leases'), 0, 'no lease is left');
 
 # --------------------------------------------------------------- cancel, timeout, kill -9
