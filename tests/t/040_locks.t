@@ -176,6 +176,11 @@ for my $policy ('wait', 'abort')
 	query('shop', 'CREATE INDEX b_new ON b_big (i) WHERE i = 1');
 	sleep(0.5);
 	my $reindex = background_sql('shop', 'REINDEX INDEX b_new');
+	# However fast the machine is, the other session waits for some seconds.
+	wait_until(sub { query('shop', "SELECT count(*) FROM pg_stat_activity WHERE query LIKE 'REINDEX%' AND wait_event_type = 'Lock'") > 0 });
+	kill 'STOP', $pid;
+	sleep(3);
+	kill 'CONT', $pid;
 	is(finish_tool($pid), 0, 'P17: an index that is newer than the snapshot is rebuilt') or diag(read_bytes("$log"));
 	is(($reindex->())[0], 0, 'P17: afterwards');
 	like(read_bytes("$log"), qr/has waited \d+ s to lock public\.b_new/, 'P17: and is named');
