@@ -63,6 +63,36 @@ for my $name (sort keys %wrong)
 }
 tool_fails([ 'list', '--config', "$directory/none.yaml" ], 2, qr/none\.yaml/, 'a file that is not there');
 
+# What one call does must not come from a forgotten line.
+write_bytes($file, "repo: $repo{in_file}\ndbname: db\ndrop: true\n\nyes: on\ntable: [t]\ndata-only: true\nno-owner: false\n"
+	  . "on-conflict: abort\nfix: true\ndry-run: true\ntest: true\nto: elsewhere\nexisting-roles: keep\n");
+tool_ok([ 'backup', '--config', $file ], 'a backup does not care');
+my $refused = tool_fails([ 'restore', '--config', $file, 'db', '-T', 'x' ], 2,
+	qr/"--drop" must be given on the command line\nDETAIL.*"\Q$file\E", line 3\..*HINT.*--drop=false/s, 'restore');
+like($refused, qr/"--$_" must be given.*HINT.*--$_/s, "--$_, too") for qw(yes table data-only to existing-roles);
+unlike($refused, qr/no-owner|on-conflict|exclude-table|--fix|--test|repo/, 'and nothing else');
+my @said = ('--drop=false', '--yes=false', '-t', 't', '--append=false', '--to', 'new', '--existing-roles=refuse');
+tool_ok([ 'restore', '--config', $file, 'db', @said, '--as', 'u' ], 'what the command line says counts');
+is(query('new', 'SELECT count(*) FROM u'), 100, 'the table under its new name');
+tool_fails([ $_->[0], '--config', $file ], 2, qr/"--$_->[1]" must be given.*line/s, "$_->[0], $_->[1]")
+  for [ 'doctor', 'fix' ], [ 'expire', 'dry-run' ], [ 'notify', 'test' ];
+tool_ok([ 'expire', '--config', $file, '--dry-run' ], 'expire --dry-run');
+tool_fails([ 'globals', 'restore', '--config', $file ], 2, qr/"--existing-roles" must be given/, 'globals restore');
+tool_ok([ 'globals', 'backup', '--config', $file ], 'globals backup');
+write_bytes($file, "repo: $repo{in_file}\nexclude-database: [d*]\n");
+{
+	local $ENV{NEX_BACKUP_SCHEMA_ONLY} = 'true';
+	tool_fails([ 'restore', '--config', $file, 'db', '--to', 'new_2' ], 2,
+		qr/"--schema-only" must be given.*environment variable NEX_BACKUP_SCHEMA_ONLY/s, 'the environment');
+	tool_ok([ 'restore', '--config', $file, 'db', '--to', 'new_2', '--schema-only=false' ], 'unless taken back');
+	is(query('new_2', 'SELECT count(*) FROM t'), 100, 'the rows are there');
+	$ENV{NEX_BACKUP_SCHEMA_ONLY} = 'false';
+	tool_ok([ 'restore', '--config', $file, 'db', '--to', 'new_3' ], 'a default is no such setting');
+}
+my (undef, undef, $warned) = tool('restore', '--all', '--config', $file);
+like($warned, qr/WARNING|warning/, 'a list of databases to leave out');
+like($warned, qr/exclude-database in the settings file are not restored/, 'is told of');
+
 # Help and version.
 like(tool_ok(['--help'], '--help'), qr/backup.*restore/s, 'names the commands');
 like(tool_ok(['--version'], '--version'), qr/^nex_backup.* \d+\.\d+\.\d+/, 'gives the version');

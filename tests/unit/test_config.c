@@ -442,6 +442,54 @@ test_lists(void **state)
 	refuse("tablespace-mapping: [a=b]\n", "two absolute directories");
 }
 
+/* What one call does must come from the command line. */
+static void
+test_per_call(void **state)
+{
+	static const struct
+	{
+		const char *yaml;
+		const char *line;
+		const char *expected; /* in the message; NULL: accepted */
+	} cases[] = {
+		{"jobs: 3\ndrop: true\n", "restore x", "nex.yaml\", line 2."},
+		{"drop: true\n", "restore x", "option \"--drop\" must be given on the command line"},
+		{"drop: true\n", "restore x --drop", NULL},
+		{"drop: true\n", "restore x --drop=false", NULL},
+		{"drop: false\n", "restore x", NULL},
+		{"table: [a, b]\n", "restore x", "Say --table=PATTERN in this call"},
+		{"table: a\n", "restore x -t b", NULL},
+		{"on-conflict: skip\n", "restore x", "\"--on-conflict\""},
+		{"on-conflict: abort\n", "restore x", NULL},
+		{"append: true\n", "restore x --data-only", NULL},
+		{"data-only: true\n", "restore x", "\"--data-only\""},
+		{"yes: true\n", "restore x", NULL},
+	};
+	static const char names[] = "drop table as on-conflict append data-only";
+	size_t i;
+
+	(void) state;
+	for (i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
+	{
+		Arguments arguments;
+		char copy[512];
+		bool good;
+
+		write_yaml(cases[i].yaml);
+		setenv("NEX_BACKUP_CONFIG", yaml_path, 1);
+		assert_int_equal(truncate(log_path, 0), 0);
+		settings_free(&settings);
+		assert_true(parse(cases[i].line, &arguments, copy, sizeof(copy)));
+		assert_true(config_load(&arguments, &settings));
+		good = config_check_per_call(&arguments, &settings, names);
+		arguments_free(&arguments);
+		if (good != (cases[i].expected == NULL))
+			fail_msg("%s, %s", cases[i].yaml, cases[i].line);
+		if (!good)
+			assert_logged(cases[i].expected);
+	}
+}
+
 /* The example names every setting, and each of its lines would be accepted. */
 static void
 test_example(void **state)
@@ -507,6 +555,7 @@ main(void)
 		cmocka_unit_test_setup_teardown(test_empty_files, start, end),
 		cmocka_unit_test_setup_teardown(test_file_errors, start, end),
 		cmocka_unit_test_setup_teardown(test_lists, start, end),
+		cmocka_unit_test_setup_teardown(test_per_call, start, end),
 		cmocka_unit_test_setup_teardown(test_example, start, end),
 		cmocka_unit_test_setup_teardown(test_nearest, start, end),
 	};

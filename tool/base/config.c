@@ -140,6 +140,81 @@ apply_arguments(const Arguments *arguments, Settings *settings)
 	return ok;
 }
 
+/* Is the option, or one that means the same, on the command line? */
+static bool
+is_given(const Arguments *arguments, const Option *option)
+{
+	int i;
+
+	for (i = 0; i < arguments->noptions; i++)
+	{
+		const Option *given = arguments->options[i].option;
+
+		if (option_is_setting(given) && given->member == option->member)
+			return true;
+	}
+	return false;
+}
+
+/* Where the value of an option comes from that is not on the command line; NULL: nowhere. */
+static char *
+origin(const Option *option, const Settings *settings)
+{
+	size_t line = settings->file_lines != NULL ? settings->file_lines[option - option_table] : 0;
+	char *name = option_environment_name(option);
+	const char *value = getenv(name);
+	char *text = NULL;
+
+	if (value != NULL && value[0] != '\0')
+		text = xasprintf("It is set by environment variable %s.", name);
+	else if (line != 0)
+		text = xasprintf("It is set in file \"%s\", line %zu.", settings->config_file, line);
+	free(name);
+	return text;
+}
+
+static bool
+check_per_call(const Arguments *arguments, const Settings *settings, const Option *option)
+{
+	const char *metavar = option->metavar;
+	char *where;
+	char *hint;
+
+	if (is_given(arguments, option) || option_is_default(option, settings))
+		return true;
+	where = origin(option, settings);
+	if (where == NULL)
+		return true;
+	if (metavar == NULL)
+		hint = xasprintf("Say --%s or --%s=false in this call, or remove it there.", option->name,
+						 option->name);
+	else
+		hint = xasprintf("Say --%s=%s in this call, or remove it there.", option->name, metavar);
+	report_error(EXIT_USAGE, where, hint, "option \"--%s\" must be given on the command line",
+				 option->name);
+	free(hint);
+	free(where);
+	return false;
+}
+
+bool
+config_check_per_call(const Arguments *arguments, const Settings *settings, const char *names)
+{
+	bool good = true;
+
+	while (names != NULL && *names != '\0')
+	{
+		size_t length = strcspn(names, " ");
+		char *name = xasprintf("%.*s", (int) length, names);
+
+		good = check_per_call(arguments, settings, option_find(name)) && good;
+		free(name);
+		names += length;
+		names += strspn(names, " ");
+	}
+	return good;
+}
+
 bool
 config_load_arguments(const Arguments *arguments, Settings *settings)
 {

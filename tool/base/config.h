@@ -52,7 +52,16 @@ extern const char *arguments_value(const Arguments *arguments, const char *name)
  */
 extern bool config_load(const Arguments *arguments, Settings *settings);
 
-/* The same from the command line and defaults alone, for what must always answer. */
+/*
+ * Some options say what one call restores, replaces or leaves out.  Set by a
+ * forgotten line of a file, they would do so in the wrong call: at night, or
+ * in an emergency.  False (each one reported, exit 2) if one of those named,
+ * space-separated, has its value from the environment or the file.
+ */
+extern bool config_check_per_call(const Arguments *arguments, const Settings *settings,
+								  const char *names);
+
+/* config_load() from the command line and defaults alone, for what must always answer. */
 extern bool config_load_arguments(const Arguments *arguments, Settings *settings);
 
 /* Apply a YAML file; false (every error reported, exit 2) if anything is wrong with it. */

@@ -505,5 +505,8 @@ config_read_file(const char *path, Settings *settings)
 		yaml_parser_delete(&file.parser);
 	}
 	fclose(stream);
+	free(settings->file_lines);
+	settings->file_lines = xmalloc(sizeof(file.lines));
+	memcpy(settings->file_lines, file.lines, sizeof(file.lines));
 	return file.ok;
 }

@@ -333,6 +333,33 @@ option_store(const Option *option, Settings *settings, const char *text)
 	return NULL;
 }
 
+bool
+option_is_default(const Option *option, const Settings *settings)
+{
+	Settings defaults;
+	bool same = true;
+
+	if (option->type == OPTION_TEXT)
+	{
+		const char *text = *MEMBER(settings, char *, option->member);
+
+		return option->fallback == NULL ? text == NULL
+										: text != NULL && strcmp(text, option->fallback) == 0;
+	}
+	if (option->type == OPTION_LIST)
+		return MEMBER(settings, TextList, option->member)->count == 0;
+	settings_set_defaults(&defaults);
+	if (option->type == OPTION_FLAG)
+		same = *MEMBER(settings, bool, option->member) == *MEMBER(&defaults, bool, option->member);
+	else if (option->type == OPTION_COMPRESSION)
+		same = settings->codec == defaults.codec &&
+			   settings->compress_level == defaults.compress_level;
+	else if (option->type != OPTION_ACTION)
+		same = *MEMBER(settings, int, option->member) == *MEMBER(&defaults, int, option->member);
+	settings_free(&defaults);
+	return same;
+}
+
 /* One connection or thread per core, but few enough to leave a server room to breathe. */
 static int
 default_jobs(void)
@@ -376,4 +403,6 @@ settings_free(Settings *settings)
 		else if (option_table[i].type == OPTION_LIST)
 			text_list_free(MEMBER(settings, TextList, option_table[i].member));
 	}
+	free(settings->file_lines);
+	settings->file_lines = NULL;
 }

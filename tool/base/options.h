@@ -87,6 +87,9 @@ extern char *option_spelling(const Option *option);
  */
 extern char *option_store(const Option *option, Settings *settings, const char *text);
 
+/* True while the option has the value that it has by itself. */
+extern bool option_is_default(const Option *option, const Settings *settings);
+
 /* Give every setting its default; and free what settings hold. */
 extern void settings_set_defaults(Settings *settings);
 extern void settings_free(Settings *settings);

@@ -12,6 +12,7 @@
 #define NEX_SETTINGS_H
 
 #include <stdbool.h>
+#include <stddef.h>
 
 #include "codec.h"
 #include "log.h"
@@ -80,6 +81,7 @@ typedef struct Settings
 	 * it. */
 	int source;
 	const char *config_file; /* that was read, or NULL; a text of argv or the environment */
+	size_t *file_lines;      /* of it, where each option of the table was given; 0: nowhere */
 
 	/* everywhere */
 	char *repo; /* --repo */

@@ -29,6 +29,7 @@ const Command command_agent = {
 	.min_arguments = 0,
 	.max_arguments = 0,
 	.options = "once max-runs agent-name stop-timeout",
+	.per_call = "once",
 	.help =
 		"Works on the queue of the extension in the catalogue's database: claims runs that are\n"
 		"due, starts this program for each, says how it goes, and how it ended. Any number of\n"

@@ -231,6 +231,7 @@ const Command command_cat = {
 	.min_arguments = 1,
 	.max_arguments = 1,
 	.options = "table header jobs",
+	.per_call = "table",
 	.help =
 		"Writes the rows of one table as COPY text: a line a row, columns divided by tabs, \\N "
 		"for\n"

@@ -528,6 +528,8 @@ const Command command_config = {
 	.max_arguments = INT32_MAX,
 	.options = "set postgres restore-dir yes dry-run recipient recipients-file sensitive-key type "
 			   "compress dbname host port username no-password password output",
+	.per_call = "yes dry-run",
+	.per_call_words = "restore",
 	.help =
 		"Backs up files such as app.env, docker-compose.yml or postgresql.conf.  In YAML and .env\n"
 		"files the values of sensitive keys (password, secret, token, key, dsn and the like) are\n"

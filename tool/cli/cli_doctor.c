@@ -442,6 +442,7 @@ const Command command_doctor = {
 	.min_arguments = 0,
 	.max_arguments = 0,
 	.options = "fix dbname host port username no-password password",
+	.per_call = "fix",
 	.help =
 		"Checks the repository (its files, permissions, free space, leftovers of interrupted\n"
 		"work, the age of the last backup and of the last verification of each database), "

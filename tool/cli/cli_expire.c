@@ -394,6 +394,7 @@ const Command command_expire = {
 	.min_arguments = 0,
 	.max_arguments = 1,
 	.options = "dry-run keep-daily keep-weekly keep-monthly keep-yearly keep-minimum",
+	.per_call = "dry-run",
 	.help =
 		"Says for each backup whether it is kept or removed, and why; removes; then removes the\n"
 		"objects that no backup needs any more.\n"

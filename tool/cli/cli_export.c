@@ -496,6 +496,7 @@ const Command command_export = {
 	.min_arguments = 1,
 	.max_arguments = 1,
 	.options = "output yes jobs",
+	.per_call = "yes",
 	.help =
 		"Writes one file that psql restores by itself, for moving a backup to where there is no\n"
 		"nex_backup. The name given with -o decides the format: .sql.zst, .sql.gz or .sql; with\n"

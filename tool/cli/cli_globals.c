@@ -178,6 +178,8 @@ const Command command_globals = {
 	.options = "dbname host port username no-password password jobs type compress "
 			   "no-role-passwords existing-roles tablespace-mapping no-tablespaces output yes "
 			   "pg-bindir catalogue",
+	.per_call = "existing-roles yes",
+	.per_call_words = "restore",
 	.help =
 		"Globals are what belongs to no database: roles with their passwords, memberships and\n"
 		"settings, tablespaces, privileges on parameters.  \"nex_backup backup --all\" backs them "

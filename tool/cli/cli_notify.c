@@ -345,6 +345,7 @@ const Command command_notify = {
 			   "notify-mail-from notify-mail-to notify-webhook-url-file "
 			   "notify-webhook-hmac-key-file notify-slack-url-file notify-teams-url-file "
 			   "notify-ping-url-file",
+	.per_call = "test flush check-missed discard-dead",
 	.help =
 		"Backups, verifications, restores and expirations tell at their end, over the channels\n"
 		"that the settings file configures under \"notify:\", that something failed, or is good\n"

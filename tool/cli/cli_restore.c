@@ -121,6 +121,19 @@ check_usage(const Settings *settings)
 	return true;
 }
 
+/* A list that keeps databases out of the nightly backup may lie in the settings for good reason. */
+static void
+warn_of_excluded(const Settings *settings)
+{
+	const TextList *excluded = &settings->exclude_databases;
+
+	if (excluded->count == 0 || excluded->source == settings->source)
+		return;
+	log_warning_hint("--exclude-database on the command line replaces that list.",
+					 "databases whose names match exclude-database in the %s are not restored",
+					 excluded->source == 0 ? "settings file" : "environment");
+}
+
 static bool
 run_restore(const Settings *settings)
 {
@@ -134,6 +147,7 @@ run_restore(const Settings *settings)
 	repository = repository_open(settings->repo);
 	if (repository == NULL)
 		return false;
+	warn_of_excluded(settings);
 	good = restore_all(settings, repository);
 	repository_close(repository);
 	return good;
@@ -150,6 +164,9 @@ const Command command_restore = {
 		"tablespace-mapping no-tablespaces no-analyze maintenance-work-mem jobs dbname host port "
 		"username no-password password pg-bindir catalogue table schema exclude-table as append "
 		"data-only on-conflict disable-triggers schema-only no-owner no-privileges role",
+	.per_call = "to at drop yes discard-old all no-globals existing-roles table schema "
+				"exclude-table as append data-only on-conflict disable-triggers schema-only "
+				"no-owner no-privileges",
 	.help =
 		"Restores a backup (DB alone: the latest one) into a new database, or with --drop in place "
 		"of a live\n"

@@ -20,8 +20,10 @@ typedef struct Command
 	int min_arguments;
 	int max_arguments;
 	const char
-		*options;     /* names of the options it takes besides the global ones, space-separated */
-	const char *help; /* paragraphs below the usage line */
+		*options; /* names of the options it takes besides the global ones, space-separated */
+	const char *per_call;       /* … those of them that neither environment nor file may set */
+	const char *per_call_words; /* … if the first argument is one of these; NULL: always */
+	const char *help;           /* paragraphs below the usage line */
 	bool (*run)(const Settings *settings);
 	bool needs_no_repository; /* runs without --repo, and without reading the configuration file */
 	bool is_run;              /* work whose end is logged and, if it fails, alarmed about */

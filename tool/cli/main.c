@@ -106,6 +106,30 @@ check_repository(const Command *command, const Settings *settings)
 						"no repository given");
 }
 
+/* Is the first argument one of these words? */
+static bool
+first_is_among(const Settings *settings, const char *words)
+{
+	while (words != NULL && *words != '\0' && settings->narguments > 0)
+	{
+		size_t length = strcspn(words, " ");
+
+		if (strlen(settings->arguments[0]) == length &&
+			strncmp(settings->arguments[0], words, length) == 0)
+			return true;
+		words += length + strspn(words + length, " ");
+	}
+	return false;
+}
+
+static bool
+check_per_call(const Command *command, const Arguments *arguments, const Settings *settings)
+{
+	return (command->per_call_words != NULL &&
+			!first_is_among(settings, command->per_call_words)) ||
+		   config_check_per_call(arguments, settings, command->per_call);
+}
+
 /* Settings for a command; those without a repository must answer even if the file is broken. */
 static bool
 load_settings(const Command *command, const Arguments *arguments, Settings *settings)
@@ -116,6 +140,7 @@ load_settings(const Command *command, const Arguments *arguments, Settings *sett
 	settings->narguments = arguments->nwords - 1;
 	settings->arguments = arguments->words + 1;
 	return loaded && check_words(command, settings) && check_repository(command, settings) &&
+		   check_per_call(command, arguments, settings) &&
 		   log_open(settings->log_file, settings->log_format, settings->log_level);
 }
 
@@ -123,20 +148,9 @@ load_settings(const Command *command, const Arguments *arguments, Settings *sett
 static const char *
 run_kind(const Command *command, const Settings *settings)
 {
-	const char *word = command->run_words;
-
 	if (command->is_run)
 		return command->name;
-	while (word != NULL && *word != '\0' && settings->narguments > 0)
-	{
-		size_t length = strcspn(word, " ");
-
-		if (strlen(settings->arguments[0]) == length &&
-			strncmp(settings->arguments[0], word, length) == 0)
-			return settings->arguments[0];
-		word += length + strspn(word + length, " ");
-	}
-	return NULL;
+	return first_is_among(settings, command->run_words) ? settings->arguments[0] : NULL;
 }
 
 static bool
