@@ -106,15 +106,21 @@ put_text(Buffer *out, const char *text)
 		buffer_append_string(out, text);
 }
 
-/* An archive of version 1.14 with one table. */
+/* An archive with one table, of version 1.14 (pg_dump 12 to 15), 1.15 (16), or 1.16 (17, 18). */
 static void
-make_archive(Buffer *out)
+make_archive(Buffer *out, char minor)
 {
 	int i;
 
 	buffer_init(out);
-	buffer_append(out, "PGDMP\1\16\0\4\10\1", 11);
-	for (i = 0; i < 8; i++)
+	buffer_append(out, "PGDMP\1", 6);
+	buffer_append_char(out, minor);
+	buffer_append(out, "\0\4\10\1", 4);
+	if (minor >= 15)
+		buffer_append_char(out, 1); /* compression by gzip */
+	else
+		put_integer(out, -1);
+	for (i = 0; i < 7; i++)
 		put_integer(out, 0);
 	for (i = 0; i < 3; i++)
 		put_text(out, "15.0");
@@ -132,6 +138,8 @@ make_archive(Buffer *out)
 	put_text(out, "s");
 	put_text(out, "");
 	put_text(out, "heap");
+	if (minor >= 16)
+		put_integer(out, 'r');
 	put_text(out, "me");
 	put_text(out, "false");
 	put_text(out, "7");
@@ -140,14 +148,13 @@ make_archive(Buffer *out)
 }
 
 static void
-test_archive(void **state)
+check_archive(char minor)
 {
 	ArchiveToc toc;
 	Buffer archive;
 	size_t length;
 
-	(void) state;
-	make_archive(&archive);
+	make_archive(&archive, minor);
 	assert_null(archive_toc_parse(archive.data, archive.length, &toc));
 	assert_int_equal(toc.count, 1);
 	assert_string_equal(archive_toc_find(&toc, 42)->tag, "a b");
@@ -166,6 +173,16 @@ test_archive(void **state)
 	assert_non_null(archive_toc_parse(archive.data, archive.length, &toc));
 	archive_toc_free(&toc);
 	buffer_free(&archive);
+}
+
+static void
+test_archive(void **state)
+{
+	char minor;
+
+	(void) state;
+	for (minor = 14; minor <= 16; minor++)
+		check_archive(minor);
 }
 
 int
