@@ -402,7 +402,7 @@ const Command command_expire = {
 		"The rules count days, ISO weeks, months and years (in UTC) that have a backup, and keep\n"
 		"the newest backup of each: --keep-daily=7 keeps one of each of the last seven days with\n"
 		"a backup. Days without one do not use up the rule. Each database is looked at by itself,\n"
-		"and so are the globals.\n"
+		"and so are the globals and each set of configuration files.\n"
 		"\n"
 		"Never removed: the newest backup, the newest verified one, the --keep-minimum newest,\n"
 		"and damaged ones. A backup that failed its verification counts for no rule. If a backup\n"

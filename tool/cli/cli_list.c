@@ -168,8 +168,8 @@ const Command command_list = {
 	.max_arguments = 1,
 	.options = "",
 	.help =
-		"Shows every backup, those of the globals first, or those of one database, ordered by "
-		"time:\n"
+		"Shows every backup, or those of one database, ordered by time; those of the globals come\n"
+		"first, those of configuration files last:\n"
 		"  size      bytes of SQL text\n"
 		"  stored    bytes of the objects that hold it, compressed\n"
 		"  added     bytes that this backup added to the repository; the rest was there already\n"
