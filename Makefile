@@ -9,7 +9,7 @@ MODULE_big = nex_backup
 EXTENSION = nex_backup
 DATA = extension/nex_backup--0.1.0.sql
 DATA_built = extension/nex_backup--0.1.0--0.2.0.sql
-PGFILEDESC = "nex_backup - catalogue, status and verification of backups"
+PGFILEDESC = "nex_backup - schedules, catalogue, status and verification of backups"
 
 # Of common/ only what can be in a server: no buffer, which exits when memory runs out.
 OBJS = $(patsubst %.c,%.o,$(wildcard extension/*.c)) \
