@@ -3,6 +3,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdlib.h>
 #include <cmocka.h>
 
 #include "name_pattern.h"
@@ -53,6 +54,34 @@ quotes(void **state)
 	assert_false(name_matches("*\"X\"*", "axb"));
 }
 
+static void
+letters(void **state)
+{
+	static const struct
+	{
+		const char *pattern;
+		const char *letters;
+		bool wild;
+	} cases[] = {{"INVoices", "invoices", false},
+				 {"\"A\"\"*\"b", "A\"*b", false},
+				 {"\"\"", "", false},
+				 {"a*", "a*", true},
+				 {"?", "?", true},
+				 {"", "", false}};
+	size_t i;
+
+	(void) state;
+	for (i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
+	{
+		bool wild;
+		char *text = name_pattern_letters(cases[i].pattern, &wild);
+
+		assert_string_equal(text, cases[i].letters);
+		assert_int_equal(wild, cases[i].wild);
+		free(text);
+	}
+}
+
 int
 main(void)
 {
@@ -60,6 +89,7 @@ main(void)
 		cmocka_unit_test(plain_names),
 		cmocka_unit_test(wildcards),
 		cmocka_unit_test(quotes),
+		cmocka_unit_test(letters),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -15,6 +15,7 @@
 #include <cmocka.h>
 
 #include "archive_toc.h"
+#include "rename.h"
 #include "sequence_values.h"
 #include "sql_name.h"
 #include "table_pattern.h"
@@ -47,6 +48,43 @@ test_patterns(void **state)
 	assert_true(matches("\"a\"\"b\"", "x", "a\"b"));
 	assert_true(matches("M?ller", "x", "m\xc3\xbcller"));
 	assert_false(matches("m?", "x", "m"));
+	assert_true(matches("\"a\"\".b\"", "x", "a\".b"));
+}
+
+/* Neither a pattern nor, with wildcards, a name for --as. */
+static void
+test_no_patterns(void **state)
+{
+	static const char *const texts[] = {
+		"", ".", "a.", ".a", "\"\"", "\"\".a", "a.b.c", "\"a.b", "a\".b", "\"a\".b\"", "a.\"b\".c"};
+	TablePattern pattern;
+	char *schema;
+	char *name;
+	size_t i;
+
+	(void) state;
+	for (i = 0; i < sizeof(texts) / sizeof(texts[0]); i++)
+	{
+		if (table_pattern_parse("--table", texts[i], &pattern))
+			fail_msg("%s", texts[i]);
+		table_pattern_free(&pattern);
+	}
+	assert_true(rename_parse_target("\"A*\".B", &schema, &name));
+	assert_string_equal(schema, "A*");
+	assert_string_equal(name, "b");
+	free(schema);
+	free(name);
+	assert_true(rename_parse_target("\"say \"\"hi\"\".\"", &schema, &name));
+	assert_null(schema);
+	assert_string_equal(name, "say \"hi\".");
+	free(name);
+	assert_false(rename_parse_target("a*", &schema, &name));
+	assert_false(rename_parse_target("a?.b", &schema, &name));
+	assert_false(rename_parse_target("a.b.c", &schema, &name));
+	assert_false(
+		rename_parse_target("a12345678901234567890123456789012345678901234567890123456789012"
+							"3",
+							&schema, &name));
 }
 
 static void
@@ -189,9 +227,8 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_patterns),
-		cmocka_unit_test(test_names),
-		cmocka_unit_test(test_sequences),
+		cmocka_unit_test(test_patterns), cmocka_unit_test(test_no_patterns),
+		cmocka_unit_test(test_names),    cmocka_unit_test(test_sequences),
 		cmocka_unit_test(test_archive),
 	};
 

@@ -14,6 +14,8 @@
 
 #include <string.h>
 
+#include "buffer.h"
+
 /* The pattern from one place on. */
 typedef struct Cursor
 {
@@ -106,4 +108,28 @@ name_matches(const char *pattern, const char *name)
 		else
 			return false;
 	}
+}
+
+char *
+name_pattern_letters(const char *pattern, bool *wild)
+{
+	Cursor cursor = {pattern, false};
+	Buffer letters;
+	Token token;
+	char character;
+
+	*wild = false;
+	buffer_init(&letters);
+	buffer_append_string(&letters, "");
+	while ((token = next_token(&cursor, &character)) != TOKEN_END)
+	{
+		if (token == TOKEN_CHARACTER)
+			buffer_append_char(&letters, character);
+		else
+		{
+			buffer_append_char(&letters, token == TOKEN_ANY ? '*' : '?');
+			*wild = true;
+		}
+	}
+	return buffer_detach(&letters);
 }

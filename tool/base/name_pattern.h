@@ -17,4 +17,10 @@
  */
 extern bool name_matches(const char *pattern, const char *name);
 
+/*
+ * A pattern as a name: folded, without its quotes, wildcards as they stand;
+ * *wild tells whether it has some.  Caller frees.
+ */
+extern char *name_pattern_letters(const char *pattern, bool *wild);
+
 #endif /* NEX_NAME_PATTERN_H */

@@ -40,7 +40,7 @@ report_no_table(const Manifest *manifest, const TablePattern *pattern)
 
 	for (i = 0; i < manifest->ntables; i++)
 		names[i] = manifest->tables[i].name;
-	nearest = nearest_name(pattern->name.letters, names, (int) manifest->ntables);
+	nearest = nearest_name(pattern->letters, names, (int) manifest->ntables);
 	for (i = 0; nearest != NULL && hint == NULL && i < manifest->ntables; i++)
 	{
 		if (manifest->tables[i].name == nearest)

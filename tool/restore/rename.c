@@ -19,10 +19,11 @@
 
 #include "log.h"
 #include "memory.h"
-#include "table_pattern.h"
+#include "name_pattern.h"
 #include "quote.h"
 #include "sql_name.h"
 #include "sql_text.h"
+#include "table_pattern.h"
 
 #define MAX_NAME_BYTES 63
 
@@ -31,26 +32,32 @@ rename_parse_target(const char *text, char **schema, char **name)
 {
 	TablePattern pattern;
 	bool good = table_pattern_parse("--as", text, &pattern);
-	int i;
+	bool wild = false;
 
 	*schema = *name = NULL;
-	for (i = 0; good && i < pattern.name.length; i++)
-		good = !pattern.name.wild[i];
-	for (i = 0; good && i < pattern.schema.length; i++)
-		good = !pattern.schema.wild[i];
-	good = good && pattern.name.length <= MAX_NAME_BYTES && pattern.schema.length <= MAX_NAME_BYTES;
-	if (good)
+	if (!good)
 	{
-		*schema = pattern.has_schema ? xstrdup(pattern.schema.letters) : NULL;
-		*name = xstrdup(pattern.name.letters);
+		table_pattern_free(&pattern);
+		return false;
 	}
-	else
-		report_error(EXIT_USAGE,
-					 "It must be a name or schema.name, without wildcards; a name has 63 bytes at "
-					 "most.",
-					 NULL, "invalid value \"%s\" of option \"--as\"", text);
+	*name = name_pattern_letters(pattern.name, &wild);
+	good = !wild && strlen(*name) <= MAX_NAME_BYTES;
+	if (pattern.schema != NULL)
+	{
+		*schema = name_pattern_letters(pattern.schema, &wild);
+		good = good && !wild && strlen(*schema) <= MAX_NAME_BYTES;
+	}
 	table_pattern_free(&pattern);
-	return good;
+	if (good)
+		return true;
+	free(*schema);
+	free(*name);
+	*schema = *name = NULL;
+	return report_error(
+		EXIT_USAGE,
+		"It must be a name or schema.name, without wildcards; a name has 63 bytes at "
+		"most.",
+		NULL, "invalid value \"%s\" of option \"--as\"", text);
 }
 
 /* The relation that was chosen by itself: not a partition of another chosen one. */

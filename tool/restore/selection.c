@@ -100,7 +100,7 @@ report_no_match(const Selection *selection, const char *option, const TablePatte
 		if (schemas ? toc_entry_is(entry, "SCHEMA") : toc_entry_is_relation(entry))
 			names[count++] = entry->tag;
 	}
-	nearest = nearest_name(pattern->name.letters, names, count);
+	nearest = nearest_name(pattern->letters, names, count);
 	for (i = 0; nearest != NULL && i < selection->toc.count && owner == NULL; i++)
 	{
 		if (selection->toc.entries[i].tag == nearest)
@@ -161,7 +161,7 @@ mark_schemas(Selection *selection, const char *text)
 	bool good;
 
 	good = table_pattern_parse("--schema", text, &pattern);
-	if (good && pattern.has_schema)
+	if (good && pattern.schema != NULL)
 		good = report_error(EXIT_USAGE, "A dot in a name needs double quotes.", NULL,
 							"invalid value \"%s\" of option \"--schema\"", text);
 	for (i = 0; good && i < selection->toc.count; i++)

@@ -1,10 +1,8 @@
 /*-------------------------------------------------------------------------
  *
  * table_pattern.c
- *	  Patterns for names of tables and schemas.
- *
- * The rules are psql's, less its regular expressions: those need the
- * server's engine, and the names here are in an archive.
+ *	  Patterns for names of tables and schemas: two patterns of names, with a
+ *	  dot between them.
  *
  *-------------------------------------------------------------------------
  */
@@ -15,58 +13,56 @@
 
 #include "log.h"
 #include "memory.h"
+#include "name_pattern.h"
 
-static void
-glob_add(Glob *glob, char letter, bool wild)
+/* The dot that divides schema and name, after `text`; NULL if there is none outside of quotes. */
+static const char *
+find_dot(const char *text)
 {
-	glob->letters[glob->length] = letter;
-	glob->wild[glob->length] = wild;
-	glob->length++;
-	glob->letters[glob->length] = '\0';
+	bool quoted = false;
+
+	for (; *text != '\0'; text++)
+	{
+		if (*text == '"')
+			quoted = !quoted;
+		else if (*text == '.' && !quoted)
+			return text;
+	}
+	return NULL;
 }
 
-static void
-glob_start(Glob *glob, size_t room)
+static bool
+is_empty(const char *pattern)
 {
-	glob->letters = xcalloc(room + 1, sizeof(char));
-	glob->wild = xcalloc(room + 1, sizeof(bool));
-	glob->length = 0;
+	bool wild;
+	char *letters = name_pattern_letters(pattern, &wild);
+	bool empty = letters[0] == '\0';
+
+	free(letters);
+	return empty;
 }
 
-/* Parse into globs; NULL, or a sentence that says what is wrong. */
+/* Split into two patterns; NULL, or a sentence that says what is wrong. */
 static const char *
 parse(const char *text, TablePattern *pattern)
 {
-	size_t room = strlen(text);
-	bool quoted = false;
+	const char *dot = find_dot(text);
+	size_t quotes = 0;
 	const char *c;
+	bool wild;
 
-	glob_start(&pattern->name, room);
 	for (c = text; *c != '\0'; c++)
-	{
-		if (*c == '"' && quoted && c[1] == '"')
-			glob_add(&pattern->name, *c++, false);
-		else if (*c == '"')
-			quoted = !quoted;
-		else if (quoted)
-			glob_add(&pattern->name, *c, false);
-		else if (*c == '.')
-		{
-			if (pattern->has_schema)
-				return "It has too many dots: a name is \"table\" or \"schema.table\", and a dot "
-					   "in a name needs double quotes.";
-			pattern->has_schema = true;
-			pattern->schema = pattern->name;
-			glob_start(&pattern->name, room);
-		}
-		else if (*c == '*' || *c == '?')
-			glob_add(&pattern->name, *c, true);
-		else
-			glob_add(&pattern->name, *c >= 'A' && *c <= 'Z' ? (char) (*c - 'A' + 'a') : *c, false);
-	}
-	if (quoted)
+		quotes += *c == '"';
+	if (dot != NULL)
+		pattern->schema = xasprintf("%.*s", (int) (dot - text), text);
+	pattern->name = xstrdup(dot != NULL ? dot + 1 : text);
+	pattern->letters = name_pattern_letters(pattern->name, &wild);
+	if (find_dot(pattern->name) != NULL)
+		return "It has too many dots: a name is \"table\" or \"schema.table\", and a dot "
+			   "in a name needs double quotes.";
+	if (quotes % 2 != 0)
 		return "A double quote is not closed.";
-	if (pattern->name.length == 0 || (pattern->has_schema && pattern->schema.length == 0))
+	if (pattern->letters[0] == '\0' || (pattern->schema != NULL && is_empty(pattern->schema)))
 		return "A name is empty.";
 	return NULL;
 }
@@ -83,90 +79,17 @@ table_pattern_parse(const char *option, const char *text, TablePattern *pattern)
 										   "invalid value \"%s\" of option \"%s\"", text, option);
 }
 
-static void
-glob_free(Glob *glob)
-{
-	free(glob->letters);
-	free(glob->wild);
-}
-
 void
 table_pattern_free(TablePattern *pattern)
 {
-	glob_free(&pattern->schema);
-	glob_free(&pattern->name);
-}
-
-/* The start of the next character: bytes that go on one in UTF-8 are skipped. */
-static const char *
-next_character(const char *text)
-{
-	do
-		text++;
-	while (((unsigned char) *text & 0xc0) == 0x80);
-	return text;
-}
-
-/* Match from a position on; after a star, every rest of the text is tried. */
-static bool
-glob_matches(const Glob *glob, const char *text)
-{
-	const char *retry = NULL;
-	int at = 0;
-	int star = -1;
-
-	for (;;)
-	{
-		bool wild = at < glob->length && glob->wild[at];
-
-		if (wild && glob->letters[at] == '*')
-		{
-			star = at++;
-			retry = text;
-		}
-		else if (at == glob->length && *text == '\0')
-			return true;
-		else if (at < glob->length && *text != '\0' && wild)
-		{
-			at++;
-			text = next_character(text);
-		}
-		else if (at < glob->length && *text != '\0' && glob->letters[at] == *text)
-		{
-			at++;
-			text++;
-		}
-		else if (star >= 0 && *retry != '\0')
-		{
-			at = star + 1;
-			text = ++retry;
-		}
-		else
-			return false;
-	}
+	free(pattern->schema);
+	free(pattern->name);
+	free(pattern->letters);
 }
 
 bool
 table_pattern_matches(const TablePattern *pattern, const char *schema, const char *name)
 {
-	return (!pattern->has_schema || glob_matches(&pattern->schema, schema)) &&
-		   glob_matches(&pattern->name, name);
-}
-
-bool
-table_pattern_is_wild(const TablePattern *pattern)
-{
-	int i;
-
-	for (i = 0; i < pattern->schema.length; i++)
-	{
-		if (pattern->schema.wild[i])
-			return true;
-	}
-	for (i = 0; i < pattern->name.length; i++)
-	{
-		if (pattern->name.wild[i])
-			return true;
-	}
-	return !pattern->has_schema;
+	return (pattern->schema == NULL || name_matches(pattern->schema, schema)) &&
+		   name_matches(pattern->name, name);
 }
