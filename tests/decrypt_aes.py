@@ -21,29 +21,38 @@ def bech32(text):  # the 32 bytes of AGE-SECRET-KEY-1…
     bits = "".join(format("qpzry9x8gf2tvdw0s3jn54khce6mua7l".index(c), "05b") for c in digits)
     return bytes(int(bits[i:i + 8], 2) for i in range(0, 256, 8))
 
-keys = [line.strip() for line in open(sys.argv[1], "rb") if line.strip() and line[:1] != b"#"]
+secret = open(sys.argv[1], "rb").read()
+passphrase = secret.removesuffix(b"\n").removesuffix(b"\r")
+lines = [line.strip() for line in secret.splitlines() if line.strip() and line[:1] != b"#"]
+keys = [secret] if len(secret) == 32 else lines
 data = sys.stdin.buffer.read()
 end = data.index(b"\n--- ") + 1
 lines = data[:end].splitlines()
 header = data[:data.index(b"\n", end) + 1]
 assert lines[0] == b"nex-backup-encryption/1 aes-256-gcm"
 
-def wrapping_key(key, kind, value, log_n=b"18"):
-    if kind == b"X25519" and key.startswith(b"AGE-SECRET-KEY-1"):
-        secret = x25519.X25519PrivateKey.from_private_bytes(bech32(key.decode()))
-        public = secret.public_key().public_bytes(Encoding.Raw, PublicFormat.Raw)
-        shared = secret.exchange(x25519.X25519PublicKey.from_public_bytes(b64(value)))
-        return hkdf(shared, b64(value) + public, b"nex_backup/1 X25519")
-    if kind == b"key-file" and len(key) == 64:  # hex digits
-        return hkdf(bytes.fromhex(key.decode()), b64(value), b"nex_backup/1 key-file")
-    return Scrypt(b64(value), 32, 1 << int(log_n), 8, 1).derive(key) if kind == b"scrypt" else None
+def wrapping_keys(kind, value, log_n=b"18"):
+    if kind in (b"scrypt", b"passphrase"):
+        key = Scrypt(b64(value)[:16], 32, 1 << int(log_n), 8, 1).derive(passphrase)
+        yield key if kind == b"scrypt" else hkdf(key, b64(value)[16:], b"nex_backup/1 passphrase")
+    for key in keys:
+        if kind == b"X25519" and key.startswith(b"AGE-SECRET-KEY-1"):
+            own = x25519.X25519PrivateKey.from_private_bytes(bech32(key.decode()))
+            public = own.public_key().public_bytes(Encoding.Raw, PublicFormat.Raw)
+            shared = own.exchange(x25519.X25519PublicKey.from_public_bytes(b64(value)))
+            yield hkdf(shared, b64(value) + public, b"nex_backup/1 X25519")
+        elif kind == b"key-file" and len(key) in (32, 43, 44, 64):  # raw, base64, hex digits
+            raw = {32: bytes, 64: lambda text: bytes.fromhex(text.decode())}.get(len(key), b64)(key)
+            yield hkdf(raw, b64(value), b"nex_backup/1 key-file")
 
+data_key = None
 for stanza, wrapped in zip(lines[1::2], lines[2::2]):
-    for wrap in filter(None, (wrapping_key(key, *stanza.split()[1:]) for key in keys)):
+    for wrap in wrapping_keys(*stanza.split()[1:]):
         try:
             data_key = AESGCM(wrap).decrypt(bytes(12), b64(wrapped), None)
         except InvalidTag:
             continue
+assert data_key is not None, "the key in " + sys.argv[1] + " does not open it"
 mac = hmac.new(hkdf(data_key, b"", b"nex_backup/1 header"), data[:end], "sha256").digest()
 assert hmac.compare_digest(mac, b64(header[end + 4:-1])), "the header was changed"
 payload = data[len(header):]

@@ -44,6 +44,7 @@ make_keys(AgeKeyType type, AgeIdentities *identities, AgeRecipients *recipients)
 	char identity[AGE_IDENTITY_SIZE];
 	char recipient[AGE_RECIPIENT_SIZE];
 	static const uint8_t secret[KEY_BYTES] = {1, 2, 3, 250};
+	PassphraseKey made = {{7, 8, 9}, 10, {0}};
 
 	memset(identities, 0, sizeof(*identities));
 	memset(recipients, 0, sizeof(*recipients));
@@ -57,6 +58,12 @@ make_keys(AgeKeyType type, AgeIdentities *identities, AgeRecipients *recipients)
 		case AGE_PASSPHRASE:
 			assert_null(age_identities_add_passphrase(identities, "correct horse", 13));
 			assert_null(age_recipients_add_passphrase(recipients, "correct horse", 13, 10));
+			return xstrdup("correct horse");
+		case AGE_PASSPHRASE_KEY:
+			assert_true(scrypt_key("correct horse", 13, made.salt, sizeof(made.salt), made.log_n,
+								   made.key));
+			age_identities_add_passphrase_key(identities, &made);
+			age_recipients_add_passphrase_key(recipients, &made);
 			return xstrdup("correct horse");
 		case AGE_KEY_FILE:
 			break;
@@ -80,7 +87,7 @@ test_round_trip(void **state)
 	size_t i;
 
 	(void) state;
-	for (type = AGE_X25519; type <= AGE_KEY_FILE; type++)
+	for (type = AGE_X25519; type <= AGE_PASSPHRASE_KEY; type++)
 	{
 		AgeIdentities identities;
 		AgeRecipients recipients;
@@ -241,7 +248,7 @@ test_independent_decryptor(void **state)
 		print_message("# SKIPPED: python3-cryptography is not installed\n");
 		return;
 	}
-	for (type = AGE_X25519; type <= AGE_KEY_FILE; type++)
+	for (type = AGE_X25519; type <= AGE_PASSPHRASE_KEY; type++)
 	{
 		AgeIdentities identities;
 		AgeRecipients recipients;

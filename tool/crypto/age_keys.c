@@ -157,6 +157,28 @@ age_identities_add_key_file(AgeIdentities *identities, const uint8_t key[KEY_BYT
 	memcpy(identity->secret_key, key, KEY_BYTES);
 }
 
+void
+age_recipients_add_passphrase_key(AgeRecipients *recipients, const PassphraseKey *key)
+{
+	AgeRecipient *recipient = new_recipient(recipients);
+
+	recipient->type = AGE_PASSPHRASE_KEY;
+	recipient->log_n = key->log_n;
+	memcpy(recipient->salt, key->salt, AGE_SALT_BYTES);
+	memcpy(recipient->secret_key, key->key, KEY_BYTES);
+}
+
+void
+age_identities_add_passphrase_key(AgeIdentities *identities, const PassphraseKey *key)
+{
+	AgeIdentity *identity = new_identity(identities);
+
+	identity->type = AGE_PASSPHRASE_KEY;
+	identity->log_n = key->log_n;
+	memcpy(identity->salt, key->salt, AGE_SALT_BYTES);
+	memcpy(identity->secret_key, key->key, KEY_BYTES);
+}
+
 /* Call `add` for each line of a file that is neither empty nor a comment. */
 static const char *
 each_line(const char *text, size_t length, int *line,

@@ -25,14 +25,26 @@ typedef enum AgeKeyType
 {
 	AGE_X25519,
 	AGE_PASSPHRASE,
-	AGE_KEY_FILE /* 32 secret bytes; not in age, see nxb.h */
+	AGE_KEY_FILE,      /* 32 secret bytes; not in age, see nxb.h */
+	AGE_PASSPHRASE_KEY /* what scrypt made of a passphrase, once for many files; likewise */
 } AgeKeyType;
+
+#define AGE_SALT_BYTES 16
+
+/* The key that scrypt makes of a passphrase, and from what. */
+typedef struct PassphraseKey
+{
+	uint8_t salt[AGE_SALT_BYTES];
+	int log_n;
+	uint8_t key[KEY_BYTES];
+} PassphraseKey;
 
 typedef struct AgeRecipient
 {
 	AgeKeyType type;
 	uint8_t public_key[KEY_BYTES];
-	uint8_t secret_key[KEY_BYTES]; /* of a key file */
+	uint8_t secret_key[KEY_BYTES]; /* of a key file, or made of a passphrase */
+	uint8_t salt[AGE_SALT_BYTES];  /* … with this salt */
 	char *passphrase;
 	size_t passphrase_length;
 	int log_n; /* work factor of scrypt */
@@ -50,6 +62,8 @@ typedef struct AgeIdentity
 	AgeKeyType type;
 	uint8_t secret_key[KEY_BYTES];
 	uint8_t public_key[KEY_BYTES];
+	uint8_t salt[AGE_SALT_BYTES];
+	int log_n;
 	char *passphrase;
 	size_t passphrase_length;
 } AgeIdentity;
@@ -78,6 +92,10 @@ extern const char *age_identities_add_passphrase(AgeIdentities *identities, cons
 /* Add the 32 bytes of a key file. */
 extern void age_recipients_add_key_file(AgeRecipients *recipients, const uint8_t key[KEY_BYTES]);
 extern void age_identities_add_key_file(AgeIdentities *identities, const uint8_t key[KEY_BYTES]);
+
+/* Add a key that was made of a passphrase. */
+extern void age_recipients_add_passphrase_key(AgeRecipients *recipients, const PassphraseKey *key);
+extern void age_identities_add_passphrase_key(AgeIdentities *identities, const PassphraseKey *key);
 
 /*
  * Add the keys of a file: one a line, empty lines and comments (#) ignored.

@@ -14,7 +14,9 @@
 
 #define MAGIC "nex-backup-encryption/1 aes-256-gcm\n"
 #define MAC_LINE "--- "
-#define SALT_BYTES 16
+#define SALT_BYTES AGE_SALT_BYTES
+#define KEY_FILE_INFO "nex_backup/1 key-file"
+#define PASSPHRASE_INFO "nex_backup/1 passphrase"
 #define WRAPPED_BYTES (KEY_BYTES + AEAD_TAG_BYTES)
 #define WRAPPED_CHARACTERS 64 /* in base64 */
 #define SALT_CHARACTERS 22
@@ -77,10 +79,18 @@ begin_stanza(const AgeRecipient *recipient, Buffer *header, uint8_t key[KEY_BYTE
 			buffer_printf(header, " %d", recipient->log_n);
 			break;
 		case AGE_KEY_FILE:
-			good = good && derive(recipient->secret_key, ephemeral, SALT_BYTES,
-								  "nex_backup/1 key-file", key);
+			good = good && derive(recipient->secret_key, ephemeral, SALT_BYTES, KEY_FILE_INFO, key);
 			buffer_append_string(header, "-> key-file ");
 			base64_append(header, ephemeral, SALT_BYTES, false);
+			break;
+		case AGE_PASSPHRASE_KEY:
+			/* The salt of the passphrase, which all files share, and one of this file. */
+			good = good && derive(recipient->secret_key, ephemeral + SALT_BYTES, SALT_BYTES,
+								  PASSPHRASE_INFO, key);
+			memcpy(ephemeral, recipient->salt, SALT_BYTES);
+			buffer_append_string(header, "-> passphrase ");
+			base64_append(header, ephemeral, 2 * (size_t) SALT_BYTES, false);
+			buffer_printf(header, " %d", recipient->log_n);
 			break;
 	}
 	secret_cleanse(ephemeral, sizeof(ephemeral));
@@ -237,7 +247,7 @@ parse_words(const char *line, size_t length, const char *name, size_t characters
 typedef struct Stanza
 {
 	AgeKeyType type;
-	uint8_t bytes[KEY_BYTES + 2]; /* share or salt */
+	uint8_t bytes[KEY_BYTES + 2]; /* share, or one or two salts */
 	int log_n;
 	uint8_t wrapped[WRAPPED_BYTES + 2];
 } Stanza;
@@ -258,6 +268,9 @@ parse_stanza(const char **at, const char *end, Stanza *stanza)
 		stanza->type = AGE_PASSPHRASE;
 	else if (parse_words(line, length, "-> key-file ", SALT_CHARACTERS, stanza->bytes, NULL))
 		stanza->type = AGE_KEY_FILE;
+	else if (parse_words(line, length, "-> passphrase ", KEY_CHARACTERS, stanza->bytes,
+						 &stanza->log_n))
+		stanza->type = AGE_PASSPHRASE_KEY;
 	else
 		return false;
 	line = next_line(at, end, &length);
@@ -285,8 +298,13 @@ open_stanza(const Stanza *stanza, const AgeIdentity *identity, uint8_t data_key[
 							  SALT_BYTES, stanza->log_n, key);
 			break;
 		case AGE_KEY_FILE:
-			good = derive(identity->secret_key, stanza->bytes, SALT_BYTES, "nex_backup/1 key-file",
-						  key);
+			good = derive(identity->secret_key, stanza->bytes, SALT_BYTES, KEY_FILE_INFO, key);
+			break;
+		case AGE_PASSPHRASE_KEY:
+			good = stanza->log_n == identity->log_n &&
+				   memcmp(stanza->bytes, identity->salt, SALT_BYTES) == 0 &&
+				   derive(identity->secret_key, stanza->bytes + SALT_BYTES, SALT_BYTES,
+						  PASSPHRASE_INFO, key);
 			break;
 	}
 	aead = good ? aead_create(AEAD_AES_256_GCM, key, false) : NULL;

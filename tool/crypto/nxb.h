@@ -17,8 +17,11 @@
 
 /*
  * Whole texts, appended to `out`, with the results of age: keys are the same,
- * and key files (AGE_KEY_FILE) can be used, too.  A failed decryption leaves
- * nothing behind.
+ * and key files (AGE_KEY_FILE) and keys that scrypt made of a passphrase
+ * (AGE_PASSPHRASE_KEY) can be used, too: of the same passphrase, salt and work
+ * factor all files have the same such key, so that scrypt, which is slow on
+ * purpose, need not run for each of them.  A failed decryption leaves nothing
+ * behind.
  */
 extern AgeResult nxb_encrypt(const AgeRecipients *recipients, const void *data, size_t length,
 							 Buffer *out);
