@@ -213,7 +213,7 @@ begin_document('security');
 query('postgres', 'CREATE EXTENSION nex_backup');
 run_document('docs/security.md');
 is(query('postgres', "SELECT count(*) FROM nex_backup.runs WHERE state = 'succeeded' AND kind = 'backup'"),
-	1, 'docs/security.md: the role records');
+	2, 'docs/security.md: the backup with a key file is recorded, and the role records');
 
 begin_document('guide');
 query('postgres', 'CREATE EXTENSION nex_backup');

@@ -96,7 +96,7 @@ subtest 'without an identity' => sub {
 	unlike($out, qr/lagoon/, 'info shows no table');
 	($code, $out, $err) = reader('verify', '--repo', $repo, '--catalogue', 'none');
 	is($code, 0, 'verify') or diag($err);
-	like($out, qr/stored bytes and signature ok.*no identity/s, 'verify says what it could not check');
+	like($out, qr/stored bytes and signature ok.*no key at hand/s, 'verify says what it could not check');
 	($code, $out, $err) = reader('list', '--repo', $repo);
 	like($out, qr/stored bytes ok/, 'and so does list');
 	($code, $out, $err) = reader('restore', '--repo', $repo, 'invoices', '--to', 'no_key', '--catalogue', 'none');

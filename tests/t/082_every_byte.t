@@ -22,18 +22,21 @@ query('small', q(CREATE TABLE t (a int PRIMARY KEY, b text); INSERT INTO t VALUE
 my $trials = 0;
 my %failed = (accepted => [], plaintext => []);
 
-for my $cipher ('age', 'aes-256-gcm')
+for my $kind ('age', 'aes-256-gcm', 'key-file')
 {
-	my $repo = "$keys/$cipher";
-	my ($code, $out, $err) = tool('keygen', '-o', "$keys/key.$cipher");
+	my $repo = "$keys/$kind";
+	my $cipher = $kind eq 'key-file' ? 'aes-256-gcm' : $kind;
+	my ($code, $out, $err) =
+	  tool('keygen', '-o', "$keys/key.$kind", $kind eq 'key-file' ? '--symmetric' : ());
 	my ($recipient) = $out =~ /(age1\S+)/;
-	($code, $out, $err) =
-	  tool('init', '--repo', $repo, '--recipient', $recipient, '--cipher', $cipher, '--state-dir', "$keys/w");
+	my @secret = $kind eq 'key-file' ? ('--key-file', "$keys/key.$kind") : ('--identity', "$keys/key.$kind");
+	($code, $out, $err) = tool('init', '--repo', $repo, '--cipher', $cipher, '--state-dir', "$keys/w",
+		$kind eq 'key-file' ? @secret : ('--recipient', $recipient));
 	my ($signer) = $out =~ /^signer: (\S+)/m;
 	($code, $out, $err) =
-	  tool('backup', '--repo', $repo, '-d', 'small', '--state-dir', "$keys/w", '--catalogue', 'none');
-	is($code, 0, "backup with $cipher") or diag($err);
-	my $options = "--repo $repo --identity $keys/key.$cipher --signer $signer --state-dir $keys/r --catalogue none"
+	  tool('backup', '--repo', $repo, '-d', 'small', '--state-dir', "$keys/w", '--catalogue', 'none', @secret);
+	is($code, 0, "backup with $kind") or diag($err);
+	my $options = "--repo $repo @secret --signer $signer --state-dir $keys/r --catalogue none"
 	  . ' --progress none';
 	my $good = `'$tool' export small -o - $options 2>/dev/null`;
 	cmp_ok(length $good, '>', 100, 'the backup can be exported');

@@ -19,22 +19,40 @@
 #include "object_store.h"
 #include "seal.h"
 #include "seal_append.h"
+#include "symmetric_key.h"
 #include "writer_state.h"
 
 #define DATABASE "invoices"
 #define BACKUP_ID "20261123T020000Z"
 #define SEAL_LENGTH (sizeof(SEAL_OPENING) - 1 + DIGEST_HEX_LENGTH + sizeof(SEAL_CLOSING) - 1)
 
+#define ZEROES "00000000000000000000000000000000000000000000000000000000"
+#define KEY_TEXT_END "10203fa" ZEROES
+#define KEY_TEXT "0" KEY_TEXT_END
+#define LOW_LOG_N 10
+
 static const char content[] = "-- what nobody else may read\n";
 
-/* Keys of this run: the identity and the signer, if there are any. */
-static void
-load_keys(char *state, char *identity, char *signer)
-{
-	Settings settings = {0};
+/* They live as long as the keyring, which reads a passphrase when it needs it. */
+static Settings settings;
+static char key_path[256];
 
+/*
+ * Keys of this run: the identity, key file or passphrase in a file, and the
+ * signer, if there are any.
+ */
+static void
+load_keys(KeyWrapping wrapping, char *state, char *key_file, char *signer)
+{
+	bool is_identity = key_file != NULL && wrapping == WRAPPED_FOR_RECIPIENTS;
+
+	memset(&settings, 0, sizeof(settings));
 	settings.state_dir = state;
-	settings.identity = (TextList){&identity, identity != NULL ? 1 : 0, 0};
+	settings.identity = (TextList){&key_file, is_identity ? 1 : 0, 0};
+	if (wrapping == WRAPPED_BY_KEY_FILE)
+		settings.key_file = key_file;
+	if (wrapping == WRAPPED_BY_PASSPHRASE)
+		settings.passphrase_file = key_file;
 	settings.signer = (TextList){&signer, signer != NULL ? 1 : 0, 0};
 	keyring_free();
 	assert_true(keyring_load(&settings));
@@ -74,38 +92,53 @@ publish(Repository *repository)
 	manifest_free(manifest);
 }
 
+static void
+write_key(const char *text)
+{
+	FILE *file;
+
+	snprintf(key_path, sizeof(key_path), "%s/key", scratch);
+	file = fopen(key_path, "w");
+	assert_non_null(file);
+	fchmod(fileno(file), 0600);
+	fprintf(file, "%s\n", text);
+	fclose(file);
+}
+
 /* A repository with one backup in it; afterwards this is the host of a reader. */
 static void
-make_repository(Cipher cipher, char *repository_path)
+make_repository(Cipher cipher, KeyWrapping wrapping, char *repository_path)
 {
 	char identity[AGE_IDENTITY_SIZE];
 	char recipient[AGE_RECIPIENT_SIZE];
 	char signer[SIGNER_SIZE];
 	AgeRecipients recipients = {0};
 	Repository *repository;
-	char *identity_path = xasprintf("%s/identity", scratch);
 	char *writer = xasprintf("%s/writer", scratch);
 	char *reader = xasprintf("%s/reader", scratch);
-	FILE *file;
 	bool created;
 
-	load_keys(writer, NULL, NULL);
 	assert_true(age_identity_generate(identity, recipient));
-	file = fopen(identity_path, "w");
-	assert_non_null(file);
-	fchmod(fileno(file), 0600);
-	fprintf(file, "%s\n", identity);
-	fclose(file);
-	assert_null(age_recipients_add(&recipients, recipient));
-	assert_true(repository_init_encrypted(repository_path, cipher, &recipients, &created));
+	if (wrapping == WRAPPED_FOR_RECIPIENTS)
+	{
+		write_key(identity);
+		load_keys(wrapping, writer, NULL, NULL);
+		assert_null(age_recipients_add(&recipients, recipient));
+		assert_true(repository_init_encrypted(repository_path, cipher, &recipients, &created));
+	}
+	else
+	{
+		write_key(KEY_TEXT);
+		load_keys(wrapping, writer, key_path, NULL);
+		assert_true(repository_init_with_secret(repository_path, wrapping, LOW_LOG_N, &created));
+	}
 	assert_true(created);
 	repository = repository_open(repository_path);
 	assert_non_null(repository);
 	publish(repository);
 	signer_text(repository->encryption->signer, signer);
 	repository_close(repository);
-	load_keys(reader, identity_path, signer);
-	free(identity_path);
+	load_keys(wrapping, reader, key_path, signer);
 	free(writer);
 	free(reader);
 }
@@ -237,7 +270,7 @@ sweep_file(const char *repository, const char *path, size_t step)
 }
 
 static void
-sweep(Cipher cipher)
+sweep(Cipher cipher, KeyWrapping wrapping)
 {
 	size_t step = getenv("NEXB_EVERY_BYTE") != NULL ? 1 : 41;
 	char *repository = xasprintf("%s/repo", scratch);
@@ -247,7 +280,7 @@ sweep(Cipher cipher)
 	int shown;
 	int i;
 
-	make_repository(cipher, repository);
+	make_repository(cipher, wrapping, repository);
 	assert_true(read_everything(repository, &bytes));
 	file_count = 0;
 	assert_int_equal(nftw(repository, note_file, 8, FTW_PHYS), 0);
@@ -277,14 +310,117 @@ static void
 test_every_byte_age(void **state)
 {
 	(void) state;
-	sweep(CIPHER_AGE);
+	sweep(CIPHER_AGE, WRAPPED_FOR_RECIPIENTS);
 }
 
 static void
 test_every_byte_aes(void **state)
 {
 	(void) state;
-	sweep(CIPHER_AES_256_GCM);
+	sweep(CIPHER_AES_256_GCM, WRAPPED_FOR_RECIPIENTS);
+}
+
+static void
+test_every_byte_key_file(void **state)
+{
+	(void) state;
+	sweep(CIPHER_AES_256_GCM, WRAPPED_BY_KEY_FILE);
+}
+
+static void
+test_every_byte_passphrase(void **state)
+{
+	(void) state;
+	sweep(CIPHER_AES_256_GCM, WRAPPED_BY_PASSPHRASE);
+}
+
+/* A wrong secret is refused; without one the backup is locked, and nothing can be written. */
+static void
+test_secrets(void **state)
+{
+	char *path = xasprintf("%s/repo", scratch);
+	char *writer = xasprintf("%s/writer", scratch);
+	BackupName name = {.database = DATABASE, .id = BACKUP_ID};
+	KeyWrapping wrapping;
+
+	(void) state;
+	for (wrapping = WRAPPED_BY_KEY_FILE; wrapping <= WRAPPED_BY_PASSPHRASE; wrapping++)
+	{
+		Repository *repository;
+		Manifest *manifest;
+		char *error = NULL;
+
+		make_repository(CIPHER_AES_256_GCM, wrapping, path);
+		load_keys(WRAPPED_FOR_RECIPIENTS, writer, NULL, NULL);
+		repository = repository_open(path);
+		assert_non_null(repository);
+		assert_false(encryption_can_write(repository));
+		manifest = repository_manifest_try(repository, &name, &error);
+		assert_non_null(manifest);
+		assert_true(manifest->locked);
+		assert_false(manifest_require_open(repository, manifest));
+		manifest_free(manifest);
+		repository_close(repository);
+
+		load_keys(wrapping, writer, key_path, NULL);
+		repository = repository_open(path);
+		assert_non_null(repository);
+		assert_true(encryption_can_write(repository));
+		repository_close(repository);
+
+		write_key("1" KEY_TEXT_END);
+		load_keys(wrapping, writer, key_path, NULL);
+		assert_null(repository_open(path));
+		path[strlen(path) - 1]++;
+	}
+	keyring_free();
+	free(path);
+	free(writer);
+}
+
+/* What a key file may look like. */
+static void
+test_key_files(void **state)
+{
+	static const char *const good[] = {
+		KEY_TEXT,
+		KEY_TEXT "\n",
+		"# a comment\r\n\r\n" KEY_TEXT "\r\n",
+		"AQID+gAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=",
+		"AQID+gAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA\n",
+		"010203FA" ZEROES,
+	};
+	static const char *const bad[] = {
+		"",
+		"# only a comment\n",
+		"010203fa",
+		KEY_TEXT "0",
+		KEY_TEXT "\n" KEY_TEXT "\n",
+		"x" KEY_TEXT_END,
+		"AQID+gAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAB=",
+		"AQID+gAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA==",
+		"0123456789abcdef0123456789abcdef", /* 32 characters, not bytes */
+		"a passphrase",
+	};
+	static const uint8_t expected[KEY_BYTES] = {1, 2, 3, 250};
+	uint8_t key[KEY_BYTES];
+	char text[SYMMETRIC_KEY_SIZE];
+	size_t i;
+
+	(void) state;
+	for (i = 0; i < sizeof(good) / sizeof(good[0]); i++)
+	{
+		memset(key, 0, sizeof(key));
+		assert_null(symmetric_key_parse(good[i], strlen(good[i]), key));
+		assert_memory_equal(key, expected, KEY_BYTES);
+	}
+	for (i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
+		assert_non_null(symmetric_key_parse(bad[i], strlen(bad[i]), key));
+	memset(key, 0, sizeof(key));
+	assert_null(symmetric_key_parse((const char *) expected, KEY_BYTES, key));
+	assert_memory_equal(key, expected, KEY_BYTES);
+	symmetric_key_text(key, text);
+	assert_string_equal(text, KEY_TEXT);
 }
 
 /* The same content is stored once; after a change of recipients it is stored anew. */
@@ -303,8 +439,8 @@ test_reuse(void **state)
 	char *error = NULL;
 
 	(void) state;
-	make_repository(CIPHER_AGE, path);
-	load_keys(writer, NULL, NULL);
+	make_repository(CIPHER_AGE, WRAPPED_FOR_RECIPIENTS, path);
+	load_keys(WRAPPED_FOR_RECIPIENTS, writer, NULL, NULL);
 	repository = repository_open(path);
 	assert_non_null(repository);
 	previous = manifest_to_build_on(repository, &name, &error);
@@ -336,6 +472,11 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(test_every_byte_age, scratch_create, scratch_destroy),
 		cmocka_unit_test_setup_teardown(test_every_byte_aes, scratch_create, scratch_destroy),
+		cmocka_unit_test_setup_teardown(test_every_byte_key_file, scratch_create, scratch_destroy),
+		cmocka_unit_test_setup_teardown(test_every_byte_passphrase, scratch_create,
+										scratch_destroy),
+		cmocka_unit_test_setup_teardown(test_secrets, scratch_create, scratch_destroy),
+		cmocka_unit_test(test_key_files),
 		cmocka_unit_test_setup_teardown(test_reuse, scratch_create, scratch_destroy),
 	};
 

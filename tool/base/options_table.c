@@ -262,7 +262,11 @@ const Option option_table[] = {
 	 .metavar = "N",
 	 .help = "keep at least the N newest, however old"},
 
-	/* init, key */
+	/* init, key, keygen */
+	{.name = "symmetric",
+	 .type = OPTION_FLAG,
+	 .member = AT(symmetric),
+	 .help = "make a key file, not a key pair"},
 	{.name = "recipient",
 	 .type = OPTION_LIST,
 	 .member = AT(recipient),
@@ -277,7 +281,7 @@ const Option option_table[] = {
 	 .type = OPTION_TEXT,
 	 .member = AT(cipher),
 	 .check = check_cipher,
-	 .fallback_note = "age, when there are recipients",
+	 .fallback_note = "age for recipients, else aes-256-gcm",
 	 .metavar = "CIPHER",
 	 .help = "how to encrypt: age, aes-256-gcm, or none"},
 
@@ -559,6 +563,12 @@ const Option option_table[] = {
 	 .member = AT(identity),
 	 .metavar = "FILE",
 	 .help = "open encrypted backups with the secret keys in FILE"},
+	{.name = "key-file",
+	 .group = GROUP_GENERAL,
+	 .type = OPTION_TEXT,
+	 .member = AT(key_file),
+	 .metavar = "FILE",
+	 .help = "encrypt and open backups with the 32 secret bytes in FILE"},
 	{.name = "signer",
 	 .group = GROUP_GENERAL,
 	 .type = OPTION_LIST,
@@ -570,7 +580,7 @@ const Option option_table[] = {
 	 .type = OPTION_TEXT,
 	 .member = AT(passphrase_file),
 	 .metavar = "FILE",
-	 .help = "read the passphrase of an identity file from FILE"},
+	 .help = "read the passphrase of an identity file or repository from FILE"},
 	{.name = "passphrase-fd",
 	 .group = GROUP_GENERAL,
 	 .type = OPTION_TEXT,

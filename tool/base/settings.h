@@ -100,7 +100,9 @@ typedef struct Settings
 	TextList recipient; /* for whom a new repository is encrypted … */
 	TextList recipients_file;
 	char *cipher;          /* … and how: "age" */
-	char *passphrase_file; /* where the passphrase of an identity file comes from */
+	char *key_file;        /* … or with which */
+	bool symmetric;        /* make one */
+	char *passphrase_file; /* where the passphrase comes from */
 	char *passphrase_fd;
 	TextList passphrase_command;
 	char *state_dir; /* where a writer keeps its secrets; NULL: the user's own */

@@ -81,5 +81,6 @@ const Command command_backup = {
 		"zstd:3\n"
 		"  nex_backup backup --repo /var/backups/pg --all --exclude-database 'test*'\n",
 	.run = run_backup,
+	.opens_backups = true,
 	.is_run = true,
 };

@@ -244,4 +244,5 @@ const Command command_cat = {
 		"  nex_backup cat invoices/20261123T020000Z --table billing.invoice |\n"
 		"    psql -d test -c 'COPY billing.invoice_copy FROM STDIN'\n",
 	.run = run_cat,
+	.opens_backups = true,
 };

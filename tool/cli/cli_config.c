@@ -558,4 +558,5 @@ const Command command_config = {
 		"  nex_backup config backup --postgres --set=postgres -d postgres\n"
 		"  nex_backup config restore --identity=/root/nex_backup.key --restore-dir=/tmp/shop\n",
 	.run = run_config,
+	.opens_backups = true,
 };

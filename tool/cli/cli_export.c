@@ -512,4 +512,5 @@ const Command command_export = {
 		"  nex_backup export invoice/20261123T020000Z -o /tmp/invoice.sql.gz\n"
 		"  nex_backup export invoice -o - | zstd -dc | psql -X -v ON_ERROR_STOP=1 -d newdb\n",
 	.run = run_export,
+	.opens_backups = true,
 };

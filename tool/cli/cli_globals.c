@@ -209,5 +209,6 @@ const Command command_globals = {
 		"  nex_backup globals restore --repo /var/backups/pg\n"
 		"  nex_backup globals export -o globals.sql\n",
 	.run = run_globals,
+	.opens_backups = true,
 	.run_words = "backup verify restore",
 };

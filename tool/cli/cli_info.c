@@ -14,6 +14,7 @@
 #include "catalogue.h"
 #include "command.h"
 #include "contents.h"
+#include "encryption.h"
 #include "memory.h"
 #include "output.h"
 #include "quote.h"
@@ -76,6 +77,22 @@ add_command(char **commands, int *count, const char *before, const char *word, c
 	commands[(*count)++] = buffer_detach(&out);
 }
 
+/* The option that gives what opens a backup. */
+static const char *
+key_option(const Repository *repository)
+{
+	switch (repository->encryption->wrapping)
+	{
+		case WRAPPED_BY_KEY_FILE:
+			return " --key-file=KEY_FILE";
+		case WRAPPED_BY_PASSPHRASE:
+			return " --passphrase-file=KEY_FILE";
+		case WRAPPED_FOR_RECIPIENTS:
+			break;
+	}
+	return " --identity=KEY_FILE";
+}
+
 /*
  * The commands that restore this backup: ours, and behind it those of stock
  * tools.  Gives their number.
@@ -105,7 +122,7 @@ restore_commands(const Repository *repository, const BackupName *name, const Man
 	buffer_append_string(&out, " --repo=");
 	append_shell_word(&out, location);
 	if (manifest->cipher != CIPHER_NONE)
-		buffer_append_string(&out, " --identity=KEY_FILE");
+		buffer_append_string(&out, key_option(repository));
 	free(commands[0]);
 	commands[0] = buffer_detach(&out);
 
@@ -272,8 +289,7 @@ print_head(const BackupSummary *summary, const Manifest *manifest)
 		 totals->new_objects < totals->objects ? "; the rest was there already" : "");
 	if (summary->cipher != CIPHER_NONE)
 		line("Encrypted", "%s%s", cipher_name(summary->cipher),
-			 summary->locked ? "; its key is not at hand (--identity), so tables are not shown"
-							 : "");
+			 summary->locked ? "; its key is not at hand, so tables are not shown" : "");
 	verification_text(summary, verified, sizeof(verified));
 	line("Verified", "%s", verified);
 	for (i = 0; i < manifest->nwarnings; i++)

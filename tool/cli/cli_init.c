@@ -11,37 +11,76 @@
 #include "command.h"
 #include "encryption.h"
 #include "key_files.h"
+#include "keyring.h"
 #include "log.h"
 #include "output.h"
+#include "passphrase.h"
 #include "repository_view.h"
 #include "writer_state.h"
 
-/* Create it, encrypted if there are recipients. */
+/*
+ * Encrypted with a key file or a passphrase; with cipher age neither can be:
+ * it has no key files, and runs scrypt for each file.
+ */
+static bool
+create_with_secret(const Settings *settings, Cipher cipher, KeyWrapping wrapping, bool *created)
+{
+	if (cipher == CIPHER_AGE)
+		return report_error(
+			EXIT_USAGE, NULL,
+			"Use --cipher=aes-256-gcm; or make a key pair, which a passphrase can protect, with "
+			"\"nex_backup keygen\", and give its public part with --recipient.",
+			"cipher \"age\" encrypts for recipients, not with a key file or a passphrase");
+	if (cipher == CIPHER_NONE)
+		return report_error(EXIT_USAGE, NULL, NULL,
+							"a key file or a passphrase does not go with cipher \"none\"");
+	keyring_ask_passphrase(true);
+	return repository_init_with_secret(settings->repo, wrapping, AGE_DEFAULT_LOG_N, created);
+}
+
+static bool
+create_for(const Settings *settings, Cipher cipher, AgeRecipients *recipients, bool *created)
+{
+	if (settings->key_file != NULL)
+		return report_error(
+			EXIT_USAGE, NULL, "Give one of them.",
+			"a repository is encrypted for recipients or with a key file, not both");
+	if (cipher == CIPHER_NONE)
+		return report_error(EXIT_USAGE, NULL, NULL, "recipients do not go with cipher \"none\"");
+	return repository_init_encrypted(settings->repo, cipher, recipients, created);
+}
+
+/*
+ * Create it, encrypted if there are recipients, a key file, or a passphrase
+ * that is not that of an identity file.
+ */
 static bool
 create(const Settings *settings, bool *created)
 {
+	bool passphrase = passphrase_is_given(settings) && settings->identity.count == 0;
 	AgeRecipients recipients = {0};
 	Cipher cipher = CIPHER_NONE;
-	bool good;
+	bool good = read_recipients(settings, &recipients);
 
-	if (!read_recipients(settings, &recipients))
-	{
-		age_recipients_free(&recipients);
-		return false;
-	}
 	if (settings->cipher != NULL)
 		(void) cipher_by_name(settings->cipher, &cipher);
 	else if (recipients.count > 0)
 		cipher = CIPHER_AGE;
-	if (cipher != CIPHER_NONE && recipients.count > 0)
-		good = repository_init_encrypted(settings->repo, cipher, &recipients, created);
+	else if (settings->key_file != NULL || passphrase)
+		cipher = CIPHER_AES_256_GCM;
+	if (!good)
+		;
+	else if (recipients.count > 0)
+		good = create_for(settings, cipher, &recipients, created);
+	else if (settings->key_file != NULL)
+		good = create_with_secret(settings, cipher, WRAPPED_BY_KEY_FILE, created);
+	else if (passphrase || cipher == CIPHER_AES_256_GCM)
+		good = create_with_secret(settings, cipher, WRAPPED_BY_PASSPHRASE, created);
 	else if (cipher != CIPHER_NONE)
 		good = report_error(EXIT_USAGE, NULL,
 							"\"nex_backup keygen\" makes a key; give its public part, age1…, with "
 							"--recipient.",
 							"encryption needs a recipient");
-	else if (recipients.count > 0)
-		good = report_error(EXIT_USAGE, NULL, NULL, "recipients do not go with cipher \"none\"");
 	else
 		good = repository_init(settings->repo, created);
 	age_recipients_free(&recipients);
@@ -57,14 +96,27 @@ say_encryption(const Repository *repository)
 	char *path = writer_state_key_path(repository->id);
 
 	signer_text(encryption->signer, signer);
-	printf("encrypted with %s for %d %s\n", cipher_name(encryption->cipher),
-		   encryption->recipients.count,
-		   encryption->recipients.count == 1 ? "recipient" : "recipients");
+	if (encryption->wrapping == WRAPPED_FOR_RECIPIENTS)
+		printf("encrypted with %s for %d %s\n", cipher_name(encryption->cipher),
+			   encryption->recipients.count,
+			   encryption->recipients.count == 1 ? "recipient" : "recipients");
+	else
+		printf("encrypted with %s and %s: without it no backup can be read; keep a copy\n",
+			   cipher_name(encryption->cipher),
+			   encryption->wrapping == WRAPPED_BY_KEY_FILE ? "a key file" : "a passphrase");
 	printf("writer key: %s (secret; keep a copy)\n", path);
 	printf("signer: %s\n", signer);
-	printf("Add this line to the file with the secret key of each recipient, so that a reader "
-		   "knows who wrote:\n# nex_backup signer: %s\n",
-		   signer);
+	if (encryption->wrapping == WRAPPED_BY_PASSPHRASE)
+		printf(
+			"Keep the signer with the passphrase: a reader gives it with --signer, so as to know "
+			"who wrote.\n");
+	else
+		printf("Add this line to the %s, so that a reader "
+			   "knows who wrote:\n# nex_backup signer: %s\n",
+			   encryption->wrapping == WRAPPED_BY_KEY_FILE
+				   ? "key file, if it is text"
+				   : "file with the secret key of each recipient",
+			   signer);
 	free(path);
 }
 
@@ -129,8 +181,13 @@ const Command command_init = {
 		"writer key, which signs them, in the directory of --state-dir. Make the keys with\n"
 		"\"nex_backup keygen\" or age-keygen on another machine.\n"
 		"\n"
+		"With --key-file, or with a passphrase (--passphrase-file and the like; asked for with\n"
+		"--cipher=aes-256-gcm alone), every command that writes or reads contents needs the same\n"
+		"one: whoever takes over this host can read all backups. Prefer --recipient.\n"
+		"\n"
 		"Examples:\n"
 		"  nex_backup init --repo=/var/backups/pg\n"
-		"  nex_backup init --repo=/var/backups/pg --recipient=age1…\n",
+		"  nex_backup init --repo=/var/backups/pg --recipient=age1…\n"
+		"  nex_backup init --repo=/var/backups/pg --key-file=/etc/nex_backup.key\n",
 	.run = run_init,
 };

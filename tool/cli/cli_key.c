@@ -22,6 +22,7 @@
 #include "memory.h"
 #include "nearest.h"
 #include "output.h"
+#include "repository_secret.h"
 #include "repository_view.h"
 
 static json_t *
@@ -30,7 +31,8 @@ recipients_json(const Encryption *encryption)
 	json_t *list = json_array();
 	int i;
 
-	for (i = 0; i < encryption->recipients.count; i++)
+	for (i = 0; encryption->wrapping == WRAPPED_FOR_RECIPIENTS && i < encryption->recipients.count;
+		 i++)
 	{
 		char text[AGE_RECIPIENT_SIZE];
 
@@ -44,6 +46,8 @@ static bool
 key_list(const Settings *settings, Repository *repository)
 {
 	const Encryption *encryption = repository->encryption;
+	const char *secret = key_wrapping_name(encryption->wrapping);
+	bool missing = repository_secret_missing(encryption);
 	char signer[SIGNER_SIZE];
 	int i;
 
@@ -51,14 +55,18 @@ key_list(const Settings *settings, Repository *repository)
 	if (settings->json)
 	{
 		output_json(json_pack(
-			"{s:o, s:s, s:o, s:s, s:I, s:b, s:b}", "repository", repository_json(repository),
-			"cipher", cipher_name(encryption->cipher), "recipients", recipients_json(encryption),
+			"{s:o, s:s, s:s, s:o, s:s, s:I, s:b, s:b}", "repository", repository_json(repository),
+			"cipher", cipher_name(encryption->cipher), "wrapping",
+			secret != NULL ? secret : "recipients", "recipients", recipients_json(encryption),
 			"signer", signer, "serial", (json_int_t) encryption->serial, "writer_key",
 			encryption->has_writer_key, "trusted", encryption->trusted));
 		return true;
 	}
 	printf("cipher      %s\n", cipher_name(encryption->cipher));
-	for (i = 0; i < encryption->recipients.count; i++)
+	if (secret != NULL)
+		printf("key         %s (%s)\n", secret,
+			   missing ? repository_secret_lack(encryption) : "the one that was given is right");
+	for (i = 0; secret == NULL && i < encryption->recipients.count; i++)
 	{
 		char text[AGE_RECIPIENT_SIZE];
 
@@ -109,9 +117,14 @@ key_change(const Settings *settings, Repository *repository, bool add)
 {
 	Encryption *encryption = repository->encryption;
 	AgeRecipients changes = {0};
-	bool good = encryption_can_write(repository) && read_recipients(settings, &changes);
+	bool good;
 	int i;
 
+	if (encryption->wrapping != WRAPPED_FOR_RECIPIENTS)
+		return report_error(EXIT_FAILED, NULL,
+							"Its key cannot be changed: create a new repository for another one.",
+							"repository \"%s\" has no recipients", repository->storage->location);
+	good = encryption_can_write(repository) && read_recipients(settings, &changes);
 	if (good && changes.count == 0)
 		good = report_error(EXIT_USAGE, NULL, "Name it with --recipient=age1….",
 							"no recipient was given");
@@ -206,10 +219,10 @@ const Command command_key = {
 	.max_arguments = 1,
 	.options = "recipient recipients-file",
 	.help =
-		"  list    cipher, recipients, and the signer that readers should know\n"
+		"  list    cipher, recipients or kind of key, and the signer that readers should know\n"
 		"  add     encrypt for --recipient, too, from now on\n"
 		"  remove  do not encrypt for --recipient any more\n"
-		"  sheet   a recovery sheet to print; with --identity the secret key is on it\n"
+		"  sheet   a recovery sheet to print; with --identity or --key-file the secret is on it\n"
 		"\n"
 		"add and remove need the writer key. They change what later backups are encrypted for; "
 		"the\n"

@@ -23,6 +23,7 @@
 #include "memory.h"
 #include "output.h"
 #include "passphrase.h"
+#include "symmetric_key.h"
 
 /* Write a new file that only its owner can read; one that exists is kept. */
 static bool
@@ -81,22 +82,78 @@ protect(const Settings *settings, char **text)
 }
 
 static bool
+is_written_to_stdout(const Settings *settings)
+{
+	return settings->output == NULL || strcmp(settings->output, "-") == 0;
+}
+
+static bool
+write_key(const Settings *settings, const char *text)
+{
+	if (is_written_to_stdout(settings))
+		return fputs(text, stdout) != EOF;
+	return write_new_file(settings->output, text);
+}
+
+static void
+format_now(char created[32])
+{
+	struct tm tm;
+	time_t now;
+
+	time(&now);
+	gmtime_r(&now, &tm);
+	strftime(created, 32, "%Y-%m-%dT%H:%M:%SZ", &tm);
+}
+
+/* A key file: 32 random bytes in hexadecimal. */
+static bool
+make_key_file(const Settings *settings)
+{
+	uint8_t key[KEY_BYTES];
+	char hex[SYMMETRIC_KEY_SIZE];
+	char created[32];
+	char *text;
+	bool good;
+
+	if (passphrase_is_given(settings))
+		return report_error(EXIT_USAGE, NULL,
+							"\"nex_backup init\" takes a passphrase in place of a key file.",
+							"a key file cannot be protected by a passphrase");
+	if (!random_bytes(key, sizeof(key)))
+		return report_error(EXIT_FAILED, NULL, NULL, "could not generate a key");
+	format_now(created);
+	symmetric_key_text(key, hex);
+	text = xasprintf("# created: %s\n# nex_backup key file\n%s\n", created, hex);
+	good = write_key(settings, text);
+	if (good && !is_written_to_stdout(settings))
+	{
+		if (settings->json)
+			output_json(json_pack("{s:s}", "file", settings->output));
+		else
+			printf("key file: %s\n", settings->output);
+	}
+	secret_free(text, strlen(text));
+	secret_cleanse(key, sizeof(key));
+	secret_cleanse(hex, sizeof(hex));
+	return good;
+}
+
+static bool
 run_keygen(const Settings *settings)
 {
 	char identity[AGE_IDENTITY_SIZE];
 	char recipient[AGE_RECIPIENT_SIZE];
 	char created[32];
-	struct tm tm;
-	time_t now;
 	char *text;
 	bool good = true;
 
 	keyring_protect_process();
+	if (settings->symmetric)
+		return make_key_file(settings);
 	if (!age_identity_generate(identity, recipient))
 		return report_error(EXIT_FAILED, NULL, NULL, "could not generate a key");
-	time(&now);
-	gmtime_r(&now, &tm);
-	strftime(created, sizeof(created), "%Y-%m-%dT%H:%M:%SZ", &tm);
+	format_now(created);
 	text = xasprintf("# created: %s\n# public key: %s\n%s\n", created, recipient, identity);
 	if (passphrase_is_given(settings))
 		good = protect(settings, &text);
@@ -105,11 +162,8 @@ run_keygen(const Settings *settings)
 		secret_free(text, strlen(text));
 		return false;
 	}
-	if (settings->output == NULL || strcmp(settings->output, "-") == 0)
-		good = fputs(text, stdout) != EOF;
-	else
-		good = write_new_file(settings->output, text);
-	if (good && settings->output != NULL && strcmp(settings->output, "-") != 0)
+	good = write_key(settings, text);
+	if (good && !is_written_to_stdout(settings))
 	{
 		if (settings->json)
 			output_json(json_pack("{s:s, s:s}", "file", settings->output, "recipient", recipient));
@@ -127,7 +181,7 @@ const Command command_keygen = {
 	.arguments = "",
 	.min_arguments = 0,
 	.max_arguments = 0,
-	.options = "output",
+	.options = "output symmetric",
 	.help =
 		"Writes a new secret key to the file of -o, which must not exist, and shows the public\n"
 		"key that belongs to it; without -o both go to standard output. \"nex_backup init\" takes\n"
@@ -137,7 +191,10 @@ const Command command_keygen = {
 		"With --passphrase-file, --passphrase-fd or --passphrase-command the secret key is\n"
 		"encrypted with that passphrase.\n"
 		"\n"
-		"Make the key where it will be kept, not on the server that writes the backups.\n"
+		"With --symmetric it is a key file for \"nex_backup init --key-file\": one secret for\n"
+		"writing and reading, which must be on the server that writes the backups.\n"
+		"\n"
+		"Make a key pair where it will be kept, not on the server that writes the backups.\n"
 		"\n"
 		"Examples:\n"
 		"  nex_backup keygen -o invoices.key\n"

@@ -126,8 +126,7 @@ show(Repository *repository, const Settings *settings, const BackupName *names, 
 	{
 		text_table_print(table);
 		if (nlocked > 0)
-			printf("%d of these are encrypted for keys that are not at hand (--identity)\n",
-				   nlocked);
+			printf("%d of these are encrypted for keys that are not at hand\n", nlocked);
 	}
 	fflush(stdout);
 	for (i = 0; i < ndamaged; i++)

@@ -213,5 +213,6 @@ const Command command_restore = {
 		"  nex_backup restore invoices --table billing.invoice --append --on-conflict=skip\n"
 		"  nex_backup restore --all --repo /var/backups/pg --at '2026-11-23 02:00'\n",
 	.run = run_restore,
+	.opens_backups = true,
 	.is_run = true,
 };

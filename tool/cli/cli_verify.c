@@ -109,9 +109,10 @@ print_result(const Result *result)
 	int i;
 
 	if (result->nbad == 0 && result->locked)
-		printf("%s: stored bytes and signature ok (%s, %s); no identity opens it, so what is in it "
-			   "was not checked\n",
-			   label, pretty_number_of(report->objects, "object"), pretty_bytes(report->bytes));
+		printf(
+			"%s: stored bytes and signature ok (%s, %s); no key at hand opens it, so what is in it "
+			"was not checked\n",
+			label, pretty_number_of(report->objects, "object"), pretty_bytes(report->bytes));
 	else if (result->nbad == 0 && (backup_is_of_globals(result->name) || result->name->of_files))
 		printf("%s: ok (%s, %s stored, %s of text)\n", label,
 			   pretty_number_of(report->objects, "object"), pretty_bytes(report->bytes),
@@ -330,5 +331,6 @@ const Command command_verify = {
 		"  nex_backup verify invoice -j 4\n"
 		"  nex_backup verify invoice/20261123T020000Z --json\n",
 	.run = run_verify,
+	.opens_backups = true,
 	.is_run = true,
 };

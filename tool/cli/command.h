@@ -29,6 +29,7 @@ typedef struct Command
 	bool is_run;              /* work whose end is logged and, if it fails, alarmed about */
 	const char *run_words;    /* … if its first argument is one of these */
 	bool is_service;          /* a signal is its normal end */
+	bool opens_backups;       /* asks for the passphrase of a repository on the terminal */
 	bool optional_repository; /* reads the configuration file, but runs without a repository */
 } Command;
 

@@ -7,10 +7,13 @@
  */
 #include "doctor.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #include "encryption.h"
 #include "keyring.h"
+#include "memory.h"
+#include "repository_secret.h"
 
 /* Is one of our identities a recipient? */
 static bool
@@ -32,23 +35,45 @@ can_read(const Encryption *encryption)
 	return false;
 }
 
+/* "for 2 recipients" */
+static char *
+describe_keys(const Encryption *encryption)
+{
+	if (encryption->wrapping == WRAPPED_FOR_RECIPIENTS)
+		return xasprintf("for %d recipients", encryption->recipients.count);
+	return xstrdup(encryption->wrapping == WRAPPED_BY_KEY_FILE ? "with a key file"
+															   : "with a passphrase");
+}
+
+static const char *
+describe_reading(const Encryption *encryption)
+{
+	if (encryption->wrapping != WRAPPED_FOR_RECIPIENTS)
+		return repository_secret_missing(encryption) ? repository_secret_lack(encryption)
+													 : "the one that was given is right";
+	return can_read(encryption) ? "an identity at hand opens new backups"
+								: "no identity at hand opens new backups";
+}
+
 void
 doctor_check_encryption(Doctor *doctor)
 {
 	const Encryption *encryption = doctor->repository->encryption;
 	const char *reads;
+	char *keys;
 
 	if (encryption == NULL)
 		return;
-	reads = can_read(encryption) ? "an identity at hand opens new backups"
-								 : "no identity at hand opens new backups";
+	keys = describe_keys(encryption);
+	reads = describe_reading(encryption);
 	if (!encryption->trusted)
 		doctor_say(doctor, CHECK_WARNING, "encryption",
 				   "Name the signer with --signer, or in the identity file.",
-				   "%s for %d recipients; the signer is known from the repository alone; %s",
-				   cipher_name(encryption->cipher), encryption->recipients.count, reads);
+				   "%s %s; the signer is known from the repository alone; %s",
+				   cipher_name(encryption->cipher), keys, reads);
 	else
-		doctor_say(doctor, CHECK_OK, "encryption", NULL, "%s for %d recipients; this host %s; %s",
-				   cipher_name(encryption->cipher), encryption->recipients.count,
+		doctor_say(doctor, CHECK_OK, "encryption", NULL, "%s %s; this host %s; %s",
+				   cipher_name(encryption->cipher), keys,
 				   encryption->has_writer_key ? "has the writer key" : "cannot write", reads);
+	free(keys);
 }

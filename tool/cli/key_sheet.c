@@ -11,6 +11,7 @@
 
 #include "encryption.h"
 #include "keyring.h"
+#include "symmetric_key.h"
 
 /* The secret keys that were given, each with its recipient. */
 static void
@@ -40,6 +41,49 @@ print_identities(void)
 	}
 }
 
+/* The key file, if it was given; a passphrase is not printed. */
+static void
+print_secret(const Encryption *encryption)
+{
+	char text[SYMMETRIC_KEY_SIZE];
+
+	if (encryption->wrapping == WRAPPED_BY_KEY_FILE && keyring_key_file() != NULL)
+	{
+		symmetric_key_text(keyring_key_file(), text);
+		printf("\nKEY FILE. Who has this sheet can read all backups: lock it away.\n\n"
+			   "  %.32s\n  %s\n\n  (one line of 64 characters)\n",
+			   text, text + KEY_BYTES);
+		secret_cleanse(text, sizeof(text));
+	}
+	else
+		printf("\n%s:\n\n"
+			   "  ______________________________________________________________________\n",
+			   encryption->wrapping == WRAPPED_BY_KEY_FILE
+				   ? "Key (write it here, or print this sheet with --key-file=FILE)"
+				   : "Passphrase (write it here, or say where it is kept)");
+}
+
+static void
+print_commands(const Repository *repository, const char *signer)
+{
+	const char *location = repository->storage->location;
+	KeyWrapping wrapping = repository->encryption->wrapping;
+	const char *option = "--identity";
+	const char *what = "secret key";
+
+	if (wrapping != WRAPPED_FOR_RECIPIENTS)
+	{
+		option = wrapping == WRAPPED_BY_KEY_FILE ? "--key-file" : "--passphrase-file";
+		what = wrapping == WRAPPED_BY_KEY_FILE ? "key" : "passphrase";
+	}
+	printf("\nTo restore: put the %s into a file of mode 0600 (KEY_FILE), then\n\n"
+		   "  nex_backup list --repo=%s\n"
+		   "  nex_backup verify --repo=%s %s=KEY_FILE --signer=%s\n"
+		   "  nex_backup restore DATABASE --repo=%s %s=KEY_FILE --signer=%s --to=NEW_NAME\n\n"
+		   "Without nex_backup: RECOVER.txt in the repository.\n",
+		   what, location, location, option, signer, location, option, signer);
+}
+
 void
 key_sheet_print(const Repository *repository)
 {
@@ -53,19 +97,17 @@ key_sheet_print(const Repository *repository)
 	printf("RECOVERY SHEET of a nex_backup repository\n\n"
 		   "Repository  %s\nId          %s\nCreated     %s\nCipher      %s\n",
 		   location, repository->id, repository->created, cipher_name(encryption->cipher));
-	for (i = 0; i < encryption->recipients.count; i++)
+	for (i = 0; encryption->wrapping == WRAPPED_FOR_RECIPIENTS && i < encryption->recipients.count;
+		 i++)
 	{
 		age_recipient_text(encryption->recipients.items[i].public_key, text);
 		printf("%-11s %s\n", i == 0 ? "For" : "", text);
 	}
 	printf("Signer      %s%s\n", signer,
 		   encryption->trusted ? "" : " (as the repository itself says: compare it)");
-	print_identities();
-	printf(
-		"\nTo restore: put the secret key into a file of mode 0600 (KEY_FILE), then\n\n"
-		"  nex_backup list --repo=%s\n"
-		"  nex_backup verify --repo=%s --identity=KEY_FILE --signer=%s\n"
-		"  nex_backup restore DATABASE --repo=%s --identity=KEY_FILE --signer=%s --to=NEW_NAME\n\n"
-		"Without nex_backup: RECOVER.txt in the repository.\n",
-		location, location, signer, location, signer);
+	if (encryption->wrapping == WRAPPED_FOR_RECIPIENTS)
+		print_identities();
+	else
+		print_secret(encryption);
+	print_commands(repository, signer);
 }

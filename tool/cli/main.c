@@ -166,6 +166,8 @@ run_command(const Command *command, const Arguments *arguments)
 	done = load_settings(command, arguments, &settings) && keyring_load(&settings);
 	if (done)
 		kind = run_kind(command, &settings);
+	if (done && command->opens_backups)
+		keyring_ask_passphrase(false);
 	if (kind != NULL)
 	{
 		run_log_open(&settings, kind);

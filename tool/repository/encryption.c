@@ -18,6 +18,7 @@
 #include "keyring.h"
 #include "log.h"
 #include "memory.h"
+#include "repository_secret.h"
 #include "seal.h"
 #include "writer_state.h"
 
@@ -156,25 +157,76 @@ encryption_check(const Encryption *encryption, const char *purpose, const char *
 
 /* ---- nex_backup.json ---- */
 
+static void
+write_recipients(const AgeRecipients *recipients, Buffer *json)
+{
+	char text[AGE_RECIPIENT_SIZE];
+	int i;
+
+	buffer_append_string(json, ",\n\"recipients\": [");
+	for (i = 0; i < recipients->count; i++)
+	{
+		age_recipient_text(recipients->items[i].public_key, text);
+		buffer_printf(json, "%s\n\"%s\"", i > 0 ? "," : "", text);
+	}
+	buffer_append_char(json, ']');
+}
+
 bool
 encryption_write(const Repository *repository, Buffer *json)
 {
 	const Encryption *encryption = repository->encryption;
-	char text[AGE_RECIPIENT_SIZE];
 	char signer[SIGNER_SIZE];
-	int i;
 
-	buffer_printf(json, ",\n\"cipher\": \"%s\",\n\"recipients\": [",
-				  cipher_name(encryption->cipher));
-	for (i = 0; i < encryption->recipients.count; i++)
-	{
-		age_recipient_text(encryption->recipients.items[i].public_key, text);
-		buffer_printf(json, "%s\n\"%s\"", i > 0 ? "," : "", text);
-	}
+	buffer_printf(json, ",\n\"cipher\": \"%s\"", cipher_name(encryption->cipher));
+	if (encryption->wrapping == WRAPPED_FOR_RECIPIENTS)
+		write_recipients(&encryption->recipients, json);
+	else
+		buffer_printf(json, ",\n\"wrapping\": \"%s\",\n\"key_check\": \"%s\"",
+					  key_wrapping_name(encryption->wrapping), encryption->recipients_id);
+	if (encryption->wrapping == WRAPPED_BY_PASSPHRASE)
+		buffer_printf(json, ",\n\"log_n\": %d", encryption->log_n);
 	signer_text(encryption->signer, signer);
-	buffer_printf(json, "],\n\"signer\": \"%s\",\n\"serial\": %" PRId64, signer,
-				  encryption->serial);
+	buffer_printf(json, ",\n\"signer\": \"%s\",\n\"serial\": %" PRId64, signer, encryption->serial);
 	return encryption_sign(encryption, SIGNED_REPOSITORY, json);
+}
+
+static bool
+parse_recipients(Encryption *encryption, const json_t *root)
+{
+	const json_t *recipients = json_object_get(root, "recipients");
+	size_t i;
+
+	for (i = 0; i < json_array_size(recipients); i++)
+	{
+		const char *text = json_string_value(json_array_get(recipients, i));
+
+		if (text == NULL || age_recipients_add(&encryption->recipients, text) != NULL)
+			return false;
+	}
+	return i > 0 && encryption_identify_recipients(encryption);
+}
+
+/* How a secret is checked, and made of a passphrase. */
+static bool
+parse_secret(Encryption *encryption, const json_t *root)
+{
+	const char *wrapping = json_string_value(json_object_get(root, "wrapping"));
+	const char *check = json_string_value(json_object_get(root, "key_check"));
+	const json_t *log_n = json_object_get(root, "log_n");
+
+	if (encryption->cipher != CIPHER_AES_256_GCM || wrapping == NULL ||
+		!key_wrapping_by_name(wrapping, &encryption->wrapping) || check == NULL ||
+		!digest_hex_valid(check) || json_object_get(root, "recipients") != NULL)
+		return false;
+	memcpy(encryption->recipients_id, check, sizeof(encryption->recipients_id));
+	if (encryption->wrapping != WRAPPED_BY_PASSPHRASE)
+		return log_n == NULL;
+	if (!json_is_integer(log_n) || json_integer_value(log_n) < 1 ||
+		json_integer_value(log_n) > AGE_MAX_LOG_N)
+		return false;
+	encryption->log_n = (int) json_integer_value(log_n);
+	return true;
 }
 
 /* The values of nex_backup.json; false if one is bad. */
@@ -183,24 +235,16 @@ parse_values(Encryption *encryption, const json_t *root)
 {
 	const char *cipher = json_string_value(json_object_get(root, "cipher"));
 	const char *signer = json_string_value(json_object_get(root, "signer"));
-	const json_t *recipients = json_object_get(root, "recipients");
 	const json_t *serial = json_object_get(root, "serial");
-	size_t i;
 
 	if (cipher == NULL || !cipher_by_name(cipher, &encryption->cipher) ||
 		encryption->cipher == CIPHER_NONE || signer == NULL ||
 		!signer_parse(signer, strlen(signer), encryption->signer) || !json_is_integer(serial) ||
-		json_integer_value(serial) < 1 || json_array_size(recipients) == 0)
+		json_integer_value(serial) < 1)
 		return false;
 	encryption->serial = json_integer_value(serial);
-	for (i = 0; i < json_array_size(recipients); i++)
-	{
-		const char *text = json_string_value(json_array_get(recipients, i));
-
-		if (text == NULL || age_recipients_add(&encryption->recipients, text) != NULL)
-			return false;
-	}
-	return encryption_identify_recipients(encryption);
+	return json_object_get(root, "wrapping") != NULL ? parse_secret(encryption, root)
+													 : parse_recipients(encryption, root);
 }
 
 /* A plain repository where an encrypted one must be? */
@@ -216,6 +260,12 @@ check_not_downgraded(const Repository *repository, const char *known)
 							"An identity or a signer was given, so an encrypted one is expected.",
 							"Leave out --identity and --signer if it is meant to be plain.",
 							"repository \"%s\" is not encrypted", repository->storage->location);
+	if (keyring()->wants_secret)
+		return report_error(
+			EXIT_INTEGRITY,
+			"A key file or a passphrase was given, so an encrypted one is expected.",
+			"Leave out --key-file and --passphrase-... if it is meant to be plain.",
+			"repository \"%s\" is not encrypted", repository->storage->location);
 	return true;
 }
 
@@ -297,7 +347,7 @@ encryption_read(Repository *repository, const json_t *root, const Buffer *file)
 	if (encryption->serial < writer_state_serial(repository->id))
 		return repository_damaged(repository, FRAME_FILE,
 								  "is an old one: its keys were changed since", REPLACED_HINT);
-	return true;
+	return repository_secret_open(repository, encryption);
 }
 
 bool
@@ -312,7 +362,13 @@ encryption_can_write(const Repository *repository)
 							"Remove \"recipient\" and \"recipients-file\" from the settings if it "
 							"is meant to be plain.",
 							"repository \"%s\" is not encrypted", repository->storage->location);
-	if (repository->encryption == NULL || repository->encryption->has_writer_key)
+	if (repository->encryption == NULL)
+		return true;
+	if (repository_secret_missing(repository->encryption))
+		return report_error(EXIT_FAILED, NULL, repository_secret_hint(repository->encryption),
+							"repository \"%s\" is encrypted, and %s", repository->storage->location,
+							repository_secret_lack(repository->encryption));
+	if (repository->encryption->has_writer_key)
 		return true;
 	path = writer_state_key_path(repository->id);
 	hint =

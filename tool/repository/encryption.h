@@ -1,8 +1,8 @@
 /*-------------------------------------------------------------------------
  *
  * encryption.h
- *	  What makes a repository an encrypted one: cipher, recipients, and the
- *	  signer whose word counts (docs/security.md says why each is needed).
+ *	  What makes a repository an encrypted one: cipher, recipients or a
+ *	  secret, and the signer whose word counts (docs/security.md says why each is needed).
  *
  * Three things protect against a repository that somebody else can write to:
  * nex_backup.json and every manifest are signed; a signer is pinned, on the
@@ -24,8 +24,11 @@
 typedef struct Encryption
 {
 	Cipher cipher;
-	AgeRecipients recipients;
-	DigestHex recipients_id; /* of all recipients: another one means other keys */
+	KeyWrapping wrapping;
+	int log_n;                /* of scrypt, for a passphrase */
+	AgeRecipients recipients; /* or the secret, if it was given (repository_secret.h) */
+	DigestHex recipients_id;  /* of all recipients, or check of the secret: another one means
+							   * other keys */
 	uint8_t signer[KEY_BYTES];
 	int64_t serial; /* grows with each change of nex_backup.json */
 	bool trusted;   /* the signer is pinned */
@@ -41,7 +44,7 @@ typedef struct Encryption
 extern Encryption *encryption_create(Cipher cipher, AgeRecipients *recipients);
 extern void encryption_free(Encryption *encryption);
 
-/* To be called whenever the recipients have changed. */
+/* To be called whenever the recipients have changed; not for a secret. */
 extern bool encryption_identify_recipients(Encryption *encryption);
 
 /*
@@ -61,7 +64,7 @@ extern bool encryption_sign(const Encryption *encryption, const char *purpose, B
 extern const char *encryption_check(const Encryption *encryption, const char *purpose,
 									const char *json, size_t length);
 
-/* May this run write?  False (reported) in an encrypted repository without its writer key. */
+/* May this run write?  False (reported) in an encrypted repository without its keys. */
 extern bool encryption_can_write(const Repository *repository);
 
 /* Say once if signatures are checked against nothing but the repository itself. */

@@ -1,7 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * keyring.c
- *	  Reading the keys of this run.
+ *	  Reading the keys of this run, and opening files with them.
  *
  * An identity file may name the signer that belongs to it, in a comment
  * "# nex_backup signer: nex-signer-1…": so one file carried to another machine
@@ -26,11 +26,19 @@
 #include "log.h"
 #include "memory.h"
 #include "passphrase.h"
+#include "symmetric_key.h"
+#include "terminal.h"
 
 #define MAX_KEY_FILE (64 * 1024)
 #define SIGNER_COMMENT "# nex_backup signer: "
 
 static Keyring keys;
+
+/* The key file, and keys made of a passphrase: nobody reads them but the functions below. */
+static AgeIdentities secrets;
+static const Settings *passphrase_source;
+static bool may_ask;
+static bool ask_twice;
 
 const Keyring *
 keyring(void)
@@ -57,14 +65,17 @@ void
 keyring_free(void)
 {
 	age_identities_free(&keys.identities);
+	age_identities_free(&secrets);
+	passphrase_source = NULL;
+	may_ask = ask_twice = false;
 	free(keys.signers);
 	free(keys.state_directory);
 	memset(&keys, 0, sizeof(keys));
 }
 
-/* Read a file that holds secrets: it must not be readable by others. */
+/* Read a file that holds secrets, an "identity" say: it must not be readable by others. */
 static bool
-read_secret_file(const char *path, Buffer *content)
+read_secret_file(const char *kind, const char *path, Buffer *content)
 {
 	int descriptor = open(path, O_RDONLY | O_CLOEXEC);
 	struct stat status;
@@ -74,14 +85,14 @@ read_secret_file(const char *path, Buffer *content)
 	{
 		if (descriptor >= 0)
 			close(descriptor);
-		return report_error(EXIT_USAGE, NULL, NULL, "could not read identity file \"%s\": %s", path,
+		return report_error(EXIT_USAGE, NULL, NULL, "could not read %s file \"%s\": %s", kind, path,
 							strerror(errno));
 	}
 	if (S_ISREG(status.st_mode) && (status.st_mode & 077) != 0)
 	{
 		close(descriptor);
 		return report_error(EXIT_USAGE, NULL, "Use \"chmod 600\" on it.",
-							"identity file \"%s\" is open to others (mode %04o)", path,
+							"%s file \"%s\" is open to others (mode %04o)", kind, path,
 							(unsigned) status.st_mode & 07777);
 	}
 	buffer_reserve(content, MAX_KEY_FILE);
@@ -95,7 +106,7 @@ read_secret_file(const char *path, Buffer *content)
 	close(descriptor);
 	if (n == 0)
 		return true;
-	return report_error(EXIT_USAGE, NULL, NULL, "could not read identity file \"%s\": %s", path,
+	return report_error(EXIT_USAGE, NULL, NULL, "could not read %s file \"%s\": %s", kind, path,
 						n < 0 ? strerror(errno) : "it is too long");
 }
 
@@ -178,7 +189,7 @@ read_identity_file(const Settings *settings, const char *path)
 
 	buffer_init(&content);
 	keyring_protect_process();
-	good = read_secret_file(path, &content);
+	good = read_secret_file("identity", path, &content);
 	if (good &&
 		(begins_with(&content, "age-encryption.org/") || begins_with(&content, AGE_ARMOR_BEGIN)))
 		good = unlock_identity_file(settings, path, &content);
@@ -197,6 +208,142 @@ read_identity_file(const Settings *settings, const char *path)
 	secret_cleanse(content.data, content.capacity);
 	buffer_free(&content);
 	return good;
+}
+
+static bool
+read_key_file(const char *path)
+{
+	const char *problem = NULL;
+	uint8_t key[KEY_BYTES];
+	Buffer content;
+	bool good;
+
+	buffer_init(&content);
+	keyring_protect_process();
+	good = read_secret_file("key", path, &content);
+	if (good)
+		problem = symmetric_key_parse(content.data, content.length, key);
+	if (problem != NULL)
+		good = report_error(EXIT_USAGE, NULL, "\"nex_backup keygen --symmetric\" makes one.",
+							"key file \"%s\" %s", path, problem);
+	if (good)
+	{
+		age_identities_add_key_file(&secrets, key);
+		if (content.length != KEY_BYTES)
+			read_signer_comments(content.data);
+	}
+	secret_cleanse(key, sizeof(key));
+	secret_cleanse(content.data, content.capacity);
+	buffer_free(&content);
+	return good;
+}
+
+const uint8_t *
+keyring_key_file(void)
+{
+	int i;
+
+	for (i = 0; i < secrets.count; i++)
+	{
+		if (secrets.items[i].type == AGE_KEY_FILE)
+			return secrets.items[i].secret_key;
+	}
+	return NULL;
+}
+
+void
+keyring_ask_passphrase(bool is_new)
+{
+	may_ask = true;
+	ask_twice = is_new;
+}
+
+/* Ask on the terminal; nothing is appended if there is none, or no answer. */
+static bool
+ask_passphrase(Buffer *passphrase)
+{
+	char *typed = terminal_ask_secret("Passphrase of the repository: ");
+	char *again = NULL;
+	bool good = true;
+
+	if (typed != NULL && typed[0] != '\0' && ask_twice)
+	{
+		again = terminal_ask_secret("Once more: ");
+		if (again == NULL || strcmp(typed, again) != 0)
+			good = report_error(EXIT_USAGE, NULL, NULL, "the two passphrases differ");
+	}
+	if (good && typed != NULL)
+		buffer_append_string(passphrase, typed);
+	secret_free(typed, typed != NULL ? strlen(typed) : 0);
+	secret_free(again, again != NULL ? strlen(again) : 0);
+	return good;
+}
+
+/* One that was made already? */
+static bool
+find_passphrase_key(PassphraseKey *key)
+{
+	int i;
+
+	for (i = 0; i < secrets.count; i++)
+	{
+		const AgeIdentity *made = &secrets.items[i];
+
+		if (made->type == AGE_PASSPHRASE_KEY && made->log_n == key->log_n &&
+			memcmp(made->salt, key->salt, AGE_SALT_BYTES) == 0)
+		{
+			memcpy(key->key, made->secret_key, KEY_BYTES);
+			return true;
+		}
+	}
+	return false;
+}
+
+bool
+keyring_passphrase_key(PassphraseKey *key, bool *given)
+{
+	Buffer passphrase;
+	bool good = true;
+
+	*given = find_passphrase_key(key);
+	if (*given || passphrase_source == NULL)
+		return true;
+	buffer_init(&passphrase);
+	keyring_protect_process();
+	if (passphrase_is_given(passphrase_source))
+		good = passphrase_get(passphrase_source, NULL, &passphrase);
+	else if (may_ask)
+		good = ask_passphrase(&passphrase);
+	*given = good && passphrase.length > 0;
+	if (*given)
+	{
+		good = scrypt_key(passphrase.data, passphrase.length, key->salt, AGE_SALT_BYTES, key->log_n,
+						  key->key) ||
+			   report_error(EXIT_FAILED, NULL, NULL,
+							"could not make a key of the passphrase: OpenSSL refuses, or there is "
+							"not enough memory");
+		if (good)
+			age_identities_add_passphrase_key(&secrets, key);
+	}
+	secret_cleanse(passphrase.data, passphrase.capacity);
+	buffer_free(&passphrase);
+	return good;
+}
+
+bool
+keyring_can_open(void)
+{
+	return keys.identities.count > 0 || secrets.count > 0;
+}
+
+AgeResult
+keyring_decrypt(Cipher cipher, const void *data, size_t length, Buffer *out)
+{
+	AgeResult result = cipher_open(cipher, &keys.identities, data, length, out);
+
+	if (result == AGE_NO_MATCH && secrets.count > 0)
+		result = cipher_open(cipher, &secrets, data, length, out);
+	return result;
 }
 
 /* $XDG_STATE_HOME/nex_backup, or .local/state/nex_backup in the user's own directory. */
@@ -239,6 +386,11 @@ keyring_load(const Settings *settings)
 	keys.state_directory =
 		settings->state_dir != NULL ? xstrdup(settings->state_dir) : default_state_directory();
 	keys.wants_encryption = settings->recipient.count > 0 || settings->recipients_file.count > 0;
+	keys.wants_secret = settings->key_file != NULL ||
+						(passphrase_is_given(settings) && settings->identity.count == 0);
+	passphrase_source = settings;
+	if (settings->key_file != NULL)
+		good = read_key_file(settings->key_file);
 	for (i = 0; i < settings->signer.count; i++)
 		good = take_signer(settings->signer.items[i]) && good;
 	for (i = 0; i < settings->identity.count; i++)

@@ -14,15 +14,17 @@
 #define NEX_KEYRING_H
 
 #include "age_keys.h"
+#include "cipher.h"
 #include "settings.h"
 #include "writer_key.h"
 
 typedef struct Keyring
 {
-	AgeIdentities identities;
+	AgeIdentities identities;      /* of recipients */
 	uint8_t (*signers)[KEY_BYTES]; /* trusted because somebody said so */
 	int nsigners;
 	bool wants_encryption; /* the settings name recipients: nothing may be written in plain */
+	bool wants_secret;     /* … a key file, or a passphrase that is not that of an identity */
 	char *state_directory; /* NULL: no writer's state */
 	bool for_files;        /* the identities open configuration files */
 } Keyring;
@@ -31,10 +33,32 @@ extern const Keyring *keyring(void);
 
 /*
  * Read the keys that the settings name.  False (reported) if one cannot be
- * read.  Where secrets are held, core dumps and debuggers are shut out.
+ * read.  Where secrets are held, core dumps and debuggers are shut out.  The
+ * settings must live until keyring_free(): they say where a passphrase comes
+ * from, which is read when it is needed.
  */
 extern bool keyring_load(const Settings *settings);
 extern void keyring_free(void);
+
+/*
+ * The secrets of repositories that are not encrypted for recipients.  The key
+ * in the key file; NULL if none was given.
+ */
+extern const uint8_t *keyring_key_file(void);
+
+/*
+ * The key that scrypt makes of the passphrase with this salt and work factor;
+ * computed once, then kept.  *given is false if there is no passphrase.  False
+ * (reported) if it could not be had.
+ */
+extern bool keyring_passphrase_key(PassphraseKey *key, bool *given);
+
+/* From now on a passphrase that was not given is asked for on the terminal; twice for a new one. */
+extern void keyring_ask_passphrase(bool is_new);
+
+/* Is there anything that could open a file?  And open it, with whatever fits. */
+extern bool keyring_can_open(void);
+extern AgeResult keyring_decrypt(Cipher cipher, const void *data, size_t length, Buffer *out);
 
 /*
  * Configuration files are encrypted in a plain repository, too: from now on

@@ -20,6 +20,7 @@
 #include "log.h"
 #include "memory.h"
 #include "quote.h"
+#include "repository_secret.h"
 #include "seal_append.h"
 #include "writer_state.h"
 
@@ -117,7 +118,7 @@ open_private(const Manifest *outer, char **error)
 
 	buffer_init(&plain);
 	if (base64_decode(outer->private_part, length, true, sealed, &sealed_length))
-		result = cipher_open(outer->cipher, &keyring()->identities, sealed, sealed_length, &plain);
+		result = keyring_decrypt(outer->cipher, sealed, sealed_length, &plain);
 	if (result == AGE_OK)
 		inner = manifest_parse(plain.data, plain.length, error);
 	else if (result != AGE_NO_MATCH)
@@ -170,7 +171,7 @@ manifest_open(const Repository *repository, const char *json, size_t length, cha
 		manifest_free(outer);
 		return NULL;
 	}
-	if (!outer->locked || keyring()->identities.count == 0)
+	if (!outer->locked || !keyring_can_open())
 		return outer;
 	inner = open_private(outer, error);
 	if (inner == NULL && *error == NULL)
@@ -222,11 +223,14 @@ manifest_require_open(const Repository *repository, const Manifest *manifest)
 		return true;
 	}
 	label = manifest_label(manifest);
-	if (keyring()->identities.count == 0)
-		report_error(EXIT_FAILED, NULL,
-					 "Give the secret key with --identity=FILE, or \"identity\" in the "
-					 "configuration file.",
-					 "backup \"%s\" is encrypted, and no identity was given", label);
+	if (!keyring_can_open() || repository_secret_missing(repository->encryption))
+		report_error(EXIT_FAILED, NULL, repository_secret_hint(repository->encryption),
+					 "backup \"%s\" is encrypted, and %s", label,
+					 repository_secret_lack(repository->encryption));
+	else if (repository->encryption->wrapping != WRAPPED_FOR_RECIPIENTS)
+		report_error(EXIT_FAILED, NULL, NULL,
+					 "backup \"%s\" was encrypted with another key than that of the repository",
+					 label);
 	else
 		report_error(
 			EXIT_FAILED, NULL,

@@ -16,7 +16,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "cipher.h"
 #include "keyring.h"
 #include "memory.h"
 
@@ -27,7 +26,7 @@ object_decrypt(const Manifest *manifest, uint32_t object, const char *stored, si
 	AgeResult result;
 
 	buffer_reset(plain);
-	result = cipher_open(manifest->cipher, &keyring()->identities, stored, length, plain);
+	result = keyring_decrypt(manifest->cipher, stored, length, plain);
 	if (result == AGE_OK && plain->length == manifest->objects[object].plain)
 		return NULL;
 	buffer_reset(plain);

@@ -1,7 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * passphrase.c
- *	  The passphrase that protects an identity file.
+ *	  The passphrase that protects an identity file, or encrypts a repository.
  *
  * A command writes it into a pipe, not into a file, as the other child
  * programs of the tool do: it must not reach a disk.

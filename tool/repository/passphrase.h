@@ -1,7 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * passphrase.h
- *	  The passphrase that protects an identity file: from a file, a
+ *	  The passphrase of an identity file or a repository: from a file, a
  *	  descriptor, a command, or the terminal; never from arguments or
  *	  environment, which others can read.
  *

@@ -100,7 +100,7 @@ static const char text[] =
 
 static const char preface[] =
 	"THIS REPOSITORY IS ENCRYPTED@INTRODUCTION@. KEY_FILE below stands for a file\n"
-	"with the secret key of one of the recipients that nex_backup.json names. @PREPARE@ Try the\n"
+	"with @KEY@. @PREPARE@ Try the\n"
 	"key: this prints nothing if it opens everything in a backup.\n"
 	"\n"
 	"    cut -c67- backups/DATABASE/ID.sha256 | xargs -n 1 sh -c '@OPEN@ >/dev/null || exit 255'\n"
@@ -113,22 +113,28 @@ static const char preface[] =
 	"\n"
 	"Digests prove that nothing is damaged. That nobody has replaced everything, digests included, "
 	"is proved\n"
-	"by signatures, which only nex_backup checks (--identity KEY_FILE --signer SIGNER).\n"
+	"by signatures, which only nex_backup checks (--signer SIGNER).\n"
 	"\n";
 
 /* What differs from cipher to cipher. */
 static const struct
 {
 	const char *introduction;
+	const char *key;
 	const char *prepare;
 	const char *open; /* the file $0 to standard output, in a word of sh within '' */
 	const char *tools;
 	const char *appendix;
 } ciphers[] = {
-	[CIPHER_AGE] = {" with age (https://age-encryption.org)", "Install age.",
-					"age -d -i KEY_FILE \"$0\"", "age", ""},
+	[CIPHER_AGE] = {" with age (https://age-encryption.org)",
+					"the secret key of one of the recipients that nex_backup.json names",
+					"Install age.", "age -d -i KEY_FILE \"$0\"", "age", ""},
 	[CIPHER_AES_256_GCM] =
 		{" with AES-256-GCM",
+		 "what nex_backup.json says: the secret key of one of its \"recipients\"; with the "
+		 "\"wrapping\"\n\"key-file\" that file; with \"passphrase\" the passphrase (each file then "
+		 "takes a second).\nTo nex_backup these are given with --identity, --key-file, "
+		 "--passphrase-file",
 		 "Write the program\nat the end of this file into decrypt_aes.py; it needs "
 		 "python3 and python3-cryptography:\n\n"
 		 "    sed -n '/^#!/,/^# end/p' RECOVER.txt >decrypt_aes.py\n\n",
@@ -158,6 +164,7 @@ append_for_cipher(Buffer *out, const char *template, Cipher cipher)
 		const char *word;
 		const char *value;
 	} words[] = {{"@INTRODUCTION@", ciphers[cipher].introduction},
+				 {"@KEY@", ciphers[cipher].key},
 				 {"@PREPARE@", ciphers[cipher].prepare},
 				 {"@OPEN@", ciphers[cipher].open},
 				 {"@TOOLS@", ciphers[cipher].tools},

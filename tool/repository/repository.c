@@ -26,6 +26,7 @@
 #include "memory.h"
 #include "quote.h"
 #include "recover_text.h"
+#include "repository_secret.h"
 #include "seal.h"
 #include "seal_append.h"
 #include "writer_state.h"
@@ -277,17 +278,24 @@ recover_is_intact(Repository *repository, const char **problem)
 	return *problem == NULL;
 }
 
+/* What a manifest says of the repository that it belongs to. */
+typedef struct Origin
+{
+	char *id; /* NULL: unknown */
+	bool encrypted;
+	DigestHex keys; /* empty if not encrypted */
+} Origin;
+
 /*
  * What a manifest says of the repository that it belongs to: read past all
  * checks of its origin, because what they need is lost.
  */
-static char *
-id_in_manifest(Repository *repository, const BackupName *name, bool *encrypted)
+static void
+read_origin(Repository *repository, const BackupName *name, Origin *origin)
 {
 	char *path = backup_path(name, ".json");
 	Manifest *manifest = NULL;
 	char *error = NULL;
-	char *id = NULL;
 	Buffer file;
 
 	buffer_init(&file);
@@ -297,31 +305,43 @@ id_in_manifest(Repository *repository, const BackupName *name, bool *encrypted)
 	buffer_free(&file);
 	if (manifest != NULL && is_uuid(manifest->repository))
 	{
-		id = xstrdup(manifest->repository);
-		*encrypted = manifest->cipher != CIPHER_NONE;
+		origin->id = xstrdup(manifest->repository);
+		origin->encrypted = manifest->cipher != CIPHER_NONE;
+		if (manifest->recipients != NULL)
+			snprintf(origin->keys, sizeof(origin->keys), "%s", manifest->recipients);
 	}
 	manifest_free(manifest);
 	free(error);
 	free(path);
-	return id;
 }
 
-/* The id that the backups of a repository have, whose nex_backup.json is lost; NULL if unknown. */
-static char *
-id_of_backups(Repository *repository, bool *encrypted)
+/* Where the backups of a repository come from, whose nex_backup.json is lost. */
+static void
+origin_of_backups(Repository *repository, Origin *origin)
 {
 	BackupName *names;
-	char *id = NULL;
 	int count;
 
 	if (!repository_list(repository, NULL, &names, &count))
-		return NULL;
-	while (id == NULL && count-- > 0)
-	{
-		id = id_in_manifest(repository, &names[count], encrypted);
-	}
+		return;
+	while (origin->id == NULL && count-- > 0)
+		read_origin(repository, &names[count], origin);
 	free(names);
-	return id;
+}
+
+/* The secret of a new nex_backup.json; it must be that of the backups, if there are any. */
+static bool
+prepare_secret(Repository *repository, const Origin *origin)
+{
+	Encryption *encryption = repository->encryption;
+
+	if (!repository_secret_begin(repository, encryption))
+		return false;
+	return encryption->wrapping == WRAPPED_FOR_RECIPIENTS || origin->keys[0] == '\0' ||
+		   strcmp(origin->keys, encryption->recipients_id) == 0 ||
+		   report_error(EXIT_FAILED, NULL, "Give the key file or passphrase that they have.",
+						"the backups in \"%s\" are encrypted with another key",
+						repository->storage->location);
 }
 
 /* An encrypted repository begins with the key of its writer, or with the one that wrote before. */
@@ -350,7 +370,7 @@ static bool
 create_frame(Repository *repository, const char *location)
 {
 	Storage *storage = repository->storage;
-	bool encrypted = repository->encryption != NULL;
+	Origin origin = {.encrypted = repository->encryption != NULL};
 	bool occupied = false;
 	struct tm tm;
 	char text[32];
@@ -358,7 +378,10 @@ create_frame(Repository *repository, const char *location)
 	int error;
 
 	if (has_backups(repository))
-		repository->id = id_of_backups(repository, &encrypted);
+	{
+		origin_of_backups(repository, &origin);
+		repository->id = origin.id;
+	}
 	else
 	{
 		error = storage->list(storage, ".", note_foreign_name, &occupied);
@@ -369,11 +392,13 @@ create_frame(Repository *repository, const char *location)
 	if (occupied)
 		return report_error(EXIT_FAILED, NULL, "Choose an empty or new directory.",
 							"directory \"%s\" is neither empty nor a repository", location);
-	if (encrypted != (repository->encryption != NULL))
+	if (origin.encrypted != (repository->encryption != NULL))
 		return report_error(
 			EXIT_INTEGRITY, NULL,
-			encrypted ? "Give its recipients with --recipient." : "Leave out --recipient.",
-			"the backups in \"%s\" are %sencrypted", location, encrypted ? "" : "not ");
+			origin.encrypted
+				? "Give its recipients with --recipient, or its key file or passphrase."
+				: "Leave out --recipient, --key-file and --passphrase-....",
+			"the backups in \"%s\" are %sencrypted", location, origin.encrypted ? "" : "not ");
 	time(&now);
 	gmtime_r(&now, &tm);
 	strftime(text, sizeof(text), "%Y-%m-%dT%H:%M:%SZ", &tm);
@@ -382,7 +407,8 @@ create_frame(Repository *repository, const char *location)
 		repository->id = new_uuid();
 	if (repository->id == NULL)
 		return report_error(EXIT_FAILED, NULL, NULL, "could not generate random bytes");
-	return (repository->encryption == NULL || prepare_writer(repository)) &&
+	return (repository->encryption == NULL ||
+			(prepare_secret(repository, &origin) && prepare_writer(repository))) &&
 		   write_frame(repository);
 }
 
@@ -406,17 +432,26 @@ static bool
 check_same_encryption(const Repository *repository, const Encryption *wanted)
 {
 	const Encryption *encryption = repository->encryption;
-	bool same = encryption != NULL && encryption->cipher == wanted->cipher &&
-				strcmp(encryption->recipients_id, wanted->recipients_id) == 0;
+	const char *state = "with other recipients";
+	const char *hint = "\"nex_backup key add\" and \"key remove\" change its recipients.";
 
-	return same ||
-		   report_error(EXIT_FAILED, NULL,
-						encryption != NULL
-							? "\"nex_backup key add\" and \"key remove\" change its recipients."
-							: "Create a new repository: one that holds plain backups cannot "
-							  "become an encrypted one.",
-						"repository \"%s\" exists already, %s", repository->storage->location,
-						encryption != NULL ? "with other recipients" : "and is not encrypted");
+	if (encryption == NULL)
+	{
+		state = "and is not encrypted";
+		hint = "Create a new repository: one that holds plain backups cannot become an encrypted "
+			   "one.";
+	}
+	else if (encryption->wrapping != wanted->wrapping || encryption->cipher != wanted->cipher)
+	{
+		state = "and is encrypted in another way";
+		hint = "\"nex_backup key list\" shows how.";
+	}
+	/* Another key file or passphrase was refused when the repository was opened. */
+	else if (encryption->wrapping != WRAPPED_FOR_RECIPIENTS ||
+			 strcmp(encryption->recipients_id, wanted->recipients_id) == 0)
+		return true;
+	return report_error(EXIT_FAILED, NULL, hint, "repository \"%s\" exists already, %s",
+						repository->storage->location, state);
 }
 
 /* A plain repository must not be made where an encrypted one was. */
@@ -429,8 +464,9 @@ check_location(const Repository *repository)
 	free(known);
 	return good ||
 		   report_error(EXIT_INTEGRITY, NULL,
-						"Give its recipients with --recipient; or, to start anew in plain, remove "
-						"the files of this location from the state directory (--state-dir).",
+						"Give its recipients with --recipient, or its key file or passphrase; or, "
+						"to start anew in plain, remove the files of this location from the state "
+						"directory (--state-dir).",
 						"an encrypted repository was created in \"%s\" from this host",
 						repository->storage->location);
 }
@@ -482,6 +518,17 @@ repository_init_encrypted(const char *location, Cipher cipher, AgeRecipients *re
 		return init(location, encryption, created);
 	encryption_free(encryption);
 	return report_error(EXIT_FAILED, NULL, NULL, "could not compute a SHA-256 digest");
+}
+
+bool
+repository_init_with_secret(const char *location, KeyWrapping wrapping, int log_n, bool *created)
+{
+	AgeRecipients none = {0};
+	Encryption *encryption = encryption_create(CIPHER_AES_256_GCM, &none);
+
+	encryption->wrapping = wrapping;
+	encryption->log_n = log_n;
+	return init(location, encryption, created);
 }
 
 bool

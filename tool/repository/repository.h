@@ -25,6 +25,14 @@ typedef struct Repository
 	struct Encryption *encryption; /* NULL: plain */
 } Repository;
 
+/* What opens the data key of each file of an encrypted repository. */
+typedef enum KeyWrapping
+{
+	WRAPPED_FOR_RECIPIENTS,
+	WRAPPED_BY_KEY_FILE,
+	WRAPPED_BY_PASSPHRASE
+} KeyWrapping;
+
 /* Create, or do nothing but mend RECOVER.txt if it exists already.  *created says which. */
 extern bool repository_init(const char *location, bool *created);
 
@@ -34,6 +42,13 @@ extern bool repository_init(const char *location, bool *created);
  */
 extern bool repository_init_encrypted(const char *location, Cipher cipher,
 									  AgeRecipients *recipients, bool *created);
+
+/*
+ * The same for one that is encrypted with cipher aes-256-gcm and the key file,
+ * or the passphrase with work factor `log_n`, that the keyring holds.
+ */
+extern bool repository_init_with_secret(const char *location, KeyWrapping wrapping, int log_n,
+										bool *created);
 
 /*
  * Open and check nex_backup.json.  Errors: no repository there (exit 1, hint
