@@ -292,6 +292,12 @@ for my $options ([ '--key-file', $key ], [ '--passphrase-file', $passphrase ])
 	like($err, qr/is not encrypted.*was given/s, '… is refused');
 }
 is(objects($plain), 0, '… and gets no object');
+($code, $out, $err) = detached('config', 'backup', '--repo', $plain, '--passphrase-file', $passphrase,
+	'--recipient', $recipient, "$keys/app.env");
+is($code, 0, 'a passphrase may belong to the identity that opens configuration files') or diag($err);
+($code, $out, $err) = detached('config', 'backup', '--repo', $plain, '--key-file', $key,
+	'--recipient', $recipient, "$keys/app.env");
+is($code, 3, '… a key file does not');
 
 # Other spellings of the same key.
 write_secret('raw', pack('H*', $hex));

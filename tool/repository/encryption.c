@@ -260,7 +260,7 @@ check_not_downgraded(const Repository *repository, const char *known)
 							"An identity or a signer was given, so an encrypted one is expected.",
 							"Leave out --identity and --signer if it is meant to be plain.",
 							"repository \"%s\" is not encrypted", repository->storage->location);
-	if (keyring()->wants_secret)
+	if (keyring_key_file() != NULL || (keyring()->wants_passphrase && !keyring()->for_files))
 		return report_error(
 			EXIT_INTEGRITY,
 			"A key file or a passphrase was given, so an encrypted one is expected.",

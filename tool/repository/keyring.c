@@ -386,8 +386,7 @@ keyring_load(const Settings *settings)
 	keys.state_directory =
 		settings->state_dir != NULL ? xstrdup(settings->state_dir) : default_state_directory();
 	keys.wants_encryption = settings->recipient.count > 0 || settings->recipients_file.count > 0;
-	keys.wants_secret = settings->key_file != NULL ||
-						(passphrase_is_given(settings) && settings->identity.count == 0);
+	keys.wants_passphrase = passphrase_is_given(settings) && settings->identity.count == 0;
 	passphrase_source = settings;
 	if (settings->key_file != NULL)
 		good = read_key_file(settings->key_file);

@@ -24,7 +24,7 @@ typedef struct Keyring
 	uint8_t (*signers)[KEY_BYTES]; /* trusted because somebody said so */
 	int nsigners;
 	bool wants_encryption; /* the settings name recipients: nothing may be written in plain */
-	bool wants_secret;     /* … a key file, or a passphrase that is not that of an identity */
+	bool wants_passphrase; /* … or a passphrase that is not that of an identity */
 	char *state_directory; /* NULL: no writer's state */
 	bool for_files;        /* the identities open configuration files */
 } Keyring;
@@ -62,8 +62,8 @@ extern AgeResult keyring_decrypt(Cipher cipher, const void *data, size_t length,
 
 /*
  * Configuration files are encrypted in a plain repository, too: from now on
- * neither an identity nor a recipient means that the repository must be
- * encrypted.  A signer still does.
+ * neither an identity, nor its passphrase, nor a recipient means that the
+ * repository must be encrypted.  A signer and a key file still do.
  */
 extern void keyring_use_for_files(void);
 
