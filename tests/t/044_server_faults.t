@@ -56,14 +56,22 @@ sub terminate
 		qr/error: lost the snapshot.*terminating connection due to administrator command.*HINT/s);
 }
 
-# A worker is ended while it copies.
+# A worker is ended while it copies.  The table is larger than all that the tool buffers, and
+# compressing takes a while: so it does copy when it is looked for, however fast the machine is.
 {
 	my $log = File::Temp->new;
+	query('shop', "CREATE TABLE a_big AS SELECT i, repeat(md5(i::text), 30) AS t FROM generate_series(1, 150000) i");
 	my $pid = start_tool("$log", @backup, '--compress', 'zstd:15');
 	my $ended = 0;
-	wait_until(sub { return $ended = terminate("application_name = 'nex_backup' AND query LIKE '%COPY%' AND state = 'active'") });
-	ok($ended, 'a worker is ended');
-	recovers('a worker is ended', $log, finish_tool($pid), qr/error: could not copy table public\.[ab].*HINT/s);
+	wait_until(sub {
+		return $ended = query('postgres', "SELECT count(pg_terminate_backend(pid)) FROM (SELECT pid FROM pg_stat_activity "
+			  . "WHERE datname = 'shop' AND application_name = 'nex_backup' AND query LIKE '%COPY%a_big%' AND state = 'active' LIMIT 1) one");
+	});
+	is($ended, 1, 'a worker is ended');
+	# A server that cannot get rid of its rows cannot say why it goes, either.
+	recovers('a worker is ended', $log, finish_tool($pid),
+		qr/error: could not copy table public\.a_big.*(?:HINT|server closed the connection)/s);
+	query('shop', 'DROP TABLE a_big');
 }
 
 # pg_dump's session is ended.
