@@ -6,7 +6,8 @@
  * posix_spawn, not popen or system: no shell parses anything, the child has
  * a process group of its own (so that pg_restore's workers end with it), and
  * all our descriptors are close-on-exec.  PGPASSWORD is taken out of its
- * environment: a password reaches it by passfile.
+ * environment: a password reaches it by passfile.  Its messages are those of
+ * the C locale, as ours are.
  *
  *-------------------------------------------------------------------------
  */
@@ -31,10 +32,19 @@
 
 extern char **environ;
 
-/* The environment without secrets; the array is to be freed, its strings are not. */
+/* Is this a variable that a child is not to have from us? */
+static bool
+is_kept_back(const char *variable)
+{
+	return strncmp(variable, "PGPASSWORD=", 11) == 0 || strncmp(variable, "LC_ALL=", 7) == 0 ||
+		   strncmp(variable, "LANGUAGE=", 9) == 0;
+}
+
+/* The environment of a child; the array is to be freed, its strings are not. */
 static char **
 child_environment(void)
 {
+	static char messages[] = "LC_ALL=C";
 	size_t count = 0;
 	size_t kept = 0;
 	char **copy;
@@ -42,12 +52,13 @@ child_environment(void)
 
 	while (environ[count] != NULL)
 		count++;
-	copy = xmalloc((count + 1) * sizeof(char *));
+	copy = xmalloc((count + 2) * sizeof(char *));
 	for (i = 0; i < count; i++)
 	{
-		if (strncmp(environ[i], "PGPASSWORD=", 11) != 0)
+		if (!is_kept_back(environ[i]))
 			copy[kept++] = environ[i];
 	}
+	copy[kept++] = messages;
 	copy[kept] = NULL;
 	return copy;
 }
@@ -98,8 +109,9 @@ terminate_group(void *argument)
 
 /* Collect what the child writes until it closes the pipe; only the end is kept. */
 static void
-drain(int fd, Buffer *into)
+drain(int fd, SubprocessResult *result)
 {
+	Buffer *into = &result->errors;
 	char piece[READ_SIZE];
 	ssize_t length;
 
@@ -115,6 +127,7 @@ drain(int fd, Buffer *into)
 		{
 			memmove(into->data, into->data + into->length - ERRORS_KEPT, ERRORS_KEPT + 1);
 			into->length = ERRORS_KEPT;
+			result->truncated = true;
 		}
 	}
 }
@@ -150,6 +163,7 @@ run_child(const char *const *argv, const char *stdout_path, bool capture_stdout,
 	buffer_append_string(&result->errors, "");
 	result->exit_code = -1;
 	result->signal = 0;
+	result->truncated = false;
 	if (pipe2(pipe_fds, O_CLOEXEC) < 0)
 		return report_error(EXIT_FAILED, strerror(errno), NULL, "could not create a pipe");
 	error = spawn_child(argv, stdout_path, capture_stdout ? pipe_fds[1] : -1, pipe_fds[1], &pid);
@@ -162,7 +176,7 @@ run_child(const char *const *argv, const char *stdout_path, bool capture_stdout,
 	cancellation = cancellation_add(terminate_group, &pid);
 	if (stop_requested())
 		terminate_group(&pid);
-	drain(pipe_fds[0], &result->errors);
+	drain(pipe_fds[0], result);
 	close(pipe_fds[0]);
 
 	/* Once reaped the pid may belong to somebody else, so the cancellation goes first. */

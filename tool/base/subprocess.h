@@ -19,7 +19,8 @@ typedef struct SubprocessResult
 {
 	int exit_code; /* -1: ended by a signal */
 	int signal;
-	Buffer errors; /* its stderr, at most the last 64 kB */
+	Buffer errors;  /* its stderr, at most the last 64 kB */
+	bool truncated; /* there was more of it */
 } SubprocessResult;
 
 /*

@@ -332,7 +332,8 @@ early_indexes_plan(RestorePlan *plan)
 						 sysconf(_SC_NPROCESSORS_ONLN) <= plan->settings->jobs;
 	pthread_mutex_init(&early->mutex, NULL);
 	pthread_cond_init(&early->changed, NULL);
-	if (plan->settings->jobs > 1 && any_big(plan->manifest, tables, count) &&
+	/* pg_restore's --single-transaction does not go on behind an error. */
+	if (plan->settings->jobs > 1 && !plan->sets_unknown && any_big(plan->manifest, tables, count) &&
 		archive_listing_read(plan, "--verbose", &early->listing))
 		choose_indexes(early, tables, count);
 	free(tables);

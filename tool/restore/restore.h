@@ -48,8 +48,9 @@ typedef struct RestorePlan
 	int *early;          /* entries of it that were built while rows were loaded */
 	uint32_t nearly;
 	char *pg_restore;
-	char *session; /* settings of the backup's head, as SQL */
-	uint64_t rows; /* loaded so far */
+	bool sets_unknown; /* it sets a parameter that the server does not have */
+	char *session;     /* settings of the backup's head, as SQL */
+	uint64_t rows;     /* loaded so far */
 
 	/* A part of the backup (partial.c). */
 	bool partial;         /* a part, or rows into tables that exist */

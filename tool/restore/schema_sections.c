@@ -24,6 +24,7 @@
 #include "log.h"
 #include "member_reader.h"
 #include "memory.h"
+#include "newer_pg_restore.h"
 #include "owners_and_grants.h"
 #include "progress.h"
 #include "quote.h"
@@ -58,10 +59,15 @@ schema_sections_prepare(RestorePlan *plan)
 	size_t length = 0;
 	int version = connection_version(plan->maintenance);
 	int dumped_by = (int) strtol(plan->manifest->pg_dump, NULL, 10) * 10000;
+	char *program_version = NULL;
 
 	/* A newer pg_dump may have written an archive that an older pg_restore cannot read. */
-	plan->pg_restore = find_client_program(plan->settings->pg_bindir, "pg_restore",
-										   version > dumped_by ? version : dumped_by, NULL);
+	plan->pg_restore =
+		find_client_program(plan->settings->pg_bindir, "pg_restore",
+							version > dumped_by ? version : dumped_by, &program_version);
+	plan->sets_unknown =
+		plan->pg_restore != NULL && pg_restore_sets_unknown(program_version, version);
+	free(program_version);
 	plan->directory = plan->pg_restore != NULL ? temporary_directory_create() : NULL;
 	if (plan->directory == NULL)
 		return false;
@@ -75,24 +81,26 @@ schema_sections_prepare(RestorePlan *plan)
 	return good;
 }
 
-/* The line of pg_restore's stderr that tells what went wrong. */
+/* Report what went wrong as pg_restore's stderr tells it. */
 static bool
 report_child(const char *section, const SubprocessResult *result)
 {
-	char *first = strstr(result->errors.data, "error: ");
+	char *error;
 
 	if (stop_requested())
 		return false;
 	if (result->exit_code < 0)
 		return report_error(EXIT_FAILED, result->errors.data, NULL,
 							"pg_restore was terminated by signal %d", result->signal);
-	return report_error(
-		EXIT_FAILED, first != NULL ? first + 7 : result->errors.data,
-		strstr(result->errors.data, "role \"") != NULL
-			? "Roles are not part of a database backup: \"nex_backup globals restore\" brings "
-			  "them, if the globals were backed up."
-			: NULL,
-		"could not restore the %s section", section);
+	error = pg_restore_error(result);
+	report_error(EXIT_FAILED, error != NULL ? error : result->errors.data,
+				 error != NULL && strstr(error, "role \"") != NULL
+					 ? "Roles are not part of a database backup: \"nex_backup globals restore\" "
+					   "brings them, if the globals were backed up."
+					 : NULL,
+				 "could not restore the %s section", section);
+	free(error);
+	return false;
 }
 
 /* Where pg_restore is to connect, with the settings that make it fast; caller frees. */
@@ -137,11 +145,13 @@ run_pg_restore(RestorePlan *plan, const char *which, const char *mode, bool seri
 			   SubprocessResult *result)
 {
 	char *conninfo = conninfo_for_pg_restore(plan, serial);
-	const char *argv[12] = {plan->pg_restore, which,      mode,     "--exit-on-error",
-							"--no-password",  "--dbname", conninfo, plan->archive};
-	size_t count = 8;
+	const char *argv[12] = {plan->pg_restore, which,    mode,         "--no-password",
+							"--dbname",       conninfo, plan->archive};
+	size_t count = 7;
 	bool ran;
 
+	if (!plan->sets_unknown)
+		argv[count++] = "--exit-on-error";
 	schema_sections_add_options(plan, argv, &count);
 	ran = conninfo != NULL && subprocess_run(argv, NULL, result);
 	free(conninfo);
@@ -158,7 +168,9 @@ must_run_pg_restore(RestorePlan *plan, const char *section, const char *which, i
 
 	if (run_pg_restore(plan, which, mode, false, &result))
 	{
-		good = result.exit_code == 0 || report_child(section, &result);
+		good = result.exit_code == 0 ||
+			   (plan->sets_unknown && pg_restore_only_set_unknown(&result)) ||
+			   report_child(section, &result);
 		subprocess_result_free(&result);
 	}
 	free(mode);
