@@ -150,6 +150,8 @@ sub start_fire
 			$writers{$kind} = $pid;
 			next;
 		}
+		# From PostgreSQL 17 on its handler would end the servers of the test.
+		$SIG{TERM} = 'DEFAULT';
 		setpgrp(0, 0);
 		srand($$);
 		$ENV{PGAPPNAME} = "fire_$kind";

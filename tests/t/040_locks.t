@@ -169,17 +169,21 @@ for my $policy ('wait', 'abort')
 {
 	my $log = File::Temp->new;
 	my $other = new_repository();
-	# More than the tool buffers, so that copying lasts as long as compressing, however fast the machine is.
-	query('shop', "INSERT INTO b_big SELECT i, repeat(md5(i::text), 30) FROM generate_series(1, 150000) i");
+	# More than the tool buffers, and seconds of compressing: it still reads the table after both stops.
+	query('shop', "INSERT INTO b_big SELECT i, (SELECT string_agg(md5(i || 'x' || j), '') FROM generate_series(1, 30) j) "
+		  . 'FROM generate_series(1, 100000) i');
 	my $pid = start_tool("$log", 'backup', '--repo', $other, '-d', 'shop', '-j', 1, '--chunk-blocks', 64,
-		'--compress', 'zstd:15');
+		'--compress', 'zstd:12');
 	wait_until(sub { scalar(grep { /\.zst$/ } all_files("$other/objects")) >= 1 });
-	query('shop', 'CREATE INDEX b_new ON b_big (i) WHERE i = 1');
-	sleep(0.5);
-	my $reindex = background_sql('shop', 'REINDEX INDEX b_new');
-	# However fast the machine is, the other session waits for some seconds.
-	wait_until(sub { query('shop', "SELECT count(*) FROM pg_stat_activity WHERE query LIKE 'REINDEX%' AND wait_event_type = 'Lock'") > 0 });
 	kill 'STOP', $pid;
+	query('shop', 'CREATE INDEX b_new ON b_big (i) WHERE i = 1');
+	kill 'CONT', $pid;
+	ok(wait_until(sub { query('shop', "SELECT count(*) FROM pg_locks WHERE relation = 'b_new'::regclass") > 0 }),
+		'P17: a worker opens an index that is newer than the snapshot');
+	# However fast the machine is, the other session waits for some seconds.
+	kill 'STOP', $pid;
+	my $reindex = background_sql('shop', 'REINDEX INDEX b_new');
+	waits_for_lock('migration');
 	sleep(3);
 	kill 'CONT', $pid;
 	is(finish_tool($pid), 0, 'P17: an index that is newer than the snapshot is rebuilt') or diag(read_bytes("$log"));

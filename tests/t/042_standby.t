@@ -233,6 +233,8 @@ for my $policy ('wait', 'abort')
 	my $proxy = fork;
 	if ($proxy == 0)
 	{
+		# From PostgreSQL 17 on its handler would end the servers of the test.
+		$SIG{TERM} = 'DEFAULT';
 		while (my $client = $listener->accept)
 		{
 			my $server = IO::Socket::UNIX->new(Peer => $target) or last;
