@@ -77,9 +77,10 @@ prepare()
 	fi
 }
 
-# A file system of 64 MB for the test that fills one; only root can mount it.
+# A file system of 64 MB for the tests that fill one; only root can mount it.
 mount_small()
 {
+	[ ! -d "$work/small" ] || return 0
 	sudo=
 	if [ "$(id -u)" -ne 0 ]; then
 		sudo='sudo -n'
@@ -91,7 +92,7 @@ mount_small()
 	else
 		NEXB_NO_SMALL_DIR="cannot mount a tmpfs: $(tr '\n' ' ' <"$work/mount.log")"
 		export NEXB_NO_SMALL_DIR
-		printf 'the test of a full repository is skipped: %s\n' "$NEXB_NO_SMALL_DIR"
+		printf 'the tests of a full repository are skipped: %s\n' "$NEXB_NO_SMALL_DIR"
 	fi
 }
 
@@ -130,6 +131,7 @@ check_unit()
 {
 	heading 'unit tests'
 	rm -f "$work/counts"
+	mount_small
 	if as_tester make -s -j"$(nproc)" -C tests/unit COPT="$copt" >"$work/unit.log" 2>&1 &&
 		as_tester make -s -j"$(nproc)" -C tests/fuzz COPT="$copt" >>"$work/unit.log" 2>&1; then
 		as_tester perl scripts/run_tap.pl "$work/counts" --exec $(cd "$work/src" &&
@@ -145,6 +147,7 @@ check_sanitize()
 {
 	heading 'unit tests, under AddressSanitizer and UndefinedBehaviorSanitizer'
 	rm -f "$work/counts"
+	mount_small
 	local flags='-fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer'
 	if as_tester make -s -C tool clean >"$work/unit.log" 2>&1 && as_tester make -s -C tests/unit clean >>"$work/unit.log" 2>&1 &&
 		as_tester make -s -j"$(nproc)" -C tool COPT="$flags" >>"$work/unit.log" 2>&1 &&
