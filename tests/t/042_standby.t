@@ -68,6 +68,7 @@ my @backup = ('backup', '--repo', $repo, '-d', 'bank', '-j', 4, '--chunk-blocks'
 
 # A server whose minor release is from before 2026-11-12 must be refused, and that is all.
 {
+	use_server($standby);
 	my %fixed = (14 => 25, 15 => 20, 16 => 16, 17 => 12, 18 => 7, 19 => 1);
 	my $version = query('postgres', 'SHOW server_version_num');
 	my ($major, $minor) = (int($version / 10000), $version % 10000);
