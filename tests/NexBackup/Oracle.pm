@@ -84,7 +84,10 @@ WHERE c.relkind = 'S' AND c.relpersistence <> 't' ORDER BY 1
 \gexec
 SELECT 'large object ' || m.oid, pg_catalog.pg_get_userbyid(m.lomowner),
 	(SELECT pg_catalog.string_agg(a::pg_catalog.text, ' ' ORDER BY a::pg_catalog.text) FROM pg_catalog.unnest(m.lomacl) a),
-	pg_catalog.obj_description(m.oid, 'pg_largeobject'), pg_catalog.md5(pg_catalog.lo_get(m.oid))
+	pg_catalog.obj_description(m.oid, 'pg_largeobject'),
+	(SELECT pg_catalog.string_agg(l.provider || l.label, ' ' ORDER BY l.provider) FROM pg_catalog.pg_seclabel l
+		WHERE l.objoid = m.oid AND l.classoid = 'pg_catalog.pg_largeobject'::pg_catalog.regclass AND l.objsubid = 0),
+	pg_catalog.md5(pg_catalog.lo_get(m.oid))
 FROM pg_catalog.pg_largeobject_metadata m ORDER BY m.oid;
 SELECT 'unpopulated ' || c.oid::pg_catalog.regclass::pg_catalog.text FROM pg_catalog.pg_class c
 WHERE c.relkind = 'm' AND NOT c.relispopulated ORDER BY 1;

@@ -27,7 +27,7 @@ our @EXPORT = qw(
   start_server use_server load_sample create_database tool tool_path tool_ok tool_fails tool_json
   start_tool finish_tool new_repository all_files read_bytes write_bytes damage_file
   normalized_dump same_database database_names foreign_backends small_directory top
-  latest_id stock_restore query wait_until have_extension
+  latest_id stock_restore query wait_until have_extension label_settings
   hold_lock backends_in background_sql waits_for_lock waiting_pg_dump);
 
 my $top = abs_path(dirname(abs_path(__FILE__)) . '/../..');
@@ -74,6 +74,15 @@ sub have_extension
 {
 	return query('postgres',
 		"SELECT count(*) FROM pg_available_extensions WHERE name = 'nex_backup'");
+}
+
+# Settings for a server whose sessions know the provider of security labels that check.sh installs.
+sub label_settings
+{
+	my $config = $ENV{PG_CONFIG} || 'pg_config';
+	chomp(my $directory = `"$config" --pkglibdir`);
+
+	return -e "$directory/nexb_labels.so" ? (session_preload_libraries => 'nexb_labels') : ();
 }
 
 # Run SQL, die on an error, give the result as text.

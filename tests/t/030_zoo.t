@@ -9,7 +9,8 @@ use NexBackup::Oracle;
 use NexBackup::Test;
 use Test::More;
 
-my $node = start_server('main', wal_level => 'logical', max_prepared_transactions => 5);
+my %labels = label_settings();
+my $node = start_server('main', wal_level => 'logical', max_prepared_transactions => 5, %labels);
 
 plan skip_all => 'the zoo needs PostgreSQL 15 or later' if $node->pg_version < 15;
 
@@ -136,6 +137,15 @@ subtest 'P9: large objects with number, owner, grants and comment' => sub {
 		'{zoo_owner=rw/zoo_owner,zoo_grantor=r*w*/zoo_owner,=r/zoo_grantor,invoice_app=w*/zoo_grantor,invoice_report=w/invoice_app}');
 	everywhere('a hole', 'SELECT length(lo_get(80005)), md5(lo_get(80005))', '20480001|' . query('zoo', 'SELECT md5(lo_get(80005))'));
 };
+SKIP:
+{
+	skip 'no provider of security labels is installed (scripts/check.sh does it)', 1 unless %labels;
+	subtest 'security labels of every kind of object' => sub {
+		everywhere('of objects and columns', q[SELECT count(*), count(DISTINCT (objtype, provider, label)) FROM pg_seclabels WHERE objtype NOT IN ('database', 'role', 'tablespace')], '19|19');
+		everywhere('of a large object', q[SELECT label FROM pg_seclabels WHERE objtype = 'large object' AND objoid = 80003], qq[it's\n"another"]);
+		everywhere('of the database', q[SELECT label FROM pg_shseclabel JOIN pg_database d ON d.oid = objoid AND datname = current_database()], "of the 'zoo'");
+	};
+}
 subtest 'P10: no sequence is behind its rows, and none has lost is_called' => sub {
 	everywhere('never called', 'SELECT last_value, is_called FROM s.never_called', '77|f');
 	everywhere('restarted', 'SELECT last_value, is_called FROM worth.restarted', '100|f');

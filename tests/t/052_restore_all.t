@@ -9,7 +9,8 @@ use NexBackup::Test;
 use PostgreSQL::Test::Cluster;
 use Test::More;
 
-my $old = start_server('old', allow_in_place_tablespaces => 'on');
+my %labels = label_settings();
+my $old = start_server('old', allow_in_place_tablespaces => 'on', %labels);
 my $repo = new_repository();
 my $space = File::Temp::tempdir(CLEANUP => 1);
 my $version = query('postgres', 'SHOW server_version_num');
@@ -39,6 +40,14 @@ COMMENT ON DATABASE postgres IS 'ours';
 ALTER DATABASE postgres OWNER TO owner;
 ALTER DATABASE postgres SET work_mem = '6MB'
 SQL
+if (%labels)
+{
+	query('postgres', "SECURITY LABEL ON $_ IS 'of a cluster''s object'") for 'ROLE owner', 'ROLE postgres', 'TABLESPACE fast', 'DATABASE latin', 'DATABASE postgres';
+}
+else
+{
+	diag('no security labels: their provider is not installed (scripts/check.sh does it)');
+}
 for my $database ('latin', 'ascii', 'icu', 'ready made', 'spaced', 'postgres', 'template1')
 {
 	query($database, "CREATE TABLE things AS SELECT i, 'thing ' || i AS name FROM generate_series(1, 100) i");
@@ -67,6 +76,7 @@ sub new_cluster
 
 	$node->init(extra => \@extra);
 	$node->append_conf('postgresql.conf', 'autovacuum = off');
+	$node->append_conf('postgresql.conf', "$_ = '$labels{$_}'") for keys %labels;
 	$node->start;
 	use_server($node);
 	return $node;
