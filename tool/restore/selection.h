@@ -16,12 +16,13 @@
 
 typedef enum EntryState
 {
-	ENTRY_OUT,      /* not restored */
-	ENTRY_EXCLUDED, /* not restored, because --exclude-table says so */
-	ENTRY_EXISTING, /* needed, and there already: used as it is */
-	ENTRY_NEEDED,   /* restored because something cannot be without it */
-	ENTRY_BELONGS,  /* restored with what it belongs to: index, trigger, grant */
-	ENTRY_CHOSEN    /* restored because it was asked for */
+	ENTRY_OUT,        /* not restored */
+	ENTRY_EXCLUDED,   /* not restored, because --exclude-table says so */
+	ENTRY_IMPOSSIBLE, /* asked for, but something that it needs is excluded */
+	ENTRY_EXISTING,   /* needed, and there already: used as it is */
+	ENTRY_NEEDED,     /* restored because something cannot be without it */
+	ENTRY_BELONGS,    /* restored with what it belongs to: index, trigger, grant */
+	ENTRY_CHOSEN      /* restored because it was asked for */
 } EntryState;
 
 /* Lines of text for the report to the user. */
@@ -76,6 +77,13 @@ extern bool selection_is_partition(const Selection *selection, const TocEntry *c
 
 /* Is the entry, which depends on the other one, a part of it? */
 extern bool selection_belongs_to(const TocEntry *entry, const TocEntry *other);
+
+/*
+ * The query of a view that pg_dump had to take apart, or NULL.  That happens
+ * if something that the query needs comes after the views: a primary key, for
+ * GROUP BY.  The entry of the view itself has columns of NULL only.
+ */
+extern const TocEntry *selection_view_query(const Selection *selection, const TocEntry *view);
 
 /* Empty the lines: rows alone leave out nothing. */
 extern void selection_forget_report(Selection *selection);

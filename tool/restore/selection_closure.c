@@ -34,6 +34,24 @@ static const char *const indexes[] = {"INDEX", "CONSTRAINT", NULL};
 
 static const char *const parts[] = {"TABLE ATTACH", "INDEX ATTACH", "TRIGGER", NULL};
 
+/* Is it what the rule of a view makes of it? */
+static bool
+is_view_query(const TocEntry *entry)
+{
+	static const char name[] = " _RETURN";
+	size_t length = strlen(entry->tag);
+
+	return toc_entry_is(entry, "RULE") && length > strlen(name) &&
+		   strcmp(entry->tag + length - strlen(name), name) == 0;
+}
+
+/* Is it left out unless all tables that it speaks of are there? */
+static bool
+is_conditional(const TocEntry *entry)
+{
+	return toc_entry_is_any(entry, conditional) && !is_view_query(entry);
+}
+
 /* Lists of entries that are still to be looked at. */
 typedef struct Closure
 {
@@ -155,6 +173,21 @@ selection_belongs_to(const TocEntry *entry, const TocEntry *other)
 	return false;
 }
 
+const TocEntry *
+selection_view_query(const Selection *selection, const TocEntry *view)
+{
+	int i;
+
+	for (i = selection->starts[view->id]; i < selection->starts[view->id + 1]; i++)
+	{
+		const TocEntry *other = archive_toc_find(&selection->toc, selection->dependents[i]);
+
+		if (is_view_query(other) && selection_belongs_to(other, view))
+			return other;
+	}
+	return NULL;
+}
+
 static void
 include(Closure *closure, const TocEntry *entry, EntryState state)
 {
@@ -274,7 +307,7 @@ add_belongings(Closure *closure, const TocEntry *entry)
 		if (toc_entry_is(entry, "TABLE") && toc_entry_is(other, "TABLE") &&
 			selection_is_partition(selection, other, entry))
 			include(closure, other, state);
-		else if (selection_belongs_to(other, entry) && !toc_entry_is_any(other, conditional))
+		else if (selection_belongs_to(other, entry) && !is_conditional(other))
 			include(closure, other, ENTRY_BELONGS);
 	}
 }
@@ -308,7 +341,7 @@ add_conditional(Closure *closure)
 		const TocEntry *entry = &selection->toc.entries[i];
 		bool belongs = false;
 
-		if (selection->states[entry->id] != ENTRY_OUT || !toc_entry_is_any(entry, conditional))
+		if (selection->states[entry->id] != ENTRY_OUT || !is_conditional(entry))
 			continue;
 		for (d = 0; d < entry->ndepends_on && !belongs; d++)
 		{
@@ -368,33 +401,51 @@ exclude_partitions(Selection *selection)
 	}
 }
 
-/* Take out what cannot be, because something that it needs is excluded; in the archive's order. */
+/* Is all there that the entry needs, and all that it speaks of if it is conditional? */
+static bool
+is_possible(const Selection *selection, const TocEntry *entry)
+{
+	const TocEntry *query;
+	int i;
+
+	for (i = 0; i < entry->ndepends_on; i++)
+	{
+		const TocEntry *other = archive_toc_find(&selection->toc, entry->depends_on[i]);
+
+		if (other != NULL && is_needed(selection, entry, other) &&
+			selection_state(selection, other->id) < ENTRY_EXISTING &&
+			!(is_conditional(entry) && is_there(selection, other)))
+			return false;
+	}
+	query = selection_view_query(selection, entry);
+	if (query != NULL && !selection_includes(selection, query))
+		return false;
+	return !is_conditional(entry) || condition_holds(selection, entry);
+}
+
+/* Take out what cannot be, because something that it needs is excluded. */
 static void
 take_out_impossible(Selection *selection)
 {
+	bool changed;
 	uint32_t i;
-	int d;
 
-	for (i = 0; i < selection->toc.count; i++)
+	do
 	{
-		const TocEntry *entry = &selection->toc.entries[i];
-		bool possible = true;
-
-		if (!selection_includes(selection, entry))
-			continue;
-		for (d = 0; d < entry->ndepends_on && possible; d++)
+		changed = false;
+		for (i = 0; i < selection->toc.count; i++)
 		{
-			const TocEntry *other = archive_toc_find(&selection->toc, entry->depends_on[d]);
+			const TocEntry *entry = &selection->toc.entries[i];
 
-			possible = other == NULL || !is_needed(selection, entry, other) ||
-					   selection_state(selection, other->id) >= ENTRY_EXISTING ||
-					   (toc_entry_is_any(entry, conditional) && is_there(selection, other));
+			if (selection_includes(selection, entry) && !is_possible(selection, entry))
+			{
+				selection->states[entry->id] = selection_state(selection, entry->id) == ENTRY_CHOSEN
+												   ? ENTRY_IMPOSSIBLE
+												   : ENTRY_OUT;
+				changed = true;
+			}
 		}
-		if (possible && toc_entry_is_any(entry, conditional))
-			possible = condition_holds(selection, entry);
-		if (!possible)
-			selection->states[entry->id] = ENTRY_OUT;
-	}
+	} while (changed);
 }
 
 /*

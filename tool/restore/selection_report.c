@@ -7,6 +7,7 @@
  */
 #include <stdlib.h>
 #include <string.h>
+#include <string.h>
 
 #include "memory.h"
 #include "selection.h"
@@ -21,9 +22,34 @@ static const char *const silent[] = {"COMMENT",
 									 "MATERIALIZED VIEW DATA",
 									 NULL};
 
+static bool
+is_missing(const Selection *selection, const TocEntry *entry)
+{
+	return selection_state(selection, entry->id) < ENTRY_EXISTING;
+}
+
 /* The table that is missing for this entry, or NULL if nothing is. */
 static const TocEntry *
 missing_table(const Selection *selection, const TocEntry *entry)
+{
+	const TocEntry *query = selection_view_query(selection, entry);
+	int d;
+
+	if (query != NULL)
+		entry = query;
+	for (d = 0; d < entry->ndepends_on; d++)
+	{
+		const TocEntry *other = archive_toc_find(&selection->toc, entry->depends_on[d]);
+
+		if (other != NULL && toc_entry_is_relation(other) && is_missing(selection, other))
+			return other;
+	}
+	return NULL;
+}
+
+/* Is it a part of something that is missing itself? */
+static bool
+is_part_of_missing(const Selection *selection, const TocEntry *entry)
 {
 	int d;
 
@@ -31,10 +57,10 @@ missing_table(const Selection *selection, const TocEntry *entry)
 	{
 		const TocEntry *other = archive_toc_find(&selection->toc, entry->depends_on[d]);
 
-		if (other != NULL && toc_entry_is_relation(other) && !selection_includes(selection, other))
-			return other;
+		if (other != NULL && selection_belongs_to(entry, other) && is_missing(selection, other))
+			return true;
 	}
-	return NULL;
+	return false;
 }
 
 /*
@@ -57,6 +83,12 @@ is_about_restored(const Selection *selection, const TocEntry *entry)
 	return false;
 }
 
+static bool
+is_restrictive_policy(const TocEntry *entry)
+{
+	return toc_entry_is(entry, "POLICY") && strstr(entry->definition, " AS RESTRICTIVE ") != NULL;
+}
+
 static char *
 left_out_line(const Selection *selection, const TocEntry *entry)
 {
@@ -68,7 +100,8 @@ left_out_line(const Selection *selection, const TocEntry *entry)
 	{
 		char *needed = toc_entry_label(missing);
 
-		line = xasprintf("%s (it refers to %s)", label, needed);
+		line = xasprintf("%s (it refers to %s%s)", label, needed,
+						 is_restrictive_policy(entry) ? "; without it more rows are visible" : "");
 		free(needed);
 	}
 	else
@@ -93,7 +126,8 @@ selection_report(Selection *selection)
 			lines_add(&selection->used, toc_entry_label(entry));
 		else if (state == ENTRY_NEEDED)
 			lines_add(&selection->brought, toc_entry_label(entry));
-		else if (state == ENTRY_OUT && is_about_restored(selection, entry))
+		else if ((state == ENTRY_OUT && is_about_restored(selection, entry)) ||
+				 (state == ENTRY_IMPOSSIBLE && !is_part_of_missing(selection, entry)))
 			lines_add(&selection->left_out, left_out_line(selection, entry));
 	}
 }
