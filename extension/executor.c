@@ -344,6 +344,9 @@ watch(Run *run)
 		wait_for_events(killed ? 100 : 500);
 	}
 	read_output();
+	/* A shutdown ends the tool's connections as well, and the tool may be quicker than we are. */
+	if (worker_stop_requested && run->stopped == NULL && child.status != 0)
+		run->stopped = "shutdown";
 	MemoryContextSwitchTo(old);
 	MemoryContextDelete(context);
 }
