@@ -107,7 +107,8 @@ make_programs()
 	libraries=$(dirname "$(find "$tree/usr/lib" -name 'libpq.so.5' | head -n 1)")
 	mkdir -p "$bin"
 	for program in psql pg_dump pg_dumpall pg_restore; do
-		printf '#!/bin/sh\nexec %s --library-path %s %s "$@"\n' "$loader" "$libraries" \
+		# By argv0, pg_dumpall finds the pg_dump here.
+		printf '#!/bin/sh\nexec %s --library-path %s --argv0 "$0" %s "$@"\n' "$loader" "$libraries" \
 			"$tree$(in_tree "$release" pg_config --bindir)/$program" >"$bin/$program"
 		chmod 755 "$bin/$program"
 	done

@@ -95,12 +95,33 @@ sub there_and_back
 	return same_database("carried_$copy", $copy, "$step: as pg_dump | psql brings it");
 }
 
+# Parts of the sample database, into a new database and into the copy, and the globals.
+sub parts_and_globals
+{
+	my ($server, $copy) = @_;
+	my $step = "$server->{version} with pg_dump $server->{pg_dump}";
+	my @part = ('restore', '--repo', $server->{repo}, 'sample', '--table', 'audit.log');
+
+	tool_ok([ @part, '--to', "part_$copy", '-j', 2 ], "$step: one table into a new database");
+	is(query("part_$copy", 'SELECT count(*), max(log_id) FROM audit.log'), query($copy, 'SELECT count(*), max(log_id) FROM audit.log'),
+		"$step: with its rows");
+	query($copy, 'DROP TABLE audit.log');
+	tool_ok([ @part, '--to', $copy ], "$step: a table that was dropped");
+	query($copy, 'DELETE FROM audit.log WHERE log_id % 3 = 0');
+	tool_ok([ @part, '--to', $copy, '--append', '--on-conflict', 'skip' ], "$step: rows that were deleted");
+	same_database('sample', $copy, "$step: all is as it was");
+	tool_ok([ 'globals', 'backup', '--repo', $server->{repo} ], "$step: backup of the globals");
+	tool_ok([ 'globals', 'restore', '--repo', $server->{repo}, '--yes' ], "$step: restore of the globals changes nothing");
+	return;
+}
+
 for my $server (@servers)
 {
 	$server->{repo} = new_repository();
 	at($server, sub {
 		fill($server);
 		there_and_back($server, $_, "again_$_") for qw(sample every);
+		parts_and_globals($server, 'again_sample');
 	});
 }
 
@@ -136,6 +157,7 @@ for my $older (grep { $_->{version} < $newest->{pg_dump} } @servers)
 		# A newer pg_dump writes it with parameters that no older server takes.
 		query('every', 'DROP SUBSCRIPTION sub');
 		there_and_back($server, $_, "newer_$_") for qw(sample every);
+		parts_and_globals($server, 'newer_sample');
 	});
 }
 
