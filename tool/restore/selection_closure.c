@@ -34,7 +34,7 @@ static const char *const indexes[] = {"INDEX", "CONSTRAINT", NULL};
 
 static const char *const parts[] = {"TABLE ATTACH", "INDEX ATTACH", "TRIGGER", NULL};
 
-/* Is it what the rule of a view makes of it? */
+/* Is it the query of a view, which stands by itself as a rule? */
 static bool
 is_view_query(const TocEntry *entry)
 {
