@@ -34,7 +34,7 @@ fi
 as_tester()
 {
 	local -a run=(env -u PGHOST -u PGPORT -u PGUSER -u PGDATABASE -u PGPASSWORD -u MAKEFLAGS -u MAKELEVEL
-		HOME="$work" LC_ALL=C.UTF-8 PG_CONFIG="$private" PATH="$(dirname "$private"):$PATH")
+		HOME="$work" TMPDIR="$work/tmp" LC_ALL=C.UTF-8 PG_CONFIG="$private" PATH="$(dirname "$private"):$PATH")
 	if [ "$(id -u)" -eq 0 ]; then
 		run=(runuser -u "$tester" -- "${run[@]}")
 	fi
@@ -62,7 +62,8 @@ prepare()
 	chmod 755 "$work"
 	trap clean_up EXIT
 	trap 'exit 130' INT TERM
-	mkdir "$work/src"
+	# What tests that kill the tool leave behind goes with all else.
+	mkdir "$work/src" "$work/tmp"
 	if [ $fresh = 1 ]; then
 		(cd "$top" && tar cf - --exclude=.git --exclude='*.o' --exclude='*.so' --exclude='*.d' --exclude='*.bc' \
 			--exclude=tool/build --exclude=tool/nex_backup --exclude=tmp_check .) | tar xf - -C "$work/src"
