@@ -92,7 +92,9 @@ tool_ok([ agent_words('--once') ], 'an empty queue');
 
 # --------------------------------------------------------------------------- a job that is due
 
-ask("SELECT nex_backup_schedule('nightly', '0 2 * * *', database => 'shop', repository => '$repo', retry => 0)");
+# Due when the test says so, and not by itself while it runs.
+my ($minute, $hour) = (gmtime(time + 12 * 3600))[ 1, 2 ];
+ask("SELECT nex_backup_schedule('nightly', '$minute $hour * * *', timezone => 'UTC', database => 'shop', repository => '$repo', retry => 0)");
 ask("UPDATE nex_backup.jobs SET next_run = now() - interval '1 second'");
 tool_ok([ agent_words('--once') ], 'a job that is due');
 is(ask("SELECT state, exit_code, executor IS NOT NULL, database, attempt FROM nex_backup.runs WHERE job = 'nightly'"),
