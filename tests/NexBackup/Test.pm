@@ -31,6 +31,8 @@ our @EXPORT = qw(
   hold_lock backends_in background_sql waits_for_lock waiting_pg_dump);
 
 my $top = abs_path(dirname(abs_path(__FILE__)) . '/../..');
+# Seconds after which something that does not end makes the test die, not wait for ever.
+my $hung = 900;
 my $tool = abs_path($ENV{NEX_BACKUP} || "$top/tool/nex_backup");
 
 sub top { return $top }
@@ -92,7 +94,7 @@ sub query
 	my ($out, $err) = ('', '');
 
 	IPC::Run::run([ 'psql', '-XAtq', '-v', 'ON_ERROR_STOP=1', '-d', conninfo($database), '-f', '-' ],
-		'<', \$sql, '>', \$out, '2>', \$err)
+		'<', \$sql, '>', \$out, '2>', \$err, IPC::Run::timeout($hung))
 	  or die "psql: $err in:\n$sql\n";
 	chomp $out;
 	return $out;
@@ -241,7 +243,7 @@ sub tool
 	my ($out, $err) = ('', '');
 
 	print "# Running: nex_backup @arguments\n";
-	IPC::Run::run([ $tool, @arguments ], '<', \'', '>', \$out, '2>', \$err);
+	IPC::Run::run([ $tool, @arguments ], '<', \'', '>', \$out, '2>', \$err, IPC::Run::timeout($hung));
 	my $code = $? & 127 ? 128 + ($? & 127) : $? >> 8;
 	print "# exit $code\n$out$err\n";
 	return ($code, $out, $err);
