@@ -403,6 +403,14 @@ settings_free(Settings *settings)
 		else if (option_table[i].type == OPTION_LIST)
 			text_list_free(MEMBER(settings, TextList, option_table[i].member));
 	}
+	for (i = 0; i < settings->file_sets.count; i++)
+	{
+		free(settings->file_sets.items[i].name);
+		text_list_free(&settings->file_sets.items[i].files);
+	}
+	free(settings->file_sets.items);
+	settings->file_sets.items = NULL;
+	settings->file_sets.count = 0;
 	free(settings->file_lines);
 	settings->file_lines = NULL;
 }
