@@ -7,11 +7,12 @@ use strict;
 use warnings;
 
 use Exporter qw(import);
+use IPC::Run ();
 use NexBackup::Test;
 use POSIX ();
 use Time::HiRes qw(sleep);
 
-our @EXPORT = qw(create_battlefield start_fire stop_fire violations);
+our @EXPORT = qw(create_battlefield start_fire stop_fire violations wrong_indexes);
 
 my %writers;
 my $parent = $$;
@@ -63,6 +64,10 @@ INSERT INTO right_side VALUES ('1');
 -- Identity column: its sequence is never behind the rows.
 CREATE TABLE ticket (id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, t timestamptz DEFAULT now());
 SQL
+	# What CREATE INDEX CONCURRENTLY leaves behind when it fails: here, because notes are not unique.
+	my ($in, $err) = ('CREATE UNIQUE INDEX CONCURRENTLY account_shot ON account (note)', '');
+	IPC::Run::run([ 'psql', '-Xq', '-d', $database ], '<', \$in, '2>', \$err);
+	die "no invalid index: $err" unless $err =~ /could not create unique index/;
 	return;
 }
 
@@ -177,11 +182,12 @@ sub stop_fire
 	kill 'TERM', map { -$_ } values %writers;
 	waitpid($_, 0) for values %writers;
 	%writers = ();
-	query('postgres', "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name LIKE 'fire_%'");
+	# 10 seconds for each to end, in milliseconds.
+	query('postgres', "SELECT pg_terminate_backend(pid, 10000) FROM pg_stat_activity WHERE application_name LIKE 'fire_%'");
 	return;
 }
 
-# What does not hold in a restored database; empty when all is well.
+# What does not hold in a state of the database, restored or not; empty when all is well.
 sub violations
 {
 	my ($database) = @_;
@@ -235,8 +241,22 @@ SELECT format('sequence of ledger: %s, rows up to %s', last_value, m) FROM ledge
 UNION ALL
 SELECT format('sequence of ticket: %s, rows up to %s', last_value, m) FROM ticket_id_seq,
 	(SELECT coalesce(max(id), 0) AS m FROM ticket) x WHERE last_value < m
-UNION ALL
+SQL
+}
+
+# What is wrong with the indexes of a restored database; empty when all is well.  The original has an
+# invalid one from the start, and each REINDEX CONCURRENTLY that is shot leaves one more.
+sub wrong_indexes
+{
+	my ($database) = @_;
+
+	return query($database, <<'SQL');
 SELECT 'invalid index: ' || indexrelid::regclass FROM pg_index WHERE NOT indisvalid
+UNION ALL
+SELECT 'index that was invalid: ' || relname FROM pg_class WHERE relkind = 'i' AND (relname = 'account_shot' OR relname ~ '_cc(new|old)')
+UNION ALL
+SELECT 'missing index: ' || name FROM unnest('{account_balance,account_pkey,vault.account_pkey,ledger_pkey,ticket_pkey}'::text[]) name
+	WHERE to_regclass(name) IS NULL
 SQL
 }
 

@@ -65,7 +65,7 @@ for my $round (1 .. $backups)
 	}
 	else
 	{
-		my $wrong = violations('restored');
+		my $wrong = join("\n", grep { $_ ne '' } violations('restored'), wrong_indexes('restored'));
 		$good++;
 		$in_a_row = 0;
 		if ($wrong ne '')
