@@ -161,12 +161,12 @@ ok(wait_until(sub { query('postgres', 'SELECT count(*) FROM pg_locks WHERE NOT g
 is(state_of($run), 'running', 'it is running');
 ask("SELECT nex_backup.request_cancel($run, 'a test')");
 ok(wait_until(sub { state_of($run) eq 'cancelled' }), 'and is cancelled');
-is(scalar programs($run), 0, 'its program is gone');
+ok(wait_until(sub { !programs($run) }), 'its program is gone');
 ok(wait_until(sub { backends_in('shop') == 1 }), 'and so are its sessions');
 
 $run = enqueue('backup', 'shop', timeout => '1 second', kill_grace => '5 seconds');
 ok(wait_until(sub { state_of($run) eq 'timed_out' }), 'a run that takes too long is stopped');
-is(scalar programs($run), 0, 'its program is gone');
+ok(wait_until(sub { !programs($run) }), 'its program is gone');
 
 # The agent is killed in the middle of a run: the program ends, and another agent does the work.
 $run = enqueue('backup', 'shop', max_attempts => 2);
@@ -221,7 +221,7 @@ ok(wait_until(sub { state_of($run) eq 'running' }), 'a run is going on');
 is(stop_agent($agent), 0, 'an agent that must not wait ends at once');
 is(ask("SELECT state, reason FROM nex_backup.runs WHERE id = $run"), 'crashed|the executor was stopped', 'its run is given back');
 is(ask("SELECT state FROM nex_backup.runs WHERE origin = $run"), 'queued', 'and waits for another agent');
-is(scalar programs($run), 0, 'no program is left');
+ok(wait_until(sub { !programs($run) }), 'no program is left');
 $release->();
 tool_ok([ agent_words('--once') ], 'which comes');
 is(ask("SELECT state FROM nex_backup.runs WHERE origin = $run"), 'succeeded', 'and does it');
