@@ -32,7 +32,8 @@ our @modes = (
 		backup => [ '-j', 4, '--chunk-blocks', 1 ],
 		restore => [ '-j', 4 ]
 	},
-	{ name => 'stock tools', backup => [ '-j', 2 ], stock => 'zstd -dc' });
+	{ name => 'stock tools', backup => [ '-j', 2 ], stock => 'zstd -dc' },
+	{ name => 'rows as text', backup => [ '-j', 2 ], restore => [ '-j', 2, '--copy-format', 'text' ] });
 
 # ----------------------------------------------------------------- content
 

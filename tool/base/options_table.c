@@ -144,6 +144,14 @@ const Option option_table[] = {
 	 .metavar = "SIZE",
 	 .help = "memory for each index build: 512MB"},
 
+	{.name = "copy-format",
+	 .type = OPTION_CHOICE,
+	 .member = AT(copy_format),
+	 .choices = "binary text",
+	 .fallback = "binary",
+	 .metavar = "FORMAT",
+	 .help = "how rows are sent to the server: binary where their types allow it, or always text"},
+
 	/* restore of a part */
 	{.name = "table",
 	 .letter = 't',

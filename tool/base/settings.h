@@ -56,6 +56,13 @@ typedef enum MailTls
 	MAIL_TLS_PLAIN /* for a relay on this machine */
 } MailTls;
 
+/* How the rows of a backup are sent to the server. */
+typedef enum CopyFormat
+{
+	COPY_FORMAT_BINARY, /* as text where there is no binary form */
+	COPY_FORMAT_TEXT
+} CopyFormat;
+
 typedef enum OnConflict
 {
 	ON_CONFLICT_ABORT,
@@ -139,6 +146,7 @@ typedef struct Settings
 	TextList tablespace_mappings; /* OLD=NEW */
 	bool no_tablespaces;
 	char *maintenance_work_mem; /* for index builds; NULL = the server's setting */
+	CopyFormat copy_format;
 
 	/* restore of a part; `table` is also the one of cat */
 	TextList table;

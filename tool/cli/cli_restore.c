@@ -161,7 +161,8 @@ const Command command_restore = {
 	.max_arguments = 1,
 	.options =
 		"to at drop yes discard-old all exclude-database no-globals existing-roles "
-		"tablespace-mapping no-tablespaces no-analyze maintenance-work-mem jobs dbname host port "
+		"tablespace-mapping no-tablespaces no-analyze maintenance-work-mem copy-format jobs dbname "
+		"host port "
 		"username no-password password pg-bindir catalogue table schema exclude-table as append "
 		"data-only on-conflict disable-triggers schema-only no-owner no-privileges role",
 	.per_call = "to at drop yes discard-old all no-globals existing-roles table schema "

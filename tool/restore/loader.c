@@ -6,11 +6,11 @@
  * Members are independent of each other, so any number of connections can
  * load one big table at the same time.  The biggest table goes first, then what
  * its foreign keys refer to; within a table members go in their order, so that
- * rows come to lie nearly as they lay.  Two lanes must not be shared: tables that are marked serial
- *(a deadlock between loads through one partition root, foreign keys between configuration tables),
- *and large objects, whose later slices need the first one.  Whoever claims a lane runs it whole.
- *Between members a connection builds an index or constraint of a table that is complete, if there
- *is one (see early_indexes.c).
+ * rows come to lie nearly as they lay.  Two lanes must not be shared: tables that are marked
+ * serial (a deadlock between loads through one partition root, foreign keys between configuration
+ * tables), and large objects, whose later slices need the first one.  Whoever claims a lane runs it
+ * whole.  Between members a connection builds an index or constraint of a table that is complete,
+ * if there is one (see early_indexes.c).
  *
  *-------------------------------------------------------------------------
  */
@@ -28,10 +28,8 @@
 #include "memory.h"
 #include "owners_and_grants.h"
 #include "progress.h"
-#include "quote.h"
 #include "session.h"
-
-#define SEND_BYTES (256 * 1024)
+#include "table_copy.h"
 
 typedef struct Lane
 {
@@ -143,117 +141,30 @@ typedef struct Loader
 	Loading *loading;
 	Connection *connection;
 	MemberReader reader;
-	int32_t table;    /* whose COPY is open; -1: none */
-	uint64_t rows;    /* sent to it */
-	uint32_t members; /* sent to it */
+	TableCopy copy;
+	uint64_t rows;    /* sent since a COPY of the table was begun */
+	uint32_t members; /* the same */
 } Loader;
-
-static bool
-report_load_failure(const Loader *loader, const PGresult *result, int32_t position)
-{
-	const ManifestTable *table = &loader->loading->plan->manifest->tables[position];
-	Buffer name;
-	char *what;
-
-	if (stop_requested())
-		return false;
-	buffer_init(&name);
-	quote_qualified(&name, table->schema, table->name);
-	what = xasprintf("could not load table %s", name.data);
-	buffer_free(&name);
-	connection_report(loader->connection, result, what);
-	free(what);
-	return false;
-}
-
-static bool
-begin_copy(Loader *loader, int32_t table)
-{
-	PGresult *result =
-		PQexec(loader->connection->pg, loader->loading->plan->manifest->tables[table].copy);
-	bool good = PQresultStatus(result) == PGRES_COPY_IN;
-
-	if (!good)
-		report_load_failure(loader, result, table);
-	PQclear(result);
-	if (!good)
-		return false;
-	loader->table = table;
-	loader->rows = 0;
-	loader->members = 0;
-	return true;
-}
-
-/* Look at the results of a COPY that has ended; compares the number of rows. */
-static bool
-take_copy_results(Loader *loader)
-{
-	const ManifestTable *table = &loader->loading->plan->manifest->tables[loader->table];
-	PGresult *result;
-	bool good = true;
-
-	while ((result = PQgetResult(loader->connection->pg)) != NULL)
-	{
-		ExecStatusType status = PQresultStatus(result);
-
-		if (status != PGRES_COMMAND_OK)
-			good = report_load_failure(loader, result, loader->table);
-		else if (good && strtoull(PQcmdTuples(result), NULL, 10) != loader->rows)
-			good =
-				report_error(EXIT_INTEGRITY, NULL, NULL,
-							 "the server took %s rows of table \"%s\" instead of %llu",
-							 PQcmdTuples(result), table->name, (unsigned long long) loader->rows);
-		PQclear(result);
-		/* A lost connection would give this result for ever. */
-		if (status == PGRES_COPY_IN)
-			return false;
-	}
-	return good;
-}
 
 /* End the COPY that is open, if one is. */
 static bool
 end_copy(Loader *loader)
 {
 	Loading *loading = loader->loading;
+	int32_t table = loader->copy.table;
 
-	if (loader->table < 0)
+	if (table < 0)
 		return true;
-	if (PQputCopyEnd(loader->connection->pg, stop_requested() ? "interrupted" : NULL) != 1)
-		return report_load_failure(loader, NULL, loader->table);
-	if (!take_copy_results(loader))
+	if (!table_copy_end(&loader->copy))
 		return false;
 	atomic_fetch_add(&loading->rows, loader->rows);
-	if (atomic_fetch_sub(&loading->members_left[loader->table], loader->members) == loader->members)
+	if (atomic_fetch_sub(&loading->members_left[table], loader->members) == loader->members)
 	{
 		atomic_fetch_add(&progress.units_done, 1);
-		early_indexes_table_loaded(loading->early, loader->table);
+		early_indexes_table_loaded(loading->early, table);
 	}
-	loader->table = -1;
-	return true;
-}
-
-/* Send rows; false if the connection does not take them or work must stop. */
-static bool
-send_rows(Loader *loader, const char *rows, size_t length)
-{
-	while (length > 0)
-	{
-		size_t piece = length < SEND_BYTES ? length : SEND_BYTES;
-
-		if (stop_requested())
-			return false;
-		if (PQputCopyData(loader->connection->pg, rows, (int) piece) != 1)
-		{
-			/* If the server said why before it went away, that is what to report. */
-			take_copy_results(loader);
-			return report_load_failure(loader, NULL, loader->table);
-		}
-		atomic_fetch_add(&progress.raw_bytes, piece);
-		atomic_fetch_add(&progress.weight_done, piece);
-		rows += piece;
-		length -= piece;
-	}
+	loader->rows = 0;
+	loader->members = 0;
 	return true;
 }
 
@@ -270,12 +181,13 @@ load_data(Loader *loader, const Member *member)
 
 	if (!member_reader_rows(&loader->reader, member, &rows, &length))
 		return false;
-	if (loader->table != member->table && (!end_copy(loader) || !begin_copy(loader, member->table)))
+	if (loader->copy.table != member->table &&
+		(!end_copy(loader) || !table_copy_begin(&loader->copy, member->table)))
 		return false;
 	loader->rows += member->rows;
 	loader->members++;
 	atomic_fetch_add(&progress.weight_done, member->raw - length);
-	return send_rows(loader, rows, length);
+	return table_copy_send(&loader->copy, rows, length, member->rows);
 }
 
 static bool
@@ -304,7 +216,7 @@ share_work(Loader *loader)
 
 	while (!stop_requested())
 	{
-		if (early_indexes_claim(loading->early, !more && loader->table < 0, &i))
+		if (early_indexes_claim(loading->early, !more && loader->copy.table < 0, &i))
 		{
 			if (!end_copy(loader))
 				return false;
@@ -315,7 +227,7 @@ share_work(Loader *loader)
 			if (!load_member(loader, shared->members[i]))
 				return false;
 		}
-		else if (loader->table >= 0)
+		else if (loader->copy.table >= 0)
 		{
 			more = false;
 			if (!end_copy(loader))
@@ -360,8 +272,8 @@ load(void *argument)
 
 	memset(&loader, 0, sizeof(loader));
 	loader.loading = loading;
-	loader.table = -1;
 	loader.connection = session_open(plan, loading->target);
+	table_copy_init(&loader.copy, loader.connection, plan->manifest, plan->settings->copy_format);
 	good = loader.connection != NULL &&
 		   connection_command(loader.connection, "SET synchronous_commit = off") &&
 		   member_reader_open(&loader.reader, plan->repository, plan->manifest) &&
@@ -369,6 +281,7 @@ load(void *argument)
 	if (!good)
 		stop_request();
 	member_reader_close(&loader.reader);
+	table_copy_free(&loader.copy);
 	connection_close(loader.connection);
 	return NULL;
 }
