@@ -17,6 +17,7 @@
 #include "memory.h"
 #include "owners_and_grants.h"
 #include "rename.h"
+#include "row_copy.h"
 #include "sql_text.h"
 
 /* Tokens, each followed by a space that is one, too. */
@@ -193,13 +194,48 @@ test_rename(void **state)
 	buffer_free(&out);
 }
 
+/* A manifest may hold anything. */
+static void
+test_columns_of_copy(void **state)
+{
+	static const struct
+	{
+		char copy[64];
+		const char *columns;
+	} cases[] = {
+		{"COPY s.t (a, \"b, c\") FROM stdin;", "(a, \"b, c\")"},
+		{"COPY \"s.x\".\"t (\" (a) FROM stdin;", "(a)"},
+		{"COPY s.t  FROM stdin;", ""},
+		{"COPY s.t FROM stdin;", ""},
+		{"COPY t (a) FROM stdin;", ""},
+		{"COPY s.t", ""},
+		{"COPY \"s", ""},
+		{"COPY", ""},
+		{"", ""},
+	};
+	size_t i;
+
+	(void) state;
+	for (i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
+	{
+		char *copy = xstrdup(cases[i].copy);
+		ManifestTable table = {.copy = copy};
+		size_t length;
+		const char *columns = row_copy_columns(&table, &length);
+
+		assert_int_equal(length, strlen(cases[i].columns));
+		assert_memory_equal(columns, cases[i].columns, length);
+		free(copy);
+	}
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_tokens),     cmocka_unit_test(test_open),
 		cmocka_unit_test(test_statements), cmocka_unit_test(test_filter),
-		cmocka_unit_test(test_rename),
+		cmocka_unit_test(test_rename),     cmocka_unit_test(test_columns_of_copy),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

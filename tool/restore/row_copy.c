@@ -27,15 +27,20 @@
 const char *
 row_copy_columns(const ManifestTable *table, size_t *length)
 {
+	static const char prefix[] = "COPY ";
 	static const char suffix[] = " FROM stdin;";
 	char *schema = NULL;
 	char *name = NULL;
-	const char *rest = sql_name_read_qualified(table->copy + strlen("COPY "), &schema, &name);
-	size_t whole = rest != NULL ? strlen(rest) : 0;
+	const char *rest;
+	size_t whole;
 
+	*length = 0;
+	if (strncmp(table->copy, prefix, strlen(prefix)) != 0)
+		return "";
+	rest = sql_name_read_qualified(table->copy + strlen(prefix), &schema, &name);
+	whole = rest != NULL ? strlen(rest) : 0;
 	free(schema);
 	free(name);
-	*length = 0;
 	if (whole < strlen(suffix) + 1)
 		return "";
 	*length = whole - strlen(suffix) - 1;

@@ -59,6 +59,9 @@ sql_name_read_qualified(const char *text, char **schema, char **name)
 		return NULL;
 	end = *end == '.' ? sql_name_read(end + 1, name) : NULL;
 	if (end == NULL)
+	{
 		free(*schema);
+		*schema = NULL;
+	}
 	return end;
 }
