@@ -119,16 +119,15 @@ for my $mode ('fast', 'immediate', 'kill')
 	recovers("server: $mode", $log, $code, qr/error: lost the snapshot/);
 }
 
-# A sequence that is dropped while the backup is under way cannot be locked by anybody before.
+# A sequence that is dropped while rows are copied cannot be locked by anybody before.
 {
-	query('shop', 'CREATE SEQUENCE lone');
+	query('shop', "CREATE SEQUENCE lone; CREATE TABLE a_big AS SELECT i, repeat(md5(i::text), 30) AS t FROM generate_series(1, 150000) i");
 	my $log = File::Temp->new;
-	my $directory = waiting_pg_dump($node);
-	my $pid = start_tool("$log", @backup, '--pg-bindir', $directory);
-	wait_until(sub { -e "$directory/done" });
+	my $pid = start_tool("$log", @backup, '--compress', 'zstd:15', '--verbose');
+	wait_until(sub { read_bytes("$log") =~ /the schema is read/ });
 	query('shop', 'DROP SEQUENCE lone');
-	write_bytes("$directory/go", '');
 	recovers('P16: a sequence is dropped', $log, finish_tool($pid), qr/error: .*sequence.*lone.*does not exist/s);
+	query('shop', 'DROP TABLE a_big');
 }
 
 # Or it is locked for longer than we wait.

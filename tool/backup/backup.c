@@ -13,6 +13,10 @@
  * before leaves at most objects that no manifest names, which the next
  * backup finds and re-uses.
  *
+ * If an object was renamed, rebuilt or dropped while its definition was read
+ * (moved_objects.c), the backup begins again, with a new snapshot; what was
+ * stored by then is found and re-used in the same way.
+ *
  *-------------------------------------------------------------------------
  */
 #include "backup.h"
@@ -30,6 +34,7 @@
 #include "log.h"
 #include "manifest_envelope.h"
 #include "memory.h"
+#include "moved_objects.h"
 #include "pipeline.h"
 #include "progress.h"
 #include "quote.h"
@@ -43,6 +48,8 @@
 
 /* Pieces beyond one for each worker and compressor, so that neither waits for the other. */
 #define SPARE_PIECES 1
+
+#define MAX_ATTEMPTS 5
 
 typedef struct Backup
 {
@@ -63,7 +70,9 @@ typedef struct Backup
 	SnapshotWatch *watch;
 	Buffer sequences;
 	Buffer database_settings;
-	int lock; /* handle of the database's backup lock; -1: none */
+	char *moved; /* what changed its name in the snapshot's lifetime, so that all must be done again
+				  */
+	int lock;    /* handle of the database's backup lock; -1: none */
 } Backup;
 
 /* Connect, learn the database's name, and see that nobody else backs it up. */
@@ -198,6 +207,7 @@ copy_data(Backup *backup)
 	work->snapshot = &backup->sessions.snapshot;
 	work->tables = &backup->sessions.tables;
 	work->plan = &backup->plan;
+	work->stale = &backup->sessions.schema.stale;
 	work->pipeline = backup->pipeline;
 	for (i = 0; i < jobs && i < backup->plan.count; i++)
 	{
@@ -311,6 +321,17 @@ end_watch(Backup *backup)
 	backup->watch = NULL;
 }
 
+/* Wait for the schema, which may have become stale. */
+static bool
+take_schema(Backup *backup)
+{
+	bool good = source_sessions_join_schema(&backup->sessions);
+
+	if (!good && backup->sessions.schema.moved != NULL)
+		backup->moved = xstrdup(backup->sessions.schema.moved);
+	return good;
+}
+
 static bool
 read_sequences(Backup *backup)
 {
@@ -322,6 +343,15 @@ read_sequences(Backup *backup)
 		return false;
 	backup->manifest->totals.sequences = (uint64_t) count;
 	return connection_command(backup->leader, "COMMIT");
+}
+
+/* Out of the snapshot: is what rows were written with still what the schema has? */
+static bool
+labels_stayed(Backup *backup)
+{
+	return moved_objects_find(backup->leader, backup->sessions.names, MOVED_IN_ROWS,
+							  &backup->moved) &&
+		   backup->moved == NULL;
 }
 
 static void
@@ -349,8 +379,10 @@ clean_up(Backup *backup)
 		repository_unlock(backup->repository, backup->lock);
 }
 
-Manifest *
-backup_database(const Settings *settings, Repository *repository, const char *name, char **database)
+/* With one snapshot.  NULL: reported, unless *moved says why another one is needed. */
+static Manifest *
+back_up_once(const Settings *settings, Repository *repository, const char *name, char **database,
+			 char **moved)
 {
 	Backup backup;
 	Manifest *manifest;
@@ -360,16 +392,42 @@ backup_database(const Settings *settings, Repository *repository, const char *na
 	backup.settings = settings;
 	backup.repository = repository;
 	backup.lock = -1;
-	*database = NULL;
 	good = begin(&backup, name, database) && take_snapshot(&backup) && copy_data(&backup) &&
-		   source_sessions_join_schema(&backup.sessions) && read_sequences(&backup) &&
+		   take_schema(&backup) && read_sequences(&backup) && labels_stayed(&backup) &&
 		   publish(&backup);
 	manifest = backup.manifest;
+	*moved = backup.moved;
 	clean_up(&backup);
 	if (!good)
 	{
 		manifest_free(manifest);
 		return NULL;
 	}
+	return manifest;
+}
+
+Manifest *
+backup_database(const Settings *settings, Repository *repository, const char *name, char **database)
+{
+	Manifest *manifest = NULL;
+	char *moved = NULL;
+	int attempt;
+
+	*database = NULL;
+	for (attempt = 1; attempt <= MAX_ATTEMPTS && manifest == NULL; attempt++)
+	{
+		free(moved);
+		free(*database);
+		*database = NULL;
+		manifest = back_up_once(settings, repository, name, database, &moved);
+		if (moved == NULL || stop_requested())
+			break;
+		log_info("renamed, rebuilt or dropped while it was read: %s; beginning again", moved);
+	}
+	if (moved != NULL && !stop_requested())
+		report_error(EXIT_FAILED, moved, "Run the backup when no schema changes are under way.",
+					 "objects were renamed, rebuilt or dropped in each of %d attempts to read them",
+					 MAX_ATTEMPTS);
+	free(moved);
 	return manifest;
 }

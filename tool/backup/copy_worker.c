@@ -392,7 +392,8 @@ copy_worker(void *argument)
 	bool good;
 
 	good = prepare_worker(connection);
-	while (good && !stop_requested() && (chunk = chunk_plan_claim(work->plan)) != NULL)
+	while (good && !stop_requested() && !atomic_load(work->stale) &&
+		   (chunk = chunk_plan_claim(work->plan)) != NULL)
 		good = stream_chunk(work, connection, chunk);
 	if (!good)
 		stop_request();

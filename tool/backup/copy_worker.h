@@ -25,8 +25,9 @@ typedef struct CopyWork
 	int32_t *manifest_tables;  /* position of each table in the manifest */
 	ChunkPlan *plan;
 	Pipeline *pipeline;
-	Connection **workers;   /* in the snapshot; a thread closes the one that it used */
-	atomic_int next_worker; /* that no thread has taken yet */
+	const atomic_bool *stale; /* this snapshot is not worth copying any more */
+	Connection **workers;     /* in the snapshot; a thread closes the one that it used */
+	atomic_int next_worker;   /* that no thread has taken yet */
 } CopyWork;
 
 /* Thread function; argument is a CopyWork.  Returns NULL; errors are reported and stop all work. */

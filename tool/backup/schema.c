@@ -23,6 +23,7 @@
 #include "interrupt.h"
 #include "log.h"
 #include "memory.h"
+#include "moved_objects.h"
 #include "subprocess.h"
 
 /*
@@ -51,6 +52,27 @@ conninfo_for_pg_dump(const Schema *schema)
 		named = xasprintf("%s application_name='%s'", conninfo, schema->application);
 	free(conninfo);
 	return named;
+}
+
+/*
+ * pg_dump has ended: did anything move under its hands?  That may be why it failed, too; but if it
+ * did and the server does not answer, its own message says more.
+ */
+static bool
+nothing_moved(Schema *schema, bool failed)
+{
+	ConnectionTarget *target = target_with_database(schema->target, schema->database);
+	char *message = NULL;
+	Connection *connection = failed ? connection_try(target, &message) : connection_open(target);
+	bool good = connection != NULL
+					? moved_objects_find(connection, schema->names, MOVED_OF_SCHEMA, &schema->moved)
+					: failed;
+
+	free(message);
+	connection_close(connection);
+	target_free(target);
+	atomic_store(&schema->stale, schema->moved != NULL);
+	return good && schema->moved == NULL;
 }
 
 /* pg_dump -Fc of the two schema sections. */
@@ -86,7 +108,9 @@ dump_archive(Schema *schema, const char *archive)
 		{
 			schema->kept_out =
 				result.exit_code > 0 && strstr(result.errors.data, "LOCK TABLE") != NULL;
-			good = !schema->kept_out && client_program_check("pg_dump", &result);
+			good = !schema->kept_out && !stop_requested() &&
+				   nothing_moved(schema, result.exit_code != 0) &&
+				   client_program_check("pg_dump", &result);
 			schema->warnings = xstrdup(result.errors.data);
 			subprocess_result_free(&result);
 		}
@@ -159,8 +183,11 @@ schema_dump(void *argument)
 				   write_script(schema, path, "pre-data", &schema->pre_data) &&
 				   write_script(schema, path, "post-data", &schema->post_data);
 	if (schema->good)
+	{
+		log_debug("the schema is read");
 		append_as_comments(&schema->archive, &archive);
-	else if (!schema->kept_out)
+	}
+	else if (!schema->kept_out && schema->moved == NULL)
 		stop_request();
 	buffer_free(&archive);
 	free(path);
@@ -174,6 +201,7 @@ schema_free(Schema *schema)
 	free(schema->application);
 	free(schema->pg_dump_version);
 	free(schema->warnings);
+	free(schema->moved);
 	buffer_free(&schema->archive);
 	buffer_free(&schema->pre_data);
 	buffer_free(&schema->post_data);

@@ -26,11 +26,14 @@ typedef struct Schema
 	const char *pg_dump; /* its path */
 	int server_version;
 	const char *directory; /* private, for the archive */
+	const char *names;     /* of moved_objects_names() */
 	char *application;     /* name of pg_dump's session */
 
 	/* output */
 	bool good;
 	bool kept_out;     /* not reported: pg_dump could not lock the tables */
+	char *moved;       /* not reported: what changed while it was read; NULL: nothing */
+	atomic_bool stale; /* something did, so the backup is not worth going on with */
 	atomic_bool ended; /* the thread is done */
 	char *pg_dump_version;
 	char *warnings; /* what pg_dump printed; "" if nothing */

@@ -23,6 +23,7 @@
 #include "interrupt.h"
 #include "log.h"
 #include "memory.h"
+#include "moved_objects.h"
 #include "progress.h"
 #include "source_server.h"
 #include "subprocess.h"
@@ -112,6 +113,7 @@ start_schema(SourceSessions *sessions)
 	schema->bindir = sessions->settings->pg_bindir;
 	schema->server_version = connection_version(sessions->leader);
 	schema->directory = sessions->directory;
+	schema->names = sessions->names;
 	schema->pg_dump = sessions->pg_dump;
 	schema->pg_dump_version = xstrdup(sessions->pg_dump_version);
 	schema->application = xasprintf("nex_backup schema %d", PQbackendPID(sessions->leader->pg));
@@ -199,6 +201,8 @@ let_go(SourceSessions *sessions)
 	good = good && connection_command(sessions->leader, "ROLLBACK");
 	source_tables_free(&sessions->tables);
 	snapshot_free(&sessions->snapshot);
+	free(sessions->names);
+	sessions->names = NULL;
 	return good;
 }
 
@@ -235,6 +239,9 @@ start_once(SourceSessions *sessions)
 	round = bring_workers(sessions);
 	if (round != ROUND_GOOD)
 		return round;
+	sessions->names = moved_objects_names(sessions->leader);
+	if (sessions->names == NULL)
+		return ROUND_FAILED;
 	return start_schema(sessions) ? wait_for_schema_locks(sessions) : ROUND_FAILED;
 }
 
@@ -302,4 +309,5 @@ source_sessions_close(SourceSessions *sessions)
 	schema_free(&sessions->schema);
 	source_tables_free(&sessions->tables);
 	snapshot_free(&sessions->snapshot);
+	free(sessions->names);
 }

@@ -29,6 +29,7 @@ typedef struct SourceSessions
 	bool lock_ahead;      /* workers lock all tables, not only what they copy */
 	SourceTables tables;
 	Snapshot snapshot;
+	char *names;   /* of moved_objects_names(), on the snapshot */
 	char *pg_dump; /* path and version, looked up before anything is locked */
 	char *pg_dump_version;
 	Schema schema;
@@ -44,7 +45,10 @@ typedef struct SourceSessions
  */
 extern bool source_sessions_start(SourceSessions *sessions);
 
-/* Wait for the schema; false when it could not be read (reported). */
+/*
+ * Wait for the schema; false when it could not be read: reported, unless
+ * schema.moved says what changed meanwhile.
+ */
 extern bool source_sessions_join_schema(SourceSessions *sessions);
 
 /* Close everything but the leader and the target, which belong to the caller. */

@@ -1,0 +1,118 @@
+# P16: what the server puts into words speaks of the present, not of the snapshot.  An object that is
+# renamed, rebuilt or dropped while pg_dump reads makes the backup begin again, on a new snapshot.
+use strict;
+use warnings;
+
+use File::Temp ();
+use NexBackup::Test;
+use Test::More;
+
+my $node = start_server('main');
+my $repo = new_repository();
+my $bindir = $node->config_data('--bindir');
+
+create_database('shop');
+query('shop', <<'SQL');
+CREATE SCHEMA stock;
+CREATE TYPE stock.colour AS ENUM ('red', 'grün', 'blue');
+CREATE FUNCTION stock.vat(numeric) RETURNS numeric LANGUAGE sql IMMUTABLE AS 'SELECT $1 * 0.19';
+CREATE TABLE stock.item (id int, price numeric, colour stock.colour);
+INSERT INTO stock.item SELECT i, i, (enum_range(NULL::stock.colour))[1 + i % 3] FROM generate_series(1, 1000) i;
+CREATE INDEX item_id ON stock.item (id);
+COMMENT ON INDEX stock.item_id IS 'under the name that it has';
+CREATE INDEX item_vat ON stock.item (stock.vat(price));
+CREATE VIEW stock.cheap AS SELECT id, stock.vat(price) AS tax FROM stock.item WHERE price < 10;
+CREATE VIEW stock.cheapest AS SELECT tax FROM stock.cheap ORDER BY tax LIMIT 1;
+CREATE SEQUENCE stock.numbers;
+SQL
+
+# A directory for --pg-bindir whose pg_dump runs SQL before it does its work, the first `times` times.
+sub pg_dump_after
+{
+	my ($times, $sql) = @_;
+	my $directory = File::Temp::tempdir(CLEANUP => 1);
+
+	symlink("$bindir/pg_restore", "$directory/pg_restore");
+	write_bytes("$directory/sql", $sql);
+	write_bytes("$directory/pg_dump", <<"SH");
+#!/bin/sh
+[ "\$1" = --version ] && exec "$bindir/pg_dump" --version
+echo run >> "$directory/runs"
+if [ \$(wc -l < "$directory/runs") -le $times ]
+then
+	PGAPPNAME= "$bindir/psql" -XqAt -v ON_ERROR_STOP=1 -v run=\$(wc -l < "$directory/runs") -d shop -f "$directory/sql" || exit 9
+fi
+exec "$bindir/pg_dump" "\$\@"
+SH
+	chmod 0755, "$directory/pg_dump";
+	return $directory;
+}
+
+sub runs_of
+{
+	my ($directory) = @_;
+
+	return scalar(() = read_bytes("$directory/runs") =~ /run/g);
+}
+
+# A backup while that happens: begins again, and is whole.
+my %changes = (
+	'an index that is renamed' => [ 'ALTER INDEX stock.item_id RENAME TO item_number', 'index stock.item_id' ],
+	'and back' => [ 'ALTER INDEX stock.item_number RENAME TO item_id', 'index stock.item_number' ],
+	'a function that an index uses' => [ 'ALTER FUNCTION stock.vat(numeric) RENAME TO tax_of', 'function stock.vat' ],
+	'a function that is dropped' => [ 'CREATE FUNCTION stock.gone() RETURNS int LANGUAGE sql AS \'SELECT 1\'', 'DROP FUNCTION stock.gone()', 'function stock.gone' ],
+	'a type' => [ 'ALTER TYPE stock.colour RENAME TO "a colour"', 'type stock.colour' ],
+	'a label' => [ 'ALTER TYPE stock."a colour" RENAME VALUE \'red\' TO \'r,e"d\'', q(label 'red' of enum stock."a colour") ],
+	'a view and its column' => [ 'ALTER VIEW stock.cheap RENAME COLUMN tax TO duty', 'column stock.cheap.tax' ],
+	'a view that is made again' => [ 'DROP VIEW stock.cheapest; CREATE VIEW stock.cheapest AS SELECT 1 AS one', 'relation stock.cheapest' ],
+	'a sequence that changes its schema' => [ 'ALTER SEQUENCE stock.numbers SET SCHEMA public', 'relation stock.numbers' ],
+	# pg_dump does not find the tables that it is to lock then, which has always been a reason.
+	'the schema' => [ 'ALTER SCHEMA stock RENAME TO "the stock"', undef ]);
+for my $what ('an index that is renamed', 'and back', 'a function that an index uses', 'a function that is dropped', 'a type',
+	'a label', 'a view and its column', 'a view that is made again', 'a sequence that changes its schema', 'the schema')
+{
+	my @steps = @{ $changes{$what} };
+	my $named = pop @steps;
+	my $sql = pop @steps;
+	query('shop', $_) for @steps;
+	my $directory = pg_dump_after(1, $sql);
+	my ($code, $out, $err) = tool('backup', '--repo', $repo, '-d', 'shop', '--pg-bindir', $directory);
+	is($code, 0, "P16: $what: the backup is made") or diag($err);
+	like($err, qr/renamed, rebuilt or dropped while it was read: .*\Q$named\E.*; beginning again/, 'and says why it began again')
+	  if defined $named;
+	is(runs_of($directory), 2, 'once');
+	query('postgres', 'DROP DATABASE IF EXISTS restored');
+	tool_ok([ 'restore', '--repo', $repo, 'shop', '--to', 'restored' ], 'it can be restored');
+	same_database('shop', 'restored', 'and is what the database is now');
+}
+
+# What is new is no reason, nor what is dropped of what the snapshot never saw.
+my $directory = pg_dump_after(1, 'CREATE FUNCTION new_one() RETURNS int LANGUAGE sql AS $$ SELECT 1 $$; CREATE TABLE t (id int PRIMARY KEY);'
+	  . ' CREATE TYPE also_new AS ENUM (\'x\'); ALTER TYPE "the stock"."a colour" ADD VALUE \'yellow\'; DROP TABLE t;');
+tool_ok([ 'backup', '--repo', $repo, '-d', 'shop', '--pg-bindir', $directory ], 'new objects');
+is(runs_of($directory), 1, 'are no reason to begin again');
+
+# Again and again.
+my @before = all_files("$repo/backups");
+query('shop', 'ALTER INDEX "the stock".item_id RENAME TO item_0');
+$directory = pg_dump_after(1000, '\set before `expr :run - 1`' . "\n" . '\set before item_ :before' . "\n" . '\set after item_ :run' . "\n"
+	  . 'ALTER INDEX "the stock".:before RENAME TO :after;');
+tool_fails([ 'backup', '--repo', $repo, '-d', 'shop', '--pg-bindir', $directory ], 1,
+	qr/in each of 5 attempts.*DETAIL.*index "the stock"\.item_4.*HINT/s, 'a schema that never stays as it is');
+is(runs_of($directory), 5, 'was read five times');
+is_deeply([ all_files("$repo/backups") ], \@before, 'and nothing was published');
+query('shop', 'ALTER INDEX "the stock".item_5 RENAME TO item_id');
+
+# A label that is renamed when pg_dump is done, but rows are not.
+query('shop', 'CREATE TABLE slow AS SELECT string_agg(md5(i::text || j), \'\') AS t FROM generate_series(1, 30000) i, generate_series(1, 32) j GROUP BY i');
+my $pid = start_tool("$repo.log", 'backup', '--repo', $repo, '-d', 'shop', '-j', 2, '--compress', 'zstd:16', '--verbose');
+ok(wait_until(sub { read_bytes("$repo.log") =~ /the schema is read/ }), 'the schema is read');
+query('shop', q[ALTER TYPE "the stock"."a colour" RENAME VALUE 'blue' TO 'azure']);
+is(finish_tool($pid), 0, 'the backup is made');
+like(read_bytes("$repo.log"), qr/while it was read: label 'blue' of enum "the stock"\."a colour"; beginning again/, 'on a new snapshot');
+query('postgres', 'DROP DATABASE IF EXISTS restored');
+tool_ok([ 'restore', '--repo', $repo, 'shop', '--to', 'restored' ], 'it can be restored');
+same_database('shop', 'restored', 'and is what the database is now');
+is(foreign_backends(), 0, 'no connection is left open');
+
+done_testing();
