@@ -24,6 +24,8 @@ CREATE INDEX item_vat ON stock.item (stock.vat(price));
 CREATE VIEW stock.cheap AS SELECT id, stock.vat(price) AS tax FROM stock.item WHERE price < 10;
 CREATE VIEW stock.cheapest AS SELECT tax FROM stock.cheap ORDER BY tax LIMIT 1;
 CREATE SEQUENCE stock.numbers;
+CREATE STATISTICS stock.item_stat (ndistinct) ON id, price FROM stock.item;
+COMMENT ON STATISTICS stock.item_stat IS 'statistics, too';
 SQL
 
 # A directory for --pg-bindir whose pg_dump runs SQL before it does its work, the first `times` times.
@@ -60,6 +62,7 @@ my %changes = (
 	'an index that is renamed' => [ 'ALTER INDEX stock.item_id RENAME TO item_number', 'index stock.item_id' ],
 	'and back' => [ 'ALTER INDEX stock.item_number RENAME TO item_id', 'index stock.item_number' ],
 	'a function that an index uses' => [ 'ALTER FUNCTION stock.vat(numeric) RENAME TO tax_of', 'function stock.vat' ],
+	'statistics' => [ 'ALTER STATISTICS stock.item_stat RENAME TO item_statistics', 'statistics stock.item_stat' ],
 	'a function that is dropped' => [ 'CREATE FUNCTION stock.gone() RETURNS int LANGUAGE sql AS \'SELECT 1\'', 'DROP FUNCTION stock.gone()', 'function stock.gone' ],
 	'a type' => [ 'ALTER TYPE stock.colour RENAME TO "a colour"', 'type stock.colour' ],
 	'a label' => [ 'ALTER TYPE stock."a colour" RENAME VALUE \'red\' TO \'r,e"d\'', q(label 'red' of enum stock."a colour") ],
@@ -68,7 +71,7 @@ my %changes = (
 	'a sequence that changes its schema' => [ 'ALTER SEQUENCE stock.numbers SET SCHEMA public', 'relation stock.numbers' ],
 	# pg_dump does not find the tables that it is to lock then, which has always been a reason.
 	'the schema' => [ 'ALTER SCHEMA stock RENAME TO "the stock"', undef ]);
-for my $what ('an index that is renamed', 'and back', 'a function that an index uses', 'a function that is dropped', 'a type',
+for my $what ('an index that is renamed', 'and back', 'a function that an index uses', 'a function that is dropped', 'statistics', 'a type',
 	'a label', 'a view and its column', 'a view that is made again', 'a sequence that changes its schema', 'the schema')
 {
 	my @steps = @{ $changes{$what} };

@@ -45,6 +45,8 @@
 	" UNION ALL SELECT 'type', t.oid::text, pg_catalog.format('%I.%I', nspname, typname)"          \
 	"  FROM pg_catalog.pg_type t JOIN schema ON schema.oid = typnamespace"                         \
 	"  WHERE typrelid = 0 AND typcategory <> 'A'"                                                  \
+	" UNION ALL SELECT 'statistics', s.oid::text, pg_catalog.format('%I.%I', nspname, stxname)"    \
+	"  FROM pg_catalog.pg_statistic_ext s JOIN schema ON schema.oid = stxnamespace"                \
 	" UNION ALL SELECT 'label', e.oid::text,"                                                      \
 	"  pg_catalog.format('%L of enum %I.%I', enumlabel, nspname, typname)"                         \
 	"  FROM pg_catalog.pg_enum e JOIN pg_catalog.pg_type t ON t.oid = enumtypid"                   \
