@@ -11,7 +11,7 @@
 #include "column_writers.h"
 #include "settings.h"
 
-/* All of them return false when the work must stop; what went wrong is reported. */
+/* Belongs to one thread, as its connection does. */
 typedef struct TableCopy
 {
 	Connection *connection;
@@ -28,7 +28,10 @@ typedef struct TableCopy
 extern void table_copy_init(TableCopy *copy, Connection *connection, const Manifest *manifest,
 							CopyFormat format);
 
-/* Begin the COPY of a table, by position in the manifest; none may be open. */
+/*
+ * Begin the COPY of a table, by position in the manifest; none may be open.
+ * This and the next two return false when the work must stop; what went wrong is reported.
+ */
 extern bool table_copy_begin(TableCopy *copy, int32_t table);
 
 /* Send rows of a member, `count` of them, in COPY's text format. */
