@@ -76,7 +76,7 @@ static const char moved_query[] =
 	"  WHERE names.name IS DISTINCT FROM before.name AND (before.kind = $2) IS NOT FALSE"
 	"  ORDER BY before.kind IN ('column', 'label'), 1)"
 	" SELECT pg_catalog.array_to_string((pg_catalog.array_agg(what))[:" SHOWN "], ', ')"
-	"  || CASE WHEN count(*) > " SHOWN " THEN ', …' ELSE '' END FROM moved";
+	"  || CASE WHEN count(*) > " SHOWN " THEN ', ...' ELSE '' END FROM moved";
 
 char *
 moved_objects_names(Connection *connection)

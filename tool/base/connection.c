@@ -22,6 +22,8 @@
 #include "log.h"
 #include "memory.h"
 
+#define SQLSTATE_QUERY_CANCELED "57014"
+
 #define POLL_INTERVAL_MS 200
 #define LAST_WORD_TIMEOUT 5        /* seconds at most, after a stop */
 #define DEFAULT_CONNECT_TIMEOUT 30 /* seconds, unless connect_timeout says otherwise */
@@ -283,6 +285,13 @@ connection_report(Connection *connection, const PGresult *result, const char *wh
 	return connection_report_hint(connection, result, what, NULL);
 }
 
+/* When work must stop, queries under way are cancelled by ourselves: the reason was reported. */
+static bool
+is_echo_of_stop(const char *state)
+{
+	return state != NULL && strcmp(state, SQLSTATE_QUERY_CANCELED) == 0 && stop_requested();
+}
+
 bool
 connection_report_hint(Connection *connection, const PGresult *result, const char *what,
 					   const char *hint)
@@ -298,6 +307,11 @@ connection_report_hint(Connection *connection, const PGresult *result, const cha
 	{
 		primary = connection->last_word;
 		state = connection->last_state;
+	}
+	if (is_echo_of_stop(state))
+	{
+		log_debug("%s: cancelled", what);
+		return false;
 	}
 	if (hint == NULL)
 		hint = hint_for_state(state);
