@@ -255,9 +255,26 @@ my @damaged = grep { $_->{event} eq 'verify.failed' } events($web);
 cmp_ok(scalar @damaged, '>', 0, 'is told');
 is($damaged[0]{exit_code}, 3, 'as damage');
 like($damaged[0]{command}, qr/^nex_backup (?:globals )?verify (?:\S+ )?--repo/, 'with the command to run');
+my $told_so_far = scalar events($web);
 $mend->();
 is((tool('verify'))[0], 0, 'a mended one');
 is((events($web))[-1]{event}, 'verify.recovered', 'is told as well');
+cmp_ok(scalar events($web), '>', $told_so_far, 'by the run that found it good');
+
+# A database with a damaged backup is not well again because another backup of it is good.
+query('shop', 'UPDATE item SET id = id + 1000');
+tool_ok([ 'backup', '-d', 'shop' ], 'a newer backup');
+for my $which (0, -1)
+{
+	my $told = scalar events($web);
+	my $manifest = (sort glob("$repo/backups/shop/*Z.json"))[$which];
+	my $mend_one = damage_file($manifest, 'flip 200');
+	is((tool('verify'))[0], 3, 'one of its backups is damaged');
+	is(join(' ', map { $_->{event} } (events($web))[ $told .. scalar(events($web)) - 1 ]), 'verify.failed', 'that alone is told');
+	$mend_one->();
+	is((tool('verify'))[0], 0, 'mended');
+	is(join(' ', map { $_->{event} } (events($web))[ $told + 1 .. scalar(events($web)) - 1 ]), 'verify.recovered', 'and that, once');
+}
 
 # Redirects are not followed; what a server says is not repeated if it holds the URL.
 configure(webhook_settings($web));

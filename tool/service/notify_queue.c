@@ -132,9 +132,8 @@ queue_new_id(void)
 		memset(bytes, 0, sizeof(bytes));
 	gmtime_r(&now.tv_sec, &utc);
 	strftime(when, sizeof(when), "%Y%m%dT%H%M%S", &utc);
-	return xasprintf("%s%03ldZ-%02x%02x%02x%02x%02x%02x%02x%02x", when, now.tv_nsec / 1000000,
-					 bytes[0], bytes[1], bytes[2], bytes[3], bytes[4], bytes[5], bytes[6],
-					 bytes[7]);
+	return xasprintf("%s%09ldZ-%02x%02x%02x%02x%02x%02x%02x%02x", when, now.tv_nsec, bytes[0],
+					 bytes[1], bytes[2], bytes[3], bytes[4], bytes[5], bytes[6], bytes[7]);
 }
 
 /* ---- files ---- */

@@ -56,7 +56,8 @@ extern void queue_remove(const char *directory, const char *folder, const char *
 /* Move a message to those that were given up. */
 extern void queue_bury(const char *directory, const char *name, const json_t *message);
 
-/* "20261123T020003123Z-1f0c…": sorts by time, and is found once in the world.  Caller frees. */
+/* "20261123T020003123456789Z-1f0c…": sorts by time, and is found once in the world.  Caller frees.
+ */
 extern char *queue_new_id(void);
 
 /* A text member of an object; NULL if it is none. */

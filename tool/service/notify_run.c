@@ -331,6 +331,27 @@ is_noted(const json_t *database)
 	return false;
 }
 
+/*
+ * Is a good note about something that another note says is bad?  One damaged
+ * backup of a database is not made good by another one that is not.
+ */
+static bool
+is_contradicted(const json_t *note)
+{
+	size_t i;
+
+	for (i = 0; i < json_array_size(current.notes); i++)
+	{
+		const json_t *other = json_array_get(current.notes, i);
+
+		if (!json_is_true(json_object_get(other, "good")) &&
+			json_equal(json_object_get(other, "kind"), json_object_get(note, "kind")) &&
+			json_equal(json_object_get(other, "database"), json_object_get(note, "database")))
+			return json_is_true(json_object_get(note, "good"));
+	}
+	return false;
+}
+
 static bool
 any_failure_noted(void)
 {
@@ -370,6 +391,8 @@ report_run(const Settings *settings, const char *directory, bool good)
 	{
 		json_t *note = json_array_get(current.notes, i);
 
+		if (is_contradicted(note))
+			continue;
 		set_text(note, "log", log);
 		if (interrupted() && json_member(note, "error") == NULL)
 			set_text(note, "error", "interrupted by a signal");
