@@ -8,7 +8,7 @@
 MODULE_big = nex_backup
 EXTENSION = nex_backup
 DATA = extension/nex_backup--0.1.0.sql
-DATA_built = extension/nex_backup--0.1.0--0.2.0.sql
+DATA_built = extension/nex_backup--0.1.0--0.2.0.sql extension/nex_backup--0.2.0--0.2.1.sql
 PGFILEDESC = "nex_backup - schedules, catalogue, status and verification of backups"
 
 # Of common/ only what can be in a server: no buffer, which exits when memory runs out.
@@ -43,6 +43,9 @@ $(OBJS): $(wildcard extension/*.h common/*.h)
 
 # A step from version to version is written in parts, one concern each, run in the order of their names.
 extension/nex_backup--0.1.0--0.2.0.sql: $(sort $(wildcard extension/0.2.0/*.sql))
+	cat $^ >$@
+
+extension/nex_backup--0.2.0--0.2.1.sql: $(sort $(wildcard extension/0.2.1/*.sql))
 	cat $^ >$@
 
 endif
