@@ -51,7 +51,7 @@ skip_quoted(const char *text, bool backslashes)
 	return text;
 }
 
-/* The same of a literal, with the parts that follow it on further lines. */
+/* The same of a literal, with the parts that follow it on further lines; CR ends a line, too. */
 static const char *
 skip_literal(const char *text, bool backslashes)
 {
@@ -61,7 +61,7 @@ skip_literal(const char *text, bool backslashes)
 
 		text = skip_quoted(text, backslashes);
 		blanks = strspn(text, BLANKS);
-		if (text[blanks] != '\'' || memchr(text, '\n', blanks) == NULL)
+		if (text[blanks] != '\'' || strcspn(text, "\r\n") >= blanks)
 			return text;
 		text += blanks;
 	}
@@ -119,7 +119,7 @@ sql_token_end(const char *text)
 	if (*text == '\0')
 		return text;
 	if (text[0] == '-' && text[1] == '-')
-		return text + strcspn(text, "\n");
+		return text + strcspn(text, "\r\n");
 	if (text[0] == '/' && text[1] == '*')
 		return skip_block_comment(text);
 	if ((text[0] == 'E' || text[0] == 'e') && text[1] == '\'')
