@@ -58,6 +58,67 @@ kinds(void **state)
 	globals_statements_free(&statements);
 }
 
+/* Statements whose name is missing are about no role: looking for it would look behind NULL. */
+static void
+nameless(void **state)
+{
+	static const char *const texts[] = {"ALTER ROLE ALL WITH NOLOGIN;",
+										"CREATE ROLE;",
+										"CREATE ROLE",
+										"ALTER ROLE;",
+										"ALTER ROLE WITH;",
+										"ALTER ROLE \"\" WITH LOGIN;",
+										"CREATE TABLESPACE;",
+										"CREATE TABLESPACE x;",
+										"CREATE TABLESPACE x OWNER y LOCATION;",
+										"GRANT;",
+										"GRANT a TO;",
+										"COMMENT ON ROLE;",
+										"SET;",
+										"SET SESSION AUTHORIZATION;",
+										"RESET;",
+										"TABLESPACE x;"};
+	size_t i;
+
+	(void) state;
+	for (i = 0; i < sizeof(texts) / sizeof(texts[0]); i++)
+	{
+		GlobalsStatements statements;
+		GlobalsKind kind;
+
+		globals_statements_parse(texts[i], &statements);
+		assert_int_equal(statements.count, 1);
+		kind = statements.items[0].kind;
+		if (statements.items[0].name == NULL)
+			assert_true(kind != GLOBALS_CREATE_ROLE && kind != GLOBALS_ROLE_ATTRIBUTES &&
+						kind != GLOBALS_CREATE_TABLESPACE);
+		if (statements.items[0].location == NULL)
+			assert_true(kind != GLOBALS_CREATE_TABLESPACE);
+		globals_statements_free(&statements);
+	}
+}
+
+/* Grants of another role than the owner's run with what surrounds them, where they belong. */
+static void
+as_grantor(void **state)
+{
+	GlobalsStatements statements;
+
+	(void) state;
+	globals_statements_parse("SET SESSION AUTHORIZATION bob;\n"
+							 "GRANT CREATE ON TABLESPACE t TO eve;\n"
+							 "RESET SESSION AUTHORIZATION;\n"
+							 "CREATE ROLE x;\n",
+							 &statements);
+	assert_int_equal(statements.count, 2);
+	assert_int_equal(statements.items[0].kind, GLOBALS_TABLESPACE_OTHER);
+	assert_string_equal(statements.items[0].text,
+						"SET SESSION AUTHORIZATION bob; GRANT CREATE ON TABLESPACE t TO eve; "
+						"RESET SESSION AUTHORIZATION;");
+	assert_int_equal(statements.items[1].kind, GLOBALS_CREATE_ROLE);
+	globals_statements_free(&statements);
+}
+
 static void
 finding(void **state)
 {
@@ -134,8 +195,9 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(kinds),     cmocka_unit_test(finding),  cmocka_unit_test(broken_text),
-		cmocka_unit_test(passwords), cmocka_unit_test(grantors),
+		cmocka_unit_test(kinds),      cmocka_unit_test(finding),  cmocka_unit_test(broken_text),
+		cmocka_unit_test(passwords),  cmocka_unit_test(grantors), cmocka_unit_test(nameless),
+		cmocka_unit_test(as_grantor),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

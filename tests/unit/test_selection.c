@@ -111,7 +111,7 @@ test_sequences(void **state)
 	SequenceValues values;
 
 	(void) state;
-	assert_true(sequence_values_parse(text, &values));
+	assert_int_equal(sequence_values_parse(text, &values), 0);
 	assert_int_equal(values.count, 2);
 	assert_string_equal(values.items[0].name, "it's");
 	assert_string_equal(values.items[0].value, "-7");
@@ -119,9 +119,20 @@ test_sequences(void **state)
 	assert_string_equal(values.items[1].schema, "s");
 	assert_true(values.items[1].called);
 	sequence_values_free(&values);
-	assert_false(sequence_values_parse("SELECT pg_catalog.setval('s.b', x, true);\n", &values));
+	assert_int_equal(sequence_values_parse("SELECT pg_catalog.setval('s.b', x, true);\n", &values),
+					 1);
+	assert_int_equal(values.count, 0);
 	sequence_values_free(&values);
-	assert_true(sequence_values_parse("", &values));
+
+	/* Nothing between two values is passed over. */
+	assert_int_equal(sequence_values_parse("SELECT pg_catalog.setval('s.b', 1, true);\n"
+										   "ALTER ROLE joe SUPERUSER;\n"
+										   "SELECT pg_catalog.setval('s.c', 1, true);\n",
+										   &values),
+					 1);
+	assert_int_equal(values.count, 2);
+	sequence_values_free(&values);
+	assert_int_equal(sequence_values_parse("", &values), 0);
 }
 
 /* An integer as the archive has it. */

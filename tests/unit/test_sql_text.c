@@ -60,6 +60,7 @@ test_tokens(void **state)
 		free(text);
 	}
 	assert_string_equal(sql_token_end("-- it's;\n;"), "\n;");
+	assert_string_equal(sql_token_end("-- it's;\r;"), "\r;");
 	assert_string_equal(sql_token_end("LIKE'x\\' y"), "'x\\' y");
 	assert_string_equal(sql_skip_blank(" \n-- it's\n /* ; */\t;"), ";");
 }

@@ -209,6 +209,10 @@ const Option option_table[] = {
 	 .member = AT(role),
 	 .metavar = "ROLE",
 	 .help = "do everything as this role"},
+	{.name = "allow-unknown-sql",
+	 .type = OPTION_FLAG,
+	 .member = AT(allow_unknown_sql),
+	 .help = "accept statements in a backup that nex_backup does not write; look at them first"},
 
 	/* info, cat */
 	{.name = "contents",

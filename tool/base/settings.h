@@ -159,7 +159,8 @@ typedef struct Settings
 	bool disable_triggers;
 	bool no_owner;
 	bool no_privileges;
-	char *role; /* NULL: the user that connects */
+	char *role;             /* NULL: the user that connects */
+	bool allow_unknown_sql; /* run what has no known form; of verify: only warn */
 
 	/* info, cat */
 	bool contents;

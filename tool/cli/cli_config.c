@@ -257,7 +257,7 @@ verify_one(Repository *repository, const BackupName *name, json_t *results)
 		decrypted = keyring()->identities.count > 0;
 		good = decrypted ? configuration_open(repository, manifest, &keyring()->identities, &opened)
 						 : configuration_check(repository, manifest);
-		repository_record_verification(repository, name, good, decrypted, NULL, 0);
+		repository_record_verification(repository, name, good, decrypted, NULL, NULL, 0);
 	}
 	if (results != NULL)
 		json_array_append_new(results,

@@ -168,6 +168,8 @@ typedef struct DatabaseState
 	uint64_t whole;
 	double verified; /* time of the newest good verification, -1: none */
 	const BackupName *failed;
+	int unknown;    /* backups in which unknown SQL was found */
+	int not_looked; /* of versions that could put it there, and nobody has looked */
 } DatabaseState;
 
 static void
@@ -212,6 +214,25 @@ say_verification(Doctor *doctor, const char *owner, const DatabaseState *state, 
 				   pretty_duration(now > state->verified ? now - state->verified : 0));
 }
 
+/* What versions before 0.2.1 may have put into a backup. */
+static void
+say_unknown_sql(Doctor *doctor, const char *owner, const DatabaseState *state)
+{
+	if (state->unknown > 0)
+		doctor_say(doctor, CHECK_WARNING, "unknown SQL",
+				   "\"nex_backup verify\" shows it; restores refuse it unless told "
+				   "--allow-unknown-sql.",
+				   "%s: %s %s SQL that nex_backup does not write", owner,
+				   pretty_number_of((uint64_t) state->unknown, "backup"),
+				   state->unknown == 1 ? "holds" : "hold");
+	if (state->not_looked > 0)
+		doctor_say(doctor, CHECK_WARNING, "unknown SQL",
+				   "Run \"nex_backup verify\", with a key if they are encrypted.",
+				   "%s: %s made before 0.2.1 %s not looked through for planted SQL yet", owner,
+				   pretty_number_of((uint64_t) state->not_looked, "backup"),
+				   state->not_looked == 1 ? "was" : "were");
+}
+
 /* Look at one backup. */
 static void
 look_at(Doctor *doctor, const BackupName *name, DatabaseState *state)
@@ -252,6 +273,8 @@ look_at(Doctor *doctor, const BackupName *name, DatabaseState *state)
 		}
 		if (summary.verification.known && !summary.verification.ok)
 			state->failed = name;
+		state->unknown += verification_has_unknown_sql(&summary.verification);
+		state->not_looked += summary.of_old_tool && !summary.verification.looked && !name->of_files;
 	}
 	summary_free(&summary);
 }
@@ -272,13 +295,14 @@ check_backups(Doctor *doctor, const BackupName *names, int count)
 	{
 		const BackupName *first = &names[i];
 		char *owner = backup_owner(first);
-		DatabaseState state = {NULL, 0, 0, -1, NULL};
+		DatabaseState state = {.verified = -1};
 
 		for (; i < count && strcmp(names[i].database, first->database) == 0; i++)
 			look_at(doctor, &names[i], &state);
 		say_age(doctor, owner, &state, now);
 		if (state.latest != NULL)
 			say_verification(doctor, owner, &state, now);
+		say_unknown_sql(doctor, owner, &state);
 		added += state.added;
 		whole += state.whole;
 		free(owner);

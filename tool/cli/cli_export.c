@@ -30,6 +30,7 @@
 #include "progress_bar.h"
 #include "repository_view.h"
 #include "stdout_stream.h"
+#include "unknown_members.h"
 #include "verify.h"
 
 #define PIECE ((uint64_t) 1024 * 1024)
@@ -339,6 +340,36 @@ export_all(Export *export)
 	return export->path == NULL || finish_file(export);
 }
 
+/*
+ * The file is for psql, which runs whatever is in it.  By now all objects were
+ * read and are undamaged.
+ */
+static bool
+warn_of_unknown(const Export *export)
+{
+	UnknownMembers unknown;
+	bool good = true;
+	MemberKind member;
+
+	if (export->manifest->kind == BACKUP_OF_FILES)
+		return true;
+	good = unknown_members_find(export->repository, export->manifest, &unknown);
+	for (member = 0; good && member < MEMBER_KINDS; member++)
+	{
+		char *detail;
+
+		if (unknown.of[member].count == 0)
+			continue;
+		detail = unknown_sql_detail(&unknown.of[member]);
+		log_warning_hint("Look at it before you give the text to psql: it may have been planted.",
+						 "the member \"%s\" holds SQL that nex_backup does not write: %s",
+						 member_kind_name(member), detail);
+		free(detail);
+	}
+	unknown_members_free(&unknown);
+	return good;
+}
+
 /* ---- set-up ---- */
 
 static bool
@@ -479,7 +510,8 @@ run_export(const Settings *settings)
 	if (export.manifest != NULL)
 	{
 		progress_bar_start(settings);
-		good = choose_output(&export, &name) && prepare(&export) && export_all(&export);
+		good = choose_output(&export, &name) && prepare(&export) && export_all(&export) &&
+			   warn_of_unknown(&export);
 		progress_bar_stop();
 		if (good)
 			say_done(&export, &name);
@@ -505,7 +537,9 @@ const Command command_export = {
 		"and lies in the current directory.\n"
 		"\n"
 		"Every object is checked against its digest. A file that exists is replaced only with\n"
-		"--yes, and only when the new one is complete.\n"
+		"--yes, and only when the new one is complete. psql runs whatever is in it: if that is "
+		"SQL\n"
+		"which nex_backup does not write, a warning shows the statement.\n"
 		"\n"
 		"Examples:\n"
 		"  nex_backup export invoice\n"

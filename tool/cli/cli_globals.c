@@ -177,8 +177,8 @@ const Command command_globals = {
 	.max_arguments = 2,
 	.options = "dbname host port username no-password password jobs type compress "
 			   "no-role-passwords existing-roles tablespace-mapping no-tablespaces output yes "
-			   "pg-bindir catalogue",
-	.per_call = "existing-roles yes",
+			   "pg-bindir catalogue allow-unknown-sql",
+	.per_call = "existing-roles yes allow-unknown-sql",
 	.per_call_words = "restore",
 	.help =
 		"Globals are what belongs to no database: roles with their passwords, memberships and\n"
@@ -199,6 +199,11 @@ const Command command_globals = {
 		"role that you are connected as always get the attributes and password of the backup.  "
 		"Roles are\n"
 		"restored in one transaction, then tablespaces, whose directories must exist.\n"
+		"\n"
+		"A statement that neither pg_dumpall nor nex_backup writes is shown, and nothing is "
+		"restored; "
+		"look at\n"
+		"it, then say --allow-unknown-sql to have it run.\n"
 		"\n"
 		"Passwords are stored as the server has them, hashed.  Who is no superuser cannot read "
 		"them;\n"

@@ -93,6 +93,7 @@ show(Repository *repository, const Settings *settings, const BackupName *names, 
 	BackupSummary *damaged = NULL;
 	int ndamaged = 0;
 	int nlocked = 0;
+	int nunknown = 0;
 	bool good = true;
 	int i;
 
@@ -111,6 +112,7 @@ show(Repository *repository, const Settings *settings, const BackupName *names, 
 			add_line(table, &summary);
 		good &= !summary.verification_damaged;
 		nlocked += summary.locked;
+		nunknown += verification_has_unknown_sql(&summary.verification);
 		if (summary.damage != NULL)
 		{
 			damaged = xrealloc(damaged, (size_t) (ndamaged + 1) * sizeof(BackupSummary));
@@ -127,6 +129,10 @@ show(Repository *repository, const Settings *settings, const BackupName *names, 
 		text_table_print(table);
 		if (nlocked > 0)
 			printf("%d of these are encrypted for keys that are not at hand\n", nlocked);
+		if (nunknown > 0)
+			printf("%d of these %s SQL that nex_backup does not write; \"nex_backup verify\" shows "
+				   "it\n",
+				   nunknown, nunknown == 1 ? "holds" : "hold");
 	}
 	fflush(stdout);
 	for (i = 0; i < ndamaged; i++)
@@ -172,7 +178,8 @@ const Command command_list = {
 		"  size      bytes of SQL text\n"
 		"  stored    bytes of the objects that hold it, compressed\n"
 		"  added     bytes that this backup added to the repository; the rest was there already\n"
-		"  verified  result and date of the last \"nex_backup verify\"\n"
+		"  verified  result and date of the last \"nex_backup verify\", and UNKNOWN SQL if that\n"
+		"            found statements which nex_backup does not write\n"
 		"\n"
 		"A backup whose manifest is damaged is shown as such, and the exit code is 3.\n"
 		"\n"

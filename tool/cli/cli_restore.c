@@ -164,10 +164,11 @@ const Command command_restore = {
 		"tablespace-mapping no-tablespaces no-analyze maintenance-work-mem copy-format jobs dbname "
 		"host port "
 		"username no-password password pg-bindir catalogue table schema exclude-table as append "
-		"data-only on-conflict disable-triggers schema-only no-owner no-privileges role",
+		"data-only on-conflict disable-triggers schema-only no-owner no-privileges role "
+		"allow-unknown-sql",
 	.per_call = "to at drop yes discard-old all no-globals existing-roles table schema "
 				"exclude-table as append data-only on-conflict disable-triggers schema-only "
-				"no-owner no-privileges",
+				"no-owner no-privileges allow-unknown-sql",
 	.help =
 		"Restores a backup (DB alone: the latest one) into a new database, or with --drop in place "
 		"of a live\n"
@@ -202,6 +203,13 @@ const Command command_restore = {
 		"this is one transaction, and a table that exists already is an error: --as gives it "
 		"another name,\n"
 		"--append adds its rows to the table that is there.\n"
+		"\n"
+		"Roles, sequences, settings and grants in a backup are SQL that runs with your rights.  A "
+		"statement\n"
+		"among them that nex_backup does not write (backups made before 0.2.1 may hold planted "
+		"ones) is shown\n"
+		"and nothing is restored, exit code 3; look at it, then say --allow-unknown-sql to have it "
+		"run.\n"
 		"\n"
 		"-d names the database to connect to for CREATE DATABASE (default: postgres); with -h and "
 		"-p it is\n"

@@ -23,6 +23,7 @@
 #include "progress_bar.h"
 #include "quote.h"
 #include "repository_view.h"
+#include "unknown_members.h"
 #include "verify.h"
 
 /* One run over one or all backups. */
@@ -45,6 +46,7 @@ typedef struct Result
 	bool locked;    /* encrypted, and no key at hand: only stored bytes were checked */
 	char *own_path; /* the manifest, or the listing beside it, if that is bad */
 	VerifyReport report;
+	UnknownMembers unknown; /* SQL in it that this program does not write */
 } Result;
 
 /* Note that one of the backup's own files, ".json" or ".sha256", is not as it was written. */
@@ -73,6 +75,51 @@ collect_bad(Result *result)
 }
 
 /*
+ * A statement of unknown form is no damage: the backup is as it was written.
+ * But somebody may have meant it to run when the backup is restored.
+ */
+static void
+say_unknown(const Settings *settings, const Result *result, MemberKind member)
+{
+	const UnknownSql *unknown = &result->unknown.of[member];
+	char *detail = unknown_sql_detail(unknown);
+	char *label = backup_label(result->name);
+
+	if (settings->allow_unknown_sql)
+		log_warning("the member \"%s\" of backup \"%s\" holds SQL that nex_backup does not write: "
+					"%s",
+					member_kind_name(member), label, detail);
+	else
+		report_error(EXIT_INTEGRITY, detail,
+					 "The backup is not damaged, and restores refuse it.  After a look at the "
+					 "statement: --allow-unknown-sql, here and there.",
+					 "the member \"%s\" of backup \"%s\" holds SQL that nex_backup does not write",
+					 member_kind_name(member), label);
+	free(detail);
+	free(label);
+}
+
+/* Look for it in an undamaged backup that can be read. */
+static bool
+look_for_unknown(Run *run, Result *result, const Manifest *manifest)
+{
+	MemberKind member;
+
+	if (result->name->of_files || result->report.nbad > 0)
+		return true;
+	if (!unknown_members_find(run->repository, manifest, &result->unknown))
+		return false;
+	for (member = 0; member < MEMBER_KINDS; member++)
+	{
+		if (result->unknown.of[member].count > 0)
+			say_unknown(run->settings, result, member);
+	}
+	if (result->unknown.count > 0 && !run->settings->allow_unknown_sql)
+		run->nfailed++;
+	return true;
+}
+
+/*
  * Check one backup.  False if it could not be done to the end.  The manifest
  * is sealed, so the objects can be checked without the .sha256.
  */
@@ -93,7 +140,8 @@ check_backup(Run *run, Result *result)
 		encryption_warn_untrusted(run->repository);
 		progress_phase("verifying", "objects", manifest->nobjects, manifest->totals.stored_bytes);
 		complete = verify_objects_once(run->repository, manifest, VERIFY_CONTENT,
-									   run->settings->jobs, &run->seen, &result->report);
+									   run->settings->jobs, &run->seen, &result->report) &&
+				   look_for_unknown(run, result, manifest);
 		manifest_free(manifest);
 	}
 	free(error);
@@ -106,6 +154,7 @@ print_result(const Result *result)
 {
 	const VerifyReport *report = &result->report;
 	char *label = backup_label(result->name);
+	MemberKind member;
 	int i;
 
 	if (result->nbad == 0 && result->locked)
@@ -124,6 +173,14 @@ print_result(const Result *result)
 	else
 		printf("%s: FAILED (%d bad %s)\n", label, result->nbad,
 			   result->nbad == 1 ? "file" : "files");
+	for (member = 0; member < MEMBER_KINDS; member++)
+	{
+		if (result->unknown.of[member].count > 0)
+			printf("  member \"%s\" holds %d unknown SQL %s, line %d: %s\n",
+				   member_kind_name(member), result->unknown.of[member].count,
+				   result->unknown.of[member].count == 1 ? "statement" : "statements",
+				   result->unknown.of[member].line, result->unknown.of[member].text);
+	}
 	if (result->own_path != NULL)
 		printf("  %s is damaged\n", result->own_path);
 	for (i = 0; i < report->nbad; i++)
@@ -131,6 +188,29 @@ print_result(const Result *result)
 			   report->bad[i].tables[0] != '\0' ? "; tables: " : "", report->bad[i].tables);
 	fflush(stdout);
 	free(label);
+}
+
+/* null: nobody could look. */
+static json_t *
+unknown_json(const UnknownMembers *unknown)
+{
+	json_t *list = unknown->looked ? json_array() : json_null();
+	MemberKind member;
+
+	for (member = 0; member < MEMBER_KINDS; member++)
+	{
+		const UnknownSql *of = &unknown->of[member];
+		json_t *value;
+
+		if (of->count == 0)
+			continue;
+		value = json_pack("{s:s, s:i, s:i}", "member", member_kind_name(member), "statements",
+						  of->count, "line", of->line);
+		json_object_set_new(value, "text", json_text(of->text));
+		json_object_set_new(value, "not_known_from", json_text(of->near));
+		json_array_append_new(list, value);
+	}
+	return list;
 }
 
 static json_t *
@@ -161,6 +241,7 @@ result_json(const Result *result)
 	json_object_set_new(value, "stored_bytes", json_count(report->bytes));
 	json_object_set_new(value, "raw_bytes", json_count(report->raw_bytes));
 	json_object_set_new(value, "rows", json_count(report->rows));
+	json_object_set_new(value, "unknown_sql", unknown_json(&result->unknown));
 	json_object_set_new(value, "bad", bad);
 	return value;
 }
@@ -188,7 +269,7 @@ record(const Run *run, const Result *result, const char *started)
 	int i;
 
 	repository_record_verification(run->repository, result->name, good, !result->locked,
-								   result->bad, result->nbad);
+								   &result->unknown, result->bad, result->nbad);
 	for (i = 0; i < result->nbad; i++)
 		json_array_append_new(bad, json_text(result->bad[i]));
 	json_object_set_new(payload, "result", json_string(good ? "ok" : "failed"));
@@ -248,6 +329,7 @@ verify_backup(Run *run, const BackupName *name)
 	free(result.bad);
 	free(result.own_path);
 	verify_report_free(&result.report);
+	unknown_members_free(&result.unknown);
 	return complete;
 }
 
@@ -311,7 +393,8 @@ const Command command_verify = {
 	.arguments = "[DB[/ID]]",
 	.min_arguments = 0,
 	.max_arguments = 1,
-	.options = "jobs",
+	.options = "jobs allow-unknown-sql",
+	.per_call = "allow-unknown-sql",
 	.help =
 		"Reads every object of the backup, or of all backups in the repository, and checks that\n"
 		"it is there, has its length and its SHA-256, that every frame decompresses to its\n"
@@ -321,6 +404,12 @@ const Command command_verify = {
 		"\n"
 		"Of an encrypted backup signature and digests are checked without a key, the content with\n"
 		"--identity.\n"
+		"\n"
+		"Roles, sequences, settings and grants of a database are SQL that a superuser runs. If a\n"
+		"backup holds statements there that nex_backup does not write, as somebody may have "
+		"planted\n"
+		"them, they are shown, and the exit code is 3, though the backup is undamaged; with\n"
+		"--allow-unknown-sql that is a warning. An encrypted backup is looked at with a key only.\n"
 		"\n"
 		"An object that several backups share is read once. Every bad file is named with the\n"
 		"tables it holds; the exit code is then 3. The result is remembered for each backup and\n"

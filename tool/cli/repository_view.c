@@ -78,6 +78,21 @@ backup_set_json(json_t *value, const BackupName *name)
 		json_object_set_new(value, "set", json_text(name->database));
 }
 
+/* The members that hold SQL of unknown form; null if nobody has looked. */
+static json_t *
+unknown_sql_json(const Verification *verification)
+{
+	json_t *members = verification->looked ? json_array() : json_null();
+	MemberKind member;
+
+	for (member = 0; member < MEMBER_KINDS; member++)
+	{
+		if (verification->unknown_sql[member])
+			json_array_append_new(members, json_string(member_kind_name(member)));
+	}
+	return members;
+}
+
 static json_t *
 verification_json(const BackupSummary *summary)
 {
@@ -91,6 +106,7 @@ verification_json(const BackupSummary *summary)
 	json_object_set_new(value, "result", json_string(summary->verification.ok ? "ok" : "failed"));
 	json_object_set_new(value, "time", json_text(summary->verification.time));
 	json_object_set_new(value, "inside", json_boolean(summary->verification.inside));
+	json_object_set_new(value, "unknown_sql", unknown_sql_json(&summary->verification));
 	return value;
 }
 
@@ -170,6 +186,16 @@ load_verification(Repository *repository, const BackupName *name, BackupSummary 
 		!repository_verification(repository, name, &summary->verification);
 }
 
+/*
+ * Was a backup made by a version that put text of the source into SQL
+ * without quotes?  These were 0.1.0 and 0.2.0.
+ */
+static bool
+is_old_tool(const char *tool)
+{
+	return tool != NULL && (strncmp(tool, "0.1.", 4) == 0 || strncmp(tool, "0.2.0", 5) == 0);
+}
+
 void
 summary_of_manifest(Repository *repository, const BackupName *name, const Manifest *manifest,
 					BackupSummary *summary)
@@ -188,6 +214,7 @@ summary_of_manifest(Repository *repository, const BackupName *name, const Manife
 	summary->server_version = xstrdup(manifest->server.version);
 	summary->cipher = manifest->cipher;
 	summary->locked = manifest->locked;
+	summary->of_old_tool = is_old_tool(manifest->tool);
 	summary->totals = manifest->totals;
 	load_verification(repository, name, summary);
 }
@@ -241,9 +268,10 @@ verification_text(const BackupSummary *summary, char *text, size_t size)
 	else if (!summary->verification.known)
 		snprintf(text, size, "never");
 	else
-		snprintf(text, size, "%s %.10s",
+		snprintf(text, size, "%s %.10s%s",
 				 !summary->verification.ok      ? "failed"
 				 : summary->verification.inside ? "ok"
 												: "stored bytes ok",
-				 summary->verification.time);
+				 summary->verification.time,
+				 verification_has_unknown_sql(&summary->verification) ? ", UNKNOWN SQL" : "");
 }

@@ -32,7 +32,8 @@ typedef struct BackupSummary
 	char *codec;    /* "zstd:1" */
 	char *server_version;
 	Cipher cipher;
-	bool locked; /* encrypted, and no key at hand */
+	bool locked;      /* encrypted, and no key at hand */
+	bool of_old_tool; /* made before 0.2.1, when text of the source could become SQL */
 	ManifestTotals totals;
 	bool verification_damaged;
 	Verification verification;
@@ -51,7 +52,7 @@ extern json_t *summary_json(const BackupSummary *summary);
 /* Report a damaged manifest (exit 3).  Always returns false. */
 extern bool report_damaged(const BackupSummary *summary);
 
-/* "ok 2026-11-23", "failed 2026-11-23", "never" */
+/* "ok 2026-11-23", "ok 2026-11-23, UNKNOWN SQL", "failed 2026-11-23", "never" */
 extern void verification_text(const BackupSummary *summary, char *text, size_t size);
 
 /* Set the keys "kind" and "database", which is null for the globals. */

@@ -26,6 +26,7 @@
 #include "repository_view.h"
 #include "restore.h"
 #include "restore_record.h"
+#include "unknown_members.h"
 #include "utc_time.h"
 
 typedef struct RestoreAll
@@ -168,12 +169,37 @@ finish_globals(RestoreAll *all)
 	return globals_restore_finish(&all->globals);
 }
 
+/*
+ * See that no backup holds SQL of unknown form, before anything is changed.
+ * What is damaged is left to its own turn, which says so.
+ */
+static bool
+check_statements(RestoreAll *all)
+{
+	bool good = true;
+	int i;
+
+	for (i = 0; i < all->target.count && good && !interrupted(); i++)
+	{
+		char *error = NULL;
+		Manifest *manifest =
+			repository_manifest_try(all->repository, &all->target.items[i].backup, &error);
+
+		if (manifest != NULL)
+			good = unknown_members_refuse_early(all->settings, all->repository, manifest);
+		manifest_free(manifest);
+		free(error);
+	}
+	return good && !interrupted();
+}
+
 /* Check all, then do all; the report tells the rest. */
 static bool
 run(RestoreAll *all)
 {
 	if (!repository_check_frame(all->repository) || !repository_lock_shared(all->repository) ||
-		!cluster_target_plan(&all->target, all->settings, all->repository) || !plan_globals(all))
+		!cluster_target_plan(&all->target, all->settings, all->repository) ||
+		!check_statements(all) || !plan_globals(all))
 		return false;
 	all->items = (unsigned) all->target.count + (all->settings->no_globals ? 0 : 1);
 	if (restore_globals(all))

@@ -66,6 +66,9 @@ static const char text[] =
 	"   If it is \"b\", add: --locale-provider=builtin --builtin-locale=ICU_LOCALE\n"
 	"\n"
 	"4. Restore. psql must be of August 2025 or later (14.19, 15.14, 16.10, 17.6 or newer).\n"
+	"   A backup whose \"tool\" in ID.json is 0.1.0 or 0.2.0 may hold SQL that somebody planted: "
+	"look as\n"
+	"   described at the end, before you run it.\n"
 	"\n"
 	"   When the names in ID.sha256 end in .sql.zst:\n"
 	"    cut -c67- backups/DATABASE/ID.sha256 | xargs cat | zstd -dc | psql -X -v ON_ERROR_STOP=1 "
@@ -95,6 +98,32 @@ static const char text[] =
 	"each member is\n"
 	"\"length\" bytes at \"offset\" of its object, and decompresses to COPY ... FROM stdin, rows, "
 	"and \\. alone on a line.\n"
+	"\n"
+	"Backups of nex_backup 0.1.0 and 0.2.0 (\"tool\" in ID.json) may hold SQL that somebody "
+	"planted who could\n"
+	"do no more than connect, and that a superuser would run. \"nex_backup verify\" of 0.2.1 and "
+	"later finds it.\n"
+	"By hand: two members of a backup can hold such SQL; this shows where they are.\n"
+	"\n"
+	"    grep -E '^.\"kind\":\"(sequences|database)\"' backups/DATABASE/ID.json\n"
+	"\n"
+	"With the numbers of each line as OBJECT, OFFSET and LENGTH (and gunzip -c or cat as above):\n"
+	"\n"
+	"    sed -n $((OBJECT + 1))p backups/DATABASE/ID.sha256 | cut -c67- | xargs cat | tail -c "
+	"+$((OFFSET + 1)) | head -c LENGTH | zstd -dc > member.sql\n"
+	"\n"
+	"Of \"sequences\" this must print nothing:\n"
+	"\n"
+	"    grep -anvE \"^SELECT pg_catalog\\.setval\\('([^']|'')*', -?[0-9]+, (true|false)\\);$\" "
+	"member.sql\n"
+	"\n"
+	"Of \"database\" it prints the statements with a semicolon inside. In these each semicolon "
+	"must "
+	"be between\n"
+	"quotation marks, as in a comment; one outside of them begins another command.\n"
+	"\n"
+	"    grep -anvE \"^DO 'BEGIN EXECUTE pg_catalog\\.format\\(''%s %I %s'', ''[^;]*'', "
+	"pg_catalog\\.current_database\\(\\), ''[^;]*''\\); END';$\" member.sql\n"
 	"\n"
 	"The format is described in docs/format.md of nex_backup.\n";
 
@@ -153,6 +182,7 @@ static const struct
 	{"end in .sql:", "end in .sql@SUFFIX@:"},
 	{"cut, xargs, cat, zstd", "cut, xargs, @TOOLS@, zstd"},
 	{"--repo THIS_DIRECTORY --to", "--repo THIS_DIRECTORY --identity KEY_FILE --to"},
+	{"|database)\"' backups/DATABASE/ID.json", "|database)\"' manifest.json"},
 };
 
 /* Append a text with what stands for @OPEN@ and the like. */

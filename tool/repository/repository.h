@@ -12,6 +12,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "known_sql.h"
 #include "manifest.h"
 #include "storage.h"
 
@@ -187,15 +188,25 @@ typedef struct Verification
 {
 	bool known;
 	bool ok;
-	bool inside;   /* not the stored bytes alone */
+	bool inside; /* not the stored bytes alone */
+	bool looked; /* for SQL of unknown form, which these members hold: */
+	bool unknown_sql[MEMBER_KINDS];
 	char time[32]; /* UTC, "2026-11-23T02:00:00Z" */
 } Verification;
 
 /* Reports (exit 3) and returns false only if the record is damaged. */
 extern bool repository_verification(Repository *repository, const BackupName *name,
 									Verification *result);
-/* inside: objects were opened and their content checked, not the stored bytes alone. */
+
+/* Does a member hold SQL of unknown form, as far as the last verification has looked? */
+extern bool verification_has_unknown_sql(const Verification *verification);
+
+/*
+ * inside: objects were opened and their content checked, not the stored bytes
+ * alone.  unknown: what known_sql.h says of the members, or NULL.
+ */
 extern bool repository_record_verification(Repository *repository, const BackupName *name, bool ok,
-										   bool inside, const char *const *bad, int nbad);
+										   bool inside, const UnknownMembers *unknown,
+										   const char *const *bad, int nbad);
 
 #endif /* NEX_REPOSITORY_H */

@@ -23,6 +23,59 @@
 #define MAX_RECORD_BYTES (64 * 1024 * 1024)
 #define RECORD_HINT "Run \"nex_backup verify\" for this backup; it writes the record anew."
 
+/* The members that hold SQL of unknown form; the key is missing where nobody looked. */
+static void
+parse_unknown_sql(const json_t *members, Verification *result)
+{
+	size_t i;
+
+	result->looked = json_is_array(members);
+	for (i = 0; i < json_array_size(members); i++)
+	{
+		const char *name = json_string_value(json_array_get(members, i));
+		MemberKind kind;
+
+		for (kind = 0; name != NULL && kind < MEMBER_KINDS; kind++)
+			result->unknown_sql[kind] |= strcmp(name, member_kind_name(kind)) == 0;
+	}
+}
+
+bool
+verification_has_unknown_sql(const Verification *verification)
+{
+	int i;
+
+	for (i = 0; i < MEMBER_KINDS; i++)
+	{
+		if (verification->unknown_sql[i])
+			return true;
+	}
+	return false;
+}
+
+/* The list of these members as JSON, with the key before it; empty if nobody looked.  Caller frees.
+ */
+static char *
+unknown_sql_json(const UnknownMembers *unknown)
+{
+	Buffer json;
+	int listed = 0;
+	int i;
+
+	buffer_init(&json);
+	buffer_append_string(&json, "");
+	if (unknown == NULL || !unknown->looked)
+		return buffer_detach(&json);
+	buffer_append_string(&json, "\"unknown_sql\": [");
+	for (i = 0; i < MEMBER_KINDS; i++)
+	{
+		if (unknown->of[i].count > 0)
+			buffer_printf(&json, "%s\"%s\"", listed++ > 0 ? "," : "", member_kind_name(i));
+	}
+	buffer_append_string(&json, "],\n");
+	return buffer_detach(&json);
+}
+
 /* What the record says; returns NULL or what is wrong with it. */
 static const char *
 parse_record(const Buffer *file, const BackupName *name, Verification *result)
@@ -49,6 +102,7 @@ parse_record(const Buffer *file, const BackupName *name, Verification *result)
 		result->known = true;
 		result->ok = strcmp(verdict, "ok") == 0;
 		result->inside = json_array_size(json_object_get(root, "checked")) > 2;
+		parse_unknown_sql(json_object_get(root, "unknown_sql"), result);
 		memcpy(result->time, time, strlen(time) + 1);
 	}
 	json_decref(root);
@@ -79,7 +133,7 @@ repository_verification(Repository *repository, const BackupName *name, Verifica
 
 bool
 repository_record_verification(Repository *repository, const BackupName *name, bool ok, bool inside,
-							   const char *const *bad, int nbad)
+							   const UnknownMembers *unknown, const char *const *bad, int nbad)
 {
 	char *path = backup_path(name, ".verified");
 	json_t *files = json_array();
@@ -87,6 +141,7 @@ repository_record_verification(Repository *repository, const BackupName *name, b
 	char text[32];
 	Buffer json;
 	char *list;
+	char *unknown_list = unknown_sql_json(unknown);
 	struct tm tm;
 	int error;
 	int i;
@@ -101,9 +156,10 @@ repository_record_verification(Repository *repository, const BackupName *name, b
 	buffer_printf(
 		&json,
 		"{\n\"format\": 1,\n\"backup\": \"%s\",\n\"verified\": \"%s\",\n\"result\": \"%s\",\n"
-		"\"checked\": [\"stored\", \"hashed\"%s],\n\"bad\": %s",
+		"\"checked\": [\"stored\", \"hashed\"%s],\n%s\"bad\": %s",
 		name->id, text, ok ? "ok" : "failed", inside ? ", \"decompressed\", \"counted\"" : "",
-		list);
+		unknown_list, list);
+	free(unknown_list);
 	free(list);
 	error = seal_append(&json) ? repository->storage->write(repository->storage, path, json.data,
 															json.length, true)

@@ -22,6 +22,7 @@
 #include "memory.h"
 #include "progress.h"
 #include "quote.h"
+#include "unknown_members.h"
 #include "verify.h"
 
 /* The hashes of passwords do not belong into the server's log; only a superuser may say so. */
@@ -46,7 +47,7 @@ read_backup(GlobalsRestore *restore, const char *backup)
 	good = verify_objects(restore->repository, restore->manifest, VERIFY_CONTENT, 1, &report) &&
 		   report.nbad == 0;
 	verify_report_free(&report);
-	if (!good)
+	if (!good || !unknown_members_refuse(restore->settings, restore->repository, restore->manifest))
 		return false;
 	good = member_reader_open(&reader, restore->repository, restore->manifest) &&
 		   member_reader_read_kind(&reader, MEMBER_GLOBALS, &found);
@@ -81,8 +82,13 @@ describe(const GlobalsStatement *statement)
 			text = xasprintf("could not restore tablespace \"%s\"", name);
 			break;
 		default:
-			text = xasprintf("could not run \"%.200s\"", statement->text);
+		{
+			char *shown = known_sql_shown(statement->text, 200);
+
+			text = xasprintf("could not run \"%s\"", shown);
+			free(shown);
 			break;
+		}
 	}
 	free(name);
 	return text;
@@ -107,9 +113,9 @@ static char *
 mapped_text(const GlobalsRestore *restore, const GlobalsStatement *statement)
 {
 	const char *location = globals_mapped_location(restore->settings, statement->location);
+	size_t length = strlen(statement->text);
 	Buffer old;
 	Buffer text;
-	char *found;
 
 	if (grantor_is_history(restore, statement))
 		return globals_without_grantor(statement->text);
@@ -119,14 +125,17 @@ mapped_text(const GlobalsRestore *restore, const GlobalsStatement *statement)
 	buffer_init(&text);
 	buffer_append_string(&old, "LOCATION ");
 	quote_literal(&old, statement->location);
-	found = strstr(statement->text, old.data);
-	buffer_append(&text, statement->text,
-				  found != NULL ? (size_t) (found - statement->text) : strlen(statement->text));
-	if (found != NULL)
+	buffer_append_char(&old, ';');
+
+	/* At the end: the name may read like this, too. */
+	if (length < old.length || strcmp(statement->text + length - old.length, old.data) != 0)
+		buffer_append_string(&text, statement->text);
+	else
 	{
+		buffer_append(&text, statement->text, length - old.length);
 		buffer_append_string(&text, "LOCATION ");
 		quote_literal(&text, location);
-		buffer_append_string(&text, found + old.length);
+		buffer_append_char(&text, ';');
 	}
 	buffer_free(&old);
 	return buffer_detach(&text);

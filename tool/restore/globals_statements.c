@@ -5,9 +5,9 @@
  *
  * psql would run the script as it stands, but a restore must know what it is
  * about to do: which roles exist already and would be changed, where a
- * tablespace goes.  pg_dumpall writes keywords in upper case, and quotes
- * every name that is not plain lower case, so one look at a word tells a
- * keyword from a name.
+ * tablespace goes.  Statements of a known form (known_sql.h) are written
+ * anew; the others, which only run with --allow-unknown-sql, are looked at
+ * word by word, as well as it goes.
  *
  *-------------------------------------------------------------------------
  */
@@ -17,18 +17,9 @@
 #include <string.h>
 
 #include "buffer.h"
+#include "known_sql.h"
 #include "memory.h"
 #include "sql_text.h"
-
-/* The beginning of the next statement: behind blanks, comments and psql's own commands. */
-static const char *
-skip_between(const char *at)
-{
-	at = sql_skip_blank(at);
-	while (*at == '\\')
-		at = sql_skip_blank(at + strcspn(at, "\n"));
-	return at;
-}
 
 /* One word of a statement. */
 typedef struct Word
@@ -89,15 +80,17 @@ is_keyword(const Word *word, const char *keyword)
 
 #define WORDS 8
 
-/* ALTER ROLE name WITH … or SET … */
+/* ALTER ROLE name WITH … or SET …; without a name it is about none. */
 static void
 classify_alter_role(GlobalsStatement *statement, const Word *words)
 {
-	if (is_keyword(&words[3], "WITH"))
-		statement->kind = GLOBALS_ROLE_ATTRIBUTES;
-	else
-		statement->kind = GLOBALS_ROLE_SETTING;
-	if (!is_keyword(&words[2], "ALL"))
+	bool all = is_keyword(&words[2], "ALL");
+
+	if (words[2].text == NULL || (all && is_keyword(&words[3], "WITH")))
+		return;
+	statement->kind =
+		is_keyword(&words[3], "WITH") ? GLOBALS_ROLE_ATTRIBUTES : GLOBALS_ROLE_SETTING;
+	if (!all)
 		statement->name = xstrdup(words[2].text);
 }
 
@@ -107,13 +100,17 @@ classify_create_tablespace(GlobalsStatement *statement, const Word *words, int c
 {
 	int i;
 
-	statement->kind = GLOBALS_CREATE_TABLESPACE;
-	statement->name = xstrdup(words[2].text);
 	for (i = 3; i + 1 < count; i++)
 	{
 		if (is_keyword(&words[i], "LOCATION"))
+		{
+			statement->kind = GLOBALS_CREATE_TABLESPACE;
+			statement->name = xstrdup(words[2].text);
 			statement->location = xstrdup(words[i + 1].text);
+			return;
+		}
 	}
+	statement->kind = GLOBALS_TABLESPACE_OTHER;
 }
 
 /* Does the statement name a tablespace as its object? */
@@ -122,7 +119,7 @@ is_about_tablespace(const Word *words, int count)
 {
 	int i;
 
-	for (i = 0; i + 1 < count; i++)
+	for (i = 1; i + 1 < count; i++)
 	{
 		if (is_keyword(&words[i], "TABLESPACE") && (i == 1 || is_keyword(&words[i - 1], "ON")))
 			return true;
@@ -130,7 +127,7 @@ is_about_tablespace(const Word *words, int count)
 	return false;
 }
 
-/* What the statement is about. */
+/* What a statement of unknown form seems to be about. */
 static void
 classify(GlobalsStatement *statement)
 {
@@ -145,7 +142,7 @@ classify(GlobalsStatement *statement)
 	statement->kind = GLOBALS_ROLE_OTHER;
 	if (is_keyword(&words[0], "SET"))
 		statement->kind = GLOBALS_SESSION;
-	else if (is_keyword(&words[0], "CREATE") && is_keyword(&words[1], "ROLE"))
+	else if (is_keyword(&words[0], "CREATE") && is_keyword(&words[1], "ROLE") && count > 2)
 	{
 		statement->kind = GLOBALS_CREATE_ROLE;
 		statement->name = xstrdup(words[2].text);
@@ -162,24 +159,105 @@ classify(GlobalsStatement *statement)
 		free(words[i].text);
 }
 
+/* What a statement of known form is about. */
+static GlobalsKind
+kind_of(KnownKind known)
+{
+	switch (known)
+	{
+		case SQL_SESSION:
+			return GLOBALS_SESSION;
+		case SQL_CREATE_ROLE:
+			return GLOBALS_CREATE_ROLE;
+		case SQL_ROLE_ATTRIBUTES:
+			return GLOBALS_ROLE_ATTRIBUTES;
+		case SQL_ROLE_SETTING:
+			return GLOBALS_ROLE_SETTING;
+		case SQL_MEMBERSHIP:
+			return GLOBALS_MEMBERSHIP;
+		case SQL_CREATE_TABLESPACE:
+			return GLOBALS_CREATE_TABLESPACE;
+		case SQL_TABLESPACE_OTHER:
+			return GLOBALS_TABLESPACE_OTHER;
+		default:
+			return GLOBALS_ROLE_OTHER;
+	}
+}
+
+static GlobalsStatement *
+add_statement(GlobalsStatements *statements)
+{
+	GlobalsStatement *statement;
+
+	statements->items =
+		xrealloc(statements->items, (size_t) (statements->count + 1) * sizeof(GlobalsStatement));
+	statement = &statements->items[statements->count++];
+	memset(statement, 0, sizeof(*statement));
+	return statement;
+}
+
+/*
+ * Grants that another role made stand between SET and RESET SESSION
+ * AUTHORIZATION.  These are one statement for us, which is about what the
+ * grants are about: they run together, or not at all.
+ */
+static void
+add_to(GlobalsStatement *statement, const KnownStatement *known)
+{
+	char *text = xasprintf("%s %s", statement->text, known->sql);
+
+	free(statement->text);
+	statement->text = text;
+	if (known->kind != SQL_GRANTOR_RESET)
+		statement->kind = kind_of(known->kind);
+}
+
+static void
+take_known(GlobalsStatement *statement, KnownStatement *known)
+{
+	statement->kind = kind_of(known->kind);
+	statement->text = known->sql;
+	statement->name = known->name;
+	statement->location = known->location;
+	known->sql = known->name = known->location = NULL;
+}
+
 void
 globals_statements_parse(const char *script, GlobalsStatements *statements)
 {
-	const char *at = skip_between(script);
+	GlobalsStatement *as_grantor = NULL;
+	KnownStatement known;
+	KnownSql sql;
 
 	memset(statements, 0, sizeof(*statements));
-	while (*at != '\0')
+	known_sql_begin(&sql, MEMBER_GLOBALS, script, NULL);
+	while (known_sql_next(&sql, &known))
 	{
-		const char *end = sql_statement_end(at);
-		GlobalsStatement *statement;
+		bool grant = known.kind == SQL_ROLE_OTHER || known.kind == SQL_TABLESPACE_OTHER ||
+					 known.kind == SQL_GRANTOR_RESET;
 
-		statements->items = xrealloc(statements->items,
-									 (size_t) (statements->count + 1) * sizeof(GlobalsStatement));
-		statement = &statements->items[statements->count++];
-		memset(statement, 0, sizeof(*statement));
-		statement->text = xasprintf("%.*s", (int) (end - at), at);
-		classify(statement);
-		at = skip_between(end);
+		if (as_grantor != NULL && grant)
+		{
+			add_to(as_grantor, &known);
+			if (known.kind == SQL_GRANTOR_RESET)
+				as_grantor = NULL;
+		}
+		else if (known.kind != SQL_UNKNOWN)
+		{
+			GlobalsStatement *statement = add_statement(statements);
+
+			take_known(statement, &known);
+			as_grantor = known.kind == SQL_GRANTOR ? statement : NULL;
+		}
+		else if (known.sql[0] != '\\')
+		{
+			GlobalsStatement *statement = add_statement(statements);
+
+			statement->text = xstrdup(known.sql);
+			classify(statement);
+			as_grantor = NULL;
+		}
+		known_statement_free(&known);
 	}
 }
 

@@ -26,7 +26,7 @@ typedef struct GlobalsStatement
 {
 	GlobalsKind kind;
 	char *text; /* with its semicolon */
-	char *name; /* role or tablespace, not quoted; NULL where it does not matter */
+	char *name; /* role or tablespace, not quoted; there where the kind has one, but for ALL */
 	char *location;
 } GlobalsStatement;
 
@@ -36,7 +36,10 @@ typedef struct GlobalsStatements
 	int count;
 } GlobalsStatements;
 
-/* Cut a script of pg_dumpall into statements; comments and psql's own commands are left out. */
+/*
+ * Cut a script of pg_dumpall into statements, written anew where their form
+ * is known; comments and psql's own commands are left out.
+ */
 extern void globals_statements_parse(const char *script, GlobalsStatements *statements);
 extern void globals_statements_free(GlobalsStatements *statements);
 

@@ -88,9 +88,9 @@ member_reader_read(MemberReader *reader, const Member *member)
 		problem = xstrdup(decompressor_frame(reader->decompressor, stored, member->length,
 											 reader->raw.data, member->raw));
 	good = problem == NULL;
-	if (!good)
+	if (!good && !reader->quiet)
 		repository_damaged(reader->repository, path, problem, DAMAGE_HINT);
-	else
+	else if (good)
 	{
 		reader->raw.length = member->raw;
 		reader->raw.data[member->raw] = '\0';

@@ -20,6 +20,7 @@ typedef struct MemberReader
 	Buffer plain;         /* of an encrypted object: all its members */
 	int64_t plain_object; /* which one; -1: none */
 	Buffer raw;           /* the text of the last member read */
+	bool quiet;           /* damage is not reported */
 } MemberReader;
 
 extern bool member_reader_open(MemberReader *reader, Repository *repository,

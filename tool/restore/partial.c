@@ -30,6 +30,7 @@
 #include "session.h"
 #include "sql_name.h"
 #include "target_database.h"
+#include "unknown_members.h"
 #include "verify.h"
 
 /* No other list has such a number: an entry's is positive, and a pass's is small. */
@@ -73,7 +74,9 @@ check_core(RestorePlan *plan)
 		return false;
 	none = xcalloc((size_t) core->ntables + 1, sizeof(bool));
 	manifest_keep(core, none, core_kinds);
-	good = check_objects(plan, core);
+	good = check_objects(plan, core) &&
+		   (plan->settings->schema_only ||
+			unknown_members_refuse(plan->settings, plan->repository, core));
 	free(none);
 	manifest_free(core);
 	return good;

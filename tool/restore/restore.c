@@ -3,7 +3,8 @@
  * restore.c
  *	  A restore from the first look to the swap.
  *
- * Nothing is created before every object was hashed, nothing live is touched
+ * Nothing is created before every object was hashed and every statement about
+ * the database and its sequences has a known form; nothing live is touched
  * before everything is loaded and counted.  With --drop the backup is loaded
  * beside the live database; the swap at the end is one transaction.
  *
@@ -27,6 +28,7 @@
 #include "session.h"
 #include "subprocess.h"
 #include "target_database.h"
+#include "unknown_members.h"
 #include "utc_time.h"
 #include "verify.h"
 
@@ -277,7 +279,9 @@ restore_execute(RestorePlan *plan)
 	if (plan->partial)
 		good = partial_run(plan) && !stop_requested();
 	else
-		good = check_objects(plan) && fill(plan) && !stop_requested();
+		good = check_objects(plan) &&
+			   unknown_members_refuse(plan->settings, plan->repository, plan->manifest) &&
+			   fill(plan) && !stop_requested();
 	if (good && plan->replaces)
 		good = target_database_swap(plan);
 	if (!good && !plan->in_place)

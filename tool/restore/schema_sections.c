@@ -30,6 +30,7 @@
 #include "quote.h"
 #include "session.h"
 #include "subprocess.h"
+#include "unknown_members.h"
 
 static bool
 write_file(const char *path, const char *content, size_t length)
@@ -229,17 +230,23 @@ schema_sections_run_members(RestorePlan *plan, MemberKind kind)
 	MemberReader reader;
 	bool found = false;
 	bool good;
+	Buffer sql;
 
+	buffer_init(&sql);
 	memset(&reader, 0, sizeof(reader));
 	good = member_reader_open(&reader, plan->repository, plan->manifest) &&
 		   member_reader_read_kind(&reader, kind, &found);
 	if (good && found)
+		good = known_member_sql(plan->settings, plan->manifest, kind, reader.raw.data,
+								plan->working, &sql);
+	if (good && sql.length > 0)
 	{
-		owners_and_grants_filter(plan->settings, &reader.raw);
+		owners_and_grants_filter(plan->settings, &sql);
 		connection = session_open(plan, target);
-		good = connection != NULL && connection_command(connection, reader.raw.data);
+		good = connection != NULL && connection_command(connection, sql.data);
 		connection_close(connection);
 	}
+	buffer_free(&sql);
 	member_reader_close(&reader);
 	target_free(target);
 	return good;

@@ -12,6 +12,7 @@
 #include <stdint.h>
 
 #include "repository.h"
+#include "settings.h"
 
 typedef struct SequenceValue
 {
@@ -27,12 +28,16 @@ typedef struct SequenceValues
 	uint32_t count;
 } SequenceValues;
 
-/* Read the sequences member; false (reported) on damage. */
-extern bool sequence_values_load(Repository *repository, const Manifest *manifest,
-								 SequenceValues *values);
+/*
+ * Read the sequences member; false (reported) on damage.  A statement of
+ * unknown form is an error, or with --allow-unknown-sql left out with a
+ * warning: it belongs to no sequence that could have been chosen.
+ */
+extern bool sequence_values_load(const Settings *settings, Repository *repository,
+								 const Manifest *manifest, SequenceValues *values);
 
-/* Parse its text; false if it is not like that. */
-extern bool sequence_values_parse(const char *text, SequenceValues *values);
+/* Parse its text; how many statements have no known form. */
+extern int sequence_values_parse(const char *text, SequenceValues *values);
 extern void sequence_values_free(SequenceValues *values);
 
 #endif /* NEX_SEQUENCE_VALUES_H */

@@ -53,7 +53,7 @@ bool
 sequences_set(RestorePlan *plan, Connection *connection, const RenameMap *map)
 {
 	SequenceValues values;
-	bool good = sequence_values_load(plan->repository, plan->manifest, &values);
+	bool good = sequence_values_load(plan->settings, plan->repository, plan->manifest, &values);
 	Buffer sql;
 	uint32_t i;
 
@@ -135,7 +135,7 @@ bool
 sequences_advance(RestorePlan *plan, Connection *connection)
 {
 	SequenceValues values;
-	bool good = sequence_values_load(plan->repository, plan->manifest, &values);
+	bool good = sequence_values_load(plan->settings, plan->repository, plan->manifest, &values);
 	uint32_t i;
 
 	for (i = 0; good && i < values.count; i++)

@@ -1,0 +1,276 @@
+# Backups of versions before 0.2.1 may hold SQL that somebody planted who could do no more than
+# connect, or owned a sequence.  Nothing of it runs by itself, on no path.
+use strict;
+use warnings;
+
+use File::Temp ();
+use NexBackup::Forge;
+use NexBackup::Test;
+use Test::More;
+
+my $node = start_server('main');
+my @none = ('--catalogue', 'none');
+
+query('postgres', 'CREATE ROLE eve LOGIN; CREATE ROLE joe LOGIN');
+create_database('shop');
+query('shop', <<'SQL');
+CREATE TABLE x (a serial PRIMARY KEY, b text);
+INSERT INTO x (b) SELECT i::text FROM generate_series(1, 100) i;
+CREATE SEQUENCE "odd ""name"" \ it's";
+ALTER DATABASE shop SET search_path = "$user", public;
+ALTER DATABASE shop SET work_mem = '1MB';
+ALTER DATABASE shop SET my.custom = 'a;b''c\d';
+ALTER DATABASE shop CONNECTION LIMIT 17;
+ALTER ROLE eve IN DATABASE shop SET search_path = "A b;c", "x""y";
+ALTER ROLE eve IN DATABASE shop SET "DateStyle" = 'ISO, DMY';
+COMMENT ON DATABASE shop IS 'it''s; -- \ fine';
+GRANT CREATE ON DATABASE shop TO joe WITH GRANT OPTION;
+SQL
+
+sub is_super { return query('postgres', "SELECT rolsuper FROM pg_roles WHERE rolname = '$_[0]'") }
+
+sub demote { query('postgres', "ALTER ROLE $_ NOSUPERUSER") for qw(eve joe); return }
+
+sub settings_of
+{
+	return query('postgres', <<"SQL");
+SELECT setrole::regrole, one FROM pg_db_role_setting s JOIN pg_database d ON d.oid = s.setdatabase,
+unnest(setconfig) one WHERE datname = '$_[0]' ORDER BY 1, 2;
+SELECT datconnlimit, array(SELECT x::text FROM unnest(datacl) x ORDER BY 1), shobj_description(oid, 'pg_database') FROM pg_database WHERE datname = '$_[0]'
+SQL
+}
+
+# A statement of the member "database" as 0.1.0 and 0.2.0 wrote it.
+sub old_statement
+{
+	my ($prefix, $suffix) = @_;
+
+	s/'/''/g for $prefix, $suffix;
+	my $body = "BEGIN EXECUTE pg_catalog.format('%s %I %s', '$prefix', pg_catalog.current_database(), '$suffix'); END";
+	$body =~ s/'/''/g;
+	return "DO '$body';\n";
+}
+
+# A fresh repository with one backup: the repository, and the backup's name in it.
+sub backed_up
+{
+	my ($database) = @_;
+	my $repo = new_repository();
+
+	tool_ok([ 'backup', '--repo', $repo, '-d', $database, '--compress', 'none', @none ], 'backup');
+	return ($repo, "backups/$database/" . latest_id($repo, $database));
+}
+
+# ----------------------------------------------------- what is as it should be
+
+my ($repo, $backup) = backed_up('shop');
+my $result = tool_json('verify', '--repo', $repo)->{backups}[0];
+is_deeply($result->{unknown_sql}, [], 'verify finds nothing in a backup of this version');
+is_deeply(tool_json('list', '--repo', $repo)->{backups}[0]{verified}{unknown_sql}, [], 'nor does the list');
+unlike((tool('list', '--repo', $repo))[1], qr/UNKNOWN/, 'list without a mark');
+tool_ok([ 'restore', '--repo', $repo, 'shop', '--to', 'again', @none ], 'restore');
+is(settings_of('again'), settings_of('shop'), 'settings, grants and comment are the same');
+query('postgres', 'DROP DATABASE again');
+
+# A harmless backup of an old version: lists are raw.
+my $harmless = join('',
+	old_statement('ALTER DATABASE', 'CONNECTION LIMIT 17'),
+	old_statement('ALTER DATABASE', q(SET search_path TO "$user", public)),
+	old_statement('ALTER DATABASE', q(SET work_mem TO '1MB')),
+	old_statement('ALTER DATABASE', q(SET "my.custom" TO E'a;b''c\\\\d')),
+	old_statement('ALTER ROLE eve IN DATABASE', q(SET "DateStyle" TO 'ISO, DMY')),
+	old_statement('ALTER ROLE eve IN DATABASE', q(SET search_path TO "A b;c", "x""y")),
+	old_statement('REVOKE ALL ON DATABASE', 'FROM PUBLIC'),
+	old_statement('REVOKE ALL ON DATABASE', 'FROM postgres'),
+	old_statement('GRANT CONNECT ON DATABASE', 'TO PUBLIC'),
+	old_statement('GRANT TEMPORARY ON DATABASE', 'TO PUBLIC'),
+	(map { old_statement("GRANT $_ ON DATABASE", 'TO postgres') } qw(CREATE TEMPORARY CONNECT)),
+	old_statement('GRANT CREATE ON DATABASE', 'TO joe WITH GRANT OPTION'),
+	old_statement('COMMENT ON DATABASE', q(IS E'it''s; -- \\\\ fine')));
+my $owner = query('postgres', "SELECT quote_ident(pg_get_userbyid(datdba)) FROM pg_database WHERE datname = 'shop'");
+$harmless =~ s/\bpostgres\b/$owner/g;
+forge_member($repo, $backup, 'database', $harmless);
+like((tool('doctor', '--repo', $repo))[1], qr/unknown SQL\s+database "shop": 1 backup made before 0\.2\.1 was not looked/,
+	'doctor counts old backups that nobody has looked at');
+tool_ok([ 'verify', '--repo', $repo ], 'verify of a harmless old backup');
+unlike((tool('doctor', '--repo', $repo))[1], qr/unknown SQL/, 'then doctor is content');
+tool_ok([ 'restore', '--repo', $repo, 'shop', '--to', 'again', @none ], 'restore of a harmless old backup');
+is(settings_of('again'), settings_of('shop'), 'with the same settings');
+tool_ok([ 'restore', '--repo', $repo, 'shop', '--to', 'bare', '--no-privileges', @none ], '--no-privileges');
+is(query('postgres', "SELECT datacl FROM pg_database WHERE datname = 'bare'"), '', 'leaves the grants out');
+query('postgres', 'DROP DATABASE again; DROP DATABASE bare');
+
+# ------------------------------------------- settings of somebody who may connect
+
+my $evil = old_statement('ALTER ROLE eve IN DATABASE',
+	'SET search_path TO public;ALTER/**/ROLE/**/eve/**/SUPERUSER;--');
+my $refusal = qr/member "database" of backup "shop\/\S+" holds SQL that nex_backup does not write\nDETAIL:  Line \d+: DO '.*  Not known from: ;ALTER/;
+
+forge_member($repo, $backup, 'database', $harmless . $evil);
+my $databases = join(',', @{ database_names() });
+
+tool_fails([ 'restore', '--repo', $repo, 'shop', '--to', 'again', @none ], 3, $refusal, 'restore refuses');
+like(
+	tool_fails([ 'restore', '--repo', $repo, 'shop', '--drop', '--yes', @none ], 3, $refusal, '--drop refuses'),
+	qr/HINT:.*--allow-unknown-sql/, 'with a hint');
+my ($code, $out, $err) = tool('verify', '--repo', $repo);
+is($code, 3, 'verify: exit code 3');
+like($out, qr/: ok .*\n  member "database" holds 1 unknown SQL statement, line \d+: DO '/, 'and shows the statement');
+like($err, $refusal, 'on stderr, too');
+($code, $out, $err) = tool('verify', '--repo', $repo, '--allow-unknown-sql');
+is($code, 0, 'verify --allow-unknown-sql: a warning');
+like($err, qr/warning: the member "database"/, 'it says');
+$result = tool_json('verify', '--repo', $repo)->{backups}[0];
+is($result->{result}, 'ok', 'JSON: the backup is undamaged');
+is_deeply([ @{ $result->{unknown_sql}[0] }{qw(member statements line)} ], [ 'database', 1, $harmless =~ tr/\n// + 1 ], 'JSON: where');
+like((tool('list', '--repo', $repo))[1], qr/ok \d{4}-\d\d-\d\d, UNKNOWN SQL\n1 of these holds SQL/, 'list marks it');
+is_deeply(tool_json('list', '--repo', $repo)->{backups}[0]{verified}{unknown_sql}, ['database'], 'JSON of list');
+like(read_bytes("$repo/$backup.verified"), qr/"unknown_sql": \["database"\]/, 'the record says so');
+like((tool('doctor', '--repo', $repo))[1], qr/unknown SQL\s+database "shop": 1 backup holds SQL/, 'doctor, too');
+my $scratch = File::Temp::tempdir(CLEANUP => 1);
+($code, $out, $err) = tool('export', '--repo', $repo, 'shop', '-o', "$scratch/shop.sql");
+is($code, 0, 'export');
+like($err, qr/warning: the member "database" holds SQL that nex_backup does not write: Line/, 'warns');
+
+# What RECOVER.txt tells to do by hand finds the same.
+sub by_hand
+{
+	my ($kind) = @_;
+	my $text = read_bytes("$repo/RECOVER.txt");
+	my ($where) = $text =~ /^    (grep -E .*)$/m or die;
+	my ($cut) = $text =~ /^    (sed .*OBJECT.*)$/m or die;
+	my ($look) = $text =~ /^    (grep -anvE .*\Q@{[ $kind eq 'database' ? 'format' : 'setval' ]}\E.*)$/m or die;
+	(my $id = $backup) =~ s{.*/}{};
+
+	s{DATABASE/ID}{shop/$id} for $where, $cut;
+	my ($object, $offset, $length) =
+	  `cd $repo && $where` =~ /"$kind","object":(\d+),"offset":(\d+),"length":(\d+)/ or die;
+	$cut =~ s/OBJECT/$object/;
+	$cut =~ s/OFFSET/$offset/;
+	$cut =~ s/LENGTH/$length/;
+	$cut =~ s/zstd -dc/cat/;
+	$cut =~ s/member\.sql/$scratch\/member.sql/;
+	$look =~ s/member\.sql/$scratch\/member.sql/;
+	system('bash', '-c', "cd $repo && $cut") == 0 or die;
+	return `$look`;
+}
+
+like(by_hand('database'), qr{^\d+:.*public;ALTER/\*\*/ROLE}m, 'by hand it is found, too');
+is(scalar(grep { !/COMMENT|my\.custom/ } split /\n/, by_hand('database')), 2, 'with one that is quoted');
+is(by_hand('sequences'), '', 'and the sequences are good');
+
+# A part does not run that member.
+tool_ok([ 'restore', '--repo', $repo, 'shop', '--table', 'x', '--to', 'part', @none ], 'a part is restored');
+query('postgres', 'DROP DATABASE part');
+is(join(',', @{ database_names() }), $databases, 'no database was left or replaced');
+is(is_super('eve'), 'f', 'and eve is nobody');
+
+# restore --all looks at all before it begins.
+tool_ok([ 'globals', 'backup', '--repo', $repo, '--compress', 'none', @none ], 'globals');
+{
+	my $other = start_server('other');
+	tool_fails([ 'restore', '--all', '--repo', $repo, @none ], 3, $refusal, '--all refuses');
+	is(query('postgres', "SELECT count(*) FROM pg_roles WHERE rolname = 'eve'"), 0, 'before it creates a role');
+	tool_fails([ 'restore', '--all', '--no-globals', '--repo', $repo, @none ], 3, $refusal, 'without globals, too');
+	is(query('postgres', "SELECT count(*) FROM pg_database WHERE datname = 'shop'"), 0, 'or a database');
+	tool_ok([ 'restore', '--all', '--repo', $repo, '--allow-unknown-sql', @none ], '--all --allow-unknown-sql');
+	is(is_super('eve'), 't', 'runs it');
+	$other->stop;
+}
+use_server($node);
+tool_ok([ 'restore', '--repo', $repo, 'shop', '--to', 'again', '--allow-unknown-sql', @none ], '--allow-unknown-sql');
+is(is_super('eve'), 't', 'runs what is unknown');
+demote();
+query('postgres', 'DROP DATABASE again');
+
+# ---------------------------------------------------------- value of a sequence
+
+($repo, $backup) = backed_up('shop');
+my $sequences = member_text($repo, $backup, 'sequences');
+(my $planted = $sequences) =~ s/\('public\.x_a_seq', \K100, true\);/1, true);\n\\! touch $scratch\/run\nALTER ROLE joe SUPERUSER;\nSELECT (1, true);/
+  or die $sequences;
+forge_member($repo, $backup, 'sequences', $planted);
+$refusal = qr/member "sequences" of backup "shop\/\S+" holds SQL that nex_backup does not write\nDETAIL:  Line \d+: \\! touch/;
+
+my @paths = (
+	[ '--to', 'again' ],
+	[ '--drop', '--yes' ],
+	[ '--table', 'x', '--to', 'again' ],
+	[ '--table', 'x', '--as', 'y', '--yes' ],
+	[ '--table', 'x', '--as', 'y', '--to', 'again' ],
+	[ '--exclude-table', 'nothing*', '--to', 'again' ],
+	[ '--schema', 'public', '--to', 'again' ],
+	[ '--table', 'x', '--append', '--on-conflict=skip', '--yes' ]);
+for my $path (@paths)
+{
+	tool_fails([ 'restore', '--repo', $repo, 'shop', @$path, @none ], 3, $refusal, "restore @$path refuses");
+}
+tool_ok([ 'restore', '--repo', $repo, 'shop', '--schema-only', '--to', 'again', @none ], 'without rows it is not run');
+query('postgres', 'DROP DATABASE again');
+is((tool('verify', '--repo', $repo))[0], 3, 'verify shows it');
+like(by_hand('sequences'), qr/^\d+:ALTER ROLE joe SUPERUSER;$/m, 'and so does a look by hand');
+is(join(',', @{ database_names() }), $databases, 'no database was created');
+is(query('shop', "SELECT to_regclass('y')"), '', 'and no table');
+is(is_super('joe'), 'f', 'joe is nobody');
+
+# Without the line of psql, which the server would not take.
+$planted =~ s/^\\!.*\n//m;
+forge_member($repo, $backup, 'sequences', $planted);
+tool_fails([ 'restore', '--repo', $repo, 'shop', '--to', 'again', @none ], 3,
+	qr/DETAIL:  Line \d+: ALTER ROLE joe SUPERUSER;/, 'refused without it, too');
+($code, $out, $err) = tool('restore', '--repo', $repo, 'shop', '--table', 'x', '--to', 'part', '--allow-unknown-sql', @none);
+is($code, 0, 'a part with --allow-unknown-sql');
+like($err, qr/2 statements of unknown form in the member "sequences" left out/, 'leaves out what belongs to no sequence');
+is(is_super('joe'), 'f', 'so joe is still nobody');
+tool_ok([ 'restore', '--repo', $repo, 'shop', '--to', 'again', '--allow-unknown-sql', @none ], 'a whole one');
+is(is_super('joe'), 't', 'runs it');
+demote();
+query('postgres', 'DROP DATABASE again; DROP DATABASE part');
+forge_member($repo, $backup, 'sequences', "SELECT pg_catalog.setval('public.x_a_seq', 100");
+tool_fails([ 'restore', '--repo', $repo, 'shop', '--to', 'again', @none ], 3, qr/member "sequences"/, 'cut text is refused');
+forge_member($repo, $backup, 'sequences', $sequences . "\0ALTER ROLE joe SUPERUSER;\n");
+tool_fails([ 'restore', '--repo', $repo, 'shop', '--to', 'again', @none ], 3, qr/member "sequences"/, 'a zero byte is refused');
+
+# --------------------------------------------------------------------- globals
+
+$repo = new_repository();
+tool_ok([ 'globals', 'backup', '--repo', $repo, '--compress', 'none', @none ], 'globals backup');
+my $list = tool_json('globals', 'list', '--repo', $repo);
+$backup = "globals/$list->{backups}[0]{backup}";
+my $globals = member_text($repo, $backup, 'globals');
+tool_ok([ 'globals', 'restore', '--repo', $repo, @none ], 'globals restore');
+for my $statement ('ALTER ROLE ALL SET search_path TO public;ALTER/**/ROLE/**/eve/**/SUPERUSER;--;',
+	"-- User Config \"x\rALTER ROLE eve SUPERUSER;", 'DO $$BEGIN ALTER ROLE eve SUPERUSER; END$$;',
+	"COMMENT ON ROLE eve IS E'\\'; ALTER ROLE eve SUPERUSER; --';")
+{
+	forge_member($repo, $backup, 'globals', "$globals$statement\n");
+	tool_fails([ 'globals', 'restore', '--repo', $repo, @none ], 3,
+		qr/member "globals" of backup "globals \S+" holds SQL that nex_backup does not write/, 'globals restore refuses');
+	is((tool('globals', 'verify', '--repo', $repo))[0], 3, 'globals verify shows it');
+}
+is(is_super('eve'), 'f', 'eve is nobody');
+tool_ok([ 'globals', 'restore', '--repo', $repo, '--allow-unknown-sql', '--existing-roles=keep', @none ],
+	'--allow-unknown-sql');
+
+# Statements about roles that have no name.
+forge_member($repo, $backup, 'globals', "ALTER ROLE ALL WITH NOLOGIN;\nCREATE ROLE;");
+tool_fails([ 'globals', 'restore', '--repo', $repo, @none ], 3, qr/Line 1: ALTER ROLE ALL WITH NOLOGIN;/, 'no name: refused');
+tool_fails([ 'globals', 'restore', '--repo', $repo, '--allow-unknown-sql', @none ], 1, qr/could not/, 'no name, allowed: an error');
+
+# A password is not shown.
+forge_member($repo, $backup, 'globals', "$globals\nALTER ROLE eve WITH PASSWORD 'md5secret' SUPERUSER;\n");
+$err = tool_fails([ 'globals', 'restore', '--repo', $repo, @none ], 3, qr/ALTER ROLE eve WITH PASSWORD/, 'a password');
+unlike($err, qr/md5secret/, 'is not shown');
+
+# ------------------------------------------------------------------- encrypted
+
+my $key = "$scratch/key";
+tool_ok([ 'keygen', '--symmetric', '-o', $key ], 'a key');
+my $sealed = "$scratch/sealed";
+my @state = ('--state-dir', "$scratch/state");
+tool_ok([ 'init', '--repo', $sealed, '--key-file', $key, @state ], 'encrypted repository');
+tool_ok([ 'backup', '--repo', $sealed, '-d', 'shop', '--key-file', $key, @state, @none ], 'encrypted backup');
+is(tool_json('verify', '--repo', $sealed, @state)->{backups}[0]{unknown_sql}, undef, 'without a key nobody can look');
+is_deeply(tool_json('verify', '--repo', $sealed, '--key-file', $key, @state)->{backups}[0]{unknown_sql}, [], 'with it verify looks inside');
+
+done_testing();
