@@ -30,7 +30,6 @@
 #include <unistd.h>
 
 #define HASH_PIECE (1024 * 1024)
-#define MAX_WHOLE_BYTES (256 * 1024 * 1024) /* no manifest is larger */
 
 PG_FUNCTION_INFO_V1(nex_backup_check_file);
 PG_FUNCTION_INFO_V1(nex_backup_list_directory);
@@ -175,7 +174,8 @@ describe_errno(int error)
 }
 
 char *
-read_repository_file(const char *repository, const char *file, char **content, size_t *length)
+read_repository_file(const char *repository, const char *file, Size largest, char **content,
+					 size_t *length)
 {
 	off_t bytes;
 	ssize_t got;
@@ -186,7 +186,7 @@ read_repository_file(const char *repository, const char *file, char **content, s
 	fd = open_regular(repository_file_path(repository, file), &bytes);
 	if (fd < 0)
 		return describe_errno(errno);
-	if (bytes > MAX_WHOLE_BYTES)
+	if (bytes < 0 || (Size) bytes > largest)
 	{
 		CloseTransientFile(fd);
 		return pstrdup("is too large to be read in the server");

@@ -12,10 +12,11 @@
 
 /*
  * Read a whole file of a repository, palloc'd and ended by a NUL.  Returns what
- * is wrong with it, or NULL.  ERROR unless the current user may read server
- * files and both names are such that nothing outside of the repository is read.
+ * is wrong with it, or NULL; a file above `largest` bytes is.  ERROR unless the
+ * current user may read server files and both names are such that nothing
+ * outside of the repository is read.
  */
-extern char *read_repository_file(const char *repository, const char *file, char **content,
-								  size_t *length);
+extern char *read_repository_file(const char *repository, const char *file, Size largest,
+								  char **content, size_t *length);
 
 #endif /* NEX_REPOSITORY_FILE_H */

@@ -10,6 +10,11 @@
  * it is enough to know where values begin and end; whether they are JSON is
  * left to jsonb_in(), which sees every one of them.
  *
+ * A repository may be hostile: a few MB of "[[],[],…" cost jsonb_in() a hundred
+ * times their size, and it hears no cancellation on the way.  So what it
+ * is given has limits that are counted here first, in one pass over the bytes.
+ * They are far above what the tool writes, and docs/format.md has them.
+ *
  *-------------------------------------------------------------------------
  */
 #include "compat.h"
@@ -22,8 +27,34 @@
 #include "utils/jsonb.h"
 #include "utils/memutils.h"
 
+#define FRAME_FILE "nex_backup.json"
+#define VERIFIED_SUFFIX ".verified"
+
+/* Whole files, long arrays included; the same as the tool's for the first two. */
+#define MAX_FRAME_BYTES ((Size) 1024 * 1024)
+#define MAX_VERIFIED_BYTES ((Size) 64 * 1024 * 1024)
+#define MAX_MANIFEST_BYTES ((Size) 256 * 1024 * 1024)
+
+#define MAX_ENTRIES 4000000 /* of one long array */
+#define MAX_ID_LENGTH 64
+#define INTERRUPT_EVERY (1024 * 1024)
+
 PG_FUNCTION_INFO_V1(nex_backup_read_sealed);
 PG_FUNCTION_INFO_V1(nex_backup_sealed_entries);
+PG_FUNCTION_INFO_V1(nex_backup_frame_id);
+
+/* What jsonb_in() may be given. */
+typedef struct JsonLimits
+{
+	Size bytes;
+	int depth;
+	int64 values; /* containers, keys and members, as commas and brackets tell */
+} JsonLimits;
+
+/* A document without its long arrays, and one entry of those. */
+static const JsonLimits document_limits = {(Size) 4 * 1024 * 1024, 32, 100000};
+static const JsonLimits verified_limits = {(Size) 64 * 1024, 32, 1000};
+static const JsonLimits entry_limits = {(Size) 1024 * 1024, 16, 1000};
 
 /* A piece of a document. */
 typedef struct Span
@@ -57,9 +88,15 @@ static const char *
 skip_value(const char *c, const char *end)
 {
 	int64 depth = 0;
+	const char *look = c + INTERRUPT_EVERY;
 
 	while (c < end)
 	{
+		if (c > look)
+		{
+			CHECK_FOR_INTERRUPTS();
+			look = c + INTERRUPT_EVERY;
+		}
 		if (*c == '"')
 			c = skip_string(c, end);
 		else if (depth == 0 && strchr(",]} \t\r\n", *c) != NULL)
@@ -110,15 +147,54 @@ is_key(const Span *key, const char *name)
 		   memcmp(key->start + 1, name, length) == 0;
 }
 
+/* What makes a text too much for jsonb_in(), or NULL. */
+static const char *
+beyond_limits(const char *json, size_t length, const JsonLimits *limits)
+{
+	const char *c = json;
+	const char *end = json + length;
+	int64 values = 1;
+	int depth = 0;
+
+	if (length > limits->bytes)
+		return "is larger than anything that nex_backup writes there";
+	while (c < end)
+	{
+		if (*c == '"')
+		{
+			c = skip_string(c, end);
+			continue;
+		}
+		if (*c == '[' || *c == '{')
+			depth++;
+		else if (*c == ']' || *c == '}')
+			depth--;
+		values += *c == '[' || *c == '{' || *c == ',' || *c == ':';
+		if (depth > limits->depth)
+			return "is nested more deeply than anything that nex_backup writes";
+		if (values > limits->values)
+			return "holds more values than anything that nex_backup writes there";
+		c++;
+	}
+	return NULL;
+}
+
 static bool
 is_long_array(const Span *key, const Span *value)
 {
-	return *value->start == '[' &&
-		   (is_key(key, "tables") || is_key(key, "objects") || is_key(key, "members"));
+	return *value->start == '[' && (is_key(key, "tables") || is_key(key, "objects") ||
+									is_key(key, "members") || is_key(key, "bad"));
 }
 
-/* The document with its long arrays empty. */
-static text *
+/* The encrypted half of a manifest, in base64: a string as long as the arrays in it. */
+static bool
+is_long_string(const Span *key, const Span *value)
+{
+	return *value->start == '"' && is_key(key, "private");
+}
+
+/* The document with its long arrays empty, and its long string. */
+static StringInfoData
 without_long_arrays(const char *json, size_t length)
 {
 	const char *position = json;
@@ -131,23 +207,38 @@ without_long_arrays(const char *json, size_t length)
 	while (next_pair(&position, json + length, &key, &value))
 	{
 		CHECK_FOR_INTERRUPTS();
-		if (!is_long_array(&key, &value))
+		if (!is_long_array(&key, &value) && !is_long_string(&key, &value))
 			continue;
 		appendBinaryStringInfo(&result, copied, (int) (value.start - copied));
-		appendStringInfoString(&result, "[]");
+		appendStringInfoString(&result, *value.start == '[' ? "[]" : "\"\"");
 		copied = value.end;
 	}
 	appendBinaryStringInfo(&result, copied, (int) (json + length - copied));
-	return cstring_to_text_with_len(result.data, result.len);
+	return result;
+}
+
+static bool
+has_suffix(const char *name, const char *suffix)
+{
+	size_t length = strlen(name);
+	size_t tail = strlen(suffix);
+
+	return length >= tail && strcmp(name + length - tail, suffix) == 0;
+}
+
+static Size
+largest_size(const char *file)
+{
+	if (strcmp(file, FRAME_FILE) == 0)
+		return MAX_FRAME_BYTES;
+	return has_suffix(file, VERIFIED_SUFFIX) ? MAX_VERIFIED_BYTES : MAX_MANIFEST_BYTES;
 }
 
 /* A sealed file in the server's encoding; returns what is wrong with it, or NULL. */
 static char *
-read_document(FunctionCallInfo fcinfo, char **json, size_t *length)
+read_document(const char *repository, const char *file, char **json, size_t *length)
 {
-	char *repository = text_to_cstring(PG_GETARG_TEXT_PP(0));
-	char *file = text_to_cstring(PG_GETARG_TEXT_PP(1));
-	char *problem = read_repository_file(repository, file, json, length);
+	char *problem = read_repository_file(repository, file, largest_size(file), json, length);
 	const char *broken;
 
 	if (problem != NULL)
@@ -162,32 +253,110 @@ read_document(FunctionCallInfo fcinfo, char **json, size_t *length)
 	return NULL;
 }
 
-/*
- * nex_backup.read_sealed(repository, file, OUT content, OUT problem): the
- * text of a sealed JSON file with its long arrays empty, or what is wrong.
- */
-Datum
-nex_backup_read_sealed(PG_FUNCTION_ARGS)
+/* A row of a text and a problem, one of which is NULL. */
+static Datum
+text_or_problem(FunctionCallInfo fcinfo, text *content, const char *problem)
 {
-	char *json = NULL;
-	size_t length = 0;
-	char *problem;
 	TupleDesc description;
 	Datum values[2] = {0};
 	bool nulls[2];
 
 	if (get_call_result_type(fcinfo, NULL, &description) != TYPEFUNC_COMPOSITE)
 		elog(ERROR, "return type must be a row type");
-	problem = read_document(fcinfo, &json, &length);
 	nulls[0] = problem != NULL;
 	nulls[1] = problem == NULL;
 	if (problem == NULL)
-		values[0] = PointerGetDatum(without_long_arrays(json, length));
+		values[0] = PointerGetDatum(content);
 	else
 		values[1] = CStringGetTextDatum(problem);
+	return HeapTupleGetDatum(heap_form_tuple(BlessTupleDesc(description), values, nulls));
+}
+
+/*
+ * nex_backup.read_sealed(repository, file, OUT content, OUT problem): the
+ * text of a sealed JSON file with its long arrays empty, or what is wrong.
+ * What it gives may be cast to jsonb: it is bounded.
+ */
+Datum
+nex_backup_read_sealed(PG_FUNCTION_ARGS)
+{
+	char *repository = text_to_cstring(PG_GETARG_TEXT_PP(0));
+	char *file = text_to_cstring(PG_GETARG_TEXT_PP(1));
+	text *content = NULL;
+	char *json = NULL;
+	size_t length = 0;
+	const char *problem = read_document(repository, file, &json, &length);
+
+	if (problem == NULL)
+	{
+		StringInfoData rest = without_long_arrays(json, length);
+
+		problem =
+			beyond_limits(rest.data, (size_t) rest.len,
+						  has_suffix(file, VERIFIED_SUFFIX) ? &verified_limits : &document_limits);
+		if (problem == NULL)
+			content = cstring_to_text_with_len(rest.data, rest.len);
+		pfree(rest.data);
+	}
 	if (json != NULL)
 		pfree(json);
-	PG_RETURN_DATUM(HeapTupleGetDatum(heap_form_tuple(BlessTupleDesc(description), values, nulls)));
+	PG_RETURN_DATUM(text_or_problem(fcinfo, content, problem));
+}
+
+/* Is that what a repository's id looks like: a short string without escapes? */
+static bool
+is_plain_id(const Span *value)
+{
+	const char *c;
+
+	if (value->end - value->start < 3 || value->end - value->start > MAX_ID_LENGTH + 2 ||
+		*value->start != '"')
+		return false;
+	for (c = value->start + 1; c < value->end - 1; c++)
+	{
+		if ((unsigned char) *c <= ' ' || *c == '\\' || *c == 0x7f)
+			return false;
+	}
+	return true;
+}
+
+/*
+ * nex_backup.frame_id(repository, OUT id, OUT problem): the id in
+ * nex_backup.json, or what is wrong.  It is asked for every repository that is
+ * known, each time that somebody looks at the status, so it is taken from the
+ * text, and the rest need not even be JSON.
+ */
+Datum
+nex_backup_frame_id(PG_FUNCTION_ARGS)
+{
+	char *repository = text_to_cstring(PG_GETARG_TEXT_PP(0));
+	const char *problem;
+	const char *position;
+	text *id = NULL;
+	char *json = NULL;
+	size_t length = 0;
+	Span key;
+	Span value;
+
+	problem = read_document(repository, FRAME_FILE, &json, &length);
+	position = json;
+	while (problem == NULL && next_pair(&position, json + length, &key, &value))
+	{
+		CHECK_FOR_INTERRUPTS();
+		if (!is_key(&key, "id"))
+			continue;
+		if (id != NULL)
+			problem = "has two ids";
+		else if (!is_plain_id(&value))
+			problem = "has an id that cannot be one";
+		else
+			id = cstring_to_text_with_len(value.start + 1, (int) (value.end - value.start) - 2);
+	}
+	if (problem == NULL && id == NULL)
+		problem = "is not JSON with an id";
+	if (json != NULL)
+		pfree(json);
+	PG_RETURN_DATUM(text_or_problem(fcinfo, id, problem));
 }
 
 /* Put the entries of an array into the result. */
@@ -197,15 +366,22 @@ return_entries(ReturnSetInfo *result, const Span *array)
 	MemoryContext context = AllocSetContextCreate(CurrentMemoryContext, "nex_backup sealed_entries",
 												  ALLOCSET_DEFAULT_SIZES);
 	const char *c = array->start + 1;
+	int64 entries = 0;
 
 	while ((c = skip_space(c, array->end)) < array->end && *c != ']')
 	{
 		const char *behind = skip_value(c, array->end);
-		MemoryContext old = MemoryContextSwitchTo(context);
+		const char *problem = beyond_limits(c, (size_t) (behind - c), &entry_limits);
+		MemoryContext old;
 		bool null = false;
 		Datum entry;
 
 		CHECK_FOR_INTERRUPTS();
+		if (problem == NULL && ++entries > MAX_ENTRIES)
+			problem = "holds more entries than the server takes";
+		if (problem != NULL)
+			ereport(ERROR, (errcode(ERRCODE_DATA_CORRUPTED), errmsg_internal("%s", problem)));
+		old = MemoryContextSwitchTo(context);
 		entry = DirectFunctionCall1(jsonb_in, CStringGetDatum(pnstrdup(c, (Size) (behind - c))));
 		MemoryContextSwitchTo(old);
 		tuplestore_putvalues(result->setResult, result->setDesc, &entry, &null);
@@ -223,10 +399,12 @@ return_entries(ReturnSetInfo *result, const Span *array)
 Datum
 nex_backup_sealed_entries(PG_FUNCTION_ARGS)
 {
+	char *repository = text_to_cstring(PG_GETARG_TEXT_PP(0));
+	char *file = text_to_cstring(PG_GETARG_TEXT_PP(1));
 	char *name = text_to_cstring(PG_GETARG_TEXT_PP(2));
 	char *json = NULL;
 	size_t length = 0;
-	char *problem = read_document(fcinfo, &json, &length);
+	char *problem = read_document(repository, file, &json, &length);
 	const char *position = json;
 	Span array = {NULL, NULL};
 	Span key;

@@ -1,0 +1,245 @@
+
+--
+-- What is recorded: times, numbers and texts that a catalogue can hold and its status can show.
+--
+
+-- An error, if that is no time of something that was done: not finite, before 1970, or more than a day ahead.
+CREATE FUNCTION nex_backup.check_times(VARIADIC times timestamptz[])
+RETURNS void
+LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	at timestamptz;
+BEGIN
+	FOREACH at IN ARRAY $1 LOOP
+		IF NOT isfinite(at) OR at < '1970-01-01 00:00+00' OR at > clock_timestamp() + interval '1 day' THEN
+			RAISE EXCEPTION 'time "%" cannot be that of a backup or a run', at
+				USING ERRCODE = 'datetime_field_overflow',
+					DETAIL = 'It must be after 1970, and not more than a day ahead.';
+		END IF;
+	END LOOP;
+END
+$$;
+
+-- What earlier versions took, and what must not be the latest backup of a database until the end of time.
+DELETE FROM nex_backup.backups b
+WHERE NOT (pg_catalog.isfinite(b.started) AND pg_catalog.isfinite(b.snapshot_at)
+	AND pg_catalog.isfinite(COALESCE(b.finished, b.started)) AND pg_catalog.isfinite(COALESCE(b.verified, b.started)));
+DELETE FROM nex_backup.runs r
+WHERE NOT (pg_catalog.isfinite(COALESCE(r.started, '1970-01-01 00:00+00'))
+	AND pg_catalog.isfinite(COALESCE(r.finished, '1970-01-01 00:00+00')));
+
+-- Enter a backup; manifest has the keys of a manifest file, with the number of members in each table.
+CREATE OR REPLACE FUNCTION nex_backup.record_backup(repository pg_catalog.text, database pg_catalog.text,
+	id pg_catalog.text, manifest pg_catalog.jsonb, type pg_catalog.text, started timestamptz, finished timestamptz)
+RETURNS void
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $$
+#variable_conflict use_column
+DECLARE
+	snapshot_at timestamptz := (manifest ->> 'snapshot_at')::timestamptz;
+	wrong text;
+BEGIN
+	PERFORM nex_backup.check_times($6, snapshot_at, $7);
+	SELECT n.key INTO wrong
+	FROM (VALUES ('totals,tables'), ('totals,rows'), ('totals,raw_bytes'), ('totals,stored_bytes'), ('totals,new_bytes'))
+		n(key)
+	WHERE manifest #>> string_to_array(n.key, ',') !~ '^[0-9]{1,18}$' LIMIT 1;
+	IF manifest #>> '{server,timeline}' !~ '^[0-9]{1,9}$' THEN
+		wrong := 'server,timeline';
+	END IF;
+	IF wrong IS NOT NULL THEN
+		RAISE EXCEPTION 'key "%" is no number in its range', replace(wrong, ',', '.') USING ERRCODE = 'invalid_parameter_value';
+	END IF;
+	INSERT INTO nex_backup.backups AS b (repository, database, id, type, started, snapshot_at, finished,
+		server_version, system_identifier, timeline, lsn, codec, tables, rows, raw_bytes, stored_bytes,
+		new_bytes, warnings)
+	VALUES ($1, $2, $3, left($5, 64), $6, snapshot_at, $7,
+		left(manifest #>> '{server,version}', 100), left(manifest #>> '{server,system_identifier}', 32),
+		(manifest #>> '{server,timeline}')::int4, (manifest #>> '{server,lsn}')::pg_lsn,
+		left(manifest ->> 'codec', 16),
+		(manifest #>> '{totals,tables}')::int8, (manifest #>> '{totals,rows}')::int8,
+		(manifest #>> '{totals,raw_bytes}')::int8, (manifest #>> '{totals,stored_bytes}')::int8,
+		(manifest #>> '{totals,new_bytes}')::int8,
+		ARRAY(SELECT left(nex_backup.manifest_text(w), 2000) FROM jsonb_array_elements(manifest -> 'warnings') w LIMIT 1000))
+	ON CONFLICT (repository, database, id) DO UPDATE
+	SET type = EXCLUDED.type, started = EXCLUDED.started, snapshot_at = EXCLUDED.snapshot_at,
+		finished = EXCLUDED.finished, server_version = EXCLUDED.server_version,
+		system_identifier = EXCLUDED.system_identifier, timeline = EXCLUDED.timeline, lsn = EXCLUDED.lsn,
+		codec = EXCLUDED.codec, tables = EXCLUDED.tables, rows = EXCLUDED.rows,
+		raw_bytes = EXCLUDED.raw_bytes, stored_bytes = EXCLUDED.stored_bytes,
+		new_bytes = EXCLUDED.new_bytes, warnings = EXCLUDED.warnings;
+
+	DELETE FROM nex_backup.backup_tables t
+	WHERE t.repository = $1 AND t.database = $2 AND t.backup = $3;
+
+	SELECT format('table %s: a key is missing, too long, or no number in its range', place) INTO wrong
+	FROM jsonb_array_elements(manifest -> 'tables') WITH ORDINALITY e(t, place)
+	WHERE nex_backup.is_table_entry(t) IS NOT TRUE LIMIT 1;
+	IF wrong IS NOT NULL THEN
+		RAISE EXCEPTION '%', wrong USING ERRCODE = 'invalid_parameter_value';
+	END IF;
+	INSERT INTO nex_backup.backup_tables (repository, database, backup, schema_name, table_name, rows,
+		members, raw_bytes, stored_bytes, heap_bytes)
+	SELECT $1, $2, $3, nex_backup.manifest_text(t -> 'schema'), nex_backup.manifest_text(t -> 'name'),
+		(t ->> 'rows')::int8, coalesce((t ->> 'members')::int8, 0), (t ->> 'raw_bytes')::int8,
+		(t ->> 'stored_bytes')::int8, (t ->> 'heap_bytes')::int8
+	FROM jsonb_array_elements(manifest -> 'tables') t;
+END
+$$;
+
+-- Has an entry of a manifest's tables numbers in their ranges, and names of a length that a name can have, in base64
+-- for instance?
+CREATE FUNCTION nex_backup.is_table_entry(entry jsonb)
+RETURNS bool
+LANGUAGE sql IMMUTABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+	SELECT concat_ws('/', $1 ->> 'rows', $1 ->> 'raw_bytes', $1 ->> 'stored_bytes', $1 ->> 'heap_bytes',
+			coalesce($1 ->> 'members', '0')) ~ '^([0-9]{1,18}/){4}[0-9]{1,18}$'
+		AND octet_length($1 ->> 'schema') <= 300 AND octet_length($1 ->> 'name') <= 300
+$$;
+
+-- An array of a report, of which the catalogue keeps the first thousand entries.
+CREATE FUNCTION nex_backup.shortened(details jsonb, key text)
+RETURNS jsonb
+LANGUAGE sql IMMUTABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+	SELECT CASE WHEN jsonb_typeof($1 -> $2) = 'array'
+		THEN jsonb_set($1, ARRAY[$2], jsonb_path_query_array($1 -> $2, '$[0 to 999]')) ELSE $1 END
+$$;
+
+-- Make room for another report: of those that roles without a right to read server files may make without end, so many
+-- are kept, by kind and repository, and so many databases of a repository.
+CREATE FUNCTION nex_backup.bound_reports(event text, repository text, database text)
+RETURNS void
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $$
+#variable_conflict use_column
+BEGIN
+	IF (SELECT count(*) FROM (SELECT FROM nex_backup.runs r
+			WHERE r.kind = $1 AND COALESCE(r.repository, '') = $2 LIMIT 100000) few) >= 100000 THEN
+		DELETE FROM nex_backup.runs d WHERE d.id IN (SELECT r.id FROM nex_backup.runs r
+			WHERE r.kind = $1 AND COALESCE(r.repository, '') = $2 AND r.job IS NULL AND r.definition IS NULL
+			ORDER BY r.id LIMIT 1000);
+	END IF;
+	IF $1 = 'backup' AND NOT EXISTS (SELECT FROM nex_backup.backups b WHERE b.repository = $2 AND b.database = $3)
+		AND (SELECT count(DISTINCT b.database) FROM nex_backup.backups b WHERE b.repository = $2) >= 1000 THEN
+		RAISE EXCEPTION 'backups of 1000 databases are recorded in repository "%" already', $2
+			USING ERRCODE = 'configuration_limit_exceeded',
+				HINT = 'nex_backup_sync() records as many as the repository holds.';
+	END IF;
+END
+$$;
+
+-- The tool's report of something done; extension/README.md describes the payload.  Called by record(), which
+-- has looked who reports: vouched says whether that role may have the server look at the place that it names.
+CREATE FUNCTION nex_backup.take_report(event text, payload jsonb, caller oid, vouched bool)
+RETURNS void
+LANGUAGE plpgsql SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+AS $$
+#variable_conflict use_column
+<<me>>
+DECLARE
+	repository text := payload #>> '{repository,id}';
+	location text := nex_backup.manifest_text(payload #> '{repository,location}');
+	host text := nex_backup.manifest_text(payload #> '{repository,host}');
+	database text := nex_backup.manifest_text(payload -> 'database');
+	backup text := payload ->> 'backup';
+	started timestamptz := (payload ->> 'started')::timestamptz;
+	finished timestamptz := (payload ->> 'finished')::timestamptz;
+	state text := payload ->> 'state';
+	exit_code int4 := (payload ->> 'exit_code')::int4;
+	error text := left(nex_backup.manifest_text(payload -> 'error'), 8192);
+	tool text := left(payload ->> 'tool', 64);
+	details jsonb := payload - 'repository' - 'manifest' - 'database' - 'backup' - 'started' - 'finished' - 'state'
+		- 'exit_code' - 'error' - 'tool';
+	run int8;
+BEGIN
+	IF event IS NULL OR event <> ALL (ARRAY['backup', 'verify', 'restore', 'expire']) THEN
+		RAISE EXCEPTION 'unknown event "%"', left(event, 100)
+			USING ERRCODE = 'invalid_parameter_value',
+				HINT = 'Known are backup, verify, restore and expire.';
+	END IF;
+	IF repository IS NULL OR location IS NULL OR state IS NULL OR started IS NULL THEN
+		RAISE EXCEPTION 'the payload lacks a repository, a state or a start time'
+			USING ERRCODE = 'invalid_parameter_value';
+	END IF;
+	IF state <> ALL (ARRAY['succeeded', 'failed', 'cancelled']) THEN
+		RAISE EXCEPTION 'unknown state "%"', left(state, 100)
+			USING ERRCODE = 'invalid_parameter_value';
+	END IF;
+	IF backup !~ '^[0-9]{8}T[0-9]{6}Z(-[0-9]{1,9})?$' THEN
+		RAISE EXCEPTION 'invalid backup id "%"', left(backup, 100)
+			USING ERRCODE = 'invalid_parameter_value';
+	END IF;
+	IF event = 'backup' AND state = 'succeeded' AND (database IS NULL OR backup IS NULL
+		OR payload #>> '{manifest,snapshot_at}' IS NULL) THEN
+		RAISE EXCEPTION 'the payload of a backup that succeeded lacks a database, an id or a manifest'
+			USING ERRCODE = 'invalid_parameter_value';
+	END IF;
+	PERFORM nex_backup.check_times(started, finished);
+	-- A name of 63 bytes that are not UTF-8 has four times as many here.
+	IF octet_length(database) > 252 THEN
+		RAISE EXCEPTION 'invalid name of a database' USING ERRCODE = 'invalid_parameter_value';
+	END IF;
+	IF exit_code NOT BETWEEN 0 AND 255 THEN
+		RAISE EXCEPTION 'invalid exit code %', exit_code USING ERRCODE = 'invalid_parameter_value';
+	END IF;
+	details := nex_backup.shortened(nex_backup.shortened(details, 'bad'), 'removed');
+	IF octet_length(details::text) > 1048576 THEN
+		RAISE EXCEPTION 'the payload is too large' USING ERRCODE = 'program_limit_exceeded';
+	END IF;
+
+	PERFORM nex_backup.note_repository(repository, location, host, vouched, pg_get_userbyid(caller));
+	IF payload -> 'repository' ? 'cipher' THEN
+		PERFORM nex_backup.note_encryption(repository, payload -> 'repository');
+	END IF;
+	IF NOT vouched THEN
+		PERFORM nex_backup.bound_reports(event, repository, database);
+	END IF;
+
+	run := nex_backup.run_of_session(event, repository, database);
+	IF run IS NOT NULL THEN
+		PERFORM nex_backup.add_report((run, event, repository, database, backup, state, started, finished, exit_code,
+			error, details), tool);
+	ELSE
+		INSERT INTO nex_backup.runs AS r (kind, repository, database, backup, state, started, finished,
+			exit_code, error, tool_version, host, details)
+		VALUES (event, repository, database, backup, state, started, finished, exit_code, error, tool,
+			host, details)
+		ON CONFLICT (kind, COALESCE(repository, ''), COALESCE(database, ''), COALESCE(backup, ''), started) DO UPDATE
+		SET state = EXCLUDED.state, finished = EXCLUDED.finished, exit_code = EXCLUDED.exit_code,
+			error = EXCLUDED.error, tool_version = EXCLUDED.tool_version, host = EXCLUDED.host,
+			details = EXCLUDED.details
+		-- A run of the scheduler is never rewritten from outside.
+		WHERE r.definition IS NULL;
+	END IF;
+
+	IF event = 'backup' AND state = 'succeeded' THEN
+		PERFORM nex_backup.record_backup(repository, database, backup, payload -> 'manifest',
+			payload ->> 'type', started, finished);
+	ELSIF event = 'verify' AND backup IS NOT NULL AND payload ? 'result' THEN
+		UPDATE nex_backup.backups b
+		SET verified = coalesce(me.finished, now()), verified_ok = payload ->> 'result' = 'ok',
+			verified_inside = (payload ->> 'inside')::bool
+		WHERE b.repository = me.repository AND b.database = me.database AND b.id = me.backup;
+	ELSIF event = 'expire' THEN
+		DELETE FROM nex_backup.backups b
+		USING jsonb_array_elements(coalesce(payload -> 'removed', '[]')) removed
+		WHERE b.repository = me.repository AND b.database = nex_backup.manifest_text(removed -> 'database')
+			AND b.id = removed ->> 'backup';
+	END IF;
+END
+$$;
+
+-- No SECURITY DEFINER: it runs as its caller, in order to see who that is, and calls take_report().
+CREATE OR REPLACE FUNCTION nex_backup.record(event pg_catalog.text, payload pg_catalog.jsonb)
+RETURNS void
+AS 'MODULE_PATHNAME', 'nex_backup_record'
+LANGUAGE C VOLATILE;

@@ -1,0 +1,58 @@
+/*-------------------------------------------------------------------------
+ *
+ * report.c
+ *	  nex_backup.record(): whose report is it?
+ *
+ * The work is done in SQL, by a SECURITY DEFINER function, and there the role
+ * that called cannot be seen any more: the current user is the extension's
+ * owner, and the session's user says nothing of whose code is running (an
+ * index of somebody's table, in a VACUUM of the superuser).  So what is called
+ * is this function, which runs as its caller, looks, and hands it on.
+ *
+ * A report names a place in the file system.  The server may look there only if
+ * somebody vouches for it who may read the server's files anyway; otherwise
+ * whoever may report could have it read, and tell by the status what is where.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "compat.h"
+
+#include "catalog/pg_authid.h"
+#include "catalog/pg_type.h"
+#include "nodes/value.h"
+#include "parser/parse_func.h"
+#include "utils/acl.h"
+#include "utils/builtins.h"
+
+PG_FUNCTION_INFO_V1(nex_backup_record);
+
+/* May whoever runs this make the server look at a place? */
+static bool
+may_vouch(void)
+{
+	return !InSecurityRestrictedOperation() &&
+		   has_privs_of_role(GetUserId(), ROLE_PG_READ_SERVER_FILES) &&
+		   has_privs_of_role(GetOuterUserId(), ROLE_PG_READ_SERVER_FILES);
+}
+
+/* nex_backup.record(event, payload) calls nex_backup.take_report(event, payload, role, vouched). */
+Datum
+nex_backup_record(PG_FUNCTION_ARGS)
+{
+	static const Oid types[4] = {TEXTOID, JSONBOID, OIDOID, BOOLOID};
+	LOCAL_FCINFO(call, 4);
+	FmgrInfo function;
+
+	fmgr_info(LookupFuncName(list_make2(makeString("nex_backup"), makeString("take_report")), 4,
+							 types, false),
+			  &function);
+	InitFunctionCallInfoData(*call, &function, 4, PG_GET_COLLATION(), NULL, NULL);
+	call->args[0] = fcinfo->args[0];
+	call->args[1] = fcinfo->args[1];
+	call->args[2].value = ObjectIdGetDatum(GetUserId());
+	call->args[2].isnull = false;
+	call->args[3].value = BoolGetDatum(may_vouch());
+	call->args[3].isnull = false;
+	(void) FunctionCallInvoke(call);
+	PG_RETURN_VOID();
+}
