@@ -26,6 +26,9 @@ else
 fi
 report 'calls that start a shell, copy without a bound, or parse without a check' \
 	"$(grep -nE '(^|[^_a-zA-Z])(system|popen|OpenPipeStream|strcpy|strcat|sprintf|vsprintf|atoi|gets|tmpnam|mktemp)[[:space:]]*\(' "${sources[@]}")"
+# CREATE EXTENSION converts them to the encoding of the database, which need not have the character.
+report 'SQL of the extension that is not plain ASCII' \
+	"$(find extension -name '*.sql' -print0 | LC_ALL=C xargs -0 grep -n '[^ -~[:space:]]')"
 report 'PG_VERSION_NUM outside compat.h' "$(grep -n 'PG_VERSION_NUM' "${sources[@]}" | grep -v '/compat\.h:')"
 report 'files of more than 800 lines' "$(wc -l "${sources[@]}" | awk '$2 != "total" && $1 > 800')"
 [ $bad -eq 0 ] && printf 'ok\n'

@@ -43,7 +43,7 @@ BEGIN
 	END IF;
 	IF what.needs_database AND coalesce($2, '') = '' THEN
 		RAISE EXCEPTION 'a job of kind "%" needs a database', $1
-			USING ERRCODE = 'invalid_parameter_value', HINT = 'Name it with database => ''…''.';
+			USING ERRCODE = 'invalid_parameter_value', HINT = 'Name it with database => ''...''.';
 	END IF;
 	IF $2 IS NOT NULL AND (NOT what.takes_database OR $2 = '' OR octet_length($2) > 63) THEN
 		RAISE EXCEPTION 'a job of kind "%" cannot have the database "%"', $1, $2
