@@ -36,10 +36,14 @@ struct Compressor
 	struct libdeflate_compressor *gzip;
 };
 
+/* Our own frames have windows up to 2^23 bytes, whatever is in them. */
+#define STREAM_MAX_WINDOW_LOG 24
+
 struct Decompressor
 {
 	Codec codec;
 	ZSTD_DCtx *zstd;
+	bool complete; /* the frame that is fed has ended */
 	struct libdeflate_decompressor *gzip;
 };
 
@@ -179,7 +183,11 @@ decompressor_create(Codec codec)
 		return NULL;
 	decompressor->codec = codec;
 	if (codec == CODEC_ZSTD)
+	{
 		decompressor->zstd = ZSTD_createDCtx();
+		if (decompressor->zstd != NULL)
+			ZSTD_DCtx_setParameter(decompressor->zstd, ZSTD_d_windowLogMax, STREAM_MAX_WINDOW_LOG);
+	}
 	else if (codec == CODEC_GZIP)
 		decompressor->gzip = libdeflate_alloc_decompressor();
 	if ((codec == CODEC_ZSTD && decompressor->zstd == NULL) ||
@@ -256,4 +264,52 @@ decompressor_frame(Decompressor *decompressor, const char *stored, size_t stored
 	if (raw_length > 0)
 		memcpy(raw, stored, raw_length);
 	return NULL;
+}
+
+bool
+decompressor_streams(Codec codec)
+{
+	return codec != CODEC_GZIP;
+}
+
+void
+decompressor_begin(Decompressor *decompressor)
+{
+	decompressor->complete = false;
+	if (decompressor->codec == CODEC_ZSTD)
+		ZSTD_DCtx_reset(decompressor->zstd, ZSTD_reset_session_only);
+}
+
+const char *
+decompressor_feed(Decompressor *decompressor, const char *stored, size_t stored_length,
+				  size_t *used, char *raw, size_t room, size_t *made)
+{
+	ZSTD_inBuffer in = {stored, stored_length, 0};
+	ZSTD_outBuffer out = {raw, room, 0};
+	size_t left = 0;
+
+	if (decompressor->codec == CODEC_NONE)
+	{
+		*used = *made = stored_length < room ? stored_length : room;
+		memcpy(raw, stored, *made);
+		return NULL;
+	}
+	*used = *made = 0;
+	if (decompressor->complete)
+		return stored_length > 0 ? "has bytes behind its zstd frame" : NULL;
+	left = ZSTD_decompressStream(decompressor->zstd, &out, &in);
+	*used = in.pos;
+	*made = out.pos;
+	if (ZSTD_isError(left))
+		return "is not an intact zstd frame";
+	decompressor->complete = left == 0;
+	return NULL;
+}
+
+const char *
+decompressor_end(Decompressor *decompressor)
+{
+	return decompressor->codec == CODEC_ZSTD && !decompressor->complete
+			   ? "is not an intact zstd frame"
+			   : NULL;
 }

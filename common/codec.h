@@ -4,10 +4,11 @@
  *	  Frames: self-contained compressed pieces, as zstd frames, gzip members
  *	  or plain bytes.
  *
- * A frame is always compressed and decompressed whole, never streamed: its
- * raw length is known on both sides, so one call does the work, the length
- * in the manifest is checked for free, and libdeflate (three times as fast
- * as zlib, whole buffers only) can serve gzip.
+ * A frame is compressed and decompressed whole: its raw length is known on both
+ * sides, so one call does the work, the length in the manifest is checked for
+ * free, and libdeflate (three times as fast as zlib, whole buffers only) can
+ * serve gzip.  Only who verifies a frame that is too large for that takes it in
+ * pieces.
  *
  *-------------------------------------------------------------------------
  */
@@ -58,5 +59,19 @@ extern void decompressor_free(Decompressor *decompressor);
  */
 extern const char *decompressor_frame(Decompressor *decompressor, const char *stored,
 									  size_t stored_length, char *raw, size_t raw_length);
+
+/*
+ * The same piece by piece, for a frame whose content shall not be in memory at
+ * once: begin, feed until all of the stored bytes are used, end.  Not for gzip,
+ * as libdeflate has no such thing.  A feed uses *used of the stored bytes, and
+ * gives *made raw ones, room at most; where it uses none and makes none, it
+ * wants more.
+ */
+extern bool decompressor_streams(Codec codec);
+extern void decompressor_begin(Decompressor *decompressor);
+extern const char *decompressor_feed(Decompressor *decompressor, const char *stored,
+									 size_t stored_length, size_t *used, char *raw, size_t room,
+									 size_t *made);
+extern const char *decompressor_end(Decompressor *decompressor);
 
 #endif /* NEX_CODEC_H */

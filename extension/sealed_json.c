@@ -19,6 +19,7 @@
  */
 #include "compat.h"
 
+#include "json_bounds.h"
 #include "lib/stringinfo.h"
 #include "mb/pg_wchar.h"
 #include "repository_file.h"
@@ -31,9 +32,9 @@
 #define VERIFIED_SUFFIX ".verified"
 
 /* Whole files, long arrays included; the same as the tool's for the first two. */
-#define MAX_FRAME_BYTES ((Size) 1024 * 1024)
-#define MAX_VERIFIED_BYTES ((Size) 64 * 1024 * 1024)
-#define MAX_MANIFEST_BYTES ((Size) 256 * 1024 * 1024)
+#define MAX_FRAME_BYTES (1024 * 1024)
+#define MAX_VERIFIED_BYTES (64 * 1024 * 1024)
+#define MAX_MANIFEST_BYTES (256 * 1024 * 1024)
 
 #define MAX_ENTRIES 4000000 /* of one long array */
 #define MAX_ID_LENGTH 64
@@ -43,18 +44,10 @@ PG_FUNCTION_INFO_V1(nex_backup_read_sealed);
 PG_FUNCTION_INFO_V1(nex_backup_sealed_entries);
 PG_FUNCTION_INFO_V1(nex_backup_frame_id);
 
-/* What jsonb_in() may be given. */
-typedef struct JsonLimits
-{
-	Size bytes;
-	int depth;
-	int64 values; /* containers, keys and members, as commas and brackets tell */
-} JsonLimits;
-
-/* A document without its long arrays, and one entry of those. */
-static const JsonLimits document_limits = {(Size) 4 * 1024 * 1024, 32, 100000};
-static const JsonLimits verified_limits = {(Size) 64 * 1024, 32, 1000};
-static const JsonLimits entry_limits = {(Size) 1024 * 1024, 16, 1000};
+/* What jsonb_in() may be given: a document without its long arrays, and one entry of those. */
+static const JsonBounds document_bounds = {4 * 1024 * 1024, 32, 100000};
+static const JsonBounds verified_bounds = {64 * 1024, 32, 1000};
+static const JsonBounds entry_bounds = {1024 * 1024, 16, 1000};
 
 /* A piece of a document. */
 typedef struct Span
@@ -69,18 +62,6 @@ skip_space(const char *c, const char *end)
 	while (c < end && (*c == ' ' || *c == '\t' || *c == '\n' || *c == '\r'))
 		c++;
 	return c;
-}
-
-/* From an opening quote to behind the closing one, or to the end. */
-static const char *
-skip_string(const char *c, const char *end)
-{
-	for (c++; c < end && *c != '"'; c++)
-	{
-		if (*c == '\\')
-			c++;
-	}
-	return c < end ? c + 1 : end;
 }
 
 /* To behind the value that begins at c. */
@@ -98,7 +79,7 @@ skip_value(const char *c, const char *end)
 			look = c + INTERRUPT_EVERY;
 		}
 		if (*c == '"')
-			c = skip_string(c, end);
+			c = json_skip_string(c, end);
 		else if (depth == 0 && strchr(",]} \t\r\n", *c) != NULL)
 			break;
 		else
@@ -127,7 +108,7 @@ next_pair(const char **position, const char *end, Span *key, Span *value)
 	if (c >= end || *c != '"')
 		return false;
 	key->start = c;
-	key->end = c = skip_string(c, end);
+	key->end = c = json_skip_string(c, end);
 	c = skip_space(c, end);
 	if (c >= end || *c != ':')
 		return false;
@@ -145,38 +126,6 @@ is_key(const Span *key, const char *name)
 
 	return (size_t) (key->end - key->start) == length + 2 &&
 		   memcmp(key->start + 1, name, length) == 0;
-}
-
-/* What makes a text too much for jsonb_in(), or NULL. */
-static const char *
-beyond_limits(const char *json, size_t length, const JsonLimits *limits)
-{
-	const char *c = json;
-	const char *end = json + length;
-	int64 values = 1;
-	int depth = 0;
-
-	if (length > limits->bytes)
-		return "is larger than anything that nex_backup writes there";
-	while (c < end)
-	{
-		if (*c == '"')
-		{
-			c = skip_string(c, end);
-			continue;
-		}
-		if (*c == '[' || *c == '{')
-			depth++;
-		else if (*c == ']' || *c == '}')
-			depth--;
-		values += *c == '[' || *c == '{' || *c == ',' || *c == ':';
-		if (depth > limits->depth)
-			return "is nested more deeply than anything that nex_backup writes";
-		if (values > limits->values)
-			return "holds more values than anything that nex_backup writes there";
-		c++;
-	}
-	return NULL;
 }
 
 static bool
@@ -292,8 +241,8 @@ nex_backup_read_sealed(PG_FUNCTION_ARGS)
 		StringInfoData rest = without_long_arrays(json, length);
 
 		problem =
-			beyond_limits(rest.data, (size_t) rest.len,
-						  has_suffix(file, VERIFIED_SUFFIX) ? &verified_limits : &document_limits);
+			json_beyond(rest.data, (size_t) rest.len,
+						has_suffix(file, VERIFIED_SUFFIX) ? &verified_bounds : &document_bounds);
 		if (problem == NULL)
 			content = cstring_to_text_with_len(rest.data, rest.len);
 		pfree(rest.data);
@@ -371,7 +320,7 @@ return_entries(ReturnSetInfo *result, const Span *array)
 	while ((c = skip_space(c, array->end)) < array->end && *c != ']')
 	{
 		const char *behind = skip_value(c, array->end);
-		const char *problem = beyond_limits(c, (size_t) (behind - c), &entry_limits);
+		const char *problem = json_beyond(c, (size_t) (behind - c), &entry_bounds);
 		MemoryContext old;
 		bool null = false;
 		Datum entry;

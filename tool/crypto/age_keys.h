@@ -75,7 +75,7 @@ typedef struct AgeIdentities
 } AgeIdentities;
 
 #define AGE_DEFAULT_LOG_N 18
-#define AGE_MAX_LOG_N 22 /* 4 GB of memory; more is refused on reading */
+#define AGE_MAX_LOG_N 19 /* 512 MB of memory; more is refused on reading */
 
 /*
  * Add a key or a passphrase to a list that is all zero at first.  NULL when

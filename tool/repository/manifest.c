@@ -229,3 +229,11 @@ manifest_object_path(const Manifest *manifest, uint32_t object)
 	return xasprintf("objects/%.2s/%s%s%s", id, id, codec_suffix(manifest->codec),
 					 cipher_suffix(manifest->cipher));
 }
+
+bool
+member_size_possible(const Member *member)
+{
+	uint64_t limit = member->kind == MEMBER_DATA ? MEMBER_DATA_LIMIT : MEMBER_TEXT_LIMIT;
+
+	return member->raw <= limit && member->length <= member->raw + member->raw / 8 + 65536;
+}

@@ -36,6 +36,13 @@ typedef enum MemberKind
 	MEMBER_KINDS
 } MemberKind;
 
+/*
+ * The most bytes of a member, decompressed: a row as COPY gives it has up to
+ * 1 GB, and ends a piece of 8 MiB; other text is one member however long.
+ */
+#define MEMBER_DATA_LIMIT (UINT64_C(1088) * 1024 * 1024)
+#define MEMBER_TEXT_LIMIT (UINT64_C(2048) * 1024 * 1024)
+
 typedef struct Member
 {
 	MemberKind kind;
@@ -182,6 +189,12 @@ typedef struct Manifest
 	ManifestFile *files; /* of a backup of files */
 	uint32_t nfiles;
 } Manifest;
+
+/*
+ * Can a member have the sizes that a manifest says?  It is read whole, so they
+ * are sizes of memory.  No codec makes a frame much larger than what is in it.
+ */
+extern bool member_size_possible(const Member *member);
 
 extern const char *member_kind_name(MemberKind kind);
 extern const char *backup_kind_name(BackupKind kind);

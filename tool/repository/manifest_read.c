@@ -22,8 +22,13 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "json_bounds.h"
 #include "memory.h"
 #include "seal.h"
+
+/* What becomes a tree: one entry of a long array, and all that is not in one. */
+static const JsonBounds entry_bounds = {1024 * 1024, 16, 1000};
+static const JsonBounds rest_bounds = {SIZE_MAX, 32, 2000000};
 
 /* The first thing that is wrong; later findings are dropped. */
 typedef struct Reader
@@ -489,10 +494,16 @@ read_entries(Reader *reader, const LongArray *array, const char *at, const char 
 	for (;;)
 	{
 		json_error_t where;
-		json_t *entry = json_loadb(at, (size_t) (end - at),
-								   JSON_REJECT_DUPLICATES | JSON_DISABLE_EOF_CHECK, &where);
+		json_t *entry = NULL;
+		const char *problem;
+		const char *behind = json_value_end(at, (size_t) (end - at), &entry_bounds, &problem);
 
-		if (entry == NULL)
+		if (behind != NULL)
+			entry = json_loadb(at, (size_t) (behind - at),
+							   JSON_REJECT_DUPLICATES | JSON_DISABLE_EOF_CHECK, &where);
+		if (behind == NULL)
+			broken(reader, "has an entry in array \"%s\" that %s", array->key, problem);
+		else if (entry == NULL)
 			broken(reader, "is no valid JSON in array \"%s\": %s", array->key, where.text);
 		else
 			array->read(reader, entry, manifest);
@@ -651,6 +662,8 @@ check_members(Reader *reader, const Manifest *manifest)
 			broken(reader, "member %u belongs to no table", i);
 		else if (member->offset != (first ? 0 : end))
 			broken(reader, "member %u does not begin where the one before it ends", i);
+		else if (!member_size_possible(member))
+			broken(reader, "member %u is larger than any that nex_backup writes", i);
 		else if (!kind_allowed(manifest->kind, member->kind))
 			broken(reader, "member %u is of a kind that does not belong here", i);
 		else if (i > 0 && member->kind < manifest->members[i - 1].kind)
@@ -698,12 +711,17 @@ static void
 read_manifest(Reader *reader, const char *json, size_t length, Manifest *manifest)
 {
 	Reader arrays = {NULL};
+	const char *beyond = NULL;
 	json_error_t where;
 	json_t *root = NULL;
 	Buffer rest;
 
 	buffer_init(&rest);
 	read_long_arrays(&arrays, json, length, manifest, &rest);
+	if (arrays.error == NULL)
+		beyond = json_beyond(rest.data, rest.length, &rest_bounds);
+	if (beyond != NULL)
+		broken(&arrays, "%s", beyond);
 	if (arrays.error == NULL)
 		root = json_loadb(rest.data, rest.length, JSON_REJECT_DUPLICATES, &where);
 	buffer_free(&rest);

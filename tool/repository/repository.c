@@ -22,6 +22,7 @@
 #include "encryption.h"
 #include "interrupt.h"
 #include "keyring.h"
+#include "json_bounds.h"
 #include "log.h"
 #include "memory.h"
 #include "quote.h"
@@ -130,6 +131,7 @@ is_time(const char *text)
 static bool
 parse_frame(Repository *repository, const Buffer *file)
 {
+	static const JsonBounds bounds = {MAX_FRAME_BYTES, 32, 100000};
 	const char *problem = seal_check(file->data, file->length);
 	const char *recover;
 	const char *created;
@@ -137,6 +139,8 @@ parse_frame(Repository *repository, const Buffer *file)
 	bool good = true;
 	json_t *root;
 
+	if (problem == NULL)
+		problem = json_beyond(file->data, file->length, &bounds);
 	if (problem != NULL)
 		return repository_damaged(repository, FRAME_FILE, problem, FRAME_HINT);
 	root = json_loadb(file->data, file->length, JSON_REJECT_DUPLICATES, NULL);

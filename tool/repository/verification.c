@@ -14,6 +14,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "json_bounds.h"
 #include "json_text.h"
 #include "log.h"
 #include "memory.h"
@@ -80,12 +81,15 @@ unknown_sql_json(const UnknownMembers *unknown)
 static const char *
 parse_record(const Buffer *file, const BackupName *name, Verification *result)
 {
+	static const JsonBounds bounds = {MAX_RECORD_BYTES, 32, 1000000};
 	const char *problem = seal_check(file->data != NULL ? file->data : "", file->length);
 	const char *backup;
 	const char *time;
 	const char *verdict;
 	json_t *root;
 
+	if (problem == NULL)
+		problem = json_beyond(file->data, file->length, &bounds);
 	if (problem != NULL)
 		return problem;
 	root = json_loadb(file->data, file->length, JSON_REJECT_DUPLICATES, NULL);

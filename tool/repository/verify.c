@@ -24,11 +24,16 @@
 #include "object_read.h"
 #include "progress.h"
 #include "quote.h"
+#include "row_check.h"
 #include "verify.h"
 
 /* Frames are read together up to this size; also the largest piece when only hashing. */
 #define SPAN_LIMIT (8U * 1024 * 1024)
 #define HASH_PIECE (1024U * 1024)
+
+/* Larger members are not taken whole, if their codec can do that; and what comes out at once. */
+#define STREAM_LIMIT (32U * 1024 * 1024)
+#define STREAM_PIECE (1024U * 1024)
 
 /* All buffers of all threads; one object may exceed it when it is alone. */
 #define MEMORY_BUDGET ((size_t) 160 * 1024 * 1024)
@@ -142,62 +147,14 @@ reserve_memory(Worker *worker, size_t stored, size_t raw)
 /* ---- content of one member ---- */
 
 /*
- * Count newlines, eight bytes at a time.  memchr() would be called once a
- * row; with short rows this is several times as fast.
+ * Is a member so large that it is taken in pieces?  What its manifest says of
+ * its size may be a lie, and a frame of 100 kB may hold gigabytes of nothing.
  */
-static uint64_t
-count_newlines(const char *text, size_t length)
+static bool
+in_pieces(const Manifest *manifest, const Member *member)
 {
-	const uint64_t low7 = UINT64_C(0x7f7f7f7f7f7f7f7f);
-	const uint64_t newline = UINT64_C(0x0a0a0a0a0a0a0a0a);
-	uint64_t count = 0;
-
-	while (length >= 8)
-	{
-		size_t words = length / 8 < 255 ? length / 8 : 255;
-		uint64_t lanes = 0; /* eight counters, none of which passes 255 */
-		int lane;
-
-		length -= words * 8;
-		for (; words > 0; words--, text += 8)
-		{
-			uint64_t word;
-
-			memcpy(&word, text, 8);
-			word ^= newline;
-			lanes += ~(((word & low7) + low7) | word | low7) >> 7;
-		}
-		for (lane = 0; lane < 8; lane++)
-			count += (lanes >> (8 * lane)) & 0xff;
-	}
-	for (; length > 0; length--)
-		count += *text++ == '\n';
-	return count;
-}
-
-/* Check that a data member is COPY text of its table with its number of rows. */
-static char *
-check_rows(const Manifest *manifest, const Member *member, const char *raw)
-{
-	static const char end[] = "\\.\n\n";
-	const size_t end_length = sizeof(end) - 1;
-	const char *copy = manifest->tables[member->table].copy;
-	size_t copy_length = strlen(copy);
-	uint64_t rows;
-	uint64_t body;
-
-	if (member->raw < copy_length + 1 + end_length || memcmp(raw, copy, copy_length) != 0 ||
-		raw[copy_length] != '\n')
-		return xasprintf("does not begin with the COPY command of its table");
-	if (memcmp(raw + member->raw - end_length, end, end_length) != 0)
-		return xasprintf("does not end with the end-of-data marker");
-	body = member->raw - copy_length - 1 - end_length;
-	if (body > 0 && raw[copy_length + body] != '\n')
-		return xasprintf("ends within a row");
-	rows = count_newlines(raw + copy_length + 1, body);
-	if (rows != member->rows)
-		return xasprintf("holds %" PRIu64 " rows instead of %" PRIu64, rows, member->rows);
-	return NULL;
+	return (member->raw > STREAM_LIMIT || member->length > STREAM_LIMIT) &&
+		   decompressor_streams(manifest->codec);
 }
 
 /* Decompress and check one member. */
@@ -207,6 +164,7 @@ check_member(Worker *worker, const Member *member, const char *stored)
 	const Manifest *manifest = worker->verifier->manifest;
 	const char *raw = worker->raw;
 	const char *message;
+	RowCheck check;
 
 	if (manifest->codec == CODEC_NONE)
 	{
@@ -223,9 +181,52 @@ check_member(Worker *worker, const Member *member, const char *stored)
 							 message);
 	}
 	atomic_fetch_add(&progress.raw_bytes, member->raw);
-	if (member->kind == MEMBER_DATA)
-		return check_rows(manifest, member, raw);
+	row_check_begin(&check, manifest, member);
+	row_check_add(&check, raw, member->raw);
+	return row_check_end(&check);
+}
+
+/* Decompress a piece of a member that is taken in pieces, and look at what comes out. */
+static char *
+feed_piece(Worker *worker, RowCheck *check, const char *stored, size_t length)
+{
+	size_t used = 0;
+	size_t made;
+
+	do
+	{
+		size_t taken;
+		const char *message = decompressor_feed(worker->decompressor, stored + used, length - used,
+												&taken, worker->raw, STREAM_PIECE, &made);
+
+		if (message != NULL)
+			return xasprintf("cannot be decompressed: %s", message);
+		used += taken;
+		atomic_fetch_add(&progress.raw_bytes, made);
+		row_check_add(check, worker->raw, made);
+		if (check->seen > check->raw)
+			return xasprintf("does not decompress to its recorded length");
+		if (stop_requested() || (taken == 0 && made == 0))
+			break;
+	} while (used < length || made == STREAM_PIECE);
 	return NULL;
+}
+
+/* Both ends of a member that is taken in pieces. */
+static void
+begin_pieces(Worker *worker, RowCheck *check, const Member *member)
+{
+	row_check_begin(check, worker->verifier->manifest, member);
+	decompressor_begin(worker->decompressor);
+}
+
+static char *
+end_pieces(Worker *worker, const RowCheck *check)
+{
+	const char *message = decompressor_end(worker->decompressor);
+
+	return message != NULL ? xasprintf("cannot be decompressed: %s", message)
+						   : row_check_end(check);
 }
 
 /* ---- one object ---- */
@@ -268,38 +269,99 @@ hash_object(Worker *worker, const char *path, uint64_t bytes)
 	return NULL;
 }
 
-/* The members that are read together: as many as fit in SPAN_LIMIT, at least one. */
+/*
+ * The members that are read together: as many as fit in SPAN_LIMIT, at least
+ * one.  One that is taken in pieces stands alone, and a piece is what is read.
+ */
 static uint32_t
-span_of(const Member *members, uint32_t count, size_t *length)
+span_of(const Manifest *manifest, const Member *members, uint32_t count, size_t *length)
 {
 	uint32_t n = 1;
 
 	*length = members[0].length;
-	while (n < count && *length + members[n].length <= SPAN_LIMIT)
+	if (in_pieces(manifest, &members[0]))
+	{
+		*length = HASH_PIECE;
+		return 1;
+	}
+	while (n < count && *length + members[n].length <= SPAN_LIMIT &&
+		   !in_pieces(manifest, &members[n]))
 		*length += members[n++].length;
 	return n;
+}
+
+/* Room for what comes out of a member. */
+static size_t
+raw_room(const Manifest *manifest, const Member *member)
+{
+	if (in_pieces(manifest, member))
+		return STREAM_PIECE;
+	return manifest->codec == CODEC_NONE ? 0 : (size_t) member->raw;
 }
 
 /* Buffers for the largest span and the largest member of an object. */
 static bool
 reserve_for_object(Worker *worker, const Member *members, uint32_t count)
 {
+	const Manifest *manifest = worker->verifier->manifest;
 	size_t stored = 0;
 	size_t raw = 0;
 	size_t length;
 	uint32_t i;
+	uint32_t n;
 
-	for (i = 0; i < count; i += span_of(members + i, count - i, &length))
+	for (i = 0; i < count; i += n)
 	{
-		(void) span_of(members + i, count - i, &length);
+		n = span_of(manifest, members + i, count - i, &length);
 		stored = length > stored ? length : stored;
 	}
-	if (worker->verifier->manifest->codec != CODEC_NONE)
-	{
-		for (i = 0; i < count; i++)
-			raw = members[i].raw > raw ? members[i].raw : raw;
-	}
+	for (i = 0; i < count; i++)
+		raw = raw_room(manifest, &members[i]) > raw ? raw_room(manifest, &members[i]) : raw;
 	return reserve_memory(worker, stored, raw);
+}
+
+/* Read, hash and check a member in pieces. */
+static char *
+read_in_pieces(Worker *worker, const char *path, const Member *member, char **content)
+{
+	uint64_t done;
+	RowCheck check;
+	bool looks = *content == NULL;
+
+	begin_pieces(worker, &check, member);
+	for (done = 0; done < member->length; done += HASH_PIECE)
+	{
+		uint64_t left = member->length - done;
+		size_t length = left < HASH_PIECE ? (size_t) left : HASH_PIECE;
+		char *problem;
+
+		if (stop_requested())
+			return NULL;
+		problem = read_piece(worker, path, member->offset + done, length);
+		if (problem != NULL)
+			return problem;
+		if (looks && *content == NULL)
+			*content = feed_piece(worker, &check, worker->stored, length);
+	}
+	if (looks && *content == NULL && !stop_requested())
+		*content = end_pieces(worker, &check);
+	return NULL;
+}
+
+/* Check a member whose stored bytes are in memory. */
+static char *
+check_member_in_memory(Worker *worker, const Member *member, const char *stored)
+{
+	RowCheck check;
+	char *problem;
+
+	if (!in_pieces(worker->verifier->manifest, member))
+		return check_member(worker, member, stored);
+	begin_pieces(worker, &check, member);
+	problem = feed_piece(worker, &check, stored, member->length);
+	if (problem == NULL && !stop_requested())
+		problem = end_pieces(worker, &check);
+	return problem;
 }
 
 /*
@@ -317,7 +379,7 @@ read_encrypted_object(Worker *worker, const char *path, const Job *job, char **c
 	uint32_t i;
 
 	for (i = 0; i < job->nmembers; i++)
-		raw = members[i].raw > raw ? members[i].raw : raw;
+		raw = raw_room(manifest, &members[i]) > raw ? raw_room(manifest, &members[i]) : raw;
 	/* Twice: the opened object counts, too. */
 	if (!reserve_memory(worker, 2 * (size_t) object->bytes, raw))
 		return xasprintf("could not be read: %s", strerror(ENOMEM));
@@ -326,7 +388,8 @@ read_encrypted_object(Worker *worker, const char *path, const Job *job, char **c
 		return problem;
 	*content = object_decrypt(manifest, job->object, worker->stored, object->bytes, &worker->plain);
 	for (i = 0; i < job->nmembers && *content == NULL && !stop_requested(); i++)
-		*content = check_member(worker, &members[i], worker->plain.data + members[i].offset);
+		*content =
+			check_member_in_memory(worker, &members[i], worker->plain.data + members[i].offset);
 	return NULL;
 }
 
@@ -337,7 +400,8 @@ read_encrypted_object(Worker *worker, const char *path, const Job *job, char **c
 static char *
 read_object(Worker *worker, const char *path, const Job *job, char **content)
 {
-	const Member *members = worker->verifier->manifest->members + job->first_member;
+	const Manifest *manifest = worker->verifier->manifest;
+	const Member *members = manifest->members + job->first_member;
 	uint32_t i = 0;
 
 	if (!reserve_for_object(worker, members, job->nmembers))
@@ -346,12 +410,15 @@ read_object(Worker *worker, const char *path, const Job *job, char **content)
 	{
 		size_t length;
 		uint64_t offset = members[i].offset;
-		uint32_t end = i + span_of(members + i, job->nmembers - i, &length);
+		uint32_t end = i + span_of(manifest, members + i, job->nmembers - i, &length);
 		char *problem;
 
 		if (stop_requested())
 			return NULL;
-		problem = read_piece(worker, path, offset, length);
+		if (in_pieces(manifest, &members[i]))
+			problem = read_in_pieces(worker, path, &members[i++], content);
+		else
+			problem = read_piece(worker, path, offset, length);
 		if (problem != NULL)
 			return problem;
 		for (; i < end; i++)
