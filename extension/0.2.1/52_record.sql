@@ -77,7 +77,10 @@ BEGIN
 
 	SELECT format('table %s: a key is missing, too long, or no number in its range', place) INTO wrong
 	FROM jsonb_array_elements(manifest -> 'tables') WITH ORDINALITY e(t, place)
-	WHERE nex_backup.is_table_entry(t) IS NOT TRUE LIMIT 1;
+	WHERE (concat_ws('/', t ->> 'rows', t ->> 'raw_bytes', t ->> 'stored_bytes', t ->> 'heap_bytes',
+			coalesce(t ->> 'members', '0')) ~ '^([0-9]{1,18}/){4}[0-9]{1,18}$'
+		-- Names of 63 bytes, in base64 for instance.
+		AND octet_length(t ->> 'schema') <= 300 AND octet_length(t ->> 'name') <= 300) IS NOT TRUE LIMIT 1;
 	IF wrong IS NOT NULL THEN
 		RAISE EXCEPTION '%', wrong USING ERRCODE = 'invalid_parameter_value';
 	END IF;
@@ -88,18 +91,6 @@ BEGIN
 		(t ->> 'stored_bytes')::int8, (t ->> 'heap_bytes')::int8
 	FROM jsonb_array_elements(manifest -> 'tables') t;
 END
-$$;
-
--- Has an entry of a manifest's tables numbers in their ranges, and names of a length that a name can have, in base64
--- for instance?
-CREATE FUNCTION nex_backup.is_table_entry(entry jsonb)
-RETURNS bool
-LANGUAGE sql IMMUTABLE
-SET search_path = pg_catalog, pg_temp
-AS $$
-	SELECT concat_ws('/', $1 ->> 'rows', $1 ->> 'raw_bytes', $1 ->> 'stored_bytes', $1 ->> 'heap_bytes',
-			coalesce($1 ->> 'members', '0')) ~ '^([0-9]{1,18}/){4}[0-9]{1,18}$'
-		AND octet_length($1 ->> 'schema') <= 300 AND octet_length($1 ->> 'name') <= 300
 $$;
 
 -- An array of a report, of which the catalogue keeps the first thousand entries.

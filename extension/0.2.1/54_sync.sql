@@ -43,8 +43,12 @@ BEGIN
 	SELECT $2, $3, $4, nex_backup.manifest_text(t -> 'schema'), nex_backup.manifest_text(t -> 'name'),
 		(t ->> 'rows')::int8, coalesce(m.members, 0), (t ->> 'raw_bytes')::int8,
 		(t ->> 'stored_bytes')::int8, (t ->> 'heap_bytes')::int8
-	FROM (SELECT CASE WHEN nex_backup.is_table_entry(e.t) THEN e.t END AS t, e.place
-			FROM nex_backup.sealed_entries($1, path || '.json', 'tables') WITH ORDINALITY e(t, place)) e
+	FROM (SELECT CASE WHEN concat_ws('/', e.t ->> 'rows', e.t ->> 'raw_bytes', e.t ->> 'stored_bytes', e.t ->> 'heap_bytes')
+					~ '^([0-9]{1,18}/){3}[0-9]{1,18}$'
+				AND octet_length(e.t ->> 'schema') <= 300 AND octet_length(e.t ->> 'name') <= 300 THEN e.t END AS t, e.place
+			FROM nex_backup.sealed_entries($1, path || '.json', 'tables') WITH ORDINALITY e(t, place)
+			-- Once for each.
+			OFFSET 0) e
 		LEFT JOIN (SELECT (member ->> 'table')::int8 AS place, count(*) AS members
 			FROM nex_backup.sealed_entries($1, path || '.json', 'members') member
 			WHERE member ->> 'kind' = 'data' AND member ->> 'table' ~ '^[0-9]{1,9}$'
