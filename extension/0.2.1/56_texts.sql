@@ -75,8 +75,8 @@ CREATE OR REPLACE VIEW nex_backup.progress AS
 		l.executor, l.host, l.child_pid, l.heartbeat, l.cancel_requested
 	FROM nex_backup.leases l JOIN nex_backup.runs r ON r.id OPERATOR(pg_catalog.=) l.run;
 
--- The executor is alive, and so is its tool, which said that last.  Gives continue, cancel or lost (stop the
--- program, the run is no longer yours).
+-- I am still at it; progress is the last event that the tool has written.  Gives what to do: continue, cancel
+-- (stop the program, then finish with stopped => 'cancel'), or lost (stop the program, the run is no longer yours).
 CREATE OR REPLACE FUNCTION nex_backup.heartbeat(run int8, fence int8, progress text DEFAULT NULL)
 RETURNS text
 LANGUAGE plpgsql SECURITY DEFINER
@@ -95,9 +95,18 @@ BEGIN
 			event := NULL;
 		END;
 	END IF;
+	IF jsonb_typeof(event) <> 'object' THEN
+		event := NULL;
+	END IF;
+	-- The worker in the server lives as long as its process: while there is no news, nothing is written.
+	SELECT l.cancel_requested INTO cancel FROM nex_backup.leases l
+	WHERE l.run = $1 AND l.fence = $2 AND l.in_server AND (event IS NULL OR event = l.progress);
+	IF found THEN
+		RETURN CASE WHEN cancel IS NOT NULL THEN 'cancel' ELSE 'continue' END;
+	END IF;
 	UPDATE nex_backup.leases l
 	SET heartbeat = clock_timestamp(), lease_until = clock_timestamp() + nex_backup.lease_time(),
-		progress = CASE WHEN jsonb_typeof(event) = 'object' THEN event ELSE l.progress END
+		progress = coalesce(event, l.progress)
 	WHERE l.run = $1 AND l.fence = $2
 	RETURNING l.cancel_requested INTO cancel;
 	RETURN CASE WHEN NOT found THEN 'lost' WHEN cancel IS NOT NULL THEN 'cancel' ELSE 'continue' END;
