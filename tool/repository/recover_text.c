@@ -114,7 +114,7 @@ static const char text[] =
 	"\n"
 	"Of \"sequences\" this must print nothing:\n"
 	"\n"
-	"    grep -anvE \"^SELECT pg_catalog\\.setval\\('([^']|'')*', -?[0-9]+, (true|false)\\);$\" "
+	"    grep -anvE \"^SELECT pg_catalog\\.setval\\(E?'([^']|'')*', -?[0-9]+, (true|false)\\);$\" "
 	"member.sql\n"
 	"\n"
 	"Of \"database\" it prints the statements with a semicolon inside. In these each semicolon "
