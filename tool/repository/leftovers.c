@@ -4,7 +4,7 @@
  *	  Files that no backup needs.
  *
  * Only names that nex_backup itself gives are ever taken for leftovers; what
- * else somebody put into the directory is left alone.
+ * else somebody put into the directory is left alone, whatever it ends in.
  *
  *-------------------------------------------------------------------------
  */
@@ -16,6 +16,7 @@
 #include "leftovers.h"
 #include "log.h"
 #include "memory.h"
+#include "names.h"
 
 /* Names in a directory. */
 typedef struct NameList
@@ -59,8 +60,9 @@ list_names(Repository *repository, const char *path, NameList *list)
 	if (error == 0 || error == ENOENT)
 		return true;
 	free_names(list);
-	return report_error(EXIT_FAILED, NULL, NULL, "could not read directory \"%s/%s\": %s",
-						storage->location, path, strerror(error));
+	return report_error(EXIT_FAILED, NULL, storage_error_hint(error),
+						"could not read directory \"%s/%s\": %s", storage->location, path,
+						strerror(error));
 }
 
 static bool
@@ -70,6 +72,54 @@ ends_with(const char *text, const char *end)
 	size_t end_length = strlen(end);
 
 	return length >= end_length && strcmp(text + length - end_length, end) == 0;
+}
+
+/*
+ * Is this an unfinished file of ours: NAME.PID-NONCE-N.tmp, or NAME.PID.N.tmp as 0.1.0 wrote it?
+ * Somebody's "important.tmp" is not.
+ */
+static bool
+is_temporary(const char *name)
+{
+	size_t length = strlen(name);
+	int parts = 0;
+
+	if (!ends_with(name, ".tmp"))
+		return false;
+	length -= strlen(".tmp");
+	while (length > 0 && parts < 3)
+	{
+		size_t end = length;
+
+		while (length > 0 && strchr("0123456789abcdef", name[length - 1]) != NULL)
+			length--;
+		if (length == end || length == 0)
+			return false;
+		parts++;
+		length--;
+		if (name[length] == '.' && parts > 1)
+			return length > 0 && name[length + 1] >= '0' && name[length + 1] <= '9';
+		if (name[length] != '-' && name[length] != '.')
+			return false;
+	}
+	return false;
+}
+
+/* Is it the name of something that lies beside a manifest? */
+static bool
+is_companion(const char *name)
+{
+	char id[BACKUP_ID_SIZE];
+	size_t stem;
+
+	if (!ends_with(name, ".sha256") && !ends_with(name, ".verified"))
+		return false;
+	stem = (size_t) (strrchr(name, '.') - name);
+	if (stem >= sizeof(id))
+		return false;
+	memcpy(id, name, stem);
+	id[stem] = '\0';
+	return backup_id_valid(id);
 }
 
 static bool
@@ -148,7 +198,7 @@ find_in_objects(Repository *repository, const ObjectSet *needed, const char *dir
 
 		if (is_directory(name))
 			continue;
-		if (ends_with(name, ".tmp"))
+		if (is_temporary(name))
 			add(repository, leftovers, LEFTOVER_TEMPORARY, directory, name);
 		else if (is_unneeded_object(name, needed))
 			add(repository, leftovers, LEFTOVER_OBJECT, directory, name);
@@ -184,9 +234,9 @@ find_in_backups(Repository *repository, const char *directory, Leftovers *leftov
 	{
 		const char *name = list.names[i];
 
-		if (ends_with(name, ".tmp"))
+		if (is_temporary(name))
 			add(repository, leftovers, LEFTOVER_TEMPORARY, directory, name);
-		else if (ends_with(name, ".sha256") || ends_with(name, ".verified"))
+		else if (is_companion(name))
 		{
 			if (!has_manifest(&list, name, (size_t) (strrchr(name, '.') - name)))
 				add(repository, leftovers, LEFTOVER_COMPANION, directory, name);
@@ -240,7 +290,7 @@ leftovers_find(Repository *repository, const ObjectSet *needed, Leftovers *lefto
 	}
 	for (i = 0; i < top.count; i++)
 	{
-		if (ends_with(top.names[i], ".tmp"))
+		if (is_temporary(top.names[i]))
 			add(repository, leftovers, LEFTOVER_TEMPORARY, "", top.names[i]);
 	}
 	free_names(&top);
@@ -286,8 +336,9 @@ leftovers_remove(Repository *repository, Leftovers *leftovers)
 		if (error == ENOENT)
 			continue;
 		if (error != 0)
-			return report_error(EXIT_FAILED, NULL, NULL, "could not remove file \"%s/%s\": %s",
-								storage->location, item->path, strerror(error));
+			return report_error(EXIT_FAILED, NULL, storage_error_hint(error),
+								"could not remove file \"%s/%s\": %s", storage->location,
+								item->path, strerror(error));
 		leftovers->number[item->kind]++;
 		leftovers->bytes[item->kind] += item->bytes;
 

@@ -72,6 +72,11 @@ storage_error_hint(int error)
 		case EPERM:
 		case EROFS:
 			return "The repository must be writable for the user who runs nex_backup.";
+		case ELOOP:
+			return "A symbolic link below a repository is followed at its top level only, and "
+				   "written through only if it belongs to root or to the user who runs nex_backup. "
+				   "Mount the other directory there (\"mount --bind\"), or put the files in its "
+				   "place.";
 		default:
 			return NULL;
 	}

@@ -3,9 +3,12 @@
  * posix.c
  *	  A repository in a directory.
  *
- * All paths are opened below one directory descriptor, files never through a
- * symbolic link.  A write goes to a temporary name in the same directory
- * (O_EXCL) and is renamed; its pages are sent on their way to the disk at
+ * All paths are opened below one directory descriptor, and no part of them is
+ * followed as a symbolic link (beneath.c): who may write into a repository
+ * must not lead a backup, or what expire removes, to another place.  The
+ * exceptions are links at the top level that were looked at when the
+ * repository was opened (top_links.c).  A write goes to a temporary name in
+ * the same directory (O_EXCL) and is renamed; its pages are sent on their way to the disk at
  * once, so that the fsync of the barrier finds little left to wait for.  A
  * failed fsync is never repeated: the kernel has dropped the pages by then,
  * and the second call would only say that all is well.
@@ -27,7 +30,9 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "beneath.h"
 #include "memory.h"
+#include "top_links.h"
 
 #define DIRECTORY_MODE 0700
 #define FILE_MODE 0600
@@ -37,14 +42,9 @@ typedef struct PosixStorage
 {
 	Storage base;
 	int root;
+	TopLinks links;
 	unsigned nonce; /* random; makes temporary names ours alone */
 } PosixStorage;
-
-static int
-root_of(Storage *storage)
-{
-	return ((PosixStorage *) storage)->root;
-}
 
 /* Copy the directory part of a path; "." if there is none. */
 static int
@@ -62,24 +62,97 @@ parent_of(const char *path, char parent[PATH_SIZE])
 	return 0;
 }
 
+/* What is done with a path. */
+typedef enum Purpose
+{
+	TO_READ,
+	TO_CHANGE
+} Purpose;
+
+/*
+ * Where to begin with a path, and what is left of it: the repository's own
+ * directory, or the target of a link at its top level.  0 or an errno value.
+ */
+static int
+starting_point(Storage *storage, const char *path, Purpose purpose, int *start, const char **rest)
+{
+	const PosixStorage *posix = (const PosixStorage *) storage;
+	const TopLink *link = top_links_find(&posix->links, path, rest);
+
+	*start = link != NULL ? link->directory : posix->root;
+	if (link == NULL)
+		*rest = path;
+	return link == NULL || purpose == TO_READ || link->trusted ? 0 : ELOOP;
+}
+
+/* Open something; -1 with errno. */
+static int
+open_path(Storage *storage, const char *path, Purpose purpose, int flags)
+{
+	const char *rest;
+	int start;
+	int error = starting_point(storage, path, purpose, &start, &rest);
+
+	if (error != 0)
+	{
+		errno = error;
+		return -1;
+	}
+	return open_beneath(start, rest, flags, FILE_MODE);
+}
+
+/*
+ * Open the directory that a path lies in, so that what happens to its last
+ * part happens there.  -1 with errno.
+ */
+static int
+open_parent(Storage *storage, const char *path, Purpose purpose, const char **name)
+{
+	char parent[PATH_SIZE];
+	int error = parent_of(path, parent);
+
+	*name = strrchr(path, '/') != NULL ? strrchr(path, '/') + 1 : path;
+	if (error != 0)
+	{
+		errno = error;
+		return -1;
+	}
+	return open_path(storage, parent, purpose, O_PATH | O_DIRECTORY);
+}
+
+/* Create one directory below the repository; one that is there is good. */
+static int
+make_one(Storage *storage, const char *path)
+{
+	const char *name;
+	int parent = open_parent(storage, path, TO_CHANGE, &name);
+	int error;
+
+	if (parent < 0)
+		return errno;
+	error = mkdirat(parent, name, DIRECTORY_MODE) != 0 && errno != EEXIST ? errno : 0;
+	close(parent);
+	return error;
+}
+
 /* Create the directories above a file.  Whoever makes the file durable makes them durable. */
 static int
 make_parents(Storage *storage, const char *path)
 {
 	char parent[PATH_SIZE];
+	int error = 0;
 	char *slash;
 
 	if (strlen(path) >= PATH_SIZE)
 		return ENAMETOOLONG;
 	memcpy(parent, path, strlen(path) + 1);
-	for (slash = strchr(parent, '/'); slash != NULL; slash = strchr(slash + 1, '/'))
+	for (slash = strchr(parent, '/'); slash != NULL && error == 0; slash = strchr(slash + 1, '/'))
 	{
 		*slash = '\0';
-		if (mkdirat(root_of(storage), parent, DIRECTORY_MODE) != 0 && errno != EEXIST)
-			return errno;
+		error = make_one(storage, parent);
 		*slash = '/';
 	}
-	return 0;
+	return error;
 }
 
 /*
@@ -111,7 +184,7 @@ open_for_reading(Storage *storage, const char *path, int *fd, uint64_t *bytes)
 	int error;
 
 	/* Not to wait for the other end if somebody put a FIFO there. */
-	*fd = openat(root_of(storage), path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+	*fd = open_path(storage, path, TO_READ, O_RDONLY | O_NONBLOCK);
 	if (*fd < 0)
 		return errno;
 	error = fstat(*fd, &status) != 0 ? errno : S_ISREG(status.st_mode) ? 0 : EINVAL;
@@ -189,13 +262,19 @@ static int
 posix_size(Storage *storage, const char *path, uint64_t *bytes)
 {
 	struct stat status;
+	const char *name;
+	int parent = open_parent(storage, path, TO_READ, &name);
+	int error;
 
-	if (fstatat(root_of(storage), path, &status, AT_SYMLINK_NOFOLLOW) != 0)
+	if (parent < 0)
 		return errno;
-	if (!S_ISREG(status.st_mode))
-		return EINVAL;
-	*bytes = (uint64_t) status.st_size;
-	return 0;
+	error = fstatat(parent, name, &status, AT_SYMLINK_NOFOLLOW) != 0 ? errno
+			: S_ISREG(status.st_mode)                                ? 0
+																	 : EINVAL;
+	close(parent);
+	if (error == 0)
+		*bytes = (uint64_t) status.st_size;
+	return error;
 }
 
 /* Write everything to a fresh file and check that it is all there. */
@@ -227,66 +306,86 @@ write_fully(int fd, const char *content, uint64_t length, bool durable)
 }
 
 /*
- * A temporary name beside `path` that nobody else uses.  The process id is
- * not enough: in two containers it may be the same.
+ * A temporary name beside the file `name` that nobody else uses.  The process
+ * id is not enough: in two containers it may be the same.
  */
 static int
-temporary_name(Storage *storage, const char *path, char name[PATH_SIZE])
+temporary_name(Storage *storage, const char *name, char temporary[PATH_SIZE])
 {
 	static _Atomic unsigned counter;
-	int length = snprintf(name, PATH_SIZE, "%s.%ld-%08x-%u.tmp", path, (long) getpid(),
+	int length = snprintf(temporary, PATH_SIZE, "%s.%ld-%08x-%u.tmp", name, (long) getpid(),
 						  ((PosixStorage *) storage)->nonce, atomic_fetch_add(&counter, 1));
 
 	return length >= PATH_SIZE ? ENAMETOOLONG : 0;
 }
 
+/* Open the directory of a file that is to be written, making it if it is not there. */
 static int
-create_exclusively(Storage *storage, const char *path, const char *temporary, int *fd)
+open_or_make_parent(Storage *storage, const char *path, const char **name)
 {
-	const int flags = O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW;
+	int parent = open_parent(storage, path, TO_CHANGE, name);
 	int error;
 
-	*fd = openat(root_of(storage), temporary, flags, FILE_MODE);
-	if (*fd < 0 && errno == ENOENT)
+	if (parent >= 0 || errno != ENOENT)
+		return parent;
+	error = make_parents(storage, path);
+	if (error != 0)
 	{
-		error = make_parents(storage, path);
-		if (error != 0)
-			return error;
-		*fd = openat(root_of(storage), temporary, flags, FILE_MODE);
+		errno = error;
+		return -1;
 	}
-	return *fd < 0 ? errno : 0;
+	return open_parent(storage, path, TO_CHANGE, name);
+}
+
+/* Write a file of this name in an open directory. */
+static int
+write_in(Storage *storage, int parent, const char *name, const void *content, uint64_t length,
+		 bool durable)
+{
+	char temporary[PATH_SIZE];
+	int error = temporary_name(storage, name, temporary);
+	int fd;
+
+	if (error != 0)
+		return error;
+	fd = openat(parent, temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, FILE_MODE);
+	if (fd < 0)
+		return errno;
+	error = write_fully(fd, content, length, durable);
+	if (close(fd) != 0 && error == 0)
+		error = errno;
+	if (error == 0 && renameat(parent, temporary, parent, name) != 0)
+		error = errno;
+	if (error != 0)
+		unlinkat(parent, temporary, 0);
+	return error;
 }
 
 static int
 posix_write(Storage *storage, const char *path, const void *content, uint64_t length, bool durable)
 {
-	char temporary[PATH_SIZE];
-	int error;
-	int fd;
+	int error = ENOENT;
+	int tries;
 
-	error = temporary_name(storage, path, temporary);
-	if (error == 0)
-		error = create_exclusively(storage, path, temporary, &fd);
-	if (error != 0)
-		return error;
-	error = write_fully(fd, content, length, durable);
-	if (close(fd) != 0 && error == 0)
-		error = errno;
-	if (error == 0 && renameat(root_of(storage), temporary, root_of(storage), path) != 0)
-		error = errno;
-	if (error != 0)
+	/* A second time if somebody removed the empty directory in between. */
+	for (tries = 0; error == ENOENT && tries < 2; tries++)
 	{
-		unlinkat(root_of(storage), temporary, 0);
-		return error;
+		const char *name;
+		int parent = open_or_make_parent(storage, path, &name);
+
+		if (parent < 0)
+			return errno;
+		error = write_in(storage, parent, name, content, length, durable);
+		close(parent);
 	}
-	return durable ? sync_parents(storage, path) : 0;
+	return error == 0 && durable ? sync_parents(storage, path) : error;
 }
 
 /* fsync something by name. */
 static int
 sync_path(Storage *storage, const char *path, int flags)
 {
-	int fd = openat(root_of(storage), path, O_RDONLY | O_CLOEXEC | flags);
+	int fd = open_path(storage, path, TO_CHANGE, O_RDONLY | flags);
 	int error;
 
 	if (fd < 0)
@@ -299,7 +398,7 @@ sync_path(Storage *storage, const char *path, int flags)
 static int
 posix_sync(Storage *storage, const char *path)
 {
-	return sync_path(storage, path, O_NOFOLLOW);
+	return sync_path(storage, path, O_NONBLOCK);
 }
 
 static int
@@ -309,21 +408,40 @@ posix_sync_directory(Storage *storage, const char *path)
 }
 
 static int
+remove_path(Storage *storage, const char *path, int flags)
+{
+	const char *name;
+	int parent = open_parent(storage, path, TO_CHANGE, &name);
+	int error;
+
+	if (parent < 0)
+		return errno;
+	error = unlinkat(parent, name, flags) != 0 ? errno : 0;
+	close(parent);
+	return error;
+}
+
+static int
 posix_remove(Storage *storage, const char *path)
 {
-	return unlinkat(root_of(storage), path, 0) != 0 ? errno : 0;
+	return remove_path(storage, path, 0);
 }
 
 static int
 posix_remove_directory(Storage *storage, const char *path)
 {
-	return unlinkat(root_of(storage), path, AT_REMOVEDIR) != 0 ? errno : 0;
+	return remove_path(storage, path, AT_REMOVEDIR);
 }
 
+/* A link at the top level that is followed counts as the directory that it leads to. */
 static bool
-is_directory(int directory, const struct dirent *entry)
+is_directory(int directory, const struct dirent *entry, const TopLinks *links)
 {
 	struct stat status;
+	const char *rest;
+
+	if (links != NULL && top_links_find(links, entry->d_name, &rest) != NULL)
+		return true;
 
 	if (entry->d_type != DT_UNKNOWN)
 		return entry->d_type == DT_DIR;
@@ -334,7 +452,8 @@ is_directory(int directory, const struct dirent *entry)
 static int
 posix_list(Storage *storage, const char *path, StorageVisitor visitor, void *argument)
 {
-	int fd = openat(root_of(storage), path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	const TopLinks *links = strcmp(path, ".") == 0 ? &((PosixStorage *) storage)->links : NULL;
+	int fd = open_path(storage, path, TO_READ, O_RDONLY | O_DIRECTORY);
 	struct dirent *entry;
 	DIR *directory;
 	int error;
@@ -354,7 +473,8 @@ posix_list(Storage *storage, const char *path, StorageVisitor visitor, void *arg
 
 		if (strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0)
 			continue;
-		snprintf(name, sizeof(name), "%s%s", entry->d_name, is_directory(fd, entry) ? "/" : "");
+		snprintf(name, sizeof(name), "%s%s", entry->d_name,
+				 is_directory(fd, entry, links) ? "/" : "");
 		if (!visitor(name, argument))
 		{
 			errno = 0;
@@ -366,32 +486,49 @@ posix_list(Storage *storage, const char *path, StorageVisitor visitor, void *arg
 	return error;
 }
 
+/* Open a file to be locked, making it if it is not there; -1 with errno. */
 static int
-posix_lock(Storage *storage, const char *path, bool exclusive, int *handle)
+open_lock(Storage *storage, const char *path)
 {
-	int fd = openat(root_of(storage), path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, FILE_MODE);
+	int fd = open_path(storage, path, TO_CHANGE, O_RDWR | O_CREAT | O_NONBLOCK);
 	int error;
 
 	if (fd < 0 && errno == ENOENT)
 	{
 		error = make_parents(storage, path);
 		if (error != 0)
-			return error;
-		fd = openat(root_of(storage), path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, FILE_MODE);
+		{
+			errno = error;
+			return -1;
+		}
+		fd = open_path(storage, path, TO_CHANGE, O_RDWR | O_CREAT | O_NONBLOCK);
 	}
 	/* Whoever may only read can lock what is there. */
-	if (fd < 0 && (errno == EACCES || errno == EROFS))
-		fd = openat(root_of(storage), path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+	if (fd < 0 && (errno == EACCES || errno == EROFS || errno == ELOOP))
+		fd = open_path(storage, path, TO_READ, O_RDONLY | O_NONBLOCK);
+	return fd;
+}
+
+static int
+posix_lock(Storage *storage, const char *path, bool exclusive, int *handle)
+{
+	int fd = open_lock(storage, path);
+	struct stat status;
+	int error = 0;
+
 	if (fd < 0)
 		return errno;
-	if (flock(fd, (exclusive ? LOCK_EX : LOCK_SH) | LOCK_NB) != 0)
-	{
+	if (fstat(fd, &status) != 0)
 		error = errno;
+	else if (!S_ISREG(status.st_mode))
+		error = EINVAL;
+	else if (flock(fd, (exclusive ? LOCK_EX : LOCK_SH) | LOCK_NB) != 0)
+		error = errno;
+	if (error != 0)
 		close(fd);
-		return error;
-	}
-	*handle = fd;
-	return 0;
+	else
+		*handle = fd;
+	return error;
 }
 
 static void
@@ -404,7 +541,8 @@ posix_unlock(Storage *storage, int handle)
 static void
 posix_close(Storage *storage)
 {
-	close(root_of(storage));
+	close(((PosixStorage *) storage)->root);
+	top_links_free(&((PosixStorage *) storage)->links);
 	free((char *) storage->location);
 	free(storage);
 }
@@ -475,6 +613,7 @@ posix_storage_open(const char *directory, bool create, int *error)
 	storage->base.location = realpath(directory, NULL);
 	if (storage->base.location == NULL)
 		storage->base.location = xstrdup(directory);
+	top_links_find_all(&storage->links, root, storage->base.location);
 	storage->base.read = posix_read;
 	storage->base.read_range = posix_read_range;
 	storage->base.size = posix_size;

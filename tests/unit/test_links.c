@@ -1,0 +1,442 @@
+/*-------------------------------------------------------------------------
+ *
+ * test_links.c
+ *	  Whoever may write into a repository leads nothing out of it: links in
+ *	  the place of each part of a path, swapped in at any moment, hard links,
+ *	  pipes.  All with openat2() and without.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "scratch.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <pthread.h>
+#include <stdatomic.h>
+
+#include "beneath.h"
+#include "storage.h"
+
+/*
+ * In place of the C library's: nobody but root can make a link that belongs
+ * to somebody else, so we pretend to be, or links to be of, another user.
+ */
+static uid_t other_user;
+static uid_t other_owner;
+
+uid_t
+geteuid(void)
+{
+	return getuid() + other_user;
+}
+
+int
+fstat64(int fd, struct stat64 *status)
+{
+	int result = fstatat64(fd, "", status, AT_EMPTY_PATH);
+
+	if (result == 0 && S_ISLNK(status->st_mode))
+		status->st_uid += other_owner;
+	return result;
+}
+
+static Storage *
+open_repository(void)
+{
+	int error;
+	Storage *storage = posix_storage_open(scratch_path("repo"), false, &error);
+
+	assert_non_null(storage);
+	return storage;
+}
+
+static void
+put(const char *name, const char *text)
+{
+	FILE *file = fopen(scratch_path(name), "w");
+
+	assert_non_null(file);
+	fputs(text, file);
+	assert_int_equal(fclose(file), 0);
+}
+
+static void
+make(const char *name)
+{
+	assert_int_equal(mkdir(scratch_path(name), 0700), 0);
+}
+
+static void
+assert_file(const char *name, const char *text)
+{
+	char found[100] = "";
+	FILE *file = fopen(scratch_path(name), "r");
+
+	assert_non_null(file);
+	assert_non_null(fgets(found, sizeof(found), file));
+	fclose(file);
+	assert_string_equal(found, text);
+}
+
+/* Names in a directory, but for . and .. */
+static int
+names_in(const char *name)
+{
+	int count = 0;
+	DIR *directory = opendir(scratch_path(name));
+
+	assert_non_null(directory);
+	while (readdir(directory) != NULL)
+		count++;
+	closedir(directory);
+	return count - 2;
+}
+
+static bool
+count_name(const char *name, void *argument)
+{
+	(void) name;
+	(*(int *) argument)++;
+	return true;
+}
+
+/* A repository with one object, and a directory that is not its business. */
+static void
+make_places(void)
+{
+	make("victim");
+	make("victim/ab");
+	put("victim/file", "foreign");
+	put("victim/ab/file", "foreign");
+	make("repo");
+	make("repo/objects");
+	make("repo/objects/ab");
+	put("repo/objects/ab/file", "ours");
+}
+
+/* No operation gets through this path, and nothing happens to the victim. */
+static void
+assert_closed(const char *directory, const char *file)
+{
+	Storage *storage = open_repository();
+	char below[200];
+	uint64_t bytes;
+	char byte[4];
+	int count = 0;
+	int handle;
+	Buffer content;
+
+	buffer_init(&content);
+	snprintf(below, sizeof(below), "%s/new/file", directory);
+	assert_int_equal(storage->read(storage, file, 1000, &content), ELOOP);
+	assert_int_equal(storage->read_range(storage, file, 0, 4, byte), ELOOP);
+	assert_int_equal(storage->size(storage, file, &bytes), ELOOP);
+	assert_int_equal(storage->write(storage, file, "mine", 4, true), ELOOP);
+	assert_int_equal(storage->write(storage, below, "mine", 4, false), ELOOP);
+	assert_int_equal(storage->sync(storage, file), ELOOP);
+	assert_int_equal(storage->sync_directory(storage, directory), ELOOP);
+	assert_int_equal(storage->remove(storage, file), ELOOP);
+	assert_int_equal(storage->remove_directory(storage, file), ELOOP);
+	assert_int_equal(storage->list(storage, directory, count_name, &count), ELOOP);
+	assert_int_equal(storage->lock(storage, file, true, &handle), ELOOP);
+	assert_int_equal(storage->lock(storage, below, true, &handle), ELOOP);
+	assert_int_equal(count, 0);
+	buffer_free(&content);
+	storage->close(storage);
+	assert_file("victim/file", "foreign");
+	assert_file("victim/ab/file", "foreign");
+	assert_int_equal(names_in("victim"), 2);
+	assert_int_equal(names_in("victim/ab"), 1);
+}
+
+static void
+test_each_part(void **state)
+{
+	(void) state;
+	make_places();
+	make("repo/backups");
+	make("repo/objects/cd");
+	assert_int_equal(symlink("../../victim", scratch_path("repo/objects/ef")), 0);
+	assert_closed("objects/ef", "objects/ef/file");
+	assert_int_equal(symlink(scratch_path("victim"), scratch_path("repo/backups/db")), 0);
+	assert_closed("backups/db", "backups/db/file");
+	assert_closed("backups/db/ab", "backups/db/ab/file");
+	/* One that leads to a place inside is none that the tool has made, either. */
+	assert_int_equal(symlink("ab", scratch_path("repo/objects/12")), 0);
+	assert_closed("objects/12", "objects/12/file");
+}
+
+/* The path itself leads nowhere else: names come from manifests. */
+static void
+test_upward(void **state)
+{
+	static const char *const paths[] = {"../victim/file", "objects/../../victim/file",
+										"objects/ab/../../../victim/file"};
+	Buffer content;
+	Storage *storage;
+	size_t i;
+
+	(void) state;
+	make_places();
+	storage = open_repository();
+	buffer_init(&content);
+	for (i = 0; i < sizeof(paths) / sizeof(paths[0]); i++)
+	{
+		assert_int_equal(storage->read(storage, paths[i], 1000, &content), EXDEV);
+		assert_int_not_equal(storage->write(storage, paths[i], "mine", 4, false), 0);
+		assert_int_not_equal(storage->remove(storage, paths[i]), 0);
+	}
+	assert_int_not_equal(storage->read(storage, scratch_path("victim/file"), 1000, &content), 0);
+	assert_file("victim/file", "foreign");
+	buffer_free(&content);
+	storage->close(storage);
+}
+
+/* A link of ours at the top level leads to another disk, and all works there. */
+static void
+test_own_link_at_the_top(void **state)
+{
+	Storage *storage;
+	Buffer content;
+	uint64_t bytes;
+	int count = 0;
+	int handle;
+
+	(void) state;
+	make("repo");
+	make("disk");
+	assert_int_equal(symlink("../disk", scratch_path("repo/objects")), 0);
+	storage = open_repository();
+	assert_int_equal(storage->write(storage, "objects/ab/file", "content", 7, true), 0);
+	assert_file("disk/ab/file", "content");
+	assert_int_equal(storage->size(storage, "objects/ab/file", &bytes), 0);
+	assert_int_equal(storage->list(storage, "objects", count_name, &count), 0);
+	assert_int_equal(storage->list(storage, "objects/", count_name, &count), 0);
+	assert_int_equal(storage->list(storage, ".", count_name, &count), 0);
+	assert_int_equal(count, 3);
+	assert_int_equal(storage->sync(storage, "objects/ab/file"), 0);
+	assert_int_equal(storage->sync_directory(storage, "objects"), 0);
+	assert_int_equal(storage->lock(storage, "objects/ab/lock", true, &handle), 0);
+	storage->unlock(storage, handle);
+	assert_int_equal(storage->remove(storage, "objects/ab/lock"), 0);
+
+	/* But no link below it. */
+	make("victim");
+	put("victim/file", "foreign");
+	assert_int_equal(symlink("../victim", scratch_path("disk/ef")), 0);
+	buffer_init(&content);
+	assert_int_equal(storage->read(storage, "objects/ef/file", 1000, &content), ELOOP);
+	assert_int_equal(storage->remove(storage, "objects/ef/file"), ELOOP);
+	assert_file("victim/file", "foreign");
+
+	/* Nor where the link leads by now: it was resolved once. */
+	assert_int_equal(unlink(scratch_path("repo/objects")), 0);
+	assert_int_equal(symlink("../victim", scratch_path("repo/objects")), 0);
+	assert_int_equal(storage->remove(storage, "objects/file"), ENOENT);
+	assert_int_equal(storage->remove(storage, "objects/ab/file"), 0);
+	assert_int_equal(storage->remove_directory(storage, "objects/ab"), 0);
+	assert_file("victim/file", "foreign");
+	buffer_free(&content);
+	storage->close(storage);
+}
+
+/* Reading only behind such a link: 0.2.0 followed it, and backups may lie there. */
+static void
+assert_read_only(void)
+{
+	Storage *storage = open_repository();
+	uint64_t bytes;
+	char part[5] = "";
+
+	assert_int_equal(storage->read_range(storage, "objects/ab/file", 0, 4, part), 0);
+	assert_string_equal(part, "ours");
+	assert_int_equal(storage->size(storage, "objects/ab/file", &bytes), 0);
+	assert_int_equal(storage->remove(storage, "objects/ab/file"), ELOOP);
+	assert_int_equal(storage->write(storage, "objects/ab/file", "mine", 4, false), ELOOP);
+	assert_int_equal(storage->write(storage, "objects/cd/file", "mine", 4, false), ELOOP);
+	storage->close(storage);
+}
+
+static void
+test_link_into_another_repository(void **state)
+{
+	(void) state;
+	make("other");
+	make("other/objects");
+	make("other/objects/ab");
+	put("other/objects/ab/file", "ours");
+	put("other/nex_backup.json", "{}");
+	make("repo");
+	put("repo/nex_backup.json", "{}");
+	assert_int_equal(symlink("../other/objects", scratch_path("repo/objects")), 0);
+	assert_read_only();
+	assert_int_equal(names_in("other/objects"), 1);
+	assert_int_equal(names_in("other/objects/ab"), 1);
+}
+
+/* Links of the repository's owner, who is not ourselves, and of somebody else. */
+static void
+test_links_of_others(void **state)
+{
+	Storage *storage;
+	Buffer content;
+
+	(void) state;
+	make("disk");
+	make("disk/ab");
+	put("disk/ab/file", "ours");
+	make("repo");
+	assert_int_equal(symlink("../disk", scratch_path("repo/objects")), 0);
+	other_user = 17;
+	if (getuid() != 0)
+		assert_read_only();
+	other_user = 0;
+	other_owner = 17;
+	storage = open_repository();
+	buffer_init(&content);
+	assert_int_equal(storage->read(storage, "objects/ab/file", 1000, &content), ELOOP);
+	assert_int_equal(storage->remove(storage, "objects/ab/file"), ELOOP);
+	storage->close(storage);
+	buffer_free(&content);
+	assert_file("disk/ab/file", "ours");
+	other_owner = 0;
+}
+
+/* The victim has a directory, and ours has none. */
+static bool
+count_foreign(const char *name, void *argument)
+{
+	*(int *) argument += strcmp(name, "ab/") == 0;
+	return true;
+}
+
+static atomic_bool swapping;
+
+static void *
+swap(void *argument)
+{
+	(void) argument;
+	while (atomic_load(&swapping))
+		renameat2(AT_FDCWD, scratch_path("repo/objects/ab"), AT_FDCWD,
+				  scratch_path("repo/objects/xx"), RENAME_EXCHANGE);
+	return NULL;
+}
+
+/* Between any check and any use, a directory becomes a link and is a directory again. */
+static void
+test_swapped(void **state)
+{
+	Storage *storage;
+	pthread_t thread;
+	int through = 0;
+	int i;
+
+	(void) state;
+	make_places();
+	assert_int_equal(symlink(scratch_path("victim"), scratch_path("repo/objects/xx")), 0);
+	storage = open_repository();
+	atomic_store(&swapping, true);
+	assert_int_equal(pthread_create(&thread, NULL, swap, NULL), 0);
+	for (i = 0; i < 20000; i++)
+	{
+		Buffer content;
+		int count = 0;
+
+		buffer_init(&content);
+		storage->remove(storage, "objects/ab/file");
+		through += storage->write(storage, "objects/ab/mine", "mine", 4, false) == 0;
+		if (storage->read(storage, "objects/ab/mine", 1000, &content) == 0)
+			assert_string_equal(content.data, "mine");
+		storage->list(storage, "objects/ab", count_foreign, &count);
+		assert_int_equal(count, 0);
+		storage->remove_directory(storage, "objects/ab/ab");
+		buffer_free(&content);
+	}
+	atomic_store(&swapping, false);
+	pthread_join(thread, NULL);
+	storage->close(storage);
+	assert_file("victim/file", "foreign");
+	assert_file("victim/ab/file", "foreign");
+	assert_int_equal(names_in("victim"), 2);
+	/* Both happened, or nothing was tried. */
+	assert_in_range(through, 1, 19999);
+}
+
+/* A second name of a foreign file loses that name, or gets another file. */
+static void
+test_hard_links(void **state)
+{
+	Storage *storage;
+	int handle;
+
+	(void) state;
+	make_places();
+	assert_int_equal(link(scratch_path("victim/file"), scratch_path("repo/objects/ab/one")), 0);
+	assert_int_equal(link(scratch_path("victim/file"), scratch_path("repo/objects/ab/two")), 0);
+	storage = open_repository();
+	assert_int_equal(storage->write(storage, "objects/ab/one", "mine", 4, true), 0);
+	assert_int_equal(storage->lock(storage, "objects/ab/two", true, &handle), 0);
+	storage->unlock(storage, handle);
+	assert_int_equal(storage->remove(storage, "objects/ab/two"), 0);
+	assert_file("victim/file", "foreign");
+	assert_file("repo/objects/ab/one", "mine");
+	storage->close(storage);
+}
+
+/* What is no regular file is no lock and no content, and nobody waits for its other end. */
+static void
+test_pipes(void **state)
+{
+	Storage *storage;
+	Buffer content;
+	int handle;
+
+	(void) state;
+	make_places();
+	assert_int_equal(mkfifo(scratch_path("repo/objects/ab/pipe"), 0600), 0);
+	storage = open_repository();
+	buffer_init(&content);
+	alarm(20);
+	assert_int_equal(storage->read(storage, "objects/ab/pipe", 1000, &content), EINVAL);
+	assert_int_not_equal(storage->lock(storage, "objects/ab/pipe", true, &handle), 0);
+	assert_int_not_equal(storage->list(storage, "objects/ab/pipe", count_name, &handle), 0);
+	(void) storage->sync(storage, "objects/ab/pipe");
+	assert_int_equal(storage->write(storage, "objects/ab/pipe", "mine", 4, true), 0);
+	alarm(0);
+	assert_file("repo/objects/ab/pipe", "mine");
+	buffer_free(&content);
+	storage->close(storage);
+}
+
+static int
+create_walking(void **state)
+{
+	beneath_walks = true;
+	return scratch_create(state);
+}
+
+static int
+destroy_walking(void **state)
+{
+	beneath_walks = false;
+	return scratch_destroy(state);
+}
+
+#define TEST(function)                                                                             \
+	cmocka_unit_test_setup_teardown(function, scratch_create, scratch_destroy),                    \
+	{                                                                                              \
+#function " part by part", function, create_walking, destroy_walking, NULL                 \
+	}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		TEST(test_each_part),           TEST(test_upward),
+		TEST(test_own_link_at_the_top), TEST(test_link_into_another_repository),
+		TEST(test_links_of_others),     TEST(test_swapped),
+		TEST(test_hard_links),          TEST(test_pipes),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
