@@ -13,7 +13,7 @@ PGFILEDESC = "nex_backup - schedules, catalogue, status and verification of back
 
 # Of common/ only what can be in a server: no buffer, which exits when memory runs out.
 OBJS = $(patsubst %.c,%.o,$(wildcard extension/*.c)) \
-	common/cron.o common/digest.o common/json_bounds.o common/names.o common/seal.o
+	common/cron.o common/descriptors.o common/digest.o common/json_bounds.o common/names.o common/seal.o
 
 REGRESS = install record status restore_point privileges verify guards
 

@@ -25,9 +25,9 @@
 #include <unistd.h>
 #ifdef __linux__
 #include <sys/prctl.h>
-#include <sys/syscall.h>
 #endif
 
+#include "descriptors.h"
 #include "spawn.h"
 
 /* Descriptors of the child: 0 to 2, the control pipe, and that for errno of a failed exec. */
@@ -85,19 +85,6 @@ close_pipe(int ends[2])
 /* ---- in the child: only what is safe between fork() and exec() ---- */
 
 static void
-close_the_rest(void)
-{
-	int descriptor;
-
-#if defined(__linux__) && defined(SYS_close_range)
-	if (syscall(SYS_close_range, FIRST_UNUSED, ~0U, 0) == 0)
-		return;
-#endif
-	for (descriptor = FIRST_UNUSED; descriptor < 65536; descriptor++)
-		close(descriptor);
-}
-
-static void
 reset_signals(void)
 {
 	struct sigaction action;
@@ -133,7 +120,7 @@ become_program(pid_t parent, int output, int control, int status, const char *pa
 		dup2(status, STATUS_DESCRIPTOR) < 0 || fcntl(STATUS_DESCRIPTOR, F_SETFD, FD_CLOEXEC) != 0)
 		goto failed;
 	status = STATUS_DESCRIPTOR;
-	close_the_rest();
+	descriptors_sweep(FIRST_UNUSED, DESCRIPTORS_CLOSE, false);
 	umask(077);
 	setrlimit(RLIMIT_CORE, &no_core);
 	if (chdir("/") != 0)

@@ -145,9 +145,10 @@ store_piece(Pipeline *pipeline, Compressor *compressor, const Piece *piece, Buff
 		member->offset = frames->length;
 		if (!compressor_frame(compressor, piece->raw.data + segment->start, member->raw, frames))
 		{
+			size_t length = (size_t) member->raw;
+
 			free(result.members);
-			return report_error(EXIT_FAILED, NULL, NULL, "could not compress %zu bytes",
-								(size_t) member->raw);
+			return report_error(EXIT_FAILED, NULL, NULL, "could not compress %zu bytes", length);
 		}
 		member->length = frames->length - member->offset;
 	}

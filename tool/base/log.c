@@ -28,6 +28,7 @@
 #include "interrupt.h"
 #include "memory.h"
 #include "printable.h"
+#include "private_file.h"
 
 /* One message on its way out. */
 typedef struct Message
@@ -326,10 +327,13 @@ log_open(const char *file, LogFormat format, LogLevel threshold)
 
 	if (file != NULL)
 	{
-		descriptor = open(file, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOCTTY, 0600);
+		descriptor = open_for_appending(file);
 		if (descriptor < 0)
-			return report_error(EXIT_USAGE, NULL, NULL, "could not open log file \"%s\": %s", file,
-								strerror(errno));
+			return report_error(EXIT_USAGE, NULL,
+								errno == ELOOP ? "A symbolic link is followed if it belongs to "
+												 "root or to the user who runs this."
+											   : NULL,
+								"could not open log file \"%s\": %s", file, strerror(errno));
 	}
 	pthread_mutex_lock(&mutex);
 	if (log_file >= 0)

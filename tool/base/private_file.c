@@ -12,12 +12,15 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "log.h"
 #include "memory.h"
 
 #define SECRET_LIMIT 65536
@@ -174,18 +177,116 @@ private_file_read(const char *path, size_t limit, Buffer *into)
 	return error;
 }
 
-/* What is wrong with a secret file's owner and mode, or NULL. */
-static char *
-check_owner(const char *path, const struct stat *status)
+char *
+secret_file_problem(const char *kind, const char *path, const struct stat *status)
 {
 	mode_t forbidden = status->st_uid == 0 ? 027 : 077;
 
 	if (status->st_uid != geteuid() && status->st_uid != 0)
-		return xasprintf("file \"%s\" must belong to the user who runs this, or to root", path);
-	if ((status->st_mode & forbidden) != 0)
-		return xasprintf("file \"%s\" is open to others (mode %04o, should be 0600)", path,
+		return xasprintf("%s \"%s\" belongs to another user (uid %u), neither root nor the one who "
+						 "runs this",
+						 kind, path, (unsigned) status->st_uid);
+	if (S_ISREG(status->st_mode) && (status->st_mode & forbidden) != 0)
+		return xasprintf("%s \"%s\" is open to others (mode %04o, should be 0600)", kind, path,
 						 (unsigned) status->st_mode & 07777);
 	return NULL;
+}
+
+/* Warn if others can put another file in the place of this one. */
+static void
+check_directory(const char *path)
+{
+	const char *slash = strrchr(path, '/');
+	char *directory = slash == NULL   ? xstrdup(".")
+					  : slash == path ? xstrdup("/")
+									  : xasprintf("%.*s", (int) (slash - path), path);
+	struct stat status;
+
+	if (stat(directory, &status) == 0 && (status.st_mode & S_IWOTH) != 0 &&
+		(status.st_mode & S_ISVTX) == 0)
+		log_warning("others may write into directory \"%s\", which holds a secret", directory);
+	free(directory);
+}
+
+bool
+secret_file_good(const char *kind, const char *path, const struct stat *status)
+{
+	bool ours = status->st_uid == geteuid() || status->st_uid == 0;
+	char *what = xasprintf("%s file", kind);
+	char *problem = secret_file_problem(what, path, status);
+
+	free(what);
+	if (problem == NULL)
+	{
+		check_directory(path);
+		return true;
+	}
+	report_error(EXIT_USAGE, NULL,
+				 ours ? "Use \"chmod 600\" on it."
+					  : "The owner of this file decides whose backups are trusted. Use a copy that "
+						"belongs to "
+						"you, or run this as that user.",
+				 "%s", problem);
+	free(problem);
+	return false;
+}
+
+#define APPENDING (O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOCTTY | O_NONBLOCK)
+#define MAX_LINKS 10
+
+/* The path that a link leads to, if it may be followed; NULL with errno.  Caller frees. */
+static char *
+follow_own_link(const char *path)
+{
+	const char *slash = strrchr(path, '/');
+	char target[PATH_MAX];
+	int link = open(path, O_PATH | O_NOFOLLOW | O_CLOEXEC);
+	struct stat status;
+	ssize_t length = -1;
+
+	if (link < 0)
+		return NULL;
+	if (fstat(link, &status) == 0 && S_ISLNK(status.st_mode) &&
+		(status.st_uid == 0 || status.st_uid == geteuid()))
+		length = readlinkat(link, "", target, sizeof(target) - 1);
+	close(link);
+	if (length < 0)
+	{
+		errno = ELOOP;
+		return NULL;
+	}
+	target[length] = '\0';
+	if (target[0] == '/' || slash == NULL)
+		return xstrdup(target);
+	return xasprintf("%.*s/%s", (int) (slash - path), path, target);
+}
+
+int
+open_for_appending(const char *path)
+{
+	char *at = xstrdup(path);
+	int fd = -1;
+	int links;
+
+	for (links = 0; at != NULL && links < MAX_LINKS; links++)
+	{
+		/* /dev/stderr leads to a link of the kernel's, whose text is no path; nobody can put one
+		 * there. */
+		bool system = strncmp(at, "/dev/", 5) == 0 || strncmp(at, "/proc/", 6) == 0;
+		char *next;
+
+		fd = open(at, APPENDING | (system ? 0 : O_NOFOLLOW), 0600);
+		if (fd >= 0 || errno != ELOOP || system)
+			break;
+		next = follow_own_link(at);
+		free(at);
+		at = next;
+	}
+	free(at);
+	/* From here on a reader that is slow may be waited for. */
+	if (fd >= 0)
+		(void) fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) & ~O_NONBLOCK);
+	return fd;
 }
 
 char *
@@ -203,7 +304,7 @@ secret_file_read(const char *path, char **problem)
 		return NULL;
 	}
 	buffer_init(&text);
-	*problem = check_owner(path, &status);
+	*problem = secret_file_problem("file", path, &status);
 	if (*problem == NULL && (error = read_whole(fd, SECRET_LIMIT, &text)) != 0)
 		*problem = xasprintf("could not read file \"%s\": %s", path, strerror(error));
 	close(fd);
@@ -217,6 +318,14 @@ secret_file_read(const char *path, char **problem)
 		explicit_bzero(text.data, text.length);
 	buffer_free(&text);
 	return NULL;
+}
+
+void
+forbid_core_dumps(void)
+{
+	const struct rlimit none = {0, 0};
+
+	(void) setrlimit(RLIMIT_CORE, &none);
 }
 
 void

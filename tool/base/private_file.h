@@ -12,6 +12,8 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include <sys/stat.h>
+
 #include "buffer.h"
 
 /*
@@ -31,11 +33,37 @@ extern int private_file_write(const char *directory, const char *name, const voi
 extern int private_file_read(const char *path, size_t limit, Buffer *into);
 
 /*
+ * What is wrong with owner and mode of an open file with a secret, or NULL
+ * (caller frees).  The rule is that of the server for its TLS key: 0600 or
+ * less if it is ours, 0640 or less if it is root's.  A pipe, as a shell's
+ * <(...) gives, has no mode that matters, but an owner.  `kind` is a word for
+ * the message.
+ */
+extern char *secret_file_problem(const char *kind, const char *path, const struct stat *status);
+
+/*
+ * The same, reported as an error of usage if it is not good; with a warning
+ * if others can put another file in the place of this one.
+ */
+extern bool secret_file_good(const char *kind, const char *path, const struct stat *status);
+
+/*
+ * Open a file to append to it, making it (0600).  A symbolic link is followed
+ * if it belongs to root or to us: a link that somebody else put into a common
+ * directory would make us write into a file of ours.  Not waiting for the
+ * other end of a pipe.  -1 with errno: ELOOP for such a link.
+ */
+extern int open_for_appending(const char *path);
+
+/*
  * The secret in a file, without white space at its end.  The rule is that of
  * the server for its TLS key: 0600 or less if it is ours, 0640 or less if it
  * is root's.  NULL with *problem (caller frees both) otherwise.
  */
 extern char *secret_file_read(const char *path, char **problem);
+
+/* For a process that holds a password: neither it nor its children leave a core file. */
+extern void forbid_core_dumps(void);
 
 /* Overwrite a secret and free it; NULL is fine. */
 extern void secret_text_free(char *secret);

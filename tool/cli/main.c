@@ -16,6 +16,7 @@
 
 #include "command_table.h"
 #include "config.h"
+#include "descriptors.h"
 #include "help.h"
 #include "interrupt.h"
 #include "keyring.h"
@@ -278,6 +279,8 @@ main(int argc, char **argv)
 	bool done;
 
 	open_standard_descriptors();
+	/* No child needs what we were started with: that of --passphrase-fd, say. */
+	descriptors_sweep(STDERR_FILENO + 1, DESCRIPTORS_MARK, false);
 	umask(077);
 	interrupt_start();
 

@@ -10,6 +10,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "buffer.h"
@@ -19,12 +20,31 @@
 #define RECIPIENT_HINT                                                                             \
 	"A public key begins with \"age1\"; \"nex_backup keygen\" and age-keygen make one."
 
+/* Could somebody else say what is in a file? */
+static bool
+is_of_others(const struct stat *status)
+{
+	return (status->st_uid != 0 && status->st_uid != geteuid()) ||
+		   (S_ISREG(status->st_mode) && (status->st_mode & S_IWOTH) != 0);
+}
+
 /* Read a file that is short. */
 static bool
 read_short_file(const char *path, Buffer *content)
 {
 	int descriptor = open(path, O_RDONLY | O_CLOEXEC);
+	struct stat status;
 	ssize_t n = 1;
+
+	if (descriptor >= 0 && fstat(descriptor, &status) == 0 && is_of_others(&status))
+	{
+		close(descriptor);
+		return report_error(EXIT_USAGE, NULL,
+							"Whoever can write it decides who can read the backups: it must belong "
+							"to root or to the user who runs this, and not be writable for all.",
+							"file \"%s\" is in the hands of others (uid %u, mode %04o)", path,
+							(unsigned) status.st_uid, (unsigned) status.st_mode & 07777);
+	}
 
 	buffer_reserve(content, MAX_KEY_FILE);
 	while (descriptor >= 0 && n > 0 && content->length < MAX_KEY_FILE)

@@ -17,7 +17,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
-#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -26,6 +25,7 @@
 #include "log.h"
 #include "memory.h"
 #include "passphrase.h"
+#include "private_file.h"
 #include "symmetric_key.h"
 #include "terminal.h"
 
@@ -49,9 +49,7 @@ keyring(void)
 void
 keyring_protect_process(void)
 {
-	const struct rlimit none = {0, 0};
-
-	(void) setrlimit(RLIMIT_CORE, &none);
+	forbid_core_dumps();
 	(void) prctl(PR_SET_DUMPABLE, 0);
 }
 
@@ -73,7 +71,7 @@ keyring_free(void)
 	memset(&keys, 0, sizeof(keys));
 }
 
-/* Read a file that holds secrets, an "identity" say: it must not be readable by others. */
+/* Read a file that holds secrets, an "identity" say: it must be ours and of nobody else. */
 static bool
 read_secret_file(const char *kind, const char *path, Buffer *content)
 {
@@ -88,12 +86,10 @@ read_secret_file(const char *kind, const char *path, Buffer *content)
 		return report_error(EXIT_USAGE, NULL, NULL, "could not read %s file \"%s\": %s", kind, path,
 							strerror(errno));
 	}
-	if (S_ISREG(status.st_mode) && (status.st_mode & 077) != 0)
+	if (!secret_file_good(kind, path, &status))
 	{
 		close(descriptor);
-		return report_error(EXIT_USAGE, NULL, "Use \"chmod 600\" on it.",
-							"%s file \"%s\" is open to others (mode %04o)", kind, path,
-							(unsigned) status.st_mode & 07777);
+		return false;
 	}
 	buffer_reserve(content, MAX_KEY_FILE);
 	while (n > 0 && content->length < MAX_KEY_FILE)
