@@ -139,7 +139,7 @@ run_pg_dumpall(GlobalsBackup *backup)
 			: NULL;
 	char *path = xasprintf("%s/globals.sql", backup->directory);
 	char *file = xasprintf("--file=%s", path);
-	char *database = xasprintf("--database=%s", backup->database);
+	char *database = database_option(backup->database);
 	const char *argv[] = {program,
 						  "--globals-only",
 						  "--no-sync",
@@ -154,7 +154,7 @@ run_pg_dumpall(GlobalsBackup *backup)
 	bool good = false;
 
 	progress_phase("reading roles and tablespaces", "", 0, 0);
-	if (conninfo != NULL && subprocess_run(argv, NULL, &result))
+	if (conninfo != NULL && subprocess_run_connected(argv, backup->directory, &result))
 	{
 		good = client_program_check("pg_dumpall", &result) &&
 			   client_program_output(path, &backup->text);

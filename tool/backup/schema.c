@@ -104,7 +104,7 @@ dump_archive(Schema *schema, const char *archive)
 							  conninfo,
 							  NULL};
 
-		if (subprocess_run(argv, NULL, &result))
+		if (subprocess_run_connected(argv, schema->directory, &result))
 		{
 			schema->kept_out =
 				result.exit_code > 0 && strstr(result.errors.data, "LOCK TABLE") != NULL;

@@ -5,8 +5,9 @@
  *
  * posix_spawn, not popen or system: no shell parses anything, the child has
  * a process group of its own (so that pg_restore's workers end with it), and
- * all our descriptors are close-on-exec.  PGPASSWORD is taken out of its
- * environment: a password reaches it by passfile.  Its messages are those of
+ * all descriptors are close-on-exec, those that we were started with too.
+ * PGPASSWORD is taken out of its environment: secrets reach it by private
+ * files (target_child.c).  Its messages are those of
  * the C locale, as ours are.
  *
  *-------------------------------------------------------------------------
@@ -26,53 +27,83 @@
 #include "interrupt.h"
 #include "log.h"
 #include "memory.h"
+#include "target.h"
 
 #define ERRORS_KEPT (64 * 1024)
 #define READ_SIZE 4096
 
 extern char **environ;
 
-/* Is this a variable that a child is not to have from us? */
+/* Is a variable among those of a list that ends in NULL?  Each entry ends in "=". */
 static bool
-is_kept_back(const char *variable)
+is_listed(const char *variable, const char *const *names)
 {
-	return strncmp(variable, "PGPASSWORD=", 11) == 0 || strncmp(variable, "LC_ALL=", 7) == 0 ||
-		   strncmp(variable, "LANGUAGE=", 9) == 0;
+	for (; *names != NULL; names++)
+	{
+		if (strncmp(variable, *names, strlen(*names)) == 0)
+			return true;
+	}
+	return false;
 }
 
-/* The environment of a child; the array is to be freed, its strings are not. */
-static char **
-child_environment(void)
+void
+environment_make(ChildEnvironment *environment, const char *directory, const char *const *dropped,
+				 char *const *added)
 {
-	static char messages[] = "LC_ALL=C";
+	static const char *const secret[] = {"PGPASSWORD=", NULL};
+	static const char *const service[] = {"PGSERVICEFILE=", NULL};
 	size_t count = 0;
 	size_t kept = 0;
-	char **copy;
+	size_t more = 0;
 	size_t i;
 
+	environment->service_file =
+		directory != NULL ? xasprintf("%s%s/" TARGET_SERVICE_FILE, service[0], directory) : NULL;
+	if (directory != NULL && access(strchr(environment->service_file, '=') + 1, R_OK) != 0)
+	{
+		free(environment->service_file);
+		environment->service_file = NULL;
+	}
 	while (environ[count] != NULL)
 		count++;
-	copy = xmalloc((count + 2) * sizeof(char *));
+	while (added[more] != NULL)
+		more++;
+	environment->variables = xmalloc((count + more + 2) * sizeof(char *));
 	for (i = 0; i < count; i++)
 	{
-		if (!is_kept_back(environ[i]))
-			copy[kept++] = environ[i];
+		if (!is_listed(environ[i], secret) && !is_listed(environ[i], dropped) &&
+			(environment->service_file == NULL || !is_listed(environ[i], service)))
+			environment->variables[kept++] = environ[i];
 	}
-	copy[kept++] = messages;
-	copy[kept] = NULL;
-	return copy;
+	for (i = 0; i < more; i++)
+		environment->variables[kept++] = added[i];
+	if (environment->service_file != NULL)
+		environment->variables[kept++] = environment->service_file;
+	environment->variables[kept] = NULL;
+}
+
+void
+environment_free(ChildEnvironment *environment)
+{
+	free(environment->variables);
+	free(environment->service_file);
 }
 
 /* Start the child; returns 0 or an errno value. */
 static int
-spawn_child(const char *const *argv, const char *stdout_path, int out_fd, int error_fd, pid_t *pid)
+spawn_child(const char *const *argv, const char *stdout_path, int out_fd, int error_fd,
+			const char *directory, pid_t *pid)
 {
+	static const char *const localized[] = {"LC_ALL=", "LANGUAGE=", NULL};
+	static char messages[] = "LC_ALL=C";
+	char *const plain[] = {messages, NULL};
 	posix_spawn_file_actions_t actions;
 	posix_spawnattr_t attributes;
-	char **environment = child_environment();
+	ChildEnvironment environment;
 	sigset_t none;
 	int error;
 
+	environment_make(&environment, directory, localized, plain);
 	posix_spawn_file_actions_init(&actions);
 	posix_spawn_file_actions_addopen(&actions, STDIN_FILENO, "/dev/null", O_RDONLY, 0);
 	if (out_fd >= 0)
@@ -94,10 +125,11 @@ spawn_child(const char *const *argv, const char *stdout_path, int out_fd, int er
 	posix_spawnattr_setpgroup(&attributes, 0);
 	posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETPGROUP | POSIX_SPAWN_SETSIGMASK |
 											  POSIX_SPAWN_SETSIGDEF);
-	error = posix_spawn(pid, argv[0], &actions, &attributes, (char *const *) argv, environment);
+	error = posix_spawn(pid, argv[0], &actions, &attributes, (char *const *) argv,
+						environment.variables);
 	posix_spawn_file_actions_destroy(&actions);
 	posix_spawnattr_destroy(&attributes);
-	free(environment);
+	environment_free(&environment);
 	return error;
 }
 
@@ -152,7 +184,7 @@ reap(pid_t pid, const char *program, SubprocessResult *result)
 /* Run a child; its stderr (and its stdout, if capture_stdout) goes into result->errors. */
 static bool
 run_child(const char *const *argv, const char *stdout_path, bool capture_stdout,
-		  SubprocessResult *result)
+		  const char *directory, SubprocessResult *result)
 {
 	int pipe_fds[2];
 	int cancellation;
@@ -166,7 +198,8 @@ run_child(const char *const *argv, const char *stdout_path, bool capture_stdout,
 	result->truncated = false;
 	if (pipe2(pipe_fds, O_CLOEXEC) < 0)
 		return report_error(EXIT_FAILED, strerror(errno), NULL, "could not create a pipe");
-	error = spawn_child(argv, stdout_path, capture_stdout ? pipe_fds[1] : -1, pipe_fds[1], &pid);
+	error = spawn_child(argv, stdout_path, capture_stdout ? pipe_fds[1] : -1, pipe_fds[1],
+						directory, &pid);
 	close(pipe_fds[1]);
 	if (error != 0)
 	{
@@ -187,7 +220,13 @@ run_child(const char *const *argv, const char *stdout_path, bool capture_stdout,
 bool
 subprocess_run(const char *const *argv, const char *stdout_path, SubprocessResult *result)
 {
-	return run_child(argv, stdout_path, false, result);
+	return run_child(argv, stdout_path, false, NULL, result);
+}
+
+bool
+subprocess_run_connected(const char *const *argv, const char *directory, SubprocessResult *result)
+{
+	return run_child(argv, NULL, false, directory, result);
 }
 
 void
@@ -205,7 +244,7 @@ program_version(const char *path)
 	char *version = NULL;
 	char *found;
 
-	if (access(path, X_OK) != 0 || !run_child(argv, NULL, true, &result))
+	if (access(path, X_OK) != 0 || !run_child(argv, NULL, true, NULL, &result))
 		return NULL;
 	found = strstr(result.errors.data, "(PostgreSQL) ");
 	if (result.exit_code == 0 && found != NULL)

@@ -31,7 +31,29 @@ typedef struct SubprocessResult
  */
 extern bool subprocess_run(const char *const *argv, const char *stdout_path,
 						   SubprocessResult *result);
+
+/*
+ * The same for a program that connects, by what target_conninfo_for_child()
+ * has left in `directory`; its stdout goes to /dev/null.
+ */
+extern bool subprocess_run_connected(const char *const *argv, const char *directory,
+									 SubprocessResult *result);
 extern void subprocess_result_free(SubprocessResult *result);
+
+/*
+ * Our environment without secrets.  With a directory (NULL: none) in which
+ * target_conninfo_for_child() has left a service file, that is named in it.
+ * To be freed by environment_free(), which leaves our own strings alone.
+ */
+typedef struct ChildEnvironment
+{
+	char **variables;
+	char *service_file;
+} ChildEnvironment;
+
+extern void environment_make(ChildEnvironment *environment, const char *directory,
+							 const char *const *dropped, char *const *added);
+extern void environment_free(ChildEnvironment *environment);
 
 /*
  * Find a PostgreSQL client program of at least the server's major version:

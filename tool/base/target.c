@@ -1,8 +1,8 @@
 /*-------------------------------------------------------------------------
  *
  * target.c
- *	  Where and how to connect, and how to tell a child program so without
- *	  telling anybody else the password.
+ *	  Where and how to connect.  How a child program is told so, without
+ *	  telling anybody else a password, is in target_child.c.
  *
  * A target keeps libpq's keywords apart instead of one conninfo string,
  * because the same server is visited with several database names, and
@@ -12,24 +12,17 @@
  */
 #include "target.h"
 
-#include <errno.h>
-#include <fcntl.h>
-#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
-#include <termios.h>
-#include <unistd.h>
 
 #include "buffer.h"
-#include "interrupt.h"
 #include "log.h"
 #include "memory.h"
+#include "private_file.h"
+#include "quote.h"
 #include "terminal.h"
 
-#define POLL_INTERVAL_MS 200
-
-/* True for a conninfo string or URI, by the rule that libpq's dbname expansion follows. */
-static bool
+bool
 is_conninfo(const char *text)
 {
 	return strncmp(text, "postgresql://", 13) == 0 || strncmp(text, "postgres://", 11) == 0 ||
@@ -58,7 +51,25 @@ target_set(ConnectionTarget *target, const char *keyword, const char *value)
 	target->values[i] = xstrdup(value);
 }
 
-static const char *
+static void
+target_drop(ConnectionTarget *target, const char *keyword)
+{
+	int i;
+
+	for (i = 0; i < target->count; i++)
+	{
+		if (strcmp(target->keywords[i], keyword) != 0)
+			continue;
+		free(target->keywords[i]);
+		free(target->values[i]);
+		target->count--;
+		target->keywords[i] = target->keywords[target->count];
+		target->values[i] = target->values[target->count];
+		return;
+	}
+}
+
+const char *
 target_get(const ConnectionTarget *target, const char *keyword)
 {
 	int i;
@@ -69,6 +80,15 @@ target_get(const ConnectionTarget *target, const char *keyword)
 			return target->values[i];
 	}
 	return NULL;
+}
+
+static void
+target_forget_password(ConnectionTarget *target)
+{
+	if (target->password != NULL)
+		explicit_bzero(target->password, strlen(target->password));
+	free(target->password);
+	target->password = NULL;
 }
 
 /* Take over what a conninfo string says. */
@@ -93,9 +113,11 @@ target_expand(ConnectionTarget *target, const char *conninfo)
 	{
 		if (option->val == NULL || option->val[0] == '\0')
 			continue;
+		if (target_keyword_is_secret(option))
+			forbid_core_dumps();
 		if (strcmp(option->keyword, "password") == 0)
 		{
-			free(target->password);
+			target_forget_password(target);
 			target->password = xstrdup(option->val);
 		}
 		else
@@ -103,6 +125,23 @@ target_expand(ConnectionTarget *target, const char *conninfo)
 	}
 	PQconninfoFree(options);
 	return true;
+}
+
+/*
+ * The host that the settings name takes the place of that of a connection
+ * string.  What belongs to the other host must not come along: by its address
+ * we would go there, with what .pgpass holds for the name; and its password
+ * is not for this one.
+ */
+static void
+override_host(ConnectionTarget *target, const char *host)
+{
+	const char *other = target_get(target, "host");
+
+	target_drop(target, "hostaddr");
+	if (other != NULL && strcmp(other, host) != 0)
+		target_forget_password(target);
+	target_set(target, "host", host);
 }
 
 /*
@@ -115,11 +154,22 @@ static char *typed_password;
 static char *
 ask_password(const char *user)
 {
-	char *prompt = user != NULL ? xasprintf("Password for user %s: ", user) : xstrdup("Password: ");
+	char *safe = user != NULL ? printable_name(user) : NULL;
+	char *prompt = safe != NULL ? xasprintf("Password for user %s: ", safe) : xstrdup("Password: ");
 	char *password = terminal_ask_secret(prompt);
 
+	free(safe);
 	free(prompt);
 	return password;
+}
+
+static void
+take_environment_password(ConnectionTarget *target)
+{
+	if (target->password != NULL || getenv("PGPASSWORD") == NULL)
+		return;
+	forbid_core_dumps();
+	target->password = xstrdup(getenv("PGPASSWORD"));
 }
 
 ConnectionTarget *
@@ -138,15 +188,14 @@ target_create(const Settings *settings, const char *database)
 		dbname = database;
 	}
 	if (settings->host != NULL)
-		target_set(target, "host", settings->host);
+		override_host(target, settings->host);
 	if (settings->port != NULL)
 		target_set(target, "port", settings->port);
 	if (settings->username != NULL)
 		target_set(target, "user", settings->username);
 	if (dbname != NULL)
 		target_set(target, "dbname", dbname);
-	if (target->password == NULL && getenv("PGPASSWORD") != NULL)
-		target->password = xstrdup(getenv("PGPASSWORD"));
+	take_environment_password(target);
 	target->may_ask = !settings->no_password;
 	if (settings->force_password && typed_password == NULL)
 		target_ask_password(target);
@@ -170,8 +219,7 @@ target_from_conninfo(const char *conninfo)
 		target_free(target);
 		return NULL;
 	}
-	if (target->password == NULL && getenv("PGPASSWORD") != NULL)
-		target->password = xstrdup(getenv("PGPASSWORD"));
+	take_environment_password(target);
 	return target;
 }
 
@@ -202,9 +250,7 @@ target_free(ConnectionTarget *target)
 		free(target->keywords[i]);
 		free(target->values[i]);
 	}
-	if (target->password != NULL)
-		explicit_bzero(target->password, strlen(target->password));
-	free(target->password);
+	target_forget_password(target);
 	free(target);
 }
 
@@ -259,95 +305,10 @@ target_ask_password(ConnectionTarget *target)
 
 	if (password == NULL)
 		return false;
-	free(target->password);
+	forbid_core_dumps();
+	target_forget_password(target);
 	target->password = password;
 	free(typed_password);
 	typed_password = xstrdup(password);
 	return true;
-}
-
-/* Append keyword='value' with the quoting of conninfo strings. */
-static void
-append_conninfo(Buffer *out, const char *keyword, const char *value)
-{
-	const char *c;
-
-	if (out->length > 0)
-		buffer_append_char(out, ' ');
-	buffer_printf(out, "%s='", keyword);
-	for (c = value; *c != '\0'; c++)
-	{
-		if (*c == '\'' || *c == '\\')
-			buffer_append_char(out, '\\');
-		buffer_append_char(out, *c);
-	}
-	buffer_append_char(out, '\'');
-}
-
-/* Write "*:*:*:*:password" into a private file; false (reported) if it cannot be written. */
-static bool
-write_passfile(const char *path, const char *password)
-{
-	Buffer line;
-	const char *c;
-	bool good;
-	int fd;
-
-	buffer_init(&line);
-	buffer_append_string(&line, "*:*:*:*:");
-	for (c = password; *c != '\0'; c++)
-	{
-		if (*c == ':' || *c == '\\')
-			buffer_append_char(&line, '\\');
-		buffer_append_char(&line, *c);
-	}
-	buffer_append_char(&line, '\n');
-	fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
-	good = fd >= 0 && write(fd, line.data, line.length) == (ssize_t) line.length;
-	if (!good)
-		report_error(EXIT_FAILED, strerror(errno), NULL, "could not write file \"%s\"", path);
-	if (fd >= 0)
-		close(fd);
-	explicit_bzero(line.data, line.length);
-	buffer_free(&line);
-	return good;
-}
-
-char *
-target_conninfo_for_child(const ConnectionTarget *target, const char *directory)
-{
-	Buffer out;
-	int i;
-
-	buffer_init(&out);
-	buffer_append_string(&out, "");
-	for (i = 0; i < target->count; i++)
-		append_conninfo(&out, target->keywords[i], target->values[i]);
-	if (target->password != NULL)
-	{
-		char *path = xasprintf("%s/passfile", directory);
-
-		if (!write_passfile(path, target->password))
-		{
-			free(path);
-			buffer_free(&out);
-			return NULL;
-		}
-		append_conninfo(&out, "passfile", path);
-		free(path);
-	}
-	return buffer_detach(&out);
-}
-
-char *
-target_conninfo_for_pg_dumpall(const ConnectionTarget *target, const char *database,
-							   const char *directory)
-{
-	ConnectionTarget *pinned = target_with_database(target, database);
-	char *conninfo;
-
-	target_add_option(pinned, "-c DateStyle=ISO -c TimeZone=UTC");
-	conninfo = target_conninfo_for_child(pinned, directory);
-	target_free(pinned);
-	return conninfo;
 }

@@ -18,8 +18,9 @@
 /*
  * Built from -d/-h/-p/-U, the environment and libpq's defaults; -d may be a
  * conninfo string or URI, as in psql.  A password that was given in a
- * conninfo, by PGPASSWORD or at a prompt is kept apart, and handed to child
- * programs in a private passfile, never in argv or their environment.
+ * conninfo, by PGPASSWORD or at a prompt is kept apart.  It and other secrets
+ * are handed to child programs in private files, never in argv or their
+ * environment.
  */
 typedef struct ConnectionTarget
 {
@@ -42,6 +43,9 @@ extern ConnectionTarget *target_from_conninfo(const char *conninfo);
 extern ConnectionTarget *target_with_database(const ConnectionTarget *target, const char *database);
 extern void target_free(ConnectionTarget *target);
 
+/* The value of a keyword; NULL if it has none.  The password is none of them. */
+extern const char *target_get(const ConnectionTarget *target, const char *keyword);
+
 /* The database name asked for; NULL if libpq decides by user name. */
 extern const char *target_database(const ConnectionTarget *target);
 
@@ -61,11 +65,37 @@ extern void target_set_role(ConnectionTarget *target, const char *role);
 /* Ask for a password on the terminal; false if there is none. */
 extern bool target_ask_password(ConnectionTarget *target);
 
+/* True for a conninfo string or URI, by the rule that libpq's dbname expansion follows. */
+extern bool is_conninfo(const char *text);
+
+/*
+ * "dbname='…'": the database of this very name.  pg_dumpall, as other programs
+ * of PostgreSQL, takes a name with "=" in it for a connection string, and
+ * would go where the name says.  Caller frees; as an option of pg_dumpall: the
+ * same behind "--database=".
+ */
+extern char *conninfo_of_database(const char *name);
+extern char *database_option(const char *name);
+
+/* Does this keyword hold a secret, rather than the name of a file, say? */
+extern bool target_keyword_is_secret(const PQconninfoOption *option);
+
+/*
+ * A connection string that may be written down: the same, but without secrets.
+ * Caller frees.
+ */
+extern char *conninfo_without_secrets(const char *conninfo);
+
 /*
  * A conninfo string without any secret, for a child's argv (`-d …`).  If the
- * target has a password, a passfile (0600) is created in `directory` and
- * named in the string.  NULL (error reported) if that fails.  Caller frees.
+ * target has secrets, files (0600) with them are created in `directory` and
+ * named in the string; the child must be started with the environment that
+ * belongs to that directory (subprocess.h).  NULL (error reported) if that
+ * fails.  Caller frees.
  */
 extern char *target_conninfo_for_child(const ConnectionTarget *target, const char *directory);
+
+/* In such a directory: the service file, if there is one. */
+#define TARGET_SERVICE_FILE "pg_service.conf"
 
 #endif /* NEX_TARGET_H */

@@ -22,6 +22,8 @@
 #include "log.h"
 #include "memory.h"
 #include "primitives.h"
+#include "private_file.h"
+#include "subprocess.h"
 #include "terminal.h"
 
 #define MAX_PASSPHRASE 4096
@@ -70,12 +72,9 @@ read_from_file(const char *path, Buffer *passphrase)
 	if (descriptor < 0 || fstat(descriptor, &status) != 0)
 		good = report_error(EXIT_USAGE, NULL, NULL, "could not read the passphrase from %s: %s",
 							source, strerror(errno));
-	else if (S_ISREG(status.st_mode) && (status.st_mode & 077) != 0)
-		good = report_error(EXIT_USAGE, NULL, "Use \"chmod 600\" on it.",
-							"passphrase file \"%s\" is open to others (mode %04o)", path,
-							(unsigned) status.st_mode & 07777);
 	else
-		good = read_all(descriptor, source, passphrase);
+		good = secret_file_good("passphrase", path, &status) &&
+			   read_all(descriptor, source, passphrase);
 	if (descriptor >= 0)
 		close(descriptor);
 	free(source);
@@ -84,15 +83,14 @@ read_from_file(const char *path, Buffer *passphrase)
 
 /* In the child: become the command. */
 static void
-become(const TextList *command, int output)
+become(char **arguments, char **environment, int output)
 {
-	char **arguments = command->items;
 	sigset_t none;
 
 	sigemptyset(&none);
 	pthread_sigmask(SIG_SETMASK, &none, NULL);
 	if (dup2(output, STDOUT_FILENO) >= 0)
-		execv(arguments[0], arguments);
+		execve(arguments[0], arguments, environment);
 	_exit(127);
 }
 
@@ -100,26 +98,31 @@ static bool
 read_from_command(const TextList *command, Buffer *passphrase)
 {
 	char **arguments = xcalloc((size_t) command->count + 1, sizeof(char *));
-	TextList terminated = {arguments, command->count, 0};
+	static const char *const dropped[] = {NULL};
+	char *const added[] = {NULL};
+	ChildEnvironment environment;
 	int ends[2];
 	int status = -1;
 	bool good;
 	pid_t child;
 
 	memcpy(arguments, command->items, (size_t) command->count * sizeof(char *));
+	environment_make(&environment, NULL, dropped, added);
 	if (pipe2(ends, O_CLOEXEC) != 0 || (child = fork()) < 0)
 	{
+		environment_free(&environment);
 		free(arguments);
 		return report_error(EXIT_FAILED, NULL, NULL, "could not start \"%s\": %s",
 							command->items[0], strerror(errno));
 	}
 	if (child == 0)
-		become(&terminated, ends[1]);
+		become(arguments, environment.variables, ends[1]);
 	close(ends[1]);
 	good = read_all(ends[0], "--passphrase-command", passphrase);
 	close(ends[0]);
 	while (waitpid(child, &status, 0) < 0 && errno == EINTR)
 		;
+	environment_free(&environment);
 	free(arguments);
 	if (WIFEXITED(status) && WEXITSTATUS(status) == 0)
 		return good;

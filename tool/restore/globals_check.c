@@ -60,7 +60,7 @@ read_present_roles(GlobalsRestore *restore, const char *directory, GlobalsStatem
 						 : NULL;
 	char *path = xasprintf("%s/roles.sql", directory);
 	char *file = xasprintf("--file=%s", path);
-	char *database = xasprintf("--database=%s", PQdb(restore->connection->pg));
+	char *database = database_option(PQdb(restore->connection->pg));
 	char *encoding =
 		xasprintf("--encoding=%s", PQparameterStatus(restore->connection->pg, "client_encoding"));
 	const char *argv[] = {program,     "--roles-only",
@@ -72,7 +72,7 @@ read_present_roles(GlobalsRestore *restore, const char *directory, GlobalsStatem
 	SubprocessResult result;
 	char *script = NULL;
 
-	if (conninfo != NULL && subprocess_run(argv, NULL, &result))
+	if (conninfo != NULL && subprocess_run_connected(argv, directory, &result))
 	{
 		if (result.exit_code == 0)
 			script = read_script(path);

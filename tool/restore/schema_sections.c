@@ -154,7 +154,7 @@ run_pg_restore(RestorePlan *plan, const char *which, const char *mode, bool seri
 	if (!plan->sets_unknown)
 		argv[count++] = "--exit-on-error";
 	schema_sections_add_options(plan, argv, &count);
-	ran = conninfo != NULL && subprocess_run(argv, NULL, result);
+	ran = conninfo != NULL && subprocess_run_connected(argv, plan->directory, result);
 	free(conninfo);
 	return ran;
 }

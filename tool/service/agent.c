@@ -153,7 +153,7 @@ start_child(const Agent *agent, AgentChild *child, char *const *words, int nword
 	char *ours[MAX_WORDS_OF_OURS];
 	int nours = own_words(agent, ours);
 	char **argv = child_words(agent, words, nwords, ours, nours);
-	int error = child_start(child, argv, name);
+	int error = child_start(child, argv, name, agent->directory);
 	int i;
 
 	for (i = 0; i < nours; i++)

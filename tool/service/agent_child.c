@@ -24,13 +24,12 @@
 #include <unistd.h>
 
 #include "memory.h"
+#include "subprocess.h"
 
 #define TAIL_KEPT (64 * 1024)
 #define LINE_LIMIT 8192
 #define READ_SIZE 4096
 #define PIECES_AT_ONCE 64
-
-extern char **environ;
 
 double
 child_clock(void)
@@ -39,36 +38,6 @@ child_clock(void)
 
 	clock_gettime(CLOCK_MONOTONIC, &now);
 	return (double) now.tv_sec + (double) now.tv_nsec / 1e9;
-}
-
-/* Our environment without secrets, with the name of the run; entry 0 is to be freed. */
-static char **
-child_environment(const char *name)
-{
-	static const char *const dropped[] = {
-		"PGPASSWORD=", "PGAPPNAME=", "PGOPTIONS=", "LD_PRELOAD=", "LD_LIBRARY_PATH="};
-	size_t count = 0;
-	size_t kept = 1;
-	char **copy;
-	size_t i;
-	size_t j;
-
-	while (environ[count] != NULL)
-		count++;
-	copy = xmalloc((count + 2) * sizeof(char *));
-	copy[0] = xasprintf("PGAPPNAME=%s", name);
-	for (i = 0; i < count; i++)
-	{
-		for (j = 0; j < sizeof(dropped) / sizeof(dropped[0]); j++)
-		{
-			if (strncmp(environ[i], dropped[j], strlen(dropped[j])) == 0)
-				break;
-		}
-		if (j == sizeof(dropped) / sizeof(dropped[0]))
-			copy[kept++] = environ[i];
-	}
-	copy[kept] = NULL;
-	return copy;
 }
 
 /* In the child: nothing but what may be called between fork() and exec() of a program with threads.
@@ -113,12 +82,16 @@ exec_error(int failure)
 }
 
 int
-child_start(AgentChild *child, char *const *argv, const char *name)
+child_start(AgentChild *child, char *const *argv, const char *name, const char *directory)
 {
 	int output[2];
 	int failure[2];
 	pid_t parent = getpid();
-	char **environment;
+	static const char *const dropped[] = {
+		"PGAPPNAME=", "PGOPTIONS=", "LD_PRELOAD=", "LD_LIBRARY_PATH=", NULL};
+	char *application = NULL;
+	char *added[] = {NULL, NULL};
+	ChildEnvironment environment;
 	int error;
 
 	memset(child, 0, sizeof(*child));
@@ -134,11 +107,12 @@ child_start(AgentChild *child, char *const *argv, const char *name)
 		close(output[1]);
 		return error;
 	}
-	environment = child_environment(name);
+	added[0] = application = xasprintf("PGAPPNAME=%s", name);
+	environment_make(&environment, directory, dropped, added);
 	child->pid = fork();
 	error = child->pid < 0 ? errno : 0;
 	if (child->pid == 0)
-		become(argv, environment, output[1], failure[1], parent);
+		become(argv, environment.variables, output[1], failure[1], parent);
 	close(output[1]);
 	close(failure[1]);
 	if (error == 0)
@@ -150,8 +124,8 @@ child_start(AgentChild *child, char *const *argv, const char *name)
 			waitpid(child->pid, NULL, 0);
 	}
 	close(failure[0]);
-	free(environment[0]);
-	free(environment);
+	environment_free(&environment);
+	free(application);
 	if (error != 0)
 	{
 		close(output[0]);

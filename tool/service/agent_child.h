@@ -50,7 +50,8 @@ extern double child_clock(void);
  * is NULL-terminated and begins with a full path, `name` becomes PGAPPNAME.
  * 0 or an errno value.
  */
-extern int child_start(AgentChild *child, char *const *argv, const char *name);
+extern int child_start(AgentChild *child, char *const *argv, const char *name,
+					   const char *directory);
 
 /* Take what it has written. */
 extern void child_read(AgentChild *child);

@@ -11,6 +11,14 @@
  * of what is allowed: a new option is refused until somebody has thought
  * about it.
  *
+ * Of values, those matter that can say where to go.  Of a connection string
+ * only the database is taken: any other parameter (hostaddr, port, service,
+ * passfile, sslkey, options, sslkeylogfile, and what libpq will know next)
+ * could send the agent's password elsewhere or touch a file of its.  A
+ * repository is a directory; were there ever others, reached by a URL, the
+ * agent's credentials for them would be in question.  The rest are numbers
+ * and words, which the program checks.
+ *
  *-------------------------------------------------------------------------
  */
 #include "agent_words.h"
@@ -21,6 +29,7 @@
 #include "memory.h"
 #include "options.h"
 #include "quote.h"
+#include "target.h"
 
 static const char *const commands[] = {"backup", "verify", "expire", "globals", "init", "notify"};
 
@@ -69,6 +78,72 @@ is_good_option(const char *word)
 	return option->metavar == NULL || word[length] == '=';
 }
 
+/*
+ * The database of --dbname, when nothing else is in it; NULL otherwise.  A
+ * name can look like a connection string itself, so what comes back is that
+ * name in a form in which it is nothing else.
+ */
+static char *
+only_database(const char *value)
+{
+	PQconninfoOption *options;
+	PQconninfoOption *option;
+	const char *database = NULL;
+	bool good = true;
+	char *result;
+
+	if (!is_conninfo(value))
+		return value[0] != '\0' ? conninfo_of_database(value) : NULL;
+	/* A URI says in many ways where to go; the scheduler writes none. */
+	options = strncmp(value, "postgres", strlen("postgres")) == 0 && strstr(value, "://") != NULL
+				  ? NULL
+				  : PQconninfoParse(value, NULL);
+	for (option = options; option != NULL && option->keyword != NULL; option++)
+	{
+		if (option->val == NULL)
+			continue;
+		if (strcmp(option->keyword, "dbname") == 0)
+			database = option->val;
+		else
+			good = false;
+	}
+	result =
+		good && database != NULL && database[0] != '\0' ? conninfo_of_database(database) : NULL;
+	PQconninfoFree(options);
+	return result;
+}
+
+/* Look at the value of a good option; what it says about a database is replaced. */
+static char *
+check_value(char **word)
+{
+	size_t length = strcspn(*word, "=");
+	char *name = xasprintf("%.*s", (int) length - 2, *word + 2);
+	const Option *option = option_find(name);
+	const char *value = (*word)[length] == '=' ? *word + length + 1 : "";
+	char *problem = NULL;
+	char *database;
+
+	free(name);
+	if (strcmp(option->name, "repo") == 0 && value[0] != '/')
+		return xstrdup("a repository of a job must be the full path of a directory");
+	if (strcmp(option->name, "dbname") != 0)
+		return NULL;
+	database = only_database(value);
+	if (database == NULL)
+		problem = xstrdup("the option \"--dbname\" of a job may name a database, and nothing else "
+						  "of a connection");
+	else
+	{
+		char *safe = xasprintf("--dbname=%s", database);
+
+		free(*word);
+		*word = safe;
+	}
+	free(database);
+	return problem;
+}
+
 /* "globals restore" is no work for a job. */
 static bool
 is_good_subcommand(const char *command, const char *word)
@@ -85,7 +160,7 @@ is_good_subcommand(const char *command, const char *word)
 }
 
 char *
-agent_check_words(char *const *words, int count)
+agent_check_words(char **words, int count)
 {
 	char *safe;
 	char *problem;
@@ -109,8 +184,15 @@ agent_check_words(char *const *words, int count)
 	}
 	for (i = 1; i < count && strcmp(words[i], "--") != 0; i++)
 	{
-		if (words[i][0] != '-' || is_good_option(words[i]))
+		if (words[i][0] != '-')
 			continue;
+		if (is_good_option(words[i]))
+		{
+			problem = check_value(&words[i]);
+			if (problem != NULL)
+				return problem;
+			continue;
+		}
 		safe = printable_name(words[i]);
 		problem = xasprintf("option \"%s\" is none that a job may have", safe);
 		free(safe);

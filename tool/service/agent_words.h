@@ -12,8 +12,9 @@
 
 /*
  * Are these words (command first) such as a job may have?  NULL, or what is
- * wrong (caller frees).
+ * wrong (caller frees).  The name of a database is put into a form that can
+ * be taken for nothing else, so words may be replaced.
  */
-extern char *agent_check_words(char *const *words, int count);
+extern char *agent_check_words(char **words, int count);
 
 #endif /* NEX_AGENT_WORDS_H */

@@ -29,6 +29,7 @@
 #include "notify_queue.h"
 #include "notify_text.h"
 #include "repository.h"
+#include "target.h"
 
 static json_int_t
 number(const json_t *state, const char *key)
@@ -332,7 +333,12 @@ policy_missed(const Settings *settings, const char *directory, const json_t *fac
 static char *
 told_key(const Settings *settings, const char *run)
 {
-	return xasprintf("%s %s", run, settings->catalogue != NULL ? settings->catalogue : "");
+	char *catalogue =
+		conninfo_without_secrets(settings->catalogue != NULL ? settings->catalogue : "");
+	char *key = xasprintf("%s %s", run, catalogue);
+
+	free(catalogue);
+	return key;
 }
 
 void
