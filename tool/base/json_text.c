@@ -10,8 +10,10 @@
  */
 #include <stdlib.h>
 
+#include "buffer.h"
 #include "json_text.h"
 #include "memory.h"
+#include "printable.h"
 
 json_t *
 json_text(const char *text)
@@ -34,6 +36,40 @@ json_text(const char *text)
 	value = json_string(copy);
 	free(copy);
 	return value;
+}
+
+/* jansson has escaped what is below U+0020, and all that is not ASCII stands inside strings. */
+char *
+json_harmless(const json_t *value, size_t flags)
+{
+	char *text = json_dumps(value, flags);
+	const char *c = text;
+	Buffer out;
+
+	if (text == NULL)
+		return NULL;
+	buffer_init(&out);
+	buffer_append_string(&out, "");
+	while (*c != '\0')
+	{
+		uint32_t character = 0;
+		int length = printable_length(c);
+
+		if (length > 0 || (unsigned char) *c < 0x20)
+			buffer_append(&out, c, length > 0 ? (size_t) length : 1);
+		else
+		{
+			length = utf8_character(c, &character);
+			if (character > 0xffff)
+				buffer_printf(&out, "\\u%04x\\u%04x", 0xd7c0 + (character >> 10),
+							  0xdc00 + (character & 0x3ff));
+			else
+				buffer_printf(&out, "\\u%04x", character);
+		}
+		c += length > 0 ? length : 1;
+	}
+	free(text);
+	return buffer_detach(&out);
 }
 
 json_t *

@@ -15,6 +15,13 @@
 /* A JSON string; null for NULL; bytes that are no UTF-8 become question marks. */
 extern json_t *json_text(const char *text);
 
+/*
+ * The text of a JSON value for a terminal or a pipe: what printable_length()
+ * does not let through is written as \uXXXX, which means the same.  NULL if
+ * there is no memory; else free() it.
+ */
+extern char *json_harmless(const json_t *value, size_t flags);
+
 extern json_t *json_count(uint64_t count);
 
 #endif /* NEX_JSON_TEXT_H */

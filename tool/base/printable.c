@@ -10,41 +10,70 @@
 #include "printable.h"
 
 #include <stdbool.h>
+#include <stddef.h>
 
-/* True if so many continuation bytes follow. */
-static bool
-continued(const unsigned char *s, int count)
+/*
+ * Characters that show nothing of themselves: they turn the direction of
+ * what follows, join or hide what is beside them, or look like nothing, so
+ * that a name reads as another one.  Unicode's Default_Ignorable_Code_Point
+ * but for variation selectors, which colour an emoji; controls and separators
+ * of lines; noncharacters.  Sorted.
+ */
+static const uint32_t unseen[][2] = {
+	{0x0080, 0x009f}, {0x00ad, 0x00ad},   {0x034f, 0x034f},   {0x061c, 0x061c},   {0x115f, 0x1160},
+	{0x17b4, 0x17b5}, {0x180b, 0x180f},   {0x200b, 0x200f},   {0x2028, 0x202e},   {0x2060, 0x206f},
+	{0x3164, 0x3164}, {0xfdd0, 0xfdef},   {0xfeff, 0xfeff},   {0xffa0, 0xffa0},   {0xfff0, 0xfffb},
+	{0xfffe, 0xffff}, {0x1bca0, 0x1bca3}, {0x1d173, 0x1d17a}, {0xe0000, 0xe0fff},
+};
+
+/* The character of well-formed UTF-8 at the start of a text, and its length; 0 if there is none. */
+int
+utf8_character(const char *text, uint32_t *character)
 {
+	static const uint32_t smallest[] = {0, 0, 0x80, 0x800, 0x10000};
+	const unsigned char *s = (const unsigned char *) text;
+	int length = s[0] < 0x80 ? 1 : s[0] < 0xc2 ? 0 : s[0] < 0xe0 ? 2 : s[0] < 0xf0 ? 3 : 4;
+	uint32_t value;
 	int i;
 
-	for (i = 1; i <= count; i++)
+	if (length == 0 || s[0] > 0xf4)
+		return 0;
+	value = length == 1 ? s[0] : s[0] & (0x7fU >> length);
+	for (i = 1; i < length; i++)
 	{
 		if ((s[i] & 0xc0) != 0x80)
-			return false;
+			return 0;
+		value = value << 6 | (s[i] & 0x3fU);
 	}
-	return true;
+	/* No overlong forms, no surrogates, nothing above U+10FFFF. */
+	if (value < smallest[length] || (value >= 0xd800 && value <= 0xdfff) || value > 0x10ffff)
+		return 0;
+	*character = value;
+	return length;
+}
+
+static bool
+is_unseen(uint32_t character)
+{
+	size_t i;
+
+	for (i = 0; i < sizeof(unseen) / sizeof(unseen[0]) && character >= unseen[i][0]; i++)
+	{
+		if (character <= unseen[i][1])
+			return true;
+	}
+	/* The last two of each plane are no characters. */
+	return (character & 0xfffe) == 0xfffe;
 }
 
 int
 printable_length(const char *text)
 {
-	const unsigned char *s = (const unsigned char *) text;
+	uint32_t character;
+	int length;
 
-	if (s[0] < 0x80)
-		return s[0] >= 0x20 && s[0] != 0x7f ? 1 : 0;
-
-	/* U+0080 to U+009F are control characters, too. */
-	if (s[0] >= 0xc2 && s[0] <= 0xdf)
-		return continued(s, 1) && !(s[0] == 0xc2 && s[1] < 0xa0) ? 2 : 0;
-
-	/* No overlong forms, no surrogates, nothing above U+10FFFF. */
-	if (s[0] >= 0xe0 && s[0] <= 0xef)
-		return continued(s, 2) && !(s[0] == 0xe0 && s[1] < 0xa0) && !(s[0] == 0xed && s[1] > 0x9f)
-				   ? 3
-				   : 0;
-	if (s[0] >= 0xf0 && s[0] <= 0xf4)
-		return continued(s, 3) && !(s[0] == 0xf0 && s[1] < 0x90) && !(s[0] == 0xf4 && s[1] > 0x8f)
-				   ? 4
-				   : 0;
-	return 0;
+	if ((unsigned char) text[0] < 0x80)
+		return text[0] >= 0x20 && text[0] != 0x7f ? 1 : 0;
+	length = utf8_character(text, &character);
+	return length > 0 && !is_unseen(character) ? length : 0;
 }

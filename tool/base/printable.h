@@ -8,9 +8,17 @@
 #ifndef NEX_PRINTABLE_H
 #define NEX_PRINTABLE_H
 
+#include <stdint.h>
+
 /*
- * Length of the well-formed UTF-8 character at the start of a NUL-terminated
- * text; 0 if there is none, or it is a control character.
+ * The well-formed UTF-8 character at the start of a NUL-terminated text, and
+ * its length; 0 if there is none.
+ */
+extern int utf8_character(const char *text, uint32_t *character);
+
+/*
+ * The same; 0 also for what is not seen: control characters, those that turn
+ * the direction of writing, and other invisible ones.
  */
 extern int printable_length(const char *text);
 

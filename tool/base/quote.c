@@ -79,6 +79,39 @@ quote_literal(Buffer *out, const char *text)
 	append_doubled(out, text, '\'');
 }
 
+void
+quote_shell_word(Buffer *out, const char *word)
+{
+	static const char plain[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+								"0123456789_-./:@%+=,";
+	const char *c = word;
+	bool escaped;
+	int length;
+
+	if (word[0] != '\0' && strspn(word, plain) == strlen(word))
+	{
+		buffer_append_string(out, word);
+		return;
+	}
+	while ((length = printable_length(c)) > 0)
+		c += length;
+	escaped = *c != '\0';
+	buffer_append_string(out, escaped ? "$'" : "'");
+	for (c = word; *c != '\0'; c += length > 0 ? length : 1)
+	{
+		length = printable_length(c);
+		if (length == 0)
+			buffer_printf(out, "\\%03o", (unsigned char) *c);
+		else if (*c == '\'')
+			buffer_append_string(out, escaped ? "\\'" : "'\\''");
+		else if (*c == '\\' && escaped)
+			buffer_append_string(out, "\\\\");
+		else
+			buffer_append(out, c, (size_t) length);
+	}
+	buffer_append_char(out, '\'');
+}
+
 char *
 printable_name(const char *name)
 {

@@ -19,6 +19,12 @@ extern void quote_qualified(Buffer *out, const char *schema, const char *name);
 extern void quote_literal(Buffer *out, const char *text);
 
 /*
+ * A word for a shell: plain, in single quotes, or, where bytes cannot be shown
+ * and typed, as $'…', which bash, zsh, ksh and POSIX of 2024 know.
+ */
+extern void quote_shell_word(Buffer *out, const char *word);
+
+/*
  * A name for people: control characters, and bytes that are no UTF-8, as \xNN, so that a hostile
  * name can not forge log lines.  Caller frees.
  */

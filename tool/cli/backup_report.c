@@ -141,11 +141,11 @@ print_globals(const BackupAttempt *attempt)
 {
 	const ManifestGlobals *globals = &attempt->manifest->globals;
 
-	printf("backup of the globals %s: %s, %s, %s%s in %s\n", attempt->manifest->id,
-		   pretty_number_of(globals->roles, "role"),
-		   pretty_number_of(globals->memberships, "membership"),
-		   pretty_number_of(globals->tablespaces, "tablespace"),
-		   globals->passwords ? "" : ", without passwords", pretty_duration(attempt->seconds));
+	show_text("backup of the globals %s: %s, %s, %s%s in %s\n", attempt->manifest->id,
+			  pretty_number_of(globals->roles, "role"),
+			  pretty_number_of(globals->memberships, "membership"),
+			  pretty_number_of(globals->tablespaces, "tablespace"),
+			  globals->passwords ? "" : ", without passwords", pretty_duration(attempt->seconds));
 }
 
 void
@@ -160,9 +160,9 @@ backup_attempt_print(const BackupAttempt *attempt)
 		return;
 	}
 	name = printable_name(attempt->database);
-	printf("backup %s/%s: %s, %s, %s stored as %s (%s new) in %s\n", name, attempt->manifest->id,
-		   pretty_number_of(totals->tables, "table"), pretty_number_of(totals->rows, "row"),
-		   pretty_bytes(totals->raw_bytes), pretty_bytes(totals->stored_bytes),
-		   pretty_bytes(totals->new_bytes), pretty_duration(attempt->seconds));
+	show_text("backup %s/%s: %s, %s, %s stored as %s (%s new) in %s\n", name, attempt->manifest->id,
+			  pretty_number_of(totals->tables, "table"), pretty_number_of(totals->rows, "row"),
+			  pretty_bytes(totals->raw_bytes), pretty_bytes(totals->stored_bytes),
+			  pretty_bytes(totals->new_bytes), pretty_duration(attempt->seconds));
 	free(name);
 }

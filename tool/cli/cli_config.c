@@ -149,9 +149,9 @@ config_backup(const Settings *settings, Repository *repository, char **arguments
 		output_json(backup_json(manifest));
 	else if (manifest != NULL)
 	{
-		printf("backup %s/%s: %s, %s stored\n", manifest->database.name, manifest->id,
-			   pretty_number_of(manifest->nfiles, "file"),
-			   pretty_bytes(manifest->totals.stored_bytes));
+		show_text("backup %s/%s: %s, %s stored\n", manifest->database.name, manifest->id,
+				  pretty_number_of(manifest->nfiles, "file"),
+				  pretty_bytes(manifest->totals.stored_bytes));
 		print_files(manifest);
 	}
 	good = manifest != NULL;
@@ -222,9 +222,10 @@ list_sets(const Settings *settings, Repository *repository, const char *set)
 		output_json(
 			json_pack("{s:o, s:O}", "repository", repository_json(repository), "backups", list));
 	else if (count == 0)
-		printf("no backups of configuration files in repository \"%s\"; make one with: nex_backup "
-			   "config backup FILE\n",
-			   repository->storage->location);
+		show_text(
+			"no backups of configuration files in repository \"%s\"; make one with: nex_backup "
+			"config backup FILE\n",
+			repository->storage->location);
 	else
 		text_table_print(table);
 	json_decref(list);
@@ -264,9 +265,9 @@ verify_one(Repository *repository, const BackupName *name, json_t *results)
 							  json_pack("{s:s, s:s, s:b, s:b}", "set", name->database, "backup",
 										name->id, "ok", good, "decrypted", decrypted));
 	else if (good)
-		printf("%s/%s: ok (%s%s)\n", name->database, name->id,
-			   pretty_number_of(manifest->nfiles, "file"),
-			   decrypted ? ", decrypted" : ", digests only: no identity was given");
+		show_text("%s/%s: ok (%s%s)\n", name->database, name->id,
+				  pretty_number_of(manifest->nfiles, "file"),
+				  decrypted ? ", decrypted" : ", digests only: no identity was given");
 	opened_files_free(&opened);
 	manifest_free(manifest);
 	return good;
@@ -294,8 +295,8 @@ config_verify(const Settings *settings, Repository *repository, char **arguments
 	for (i = 0; i < count && !stop_requested(); i++)
 		good &= verify_one(repository, &names[i], results);
 	if (good && count == 0 && results == NULL)
-		printf("no backups of configuration files in repository \"%s\"\n",
-			   repository->storage->location);
+		show_text("no backups of configuration files in repository \"%s\"\n",
+				  repository->storage->location);
 	if (results != NULL)
 		output_json(json_pack("{s:o}", "backups", results));
 	free(names);
@@ -324,7 +325,7 @@ show_differences(const Settings *settings, const OpenedFiles *opened)
 
 		if (file->state != FILE_DIFFERS)
 		{
-			printf("%s: %s\n", file->target.path, state_text(file->state));
+			show_text("%s: %s\n", file->target.path, state_text(file->state));
 			continue;
 		}
 		buffer_init(&text);
@@ -332,7 +333,7 @@ show_differences(const Settings *settings, const OpenedFiles *opened)
 						   words->count > 0 ? (const char *const *) words->items : NULL,
 						   words->count, directory, &text);
 		if (good)
-			fwrite(text.data, 1, text.length, stdout);
+			show_text("%.*s", (int) text.length, text.data);
 		buffer_free(&text);
 	}
 	fflush(stdout);
@@ -388,8 +389,8 @@ confirm(const Settings *settings, const OpenedFiles *opened)
 							"put them elsewhere.",
 							"%s would be replaced, and there is no terminal to ask on",
 							pretty_number_of(replaced, "file"));
-	fprintf(stderr, "Replace %s?  What is there is kept beside it. [y/N] ",
-			pretty_number_of(replaced, "file"));
+	show_question("Replace %s?  What is there is kept beside it. [y/N] ",
+				  pretty_number_of(replaced, "file"));
 	if (ask_yes())
 		return true;
 	return report_error(EXIT_FAILED, NULL, NULL, "nothing was changed");
@@ -407,12 +408,13 @@ print_written(const OpenedFiles *opened)
 		if (!file->written)
 			continue;
 		if (file->target.kept_as != NULL)
-			printf("restored %s; what was there is %s\n", file->target.path, file->target.kept_as);
+			show_text("restored %s; what was there is %s\n", file->target.path,
+					  file->target.kept_as);
 		else
-			printf("restored %s\n", file->target.path);
+			show_text("restored %s\n", file->target.path);
 	}
 	if (count_changes(opened) == 0)
-		printf("all files are as in the backup; nothing was changed\n");
+		show_text("all files are as in the backup; nothing was changed\n");
 }
 
 /* Open a backup and compare it with what lies on this machine. */

@@ -61,9 +61,9 @@ doctor_say(Doctor *doctor, CheckStatus status, const char *name, const char *hin
 	}
 	else
 	{
-		printf("%-9s %-15s %s\n", status_names[status], name, detail);
+		show_text("%-9s %-15s %s\n", status_names[status], name, detail);
 		if (hint != NULL)
-			printf("%-9s %-15s -> %s\n", "", "", hint);
+			show_text("%-9s %-15s -> %s\n", "", "", hint);
 		fflush(stdout);
 	}
 	free(detail);

@@ -243,9 +243,9 @@ print_text(const Expiry *expiry)
 	TextTable *table;
 	int i;
 
-	printf("keep: daily %d, weekly %d, monthly %d, yearly %d, minimum %d (days in UTC)\n",
-		   settings->keep_daily, settings->keep_weekly, settings->keep_monthly,
-		   settings->keep_yearly, settings->keep_minimum);
+	show_text("keep: daily %d, weekly %d, monthly %d, yearly %d, minimum %d (days in UTC)\n",
+			  settings->keep_daily, settings->keep_weekly, settings->keep_monthly,
+			  settings->keep_yearly, settings->keep_minimum);
 	if (expiry->count > 0)
 	{
 		table = text_table_create(4, headings, "llll");
@@ -263,18 +263,18 @@ print_text(const Expiry *expiry)
 		}
 		text_table_print(table);
 	}
-	printf("%d of %s %s\n", expiry->nremoved, pretty_number_of((uint64_t) expiry->count, "backup"),
-		   removed);
+	show_text("%d of %s %s\n", expiry->nremoved,
+			  pretty_number_of((uint64_t) expiry->count, "backup"), removed);
 	if (expiry->objects_reason != NULL)
-		printf("objects were left alone: %s\n", expiry->objects_reason);
+		show_text("objects were left alone: %s\n", expiry->objects_reason);
 	else
-		printf("%s (%s) and %s %s\n",
-			   pretty_number_of(leftovers->number[LEFTOVER_OBJECT], "object"),
-			   pretty_bytes(leftovers->bytes[LEFTOVER_OBJECT]),
-			   pretty_number_of(leftovers->number[LEFTOVER_TEMPORARY] +
-									leftovers->number[LEFTOVER_COMPANION],
-								"other leftover file"),
-			   removed);
+		show_text("%s (%s) and %s %s\n",
+				  pretty_number_of(leftovers->number[LEFTOVER_OBJECT], "object"),
+				  pretty_bytes(leftovers->bytes[LEFTOVER_OBJECT]),
+				  pretty_number_of(leftovers->number[LEFTOVER_TEMPORARY] +
+									   leftovers->number[LEFTOVER_COMPANION],
+								   "other leftover file"),
+				  removed);
 	fflush(stdout);
 }
 

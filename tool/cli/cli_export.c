@@ -463,7 +463,8 @@ say_done(const Export *export, const BackupName *name)
 		return;
 	}
 	label = backup_label(name);
-	printf("exported \"%s\" to \"%s\" (%s)\n", label, export->path, pretty_bytes(export->written));
+	show_text("exported \"%s\" to \"%s\" (%s)\n", label, export->path,
+			  pretty_bytes(export->written));
 	free(label);
 }
 

@@ -20,44 +20,20 @@
 #include "quote.h"
 #include "repository_view.h"
 
-/* A word for a shell, in single quotes unless it is plain. */
-static void
-append_shell_word(Buffer *out, const char *word)
-{
-	static const char plain[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
-								"0123456789_-./:@%+=,";
-	const char *c;
-
-	if (word[0] != '\0' && strspn(word, plain) == strlen(word))
-	{
-		buffer_append_string(out, word);
-		return;
-	}
-	buffer_append_char(out, '\'');
-	for (c = word; *c != '\0'; c++)
-	{
-		if (*c == '\'')
-			buffer_append_string(out, "'\\''");
-		else
-			buffer_append_char(out, *c);
-	}
-	buffer_append_char(out, '\'');
-}
-
 /* createdb with the properties of the database that was backed up. */
 static void
 append_createdb(Buffer *out, const ManifestDatabase *database)
 {
 	buffer_append_string(out, "createdb --template=template0 --encoding=");
-	append_shell_word(out, database->encoding);
+	quote_shell_word(out, database->encoding);
 	buffer_append_string(out, " --lc-collate=");
-	append_shell_word(out, database->collate);
+	quote_shell_word(out, database->collate);
 	buffer_append_string(out, " --lc-ctype=");
-	append_shell_word(out, database->ctype);
+	quote_shell_word(out, database->ctype);
 	if (database->provider != NULL && strcmp(database->provider, "i") == 0)
 	{
 		buffer_append_string(out, " --locale-provider=icu --icu-locale=");
-		append_shell_word(out, database->icu_locale != NULL ? database->icu_locale : "und");
+		quote_shell_word(out, database->icu_locale != NULL ? database->icu_locale : "und");
 	}
 	buffer_append_string(out, " newdb");
 }
@@ -72,7 +48,7 @@ add_command(char **commands, int *count, const char *before, const char *word, c
 
 	buffer_init(&out);
 	buffer_append_string(&out, before);
-	append_shell_word(&out, word);
+	quote_shell_word(&out, word);
 	buffer_append_string(&out, after);
 	commands[(*count)++] = buffer_detach(&out);
 }
@@ -120,7 +96,7 @@ restore_commands(const Repository *repository, const BackupName *name, const Man
 	buffer_init(&out);
 	buffer_append_string(&out, commands[0]);
 	buffer_append_string(&out, " --repo=");
-	append_shell_word(&out, location);
+	quote_shell_word(&out, location);
 	if (manifest->cipher != CIPHER_NONE)
 		buffer_append_string(&out, key_option(repository));
 	free(commands[0]);
@@ -230,7 +206,7 @@ line(const char *label, const char *format, ...)
 		text = xstrdup("");
 	va_end(arguments);
 	safe = printable_name(text);
-	printf("%-12s %s\n", label, safe);
+	show_text("%-12s %s\n", label, safe);
 	free(safe);
 	free(text);
 }
@@ -334,7 +310,7 @@ print_tables(const Manifest *manifest)
 		text_table_row(text, cells);
 		free(name);
 	}
-	printf("\n");
+	show_text("\n");
 	text_table_print(text);
 	free(tables);
 }
@@ -348,11 +324,11 @@ print_text(const Repository *repository, const BackupSummary *summary, const Man
 
 	print_head(summary, manifest);
 	print_tables(manifest);
-	printf("\nRestore%s:\n  %s\n",
-		   manifest->kind == BACKUP_OF_GLOBALS ? "" : " into a new database", commands[0]);
-	printf("The same without nex_backup:\n");
+	show_text("\nRestore%s:\n  %s\n",
+			  manifest->kind == BACKUP_OF_GLOBALS ? "" : " into a new database", commands[0]);
+	show_text("The same without nex_backup:\n");
 	for (i = 1; i < count; i++)
-		printf("  %s\n", commands[i]);
+		show_text("  %s\n", commands[i]);
 	for (i = 0; i < count; i++)
 		free(commands[i]);
 }

@@ -97,26 +97,26 @@ say_encryption(const Repository *repository)
 
 	signer_text(encryption->signer, signer);
 	if (encryption->wrapping == WRAPPED_FOR_RECIPIENTS)
-		printf("encrypted with %s for %d %s\n", cipher_name(encryption->cipher),
-			   encryption->recipients.count,
-			   encryption->recipients.count == 1 ? "recipient" : "recipients");
+		show_text("encrypted with %s for %d %s\n", cipher_name(encryption->cipher),
+				  encryption->recipients.count,
+				  encryption->recipients.count == 1 ? "recipient" : "recipients");
 	else
-		printf("encrypted with %s and %s: without it no backup can be read; keep a copy\n",
-			   cipher_name(encryption->cipher),
-			   encryption->wrapping == WRAPPED_BY_KEY_FILE ? "a key file" : "a passphrase");
-	printf("writer key: %s (secret; keep a copy)\n", path);
-	printf("signer: %s\n", signer);
+		show_text("encrypted with %s and %s: without it no backup can be read; keep a copy\n",
+				  cipher_name(encryption->cipher),
+				  encryption->wrapping == WRAPPED_BY_KEY_FILE ? "a key file" : "a passphrase");
+	show_text("writer key: %s (secret; keep a copy)\n", path);
+	show_text("signer: %s\n", signer);
 	if (encryption->wrapping == WRAPPED_BY_PASSPHRASE)
-		printf(
+		show_text(
 			"Keep the signer with the passphrase: a reader gives it with --signer, so as to know "
 			"who wrote.\n");
 	else
-		printf("Add this line to the %s, so that a reader "
-			   "knows who wrote:\n# nex_backup signer: %s\n",
-			   encryption->wrapping == WRAPPED_BY_KEY_FILE
-				   ? "key file, if it is text"
-				   : "file with the secret key of each recipient",
-			   signer);
+		show_text("Add this line to the %s, so that a reader "
+				  "knows who wrote:\n# nex_backup signer: %s\n",
+				  encryption->wrapping == WRAPPED_BY_KEY_FILE
+					  ? "key file, if it is text"
+					  : "file with the secret key of each recipient",
+				  signer);
 	free(path);
 }
 
@@ -151,8 +151,9 @@ run_init(const Settings *settings)
 		output_json(result);
 	}
 	else
-		printf("%s \"%s\"\n", created ? "created repository" : "the repository is there already:",
-			   repository->storage->location);
+		show_text("%s \"%s\"\n",
+				  created ? "created repository" : "the repository is there already:",
+				  repository->storage->location);
 	if (!settings->json && repository->encryption != NULL)
 		say_encryption(repository);
 	repository_close(repository);

@@ -62,20 +62,20 @@ key_list(const Settings *settings, Repository *repository)
 			encryption->has_writer_key, "trusted", encryption->trusted));
 		return true;
 	}
-	printf("cipher      %s\n", cipher_name(encryption->cipher));
+	show_text("cipher      %s\n", cipher_name(encryption->cipher));
 	if (secret != NULL)
-		printf("key         %s (%s)\n", secret,
-			   missing ? repository_secret_lack(encryption) : "the one that was given is right");
+		show_text("key         %s (%s)\n", secret,
+				  missing ? repository_secret_lack(encryption) : "the one that was given is right");
 	for (i = 0; secret == NULL && i < encryption->recipients.count; i++)
 	{
 		char text[AGE_RECIPIENT_SIZE];
 
 		age_recipient_text(encryption->recipients.items[i].public_key, text);
-		printf("%-11s %s\n", i == 0 ? "recipients" : "", text);
+		show_text("%-11s %s\n", i == 0 ? "recipients" : "", text);
 	}
-	printf("signer      %s%s\n", signer,
-		   encryption->trusted ? "" : " (as the repository itself says)");
-	printf("writer key  %s\n", encryption->has_writer_key ? "on this host" : "not on this host");
+	show_text("signer      %s%s\n", signer,
+			  encryption->trusted ? "" : " (as the repository itself says)");
+	show_text("writer key  %s\n", encryption->has_writer_key ? "on this host" : "not on this host");
 	return true;
 }
 
@@ -135,10 +135,11 @@ key_change(const Settings *settings, Repository *repository, bool add)
 	if (good && settings->json)
 		return key_list(settings, repository);
 	if (good)
-		printf("%s recipients now; backups from here on are for these, and store everything anew. "
-			   "Older backups stay as they are%s.\n",
-			   pretty_count((uint64_t) encryption->recipients.count),
-			   add ? "" : ", and the removed key still opens them");
+		show_text(
+			"%s recipients now; backups from here on are for these, and store everything anew. "
+			"Older backups stay as they are%s.\n",
+			pretty_count((uint64_t) encryption->recipients.count),
+			add ? "" : ", and the removed key still opens them");
 	return good;
 }
 

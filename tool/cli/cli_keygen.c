@@ -131,7 +131,7 @@ make_key_file(const Settings *settings)
 		if (settings->json)
 			output_json(json_pack("{s:s}", "file", settings->output));
 		else
-			printf("key file: %s\n", settings->output);
+			show_text("key file: %s\n", settings->output);
 	}
 	secret_free(text, strlen(text));
 	secret_cleanse(key, sizeof(key));
@@ -168,7 +168,7 @@ run_keygen(const Settings *settings)
 		if (settings->json)
 			output_json(json_pack("{s:s, s:s}", "file", settings->output, "recipient", recipient));
 		else
-			printf("public key: %s\n", recipient);
+			show_text("public key: %s\n", recipient);
 	}
 	secret_free(text, strlen(text));
 	secret_cleanse(identity, sizeof(identity));

@@ -68,20 +68,21 @@ static void
 say_empty(const Repository *repository, const char *database)
 {
 	if (database != NULL && strcmp(database, GLOBALS_DATABASE) == 0)
-		printf("no backups of the globals in repository \"%s\"; make one with: nex_backup globals "
-			   "backup\n",
-			   repository->storage->location);
+		show_text(
+			"no backups of the globals in repository \"%s\"; make one with: nex_backup globals "
+			"backup\n",
+			repository->storage->location);
 	else if (database != NULL)
 	{
 		char *printable = printable_name(database);
 
-		printf("no backups of database \"%s\" in repository \"%s\"\n", printable,
-			   repository->storage->location);
+		show_text("no backups of database \"%s\" in repository \"%s\"\n", printable,
+				  repository->storage->location);
 		free(printable);
 	}
 	else
-		printf("no backups in repository \"%s\"; make one with: nex_backup backup -d DATABASE\n",
-			   repository->storage->location);
+		show_text("no backups in repository \"%s\"; make one with: nex_backup backup -d DATABASE\n",
+				  repository->storage->location);
 }
 
 /* Show the backups; false (reported) if one is damaged. */
@@ -128,11 +129,12 @@ show(Repository *repository, const Settings *settings, const BackupName *names, 
 	{
 		text_table_print(table);
 		if (nlocked > 0)
-			printf("%d of these are encrypted for keys that are not at hand\n", nlocked);
+			show_text("%d of these are encrypted for keys that are not at hand\n", nlocked);
 		if (nunknown > 0)
-			printf("%d of these %s SQL that nex_backup does not write; \"nex_backup verify\" shows "
-				   "it\n",
-				   nunknown, nunknown == 1 ? "holds" : "hold");
+			show_text(
+				"%d of these %s SQL that nex_backup does not write; \"nex_backup verify\" shows "
+				"it\n",
+				nunknown, nunknown == 1 ? "holds" : "hold");
 	}
 	fflush(stdout);
 	for (i = 0; i < ndamaged; i++)

@@ -59,8 +59,8 @@ test_channel(const Settings *settings, const NotifyChannel *channel, const char 
 												 "recipient", json_text(recipient), "ok", good,
 												 "error", json_text(result.error)));
 	else if (good)
-		printf("%s: delivered%s%s\n", channel->name, recipient != NULL ? " to " : "",
-			   recipient != NULL ? recipient : "");
+		show_text("%s: delivered%s%s\n", channel->name, recipient != NULL ? " to " : "",
+				  recipient != NULL ? recipient : "");
 	if (!good)
 		report_error(EXIT_FAILED, result.error, NULL, "channel \"%s\" does not work",
 					 channel->name);
@@ -230,7 +230,7 @@ run_list(const Settings *settings)
 	else
 	{
 		text_table_print(table);
-		printf("%s\n", pretty_number_of((uint64_t) count, "message"));
+		show_text("%s\n", pretty_number_of((uint64_t) count, "message"));
 	}
 	free(directory);
 	return true;
@@ -306,9 +306,9 @@ work_on_queue(const Settings *settings)
 		output_json(json_pack("{s:i, s:i, s:i}", "delivered", count.delivered, "waiting",
 							  count.waiting, "given_up", count.buried));
 	else if (settings->log_level < LOG_LEVEL_WARNING)
-		printf("%s delivered, %d waiting, %d given up\n",
-			   pretty_number_of((uint64_t) count.delivered, "message"), count.waiting,
-			   count.buried);
+		show_text("%s delivered, %d waiting, %d given up\n",
+				  pretty_number_of((uint64_t) count.delivered, "message"), count.waiting,
+				  count.buried);
 	return true;
 }
 

@@ -44,15 +44,14 @@ confirm(const RestorePlan *plan)
 		free(name);
 		return false;
 	}
-	fprintf(stderr,
-			"Database \"%s\" (%s, %s) will be replaced by backup %s, the state of %s.\n"
-			"Its sessions will be disconnected at the end.  %s\n"
-			"Continue? [y/N] ",
-			name, pretty_bytes(plan->live_bytes),
-			pretty_number_of((uint64_t) plan->live_sessions, "session"), plan->backup.id,
-			plan->manifest->snapshot_at,
-			plan->settings->discard_old ? "THE PRESENT DATABASE WILL BE DROPPED."
-										: "The present database is kept under another name.");
+	show_question("Database \"%s\" (%s, %s) will be replaced by backup %s, the state of %s.\n"
+				  "Its sessions will be disconnected at the end.  %s\n"
+				  "Continue? [y/N] ",
+				  name, pretty_bytes(plan->live_bytes),
+				  pretty_number_of((uint64_t) plan->live_sessions, "session"), plan->backup.id,
+				  plan->manifest->snapshot_at,
+				  plan->settings->discard_old ? "THE PRESENT DATABASE WILL BE DROPPED."
+											  : "The present database is kept under another name.");
 	yes = ask_yes();
 	free(name);
 	return yes || report_error(EXIT_FAILED, NULL, NULL, "nothing was changed");

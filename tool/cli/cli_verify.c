@@ -158,34 +158,34 @@ print_result(const Result *result)
 	int i;
 
 	if (result->nbad == 0 && result->locked)
-		printf(
+		show_text(
 			"%s: stored bytes and signature ok (%s, %s); no key at hand opens it, so what is in it "
 			"was not checked\n",
 			label, pretty_number_of(report->objects, "object"), pretty_bytes(report->bytes));
 	else if (result->nbad == 0 && (backup_is_of_globals(result->name) || result->name->of_files))
-		printf("%s: ok (%s, %s stored, %s of text)\n", label,
-			   pretty_number_of(report->objects, "object"), pretty_bytes(report->bytes),
-			   pretty_bytes(report->raw_bytes));
+		show_text("%s: ok (%s, %s stored, %s of text)\n", label,
+				  pretty_number_of(report->objects, "object"), pretty_bytes(report->bytes),
+				  pretty_bytes(report->raw_bytes));
 	else if (result->nbad == 0)
-		printf("%s: ok (%s, %s stored, %s of SQL, %s)\n", label,
-			   pretty_number_of(report->objects, "object"), pretty_bytes(report->bytes),
-			   pretty_bytes(report->raw_bytes), pretty_number_of(report->rows, "row"));
+		show_text("%s: ok (%s, %s stored, %s of SQL, %s)\n", label,
+				  pretty_number_of(report->objects, "object"), pretty_bytes(report->bytes),
+				  pretty_bytes(report->raw_bytes), pretty_number_of(report->rows, "row"));
 	else
-		printf("%s: FAILED (%d bad %s)\n", label, result->nbad,
-			   result->nbad == 1 ? "file" : "files");
+		show_text("%s: FAILED (%d bad %s)\n", label, result->nbad,
+				  result->nbad == 1 ? "file" : "files");
 	for (member = 0; member < MEMBER_KINDS; member++)
 	{
 		if (result->unknown.of[member].count > 0)
-			printf("  member \"%s\" holds %d unknown SQL %s, line %d: %s\n",
-				   member_kind_name(member), result->unknown.of[member].count,
-				   result->unknown.of[member].count == 1 ? "statement" : "statements",
-				   result->unknown.of[member].line, result->unknown.of[member].text);
+			show_text("  member \"%s\" holds %d unknown SQL %s, line %d: %s\n",
+					  member_kind_name(member), result->unknown.of[member].count,
+					  result->unknown.of[member].count == 1 ? "statement" : "statements",
+					  result->unknown.of[member].line, result->unknown.of[member].text);
 	}
 	if (result->own_path != NULL)
-		printf("  %s is damaged\n", result->own_path);
+		show_text("  %s is damaged\n", result->own_path);
 	for (i = 0; i < report->nbad; i++)
-		printf("  %s %s%s%s\n", report->bad[i].path, report->bad[i].problem,
-			   report->bad[i].tables[0] != '\0' ? "; tables: " : "", report->bad[i].tables);
+		show_text("  %s %s%s%s\n", report->bad[i].path, report->bad[i].problem,
+				  report->bad[i].tables[0] != '\0' ? "; tables: " : "", report->bad[i].tables);
 	fflush(stdout);
 	free(label);
 }
@@ -349,7 +349,7 @@ verify_all(Run *run, const BackupName *names, int count)
 		output_json(json_pack("{s:o, s:b, s:o}", "repository", repository_json(run->repository),
 							  "frame_ok", frame, "backups", run->results));
 	else if (count == 0)
-		printf("no backups in repository \"%s\"\n", run->repository->storage->location);
+		show_text("no backups in repository \"%s\"\n", run->repository->storage->location);
 	return complete && frame && run->nfailed == 0;
 }
 

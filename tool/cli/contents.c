@@ -136,7 +136,7 @@ contents_print(Repository *repository, const BackupName *name, const Manifest *m
 	if (text != NULL)
 		text_table_print(text);
 	if (good && !json && manifest->totals.large_objects > 0)
-		printf("and %s\n", pretty_number_of(manifest->totals.large_objects, "large object"));
+		show_text("and %s\n", pretty_number_of(manifest->totals.large_objects, "large object"));
 	json_decref(objects);
 	archive_toc_free(&toc);
 	free(tables);

@@ -24,11 +24,11 @@ globals_restore_json(const GlobalsRestore *restore)
 void
 globals_restore_print(const GlobalsRestore *restore, double seconds)
 {
-	printf("restored the globals of %s: %s created, %d altered, %d kept, %d unchanged; %s; %s "
-		   "created, %d left; in %s\n",
-		   restore->backup.id, pretty_number_of((uint64_t) restore->roles_created, "role"),
-		   restore->roles_altered, restore->roles_kept, restore->roles_unchanged,
-		   pretty_number_of((uint64_t) restore->memberships, "membership"),
-		   pretty_number_of((uint64_t) restore->tablespaces_created, "tablespace"),
-		   restore->tablespaces_left, pretty_duration(seconds));
+	show_text("restored the globals of %s: %s created, %d altered, %d kept, %d unchanged; %s; %s "
+			  "created, %d left; in %s\n",
+			  restore->backup.id, pretty_number_of((uint64_t) restore->roles_created, "role"),
+			  restore->roles_altered, restore->roles_kept, restore->roles_unchanged,
+			  pretty_number_of((uint64_t) restore->memberships, "membership"),
+			  pretty_number_of((uint64_t) restore->tablespaces_created, "tablespace"),
+			  restore->tablespaces_left, pretty_duration(seconds));
 }

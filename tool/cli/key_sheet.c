@@ -11,6 +11,7 @@
 
 #include "encryption.h"
 #include "keyring.h"
+#include "output.h"
 #include "symmetric_key.h"
 
 /* The secret keys that were given, each with its recipient. */
@@ -22,11 +23,11 @@ print_identities(void)
 
 	if (identities->count == 0)
 	{
-		printf("\nSecret key (write it here, or print this sheet with --identity=FILE):\n\n"
-			   "  ______________________________________________________________________\n");
+		show_text("\nSecret key (write it here, or print this sheet with --identity=FILE):\n\n"
+				  "  ______________________________________________________________________\n");
 		return;
 	}
-	printf("\nSECRET KEYS. Who has this sheet can read all backups: lock it away.\n\n");
+	show_text("\nSECRET KEYS. Who has this sheet can read all backups: lock it away.\n\n");
 	for (i = 0; i < identities->count; i++)
 	{
 		char recipient[AGE_RECIPIENT_SIZE];
@@ -36,7 +37,7 @@ print_identities(void)
 			continue;
 		age_recipient_text(identities->items[i].public_key, recipient);
 		age_identity_text(identities->items[i].secret_key, identity);
-		printf("  # public key: %s\n  %s\n", recipient, identity);
+		show_text("  # public key: %s\n  %s\n", recipient, identity);
 		secret_cleanse(identity, sizeof(identity));
 	}
 }
@@ -50,17 +51,17 @@ print_secret(const Encryption *encryption)
 	if (encryption->wrapping == WRAPPED_BY_KEY_FILE && keyring_key_file() != NULL)
 	{
 		symmetric_key_text(keyring_key_file(), text);
-		printf("\nKEY FILE. Who has this sheet can read all backups: lock it away.\n\n"
-			   "  %.32s\n  %s\n\n  (one line of 64 characters)\n",
-			   text, text + KEY_BYTES);
+		show_text("\nKEY FILE. Who has this sheet can read all backups: lock it away.\n\n"
+				  "  %.32s\n  %s\n\n  (one line of 64 characters)\n",
+				  text, text + KEY_BYTES);
 		secret_cleanse(text, sizeof(text));
 	}
 	else
-		printf("\n%s:\n\n"
-			   "  ______________________________________________________________________\n",
-			   encryption->wrapping == WRAPPED_BY_KEY_FILE
-				   ? "Key (write it here, or print this sheet with --key-file=FILE)"
-				   : "Passphrase (write it here, or say where it is kept)");
+		show_text("\n%s:\n\n"
+				  "  ______________________________________________________________________\n",
+				  encryption->wrapping == WRAPPED_BY_KEY_FILE
+					  ? "Key (write it here, or print this sheet with --key-file=FILE)"
+					  : "Passphrase (write it here, or say where it is kept)");
 }
 
 static void
@@ -76,12 +77,12 @@ print_commands(const Repository *repository, const char *signer)
 		option = wrapping == WRAPPED_BY_KEY_FILE ? "--key-file" : "--passphrase-file";
 		what = wrapping == WRAPPED_BY_KEY_FILE ? "key" : "passphrase";
 	}
-	printf("\nTo restore: put the %s into a file of mode 0600 (KEY_FILE), then\n\n"
-		   "  nex_backup list --repo=%s\n"
-		   "  nex_backup verify --repo=%s %s=KEY_FILE --signer=%s\n"
-		   "  nex_backup restore DATABASE --repo=%s %s=KEY_FILE --signer=%s --to=NEW_NAME\n\n"
-		   "Without nex_backup: RECOVER.txt in the repository.\n",
-		   what, location, location, option, signer, location, option, signer);
+	show_text("\nTo restore: put the %s into a file of mode 0600 (KEY_FILE), then\n\n"
+			  "  nex_backup list --repo=%s\n"
+			  "  nex_backup verify --repo=%s %s=KEY_FILE --signer=%s\n"
+			  "  nex_backup restore DATABASE --repo=%s %s=KEY_FILE --signer=%s --to=NEW_NAME\n\n"
+			  "Without nex_backup: RECOVER.txt in the repository.\n",
+			  what, location, location, option, signer, location, option, signer);
 }
 
 void
@@ -94,17 +95,17 @@ key_sheet_print(const Repository *repository)
 	int i;
 
 	signer_text(encryption->signer, signer);
-	printf("RECOVERY SHEET of a nex_backup repository\n\n"
-		   "Repository  %s\nId          %s\nCreated     %s\nCipher      %s\n",
-		   location, repository->id, repository->created, cipher_name(encryption->cipher));
+	show_text("RECOVERY SHEET of a nex_backup repository\n\n"
+			  "Repository  %s\nId          %s\nCreated     %s\nCipher      %s\n",
+			  location, repository->id, repository->created, cipher_name(encryption->cipher));
 	for (i = 0; encryption->wrapping == WRAPPED_FOR_RECIPIENTS && i < encryption->recipients.count;
 		 i++)
 	{
 		age_recipient_text(encryption->recipients.items[i].public_key, text);
-		printf("%-11s %s\n", i == 0 ? "For" : "", text);
+		show_text("%-11s %s\n", i == 0 ? "For" : "", text);
 	}
-	printf("Signer      %s%s\n", signer,
-		   encryption->trusted ? "" : " (as the repository itself says: compare it)");
+	show_text("Signer      %s%s\n", signer,
+			  encryption->trusted ? "" : " (as the repository itself says: compare it)");
 	if (encryption->wrapping == WRAPPED_FOR_RECIPIENTS)
 		print_identities();
 	else

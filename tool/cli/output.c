@@ -8,12 +8,14 @@
 #include "output.h"
 
 #include <inttypes.h>
+#include <stdarg.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "buffer.h"
+#include "json_text.h"
 #include "memory.h"
 #include "printable.h"
 
@@ -41,9 +43,53 @@ next_buffer(void)
 void
 output_json(json_t *value)
 {
-	json_dumpf(value, stdout, JSON_INDENT(2) | JSON_ENCODE_ANY);
-	printf("\n");
+	char *text = json_harmless(value, JSON_INDENT(2) | JSON_ENCODE_ANY);
+
+	if (text != NULL)
+		printf("%s\n", text);
+	free(text);
 	json_decref(value);
+}
+
+static void __attribute__((format(printf, 2, 0)))
+show_on(FILE *stream, const char *format, va_list arguments)
+{
+	char *text;
+	const char *c;
+
+	if (vasprintf(&text, format, arguments) < 0)
+		return;
+	for (c = text; *c != '\0';)
+	{
+		int length = printable_length(c);
+
+		if (length > 0 || *c == '\n' || *c == '\t')
+			fwrite(c, 1, length > 0 ? (size_t) length : 1, stream);
+		else
+			fprintf(stream, "\\x%02x", (unsigned char) *c);
+		c += length > 0 ? length : 1;
+	}
+	free(text);
+}
+
+void
+show_text(const char *format, ...)
+{
+	va_list arguments;
+
+	va_start(arguments, format);
+	show_on(stdout, format, arguments);
+	va_end(arguments);
+}
+
+void
+show_question(const char *format, ...)
+{
+	va_list arguments;
+
+	va_start(arguments, format);
+	show_on(stderr, format, arguments);
+	va_end(arguments);
 }
 
 const char *

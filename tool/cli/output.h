@@ -11,6 +11,15 @@
 #include <jansson.h>
 #include <stdint.h>
 
+/*
+ * printf() to stdout, and to stderr for a question, where control characters
+ * other than newline and tab, and those that are not seen, come out as \xNN.
+ * Nearly all that is shown comes from outside: what printf() shows as it is
+ * somebody has to think of each time.
+ */
+extern void show_text(const char *format, ...) __attribute__((format(printf, 1, 2)));
+extern void show_question(const char *format, ...) __attribute__((format(printf, 1, 2)));
+
 /* Print a JSON value and a newline to stdout; takes it over. */
 extern void output_json(json_t *value);
 

@@ -24,6 +24,7 @@
 #include "json_text.h"
 #include "output.h"
 #include "progress.h"
+#include "quote.h"
 
 #define TICKS_PER_SECOND 5
 #define LOG_INTERVAL (10 * TICKS_PER_SECOND)
@@ -135,8 +136,13 @@ label_view(const char *phase)
 	else if (items == 0 || name == NULL)
 		snprintf(view.label, sizeof(view.label), "%s", phase);
 	else
-		snprintf(view.label, sizeof(view.label), "%s (%u of %u): %s", name,
+	{
+		char *safe = printable_name(name);
+
+		snprintf(view.label, sizeof(view.label), "%s (%u of %u): %s", safe,
 				 atomic_load(&progress.item), items, phase);
+		free(safe);
+	}
 }
 
 static double
@@ -343,7 +349,7 @@ write_json(const View *v)
 		v->snapshot_age >= 0 ? json_real(v->snapshot_age) : json_null(), "lock_waiters",
 		(json_int_t) v->lock_waiters);
 	add_item(event);
-	text = json_dumps(event, JSON_COMPACT | JSON_REAL_PRECISION(6));
+	text = json_harmless(event, JSON_COMPACT | JSON_REAL_PRECISION(6));
 	if (text != NULL)
 	{
 		size_t length = strlen(text);

@@ -83,7 +83,7 @@ print_lines(const char *label, const Lines *lines)
 	{
 		char *line = printable_name(lines->lines[i]);
 
-		printf("%s: %s\n", label, line);
+		show_text("%s: %s\n", label, line);
 		free(line);
 	}
 }
@@ -99,10 +99,10 @@ print_appended(const RestorePlan *plan)
 		const AppendResult *result = &plan->appended[i];
 		char *target = printable_name(result->target);
 
-		printf("%s: %s added", target, pretty_number_of(result->rows, "row"));
+		show_text("%s: %s added", target, pretty_number_of(result->rows, "row"));
 		if (result->conflicts > 0)
-			printf(", %s there already", pretty_count(result->conflicts));
-		printf("\n");
+			show_text(", %s there already", pretty_count(result->conflicts));
+		show_text("\n");
 		free(target);
 	}
 }
@@ -114,12 +114,12 @@ print_text(const RestorePlan *plan, double seconds)
 	char *source = printable_name(plan->backup.database);
 	char *kept = plan->kept_as != NULL ? printable_name(plan->kept_as) : NULL;
 
-	printf("%s %s/%s into database \"%s\": %s, %s in %s\n",
-		   plan->appended != NULL ? "appended" : "restored", source, plan->backup.id, name,
-		   pretty_number_of(plan->manifest->ntables, "table"), pretty_number_of(plan->rows, "row"),
-		   pretty_duration(seconds));
+	show_text("%s %s/%s into database \"%s\": %s, %s in %s\n",
+			  plan->appended != NULL ? "appended" : "restored", source, plan->backup.id, name,
+			  pretty_number_of(plan->manifest->ntables, "table"),
+			  pretty_number_of(plan->rows, "row"), pretty_duration(seconds));
 	if (kept != NULL)
-		printf("the database that was there is kept as \"%s\"\n", kept);
+		show_text("the database that was there is kept as \"%s\"\n", kept);
 	print_appended(plan);
 	if (plan->selection != NULL)
 	{

@@ -1,0 +1,169 @@
+/*-------------------------------------------------------------------------
+ *
+ * test_printable.c
+ *	  What may go to a terminal as it is, and what comes out for the rest: in
+ *	  a line, as a word of a shell, in JSON.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "scratch.h"
+
+#include "buffer.h"
+#include "json_text.h"
+#include "printable.h"
+#include "quote.h"
+
+static void
+test_seen(void **state)
+{
+	static const char *const seen[] = {
+		"a", "~", " ", "ä", "€", "日", "😀", "é", "ا", "א", "\xef\xb8\x8f", "\xc2\xa0"};
+	size_t i;
+
+	(void) state;
+	for (i = 0; i < sizeof(seen) / sizeof(seen[0]); i++)
+		assert_int_equal(printable_length(seen[i]), strlen(seen[i]));
+}
+
+static void
+test_unseen(void **state)
+{
+	static const char *const unseen[] = {
+		"\x1b",
+		"\x07",
+		"\r",
+		"\n",
+		"\x7f",
+		"\x9b",
+		"\xc2\x9b",
+		"\xc2\x85",
+		"\xc2\xad",
+		"\xd8\x9c",
+		"\xe2\x80\x8b",
+		"\xe2\x80\x8e",
+		"\xe2\x80\x8f",
+		"\xe2\x80\xa8",
+		"\xe2\x80\xaa",
+		"\xe2\x80\xae",
+		"\xe2\x81\xa0",
+		"\xe2\x81\xa6",
+		"\xe2\x81\xa9",
+		"\xef\xbb\xbf",
+		"\xef\xbf\xbf",
+		"\xf3\xa0\x80\xa0",
+		"\xf0\x9f\xbf\xbf",
+		/* not UTF-8 */
+		"\xc0\xaf",
+		"\xed\xa0\x80",
+		"\xe0\x80\xaf",
+		"\xf4\x90\x80\x80",
+		"\xf0\x80\x80\xaf",
+		"\xc3",
+		"\xe2\x80",
+		"\xff",
+		"\x80",
+	};
+	size_t i;
+
+	(void) state;
+	for (i = 0; i < sizeof(unseen) / sizeof(unseen[0]); i++)
+		assert_int_equal(printable_length(unseen[i]), 0);
+}
+
+static void
+assert_word(const char *word, const char *expected)
+{
+	Buffer out;
+
+	buffer_init(&out);
+	quote_shell_word(&out, word);
+	assert_string_equal(out.data, expected);
+	buffer_free(&out);
+}
+
+static void
+test_shell_words(void **state)
+{
+	(void) state;
+	assert_word("plain/word", "plain/word");
+	assert_word("", "''");
+	assert_word("two words", "'two words'");
+	assert_word("it's", "'it'\\''s'");
+	assert_word("$(touch x)", "'$(touch x)'");
+	assert_word("d\033]0;PWN\007\n", "$'d\\033]0;PWN\\007\\012'");
+	assert_word("\xe2\x80\xae'\\\033", "$'\\342\\200\\256\\'\\\\\\033'");
+}
+
+/* The shells that know it read back what was meant. */
+static void
+test_shell_words_are_read_back(void **state)
+{
+	static const char word[] = "d\033]0;PWN\007\n$(x)`y`\"'\\\xc2\x9b\xff\xe2\x80\xae";
+	char found[200] = "";
+	char *arguments[] = {"bash", "-c", NULL, NULL};
+	size_t length = 0;
+	ssize_t got;
+	int ends[2];
+	Buffer out;
+	pid_t child;
+
+	(void) state;
+	if (access("/bin/bash", X_OK) != 0)
+		return;
+	buffer_init(&out);
+	buffer_append_string(&out, "printf %s ");
+	quote_shell_word(&out, word);
+	arguments[2] = out.data;
+	assert_int_equal(pipe(ends), 0);
+	child = fork();
+	if (child == 0)
+	{
+		dup2(ends[1], STDOUT_FILENO);
+		execv("/bin/bash", arguments);
+		_exit(127);
+	}
+	close(ends[1]);
+	while ((got = read(ends[0], found + length, sizeof(found) - 1 - length)) > 0)
+		length += (size_t) got;
+	close(ends[0]);
+	assert_int_equal(waitpid(child, NULL, 0), child);
+	assert_string_equal(found, word);
+	buffer_free(&out);
+}
+
+static void
+test_json(void **state)
+{
+	static const char text[] = "ä\033\x7f\xc2\x9b\xe2\x80\xae\xf3\xa0\x80\xa0😀\"\\";
+	json_t *value = json_object();
+	json_t *again;
+	char *written;
+	const char *c;
+
+	(void) state;
+	json_object_set_new(value, text, json_string(text));
+	written = json_harmless(value, JSON_INDENT(2));
+	for (c = written; *c != '\0'; c += *c == '\n' ? 1 : printable_length(c))
+		assert_true(*c == '\n' || printable_length(c) > 0);
+	assert_non_null(strstr(written, "ä"));
+	again = json_loads(written, 0, NULL);
+	assert_non_null(again);
+	assert_true(json_equal(value, again));
+	json_decref(again);
+	json_decref(value);
+	free(written);
+}
+
+#define TEST(function) cmocka_unit_test_setup_teardown(function, scratch_create, scratch_destroy)
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		TEST(test_seen),        TEST(test_unseen),
+		TEST(test_shell_words), TEST(test_shell_words_are_read_back),
+		TEST(test_json),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
