@@ -69,6 +69,13 @@ typedef enum OnConflict
 	ON_CONFLICT_SKIP
 } OnConflict;
 
+/* Whose rights the code of a live table has while rows are added to it. */
+typedef enum RowsAs
+{
+	ROWS_AS_OWNER,
+	ROWS_AS_SESSION
+} RowsAs;
+
 /* A set of configuration files, from the settings file. */
 typedef struct FileSet
 {
@@ -157,6 +164,7 @@ typedef struct Settings
 	bool schema_only;
 	OnConflict on_conflict;
 	bool disable_triggers;
+	RowsAs rows_as;
 	bool no_owner;
 	bool no_privileges;
 	char *role;             /* NULL: the user that connects */

@@ -163,11 +163,12 @@ const Command command_restore = {
 		"tablespace-mapping no-tablespaces no-analyze maintenance-work-mem copy-format jobs dbname "
 		"host port "
 		"username no-password password pg-bindir catalogue table schema exclude-table as append "
-		"data-only on-conflict disable-triggers schema-only no-owner no-privileges role "
+		"data-only on-conflict disable-triggers rows-as schema-only no-owner no-privileges role "
 		"allow-unknown-sql",
-	.per_call = "to at drop yes discard-old all no-globals existing-roles table schema "
-				"exclude-table as append data-only on-conflict disable-triggers schema-only "
-				"no-owner no-privileges allow-unknown-sql",
+	.per_call =
+		"to at drop yes discard-old all no-globals existing-roles table schema "
+		"exclude-table as append data-only on-conflict disable-triggers rows-as schema-only "
+		"no-owner no-privileges allow-unknown-sql",
 	.help =
 		"Restores a backup (DB alone: the latest one) into a new database, or with --drop in place "
 		"of a live\n"
@@ -209,6 +210,12 @@ const Command command_restore = {
 		"ones) is shown\n"
 		"and nothing is restored, exit code 3; look at it, then say --allow-unknown-sql to have it "
 		"run.\n"
+		"\n"
+		"Code of tables that rows are added to in a database that exists (triggers, CHECK "
+		"constraints, domains)\n"
+		"runs with the rights of the table's owner, as in logical replication; with "
+		"--rows-as=session it runs\n"
+		"with yours.\n"
 		"\n"
 		"-d names the database to connect to for CREATE DATABASE (default: postgres); with -h and "
 		"-p it is\n"

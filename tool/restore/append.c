@@ -9,6 +9,8 @@
  * how many were new.  The same is done, and taken back, to count the
  * conflicts of an append that they stopped.
  *
+ * Where a table runs code of its owner, the owner adds them (row_rights.c).
+ *
  *-------------------------------------------------------------------------
  */
 #include "append.h"
@@ -19,6 +21,7 @@
 #include "interrupt.h"
 #include "log.h"
 #include "memory.h"
+#include "owner_rows.h"
 #include "progress.h"
 #include "row_copy.h"
 #include "sequences_set.h"
@@ -41,9 +44,14 @@ add_rows(Append *append, const AppendTable *table)
 	RestorePlan *plan = append->plan;
 	const ManifestTable *source = &plan->manifest->tables[table->source];
 	char *command = row_copy_command(source, table->target);
-	RowCopy copy = {append->connection, &append->reader, table->target, true, NULL};
-	RowCopyStatus status = row_copy_run(&copy, table->source, command);
+	RowCopy copy = {append->connection, &append->reader, table->target, true, NULL, NULL};
+	RowCopyStatus status;
+	uint64_t added;
 
+	if (table->rights.as_owner)
+		status = owner_rows_add(&copy, &table->rights, table->source, false, &added);
+	else
+		status = row_copy_run(&copy, table->source, command);
 	if (status == ROW_COPY_GOOD)
 		plan->appended[table->source].rows = source->rows;
 	if (status == ROW_COPY_CONFLICT)
@@ -87,6 +95,23 @@ insert_new_rows(Append *append, const AppendTable *table, const char *columns)
 	return good;
 }
 
+/* The same with the owner's rights. */
+static RowCopyStatus
+add_new_rows_as_owner(Append *append, const AppendTable *table)
+{
+	AppendResult *appended = &append->plan->appended[table->source];
+	RowCopy copy = {append->connection, &append->reader, table->target, false, NULL, NULL};
+	uint64_t added = 0;
+	RowCopyStatus status = owner_rows_add(&copy, &table->rights, table->source, true, &added);
+
+	if (status == ROW_COPY_GOOD)
+	{
+		appended->rows = added;
+		appended->conflicts = append->plan->manifest->tables[table->source].rows - added;
+	}
+	return status;
+}
+
 /* By way of a temporary table. */
 static RowCopyStatus
 add_new_rows(Append *append, const AppendTable *table)
@@ -96,7 +121,7 @@ add_new_rows(Append *append, const AppendTable *table)
 	const char *columns = row_copy_columns(source, &length);
 	char *inner = length > 2 ? xasprintf("%.*s", (int) length - 2, columns + 1) : xstrdup("");
 	char *command = row_copy_command(source, STAGE);
-	RowCopy copy = {append->connection, &append->reader, table->target, false, NULL};
+	RowCopy copy = {append->connection, &append->reader, table->target, false, NULL, NULL};
 	RowCopyStatus status = ROW_COPY_FAILED;
 
 	if (connection_commandf(append->connection,
@@ -145,7 +170,11 @@ fill(Append *append, bool skip)
 	{
 		const AppendTable *table = &append->tables.items[i];
 
-		status = skip ? add_new_rows(append, table) : add_rows(append, table);
+		if (!skip)
+			status = add_rows(append, table);
+		else
+			status = table->rights.as_owner ? add_new_rows_as_owner(append, table)
+											: add_new_rows(append, table);
 		if (stop_requested())
 			status = ROW_COPY_FAILED;
 		atomic_fetch_add(&progress.units_done, 1);

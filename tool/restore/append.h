@@ -9,6 +9,7 @@
 #define NEX_APPEND_H
 
 #include "partial.h"
+#include "row_rights.h"
 
 typedef struct AppendTable
 {
@@ -16,6 +17,7 @@ typedef struct AppendTable
 	uint32_t oid;   /* of the table that takes the rows */
 	char *target;   /* its name, quoted */
 	bool placed;    /* in the order already */
+	RowRights rights;
 } AppendTable;
 
 typedef struct AppendTables
@@ -25,14 +27,16 @@ typedef struct AppendTables
 } AppendTables;
 
 /*
- * Find the tables of the database that take the rows, lock them, and see that
- * they have the columns.  False (reported) if anything is amiss.
+ * Find the tables of the database that take the rows, lock them, see that
+ * they have the columns, and decide with whose rights rows are added.  False
+ * (reported) if anything is amiss.
  */
 extern bool append_tables_find(RestorePlan *plan, Connection *connection, AppendTables *tables);
 
 /*
  * Put tables that others refer to first; deferrable foreign keys are made to
- * wait for the end instead.  False (reported) if they refer to each other.
+ * wait for the end instead, but not those of tables to which the owner adds
+ * the rows.  False (reported) if they refer to each other.
  */
 extern bool append_tables_order(Connection *connection, AppendTables *tables);
 extern void append_tables_free(AppendTables *tables);

@@ -182,7 +182,9 @@ append_tables_find(RestorePlan *plan, Connection *connection, AppendTables *tabl
 		good = find_target(plan, connection, &manifest->tables[i], table) &&
 			   connection_commandf(connection, "LOCK TABLE ONLY %s IN ROW EXCLUSIVE MODE",
 								   table->target) &&
-			   check_columns(connection, &manifest->tables[i], table);
+			   check_columns(connection, &manifest->tables[i], table) &&
+			   row_rights_decide(plan->settings, connection, &manifest->tables[i], table->target,
+								 table->oid, &table->rights);
 	}
 	return good;
 }
@@ -193,7 +195,10 @@ append_tables_free(AppendTables *tables)
 	uint32_t i;
 
 	for (i = 0; i < tables->count; i++)
+	{
 		free(tables->items[i].target);
+		row_rights_free(&tables->items[i].rights);
+	}
 	free(tables->items);
 	tables->items = NULL;
 	tables->count = 0;
@@ -235,9 +240,17 @@ oid_of(const PGresult *result, int row, int column)
 	return (uint32_t) strtoul(PQgetvalue(result, row, column), NULL, 10);
 }
 
+/* Can the key wait?  An owner's turn must leave nothing behind that fires later. */
 static bool
-is_deferrable(const PGresult *references, int row)
+can_wait(const PGresult *references, const AppendTables *tables, int row)
 {
+	uint32_t i;
+
+	for (i = 0; i < tables->count; i++)
+	{
+		if (tables->items[i].oid == oid_of(references, row, 0) && tables->items[i].rights.as_owner)
+			return false;
+	}
 	return PQgetvalue(references, row, 2)[0] == 't';
 }
 
@@ -250,7 +263,7 @@ must_wait(const PGresult *references, const AppendTables *tables, uint32_t oid)
 
 	for (r = 0; r < PQntuples(references); r++)
 	{
-		if (is_deferrable(references, r) || oid_of(references, r, 0) != oid)
+		if (can_wait(references, tables, r) || oid_of(references, r, 0) != oid)
 			continue;
 		for (i = 0; i < tables->count; i++)
 		{
@@ -265,18 +278,25 @@ static bool
 report_cycle(const AppendTables *tables)
 {
 	Buffer names;
+	bool owners = false;
 	uint32_t i;
 
 	buffer_init(&names);
 	for (i = 0; i < tables->count; i++)
 	{
-		if (!tables->items[i].placed)
-			buffer_printf(&names, "%s%s", names.length > 0 ? ", " : "", tables->items[i].target);
+		if (tables->items[i].placed)
+			continue;
+		buffer_printf(&names, "%s%s", names.length > 0 ? ", " : "", tables->items[i].target);
+		owners = owners || tables->items[i].rights.as_owner;
 	}
 	buffer_append_char(&names, '.');
 	report_error(EXIT_FAILED, names.data,
-				 "With --disable-triggers foreign keys are not checked; a superuser may do that.  "
-				 "Or make the foreign keys deferrable.",
+				 owners
+					 ? "With --disable-triggers foreign keys are not checked; a superuser may do "
+					   "that.  Or add the rows with your rights, --rows-as=session, for which "
+					   "the keys must be deferrable."
+					 : "With --disable-triggers foreign keys are not checked; a superuser may "
+					   "do that.  Or make the foreign keys deferrable.",
 				 "tables refer to each other by foreign keys, so none of them can be first");
 	buffer_free(&names);
 	return false;
@@ -314,6 +334,20 @@ place_tables(const PGresult *references, AppendTables *tables)
 	return true;
 }
 
+/* Nothing of our transaction waits yet, so this fires nothing. */
+static bool
+keep_from_waiting(Connection *connection, const AppendTables *tables)
+{
+	uint32_t i;
+
+	for (i = 0; i < tables->count; i++)
+	{
+		if (tables->items[i].rights.as_owner)
+			return connection_command(connection, "SET CONSTRAINTS ALL IMMEDIATE");
+	}
+	return true;
+}
+
 bool
 append_tables_order(Connection *connection, AppendTables *tables)
 {
@@ -321,9 +355,10 @@ append_tables_order(Connection *connection, AppendTables *tables)
 	bool good = references != NULL && place_tables(references, tables);
 	int r;
 
+	good = good && keep_from_waiting(connection, tables);
 	for (r = 0; good && r < PQntuples(references); r++)
 	{
-		if (is_deferrable(references, r))
+		if (can_wait(references, tables, r))
 			good = connection_commandf(connection, "SET CONSTRAINTS %s DEFERRED",
 									   PQgetvalue(references, r, 3));
 	}

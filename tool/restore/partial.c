@@ -25,6 +25,7 @@
 #include "progress.h"
 #include "quote.h"
 #include "row_copy.h"
+#include "row_rights.h"
 #include "schema_sections.h"
 #include "sequences_set.h"
 #include "session.h"
@@ -199,7 +200,8 @@ partial_begin(const RestorePlan *plan, Connection *connection)
 	buffer_init(&sql);
 	buffer_append_string(&sql, "SET client_encoding = ");
 	quote_literal(&sql, plan->manifest->database.encoding);
-	good = connection_command(connection, sql.data) && connection_command(connection, "BEGIN");
+	good = connection_command(connection, sql.data) && connection_command(connection, "BEGIN") &&
+		   (!plan->in_place || row_rights_begin(plan->settings, connection));
 	buffer_free(&sql);
 	return good;
 }

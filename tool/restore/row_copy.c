@@ -23,6 +23,7 @@
 
 #define SQLSTATE_UNIQUE_VIOLATION "23505"
 #define SQLSTATE_EXCLUSION_VIOLATION "23P01"
+#define SQLSTATE_INSUFFICIENT_PRIVILEGE "42501"
 
 const char *
 row_copy_columns(const ManifestTable *table, size_t *length)
@@ -48,6 +49,38 @@ row_copy_columns(const ManifestTable *table, size_t *length)
 }
 
 char *
+row_copy_column_array(const ManifestTable *table)
+{
+	size_t length;
+	const char *text = row_copy_columns(table, &length);
+	const char *end = text + length;
+	Buffer array;
+
+	buffer_init(&array);
+	buffer_append_char(&array, '{');
+	while (text < end && *text != ')')
+	{
+		char *column;
+		const char *c;
+
+		text = sql_name_read(text + strspn(text, "(, "), &column);
+		if (text == NULL)
+			break;
+		buffer_append_string(&array, array.length > 1 ? ",\"" : "\"");
+		for (c = column; *c != '\0'; c++)
+		{
+			if (*c == '"' || *c == '\\')
+				buffer_append_char(&array, '\\');
+			buffer_append_char(&array, *c);
+		}
+		buffer_append_char(&array, '"');
+		free(column);
+	}
+	buffer_append_char(&array, '}');
+	return buffer_detach(&array);
+}
+
+char *
 row_copy_command(const ManifestTable *table, const char *target)
 {
 	size_t length;
@@ -56,13 +89,24 @@ row_copy_command(const ManifestTable *table, const char *target)
 	return xasprintf("COPY %s %.*s FROM stdin;", target, (int) length, columns);
 }
 
-/* Look at a failed result: a conflict, or an error to report. */
-static RowCopyStatus
-judge(RowCopy *copy, const PGresult *result)
+/* What helps where the owner of the table may not, or cannot, do what the session could. */
+static char *
+hint_for_owner(const RowCopy *copy, const char *state)
+{
+	if (copy->owner == NULL || state == NULL || strcmp(state, SQLSTATE_INSUFFICIENT_PRIVILEGE) != 0)
+		return NULL;
+	return xasprintf(
+		"Rows are added with the rights of the table's owner, \"%s\".  " ROWS_AS_SESSION_HINT,
+		copy->owner);
+}
+
+RowCopyStatus
+row_copy_judge(RowCopy *copy, const PGresult *result)
 {
 	const char *state = result != NULL ? PQresultErrorField(result, PG_DIAG_SQLSTATE) : NULL;
 	const char *detail;
 	char *what;
+	char *hint;
 
 	if (stop_requested())
 		return ROW_COPY_FAILED;
@@ -77,7 +121,9 @@ judge(RowCopy *copy, const PGresult *result)
 		return ROW_COPY_CONFLICT;
 	}
 	what = xasprintf("could not load table %s", copy->shown);
-	connection_report(copy->connection, result, what);
+	hint = hint_for_owner(copy, state);
+	connection_report_hint(copy->connection, result, what, hint);
+	free(hint);
 	free(what);
 	return ROW_COPY_FAILED;
 }
@@ -125,6 +171,15 @@ send_members(RowCopy *copy, int32_t table, uint64_t *sent)
 	return true;
 }
 
+bool
+row_copy_check(const RowCopy *copy, uint64_t taken, uint64_t rows)
+{
+	return taken == rows ||
+		   report_error(EXIT_INTEGRITY, NULL, NULL,
+						"the server took %llu rows of table %s instead of %llu",
+						(unsigned long long) taken, copy->shown, (unsigned long long) rows);
+}
+
 /* Take the results of the COPY; what the server says goes before what the sending met. */
 static RowCopyStatus
 finish(RowCopy *copy, bool sent_all, uint64_t rows)
@@ -133,21 +188,17 @@ finish(RowCopy *copy, bool sent_all, uint64_t rows)
 	PGresult *result;
 
 	if (PQputCopyEnd(copy->connection->pg, sent_all ? NULL : "the sending was stopped") != 1)
-		return judge(copy, NULL);
+		return row_copy_judge(copy, NULL);
 	while ((result = PQgetResult(copy->connection->pg)) != NULL)
 	{
 		ExecStatusType taken = PQresultStatus(result);
 
 		/* After damage or an interrupt the server only echoes that sending was stopped. */
 		if (taken != PGRES_COMMAND_OK && log_exit_code() == EXIT_DONE)
-			status = judge(copy, result);
-		else if (taken == PGRES_COMMAND_OK && strtoull(PQcmdTuples(result), NULL, 10) != rows)
-		{
-			report_error(EXIT_INTEGRITY, NULL, NULL,
-						 "the server took %s rows of table %s instead of %llu", PQcmdTuples(result),
-						 copy->shown, (unsigned long long) rows);
+			status = row_copy_judge(copy, result);
+		else if (taken == PGRES_COMMAND_OK &&
+				 !row_copy_check(copy, strtoull(PQcmdTuples(result), NULL, 10), rows))
 			status = ROW_COPY_FAILED;
-		}
 		PQclear(result);
 		if (taken == PGRES_COPY_IN)
 			break;
@@ -164,7 +215,7 @@ row_copy_run(RowCopy *copy, int32_t table, const char *command)
 	bool sent_all;
 
 	if (PQresultStatus(result) != PGRES_COPY_IN)
-		status = judge(copy, result);
+		status = row_copy_judge(copy, result);
 	PQclear(result);
 	if (status != ROW_COPY_GOOD)
 		return status;

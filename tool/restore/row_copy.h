@@ -11,6 +11,10 @@
 #include "connection.h"
 #include "member_reader.h"
 
+#define ROWS_AS_SESSION_HINT                                                                       \
+	"If you trust everybody whose code the table runs, --rows-as=session runs it with your "       \
+	"rights."
+
 typedef enum RowCopyStatus
 {
 	ROW_COPY_GOOD,
@@ -25,6 +29,7 @@ typedef struct RowCopy
 	const char *shown;    /* name of the table, for messages */
 	bool expect_conflict; /* report a conflict to the caller instead of the user */
 	char *said;           /* the server's words about a conflict; caller frees */
+	const char *owner;    /* who adds the rows, for messages; NULL: the session */
 } RowCopy;
 
 /*
@@ -39,5 +44,14 @@ extern char *row_copy_command(const ManifestTable *table, const char *target);
 
 /* The columns of a table's COPY statement: "(a, b)", or " " if there are none; not to be freed. */
 extern const char *row_copy_columns(const ManifestTable *table, size_t *length);
+
+/* The names of these columns as an array of text; caller frees. */
+extern char *row_copy_column_array(const ManifestTable *table);
+
+/* A failed result: a conflict, or an error, which is reported. */
+extern RowCopyStatus row_copy_judge(RowCopy *copy, const PGresult *result);
+
+/* Did the table take the rows that were sent?  Reported if not. */
+extern bool row_copy_check(const RowCopy *copy, uint64_t taken, uint64_t rows);
 
 #endif /* NEX_ROW_COPY_H */

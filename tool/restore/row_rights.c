@@ -1,0 +1,359 @@
+/*-------------------------------------------------------------------------
+ *
+ * row_rights.c
+ *	  With whose rights the rows of a table are added to a live database.
+ *
+ * A table runs code when rows come in: triggers, CHECK constraints, domains,
+ * defaults, generated columns, expressions of indexes and partition keys.  It
+ * was written by the owner of the table, who can have changed it since the
+ * backup, and here it would run with the rights of the session, which are
+ * mostly a superuser's.  So rows are added as the owner (owner_rows.c), unless
+ *
+ * - nothing of the table can run anything but immutable functions of
+ *   PostgreSQL itself.  Not any function of its own: query_to_xml() runs what
+ *   it is given, and pg_read_file() is a fine default.  The functions are not
+ *   in pg_depend, which says nothing about what initdb made, so they are read
+ *   from the text of the expressions; whatever is not known there counts as
+ *   code.  Or
+ * - the table is a superuser's, and so is all the code.  If some of it is not,
+ *   there is nobody whose rights would be right, and nothing is added.
+ *
+ * The locks make the answer last.  ROW EXCLUSIVE, which the rows need anyway,
+ * keeps away whoever adds a trigger, constraint, default, rule or index; only
+ * ATTACH PARTITION needs a stronger one.  A schema can be renamed and another
+ * one take its name while tables in it are locked, so their names are held,
+ * too: by a row lock that only renaming and dropping conflict with.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "row_rights.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "log.h"
+#include "memory.h"
+#include "row_copy.h"
+
+/* The table and its partitions. */
+#define TREE                                                                                       \
+	"tree AS (SELECT c.* FROM pg_catalog.pg_class c WHERE c.oid = $1::pg_catalog.oid"              \
+	" OR c.oid IN (SELECT p.relid FROM"                                                            \
+	"  pg_catalog.pg_partition_tree($1::pg_catalog.oid::pg_catalog.regclass) p))"
+
+/* Does this expression, as text of its node tree, call nothing but what is known to be harmless? */
+#define IS_HARMLESS(e)                                                                             \
+	"(" e " !~ '\\{(?!(VAR|CONST|OPEXPR|FUNCEXPR|BOOLEXPR|NULLTEST|BOOLEANTEST|SCALARARRAYOPEXPR"  \
+	"|RELABELTYPE|CASE|CASEEXPR|WHEN|CASEWHEN|CASETESTEXPR|COALESCE|COALESCEEXPR|ARRAY|ARRAYEXPR"  \
+	"|DISTINCTEXPR|NULLIFEXPR) )'"                                                                 \
+	" AND NOT EXISTS (SELECT FROM"                                                                 \
+	"  pg_catalog.regexp_matches(" e ", ':[a-zA-Z_]*type[a-zA-Z]* (\\d+)', 'g') AS m (found)"      \
+	"  WHERE m.found[1]::pg_catalog.int8 >= 16384)"                                                \
+	" AND NOT EXISTS (SELECT FROM"                                                                 \
+	"  pg_catalog.regexp_matches(" e ", ':(funcid|opno) (\\d+)', 'g') AS m (found)"                \
+	"  LEFT JOIN pg_catalog.pg_operator o"                                                         \
+	"   ON m.found[1] = 'opno' AND o.oid = m.found[2]::pg_catalog.oid"                             \
+	"  LEFT JOIN pg_catalog.pg_proc f ON f.oid = CASE m.found[1] WHEN 'opno'"                      \
+	"   THEN o.oprcode::pg_catalog.oid ELSE m.found[2]::pg_catalog.oid END"                        \
+	"  WHERE f.oid IS NULL OR f.oid >= 16384 OR f.provolatile <> 'i'"                              \
+	"   OR m.found[2]::pg_catalog.int8 >= 16384))"
+
+/* Who is who, and the first thing of the table that can run code. */
+static const char look_query[] =
+	"WITH " TREE ", expressions AS ("
+	"SELECT pg_catalog.format('constraint %I', conname) AS what, conbin::pg_catalog.text AS text"
+	" FROM pg_catalog.pg_constraint WHERE contype = 'c' AND conrelid IN (SELECT oid FROM tree)"
+	" UNION ALL SELECT pg_catalog.format('the value of column %I', a.attname),"
+	"  d.adbin::pg_catalog.text FROM pg_catalog.pg_attrdef d JOIN pg_catalog.pg_attribute a"
+	"  ON a.attrelid = d.adrelid AND a.attnum = d.adnum WHERE d.adrelid IN (SELECT oid FROM tree)"
+	"  AND (a.attgenerated <> '' OR a.attname::pg_catalog.text <> ALL ($2::pg_catalog.text[]))"
+	" UNION ALL SELECT pg_catalog.format('index %I', c.relname), x.expression::pg_catalog.text"
+	"  FROM pg_catalog.pg_index i JOIN pg_catalog.pg_class c ON c.oid = i.indexrelid,"
+	"  LATERAL (VALUES (i.indexprs), (i.indpred)) AS x (expression)"
+	"  WHERE i.indrelid IN (SELECT oid FROM tree) AND x.expression IS NOT NULL"
+	" UNION ALL SELECT 'the partition key', partexprs::pg_catalog.text"
+	"  FROM pg_catalog.pg_partitioned_table"
+	"  WHERE partrelid IN (SELECT oid FROM tree) AND partexprs IS NOT NULL)"
+	"SELECT c.oid, r.rolname, r.rolsuper AND NOT EXISTS (SELECT FROM tree"
+	"  JOIN pg_catalog.pg_roles o ON o.oid = tree.relowner WHERE NOT o.rolsuper),"
+	" m.rolsuper, s.rolsuper, r.rolname = CURRENT_USER AND r.rolname = SESSION_USER,"
+	" COALESCE("
+	" (SELECT pg_catalog.min('trigger ' || pg_catalog.quote_ident(tgname))"
+	"  FROM pg_catalog.pg_trigger WHERE NOT tgisinternal AND tgrelid IN (SELECT oid FROM tree)),"
+	" (SELECT pg_catalog.min('foreign table ' || pg_catalog.quote_ident(relname))"
+	"  FROM tree WHERE relkind NOT IN ('r', 'p')),"
+	" (SELECT pg_catalog.min(what) FROM expressions WHERE NOT " IS_HARMLESS(
+		"text") "),"
+				" (SELECT pg_catalog.min(pg_catalog.format('the type of column %I', a.attname))"
+				"  FROM pg_catalog.pg_attribute a JOIN pg_catalog.pg_type t ON t.oid = a.atttypid"
+				"  LEFT JOIN pg_catalog.pg_type e ON e.oid = t.typelem"
+				"  WHERE a.attrelid IN (SELECT oid FROM tree) AND a.attnum > 0 AND NOT "
+				"a.attisdropped"
+				"  AND NOT COALESCE(" ROW_TYPE_IS_PLAIN ", false))),"
+				" (SELECT pg_catalog.min(rulename) FROM pg_catalog.pg_rewrite"
+				"  WHERE ev_class = c.oid AND ev_type = '3' AND ev_enabled <> 'D')"
+				" FROM pg_catalog.pg_class c JOIN pg_catalog.pg_roles r ON r.oid = c.relowner,"
+				" pg_catalog.pg_roles m, pg_catalog.pg_roles s"
+				" WHERE c.oid = $1::pg_catalog.oid AND m.rolname = CURRENT_USER AND s.rolname = "
+				"SESSION_USER"
+				" AND c.oid = pg_catalog.to_regclass($3::pg_catalog.text)";
+
+/*
+ * Of a table of a superuser: something that others can make it run.  Triggers
+ * can be made by whoever has the TRIGGER privilege, functions be replaced and
+ * domains be changed by their owners.
+ */
+static const char foreign_query[] =
+	"WITH RECURSIVE " TREE ", things AS ("
+	"SELECT 'pg_catalog.pg_class'::pg_catalog.regclass::pg_catalog.oid AS class, oid AS object"
+	" FROM tree"
+	" UNION SELECT d.class, d.object FROM things t, LATERAL ("
+	"  SELECT classid AS class, objid AS object FROM pg_catalog.pg_depend"
+	"  WHERE refclassid = t.class AND refobjid = t.object AND deptype IN ('a', 'i')"
+	"  AND (t.class = 'pg_catalog.pg_type'::pg_catalog.regclass"
+	"   OR t.object IN (SELECT oid FROM tree))"
+	"  AND classid IN ('pg_catalog.pg_trigger'::pg_catalog.regclass,"
+	"   'pg_catalog.pg_constraint'::pg_catalog.regclass,"
+	"   'pg_catalog.pg_attrdef'::pg_catalog.regclass,"
+	"   'pg_catalog.pg_class'::pg_catalog.regclass)"
+	"  UNION ALL SELECT refclassid, refobjid FROM pg_catalog.pg_depend"
+	"  WHERE classid = t.class AND objid = t.object"
+	"  AND (refclassid IN ('pg_catalog.pg_proc'::pg_catalog.regclass,"
+	"    'pg_catalog.pg_type'::pg_catalog.regclass,"
+	"    'pg_catalog.pg_operator'::pg_catalog.regclass)"
+	"   OR (refclassid = 'pg_catalog.pg_class'::pg_catalog.regclass"
+	"    AND t.class = 'pg_catalog.pg_type'::pg_catalog.regclass))) d)"
+	"SELECT pg_catalog.min(found.what) FROM ("
+	"SELECT 'function ' || f.oid::pg_catalog.regprocedure::pg_catalog.text AS what, f.proowner AS o"
+	" FROM things JOIN pg_catalog.pg_proc f ON f.oid = object"
+	"  AND class = 'pg_catalog.pg_proc'::pg_catalog.regclass"
+	" UNION ALL SELECT 'type ' || t.oid::pg_catalog.regtype::pg_catalog.text, t.typowner"
+	" FROM things JOIN pg_catalog.pg_type t ON t.oid = object AND t.typtype IN ('d', 'c', 'r')"
+	"  AND class = 'pg_catalog.pg_type'::pg_catalog.regclass"
+	" UNION ALL SELECT 'trigger ' || pg_catalog.quote_ident(g.tgname), a.grantee"
+	" FROM tree JOIN pg_catalog.pg_trigger g ON g.tgrelid = tree.oid AND g.tgqual IS NOT NULL,"
+	"  pg_catalog.aclexplode(tree.relacl) a WHERE a.privilege_type = 'TRIGGER'"
+	"  AND NOT " IS_HARMLESS(
+		"g.tgqual::pg_catalog.text") ") found"
+									 " LEFT JOIN pg_catalog.pg_roles r ON r.oid = found.o WHERE "
+									 "NOT COALESCE(r.rolsuper, false)";
+
+/* What was found out about a table. */
+typedef struct Look
+{
+	const char *shown;
+	PGresult *result;
+} Look;
+
+enum
+{
+	LOOK_OID,
+	LOOK_OWNER,
+	LOOK_OWNED_BY_SUPERUSER, /* with all partitions */
+	LOOK_SUPERUSER,
+	LOOK_SESSION_SUPERUSER,
+	LOOK_OWN,
+	LOOK_CODE,
+	LOOK_RULE
+};
+
+static bool
+is_true(const PGresult *result, int column)
+{
+	return PQgetvalue(result, 0, column)[0] == 't';
+}
+
+static bool
+is_superuser(const Connection *connection)
+{
+	const char *value = PQparameterStatus(connection->pg, "is_superuser");
+
+	return value != NULL && strcmp(value, "on") == 0;
+}
+
+bool
+row_rights_begin(const Settings *settings, Connection *connection)
+{
+	PGresult *result;
+
+	/* Others may not lock rows there; but their rights are not worth stealing either. */
+	if (settings->rows_as == ROWS_AS_SESSION || !is_superuser(connection))
+		return true;
+	result = connection_query(connection,
+							  "SELECT FROM pg_catalog.pg_namespace WHERE nspname !~ '^pg_'"
+							  " FOR KEY SHARE",
+							  0, NULL);
+	PQclear(result);
+	return result != NULL;
+}
+
+/* The oid that a name has now, as text; NULL (reported) if it has none. */
+static char *
+oid_of_name(Connection *connection, const char *target)
+{
+	PGresult *result = connection_query(
+		connection, "SELECT pg_catalog.to_regclass($1::pg_catalog.text)::pg_catalog.oid", 1,
+		&target);
+	char *oid = NULL;
+
+	if (result != NULL && PQgetisnull(result, 0, 0))
+		report_error(EXIT_FAILED, NULL, NULL, "table %s does not exist", target);
+	else if (result != NULL)
+		oid = xstrdup(PQgetvalue(result, 0, 0));
+	PQclear(result);
+	return oid;
+}
+
+/* Partitions cannot be attached beside this lock, and nothing can be added to those that are. */
+static bool
+lock_partitions(Connection *connection, const char *oid, const char *target)
+{
+	PGresult *result = connection_query(connection,
+										"SELECT FROM pg_catalog.pg_class"
+										" WHERE oid = $1::pg_catalog.oid AND relkind = 'p'",
+										1, &oid);
+	bool partitioned = result != NULL && PQntuples(result) == 1;
+	bool good = result != NULL;
+
+	PQclear(result);
+	if (!partitioned || !is_superuser(connection))
+		return good;
+	return connection_commandf(connection, "LOCK TABLE %s IN SHARE UPDATE EXCLUSIVE MODE",
+							   target) &&
+		   connection_commandf(connection, "LOCK TABLE %s IN ROW EXCLUSIVE MODE", target);
+}
+
+static bool
+refuse(const char *shown, const char *detail)
+{
+	return report_error(EXIT_FAILED, detail, ROWS_AS_SESSION_HINT,
+						"could not add rows to table %s with the rights of its owner", shown);
+}
+
+/* A superuser's table: his rights are as good as the session's, if all the code is a superuser's.
+ */
+static bool
+check_superusers_code(Connection *connection, const char *oid, const char *shown)
+{
+	PGresult *result = connection_query(connection, foreign_query, 1, &oid);
+	bool good = result != NULL;
+
+	if (good && !PQgetisnull(result, 0, 0))
+	{
+		char *detail = xasprintf("It belongs to a superuser, but %s can be changed by others.",
+								 PQgetvalue(result, 0, 0));
+
+		good = refuse(shown, detail);
+		free(detail);
+	}
+	PQclear(result);
+	return good;
+}
+
+/* Rules act on INSERT and not on COPY: what was a row would become something else. */
+static bool
+check_rules(const Look *look)
+{
+	char *detail;
+
+	if (PQgetisnull(look->result, 0, LOOK_RULE))
+		return true;
+	detail =
+		xasprintf("Rule \"%s\" would act on the rows.", PQgetvalue(look->result, 0, LOOK_RULE));
+	refuse(look->shown, detail);
+	free(detail);
+	return false;
+}
+
+static bool
+decide(const Settings *settings, Connection *connection, const char *oid, const Look *look,
+	   RowRights *rights)
+{
+	const PGresult *result = look->result;
+	bool superuser = is_true(result, LOOK_SUPERUSER);
+	bool session = is_true(result, LOOK_SESSION_SUPERUSER);
+	bool code = !PQgetisnull(result, 0, LOOK_CODE);
+
+	rights->owner = xstrdup(PQgetvalue(result, 0, LOOK_OWNER));
+	if (is_true(result, LOOK_OWNED_BY_SUPERUSER))
+		return check_superusers_code(connection, oid, look->shown);
+	if (superuser)
+		/* With --on-conflict=skip rows come by INSERT, where rules act. */
+		rights->as_owner = code || (settings->on_conflict == ON_CONFLICT_SKIP &&
+									!PQgetisnull(result, 0, LOOK_RULE));
+	else
+		/* In another role code can make a superuser's session one again. */
+		rights->as_owner = session || (code && !is_true(result, LOOK_OWN));
+	if (rights->as_owner && code)
+		log_debug("table %s: rows are added as \"%s\" because of %s", look->shown, rights->owner,
+				  PQgetvalue(result, 0, LOOK_CODE));
+	return !rights->as_owner || check_rules(look);
+}
+
+/* A partition's code may be that of somebody else; a root's rights are those of its owner. */
+static bool
+check_owner(const Look *look, const RowRights *rights, Connection *connection)
+{
+	const char *params[1] = {rights->owner};
+	PGresult *result;
+	bool good;
+
+	if (!rights->as_owner)
+		return true;
+	result = connection_query(connection,
+							  "SELECT rolsuper FROM pg_catalog.pg_roles"
+							  " WHERE rolname = $1::pg_catalog.name",
+							  1, params);
+	good = result != NULL;
+	if (good && PQntuples(result) == 1 && is_true(result, 0))
+		good =
+			refuse(look->shown, "It belongs to a superuser, and some of its partitions to others.");
+	PQclear(result);
+	return good;
+}
+
+bool
+row_rights_decide(const Settings *settings, Connection *connection, const ManifestTable *source,
+				  const char *target, uint32_t oid, RowRights *rights)
+{
+	Look look = {target, NULL};
+	const char *params[3];
+	char *now;
+	char *columns;
+	bool good;
+
+	memset(rights, 0, sizeof(*rights));
+	if (settings->rows_as == ROWS_AS_SESSION)
+		return true;
+	now = oid_of_name(connection, target);
+	if (now == NULL)
+		return false;
+	columns = row_copy_column_array(source);
+	params[0] = now;
+	params[1] = columns;
+	params[2] = target;
+	if (oid != 0 && strtoul(now, NULL, 10) != oid)
+		good = report_error(EXIT_FAILED, NULL, "Try again.", "table %s was replaced by another one",
+							target);
+	else
+		good = lock_partitions(connection, now, target);
+	if (good)
+		look.result = connection_query(connection, look_query, 3, params);
+	good = good && look.result != NULL;
+	if (good && PQntuples(look.result) != 1)
+		good = report_error(EXIT_FAILED, NULL, "Try again.", "table %s was replaced by another one",
+							target);
+	good = good && decide(settings, connection, now, &look, rights) &&
+		   check_owner(&look, rights, connection);
+	PQclear(look.result);
+	free(columns);
+	free(now);
+	return good;
+}
+
+void
+row_rights_free(RowRights *rights)
+{
+	free(rights->owner);
+	rights->owner = NULL;
+}

@@ -1,0 +1,48 @@
+/*-------------------------------------------------------------------------
+ *
+ * row_rights.h
+ *	  With whose rights the rows of a table are added to a live database.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef NEX_ROW_RIGHTS_H
+#define NEX_ROW_RIGHTS_H
+
+#include "connection.h"
+#include "manifest.h"
+#include "settings.h"
+
+/*
+ * SQL: is the input of this type (alias t; e of its element) nothing but code
+ * of PostgreSQL, or C code that a superuser installed?
+ */
+#define ROW_TYPE_IS_PLAIN                                                                          \
+	"(t.oid < 16384 OR t.typtype = 'e' OR (t.typtype = 'b' AND t.typelem = 0)"                     \
+	" OR (t.typtype = 'b' AND (e.oid < 16384 OR e.typtype = 'e'"                                   \
+	"  OR (e.typtype = 'b' AND e.typelem = 0))))"
+
+typedef struct RowRights
+{
+	bool as_owner; /* not with those of the session */
+	char *owner;   /* of the table; row_rights_free() */
+} RowRights;
+
+/*
+ * Keep the names of schemas from meaning something else until the end of the
+ * transaction, so that a name that was looked at is still the same table when
+ * rows are sent to it.
+ */
+extern bool row_rights_begin(const Settings *settings, Connection *connection);
+
+/*
+ * Decide, for a table that takes the columns of `source`.  `target`, its
+ * quoted name, must be locked in ROW EXCLUSIVE mode or created by this
+ * transaction; `oid` is what it was found to be, or 0.  False (reported) if
+ * the rows cannot be added with rights that nobody would gain by.
+ */
+extern bool row_rights_decide(const Settings *settings, Connection *connection,
+							  const ManifestTable *source, const char *target, uint32_t oid,
+							  RowRights *rights);
+extern void row_rights_free(RowRights *rights);
+
+#endif /* NEX_ROW_RIGHTS_H */
