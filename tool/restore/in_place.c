@@ -18,12 +18,15 @@
 #include "client_program.h"
 #include "default_grants.h"
 #include "interrupt.h"
+#include "live_code.h"
 #include "log.h"
 #include "memory.h"
+#include "owner_rows.h"
 #include "progress.h"
 #include "quote.h"
 #include "rename.h"
 #include "row_copy.h"
+#include "row_rights.h"
 #include "schema_sections.h"
 #include "sequences_set.h"
 #include "subprocess.h"
@@ -117,6 +120,27 @@ row_target(const RestorePlan *plan, const RenameMap *map, const ManifestTable *t
 	return buffer_detach(&target);
 }
 
+/*
+ * A new table has come with the backup, but the functions, domains and
+ * operators that it names may be those of the live database.  A new database
+ * has none.
+ */
+static bool
+load_table(RestorePlan *plan, RowCopy *copy, int32_t table, const char *command)
+{
+	const ManifestTable *source = &plan->manifest->tables[table];
+	RowRights rights = {false, NULL};
+	RowCopyStatus status = ROW_COPY_FAILED;
+	uint64_t added;
+
+	if (!plan->in_place ||
+		row_rights_decide(plan->settings, copy->connection, source, copy->shown, 0, &rights))
+		status = rights.as_owner ? owner_rows_add(copy, &rights, table, false, &added)
+								 : row_copy_run(copy, table, command);
+	row_rights_free(&rights);
+	return status == ROW_COPY_GOOD;
+}
+
 static bool
 load_rows(RestorePlan *plan, Connection *connection, const RenameMap *map)
 {
@@ -130,9 +154,9 @@ load_rows(RestorePlan *plan, Connection *connection, const RenameMap *map)
 	{
 		char *target = row_target(plan, map, &manifest->tables[i]);
 		char *command = row_copy_command(&manifest->tables[i], target);
-		RowCopy copy = {connection, &reader, target, false, NULL};
+		RowCopy copy = {connection, &reader, target, false, NULL, NULL};
 
-		good = row_copy_run(&copy, (int32_t) i, command) == ROW_COPY_GOOD && !stop_requested();
+		good = load_table(plan, &copy, (int32_t) i, command) && !stop_requested();
 		plan->rows += manifest->tables[i].rows;
 		atomic_fetch_add(&progress.units_done, 1);
 		free(target);
@@ -254,7 +278,8 @@ in_place_run(RestorePlan *plan, Connection *connection)
 	if (good && plan->settings->maintenance_work_mem != NULL)
 		good = connection_commandf(connection, "SET maintenance_work_mem = '%s'",
 								   plan->settings->maintenance_work_mem);
-	good = good && partial_begin(plan, connection) && fill(plan, connection, &map) &&
+	good = good && partial_begin(plan, connection) &&
+		   (!plan->in_place || live_code_check(plan, connection)) && fill(plan, connection, &map) &&
 		   !stop_requested() && connection_command(connection, "COMMIT");
 	if (good && !plan->settings->no_analyze)
 		analyze(plan, connection, &map);

@@ -58,6 +58,18 @@
 	"  WHERE f.oid IS NULL OR f.oid >= 16384 OR f.provolatile <> 'i'"                              \
 	"   OR m.found[2]::pg_catalog.int8 >= 16384))"
 
+/*
+ * Foreign keys whose values may be cast on the way, by a function that the owner of a type made
+ * such: it is called as the owner of the other table, but in this session.
+ */
+#define CASTING_KEYS                                                                               \
+	"SELECT pg_catalog.format('foreign key %I', f.conname) AS what, t.typowner AS o"               \
+	" FROM pg_catalog.pg_constraint f JOIN pg_catalog.pg_attribute a"                              \
+	"  ON (a.attrelid = f.conrelid AND a.attnum = ANY (f.conkey))"                                 \
+	"   OR (a.attrelid = f.confrelid AND a.attnum = ANY (f.confkey))"                              \
+	"  JOIN pg_catalog.pg_type t ON t.oid = a.atttypid"                                            \
+	" WHERE f.contype = 'f' AND f.conrelid IN (SELECT oid FROM tree) AND t.oid >= 16384"
+
 /* Who is who, and the first thing of the table that can run code. */
 static const char look_query[] =
 	"WITH " TREE ", expressions AS ("
@@ -89,7 +101,8 @@ static const char look_query[] =
 				"  LEFT JOIN pg_catalog.pg_type e ON e.oid = t.typelem"
 				"  WHERE a.attrelid IN (SELECT oid FROM tree) AND a.attnum > 0 AND NOT "
 				"a.attisdropped"
-				"  AND NOT COALESCE(" ROW_TYPE_IS_PLAIN ", false))),"
+				"  AND NOT COALESCE(" ROW_TYPE_IS_PLAIN ", false)),"
+				" (SELECT pg_catalog.min(what) FROM (" CASTING_KEYS ") k)),"
 				" (SELECT pg_catalog.min(rulename) FROM pg_catalog.pg_rewrite"
 				"  WHERE ev_class = c.oid AND ev_type = '3' AND ev_enabled <> 'D')"
 				" FROM pg_catalog.pg_class c JOIN pg_catalog.pg_roles r ON r.oid = c.relowner,"
@@ -130,6 +143,7 @@ static const char foreign_query[] =
 	" UNION ALL SELECT 'type ' || t.oid::pg_catalog.regtype::pg_catalog.text, t.typowner"
 	" FROM things JOIN pg_catalog.pg_type t ON t.oid = object AND t.typtype IN ('d', 'c', 'r')"
 	"  AND class = 'pg_catalog.pg_type'::pg_catalog.regclass"
+	" UNION ALL " CASTING_KEYS
 	" UNION ALL SELECT 'trigger ' || pg_catalog.quote_ident(g.tgname), a.grantee"
 	" FROM tree JOIN pg_catalog.pg_trigger g ON g.tgrelid = tree.oid AND g.tgqual IS NOT NULL,"
 	"  pg_catalog.aclexplode(tree.relacl) a WHERE a.privilege_type = 'TRIGGER'"
