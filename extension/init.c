@@ -16,6 +16,7 @@
 NEX_MODULE_MAGIC;
 
 PG_FUNCTION_INFO_V1(nex_backup_is_preloaded);
+PG_FUNCTION_INFO_V1(nex_backup_library_version);
 
 static bool preloaded = false;
 
@@ -39,4 +40,14 @@ Datum
 nex_backup_is_preloaded(PG_FUNCTION_ARGS)
 {
 	PG_RETURN_BOOL(preloaded);
+}
+
+/*
+ * nex_backup.library_version(): what this session has loaded, which need not be
+ * what is installed.
+ */
+Datum
+nex_backup_library_version(PG_FUNCTION_ARGS)
+{
+	PG_RETURN_TEXT_P(cstring_to_text(NEX_BACKUP_VERSION));
 }
