@@ -15,7 +15,7 @@ PGFILEDESC = "nex_backup - schedules, catalogue, status and verification of back
 OBJS = $(patsubst %.c,%.o,$(wildcard extension/*.c)) \
 	common/cron.o common/descriptors.o common/digest.o common/json_bounds.o common/names.o common/seal.o
 
-REGRESS = install record status restore_point privileges verify guards
+REGRESS = install record status restore_point privileges verify guards gate
 
 NEX_BACKUP_VERSION = $(shell sed -n "s/^default_version = '\(.*\)'/\1/p" nex_backup.control)
 PG_CPPFLAGS = -Iextension -Icommon -DNEX_BACKUP_VERSION='"$(NEX_BACKUP_VERSION)"'

@@ -6,38 +6,46 @@
  *
  * nex_backup_run() waits for a run, so others must see that run while the
  * statement is still going on; and when the statement is cancelled, its own
- * transaction can write nothing any more, but the run must end.
+ * transaction can write nothing any more, but the run must end.  What is to be
+ * checked is checked there, too: a session that looked at the tables itself
+ * would keep the locks until the end of its transaction (see await.c).
+ *
+ * Session and worker share a segment of memory.  Its state goes from WAITING to
+ * either DONE, set by the worker after its commit, or ABANDONED, set by the
+ * session when its statement ends with an error.  One of the two comes first,
+ * and the other side then knows that it has to cancel the run that was entered:
+ * there is no moment at which a run is left that nobody waits for.
  *
  *-------------------------------------------------------------------------
  */
 #include "compat.h"
 
 #include "access/xact.h"
+#include "access/xlog.h"
 #include "catalog/pg_type.h"
 #include "executor/spi.h"
 #include "fmgr.h"
+#include "mb/pg_wchar.h"
 #include "pgstat.h"
+#include "port/atomics.h"
 #include "postmaster/bgworker.h"
 #include "storage/dsm.h"
 #include "storage/ipc.h"
-#include "storage/latch.h"
-#include "storage/proc.h"
 #include "utils/acl.h"
 #include "utils/builtins.h"
-#include "utils/wait_event.h"
+#include "utils/memutils.h"
+#include "utils/snapmgr.h"
 
+#include "errand.h"
 #include "executor.h"
+#include "gate.h"
 #include "settings.h"
 #include "worker_session.h"
 
 PG_FUNCTION_INFO_V1(nex_backup_errand);
-PG_FUNCTION_INFO_V1(nex_backup_await_run);
 
-PGDLLEXPORT void nex_backup_errand_main(Datum argument);
-
-#define RESULT_SIZE 4096
-#define POLL_MILLISECONDS 200L
-#define NOTICE_SECONDS 10
+/* Its name is not that of 0.2.0, whose sessions share a segment of another layout. */
+PGDLLEXPORT void nex_backup_errand_worker_main(Datum argument);
 
 /* In bgw_extra. */
 typedef struct Errand
@@ -45,58 +53,170 @@ typedef struct Errand
 	Oid database;
 	Oid caller;
 	int64 run; /* cancel it; or 0: the request is in the segment */
+	ErrandKind kind;
 	dsm_handle segment;
 } Errand;
 
 StaticAssertDecl(sizeof(Errand) <= BGW_EXTRALEN, "an errand does not fit into bgw_extra");
 
+typedef enum ExchangeState
+{
+	WAITING,
+	DONE,
+	ABANDONED
+} ExchangeState;
+
 /* The segment: what is to be done, and what came of it. */
 typedef struct Exchange
 {
-	bool done;
-	bool failed;
-	char result[RESULT_SIZE];
+	pg_atomic_uint32 state; /* an ExchangeState */
+	int sqlstate;           /* 0: it was done, and this is its row: */
+	ErrandRow row;
+	char message[ERRAND_TEXT]; /* else what was reported */
+	char detail[ERRAND_TEXT];
+	char hint[ERRAND_TEXT];
 	char request[FLEXIBLE_ARRAY_MEMBER];
 } Exchange;
+
+static const char *const errand_queries[] = {
+	[ERRAND_REQUEST] =
+		"SELECT d.run, d.notice, d.hint FROM nex_backup.do_request($1::jsonb, $2::oid::regrole) d",
+	/* Its request names the caller itself. */
+	[ERRAND_REQUEST_0_2_0] = "SELECT nex_backup.do_errand($1::jsonb), $2, NULL",
+};
+
+/* Leave of one state, if the other side has not left it. */
+static bool
+change_state(Exchange *exchange, ExchangeState state)
+{
+	uint32 expected = WAITING;
+
+	return pg_atomic_compare_exchange_u32(&exchange->state, &expected, state);
+}
+
+static bool
+is_abandoned(Exchange *exchange)
+{
+	return pg_atomic_read_u32(&exchange->state) == ABANDONED;
+}
+
+int64
+errand_run_of(const char *text)
+{
+	return strtoll(text, NULL, 10);
+}
 
 /* ---- in the worker ---- */
 
 static void
-cancel_run(const Errand *errand)
+cancel_run(int64 run, Oid caller)
 {
 	const char *parameters[2];
 
-	parameters[0] = psprintf(INT64_FORMAT, errand->run);
-	parameters[1] = psprintf("%u", errand->caller);
+	parameters[0] = psprintf(INT64_FORMAT, run);
+	parameters[1] = psprintf("%u", caller);
 	sql_call("SELECT nex_backup.request_cancel($1::int8, $2::oid::regrole::text)", 2, parameters,
 			 NULL, NULL);
 }
 
+/* Whole characters of a text, as many as there is room for. */
 static void
-do_request(dsm_handle handle)
+copy_text(char *to, const char *from)
 {
-	dsm_segment *segment = dsm_attach(handle);
+	int length = from == NULL ? 0 : pg_mbcliplen(from, (int) strlen(from), ERRAND_TEXT - 1);
+
+	if (length > 0)
+		memcpy(to, from, (size_t) length);
+	to[length] = '\0';
+}
+
+static void
+run_query(const Errand *errand, Exchange *exchange)
+{
+	Oid types[2] = {TEXTOID, TEXTOID};
+	Datum values[2];
+	int i;
+
+	values[0] = CStringGetTextDatum(exchange->request);
+	values[1] = CStringGetTextDatum(psprintf("%u", errand->caller));
+	if (!lock_extension())
+		ereport(ERROR, (errcode(ERRCODE_UNDEFINED_OBJECT),
+						errmsg("extension \"%s\" does not exist", "nex_backup")));
+	SPI_execute_with_args(errand_queries[errand->kind], 2, types, values, NULL, false, 0);
+	if (SPI_processed != 1)
+		elog(ERROR, "a request has " UINT64_FORMAT " results", SPI_processed);
+	for (i = 0; i < ERRAND_COLUMNS; i++)
+		copy_text(exchange->row.columns[i],
+				  SPI_getvalue(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, i + 1));
+}
+
+static void
+note_error(Exchange *exchange, MemoryContext context)
+{
+	ErrorData *error;
+
+	MemoryContextSwitchTo(context);
+	error = CopyErrorData();
+	exchange->sqlstate = error->sqlerrcode;
+	copy_text(exchange->message, error->message);
+	copy_text(exchange->detail, error->detail);
+	copy_text(exchange->hint, error->hint);
+	FreeErrorData(error);
+	FlushErrorState();
+}
+
+/* In one transaction, which is rolled back if nobody waits for its result any more. */
+static void
+run_request(const Errand *errand, Exchange *exchange)
+{
+	MemoryContext context = CurrentMemoryContext;
+
+	SetCurrentStatementStartTimestamp();
+	PG_TRY();
+	{
+		StartTransactionCommand();
+		SPI_connect();
+		PushActiveSnapshot(GetTransactionSnapshot());
+		run_query(errand, exchange);
+		SPI_finish();
+		PopActiveSnapshot();
+		if (is_abandoned(exchange))
+			ereport(ERROR, (errcode(ERRCODE_QUERY_CANCELED), errmsg("the request was abandoned")));
+		CommitTransactionCommand();
+	}
+	PG_CATCH();
+	{
+		note_error(exchange, context);
+		AbortCurrentTransaction();
+	}
+	PG_END_TRY();
+	MemoryContextSwitchTo(context);
+	pgstat_report_stat(false);
+}
+
+static void
+do_request(const Errand *errand)
+{
+	dsm_segment *segment = dsm_attach(errand->segment);
 	Exchange *exchange;
-	const char *parameters[1];
-	char **row = NULL;
-	char *error = NULL;
+	int64 run;
 
 	/* Nobody waits for it any more. */
 	if (segment == NULL)
 		return;
 	exchange = dsm_segment_address(segment);
-	parameters[0] = exchange->request;
-	exchange->failed =
-		sql_call("SELECT nex_backup.do_errand($1::jsonb)", 1, parameters, &row, &error) != SQL_DONE;
-	if (error == NULL && row != NULL)
-		error = row[0];
-	strlcpy(exchange->result, error != NULL ? error : "", RESULT_SIZE);
-	exchange->done = true;
+	if (!is_abandoned(exchange))
+	{
+		run_request(errand, exchange);
+		run = errand_run_of(exchange->row.columns[0]);
+		if (!change_state(exchange, DONE) && exchange->sqlstate == 0 && run != 0)
+			cancel_run(run, errand->caller);
+	}
 	dsm_detach(segment);
 }
 
 void
-nex_backup_errand_main(Datum argument)
+nex_backup_errand_worker_main(Datum argument)
 {
 	Errand errand;
 
@@ -104,9 +224,9 @@ nex_backup_errand_main(Datum argument)
 	worker_session_start(NULL, errand.database);
 	MemoryContextSwitchTo(TopMemoryContext);
 	if (errand.run != 0)
-		cancel_run(&errand);
+		cancel_run(errand.run, errand.caller);
 	else
-		do_request(errand.segment);
+		do_request(&errand);
 	/* There may be no leader, which would do this. */
 	if (setting_executor == EXECUTOR_WORKER && errand.run == 0)
 		executor_launch(MyDatabaseId, NULL);
@@ -114,6 +234,15 @@ nex_backup_errand_main(Datum argument)
 }
 
 /* ---- in the session ---- */
+
+static void
+init_errand(Errand *errand, ErrandKind kind, Oid caller)
+{
+	memset(errand, 0, sizeof(*errand));
+	errand->database = MyDatabaseId;
+	errand->caller = caller;
+	errand->kind = kind;
+}
 
 static bool
 send_errand(const Errand *errand, BackgroundWorkerHandle **handle)
@@ -127,131 +256,111 @@ send_errand(const Errand *errand, BackgroundWorkerHandle **handle)
 	worker.bgw_notify_pid = MyProcPid;
 	memcpy(worker.bgw_extra, errand, sizeof(*errand));
 	strlcpy(worker.bgw_library_name, "nex_backup", BGW_MAXLEN);
-	strlcpy(worker.bgw_function_name, CppAsString(nex_backup_errand_main), BGW_MAXLEN);
+	strlcpy(worker.bgw_function_name, CppAsString(nex_backup_errand_worker_main), BGW_MAXLEN);
 	strlcpy(worker.bgw_name, "nex_backup errand", BGW_MAXLEN);
 	strlcpy(worker.bgw_type, "nex_backup errand", BGW_MAXLEN);
 	return RegisterDynamicBackgroundWorker(&worker, handle);
 }
 
-static void
-init_errand(Errand *errand)
+void
+errand_cancel_run(int64 run, Oid caller)
 {
-	memset(errand, 0, sizeof(*errand));
-	errand->database = MyDatabaseId;
-	errand->caller = GetOuterUserId();
+	Errand errand;
+
+	init_errand(&errand, ERRAND_REQUEST, caller);
+	errand.run = run;
+	if (!send_errand(&errand, NULL))
+		ereport(WARNING,
+				(errmsg("run " INT64_FORMAT " goes on, as no slot for a background worker is free",
+						run),
+				 errhint("SELECT nex_backup_cancel(" INT64_FORMAT ") stops it.", run)));
 }
 
-/* nex_backup.errand(request): have nex_backup.do_errand(request) run and committed elsewhere. */
-Datum
-nex_backup_errand(PG_FUNCTION_ARGS)
+static Exchange *
+create_exchange(const char *request, dsm_segment **segment)
 {
-	char *request = text_to_cstring(PG_GETARG_TEXT_PP(0));
-	Size size = offsetof(Exchange, request) + strlen(request) + 1;
-	dsm_segment *segment = dsm_create(size, 0);
-	Exchange *exchange = dsm_segment_address(segment);
-	BackgroundWorkerHandle *handle;
-	Errand errand;
-	char *result;
-	bool failed;
+	Size length = strlen(request) + 1;
+	Exchange *exchange;
 
-	exchange->done = exchange->failed = false;
-	memcpy(exchange->request, request, strlen(request) + 1);
-	init_errand(&errand);
-	errand.segment = dsm_segment_handle(segment);
-	if (!send_errand(&errand, &handle))
+	*segment = dsm_create(offsetof(Exchange, request) + length, 0);
+	exchange = dsm_segment_address(*segment);
+	memset(exchange, 0, offsetof(Exchange, request));
+	pg_atomic_init_u32(&exchange->state, WAITING);
+	memcpy(exchange->request, request, length);
+	return exchange;
+}
+
+/* The statement ends with an error: what the worker is about to do, or has done, must not stay. */
+static void
+abandon(Exchange *exchange, Oid caller)
+{
+	int64 run;
+
+	if (change_state(exchange, ABANDONED) || exchange->sqlstate != 0)
+		return;
+	run = errand_run_of(exchange->row.columns[0]);
+	if (run != 0)
+		errand_cancel_run(run, caller);
+}
+
+static void
+wait_for_worker(const Errand *errand, Exchange *exchange)
+{
+	BackgroundWorkerHandle *handle;
+
+	if (!send_errand(errand, &handle))
 		ereport(ERROR, (errcode(ERRCODE_INSUFFICIENT_RESOURCES),
 						errmsg("no slot for a background worker is free"),
 						errhint("Increase max_worker_processes, or try again later.")));
 	if (WaitForBackgroundWorkerShutdown(handle) == BGWH_POSTMASTER_DIED)
 		proc_exit(1);
-	if (!exchange->done)
+	if (pg_atomic_read_u32(&exchange->state) != DONE)
 		ereport(ERROR, (errcode(ERRCODE_INTERNAL_ERROR),
 						errmsg("the background worker ended before it was done"),
 						errhint("The server's log says why.")));
-	failed = exchange->failed;
-	result = pstrdup(exchange->result);
-	dsm_detach(segment);
-	if (failed)
-		ereport(ERROR, (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE), errmsg("%s", result)));
-	PG_RETURN_TEXT_P(cstring_to_text(result));
+	if (exchange->sqlstate != 0)
+		ereport(ERROR,
+				(errcode(exchange->sqlstate), errmsg_internal("%s", exchange->message),
+				 exchange->detail[0] != '\0' ? errdetail_internal("%s", exchange->detail) : 0,
+				 exchange->hint[0] != '\0' ? errhint("%s", exchange->hint) : 0));
 }
 
-/* A column of the first row of a query with the run's id, or NULL. */
-static char *
-ask(const char *query, int64 run)
+void
+errand_do(ErrandKind kind, const char *request, Oid caller, ErrandRow *row)
 {
-	Oid types[1] = {INT8OID};
-	Datum values[1];
+	dsm_segment *segment;
+	Exchange *exchange;
+	Errand errand;
 
-	values[0] = Int64GetDatum(run);
-	if (SPI_execute_with_args(query, 1, types, values, NULL, false, 1) != SPI_OK_SELECT ||
-		SPI_processed == 0)
-		return NULL;
-	return SPI_getvalue(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1);
-}
-
-/* Until the run has ended; a notice now and then says how far it is. */
-static void
-wait_for_end(int64 run)
-{
-	long waited = 0;
-
-	for (;;)
-	{
-		char *ended =
-			ask("SELECT r.finished IS NOT NULL FROM nex_backup.runs r WHERE r.id = $1", run);
-
-		if (ended == NULL || strcmp(ended, "t") == 0)
-			return;
-		if (waited >= NOTICE_SECONDS * 1000L)
-		{
-			char *text = ask("SELECT nex_backup.progress_text($1)", run);
-
-			if (text != NULL)
-				ereport(NOTICE, (errmsg_internal("%s", text)));
-			waited = 0;
-		}
-		(void) WaitLatch(MyLatch, WL_LATCH_SET | WL_TIMEOUT | WL_EXIT_ON_PM_DEATH,
-						 POLL_MILLISECONDS, PG_WAIT_EXTENSION);
-		ResetLatch(MyLatch);
-		waited += POLL_MILLISECONDS;
-		CHECK_FOR_INTERRUPTS();
-	}
-}
-
-/* nex_backup.await_run(run, cancel): wait for its end; if the statement is cancelled, so is the
- * run. */
-Datum
-nex_backup_await_run(PG_FUNCTION_ARGS)
-{
-	int64 run = PG_GETARG_INT64(0);
-	bool cancel = PG_GETARG_BOOL(1);
-
-	if (IsolationUsesXactSnapshot())
-		ereport(ERROR, (errcode(ERRCODE_ACTIVE_SQL_TRANSACTION),
-						errmsg("cannot wait for a run in a transaction of this isolation level"),
-						errdetail("It would not see the end of the run."),
-						errhint("Use wait => false, or READ COMMITTED.")));
-	SPI_connect();
+	/* The worker would start at the promotion. */
+	if (RecoveryInProgress())
+		ereport(ERROR, (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+						errmsg("cannot run a job on a standby"),
+						errhint("Call this function on the primary.")));
+	exchange = create_exchange(request, &segment);
+	init_errand(&errand, kind, caller);
+	errand.segment = dsm_segment_handle(segment);
 	PG_TRY();
 	{
-		wait_for_end(run);
+		wait_for_worker(&errand, exchange);
 	}
 	PG_CATCH();
 	{
-		Errand errand;
-
-		init_errand(&errand);
-		errand.run = run;
-		if (cancel && !send_errand(&errand, NULL))
-			ereport(
-				WARNING,
-				(errmsg("run " INT64_FORMAT " goes on, as no slot for a background worker is free",
-						run),
-				 errhint("SELECT nex_backup_cancel(" INT64_FORMAT ") stops it.", run)));
+		abandon(exchange, caller);
 		PG_RE_THROW();
 	}
 	PG_END_TRY();
-	SPI_finish();
-	PG_RETURN_VOID();
+	*row = exchange->row;
+	dsm_detach(segment);
+}
+
+/* nex_backup.errand(request), of version 0.2.0 */
+Datum
+nex_backup_errand(PG_FUNCTION_ARGS)
+{
+	ErrandRow *row = palloc(sizeof(ErrandRow));
+
+	errand_do(ERRAND_REQUEST_0_2_0, text_to_cstring(PG_GETARG_TEXT_PP(0)), gate_caller_0_2_0(),
+			  row);
+	PG_RETURN_TEXT_P(cstring_to_text(row->columns[0]));
 }

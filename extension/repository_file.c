@@ -16,6 +16,7 @@
 
 #include "catalog/pg_authid.h"
 #include "digest.h"
+#include "gate.h"
 #include "mb/pg_wchar.h"
 #include "names.h"
 #include "repository_file.h"
@@ -35,6 +36,7 @@ PG_FUNCTION_INFO_V1(nex_backup_check_file);
 PG_FUNCTION_INFO_V1(nex_backup_list_directory);
 PG_FUNCTION_INFO_V1(nex_backup_database_directory);
 PG_FUNCTION_INFO_V1(nex_backup_directory_database);
+PG_FUNCTION_INFO_V1(nex_backup_gate_check_caller);
 PG_FUNCTION_INFO_V1(nex_backup_check_caller);
 PG_FUNCTION_INFO_V1(nex_backup_host_name);
 
@@ -50,14 +52,22 @@ check_may_read_server_files(Oid role)
 }
 
 /*
- * nex_backup.check_caller(): may the role outside of all SECURITY DEFINER
- * functions read server files?  Within nex_backup_verify() the current user is
- * the extension's owner, so the current user says nothing of who called it.
+ * nex_backup.check_caller(): may the caller read server files?  Within
+ * nex_backup_verify() the current user is the extension's owner, so the current
+ * user says nothing of who called it.
  */
+Datum
+nex_backup_gate_check_caller(PG_FUNCTION_ARGS)
+{
+	check_may_read_server_files(gate_caller());
+	PG_RETURN_VOID();
+}
+
+/* The same, of version 0.2.0. */
 Datum
 nex_backup_check_caller(PG_FUNCTION_ARGS)
 {
-	check_may_read_server_files(GetOuterUserId());
+	check_may_read_server_files(gate_caller_0_2_0());
 	PG_RETURN_VOID();
 }
 

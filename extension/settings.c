@@ -22,7 +22,6 @@
 #include "settings.h"
 
 PG_FUNCTION_INFO_V1(nex_backup_setting);
-PG_FUNCTION_INFO_V1(nex_backup_caller);
 
 #define PREFIX "nex_backup."
 
@@ -177,11 +176,4 @@ nex_backup_setting(PG_FUNCTION_ARGS)
 	if (value == NULL)
 		PG_RETURN_NULL();
 	PG_RETURN_TEXT_P(cstring_to_text(value));
-}
-
-/* nex_backup.caller(): within SECURITY DEFINER functions, the current user says nothing of that. */
-Datum
-nex_backup_caller(PG_FUNCTION_ARGS)
-{
-	PG_RETURN_OID(GetOuterUserId());
 }

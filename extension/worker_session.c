@@ -165,10 +165,10 @@ report_caught(MemoryContext context, char **message)
 }
 
 /*
- * False if there is no extension.  DROP EXTENSION locks it first, so whoever
- * holds this lock while using its tables meets it nowhere else.
+ * DROP EXTENSION locks it first, so whoever holds this lock while using its
+ * tables meets it nowhere else.
  */
-static bool
+bool
 lock_extension(void)
 {
 	Oid extension = get_extension_oid("nex_backup", true);

@@ -48,14 +48,14 @@ sub refused
 for my $sql ("nex_backup_schedule('x', '* * * * *', 'postgres', '/x')", "nex_backup_unschedule('x')", "nex_backup_alter_job('x')",
 	"nex_backup_run('postgres')", 'nex_backup_cancel(1)', "nex_backup_setup_default_jobs('postgres')", 'nex_backup_resume_jobs()',
 	"nex_backup_create_repository('/x')", "nex_backup_next_runs('* * * * *')", "nex_backup.claim('x', true, 'x', 1)",
-	"nex_backup.finish(1, 1, 0)", "nex_backup.errand('{}')", 'nex_backup.await_run(1, true)', "nex_backup.transition(1, 'failed')")
+	"nex_backup.finish(1, 1, 0)", "nex_backup.perform('{}', true, true)", "nex_backup.run('postgres', 'backup', '/x', 'x', '{}', NULL, true)", "nex_backup.transition(1, 'failed')")
 {
 	refused('nobody', "SELECT $sql", qr/permission denied/, $sql);
 }
 for my $sql ("INSERT INTO nex_backup.jobs (name, schedule) VALUES ('x', '* * * * *')", 'DELETE FROM nex_backup.runs',
 	"UPDATE nex_backup.runs SET state = 'queued'", 'DELETE FROM nex_backup.leases', "UPDATE nex_backup.job_kinds SET argv = '{/bin/sh}'",
 	"INSERT INTO nex_backup.job_options VALUES ('backup', 'config', '.*')", 'UPDATE nex_backup.scheduler SET suspended = NULL',
-	"SELECT nex_backup.claim('x', true, 'x', 1)", "SELECT nex_backup.errand('{\"call\": \"submit\"}')",
+	"SELECT nex_backup.claim('x', true, 'x', 1)", "SELECT nex_backup.perform('{\"call\": \"run\"}', true, true)",
 	"SELECT nex_backup.enqueue('x', 'dba', 'backup', '/x', 'x', '{}')", "SELECT nex_backup.define_job(NULL,NULL,NULL,NULL,NULL,NULL,NULL,NULL,NULL,NULL,NULL,NULL,NULL,NULL,NULL,NULL,NULL)")
 {
 	refused($_, $sql, qr/permission denied/, $sql) for qw(dba night_shift);
