@@ -68,8 +68,8 @@ typedef struct Backup
 	ChunkPlan plan;
 	CopyWork work;
 	SnapshotWatch *watch;
-	Buffer sequences;
-	Buffer database_settings;
+	SqlText sequences;
+	SqlText database_settings;
 	char *moved; /* what changed its name in the snapshot's lifetime, so that all must be done again
 				  */
 	int lock;    /* handle of the database's backup lock; -1: none */
@@ -283,9 +283,9 @@ assemble(Backup *backup)
 	{
 		pipeline_add_to_manifest(backup->pipeline, MEMBER_DATA, manifest);
 		pipeline_add_to_manifest(backup->pipeline, MEMBER_LARGE_OBJECTS, manifest);
-		good = add_text(backup, MEMBER_SEQUENCES, &backup->sequences) &&
+		good = add_text(backup, MEMBER_SEQUENCES, &backup->sequences.text) &&
 			   add_text(backup, MEMBER_POST_DATA, &backup->sessions.schema.post_data) &&
-			   add_text(backup, MEMBER_DATABASE, &backup->database_settings) &&
+			   add_text(backup, MEMBER_DATABASE, &backup->database_settings.text) &&
 			   add_text(backup, MEMBER_TAIL, &tail);
 	}
 	buffer_free(&head);
@@ -370,8 +370,8 @@ clean_up(Backup *backup)
 	manifest_free(backup->previous);
 	source_sessions_close(&backup->sessions);
 	free(backup->large_objects);
-	buffer_free(&backup->sequences);
-	buffer_free(&backup->database_settings);
+	sql_free(&backup->sequences);
+	sql_free(&backup->database_settings);
 	connection_close(backup->leader);
 	target_free(backup->target);
 	temporary_directory_remove(backup->directory);

@@ -6,7 +6,9 @@
  * pg_dump leaves all this out unless it is told to create the database too,
  * and then binds it to the old name.  Here each statement is wrapped in a DO
  * block that takes the name from current_database(), so that it fits
- * whatever name the restore has.
+ * whatever name the restore has.  The statement is a constant pattern, and
+ * what comes from the server are arguments of format(), each quoted at its
+ * own level; docs/format.md lists the patterns, as a restore accepts nothing else.
  *
  *-------------------------------------------------------------------------
  */
@@ -15,80 +17,74 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "log.h"
 #include "memory.h"
-#include "quote.h"
+#include "setting_value.h"
 
 /* to_jsonb() hides the columns that a version does not have. */
-static const char database_query[] =
-	"SELECT d.datname, pg_catalog.pg_get_userbyid(d.datdba), "
-	"pg_catalog.pg_encoding_to_char(d.encoding),"
-	" d.datcollate, d.datctype, coalesce(j ->> 'datlocprovider', 'c'),"
-	" coalesce(j ->> 'daticulocale', j ->> 'datlocale'), j ->> 'daticurules', t.spcname, "
-	"d.datconnlimit,"
-	" pg_catalog.pg_database_size(d.oid)"
-	" FROM pg_catalog.pg_database d JOIN pg_catalog.pg_tablespace t ON t.oid = d.dattablespace,"
-	" LATERAL pg_catalog.to_jsonb(d) j WHERE d.datname = pg_catalog.current_database()";
+static const SqlConstant database_query =
+	SQL("SELECT d.datname, pg_catalog.pg_get_userbyid(d.datdba), "
+		"pg_catalog.pg_encoding_to_char(d.encoding),"
+		" d.datcollate, d.datctype, coalesce(j ->> 'datlocprovider', 'c'),"
+		" coalesce(j ->> 'daticulocale', j ->> 'datlocale'), j ->> 'daticurules', t.spcname, "
+		"d.datconnlimit,"
+		" pg_catalog.pg_database_size(d.oid)"
+		" FROM pg_catalog.pg_database d JOIN pg_catalog.pg_tablespace t ON t.oid = d.dattablespace,"
+		" LATERAL pg_catalog.to_jsonb(d) j WHERE d.datname = pg_catalog.current_database()");
 
-static const char server_query[] = "SELECT pg_catalog.current_setting('server_version'), "
-								   "pg_catalog.current_setting('server_version_num'),"
-								   " pg_catalog.pg_is_in_recovery()";
+static const SqlConstant server_query = SQL("SELECT pg_catalog.current_setting('server_version'), "
+											"pg_catalog.current_setting('server_version_num'),"
+											" pg_catalog.pg_is_in_recovery()");
 
-static const char identity_query[] =
-	"SELECT s.system_identifier, c.timeline_id"
-	" FROM pg_catalog.pg_control_system() s, pg_catalog.pg_control_checkpoint() c";
+static const SqlConstant identity_query =
+	SQL("SELECT s.system_identifier, c.timeline_id"
+		" FROM pg_catalog.pg_control_system() s, pg_catalog.pg_control_checkpoint() c");
 
-/*
- * Each row is one statement with %I for the database's name.  The settings
- * whose value is a list of names (GUC_LIST_QUOTE) are stored quoted already.
- */
-static const char statements_query[] =
+typedef enum StatementKind
+{
+	CONNECTION_LIMIT, /* number */
+	SETTING,          /* role or NULL, name, value */
+	REVOKE_PUBLIC,
+	REVOKE_OWNER, /* owner */
+	GRANT,        /* grantee or NULL, privilege, 't' with grant option */
+	COMMENT,      /* text */
+	LABEL,        /* provider, label */
+	IS_TEMPLATE,
+} StatementKind;
+
+/* Each row is one statement: its kind, and up to three texts as they are, without quotes. */
+static const SqlConstant statements_query = SQL(
 	"WITH me AS (SELECT * FROM pg_catalog.pg_database WHERE datname = "
-	"pg_catalog.current_database()),"
-	" setting AS ("
-	"  SELECT s.setrole, pg_catalog.split_part(one, '=', 1) AS name,"
-	"   pg_catalog.substr(one, pg_catalog.strpos(one, '=') + 1) AS value"
-	"  FROM pg_catalog.pg_db_role_setting s JOIN me ON s.setdatabase = me.oid,"
-	"  LATERAL pg_catalog.unnest(s.setconfig) one),"
-	" assignment AS ("
-	"  SELECT setrole, pg_catalog.format('SET %s TO %s', pg_catalog.quote_ident(name),"
-	"   CASE WHEN name IN ('local_preload_libraries', 'search_path', 'session_preload_libraries',"
-	"    'shared_preload_libraries', 'temp_tablespaces', 'unix_socket_directories') AND value <> "
-	"'' THEN value"
-	"    ELSE pg_catalog.quote_literal(value) END) AS text, name FROM setting)"
-	" SELECT place, prefix, suffix FROM ("
-	"  SELECT 0 AS place, '' AS key, 'ALTER DATABASE' AS prefix,"
-	"   'CONNECTION LIMIT ' || datconnlimit AS suffix FROM me WHERE datconnlimit >= 0"
+	"pg_catalog.current_database())"
+	" SELECT kind, one, two, three FROM ("
+	"  SELECT 0 AS place, 0 AS kind, datconnlimit::pg_catalog.text AS one,"
+	"   NULL::pg_catalog.text AS two, NULL::pg_catalog.text AS three"
+	"   FROM me WHERE datconnlimit >= 0"
 	"  UNION ALL"
-	"  SELECT 1, name, 'ALTER DATABASE', text FROM assignment "
-	"WHERE setrole = 0"
+	"  SELECT CASE WHEN s.setrole = 0 THEN 1 ELSE 2 END, 1,"
+	"   CASE WHEN s.setrole <> 0 THEN pg_catalog.pg_get_userbyid(s.setrole) END,"
+	"   pg_catalog.split_part(item, '=', 1),"
+	"   pg_catalog.substr(item, pg_catalog.strpos(item, '=') + 1)"
+	"   FROM pg_catalog.pg_db_role_setting s JOIN me ON s.setdatabase = me.oid,"
+	"   LATERAL pg_catalog.unnest(s.setconfig) item"
 	"  UNION ALL"
-	"  SELECT 2, name, pg_catalog.format('ALTER ROLE %I IN DATABASE', "
-	"pg_catalog.pg_get_userbyid(setrole)), text"
-	"   FROM assignment WHERE setrole <> 0"
+	"  SELECT 3, 2, NULL, NULL, NULL FROM me WHERE datacl IS NOT NULL"
 	"  UNION ALL"
-	"  SELECT 3, '', 'REVOKE ALL ON DATABASE', 'FROM PUBLIC' FROM me WHERE datacl IS NOT NULL"
+	"  SELECT 4, 3, pg_catalog.pg_get_userbyid(datdba), NULL, NULL FROM me WHERE datacl IS NOT NULL"
 	"  UNION ALL"
-	"  SELECT 4, '', 'REVOKE ALL ON DATABASE', pg_catalog.format('FROM %I', "
-	"pg_catalog.pg_get_userbyid(datdba))"
-	"   FROM me WHERE datacl IS NOT NULL"
-	"  UNION ALL"
-	"  SELECT 5, a.privilege_type, pg_catalog.format('GRANT %s ON DATABASE', a.privilege_type),"
-	"   pg_catalog.format('TO %s%s', CASE WHEN a.grantee = 0 THEN 'PUBLIC' ELSE"
-	"    pg_catalog.quote_ident(pg_catalog.pg_get_userbyid(a.grantee)) END,"
-	"    CASE WHEN a.is_grantable AND a.grantee <> me.datdba THEN ' WITH GRANT OPTION' ELSE '' END)"
+	"  SELECT 5, 4, CASE WHEN a.grantee <> 0 THEN pg_catalog.pg_get_userbyid(a.grantee) END,"
+	"   a.privilege_type, (a.is_grantable AND a.grantee <> me.datdba)::pg_catalog.bpchar(1)"
 	"   FROM me, LATERAL pg_catalog.aclexplode(me.datacl) a"
 	"  UNION ALL"
-	"  SELECT 6, '', 'COMMENT ON DATABASE', 'IS ' || pg_catalog.quote_literal(d.description)"
-	"   FROM me, pg_catalog.pg_shdescription d"
+	"  SELECT 6, 5, d.description, NULL, NULL FROM me, pg_catalog.pg_shdescription d"
 	"   WHERE d.classoid = 'pg_catalog.pg_database'::pg_catalog.regclass AND d.objoid = me.oid"
 	"   AND d.description NOT LIKE 'nex_backup: %'"
 	"  UNION ALL"
-	"  SELECT 7, l.provider, pg_catalog.format('SECURITY LABEL FOR %I ON DATABASE', l.provider),"
-	"   'IS ' || pg_catalog.quote_literal(l.label) FROM me, pg_catalog.pg_shseclabel l"
+	"  SELECT 7, 6, l.provider, l.label, NULL FROM me, pg_catalog.pg_shseclabel l"
 	"   WHERE l.classoid = 'pg_catalog.pg_database'::pg_catalog.regclass AND l.objoid = me.oid"
 	"  UNION ALL"
-	"  SELECT 8, '', 'ALTER DATABASE', 'IS_TEMPLATE true' FROM me WHERE datistemplate"
-	" ) s ORDER BY place, key, prefix, suffix";
+	"  SELECT 8, 7, NULL, NULL, NULL FROM me WHERE datistemplate"
+	" ) s ORDER BY place, two, one, three");
 
 static char *
 value_or_null(const PGresult *result, int column)
@@ -110,7 +106,7 @@ server_read(Connection *connection, ManifestServer *server)
 	PQclear(result);
 
 	/* A role may be denied these; then they stay unknown. */
-	result = PQexec(connection->pg, identity_query);
+	result = connection_exec(connection, identity_query);
 	if (PQresultStatus(result) == PGRES_TUPLES_OK)
 	{
 		server->system_identifier = value_or_null(result, 0);
@@ -142,35 +138,177 @@ database_read(Connection *connection, ManifestDatabase *database, ManifestServer
 	return server_read(connection, server);
 }
 
-/* DO '… EXECUTE format(''prefix %I suffix'', current_database()) …'; the inner text is quoted
- * twice. */
-static void
-append_statement(Buffer *sql, const char *prefix, const char *suffix)
+/* A pattern for format(), and the arguments behind it. */
+typedef struct Statement
 {
-	Buffer body;
+	SqlText pattern;
+	SqlText arguments;
+	SqlText before; /* to be executed before it */
+} Statement;
 
-	buffer_init(&body);
-	buffer_append_string(&body, "BEGIN EXECUTE pg_catalog.format('%s %I %s', ");
-	quote_literal(&body, prefix);
-	buffer_append_string(&body, ", pg_catalog.current_database(), ");
-	quote_literal(&body, suffix);
-	buffer_append_string(&body, "); END");
-	buffer_append_string(sql, "DO ");
-	quote_literal(sql, body.data);
-	buffer_append_string(sql, ";\n");
-	buffer_free(&body);
+static void
+add_argument(Statement *statement, const char *value)
+{
+	sql_append(&statement->arguments, ", ");
+	sql_literal(&statement->arguments, value);
+}
+
+static void
+add_database(Statement *statement)
+{
+	sql_append(&statement->arguments, ", pg_catalog.current_database()");
+}
+
+/* SET has no words for an empty list, but FROM CURRENT takes one. */
+static void
+set_to_nothing(Statement *statement, const char *name)
+{
+	sql_append(&statement->before, "PERFORM pg_catalog.set_config(");
+	sql_literal(&statement->before, name);
+	sql_append(&statement->before, ", '', true); ");
+	sql_append(&statement->pattern, " SET %I FROM CURRENT");
+}
+
+static void
+make_setting(Statement *statement, const char *role, const char *name, const char *stored)
+{
+	SettingValue value;
+	int i;
+
+	if (role != NULL)
+	{
+		sql_append(&statement->pattern, "ALTER ROLE %I IN DATABASE %I");
+		add_argument(statement, role);
+	}
+	else
+		sql_append(&statement->pattern, "ALTER DATABASE %I");
+	add_database(statement);
+	add_argument(statement, name);
+	setting_value_read(&value, name, stored);
+	if (value.count == 0)
+		set_to_nothing(statement, name);
+	for (i = 0; i < value.count; i++)
+	{
+		if (i == 0)
+			sql_append(&statement->pattern, " SET %I TO %L");
+		else
+			sql_append(&statement->pattern, ", %L");
+		add_argument(statement, value.items[i]);
+	}
+	setting_value_free(&value);
+}
+
+/* False if the privilege is no word. */
+static bool
+make_grant(Statement *statement, const char *grantee, const char *privilege, const char *grantable)
+{
+	sql_append(&statement->pattern, "GRANT ");
+	if (!sql_keyword(&statement->pattern, privilege))
+		return false;
+	add_database(statement);
+	if (grantee == NULL)
+		sql_append(&statement->pattern, " ON DATABASE %I TO PUBLIC");
+	else
+	{
+		sql_append(&statement->pattern, " ON DATABASE %I TO %I");
+		add_argument(statement, grantee);
+	}
+	if (grantable[0] == 't')
+		sql_append(&statement->pattern, " WITH GRANT OPTION");
+	return true;
+}
+
+/* The rest of the kinds, which have the database as their first argument but for the label. */
+static bool
+make_other(Statement *statement, StatementKind kind, const char *one, const char *two)
+{
+	if (kind == LABEL)
+	{
+		sql_append(&statement->pattern, "SECURITY LABEL FOR %I ON DATABASE %I IS %L");
+		add_argument(statement, one);
+		one = two;
+	}
+	add_database(statement);
+	if (kind == LABEL || kind == COMMENT || kind == REVOKE_OWNER)
+		add_argument(statement, one);
+	if (kind == COMMENT)
+		sql_append(&statement->pattern, "COMMENT ON DATABASE %I IS %L");
+	else if (kind == REVOKE_OWNER)
+		sql_append(&statement->pattern, "REVOKE ALL ON DATABASE %I FROM %I");
+	else if (kind == REVOKE_PUBLIC)
+		sql_append(&statement->pattern, "REVOKE ALL ON DATABASE %I FROM PUBLIC");
+	else if (kind == IS_TEMPLATE)
+		sql_append(&statement->pattern, "ALTER DATABASE %I IS_TEMPLATE true");
+	else if (kind == CONNECTION_LIMIT)
+	{
+		sql_append(&statement->pattern, "ALTER DATABASE %I CONNECTION LIMIT ");
+		return sql_checked_number(&statement->pattern, one);
+	}
+	return true;
+}
+
+/* DO '… EXECUTE format(''pattern'', arguments) …'; the inner text is quoted twice. */
+static void
+append_statement(SqlText *sql, const Statement *statement)
+{
+	SqlText body;
+
+	sql_init(&body);
+	sql_append(&body, "BEGIN ");
+	sql_text(&body, &statement->before);
+	sql_append(&body, "EXECUTE pg_catalog.format(");
+	sql_text_literal(&body, &statement->pattern);
+	sql_text(&body, &statement->arguments);
+	sql_append(&body, "); END");
+	sql_append(sql, "DO ");
+	sql_text_literal(sql, &body);
+	sql_append(sql, ";\n");
+	sql_free(&body);
+}
+
+static bool
+append_row(SqlText *sql, StatementKind kind, const char *one, const char *two, const char *three)
+{
+	Statement statement;
+	bool good = true;
+
+	sql_init(&statement.pattern);
+	sql_init(&statement.arguments);
+	sql_init(&statement.before);
+	if (kind == SETTING)
+		make_setting(&statement, one, two, three);
+	else if (kind == GRANT)
+		good = make_grant(&statement, one, two, three);
+	else
+		good = make_other(&statement, kind, one, two);
+	if (good)
+		append_statement(sql, &statement);
+	else
+		report_error(EXIT_FAILED, NULL, NULL,
+					 "the server describes the database in a way that is not known");
+	sql_free(&statement.pattern);
+	sql_free(&statement.arguments);
+	sql_free(&statement.before);
+	return good;
+}
+
+static const char *
+text_or_null(const PGresult *result, int row, int column)
+{
+	return PQgetisnull(result, row, column) ? NULL : PQgetvalue(result, row, column);
 }
 
 bool
-database_settings_read(Connection *connection, Buffer *sql)
+database_settings_read(Connection *connection, SqlText *sql)
 {
 	PGresult *result = connection_query(connection, statements_query, 0, NULL);
+	bool good = result != NULL;
 	int i;
 
-	if (result == NULL)
-		return false;
-	for (i = 0; i < PQntuples(result); i++)
-		append_statement(sql, PQgetvalue(result, i, 1), PQgetvalue(result, i, 2));
+	for (i = 0; good && i < PQntuples(result); i++)
+		good = append_row(sql, (StatementKind) strtol(PQgetvalue(result, i, 0), NULL, 10),
+						  text_or_null(result, i, 1), text_or_null(result, i, 2),
+						  text_or_null(result, i, 3));
 	PQclear(result);
-	return true;
+	return good;
 }

@@ -24,6 +24,6 @@ extern bool server_read(Connection *connection, ManifestServer *server);
  * Append SQL that gives the database connected to (whatever its name) the
  * settings, grants, comment and security labels of this one.
  */
-extern bool database_settings_read(Connection *connection, Buffer *sql);
+extern bool database_settings_read(Connection *connection, SqlText *sql);
 
 #endif /* NEX_DATABASE_SETTINGS_H */

@@ -26,33 +26,31 @@
 #include "memory.h"
 #include "pipeline.h"
 #include "progress.h"
-#include "quote.h"
 #include "schema.h"
+#include "setting_value.h"
+#include "sql_name.h"
+#include "sql_text.h"
 #include "utc_time.h"
 
 #define NO_PASSWORDS_WARNING "the passwords of the roles are not in this backup"
 
 /* What there is, whether passwords may be read, and who must not be created again. */
-static const char overview_query[] =
-	"SELECT (SELECT pg_catalog.count(*) FROM pg_catalog.pg_roles WHERE rolname !~ '^pg_'),"
-	" (SELECT pg_catalog.count(*) FROM pg_catalog.pg_auth_members"
-	"  WHERE NOT (pg_catalog.pg_get_userbyid(roleid) ~ '^pg_'"
-	"   AND pg_catalog.pg_get_userbyid(member) ~ '^pg_')),"
-	" (SELECT pg_catalog.count(*) FROM pg_catalog.pg_tablespace WHERE spcname !~ '^pg_'),"
-	" pg_catalog.has_table_privilege('pg_catalog.pg_authid', 'SELECT'),"
-	" (SELECT rolname FROM pg_catalog.pg_roles WHERE oid = 10),"
-	" pg_catalog.current_database()";
+static const SqlConstant overview_query =
+	SQL("SELECT (SELECT pg_catalog.count(*) FROM pg_catalog.pg_roles WHERE rolname !~ '^pg_'),"
+		" (SELECT pg_catalog.count(*) FROM pg_catalog.pg_auth_members"
+		"  WHERE NOT (pg_catalog.pg_get_userbyid(roleid) ~ '^pg_'"
+		"   AND pg_catalog.pg_get_userbyid(member) ~ '^pg_')),"
+		" (SELECT pg_catalog.count(*) FROM pg_catalog.pg_tablespace WHERE spcname !~ '^pg_'),"
+		" pg_catalog.has_table_privilege('pg_catalog.pg_authid', 'SELECT'),"
+		" (SELECT rolname FROM pg_catalog.pg_roles WHERE oid = 10),"
+		" pg_catalog.current_database()");
 
-/* ALTER ROLE ALL SET: of no role and of no database.  Lists of names are stored quoted already. */
-static const char settings_query[] =
-	"SELECT pg_catalog.format('ALTER ROLE ALL SET %s TO %s;', pg_catalog.quote_ident(name),"
-	"  CASE WHEN name IN ('local_preload_libraries', 'search_path', 'session_preload_libraries',"
-	"   'shared_preload_libraries', 'temp_tablespaces', 'unix_socket_directories') AND value <> ''"
-	"  THEN value ELSE pg_catalog.quote_literal(value) END)"
-	" FROM (SELECT pg_catalog.split_part(one, '=', 1) AS name,"
-	"  pg_catalog.substr(one, pg_catalog.strpos(one, '=') + 1) AS value"
-	"  FROM pg_catalog.pg_db_role_setting s, LATERAL pg_catalog.unnest(s.setconfig) one"
-	"  WHERE s.setrole = 0 AND s.setdatabase = 0) settings ORDER BY name";
+/* ALTER ROLE ALL SET: of no role and of no database.  Values as they are, without quotes. */
+static const SqlConstant settings_query =
+	SQL("SELECT pg_catalog.split_part(one, '=', 1) AS name,"
+		"  pg_catalog.substr(one, pg_catalog.strpos(one, '=') + 1) AS value"
+		"  FROM pg_catalog.pg_db_role_setting s, LATERAL pg_catalog.unnest(s.setconfig) one"
+		"  WHERE s.setrole = 0 AND s.setdatabase = 0 ORDER BY name");
 
 typedef struct GlobalsBackup
 {
@@ -173,64 +171,136 @@ run_pg_dumpall(GlobalsBackup *backup)
 	return good && !stop_requested();
 }
 
-/* Replace the first occurrence of a text. */
-static void
-replace_once(Buffer *text, const char *old, const char *new)
+/* Does this statement create the bootstrap superuser?  pg_dumpall writes all else by ALTER ROLE. */
+static bool
+creates_bootstrap(const GlobalsBackup *backup, const char *statement, const char *end)
 {
-	char *found = memmem(text->data, text->length, old, strlen(old));
-	Buffer copy;
+	static const char start[] = "CREATE ROLE ";
+	char *name;
+	const char *behind;
+	bool same;
 
-	if (found == NULL)
-		return;
-	buffer_init(&copy);
-	buffer_append(&copy, text->data, (size_t) (found - text->data));
-	buffer_append_string(&copy, new);
-	buffer_append_string(&copy, found + strlen(old));
-	buffer_free(text);
-	*text = copy;
+	if (strncmp(statement, start, strlen(start)) != 0)
+		return false;
+	behind = sql_name_read(statement + strlen(start), &name);
+	if (behind == NULL)
+		return false;
+	same = behind + 1 == end && *behind == ';' && strcmp(name, backup->bootstrap) == 0;
+	free(name);
+	return same;
 }
 
-/* Create the bootstrap superuser only where there is none of his name. */
+static void
+append_guard(SqlText *sql, const char *bootstrap)
+{
+	SqlText body;
+
+	sql_init(&body);
+	sql_append(&body, "BEGIN IF NOT EXISTS (SELECT FROM pg_catalog.pg_roles WHERE rolname = ");
+	sql_literal(&body, bootstrap);
+	sql_append(&body, ") THEN CREATE ROLE ");
+	sql_identifier(&body, bootstrap);
+	sql_append(&body, "; END IF; END");
+	sql_append(sql, "DO ");
+	sql_text_literal(sql, &body);
+	sql_append(sql, ";");
+	sql_free(&body);
+}
+
+/*
+ * Create the bootstrap superuser only where there is none of his name.  The
+ * text is cut into statements: names in it may hold anything, and so what
+ * looks like the statement on a line of its own.
+ */
 static void
 guard_bootstrap(GlobalsBackup *backup)
 {
-	Buffer name;
-	Buffer body;
-	Buffer old;
-	Buffer new;
+	const char *text = backup->text.data;
+	const char *at = sql_skip_blank(text);
+	const char *end = at;
+	SqlText guard;
+	Buffer copy;
 
-	buffer_init(&name);
-	buffer_init(&body);
-	buffer_init(&old);
-	buffer_init(&new);
-	quote_identifier(&name, backup->bootstrap);
-	buffer_printf(&old, "\nCREATE ROLE %s;\n", name.data);
-	buffer_append_string(&body,
-						 "BEGIN IF NOT EXISTS (SELECT FROM pg_catalog.pg_roles WHERE rolname = ");
-	quote_literal(&body, backup->bootstrap);
-	buffer_printf(&body, ") THEN CREATE ROLE %s; END IF; END", name.data);
-	buffer_append_string(&new, "\nDO ");
-	quote_literal(&new, body.data);
-	buffer_append_string(&new, ";\n");
-	replace_once(&backup->text, old.data, new.data);
-	buffer_free(&name);
-	buffer_free(&body);
-	buffer_free(&old);
-	buffer_free(&new);
+	while (*at != '\0')
+	{
+		end = sql_statement_end(at);
+		if (creates_bootstrap(backup, at, end))
+			break;
+		at = sql_skip_blank(end);
+	}
+	if (*at == '\0')
+		return;
+	sql_init(&guard);
+	buffer_init(&copy);
+	append_guard(&guard, backup->bootstrap);
+	buffer_append(&copy, text, (size_t) (at - text));
+	buffer_append(&copy, sql_string(&guard), sql_length(&guard));
+	buffer_append(&copy, end, backup->text.length - (size_t) (end - text));
+	explicit_bzero(backup->text.data, backup->text.length);
+	buffer_free(&backup->text);
+	backup->text = copy;
+	sql_free(&guard);
+}
+
+/* An empty list has no words in SET, but FROM CURRENT takes one. */
+static void
+append_empty_setting(SqlText *sql, const char *name)
+{
+	SqlText body;
+
+	sql_init(&body);
+	sql_append(&body, "BEGIN PERFORM pg_catalog.set_config(");
+	sql_literal(&body, name);
+	sql_append(&body, ", '', true); ALTER ROLE ALL SET ");
+	sql_identifier(&body, name);
+	sql_append(&body, " FROM CURRENT; END");
+	sql_append(sql, "DO ");
+	sql_text_literal(sql, &body);
+	sql_append(sql, ";\n");
+	sql_free(&body);
+}
+
+static void
+append_setting_of_all(SqlText *sql, const char *name, const char *stored)
+{
+	SettingValue value;
+	int i;
+
+	setting_value_read(&value, name, stored);
+	if (value.count == 0)
+		append_empty_setting(sql, name);
+	else
+	{
+		sql_append(sql, "ALTER ROLE ALL SET ");
+		sql_identifier(sql, name);
+		sql_append(sql, " TO ");
+		for (i = 0; i < value.count; i++)
+		{
+			if (i > 0)
+				sql_append(sql, ", ");
+			sql_literal(sql, value.items[i]);
+		}
+		sql_append(sql, ";\n");
+	}
+	setting_value_free(&value);
 }
 
 static bool
 add_settings_of_all(GlobalsBackup *backup)
 {
 	PGresult *result = connection_query(backup->connection, settings_query, 0, NULL);
+	SqlText sql;
 	int i;
 
 	if (result == NULL)
 		return false;
+	sql_init(&sql);
 	if (PQntuples(result) > 0)
-		buffer_append_string(&backup->text, "\n--\n-- Settings of all roles\n--\n\n");
+		sql_append(&sql, "\n--\n-- Settings of all roles\n--\n\n");
 	for (i = 0; i < PQntuples(result); i++)
-		buffer_printf(&backup->text, "%s\n", PQgetvalue(result, i, 0));
+		append_setting_of_all(&sql, PQgetvalue(result, i, 0), PQgetvalue(result, i, 1));
+	buffer_append(&backup->text, sql_string(&sql), sql_length(&sql));
+	sql_free(&sql);
 	PQclear(result);
 	return true;
 }

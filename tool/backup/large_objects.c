@@ -17,48 +17,54 @@
 
 #include "copy_worker.h"
 #include "interrupt.h"
+#include "log.h"
 #include "memory.h"
 #include "progress.h"
 
 /* Bytes of content per statement. */
 #define SLICE_BYTES (256 * 1024)
 
+typedef enum StatementKind
+{
+	OWNER,   /* owner */
+	REVOKE,  /* owner */
+	GRANT,   /* grantee or NULL, privilege, 't' with grant option, grantor or NULL for the owner */
+	COMMENT, /* text */
+	LABEL,   /* provider, label */
+} StatementKind;
+
 /*
- * A grant by somebody else than the owner is made in that role's name, or it
- * would become the owner's.  The array's own order has each grant behind the
- * one that allows it.
+ * Each row is one statement: its kind, and up to four texts as they are,
+ * without quotes.  A grant by somebody else than the owner is made in that
+ * role's name, or it would become the owner's.  The array's own order has
+ * each grant behind the one that allows it.
  */
-static const char describe_query[] =
-	"SELECT pg_catalog.format('ALTER LARGE OBJECT %s OWNER TO %I;', m.oid, "
-	"pg_catalog.pg_get_userbyid(m.lomowner))"
-	" || E'\\n' || coalesce((SELECT pg_catalog.string_agg(statement, '' ORDER BY place) FROM ("
-	"  SELECT 0 AS place, pg_catalog.format(E'REVOKE ALL ON LARGE OBJECT %s FROM %I;\\n', m.oid,"
-	"   pg_catalog.pg_get_userbyid(m.lomowner)) AS statement WHERE m.lomacl IS NOT NULL"
+static const SqlConstant describe_query = SQL(
+	"WITH me AS (SELECT * FROM pg_catalog.pg_largeobject_metadata WHERE oid = "
+	"$1::pg_catalog.oid)"
+	" SELECT kind, one, two, three, four FROM ("
+	"  SELECT 0 AS kind, 0 AS place, pg_catalog.pg_get_userbyid(lomowner)::pg_catalog.text AS one,"
+	"   NULL::pg_catalog.text AS two, NULL::pg_catalog.text AS three,"
+	"   NULL::pg_catalog.text AS four FROM me"
 	"  UNION ALL"
-	"  SELECT a.place, pg_catalog.format(CASE WHEN a.grantor = m.lomowner"
-	"   THEN E'GRANT %s ON LARGE OBJECT %s TO %s%s;\\n'"
-	"   ELSE E'SET SESSION AUTHORIZATION %5$I;\\nGRANT %1$s ON LARGE OBJECT %2$s TO %3$s%4$s;"
-	"\\nRESET SESSION AUTHORIZATION;\\n' END, a.privilege_type, m.oid,"
-	"   CASE WHEN a.grantee = 0 THEN 'PUBLIC' ELSE "
-	"pg_catalog.quote_ident(pg_catalog.pg_get_userbyid(a.grantee)) END,"
-	"   CASE WHEN a.is_grantable AND a.grantee <> m.lomowner THEN ' WITH GRANT OPTION' ELSE '' END,"
-	"   pg_catalog.pg_get_userbyid(a.grantor))"
-	"   FROM pg_catalog.aclexplode(m.lomacl) WITH ORDINALITY"
+	"  SELECT 1, 0, pg_catalog.pg_get_userbyid(lomowner), NULL, NULL, NULL FROM me"
+	"   WHERE lomacl IS NOT NULL"
+	"  UNION ALL"
+	"  SELECT 2, a.place, CASE WHEN a.grantee <> 0 THEN pg_catalog.pg_get_userbyid(a.grantee) END,"
+	"   a.privilege_type, (a.is_grantable AND a.grantee <> me.lomowner)::pg_catalog.text,"
+	"   CASE WHEN a.grantor <> me.lomowner THEN pg_catalog.pg_get_userbyid(a.grantor) END"
+	"   FROM me, LATERAL pg_catalog.aclexplode(me.lomacl) WITH ORDINALITY"
 	"    a (grantor, grantee, privilege_type, is_grantable, place)"
 	"  UNION ALL"
-	"  SELECT 1000001, pg_catalog.format(E'COMMENT ON LARGE OBJECT %s IS %s;\\n', m.oid,"
-	"   pg_catalog.quote_literal(d.description)) FROM pg_catalog.pg_description d"
-	"   WHERE d.classoid = 'pg_catalog.pg_largeobject'::pg_catalog.regclass AND d.objoid = m.oid"
+	"  SELECT 3, 0, d.description, NULL, NULL, NULL FROM me, pg_catalog.pg_description d"
+	"   WHERE d.classoid = 'pg_catalog.pg_largeobject'::pg_catalog.regclass AND d.objoid = me.oid"
 	"  UNION ALL"
-	"  SELECT 1000002, pg_catalog.format(E'SECURITY LABEL FOR %I ON LARGE OBJECT %s IS %L;\\n', "
-	"l.provider, m.oid, l.label)"
-	"   FROM pg_catalog.pg_seclabel l"
-	"   WHERE l.classoid = 'pg_catalog.pg_largeobject'::pg_catalog.regclass AND l.objoid = m.oid"
-	" ) s), '')"
-	" FROM pg_catalog.pg_largeobject_metadata m WHERE m.oid = $1::pg_catalog.oid";
+	"  SELECT 4, 0, l.provider, l.label, NULL, NULL FROM me, pg_catalog.pg_seclabel l"
+	"   WHERE l.classoid = 'pg_catalog.pg_largeobject'::pg_catalog.regclass AND l.objoid = me.oid"
+	" ) s ORDER BY kind, place, one");
 
-static const char slice_query[] =
-	"SELECT pg_catalog.lo_get($1::pg_catalog.oid, $2::pg_catalog.int8, $3::pg_catalog.int4)";
+static const SqlConstant slice_query =
+	SQL("SELECT pg_catalog.lo_get($1::pg_catalog.oid, $2::pg_catalog.int8, $3::pg_catalog.int4)");
 
 bool
 large_objects_list(Connection *connection, uint32_t **oids, int *count)
@@ -67,7 +73,8 @@ large_objects_list(Connection *connection, uint32_t **oids, int *count)
 	int i;
 
 	result = connection_query(
-		connection, "SELECT oid FROM pg_catalog.pg_largeobject_metadata ORDER BY oid", 0, NULL);
+		connection, SQL("SELECT oid FROM pg_catalog.pg_largeobject_metadata ORDER BY oid"), 0,
+		NULL);
 	if (result == NULL)
 		return false;
 	*count = PQntuples(result);
@@ -80,43 +87,140 @@ large_objects_list(Connection *connection, uint32_t **oids, int *count)
 
 /* One statement's worth of content; NULL (reported) on failure. */
 static PGresult *
-read_slice(Connection *connection, const char *oid, uint64_t offset)
+read_slice(Connection *connection, uint32_t oid, uint64_t offset)
 {
+	char *number = xasprintf("%u", oid);
 	char *at = xasprintf("%llu", (unsigned long long) offset);
 	char *length = xasprintf("%d", SLICE_BYTES);
-	const char *params[3] = {oid, at, length};
+	const char *params[3] = {number, at, length};
 	PGresult *result = connection_query(connection, slice_query, 3, params);
 
+	free(number);
 	free(at);
 	free(length);
 	return result;
 }
 
+static bool
+report_strange(void)
+{
+	return report_error(EXIT_FAILED, NULL, NULL,
+						"the server describes a large object in a way that is not known");
+}
+
 /* Append the statement that writes a slice; the text from the server is already \x… in hex. */
-static void
-append_slice(Buffer *out, const char *oid, uint64_t offset, const char *hex)
+static bool
+append_slice(SqlText *sql, uint32_t oid, uint64_t offset, const char *hex)
 {
 	if (offset == 0)
-		buffer_printf(out, "SELECT pg_catalog.lo_from_bytea(%s, '", oid);
+		sql_append(sql, "SELECT pg_catalog.lo_from_bytea(");
 	else
-		buffer_printf(out, "SELECT pg_catalog.lo_put(%s, %llu, '", oid,
-					  (unsigned long long) offset);
-	buffer_append_string(out, hex);
-	buffer_append_string(out, "');\n");
+		sql_append(sql, "SELECT pg_catalog.lo_put(");
+	sql_unsigned(sql, oid);
+	if (offset != 0)
+	{
+		sql_append(sql, ", ");
+		sql_unsigned(sql, offset);
+	}
+	sql_append(sql, ", '");
+	if (!sql_checked_hex(sql, hex))
+		return report_strange();
+	sql_append(sql, "');\n");
+	return true;
+}
+
+/* " ON LARGE OBJECT 4711" */
+static void
+append_object(SqlText *sql, uint32_t oid)
+{
+	sql_append(sql, " ON LARGE OBJECT ");
+	sql_unsigned(sql, oid);
 }
 
 static bool
-append_description(CopyStream *stream, const char *oid)
+append_grant(SqlText *sql, uint32_t oid, const PGresult *result, int row)
 {
-	const char *params[1] = {oid};
-	PGresult *result = connection_query(stream->connection, describe_query, 1, params);
+	bool foreign = !PQgetisnull(result, row, 4);
 
-	if (result == NULL)
-		return false;
-	if (PQntuples(result) == 1)
-		buffer_append_string(&stream->piece->raw, PQgetvalue(result, 0, 0));
-	PQclear(result);
+	if (foreign)
+	{
+		sql_append(sql, "SET SESSION AUTHORIZATION ");
+		sql_identifier(sql, PQgetvalue(result, row, 4));
+		sql_append(sql, ";\n");
+	}
+	sql_append(sql, "GRANT ");
+	if (!sql_keyword(sql, PQgetvalue(result, row, 2)))
+		return report_strange();
+	append_object(sql, oid);
+	sql_append(sql, " TO ");
+	if (PQgetisnull(result, row, 1))
+		sql_append(sql, "PUBLIC");
+	else
+		sql_identifier(sql, PQgetvalue(result, row, 1));
+	if (PQgetvalue(result, row, 3)[0] == 't')
+		sql_append(sql, " WITH GRANT OPTION");
+	sql_append(sql, ";\n");
+	if (foreign)
+		sql_append(sql, "RESET SESSION AUTHORIZATION;\n");
 	return true;
+}
+
+/* All kinds but grants. */
+static void
+append_property(SqlText *sql, uint32_t oid, StatementKind kind, const char *one, const char *two)
+{
+	if (kind == OWNER)
+	{
+		sql_append(sql, "ALTER LARGE OBJECT ");
+		sql_unsigned(sql, oid);
+		sql_append(sql, " OWNER TO ");
+		sql_identifier(sql, one);
+	}
+	else if (kind == REVOKE)
+	{
+		sql_append(sql, "REVOKE ALL");
+		append_object(sql, oid);
+		sql_append(sql, " FROM ");
+		sql_identifier(sql, one);
+	}
+	else
+	{
+		if (kind == COMMENT)
+			sql_append(sql, "COMMENT");
+		else
+		{
+			sql_append(sql, "SECURITY LABEL FOR ");
+			sql_identifier(sql, one);
+		}
+		append_object(sql, oid);
+		sql_append(sql, " IS ");
+		sql_literal(sql, kind == COMMENT ? one : two);
+	}
+	sql_append(sql, ";\n");
+}
+
+static bool
+append_description(CopyStream *stream, uint32_t oid)
+{
+	char *number = xasprintf("%u", oid);
+	const char *params[1] = {number};
+	PGresult *result = connection_query(stream->connection, describe_query, 1, params);
+	SqlText *sql = sql_in(&stream->piece->raw);
+	bool good = result != NULL;
+	int i;
+
+	free(number);
+	for (i = 0; good && i < PQntuples(result); i++)
+	{
+		StatementKind kind = (StatementKind) strtol(PQgetvalue(result, i, 0), NULL, 10);
+
+		if (kind == GRANT)
+			good = append_grant(sql, oid, result, i);
+		else
+			append_property(sql, oid, kind, PQgetvalue(result, i, 1), PQgetvalue(result, i, 2));
+	}
+	PQclear(result);
+	return good;
 }
 
 /* Close the current member and go on in a fresh piece if this one has no room for a slice. */
@@ -140,10 +244,11 @@ make_room(CopyStream *stream)
 }
 
 static bool
-stream_large_object(CopyStream *stream, const char *oid)
+stream_large_object(CopyStream *stream, uint32_t oid)
 {
 	uint64_t offset = 0;
 	size_t bytes;
+	bool good = true;
 
 	do
 	{
@@ -158,12 +263,12 @@ stream_large_object(CopyStream *stream, const char *oid)
 		hex = PQgetvalue(slice, 0, 0);
 		bytes = (strlen(hex) - 2) / 2;
 		if (bytes > 0 || offset == 0)
-			append_slice(&stream->piece->raw, oid, offset, hex);
+			good = append_slice(sql_in(&stream->piece->raw), oid, offset, hex);
 		atomic_fetch_add(&progress.raw_bytes, 2 * bytes);
 		offset += bytes;
 		PQclear(slice);
-	} while (bytes == SLICE_BYTES);
-	return append_description(stream, oid);
+	} while (good && bytes == SLICE_BYTES);
+	return good && append_description(stream, oid);
 }
 
 bool
@@ -173,11 +278,7 @@ large_objects_stream(CopyStream *stream)
 
 	for (i = 0; i < stream->chunk->nlarge_objects; i++)
 	{
-		char *oid = xasprintf("%u", stream->chunk->large_objects[i]);
-		bool good = stream_large_object(stream, oid);
-
-		free(oid);
-		if (!good)
+		if (!stream_large_object(stream, stream->chunk->large_objects[i]))
 			return false;
 	}
 	if (stream->piece != NULL)

@@ -8,7 +8,6 @@
 #ifndef NEX_SEQUENCES_H
 #define NEX_SEQUENCES_H
 
-#include "buffer.h"
 #include "connection.h"
 
 /*
@@ -16,6 +15,6 @@
  * sequences do not follow the snapshot, and one read too early may be behind
  * its rows.  False (reported) on failure.
  */
-extern bool sequences_read(Connection *connection, Buffer *sql, int *count);
+extern bool sequences_read(Connection *connection, SqlText *sql, int *count);
 
 #endif /* NEX_SEQUENCES_H */

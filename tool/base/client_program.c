@@ -66,20 +66,38 @@ script_cut_line(Buffer *script, char *line)
 	script->length -= length;
 }
 
+/*
+ * The \restrict of the script, which stands behind its first comments; NULL
+ * if the program that wrote it is older than that.  Further down a line that
+ * begins so is part of somebody's comment or function.
+ */
+static char *
+find_restrict(const Buffer *script)
+{
+	char *line = script->data;
+
+	while (*line == '\n' || strncmp(line, "--", 2) == 0)
+	{
+		line += strcspn(line, "\n");
+		line += *line == '\n';
+	}
+	return strncmp(line, "\\restrict ", 10) == 0 ? line : NULL;
+}
+
 /* The key is random, so its second occurrence can only be the \unrestrict. */
 void
 script_cut_restrict(Buffer *script)
 {
-	char *line = strstr(script->data, "\n\\restrict ");
+	char *line = find_restrict(script);
 	char *closing;
 	char *found;
 	size_t length;
 
 	if (line == NULL)
 		return;
-	length = strcspn(line + 11, "\n");
-	closing = xasprintf("\n\\unrestrict %.*s\n", (int) length, line + 11);
-	script_cut_line(script, line + 1);
+	length = strcspn(line + 10, "\n");
+	closing = xasprintf("\n\\unrestrict %.*s\n", (int) length, line + 10);
+	script_cut_line(script, line);
 	found = strstr(script->data, closing);
 	if (found != NULL)
 		script_cut_line(script, found + 1);

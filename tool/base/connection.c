@@ -358,21 +358,27 @@ collect_results(Connection *connection)
 }
 
 PGresult *
-connection_exec(Connection *connection, const char *sql)
+connection_run_exec(Connection *connection, SqlConstant sql)
 {
-	return PQsendQuery(connection->pg, sql) == 1 ? collect_results(connection) : NULL;
+	return connection_run_send(connection, sql) ? collect_results(connection) : NULL;
 }
 
 bool
-connection_command(Connection *connection, const char *sql)
+connection_run_send(Connection *connection, SqlConstant sql)
 {
-	PGresult *result = connection_exec(connection, sql);
+	return PQsendQuery(connection->pg, sql.text) == 1;
+}
+
+bool
+connection_run_command(Connection *connection, SqlConstant sql)
+{
+	PGresult *result = connection_run_exec(connection, sql);
 	ExecStatusType status = PQresultStatus(result);
 	bool good = status == PGRES_COMMAND_OK || status == PGRES_TUPLES_OK;
 
 	if (!good)
 	{
-		char *what = xasprintf("could not run \"%.200s\"", sql);
+		char *what = xasprintf("could not run \"%.200s\"", sql.text);
 
 		connection_report(connection, result, what);
 		free(what);
@@ -403,17 +409,18 @@ connection_commandf(Connection *connection, const char *format, ...)
 }
 
 PGresult *
-connection_query(Connection *connection, const char *sql, int nparams, const char *const *params)
+connection_run_query(Connection *connection, SqlConstant sql, int nparams,
+					 const char *const *params)
 {
 	PGresult *result = NULL;
 
-	if (PQsendQueryParams(connection->pg, sql, nparams, NULL, params, NULL, NULL, 0) == 1)
+	if (PQsendQueryParams(connection->pg, sql.text, nparams, NULL, params, NULL, NULL, 0) == 1)
 		result = collect_results(connection);
 
 	if (PQresultStatus(result) != PGRES_TUPLES_OK)
 	{
 		connection_report(connection, result, "could not query the server");
-		log_debug("query: %s", sql);
+		log_debug("query: %s", sql.text);
 		PQclear(result);
 		return NULL;
 	}

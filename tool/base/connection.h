@@ -14,6 +14,7 @@
 #include <stdbool.h>
 #include <libpq-fe.h>
 
+#include "sql_build.h"
 #include "target.h"
 
 typedef struct Connection
@@ -43,13 +44,54 @@ extern Connection *connection_try(ConnectionTarget *target, char **message);
 extern void connection_close(Connection *connection);
 
 /*
+ * What is run is a constant of the source, as SQL("..."), or a SqlText
+ * (sql_build.h); a string is a compile error.
+ */
+#define SQL_CONSTANT_OF(sql)                                                                       \
+	_Generic((sql), SqlConstant                                                                    \
+			 : sql_constant_of_constant, SqlText *                                                 \
+			 : sql_constant_of_text, const SqlText *                                               \
+			 : sql_constant_of_text SQL_OLD_STRINGS)(sql)
+
+/* What has not been converted yet passes a string. */
+#ifdef NEX_SQL_STRICT
+#define SQL_OLD_STRINGS
+#else
+#define SQL_OLD_STRINGS , char * : sql_constant_of_string, const char * : sql_constant_of_string
+#endif
+
+static inline SqlConstant
+sql_constant_of_constant(SqlConstant sql)
+{
+	return sql;
+}
+
+static inline SqlConstant
+sql_constant_of_text(const SqlText *sql)
+{
+	return (SqlConstant){sql_string(sql)};
+}
+
+static inline SqlConstant
+sql_constant_of_string(const char *sql)
+{
+	return (SqlConstant){sql};
+}
+
+/*
  * Run one or more commands, none of them COPY: the last result, or the first
  * that is an error; NULL if nothing could be sent.  PQclear it.
  */
-extern PGresult *connection_exec(Connection *connection, const char *sql);
+#define connection_exec(connection, sql) connection_run_exec(connection, SQL_CONSTANT_OF(sql))
+extern PGresult *connection_run_exec(Connection *connection, SqlConstant sql);
+
+/* Send commands, whose results are to be taken with PQgetResult(); false if that failed. */
+#define connection_send(connection, sql) connection_run_send(connection, SQL_CONSTANT_OF(sql))
+extern bool connection_run_send(Connection *connection, SqlConstant sql);
 
 /* Run a command; false (error reported) unless it succeeds. */
-extern bool connection_command(Connection *connection, const char *sql);
+#define connection_command(connection, sql) connection_run_command(connection, SQL_CONSTANT_OF(sql))
+extern bool connection_run_command(Connection *connection, SqlConstant sql);
 
 /* printf-style command; identifiers must be quoted by the caller (quote.h). */
 extern bool connection_commandf(Connection *connection, const char *format, ...)
@@ -57,8 +99,10 @@ extern bool connection_commandf(Connection *connection, const char *format, ...)
 
 /* Run a query with text parameters; NULL (error reported) unless it gives rows.  PQclear the
  * result. */
-extern PGresult *connection_query(Connection *connection, const char *sql, int nparams,
-								  const char *const *params);
+#define connection_query(connection, sql, nparams, params)                                         \
+	connection_run_query(connection, SQL_CONSTANT_OF(sql), nparams, params)
+extern PGresult *connection_run_query(Connection *connection, SqlConstant sql, int nparams,
+									  const char *const *params);
 
 /*
  * Report the error of a result (or of the connection, if result is NULL),

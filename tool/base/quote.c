@@ -73,10 +73,33 @@ quote_qualified(Buffer *out, const char *schema, const char *name)
 	quote_identifier(out, name);
 }
 
+/*
+ * Escapes where they make a difference: a backslash alone would mean two
+ * things, and a line that begins inside a literal may look like anything.
+ */
 void
 quote_literal(Buffer *out, const char *text)
 {
-	append_doubled(out, text, '\'');
+	const char *c;
+
+	if (text[strcspn(text, "\\\n\r")] == '\0')
+	{
+		append_doubled(out, text, '\'');
+		return;
+	}
+	buffer_append_string(out, "E'");
+	for (c = text; *c != '\0'; c++)
+	{
+		if (*c == '\n' || *c == '\r')
+			buffer_append_string(out, *c == '\n' ? "\\n" : "\\r");
+		else
+		{
+			if (*c == '\'' || *c == '\\')
+				buffer_append_char(out, *c);
+			buffer_append_char(out, *c);
+		}
+	}
+	buffer_append_char(out, '\'');
 }
 
 void

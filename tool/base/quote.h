@@ -15,7 +15,11 @@
 extern void quote_identifier(Buffer *out, const char *name);
 extern void quote_qualified(Buffer *out, const char *schema, const char *name);
 
-/* 'text', with E'' never needed: standard_conforming_strings is on in every session of ours. */
+/*
+ * 'text', or E'text' when it holds a backslash or the end of a line: then it
+ * means the same whether standard_conforming_strings is on or off, which a
+ * role or a database can set for whoever reads the text, and it is one line.
+ */
 extern void quote_literal(Buffer *out, const char *text);
 
 /*

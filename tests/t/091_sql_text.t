@@ -1,0 +1,338 @@
+# What others have chosen (settings, names, comments, the rows of a relation with the name of a
+# sequence) is a value in the SQL of a backup, and never SQL: not as a statement of its own, not under
+# the reader's settings, not by way of a text that is searched for.
+use strict;
+use warnings;
+
+use File::Temp ();
+use IPC::Run ();
+use JSON::PP ();
+use NexBackup::Test;
+use PostgreSQL::Test::Cluster;
+use Test::More;
+
+my $node = start_server('main');
+my $repo = new_repository();
+my $scratch = File::Temp::tempdir(CLEANUP => 1);
+
+# Run SQL as a role; errors are its own affair.
+sub try_as
+{
+	my ($role, $database, $sql) = @_;
+	my $out = '';
+
+	IPC::Run::run([ 'psql', '-XAtq', '-U', $role, '-d', $database, '-f', '-' ], '<', \$sql, '>', \$out, '2>&1');
+	return $out;
+}
+
+sub superusers
+{
+	return query('postgres', "SELECT coalesce(string_agg(rolname, ','), '') FROM pg_roles WHERE rolsuper AND rolname <> 'postgres'");
+}
+
+sub exported
+{
+	my ($database, @more) = @_;
+
+	tool_ok([ 'export', '--repo', $repo, @more, $database, '-o', "$scratch/$database.sql", '--yes' ], "export of $database");
+	return read_bytes("$scratch/$database.sql");
+}
+
+# Run a script with psql, as one without the program would; true if there was no error.
+sub play
+{
+	my ($database, $script, %environment) = @_;
+	local @ENV{ keys %environment } = values %environment;
+	my $out = '';
+
+	write_bytes("$scratch/script.sql", $script);
+	my $good = IPC::Run::run([ 'psql', '-Xq', '-v', 'ON_ERROR_STOP=1', '-d', $database, '-f', "$scratch/script.sql" ],
+		'<', \'', '>', \$out, '2>&1');
+	print "# $out\n" if $out ne '';
+	return $good;
+}
+
+query('postgres', 'CREATE ROLE eve LOGIN; CREATE ROLE joe LOGIN');
+
+# ------------------------------------------------- a list that is no list
+
+create_database('shop');
+query('shop', 'CREATE TABLE x (a int)');
+my $hostile = 'public;ALTER/**/ROLE/**/eve/**/SUPERUSER;--';
+try_as('eve', 'shop', "SELECT set_config('search_path', '$hostile', false); ALTER ROLE eve IN DATABASE shop SET search_path FROM CURRENT");
+is(query('shop', "SELECT setconfig[1] FROM pg_db_role_setting WHERE setrole = 'eve'::regrole"), "search_path=$hostile", 'eve has set it');
+query('postgres', 'ALTER DATABASE shop OWNER TO joe');
+try_as('joe', 'shop', "SELECT set_config('search_path', '$hostile', false); ALTER DATABASE shop SET search_path FROM CURRENT");
+tool_ok([ 'backup', '--repo', $repo, '-d', 'shop' ], 'backup');
+tool_ok([ 'restore', '--repo', $repo, 'shop', '--to', 'shop2' ], 'restore');
+is(superusers(), '', 'and nobody became a superuser');
+create_database('shop3');
+ok(play('shop3', exported('shop')), 'psql');
+is(superusers(), '', 'nor with psql');
+is(query('postgres', 'SELECT count(*) FROM pg_db_role_setting s JOIN pg_database d ON d.oid = s.setdatabase '
+	  . "WHERE datname IN ('shop2', 'shop3') AND setconfig = ARRAY['search_path=\"" . lc($hostile) . "\"']"), 4, 'it is one name');
+
+# ---------------------------------------- any value, as pg_dump has it, too
+
+my @pieces = ('a', 'B', 'Cd', '"', '""', '"x y"', '"Q"', '""""', ',', ', ', ' ,', ' ', "\n", "\t", ';', "'", "''", '\\', '\\\\', '$', '$$',
+	'--', '/*', '*/', 'é', '€', '%I', '%s', '%', 'public', '"$user"', '\\n', "\\'", '=', '(', ')', ':x', '!', '"a""b"', '"a;b"', "\r");
+my $seed = $ENV{NEXB_SEED} || time;
+my %values;
+srand($seed);
+print "# NEXB_SEED=$seed\n";
+for my $number (1 .. 120)
+{
+	my @parts = map { $pieces[ int(rand(@pieces)) ] } 1 .. 1 + int(rand(6));
+	# Half of them have the shape of a list.
+	$values{"v$number"} = $number % 2 ? join('', @parts) : join(',', grep { !/^[\s,]*$/ } @parts);
+}
+@values{qw(empty quoted_empty list blanks upper)} = ('', '""', 'a, "B c", "$user"', '  a  ,  b  ', 'Public');
+create_database('many');
+my $setup = "SET client_encoding = 'UTF8';\n";
+for my $role (sort keys %values)
+{
+	my $literal = $values{$role} =~ s/\\/\\\\/gr;
+	$literal =~ s/'/''/g;
+	$setup .= "CREATE ROLE $role;\n";
+	for my $setting ('search_path', 'local_preload_libraries', 'my.value')
+	{
+		$setup .= "RESET \"$setting\";\nSELECT set_config('$setting', E'$literal', false);\n"
+		  . "ALTER ROLE $role IN DATABASE many SET \"$setting\" FROM CURRENT;\n";
+	}
+}
+$setup .= "SELECT set_config('search_path', E'\"it''s \\\\\\n', ''x''', false);\n";
+try_as('postgres', 'many', $setup);
+query('many', <<'SQL');
+SELECT set_config('search_path', E'a;B,"C d",\'\\,"x\\\ny"', false);
+ALTER DATABASE many SET search_path FROM CURRENT;
+COMMENT ON DATABASE many IS E'ends with \\'', so\n\\! touch /tmp/x\n; it''s \\';
+SQL
+
+# Settings of a database: "role setting" to value.
+sub settings_of
+{
+	my ($database) = @_;
+	my %found;
+
+	for (split /\n/, query('postgres', "SELECT json_build_array(CASE WHEN setrole = 0 THEN '' ELSE setrole::regrole::text END || ' ' || "
+			  . "split_part(one, '=', 1), substr(one, strpos(one, '=') + 1)) FROM pg_db_role_setting s "
+			  . "JOIN pg_database d ON d.oid = s.setdatabase, unnest(setconfig) one WHERE datname = '$database'"))
+	{
+		my $pair = JSON::PP->new->utf8->decode($_);
+		$found{ $pair->[0] } = $pair->[1];
+	}
+	return \%found;
+}
+
+# The elements of a list as the server takes them; nothing if it cannot be cut.
+sub elements
+{
+	my ($setting, $value) = @_;
+	my $fold = $setting eq 'search_path';
+	my @found;
+
+	$value =~ s/^[ \t\r\n\f]+//;
+	return [] if $value eq '';
+	for (;;)
+	{
+		if ($value =~ s/^"((?:[^"]|"")*)"//) { push @found, $1 =~ s/""/"/gr }
+		elsif ($fold && $value =~ s/^([^, \t\r\n\f"][^, \t\r\n\f]*)//) { push @found, $1 =~ tr/A-Z/a-z/r }
+		elsif (!$fold && $value =~ s/^([^,"][^,]*?)[ \t\r\n\f]*(?=,|\z)//) { push @found, $1 }
+		else { return }
+		$value =~ s/^[ \t\r\n\f]+//;
+		return \@found if $value eq '';
+		$value =~ s/^,[ \t\r\n\f]*// or return;
+	}
+}
+
+# What SET makes of these elements, by the server itself.
+sub stored
+{
+	my ($elements) = @_;
+
+	return '' unless @$elements;
+	my $json = JSON::PP->new->utf8->encode($elements) =~ s/'/''/gr;
+	my $text = query('postgres', "SET standard_conforming_strings = on; SELECT to_json(string_agg(quote_ident(e), ', ' ORDER BY n)) "
+		  . "FROM json_array_elements_text('$json') WITH ORDINALITY x (e, n)");
+	return JSON::PP->new->utf8->allow_nonref->decode($text);
+}
+
+my $before = settings_of('many');
+cmp_ok(scalar keys %$before, '>', 250, 'many settings');
+my %expected;
+my %like_pg_dump;
+for my $key (keys %$before)
+{
+	my ($setting) = $key =~ / (\S+)$/;
+	my $elements = $setting eq 'my.value' ? undef : elements($setting, $before->{$key});
+	$expected{$key} = $setting eq 'my.value' ? $before->{$key} : stored($elements || [ $before->{$key} ]);
+	# pg_dump folds nothing, cuts at blanks, and has no words for an empty list.
+	$like_pg_dump{$key} = 1
+	  if $setting eq 'my.value' || ($elements && @$elements && $before->{$key} !~ /[A-Z\r\n\t ]/);
+}
+tool_ok([ 'backup', '--repo', $repo, '-d', 'many' ], 'backup of many settings');
+tool_ok([ 'restore', '--repo', $repo, 'many', '--to', 'many2' ], 'restore');
+is_deeply(settings_of('many2'), \%expected, 'each setting is what it was');
+my $unchanged = grep { $expected{$_} eq $before->{$_} } keys %expected;
+cmp_ok($unchanged, '>', keys(%expected) / 3, "byte for byte where it was stored as SET stores it: $unchanged");
+is(query('postgres', "SELECT count(DISTINCT shobj_description(oid, 'pg_database')) FROM pg_database WHERE datname LIKE 'many%'"), 1, 'and the comment');
+my $script = exported('many');
+create_database('many3');
+ok(play('many3', $script), 'psql');
+is_deeply(settings_of('many3'), \%expected, 'the same');
+my ($member) = $script =~ /^(DO .*\n(?:DO .*\n)*)/m;
+is(scalar(() = $member =~ /^DO E?'BEGIN .* END';$/mg), scalar(split /\n/, $member), 'one statement a line');
+is(scalar(() = $member =~ /\n/g), 1 + keys %expected, 'and one for each');
+
+# pg_dump -C binds to the name.
+system_or_bail_quietly('pg_dump', '-C', '-f', "$scratch/many.sql", 'many');
+query('postgres', 'ALTER DATABASE many RENAME TO many_old');
+IPC::Run::run([ 'psql', '-Xq', '-d', 'postgres', '-f', "$scratch/many.sql" ], '>', '/dev/null', '2>&1');
+my $dumped = settings_of('many');
+is_deeply({ map { $_ => $expected{$_} } grep { $like_pg_dump{$_} } keys %expected },
+	{ map { $_ => $dumped->{$_} } grep { $like_pg_dump{$_} } keys %expected }, 'and the same as with pg_dump: ' . keys %like_pg_dump);
+
+sub system_or_bail_quietly
+{
+	system(@_) == 0 or BAIL_OUT("@_");
+	return;
+}
+
+# ------------------------------------- a reader whose literals have escapes
+
+create_database('slash');
+query('slash', <<'SQL');
+SET standard_conforming_strings = on;
+COMMENT ON DATABASE slash IS 'x\''; ALTER ROLE joe SUPERUSER; --';
+CREATE SEQUENCE "s\'; ALTER ROLE joe SUPERUSER; --";
+CREATE SEQUENCE "new
+\! line";
+SELECT setval('"s\''; ALTER ROLE joe SUPERUSER; --"', 42, false);
+SELECT setval(E'"new\n\\! line"', 4711);
+SELECT lo_create(4711);
+COMMENT ON LARGE OBJECT 4711 IS E'\\''; ALTER ROLE joe SUPERUSER; --\n\\! x';
+ALTER DATABASE slash SET standard_conforming_strings = off;
+ALTER DATABASE slash SET my.value = '\''; ALTER ROLE joe SUPERUSER; --';
+ALTER ROLE eve IN DATABASE slash SET standard_conforming_strings = off;
+SQL
+tool_ok([ 'backup', '--repo', $repo, '-d', 'slash' ], 'backup of texts with backslashes');
+tool_ok([ 'restore', '--repo', $repo, 'slash', '--to', 'slash2' ], 'restore');
+is(superusers(), '', 'nobody became a superuser');
+sub slash_state
+{
+	my ($database) = @_;
+
+	return query($database, q(SELECT last_value, is_called FROM "s\'; ALTER ROLE joe SUPERUSER; --" UNION ALL SELECT last_value, is_called FROM U&"new\000a\\\\! line")
+		. qq(; SELECT shobj_description(oid, 'pg_database') FROM pg_database WHERE datname = '$database'; SELECT obj_description(4711, 'pg_largeobject')));
+}
+is(slash_state('slash2'), slash_state('slash'), 'all is there');
+my $plain = exported('slash');
+$plain =~ s/^SET standard_conforming_strings = on;\n//mg;
+# Names of sequences are pg_dump's to write, in the sections before and after.
+my @own = grep { /^(?:SELECT pg_catalog\.(?:setval|lo_)|DO |COMMENT ON LARGE|ALTER LARGE)/ } split /^/, $plain;
+create_database('slash3');
+query('slash3', 'CREATE SEQUENCE "s\\\'; ALTER ROLE joe SUPERUSER; --"; CREATE SEQUENCE U&"new\000a\\\\! line"');
+ok(play('slash3', join('', @own), PGOPTIONS => '-c standard_conforming_strings=off'), 'our text, read with standard_conforming_strings off');
+is(superusers(), '', 'still nobody');
+is(slash_state('slash3'), slash_state('slash'), 'and all is there');
+tool_ok([ 'restore', '--repo', $repo, 'slash', '--to', 'slash4', '--schema', 'public', '--yes' ], 'a part');
+is(query('slash4', 'SELECT last_value, is_called FROM U&"new\000a\\\\! line"'), '4711|t', 'which takes the text apart');
+
+# ----------------------------- another relation under a sequence's name
+
+query('postgres', "SELECT 'dropped'; DROP DATABASE slash3");
+my $planted = "1, true);\nALTER ROLE joe SUPERUSER;\nSELECT (1";
+my %relations = (
+	'a materialized view' => "CREATE MATERIALIZED VIEW a.s AS SELECT \$x\$$planted\$x\$::text AS last_value, true AS is_called",
+	'a view that runs a function' => 'CREATE VIEW a.s AS SELECT 0::oid AS tableoid, a.evil() AS last_value, true AS is_called',
+	'a table' => "CREATE TABLE a.s AS SELECT \$x\$$planted\$x\$::text AS last_value, true AS is_called",
+	'a table without such columns' => 'CREATE TABLE a.s AS SELECT 1 AS one',
+	'a table that has no row' => 'CREATE TABLE a.s (last_value bigint, is_called bool)',
+	'another sequence' => 'CREATE SEQUENCE a.s',
+	'a materialized view in a schema that takes the name' => "CREATE SCHEMA a; CREATE MATERIALIZED VIEW a.s AS SELECT \$x\$$planted\$x\$::text AS last_value, true AS is_called",
+	'a type with a cast' => 'CREATE TYPE a.t AS (x int); CREATE FUNCTION a.cast_it(a.t) RETURNS int8 LANGUAGE sql AS $$SELECT a.evil()::int8$$; '
+	  . 'CREATE CAST (a.t AS int8) WITH FUNCTION a.cast_it AS IMPLICIT; CREATE TABLE a.s AS SELECT ROW(1)::a.t AS last_value, true AS is_called');
+# pg_restore runs when the work of pg_dump has been compared with the snapshot, and the sequences have
+# not been read yet: the name is taken by then.
+my $bindir = $node->config_data('--bindir');
+my $programs = File::Temp::tempdir(CLEANUP => 1);
+symlink("$bindir/pg_dump", "$programs/pg_dump");
+write_bytes("$programs/pg_restore", <<"SH");
+#!/bin/sh
+[ "\$1" = --version ] || [ ! -e "$programs/swap" ] || PGAPPNAME= "$bindir/psql" -XqAt -1 -v ON_ERROR_STOP=1 -U joe -d app -f "$programs/swap" || exit 9
+[ "\$1" = --version ] || rm -f "$programs/swap"
+exec "$bindir/pg_restore" "\$\@"
+SH
+chmod 0755, "$programs/pg_restore";
+for my $what (sort keys %relations)
+{
+	query('postgres', 'ALTER ROLE joe NOSUPERUSER');
+	query('postgres', 'DROP DATABASE IF EXISTS app');
+	create_database('app');
+	query('app', 'CREATE TABLE x (a int); GRANT CREATE ON DATABASE app TO joe');
+	print '# ' . try_as('joe', 'app', <<"SQL") . "\n";
+CREATE SCHEMA a;
+CREATE SEQUENCE a.s;
+CREATE FUNCTION a.evil() RETURNS text LANGUAGE plpgsql AS
+\$\$ BEGIN IF current_user <> 'joe' THEN EXECUTE 'ALTER ROLE joe SUPERUSER'; END IF; RETURN '1'; END \$\$;
+SQL
+	# Made only then: tables are locked from the beginning on, as sequences cannot be.
+	write_bytes("$programs/swap", ($what =~ /schema/ ? 'ALTER SCHEMA a RENAME TO gone' : 'ALTER SEQUENCE a.s RENAME TO s_old') . "; $relations{$what};");
+	tool_fails([ 'backup', '--repo', $repo, '-d', 'app', '--pg-bindir', $programs ], 1,
+		qr/error: a sequence was dropped or renamed while the backup was under way/,
+		 "$what: the backup fails, and says why");
+	ok(!-e "$programs/swap", "$what: had taken the name");
+	is(superusers(), '', "$what: nobody became a superuser");
+}
+
+# ----------------------------------------------------- values of sequences
+
+create_database('values');
+query('values', <<'SQL');
+CREATE SEQUENCE fresh; CREATE SEQUENCE started START 100; CREATE SEQUENCE called; SELECT nextval('called');
+CREATE SEQUENCE set_back; SELECT setval('set_back', 42, false);
+CREATE SEQUENCE down INCREMENT -1 MINVALUE -9223372036854775808 START -1; SELECT setval('down', -9223372036854775808, true);
+CREATE SEQUENCE top; SELECT setval('top', 9223372036854775807, false);
+CREATE SEQUENCE small AS smallint; CREATE TABLE t (id int GENERATED ALWAYS AS IDENTITY, s serial); INSERT INTO t DEFAULT VALUES;
+CREATE SCHEMA "S, ""x"""; CREATE SEQUENCE "S, ""x"""."select"; CREATE UNLOGGED TABLE u (id serial); SELECT nextval('u_id_seq');
+SELECT format('CREATE SEQUENCE many_%s START %s', i, i) FROM generate_series(1, 250) i \gexec
+SQL
+my $all_values = q(SELECT string_agg(format('%s %s', c.oid::regclass, query_to_xml(format('SELECT last_value, is_called FROM %s', c.oid::regclass), true, true, '')), E'\n'
+	ORDER BY c.oid::regclass::text) FROM pg_class c WHERE relkind = 'S');
+tool_ok([ 'backup', '--repo', $repo, '-d', 'values' ], 'backup of sequences');
+tool_ok([ 'restore', '--repo', $repo, 'values', '--to', 'values2' ], 'restore');
+is(query('values2', $all_values), query('values', $all_values), 'each has its value');
+
+# --------------------------------------------------------------- globals
+
+query('postgres', <<'SQL');
+CREATE ROLE "a
+CREATE ROLE postgres;
+";
+CREATE ROLE "b""
+CREATE ROLE postgres;
+";
+SELECT set_config('search_path', 'public;ALTER/**/ROLE/**/eve/**/SUPERUSER;--, "B"', false);
+ALTER ROLE ALL SET search_path FROM CURRENT;
+SELECT set_config('local_preload_libraries', '', false);
+ALTER ROLE ALL SET local_preload_libraries FROM CURRENT;
+ALTER ROLE ALL SET "my.value" = E'it''s \\\n\\! x';
+SQL
+tool_ok([ 'globals', 'backup', '--repo', $repo ], 'backup of the globals');
+tool_ok([ 'globals', 'export', '--repo', $repo, '-o', "$scratch/globals.sql" ], 'export');
+my $globals = read_bytes("$scratch/globals.sql");
+is(scalar(() = $globals =~ /^DO 'BEGIN IF NOT EXISTS/mg), 1, 'the first superuser is created once');
+like($globals, qr/^CREATE ROLE "a\nCREATE ROLE postgres;\n";$/m, 'and not within a name');
+unlike($globals, qr/^CREATE ROLE postgres;\n(?!")/m, 'nor without a condition');
+my $other = start_server('other');
+query('postgres', 'DROP ROLE invoice_app; DROP ROLE invoice_report');
+ok(play('postgres', $globals), 'psql restores them');
+is(superusers(), '', 'and eve is what she was');
+my $all = q(SELECT string_agg(one, E'\n' ORDER BY one) FROM pg_db_role_setting, unnest(setconfig) one WHERE setrole = 0 AND setdatabase = 0);
+my $restored = query('postgres', $all);
+like($restored, qr/^local_preload_libraries=$/m, 'an empty list is one');
+like($restored, qr/^my\.value=it's \\\n\\! x$/m, 'a value of more than one line');
+like($restored, qr{^search_path="public;alter/\*\*/role/\*\*/eve/\*\*/superuser;--", "B"$}m, 'two names');
+$other->stop;
+
+done_testing();

@@ -1,0 +1,25 @@
+/*-------------------------------------------------------------------------
+ *
+ * setting_value.h
+ *	  The value of a setting as ALTER ROLE and ALTER DATABASE take it.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef NEX_SETTING_VALUE_H
+#define NEX_SETTING_VALUE_H
+
+/* What stands behind SET name TO, before quoting. */
+typedef struct SettingValue
+{
+	char **items;
+	int count; /* 0: an empty list, for which SET has no words */
+} SettingValue;
+
+/*
+ * Take apart what pg_db_role_setting.setconfig has behind "name=".  A value
+ * that is no list, or that cannot be cut, is one item.
+ */
+extern void setting_value_read(SettingValue *value, const char *name, const char *stored);
+extern void setting_value_free(SettingValue *value);
+
+#endif /* NEX_SETTING_VALUE_H */
