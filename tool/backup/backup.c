@@ -342,7 +342,7 @@ read_sequences(Backup *backup)
 	if (stop_requested() || !sequences_read(backup->leader, &backup->sequences, &count))
 		return false;
 	backup->manifest->totals.sequences = (uint64_t) count;
-	return connection_command(backup->leader, "COMMIT");
+	return connection_command(backup->leader, SQL("COMMIT"));
 }
 
 /* Out of the snapshot: is what rows were written with still what the schema has? */

@@ -51,8 +51,7 @@ bad_row_find(const CopyStream *stream, int table, uint64_t rows)
 	const SourceTable *source = &stream->work->tables->tables[table];
 	const Chunk *chunk = stream->chunk;
 	PGresult *result;
-	char *where;
-	char *sql;
+	SqlText sql;
 	char *ctid = NULL;
 
 	/* With a condition, or other than in a heap, rows may come in another order. */
@@ -60,26 +59,24 @@ bad_row_find(const CopyStream *stream, int table, uint64_t rows)
 		return NULL;
 	while ((result = PQgetResult(stream->connection->pg)) != NULL)
 		PQclear(result);
-	if (chunk->kind != CHUNK_BLOCKS)
-		where = xstrdup("");
-	else if (chunk->block_to == 0)
-		where = xasprintf(" WHERE ctid >= '(%u,0)'::pg_catalog.tid", chunk->block_from);
-	else
-		where =
-			xasprintf(" WHERE ctid >= '(%u,0)'::pg_catalog.tid AND ctid < '(%u,0)'::pg_catalog.tid",
-					  chunk->block_from, chunk->block_to);
-	sql = xasprintf("SELECT ctid FROM ONLY %s%s OFFSET %llu LIMIT 1", source->qualified, where,
-					(unsigned long long) rows);
-	free(where);
-	PQclear(PQexec(stream->connection->pg, "ROLLBACK"));
+	sql_init(&sql);
+	sql_append(&sql, "SELECT ctid FROM ONLY ");
+	source_table_name(source, &sql);
+	sql_append(&sql, " ");
+	if (chunk->kind == CHUNK_BLOCKS)
+		source_table_blocks(chunk->block_from, chunk->block_to, &sql);
+	sql_append(&sql, " OFFSET ");
+	sql_unsigned(&sql, rows);
+	sql_append(&sql, " LIMIT 1");
+	PQclear(connection_exec(stream->connection, SQL("ROLLBACK")));
 	if (snapshot_import(stream->connection, stream->work->snapshot) &&
-		connection_command(stream->connection, "SET max_parallel_workers_per_gather = 0"))
+		connection_command(stream->connection, SQL("SET max_parallel_workers_per_gather = 0")))
 	{
-		result = PQexec(stream->connection->pg, sql);
+		result = connection_exec(stream->connection, &sql);
 		if (PQresultStatus(result) == PGRES_TUPLES_OK && PQntuples(result) == 1)
 			ctid = xstrdup(PQgetvalue(result, 0, 0));
 		PQclear(result);
 	}
-	free(sql);
+	sql_free(&sql);
 	return ctid;
 }

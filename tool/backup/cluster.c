@@ -19,11 +19,11 @@
 #include "name_pattern.h"
 #include "quote.h"
 
-static const char databases_query[] =
+static const SqlConstant databases_query = SQL(
 	"SELECT datname, datallowconn, datconnlimit = -2,"
 	" coalesce(pg_catalog.shobj_description(oid, 'pg_database') LIKE 'nex_backup: restore of %', "
 	"false)"
-	" FROM pg_catalog.pg_database WHERE datname <> 'template0' ORDER BY datname";
+	" FROM pg_catalog.pg_database WHERE datname <> 'template0' ORDER BY datname");
 
 /* Does one of the patterns match?  Notes in `used` which ones did. */
 static bool

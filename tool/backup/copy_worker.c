@@ -41,10 +41,15 @@
 static bool
 widen_read_buffer(Connection *connection)
 {
-	char *sql = xasprintf("SELECT pg_catalog.repeat('x', %d)", WIDE_ROW_BYTES);
-	PGresult *result = connection_query(connection, sql, 0, NULL);
+	PGresult *result;
+	SqlText sql;
 
-	free(sql);
+	sql_init(&sql);
+	sql_append(&sql, "SELECT pg_catalog.repeat('x', ");
+	sql_signed(&sql, WIDE_ROW_BYTES);
+	sql_append(&sql, ")");
+	result = connection_query(connection, &sql, 0, NULL);
+	sql_free(&sql);
 	PQclear(result);
 	return result != NULL;
 }
@@ -65,8 +70,8 @@ prepare_worker(Connection *connection)
 {
 	return widen_read_buffer(connection) &&
 		   /* Text of money depends on it; all servers have this locale. */
-		   connection_command(connection, "SET lc_monetary = 'C'") &&
-		   connection_command(connection, "SET enable_seqscan = off");
+		   connection_command(connection, SQL("SET lc_monetary = 'C'")) &&
+		   connection_command(connection, SQL("SET enable_seqscan = off"));
 }
 
 bool
@@ -295,32 +300,31 @@ stream_table(CopyStream *stream, int table)
 }
 
 /* The command string for a chunk: NOWAIT locks, then one COPY a table. */
-static char *
-chunk_command(const CopyStream *stream)
+static void
+chunk_command(const CopyStream *stream, SqlText *sql)
 {
 	const SourceTables *tables = stream->work->tables;
 	const Chunk *chunk = stream->chunk;
-	Buffer sql;
 	int i;
 
-	buffer_init(&sql);
 	for (i = 0; i < chunk->ntables; i++)
 	{
-		buffer_append_string(&sql, i == 0 ? "LOCK TABLE ONLY " : ", ONLY ");
-		buffer_append_string(&sql, tables->tables[chunk->tables[i]].qualified);
+		if (i == 0)
+			sql_append(sql, "LOCK TABLE ONLY ");
+		else
+			sql_append(sql, ", ONLY ");
+		source_table_name(&tables->tables[chunk->tables[i]], sql);
 	}
-	buffer_append_string(&sql, " IN ACCESS SHARE MODE NOWAIT;");
+	sql_append(sql, " IN ACCESS SHARE MODE NOWAIT;");
 	for (i = 0; i < chunk->ntables; i++)
 	{
 		const SourceTable *table = &tables->tables[chunk->tables[i]];
-		char *copy = chunk->kind == CHUNK_BLOCKS
-						 ? source_table_copy_blocks(table, chunk->block_from, chunk->block_to)
-						 : source_table_copy_whole(table);
 
-		buffer_append_string(&sql, copy);
-		free(copy);
+		if (chunk->kind == CHUNK_BLOCKS)
+			source_table_copy_blocks(table, chunk->block_from, chunk->block_to, sql);
+		else
+			source_table_copy_whole(table, sql);
 	}
-	return buffer_detach(&sql);
 }
 
 /* Run the chunk's command and stream each COPY in turn. */
@@ -328,13 +332,15 @@ static bool
 stream_tables(CopyStream *stream)
 {
 	const Chunk *chunk = stream->chunk;
-	char *sql = chunk_command(stream);
+	SqlText sql;
 	PGresult *result;
 	bool good;
 	int i;
 
-	good = PQsendQuery(stream->connection->pg, sql) == 1;
-	free(sql);
+	sql_init(&sql);
+	chunk_command(stream, &sql);
+	good = connection_send(stream->connection, &sql);
+	sql_free(&sql);
 	if (!good)
 		return connection_report(stream->connection, NULL, "could not send a query");
 	result = PQgetResult(stream->connection->pg);

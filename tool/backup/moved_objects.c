@@ -62,21 +62,22 @@
 	"  pg_catalog.format('%I.%I', nspname, cfgname)"                                               \
 	"  FROM pg_catalog.pg_ts_config c JOIN schema ON schema.oid = cfgnamespace)"
 
-static const char names_query[] = "WITH " NAMES_QUERY " SELECT coalesce(pg_catalog.json_agg("
-								  "pg_catalog.json_build_array(kind, id, name)), '[]') FROM names";
+static const SqlConstant names_query =
+	SQL("WITH " NAMES_QUERY " SELECT coalesce(pg_catalog.json_agg("
+		"pg_catalog.json_build_array(kind, id, name)), '[]') FROM names");
 
 /* $1: the names before; $2: the only kind to look at, or NULL. */
-static const char moved_query[] =
-	"WITH " NAMES_QUERY ", before AS ("
-	" SELECT one ->> 0 AS kind, one ->> 1 AS id, one ->> 2 AS name"
-	"  FROM pg_catalog.json_array_elements($1::json) one),"
-	" moved AS ("
-	" SELECT before.kind || ' ' || before.name AS what FROM before"
-	"  LEFT JOIN names USING (kind, id)"
-	"  WHERE names.name IS DISTINCT FROM before.name AND (before.kind = $2) IS NOT FALSE"
-	"  ORDER BY before.kind IN ('column', 'label'), 1)"
-	" SELECT pg_catalog.array_to_string((pg_catalog.array_agg(what))[:" SHOWN "], ', ')"
-	"  || CASE WHEN count(*) > " SHOWN " THEN ', ...' ELSE '' END FROM moved";
+static const SqlConstant moved_query =
+	SQL("WITH " NAMES_QUERY ", before AS ("
+		" SELECT one ->> 0 AS kind, one ->> 1 AS id, one ->> 2 AS name"
+		"  FROM pg_catalog.json_array_elements($1::json) one),"
+		" moved AS ("
+		" SELECT before.kind || ' ' || before.name AS what FROM before"
+		"  LEFT JOIN names USING (kind, id)"
+		"  WHERE names.name IS DISTINCT FROM before.name AND (before.kind = $2) IS NOT FALSE"
+		"  ORDER BY before.kind IN ('column', 'label'), 1)"
+		" SELECT pg_catalog.array_to_string((pg_catalog.array_agg(what))[:" SHOWN "], ', ')"
+		"  || CASE WHEN count(*) > " SHOWN " THEN ', ...' ELSE '' END FROM moved");
 
 char *
 moved_objects_names(Connection *connection)

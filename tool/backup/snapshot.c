@@ -110,27 +110,48 @@ lock_failed(const Taking *taking, PGresult *result, int tables)
 	return verdict;
 }
 
+static bool
+set_lock_timeout(Connection *connection, bool local, int64_t milliseconds)
+{
+	SqlText sql;
+	bool good;
+
+	sql_init(&sql);
+	sql_append(&sql, "SET ");
+	if (local)
+		sql_append(&sql, "LOCAL ");
+	sql_append(&sql, "lock_timeout = ");
+	sql_signed(&sql, milliseconds);
+	good = connection_command(connection, &sql);
+	sql_free(&sql);
+	return good;
+}
+
 /* Wait, holding nothing, for the table that was locked the last time. */
 static Attempt
 wait_with_empty_hands(Taking *taking)
 {
 	int64_t left = taking->timeout > 0 ? taking->deadline_ms - now_ms() : 0;
 	PGresult *result;
-	char *sql;
+	SqlText sql;
+	bool good;
 
 	if (taking->holder.table == NULL)
 		return ATTEMPT_GOOD;
 	if (taking->timeout > 0 && left < 1)
 		left = 1;
-	if (!connection_commandf(taking->leader, "SET LOCAL lock_timeout = %lld", (long long) left))
+	if (!set_lock_timeout(taking->leader, true, left))
 		return ATTEMPT_FAILED;
-	sql = xasprintf("LOCK TABLE ONLY %s IN ACCESS SHARE MODE", taking->holder.table);
-	result = connection_exec(taking->leader, sql);
-	free(sql);
+	sql_init(&sql);
+	sql_append(&sql, "LOCK TABLE ONLY ");
+	good = sql_checked_names(&sql, taking->holder.table);
+	sql_append(&sql, " IN ACCESS SHARE MODE");
+	result = good ? connection_exec(taking->leader, &sql) : NULL;
+	sql_free(&sql);
 	if (PQresultStatus(result) != PGRES_COMMAND_OK)
 		return lock_failed(taking, result, 1);
 	PQclear(result);
-	if (!connection_commandf(taking->leader, "SET LOCAL lock_timeout = %d", PATIENCE_MS))
+	if (!set_lock_timeout(taking->leader, true, PATIENCE_MS))
 		return ATTEMPT_FAILED;
 	return ATTEMPT_GOOD;
 }
@@ -138,7 +159,7 @@ wait_with_empty_hands(Taking *taking)
 static Attempt
 lock_tables(Taking *taking, const SourceTables *list, const SourceTables *locked)
 {
-	PGresult *failed = table_locks_take(taking->leader, list, locked, "");
+	PGresult *failed = table_locks_take(taking->leader, list, locked, SQL(""));
 
 	return failed == NULL ? ATTEMPT_GOOD : lock_failed(taking, failed, list->count);
 }
@@ -182,10 +203,11 @@ export_snapshot(Connection *leader, Snapshot *snapshot)
 {
 	PGresult *result = connection_query(
 		leader,
-		"SELECT pg_catalog.pg_export_snapshot(),"
-		" pg_catalog.to_char(pg_catalog.clock_timestamp(), 'YYYY-MM-DD\"T\"HH24:MI:SS.MS\"Z\"'),"
-		" CASE WHEN pg_catalog.pg_is_in_recovery() THEN pg_catalog.pg_last_wal_replay_lsn()"
-		"  ELSE pg_catalog.pg_current_wal_insert_lsn() END",
+		SQL("SELECT pg_catalog.pg_export_snapshot(),"
+			" pg_catalog.to_char(pg_catalog.clock_timestamp(), "
+			"'YYYY-MM-DD\"T\"HH24:MI:SS.MS\"Z\"'),"
+			" CASE WHEN pg_catalog.pg_is_in_recovery() THEN pg_catalog.pg_last_wal_replay_lsn()"
+			"  ELSE pg_catalog.pg_current_wal_insert_lsn() END"),
 		0, NULL);
 
 	if (result == NULL)
@@ -211,8 +233,7 @@ snapshot_and_list(Taking *taking, const SourceTables *locked, SourceTables *list
 	}
 	/* Sequences are read later without having been locked before. */
 	return source_tables_read_sizes(taking->leader, list) &&
-				   connection_commandf(taking->leader, "SET LOCAL lock_timeout = '%ds'",
-									   taking->timeout)
+				   set_lock_timeout(taking->leader, true, (int64_t) taking->timeout * 1000)
 			   ? ATTEMPT_GOOD
 			   : ATTEMPT_FAILED;
 }
@@ -255,7 +276,7 @@ attempt(Taking *taking, int round, SourceTables *list, Snapshot *snapshot)
 		source_tables_free(&locked);
 		return ATTEMPT_FAILED;
 	}
-	if (!connection_command(taking->leader, "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"))
+	if (!connection_command(taking->leader, SQL("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")))
 		verdict = ATTEMPT_FAILED;
 	else
 		verdict = wait_with_empty_hands(taking);
@@ -269,7 +290,8 @@ attempt(Taking *taking, int round, SourceTables *list, Snapshot *snapshot)
 	{
 		source_tables_free(list);
 		snapshot_free(snapshot);
-		if (!connection_command(taking->leader, "ROLLBACK") || !look_for_holder(taking, &locked))
+		if (!connection_command(taking->leader, SQL("ROLLBACK")) ||
+			!look_for_holder(taking, &locked))
 			verdict = ATTEMPT_FAILED;
 	}
 	source_tables_free(&locked);
@@ -320,8 +342,7 @@ snapshot_take(Connection *leader, ConnectionTarget *target, int lock_wait_timeou
 	taking.timeout = lock_wait_timeout;
 	taking.deadline_ms = now_ms() + (int64_t) lock_wait_timeout * 1000;
 	good = lock_capacity_read(leader, &taking.capacity) &&
-		   connection_commandf(leader, "SET lock_timeout = %d", PATIENCE_MS) &&
-		   take(&taking, list, snapshot);
+		   set_lock_timeout(leader, false, PATIENCE_MS) && take(&taking, list, snapshot);
 	lock_holder_free(&taking.holder);
 	connection_close(taking.observer);
 	return good;
@@ -339,6 +360,14 @@ snapshot_free(Snapshot *snapshot)
 bool
 snapshot_import(Connection *worker, const Snapshot *snapshot)
 {
-	return connection_command(worker, "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY") &&
-		   connection_commandf(worker, "SET TRANSACTION SNAPSHOT '%s'", snapshot->name);
+	SqlText sql;
+	bool good;
+
+	sql_init(&sql);
+	sql_append(&sql, "SET TRANSACTION SNAPSHOT ");
+	sql_literal(&sql, snapshot->name);
+	good = connection_command(worker, SQL("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")) &&
+		   connection_command(worker, &sql);
+	sql_free(&sql);
+	return good;
 }

@@ -56,7 +56,7 @@ struct SnapshotWatch
 	pthread_mutex_t mutex;
 	pthread_cond_t wake;
 	bool stopping;
-	Buffer pids; /* of our sessions: "4711,4712" */
+	SqlText pids; /* of our sessions: "4711,4712" */
 	Conflict conflicts[MAX_CONFLICTS];
 	int nconflicts;
 };
@@ -67,20 +67,24 @@ struct SnapshotWatch
  * than our snapshot, an index; regclass finds it all the same.
  * pg_blocking_pids() would not see the replay of a standby waiting.
  */
-static const char waiting_query[] =
-	"SELECT pg_catalog.pg_stat_clear_snapshot();"
-	"SELECT w.pid, w.relation::pg_catalog.regclass, coalesce(nullif(a.application_name, ''),"
-	" a.backend_type), a.usename,"
-	" coalesce(extract(epoch FROM pg_catalog.clock_timestamp() - w.waitstart), 0),"
-	" (SELECT count(*) FROM pg_catalog.pg_locks b WHERE NOT b.granted AND b.pid <> w.pid"
-	"  AND b.locktype = 'relation' AND b.database = w.database AND b.relation = w.relation)"
-	" FROM pg_catalog.pg_locks w"
-	" LEFT JOIN pg_catalog.pg_stat_activity a ON a.pid = w.pid"
-	" WHERE NOT w.granted AND w.locktype = 'relation' AND w.mode = 'AccessExclusiveLock'"
-	" AND w.database = (SELECT oid FROM pg_catalog.pg_database"
-	"  WHERE datname = pg_catalog.current_database())"
-	" AND EXISTS (SELECT FROM pg_catalog.pg_locks h WHERE h.granted AND h.pid IN (%s)"
-	"  AND h.locktype = 'relation' AND h.database = w.database AND h.relation = w.relation)";
+static const SqlConstant waiting_query =
+	SQL("SELECT pg_catalog.pg_stat_clear_snapshot();"
+		"SELECT w.pid, w.relation::pg_catalog.regclass, coalesce(nullif(a.application_name, ''),"
+		" a.backend_type), a.usename,"
+		" coalesce(extract(epoch FROM pg_catalog.clock_timestamp() - w.waitstart), 0),"
+		" (SELECT count(*) FROM pg_catalog.pg_locks b WHERE NOT b.granted AND b.pid <> w.pid"
+		"  AND b.locktype = 'relation' AND b.database = w.database AND b.relation = w.relation)"
+		" FROM pg_catalog.pg_locks w"
+		" LEFT JOIN pg_catalog.pg_stat_activity a ON a.pid = w.pid"
+		" WHERE NOT w.granted AND w.locktype = 'relation' AND w.mode = 'AccessExclusiveLock'"
+		" AND w.database = (SELECT oid FROM pg_catalog.pg_database"
+		"  WHERE datname = pg_catalog.current_database())"
+		" AND EXISTS (SELECT FROM pg_catalog.pg_locks h WHERE h.granted AND h.pid IN (");
+
+/* Behind the list of our own sessions. */
+static const SqlConstant waiting_query_end =
+	SQL(")"
+		"  AND h.locktype = 'relation' AND h.database = w.database AND h.relation = w.relation)");
 
 static Conflict *
 find_conflict(SnapshotWatch *watch, const PGresult *result, int row)
@@ -149,14 +153,17 @@ static bool
 look_at_locks(SnapshotWatch *watch)
 {
 	PGresult *result;
-	char *sql;
+	SqlText sql;
 	int i;
 
+	sql_init(&sql);
+	sql_append_constant(&sql, waiting_query);
 	pthread_mutex_lock(&watch->mutex);
-	sql = xasprintf(waiting_query, watch->pids.data);
+	sql_text(&sql, &watch->pids);
 	pthread_mutex_unlock(&watch->mutex);
-	result = connection_exec(watch->leader, sql);
-	free(sql);
+	sql_append_constant(&sql, waiting_query_end);
+	result = connection_exec(watch->leader, &sql);
+	sql_free(&sql);
 	if (PQresultStatus(result) != PGRES_TUPLES_OK)
 	{
 		if (!stop_requested())
@@ -236,13 +243,13 @@ snapshot_watch_start(Connection *leader, const Settings *settings)
 	watch->started = progress_seconds();
 	pthread_mutex_init(&watch->mutex, NULL);
 	pthread_cond_init(&watch->wake, NULL);
-	buffer_init(&watch->pids);
-	buffer_printf(&watch->pids, "%d", PQbackendPID(leader->pg));
+	sql_init(&watch->pids);
+	sql_signed(&watch->pids, PQbackendPID(leader->pg));
 	atomic_store(&progress.snapshot_taken, watch->started);
 	if (pthread_create(&watch->thread, NULL, watch_snapshot, watch) == 0)
 		return watch;
 	report_error(EXIT_FAILED, NULL, NULL, "could not start a thread");
-	buffer_free(&watch->pids);
+	sql_free(&watch->pids);
 	free(watch);
 	return NULL;
 }
@@ -251,7 +258,8 @@ void
 snapshot_watch_add(SnapshotWatch *watch, const Connection *session)
 {
 	pthread_mutex_lock(&watch->mutex);
-	buffer_printf(&watch->pids, ",%d", PQbackendPID(session->pg));
+	sql_append(&watch->pids, ",");
+	sql_signed(&watch->pids, PQbackendPID(session->pg));
 	pthread_mutex_unlock(&watch->mutex);
 }
 
@@ -282,7 +290,7 @@ snapshot_watch_stop(SnapshotWatch *watch, Manifest *manifest)
 		free(conflict->table);
 		free(conflict->who);
 	}
-	buffer_free(&watch->pids);
+	sql_free(&watch->pids);
 	pthread_mutex_destroy(&watch->mutex);
 	pthread_cond_destroy(&watch->wake);
 	free(watch);

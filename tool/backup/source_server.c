@@ -31,13 +31,13 @@ static const StandbyFix standby_fixes[] = {
 	{17, 12, "17.12"}, {18, 7, "18.7"},   {19, 1, "19.1"},
 };
 
-static const char capacity_query[] =
-	"SELECT pg_catalog.current_setting('max_locks_per_transaction'),"
-	" sum(setting::pg_catalog.int8) FROM pg_catalog.pg_settings"
-	" WHERE name IN ('max_connections', 'max_prepared_transactions', 'max_worker_processes',"
-	"  'max_wal_senders')"
-	" OR name = (SELECT max(name) FROM pg_catalog.pg_settings"
-	"  WHERE name IN ('autovacuum_max_workers', 'autovacuum_worker_slots'))";
+static const SqlConstant capacity_query =
+	SQL("SELECT pg_catalog.current_setting('max_locks_per_transaction'),"
+		" sum(setting::pg_catalog.int8) FROM pg_catalog.pg_settings"
+		" WHERE name IN ('max_connections', 'max_prepared_transactions', 'max_worker_processes',"
+		"  'max_wal_senders')"
+		" OR name = (SELECT max(name) FROM pg_catalog.pg_settings"
+		"  WHERE name IN ('autovacuum_max_workers', 'autovacuum_worker_slots'))");
 
 const char *
 standby_fix_missing(int server_version)
@@ -81,7 +81,8 @@ check_standby(const Connection *connection)
 static bool
 check_pooler(Connection *connection)
 {
-	PGresult *result = connection_query(connection, "SELECT pg_catalog.pg_backend_pid()", 0, NULL);
+	PGresult *result =
+		connection_query(connection, SQL("SELECT pg_catalog.pg_backend_pid()"), 0, NULL);
 	bool direct;
 
 	if (result == NULL)

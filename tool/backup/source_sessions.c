@@ -41,15 +41,16 @@ typedef enum Round
 	ROUND_FAILED    /* reported */
 } Round;
 
-static const char schema_locks_query[] =
-	"SELECT pg_catalog.pg_stat_clear_snapshot();"
-	"SELECT count(DISTINCT l.relation) FILTER (WHERE l.granted),"
-	" max(l.pid) FILTER (WHERE NOT l.granted"
-	"  AND l.waitstart < pg_catalog.clock_timestamp() - interval '100 ms')"
-	" FROM pg_catalog.pg_locks l"
-	" JOIN pg_catalog.pg_stat_activity a ON a.pid = l.pid"
-	" WHERE a.application_name = '%s' AND l.locktype = 'relation'"
-	" AND l.relation = ANY ('%s'::pg_catalog.oid[])";
+static const SqlConstant clear_query = SQL("SELECT pg_catalog.pg_stat_clear_snapshot()");
+
+static const SqlConstant schema_locks_query =
+	SQL("SELECT count(DISTINCT l.relation) FILTER (WHERE l.granted),"
+		" max(l.pid) FILTER (WHERE NOT l.granted"
+		"  AND l.waitstart < pg_catalog.clock_timestamp() - interval '100 ms')"
+		" FROM pg_catalog.pg_locks l"
+		" JOIN pg_catalog.pg_stat_activity a ON a.pid = l.pid"
+		" WHERE a.application_name = $1 AND l.locktype = 'relation'"
+		" AND l.relation = ANY ($2::pg_catalog.oid[])");
 
 static bool
 open_workers(SourceSessions *sessions)
@@ -78,7 +79,7 @@ bring_worker(SourceSessions *sessions, Connection *worker)
 		return ROUND_FAILED;
 	if (!sessions->lock_ahead)
 		return ROUND_GOOD;
-	failed = table_locks_take(worker, &sessions->tables, NULL, " NOWAIT");
+	failed = table_locks_take(worker, &sessions->tables, NULL, SQL(" NOWAIT"));
 	if (failed == NULL)
 		return ROUND_GOOD;
 	if (result_has_state(failed, SQLSTATE_LOCK_NOT_AVAILABLE))
@@ -123,6 +124,18 @@ start_schema(SourceSessions *sessions)
 	return true;
 }
 
+static bool
+cancel_backend(SourceSessions *sessions, const char *pid)
+{
+	const char *params[1] = {pid};
+	PGresult *result = connection_query(
+		sessions->leader, SQL("SELECT pg_catalog.pg_cancel_backend($1::pg_catalog.int4)"), 1,
+		params);
+
+	PQclear(result);
+	return result != NULL;
+}
+
 /*
  * How many tables pg_dump has locked; -1 (reported) on failure.  If it waits
  * for one, end that: others wait meanwhile, and only we can give way.
@@ -130,18 +143,17 @@ start_schema(SourceSessions *sessions)
 static int
 schema_locks(SourceSessions *sessions, const char *oids)
 {
-	char *sql = xasprintf(schema_locks_query, sessions->schema.application, oids);
-	PGresult *result = connection_exec(sessions->leader, sql);
+	const char *params[2] = {sessions->schema.application, oids};
+	PGresult *result;
 	int count = -1;
 
-	free(sql);
-	if (PQresultStatus(result) == PGRES_TUPLES_OK)
-		count = (int) strtol(PQgetvalue(result, 0, 0), NULL, 10);
-	else
-		connection_report(sessions->leader, result, "could not query the server");
-	if (count >= 0 && !PQgetisnull(result, 0, 1) &&
-		!connection_commandf(sessions->leader, "SELECT pg_catalog.pg_cancel_backend(%s)",
-							 PQgetvalue(result, 0, 1)))
+	if (!connection_command(sessions->leader, clear_query))
+		return -1;
+	result = connection_query(sessions->leader, schema_locks_query, 2, params);
+	if (result == NULL)
+		return -1;
+	count = (int) strtol(PQgetvalue(result, 0, 0), NULL, 10);
+	if (!PQgetisnull(result, 0, 1) && !cancel_backend(sessions, PQgetvalue(result, 0, 1)))
 		count = -1;
 	PQclear(result);
 	return count;
@@ -197,8 +209,8 @@ let_go(SourceSessions *sessions)
 	sessions->schema_running = false;
 	schema_free(&sessions->schema);
 	for (i = 0; i < sessions->settings->jobs && good; i++)
-		good = connection_command(sessions->workers[i], "ROLLBACK");
-	good = good && connection_command(sessions->leader, "ROLLBACK");
+		good = connection_command(sessions->workers[i], SQL("ROLLBACK"));
+	good = good && connection_command(sessions->leader, SQL("ROLLBACK"));
 	source_tables_free(&sessions->tables);
 	snapshot_free(&sessions->snapshot);
 	free(sessions->names);

@@ -19,9 +19,10 @@
 #include <string.h>
 
 #include "buffer.h"
+#include "log.h"
 #include "memory.h"
 
-static const char tables_query[] =
+static const SqlConstant tables_query = SQL(
 	"SELECT c.oid, n.nspname, c.relname, pg_catalog.format('%I.%I', n.nspname, c.relname),"
 	" coalesce((SELECT pg_catalog.string_agg(pg_catalog.quote_ident(a.attname), ', ' ORDER BY "
 	"a.attnum)"
@@ -48,25 +49,25 @@ static const char tables_query[] =
 	"   AND NOT EXISTS (SELECT FROM pg_catalog.pg_depend d"
 	"     WHERE d.classid = 'pg_catalog.pg_class'::pg_catalog.regclass AND d.objid = c.oid"
 	"     AND d.objsubid = 0 AND d.deptype = 'e')))"
-	" ORDER BY x.oid IS NOT NULL, n.nspname, c.relname";
+	" ORDER BY x.oid IS NOT NULL, n.nspname, c.relname");
 
 /*
  * Apart from the list, because pg_relation_size() opens the table: asked before
  * the table is locked it would wait behind whoever has it locked.
  */
-static const char sizes_query[] =
-	"SELECT coalesce(pg_catalog.pg_relation_size(c.oid), 0),"
-	" CASE WHEN c.reltoastrelid = 0 THEN 0 ELSE "
-	"coalesce(pg_catalog.pg_relation_size(c.reltoastrelid), 0) END"
-	" FROM pg_catalog.unnest($1::pg_catalog.oid[]) WITH ORDINALITY AS t (oid, place)"
-	" LEFT JOIN pg_catalog.pg_class c ON c.oid = t.oid ORDER BY t.place";
+static const SqlConstant sizes_query =
+	SQL("SELECT coalesce(pg_catalog.pg_relation_size(c.oid), 0),"
+		" CASE WHEN c.reltoastrelid = 0 THEN 0 ELSE "
+		"coalesce(pg_catalog.pg_relation_size(c.reltoastrelid), 0) END"
+		" FROM pg_catalog.unnest($1::pg_catalog.oid[]) WITH ORDINALITY AS t (oid, place)"
+		" LEFT JOIN pg_catalog.pg_class c ON c.oid = t.oid ORDER BY t.place");
 
 /* Which configuration table must be filled before which. */
-static const char references_query[] =
-	"SELECT DISTINCT k.conrelid, k.confrelid FROM pg_catalog.pg_constraint k"
-	" WHERE k.contype = 'f' AND k.conrelid <> k.confrelid"
-	" AND k.conrelid IN (SELECT pg_catalog.unnest(extconfig) FROM pg_catalog.pg_extension)"
-	" AND k.confrelid IN (SELECT pg_catalog.unnest(extconfig) FROM pg_catalog.pg_extension)";
+static const SqlConstant references_query =
+	SQL("SELECT DISTINCT k.conrelid, k.confrelid FROM pg_catalog.pg_constraint k"
+		" WHERE k.contype = 'f' AND k.conrelid <> k.confrelid"
+		" AND k.conrelid IN (SELECT pg_catalog.unnest(extconfig) FROM pg_catalog.pg_extension)"
+		" AND k.confrelid IN (SELECT pg_catalog.unnest(extconfig) FROM pg_catalog.pg_extension)");
 
 static uint64_t
 number_of(const PGresult *result, int row, int column)
@@ -80,7 +81,18 @@ flag_of(const PGresult *result, int row, int column)
 	return PQgetvalue(result, row, column)[0] == 't';
 }
 
-static void
+/* The server quotes as its version must; that these are names and nothing else is looked at here.
+ */
+static bool
+read_names(SqlText *sql, const char *names)
+{
+	sql_init(sql);
+	return names[0] == '\0' || sql_checked_names(sql, names) ||
+		   report_error(EXIT_FAILED, NULL, NULL,
+						"the server quotes names in a way that is not known");
+}
+
+static bool
 read_row(const PGresult *result, int row, SourceTable *table)
 {
 	bool through_root = !PQgetisnull(result, row, 5);
@@ -89,13 +101,13 @@ read_row(const PGresult *result, int row, SourceTable *table)
 	table->schema = xstrdup(PQgetvalue(result, row, 1));
 	table->name = xstrdup(PQgetvalue(result, row, 2));
 	table->qualified = xstrdup(PQgetvalue(result, row, 3));
-	table->columns = xstrdup(PQgetvalue(result, row, 4));
-	table->restore_into = xstrdup(PQgetvalue(result, row, through_root ? 5 : 3));
 	table->condition = xstrdup(PQgetvalue(result, row, 6));
 	table->partitioned = flag_of(result, row, 7);
 	table->is_heap = flag_of(result, row, 8);
 	table->configuration = flag_of(result, row, 9);
 	table->serial = table->configuration || through_root;
+	return read_names(&table->columns, PQgetvalue(result, row, 4)) &&
+		   read_names(&table->restore_into, PQgetvalue(result, row, through_root ? 5 : 3));
 }
 
 static int
@@ -173,6 +185,7 @@ bool
 source_tables_read(Connection *connection, SourceTables *list)
 {
 	PGresult *result = connection_query(connection, tables_query, 0, NULL);
+	bool good = true;
 	int i;
 
 	memset(list, 0, sizeof(*list));
@@ -180,10 +193,10 @@ source_tables_read(Connection *connection, SourceTables *list)
 		return false;
 	list->count = PQntuples(result);
 	list->tables = xcalloc((size_t) list->count + 1, sizeof(SourceTable));
-	for (i = 0; i < list->count; i++)
-		read_row(result, i, &list->tables[i]);
+	for (i = 0; good && i < list->count; i++)
+		good = read_row(result, i, &list->tables[i]);
 	PQclear(result);
-	if (!order_configuration(connection, list))
+	if (!good || !order_configuration(connection, list))
 		return false;
 	order_by_oid(list);
 	return true;
@@ -233,8 +246,8 @@ source_tables_free(SourceTables *list)
 		free(list->tables[i].schema);
 		free(list->tables[i].name);
 		free(list->tables[i].qualified);
-		free(list->tables[i].columns);
-		free(list->tables[i].restore_into);
+		sql_free(&list->tables[i].columns);
+		sql_free(&list->tables[i].restore_into);
 		free(list->tables[i].condition);
 	}
 	free(list->tables);
@@ -279,31 +292,83 @@ source_tables_contain(const SourceTables *list, const SourceTables *other)
 char *
 source_table_restore_statement(const SourceTable *table)
 {
-	if (table->columns[0] == '\0')
-		return xasprintf("COPY %s  FROM stdin;", table->restore_into);
-	return xasprintf("COPY %s (%s) FROM stdin;", table->restore_into, table->columns);
+	SqlText sql;
+
+	sql_init(&sql);
+	sql_append(&sql, "COPY ");
+	sql_text(&sql, &table->restore_into);
+	sql_append(&sql, " ");
+	if (sql_length(&table->columns) > 0)
+	{
+		sql_append(&sql, "(");
+		sql_text(&sql, &table->columns);
+		sql_append(&sql, ")");
+	}
+	sql_append(&sql, " FROM stdin;");
+	return buffer_detach(&sql.text);
 }
 
-char *
-source_table_copy_whole(const SourceTable *table)
+void
+source_table_name(const SourceTable *table, SqlText *sql)
+{
+	sql_qualified(sql, table->schema, table->name);
+}
+
+/* "COPY (SELECT columns FROM ONLY table " */
+static void
+begin_query(const SourceTable *table, SqlText *sql)
+{
+	sql_append(sql, "COPY (SELECT ");
+	sql_text(sql, &table->columns);
+	sql_append(sql, " FROM ONLY ");
+	source_table_name(table, sql);
+	sql_append(sql, " ");
+}
+
+void
+source_table_copy_whole(const SourceTable *table, SqlText *sql)
 {
 	/* Without columns "COPY t" would add the generated ones; a condition needs a query anyway. */
-	if (table->columns[0] == '\0' || table->condition[0] != '\0')
-		return xasprintf("COPY (SELECT %s FROM ONLY %s %s) TO STDOUT;", table->columns,
-						 table->qualified, table->condition);
-	return xasprintf("COPY %s (%s) TO STDOUT;", table->qualified, table->columns);
+	if (sql_length(&table->columns) == 0 || table->condition[0] != '\0')
+	{
+		begin_query(table, sql);
+		/* Words of the extension's own script, as trustworthy as the rest of it. */
+		buffer_append_string(&sql->text, table->condition);
+		sql_append(sql, ") TO STDOUT;");
+		return;
+	}
+	sql_append(sql, "COPY ");
+	source_table_name(table, sql);
+	sql_append(sql, " (");
+	sql_text(sql, &table->columns);
+	sql_append(sql, ") TO STDOUT;");
 }
 
-char *
-source_table_copy_blocks(const SourceTable *table, uint32_t block_from, uint32_t block_to)
+/* A ctid, the first one of a block. */
+static void
+append_ctid(SqlText *sql, uint32_t block)
 {
-	Buffer sql;
+	sql_append(sql, "'(");
+	sql_unsigned(sql, block);
+	sql_append(sql, ",0)'::pg_catalog.tid");
+}
 
-	buffer_init(&sql);
-	buffer_printf(&sql, "COPY (SELECT %s FROM ONLY %s WHERE ctid >= '(%u,0)'::pg_catalog.tid",
-				  table->columns, table->qualified, block_from);
-	if (block_to != 0)
-		buffer_printf(&sql, " AND ctid < '(%u,0)'::pg_catalog.tid", block_to);
-	buffer_append_string(&sql, ") TO STDOUT;");
-	return buffer_detach(&sql);
+void
+source_table_blocks(uint32_t block_from, uint32_t block_to, SqlText *sql)
+{
+	sql_append(sql, "WHERE ctid >= ");
+	append_ctid(sql, block_from);
+	if (block_to == 0)
+		return;
+	sql_append(sql, " AND ctid < ");
+	append_ctid(sql, block_to);
+}
+
+void
+source_table_copy_blocks(const SourceTable *table, uint32_t block_from, uint32_t block_to,
+						 SqlText *sql)
+{
+	begin_query(table, sql);
+	source_table_blocks(block_from, block_to, sql);
+	sql_append(sql, ") TO STDOUT;");
 }

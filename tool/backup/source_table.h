@@ -19,14 +19,14 @@ typedef struct SourceTable
 	uint32_t oid;
 	char *schema;
 	char *name;
-	char *qualified;    /* quoted: public.t */
-	char *columns;      /* quoted list without generated columns: "a, b"; "" if none */
-	char *restore_into; /* quoted: itself, or its partition root */
-	char *condition;    /* WHERE clause of an extension's configuration table, or "" */
-	bool partitioned;   /* no rows of its own; locked only */
-	bool is_heap;       /* ctid ranges mean blocks */
-	bool serial;        /* see ManifestTable.serial */
-	bool configuration; /* belongs to an extension */
+	char *qualified;      /* quoted: public.t */
+	SqlText columns;      /* quoted list without generated columns: "a, b"; "" if none */
+	SqlText restore_into; /* quoted: itself, or its partition root */
+	char *condition;      /* WHERE clause of an extension's configuration table, or "" */
+	bool partitioned;     /* no rows of its own; locked only */
+	bool is_heap;         /* ctid ranges mean blocks */
+	bool serial;          /* see ManifestTable.serial */
+	bool configuration;   /* belongs to an extension */
 	uint64_t heap_bytes;
 	uint64_t toast_bytes;
 } SourceTable;
@@ -63,11 +63,17 @@ extern char *source_tables_oids(const SourceTables *list);
 extern char *source_table_restore_statement(const SourceTable *table);
 
 /*
- * The COPY … TO STDOUT for a whole table, or for the blocks from block_from
- * up to but not including block_to (0: to the end).  Caller frees.
+ * Append the COPY … TO STDOUT for a whole table, or for the blocks from
+ * block_from up to but not including block_to (0: to the end).
  */
-extern char *source_table_copy_whole(const SourceTable *table);
-extern char *source_table_copy_blocks(const SourceTable *table, uint32_t block_from,
-									  uint32_t block_to);
+extern void source_table_copy_whole(const SourceTable *table, SqlText *sql);
+extern void source_table_copy_blocks(const SourceTable *table, uint32_t block_from,
+									 uint32_t block_to, SqlText *sql);
+
+/* Append the condition of those blocks, with its WHERE. */
+extern void source_table_blocks(uint32_t block_from, uint32_t block_to, SqlText *sql);
+
+/* Append its qualified name. */
+extern void source_table_name(const SourceTable *table, SqlText *sql);
 
 #endif /* NEX_SOURCE_TABLE_H */

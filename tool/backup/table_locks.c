@@ -20,17 +20,17 @@
 
 #define LOCK_BATCH_BYTES (100 * 1024)
 
-static const char holder_query[] =
-	"SELECT pg_catalog.format('%I.%I', n.nspname, c.relname), l.pid, a.application_name,"
-	" a.usename, NOT l.granted"
-	" FROM pg_catalog.pg_locks l JOIN pg_catalog.pg_class c ON c.oid = l.relation"
-	" JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace"
-	" LEFT JOIN pg_catalog.pg_stat_activity a ON a.pid = l.pid"
-	" WHERE l.locktype = 'relation' AND l.mode = 'AccessExclusiveLock'"
-	" AND l.database = (SELECT oid FROM pg_catalog.pg_database"
-	"  WHERE datname = pg_catalog.current_database())"
-	" AND l.relation = ANY ($1::pg_catalog.oid[])"
-	" ORDER BY l.granted DESC, l.waitstart LIMIT 1";
+static const SqlConstant holder_query =
+	SQL("SELECT pg_catalog.format('%I.%I', n.nspname, c.relname), l.pid, a.application_name,"
+		" a.usename, NOT l.granted"
+		" FROM pg_catalog.pg_locks l JOIN pg_catalog.pg_class c ON c.oid = l.relation"
+		" JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace"
+		" LEFT JOIN pg_catalog.pg_stat_activity a ON a.pid = l.pid"
+		" WHERE l.locktype = 'relation' AND l.mode = 'AccessExclusiveLock'"
+		" AND l.database = (SELECT oid FROM pg_catalog.pg_database"
+		"  WHERE datname = pg_catalog.current_database())"
+		" AND l.relation = ANY ($1::pg_catalog.oid[])"
+		" ORDER BY l.granted DESC, l.waitstart LIMIT 1");
 
 bool
 result_has_state(const PGresult *result, const char *state)
@@ -42,34 +42,37 @@ result_has_state(const PGresult *result, const char *state)
 
 PGresult *
 table_locks_take(Connection *connection, const SourceTables *list, const SourceTables *skip,
-				 const char *suffix)
+				 SqlConstant suffix)
 {
 	PGresult *failed = NULL;
-	Buffer sql;
+	SqlText sql;
 	int i;
 
-	buffer_init(&sql);
+	sql_init(&sql);
 	for (i = 0; i < list->count && failed == NULL; i++)
 	{
 		PGresult *result;
 
 		if (skip == NULL || !source_tables_have(skip, &list->tables[i]))
 		{
-			buffer_append_string(&sql, sql.length == 0 ? "LOCK TABLE ONLY " : ", ONLY ");
-			buffer_append_string(&sql, list->tables[i].qualified);
+			if (sql_length(&sql) == 0)
+				sql_append(&sql, "LOCK TABLE ONLY ");
+			else
+				sql_append(&sql, ", ONLY ");
+			source_table_name(&list->tables[i], &sql);
 		}
-		if (sql.length == 0 || (sql.length < LOCK_BATCH_BYTES && i + 1 < list->count))
+		if (sql_length(&sql) == 0 || (sql_length(&sql) < LOCK_BATCH_BYTES && i + 1 < list->count))
 			continue;
-		buffer_append_string(&sql, " IN ACCESS SHARE MODE");
-		buffer_append_string(&sql, suffix);
-		result = connection_exec(connection, sql.data);
+		sql_append(&sql, " IN ACCESS SHARE MODE");
+		sql_append_constant(&sql, suffix);
+		result = connection_exec(connection, &sql);
 		if (PQresultStatus(result) != PGRES_COMMAND_OK)
 			failed = result;
 		else
 			PQclear(result);
-		buffer_reset(&sql);
+		sql_reset(&sql);
 	}
-	buffer_free(&sql);
+	sql_free(&sql);
 	return failed;
 }
 

@@ -21,7 +21,7 @@
  * names tables that are locked already.  suffix is " NOWAIT" or "".
  */
 extern PGresult *table_locks_take(Connection *connection, const SourceTables *list,
-								  const SourceTables *skip, const char *suffix);
+								  const SourceTables *skip, SqlConstant suffix);
 
 /* True if the failed result has this SQLSTATE. */
 extern bool result_has_state(const PGresult *result, const char *state);

@@ -93,9 +93,11 @@ extern bool connection_run_send(Connection *connection, SqlConstant sql);
 #define connection_command(connection, sql) connection_run_command(connection, SQL_CONSTANT_OF(sql))
 extern bool connection_run_command(Connection *connection, SqlConstant sql);
 
+#ifndef NEX_SQL_STRICT
 /* printf-style command; identifiers must be quoted by the caller (quote.h). */
 extern bool connection_commandf(Connection *connection, const char *format, ...)
 	__attribute__((format(printf, 2, 3)));
+#endif
 
 /* Run a query with text parameters; NULL (error reported) unless it gives rows.  PQclear the
  * result. */

@@ -3,7 +3,7 @@
  * sql_build.c
  *	  SQL text made of constants, quoted names and values, and numbers.
  *
- * scripts/check_sql_text.sh sees to it that nothing else writes into the
+ * scripts/check_sql_text.pl sees to it that nothing else writes into the
  * buffer of a SqlText.
  *
  *-------------------------------------------------------------------------
