@@ -43,8 +43,8 @@ PG_FUNCTION_INFO_V1(nex_backup_caller);
 /* Of the innermost public function that is at work; InvalidOid outside of them. */
 static Oid current_caller = InvalidOid;
 
-static void
-refuse_restricted(void)
+void
+gate_refuse_restricted(void)
 {
 	if (InSecurityRestrictedOperation())
 		ereport(ERROR, (errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
@@ -72,7 +72,7 @@ gate_caller(void)
 Oid
 gate_caller_0_2_0(void)
 {
-	refuse_restricted();
+	gate_refuse_restricted();
 	return GetOuterUserId();
 }
 
@@ -137,7 +137,7 @@ nex_backup_gate(PG_FUNCTION_ARGS)
 	Oid previous = current_caller;
 	volatile Datum result = (Datum) 0;
 
-	refuse_restricted();
+	gate_refuse_restricted();
 	InitFunctionCallInfoData(*inner, implementation_of(fcinfo->flinfo), fcinfo->nargs,
 							 fcinfo->fncollation, fcinfo->context, fcinfo->resultinfo);
 	memcpy(inner->args, fcinfo->args, sizeof(NullableDatum) * (size_t) fcinfo->nargs);

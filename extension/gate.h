@@ -10,6 +10,9 @@
 
 #include "postgres.h"
 
+/* ERROR within a security-restricted operation, such as somebody's index in an ANALYZE. */
+extern void gate_refuse_restricted(void);
+
 /* The role that has called the public function which is at work.  ERROR if there is none. */
 extern Oid gate_caller(void);
 

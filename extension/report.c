@@ -24,14 +24,15 @@
 #include "utils/acl.h"
 #include "utils/builtins.h"
 
+#include "gate.h"
+
 PG_FUNCTION_INFO_V1(nex_backup_record);
 
 /* May whoever runs this make the server look at a place? */
 static bool
 may_vouch(void)
 {
-	return !InSecurityRestrictedOperation() &&
-		   has_privs_of_role(GetUserId(), ROLE_PG_READ_SERVER_FILES) &&
+	return has_privs_of_role(GetUserId(), ROLE_PG_READ_SERVER_FILES) &&
 		   has_privs_of_role(GetOuterUserId(), ROLE_PG_READ_SERVER_FILES);
 }
 
@@ -43,6 +44,7 @@ nex_backup_record(PG_FUNCTION_ARGS)
 	LOCAL_FCINFO(call, 4);
 	FmgrInfo function;
 
+	gate_refuse_restricted();
 	fmgr_info(LookupFuncName(list_make2(makeString("nex_backup"), makeString("take_report")), 4,
 							 types, false),
 			  &function);

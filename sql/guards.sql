@@ -52,8 +52,8 @@ BEGIN
 	RETURN a;
 END $$;
 CREATE FUNCTION spring_as_owner(a int) RETURNS int SECURITY DEFINER LANGUAGE sql AS 'SELECT public.spring(a)';
-INSERT INTO trap VALUES (1), (2);
 CREATE INDEX ON trap (spring(a));
+INSERT INTO trap VALUES (1), (2);
 RESET ROLE;
 DELETE FROM nex_backup.repositories WHERE id LIKE 'trap%';
 REINDEX TABLE trap;

@@ -13,7 +13,7 @@ DECLARE
 	at timestamptz;
 BEGIN
 	FOREACH at IN ARRAY $1 LOOP
-		IF NOT isfinite(at) OR at < '1970-01-01 00:00+00' OR at > clock_timestamp() + interval '1 day' THEN
+		IF NOT isfinite(at) OR at < '1970-01-01 00:00+00' OR at > greatest(clock_timestamp(), nex_backup.now()) + interval '1 day' THEN
 			RAISE EXCEPTION 'time "%" cannot be that of a backup or a run', at
 				USING ERRCODE = 'datetime_field_overflow',
 					DETAIL = 'It must be after 1970, and not more than a day ahead.';
