@@ -318,6 +318,9 @@ SELECT set_config('local_preload_libraries', '', false);
 ALTER ROLE ALL SET local_preload_libraries FROM CURRENT;
 ALTER ROLE ALL SET "my.value" = E'it''s \\\n\\! x';
 SQL
+# Of these pg_dumpall makes "SET ... TO ;", so that no restore would go beyond them.
+try_as('eve', 'postgres', "SELECT set_config('search_path', '', false); ALTER ROLE eve SET search_path FROM CURRENT");
+try_as('joe', 'postgres', "SELECT set_config('local_preload_libraries', 'x y', false); ALTER ROLE joe SET local_preload_libraries FROM CURRENT");
 tool_ok([ 'globals', 'backup', '--repo', $repo ], 'backup of the globals');
 tool_ok([ 'globals', 'export', '--repo', $repo, '-o', "$scratch/globals.sql" ], 'export');
 my $globals = read_bytes("$scratch/globals.sql");
@@ -333,6 +336,12 @@ my $restored = query('postgres', $all);
 like($restored, qr/^local_preload_libraries=$/m, 'an empty list is one');
 like($restored, qr/^my\.value=it's \\\n\\! x$/m, 'a value of more than one line');
 like($restored, qr{^search_path="public;alter/\*\*/role/\*\*/eve/\*\*/superuser;--", "B"$}m, 'two names');
+my $own = q(SELECT string_agg(setrole::regrole || ':' || setconfig::text, ' ' ORDER BY setrole::regrole::text) FROM pg_db_role_setting WHERE setdatabase = 0 AND setrole <> 0);
+is(query('postgres', $own), q(eve:{search_path=} joe:{"local_preload_libraries=\"x y\""}), 'values that pg_dumpall has no words for');
 $other->stop;
+my $third = start_server('third');
+tool_ok([ 'globals', 'restore', '--repo', $repo, '--yes' ], 'globals restore');
+is(query('postgres', $own), q(eve:{search_path=} joe:{"local_preload_libraries=\"x y\""}), 'the same');
+$third->stop;
 
 done_testing();

@@ -7,7 +7,8 @@
  * memberships, their grantors and options.  Two things are added to its
  * text: what ALTER ROLE ALL set, which it leaves out; and that the bootstrap
  * superuser, whom every new cluster has, is created only where he is
- * missing, so that psql meets no error on an empty cluster.
+ * missing, so that psql meets no error on an empty cluster.  And where it
+ * writes a SET without a value, the value is added.
  *
  *-------------------------------------------------------------------------
  */
@@ -51,6 +52,14 @@ static const SqlConstant settings_query =
 		"  pg_catalog.substr(one, pg_catalog.strpos(one, '=') + 1) AS value"
 		"  FROM pg_catalog.pg_db_role_setting s, LATERAL pg_catalog.unnest(s.setconfig) one"
 		"  WHERE s.setrole = 0 AND s.setdatabase = 0 ORDER BY name");
+
+/* One setting of a role, of no database. */
+static const SqlConstant setting_query =
+	SQL("SELECT pg_catalog.substr(one, pg_catalog.strpos(one, '=') + 1)"
+		"  FROM pg_catalog.pg_db_role_setting s JOIN pg_catalog.pg_roles r ON r.oid = s.setrole,"
+		"  LATERAL pg_catalog.unnest(s.setconfig) one"
+		"  WHERE s.setdatabase = 0 AND r.rolname = $1::pg_catalog.name"
+		"  AND pg_catalog.split_part(one, '=', 1) = $2::pg_catalog.text");
 
 typedef struct GlobalsBackup
 {
@@ -207,72 +216,49 @@ append_guard(SqlText *sql, const char *bootstrap)
 	sql_free(&body);
 }
 
-/*
- * Create the bootstrap superuser only where there is none of his name.  The
- * text is cut into statements: names in it may hold anything, and so what
- * looks like the statement on a line of its own.
- */
+/* "ALTER ROLE name SET setting"; of all roles if there is no name. */
 static void
-guard_bootstrap(GlobalsBackup *backup)
+begin_setting(SqlText *sql, const char *role, const char *name)
 {
-	const char *text = backup->text.data;
-	const char *at = sql_skip_blank(text);
-	const char *end = at;
-	SqlText guard;
-	Buffer copy;
-
-	while (*at != '\0')
-	{
-		end = sql_statement_end(at);
-		if (creates_bootstrap(backup, at, end))
-			break;
-		at = sql_skip_blank(end);
-	}
-	if (*at == '\0')
-		return;
-	sql_init(&guard);
-	buffer_init(&copy);
-	append_guard(&guard, backup->bootstrap);
-	buffer_append(&copy, text, (size_t) (at - text));
-	buffer_append(&copy, sql_string(&guard), sql_length(&guard));
-	buffer_append(&copy, end, backup->text.length - (size_t) (end - text));
-	explicit_bzero(backup->text.data, backup->text.length);
-	buffer_free(&backup->text);
-	backup->text = copy;
-	sql_free(&guard);
+	sql_append(sql, "ALTER ROLE ");
+	if (role == NULL)
+		sql_append(sql, "ALL");
+	else
+		sql_identifier(sql, role);
+	sql_append(sql, " SET ");
+	sql_identifier(sql, name);
 }
 
 /* An empty list has no words in SET, but FROM CURRENT takes one. */
 static void
-append_empty_setting(SqlText *sql, const char *name)
+append_empty_setting(SqlText *sql, const char *role, const char *name)
 {
 	SqlText body;
 
 	sql_init(&body);
 	sql_append(&body, "BEGIN PERFORM pg_catalog.set_config(");
 	sql_literal(&body, name);
-	sql_append(&body, ", '', true); ALTER ROLE ALL SET ");
-	sql_identifier(&body, name);
+	sql_append(&body, ", '', true); ");
+	begin_setting(&body, role, name);
 	sql_append(&body, " FROM CURRENT; END");
 	sql_append(sql, "DO ");
 	sql_text_literal(sql, &body);
-	sql_append(sql, ";\n");
+	sql_append(sql, ";");
 	sql_free(&body);
 }
 
 static void
-append_setting_of_all(SqlText *sql, const char *name, const char *stored)
+append_setting(SqlText *sql, const char *role, const char *name, const char *stored)
 {
 	SettingValue value;
 	int i;
 
 	setting_value_read(&value, name, stored);
 	if (value.count == 0)
-		append_empty_setting(sql, name);
+		append_empty_setting(sql, role, name);
 	else
 	{
-		sql_append(sql, "ALTER ROLE ALL SET ");
-		sql_identifier(sql, name);
+		begin_setting(sql, role, name);
 		sql_append(sql, " TO ");
 		for (i = 0; i < value.count; i++)
 		{
@@ -280,9 +266,110 @@ append_setting_of_all(SqlText *sql, const char *name, const char *stored)
 				sql_append(sql, ", ");
 			sql_literal(sql, value.items[i]);
 		}
-		sql_append(sql, ";\n");
+		sql_append(sql, ";");
 	}
 	setting_value_free(&value);
+}
+
+/*
+ * "ALTER ROLE role SET setting TO ;", which is not SQL: pg_dumpall writes it
+ * when a list is empty or such as it cannot cut, and any role can set that
+ * for itself.  Its names, which the caller frees.
+ */
+static bool
+lacks_value(const char *statement, const char *end, char **role, char **name)
+{
+	static const char start[] = "ALTER ROLE ";
+	static const char set[] = " SET ";
+	static const char behind[] = " TO ;";
+	const char *at;
+
+	*role = *name = NULL;
+	if (strncmp(statement, start, strlen(start)) != 0)
+		return false;
+	at = sql_name_read(statement + strlen(start), role);
+	if (at == NULL)
+		return false;
+	at = strncmp(at, set, strlen(set)) == 0 ? sql_name_read(at + strlen(set), name) : NULL;
+	if (at != NULL && at + strlen(behind) == end && strncmp(at, behind, strlen(behind)) == 0)
+		return true;
+	free(*role);
+	if (at != NULL)
+		free(*name);
+	return false;
+}
+
+/* What it should have been; nothing if the setting is gone meanwhile. */
+static bool
+append_lacking(GlobalsBackup *backup, SqlText *sql, const char *role, const char *name)
+{
+	const char *params[2] = {role, name};
+	PGresult *result = connection_query(backup->connection, setting_query, 2, params);
+
+	if (result != NULL && PQntuples(result) > 0)
+		append_setting(sql, role, name, PQgetvalue(result, 0, 0));
+	PQclear(result);
+	return result != NULL;
+}
+
+/* What is to stand in place of this statement; false (reported) on failure. */
+static bool
+find_own_text(GlobalsBackup *backup, const char *at, const char *end, SqlText *own, bool *found)
+{
+	char *role;
+	char *name;
+	bool good = true;
+
+	*found = creates_bootstrap(backup, at, end);
+	if (*found)
+		append_guard(own, backup->bootstrap);
+	else if (lacks_value(at, end, &role, &name))
+	{
+		*found = true;
+		good = append_lacking(backup, own, role, name);
+		free(role);
+		free(name);
+	}
+	return good;
+}
+
+/*
+ * Create the bootstrap superuser only where there is none of his name, and
+ * complete what is not SQL.  The text is cut into statements: names in it
+ * may hold anything, and so what looks like a statement on a line of its own.
+ */
+static bool
+correct_text(GlobalsBackup *backup)
+{
+	const char *done = backup->text.data;
+	const char *at = sql_skip_blank(done);
+	bool good = true;
+	SqlText own;
+	Buffer copy;
+
+	sql_init(&own);
+	buffer_init(&copy);
+	while (good && *at != '\0')
+	{
+		const char *end = sql_statement_end(at);
+		bool found;
+
+		sql_reset(&own);
+		good = find_own_text(backup, at, end, &own, &found);
+		if (found)
+		{
+			buffer_append(&copy, done, (size_t) (at - done));
+			buffer_append(&copy, sql_string(&own), sql_length(&own));
+			done = end;
+		}
+		at = sql_skip_blank(end);
+	}
+	buffer_append_string(&copy, done);
+	explicit_bzero(backup->text.data, backup->text.length);
+	buffer_free(&backup->text);
+	backup->text = copy;
+	sql_free(&own);
+	return good;
 }
 
 static bool
@@ -298,7 +385,10 @@ add_settings_of_all(GlobalsBackup *backup)
 	if (PQntuples(result) > 0)
 		sql_append(&sql, "\n--\n-- Settings of all roles\n--\n\n");
 	for (i = 0; i < PQntuples(result); i++)
-		append_setting_of_all(&sql, PQgetvalue(result, i, 0), PQgetvalue(result, i, 1));
+	{
+		append_setting(&sql, NULL, PQgetvalue(result, i, 0), PQgetvalue(result, i, 1));
+		sql_append(&sql, "\n");
+	}
 	buffer_append(&backup->text, sql_string(&sql), sql_length(&sql));
 	sql_free(&sql);
 	PQclear(result);
@@ -386,8 +476,7 @@ backup_globals(const Settings *settings, Repository *repository)
 	if (good)
 	{
 		script_cut_restrict(&backup.text);
-		guard_bootstrap(&backup);
-		good = add_settings_of_all(&backup) && publish(&backup);
+		good = correct_text(&backup) && add_settings_of_all(&backup) && publish(&backup);
 	}
 	manifest = backup.manifest;
 	clean_up(&backup);

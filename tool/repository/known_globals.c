@@ -263,7 +263,9 @@ read_block(SqlReader *reader, KnownStatement *statement)
 	known_block_begin(&block, &current);
 	if (current != NULL)
 	{
-		sql_reader_needs(&block, "ALTER ROLE ALL");
+		sql_reader_needs(&block, "ALTER ROLE");
+		if (!sql_reader_takes(&block, "ALL"))
+			statement->name = sql_reader_name(&block);
 		known_setting_read(&block, current);
 		statement->kind = SQL_ROLE_SETTING;
 	}
