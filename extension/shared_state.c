@@ -4,7 +4,9 @@
  *	  The little that sessions and the leader share in memory.
  *
  * Waking is a hint.  The state that matters is in tables, so whatever becomes
- * of this memory in a crash is of no consequence.
+ * of this memory in a crash is of no consequence.  What the leader says of
+ * itself is here and not in a table, because it says it at every turn, and a
+ * server in which nothing happens should write no WAL.
  *
  *-------------------------------------------------------------------------
  */
@@ -14,23 +16,50 @@
 
 #include "access/xact.h"
 #include "fmgr.h"
+#include "mb/pg_wchar.h"
 #include "storage/ipc.h"
 #include "storage/latch.h"
+#include "storage/lock.h"
 #include "storage/lwlock.h"
 #include "storage/proc.h"
 #include "storage/shmem.h"
 #include "storage/spin.h"
+#include "utils/builtins.h"
+#include "utils/timestamp.h"
 
 #include "shared_state.h"
 
 PG_FUNCTION_INFO_V1(nex_backup_wake);
 PG_FUNCTION_INFO_V1(nex_backup_was_standby);
+PG_FUNCTION_INFO_V1(nex_backup_lock_queue);
+PG_FUNCTION_INFO_V1(nex_backup_leader_state);
+
+/*
+ * Of a lock in the space of advisory locks: the class of earlier versions, and
+ * a fourth field that is neither 1 nor 2, as in those that SQL can take.
+ */
+#define QUEUE_LOCK_CLASS 1852143714
+#define QUEUE_LOCK_FIELD 3
+
+#define PROBLEM_SIZE 256
+
+/* What the leader says of itself; 0 is never. */
+typedef struct LeaderState
+{
+	pid_t pid;
+	Oid database;
+	TimestampTz advanced; /* the last good turn */
+	TimestampTz clock;    /* the time that it believed in then */
+	TimestampTz failing;  /* the first of the bad turns since */
+	char problem[PROBLEM_SIZE];
+} LeaderState;
 
 typedef struct SharedState
 {
-	slock_t mutex;    /* protects leader */
+	slock_t mutex;    /* protects leader and said */
 	Latch *leader;    /* of its PGPROC, which stays valid memory after it has exited */
 	bool was_standby; /* never changes once the server runs */
+	LeaderState said;
 } SharedState;
 
 static SharedState *state = NULL;
@@ -61,6 +90,7 @@ shared_state_startup(void)
 		SpinLockInit(&state->mutex);
 		state->leader = NULL;
 		state->was_standby = seen_standby;
+		memset(&state->said, 0, sizeof(state->said));
 	}
 	LWLockRelease(AddinShmemInitLock);
 }
@@ -78,6 +108,7 @@ leader_leaves(int code, Datum argument)
 {
 	SpinLockAcquire(&state->mutex);
 	state->leader = NULL;
+	state->said.pid = 0;
 	SpinLockRelease(&state->mutex);
 }
 
@@ -86,8 +117,40 @@ leader_announce(void)
 {
 	SpinLockAcquire(&state->mutex);
 	state->leader = MyLatch;
+	/* Another database has another queue. */
+	if (state->said.database != MyDatabaseId)
+		memset(&state->said, 0, sizeof(state->said));
+	state->said.pid = MyProcPid;
+	state->said.database = MyDatabaseId;
 	SpinLockRelease(&state->mutex);
 	before_shmem_exit(leader_leaves, 0);
+}
+
+void
+leader_advanced(TimestampTz now, TimestampTz clock)
+{
+	SpinLockAcquire(&state->mutex);
+	state->said.advanced = now;
+	if (clock != 0)
+		state->said.clock = clock;
+	SpinLockRelease(&state->mutex);
+}
+
+void
+leader_has_problem(const char *problem)
+{
+	char text[PROBLEM_SIZE] = "";
+	TimestampTz now = GetCurrentTimestamp();
+
+	if (problem != NULL)
+		strlcpy(text, problem, pg_mbcliplen(problem, strlen(problem), PROBLEM_SIZE - 1) + 1);
+	SpinLockAcquire(&state->mutex);
+	if (problem == NULL)
+		state->said.failing = 0;
+	else if (state->said.failing == 0)
+		state->said.failing = now;
+	memcpy(state->said.problem, text, sizeof(text));
+	SpinLockRelease(&state->mutex);
 }
 
 void
@@ -135,4 +198,56 @@ Datum
 nex_backup_was_standby(PG_FUNCTION_ARGS)
 {
 	PG_RETURN_BOOL(state != NULL && state->was_standby);
+}
+
+/* nex_backup.lock_queue(): until the end of the transaction, nobody else decides. */
+Datum
+nex_backup_lock_queue(PG_FUNCTION_ARGS)
+{
+	LOCKTAG tag;
+
+	SET_LOCKTAG_ADVISORY(tag, MyDatabaseId, QUEUE_LOCK_CLASS, 1, QUEUE_LOCK_FIELD);
+	(void) LockAcquire(&tag, ExclusiveLock, false, false);
+	PG_RETURN_VOID();
+}
+
+static void
+set_time(Datum *values, bool *nulls, int column, TimestampTz time)
+{
+	nulls[column] = time == 0;
+	values[column] = TimestampTzGetDatum(time);
+}
+
+/* nex_backup.leader_state(): pid, advanced, clock, failing, problem; nulls where there is nothing
+ * to say. */
+Datum
+nex_backup_leader_state(PG_FUNCTION_ARGS)
+{
+	LeaderState said;
+	TupleDesc columns;
+	Datum values[5] = {0};
+	bool nulls[5];
+
+	if (get_call_result_type(fcinfo, NULL, &columns) != TYPEFUNC_COMPOSITE || columns->natts != 5)
+		elog(ERROR, "unexpected result type");
+	columns = BlessTupleDesc(columns);
+	memset(nulls, true, sizeof(nulls));
+	memset(&said, 0, sizeof(said));
+	if (state != NULL)
+	{
+		SpinLockAcquire(&state->mutex);
+		said = state->said;
+		SpinLockRelease(&state->mutex);
+	}
+	if (said.database == MyDatabaseId)
+	{
+		nulls[0] = said.pid == 0;
+		values[0] = Int32GetDatum(said.pid);
+		set_time(values, nulls, 1, said.advanced);
+		set_time(values, nulls, 2, said.clock);
+		set_time(values, nulls, 3, said.failing);
+		nulls[4] = said.problem[0] == '\0';
+		values[4] = CStringGetTextDatum(said.problem);
+	}
+	PG_RETURN_DATUM(HeapTupleGetDatum(heap_form_tuple(columns, values, nulls)));
 }

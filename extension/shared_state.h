@@ -11,11 +11,20 @@
 #ifndef NEX_SHARED_STATE_H
 #define NEX_SHARED_STATE_H
 
+#include "datatype/timestamp.h"
+
 /* While shared_preload_libraries is processed. */
 extern void shared_state_request(void);
 
 /* The calling process is the leader from now on, until it exits. */
 extern void leader_announce(void);
+
+/* The leader's turn was good, at that time; and that is what it takes for the time of its jobs (0:
+ * as before). */
+extern void leader_advanced(TimestampTz now, TimestampTz clock);
+
+/* What keeps the leader from its work; NULL: nothing.  nex_backup_status() shows it. */
+extern void leader_has_problem(const char *problem);
 
 /* Wake the leader now. */
 extern void leader_wake(void);

@@ -203,7 +203,7 @@ INSERT INTO nex_backup.runs (job, kind, state, owner, location, definition, fini
 INSERT INTO nex_backup.leases (run, executor, in_server, fence, heartbeat, lease_until, progress)
 	SELECT max(id), 'e', true, 1, now(), now(), '{}' FROM nex_backup.runs;
 INSERT INTO nex_backup.alarms (raised, event, job, details) VALUES (now() - interval '1 day', 'failure', 'x', '{}');
-INSERT INTO nex_backup.executors (name, in_server, last_seen) VALUES ('regress', true, now()) ON CONFLICT DO NOTHING;
+INSERT INTO nex_backup.executor_sessions (name, in_server, last_seen) VALUES ('regress', true, now()) ON CONFLICT DO NOTHING;
 SELECT count(*) FROM nex_backup_create_restore_point('regress guards');
 SELECT statuses();
 SELECT verdict, count(*) > 80 FROM (SELECT forge(c.oid::regclass, a.attname, a.atttypid::regtype) AS verdict
@@ -244,7 +244,7 @@ SELECT progress ->> 'phase' FROM nex_backup.leases;
 DELETE FROM nex_backup.leases;
 DELETE FROM nex_backup.jobs;
 DELETE FROM nex_backup.alarms;
-DELETE FROM nex_backup.executors WHERE name = 'regress';
+DELETE FROM nex_backup.executor_sessions WHERE name = 'regress';
 DELETE FROM nex_backup.restore_points WHERE name = 'regress guards';
 TRUNCATE nex_backup.runs, nex_backup.repositories CASCADE;
 

@@ -297,9 +297,11 @@ static bool
 work_on_queue(const Settings *settings)
 {
 	DeliveryCount count = {0, 0, 0};
+	bool taken;
 
 	notify_sweep(settings);
-	notify_take_alarms(settings);
+	/* What waits already is delivered in any case. */
+	taken = notify_take_alarms(settings);
 	if (!notify_deliver(settings, settings->flush ? DELIVER_ALL : DELIVER_DUE, &count))
 		return report_error(EXIT_FAILED, NULL, NULL, "could not deliver messages");
 	if (settings->json)
@@ -309,7 +311,7 @@ work_on_queue(const Settings *settings)
 		show_text("%s delivered, %d waiting, %d given up\n",
 				  pretty_number_of((uint64_t) count.delivered, "message"), count.waiting,
 				  count.buried);
-	return true;
+	return taken;
 }
 
 static bool

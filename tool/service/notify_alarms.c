@@ -8,7 +8,9 @@
  * with its host.  It also raises alarms for what runs tell by themselves; who
  * those were is remembered (policy_told()), so that nobody hears it twice.
  *
- * An alarm is marked as delivered when its messages are safely queued on disk.
+ * An alarm is marked as delivered when its messages are safely queued on disk,
+ * in the transaction that has locked its row: what another process is about to
+ * deliver is not ours, and is only said to be waiting if that takes long.
  *
  *-------------------------------------------------------------------------
  */
@@ -16,9 +18,11 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "connection.h"
+#include "interrupt.h"
 #include "json_text.h"
 #include "log.h"
 #include "memory.h"
@@ -29,8 +33,7 @@
 
 #define LOCK_SECONDS 10
 
-/* Of advisory locks: the class of agents, and a number that no hash of a name is likely to be. */
-#define DELIVERY_LOCK "1852143715, -1"
+#define SQLSTATE_LOCK_NOT_AVAILABLE "55P03"
 
 #define QUERY                                                                                      \
 	"SELECT a.id, a.event, a.job, a.run, a.kind, a.database, a.location, a.type, a.started,"       \
@@ -143,19 +146,6 @@ take_alarm(const Settings *settings, const char *directory, const PGresult *resu
 	json_decref(facts);
 }
 
-/* One process at a time: what it takes, the others must not take as well. */
-static bool
-lock_alarms(Connection *connection)
-{
-	PGresult *result =
-		PQexec(connection->pg, "SELECT pg_catalog.pg_try_advisory_lock(" DELIVERY_LOCK ")");
-	bool locked =
-		PQresultStatus(result) == PGRES_TUPLES_OK && strcmp(PQgetvalue(result, 0, 0), "t") == 0;
-
-	PQclear(result);
-	return locked;
-}
-
 static void
 warn(const char *message)
 {
@@ -166,30 +156,97 @@ warn(const char *message)
 	free(line);
 }
 
+/* The server warns when another session holds alarms that we could deliver. */
 static void
-take_alarms(const Settings *settings, const char *directory, Connection *connection)
+note_held(void *argument, const PGresult *result)
+{
+	const char *state = PQresultErrorField(result, PG_DIAG_SQLSTATE);
+
+	if (state != NULL && strcmp(state, SQLSTATE_LOCK_NOT_AVAILABLE) == 0)
+		*(bool *) argument = true;
+}
+
+static bool
+run(Connection *connection, const char *sql)
+{
+	PGresult *result = PQexec(connection->pg, sql);
+	bool good = PQresultStatus(result) == PGRES_COMMAND_OK;
+
+	if (!good)
+		warn(PQerrorMessage(connection->pg));
+	PQclear(result);
+	return good;
+}
+
+static bool
+mark_delivered(Connection *connection, const char *id)
+{
+	PGresult *result = PQexecParams(connection->pg, "SELECT nex_backup.alarm_delivered($1)", 1,
+									NULL, &id, NULL, NULL, 0);
+	bool good = PQresultStatus(result) == PGRES_TUPLES_OK;
+
+	if (!good)
+		warn(PQerrorMessage(connection->pg));
+	PQclear(result);
+	return good;
+}
+
+/* Some alarms, in one transaction; how many, or -1 (said) if that failed. */
+static int
+take_some(const Settings *settings, const char *directory, Connection *connection)
 {
 	char host[256] = "";
 	const char *parameters[1] = {host};
 	PGresult *result;
-	int row;
+	bool good;
+	int row = 0;
 
 	gethostname(host, sizeof(host) - 1);
+	if (!run(connection, "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE"))
+		return -1;
 	result = PQexecParams(connection->pg, QUERY, 1, NULL, parameters, NULL, NULL, 0);
-	if (PQresultStatus(result) != PGRES_TUPLES_OK)
+	good = PQresultStatus(result) == PGRES_TUPLES_OK;
+	if (!good)
 		warn(PQerrorMessage(connection->pg));
-	for (row = 0; PQresultStatus(result) == PGRES_TUPLES_OK && row < PQntuples(result); row++)
-	{
-		const char *id = PQgetvalue(result, row, COLUMN_ID);
-
+	/* All are marked before one is sent, or a failure would send the others again and again. */
+	for (row = 0; good && row < PQntuples(result); row++)
+		good = mark_delivered(connection, PQgetvalue(result, row, COLUMN_ID));
+	for (row = 0; good && row < PQntuples(result); row++)
 		take_alarm(settings, directory, result, row);
-		PQclear(PQexecParams(connection->pg, "SELECT nex_backup.alarm_delivered($1)", 1, NULL, &id,
-							 NULL, NULL, 0));
-	}
 	PQclear(result);
+	return run(connection, good ? "COMMIT" : "ROLLBACK") && good ? row : -1;
 }
 
-void
+/*
+ * All alarms.  False (reported) if others hold some and do not come to an end
+ * with them: the messages about them do not get through.
+ */
+static bool
+take_alarms(const Settings *settings, const char *directory, Connection *connection)
+{
+	struct timespec pause = {0, 500000000};
+	int tries = LOCK_SECONDS * 2;
+	bool held = false;
+	int taken;
+
+	PQsetNoticeReceiver(connection->pg, note_held, &held);
+	do
+	{
+		held = false;
+		taken = take_some(settings, directory, connection);
+		if (taken == 0 && held)
+			nanosleep(&pause, NULL);
+	} while (taken > 0 || (taken == 0 && held && tries-- > 0 && !stop_requested()));
+	if (taken == 0 && held && !stop_requested())
+		return report_error(EXIT_LOCKED, NULL,
+							"Find the session that has called nex_backup.alarms_to_deliver() in "
+							"pg_stat_activity.",
+							"alarms of the catalogue are being delivered by another process, "
+							"which does not come to an end");
+	return true;
+}
+
+bool
 notify_take_alarms(const Settings *settings)
 {
 	const char *where = settings->catalogue;
@@ -197,30 +254,39 @@ notify_take_alarms(const Settings *settings)
 	Connection *connection;
 	char *message = NULL;
 	char *directory;
-	int lock;
+	bool good = true;
 
 	if (where == NULL || strcmp(where, "none") == 0 || !notify_configured(settings))
-		return;
+		return true;
 	directory = queue_directory(settings, true);
 	target = directory != NULL ? target_from_conninfo(where) : NULL;
 	if (target == NULL)
 	{
 		free(directory);
-		return;
+		return true;
 	}
 	connection = connection_try(target, &message);
 	if (connection == NULL)
 		warn(message);
 	else
 	{
-		PQclear(PQexec(connection->pg, "SET statement_timeout = '20s'"));
-		lock = lock_alarms(connection) ? queue_lock(directory, "lock", LOCK_SECONDS) : -1;
+		int lock = queue_lock(directory, "lock", LOCK_SECONDS);
+
+		/* Nobody else must wait for long for rows that we hold. */
+		PQclear(PQexec(connection->pg, "SET statement_timeout = '20s';"
+									   "SET idle_in_transaction_session_timeout = '60s'"));
 		if (lock >= 0)
-			take_alarms(settings, directory, connection);
+			good = take_alarms(settings, directory, connection);
+		else
+			good = report_error(EXIT_LOCKED, NULL, NULL,
+								"alarms of the catalogue are not delivered, as another process "
+								"holds the lock of \"%s\"",
+								directory);
 		queue_unlock(lock);
 		connection_close(connection);
 	}
 	free(message);
 	target_free(target);
 	free(directory);
+	return good;
 }

@@ -8,13 +8,16 @@
 #ifndef NEX_NOTIFY_ALARMS_H
 #define NEX_NOTIFY_ALARMS_H
 
+#include <stdbool.h>
+
 #include "settings.h"
 
 /*
  * Make messages of the alarms in the catalogue that --catalogue names, where
  * the run itself has not told of the same already.  What goes wrong is a
- * warning.
+ * warning; but false (reported) if another process holds the alarms and does
+ * not end.
  */
-extern void notify_take_alarms(const Settings *settings);
+extern bool notify_take_alarms(const Settings *settings);
 
 #endif /* NEX_NOTIFY_ALARMS_H */

@@ -1,0 +1,49 @@
+
+--
+-- Alarms on their way to people.  Who delivers them locks their rows in a transaction, marks them, makes the messages and
+-- commits: so nobody delivers what somebody else is about to, and no lock is left when that one dies.  Few at a time,
+-- because after a crash before the commit these are delivered again.
+--
+CREATE OR REPLACE FUNCTION nex_backup.alarms_to_deliver(host text, OUT id int8, OUT raised timestamptz, OUT event text,
+	OUT job text, OUT run int8, OUT kind text, OUT database text, OUT location text, OUT type text,
+	OUT started timestamptz, OUT finished timestamptz, OUT exit_code int4, OUT state text, OUT reason text,
+	OUT error text, OUT log_tail text, OUT details jsonb)
+RETURNS SETOF record
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+AS $$
+#variable_conflict use_column
+<<me>>
+DECLARE
+	wanted int8[];
+	locked int8[];
+BEGIN
+	-- A standby has what the primary has, where it can be marked.
+	IF pg_is_in_recovery() THEN
+		RETURN;
+	END IF;
+	wanted := ARRAY(SELECT a.id FROM nex_backup.alarms a LEFT JOIN nex_backup.runs r ON r.id = a.run
+		WHERE a.delivered IS NULL AND (r.host IS NULL OR r.host = $1 OR r.finished IS NULL
+			OR r.finished < nex_backup.now() - interval '5 minutes')
+		ORDER BY a.id LIMIT 100);
+	locked := ARRAY(SELECT a.id FROM nex_backup.alarms a
+		WHERE a.id = ANY (wanted) AND a.delivered IS NULL ORDER BY a.id LIMIT 10
+		FOR UPDATE SKIP LOCKED);
+	IF cardinality(locked) < least(cardinality(wanted), 10)
+		AND EXISTS (SELECT FROM nex_backup.alarms a
+			WHERE a.id = ANY (wanted) AND a.id <> ALL (locked) AND a.delivered IS NULL) THEN
+		RAISE WARNING 'alarms are being delivered by another session'
+			USING ERRCODE = 'lock_not_available',
+				DETAIL = format('It holds %s of them.', cardinality(wanted) - cardinality(locked));
+	END IF;
+	RETURN QUERY
+	SELECT a.id, a.raised, a.event, a.job, a.run, coalesce(r.kind, j.kind, 'backup'), a.database,
+		coalesce(r.location, j.repository), coalesce(r.definition ->> 'type', j.type), r.started, r.finished,
+		r.exit_code, r.state, r.reason, r.error, right(r.log_tail, 4000), a.details
+	FROM nex_backup.alarms a
+		LEFT JOIN nex_backup.runs r ON r.id = a.run
+		LEFT JOIN nex_backup.jobs j ON j.name = a.job
+	WHERE a.id = ANY (locked)
+	ORDER BY a.id;
+END
+$$;
