@@ -23,6 +23,7 @@
 #include "storage/proc.h"
 #include "utils/backend_status.h"
 #include "utils/memutils.h"
+#include "utils/timestamp.h"
 #include "utils/wait_event.h"
 
 #include "executor.h"
@@ -40,13 +41,29 @@ PGDLLEXPORT void nex_backup_leader_main(Datum argument);
 #define IDLE_MILLISECONDS 10000L
 #define MAX_MILLISECONDS 60000L
 
-/* An executor that found nothing must not be started again at once. */
+/* An executor that found nothing must not be started again at once; twice as long each time that
+ * nothing comes of it. */
 #define LAUNCH_PAUSE_MILLISECONDS 250L
+#define MAX_LAUNCH_PAUSE_MILLISECONDS 10000L
+
+/* However often it is woken, a turn begins no sooner after the one before. */
+#define TURN_MILLISECONDS 100L
+
+/* Turns that follow each other by themselves become slower: one that is always due at once is a
+ * mistake. */
+#define HURRY_MILLISECONDS 1000L
+#define MAX_HURRY_MILLISECONDS 5000L
 
 static BackgroundWorkerHandle *executors[MAX_EXECUTORS];
 static int nexecutors = 0;
 static bool slots_missed = false;
 static char said_state[32] = "";
+
+/* Of the executors that were started last. */
+static long launch_pause = 0;
+static TimestampTz launched_at = 0;
+static int launched_for = 0;         /* so many runs could be claimed */
+static char launched_fence[24] = ""; /* how many claims there had been */
 
 /* Forget those that have ended. */
 static void
@@ -88,7 +105,34 @@ launch(int wanted)
 			(errmsg("nex_backup cannot start a run, as no slot for a background worker is free"),
 			 errhint("Increase max_worker_processes. The run waits.")));
 	slots_missed = !launched;
+	leader_has_problem(launched ? NULL : "no slot for a background worker is free, so runs wait");
 	return launched;
+}
+
+/*
+ * Start executors, unless those that were started a moment ago have claimed
+ * nothing: a run that cannot be claimed (somebody has locked its row) or an
+ * executor that cannot work would keep the postmaster forking.  Gives the
+ * milliseconds until the next look.
+ */
+static long
+launch_or_wait(int wanted, int startable, const char *fence, long pause)
+{
+	TimestampTz now = GetCurrentTimestamp();
+	bool fruitless = strcmp(fence, launched_fence) == 0 && startable <= launched_for;
+	long waited = TimestampDifferenceMilliseconds(launched_at, now);
+
+	if (!fruitless)
+		launch_pause = 0;
+	/* A clock that was set back must not make this longer. */
+	else if (waited < launch_pause && now >= launched_at)
+		return Min(pause, launch_pause - waited);
+	launch_pause = launch_pause == 0 ? LAUNCH_PAUSE_MILLISECONDS
+									 : Min(launch_pause * 2, MAX_LAUNCH_PAUSE_MILLISECONDS);
+	launched_at = now;
+	launched_for = startable;
+	strlcpy(launched_fence, fence, sizeof(launched_fence));
+	return launch(wanted) ? Min(pause, launch_pause) : IDLE_MILLISECONDS;
 }
 
 /* Say in the log when the state is another than before. */
@@ -110,9 +154,11 @@ say_state(const char *state, const char *detail)
 static long
 take_turn(void)
 {
+	TimestampTz now = GetCurrentTimestamp();
 	const char *parameters[2];
 	char host[256] = "";
-	char **row;
+	char *error = NULL;
+	char **row = NULL;
 	long pause;
 
 	gethostname(host, sizeof(host) - 1);
@@ -120,11 +166,19 @@ take_turn(void)
 	parameters[1] = psprintf("%d", MyProcPid);
 	if (sql_call("SELECT a.state, a.detail, a.startable, "
 				 "ceil(extract(epoch FROM a.wait) * 1000)::int8, "
-				 "(SELECT count(*) FROM nex_backup.leases l WHERE l.in_server) "
+				 "(SELECT count(*) FROM nex_backup.leases l WHERE l.in_server), "
+				 "(SELECT f.last_value FROM nex_backup.fences f) "
 				 "FROM nex_backup.advance('leader', true, $1, $2::int4) a",
-				 2, parameters, &row, NULL) != SQL_DONE ||
-		row == NULL)
+				 2, parameters, &row, &error) == SQL_FAILED)
+	{
+		leader_has_problem(error);
 		return IDLE_MILLISECONDS;
+	}
+	if (row == NULL)
+		return IDLE_MILLISECONDS;
+	leader_advanced(now, strcmp(row[0], "running") == 0 ? scheduler_clock(now) : 0);
+	if (!slots_missed)
+		leader_has_problem(NULL);
 	say_state(row[0], row[1] != NULL ? row[1] : "");
 	pause = strtol(row[3], NULL, 10);
 	count_executors();
@@ -132,12 +186,54 @@ take_turn(void)
 	if (setting_executor == EXECUTOR_WORKER)
 	{
 		int idle = nexecutors - (int) strtol(row[4], NULL, 10);
-		int wanted = (int) strtol(row[2], NULL, 10) - Max(idle, 0);
+		int startable = (int) strtol(row[2], NULL, 10);
+		int wanted = startable - Max(idle, 0);
 
 		if (wanted > 0)
-			pause = launch(wanted) ? Max(pause, LAUNCH_PAUSE_MILLISECONDS) : IDLE_MILLISECONDS;
+			pause = launch_or_wait(wanted, startable, row[5], pause);
+		else if (startable == 0)
+		{
+			launched_fence[0] = '\0';
+			slots_missed = false;
+			leader_has_problem(NULL);
+		}
 	}
 	return Min(Max(pause, 1), MAX_MILLISECONDS);
+}
+
+/*
+ * Sleep until something happens, or it is time; but not less than between any
+ * two turns.  True if something has happened.
+ */
+static bool
+sleep_until_next(long pause, TimestampTz turn)
+{
+	int events;
+	long gone;
+
+	events = WaitLatch(MyLatch, WL_LATCH_SET | WL_TIMEOUT | WL_EXIT_ON_PM_DEATH, pause,
+					   PG_WAIT_EXTENSION);
+	gone = TimestampDifferenceMilliseconds(turn, GetCurrentTimestamp());
+	if (gone < TURN_MILLISECONDS && !worker_stop_requested)
+		pg_usleep((TURN_MILLISECONDS - gone) * 1000L);
+	return (events & WL_LATCH_SET) != 0;
+}
+
+/* Turns that ask for the next at once get it later and later; those that were woken do not count.
+ */
+static long
+slow_down(long pause, bool woken)
+{
+	static long hurry = 0;
+
+	if (pause >= HURRY_MILLISECONDS || woken)
+	{
+		hurry = 0;
+		return pause;
+	}
+	pause = Max(pause, hurry);
+	hurry = hurry == 0 ? TURN_MILLISECONDS : Min(hurry * 2, MAX_HURRY_MILLISECONDS);
+	return pause;
 }
 
 /* Has the setting named another database since we connected? */
@@ -152,12 +248,15 @@ nex_backup_leader_main(Datum argument)
 {
 	char *connected = MemoryContextStrdup(TopMemoryContext, setting_database);
 	MemoryContext context;
+	bool woken = true;
 
+	worker_logs_errors = true;
 	worker_session_start(connected, InvalidOid);
 	leader_announce();
 	context = AllocSetContextCreate(TopMemoryContext, "nex_backup leader", ALLOCSET_DEFAULT_SIZES);
 	while (!worker_stop_requested)
 	{
+		TimestampTz turn = GetCurrentTimestamp();
 		long pause;
 
 		CHECK_FOR_INTERRUPTS();
@@ -170,8 +269,7 @@ nex_backup_leader_main(Datum argument)
 		ResetLatch(MyLatch);
 		pause = take_turn();
 		pgstat_report_activity(STATE_IDLE, NULL);
-		(void) WaitLatch(MyLatch, WL_LATCH_SET | WL_TIMEOUT | WL_EXIT_ON_PM_DEATH, pause,
-						 PG_WAIT_EXTENSION);
+		woken = sleep_until_next(slow_down(pause, woken), turn);
 	}
 	proc_exit(1);
 }

@@ -13,6 +13,7 @@
 #include "compat.h"
 
 #include "access/xact.h"
+#include "catalog/pg_authid.h"
 #include "catalog/pg_extension.h"
 #include "catalog/pg_type.h"
 #include "commands/extension.h"
@@ -33,6 +34,7 @@
 #include "worker_session.h"
 
 volatile sig_atomic_t worker_stop_requested = false;
+bool worker_logs_errors = false;
 
 static void
 handle_stop(SIGNAL_ARGS)
@@ -54,23 +56,82 @@ handle_child(SIGNAL_ARGS)
 	errno = saved;
 }
 
-/* Whatever ALTER DATABASE or ALTER ROLE say, these must be so. */
+/*
+ * Whatever ALTER DATABASE or ALTER ROLE say, these must be so.  The owner of
+ * the database need not be a superuser, and the worker is one.
+ */
 static void
 pin_settings(void)
 {
 	static const char *const pinned[][2] = {
+		{"search_path", "pg_catalog, pg_temp"},
+		{"standard_conforming_strings", "on"},
+		{"session_replication_role", "origin"},
+		{"row_security", "off"},
 		{"default_transaction_isolation", "read committed"},
 		{"default_transaction_read_only", "off"},
+		{"default_transaction_deferrable", "off"},
 		{"lock_timeout", "20s"},
-		{"DateStyle", "ISO"},
+		{"statement_timeout", "0"},
+		{"idle_in_transaction_session_timeout", "0"},
+		{"idle_session_timeout", "0"},
+		{"DateStyle", "ISO, MDY"},
 		{"IntervalStyle", "postgres"},
-		{"search_path", "pg_catalog, pg_temp"},
-		{"row_security", "off"},
+		{"jit", "off"},
 	};
 	size_t i;
 
 	for (i = 0; i < lengthof(pinned); i++)
 		SetConfigOption(pinned[i][0], pinned[i][1], PGC_SUSET, PGC_S_OVERRIDE);
+	if (GetConfigOption("transaction_timeout", true, false) != NULL)
+		SetConfigOption("transaction_timeout", "0", PGC_SUSET, PGC_S_OVERRIDE);
+}
+
+/*
+ * ALTER DATABASE can even make another user of a worker, which has not logged
+ * in by a name; and then "none" is the role of that one.
+ */
+static void
+pin_user(void)
+{
+	if (GetSessionUserId() != BOOTSTRAP_SUPERUSERID)
+		SetConfigOption("session_authorization", GetUserNameFromId(BOOTSTRAP_SUPERUSERID, false),
+						PGC_SUSET, PGC_S_OVERRIDE);
+	SetConfigOption("role", "none", PGC_SUSET, PGC_S_OVERRIDE);
+}
+
+/*
+ * And all others that the database or the role has: back to what they are
+ * without, for a list of those that can do harm would miss the next one.  The
+ * language and the time zone of messages may be as they are wanted.
+ */
+static void
+forget_settings(void)
+{
+	uint64 i;
+
+	SetCurrentStatementStartTimestamp();
+	StartTransactionCommand();
+	pin_user();
+	SPI_connect();
+	PushActiveSnapshot(GetTransactionSnapshot());
+	if (SPI_execute("SELECT name, boot_val FROM pg_catalog.pg_settings"
+					" WHERE source IN ('database', 'user', 'database user', 'global')"
+					" AND context IN ('user', 'superuser') AND boot_val IS NOT NULL"
+					" AND name NOT IN ('TimeZone', 'lc_messages')",
+					true, 0) != SPI_OK_SELECT)
+		elog(ERROR, "could not read the settings");
+	for (i = 0; i < SPI_processed; i++)
+	{
+		TupleDesc columns = SPI_tuptable->tupdesc;
+		char *name = SPI_getvalue(SPI_tuptable->vals[i], columns, 1);
+		char *value = SPI_getvalue(SPI_tuptable->vals[i], columns, 2);
+
+		SetConfigOption(name, value, PGC_SUSET, PGC_S_OVERRIDE);
+	}
+	SPI_finish();
+	PopActiveSnapshot();
+	CommitTransactionCommand();
 }
 
 void
@@ -86,6 +147,7 @@ worker_session_start(const char *database, Oid database_oid)
 	else
 		BackgroundWorkerInitializeConnectionByOid(database_oid, InvalidOid, 0);
 	pin_settings();
+	forget_settings();
 }
 
 bool
@@ -147,7 +209,7 @@ execute(const char *query, int nparameters, const char *const *parameters)
 	SPI_execute_with_args(query, nparameters, types, values, nulls, false, 0);
 }
 
-/* The error that was caught: into *message, or into the log. */
+/* The error that was caught: into *message, or into the log, or both. */
 static void
 report_caught(MemoryContext context, char **message)
 {
@@ -159,7 +221,7 @@ report_caught(MemoryContext context, char **message)
 		*message = pstrdup(error->message);
 		FreeErrorData(error);
 	}
-	else
+	if (message == NULL || worker_logs_errors)
 		EmitErrorReport();
 	FlushErrorState();
 }

@@ -15,6 +15,9 @@
 /* Set by SIGTERM. */
 extern volatile sig_atomic_t worker_stop_requested;
 
+/* Errors of sql_call() go into the log also when the caller wants their message. */
+extern bool worker_logs_errors;
+
 /* Was pg_cancel_backend() called on this worker while no SQL was running?  True once. */
 extern bool worker_take_cancel(void);
 

@@ -49,6 +49,14 @@
 #define FAREWELL_SECONDS 10.0
 #define MAX_WORDS_OF_OURS 10
 
+/*
+ * Anybody may NOTIFY.  A notification is looked at at once if the one before
+ * brought work, and the later, the more there were for nothing; but soon
+ * enough that a run starts within a second.
+ */
+#define FIRST_HINT_PAUSE 0.1
+#define LONGEST_HINT_PAUSE 0.9
+
 /* One run at work. */
 typedef struct Slot
 {
@@ -75,6 +83,9 @@ typedef struct Agent
 	char *state; /* that advance() last gave */
 	int startable;
 	double next_advance;
+	double next_hint; /* no notification makes us ask before */
+	double hint_pause;
+	bool hinted;
 	double next_connect;
 	double backoff;
 	bool told; /* of the failure to connect */
@@ -426,6 +437,37 @@ note_state(Agent *agent, char *state, const char *detail)
 	agent->state = state;
 }
 
+/* Take notifications; they bring the next look at the queue forward. */
+static void
+take_hints(Agent *agent)
+{
+	double soon = child_clock();
+
+	if (soon < agent->next_hint)
+		soon = agent->next_hint;
+	if (!catalogue_notified(&agent->catalogue))
+		return;
+	agent->hinted = true;
+	if (agent->next_advance > soon)
+		agent->next_advance = soon;
+}
+
+/* The queue was looked at: when may the next notification have that done again? */
+static void
+settle_hint(Agent *agent, bool worth)
+{
+	double now = child_clock();
+
+	if (worth || !agent->hinted)
+		agent->hint_pause = FIRST_HINT_PAUSE;
+	else if (agent->hint_pause * 2 < LONGEST_HINT_PAUSE)
+		agent->hint_pause *= 2;
+	else
+		agent->hint_pause = LONGEST_HINT_PAUSE;
+	agent->next_hint = now + agent->hint_pause;
+	agent->hinted = false;
+}
+
 static void
 look_at_queue(Agent *agent)
 {
@@ -434,8 +476,7 @@ look_at_queue(Agent *agent)
 	double wait = LONGEST_WAIT;
 	char *state;
 
-	if (catalogue_notified(&agent->catalogue))
-		agent->next_advance = now;
+	take_hints(agent);
 	if (agent->catalogue.pg == NULL || now < agent->next_advance || agent->stop_at > 0)
 		return;
 	state = catalogue_advance(&agent->catalogue, &agent->startable, &wait, &detail);
@@ -446,8 +487,11 @@ look_at_queue(Agent *agent)
 	agent->next_advance = now + (wait < LONGEST_WAIT ? wait : LONGEST_WAIT);
 	note_state(agent, state, detail);
 	free(detail);
+	settle_hint(agent, agent->startable > 0);
 	if (agent->startable > 0)
 		claim_runs(agent);
+	/* What came with the answers is not seen by poll() any more. */
+	take_hints(agent);
 }
 
 /* Until when may we sleep? */
@@ -463,6 +507,9 @@ next_event(const Agent *agent)
 		next = agent->next_connect;
 	else if (agent->next_advance < next)
 		next = agent->next_advance;
+	/* Then the socket is to be looked at again. */
+	if (agent->catalogue.pg != NULL && now < agent->next_hint && agent->next_hint < next)
+		next = agent->next_hint;
 	if (notify_configured(agent->settings) && agent->next_notify < next)
 		next = agent->next_notify;
 	return next;
@@ -480,7 +527,8 @@ wait_for_event(Agent *agent)
 
 	files[count].fd = agent->wake[0];
 	files[count++].events = POLLIN;
-	if (agent->catalogue.pg != NULL)
+	/* Between two looks, notifications wait in the socket. */
+	if (agent->catalogue.pg != NULL && child_clock() >= agent->next_hint)
 	{
 		files[count].fd = PQsocket(agent->catalogue.pg);
 		files[count++].events = POLLIN;
@@ -585,6 +633,7 @@ begin(Agent *agent, const Settings *settings)
 	agent->settings = settings;
 	agent->wake[0] = agent->wake[1] = -1;
 	agent->backoff = FIRST_BACKOFF;
+	agent->hint_pause = FIRST_HINT_PAUSE;
 	agent->nslots = settings->max_runs;
 	agent->slots = xcalloc((size_t) agent->nslots, sizeof(Slot));
 	agent->catalogue.host = own_host();

@@ -22,12 +22,13 @@
 #include "log.h"
 #include "memory.h"
 #include "quote.h"
+#include "session_pins.h"
 
-#define EXTRA_KEYWORDS 10
+#define EXTRA_KEYWORDS 11
 #define STATEMENT_TIMEOUT "SET statement_timeout = '20s'; SET lock_timeout = '15s';"
 
-/* Of advisory locks, beside those that the queue uses itself. */
-#define LOCK_CLASS "1852143715"
+/* So many agents have the same name, and numbers behind it. */
+#define MAX_NAMESAKES 1000
 
 /* Log the session's error as a warning, without what else libpq says. */
 static void
@@ -99,7 +100,7 @@ has_keyword(const ConnectionTarget *target, const char *keyword)
 
 /* What the user did not say about the connection: the primary, and no endless waits. */
 static PGconn *
-open_session(const ConnectionTarget *target)
+open_session_with(const ConnectionTarget *target, const char *options)
 {
 	static const char *const defaults[][2] = {
 		{"target_session_attrs", "read-write"},
@@ -116,10 +117,17 @@ open_session(const ConnectionTarget *target)
 	size_t i;
 	int n = 0;
 
-	for (n = 0; n < target->count; n++)
+	for (i = 0; i < (size_t) target->count; i++)
 	{
-		keywords[n] = target->keywords[n];
-		values[n] = target->values[n];
+		if (options != NULL && strcmp(target->keywords[i], "options") == 0)
+			continue;
+		keywords[n] = target->keywords[i];
+		values[n++] = target->values[i];
+	}
+	if (options != NULL)
+	{
+		keywords[n] = "options";
+		values[n++] = options;
 	}
 	for (i = 0; i < sizeof(defaults) / sizeof(defaults[0]); i++)
 	{
@@ -136,6 +144,54 @@ open_session(const ConnectionTarget *target)
 	keywords[n] = NULL;
 	values[n] = NULL;
 	return PQconnectdbParams(keywords, values, 0);
+}
+
+static PGconn *
+open_session(const ConnectionTarget *target)
+{
+	char *options = session_options(target);
+	PGconn *pg = open_session_with(target, options);
+
+	if (options != NULL && PQstatus(pg) != CONNECTION_OK &&
+		session_options_refused(PQerrorMessage(pg)))
+	{
+		PQfinish(pg);
+		pg = open_session_with(target, NULL);
+	}
+	free(options);
+	return pg;
+}
+
+/* The timeouts are first, for one that the database has may be short. */
+static bool
+pin(AgentCatalogue *catalogue)
+{
+	PGresult *result;
+	bool good;
+
+	result = PQexec(catalogue->pg, STATEMENT_TIMEOUT
+					"SELECT pg_catalog.set_config('search_path', '', false);"
+					"SET idle_in_transaction_session_timeout = 0; SET DateStyle = 'ISO, MDY';"
+					"SET IntervalStyle = 'postgres'; SET standard_conforming_strings = on;"
+					"SET default_transaction_isolation = 'read committed';"
+					"SET default_transaction_read_only = off;"
+					"SET default_transaction_deferrable = off; SET jit = off;"
+					"SELECT pg_catalog.set_config(name, '0', false) FROM pg_catalog.pg_settings"
+					" WHERE name IN ('transaction_timeout', 'idle_session_timeout')");
+	good = PQresultStatus(result) == PGRES_TUPLES_OK;
+	PQclear(result);
+	if (good)
+	{
+		result = PQexec(catalogue->pg, session_role_sql(catalogue->target));
+		good = PQresultStatus(result) == PGRES_TUPLES_OK;
+		PQclear(result);
+	}
+	if (!good)
+	{
+		warn(catalogue, "the session with the catalogue could not be set up");
+		catalogue_disconnect(catalogue);
+	}
+	return good;
 }
 
 /* The extension must be there, and speak our language. */
@@ -166,47 +222,6 @@ check_version(AgentCatalogue *catalogue)
 	return good;
 }
 
-/* Is the name ours, until the session ends? */
-static bool
-lock_name(AgentCatalogue *catalogue, const char *name)
-{
-	char *answer = call_value(catalogue,
-							  "SELECT pg_catalog.pg_try_advisory_lock(" LOCK_CLASS
-							  ", pg_catalog.hashtext($1))",
-							  1, &name);
-	bool taken = answer != NULL && strcmp(answer, "t") == 0;
-
-	free(answer);
-	return taken;
-}
-
-/*
- * Take a name that no other agent has: a second agent on a host is "host-2".
- * Runs that we work on were claimed under the name that we had before.
- */
-static bool
-take_name(AgentCatalogue *catalogue)
-{
-	int number;
-
-	if (catalogue->name != NULL && lock_name(catalogue, catalogue->name))
-		return true;
-	for (number = 1; number <= 1000 && catalogue->pg != NULL; number++)
-	{
-		char *name = number == 1 ? xstrdup(catalogue->base_name)
-								 : xasprintf("%s-%d", catalogue->base_name, number);
-
-		if (lock_name(catalogue, name))
-		{
-			free(catalogue->name);
-			catalogue->name = name;
-			return true;
-		}
-		free(name);
-	}
-	return false;
-}
-
 /* Warn if the queue is not for agents. */
 static void
 check_executor(AgentCatalogue *catalogue)
@@ -225,7 +240,6 @@ check_executor(AgentCatalogue *catalogue)
 bool
 catalogue_connect(AgentCatalogue *catalogue, bool quiet)
 {
-	PGresult *result;
 	bool good;
 
 	catalogue->pg = open_session(catalogue->target);
@@ -236,20 +250,15 @@ catalogue_connect(AgentCatalogue *catalogue, bool quiet)
 		catalogue_disconnect(catalogue);
 		return false;
 	}
-	result =
-		PQexec(catalogue->pg, "SELECT pg_catalog.set_config('search_path', '', false);"
-							  " SET DateStyle = 'ISO'; SET IntervalStyle = 'postgres';"
-							  " SET idle_in_transaction_session_timeout = 0;" STATEMENT_TIMEOUT);
-	good = PQresultStatus(result) == PGRES_COMMAND_OK;
-	PQclear(result);
-	if (!good)
-		catalogue_disconnect(catalogue);
-	good = good && check_version(catalogue) && take_name(catalogue);
+	good = pin(catalogue) && check_version(catalogue);
 	if (good)
 	{
 		PQclear(PQexec(catalogue->pg, "LISTEN nex_backup"));
 		check_executor(catalogue);
-		log_info("connected to the catalogue as agent \"%s\"", catalogue->name);
+		/* Runs that we work on were claimed under the name that we had before. */
+		if (catalogue->name == NULL)
+			catalogue->name = xstrdup(catalogue->base_name);
+		catalogue->named = false;
 	}
 	return good;
 }
@@ -278,22 +287,64 @@ catalogue_notified(AgentCatalogue *catalogue)
 
 /* ---- the queue ---- */
 
-char *
-catalogue_advance(AgentCatalogue *catalogue, int *startable, double *wait, char **detail)
+static PGresult *
+ask_advance(AgentCatalogue *catalogue)
 {
 	const char *parameters[3];
 	char pid[24];
-	PGresult *result;
-	char *state;
 
 	snprintf(pid, sizeof(pid), "%d", (int) getpid());
 	parameters[0] = catalogue->name;
 	parameters[1] = catalogue->host;
 	parameters[2] = pid;
-	result = call(catalogue,
-				  "SELECT a.state, a.startable, pg_catalog.date_part('epoch', a.wait), a.detail"
-				  " FROM nex_backup.advance($1, false, $2, $3::pg_catalog.int4) a",
-				  3, parameters);
+	return call(catalogue,
+				"SELECT a.state, a.startable, pg_catalog.date_part('epoch', a.wait), a.detail"
+				" FROM nex_backup.advance($1, false, $2, $3::pg_catalog.int4) a",
+				3, parameters);
+}
+
+/*
+ * Ask under a name that no other agent has: a second agent on a host is
+ * "host-2".  Which are taken, the queue knows; NULL if the session is lost.
+ */
+static PGresult *
+advance_by_name(AgentCatalogue *catalogue)
+{
+	PGresult *result = ask_advance(catalogue);
+	int number;
+
+	for (number = 1; result != NULL && strcmp(PQgetvalue(result, 0, 0), "name taken") == 0;
+		 number++)
+	{
+		PQclear(result);
+		result = NULL;
+		if (number > MAX_NAMESAKES)
+		{
+			log_warning("no name is left: %d agents are called \"%s\"", MAX_NAMESAKES,
+						catalogue->base_name);
+			catalogue_disconnect(catalogue);
+			break;
+		}
+		free(catalogue->name);
+		catalogue->name = number == 1 ? xstrdup(catalogue->base_name)
+									  : xasprintf("%s-%d", catalogue->base_name, number);
+		catalogue->named = false;
+		result = ask_advance(catalogue);
+	}
+	if (result != NULL && !catalogue->named)
+	{
+		log_info("connected to the catalogue as agent \"%s\"", catalogue->name);
+		catalogue->named = true;
+	}
+	return result;
+}
+
+char *
+catalogue_advance(AgentCatalogue *catalogue, int *startable, double *wait, char **detail)
+{
+	PGresult *result = advance_by_name(catalogue);
+	char *state;
+
 	if (result == NULL)
 		return NULL;
 	state = value_of(result, 0);

@@ -19,6 +19,7 @@ typedef struct AgentCatalogue
 	char *base_name; /* that the user wants */
 	char *name;      /* of the executor; NULL: never connected */
 	char *host;
+	bool named;   /* the queue has taken the name for ours */
 	PGconn *pg;   /* NULL: not connected */
 	bool refused; /* there is no use in trying again; the reason was reported */
 } AgentCatalogue;
@@ -45,8 +46,9 @@ extern bool catalogue_connect(AgentCatalogue *catalogue, bool quiet);
 extern void catalogue_disconnect(AgentCatalogue *catalogue);
 
 /*
- * advance(): the state of the scheduler (caller frees), how many runs could be
- * claimed, and in how many seconds to ask again.  NULL if the session is lost.
+ * advance(), which also finds a name that no other agent has: the state of the scheduler (caller
+ * frees), how many runs could be claimed, and in how many seconds to ask again.  NULL if the
+ * session is lost.
  */
 extern char *catalogue_advance(AgentCatalogue *catalogue, int *startable, double *wait,
 							   char **detail);

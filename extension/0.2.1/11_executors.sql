@@ -1,0 +1,91 @@
+
+--
+-- Who works on the queue.  A row says which session that is, and is written when that changes and once an hour.
+-- That somebody is still there is known from the session, which costs no WAL.
+--
+ALTER TABLE nex_backup.executors RENAME TO executor_sessions;
+ALTER TABLE nex_backup.executor_sessions
+	ADD COLUMN session_pid pg_catalog.int4,
+	ADD COLUMN session_started timestamptz;
+COMMENT ON TABLE nex_backup.executor_sessions IS 'the leader in the server and the agents, and their sessions';
+COMMENT ON COLUMN nex_backup.executor_sessions.last_seen IS 'as of the last change, or an hour ago at most; nex_backup.executors knows better';
+
+-- What the leader of this server has last said of itself: no row without a leader in this database.  advanced: when a
+-- turn last succeeded; problem: why the last one did not, and failing since when.  clock: the time it believed in then.
+CREATE FUNCTION nex_backup.leader_state(OUT pid int4, OUT advanced timestamptz, OUT clock timestamptz,
+	OUT failing timestamptz, OUT problem text)
+RETURNS record
+AS 'MODULE_PATHNAME', 'nex_backup_leader_state'
+LANGUAGE C STRICT VOLATILE;
+
+-- Is that session still there?
+CREATE FUNCTION nex_backup.session_lives(pid int4, started timestamptz)
+RETURNS bool
+LANGUAGE sql VOLATILE
+SET search_path = pg_catalog, pg_temp
+AS $$
+	SELECT EXISTS (SELECT FROM pg_stat_get_activity($1) a WHERE a.pid = $1 AND a.backend_start = $2)
+$$;
+
+CREATE VIEW nex_backup.executors AS
+	SELECT e.name, e.in_server, e.host, e.pid,
+		CASE WHEN e.in_server THEN greatest(e.last_seen, l.advanced)
+			WHEN a.pid IS NULL THEN e.last_seen
+			-- Without track_activities nobody knows but that it is there.
+			ELSE greatest(e.last_seen, coalesce(a.state_change, pg_catalog.clock_timestamp())) END AS last_seen,
+		e.detail
+	FROM nex_backup.executor_sessions e
+		CROSS JOIN (SELECT s.advanced FROM nex_backup.leader_state() s) l
+		LEFT JOIN pg_catalog.pg_stat_activity a ON a.pid OPERATOR(pg_catalog.=) e.session_pid
+			AND a.backend_start OPERATOR(pg_catalog.=) e.session_started;
+COMMENT ON VIEW nex_backup.executors IS 'the leader in the server and the agents, as they were last seen';
+GRANT SELECT ON nex_backup.executors TO pg_monitor;
+GRANT EXECUTE ON FUNCTION nex_backup.leader_state() TO pg_monitor;
+
+-- Note who it is that looks at the queue.  False: that name belongs to another session, which is still there.
+CREATE FUNCTION nex_backup.note_executor(name text, in_server bool, host text, pid int4)
+RETURNS bool
+LANGUAGE plpgsql VOLATILE
+SET search_path = pg_catalog, pg_temp
+AS $$
+#variable_conflict use_column
+DECLARE
+	known nex_backup.executor_sessions;
+	session int4 := pg_backend_pid();
+	started timestamptz := (SELECT a.backend_start FROM pg_stat_get_activity(pg_backend_pid()) a);
+BEGIN
+	SELECT e.* INTO known FROM nex_backup.executor_sessions e WHERE e.name = $1;
+	IF (known.in_server, known.host, known.pid, known.session_pid, known.session_started)
+			IS NOT DISTINCT FROM ($2, $3, $4, session, started)
+		AND known.last_seen BETWEEN clock_timestamp() - interval '1 hour' AND clock_timestamp() THEN
+		RETURN true;
+	END IF;
+	IF NOT $2 AND (known.session_pid, known.session_started) IS DISTINCT FROM (session, started)
+		AND nex_backup.session_lives(known.session_pid, known.session_started) THEN
+		RETURN false;
+	END IF;
+	INSERT INTO nex_backup.executor_sessions AS e (name, in_server, host, pid, last_seen, session_pid, session_started)
+	VALUES ($1, $2, $3, $4, clock_timestamp(), session, started)
+	ON CONFLICT (name) DO UPDATE SET in_server = $2, host = $3, pid = $4, last_seen = clock_timestamp(),
+		session_pid = session, session_started = started;
+	-- A name that was not used for long is of no interest any more.
+	DELETE FROM nex_backup.executor_sessions e
+	WHERE e.last_seen < clock_timestamp() - interval '90 days' AND e.name <> $1;
+	RETURN true;
+END
+$$;
+
+-- An agent that is gone was there until now, unless the server itself was away: seen once, by whoever looks at the
+-- queue next.
+CREATE FUNCTION nex_backup.note_departures()
+RETURNS void
+LANGUAGE sql VOLATILE
+SET search_path = pg_catalog, pg_temp
+AS $$
+	UPDATE nex_backup.executor_sessions e
+	SET session_pid = NULL, session_started = NULL, last_seen =
+		CASE WHEN e.session_started < pg_postmaster_start_time() THEN e.last_seen ELSE clock_timestamp() END
+	WHERE NOT e.in_server AND e.session_pid IS NOT NULL
+		AND NOT EXISTS (SELECT FROM pg_stat_activity a
+			WHERE a.pid = e.session_pid AND a.backend_start = e.session_started)
+$$;

@@ -1,0 +1,110 @@
+
+--
+-- Look at the clock and at the queue.  state: running, suspended, off, standby; for an agent also "name taken": all was
+-- done, but another session has that name, so take another.  startable: how many runs could be claimed now.  wait: when
+-- to ask again, unless something wakes you before; it is 0 only if there is more to do at once.
+--
+-- A turn that finds nothing to do writes nothing: no row is locked or written that need not be.
+--
+CREATE OR REPLACE FUNCTION nex_backup.advance(executor text, in_server bool, host text, pid int4,
+	OUT state text, OUT startable int4, OUT wait interval, OUT detail text)
+RETURNS record
+LANGUAGE plpgsql SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+AS $$
+#variable_conflict use_column
+<<me>>
+DECLARE
+	at timestamptz := nex_backup.now();
+	known nex_backup.scheduler;
+	due nex_backup.jobs;
+	last timestamptz;
+	mine bool;
+	handled int4 := 0;
+	most CONSTANT int4 := 200;
+	slots int8;
+BEGIN
+	startable := 0;
+	wait := interval '1 minute';
+	IF pg_is_in_recovery() THEN
+		state := 'standby';
+		RETURN;
+	END IF;
+	IF nex_backup.setting('scheduler') <> 'on' THEN
+		state := 'off';
+		detail := 'nex_backup.scheduler is off';
+		RETURN;
+	END IF;
+	PERFORM nex_backup.lock_queue();
+	mine := nex_backup.note_executor($1, $2, $3, $4);
+	PERFORM nex_backup.note_departures();
+	PERFORM nex_backup.settle_stale();
+	detail := nex_backup.check_cluster($2);
+	IF detail IS NOT NULL THEN
+		state := 'suspended';
+		RETURN;
+	END IF;
+	state := CASE WHEN mine THEN 'running' ELSE 'name taken' END;
+	SELECT s.* INTO known FROM nex_backup.scheduler s;
+	-- The leader remembers its last turn in memory, the row that of an hour ago at most.
+	last := CASE WHEN known.last_tick IS NOT NULL AND $2
+		THEN coalesce((SELECT l.clock FROM nex_backup.leader_state() l), known.last_tick) ELSE known.last_tick END;
+	PERFORM nex_backup.follow_clock(at, last);
+	IF known.last_tick IS NULL OR abs(extract(epoch FROM at - known.last_tick)) > 3600
+		OR at < last - interval '3 hours' THEN
+		UPDATE nex_backup.scheduler s SET last_tick = at;
+	END IF;
+	IF known.last_purge IS NULL OR abs(extract(epoch FROM at - known.last_purge)) > 86400 THEN
+		PERFORM nex_backup.purge_runs(at);
+		UPDATE nex_backup.scheduler s SET last_purge = at;
+	END IF;
+	FOR due IN
+		SELECT j.* FROM nex_backup.jobs j
+		WHERE j.enabled AND j.suspended IS NULL AND j.next_run <= at
+		ORDER BY j.next_run, j.name LIMIT most
+		FOR UPDATE SKIP LOCKED
+	LOOP
+		handled := handled + 1;
+		BEGIN
+			PERFORM nex_backup.queue_due(due, at);
+		EXCEPTION WHEN lock_not_available OR transaction_rollback OR insufficient_resources
+			OR operator_intervention OR system_error THEN
+			-- That is not the row's fault: again later.
+			RAISE;
+		WHEN others THEN
+			-- One bad row must not keep the others from running.
+			UPDATE nex_backup.jobs j SET suspended = 'the scheduler cannot handle it: ' || sqlerrm
+			WHERE j.name = due.name;
+			PERFORM nex_backup.raise_alarm('suspended', due.name, NULL, due.database, jsonb_build_object('reason', sqlerrm));
+		END;
+	END LOOP;
+	slots := nex_backup.setting('max_concurrent_runs')::int8 - (SELECT count(*) FROM nex_backup.leases);
+	SELECT greatest(least(coalesce(sum(CASE WHEN q.location = 'notify' THEN q.runs ELSE least(q.runs,
+			nex_backup.setting('max_runs_per_repository')::int8 - (SELECT count(*) FROM nex_backup.leases l
+				JOIN nex_backup.runs a ON a.id = l.run WHERE coalesce(a.location, '') = q.location
+				AND a.kind <> 'notify')) END), 0), slots), 0) INTO startable
+	FROM (SELECT CASE r.kind WHEN 'notify' THEN 'notify' ELSE coalesce(r.location, '') END AS location,
+			count(*) AS runs
+		FROM nex_backup.runs r
+		WHERE r.state = 'queued' AND r.not_before <= nex_backup.now()
+			AND NOT EXISTS (SELECT FROM nex_backup.jobs j WHERE j.name = r.job AND j.suspended IS NOT NULL)
+		GROUP BY 1) q;
+	-- The next job, the next retry, the end of a lease.  Runs that wait for others are woken for.
+	SELECT least(wait, min(t.at) - me.at) INTO wait
+	FROM (SELECT min(j.next_run) AS at FROM nex_backup.jobs j
+			WHERE j.enabled AND j.suspended IS NULL AND j.next_run > me.at
+		UNION ALL
+		SELECT min(r.not_before) FROM nex_backup.runs r WHERE r.state = 'queued' AND r.not_before > me.at
+		UNION ALL
+		SELECT min(l.lease_until) - clock_timestamp() + me.at FROM nex_backup.leases l WHERE NOT l.in_server) t;
+	IF handled >= most THEN
+		wait := interval '0';
+	ELSIF EXISTS (SELECT FROM nex_backup.jobs j
+			WHERE j.enabled AND j.suspended IS NULL AND j.next_run <= me.at) THEN
+		-- Somebody is changing it; the end of that may come without a word.
+		wait := least(wait, interval '5 seconds');
+	END IF;
+	-- What is over since the turn began, is for the next turn.
+	wait := greatest(wait, CASE WHEN handled >= most THEN interval '0' ELSE interval '10 milliseconds' END);
+END
+$$;

@@ -1,0 +1,43 @@
+/*-------------------------------------------------------------------------
+ *
+ * session_pins.h
+ *	  Settings that our sessions have whatever the database and the role say.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef NEX_SESSION_PINS_H
+#define NEX_SESSION_PINS_H
+
+#include <stdbool.h>
+
+#include "connection.h"
+#include "target.h"
+
+/*
+ * The value of "options" for a session: our settings, and behind them, so that
+ * they win, those that the user gave.  NULL if the user's are in a service
+ * file, where we cannot see them.  Caller frees.
+ */
+extern char *session_options(const ConnectionTarget *target);
+
+/*
+ * Was a connection refused because of these options?  Poolers know few or
+ * none: then the session must do without them, and is pinned by SQL alone.
+ */
+extern bool session_options_refused(const char *message);
+
+/* SQL that gives up a role that the database has set, and gives the one that remains ("none"). */
+extern const char *session_role_sql(const ConnectionTarget *target);
+
+/*
+ * The same for a session of a child program: our settings, and the role that
+ * a session of ours has in that database (NULL: not known).
+ */
+extern void session_pin_child(ConnectionTarget *target, const char *role);
+
+/* The conninfo string for pg_dumpall, pinned like this connection; NULL (error reported). */
+extern char *session_conninfo_for_pg_dumpall(const ConnectionTarget *target,
+											 const Connection *connection, const char *database,
+											 const char *directory);
+
+#endif /* NEX_SESSION_PINS_H */
