@@ -28,6 +28,7 @@
 #include "pipeline.h"
 #include "progress.h"
 #include "schema.h"
+#include "session_pins.h"
 #include "setting_value.h"
 #include "sql_name.h"
 #include "sql_text.h"
@@ -140,10 +141,10 @@ run_pg_dumpall(GlobalsBackup *backup)
 	Manifest *manifest = backup->manifest;
 	char *program = find_client_program(backup->settings->pg_bindir, "pg_dumpall",
 										connection_version(backup->connection), &manifest->pg_dump);
-	char *conninfo =
-		program != NULL
-			? target_conninfo_for_pg_dumpall(backup->target, backup->database, backup->directory)
-			: NULL;
+	char *conninfo = program != NULL
+						 ? session_conninfo_for_pg_dumpall(backup->target, backup->connection,
+														   backup->database, backup->directory)
+						 : NULL;
 	char *path = xasprintf("%s/globals.sql", backup->directory);
 	char *file = xasprintf("--file=%s", path);
 	char *database = database_option(backup->database);

@@ -24,6 +24,7 @@
 #include "log.h"
 #include "memory.h"
 #include "moved_objects.h"
+#include "session_pins.h"
 #include "subprocess.h"
 
 /*
@@ -46,6 +47,7 @@ conninfo_for_pg_dump(const Schema *schema)
 	char *conninfo;
 
 	target_add_option(target, "-c lc_monetary=C -c quote_all_identifiers=off");
+	session_pin_child(target, schema->role);
 	conninfo = target_conninfo_for_child(target, schema->directory);
 	target_free(target);
 	if (conninfo != NULL)

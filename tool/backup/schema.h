@@ -26,6 +26,7 @@ typedef struct Schema
 	const char *pg_dump; /* its path */
 	int server_version;
 	const char *directory; /* private, for the archive */
+	const char *role;      /* of our own sessions */
 	const char *names;     /* of moved_objects_names() */
 	char *application;     /* name of pg_dump's session */
 

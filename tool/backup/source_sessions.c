@@ -114,6 +114,7 @@ start_schema(SourceSessions *sessions)
 	schema->bindir = sessions->settings->pg_bindir;
 	schema->server_version = connection_version(sessions->leader);
 	schema->directory = sessions->directory;
+	schema->role = sessions->leader->role;
 	schema->names = sessions->names;
 	schema->pg_dump = sessions->pg_dump;
 	schema->pg_dump_version = xstrdup(sessions->pg_dump_version);

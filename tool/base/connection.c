@@ -21,6 +21,7 @@
 #include "interrupt.h"
 #include "log.h"
 #include "memory.h"
+#include "session_pins.h"
 
 #define SQLSTATE_QUERY_CANCELED "57014"
 
@@ -34,6 +35,9 @@
  * not every version has go through pg_settings, so that they are no error.
  */
 static const char pin_session[] =
+	"SET statement_timeout = 0;"
+	"SET lock_timeout = 0;"
+	"SET idle_in_transaction_session_timeout = 0;"
 	"SELECT pg_catalog.set_config('search_path', '', false);"
 	"SET DateStyle = ISO;"
 	"SET IntervalStyle = postgres;"
@@ -45,10 +49,13 @@ static const char pin_session[] =
 	"SET synchronize_seqscans = off;"
 	"SET jit = off;"
 	"SET row_security = off;"
-	"SET statement_timeout = 0;"
-	"SET lock_timeout = 0;"
-	"SET idle_in_transaction_session_timeout = 0;"
 	"SET standard_conforming_strings = on;"
+	"SET backslash_quote = safe_encoding;"
+	"SET array_nulls = on;"
+	"SET transform_null_equals = off;"
+	"SET default_transaction_isolation = 'read committed';"
+	"SET default_transaction_read_only = off;"
+	"SET default_transaction_deferrable = off;"
 	"SET client_min_messages = warning;"
 	"SELECT pg_catalog.set_config('client_encoding',"
 	" pg_catalog.pg_encoding_to_char(encoding), false)"
@@ -149,8 +156,9 @@ connect_patiently(PGconn *pg, bool last_word)
 	return true;
 }
 
+/* With these options in place of the target's own; NULL: with its own. */
 static PGconn *
-connect_once(const ConnectionTarget *target)
+connect_with(const ConnectionTarget *target, const char *options)
 {
 	const char *keywords[TARGET_MAX_OPTIONS + 4];
 	const char *values[TARGET_MAX_OPTIONS + 4];
@@ -160,6 +168,8 @@ connect_once(const ConnectionTarget *target)
 
 	for (i = 0; i < target->count; i++)
 	{
+		if (options != NULL && strcmp(target->keywords[i], "options") == 0)
+			continue;
 		keywords[n] = target->keywords[i];
 		values[n++] = target->values[i];
 	}
@@ -167,6 +177,11 @@ connect_once(const ConnectionTarget *target)
 	{
 		keywords[n] = "password";
 		values[n++] = target->password;
+	}
+	if (options != NULL)
+	{
+		keywords[n] = "options";
+		values[n++] = options;
 	}
 	keywords[n] = "fallback_application_name";
 	values[n++] = "nex_backup";
@@ -177,6 +192,40 @@ connect_once(const ConnectionTarget *target)
 	if (pg != NULL)
 		connect_patiently(pg, target->last_word);
 	return pg;
+}
+
+static PGconn *
+connect_once(const ConnectionTarget *target)
+{
+	char *options = session_options(target);
+	PGconn *pg = connect_with(target, options);
+
+	if (options != NULL && PQstatus(pg) != CONNECTION_OK &&
+		session_options_refused(PQerrorMessage(pg)))
+	{
+		PQfinish(pg);
+		pg = connect_with(target, NULL);
+	}
+	free(options);
+	return pg;
+}
+
+/* Pin the session; the role that it has then, or NULL. */
+static char *
+pin(PGconn *pg, const ConnectionTarget *target)
+{
+	PGresult *result = PQexec(pg, pin_session);
+	bool good = PQresultStatus(result) == PGRES_TUPLES_OK;
+	char *role = NULL;
+
+	PQclear(result);
+	if (!good)
+		return NULL;
+	result = PQexec(pg, session_role_sql(target));
+	if (PQresultStatus(result) == PGRES_TUPLES_OK)
+		role = xstrdup(PQgetvalue(result, 0, 0));
+	PQclear(result);
+	return role;
 }
 
 /* libpq's message without the final newline; caller frees. */
@@ -195,8 +244,8 @@ Connection *
 connection_try(ConnectionTarget *target, char **message)
 {
 	Connection *connection;
-	PGresult *result;
 	PGconn *pg = connect_once(target);
+	char *role;
 
 	*message = NULL;
 	if (PQstatus(pg) != CONNECTION_OK && PQconnectionNeedsPassword(pg) && target->may_ask &&
@@ -217,18 +266,17 @@ connection_try(ConnectionTarget *target, char **message)
 		return NULL;
 	}
 	PQsetNoticeReceiver(pg, silence_notices, NULL);
-	result = PQexec(pg, pin_session);
-	if (PQresultStatus(result) != PGRES_TUPLES_OK)
+	role = pin(pg, target);
+	if (role == NULL)
 	{
 		*message = trimmed(PQerrorMessage(pg));
-		PQclear(result);
 		PQfinish(pg);
 		return NULL;
 	}
-	PQclear(result);
 
 	connection = xcalloc(1, sizeof(Connection));
 	connection->pg = pg;
+	connection->role = role;
 	connection->cancel = PQgetCancel(pg);
 	PQsetNoticeReceiver(pg, silence_notices, connection);
 	connection->cancellation = cancellation_add(cancel_connection, connection->cancel);
@@ -263,6 +311,7 @@ connection_close(Connection *connection)
 	PQfreeCancel(connection->cancel);
 	PQfinish(connection->pg);
 	free(connection->last_word);
+	free(connection->role);
 	free(connection);
 }
 

@@ -21,6 +21,7 @@ typedef struct Connection
 {
 	PGconn *pg;
 	PGcancel *cancel;
+	char *role;       /* that the session acts as, by SET ROLE or a setting; "none" */
 	int cancellation; /* handle in interrupt.c */
 	char *last_word;  /* FATAL message with which the server ended an idle session; or NULL */
 	char last_state[6];
@@ -30,7 +31,8 @@ typedef struct Connection
  * Connect and pin the session: application_name, search_path = '', DateStyle
  * ISO, IntervalStyle postgres, TimeZone UTC, extra_float_digits 3,
  * bytea_output hex, synchronize_seqscans off, row_security off, all four
- * timeouts 0, client_encoding = the database's own, and
+ * timeouts 0, transactions read committed and not read-only, no role that only
+ * the database has set, client_encoding = the database's own, and
  * restrict_nonsystem_relation_kind where the server has it.  Asks for a
  * password once if the server wants one and the target may ask (which is why
  * the target is not const).  NULL (error reported, with a hint) when it

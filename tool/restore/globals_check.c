@@ -19,6 +19,7 @@
 #include "log.h"
 #include "memory.h"
 #include "quote.h"
+#include "session_pins.h"
 #include "subprocess.h"
 
 #define MAX_SCRIPT (256L * 1024 * 1024)
@@ -55,8 +56,8 @@ read_present_roles(GlobalsRestore *restore, const char *directory, GlobalsStatem
 	char *program = find_client_program(restore->settings->pg_bindir, "pg_dumpall",
 										connection_version(restore->connection), NULL);
 	char *conninfo = program != NULL
-						 ? target_conninfo_for_pg_dumpall(restore->target,
-														  PQdb(restore->connection->pg), directory)
+						 ? session_conninfo_for_pg_dumpall(restore->target, restore->connection,
+														   PQdb(restore->connection->pg), directory)
 						 : NULL;
 	char *path = xasprintf("%s/roles.sql", directory);
 	char *file = xasprintf("--file=%s", path);

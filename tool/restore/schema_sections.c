@@ -29,6 +29,7 @@
 #include "progress.h"
 #include "quote.h"
 #include "session.h"
+#include "session_pins.h"
 #include "subprocess.h"
 #include "unknown_members.h"
 
@@ -109,8 +110,14 @@ static char *
 conninfo_for_pg_restore(RestorePlan *plan, bool serial)
 {
 	ConnectionTarget *target = target_with_database(plan->target, plan->working);
+	char *message = NULL;
+	Connection *connection = connection_try(target, &message);
 	char *conninfo;
 
+	/* If there is no connection, pg_restore will say why. */
+	session_pin_child(target, connection != NULL ? connection->role : NULL);
+	connection_close(connection);
+	free(message);
 	target_add_option(target, "-c synchronous_commit=off");
 	session_add_options(plan, target);
 	if (serial)
