@@ -392,6 +392,8 @@ subtest 'RECOVER.txt, followed to the letter' => sub {
 	{
 		next if $command =~ /^nex_backup|\.sql\.gz|gunzip|\| psql.*\bpostgres$|globals/;
 		next if $command =~ /xargs.*\| psql/ && $command !~ /zstd/;
+		# How to look into a backup of 0.2.0; 086_unknown_sql.t does it.
+		next if $command =~ /\bOBJECT\b|^grep -anvE/;
 		$command =~ s/\bDATABASE\b/invoices/g;
 		$command =~ s/\bID\b/$latest_id/g;
 		$command =~ s/\bKEY_FILE\b/$alice/g;
@@ -409,7 +411,7 @@ subtest 'RECOVER.txt, followed to the letter' => sub {
 		local $ENV{PATH} = $node->config_data('--bindir') . ':/usr/bin:/bin';
 		$command =~ s/> ?manifest\.json/>$keys\/manifest.json/;
 		$command =~ s/> ?schema\.dump/>$keys\/schema.dump/;
-		$command =~ s/ schema\.dump$/ $keys\/schema.dump/;
+		$command =~ s/ (schema\.dump|manifest\.json)$/ $keys\/$1/;
 		write_bytes($file, "set -e -o pipefail\ncd $repo\n$command\n");
 		is(system("bash $file >$keys/command.out 2>&1"), 0, $command) or diag(read_bytes("$keys/command.out"));
 	}

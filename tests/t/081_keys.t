@@ -166,18 +166,21 @@ SKIP:
 	my $id = latest_id($aes, 'invoices');
 	my $text = read_bytes("$aes/RECOVER.txt");
 	my ($unpack) = $text =~ /^ {4}(sed -n '\/\^#!.*)$/m;
+	# The program lies outside of the repository, and takes no module from it.
+	local $ENV{HOME} = $keys;
+	write_bytes("$aes/hashlib.py", "raise SystemExit('code of the repository was run')\n");
 	is(system("cd $keys && cp $aes/RECOVER.txt . && $unpack"),
 		0, 'RECOVER.txt carries its decryptor');
 	is(read_bytes("$keys/decrypt_aes.py"), read_bytes(top() . '/tests/decrypt_aes.py'), 'the one that is tested');
 	my ($restore) = $text =~ /^ {4}(cut.*zstd -dc \| psql.*NEW_DATABASE)$/m;
 	$restore =~ s/DATABASE\/ID/invoices\/$id/;
 	$restore =~ s/KEY_FILE/$first/;
-	$restore =~ s/decrypt_aes\.py/$keys\/decrypt_aes.py/;
 	$restore =~ s/NEW_DATABASE/aes_by_python/;
 	create_database('aes_by_python');
 	write_bytes("$keys/restore.sh", "set -e -o pipefail\ncd $aes\n$restore\n");
 	is(system("bash $keys/restore.sh >$keys/restore.out 2>&1"), 0, $restore)
 	  or diag(read_bytes("$keys/restore.out"));
+	unlink "$aes/hashlib.py";
 	same_database('invoices', 'aes_by_python', 'restored without nex_backup');
 }
 

@@ -252,10 +252,10 @@ sub by_python
 	my ($restore) = $text =~ /^ {4}(cut.*zstd -dc \| psql.*NEW_DATABASE)$/m;
 	my $target = "by_python_$1" if $kind =~ /^(\w+)/;
 
-	is(system("cd $keys && cp $repo/RECOVER.txt . && $unpack"), 0, 'RECOVER.txt carries its decryptor');
+	is(system("cd $keys && export HOME=$keys && cp $repo/RECOVER.txt . && $unpack"), 0, 'RECOVER.txt carries its decryptor');
 	$restore =~ s/DATABASE\/ID/invoices\/$id/;
 	$restore =~ s/KEY_FILE/$file/;
-	$restore =~ s/decrypt_aes\.py/$keys\/decrypt_aes.py/;
+	$restore =~ s{~/decrypt_aes\.py}{$keys/decrypt_aes.py};
 	$restore =~ s/NEW_DATABASE/$target/;
 	create_database($target);
 	write_bytes("$keys/restore.sh", "set -e -o pipefail\ncd $repo\n$restore\n");

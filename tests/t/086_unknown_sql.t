@@ -159,6 +159,20 @@ like(by_hand('database'), qr{^\d+:.*public;ALTER/\*\*/ROLE}m, 'by hand it is fou
 is(scalar(grep { !/COMMENT|my\.custom/ } split /\n/, by_hand('database')), 2, 'with one that is quoted');
 is(by_hand('sequences'), '', 'and the sequences are good');
 
+# The same of a value that hides behind E'\', which psql reads as an open literal.
+{
+	my ($look) = read_bytes("$repo/RECOVER.txt") =~ /^    (grep -anvE .*setval.*)$/m or die;
+	my $good = "SELECT pg_catalog.setval('public.s', 1, true);\nSELECT pg_catalog.setval(E'\"a\\\\\\\\b\\\\n''c\"', -2, false);\n";
+	my $planted = "SELECT pg_catalog.setval(E'\\', 1, true);\n"
+	  . "SELECT pg_catalog.setval('::text::regclass, 1, true) WHERE false; ALTER ROLE joe SUPERUSER; SELECT pg_catalog.setval(E', 1, true);\n";
+
+	$look =~ s/member\.sql/$scratch\/planted.sql/;
+	write_bytes("$scratch/planted.sql", $good =~ s/\\\\\\\\/\\\\/gr =~ s/\\\\n/\\n/r);
+	is(`$look`, '', 'by hand: sequences whose names have backslashes are good');
+	write_bytes("$scratch/planted.sql", $good . $planted);
+	like(`$look`, qr/^3:/m, 'by hand: an open E literal is not');
+}
+
 # A part does not run that member.
 tool_ok([ 'restore', '--repo', $repo, 'shop', '--table', 'x', '--to', 'part', @none ], 'a part is restored');
 query('postgres', 'DROP DATABASE part');

@@ -81,10 +81,11 @@ restore_commands(const Repository *repository, const BackupName *name, const Man
 	const char *unpack = manifest->codec == CODEC_ZSTD   ? " | zstd -dc"
 						 : manifest->codec == CODEC_GZIP ? " | gunzip -c"
 														 : "";
-	const char *open = manifest->cipher == CIPHER_NONE ? "cat"
-					   : manifest->cipher == CIPHER_AGE
-						   ? "-n 1 sh -c 'age -d -i KEY_FILE \"$0\" || exit 255'"
-						   : "-n 1 sh -c 'python3 decrypt_aes.py KEY_FILE <\"$0\" || exit 255'";
+	const char *open =
+		manifest->cipher == CIPHER_NONE ? "cat"
+		: manifest->cipher == CIPHER_AGE
+			? "-n 1 sh -c 'age -d -i KEY_FILE \"$0\" || exit 255'"
+			: "-n 1 sh -c 'python3 -I ~/decrypt_aes.py KEY_FILE <\"$0\" || exit 255'";
 	bool globals = backup_is_of_globals(name);
 	char *backup = globals ? xstrdup(name->id) : xasprintf("%s/%s", name->database, name->id);
 	char *before = xasprintf("nex_backup %s ", globals ? "globals restore" : "restore");
@@ -326,7 +327,9 @@ print_text(const Repository *repository, const BackupSummary *summary, const Man
 	print_tables(manifest);
 	show_text("\nRestore%s:\n  %s\n",
 			  manifest->kind == BACKUP_OF_GLOBALS ? "" : " into a new database", commands[0]);
-	show_text("The same without nex_backup:\n");
+	show_text(manifest->cipher == CIPHER_NONE
+				  ? "The same without nex_backup:\n"
+				  : "Without nex_backup, and without its check of signatures (see RECOVER.txt):\n");
 	for (i = 1; i < count; i++)
 		show_text("  %s\n", commands[i]);
 	for (i = 0; i < count; i++)

@@ -114,7 +114,8 @@ static const char text[] =
 	"\n"
 	"Of \"sequences\" this must print nothing:\n"
 	"\n"
-	"    grep -anvE \"^SELECT pg_catalog\\.setval\\(E?'([^']|'')*', -?[0-9]+, (true|false)\\);$\" "
+	"    grep -anvE \"^SELECT pg_catalog\\.setval\\(('([^']|'')*'|E'([^'\\]|''|\\\\\\\\[\\nr])*'), "
+	"-?[0-9]+, (true|false)\\);$\" "
 	"member.sql\n"
 	"\n"
 	"Of \"database\" it prints the statements with a semicolon inside. In these each semicolon "
@@ -164,10 +165,12 @@ static const struct
 		 "\"wrapping\"\n\"key-file\" that file; with \"passphrase\" the passphrase (each file then "
 		 "takes a second).\nTo nex_backup these are given with --identity, --key-file, "
 		 "--passphrase-file",
-		 "Write the program\nat the end of this file into decrypt_aes.py; it needs "
-		 "python3 and python3-cryptography:\n\n"
-		 "    sed -n '/^#!/,/^# end/p' RECOVER.txt >decrypt_aes.py\n\n",
-		 "python3 decrypt_aes.py KEY_FILE <\"$0\"", "python3", recover_aes_program},
+		 "Write the program\nat the end of this file into a file outside of this directory; "
+		 "whoever can "
+		 "write here must not\nget your key by a program of theirs, so take a copy of RECOVER.txt "
+		 "that you keep with the\nkey. It needs python3 and python3-cryptography:\n\n"
+		 "    sed -n '/^#!/,/^# end/p' RECOVER.txt >~/decrypt_aes.py\n\n",
+		 "python3 -I ~/decrypt_aes.py KEY_FILE <\"$0\"", "python3", recover_aes_program},
 };
 
 /* What is different in the commands of an encrypted repository; @…@ as below. */
