@@ -62,6 +62,9 @@ static const char pin_session[] =
 	" FROM pg_catalog.pg_database WHERE datname = pg_catalog.current_database();"
 	"SELECT pg_catalog.set_config(name, '0', false) FROM pg_catalog.pg_settings"
 	" WHERE name IN ('transaction_timeout', 'idle_session_timeout');"
+	/* Of the database's owner: a hash table may be made as large as these let it be. */
+	"SELECT pg_catalog.set_config(name, boot_val, false) FROM pg_catalog.pg_settings"
+	" WHERE name IN ('work_mem', 'hash_mem_multiplier') AND source = 'database';"
 	"SELECT pg_catalog.set_config(name, 'view, foreign-table', false) FROM pg_catalog.pg_settings"
 	" WHERE name = 'restrict_nonsystem_relation_kind';";
 
