@@ -107,6 +107,30 @@ subtest 'P50: keys of big tables are built while other rows are loaded, not one 
 	is(query('early', "SELECT string_agg(conname, ',' ORDER BY conname) FROM pg_constraint WHERE conrelid = 'pages'::regclass"),
 		query('order', "SELECT string_agg(conname, ',' ORDER BY conname) FROM pg_constraint WHERE conrelid = 'pages'::regclass"), 'all are there');
 };
+subtest 'code that rows run may read views' => sub {
+	create_database('viewed');
+	query('viewed', <<'SQL');
+CREATE TABLE allowed (a int);
+INSERT INTO allowed VALUES (1);
+CREATE VIEW allowed_view AS SELECT * FROM allowed;
+CREATE FUNCTION is_allowed(a int) RETURNS bool LANGUAGE sql AS 'SELECT count(*) >= 0 FROM public.allowed_view';
+CREATE TABLE audit (a int);
+CREATE VIEW audit_view AS SELECT * FROM audit;
+CREATE FUNCTION note() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN INSERT INTO public.audit_view VALUES (new.a); RETURN new; END';
+CREATE TABLE checked (a int PRIMARY KEY CHECK (public.is_allowed(a)));
+INSERT INTO checked VALUES (1), (2);
+CREATE TRIGGER noted BEFORE INSERT ON checked FOR EACH ROW EXECUTE FUNCTION note();
+CREATE MATERIALIZED VIEW kept AS SELECT * FROM allowed_view;
+SQL
+	tool_ok([ 'backup', '--repo', $repo, '-d', 'viewed' ], 'backup');
+	tool_ok([ 'restore', '--repo', $repo, 'viewed', '--to', 'viewed_new' ], 'restore');
+	same_database('viewed', 'viewed_new', 'a CHECK that reads a view');
+	query('viewed', 'DELETE FROM checked WHERE a = 2; DROP MATERIALIZED VIEW kept');
+	tool_ok([ 'restore', '--repo', $repo, 'viewed', '--table', 'checked', '--append', '--on-conflict', 'skip', '--yes' ], 'append');
+	is(query('viewed', 'SELECT count(*) FROM checked') . query('viewed', 'SELECT count(*) FROM audit WHERE a = 2'), '21', 'a trigger that writes to a view');
+	tool_ok([ 'restore', '--repo', $repo, 'viewed', '--table', 'kept', '--to', 'viewed', '--yes' ], 'a part');
+	is(query('viewed', 'SELECT count(*) FROM kept'), 1, 'a materialized view of a view');
+};
 subtest 'P53: the archive of the schema in a backup is whole and can be searched' => sub {
 	my $manifest = manifest_of_latest();
 	my ($member) = grep { $_->{kind} eq 'archive' } @{ $manifest->{members} };

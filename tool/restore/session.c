@@ -55,13 +55,33 @@ session_read(RestorePlan *plan)
 	return good;
 }
 
+/*
+ * A backup must not read a view in the place of a table.  In a restore the
+ * same setting would only be in the way: a CHECK, a trigger or a materialized
+ * view may read one.
+ */
+static bool
+allow_views(Connection *connection)
+{
+	PGresult *result =
+		connection_query(connection,
+						 "SELECT pg_catalog.set_config(name, '', false) FROM pg_catalog.pg_settings"
+						 " WHERE name = 'restrict_nonsystem_relation_kind'",
+						 0, NULL);
+
+	PQclear(result);
+	return result != NULL;
+}
+
 Connection *
 session_open(const RestorePlan *plan, ConnectionTarget *target)
 {
 	Connection *connection = connection_open(target);
 
-	if (connection != NULL && plan->session[0] != '\0' &&
-		!connection_command(connection, plan->session))
+	if (connection == NULL)
+		return NULL;
+	if (!allow_views(connection) ||
+		(plan->session[0] != '\0' && !connection_command(connection, plan->session)))
 	{
 		connection_close(connection);
 		return NULL;
