@@ -1,5 +1,43 @@
 --
--- Privileges: nothing of this step is for PUBLIC.
+-- Privileges: nothing of this step is for PUBLIC.  What a step of an extension grants or revokes makes PostgreSQL note
+-- all privileges of that object as the extension's own, those that users have granted included, and pg_dump then leaves
+-- these out.  So only what is new is touched, and what steps before (0.2.0's, which revoked from all functions) noted
+-- of users' grants is taken out again.
 --
-REVOKE ALL ON ALL TABLES IN SCHEMA nex_backup FROM PUBLIC;
-REVOKE ALL ON ALL FUNCTIONS IN SCHEMA nex_backup FROM PUBLIC;
+
+DO $$
+DECLARE
+	extension oid := (SELECT e.oid FROM pg_catalog.pg_extension e WHERE e.extname OPERATOR(pg_catalog.=) 'nex_backup');
+	open_to_all pg_catalog.regprocedure;
+BEGIN
+	FOR open_to_all IN
+		SELECT p.oid FROM pg_catalog.pg_depend d JOIN pg_catalog.pg_proc p ON p.oid OPERATOR(pg_catalog.=) d.objid
+		WHERE d.classid OPERATOR(pg_catalog.=) 'pg_catalog.pg_proc'::pg_catalog.regclass
+			AND d.refclassid OPERATOR(pg_catalog.=) 'pg_catalog.pg_extension'::pg_catalog.regclass
+			AND d.refobjid OPERATOR(pg_catalog.=) extension AND d.deptype OPERATOR(pg_catalog.=) 'e'
+			AND EXISTS (SELECT FROM pg_catalog.aclexplode(COALESCE(p.proacl, pg_catalog.acldefault('f', p.proowner))) a
+				WHERE a.grantee OPERATOR(pg_catalog.=) 0::pg_catalog.oid)
+	LOOP
+		EXECUTE pg_catalog.format('REVOKE ALL ON FUNCTION %s FROM PUBLIC', open_to_all);
+	END LOOP;
+
+	-- The owner's privileges and those of predefined roles are the extension's.
+	UPDATE pg_catalog.pg_init_privs i
+	SET initprivs = own.privileges
+	FROM (
+		SELECT n.objoid, n.classoid, n.objsubid, pg_catalog.array_agg(u.item ORDER BY u.place) AS privileges
+		FROM pg_catalog.pg_init_privs n
+			JOIN pg_catalog.pg_depend d ON d.classid OPERATOR(pg_catalog.=) n.classoid
+				AND d.objid OPERATOR(pg_catalog.=) n.objoid AND d.objsubid OPERATOR(pg_catalog.=) 0
+				AND d.refclassid OPERATOR(pg_catalog.=) 'pg_catalog.pg_extension'::pg_catalog.regclass
+				AND d.refobjid OPERATOR(pg_catalog.=) extension AND d.deptype OPERATOR(pg_catalog.=) 'e',
+			LATERAL pg_catalog.unnest(n.initprivs) WITH ORDINALITY u(item, place)
+		WHERE NOT EXISTS (SELECT FROM pg_catalog.aclexplode(ARRAY[u.item]) a
+			WHERE a.grantee OPERATOR(pg_catalog.<>) a.grantor AND a.grantee OPERATOR(pg_catalog.<>) 0::pg_catalog.oid
+				AND pg_catalog.pg_get_userbyid(a.grantee) OPERATOR(pg_catalog.!~) '^pg_')
+		GROUP BY n.objoid, n.classoid, n.objsubid) own
+	WHERE i.objoid OPERATOR(pg_catalog.=) own.objoid AND i.classoid OPERATOR(pg_catalog.=) own.classoid
+		AND i.objsubid OPERATOR(pg_catalog.=) own.objsubid
+		AND i.initprivs OPERATOR(pg_catalog.<>) own.privileges;
+END
+$$;
