@@ -262,7 +262,7 @@ run_in_new_database(RestorePlan *plan)
 							(unsigned long long) plan->manifest->totals.rows);
 	return good && (plan->settings->schema_only || set_sequences(plan)) && post_data_run(plan) &&
 		   (plan->settings->no_analyze || schema_sections_analyze(plan)) &&
-		   target_database_finish(plan);
+		   target_database_finish(plan) && target_database_open(plan);
 }
 
 /* With --as, and where rows went in through a root that is not there, names change on the way. */
@@ -334,7 +334,7 @@ run_alone(RestorePlan *plan)
 	good = connection != NULL && in_place_run(plan, connection);
 	connection_close(connection);
 	target_free(target);
-	return good && target_database_finish(plan);
+	return good && target_database_finish(plan) && target_database_open(plan);
 }
 
 bool

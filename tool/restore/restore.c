@@ -265,7 +265,8 @@ fill(RestorePlan *plan)
 		   schema_sections_run(plan, "pre-data") && loader_run(plan) && check_rows(plan) &&
 		   schema_sections_run_members(plan, MEMBER_SEQUENCES) && post_data_run(plan) &&
 		   (plan->settings->no_analyze || schema_sections_analyze(plan)) &&
-		   target_database_finish(plan) && schema_sections_run_members(plan, MEMBER_DATABASE);
+		   target_database_finish(plan) && schema_sections_run_members(plan, MEMBER_DATABASE) &&
+		   target_database_open(plan);
 }
 
 bool

@@ -39,6 +39,9 @@ typedef struct RestorePlan
 	bool replaces;       /* `database` exists and is to be swapped out */
 	bool created;        /* we created `working`, so a failure removes it */
 	bool found_empty;    /* `working` existed, empty */
+	bool superuser;      /* this session is one's, whatever role it has taken */
+	bool closed;         /* `working` lets nobody else in until it is complete */
+	int limit_before;    /* of connections to `working`, if it was there */
 	bool of_cluster;     /* part of --all: properties of an empty database are made to fit, too */
 	uint64_t live_bytes; /* size of the database that is replaced */
 	int live_sessions;   /* sessions connected to it */

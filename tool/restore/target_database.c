@@ -218,6 +218,69 @@ target_database_is_alike(RestorePlan *plan, bool *alike)
 	return true;
 }
 
+/* Sets how many may connect, superusers apart; -1: no limit. */
+static bool
+limit_connections(RestorePlan *plan, int limit)
+{
+	Buffer name;
+	bool good;
+
+	buffer_init(&name);
+	quote_identifier(&name, plan->working);
+	good = connection_commandf(plan->maintenance, "ALTER DATABASE %s CONNECTION LIMIT %d",
+							   name.data, limit);
+	buffer_free(&name);
+	return good;
+}
+
+/* To whoever is no superuser and owns the new database, a limit would apply, too. */
+static bool
+close_to_public(RestorePlan *plan, bool closed)
+{
+	Buffer name;
+	bool good;
+
+	buffer_init(&name);
+	quote_identifier(&name, plan->working);
+	good = connection_commandf(plan->maintenance,
+							   closed ? "REVOKE CONNECT, TEMPORARY ON DATABASE %s FROM PUBLIC"
+									  : "GRANT CONNECT, TEMPORARY ON DATABASE %s TO PUBLIC",
+							   name.data);
+	buffer_free(&name);
+	return good;
+}
+
+/* Is this session that of a superuser (whatever role it has taken), and what is the limit now? */
+static bool
+look_at_limit(RestorePlan *plan)
+{
+	const char *params[1] = {plan->working};
+	PGresult *result = connection_query(
+		plan->maintenance,
+		"SELECT (SELECT r.rolsuper FROM pg_catalog.pg_roles r WHERE r.rolname = session_user),"
+		" (SELECT d.datconnlimit FROM pg_catalog.pg_database d"
+		"  WHERE d.datname = $1::pg_catalog.name)",
+		1, params);
+
+	if (result == NULL)
+		return false;
+	plan->superuser = PQgetvalue(result, 0, 0)[0] == 't';
+	plan->limit_before =
+		PQgetisnull(result, 0, 1) ? -1 : (int) strtol(PQgetvalue(result, 0, 1), NULL, 10);
+	PQclear(result);
+	return true;
+}
+
+/* A database that was there and empty. */
+static bool
+take_empty(RestorePlan *plan)
+{
+	if (!mark(plan) || (plan->superuser && !limit_connections(plan, 0)))
+		return false;
+	plan->closed = plan->superuser;
+	return true;
+}
+
 bool
 target_database_create(RestorePlan *plan)
 {
@@ -226,21 +289,16 @@ target_database_create(RestorePlan *plan)
 	bool good;
 
 	progress_phase("creating database", "", 0, 0);
+	if (!look_at_limit(plan))
+		return false;
 	if (plan->found_empty)
-		return mark(plan) && (!plan->of_cluster || set_owner(plan));
+		return take_empty(plan);
 	buffer_init(&sql);
 	buffer_append_string(&sql, "CREATE DATABASE ");
 	quote_identifier(&sql, plan->working);
 	buffer_append_string(&sql, " WITH TEMPLATE template0");
 	append_option(&sql, "ENCODING", database->encoding);
 	append_locale(&sql, database, connection_version(plan->maintenance));
-	if (!plan->settings->no_owner &&
-		is_known(plan, "SELECT FROM pg_catalog.pg_roles WHERE rolname = $1::pg_catalog.name",
-				 "role", database->owner))
-	{
-		buffer_append_string(&sql, " OWNER ");
-		quote_identifier(&sql, database->owner);
-	}
 	if (strcmp(database->tablespace, "pg_default") != 0 && !plan->settings->no_tablespaces &&
 		is_known(plan, "SELECT FROM pg_catalog.pg_tablespace WHERE spcname = $1::pg_catalog.name",
 				 "tablespace", database->tablespace))
@@ -248,27 +306,44 @@ target_database_create(RestorePlan *plan)
 		buffer_append_string(&sql, " TABLESPACE ");
 		quote_identifier(&sql, database->tablespace);
 	}
+	if (plan->superuser)
+		buffer_append_string(&sql, " CONNECTION LIMIT 0");
 	good = connection_command(plan->maintenance, sql.data);
 	buffer_free(&sql);
 	plan->created = good;
+	if (good && !plan->superuser)
+		good = close_to_public(plan, true);
+	plan->closed = good;
 	return good && mark(plan);
 }
 
 bool
 target_database_finish(RestorePlan *plan)
 {
-	int limit = plan->manifest->database.connection_limit;
 	Buffer name;
 	bool good;
 
 	buffer_init(&name);
 	quote_identifier(&name, plan->working);
 	good = connection_commandf(plan->maintenance, "COMMENT ON DATABASE %s IS NULL", name.data);
-	if (good && limit >= 0)
-		good = connection_commandf(plan->maintenance, "ALTER DATABASE %s CONNECTION LIMIT %d",
-								   name.data, limit);
 	buffer_free(&name);
+	if (good && plan->created && !plan->superuser)
+		good = close_to_public(plan, false);
+	if (good && (plan->found_empty ? plan->of_cluster : !plan->settings->no_owner))
+		good = set_owner(plan);
 	return good;
+}
+
+bool
+target_database_open(RestorePlan *plan)
+{
+	int limit = plan->manifest->database.connection_limit;
+
+	if (limit < 0)
+		limit = plan->found_empty ? plan->limit_before : -1;
+	if ((plan->closed && plan->superuser) || limit >= 0)
+		return limit_connections(plan, limit);
+	return true;
 }
 
 /*
@@ -309,6 +384,8 @@ target_database_discard(RestorePlan *plan)
 
 	if (!plan->created)
 	{
+		if (plan->found_empty && plan->closed)
+			(void) limit_connections(plan, plan->limit_before);
 		if (plan->found_empty)
 			log_warning_hint("Drop it, or empty it, before you restore into it again.",
 							 "database \"%s\" may hold a part of the backup", shown);

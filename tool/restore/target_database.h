@@ -20,11 +20,18 @@ extern bool target_database_is_empty(const ConnectionTarget *target, const char 
 /* Has the database that exists the encoding, locale and tablespace of the backup? */
 extern bool target_database_is_alike(RestorePlan *plan, bool *alike);
 
-/* CREATE DATABASE with the properties of the backup, marked as a restore in progress. */
+/*
+ * CREATE DATABASE with the properties of the backup, marked as a restore in
+ * progress, ours and closed to everybody else: whoever got in while it is filled
+ * could put code beside rows that arrive with the rights of this session.
+ */
 extern bool target_database_create(RestorePlan *plan);
 
-/* Take the mark away and apply what must come last (connection limit). */
+/* Everything is in it: take the mark away, and give it to its owner. */
 extern bool target_database_finish(RestorePlan *plan);
+
+/* The last step, after the privileges of the database: let others connect. */
+extern bool target_database_open(RestorePlan *plan);
 
 /* Remove a half-filled database that we created, or say how to. */
 extern void target_database_discard(RestorePlan *plan);
