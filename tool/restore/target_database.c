@@ -18,6 +18,7 @@
 #include "memory.h"
 #include "progress.h"
 #include "quote.h"
+#include "sql_build.h"
 
 /* Objects that initdb's template0 does not have. */
 static const char emptiness_query[] =
@@ -222,14 +223,16 @@ target_database_is_alike(RestorePlan *plan, bool *alike)
 static bool
 limit_connections(RestorePlan *plan, int limit)
 {
-	Buffer name;
+	SqlText sql;
 	bool good;
 
-	buffer_init(&name);
-	quote_identifier(&name, plan->working);
-	good = connection_commandf(plan->maintenance, "ALTER DATABASE %s CONNECTION LIMIT %d",
-							   name.data, limit);
-	buffer_free(&name);
+	sql_init(&sql);
+	sql_append(&sql, "ALTER DATABASE ");
+	sql_identifier(&sql, plan->working);
+	sql_append(&sql, " CONNECTION LIMIT ");
+	sql_signed(&sql, limit);
+	good = connection_command(plan->maintenance, &sql);
+	sql_free(&sql);
 	return good;
 }
 
@@ -237,16 +240,21 @@ limit_connections(RestorePlan *plan, int limit)
 static bool
 close_to_public(RestorePlan *plan, bool closed)
 {
-	Buffer name;
+	SqlText sql;
 	bool good;
 
-	buffer_init(&name);
-	quote_identifier(&name, plan->working);
-	good = connection_commandf(plan->maintenance,
-							   closed ? "REVOKE CONNECT, TEMPORARY ON DATABASE %s FROM PUBLIC"
-									  : "GRANT CONNECT, TEMPORARY ON DATABASE %s TO PUBLIC",
-							   name.data);
-	buffer_free(&name);
+	sql_init(&sql);
+	if (closed)
+		sql_append(&sql, "REVOKE CONNECT, TEMPORARY ON DATABASE ");
+	else
+		sql_append(&sql, "GRANT CONNECT, TEMPORARY ON DATABASE ");
+	sql_identifier(&sql, plan->working);
+	if (closed)
+		sql_append(&sql, " FROM PUBLIC");
+	else
+		sql_append(&sql, " TO PUBLIC");
+	good = connection_command(plan->maintenance, &sql);
+	sql_free(&sql);
 	return good;
 }
 
