@@ -162,11 +162,14 @@ SELECT lo_from_bytea(5001, 'x');
 GRANT SELECT ON LARGE OBJECT 5001 TO passer_on WITH GRANT OPTION;
 SET ROLE passer_on;
 GRANT SELECT ON LARGE OBJECT 5001 TO PUBLIC;
+RESET ROLE;
+GRANT CREATE ON DATABASE granted TO invoice_app;
 SQL
 	tool_ok([ 'backup', '--repo', $repo, '-d', 'granted' ], 'backup');
 	query('granted', 'DROP OWNED BY passer_on CASCADE; DROP ROLE passer_on');
 	tool_ok([ 'restore', '--repo', $repo, 'granted', '--to', 'granted_2', '--no-privileges' ], 'restore');
 	is(query('granted_2', 'SELECT lomacl IS NULL FROM pg_largeobject_metadata'), 't', 'the object, without grants');
+	is(query('granted_2', "SELECT has_database_privilege('invoice_app', 'granted_2', 'CREATE')"), 'f', 'the database, without grants');
 };
 subtest 'event triggers see no command of the restore' => sub {
 	create_database('watched');

@@ -426,7 +426,9 @@ connection_run_command(Connection *connection, SqlConstant sql)
 {
 	PGresult *result = connection_run_exec(connection, sql);
 	ExecStatusType status = PQresultStatus(result);
-	bool good = status == PGRES_COMMAND_OK || status == PGRES_TUPLES_OK;
+	/* Nothing is left to run, for instance, of grants with --no-privileges. */
+	bool good =
+		status == PGRES_COMMAND_OK || status == PGRES_TUPLES_OK || status == PGRES_EMPTY_QUERY;
 
 	if (!good)
 	{
