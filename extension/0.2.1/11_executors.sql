@@ -42,6 +42,23 @@ COMMENT ON VIEW nex_backup.executors IS 'the leader in the server and the agents
 GRANT SELECT ON nex_backup.executors TO pg_monitor;
 GRANT EXECUTE ON FUNCTION nex_backup.leader_state() TO pg_monitor;
 
+-- Whoever could read the table of that name can read the view.
+DO $$
+DECLARE
+	reader pg_catalog.regrole;
+BEGIN
+	FOR reader IN
+		SELECT a.grantee FROM pg_catalog.pg_class c, LATERAL pg_catalog.aclexplode(c.relacl) a
+		WHERE c.oid OPERATOR(pg_catalog.=) 'nex_backup.executor_sessions'::pg_catalog.regclass
+			AND a.privilege_type OPERATOR(pg_catalog.=) 'SELECT' AND a.grantee OPERATOR(pg_catalog.<>) c.relowner
+			AND a.grantee OPERATOR(pg_catalog.<>) 0::pg_catalog.oid
+	LOOP
+		EXECUTE pg_catalog.format('GRANT SELECT ON nex_backup.executors TO %s', reader);
+		EXECUTE pg_catalog.format('GRANT EXECUTE ON FUNCTION nex_backup.leader_state() TO %s', reader);
+	END LOOP;
+END
+$$;
+
 -- Note who it is that looks at the queue.  False: that name belongs to another session, which is still there.
 CREATE FUNCTION nex_backup.note_executor(name text, in_server bool, host text, pid int4)
 RETURNS bool

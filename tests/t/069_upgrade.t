@@ -147,6 +147,24 @@ sub grants_in_dump
 is(query('postgres', q(SELECT string_agg(version, ',' ORDER BY version) FROM pg_available_extension_versions WHERE name = 'nex_backup')),
 	join(',', @versions), 'versions that can be installed');
 
+# ------------------------------------------------- another superuser, readers of a table that became a view
+
+create_database('stepped');
+query('postgres', 'CREATE ROLE maker SUPERUSER LOGIN');
+query('stepped', "SET ROLE maker; CREATE EXTENSION nex_backup VERSION '0.2.0'; GRANT USAGE ON SCHEMA nex_backup TO invoice_report; "
+	  . 'GRANT SELECT ON nex_backup.executors TO invoice_report');
+query('stepped', 'ALTER EXTENSION nex_backup UPDATE');
+is(query('stepped', 'SET ROLE invoice_report; SELECT count(*) FROM nex_backup.executors'), '0', 'who could read executors still can');
+is(query('stepped', <<'SQL'), '', 'updated by another superuser, everything has one owner');
+SELECT string_agg(pg_describe_object(d.classid, d.objid, 0), ', ') FROM pg_depend d JOIN pg_extension e ON d.refobjid = e.oid
+	AND d.refclassid = 'pg_extension'::regclass AND e.extname = 'nex_backup' AND d.deptype = 'e'
+	LEFT JOIN pg_proc p ON p.oid = d.objid AND d.classid = 'pg_proc'::regclass
+	LEFT JOIN pg_class c ON c.oid = d.objid AND d.classid = 'pg_class'::regclass
+WHERE coalesce(p.proowner, c.relowner, e.extowner) <> e.extowner
+SQL
+query('postgres', 'DROP DATABASE stepped');
+query('postgres', 'DROP ROLE maker');
+
 # ------------------------------------------------- old SQL, new library
 
 my $repo = "$files/repo";
