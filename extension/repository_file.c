@@ -34,6 +34,7 @@
 
 PG_FUNCTION_INFO_V1(nex_backup_check_file);
 PG_FUNCTION_INFO_V1(nex_backup_list_directory);
+PG_FUNCTION_INFO_V1(nex_backup_unclear_directories);
 PG_FUNCTION_INFO_V1(nex_backup_database_directory);
 PG_FUNCTION_INFO_V1(nex_backup_directory_database);
 PG_FUNCTION_INFO_V1(nex_backup_gate_check_caller);
@@ -333,6 +334,113 @@ nex_backup_list_directory(PG_FUNCTION_ARGS)
 		tuplestore_putvalues(result->setResult, result->setDesc, values, nulls);
 	}
 	FreeDir(directory);
+	return (Datum) 0;
+}
+
+/* One line of unclear_directories(). */
+static void
+put_unclear(ReturnSetInfo *result, const char *directory, const char *database, const char *problem)
+{
+	Datum values[3];
+	bool nulls[3] = {false, database == NULL, false};
+	char *shown = pstrdup(directory);
+	char *c;
+
+	/* Whoever put it there has chosen the bytes. */
+	for (c = shown; *c != '\0'; c++)
+	{
+		if (*c < ' ' || *c > '~')
+			*c = '?';
+	}
+	values[0] = CStringGetTextDatum(shown);
+	values[1] = database != NULL ? CStringGetTextDatum(database) : (Datum) 0;
+	values[2] = CStringGetTextDatum(problem);
+	tuplestore_putvalues(result->setResult, result->setDesc, values, nulls);
+}
+
+/* What is wrong with an entry of backups/, or NULL. */
+static const char *
+entry_problem(const char *path, const char *name, bool of_database)
+{
+	struct stat status;
+	DIR *directory;
+
+	if (lstat(path, &status) != 0)
+		return errno == ENOENT ? NULL : describe_errno(errno);
+	if (S_ISLNK(status.st_mode))
+		return "is a symbolic link, which is not followed";
+	if (!S_ISDIR(status.st_mode))
+		return "is not a directory";
+	if (!of_database)
+		return strcmp(name, "lost+found") == 0 ? NULL : "is not the directory of a database";
+	directory = AllocateDir(path);
+	if (directory == NULL)
+		return errno == ENOENT ? NULL : describe_errno(errno);
+	FreeDir(directory);
+	return NULL;
+}
+
+/* A directory at the top of the repository; what is wrong with it, or NULL if it is open or absent.
+ */
+static const char *
+open_tree(const char *path, DIR **directory)
+{
+	struct stat status;
+
+	*directory = AllocateDir(path);
+	if (*directory != NULL)
+		return NULL;
+	if (errno == ENOTDIR)
+		return "is not a directory";
+	if (errno != ENOENT)
+		return describe_errno(errno);
+	return lstat(path, &status) == 0 ? "is a symbolic link that leads nowhere" : NULL;
+}
+
+/*
+ * nex_backup.unclear_directories(repository): what stands where directories of
+ * backups do, and cannot be looked into; database NULL if it may hold anything.
+ * That the catalogue's rows have no files is not known then.  Links are not
+ * followed below the top level, as the program does not.
+ */
+Datum
+nex_backup_unclear_directories(PG_FUNCTION_ARGS)
+{
+	char *repository = text_to_cstring(PG_GETARG_TEXT_PP(0));
+	ReturnSetInfo *result = (ReturnSetInfo *) fcinfo->resultinfo;
+	struct dirent *entry;
+	DIR *directory;
+	const char *problem;
+	char *path;
+
+	check_may_read_server_files(GetUserId());
+	init_materialized_srf_compat(fcinfo);
+	problem = open_tree(repository_file_path(repository, "globals"), &directory);
+	if (problem != NULL)
+		put_unclear(result, "globals", "", problem);
+	if (directory != NULL)
+		FreeDir(directory);
+	path = repository_file_path(repository, "backups");
+	problem = open_tree(path, &directory);
+	if (problem != NULL)
+		put_unclear(result, "backups", NULL, problem);
+	while (directory != NULL && (entry = ReadDir(directory, path)) != NULL)
+	{
+		char database[64];
+		bool known;
+
+		CHECK_FOR_INTERRUPTS();
+		if (strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0)
+			continue;
+		known = database_directory_decode(entry->d_name, database) &&
+				pg_verifymbstr(database, (int) strlen(database), true);
+		problem = entry_problem(psprintf("%s/%s", path, entry->d_name), entry->d_name, known);
+		if (problem != NULL)
+			put_unclear(result, psprintf("backups/%s", entry->d_name), known ? database : NULL,
+						problem);
+	}
+	if (directory != NULL)
+		FreeDir(directory);
 	return (Datum) 0;
 }
 

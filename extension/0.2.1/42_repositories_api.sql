@@ -117,6 +117,12 @@ RETURNS record
 AS 'MODULE_PATHNAME', 'nex_backup_gate'
 LANGUAGE C VOLATILE SECURITY INVOKER;
 
+-- What cannot be looked into below a repository; database NULL: it may hold backups of any.
+CREATE FUNCTION nex_backup.unclear_directories(repository text, OUT directory text, OUT database text, OUT problem text)
+RETURNS SETOF record
+AS 'MODULE_PATHNAME', 'nex_backup_unclear_directories'
+LANGUAGE C STRICT VOLATILE;
+
 -- Rebuild the catalogue of a repository.
 CREATE FUNCTION nex_backup.sync(repository pg_catalog.text, OUT backups pg_catalog.int8,
 	OUT removed pg_catalog.int8, OUT damaged pg_catalog.int8)
@@ -131,6 +137,9 @@ DECLARE
 	repository_id text;
 	entry record;
 	seen text[] := '{}';
+	unclear text[] := '{}';
+	of_databases text[] := '{}';
+	any_database bool := false;
 	last_notice timestamptz := clock_timestamp();
 BEGIN
 	PERFORM nex_backup.check_caller();
@@ -139,23 +148,32 @@ BEGIN
 	damaged := 0;
 	PERFORM nex_backup.record_repository(repository_id, location, nex_backup.host_name());
 	PERFORM nex_backup.note_encryption(repository_id, nex_backup.frame_encryption(location));
+	-- What cannot be looked into may hold the backups that the catalogue knows: their rows stay.
+	FOR entry IN SELECT u.directory, u.database, u.problem FROM nex_backup.unclear_directories(location) u ORDER BY u.directory
+	LOOP
+		damaged := damaged + 1;
+		unclear := unclear || entry.directory;
+		of_databases := of_databases || coalesce(entry.database, '');
+		any_database := any_database OR entry.database IS NULL;
+		RAISE WARNING '"%/%" %', location, entry.directory, entry.problem
+			USING DETAIL = 'What the catalogue knows of the backups that may be there is kept.',
+				HINT = CASE WHEN entry.problem ~ 'symbolic link'
+					THEN 'Mount the other disk there ("mount --bind"), or put the directory itself in its place.'
+					ELSE 'Give it back its name, place and owner, or move it out of the repository if there are no backups in it.' END;
+	END LOOP;
 	FOR entry IN
 		SELECT nex_backup.directory_database(substr(directory, length('backups/') + 1)) AS database, directory,
 			left(name, -length('.json')) AS id
-		FROM (SELECT 'backups/' || d AS directory FROM nex_backup.list_directory(location, 'backups') d) directories,
+		FROM (SELECT 'backups/' || d AS directory FROM nex_backup.list_directory(location, CASE WHEN 'backups' = ANY (unclear)
+				THEN 'nowhere' ELSE 'backups' END) d WHERE 'backups/' || d <> ALL (unclear)) directories,
 			nex_backup.list_directory(location, directory) name
 		WHERE name ~ '^[0-9]{8}T[0-9]{6}Z(-[0-9]+)?\.json$'
 		UNION ALL
 		SELECT '', 'globals', left(name, -length('.json'))
-		FROM nex_backup.list_directory(location, 'globals') name
+		FROM nex_backup.list_directory(location, CASE WHEN 'globals' = ANY (unclear) THEN 'nowhere' ELSE 'globals' END) name
 		WHERE name ~ '^[0-9]{8}T[0-9]{6}Z(-[0-9]+)?\.json$'
 		ORDER BY directory, id
 	LOOP
-		IF entry.database IS NULL THEN
-			damaged := damaged + 1;
-			RAISE WARNING '"%/%" is not the directory of a database', location, entry.directory;
-			CONTINUE;
-		END IF;
 		BEGIN
 			IF entry.database = '' THEN
 				PERFORM nex_backup.sync_globals(location, repository_id, entry.id);
@@ -177,7 +195,7 @@ BEGIN
 				UPDATE nex_backup.backups b
 				SET verified = clock_timestamp(), verified_ok = false
 				WHERE b.repository = me.repository_id AND b.database = entry.database AND b.id = entry.id
-					AND sqlstate = 'XX001';
+					AND sqlstate = 'XX001' AND sqlerrm <> 'may not be read by the server';
 		END;
 		IF clock_timestamp() > last_notice + interval '10 seconds' THEN
 			RAISE NOTICE '% backups read', backups;
@@ -185,7 +203,9 @@ BEGIN
 		END IF;
 	END LOOP;
 	DELETE FROM nex_backup.backups b
-	WHERE b.repository = me.repository_id AND b.database || '/' || b.id <> ALL (seen);
+	WHERE b.repository = me.repository_id AND b.database || '/' || b.id <> ALL (seen)
+		AND CASE WHEN b.database = '' THEN 'globals' <> ALL (unclear)
+			ELSE NOT any_database AND b.database <> ALL (of_databases) END;
 	GET DIAGNOSTICS removed = ROW_COUNT;
 END
 $$;
