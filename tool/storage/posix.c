@@ -44,6 +44,8 @@ typedef struct PosixStorage
 	int root;
 	TopLinks links;
 	unsigned nonce; /* random; makes temporary names ours alone */
+	uid_t owner;    /* of the repository's directory */
+	gid_t group;
 } PosixStorage;
 
 /* Copy the directory part of a path; "." if there is none. */
@@ -120,6 +122,32 @@ open_parent(Storage *storage, const char *path, Purpose purpose, const char **na
 	return open_path(storage, parent, purpose, O_PATH | O_DIRECTORY);
 }
 
+/*
+ * What root makes in somebody's repository is to belong to that user, whose
+ * commands could not read it otherwise.  Where root may not do that, as on NFS,
+ * it stays as it is.
+ */
+static void
+give_to_owner(Storage *storage, int fd)
+{
+	const PosixStorage *posix = (const PosixStorage *) storage;
+
+	if (geteuid() == 0 && posix->owner != 0 && fchown(fd, posix->owner, posix->group) != 0)
+		return;
+}
+
+/* The same for a new directory, by a descriptor: its name may lead to another thing by now. */
+static void
+give_directory(Storage *storage, int parent, const char *name)
+{
+	int fd = openat(parent, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+
+	if (fd < 0)
+		return;
+	give_to_owner(storage, fd);
+	close(fd);
+}
+
 /* Create one directory below the repository; one that is there is good. */
 static int
 make_one(Storage *storage, const char *path)
@@ -130,7 +158,11 @@ make_one(Storage *storage, const char *path)
 
 	if (parent < 0)
 		return errno;
-	error = mkdirat(parent, name, DIRECTORY_MODE) != 0 && errno != EEXIST ? errno : 0;
+	error = mkdirat(parent, name, DIRECTORY_MODE) != 0 ? errno : 0;
+	if (error == 0)
+		give_directory(storage, parent, name);
+	else if (error == EEXIST)
+		error = 0;
 	close(parent);
 	return error;
 }
@@ -351,6 +383,7 @@ write_in(Storage *storage, int parent, const char *name, const void *content, ui
 	fd = openat(parent, temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, FILE_MODE);
 	if (fd < 0)
 		return errno;
+	give_to_owner(storage, fd);
 	error = write_fully(fd, content, length, durable);
 	if (close(fd) != 0 && error == 0)
 		error = errno;
@@ -486,12 +519,28 @@ posix_list(Storage *storage, const char *path, StorageVisitor visitor, void *arg
 	return error;
 }
 
+/* Make a file to be locked; one that is there by now is good. */
+static int
+make_lock(Storage *storage, const char *path)
+{
+	int fd = open_path(storage, path, TO_CHANGE, O_RDWR | O_CREAT | O_EXCL | O_NONBLOCK);
+
+	if (fd >= 0)
+		give_to_owner(storage, fd);
+	else if (errno == EEXIST)
+		fd = open_path(storage, path, TO_CHANGE, O_RDWR | O_NONBLOCK);
+	return fd;
+}
+
 /* Open a file to be locked, making it if it is not there; -1 with errno. */
 static int
 open_lock(Storage *storage, const char *path)
 {
-	int fd = open_path(storage, path, TO_CHANGE, O_RDWR | O_CREAT | O_NONBLOCK);
+	int fd = open_path(storage, path, TO_CHANGE, O_RDWR | O_NONBLOCK);
 	int error;
+
+	if (fd < 0 && errno == ENOENT)
+		fd = make_lock(storage, path);
 
 	if (fd < 0 && errno == ENOENT)
 	{
@@ -501,7 +550,7 @@ open_lock(Storage *storage, const char *path)
 			errno = error;
 			return -1;
 		}
-		fd = open_path(storage, path, TO_CHANGE, O_RDWR | O_CREAT | O_NONBLOCK);
+		fd = make_lock(storage, path);
 	}
 	/* Whoever may only read can lock what is there. */
 	if (fd < 0 && (errno == EACCES || errno == EROFS || errno == ELOOP))
@@ -594,6 +643,7 @@ Storage *
 posix_storage_open(const char *directory, bool create, int *error)
 {
 	PosixStorage *storage;
+	struct stat status;
 	int root;
 
 	*error = create ? make_directories(directory) : 0;
@@ -607,6 +657,11 @@ posix_storage_open(const char *directory, bool create, int *error)
 	}
 	storage = xcalloc(1, sizeof(PosixStorage));
 	storage->root = root;
+	if (fstat(root, &status) == 0)
+	{
+		storage->owner = status.st_uid;
+		storage->group = status.st_gid;
+	}
 	if (getrandom(&storage->nonce, sizeof(storage->nonce), 0) != sizeof(storage->nonce))
 		storage->nonce = (unsigned) time(NULL);
 	/* Absolute, because it is shown in commands to type and kept in the catalogue. */
