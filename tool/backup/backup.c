@@ -44,6 +44,7 @@
 #include "source_server.h"
 #include "source_sessions.h"
 #include "subprocess.h"
+#include "unclear.h"
 #include "utc_time.h"
 
 /* Pieces beyond one for each worker and compressor, so that neither waits for the other. */
@@ -105,6 +106,7 @@ begin(Backup *backup, const char *name, char **database)
 		!repository_lock_backup(backup->repository, *database, &backup->lock) ||
 		!repository_new_id(backup->repository, *database, manifest->id))
 		return false;
+	unclear_warn(backup->repository);
 	if (repository_latest(backup->repository, *database, &latest))
 	{
 		char *error = NULL;

@@ -32,6 +32,7 @@
 #include "setting_value.h"
 #include "sql_name.h"
 #include "sql_text.h"
+#include "unclear.h"
 #include "utc_time.h"
 
 #define NO_PASSWORDS_WARNING "the passwords of the roles are not in this backup"
@@ -101,6 +102,7 @@ begin(GlobalsBackup *backup)
 		!repository_lock_backup(backup->repository, GLOBALS_DATABASE, &backup->lock) ||
 		!repository_new_id(backup->repository, GLOBALS_DATABASE, manifest->id))
 		return false;
+	unclear_warn(backup->repository);
 	backup->store = object_store_create(backup->repository, manifest->codec, NULL);
 	backup->directory = temporary_directory_create();
 	return backup->directory != NULL;

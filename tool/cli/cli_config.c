@@ -28,6 +28,7 @@
 #include "progress_bar.h"
 #include "quote.h"
 #include "repository_view.h"
+#include "unclear.h"
 #include "subprocess.h"
 
 /* What the words after "config VERB" are. */
@@ -230,7 +231,7 @@ list_sets(const Settings *settings, Repository *repository, const char *set)
 		text_table_print(table);
 	json_decref(list);
 	free(names);
-	return good;
+	return unclear_report(repository) && good;
 }
 
 static bool
@@ -258,7 +259,9 @@ verify_one(Repository *repository, const BackupName *name, json_t *results)
 		decrypted = keyring()->identities.count > 0;
 		good = decrypted ? configuration_open(repository, manifest, &keyring()->identities, &opened)
 						 : configuration_check(repository, manifest);
-		repository_record_verification(repository, name, good, decrypted, NULL, NULL, 0);
+		/* What could not be read proves nothing. */
+		if (good || !repository->unreadable)
+			repository_record_verification(repository, name, good, decrypted, NULL, NULL, 0);
 	}
 	if (results != NULL)
 		json_array_append_new(results,
@@ -300,7 +303,7 @@ config_verify(const Settings *settings, Repository *repository, char **arguments
 	if (results != NULL)
 		output_json(json_pack("{s:o}", "backups", results));
 	free(names);
-	return good;
+	return good && unclear_report(repository);
 }
 
 static const char *

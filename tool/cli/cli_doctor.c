@@ -27,6 +27,7 @@
 #include "quote.h"
 #include "repository_view.h"
 #include "temporary_directory.h"
+#include "unclear.h"
 
 #define HOUR 3600
 #define DAY (24 * HOUR)
@@ -249,7 +250,9 @@ look_at(Doctor *doctor, const BackupName *name, DatabaseState *state)
 				   "the verification record of \"%s\" is damaged", label);
 		free(label);
 	}
-	if (summary.damage != NULL)
+	if (summary.unreadable)
+		doctor->manifest_damage = true;
+	else if (summary.damage != NULL)
 	{
 		char *label = backup_label(name);
 
@@ -349,7 +352,11 @@ check_leftovers(Doctor *doctor, const BackupName *names, int count, bool exclusi
 	bool fix = doctor->settings->fix && exclusive && count > 0;
 
 	object_set_init(&needed);
-	if (doctor->manifest_damage || !leftovers_reference(doctor->repository, names, count, &needed))
+	if (doctor->repository->unclear.unknown > 0)
+		doctor_say(doctor, CHECK_WARNING, "leftovers", NULL,
+				   "not looked for: nobody knows what is needed by backups that cannot be seen");
+	else if (doctor->manifest_damage ||
+			 !leftovers_reference(doctor->repository, names, count, &needed))
 		doctor_say(doctor, CHECK_WARNING, "leftovers", NULL,
 				   "not looked for: with a damaged manifest nobody knows what is needed");
 	else if (leftovers_find(doctor->repository, &needed, &leftovers))
@@ -398,6 +405,21 @@ check_temporary_files(Doctor *doctor)
 		doctor_say(doctor, CHECK_OK, "temporary files", NULL, "none left");
 }
 
+/* What cannot be looked at, each by its name. */
+static void
+say_unclear(Doctor *doctor)
+{
+	const UnclearPlaces *unclear = &doctor->repository->unclear;
+	int i;
+
+	for (i = 0; i < unclear->count; i++)
+	{
+		const UnclearPlace *place = &unclear->items[i];
+
+		doctor_say(doctor, CHECK_CRITICAL, place->check, place->hint, "%s", place->detail);
+	}
+}
+
 static void
 check_repository(Doctor *doctor)
 {
@@ -414,9 +436,11 @@ check_repository(Doctor *doctor)
 	check_frame(doctor);
 	check_permissions(doctor);
 	doctor_check_encryption(doctor);
+	unclear_look_at_all(doctor->repository);
 	if (repository_list(doctor->repository, NULL, &names, &count))
 	{
 		check_backups(doctor, names, count);
+		say_unclear(doctor);
 		check_leftovers(doctor, names, count, exclusive);
 	}
 	else

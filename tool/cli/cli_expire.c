@@ -6,7 +6,8 @@
  *
  * The order makes a crash harmless at any instant: a manifest is removed
  * before any object that it names, and objects only when every manifest that
- * is left has been read in full under the exclusive lock.
+ * is left has been read in full under the exclusive lock.  Before the first one
+ * is removed, everything is looked at: what is not understood may be backups.
  *
  *-------------------------------------------------------------------------
  */
@@ -24,6 +25,7 @@
 #include "output.h"
 #include "repository_view.h"
 #include "retention.h"
+#include "unclear.h"
 
 typedef struct Expiry
 {
@@ -98,6 +100,7 @@ decide(Expiry *expiry, const char *database)
 							settings->keep_yearly, settings->keep_minimum};
 	int i;
 
+	unclear_look_at_all(expiry->repository);
 	if (!repository_list(expiry->repository, database, &expiry->names, &expiry->count))
 		return false;
 	expiry->backups = xcalloc((size_t) expiry->count + 1, sizeof(RetentionBackup));
@@ -112,11 +115,23 @@ decide(Expiry *expiry, const char *database)
 
 /* ---- removing ---- */
 
+/* Nothing may go while it is not known which backups there are.  False (reported) then. */
+static bool
+all_is_clear(Expiry *expiry)
+{
+	if (expiry->repository->unclear.unknown == 0)
+		return true;
+	expiry->objects_reason = "not all of the repository could be looked at (see the warnings), so "
+							 "what is needed is unknown";
+	return unclear_report(expiry->repository);
+}
+
 /* Remove what is to be removed; after a failure the rest counts as kept. */
 static bool
 remove_backups(Expiry *expiry)
 {
-	bool good = true;
+	bool good = all_is_clear(expiry);
+	bool clear = good;
 	int i;
 
 	for (i = 0; i < expiry->count; i++)
@@ -133,7 +148,8 @@ remove_backups(Expiry *expiry)
 		else
 		{
 			backup->keep = true;
-			snprintf(backup->reason, sizeof(backup->reason), "could not be removed");
+			snprintf(backup->reason, sizeof(backup->reason),
+					 clear ? "could not be removed" : "not all backups are known");
 		}
 	}
 	return good;
@@ -212,6 +228,11 @@ remove_leftovers(Expiry *expiry)
 	}
 	if (!list_remaining(expiry, &names, &count))
 		return false;
+	if (!all_is_clear(expiry))
+	{
+		free(names);
+		return false;
+	}
 	if (count == 0)
 	{
 		/* An empty listing may also mean that somebody moved the manifests away. */
@@ -409,7 +430,9 @@ const Command command_expire = {
 		"is dated in the future, nothing of its database is removed.\n"
 		"\n"
 		"No object is removed while a backup, verification or restore is running (the next\n"
-		"expire does it), nor if any manifest in the repository is damaged (exit code 3).\n"
+		"expire does it), nor if any manifest in the repository is damaged (exit code 3). Nothing\n"
+		"at all is removed while something in the repository cannot be looked at, such as a\n"
+		"symbolic link in the place of a database's directory (exit code 1).\n"
 		"\n"
 		"Examples:\n"
 		"  nex_backup expire --dry-run\n"

@@ -15,6 +15,7 @@
 #include "output.h"
 #include "quote.h"
 #include "repository_view.h"
+#include "unclear.h"
 
 #define COLUMNS 12
 #define CELL_SIZE 80
@@ -39,7 +40,7 @@ add_line(TextTable *table, const BackupSummary *summary)
 	free(owner);
 	snprintf(cells[1], CELL_SIZE, "%s", summary->name.id);
 	if (summary->damage != NULL)
-		snprintf(cells[2], CELL_SIZE, "DAMAGED");
+		snprintf(cells[2], CELL_SIZE, summary->unreadable ? "UNREADABLE" : "DAMAGED");
 	else
 	{
 		snprintf(cells[2], CELL_SIZE, "%s", summary->type);
@@ -162,6 +163,7 @@ run_list(const Settings *settings)
 		say_empty(repository, database);
 	else if (good)
 		good = show(repository, settings, names, count);
+	good &= unclear_report(repository);
 	free(names);
 	repository_close(repository);
 	return good;
@@ -183,7 +185,9 @@ const Command command_list = {
 		"  verified  result and date of the last \"nex_backup verify\", and UNKNOWN SQL if that\n"
 		"            found statements which nex_backup does not write\n"
 		"\n"
-		"A backup whose manifest is damaged is shown as such, and the exit code is 3.\n"
+		"A backup whose manifest is damaged is shown as such, and the exit code is 3. What cannot\n"
+		"be looked at, such as a symbolic link in the place of a directory, is named by a\n"
+		"warning, and the exit code is 1.\n"
 		"\n"
 		"Examples:\n"
 		"  nex_backup list --repo=/var/backups/pg\n"

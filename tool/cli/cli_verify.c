@@ -23,6 +23,7 @@
 #include "progress_bar.h"
 #include "quote.h"
 #include "repository_view.h"
+#include "unclear.h"
 #include "unknown_members.h"
 #include "verify.h"
 
@@ -43,8 +44,9 @@ typedef struct Result
 	const BackupName *name;
 	const char **bad; /* file names */
 	int nbad;
-	bool locked;    /* encrypted, and no key at hand: only stored bytes were checked */
-	char *own_path; /* the manifest, or the listing beside it, if that is bad */
+	bool unreadable; /* not all of it could be looked at, so that it is not proved */
+	bool locked;     /* encrypted, and no key at hand: only stored bytes were checked */
+	char *own_path;  /* the manifest, or the listing beside it, if that is bad */
 	VerifyReport report;
 	UnknownMembers unknown; /* SQL in it that this program does not write */
 } Result;
@@ -105,7 +107,7 @@ look_for_unknown(Run *run, Result *result, const Manifest *manifest)
 {
 	MemberKind member;
 
-	if (result->name->of_files || result->report.nbad > 0)
+	if (result->name->of_files || result->report.nbad > 0 || result->unreadable)
 		return true;
 	if (!unknown_members_find(run->repository, manifest, &result->unknown))
 		return false;
@@ -130,18 +132,23 @@ check_backup(Run *run, Result *result)
 	Manifest *manifest = repository_manifest_alone(run->repository, result->name, &error);
 	bool complete = !interrupted();
 
-	if (manifest == NULL)
+	result->unreadable = unclear_manifest(run->repository, result->name);
+	if (manifest == NULL && !result->unreadable)
 		note_bad_file(result, ".json", error);
-	else
+	else if (manifest != NULL)
 	{
-		if (!repository_check_listing(run->repository, result->name, manifest, &error))
+		if (!result->unreadable &&
+			!repository_check_listing(run->repository, result->name, manifest, &error))
 			note_bad_file(result, ".sha256", error);
 		result->locked = manifest->locked;
 		encryption_warn_untrusted(run->repository);
 		progress_phase("verifying", "objects", manifest->nobjects, manifest->totals.stored_bytes);
 		complete = verify_objects_once(run->repository, manifest, VERIFY_CONTENT,
-									   run->settings->jobs, &run->seen, &result->report) &&
-				   look_for_unknown(run, result, manifest);
+									   run->settings->jobs, &run->seen, &result->report);
+		result->unreadable |= result->report.nunreadable > 0;
+		if (result->report.nunreadable > 0)
+			unclear_look_at_all(run->repository);
+		complete = complete && look_for_unknown(run, result, manifest);
 		manifest_free(manifest);
 	}
 	free(error);
@@ -157,7 +164,9 @@ print_result(const Result *result)
 	MemberKind member;
 	int i;
 
-	if (result->nbad == 0 && result->locked)
+	if (result->nbad == 0 && result->unreadable)
+		show_text("%s: NOT VERIFIED (it could not be read)\n", label);
+	else if (result->nbad == 0 && result->locked)
 		show_text(
 			"%s: stored bytes and signature ok (%s, %s); no key at hand opens it, so what is in it "
 			"was not checked\n",
@@ -235,7 +244,10 @@ result_json(const Result *result)
 	}
 	backup_set_json(value, result->name);
 	json_object_set_new(value, "backup", json_text(result->name->id));
-	json_object_set_new(value, "result", json_string(result->nbad == 0 ? "ok" : "failed"));
+	json_object_set_new(value, "result",
+						json_string(result->nbad > 0     ? "failed"
+									: result->unreadable ? "unreadable"
+														 : "ok"));
 	json_object_set_new(value, "inside", json_boolean(!result->locked));
 	json_object_set_new(value, "objects", json_count(report->objects));
 	json_object_set_new(value, "stored_bytes", json_count(report->bytes));
@@ -312,7 +324,7 @@ verify_backup(Run *run, const BackupName *name)
 	complete = check_backup(run, &result);
 	if (complete)
 	{
-		if (result.nbad > 0)
+		if (result.nbad > 0 || result.unreadable)
 			run->nfailed++;
 		if (run->results != NULL)
 			json_array_append_new(run->results, result_json(&result));
@@ -322,8 +334,11 @@ verify_backup(Run *run, const BackupName *name)
 			print_result(&result);
 			progress_bar_start(run->settings);
 		}
-		record(run, &result, started);
 	}
+
+	/* What could not be read proves nothing, neither good nor bad. */
+	if (complete && (result.nbad > 0 || !result.unreadable))
+		record(run, &result, started);
 	else
 		record_unfinished(run, &result, started);
 	free(result.bad);
@@ -350,7 +365,7 @@ verify_all(Run *run, const BackupName *names, int count)
 							  "frame_ok", frame, "backups", run->results));
 	else if (count == 0)
 		show_text("no backups in repository \"%s\"\n", run->repository->storage->location);
-	return complete && frame && run->nfailed == 0;
+	return unclear_report(run->repository) && complete && frame && run->nfailed == 0;
 }
 
 static bool
@@ -412,8 +427,11 @@ const Command command_verify = {
 		"--allow-unknown-sql that is a warning. An encrypted backup is looked at with a key only.\n"
 		"\n"
 		"An object that several backups share is read once. Every bad file is named with the\n"
-		"tables it holds; the exit code is then 3. The result is remembered for each backup and\n"
-		"shown by \"nex_backup list\".\n"
+		"tables it holds; the exit code is then 3. What may not be read, or lies behind a "
+		"symbolic\n"
+		"link that is not followed, is not damage: the exit code is then 1.\n"
+		"\n"
+		"The result is remembered for each backup and shown by \"nex_backup list\".\n"
 		"\n"
 		"Examples:\n"
 		"  nex_backup verify\n"

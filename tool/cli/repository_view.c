@@ -13,6 +13,7 @@
 #include "memory.h"
 #include "quote.h"
 #include "repository_view.h"
+#include "unclear.h"
 
 Repository *
 open_repository(const Settings *settings)
@@ -234,6 +235,7 @@ summary_load(Repository *repository, const BackupName *name, BackupSummary *summ
 	memset(summary, 0, sizeof(*summary));
 	summary->name = *name;
 	summary->damage = error != NULL ? error : xstrdup("the manifest cannot be read");
+	summary->unreadable = unclear_manifest(repository, name);
 	load_verification(repository, name, summary);
 }
 
@@ -250,8 +252,11 @@ summary_free(BackupSummary *summary)
 bool
 report_damaged(const BackupSummary *summary)
 {
-	char *label = backup_label(&summary->name);
+	char *label;
 
+	if (summary->unreadable)
+		return false;
+	label = backup_label(&summary->name);
 	report_error(EXIT_INTEGRITY, summary->damage,
 				 "Its objects are kept. Bring the file back from a copy of the repository, or "
 				 "remove it to give the backup up.",

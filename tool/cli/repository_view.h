@@ -25,7 +25,8 @@ extern Repository *open_repository(const Settings *settings);
 typedef struct BackupSummary
 {
 	BackupName name;
-	char *damage; /* NULL: the manifest is good, and what follows is known */
+	char *damage;    /* NULL: the manifest is good, and what follows is known */
+	bool unreadable; /* that is no damage: it may not be read, which has been said */
 	char *type;
 	char *snapshot_at;
 	double seconds; /* from start to end */

@@ -25,6 +25,7 @@
 #include "pipeline.h"
 #include "progress.h"
 #include "sealed_file.h"
+#include "unclear.h"
 #include "utc_time.h"
 
 bool
@@ -84,6 +85,7 @@ begin(ConfigurationBackup *backup, const char *set)
 		!repository_lock_set(backup->repository, set, &backup->lock) ||
 		!repository_new_set_id(backup->repository, set, manifest->id))
 		return false;
+	unclear_warn(backup->repository);
 	backup->store = object_store_create(backup->repository, manifest->codec, NULL);
 	return true;
 }

@@ -12,10 +12,12 @@
 #include <string.h>
 #include <time.h>
 
+#include "leftovers.h"
 #include "log.h"
 #include "manifest_envelope.h"
 #include "memory.h"
 #include "quote.h"
+#include "unclear.h"
 
 #define MAX_MANIFEST_BYTES (1024UL * 1024 * 1024)
 #define MANIFEST_HINT                                                                              \
@@ -27,7 +29,9 @@ typedef struct NameList
 	BackupName *names;
 	int count;
 	bool of_files;
+	bool all; /* what cannot be looked at is named, and the rest goes on */
 	char database[64];
+	const char *directory; /* that is being read */
 	Repository *repository;
 	int error;
 } NameList;
@@ -61,7 +65,7 @@ backup_path(const BackupName *name, const char *suffix)
 	return xasprintf("backups/%s/%s%s", directory, name->id, suffix);
 }
 
-/* A file "<id>.json" is a backup; anything else is not. */
+/* A file "<id>.json" is a backup; what else is there must be something of ours. */
 static bool
 visit_file(const char *file, void *argument)
 {
@@ -70,18 +74,56 @@ visit_file(const char *file, void *argument)
 	BackupName *name;
 	char id[BACKUP_ID_SIZE];
 
-	if (length <= 5 || strcmp(file + length - 5, ".json") != 0 || length - 5 >= sizeof(id))
-		return true;
-	memcpy(id, file, length - 5);
-	id[length - 5] = '\0';
+	if (length > 5 && length - 5 < sizeof(id) && strcmp(file + length - 5, ".json") == 0)
+	{
+		memcpy(id, file, length - 5);
+		id[length - 5] = '\0';
+	}
+	else
+		id[0] = '\0';
 	if (!backup_id_valid(id))
+	{
+		if (!leftover_is_temporary(file) && !leftover_is_companion(file))
+			unclear_name(list->repository, list->directory, file);
 		return true;
+	}
 	list->names = xrealloc(list->names, (size_t) (list->count + 1) * sizeof(BackupName));
 	name = &list->names[list->count++];
 	name->of_files = list->of_files;
 	memcpy(name->database, list->database, sizeof(name->database));
 	memcpy(name->id, id, sizeof(name->id));
 	return true;
+}
+
+/* Read one directory of manifests; false if the list must end. */
+static bool
+visit_directory(NameList *list, const char *path)
+{
+	Storage *storage = list->repository->storage;
+	int error;
+
+	list->directory = path;
+	error = storage->list(storage, path, visit_file, list);
+	if (error == 0 || error == ENOENT)
+		return true;
+	if (list->all)
+	{
+		unclear_error(list->repository, path, error, true);
+		return true;
+	}
+	list->error = error;
+	report_error(EXIT_FAILED, NULL, storage_error_hint(error),
+				 "could not list the backups in \"%s/%s\": %s", storage->location, path,
+				 strerror(error));
+	return false;
+}
+
+/* A name in backups/ or config/ that is no directory of ours. */
+static void
+visit_other(NameList *list, const char *tree, const char *name)
+{
+	if (!leftover_is_temporary(name))
+		unclear_name(list->repository, tree, name);
 }
 
 static bool
@@ -91,28 +133,32 @@ visit_database(const char *directory, void *argument)
 	char name[DATABASE_DIRECTORY_SIZE];
 	size_t length = strlen(directory);
 	char *path;
-	int error;
+	bool good;
 
-	if (length < 2 || length > sizeof(name) || directory[length - 1] != '/')
+	if (length >= 2 && length <= sizeof(name) && directory[length - 1] == '/')
+	{
+		memcpy(name, directory, length - 1);
+		name[length - 1] = '\0';
+	}
+	else
+		name[0] = '\0';
+	if (name[0] == '\0' || !database_directory_decode(name, list->database))
+	{
+		visit_other(list, "backups", directory);
 		return true;
-	memcpy(name, directory, length - 1);
-	name[length - 1] = '\0';
-	if (!database_directory_decode(name, list->database))
-		return true;
+	}
 	path = xasprintf("backups/%s", name);
-	error = list->repository->storage->list(list->repository->storage, path, visit_file, list);
+	good = visit_directory(list, path);
 	free(path);
-	if (error != 0 && error != ENOENT)
-		list->error = error;
-	return list->error == 0;
+	return good;
 }
 
 /* The backups of the globals. */
-static int
+static bool
 visit_globals(NameList *list)
 {
 	memcpy(list->database, GLOBALS_DATABASE, sizeof(GLOBALS_DATABASE));
-	return list->repository->storage->list(list->repository->storage, "globals", visit_file, list);
+	return visit_directory(list, "globals");
 }
 
 /* A directory below config/. */
@@ -122,21 +168,35 @@ visit_set(const char *directory, void *argument)
 	NameList *list = argument;
 	size_t length = strlen(directory);
 	char *path;
-	int error;
+	bool good;
 
-	if (length < 2 || length > sizeof(list->database) || directory[length - 1] != '/')
-		return true;
-	memcpy(list->database, directory, length - 1);
-	list->database[length - 1] = '\0';
+	list->database[0] = '\0';
+	if (length >= 2 && length <= sizeof(list->database) && directory[length - 1] == '/')
+	{
+		memcpy(list->database, directory, length - 1);
+		list->database[length - 1] = '\0';
+	}
 	if (!file_set_name_valid(list->database))
+	{
+		visit_other(list, "config", directory);
 		return true;
+	}
 	list->of_files = true;
 	path = xasprintf("config/%s", list->database);
-	error = list->repository->storage->list(list->repository->storage, path, visit_file, list);
+	good = visit_directory(list, path);
 	free(path);
+	return good;
+}
+
+/* All directories below backups/ or config/. */
+static void
+visit_tree(NameList *list, const char *tree, StorageVisitor visitor)
+{
+	Storage *storage = list->repository->storage;
+	int error = storage->list(storage, tree, visitor, list);
+
 	if (error != 0 && error != ENOENT)
-		list->error = error;
-	return list->error == 0;
+		unclear_error(list->repository, tree, error, true);
 }
 
 static int
@@ -151,17 +211,14 @@ compare_names(const void *a, const void *b)
 	return by_database != 0 ? by_database : backup_id_compare(x->id, y->id);
 }
 
-/* Sort what was found; or report, and free it. */
+/* Sort what was found; after an error, which was reported, free it. */
 static bool
-finish_list(NameList *list, int error, BackupName **names, int *count)
+finish_list(NameList *list, BackupName **names, int *count)
 {
-	if (error == 0 || error == ENOENT)
-		error = list->error;
-	if (error != 0)
+	if (list->error != 0)
 	{
 		free(list->names);
-		return report_error(EXIT_FAILED, NULL, NULL, "could not list the backups in \"%s\": %s",
-							list->repository->storage->location, strerror(error));
+		return false;
 	}
 	if (list->count > 0)
 		qsort(list->names, (size_t) list->count, sizeof(BackupName), compare_names);
@@ -173,18 +230,21 @@ finish_list(NameList *list, int error, BackupName **names, int *count)
 bool
 repository_list(Repository *repository, const char *database, BackupName **names, int *count)
 {
-	Storage *storage = repository->storage;
-	NameList list = {NULL, 0, false, "", repository, 0};
+	NameList list = {.repository = repository, .all = database == NULL};
 	char directory[DATABASE_DIRECTORY_SIZE + 1];
-	int error = 0;
 
 	*names = NULL;
 	*count = 0;
-	if (database == NULL || strcmp(database, GLOBALS_DATABASE) == 0)
-		error = visit_globals(&list);
-	if (database == NULL && (error == 0 || error == ENOENT))
-		error = storage->list(storage, "backups", visit_database, &list);
-	else if (database != NULL && database_directory_encode(database, directory))
+	if (database == NULL)
+	{
+		unclear_top_level(repository);
+		visit_globals(&list);
+		visit_tree(&list, "backups", visit_database);
+		visit_tree(&list, "config", visit_set);
+	}
+	else if (strcmp(database, GLOBALS_DATABASE) == 0)
+		visit_globals(&list);
+	else if (database_directory_encode(database, directory))
 	{
 		size_t length = strlen(directory);
 
@@ -192,22 +252,18 @@ repository_list(Repository *repository, const char *database, BackupName **names
 		directory[length + 1] = '\0';
 		visit_database(directory, &list);
 	}
-	if (database == NULL && (error == 0 || error == ENOENT) && list.error == 0)
-		error = storage->list(storage, "config", visit_set, &list);
-	return finish_list(&list, error, names, count);
+	return finish_list(&list, names, count);
 }
 
 bool
 repository_list_sets(Repository *repository, const char *set, BackupName **names, int *count)
 {
-	Storage *storage = repository->storage;
-	NameList list = {NULL, 0, true, "", repository, 0};
-	int error = 0;
+	NameList list = {.repository = repository, .all = set == NULL};
 
 	*names = NULL;
 	*count = 0;
 	if (set == NULL)
-		error = storage->list(storage, "config", visit_set, &list);
+		visit_tree(&list, "config", visit_set);
 	else if (file_set_name_valid(set))
 	{
 		char *directory = xasprintf("%s/", set);
@@ -215,7 +271,7 @@ repository_list_sets(Repository *repository, const char *set, BackupName **names
 		visit_set(directory, &list);
 		free(directory);
 	}
-	return finish_list(&list, error, names, count);
+	return finish_list(&list, names, count);
 }
 
 /* The same with *found apart, so that an error is not taken for "none". */
@@ -438,7 +494,9 @@ repository_manifest(Repository *repository, const BackupName *name)
 	char *error;
 	Manifest *manifest = repository_manifest_try(repository, name, &error);
 
-	if (manifest == NULL)
+	if (manifest == NULL && unclear_manifest(repository, name))
+		report_error(EXIT_FAILED, NULL, NULL, "%s", error);
+	else if (manifest == NULL)
 		report_error(EXIT_INTEGRITY, NULL, MANIFEST_HINT, "%s", error);
 	free(error);
 	return manifest;

@@ -78,8 +78,8 @@ ends_with(const char *text, const char *end)
  * Is this an unfinished file of ours: NAME.PID-NONCE-N.tmp, or NAME.PID.N.tmp as 0.1.0 wrote it?
  * Somebody's "important.tmp" is not.
  */
-static bool
-is_temporary(const char *name)
+bool
+leftover_is_temporary(const char *name)
 {
 	size_t length = strlen(name);
 	int parts = 0;
@@ -106,8 +106,8 @@ is_temporary(const char *name)
 }
 
 /* Is it the name of something that lies beside a manifest? */
-static bool
-is_companion(const char *name)
+bool
+leftover_is_companion(const char *name)
 {
 	char id[BACKUP_ID_SIZE];
 	size_t stem;
@@ -198,7 +198,7 @@ find_in_objects(Repository *repository, const ObjectSet *needed, const char *dir
 
 		if (is_directory(name))
 			continue;
-		if (is_temporary(name))
+		if (leftover_is_temporary(name))
 			add(repository, leftovers, LEFTOVER_TEMPORARY, directory, name);
 		else if (is_unneeded_object(name, needed))
 			add(repository, leftovers, LEFTOVER_OBJECT, directory, name);
@@ -234,9 +234,9 @@ find_in_backups(Repository *repository, const char *directory, Leftovers *leftov
 	{
 		const char *name = list.names[i];
 
-		if (is_temporary(name))
+		if (leftover_is_temporary(name))
 			add(repository, leftovers, LEFTOVER_TEMPORARY, directory, name);
-		else if (is_companion(name))
+		else if (leftover_is_companion(name))
 		{
 			if (!has_manifest(&list, name, (size_t) (strrchr(name, '.') - name)))
 				add(repository, leftovers, LEFTOVER_COMPANION, directory, name);
@@ -290,7 +290,7 @@ leftovers_find(Repository *repository, const ObjectSet *needed, Leftovers *lefto
 	}
 	for (i = 0; i < top.count; i++)
 	{
-		if (is_temporary(top.names[i]))
+		if (leftover_is_temporary(top.names[i]))
 			add(repository, leftovers, LEFTOVER_TEMPORARY, "", top.names[i]);
 	}
 	free_names(&top);

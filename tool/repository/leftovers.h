@@ -57,4 +57,8 @@ extern bool leftovers_find(Repository *repository, const ObjectSet *needed, Left
 extern bool leftovers_remove(Repository *repository, Leftovers *leftovers);
 extern void leftovers_free(Leftovers *leftovers);
 
+/* Is this the name of an unfinished file of ours; of something that lies beside a manifest? */
+extern bool leftover_is_temporary(const char *name);
+extern bool leftover_is_companion(const char *name);
+
 #endif /* NEX_LEFTOVERS_H */

@@ -25,6 +25,7 @@
 #include "json_bounds.h"
 #include "log.h"
 #include "memory.h"
+#include "unclear.h"
 #include "quote.h"
 #include "recover_text.h"
 #include "repository_secret.h"
@@ -247,6 +248,7 @@ repository_close(Repository *repository)
 		repository_unlock(repository, repository->shared_lock);
 	repository->storage->close(repository->storage);
 	encryption_free(repository->encryption);
+	unclear_free(repository);
 	free(repository->id);
 	free(repository->created);
 	free(repository);

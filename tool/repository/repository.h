@@ -16,6 +16,23 @@
 #include "manifest.h"
 #include "storage.h"
 
+/* Something in it that is not understood (unclear.h). */
+typedef struct UnclearPlace
+{
+	char *path;
+	char *detail;      /* what it is */
+	const char *check; /* the kind, as the name of a check */
+	const char *hint;
+	bool counts; /* backups may be hidden by it */
+} UnclearPlace;
+
+typedef struct UnclearPlaces
+{
+	UnclearPlace *items;
+	int count;
+	int unknown; /* those that count */
+} UnclearPlaces;
+
 typedef struct Repository
 {
 	Storage *storage;
@@ -24,6 +41,8 @@ typedef struct Repository
 	DigestHex recover_digest;
 	int shared_lock;               /* handle, -1 if none */
 	struct Encryption *encryption; /* NULL: plain */
+	UnclearPlaces unclear;
+	bool unreadable; /* objects that were verified last could not be read, which is no damage */
 } Repository;
 
 /* What opens the data key of each file of an encrypted repository. */
@@ -104,7 +123,8 @@ extern bool file_set_name_valid(const char *set);
 /*
  * All backups, ordered by database, then by id (oldest first); database NULL
  * means all, globals first and sets of files last.  GLOBALS_DATABASE means those of the globals.
- * False (reported) on an I/O error.  Caller frees *names.
+ * False (reported) on an I/O error.  Of all, what cannot be looked at is left out; it has been
+ * named by a warning, and unclear_report() says whether there was any.  Caller frees *names.
  */
 extern bool repository_list(Repository *repository, const char *database, BackupName **names,
 							int *count);

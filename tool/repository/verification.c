@@ -20,6 +20,7 @@
 #include "memory.h"
 #include "seal.h"
 #include "seal_append.h"
+#include "unclear.h"
 
 #define MAX_RECORD_BYTES (64 * 1024 * 1024)
 #define RECORD_HINT "Run \"nex_backup verify\" for this backup; it writes the record anew."
@@ -126,6 +127,8 @@ repository_verification(Repository *repository, const BackupName *name, Verifica
 	error = repository->storage->read(repository->storage, path, MAX_RECORD_BYTES, &file);
 	if (error == 0)
 		problem = parse_record(&file, name, result);
+	else if (error_of_access(error))
+		unclear_error(repository, path, error, false);
 	else if (error != ENOENT)
 		problem = "could not be read";
 	buffer_free(&file);

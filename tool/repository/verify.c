@@ -25,6 +25,7 @@
 #include "progress.h"
 #include "quote.h"
 #include "row_check.h"
+#include "unclear.h"
 #include "verify.h"
 
 /* Frames are read together up to this size; also the largest piece when only hashing. */
@@ -39,7 +40,6 @@
 #define MEMORY_BUDGET ((size_t) 160 * 1024 * 1024)
 
 #define MAX_THREADS 64
-#define MAX_TABLES_NAMED 10
 
 /* One object to be read. */
 typedef struct Job
@@ -48,7 +48,8 @@ typedef struct Job
 	uint32_t first_member;
 	uint32_t nmembers;
 	uint64_t fingerprint;
-	char *problem; /* result: NULL is good */
+	char *problem;   /* result: NULL is good */
+	bool unreadable; /* that is no finding about the object: it could not be looked at */
 	bool done;
 } Job;
 
@@ -78,7 +79,8 @@ typedef struct Worker
 	size_t stored_capacity;
 	char *raw;
 	size_t raw_capacity;
-	Buffer plain; /* an encrypted object, opened */
+	Buffer plain;    /* an encrypted object, opened */
+	bool unreadable; /* this object could not be looked at */
 } Worker;
 
 /* ---- memory ---- */
@@ -239,7 +241,10 @@ read_piece(Worker *worker, const char *path, uint64_t offset, size_t length)
 	int error = storage->read_range(storage, path, offset, length, worker->stored);
 
 	if (error != 0)
+	{
+		worker->unreadable = error_of_access(error);
 		return xasprintf("could not be read: %s", strerror(error));
+	}
 	if (!digest_update(worker->digest, worker->stored, length))
 		return xasprintf("could not be hashed");
 	atomic_fetch_add(&progress.weight_done, length);
@@ -447,7 +452,10 @@ check_object(Worker *worker, const Job *job, const char *path)
 	if (error == ENOENT)
 		return xasprintf("is missing");
 	if (error != 0)
+	{
+		worker->unreadable = error_of_access(error);
 		return xasprintf("could not be examined: %s", strerror(error));
+	}
 	if (bytes != object->bytes)
 		return xasprintf("has %" PRIu64 " bytes instead of %" PRIu64, bytes, object->bytes);
 
@@ -498,7 +506,9 @@ worker_main(void *argument)
 	{
 		char *path = manifest_object_path(verifier->manifest, job->object);
 
+		worker->unreadable = false;
 		job->problem = check_object(worker, job, path);
+		job->unreadable = worker->unreadable;
 		job->done = !stop_requested();
 		atomic_fetch_add(&progress.units_done, 1);
 		free(path);
@@ -579,83 +589,6 @@ fingerprint_of(const Manifest *manifest, const Job *job)
 	return hash;
 }
 
-/* The tables that an object holds, for people. */
-static char *
-tables_of(const Manifest *manifest, const Job *job)
-{
-	Buffer names;
-	int32_t last = -1;
-	uint32_t found = 0;
-	uint32_t i;
-
-	buffer_init(&names);
-	buffer_append_string(&names, "");
-	for (i = job->first_member; i < job->first_member + job->nmembers; i++)
-	{
-		int32_t table = manifest->members[i].table;
-
-		if (table < 0 || table == last)
-			continue;
-		last = table;
-		if (++found <= MAX_TABLES_NAMED)
-		{
-			char *schema = printable_name(manifest->tables[table].schema);
-			char *name = printable_name(manifest->tables[table].name);
-
-			buffer_printf(&names, "%s%s.%s", found > 1 ? ", " : "", schema, name);
-			free(schema);
-			free(name);
-		}
-	}
-	if (found > MAX_TABLES_NAMED)
-		buffer_printf(&names, " and %" PRIu32 " more", found - MAX_TABLES_NAMED);
-	return buffer_detach(&names);
-}
-
-/* Put a bad object into the report, and say so. */
-static void
-add_bad(VerifyReport *report, const Manifest *manifest, const Job *job, const char *problem)
-{
-	BadFile *bad;
-	char *label = manifest_label(manifest);
-	char *detail;
-
-	report->bad = xrealloc(report->bad, (size_t) (report->nbad + 1) * sizeof(BadFile));
-	bad = &report->bad[report->nbad++];
-	bad->path = manifest_object_path(manifest, job->object);
-	bad->problem = xstrdup(problem);
-	bad->tables = tables_of(manifest, job);
-
-	if (bad->tables[0] != '\0')
-		detail = xasprintf("It holds rows of %s.", bad->tables);
-	else if (job->nmembers > 0)
-		detail = xasprintf("It holds the section \"%s\".",
-						   member_kind_name(manifest->members[job->first_member].kind));
-	else
-		detail = NULL;
-	report_error(EXIT_INTEGRITY, detail, NULL, "file \"%s\" of backup \"%s\" %s", bad->path, label,
-				 problem);
-	free(detail);
-	free(label);
-}
-
-/* Count an object's result. */
-static void
-account(VerifyReport *report, const Manifest *manifest, const Job *job, const char *problem)
-{
-	uint32_t i;
-
-	report->objects++;
-	report->bytes += manifest->objects[job->object].bytes;
-	for (i = job->first_member; i < job->first_member + job->nmembers; i++)
-	{
-		report->raw_bytes += manifest->members[i].raw;
-		report->rows += manifest->members[i].rows;
-	}
-	if (problem != NULL)
-		add_bad(report, manifest, job, problem);
-}
-
 static int
 compare_jobs(const void *a, const void *b, void *argument)
 {
@@ -697,7 +630,8 @@ make_jobs(Verifier *verifier, const ObjectSet *seen, VerifyReport *report)
 			entry = object_set_find(seen, object->id, manifest->codec);
 		if (entry != NULL && entry->fingerprint == job.fingerprint)
 		{
-			account(report, manifest, &job, entry->note);
+			verify_report_add(report, manifest, job.object, job.first_member, job.nmembers,
+							  entry->note);
 			atomic_fetch_add(&progress.units_done, 1);
 			atomic_fetch_add(&progress.weight_done, object->bytes);
 		}
@@ -721,7 +655,13 @@ collect(const Verifier *verifier, ObjectSet *seen, VerifyReport *report)
 
 		if (!job->done)
 			continue;
-		account(report, manifest, job, job->problem);
+		if (job->unreadable)
+		{
+			verify_report_unreadable(report, manifest, job->object, job->problem);
+			continue;
+		}
+		verify_report_add(report, manifest, job->object, job->first_member, job->nmembers,
+						  job->problem);
 		if (seen != NULL)
 		{
 			ObjectSetEntry *entry =
@@ -756,6 +696,7 @@ verify_objects_once(Repository *repository, const Manifest *manifest, VerifyDept
 	make_jobs(&verifier, seen, report);
 	complete = run_workers(&verifier, threads < 1 ? 1 : threads);
 	collect(&verifier, seen, report);
+	repository->unreadable = report->nunreadable > 0;
 
 	for (i = 0; i < verifier.njobs; i++)
 		free(verifier.jobs[i].problem);
@@ -769,20 +710,6 @@ bool
 verify_objects(Repository *repository, const Manifest *manifest, VerifyDepth depth, int threads,
 			   VerifyReport *report)
 {
-	return verify_objects_once(repository, manifest, depth, threads, NULL, report);
-}
-
-void
-verify_report_free(VerifyReport *report)
-{
-	int i;
-
-	for (i = 0; i < report->nbad; i++)
-	{
-		free(report->bad[i].path);
-		free(report->bad[i].problem);
-		free(report->bad[i].tables);
-	}
-	free(report->bad);
-	memset(report, 0, sizeof(*report));
+	return verify_objects_once(repository, manifest, depth, threads, NULL, report) &&
+		   report->nunreadable == 0;
 }

@@ -27,6 +27,7 @@ typedef struct VerifyReport
 	uint64_t rows;
 	BadFile *bad;
 	int nbad;
+	uint32_t nunreadable; /* objects that could not be looked at, which is no damage */
 } VerifyReport;
 
 typedef enum VerifyDepth
@@ -51,5 +52,13 @@ extern bool verify_objects(Repository *repository, const Manifest *manifest, Ver
 extern bool verify_objects_once(Repository *repository, const Manifest *manifest, VerifyDepth depth,
 								int threads, ObjectSet *seen, VerifyReport *report);
 extern void verify_report_free(VerifyReport *report);
+
+/* Count an object, which holds these members of the manifest, with its problem (NULL: good). */
+extern void verify_report_add(VerifyReport *report, const Manifest *manifest, uint32_t object,
+							  uint32_t first, uint32_t count, const char *problem);
+
+/* Count an object that could not be looked at; the first one is reported (exit 1). */
+extern void verify_report_unreadable(VerifyReport *report, const Manifest *manifest,
+									 uint32_t object, const char *problem);
 
 #endif /* NEX_VERIFY_H */

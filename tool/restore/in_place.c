@@ -60,7 +60,7 @@ write_script(const RestorePlan *plan, const char *list, Buffer *script)
 
 /* Run a whole script; the server says which object it stopped at. */
 static bool
-run_script(Connection *connection, const char *script, const char *failure)
+run_script(Connection *connection, const char *script, PartialList which)
 {
 	PGresult *result = PQexec(connection->pg, script);
 	ExecStatusType status = PQresultStatus(result);
@@ -68,15 +68,17 @@ run_script(Connection *connection, const char *script, const char *failure)
 		status == PGRES_COMMAND_OK || status == PGRES_TUPLES_OK || status == PGRES_EMPTY_QUERY;
 
 	if (!good && !stop_requested())
-		connection_report(connection, result, failure);
+		connection_report(connection, result,
+						  which >= LIST_POST_DATA ? "could not restore the post-data section"
+												  : "could not restore the pre-data section");
 	PQclear(result);
 	return good;
 }
 
-bool
-in_place_run_list(RestorePlan *plan, Connection *connection, const RenameMap *map, char *list,
-				  const char *failure)
+static bool
+run_list(RestorePlan *plan, Connection *connection, const RenameMap *map, PartialList which)
 {
+	char *list = partial_list(plan, which);
 	Buffer script;
 	Buffer renamed;
 	bool good = list != NULL;
@@ -87,22 +89,14 @@ in_place_run_list(RestorePlan *plan, Connection *connection, const RenameMap *ma
 	if (good && map->count > 0)
 	{
 		rename_script(map, script.data, &renamed);
-		good = run_script(connection, renamed.data, failure);
+		good = run_script(connection, renamed.data, which);
 	}
 	else if (good)
-		good = run_script(connection, script.data, failure);
+		good = run_script(connection, script.data, which);
 	buffer_free(&script);
 	buffer_free(&renamed);
 	free(list);
 	return good && !stop_requested();
-}
-
-static bool
-run_list(RestorePlan *plan, Connection *connection, const RenameMap *map, PartialList which)
-{
-	return in_place_run_list(plan, connection, map, partial_list(plan, which),
-							 which >= LIST_POST_DATA ? "could not restore the post-data section"
-													 : "could not restore the pre-data section");
 }
 
 /* The table that takes the rows, quoted and perhaps renamed; caller frees. */
@@ -160,7 +154,7 @@ load_rows(RestorePlan *plan, Connection *connection, const RenameMap *map)
 	{
 		char *target = row_target(plan, map, &manifest->tables[i]);
 		char *command = row_copy_command(&manifest->tables[i], target);
-		RowCopy copy = {connection, &reader, target, false, NULL, NULL, true};
+		RowCopy copy = {connection, &reader, target, false, NULL, NULL};
 
 		good = load_table(plan, &copy, (int32_t) i, command) && !stop_requested();
 		plan->rows += manifest->tables[i].rows;
@@ -270,8 +264,6 @@ fill(RestorePlan *plan, Connection *connection, const RenameMap *map)
 	if (!good)
 		return false;
 	progress_phase("building indexes and constraints", "", 0, 0);
-	if (plan->in_place)
-		return in_place_post_data(plan, connection, map);
 	return run_list(plan, connection, map, LIST_POST_DATA) &&
 		   run_list(plan, connection, map, LIST_LATE);
 }

@@ -1,0 +1,290 @@
+# What is not understood below backups/, globals/ and config/ may hide backups: then nothing is removed,
+# and each command names the place.  What cannot be read is no damage.
+use strict;
+use warnings;
+
+use File::Temp ();
+use NexBackup::Test;
+use Test::More;
+
+plan skip_all => 'root can read everything' if $> == 0;
+
+my $node = start_server('main');
+my $work = File::Temp::tempdir(CLEANUP => 1);
+my $repo = "$work/R";
+my $disk = "$work/disk";
+my $recipient = 'age1ql3z7hjy54pw3hyww5ayyfg7zqgvc7w3j2elw8zmrj2kg5sfn9aqmcac8p';
+my $encrypted = "$work/E";
+
+for my $database ('shop', 'mini')
+{
+	create_database($database);
+	query($database, "CREATE TABLE $database AS SELECT generate_series(1, 1000) AS id, '$database' AS name");
+}
+tool_ok([ 'init', '--repo', $repo ], 'a repository');
+tool_ok([ 'init', '--repo', $encrypted, '--recipient', $recipient ], 'an encrypted one');
+write_bytes("$work/a.conf", "a: 1\n");
+tool_ok([ 'config', 'backup', '--repo', $encrypted, '--', "$work/a.conf" ], 'with a set of files');
+for my $round (1, 2, 3)
+{
+	tool_ok([ 'backup', '--repo', $repo, '-d', $_, '-q' ], "a backup of $_") for 'shop', 'mini';
+	tool_ok([ 'globals', 'backup', '--repo', $repo ], 'and of the globals');
+	query('mini', "INSERT INTO mini SELECT 2000 + $round, 'more'");
+	query('postgres', "CREATE ROLE role_$round");
+}
+tool_ok([ 'verify', '--repo', $repo ], 'all of it good');
+
+# Everything in the repository and on the other disk but records of verifications.
+sub content
+{
+	my ($place) = @_;
+
+	return join("\n", grep { !/\.verified$|^lock\// } all_files($place));
+}
+
+my @removing = ([ 'expire', '--keep-daily', 0, '--keep-weekly', 0, '--keep-minimum', 1 ],
+	[ 'expire', 'mini', '--keep-daily', 0, '--keep-weekly', 0, '--keep-minimum', 1 ], [ 'doctor', '--fix' ]);
+
+# Nothing is removed, and the place is named with a remedy, by each command.
+sub check_place
+{
+	my ($name, $where, $place, $remedy, $check) = @_;
+	my @before = (content($where), -d $disk ? content($disk) : '');
+	my ($code, $out, $err);
+
+	for my $command (@removing, [ 'expire', '--dry-run' ])
+	{
+		($code, $out, $err) = tool(@$command, '--repo', $where);
+		is($code, 1, "$name: @$command[0, 1] fails");
+		like($err, qr/warning: "\Q$where\E\/\Q$place\E"/, '… names the place');
+		like($err, $remedy, '… and the remedy');
+		like($out, qr/^0 of \d+ backups (would be )?removed\nobjects were left alone: not all/m, '… and says that nothing was removed')
+		  if $command->[0] eq 'expire' && $err !~ /could not list the backups/;
+		is_deeply([ content($where), -d $disk ? content($disk) : '' ], \@before, '… and removes nothing');
+	}
+	for my $command ($place =~ /^objects/ ? () : ['list'], ['verify'], ['doctor'])
+	{
+		($code, $out, $err) = tool(@$command, '--repo', $where);
+		is($code, 1, "$name: $command->[0] fails");
+		like($err, qr/warning: "\Q$where\E\/\Q$place\E"/, '… and names the place');
+		unlike("$out$err", qr/is damaged|FAILED/, '… but calls nothing damaged');
+	}
+	my ($found) = grep { $_->{name} eq $check } @{ tool_json('doctor', '--repo', $where)->{checks} };
+	is($found->{status}, 'critical', "$name: doctor has a check \"$check\"");
+	like($found->{detail}, qr/\Q$place\E/, '… about the place');
+	like("HINT: $found->{hint}", $remedy, '… with a hint');
+	return;
+}
+
+sub good_again
+{
+	my ($name) = @_;
+
+	tool_ok([ $_, '--repo', $repo ], "$name: $_ is good afterwards") for 'list', 'verify', 'doctor';
+	return;
+}
+
+# ---------------------------------------------------------------- links below
+
+sub with_link
+{
+	my ($where, $place, $target) = @_;
+
+	rename "$where/$place", $disk or die "$place: $!";
+	symlink $target // $disk, "$where/$place" or die;
+	check_place("a link $place", $where, $place, qr/HINT: .*mount --bind/, 'symbolic link');
+	unlink "$where/$place";
+	rename $disk, "$where/$place" or die;
+	return;
+}
+
+with_link($repo, 'backups/shop');
+with_link($repo, 'backups/shop', "$work/nowhere");
+my ($two) = map { m{/([^/]+)$} } glob("$repo/objects/*");
+with_link($repo, "objects/$two");
+my ($manifest) = map { m{R/(.*)$} } glob("$repo/backups/shop/*.json");
+with_link($repo, $manifest);
+with_link($encrypted, 'config/default');
+good_again('after the links');
+
+# A backup of another database goes on.
+rename "$repo/backups/shop", $disk or die;
+symlink $disk, "$repo/backups/shop" or die;
+my ($code, $out, $err) = tool('backup', '--repo', $repo, '-d', 'mini');
+is($code, 0, 'a backup works beside a link');
+like($err, qr/warning: "\Q$repo\E\/backups\/shop"/, 'and warns');
+tool_fails([ 'list', 'shop', '--repo', $repo ], 1, qr/could not list the backups in "\Q$repo\E\/backups\/shop"/, 'list of the database names it');
+unlink "$repo/backups/shop";
+rename $disk, "$repo/backups/shop" or die;
+
+# ----------------------------------------------------------- links at the top
+
+for my $tree ('backups', 'globals')
+{
+	rename "$repo/$tree", $disk or die;
+	symlink "$work/nowhere", "$repo/$tree" or die;
+	check_place("a link $tree that leads nowhere", $repo, $tree, qr/HINT: .*mount --bind/, 'symbolic link');
+	unlink "$repo/$tree";
+	rename $disk, "$repo/$tree" or die;
+}
+
+# Objects behind a link that is not followed are not damaged.
+my @records = map { "$_ " . read_bytes($_) } grep { /\.verified$/ } map { "$repo/$_" } all_files($repo);
+rename "$repo/objects", $disk or die;
+symlink "$work/nowhere", "$repo/objects" or die;
+check_place('objects behind a link', $repo, 'objects', qr/HINT: .*mount --bind/, 'symbolic link');
+($code, $out, $err) = tool('verify', 'mini', '--repo', $repo);
+is($code, 1, 'verify of one backup cannot tell');
+like($err, qr/Nothing is known to be damaged/, 'and says so');
+like($out, qr/NOT VERIFIED/, 'and not that it failed');
+unlink "$repo/objects";
+rename $disk, "$repo/objects" or die;
+is_deeply([ map { "$_ " . read_bytes($_) } grep { /\.verified$/ } map { "$repo/$_" } all_files($repo) ], \@records,
+	'no result was recorded');
+
+# Each object and each backup of files by itself.
+my ($object) = map { m{E/(.*)$} } glob("$encrypted/objects/*/*");
+my ($set) = map { m{E/(.*)$} } glob("$encrypted/config/default/*.json");
+for my $file ($object, $set)
+{
+	unlink glob("$encrypted/config/default/*.verified");
+	chmod 0, "$encrypted/$file" or die;
+	for my $command (['verify'], [ 'config', 'verify' ])
+	{
+		($code, $out, $err) = tool(@$command, '--repo', $encrypted);
+		is($code, 1, "unreadable $file: @$command cannot tell");
+		like($err, qr/\Q$file\E.*Permission denied/, '… and names it');
+		is(scalar(grep { /verified$/ } all_files($encrypted)), 0, '… and records nothing');
+	}
+	chmod 0600, "$encrypted/$file" or die;
+}
+tool_ok([ 'config', 'verify', '--repo', $encrypted ], 'readable again, and good');
+good_again('after links at the top');
+
+# ------------------------------------------------------------- names and files
+
+for my $name ('shop.old', 'shop copy', '.shop', "shop\n")
+{
+	rename "$repo/backups/shop", "$repo/backups/$name" or die;
+	check_place("a directory $name", $repo, "backups/$name", qr/HINT:\s+If there are backups/, 'unknown file')
+	  if $name !~ /\n/;
+	if ($name =~ /\n/)
+	{
+		my $before = content($repo);
+
+		($code) = tool(@{ $removing[0] }, '--repo', $repo);
+		is($code, 1, 'a name with a line break: expire fails');
+		is(content($repo), $before, 'and removes nothing');
+	}
+	rename "$repo/backups/$name", "$repo/backups/shop" or die;
+}
+for my $file ('backups/notes.txt', 'backups/shop/20260101T000000Z.json.bak', 'globals/copy.json', 'backups/mini/old/')
+{
+	$file =~ m{/$} ? mkdir("$repo/$file") : write_bytes("$repo/$file", 'x');
+	check_place("a foreign $file", $repo, $file =~ s{/$}{}r, qr/HINT:\s+If there are backups/, 'unknown file');
+	$file =~ m{/$} ? rmdir("$repo/$file") : unlink("$repo/$file");
+}
+rename "$repo/backups", "$repo/backups.old" or die;
+check_place('a renamed tree', $repo, 'backups.old', qr/HINT:\s+If there are backups/, 'unknown file');
+rename "$repo/backups.old", "$repo/backups" or die;
+mkdir "$repo/backups/lost+found";
+write_bytes("$repo/backups/shop/notes.tmp", 'x');
+good_again('after the names, with lost+found');
+
+# ------------------------------------------------------------------ unreadable
+
+my ($record) = map { m{R/(.*)$} } glob("$repo/backups/shop/*.verified");
+for my $place ('backups/shop', 'globals', 'backups', "objects/$two", $manifest, $manifest =~ s/json$/sha256/r)
+{
+	my $mode = (stat("$repo/$place"))[2] & 07777;
+
+	chmod 0, "$repo/$place" or die;
+	my $before = scalar(all_files($repo));
+	for my $command (@removing, ['list'], ['verify'], ['doctor'])
+	{
+		next if $command->[0] =~ /list/ && $place =~ /objects/;
+		($code, $out, $err) = tool(@$command, '--repo', $repo);
+		is($code, 1, "unreadable $place: $command->[0] fails");
+		like($err, qr/\Q$place\E.*(Permission denied|cannot be read)/, '… names it');
+		unlike("$out$err", qr/is damaged|FAILED/, '… and calls nothing damaged');
+		is(scalar(all_files($repo)), $before, '… and removes nothing') if $command->[0] ne 'verify';
+	}
+	chmod $mode, "$repo/$place" or die;
+}
+chmod 0, "$repo/$record" or die;
+my $before = content($repo);
+($code, $out, $err) = tool(@{ $removing[0] }, '--repo', $repo);
+is($code, 1, 'a record of a verification that cannot be read decides nothing: expire fails');
+is(content($repo), $before, 'and removes nothing');
+($code, $out, $err) = tool('list', '--repo', $repo);
+is($code, 0, 'list goes on');
+like($err, qr/warning: "\Q$repo\E\/\Q$record\E" cannot be read/, 'with a warning');
+unlike($err, qr/error/, 'and without an error');
+good_again('afterwards, and the record was written again');
+
+# ----------------------------------------------------------- the catalogue's sync
+
+SKIP:
+{
+	skip 'the extension is not installed', 1 unless have_extension();
+	my $rows = "SELECT string_agg(database, ',' ORDER BY database, id) FROM nex_backup.backups";
+
+	sub sync
+	{
+		my ($name, $expected) = @_;
+		my ($status, $stdout, $stderr) = $node->psql('postgres', "SELECT removed FROM nex_backup_sync('$repo')");
+
+		is($status, 0, "sync, $name");
+		is($stdout, 0, '… removes no row');
+		like($stderr, $expected, '… and names the place');
+		return;
+	}
+	query('postgres', 'CREATE EXTENSION nex_backup');
+	query('postgres', "SELECT nex_backup_sync('$repo')");
+	my $known = query('postgres', $rows);
+
+	like($known, qr/shop,shop,shop/, 'the catalogue knows all backups');
+	for my $tree ('backups/shop', 'backups', 'globals')
+	{
+		rename "$repo/$tree", $disk or die;
+		symlink $tree =~ m{/} ? $disk : "$work/nowhere", "$repo/$tree" or die;
+		sync("a link $tree", qr/WARNING:\s+"\Q$repo\E\/$tree" is a symbolic link/);
+		is(query('postgres', $rows), $known, '… all rows stay');
+		unlink "$repo/$tree";
+		rename $disk, "$repo/$tree" or die;
+	}
+	for my $name ('shop.old', 'shop copy', '.shop', "sho\xe9p")
+	{
+		rename "$repo/backups/shop", "$repo/backups/$name" or die;
+		sync("a directory $name", qr/WARNING:\s+"\Q$repo\E\/backups\/@{[ $name =~ s{[^ -~]}{\\?}r ]}" is not the directory of a database/);
+		is(query('postgres', $rows), $known, '… all rows stay');
+		rename "$repo/backups/$name", "$repo/backups/shop" or die;
+	}
+	for my $tree ('backups/shop', 'backups', 'globals')
+	{
+		chmod 0, "$repo/$tree" or die;
+		sync("unreadable $tree", qr/WARNING:\s+"\Q$repo\E\/$tree" may not be read by the server/);
+		is(query('postgres', $rows), $known, '… all rows stay');
+		chmod 0700, "$repo/$tree" or die;
+	}
+	chmod 0, "$repo/$manifest" or die;
+	sync('an unreadable manifest', qr/WARNING:\s+file "\Q$repo\E\/\Q$manifest\E" may not be read by the server/);
+	is(query('postgres', 'SELECT count(*) FROM nex_backup.backups WHERE NOT verified_ok'), 0, '… and is not called bad');
+	chmod 0600, "$repo/$manifest" or die;
+	write_bytes("$repo/backups/notes.txt", 'x');
+	sync('a foreign file', qr/WARNING:\s+"\Q$repo\E\/backups\/notes.txt" is not a directory/);
+	unlink "$repo/backups/notes.txt";
+	rename "$repo/backups/shop", $disk or die;
+	is(query('postgres', "SELECT removed FROM nex_backup_sync('$repo')"), 3, 'rows of a directory that is gone go');
+	rename $disk, "$repo/backups/shop" or die;
+	query('postgres', "SELECT nex_backup_sync('$repo')");
+	is(query('postgres', $rows), $known, 'and come back with it');
+}
+
+# ------------------------------------------------------------------- all clear
+
+tool_ok([ @{ $removing[0] }, '--repo', $repo ], 'expire works again');
+is(scalar(grep { /\.json$/ } all_files("$repo/backups/shop")), 1, 'and removes');
+good_again('at the end');
+
+done_testing();

@@ -1,0 +1,341 @@
+/*-------------------------------------------------------------------------
+ *
+ * unclear.c
+ *	  What lies where manifests are looked for, and cannot be understood.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "unclear.h"
+
+#include <errno.h>
+#include <pwd.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "interrupt.h"
+#include "log.h"
+#include "memory.h"
+#include "printable.h"
+#include "quote.h"
+
+#define LINK_HINT                                                                                  \
+	"Mount the other disk there (\"mount --bind\"), or put the directory itself in its place."
+#define ACCESS_HINT                                                                                \
+	"Give it to the user who runs nex_backup (\"chown\"), and always run nex_backup as that user."
+#define NAME_HINT                                                                                  \
+	"If there are backups in it, give it back its name and place; otherwise move it out of the "   \
+	"repository."
+#define DIRECTORY_HINT "Put the directory back in its place."
+
+static const char *const trees[] = {"backups", "globals", "config", "objects"};
+
+#define TREES (sizeof(trees) / sizeof(trees[0]))
+
+bool
+error_of_access(int error)
+{
+	switch (error)
+	{
+		case ELOOP:
+		case EACCES:
+		case EPERM:
+		case EMFILE:
+		case ENFILE:
+		case ENOMEM:
+		case ESTALE:
+		case ENOTCONN:
+		case ETIMEDOUT:
+			return true;
+		default:
+			return false;
+	}
+}
+
+/* Warn of a place, and keep it; takes over the detail. */
+static void
+note(Repository *repository, const char *path, const char *check, char *detail, const char *hint,
+	 bool counts)
+{
+	UnclearPlaces *unclear = &repository->unclear;
+	UnclearPlace *place;
+	int i;
+
+	for (i = 0; i < unclear->count; i++)
+	{
+		place = &unclear->items[i];
+		if (strcmp(place->path, path) != 0)
+			continue;
+		unclear->unknown += counts && !place->counts;
+		place->counts |= counts;
+		free(detail);
+		return;
+	}
+	unclear->items = xrealloc(unclear->items, (size_t) (unclear->count + 1) * sizeof(UnclearPlace));
+	place = &unclear->items[unclear->count++];
+	place->path = xstrdup(path);
+	place->check = check;
+	place->detail = detail;
+	place->hint = hint;
+	place->counts = counts;
+	unclear->unknown += counts;
+	log_warning_hint(hint, "%s", detail);
+}
+
+static char *
+user_name(uid_t uid)
+{
+	const struct passwd *user = getpwuid(uid);
+
+	return user != NULL ? xstrdup(user->pw_name) : xasprintf("%u", (unsigned) uid);
+}
+
+/* Whom it belongs to and who we are, as far as that is the reason; caller frees. */
+static char *
+owner_text(const Repository *repository, const char *path, int error)
+{
+	char *full = xasprintf("%s/%s", repository->storage->location, path);
+	struct stat status;
+	char *text = NULL;
+
+	if (error == EACCES && lstat(full, &status) == 0 && status.st_uid != geteuid())
+	{
+		char *owner = user_name(status.st_uid);
+		char *self = user_name(geteuid());
+
+		text = xasprintf(" (it belongs to user %s, and this is user %s)", owner, self);
+		free(owner);
+		free(self);
+	}
+	free(full);
+	return text != NULL ? text : xstrdup("");
+}
+
+void
+unclear_error(Repository *repository, const char *path, int error, bool counts)
+{
+	const char *location = repository->storage->location;
+	char *shown = printable_name(path);
+	char *owner;
+
+	if (error == ELOOP)
+		note(repository, path, "symbolic link",
+			 xasprintf("\"%s/%s\" is, or lies behind, a symbolic link that is not followed",
+					   location, shown),
+			 LINK_HINT, counts);
+	else if (error == ENOTDIR)
+		note(repository, path, "unknown file",
+			 xasprintf("\"%s/%s\" is not a directory", location, shown), DIRECTORY_HINT, counts);
+	else
+	{
+		owner = owner_text(repository, path, error);
+		note(repository, path, "unreadable",
+			 xasprintf("\"%s/%s\" cannot be read: %s%s", location, shown, strerror(error), owner),
+			 error == EACCES || error == EPERM ? ACCESS_HINT : NULL, counts);
+		free(owner);
+	}
+	free(shown);
+}
+
+/* Stops a listing at the first name: only whether it can be listed is asked for. */
+static bool
+stop_at_once(const char *name, void *argument)
+{
+	(void) name;
+	(void) argument;
+	return false;
+}
+
+/* Can a directory be listed?  0 or an errno value; an absent one can. */
+static int
+probe_directory(Repository *repository, const char *path)
+{
+	int error = repository->storage->list(repository->storage, path, stop_at_once, NULL);
+
+	return error == ENOENT ? 0 : error;
+}
+
+/* Does it mean nothing by the format, or come from the file system? */
+static bool
+is_harmless(const char *name)
+{
+	size_t length = strlen(name);
+
+	/* What a file system has at its top, and a removed file that NFS keeps for its reader. */
+	return strcmp(name, "lost+found/") == 0 ||
+		   (strncmp(name, ".nfs", 4) == 0 && name[length - 1] != '/') ||
+		   (length > 4 && strcmp(name + length - 4, ".tmp") == 0);
+}
+
+void
+unclear_name(Repository *repository, const char *directory, const char *name)
+{
+	bool is_top = strcmp(directory, ".") == 0;
+	char *path = xasprintf("%s%s%s", is_top ? "" : directory, is_top ? "" : "/", name);
+	size_t length = strlen(path);
+	char *shown;
+
+	if (path[length - 1] == '/')
+		path[length - 1] = '\0';
+	else if (probe_directory(repository, path) == ELOOP)
+	{
+		unclear_error(repository, path, ELOOP, true);
+		free(path);
+		return;
+	}
+	if (!is_harmless(name))
+	{
+		shown = printable_name(path);
+		note(repository, path, "unknown file",
+			 xasprintf("\"%s/%s\" is not what nex_backup keeps there, and may hold backups",
+					   repository->storage->location, shown),
+			 NAME_HINT, true);
+		free(shown);
+	}
+	free(path);
+}
+
+/* "backups.old" and the like. */
+static bool
+visit_top(const char *name, void *argument)
+{
+	Repository *repository = argument;
+	size_t length = strcspn(name, "/");
+	bool is_directory = name[length] == '/';
+	size_t i;
+
+	for (i = 0; i < TREES; i++)
+	{
+		size_t stem = strlen(trees[i]);
+
+		if (strcmp(trees[i], "objects") != 0 && strncmp(name, trees[i], stem) == 0 &&
+			length > stem && (is_directory || probe_directory(repository, name) == ELOOP))
+			unclear_name(repository, ".", name);
+	}
+	return true;
+}
+
+void
+unclear_top_level(Repository *repository)
+{
+	int error = repository->storage->list(repository->storage, ".", visit_top, repository);
+
+	if (error != 0)
+		unclear_error(repository, ".", error, true);
+}
+
+/* Can a file of a backup be opened?  Named if not. */
+static bool
+probe_file(Repository *repository, const BackupName *name, const char *suffix)
+{
+	char *path = backup_path(name, suffix);
+	char nothing[1];
+	int error = repository->storage->read_range(repository->storage, path, 0, 0, nothing);
+	bool good = !error_of_access(error);
+
+	if (!good)
+		unclear_error(repository, path, error, true);
+	free(path);
+	return good;
+}
+
+bool
+unclear_manifest(Repository *repository, const BackupName *name)
+{
+	bool manifest = probe_file(repository, name, ".json");
+
+	return !probe_file(repository, name, ".sha256") || !manifest;
+}
+
+/* A directory objects/ab: a link, or one that cannot be read? */
+static bool
+visit_objects(const char *name, void *argument)
+{
+	Repository *repository = argument;
+	size_t length = strspn(name, "0123456789abcdef");
+	char *path;
+	int error;
+
+	if (length != 2 || (name[2] != '\0' && name[2] != '/'))
+		return true;
+	path = xasprintf("objects/%.2s", name);
+	error = probe_directory(repository, path);
+	if (error != 0)
+		unclear_error(repository, path, error, true);
+	free(path);
+	return !interrupted();
+}
+
+void
+unclear_look_at_all(Repository *repository)
+{
+	Storage *storage = repository->storage;
+	BackupName *names = NULL;
+	int count = 0;
+	size_t i;
+	int error;
+
+	for (i = 0; i < TREES; i++)
+	{
+		error = probe_directory(repository, trees[i]);
+
+		/* A link that is followed for reading only says ELOOP here. */
+		if (error == 0 && storage->sync_directory(storage, trees[i]) == ELOOP)
+			error = ELOOP;
+		if (error != 0)
+			unclear_error(repository, trees[i], error, true);
+	}
+	error = storage->list(storage, "objects", visit_objects, repository);
+	if (error != 0 && error != ENOENT)
+		unclear_error(repository, "objects", error, true);
+	if (!repository_list(repository, NULL, &names, &count))
+		return;
+	for (i = 0; i < (size_t) count && !interrupted(); i++)
+	{
+		unclear_manifest(repository, &names[i]);
+
+		/* Whether it was verified decides what expire keeps. */
+		probe_file(repository, &names[i], ".verified");
+	}
+	free(names);
+}
+
+void
+unclear_warn(Repository *repository)
+{
+	BackupName *names;
+	int count;
+
+	if (repository_list(repository, NULL, &names, &count))
+		free(names);
+}
+
+bool
+unclear_report(const Repository *repository)
+{
+	const UnclearPlaces *unclear = &repository->unclear;
+
+	if (unclear->unknown == 0)
+		return true;
+	return report_error(EXIT_FAILED, NULL, NULL,
+						"%d %s of repository \"%s\" could not be looked at, so not all backups are "
+						"known",
+						unclear->unknown, unclear->unknown == 1 ? "place" : "places",
+						repository->storage->location);
+}
+
+void
+unclear_free(Repository *repository)
+{
+	UnclearPlaces *unclear = &repository->unclear;
+	int i;
+
+	for (i = 0; i < unclear->count; i++)
+	{
+		free(unclear->items[i].path);
+		free(unclear->items[i].detail);
+	}
+	free(unclear->items);
+	memset(unclear, 0, sizeof(*unclear));
+}

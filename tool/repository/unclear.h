@@ -1,0 +1,48 @@
+/*-------------------------------------------------------------------------
+ *
+ * unclear.h
+ *	  What lies where manifests are looked for, and cannot be understood.
+ *
+ * A link, a directory that cannot be opened or a name that is no database's
+ * may hide any number of backups.  Nobody knows then which objects are needed,
+ * so whoever removes something asks here first.  Each place is named once, by
+ * a warning, and kept in the repository, so that the command can end with an
+ * error and "doctor" can name it, too.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef NEX_UNCLEAR_H
+#define NEX_UNCLEAR_H
+
+#include "repository.h"
+
+/* Does an error say that we may not or cannot look, and nothing about the file? */
+extern bool error_of_access(int error);
+
+/* Warn of a path that could not be looked at; counts: backups may be hidden by it. */
+extern void unclear_error(Repository *repository, const char *path, int error, bool counts);
+
+/* A name in a directory, which is none of ours; a directory's name ends in '/'. */
+extern void unclear_name(Repository *repository, const char *directory, const char *name);
+
+/* Directories beside "backups" and the like that may be those, renamed. */
+extern void unclear_top_level(Repository *repository);
+
+/* May the manifest of a backup, or the listing beside it, not be read?  Then both have been named.
+ */
+extern bool unclear_manifest(Repository *repository, const BackupName *name);
+
+/*
+ * Look at everything that somebody who removes objects must be able to see and
+ * to change.  What is not understood has been named.
+ */
+extern void unclear_look_at_all(Repository *repository);
+
+/* Only warn, for whoever adds something. */
+extern void unclear_warn(Repository *repository);
+
+/* True if nothing is unclear; else reports (exit 1). */
+extern bool unclear_report(const Repository *repository);
+extern void unclear_free(Repository *repository);
+
+#endif /* NEX_UNCLEAR_H */
