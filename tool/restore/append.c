@@ -10,6 +10,8 @@
  * conflicts of an append that they stopped.
  *
  * Where a table runs code of its owner, the owner adds them (row_rights.c).
+ * That code may change other tables, so their rights are decided again when it
+ * is their turn.
  *
  *-------------------------------------------------------------------------
  */
@@ -44,7 +46,7 @@ add_rows(Append *append, const AppendTable *table)
 	RestorePlan *plan = append->plan;
 	const ManifestTable *source = &plan->manifest->tables[table->source];
 	char *command = row_copy_command(source, table->target);
-	RowCopy copy = {append->connection, &append->reader, table->target, true, NULL, NULL};
+	RowCopy copy = {append->connection, &append->reader, table->target, true, NULL, NULL, false};
 	RowCopyStatus status;
 	uint64_t added;
 
@@ -100,7 +102,7 @@ static RowCopyStatus
 add_new_rows_as_owner(Append *append, const AppendTable *table)
 {
 	AppendResult *appended = &append->plan->appended[table->source];
-	RowCopy copy = {append->connection, &append->reader, table->target, false, NULL, NULL};
+	RowCopy copy = {append->connection, &append->reader, table->target, false, NULL, NULL, false};
 	uint64_t added = 0;
 	RowCopyStatus status = owner_rows_add(&copy, &table->rights, table->source, true, &added);
 
@@ -121,7 +123,7 @@ add_new_rows(Append *append, const AppendTable *table)
 	const char *columns = row_copy_columns(source, &length);
 	char *inner = length > 2 ? xasprintf("%.*s", (int) length - 2, columns + 1) : xstrdup("");
 	char *command = row_copy_command(source, STAGE);
-	RowCopy copy = {append->connection, &append->reader, table->target, false, NULL, NULL};
+	RowCopy copy = {append->connection, &append->reader, table->target, false, NULL, NULL, false};
 	RowCopyStatus status = ROW_COPY_FAILED;
 
 	if (connection_commandf(append->connection,
@@ -168,9 +170,11 @@ fill(Append *append, bool skip)
 	progress_phase("adding rows", "tables", append->tables.count, plan->manifest->totals.raw_bytes);
 	for (i = 0; status == ROW_COPY_GOOD && i < append->tables.count; i++)
 	{
-		const AppendTable *table = &append->tables.items[i];
+		AppendTable *table = &append->tables.items[i];
 
-		if (!skip)
+		if (!append_tables_decide(plan, append->connection, table))
+			status = ROW_COPY_FAILED;
+		else if (!skip)
 			status = add_rows(append, table);
 		else
 			status = table->rights.as_owner ? add_new_rows_as_owner(append, table)

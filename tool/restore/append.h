@@ -34,6 +34,14 @@ typedef struct AppendTables
 extern bool append_tables_find(RestorePlan *plan, Connection *connection, AppendTables *tables);
 
 /*
+ * Decide once more, directly before rows are added: code of the owner of
+ * another table may have changed this one in our own transaction, where locks
+ * do not keep it away.  False (reported) if it is another table now.
+ */
+extern bool append_tables_decide(const RestorePlan *plan, Connection *connection,
+								 AppendTable *table);
+
+/*
  * Put tables that others refer to first; deferrable foreign keys are made to
  * wait for the end instead, but not those of tables to which the owner adds
  * the rows.  False (reported) if they refer to each other.

@@ -183,10 +183,17 @@ append_tables_find(RestorePlan *plan, Connection *connection, AppendTables *tabl
 			   connection_commandf(connection, "LOCK TABLE ONLY %s IN ROW EXCLUSIVE MODE",
 								   table->target) &&
 			   check_columns(connection, &manifest->tables[i], table) &&
-			   row_rights_decide(plan->settings, connection, &manifest->tables[i], table->target,
-								 table->oid, &table->rights);
+			   append_tables_decide(plan, connection, table);
 	}
 	return good;
+}
+
+bool
+append_tables_decide(const RestorePlan *plan, Connection *connection, AppendTable *table)
+{
+	row_rights_free(&table->rights);
+	return row_rights_decide(plan->settings, connection, &plan->manifest->tables[table->source],
+							 table->target, table->oid, &table->rights);
 }
 
 void

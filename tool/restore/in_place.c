@@ -60,7 +60,7 @@ write_script(const RestorePlan *plan, const char *list, Buffer *script)
 
 /* Run a whole script; the server says which object it stopped at. */
 static bool
-run_script(Connection *connection, const char *script, PartialList which)
+run_script(Connection *connection, const char *script, const char *failure)
 {
 	PGresult *result = PQexec(connection->pg, script);
 	ExecStatusType status = PQresultStatus(result);
@@ -68,17 +68,15 @@ run_script(Connection *connection, const char *script, PartialList which)
 		status == PGRES_COMMAND_OK || status == PGRES_TUPLES_OK || status == PGRES_EMPTY_QUERY;
 
 	if (!good && !stop_requested())
-		connection_report(connection, result,
-						  which >= LIST_POST_DATA ? "could not restore the post-data section"
-												  : "could not restore the pre-data section");
+		connection_report(connection, result, failure);
 	PQclear(result);
 	return good;
 }
 
-static bool
-run_list(RestorePlan *plan, Connection *connection, const RenameMap *map, PartialList which)
+bool
+in_place_run_list(RestorePlan *plan, Connection *connection, const RenameMap *map, char *list,
+				  const char *failure)
 {
-	char *list = partial_list(plan, which);
 	Buffer script;
 	Buffer renamed;
 	bool good = list != NULL;
@@ -89,14 +87,22 @@ run_list(RestorePlan *plan, Connection *connection, const RenameMap *map, Partia
 	if (good && map->count > 0)
 	{
 		rename_script(map, script.data, &renamed);
-		good = run_script(connection, renamed.data, which);
+		good = run_script(connection, renamed.data, failure);
 	}
 	else if (good)
-		good = run_script(connection, script.data, which);
+		good = run_script(connection, script.data, failure);
 	buffer_free(&script);
 	buffer_free(&renamed);
 	free(list);
 	return good && !stop_requested();
+}
+
+static bool
+run_list(RestorePlan *plan, Connection *connection, const RenameMap *map, PartialList which)
+{
+	return in_place_run_list(plan, connection, map, partial_list(plan, which),
+							 which >= LIST_POST_DATA ? "could not restore the post-data section"
+													 : "could not restore the pre-data section");
 }
 
 /* The table that takes the rows, quoted and perhaps renamed; caller frees. */
@@ -154,7 +160,7 @@ load_rows(RestorePlan *plan, Connection *connection, const RenameMap *map)
 	{
 		char *target = row_target(plan, map, &manifest->tables[i]);
 		char *command = row_copy_command(&manifest->tables[i], target);
-		RowCopy copy = {connection, &reader, target, false, NULL, NULL};
+		RowCopy copy = {connection, &reader, target, false, NULL, NULL, true};
 
 		good = load_table(plan, &copy, (int32_t) i, command) && !stop_requested();
 		plan->rows += manifest->tables[i].rows;
@@ -264,6 +270,8 @@ fill(RestorePlan *plan, Connection *connection, const RenameMap *map)
 	if (!good)
 		return false;
 	progress_phase("building indexes and constraints", "", 0, 0);
+	if (plan->in_place)
+		return in_place_post_data(plan, connection, map);
 	return run_list(plan, connection, map, LIST_POST_DATA) &&
 		   run_list(plan, connection, map, LIST_LATE);
 }

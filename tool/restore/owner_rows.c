@@ -29,6 +29,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "definitions.h"
 #include "interrupt.h"
 #include "log.h"
 #include "memory.h"
@@ -203,6 +204,29 @@ take_result(RowCopy *copy, uint64_t *added)
 	return status == ROW_COPY_GOOD ? run(copy, "DROP TABLE " STAGE ", " ADDED) : status;
 }
 
+/* The one statement that runs code of the owner. */
+static RowCopyStatus
+run_turn(RowCopy *copy)
+{
+	char *before = copy->keep_definitions ? definitions_read(copy->connection, STEP_INDEX) : NULL;
+	RowCopyStatus status = ROW_COPY_FAILED;
+	char *what;
+
+	if (copy->keep_definitions && before == NULL)
+		return status;
+	status = run(copy, "CREATE INDEX ON " TURN " (pg_temp.nex_backup_take_turn(turn))");
+	if (status != ROW_COPY_GOOD || before == NULL)
+	{
+		free(before);
+		return status;
+	}
+	what = xasprintf("rows were added to table %s", copy->shown);
+	if (!definitions_same(copy->connection, STEP_INDEX, before, what))
+		status = ROW_COPY_FAILED;
+	free(what);
+	return status;
+}
+
 /* Let the owner add what is staged. */
 static RowCopyStatus
 take_turn(RowCopy *copy, const RowRights *rights, const Passage *passage, bool skip,
@@ -219,7 +243,7 @@ take_turn(RowCopy *copy, const RowRights *rights, const Passage *passage, bool s
 	buffer_free(&sql);
 	copy->expect_conflict = expect_conflict;
 	if (status == ROW_COPY_GOOD)
-		status = run(copy, "CREATE INDEX ON " TURN " (pg_temp.nex_backup_take_turn(turn))");
+		status = run_turn(copy);
 	copy->expect_conflict = false;
 	if (status == ROW_COPY_GOOD)
 		status = take_result(copy, added);

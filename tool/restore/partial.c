@@ -144,9 +144,10 @@ choose(RestorePlan *plan, const ExistingObjects *existing)
 	return true;
 }
 
-static bool
-is_in_list(const Selection *selection, const TocEntry *entry, PartialList which)
+bool
+partial_is_in_list(const RestorePlan *plan, const TocEntry *entry, PartialList which)
 {
+	const Selection *selection = plan->selection;
 	bool late = selection->late[entry->id];
 	bool pre = entry->section == TOC_PRE_DATA && !late;
 	bool grant = toc_entry_is(entry, "ACL");
@@ -169,6 +170,17 @@ is_in_list(const Selection *selection, const TocEntry *entry, PartialList which)
 	return false;
 }
 
+static char *
+write_list(const RestorePlan *plan, const int *ids, uint32_t count, int number)
+{
+	char *list = archive_list_write(plan, ids, count, number);
+
+	if (list == NULL)
+		report_error(EXIT_FAILED, NULL, "Set TMPDIR to a directory with more space.",
+					 "could not write a list of entries in \"%s\"", plan->directory);
+	return list;
+}
+
 char *
 partial_list(const RestorePlan *plan, PartialList which)
 {
@@ -180,15 +192,19 @@ partial_list(const RestorePlan *plan, PartialList which)
 
 	for (i = 0; i < selection->toc.count; i++)
 	{
-		if (is_in_list(selection, &selection->toc.entries[i], which))
+		if (partial_is_in_list(plan, &selection->toc.entries[i], which))
 			ids[count++] = selection->toc.entries[i].id;
 	}
-	list = archive_list_write(plan, ids, count, FIRST_LIST_NUMBER - (int) which);
+	list = write_list(plan, ids, count, FIRST_LIST_NUMBER - (int) which);
 	free(ids);
-	if (list == NULL)
-		report_error(EXIT_FAILED, NULL, "Set TMPDIR to a directory with more space.",
-					 "could not write a list of entries in \"%s\"", plan->directory);
 	return list;
+}
+
+char *
+partial_list_of(const RestorePlan *plan, const int *ids, uint32_t count)
+{
+	/* Each entry is in one of them. */
+	return write_list(plan, ids, count, FIRST_LIST_NUMBER - (int) LIST_LATE - ids[0]);
 }
 
 bool

@@ -9,6 +9,7 @@
 #define NEX_PARTIAL_H
 
 #include "restore.h"
+#include "rename.h"
 #include "selection.h"
 
 /* Do the settings ask for less than a whole database? */
@@ -16,6 +17,19 @@ extern bool partial_is_wanted(const Settings *settings);
 
 /* Restore the part into the new database, or into the one that exists. */
 extern bool partial_run(RestorePlan *plan);
+
+/*
+ * in_place_post.c: everything after the rows, into a database that exists,
+ * where code of others runs in between.
+ */
+extern bool in_place_post_data(RestorePlan *plan, Connection *connection, const RenameMap *map);
+
+/* Can building it call functions of users? */
+extern bool in_place_calls_functions(const TocEntry *entry);
+
+/* in_place.c: run what pg_restore makes of a list, which is freed; NULL fails. */
+extern bool in_place_run_list(RestorePlan *plan, Connection *connection, const RenameMap *map,
+							  char *list, const char *failure);
 
 /* in_place.c: into a database that exists, in one transaction. */
 extern bool in_place_run(RestorePlan *plan, Connection *connection);
@@ -33,8 +47,14 @@ typedef enum PartialList
 	LIST_LATE /* see Selection.late */
 } PartialList;
 
+/* Is the entry in this list? */
+extern bool partial_is_in_list(const RestorePlan *plan, const TocEntry *entry, PartialList which);
+
 /* Write a list of the chosen entries for pg_restore.  NULL (reported) on failure; caller frees. */
 extern char *partial_list(const RestorePlan *plan, PartialList which);
+
+/* The same for these entries, in the order of the archive. */
+extern char *partial_list_of(const RestorePlan *plan, const int *ids, uint32_t count);
 
 /*
  * The name, as in the backup, of the table that a table's rows go into: its

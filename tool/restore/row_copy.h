@@ -26,10 +26,11 @@ typedef struct RowCopy
 {
 	Connection *connection;
 	MemberReader *reader;
-	const char *shown;    /* name of the table, for messages */
-	bool expect_conflict; /* report a conflict to the caller instead of the user */
-	char *said;           /* the server's words about a conflict; caller frees */
-	const char *owner;    /* who adds the rows, for messages; NULL: the session */
+	const char *shown;     /* name of the table, for messages */
+	bool expect_conflict;  /* report a conflict to the caller instead of the user */
+	char *said;            /* the server's words about a conflict; caller frees */
+	const char *owner;     /* who adds the rows, for messages; NULL: the session */
+	bool keep_definitions; /* code of the owner may not change any (definitions.h) */
 } RowCopy;
 
 /*

@@ -177,28 +177,97 @@ is_true(const PGresult *result, int column)
 	return PQgetvalue(result, 0, column)[0] == 't';
 }
 
-static bool
-is_superuser(const Connection *connection)
-{
-	const char *value = PQparameterStatus(connection->pg, "is_superuser");
-
-	return value != NULL && strcmp(value, "on") == 0;
-}
-
 bool
-row_rights_begin(const Settings *settings, Connection *connection)
+row_rights_at_stake(const Settings *settings, Connection *connection, bool *at_stake)
 {
 	PGresult *result;
 
-	/* Others may not lock rows there; but their rights are not worth stealing either. */
-	if (settings->rows_as == ROWS_AS_SESSION || !is_superuser(connection))
+	*at_stake = false;
+	if (settings->rows_as == ROWS_AS_SESSION)
 		return true;
+	result = connection_query(connection,
+							  "SELECT pg_catalog.bool_or(rolsuper) FROM pg_catalog.pg_roles"
+							  " WHERE rolname IN (CURRENT_USER, SESSION_USER)",
+							  0, NULL);
+	*at_stake = result != NULL && is_true(result, 0);
+	PQclear(result);
+	return result != NULL;
+}
+
+static bool
+lock_schemas(Connection *connection)
+{
+	PGresult *result;
+
+	/* An owner of the database can have switched off what definitions.c needs. */
+	if (!connection_command(connection, "SET LOCAL track_counts = on"))
+		return false;
 	result = connection_query(connection,
 							  "SELECT FROM pg_catalog.pg_namespace WHERE nspname !~ '^pg_'"
 							  " FOR KEY SHARE",
 							  0, NULL);
 	PQclear(result);
 	return result != NULL;
+}
+
+char *
+row_rights_suspend_role(Connection *connection)
+{
+	const char *super = PQparameterStatus(connection->pg, "is_superuser");
+	PGresult *result;
+	char *role;
+
+	if (super != NULL && strcmp(super, "on") == 0)
+		return xstrdup("");
+	result = connection_query(connection,
+							  "SELECT pg_catalog.current_setting('role'),"
+							  " pg_catalog.set_config('role', 'none', true)",
+							  0, NULL);
+	role = result != NULL ? xstrdup(PQgetvalue(result, 0, 0)) : NULL;
+	PQclear(result);
+	return role;
+}
+
+bool
+row_rights_resume_role(Connection *connection, char *role)
+{
+	const char *params[1] = {role};
+	PGresult *result;
+	bool good = true;
+
+	if (role[0] != '\0')
+	{
+		result = connection_query(connection,
+								  "SELECT pg_catalog.set_config('role', $1::pg_catalog.text, true)",
+								  1, params);
+		good = result != NULL;
+		PQclear(result);
+	}
+	free(role);
+	return good;
+}
+
+static bool
+lock_schemas_without_role(Connection *connection)
+{
+	char *role = row_rights_suspend_role(connection);
+
+	if (role == NULL)
+		return false;
+	if (lock_schemas(connection))
+		return row_rights_resume_role(connection, role);
+	free(role);
+	return false;
+}
+
+bool
+row_rights_begin(const Settings *settings, Connection *connection)
+{
+	bool at_stake;
+
+	/* Others may not lock rows there; but their rights are not worth stealing either. */
+	return row_rights_at_stake(settings, connection, &at_stake) &&
+		   (!at_stake || lock_schemas_without_role(connection));
 }
 
 /* The oid that a name has now, as text; NULL (reported) if it has none. */
@@ -220,17 +289,19 @@ oid_of_name(Connection *connection, const char *target)
 
 /* Partitions cannot be attached beside this lock, and nothing can be added to those that are. */
 static bool
-lock_partitions(Connection *connection, const char *oid, const char *target)
+lock_partitions(const Settings *settings, Connection *connection, const char *oid,
+				const char *target)
 {
 	PGresult *result = connection_query(connection,
 										"SELECT FROM pg_catalog.pg_class"
 										" WHERE oid = $1::pg_catalog.oid AND relkind = 'p'",
 										1, &oid);
+	bool at_stake = false;
 	bool partitioned = result != NULL && PQntuples(result) == 1;
-	bool good = result != NULL;
+	bool good = result != NULL && row_rights_at_stake(settings, connection, &at_stake);
 
 	PQclear(result);
-	if (!partitioned || !is_superuser(connection))
+	if (!good || !partitioned || !at_stake)
 		return good;
 	return connection_commandf(connection, "LOCK TABLE %s IN SHARE UPDATE EXCLUSIVE MODE",
 							   target) &&
@@ -350,7 +421,7 @@ row_rights_decide(const Settings *settings, Connection *connection, const Manife
 		good = report_error(EXIT_FAILED, NULL, "Try again.", "table %s was replaced by another one",
 							target);
 	else
-		good = lock_partitions(connection, now, target);
+		good = lock_partitions(settings, connection, now, target);
 	if (good)
 		look.result = connection_query(connection, look_query, 3, params);
 	good = good && look.result != NULL;

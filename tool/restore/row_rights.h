@@ -28,6 +28,20 @@ typedef struct RowRights
 } RowRights;
 
 /*
+ * Are there rights in this session that others would gain by?  Those of a
+ * superuser, also where the session has taken another role: code can reset it.
+ * False (reported) if that cannot be found out.
+ */
+extern bool row_rights_at_stake(const Settings *settings, Connection *connection, bool *at_stake);
+
+/*
+ * With --role, have the session's own rights for what only they can lock.
+ * Returns what to go back to (frees it), or NULL (reported).
+ */
+extern char *row_rights_suspend_role(Connection *connection);
+extern bool row_rights_resume_role(Connection *connection, char *role);
+
+/*
  * Keep the names of schemas from meaning something else until the end of the
  * transaction, so that a name that was looked at is still the same table when
  * rows are sent to it.

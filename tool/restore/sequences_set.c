@@ -17,6 +17,7 @@
 
 #include "memory.h"
 #include "quote.h"
+#include "row_rights.h"
 #include "sequence_values.h"
 
 /* The entry of a sequence in the backup; NULL if it has none (that of an extension). */
@@ -86,9 +87,34 @@ static const char look_query[] =
 	" JOIN pg_catalog.pg_sequence s ON s.seqrelid = c.oid"
 	" WHERE n.nspname = $1::pg_catalog.name AND c.relname = $2::pg_catalog.name";
 
+/* Until the end of the transaction; a view in its place would be an error. */
+static bool
+lock_sequence(RestorePlan *plan, Connection *connection, const char *name, const char *increment,
+			  bool may_lock)
+{
+	bool at_stake;
+	char *role;
+
+	if (may_lock)
+		return connection_commandf(connection, "ALTER SEQUENCE %s INCREMENT BY %s", name,
+								   increment);
+	if (!row_rights_at_stake(plan->settings, connection, &at_stake))
+		return false;
+	if (!at_stake)
+		return true;
+	role = row_rights_suspend_role(connection);
+	if (role == NULL)
+		return false;
+	if (connection_commandf(connection, "ALTER SEQUENCE %s INCREMENT BY %s", name, increment))
+		return row_rights_resume_role(connection, role);
+	free(role);
+	return false;
+}
+
 /* Lock it if possible, then set it if it is behind. */
 static bool
-advance(Connection *connection, const SequenceValue *value, const char *increment, bool may_lock)
+advance(RestorePlan *plan, Connection *connection, const SequenceValue *value,
+		const char *increment, bool may_lock)
 {
 	const char *behind = increment[0] == '-' ? ">" : "<";
 	Buffer name;
@@ -98,8 +124,7 @@ advance(Connection *connection, const SequenceValue *value, const char *incremen
 	buffer_init(&name);
 	buffer_init(&sql);
 	quote_qualified(&name, value->schema, value->name);
-	good = !may_lock || connection_commandf(connection, "ALTER SEQUENCE %s INCREMENT BY %s",
-											name.data, increment);
+	good = lock_sequence(plan, connection, name.data, increment, may_lock);
 	append_setval(&sql, value->schema, value->name, value);
 	buffer_printf(&sql, " FROM %s WHERE last_value %s %s", name.data, behind, value->value);
 	if (value->called)
@@ -125,7 +150,7 @@ advance_if_there(RestorePlan *plan, Connection *connection, const SequenceValue 
 				  xasprintf("value of SEQUENCE %s.%s (%s is beyond its bounds now)", value->schema,
 							value->name, value->value));
 	else if (good)
-		good = advance(connection, value, PQgetvalue(result, 0, 0),
+		good = advance(plan, connection, value, PQgetvalue(result, 0, 0),
 					   PQgetvalue(result, 0, 1)[0] == 't');
 	PQclear(result);
 	return good;

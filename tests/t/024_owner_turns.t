@@ -1,0 +1,272 @@
+# While an owner's code runs in the transaction of a restore, it changes other tables, types, casts and
+# names, so that what the restore does next with the rights of its session would run code of his. Nothing
+# of that runs as anybody but him: the restore decides again, or fails and leaves everything as it was.
+use strict;
+use warnings;
+
+use NexBackup::Test;
+use Test::More;
+
+my $node = start_server('main');
+my $repo = new_repository();
+my $rights = qr/HINT.*--rows-as=session/s;
+
+sub as_joe
+{
+	my ($sql) = @_;
+
+	local $ENV{PGUSER} = 'joe';
+	return query('app', $sql);
+}
+
+create_database('app');
+query('app', 'CREATE ROLE joe LOGIN; CREATE ROLE alice LOGIN; CREATE SCHEMA joe AUTHORIZATION joe;'
+	  . 'CREATE SCHEMA other AUTHORIZATION alice; GRANT CREATE ON DATABASE app TO joe');
+as_joe(<<'SQL');
+CREATE TABLE joe.log (what text, who text);
+CREATE TABLE joe.plans (sql text);
+-- What runs as another one than joe, and what that one would do for him.
+CREATE FUNCTION joe.evil(what text) RETURNS boolean LANGUAGE plpgsql AS $$
+BEGIN
+	INSERT INTO joe.log VALUES (what, current_user);
+	IF current_user <> 'joe' THEN ALTER ROLE joe SUPERUSER; END IF;
+	RETURN true;
+END $$;
+CREATE FUNCTION joe.evil_trigger() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN PERFORM joe.evil(''trigger''); RETURN new; END';
+CREATE FUNCTION joe.evil_pure(i integer) RETURNS integer IMMUTABLE LANGUAGE plpgsql AS 'BEGIN PERFORM joe.evil(''pure''); RETURN i; END';
+-- Carries out the plan, once, in the session of a superuser.
+CREATE FUNCTION joe.act() RETURNS boolean LANGUAGE plpgsql AS $$
+DECLARE
+	plan text;
+BEGIN
+	IF session_user <> 'joe' THEN
+		DELETE FROM joe.plans RETURNING sql INTO plan;
+		IF plan IS NOT NULL THEN
+			INSERT INTO joe.log VALUES ('plan', current_user);
+			EXECUTE plan;
+		END IF;
+	END IF;
+	RETURN true;
+END $$;
+CREATE FUNCTION joe.quiet() RETURNS boolean LANGUAGE sql AS 'SELECT true';
+CREATE FUNCTION joe.f() RETURNS boolean LANGUAGE plpgsql AS 'BEGIN RETURN joe.act(); END';
+CREATE FUNCTION joe.g(i integer) RETURNS integer IMMUTABLE LANGUAGE plpgsql AS 'BEGIN PERFORM joe.act(); RETURN i; END';
+CREATE FUNCTION joe.h(i integer) RETURNS integer IMMUTABLE LANGUAGE plpgsql AS 'BEGIN RETURN i; END';
+CREATE TYPE joe.figure AS ENUM ('1', '2');
+CREATE FUNCTION joe.to_number(joe.figure) RETURNS integer LANGUAGE plpgsql AS 'BEGIN PERFORM joe.evil(''cast''); RETURN 1; END';
+CREATE FUNCTION joe.fire() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN PERFORM joe.act(); RETURN null; END';
+
+CREATE TABLE joe.a (i integer PRIMARY KEY, d text);
+CREATE TRIGGER t AFTER INSERT ON joe.a FOR EACH STATEMENT EXECUTE FUNCTION joe.fire();
+CREATE TABLE joe.b (i integer PRIMARY KEY, d text DEFAULT 'x');
+CREATE SEQUENCE joe.b_number;
+CREATE TABLE joe.c (i integer PRIMARY KEY, a integer REFERENCES joe.a);
+
+CREATE TABLE joe.aa (i integer CHECK (joe.f()));
+CREATE TABLE joe.parent (i integer PRIMARY KEY);
+CREATE TABLE joe.child (i integer, j integer REFERENCES joe.parent);
+CREATE TABLE joe.indexed (i integer);
+CREATE INDEX ON joe.indexed (joe.g(i));
+ALTER INDEX joe.indexed_g_idx ALTER COLUMN 1 SET STATISTICS 50;
+CREATE TABLE joe.viewed (i integer);
+CREATE MATERIALIZED VIEW joe.shown AS SELECT joe.h(i) FROM joe.viewed;
+CREATE TABLE joe.by_function (i integer);
+CREATE INDEX ON joe.by_function (joe.h(i));
+INSERT INTO joe.a SELECT i, 'row' FROM generate_series(1, 3) i;
+INSERT INTO joe.b SELECT i, 'row' FROM generate_series(1, 3) i;
+INSERT INTO joe.c SELECT i, i FROM generate_series(1, 3) i;
+INSERT INTO joe.aa VALUES (1);
+INSERT INTO joe.indexed VALUES (1);
+INSERT INTO joe.viewed VALUES (1);
+INSERT INTO joe.by_function VALUES (1);
+INSERT INTO joe.parent VALUES (1);
+INSERT INTO joe.child VALUES (1, 1);
+CREATE DOMAIN joe.unused AS integer;
+CREATE FUNCTION joe.live(i integer) RETURNS integer IMMUTABLE LANGUAGE sql AS 'SELECT i';
+CREATE FUNCTION joe.by_name(i integer) RETURNS boolean LANGUAGE plpgsql AS 'BEGIN RETURN joe.live(i) > 0; END';
+CREATE DOMAIN joe.named AS integer CHECK (joe.by_name(VALUE));
+CREATE DOMAIN joe.positive AS integer CHECK (joe.h(VALUE) > 0);
+SQL
+# Alice's table uses joe's domain, which reads the literal when the table is created.
+query('app', "GRANT USAGE ON SCHEMA joe TO alice; CREATE TABLE other.t (i integer, a joe.positive[] DEFAULT '{1}'::joe.positive[]);"
+	  . "ALTER TABLE other.t OWNER TO alice; CREATE TABLE other.by_name (i integer, a joe.named[] DEFAULT '{1}'::joe.named[]);"
+	  . 'ALTER TABLE other.by_name OWNER TO alice');
+tool_ok([ 'backup', '--repo', $repo, '-d', 'app' ], 'backup');
+
+# What else ran than joe's code as joe; empty if nothing.
+sub gained
+{
+	my $others = query('app', "SELECT string_agg(DISTINCT who || ': ' || what, ', ') FROM joe.log WHERE who <> 'joe'");
+	my $super = query('app', "SELECT rolsuper FROM pg_roles WHERE rolname = 'joe'");
+
+	query('app', 'ALTER ROLE joe NOSUPERUSER; TRUNCATE joe.log');
+	return $others . ($super eq 't' ? '; joe is superuser' : '');
+}
+
+sub planned
+{
+	my ($plan) = @_;
+
+	$plan =~ s/'/''/g;
+	as_joe("TRUNCATE joe.plans, joe.log; INSERT INTO joe.plans VALUES ('$plan')");
+	return;
+}
+
+# Has the plan been carried out, in what was committed?
+sub carried_out { return as_joe("SELECT count(*) FROM joe.plans") eq '0' }
+
+# ------------------------------------------------------------------------- --append
+
+# What the trigger of joe.a does to joe.b, and what undoes it.
+my @appends = (
+	[ 'a trigger', 'CREATE TRIGGER e BEFORE INSERT ON joe.b FOR EACH ROW EXECUTE FUNCTION joe.evil_trigger()', 'DROP TRIGGER e ON joe.b' ],
+	[ 'an ALWAYS trigger', 'CREATE TRIGGER e BEFORE INSERT ON joe.b FOR EACH ROW EXECUTE FUNCTION joe.evil_trigger();'
+		  . 'ALTER TABLE joe.b ENABLE ALWAYS TRIGGER e', 'DROP TRIGGER e ON joe.b' ],
+	[ 'a deferred trigger', 'CREATE CONSTRAINT TRIGGER e AFTER INSERT ON joe.b DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION joe.evil_trigger()',
+		'DROP TRIGGER e ON joe.b' ],
+	[ 'a constraint', q{ALTER TABLE joe.b ADD CONSTRAINT e CHECK (joe.evil('check'))}, 'ALTER TABLE joe.b DROP CONSTRAINT e' ],
+	[ 'an index', 'CREATE INDEX e ON joe.b (joe.evil_pure(i))', 'DROP INDEX joe.e' ],
+	[ 'a default', q{ALTER TABLE joe.b ADD e boolean DEFAULT joe.evil('default')}, 'ALTER TABLE joe.b DROP e' ],
+	[ 'a rule', q{CREATE RULE e AS ON INSERT TO joe.b DO ALSO SELECT joe.evil('rule')}, 'DROP RULE e ON joe.b', qr/Rule "e" would act/ ],
+	[ 'a policy', q{ALTER TABLE joe.b ENABLE ROW LEVEL SECURITY, FORCE ROW LEVEL SECURITY; CREATE POLICY e ON joe.b USING (joe.evil('policy'))},
+		'DROP POLICY e ON joe.b; ALTER TABLE joe.b DISABLE ROW LEVEL SECURITY, NO FORCE ROW LEVEL SECURITY' ],
+	[ 'another table', 'ALTER TABLE joe.b RENAME TO b_old; CREATE TABLE joe.b (i integer PRIMARY KEY, d text);'
+		  . 'CREATE TRIGGER e BEFORE INSERT ON joe.b FOR EACH ROW EXECUTE FUNCTION joe.evil_trigger()', '', qr/table joe\.b was replaced/ ],
+	[ 'a view', q{ALTER TABLE joe.b RENAME TO b_old; CREATE VIEW joe.b AS SELECT i, d FROM joe.b_old WHERE joe.evil('view')}, '', qr/table joe\.b was replaced/ ],
+	[ 'another schema', 'ALTER SCHEMA joe RENAME TO jim; CREATE SCHEMA joe; CREATE TABLE joe.b (i integer PRIMARY KEY, d text);'
+		  . 'CREATE TRIGGER e BEFORE INSERT ON joe.b FOR EACH ROW EXECUTE FUNCTION jim.evil_trigger()', '', qr/table joe\.b was replaced/ ],
+	[ 'no table', 'DROP TABLE joe.b', '', qr/table joe\.b (?:does not exist|was replaced)/ ],
+	[ 'a partition', 'DROP TABLE joe.b; CREATE TABLE joe.b (i integer, d text) PARTITION BY RANGE (i)', '', qr/table joe\.b was replaced/ ],
+	[ 'a sequence that is a view', q{ALTER SEQUENCE joe.b_number RENAME TO n_old; CREATE VIEW joe.b_number AS SELECT 0::bigint AS last_value, true AS is_called WHERE joe.evil('sequence')},
+		'DROP VIEW joe.b_number; ALTER SEQUENCE joe.n_old RENAME TO b_number' ],
+	[ 'a cast', 'CREATE CAST (joe.figure AS integer) WITH FUNCTION joe.to_number AS IMPLICIT', 'DROP CAST (joe.figure AS integer)' ]);
+
+for my $append (@appends)
+{
+	my ($name, $plan, $undo, $why) = @$append;
+
+	for my $options ([], ['--on-conflict=skip'])
+	{
+		# COPY does not ask rules.
+		my $fails = $name eq 'a rule' && !@$options ? undef : $why;
+
+		query('app', 'TRUNCATE joe.a, joe.b, joe.c');
+		planned($plan);
+		my ($code, $out, $err) = tool('restore', '--repo', $repo, 'app', '--append', '--table', 'joe.a', '--table', 'joe.b', '--table', 'joe.c', @$options);
+		is(gained(), '', "append @$options, $name: nothing ran as anybody but joe");
+		if ($fails)
+		{
+			isnt($code, 0, "append @$options, $name: fails");
+			like($err, $fails, "append @$options, $name: and says why");
+			is(query('app', 'SELECT (SELECT count(*) FROM joe.a) + (SELECT count(*) FROM joe.b)'), 0, "append @$options, $name: nothing was added");
+		}
+		else
+		{
+			is($code, 0, "append @$options, $name: rows are added") or diag($err);
+			is(query('app', 'SELECT (SELECT count(*) FROM joe.a) + (SELECT count(*) FROM joe.b) + (SELECT count(*) FROM joe.c)'), 9, "append @$options, $name: all");
+			ok(carried_out(), "append @$options, $name: the plan was carried out");
+			as_joe($undo);
+		}
+	}
+}
+
+# The rows that are there are counted in a second run, in which the plan is carried out as well.
+as_joe('TRUNCATE joe.a, joe.b, joe.c; INSERT INTO joe.b VALUES (2, \'row\')');
+planned($appends[0][1]);
+tool_fails([ 'restore', '--repo', $repo, 'app', '--append', '--table', 'joe.a', '--table', 'joe.b' ], 1, qr/table joe\.b already.*1 of 3 rows|1 of 3 rows.*table joe\.b already/s, 'conflicts are counted');
+is(gained(), '', 'and nothing ran as anybody but joe');
+
+# ------------------------------------------------------------- parts into a live database
+
+my $swap = 'ALTER TABLE joe.child RENAME TO child_old; CREATE TABLE joe.child (i integer, j joe.figure)';
+my $cast = 'CREATE CAST (joe.figure AS integer) WITH FUNCTION joe.to_number AS IMPLICIT';
+my $swallowed = 'BEGIN EXECUTE %s; RAISE division_by_zero; EXCEPTION WHEN division_by_zero THEN NULL; END';
+my @parts = (
+	[ 'another table and a cast', "$cast; $swap" ],
+	[ 'another table', $swap ],
+	[ 'a cast', $cast ],
+	[ 'a column of another type', 'ALTER TABLE joe.child ALTER j TYPE joe.figure USING NULL' ],
+	[ 'columns that change names', 'ALTER TABLE joe.child RENAME j TO k' ],
+	[ 'another function', q{CREATE OR REPLACE FUNCTION joe.quiet() RETURNS boolean LANGUAGE sql AS 'SELECT joe.evil(''function'')'} ],
+	[ 'a domain of another meaning', 'ALTER DOMAIN joe.unused ADD CHECK (joe.evil_pure(VALUE) > 0)' ],
+	[ 'another schema', 'ALTER SCHEMA joe RENAME TO jim' ],
+	[ 'an operator', 'CREATE OPERATOR joe.@@@ (FUNCTION = joe.evil_pure, RIGHTARG = integer)' ],
+	[ 'a definition that was taken back', "DO \$do\$ BEGIN $cast; RAISE division_by_zero; EXCEPTION WHEN division_by_zero THEN NULL; END \$do\$" ]);
+
+for my $first (qw(aa indexed))
+{
+	for my $part (@parts)
+	{
+		my ($name, $plan) = @$part;
+
+		as_joe("DROP TABLE IF EXISTS joe.$first, joe.child");
+		planned($plan);
+		my ($code, $out, $err) = tool('restore', '--repo', $repo, 'app', '--to', 'app', '--yes', '--table', "joe.$first", '--table', 'joe.child');
+		is(gained(), '', "$first, $name: nothing ran as anybody but joe");
+		is($code, 1, "$first, $name: the restore fails");
+		# The statistics of the index come by name, before that is looked at.
+		like($err, qr/definitions of objects were changed while .*$rights|schema "joe" does not exist/s, "$first, $name: and says why");
+		is(query('app', "SELECT to_regclass('joe.$first') IS NULL AND to_regclass('joe.child') IS NULL"), 't', "$first, $name: nothing is left");
+	}
+	as_joe("DROP TABLE IF EXISTS joe.$first, joe.child");
+	planned("INSERT INTO joe.log VALUES ('harmless', current_user); CREATE TABLE IF NOT EXISTS joe.log ()");
+	tool_ok([ 'restore', '--repo', $repo, 'app', '--to', 'app', '--yes', '--table', "joe.$first", '--table', 'joe.child' ], "$first: code that changes no definition");
+	is(as_joe("SELECT count(*) FROM joe.$first, joe.child"), 1, "$first: the rows are there");
+	is(query('app', "SELECT count(*) FROM pg_constraint WHERE conrelid = 'joe.child'::regclass AND contype = 'f'"), 1, "$first: and the foreign key");
+	is(gained(), '', "$first: nothing ran as anybody but joe");
+}
+
+# ----------------------------------------------------------- whose is what is restored
+
+# With --no-owner it is the superuser's, so an owner's function would run as one.
+my $code_of_others = qr/without running code of the live database/;
+as_joe(q{CREATE OR REPLACE FUNCTION joe.h(i integer) RETURNS integer IMMUTABLE LANGUAGE plpgsql AS 'BEGIN PERFORM joe.evil(''h''); RETURN i; END'});
+for my $what ([ 'TABLE', 'by_function' ], [ 'MATERIALIZED VIEW', 'shown' ])
+{
+	my ($kind, $name) = @$what;
+	my @restore = ('restore', '--repo', $repo, 'app', '--to', 'app', '--yes', '--table', "joe.$name");
+
+	as_joe("DROP $kind joe.$name");
+	tool_fails([ @restore, '--no-owner' ], 1, $code_of_others, "$name with --no-owner");
+	is(gained(), '', "$name with --no-owner: nothing ran as superuser");
+	tool_ok(\@restore, "$name with its owner");
+	is(gained(), '', "$name with its owner: his function ran as he");
+}
+
+# A domain, or a cast, that is restored can be one over a function that is there already.
+query('app', 'DROP TABLE other.t');
+as_joe('DROP DOMAIN joe.positive; DROP CAST IF EXISTS (joe.figure AS integer)');
+tool_fails([ 'restore', '--repo', $repo, 'app', '--to', 'app', '--yes', '--table', 'other.t' ], 1, $code_of_others, 'a literal of a restored domain over a live function');
+is(gained(), '', 'and nothing ran as superuser');
+query('app', 'DROP TABLE other.by_name');
+as_joe('DROP DOMAIN joe.named; DROP FUNCTION joe.by_name(integer); CREATE OR REPLACE FUNCTION joe.live(i integer) RETURNS integer IMMUTABLE LANGUAGE plpgsql AS '
+	  . "'BEGIN PERFORM joe.evil(''by name''); RETURN i; END'");
+tool_fails([ 'restore', '--repo', $repo, 'app', '--to', 'app', '--yes', '--table', 'other.by_name' ], 1, $code_of_others, 'over a restored function that calls a live one');
+is(gained(), '', 'and nothing ran as superuser');
+as_joe('CREATE DOMAIN joe.positive AS integer CHECK (joe.h(VALUE) > 0)');
+
+# In a role that was taken, code can have the session's rights back.
+as_joe(<<'SQL');
+CREATE OR REPLACE FUNCTION joe.h(i integer) RETURNS integer IMMUTABLE LANGUAGE plpgsql AS $$
+DECLARE
+	role text := current_setting('role');
+BEGIN
+	PERFORM set_config('role', 'none', true);
+	IF current_user <> 'joe' THEN
+		ALTER ROLE joe SUPERUSER;
+	END IF;
+	PERFORM set_config('role', role, true);
+	RETURN i;
+EXCEPTION WHEN OTHERS THEN
+	RETURN i;
+END $$;
+SQL
+for my $options ([], [ '--role', 'alice' ])
+{
+	my ($code, $out, $err) = tool('restore', '--repo', $repo, 'app', '--to', 'app', '--yes', '--table', 'other.t', @$options);
+	is(gained(), '', "a literal of a domain, @$options: joe is no superuser");
+	is($code, 1, "a literal of a domain, @$options: refused");
+	like($err, $code_of_others, "a literal of a domain, @$options: with the reason");
+}
+
+done_testing();

@@ -1,0 +1,190 @@
+/*-------------------------------------------------------------------------
+ *
+ * in_place_post.c
+ *	  Indexes, constraints and all that comes after the rows, into a database
+ *	  that exists.
+ *
+ * Most of it runs no code of others, or was refused (live_code.c), but is run
+ * by name with the rights of the session: a foreign key looks at all rows, a
+ * literal is read.  In between, the server calls functions of an index or a
+ * materialized view as the owner of the table, in our session.  So each index
+ * that does more than compare columns is built alone, and what it calls may
+ * change no definition.  Materialized views come last: nothing comes after
+ * them that would run as anybody but an owner.
+ *
+ * With --rows-as=session, and in a session that has no rights worth having,
+ * the archive's own order is kept.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "partial.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "definitions.h"
+#include "memory.h"
+#include "row_rights.h"
+
+#define FAILURE "could not restore the post-data section"
+
+/* What runs together. */
+typedef struct Batch
+{
+	RestorePlan *plan;
+	Connection *connection;
+	const RenameMap *map;
+	int *ids;
+	uint32_t count;
+} Batch;
+
+static bool
+batch_run(Batch *batch)
+{
+	bool good = batch->count == 0 ||
+				in_place_run_list(batch->plan, batch->connection, batch->map,
+								  partial_list_of(batch->plan, batch->ids, batch->count), FAILURE);
+
+	batch->count = 0;
+	return good;
+}
+
+/* One entry whose code may change no definition but by what the entry itself is. */
+static bool
+batch_run_watched(Batch *batch, const TocEntry *entry, DefinitionsStep step)
+{
+	char *before;
+	char *label;
+	char *what;
+	bool good;
+
+	if (!batch_run(batch))
+		return false;
+	before = definitions_read(batch->connection, step);
+	batch->ids[batch->count++] = entry->id;
+	if (before == NULL || !batch_run(batch))
+	{
+		free(before);
+		return false;
+	}
+	label = toc_entry_label(entry);
+	what = xasprintf("%s was restored", label);
+	good = definitions_same(batch->connection, step, before, what);
+	free(what);
+	free(label);
+	return good;
+}
+
+/* The depth of parentheses that a definition reaches, and whether it says WHERE. */
+static int
+read_depth(const char *text, bool *where)
+{
+	char quote = '\0';
+	int depth = 0;
+	int deepest = 0;
+
+	for (*where = false; *text != '\0'; text++)
+	{
+		if (quote != '\0')
+			quote = *text == quote ? '\0' : quote;
+		else if (*text == '"' || *text == '\'')
+			quote = *text;
+		else if (*text == '(' && ++depth > deepest)
+			deepest = depth;
+		else if (*text == ')')
+			depth--;
+		else if (strncmp(text, " WHERE ", 7) == 0)
+			*where = true;
+	}
+	return deepest;
+}
+
+/* A range type has functions for GiST. */
+bool
+in_place_calls_functions(const TocEntry *entry)
+{
+	const char *text = entry->definition != NULL ? entry->definition : "";
+	bool where;
+
+	if (toc_entry_is(entry, "CONSTRAINT"))
+		return strstr(text, " EXCLUDE ") != NULL || read_depth(text, &where) > 1;
+	if (!toc_entry_is(entry, "INDEX"))
+		return false;
+	return (strstr(text, " USING btree (") == NULL && strstr(text, " USING hash (") == NULL) ||
+		   read_depth(text, &where) > 1 || where;
+}
+
+/* In the order of the archive. */
+static bool
+run_in_order(Batch *batch)
+{
+	const Selection *selection = batch->plan->selection;
+	bool good = true;
+	uint32_t i;
+
+	for (i = 0; good && i < selection->toc.count; i++)
+	{
+		const TocEntry *entry = &selection->toc.entries[i];
+
+		if (!partial_is_in_list(batch->plan, entry, LIST_POST_DATA) ||
+			toc_entry_is(entry, "MATERIALIZED VIEW DATA"))
+			continue;
+		if (in_place_calls_functions(entry))
+			good = batch_run_watched(
+				batch, entry,
+				strstr(entry->definition, " SET STATISTICS ") != NULL ? STEP_ATTACH : STEP_INDEX);
+		else
+			batch->ids[batch->count++] = entry->id;
+	}
+	return good && batch_run(batch);
+}
+
+/* What comes after that: partitions of live tables, which may want indexes, and what runs alone. */
+static bool
+run_last(Batch *batch)
+{
+	const Selection *selection = batch->plan->selection;
+	bool good = true;
+	uint32_t i;
+
+	for (i = 0; good && i < selection->toc.count; i++)
+	{
+		const TocEntry *entry = &selection->toc.entries[i];
+
+		if (!partial_is_in_list(batch->plan, entry, LIST_LATE))
+			continue;
+		if (toc_entry_is(entry, "TABLE ATTACH"))
+			good = batch_run_watched(batch, entry, STEP_ATTACH);
+		else
+			batch->ids[batch->count++] = entry->id;
+	}
+	good = good && batch_run(batch);
+	for (i = 0; good && i < selection->toc.count; i++)
+	{
+		const TocEntry *entry = &selection->toc.entries[i];
+
+		if (partial_is_in_list(batch->plan, entry, LIST_POST_DATA) &&
+			toc_entry_is(entry, "MATERIALIZED VIEW DATA"))
+			batch->ids[batch->count++] = entry->id;
+	}
+	return good && batch_run(batch);
+}
+
+bool
+in_place_post_data(RestorePlan *plan, Connection *connection, const RenameMap *map)
+{
+	Batch batch = {plan, connection, map, NULL, 0};
+	bool at_stake;
+	bool good;
+
+	if (!row_rights_at_stake(plan->settings, connection, &at_stake))
+		return false;
+	if (!at_stake)
+		return in_place_run_list(plan, connection, map, partial_list(plan, LIST_POST_DATA),
+								 FAILURE) &&
+			   in_place_run_list(plan, connection, map, partial_list(plan, LIST_LATE), FAILURE);
+	batch.ids = xcalloc((size_t) plan->selection->toc.count + 1, sizeof(int));
+	good = run_in_order(&batch) && run_last(&batch);
+	free(batch.ids);
+	return good;
+}
