@@ -123,12 +123,38 @@ RETURNS SETOF record
 AS 'MODULE_PATHNAME', 'nex_backup_unclear_directories'
 LANGUAGE C STRICT VOLATILE;
 
+-- Who holds rows of the catalogue that could not be locked in time: the error.
+CREATE FUNCTION nex_backup.raise_locked(location text)
+RETURNS void
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	holder record;
+BEGIN
+	SELECT a.pid, a.usename, a.xact_start INTO holder
+	FROM pg_stat_activity a
+	WHERE a.pid <> pg_backend_pid() AND a.xact_start < clock_timestamp() - interval '10 seconds'
+		AND EXISTS (SELECT FROM pg_locks l
+			WHERE l.pid = a.pid AND l.granted AND l.relation = ANY (ARRAY['nex_backup.repositories'::regclass,
+				'nex_backup.backups'::regclass, 'nex_backup.backup_tables'::regclass]) AND l.mode <> 'AccessShareLock')
+	ORDER BY a.xact_start LIMIT 1;
+	RAISE EXCEPTION 'could not lock the rows of repository "%" in the catalogue in time', $1
+		USING ERRCODE = 'lock_not_available',
+			DETAIL = coalesce(format('Process %s of role "%s" has changed the catalogue in a transaction that it began at %s.',
+				holder.pid, holder.usename, holder.xact_start), 'Another session had locked them.'),
+			HINT = coalesce(format('When it has ended, or is ended by SELECT pg_terminate_backend(%s), try again.', holder.pid),
+				'Try again.');
+END
+$$;
+
 -- Rebuild the catalogue of a repository.
 CREATE FUNCTION nex_backup.sync(repository pg_catalog.text, OUT backups pg_catalog.int8,
 	OUT removed pg_catalog.int8, OUT damaged pg_catalog.int8)
 RETURNS record
 LANGUAGE plpgsql SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
+SET lock_timeout = '20s'
 AS $$
 #variable_conflict use_column
 <<me>>
@@ -207,6 +233,8 @@ BEGIN
 		AND CASE WHEN b.database = '' THEN 'globals' <> ALL (unclear)
 			ELSE NOT any_database AND b.database <> ALL (of_databases) END;
 	GET DIAGNOSTICS removed = ROW_COUNT;
+EXCEPTION WHEN lock_not_available THEN
+	PERFORM nex_backup.raise_locked(location);
 END
 $$;
 

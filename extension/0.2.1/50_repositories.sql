@@ -34,14 +34,27 @@ BEGIN
 END
 $$;
 
--- Enter a repository, or note that it was seen again.  Who does not vouch for a place cannot move a repository
--- that somebody has vouched for, and can enter so many only.
+-- May a report, which vouches for the place or does not, change what is known of that repository's backups?  What a
+-- transaction has changed is locked as long as it is open, so that others' reports and nex_backup_sync() wait.
+CREATE FUNCTION nex_backup.may_change_backups(repository text, vouched bool, caller name)
+RETURNS bool
+LANGUAGE sql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+	SELECT $2 OR EXISTS (SELECT FROM nex_backup.repositories r
+		WHERE r.id = $1 AND (NOT r.vouched OR r.recorded_by = $3))
+$$;
+
+-- Enter a repository, or note that it was seen again.  Who does not vouch for a place does not touch the row of a
+-- repository that somebody has vouched for, not even to lock it, and can enter so many only.
 CREATE FUNCTION nex_backup.note_repository(id text, location text, host text, vouched bool, caller name)
 RETURNS void
 LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
 AS $$
 #variable_conflict use_column
+DECLARE
+	known nex_backup.repositories;
 BEGIN
 	IF $1 = '' OR $1 ~ '[[:space:]]' THEN
 		RAISE EXCEPTION 'invalid id of a repository: "%"', left($1, 100) USING ERRCODE = 'invalid_parameter_value';
@@ -50,7 +63,11 @@ BEGIN
 	-- MAXPGPATH
 	PERFORM nex_backup.check_text('location of a repository', $2, 1023);
 	PERFORM nex_backup.check_text('name of a host', $3, 255);
-	IF NOT $4 AND NOT EXISTS (SELECT FROM nex_backup.repositories r WHERE r.id = $1)
+	SELECT r.* INTO known FROM nex_backup.repositories r WHERE r.id = $1;
+	IF NOT $4 AND known.vouched THEN
+		RETURN;
+	END IF;
+	IF NOT $4 AND known.id IS NULL
 		AND (SELECT count(*) FROM nex_backup.repositories r WHERE r.recorded_by = $5 AND NOT r.vouched) >= 100 THEN
 		RAISE EXCEPTION 'role "%" has recorded 100 repositories already', $5
 			USING ERRCODE = 'configuration_limit_exceeded',

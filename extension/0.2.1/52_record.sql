@@ -116,7 +116,7 @@ BEGIN
 			WHERE r.kind = $1 AND COALESCE(r.repository, '') = $2 LIMIT 100000) few) >= 100000 THEN
 		DELETE FROM nex_backup.runs d WHERE d.id IN (SELECT r.id FROM nex_backup.runs r
 			WHERE r.kind = $1 AND COALESCE(r.repository, '') = $2 AND r.job IS NULL AND r.definition IS NULL
-			ORDER BY r.id LIMIT 1000);
+			ORDER BY r.id LIMIT 1000 FOR UPDATE SKIP LOCKED);
 	END IF;
 	IF $1 = 'backup' AND NOT EXISTS (SELECT FROM nex_backup.backups b WHERE b.repository = $2 AND b.database = $3)
 		AND (SELECT count(DISTINCT b.database) FROM nex_backup.backups b WHERE b.repository = $2) >= 1000 THEN
@@ -151,6 +151,7 @@ DECLARE
 	details jsonb := payload - 'repository' - 'manifest' - 'database' - 'backup' - 'started' - 'finished' - 'state'
 		- 'exit_code' - 'error' - 'tool';
 	run int8;
+	mine bool;
 BEGIN
 	IF event IS NULL OR event <> ALL (ARRAY['backup', 'verify', 'restore', 'expire']) THEN
 		RAISE EXCEPTION 'unknown event "%"', left(event, 100)
@@ -188,7 +189,9 @@ BEGIN
 	END IF;
 
 	PERFORM nex_backup.note_repository(repository, location, host, vouched, pg_get_userbyid(caller));
-	IF payload -> 'repository' ? 'cipher' THEN
+	mine := nex_backup.may_change_backups(repository, vouched, pg_get_userbyid(caller));
+	IF payload -> 'repository' ? 'cipher' AND (vouched OR NOT EXISTS (SELECT FROM nex_backup.repositories r
+			WHERE r.id = me.repository AND r.vouched)) THEN
 		PERFORM nex_backup.note_encryption(repository, payload -> 'repository');
 	END IF;
 	IF NOT vouched THEN
@@ -199,7 +202,10 @@ BEGIN
 	IF run IS NOT NULL THEN
 		PERFORM nex_backup.add_report((run, event, repository, database, backup, state, started, finished, exit_code,
 			error, details), tool);
-	ELSE
+	ELSIF mine OR NOT EXISTS (SELECT FROM nex_backup.runs r
+			WHERE r.kind = event AND COALESCE(r.repository, '') = me.repository
+				AND COALESCE(r.database, '') = COALESCE(me.database, '')
+				AND COALESCE(r.backup, '') = COALESCE(me.backup, '') AND r.started = me.started) THEN
 		INSERT INTO nex_backup.runs AS r (kind, repository, database, backup, state, started, finished,
 			exit_code, error, tool_version, host, details)
 		VALUES (event, repository, database, backup, state, started, finished, exit_code, error, tool,
@@ -212,15 +218,17 @@ BEGIN
 		WHERE r.definition IS NULL;
 	END IF;
 
-	IF event = 'backup' AND state = 'succeeded' THEN
+	-- Of others' backups a report can add one, but change none.
+	IF event = 'backup' AND state = 'succeeded' AND (mine OR NOT EXISTS (SELECT FROM nex_backup.backups b
+			WHERE b.repository = me.repository AND b.database = me.database AND b.id = me.backup)) THEN
 		PERFORM nex_backup.record_backup(repository, database, backup, payload -> 'manifest',
 			payload ->> 'type', started, finished);
-	ELSIF event = 'verify' AND backup IS NOT NULL AND payload ? 'result' THEN
+	ELSIF event = 'verify' AND backup IS NOT NULL AND payload ? 'result' AND mine THEN
 		UPDATE nex_backup.backups b
 		SET verified = coalesce(me.finished, now()), verified_ok = payload ->> 'result' = 'ok',
 			verified_inside = (payload ->> 'inside')::bool
 		WHERE b.repository = me.repository AND b.database = me.database AND b.id = me.backup;
-	ELSIF event = 'expire' THEN
+	ELSIF event = 'expire' AND mine THEN
 		DELETE FROM nex_backup.backups b
 		USING jsonb_array_elements(coalesce(payload -> 'removed', '[]')) removed
 		WHERE b.repository = me.repository AND b.database = nex_backup.manifest_text(removed -> 'database')

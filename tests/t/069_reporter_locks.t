@@ -1,0 +1,89 @@
+# A role that may report what it did, and nothing else, holds what it has changed in a transaction that it leaves open:
+# backups, verifications and nex_backup_sync() of a repository that somebody has vouched for go on.
+use strict;
+use warnings;
+
+use IPC::Run ();
+use NexBackup::Test;
+use Test::More;
+
+my $node = start_server('main');
+plan skip_all => 'the extension is not installed' unless have_extension();
+my $repo = new_repository();
+
+query('postgres', 'CREATE EXTENSION nex_backup; CREATE ROLE bk LOGIN; GRANT USAGE ON SCHEMA nex_backup TO bk; GRANT EXECUTE ON FUNCTION nex_backup.record(text, jsonb) TO bk');
+create_database('shop');
+query('shop', 'CREATE TABLE item AS SELECT generate_series(1, 100) AS id');
+my @catalogue = ('--catalogue', 'dbname=postgres');
+tool_ok([ 'backup', '--repo', $repo, '-d', 'shop', @catalogue ], 'a backup');
+my ($id, $known) = split /\|/, query('postgres', 'SELECT r.id, b.id FROM nex_backup.repositories r JOIN nex_backup.backups b ON b.repository = r.id');
+
+# A session that stays as it is until the returned sub is called, which gives its pid before.
+sub hold
+{
+	my ($sql, @options) = @_;
+	my ($in, $out, $err) = ("$sql; SELECT 'held', pg_backend_pid();\n", '', '');
+	my $session = IPC::Run::start([ 'psql', '-XAtq', '-d', 'postgres', @options ], '<', \$in, '>', \$out, '2>', \$err, IPC::Run::timeout(180));
+
+	$session->pump until $out =~ /held/ || $err =~ /ERROR|FATAL/;
+	die $err if $err =~ /ERROR|FATAL/;
+	my ($pid) = $out =~ /held\|(\d+)/;
+	return ($pid, sub { $in .= "\\q\n"; $session->pump while $session->pumpable && length $in; $session->finish; });
+}
+
+sub report
+{
+	my ($event, $rest) = @_;
+
+	return "SELECT nex_backup.record('$event', jsonb_build_object('repository', jsonb_build_object('id', '$id', 'location', '/x', 'host', 'vm', 'cipher', 'none'),"
+	  . "'state', 'succeeded', 'started', now()$rest))";
+}
+
+my $manifest = q(, 'manifest', jsonb_build_object('snapshot_at', now(), 'warnings', '[]'::jsonb, 'tables', '[]'::jsonb));
+my %reports = (
+	'a run' => report('verify', ''),
+	'a verification' => report('verify', ", 'database', 'shop', 'backup', '$known', 'result', 'failed'"),
+	'a removal' => report('expire', ", 'removed', '[{\"database\": \"shop\", \"backup\": \"$known\"}]'::jsonb"),
+	'the same backup' => report('backup', ", 'database', 'shop', 'backup', '$known'$manifest"),
+	'another backup' => report('backup', ", 'database', 'shop', 'backup', '20200101T000000Z'$manifest"));
+my $rows = 0;
+for my $what (sort keys %reports)
+{
+	my (undef, $release) = hold("BEGIN; $reports{$what}", '-U', 'bk');
+	my $begun = time;
+	my ($code, $out, $err) = tool('backup', '--repo', $repo, '-d', 'shop', @catalogue);
+
+	is($code, 0, "$what, in a transaction that stays open: a backup is made");
+	unlike($err, qr/could not record/, '... and recorded');
+	is(query('postgres', "SELECT count(*) FROM nex_backup.backups WHERE repository = '$id'"), ++$rows + 1, '... as one more');
+	is((tool('verify', '--repo', $repo, 'shop', @catalogue))[2] =~ /could not record/ ? 'waited' : 'done', 'done', '... a verification is');
+	ok(eval { query('postgres', "SET statement_timeout = '15s'; SELECT nex_backup_sync('$repo')"); 1 }, '... nex_backup_sync() does not wait') or diag($@);
+	ok(eval { query('postgres', "SET statement_timeout = '15s'; SELECT nex_backup_verify('shop/$known', '$repo')"); 1 }, '... nor does nex_backup_verify()') or diag($@);
+	cmp_ok(time - $begun, '<', 30, '... in short time');
+	$release->();
+}
+
+# What is done in the end: something is added, nothing of others is changed.
+my $before = query('postgres', "SELECT b.* FROM nex_backup.backups b WHERE b.id = '$known'");
+query('postgres', "SET SESSION AUTHORIZATION bk; $reports{$_}") for sort keys %reports;
+is(query('postgres', "SELECT b.* FROM nex_backup.backups b WHERE b.id = '$known'"), $before, 'the backup is as it was');
+is(query('postgres', "SELECT count(*) FROM nex_backup.backups WHERE id = '20200101T000000Z'"), 1, 'what it adds is there');
+is(query('postgres', 'SELECT location, cipher FROM nex_backup.repositories'), "$repo|", 'the place is as it was');
+
+# Its own repositories are its own.
+my ($mine) = map { s/'id', '\Q$id\E'/'id', 'own'/r } report('backup', ", 'database', 'd', 'backup', '20260101T000000Z'$manifest");
+my ($verified) = map { s/'id', '\Q$id\E'/'id', 'own'/r } report('verify', ", 'database', 'd', 'backup', '20260101T000000Z', 'result', 'ok'");
+my ($removed) = map { s/'id', '\Q$id\E'/'id', 'own'/r } report('expire', ", 'removed', '[{\"database\": \"d\", \"backup\": \"20260101T000000Z\"}]'::jsonb");
+query('postgres', "SET SESSION AUTHORIZATION bk; $mine; $verified");
+is(query('postgres', "SELECT verified_ok FROM nex_backup.backups WHERE repository = 'own'"), 't', 'in its own repository it reports a verification');
+query('postgres', "SET SESSION AUTHORIZATION bk; $removed");
+is(query('postgres', "SELECT count(*) FROM nex_backup.backups WHERE repository = 'own'"), 0, 'and a removal');
+
+# Whoever may hold the row: the wait ends, with the reason.
+my ($pid, $release) = hold("BEGIN; UPDATE nex_backup.repositories SET host = host WHERE id = '$id'");
+ok(!eval { query('postgres', "SET statement_timeout = '60s'; SELECT nex_backup_sync('$repo')"); 1 }, 'a row that a superuser holds: nex_backup_sync() ends');
+like($@, qr/ERROR:  could not lock the rows of repository "\Q$repo\E" in the catalogue in time.*DETAIL:  Process $pid of role .*HINT:  .*pg_terminate_backend\($pid\)/s, 'and says who holds it');
+$release->();
+ok(eval { query('postgres', "SELECT nex_backup_sync('$repo')"); 1 }, 'and works afterwards');
+
+done_testing();
