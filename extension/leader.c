@@ -54,6 +54,8 @@ PGDLLEXPORT void nex_backup_leader_main(Datum argument);
 #define HURRY_MILLISECONDS 1000L
 #define MAX_HURRY_MILLISECONDS 5000L
 
+#define VERSION_MILLISECONDS (24 * 60 * 60 * 1000)
+
 static BackgroundWorkerHandle *executors[MAX_EXECUTORS];
 static int nexecutors = 0;
 static bool slots_missed = false;
@@ -148,6 +150,34 @@ say_state(const char *state, const char *detail)
 				 errhint("SELECT nex_backup_resume_jobs() confirms them for this cluster.")));
 	else
 		ereport(LOG, (errmsg("nex_backup scheduler: %s", state)));
+}
+
+/*
+ * Say that the SQL in the database is of another version than we are, when we
+ * start and once a day: all works, so nobody would notice that what an update
+ * is made for is not there.
+ */
+static void
+say_version(void)
+{
+	static TimestampTz asked = 0;
+	TimestampTz now = GetCurrentTimestamp();
+	char **row = NULL;
+
+	if (asked != 0 && now >= asked && !TimestampDifferenceExceeds(asked, now, VERSION_MILLISECONDS))
+		return;
+	if (sql_call("SELECT e.extversion, pg_catalog.current_database() FROM pg_catalog.pg_extension e"
+				 " WHERE e.extname OPERATOR(pg_catalog.=) 'nex_backup'",
+				 0, NULL, &row, NULL) != SQL_DONE ||
+		row == NULL)
+		return;
+	asked = now;
+	if (strcmp(row[0], NEX_BACKUP_VERSION) != 0)
+		ereport(WARNING,
+				(errmsg("database \"%s\" has version %s of nex_backup, but the library that the "
+						"server has loaded is of version %s",
+						row[1], row[0], NEX_BACKUP_VERSION),
+				 errhint("Run ALTER EXTENSION nex_backup UPDATE in that database.")));
 }
 
 /* One turn; gives the milliseconds until the next. */
@@ -267,6 +297,7 @@ nex_backup_leader_main(Datum argument)
 		MemoryContextReset(context);
 		pgstat_report_activity(STATE_RUNNING, "advancing the queue");
 		ResetLatch(MyLatch);
+		say_version();
 		pause = take_turn();
 		pgstat_report_activity(STATE_IDLE, NULL);
 		woken = sleep_until_next(slow_down(pause, woken), turn);

@@ -197,11 +197,17 @@ sub whole_status
 	return;
 }
 
+ok(wait_until(sub { read_bytes($node->logfile) =~ /WARNING:  database "postgres" has version 0\.2\.0 of nex_backup, but the library that the server has loaded is of version \Q$latest\E\n.*HINT:  Run ALTER EXTENSION nex_backup UPDATE/ }),
+	'old SQL, new library: the leader says so');
 job_runs('old SQL, new library');
 whole_status('old SQL, new library');
 query('postgres', "SELECT * FROM nex_backup_run('due')");
 is(run_row('state', "job = 'due'"), 'succeeded', 'old SQL, new library: nex_backup_run() waits for its run');
-tool_ok([ 'backup', '-d', 'shop', '--repo', $repo ], 'old SQL, new tool: a backup');
+my ($code, undef, $said) = tool('backup', '-d', 'shop', '--repo', $repo);
+is($code, 0, 'old SQL, new tool: a backup');
+my $another = qr/the catalogue in database "postgres" is of version 0\.2\.0, this program of version \Q$latest\E.*ALTER EXTENSION nex_backup UPDATE/s;
+like($said, $another, 'old SQL, new tool: it says so');
+is(scalar(() = (tool('verify', '--repo', $repo, '--catalogue', 'dbname=postgres'))[2] =~ /is of version/g), 1, 'old SQL, new tool: once for all that is recorded');
 is(query('postgres', "SELECT count(*) > 2 FROM nex_backup.backups"), 't', 'old SQL, new tool: it is recorded');
 is(query('postgres', "SELECT count(*) FROM nex_backup_verify('shop', '$repo')"), 1, 'old SQL, new library: nex_backup_verify()');
 query('postgres', "SELECT * FROM nex_backup_sync('$repo')");

@@ -24,6 +24,7 @@
 #include "log.h"
 #include "memory.h"
 #include "notify.h"
+#include "quote.h"
 #include "target.h"
 
 #define CONNECT_TIMEOUT "5"
@@ -223,6 +224,31 @@ server_message(Connection *connection, const PGresult *result)
 	return xstrdup(primary != NULL ? primary : PQerrorMessage(connection->pg));
 }
 
+/*
+ * Say once that the catalogue is of another version than this program: recording works, so
+ * nobody would notice that one half of an update was not made.
+ */
+static void
+say_version(Connection *connection, const char *version)
+{
+	static bool said = false;
+	char *database;
+	char *shown;
+
+	if (said || strcmp(version, NEX_BACKUP_VERSION) == 0)
+		return;
+	said = true;
+	database = printable_name(PQdb(connection->pg));
+	shown = printable_name(version);
+	log_warning_hint(
+		"Update the older one: the program, or the extension with \"ALTER EXTENSION "
+		"nex_backup UPDATE\" in that database.",
+		"the catalogue in database \"%s\" is of version %s, this program of version %s", database,
+		shown, NEX_BACKUP_VERSION);
+	free(shown);
+	free(database);
+}
+
 /* Is the extension there, and may one write?  -1 with *message on an error. */
 static int
 catalogue_present(Connection *connection, char **message)
@@ -230,11 +256,15 @@ catalogue_present(Connection *connection, char **message)
 	PGresult *result;
 	int present = -1;
 
-	result =
-		PQexec(connection->pg, "SELECT 1 FROM pg_catalog.pg_extension WHERE extname = 'nex_backup'"
-							   " AND NOT pg_catalog.pg_is_in_recovery()");
+	result = PQexec(connection->pg,
+					"SELECT extversion FROM pg_catalog.pg_extension WHERE extname = 'nex_backup'"
+					" AND NOT pg_catalog.pg_is_in_recovery()");
 	if (PQresultStatus(result) == PGRES_TUPLES_OK)
+	{
 		present = PQntuples(result) > 0;
+		if (present)
+			say_version(connection, PQgetvalue(result, 0, 0));
+	}
 	else
 		*message = server_message(connection, result);
 	PQclear(result);
