@@ -116,6 +116,35 @@ like(read_bytes("$repo.log"), qr/while it was read: label 'blue' of enum "the st
 query('postgres', 'DROP DATABASE IF EXISTS restored');
 tool_ok([ 'restore', '--repo', $repo, 'shop', '--to', 'restored' ], 'it can be restored');
 same_database('shop', 'restored', 'and is what the database is now');
+
+# A schema that is renamed while rows are copied: a lock on a table does not hold the name that it is read by.
+query('shop', <<'SQL');
+CREATE SCHEMA blue; CREATE SCHEMA green;
+CREATE TABLE blue.wide AS SELECT 'blue ' || t AS t FROM slow LIMIT 12000;
+CREATE TABLE green.wide AS SELECT 'green ' || t AS t FROM slow LIMIT 12000;
+CREATE TABLE blue.item AS SELECT 1 AS id;
+SQL
+my $swap = 'BEGIN; ALTER SCHEMA blue RENAME TO other; ALTER SCHEMA green RENAME TO blue; ALTER SCHEMA other RENAME TO green; COMMIT';
+my $there = q(DO $$ BEGIN WHILE NOT EXISTS (SELECT FROM pg_stat_activity WHERE pid <> pg_backend_pid() AND query ~ 'COPY .*wide') LOOP
+	PERFORM pg_stat_clear_snapshot(), pg_sleep(0.005); END LOOP; PERFORM pg_sleep(0.3); END $$);
+my %renames = (
+	'another schema takes its place' => [ '(?:schema|table) blue', 'BEGIN; ALTER SCHEMA blue RENAME TO old; CREATE SCHEMA blue; CREATE TABLE blue.item (id int); CREATE TABLE blue.wide (t text); COMMIT' ],
+	'two change places, and back' => [ '(?:schema|table) (?:blue|green)', $swap, $there, $swap ]);
+for my $what ('two change places, and back', 'another schema takes its place')
+{
+	my ($named, @steps) = @{ $renames{$what} };
+
+	unlink "$repo.log";
+	$pid = start_tool("$repo.log", 'backup', '--repo', $repo, '-d', 'shop', '-j', 1, '--compress', 'zstd:12', '--verbose');
+	ok(wait_until(sub { -e "$repo.log" && read_bytes("$repo.log") =~ /the schema is read/ }), 'the schema is read');
+	query('shop', "SET statement_timeout = '60s'; $_") for @steps;
+	is(finish_tool($pid), 0, "$what: the backup is made");
+	like(read_bytes("$repo.log"), qr/while it was read: $named.*; beginning again/, 'on a new snapshot');
+	query('postgres', 'DROP DATABASE IF EXISTS restored');
+	tool_ok([ 'restore', '--repo', $repo, 'shop', '--to', 'restored' ], 'it can be restored');
+	same_database('shop', 'restored', 'and is what the database is now');
+	is(query('restored', 'SELECT count(*), min(left(t, 4)), max(left(t, 4)) FROM blue.wide'), '12000|blue|blue', 'with its own rows') if @steps > 1;
+}
 is(foreign_backends(), 0, 'no connection is left open');
 
 done_testing();

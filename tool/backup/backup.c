@@ -73,7 +73,8 @@ typedef struct Backup
 	SqlText database_settings;
 	char *moved; /* what changed its name in the snapshot's lifetime, so that all must be done again
 				  */
-	int lock;    /* handle of the database's backup lock; -1: none */
+	_Atomic(char *) moved_table; /* the same, as the workers find it */
+	int lock;                    /* handle of the database's backup lock; -1: none */
 } Backup;
 
 /* Connect, learn the database's name, and see that nobody else backs it up. */
@@ -210,6 +211,7 @@ copy_data(Backup *backup)
 	work->tables = &backup->sessions.tables;
 	work->plan = &backup->plan;
 	work->stale = &backup->sessions.schema.stale;
+	work->moved = &backup->moved_table;
 	work->pipeline = backup->pipeline;
 	for (i = 0; i < jobs && i < backup->plan.count; i++)
 	{
@@ -347,10 +349,16 @@ read_sequences(Backup *backup)
 	return connection_command(backup->leader, SQL("COMMIT"));
 }
 
-/* Out of the snapshot: is what rows were written with still what the schema has? */
+/*
+ * Out of the snapshot: is what rows were read by, and written with, still what the schema has?  A
+ * schema that was renamed and renamed back has been seen by the workers, if by anybody.
+ */
 static bool
-labels_stayed(Backup *backup)
+rows_stayed(Backup *backup)
 {
+	backup->moved = atomic_exchange(&backup->moved_table, NULL);
+	if (backup->moved != NULL)
+		return false;
 	return moved_objects_find(backup->leader, backup->sessions.names, MOVED_IN_ROWS,
 							  &backup->moved) &&
 		   backup->moved == NULL;
@@ -362,6 +370,7 @@ clean_up(Backup *backup)
 	int i;
 
 	end_watch(backup);
+	free(atomic_load(&backup->moved_table));
 	for (i = 0; backup->work.restore_statements != NULL && i < backup->sessions.tables.count; i++)
 		free(backup->work.restore_statements[i]);
 	free(backup->work.restore_statements);
@@ -395,7 +404,7 @@ back_up_once(const Settings *settings, Repository *repository, const char *name,
 	backup.repository = repository;
 	backup.lock = -1;
 	good = begin(&backup, name, database) && take_snapshot(&backup) && copy_data(&backup) &&
-		   take_schema(&backup) && read_sequences(&backup) && labels_stayed(&backup) &&
+		   take_schema(&backup) && read_sequences(&backup) && rows_stayed(&backup) &&
 		   publish(&backup);
 	manifest = backup.manifest;
 	*moved = backup.moved;

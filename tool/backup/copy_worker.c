@@ -299,7 +299,35 @@ stream_table(CopyStream *stream, int table)
 	return good;
 }
 
-/* The command string for a chunk: NOWAIT locks, then one COPY a table. */
+/*
+ * A lock holds a table, but not the name of its schema: after ALTER SCHEMA RENAME another table can
+ * have the name that we read by.  So ask whose name it is before and after, in the same command.
+ * What the session knows of names only gets newer, so the answer after is not older than the COPY.
+ */
+static void
+names_command(const CopyStream *stream, SqlText *sql)
+{
+	const SourceTables *tables = stream->work->tables;
+	const Chunk *chunk = stream->chunk;
+	int i;
+
+	sql_append(sql, "SELECT pg_catalog.min(t.name) FROM (VALUES ");
+	for (i = 0; i < chunk->ntables; i++)
+	{
+		const SourceTable *table = &tables->tables[chunk->tables[i]];
+
+		sql_append_constant(sql, i == 0 ? SQL("(") : SQL(", ("));
+		sql_qualified_literal(sql, table->schema, table->name);
+		sql_append(sql, ", ");
+		sql_unsigned(sql, table->oid);
+		sql_append(sql, ")");
+	}
+	sql_append(sql, ") AS t (name, id) WHERE pg_catalog.to_regclass(t.name)"
+					" IS DISTINCT FROM t.id::pg_catalog.oid;");
+}
+
+/* The command string for a chunk: NOWAIT locks, then one COPY a table, between two looks at names.
+ */
 static void
 chunk_command(const CopyStream *stream, SqlText *sql)
 {
@@ -316,6 +344,7 @@ chunk_command(const CopyStream *stream, SqlText *sql)
 		source_table_name(&tables->tables[chunk->tables[i]], sql);
 	}
 	sql_append(sql, " IN ACCESS SHARE MODE NOWAIT;");
+	names_command(stream, sql);
 	for (i = 0; i < chunk->ntables; i++)
 	{
 		const SourceTable *table = &tables->tables[chunk->tables[i]];
@@ -325,6 +354,31 @@ chunk_command(const CopyStream *stream, SqlText *sql)
 		else
 			source_table_copy_whole(table, sql);
 	}
+	names_command(stream, sql);
+}
+
+/*
+ * Take the answer to names_command().  A name that belongs to another table makes the rows of this
+ * snapshot worthless, which is no error: the backup begins again.
+ */
+static bool
+take_names(CopyStream *stream)
+{
+	PGresult *result = PQgetResult(stream->connection->pg);
+	bool good = PQresultStatus(result) == PGRES_TUPLES_OK;
+
+	if (!good)
+		report_copy_failure(stream, result, stream->chunk->tables[0]);
+	else if (!PQgetisnull(result, 0, 0))
+	{
+		char *moved = xasprintf("table %s", PQgetvalue(result, 0, 0));
+		char *none = NULL;
+
+		if (!atomic_compare_exchange_strong(stream->work->moved, &none, moved))
+			free(moved);
+	}
+	PQclear(result);
+	return good;
 }
 
 /* Run the chunk's command and stream each COPY in turn. */
@@ -348,6 +402,7 @@ stream_tables(CopyStream *stream)
 	if (!good)
 		report_copy_failure(stream, result, chunk->tables[0]);
 	PQclear(result);
+	good = good && take_names(stream);
 	for (i = 0; good && i < chunk->ntables; i++)
 	{
 		result = PQgetResult(stream->connection->pg);
@@ -359,6 +414,7 @@ stream_tables(CopyStream *stream)
 		if (good && chunk->kind == CHUNK_TABLES)
 			atomic_fetch_add(&progress.units_done, 1);
 	}
+	good = good && take_names(stream);
 	while (good && (result = PQgetResult(stream->connection->pg)) != NULL)
 		PQclear(result);
 	return good;
@@ -399,7 +455,7 @@ copy_worker(void *argument)
 
 	good = prepare_worker(connection);
 	while (good && !stop_requested() && !atomic_load(work->stale) &&
-		   (chunk = chunk_plan_claim(work->plan)) != NULL)
+		   atomic_load(work->moved) == NULL && (chunk = chunk_plan_claim(work->plan)) != NULL)
 		good = stream_chunk(work, connection, chunk);
 	if (!good)
 		stop_request();

@@ -26,6 +26,7 @@ typedef struct CopyWork
 	ChunkPlan *plan;
 	Pipeline *pipeline;
 	const atomic_bool *stale; /* this snapshot is not worth copying any more */
+	_Atomic(char *) *moved;   /* the first table whose name became another's, allocated */
 	Connection **workers;     /* in the snapshot; a thread closes the one that it used */
 	atomic_int next_worker;   /* that no thread has taken yet */
 } CopyWork;

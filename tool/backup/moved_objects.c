@@ -66,7 +66,7 @@ static const SqlConstant names_query =
 	SQL("WITH " NAMES_QUERY " SELECT coalesce(pg_catalog.json_agg("
 		"pg_catalog.json_build_array(kind, id, name)), '[]') FROM names");
 
-/* $1: the names before; $2: the only kind to look at, or NULL. */
+/* $1: the names before; $2: the only kinds to look at, or NULL. */
 static const SqlConstant moved_query =
 	SQL("WITH " NAMES_QUERY ", before AS ("
 		" SELECT one ->> 0 AS kind, one ->> 1 AS id, one ->> 2 AS name"
@@ -74,7 +74,8 @@ static const SqlConstant moved_query =
 		" moved AS ("
 		" SELECT before.kind || ' ' || before.name AS what FROM before"
 		"  LEFT JOIN names USING (kind, id)"
-		"  WHERE names.name IS DISTINCT FROM before.name AND (before.kind = $2) IS NOT FALSE"
+		"  WHERE names.name IS DISTINCT FROM before.name AND (before.kind = ANY ($2::text[])) IS "
+		"NOT FALSE"
 		"  ORDER BY before.kind IN ('column', 'label'), 1)"
 		" SELECT pg_catalog.array_to_string((pg_catalog.array_agg(what))[:" SHOWN "], ', ')"
 		"  || CASE WHEN count(*) > " SHOWN " THEN ', ...' ELSE '' END FROM moved");
@@ -92,7 +93,7 @@ moved_objects_names(Connection *connection)
 bool
 moved_objects_find(Connection *connection, const char *names, MovedScope scope, char **moved)
 {
-	const char *const parameters[] = {names, scope == MOVED_IN_ROWS ? "label" : NULL};
+	const char *const parameters[] = {names, scope == MOVED_IN_ROWS ? "{label,schema}" : NULL};
 	PGresult *result = connection_query(connection, moved_query, 2, parameters);
 
 	*moved = NULL;
