@@ -215,8 +215,9 @@ AS $$
 	WHERE r.id = $1
 $$;
 
--- Where a backup is that was given as DB or DB/ID: '' and /ID are the globals, and so is the word, unless a
--- database is called that.  Errors if it cannot be told, and where nobody but a report says where it is.
+-- Where a backup is that was given as DB or DB/ID: '' and /ID are the globals, and so is the word where no
+-- database is called that; where one is, the word alone could be either.  What has the form of DB/ID is that,
+-- whatever databases are called.  Errors if it cannot be told, and where nobody but a report says where it is.
 CREATE OR REPLACE FUNCTION nex_backup.find_backup(backup pg_catalog.text, repository pg_catalog.text,
 	OUT location pg_catalog.text, OUT repository_id pg_catalog.text, OUT database pg_catalog.text, OUT id pg_catalog.text)
 RETURNS record
@@ -228,15 +229,27 @@ AS $$
 DECLARE
 	named text;
 	may_look bool := true;
+	of_globals bool;
+	of_database bool;
 BEGIN
 	named := substring($1 from '/([0-9]{8}T[0-9]{6}Z(?:-[0-9]+)?)$');
 	database := left($1, length($1) - coalesce(length(named) + 1, 0));
 	location := rtrim($2, '/');
-	IF database = 'globals' AND (location IS NOT NULL OR NOT EXISTS (SELECT FROM nex_backup.backups b
-			WHERE b.database = 'globals'))
-		AND (location IS NULL OR NOT EXISTS (SELECT FROM nex_backup.list_directory(location, 'backups') name
-			WHERE name = 'globals')) THEN
-		database := '';
+	IF database = 'globals' THEN
+		SELECT bool_or(owner = ''), bool_or(owner = 'globals') INTO of_globals, of_database
+		FROM (SELECT b.database AS owner FROM nex_backup.backups b
+				WHERE location IS NULL AND b.database IN ('', 'globals') AND b.id = coalesce(me.named, b.id)
+			UNION ALL
+			SELECT o FROM unnest(ARRAY['', 'globals']) o, nex_backup.list_directory(location, nex_backup.backup_directory(o)) f
+				WHERE f ~ '^[0-9]{8}T[0-9]{6}Z(-[0-9]+)?[.]json$' AND f = coalesce(me.named || '.json', f)) known;
+		IF of_globals AND of_database THEN
+			RAISE EXCEPTION 'backup "%" is ambiguous', $1
+				USING ERRCODE = 'ambiguous_parameter',
+					DETAIL = 'There are backups of the globals, and of a database that is called "globals".',
+					HINT = 'Write '''' or /ID for the globals, globals/ID for the database.';
+		ELSIF of_database IS NOT TRUE THEN
+			database := '';
+		END IF;
 	END IF;
 	IF location IS NULL THEN
 		SELECT r.location, r.may_look INTO location, me.may_look

@@ -54,6 +54,31 @@ for my $file ("globals/$id.json", "globals/$id.sha256")
 tool_ok([ 'globals', 'verify', '--repo', $repo ], 'the tool has the last word');
 ok(!eval { query('postgres', "SELECT nex_backup_verify('globals/20200101T000000Z')"); 1 }, 'one that is not there');
 
+# Whoever may create a database can call it "globals", or like a backup of another one.
+{
+	my $other = new_repository();
+	my @at = ('--repo', $other, '--catalogue', 'none');
+
+	tool_ok([ 'globals', 'backup', @at ], 'globals');
+	tool_ok([ 'backup', '-d', 'postgres', @at ], 'and a database');
+	my ($globals, $good) = map { tool_json(@$_, '--repo', $other)->{backups}[-1]{backup} } ['globals', 'list'], [ 'list', 'postgres' ];
+	my $named = "postgres/$good";
+	create_database($_) for 'globals', $named;
+	sleep 1;
+	tool_ok([ 'backup', '-d', "dbname='$_'", @at ], "database $_") for 'globals', $named;
+	my $id = tool_json('list', 'globals', '--repo', $other)->{backups}[0]{backup};
+	my %error = (globals => qr/backup "globals" is ambiguous.*HINT:.*globals\/ID/s);
+	for my $name ('globals', '', "/$globals", "globals/$globals", "globals/$id", $named)
+	{
+		my $result = eval { query('postgres', "SELECT result FROM nex_backup_verify('$name', '$other')") } // $@;
+		like($result, $error{$name} // qr/^ok$/, "nex_backup_verify('$name') beside a database of that name");
+	}
+	is(tool_json('info', '--repo', $other, $named)->{database}, 'postgres', 'the tool: DB/ID is the backup of DB');
+	unlink glob("$other/backups/postgres/$good.*");
+	tool_fails([ 'info', '--repo', $other, $named ], 2, qr/"\Q$named\E" is ambiguous.*HINT:.*"\Q$named\E\/\d{8}T/s, 'nothing else in its place');
+	query('postgres', qq(DROP DATABASE globals; DROP DATABASE "$named"));
+}
+
 # Rebuilt from the repository.
 my $before = query('postgres', 'SELECT kind, database, id, type, tables, stored_bytes, verified_ok FROM nex_backup.backups ORDER BY 2, 3');
 query('postgres', 'DELETE FROM nex_backup.backups');
@@ -88,11 +113,14 @@ is(query('postgres', "SELECT count(*) FROM nex_backup.runs WHERE kind = 'expire'
 tool_ok([ 'globals', 'restore', '--repo', $repo ], 'restore of the globals');
 is(query('postgres', "SELECT state FROM nex_backup.runs WHERE kind = 'restore' AND database = ''"), 'succeeded', 'recorded');
 
-# A database of that name is meant by it, and the globals by the empty one.
+# With a database of that name the word could mean either.
 create_database('globals');
 tool_ok([ 'backup', '--repo', $repo, '-d', 'globals' ], 'a database called globals');
-is(query('postgres', "SELECT result FROM nex_backup_verify('globals', '$repo')"), 'ok', 'can be verified');
-is(query('postgres', "SELECT database FROM nex_backup.verifications ORDER BY run DESC LIMIT 1"), 'globals', 'and is what the name means then');
+ok(!eval { query('postgres', "SELECT nex_backup_verify('globals', '$repo')"); 1 }, 'the word alone is refused');
+like($@, qr/backup "globals" is ambiguous/, 'as ambiguous');
+my $of_database = latest_id($repo, 'globals');
+is(query('postgres', "SELECT result FROM nex_backup_verify('globals/$of_database', '$repo')"), 'ok', 'it can be verified');
+is(query('postgres', "SELECT database FROM nex_backup.verifications ORDER BY run DESC LIMIT 1"), 'globals', 'by its id');
 is(query('postgres', "SELECT result FROM nex_backup_verify('', '$repo')"), 'ok', 'the globals still have a name');
 is(query('postgres', "SELECT database FROM nex_backup.verifications ORDER BY run DESC LIMIT 1"), '', 'of their own');
 

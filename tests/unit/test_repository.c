@@ -395,12 +395,27 @@ test_resolve(void **state)
 	assert_true(repository_resolve(repository, "b/20261123T020000Z-2", &name));
 	assert_string_equal(name.database, "b");
 
-	/* A database whose name looks like a backup is tried first. */
+	/* A database that is called like a backup is not taken for it, nor instead of one that is gone.
+	 */
 	assert_true(repository_resolve(repository, "b/20261123T020000Z", &name));
-	assert_string_equal(name.database, "b/20261123T020000Z");
+	assert_string_equal(name.database, "b");
+	assert_string_equal(name.id, "20261123T020000Z");
 	assert_true(repository_resolve(repository, "b/20261123T020000Z/20261122T020000Z", &name));
+	assert_string_equal(name.database, "b/20261123T020000Z");
 	assert_string_equal(name.id, "20261122T020000Z");
+	publish(repository, "b/20261101T020000Z", "20261122T020000Z");
+	publish(repository, "b/20261101T020000Z-2", "20261122T020000Z");
+	publish(repository, "/20261101T020000Z", "20261122T020000Z");
+	publish(repository, "b/c", "20261122T020000Z");
+	assert_true(repository_resolve(repository, "b/c", &name));
+	assert_string_equal(name.database, "b/c");
 	repository_close(repository);
+	resolve_text = "b/20261101T020000Z";
+	assert_int_equal(exit_code_of(resolve_it), EXIT_USAGE);
+	resolve_text = "b/20261101T020000Z-2";
+	assert_int_equal(exit_code_of(resolve_it), EXIT_USAGE);
+	resolve_text = "/20261101T020000Z";
+	assert_int_equal(exit_code_of(resolve_it), EXIT_FAILED);
 	for (i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
 	{
 		resolve_text = bad[i];

@@ -364,23 +364,53 @@ report_no_backup(Repository *repository, const char *text)
 	return false;
 }
 
+/*
+ * What has the form of DB/ID is that backup, or none: a database may be
+ * called so, and its owner must not have it restored in place of another's.
+ */
+static bool
+resolve_full_name(Repository *repository, const char *text, BackupName *name)
+{
+	BackupName other;
+	char *shown;
+	char *hint;
+	bool found;
+
+	if (!manifest_exists(repository, name, &found))
+		return false;
+	if (found)
+		return true;
+	if (!find_latest(repository, text, &other, &found))
+		return false;
+	if (!found)
+		return report_no_backup(repository, text);
+	shown = printable_name(text);
+	hint = xasprintf("A backup of the database that is called so is named in full, as in "
+					 "\"%s/%s\".",
+					 shown, other.id);
+	report_error(EXIT_USAGE, NULL, hint,
+				 "\"%s\" is ambiguous: a database is called so, and no backup of another one",
+				 shown);
+	free(hint);
+	free(shown);
+	return false;
+}
+
 bool
 repository_resolve(Repository *repository, const char *text, BackupName *name)
 {
 	bool found;
 
+	if (text[0] == '/' && backup_id_valid(text + 1) && split_name(text, name))
+		return manifest_exists(repository, name, &found) &&
+			   (found || report_no_globals(repository, text));
+	if (split_name(text, name))
+		return resolve_full_name(repository, text, name);
 	if (!find_latest(repository, text, name, &found))
 		return false;
 	if (found)
 		return true;
-	if (split_name(text, name))
-	{
-		if (!manifest_exists(repository, name, &found))
-			return false;
-		if (found)
-			return true;
-	}
-	if (text[0] == '\0' || (text[0] == '/' && backup_id_valid(text + 1)))
+	if (text[0] == '\0')
 		return report_no_globals(repository, text);
 	return report_no_backup(repository, text);
 }

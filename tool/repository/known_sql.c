@@ -334,15 +334,12 @@ invalid_utf8(const char *text)
 {
 	for (; *text != '\0'; text++)
 	{
-		int length = printable_length(text);
+		uint32_t character;
+		int length = utf8_character(text, &character);
 
-		/* Control characters are well-formed, and so is U+0080 to U+009F. */
-		if (length > 0)
-			text += length - 1;
-		else if ((unsigned char) *text == 0xc2 && ((unsigned char) text[1] & 0xc0) == 0x80)
-			text++;
-		else if ((unsigned char) *text >= 0x80)
+		if (length == 0)
 			return text;
+		text += length - 1;
 	}
 	return NULL;
 }

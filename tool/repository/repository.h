@@ -141,10 +141,10 @@ extern bool repository_resolve_set(Repository *repository, const char *set, cons
 extern bool repository_latest(Repository *repository, const char *database, BackupName *name);
 
 /*
- * Resolve "DB" (its latest) or "DB/ID".  A database name that holds a slash
- * is tried whole first.  GLOBALS_DATABASE and "/ID" are backups of the
- * globals. Reports (exit 1, with what there is as a hint) if
- * nothing matches.
+ * Resolve "DB" (its latest) or "DB/ID".  What has the form of the latter is
+ * never a database of that name, whose backups need their id, too.
+ * GLOBALS_DATABASE and "/ID" are backups of the globals.  Reports (exit 1,
+ * with what there is as a hint) if nothing matches.
  */
 extern bool repository_resolve(Repository *repository, const char *text, BackupName *name);
 

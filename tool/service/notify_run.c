@@ -86,8 +86,14 @@ database_of_settings(const Settings *settings, const char *kind, bool globals)
 		return environment != NULL && environment[0] != '\0' ? xstrdup(environment) : NULL;
 	}
 	if (settings->narguments > 0)
-		return xasprintf("%.*s", (int) strcspn(settings->arguments[0], "/"),
-						 settings->arguments[0]);
+	{
+		const char *slash = strrchr(settings->arguments[0], '/');
+
+		/* A name may hold slashes itself. */
+		if (slash == NULL || !backup_id_valid(slash + 1))
+			return xstrdup(settings->arguments[0]);
+		return xasprintf("%.*s", (int) (slash - settings->arguments[0]), settings->arguments[0]);
+	}
 	return NULL;
 }
 
