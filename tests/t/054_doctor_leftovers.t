@@ -3,6 +3,7 @@ use strict;
 use warnings;
 
 use File::Temp ();
+use IPC::Run ();
 use NexBackup::Test;
 use Test::More;
 
@@ -58,11 +59,64 @@ query('postgres', "COMMENT ON DATABASE postgres IS 'nex_backup: restore of postg
 query('postgres', "COMMENT ON DATABASE invoices IS 'nex_backup: restore of invoices/20260101T000000Z in progress since 2026-01-01'");
 my %hint = map { $_->{detail} =~ /^"(\w+)"/ ? ($1 => $_->{hint} // '') : () } found('databases');
 like($hint{invoices}, qr/DROP DATABASE invoices/, 'a half database may be dropped');
-is_deeply([ grep { $_->{detail} =~ /"postgres"/ && ($_->{hint} // '') =~ /DROP DATABASE/ } found('databases') ], [],
+is_deeply([ grep { $_->{detail} =~ /^"postgres"/ && ($_->{hint} // '') =~ /DROP DATABASE/ } found('databases') ], [],
 	'but not postgres');
 my $json = tool_json('backup', '--all', '--repo', $repo);
 my %result = map { ($_->{database} // '') => $_ } @{ $json->{databases} };
-is($result{invoices}{result}, 'skipped', 'backup --all takes no half restored database for a good one');
-like($result{invoices}{reason}, qr/not complete/, 'and says why');
+is($result{invoices}{result}, 'ok', 'a comment alone takes no database out of backup --all');
+like((tool('backup', '--all', '--repo', $repo))[2], qr/warning: the comment of database "invoices" says that a restore is at work in it/, 'but it is said');
+
+# While a superuser's session of the program is in it, it is being filled; that of its owner is no proof.
+sub session_in
+{
+	my ($role) = @_;
+	my ($in, $out, $err) = ("SET application_name = 'nex_backup'; SELECT 'here';\n", '', '');
+	my $session = IPC::Run::start([ 'psql', '-XAtq', '-d', 'invoices', '-U', $role ], '<', \$in, '>', \$out, '2>', \$err, IPC::Run::timeout(180));
+
+	$session->pump until $out =~ /here/ || $err ne '';
+	die $err if $err ne '';
+	return sub { $in .= "\\q\n"; $session->pump while $session->pumpable && length $in; $session->finish };
+}
+
+sub result_of
+{
+	my ($json) = tool_json('backup', '--all', '--repo', $repo);
+
+	return (grep { ($_->{database} // '') eq 'invoices' } @{ $json->{databases} })[0];
+}
+
+query('postgres', 'CREATE ROLE joe LOGIN; ALTER DATABASE invoices OWNER TO joe');
+query('invoices', 'GRANT SELECT ON t TO joe');
+my $end = session_in('joe');
+is(result_of()->{result}, 'ok', 'not for a session of the owner');
+$end->();
+$end = session_in(query('postgres', 'SELECT current_user'));
+my $skipped = result_of();
+$end->();
+is($skipped->{result}, 'skipped', 'one that is being filled is no good database');
+like($skipped->{reason}, qr/not complete/, 'and says why');
+
+# What a database's owner wrote: doctor says who claims it, and shows nothing to copy that drops it.
+my ($claim) = grep { $_->{detail} =~ /invoices/ } found('databases');
+like($claim->{detail}, qr/^"invoices" of "joe" says that it is left over: nex_backup: restore of/, 'doctor says who claims it');
+unlike($claim->{hint}, qr/DROP/, 'without a command that drops it');
+like($claim->{hint}, qr/COMMENT ON DATABASE invoices IS NULL;/, 'but with one that ends the claim');
+
+# A name that would be lines of a script.
+my $name = "q';\n\\! touch /tmp/x\nDROP DATABASE invoices; --";
+(my $quoted = $name) =~ s/"/""/g;
+query('postgres', qq(CREATE DATABASE "$quoted" TEMPLATE template0));
+query('postgres', qq(COMMENT ON DATABASE "$quoted" IS 'nex_backup: restore of a/b in progress since x'));
+my ($odd) = grep { $_->{detail} =~ /touch/ } found('databases');
+unlike($odd->{hint}, qr/\n/, 'the command to copy is one line');
+my ($command) = $odd->{hint} =~ /(DROP DATABASE .*;)/;
+query('postgres', $command);
+is(query('postgres', "SELECT count(*) FROM pg_database WHERE datname ~ 'touch'"), 0, 'and means that database');
+
+# A comment of the user's own that begins like ours is kept.
+query('postgres', "COMMENT ON DATABASE invoices IS 'nex_backup: keep this one'");
+tool_ok([ 'backup', '--repo', $repo, '-d', 'invoices' ], 'backup');
+tool_ok([ 'restore', '--repo', $repo, 'invoices', '--to', 'again' ], 'restore');
+is(query('postgres', "SELECT shobj_description(oid, 'pg_database') FROM pg_database WHERE datname = 'again'"), 'nex_backup: keep this one', 'a comment of the user');
 
 done_testing();

@@ -192,7 +192,6 @@ for my $database ($all ? @databases : grep { /^--|^\.\.|\\o/ } @databases)
 	my $name = $database =~ s/[^ -~]/?/gr;
 
 	local $ENV{PATH} = dirname(tool_path()) . ":$ENV{PATH}";
-	local $TODO = 'a name that begins with "-" needs "--" before it' if $database =~ /^-/;
 	is(system('bash', '-c', "cd $files; $command") >> 8, 0, "the command that info shows: $name") or next;
 	ok(normalized_dump($database) eq normalized_dump('newdb'), "it restores $name");
 	query('postgres', 'DROP DATABASE newdb');

@@ -81,6 +81,31 @@ assert_word(const char *word, const char *expected)
 	buffer_free(&out);
 }
 
+/* A name in SQL that is to be copied, and what it is then. */
+static void
+assert_shown(const char *name, const char *expected)
+{
+	Buffer out;
+
+	buffer_init(&out);
+	quote_identifier_shown(&out, name);
+	assert_string_equal(out.data, expected);
+	buffer_free(&out);
+}
+
+static void
+test_names_to_copy(void **state)
+{
+	(void) state;
+	assert_shown("plain", "plain");
+	assert_shown("a \"b\" \\", "\"a \"\"b\"\" \\\"");
+	assert_shown("q';\n\\! x\"", "U&\"q';\\000a\\\\! x\"\"\"");
+	assert_shown("\xe2\x80\xae"
+				 "ü\xf3\xa0\x80\x81",
+				 "U&\"\\202eü\\+0e0001\"");
+	assert_shown("x\xff\r", "U&\"x\\fffd\\000d\"");
+}
+
 static void
 test_shell_words(void **state)
 {
@@ -160,8 +185,11 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(test_seen),        TEST(test_unseen),
-		TEST(test_shell_words), TEST(test_shell_words_are_read_back),
+		TEST(test_seen),
+		TEST(test_unseen),
+		TEST(test_names_to_copy),
+		TEST(test_shell_words),
+		TEST(test_shell_words_are_read_back),
 		TEST(test_json),
 	};
 

@@ -3,6 +3,12 @@
  * cluster.c
  *	  Which databases a server has.
  *
+ * The comment by which a restore marks what it fills can be written by the
+ * database's owner as well, and by a restore that was killed long ago.  So it
+ * takes a database out of a backup only while a superuser's session of this
+ * program is at work in it: a half restored database costs only space, and a
+ * live one that is passed over every night is lost when it is needed.
+ *
  * As for pg_dumpall these are all but template0.  Unlike it, a database that
  * cannot be connected to is not passed over in silence.
  *
@@ -22,8 +28,11 @@
 static const SqlConstant databases_query = SQL(
 	"SELECT datname, datallowconn, datconnlimit = -2,"
 	" coalesce(pg_catalog.shobj_description(oid, 'pg_database') LIKE 'nex_backup: restore of %', "
-	"false)"
-	" FROM pg_catalog.pg_database WHERE datname <> 'template0' ORDER BY datname");
+	"false),"
+	" EXISTS (SELECT FROM pg_catalog.pg_stat_activity a JOIN pg_catalog.pg_roles r"
+	"  ON r.oid = a.usesysid AND r.rolsuper"
+	"  WHERE a.datid = d.oid AND a.application_name = 'nex_backup')"
+	" FROM pg_catalog.pg_database d WHERE datname <> 'template0' ORDER BY datname");
 
 /* Does one of the patterns match?  Notes in `used` which ones did. */
 static bool
@@ -45,7 +54,7 @@ why_skipped(const PGresult *result, int row)
 {
 	if (PQgetvalue(result, row, 2)[0] == 't')
 		return "invalid: its DROP DATABASE was interrupted";
-	if (PQgetvalue(result, row, 3)[0] == 't')
+	if (PQgetvalue(result, row, 3)[0] == 't' && PQgetvalue(result, row, 4)[0] == 't')
 		return "a restore into it is not complete";
 	if (PQgetvalue(result, row, 1)[0] != 't')
 		return "it does not allow connections";
@@ -76,6 +85,11 @@ cluster_databases(const Settings *settings, ClusterDatabases *databases)
 		database->name = xstrdup(PQgetvalue(result, i, 0));
 		database->printable = printable_name(database->name);
 		database->skipped = why_skipped(result, i);
+		if (database->skipped == NULL && PQgetvalue(result, i, 3)[0] == 't')
+			log_warning(
+				"the comment of database \"%s\" says that a restore is at work in it, which is "
+				"not so; it is backed up",
+				database->printable);
 		databases->count++;
 	}
 	for (i = 0; result != NULL && i < patterns->count; i++)

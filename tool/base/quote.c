@@ -66,6 +66,43 @@ quote_identifier(Buffer *out, const char *name)
 }
 
 void
+quote_identifier_shown(Buffer *out, const char *name)
+{
+	const char *c = name;
+	int length;
+
+	while ((length = printable_length(c)) > 0)
+		c += length;
+	if (*c == '\0')
+	{
+		quote_identifier(out, name);
+		return;
+	}
+	buffer_append_string(out, "U&\"");
+	for (c = name; *c != '\0'; c += length)
+	{
+		uint32_t character = 0xfffd;
+		int seen = printable_length(c);
+
+		length = utf8_character(c, &character);
+		if (length == 0)
+		{
+			length = 1;
+			character = 0xfffd;
+		}
+		if (seen == 0)
+			buffer_printf(out, character > 0xffff ? "\\+%06x" : "\\%04x", (unsigned) character);
+		else
+		{
+			if (*c == '"' || *c == '\\')
+				buffer_append_char(out, *c);
+			buffer_append(out, c, (size_t) length);
+		}
+	}
+	buffer_append_char(out, '"');
+}
+
+void
 quote_qualified(Buffer *out, const char *schema, const char *name)
 {
 	quote_identifier(out, schema);

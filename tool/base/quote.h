@@ -16,6 +16,13 @@ extern void quote_identifier(Buffer *out, const char *name);
 extern void quote_qualified(Buffer *out, const char *schema, const char *name);
 
 /*
+ * A name in SQL that a person is to copy: one with characters that are not
+ * seen, above all the end of a line, as U&"a\000ab".  Bytes that are not UTF-8
+ * have no such form and become U+FFFD, so that the command fits no object.
+ */
+extern void quote_identifier_shown(Buffer *out, const char *name);
+
+/*
  * 'text', or E'text' when it holds a backslash or the end of a line: then it
  * means the same whether standard_conforming_strings is on or off, which a
  * role or a database can set for whoever reads the text, and it is one line.

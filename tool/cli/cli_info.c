@@ -20,16 +20,24 @@
 #include "quote.h"
 #include "repository_view.h"
 
+/* An option, unless there is no value for it. */
+static void
+append_option(Buffer *out, const char *option, const char *value)
+{
+	if (value == NULL)
+		return;
+	buffer_append_string(out, option);
+	quote_shell_word(out, value);
+}
+
 /* createdb with the properties of the database that was backed up. */
 static void
 append_createdb(Buffer *out, const ManifestDatabase *database)
 {
 	buffer_append_string(out, "createdb --template=template0 --encoding=");
 	quote_shell_word(out, database->encoding);
-	buffer_append_string(out, " --lc-collate=");
-	quote_shell_word(out, database->collate);
-	buffer_append_string(out, " --lc-ctype=");
-	quote_shell_word(out, database->ctype);
+	append_option(out, " --lc-collate=", database->collate);
+	append_option(out, " --lc-ctype=", database->ctype);
 	if (database->provider != NULL && strcmp(database->provider, "i") == 0)
 	{
 		buffer_append_string(out, " --locale-provider=icu --icu-locale=");
@@ -88,20 +96,28 @@ restore_commands(const Repository *repository, const BackupName *name, const Man
 			: "-n 1 sh -c 'python3 -I ~/decrypt_aes.py KEY_FILE <\"$0\" || exit 255'";
 	bool globals = backup_is_of_globals(name);
 	char *backup = globals ? xstrdup(name->id) : xasprintf("%s/%s", name->database, name->id);
+	/* A name that begins like an option is told from one by what stands before it. */
+	bool dash = backup[0] == '-';
 	char *before = xasprintf("nex_backup %s ", globals ? "globals restore" : "restore");
 	char *listing = backup_path(name, ".sha256");
 	int count = 0;
 	Buffer out;
 
-	add_command(commands, &count, before, backup, globals ? "" : " --to=newdb");
 	buffer_init(&out);
-	buffer_append_string(&out, commands[0]);
+	buffer_append_string(&out, before);
+	if (!dash)
+		quote_shell_word(&out, backup);
+	buffer_append_string(&out, globals ? "" : dash ? "--to=newdb" : " --to=newdb");
 	buffer_append_string(&out, " --repo=");
 	quote_shell_word(&out, location);
 	if (manifest->cipher != CIPHER_NONE)
 		buffer_append_string(&out, key_option(repository));
-	free(commands[0]);
-	commands[0] = buffer_detach(&out);
+	if (dash)
+	{
+		buffer_append_string(&out, " -- ");
+		quote_shell_word(&out, backup);
+	}
+	commands[count++] = buffer_detach(&out);
 
 	add_command(commands, &count, "cd ", location, "");
 	commands[count++] = xasprintf("sha256sum -c --quiet %s", listing);
@@ -228,7 +244,8 @@ print_database(const Manifest *manifest)
 	const ManifestTotals *totals = &manifest->totals;
 
 	line("Database", "owner %s, encoding %s, collate %s, ctype %s, %s on disk", database->owner,
-		 database->encoding, database->collate, database->ctype, pretty_bytes(database->bytes));
+		 database->encoding, database->collate != NULL ? database->collate : "unknown",
+		 database->ctype != NULL ? database->ctype : "unknown", pretty_bytes(database->bytes));
 	line("Content", "%s, %s, %s, %s", pretty_number_of(totals->tables, "table"),
 		 pretty_number_of(totals->rows, "row"), pretty_number_of(totals->sequences, "sequence"),
 		 pretty_number_of(totals->large_objects, "large object"));

@@ -93,30 +93,46 @@ check_extension(Doctor *doctor, Connection *connection)
 	free(database);
 }
 
-/* Say what to do about a database that a restore left behind. */
+/*
+ * Say what to do about a database that a restore may have left behind.  The
+ * comment is a claim, which the owner of the database can make as well.
+ */
 static void
-say_leftover(Doctor *doctor, const char *name, const char *comment, bool replaced, bool in_use)
+say_leftover(Doctor *doctor, const char *name, const char *comment, const char *owner,
+			 bool replaced, bool in_use, bool proof)
 {
 	char *printable = printable_name(name);
 	char *said = printable_name(comment);
+	char *by = printable_name(owner);
 	Buffer command;
 
 	buffer_init(&command);
 	if (strcmp(name, "postgres") == 0 || strcmp(name, "template1") == 0)
-		buffer_printf(&command, "nex_backup restore %s --drop -d %s", name,
+		buffer_printf(&command, "If that is so: nex_backup restore %s --drop -d %s", name,
 					  strcmp(name, "postgres") == 0 ? "template1" : "postgres");
-	else
+	else if (proof)
 	{
 		buffer_append_string(&command, "If nobody needs it: DROP DATABASE ");
-		quote_identifier(&command, name);
+		quote_identifier_shown(&command, name);
 		buffer_append_char(&command, ';');
 	}
+	else
+	{
+		buffer_append_string(&command,
+							 "The owner may have written that.  Look into it; if it is in use, "
+							 "take the comment away: COMMENT ON DATABASE ");
+		quote_identifier_shown(&command, name);
+		buffer_append_string(&command, " IS NULL;");
+	}
 	if (in_use && !replaced)
-		doctor_say(doctor, CHECK_OK, "databases", NULL, "\"%s\" is in use: %s", printable, said);
+		doctor_say(doctor, CHECK_OK, "databases", NULL, "\"%s\" of \"%s\" is in use, and says: %s",
+				   printable, by, said);
 	else
 		doctor_say(doctor, replaced ? CHECK_OK : CHECK_WARNING, "databases", command.data,
-				   "\"%s\" is %s: %s", printable, replaced ? "kept" : "left over", said);
+				   "\"%s\" of \"%s\" says that it is %s: %s", printable, by,
+				   replaced ? "kept" : "left over", said);
 	buffer_free(&command);
+	free(by);
 	free(said);
 	free(printable);
 }
@@ -130,8 +146,10 @@ check_databases(Doctor *doctor, Connection *connection)
 	result = connection_query(
 		connection,
 		"SELECT d.datname, s.comment, s.comment LIKE 'nex\\_backup: replaced by %',"
-		"       EXISTS (SELECT FROM pg_catalog.pg_stat_activity a WHERE a.datid = d.oid)"
-		"  FROM pg_catalog.pg_database d,"
+		"       EXISTS (SELECT FROM pg_catalog.pg_stat_activity a WHERE a.datid = d.oid),"
+		"       r.rolname, r.rolsuper AND NOT EXISTS (SELECT FROM pg_catalog.pg_auth_members m"
+		"        WHERE m.roleid = r.oid)"
+		"  FROM pg_catalog.pg_database d JOIN pg_catalog.pg_roles r ON r.oid = d.datdba,"
 		"       pg_catalog.shobj_description(d.oid, 'pg_database') AS s(comment)"
 		" WHERE s.comment LIKE 'nex\\_backup: restore of % in progress since %'"
 		"    OR s.comment LIKE 'nex\\_backup: replaced by %'"
@@ -145,7 +163,8 @@ check_databases(Doctor *doctor, Connection *connection)
 	}
 	for (i = 0; i < PQntuples(result); i++)
 		say_leftover(doctor, PQgetvalue(result, i, 0), PQgetvalue(result, i, 1),
-					 PQgetvalue(result, i, 2)[0] == 't', PQgetvalue(result, i, 3)[0] == 't');
+					 PQgetvalue(result, i, 4), PQgetvalue(result, i, 2)[0] == 't',
+					 PQgetvalue(result, i, 3)[0] == 't', PQgetvalue(result, i, 5)[0] == 't');
 	if (PQntuples(result) == 0)
 		doctor_say(doctor, CHECK_OK, "databases", NULL, "no leftovers of restores");
 	PQclear(result);

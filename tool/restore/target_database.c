@@ -423,11 +423,17 @@ target_database_discard(RestorePlan *plan)
 	if (PQresultStatus(result) == PGRES_COMMAND_OK)
 		log_info("removed the incomplete database \"%s\"", shown);
 	else
+	{
+		buffer_reset(&sql);
+		buffer_append_string(&sql, "DROP DATABASE IF EXISTS ");
+		quote_identifier_shown(&sql, plan->working);
+		buffer_append_string(&sql, " WITH (FORCE);");
 		log_warning_hint(
 			sql.data,
 			"could not remove the incomplete database \"%s\"; run the command below when "
 			"the server is up",
 			shown);
+	}
 	PQclear(result);
 	buffer_free(&sql);
 	free(shown);
