@@ -465,6 +465,11 @@ globals(void **state)
 		{"ALTER TABLESPACE t OWNER TO eve;", NULL},
 		{"SET client_encoding = 'SJIS';", NULL},
 		{"SET client_encoding = 'gbk';", NULL},
+		{"SET client_encoding = 'mskanji';", NULL},
+		{"SET client_encoding = 'S-J-I-S';", NULL},
+		{"SET client_encoding = 'WIN932';", NULL},
+		{"SET client_encoding = 'EUC_JIS_2004';", "SET client_encoding = 'EUC_JIS_2004';"},
+		{"SET client_encoding = 'SQL_ASCII';", "SET client_encoding = 'SQL_ASCII';"},
 		{"SET ROLE eve;", NULL},
 		{"SET search_path = evil;", NULL},
 		{"SET standard_conforming_strings = off;\nCOMMENT ON ROLE joe IS 'a\\'';", NULL},
@@ -492,6 +497,116 @@ globals(void **state)
 		check(MEMBER_GLOBALS, &cases[i]);
 }
 
+/* Each is known by itself, but not after the others. */
+static void
+order(void **state)
+{
+	static const char head[] =
+		"SET client_encoding = 'UTF8';\n"
+		"DO 'BEGIN IF NOT EXISTS (SELECT FROM pg_catalog.pg_roles WHERE rolname "
+		"= ''postgres'') THEN CREATE ROLE postgres; END IF; END';\n"
+		"ALTER ROLE postgres WITH SUPERUSER;\nCREATE ROLE ten;\n"
+		"ALTER ROLE ten WITH NOSUPERUSER;\nCOMMENT ON ROLE ten IS 'x';\n"
+		"CREATE ROLE x;\nALTER ROLE x WITH NOSUPERUSER;\n";
+	static const char rest[] =
+		"ALTER ROLE x SET work_mem TO '5MB';\nGRANT ten TO x;\n"
+		"SET SESSION AUTHORIZATION x;\n"
+		"GRANT SET ON PARAMETER work_mem TO ten;\nRESET SESSION "
+		"AUTHORIZATION;\nCREATE TABLESPACE t OWNER ten LOCATION '';\n"
+		"SET SESSION AUTHORIZATION x;\nGRANT ALL ON TABLESPACE t TO x;\n"
+		"RESET SESSION AUTHORIZATION;\nALTER ROLE ALL SET work_mem TO '1MB';\n";
+	static const char *const planted[] = {"ALTER ROLE ten WITH SUPERUSER;", "CREATE ROLE y;",
+										  "ALTER ROLE y WITH SUPERUSER;",
+										  "COMMENT ON ROLE x IS 'y';", "CREATE ROLE ten;"};
+	char *text = xasprintf("%s%s", head, rest);
+	UnknownSql unknown;
+	size_t i;
+
+	(void) state;
+	known_sql_examine(MEMBER_GLOBALS, text, strlen(text), true, &unknown);
+	assert_int_equal(unknown.count, 0);
+	free(text);
+	for (i = 0; i < COUNT(planted); i++)
+	{
+		text =
+			xasprintf("%sALTER ROLE ten SET work_mem TO '1MB';\n-- User Config \"x\n%s\n--\"\n%s",
+					  head, planted[i], rest);
+		known_sql_examine(MEMBER_GLOBALS, text, strlen(text), true, &unknown);
+		assert_int_equal(unknown.count, 1);
+		assert_string_equal(unknown.text, planted[i]);
+		unknown_sql_free(&unknown);
+		free(text);
+	}
+
+	/* In its own section, but a second time; and one that ends the section too early. */
+	text = xasprintf("%sALTER ROLE ten WITH SUPERUSER;\n%s", head, rest);
+	known_sql_examine(MEMBER_GLOBALS, text, strlen(text), true, &unknown);
+	assert_int_equal(unknown.count, 1);
+	unknown_sql_free(&unknown);
+	free(text);
+	text = xasprintf("%sGRANT postgres TO ten;\n%s", head, rest);
+	known_sql_examine(MEMBER_GLOBALS, text, strlen(text), true, &unknown);
+	assert_int_equal(unknown.count, 1);
+	assert_string_equal(unknown.text, "ALTER ROLE x SET work_mem TO '5MB';");
+	unknown_sql_free(&unknown);
+	free(text);
+}
+
+/* A sequence has one value. */
+static void
+second_value(void **state)
+{
+	char *text = xasprintf("%s\n%s\n%s\n", "SELECT pg_catalog.setval('public.s', 777, true);",
+						   "SELECT pg_catalog.setval('other.s', 1, true);",
+						   "SELECT pg_catalog.setval('public.s', 1, true);");
+	UnknownSql unknown;
+	Buffer many;
+	int i;
+
+	(void) state;
+	known_sql_examine(MEMBER_SEQUENCES, text, strlen(text), true, &unknown);
+	assert_int_equal(unknown.count, 1);
+	assert_int_equal(unknown.line, 3);
+	unknown_sql_free(&unknown);
+	free(text);
+	buffer_init(&many);
+	for (i = 0; i < 1000; i++)
+		buffer_printf(&many, "SELECT pg_catalog.setval('public.s%d', 1, true);\n", i);
+	known_sql_examine(MEMBER_SEQUENCES, many.data, many.length, true, &unknown);
+	assert_int_equal(unknown.count, 0);
+	buffer_append_string(&many, "SELECT pg_catalog.setval('public.s500', 1, true);\n");
+	known_sql_examine(MEMBER_SEQUENCES, many.data, many.length, true, &unknown);
+	assert_int_equal(unknown.count, 1);
+	unknown_sql_free(&unknown);
+	buffer_free(&many);
+}
+
+/* What the server cuts would be another name; a setting has two in one. */
+static void
+long_names(void **state)
+{
+#define R10 "rrrrrrrrrr"
+#define R63 R10 R10 R10 R10 R10 R10 "rrr"
+	static const Case globals[] = {
+		{"ALTER ROLE " R63 " WITH SUPERUSER;", "ALTER ROLE " R63 " WITH SUPERUSER;"},
+		{"ALTER ROLE " R63 "x WITH SUPERUSER;", NULL},
+		{"ALTER ROLE \"" R63 "x\" WITH SUPERUSER;", NULL},
+		{"GRANT team TO " R63 "x;", NULL},
+		{"ALTER ROLE joe SET \"my." R63 "\" TO 'a';", "ALTER ROLE joe SET \"my." R63 "\" TO 'a';"}};
+	static const Case sequences[] = {
+		{"SELECT pg_catalog.setval('" R63 "." R63 "', 1, true);",
+		 "SELECT pg_catalog.setval('" R63 "." R63 "', 1, true);"},
+		{"SELECT pg_catalog.setval('" R63 "x.s', 1, true);", NULL},
+		{"SELECT pg_catalog.setval('public." R63 "x', 1, true);", NULL}};
+	size_t i;
+
+	(void) state;
+	for (i = 0; i < COUNT(globals); i++)
+		check(MEMBER_GLOBALS, &globals[i]);
+	for (i = 0; i < COUNT(sequences); i++)
+		check(MEMBER_SEQUENCES, &sequences[i]);
+}
+
 static void
 between_statements(void **state)
 {
@@ -511,7 +626,8 @@ bytes(void **state)
 {
 	static const char zero[] = "CREATE ROLE joe;\n\0ALTER ROLE joe SUPERUSER;\n";
 	static const char latin1[] = "COMMENT ON ROLE joe IS '\xe4';\n";
-	static const char controls[] = "COMMENT ON ROLE joe IS 'a\x1b\x7f\xc2\x85z';\n";
+	static const char controls[] =
+		"COMMENT ON ROLE joe IS 'a\x1b\x7f\xc2\x85\xe2\x80\xae\xe2\x80\xa8z';\n";
 	UnknownSql unknown;
 
 	(void) state;
@@ -563,6 +679,9 @@ main(void)
 		cmocka_unit_test(database_as_text),
 		cmocka_unit_test(sequences),
 		cmocka_unit_test(globals),
+		cmocka_unit_test(order),
+		cmocka_unit_test(second_value),
+		cmocka_unit_test(long_names),
 		cmocka_unit_test(between_statements),
 		cmocka_unit_test(bytes),
 		cmocka_unit_test(showing),

@@ -12,12 +12,16 @@
 #include "sql_reader.h"
 
 #include <errno.h>
+#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "memory.h"
 #include "quote.h"
 #include "sql_text.h"
+
+/* The server cuts a longer one, so that it names what another name does. */
+#define MAX_NAME_BYTES 63
 
 /* Unquoted, these are not names but stand for a role, or for all of them. */
 static const char *const no_names[] = {"all",  "current_role", "current_user", "default",
@@ -177,8 +181,8 @@ plain_name(const char *token, const char *end)
 	return name;
 }
 
-char *
-sql_reader_name(SqlReader *reader)
+static char *
+read_name(SqlReader *reader, size_t limit)
 {
 	const char *end;
 	const char *token;
@@ -188,7 +192,7 @@ sql_reader_name(SqlReader *reader)
 		return NULL;
 	token = peek(reader->at, &end);
 	name = *token == '"' ? decode(token, end, false) : plain_name(token, end);
-	if (name == NULL || name[0] == '\0')
+	if (name == NULL || name[0] == '\0' || strlen(name) > limit)
 	{
 		free(name);
 		return fail(reader);
@@ -197,6 +201,18 @@ sql_reader_name(SqlReader *reader)
 	quote_identifier(&reader->out, name);
 	reader->at = end;
 	return name;
+}
+
+char *
+sql_reader_name(SqlReader *reader)
+{
+	return read_name(reader, MAX_NAME_BYTES);
+}
+
+char *
+sql_reader_setting_name(SqlReader *reader)
+{
+	return read_name(reader, SIZE_MAX);
 }
 
 char *

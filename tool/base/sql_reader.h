@@ -39,10 +39,13 @@ extern void sql_reader_needs(SqlReader *reader, const char *words);
 
 /*
  * An identifier.  One without quotes must be lower case, as PostgreSQL
- * writes it, and no word that stands for a role.  Its name, which the caller
- * frees; NULL if there is none.
+ * writes it, and no word that stands for a role, and one of more than 63 bytes
+ * does not fit.  Its name, which the caller frees; NULL if there is none.
  */
 extern char *sql_reader_name(SqlReader *reader);
+
+/* The same of a setting, which can be longer: it is two names with a dot between them. */
+extern char *sql_reader_setting_name(SqlReader *reader);
 
 /*
  * 'text' or E'text' with \\, \n, \r as its only escapes.  Its content, which the

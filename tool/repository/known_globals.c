@@ -10,11 +10,32 @@
 
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 
-/* In these a byte of a character may be a quotation mark or a backslash; no server has them. */
-static const char *const unsafe_encodings[] = {"BIG5", "GB18030",        "GBK", "JOHAB",
-											   "SJIS", "SHIFT_JIS_2004", "UHC", NULL};
+/*
+ * The encodings that a server can have, as it writes their names.  Those that
+ * only clients have are left out: in them a byte of a character may be a
+ * quotation mark or a backslash.
+ */
+static const char *const server_encodings[] = {
+	"SQL_ASCII", "EUC_JP",        "EUC_CN",     "EUC_KR",     "EUC_TW",     "EUC_JIS_2004",
+	"UTF8",      "MULE_INTERNAL", "LATIN1",     "LATIN2",     "LATIN3",     "LATIN4",
+	"LATIN5",    "LATIN6",        "LATIN7",     "LATIN8",     "LATIN9",     "LATIN10",
+	"WIN1256",   "WIN1258",       "WIN866",     "WIN874",     "KOI8R",      "WIN1251",
+	"WIN1252",   "ISO_8859_5",    "ISO_8859_6", "ISO_8859_7", "ISO_8859_8", "WIN1250",
+	"WIN1253",   "WIN1254",       "WIN1255",    "WIN1257",    "KOI8U",      NULL};
+
+static bool
+is_server_encoding(const char *name)
+{
+	int i;
+
+	for (i = 0; server_encodings[i] != NULL; i++)
+	{
+		if (strcmp(server_encodings[i], name) == 0)
+			return true;
+	}
+	return false;
+}
 
 /* SET, at the head of the script or before grants. */
 static void
@@ -29,13 +50,9 @@ read_set(SqlReader *reader, KnownStatement *statement, bool *escapes)
 	else if (sql_reader_takes(reader, "client_encoding ="))
 	{
 		char *encoding = sql_reader_literal(reader);
-		int i;
 
-		for (i = 0; encoding != NULL && unsafe_encodings[i] != NULL; i++)
-		{
-			if (strcasecmp(encoding, unsafe_encodings[i]) == 0)
-				reader->good = false;
-		}
+		if (encoding != NULL && !is_server_encoding(encoding))
+			reader->good = false;
 		free(encoding);
 	}
 	else if (sql_reader_takes(reader, "standard_conforming_strings = off"))
@@ -175,6 +192,8 @@ read_privileges(SqlReader *reader, KnownStatement *statement, const char *direct
 	}
 	else
 	{
+		statement->section = SECTION_PARAMETERS;
+
 		/* The name of a parameter that an extension has is written with its dot, unquoted. */
 		sql_reader_needs(reader, "ON PARAMETER");
 		sql_reader_needs_name(reader);
@@ -230,8 +249,8 @@ read_revoke(SqlReader *reader, KnownStatement *statement)
 	read_privileges(reader, statement, "FROM");
 }
 
-/* IF NOT EXISTS (role) THEN CREATE ROLE; END IF, of the superuser of initdb. */
-static void
+/* IF NOT EXISTS (role) THEN CREATE ROLE; END IF, of the superuser of initdb.  Its name. */
+static char *
 read_guarded_role(SqlReader *block)
 {
 	char *looked_for;
@@ -245,7 +264,7 @@ read_guarded_role(SqlReader *block)
 		block->good = false;
 	sql_reader_needs(block, "; END IF");
 	free(looked_for);
-	free(created);
+	return created;
 }
 
 /* DO, behind the word: the two blocks that this program adds. */
@@ -272,7 +291,7 @@ read_block(SqlReader *reader, KnownStatement *statement)
 	else
 	{
 		sql_reader_needs(&block, "IF");
-		read_guarded_role(&block);
+		statement->guarded = read_guarded_role(&block);
 	}
 	known_block_end(&block);
 	known_block_take(reader, &block, statement);
@@ -281,8 +300,8 @@ read_block(SqlReader *reader, KnownStatement *statement)
 	free(text);
 }
 
-void
-known_globals_read(SqlReader *reader, KnownStatement *statement, bool *escapes)
+static void
+read_statement(SqlReader *reader, KnownStatement *statement, bool *escapes)
 {
 	if (sql_reader_takes(reader, "SET"))
 		read_set(reader, statement, escapes);
@@ -311,4 +330,36 @@ known_globals_read(SqlReader *reader, KnownStatement *statement, bool *escapes)
 		sql_reader_needs(reader, "DO");
 		read_block(reader, statement);
 	}
+}
+
+/* Where in pg_dumpall's text such a statement stands. */
+static KnownSection
+section_of(const KnownStatement *statement)
+{
+	switch (statement->kind)
+	{
+		case SQL_SESSION:
+			return SECTION_HEAD;
+		case SQL_CREATE_ROLE:
+		case SQL_ROLE_ATTRIBUTES:
+		case SQL_ROLE_OTHER:
+			return SECTION_ROLES;
+		case SQL_ROLE_SETTING:
+			return statement->name != NULL ? SECTION_SETTINGS : SECTION_SETTINGS_OF_ALL;
+		case SQL_MEMBERSHIP:
+			return SECTION_MEMBERSHIPS;
+		case SQL_CREATE_TABLESPACE:
+		case SQL_TABLESPACE_OTHER:
+			return SECTION_TABLESPACES;
+		default:
+			return SECTION_NONE;
+	}
+}
+
+void
+known_globals_read(SqlReader *reader, KnownStatement *statement, bool *escapes)
+{
+	read_statement(reader, statement, escapes);
+	if (statement->section == SECTION_NONE)
+		statement->section = section_of(statement);
 }

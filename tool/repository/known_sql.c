@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "known_order.h"
 #include "memory.h"
 #include "printable.h"
 #include "quote.h"
@@ -42,7 +43,7 @@ read_list(SqlReader *reader)
 static char *
 read_setting_name(SqlReader *reader)
 {
-	char *name = sql_reader_name(reader);
+	char *name = sql_reader_setting_name(reader);
 
 	while (sql_reader_takes(reader, "."))
 		sql_reader_needs_name(reader);
@@ -281,6 +282,7 @@ known_statement_free(KnownStatement *statement)
 	forget(statement->near);
 	free(statement->name);
 	free(statement->location);
+	free(statement->guarded);
 	free(statement->schema);
 	free(statement->value);
 	memset(statement, 0, sizeof(*statement));
@@ -360,16 +362,23 @@ known_sql_examine(MemberKind member, const char *text, size_t length, bool utf8,
 {
 	KnownStatement statement;
 	const char *invalid = utf8 ? invalid_utf8(text) : NULL;
+	KnownOrder order;
 	KnownSql sql;
 
 	memset(unknown, 0, sizeof(*unknown));
 	known_sql_begin(&sql, member, text, NULL);
+	known_order_begin(&order);
 	while (known_sql_next(&sql, &statement))
 	{
+		const char *misplaced = known_order_problem(&order, &statement);
+
 		if (statement.kind == SQL_UNKNOWN)
 			note_unknown(unknown, statement.line, statement.sql, statement.near);
+		else if (misplaced != NULL)
+			note_unknown(unknown, statement.line, statement.sql, misplaced);
 		known_statement_free(&statement);
 	}
+	known_order_end(&order);
 
 	/* Behind a NUL byte psql would go on, and the server would not have been sent the rest. */
 	if (strlen(text) != length)

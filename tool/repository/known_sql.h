@@ -43,6 +43,19 @@ typedef enum KnownKind
 	SQL_SEQUENCE
 } KnownKind;
 
+/* The sections of the globals, in the order in which pg_dumpall writes them; ours is the last. */
+typedef enum KnownSection
+{
+	SECTION_NONE,
+	SECTION_HEAD,
+	SECTION_ROLES,
+	SECTION_SETTINGS,
+	SECTION_MEMBERSHIPS,
+	SECTION_PARAMETERS,
+	SECTION_TABLESPACES,
+	SECTION_SETTINGS_OF_ALL
+} KnownSection;
+
 typedef struct KnownStatement
 {
 	KnownKind kind;
@@ -52,8 +65,10 @@ typedef struct KnownStatement
 	char *schema;
 	char *value;
 	bool called;
-	int line;   /* where it begins, from 1 */
-	char *near; /* SQL_UNKNOWN: what did not fit */
+	KnownSection section; /* of the globals */
+	int line;             /* where it begins, from 1 */
+	char *near;           /* SQL_UNKNOWN: what did not fit */
+	char *guarded;        /* SQL_ROLE_OTHER: the role that a DO block creates where it is missing */
 } KnownStatement;
 
 typedef struct KnownSql

@@ -1,0 +1,27 @@
+/*-------------------------------------------------------------------------
+ *
+ * known_order.h
+ *	  The order of statements of known form.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef NEX_KNOWN_ORDER_H
+#define NEX_KNOWN_ORDER_H
+
+#include "known_sql.h"
+
+typedef struct KnownOrder
+{
+	KnownSection section; /* the latest one that was begun */
+	char **seen;          /* what may come once: a hash table of `size` places */
+	size_t size;
+	size_t count;
+} KnownOrder;
+
+extern void known_order_begin(KnownOrder *order);
+extern void known_order_end(KnownOrder *order);
+
+/* Take the next statement; NULL, or why it cannot stand here: static text. */
+extern const char *known_order_problem(KnownOrder *order, const KnownStatement *statement);
+
+#endif /* NEX_KNOWN_ORDER_H */
