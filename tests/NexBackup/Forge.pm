@@ -13,7 +13,7 @@ use File::Path qw(make_path);
 use JSON::PP ();
 use NexBackup::Test;
 
-our @EXPORT = qw(forge_member member_text);
+our @EXPORT = qw(forge_member member_text reseal);
 
 # The manifest of a backup that is neither compressed nor encrypted, and the path of an object of it.
 sub load
@@ -58,6 +58,18 @@ sub member_text
 	my $object = read_bytes("$repo/" . object_path($manifest->{objects}[ $member->{object} ]{id}));
 
 	return substr($object, $member->{offset}, $member->{length});
+}
+
+# Put another text into a sealed file that we write, with a good seal.
+sub reseal
+{
+	my ($path, $change) = @_;
+	my $text = read_bytes($path);
+
+	$text =~ s/,\n"seal": "[0-9a-f]{64}"\n\}\n\z// or die "$path: no seal";
+	$text = $change->($text);
+	write_bytes($path, $text . qq(,\n"seal": ") . sha256_hex($text) . qq("\n}\n));
+	return;
 }
 
 # Put another text in its place; $backup is "backups/DB/ID" or "globals/ID".

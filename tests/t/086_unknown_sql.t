@@ -240,10 +240,32 @@ tool_ok([ 'restore', '--repo', $repo, 'shop', '--to', 'again', '--allow-unknown-
 is(is_super('joe'), 't', 'runs it');
 demote();
 query('postgres', 'DROP DATABASE again; DROP DATABASE part');
+forge_member($repo, $backup, 'sequences', $sequences . "SELECT pg_catalog.setval('public.x_a_seq', 1, true);\n");
+is((tool('verify', '--repo', $repo))[0], 3, 'a second value of a sequence');
+tool_fails([ 'restore', '--repo', $repo, 'shop', '--to', 'again', @none ], 3, qr/a second value of this sequence/, 'is refused');
 forge_member($repo, $backup, 'sequences', "SELECT pg_catalog.setval('public.x_a_seq', 100");
 tool_fails([ 'restore', '--repo', $repo, 'shop', '--to', 'again', @none ], 3, qr/member "sequences"/, 'cut text is refused');
 forge_member($repo, $backup, 'sequences', $sequences . "\0ALTER ROLE joe SUPERUSER;\n");
 tool_fails([ 'restore', '--repo', $repo, 'shop', '--to', 'again', @none ], 3, qr/member "sequences"/, 'a zero byte is refused');
+
+# ---------------------------------------------------- other files of a repository
+
+($repo, $backup) = backed_up('shop');
+tool_ok([ 'verify', '--repo', $repo ], 'verify');
+my $record = read_bytes("$repo/$backup.verified");
+for my $change (
+	[ 'a record of more than 64 kB', sub { $_[0] =~ s/"bad": \[/'"bad": ["' . 'x' x 70000 . '"'/er } ],
+	[ 'a time that is none', sub { $_[0] =~ s/"verified": "\K[^"]*/ok 2026\\u001b]0;x/r } ])
+{
+	reseal("$repo/$backup.verified", $change->[1]);
+	tool_fails([ 'list', '--repo', $repo ], 3, qr/shop\/\S+\.verified" /, $change->[0]);
+	write_bytes("$repo/$backup.verified", $record);
+}
+reseal("$repo/$backup.json", sub { $_[0] =~ s/"(collate|ctype)": ?\K"[^"]*"/null/gr });
+($code, $out, $err) = tool('info', '--repo', $repo, 'shop');
+is($code, 0, 'info of a manifest without collation') or diag($err);
+like($out, qr/collate unknown, ctype unknown/, 'it says so');
+unlike($out, qr/--lc-/, 'and leaves the options out');
 
 # --------------------------------------------------------------------- globals
 
@@ -265,6 +287,51 @@ for my $statement ('ALTER ROLE ALL SET search_path TO public;ALTER/**/ROLE/**/ev
 is(is_super('eve'), 'f', 'eve is nobody');
 tool_ok([ 'globals', 'restore', '--repo', $repo, '--allow-unknown-sql', '--existing-roles=keep', @none ],
 	'--allow-unknown-sql');
+
+# What pg_dumpall wrote before CVE-2025-8715 was fixed, of a role whose name has lines of its own; a name that the
+# server cuts to that of another role.
+query('postgres', "ALTER ROLE eve SET work_mem = '5MB'; CREATE ROLE " . 'r' x 63);
+tool_ok([ 'globals', 'backup', '--repo', $repo, '--compress', 'none', @none ], 'globals with a setting');
+$backup = 'globals/' . tool_json('globals', 'list', '--repo', $repo)->{backups}[-1]{backup};
+$globals = member_text($repo, $backup, 'globals');
+for my $statement ("ALTER ROLE eve WITH SUPERUSER;", 'ALTER ROLE ' . 'r' x 63 . 'x WITH SUPERUSER LOGIN;', 'CREATE ROLE mallory;')
+{
+	(my $planted = $globals) =~ s/^(?=ALTER ROLE eve SET)/-- User Config "x\n$statement\n--"\n\n/m or die;
+	forge_member($repo, $backup, 'globals', $planted);
+	is((tool('globals', 'verify', '--repo', $repo))[0], 3, "globals verify shows $statement");
+	tool_fails([ 'globals', 'restore', '--repo', $repo, '--existing-roles=alter', @none ], 3, qr/DETAIL:  Line \d+: \Q$statement\E/, 'and restore refuses it');
+}
+
+# The program that writes it is a stand-in: the backup is not published.
+{
+	my $bin = "$scratch/bin";
+	chomp(my $real = `pg_config --bindir`);
+
+	mkdir $bin or die;
+	symlink("$real/$_", "$bin/$_") or die for qw(pg_dump pg_restore);
+	write_bytes("$bin/pg_dumpall", <<"PROGRAM");
+#!/bin/bash
+if [ "\$1" = --version ]; then echo 'pg_dumpall (PostgreSQL) 15.13 (old)'; exit; fi
+"$real/pg_dumpall" "\$@" || exit
+for word; do case \$word in --file=*) sed -i 's/^ALTER ROLE eve SET/-- x\\nALTER ROLE eve WITH SUPERUSER;\\n&/' "\${word#--file=}";; esac; done
+PROGRAM
+	chmod 0755, "$bin/pg_dumpall" or die;
+	my $before = scalar @{ tool_json('globals', 'list', '--repo', $repo)->{backups} };
+	tool_fails([ 'globals', 'backup', '--repo', $repo, '--pg-bindir', $bin, @none ], 3,
+		qr/pg_dumpall wrote SQL of a form that is not known.*DETAIL:  Line \d+: ALTER ROLE eve WITH SUPERUSER;.*HINT:.*15\.14/s,
+		'globals backup looks at what it has');
+	is(scalar @{ tool_json('globals', 'list', '--repo', $repo)->{backups} }, $before, 'and publishes nothing');
+	like((tool('doctor', '--repo', $repo, '-d', 'postgres', '--pg-bindir', $bin))[1],
+		qr/warning +pg_dumpall +\S+ \(15\.13\) writes names so that they can be SQL.*15\.14 or later/s, 'doctor warns of such a program');
+}
+unlike((tool('doctor', '--repo', $repo, '-d', 'postgres'))[1], qr/CVE-2025-8715/, 'and not of this one');
+
+# What roles get is said by name.
+forge_member($repo, $backup, 'globals', $globals =~ s/^ALTER ROLE eve WITH \KNOSUPERUSER/SUPERUSER/mr =~ s/^(ALTER ROLE eve WITH .*)NOREPLICATION/$1REPLICATION/mr);
+(undef, undef, $err) = tool('globals', 'restore', '--repo', $repo, '--existing-roles=alter', @none);
+like($err, qr/role "eve" gets from the backup: SUPERUSER, REPLICATION$/m, 'a role that gets more than it has');
+is(scalar(() = $err =~ /gets from the backup/g), 1, 'and no other');
+query('postgres', 'ALTER ROLE eve NOSUPERUSER NOREPLICATION');
 
 # Statements about roles that have no name.
 forge_member($repo, $backup, 'globals', "ALTER ROLE ALL WITH NOLOGIN;\nCREATE ROLE;");

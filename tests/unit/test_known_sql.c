@@ -538,6 +538,14 @@ order(void **state)
 		free(text);
 	}
 
+	/* Before the first setting, too: the comment is where they begin. */
+	text = xasprintf("%s-- User Config \"x\nCREATE ROLE y;\nALTER ROLE y WITH SUPERUSER;\n--\"\n%s",
+					 head, rest);
+	known_sql_examine(MEMBER_GLOBALS, text, strlen(text), true, &unknown);
+	assert_int_equal(unknown.count, 2);
+	unknown_sql_free(&unknown);
+	free(text);
+
 	/* In its own section, but a second time; and one that ends the section too early. */
 	text = xasprintf("%sALTER ROLE ten WITH SUPERUSER;\n%s", head, rest);
 	known_sql_examine(MEMBER_GLOBALS, text, strlen(text), true, &unknown);

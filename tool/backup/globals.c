@@ -21,6 +21,7 @@
 #include "database_settings.h"
 #include "encryption.h"
 #include "interrupt.h"
+#include "known_sql.h"
 #include "log.h"
 #include "manifest_envelope.h"
 #include "maintenance.h"
@@ -429,6 +430,37 @@ assemble(GlobalsBackup *backup)
 	return good;
 }
 
+/* An update of pg_dumpall is what helps: old ones write SQL that others choose. */
+static bool
+report_planted(const UnknownSql *unknown)
+{
+	char *detail =
+		xasprintf("Line %d: %s  Not known from: %s", unknown->line, unknown->text, unknown->near);
+
+	report_error(
+		EXIT_INTEGRITY, detail,
+		"pg_dumpall before 14.19, 15.14, 16.10, and 17.6 writes names of roles so that they "
+		"can be SQL: update the client programs, and look at the names of the roles.  If the "
+		"statement does no harm, say --allow-unknown-sql.",
+		"pg_dumpall wrote SQL of a form that is not known, which somebody may have planted");
+	free(detail);
+	return false;
+}
+
+/* Is everything in the text what pg_dumpall has to say?  A restore would not take it otherwise. */
+static bool
+examine(GlobalsBackup *backup)
+{
+	UnknownSql unknown;
+	bool good;
+
+	known_sql_examine(MEMBER_GLOBALS, backup->text.data, backup->text.length,
+					  strstr(backup->text.data, "SET client_encoding = 'UTF8';") != NULL, &unknown);
+	good = unknown.count == 0 || backup->settings->allow_unknown_sql || report_planted(&unknown);
+	unknown_sql_free(&unknown);
+	return good;
+}
+
 static bool
 publish(GlobalsBackup *backup)
 {
@@ -479,7 +511,8 @@ backup_globals(const Settings *settings, Repository *repository)
 	if (good)
 	{
 		script_cut_restrict(&backup.text);
-		good = correct_text(&backup) && add_settings_of_all(&backup) && publish(&backup);
+		good = correct_text(&backup) && add_settings_of_all(&backup) && examine(&backup) &&
+			   publish(&backup);
 	}
 	manifest = backup.manifest;
 	clean_up(&backup);

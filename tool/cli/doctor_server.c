@@ -37,14 +37,51 @@ check_version(Doctor *doctor, const Connection *connection)
 		doctor_say(doctor, CHECK_OK, "server version", NULL, "PostgreSQL %s", text);
 }
 
+/*
+ * The release that has the fix of CVE-2025-8715, if this one has not: before
+ * it a program writes the names of objects, with their line breaks, into
+ * comments of its SQL.  NULL: it has.
+ */
+static const char *
+comments_fix_missing(const char *version)
+{
+	static const struct
+	{
+		long major;
+		long minor;
+		const char *name;
+	} fixes[] = {{14, 19, "14.19"}, {15, 14, "15.14"}, {16, 10, "16.10"}, {17, 6, "17.6"}};
+	char *rest = NULL;
+	long major = version != NULL ? strtol(version, &rest, 10) : 0;
+	long minor = rest != NULL && *rest == '.' ? strtol(rest + 1, NULL, 10) : 0;
+	size_t i;
+
+	for (i = 0; i < sizeof(fixes) / sizeof(fixes[0]); i++)
+	{
+		if (fixes[i].major == major && minor < fixes[i].minor)
+			return fixes[i].name;
+	}
+	return NULL;
+}
+
 static void
 check_program(Doctor *doctor, const char *program, int server_version)
 {
 	char *version = NULL;
+	const char *fix;
 	char *path =
 		find_client_program(doctor->settings->pg_bindir, program, server_version, &version);
 
-	if (path == NULL)
+	fix = comments_fix_missing(version);
+	if (path != NULL && fix != NULL)
+	{
+		char *hint = xasprintf("Update the client package to %s or later.", fix);
+
+		doctor_say(doctor, CHECK_WARNING, program, hint,
+				   "%s (%s) writes names so that they can be SQL (CVE-2025-8715)", path, version);
+		free(hint);
+	}
+	else if (path == NULL)
 		doctor_say(doctor, CHECK_CRITICAL, program,
 				   "Install the client package of the server's version, or give --pg-bindir.",
 				   "no %s that fits the server", program);

@@ -125,6 +125,9 @@ known_order_problem(KnownOrder *order, const KnownStatement *statement)
 		return seen_before(order, sequence_key(statement)) ? "a second value of this sequence"
 														   : NULL;
 
+	if (statement->settings_begun && order->section < SECTION_SETTINGS)
+		order->section = SECTION_SETTINGS;
+
 	/* Privileges of parameters and of tablespaces may have a grantor. */
 	if (statement->kind == SQL_GRANTOR && order->section < SECTION_PARAMETERS)
 		section = SECTION_PARAMETERS;

@@ -21,6 +21,9 @@
 #define SHOWN_TEXT 400
 #define SHOWN_NEAR 100
 
+/* Before the first setting of a role; names of roles stand in no comment before this one. */
+#define SETTINGS_COMMENT "-- User Config"
+
 bool
 known_sql_is_about(MemberKind member)
 {
@@ -152,7 +155,7 @@ restrict_line(const char *at)
 
 /* Behind what may stand between two statements: blank lines and comments. */
 static const char *
-skip_between(const KnownSql *sql)
+skip_between(KnownSql *sql)
 {
 	const char *at = sql->at;
 
@@ -168,6 +171,8 @@ skip_between(const KnownSql *sql)
 			/* psql and the server end a comment at CR, and a look at it does not. */
 			if (*end == '\r')
 				return at;
+			if (strncmp(at, SETTINGS_COMMENT, strlen(SETTINGS_COMMENT)) == 0)
+				sql->settings_begun = true;
 			at = end;
 		}
 		else if (sql->member == MEMBER_GLOBALS && restrict_line(at) != NULL)
@@ -242,6 +247,7 @@ known_sql_next(KnownSql *sql, KnownStatement *statement)
 	for (; sql->counted < sql->at; sql->counted++)
 		sql->line += *sql->counted == '\n';
 	statement->line = sql->line;
+	statement->settings_begun = sql->settings_begun;
 	sql_reader_init(&reader, sql->at);
 	reader.bare_literal = !sql->escapes;
 	if (sql->member == MEMBER_SEQUENCES)

@@ -66,6 +66,7 @@ typedef struct KnownStatement
 	char *value;
 	bool called;
 	KnownSection section; /* of the globals */
+	bool settings_begun;  /* it stands behind the comment before the settings of roles */
 	int line;             /* where it begins, from 1 */
 	char *near;           /* SQL_UNKNOWN: what did not fit */
 	char *guarded;        /* SQL_ROLE_OTHER: the role that a DO block creates where it is missing */
@@ -77,6 +78,7 @@ typedef struct KnownSql
 	const char *at;
 	const char *counted;  /* up to here lines are counted */
 	const char *database; /* its name in statements about it; NULL: "%I" */
+	bool settings_begun;  /* the comment before the settings of roles has been seen */
 	bool escapes;         /* standard_conforming_strings is off in this script */
 	int line;
 } KnownSql;

@@ -21,8 +21,13 @@
 #include "seal.h"
 #include "seal_append.h"
 #include "unclear.h"
+#include "utc_time.h"
 
-#define MAX_RECORD_BYTES (64 * 1024 * 1024)
+/* As the server reads it; the list of damaged files is cut to fit. */
+#define MAX_RECORD_BYTES (64 * 1024)
+#define MAX_RECORD_VALUES 1000
+#define MAX_BAD_BYTES (48 * 1024)
+#define MAX_BAD_FILES 400
 #define RECORD_HINT "Run \"nex_backup verify\" for this backup; it writes the record anew."
 
 /* The members that hold SQL of unknown form; the key is missing where nobody looked. */
@@ -82,11 +87,12 @@ unknown_sql_json(const UnknownMembers *unknown)
 static const char *
 parse_record(const Buffer *file, const BackupName *name, Verification *result)
 {
-	static const JsonBounds bounds = {MAX_RECORD_BYTES, 32, 1000000};
+	static const JsonBounds bounds = {MAX_RECORD_BYTES, 32, MAX_RECORD_VALUES};
 	const char *problem = seal_check(file->data != NULL ? file->data : "", file->length);
 	const char *backup;
 	const char *time;
 	const char *verdict;
+	double seconds;
 	json_t *root;
 
 	if (problem == NULL)
@@ -98,8 +104,8 @@ parse_record(const Buffer *file, const BackupName *name, Verification *result)
 	time = json_string_value(json_object_get(root, "verified"));
 	verdict = json_string_value(json_object_get(root, "result"));
 	if (backup == NULL || strcmp(backup, name->id) != 0 || time == NULL ||
-		strlen(time) >= sizeof(result->time) || verdict == NULL ||
-		json_integer_value(json_object_get(root, "format")) != 1 ||
+		strlen(time) >= sizeof(result->time) || !utc_time_parse(time, &seconds) ||
+		verdict == NULL || json_integer_value(json_object_get(root, "format")) != 1 ||
 		(strcmp(verdict, "ok") != 0 && strcmp(verdict, "failed") != 0))
 		problem = "is no verification record of this backup";
 	else
@@ -138,27 +144,49 @@ repository_verification(Repository *repository, const BackupName *name, Verifica
 	return problem == NULL;
 }
 
+/* The damaged files as JSON, as many as the record has room for; caller frees. */
+static char *
+bad_files_json(const char *const *bad, int nbad)
+{
+	json_t *files = json_array();
+	size_t bytes = 0;
+	char *list;
+	int i;
+
+	for (i = 0; i < nbad && i < MAX_BAD_FILES; i++)
+	{
+		char *one;
+
+		json_array_append_new(files, json_text(bad[i]));
+		one = json_dumps(json_array_get(files, (size_t) i), JSON_ENCODE_ANY);
+		bytes += one != NULL ? strlen(one) + 1 : 0;
+		free(one);
+		if (bytes > MAX_BAD_BYTES)
+		{
+			json_array_remove(files, (size_t) i);
+			break;
+		}
+	}
+	list = json_dumps(files, JSON_COMPACT);
+	json_decref(files);
+	return list;
+}
+
 bool
 repository_record_verification(Repository *repository, const BackupName *name, bool ok, bool inside,
 							   const UnknownMembers *unknown, const char *const *bad, int nbad)
 {
 	char *path = backup_path(name, ".verified");
-	json_t *files = json_array();
 	time_t now = time(NULL);
 	char text[32];
 	Buffer json;
-	char *list;
+	char *list = bad_files_json(bad, nbad);
 	char *unknown_list = unknown_sql_json(unknown);
 	struct tm tm;
 	int error;
-	int i;
 
 	gmtime_r(&now, &tm);
 	strftime(text, sizeof(text), "%Y-%m-%dT%H:%M:%SZ", &tm);
-	for (i = 0; i < nbad; i++)
-		json_array_append_new(files, json_text(bad[i]));
-	list = json_dumps(files, JSON_COMPACT);
-	json_decref(files);
 	buffer_init(&json);
 	buffer_printf(
 		&json,

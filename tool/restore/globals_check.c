@@ -172,6 +172,33 @@ append_name(Buffer *names, const char *name)
 	free(shown);
 }
 
+/* Say which powers a role will have that it does not have yet. */
+static void
+say_powers(const GlobalsStatement *wanted, const GlobalsStatements *present)
+{
+	const GlobalsStatement *found =
+		globals_statements_find(present, GLOBALS_ROLE_ATTRIBUTES, wanted->name);
+	unsigned powers = globals_statement_powers(wanted);
+	char *shown;
+	Buffer list;
+	int i;
+
+	if (found != NULL)
+		powers &= ~globals_statement_powers(found);
+	if (powers == 0)
+		return;
+	buffer_init(&list);
+	for (i = 0; i < ROLE_POWERS; i++)
+	{
+		if ((powers & (1U << i)) != 0)
+			buffer_printf(&list, "%s%s", list.length > 0 ? ", " : "", role_powers[i]);
+	}
+	shown = printable_name(wanted->name);
+	log_info("role \"%s\" gets from the backup: %s", shown, list.data);
+	free(shown);
+	buffer_free(&list);
+}
+
 /* Decide on every statement about roles; names of the roles that stand in the way. */
 static void
 decide_roles(GlobalsRestore *restore, const GlobalsStatements *present, const char *bootstrap,
@@ -212,11 +239,20 @@ globals_check_roles(GlobalsRestore *restore)
 	GlobalsStatements present = {NULL, 0};
 	Buffer in_the_way;
 	bool good;
+	int i;
 
 	buffer_init(&in_the_way);
 	good = directory != NULL && read_present_roles(restore, directory, &present);
 	if (good)
 		decide_roles(restore, &present, bootstrap, &in_the_way);
+	for (i = 0; good && in_the_way.length == 0 && i < restore->statements.count; i++)
+	{
+		const GlobalsStatement *statement = &restore->statements.items[i];
+
+		if (statement->kind == GLOBALS_ROLE_ATTRIBUTES && statement->name != NULL &&
+			restore->actions[i] != GLOBALS_LEAVE)
+			say_powers(statement, &present);
+	}
 	if (in_the_way.length > 0)
 	{
 		buffer_append_char(&in_the_way, '.');

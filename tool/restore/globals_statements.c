@@ -294,6 +294,29 @@ globals_statements_find(const GlobalsStatements *statements, GlobalsKind kind, c
 	return NULL;
 }
 
+const char *const role_powers[ROLE_POWERS] = {"SUPERUSER", "CREATEROLE", "REPLICATION",
+											  "BYPASSRLS"};
+
+unsigned
+globals_statement_powers(const GlobalsStatement *statement)
+{
+	const char *at = statement->text;
+	unsigned powers = 0;
+	Word word;
+	int i;
+
+	while (next_word(&at, &word))
+	{
+		for (i = 0; i < ROLE_POWERS; i++)
+		{
+			if (is_keyword(&word, role_powers[i]))
+				powers |= 1U << i;
+		}
+		free(word.text);
+	}
+	return powers;
+}
+
 char *
 globals_without_grantor(const char *text)
 {

@@ -47,6 +47,14 @@ extern void globals_statements_free(GlobalsStatements *statements);
 extern const GlobalsStatement *globals_statements_find(const GlobalsStatements *statements,
 													   GlobalsKind kind, const char *name);
 
+/* What ALTER ROLE ... WITH can give a role that makes it powerful. */
+#define ROLE_POWERS 4
+
+extern const char *const role_powers[ROLE_POWERS];
+
+/* Those that such a statement gives, a bit each. */
+extern unsigned globals_statement_powers(const GlobalsStatement *statement);
+
 /* GRANT of a role without its GRANTED BY clause; caller frees. */
 extern char *globals_without_grantor(const char *text);
 
