@@ -24,19 +24,19 @@ run_agent(const Settings *settings)
 
 const Command command_agent = {
 	.name = "agent",
-	.summary = "run the jobs of a catalogue",
+	.summary = "run the jobs of a catalog",
 	.arguments = "",
 	.min_arguments = 0,
 	.max_arguments = 0,
 	.options = "once max-runs agent-name stop-timeout",
 	.per_call = "once",
 	.help =
-		"Works on the queue of the extension in the catalogue's database: claims runs that are\n"
+		"Works on the queue of the extension in the catalog's database: claims runs that are\n"
 		"due, starts this program for each, says how it goes, and how it ended. Any number of\n"
 		"agents may work on one queue. The setting nex_backup.executor must be \"agent\" there.\n"
 		"\n"
 		"What the runs need to know (repository, server, secrets) stands in the settings file and\n"
-		"environment of the agent, not in the catalogue. SIGTERM ends it: nothing new is started,\n"
+		"environment of the agent, not in the catalog. SIGTERM ends it: nothing new is started,\n"
 		"and what runs has --stop-timeout to end by itself.\n"
 		"\n"
 		"Examples:\n"

@@ -183,7 +183,7 @@ const Command command_list = {
 		"  stored    bytes of the objects that hold it, compressed\n"
 		"  added     bytes that this backup added to the repository; the rest was there already\n"
 		"  verified  result and date of the last \"nex_backup verify\", and UNKNOWN SQL if that\n"
-		"            found statements which nex_backup does not write\n"
+		"            found statements that nex_backup would not have written\n"
 		"\n"
 		"A backup whose manifest is damaged is shown as such, and the exit code is 3. What cannot\n"
 		"be looked at, such as a symbolic link in the place of a directory, is named by a\n"
