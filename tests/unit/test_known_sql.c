@@ -157,6 +157,7 @@ database_of_old_versions(void **state)
 		{"ALTER DATABASE", "SET search_path TO public/**/", NULL},
 		{"ALTER DATABASE", "SET search_path TO public,", NULL},
 		{"ALTER DATABASE", "SET search_path TO", NULL},
+		{"ALTER DATABASE", "SET search_path TO;", NULL},
 		{"ALTER DATABASE", "SET search_path TO a b", NULL},
 		{"ALTER DATABASE", "SET search_path TO 'a'\n'b'", NULL},
 		{"ALTER DATABASE", "SET search_path TO \"a", NULL},
@@ -430,6 +431,15 @@ globals(void **state)
 		"search_path FROM CURRENT; END';"};
 	static const Case cases[] = {
 		{"SET standard_conforming_strings = off;", "SET standard_conforming_strings = on;"},
+		{"ALTER ROLE r3 SET search_path TO ;",
+		 "DO 'BEGIN PERFORM pg_catalog.set_config(''search_path'', '''', true); ALTER ROLE r3 SET "
+		 "search_path FROM CURRENT; END';"},
+		{"ALTER ROLE ALL SET temp_tablespaces TO ;",
+		 "DO 'BEGIN PERFORM pg_catalog.set_config(''temp_tablespaces'', '''', true); ALTER ROLE "
+		 "ALL SET temp_tablespaces FROM CURRENT; END';"},
+		{"ALTER ROLE r3 SET search_path TO ; ALTER ROLE r3 SUPERUSER;", NULL},
+		{"ALTER ROLE r3 SET search_path TO ", NULL},
+		{"ALTER ROLE r3 SET my.list TO ;", NULL},
 		{"ALTER ROLE ALL SET search_path TO \"$user\", Public;",
 		 "ALTER ROLE ALL SET search_path TO '$user', 'public';"},
 		{"COMMENT ON ROLE joe IS E'a\\\\b';", "COMMENT ON ROLE joe IS 'a\\b';"},

@@ -390,6 +390,14 @@ sql_reader_needs_hole(SqlReader *reader)
 }
 
 bool
+sql_reader_at_semicolon(const SqlReader *reader)
+{
+	const char *at = reader->at + strspn(reader->at, " ");
+
+	return reader->good && *at == ';';
+}
+
+bool
 sql_reader_at_end(SqlReader *reader)
 {
 	if (!reader->good)

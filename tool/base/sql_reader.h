@@ -69,6 +69,9 @@ extern void sql_reader_needs_element(SqlReader *reader);
 /* The name of the database. */
 extern void sql_reader_needs_hole(SqlReader *reader);
 
+/* Does a semicolon come next?  The reader stays where it is. */
+extern bool sql_reader_at_semicolon(const SqlReader *reader);
+
 /* Is this the end, but for blanks? */
 extern bool sql_reader_at_end(SqlReader *reader);
 

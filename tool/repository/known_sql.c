@@ -53,6 +53,40 @@ read_setting_name(SqlReader *reader)
 	return name;
 }
 
+/*
+ * "SET name TO" and nothing: an empty list as pg_dumpall writes it, which is not
+ * SQL.  FROM CURRENT sets one.
+ */
+static void
+write_empty(SqlReader *reader, const char *name)
+{
+	Buffer tail;
+	Buffer body;
+
+	buffer_init(&tail);
+	buffer_append_string(&tail, " SET ");
+	quote_identifier(&tail, name);
+	buffer_append_string(&tail, " TO");
+	if (reader->out.length < tail.length ||
+		strcmp(reader->out.data + reader->out.length - tail.length, tail.data) != 0)
+		reader->good = false;
+	else
+	{
+		buffer_init(&body);
+		buffer_append_string(&body, "BEGIN PERFORM pg_catalog.set_config(");
+		quote_literal(&body, name);
+		buffer_append_string(&body, ", '', true); ");
+		buffer_append(&body, reader->out.data, reader->out.length - strlen(" TO"));
+		buffer_append_string(&body, " FROM CURRENT; END");
+		buffer_reset(&reader->out);
+		buffer_append_string(&reader->out, "DO ");
+		quote_literal(&reader->out, body.data);
+		buffer_free(&body);
+		reader->at += strspn(reader->at, " ");
+	}
+	buffer_free(&tail);
+}
+
 void
 known_setting_read(SqlReader *reader, const char *current)
 {
@@ -63,7 +97,10 @@ known_setting_read(SqlReader *reader, const char *current)
 	if (current == NULL)
 	{
 		sql_reader_needs(reader, "TO");
-		read_list(reader);
+		if (sql_reader_at_semicolon(reader))
+			write_empty(reader, name);
+		else
+			read_list(reader);
 	}
 	else if (name != NULL && strcmp(name, current) == 0)
 		sql_reader_needs(reader, "FROM CURRENT");
