@@ -31,3 +31,10 @@ seal_check(const char *file, size_t length)
 		return "does not match its seal";
 	return NULL;
 }
+
+void
+seal_copy(const char *file, size_t length, DigestHex seal)
+{
+	memcpy(seal, file + length - CLOSING_LENGTH - DIGEST_HEX_LENGTH, DIGEST_HEX_LENGTH);
+	seal[DIGEST_HEX_LENGTH] = '\0';
+}

@@ -24,4 +24,7 @@
  */
 extern const char *seal_check(const char *file, size_t length);
 
+/* The digest in the seal of a file that seal_check() found good. */
+extern void seal_copy(const char *file, size_t length, DigestHex seal);
+
 #endif /* NEX_SEAL_H */

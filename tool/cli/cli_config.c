@@ -261,7 +261,8 @@ verify_one(Repository *repository, const BackupName *name, json_t *results)
 						 : configuration_check(repository, manifest);
 		/* What could not be read proves nothing. */
 		if (good || !repository->unreadable)
-			repository_record_verification(repository, name, good, decrypted, NULL, NULL, 0);
+			repository_record_verification(repository, name, manifest->seal, good, decrypted, NULL,
+										   NULL, 0);
 	}
 	if (results != NULL)
 		json_array_append_new(results,

@@ -44,9 +44,11 @@ typedef struct Result
 	const BackupName *name;
 	const char **bad; /* file names */
 	int nbad;
-	bool unreadable; /* not all of it could be looked at, so that it is not proved */
-	bool locked;     /* encrypted, and no key at hand: only stored bytes were checked */
-	char *own_path;  /* the manifest, or the listing beside it, if that is bad */
+	bool unreadable;    /* not all of it could be looked at, so that it is not proved */
+	DigestHex manifest; /* its seal; "" if it is bad */
+	bool marked;        /* an earlier verification found unknown SQL, and this one could not look */
+	bool locked;        /* encrypted, and no key at hand: only stored bytes were checked */
+	char *own_path;     /* the manifest, or the listing beside it, if that is bad */
 	VerifyReport report;
 	UnknownMembers unknown; /* SQL in it that this program does not write */
 } Result;
@@ -141,6 +143,7 @@ check_backup(Run *run, Result *result)
 			!repository_check_listing(run->repository, result->name, manifest, &error))
 			note_bad_file(result, ".sha256", error);
 		result->locked = manifest->locked;
+		memcpy(result->manifest, manifest->seal, sizeof(result->manifest));
 		encryption_warn_untrusted(run->repository);
 		progress_phase("verifying", "objects", manifest->nobjects, manifest->totals.stored_bytes);
 		complete = verify_objects_once(run->repository, manifest, VERIFY_CONTENT,
@@ -156,6 +159,13 @@ check_backup(Run *run, Result *result)
 	return complete;
 }
 
+/* "ok" is what a backup is that has no bad file and no SQL of unknown form. */
+static const char *
+verdict_of(const Result *result)
+{
+	return result->unknown.count > 0 ? "not damaged, but UNKNOWN SQL" : "ok";
+}
+
 static void
 print_result(const Result *result)
 {
@@ -169,14 +179,15 @@ print_result(const Result *result)
 	else if (result->nbad == 0 && result->locked)
 		show_text(
 			"%s: stored bytes and signature ok (%s, %s); no key at hand opens it, so what is in it "
-			"was not checked\n",
-			label, pretty_number_of(report->objects, "object"), pretty_bytes(report->bytes));
+			"was not checked%s\n",
+			label, pretty_number_of(report->objects, "object"), pretty_bytes(report->bytes),
+			result->marked ? "; an earlier verification found UNKNOWN SQL" : "");
 	else if (result->nbad == 0 && (backup_is_of_globals(result->name) || result->name->of_files))
-		show_text("%s: ok (%s, %s stored, %s of text)\n", label,
+		show_text("%s: %s (%s, %s stored, %s of text)\n", label, verdict_of(result),
 				  pretty_number_of(report->objects, "object"), pretty_bytes(report->bytes),
 				  pretty_bytes(report->raw_bytes));
 	else if (result->nbad == 0)
-		show_text("%s: ok (%s, %s stored, %s of SQL, %s)\n", label,
+		show_text("%s: %s (%s, %s stored, %s of SQL, %s)\n", label, verdict_of(result),
 				  pretty_number_of(report->objects, "object"), pretty_bytes(report->bytes),
 				  pretty_bytes(report->raw_bytes), pretty_number_of(report->rows, "row"));
 	else
@@ -280,8 +291,8 @@ record(const Run *run, const Result *result, const char *started)
 	bool good = result->nbad == 0;
 	int i;
 
-	repository_record_verification(run->repository, result->name, good, !result->locked,
-								   &result->unknown, result->bad, result->nbad);
+	repository_record_verification(run->repository, result->name, result->manifest, good,
+								   !result->locked, &result->unknown, result->bad, result->nbad);
 	for (i = 0; i < result->nbad; i++)
 		json_array_append_new(bad, json_text(result->bad[i]));
 	json_object_set_new(payload, "result", json_string(good ? "ok" : "failed"));
@@ -304,6 +315,19 @@ record_unfinished(const Run *run, const Result *result, const char *started)
 					 payload_of(run, result->name, started));
 }
 
+/* What was found inside with a key is still there, though nobody could look this time. */
+static void
+warn_of_mark(const Result *result)
+{
+	char *label = backup_label(result->name);
+
+	log_warning_hint("Verify it with --identity or --key-file to see the statement.",
+					 "an earlier verification of backup \"%s\" found SQL that nex_backup does not "
+					 "write, and this one could not look",
+					 label);
+	free(label);
+}
+
 /* Verify one backup.  False if the run must end. */
 static bool
 verify_backup(Run *run, const BackupName *name)
@@ -322,10 +346,14 @@ verify_backup(Run *run, const BackupName *name)
 	if (!repository_verification(run->repository, name, &before))
 		run->nfailed++;
 	complete = check_backup(run, &result);
+	result.marked = !result.unknown.looked && verification_has_unknown_sql(&before) &&
+					strcmp(before.manifest, result.manifest) == 0;
 	if (complete)
 	{
 		if (result.nbad > 0 || result.unreadable)
 			run->nfailed++;
+		if (result.marked)
+			warn_of_mark(&result);
 		if (run->results != NULL)
 			json_array_append_new(run->results, result_json(&result));
 		else
@@ -424,7 +452,7 @@ const Command command_verify = {
 		"these contain statements that nex_backup would not have written, which may have been\n"
 		"injected, the statements are shown, and the exit code is 3, even if the backup is\n"
 		"undamaged; with --allow-unknown-sql that is only a warning. An encrypted backup can be\n"
-		"checked for them only with a key.\n"
+		"checked for them only with a key; without one, an earlier result is kept.\n"
 		"\n"
 		"An object that several backups share is read once. Every bad file is named with the\n"
 		"tables it holds; the exit code is then 3. What may not be read, or lies behind a "

@@ -107,6 +107,10 @@ verification_json(const BackupSummary *summary)
 	json_object_set_new(value, "result", json_string(summary->verification.ok ? "ok" : "failed"));
 	json_object_set_new(value, "time", json_text(summary->verification.time));
 	json_object_set_new(value, "inside", json_boolean(summary->verification.inside));
+	json_object_set_new(value, "opened",
+						summary->verification.opened[0] != '\0'
+							? json_text(summary->verification.opened)
+							: json_null());
 	json_object_set_new(value, "unknown_sql", unknown_sql_json(&summary->verification));
 	return value;
 }

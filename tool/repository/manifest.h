@@ -162,6 +162,7 @@ typedef struct Manifest
 	char id[BACKUP_ID_SIZE];
 	char *repository; /* id of the repository */
 	char *type;
+	DigestHex seal; /* of the file that it was read from; "" otherwise */
 	char *tool;
 	char *pg_dump;
 	char *started; /* "2026-11-23T02:00:00.000Z" */

@@ -21,6 +21,7 @@
 #include "memory.h"
 #include "quote.h"
 #include "repository_secret.h"
+#include "seal.h"
 #include "seal_append.h"
 #include "writer_state.h"
 
@@ -171,11 +172,14 @@ manifest_open(const Repository *repository, const char *json, size_t length, cha
 		manifest_free(outer);
 		return NULL;
 	}
+	seal_copy(json, length, outer->seal);
 	if (!outer->locked || !keyring_can_open())
 		return outer;
 	inner = open_private(outer, error);
 	if (inner == NULL && *error == NULL)
 		return outer;
+	if (inner != NULL)
+		memcpy(inner->seal, outer->seal, sizeof(inner->seal));
 	manifest_free(outer);
 	return inner;
 }

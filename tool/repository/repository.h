@@ -211,7 +211,9 @@ typedef struct Verification
 	bool inside; /* not the stored bytes alone */
 	bool looked; /* for SQL of unknown form, which these members hold: */
 	bool unknown_sql[MEMBER_KINDS];
-	char time[32]; /* UTC, "2026-11-23T02:00:00Z" */
+	char time[32];      /* UTC, "2026-11-23T02:00:00Z" */
+	char opened[32];    /* when the inside was last checked and good; may be "" */
+	DigestHex manifest; /* the seal of the manifest that this is about; may be "" */
 } Verification;
 
 /* Reports (exit 3) and returns false only if the record is damaged. */
@@ -223,10 +225,13 @@ extern bool verification_has_unknown_sql(const Verification *verification);
 
 /*
  * inside: objects were opened and their content checked, not the stored bytes
- * alone.  unknown: what known_sql.h says of the members, or NULL.
+ * alone.  unknown: what known_sql.h says of the members, or NULL.  If
+ * nobody could look inside, what the record says of that stays, unless it is about another
+ * manifest than the one with this seal, which is "" if it could not be read.
  */
-extern bool repository_record_verification(Repository *repository, const BackupName *name, bool ok,
-										   bool inside, const UnknownMembers *unknown,
-										   const char *const *bad, int nbad);
+extern bool repository_record_verification(Repository *repository, const BackupName *name,
+										   const char *manifest, bool ok, bool inside,
+										   const UnknownMembers *unknown, const char *const *bad,
+										   int nbad);
 
 #endif /* NEX_REPOSITORY_H */

@@ -60,10 +60,10 @@ verification_has_unknown_sql(const Verification *verification)
 	return false;
 }
 
-/* The list of these members as JSON, with the key before it; empty if nobody looked.  Caller frees.
+/* What is known of the inside, of which manifest: lines of JSON, which may be none.  Caller frees.
  */
 static char *
-unknown_sql_json(const UnknownMembers *unknown)
+findings_json(const Verification *verification)
 {
 	Buffer json;
 	int listed = 0;
@@ -71,12 +71,16 @@ unknown_sql_json(const UnknownMembers *unknown)
 
 	buffer_init(&json);
 	buffer_append_string(&json, "");
-	if (unknown == NULL || !unknown->looked)
+	if (verification->manifest[0] != '\0')
+		buffer_printf(&json, "\"manifest\": \"%s\",\n", verification->manifest);
+	if (verification->opened[0] != '\0')
+		buffer_printf(&json, "\"opened\": \"%s\",\n", verification->opened);
+	if (!verification->looked)
 		return buffer_detach(&json);
 	buffer_append_string(&json, "\"unknown_sql\": [");
 	for (i = 0; i < MEMBER_KINDS; i++)
 	{
-		if (unknown->of[i].count > 0)
+		if (verification->unknown_sql[i])
 			buffer_printf(&json, "%s\"%s\"", listed++ > 0 ? "," : "", member_kind_name(i));
 	}
 	buffer_append_string(&json, "],\n");
@@ -92,6 +96,8 @@ parse_record(const Buffer *file, const BackupName *name, Verification *result)
 	const char *backup;
 	const char *time;
 	const char *verdict;
+	const char *manifest;
+	const char *opened;
 	double seconds;
 	json_t *root;
 
@@ -103,6 +109,8 @@ parse_record(const Buffer *file, const BackupName *name, Verification *result)
 	backup = json_string_value(json_object_get(root, "backup"));
 	time = json_string_value(json_object_get(root, "verified"));
 	verdict = json_string_value(json_object_get(root, "result"));
+	manifest = json_string_value(json_object_get(root, "manifest"));
+	opened = json_string_value(json_object_get(root, "opened"));
 	if (backup == NULL || strcmp(backup, name->id) != 0 || time == NULL ||
 		strlen(time) >= sizeof(result->time) || !utc_time_parse(time, &seconds) ||
 		verdict == NULL || json_integer_value(json_object_get(root, "format")) != 1 ||
@@ -114,16 +122,21 @@ parse_record(const Buffer *file, const BackupName *name, Verification *result)
 		result->ok = strcmp(verdict, "ok") == 0;
 		result->inside = json_array_size(json_object_get(root, "checked")) > 2;
 		parse_unknown_sql(json_object_get(root, "unknown_sql"), result);
+		if (manifest != NULL && digest_hex_valid(manifest))
+			memcpy(result->manifest, manifest, sizeof(result->manifest));
+		if (opened != NULL && strlen(opened) < sizeof(result->opened) &&
+			utc_time_parse(opened, &seconds))
+			memcpy(result->opened, opened, strlen(opened) + 1);
 		memcpy(result->time, time, strlen(time) + 1);
 	}
 	json_decref(root);
 	return problem;
 }
 
-bool
-repository_verification(Repository *repository, const BackupName *name, Verification *result)
+/* Read the record; NULL, also where there is none, or what is wrong with it. */
+static const char *
+read_record(Repository *repository, const char *path, const BackupName *name, Verification *result)
 {
-	char *path = backup_path(name, ".verified");
 	const char *problem = NULL;
 	Buffer file;
 	int error;
@@ -138,6 +151,15 @@ repository_verification(Repository *repository, const BackupName *name, Verifica
 	else if (error != ENOENT)
 		problem = "could not be read";
 	buffer_free(&file);
+	return problem;
+}
+
+bool
+repository_verification(Repository *repository, const BackupName *name, Verification *result)
+{
+	char *path = backup_path(name, ".verified");
+	const char *problem = read_record(repository, path, name, result);
+
 	if (problem != NULL)
 		repository_damaged(repository, path, problem, RECORD_HINT);
 	free(path);
@@ -172,29 +194,76 @@ bad_files_json(const char *const *bad, int nbad)
 	return list;
 }
 
+/*
+ * Without a key, or in a damaged backup, nobody can look inside.  What an
+ * earlier verification has found there is still true, as long as the manifest
+ * is the same one; where it cannot be read, nothing says that it is not.
+ */
+static void
+keep_deeper_findings(const Verification *before, const char *manifest, bool ok, bool inside,
+					 Verification *now)
+{
+	if (manifest[0] != '\0' && before->manifest[0] != '\0' &&
+		strcmp(manifest, before->manifest) != 0)
+		return;
+	if (now->manifest[0] == '\0')
+		memcpy(now->manifest, before->manifest, sizeof(now->manifest));
+	if (!now->looked)
+	{
+		now->looked = before->looked;
+		memcpy(now->unknown_sql, before->unknown_sql, sizeof(now->unknown_sql));
+	}
+	if (ok && !inside)
+		memcpy(now->opened, before->opened, sizeof(now->opened));
+}
+
+/* What is known of the inside by now; the record itself is still that of the last time. */
+static void
+sum_up_findings(Repository *repository, const char *path, const BackupName *name,
+				const char *manifest, bool ok, bool inside, const UnknownMembers *unknown,
+				Verification *now)
+{
+	Verification before;
+	int i;
+
+	memset(now, 0, sizeof(*now));
+	memcpy(now->manifest, manifest, strlen(manifest) + 1);
+	now->looked = unknown != NULL && unknown->looked;
+	for (i = 0; now->looked && i < MEMBER_KINDS; i++)
+		now->unknown_sql[i] = unknown->of[i].count > 0;
+	if (read_record(repository, path, name, &before) == NULL && before.known)
+		keep_deeper_findings(&before, manifest, ok, inside, now);
+}
+
 bool
-repository_record_verification(Repository *repository, const BackupName *name, bool ok, bool inside,
-							   const UnknownMembers *unknown, const char *const *bad, int nbad)
+repository_record_verification(Repository *repository, const BackupName *name, const char *manifest,
+							   bool ok, bool inside, const UnknownMembers *unknown,
+							   const char *const *bad, int nbad)
 {
 	char *path = backup_path(name, ".verified");
+	Verification findings;
 	time_t now = time(NULL);
 	char text[32];
 	Buffer json;
 	char *list = bad_files_json(bad, nbad);
-	char *unknown_list = unknown_sql_json(unknown);
+	char *found;
 	struct tm tm;
 	int error;
 
 	gmtime_r(&now, &tm);
 	strftime(text, sizeof(text), "%Y-%m-%dT%H:%M:%SZ", &tm);
+	sum_up_findings(repository, path, name, manifest, ok, inside, unknown, &findings);
+	if (ok && inside)
+		memcpy(findings.opened, text, sizeof(text));
+	found = findings_json(&findings);
 	buffer_init(&json);
 	buffer_printf(
 		&json,
 		"{\n\"format\": 1,\n\"backup\": \"%s\",\n\"verified\": \"%s\",\n\"result\": \"%s\",\n"
 		"\"checked\": [\"stored\", \"hashed\"%s],\n%s\"bad\": %s",
 		name->id, text, ok ? "ok" : "failed", inside ? ", \"decompressed\", \"counted\"" : "",
-		unknown_list, list);
-	free(unknown_list);
+		found, list);
+	free(found);
 	free(list);
 	error = seal_append(&json) ? repository->storage->write(repository->storage, path, json.data,
 															json.length, true)
