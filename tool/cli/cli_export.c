@@ -322,6 +322,25 @@ check_before_stdout(Export *export)
 	return good;
 }
 
+/*
+ * The text is for psql, which runs whatever is in it, so it must not hold SQL
+ * that somebody may have planted.
+ */
+static bool
+refuse_unknown(const Export *export)
+{
+	return export->manifest->kind == BACKUP_OF_FILES ||
+		   unknown_members_refuse(export->settings, export->repository, export->manifest);
+}
+
+/* Before anything is written, as far as the members can be read; damage is found later. */
+static bool
+refuse_unknown_early(const Export *export)
+{
+	return export->manifest->kind == BACKUP_OF_FILES ||
+		   unknown_members_refuse_early(export->settings, export->repository, export->manifest);
+}
+
 static bool
 export_all(Export *export)
 {
@@ -329,7 +348,10 @@ export_all(Export *export)
 	uint32_t member = 0;
 	uint32_t i;
 
-	if (export->path == NULL ? !check_before_stdout(export) : !open_file(export))
+	if (!refuse_unknown_early(export))
+		return false;
+	if (export->path == NULL ? !check_before_stdout(export) || !refuse_unknown(export)
+							 : !open_file(export))
 		return false;
 	progress_phase("exporting", "objects", manifest->nobjects, manifest->totals.stored_bytes);
 	for (i = 0; i < manifest->nobjects; i++)
@@ -337,37 +359,9 @@ export_all(Export *export)
 		if (interrupted() || !export_object(export, i, &member))
 			return false;
 	}
-	return export->path == NULL || finish_file(export);
-}
 
-/*
- * The file is for psql, which runs whatever is in it.  By now all objects were
- * read and are undamaged.
- */
-static bool
-warn_of_unknown(const Export *export)
-{
-	UnknownMembers unknown;
-	bool good = true;
-	MemberKind member;
-
-	if (export->manifest->kind == BACKUP_OF_FILES)
-		return true;
-	good = unknown_members_find(export->repository, export->manifest, &unknown);
-	for (member = 0; good && member < MEMBER_KINDS; member++)
-	{
-		char *detail;
-
-		if (unknown.of[member].count == 0)
-			continue;
-		detail = unknown_sql_detail(&unknown.of[member]);
-		log_warning_hint("Look at it before you give the text to psql: it may have been planted.",
-						 "the member \"%s\" holds SQL that nex_backup does not write: %s",
-						 member_kind_name(member), detail);
-		free(detail);
-	}
-	unknown_members_free(&unknown);
-	return good;
+	/* By now all objects were read and are undamaged. */
+	return export->path == NULL || (refuse_unknown(export) && finish_file(export));
 }
 
 /* ---- set-up ---- */
@@ -511,8 +505,7 @@ run_export(const Settings *settings)
 	if (export.manifest != NULL)
 	{
 		progress_bar_start(settings);
-		good = choose_output(&export, &name) && prepare(&export) && export_all(&export) &&
-			   warn_of_unknown(&export);
+		good = choose_output(&export, &name) && prepare(&export) && export_all(&export);
 		progress_bar_stop();
 		if (good)
 			say_done(&export, &name);
@@ -528,8 +521,8 @@ const Command command_export = {
 	.arguments = "DB[/ID]",
 	.min_arguments = 1,
 	.max_arguments = 1,
-	.options = "output yes jobs",
-	.per_call = "yes",
+	.options = "output yes jobs allow-unknown-sql",
+	.per_call = "yes allow-unknown-sql",
 	.help =
 		"Writes one file that psql restores by itself, for moving a backup to where there is no\n"
 		"nex_backup. The name given with -o decides the format: .sql.zst, .sql.gz or .sql; with\n"
@@ -538,9 +531,9 @@ const Command command_export = {
 		"and lies in the current directory.\n"
 		"\n"
 		"Every object is checked against its digest. A file that exists is replaced only with\n"
-		"--yes, and only when the new one is complete. psql executes everything in "
-		"it: if it\n"
-		"contains SQL that nex_backup would not have written, a warning shows the statement.\n"
+		"--yes, and only when the new one is complete. psql executes everything in\n"
+		"it: a backup that contains SQL that nex_backup would not have written is rejected, exit\n"
+		"code 3, and the statement is shown; inspect it, then use --allow-unknown-sql to export it.\n"
 		"\n"
 		"Examples:\n"
 		"  nex_backup export invoice\n"

@@ -19,8 +19,16 @@
 #include "memory.h"
 
 #define LOOK_HINT                                                                                  \
-	"Somebody may have planted it in the database that was backed up.  Look at it with "           \
-	"\"nex_backup export\"; if it does no harm, say --allow-unknown-sql."
+	"Somebody may have planted it in what was backed up.  If the statement does no harm, say "     \
+	"--allow-unknown-sql; to see it whole, write the text to a file with \"nex_backup %sexport "   \
+	"--allow-unknown-sql\" and look there."
+
+/* Caller frees. */
+static char *
+look_hint(const Manifest *manifest)
+{
+	return xasprintf(LOOK_HINT, manifest->kind == BACKUP_OF_GLOBALS ? "globals " : "");
+}
 
 char *
 unknown_sql_detail(const UnknownSql *unknown)
@@ -95,13 +103,18 @@ judge(const Settings *settings, const Manifest *manifest, MemberKind member,
 
 	if (settings->allow_unknown_sql)
 		log_warning("the member \"%s\" of backup \"%s\" holds %d %s that nex_backup does not "
-					"write, run as --allow-unknown-sql says; the first: %s",
+					"write, taken as --allow-unknown-sql says; the first: %s",
 					name, label, unknown->count, unknown->count == 1 ? "statement" : "statements",
 					detail);
 	else
-		report_error(EXIT_INTEGRITY, detail, LOOK_HINT,
+	{
+		char *hint = look_hint(manifest);
+
+		report_error(EXIT_INTEGRITY, detail, hint,
 					 "the member \"%s\" of backup \"%s\" holds SQL that nex_backup does not write",
 					 name, label);
+		free(hint);
+	}
 	free(detail);
 	free(label);
 	return settings->allow_unknown_sql;
@@ -150,6 +163,7 @@ known_member_sql(const Settings *settings, const Manifest *manifest, MemberKind 
 				 const char *text, const char *database, Buffer *sql)
 {
 	KnownStatement statement;
+	char *hint = look_hint(manifest);
 	bool good = true;
 	KnownSql known;
 
@@ -158,7 +172,7 @@ known_member_sql(const Settings *settings, const Manifest *manifest, MemberKind 
 	while (good && known_sql_next(&known, &statement))
 	{
 		if (statement.kind == SQL_UNKNOWN && !settings->allow_unknown_sql)
-			good = report_error(EXIT_INTEGRITY, NULL, LOOK_HINT,
+			good = report_error(EXIT_INTEGRITY, NULL, hint,
 								"the member \"%s\" of backup \"%s\" holds SQL that nex_backup does "
 								"not write",
 								member_kind_name(member), manifest->id);
@@ -166,5 +180,6 @@ known_member_sql(const Settings *settings, const Manifest *manifest, MemberKind 
 		buffer_append_char(sql, '\n');
 		known_statement_free(&statement);
 	}
+	free(hint);
 	return good;
 }
