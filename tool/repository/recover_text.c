@@ -14,6 +14,15 @@
 
 #include "buffer.h"
 
+/*
+ * A text of format() in a member "database", for grep within "": one without
+ * semicolons, or one that has them in literals and quoted names only.  What a
+ * reader of literals could be deceived with has no place there: a backslash,
+ * a comment, a dollar.
+ */
+#define KNOWN_TEXT                                                                                 \
+	"''([^;]*|([A-Za-z0-9_ .,]|\\\"([^\\\"'\\\\]|\\\"\\\")*\\\"|''''([^'\\\\]|'''''''')*'''')*)''"
+
 static const char text[] =
 	"HOW TO RESTORE FROM THIS DIRECTORY WITHOUT NEX_BACKUP\n"
 	"=====================================================\n"
@@ -118,13 +127,34 @@ static const char text[] =
 	"-?[0-9]+, (true|false)\\);$\" "
 	"member.sql\n"
 	"\n"
-	"Of \"database\" it prints the statements with a semicolon inside. In these each semicolon "
-	"must "
-	"be between\n"
-	"quotation marks, as in a comment; one outside of them begins another command.\n"
+	"Of \"database\" this prints what needs a look:\n"
 	"\n"
-	"    grep -anvE \"^DO 'BEGIN EXECUTE pg_catalog\\.format\\(''%s %I %s'', ''[^;]*'', "
-	"pg_catalog\\.current_database\\(\\), ''[^;]*''\\); END';$\" member.sql\n"
+	"    grep -anvE \"^DO 'BEGIN EXECUTE pg_catalog\\.format\\(''%s %I %s'', " KNOWN_TEXT ", "
+	"pg_catalog\\.current_database\\(\\), " KNOWN_TEXT "\\); END';$\" member.sql\n"
+	"\n"
+	"There, text between four quotation marks on each side, ''''like this'''', is a value, "
+	"whatever "
+	"it says. At the\n"
+	"end of a statement they are six, as two of them end the whole text. Leave the values out, and "
+	"no semicolon may\n"
+	"be left but the two in \"); END';\": any other begins another command. Harmless, though it "
+	"has a semicolon\n"
+	"and a line break:\n"
+	"\n"
+	"      DO 'BEGIN EXECUTE pg_catalog.format(''%s %I %s'', ''COMMENT ON DATABASE'', "
+	"pg_catalog.current_database(), ''IS ''''Sales; do not\n"
+	"      drop''''''); END';\n"
+	"\n"
+	"Planted, as the text behind public is between two quotation marks, not four:\n"
+	"\n"
+	"      DO 'BEGIN EXECUTE pg_catalog.format(''%s %I %s'', ''ALTER ROLE eve IN DATABASE'', "
+	"pg_catalog.current_database(), ''SET search_path TO public;ALTER ROLE eve SUPERUSER;--''); "
+	"END';\n"
+	"\n"
+	"With a backslash, $ or a comment in it a statement cannot be judged like this. If in doubt "
+	"do not run it: write\n"
+	"the text of the backup to a file and take the statement out. What is lost is one setting, "
+	"grant or comment.\n"
 	"\n"
 	"The format is described in docs/format.md of nex_backup.\n";
 
