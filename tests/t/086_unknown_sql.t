@@ -3,7 +3,9 @@
 use strict;
 use warnings;
 
+use Digest::SHA ();
 use File::Temp ();
+use JSON::PP ();
 use NexBackup::Forge;
 use NexBackup::Test;
 use Test::More;
@@ -115,7 +117,7 @@ like(
 	qr/HINT:.*--allow-unknown-sql/, 'with a hint');
 my ($code, $out, $err) = tool('verify', '--repo', $repo);
 is($code, 3, 'verify: exit code 3');
-like($out, qr/: ok .*\n  member "database" holds 1 unknown SQL statement, line \d+: DO '/, 'and shows the statement');
+like($out, qr/: not damaged, but UNKNOWN SQL \(.*\n  member "database" holds 1 unknown SQL statement, line \d+: DO '/, 'and shows the statement');
 like($err, $refusal, 'on stderr, too');
 ($code, $out, $err) = tool('verify', '--repo', $repo, '--allow-unknown-sql');
 is($code, 0, 'verify --allow-unknown-sql: a warning');
@@ -129,8 +131,16 @@ like(read_bytes("$repo/$backup.verified"), qr/"unknown_sql": \["database"\]/, 't
 like((tool('doctor', '--repo', $repo))[1], qr/unknown SQL\s+database "shop": 1 backup holds SQL/, 'doctor, too');
 my $scratch = File::Temp::tempdir(CLEANUP => 1);
 ($code, $out, $err) = tool('export', '--repo', $repo, 'shop', '-o', "$scratch/shop.sql");
-is($code, 0, 'export');
-like($err, qr/warning: the member "database" holds SQL that nex_backup does not write: Line/, 'warns');
+is($code, 3, 'export refuses');
+like($err, $refusal, 'for the same reason');
+ok(!glob("$scratch/shop.sql*"), 'and leaves no file');
+($code, $out, $err) = tool('export', '--repo', $repo, 'shop', '-o', '-');
+is($code, 3, 'nor to a pipe');
+is($out, '', 'of which not a byte is written');
+($code, $out, $err) = tool('export', '--repo', $repo, 'shop', '-o', "$scratch/shop.sql", '--allow-unknown-sql');
+is($code, 0, 'export --allow-unknown-sql');
+like($err, qr/warning: the member "database" of backup "\S+" holds 1 statement that nex_backup does not write, .*Line/, 'warns');
+like(read_bytes("$scratch/shop.sql"), qr{public;ALTER/\*\*/ROLE}, 'and writes it, for a look');
 
 # What RECOVER.txt tells to do by hand finds the same.
 sub by_hand
@@ -156,7 +166,7 @@ sub by_hand
 }
 
 like(by_hand('database'), qr{^\d+:.*public;ALTER/\*\*/ROLE}m, 'by hand it is found, too');
-is(scalar(grep { !/COMMENT|my\.custom/ } split /\n/, by_hand('database')), 2, 'with one that is quoted');
+is(scalar(grep { !/COMMENT|my\.custom/ } split /\n/, by_hand('database')), 1, 'without what is quoted');
 is(by_hand('sequences'), '', 'and the sequences are good');
 
 # The same of a value that hides behind E'\', which psql reads as an open literal.
@@ -171,6 +181,35 @@ is(by_hand('sequences'), '', 'and the sequences are good');
 	is(`$look`, '', 'by hand: sequences whose names have backslashes are good');
 	write_bytes("$scratch/planted.sql", $good . $planted);
 	like(`$look`, qr/^3:/m, 'by hand: an open E literal is not');
+}
+
+# What RECOVER.txt says of semicolons: its own examples, and what could deceive the look or the rule.
+{
+	my $text = read_bytes("$repo/RECOVER.txt");
+	my ($look) = $text =~ /^    (grep -anvE .*format.*)$/m or die;
+	my ($fine, $bad) = $text =~ /Harmless.*?:\n\n {6}(DO .*?END';)\n.*Planted.*?:\n\n {6}(DO .*?END';)\n/s or die;
+
+	$fine =~ s/^ {6}//m;
+	$look =~ s/member\.sql/$scratch\/examples.sql/;
+	# "Leave the values out, and no semicolon may be left but the two"
+	my $semicolons = sub { my ($sql) = @_; $sql =~ s/''''([^']|'''''''')*''''//g; return $sql =~ tr/;// };
+	my $prints = sub { write_bytes("$scratch/examples.sql", $_[0]); return `$look` ne '' };
+	is($semicolons->($fine), 2, 'the rule finds the harmless example harmless');
+	cmp_ok($semicolons->($bad), '>', 2, 'and the planted one planted');
+	ok($prints->("$bad\n"), 'which the command prints');
+	for my $value (q(SET my.list TO 'a; b''c;'), q(SET search_path TO "A b;c", public, "x""y;"), q(IS 'a;', 'b;'))
+	{
+		my $statement = old_statement('ALTER DATABASE', $value);
+		ok(!$prints->($statement), "nothing of: $value");
+		is($semicolons->($statement), 2, 'which the rule says, too') if $value !~ /"/;
+	}
+	my $do = 'ALTER ROLE eve SUPERUSER';
+	for my $value ("SET search_path TO public;$do;--", "SET search_path TO public;$do;--'", "SET x TO 'a';$do;--'a'", "SET x TO \$\$'\$\$;$do;--'",
+		"SET x TO /*'*/public;$do;--'", "SET x TO a--'\n;$do;--'", "SET x TO E'\\'';$do;--'", "SET x TO E'\\';$do;--'", "SET x TO \"'\";$do;--'",
+		"SET x TO U&\"\\0022;$do;--\"", "SET x TO \$a\$', pg_catalog.current_database(), '\$a\$;$do;--'")
+	{
+		ok($prints->(old_statement('ALTER ROLE eve IN DATABASE', $value)), "printed: $value");
+	}
 }
 
 # A part does not run that member.
@@ -283,6 +322,7 @@ for my $statement ('ALTER ROLE ALL SET search_path TO public;ALTER/**/ROLE/**/ev
 	tool_fails([ 'globals', 'restore', '--repo', $repo, @none ], 3,
 		qr/member "globals" of backup "globals \S+" holds SQL that nex_backup does not write/, 'globals restore refuses');
 	is((tool('globals', 'verify', '--repo', $repo))[0], 3, 'globals verify shows it');
+	tool_fails([ 'globals', 'export', '--repo', $repo, '-o', "$scratch/globals.sql" ], 3, qr/HINT:.*"nex_backup globals export --allow/, 'export refuses');
 }
 is(is_super('eve'), 'f', 'eve is nobody');
 tool_ok([ 'globals', 'restore', '--repo', $repo, '--allow-unknown-sql', '--existing-roles=keep', @none ],
@@ -338,6 +378,17 @@ forge_member($repo, $backup, 'globals', "ALTER ROLE ALL WITH NOLOGIN;\nCREATE RO
 tool_fails([ 'globals', 'restore', '--repo', $repo, @none ], 3, qr/Line 1: ALTER ROLE ALL WITH NOLOGIN;/, 'no name: refused');
 tool_fails([ 'globals', 'restore', '--repo', $repo, '--allow-unknown-sql', @none ], 1, qr/could not/, 'no name, allowed: an error');
 
+# pg_dumpall writes an empty list, which any role can set for itself, so that it is not SQL; 0.2.0 left it.
+query('postgres', 'ALTER ROLE eve RESET ALL');
+forge_member($repo, $backup, 'globals', "$globals\nALTER ROLE eve SET search_path TO ;\nALTER ROLE eve SET temp_tablespaces TO ;\n");
+is((tool('globals', 'verify', '--repo', $repo))[0], 0, 'an empty list is no unknown SQL');
+tool_ok([ 'globals', 'restore', '--repo', $repo, '--existing-roles=keep', '--yes', @none ], 'globals with an empty list are restored');
+query('postgres', 'DROP DATABASE IF EXISTS again');
+query('postgres', 'REVOKE ALL ON DATABASE shop FROM joe; ALTER ROLE eve IN DATABASE shop RESET ALL; DROP ROLE eve');
+tool_ok([ 'globals', 'restore', '--repo', $repo, '--existing-roles=keep', '--yes', @none ], 'and where the role is missing');
+is(query('postgres', "SELECT array_agg(one ORDER BY one) FROM pg_db_role_setting, unnest(setconfig) one WHERE setrole = 'eve'::regrole AND setdatabase = 0 AND one !~ 'work_mem'"),
+	'{search_path=,temp_tablespaces=}', 'as an empty list');
+
 # A password is not shown.
 forge_member($repo, $backup, 'globals', "$globals\nALTER ROLE eve WITH PASSWORD 'md5secret' SUPERUSER;\n");
 $err = tool_fails([ 'globals', 'restore', '--repo', $repo, @none ], 3, qr/ALTER ROLE eve WITH PASSWORD/, 'a password');
@@ -353,5 +404,55 @@ tool_ok([ 'init', '--repo', $sealed, '--key-file', $key, @state ], 'encrypted re
 tool_ok([ 'backup', '--repo', $sealed, '-d', 'shop', '--key-file', $key, @state, @none ], 'encrypted backup');
 is(tool_json('verify', '--repo', $sealed, @state)->{backups}[0]{unknown_sql}, undef, 'without a key nobody can look');
 is_deeply(tool_json('verify', '--repo', $sealed, '--key-file', $key, @state)->{backups}[0]{unknown_sql}, [], 'with it verify looks inside');
+
+# What was found with a key is not forgotten by a look without one, as long as it is the same manifest.
+{
+	my ($record) = glob("$sealed/backups/shop/*.verified");
+	my $verified = sub { return tool_json('list', '--repo', $sealed, @state)->{backups}[0]{verified} };
+	my $edit = sub {
+		my ($change) = @_;
+		(my $text = read_bytes($record)) =~ s/,\n"seal": "[0-9a-f]{64}"\n\}\n\z// or die;
+		$text = $change->($text);
+		write_bytes($record, $text . qq(,\n"seal": ") . Digest::SHA::sha256_hex($text) . qq("\n}\n));
+	};
+	my $opened = $verified->()->{opened};
+	like($opened, qr/^\d{4}-/, 'the record knows when the backup was opened');
+	tool_ok([ 'verify', '--repo', $sealed, @state ], 'verify without a key');
+	is_deeply($verified->()->{unknown_sql}, [], 'what a look with it found is remembered');
+	is($verified->()->{opened}, $opened, 'and its time');
+	is_deeply($verified->()->{inside}, JSON::PP::false, 'the result is that of the stored bytes');
+	my $mark = sub { $edit->(sub { $_[0] =~ s/"unknown_sql": \[\]/"unknown_sql": ["database"]/r }) };
+	$mark->();
+	for my $how ([], [ '--json' ])
+	{
+		($code, $out, $err) = tool('verify', '--repo', $sealed, @$how, @state);
+		is($code, 0, 'verify without a key');
+		like($err, qr/warning: an earlier verification of backup "shop\/\S+" found SQL .*HINT: .*--identity/s, 'warns of what was found');
+	}
+	like((tool('verify', '--repo', $sealed, @state))[1], qr/was not checked; an earlier verification found UNKNOWN SQL$/m, 'its result, too');
+	is_deeply($verified->()->{unknown_sql}, ['database'], 'the mark stays');
+	like((tool('list', '--repo', $sealed, @state))[1], qr/stored bytes ok \S+, UNKNOWN SQL/, 'the list shows it');
+	like((tool('doctor', '--repo', $sealed, @state))[1], qr/unknown SQL\s+database "shop": 1 backup holds SQL/, 'and doctor');
+	my ($object) = glob("$sealed/objects/*/*");
+	my $mend = damage_file($object, 'flip');
+	for my $with ([], [ '--key-file', $key ])
+	{
+		is((tool('verify', '--repo', $sealed, @$with, @state))[0], 3, 'a damaged object');
+		is_deeply($verified->()->{unknown_sql}, ['database'], 'does not take the mark away');
+		is($verified->()->{opened}, undef, 'but nothing says that it can be opened');
+	}
+	$mend->();
+	my ($manifest) = glob("$sealed/backups/shop/*Z.json");
+	$mend = damage_file($manifest, 'flip');
+	is((tool('verify', '--repo', $sealed, @state))[0], 3, 'a damaged manifest');
+	$mend->();
+	is_deeply($verified->()->{unknown_sql}, ['database'], 'does not either');
+	tool_ok([ 'verify', '--repo', $sealed, '--key-file', $key, @state ], 'verify with the key');
+	is_deeply($verified->()->{unknown_sql}, [], 'says what there is');
+	$mark->();
+	$edit->(sub { $_[0] =~ s/"manifest": "\K[0-9a-f]{64}/'0' x 64/er });
+	tool_ok([ 'verify', '--repo', $sealed, @state ], 'without it, where the record is of another manifest');
+	is($verified->()->{unknown_sql}, undef, 'nobody has looked at this one');
+}
 
 done_testing();

@@ -130,7 +130,8 @@ show(Repository *repository, const Settings *settings, const BackupName *names, 
 	{
 		text_table_print(table);
 		if (nlocked > 0)
-			show_text("%d of these are encrypted for keys that are not at hand\n", nlocked);
+			show_text("%d of these %s encrypted for keys that are not at hand\n", nlocked,
+					  nlocked == 1 ? "is" : "are");
 		if (nunknown > 0)
 			show_text(
 				"%d of these %s SQL that nex_backup does not write; \"nex_backup verify\" shows "

@@ -40,7 +40,8 @@ static char *
 describe_keys(const Encryption *encryption)
 {
 	if (encryption->wrapping == WRAPPED_FOR_RECIPIENTS)
-		return xasprintf("for %d recipients", encryption->recipients.count);
+		return xasprintf("for %d %s", encryption->recipients.count,
+						 encryption->recipients.count == 1 ? "recipient" : "recipients");
 	return xstrdup(encryption->wrapping == WRAPPED_BY_KEY_FILE ? "with a key file"
 															   : "with a passphrase");
 }

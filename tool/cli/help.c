@@ -154,7 +154,7 @@ help_program(void)
 		   "  0    done\n"
 		   "  1    failed\n"
 		   "  2    wrong usage or configuration\n"
-		   "  3    a backup is damaged or incomplete\n"
+		   "  3    a backup is damaged or incomplete, or holds SQL that nex_backup does not write\n"
 		   "  4    locked, or already running\n"
 		   "  130  interrupted\n");
 }

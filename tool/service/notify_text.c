@@ -304,7 +304,8 @@ exit_code_text(int code)
 		case EXIT_USAGE:
 			return "2 (wrong usage or configuration)";
 		case EXIT_INTEGRITY:
-			return "3 (a backup is damaged or incomplete)";
+			return "3 (a backup is damaged or incomplete, or holds SQL that nex_backup does not "
+				   "write)";
 		case EXIT_LOCKED:
 			return "4 (locked, or already running)";
 		case EXIT_INTERRUPTED:
