@@ -12,8 +12,7 @@
  * change no definition.  Materialized views come last: nothing comes after
  * them that would run as anybody but an owner.
  *
- * With --rows-as=session, and in a session that has no rights worth having,
- * the archive's own order is kept.
+ * With --rows-as=session the archive's own order is kept.
  *
  *-------------------------------------------------------------------------
  */
@@ -174,12 +173,9 @@ bool
 in_place_post_data(RestorePlan *plan, Connection *connection, const RenameMap *map)
 {
 	Batch batch = {plan, connection, map, NULL, 0};
-	bool at_stake;
 	bool good;
 
-	if (!row_rights_at_stake(plan->settings, connection, &at_stake))
-		return false;
-	if (!at_stake)
+	if (plan->settings->rows_as == ROWS_AS_SESSION)
 		return in_place_run_list(plan, connection, map, partial_list(plan, LIST_POST_DATA),
 								 FAILURE) &&
 			   in_place_run_list(plan, connection, map, partial_list(plan, LIST_LATE), FAILURE);

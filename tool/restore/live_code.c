@@ -9,18 +9,24 @@
  * PostgreSQL sees to for indexes and materialized views.  But these would run
  * it at once, with the rights of the session:
  *
- * - a literal of an array of a domain, or of a composite or range type, which
- *   the server reads when it reads the definition: DEFAULT '{1}'::positive[];
- * - the expression of a partition key, whose constant parts are computed;
+ * - a value of an array of a domain, or of a composite or range type, which
+ *   the server reads when it reads the definition (live_types.c);
+ * - the expression of a partition key or a generated column, whose constant
+ *   parts are computed;
  * - a CHECK constraint that comes after the rows, for which all rows are
  *   looked at;
  * - an index of expressions or the query of a materialized view of a superuser
  *   or, with --no-owner, of the session;
  * - a foreign key between types with a cast of a user, for the same reason;
- * - a partition that is attached to a live table whose key is an expression.
+ * - a partition that is attached to a live table whose key is an expression,
+ *   or that has indexes of expressions, where the partition is a superuser's
+ *   or the session's.
  *
  * They are refused, also with --role: the session's rights can be had back from
- * a role.  The text of the definition decides, on the safe side.
+ * a role.  So they are in a session that is no superuser's, for code of anybody
+ * else; it cannot lock catalogs, so types of others have no foreign keys there.
+ * What the archive and the live database say about dependencies decides, on
+ * the safe side.
  *
  *-------------------------------------------------------------------------
  */
@@ -29,6 +35,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "live_types.h"
 #include "log.h"
 #include "memory.h"
 #include "quote.h"
@@ -43,47 +50,82 @@ static const char type_query[] =
 	" FROM pg_catalog.pg_type t JOIN pg_catalog.pg_namespace n"
 	" ON n.oid = t.typnamespace JOIN pg_catalog.pg_roles r ON r.oid = t.typowner"
 	" WHERE n.nspname = $1::pg_catalog.name AND t.typname = $2::pg_catalog.name"
-	" AND NOT r.rolsuper FOR KEY SHARE OF t";
+	" AND NOT " ROW_ROLE_IS_TRUSTED;
 
 /* Can others than superusers change what a function does that is called like this? */
 static const char function_query[] =
 	"SELECT FROM pg_catalog.pg_proc f JOIN pg_catalog.pg_namespace n ON n.oid = f.pronamespace"
 	" JOIN pg_catalog.pg_roles r ON r.oid = f.proowner"
-	" WHERE n.nspname = $1::pg_catalog.name AND NOT r.rolsuper"
+	" WHERE n.nspname = $1::pg_catalog.name AND NOT " ROW_ROLE_IS_TRUSTED
 	" AND pg_catalog.starts_with($2::pg_catalog.text, f.proname || '(') LIMIT 1";
 
-/* Keys of a partitioned table, and of those that it is a partition of, that are expressions. */
+/*
+ * What a partitioned table, and those that it is a partition of, make of a new
+ * partition: keys that are expressions, foreign keys with types of users, and
+ * ($2: built as a superuser or the session) indexes that rest on code of others.
+ */
 static const char parent_query[] =
-	"SELECT FROM pg_catalog.pg_partition_ancestors("
-	"  pg_catalog.to_regclass($1::pg_catalog.text)) a (relation)"
-	" JOIN pg_catalog.pg_partitioned_table p ON p.partrelid = a.relation"
-	" JOIN pg_catalog.pg_class c ON c.oid = p.partrelid"
-	" JOIN pg_catalog.pg_roles r ON r.oid = c.relowner"
-	" WHERE NOT r.rolsuper AND (p.partexprs IS NOT NULL OR EXISTS ("
-	"  SELECT FROM pg_catalog.pg_constraint f JOIN pg_catalog.pg_attribute t"
+	"WITH above AS (SELECT c.oid, c.relowner FROM pg_catalog.pg_partition_ancestors("
+	"   pg_catalog.to_regclass($1::pg_catalog.text)) a (relation)"
+	"  JOIN pg_catalog.pg_class c ON c.oid = a.relation),"
+	" code AS (SELECT d.classid, d.objid, d.refobjid AS used FROM pg_catalog.pg_depend d"
+	"   WHERE d.refclassid = 'pg_catalog.pg_proc'::pg_catalog.regclass"
+	"  UNION ALL SELECT d.classid, d.objid, o.oprcode::pg_catalog.oid FROM pg_catalog.pg_depend d"
+	"   JOIN pg_catalog.pg_operator o ON o.oid = d.refobjid"
+	"   WHERE d.refclassid = 'pg_catalog.pg_operator'::pg_catalog.regclass),"
+	" foreign_code AS (SELECT code.objid FROM code JOIN pg_catalog.pg_proc f ON f.oid = code.used"
+	"  JOIN pg_catalog.pg_roles r ON r.oid = f.proowner"
+	"  WHERE code.classid = 'pg_catalog.pg_class'::pg_catalog.regclass"
+	"  AND NOT " ROW_ROLE_IS_TRUSTED "),"
+	" foreign_types AS (SELECT t.oid FROM pg_catalog.pg_type t"
+	"  JOIN pg_catalog.pg_roles r ON r.oid = t.typowner WHERE NOT " ROW_ROLE_IS_TRUSTED ")"
+	"SELECT FROM above JOIN pg_catalog.pg_roles r ON r.oid = above.relowner"
+	" WHERE EXISTS (SELECT FROM pg_catalog.pg_partitioned_table p WHERE p.partrelid = above.oid"
+	"  AND p.partexprs IS NOT NULL AND (NOT " ROW_ROLE_IS_TRUSTED
+	"   OR above.oid IN (SELECT objid FROM foreign_code)))"
+	" OR EXISTS (SELECT FROM pg_catalog.pg_constraint f JOIN pg_catalog.pg_attribute t"
 	"   ON (t.attrelid = f.conrelid AND t.attnum = ANY (f.conkey))"
 	"   OR (t.attrelid = f.confrelid AND t.attnum = ANY (f.confkey))"
-	"  WHERE f.contype = 'f' AND f.conrelid = c.oid AND t.atttypid >= 16384))";
+	"  WHERE f.contype = 'f' AND f.conrelid = above.oid AND t.atttypid >= 16384"
+	"  AND (NOT " ROW_ROLE_IS_TRUSTED " OR t.atttypid IN (SELECT oid FROM foreign_types)))"
+	" OR ($2::pg_catalog.bool AND EXISTS (SELECT FROM pg_catalog.pg_index i"
+	"  WHERE i.indrelid = above.oid AND (i.indexprs IS NOT NULL OR i.indpred IS NOT NULL)"
+	"  AND (i.indexrelid IN (SELECT objid FROM foreign_code) OR EXISTS ("
+	"   SELECT FROM pg_catalog.pg_depend d WHERE d.objid = i.indexrelid"
+	"   AND d.classid = 'pg_catalog.pg_class'::pg_catalog.regclass"
+	"   AND d.refclassid = 'pg_catalog.pg_type'::pg_catalog.regclass"
+	"   AND d.refobjid IN (SELECT oid FROM foreign_types)))))";
 
 /* Views of others, whose functions run as the one who reads them. */
 static const char view_query[] =
 	"SELECT FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace"
 	" JOIN pg_catalog.pg_roles r ON r.oid = c.relowner"
 	" WHERE n.nspname = $1::pg_catalog.name AND c.relname = $2::pg_catalog.name"
-	" AND NOT r.rolsuper";
+	" AND NOT " ROW_ROLE_IS_TRUSTED;
 
 /* What the checks need. */
 typedef struct LiveCode
 {
 	const RestorePlan *plan;
 	Connection *connection;
-	PGresult *superusers; /* names of roles */
+	bool locks;           /* the session can lock catalogs */
+	PGresult *superusers; /* names of roles, and that of the session */
 } LiveCode;
+
+bool
+live_code_refuse(const TocEntry *entry, const char *detail)
+{
+	char *label = toc_entry_label(entry);
+
+	report_error(EXIT_FAILED, detail, NEW_DATABASE_HINT,
+				 "could not restore %s without running code of the live database", label);
+	free(label);
+	return false;
+}
 
 static bool
 refuse(const LiveCode *live, const TocEntry *entry, const TocEntry *used)
 {
-	char *label = toc_entry_label(entry);
 	char *needed = toc_entry_label(used);
 	bool existing = selection_state(live->plan->selection, used->id) == ENTRY_EXISTING;
 	char *detail =
@@ -91,28 +133,31 @@ refuse(const LiveCode *live, const TocEntry *entry, const TocEntry *used)
 						   : "%s of \"%s\" may call what is there already.",
 				  needed, used->owner);
 
-	report_error(EXIT_FAILED, detail, ROWS_AS_SESSION_HINT,
-				 "could not restore %s without running code of the live database", label);
+	live_code_refuse(entry, detail);
 	free(detail);
 	free(needed);
-	free(label);
 	return false;
 }
 
-/* Will the entry belong to a superuser, so that what runs as its owner runs as one? */
+/* Was it written by a superuser, or by the role of the session? */
 static bool
-is_superusers(const LiveCode *live, const TocEntry *entry)
+is_trusted(const LiveCode *live, const TocEntry *entry)
 {
 	int i;
 
-	if (live->plan->settings->no_owner)
-		return true;
 	for (i = 0; i < PQntuples(live->superusers); i++)
 	{
 		if (strcmp(PQgetvalue(live->superusers, i, 0), entry->owner) == 0)
 			return true;
 	}
 	return false;
+}
+
+/* Will it belong to one of them, so that what runs as its owner runs with rights to gain? */
+static bool
+is_superusers(const LiveCode *live, const TocEntry *entry)
+{
+	return live->plan->settings->no_owner || is_trusted(live, entry);
 }
 
 /* Does the entry rest on the other one, by whatever way? */
@@ -133,8 +178,8 @@ rests_on(const ArchiveToc *toc, const TocEntry *entry, const TocEntry *used, boo
 	return false;
 }
 
-static bool
-entry_rests_on(const ArchiveToc *toc, const TocEntry *entry, const TocEntry *used)
+bool
+live_code_rests_on(const ArchiveToc *toc, const TocEntry *entry, const TocEntry *used)
 {
 	bool *seen = xcalloc((size_t) toc->max_id + 1, sizeof(bool));
 	bool found = rests_on(toc, entry, used, seen);
@@ -159,14 +204,14 @@ check_superusers(const LiveCode *live, const TocEntry *used)
 			!(toc_entry_is(entry, "MATERIALIZED VIEW DATA") || in_place_calls_functions(entry)) ||
 			!is_superusers(live, entry))
 			continue;
-		good = !entry_rests_on(toc, entry, used) || refuse(live, entry, used);
+		good = !live_code_rests_on(toc, entry, used) || refuse(live, entry, used);
 	}
 	return good;
 }
 
 /* Does any definition run what is used?  Reported. */
 static bool
-check_definitions(LiveCode *live, const TocEntry *used, const char *literal, const char *kind)
+check_definitions(LiveCode *live, const TocEntry *used, const char *kind)
 {
 	const Selection *selection = live->plan->selection;
 	uint32_t i;
@@ -180,8 +225,7 @@ check_definitions(LiveCode *live, const TocEntry *used, const char *literal, con
 		if (text == NULL || !selection_includes(selection, entry))
 			continue;
 		/* A key of columns alone has but one opening parenthesis. */
-		if ((literal != NULL && strstr(text, literal) != NULL) ||
-			(key != NULL && strchr(key, '(') != NULL &&
+		if ((key != NULL && strchr(key, '(') != NULL &&
 			 strchr(strchr(key, '(') + 1, '(') != NULL) ||
 			toc_entry_is(entry, "CHECK CONSTRAINT") || (kind != NULL && toc_entry_is(entry, kind)))
 			return refuse(live, entry, used);
@@ -189,15 +233,16 @@ check_definitions(LiveCode *live, const TocEntry *used, const char *literal, con
 	return check_superusers(live, used);
 }
 
+static bool check_resting(LiveCode *live, const TocEntry *function);
+
 /* Where foreign keys follow, nobody else can make casts until the end of the transaction. */
 static bool
-hold_casts(LiveCode *live)
+hold_casts(const LiveCode *live)
 {
 	const Selection *selection = live->plan->selection;
-	const char *super = PQparameterStatus(live->connection->pg, "is_superuser");
 	uint32_t i;
 
-	for (i = 0; super != NULL && strcmp(super, "on") == 0 && i < selection->toc.count; i++)
+	for (i = 0; live->locks && i < selection->toc.count; i++)
 	{
 		const TocEntry *entry = &selection->toc.entries[i];
 
@@ -212,25 +257,20 @@ static bool
 check_type(LiveCode *live, const TocEntry *used)
 {
 	const char *params[2] = {used->schema, used->tag};
-	PGresult *result =
-		hold_casts(live) ? connection_query(live->connection, type_query, 2, params) : NULL;
+	char *sql = xasprintf("%s%s", type_query, live->locks ? " FOR KEY SHARE OF t" : "");
+	PGresult *result = hold_casts(live) ? connection_query(live->connection, sql, 2, params) : NULL;
 	bool good = result != NULL;
 
+	free(sql);
 	if (good && PQntuples(result) > 0)
 	{
-		char type = PQgetvalue(result, 0, 0)[0];
-		Buffer literal;
-
-		buffer_init(&literal);
-		buffer_append_string(&literal, "'::");
-		quote_qualified(&literal, used->schema, used->tag);
-		if (type == 'd')
-			buffer_append_char(&literal, '[');
-		if (strchr("dcrm", type) != NULL)
-			good = check_definitions(live, used, literal.data, NULL);
-		if (good && PQgetvalue(result, 0, 1)[0] == 't')
-			good = check_definitions(live, used, NULL, "FK CONSTRAINT");
-		buffer_free(&literal);
+		/* A row type of a table has no code of its own, and can have casts. */
+		if (strchr("drm", PQgetvalue(result, 0, 0)[0]) != NULL ||
+			(PQgetvalue(result, 0, 0)[0] == 'c' && !toc_entry_is_relation(used)))
+			good = check_definitions(live, used, NULL) && check_resting(live, used);
+		if (good &&
+			(PQgetvalue(result, 0, 1)[0] == 't' || (!live->locks && !toc_entry_is_relation(used))))
+			good = check_definitions(live, used, "FK CONSTRAINT");
 	}
 	PQclear(result);
 	return good;
@@ -252,11 +292,12 @@ check_view(LiveCode *live, const TocEntry *used)
 
 /* "ALTER TABLE ONLY s.parent ATTACH PARTITION …": what the key of the parent computes is code. */
 static bool
-check_parent(Connection *connection, const TocEntry *entry)
+check_parent(const LiveCode *live, const TocEntry *entry)
 {
 	static const char prefix[] = "ALTER TABLE ONLY ";
 	char *schema = NULL;
 	char *name = NULL;
+	const char *params[2];
 	PGresult *result;
 	Buffer parent;
 	bool good;
@@ -270,13 +311,15 @@ check_parent(Connection *connection, const TocEntry *entry)
 	}
 	buffer_init(&parent);
 	quote_qualified(&parent, schema, name);
-	result = connection_query(connection, parent_query, 1, (const char *const *) &parent.data);
+	params[0] = parent.data;
+	params[1] = is_superusers(live, entry) ? "t" : "f";
+	result = connection_query(live->connection, parent_query, 2, params);
 	good = result != NULL;
 	if (good && PQntuples(result) > 0)
 		good = report_error(EXIT_FAILED,
-							"Its partition key is an expression, or a foreign key of it has types "
-							"of users.",
-							ROWS_AS_SESSION_HINT,
+							"Its partition key is an expression, a foreign key of it has types of "
+							"users, or an index calls functions of others.",
+							NEW_DATABASE_HINT,
 							"could not attach a partition to %s without running code of the live "
 							"database",
 							parent.data);
@@ -284,31 +327,6 @@ check_parent(Connection *connection, const TocEntry *entry)
 	buffer_free(&parent);
 	free(schema);
 	free(name);
-	return good;
-}
-
-/* Does a definition that is restored read a literal of this type? */
-static bool
-check_literals(LiveCode *live, const TocEntry *type, const TocEntry *function)
-{
-	Buffer literal;
-	bool good = true;
-	uint32_t i;
-
-	buffer_init(&literal);
-	buffer_append_string(&literal, "'::");
-	quote_qualified(&literal, type->schema, type->tag);
-	if (toc_entry_is(type, "DOMAIN"))
-		buffer_append_char(&literal, '[');
-	for (i = 0; good && i < live->plan->selection->toc.count; i++)
-	{
-		const TocEntry *entry = &live->plan->selection->toc.entries[i];
-
-		if (entry->definition != NULL && selection_includes(live->plan->selection, entry) &&
-			strstr(entry->definition, literal.data) != NULL)
-			good = refuse(live, entry, function);
-	}
-	buffer_free(&literal);
 	return good;
 }
 
@@ -333,7 +351,7 @@ check_cast(LiveCode *live, const TocEntry *cast, const TocEntry *function)
 			const TocEntry *type = archive_toc_find(toc, cast->depends_on[d]);
 
 			if (type != NULL && (toc_entry_is(type, "TYPE") || toc_entry_is(type, "DOMAIN")) &&
-				entry_rests_on(toc, entry, type))
+				live_code_rests_on(toc, entry, type))
 				good = refuse(live, entry, function);
 		}
 	}
@@ -359,14 +377,14 @@ check_resting(LiveCode *live, const TocEntry *function)
 					 strstr(entry->definition, " NOT VALID") == NULL;
 		bool cast = toc_entry_is(entry, "CAST");
 
-		if (!(check || cast || toc_entry_is(entry, "TYPE") || toc_entry_is(entry, "DOMAIN")) ||
-			!selection_includes(live->plan->selection, entry) ||
-			!entry_rests_on(toc, entry, function))
+		/* Constant calls in a generated column are computed when it is made. */
+		check = check || (toc_entry_is(entry, "TABLE") && entry->definition != NULL &&
+						  !toc_entry_is(function, "DOMAIN") &&
+						  strstr(entry->definition, " GENERATED ALWAYS AS (") != NULL);
+		if (!(check || cast) || !selection_includes(live->plan->selection, entry) ||
+			!live_code_rests_on(toc, entry, function))
 			continue;
-		if (check)
-			good = refuse(live, entry, function);
-		else
-			good = cast ? check_cast(live, entry, function) : check_literals(live, entry, function);
+		good = check ? refuse(live, entry, function) : check_cast(live, entry, function);
 	}
 	return good;
 }
@@ -379,7 +397,7 @@ check_function(LiveCode *live, const TocEntry *used)
 	bool good = result != NULL;
 
 	if (good && PQntuples(result) > 0)
-		good = check_definitions(live, used, NULL, NULL) && check_resting(live, used);
+		good = check_definitions(live, used, NULL) && check_resting(live, used);
 	PQclear(result);
 	return good;
 }
@@ -396,16 +414,17 @@ check_used(LiveCode *live)
 		const TocEntry *entry = &selection->toc.entries[i];
 
 		if (toc_entry_is(entry, "FUNCTION") && selection_includes(selection, entry) &&
-			!is_superusers(live, entry))
+			!is_trusted(live, entry))
 			good = check_resting(live, entry);
 		if (!good || selection_state(selection, entry->id) != ENTRY_EXISTING)
 			continue;
-		if (toc_entry_is(entry, "TYPE") || toc_entry_is(entry, "DOMAIN"))
+		if (toc_entry_is(entry, "TYPE") || toc_entry_is(entry, "DOMAIN") ||
+			toc_entry_is(entry, "TABLE") || toc_entry_is(entry, "FOREIGN TABLE"))
 			good = check_type(live, entry);
 		else if (toc_entry_is(entry, "FUNCTION") || toc_entry_is(entry, "AGGREGATE"))
 			good = check_function(live, entry);
 		else if (toc_entry_is(entry, "OPERATOR") || toc_entry_is(entry, "CAST"))
-			good = check_definitions(live, entry, NULL, "FK CONSTRAINT");
+			good = check_definitions(live, entry, "FK CONSTRAINT") && check_resting(live, entry);
 		else if (toc_entry_is(entry, "VIEW"))
 			good = check_view(live, entry);
 	}
@@ -414,7 +433,7 @@ check_used(LiveCode *live)
 		const TocEntry *entry = &selection->toc.entries[i];
 
 		if (selection->late[entry->id] && selection_includes(selection, entry))
-			good = check_parent(live->connection, entry);
+			good = check_parent(live, entry);
 	}
 	return good;
 }
@@ -422,21 +441,21 @@ check_used(LiveCode *live)
 bool
 live_code_check(const RestorePlan *plan, Connection *connection)
 {
-	LiveCode live = {plan, connection, NULL};
-	bool at_stake;
+	LiveCode live = {plan, connection, false, NULL};
 	char *role;
 	bool good;
 
-	if (!row_rights_at_stake(plan->settings, connection, &at_stake))
-		return false;
-	if (!at_stake)
+	if (plan->settings->rows_as == ROWS_AS_SESSION)
 		return true;
+	if (!row_rights_at_stake(plan->settings, connection, &live.locks))
+		return false;
 	role = row_rights_suspend_role(connection);
 	if (role == NULL)
 		return false;
 	live.superusers = connection_query(
-		connection, "SELECT rolname FROM pg_catalog.pg_roles WHERE rolsuper", 0, NULL);
-	good = live.superusers != NULL && check_used(&live);
+		connection, "SELECT rolname FROM pg_catalog.pg_roles r WHERE " ROW_ROLE_IS_TRUSTED, 0,
+		NULL);
+	good = live.superusers != NULL && check_used(&live) && live_types_check(plan, connection);
 	PQclear(live.superusers);
 	if (good)
 		return row_rights_resume_role(connection, role);

@@ -75,6 +75,8 @@ static const char check_stage_query[] =
 /* After the owner's turn: the number of rows, and what is ours no more among the temporary. */
 static const char result_query[] =
 	"SELECT (SELECT pg_catalog.max(rows) FROM " ADDED "),"
+	" (SELECT pg_catalog.count(rows) = 1 AND pg_catalog.count(*) = 1"
+	"  AND pg_catalog.min(rows) >= 0 FROM " ADDED "),"
 	" (SELECT pg_catalog.count(*) FROM pg_catalog.pg_type t JOIN pg_catalog.pg_roles r"
 	"  ON r.oid = t.typowner WHERE t.typnamespace = pg_catalog.pg_my_temp_schema()"
 	"  AND r.rolname <> CURRENT_USER)";
@@ -181,7 +183,7 @@ append_setup(Buffer *sql, const RowCopy *copy, const RowRights *rights, const Pa
 }
 
 static RowCopyStatus
-take_result(RowCopy *copy, uint64_t *added)
+take_result(RowCopy *copy, uint64_t rows, uint64_t *added)
 {
 	PGresult *result;
 	RowCopyStatus status;
@@ -193,7 +195,14 @@ take_result(RowCopy *copy, uint64_t *added)
 	if (result == NULL)
 		return ROW_COPY_FAILED;
 	*added = strtoull(PQgetvalue(result, 0, 0), NULL, 10);
-	if (strcmp(PQgetvalue(result, 0, 1), "0") != 0)
+	/* The owner may write there, too. */
+	if (PQgetvalue(result, 0, 1)[0] != 't' || *added > rows)
+	{
+		report_error(EXIT_INTEGRITY, NULL, ROWS_AS_SESSION_HINT,
+					 "code of table %s changed the number of rows that were added", copy->shown);
+		status = ROW_COPY_FAILED;
+	}
+	else if (strcmp(PQgetvalue(result, 0, 2), "0") != 0)
 	{
 		report_error(EXIT_FAILED, NULL, ROWS_AS_SESSION_HINT,
 					 "code of table %s made types in the temporary schema of the session",
@@ -229,7 +238,7 @@ run_turn(RowCopy *copy)
 
 /* Let the owner add what is staged. */
 static RowCopyStatus
-take_turn(RowCopy *copy, const RowRights *rights, const Passage *passage, bool skip,
+take_turn(RowCopy *copy, const RowRights *rights, const Passage *passage, bool skip, uint64_t rows,
 		  uint64_t *added)
 {
 	bool expect_conflict = copy->expect_conflict;
@@ -246,7 +255,7 @@ take_turn(RowCopy *copy, const RowRights *rights, const Passage *passage, bool s
 		status = run_turn(copy);
 	copy->expect_conflict = false;
 	if (status == ROW_COPY_GOOD)
-		status = take_result(copy, added);
+		status = take_result(copy, rows, added);
 	copy->expect_conflict = expect_conflict;
 	return status;
 }
@@ -266,7 +275,7 @@ owner_rows_add(RowCopy *copy, const RowRights *rights, int32_t table, bool skip,
 	if (plan_passage(copy, source, &passage) && make_stage(copy, &passage))
 		status = row_copy_run(copy, table, command);
 	if (status == ROW_COPY_GOOD && !stop_requested())
-		status = take_turn(copy, rights, &passage, skip, added);
+		status = take_turn(copy, rights, &passage, skip, source->rows, added);
 	if (status == ROW_COPY_GOOD && !skip && !row_copy_check(copy, *added, source->rows))
 		status = ROW_COPY_FAILED;
 	copy->owner = NULL;

@@ -14,6 +14,9 @@
 #define ROWS_AS_SESSION_HINT                                                                       \
 	"If you trust everybody whose code the table runs, --rows-as=session runs it with your "       \
 	"rights."
+#define NEW_DATABASE_HINT                                                                          \
+	ROWS_AS_SESSION_HINT                                                                           \
+	"  Otherwise restore into a new database (--to=NEWDB), and copy the rows from there."
 
 typedef enum RowCopyStatus
 {

@@ -15,8 +15,9 @@
  *   in pg_depend, which says nothing about what initdb made, so they are read
  *   from the text of the expressions; whatever is not known there counts as
  *   code.  Or
- * - the table is a superuser's, and so is all the code.  If some of it is not,
- *   there is nobody whose rights would be right, and nothing is added.
+ * - the table is a superuser's or the session's own, and so is all the code.
+ *   If some of it is not, there is nobody whose rights would be right, and
+ *   nothing is added.
  *
  * The locks make the answer last.  ROW EXCLUSIVE, which the rows need anyway,
  * keeps away whoever adds a trigger, constraint, default, rule or index; only
@@ -150,7 +151,7 @@ static const char foreign_query[] =
 	"  AND NOT " IS_HARMLESS(
 		"g.tgqual::pg_catalog.text") ") found"
 									 " LEFT JOIN pg_catalog.pg_roles r ON r.oid = found.o WHERE "
-									 "NOT COALESCE(r.rolsuper, false)";
+									 "NOT COALESCE(" ROW_ROLE_IS_TRUSTED ", false)";
 
 /* What was found out about a table. */
 typedef struct Look
@@ -265,7 +266,7 @@ row_rights_begin(const Settings *settings, Connection *connection)
 {
 	bool at_stake;
 
-	/* Others may not lock rows there; but their rights are not worth stealing either. */
+	/* Others may not lock rows there. */
 	return row_rights_at_stake(settings, connection, &at_stake) &&
 		   (!at_stake || lock_schemas_without_role(connection));
 }
@@ -318,15 +319,15 @@ refuse(const char *shown, const char *detail)
 /* A superuser's table: his rights are as good as the session's, if all the code is a superuser's.
  */
 static bool
-check_superusers_code(Connection *connection, const char *oid, const char *shown)
+check_superusers_code(Connection *connection, const char *oid, const char *shown, bool own)
 {
 	PGresult *result = connection_query(connection, foreign_query, 1, &oid);
 	bool good = result != NULL;
 
 	if (good && !PQgetisnull(result, 0, 0))
 	{
-		char *detail = xasprintf("It belongs to a superuser, but %s can be changed by others.",
-								 PQgetvalue(result, 0, 0));
+		char *detail = xasprintf("It belongs to %s, but %s can be changed by others.",
+								 own ? "you" : "a superuser", PQgetvalue(result, 0, 0));
 
 		good = refuse(shown, detail);
 		free(detail);
@@ -361,7 +362,7 @@ decide(const Settings *settings, Connection *connection, const char *oid, const 
 
 	rights->owner = xstrdup(PQgetvalue(result, 0, LOOK_OWNER));
 	if (is_true(result, LOOK_OWNED_BY_SUPERUSER))
-		return check_superusers_code(connection, oid, look->shown);
+		return check_superusers_code(connection, oid, look->shown, false);
 	if (superuser)
 		/* With --on-conflict=skip rows come by INSERT, where rules act. */
 		rights->as_owner = code || (settings->on_conflict == ON_CONFLICT_SKIP &&
@@ -372,6 +373,9 @@ decide(const Settings *settings, Connection *connection, const char *oid, const 
 	if (rights->as_owner && code)
 		log_debug("table %s: rows are added as \"%s\" because of %s", look->shown, rights->owner,
 				  PQgetvalue(result, 0, LOOK_CODE));
+	/* One's own table; but whose functions and types are they? */
+	if (!rights->as_owner && code)
+		return check_superusers_code(connection, oid, look->shown, true);
 	return !rights->as_owner || check_rules(look);
 }
 

@@ -21,6 +21,13 @@
 	" OR (t.typtype = 'b' AND (e.oid < 16384 OR e.typtype = 'e'"                                   \
 	"  OR (e.typtype = 'b' AND e.typelem = 0))))"
 
+/*
+ * SQL: are the rights of this role (alias r) those of the session, or a
+ * superuser's?  Code of all others would gain by running in the session, also
+ * where the session is no superuser's.
+ */
+#define ROW_ROLE_IS_TRUSTED "(r.rolsuper OR r.rolname = SESSION_USER)"
+
 typedef struct RowRights
 {
 	bool as_owner; /* not with those of the session */
@@ -28,9 +35,9 @@ typedef struct RowRights
 } RowRights;
 
 /*
- * Are there rights in this session that others would gain by?  Those of a
- * superuser, also where the session has taken another role: code can reset it.
- * False (reported) if that cannot be found out.
+ * Has the session the rights of a superuser, also where it has taken another
+ * role: code can reset it.  Only then can catalogs be locked.  Not with
+ * --rows-as=session.  False (reported) if that cannot be found out.
  */
 extern bool row_rights_at_stake(const Settings *settings, Connection *connection, bool *at_stake);
 

@@ -1,0 +1,391 @@
+/*-------------------------------------------------------------------------
+ *
+ * live_types.c
+ *	  Values in definitions of a backup that the live database's types read.
+ *
+ * The server calls the input of a type as soon as it reads a definition, with
+ * the rights of the session: for '{1}'::s.positive[], for the bounds of a
+ * partition, for the initial condition of an aggregate.  Where the values are
+ * is known from how pg_dump writes them: a constant of a type of users always
+ * has the name of its type behind it, with the schema.  What they call is
+ * asked of the live database: the type may be of another kind than in the
+ * backup, and what it is made of (elements, columns, subtypes) may be, too.
+ *
+ * An enum has no code.  All other types that do not belong to a superuser or
+ * to the role of the session count as code of others.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "live_types.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "memory.h"
+#include "row_rights.h"
+#include "sql_name.h"
+
+/* All that the types of the query `start` are made of. */
+#define PARTS_OF(start)                                                                            \
+	"parts (oid) AS (" start " UNION SELECT u.oid FROM parts p"                                    \
+	" JOIN pg_catalog.pg_type t ON t.oid = p.oid, LATERAL (SELECT t.typelem WHERE t.typelem <> 0"  \
+	"  UNION ALL SELECT t.typbasetype WHERE t.typbasetype <> 0"                                    \
+	"  UNION ALL SELECT rngsubtype FROM pg_catalog.pg_range WHERE rngtypid = t.oid"                \
+	"  UNION ALL SELECT rngtypid FROM pg_catalog.pg_range WHERE rngmultitypid = t.oid"             \
+	"  UNION ALL SELECT atttypid FROM pg_catalog.pg_attribute WHERE attrelid = t.typrelid"         \
+	"   AND t.typrelid <> 0 AND attnum > 0 AND NOT attisdropped) u (oid))"
+
+/* Is one of them of others, and not an enum (or an array, which is as good as its elements)? */
+#define SOME_OF_OTHERS                                                                             \
+	"EXISTS (SELECT FROM parts p JOIN pg_catalog.pg_type t ON t.oid = p.oid"                       \
+	" JOIN pg_catalog.pg_roles r ON r.oid = t.typowner WHERE NOT " ROW_ROLE_IS_TRUSTED             \
+	" AND t.typtype <> 'e' AND NOT (t.typtype = 'b' AND t.typelem <> 0))"
+
+/* A literal of a domain is read as one of its base type; $3: what the domain checks counts, too. */
+static const char type_query[] =
+	"WITH RECURSIVE named AS (SELECT t.* FROM pg_catalog.pg_type t"
+	" JOIN pg_catalog.pg_namespace n ON n.oid = t.typnamespace"
+	" WHERE n.nspname = $1::pg_catalog.name AND t.typname = $2::pg_catalog.name),"
+	" chain AS (SELECT oid, typbasetype FROM named UNION ALL SELECT t.oid, t.typbasetype"
+	"  FROM chain c JOIN pg_catalog.pg_type t ON t.oid = c.typbasetype), " PARTS_OF(
+		"SELECT oid FROM chain WHERE typbasetype = 0 OR $3::pg_catalog.bool") "SELECT EXISTS "
+																			  "(SELECT FROM "
+																			  "named),"
+																			  " " SOME_OF_OTHERS;
+
+/* The columns that a live table is partitioned by. */
+static const char key_query[] =
+	"WITH RECURSIVE " PARTS_OF("SELECT a.atttypid FROM pg_catalog.pg_partitioned_table k JOIN "
+							   "pg_catalog.pg_attribute a"
+							   " ON a.attrelid = k.partrelid AND a.attnum = ANY (k.partattrs)"
+							   " WHERE k.partrelid = pg_catalog.to_regclass("
+							   "  pg_catalog.format('%I.%I', $1::pg_catalog.text, "
+							   "$2::pg_catalog.text))") "SELECT true, " SOME_OF_OTHERS;
+
+/* Can others change a function that is called like this? */
+static const char function_query[] =
+	"SELECT true, EXISTS (SELECT FROM pg_catalog.pg_proc f"
+	" JOIN pg_catalog.pg_namespace n ON n.oid = f.pronamespace"
+	" JOIN pg_catalog.pg_roles r ON r.oid = f.proowner"
+	" WHERE n.nspname = $1::pg_catalog.name AND NOT " ROW_ROLE_IS_TRUSTED
+	" AND pg_catalog.starts_with($2::pg_catalog.text, f.proname || '('))";
+
+/* Is this one of them, or not there at all? */
+static const char role_query[] =
+	"SELECT true, NOT EXISTS (SELECT FROM pg_catalog.pg_roles r"
+	" WHERE r.rolname = $2::pg_catalog.name AND $1::pg_catalog.text IS NOT NULL"
+	" AND " ROW_ROLE_IS_TRUSTED ")";
+
+typedef struct LiveTypes
+{
+	const Selection *selection;
+	Connection *connection;
+	Lines harmless; /* types of literals that were asked for already */
+} LiveTypes;
+
+/* How values are read. */
+typedef enum Reading
+{
+	READ_LITERAL, /* a domain alone checks nothing yet */
+	READ_WHOLE
+} Reading;
+
+/* Run a query that says whether something is there, and whether others can change it. */
+static bool
+ask(const LiveTypes *types, const char *query, const char *schema, const char *name,
+	const char *third, bool *there, bool *others)
+{
+	const char *params[3] = {schema, name, third};
+	PGresult *result = connection_query(types->connection, query, third != NULL ? 3 : 2, params);
+
+	if (result == NULL)
+		return false;
+	*there = PQgetvalue(result, 0, 0)[0] == 't';
+	*others = PQgetvalue(result, 0, 1)[0] == 't';
+	PQclear(result);
+	return true;
+}
+
+/* Can others change it, where it is, or what it calls by name? */
+static bool
+can_be_changed(const LiveTypes *types, const TocEntry *used, bool *others)
+{
+	bool existing = selection_state(types->selection, used->id) == ENTRY_EXISTING;
+	bool function = toc_entry_is(used, "FUNCTION") || toc_entry_is(used, "AGGREGATE");
+	bool there;
+
+	*others = false;
+	if (!existing && (!function || !selection_includes(types->selection, used)))
+		return true;
+	if (!existing)
+		return ask(types, role_query, "", used->owner, NULL, &there, others);
+	if (function)
+		return ask(types, function_query, used->schema, used->tag, NULL, &there, others);
+	if (!toc_entry_is(used, "TYPE") && !toc_entry_is(used, "DOMAIN") &&
+		!toc_entry_is_relation(used))
+		return true;
+	return ask(types, type_query, used->schema, used->tag, "t", &there, others);
+}
+
+/* A type that comes with the part: does it rest on anything of others? */
+static bool
+check_restored_type(const LiveTypes *types, const TocEntry *entry, const char *schema,
+					const char *name)
+{
+	const ArchiveToc *toc = &types->selection->toc;
+	uint32_t i;
+
+	for (i = 0; i < toc->count; i++)
+	{
+		const TocEntry *type = &toc->entries[i];
+
+		if (toc_entry_is(type, "TYPE") && strcmp(type->tag, name) == 0 &&
+			strcmp(type->schema, schema) == 0 && strstr(type->definition, " AS ENUM (") != NULL)
+			return true;
+	}
+	for (i = 0; i < toc->count; i++)
+	{
+		const TocEntry *used = &toc->entries[i];
+		bool others;
+		char *detail;
+
+		if (!live_code_rests_on(toc, entry, used))
+			continue;
+		if (!can_be_changed(types, used, &others))
+			return false;
+		if (!others)
+			continue;
+		detail = xasprintf("A value of type %s.%s may run code of %s %s.%s.", schema, name,
+						   used->kind, used->schema, used->tag);
+		live_code_refuse(entry, detail);
+		free(detail);
+		return false;
+	}
+	return true;
+}
+
+static bool
+check_type(LiveTypes *types, const TocEntry *entry, const char *schema, const char *name,
+		   Reading reading)
+{
+	char *key = xasprintf("%d %s.%s", (int) reading, schema, name);
+	bool there = false;
+	bool others = false;
+	char *detail;
+	uint32_t i;
+
+	for (i = 0; i < types->harmless.count; i++)
+	{
+		if (strcmp(types->harmless.lines[i], key) == 0)
+		{
+			free(key);
+			return true;
+		}
+	}
+	if (!ask(types, type_query, schema, name, reading == READ_WHOLE ? "t" : "f", &there, &others))
+	{
+		free(key);
+		return false;
+	}
+	if (there && !others)
+	{
+		lines_add(&types->harmless, key);
+		return true;
+	}
+	free(key);
+	if (!there)
+		return check_restored_type(types, entry, schema, name);
+	detail =
+		xasprintf("A value of type %s.%s, which can be changed by others, is read.", schema, name);
+	live_code_refuse(entry, detail);
+	free(detail);
+	return false;
+}
+
+/* A name of a type: without a schema it is one of PostgreSQL's own. */
+static bool
+check_type_at(LiveTypes *types, const TocEntry *entry, const char *text, Reading reading)
+{
+	char *schema = NULL;
+	char *name = NULL;
+	const char *end = sql_name_read_qualified(text, &schema, &name);
+	bool good = true;
+
+	if (end != NULL)
+		good = check_type(types, entry, schema, name, *end == '[' ? READ_WHOLE : reading);
+	free(schema);
+	free(name);
+	return good;
+}
+
+/* Where the body of a function begins that is a string, or the end. */
+static const char *
+end_of_definition(const TocEntry *entry)
+{
+	const char *text = entry->definition;
+	char quote = '\0';
+
+	if (!toc_entry_is(entry, "FUNCTION") && !toc_entry_is(entry, "PROCEDURE"))
+		return text + strlen(text);
+	for (; *text != '\0'; text++)
+	{
+		if (quote != '\0')
+			quote = *text == quote ? '\0' : quote;
+		else if (*text == '"' || *text == '\'')
+			quote = *text;
+		else if (strncmp(text, "\n    AS ", 8) == 0)
+			break;
+	}
+	return text;
+}
+
+static bool
+check_literals(LiveTypes *types, const TocEntry *entry)
+{
+	const char *end = end_of_definition(entry);
+	const char *text = entry->definition;
+	bool good = true;
+
+	while (good && (text = strstr(text, "'::")) != NULL && text < end)
+	{
+		text += 3;
+		good = check_type_at(types, entry, text, READ_LITERAL);
+	}
+	return good;
+}
+
+/* INITCOND and MINITCOND are read as values of STYPE and MSTYPE. */
+static bool
+check_aggregate(LiveTypes *types, const TocEntry *entry)
+{
+	const char *text = entry->definition;
+	bool good = true;
+
+	if (strstr(text, "INITCOND = ") == NULL)
+		return true;
+	while (good && (text = strstr(text, "STYPE = ")) != NULL)
+	{
+		text += strlen("STYPE = ");
+		good = check_type_at(types, entry, text, READ_WHOLE);
+	}
+	return good;
+}
+
+static const TocEntry *
+find_restored_table(const LiveTypes *types, const char *schema, const char *name)
+{
+	uint32_t i;
+
+	for (i = 0; i < types->selection->toc.count; i++)
+	{
+		const TocEntry *entry = &types->selection->toc.entries[i];
+
+		if (toc_entry_is(entry, "TABLE") && selection_includes(types->selection, entry) &&
+			strcmp(entry->tag, name) == 0 && strcmp(entry->schema, schema) == 0)
+			return entry;
+	}
+	return NULL;
+}
+
+/* The type of a column in the text of its table, at each place that may be it. */
+static bool
+check_column(LiveTypes *types, const TocEntry *entry, const TocEntry *table, const char *column,
+			 size_t length)
+{
+	const char *text = table->definition;
+	bool good = true;
+
+	while (good && (text = strstr(text, "\n    ")) != NULL)
+	{
+		text += 5;
+		if (strncmp(text, column, length) == 0 && text[length] == ' ')
+			good = check_type_at(types, entry, text + length + 1, READ_WHOLE);
+	}
+	return good;
+}
+
+/* "PARTITION BY RANGE (a, "B c" COLLATE x.y)": the last one in the text is the real one. */
+static bool
+check_restored_key(LiveTypes *types, const TocEntry *entry, const TocEntry *table)
+{
+	const char *text = NULL;
+	const char *next = table->definition;
+	bool good = true;
+
+	while ((next = strstr(next, "\nPARTITION BY ")) != NULL)
+		text = next++;
+	text = text != NULL ? strchr(text, '(') : NULL;
+	while (good && text != NULL && *text != '\0' && *text != ')')
+	{
+		char *column;
+		const char *start = text + 1 + strspn(text + 1, " ");
+		const char *end = sql_name_read(start, &column);
+
+		if (end == NULL)
+			break;
+		free(column);
+		good = check_column(types, entry, table, start, (size_t) (end - start));
+		text = end + strcspn(end, ",)");
+	}
+	return good;
+}
+
+/* "ALTER TABLE ONLY s.parent ATTACH PARTITION s.child FOR VALUES IN (1);" */
+static bool
+check_bounds(LiveTypes *types, const TocEntry *entry)
+{
+	static const char prefix[] = "ALTER TABLE ONLY ";
+	const TocEntry *table;
+	char *schema = NULL;
+	char *name = NULL;
+	bool there;
+	bool others = false;
+	bool good;
+
+	if (strncmp(entry->definition, prefix, strlen(prefix)) != 0 ||
+		sql_name_read_qualified(entry->definition + strlen(prefix), &schema, &name) == NULL)
+	{
+		free(schema);
+		free(name);
+		return true;
+	}
+	table = find_restored_table(types, schema, name);
+	if (table != NULL)
+		good = check_restored_key(types, entry, table);
+	else
+		good = ask(types, key_query, schema, name, NULL, &there, &others) &&
+			   (!others ||
+				live_code_refuse(entry, "The partition key has a type that can be changed by "
+										"others."));
+	free(schema);
+	free(name);
+	return good;
+}
+
+bool
+live_types_check(const RestorePlan *plan, Connection *connection)
+{
+	static const char *const no_values[] = {"ACL", "DEFAULT ACL", "COMMENT", "SECURITY LABEL",
+											NULL};
+	LiveTypes types = {plan->selection, connection, {NULL, 0}};
+	bool good = true;
+	uint32_t i;
+
+	for (i = 0; good && i < plan->selection->toc.count; i++)
+	{
+		const TocEntry *entry = &plan->selection->toc.entries[i];
+
+		if (entry->definition == NULL || !selection_includes(plan->selection, entry) ||
+			toc_entry_is_any(entry, no_values))
+			continue;
+		good = check_literals(&types, entry);
+		if (good && toc_entry_is(entry, "AGGREGATE"))
+			good = check_aggregate(&types, entry);
+		if (good && toc_entry_is(entry, "TABLE ATTACH"))
+			good = check_bounds(&types, entry);
+	}
+	for (i = 0; i < types.harmless.count; i++)
+		free(types.harmless.lines[i]);
+	free(types.harmless.lines);
+	return good;
+}
