@@ -344,4 +344,50 @@ tool_ok([ 'globals', 'restore', '--repo', $repo, '--yes' ], 'globals restore');
 is(query('postgres', $own), q(eve:{search_path=} joe:{"local_preload_libraries=\"x y\""}), 'the same');
 $third->stop;
 
+# ------------------------------------------------ what the planner evaluates of a table
+
+my $planner = start_server('planner');
+create_database('planned');
+query('planned', <<'SQL');
+CREATE ROLE indexer LOGIN;
+CREATE SCHEMA indexer AUTHORIZATION indexer;
+CREATE TABLE public.canary (who text);
+GRANT INSERT ON canary TO PUBLIC;
+SET ROLE indexer;
+CREATE SEQUENCE indexer.calls;
+CREATE FUNCTION indexer.evil() RETURNS int LANGUAGE plpgsql AS $$ BEGIN
+	RAISE LOG 'CODE OF THE INDEXER as %', current_user; RETURN 1; END $$;
+CREATE FUNCTION indexer.g(int) RETURNS int IMMUTABLE LANGUAGE plpgsql AS $$ BEGIN PERFORM indexer.evil(); RETURN $1; END $$;
+CREATE TABLE indexer.cut (a int, b int);
+INSERT INTO indexer.cut SELECT i, i FROM generate_series(1, 100000) i;
+CREATE INDEX ON indexer.cut ((indexer.g(1)));
+CREATE TABLE indexer.whole (LIKE indexer.cut);
+INSERT INTO indexer.whole SELECT * FROM indexer.cut;
+CREATE INDEX ON indexer.whole (a) WHERE indexer.g(2) = 2;
+CREATE TABLE indexer.known (LIKE indexer.cut);
+INSERT INTO indexer.known SELECT * FROM indexer.cut;
+CREATE STATISTICS indexer.s ON (indexer.g(3)), a FROM indexer.known;
+CREATE TABLE indexer.nothing ();
+INSERT INTO indexer.nothing DEFAULT VALUES;
+CREATE INDEX ON indexer.nothing ((indexer.g(4)));
+CREATE TABLE indexer.plain (LIKE indexer.cut);
+INSERT INTO indexer.plain SELECT * FROM indexer.cut;
+CREATE INDEX ON indexer.plain (lower(a::text)) WHERE b > 10;
+SQL
+{
+	my $repo = new_repository();
+	my $from = -s $planner->logfile;
+
+	tool_ok([ 'backup', '--repo', $repo, '-d', 'planned', '--chunk-blocks', 128 ], 'a backup of tables with expressions');
+	unlike(substr(PostgreSQL::Test::Utils::slurp_file($planner->logfile), $from), qr/CODE OF THE INDEXER as postgres/,
+		'runs no code of their owner');
+	tool_ok([ 'restore', '--repo', $repo, 'planned', '--to', 'planned_2' ], 'restore');
+	same_database('planned', 'planned_2', 'every row is there');
+	my ($manifest) = grep { /planned/ } glob("$repo/backups/planned/*.json");
+	my $content = JSON::PP::decode_json(PostgreSQL::Test::Utils::slurp_file($manifest));
+	my ($plain) = grep { $content->{tables}[$_]{name} eq 'plain' } 0 .. $#{ $content->{tables} };
+	cmp_ok(scalar(grep { $_->{kind} eq 'data' && $_->{table} == $plain } @{ $content->{members} }), '>', 1,
+		'a table whose expressions are built in is cut');
+}
+
 done_testing();

@@ -22,6 +22,30 @@
 #include "log.h"
 #include "memory.h"
 
+/*
+ * The planner evaluates what is constant in the expressions and predicates of
+ * a table's indexes and statistics, with the rights of the session that asks
+ * for its rows.  "COPY t TO" is not planned, but a query over a range of blocks
+ * is.  So a table whose indexes use functions, types or operators of anybody
+ * but a superuser is not cut.
+ */
+#define RUNS_CODE_OF_OTHERS                                                                        \
+	"EXISTS (SELECT FROM (SELECT 'pg_catalog.pg_class'::pg_catalog.regclass AS class,"             \
+	"    i.indexrelid AS id FROM pg_catalog.pg_index i"                                            \
+	"    WHERE i.indrelid = c.oid AND (i.indexprs IS NOT NULL OR i.indpred IS NOT NULL)"           \
+	"   UNION ALL SELECT 'pg_catalog.pg_statistic_ext'::pg_catalog.regclass, s.oid"                \
+	"    FROM pg_catalog.pg_statistic_ext s"                                                       \
+	"    WHERE s.stxrelid = c.oid AND s.stxexprs IS NOT NULL) e"                                   \
+	"  JOIN pg_catalog.pg_depend d ON d.classid = e.class AND d.objid = e.id"                      \
+	"  LEFT JOIN pg_catalog.pg_proc f ON d.refclassid = 'pg_catalog.pg_proc'::pg_catalog.regclass" \
+	"   AND f.oid = d.refobjid"                                                                    \
+	"  LEFT JOIN pg_catalog.pg_operator o"                                                         \
+	"   ON d.refclassid = 'pg_catalog.pg_operator'::pg_catalog.regclass AND o.oid = d.refobjid"    \
+	"  LEFT JOIN pg_catalog.pg_type y ON d.refclassid = 'pg_catalog.pg_type'::pg_catalog.regclass" \
+	"   AND y.oid = d.refobjid AND y.typtype <> 'e'"                                               \
+	"  WHERE coalesce(f.proowner, o.oprowner, y.typowner) IN"                                      \
+	"   (SELECT r.oid FROM pg_catalog.pg_roles r WHERE NOT r.rolsuper))"
+
 static const SqlConstant tables_query = SQL(
 	"SELECT c.oid, n.nspname, c.relname, pg_catalog.format('%I.%I', n.nspname, c.relname),"
 	" coalesce((SELECT pg_catalog.string_agg(pg_catalog.quote_ident(a.attname), ', ' ORDER BY "
@@ -35,8 +59,8 @@ static const SqlConstant tables_query = SQL(
 	"   WHERE p.partstrat = 'h' AND o.opcname IN"
 	"    ('enum_ops', 'array_ops', 'record_ops', 'range_ops', 'multirange_ops'))"
 	"  THEN pg_catalog.pg_partition_root(c.oid)::pg_catalog.text END,"
-	" coalesce(x.condition, ''), c.relkind = 'p', coalesce(am.amname = 'heap', false), x.oid IS "
-	"NOT NULL"
+	" coalesce(x.condition, ''), c.relkind = 'p', coalesce(am.amname = 'heap', false) AND "
+	"NOT " RUNS_CODE_OF_OTHERS ", x.oid IS NOT NULL"
 	" FROM pg_catalog.pg_class c"
 	" JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace"
 	" LEFT JOIN pg_catalog.pg_am am ON am.oid = c.relam"
@@ -328,8 +352,8 @@ begin_query(const SourceTable *table, SqlText *sql)
 void
 source_table_copy_whole(const SourceTable *table, SqlText *sql)
 {
-	/* Without columns "COPY t" would add the generated ones; a condition needs a query anyway. */
-	if (sql_length(&table->columns) == 0 || table->condition[0] != '\0')
+	/* A query is planned, which may run code of an index: not where it can be done without. */
+	if (table->condition[0] != '\0')
 	{
 		begin_query(table, sql);
 		/* Words of the extension's own script, as trustworthy as the rest of it. */
@@ -339,9 +363,14 @@ source_table_copy_whole(const SourceTable *table, SqlText *sql)
 	}
 	sql_append(sql, "COPY ");
 	source_table_name(table, sql);
-	sql_append(sql, " (");
-	sql_text(sql, &table->columns);
-	sql_append(sql, ") TO STDOUT;");
+	/* Without a list of columns COPY leaves out the generated ones, which may be all. */
+	if (sql_length(&table->columns) > 0)
+	{
+		sql_append(sql, " (");
+		sql_text(sql, &table->columns);
+		sql_append(sql, ")");
+	}
+	sql_append(sql, " TO STDOUT;");
 }
 
 /* A ctid, the first one of a block. */

@@ -24,7 +24,7 @@ typedef struct SourceTable
 	SqlText restore_into; /* quoted: itself, or its partition root */
 	char *condition;      /* WHERE clause of an extension's configuration table, or "" */
 	bool partitioned;     /* no rows of its own; locked only */
-	bool is_heap;         /* ctid ranges mean blocks */
+	bool is_heap;         /* ctid ranges mean blocks, and a query over them runs no foreign code */
 	bool serial;          /* see ManifestTable.serial */
 	bool configuration;   /* belongs to an extension */
 	uint64_t heap_bytes;

@@ -48,6 +48,7 @@ static const char pin_session[] =
 	"SET quote_all_identifiers = off;"
 	"SET synchronize_seqscans = off;"
 	"SET jit = off;"
+	"SET constraint_exclusion = off;"
 	"SET row_security = off;"
 	"SET standard_conforming_strings = on;"
 	"SET backslash_quote = safe_encoding;"
