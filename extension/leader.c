@@ -18,6 +18,7 @@
 
 #include "pgstat.h"
 #include "postmaster/bgworker.h"
+#include "postmaster/interrupt.h"
 #include "storage/ipc.h"
 #include "storage/latch.h"
 #include "storage/proc.h"
@@ -287,6 +288,7 @@ nex_backup_leader_main(Datum argument)
 	while (!worker_stop_requested)
 	{
 		TimestampTz turn = GetCurrentTimestamp();
+		uint64 wakes;
 		long pause;
 
 		CHECK_FOR_INTERRUPTS();
@@ -297,8 +299,12 @@ nex_backup_leader_main(Datum argument)
 		MemoryContextReset(context);
 		pgstat_report_activity(STATE_RUNNING, "advancing the queue");
 		ResetLatch(MyLatch);
+		wakes = leader_wakes();
 		say_version();
 		pause = take_turn();
+		/* What came while the turn waited for a lock has lost its latch. */
+		if (ConfigReloadPending || leader_wakes() != wakes)
+			SetLatch(MyLatch);
 		pgstat_report_activity(STATE_IDLE, NULL);
 		woken = sleep_until_next(slow_down(pause, woken), turn);
 	}

@@ -56,8 +56,9 @@ typedef struct LeaderState
 
 typedef struct SharedState
 {
-	slock_t mutex;    /* protects leader and said */
+	slock_t mutex;    /* protects leader, wakes and said */
 	Latch *leader;    /* of its PGPROC, which stays valid memory after it has exited */
+	uint64 wakes;     /* how often it was woken */
 	bool was_standby; /* never changes once the server runs */
 	LeaderState said;
 } SharedState;
@@ -89,6 +90,7 @@ shared_state_startup(void)
 	{
 		SpinLockInit(&state->mutex);
 		state->leader = NULL;
+		state->wakes = 0;
 		state->was_standby = seen_standby;
 		memset(&state->said, 0, sizeof(state->said));
 	}
@@ -162,9 +164,21 @@ leader_wake(void)
 		return;
 	SpinLockAcquire(&state->mutex);
 	leader = state->leader;
+	state->wakes++;
 	SpinLockRelease(&state->mutex);
 	if (leader != NULL)
 		SetLatch(leader);
+}
+
+uint64
+leader_wakes(void)
+{
+	uint64 wakes;
+
+	SpinLockAcquire(&state->mutex);
+	wakes = state->wakes;
+	SpinLockRelease(&state->mutex);
+	return wakes;
 }
 
 /* What was changed can be seen by others only now. */

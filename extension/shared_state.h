@@ -29,4 +29,10 @@ extern void leader_has_problem(const char *problem);
 /* Wake the leader now. */
 extern void leader_wake(void);
 
+/*
+ * How often the leader was woken; for the leader, whose latch does not tell: a
+ * wait for a lock within its turn takes that.
+ */
+extern uint64 leader_wakes(void);
+
 #endif /* NEX_SHARED_STATE_H */
