@@ -275,6 +275,9 @@ look_at_limit(RestorePlan *plan)
 	plan->superuser = PQgetvalue(result, 0, 0)[0] == 't';
 	plan->limit_before =
 		PQgetisnull(result, 0, 1) ? -1 : (int) strtol(PQgetvalue(result, 0, 1), NULL, 10);
+	/* That of a restore that was killed; nobody gives a database to others and lets nobody in. */
+	if (plan->limit_before == 0)
+		plan->limit_before = -1;
 	PQclear(result);
 	return true;
 }
