@@ -4,6 +4,7 @@ use strict;
 use warnings;
 
 use File::Basename qw(dirname);
+use IPC::Run ();
 use lib dirname(__FILE__) . '/..';
 use NexBackup::Test;
 use PostgreSQL::Test::Utils;
@@ -42,7 +43,10 @@ sub look_inside
 		$working = query('postgres', "SELECT datname FROM pg_stat_activity WHERE datname ~ '$pattern' AND query ~ '^COPY' LIMIT 1");
 		return $working ne '';
 	}), "$name: rows are being loaded");
-	my ($code, $out, $err) = $node->psql($working, 'SELECT 1', extra_params => [ '-U', 'joe' ]);
+	# Not by standard input, which a psql that is refused does not read.
+	my ($out, $err) = ('', '');
+	IPC::Run::run([ 'psql', '-XAtqw', '-U', 'joe', '-d', $working, '-c', 'SELECT 1' ], '<', '/dev/null', '>', \$out, '2>', \$err);
+	my $code = $?;
 	isnt($code, 0, "$name: joe cannot connect");
 	like($err, $closed, "$name: as it is closed");
 	return query('postgres', "$facts '$working'");

@@ -192,7 +192,7 @@ for my $more ('"x": ' . '[' x 100_000, '"x": [' . ('[],' x 120_000) . '0]')
 {
 	my $repo = repository_with('zstd', $frame, raw => length $small);
 	write_bytes("$repo/$backup.verified", sealed(qq({\n"format": 1,\n"backup": "20260101T000000Z",\n)
-		  . qq("verified": "2026-01-01T00:00:00Z",\n"result": "ok",\n"bad": [) . ('[[]],' x 10_000_000) . '0]'));
+		  . qq("verified": "2026-01-01T00:00:00Z",\n"result": "ok",\n"bad": [) . ('[[]],' x 10_000) . '0]'));
 	my ($code, $out, $err) = small_tool('list', '--repo', $repo);
 	like($err, qr/holds more values/, 'a .verified file of many values');
 	($code, $out, $err) = small_tool('verify', '-j', 1, '--catalogue=none', '--repo', $repo);
