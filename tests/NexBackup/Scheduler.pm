@@ -45,10 +45,11 @@ sub set_options
 }
 
 # Let the scheduler believe that it is some time now, and go on from there.
+# Not before that time: a turn of the leader within the first second would see the hour before.
 sub set_clock
 {
 	my ($time) = @_;
-	my $offset = query('postgres', "SELECT extract(epoch FROM timestamptz '$time' - clock_timestamp())::int8");
+	my $offset = query('postgres', "SELECT ceil(extract(epoch FROM timestamptz '$time' - clock_timestamp()))::int8");
 
 	set_options('nex_backup.testing_clock' => ($offset < 0 ? $offset : "+$offset"));
 	return;
