@@ -34,6 +34,7 @@
 
 #include "log.h"
 #include "memory.h"
+#include "planner_code.h"
 #include "row_copy.h"
 
 /* The table and its partitions. */
@@ -41,23 +42,6 @@
 	"tree AS (SELECT c.* FROM pg_catalog.pg_class c WHERE c.oid = $1::pg_catalog.oid"              \
 	" OR c.oid IN (SELECT p.relid FROM"                                                            \
 	"  pg_catalog.pg_partition_tree($1::pg_catalog.oid::pg_catalog.regclass) p))"
-
-/* Does this expression, as text of its node tree, call nothing but what is known to be harmless? */
-#define IS_HARMLESS(e)                                                                             \
-	"(" e " !~ '\\{(?!(VAR|CONST|OPEXPR|FUNCEXPR|BOOLEXPR|NULLTEST|BOOLEANTEST|SCALARARRAYOPEXPR"  \
-	"|RELABELTYPE|CASE|CASEEXPR|WHEN|CASEWHEN|CASETESTEXPR|COALESCE|COALESCEEXPR|ARRAY|ARRAYEXPR"  \
-	"|DISTINCTEXPR|NULLIFEXPR) )'"                                                                 \
-	" AND NOT EXISTS (SELECT FROM"                                                                 \
-	"  pg_catalog.regexp_matches(" e ", ':[a-zA-Z_]*type[a-zA-Z]* (\\d+)', 'g') AS m (found)"      \
-	"  WHERE m.found[1]::pg_catalog.int8 >= 16384)"                                                \
-	" AND NOT EXISTS (SELECT FROM"                                                                 \
-	"  pg_catalog.regexp_matches(" e ", ':(funcid|opno) (\\d+)', 'g') AS m (found)"                \
-	"  LEFT JOIN pg_catalog.pg_operator o"                                                         \
-	"   ON m.found[1] = 'opno' AND o.oid = m.found[2]::pg_catalog.oid"                             \
-	"  LEFT JOIN pg_catalog.pg_proc f ON f.oid = CASE m.found[1] WHEN 'opno'"                      \
-	"   THEN o.oprcode::pg_catalog.oid ELSE m.found[2]::pg_catalog.oid END"                        \
-	"  WHERE f.oid IS NULL OR f.oid >= 16384 OR f.provolatile <> 'i'"                              \
-	"   OR m.found[2]::pg_catalog.int8 >= 16384))"
 
 /*
  * Foreign keys whose values may be cast on the way, by a function that the owner of a type made
@@ -95,7 +79,7 @@ static const char look_query[] =
 	"  FROM pg_catalog.pg_trigger WHERE NOT tgisinternal AND tgrelid IN (SELECT oid FROM tree)),"
 	" (SELECT pg_catalog.min('foreign table ' || pg_catalog.quote_ident(relname))"
 	"  FROM tree WHERE relkind NOT IN ('r', 'p')),"
-	" (SELECT pg_catalog.min(what) FROM expressions WHERE NOT " IS_HARMLESS(
+	" (SELECT pg_catalog.min(what) FROM expressions WHERE NOT " EXPRESSION_IS_HARMLESS(
 		"text") "),"
 				" (SELECT pg_catalog.min(pg_catalog.format('the type of column %I', a.attname))"
 				"  FROM pg_catalog.pg_attribute a JOIN pg_catalog.pg_type t ON t.oid = a.atttypid"
@@ -148,7 +132,7 @@ static const char foreign_query[] =
 	" UNION ALL SELECT 'trigger ' || pg_catalog.quote_ident(g.tgname), a.grantee"
 	" FROM tree JOIN pg_catalog.pg_trigger g ON g.tgrelid = tree.oid AND g.tgqual IS NOT NULL,"
 	"  pg_catalog.aclexplode(tree.relacl) a WHERE a.privilege_type = 'TRIGGER'"
-	"  AND NOT " IS_HARMLESS(
+	"  AND NOT " EXPRESSION_IS_HARMLESS(
 		"g.tgqual::pg_catalog.text") ") found"
 									 " LEFT JOIN pg_catalog.pg_roles r ON r.oid = found.o WHERE "
 									 "NOT COALESCE(" ROW_ROLE_IS_TRUSTED ", false)";
