@@ -10,7 +10,7 @@ use NexBackup::Test;
 use PostgreSQL::Test::Utils;
 use Test::More;
 
-my $node = start_server('closed');
+my $node = start_server('closed', wal_level => 'logical');
 my $repo = new_repository();
 my $facts = 'SELECT pg_get_userbyid(datdba), datconnlimit, (SELECT array_agg(a::text ORDER BY a::text) FROM unnest(datacl) a) FROM pg_database WHERE datname = ';
 
@@ -20,7 +20,7 @@ for my $database ('app', 'plain')
 	create_database($database);
 	# Its row takes a while to load, so that the test can look meanwhile.
 	query($database, <<'SQL');
-CREATE FUNCTION public.slowly(a int) RETURNS bool LANGUAGE sql AS 'SELECT pg_catalog.pg_sleep(5 * a) IS NOT NULL';
+CREATE FUNCTION public.slowly(a int) RETURNS bool LANGUAGE sql AS 'SELECT pg_catalog.pg_sleep(3 * a) IS NOT NULL';
 CREATE TABLE slow (a int CHECK (public.slowly(a)));
 INSERT INTO slow VALUES (0);
 ALTER TABLE slow DISABLE TRIGGER USER;
@@ -85,10 +85,174 @@ for my $case (
 
 	query('postgres', 'CREATE DATABASE given TEMPLATE template0 OWNER joe CONNECTION LIMIT 3');
 	my $pid = start_tool($log, 'restore', '--repo', $repo, 'plain', '--to', 'given');
-	like(look_inside('an empty one', '^given$', $pid, qr/too many connections/), qr/^joe\|0\|/, 'an empty one: closed');
+	like(look_inside('an empty one', '^given$', $pid, qr/too many connections/), qr/^postgres\|0\|/, 'an empty one: ours, and closed');
 	kill 'INT', $pid;
 	is(finish_tool($pid), 130, 'an empty one: interrupted');
 	like(query('postgres', "$facts 'given'"), qr/^joe\|3\|/, 'an empty one: as it was');
 }
+
+# Everything that a database has beside what is in it, and a little of that.
+my $all_of = <<'SQL';
+SELECT (to_jsonb(d) - 'datfrozenxid' - 'datminmxid' - 'datacl')::text, shobj_description(d.oid, 'pg_database'),
+ (SELECT array_agg(a::text ORDER BY a::text) FROM unnest(d.datacl) a),
+ (SELECT array_agg((setrole, setconfig)::text ORDER BY setrole) FROM pg_db_role_setting WHERE setdatabase = d.oid),
+ (SELECT array_agg(slot_name) FROM pg_replication_slots WHERE datoid = d.oid),
+ (SELECT nspacl::text FROM pg_namespace WHERE nspname = 'public')
+FROM pg_database d WHERE datname = current_database()
+SQL
+
+# A database of joe with something of everything, which a restore must not change.
+sub give
+{
+	my ($name) = @_;
+
+	query('postgres', qq(SET allow_in_place_tablespaces = on; CREATE TABLESPACE aside LOCATION ''))
+	  if query('postgres', "SELECT count(*) FROM pg_tablespace WHERE spcname = 'aside'") == 0;
+	query('postgres', <<"SQL");
+CREATE DATABASE $name TEMPLATE template0 OWNER joe CONNECTION LIMIT 3 TABLESPACE aside ENCODING LATIN1 LOCALE 'C' IS_TEMPLATE true;
+SQL
+	query($name, <<"SQL");
+COMMENT ON DATABASE $name IS 'the one of joe; before: {"owner": 1}';
+REVOKE TEMPORARY ON DATABASE $name FROM PUBLIC;
+GRANT CREATE ON DATABASE $name TO lord WITH GRANT OPTION;
+GRANT CREATE ON DATABASE $name TO CURRENT_USER;
+ALTER DATABASE $name SET work_mem = '5MB';
+ALTER ROLE joe IN DATABASE $name SET work_mem = '6MB';
+GRANT CREATE ON SCHEMA public TO lord;
+SQL
+	return query($name, $all_of);
+}
+
+# A session in a database, idle once its command is done; sub to end it.
+sub session
+{
+	my ($database, $role, $sql) = @_;
+	my ($in, $out, $err) = ("SELECT 'here';\n$sql\n", '', '');
+	my $session = IPC::Run::start([ 'psql', '-XAtq', '-d', $database, '-U', $role ], '<', \$in, '>', \$out, '2>', \$err, IPC::Run::timeout(180));
+
+	$session->pump until $out =~ /here/ || $err ne '';
+	return sub { $session->kill_kill; };
+}
+
+# Rows of joe's that arrive with the rights of a superuser, after others that give joe the time to do something.
+create_database('tenant');
+query('tenant', <<'SQL');
+CREATE SCHEMA joe AUTHORIZATION joe;
+CREATE TABLE pad AS SELECT i, repeat('x', 50) AS t FROM generate_series(1, 400000) i;
+CREATE TABLE joe.z AS SELECT 1 AS a;
+ALTER TABLE joe.z OWNER TO joe;
+SQL
+tool_ok([ 'backup', '--repo', $repo, '-d', 'tenant' ], 'backup of tenant');
+my $attack = <<'SQL';
+DO $$
+BEGIN
+	FOR i IN 1..2000 LOOP
+		PERFORM pg_catalog.pg_sleep(0.01);
+		EXIT WHEN EXISTS (SELECT FROM pg_catalog.pg_class WHERE relname = 'z');
+	END LOOP;
+	CREATE FUNCTION joe.evil() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN IF (SELECT rolsuper FROM pg_catalog.pg_roles WHERE rolname = current_user) THEN ALTER ROLE joe SUPERUSER; END IF; RETURN NEW; END';
+	CREATE TRIGGER evil BEFORE INSERT ON joe.z FOR EACH ROW EXECUTE FUNCTION joe.evil();
+END $$;
+SQL
+# joe was there before; or comes in while it is filled, and lifts the limit for that.
+for my $before (1, 0)
+{
+	my $name = $before ? 'a session that was there' : 'a session that lifts the limit';
+	my $expected = give('prey');
+	my $lift = "$ENV{PGHOST}/lift.sh";
+	my ($end, $loop);
+
+	write_bytes($lift, "while :; do psql -XAtq -U joe -d postgres -c 'ALTER DATABASE prey CONNECTION LIMIT 3'; psql -XAtq -U joe -d prey -f '$lift.sql'; done >/dev/null 2>&1\n");
+	write_bytes("$lift.sql", $attack);
+	$end = session('prey', 'joe', $attack) if $before;
+	$loop = IPC::Run::start([ 'sh', $lift ]) unless $before;
+	tool_ok([ 'restore', '--repo', $repo, 'tenant', '--to', 'prey', '-j', '1' ], "$name: restored");
+	$end->() if $before;
+	$loop->kill_kill unless $before;
+	is(query('postgres', "SELECT rolsuper FROM pg_roles WHERE rolname = 'joe'"), 'f', "$name: joe is no superuser");
+	is(query('prey', "SELECT count(*) FROM pg_trigger WHERE tgname = 'evil' AND xmin::text::bigint < (SELECT min(xmin::text::bigint) FROM joe.z)"), 0,
+		"$name: nothing of joe's was there before the rows");
+	is(query('prey', $all_of), $expected, "$name: the database is what it was");
+	query('postgres', q(SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = 'joe'; ALTER DATABASE prey IS_TEMPLATE false; ALTER ROLE joe NOSUPERUSER));
+	query('postgres', 'DROP DATABASE prey WITH (FORCE)');
+}
+
+# The database has a slot; we are connected to it, and so is joe, with a table that ends with that session.
+{
+	my $expected;
+	give('prey');
+	my $end = session('prey', 'joe', 'CREATE TEMPORARY TABLE mine (a int);');
+
+	query('prey', "SELECT pg_create_logical_replication_slot('of_prey', 'pgoutput')");
+	$expected = query('prey', $all_of);
+	$end->();
+	tool_ok([ 'restore', '--repo', $repo, 'tenant', '--to', 'prey', '-d', 'prey' ], 'from a connection to the very database');
+	is(query('prey', $all_of), $expected, 'and with its slot');
+	query('postgres', "SELECT pg_drop_replication_slot(slot_name) FROM pg_replication_slots; ALTER DATABASE prey IS_TEMPLATE false");
+	query('postgres', 'DROP DATABASE prey');
+}
+
+# Killed at several points, and repeated.
+for my $delay (0, 0.1, 1)
+{
+	my $log = PostgreSQL::Test::Utils::tempdir() . '/restore.log';
+	my $expected = give('prey');
+	my $pid = start_tool($log, 'restore', '--repo', $repo, 'plain', '--to', 'prey');
+
+	wait_until(sub { query('postgres', "SELECT datconnlimit FROM pg_database WHERE datname = 'prey'") == 0 });
+	select(undef, undef, undef, $delay);
+	kill 'KILL', $pid;
+	finish_tool($pid);
+	wait_until(sub { backends_in('prey') == 0 });
+	isnt(query('prey', $all_of), $expected, "killed after $delay s: it is still taken");
+	query('prey', 'DROP TABLE IF EXISTS slow; DROP FUNCTION IF EXISTS slowly');
+	my ($found) = grep { $_->{name} eq 'databases' && $_->{detail} =~ /"prey"/ } @{ tool_json('doctor', '--repo', $repo, '-d', 'postgres')->{checks} };
+	like($found->{hint}, qr/ALTER DATABASE prey OWNER TO joe; ALTER DATABASE prey CONNECTION LIMIT 3;/, "killed after $delay s: doctor says how it was");
+	tool_ok([ 'restore', '--repo', $repo, 'tenant', '--to', 'prey' ], "killed after $delay s: restored then");
+	is(query('prey', $all_of), $expected, "killed after $delay s: and as it was");
+	query('postgres', 'ALTER DATABASE prey IS_TEMPLATE false');
+	query('postgres', 'DROP DATABASE prey');
+}
+
+# A limit of 0 may be that of somebody who lets the application in later.
+query('postgres', 'CREATE DATABASE later TEMPLATE template0 CONNECTION LIMIT 0');
+tool_ok([ 'restore', '--repo', $repo, 'tenant', '--to', 'later' ], 'into one that lets nobody in');
+like(query('postgres', "$facts 'later'"), qr/\|0\|/, 'which stays so');
+
+# Roles that are no superusers close what they can: lord may create databases, joe may not.
+for my $role ('lord', 'joe')
+{
+	my $log = PostgreSQL::Test::Utils::tempdir() . '/restore.log';
+
+	query('postgres', "CREATE ROLE guest LOGIN; CREATE DATABASE own TEMPLATE template0 OWNER $role CONNECTION LIMIT 9");
+	my $end = session('own', 'guest', '');
+	my $pid = start_tool($log, 'restore', '--repo', $repo, 'plain', '--to', 'own', '-U', $role, '--no-owner', '--no-privileges');
+	ok(wait_until(sub { query('postgres', "SELECT count(*) FROM pg_stat_activity WHERE datname = 'own' AND query ~ '^COPY'") > 0 }), "$role: fills it");
+	is(query('postgres', "SELECT has_database_privilege('guest', 'own', 'CONNECT')"), 'f', "$role: closed to others");
+	is(finish_tool($pid), 0, "$role: restored") or diag(slurp_file($log));
+	like(slurp_file($log), qr/warning: 1 other session of database "own" cannot be ended/, "$role: whom it cannot end, it names");
+	is(query('postgres', "SELECT pg_get_userbyid(datdba), datconnlimit, has_database_privilege('guest', 'own', 'CONNECT') AND has_database_privilege('guest', 'own', 'TEMPORARY'), shobj_description(oid, 'pg_database') FROM pg_database WHERE datname = 'own'"),
+		"$role|9|t|", "$role: open in the end, as it was");
+	$end->();
+	query('postgres', 'DROP DATABASE own WITH (FORCE)');
+	query('postgres', 'DROP ROLE guest');
+}
+
+# A superuser's session that acts as another role: it stays that role's, but closed, with its sessions ended.
+{
+	query('postgres', 'CREATE DATABASE own TEMPLATE template0 OWNER lord CONNECTION LIMIT 9');
+	my $end = session('own', 'lord', '');
+	tool_ok([ 'restore', '--repo', $repo, 'tenant', '--to', 'own', '--role', 'lord', '--no-owner' ], 'as a role: restored');
+	is(query('postgres', "SELECT (SELECT count(*) FROM pg_stat_activity WHERE datname = 'own'), pg_get_userbyid(datdba), datconnlimit FROM pg_database WHERE datname = 'own'"),
+		'0|lord|9', 'as a role: without the sessions that were there');
+	is(query('own', "SELECT pg_get_userbyid(relowner) FROM pg_class WHERE relname = 'pad'"), 'lord', 'as a role: its objects');
+	$end->();
+}
+
+# What is in a database that is not quite empty is not lost.
+query('postgres', 'CREATE DATABASE extended TEMPLATE template0');
+query('extended', 'ALTER DEFAULT PRIVILEGES GRANT SELECT ON TABLES TO joe');
+tool_fails([ 'restore', '--repo', $repo, 'plain', '--to', 'extended' ], 1, qr/exists and is not empty/, 'default privileges are something');
+is(query('extended', 'SELECT count(*) FROM pg_default_acl'), 1, 'which stays');
 
 done_testing();

@@ -14,6 +14,7 @@
 #include "doctor.h"
 #include "memory.h"
 #include "quote.h"
+#include "restore_mark.h"
 #include "subprocess.h"
 #include "target.h"
 
@@ -131,6 +132,34 @@ check_extension(Doctor *doctor, Connection *connection)
 }
 
 /*
+ * The commands that give back a database that was there and was taken by a
+ * restore; false if the comment does not say what it was like.
+ */
+static bool
+append_way_back(Buffer *command, const char *name, const char *comment)
+{
+	DatabaseBefore before;
+	bool known = restore_mark_read(comment, &before) && before.owner != NULL;
+
+	if (known)
+	{
+		buffer_append_string(command, "If no restore is running: ALTER DATABASE ");
+		quote_identifier_shown(command, name);
+		buffer_append_string(command, " OWNER TO ");
+		quote_identifier_shown(command, before.owner);
+		buffer_append_string(command, "; ALTER DATABASE ");
+		quote_identifier_shown(command, name);
+		buffer_printf(command, " CONNECTION LIMIT %d; COMMENT ON DATABASE ", before.limit);
+		quote_identifier_shown(command, name);
+		buffer_append_string(command,
+							 " IS NULL; it may hold a part of the backup.  Once it is empty, a "
+							 "restore into it can be repeated, which does all that.");
+	}
+	database_before_free(&before);
+	return known;
+}
+
+/*
  * Say what to do about a database that a restore may have left behind.  The
  * comment is a claim, which the owner of the database can make as well.
  */
@@ -147,6 +176,8 @@ say_leftover(Doctor *doctor, const char *name, const char *comment, const char *
 	if (strcmp(name, "postgres") == 0 || strcmp(name, "template1") == 0)
 		buffer_printf(&command, "If that is so: nex_backup restore %s --drop -d %s", name,
 					  strcmp(name, "postgres") == 0 ? "template1" : "postgres");
+	else if (proof && append_way_back(&command, name, comment))
+		;
 	else if (proof)
 	{
 		buffer_append_string(&command, "If nobody needs it: DROP DATABASE ");

@@ -27,6 +27,7 @@
 #include "schema_sections.h"
 #include "session.h"
 #include "subprocess.h"
+#include "taken_database.h"
 #include "target_database.h"
 #include "unknown_members.h"
 #include "utc_time.h"
@@ -75,32 +76,64 @@ look_at_live(RestorePlan *plan)
 	return true;
 }
 
+/* Connect to another database than the one that is to be filled or replaced. */
+static bool
+connect_elsewhere(RestorePlan *plan)
+{
+	static const char *const others[] = {"postgres", "template1"};
+	ConnectionTarget *elsewhere = NULL;
+	Connection *connection = NULL;
+	char *shown;
+	size_t i;
+
+	for (i = 0; connection == NULL && i < sizeof(others) / sizeof(others[0]); i++)
+	{
+		char *message = NULL;
+
+		if (strcmp(plan->database, others[i]) == 0)
+			continue;
+		target_free(elsewhere);
+		elsewhere = target_with_database(plan->target, others[i]);
+		connection = connection_try(elsewhere, &message);
+		free(message);
+	}
+	if (connection != NULL)
+	{
+		connection_close(plan->maintenance);
+		target_free(plan->target);
+		plan->target = elsewhere;
+		plan->maintenance = connection;
+		return true;
+	}
+	target_free(elsewhere);
+	shown = printable_name(plan->database);
+	report_error(EXIT_FAILED, NULL, "Connect to another one with -d.",
+				 "cannot restore into database \"%s\" while connected to it", shown);
+	free(shown);
+	return false;
+}
+
 /*
- * An empty database of a cluster that is restored as a whole, such as initdb
- * leaves behind, is filled if it has the properties of the backup.  Otherwise
- * it gives way to a new one, for which it must not be the one that we are
- * connected to.
+ * An empty database is filled.  In one of a cluster that is restored as a
+ * whole, such as initdb leaves behind, that needs the properties of the
+ * backup; otherwise it gives way to a new one.  It can neither be replaced nor
+ * closed to others while we are connected to it.
  */
 static bool
 plan_empty(RestorePlan *plan)
 {
-	ConnectionTarget *elsewhere;
-	bool alike = false;
+	const char *connected = PQdb(plan->maintenance->pg);
+	bool alike = true;
 
-	if (!target_database_is_alike(plan, &alike))
+	if (!target_database_look_at_role(plan) ||
+		(plan->of_cluster && !target_database_is_alike(plan, &alike)))
 		return false;
 	plan->found_empty = alike;
 	plan->replaces = !alike;
 	plan->working = alike ? xstrdup(plan->database) : working_name(plan->database, plan->backup.id);
-	if (alike || strcmp(plan->database, target_database(plan->target)) != 0)
+	if ((alike && !plan->superuser) || strcmp(plan->database, connected) != 0)
 		return true;
-	elsewhere = target_with_database(
-		plan->target, strcmp(plan->database, "postgres") == 0 ? "template1" : "postgres");
-	connection_close(plan->maintenance);
-	target_free(plan->target);
-	plan->target = elsewhere;
-	plan->maintenance = connection_open(elsewhere);
-	return plan->maintenance != NULL;
+	return connect_elsewhere(plan);
 }
 
 /* The database exists: replace it, fill it if it is empty, or refuse. */
@@ -123,7 +156,7 @@ plan_existing(RestorePlan *plan)
 		bool taken = false;
 
 		plan->replaces = true;
-		if (strcmp(plan->database, target_database(plan->target)) == 0)
+		if (strcmp(plan->database, PQdb(plan->maintenance->pg)) == 0)
 			good = report_error(EXIT_USAGE, NULL,
 								"Connect to another one with -d, for instance -d template1.",
 								"cannot replace database \"%s\" while connected to it", shown);
@@ -148,11 +181,7 @@ plan_existing(RestorePlan *plan)
 			"Give another name with --to, or replace it with --drop (the old one is kept).",
 			"database \"%s\" exists and is not empty", shown);
 	free(shown);
-	if (good && plan->of_cluster)
-		return plan_empty(plan);
-	plan->found_empty = good;
-	plan->working = xstrdup(plan->database);
-	return good;
+	return good && plan_empty(plan);
 }
 
 /* Connect again, as the role; all further connections are made like this one. */
@@ -324,4 +353,5 @@ restore_plan_free(RestorePlan *plan)
 	free(plan->early);
 	free(plan->pg_restore);
 	free(plan->session);
+	taken_database_free(plan->taken);
 }

@@ -16,6 +16,7 @@
 #include "settings.h"
 
 typedef struct Selection Selection;
+typedef struct TakenDatabase TakenDatabase;
 
 /* What --append did to a table. */
 typedef struct AppendResult
@@ -34,21 +35,21 @@ typedef struct RestorePlan
 	Manifest *manifest;
 	ConnectionTarget *target; /* the maintenance database */
 	Connection *maintenance;
-	char *database;      /* the name that the restored database shall have */
-	char *working;       /* the name that it has while it is filled */
-	bool replaces;       /* `database` exists and is to be swapped out */
-	bool created;        /* we created `working`, so a failure removes it */
-	bool found_empty;    /* `working` existed, empty */
-	bool superuser;      /* this session is one's, whatever role it has taken */
-	bool closed;         /* `working` lets nobody else in until it is complete */
-	int limit_before;    /* of connections to `working`, if it was there */
-	bool of_cluster;     /* part of --all: properties of an empty database are made to fit, too */
-	uint64_t live_bytes; /* size of the database that is replaced */
-	int live_sessions;   /* sessions connected to it */
-	char *kept_as;       /* name under which it is kept; known after the swap */
-	char *directory;     /* private, temporary */
-	char *archive;       /* path of the schema archive in it */
-	int *early;          /* entries of it that were built while rows were loaded */
+	char *database;       /* the name that the restored database shall have */
+	char *working;        /* the name that it has while it is filled */
+	bool replaces;        /* `database` exists and is to be swapped out */
+	bool created;         /* we created `working`, so a failure removes it */
+	bool found_empty;     /* `working` existed, empty */
+	bool superuser;       /* this session is one's, whatever role it has taken */
+	bool closed;          /* `working` lets nobody else in until it is complete */
+	TakenDatabase *taken; /* what `working` was like, if it was there */
+	bool of_cluster;      /* part of --all: properties of an empty database are made to fit, too */
+	uint64_t live_bytes;  /* size of the database that is replaced */
+	int live_sessions;    /* sessions connected to it */
+	char *kept_as;        /* name under which it is kept; known after the swap */
+	char *directory;      /* private, temporary */
+	char *archive;        /* path of the schema archive in it */
+	int *early;           /* entries of it that were built while rows were loaded */
 	uint32_t nearly;
 	char *pg_restore;
 	bool sets_unknown; /* it sets a parameter that the server does not have */

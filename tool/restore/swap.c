@@ -6,7 +6,9 @@
  * Both renames happen in one transaction, so there is no instant without a
  * database of that name.  ALTER DATABASE RENAME takes a lock that keeps new
  * sessions out, then waits up to five seconds for the old ones to go; in that
- * time a second connection ends them.  So nobody can slip in between.
+ * time a second connection ends them.  So nobody can slip in between.  An
+ * empty database that is filled in place is closed in the same way
+ * (taken_database.c).
  *
  *-------------------------------------------------------------------------
  */
@@ -17,6 +19,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "interrupt.h"
 #include "log.h"
 #include "memory.h"
 #include "progress.h"
@@ -24,6 +27,8 @@
 
 #define MAX_NAME_BYTES 63
 #define POLL_INTERVAL_MS 100
+#define CONCURRENTLY_UPDATED "XX000" /* the catalog's row was; there is no better code */
+#define TRIES 20
 
 /* "<database>_old_<yyyymmddhhmmss>", shortened at a character border to fit. */
 static char *
@@ -44,29 +49,26 @@ old_name(const char *database)
 }
 
 /* The transaction that swaps the names. */
-static char *
-swap_command(const RestorePlan *plan)
+static void
+swap_commands(const RestorePlan *plan, SqlText *sql)
 {
 	char *note = xasprintf("nex_backup: replaced by restore of %s/%s", plan->backup.database,
 						   plan->backup.id);
-	Buffer sql;
 
-	buffer_init(&sql);
-	buffer_append_string(&sql, "BEGIN; ALTER DATABASE ");
-	quote_identifier(&sql, plan->database);
-	buffer_append_string(&sql, " RENAME TO ");
-	quote_identifier(&sql, plan->kept_as);
-	buffer_append_string(&sql, "; ALTER DATABASE ");
-	quote_identifier(&sql, plan->working);
-	buffer_append_string(&sql, " RENAME TO ");
-	quote_identifier(&sql, plan->database);
-	buffer_append_string(&sql, "; COMMENT ON DATABASE ");
-	quote_identifier(&sql, plan->kept_as);
-	buffer_append_string(&sql, " IS ");
-	quote_literal(&sql, note);
-	buffer_append_string(&sql, "; COMMIT");
+	sql_append(sql, "BEGIN; ALTER DATABASE ");
+	sql_identifier(sql, plan->database);
+	sql_append(sql, " RENAME TO ");
+	sql_identifier(sql, plan->kept_as);
+	sql_append(sql, "; ALTER DATABASE ");
+	sql_identifier(sql, plan->working);
+	sql_append(sql, " RENAME TO ");
+	sql_identifier(sql, plan->database);
+	sql_append(sql, "; COMMENT ON DATABASE ");
+	sql_identifier(sql, plan->kept_as);
+	sql_append(sql, " IS ");
+	sql_literal(sql, note);
+	sql_append(sql, "; COMMIT");
 	free(note);
-	return buffer_detach(&sql);
 }
 
 /* End the sessions of the two databases until the swap is through. */
@@ -97,31 +99,59 @@ disconnect_until_done(RestorePlan *plan, Connection *helper)
 	return true;
 }
 
-/* Run the swap on one connection while another one ends sessions. */
+/*
+ * Run the commands on one connection while another one ends sessions.  If they
+ * failed only because somebody changed the database at the same moment, which
+ * its owner can do in a loop, then *again, without a report.
+ */
 static bool
-run_swap(RestorePlan *plan, Connection *helper)
+run_once(RestorePlan *plan, Connection *helper, const SqlText *sql, const char *what, bool *again)
 {
-	char *sql = swap_command(plan);
 	PGresult *result;
-	bool good = PQsendQuery(plan->maintenance->pg, sql) == 1;
+	bool good = connection_send(plan->maintenance, sql);
 
-	free(sql);
 	if (!good)
 		return connection_report(plan->maintenance, NULL, "could not send a query");
 	do
 	{
 		if (!disconnect_until_done(plan, helper))
-			good = false;
+			good = *again = false;
 		result = PQgetResult(plan->maintenance->pg);
 		if (result != NULL && PQresultStatus(result) != PGRES_COMMAND_OK && good)
 		{
-			connection_report(plan->maintenance, result, "could not swap the databases");
+			const char *state = PQresultErrorField(result, PG_DIAG_SQLSTATE);
+
 			good = false;
+			*again = *again && state != NULL && strcmp(state, CONCURRENTLY_UPDATED) == 0;
+			if (!*again)
+				connection_report(plan->maintenance, result, what);
 		}
 		PQclear(result);
 	} while (result != NULL);
 	if (!good && PQtransactionStatus(plan->maintenance->pg) == PQTRANS_INERROR)
 		PQclear(PQexec(plan->maintenance->pg, "ROLLBACK"));
+	return good;
+}
+
+bool
+target_database_run_alone(RestorePlan *plan, const SqlText *sql, const char *what)
+{
+	Connection *helper = connection_open(plan->target);
+	bool again = true;
+	bool good =
+		helper != NULL && (!plan->superuser || connection_command(helper, SQL("SET ROLE NONE")));
+	int tries;
+
+	for (tries = 1; good && again; tries++)
+	{
+		again = tries < TRIES && !stop_requested();
+		if (run_once(plan, helper, sql, what, &again))
+			break;
+		good = again;
+		if (again)
+			poll(NULL, 0, POLL_INTERVAL_MS);
+	}
+	connection_close(helper);
 	return good;
 }
 
@@ -150,16 +180,15 @@ discard_old(RestorePlan *plan)
 bool
 target_database_swap(RestorePlan *plan)
 {
-	Connection *helper;
+	SqlText sql;
 	bool good;
 
 	progress_phase("swapping databases", "", 0, 0);
-	helper = connection_open(plan->target);
-	if (helper == NULL)
-		return false;
 	plan->kept_as = old_name(plan->database);
-	good = run_swap(plan, helper);
-	connection_close(helper);
+	sql_init(&sql);
+	swap_commands(plan, &sql);
+	good = target_database_run_alone(plan, &sql, "could not swap the databases");
+	sql_free(&sql);
 	if (!good)
 	{
 		free(plan->kept_as);

@@ -18,7 +18,9 @@
 #include "memory.h"
 #include "progress.h"
 #include "quote.h"
+#include "restore_mark.h"
 #include "sql_build.h"
+#include "taken_database.h"
 
 /* Objects that initdb's template0 does not have. */
 static const char emptiness_query[] =
@@ -134,29 +136,22 @@ append_locale(Buffer *sql, const ManifestDatabase *database, int version)
 static bool
 mark(RestorePlan *plan)
 {
-	Buffer sql;
-	char *text;
-	char now[32];
-	time_t seconds = time(NULL);
-	struct tm tm;
+	char *text = restore_mark(&plan->backup, NULL);
+	SqlText sql;
 	bool good;
 
-	gmtime_r(&seconds, &tm);
-	strftime(now, sizeof(now), "%Y-%m-%dT%H:%M:%SZ", &tm);
-	text = xasprintf("nex_backup: restore of %s/%s in progress since %s", plan->backup.database,
-					 plan->backup.id, now);
-	buffer_init(&sql);
-	buffer_append_string(&sql, "COMMENT ON DATABASE ");
-	quote_identifier(&sql, plan->working);
-	buffer_append_string(&sql, " IS ");
-	quote_literal(&sql, text);
-	good = connection_command(plan->maintenance, sql.data);
-	buffer_free(&sql);
+	sql_init(&sql);
+	sql_append(&sql, "COMMENT ON DATABASE ");
+	sql_identifier(&sql, plan->working);
+	sql_append(&sql, " IS ");
+	sql_literal(&sql, text);
+	good = connection_command(plan->maintenance, &sql);
+	sql_free(&sql);
 	free(text);
 	return good;
 }
 
-/* Give an empty database that was there the owner of the backup. */
+/* Give the database the owner of the backup. */
 static bool
 set_owner(RestorePlan *plan)
 {
@@ -258,37 +253,18 @@ close_to_public(RestorePlan *plan, bool closed)
 	return good;
 }
 
-/* Is this session that of a superuser (whatever role it has taken), and what is the limit now? */
-static bool
-look_at_limit(RestorePlan *plan)
+bool
+target_database_look_at_role(RestorePlan *plan)
 {
-	const char *params[1] = {plan->working};
 	PGresult *result = connection_query(
 		plan->maintenance,
-		"SELECT (SELECT r.rolsuper FROM pg_catalog.pg_roles r WHERE r.rolname = session_user),"
-		" (SELECT d.datconnlimit FROM pg_catalog.pg_database d"
-		"  WHERE d.datname = $1::pg_catalog.name)",
-		1, params);
+		SQL("SELECT r.rolsuper FROM pg_catalog.pg_roles r WHERE r.rolname = session_user"), 0,
+		NULL);
 
 	if (result == NULL)
 		return false;
-	plan->superuser = PQgetvalue(result, 0, 0)[0] == 't';
-	plan->limit_before =
-		PQgetisnull(result, 0, 1) ? -1 : (int) strtol(PQgetvalue(result, 0, 1), NULL, 10);
-	/* That of a restore that was killed; nobody gives a database to others and lets nobody in. */
-	if (plan->limit_before == 0)
-		plan->limit_before = -1;
+	plan->superuser = PQntuples(result) == 1 && PQgetvalue(result, 0, 0)[0] == 't';
 	PQclear(result);
-	return true;
-}
-
-/* A database that was there and empty. */
-static bool
-take_empty(RestorePlan *plan)
-{
-	if (!mark(plan) || (plan->superuser && !limit_connections(plan, 0)))
-		return false;
-	plan->closed = plan->superuser;
 	return true;
 }
 
@@ -300,10 +276,10 @@ target_database_create(RestorePlan *plan)
 	bool good;
 
 	progress_phase("creating database", "", 0, 0);
-	if (!look_at_limit(plan))
+	if (!target_database_look_at_role(plan))
 		return false;
 	if (plan->found_empty)
-		return take_empty(plan);
+		return taken_database_take(plan);
 	buffer_init(&sql);
 	buffer_append_string(&sql, "CREATE DATABASE ");
 	quote_identifier(&sql, plan->working);
@@ -334,15 +310,15 @@ target_database_finish(RestorePlan *plan)
 	Buffer name;
 	bool good;
 
+	if (plan->found_empty)
+		return taken_database_give(plan) && (!plan->of_cluster || set_owner(plan));
 	buffer_init(&name);
 	quote_identifier(&name, plan->working);
 	good = connection_commandf(plan->maintenance, "COMMENT ON DATABASE %s IS NULL", name.data);
 	buffer_free(&name);
 	if (good && plan->created && !plan->superuser)
 		good = close_to_public(plan, false);
-	if (good && (plan->found_empty ? plan->of_cluster : !plan->settings->no_owner))
-		good = set_owner(plan);
-	return good;
+	return good && (plan->settings->no_owner || set_owner(plan));
 }
 
 bool
@@ -350,8 +326,8 @@ target_database_open(RestorePlan *plan)
 {
 	int limit = plan->manifest->database.connection_limit;
 
-	if (limit < 0)
-		limit = plan->found_empty ? plan->limit_before : -1;
+	if (plan->found_empty)
+		return taken_database_open(plan, limit < 0 ? taken_database_limit(plan) : limit);
 	if ((plan->closed && plan->superuser) || limit >= 0)
 		return limit_connections(plan, limit);
 	return true;
@@ -395,11 +371,8 @@ target_database_discard(RestorePlan *plan)
 
 	if (!plan->created)
 	{
-		if (plan->found_empty && plan->closed)
-			(void) limit_connections(plan, plan->limit_before);
 		if (plan->found_empty)
-			log_warning_hint("Drop it, or empty it, before you restore into it again.",
-							 "database \"%s\" may hold a part of the backup", shown);
+			taken_database_give_back(plan);
 		free(shown);
 		return;
 	}

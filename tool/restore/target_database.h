@@ -17,6 +17,9 @@ extern bool target_database_exists(Connection *maintenance, const char *name, bo
 /* Does it hold anything that a user made?  False (reported) on failure. */
 extern bool target_database_is_empty(const ConnectionTarget *target, const char *name, bool *empty);
 
+/* Is this session that of a superuser, whatever role it has taken?  Sets plan->superuser. */
+extern bool target_database_look_at_role(RestorePlan *plan);
+
 /* Has the database that exists the encoding, locale and tablespace of the backup? */
 extern bool target_database_is_alike(RestorePlan *plan, bool *alike);
 
@@ -35,6 +38,13 @@ extern bool target_database_open(RestorePlan *plan);
 
 /* Remove a half-filled database that we created, or say how to. */
 extern void target_database_discard(RestorePlan *plan);
+
+/*
+ * Run a transaction that needs nobody to be in the database (or, with --drop,
+ * the two), such as one with RENAME, while a second connection ends the
+ * sessions there.  `what` is the line of an error report.
+ */
+extern bool target_database_run_alone(RestorePlan *plan, const SqlText *sql, const char *what);
 
 /* Put the filled database in the place of the live one, which is kept (or dropped with
  * --discard-old). */

@@ -1,0 +1,41 @@
+/*-------------------------------------------------------------------------
+ *
+ * restore_mark.h
+ *	  The comment on a database that a restore fills.
+ *
+ * It says since when, and, if the database was there before and was taken for
+ * the time of the restore, what it was like: so the next restore, or a person,
+ * can give it back after a kill.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef NEX_RESTORE_MARK_H
+#define NEX_RESTORE_MARK_H
+
+#include <stdbool.h>
+
+#include "repository.h"
+
+/* What a database was like before a restore took it; NULL: nothing, or not known. */
+typedef struct DatabaseBefore
+{
+	char *owner;
+	unsigned owner_oid; /* 0: not known */
+	char *to_public;    /* privileges that were taken from PUBLIC, as GRANT lists them */
+	char *grants;       /* what is granted to superusers by name: JSON of the server */
+	char *comment;
+	int limit; /* of connections; -1: none */
+} DatabaseBefore;
+
+/* The comment; `before` is NULL for a database that the restore made.  Caller frees. */
+extern char *restore_mark(const BackupName *backup, const DatabaseBefore *before);
+
+/* Is this comment such a mark, of this version or an older one? */
+extern bool restore_mark_is(const char *comment);
+
+/* What a mark says about the time before; false if it says nothing.  Free *before in any case. */
+extern bool restore_mark_read(const char *comment, DatabaseBefore *before);
+
+extern void database_before_free(DatabaseBefore *before);
+
+#endif /* NEX_RESTORE_MARK_H */

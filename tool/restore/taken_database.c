@@ -1,0 +1,604 @@
+/*-------------------------------------------------------------------------
+ *
+ * taken_database.c
+ *	  An empty database that was there, while a restore fills it.
+ *
+ * Rows arrive with the rights of the restoring session, so that whoever else
+ * was in there could put code beside them.  A limit of connections alone keeps
+ * neither the sessions out that are there nor those of the owner, who can lift
+ * it from any other database.  So a superuser's restore takes the database:
+ * in one transaction it becomes ours and closed, and is renamed and renamed
+ * back, which succeeds only when nobody is in it, and until the commit lets
+ * nobody in.  Nothing is filled before it was looked at once more.
+ *
+ * It stays the same database, rather than to be replaced by a new one:
+ * replication slots, settings and privileges, also those inside of it, are not
+ * lost, and no right to create databases is needed.
+ *
+ * A role that is no superuser cannot do that, but only its own rights are at
+ * stake.  It takes from PUBLIC what lets others in, and ends the sessions that
+ * it may end.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "taken_database.h"
+
+#include <poll.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "interrupt.h"
+#include "log.h"
+#include "memory.h"
+#include "quote.h"
+#include "restore_mark.h"
+#include "target_database.h"
+
+#define POLL_INTERVAL_MS 100
+#define POLLS 50
+
+struct TakenDatabase
+{
+	DatabaseBefore before;
+	char *mark;   /* the comment that it has meanwhile */
+	char *me;     /* the session's user */
+	bool owned;   /* it belongs to us for the time */
+	bool limited; /* and lets nobody but superusers in */
+	bool filled;  /* it was empty, and something may be in it by now */
+};
+
+static const SqlConstant state_query =
+	SQL("SELECT o.rolname, o.oid::pg_catalog.text, d.datconnlimit,"
+		" (SELECT pg_catalog.jsonb_agg(pg_catalog.jsonb_build_object('oid', a.grantee,"
+		"   'privilege', a.privilege_type, 'grantable', a.is_grantable))"
+		"  FROM pg_catalog.aclexplode(d.datacl) a"
+		"  JOIN pg_catalog.pg_roles r ON r.oid = a.grantee AND r.rolsuper"
+		"  WHERE a.grantee <> d.datdba),"
+		" pg_catalog.shobj_description(d.oid, 'pg_database'), o.rolsuper, session_user,"
+		" (SELECT m.rolsuper FROM pg_catalog.pg_roles m WHERE m.rolname = current_user),"
+		" (SELECT pg_catalog.string_agg(a.privilege_type, ', ' ORDER BY a.privilege_type)"
+		"  FROM pg_catalog.aclexplode(coalesce(d.datacl,"
+		"   pg_catalog.acldefault('d', d.datdba))) a"
+		"  WHERE a.grantee = 0 AND a.privilege_type IN ('CONNECT', 'TEMPORARY'))"
+		" FROM pg_catalog.pg_database d JOIN pg_catalog.pg_roles o ON o.oid = d.datdba"
+		" WHERE d.datname = $1::pg_catalog.name");
+
+static char *
+text_at(const PGresult *result, int column)
+{
+	return PQgetisnull(result, 0, column) ? NULL : xstrdup(PQgetvalue(result, 0, column));
+}
+
+/*
+ * If a killed restore had it, then what is in its mark was true before.  The
+ * owner can write such a comment as well; only what a superuser's restore does
+ * is believed to be one's, and otherwise what the owner may decide anyway.
+ */
+static void
+believe_mark(TakenDatabase *taken, bool of_superuser)
+{
+	DatabaseBefore *now = &taken->before;
+	bool closed = now->limit == 0;
+	DatabaseBefore marked;
+
+	if (!restore_mark_is(now->comment))
+		return;
+	restore_mark_read(now->comment, &marked);
+	if (closed)
+		now->limit = marked.limit;
+	if (closed && of_superuser && marked.owner_oid != 0)
+	{
+		free(now->owner);
+		now->owner = marked.owner;
+		now->owner_oid = marked.owner_oid;
+		marked.owner = NULL;
+		free(now->grants);
+		now->grants = marked.grants;
+		marked.grants = NULL;
+	}
+	if (now->to_public == NULL)
+	{
+		now->to_public = marked.to_public;
+		marked.to_public = NULL;
+	}
+	free(now->comment);
+	now->comment = marked.comment;
+	marked.comment = NULL;
+	database_before_free(&marked);
+}
+
+/* Take down what the database is like. */
+static bool
+look(RestorePlan *plan, TakenDatabase *taken)
+{
+	const char *params[1] = {plan->working};
+	PGresult *result = connection_query(plan->maintenance, state_query, 1, params);
+	bool found = result != NULL && PQntuples(result) == 1;
+
+	if (found)
+	{
+		taken->before.owner = text_at(result, 0);
+		taken->before.owner_oid = (unsigned) strtoul(PQgetvalue(result, 0, 1), NULL, 10);
+		taken->before.limit = (int) strtol(PQgetvalue(result, 0, 2), NULL, 10);
+		taken->before.grants = text_at(result, 3);
+		taken->before.comment = text_at(result, 4);
+		taken->me = text_at(result, 6);
+		taken->owned = PQgetvalue(result, 0, 7)[0] == 't';
+		taken->before.to_public = text_at(result, 8);
+		believe_mark(taken, PQgetvalue(result, 0, 5)[0] == 't');
+		taken->mark = restore_mark(&plan->backup, &taken->before);
+	}
+	else if (result != NULL)
+	{
+		char *shown = printable_name(plan->working);
+
+		report_error(EXIT_FAILED, NULL, NULL, "database \"%s\" does not exist any more", shown);
+		free(shown);
+	}
+	PQclear(result);
+	return found;
+}
+
+/* ---- statements ---- */
+
+static void
+alter(SqlText *sql, const RestorePlan *plan)
+{
+	sql_append(sql, "ALTER DATABASE ");
+	sql_identifier(sql, plan->working);
+}
+
+static void
+add_owner(SqlText *sql, const RestorePlan *plan, const char *owner)
+{
+	alter(sql, plan);
+	sql_append(sql, " OWNER TO ");
+	sql_identifier(sql, owner);
+	sql_append(sql, "; ");
+}
+
+static void
+add_limit(SqlText *sql, const RestorePlan *plan, int limit)
+{
+	alter(sql, plan);
+	sql_append(sql, " CONNECTION LIMIT ");
+	sql_signed(sql, limit);
+	sql_append(sql, "; ");
+}
+
+static void
+add_comment(SqlText *sql, const RestorePlan *plan, const char *comment)
+{
+	sql_append(sql, "COMMENT ON DATABASE ");
+	sql_identifier(sql, plan->working);
+	sql_append(sql, " IS ");
+	if (comment != NULL)
+		sql_literal(sql, comment);
+	else
+		sql_append(sql, "NULL");
+	sql_append(sql, "; ");
+}
+
+/* Privileges such as "CONNECT, TEMPORARY"; what is none is left out. */
+static void
+add_to_public(SqlText *sql, const RestorePlan *plan, const char *privileges, bool grant)
+{
+	bool connect = privileges != NULL && strstr(privileges, "CONNECT") != NULL;
+	bool temporary = privileges != NULL && strstr(privileges, "TEMPORARY") != NULL;
+
+	if (!connect && !temporary)
+		return;
+	if (grant)
+		sql_append(sql, "GRANT ");
+	else
+		sql_append(sql, "REVOKE ");
+	if (connect)
+		sql_append(sql, "CONNECT");
+	if (connect && temporary)
+		sql_append(sql, ", ");
+	if (temporary)
+		sql_append(sql, "TEMPORARY");
+	sql_append(sql, " ON DATABASE ");
+	sql_identifier(sql, plan->working);
+	if (grant)
+		sql_append(sql, " TO PUBLIC; ");
+	else
+		sql_append(sql, " FROM PUBLIC; ");
+}
+
+/* Let the maintenance connection act as the session's user, or again as its role. */
+static bool
+act_as_session(RestorePlan *plan, bool session)
+{
+	const char *role = plan->maintenance->role;
+	SqlText sql;
+	bool good;
+
+	if (role == NULL || strcmp(role, "none") == 0)
+		return true;
+	if (session)
+		return connection_command(plan->maintenance, SQL("SET ROLE NONE"));
+	sql_init(&sql);
+	sql_append(&sql, "SET ROLE ");
+	sql_identifier(&sql, role);
+	good = connection_command(plan->maintenance, &sql);
+	sql_free(&sql);
+	return good;
+}
+
+/* ---- as a superuser ---- */
+
+/* The transaction; the name in between is never seen by anybody. */
+static void
+closing_commands(const RestorePlan *plan, const TakenDatabase *taken, SqlText *sql)
+{
+	char *aside = xasprintf("nex_backup_%ld_%lld", (long) getpid(), (long long) time(NULL));
+
+	sql_append(sql, "BEGIN; SET LOCAL lock_timeout = '10s'; ");
+	if (taken->owned)
+		add_owner(sql, plan, taken->me);
+	add_limit(sql, plan, 0);
+	add_comment(sql, plan, taken->mark);
+	alter(sql, plan);
+	sql_append(sql, " RENAME TO ");
+	sql_identifier(sql, aside);
+	sql_append(sql, "; ALTER DATABASE ");
+	sql_identifier(sql, aside);
+	sql_append(sql, " RENAME TO ");
+	sql_identifier(sql, plan->working);
+	sql_append(sql, "; COMMIT");
+	free(aside);
+}
+
+static bool
+close_as_superuser(RestorePlan *plan, TakenDatabase *taken)
+{
+	char *shown = printable_name(plan->working);
+	char *what = xasprintf("could not close database \"%s\" to others", shown);
+	SqlText sql;
+	bool good;
+
+	sql_init(&sql);
+	closing_commands(plan, taken, &sql);
+	good = act_as_session(plan, true) && target_database_run_alone(plan, &sql, what);
+	taken->limited = good;
+	taken->owned = taken->owned && good;
+	good = act_as_session(plan, false) && good;
+	sql_free(&sql);
+	free(what);
+	free(shown);
+	return good;
+}
+
+/* ---- as another role ---- */
+
+/* May we connect, now that PUBLIC may not?  A member that does not inherit lives from that. */
+static bool
+may_connect(RestorePlan *plan)
+{
+	const char *params[1] = {plan->working};
+	PGresult *result = connection_query(
+		plan->maintenance,
+		SQL("SELECT pg_catalog.has_database_privilege(session_user, $1, 'CONNECT')"), 1, params);
+	bool may = result != NULL && PQgetvalue(result, 0, 0)[0] == 't';
+
+	PQclear(result);
+	return may;
+}
+
+/* End the sessions in it that we may end; how many are left. */
+static int
+end_sessions(RestorePlan *plan)
+{
+	const char *params[1] = {plan->working};
+	PGresult *result =
+		connection_query(plan->maintenance,
+						 SQL("SELECT a.pid::pg_catalog.text FROM pg_catalog.pg_stat_activity a"
+							 " WHERE a.datname = $1::pg_catalog.name AND a.usesysid IS NOT NULL"
+							 " AND a.pid <> pg_catalog.pg_backend_pid()"),
+						 1, params);
+	int count = result != NULL ? PQntuples(result) : 0;
+	int i;
+
+	for (i = 0; i < count; i++)
+	{
+		const char *pid[1] = {PQgetvalue(result, i, 0)};
+
+		PQclear(PQexecParams(plan->maintenance->pg,
+							 "SELECT pg_catalog.pg_terminate_backend($1::pg_catalog.int4)", 1, NULL,
+							 pid, NULL, NULL, 0));
+	}
+	PQclear(result);
+	return count;
+}
+
+static void
+end_sessions_patiently(RestorePlan *plan)
+{
+	int left;
+	int i;
+
+	for (i = 0; (left = end_sessions(plan)) > 0 && i < POLLS && !stop_requested(); i++)
+		poll(NULL, 0, POLL_INTERVAL_MS);
+	if (left > 0)
+	{
+		char *shown = printable_name(plan->working);
+
+		log_warning_hint("Their code could run with the rights of this role while rows are loaded. "
+						 "End them, or restore as a superuser.",
+						 "%d other session%s of database \"%s\" cannot be ended by this role", left,
+						 left == 1 ? "" : "s", shown);
+		free(shown);
+	}
+}
+
+static bool
+close_as_owner(RestorePlan *plan, TakenDatabase *taken)
+{
+	SqlText sql;
+	bool good;
+
+	taken->owned = false;
+	sql_init(&sql);
+	sql_append(&sql, "BEGIN; ");
+	add_comment(&sql, plan, taken->mark);
+	sql_append(&sql, "SAVEPOINT closed; ");
+	add_to_public(&sql, plan, taken->before.to_public, false);
+	good = connection_command(plan->maintenance, &sql) &&
+		   (may_connect(plan) ||
+			connection_command(plan->maintenance, SQL("ROLLBACK TO SAVEPOINT closed"))) &&
+		   connection_command(plan->maintenance, SQL("COMMIT"));
+	sql_free(&sql);
+	if (!good)
+		PQclear(connection_exec(plan->maintenance, SQL("ROLLBACK")));
+	else
+		end_sessions_patiently(plan);
+	return good;
+}
+
+/* ---- giving it back ---- */
+
+/* Is there a role of this name still?  While the database was ours, it could be dropped. */
+static bool
+owner_is_there(RestorePlan *plan, DatabaseBefore *before)
+{
+	char oid[16];
+	const char *params[1] = {oid};
+	PGresult *result;
+	bool there;
+
+	/* The number is the same when the role was renamed, or its name is no UTF-8. */
+	snprintf(oid, sizeof(oid), "%u", before->owner_oid);
+	result = connection_query(
+		plan->maintenance,
+		SQL("SELECT rolname FROM pg_catalog.pg_roles WHERE oid = $1::pg_catalog.oid"), 1, params);
+	there = result != NULL && PQntuples(result) == 1;
+	if (there)
+	{
+		free(before->owner);
+		before->owner = xstrdup(PQgetvalue(result, 0, 0));
+	}
+	else if (result != NULL)
+	{
+		char *shown = printable_name(plan->working);
+		char *role = printable_name(before->owner);
+
+		log_warning("role \"%s\", the owner of database \"%s\", does not exist any more", role,
+					shown);
+		free(role);
+		free(shown);
+	}
+	PQclear(result);
+	return there;
+}
+
+/* What was granted by name to a superuser who took it became one with what an owner has. */
+static bool
+grant_again(RestorePlan *plan, const TakenDatabase *taken)
+{
+	const char *params[1] = {taken->before.grants};
+	PGresult *result;
+	bool good;
+	int i;
+
+	if (taken->before.grants == NULL)
+		return true;
+	result = connection_query(
+		plan->maintenance,
+		SQL("SELECT g.privilege, g.grantable, r.rolname"
+			" FROM pg_catalog.jsonb_to_recordset($1::pg_catalog.jsonb)"
+			" AS g(oid pg_catalog.oid, privilege pg_catalog.text, grantable pg_catalog.bool)"
+			" JOIN pg_catalog.pg_roles r ON r.oid = g.oid"),
+		1, params);
+	good = result != NULL;
+	for (i = 0; good && i < PQntuples(result); i++)
+	{
+		SqlText sql;
+
+		sql_init(&sql);
+		sql_append(&sql, "GRANT ");
+		good = sql_keyword(&sql, PQgetvalue(result, i, 0));
+		sql_append(&sql, " ON DATABASE ");
+		sql_identifier(&sql, plan->working);
+		sql_append(&sql, " TO ");
+		sql_identifier(&sql, PQgetvalue(result, i, 2));
+		if (PQgetvalue(result, i, 1)[0] == 't')
+			sql_append(&sql, " WITH GRANT OPTION");
+		good = good && connection_command(plan->maintenance, &sql);
+		sql_free(&sql);
+	}
+	PQclear(result);
+	return good;
+}
+
+bool
+taken_database_give(RestorePlan *plan)
+{
+	TakenDatabase *taken = plan->taken;
+	SqlText sql;
+	bool good = true;
+
+	sql_init(&sql);
+	if (!plan->superuser)
+		add_to_public(&sql, plan, taken->before.to_public, true);
+	else if (taken->owned && owner_is_there(plan, &taken->before))
+		add_owner(&sql, plan, taken->before.owner);
+	if (sql_length(&sql) > 0)
+		good = connection_command(plan->maintenance, &sql) &&
+			   (!plan->superuser || grant_again(plan, taken));
+	taken->owned = taken->owned && !good;
+	sql_free(&sql);
+	return good;
+}
+
+/* Is the comment still our mark, and not one that came from the backup? */
+static bool
+is_marked(RestorePlan *plan, bool *marked)
+{
+	const char *params[2] = {plan->working, plan->taken->mark};
+	PGresult *result = connection_query(
+		plan->maintenance,
+		SQL("SELECT FROM pg_catalog.pg_database d WHERE d.datname = $1::pg_catalog.name"
+			" AND pg_catalog.shobj_description(d.oid, 'pg_database') = $2"),
+		2, params);
+
+	*marked = result != NULL && PQntuples(result) == 1;
+	PQclear(result);
+	return result != NULL;
+}
+
+bool
+taken_database_open(RestorePlan *plan, int limit)
+{
+	TakenDatabase *taken = plan->taken;
+	bool marked;
+	SqlText sql;
+	bool good;
+
+	if (!is_marked(plan, &marked))
+		return false;
+	sql_init(&sql);
+	if (marked)
+		add_comment(&sql, plan, taken->before.comment);
+	if (taken->limited || limit != taken->before.limit)
+		add_limit(&sql, plan, limit);
+	good = sql_length(&sql) == 0 ||
+		   (act_as_session(plan, plan->superuser) && connection_command(plan->maintenance, &sql));
+	if (good)
+		taken->limited = false;
+	sql_free(&sql);
+	return good;
+}
+
+int
+taken_database_limit(const RestorePlan *plan)
+{
+	return plan->taken->before.limit;
+}
+
+/* A connection that broke is no reason to leave the database to us. */
+static bool
+connected(RestorePlan *plan, ConnectionTarget *last)
+{
+	Connection *again;
+	char *message = NULL;
+
+	if (PQstatus(plan->maintenance->pg) == CONNECTION_OK)
+		return true;
+	again = connection_try(last, &message);
+	free(message);
+	if (again == NULL)
+		return false;
+	connection_close(plan->maintenance);
+	plan->maintenance = again;
+	return true;
+}
+
+/* Does it hold nothing still?  Then its comment need not say what was begun. */
+static bool
+holds_nothing(RestorePlan *plan, const ConnectionTarget *last)
+{
+	bool empty = false;
+
+	return !plan->taken->filled || (target_database_is_empty(last, plan->working, &empty) && empty);
+}
+
+void
+taken_database_give_back(RestorePlan *plan)
+{
+	TakenDatabase *taken = plan->taken;
+	ConnectionTarget *last;
+	char *shown;
+	bool empty = false;
+	bool good;
+	SqlText sql;
+
+	if (taken == NULL || taken->mark == NULL)
+		return;
+
+	/* The user may have interrupted us; this must be done all the same. */
+	last = target_with_database(plan->target, PQdb(plan->maintenance->pg));
+	last->last_word = true;
+	good = connected(plan, last);
+	empty = good && holds_nothing(plan, last);
+	good = good && (!plan->superuser || act_as_session(plan, true)) && taken_database_give(plan);
+	sql_init(&sql);
+	if (taken->limited)
+		add_limit(&sql, plan, taken->before.limit);
+	if (empty)
+		add_comment(&sql, plan, taken->before.comment);
+	good = good && (sql_length(&sql) == 0 || connection_command(plan->maintenance, &sql));
+	sql_free(&sql);
+	shown = printable_name(plan->working);
+	if (!good)
+		log_warning_hint("\"nex_backup doctor\" shows the commands that give it back.",
+						 "database \"%s\" could not be opened to others again", shown);
+	if (!empty)
+		log_warning_hint("Drop it, or empty it, before you restore into it again.",
+						 "database \"%s\" may hold a part of the backup", shown);
+	free(shown);
+	target_free(last);
+}
+
+bool
+taken_database_take(RestorePlan *plan)
+{
+	TakenDatabase *taken = xcalloc(1, sizeof(*taken));
+	bool empty = false;
+	char *shown;
+
+	plan->taken = taken;
+	if (!look(plan, taken))
+		return false;
+	if (!(plan->superuser ? close_as_superuser(plan, taken) : close_as_owner(plan, taken)))
+	{
+		/* Nothing was changed. */
+		free(taken->mark);
+		taken->mark = NULL;
+		return false;
+	}
+	plan->closed = true;
+	if (!target_database_is_empty(plan->target, plan->working, &empty))
+		return false;
+	taken->filled = empty;
+	if (empty)
+		return true;
+	shown = printable_name(plan->working);
+	report_error(EXIT_FAILED, NULL, "Look into it; then drop it, or empty it.",
+				 "database \"%s\" is not empty any more", shown);
+	free(shown);
+	return false;
+}
+
+void
+taken_database_free(TakenDatabase *taken)
+{
+	if (taken == NULL)
+		return;
+	database_before_free(&taken->before);
+	free(taken->mark);
+	free(taken->me);
+	free(taken);
+}
