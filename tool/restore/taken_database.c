@@ -279,16 +279,18 @@ static bool
 may_connect(RestorePlan *plan)
 {
 	const char *params[1] = {plan->working};
-	PGresult *result = connection_query(
-		plan->maintenance,
-		SQL("SELECT pg_catalog.has_database_privilege(session_user, $1, 'CONNECT')"), 1, params);
+	PGresult *result =
+		connection_query(plan->maintenance,
+						 SQL("SELECT pg_catalog.has_database_privilege(session_user, "
+							 "$1::pg_catalog.text, 'CONNECT')"),
+						 1, params);
 	bool may = result != NULL && PQgetvalue(result, 0, 0)[0] == 't';
 
 	PQclear(result);
 	return may;
 }
 
-/* End the sessions in it that we may end; how many are left. */
+/* End the sessions of other roles in it that we may end; how many there were. */
 static int
 end_sessions(RestorePlan *plan)
 {
@@ -296,7 +298,7 @@ end_sessions(RestorePlan *plan)
 	PGresult *result =
 		connection_query(plan->maintenance,
 						 SQL("SELECT a.pid::pg_catalog.text FROM pg_catalog.pg_stat_activity a"
-							 " WHERE a.datname = $1::pg_catalog.name AND a.usesysid IS NOT NULL"
+							 " WHERE a.datname = $1::pg_catalog.name AND a.usename <> session_user"
 							 " AND a.pid <> pg_catalog.pg_backend_pid()"),
 						 1, params);
 	int count = result != NULL ? PQntuples(result) : 0;
@@ -304,11 +306,17 @@ end_sessions(RestorePlan *plan)
 
 	for (i = 0; i < count; i++)
 	{
-		const char *pid[1] = {PQgetvalue(result, i, 0)};
+		SqlText sql;
 
-		PQclear(PQexecParams(plan->maintenance->pg,
-							 "SELECT pg_catalog.pg_terminate_backend($1::pg_catalog.int4)", 1, NULL,
-							 pid, NULL, NULL, 0));
+		/* Whether it could be ended is seen when they are counted again. */
+		sql_init(&sql);
+		sql_append(&sql, "SELECT pg_catalog.pg_terminate_backend(");
+		if (sql_checked_number(&sql, PQgetvalue(result, i, 0)))
+		{
+			sql_append(&sql, ")");
+			PQclear(connection_exec(plan->maintenance, &sql));
+		}
+		sql_free(&sql);
 	}
 	PQclear(result);
 	return count;
