@@ -16,6 +16,12 @@
  * index build makes entries of its own in a few catalogs, which are left out:
  * what renames, replaces or retypes a table shows in pg_type, too, and a new
  * CHECK constraint or trigger is found when the next rows are decided upon.
+ * Relations and indexes are counted nevertheless: it makes exactly one.
+ *
+ * What cannot be counted is looked at itself, and then only what is ours:
+ * other sessions make domains and temporary tables all the time.  A row of a
+ * catalog is ours if we see it although the transaction that wrote it is still
+ * in progress; that is so for subtransactions, too.
  *
  *-------------------------------------------------------------------------
  */
@@ -29,24 +35,50 @@
 #include "row_copy.h"
 
 /*
- * $1: catalogs of which new entries do not count; $2: nor those that are changed or removed; $3:
- * names and types of columns are compared themselves.
+ * $1: catalogs of which new entries do not count; $2: nor those that are
+ * changed or removed; $3: relations whose names and types of columns are
+ * compared themselves, '{}' for all that we have locked; $4: relations that the
+ * step made.
+ *
+ * A row has the last 32 bits of the number of its transaction: the whole number
+ * is the one that is nearest to our own.  What we see of one that our snapshot
+ * does not reach can only be ours.
  */
 static const char counts_query[] =
+	"WITH me AS (SELECT"
+	"  pg_catalog.pg_current_xact_id_if_assigned()::pg_catalog.text::pg_catalog.int8 AS own,"
+	"  pg_catalog.pg_snapshot_xmax(pg_catalog.pg_current_snapshot())"
+	"   ::pg_catalog.text::pg_catalog.int8 AS others),"
+	" held AS (SELECT pg_catalog.unnest($3::pg_catalog.oid[]) AS oid"
+	"  UNION SELECT relation FROM pg_catalog.pg_locks WHERE $3::pg_catalog.text = '{}'"
+	"   AND locktype = 'relation' AND granted AND pid = pg_catalog.pg_backend_pid()"
+	"   AND relation >= 16384 AND database ="
+	"    (SELECT oid FROM pg_catalog.pg_database WHERE datname = pg_catalog.current_database()))"
 	"SELECT pg_catalog.string_agg(pg_catalog.format('%s %s', c.relname,"
 	"  CASE WHEN c.relname = ANY ($1::pg_catalog.name[]) THEN 0"
 	"   ELSE pg_catalog.pg_stat_get_xact_tuples_inserted(c.oid) END"
 	"  + CASE WHEN c.relname = ANY ($2::pg_catalog.name[]) THEN 0"
 	"   ELSE pg_catalog.pg_stat_get_xact_tuples_updated(c.oid)"
-	"   + pg_catalog.pg_stat_get_xact_tuples_deleted(c.oid) END), ' ' ORDER BY c.relname)"
-	" || (SELECT pg_catalog.format(' domains %s', pg_catalog.count(*))"
-	"  FROM pg_catalog.pg_constraint WHERE contypid <> 0)"
-	" || CASE WHEN $3::pg_catalog.bool THEN (SELECT pg_catalog.format(' columns %s %s',"
-	"   pg_catalog.count(*), pg_catalog.sum(pg_catalog.hashtextextended(pg_catalog.format("
-	"    '%s %s %s %s', a.attrelid, a.attnum, a.atttypid, a.attname), 0)))"
-	"  FROM pg_catalog.pg_attribute a JOIN pg_catalog.pg_class t ON t.oid = a.attrelid"
-	"  WHERE a.attrelid >= 16384 AND t.relkind IN ('r', 'p', 'f', 'm')) ELSE '' END,"
-	" pg_catalog.current_setting('track_counts')"
+	"   + pg_catalog.pg_stat_get_xact_tuples_deleted(c.oid) END"
+	"  - CASE WHEN c.relname IN ('pg_class', 'pg_index') THEN $4::pg_catalog.int4 ELSE 0 END),"
+	"  ' ' ORDER BY c.relname)"
+	" || (SELECT pg_catalog.format(' domains %s %s', pg_catalog.count(*), pg_catalog.sum("
+	"   pg_catalog.hashtextextended(pg_catalog.format('%s %s %s', oid, xmin, cmin), 0)))"
+	"  FROM (SELECT oid, xmin, cmin, me.own"
+	"    + ((xmin::pg_catalog.text::pg_catalog.int8 - me.own) % 4294967296"
+	"     + 4294967296 + 2147483648) % 4294967296 - 2147483648 AS xid"
+	"   FROM pg_catalog.pg_constraint, me WHERE contypid <> 0 OFFSET 0) d, me"
+	"  WHERE xid >= me.own AND CASE WHEN xid < me.others"
+	"   THEN pg_catalog.pg_xact_status(xid::pg_catalog.text::pg_catalog.xid8) = 'in progress'"
+	"   ELSE true END)"
+	" || (SELECT pg_catalog.format(' columns %s %s', pg_catalog.count(*), pg_catalog.sum("
+	"   pg_catalog.hashtextextended(pg_catalog.format('%s %s %s %s', a.attrelid, a.attnum,"
+	"    a.atttypid, a.attname), 0)))"
+	"  FROM pg_catalog.pg_attribute a JOIN held ON held.oid = a.attrelid"
+	"  JOIN pg_catalog.pg_class t ON t.oid = a.attrelid"
+	"  WHERE t.relkind IN ('r', 'p', 'f', 'm')),"
+	" pg_catalog.current_setting('track_counts'),"
+	" (SELECT pg_catalog.array_agg(oid) FROM held)"
 	" FROM pg_catalog.pg_class c WHERE c.relkind = 'r'"
 	" AND c.relnamespace = 'pg_catalog'::pg_catalog.regnamespace";
 
@@ -55,46 +87,74 @@ static const char counts_query[] =
 	"pg_depend,pg_shdepend,pg_largeobject,pg_largeobject_metadata,pg_statistic,"                   \
 	"pg_statistic_ext_data"
 
-static const char *const uncounted[][3] = {
-	[STEP_INDEX] = {"{" NO_DEFINITIONS ",pg_class,pg_index,pg_inherits,pg_description,"
-					"pg_attribute,pg_constraint,pg_trigger}",
-					"{" NO_DEFINITIONS ",pg_class,pg_index,pg_inherits,pg_description}", "f"},
-	[STEP_ATTACH] = {"{" NO_DEFINITIONS ",pg_class,pg_index,pg_inherits,pg_description,"
-					 "pg_attribute,pg_constraint,pg_trigger}",
-					 "{" NO_DEFINITIONS ",pg_class,pg_index,pg_inherits,pg_description,"
-					 "pg_attribute,pg_constraint,pg_trigger,pg_partitioned_table}",
-					 "t"},
+/* What an index makes of its own, but for itself. */
+#define OF_INDEX NO_DEFINITIONS ",pg_inherits,pg_description,pg_attribute,pg_constraint,pg_trigger"
+
+static const char *const uncounted[][2] = {
+	[STEP_INDEX] = {"{" OF_INDEX "}",
+					"{" NO_DEFINITIONS ",pg_class,pg_index,pg_inherits,pg_description}"},
+	[STEP_INDEX_OPTIONS] = {"{" OF_INDEX "}", "{" OF_INDEX ",pg_class,pg_index}"},
+	[STEP_ATTACH] = {"{" OF_INDEX ",pg_class,pg_index}",
+					 "{" OF_INDEX ",pg_class,pg_index,pg_partitioned_table}"},
 };
 
-char *
-definitions_read(Connection *connection, DefinitionsStep step)
+/* The counts now; `held` is what was locked before, *locked what is. */
+static char *
+read_counts(Connection *connection, DefinitionsStep step, const char *held, const char *made,
+			char **locked)
 {
-	PGresult *result = connection_query(connection, counts_query, 3, uncounted[step]);
+	const char *params[4] = {uncounted[step][0], uncounted[step][1], held, made};
+	PGresult *result = connection_query(connection, counts_query, 4, params);
 	char *counts = NULL;
 
 	if (result != NULL && strcmp(PQgetvalue(result, 0, 1), "on") != 0)
 		report_error(EXIT_FAILED, NULL, "Set track_counts to on.",
 					 "the server does not count changes of its catalogs");
 	else if (result != NULL)
+	{
 		counts = xstrdup(PQgetvalue(result, 0, 0));
+		if (locked != NULL)
+			*locked = xstrdup(PQgetvalue(result, 0, 2));
+	}
 	PQclear(result);
 	return counts;
 }
 
 bool
-definitions_same(Connection *connection, DefinitionsStep step, char *before, const char *what)
+definitions_read(Connection *connection, DefinitionsStep step, Definitions *definitions)
 {
-	char *now = definitions_read(connection, step);
+	definitions->step = step;
+	definitions->held = NULL;
+	definitions->counts =
+		read_counts(connection, step, step == STEP_INDEX ? NULL : "{}", "0", &definitions->held);
+	return definitions->counts != NULL;
+}
+
+void
+definitions_free(Definitions *definitions)
+{
+	free(definitions->counts);
+	free(definitions->held);
+	definitions->counts = definitions->held = NULL;
+}
+
+bool
+definitions_same(Connection *connection, Definitions *before, const char *what)
+{
+	/* No relation of ours was locked: nor is there anything to compare. */
+	const char *held = before->held[0] != '\0' ? before->held : NULL;
+	char *now =
+		read_counts(connection, before->step, held, before->step == STEP_ATTACH ? "0" : "1", NULL);
 	bool good = now != NULL;
 
-	if (good && strcmp(before, now) != 0)
+	if (good && strcmp(before->counts, now) != 0)
 	{
-		log_debug("catalogs before: %s; after: %s", before, now);
+		log_debug("catalogs before: %s; after: %s", before->counts, now);
 		good = report_error(
 			EXIT_FAILED, "Code of the live database did that in the transaction of this restore.",
 			ROWS_AS_SESSION_HINT, "definitions of objects were changed while %s", what);
 	}
-	free(before);
+	definitions_free(before);
 	free(now);
 	return good;
 }

@@ -12,19 +12,28 @@
 
 typedef enum DefinitionsStep
 {
-	STEP_INDEX, /* builds an index, and makes a constraint of it at most */
-	STEP_ATTACH /* attaches a partition, or sets options of columns, too */
+	STEP_INDEX,         /* builds one index, and makes a constraint of it at most */
+	STEP_INDEX_OPTIONS, /* sets options of its columns, too */
+	STEP_ATTACH         /* attaches a partition */
 } DefinitionsStep;
 
-/*
- * A text that differs if definitions are changed meanwhile by more than the
- * step itself does.  NULL (reported) on failure; caller frees.
- */
-extern char *definitions_read(Connection *connection, DefinitionsStep step);
+/* What differs if definitions are changed meanwhile by more than the step itself does. */
+typedef struct Definitions
+{
+	DefinitionsStep step;
+	char *counts;
+	char *held; /* array of the relations that were locked, where their columns are compared */
+} Definitions;
 
-/* False (reported) if they have been changed since `before`, which is freed; `what` ran the code.
+/* False (reported) on failure. */
+extern bool definitions_read(Connection *connection, DefinitionsStep step,
+							 Definitions *definitions);
+
+/*
+ * False (reported) if our transaction has changed any since `before`, which is
+ * freed; `what` ran the code.
  */
-extern bool definitions_same(Connection *connection, DefinitionsStep step, char *before,
-							 const char *what);
+extern bool definitions_same(Connection *connection, Definitions *before, const char *what);
+extern void definitions_free(Definitions *definitions);
 
 #endif /* NEX_DEFINITIONS_H */

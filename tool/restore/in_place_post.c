@@ -52,23 +52,22 @@ batch_run(Batch *batch)
 static bool
 batch_run_watched(Batch *batch, const TocEntry *entry, DefinitionsStep step)
 {
-	char *before;
+	Definitions before;
 	char *label;
 	char *what;
 	bool good;
 
-	if (!batch_run(batch))
+	if (!batch_run(batch) || !definitions_read(batch->connection, step, &before))
 		return false;
-	before = definitions_read(batch->connection, step);
 	batch->ids[batch->count++] = entry->id;
-	if (before == NULL || !batch_run(batch))
+	if (!batch_run(batch))
 	{
-		free(before);
+		definitions_free(&before);
 		return false;
 	}
 	label = toc_entry_label(entry);
 	what = xasprintf("%s was restored", label);
-	good = definitions_same(batch->connection, step, before, what);
+	good = definitions_same(batch->connection, &before, what);
 	free(what);
 	free(label);
 	return good;
@@ -129,9 +128,10 @@ run_in_order(Batch *batch)
 			toc_entry_is(entry, "MATERIALIZED VIEW DATA"))
 			continue;
 		if (in_place_calls_functions(entry))
-			good = batch_run_watched(
-				batch, entry,
-				strstr(entry->definition, " SET STATISTICS ") != NULL ? STEP_ATTACH : STEP_INDEX);
+			good = batch_run_watched(batch, entry,
+									 strstr(entry->definition, " SET STATISTICS ") != NULL
+										 ? STEP_INDEX_OPTIONS
+										 : STEP_INDEX);
 		else
 			batch->ids[batch->count++] = entry->id;
 	}

@@ -217,20 +217,20 @@ take_result(RowCopy *copy, uint64_t rows, uint64_t *added)
 static RowCopyStatus
 run_turn(RowCopy *copy)
 {
-	char *before = copy->keep_definitions ? definitions_read(copy->connection, STEP_INDEX) : NULL;
-	RowCopyStatus status = ROW_COPY_FAILED;
+	Definitions before = {STEP_INDEX, NULL, NULL};
+	RowCopyStatus status;
 	char *what;
 
-	if (copy->keep_definitions && before == NULL)
-		return status;
+	if (copy->keep_definitions && !definitions_read(copy->connection, STEP_INDEX, &before))
+		return ROW_COPY_FAILED;
 	status = run(copy, "CREATE INDEX ON " TURN " (pg_temp.nex_backup_take_turn(turn))");
-	if (status != ROW_COPY_GOOD || before == NULL)
+	if (status != ROW_COPY_GOOD || !copy->keep_definitions)
 	{
-		free(before);
+		definitions_free(&before);
 		return status;
 	}
 	what = xasprintf("rows were added to table %s", copy->shown);
-	if (!definitions_same(copy->connection, STEP_INDEX, before, what))
+	if (!definitions_same(copy->connection, &before, what))
 		status = ROW_COPY_FAILED;
 	free(what);
 	return status;
