@@ -249,6 +249,19 @@ for my $role ('lord', 'joe')
 	$end->();
 }
 
+# What would stop the live database from being dropped is said before the work, and not after it.
+create_database('live');
+query('live', "CREATE SUBSCRIPTION ours CONNECTION 'dbname=nowhere' PUBLICATION p WITH (connect = false)");
+my @replace = ('restore', '--repo', $repo, 'tenant', '--to', 'live', '--drop', '--yes');
+tool_fails([ @replace, '--discard-old' ], 1, qr/"live" has subscriptions \(1\), so that it cannot be dropped\nHINT:  Leave out --discard-old/, 'a subscription');
+query('live', 'ALTER SUBSCRIPTION ours SET (slot_name = NONE); DROP SUBSCRIPTION ours');
+query('live', "SELECT pg_create_logical_replication_slot('of_live', 'pgoutput')");
+tool_fails([ @replace, '--discard-old' ], 1, qr/"live" has replication slots \(1\), which would be dropped with it/, 'a slot');
+is(query('live', "SELECT count(*) FROM pg_replication_slots WHERE database = 'live'"), 1, 'it is still there');
+is(query('postgres', "SELECT count(*) FROM pg_database WHERE datname ~ '^live_'"), 0, 'nothing was begun');
+tool_ok(\@replace, 'a database that is kept may have slots');
+like(query('postgres', 'SELECT database FROM pg_replication_slots'), qr/^live_old_/, 'and keeps them');
+
 # What is in a database that is not quite empty is not lost.
 query('postgres', 'CREATE DATABASE extended TEMPLATE template0');
 query('extended', 'ALTER DEFAULT PRIVILEGES GRANT SELECT ON TABLES TO joe');

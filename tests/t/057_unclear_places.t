@@ -113,6 +113,8 @@ symlink $disk, "$repo/backups/shop" or die;
 my ($code, $out, $err) = tool('backup', '--repo', $repo, '-d', 'mini');
 is($code, 0, 'a backup works beside a link');
 like($err, qr/warning: "\Q$repo\E\/backups\/shop"/, 'and warns');
+tool_fails([ 'restore', '--all', '--repo', $repo ], 1, qr/1 place of repository "\Q$repo\E" could not be looked at, so not all backups are known/,
+	'restore --all does not leave out what it cannot find');
 tool_fails([ 'list', 'shop', '--repo', $repo ], 1, qr/could not list the backups in "\Q$repo\E\/backups\/shop"/, 'list of the database names it');
 unlink "$repo/backups/shop";
 rename $disk, "$repo/backups/shop" or die;

@@ -314,11 +314,17 @@ unclear_warn(Repository *repository)
 bool
 unclear_report(const Repository *repository)
 {
+	return unclear_report_hint(repository, NULL);
+}
+
+bool
+unclear_report_hint(const Repository *repository, const char *hint)
+{
 	const UnclearPlaces *unclear = &repository->unclear;
 
 	if (unclear->unknown == 0)
 		return true;
-	return report_error(EXIT_FAILED, NULL, NULL,
+	return report_error(EXIT_FAILED, NULL, hint,
 						"%d %s of repository \"%s\" could not be looked at, so not all backups are "
 						"known",
 						unclear->unknown, unclear->unknown == 1 ? "place" : "places",

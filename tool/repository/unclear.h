@@ -43,6 +43,7 @@ extern void unclear_warn(Repository *repository);
 
 /* True if nothing is unclear; else reports (exit 1). */
 extern bool unclear_report(const Repository *repository);
+extern bool unclear_report_hint(const Repository *repository, const char *hint);
 extern void unclear_free(Repository *repository);
 
 #endif /* NEX_UNCLEAR_H */

@@ -17,6 +17,7 @@
 #include "name_pattern.h"
 #include "quote.h"
 #include "target_database.h"
+#include "unclear.h"
 #include "utc_time.h"
 
 /* Leave this database out? */
@@ -78,6 +79,12 @@ choose(ClusterTarget *target, const Settings *settings, Repository *repository)
 		take(target, settings, repository, names, next - first, settings->at != NULL ? &at : NULL);
 		first = next;
 	}
+
+	/* A whole cluster without the databases that could not be found is none. */
+	if (!unclear_report_hint(
+			repository, "The warnings above say what helps; \"nex_backup restore DB\" restores "
+						"one of the databases that are known."))
+		return false;
 	return target->count > 0 ||
 		   report_error(EXIT_FAILED, NULL, "\"nex_backup list\" shows the backups that there are.",
 						"there is no backup of a database to restore in \"%s\"",

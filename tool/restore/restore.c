@@ -131,6 +131,8 @@ plan_empty(RestorePlan *plan)
 	plan->found_empty = alike;
 	plan->replaces = !alike;
 	plan->working = alike ? xstrdup(plan->database) : working_name(plan->database, plan->backup.id);
+	if (!alike && !target_database_can_be_replaced(plan))
+		return false;
 	if ((alike && !plan->superuser) || strcmp(plan->database, connected) != 0)
 		return true;
 	return connect_elsewhere(plan);
@@ -163,7 +165,7 @@ plan_existing(RestorePlan *plan)
 		else
 		{
 			plan->working = working_name(plan->database, plan->backup.id);
-			good = look_at_live(plan) &&
+			good = look_at_live(plan) && target_database_can_be_replaced(plan) &&
 				   target_database_exists(plan->maintenance, plan->working, &taken);
 		}
 		if (good && taken)

@@ -48,6 +48,60 @@ old_name(const char *database)
 	return xasprintf("%.*s%s", (int) length, database, suffix);
 }
 
+/* What DROP DATABASE would stumble over, or take away from others without a word. */
+static bool
+can_be_dropped(const char *shown, const char *subscriptions, const char *slots)
+{
+	if (strcmp(subscriptions, "0") != 0)
+		return report_error(
+			EXIT_FAILED, NULL,
+			"Leave out --discard-old, which keeps it under another name, or drop the "
+			"subscriptions first.",
+			"database \"%s\" has subscriptions (%s), so that it cannot be dropped", shown,
+			subscriptions);
+	if (strcmp(slots, "0") != 0)
+		return report_error(
+			EXIT_FAILED, NULL,
+			"Leave out --discard-old, which keeps it under another name, or drop the "
+			"slots first (pg_drop_replication_slot).",
+			"database \"%s\" has replication slots (%s), which would be dropped "
+			"with it",
+			shown, slots);
+	return true;
+}
+
+bool
+target_database_can_be_replaced(RestorePlan *plan)
+{
+	const char *params[1] = {plan->database};
+	char *shown;
+	bool good = true;
+	PGresult *result = connection_query(
+		plan->maintenance,
+		SQL("SELECT (SELECT pg_catalog.count(*) FROM pg_catalog.pg_subscription s"
+			"   JOIN pg_catalog.pg_database d ON d.oid = s.subdbid WHERE d.datname = $1),"
+			"  (SELECT pg_catalog.count(*) FROM pg_catalog.pg_replication_slots s"
+			"   WHERE s.database = $1 AND NOT s.temporary),"
+			"  (SELECT pg_catalog.count(*) FROM pg_catalog.pg_prepared_xacts p"
+			"   WHERE p.database = $1)"),
+		1, params);
+
+	if (result == NULL)
+		return false;
+	shown = printable_name(plan->database);
+	if (plan->settings->discard_old)
+		good = can_be_dropped(shown, PQgetvalue(result, 0, 0), PQgetvalue(result, 0, 1));
+	if (good && strcmp(PQgetvalue(result, 0, 2), "0") != 0)
+		log_warning_hint("COMMIT PREPARED or ROLLBACK PREPARED ends them; view pg_prepared_xacts "
+						 "shows them.",
+						 "database \"%s\" has prepared transactions (%s); it can only be replaced "
+						 "when they have ended",
+						 shown, PQgetvalue(result, 0, 2));
+	PQclear(result);
+	free(shown);
+	return good;
+}
+
 /* The transaction that swaps the names. */
 static void
 swap_commands(const RestorePlan *plan, SqlText *sql)

@@ -46,6 +46,12 @@ extern void target_database_discard(RestorePlan *plan);
  */
 extern bool target_database_run_alone(RestorePlan *plan, const SqlText *sql, const char *what);
 
+/*
+ * Before anything is done: can the live database be renamed, and with
+ * --discard-old dropped, at the end?  False (reported) if not.
+ */
+extern bool target_database_can_be_replaced(RestorePlan *plan);
+
 /* Put the filled database in the place of the live one, which is kept (or dropped with
  * --discard-old). */
 extern bool target_database_swap(RestorePlan *plan);
