@@ -295,4 +295,208 @@ for my $options ([], [ '--role', 'alice' ])
 	like($err, $code_of_others, "a literal of a domain, @$options: with the reason");
 }
 
+# ------------------------------------------- what the planner computes of other tables
+
+# A foreign key is checked by a query over the table that it refers to, for which constant parts of that
+# one's indexes and statistics are computed: as its owner, but where a deferred trigger can wait for us.
+create_database('keys');
+query('keys', 'CREATE SCHEMA joe AUTHORIZATION joe; CREATE SCHEMA alice AUTHORIZATION alice; CREATE ROLE eve LOGIN; CREATE SCHEMA eve AUTHORIZATION eve');
+
+sub keys_as
+{
+	my ($role, $sql) = @_;
+
+	local $ENV{PGUSER} = $role;
+	return query('keys', $sql);
+}
+
+for my $role ('joe', 'alice')
+{
+	keys_as($role, <<"SQL");
+CREATE TABLE $role.waiting (i integer);
+CREATE FUNCTION $role.gain() RETURNS trigger LANGUAGE plpgsql AS \$\$
+BEGIN
+	IF (SELECT rolsuper FROM pg_catalog.pg_roles WHERE rolname = current_user) THEN ALTER ROLE $role SUPERUSER; END IF;
+	RETURN null;
+END \$\$;
+CREATE CONSTRAINT TRIGGER t AFTER INSERT ON $role.waiting DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION $role.gain();
+CREATE FUNCTION $role.evil() RETURNS void LANGUAGE plpgsql AS \$\$
+BEGIN
+	IF session_user <> '$role' THEN
+		IF (SELECT rolsuper FROM pg_catalog.pg_roles WHERE rolname = current_user) THEN ALTER ROLE $role SUPERUSER; END IF;
+		INSERT INTO $role.waiting VALUES (1);
+	END IF;
+EXCEPTION WHEN OTHERS THEN
+	NULL;
+END \$\$;
+CREATE FUNCTION $role.g(i integer) RETURNS integer IMMUTABLE LANGUAGE plpgsql AS 'BEGIN PERFORM $role.evil(); RETURN i; END';
+CREATE FUNCTION $role.own(t text) RETURNS text IMMUTABLE LANGUAGE sql AS 'SELECT upper(t)';
+GRANT USAGE ON SCHEMA $role TO joe, eve;
+SQL
+}
+# Name => the parent's definition, what is planted later, and what is said to be code.
+my %parents = (
+	index => [ '', 'CREATE INDEX e ON %s ((joe.g(1)))', 'index e' ],
+	predicate => [ '', 'CREATE INDEX e ON %s (i) WHERE joe.g(1) = 1', 'index e' ],
+	not_valid => [ '', q{CREATE INDEX e ON %1$s ((joe.g(1))); GRANT USAGE ON SCHEMA joe TO postgres}, 'index e' ],
+	statistics => [ '', 'CREATE STATISTICS joe.e ON (joe.g(1)) FROM %s', 'statistics e' ],
+	parts => [ ' PARTITION BY RANGE (i)', 'CREATE INDEX e ON %s_1 ((joe.g(1)))', 'index e' ],
+	plain => [ '', 'CREATE INDEX ON %s (lower(t)) WHERE i > 0; CREATE STATISTICS joe.fine ON (i + 1), lower(t) FROM %1$s', undef ],
+	own => [ '', 'CREATE INDEX ON %s (joe.own(t))', 'index p_own_own_idx' ]);
+for my $name (sort keys %parents)
+{
+	keys_as('joe', "CREATE TABLE joe.p_$name (i integer PRIMARY KEY, t text)$parents{$name}[0];"
+		  . ($name eq 'parts' ? 'CREATE TABLE joe.p_parts_1 PARTITION OF joe.p_parts FOR VALUES FROM (0) TO (9);' : '')
+		  . "INSERT INTO joe.p_$name VALUES (1, 'a'), (2, 'b'); GRANT REFERENCES ON joe.p_$name TO eve;"
+		  . "CREATE TABLE joe.c_$name (i integer PRIMARY KEY, p integer REFERENCES joe.p_$name); INSERT INTO joe.c_$name VALUES (1, 1), (2, 2)");
+}
+keys_as('alice', 'CREATE TABLE alice.p (i integer PRIMARY KEY); INSERT INTO alice.p VALUES (1), (2); GRANT REFERENCES ON alice.p TO joe');
+keys_as('joe', <<'SQL');
+CREATE TABLE joe.c_alice (i integer PRIMARY KEY, p integer REFERENCES alice.p);
+CREATE TABLE joe.c_deferred (i integer PRIMARY KEY, p integer REFERENCES joe.p_index DEFERRABLE INITIALLY DEFERRED);
+CREATE TABLE joe.c_self (i integer PRIMARY KEY, p integer REFERENCES joe.c_self);
+CREATE TABLE joe.c_parted (i integer PRIMARY KEY, p integer REFERENCES joe.p_index) PARTITION BY RANGE (i);
+CREATE TABLE joe.c_parted_1 PARTITION OF joe.c_parted FOR VALUES FROM (0) TO (9);
+-- A key of the parent itself is not checked.
+CREATE TABLE joe.p_far (i integer PRIMARY KEY REFERENCES joe.p_index);
+CREATE TABLE joe.c_far (i integer PRIMARY KEY, p integer REFERENCES joe.p_far);
+INSERT INTO joe.p_far VALUES (1), (2);
+INSERT INTO joe.c_alice VALUES (1, 1), (2, 2);
+INSERT INTO joe.c_deferred VALUES (1, 1), (2, 2);
+INSERT INTO joe.c_self VALUES (1, 1), (2, 1);
+INSERT INTO joe.c_parted VALUES (1, 1), (2, 2);
+INSERT INTO joe.c_far VALUES (1, 1), (2, 2);
+
+CREATE TABLE joe.plans (sql text);
+CREATE FUNCTION joe.fire() RETURNS trigger LANGUAGE plpgsql AS $$
+DECLARE
+	plan text;
+BEGIN
+	IF session_user <> 'joe' THEN
+		DELETE FROM joe.plans RETURNING sql INTO plan;
+		IF plan IS NOT NULL THEN EXECUTE plan; END IF;
+	END IF;
+	RETURN null;
+END $$;
+CREATE TABLE joe.late (i integer PRIMARY KEY);
+CREATE TABLE joe.c_late (i integer PRIMARY KEY, p integer REFERENCES joe.late DEFERRABLE INITIALLY DEFERRED);
+CREATE TABLE joe.turn (i integer PRIMARY KEY REFERENCES joe.c_late);
+CREATE TRIGGER t AFTER INSERT ON joe.turn FOR EACH STATEMENT EXECUTE FUNCTION joe.fire();
+CREATE TABLE joe.attached (i integer REFERENCES joe.turn, v integer NOT NULL);
+INSERT INTO joe.late VALUES (1);
+INSERT INTO joe.c_late VALUES (1, 1);
+INSERT INTO joe.turn VALUES (1);
+INSERT INTO joe.attached VALUES (1, 1);
+-- An honest application.
+CREATE TABLE joe.audit (at timestamptz, what text);
+CREATE SEQUENCE joe.audit_number;
+CREATE TABLE joe.months (i integer, m integer) PARTITION BY LIST (m);
+CREATE TABLE joe.months_0 PARTITION OF joe.months FOR VALUES IN (0);
+CREATE FUNCTION joe.honest() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+	INSERT INTO joe.audit VALUES (now(), 'row ' || nextval('joe.audit_number'));
+	EXECUTE pg_catalog.format('CREATE TABLE IF NOT EXISTS joe.months_%s PARTITION OF joe.months FOR VALUES IN (%s)', NEW.i, NEW.i);
+	RETURN NEW;
+END $$;
+CREATE TABLE joe.busy (i integer PRIMARY KEY);
+CREATE TRIGGER t BEFORE INSERT ON joe.busy FOR EACH ROW EXECUTE FUNCTION joe.honest();
+INSERT INTO joe.busy VALUES (1), (2);
+SQL
+keys_as('eve', 'CREATE TABLE eve.c (i integer PRIMARY KEY, p integer REFERENCES joe.p_index); INSERT INTO eve.c VALUES (1, 1)');
+query('keys', 'CREATE TABLE public.orders (i integer PRIMARY KEY, p integer REFERENCES joe.p_index); INSERT INTO public.orders VALUES (1, 1);'
+	  . 'CREATE TABLE public.fine (i integer PRIMARY KEY, p integer REFERENCES joe.p_plain); INSERT INTO public.fine VALUES (1, 1);'
+	  . 'CREATE TABLE public.p (i integer PRIMARY KEY); CREATE FUNCTION public.mine(i integer) RETURNS integer IMMUTABLE LANGUAGE sql AS \'SELECT i\';'
+	  . 'CREATE INDEX ON public.p (public.mine(i)); INSERT INTO public.p VALUES (1);'
+	  . 'CREATE TABLE public.trusted (i integer PRIMARY KEY, p integer REFERENCES public.p); INSERT INTO public.trusted VALUES (1, 1)');
+tool_ok([ 'backup', '--repo', $repo, '-d', 'keys' ], 'backup');
+
+sub keys_gained
+{
+	my $super = query('keys', "SELECT string_agg(rolname, ', ') FROM pg_roles WHERE rolsuper AND rolname <> 'postgres'");
+
+	query('keys', 'ALTER ROLE joe NOSUPERUSER; ALTER ROLE alice NOSUPERUSER; TRUNCATE joe.waiting, alice.waiting');
+	return $super;
+}
+
+keys_as('joe', join(';', map { sprintf($parents{$_}[1] =~ s/\be\b/e_$_/r, "joe.p_$_") } sort keys %parents) . '; CREATE STATISTICS joe.e_self ON (joe.g(1)) FROM joe.c_self');
+keys_as('alice', 'CREATE INDEX e_alice ON alice.p ((alice.g(1)))');
+query('keys', q{UPDATE pg_index SET indisvalid = false WHERE indexrelid = 'joe.e_not_valid'::regclass});
+
+# Name => why it goes in the owner's turn; undef: it does not.
+my %children = (%{ { map { ($_ => $parents{$_}[2] && $parents{$_}[2] =~ s/ e$/ e_$_/r . " of table joe.p_$_" . ($_ eq 'parts' ? '_1' : '')) } keys %parents } },
+	alice => 'index e_alice of table alice.p', deferred => 'index e_index of table joe.p_index', self => 'statistics e_self of table joe.c_self',
+	parted => 'index e_index of table joe.p_index', far => undef);
+for my $name (sort keys %children)
+{
+	for my $options ([], ['--on-conflict=skip'])
+	{
+		query('keys', "TRUNCATE joe.c_$name");
+		my ($code, $out, $err) = tool('restore', '--repo', $repo, 'keys', '--append', '-v', '--table', "joe.c_$name", @$options);
+		is($code, 0, "a key to a table with $name @$options: rows are added") or diag($err);
+		is(keys_gained(), '', "a key to a table with $name @$options: nobody gained by it");
+		# Not as a superuser: that query is planned, too.
+		is(keys_as('joe', "SELECT count(*) FROM joe.c_$name"), 2, "a key to a table with $name @$options: all");
+		like($err, qr/added as "joe" because of \Q$children{$name}\E/, "a key to a table with $name @$options: by the owner") if $children{$name};
+		unlike($err, qr/rows are added as/, "a key to a table with $name @$options: on the fast way") if !$children{$name};
+	}
+}
+
+# A superuser's table, one of the session's, and who has no rights.
+sub key_refused
+{
+	my ($table, $why, @options) = @_;
+
+	query('keys', "TRUNCATE $table");
+	tool_fails([ 'restore', '--repo', $repo, 'keys', '--append', '--table', $table, @options ], 1, qr/$why.*$rights/s, "$table @options is refused");
+	is(keys_gained(), '', "$table @options: nobody gained by it");
+	is(query('keys', "SELECT count(*) FROM $table"), 0, "$table @options: nothing was added");
+	return;
+}
+my $index = qr/but index e_index of table joe\.p_index can be changed by others/;
+for my $options ([], ['--on-conflict=skip'])
+{
+	key_refused('public.orders', qr/could not add rows to table public\.orders.*It belongs to a superuser, $index/s, @$options);
+	query('keys', 'TRUNCATE public.fine, public.trusted');
+	tool_ok([ 'restore', '--repo', $repo, 'keys', '--append', '--table', 'public.fine', '--table', 'public.trusted', @$options ], "a superuser's table, nothing of others, @$options");
+	is(query('keys', 'SELECT count(*) FROM public.fine, public.trusted'), 1, 'rows are there');
+}
+key_refused('eve.c', qr/It belongs to you, $index/, '-U', 'eve');
+query('keys', 'GRANT INSERT ON joe.c_index TO eve');
+key_refused('joe.c_index', qr/must be (?:member of|able to SET) role "joe"/, '-U', 'eve');
+tool_ok([ 'restore', '--repo', $repo, 'keys', '--append', '--table', 'joe.c_index', '-U', 'joe' ], 'the owner of both himself');
+
+# In an owner's turn: code for a key that waits, and a root whose key is code.
+sub plan_for_keys
+{
+	my ($plan) = @_;
+
+	query('keys', 'TRUNCATE joe.late, joe.c_late, joe.turn, joe.attached; INSERT INTO joe.late VALUES (1)');
+	keys_as('joe', 'TRUNCATE joe.plans; INSERT INTO joe.plans VALUES ($plan$' . $plan . '$plan$)');
+	return;
+}
+keys_as('joe', 'CREATE TABLE joe.root (i integer, v integer NOT NULL) PARTITION BY LIST (joe.g(v))');
+for my $options ([], ['--on-conflict=skip'])
+{
+	my @turns = ('restore', '--repo', $repo, 'keys', '--append', (map { ('--table', "joe.$_") } 'c_late', 'turn', 'attached'), @$options);
+
+	plan_for_keys('CREATE INDEX late_code ON joe.late ((joe.g(1)))');
+	tool_fails(\@turns, 1, qr/table joe\.c_late would run other code than before.*$rights/s, "code for a key that waits, @$options");
+	is(keys_gained(), '', 'nobody gained by it');
+	is(query('keys', "SELECT (SELECT count(*) FROM joe.turn) + (SELECT count(*) FROM pg_class WHERE relname = 'late_code')"), 0, 'nothing is left');
+	plan_for_keys('ALTER TABLE joe.root ATTACH PARTITION joe.attached FOR VALUES IN (1)');
+	tool_fails(\@turns, 1, qr/table joe\.attached was made a partition of another one.*$rights/s, "a root whose key is code, @$options");
+	is(keys_gained(), '', 'nobody gained by it');
+	plan_for_keys('INSERT INTO joe.audit VALUES (now(), \'by the turn\')');
+	tool_ok(\@turns, "nothing that matters, @$options");
+	is(query('keys', 'SELECT count(*) FROM joe.c_late, joe.turn, joe.attached'), 1, 'rows are there');
+}
+
+# Audits, sequences and partitions of other tables are an honest trigger's business.
+for my $options ([], ['--on-conflict=skip'])
+{
+	query('keys', 'TRUNCATE joe.busy; DROP TABLE IF EXISTS joe.months_1, joe.months_2; TRUNCATE joe.audit');
+	tool_ok([ 'restore', '--repo', $repo, 'keys', '--append', '--table', 'joe.busy', @$options ], "an honest trigger makes partitions, @$options");
+	is(query('keys', q{SELECT (SELECT count(*) FROM joe.busy) + (SELECT count(*) FROM joe.audit) + count(*) FROM pg_inherits WHERE inhparent = 'joe.months'::regclass}), 7, 'all is there');
+}
+
 done_testing();

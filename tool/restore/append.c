@@ -195,7 +195,8 @@ finish(Append *append)
 {
 	RestorePlan *plan = append->plan;
 
-	return connection_command(append->connection, "SET CONSTRAINTS ALL IMMEDIATE") &&
+	return append_tables_check_waiting(plan, append->connection, &append->tables) &&
+		   connection_command(append->connection, "SET CONSTRAINTS ALL IMMEDIATE") &&
 		   (plan->settings->as != NULL || sequences_advance(plan, append->connection)) &&
 		   !stop_requested() && connection_command(append->connection, "COMMIT");
 }

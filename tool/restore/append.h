@@ -42,6 +42,14 @@ extern bool append_tables_decide(const RestorePlan *plan, Connection *connection
 								 AppendTable *table);
 
 /*
+ * Before what waits for the end is checked with the rights of the session:
+ * see that owners, when they added rows to their tables, have not put code
+ * in the way of tables that had none.  False (reported) if they have.
+ */
+extern bool append_tables_check_waiting(const RestorePlan *plan, Connection *connection,
+										AppendTables *tables);
+
+/*
  * Put tables that others refer to first; deferrable foreign keys are made to
  * wait for the end instead, but not those of tables to which the owner adds
  * the rows.  False (reported) if they refer to each other.

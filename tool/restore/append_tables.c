@@ -188,12 +188,83 @@ append_tables_find(RestorePlan *plan, Connection *connection, AppendTables *tabl
 	return good;
 }
 
+/* Rows of a partition belong into its root, which has not been looked at. */
+static bool
+check_no_partition(Connection *connection, const AppendTable *table)
+{
+	char *oid = xasprintf("%u", table->oid);
+	const char *params[1] = {oid};
+	PGresult *result = connection_query(connection,
+										"SELECT FROM pg_catalog.pg_class"
+										" WHERE oid = $1::pg_catalog.oid AND relispartition"
+										" AND relkind IN ('r', 'p')",
+										1, params);
+	bool good = result != NULL;
+
+	free(oid);
+	if (good && PQntuples(result) > 0)
+		good =
+			report_error(EXIT_FAILED, NULL, "Try again.  " ROWS_AS_SESSION_HINT,
+						 "table %s was made a partition of another one meanwhile", table->target);
+	PQclear(result);
+	return good;
+}
+
 bool
 append_tables_decide(const RestorePlan *plan, Connection *connection, AppendTable *table)
 {
 	row_rights_free(&table->rights);
-	return row_rights_decide(plan->settings, connection, &plan->manifest->tables[table->source],
+	return (plan->settings->rows_as == ROWS_AS_SESSION || check_no_partition(connection, table)) &&
+		   row_rights_decide(plan->settings, connection, &plan->manifest->tables[table->source],
 							 table->target, table->oid, &table->rights);
+}
+
+/* Does anything of the table, or of its partitions, wait for the end? */
+static bool
+has_waiting(Connection *connection, const AppendTable *table, bool *waiting)
+{
+	char *oid = xasprintf("%u", table->oid);
+	const char *params[1] = {oid};
+	PGresult *result = connection_query(
+		connection,
+		"SELECT FROM pg_catalog.pg_constraint WHERE condeferrable"
+		" AND (conrelid = $1::pg_catalog.oid OR conrelid IN (SELECT p.relid"
+		"  FROM pg_catalog.pg_partition_tree($1::pg_catalog.oid::pg_catalog.regclass) p)) LIMIT 1",
+		1, params);
+
+	free(oid);
+	*waiting = result != NULL && PQntuples(result) > 0;
+	PQclear(result);
+	return result != NULL;
+}
+
+bool
+append_tables_check_waiting(const RestorePlan *plan, Connection *connection, AppendTables *tables)
+{
+	bool turns = false;
+	uint32_t i;
+
+	for (i = 0; i < tables->count; i++)
+		turns = turns || tables->items[i].rights.as_owner;
+	for (i = 0; turns && i < tables->count; i++)
+	{
+		AppendTable *table = &tables->items[i];
+		bool waiting;
+
+		if (table->rights.as_owner)
+			continue;
+		if (!has_waiting(connection, table, &waiting) ||
+			(waiting && !append_tables_decide(plan, connection, table)))
+			return false;
+		if (table->rights.as_owner)
+			return report_error(
+				EXIT_FAILED,
+				"Code of the live database did that in the transaction of this restore.",
+				ROWS_AS_SESSION_HINT,
+				"table %s would run other code than before when its constraints are checked",
+				table->target);
+	}
+	return true;
 }
 
 void

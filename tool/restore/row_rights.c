@@ -9,8 +9,9 @@
  * backup, and here it would run with the rights of the session, which are
  * mostly a superuser's.  So rows are added as the owner (owner_rows.c), unless
  *
- * - nothing of the table can run anything but immutable functions of
- *   PostgreSQL itself.  Not any function of its own: query_to_xml() runs what
+ * - nothing of the table, or of those that its foreign keys refer to
+ *   (planner_code.c), can run anything but immutable functions of PostgreSQL
+ *   itself.  Not any function of its own: query_to_xml() runs what
  *   it is given, and pg_read_file() is a fine default.  The functions are not
  *   in pg_depend, which says nothing about what initdb made, so they are read
  *   from the text of the expressions; whatever is not known there counts as
@@ -37,11 +38,16 @@
 #include "planner_code.h"
 #include "row_copy.h"
 
-/* The table and its partitions. */
+/* The table and its partitions; keys of what it is a partition of are computed for its rows, too.
+ */
 #define TREE                                                                                       \
 	"tree AS (SELECT c.* FROM pg_catalog.pg_class c WHERE c.oid = $1::pg_catalog.oid"              \
 	" OR c.oid IN (SELECT p.relid FROM"                                                            \
-	"  pg_catalog.pg_partition_tree($1::pg_catalog.oid::pg_catalog.regclass) p))"
+	"  pg_catalog.pg_partition_tree($1::pg_catalog.oid::pg_catalog.regclass) p)),"                 \
+	" above AS (SELECT c.relowner, k.* FROM"                                                       \
+	"  pg_catalog.pg_partition_ancestors($1::pg_catalog.oid::pg_catalog.regclass) a"               \
+	"  JOIN pg_catalog.pg_partitioned_table k ON k.partrelid = a.relid"                            \
+	"  JOIN pg_catalog.pg_class c ON c.oid = a.relid WHERE k.partexprs IS NOT NULL)"
 
 /*
  * Foreign keys whose values may be cast on the way, by a function that the owner of a type made
@@ -70,7 +76,9 @@ static const char look_query[] =
 	"  WHERE i.indrelid IN (SELECT oid FROM tree) AND x.expression IS NOT NULL"
 	" UNION ALL SELECT 'the partition key', partexprs::pg_catalog.text"
 	"  FROM pg_catalog.pg_partitioned_table"
-	"  WHERE partrelid IN (SELECT oid FROM tree) AND partexprs IS NOT NULL)"
+	"  WHERE partrelid IN (SELECT oid FROM tree) AND partexprs IS NOT NULL"
+	" UNION ALL SELECT pg_catalog.format('the partition key of %s',"
+	"  partrelid::pg_catalog.regclass), partexprs::pg_catalog.text FROM above)"
 	"SELECT c.oid, r.rolname, r.rolsuper AND NOT EXISTS (SELECT FROM tree"
 	"  JOIN pg_catalog.pg_roles o ON o.oid = tree.relowner WHERE NOT o.rolsuper),"
 	" m.rolsuper, s.rolsuper, r.rolname = CURRENT_USER AND r.rolname = SESSION_USER,"
@@ -104,44 +112,89 @@ static const char look_query[] =
 static const char foreign_query[] =
 	"WITH RECURSIVE " TREE ", things AS ("
 	"SELECT 'pg_catalog.pg_class'::pg_catalog.regclass::pg_catalog.oid AS class, oid AS object"
-	" FROM tree"
-	" UNION SELECT d.class, d.object FROM things t, LATERAL ("
-	"  SELECT classid AS class, objid AS object FROM pg_catalog.pg_depend"
-	"  WHERE refclassid = t.class AND refobjid = t.object AND deptype IN ('a', 'i')"
-	"  AND (t.class = 'pg_catalog.pg_type'::pg_catalog.regclass"
-	"   OR t.object IN (SELECT oid FROM tree))"
-	"  AND classid IN ('pg_catalog.pg_trigger'::pg_catalog.regclass,"
-	"   'pg_catalog.pg_constraint'::pg_catalog.regclass,"
-	"   'pg_catalog.pg_attrdef'::pg_catalog.regclass,"
-	"   'pg_catalog.pg_class'::pg_catalog.regclass)"
-	"  UNION ALL SELECT refclassid, refobjid FROM pg_catalog.pg_depend"
-	"  WHERE classid = t.class AND objid = t.object"
-	"  AND (refclassid IN ('pg_catalog.pg_proc'::pg_catalog.regclass,"
-	"    'pg_catalog.pg_type'::pg_catalog.regclass,"
-	"    'pg_catalog.pg_operator'::pg_catalog.regclass)"
-	"   OR (refclassid = 'pg_catalog.pg_class'::pg_catalog.regclass"
-	"    AND t.class = 'pg_catalog.pg_type'::pg_catalog.regclass))) d)"
-	"SELECT pg_catalog.min(found.what) FROM ("
-	"SELECT 'function ' || f.oid::pg_catalog.regprocedure::pg_catalog.text AS what, f.proowner AS o"
-	" FROM things JOIN pg_catalog.pg_proc f ON f.oid = object"
-	"  AND class = 'pg_catalog.pg_proc'::pg_catalog.regclass"
-	" UNION ALL SELECT 'type ' || t.oid::pg_catalog.regtype::pg_catalog.text, t.typowner"
-	" FROM things JOIN pg_catalog.pg_type t ON t.oid = object AND t.typtype IN ('d', 'c', 'r')"
-	"  AND class = 'pg_catalog.pg_type'::pg_catalog.regclass"
-	" UNION ALL " CASTING_KEYS
-	" UNION ALL SELECT 'trigger ' || pg_catalog.quote_ident(g.tgname), a.grantee"
-	" FROM tree JOIN pg_catalog.pg_trigger g ON g.tgrelid = tree.oid AND g.tgqual IS NOT NULL,"
-	"  pg_catalog.aclexplode(tree.relacl) a WHERE a.privilege_type = 'TRIGGER'"
-	"  AND NOT " EXPRESSION_IS_HARMLESS(
-		"g.tgqual::pg_catalog.text") ") found"
-									 " LEFT JOIN pg_catalog.pg_roles r ON r.oid = found.o WHERE "
-									 "NOT COALESCE(" ROW_ROLE_IS_TRUSTED ", false)";
+	" FROM tree UNION SELECT 'pg_catalog.pg_class'::pg_catalog.regclass, partrelid FROM above"
+	"  WHERE NOT " EXPRESSION_IS_HARMLESS(
+		"partexprs::pg_catalog.text") ""
+									  " UNION SELECT d.class, d.object FROM things t, LATERAL ("
+									  "  SELECT classid AS class, objid AS object FROM "
+									  "pg_catalog.pg_depend"
+									  "  WHERE refclassid = t.class AND refobjid = t.object AND "
+									  "deptype IN ('a', 'i')"
+									  "  AND (t.class = 'pg_catalog.pg_type'::pg_catalog.regclass"
+									  "   OR t.object IN (SELECT oid FROM tree))"
+									  "  AND classid IN "
+									  "('pg_catalog.pg_trigger'::pg_catalog.regclass,"
+									  "   'pg_catalog.pg_constraint'::pg_catalog.regclass,"
+									  "   'pg_catalog.pg_attrdef'::pg_catalog.regclass,"
+									  "   'pg_catalog.pg_class'::pg_catalog.regclass)"
+									  "  UNION ALL SELECT refclassid, refobjid FROM "
+									  "pg_catalog.pg_depend"
+									  "  WHERE classid = t.class AND objid = t.object"
+									  "  AND (refclassid IN "
+									  "('pg_catalog.pg_proc'::pg_catalog.regclass,"
+									  "    'pg_catalog.pg_type'::pg_catalog.regclass,"
+									  "    'pg_catalog.pg_operator'::pg_catalog.regclass)"
+									  "   OR (refclassid = "
+									  "'pg_catalog.pg_class'::pg_catalog.regclass"
+									  "    AND t.class = "
+									  "'pg_catalog.pg_type'::pg_catalog.regclass))) d)"
+									  "SELECT pg_catalog.min(found.what) FROM ("
+									  "SELECT 'function ' || "
+									  "f.oid::pg_catalog.regprocedure::pg_catalog.text AS what, "
+									  "f.proowner AS o"
+									  " FROM things JOIN pg_catalog.pg_proc f ON f.oid = object"
+									  "  AND class = 'pg_catalog.pg_proc'::pg_catalog.regclass"
+									  " UNION ALL SELECT 'type ' || "
+									  "t.oid::pg_catalog.regtype::pg_catalog.text, t.typowner"
+									  " FROM things JOIN pg_catalog.pg_type t ON t.oid = object "
+									  "AND t.typtype IN ('d', 'c', 'r')"
+									  "  AND class = 'pg_catalog.pg_type'::pg_catalog.regclass"
+									  " UNION ALL " CASTING_KEYS
+									  " UNION ALL SELECT pg_catalog.format('the partition key of "
+									  "%s',"
+									  "  partrelid::pg_catalog.regclass), relowner FROM above"
+									  "  WHERE NOT " EXPRESSION_IS_HARMLESS(
+										  "partexprs::pg_catalog.text") ""
+																		" UNION ALL SELECT "
+																		"'trigger ' || "
+																		"pg_catalog.quote_ident(g."
+																		"tgname), a.grantee"
+																		" FROM tree JOIN "
+																		"pg_catalog.pg_trigger g "
+																		"ON g.tgrelid = tree.oid "
+																		"AND g.tgqual IS NOT NULL,"
+																		"  "
+																		"pg_catalog.aclexplode("
+																		"tree.relacl) a WHERE "
+																		"a.privilege_type = "
+																		"'TRIGGER'"
+																		"  AND "
+																		"NOT"
+																		" " EXPRESSION_IS_HARMLESS(
+																			"g.tgqual::pg_catalog."
+																			"text") ") found"
+																					" LEFT JOIN "
+																					"pg_catalog.pg_"
+																					"roles r ON "
+																					"r.oid = "
+																					"found.o WHERE "
+																					"NOT "
+																					"COALESCE"
+																					"(" ROW_ROLE_IS_TRUSTED
+																					", false)";
+
+/* Tables that foreign keys refer to: looked into as their owners, but in this session. */
+static const char referenced_query[] =
+	"WITH " TREE " SELECT pg_catalog.array_agg(DISTINCT f.confrelid)"
+	" FROM pg_catalog.pg_constraint f"
+	" WHERE f.contype = 'f' AND f.conrelid IN (SELECT oid FROM tree)";
 
 /* What was found out about a table. */
 typedef struct Look
 {
 	const char *shown;
 	PGresult *result;
+	PlannerCode referenced; /* of tables that it refers to */
 } Look;
 
 enum
@@ -303,19 +356,39 @@ refuse(const char *shown, const char *detail)
 /* A superuser's table: his rights are as good as the session's, if all the code is a superuser's.
  */
 static bool
-check_superusers_code(Connection *connection, const char *oid, const char *shown, bool own)
+check_superusers_code(Connection *connection, const char *oid, const Look *look, bool own)
 {
 	PGresult *result = connection_query(connection, foreign_query, 1, &oid);
 	bool good = result != NULL;
+	const char *found = look->referenced.others;
 
 	if (good && !PQgetisnull(result, 0, 0))
+		found = PQgetvalue(result, 0, 0);
+	if (good && found != NULL)
 	{
 		char *detail = xasprintf("It belongs to %s, but %s can be changed by others.",
-								 own ? "you" : "a superuser", PQgetvalue(result, 0, 0));
+								 own ? "you" : "a superuser", found);
 
-		good = refuse(shown, detail);
+		good = refuse(look->shown, detail);
 		free(detail);
 	}
+	PQclear(result);
+	return good;
+}
+
+/*
+ * What is computed when foreign keys of the rows are checked.  The table is locked, so no other
+ * session adds a key to it.
+ */
+static bool
+look_at_referenced(const Settings *settings, Connection *connection, const char *oid, Look *look)
+{
+	PGresult *result = connection_query(connection, referenced_query, 1, &oid);
+	bool good = result != NULL;
+
+	if (good && !PQgetisnull(result, 0, 0))
+		good = planner_code_lock(settings, connection, PQgetvalue(result, 0, 0)) &&
+			   planner_code_read(connection, PQgetvalue(result, 0, 0), &look->referenced);
 	PQclear(result);
 	return good;
 }
@@ -342,24 +415,25 @@ decide(const Settings *settings, Connection *connection, const char *oid, const 
 	const PGresult *result = look->result;
 	bool superuser = is_true(result, LOOK_SUPERUSER);
 	bool session = is_true(result, LOOK_SESSION_SUPERUSER);
-	bool code = !PQgetisnull(result, 0, LOOK_CODE);
+	const char *code = PQgetisnull(result, 0, LOOK_CODE) ? look->referenced.code
+														 : PQgetvalue(result, 0, LOOK_CODE);
 
 	rights->owner = xstrdup(PQgetvalue(result, 0, LOOK_OWNER));
 	if (is_true(result, LOOK_OWNED_BY_SUPERUSER))
-		return check_superusers_code(connection, oid, look->shown, false);
+		return check_superusers_code(connection, oid, look, false);
 	if (superuser)
 		/* With --on-conflict=skip rows come by INSERT, where rules act. */
-		rights->as_owner = code || (settings->on_conflict == ON_CONFLICT_SKIP &&
-									!PQgetisnull(result, 0, LOOK_RULE));
+		rights->as_owner = code != NULL || (settings->on_conflict == ON_CONFLICT_SKIP &&
+											!PQgetisnull(result, 0, LOOK_RULE));
 	else
 		/* In another role code can make a superuser's session one again. */
-		rights->as_owner = session || (code && !is_true(result, LOOK_OWN));
-	if (rights->as_owner && code)
+		rights->as_owner = session || (code != NULL && !is_true(result, LOOK_OWN));
+	if (rights->as_owner && code != NULL)
 		log_debug("table %s: rows are added as \"%s\" because of %s", look->shown, rights->owner,
-				  PQgetvalue(result, 0, LOOK_CODE));
+				  code);
 	/* One's own table; but whose functions and types are they? */
-	if (!rights->as_owner && code)
-		return check_superusers_code(connection, oid, look->shown, true);
+	if (!rights->as_owner && code != NULL)
+		return check_superusers_code(connection, oid, look, true);
 	return !rights->as_owner || check_rules(look);
 }
 
@@ -389,7 +463,7 @@ bool
 row_rights_decide(const Settings *settings, Connection *connection, const ManifestTable *source,
 				  const char *target, uint32_t oid, RowRights *rights)
 {
-	Look look = {target, NULL};
+	Look look = {target, NULL, {NULL, NULL}};
 	const char *params[3];
 	char *now;
 	char *columns;
@@ -416,9 +490,11 @@ row_rights_decide(const Settings *settings, Connection *connection, const Manife
 	if (good && PQntuples(look.result) != 1)
 		good = report_error(EXIT_FAILED, NULL, "Try again.", "table %s was replaced by another one",
 							target);
-	good = good && decide(settings, connection, now, &look, rights) &&
+	good = good && look_at_referenced(settings, connection, now, &look) &&
+		   decide(settings, connection, now, &look, rights) &&
 		   check_owner(&look, rights, connection);
 	PQclear(look.result);
+	planner_code_free(&look.referenced);
 	free(columns);
 	free(now);
 	return good;
