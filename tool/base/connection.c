@@ -18,6 +18,8 @@
 #include <time.h>
 
 #include "buffer.h"
+#include "connect_hosts.h"
+#include "deadline.h"
 #include "interrupt.h"
 #include "log.h"
 #include "memory.h"
@@ -194,7 +196,10 @@ connect_with(const ConnectionTarget *target, const char *options)
 
 	pg = PQconnectStartParams(keywords, values, 0);
 	if (pg != NULL)
+	{
+		PQsetNoticeReceiver(pg, silence_notices, NULL);
 		connect_patiently(pg, target->last_word);
+	}
 	return pg;
 }
 
@@ -214,76 +219,171 @@ connect_once(const ConnectionTarget *target)
 	return pg;
 }
 
-/* Pin the session; the role that it has then, or NULL. */
 static char *
-pin(PGconn *pg, const ConnectionTarget *target)
+trim(char *message)
 {
-	PGresult *result = PQexec(pg, pin_session);
-	bool good = PQresultStatus(result) == PGRES_TUPLES_OK;
-	char *role = NULL;
+	size_t length = strlen(message);
 
-	PQclear(result);
-	if (!good)
-		return NULL;
-	result = PQexec(pg, session_role_sql(target));
-	if (PQresultStatus(result) == PGRES_TUPLES_OK)
-		role = xstrdup(PQgetvalue(result, 0, 0));
-	PQclear(result);
-	return role;
+	while (length > 0 && (message[length - 1] == '\n' || message[length - 1] == ' '))
+		message[--length] = '\0';
+	return message;
 }
 
 /* libpq's message without the final newline; caller frees. */
 static char *
 trimmed(const char *message)
 {
-	char *copy = xstrdup(message);
-	size_t length = strlen(copy);
-
-	while (length > 0 && (copy[length - 1] == '\n' || copy[length - 1] == ' '))
-		copy[--length] = '\0';
-	return copy;
+	return trim(xstrdup(message));
 }
 
-Connection *
-connection_try(ConnectionTarget *target, char **message)
+const char *
+connection_message(const Connection *connection)
 {
-	Connection *connection;
-	PGconn *pg = connect_once(target);
-	char *role;
+	const char *message = PQerrorMessage(connection->pg);
+
+	return message[0] != '\0' ? message : "the server does not answer";
+}
+
+/* ---- with a deadline ---- */
+
+/* After a stop, some seconds are left for the last words. */
+static WaitOutcome
+wait_or_stop(void *argument, int socket, short events, double until)
+{
+	double *stopped = argument;
+	double soon = monotonic_seconds() + POLL_INTERVAL_MS / 1000.0;
+
+	if (stop_requested() && *stopped == 0)
+		*stopped = monotonic_seconds();
+	if (*stopped > 0 && monotonic_seconds() > *stopped + LAST_WORD_TIMEOUT)
+		return WAIT_GIVE_UP;
+	return wait_for_socket(socket, events, soon < until ? soon : until);
+}
+
+/* Connect to the first host that answers. */
+static PGconn *
+connect_soon(const ConnectionTarget *target, char **message)
+{
+	static const ConnectDefault defaults[] = {{"fallback_application_name", "nex_backup"},
+											  {NULL, NULL}};
+	ConnectHosts *hosts = connect_hosts_begin(target, defaults, target->patience);
+	double until = monotonic_seconds() + CONNECT_LONGEST;
+	double stopped = 0;
+	WaitOutcome outcome = WAIT_NOTHING;
+
+	if (hosts == NULL)
+	{
+		*message = xstrdup("could not start a thread");
+		return NULL;
+	}
+	while (outcome == WAIT_NOTHING && monotonic_seconds() < until)
+		outcome = wait_or_stop(&stopped, connect_hosts_descriptor(hosts), POLLIN, until);
+	return connect_hosts_end(hosts, message);
+}
+
+/*
+ * The last result of what was sent, or the first that is an error.  PQexec()
+ * would give the last error: "server closed the connection unexpectedly",
+ * after the FATAL message that says why.
+ */
+static PGresult *
+collect_results(Connection *connection)
+{
+	PGresult *kept = NULL;
+	PGresult *next;
+
+	if (connection->patience > 0)
+	{
+		double stopped = 0;
+		Deadline deadline = {monotonic_seconds() + connection->patience, wait_or_stop, &stopped};
+
+		return deadline_results(connection->pg, &deadline);
+	}
+	while ((next = PQgetResult(connection->pg)) != NULL)
+	{
+		if (kept != NULL && PQresultStatus(kept) == PGRES_FATAL_ERROR)
+			PQclear(next);
+		else
+		{
+			PQclear(kept);
+			kept = next;
+		}
+	}
+	return kept;
+}
+
+/* ---- open and close ---- */
+
+/* Pin the session, and note the role that it has then. */
+static bool
+pin(Connection *connection, const ConnectionTarget *target)
+{
+	PGresult *result = connection_run_exec(connection, (SqlConstant){pin_session});
+	bool good = PQresultStatus(result) == PGRES_TUPLES_OK;
+
+	PQclear(result);
+	if (!good)
+		return false;
+	result = connection_run_exec(connection, (SqlConstant){session_role_sql(target)});
+	if (PQresultStatus(result) == PGRES_TUPLES_OK)
+		connection->role = xstrdup(PQgetvalue(result, 0, 0));
+	PQclear(result);
+	return connection->role != NULL;
+}
+
+/* A session; or NULL, with a message. */
+static PGconn *
+connect_target(ConnectionTarget *target, char **message)
+{
+	PGconn *pg;
 
 	*message = NULL;
+	if (target->patience > 0)
+	{
+		pg = connect_soon(target, message);
+		if (pg == NULL)
+			trim(*message);
+		return pg;
+	}
+	pg = connect_once(target);
 	if (PQstatus(pg) != CONNECTION_OK && PQconnectionNeedsPassword(pg) && target->may_ask &&
 		target->password == NULL && target_ask_password(target))
 	{
 		PQfinish(pg);
 		pg = connect_once(target);
 	}
-	if (PQstatus(pg) != CONNECTION_OK)
-	{
-		*message = trimmed(PQerrorMessage(pg));
-		if ((*message)[0] == '\0')
-		{
-			free(*message);
-			*message = xstrdup("timeout expired");
-		}
-		PQfinish(pg);
-		return NULL;
-	}
-	PQsetNoticeReceiver(pg, silence_notices, NULL);
-	role = pin(pg, target);
-	if (role == NULL)
-	{
-		*message = trimmed(PQerrorMessage(pg));
-		PQfinish(pg);
-		return NULL;
-	}
+	if (PQstatus(pg) == CONNECTION_OK)
+		return pg;
+	*message = trimmed(PQerrorMessage(pg)[0] != '\0' ? PQerrorMessage(pg) : "timeout expired");
+	PQfinish(pg);
+	return NULL;
+}
 
+Connection *
+connection_try(ConnectionTarget *target, char **message)
+{
+	PGconn *pg = connect_target(target, message);
+	Connection *connection;
+
+	if (pg == NULL)
+		return NULL;
 	connection = xcalloc(1, sizeof(Connection));
 	connection->pg = pg;
-	connection->role = role;
-	connection->cancel = PQgetCancel(pg);
+	connection->patience = target->patience;
+	connection->cancellation = -1;
 	PQsetNoticeReceiver(pg, silence_notices, connection);
-	connection->cancellation = cancellation_add(cancel_connection, connection->cancel);
+	if (!pin(connection, target))
+	{
+		*message = trimmed(connection_message(connection));
+		connection_close(connection);
+		return NULL;
+	}
+	/* A cancellation waits for an answer; who waits for none for long needs none. */
+	if (connection->patience == 0)
+	{
+		connection->cancel = PQgetCancel(pg);
+		connection->cancellation = cancellation_add(cancel_connection, connection->cancel);
+	}
 	return connection;
 }
 
@@ -386,30 +486,6 @@ connection_report_hint(Connection *connection, const PGresult *result, const cha
 	return false;
 }
 
-/*
- * The last result of what was sent, or the first that is an error.  PQexec()
- * would give the last error: "server closed the connection unexpectedly",
- * after the FATAL message that says why.
- */
-static PGresult *
-collect_results(Connection *connection)
-{
-	PGresult *kept = NULL;
-	PGresult *next;
-
-	while ((next = PQgetResult(connection->pg)) != NULL)
-	{
-		if (kept != NULL && PQresultStatus(kept) == PGRES_FATAL_ERROR)
-			PQclear(next);
-		else
-		{
-			PQclear(kept);
-			kept = next;
-		}
-	}
-	return kept;
-}
-
 PGresult *
 connection_run_exec(Connection *connection, SqlConstant sql)
 {
@@ -464,13 +540,18 @@ connection_commandf(Connection *connection, const char *format, ...)
 }
 
 PGresult *
+connection_run_ask(Connection *connection, SqlConstant sql, int nparams, const char *const *params)
+{
+	if (PQsendQueryParams(connection->pg, sql.text, nparams, NULL, params, NULL, NULL, 0) != 1)
+		return NULL;
+	return collect_results(connection);
+}
+
+PGresult *
 connection_run_query(Connection *connection, SqlConstant sql, int nparams,
 					 const char *const *params)
 {
-	PGresult *result = NULL;
-
-	if (PQsendQueryParams(connection->pg, sql.text, nparams, NULL, params, NULL, NULL, 0) == 1)
-		result = collect_results(connection);
+	PGresult *result = connection_run_ask(connection, sql, nparams, params);
 
 	if (PQresultStatus(result) != PGRES_TUPLES_OK)
 	{

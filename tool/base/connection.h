@@ -22,6 +22,7 @@ typedef struct Connection
 	PGconn *pg;
 	PGcancel *cancel;
 	char *role;       /* that the session acts as, by SET ROLE or a setting; "none" */
+	int patience;     /* seconds that each answer may take; 0: any number of them */
 	int cancellation; /* handle in interrupt.c */
 	char *last_word;  /* FATAL message with which the server ended an idle session; or NULL */
 	char last_state[6];
@@ -40,8 +41,12 @@ typedef struct Connection
  */
 extern Connection *connection_open(ConnectionTarget *target);
 
-/* The same without an error report: for what may be absent (the catalogue).  *message is to be
- * freed. */
+/*
+ * The same without an error report: for what may be absent (the catalogue).
+ * *message is to be freed.  With the target's patience, nothing that is asked
+ * in this session takes longer than that, whatever the server does, and after
+ * a stop only some seconds; the hosts of the target are tried one by one.
+ */
 extern Connection *connection_try(ConnectionTarget *target, char **message);
 extern void connection_close(Connection *connection);
 
@@ -87,6 +92,12 @@ sql_constant_of_string(const char *sql)
 #define connection_exec(connection, sql) connection_run_exec(connection, SQL_CONSTANT_OF(sql))
 extern PGresult *connection_run_exec(Connection *connection, SqlConstant sql);
 
+/* The same with text parameters. */
+#define connection_ask(connection, sql, nparams, params)                                           \
+	connection_run_ask(connection, SQL_CONSTANT_OF(sql), nparams, params)
+extern PGresult *connection_run_ask(Connection *connection, SqlConstant sql, int nparams,
+									const char *const *params);
+
 /* Send commands, whose results are to be taken with PQgetResult(); false if that failed. */
 #define connection_send(connection, sql) connection_run_send(connection, SQL_CONSTANT_OF(sql))
 extern bool connection_run_send(Connection *connection, SqlConstant sql);
@@ -114,6 +125,9 @@ extern PGresult *connection_run_query(Connection *connection, SqlConstant sql, i
  * "could not lock the tables"; always returns false.
  */
 extern bool connection_report(Connection *connection, const PGresult *result, const char *what);
+
+/* What libpq has to say about the last failure. */
+extern const char *connection_message(const Connection *connection);
 
 /* The same with a HINT of ours in place of the server's. */
 extern bool connection_report_hint(Connection *connection, const PGresult *result, const char *what,

@@ -235,6 +235,7 @@ target_with_database(const ConnectionTarget *target, const char *database)
 	copy->password = xstrdup(target->password);
 	copy->may_ask = target->may_ask;
 	copy->last_word = target->last_word;
+	copy->patience = target->patience;
 	return copy;
 }
 

@@ -30,6 +30,7 @@ typedef struct ConnectionTarget
 	char *password; /* NULL: none, or found by libpq itself in .pgpass */
 	bool may_ask;   /* no -w */
 	bool last_word; /* connect even after a stop was requested, but soon or not at all */
+	int patience;   /* seconds that an answer of the server may take; 0: any number of them */
 } ConnectionTarget;
 
 /*
