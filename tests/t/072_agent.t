@@ -7,6 +7,7 @@ use File::Temp ();
 use JSON::PP ();
 use NexBackup::Sinks;
 use NexBackup::Test;
+use POSIX ':sys_wait_h';
 use Test::More;
 use Time::HiRes qw(sleep);
 
@@ -225,6 +226,35 @@ ok(wait_until(sub { !programs($run) }), 'no program is left');
 $release->();
 tool_ok([ agent_words('--once') ], 'which comes');
 is(ask("SELECT state FROM nex_backup.runs WHERE origin = $run"), 'succeeded', 'and does it');
+
+# ------------------------------------------------- a session with the catalogue that is silent
+
+$release = hold_lock('shop', 'item');
+$run = enqueue('backup', 'shop', max_attempts => 2);
+$agent = start_agent('four', '--stop-timeout', 1);
+ok(wait_until(sub { state_of($run) eq 'running' && programs($run) }), 'a run is going on');
+my $backend = ask("SELECT pid FROM pg_stat_activity WHERE usename = 'nex_agent'");
+kill 'STOP', $backend;
+sleep 2.5;
+kill 'TERM', $agent;
+ok(wait_until(sub { !programs($run) }), 'its program is stopped, although the agent waits for an answer');
+my $ended = wait_until(sub { waitpid($agent, WNOHANG) == $agent });
+ok($ended, 'and the agent ends');
+is(ask("SELECT state, reason FROM nex_backup.runs WHERE id = $run"), 'crashed|the executor was stopped',
+	'what it could not say in one session, it has said in another');
+kill 'CONT', $backend;
+finish_tool($agent) unless $ended;
+$release->();
+tool_ok([ agent_words('--once') ], 'the next agent');
+is(ask("SELECT state FROM nex_backup.runs WHERE origin = $run"), 'succeeded', 'does the work');
+
+# Refused again and again, it does not ask again at once.
+ask('REVOKE EXECUTE ON FUNCTION nex_backup.advance(text, bool, text, int4) FROM nex_agent');
+$agent = start_agent('five');
+sleep 2.5;
+cmp_ok(() = read_bytes("$logs/five.log") =~ /permission denied/g, '<', 5, 'a catalogue that refuses is not asked without a pause');
+stop_agent($agent);
+ask('GRANT EXECUTE ON FUNCTION nex_backup.advance(text, bool, text, int4) TO nex_agent');
 
 # --------------------------------------------------------- a catalogue that cannot be trusted
 

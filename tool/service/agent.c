@@ -7,7 +7,9 @@
  * It decides nothing (the functions of the queue do), keeps no state (the
  * catalogue does), and does no work itself (child programs do): it can be
  * killed at any time.  One thread, because all it does is wait: for children,
- * for a notification, for the clock.
+ * for a notification, for an answer, for the clock.  All of that is done in one
+ * place (agent_watch.c), which looks after the children whatever is waited for;
+ * only connections are made in a thread of their own (connect_hosts.c).
  *
  * What it must never do is let a run go on that is no longer its own.  So a
  * heartbeat that finds the lease lost, or no heartbeat for 50 of its 60
@@ -27,8 +29,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "agent_catalogue.h"
-#include "agent_child.h"
+#include "agent_watch.h"
 #include "agent_words.h"
 #include "interrupt.h"
 #include "log.h"
@@ -39,14 +40,11 @@
 #include "subprocess.h"
 
 #define HEARTBEAT_SECONDS 2.0
-#define SILENCE_LIMIT 50.0
 #define LONGEST_WAIT 60.0
-#define BUSY_POLL 0.2
 #define FIRST_BACKOFF 0.5
 #define LONGEST_BACKOFF 30.0
 #define NOTIFY_SECONDS 60.0
 #define NOTIFY_TIMEOUT 300.0
-#define FAREWELL_SECONDS 10.0
 #define MAX_WORDS_OF_OURS 10
 
 /*
@@ -56,60 +54,6 @@
  */
 #define FIRST_HINT_PAUSE 0.1
 #define LONGEST_HINT_PAUSE 0.9
-
-/* One run at work. */
-typedef struct Slot
-{
-	bool busy;
-	bool has_child; /* false: it could not be started, which is to be told */
-	AgentRun run;
-	AgentChild child;
-	char *error;
-	double next_beat;
-	double last_answer; /* when the catalogue last said that the run is ours */
-} Slot;
-
-typedef struct Agent
-{
-	const Settings *settings;
-	AgentCatalogue catalogue;
-	char *program;
-	char *directory; /* private, for the passfile of the catalogue */
-	char *conninfo;  /* of the catalogue, without secrets */
-	Slot *slots;
-	int nslots;
-	int wake[2]; /* a byte arrives when a signal has come */
-
-	char *state; /* that advance() last gave */
-	int startable;
-	double next_advance;
-	double next_hint; /* no notification makes us ask before */
-	double hint_pause;
-	bool hinted;
-	double next_connect;
-	double backoff;
-	bool told; /* of the failure to connect */
-
-	bool notifying;
-	AgentChild notifier;
-	double next_notify;
-
-	double stop_at; /* when what still runs is to be stopped; 0: no signal yet */
-	double leave_at;
-	int nended;
-	int nfailed;
-} Agent;
-
-static int
-busy_slots(const Agent *agent)
-{
-	int busy = 0;
-	int i;
-
-	for (i = 0; i < agent->nslots; i++)
-		busy += agent->slots[i].busy;
-	return busy;
-}
 
 /* ---- the command line of a child ---- */
 
@@ -192,17 +136,20 @@ is_work(const AgentRun *run)
 	return run->kind == NULL || strcmp(run->kind, "notify") != 0;
 }
 
-/* Start what was claimed; a program that cannot be started is an end of the run, too. */
+/*
+ * Start what was claimed, not before that moment; a program that cannot be
+ * started is an end of the run, too.
+ */
 static void
-start_run(Agent *agent, Slot *slot)
+start_run(Agent *agent, Slot *slot, double claimed)
 {
 	AgentRun *run = &slot->run;
 	char *name = xasprintf("nex_backup:run:%lld", (long long) run->run);
 	int error = 0;
 
 	slot->busy = true;
-	slot->last_answer = child_clock();
-	slot->next_beat = slot->last_answer + HEARTBEAT_SECONDS;
+	slot->last_answer = claimed;
+	slot->next_beat = claimed + HEARTBEAT_SECONDS;
 	slot->error = agent_check_words(run->words, run->nwords);
 	if (slot->error == NULL)
 	{
@@ -213,10 +160,11 @@ start_run(Agent *agent, Slot *slot)
 	}
 	if (slot->has_child)
 	{
-		char *answer = catalogue_start(&agent->catalogue, run, (int) slot->child.pid);
+		char *answer;
 
 		slot->child.kill_grace = run->kill_grace;
-		slot->child.deadline = run->timeout > 0 ? child_clock() + run->timeout : 0;
+		slot->child.deadline = run->timeout > 0 ? monotonic_seconds() + run->timeout : 0;
+		answer = catalogue_start(&agent->catalogue, run, (int) slot->child.pid);
 		if (answer != NULL && strcmp(answer, "t") != 0)
 			child_stop(&slot->child, STOP_LOST);
 		free(answer);
@@ -235,9 +183,10 @@ claim_runs(Agent *agent)
 {
 	int i;
 
-	for (i = 0; i < agent->nslots && agent->startable > 0; i++)
+	for (i = 0; i < agent->nslots && agent->startable > 0 && !stop_requested(); i++)
 	{
 		Slot *slot = &agent->slots[i];
+		double now = monotonic_seconds();
 
 		if (slot->busy)
 			continue;
@@ -248,7 +197,7 @@ claim_runs(Agent *agent)
 			break;
 		}
 		agent->startable--;
-		start_run(agent, slot);
+		start_run(agent, slot, now);
 	}
 }
 
@@ -256,16 +205,9 @@ claim_runs(Agent *agent)
 static void
 beat(Agent *agent, Slot *slot)
 {
-	double now = child_clock();
+	double now = monotonic_seconds();
 	char *answer;
 
-	if (slot->has_child && !slot->child.ended && now - slot->last_answer > SILENCE_LIMIT)
-	{
-		log_warning("run %lld is stopped: the catalogue could not be reached for %d seconds",
-					(long long) slot->run.run, (int) SILENCE_LIMIT);
-		child_stop(&slot->child, STOP_LOST);
-		slot->last_answer = now;
-	}
 	if (now < slot->next_beat || agent->catalogue.pg == NULL)
 		return;
 	slot->next_beat = now + HEARTBEAT_SECONDS;
@@ -274,6 +216,7 @@ beat(Agent *agent, Slot *slot)
 	if (answer == NULL)
 		return;
 	slot->last_answer = now;
+	agent->backoff = FIRST_BACKOFF;
 	if (slot->has_child && strcmp(answer, "cancel") == 0)
 		child_stop(&slot->child, STOP_CANCEL);
 	else if (slot->has_child && strcmp(answer, "lost") == 0)
@@ -327,7 +270,7 @@ finish_run(Agent *agent, Slot *slot)
 	agent->nfailed += is_work(&slot->run) && strcmp(state, "succeeded") != 0;
 	if (agent->settings->once)
 		agent->next_notify = 0;
-	agent->next_advance = child_clock();
+	agent->next_advance = monotonic_seconds();
 	free(state);
 	clear_slot(slot);
 }
@@ -343,11 +286,6 @@ work_on_slots(Agent *agent)
 
 		if (!slot->busy)
 			continue;
-		if (slot->has_child)
-		{
-			child_read(&slot->child);
-			child_tick(&slot->child);
-		}
 		if (!slot->has_child || slot->child.ended)
 			finish_run(agent, slot);
 		else
@@ -362,12 +300,10 @@ static void
 work_on_notifications(Agent *agent)
 {
 	static char *const words[] = {"notify", "--quiet"};
-	double now = child_clock();
+	double now = monotonic_seconds();
 
 	if (agent->notifying)
 	{
-		child_read(&agent->notifier);
-		child_tick(&agent->notifier);
 		if (!agent->notifier.ended)
 			return;
 		if (agent->notifier.tail.length > 0)
@@ -377,7 +313,7 @@ work_on_notifications(Agent *agent)
 		agent->next_notify = now + NOTIFY_SECONDS;
 		return;
 	}
-	if (now < agent->next_notify || !notify_configured(agent->settings))
+	if (now < agent->next_notify || agent->stop_seen > 0 || !notify_configured(agent->settings))
 		return;
 	agent->next_notify = now + NOTIFY_SECONDS;
 	agent->notifying =
@@ -397,28 +333,40 @@ wake_up(void *argument)
 		return;
 }
 
-/* Connect, unless that was tried a moment ago. */
+/* Not at once again; and the later, the more often nothing came of it. */
 static void
-connect_again(Agent *agent)
+back_off(Agent *agent)
 {
-	double now = child_clock();
+	double now = monotonic_seconds();
 
-	if (agent->catalogue.pg != NULL || now < agent->next_connect)
-		return;
-	if (catalogue_connect(&agent->catalogue, agent->told))
-	{
-		agent->told = false;
-		agent->backoff = FIRST_BACKOFF;
-		agent->next_advance = 0;
-		return;
-	}
-	agent->told = true;
-	agent->next_connect = child_clock() + agent->backoff;
+	agent->next_connect = now + agent->backoff;
 	agent->backoff = agent->backoff * 2 < LONGEST_BACKOFF ? agent->backoff * 2 : LONGEST_BACKOFF;
 
 	/* A lease must not end because we slept. */
 	if (busy_slots(agent) > 0 && agent->next_connect > now + 5)
 		agent->next_connect = now + 5;
+}
+
+/* Begin to connect, unless that was tried a moment ago, or take what has come of it. */
+static void
+connect_again(Agent *agent)
+{
+	if (agent->catalogue.pg != NULL)
+		return;
+	if (agent->catalogue.connecting == NULL)
+	{
+		if (monotonic_seconds() < agent->next_connect)
+			return;
+		agent->attempted = true;
+		if (!catalogue_connect_begin(&agent->catalogue))
+			back_off(agent);
+		return;
+	}
+	if (!catalogue_connect_is_over(&agent->catalogue))
+		return;
+	agent->told = !catalogue_connect_end(&agent->catalogue, agent->told);
+	agent->next_advance = 0;
+	back_off(agent);
 }
 
 /* Say once what keeps the queue from moving. */
@@ -441,7 +389,7 @@ note_state(Agent *agent, char *state, const char *detail)
 static void
 take_hints(Agent *agent)
 {
-	double soon = child_clock();
+	double soon = monotonic_seconds();
 
 	if (soon < agent->next_hint)
 		soon = agent->next_hint;
@@ -456,7 +404,7 @@ take_hints(Agent *agent)
 static void
 settle_hint(Agent *agent, bool worth)
 {
-	double now = child_clock();
+	double now = monotonic_seconds();
 
 	if (worth || !agent->hinted)
 		agent->hint_pause = FIRST_HINT_PAUSE;
@@ -471,17 +419,18 @@ settle_hint(Agent *agent, bool worth)
 static void
 look_at_queue(Agent *agent)
 {
-	double now = child_clock();
+	double now = monotonic_seconds();
 	char *detail = NULL;
 	double wait = LONGEST_WAIT;
 	char *state;
 
 	take_hints(agent);
-	if (agent->catalogue.pg == NULL || now < agent->next_advance || agent->stop_at > 0)
+	if (agent->catalogue.pg == NULL || now < agent->next_advance || agent->stop_seen > 0)
 		return;
 	state = catalogue_advance(&agent->catalogue, &agent->startable, &wait, &detail);
 	if (state == NULL)
 		return;
+	agent->backoff = FIRST_BACKOFF;
 	if (wait < 0.1)
 		wait = 0.1;
 	agent->next_advance = now + (wait < LONGEST_WAIT ? wait : LONGEST_WAIT);
@@ -498,12 +447,12 @@ look_at_queue(Agent *agent)
 static double
 next_event(const Agent *agent)
 {
-	double now = child_clock();
+	double now = monotonic_seconds();
 	double next = now + LONGEST_WAIT;
 
-	if (busy_slots(agent) > 0 || agent->notifying)
-		return now + BUSY_POLL;
-	if (agent->catalogue.pg == NULL)
+	if (agent->catalogue.connecting != NULL)
+		next = now + LONGEST_WAIT;
+	else if (agent->catalogue.pg == NULL)
 		next = agent->next_connect;
 	else if (agent->next_advance < next)
 		next = agent->next_advance;
@@ -519,63 +468,30 @@ next_event(const Agent *agent)
 static void
 wait_for_event(Agent *agent)
 {
-	struct pollfd *files = xcalloc((size_t) agent->nslots + 3, sizeof(struct pollfd));
-	double wait = next_event(agent) - child_clock();
-	char bytes[16];
-	nfds_t count = 0;
-	int i;
+	int socket = -1;
 
-	files[count].fd = agent->wake[0];
-	files[count++].events = POLLIN;
 	/* Between two looks, notifications wait in the socket. */
-	if (agent->catalogue.pg != NULL && child_clock() >= agent->next_hint)
-	{
-		files[count].fd = PQsocket(agent->catalogue.pg);
-		files[count++].events = POLLIN;
-	}
-	for (i = 0; i < agent->nslots; i++)
-	{
-		if (!agent->slots[i].has_child || agent->slots[i].child.output < 0)
-			continue;
-		files[count].fd = agent->slots[i].child.output;
-		files[count++].events = POLLIN;
-	}
-	poll(files, count, wait > 0 ? (int) (wait * 1000) + 1 : 0);
-	while (read(agent->wake[0], bytes, sizeof(bytes)) > 0)
-		;
-	free(files);
+	if (agent->catalogue.connecting != NULL)
+		socket = connect_hosts_descriptor(agent->catalogue.connecting);
+	else if (agent->catalogue.pg != NULL && monotonic_seconds() >= agent->next_hint)
+		socket = PQsocket(agent->catalogue.pg);
+	agent_wait(agent, socket, POLLIN, next_event(agent));
 }
 
-/* After a signal: nothing new; what runs may go on for a while. */
+/* With --once: has all been done? */
 static bool
-should_leave(Agent *agent)
+is_done(const Agent *agent)
 {
-	double now = child_clock();
-	int i;
+	return agent->settings->once && agent->catalogue.pg != NULL && agent->startable == 0 &&
+		   busy_slots(agent) == 0 && monotonic_seconds() < agent->next_advance;
+}
 
-	if (stop_requested() && agent->stop_at == 0)
-	{
-		agent->stop_at = now + agent->settings->stop_timeout;
-		if (busy_slots(agent) > 0)
-			log_info("asked to stop: waiting for %d running programs, for %d seconds at most",
-					 busy_slots(agent), agent->settings->stop_timeout);
-	}
-	if (agent->stop_at == 0)
-		return agent->settings->once && agent->catalogue.pg != NULL && agent->startable == 0 &&
-			   busy_slots(agent) == 0 && now < agent->next_advance;
-	if (now >= agent->stop_at && agent->leave_at == 0)
-	{
-		agent->leave_at = now + FAREWELL_SECONDS;
-		for (i = 0; i < agent->nslots; i++)
-		{
-			if (!agent->slots[i].busy || !agent->slots[i].has_child)
-				continue;
-			child_stop(&agent->slots[i].child, STOP_SHUTDOWN);
-			if (now + agent->slots[i].run.kill_grace + FAREWELL_SECONDS > agent->leave_at)
-				agent->leave_at = now + agent->slots[i].run.kill_grace + FAREWELL_SECONDS;
-		}
-	}
-	return busy_slots(agent) == 0 || (agent->leave_at > 0 && now >= agent->leave_at);
+/* With --once: was the session refused, or lost? */
+static bool
+has_failed(const Agent *agent)
+{
+	return agent->settings->once && agent->attempted && agent->catalogue.pg == NULL &&
+		   agent->catalogue.connecting == NULL && busy_slots(agent) == 0;
 }
 
 /* Work until it is time to leave; false if there is no use in it. */
@@ -587,13 +503,13 @@ loop(Agent *agent)
 		connect_again(agent);
 		if (agent->catalogue.refused)
 			return false;
-		if (agent->catalogue.pg == NULL && agent->settings->once && busy_slots(agent) == 0)
-			return report_error(EXIT_FAILED, NULL, NULL, "could not work on the queue");
 		look_at_queue(agent);
 		work_on_slots(agent);
 		work_on_notifications(agent);
-		if (should_leave(agent))
+		if (agent_should_leave(agent) || (agent->stop_seen == 0 && is_done(agent)))
 			return true;
+		if (has_failed(agent))
+			return report_error(EXIT_FAILED, NULL, NULL, "could not work on the queue");
 		wait_for_event(agent);
 	}
 }
@@ -636,6 +552,8 @@ begin(Agent *agent, const Settings *settings)
 	agent->hint_pause = FIRST_HINT_PAUSE;
 	agent->nslots = settings->max_runs;
 	agent->slots = xcalloc((size_t) agent->nslots, sizeof(Slot));
+	agent->catalogue.wait = agent_wait;
+	agent->catalogue.argument = agent;
 	agent->catalogue.host = own_host();
 	agent->catalogue.base_name =
 		xstrdup(settings->agent_name != NULL ? settings->agent_name : agent->catalogue.host);
@@ -673,7 +591,7 @@ end(Agent *agent)
 
 		child_read(&agent->notifier);
 		child_tick(&agent->notifier);
-		if (agent->stop_at > 0)
+		if (stop_requested())
 			child_stop(&agent->notifier, STOP_SHUTDOWN);
 		nanosleep(&pause, NULL);
 	}

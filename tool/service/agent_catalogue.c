@@ -8,12 +8,14 @@
  *
  * Every call is one statement and one transaction.  A call that fails ends the
  * session, whatever the reason: the next one starts clean, and the fence makes
- * a call that was repeated harmless.
+ * a call that was repeated harmless.  An answer that does not come in time is
+ * such a failure; how it is waited for is the agent's business.
  *
  *-------------------------------------------------------------------------
  */
 #include "agent_catalogue.h"
 
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -23,18 +25,22 @@
 #include "memory.h"
 #include "quote.h"
 #include "session_pins.h"
+#include "sql_build.h"
 
-#define EXTRA_KEYWORDS 11
 #define STATEMENT_TIMEOUT "SET statement_timeout = '20s'; SET lock_timeout = '15s';"
+
+/* Longer than those two, which a server may ignore; so short that another session may follow. */
+#define CALL_SECONDS 25.0
+#define CONNECT_SECONDS 5
 
 /* So many agents have the same name, and numbers behind it. */
 #define MAX_NAMESAKES 1000
 
-/* Log the session's error as a warning, without what else libpq says. */
+/* Log a warning, with the first line of a message. */
 static void
-warn(const AgentCatalogue *catalogue, const char *what)
+warn(const char *what, const char *message)
 {
-	char *line = xstrdup(PQerrorMessage(catalogue->pg));
+	char *line = xstrdup(message[0] != '\0' ? message : "it does not answer");
 
 	line[strcspn(line, "\n")] = '\0';
 	log_warning("%s: %s", what, line);
@@ -44,26 +50,50 @@ warn(const AgentCatalogue *catalogue, const char *what)
 void
 catalogue_disconnect(AgentCatalogue *catalogue)
 {
+	char *message = NULL;
+
+	if (catalogue->connecting != NULL)
+		catalogue->pg = connect_hosts_end(catalogue->connecting, &message);
+	catalogue->connecting = NULL;
+	free(message);
 	if (catalogue->pg != NULL)
 		PQfinish(catalogue->pg);
 	catalogue->pg = NULL;
 }
 
+/* The result of what was sent; NULL if it does not come in time. */
+static PGresult *
+result_of(AgentCatalogue *catalogue, int sent)
+{
+	Deadline deadline = {monotonic_seconds() + CALL_SECONDS, catalogue->wait, catalogue->argument};
+
+	catalogue->asked = monotonic_seconds();
+	return sent == 1 ? deadline_results(catalogue->pg, &deadline) : NULL;
+}
+
 /* Run one statement; NULL, and the session ended, if it does not give rows. */
 static PGresult *
-call(AgentCatalogue *catalogue, const char *sql, int count, const char *const *parameters)
+call(AgentCatalogue *catalogue, SqlConstant sql, int count, const char *const *parameters)
 {
 	PGresult *result;
 
 	if (catalogue->pg == NULL)
 		return NULL;
-	result = PQexecParams(catalogue->pg, sql, count, NULL, parameters, NULL, NULL, 0);
+	result = result_of(catalogue, PQsendQueryParams(catalogue->pg, sql.text, count, NULL,
+													parameters, NULL, NULL, 0));
 	if (PQresultStatus(result) == PGRES_TUPLES_OK && PQntuples(result) > 0)
 		return result;
-	warn(catalogue, "the catalogue could not be asked");
+	warn("the catalogue could not be asked", PQerrorMessage(catalogue->pg));
 	PQclear(result);
 	catalogue_disconnect(catalogue);
 	return NULL;
+}
+
+/* Run statements without parameters in a session that is being set up. */
+static PGresult *
+ask(AgentCatalogue *catalogue, SqlConstant sql)
+{
+	return result_of(catalogue, PQsendQuery(catalogue->pg, sql.text));
 }
 
 static char *
@@ -74,7 +104,7 @@ value_of(const PGresult *result, int column)
 
 /* One value as text; NULL if the session is lost (or the value is null). */
 static char *
-call_value(AgentCatalogue *catalogue, const char *sql, int count, const char *const *parameters)
+call_value(AgentCatalogue *catalogue, SqlConstant sql, int count, const char *const *parameters)
 {
 	PGresult *result = call(catalogue, sql, count, parameters);
 	char *value = result != NULL ? value_of(result, 0) : NULL;
@@ -85,83 +115,6 @@ call_value(AgentCatalogue *catalogue, const char *sql, int count, const char *co
 
 /* ---- the session ---- */
 
-static bool
-has_keyword(const ConnectionTarget *target, const char *keyword)
-{
-	int i;
-
-	for (i = 0; i < target->count; i++)
-	{
-		if (strcmp(target->keywords[i], keyword) == 0)
-			return true;
-	}
-	return false;
-}
-
-/* What the user did not say about the connection: the primary, and no endless waits. */
-static PGconn *
-open_session_with(const ConnectionTarget *target, const char *options)
-{
-	static const char *const defaults[][2] = {
-		{"target_session_attrs", "read-write"},
-		{"connect_timeout", "5"},
-		{"fallback_application_name", "nex_backup agent"},
-		{"keepalives_idle", "10"},
-		{"keepalives_interval", "5"},
-		{"keepalives_count", "3"},
-		{"tcp_user_timeout", "20000"},
-		{"client_encoding", "UTF8"},
-	};
-	const char *keywords[TARGET_MAX_OPTIONS + EXTRA_KEYWORDS];
-	const char *values[TARGET_MAX_OPTIONS + EXTRA_KEYWORDS];
-	size_t i;
-	int n = 0;
-
-	for (i = 0; i < (size_t) target->count; i++)
-	{
-		if (options != NULL && strcmp(target->keywords[i], "options") == 0)
-			continue;
-		keywords[n] = target->keywords[i];
-		values[n++] = target->values[i];
-	}
-	if (options != NULL)
-	{
-		keywords[n] = "options";
-		values[n++] = options;
-	}
-	for (i = 0; i < sizeof(defaults) / sizeof(defaults[0]); i++)
-	{
-		if (has_keyword(target, defaults[i][0]))
-			continue;
-		keywords[n] = defaults[i][0];
-		values[n++] = defaults[i][1];
-	}
-	if (target->password != NULL)
-	{
-		keywords[n] = "password";
-		values[n++] = target->password;
-	}
-	keywords[n] = NULL;
-	values[n] = NULL;
-	return PQconnectdbParams(keywords, values, 0);
-}
-
-static PGconn *
-open_session(const ConnectionTarget *target)
-{
-	char *options = session_options(target);
-	PGconn *pg = open_session_with(target, options);
-
-	if (options != NULL && PQstatus(pg) != CONNECTION_OK &&
-		session_options_refused(PQerrorMessage(pg)))
-	{
-		PQfinish(pg);
-		pg = open_session_with(target, NULL);
-	}
-	free(options);
-	return pg;
-}
-
 /* The timeouts are first, for one that the database has may be short. */
 static bool
 pin(AgentCatalogue *catalogue)
@@ -169,26 +122,27 @@ pin(AgentCatalogue *catalogue)
 	PGresult *result;
 	bool good;
 
-	result = PQexec(catalogue->pg, STATEMENT_TIMEOUT
-					"SELECT pg_catalog.set_config('search_path', '', false);"
-					"SET idle_in_transaction_session_timeout = 0; SET DateStyle = 'ISO, MDY';"
-					"SET IntervalStyle = 'postgres'; SET standard_conforming_strings = on;"
-					"SET default_transaction_isolation = 'read committed';"
-					"SET default_transaction_read_only = off;"
-					"SET default_transaction_deferrable = off; SET jit = off;"
-					"SELECT pg_catalog.set_config(name, '0', false) FROM pg_catalog.pg_settings"
-					" WHERE name IN ('transaction_timeout', 'idle_session_timeout')");
+	result = ask(catalogue,
+				 SQL(STATEMENT_TIMEOUT
+					 "SELECT pg_catalog.set_config('search_path', '', false);"
+					 "SET idle_in_transaction_session_timeout = 0; SET DateStyle = 'ISO, MDY';"
+					 "SET IntervalStyle = 'postgres'; SET standard_conforming_strings = on;"
+					 "SET default_transaction_isolation = 'read committed';"
+					 "SET default_transaction_read_only = off;"
+					 "SET default_transaction_deferrable = off; SET jit = off;"
+					 "SELECT pg_catalog.set_config(name, '0', false) FROM pg_catalog.pg_settings"
+					 " WHERE name IN ('transaction_timeout', 'idle_session_timeout')"));
 	good = PQresultStatus(result) == PGRES_TUPLES_OK;
 	PQclear(result);
 	if (good)
 	{
-		result = PQexec(catalogue->pg, session_role_sql(catalogue->target));
+		result = ask(catalogue, (SqlConstant){session_role_sql(catalogue->target)});
 		good = PQresultStatus(result) == PGRES_TUPLES_OK;
 		PQclear(result);
 	}
 	if (!good)
 	{
-		warn(catalogue, "the session with the catalogue could not be set up");
+		warn("the session with the catalogue could not be set up", PQerrorMessage(catalogue->pg));
 		catalogue_disconnect(catalogue);
 	}
 	return good;
@@ -199,8 +153,8 @@ static bool
 check_version(AgentCatalogue *catalogue)
 {
 	char *version = call_value(catalogue,
-							   "SELECT coalesce((SELECT extversion FROM pg_catalog.pg_extension"
-							   " WHERE extname OPERATOR(pg_catalog.=) 'nex_backup'), '')",
+							   SQL("SELECT coalesce((SELECT extversion FROM pg_catalog.pg_extension"
+								   " WHERE extname OPERATOR(pg_catalog.=) 'nex_backup'), '')"),
 							   0, NULL);
 	bool good = version != NULL && strcmp(version, NEX_BACKUP_VERSION) == 0;
 
@@ -226,7 +180,7 @@ check_version(AgentCatalogue *catalogue)
 static void
 check_executor(AgentCatalogue *catalogue)
 {
-	PGresult *result = PQexec(catalogue->pg, "SELECT nex_backup.setting('executor')");
+	PGresult *result = ask(catalogue, SQL("SELECT nex_backup.setting('executor')"));
 
 	/* Who may not ask cannot be warned. */
 	if (PQresultStatus(result) == PGRES_TUPLES_OK && PQntuples(result) > 0 &&
@@ -237,30 +191,55 @@ check_executor(AgentCatalogue *catalogue)
 	PQclear(result);
 }
 
+/* What the user did not say about the connection: the primary, and no endless waits. */
 bool
-catalogue_connect(AgentCatalogue *catalogue, bool quiet)
+catalogue_connect_begin(AgentCatalogue *catalogue)
 {
-	bool good;
+	static const ConnectDefault defaults[] = {
+		{"target_session_attrs", "read-write"},
+		{"fallback_application_name", "nex_backup agent"},
+		{"keepalives_idle", "10"},
+		{"keepalives_interval", "5"},
+		{"keepalives_count", "3"},
+		{"tcp_user_timeout", "20000"},
+		{"client_encoding", "UTF8"},
+		{NULL, NULL},
+	};
 
-	catalogue->pg = open_session(catalogue->target);
-	if (PQstatus(catalogue->pg) != CONNECTION_OK)
+	catalogue->connecting = connect_hosts_begin(catalogue->target, defaults, CONNECT_SECONDS);
+	return catalogue->connecting != NULL;
+}
+
+bool
+catalogue_connect_is_over(const AgentCatalogue *catalogue)
+{
+	return wait_for_socket(connect_hosts_descriptor(catalogue->connecting), POLLIN, 0) ==
+		   WAIT_READY;
+}
+
+bool
+catalogue_connect_end(AgentCatalogue *catalogue, bool quiet)
+{
+	char *message;
+
+	catalogue->pg = connect_hosts_end(catalogue->connecting, &message);
+	catalogue->connecting = NULL;
+	if (catalogue->pg == NULL)
 	{
 		if (!quiet)
-			warn(catalogue, "could not connect to the catalogue, trying again");
-		catalogue_disconnect(catalogue);
+			warn("could not connect to the catalogue, trying again", message);
+		free(message);
 		return false;
 	}
-	good = pin(catalogue) && check_version(catalogue);
-	if (good)
-	{
-		PQclear(PQexec(catalogue->pg, "LISTEN nex_backup"));
-		check_executor(catalogue);
-		/* Runs that we work on were claimed under the name that we had before. */
-		if (catalogue->name == NULL)
-			catalogue->name = xstrdup(catalogue->base_name);
-		catalogue->named = false;
-	}
-	return good;
+	if (!pin(catalogue) || !check_version(catalogue))
+		return false;
+	PQclear(ask(catalogue, SQL("LISTEN nex_backup")));
+	check_executor(catalogue);
+	/* Runs that we work on were claimed under the name that we had before. */
+	if (catalogue->name == NULL)
+		catalogue->name = xstrdup(catalogue->base_name);
+	catalogue->named = false;
+	return true;
 }
 
 bool
@@ -273,7 +252,7 @@ catalogue_notified(AgentCatalogue *catalogue)
 		return false;
 	if (PQconsumeInput(catalogue->pg) == 0)
 	{
-		warn(catalogue, "lost the connection to the catalogue");
+		warn("lost the connection to the catalogue", PQerrorMessage(catalogue->pg));
 		catalogue_disconnect(catalogue);
 		return false;
 	}
@@ -298,8 +277,8 @@ ask_advance(AgentCatalogue *catalogue)
 	parameters[1] = catalogue->host;
 	parameters[2] = pid;
 	return call(catalogue,
-				"SELECT a.state, a.startable, pg_catalog.date_part('epoch', a.wait), a.detail"
-				" FROM nex_backup.advance($1, false, $2, $3::pg_catalog.int4) a",
+				SQL("SELECT a.state, a.startable, pg_catalog.date_part('epoch', a.wait), a.detail"
+					" FROM nex_backup.advance($1, false, $2, $3::pg_catalog.int4) a"),
 				3, parameters);
 }
 
@@ -382,11 +361,11 @@ catalogue_claim(AgentCatalogue *catalogue, AgentRun *run)
 	parameters[1] = catalogue->host;
 	parameters[2] = pid;
 	result = call(catalogue,
-				  "SELECT c.run, c.fence, c.job, c.kind, c.database, c.timeout_seconds,"
-				  " c.kill_grace_seconds, w.n, w.word"
-				  " FROM nex_backup.claim($1, false, $2, $3::pg_catalog.int4) c"
-				  " LEFT JOIN LATERAL pg_catalog.unnest(c.argv) WITH ORDINALITY w (word, n)"
-				  " ON true ORDER BY w.n",
+				  SQL("SELECT c.run, c.fence, c.job, c.kind, c.database, c.timeout_seconds,"
+					  " c.kill_grace_seconds, w.n, w.word"
+					  " FROM nex_backup.claim($1, false, $2, $3::pg_catalog.int4) c"
+					  " LEFT JOIN LATERAL pg_catalog.unnest(c.argv) WITH ORDINALITY w (word, n)"
+					  " ON true ORDER BY w.n"),
 				  3, parameters);
 	if (result == NULL)
 		return false;
@@ -435,8 +414,8 @@ catalogue_start(AgentCatalogue *catalogue, const AgentRun *run, int pid)
 	parameters[1] = run->fence;
 	parameters[2] = child;
 	return call_value(catalogue,
-					  "SELECT nex_backup.start($1::pg_catalog.int8, $2::pg_catalog.int8,"
-					  " $3::pg_catalog.int4)",
+					  SQL("SELECT nex_backup.start($1::pg_catalog.int8, $2::pg_catalog.int8,"
+						  " $3::pg_catalog.int4)"),
 					  3, parameters);
 }
 
@@ -450,9 +429,9 @@ catalogue_heartbeat(AgentCatalogue *catalogue, const AgentRun *run, const char *
 	parameters[0] = number;
 	parameters[1] = run->fence;
 	parameters[2] = progress;
-	return call_value(catalogue,
-					  "SELECT nex_backup.heartbeat($1::pg_catalog.int8, $2::pg_catalog.int8, $3)",
-					  3, parameters);
+	return call_value(
+		catalogue, SQL("SELECT nex_backup.heartbeat($1::pg_catalog.int8, $2::pg_catalog.int8, $3)"),
+		3, parameters);
 }
 
 char *
@@ -471,7 +450,7 @@ catalogue_finish(AgentCatalogue *catalogue, const AgentRun *run, const char *exi
 	parameters[5] = error;
 	parameters[6] = log_tail;
 	return call_value(catalogue,
-					  "SELECT nex_backup.finish($1::pg_catalog.int8, $2::pg_catalog.int8,"
-					  " $3::pg_catalog.int4, $4::pg_catalog.int4, $5, $6, $7)",
+					  SQL("SELECT nex_backup.finish($1::pg_catalog.int8, $2::pg_catalog.int8,"
+						  " $3::pg_catalog.int4, $4::pg_catalog.int4, $5, $6, $7)"),
 					  7, parameters);
 }

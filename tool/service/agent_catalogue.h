@@ -11,6 +11,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "connect_hosts.h"
+#include "deadline.h"
 #include "target.h"
 
 typedef struct AgentCatalogue
@@ -19,9 +21,15 @@ typedef struct AgentCatalogue
 	char *base_name; /* that the user wants */
 	char *name;      /* of the executor; NULL: never connected */
 	char *host;
-	bool named;   /* the queue has taken the name for ours */
-	PGconn *pg;   /* NULL: not connected */
+	bool named; /* the queue has taken the name for ours */
+	PGconn *pg; /* NULL: not connected */
+	ConnectHosts *connecting;
 	bool refused; /* there is no use in trying again; the reason was reported */
+
+	/* How to wait for an answer, as in a Deadline; and since when that is done. */
+	double asked;
+	WaitOutcome (*wait)(void *argument, int socket, short events, double until);
+	void *argument;
 } AgentCatalogue;
 
 /* A run that was claimed. */
@@ -39,10 +47,13 @@ typedef struct AgentRun
 } AgentRun;
 
 /*
- * Connect to the primary, check that the extension is there and of our
- * version, listen.  False (said once, unless `quiet`) if that fails.
+ * Connect to the primary, which is done in the background; then check that the
+ * extension is there and of our version, and listen.  False (said once, unless
+ * `quiet`) if that fails.
  */
-extern bool catalogue_connect(AgentCatalogue *catalogue, bool quiet);
+extern bool catalogue_connect_begin(AgentCatalogue *catalogue);
+extern bool catalogue_connect_is_over(const AgentCatalogue *catalogue);
+extern bool catalogue_connect_end(AgentCatalogue *catalogue, bool quiet);
 extern void catalogue_disconnect(AgentCatalogue *catalogue);
 
 /*

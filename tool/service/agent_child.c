@@ -23,22 +23,17 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "deadline.h"
 #include "memory.h"
 #include "subprocess.h"
+
+/* Whoever has the run by now must not wait for ours. */
+#define GRACE_WHEN_LOST 8.0
 
 #define TAIL_KEPT (64 * 1024)
 #define LINE_LIMIT 8192
 #define READ_SIZE 4096
 #define PIECES_AT_ONCE 64
-
-double
-child_clock(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (double) now.tv_sec + (double) now.tv_nsec / 1e9;
-}
 
 /* In the child: nothing but what may be called between fork() and exec() of a program with threads.
  */
@@ -199,17 +194,28 @@ child_read(AgentChild *child)
 void
 child_stop(AgentChild *child, StopReason reason)
 {
-	if (child->ended || child->stop != STOP_NOT)
+	double grace = child->kill_grace;
+	double kill_at;
+
+	if (reason == STOP_LOST && grace > GRACE_WHEN_LOST)
+		grace = GRACE_WHEN_LOST;
+	kill_at = monotonic_seconds() + grace;
+	if (child->ended)
 		return;
-	child->stop = reason;
-	child->kill_at = child_clock() + child->kill_grace;
-	kill(-child->pid, SIGTERM);
+	if (child->stop == STOP_NOT)
+	{
+		child->stop = reason;
+		child->kill_at = kill_at;
+		kill(-child->pid, SIGTERM);
+	}
+	else if (reason == STOP_LOST && kill_at < child->kill_at)
+		child->kill_at = kill_at;
 }
 
 void
 child_tick(AgentChild *child)
 {
-	double now = child_clock();
+	double now = monotonic_seconds();
 	int status;
 
 	if (child->ended)

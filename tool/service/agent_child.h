@@ -32,7 +32,7 @@ typedef struct AgentChild
 	Buffer line;    /* the line that is not complete yet */
 	char *progress; /* the last progress event, or NULL */
 
-	double deadline; /* 0: none; by child_clock() */
+	double deadline; /* 0: none; by monotonic_seconds() */
 	double kill_grace;
 	StopReason stop;
 	double kill_at; /* when SIGTERM was not enough; 0: not asked yet */
@@ -41,9 +41,6 @@ typedef struct AgentChild
 	int exit_code; /* -1: ended by a signal */
 	int signal;
 } AgentChild;
-
-/* Seconds that no setting of the clock changes. */
-extern double child_clock(void);
 
 /*
  * Start a program in a process group of its own, which ends when we do; argv
@@ -56,7 +53,7 @@ extern int child_start(AgentChild *child, char *const *argv, const char *name,
 /* Take what it has written. */
 extern void child_read(AgentChild *child);
 
-/* Ask it to stop, once; the first reason counts. */
+/* Ask it to stop, once; the first reason counts, but with STOP_LOST it is killed soon. */
 extern void child_stop(AgentChild *child, StopReason reason);
 
 /* Look whether its time is over, whether it must be killed, whether it has ended. */
