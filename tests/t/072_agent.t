@@ -233,7 +233,8 @@ $release = hold_lock('shop', 'item');
 $run = enqueue('backup', 'shop', max_attempts => 2);
 $agent = start_agent('four', '--stop-timeout', 1);
 ok(wait_until(sub { state_of($run) eq 'running' && programs($run) }), 'a run is going on');
-my $backend = ask("SELECT pid FROM pg_stat_activity WHERE usename = 'nex_agent'");
+# Not that of a program that it has started.
+my $backend = ask("SELECT pid FROM pg_stat_activity WHERE usename = 'nex_agent' AND application_name NOT LIKE 'nex_backup:%'");
 kill 'STOP', $backend;
 sleep 2.5;
 kill 'TERM', $agent;

@@ -29,6 +29,10 @@
 
 #define CONNECT_TIMEOUT "5"
 
+/* Seconds for an answer; that to the record itself may wait for a lock. */
+#define PATIENCE 20
+#define PATIENCE_TO_RECORD 65
+
 /* What became of one place where the catalogue might be. */
 typedef enum Outcome
 {
@@ -221,7 +225,7 @@ server_message(Connection *connection, const PGresult *result)
 {
 	const char *primary = PQresultErrorField(result, PG_DIAG_MESSAGE_PRIMARY);
 
-	return xstrdup(primary != NULL ? primary : PQerrorMessage(connection->pg));
+	return xstrdup(primary != NULL ? primary : connection_message(connection));
 }
 
 /*
@@ -256,9 +260,9 @@ catalogue_present(Connection *connection, char **message)
 	PGresult *result;
 	int present = -1;
 
-	result = PQexec(connection->pg,
-					"SELECT extversion FROM pg_catalog.pg_extension WHERE extname = 'nex_backup'"
-					" AND NOT pg_catalog.pg_is_in_recovery()");
+	result = connection_exec(connection,
+							 SQL("SELECT extversion FROM pg_catalog.pg_extension WHERE extname = "
+								 "'nex_backup' AND NOT pg_catalog.pg_is_in_recovery()"));
 	if (PQresultStatus(result) == PGRES_TUPLES_OK)
 	{
 		present = PQntuples(result) > 0;
@@ -283,6 +287,7 @@ record_at(ConnectionTarget *target, CatalogueEvent event, const char *payload, c
 
 	limit_timeout(target);
 	target->last_word = true;
+	target->patience = PATIENCE;
 	connection = connection_try(target, message);
 	if (connection == NULL)
 		return OUTCOME_UNREACHABLE;
@@ -292,10 +297,12 @@ record_at(ConnectionTarget *target, CatalogueEvent event, const char *payload, c
 	else
 	{
 		/* A lock on the catalogue must not hold up the end of a backup for ever. */
-		PQclear(PQexec(connection->pg, interrupted() ? "SET statement_timeout = '5s'"
-													 : "SET statement_timeout = '60s'"));
-		result = PQexecParams(connection->pg, "SELECT nex_backup.record($1::text, $2::jsonb)", 2,
-							  NULL, parameters, NULL, NULL, 0);
+		PQclear(connection_exec(connection, interrupted() ? SQL("SET statement_timeout = '5s'")
+														  : SQL("SET statement_timeout = '60s'")));
+		/* And if the server does not care, our own patience ends. */
+		connection->patience = PATIENCE_TO_RECORD;
+		result = connection_ask(connection, SQL("SELECT nex_backup.record($1::text, $2::jsonb)"), 2,
+								parameters);
 		outcome = PQresultStatus(result) == PGRES_TUPLES_OK ? OUTCOME_RECORDED : OUTCOME_REFUSED;
 		if (outcome == OUTCOME_REFUSED)
 			*message = server_message(connection, result);

@@ -33,6 +33,9 @@
 
 #define LOCK_SECONDS 10
 
+/* Seconds for an answer: some more than its statement_timeout, which the server may ignore. */
+#define PATIENCE 25
+
 #define SQLSTATE_LOCK_NOT_AVAILABLE "55P03"
 
 #define QUERY                                                                                      \
@@ -167,13 +170,13 @@ note_held(void *argument, const PGresult *result)
 }
 
 static bool
-run(Connection *connection, const char *sql)
+run(Connection *connection, SqlConstant sql)
 {
-	PGresult *result = PQexec(connection->pg, sql);
+	PGresult *result = connection_exec(connection, sql);
 	bool good = PQresultStatus(result) == PGRES_COMMAND_OK;
 
 	if (!good)
-		warn(PQerrorMessage(connection->pg));
+		warn(connection_message(connection));
 	PQclear(result);
 	return good;
 }
@@ -181,12 +184,12 @@ run(Connection *connection, const char *sql)
 static bool
 mark_delivered(Connection *connection, const char *id)
 {
-	PGresult *result = PQexecParams(connection->pg, "SELECT nex_backup.alarm_delivered($1)", 1,
-									NULL, &id, NULL, NULL, 0);
+	PGresult *result =
+		connection_ask(connection, SQL("SELECT nex_backup.alarm_delivered($1)"), 1, &id);
 	bool good = PQresultStatus(result) == PGRES_TUPLES_OK;
 
 	if (!good)
-		warn(PQerrorMessage(connection->pg));
+		warn(connection_message(connection));
 	PQclear(result);
 	return good;
 }
@@ -202,19 +205,19 @@ take_some(const Settings *settings, const char *directory, Connection *connectio
 	int row = 0;
 
 	gethostname(host, sizeof(host) - 1);
-	if (!run(connection, "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE"))
+	if (!run(connection, SQL("BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE")))
 		return -1;
-	result = PQexecParams(connection->pg, QUERY, 1, NULL, parameters, NULL, NULL, 0);
+	result = connection_ask(connection, SQL(QUERY), 1, parameters);
 	good = PQresultStatus(result) == PGRES_TUPLES_OK;
 	if (!good)
-		warn(PQerrorMessage(connection->pg));
+		warn(connection_message(connection));
 	/* All are marked before one is sent, or a failure would send the others again and again. */
 	for (row = 0; good && row < PQntuples(result); row++)
 		good = mark_delivered(connection, PQgetvalue(result, row, COLUMN_ID));
 	for (row = 0; good && row < PQntuples(result); row++)
 		take_alarm(settings, directory, result, row);
 	PQclear(result);
-	return run(connection, good ? "COMMIT" : "ROLLBACK") && good ? row : -1;
+	return run(connection, good ? SQL("COMMIT") : SQL("ROLLBACK")) && good ? row : -1;
 }
 
 /*
@@ -265,6 +268,7 @@ notify_take_alarms(const Settings *settings)
 		free(directory);
 		return true;
 	}
+	target->patience = PATIENCE;
 	connection = connection_try(target, &message);
 	if (connection == NULL)
 		warn(message);
@@ -273,8 +277,9 @@ notify_take_alarms(const Settings *settings)
 		int lock = queue_lock(directory, "lock", LOCK_SECONDS);
 
 		/* Nobody else must wait for long for rows that we hold. */
-		PQclear(PQexec(connection->pg, "SET statement_timeout = '20s';"
-									   "SET idle_in_transaction_session_timeout = '60s'"));
+		PQclear(
+			connection_exec(connection, SQL("SET statement_timeout = '20s';"
+											"SET idle_in_transaction_session_timeout = '60s'")));
 		if (lock >= 0)
 			good = take_alarms(settings, directory, connection);
 		else
