@@ -72,11 +72,15 @@ static const char *const progress_query = "SELECT nex_backup.progress_text($1), 
 
 /*
  * Who waits, directly or behind others, for this session, and is at work for
- * nex_backup or wants to change it.
+ * nex_backup or wants to change it.  Any session can give itself the tool's
+ * name: believed are roles that the tool can work as (those of the view
+ * nex_backup.connections), and only if they wait for a lock.  Who waits for the
+ * end of this transaction's snapshot, as CREATE INDEX CONCURRENTLY does, is not
+ * held up in the work for the run.
  */
 static const char *const blocked_query =
 	"WITH RECURSIVE waiting AS MATERIALIZED ("
-	"	SELECT l.pid, pg_blocking_pids(l.pid) AS blockers,"
+	"	SELECT l.pid, pg_blocking_pids(l.pid) AS blockers, l.locktype <> 'virtualxid' AS for_lock,"
 	"		l.database = (SELECT d.oid FROM pg_database d WHERE d.datname = current_database())"
 	"			AND (l.relation IN (SELECT c.oid FROM pg_class c"
 	"					WHERE c.relnamespace = (SELECT n.oid FROM pg_namespace n"
@@ -86,12 +90,17 @@ static const char *const blocked_query =
 	"	FROM pg_locks l"
 	"	WHERE NOT l.granted AND l.waitstart < clock_timestamp() - interval '500 milliseconds'),"
 	" behind AS ("
-	"	SELECT w.pid, w.ours, 0 AS place FROM waiting w WHERE pg_backend_pid() = ANY (w.blockers)"
-	"	UNION SELECT w.pid, w.ours, 1 FROM waiting w JOIN behind b ON b.pid = ANY (w.blockers))"
+	"	SELECT w.pid, w.ours, w.for_lock, 0 AS place FROM waiting w WHERE pg_backend_pid() = ANY "
+	"(w.blockers)"
+	"	UNION SELECT w.pid, w.ours, w.for_lock, 1 FROM waiting w JOIN behind b ON b.pid = ANY "
+	"(w.blockers))"
 	" SELECT b.pid, coalesce(nullif(a.application_name, ''), a.backend_type, ''), NULL"
 	" FROM behind b JOIN pg_stat_activity a ON a.pid = b.pid"
 	" WHERE $1 IS NOT NULL AND (b.ours OR a.backend_type LIKE 'nex_backup %'"
-	"	OR a.application_name ~ '^nex_backup(:|$)')"
+	"	OR (b.for_lock AND a.application_name ~ '^nex_backup(:|$)'"
+	"		AND (has_function_privilege(a.usesysid,"
+	"				'nex_backup.record(pg_catalog.text, pg_catalog.jsonb)', 'EXECUTE')"
+	"			OR pg_has_role(a.usesysid, 'pg_read_all_data', 'USAGE'))))"
 	" ORDER BY b.place, b.pid LIMIT 1";
 
 /* ---- one look ---- */

@@ -92,6 +92,15 @@ is(run_row('state', "id = $_"), 'running', 'its run goes on') for $run, $init;
 # A transaction that keeps the tables locked for a while: the sessions look again when it is over.
 query('postgres', "BEGIN; LOCK TABLE nex_backup.runs, nex_backup.leases; SELECT pg_sleep(3); COMMIT");
 ok(waits($_), 'and waits on while the tables are locked') for $run_waiter, $init_waiter;
+
+# Somebody with the tool's name, who waits for the snapshots of these sessions.
+query('postgres', 'CREATE ROLE tenant LOGIN; CREATE SCHEMA tenant AUTHORIZATION tenant CREATE TABLE t (i int); ALTER TABLE tenant.t OWNER TO tenant');
+my $indexer = waiter("SET SESSION AUTHORIZATION tenant; SET application_name = 'nex_backup'; SET statement_timeout = '5s'; CREATE INDEX CONCURRENTLY ON tenant.t (i)");
+ok(wait_until(sub { query('postgres', "SELECT count(*) FROM pg_locks WHERE locktype = 'virtualxid' AND NOT granted") > 0 }), 'CREATE INDEX CONCURRENTLY waits for them');
+ok(ended($indexer), 'for five seconds');
+ok(waits($_), 'and ends no wait') for $run_waiter, $init_waiter;
+query('postgres', 'DROP SCHEMA tenant CASCADE; DROP ROLE tenant');
+
 query('postgres', "SELECT nex_backup_cancel($_)") for $run, $init;
 ok(ended($_), 'and it ends with its run') for $run_waiter, $init_waiter;
 is($run_waiter->{out}, "$run|cancelled|cancelled by postgres\n", 'result of nex_backup_run()');
