@@ -309,9 +309,11 @@ wait_for_worker(const Errand *errand, Exchange *exchange)
 	BackgroundWorkerHandle *handle;
 
 	if (!send_errand(errand, &handle))
-		ereport(ERROR, (errcode(ERRCODE_INSUFFICIENT_RESOURCES),
-						errmsg("no slot for a background worker is free"),
-						errhint("Increase max_worker_processes, or try again later.")));
+		ereport(ERROR,
+				(errcode(ERRCODE_INSUFFICIENT_RESOURCES),
+				 errmsg("no slot for a background worker is free"),
+				 errhint("Parallel queries of any role use these slots, too. Try again later, or "
+						 "see to it that fewer are used, or increase max_worker_processes.")));
 	if (WaitForBackgroundWorkerShutdown(handle) == BGWH_POSTMASTER_DIED)
 		proc_exit(1);
 	if (pg_atomic_read_u32(&exchange->state) != DONE)

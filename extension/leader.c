@@ -106,7 +106,8 @@ launch(int wanted)
 		ereport(
 			WARNING,
 			(errmsg("nex_backup cannot start a run, as no slot for a background worker is free"),
-			 errhint("Increase max_worker_processes. The run waits.")));
+			 errhint("The run waits. Parallel queries of any role use these slots, too: see to it "
+					 "that fewer are used, or increase max_worker_processes.")));
 	slots_missed = !launched;
 	leader_has_problem(launched ? NULL : "no slot for a background worker is free, so runs wait");
 	return launched;

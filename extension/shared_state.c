@@ -70,6 +70,7 @@ static bool seen_standby = false;
 
 static shmem_startup_hook_type previous_startup_hook = NULL;
 static bool wake_at_commit = false;
+static bool queue_locked = false;
 static bool callback_registered = false;
 
 static void
@@ -181,25 +182,41 @@ leader_wakes(void)
 	return wakes;
 }
 
-/* What was changed can be seen by others only now. */
+/*
+ * What was changed can be seen by others only at the commit.  A prepared
+ * transaction would keep its locks, with no session that could be ended.
+ */
 static void
-wake_callback(XactEvent event, void *argument)
+transaction_callback(XactEvent event, void *argument)
 {
+	if (event == XACT_EVENT_PRE_PREPARE && (wake_at_commit || queue_locked))
+		ereport(
+			ERROR,
+			(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+			 errmsg("cannot PREPARE a transaction that has changed jobs or runs of nex_backup")));
 	if (event == XACT_EVENT_COMMIT && wake_at_commit)
 		leader_wake();
 	if (event == XACT_EVENT_COMMIT || event == XACT_EVENT_ABORT)
+	{
 		wake_at_commit = false;
+		queue_locked = false;
+	}
+}
+
+static void
+follow_transaction(void)
+{
+	if (callback_registered)
+		return;
+	RegisterXactCallback(transaction_callback, NULL);
+	callback_registered = true;
 }
 
 /* nex_backup.wake(): at commit, let the leader look at the queue. */
 Datum
 nex_backup_wake(PG_FUNCTION_ARGS)
 {
-	if (!callback_registered)
-	{
-		RegisterXactCallback(wake_callback, NULL);
-		callback_registered = true;
-	}
+	follow_transaction();
 	wake_at_commit = true;
 	PG_RETURN_VOID();
 }
@@ -214,14 +231,16 @@ nex_backup_was_standby(PG_FUNCTION_ARGS)
 	PG_RETURN_BOOL(state != NULL && state->was_standby);
 }
 
-/* nex_backup.lock_queue(): until the end of the transaction, nobody else decides. */
+/* nex_backup.acquire_queue_lock(): until the end of the transaction, nobody else decides. */
 Datum
 nex_backup_lock_queue(PG_FUNCTION_ARGS)
 {
 	LOCKTAG tag;
 
 	SET_LOCKTAG_ADVISORY(tag, MyDatabaseId, QUEUE_LOCK_CLASS, 1, QUEUE_LOCK_FIELD);
+	follow_transaction();
 	(void) LockAcquire(&tag, ExclusiveLock, false, false);
+	queue_locked = true;
 	PG_RETURN_VOID();
 }
 

@@ -77,6 +77,10 @@ BEGIN
 		LIMIT 1
 		FOR UPDATE SKIP LOCKED;
 		EXIT WHEN next.id IS NULL;
+		IF next.job IS NOT NULL AND NOT EXISTS (SELECT FROM nex_backup.jobs j WHERE j.name = next.job) THEN
+			PERFORM nex_backup.transition(next.id, 'cancelled', 'the job was removed');
+			CONTINUE;
+		END IF;
 		-- Rights are those of now, not those of the day when the job was defined.
 		IF next.owner IS NOT NULL AND NOT nex_backup.may_schedule(next.owner) THEN
 			PERFORM nex_backup.transition(next.id, 'failed',

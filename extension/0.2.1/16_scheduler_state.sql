@@ -16,9 +16,15 @@ DECLARE
 	leader record;
 	seen timestamptz;
 	upcoming record;
+	blocked text;
 BEGIN
 	SELECT max(e.last_seen) INTO seen FROM nex_backup.executors e WHERE e.in_server = worker;
 	SELECT l.* INTO leader FROM nex_backup.leader_state() l;
+	SELECT format('it has waited since %s for a lock of %s', date_trunc('second', min(l.waitstart)),
+		string_agg(DISTINCT nex_backup.process_text(b.pid), ', ')) INTO blocked
+	FROM pg_locks l, unnest(pg_blocking_pids(l.pid)) b (pid)
+	WHERE l.pid = leader.pid AND NOT l.granted AND l.waitstart < clock_timestamp() - interval '2 seconds'
+	HAVING count(*) > 0;
 	SELECT j.name, j.next_run INTO upcoming FROM nex_backup.jobs j
 	WHERE j.enabled AND j.suspended IS NULL AND j.next_run IS NOT NULL ORDER BY j.next_run, j.name LIMIT 1;
 	status := 'ok';
@@ -40,17 +46,22 @@ BEGIN
 		detail := concat_ws(': ', format('%s, last seen %s',
 			CASE WHEN NOT worker THEN 'no agent is there' WHEN leader.failing IS NULL THEN 'the leader does not answer'
 				ELSE 'the leader cannot look at the queue' END,
-			CASE WHEN seen IS NULL THEN 'never' ELSE nex_backup.age_text(seen) END), leader.problem);
+			CASE WHEN seen IS NULL THEN 'never' ELSE nex_backup.age_text(seen) END), leader.problem, blocked);
 	ELSIF worker AND leader.problem IS NOT NULL THEN
 		status := CASE WHEN leader.failing < clock_timestamp() - interval '1 minute' AND jobs > 0
 			THEN 'critical' ELSE 'warning' END;
-		detail := format('running, but since %s: %s', date_trunc('second', leader.failing), leader.problem);
+		detail := format('running, but since %s: %s', date_trunc('second', leader.failing),
+			concat_ws('; ', leader.problem, blocked));
+	ELSIF worker AND blocked IS NOT NULL THEN
+		status := 'warning';
+		detail := 'running, but ' || blocked;
 	ELSIF jobs = 0 THEN
 		detail := 'running, but there are no jobs; nex_backup_setup_default_jobs() makes some';
 	ELSE
 		detail := format('running, %s, %s going on, next: %s', nex_backup.count_text(jobs, 'job'),
 			nex_backup.count_text((SELECT count(*) FROM nex_backup.leases), 'run'),
-			coalesce(format('"%s" at %s', upcoming.name, date_trunc('second', upcoming.next_run)), 'none'));
+			CASE WHEN upcoming.name IS NULL THEN 'none'
+				ELSE format('"%s" at %s', upcoming.name, date_trunc('second', upcoming.next_run)) END);
 	END IF;
 END
 $$;

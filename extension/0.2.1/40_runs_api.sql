@@ -55,6 +55,7 @@ BEGIN
 			USING ERRCODE = 'undefined_object', HINT = 'SELECT name FROM nex_backup.jobs lists them.';
 	END IF;
 	PERFORM nex_backup.check_owns_job(job, $2);
+	PERFORM nex_backup.wake();
 	RETURN job;
 END
 $$;
@@ -120,7 +121,16 @@ DECLARE
 	job nex_backup.jobs;
 	run int8;
 	suspended text;
+	owner record;
 BEGIN
+	SELECT o.rolname, o.rolsuper INTO owner
+	FROM pg_extension e JOIN pg_roles o ON o.oid = e.extowner WHERE e.extname = 'nex_backup';
+	IF NOT owner.rolsuper THEN
+		RAISE EXCEPTION 'no runs are started, as extension "nex_backup" belongs to role %, which is no superuser', owner.rolname
+			USING ERRCODE = 'object_not_in_prerequisite_state',
+				HINT = format('ALTER ROLE %I SUPERUSER makes it one again; REASSIGN OWNED gives the extension to another role.',
+					owner.rolname);
+	END IF;
 	PERFORM nex_backup.lock_queue();
 	SELECT j.* INTO job FROM nex_backup.jobs j WHERE j.name = request ->> 'what';
 	IF job.name IS NOT NULL THEN

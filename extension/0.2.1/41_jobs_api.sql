@@ -61,7 +61,7 @@ BEGIN
 		RETURNING j.* INTO job;
 	END IF;
 	PERFORM nex_backup.wake();
-	PERFORM pg_notify('nex_backup', 'job');
+	PERFORM nex_backup.tell('job');
 	RETURN job.next_run;
 END
 $$;
@@ -75,6 +75,10 @@ RETURNS timestamptz
 AS 'MODULE_PATHNAME', 'nex_backup_gate'
 LANGUAGE C VOLATILE SECURITY INVOKER;
 
+-- Neither of the next two takes the lock of the queue, as their caller's transaction may stay open.  The locks of the
+-- job's row and of the runs that wait are enough: turns and claims skip rows that are locked.  A run that was entered at
+-- the same time ends when somebody would claim it.
+
 -- Remove a job.  A run that is going on goes on; one that waits is cancelled.
 CREATE FUNCTION nex_backup.unschedule(name text)
 RETURNS bool
@@ -86,7 +90,6 @@ BEGIN
 	PERFORM nex_backup.check_may_schedule(nex_backup.caller());
 	PERFORM nex_backup.own_job($1, nex_backup.caller());
 	DELETE FROM nex_backup.jobs j WHERE j.name = $1;
-	PERFORM nex_backup.lock_queue();
 	PERFORM nex_backup.transition(r.id, 'cancelled', 'the job was removed')
 	FROM nex_backup.runs r WHERE r.job = $1 AND r.state = 'queued';
 	RETURN true;
@@ -109,7 +112,6 @@ DECLARE
 	resumed int8;
 BEGIN
 	PERFORM nex_backup.check_may_schedule(nex_backup.caller());
-	PERFORM nex_backup.lock_queue();
 	IF $1 IS NOT NULL THEN
 		PERFORM nex_backup.own_job($1, nex_backup.caller());
 	ELSIF NOT (SELECT r.rolsuper FROM pg_roles r WHERE r.oid = nex_backup.caller()) THEN

@@ -35,7 +35,7 @@ RETURNS text
 LANGUAGE sql STABLE
 SET search_path = pg_catalog, pg_temp
 AS $$
-	SELECT format('run %s: %s', r.id, CASE r.state WHEN 'running' THEN concat_ws(', ',
+	SELECT nex_backup.shown(format('run %s: %s', r.id, CASE r.state WHEN 'running' THEN concat_ws(', ',
 			coalesce(left(l.progress ->> 'phase', 100), 'running'),
 			nullif(concat_ws('/', nex_backup.progress_number(l.progress, 'units_done'),
 				nex_backup.progress_number(l.progress, 'units_total')) || ' ' || left(l.progress ->> 'unit', 100), ''),
@@ -44,7 +44,7 @@ AS $$
 			CASE WHEN nex_backup.progress_number(l.progress, 'eta_seconds') < 1000000000
 				THEN 'about ' || (nex_backup.progress_number(l.progress, 'eta_seconds')::int4 * interval '1 second')::text
 					|| ' to go' END)
-		ELSE r.state END)
+		ELSE r.state END))
 	FROM nex_backup.runs r LEFT JOIN nex_backup.leases l ON l.run = r.id
 	WHERE r.id = $1
 $$;

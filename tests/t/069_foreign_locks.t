@@ -10,7 +10,7 @@ use NexBackup::Sinks;
 use NexBackup::Test;
 use Test::More;
 
-my $node = start_scheduler('main', log_min_messages => 'log');
+my $node = start_scheduler('main', log_min_messages => 'log', max_prepared_transactions => 1);
 my $logs = File::Temp::tempdir(CLEANUP => 1);
 my $web = start_sink('web_sink.py');
 my $config = "$logs/nex.yaml";
@@ -31,7 +31,7 @@ sub hold
 
 	$session->pump until $out =~ /held/ || $err =~ /ERROR|FATAL/;
 	die $err if $err =~ /ERROR|FATAL/;
-	return sub { $in .= "\\q\n"; $session->pump while $session->pumpable && length $in; $session->finish; };
+	return sub { $in .= ($_[0] ? "$_[0];\n" : '') . "\\q\n"; $session->pump while $session->pumpable && length $in; $session->finish; return $out; };
 }
 
 sub due
@@ -128,7 +128,10 @@ for (1 .. 60)
 	last if $said !~ /^ok/;
 	sleep 1;
 }
-like($said, qr/^(warning|critical) running, but since .*lock timeout/, 'a leader that cannot advance: status says so within a minute');
+like($said, qr/^(warning|critical) running, but .* of process \d+ of role postgres|locked by process \d+ of role postgres/,
+	'a leader that cannot advance: status says so within a minute, and because of whom');
+ok(!eval { query('postgres', "SET lock_timeout = '1s'; SELECT nex_backup.lock_queue()"); 1 }, 'others are refused');
+like($@, qr/the queue is locked by process \d+ of role postgres/, 'and told by whom');
 due('j');
 my $before = runs_of('j');
 $release->();
@@ -144,11 +147,92 @@ for (1 .. 60)
 	last if $said !~ /^ok/;
 	sleep 1;
 }
-like($said, qr/lock timeout/, 'a table is locked for long');
+like($said, qr/lock timeout|waited since .* for a lock of process \d+ of role postgres/, 'a table is locked for long');
 $before = runs_of('j');
 $release->();
 is(query('postgres', 'SELECT count(*) FROM nex_backup.jobs WHERE suspended IS NOT NULL'), 0, 'no job is suspended for that');
 ok(wait_until(sub { runs_of('j') > $before }), 'and it runs afterwards');
+
+# An open transaction of somebody who changes jobs holds only these jobs.
+query('postgres', sprintf($job, 'other') . q(; UPDATE nex_backup.jobs SET suspended = 'x' WHERE name = 'other'));
+query('postgres', sprintf($job, 'k') . q(; SELECT nex_backup.enqueue('k', 'postgres', 'backup', '/x', 'postgres', nex_backup.job_definition(j), NULL, nex_backup.now() + interval '1 hour')
+	FROM nex_backup.jobs j WHERE name = 'k'));
+$release = hold("BEGIN; SELECT nex_backup_unschedule('k'), nex_backup_resume_jobs('other')");
+is(query('postgres', "SET statement_timeout = '10s'; SELECT state FROM nex_backup_run('j')"), 'succeeded', 'jobs are being changed in an open transaction: a run');
+$before = runs_of('j');
+due('j');
+ok(wait_until(sub { runs_of('j') > $before }), 'and a job that is due');
+$release->('COMMIT');
+is(query('postgres', "SELECT string_agg(state || ' ' || reason, ',') FROM nex_backup.runs WHERE job = 'k'"), 'cancelled the job was removed', 'the run that waited goes with its job');
+my $orphan = query('postgres', q(SELECT nex_backup.enqueue('gone', 'postgres', 'backup', '/x', 'postgres', '{"type": "ok", "options": {}}')));
+is(wait_for_state($orphan, 'cancelled'), 'cancelled', 'and one that was entered at the same time is not started');
+ok(!eval { query('postgres', "BEGIN; SELECT $_; PREPARE TRANSACTION 'x'"); 1 } && $@ =~ /cannot PREPARE a transaction that has changed jobs/, "what has no session cannot hold anything: $_")
+  for 'nex_backup.lock_queue()', "nex_backup_alter_job('j', retry => 0)", "nex_backup_unschedule('j')";
+
+# All jobs suspended: there is no next one.
+query('postgres', "UPDATE nex_backup.jobs SET suspended = 'x'");
+like(query('postgres', $status), qr/ next: none$/, 'all jobs are suspended');
+query('postgres', 'SELECT nex_backup_resume_jobs()');
+
+# A lock that nobody can read behind, held or only waited for: the status is an answer, soon.
+query('postgres', 'GRANT pg_monitor TO owner');
+my $answer = "SET statement_timeout = '20s'; SELECT string_agg(concat_ws('|', name, status, detail), ',') FROM nex_backup_status()";
+$release = hold('BEGIN; ANALYZE nex_backup.jobs', '-U', 'owner');
+my $full = IPC::Run::start([ 'psql', '-XAtq', '-d', 'postgres', '-U', 'owner', '-c', 'VACUUM (FULL) nex_backup.jobs' ], '<', '/dev/null', '>', '/dev/null', '2>', '/dev/null');
+ok(wait_until(sub { query('postgres', 'SELECT count(*) FROM pg_locks WHERE NOT granted AND mode = $$AccessExclusiveLock$$') == 1 }), 'somebody waits for a table');
+like(query('postgres', $answer),
+	qr/^catalogue\|critical\|locked: process \d+ of role owner \(since [^)]*\) waits for an AccessExclusiveLock of jobs behind process \d+ of role owner \(since [^)]*\)$/, 'status names both');
+$release->();
+$full->finish;
+$release = hold('BEGIN; LOCK TABLE nex_backup.restore_points');
+like(query('postgres', $answer),
+	qr/^catalogue\|critical\|locked by process \d+ of role postgres \(since [^)]*\): AccessExclusiveLock of restore_points$/, 'and who has locked');
+ok(!eval { query('postgres', "SET statement_timeout = '20s'; SELECT * FROM nex_backup_restore_points()"); 1 } && $@ =~ /lock timeout/, 'a list does not wait for long, either');
+$release->();
+
+# ------------------------------------------------------------------- notifications of others
+
+# The queue of notifications is one for all databases, and one session keeps what is in it.  When it is full, whoever
+# notifies fails; so nobody must be notified where nobody listens.
+query('postgres', 'CREATE DATABASE other');
+my $listener = hold('LISTEN nex_backup');
+query('postgres', "SELECT nex_backup_schedule('n', '0 2 1 1 *', 'postgres', '/x', type => 'hang', timezone => 'UTC', retry => 1)");
+query('postgres', "SELECT nex_backup_alter_job('n', retry => 0)");
+my $going = query('postgres', "SELECT run FROM nex_backup_run('n', wait => false)");
+is(wait_for_state($going, 'running'), 'running', 'a run');
+query('postgres', "SELECT nex_backup_cancel($going)");
+query('postgres', "SELECT nex_backup.raise_alarm('missed', 'n', NULL, 'postgres', '{}')");
+query('postgres', "SELECT nex_backup_unschedule('n')");
+ok(wait_idle(), 'define, alter, run, cancel, alarm, unschedule');
+unlike($listener->('SELECT 1'), qr/notification/, 'with a worker, nobody is notified');
+set_options('nex_backup.executor' => 'agent');
+$listener = hold('LISTEN nex_backup');
+query('postgres', "SELECT nex_backup_alter_job('j', retry => 0)");
+like($listener->('SELECT 1'), qr/notification "nex_backup" with payload "job"/, 'agents are');
+set_options('nex_backup.executor' => undef);
+
+# ------------------------------------------------------------------- lines that others write
+
+query('postgres', qq(CREATE DATABASE "x|critical|old\nbackup of shop|ok|fine"));
+my $report = q('repository', '{"id": "r1", "location": "/x", "host": "h"}'::jsonb, 'started', '2026-01-01', 'finished', '2026-01-01');
+query('postgres', qq(SELECT nex_backup.record('backup', jsonb_build_object($report, 'state', 'succeeded', 'database', E'd\\nbackup of shop',
+	'backup', '20260101T000000Z', 'type', E't\\nu', 'manifest',
+	'{"snapshot_at": "2026-01-01", "codec": "x", "server": {"version": "15", "system_identifier": "1"},
+	"totals": {"tables": 0, "rows": 0, "raw_bytes": 0, "stored_bytes": 0, "new_bytes": 0}, "tables": [], "warnings": []}'::jsonb))));
+query('postgres', qq(SELECT nex_backup.record('restore', jsonb_build_object($report, 'state', 'failed', 'database', E'd\\u202e\\nx', 'error', E'lines\\nof\\rerror'))));
+my $lines = query('postgres', 'SELECT name, status, detail FROM nex_backup_status()');
+is(scalar(split /\n/, $lines), query('postgres', 'SELECT count(*) FROM nex_backup_status()'), 'a line for each row');
+unlike($lines, qr/^backup of shop/m, 'none of another maker');
+like($lines, qr/lines\\x0aof\\x0derror/, 'but the bytes can be seen');
+query('postgres', 'DROP DATABASE "x|critical|old' . "\n" . 'backup of shop|ok|fine"');
+
+# ------------------------------------------------------ the owner of the extension is no superuser
+
+query('other', 'CREATE ROLE dba SUPERUSER LOGIN; SET SESSION AUTHORIZATION dba; CREATE EXTENSION nex_backup; RESET SESSION AUTHORIZATION; ALTER ROLE dba NOSUPERUSER');
+like(query('other', "SELECT string_agg(status || ' ' || detail, ',') FROM nex_backup_status() WHERE name = 'extension'"),
+	qr/^critical .*belongs to role dba, which is no superuser/, 'an owner that is no superuser any more');
+ok(!eval { query('other', "SELECT nex_backup_run('postgres', repository => '/x')"); 1 } && $@ =~ /belongs to role dba/, 'no run waits for ever');
+query('other', 'DROP EXTENSION nex_backup');
 
 # ----------------------------------------------------------------------- a clock that jumps back
 

@@ -1,0 +1,33 @@
+
+--
+-- Names and texts from outside, for people and for scripts that read lines.
+--
+
+-- A text with the bytes of what cannot be seen, or hides what can, as \xNN: control characters, line breaks, characters
+-- that change the direction of text, and invisible ones.  As the program shows them.
+CREATE FUNCTION nex_backup.shown(text)
+RETURNS text
+LANGUAGE sql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+	SELECT CASE WHEN $1 !~ '[[:cntrl:]]' AND octet_length($1) = char_length($1) THEN $1
+		ELSE (SELECT string_agg(CASE WHEN t.c ~ '[[:cntrl:]]' OR CASE WHEN getdatabaseencoding() = 'UTF8' THEN
+					'{[128,159],[173,173],[847,847],[1564,1564],[4447,4448],[6068,6069],[6155,6159],[8203,8207],[8232,8238],
+						[8288,8303],[12644,12644],[64976,65007],[65279,65279],[65440,65440],[65520,65531],[65534,65535],
+						[113824,113827],[119155,119162],[917504,921599]}'::int4multirange @> ascii(t.c) ELSE false END
+				-- No backslash in a literal, which standard_conforming_strings gives one meaning or another.
+				THEN regexp_replace(encode(convert_to(t.c, getdatabaseencoding()), 'hex'), '(..)',
+					repeat(chr(92), 2) || 'x' || chr(92) || '1', 'g')
+				ELSE t.c END, '' ORDER BY t.place)
+			FROM string_to_table($1, NULL) WITH ORDINALITY t (c, place)) END
+$$;
+
+-- "process 4711 of role joe (since ...)", for people.
+CREATE FUNCTION nex_backup.process_text(pid int4)
+RETURNS text
+LANGUAGE sql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+	SELECT concat_ws(' ', format('process %s', $1), 'of role ' || nex_backup.shown(a.usename), '(since ' || date_trunc('second', a.xact_start) || ')')
+	FROM (SELECT $1 AS pid) p LEFT JOIN pg_stat_activity a ON a.pid = p.pid
+$$;
