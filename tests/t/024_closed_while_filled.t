@@ -214,6 +214,21 @@ for my $delay (0, 0.1, 1)
 	query('postgres', 'DROP DATABASE prey');
 }
 
+# All its connections broken: it connects again to give the database back.
+{
+	my $log = PostgreSQL::Test::Utils::tempdir() . '/restore.log';
+
+	give('prey');
+	my $expected = query('postgres', "$facts 'prey'");
+	my $pid = start_tool($log, 'restore', '--repo', $repo, 'plain', '--to', 'prey');
+	look_inside('broken', '^prey$', $pid, qr/too many connections/);
+	query('postgres', "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE backend_type = 'client backend' AND pid <> pg_backend_pid()");
+	is(finish_tool($pid), 1, 'broken: failed');
+	is(query('postgres', "$facts 'prey'"), $expected, 'broken: given back all the same');
+	query('postgres', 'ALTER DATABASE prey IS_TEMPLATE false');
+	query('postgres', 'DROP DATABASE prey WITH (FORCE)');
+}
+
 # A limit of 0 may be that of somebody who lets the application in later.
 query('postgres', 'CREATE DATABASE later TEMPLATE template0 CONNECTION LIMIT 0');
 tool_ok([ 'restore', '--repo', $repo, 'tenant', '--to', 'later' ], 'into one that lets nobody in');

@@ -27,8 +27,8 @@
 
 #define MAX_NAME_BYTES 63
 #define POLL_INTERVAL_MS 100
-#define CONCURRENTLY_UPDATED "XX000" /* the catalog's row was; there is no better code */
 #define TRIES 20
+#define LOCK_NOT_AVAILABLE "55P03"
 
 /* "<database>_old_<yyyymmddhhmmss>", shortened at a character border to fit. */
 static char *
@@ -177,7 +177,11 @@ run_once(RestorePlan *plan, Connection *helper, const SqlText *sql, const char *
 
 			good = false;
 			*again = *again && state != NULL && strcmp(state, CONCURRENTLY_UPDATED) == 0;
-			if (!*again)
+			if (!*again && state != NULL && strcmp(state, LOCK_NOT_AVAILABLE) == 0)
+				connection_report_hint(plan->maintenance, result, what,
+									   "A session has changed the database, in a transaction that "
+									   "goes on; view pg_stat_activity shows it.");
+			else if (!*again)
 				connection_report(plan->maintenance, result, what);
 		}
 		PQclear(result);

@@ -208,6 +208,32 @@ add_to_public(SqlText *sql, const RestorePlan *plan, const char *privileges, boo
 		sql_append(sql, " FROM PUBLIC; ");
 }
 
+/*
+ * Run commands in one transaction.  Whoever owns the database, or may grant
+ * something on it, can change its row at the same moment; then once more.
+ */
+static bool
+run_patiently(RestorePlan *plan, const SqlText *sql)
+{
+	int i;
+
+	for (i = 0; i < POLLS; i++)
+	{
+		PGresult *result = connection_exec(plan->maintenance, sql);
+		const char *state = PQresultErrorField(result, PG_DIAG_SQLSTATE);
+		bool again = state != NULL && strcmp(state, CONCURRENTLY_UPDATED) == 0;
+		bool good = PQresultStatus(result) == PGRES_COMMAND_OK;
+
+		PQclear(result);
+		if (good)
+			return true;
+		if (!again)
+			break;
+		poll(NULL, 0, POLL_INTERVAL_MS);
+	}
+	return connection_command(plan->maintenance, sql);
+}
+
 /* Let the maintenance connection act as the session's user, or again as its role. */
 static bool
 act_as_session(RestorePlan *plan, bool session)
@@ -434,7 +460,7 @@ grant_again(RestorePlan *plan, const TakenDatabase *taken)
 		sql_identifier(&sql, PQgetvalue(result, i, 2));
 		if (PQgetvalue(result, i, 1)[0] == 't')
 			sql_append(&sql, " WITH GRANT OPTION");
-		good = good && connection_command(plan->maintenance, &sql);
+		good = good && run_patiently(plan, &sql);
 		sql_free(&sql);
 	}
 	PQclear(result);
@@ -454,8 +480,7 @@ taken_database_give(RestorePlan *plan)
 	else if (taken->owned && owner_is_there(plan, &taken->before))
 		add_owner(&sql, plan, taken->before.owner);
 	if (sql_length(&sql) > 0)
-		good = connection_command(plan->maintenance, &sql) &&
-			   (!plan->superuser || grant_again(plan, taken));
+		good = run_patiently(plan, &sql) && (!plan->superuser || grant_again(plan, taken));
 	taken->owned = taken->owned && !good;
 	sql_free(&sql);
 	return good;
@@ -493,7 +518,7 @@ taken_database_open(RestorePlan *plan, int limit)
 	if (taken->limited || limit != taken->before.limit)
 		add_limit(&sql, plan, limit);
 	good = sql_length(&sql) == 0 ||
-		   (act_as_session(plan, plan->superuser) && connection_command(plan->maintenance, &sql));
+		   (act_as_session(plan, plan->superuser) && run_patiently(plan, &sql));
 	if (good)
 		taken->limited = false;
 	sql_free(&sql);
@@ -513,6 +538,8 @@ connected(RestorePlan *plan, ConnectionTarget *last)
 	Connection *again;
 	char *message = NULL;
 
+	/* It has been idle, so that only a question shows whether it is still there. */
+	PQclear(connection_exec(plan->maintenance, SQL("SELECT")));
 	if (PQstatus(plan->maintenance->pg) == CONNECTION_OK)
 		return true;
 	again = connection_try(last, &message);
@@ -557,7 +584,7 @@ taken_database_give_back(RestorePlan *plan)
 		add_limit(&sql, plan, taken->before.limit);
 	if (empty)
 		add_comment(&sql, plan, taken->before.comment);
-	good = good && (sql_length(&sql) == 0 || connection_command(plan->maintenance, &sql));
+	good = good && (sql_length(&sql) == 0 || run_patiently(plan, &sql));
 	sql_free(&sql);
 	shown = printable_name(plan->working);
 	if (!good)

@@ -11,6 +11,9 @@
 
 #include "restore.h"
 
+/* The row of a database in the catalog was changed by two at once; there is no better code. */
+#define CONCURRENTLY_UPDATED "XX000"
+
 /* Does a database exist on the server?  False (reported) on failure. */
 extern bool target_database_exists(Connection *maintenance, const char *name, bool *exists);
 
