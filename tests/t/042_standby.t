@@ -263,6 +263,37 @@ for my $policy ('wait', 'abort')
 	waitpid($proxy, 0);
 }
 
+# What others do on the primary server no lock on the standby keeps away.
+{
+	my $log = File::Temp->new;
+	my $other = new_repository();
+	use_server($primary);
+	query('postgres', 'CREATE ROLE indexer; CREATE DATABASE indexed TEMPLATE template0');
+	query('indexed', <<'SQL');
+CREATE TABLE mine AS SELECT i, md5(i::text) AS t FROM generate_series(1, 150000) i;
+CREATE TABLE theirs AS SELECT i, md5(i::text) AS t FROM generate_series(1, 150000) i;
+ALTER TABLE theirs OWNER TO indexer;
+CREATE FUNCTION g(int) RETURNS int IMMUTABLE LANGUAGE plpgsql AS $$ BEGIN RAISE LOG 'CODE OF THE INDEXER as %', current_user; RETURN $1; END $$;
+ALTER FUNCTION g OWNER TO indexer;
+SQL
+	caught_up();
+	my $from = -s $standby->logfile;
+	my $pid = start_tool("$log", 'backup', '--repo', $other, '-d', 'indexed', '-j', 1, '--chunk-blocks', 64, '--compress', 'zstd:15', '--verbose');
+	wait_until(sub { scalar(grep { /\.zst$/ } all_files("$other/objects")) >= 1 });
+	kill 'STOP', $pid;
+	use_server($primary);
+	query('indexed', 'CREATE INDEX ON theirs ((g(1)))');
+	caught_up();
+	kill 'CONT', $pid;
+	is(finish_tool($pid), 0, 'a table of another user on a standby, which gets an index meanwhile') or diag(read_bytes("$log"));
+	unlike(substr(PostgreSQL::Test::Utils::slurp_file($standby->logfile), $from), qr/CODE OF THE INDEXER/, 'runs no code of its owner');
+	like(read_bytes("$log"), qr/big tables read whole.*: 1$/m, 'and is read whole, the other is not');
+	use_server($primary);
+	tool_ok([ 'restore', '--repo', $other, 'indexed', '--to', 'indexed_2' ], 'restore');
+	is(query('indexed_2', 'SELECT count(*), count(DISTINCT i) FROM theirs'), '150000|150000', 'with all its rows');
+	use_server($standby);
+}
+
 # The standby is promoted while it is backed up.
 {
 	my $log = File::Temp->new;

@@ -373,6 +373,13 @@ CREATE INDEX ON indexer.nothing ((indexer.g(4)));
 CREATE TABLE indexer.plain (LIKE indexer.cut);
 INSERT INTO indexer.plain SELECT * FROM indexer.cut;
 CREATE INDEX ON indexer.plain (lower(a::text)) WHERE b > 10;
+CREATE FUNCTION indexer.same(int, int) RETURNS bool IMMUTABLE LANGUAGE plpgsql AS $$ BEGIN PERFORM indexer.evil(); RETURN true; END $$;
+RESET ROLE;
+-- An operator of a superuser, with a function of another.
+CREATE OPERATOR public.=== (FUNCTION = indexer.same, LEFTARG = int, RIGHTARG = int);
+CREATE TABLE public.operated (LIKE indexer.cut);
+INSERT INTO operated SELECT * FROM indexer.cut;
+CREATE INDEX ON operated (a) WHERE 1 OPERATOR(public.===) 1;
 SQL
 {
 	my $repo = new_repository();
@@ -388,6 +395,137 @@ SQL
 	my ($plain) = grep { $content->{tables}[$_]{name} eq 'plain' } 0 .. $#{ $content->{tables} };
 	cmp_ok(scalar(grep { $_->{kind} eq 'data' && $_->{table} == $plain } @{ $content->{members} }), '>', 1,
 		'a table whose expressions are built in is cut');
+}
+
+# The same, when it is made while a backup reads the table: of another user, or a partition that belongs to
+# the backup's own user below a table that does not.
+create_database('meanwhile');
+query('meanwhile', <<'SQL');
+CREATE SCHEMA indexer AUTHORIZATION indexer;
+SET ROLE indexer;
+CREATE FUNCTION indexer.g(int) RETURNS int IMMUTABLE LANGUAGE plpgsql AS $$ BEGIN
+	RAISE LOG 'CODE OF THE INDEXER as %', current_user; RETURN $1; END $$;
+CREATE TABLE indexer.big AS SELECT i AS a, md5(i::text) || md5((i + 1)::text) AS b FROM generate_series(1, 150000) i;
+CREATE TABLE indexer.root (a int, b text) PARTITION BY RANGE (a);
+RESET ROLE;
+CREATE TABLE indexer.leaf (a int, b text);
+INSERT INTO indexer.leaf SELECT * FROM indexer.big;
+ALTER TABLE indexer.root ATTACH PARTITION indexer.leaf FOR VALUES FROM (0) TO (1000000);
+ANALYZE;
+SQL
+my @slow = ('-j', 1, '--chunk-blocks', 64, '--compress', 'zstd:12');
+
+sub code_since
+{
+	my ($from, $as) = @_;
+
+	return substr(PostgreSQL::Test::Utils::slurp_file($planner->logfile), $from) =~ /CODE OF THE INDEXER as $as\b/ ? 1 : 0;
+}
+
+sub members_of
+{
+	my ($repository, $name) = @_;
+	my ($manifest) = glob("$repository/backups/meanwhile/*.json");
+	my $content = JSON::PP::decode_json(PostgreSQL::Test::Utils::slurp_file($manifest));
+	my ($table) = grep { $content->{tables}[$_]{name} eq $name } 0 .. $#{ $content->{tables} };
+
+	return grep { $_->{kind} eq 'data' && $_->{table} == $table } @{ $content->{members} };
+}
+
+# Tables are locked for the moment in which a query is planned.
+sub stop_between_locks
+{
+	my ($pid) = @_;
+
+	return wait_until(
+		sub {
+			kill 'STOP', $pid;
+			return 1 if query('meanwhile', "SELECT count(*) FROM pg_locks WHERE mode = 'ShareUpdateExclusiveLock'") eq '0';
+			kill 'CONT', $pid;
+			return 0;
+		});
+}
+
+my $values = 'SELECT (SELECT md5(string_agg(t::text, $$,$$ ORDER BY a)) FROM indexer.big t), (SELECT md5(string_agg(t::text, $$,$$ ORDER BY a)) FROM indexer.leaf t)';
+for my $form ('CREATE INDEX made ON indexer.big ((indexer.g(1)))', 'CREATE INDEX made ON indexer.big (a) WHERE indexer.g(2) = 2',
+	'CREATE STATISTICS indexer.made ON (indexer.g(3)), a FROM indexer.big', 'CREATE INDEX CONCURRENTLY made ON indexer.big ((indexer.g(4)))',
+	'CREATE INDEX made ON indexer.root ((indexer.g(5)))', 'nothing')
+{
+	my $other = new_repository();
+	my $log = File::Temp->new;
+	my $out = '';
+	my $session;
+	my $pid = start_tool("$log", 'backup', '--repo', $other, '-d', 'meanwhile', @slow, '--verbose');
+
+	wait_until(sub { scalar(grep { /\.zst$/ } all_files("$other/objects")) >= 1 });
+	stop_between_locks($pid);
+	if ($form ne 'nothing')
+	{
+		$session = IPC::Run::start([ 'psql', '-XAtq', '-U', 'indexer', '-d', 'meanwhile', '-c', $form ], '<', \undef, '>', \$out, '2>&1',
+			IPC::Run::timeout(120));
+		ok(wait_until(sub { query('meanwhile', q(SELECT (SELECT count(*) FROM pg_class WHERE relname ~ '^made') + (SELECT count(*) FROM pg_statistic_ext))) > 0 }),
+			"$form: while a backup reads");
+	}
+	my $from = -s $planner->logfile;
+	kill 'CONT', $pid;
+	is(finish_tool($pid), 0, "$form: the backup") or diag(read_bytes("$log"));
+	ok(!code_since($from, 'postgres'), "$form: runs no code of its owner");
+	tool_ok([ 'verify', '--repo', $other, 'meanwhile' ], "$form: verify");
+	if ($form eq 'nothing')
+	{
+		cmp_ok(scalar(members_of($other, $_)), '>', 20, "$_ is cut") for 'big', 'leaf';
+		unlike(read_bytes("$log"), qr/read whole/, 'and nothing is read whole');
+		next;
+	}
+	$session->finish;
+	is($out, '', "$form: done");
+	tool_ok([ 'restore', '--repo', $other, 'meanwhile', '--to', 'afterwards' ], "$form: restore");
+	is(query('afterwards', $values), query('meanwhile', $values), "$form: all rows are there, once");
+	like(read_bytes("$log"), qr/cannot be guarded: its indexes or statistics use code of other users.*read whole.*: 1$/ms, "$form: was noticed")
+	  unless $form =~ /CONCURRENTLY/;
+	query('postgres', 'DROP DATABASE afterwards');
+	try_as('indexer', 'meanwhile', $form =~ /STATISTICS/ ? 'DROP STATISTICS indexer.made' : 'DROP INDEX indexer.made');
+	query('meanwhile', 'VACUUM ANALYZE');
+}
+
+# Who may only read cannot lock, and a table can be locked by somebody else.
+for my $who ('reader', 'postgres')
+{
+	my $other = new_repository();
+	my $release;
+	query('meanwhile', 'CREATE ROLE reader LOGIN; GRANT pg_read_all_data TO reader') if $who eq 'reader';
+	if ($who eq 'postgres')
+	{
+		my ($in, $out) = ("BEGIN; LOCK TABLE indexer.big IN SHARE UPDATE EXCLUSIVE MODE; SELECT 'held';\n", '');
+		my $session = IPC::Run::start([ 'psql', '-XAtq', '-U', 'indexer', '-d', 'meanwhile' ], '<', \$in, '>', \$out, IPC::Run::timeout(60));
+		$session->pump until $out =~ /held/;
+		$release = sub { $in .= "COMMIT;\n\\q\n"; $session->finish };
+	}
+	my ($code, $out, $err) = tool('backup', '--repo', $other, '-d', 'meanwhile', '-U', $who, '-j', 2, '--chunk-blocks', 64, '--verbose');
+	is($code, 0, "a backup by $who") or diag($err);
+	like($err, qr/table indexer.big cannot be guarded: (permission denied|could not obtain lock).*big tables read whole.*: @{[ $who eq 'reader' ? 2 : 1 ]}$/ms,
+		'reads tables whole that it cannot lock');
+	is(scalar(grep { $_->{blocks} || defined $_->{block_from} } members_of($other, 'big')), 0, 'not in parts');
+	is(query('postgres', "SELECT count(*) FROM pg_locks WHERE mode = 'ShareUpdateExclusiveLock' AND pid <> pg_backend_pid() AND locktype = 'relation'"),
+		$release ? 1 : 0, 'no lock is left');
+	$release->() if $release;
+}
+
+# A table of an extension with a condition can be read by a query only.
+query('meanwhile', <<'SQL');
+CREATE TABLE indexer.settings AS SELECT i AS a FROM generate_series(1, 3) i;
+UPDATE pg_extension SET extconfig = ARRAY['indexer.settings'::regclass], extcondition = ARRAY['WHERE a > 1'] WHERE extname = 'plpgsql';
+SQL
+{
+	my $other = new_repository();
+
+	tool_ok([ 'backup', '--repo', $other, '-d', 'meanwhile' ], 'a table of an extension that belongs to a superuser');
+	query('meanwhile', 'ALTER TABLE indexer.settings OWNER TO indexer; CREATE INDEX ON indexer.settings ((indexer.g(6)))');
+	my $from = -s $planner->logfile;
+	my $err = tool_fails([ 'backup', '--repo', $other, '-d', 'meanwhile' ], 1,
+		qr/cannot read table indexer\.settings, which belongs to an extension and to user "indexer"/, 'one that belongs to another user');
+	like($err, qr/HINT:.*to a superuser, or run the backup as its owner/is, 'says what helps');
+	ok(!code_since($from, 'postgres'), 'and runs no code');
 }
 
 done_testing();

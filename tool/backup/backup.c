@@ -67,6 +67,7 @@ typedef struct Backup
 	ObjectStore *store;
 	Pipeline *pipeline;
 	ChunkPlan plan;
+	CutGuard *guard;
 	CopyWork work;
 	SnapshotWatch *watch;
 	SqlText sequences;
@@ -189,6 +190,18 @@ enter_tables(Backup *backup)
 	return with_rows;
 }
 
+/* Slower than in parallel, which somebody may wonder about. */
+static void
+report_whole_tables(const Backup *backup)
+{
+	int count = backup->plan.whole_tables + cut_guard_whole_tables(backup->guard);
+
+	if (count > 0)
+		log_debug("big tables read whole, not in parallel, because indexes or statistics of theirs "
+				  "have, or might get, code of users other than superusers: %d",
+				  count);
+}
+
 /* Copy all rows and large objects. */
 static bool
 copy_data(Backup *backup)
@@ -209,7 +222,9 @@ copy_data(Backup *backup)
 	work->workers = backup->sessions.workers;
 	work->snapshot = &backup->sessions.snapshot;
 	work->tables = &backup->sessions.tables;
-	work->plan = &backup->plan;
+	work->guard = backup->guard =
+		cut_guard_create(backup->target, &backup->sessions.tables, &backup->plan);
+	work->locked = backup->sessions.lock_ahead;
 	work->stale = &backup->sessions.schema.stale;
 	work->moved = &backup->moved_table;
 	work->pipeline = backup->pipeline;
@@ -233,6 +248,7 @@ copy_data(Backup *backup)
 	for (i = 0; i < started; i++)
 		pthread_join(threads[i], NULL);
 	free(threads);
+	report_whole_tables(backup);
 	return pipeline_finish(backup->pipeline) && !stop_requested();
 }
 
@@ -375,6 +391,7 @@ clean_up(Backup *backup)
 		free(backup->work.restore_statements[i]);
 	free(backup->work.restore_statements);
 	free(backup->work.manifest_tables);
+	cut_guard_free(backup->guard);
 	chunk_plan_free(&backup->plan);
 	pipeline_free(backup->pipeline);
 	object_store_free(backup->store);

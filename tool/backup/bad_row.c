@@ -55,11 +55,15 @@ bad_row_find(const CopyStream *stream, int table, uint64_t rows)
 	char *ctid = NULL;
 
 	/* With a condition, or other than in a heap, rows may come in another order. */
-	if (!source->is_heap || source->condition[0] != '\0')
+	if (!source->is_heap || source_table_is_query(source))
 		return NULL;
 	while ((result = PQgetResult(stream->connection->pg)) != NULL)
 		PQclear(result);
 	sql_init(&sql);
+	sql_append(&sql, "LOCK TABLE ONLY ");
+	source_table_name(source, &sql);
+	sql_append(&sql, " IN ACCESS SHARE MODE NOWAIT;");
+	source_table_check_name(source, false, &sql);
 	sql_append(&sql, "SELECT ctid FROM ONLY ");
 	source_table_name(source, &sql);
 	sql_append(&sql, " ");
@@ -70,12 +74,14 @@ bad_row_find(const CopyStream *stream, int table, uint64_t rows)
 	sql_append(&sql, " LIMIT 1");
 	PQclear(connection_exec(stream->connection, SQL("ROLLBACK")));
 	if (snapshot_import(stream->connection, stream->work->snapshot) &&
-		connection_command(stream->connection, SQL("SET max_parallel_workers_per_gather = 0")))
+		connection_command(stream->connection, SQL("SET max_parallel_workers_per_gather = 0")) &&
+		cut_guard_hold(stream->work->guard, table, stream->claim))
 	{
 		result = connection_exec(stream->connection, &sql);
 		if (PQresultStatus(result) == PGRES_TUPLES_OK && PQntuples(result) == 1)
 			ctid = xstrdup(PQgetvalue(result, 0, 0));
 		PQclear(result);
+		cut_guard_planned(stream->work->guard, stream->claim);
 	}
 	sql_free(&sql);
 	return ctid;

@@ -106,6 +106,16 @@ goes_whole(const SourceTable *table, int chunk_blocks)
 	return bytes < SMALL_TABLE_BYTES && bytes <= (uint64_t) chunk_blocks * BLOCK_BYTES;
 }
 
+/* A query over blocks has to be planned. */
+static bool
+may_be_cut(ChunkPlan *plan, const SourceTable *table, int chunk_blocks)
+{
+	if (goes_whole(table, chunk_blocks))
+		return false;
+	plan->whole_tables += table->planning == PLANNING_NEVER;
+	return table->planning != PLANNING_NEVER;
+}
+
 static void
 plan_tables(ChunkPlan *plan, const SourceTables *tables, int chunk_blocks)
 {
@@ -120,7 +130,7 @@ plan_tables(ChunkPlan *plan, const SourceTables *tables, int chunk_blocks)
 
 		if (table->partitioned)
 			continue;
-		if (!goes_whole(table, chunk_blocks))
+		if (may_be_cut(plan, table, chunk_blocks))
 		{
 			cut_table(plan, table, i, chunk_blocks);
 			continue;
@@ -201,4 +211,27 @@ chunk_plan_claim(ChunkPlan *plan)
 	int position = atomic_fetch_add(&plan->next, 1);
 
 	return position < plan->count ? &plan->chunks[position] : NULL;
+}
+
+void
+chunk_plan_postpone(ChunkPlan *plan, int table)
+{
+	int first = atomic_load(&plan->next) - 1;
+	size_t rest = (size_t) (plan->count - first);
+	Chunk *chunks = plan->chunks + first;
+	Chunk *moved = xmalloc(rest * sizeof(Chunk));
+	size_t nmoved = 0;
+	size_t kept = 0;
+	size_t i;
+
+	for (i = 0; i < rest; i++)
+	{
+		if (chunks[i].kind == CHUNK_BLOCKS && chunks[i].tables[0] == table)
+			moved[nmoved++] = chunks[i];
+		else
+			chunks[kept++] = chunks[i];
+	}
+	memcpy(chunks + kept, moved, nmoved * sizeof(Chunk));
+	free(moved);
+	atomic_store(&plan->next, first);
 }

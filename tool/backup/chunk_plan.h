@@ -38,6 +38,7 @@ typedef struct ChunkPlan
 	Chunk *chunks; /* heaviest first */
 	int count;
 	uint64_t weight;
+	int whole_tables; /* big ones that are not cut, because no query over them may be planned */
 	_Atomic int next; /* first chunk that nobody claimed yet */
 } ChunkPlan;
 
@@ -52,5 +53,12 @@ extern void chunk_plan_free(ChunkPlan *plan);
 
 /* The next chunk for a worker; NULL when all are claimed.  Any thread. */
 extern const Chunk *chunk_plan_claim(ChunkPlan *plan);
+
+/*
+ * Move the chunk that was claimed last, and all others of the same big table,
+ * to the end, unclaimed.  No other thread may claim one meanwhile; chunks that
+ * were claimed before stay where they are.
+ */
+extern void chunk_plan_postpone(ChunkPlan *plan, int table);
 
 #endif /* NEX_CHUNK_PLAN_H */

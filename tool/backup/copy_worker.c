@@ -252,6 +252,7 @@ static bool
 stream_table(CopyStream *stream, int table)
 {
 	Segment *segment = begin_member(stream, table);
+	uint64_t skip = stream->claim->skip;
 	uint64_t rows_before = 0;
 	uint64_t bytes = 0;
 	PGresult *result;
@@ -262,6 +263,11 @@ stream_table(CopyStream *stream, int table)
 		return false;
 	while ((length = read_row(stream)) > 0)
 	{
+		if (skip > 0)
+		{
+			skip--;
+			continue;
+		}
 		stream->piece->raw.length += (size_t) length;
 		segment->rows++;
 		bytes += (uint64_t) length;
@@ -288,12 +294,14 @@ stream_table(CopyStream *stream, int table)
 	good = PQresultStatus(result) == PGRES_COMMAND_OK;
 	if (!good)
 		report_row_failure(stream, result, table, rows_before);
-	else if (rows_copied(result) != rows_before)
+	else if (rows_copied(result) != rows_before + stream->claim->skip)
 		good = report_error(EXIT_FAILED, NULL, NULL,
 							"server sent %llu rows of table %s but says it sent %s",
-							(unsigned long long) rows_before,
+							(unsigned long long) (rows_before + stream->claim->skip - skip),
 							stream->work->tables->tables[table].qualified, PQcmdTuples(result));
 	PQclear(result);
+	if (good)
+		cut_guard_finished(stream->work->guard, stream->claim, rows_before);
 	if (good)
 		end_or_drop_member(stream, rows_before - segment->rows);
 	return good;
@@ -326,7 +334,18 @@ names_command(const CopyStream *stream, SqlText *sql)
 					" IS DISTINCT FROM t.id::pg_catalog.oid;");
 }
 
-/* The command string for a chunk: NOWAIT locks, then one COPY a table, between two looks at names.
+/* Is the table read by a query, which is planned? */
+static bool
+is_query(const CopyStream *stream, const SourceTable *table)
+{
+	if (stream->claim->unplanned)
+		return false;
+	return stream->chunk->kind == CHUNK_BLOCKS || source_table_is_query(table);
+}
+
+/*
+ * The command string for a chunk: NOWAIT locks, then one COPY a table, between two looks at names.
+ * A look of its own stands right before each query.
  */
 static void
 chunk_command(const CopyStream *stream, SqlText *sql)
@@ -349,12 +368,24 @@ chunk_command(const CopyStream *stream, SqlText *sql)
 	{
 		const SourceTable *table = &tables->tables[chunk->tables[i]];
 
-		if (chunk->kind == CHUNK_BLOCKS)
+		if (is_query(stream, table))
+			source_table_check_name(table, stream->work->locked, sql);
+		if (chunk->kind == CHUNK_BLOCKS && !stream->claim->unplanned)
 			source_table_copy_blocks(table, chunk->block_from, chunk->block_to, sql);
 		else
 			source_table_copy_whole(table, sql);
 	}
 	names_command(stream, sql);
+}
+
+/* Note the first table whose name is another's; `what` is allocated. */
+static void
+note_moved(CopyStream *stream, char *what)
+{
+	char *none = NULL;
+
+	if (!atomic_compare_exchange_strong(stream->work->moved, &none, what))
+		free(what);
 }
 
 /*
@@ -370,14 +401,53 @@ take_names(CopyStream *stream)
 	if (!good)
 		report_copy_failure(stream, result, stream->chunk->tables[0]);
 	else if (!PQgetisnull(result, 0, 0))
-	{
-		char *moved = xasprintf("table %s", PQgetvalue(result, 0, 0));
-		char *none = NULL;
-
-		if (!atomic_compare_exchange_strong(stream->work->moved, &none, moved))
-			free(moved);
-	}
+		note_moved(stream, xasprintf("table %s", PQgetvalue(result, 0, 0)));
 	PQclear(result);
+	return good;
+}
+
+/* Take the answer to source_table_check_name().  If the name moved, nothing else comes. */
+static bool
+take_name_check(CopyStream *stream, int table, bool *moved)
+{
+	PGresult *result = PQgetResult(stream->connection->pg);
+	bool good = PQresultStatus(result) == PGRES_TUPLES_OK;
+
+	*moved = !good && result_has_state(result, SQLSTATE_DIVISION_BY_ZERO);
+	if (*moved)
+		note_moved(stream, xasprintf("table %s", stream->work->tables->tables[table].qualified));
+	else if (!good)
+		report_copy_failure(stream, result, table);
+	PQclear(result);
+	return good;
+}
+
+/* Take the rows of each table of the chunk. */
+static bool
+stream_each(CopyStream *stream, bool *moved)
+{
+	const Chunk *chunk = stream->chunk;
+	bool good = true;
+	int i;
+
+	for (i = 0; good && i < chunk->ntables; i++)
+	{
+		int table = chunk->tables[i];
+		PGresult *result;
+
+		if (is_query(stream, &stream->work->tables->tables[table]) &&
+			!take_name_check(stream, table, moved))
+			return false;
+		result = PQgetResult(stream->connection->pg);
+		cut_guard_planned(stream->work->guard, stream->claim);
+		good = PQresultStatus(result) == PGRES_COPY_OUT;
+		if (!good)
+			report_copy_failure(stream, result, table);
+		PQclear(result);
+		good = good && stream_table(stream, table);
+		if (good && chunk->kind == CHUNK_TABLES)
+			atomic_fetch_add(&progress.units_done, 1);
+	}
 	return good;
 }
 
@@ -388,8 +458,8 @@ stream_tables(CopyStream *stream)
 	const Chunk *chunk = stream->chunk;
 	SqlText sql;
 	PGresult *result;
+	bool moved = false;
 	bool good;
-	int i;
 
 	sql_init(&sql);
 	chunk_command(stream, &sql);
@@ -403,16 +473,11 @@ stream_tables(CopyStream *stream)
 		report_copy_failure(stream, result, chunk->tables[0]);
 	PQclear(result);
 	good = good && take_names(stream);
-	for (i = 0; good && i < chunk->ntables; i++)
+	good = good && stream_each(stream, &moved);
+	if (moved)
 	{
-		result = PQgetResult(stream->connection->pg);
-		good = PQresultStatus(result) == PGRES_COPY_OUT;
-		if (!good)
-			report_copy_failure(stream, result, chunk->tables[i]);
-		PQclear(result);
-		good = good && stream_table(stream, chunk->tables[i]);
-		if (good && chunk->kind == CHUNK_TABLES)
-			atomic_fetch_add(&progress.units_done, 1);
+		cut_guard_finished(stream->work->guard, stream->claim, 0);
+		return true;
 	}
 	good = good && take_names(stream);
 	while (good && (result = PQgetResult(stream->connection->pg)) != NULL)
@@ -421,13 +486,15 @@ stream_tables(CopyStream *stream)
 }
 
 static bool
-stream_chunk(const CopyWork *work, Connection *connection, const Chunk *chunk)
+stream_chunk(const CopyWork *work, Connection *connection, ClaimedChunk *claim)
 {
-	CopyStream stream = {work, connection, chunk, NULL, 0, false};
+	const Chunk *chunk = &claim->chunk;
+	CopyStream stream = {work, connection, claim, chunk, NULL, 0, false};
 	bool good;
 
 	good =
 		chunk->kind == CHUNK_LARGE_OBJECTS ? large_objects_stream(&stream) : stream_tables(&stream);
+	cut_guard_planned(work->guard, claim);
 	if (stream.piece != NULL)
 	{
 		/* What a failed chunk left must not be stored: its last member has no end. */
@@ -450,13 +517,13 @@ copy_worker(void *argument)
 	CopyWork *work = argument;
 	int number = atomic_fetch_add(&work->next_worker, 1);
 	Connection *connection = work->workers[number];
-	const Chunk *chunk;
+	ClaimedChunk claim;
 	bool good;
 
 	good = prepare_worker(connection);
 	while (good && !stop_requested() && !atomic_load(work->stale) &&
-		   atomic_load(work->moved) == NULL && (chunk = chunk_plan_claim(work->plan)) != NULL)
-		good = stream_chunk(work, connection, chunk);
+		   atomic_load(work->moved) == NULL && cut_guard_claim(work->guard, &claim))
+		good = stream_chunk(work, connection, &claim);
 	if (!good)
 		stop_request();
 	work->workers[number] = NULL;

@@ -12,6 +12,7 @@
 #include <stdatomic.h>
 
 #include "chunk_plan.h"
+#include "cut_guard.h"
 #include "pipeline.h"
 #include "snapshot.h"
 #include "source_table.h"
@@ -23,7 +24,8 @@ typedef struct CopyWork
 	const SourceTables *tables;
 	char **restore_statements; /* per table */
 	int32_t *manifest_tables;  /* position of each table in the manifest */
-	ChunkPlan *plan;
+	CutGuard *guard;           /* hands out the chunks */
+	bool locked;               /* workers have all tables locked */
 	Pipeline *pipeline;
 	const atomic_bool *stale; /* this snapshot is not worth copying any more */
 	_Atomic(char *) *moved;   /* the first table whose name became another's, allocated */
@@ -39,7 +41,8 @@ typedef struct CopyStream
 {
 	const CopyWork *work;
 	Connection *connection;
-	const Chunk *chunk;
+	ClaimedChunk *claim;
+	const Chunk *chunk; /* of the claim */
 	Piece *piece;
 	uint32_t sequence; /* of the next piece */
 	bool streaming;    /* the last wait brought rows */

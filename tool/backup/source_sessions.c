@@ -247,7 +247,7 @@ start_once(SourceSessions *sessions)
 
 	if (!snapshot_take(sessions->leader, sessions->target, sessions->settings->lock_wait_timeout,
 					   &sessions->tables, &sessions->snapshot) ||
-		!choose_locking(sessions))
+		!source_tables_check(&sessions->tables) || !choose_locking(sessions))
 		return ROUND_FAILED;
 	round = bring_workers(sessions);
 	if (round != ROUND_GOOD)

@@ -21,30 +21,21 @@
 #include "buffer.h"
 #include "log.h"
 #include "memory.h"
+#include "code_of_others.h"
+#include "quote.h"
 
 /*
- * The planner evaluates what is constant in the expressions and predicates of
- * a table's indexes and statistics, with the rights of the session that asks
- * for its rows.  "COPY t TO" is not planned, but a query over a range of blocks
- * is.  So a table whose indexes use functions, types or operators of anybody
- * but a superuser is not cut.
+ * The owner of a partitioned table can create indexes on its partitions, too.
+ * On a standby nobody can keep owners away from what they do on the primary
+ * server.
  */
-#define RUNS_CODE_OF_OTHERS                                                                        \
-	"EXISTS (SELECT FROM (SELECT 'pg_catalog.pg_class'::pg_catalog.regclass AS class,"             \
-	"    i.indexrelid AS id FROM pg_catalog.pg_index i"                                            \
-	"    WHERE i.indrelid = c.oid AND (i.indexprs IS NOT NULL OR i.indpred IS NOT NULL)"           \
-	"   UNION ALL SELECT 'pg_catalog.pg_statistic_ext'::pg_catalog.regclass, s.oid"                \
-	"    FROM pg_catalog.pg_statistic_ext s"                                                       \
-	"    WHERE s.stxrelid = c.oid AND s.stxexprs IS NOT NULL) e"                                   \
-	"  JOIN pg_catalog.pg_depend d ON d.classid = e.class AND d.objid = e.id"                      \
-	"  LEFT JOIN pg_catalog.pg_proc f ON d.refclassid = 'pg_catalog.pg_proc'::pg_catalog.regclass" \
-	"   AND f.oid = d.refobjid"                                                                    \
-	"  LEFT JOIN pg_catalog.pg_operator o"                                                         \
-	"   ON d.refclassid = 'pg_catalog.pg_operator'::pg_catalog.regclass AND o.oid = d.refobjid"    \
-	"  LEFT JOIN pg_catalog.pg_type y ON d.refclassid = 'pg_catalog.pg_type'::pg_catalog.regclass" \
-	"   AND y.oid = d.refobjid AND y.typtype <> 'e'"                                               \
-	"  WHERE coalesce(f.proowner, o.oprowner, y.typowner) IN"                                      \
-	"   (SELECT r.oid FROM pg_catalog.pg_roles r WHERE NOT r.rolsuper))"
+#define MAY_BE_PLANNED                                                                             \
+	"CASE WHEN " PLANNING_RUNS_CODE_OF_OTHERS " THEN 'never'"                                      \
+	" WHEN c.relowner IN " ROLES_EQUAL_TO_SESSION "  AND NOT (c.relispartition AND EXISTS ("       \
+	"   SELECT FROM pg_catalog.pg_partition_ancestors(c.oid) up"                                   \
+	"   JOIN pg_catalog.pg_class a ON a.oid = up.relid"                                            \
+	"   WHERE a.relowner NOT IN " ROLES_EQUAL_TO_SESSION ")) THEN 'free'"                          \
+	" WHEN pg_catalog.pg_is_in_recovery() THEN 'never' ELSE 'guarded' END"
 
 static const SqlConstant tables_query = SQL(
 	"SELECT c.oid, n.nspname, c.relname, pg_catalog.format('%I.%I', n.nspname, c.relname),"
@@ -59,8 +50,8 @@ static const SqlConstant tables_query = SQL(
 	"   WHERE p.partstrat = 'h' AND o.opcname IN"
 	"    ('enum_ops', 'array_ops', 'record_ops', 'range_ops', 'multirange_ops'))"
 	"  THEN pg_catalog.pg_partition_root(c.oid)::pg_catalog.text END,"
-	" coalesce(x.condition, ''), c.relkind = 'p', coalesce(am.amname = 'heap', false) AND "
-	"NOT " RUNS_CODE_OF_OTHERS ", x.oid IS NOT NULL"
+	" coalesce(x.condition, ''), c.relkind = 'p', coalesce(am.amname = 'heap', false),"
+	" x.oid IS NOT NULL, " MAY_BE_PLANNED ", pg_catalog.pg_get_userbyid(c.relowner)"
 	" FROM pg_catalog.pg_class c"
 	" JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace"
 	" LEFT JOIN pg_catalog.pg_am am ON am.oid = c.relam"
@@ -116,6 +107,14 @@ read_names(SqlText *sql, const char *names)
 						"the server quotes names in a way that is not known");
 }
 
+static TablePlanning
+planning_of(const char *word)
+{
+	if (strcmp(word, "free") == 0)
+		return PLANNING_FREE;
+	return strcmp(word, "guarded") == 0 ? PLANNING_GUARDED : PLANNING_NEVER;
+}
+
 static bool
 read_row(const PGresult *result, int row, SourceTable *table)
 {
@@ -129,6 +128,8 @@ read_row(const PGresult *result, int row, SourceTable *table)
 	table->partitioned = flag_of(result, row, 7);
 	table->is_heap = flag_of(result, row, 8);
 	table->configuration = flag_of(result, row, 9);
+	table->planning = planning_of(PQgetvalue(result, row, 10));
+	table->owner = xstrdup(PQgetvalue(result, row, 11));
 	table->serial = table->configuration || through_root;
 	return read_names(&table->columns, PQgetvalue(result, row, 4)) &&
 		   read_names(&table->restore_into, PQgetvalue(result, row, through_root ? 5 : 3));
@@ -273,6 +274,7 @@ source_tables_free(SourceTables *list)
 		sql_free(&list->tables[i].columns);
 		sql_free(&list->tables[i].restore_into);
 		free(list->tables[i].condition);
+		free(list->tables[i].owner);
 	}
 	free(list->tables);
 	free(list->by_oid);
@@ -349,11 +351,66 @@ begin_query(const SourceTable *table, SqlText *sql)
 	sql_append(sql, " ");
 }
 
+bool
+source_table_is_query(const SourceTable *table)
+{
+	return table->condition[0] != '\0';
+}
+
+bool
+source_tables_check(const SourceTables *list)
+{
+	int i;
+
+	for (i = 0; i < list->count; i++)
+	{
+		const SourceTable *table = &list->tables[i];
+		char *name;
+		char *owner;
+
+		if (!source_table_is_query(table) || table->planning == PLANNING_FREE)
+			continue;
+		name = printable_name(table->qualified);
+		owner = printable_name(table->owner);
+		report_error(
+			EXIT_FAILED,
+			"The extension that it belongs to has set a condition for its rows. A query "
+			"with a condition runs code that the owner of the table or of its indexes can "
+			"choose, with the rights of this session.",
+			"Give the table, and the functions that its indexes use, to a superuser, or run "
+			"the backup as its owner.",
+			"cannot read table %s, which belongs to an extension and to user \"%s\"", name, owner);
+		free(name);
+		free(owner);
+		return false;
+	}
+	return true;
+}
+
+void
+source_table_check_name(const SourceTable *table, bool locked, SqlText *sql)
+{
+	sql_append(sql, "SELECT 1 / (CASE WHEN pg_catalog.to_regclass(");
+	sql_qualified_literal(sql, table->schema, table->name);
+	sql_append(sql, ") = ");
+	sql_unsigned(sql, table->oid);
+	sql_append(sql, "::pg_catalog.oid");
+	if (!locked)
+	{
+		sql_append(sql, " AND EXISTS (SELECT FROM pg_catalog.pg_locks l"
+						" WHERE l.pid = pg_catalog.pg_backend_pid() AND l.locktype = 'relation'"
+						" AND l.granted AND l.relation = ");
+		sql_unsigned(sql, table->oid);
+		sql_append(sql, ")");
+	}
+	sql_append(sql, " THEN 1 ELSE 0 END);");
+}
+
 void
 source_table_copy_whole(const SourceTable *table, SqlText *sql)
 {
 	/* A query is planned, which may run code of an index: not where it can be done without. */
-	if (table->condition[0] != '\0')
+	if (source_table_is_query(table))
 	{
 		begin_query(table, sql);
 		/* Words of the extension's own script, as trustworthy as the rest of it. */

@@ -14,6 +14,14 @@
 
 #include "connection.h"
 
+/* May a query over the table be planned (code_of_others.h)?  "COPY t" is not. */
+typedef enum TablePlanning
+{
+	PLANNING_NEVER,   /* its indexes or statistics have code of others, or nobody can guard it */
+	PLANNING_GUARDED, /* its owner may give it such ones at any time: see cut_guard.c */
+	PLANNING_FREE     /* only those can who could do the same without */
+} TablePlanning;
+
 typedef struct SourceTable
 {
 	uint32_t oid;
@@ -24,9 +32,11 @@ typedef struct SourceTable
 	SqlText restore_into; /* quoted: itself, or its partition root */
 	char *condition;      /* WHERE clause of an extension's configuration table, or "" */
 	bool partitioned;     /* no rows of its own; locked only */
-	bool is_heap;         /* ctid ranges mean blocks, and a query over them runs no foreign code */
+	bool is_heap;         /* ctid ranges mean blocks */
 	bool serial;          /* see ManifestTable.serial */
 	bool configuration;   /* belongs to an extension */
+	TablePlanning planning;
+	char *owner;
 	uint64_t heap_bytes;
 	uint64_t toast_bytes;
 } SourceTable;
@@ -69,6 +79,21 @@ extern char *source_table_restore_statement(const SourceTable *table);
 extern void source_table_copy_whole(const SourceTable *table, SqlText *sql);
 extern void source_table_copy_blocks(const SourceTable *table, uint32_t block_from,
 									 uint32_t block_to, SqlText *sql);
+
+/* Is even the COPY of the whole table a query? */
+extern bool source_table_is_query(const SourceTable *table);
+
+/* Report the first table that has to be read by a query, and must not be; false if there is one. */
+extern bool source_tables_check(const SourceTables *list);
+
+/*
+ * Append a query that fails with SQLSTATE_DIVISION_BY_ZERO unless the table's
+ * name still means this table.  For the place right before the query that uses
+ * the name, in the same command string: both find the name in the caches of
+ * the session, and nothing in between makes it take notice of a change.  If
+ * the session did not have it locked before the string, it looks at that, too.
+ */
+extern void source_table_check_name(const SourceTable *table, bool locked, SqlText *sql);
 
 /* Append the condition of those blocks, with its WHERE. */
 extern void source_table_blocks(uint32_t block_from, uint32_t block_to, SqlText *sql);

@@ -14,6 +14,7 @@
 #define SQLSTATE_UNDEFINED_SCHEMA "3F000"
 #define SQLSTATE_LOCK_NOT_AVAILABLE "55P03"
 #define SQLSTATE_OUT_OF_MEMORY "53200"
+#define SQLSTATE_DIVISION_BY_ZERO "22012"
 
 /*
  * Lock the tables of the list, many to a command, in ACCESS SHARE mode.

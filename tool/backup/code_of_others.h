@@ -1,0 +1,48 @@
+/*-------------------------------------------------------------------------
+ *
+ * code_of_others.h
+ *	  Whose code does planning a query over a table run?
+ *
+ * The planner evaluates what is constant in the expressions and predicates of
+ * a table's indexes and in the expressions of its statistics objects, with the
+ * rights of the session that asks for the rows.  "COPY t TO" is not planned,
+ * but a query over a range of blocks, or with a condition, is.
+ *
+ * The functions, types and operators in these expressions are in pg_depend,
+ * unless they came with the server.  An operator is as good as its function,
+ * which may belong to somebody else.  Indexes that are not valid count as
+ * well, as one that is built concurrently becomes valid while others read.
+ *
+ * These are words of SQL for the queries of source_table.c and cut_guard.c;
+ * both ask about the table that they call c.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef NEX_CODE_OF_OTHERS_H
+#define NEX_CODE_OF_OTHERS_H
+
+/* Roles whose code may run: they can do anyway whatever this session can. */
+#define ROLES_EQUAL_TO_SESSION                                                                     \
+	"(SELECT r.oid FROM pg_catalog.pg_roles r WHERE r.rolsuper"                                    \
+	" OR (r.rolname = session_user AND session_user = current_user))"
+
+#define PLANNING_RUNS_CODE_OF_OTHERS                                                               \
+	"EXISTS (SELECT FROM (SELECT 'pg_catalog.pg_class'::pg_catalog.regclass AS class,"             \
+	"    i.indexrelid AS id FROM pg_catalog.pg_index i"                                            \
+	"    WHERE i.indrelid = c.oid AND (i.indexprs IS NOT NULL OR i.indpred IS NOT NULL)"           \
+	"   UNION ALL SELECT 'pg_catalog.pg_statistic_ext'::pg_catalog.regclass, s.oid"                \
+	"    FROM pg_catalog.pg_statistic_ext s"                                                       \
+	"    WHERE s.stxrelid = c.oid AND s.stxexprs IS NOT NULL) e"                                   \
+	"  JOIN pg_catalog.pg_depend d ON d.classid = e.class AND d.objid = e.id"                      \
+	"  LEFT JOIN pg_catalog.pg_operator o"                                                         \
+	"   ON d.refclassid = 'pg_catalog.pg_operator'::pg_catalog.regclass AND o.oid = d.refobjid"    \
+	"  LEFT JOIN pg_catalog.pg_proc f"                                                             \
+	"   ON f.oid = CASE d.refclassid WHEN 'pg_catalog.pg_proc'::pg_catalog.regclass"               \
+	"    THEN d.refobjid ELSE o.oprcode::pg_catalog.oid END"                                       \
+	"  LEFT JOIN pg_catalog.pg_type y ON d.refclassid = 'pg_catalog.pg_type'::pg_catalog.regclass" \
+	"   AND y.oid = d.refobjid AND y.typtype <> 'e'"                                               \
+	"  WHERE f.proowner NOT IN " ROLES_EQUAL_TO_SESSION                                            \
+	"   OR o.oprowner NOT IN " ROLES_EQUAL_TO_SESSION                                              \
+	"   OR y.typowner NOT IN " ROLES_EQUAL_TO_SESSION ")"
+
+#endif /* NEX_CODE_OF_OTHERS_H */
