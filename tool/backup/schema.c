@@ -130,24 +130,14 @@ write_script(Schema *schema, const char *archive, const char *section, Buffer *s
 {
 	char *pg_restore =
 		find_client_program(schema->bindir, "pg_restore", schema->server_version, NULL);
-	char *path = xasprintf("%s/%s.sql", schema->directory, section);
 	char *option = xasprintf("--section=%s", section);
-	char *file = xasprintf("--file=%s", path);
-	const char *argv[] = {pg_restore, option, file, archive, NULL};
-	SubprocessResult result;
-	bool good = false;
+	const char *argv[] = {pg_restore, option, "--file=-", archive, NULL};
+	bool good = pg_restore != NULL && client_program_script("pg_restore", argv, NULL, script, NULL);
 
-	if (pg_restore != NULL && subprocess_run(argv, NULL, &result))
-	{
-		good = client_program_check("pg_restore", &result) && client_program_output(path, script);
-		subprocess_result_free(&result);
-	}
 	if (good)
 		script_clean(script);
 	free(pg_restore);
-	free(path);
 	free(option);
-	free(file);
 	return good;
 }
 

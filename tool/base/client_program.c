@@ -56,6 +56,54 @@ client_program_check(const char *program, SubprocessResult *result)
 						program, result->exit_code);
 }
 
+/* The last comment of a script by pg_dumpall or pg_restore; only an \unrestrict comes after it. */
+static bool
+is_complete(const Buffer *script)
+{
+	static const char *const endings[] = {"\n-- PostgreSQL database dump complete\n",
+										  "\n-- PostgreSQL database cluster dump complete\n"};
+	size_t i;
+
+	for (i = 0; i < sizeof(endings) / sizeof(endings[0]); i++)
+	{
+		const char *at = script->data;
+		const char *found = NULL;
+
+		while ((at = strstr(at, endings[i])) != NULL)
+			found = at++;
+		if (found == NULL)
+			continue;
+		found += strlen(endings[i]);
+		found += strspn(found, "-\n");
+		if (strncmp(found, "\\unrestrict ", strlen("\\unrestrict ")) == 0)
+			found += strcspn(found, "\n");
+		if (found + strspn(found, "\n") == script->data + script->length)
+			return true;
+	}
+	return false;
+}
+
+bool
+client_program_script(const char *program, const char *const *argv, const char *directory,
+					  Buffer *script, char **warnings)
+{
+	SubprocessResult result;
+	bool good;
+
+	buffer_init(script);
+	if (!subprocess_capture(argv, directory, script, &result))
+		return false;
+	good = client_program_check(program, &result);
+	if (good && !is_complete(script))
+		good = report_error(EXIT_FAILED, result.errors.data[0] != '\0' ? result.errors.data : NULL,
+							NULL, "%s ended with exit code 0, but what it wrote is not complete",
+							program);
+	if (good && warnings != NULL)
+		*warnings = xstrdup(result.errors.data);
+	subprocess_result_free(&result);
+	return good;
+}
+
 void
 script_cut_line(Buffer *script, char *line)
 {

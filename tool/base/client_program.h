@@ -2,7 +2,7 @@
  *
  * client_program.h
  *	  What PostgreSQL's client programs leave behind: their exit code, their
- *	  file, and the lines of it that a backup does not want.
+ *	  text, and the lines of it that a backup does not want.
  *
  *-------------------------------------------------------------------------
  */
@@ -16,6 +16,15 @@ extern bool client_program_check(const char *program, SubprocessResult *result);
 
 /* The whole file that it wrote; false (reported) on failure. */
 extern bool client_program_output(const char *path, Buffer *content);
+
+/*
+ * Run one that writes SQL to its stdout, and take all of it.  An exit code of
+ * 0 does not say that it is all: the last line does.  `program` is its name,
+ * for messages; `directory` as in subprocess_run_connected(), or NULL.  What
+ * it said besides is in *warnings (caller frees; may be NULL).
+ */
+extern bool client_program_script(const char *program, const char *const *argv,
+								  const char *directory, Buffer *script, char **warnings);
 
 /* Drop a line from a script: everything from its start up to and including its newline. */
 extern void script_cut_line(Buffer *script, char *line);

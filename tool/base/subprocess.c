@@ -139,29 +139,62 @@ terminate_group(void *argument)
 	kill(-*(pid_t *) argument, SIGTERM);
 }
 
-/* Collect what the child writes until it closes the pipe; only the end is kept. */
-static void
-drain(int fd, SubprocessResult *result)
+/* Take what the child has written by now; false at the end, and on an error, which is kept. */
+static bool
+take_some(int fd, Buffer *into, int *error)
 {
-	Buffer *into = &result->errors;
 	char piece[READ_SIZE];
-	ssize_t length;
+	ssize_t length = read(fd, piece, sizeof(piece));
 
-	for (;;)
+	if (length < 0 && errno == EINTR)
+		return true;
+	if (length < 0)
+		*error = errno;
+	if (length <= 0)
+		return false;
+	buffer_append(into, piece, (size_t) length);
+	explicit_bzero(piece, (size_t) length);
+	return true;
+}
+
+/* Of what the child says only the end is kept. */
+static void
+cut_errors(SubprocessResult *result)
+{
+	Buffer *errors = &result->errors;
+
+	if (errors->length <= 2 * ERRORS_KEPT)
+		return;
+	memmove(errors->data, errors->data + errors->length - ERRORS_KEPT, ERRORS_KEPT + 1);
+	errors->length = ERRORS_KEPT;
+	result->truncated = true;
+}
+
+/*
+ * Collect what the child writes until it closes both pipes (output_fd may be
+ * -1).  Returns 0, or why its output cannot be read to the end.
+ */
+static int
+drain(int errors_fd, int output_fd, Buffer *output, SubprocessResult *result)
+{
+	struct pollfd wait[2] = {{errors_fd, POLLIN, 0}, {output_fd, POLLIN, 0}};
+	int ignored = 0;
+	int error = 0;
+
+	while (wait[0].fd >= 0 || wait[1].fd >= 0)
 	{
-		length = read(fd, piece, sizeof(piece));
-		if (length < 0 && errno == EINTR)
+		if (poll(wait, 2, -1) < 0)
 			continue;
-		if (length <= 0)
-			return;
-		buffer_append(into, piece, (size_t) length);
-		if (into->length > 2 * ERRORS_KEPT)
+		if (wait[0].revents != 0)
 		{
-			memmove(into->data, into->data + into->length - ERRORS_KEPT, ERRORS_KEPT + 1);
-			into->length = ERRORS_KEPT;
-			result->truncated = true;
+			if (!take_some(errors_fd, &result->errors, &ignored))
+				wait[0].fd = -1;
+			cut_errors(result);
 		}
+		if (wait[1].revents != 0 && !take_some(output_fd, output, &error))
+			wait[1].fd = -1;
 	}
+	return error;
 }
 
 /* Wait for the end of a child and note how it ended. */
@@ -181,12 +214,49 @@ reap(pid_t pid, const char *program, SubprocessResult *result)
 	return true;
 }
 
-/* Run a child; its stderr (and its stdout, if capture_stdout) goes into result->errors. */
-static bool
-run_child(const char *const *argv, const char *stdout_path, bool capture_stdout,
-		  const char *directory, SubprocessResult *result)
+/* The two ends of the pipes on which a child speaks. */
+typedef struct Pipes
 {
-	int pipe_fds[2];
+	int errors[2];
+	int output[2]; /* -1 if not wanted */
+} Pipes;
+
+static void
+close_pipe(int fds[2])
+{
+	int i;
+
+	for (i = 0; i < 2; i++)
+	{
+		if (fds[i] >= 0)
+			close(fds[i]);
+		fds[i] = -1;
+	}
+}
+
+static bool
+open_pipes(Pipes *pipes, bool output)
+{
+	bool good = pipe2(pipes->errors, O_CLOEXEC) == 0;
+	int error = errno;
+
+	pipes->output[0] = pipes->output[1] = -1;
+	if (good && output && pipe2(pipes->output, O_CLOEXEC) < 0)
+	{
+		error = errno;
+		pipes->output[0] = pipes->output[1] = -1;
+		close_pipe(pipes->errors);
+		good = false;
+	}
+	return good || report_error(EXIT_FAILED, strerror(error), NULL, "could not create a pipe");
+}
+
+/* Run a child; its stderr goes into result->errors, its stdout into output unless that is NULL. */
+static bool
+run_child(const char *const *argv, const char *stdout_path, Buffer *output, const char *directory,
+		  SubprocessResult *result)
+{
+	Pipes pipes;
 	int cancellation;
 	pid_t pid = 0;
 	int error;
@@ -196,37 +266,57 @@ run_child(const char *const *argv, const char *stdout_path, bool capture_stdout,
 	result->exit_code = -1;
 	result->signal = 0;
 	result->truncated = false;
-	if (pipe2(pipe_fds, O_CLOEXEC) < 0)
-		return report_error(EXIT_FAILED, strerror(errno), NULL, "could not create a pipe");
-	error = spawn_child(argv, stdout_path, capture_stdout ? pipe_fds[1] : -1, pipe_fds[1],
-						directory, &pid);
-	close(pipe_fds[1]);
+	if (!open_pipes(&pipes, output != NULL))
+		return false;
+	error = spawn_child(argv, stdout_path, pipes.output[1], pipes.errors[1], directory, &pid);
 	if (error != 0)
 	{
-		close(pipe_fds[0]);
+		close_pipe(pipes.errors);
+		close_pipe(pipes.output);
 		return report_error(EXIT_FAILED, strerror(error), NULL, "could not start \"%s\"", argv[0]);
 	}
+	close(pipes.errors[1]);
+	if (output != NULL)
+		close(pipes.output[1]);
+	pipes.errors[1] = pipes.output[1] = -1;
 	cancellation = cancellation_add(terminate_group, &pid);
 	if (stop_requested())
 		terminate_group(&pid);
-	drain(pipe_fds[0], result);
-	close(pipe_fds[0]);
+	error = drain(pipes.errors[0], pipes.output[0], output, result);
+	close_pipe(pipes.errors);
+	close_pipe(pipes.output);
 
 	/* Once reaped the pid may belong to somebody else, so the cancellation goes first. */
 	cancellation_remove(cancellation);
-	return reap(pid, argv[0], result);
+	if (!reap(pid, argv[0], result))
+		return false;
+	return error == 0 || report_error(EXIT_FAILED, strerror(error), NULL,
+									  "could not read the output of \"%s\"", argv[0]);
 }
 
 bool
 subprocess_run(const char *const *argv, const char *stdout_path, SubprocessResult *result)
 {
-	return run_child(argv, stdout_path, false, NULL, result);
+	return run_child(argv, stdout_path, NULL, NULL, result);
 }
 
 bool
 subprocess_run_connected(const char *const *argv, const char *directory, SubprocessResult *result)
 {
-	return run_child(argv, NULL, false, directory, result);
+	return run_child(argv, NULL, NULL, directory, result);
+}
+
+bool
+subprocess_capture(const char *const *argv, const char *directory, Buffer *output,
+				   SubprocessResult *result)
+{
+	bool good;
+
+	buffer_append_string(output, "");
+	good = run_child(argv, NULL, output, directory, result);
+	if (!good)
+		subprocess_result_free(result);
+	return good;
 }
 
 void
@@ -242,11 +332,16 @@ program_version(const char *path)
 	const char *argv[] = {path, "--version", NULL};
 	SubprocessResult result;
 	char *version = NULL;
+	Buffer said;
 	char *found;
 
-	if (access(path, X_OK) != 0 || !run_child(argv, NULL, true, NULL, &result))
+	buffer_init(&said);
+	if (access(path, X_OK) != 0 || !subprocess_capture(argv, NULL, &said, &result))
+	{
+		buffer_free(&said);
 		return NULL;
-	found = strstr(result.errors.data, "(PostgreSQL) ");
+	}
+	found = strstr(said.data, "(PostgreSQL) ");
 	if (result.exit_code == 0 && found != NULL)
 	{
 		found += strlen("(PostgreSQL) ");
@@ -254,6 +349,7 @@ program_version(const char *path)
 		version = xstrdup(found);
 	}
 	subprocess_result_free(&result);
+	buffer_free(&said);
 	return version;
 }
 

@@ -38,6 +38,14 @@ extern bool subprocess_run(const char *const *argv, const char *stdout_path,
  */
 extern bool subprocess_run_connected(const char *const *argv, const char *directory,
 									 SubprocessResult *result);
+
+/*
+ * The same, directory may be NULL, for a program whose stdout is wanted: it is
+ * appended to output.  Through a pipe, not a file: where a disk is full,
+ * pg_restore --list and pg_dumpall leave half of a file and exit with 0.
+ */
+extern bool subprocess_capture(const char *const *argv, const char *directory, Buffer *output,
+							   SubprocessResult *result);
 extern void subprocess_result_free(SubprocessResult *result);
 
 /*

@@ -15,6 +15,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "client_program.h"
+#include "log.h"
 #include "memory.h"
 #include "subprocess.h"
 
@@ -51,40 +53,80 @@ add_dependencies(ArchiveEntry *entry, const char *numbers)
 	}
 }
 
-bool
-archive_listing_read(const RestorePlan *plan, const char *option, ArchiveListing *listing)
+/* "; \tTOC Entries: 42", which stands above the list of all entries; -1 if it does not. */
+static long
+promised_entries(const char *text)
+{
+	static const char title[] = "TOC Entries: ";
+	const char *found = strstr(text, title);
+
+	return found != NULL ? strtol(found + strlen(title), NULL, 10) : -1;
+}
+
+static void
+add_lines(ArchiveListing *listing, char *text)
 {
 	static const char dependencies[] = ";\tdepends on:";
-	char *path = xasprintf("%s/listing", plan->directory);
-	const char *argv[] = {plan->pg_restore, "--list", option, plan->archive, NULL};
-	SubprocessResult result;
-	FILE *file = NULL;
-	char *line = NULL;
-	size_t size = 0;
-	uint32_t i;
+	char *line;
 
-	memset(listing, 0, sizeof(*listing));
-	if (subprocess_run(argv, path, &result))
-	{
-		if (result.exit_code == 0)
-			file = fopen(path, "re");
-		subprocess_result_free(&result);
-	}
-	while (file != NULL && getline(&line, &size, file) > 0)
+	while ((line = strsep(&text, "\n")) != NULL)
 	{
 		if (strncmp(line, dependencies, strlen(dependencies)) == 0 && listing->count > 0)
 			add_dependencies(&listing->entries[listing->count - 1], line + strlen(dependencies));
 		else
 			add_entry(listing, line);
 	}
-	listing->by_id = xcalloc((size_t) listing->max_id + 1, sizeof(ArchiveEntry *));
-	for (i = 0; i < listing->count; i++)
-		listing->by_id[listing->entries[i].id] = &listing->entries[i];
-	if (file != NULL)
-		fclose(file);
-	free(line);
-	free(path);
-	return file != NULL;
+}
+
+/* An entry of an archive that lists itself is in the list of all, which says how many they are. */
+static bool
+check_listing(const ArchiveListing *listing, long promised, const ArchiveListing *all)
+{
+	uint32_t i;
+
+	if (all == NULL && (long) listing->count != promised)
+		return report_error(EXIT_FAILED, NULL, NULL,
+							"pg_restore lists %u of %ld entries of the schema archive",
+							listing->count, promised);
+	for (i = 0; all != NULL && i < listing->count; i++)
+	{
+		if (archive_listing_find(all, listing->entries[i].id) == NULL)
+			return report_error(EXIT_FAILED, NULL, NULL,
+								"pg_restore does not list entry %d of the schema archive twice",
+								listing->entries[i].id);
+	}
+	return true;
+}
+
+bool
+archive_listing_read(const RestorePlan *plan, const char *option, const ArchiveListing *all,
+					 ArchiveListing *listing)
+{
+	const char *argv[] = {plan->pg_restore, "--list", option, plan->archive, NULL};
+	SubprocessResult result;
+	Buffer text;
+	bool good = false;
+	uint32_t i;
+
+	memset(listing, 0, sizeof(*listing));
+	buffer_init(&text);
+	if (subprocess_capture(argv, NULL, &text, &result))
+	{
+		good = client_program_check("pg_restore", &result);
+		subprocess_result_free(&result);
+	}
+	if (good)
+	{
+		long promised = promised_entries(text.data);
+
+		add_lines(listing, text.data);
+		listing->by_id = xcalloc((size_t) listing->max_id + 1, sizeof(ArchiveEntry *));
+		for (i = 0; i < listing->count; i++)
+			listing->by_id[listing->entries[i].id] = &listing->entries[i];
+		good = check_listing(listing, promised, all);
+	}
+	buffer_free(&text);
+	return good;
 }
 
 void

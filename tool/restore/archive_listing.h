@@ -31,11 +31,12 @@ typedef struct ArchiveListing
 
 /*
  * Run pg_restore --list with one more option: "--verbose" lists everything,
- * with dependencies; "--section=post-data" what belongs to that section.
- * False, not reported, if that fails.
+ * with dependencies, and must list as much as the archive says that it has;
+ * "--section=post-data" what belongs to that section, which must be among
+ * `all` (NULL for the list of everything).  False (reported) on failure.
  */
 extern bool archive_listing_read(const RestorePlan *plan, const char *option,
-								 ArchiveListing *listing);
+								 const ArchiveListing *all, ArchiveListing *listing);
 extern void archive_listing_free(ArchiveListing *listing);
 
 /* The entry with this id, or NULL. */

@@ -334,7 +334,7 @@ early_indexes_plan(RestorePlan *plan)
 	pthread_cond_init(&early->changed, NULL);
 	/* pg_restore's --single-transaction does not go on behind an error. */
 	if (plan->settings->jobs > 1 && !plan->sets_unknown && any_big(plan->manifest, tables, count) &&
-		archive_listing_read(plan, "--verbose", &early->listing))
+		archive_listing_read(plan, "--verbose", NULL, &early->listing))
 		choose_indexes(early, tables, count);
 	free(tables);
 	return early;

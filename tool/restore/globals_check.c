@@ -10,44 +10,17 @@
  */
 #include "globals_check.h"
 
-#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
+#include "client_program.h"
 #include "log.h"
 #include "memory.h"
 #include "quote.h"
 #include "session_pins.h"
 #include "subprocess.h"
 
-#define MAX_SCRIPT (256L * 1024 * 1024)
-
 /* ---- roles ---- */
-
-/* A whole file; NULL (reported) if it cannot be read. */
-static char *
-read_script(const char *path)
-{
-	int fd = open(path, O_RDONLY | O_CLOEXEC);
-	struct stat status;
-	char *script = NULL;
-	ssize_t length = -1;
-
-	if (fd >= 0 && fstat(fd, &status) == 0 && status.st_size < MAX_SCRIPT)
-	{
-		script = xcalloc((size_t) status.st_size + 1, 1);
-		length = read(fd, script, (size_t) status.st_size);
-	}
-	if (fd >= 0)
-		close(fd);
-	if (length >= 0 && length == status.st_size)
-		return script;
-	free(script);
-	report_error(EXIT_FAILED, NULL, NULL, "could not read file \"%s\"", path);
-	return NULL;
-}
 
 /* The roles that the server has, as pg_dumpall writes them. */
 static bool
@@ -59,41 +32,34 @@ read_present_roles(GlobalsRestore *restore, const char *directory, GlobalsStatem
 						 ? session_conninfo_for_pg_dumpall(restore->target, restore->connection,
 														   PQdb(restore->connection->pg), directory)
 						 : NULL;
-	char *path = xasprintf("%s/roles.sql", directory);
-	char *file = xasprintf("--file=%s", path);
 	char *database = database_option(PQdb(restore->connection->pg));
 	char *encoding =
 		xasprintf("--encoding=%s", PQparameterStatus(restore->connection->pg, "client_encoding"));
-	const char *argv[] = {program,     "--roles-only",
-						  "--no-sync", "--no-password",
-						  file,        database,
-						  encoding,    "--dbname",
-						  conninfo,    restore->superuser ? NULL : "--no-role-passwords",
+	const char *argv[] = {program,
+						  "--roles-only",
+						  "--no-sync",
+						  "--no-password",
+						  database,
+						  encoding,
+						  "--dbname",
+						  conninfo,
+						  restore->superuser ? NULL : "--no-role-passwords",
 						  NULL};
-	SubprocessResult result;
-	char *script = NULL;
+	Buffer script;
+	bool good;
 
-	if (conninfo != NULL && subprocess_run_connected(argv, directory, &result))
-	{
-		if (result.exit_code == 0)
-			script = read_script(path);
-		else
-			report_error(EXIT_FAILED, result.errors.data, NULL, "could not read the roles");
-		subprocess_result_free(&result);
-	}
-	if (script != NULL)
-	{
-		globals_statements_parse(script, present);
-		explicit_bzero(script, strlen(script));
-	}
-	free(script);
+	buffer_init(&script);
+	good = conninfo != NULL && client_program_script("pg_dumpall", argv, directory, &script, NULL);
+	if (good)
+		globals_statements_parse(script.data, present);
+	if (script.data != NULL)
+		explicit_bzero(script.data, script.length);
+	buffer_free(&script);
 	free(program);
 	free(conninfo);
-	free(path);
-	free(file);
 	free(database);
 	free(encoding);
-	return script != NULL;
+	return good;
 }
 
 /* Are the attributes the same, as far as both sides know them? */

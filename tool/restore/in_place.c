@@ -35,26 +35,16 @@
 static bool
 write_script(const RestorePlan *plan, const char *list, Buffer *script)
 {
-	char *path = xasprintf("%s.sql", list);
 	char *which = xasprintf("--use-list=%s", list);
-	char *file = xasprintf("--file=%s", path);
-	const char *argv[8] = {plan->pg_restore, which, file, plan->archive};
+	const char *argv[8] = {plan->pg_restore, which, "--file=-", plan->archive};
 	size_t count = 4;
-	SubprocessResult result;
-	bool good = false;
+	bool good;
 
 	schema_sections_add_options(plan, argv, &count);
-	if (subprocess_run(argv, NULL, &result))
-	{
-		good = client_program_check("pg_restore", &result);
-		subprocess_result_free(&result);
-	}
-	good = good && client_program_output(path, script);
+	good = client_program_script("pg_restore", argv, NULL, script, NULL);
 	if (good)
 		script_clean(script);
-	free(path);
 	free(which);
-	free(file);
 	return good;
 }
 

@@ -132,11 +132,9 @@ post_data_run(RestorePlan *plan)
 	memset(&section, 0, sizeof(section));
 	which = plan->post_list != NULL ? xasprintf("--use-list=%s", plan->post_list)
 									: xstrdup("--section=post-data");
-	good = archive_listing_read(plan, "--verbose", &all) &&
-		   archive_listing_read(plan, which, &section);
+	good = archive_listing_read(plan, "--verbose", NULL, &all) &&
+		   archive_listing_read(plan, which, &all, &section);
 	free(which);
-	if (!good && !stop_requested())
-		report_error(EXIT_FAILED, NULL, NULL, "pg_restore could not list the schema archive");
 	passes = good ? assign_passes(plan, &all, &section) : NULL;
 	for (pass = 0; good && pass < PASSES; pass++)
 		good = run_pass(plan, &section, passes, (Pass) pass) && !stop_requested();
