@@ -71,11 +71,14 @@ typedef struct GlobalsBackup
 	ConnectionTarget *target;
 	Connection *connection;
 	Manifest *manifest;
+	Manifest *previous; /* of the latest backup, or NULL */
 	ObjectStore *store;
 	char *directory; /* private, temporary */
 	char *bootstrap; /* superuser of initdb */
 	char *database;  /* that we are connected to */
 	Buffer text;
+	uint64_t roles;       /* that the text creates */
+	uint64_t tablespaces; /* likewise */
 	int lock;
 } GlobalsBackup;
 
@@ -104,7 +107,8 @@ begin(GlobalsBackup *backup)
 		!repository_new_id(backup->repository, GLOBALS_DATABASE, manifest->id))
 		return false;
 	unclear_warn(backup->repository);
-	backup->store = object_store_create(backup->repository, manifest->codec, NULL);
+	backup->previous = manifest_to_build_on(backup->repository, GLOBALS_DATABASE);
+	backup->store = object_store_create(backup->repository, manifest->codec, backup->previous);
 	backup->directory = temporary_directory_create();
 	return backup->directory != NULL;
 }
@@ -148,39 +152,27 @@ run_pg_dumpall(GlobalsBackup *backup)
 						 ? session_conninfo_for_pg_dumpall(backup->target, backup->connection,
 														   backup->database, backup->directory)
 						 : NULL;
-	char *path = xasprintf("%s/globals.sql", backup->directory);
-	char *file = xasprintf("--file=%s", path);
 	char *database = database_option(backup->database);
-	const char *argv[] = {program,
-						  "--globals-only",
-						  "--no-sync",
-						  "--no-password",
-						  file,
-						  database,
-						  "--dbname",
-						  conninfo,
-						  manifest->globals.passwords ? NULL : "--no-role-passwords",
+	const char *argv[] = {program,     "--globals-only",
+						  "--no-sync", "--no-password",
+						  database,    "--dbname",
+						  conninfo,    manifest->globals.passwords ? NULL : "--no-role-passwords",
 						  NULL};
-	SubprocessResult result;
-	bool good = false;
+	char *warnings = NULL;
+	bool good;
 
 	progress_phase("reading roles and tablespaces", "", 0, 0);
-	if (conninfo != NULL && subprocess_run_connected(argv, backup->directory, &result))
+	good = conninfo != NULL &&
+		   client_program_script("pg_dumpall", argv, backup->directory, &backup->text, &warnings);
+	if (good && warnings[0] != '\0')
 	{
-		good = client_program_check("pg_dumpall", &result) &&
-			   client_program_output(path, &backup->text);
-		if (good && result.errors.data[0] != '\0')
-		{
-			log_warning("%s", result.errors.data);
-			manifest_add_warning(manifest, result.errors.data);
-		}
-		subprocess_result_free(&result);
+		log_warning("%s", warnings);
+		manifest_add_warning(manifest, warnings);
 	}
 	free(program);
 	free(conninfo);
-	free(path);
-	free(file);
 	free(database);
+	free(warnings);
 	return good && !stop_requested();
 }
 
@@ -358,6 +350,8 @@ correct_text(GlobalsBackup *backup)
 		const char *end = sql_statement_end(at);
 		bool found;
 
+		backup->roles += strncmp(at, "CREATE ROLE ", 12) == 0;
+		backup->tablespaces += strncmp(at, "CREATE TABLESPACE ", 18) == 0;
 		sql_reset(&own);
 		good = find_own_text(backup, at, end, &own, &found);
 		if (found)
@@ -430,6 +424,34 @@ assemble(GlobalsBackup *backup)
 	return good;
 }
 
+/*
+ * Is every role and tablespace in the text?  Some may have been dropped while
+ * pg_dumpall read them, so fewer than before are too few only if more are there.
+ */
+static bool
+check_counts(GlobalsBackup *backup)
+{
+	ManifestGlobals *globals = &backup->manifest->globals;
+	bool good = backup->roles >= globals->roles && backup->tablespaces >= globals->tablespaces;
+	PGresult *result = good ? NULL : connection_query(backup->connection, overview_query, 0, NULL);
+
+	if (!good && result == NULL)
+		return false;
+	if (!good)
+		good = backup->roles >= strtoull(PQgetvalue(result, 0, 0), NULL, 10) &&
+			   backup->tablespaces >= strtoull(PQgetvalue(result, 0, 2), NULL, 10);
+	PQclear(result);
+	if (!good)
+		return report_error(EXIT_FAILED, NULL, "Try again.",
+							"pg_dumpall wrote %llu of %llu roles and %llu of %llu tablespaces",
+							(unsigned long long) backup->roles, (unsigned long long) globals->roles,
+							(unsigned long long) backup->tablespaces,
+							(unsigned long long) globals->tablespaces);
+	globals->roles = backup->roles;
+	globals->tablespaces = backup->tablespaces;
+	return true;
+}
+
 /* An update of pg_dumpall is what helps: old ones write SQL that others choose. */
 static bool
 report_planted(const UnknownSql *unknown)
@@ -482,6 +504,7 @@ static void
 clean_up(GlobalsBackup *backup)
 {
 	object_store_free(backup->store);
+	manifest_free(backup->previous);
 	connection_close(backup->connection);
 	target_free(backup->target);
 	temporary_directory_remove(backup->directory);
@@ -511,8 +534,8 @@ backup_globals(const Settings *settings, Repository *repository)
 	if (good)
 	{
 		script_cut_restrict(&backup.text);
-		good = correct_text(&backup) && add_settings_of_all(&backup) && examine(&backup) &&
-			   publish(&backup);
+		good = correct_text(&backup) && check_counts(&backup) && add_settings_of_all(&backup) &&
+			   examine(&backup) && publish(&backup);
 	}
 	manifest = backup.manifest;
 	clean_up(&backup);

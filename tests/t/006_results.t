@@ -1,0 +1,92 @@
+# A result is said only after it was compared: a client program that writes half of its text and
+# exits with 0, as pg_dumpall and pg_restore --list do where TMPDIR is full, and damage that the
+# last verification has found.
+use strict;
+use warnings;
+
+use File::Temp ();
+use NexBackup::Test;
+use PostgreSQL::Test::Cluster;
+use Test::More;
+
+my $node = start_server('main');
+my $repo = new_repository();
+chomp(my $bindir = `pg_config --bindir`);
+$bindir = $ENV{PG_BINDIR} if defined $ENV{PG_BINDIR};
+
+# Client programs of which one cuts its output off behind some lines, if an argument is given.
+sub cut_programs
+{
+	my ($name, $argument, $lines) = @_;
+	my $directory = File::Temp::tempdir(CLEANUP => 1);
+
+	symlink "$bindir/$_", "$directory/$_" or die for grep { $_ ne $name } qw(pg_dump pg_restore pg_dumpall);
+	write_bytes("$directory/$name", <<"SH");
+#!/bin/sh
+case " \$* " in
+	*" $argument"*) "$bindir/$name" "\$@" | head -n $lines; exit 0;;
+	*) exec "$bindir/$name" "\$@";;
+esac
+SH
+	chmod 0755, "$directory/$name" or die;
+	return $directory;
+}
+
+# ------------------------------------------------------------ the globals
+
+query('postgres', "CREATE ROLE role_$_") for 1 .. 30;
+my $roles = query('postgres', "SELECT count(*) FROM pg_roles WHERE rolname !~ '^pg_'");
+for my $lines (0, 1, 20, 40, 60)
+{
+	my $programs = cut_programs('pg_dumpall', '--globals-only', $lines);
+
+	tool_fails([ 'globals', 'backup', '--repo', $repo, '--pg-bindir', $programs ],
+		1, qr/pg_dumpall ended with exit code 0, but what it wrote is not complete/,
+		"globals that are cut off behind $lines lines are no backup");
+}
+is(scalar @{ tool_json('globals', 'list', '--repo', $repo)->{backups} }, 0, 'nothing was published');
+
+# With its last line, but without a role.
+my $programs = cut_programs('pg_dumpall', '--globals-only', '1000 | sed "/CREATE ROLE role_7;/d"');
+tool_fails([ 'globals', 'backup', '--repo', $repo, '--pg-bindir', $programs ],
+	1, qr/pg_dumpall wrote ${\($roles - 1)} of $roles roles/, 'nor are globals without a role');
+tool_ok([ 'globals', 'backup', '--repo', $repo ], 'whole ones are');
+is(tool_json('globals', 'info', '--repo', $repo)->{globals}{roles}, $roles, 'with all roles');
+$programs = cut_programs('pg_dumpall', '--roles-only', 20);
+tool_fails([ 'globals', 'restore', '--repo', $repo, '--existing-roles=keep', '--yes', '--pg-bindir', $programs ],
+	1, qr/what it wrote is not complete/, 'nor is half a list of roles believed at a restore');
+
+# ----------------------------------------------------------- a restore
+
+query('postgres', 'CREATE DATABASE shop');
+query('shop', <<'SQL');
+CREATE TABLE a (id int PRIMARY KEY, t text);
+CREATE TABLE b (id int PRIMARY KEY, a int REFERENCES a);
+CREATE INDEX ON b (a);
+INSERT INTO a SELECT i, 'text ' || i FROM generate_series(1, 1000) i;
+INSERT INTO b SELECT i, i FROM generate_series(1, 1000) i;
+SQL
+tool_ok([ 'backup', '--repo', $repo, '-d', 'shop' ], 'backup');
+for my $lines (0, 5, 14, 20, 24)
+{
+	$programs = cut_programs('pg_restore', '--list --verbose', $lines);
+	tool_fails([ 'restore', '--repo', $repo, 'shop', '--to', 'half', '--pg-bindir', $programs ],
+		1, qr/pg_restore lists \d+ of -?\d+ entries/, "a list that is cut off behind $lines lines stops a restore");
+	is(query('postgres', "SELECT count(*) FROM pg_database WHERE datname = 'half'"), 0, 'and nothing is left of it');
+}
+$programs = cut_programs('pg_restore', '--file=-', 10);
+tool_fails([ 'backup', '--repo', $repo, '-d', 'shop', '--pg-bindir', $programs ],
+	1, qr/pg_restore ended with exit code 0, but what it wrote is not complete/, 'half a script is no backup');
+
+# -------------------------------------------------------- known damage
+
+my ($biggest) = sort { -s $b <=> -s $a } map { "$repo/$_" } grep { m{^objects/} } all_files($repo);
+damage_file($biggest, 'flip');
+is((tool('verify', '--repo', $repo))[0], 3, 'a damaged file is found');
+my $warned = (tool('backup', '--repo', $repo, '-d', 'shop'))[2];
+like($warned, qr/the last verification of backup shop.* failed: everything is stored again/, 'the next backup says so');
+is((tool('verify', '--repo', $repo))[0], 0, 'and does not rest on it');
+tool_ok([ 'restore', '--repo', $repo, 'shop', '--to', 'again' ], 'it can be restored');
+same_database('shop', 'again', 'and is the same');
+
+done_testing();
