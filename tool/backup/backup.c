@@ -10,12 +10,11 @@
  *
  * When workers and pg_dump are done the leader reads the sequences, and only
  * then is anything published: barrier, .sha256, manifest.  Whatever happens
- * before leaves at most objects that no manifest names, which the next
- * backup finds and re-uses.
+ * before leaves at most objects that no manifest names.  They may never have
+ * reached the disk, so the next backup writes over them.
  *
  * If an object was renamed, rebuilt or dropped while its definition was read
- * (moved_objects.c), the backup begins again, with a new snapshot; what was
- * stored by then is found and re-used in the same way.
+ * (moved_objects.c), the backup begins again, with a new snapshot.
  *
  *-------------------------------------------------------------------------
  */
@@ -84,7 +83,6 @@ begin(Backup *backup, const char *name, char **database)
 {
 	const Settings *settings = backup->settings;
 	Manifest *manifest = backup->manifest = manifest_create();
-	BackupName latest;
 
 	progress_phase("connecting", "", 0, 0);
 	manifest->started = utc_now();
@@ -109,15 +107,7 @@ begin(Backup *backup, const char *name, char **database)
 		!repository_new_id(backup->repository, *database, manifest->id))
 		return false;
 	unclear_warn(backup->repository);
-	if (repository_latest(backup->repository, *database, &latest))
-	{
-		char *error = NULL;
-
-		backup->previous = manifest_to_build_on(backup->repository, &latest, &error);
-		if (error != NULL)
-			log_warning("backup %s/%s is damaged: %s", latest.database, latest.id, error);
-		free(error);
-	}
+	backup->previous = manifest_to_build_on(backup->repository, *database);
 	backup->store = object_store_create(backup->repository, manifest->codec, backup->previous);
 	backup->directory = temporary_directory_create();
 	return backup->directory != NULL;
@@ -219,6 +209,11 @@ copy_data(Backup *backup)
 	progress_phase("copying data", "tables", (uint64_t) tables, backup->plan.weight);
 	backup->pipeline = pipeline_start(backup->store, backup->manifest->codec,
 									  backup->manifest->level, jobs, 2 * jobs + SPARE_PIECES);
+	if (backup->pipeline == NULL)
+	{
+		free(threads);
+		return false;
+	}
 	work->workers = backup->sessions.workers;
 	work->snapshot = &backup->sessions.snapshot;
 	work->tables = &backup->sessions.tables;

@@ -12,6 +12,7 @@
 #include "pipeline.h"
 
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -51,7 +52,8 @@ struct Pipeline
 
 	StoredPiece *stored;
 	size_t nstored;
-	bool failed;
+	size_t nsubmitted; /* with something in them */
+	_Atomic bool failed;
 };
 
 /* Wait on a condition, but look up now and then: a stop does not signal it. */
@@ -193,6 +195,27 @@ compress_pieces(void *argument)
 	return NULL;
 }
 
+/* One is enough for the work to be done, none is not. */
+static bool
+start_threads(Pipeline *pipeline, int wanted)
+{
+	int error = 0;
+	int i;
+
+	for (i = 0; i < wanted && error == 0; i++)
+	{
+		error = pthread_create(&pipeline->threads[i], NULL, compress_pieces, pipeline);
+		if (error == 0)
+			pipeline->nthreads++;
+	}
+	if (pipeline->nthreads == 0)
+		return report_error(EXIT_FAILED, strerror(error), NULL, "could not start a thread");
+	if (pipeline->nthreads < wanted)
+		log_warning("could not start more than %d of %d threads that compress: %s",
+					pipeline->nthreads, wanted, strerror(error));
+	return true;
+}
+
 Pipeline *
 pipeline_start(ObjectStore *store, Codec codec, int level, int compressors, int pieces)
 {
@@ -215,13 +238,10 @@ pipeline_start(ObjectStore *store, Codec codec, int level, int compressors, int 
 		pipeline->free_pieces = &pipeline->pieces[i];
 	}
 	pipeline->threads = xcalloc((size_t) compressors, sizeof(pthread_t));
-	for (i = 0; i < compressors; i++)
-	{
-		if (pthread_create(&pipeline->threads[i], NULL, compress_pieces, pipeline) != 0)
-			break;
-		pipeline->nthreads++;
-	}
-	return pipeline;
+	if (start_threads(pipeline, compressors))
+		return pipeline;
+	pipeline_free(pipeline);
+	return NULL;
 }
 
 Piece *
@@ -254,6 +274,7 @@ pipeline_submit(Pipeline *pipeline, Piece *piece)
 		return;
 	}
 	pthread_mutex_lock(&pipeline->lock);
+	pipeline->nsubmitted++;
 	*pipeline->filled_tail = piece;
 	pipeline->filled_tail = &piece->next;
 	pthread_cond_signal(&pipeline->piece_filled);
@@ -298,6 +319,9 @@ pipeline_finish(Pipeline *pipeline)
 	for (i = 0; i < pipeline->nthreads; i++)
 		pthread_join(pipeline->threads[i], NULL);
 	pipeline->nthreads = 0;
+	if (!pipeline->failed && !stop_requested() && pipeline->nstored != pipeline->nsubmitted)
+		return report_error(EXIT_FAILED, NULL, NULL, "only %zu of %zu pieces were stored",
+							pipeline->nstored, pipeline->nsubmitted);
 	return !pipeline->failed;
 }
 

@@ -46,7 +46,8 @@ typedef struct Piece
 
 typedef struct Pipeline Pipeline;
 
-/* Start `compressors` threads; `pieces` buffers go around. */
+/* Start `compressors` threads; `pieces` buffers go around.  NULL (reported) if none can be started.
+ */
 extern Pipeline *pipeline_start(ObjectStore *store, Codec codec, int level, int compressors,
 								int pieces);
 

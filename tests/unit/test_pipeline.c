@@ -1,0 +1,141 @@
+/*-------------------------------------------------------------------------
+ *
+ * test_pipeline.c
+ *	  Pieces that no thread compresses are no backup.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "scratch.h"
+
+#include <dlfcn.h>
+#include <errno.h>
+#include <pthread.h>
+
+#include "pipeline.h"
+
+#define PIECES 5
+#define ROWS 40
+
+static int calls;
+static int first_to_fail; /* counted from 1; 0: none */
+static int last_to_fail;
+
+/* A machine that is short of threads for a while. */
+int
+pthread_create(pthread_t *thread, const pthread_attr_t *attributes, void *(*start)(void *),
+			   void *argument)
+{
+	int (*real)(pthread_t *, const pthread_attr_t *, void *(*) (void *), void *) =
+		dlsym(RTLD_NEXT, "pthread_create");
+
+	calls++;
+	if (calls >= first_to_fail && calls <= last_to_fail)
+		return EAGAIN;
+	return real(thread, attributes, start, argument);
+}
+
+static Repository *
+open_repository(void)
+{
+	Repository *repository;
+	bool created;
+
+	assert_true(repository_init(scratch_path("repo"), &created));
+	repository = repository_open(scratch_path("repo"));
+	assert_non_null(repository);
+	return repository;
+}
+
+/* More pieces than there are buffers, each with one member of one row. */
+static bool
+fill(Pipeline *pipeline)
+{
+	uint32_t i;
+
+	for (i = 0; i < ROWS; i++)
+	{
+		Piece *piece = pipeline_take(pipeline, i, 0);
+
+		if (piece == NULL)
+			return false;
+		piece_begin_segment(piece, MEMBER_DATA, 0)->rows = 1;
+		buffer_printf(&piece->raw, "%u\n", i);
+		piece_end_segment(piece);
+		pipeline_submit(pipeline, piece);
+	}
+	return pipeline_finish(pipeline);
+}
+
+static void
+check_rows(int compressors, int fail_from, int fail_to)
+{
+	Repository *repository = open_repository();
+	ObjectStore *store = object_store_create(repository, CODEC_ZSTD, NULL);
+	Manifest *manifest = manifest_create();
+	Pipeline *pipeline;
+	uint32_t i;
+
+	calls = 0;
+	first_to_fail = fail_from;
+	last_to_fail = fail_to;
+	pipeline = pipeline_start(store, CODEC_ZSTD, 1, compressors, PIECES);
+	assert_non_null(pipeline);
+	assert_true(fill(pipeline));
+	pipeline_add_to_manifest(pipeline, MEMBER_DATA, manifest);
+	assert_int_equal(manifest->nmembers, ROWS);
+	for (i = 0; i < ROWS; i++)
+		assert_int_equal(manifest->members[i].raw, i < 10 ? 2 : 3);
+	pipeline_free(pipeline);
+	object_store_free(store);
+	manifest_free(manifest);
+	repository_close(repository);
+}
+
+static void
+test_all_threads(void **state)
+{
+	(void) state;
+	check_rows(2, 0, 0);
+}
+
+static void
+test_some_threads(void **state)
+{
+	(void) state;
+	check_rows(4, 2, 4);
+}
+
+static void
+start_without_threads(void)
+{
+	Repository *repository = repository_open(scratch_path("repo"));
+	ObjectStore *store = object_store_create(repository, CODEC_ZSTD, NULL);
+
+	calls = 0;
+	first_to_fail = 1;
+	last_to_fail = 1000;
+	if (pipeline_start(store, CODEC_ZSTD, 1, 2, PIECES) != NULL)
+		_exit(99);
+}
+
+static void
+test_no_threads(void **state)
+{
+	(void) state;
+	repository_close(open_repository());
+	assert_int_equal(exit_code_of(start_without_threads), EXIT_FAILED);
+}
+
+#define TEST(function) cmocka_unit_test_setup_teardown(function, scratch_create, scratch_destroy)
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		TEST(test_all_threads),
+		TEST(test_some_threads),
+		TEST(test_no_threads),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
