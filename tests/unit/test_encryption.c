@@ -429,21 +429,19 @@ test_reuse(void **state)
 {
 	char *path = xasprintf("%s/repo", scratch);
 	char *writer = xasprintf("%s/writer", scratch);
-	BackupName name = {.database = DATABASE, .id = BACKUP_ID};
 	char identity[AGE_IDENTITY_SIZE];
 	char recipient[AGE_RECIPIENT_SIZE];
 	Repository *repository;
 	ManifestObject object;
 	Manifest *previous;
 	ObjectStore *store;
-	char *error = NULL;
 
 	(void) state;
 	make_repository(CIPHER_AGE, WRAPPED_FOR_RECIPIENTS, path);
 	load_keys(WRAPPED_FOR_RECIPIENTS, writer, NULL, NULL);
 	repository = repository_open(path);
 	assert_non_null(repository);
-	previous = manifest_to_build_on(repository, &name, &error);
+	previous = manifest_to_build_on(repository, DATABASE);
 	assert_non_null(previous);
 	assert_false(previous->locked); /* its own copy */
 	store = object_store_create(repository, CODEC_NONE, previous);
@@ -458,8 +456,7 @@ test_reuse(void **state)
 	assert_true(age_identity_generate(identity, recipient));
 	assert_null(age_recipients_add(&repository->encryption->recipients, recipient));
 	assert_true(repository_rewrite(repository));
-	assert_null(manifest_to_build_on(repository, &name, &error));
-	assert_null(error);
+	assert_null(manifest_to_build_on(repository, DATABASE));
 	repository_close(repository);
 	keyring_free();
 	free(path);

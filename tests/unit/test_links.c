@@ -131,8 +131,8 @@ assert_closed(const char *directory, const char *file)
 	assert_int_equal(storage->read(storage, file, 1000, &content), ELOOP);
 	assert_int_equal(storage->read_range(storage, file, 0, 4, byte), ELOOP);
 	assert_int_equal(storage->size(storage, file, &bytes), ELOOP);
-	assert_int_equal(storage->write(storage, file, "mine", 4, true), ELOOP);
-	assert_int_equal(storage->write(storage, below, "mine", 4, false), ELOOP);
+	assert_int_equal(storage->write(storage, file, "mine", 4, WRITE_DURABLE), ELOOP);
+	assert_int_equal(storage->write(storage, below, "mine", 4, WRITE_NEW), ELOOP);
 	assert_int_equal(storage->sync(storage, file), ELOOP);
 	assert_int_equal(storage->sync_directory(storage, directory), ELOOP);
 	assert_int_equal(storage->remove(storage, file), ELOOP);
@@ -183,7 +183,7 @@ test_upward(void **state)
 	for (i = 0; i < sizeof(paths) / sizeof(paths[0]); i++)
 	{
 		assert_int_equal(storage->read(storage, paths[i], 1000, &content), EXDEV);
-		assert_int_not_equal(storage->write(storage, paths[i], "mine", 4, false), 0);
+		assert_int_not_equal(storage->write(storage, paths[i], "mine", 4, WRITE_NEW), 0);
 		assert_int_not_equal(storage->remove(storage, paths[i]), 0);
 	}
 	assert_int_not_equal(storage->read(storage, scratch_path("victim/file"), 1000, &content), 0);
@@ -207,7 +207,7 @@ test_own_link_at_the_top(void **state)
 	make("disk");
 	assert_int_equal(symlink("../disk", scratch_path("repo/objects")), 0);
 	storage = open_repository();
-	assert_int_equal(storage->write(storage, "objects/ab/file", "content", 7, true), 0);
+	assert_int_equal(storage->write(storage, "objects/ab/file", "content", 7, WRITE_DURABLE), 0);
 	assert_file("disk/ab/file", "content");
 	assert_int_equal(storage->size(storage, "objects/ab/file", &bytes), 0);
 	assert_int_equal(storage->list(storage, "objects", count_name, &count), 0);
@@ -252,8 +252,8 @@ assert_read_only(void)
 	assert_string_equal(part, "ours");
 	assert_int_equal(storage->size(storage, "objects/ab/file", &bytes), 0);
 	assert_int_equal(storage->remove(storage, "objects/ab/file"), ELOOP);
-	assert_int_equal(storage->write(storage, "objects/ab/file", "mine", 4, false), ELOOP);
-	assert_int_equal(storage->write(storage, "objects/cd/file", "mine", 4, false), ELOOP);
+	assert_int_equal(storage->write(storage, "objects/ab/file", "mine", 4, WRITE_NEW), ELOOP);
+	assert_int_equal(storage->write(storage, "objects/cd/file", "mine", 4, WRITE_NEW), ELOOP);
 	storage->close(storage);
 }
 
@@ -344,7 +344,7 @@ test_swapped(void **state)
 
 		buffer_init(&content);
 		storage->remove(storage, "objects/ab/file");
-		through += storage->write(storage, "objects/ab/mine", "mine", 4, false) == 0;
+		through += storage->write(storage, "objects/ab/mine", "mine", 4, WRITE_DURABLE) == 0;
 		if (storage->read(storage, "objects/ab/mine", 1000, &content) == 0)
 			assert_string_equal(content.data, "mine");
 		storage->list(storage, "objects/ab", count_foreign, &count);
@@ -374,7 +374,7 @@ test_hard_links(void **state)
 	assert_int_equal(link(scratch_path("victim/file"), scratch_path("repo/objects/ab/one")), 0);
 	assert_int_equal(link(scratch_path("victim/file"), scratch_path("repo/objects/ab/two")), 0);
 	storage = open_repository();
-	assert_int_equal(storage->write(storage, "objects/ab/one", "mine", 4, true), 0);
+	assert_int_equal(storage->write(storage, "objects/ab/one", "mine", 4, WRITE_DURABLE), 0);
 	assert_int_equal(storage->lock(storage, "objects/ab/two", true, &handle), 0);
 	storage->unlock(storage, handle);
 	assert_int_equal(storage->remove(storage, "objects/ab/two"), 0);
@@ -401,7 +401,7 @@ test_pipes(void **state)
 	assert_int_not_equal(storage->lock(storage, "objects/ab/pipe", true, &handle), 0);
 	assert_int_not_equal(storage->list(storage, "objects/ab/pipe", count_name, &handle), 0);
 	(void) storage->sync(storage, "objects/ab/pipe");
-	assert_int_equal(storage->write(storage, "objects/ab/pipe", "mine", 4, true), 0);
+	assert_int_equal(storage->write(storage, "objects/ab/pipe", "mine", 4, WRITE_DURABLE), 0);
 	alarm(0);
 	assert_file("repo/objects/ab/pipe", "mine");
 	buffer_free(&content);

@@ -109,6 +109,7 @@ test_same_content_twice(void **state)
 	ObjectStore *store = object_store_create(repository, CODEC_ZSTD, NULL);
 	ManifestObject one;
 	ManifestObject two;
+	Manifest *previous;
 
 	(void) state;
 	assert_true(object_store_put(store, "same", 4, &one));
@@ -120,8 +121,11 @@ test_same_content_twice(void **state)
 	assert_true(object_store_barrier(store, 1));
 	object_store_free(store);
 
-	/* Nor by the next backup, with or without a manifest to vouch for it. */
-	store_one(repository, CODEC_ZSTD, NULL, "same", &two, 0);
+	/* Nor by the next backup, if a manifest vouches for it. */
+	previous = manifest_of(&one, CODEC_ZSTD);
+	store_one(repository, CODEC_ZSTD, previous, "same", &two, 0);
+	store_one(repository, CODEC_ZSTD, NULL, "same", &two, 1);
+	manifest_free(previous);
 	repository_close(repository);
 }
 
@@ -272,21 +276,35 @@ failing_sync(Storage *storage, const char *path)
 	return EIO;
 }
 
+static int (*real_write)(Storage *storage, const char *path, const void *content, uint64_t length,
+						 StorageWrite how);
+static int durable_writes;
+static Repository *repository_of_test;
+
+static int
+counting_write(Storage *storage, const char *path, const void *content, uint64_t length,
+			   StorageWrite how)
+{
+	durable_writes += how == WRITE_DURABLE;
+	return real_write(storage, path, content, length, how);
+}
+
 static int
 failing_write(Storage *storage, const char *path, const void *content, uint64_t length,
-			  bool durable)
+			  StorageWrite how)
 {
 	(void) storage;
 	(void) path;
 	(void) content;
 	(void) length;
-	(void) durable;
+	(void) how;
 	return ENOSPC;
 }
 
 /*
- * After a failed fsync the file looks good in memory, so the next backup must
- * not find it; and the fsync is not tried again.
+ * After a failed fsync the file looks good in memory, and the next fsync
+ * succeeds.  So the next backup, and every one after it until a manifest
+ * vouches for the file, writes it again, durably, and not over what is there.
  */
 static void
 test_failed_fsync(void **state)
@@ -294,30 +312,69 @@ test_failed_fsync(void **state)
 	Repository *repository = open_repository();
 	ObjectStore *store = object_store_create(repository, CODEC_ZSTD, NULL);
 	ManifestObject object;
+	ino_t before;
 	char *path;
+	int i;
 
 	(void) state;
 	assert_true(object_store_put(store, "lost", 4, &object));
+	assert_true(object_store_put(store, "lost, too", 9, &object));
 	path = path_of(&object, CODEC_ZSTD);
-	assert_true(file_exists(path));
 	real_sync = repository->storage->sync;
 	repository->storage->sync = failing_sync;
 	syncs = 0;
 	assert_false(object_store_barrier(store, 1));
 	assert_int_equal(syncs, 1);
-	assert_false(file_exists(path));
 	repository->storage->sync = real_sync;
 	object_store_free(store);
 
-	/* One that was there before stays: another backup may need it. */
-	store_one(repository, CODEC_ZSTD, NULL, "lost", &object, 1);
+	real_write = repository->storage->write;
+	repository->storage->write = counting_write;
+	for (i = 1; i <= 3; i++)
+	{
+		before = inode_of(path);
+		durable_writes = 0;
+		store = object_store_create(repository, CODEC_ZSTD, NULL);
+		assert_true(object_store_put(store, "lost, too", 9, &object));
+		assert_int_equal(durable_writes, 1);
+		assert_true(object_store_barrier(store, 1));
+		assert_true(inode_of(path) != before);
+		object_store_free(store);
+	}
+
+	/* If that fails, what was there before stays: another backup may rest on it. */
+	repository->storage->write = failing_write;
 	store = object_store_create(repository, CODEC_ZSTD, NULL);
-	assert_true(object_store_put(store, "lost", 4, &object));
-	repository->storage->sync = failing_sync;
-	assert_false(object_store_barrier(store, 1));
-	assert_true(file_exists(path));
+	assert_false(object_store_put(store, "lost, too", 9, &object));
 	object_store_free(store);
+	assert_file(path, "lost, too");
 	free(path);
+	repository_close(repository);
+}
+
+/* What another backup made durable after we looked is not replaced by what is not. */
+static int
+write_after_another(Storage *storage, const char *path, const void *content, uint64_t length,
+					StorageWrite how)
+{
+	repository_of_test->storage->write = counting_write;
+	assert_int_equal(real_write(storage, path, content, length, WRITE_DURABLE), 0);
+	return counting_write(storage, path, content, length, how);
+}
+
+static void
+test_two_backups_of_one_object(void **state)
+{
+	Repository *repository = open_repository();
+	ManifestObject object;
+
+	(void) state;
+	repository_of_test = repository;
+	real_write = repository->storage->write;
+	repository->storage->write = write_after_another;
+	durable_writes = 0;
+	store_one(repository, CODEC_ZSTD, NULL, "same", &object, 1);
+	assert_int_equal(durable_writes, 1);
 	repository_close(repository);
 }
 
@@ -339,7 +396,7 @@ test_full_disk(void **state)
 	(void) state;
 	repository_close(open_repository());
 	assert_int_equal(exit_code_of(put_on_full_disk), EXIT_FAILED);
-	assert_non_null(strstr(storage_error_hint(ENOSPC), "re-uses"));
+	assert_non_null(strstr(storage_error_hint(ENOSPC), "expire"));
 	assert_non_null(storage_error_hint(EROFS));
 	assert_null(storage_error_hint(EIO));
 }
@@ -358,6 +415,7 @@ main(void)
 		TEST(test_previous_is_trusted),
 		TEST(test_threads),
 		TEST(test_failed_fsync),
+		TEST(test_two_backups_of_one_object),
 		TEST(test_full_disk),
 	};
 

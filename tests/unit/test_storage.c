@@ -75,7 +75,7 @@ test_write_and_read(void **state)
 
 	(void) state;
 	umask(0);
-	assert_int_equal(storage->write(storage, "a/b/file", "0123456789", 10, true), 0);
+	assert_int_equal(storage->write(storage, "a/b/file", "0123456789", 10, WRITE_DURABLE), 0);
 	assert_int_equal(mode_of("a"), 0700);
 	assert_int_equal(mode_of("a/b"), 0700);
 	assert_int_equal(mode_of("a/b/file"), 0600);
@@ -98,17 +98,19 @@ test_write_and_read(void **state)
 	storage->close(storage);
 }
 
-/* Replaced in one go, and nothing left beside it. */
+/* Replaced in one go if that is wanted, and nothing left beside it. */
 static void
 test_replace(void **state)
 {
 	Storage *storage = open_scratch();
 
 	(void) state;
-	assert_int_equal(storage->write(storage, "d/file", "old", 3, false), 0);
-	assert_int_equal(storage->write(storage, "d/file", "newer", 5, false), 0);
+	assert_int_equal(storage->write(storage, "d/file", "old", 3, WRITE_NEW), 0);
+	assert_int_equal(storage->write(storage, "d/file", "newer", 5, WRITE_NEW), EEXIST);
+	assert_content(storage, "d/file", "old");
+	assert_int_equal(storage->write(storage, "d/file", "newer", 5, WRITE_DURABLE), 0);
 	assert_content(storage, "d/file", "newer");
-	assert_int_equal(storage->write(storage, "d/file", "", 0, true), 0);
+	assert_int_equal(storage->write(storage, "d/file", "", 0, WRITE_DURABLE), 0);
 	assert_content(storage, "d/file", "");
 	assert_int_equal(count_names(storage, "d"), 1);
 	assert_int_equal(storage->sync(storage, "d/file"), 0);
@@ -177,7 +179,8 @@ test_symbolic_links(void **state)
 	assert_int_not_equal(storage->lock(storage, "link", true, &handle), 0);
 
 	/* Writing replaces the link and not what it points to. */
-	assert_int_equal(storage->write(storage, "link", "mine", 4, false), 0);
+	assert_int_equal(storage->write(storage, "link", "mine", 4, WRITE_NEW), EEXIST);
+	assert_int_equal(storage->write(storage, "link", "mine", 4, WRITE_DURABLE), 0);
 	assert_content(storage, "link", "mine");
 	storage->close(storage);
 	buffer_free(&content);
@@ -206,7 +209,7 @@ test_remove_directory(void **state)
 	Storage *storage = open_scratch();
 
 	(void) state;
-	assert_int_equal(storage->write(storage, "d/file", "x", 1, false), 0);
+	assert_int_equal(storage->write(storage, "d/file", "x", 1, WRITE_NEW), 0);
 	assert_int_equal(storage->remove_directory(storage, "d"), ENOTEMPTY);
 	assert_int_equal(storage->remove(storage, "d/file"), 0);
 	assert_int_equal(storage->remove_directory(storage, "d"), 0);
@@ -231,10 +234,10 @@ test_list(void **state)
 	char names[NAMES_SIZE] = "";
 
 	(void) state;
-	assert_int_equal(storage->write(storage, "d/sub/file", "x", 1, false), 0);
+	assert_int_equal(storage->write(storage, "d/sub/file", "x", 1, WRITE_NEW), 0);
 	assert_int_equal(storage->list(storage, "d", note_names, names), 0);
 	assert_string_equal(names, "sub/|");
-	assert_int_equal(storage->write(storage, "d/other", "x", 1, false), 0);
+	assert_int_equal(storage->write(storage, "d/other", "x", 1, WRITE_NEW), 0);
 	names[0] = '\0';
 
 	/* One of the two, and no more than that. */
@@ -330,7 +333,10 @@ write_often(void *argument)
 	memset(content, 'x', sizeof(content));
 	for (i = 0; i < ROUNDS; i++)
 	{
-		if (storage->write(storage, "objects/ab/same", content, sizeof(content), false) != 0)
+		StorageWrite how = i % 2 == 0 ? WRITE_NEW : WRITE_DURABLE;
+		int error = storage->write(storage, "objects/ab/same", content, sizeof(content), how);
+
+		if (error != 0 && (error != EEXIST || how == WRITE_DURABLE))
 			return argument;
 	}
 	return NULL;
@@ -407,7 +413,7 @@ test_full_disk(void **state)
 		char name[32];
 
 		snprintf(name, sizeof(name), "objects/%d", i);
-		error = storage->write(storage, name, content, sizeof(content), false);
+		error = storage->write(storage, name, content, sizeof(content), WRITE_NEW);
 		if (error == 0)
 			assert_int_equal(storage->size(storage, name, &bytes), 0);
 		else
@@ -417,7 +423,8 @@ test_full_disk(void **state)
 
 	/* What was there is still there, and the failed file left nothing. */
 	assert_int_equal(count_names(storage, "objects"), i - 1);
-	assert_int_equal(storage->write(storage, "objects/0", content, sizeof(content), true), ENOSPC);
+	assert_int_equal(storage->write(storage, "objects/0", content, sizeof(content), WRITE_DURABLE),
+					 ENOSPC);
 	assert_int_equal(storage->size(storage, "objects/0", &bytes), 0);
 	assert_int_equal(bytes, sizeof(content));
 	storage->close(storage);
@@ -438,13 +445,13 @@ test_write_cut_short(void **state)
 	int error;
 
 	(void) state;
-	assert_int_equal(storage->write(storage, "objects/file", "old", 3, true), 0);
+	assert_int_equal(storage->write(storage, "objects/file", "old", 3, WRITE_DURABLE), 0);
 	signal(SIGXFSZ, SIG_IGN);
 	assert_int_equal(getrlimit(RLIMIT_FSIZE, &limit), 0);
 	small = limit;
 	small.rlim_cur = 64 * 1024;
 	assert_int_equal(setrlimit(RLIMIT_FSIZE, &small), 0);
-	error = storage->write(storage, "objects/file", content, sizeof(content), false);
+	error = storage->write(storage, "objects/file", content, sizeof(content), WRITE_NEW);
 	assert_int_equal(setrlimit(RLIMIT_FSIZE, &limit), 0);
 	assert_int_equal(error, EFBIG);
 	assert_content(storage, "objects/file", "old");
@@ -463,7 +470,7 @@ test_read_only(void **state)
 
 	(void) state;
 	storage = open_scratch();
-	assert_int_equal(storage->write(storage, "d/file", "content", 7, true), 0);
+	assert_int_equal(storage->write(storage, "d/file", "content", 7, WRITE_DURABLE), 0);
 	assert_int_equal(chmod(scratch_path("d"), 0555), 0);
 	assert_int_equal(chmod(scratch_path("d/file"), 0444), 0);
 	assert_int_equal(chmod(scratch, 0555), 0);
@@ -472,9 +479,9 @@ test_read_only(void **state)
 	{
 		if (geteuid() == 0 && setuid(65534) != 0)
 			_exit(1);
-		if (storage->write(storage, "d/file", "x", 1, false) != EACCES)
+		if (storage->write(storage, "d/file", "x", 1, WRITE_NEW) != EACCES)
 			_exit(2);
-		if (storage->write(storage, "new/file", "x", 1, false) != EACCES)
+		if (storage->write(storage, "new/file", "x", 1, WRITE_NEW) != EACCES)
 			_exit(3);
 		if (storage->remove(storage, "d/file") != EACCES)
 			_exit(4);

@@ -582,8 +582,8 @@ write_file(Repository *repository, const BackupName *name, const char *suffix,
 		   const Buffer *content)
 {
 	char *path = backup_path(name, suffix);
-	int error =
-		repository->storage->write(repository->storage, path, content->data, content->length, true);
+	int error = repository->storage->write(repository->storage, path, content->data,
+										   content->length, WRITE_DURABLE);
 
 	if (error != 0)
 		report_error(EXIT_FAILED, NULL, storage_error_hint(error),

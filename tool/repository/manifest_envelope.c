@@ -184,8 +184,9 @@ manifest_open(const Repository *repository, const char *json, size_t length, cha
 	return inner;
 }
 
-Manifest *
-manifest_to_build_on(Repository *repository, const BackupName *name, char **error)
+/* The writer may not be able to read it: then take its own copy, if there is one. */
+static Manifest *
+read_previous(Repository *repository, const BackupName *name, char **error)
 {
 	Manifest *manifest = repository_manifest_try(repository, name, error);
 	Manifest *copy = NULL;
@@ -213,6 +214,29 @@ manifest_to_build_on(Repository *repository, const BackupName *name, char **erro
 		return copy;
 	}
 	manifest_free(copy);
+	return manifest;
+}
+
+Manifest *
+manifest_to_build_on(Repository *repository, const char *database)
+{
+	Manifest *manifest = NULL;
+	char *error = NULL;
+	BackupName latest;
+
+	if (!repository_latest(repository, database, &latest))
+		return NULL;
+	/* Nobody knows which of its files are good: the record of that may be cut. */
+	if (repository_verification_failed(repository, &latest))
+	{
+		log_warning("the last verification of backup %s/%s failed: everything is stored again",
+					latest.database, latest.id);
+		return NULL;
+	}
+	manifest = read_previous(repository, &latest, &error);
+	if (error != NULL)
+		log_warning("backup %s/%s is damaged: %s", latest.database, latest.id, error);
+	free(error);
 	return manifest;
 }
 

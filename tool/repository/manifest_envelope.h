@@ -27,11 +27,11 @@ extern Manifest *manifest_open(const Repository *repository, const char *json, s
 extern void manifest_describe(const Repository *repository, Manifest *manifest);
 
 /*
- * The manifest of an earlier backup for the writer to build on, who may not
- * be able to read it: then its own copy, if there is one.  NULL, without an
- * error, if what it names is for other keys.
+ * The manifest of the latest backup of a database (or GLOBALS_DATABASE), whose
+ * objects the next one may re-use.  NULL if there is none, or none to rely on:
+ * it is damaged, its verification failed (a warning), or it is for other keys.
  */
-extern Manifest *manifest_to_build_on(Repository *repository, const BackupName *name, char **error);
+extern Manifest *manifest_to_build_on(Repository *repository, const char *database);
 
 /* False (reported) if the manifest is locked, saying which key is missing. */
 extern bool manifest_require_open(const Repository *repository, const Manifest *manifest);

@@ -4,9 +4,11 @@
  *	  The objects of a running backup.
  *
  * The barrier fsyncs each file by name and not the whole file system, because
- * only fsync says which file is lost.  A file whose fsync failed is removed:
- * its pages look clean and intact in memory from then on, so the next backup
- * would find it good and publish what the disk does not have.
+ * only fsync says which file is lost.  It says so once: from then on the pages
+ * look clean and intact in memory, and the next fsync succeeds.  So a file that
+ * is there, but that no manifest vouches for, is worth nothing, however it
+ * reads.  It is written again beside, made durable, and only then takes the
+ * name: somebody else's backup may rest on the one that is there.
  *
  *-------------------------------------------------------------------------
  */
@@ -25,20 +27,13 @@
 #include "memory.h"
 #include "object_set.h"
 
-/* What the barrier must do for an object. */
+/* What is known of an object that may be there. */
 typedef enum Vouched
 {
 	VOUCHED,   /* an earlier manifest names it: it is durable */
-	UNVOUCHED, /* found, but nobody says that it reached the disk */
-	WRITTEN    /* new */
+	UNVOUCHED, /* something is there, but nobody says that it reached the disk */
+	MISSING
 } Vouched;
-
-/* An object that the barrier must make durable. */
-typedef struct Pending
-{
-	DigestHex id;
-	bool written; /* by us */
-} Pending;
 
 struct ObjectStore
 {
@@ -50,7 +45,7 @@ struct ObjectStore
 
 	pthread_mutex_t lock; /* for what follows */
 	ObjectSet taken;      /* what a thread of this backup has stored, or is storing */
-	Pending *pending;
+	DigestHex *pending;   /* what the barrier must make durable */
 	size_t npending;
 	uint64_t new_objects;
 	uint64_t new_bytes;
@@ -67,7 +62,7 @@ storage_error_hint(int error)
 		case ENOSPC:
 		case EDQUOT:
 			return "Free some space in the repository, for instance with \"nex_backup expire\". "
-				   "Nothing was published; the next backup re-uses what was stored.";
+				   "Nothing was published; the next backup takes the place of what was stored.";
 		case EACCES:
 		case EPERM:
 		case EROFS:
@@ -175,21 +170,6 @@ previous_names(const ObjectStore *store, const ManifestObject *object)
 	return known != NULL && known->bytes == object->bytes;
 }
 
-/* The stored file has these very bytes. */
-static bool
-stored_content_equals(ObjectStore *store, const char *path, const char *content, uint64_t length)
-{
-	Storage *storage = store->repository->storage;
-	Buffer stored;
-	bool equal;
-
-	buffer_init(&stored);
-	equal = storage->read(storage, path, length, &stored) == 0 && stored.length == length &&
-			memcmp(stored.data, content, length) == 0;
-	buffer_free(&stored);
-	return equal;
-}
-
 /* True for the first thread that brings this content; the others need do nothing. */
 static bool
 take(ObjectStore *store, const char *id)
@@ -205,48 +185,59 @@ take(ObjectStore *store, const char *id)
 	return first;
 }
 
-/* Note an object for the barrier. */
+/* Count an object that was written, and note it for the barrier if that must make it durable. */
 static void
-note_pending(ObjectStore *store, const ManifestObject *object, Vouched vouched)
+note_written(ObjectStore *store, const ManifestObject *object, StorageWrite how)
 {
 	pthread_mutex_lock(&store->lock);
-	if ((store->npending & (store->npending - 1)) == 0)
-		store->pending = xrealloc(store->pending, (store->npending == 0 ? 1 : store->npending * 2) *
-													  sizeof(Pending));
-	memcpy(store->pending[store->npending].id, object->id, sizeof(object->id));
-	store->pending[store->npending++].written = vouched == WRITTEN;
-	if (vouched == WRITTEN)
+	if (how == WRITE_NEW)
 	{
-		store->new_objects++;
-		store->new_bytes += object->bytes;
+		if ((store->npending & (store->npending - 1)) == 0)
+			store->pending =
+				xrealloc(store->pending,
+						 (store->npending == 0 ? 1 : store->npending * 2) * sizeof(DigestHex));
+		memcpy(store->pending[store->npending++], object->id, sizeof(object->id));
 	}
+	store->new_objects++;
+	store->new_bytes += object->bytes;
 	pthread_mutex_unlock(&store->lock);
 }
 
 /* What is known of the object that this path should hold. */
 static Vouched
-judge(ObjectStore *store, const char *path, const char *content, const ManifestObject *object)
+judge(ObjectStore *store, const char *path, const ManifestObject *object)
 {
 	Storage *storage = store->repository->storage;
 	uint64_t bytes;
+	int error = storage->size(storage, path, &bytes);
 
-	if (storage->size(storage, path, &bytes) != 0 || bytes != object->bytes)
-		return WRITTEN;
-	if (previous_names(store, object))
-		return VOUCHED;
-	return stored_content_equals(store, path, content, object->bytes) ? UNVOUCHED : WRITTEN;
+	if (error == ENOENT)
+		return MISSING;
+	return error == 0 && bytes == object->bytes && previous_names(store, object) ? VOUCHED
+																				 : UNVOUCHED;
 }
 
-/* Write an object that is new. */
+/* Write an object. */
 static bool
-write_object(ObjectStore *store, const char *path, const char *content, uint64_t length)
+write_object(ObjectStore *store, const char *path, const char *content,
+			 const ManifestObject *object, Vouched vouched)
 {
 	Storage *storage = store->repository->storage;
-	int error = storage->write(storage, path, content, length, false);
+	StorageWrite how = vouched == MISSING ? WRITE_NEW : WRITE_DURABLE;
+	int error = storage->write(storage, path, content, object->bytes, how);
 
-	return error == 0 || report_error(EXIT_FAILED, NULL, storage_error_hint(error),
-									  "could not write file \"%s/%s\": %s", storage->location, path,
-									  strerror(error));
+	/* Another backup was faster. */
+	if (error == EEXIST && how == WRITE_NEW)
+	{
+		how = WRITE_DURABLE;
+		error = storage->write(storage, path, content, object->bytes, how);
+	}
+	if (error != 0)
+		return report_error(EXIT_FAILED, NULL, storage_error_hint(error),
+							"could not write file \"%s/%s\": %s", storage->location, path,
+							strerror(error));
+	note_written(store, object, how);
+	return true;
 }
 
 /* Encrypt content and store it.  Nobody else has these bytes: they differ each time. */
@@ -268,9 +259,7 @@ put_encrypted(ObjectStore *store, const char *content, uint64_t length, Manifest
 	{
 		char *path = object_path(store, object->id);
 
-		good = write_object(store, path, sealed.data, sealed.length);
-		if (good)
-			note_pending(store, object, WRITTEN);
+		good = write_object(store, path, sealed.data, object, MISSING);
 		free(path);
 	}
 	buffer_free(&sealed);
@@ -315,10 +304,9 @@ object_store_put_encrypted(ObjectStore *store, const char *content, uint64_t len
 bool
 object_store_put(ObjectStore *store, const char *content, uint64_t length, ManifestObject *object)
 {
-	Storage *storage = store->repository->storage;
 	Vouched vouched;
 	char *path;
-	int error = 0;
+	bool good;
 
 	memset(object, 0, sizeof(*object));
 	if (store->cipher != CIPHER_NONE)
@@ -329,17 +317,10 @@ object_store_put(ObjectStore *store, const char *content, uint64_t length, Manif
 	if (!take(store, object->id))
 		return true;
 	path = object_path(store, object->id);
-	vouched = judge(store, path, content, object);
-	if (vouched == WRITTEN)
-		error = storage->write(storage, path, content, length, false);
-	if (error != 0)
-		report_error(EXIT_FAILED, NULL, storage_error_hint(error),
-					 "could not write file \"%s/%s\": %s", storage->location, path,
-					 strerror(error));
-	else if (vouched != VOUCHED)
-		note_pending(store, object, vouched);
+	vouched = judge(store, path, object);
+	good = vouched == VOUCHED || write_object(store, path, content, object, vouched);
 	free(path);
-	return error == 0;
+	return good;
 }
 
 static bool
@@ -361,14 +342,11 @@ sync_objects(void *argument)
 	while (!store->failed && !stop_requested() &&
 		   (i = atomic_fetch_add(&store->next, 1)) < store->npending)
 	{
-		const Pending *pending = &store->pending[i];
-		char *path = object_path(store, pending->id);
+		char *path = object_path(store, store->pending[i]);
 		int error = storage->sync(storage, path);
 
 		if (error != 0)
 			sync_failed(store, path, error);
-		if (error != 0 && pending->written)
-			(void) storage->remove(storage, path);
 		free(path);
 	}
 	return NULL;
@@ -386,7 +364,7 @@ sync_directories(ObjectStore *store)
 
 	for (i = 0; i < store->npending; i++)
 	{
-		char two[3] = {store->pending[i].id[0], store->pending[i].id[1], '\0'};
+		char two[3] = {store->pending[i][0], store->pending[i][1], '\0'};
 
 		touched[strtoul(two, NULL, 16)] = true;
 	}

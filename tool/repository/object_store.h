@@ -5,9 +5,9 @@
  *	  is there, remember what the barrier must make durable.
  *
  * An object that exists is trusted when the previous manifest of the
- * database names it with that length; otherwise its bytes are hashed, since
- * it may be the leftover of a crash that lost its content.  A damaged one is
- * written anew, which mends older backups too.
+ * database names it with that length.  Otherwise it is written again, since it
+ * may be the leftover of a backup whose content never reached the disk.  That
+ * repairs a damaged one for older backups, too.
  *
  *-------------------------------------------------------------------------
  */

@@ -95,7 +95,7 @@ write_frame(Repository *repository)
 		return false;
 	text = recover_text(encryption != NULL ? encryption->cipher : CIPHER_NONE);
 	if (digest_buffer(text, strlen(text), repository->recover_digest))
-		error = storage->write(storage, RECOVER_FILE, text, strlen(text), true);
+		error = storage->write(storage, RECOVER_FILE, text, strlen(text), WRITE_DURABLE);
 	else
 		error = ENOMEM;
 	free(text);
@@ -109,7 +109,7 @@ write_frame(Repository *repository)
 	if ((encryption != NULL && !encryption_write(repository, &json)) || !seal_append(&json))
 		error = ENOMEM;
 	else
-		error = storage->write(storage, FRAME_FILE, json.data, json.length, true);
+		error = storage->write(storage, FRAME_FILE, json.data, json.length, WRITE_DURABLE);
 	buffer_free(&json);
 	return error == 0 || write_failed(repository, FRAME_FILE, error);
 }

@@ -220,6 +220,9 @@ typedef struct Verification
 extern bool repository_verification(Repository *repository, const BackupName *name,
 									Verification *result);
 
+/* Is there a good record of it that says "failed"?  Reports nothing. */
+extern bool repository_verification_failed(Repository *repository, const BackupName *name);
+
 /* Does a member hold SQL of unknown form, as far as the last verification has looked? */
 extern bool verification_has_unknown_sql(const Verification *verification);
 

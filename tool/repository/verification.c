@@ -166,6 +166,18 @@ repository_verification(Repository *repository, const BackupName *name, Verifica
 	return problem == NULL;
 }
 
+bool
+repository_verification_failed(Repository *repository, const BackupName *name)
+{
+	char *path = backup_path(name, ".verified");
+	Verification verification;
+	bool failed = read_record(repository, path, name, &verification) == NULL &&
+				  verification.known && !verification.ok;
+
+	free(path);
+	return failed;
+}
+
 /* The damaged files as JSON, as many as the record has room for; caller frees. */
 static char *
 bad_files_json(const char *const *bad, int nbad)
@@ -266,7 +278,7 @@ repository_record_verification(Repository *repository, const BackupName *name, c
 	free(found);
 	free(list);
 	error = seal_append(&json) ? repository->storage->write(repository->storage, path, json.data,
-															json.length, true)
+															json.length, WRITE_DURABLE)
 							   : ENOMEM;
 	buffer_free(&json);
 	if (error != 0)

@@ -48,7 +48,7 @@ write_state(const char *path, const void *content, size_t length)
 
 	if (storage != NULL)
 	{
-		error = storage->write(storage, path, content, length, true);
+		error = storage->write(storage, path, content, length, WRITE_DURABLE);
 		storage->close(storage);
 	}
 	if (error == 0)
@@ -218,7 +218,7 @@ writer_state_save_manifest(const char *repository, const char *database, const B
 
 	/* Only a saving of time is lost if this fails. */
 	if (path != NULL && storage != NULL)
-		error = storage->write(storage, path, json->data, json->length, false);
+		error = storage->write(storage, path, json->data, json->length, WRITE_DURABLE);
 	if (error != 0)
 		log_warning("could not keep a copy of the manifest in \"%s\": %s",
 					keyring()->state_directory != NULL ? keyring()->state_directory : "",

@@ -369,10 +369,24 @@ open_or_make_parent(Storage *storage, const char *path, const char **name)
 	return open_parent(storage, path, TO_CHANGE, name);
 }
 
+/* What another backup has made durable must not be replaced by what may not reach the disk. */
+static int
+give_name(int parent, const char *temporary, const char *name, StorageWrite how)
+{
+	if (how == WRITE_NEW)
+	{
+		if (renameat2(parent, temporary, parent, name, RENAME_NOREPLACE) == 0)
+			return 0;
+		if (errno != EINVAL && errno != ENOSYS)
+			return errno;
+	}
+	return renameat(parent, temporary, parent, name) != 0 ? errno : 0;
+}
+
 /* Write a file of this name in an open directory. */
 static int
 write_in(Storage *storage, int parent, const char *name, const void *content, uint64_t length,
-		 bool durable)
+		 StorageWrite how)
 {
 	char temporary[PATH_SIZE];
 	int error = temporary_name(storage, name, temporary);
@@ -384,18 +398,19 @@ write_in(Storage *storage, int parent, const char *name, const void *content, ui
 	if (fd < 0)
 		return errno;
 	give_to_owner(storage, fd);
-	error = write_fully(fd, content, length, durable);
+	error = write_fully(fd, content, length, how == WRITE_DURABLE);
 	if (close(fd) != 0 && error == 0)
 		error = errno;
-	if (error == 0 && renameat(parent, temporary, parent, name) != 0)
-		error = errno;
+	if (error == 0)
+		error = give_name(parent, temporary, name, how);
 	if (error != 0)
 		unlinkat(parent, temporary, 0);
 	return error;
 }
 
 static int
-posix_write(Storage *storage, const char *path, const void *content, uint64_t length, bool durable)
+posix_write(Storage *storage, const char *path, const void *content, uint64_t length,
+			StorageWrite how)
 {
 	int error = ENOENT;
 	int tries;
@@ -408,10 +423,10 @@ posix_write(Storage *storage, const char *path, const void *content, uint64_t le
 
 		if (parent < 0)
 			return errno;
-		error = write_in(storage, parent, name, content, length, durable);
+		error = write_in(storage, parent, name, content, length, how);
 		close(parent);
 	}
-	return error == 0 && durable ? sync_parents(storage, path) : error;
+	return error == 0 && how == WRITE_DURABLE ? sync_parents(storage, path) : error;
 }
 
 /* fsync something by name. */

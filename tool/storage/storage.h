@@ -22,6 +22,13 @@
 
 typedef struct Storage Storage;
 
+/* How a file is written. */
+typedef enum StorageWrite
+{
+	WRITE_DURABLE, /* atomically replacing what is there; on the disk before it returns */
+	WRITE_NEW      /* EEXIST if it is there; the caller settles it later by sync() */
+} StorageWrite;
+
 /* Called for each name below a path; a directory's name ends in '/'. */
 typedef bool (*StorageVisitor)(const char *name, void *argument);
 
@@ -40,12 +47,11 @@ struct Storage
 	int (*size)(Storage *storage, const char *path, uint64_t *bytes);
 
 	/*
-	 * Write a file in one go, creating directories, replacing atomically
-	 * what is there.  durable: fsync file and directories before it returns;
-	 * otherwise the caller settles it later by sync().
+	 * Write a file in one go, creating directories.  Where the file system has
+	 * no rename that refuses to replace (NFS), WRITE_NEW may replace.
 	 */
 	int (*write)(Storage *storage, const char *path, const void *content, uint64_t length,
-				 bool durable);
+				 StorageWrite how);
 
 	/* Make one earlier written file durable (not its directory). */
 	int (*sync)(Storage *storage, const char *path);
