@@ -12,7 +12,7 @@ my $work = File::Temp::tempdir(CLEANUP => 1);
 my $bindir = $node->config_data('--bindir');
 my $repo = new_repository();
 my $extension = have_extension();
-my @secrets = ('word-of-the-string', 'phrase-of-the-key', 'word-of-the-environment');
+my @secrets = ('word-of-the-string', 'phrase-of-the-key', 'word-of-the-environment', 'word-of-a-setting');
 
 # Programs that write down what everybody can read of them.
 mkdir "$work/bin";
@@ -77,9 +77,9 @@ sub quietly
 
 my @catalogue = $extension ? ('--catalogue', "host=$host port=$port dbname=catalogue password=$secrets[0] sslpassword=$secrets[1]") : ();
 for my $way (
-	[ 'conninfo' => "host=$host port=$port sslpassword=$secrets[1] password=$secrets[0]" ],
+	[ 'conninfo' => "host=$host port=$port sslpassword=$secrets[1] password=$secrets[0] options='-c my.word=$secrets[3]'" ],
 	[ 'service' => "service=here host=$host sslpassword=$secrets[1] password=$secrets[0]" ],
-	[ 'URI' => "postgresql:///?host=$host&port=$port&sslpassword=$secrets[1]&password=$secrets[0]" ])
+	[ 'URI' => "postgresql:///?host=$host&port=$port&sslpassword=$secrets[1]&password=$secrets[0]&options=-c%20my.word%3D$secrets[3]" ])
 {
 	my ($name, $conninfo) = @$way;
 

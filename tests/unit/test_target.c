@@ -222,7 +222,7 @@ value_in_service(const char *file, const char *keyword)
 	int i;
 
 	setenv("PGSERVICEFILE", scratch_path(file), 1);
-	setenv("PGSERVICE", "nex_backup_child", 1);
+	setenv("PGSERVICE", "nex_backup_child_0", 1);
 	options = PQconndefaults();
 	unsetenv("PGSERVICE");
 	assert_non_null(options);
@@ -286,6 +286,17 @@ test_child_of_secrets(void **state)
 	conninfo = content_of(TARGET_SERVICE_FILE);
 	assert_non_null(strstr(conninfo, "[other]\nhost=other-host"));
 	free(conninfo);
+	/* Another connection has another service, the same one the same. */
+	conninfo = target_conninfo_for_child(target, scratch);
+	assert_non_null(strstr(conninfo, "service='nex_backup_child_0'"));
+	free(conninfo);
+	target_add_option(target, "-c x.y=private");
+	conninfo = target_conninfo_for_child(target, scratch);
+	assert_null(strstr(conninfo, "private"));
+	assert_non_null(strstr(conninfo, "service='nex_backup_child_1'"));
+	free(conninfo);
+	assert_string_equal(value_in_service(TARGET_SERVICE_FILE, "options"), "");
+	assert_string_equal(value_in_service(TARGET_SERVICE_FILE, "sslpassword"), "phrase of the key");
 	target_free(target);
 	unsetenv("PGSERVICEFILE");
 	unsetenv("PGPASSWORD");

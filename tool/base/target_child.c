@@ -6,16 +6,22 @@
  *
  * A password goes into a passfile.  For the other secrets of libpq, the
  * passphrase of the client key among them, there is no such thing; but a
- * service file can hold any keyword.  So a private one has a service of ours
+ * service file can hold any keyword.  So a private one has services of ours
  * with the secrets, and behind them what the user's own service says, as only
  * one can be named; below that stands the user's service file, whose other
  * services must stay known.  What a keyword is, libpq is asked, so that one
- * of a later version is not shown because nobody here knew it.
+ * of a later version is not shown because nobody here knew it.  The options,
+ * settings of anybody's making, are there as well, if a line can hold them.
+ *
+ * They differ between the programs that share a directory, so each connection
+ * has a service of its own, and none is ever changed: a program may read the
+ * file when others are being started.
  *
  *-------------------------------------------------------------------------
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <pthread.h>
 #include <pwd.h>
 #include <stdatomic.h>
 #include <stdio.h>
@@ -30,7 +36,7 @@
 #include "target.h"
 
 #define PASSFILE "passfile"
-#define OUR_SERVICE "nex_backup_child"
+#define OUR_SERVICE "nex_backup_child_%d"
 
 /* What libpq reads of one line of a service file. */
 #define SERVICE_LINE 1000
@@ -261,31 +267,82 @@ fits_in_service(const char *keyword, const char *value)
 		   strchr(" \t\f\v", value[length - 1]) == NULL;
 }
 
-/* Write the private service file: secrets, the user's service, the user's file. */
+/* What the private file has by now, or else the user's. */
+static void
+append_known_services(Buffer *out, const char *directory)
+{
+	char *path = xasprintf("%s/" TARGET_SERVICE_FILE, directory);
+
+	if (private_file_read(path, SERVICE_FILE_LIMIT, out) != 0)
+	{
+		buffer_reset(out);
+		append_user_services(out);
+	}
+	free(path);
+}
+
+/* The name of the service of ours with these lines, or of a new one; is it there? */
+static char *
+name_service(const Buffer *services, const Buffer *lines, bool *known)
+{
+	int number;
+
+	for (number = 0;; number++)
+	{
+		char *name = xasprintf(OUR_SERVICE, number);
+		char *header = xasprintf("[%s]\n", name);
+		const char *found = strstr(services->data, header);
+
+		if (found != NULL)
+			found += strlen(header);
+		free(header);
+		*known = found != NULL && strncmp(found, lines->data, lines->length) == 0;
+		if (found == NULL || *known)
+			return name;
+		free(name);
+	}
+}
+
+/* Put a service on top of the private file: secrets, the user's service. */
 static bool
 add_service(Buffer *conninfo, const char *directory, const Buffer *secrets, const char *service)
 {
+	static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
 	Buffer services;
+	Buffer lines;
 	Buffer text;
-	bool good;
+	char *name;
+	bool good = true;
+	bool known;
 
+	pthread_mutex_lock(&mutex);
 	buffer_init(&services);
 	buffer_append_string(&services, "");
-	append_user_services(&services);
-	buffer_init(&text);
-	buffer_append_string(&text, "[" OUR_SERVICE "]\n");
-	buffer_append(&text, secrets->data, secrets->length);
+	append_known_services(&services, directory);
+	buffer_init(&lines);
+	buffer_append(&lines, secrets->data, secrets->length);
 	if (service != NULL)
-		append_named_service(&text, &services, service);
-	buffer_append_char(&text, '\n');
-	buffer_append(&text, services.data, services.length);
-	good = write_private(directory, TARGET_SERVICE_FILE, &text);
+		append_named_service(&lines, &services, service);
+	buffer_append_char(&lines, '\n');
+	name = name_service(&services, &lines, &known);
+	buffer_init(&text);
+	if (!known)
+	{
+		buffer_printf(&text, "[%s]\n", name);
+		buffer_append(&text, lines.data, lines.length);
+		buffer_append(&text, services.data, services.length);
+		good = write_private(directory, TARGET_SERVICE_FILE, &text);
+		explicit_bzero(text.data, text.length);
+	}
+	pthread_mutex_unlock(&mutex);
 	if (good)
-		append_conninfo(conninfo, "service", OUR_SERVICE);
-	explicit_bzero(text.data, text.length);
+		append_conninfo(conninfo, "service", name);
+	explicit_bzero(lines.data, lines.length);
 	explicit_bzero(services.data, services.length);
 	buffer_free(&text);
+	buffer_free(&lines);
 	buffer_free(&services);
+	free(name);
 	return good;
 }
 
@@ -313,12 +370,14 @@ separate(const ConnectionTarget *target, Buffer *conninfo, Buffer *secrets)
 	{
 		const char *keyword = target->keywords[i];
 		const char *value = target->values[i];
+		bool fits = fits_in_service(keyword, value);
 
 		if (strcmp(keyword, "service") == 0)
 			continue;
-		if (!is_secret(known, keyword))
+
+		if (!is_secret(known, keyword) && !(strcmp(keyword, "options") == 0 && fits))
 			append_conninfo(conninfo, keyword, value);
-		else if (fits_in_service(keyword, value))
+		else if (fits)
 			buffer_printf(secrets, "%s=%s\n", keyword, value);
 		else
 			good = report_error(EXIT_USAGE,

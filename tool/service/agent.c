@@ -37,6 +37,7 @@
 #include "notify.h"
 #include "notify_text.h"
 #include "quote.h"
+#include "session_pins.h"
 #include "subprocess.h"
 
 #define HEARTBEAT_SECONDS 2.0
@@ -564,6 +565,9 @@ begin(Agent *agent, const Settings *settings)
 	agent->directory = temporary_directory_create();
 	if (agent->program == NULL || agent->directory == NULL)
 		return false;
+	/* Programs do not see what is in a service, and would not pin their sessions. */
+	if (target_get(agent->catalogue.target, "options") != NULL)
+		session_pin_child(agent->catalogue.target, NULL);
 	agent->conninfo = target_conninfo_for_child(agent->catalogue.target, agent->directory);
 	if (agent->conninfo == NULL)
 		return false;
