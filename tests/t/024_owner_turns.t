@@ -227,7 +227,26 @@ CREATE TABLE joe.many_1 PARTITION OF joe.many FOR VALUES FROM (0) TO (1000000);
 INSERT INTO joe.many SELECT i, md5(i::text) FROM generate_series(1, 100000) i;
 CREATE INDEX ON joe.many_1 (lower(v));
 CREATE INDEX ON joe.many_1 ((v || 'x'));
+-- What the server plans queries over, or computes, when it is restored.
+CREATE TABLE joe.plain (i integer PRIMARY KEY, v text);
+CREATE TABLE joe.to_plain (i integer, j integer REFERENCES joe.plain);
+CREATE TABLE joe.root (i integer PRIMARY KEY) PARTITION BY RANGE (i);
+CREATE TABLE joe.root_1 PARTITION OF joe.root DEFAULT;
+CREATE TABLE joe.to_root (i integer, j integer REFERENCES joe.root);
+CREATE TABLE joe.keyed (i integer, j integer REFERENCES joe.plain) PARTITION BY RANGE (i);
+CREATE TABLE joe.keyed_1 PARTITION OF joe.keyed FOR VALUES FROM (0) TO (9);
+INSERT INTO joe.plain VALUES (1, 'v');
+INSERT INTO joe.root VALUES (1);
+INSERT INTO joe.to_plain VALUES (1, 1);
+INSERT INTO joe.to_root VALUES (1, 1);
+INSERT INTO joe.keyed VALUES (1, 1);
+CREATE FUNCTION joe.pure(v text) RETURNS text IMMUTABLE LANGUAGE sql AS 'SELECT lower(v)';
+CREATE TABLE joe.labelled (i integer, v text);
+CREATE INDEX ON joe.labelled (joe.pure(v));
 SQL
+query('app', 'CREATE TABLE public.top (i integer PRIMARY KEY); INSERT INTO top VALUES (1); GRANT REFERENCES, SELECT ON top TO joe;'
+	  . 'CREATE TABLE public.of_super (i integer, j integer REFERENCES joe.plain); INSERT INTO of_super VALUES (1, 1)');
+as_joe('ALTER TABLE joe.labelled ADD FOREIGN KEY (i) REFERENCES public.top; INSERT INTO joe.labelled VALUES (1, \'v\')');
 tool_ok([ 'backup', '--repo', $repo, '-d', 'app' ], 'backup');
 my @busy = map {
 	local $ENV{PGUSER} = 'busy';
@@ -241,6 +260,48 @@ for my $try (1 .. 3)
 }
 is(query('app', "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE usename = 'busy'"), 2, 'who were at work all the time');
 $_->() for @busy;
+
+# ------------------------------------------- what the server plans over live tables
+
+# What is restored (schema joe, if none is given), what is on the live table, with which options, and whether it is refused.
+my @planned = (
+	[ 'to_plain', 'INDEX e ON joe.plain (joe.evil_pure(1))' ],
+	[ 'to_plain', 'INDEX e ON joe.plain (i) WHERE joe.evil_pure(1) = 1' ],
+	[ 'to_plain', 'STATISTICS joe.e ON (joe.evil_pure(1)) FROM joe.plain' ],
+	[ 'to_root', 'INDEX e ON joe.root_1 (joe.evil_pure(1))' ],
+	[ 'keyed_1', 'INDEX e ON joe.plain (joe.evil_pure(1))' ],
+	[ 'keyed_1', 'INDEX e ON joe.keyed (joe.evil_pure(1))' ],
+	[ 'to_plain', 'INDEX e ON joe.plain (joe.evil_pure(1))', '--no-owner' ],
+	[ 'public.of_super', 'INDEX e ON joe.plain (joe.evil_pure(1))', undef, 1 ],
+	[ 'to_plain', 'INDEX e ON joe.plain (lower(v))' ],
+	[ 'to_plain', 'INDEX e ON joe.plain (joe.pure(v))' ],
+	# Its own index, and a key to a superuser's table, of which joe's turn computes nothing else.
+	[ 'labelled', 'INDEX e ON joe.plain (lower(v))' ]);
+for my $case (@planned)
+{
+	my ($name, $made, $option, $refused) = @$case;
+	my $table = $name =~ /[.]/ ? $name : "joe.$name";
+	my $what = "$table after CREATE $made" . ($option ? " $option" : '');
+
+	query('app', "DROP TABLE $table");
+	as_joe("CREATE $made; TRUNCATE joe.log");
+	my ($code, $out, $err) = tool('restore', '--repo', $repo, 'app', '--to', 'app', '--yes', '--table', $table, $option // ());
+	is(gained(), '', "$what: nothing ran as anybody but joe");
+	if ($refused || $option)
+	{
+		is($code, 1, "$what: refused");
+		like($err, qr/without running code of the live database.*DETAIL:.* index e of table joe[.]plain.*$rights/s, "$what: and says why");
+		is(query('app', "SELECT to_regclass('$table') IS NULL"), 't', "$what: nothing is left");
+		tool_ok([ 'restore', '--repo', $repo, 'app', '--to', 'app', '--yes', '--table', $table, '--rows-as=session' ], "$what: with the session's rights");
+		gained();
+	}
+	else
+	{
+		is($code, 0, "$what: restored") or diag($err);
+	}
+	is(query('app', "SELECT count(*) > 0 AND bool_and(convalidated) FROM pg_constraint WHERE contype = 'f' AND conrelid = '$table'::regclass"), 't', "$what: its key is valid");
+	as_joe('DROP ' . ($made =~ /^(\w+) (?:joe[.])?e/)[0] . ' joe.e');
+}
 
 # ----------------------------------------------------------- whose is what is restored
 

@@ -22,6 +22,7 @@
 #include "log.h"
 #include "memory.h"
 #include "owner_rows.h"
+#include "planned_steps.h"
 #include "progress.h"
 #include "quote.h"
 #include "rename.h"
@@ -277,8 +278,10 @@ in_place_run(RestorePlan *plan, Connection *connection)
 		good = connection_commandf(connection, "SET maintenance_work_mem = '%s'",
 								   plan->settings->maintenance_work_mem);
 	good = good && partial_begin(plan, connection) &&
-		   (!plan->in_place || live_code_check(plan, connection)) && fill(plan, connection, &map) &&
-		   !stop_requested() && connection_command(connection, "COMMIT");
+		   (!plan->in_place ||
+			(live_code_check(plan, connection) && planned_steps_check(plan, connection, &map))) &&
+		   fill(plan, connection, &map) && !stop_requested() &&
+		   connection_command(connection, "COMMIT");
 	if (good && !plan->settings->no_analyze)
 		analyze(plan, connection, &map);
 	rename_free(&map);

@@ -5,12 +5,11 @@
  *	  that exists.
  *
  * Most of it runs no code of others, or was refused (live_code.c), but is run
- * by name with the rights of the session: a foreign key looks at all rows, a
- * literal is read.  In between, the server calls functions of an index or a
- * materialized view as the owner of the table, in our session.  So each index
- * that does more than compare columns is built alone, and what it calls may
- * change no definition.  Materialized views come last: nothing comes after
- * them that would run as anybody but an owner.
+ * by name with the rights of the session: a literal is read.  What plans
+ * queries over tables is looked at first (planned_steps.c).  In between, the server calls functions
+ *of an index or a materialized view as the owner of the table, in our session.  So each index that
+ *does more than compare columns is built alone, and what it calls may change no definition.
+ *Materialized views come last: nothing comes after them that would run as anybody but an owner.
  *
  * With --rows-as=session the archive's own order is kept.
  *
@@ -23,6 +22,7 @@
 
 #include "definitions.h"
 #include "memory.h"
+#include "planned_steps.h"
 #include "row_rights.h"
 
 #define FAILURE "could not restore the post-data section"
@@ -35,6 +35,7 @@ typedef struct Batch
 	const RenameMap *map;
 	int *ids;
 	uint32_t count;
+	bool plain; /* nothing in it makes a table compute more than it did */
 } Batch;
 
 static bool
@@ -45,7 +46,31 @@ batch_run(Batch *batch)
 								  partial_list_of(batch->plan, batch->ids, batch->count), FAILURE);
 
 	batch->count = 0;
+	batch->plain = true;
 	return good;
+}
+
+static void
+batch_add(Batch *batch, const TocEntry *entry)
+{
+	batch->ids[batch->count++] = entry->id;
+	batch->plain = batch->plain && toc_entry_is(entry, "FK CONSTRAINT");
+}
+
+/*
+ * One entry for which the server plans queries: what computes code of others
+ * is run as their owner, and all else with the batch.
+ */
+static bool
+batch_plan(Batch *batch, const TocEntry *entry, bool *done)
+{
+	static const char *const kinds[] = {"FK CONSTRAINT", "TABLE ATTACH", "INDEX ATTACH", NULL};
+
+	*done = false;
+	if (!toc_entry_is_any(entry, kinds))
+		return true;
+	return (batch->plain || batch_run(batch)) &&
+		   planned_step_run(batch->plan, batch->connection, batch->map, entry, done);
 }
 
 /* One entry whose code may change no definition but by what the entry itself is. */
@@ -123,9 +148,13 @@ run_in_order(Batch *batch)
 	for (i = 0; good && i < selection->toc.count; i++)
 	{
 		const TocEntry *entry = &selection->toc.entries[i];
+		bool done;
 
 		if (!partial_is_in_list(batch->plan, entry, LIST_POST_DATA) ||
 			toc_entry_is(entry, "MATERIALIZED VIEW DATA"))
+			continue;
+		good = batch_plan(batch, entry, &done);
+		if (!good || done)
 			continue;
 		if (in_place_calls_functions(entry))
 			good = batch_run_watched(batch, entry,
@@ -133,7 +162,7 @@ run_in_order(Batch *batch)
 										 ? STEP_INDEX_OPTIONS
 										 : STEP_INDEX);
 		else
-			batch->ids[batch->count++] = entry->id;
+			batch_add(batch, entry);
 	}
 	return good && batch_run(batch);
 }
@@ -149,13 +178,17 @@ run_last(Batch *batch)
 	for (i = 0; good && i < selection->toc.count; i++)
 	{
 		const TocEntry *entry = &selection->toc.entries[i];
+		bool done;
 
 		if (!partial_is_in_list(batch->plan, entry, LIST_LATE))
+			continue;
+		good = batch_plan(batch, entry, &done);
+		if (!good || done)
 			continue;
 		if (toc_entry_is(entry, "TABLE ATTACH"))
 			good = batch_run_watched(batch, entry, STEP_ATTACH);
 		else
-			batch->ids[batch->count++] = entry->id;
+			batch_add(batch, entry);
 	}
 	good = good && batch_run(batch);
 	for (i = 0; good && i < selection->toc.count; i++)
@@ -172,7 +205,7 @@ run_last(Batch *batch)
 bool
 in_place_post_data(RestorePlan *plan, Connection *connection, const RenameMap *map)
 {
-	Batch batch = {plan, connection, map, NULL, 0};
+	Batch batch = {plan, connection, map, NULL, 0, true};
 	bool good;
 
 	if (plan->settings->rows_as == ROWS_AS_SESSION)

@@ -3,24 +3,13 @@
  * owner_rows.c
  *	  Rows added to a table with the rights of its owner.
  *
- * SET ROLE would be no barrier: the session remains a superuser's, and a
- * trigger can say RESET ROLE.  A SECURITY DEFINER function that belongs to
- * the owner keeps its role, but lets the code leave things behind for the
- * session: settings (standard_conforming_strings, search_path), and deferred
- * triggers, which fire at COMMIT as the superuser.
- *
- * What PostgreSQL itself does when a superuser's VACUUM or REINDEX meets code
- * of a table's owner is tight: a security-restricted operation.  There the
- * role cannot be changed, settings are put back at the end, nothing can be
- * deferred, prepared, or put among the temporary tables and types.  A client
- * gets one by building an index.  So the rows go
+ * The owner's turn is a security-restricted operation (owner_turn.c), in which
+ * COPY cannot run.  So the rows go
  *
  * 1. by COPY into a temporary table, whose columns have types without code of
  *    users: domains are replaced by their base types, and what may hold a
  *    domain (composite types, ranges, arrays of them) by text;
- * 2. from there into the real one, by a function that is called while an
- *    index over one row of a table of the owner is built: as the owner.
- *    The function belongs to us, so nobody can change it.
+ * 2. from there into the real one, in the owner's turn.
  *
  *-------------------------------------------------------------------------
  */
@@ -33,13 +22,11 @@
 #include "interrupt.h"
 #include "log.h"
 #include "memory.h"
+#include "owner_turn.h"
 #include "quote.h"
 
 #define STAGE "pg_temp.nex_backup_rows"
 #define ADDED "pg_temp.nex_backup_added"
-#define TURN "pg_temp.nex_backup_turn"
-#define INSERT_FUNCTION "pg_temp.nex_backup_insert()"
-#define TURN_FUNCTION "pg_temp.nex_backup_take_turn(integer)"
 
 /* How the columns are staged, and how they come from there. */
 static const char columns_query[] =
@@ -164,20 +151,10 @@ append_setup(Buffer *sql, const RowCopy *copy, const RowRights *rights, const Pa
 				  skip ? " ON CONFLICT DO NOTHING" : "");
 	buffer_append_string(&body, "DECLARE added bigint; BEGIN GET DIAGNOSTICS added = ROW_COUNT;"
 								" INSERT INTO " ADDED " VALUES (added); END;\nEND");
-	buffer_append_string(sql, "CREATE TEMPORARY TABLE nex_backup_added (rows pg_catalog.int8);"
-							  "CREATE TEMPORARY TABLE nex_backup_turn (turn pg_catalog.int4);"
-							  "INSERT INTO " TURN " VALUES (1);"
-							  "CREATE FUNCTION " INSERT_FUNCTION " RETURNS void LANGUAGE plpgsql"
-							  " SET search_path = pg_catalog, pg_temp SET row_security = on AS ");
-	quote_literal(sql, body.data);
-	buffer_append_string(sql, ";CREATE FUNCTION " TURN_FUNCTION " RETURNS integer"
-							  " IMMUTABLE LANGUAGE plpgsql AS"
-							  " 'BEGIN PERFORM " INSERT_FUNCTION "; RETURN 1; END'");
-	buffer_printf(sql,
-				  ";GRANT SELECT ON " STAGE " TO %s;GRANT INSERT ON " ADDED " TO %s;"
-				  "GRANT EXECUTE ON FUNCTION " INSERT_FUNCTION ", " TURN_FUNCTION " TO %s;"
-				  "ALTER TABLE " TURN " OWNER TO %s",
-				  owner.data, owner.data, owner.data, owner.data);
+	buffer_append_string(sql, "CREATE TEMPORARY TABLE nex_backup_added (rows pg_catalog.int8);");
+	owner_turn_append(sql, rights->owner, body.data);
+	buffer_printf(sql, ";GRANT SELECT ON " STAGE " TO %s;GRANT INSERT ON " ADDED " TO %s",
+				  owner.data, owner.data);
 	buffer_free(&owner);
 	buffer_free(&body);
 }
@@ -188,7 +165,7 @@ take_result(RowCopy *copy, uint64_t rows, uint64_t *added)
 	PGresult *result;
 	RowCopyStatus status;
 
-	status = run(copy, "DROP TABLE " TURN ";DROP FUNCTION " TURN_FUNCTION ", " INSERT_FUNCTION);
+	status = run(copy, OWNER_TURN_END);
 	if (status != ROW_COPY_GOOD)
 		return status;
 	result = connection_query(copy->connection, result_query, 0, NULL);
@@ -223,7 +200,7 @@ run_turn(RowCopy *copy)
 
 	if (copy->keep_definitions && !definitions_read(copy->connection, STEP_INDEX, &before))
 		return ROW_COPY_FAILED;
-	status = run(copy, "CREATE INDEX ON " TURN " (pg_temp.nex_backup_take_turn(turn))");
+	status = run(copy, OWNER_TURN_RUN);
 	if (status != ROW_COPY_GOOD || !copy->keep_definitions)
 	{
 		definitions_free(&before);

@@ -1,0 +1,517 @@
+/*-------------------------------------------------------------------------
+ *
+ * planned_steps.c
+ *	  Definitions for which the server plans queries over tables.
+ *
+ * A foreign key is added by planning a query over both tables, with the rights
+ * of whoever adds it: the server computes what is constant in the expressions
+ * of their indexes and statistics (planner_code.c).  The same goes for a
+ * partition that is attached: it gets the foreign keys of its parent, and the
+ * indexes of both are compared, as they are when an index is attached to that
+ * of the parent.  What CHECK constraints say of the partition, and of the
+ * default partition, is computed to see whether rows need to be looked at.
+ *
+ * So the tables are locked and looked at, whether they were there or have been
+ * restored.  If any of that is code of others than superusers or the session,
+ *
+ * - a foreign key between tables without partitions is added without a look at
+ *   the rows, which plans nothing, and is validated in the turn of the
+ *   referencing table's owner (owner_turn.c).  There the server may go on as
+ *   the owner of the other table, which must not be a superuser's, then;
+ * - all else is run in the turn of the owner, if that is one role for all the
+ *   tables.
+ *
+ * If there is no such owner, it is refused.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "planned_steps.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "definitions.h"
+#include "log.h"
+#include "memory.h"
+#include "owner_turn.h"
+#include "planner_code.h"
+#include "quote.h"
+#include "row_copy.h"
+#include "row_rights.h"
+#include "sql_name.h"
+#include "sql_text.h"
+
+/* The tables of two tables or indexes, and ($3) those that their foreign keys refer to. */
+static const char tables_query[] =
+	"WITH named AS (SELECT pg_catalog.to_regclass(u.name)::pg_catalog.oid AS oid, u.place"
+	"  FROM (VALUES (1, $1::pg_catalog.text), (2, $2::pg_catalog.text)) u (place, name)),"
+	" tables AS (SELECT COALESCE(i.indrelid, named.oid) AS oid, named.place"
+	"  FROM named LEFT JOIN pg_catalog.pg_index i ON i.indexrelid = named.oid)"
+	"SELECT t.one, t.two, (SELECT pg_catalog.array_agg(DISTINCT a.oid) FROM ("
+	"  SELECT oid FROM tables WHERE oid IS NOT NULL UNION SELECT f.confrelid"
+	"  FROM pg_catalog.pg_constraint f JOIN tables ON tables.oid = f.conrelid"
+	"  WHERE f.contype = 'f' AND $3::pg_catalog.bool) a)"
+	" FROM (SELECT pg_catalog.max(oid) FILTER (WHERE place = 1) AS one,"
+	"  pg_catalog.max(oid) FILTER (WHERE place = 2) AS two FROM tables) t";
+
+/* Their partitions, too. */
+#define TREES                                                                                      \
+	"WITH trees AS (SELECT c.* FROM pg_catalog.pg_class c WHERE c.oid = ANY"                       \
+	"  ($1::pg_catalog.oid[]) OR c.oid IN (SELECT p.relid FROM pg_catalog.unnest("                 \
+	"   $1::pg_catalog.oid[]) u (oid), pg_catalog.pg_partition_tree(u.oid::pg_catalog.regclass) "  \
+	"p))"
+
+/* Constraints of them that others can change. */
+static const char checks_query[] =
+	TREES "SELECT pg_catalog.min(pg_catalog.format('constraint %I of table %s', k.conname,"
+		  "  k.conrelid::pg_catalog.regclass))"
+		  " FROM pg_catalog.pg_constraint k JOIN trees ON trees.oid = k.conrelid"
+		  " JOIN pg_catalog.pg_roles r ON r.oid = trees.relowner"
+		  " WHERE k.contype = 'c' AND NOT " EXPRESSION_IS_HARMLESS(
+			  "k.conbin::pg_catalog.text") " AND (NOT " ROW_ROLE_IS_TRUSTED
+										   " OR EXISTS (SELECT FROM pg_catalog.pg_depend d"
+										   "  LEFT JOIN pg_catalog.pg_operator o"
+										   "   ON d.refclassid = "
+										   "'pg_catalog.pg_operator'::pg_catalog.regclass AND "
+										   "o.oid = d.refobjid"
+										   "  JOIN pg_catalog.pg_proc f ON f.oid = "
+										   "COALESCE(o.oprcode::pg_catalog.oid, d.refobjid)"
+										   "  JOIN pg_catalog.pg_roles r ON r.oid = f.proowner"
+										   "  WHERE d.classid = "
+										   "'pg_catalog.pg_constraint'::pg_catalog.regclass AND "
+										   "d.objid = k.oid"
+										   "  AND d.refclassid IN "
+										   "('pg_catalog.pg_operator'::pg_catalog.regclass,"
+										   "   'pg_catalog.pg_proc'::pg_catalog.regclass) AND "
+										   "NOT " ROW_ROLE_IS_TRUSTED "))";
+
+/* Are they of one role, of trusted ones, and partitioned; and whose is the first one ($2)? */
+static const char owners_query[] = TREES
+	"SELECT pg_catalog.count(DISTINCT trees.relowner) = 1, pg_catalog.bool_or(" ROW_ROLE_IS_TRUSTED
+	"),"
+	" pg_catalog.bool_or(trees.relkind = 'p'),"
+	" pg_catalog.min(r.rolname) FILTER (WHERE trees.oid = $2::pg_catalog.oid),"
+	" pg_catalog.bool_or(" ROW_ROLE_IS_TRUSTED ") FILTER (WHERE trees.oid = $2::pg_catalog.oid)"
+	" FROM trees JOIN pg_catalog.pg_roles r ON r.oid = trees.relowner";
+
+static const char valid_query[] =
+	"SELECT FROM pg_catalog.pg_constraint WHERE conrelid = $1::pg_catalog.oid"
+	" AND conname = $2::pg_catalog.name AND contype = 'f' AND convalidated";
+
+/* What an entry is about. */
+typedef struct Step
+{
+	const TocEntry *entry;
+	bool key;
+	char *text;       /* its definition, renamed */
+	char *names[2];   /* quoted: the referencing table or parent, the referenced one or partition */
+	char *constraint; /* of a foreign key */
+	char *oids[2];    /* of the tables; empty if they are not there */
+	char *tables;     /* all that are looked at, as an array */
+	char *others;     /* what is code of others, or NULL */
+} Step;
+
+/* Nothing is planned for a foreign key that is not valid. */
+static bool
+is_planned(const TocEntry *entry)
+{
+	static const char not_valid[] = " NOT VALID;\n";
+	size_t length = strlen(entry->definition);
+
+	if (toc_entry_is(entry, "FK CONSTRAINT"))
+		return length < strlen(not_valid) ||
+			   strcmp(entry->definition + length - strlen(not_valid), not_valid) != 0;
+	return toc_entry_is(entry, "TABLE ATTACH") || toc_entry_is(entry, "INDEX ATTACH");
+}
+
+static void
+step_free(Step *step)
+{
+	int i;
+
+	for (i = 0; i < 2; i++)
+	{
+		free(step->names[i]);
+		free(step->oids[i]);
+	}
+	free(step->text);
+	free(step->constraint);
+	free(step->tables);
+	free(step->others);
+}
+
+/* The quoted name, with its schema, at a place of the text. */
+static char *
+read_name(const char *text)
+{
+	char *schema = NULL;
+	char *name = NULL;
+	Buffer quoted;
+
+	if (sql_name_read_qualified(text, &schema, &name) == NULL)
+	{
+		free(schema);
+		free(name);
+		return NULL;
+	}
+	buffer_init(&quoted);
+	quote_qualified(&quoted, schema, name);
+	free(schema);
+	free(name);
+	return buffer_detach(&quoted);
+}
+
+static bool
+is_word(const char *text, const char *end, const char *word)
+{
+	return (size_t) (end - text) == strlen(word) && strncmp(text, word, strlen(word)) == 0;
+}
+
+/*
+ * "ALTER TABLE ONLY s.t ADD CONSTRAINT c FOREIGN KEY (a) REFERENCES s.u(b);"
+ * "ALTER TABLE ONLY s.t ATTACH PARTITION s.p …;", "ALTER INDEX s.i ATTACH PARTITION s.j;"
+ */
+static bool
+read_names(Step *step)
+{
+	const char *text = step->text;
+
+	while (*text != '\0' && step->names[1] == NULL)
+	{
+		const char *end = sql_token_end(text);
+		const char *next = end + strspn(end, " \n");
+
+		if (is_word(text, end, "ONLY") || is_word(text, end, "INDEX") ||
+			is_word(text, end, "TABLE"))
+		{
+			if (step->names[0] == NULL && strncmp(next, "ONLY ", 5) != 0)
+				step->names[0] = read_name(next);
+		}
+		else if (is_word(text, end, "CONSTRAINT") && step->key && step->constraint == NULL)
+			sql_name_read(next, &step->constraint);
+		else if (is_word(text, end, step->key ? "REFERENCES" : "PARTITION"))
+			step->names[1] = read_name(next);
+		text = end;
+	}
+	return step->names[0] != NULL && step->names[1] != NULL &&
+		   (!step->key || step->constraint != NULL);
+}
+
+static bool
+step_read(Step *step, const RenameMap *map, const TocEntry *entry)
+{
+	memset(step, 0, sizeof(*step));
+	step->entry = entry;
+	step->key = toc_entry_is(entry, "FK CONSTRAINT");
+	if (map != NULL && map->count > 0)
+	{
+		Buffer renamed;
+
+		buffer_init(&renamed);
+		rename_script(map, entry->definition, &renamed);
+		step->text = buffer_detach(&renamed);
+	}
+	else
+		step->text = xstrdup(entry->definition);
+	if (read_names(step))
+		return true;
+	report_error(EXIT_FAILED, NULL, NULL, "could not read the definition of %s \"%s\"", entry->kind,
+				 entry->tag);
+	return false;
+}
+
+static bool
+find_tables(Step *step, Connection *connection)
+{
+	const char *params[3] = {step->names[0], step->names[1], step->key ? "f" : "t"};
+	PGresult *result = connection_query(connection, tables_query, 3, params);
+	int i;
+
+	if (result == NULL)
+		return false;
+	free(step->tables);
+	for (i = 0; i < 2; i++)
+	{
+		free(step->oids[i]);
+		step->oids[i] = xstrdup(PQgetvalue(result, 0, i));
+	}
+	step->tables = xstrdup(PQgetvalue(result, 0, 2));
+	PQclear(result);
+	return true;
+}
+
+/* What would be computed, and can be changed by others. */
+static bool
+find_code(Step *step, Connection *connection)
+{
+	const char *params[1] = {step->tables};
+	PlannerCode code;
+	PGresult *result;
+
+	if (step->tables[0] == '\0')
+		return true;
+	if (!planner_code_read(connection, step->tables, &code))
+		return false;
+	if (code.others != NULL)
+		step->others = xstrdup(code.others);
+	planner_code_free(&code);
+	if (step->others != NULL || !toc_entry_is(step->entry, "TABLE ATTACH"))
+		return true;
+	result = connection_query(connection, checks_query, 1, params);
+	if (result != NULL && !PQgetisnull(result, 0, 0))
+		step->others = xstrdup(PQgetvalue(result, 0, 0));
+	PQclear(result);
+	return result != NULL;
+}
+
+static bool
+refuse(const Step *step)
+{
+	char *label = toc_entry_label(step->entry);
+	char *detail = xasprintf("The server would compute %s, which others can change, and no owner "
+							 "of all the tables could do it instead.",
+							 step->others);
+
+	report_error(EXIT_FAILED, detail, NEW_DATABASE_HINT,
+				 "could not restore %s without running code of the live database", label);
+	free(detail);
+	free(label);
+	return false;
+}
+
+/* Run what only defines, or the turn. */
+static bool
+run(const Step *step, Connection *connection, const char *sql)
+{
+	PGresult *result = connection_exec(connection, sql);
+	bool good = result != NULL && PQresultStatus(result) == PGRES_COMMAND_OK;
+
+	if (!good)
+	{
+		char *label = toc_entry_label(step->entry);
+		char *what = xasprintf("could not restore %s", label);
+
+		connection_report(connection, result, what);
+		free(what);
+		free(label);
+	}
+	PQclear(result);
+	return good;
+}
+
+/* Let the owner run a statement, which changes no definition but the tables' of the step. */
+static bool
+take_turn(const Step *step, Connection *connection, const char *owner, const char *statement)
+{
+	char *body = xasprintf("BEGIN\n%s\nEND", statement);
+	char *label = toc_entry_label(step->entry);
+	char *what = xasprintf("%s was restored", label);
+	Definitions before = {STEP_ATTACH, NULL, NULL};
+	Buffer sql;
+	bool good;
+
+	buffer_init(&sql);
+	owner_turn_append(&sql, owner, body);
+	good = run(step, connection, sql.data) && definitions_read(connection, STEP_ATTACH, &before);
+	if (good && run(step, connection, OWNER_TURN_RUN))
+		good = definitions_same(connection, &before, what);
+	else
+	{
+		definitions_free(&before);
+		good = false;
+	}
+	good = good && run(step, connection, OWNER_TURN_END);
+	buffer_free(&sql);
+	free(what);
+	free(label);
+	free(body);
+	return good;
+}
+
+/* Add the key without looking at rows, then look at them as the owner. */
+static bool
+add_key(const Step *step, Connection *connection, const char *owner)
+{
+	const char *end = strrchr(step->text, ';');
+	const char *params[2] = {step->oids[0], step->constraint};
+	PGresult *result;
+	Buffer name;
+	char *add;
+	char *validate;
+	bool good;
+
+	if (end == NULL)
+		return refuse(step);
+	buffer_init(&name);
+	quote_identifier(&name, step->constraint);
+	add = xasprintf("%.*s NOT VALID", (int) (end - step->text), step->text);
+	validate = xasprintf("ALTER TABLE ONLY %s VALIDATE CONSTRAINT %s;", step->names[0], name.data);
+	good = run(step, connection, add) && take_turn(step, connection, owner, validate);
+	free(add);
+	free(validate);
+	buffer_free(&name);
+	if (!good)
+		return false;
+	result = connection_query(connection, valid_query, 2, params);
+	good = result != NULL;
+	if (good && PQntuples(result) != 1)
+		good = report_error(EXIT_FAILED, NULL, NEW_DATABASE_HINT,
+							"foreign key \"%s\" of table %s was not validated", step->constraint,
+							step->names[0]);
+	PQclear(result);
+	return good;
+}
+
+/* Where the server goes on as the owner of the referenced table, would it run code of others? */
+static bool
+is_right_for_referenced(const Step *step, Connection *connection, bool trusted, bool *right)
+{
+	PlannerCode code;
+	char *table;
+	bool good;
+
+	*right = !trusted;
+	if (!trusted)
+		return true;
+	table = xasprintf("{%s}", step->oids[1]);
+	good = planner_code_read(connection, table, &code);
+	if (good)
+	{
+		*right = code.others == NULL;
+		planner_code_free(&code);
+	}
+	free(table);
+	return good;
+}
+
+/* Restore the entry as the owner, or refuse to. */
+static bool
+run_as_owner(const Step *step, Connection *connection)
+{
+	const char *params[2] = {step->tables, step->oids[0]};
+	PGresult *result = connection_query(connection, owners_query, 2, params);
+	bool right = false;
+	bool good;
+
+	if (result == NULL)
+		return false;
+	log_debug("%s \"%s\" is restored as \"%s\" because of %s", step->entry->kind, step->entry->tag,
+			  PQgetvalue(result, 0, 3), step->others);
+	if (!step->key || PQgetvalue(result, 0, 2)[0] == 't')
+	{
+		right = PQgetvalue(result, 0, 0)[0] == 't' && PQgetvalue(result, 0, 1)[0] == 'f';
+		good = right ? take_turn(step, connection, PQgetvalue(result, 0, 3), step->text)
+					 : refuse(step);
+	}
+	else
+	{
+		good =
+			PQgetvalue(result, 0, 4)[0] == 't' ||
+			is_right_for_referenced(step, connection, PQgetvalue(result, 0, 1)[0] == 't', &right);
+		if (good)
+			good = right ? add_key(step, connection, PQgetvalue(result, 0, 3)) : refuse(step);
+	}
+	PQclear(result);
+	return good;
+}
+
+/* Lock the tables that have the names. */
+static bool
+lock_tables(Step *step, const RestorePlan *plan, Connection *connection)
+{
+	char *before;
+	bool good;
+
+	if (!find_tables(step, connection))
+		return false;
+	before = xstrdup(step->tables);
+	good = step->oids[0][0] != '\0' && step->oids[1][0] != '\0';
+	if (!good)
+		report_error(EXIT_FAILED, NULL, NULL, "table %s does not exist",
+					 step->names[step->oids[0][0] == '\0' ? 0 : 1]);
+	good = good && planner_code_lock(plan->settings, connection, step->tables) &&
+		   find_tables(step, connection);
+	if (good && strcmp(before, step->tables) != 0)
+		good = report_error(EXIT_FAILED, NULL, "Try again.", "table %s was replaced by another one",
+							step->names[1]);
+	free(before);
+	return good;
+}
+
+bool
+planned_step_run(const RestorePlan *plan, Connection *connection, const RenameMap *map,
+				 const TocEntry *entry, bool *done)
+{
+	Step step;
+	bool good;
+
+	*done = false;
+	if (!is_planned(entry))
+		return true;
+	good = step_read(&step, map, entry) && lock_tables(&step, plan, connection) &&
+		   find_code(&step, connection);
+	if (good && step.others != NULL)
+	{
+		*done = true;
+		good = run_as_owner(&step, connection);
+	}
+	step_free(&step);
+	return good;
+}
+
+/* Of the tables that are there already: can it be the owner's turn, as far as is known? */
+static const char early_query[] =
+	TREES "SELECT $3::pg_catalog.bool OR pg_catalog.bool_or(" ROW_ROLE_IS_TRUSTED ")"
+		  " OR (pg_catalog.bool_or(r.rolname <> $2::pg_catalog.name)"
+		  "  AND (NOT $4::pg_catalog.bool OR pg_catalog.bool_or(trees.relkind = 'p')))"
+		  " OR EXISTS (SELECT FROM pg_catalog.pg_roles r"
+		  "  WHERE r.rolname = $2::pg_catalog.name AND " ROW_ROLE_IS_TRUSTED ")"
+		  " FROM trees JOIN pg_catalog.pg_roles r ON r.oid = trees.relowner";
+
+static bool
+check_owners(const RestorePlan *plan, Connection *connection, const Step *step)
+{
+	const char *params[4] = {step->tables, step->entry->owner, plan->settings->no_owner ? "t" : "f",
+							 step->key ? "t" : "f"};
+	PGresult *result = connection_query(connection, early_query, 4, params);
+	bool good = result != NULL;
+
+	if (good && PQgetvalue(result, 0, 0)[0] == 't')
+		good = refuse(step);
+	PQclear(result);
+	return good;
+}
+
+static bool
+check_step(const RestorePlan *plan, Connection *connection, const RenameMap *map,
+		   const TocEntry *entry)
+{
+	Step step;
+	bool good;
+
+	good = step_read(&step, map, entry) && find_tables(&step, connection) &&
+		   find_code(&step, connection);
+	if (good && step.others != NULL)
+		good = check_owners(plan, connection, &step);
+	step_free(&step);
+	return good;
+}
+
+bool
+planned_steps_check(const RestorePlan *plan, Connection *connection, const RenameMap *map)
+{
+	const Selection *selection = plan->selection;
+	bool good = true;
+	uint32_t i;
+
+	for (i = 0; good && plan->settings->rows_as != ROWS_AS_SESSION && i < selection->toc.count; i++)
+	{
+		const TocEntry *entry = &selection->toc.entries[i];
+
+		if ((partial_is_in_list(plan, entry, LIST_POST_DATA) ||
+			 partial_is_in_list(plan, entry, LIST_LATE)) &&
+			is_planned(entry))
+			good = check_step(plan, connection, map, entry);
+	}
+	return good;
+}

@@ -1,0 +1,30 @@
+/*-------------------------------------------------------------------------
+ *
+ * planned_steps.h
+ *	  Definitions for which the server plans queries over tables.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef NEX_PLANNED_STEPS_H
+#define NEX_PLANNED_STEPS_H
+
+#include "partial.h"
+
+/*
+ * Before anything is restored: false (reported) if it is known already that an
+ * entry would run code of others with rights that they would gain by.
+ */
+extern bool planned_steps_check(const RestorePlan *plan, Connection *connection,
+								const RenameMap *map);
+
+/*
+ * When all that comes before the entry is there: lock the tables and look at
+ * what would be computed.  If that is code of others, the entry is restored
+ * with the rights of their owner, and *done says so.  Otherwise it is to be
+ * run as any other one.  False (reported) on failure, and if nobody's rights
+ * would be right.
+ */
+extern bool planned_step_run(const RestorePlan *plan, Connection *connection, const RenameMap *map,
+							 const TocEntry *entry, bool *done);
+
+#endif /* NEX_PLANNED_STEPS_H */
