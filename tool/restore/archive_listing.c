@@ -156,8 +156,10 @@ archive_listing_find(const ArchiveListing *listing, int id)
 bool
 archive_entry_is(const ArchiveEntry *entry, const char *kind)
 {
-	static const char *const longer[] = {"INDEX ATTACH ", "TABLE ATTACH ", "TABLE DATA ",
-										 "OPERATOR CLASS ", "OPERATOR FAMILY "};
+	static const char *const longer[] = {
+		"INDEX ATTACH ",    "TABLE ATTACH ",           "TABLE DATA ",
+		"OPERATOR CLASS ",  "OPERATOR FAMILY ",        "SEQUENCE SET ",
+		"STATISTICS DATA ", "MATERIALIZED VIEW DATA ", "SEQUENCE OWNED BY "};
 	size_t length = strlen(kind);
 	size_t i;
 

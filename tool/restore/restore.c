@@ -24,6 +24,7 @@
 #include "post_data.h"
 #include "progress.h"
 #include "quote.h"
+#include "restored_objects.h"
 #include "schema_sections.h"
 #include "session.h"
 #include "subprocess.h"
@@ -295,6 +296,7 @@ fill(RestorePlan *plan)
 	return session_read(plan) && schema_sections_prepare(plan) && target_database_create(plan) &&
 		   schema_sections_run(plan, "pre-data") && loader_run(plan) && check_rows(plan) &&
 		   schema_sections_run_members(plan, MEMBER_SEQUENCES) && post_data_run(plan) &&
+		   restored_objects_check(plan) &&
 		   (plan->settings->no_analyze || schema_sections_analyze(plan)) &&
 		   target_database_finish(plan) && schema_sections_run_members(plan, MEMBER_DATABASE) &&
 		   target_database_open(plan);

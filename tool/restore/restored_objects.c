@@ -1,0 +1,132 @@
+/*-------------------------------------------------------------------------
+ *
+ * restored_objects.c
+ *	  Does a database have what the archive of its schema lists?
+ *
+ * An exit code of pg_restore says that nothing failed of what it tried.  That
+ * it tried everything is our affair: lists are written, read, and cut into
+ * passes.  So in the end the objects are counted.
+ *
+ * By kind, not by name: pg_restore --list mangles names, and an entry's name
+ * is not always that of the object.  At least as many, not as many: template1
+ * may bring some, and partitions get copies of what the parent has.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "restored_objects.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "archive_listing.h"
+#include "log.h"
+#include "memory.h"
+#include "session.h"
+
+/* Objects that no extension brought. */
+#define OF_USERS(class, oid)                                                                       \
+	" AND NOT EXISTS (SELECT FROM pg_catalog.pg_depend d WHERE d.classid = 'pg_catalog." class     \
+		"'::pg_catalog.regclass AND d.objid = " oid " AND d.deptype = 'e')"
+
+#define RELATIONS(kinds)                                                                           \
+	"SELECT pg_catalog.count(*) FROM pg_catalog.pg_class c WHERE c.relkind IN (" kinds             \
+	") AND c.oid >= 16384 AND c.relpersistence <> 't'" OF_USERS("pg_class", "c.oid")
+
+#define CONSTRAINTS(kinds)                                                                         \
+	"SELECT pg_catalog.count(*) FROM pg_catalog.pg_constraint k WHERE k.contype IN (" kinds        \
+	") AND k.conrelid >= 16384"
+
+/* A kind of entries, and how many objects of that kind there are. */
+typedef struct Kind
+{
+	const char *kind;
+	const char *other; /* counted together, or NULL */
+	const char *query;
+} Kind;
+
+static const Kind kinds[] = {
+	{"TABLE", NULL, RELATIONS("'r', 'p'")},
+	{"FOREIGN TABLE", NULL, RELATIONS("'f'")},
+	{"VIEW", NULL, RELATIONS("'v'")},
+	{"MATERIALIZED VIEW", NULL, RELATIONS("'m'")},
+	{"SEQUENCE", NULL, RELATIONS("'S'")},
+	{"INDEX", NULL,
+	 "SELECT pg_catalog.count(*) FROM pg_catalog.pg_index i WHERE i.indexrelid >= 16384"
+	 " AND NOT EXISTS (SELECT FROM pg_catalog.pg_constraint k"
+	 "  WHERE k.conindid = i.indexrelid AND k.contype IN ('p', 'u', 'x'))"},
+	{"CONSTRAINT", NULL, CONSTRAINTS("'p', 'u', 'x'")},
+	{"FK CONSTRAINT", NULL, CONSTRAINTS("'f'")},
+	{"CHECK CONSTRAINT", NULL, CONSTRAINTS("'c'")},
+	{"INDEX ATTACH", "TABLE ATTACH",
+	 "SELECT pg_catalog.count(*) FROM pg_catalog.pg_inherits h JOIN pg_catalog.pg_class c"
+	 " ON c.oid = h.inhrelid WHERE c.relispartition"},
+	{"TRIGGER", NULL,
+	 "SELECT pg_catalog.count(*) FROM pg_catalog.pg_trigger WHERE NOT tgisinternal"},
+	{"RULE", NULL,
+	 "SELECT pg_catalog.count(*) FROM pg_catalog.pg_rewrite w JOIN pg_catalog.pg_class c"
+	 " ON c.oid = w.ev_class WHERE w.oid >= 16384"},
+	{"POLICY", NULL, "SELECT pg_catalog.count(*) FROM pg_catalog.pg_policy"},
+	{"EVENT TRIGGER", NULL, "SELECT pg_catalog.count(*) FROM pg_catalog.pg_event_trigger"},
+	{"STATISTICS", NULL, "SELECT pg_catalog.count(*) FROM pg_catalog.pg_statistic_ext"},
+	{"FUNCTION", "PROCEDURE",
+	 "SELECT pg_catalog.count(*) FROM pg_catalog.pg_proc p WHERE p.oid >= 16384"
+	 " AND p.prokind IN ('f', 'p', 'w')" OF_USERS("pg_proc", "p.oid")},
+	{"AGGREGATE", NULL,
+	 "SELECT pg_catalog.count(*) FROM pg_catalog.pg_proc p WHERE p.oid >= 16384"
+	 " AND p.prokind = 'a'" OF_USERS("pg_proc", "p.oid")},
+	{"EXTENSION", NULL, "SELECT pg_catalog.count(*) FROM pg_catalog.pg_extension"},
+};
+
+/* How many entries there are of a kind. */
+static uint64_t
+listed(const ArchiveListing *listing, const Kind *kind)
+{
+	uint64_t count = 0;
+	uint32_t i;
+
+	for (i = 0; i < listing->count; i++)
+	{
+		const ArchiveEntry *entry = &listing->entries[i];
+
+		/* To attach is no object.  A table in schema "ATTACH" is one. */
+		if ((entry->catalog == 0) == (strstr(kind->kind, " ATTACH") != NULL))
+			count += archive_entry_is(entry, kind->kind) ||
+					 (kind->other != NULL && archive_entry_is(entry, kind->other));
+	}
+	return count;
+}
+
+static bool
+check_kind(Connection *connection, const ArchiveListing *listing, const Kind *kind)
+{
+	uint64_t wanted = listed(listing, kind);
+	PGresult *result = wanted > 0 ? connection_query(connection, kind->query, 0, NULL) : NULL;
+	uint64_t found = result != NULL ? strtoull(PQgetvalue(result, 0, 0), NULL, 10) : 0;
+	bool good = wanted == 0 || result != NULL;
+
+	PQclear(result);
+	if (good && found < wanted)
+		good = report_error(EXIT_FAILED, NULL, NULL,
+							"the archive lists %llu entries of kind %s, but the database has %llu",
+							(unsigned long long) wanted, kind->kind, (unsigned long long) found);
+	return good;
+}
+
+bool
+restored_objects_check(RestorePlan *plan)
+{
+	ConnectionTarget *target = target_with_database(plan->target, plan->working);
+	Connection *connection = session_open(plan, target);
+	ArchiveListing listing;
+	bool good = connection != NULL;
+	size_t i;
+
+	memset(&listing, 0, sizeof(listing));
+	good = good && archive_listing_read(plan, "--verbose", NULL, &listing);
+	for (i = 0; good && i < sizeof(kinds) / sizeof(kinds[0]); i++)
+		good = check_kind(connection, &listing, &kinds[i]);
+	archive_listing_free(&listing);
+	connection_close(connection);
+	target_free(target);
+	return good;
+}

@@ -1,0 +1,19 @@
+/*-------------------------------------------------------------------------
+ *
+ * restored_objects.h
+ *	  Does a database have what the archive of its schema lists?
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef NEX_RESTORED_OBJECTS_H
+#define NEX_RESTORED_OBJECTS_H
+
+#include "restore.h"
+
+/*
+ * Count the objects of the working database, by kind, and compare the counts
+ * with the archive's table of contents.  False (reported) if there are fewer.
+ */
+extern bool restored_objects_check(RestorePlan *plan);
+
+#endif /* NEX_RESTORED_OBJECTS_H */
