@@ -79,7 +79,7 @@ tool_fails([ 'backup', '--repo', $repo, '-d', 'shop', '--pg-bindir', $programs ]
 	1, qr/pg_restore ended with exit code 0, but what it wrote is not complete/, 'half a script is no backup');
 
 # With the whole list of everything, but not of the section.
-$programs = cut_programs('pg_restore', '--list --section=post-data', 20);
+$programs = cut_programs('pg_restore', '--list --section=post-data', 15);
 tool_fails([ 'restore', '--repo', $repo, 'shop', '--to', 'half', '--pg-bindir', $programs ],
 	1, qr/the archive lists \d entries of kind [A-Z ]+, but the database has \d/, 'what is there is counted in the end');
 is(query('postgres', "SELECT count(*) FROM pg_database WHERE datname = 'half'"), 0, 'and nothing is left of it');
