@@ -240,6 +240,9 @@ INSERT INTO joe.root VALUES (1);
 INSERT INTO joe.to_plain VALUES (1, 1);
 INSERT INTO joe.to_root VALUES (1, 1);
 INSERT INTO joe.keyed VALUES (1, 1);
+CREATE TABLE joe.checked (i integer, CHECK (joe.h(1) = 1)) PARTITION BY RANGE (i);
+CREATE TABLE joe.checked_1 PARTITION OF joe.checked FOR VALUES FROM (0) TO (9);
+INSERT INTO joe.checked VALUES (1);
 CREATE FUNCTION joe.pure(v text) RETURNS text IMMUTABLE LANGUAGE sql AS 'SELECT lower(v)';
 CREATE TABLE joe.labelled (i integer, v text);
 CREATE INDEX ON joe.labelled (joe.pure(v));
@@ -319,6 +322,15 @@ for my $what ([ 'TABLE', 'by_function' ], [ 'MATERIALIZED VIEW', 'shown' ])
 	tool_ok(\@restore, "$name with its owner");
 	is(gained(), '', "$name with its owner: his function ran as he");
 }
+
+# What CHECK constraints say is computed when a partition is attached, also one without rows.
+as_joe('DROP TABLE joe.checked');
+tool_ok([ 'restore', '--repo', $repo, 'app', '--to', 'app', '--yes', '--table', 'joe.checked', '--table', 'joe.checked_1' ], 'a partitioned table with a CHECK constraint');
+is(gained(), '', 'its function ran as joe');
+is(query('app', 'SELECT count(*) FROM joe.checked'), 1, 'and the rows are there');
+as_joe('DROP TABLE joe.checked');
+tool_fails([ 'restore', '--repo', $repo, 'app', '--to', 'app', '--yes', '--no-owner', '--table', 'joe.checked', '--table', 'joe.checked_1' ], 1, $code_of_others, 'and with --no-owner');
+is(gained(), '', 'nothing ran as superuser');
 
 # A domain, or a cast, that is restored can be one over a function that is there already.
 query('app', 'DROP TABLE other.t');

@@ -256,6 +256,7 @@ fill(RestorePlan *plan, Connection *connection, const RenameMap *map)
 	good = create_schema(plan, connection, map) && run_list(plan, connection, map, LIST_OBJECTS) &&
 		   (plan->settings->no_privileges || (default_grants_reset(plan, connection, map) &&
 											  run_list(plan, connection, map, LIST_GRANTS))) &&
+		   (!plan->in_place || in_place_attach(plan, connection, map)) &&
 		   load_rows(plan, connection, map) &&
 		   (plan->settings->schema_only || sequences_set(plan, connection, map));
 	if (!good)

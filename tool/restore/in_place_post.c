@@ -1,8 +1,8 @@
 /*-------------------------------------------------------------------------
  *
  * in_place_post.c
- *	  Indexes, constraints and all that comes after the rows, into a database
- *	  that exists.
+ *	  Partitions, and indexes, constraints and all that comes after the rows,
+ *	  into a database that exists.
  *
  * Most of it runs no code of others, or was refused (live_code.c), but is run
  * by name with the rights of the session: a literal is read.  What plans
@@ -54,7 +54,8 @@ static void
 batch_add(Batch *batch, const TocEntry *entry)
 {
 	batch->ids[batch->count++] = entry->id;
-	batch->plain = batch->plain && toc_entry_is(entry, "FK CONSTRAINT");
+	batch->plain = batch->plain &&
+				   (toc_entry_is(entry, "FK CONSTRAINT") || toc_entry_is(entry, "TABLE ATTACH"));
 }
 
 /*
@@ -200,6 +201,32 @@ run_last(Batch *batch)
 			batch->ids[batch->count++] = entry->id;
 	}
 	return good && batch_run(batch);
+}
+
+bool
+in_place_attach(RestorePlan *plan, Connection *connection, const RenameMap *map)
+{
+	const Selection *selection = plan->selection;
+	Batch batch = {plan, connection, map, NULL, 0, true};
+	bool good = true;
+	uint32_t i;
+
+	batch.ids = xcalloc((size_t) selection->toc.count + 1, sizeof(int));
+	for (i = 0; good && i < selection->toc.count; i++)
+	{
+		const TocEntry *entry = &selection->toc.entries[i];
+		bool done = false;
+
+		if (!partial_is_in_list(plan, entry, LIST_ATTACH))
+			continue;
+		if (plan->settings->rows_as != ROWS_AS_SESSION)
+			good = batch_plan(&batch, entry, &done);
+		if (good && !done)
+			batch_add(&batch, entry);
+	}
+	good = good && batch_run(&batch);
+	free(batch.ids);
+	return good;
 }
 
 bool

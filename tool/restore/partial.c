@@ -151,6 +151,7 @@ partial_is_in_list(const RestorePlan *plan, const TocEntry *entry, PartialList w
 	bool late = selection->late[entry->id];
 	bool pre = entry->section == TOC_PRE_DATA && !late;
 	bool grant = toc_entry_is(entry, "ACL");
+	bool attach = toc_entry_is(entry, "TABLE ATTACH") && plan->in_place;
 
 	if (!selection_includes(selection, entry))
 		return false;
@@ -159,9 +160,11 @@ partial_is_in_list(const RestorePlan *plan, const TocEntry *entry, PartialList w
 		case LIST_PRE_DATA:
 			return pre;
 		case LIST_OBJECTS:
-			return pre && !grant;
+			return pre && !grant && !attach;
 		case LIST_GRANTS:
 			return pre && grant;
+		case LIST_ATTACH:
+			return pre && attach;
 		case LIST_POST_DATA:
 			return !pre && !late;
 		case LIST_LATE:

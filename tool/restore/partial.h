@@ -24,6 +24,9 @@ extern bool partial_run(RestorePlan *plan);
  */
 extern bool in_place_post_data(RestorePlan *plan, Connection *connection, const RenameMap *map);
 
+/* The same for partitions of tables that are restored, which have no rows yet. */
+extern bool in_place_attach(RestorePlan *plan, Connection *connection, const RenameMap *map);
+
 /* Can building it call functions of users? */
 extern bool in_place_calls_functions(const TocEntry *entry);
 
@@ -42,7 +45,8 @@ typedef enum PartialList
 {
 	LIST_PRE_DATA,
 	LIST_OBJECTS, /* pre-data in two steps: objects, */
-	LIST_GRANTS,  /* and grants */
+	LIST_GRANTS,  /* and grants; */
+	LIST_ATTACH,  /* in a database that exists, partitions are attached after these */
 	LIST_POST_DATA,
 	LIST_LATE /* see Selection.late */
 } PartialList;
