@@ -72,6 +72,8 @@ CREATE TABLE joe.viewed (i integer);
 CREATE MATERIALIZED VIEW joe.shown AS SELECT joe.h(i) FROM joe.viewed;
 CREATE TABLE joe.by_function (i integer);
 CREATE INDEX ON joe.by_function (joe.h(i));
+CREATE TABLE joe.by_statistics (i integer);
+CREATE STATISTICS joe.of_function ON (joe.h(i)) FROM joe.by_statistics;
 INSERT INTO joe.a SELECT i, 'row' FROM generate_series(1, 3) i;
 INSERT INTO joe.b SELECT i, 'row' FROM generate_series(1, 3) i;
 INSERT INTO joe.c SELECT i, i FROM generate_series(1, 3) i;
@@ -311,7 +313,7 @@ for my $case (@planned)
 # With --no-owner it is the superuser's, so an owner's function would run as one.
 my $code_of_others = qr/without running code of the live database/;
 as_joe(q{CREATE OR REPLACE FUNCTION joe.h(i integer) RETURNS integer IMMUTABLE LANGUAGE plpgsql AS 'BEGIN PERFORM joe.evil(''h''); RETURN i; END'});
-for my $what ([ 'TABLE', 'by_function' ], [ 'MATERIALIZED VIEW', 'shown' ])
+for my $what ([ 'TABLE', 'by_function' ], [ 'TABLE', 'by_statistics' ], [ 'MATERIALIZED VIEW', 'shown' ])
 {
 	my ($kind, $name) = @$what;
 	my @restore = ('restore', '--repo', $repo, 'app', '--to', 'app', '--yes', '--table', "joe.$name");

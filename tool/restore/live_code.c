@@ -15,8 +15,8 @@
  *   parts are computed;
  * - a CHECK constraint that comes after the rows, for which all rows are
  *   looked at;
- * - an index of expressions or the query of a materialized view of a superuser
- *   or, with --no-owner, of the session;
+ * - an index or statistics of expressions, or the query of a materialized view,
+ *   of a superuser or, with --no-owner, of the session;
  * - a foreign key between types with a cast of a user, for the same reason;
  * - a partition that is attached to a live table whose key is an expression,
  *   or that has indexes of expressions, where the partition is a superuser's
@@ -201,7 +201,8 @@ check_superusers(const LiveCode *live, const TocEntry *used)
 		const TocEntry *entry = &toc->entries[i];
 
 		if (!selection_includes(live->plan->selection, entry) ||
-			!(toc_entry_is(entry, "MATERIALIZED VIEW DATA") || in_place_calls_functions(entry)) ||
+			!(toc_entry_is(entry, "MATERIALIZED VIEW DATA") || toc_entry_is(entry, "STATISTICS") ||
+			  in_place_calls_functions(entry)) ||
 			!is_superusers(live, entry))
 			continue;
 		good = !live_code_rests_on(toc, entry, used) || refuse(live, entry, used);
