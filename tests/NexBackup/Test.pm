@@ -28,7 +28,7 @@ our @EXPORT = qw(
   start_tool finish_tool new_repository all_files read_bytes write_bytes damage_file
   normalized_dump same_database database_names foreign_backends small_directory top
   latest_id stock_restore query wait_until have_extension label_settings
-  hold_lock backends_in background_sql waits_for_lock waiting_pg_dump);
+  hold_lock backends_in background_sql waits_for_lock waiting_pg_dump server_lacks);
 
 my $top = abs_path(dirname(abs_path(__FILE__)) . '/../..');
 # Seconds after which something that does not end makes the test die, not wait for ever.
@@ -98,6 +98,16 @@ sub query
 	  or die "psql: $err in:\n$sql\n";
 	chomp $out;
 	return $out;
+}
+
+# The minor release that a fix of the server came with, if the server is older.
+sub server_lacks
+{
+	my (%fixed) = @_;
+	my $version = query('postgres', 'SHOW server_version_num');
+	my ($major, $minor) = (int($version / 10000), $version % 10000);
+
+	return $minor < ($fixed{$major} // 0) ? "$major.$fixed{$major}" : undef;
 }
 
 # A conninfo for a database of any name: PGDATABASE takes "=" and quotes amiss.

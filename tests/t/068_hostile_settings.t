@@ -25,10 +25,11 @@ my $content = "SELECT md5(string_agg(t::text, ',' ORDER BY id)) FROM item t";
 my $before = query('shop', $content);
 
 # Sessions of the test itself are no part of it.
+my $newer = query('postgres', 'SHOW server_version_num') >= 170000 ? '-c transaction_timeout=0 ' : '';
 sub sane
 {
 	my ($database, $sql) = @_;
-	local $ENV{PGOPTIONS} = '-c statement_timeout=0 -c idle_session_timeout=0 -c idle_in_transaction_session_timeout=0 '
+	local $ENV{PGOPTIONS} = $newer . '-c statement_timeout=0 -c idle_session_timeout=0 -c idle_in_transaction_session_timeout=0 '
 	  . '-c lock_timeout=0 -c default_transaction_isolation=read\ committed -c default_transaction_read_only=off '
 	  . '-c default_transaction_deferrable=off -c standard_conforming_strings=on -c role=none -c client_min_messages=error '
 	  . '-c DateStyle=ISO -c IntervalStyle=postgres -c TimeZone=UTC -c client_encoding=UTF8 -c search_path=public '

@@ -346,12 +346,15 @@ for my $statement ("ALTER ROLE eve WITH SUPERUSER;", 'ALTER ROLE ' . 'r' x 63 . 
 {
 	my $bin = "$scratch/bin";
 	chomp(my $real = `pg_config --bindir`);
+	my $major = int(query('postgres', 'SHOW server_version_num') / 10000);
+	my %fixed = (14 => 19, 15 => 14, 16 => 10, 17 => 6);
+	my $old = $major . '.' . (($fixed{$major} // 1) - 1);
 
 	mkdir $bin or die;
 	symlink("$real/$_", "$bin/$_") or die for qw(pg_dump pg_restore);
 	write_bytes("$bin/pg_dumpall", <<"PROGRAM");
 #!/bin/bash
-if [ "\$1" = --version ]; then echo 'pg_dumpall (PostgreSQL) 15.13 (old)'; exit; fi
+if [ "\$1" = --version ]; then echo 'pg_dumpall (PostgreSQL) $old (old)'; exit; fi
 "$real/pg_dumpall" "\$@" || exit
 for word; do case \$word in --file=*) sed -i 's/^ALTER ROLE eve SET/-- x\\nALTER ROLE eve WITH SUPERUSER;\\n&/' "\${word#--file=}";; esac; done
 PROGRAM
@@ -361,8 +364,16 @@ PROGRAM
 		qr/pg_dumpall wrote SQL of a form that is not known.*DETAIL:  Line \d+: ALTER ROLE eve WITH SUPERUSER;.*HINT:.*15\.14/s,
 		'globals backup looks at what it has');
 	is(scalar @{ tool_json('globals', 'list', '--repo', $repo)->{backups} }, $before, 'and publishes nothing');
-	like((tool('doctor', '--repo', $repo, '-d', 'postgres', '--pg-bindir', $bin))[1],
-		qr/warning +pg_dumpall +\S+ \(15\.13\) writes names so that they can be SQL.*15\.14 or later/s, 'doctor warns of such a program');
+	my $doctor = (tool('doctor', '--repo', $repo, '-d', 'postgres', '--pg-bindir', $bin))[1];
+	if ($fixed{$major})
+	{
+		like($doctor, qr/warning +pg_dumpall +\S+ \(\Q$old\E\) writes names so that they can be SQL.*$major\.$fixed{$major} or later/s,
+			'doctor warns of such a program');
+	}
+	else
+	{
+		like($doctor, qr/ok +pg_dumpall +\S+ \(\Q$old\E\)/, 'every minor release of this version has the fix');
+	}
 }
 unlike((tool('doctor', '--repo', $repo, '-d', 'postgres'))[1], qr/CVE-2025-8715/, 'and not of this one');
 
