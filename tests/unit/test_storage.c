@@ -176,7 +176,7 @@ test_symbolic_links(void **state)
 	assert_int_not_equal(storage->size(storage, "link", &bytes), 0);
 	assert_int_not_equal(storage->size(storage, "pipe", &bytes), 0);
 	assert_int_not_equal(storage->read(storage, ".", 1000000, &content), 0);
-	assert_int_not_equal(storage->lock(storage, "link", true, &handle), 0);
+	assert_int_not_equal(storage->lock(storage, "link", LOCK_EXCLUSIVE, &handle), 0);
 
 	/* Writing replaces the link and not what it points to. */
 	assert_int_equal(storage->write(storage, "link", "mine", 4, WRITE_NEW), EEXIST);
@@ -248,7 +248,7 @@ test_list(void **state)
 
 /* What another process finds: 0 or the errno of its try. */
 static int
-lock_elsewhere(bool exclusive)
+lock_elsewhere(LockMode mode)
 {
 	int status;
 	pid_t child = fork();
@@ -259,7 +259,7 @@ lock_elsewhere(bool exclusive)
 		int handle;
 		Storage *storage = posix_storage_open(scratch, false, &error);
 
-		_exit(storage == NULL ? 255 : storage->lock(storage, "lock/one", exclusive, &handle));
+		_exit(storage == NULL ? 255 : storage->lock(storage, "lock/one", mode, &handle));
 	}
 	assert_int_equal(waitpid(child, &status, 0), child);
 	assert_true(WIFEXITED(status));
@@ -274,18 +274,18 @@ test_locks(void **state)
 	int second;
 
 	(void) state;
-	assert_int_equal(storage->lock(storage, "lock/one", false, &first), 0);
-	assert_int_equal(lock_elsewhere(false), 0);
-	assert_int_equal(lock_elsewhere(true), EWOULDBLOCK);
-	assert_int_equal(storage->lock(storage, "lock/two", true, &second), 0);
+	assert_int_equal(storage->lock(storage, "lock/one", LOCK_SHARED, &first), 0);
+	assert_int_equal(lock_elsewhere(LOCK_SHARED), 0);
+	assert_int_equal(lock_elsewhere(LOCK_EXCLUSIVE), EWOULDBLOCK);
+	assert_int_equal(storage->lock(storage, "lock/two", LOCK_EXCLUSIVE, &second), 0);
 	storage->unlock(storage, second);
 	storage->unlock(storage, first);
-	assert_int_equal(lock_elsewhere(true), 0);
-	assert_int_equal(storage->lock(storage, "lock/one", true, &first), 0);
-	assert_int_equal(lock_elsewhere(false), EWOULDBLOCK);
+	assert_int_equal(lock_elsewhere(LOCK_EXCLUSIVE), 0);
+	assert_int_equal(storage->lock(storage, "lock/one", LOCK_EXCLUSIVE, &first), 0);
+	assert_int_equal(lock_elsewhere(LOCK_SHARED), EWOULDBLOCK);
 
 	/* Not within one process either: two runs may share one. */
-	assert_int_equal(storage->lock(storage, "lock/one", true, &second), EWOULDBLOCK);
+	assert_int_equal(storage->lock(storage, "lock/one", LOCK_EXCLUSIVE, &second), EWOULDBLOCK);
 	storage->unlock(storage, first);
 	storage->close(storage);
 }
@@ -307,17 +307,153 @@ test_lock_of_a_killed_process(void **state)
 		Storage *storage = open_scratch();
 		int handle;
 
-		if (storage->lock(storage, "lock/one", true, &handle) == 0 && write(ready[1], "x", 1) == 1)
+		if (storage->lock(storage, "lock/one", LOCK_EXCLUSIVE, &handle) == 0 &&
+			write(ready[1], "x", 1) == 1)
 			pause();
 		_exit(1);
 	}
 	assert_int_equal(read(ready[0], &byte, 1), 1);
-	assert_int_equal(lock_elsewhere(false), EWOULDBLOCK);
+	assert_int_equal(lock_elsewhere(LOCK_SHARED), EWOULDBLOCK);
 	assert_int_equal(kill(child, SIGKILL), 0);
 	assert_int_equal(waitpid(child, &status, 0), child);
-	assert_int_equal(lock_elsewhere(true), 0);
+	assert_int_equal(lock_elsewhere(LOCK_EXCLUSIVE), 0);
 	close(ready[0]);
 	close(ready[1]);
+}
+
+/* Hold flock() on a file, as older versions do, until killed. */
+static pid_t
+hold_as_before(const char *file)
+{
+	int ready[2];
+	char byte;
+	pid_t child;
+
+	assert_int_equal(pipe(ready), 0);
+	child = fork();
+	if (child == 0)
+	{
+		int fd = open(scratch_path(file), O_RDONLY);
+
+		if (fd < 0 || flock(fd, LOCK_EX | LOCK_NB) != 0 || write(ready[1], "x", 1) != 1)
+			_exit(2);
+		pause();
+		_exit(3);
+	}
+	close(ready[1]);
+	assert_int_equal(read(ready[0], &byte, 1), 1);
+	close(ready[0]);
+	return child;
+}
+
+static void
+end_child(pid_t child)
+{
+	int status;
+
+	assert_int_equal(kill(child, SIGKILL), 0);
+	assert_int_equal(waitpid(child, &status, 0), child);
+}
+
+/* A lock of one writer: against others, also in this process, and against older versions. */
+static void
+test_lock_alone(void **state)
+{
+	Storage *storage = open_scratch();
+	int first;
+	int second;
+	pid_t old;
+
+	(void) state;
+	assert_int_equal(storage->lock(storage, "lock/one", LOCK_ALONE, &first), 0);
+	assert_int_equal(lock_elsewhere(LOCK_ALONE), EWOULDBLOCK);
+	assert_int_equal(storage->lock(storage, "lock/one", LOCK_ALONE, &second), EWOULDBLOCK);
+	assert_int_equal(storage->lock(storage, "lock/two", LOCK_ALONE, &second), 0);
+	storage->unlock(storage, second);
+	storage->unlock(storage, first);
+	assert_int_equal(lock_elsewhere(LOCK_ALONE), 0);
+	assert_int_equal(lock_elsewhere(LOCK_ALONE), 0);
+	assert_int_equal(count_names(storage, "lock/held/one"), 1);
+
+	old = hold_as_before("lock/one");
+	assert_int_equal(lock_elsewhere(LOCK_ALONE), EWOULDBLOCK);
+	assert_int_equal(lock_elsewhere(LOCK_SHARED), EWOULDBLOCK);
+	assert_int_equal(lock_elsewhere(LOCK_EXCLUSIVE), EWOULDBLOCK);
+	end_child(old);
+	assert_int_equal(lock_elsewhere(LOCK_ALONE), 0);
+	storage->close(storage);
+}
+
+/* Hold all that a reader can get: shared and exclusive locks of every kind on every lock file. */
+static void
+lock_as_reader(const char *file)
+{
+	struct flock range = {.l_type = F_RDLCK, .l_whence = SEEK_SET};
+	int fd = open(scratch_path(file), O_RDONLY);
+
+	if (fd < 0 || flock(fd, LOCK_EX | LOCK_NB) != 0 || fcntl(fd, F_OFD_SETLK, &range) != 0)
+		_exit(4);
+	range.l_type = F_WRLCK;
+	if (fcntl(fd, F_OFD_SETLK, &range) == 0)
+		_exit(5);
+}
+
+static char first_name[256];
+
+static bool
+note_first(const char *name, void *argument)
+{
+	snprintf(first_name, sizeof(first_name), "lock/held/one/%s", name);
+	return *(bool *) argument;
+}
+
+/* Whoever may only read keeps out what removes, and nothing else. */
+static void
+test_locks_of_a_reader(void **state)
+{
+	Storage *storage = open_scratch();
+	bool more = false;
+	int ready[2];
+	char byte;
+	int handle;
+	pid_t child;
+
+	(void) state;
+	if (geteuid() != 0)
+		skip();
+	assert_int_equal(storage->lock(storage, "lock/one", LOCK_ALONE, &handle), 0);
+	storage->unlock(storage, handle);
+	assert_int_equal(storage->list(storage, "lock/held/one", note_first, &more), 0);
+	assert_int_equal(chmod(scratch, 0755), 0);
+	assert_int_equal(chmod(scratch_path("lock"), 0755), 0);
+	assert_int_equal(chmod(scratch_path("lock/one"), 0644), 0);
+	assert_int_equal(chmod(scratch_path("lock/held"), 0755), 0);
+	assert_int_equal(chmod(scratch_path("lock/held/one"), 0755), 0);
+	assert_int_equal(chmod(scratch_path(first_name), 0644), 0);
+	assert_int_equal(pipe(ready), 0);
+	child = fork();
+	if (child == 0)
+	{
+		if (setuid(65534) != 0)
+			_exit(1);
+		lock_as_reader("lock/one");
+		lock_as_reader(first_name);
+		if (write(ready[1], "x", 1) == 1)
+			pause();
+		_exit(1);
+	}
+	close(ready[1]);
+	assert_int_equal(read(ready[0], &byte, 1), 1);
+	close(ready[0]);
+	assert_int_equal(lock_elsewhere(LOCK_SHARED), 0);
+	assert_int_equal(lock_elsewhere(LOCK_EXCLUSIVE), EWOULDBLOCK);
+	assert_int_equal(storage->lock(storage, "lock/one", LOCK_ALONE, &handle), 0);
+	assert_int_equal(lock_elsewhere(LOCK_ALONE), EWOULDBLOCK);
+	storage->unlock(storage, handle);
+	assert_int_equal(lock_elsewhere(LOCK_ALONE), 0);
+	end_child(child);
+	assert_int_equal(lock_elsewhere(LOCK_EXCLUSIVE), 0);
+	storage->close(storage);
 }
 
 #define WRITERS 8
@@ -485,7 +621,7 @@ test_read_only(void **state)
 			_exit(3);
 		if (storage->remove(storage, "d/file") != EACCES)
 			_exit(4);
-		if (storage->lock(storage, "d/file", false, &handle) != 0)
+		if (storage->lock(storage, "d/file", LOCK_SHARED, &handle) != 0)
 			_exit(5);
 		assert_content(storage, "d/file", "content");
 		_exit(0);
@@ -513,6 +649,8 @@ main(void)
 		TEST(test_list),
 		TEST(test_locks),
 		TEST(test_lock_of_a_killed_process),
+		TEST(test_lock_alone),
+		TEST(test_locks_of_a_reader),
 		TEST(test_concurrent_writers),
 		TEST(test_full_disk),
 		TEST(test_write_cut_short),

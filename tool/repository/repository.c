@@ -570,11 +570,13 @@ wait_for_shared_lock(Repository *repository)
 
 	for (waited = 0;; waited += LOCK_POLL_MS)
 	{
-		error = storage->lock(storage, REPOSITORY_LOCK, false, &repository->shared_lock);
+		error = storage->lock(storage, REPOSITORY_LOCK, LOCK_SHARED, &repository->shared_lock);
 		if (error != EWOULDBLOCK || waited >= LOCK_WAIT_SECONDS * 1000 || stop_requested())
 			return error;
 		if (waited == 0)
-			log_debug("waiting for the lock of repository \"%s\"", storage->location);
+			log_info("waiting until repository \"%s\" is no longer locked, as \"nex_backup "
+					 "expire\" does",
+					 storage->location);
 		nanosleep(&interval, NULL);
 	}
 }
@@ -604,7 +606,7 @@ repository_lock_exclusive(Repository *repository, int *handle)
 {
 	Storage *storage = repository->storage;
 
-	return storage->lock(storage, REPOSITORY_LOCK, true, handle) == 0;
+	return storage->lock(storage, REPOSITORY_LOCK, LOCK_EXCLUSIVE, handle) == 0;
 }
 
 /* Take one of the locks that are for one backup at a time; what: of whom, for the report. */
@@ -612,7 +614,7 @@ static bool
 lock_one(Repository *repository, const char *path, const char *what, int *handle)
 {
 	Storage *storage = repository->storage;
-	int error = storage->lock(storage, path, true, handle);
+	int error = storage->lock(storage, path, LOCK_ALONE, handle);
 
 	if (error == EWOULDBLOCK)
 		report_error(EXIT_LOCKED, NULL, "Wait until it ends.", "another backup of %s is running",

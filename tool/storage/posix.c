@@ -20,23 +20,34 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <pthread.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/file.h>
 #include <sys/random.h>
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "beneath.h"
+#include "file_locks.h"
 #include "memory.h"
 #include "top_links.h"
 
 #define DIRECTORY_MODE 0700
 #define FILE_MODE 0600
 #define PATH_SIZE 1024
+#define ALONE_TRIES 4
+#define ALONE_PAUSE_MS 20
+
+/* A lock of one writer at a time, and the one that older versions know. */
+typedef struct AloneLock
+{
+	int handle;
+	int as_before;
+	struct AloneLock *next;
+} AloneLock;
 
 typedef struct PosixStorage
 {
@@ -46,6 +57,8 @@ typedef struct PosixStorage
 	unsigned nonce; /* random; makes temporary names ours alone */
 	uid_t owner;    /* of the repository's directory */
 	gid_t group;
+	AloneLock *alone;
+	pthread_mutex_t alone_mutex;
 } PosixStorage;
 
 /* Copy the directory part of a path; "." if there is none. */
@@ -573,8 +586,9 @@ open_lock(Storage *storage, const char *path)
 	return fd;
 }
 
+/* Open and lock a file that all know. */
 static int
-posix_lock(Storage *storage, const char *path, bool exclusive, int *handle)
+lock_known(Storage *storage, const char *path, LockMode mode, int *handle)
 {
 	int fd = open_lock(storage, path);
 	struct stat status;
@@ -586,8 +600,10 @@ posix_lock(Storage *storage, const char *path, bool exclusive, int *handle)
 		error = errno;
 	else if (!S_ISREG(status.st_mode))
 		error = EINVAL;
-	else if (flock(fd, (exclusive ? LOCK_EX : LOCK_SH) | LOCK_NB) != 0)
-		error = errno;
+	else if (mode != LOCK_ALONE)
+		error = file_lock(fd, mode == LOCK_EXCLUSIVE);
+	if (error == 0)
+		error = file_lock_as_before(fd, mode);
 	if (error != 0)
 		close(fd);
 	else
@@ -595,10 +611,100 @@ posix_lock(Storage *storage, const char *path, bool exclusive, int *handle)
 	return error;
 }
 
+/* Try to be the only one with a file below lock/held/. */
+static int
+try_alone(Storage *storage, const char *path, int *handle)
+{
+	char own[PATH_SIZE];
+	char file[PATH_SIZE];
+	const char *name = strrchr(path, '/') != NULL ? strrchr(path, '/') + 1 : path;
+	int length = snprintf(file, sizeof(file), "%.*sheld/%s/x", (int) (name - path), path, name);
+	int error = length >= PATH_SIZE ? ENAMETOOLONG : temporary_name(storage, "writer", own);
+	int directory;
+
+	if (error != 0)
+		return error;
+	own[strlen(own) - strlen(".tmp")] = '\0';
+	directory = open_or_make_parent(storage, file, &name);
+	if (directory < 0)
+		return errno;
+	error = file_lock_alone(directory, own, handle);
+	if (error == 0)
+		give_to_owner(storage, *handle);
+	close(directory);
+	return error;
+}
+
+/* Two that begin at the same time see each other; the next time one of them comes first. */
+static int
+lock_alone(Storage *storage, const char *path, int *handle)
+{
+	int error = EWOULDBLOCK;
+	int tries;
+
+	/* EACCES: a file that root has made and not yet given away. */
+	for (tries = 0; (error == EWOULDBLOCK || error == EACCES) && tries < ALONE_TRIES; tries++)
+	{
+		struct timespec pause = {0, 0};
+		unsigned chance = 0;
+
+		if (tries > 0 && getrandom(&chance, sizeof(chance), 0) == sizeof(chance))
+		{
+			pause.tv_nsec = (long) (chance % (ALONE_PAUSE_MS * 1000)) * 1000L * tries;
+			nanosleep(&pause, NULL);
+		}
+		error = try_alone(storage, path, handle);
+	}
+	return error;
+}
+
+static int
+posix_lock(Storage *storage, const char *path, LockMode mode, int *handle)
+{
+	PosixStorage *posix = (PosixStorage *) storage;
+	AloneLock *lock;
+	int as_before = -1;
+	int error;
+
+	if (mode != LOCK_ALONE)
+		return lock_known(storage, path, mode, handle);
+	error = lock_known(storage, path, mode, &as_before);
+	if (error == 0)
+		error = lock_alone(storage, path, handle);
+	if (error != 0)
+	{
+		if (as_before >= 0)
+			close(as_before);
+		return error;
+	}
+	lock = xcalloc(1, sizeof(AloneLock));
+	lock->handle = *handle;
+	lock->as_before = as_before;
+	pthread_mutex_lock(&posix->alone_mutex);
+	lock->next = posix->alone;
+	posix->alone = lock;
+	pthread_mutex_unlock(&posix->alone_mutex);
+	return 0;
+}
+
+/* The file of a lock of one writer stays; the next writer removes it. */
 static void
 posix_unlock(Storage *storage, int handle)
 {
-	(void) storage;
+	PosixStorage *posix = (PosixStorage *) storage;
+	AloneLock **link;
+	AloneLock *lock;
+
+	pthread_mutex_lock(&posix->alone_mutex);
+	for (link = &posix->alone; *link != NULL && (*link)->handle != handle; link = &(*link)->next)
+		;
+	lock = *link;
+	if (lock != NULL)
+		*link = lock->next;
+	pthread_mutex_unlock(&posix->alone_mutex);
+	if (lock != NULL)
+		close(lock->as_before);
+	free(lock);
 	close(handle);
 }
 
@@ -607,6 +713,7 @@ posix_close(Storage *storage)
 {
 	close(((PosixStorage *) storage)->root);
 	top_links_free(&((PosixStorage *) storage)->links);
+	pthread_mutex_destroy(&((PosixStorage *) storage)->alone_mutex);
 	free((char *) storage->location);
 	free(storage);
 }
@@ -672,6 +779,7 @@ posix_storage_open(const char *directory, bool create, int *error)
 	}
 	storage = xcalloc(1, sizeof(PosixStorage));
 	storage->root = root;
+	pthread_mutex_init(&storage->alone_mutex, NULL);
 	if (fstat(root, &status) == 0)
 	{
 		storage->owner = status.st_uid;

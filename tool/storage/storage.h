@@ -29,6 +29,13 @@ typedef enum StorageWrite
 	WRITE_NEW      /* EEXIST if it is there; the caller settles it later by sync() */
 } StorageWrite;
 
+typedef enum LockMode
+{
+	LOCK_SHARED,    /* also for those who may only read */
+	LOCK_EXCLUSIVE, /* waits for all that share it, also for readers */
+	LOCK_ALONE      /* of one writer at a time; nobody shares it, no reader can hold it up */
+} LockMode;
+
 /* Called for each name below a path; a directory's name ends in '/'. */
 typedef bool (*StorageVisitor)(const char *name, void *argument);
 
@@ -72,7 +79,7 @@ struct Storage
 	 * Take a lock that the kernel (or a lease) releases if the process dies.
 	 * EWOULDBLOCK if somebody else has it.  Gives a handle for unlock().
 	 */
-	int (*lock)(Storage *storage, const char *path, bool exclusive, int *handle);
+	int (*lock)(Storage *storage, const char *path, LockMode mode, int *handle);
 	void (*unlock)(Storage *storage, int handle);
 
 	void (*close)(Storage *storage);
