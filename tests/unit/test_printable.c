@@ -70,6 +70,46 @@ test_unseen(void **state)
 		assert_int_equal(printable_length(unseen[i]), 0);
 }
 
+/* Joiners are part of words in some scripts, and of emoji; elsewhere they hide something. */
+static void
+test_joiners(void **state)
+{
+	static const char *const words[] = {
+		"\u0645\u06cc\u200c\u062e\u0648\u0627\u0647\u0645", /* Persian */
+		"\u0915\u094d\u200d\u0937",                         /* Hindi */
+		"\U0001f469\u200d\U0001f4bb",
+		"\u2764\ufe0f\u200d\U0001f525",
+	};
+	static const char *const hidden[] = {"\u200cx",
+										 "a\u200db",
+										 "\u00e9\u200c\u00e9",
+										 "\u0440\u200c\u0430",
+										 "\u0645\u200c",
+										 "\u0645\u200c\u200c\u0645",
+										 "\u0645\u200c ",
+										 "\u200d\u0645",
+										 "\u0645\u200b\u0645",
+										 "\u0645\u202e\u0645",
+										 "\u0645\u200c\u061c"};
+	size_t i;
+
+	(void) state;
+	for (i = 0; i < sizeof(words) / sizeof(words[0]); i++)
+	{
+		char *shown = printable_name(words[i]);
+
+		assert_string_equal(shown, words[i]);
+		free(shown);
+	}
+	for (i = 0; i < sizeof(hidden) / sizeof(hidden[0]); i++)
+	{
+		char *shown = printable_name(hidden[i]);
+
+		assert_non_null(strstr(shown, "\\x"));
+		free(shown);
+	}
+}
+
 static void
 assert_word(const char *word, const char *expected)
 {
@@ -185,11 +225,8 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(test_seen),
-		TEST(test_unseen),
-		TEST(test_names_to_copy),
-		TEST(test_shell_words),
-		TEST(test_shell_words_are_read_back),
+		TEST(test_seen),          TEST(test_unseen),      TEST(test_joiners),
+		TEST(test_names_to_copy), TEST(test_shell_words), TEST(test_shell_words_are_read_back),
 		TEST(test_json),
 	};
 

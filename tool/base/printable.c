@@ -66,6 +66,47 @@ is_unseen(uint32_t character)
 	return (character & 0xfffe) == 0xfffe;
 }
 
+/*
+ * Letters of scripts that need ZERO WIDTH (NON-)JOINER for ordinary words, from
+ * Arabic to Mongolian with their extensions, and symbols that make up emoji.
+ * In Latin, Greek or Cyrillic words these characters only hide differences.
+ */
+static const uint32_t joinable[][2] = {
+	{0x0600, 0x08ff}, {0x0900, 0x109f}, {0x1780, 0x18af},   {0x2190, 0x2bff},
+	{0xa840, 0xa8ff}, {0xa980, 0xa9df}, {0xabc0, 0xabff},   {0xfb50, 0xfdcf},
+	{0xfe0e, 0xfe0f}, {0xfe70, 0xfefc}, {0x11000, 0x11fff}, {0x1f000, 0x1faff},
+};
+
+static bool
+is_joinable(uint32_t character)
+{
+	size_t i;
+
+	for (i = 0; i < sizeof(joinable) / sizeof(joinable[0]) && character >= joinable[i][0]; i++)
+	{
+		if (character <= joinable[i][1])
+			return !is_unseen(character);
+	}
+	return false;
+}
+
+/* The length of a joiner that stands between this character and another letter of the kind. */
+static int
+joiner_length(uint32_t character, const char *after)
+{
+	uint32_t joiner;
+	uint32_t next;
+	int length;
+
+	if (!is_joinable(character))
+		return 0;
+	length = utf8_character(after, &joiner);
+	if (length == 0 || (joiner != 0x200c && joiner != 0x200d) ||
+		utf8_character(after + length, &next) == 0)
+		return 0;
+	return is_joinable(next) ? length : 0;
+}
+
 int
 printable_length(const char *text)
 {
@@ -75,5 +116,7 @@ printable_length(const char *text)
 	if ((unsigned char) text[0] < 0x80)
 		return text[0] >= 0x20 && text[0] != 0x7f ? 1 : 0;
 	length = utf8_character(text, &character);
-	return length > 0 && !is_unseen(character) ? length : 0;
+	if (length == 0 || is_unseen(character))
+		return 0;
+	return length + joiner_length(character, text + length);
 }

@@ -18,7 +18,8 @@ extern int utf8_character(const char *text, uint32_t *character);
 
 /*
  * The same; 0 also for what is not seen: control characters, those that turn
- * the direction of writing, and other invisible ones.
+ * the direction of writing, and other invisible ones.  A joiner between two
+ * letters of a script that needs it is counted with the first of them.
  */
 extern int printable_length(const char *text);
 
