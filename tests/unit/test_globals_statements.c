@@ -5,8 +5,10 @@
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <cmocka.h>
 
+#include "buffer.h"
 #include "globals_statements.h"
 
 static const char script[] = "--\n-- cluster; dump's \"head\"\n--\n\n\\restrict abc\n"
@@ -119,6 +121,40 @@ as_grantor(void **state)
 	globals_statements_free(&statements);
 }
 
+/* Nothing that follows runs as the grantor, and a long list of grants takes no longer than its
+ * length. */
+static void
+many_grants(void **state)
+{
+	static const char grant[] = "GRANT SET ON PARAMETER work_mem TO PUBLIC;\n";
+	GlobalsStatements statements;
+	struct timespec began;
+	struct timespec ended;
+	Buffer script;
+	int i;
+
+	(void) state;
+	buffer_init(&script);
+	buffer_append_string(&script, "SET SESSION AUTHORIZATION joe;\n");
+	for (i = 0; i < 100000; i++)
+		buffer_append_string(&script, grant);
+	buffer_append_string(&script, "CREATE ROLE x;\n");
+	clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &began);
+	globals_statements_parse(script.data, &statements);
+	clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &ended);
+	assert_true(ended.tv_sec - began.tv_sec < 10);
+	assert_int_equal(statements.count, 2);
+	assert_non_null(strstr(statements.items[0].text, "; RESET SESSION AUTHORIZATION;"));
+	assert_int_equal(statements.items[1].kind, GLOBALS_CREATE_ROLE);
+	globals_statements_free(&statements);
+	buffer_free(&script);
+	globals_statements_parse("SET SESSION AUTHORIZATION joe;", &statements);
+	assert_int_equal(statements.count, 1);
+	assert_string_equal(statements.items[0].text,
+						"SET SESSION AUTHORIZATION joe; RESET SESSION AUTHORIZATION;");
+	globals_statements_free(&statements);
+}
+
 static void
 finding(void **state)
 {
@@ -195,9 +231,9 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(kinds),      cmocka_unit_test(finding),  cmocka_unit_test(broken_text),
-		cmocka_unit_test(passwords),  cmocka_unit_test(grantors), cmocka_unit_test(nameless),
-		cmocka_unit_test(as_grantor),
+		cmocka_unit_test(kinds),      cmocka_unit_test(finding),     cmocka_unit_test(broken_text),
+		cmocka_unit_test(passwords),  cmocka_unit_test(grantors),    cmocka_unit_test(nameless),
+		cmocka_unit_test(as_grantor), cmocka_unit_test(many_grants),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -548,6 +548,15 @@ order(void **state)
 		free(text);
 	}
 
+	/* Nothing but grants runs as a grantor. */
+	text = xasprintf("%sSET SESSION AUTHORIZATION x;\nGRANT SET ON PARAMETER work_mem TO ten;\n"
+					 "CREATE TABLESPACE t OWNER ten LOCATION '';\n",
+					 head);
+	known_sql_examine(MEMBER_GLOBALS, text, strlen(text), true, &unknown);
+	assert_int_equal(unknown.count, 1);
+	unknown_sql_free(&unknown);
+	free(text);
+
 	/* Before the first setting, too: the comment is where they begin. */
 	text = xasprintf("%s-- User Config \"x\nCREATE ROLE y;\nALTER ROLE y WITH SUPERUSER;\n--\"\n%s",
 					 head, rest);

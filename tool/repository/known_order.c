@@ -115,6 +115,22 @@ role_problem(KnownOrder *order, const KnownStatement *statement)
 	return NULL;
 }
 
+/* Between SET and RESET SESSION AUTHORIZATION stands nothing but grants. */
+static const char *
+grantor_problem(KnownOrder *order, const KnownStatement *statement)
+{
+	bool within = order->as_grantor;
+
+	order->as_grantor =
+		statement->kind == SQL_GRANTOR ||
+		(within && (statement->kind == SQL_ROLE_OTHER || statement->kind == SQL_TABLESPACE_OTHER));
+	if (within && !order->as_grantor && statement->kind != SQL_GRANTOR_RESET)
+		return "a statement after SET SESSION AUTHORIZATION that is no grant";
+	return within && statement->kind == SQL_GRANTOR
+			   ? "a second SET SESSION AUTHORIZATION without RESET"
+			   : NULL;
+}
+
 const char *
 known_order_problem(KnownOrder *order, const KnownStatement *statement)
 {
@@ -131,7 +147,9 @@ known_order_problem(KnownOrder *order, const KnownStatement *statement)
 	/* Privileges of parameters and of tablespaces may have a grantor. */
 	if (statement->kind == SQL_GRANTOR && order->section < SECTION_PARAMETERS)
 		section = SECTION_PARAMETERS;
-	problem = role_problem(order, statement);
+	problem = grantor_problem(order, statement);
+	if (problem == NULL)
+		problem = role_problem(order, statement);
 	if (problem == NULL && section != SECTION_NONE && section < order->section)
 		problem = "a statement of a section that was over";
 	if (section > order->section)

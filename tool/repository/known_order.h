@@ -13,6 +13,7 @@
 typedef struct KnownOrder
 {
 	KnownSection section; /* the latest one that was begun */
+	bool as_grantor;      /* between SET and RESET SESSION AUTHORIZATION */
 	char **seen;          /* what may come once: a hash table of `size` places */
 	size_t size;
 	size_t count;

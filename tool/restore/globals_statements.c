@@ -202,14 +202,24 @@ add_statement(GlobalsStatements *statements)
  * grants are about: they run together, or not at all.
  */
 static void
-add_to(GlobalsStatement *statement, const KnownStatement *known)
+add_to(GlobalsStatement *statement, Buffer *group, const KnownStatement *known)
 {
-	char *text = xasprintf("%s %s", statement->text, known->sql);
-
-	free(statement->text);
-	statement->text = text;
+	buffer_printf(group, " %s", known->sql);
 	if (known->kind != SQL_GRANTOR_RESET)
 		statement->kind = kind_of(known->kind);
+}
+
+/* Whatever the script says, the session is ours again after the grants. */
+static void
+end_group(GlobalsStatement **as_grantor, Buffer *group, bool reset)
+{
+	if (*as_grantor == NULL)
+		return;
+	if (!reset)
+		buffer_append_string(group, " RESET SESSION AUTHORIZATION;");
+	free((*as_grantor)->text);
+	(*as_grantor)->text = buffer_detach(group);
+	*as_grantor = NULL;
 }
 
 static void
@@ -228,6 +238,7 @@ globals_statements_parse(const char *script, GlobalsStatements *statements)
 	GlobalsStatement *as_grantor = NULL;
 	KnownStatement known;
 	KnownSql sql;
+	Buffer group;
 
 	memset(statements, 0, sizeof(*statements));
 	known_sql_begin(&sql, MEMBER_GLOBALS, script, NULL);
@@ -238,27 +249,36 @@ globals_statements_parse(const char *script, GlobalsStatements *statements)
 
 		if (as_grantor != NULL && grant)
 		{
-			add_to(as_grantor, &known);
+			add_to(as_grantor, &group, &known);
 			if (known.kind == SQL_GRANTOR_RESET)
-				as_grantor = NULL;
+				end_group(&as_grantor, &group, true);
 		}
 		else if (known.kind != SQL_UNKNOWN)
 		{
-			GlobalsStatement *statement = add_statement(statements);
+			GlobalsStatement *statement;
 
+			end_group(&as_grantor, &group, false);
+			statement = add_statement(statements);
 			take_known(statement, &known);
-			as_grantor = known.kind == SQL_GRANTOR ? statement : NULL;
+			if (known.kind == SQL_GRANTOR)
+			{
+				as_grantor = statement;
+				buffer_init(&group);
+				buffer_append_string(&group, statement->text);
+			}
 		}
 		else if (known.sql[0] != '\\')
 		{
-			GlobalsStatement *statement = add_statement(statements);
+			GlobalsStatement *statement;
 
+			end_group(&as_grantor, &group, false);
+			statement = add_statement(statements);
 			statement->text = xstrdup(known.sql);
 			classify(statement);
-			as_grantor = NULL;
 		}
 		known_statement_free(&known);
 	}
+	end_group(&as_grantor, &group, false);
 }
 
 void
