@@ -6,6 +6,7 @@ use warnings;
 use Digest::SHA ();
 use File::Temp ();
 use JSON::PP ();
+use MIME::Base64 ();
 use NexBackup::Forge;
 use NexBackup::Test;
 use Test::More;
@@ -53,6 +54,24 @@ sub old_statement
 	return "DO '$body';\n";
 }
 
+# An archive as it was, with this number for its first entry.
+sub numbered_archive
+{
+	my ($text, $number) = @_;
+	my $archive = join '', map { MIME::Base64::decode_base64(s/^-- //r) } grep { m{^-- [A-Za-z0-9+/]+=*$} } split /\n/, $text;
+	my $integer = sub { my ($at) = @_; return unpack('V', substr($archive, $at + 1, 4)) };
+	my $at = 11 + (ord(substr($archive, 6, 1)) >= 15 ? 1 : 5) + 7 * 5;
+
+	die 'no archive' if $archive !~ /^PGDMP\x01/;
+	$at += 5 + $integer->($at) for 1 .. 3;
+	$at += 5;
+	die 'another archive' if substr($archive, $at, 1) ne "\0" || $integer->($at) > 100_000;
+	substr($archive, $at + 1, 4) = pack 'V', $number;
+	my $lines = MIME::Base64::encode_base64($archive, '');
+	$lines =~ s/(.{1,72})/-- $1\n/g;
+	return $lines;
+}
+
 # A fresh repository with one backup: the repository, and the backup's name in it.
 sub backed_up
 {
@@ -73,6 +92,21 @@ unlike((tool('list', '--repo', $repo))[1], qr/UNKNOWN/, 'list without a mark');
 tool_ok([ 'restore', '--repo', $repo, 'shop', '--to', 'again', @none ], 'restore');
 is(settings_of('again'), settings_of('shop'), 'settings, grants and comment are the same');
 query('postgres', 'DROP DATABASE again');
+
+# Memory goes by what an archive holds, not by the numbers in it: pg_restore takes eight bytes for each below the highest.
+{
+	my ($forged, $name) = backed_up('shop');
+
+	forge_member($forged, $name, 'archive', numbered_archive(member_text($forged, $name, 'archive'), 1_000_000_000));
+	for my $part ([], [ '--table', 'x' ])
+	{
+		my ($code, $out, $err) = tool('restore', '--repo', $forged, 'shop', '--to', 'again', @$part, @none);
+
+		is($code, 3, "restore @$part of an archive with an entry 1,000,000,000");
+		like($err, qr/has an entry with a number that pg_dump would not give it/, 'says so');
+	}
+	query('postgres', 'DROP DATABASE IF EXISTS again');
+}
 
 # A harmless backup of an old version: lists are raw.
 my $harmless = join('',

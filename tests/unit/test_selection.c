@@ -6,6 +6,8 @@
  *
  *-------------------------------------------------------------------------
  */
+#include <limits.h>
+#include <malloc.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -224,6 +226,48 @@ check_archive(char minor)
 	buffer_free(&archive);
 }
 
+/* Memory goes by what an archive holds, not by the numbers that it gives to that. */
+static void
+test_numbers_of_entries(void **state)
+{
+	static const int numbers[] = {16 * 1024 * 1024, 1000 * 1000 * 1000, INT_MAX};
+	size_t before;
+	ArchiveToc toc;
+	Buffer archive;
+	char *number;
+	size_t i;
+	int b;
+
+	(void) state;
+	make_archive(&archive, 14);
+	number = memchr(archive.data, 42, archive.length);
+	for (i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++)
+	{
+		for (b = 0; b < 4; b++)
+			number[b] = (char) (numbers[i] >> (8 * b));
+		before = mallinfo2().uordblks + mallinfo2().hblkhd;
+		if (i > 0)
+		{
+			assert_non_null(archive_toc_check_ids(archive.data, archive.length));
+			assert_string_equal(archive_toc_parse(archive.data, archive.length, &toc),
+								archive_toc_check_ids(archive.data, archive.length));
+		}
+		else
+		{
+			assert_null(archive_toc_check_ids(archive.data, archive.length));
+			assert_null(archive_toc_parse(archive.data, archive.length, &toc));
+			assert_string_equal(archive_toc_find(&toc, numbers[i])->tag, "a b");
+		}
+		assert_true(mallinfo2().uordblks + mallinfo2().hblkhd < before + 100000);
+		archive_toc_free(&toc);
+	}
+
+	/* What cannot be read here is left to pg_restore. */
+	archive.data[6] = 99;
+	assert_null(archive_toc_check_ids(archive.data, archive.length));
+	buffer_free(&archive);
+}
+
 static void
 test_archive(void **state)
 {
@@ -240,7 +284,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_patterns), cmocka_unit_test(test_no_patterns),
 		cmocka_unit_test(test_names),    cmocka_unit_test(test_sequences),
-		cmocka_unit_test(test_archive),
+		cmocka_unit_test(test_archive),  cmocka_unit_test(test_numbers_of_entries),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

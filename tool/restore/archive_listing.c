@@ -33,9 +33,8 @@ add_entry(ArchiveListing *listing, const char *line)
 	entry.text = xstrdup(line + length);
 	listing->entries =
 		xrealloc(listing->entries, ((size_t) listing->count + 1) * sizeof(*listing->entries));
+	entry.place = listing->count;
 	listing->entries[listing->count++] = entry;
-	if (entry.id > listing->max_id)
-		listing->max_id = entry.id;
 }
 
 static void
@@ -51,6 +50,26 @@ add_dependencies(ArchiveEntry *entry, const char *numbers)
 		entry->depends_on[entry->ndepends_on++] = (int) id;
 		numbers = end;
 	}
+}
+
+static int
+compare_ids(const void *a, const void *b)
+{
+	const ArchiveEntry *x = *(ArchiveEntry *const *) a;
+	const ArchiveEntry *y = *(ArchiveEntry *const *) b;
+
+	return x->id < y->id ? -1 : x->id > y->id;
+}
+
+static void
+sort_by_id(ArchiveListing *listing)
+{
+	uint32_t i;
+
+	listing->by_id = xcalloc((size_t) listing->count + 1, sizeof(ArchiveEntry *));
+	for (i = 0; i < listing->count; i++)
+		listing->by_id[i] = &listing->entries[i];
+	qsort(listing->by_id, listing->count, sizeof(ArchiveEntry *), compare_ids);
 }
 
 /* "; \tTOC Entries: 42", which stands above the list of all entries; -1 if it does not. */
@@ -106,7 +125,6 @@ archive_listing_read(const RestorePlan *plan, const char *option, const ArchiveL
 	SubprocessResult result;
 	Buffer text;
 	bool good = false;
-	uint32_t i;
 
 	memset(listing, 0, sizeof(*listing));
 	buffer_init(&text);
@@ -120,9 +138,7 @@ archive_listing_read(const RestorePlan *plan, const char *option, const ArchiveL
 		long promised = promised_entries(text.data);
 
 		add_lines(listing, text.data);
-		listing->by_id = xcalloc((size_t) listing->max_id + 1, sizeof(ArchiveEntry *));
-		for (i = 0; i < listing->count; i++)
-			listing->by_id[listing->entries[i].id] = &listing->entries[i];
+		sort_by_id(listing);
 		good = check_listing(listing, promised, all);
 	}
 	buffer_free(&text);
@@ -146,7 +162,13 @@ archive_listing_free(ArchiveListing *listing)
 ArchiveEntry *
 archive_listing_find(const ArchiveListing *listing, int id)
 {
-	return id > 0 && id <= listing->max_id ? listing->by_id[id] : NULL;
+	ArchiveEntry wanted = {.id = id};
+	const ArchiveEntry *key = &wanted;
+	ArchiveEntry **found = NULL;
+
+	if (listing->by_id != NULL)
+		found = bsearch(&key, listing->by_id, listing->count, sizeof(ArchiveEntry *), compare_ids);
+	return found != NULL ? *found : NULL;
 }
 
 /*

@@ -14,6 +14,7 @@
 typedef struct ArchiveEntry
 {
 	int id;
+	uint32_t place; /* in entries; for arrays about them */
 	unsigned catalog;
 	unsigned oid;
 	char *text; /* "INDEX audit log_invoice_idx postgres"; names may be mangled */
@@ -25,8 +26,7 @@ typedef struct ArchiveListing
 {
 	ArchiveEntry *entries; /* in the order of the archive: nothing depends on a later one */
 	uint32_t count;
-	ArchiveEntry **by_id;
-	int max_id;
+	ArchiveEntry **by_id; /* sorted by id */
 } ArchiveListing;
 
 /*

@@ -28,6 +28,16 @@
 #define OLDEST_MINOR 14
 #define NEWEST_MINOR 16
 
+/*
+ * The highest id that an archive may have.  pg_dump counts all objects of the
+ * database, also those that it does not dump; pg_restore allocates eight bytes
+ * for each number up to the highest.
+ */
+#define IDS_AT_LEAST (16 * 1024 * 1024)
+#define IDS_PER_BYTE 64
+
+static const char implausible_id[] = "has an entry with a number that pg_dump would not give it";
+
 /* Where the reading stands.  After a fault all further reading gives nothing. */
 typedef struct Cursor
 {
@@ -220,9 +230,35 @@ read_head(Cursor *cursor, int64_t *count)
 	return NULL;
 }
 
+static int
+compare_ids(const void *a, const void *b)
+{
+	const TocEntry *x = *(TocEntry *const *) a;
+	const TocEntry *y = *(TocEntry *const *) b;
+
+	return x->id < y->id ? -1 : x->id > y->id;
+}
+
+static const char *
+sort_by_id(ArchiveToc *toc)
+{
+	uint32_t i;
+
+	toc->by_id = xcalloc((size_t) toc->count + 1, sizeof(TocEntry *));
+	for (i = 0; i < toc->count; i++)
+		toc->by_id[i] = &toc->entries[i];
+	qsort(toc->by_id, toc->count, sizeof(TocEntry *), compare_ids);
+	for (i = 1; i < toc->count; i++)
+	{
+		if (toc->by_id[i]->id == toc->by_id[i - 1]->id)
+			return "is damaged";
+	}
+	return NULL;
+}
+
 /* Give comments and grants the section of what stands before them, and index by id. */
 static const char *
-finish(ArchiveToc *toc)
+finish(ArchiveToc *toc, size_t length)
 {
 	TocSection section = TOC_PRE_DATA;
 	uint32_t i;
@@ -231,18 +267,16 @@ finish(ArchiveToc *toc)
 	{
 		TocEntry *entry = &toc->entries[i];
 
-		if (entry->id <= 0 || entry->id > 1000 * 1000 * 1000)
+		entry->place = i;
+		if (entry->id <= 0)
 			return "is damaged";
+		if ((size_t) entry->id > IDS_AT_LEAST + IDS_PER_BYTE * length)
+			return implausible_id;
 		if (entry->section == TOC_NONE)
 			entry->section = section;
 		section = entry->section;
-		if (entry->id > toc->max_id)
-			toc->max_id = entry->id;
 	}
-	toc->by_id = xcalloc((size_t) toc->max_id + 1, sizeof(TocEntry *));
-	for (i = 0; i < toc->count; i++)
-		toc->by_id[toc->entries[i].id] = &toc->entries[i];
-	return NULL;
+	return sort_by_id(toc);
 }
 
 const char *
@@ -262,7 +296,17 @@ archive_toc_parse(const char *archive, size_t length, ArchiveToc *toc)
 	toc->entries = xcalloc((size_t) count + 1, sizeof(TocEntry));
 	while (toc->count < (uint32_t) count && !cursor.fault)
 		read_entry(&cursor, &toc->entries[toc->count++]);
-	return cursor.fault ? "is damaged" : finish(toc);
+	return cursor.fault ? "is damaged" : finish(toc, length);
+}
+
+const char *
+archive_toc_check_ids(const char *archive, size_t length)
+{
+	ArchiveToc toc;
+	const char *problem = archive_toc_parse(archive, length, &toc);
+
+	archive_toc_free(&toc);
+	return problem == implausible_id ? problem : NULL;
 }
 
 bool
@@ -314,7 +358,13 @@ archive_toc_free(ArchiveToc *toc)
 const TocEntry *
 archive_toc_find(const ArchiveToc *toc, int id)
 {
-	return id > 0 && id <= toc->max_id ? toc->by_id[id] : NULL;
+	TocEntry wanted = {.id = id};
+	const TocEntry *key = &wanted;
+	TocEntry **found = NULL;
+
+	if (toc->by_id != NULL)
+		found = bsearch(&key, toc->by_id, toc->count, sizeof(TocEntry *), compare_ids);
+	return found != NULL ? *found : NULL;
 }
 
 bool

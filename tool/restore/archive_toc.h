@@ -26,6 +26,7 @@ typedef enum TocSection
 typedef struct TocEntry
 {
 	int id;
+	uint32_t place;   /* in entries; arrays about entries go by it: ids may be of any size */
 	uint32_t catalog; /* oid of the catalogue that describes the object; 0: no object of its own */
 	uint32_t oid;
 	char *tag;        /* "invoice", "invoice invoice_pkey", "COLUMN invoice.note": unquoted */
@@ -43,8 +44,7 @@ typedef struct ArchiveToc
 {
 	TocEntry *entries; /* in the order of the archive: nothing depends on a later one */
 	uint32_t count;
-	TocEntry **by_id;
-	int max_id;
+	TocEntry **by_id; /* sorted by id */
 } ArchiveToc;
 
 /* Turn the text of the archive member into the archive, in place; false if it is none. */
@@ -55,6 +55,12 @@ extern bool archive_toc_load(Repository *repository, const Manifest *manifest, A
 
 /* Parse an archive; NULL, or what is wrong with it. */
 extern const char *archive_toc_parse(const char *archive, size_t length, ArchiveToc *toc);
+
+/*
+ * May pg_restore have this archive?  It allocates memory by the highest id.
+ * NULL, or what is wrong; what this program cannot read is left to pg_restore.
+ */
+extern const char *archive_toc_check_ids(const char *archive, size_t length);
 extern void archive_toc_free(ArchiveToc *toc);
 
 /* The entry with this id, or NULL. */

@@ -68,7 +68,7 @@ struct EarlyIndexes
 	ArchiveListing listing;
 	EarlyIndex *indexes; /* biggest table first */
 	uint32_t nindexes;
-	int *positions;   /* in indexes plus 1, by entry; 0: none */
+	int *positions;   /* in indexes plus 1, by place of the entry; 0: none */
 	bool *loaded;     /* per table of the manifest */
 	bool loading;     /* rows are still to be loaded */
 	bool cores_taken; /* our connections have work for every core of the server */
@@ -154,7 +154,8 @@ find_table(const Manifest *manifest, const int32_t *tables, size_t count, unsign
 static EarlyIndex *
 find_index(const EarlyIndexes *early, int entry)
 {
-	int position = early->positions[entry];
+	const ArchiveEntry *found = archive_listing_find(&early->listing, entry);
+	int position = found != NULL ? early->positions[found->place] : 0;
 
 	return position > 0 ? &early->indexes[position - 1] : NULL;
 }
@@ -259,7 +260,7 @@ add_entries(EarlyIndexes *early, const char *name, IndexKind kind, const int32_t
 				find_index(early, index.needs)->state = INDEX_WAITING;
 		}
 		early->indexes[early->nindexes++] = index;
-		early->positions[entry->id] = (int) early->nindexes;
+		early->positions[entry->place] = (int) early->nindexes;
 	}
 }
 
@@ -289,7 +290,7 @@ choose_indexes(EarlyIndexes *early, const int32_t *tables, size_t count)
 	uint32_t i;
 
 	early->indexes = xcalloc((size_t) early->listing.count + 1, sizeof(*early->indexes));
-	early->positions = xcalloc((size_t) early->listing.max_id + 1, sizeof(int));
+	early->positions = xcalloc((size_t) early->listing.count + 1, sizeof(int));
 	add_entries(early, "INDEX", INDEX_PLAIN, tables, count);
 	add_entries(early, "CONSTRAINT", INDEX_CONSTRAINT, tables, count);
 	add_entries(early, "FK CONSTRAINT", INDEX_FOREIGN_KEY, tables, count);
@@ -301,9 +302,10 @@ choose_indexes(EarlyIndexes *early, const int32_t *tables, size_t count)
 	early->nindexes = kept;
 	qsort_r(early->indexes, early->nindexes, sizeof(*early->indexes), compare_indexes,
 			early->plan->manifest);
-	memset(early->positions, 0, ((size_t) early->listing.max_id + 1) * sizeof(int));
+	memset(early->positions, 0, ((size_t) early->listing.count + 1) * sizeof(int));
 	for (i = 0; i < kept; i++)
-		early->positions[early->indexes[i].entry] = (int) i + 1;
+		early->positions[archive_listing_find(&early->listing, early->indexes[i].entry)->place] =
+			(int) i + 1;
 }
 
 static bool

@@ -166,9 +166,9 @@ rests_on(const ArchiveToc *toc, const TocEntry *entry, const TocEntry *used, boo
 {
 	int d;
 
-	if (entry == NULL || seen[entry->id])
+	if (entry == NULL || seen[entry->place])
 		return false;
-	seen[entry->id] = true;
+	seen[entry->place] = true;
 	for (d = 0; d < entry->ndepends_on; d++)
 	{
 		if (entry->depends_on[d] == used->id ||
@@ -181,7 +181,7 @@ rests_on(const ArchiveToc *toc, const TocEntry *entry, const TocEntry *used, boo
 bool
 live_code_rests_on(const ArchiveToc *toc, const TocEntry *entry, const TocEntry *used)
 {
-	bool *seen = xcalloc((size_t) toc->max_id + 1, sizeof(bool));
+	bool *seen = xcalloc((size_t) toc->count + 1, sizeof(bool));
 	bool found = rests_on(toc, entry, used, seen);
 
 	free(seen);
@@ -433,7 +433,7 @@ check_used(LiveCode *live)
 	{
 		const TocEntry *entry = &selection->toc.entries[i];
 
-		if (selection->late[entry->id] && selection_includes(selection, entry))
+		if (selection->late[entry->place] && selection_includes(selection, entry))
 			good = check_parent(live, entry);
 	}
 	return good;

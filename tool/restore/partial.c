@@ -148,7 +148,7 @@ bool
 partial_is_in_list(const RestorePlan *plan, const TocEntry *entry, PartialList which)
 {
 	const Selection *selection = plan->selection;
-	bool late = selection->late[entry->id];
+	bool late = selection->late[entry->place];
 	bool pre = entry->section == TOC_PRE_DATA && !late;
 	bool grant = toc_entry_is(entry, "ACL");
 	bool attach = toc_entry_is(entry, "TABLE ATTACH") && plan->in_place;

@@ -57,15 +57,15 @@ pass_of_kind(const ArchiveEntry *entry)
 	return PASS_OTHERS;
 }
 
-/* Give each entry of the section a pass, by id: not before what it depends on. */
+/* Give each entry of the section a pass, by its place: not before what it depends on. */
 static unsigned char *
 assign_passes(const RestorePlan *plan, const ArchiveListing *all, const ArchiveListing *section)
 {
-	unsigned char *passes = xcalloc((size_t) all->max_id + 1, sizeof(unsigned char));
+	unsigned char *passes = xcalloc((size_t) section->count + 1, sizeof(unsigned char));
 	uint32_t i;
 
-	/* PASS_DONE is harmless for what is not in this section. */
-	memset(passes, PASS_DONE, (size_t) all->max_id + 1);
+	/* What is not in this section is done. */
+	memset(passes, PASS_DONE, (size_t) section->count + 1);
 	for (i = 0; i < section->count; i++)
 	{
 		const ArchiveEntry *entry = archive_listing_find(all, section->entries[i].id);
@@ -78,14 +78,14 @@ assign_passes(const RestorePlan *plan, const ArchiveListing *all, const ArchiveL
 		pass = (unsigned char) pass_of_kind(entry);
 		for (d = 0; d < entry->ndepends_on; d++)
 		{
-			const ArchiveEntry *other = archive_listing_find(all, entry->depends_on[d]);
+			const ArchiveEntry *other = archive_listing_find(section, entry->depends_on[d]);
 
-			if (other != NULL && passes[other->id] < PASSES && passes[other->id] > pass)
-				pass = passes[other->id];
+			if (other != NULL && passes[other->place] < PASSES && passes[other->place] > pass)
+				pass = passes[other->place];
 		}
 		for (e = 0; e < plan->nearly && plan->early[e] != entry->id; e++)
 			;
-		passes[entry->id] = e < plan->nearly ? PASS_DONE : pass;
+		passes[i] = e < plan->nearly ? PASS_DONE : pass;
 	}
 	return passes;
 }
@@ -101,7 +101,7 @@ run_pass(RestorePlan *plan, const ArchiveListing *section, const unsigned char *
 
 	for (i = 0; i < section->count; i++)
 	{
-		if (passes[section->entries[i].id] == pass)
+		if (passes[i] == pass)
 			ids[count++] = section->entries[i].id;
 	}
 	/* No entry has a negative id, so neither has an early index's list. */

@@ -62,6 +62,7 @@ schema_sections_prepare(RestorePlan *plan)
 	int version = connection_version(plan->maintenance);
 	int dumped_by = (int) strtol(plan->manifest->pg_dump, NULL, 10) * 10000;
 	char *program_version = NULL;
+	const char *problem;
 
 	/* A newer pg_dump may have written an archive that an older pg_restore cannot read. */
 	plan->pg_restore =
@@ -78,6 +79,9 @@ schema_sections_prepare(RestorePlan *plan)
 		   member_reader_read_kind(&reader, MEMBER_ARCHIVE, &found);
 	if (good && (!found || !archive_decode(&reader.raw, &length)))
 		good = report_error(EXIT_INTEGRITY, NULL, NULL, "the backup has no valid schema archive");
+	if (good && (problem = archive_toc_check_ids(reader.raw.data, length)) != NULL)
+		good = report_error(EXIT_INTEGRITY, NULL, NULL, "the schema archive of the backup %s",
+							problem);
 	good = good && write_file(plan->archive, reader.raw.data, length);
 	member_reader_close(&reader);
 	return good;

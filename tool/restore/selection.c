@@ -57,7 +57,9 @@ selection_forget_report(Selection *selection)
 EntryState
 selection_state(const Selection *selection, int id)
 {
-	return id > 0 && id <= selection->toc.max_id ? (EntryState) selection->states[id] : ENTRY_OUT;
+	const TocEntry *entry = archive_toc_find(&selection->toc, id);
+
+	return entry != NULL ? (EntryState) selection->states[entry->place] : ENTRY_OUT;
 }
 
 bool
@@ -136,8 +138,8 @@ mark_tables(Selection *selection, const char *option, const char *text, EntrySta
 			!table_pattern_matches(&pattern, entry->schema, entry->tag))
 			continue;
 		found = true;
-		if (selection->states[entry->id] != ENTRY_EXCLUDED)
-			selection->states[entry->id] = (unsigned char) state;
+		if (selection->states[entry->place] != ENTRY_EXCLUDED)
+			selection->states[entry->place] = (unsigned char) state;
 	}
 	if (good && !found)
 		good = report_no_match(selection, option, &pattern, false);
@@ -173,8 +175,8 @@ mark_schemas(Selection *selection, const char *text)
 		if (schema[0] == '\0' || !table_pattern_matches(&pattern, "", schema))
 			continue;
 		found = true;
-		if (may_be_chosen(entry) && selection->states[entry->id] == ENTRY_OUT)
-			selection->states[entry->id] = ENTRY_CHOSEN;
+		if (may_be_chosen(entry) && selection->states[entry->place] == ENTRY_OUT)
+			selection->states[entry->place] = ENTRY_CHOSEN;
 	}
 	if (good && !found)
 		good = report_no_match(selection, "--schema", &pattern, true);
@@ -191,9 +193,9 @@ mark_everything(Selection *selection, bool schema_only)
 	{
 		const TocEntry *entry = &selection->toc.entries[i];
 
-		if (may_be_chosen(entry) && selection->states[entry->id] == ENTRY_OUT &&
+		if (may_be_chosen(entry) && selection->states[entry->place] == ENTRY_OUT &&
 			!(schema_only && toc_entry_is(entry, "MATERIALIZED VIEW DATA")))
-			selection->states[entry->id] = ENTRY_CHOSEN;
+			selection->states[entry->place] = ENTRY_CHOSEN;
 	}
 }
 
@@ -207,9 +209,10 @@ use_environments(Selection *selection)
 	{
 		const TocEntry *entry = &selection->toc.entries[i];
 
-		if (selection->states[entry->id] == ENTRY_CHOSEN && toc_entry_is_any(entry, environments) &&
+		if (selection->states[entry->place] == ENTRY_CHOSEN &&
+			toc_entry_is_any(entry, environments) &&
 			existing_objects_has(selection->existing, entry))
-			selection->states[entry->id] = ENTRY_EXISTING;
+			selection->states[entry->place] = ENTRY_EXISTING;
 	}
 }
 
@@ -223,7 +226,7 @@ take_out_refreshes(Selection *selection)
 		const TocEntry *entry = &selection->toc.entries[i];
 
 		if (toc_entry_is(entry, "MATERIALIZED VIEW DATA"))
-			selection->states[entry->id] = ENTRY_EXCLUDED;
+			selection->states[entry->place] = ENTRY_EXCLUDED;
 	}
 }
 
@@ -232,8 +235,8 @@ selection_make(Selection *selection, const Settings *settings)
 {
 	int i;
 
-	selection->states = xcalloc((size_t) selection->toc.max_id + 1, 1);
-	selection->late = xcalloc((size_t) selection->toc.max_id + 1, sizeof(bool));
+	selection->states = xcalloc((size_t) selection->toc.count + 1, 1);
+	selection->late = xcalloc((size_t) selection->toc.count + 1, sizeof(bool));
 	selection->everything = settings->table.count == 0 && settings->schema.count == 0;
 	selection->renames = settings->as != NULL;
 	if (settings->schema_only)

@@ -38,12 +38,12 @@ struct Selection
 	const ExistingObjects *existing; /* NULL: the database is new */
 	bool everything;                 /* no name was asked for, only exclusions or --schema-only */
 	bool renames;                    /* --as: what exists does not count as what it refers to */
-	unsigned char *states;           /* EntryState by id */
-	bool *late; /* by id: a partition to be attached to a parent that is there already */
+	unsigned char *states;           /* EntryState by place of the entry */
+	bool *late; /* by place: a partition to be attached to a parent that is there already */
 	Lines left_out;
 	Lines used;    /* existing things that it relies on */
 	Lines brought; /* things that were not asked for, but needed */
-	int *starts;   /* dependents of id are dependents[starts[id] … starts[id + 1]) */
+	int *starts;   /* dependents of an entry are dependents[starts[place] … starts[place + 1]) */
 	int *dependents;
 };
 

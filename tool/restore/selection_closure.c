@@ -67,30 +67,34 @@ static void
 index_dependents(Selection *selection)
 {
 	const ArchiveToc *toc = &selection->toc;
-	size_t ids = (size_t) toc->max_id + 1;
-	int *next = xcalloc(ids + 1, sizeof(int));
+	size_t count = toc->count;
+	int *next = xcalloc(count + 1, sizeof(int));
 	uint32_t i;
 	int d;
 
-	selection->starts = xcalloc(ids + 1, sizeof(int));
-	for (i = 0; i < toc->count; i++)
+	selection->starts = xcalloc(count + 1, sizeof(int));
+	for (i = 0; i < count; i++)
 	{
 		for (d = 0; d < toc->entries[i].ndepends_on; d++)
 		{
-			if (archive_toc_find(toc, toc->entries[i].depends_on[d]) != NULL)
-				selection->starts[toc->entries[i].depends_on[d] + 1]++;
+			const TocEntry *other = archive_toc_find(toc, toc->entries[i].depends_on[d]);
+
+			if (other != NULL)
+				selection->starts[other->place + 1]++;
 		}
 	}
-	for (i = 0; i < ids; i++)
+	for (i = 0; i < count; i++)
 		selection->starts[i + 1] += selection->starts[i];
-	memcpy(next, selection->starts, (ids + 1) * sizeof(int));
-	selection->dependents = xcalloc((size_t) selection->starts[ids] + 1, sizeof(int));
-	for (i = 0; i < toc->count; i++)
+	memcpy(next, selection->starts, (count + 1) * sizeof(int));
+	selection->dependents = xcalloc((size_t) selection->starts[count] + 1, sizeof(int));
+	for (i = 0; i < count; i++)
 	{
 		for (d = 0; d < toc->entries[i].ndepends_on; d++)
 		{
-			if (archive_toc_find(toc, toc->entries[i].depends_on[d]) != NULL)
-				selection->dependents[next[toc->entries[i].depends_on[d]]++] = toc->entries[i].id;
+			const TocEntry *other = archive_toc_find(toc, toc->entries[i].depends_on[d]);
+
+			if (other != NULL)
+				selection->dependents[next[other->place]++] = toc->entries[i].id;
 		}
 	}
 	free(next);
@@ -101,7 +105,7 @@ selection_is_partition(const Selection *selection, const TocEntry *child, const 
 {
 	int i;
 
-	for (i = selection->starts[child->id]; i < selection->starts[child->id + 1]; i++)
+	for (i = selection->starts[child->place]; i < selection->starts[child->place + 1]; i++)
 	{
 		const TocEntry *attach = archive_toc_find(&selection->toc, selection->dependents[i]);
 		int d;
@@ -178,7 +182,7 @@ selection_view_query(const Selection *selection, const TocEntry *view)
 {
 	int i;
 
-	for (i = selection->starts[view->id]; i < selection->starts[view->id + 1]; i++)
+	for (i = selection->starts[view->place]; i < selection->starts[view->place + 1]; i++)
 	{
 		const TocEntry *other = archive_toc_find(&selection->toc, selection->dependents[i]);
 
@@ -193,12 +197,12 @@ include(Closure *closure, const TocEntry *entry, EntryState state)
 {
 	Selection *selection = closure->selection;
 
-	if (selection->states[entry->id] != ENTRY_OUT)
+	if (selection->states[entry->place] != ENTRY_OUT)
 		return;
 	if (state == ENTRY_NEEDED && selection->existing != NULL &&
 		existing_objects_has(selection->existing, entry))
 		state = ENTRY_EXISTING;
-	selection->states[entry->id] = (unsigned char) state;
+	selection->states[entry->place] = (unsigned char) state;
 	if (state == ENTRY_EXISTING)
 		return;
 	closure->belongings[closure->nbelongings++] = entry->id;
@@ -300,7 +304,7 @@ add_belongings(Closure *closure, const TocEntry *entry)
 	EntryState state = selection_state(selection, entry->id);
 	int i;
 
-	for (i = selection->starts[entry->id]; i < selection->starts[entry->id + 1]; i++)
+	for (i = selection->starts[entry->place]; i < selection->starts[entry->place + 1]; i++)
 	{
 		const TocEntry *other = archive_toc_find(&selection->toc, selection->dependents[i]);
 
@@ -341,7 +345,7 @@ add_conditional(Closure *closure)
 		const TocEntry *entry = &selection->toc.entries[i];
 		bool belongs = false;
 
-		if (selection->states[entry->id] != ENTRY_OUT || !is_conditional(entry))
+		if (selection->states[entry->place] != ENTRY_OUT || !is_conditional(entry))
 			continue;
 		for (d = 0; d < entry->ndepends_on && !belongs; d++)
 		{
@@ -394,9 +398,9 @@ exclude_partitions(Selection *selection)
 		{
 			const TocEntry *other = archive_toc_find(&selection->toc, entry->depends_on[d]);
 
-			if (other != NULL && selection->states[other->id] == ENTRY_EXCLUDED &&
+			if (other != NULL && selection->states[other->place] == ENTRY_EXCLUDED &&
 				selection_is_partition(selection, entry, other))
-				selection->states[entry->id] = ENTRY_EXCLUDED;
+				selection->states[entry->place] = ENTRY_EXCLUDED;
 		}
 	}
 }
@@ -439,9 +443,9 @@ take_out_impossible(Selection *selection)
 
 			if (selection_includes(selection, entry) && !is_possible(selection, entry))
 			{
-				selection->states[entry->id] = selection_state(selection, entry->id) == ENTRY_CHOSEN
-												   ? ENTRY_IMPOSSIBLE
-												   : ENTRY_OUT;
+				selection->states[entry->place] =
+					selection_state(selection, entry->id) == ENTRY_CHOSEN ? ENTRY_IMPOSSIBLE
+																		  : ENTRY_OUT;
 				changed = true;
 			}
 		}
@@ -472,7 +476,7 @@ find_late_partitions(Selection *selection)
 
 			if (other != NULL && !selection_includes(selection, other) &&
 				(toc_entry_is(other, "TABLE") || toc_entry_is(other, "TRIGGER")))
-				selection->late[entry->id] = true;
+				selection->late[entry->place] = true;
 		}
 	}
 }
@@ -493,7 +497,7 @@ selection_close(Selection *selection)
 	{
 		int id = selection->toc.entries[i].id;
 
-		if (selection->states[id] != ENTRY_CHOSEN)
+		if (selection->states[i] != ENTRY_CHOSEN)
 			continue;
 		closure.belongings[closure.nbelongings++] = id;
 		closure.needs[closure.nneeds++] = id;
