@@ -31,6 +31,7 @@
 #include <unistd.h>
 
 #include "beneath.h"
+#include "directories.h"
 #include "file_locks.h"
 #include "memory.h"
 #include "top_links.h"
@@ -716,49 +717,6 @@ posix_close(Storage *storage)
 	pthread_mutex_destroy(&((PosixStorage *) storage)->alone_mutex);
 	free((char *) storage->location);
 	free(storage);
-}
-
-/* Create one directory and make its entry durable; one that is there is good. */
-static int
-make_directory(const char *path)
-{
-	char *above;
-	int error;
-	int fd;
-
-	if (mkdir(path, DIRECTORY_MODE) != 0)
-		return errno == EEXIST ? 0 : errno;
-	above = xasprintf("%s/..", path);
-	fd = open(above, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	free(above);
-
-	/* What may be entered but not read cannot be synced; that is no reason to fail. */
-	if (fd < 0)
-		return errno == EACCES ? 0 : errno;
-	error = fsync(fd) != 0 ? errno : 0;
-	close(fd);
-	return error;
-}
-
-/* Create a directory and what is missing above it. */
-static int
-make_directories(const char *directory)
-{
-	char *path = xstrdup(directory);
-	char *slash;
-	int error = 0;
-
-	for (slash = path[0] != '\0' ? strchr(path + 1, '/') : NULL; slash != NULL && error == 0;
-		 slash = strchr(slash + 1, '/'))
-	{
-		*slash = '\0';
-		error = make_directory(path);
-		*slash = '/';
-	}
-	if (error == 0)
-		error = make_directory(path);
-	free(path);
-	return error;
 }
 
 Storage *
