@@ -389,8 +389,8 @@ for my $statement ("ALTER ROLE eve WITH SUPERUSER;", 'ALTER ROLE ' . 'r' x 63 . 
 	write_bytes("$bin/pg_dumpall", <<"PROGRAM");
 #!/bin/bash
 if [ "\$1" = --version ]; then echo 'pg_dumpall (PostgreSQL) $old (old)'; exit; fi
-"$real/pg_dumpall" "\$@" || exit
-for word; do case \$word in --file=*) sed -i 's/^ALTER ROLE eve SET/-- x\\nALTER ROLE eve WITH SUPERUSER;\\n&/' "\${word#--file=}";; esac; done
+set -o pipefail
+"$real/pg_dumpall" "\$@" | sed 's/^ALTER ROLE eve SET/-- x\\nALTER ROLE eve WITH SUPERUSER;\\n&/'
 PROGRAM
 	chmod 0755, "$bin/pg_dumpall" or die;
 	my $before = scalar @{ tool_json('globals', 'list', '--repo', $repo)->{backups} };

@@ -138,8 +138,8 @@ assert_closed(const char *directory, const char *file)
 	assert_int_equal(storage->remove(storage, file), ELOOP);
 	assert_int_equal(storage->remove_directory(storage, file), ELOOP);
 	assert_int_equal(storage->list(storage, directory, count_name, &count), ELOOP);
-	assert_int_equal(storage->lock(storage, file, true, &handle), ELOOP);
-	assert_int_equal(storage->lock(storage, below, true, &handle), ELOOP);
+	assert_int_equal(storage->lock(storage, file, LOCK_EXCLUSIVE, &handle), ELOOP);
+	assert_int_equal(storage->lock(storage, below, LOCK_EXCLUSIVE, &handle), ELOOP);
 	assert_int_equal(count, 0);
 	buffer_free(&content);
 	storage->close(storage);
@@ -216,7 +216,7 @@ test_own_link_at_the_top(void **state)
 	assert_int_equal(count, 3);
 	assert_int_equal(storage->sync(storage, "objects/ab/file"), 0);
 	assert_int_equal(storage->sync_directory(storage, "objects"), 0);
-	assert_int_equal(storage->lock(storage, "objects/ab/lock", true, &handle), 0);
+	assert_int_equal(storage->lock(storage, "objects/ab/lock", LOCK_EXCLUSIVE, &handle), 0);
 	storage->unlock(storage, handle);
 	assert_int_equal(storage->remove(storage, "objects/ab/lock"), 0);
 
@@ -375,7 +375,7 @@ test_hard_links(void **state)
 	assert_int_equal(link(scratch_path("victim/file"), scratch_path("repo/objects/ab/two")), 0);
 	storage = open_repository();
 	assert_int_equal(storage->write(storage, "objects/ab/one", "mine", 4, WRITE_DURABLE), 0);
-	assert_int_equal(storage->lock(storage, "objects/ab/two", true, &handle), 0);
+	assert_int_equal(storage->lock(storage, "objects/ab/two", LOCK_EXCLUSIVE, &handle), 0);
 	storage->unlock(storage, handle);
 	assert_int_equal(storage->remove(storage, "objects/ab/two"), 0);
 	assert_file("victim/file", "foreign");
@@ -398,7 +398,7 @@ test_pipes(void **state)
 	buffer_init(&content);
 	alarm(20);
 	assert_int_equal(storage->read(storage, "objects/ab/pipe", 1000, &content), EINVAL);
-	assert_int_not_equal(storage->lock(storage, "objects/ab/pipe", true, &handle), 0);
+	assert_int_not_equal(storage->lock(storage, "objects/ab/pipe", LOCK_EXCLUSIVE, &handle), 0);
 	assert_int_not_equal(storage->list(storage, "objects/ab/pipe", count_name, &handle), 0);
 	(void) storage->sync(storage, "objects/ab/pipe");
 	assert_int_equal(storage->write(storage, "objects/ab/pipe", "mine", 4, WRITE_DURABLE), 0);
