@@ -78,6 +78,7 @@ pin_settings(void)
 		{"DateStyle", "ISO, MDY"},
 		{"IntervalStyle", "postgres"},
 		{"jit", "off"},
+		{"max_parallel_workers_per_gather", "0"},
 	};
 	size_t i;
 

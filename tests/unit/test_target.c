@@ -11,6 +11,7 @@
 
 #include "agent_words.h"
 #include "memory.h"
+#include "session_pins.h"
 #include "subprocess.h"
 #include "target.h"
 
@@ -378,16 +379,51 @@ test_written_down(void **state)
 	free(text);
 }
 
+/* A setting of newer servers is asked for only where the server is known to be one. */
+static bool
+pins_transaction_timeout(const ConnectionTarget *target)
+{
+	char *options = session_options(target);
+	bool found = strstr(options, "-c transaction_timeout=0") != NULL;
+
+	free(options);
+	return found;
+}
+
+static void
+test_pins_of_newer_servers(void **state)
+{
+	static const char ended[] = "FATAL:  terminating connection due to transaction timeout";
+	ConnectionTarget *target = target_from_conninfo("x");
+	ConnectionTarget *copy;
+
+	(void) state;
+	assert_false(pins_transaction_timeout(target));
+	assert_false(session_pins_more(target, 0, "FATAL:  role \"x\" does not exist"));
+	assert_false(session_pins_more(target, 160014, ""));
+	assert_false(pins_transaction_timeout(target));
+	assert_true(session_pins_more(target, 0, ended));
+	assert_true(pins_transaction_timeout(target));
+	/* Once more would be in vain. */
+	assert_false(session_pins_more(target, 0, ended));
+	assert_false(session_pins_more(target, 170012, ""));
+	copy = target_with_database(target, "y");
+	assert_true(pins_transaction_timeout(copy));
+	target_free(copy);
+	target_free(target);
+}
+
 #define TEST(function) cmocka_unit_test_setup_teardown(function, scratch_create, scratch_destroy)
 
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(test_database_of_a_job),    TEST(test_connection_of_a_job),
-		TEST(test_other_words_of_a_job), TEST(test_host_of_the_settings),
-		TEST(test_child_of_secrets),     TEST(test_child_without),
-		TEST(test_secret_keywords),      TEST(test_written_down),
+		TEST(test_database_of_a_job),     TEST(test_connection_of_a_job),
+		TEST(test_other_words_of_a_job),  TEST(test_host_of_the_settings),
+		TEST(test_child_of_secrets),      TEST(test_child_without),
+		TEST(test_secret_keywords),       TEST(test_written_down),
+		TEST(test_pins_of_newer_servers),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

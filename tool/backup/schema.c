@@ -46,7 +46,8 @@ conninfo_for_pg_dump(const Schema *schema)
 	char *named = NULL;
 	char *conninfo;
 
-	target_add_option(target, "-c lc_monetary=C -c quote_all_identifiers=off");
+	target_add_option(target, "-c lc_monetary=C -c quote_all_identifiers=off"
+							  " -c max_parallel_workers_per_gather=0");
 	session_pin_child(target, schema->role);
 	conninfo = target_conninfo_for_child(target, schema->directory);
 	target_free(target);

@@ -50,6 +50,8 @@ static const char pin_session[] =
 	"SET quote_all_identifiers = off;"
 	"SET synchronize_seqscans = off;"
 	"SET jit = off;"
+	/* Parallel workers begin with the timeouts of the database. */
+	"SET max_parallel_workers_per_gather = 0;"
 	"SET constraint_exclusion = off;"
 	"SET row_security = off;"
 	"SET standard_conforming_strings = on;"
@@ -359,12 +361,14 @@ connect_target(ConnectionTarget *target, char **message)
 	return NULL;
 }
 
-Connection *
-connection_try(ConnectionTarget *target, char **message)
+/* Says, too, whether another attempt would pin more. */
+static Connection *
+try_once(ConnectionTarget *target, char **message, bool *more)
 {
 	PGconn *pg = connect_target(target, message);
 	Connection *connection;
 
+	*more = session_pins_more(target, PQserverVersion(pg), pg == NULL ? *message : "");
 	if (pg == NULL)
 		return NULL;
 	connection = xcalloc(1, sizeof(Connection));
@@ -383,6 +387,20 @@ connection_try(ConnectionTarget *target, char **message)
 	{
 		connection->cancel = PQgetCancel(pg);
 		connection->cancellation = cancellation_add(cancel_connection, connection->cancel);
+	}
+	return connection;
+}
+
+Connection *
+connection_try(ConnectionTarget *target, char **message)
+{
+	bool more;
+	Connection *connection = try_once(target, message, &more);
+
+	if (connection == NULL && more)
+	{
+		free(*message);
+		connection = try_once(target, message, &more);
 	}
 	return connection;
 }

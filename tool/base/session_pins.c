@@ -30,6 +30,10 @@
 	" -c transform_null_equals=off -c quote_all_identifiers=off -c local_preload_libraries= -c "   \
 	"exit_on_error=off"
 
+/* And of newer ones only. */
+#define VERSION_WITH_TRANSACTION_TIMEOUT 170000
+#define TRANSACTION_TIMEOUT " -c transaction_timeout=0"
+
 /* What of pg_db_role_setting names a role. */
 #define SETS_ROLE                                                                                  \
 	"EXISTS (SELECT FROM pg_catalog.pg_db_role_setting s, pg_catalog.unnest(s.setconfig) c"        \
@@ -79,6 +83,12 @@ has_service(const ConnectionTarget *target)
 	return service != NULL && service[0] != '\0';
 }
 
+static const char *
+newer_options(const ConnectionTarget *target)
+{
+	return target->server_version >= VERSION_WITH_TRANSACTION_TIMEOUT ? TRANSACTION_TIMEOUT : "";
+}
+
 char *
 session_options(const ConnectionTarget *target)
 {
@@ -86,7 +96,21 @@ session_options(const ConnectionTarget *target)
 
 	if (given == NULL && has_service(target))
 		return NULL;
-	return given != NULL ? xasprintf(OPTIONS " %s", given) : xstrdup(OPTIONS);
+	return xasprintf(OPTIONS "%s%s%s", newer_options(target), given != NULL ? " " : "",
+					 given != NULL ? given : "");
+}
+
+bool
+session_pins_more(ConnectionTarget *target, int version, const char *message)
+{
+	bool before = target->server_version >= VERSION_WITH_TRANSACTION_TIMEOUT;
+
+	if (version > 0)
+		target->server_version = version;
+	/* Libpq does not tell the SQLSTATE of a session that ended before it had begun. */
+	else if (strstr(message, "transaction timeout") != NULL)
+		target->server_version = VERSION_WITH_TRANSACTION_TIMEOUT;
+	return !before && target->server_version >= VERSION_WITH_TRANSACTION_TIMEOUT;
 }
 
 bool
@@ -121,7 +145,8 @@ session_pin_child(ConnectionTarget *target, const char *role)
 {
 	const char *given = given_options(target);
 	bool chosen = sets_role(given);
-	char *options = given != NULL ? xasprintf(OPTIONS " %s", given) : NULL;
+	char *own = xasprintf(OPTIONS "%s", newer_options(target));
+	char *options = given != NULL ? xasprintf("%s %s", own, given) : NULL;
 	int i;
 
 	for (i = 0; options != NULL && i < target->count; i++)
@@ -135,8 +160,9 @@ session_pin_child(ConnectionTarget *target, const char *role)
 	}
 	/* Of the environment's, or none: this takes those along, and so ours win here. */
 	if (options != NULL || given == NULL)
-		target_add_option(target, OPTIONS);
+		target_add_option(target, own);
 	free(options);
+	free(own);
 	if (role != NULL && !chosen)
 		target_set_role(target, role);
 }
@@ -148,6 +174,7 @@ session_conninfo_for_pg_dumpall(const ConnectionTarget *target, const Connection
 	ConnectionTarget *pinned = target_with_database(target, database);
 	char *conninfo;
 
+	target_add_option(pinned, "-c max_parallel_workers_per_gather=0");
 	session_pin_child(pinned, connection->role);
 	conninfo = target_conninfo_for_pg_dumpall(pinned, database, directory);
 	target_free(pinned);

@@ -21,6 +21,14 @@
 extern char *session_options(const ConnectionTarget *target);
 
 /*
+ * Some settings only newer servers have, and others refuse a session that asks
+ * for them, so sessions get them once the target's version is known.  Notes
+ * what an attempt told of it: the version, or 0 and libpq's message.  True if
+ * the next attempt pins more than this one did.
+ */
+extern bool session_pins_more(ConnectionTarget *target, int version, const char *message);
+
+/*
  * Was a connection refused because of these options?  Poolers know few or
  * none: then the session must do without them, and is pinned by SQL alone.
  */

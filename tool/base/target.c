@@ -236,6 +236,7 @@ target_with_database(const ConnectionTarget *target, const char *database)
 	copy->may_ask = target->may_ask;
 	copy->last_word = target->last_word;
 	copy->patience = target->patience;
+	copy->server_version = target->server_version;
 	return copy;
 }
 

@@ -27,10 +27,11 @@ typedef struct ConnectionTarget
 	char *keywords[TARGET_MAX_OPTIONS];
 	char *values[TARGET_MAX_OPTIONS];
 	int count;
-	char *password; /* NULL: none, or found by libpq itself in .pgpass */
-	bool may_ask;   /* no -w */
-	bool last_word; /* connect even after a stop was requested, but soon or not at all */
-	int patience;   /* seconds that an answer of the server may take; 0: any number of them */
+	char *password;     /* NULL: none, or found by libpq itself in .pgpass */
+	bool may_ask;       /* no -w */
+	bool last_word;     /* connect even after a stop was requested, but soon or not at all */
+	int server_version; /* as the last session found it; 0: not known */
+	int patience;       /* seconds that an answer of the server may take; 0: any number of them */
 } ConnectionTarget;
 
 /*

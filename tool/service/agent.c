@@ -366,6 +366,11 @@ connect_again(Agent *agent)
 	if (!catalogue_connect_is_over(&agent->catalogue))
 		return;
 	agent->told = !catalogue_connect_end(&agent->catalogue, agent->told);
+	if (agent->catalogue.connecting != NULL)
+	{
+		agent->told = false;
+		return;
+	}
 	agent->next_advance = 0;
 	back_off(agent);
 }

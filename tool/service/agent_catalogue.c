@@ -130,6 +130,7 @@ pin(AgentCatalogue *catalogue)
 					 "SET default_transaction_isolation = 'read committed';"
 					 "SET default_transaction_read_only = off;"
 					 "SET default_transaction_deferrable = off; SET jit = off;"
+					 "SET max_parallel_workers_per_gather = 0;"
 					 "SELECT pg_catalog.set_config(name, '0', false) FROM pg_catalog.pg_settings"
 					 " WHERE name IN ('transaction_timeout', 'idle_session_timeout')"));
 	good = PQresultStatus(result) == PGRES_TUPLES_OK;
@@ -139,11 +140,6 @@ pin(AgentCatalogue *catalogue)
 		result = ask(catalogue, (SqlConstant){session_role_sql(catalogue->target)});
 		good = PQresultStatus(result) == PGRES_TUPLES_OK;
 		PQclear(result);
-	}
-	if (!good)
-	{
-		warn("the session with the catalogue could not be set up", PQerrorMessage(catalogue->pg));
-		catalogue_disconnect(catalogue);
 	}
 	return good;
 }
@@ -220,18 +216,30 @@ catalogue_connect_is_over(const AgentCatalogue *catalogue)
 bool
 catalogue_connect_end(AgentCatalogue *catalogue, bool quiet)
 {
-	char *message;
+	char *message = NULL;
+	bool connected;
+	bool more;
 
 	catalogue->pg = connect_hosts_end(catalogue->connecting, &message);
 	catalogue->connecting = NULL;
-	if (catalogue->pg == NULL)
+	connected = catalogue->pg != NULL;
+	more = session_pins_more(catalogue->target, PQserverVersion(catalogue->pg),
+							 connected ? "" : message);
+	if (!connected || !pin(catalogue))
 	{
-		if (!quiet)
+		if (connected && !more)
+			warn("the session with the catalogue could not be set up",
+				 PQerrorMessage(catalogue->pg));
+		else if (!more && !quiet)
 			warn("could not connect to the catalogue, trying again", message);
 		free(message);
+		catalogue_disconnect(catalogue);
+		/* At once, with what is known now. */
+		if (more)
+			catalogue_connect_begin(catalogue);
 		return false;
 	}
-	if (!pin(catalogue) || !check_version(catalogue))
+	if (!check_version(catalogue))
 		return false;
 	PQclear(ask(catalogue, SQL("LISTEN nex_backup")));
 	check_executor(catalogue);
