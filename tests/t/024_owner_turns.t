@@ -88,6 +88,10 @@ CREATE FUNCTION joe.live(i integer) RETURNS integer IMMUTABLE LANGUAGE sql AS 'S
 CREATE FUNCTION joe.by_name(i integer) RETURNS boolean LANGUAGE plpgsql AS 'BEGIN RETURN joe.live(i) > 0; END';
 CREATE DOMAIN joe.named AS integer CHECK (joe.by_name(VALUE));
 CREATE DOMAIN joe.positive AS integer CHECK (joe.h(VALUE) > 0);
+CREATE FUNCTION joe.key_by_name(i integer) RETURNS integer IMMUTABLE LANGUAGE plpgsql AS 'BEGIN RETURN joe.live(i); END';
+CREATE TABLE joe.by_key (i integer) PARTITION BY LIST ((joe.key_by_name(1) + i));
+CREATE TABLE joe.by_key_1 PARTITION OF joe.by_key FOR VALUES IN (2);
+INSERT INTO joe.by_key VALUES (1);
 SQL
 # Alice's table uses joe's domain, which reads the literal when the table is created.
 query('app', "GRANT USAGE ON SCHEMA joe TO alice; CREATE TABLE other.t (i integer, a joe.positive[] DEFAULT '{1}'::joe.positive[]);"
@@ -343,6 +347,9 @@ query('app', 'DROP TABLE other.by_name');
 as_joe('DROP DOMAIN joe.named; DROP FUNCTION joe.by_name(integer); CREATE OR REPLACE FUNCTION joe.live(i integer) RETURNS integer IMMUTABLE LANGUAGE plpgsql AS '
 	  . "'BEGIN PERFORM joe.evil(''by name''); RETURN i; END'");
 tool_fails([ 'restore', '--repo', $repo, 'app', '--to', 'app', '--yes', '--table', 'other.by_name' ], 1, $code_of_others, 'over a restored function that calls a live one');
+is(gained(), '', 'and nothing ran as superuser');
+as_joe('DROP TABLE joe.by_key; DROP FUNCTION joe.key_by_name(integer)');
+tool_fails([ 'restore', '--repo', $repo, 'app', '--to', 'app', '--yes', '--table', 'joe.by_key*' ], 1, $code_of_others, 'a key with a restored function that calls a live one');
 is(gained(), '', 'and nothing ran as superuser');
 as_joe('CREATE DOMAIN joe.positive AS integer CHECK (joe.h(VALUE) > 0)');
 

@@ -210,6 +210,16 @@ check_superusers(const LiveCode *live, const TocEntry *used)
 	return good;
 }
 
+/* A key of columns alone has but one opening parenthesis. */
+static bool
+has_key_of_expressions(const TocEntry *entry)
+{
+	const char *key = entry->definition != NULL ? strstr(entry->definition, "PARTITION BY ") : NULL;
+
+	key = key != NULL ? strchr(key, '(') : NULL;
+	return key != NULL && strchr(key + 1, '(') != NULL;
+}
+
 /* Does any definition run what is used?  Reported. */
 static bool
 check_definitions(LiveCode *live, const TocEntry *used, const char *kind)
@@ -221,14 +231,11 @@ check_definitions(LiveCode *live, const TocEntry *used, const char *kind)
 	{
 		const TocEntry *entry = &selection->toc.entries[i];
 		const char *text = entry->definition;
-		const char *key = text != NULL ? strstr(text, "PARTITION BY ") : NULL;
 
 		if (text == NULL || !selection_includes(selection, entry))
 			continue;
-		/* A key of columns alone has but one opening parenthesis. */
-		if ((key != NULL && strchr(key, '(') != NULL &&
-			 strchr(strchr(key, '(') + 1, '(') != NULL) ||
-			toc_entry_is(entry, "CHECK CONSTRAINT") || (kind != NULL && toc_entry_is(entry, kind)))
+		if (has_key_of_expressions(entry) || toc_entry_is(entry, "CHECK CONSTRAINT") ||
+			(kind != NULL && toc_entry_is(entry, kind)))
 			return refuse(live, entry, used);
 	}
 	return check_superusers(live, used);
@@ -378,10 +385,11 @@ check_resting(LiveCode *live, const TocEntry *function)
 					 strstr(entry->definition, " NOT VALID") == NULL;
 		bool cast = toc_entry_is(entry, "CAST");
 
-		/* Constant calls in a generated column are computed when it is made. */
+		/* Constant calls in a generated column, or in a key, are computed when it is made. */
 		check = check || (toc_entry_is(entry, "TABLE") && entry->definition != NULL &&
 						  !toc_entry_is(function, "DOMAIN") &&
-						  strstr(entry->definition, " GENERATED ALWAYS AS (") != NULL);
+						  (strstr(entry->definition, " GENERATED ALWAYS AS (") != NULL ||
+						   has_key_of_expressions(entry)));
 		if (!(check || cast) || !selection_includes(live->plan->selection, entry) ||
 			!live_code_rests_on(toc, entry, function))
 			continue;
