@@ -290,6 +290,23 @@ ok(wait_until(sub { state_of($run) eq 'succeeded' }), 'the run succeeds');
 stop_agent($agent);
 ok(!-e $passfile, 'and the file is removed');
 
+# A catalogue that sends a lot, and has work that cannot be done, over and over.
+ask(q{CREATE OR REPLACE FUNCTION nex_backup.advance(executor text, in_server bool, host text, pid int4, OUT state text, OUT startable int4,
+	OUT wait interval, OUT detail text) LANGUAGE sql AS $$SELECT repeat('x', 100000000), 1, interval '0', repeat('y', 100000000)$$});
+ask(q{CREATE OR REPLACE FUNCTION nex_backup.claim(executor text, in_server bool, host text, pid int4, OUT run int8, OUT fence int8, OUT job text,
+	OUT kind text, OUT database text, OUT type text, OUT attempt int4, OUT argv text[], OUT timeout_seconds float8, OUT kill_grace_seconds float8)
+	LANGUAGE sql AS $$SELECT 1, 1, repeat('j', 10000000), 'backup', repeat('d', 10000000), 'daily', 1, '{restore,x}'::text[], 1.0, 1.0$$});
+ask(q{CREATE OR REPLACE FUNCTION nex_backup.finish(run int8, fence int8, exit_code int4, signal int4 DEFAULT NULL, stopped text DEFAULT NULL,
+	error text DEFAULT NULL, log_tail text DEFAULT NULL) RETURNS text LANGUAGE sql AS $$SELECT repeat('f', 10000000)$$});
+$agent = start_agent('loud');
+ok(wait_until(sub { -s "$logs/loud.log" }), 'an agent of a catalogue that cannot be trusted');
+sleep 5;
+my ($most) = read_bytes("/proc/$agent/status") =~ /VmHWM:\s+(\d+)/;
+cmp_ok($most, '<', 60_000, 'takes no memory for what it has no use for');
+cmp_ok(() = read_bytes("$logs/loud.log") =~ /\n/g, '<', 80, 'asks not without a pause');
+cmp_ok(-s "$logs/loud.log", '<', 100_000, 'and does not fill its log');
+stop_agent($agent);
+
 # The units that come along say nothing that the program does not understand.
 for my $unit (glob(top() . '/docs/systemd/*.service'))
 {

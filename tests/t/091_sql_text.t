@@ -393,6 +393,15 @@ CREATE TABLE public.operated (LIKE indexer.cut);
 INSERT INTO operated SELECT * FROM indexer.cut;
 CREATE INDEX ON operated (a) WHERE 1 OPERATOR(public.===) 1;
 SQL
+create_database('inlined');
+query('inlined', <<'SQL');
+CREATE FUNCTION inner_part(i int) RETURNS int LANGUAGE sql IMMUTABLE AS 'SELECT i + 1';
+CREATE FUNCTION outer_part(i int) RETURNS int LANGUAGE sql IMMUTABLE AS 'SELECT inner_part(i)';
+CREATE TABLE by_outer AS SELECT i AS a, md5(i::text) AS b FROM generate_series(1, 100000) i;
+CREATE INDEX ON by_outer (outer_part(a));
+SQL
+# What the planner inlines does not find its names under our search_path.
+tool_ok([ 'backup', '--repo', new_repository(), '-d', 'inlined', '--chunk-blocks', 128 ], 'a table with a function that needs a search_path');
 {
 	my $repo = new_repository();
 	my $from = -s $planner->logfile;

@@ -188,7 +188,7 @@ report_whole_tables(const Backup *backup)
 
 	if (count > 0)
 		log_debug("big tables read whole, not in parallel, because indexes or statistics of theirs "
-				  "have, or might get, code of users other than superusers: %d",
+				  "use, or might get, functions of users: %d",
 				  count);
 }
 

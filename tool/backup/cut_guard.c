@@ -128,7 +128,7 @@ guard_command(const SourceTable *table, SqlText *sql)
 	source_table_name(table, sql);
 	sql_append(sql,
 			   " IN SHARE UPDATE EXCLUSIVE MODE NOWAIT;"
-			   "SELECT NOT " PLANNING_RUNS_CODE_OF_OTHERS
+			   "SELECT NOT (" PLANNING_RUNS_CODE_OF_OTHERS " OR " PLANNING_RUNS_CODE_OF_USERS ")"
 			   " AND EXISTS (SELECT FROM pg_catalog.pg_locks l"
 			   "  WHERE l.pid = pg_catalog.pg_backend_pid() AND l.locktype = 'relation'"
 			   "  AND l.relation = c.oid AND l.mode = 'ShareUpdateExclusiveLock' AND l.granted)"

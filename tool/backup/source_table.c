@@ -31,6 +31,7 @@
  */
 #define MAY_BE_PLANNED                                                                             \
 	"CASE WHEN " PLANNING_RUNS_CODE_OF_OTHERS " THEN 'never'"                                      \
+	" WHEN x.condition IS NULL AND " PLANNING_RUNS_CODE_OF_USERS " THEN 'never'"                   \
 	" WHEN c.relowner IN " ROLES_EQUAL_TO_SESSION "  AND NOT (c.relispartition AND EXISTS ("       \
 	"   SELECT FROM pg_catalog.pg_partition_ancestors(c.oid) up"                                   \
 	"   JOIN pg_catalog.pg_class a ON a.oid = up.relid"                                            \

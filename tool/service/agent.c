@@ -54,6 +54,8 @@
  * enough that a run starts within a second.
  */
 #define FIRST_HINT_PAUSE 0.1
+#define SHORTEST_TURN 0.1
+#define START_PAUSE 0.5
 #define LONGEST_HINT_PAUSE 0.9
 
 /* ---- the command line of a child ---- */
@@ -271,7 +273,9 @@ finish_run(Agent *agent, Slot *slot)
 	agent->nfailed += is_work(&slot->run) && strcmp(state, "succeeded") != 0;
 	if (agent->settings->once)
 		agent->next_notify = 0;
-	agent->next_advance = monotonic_seconds();
+	/* The queue is to be looked at again; a run that could not be started is there at once. */
+	agent->startable = 1;
+	agent->next_advance = monotonic_seconds() + (slot->has_child ? SHORTEST_TURN : START_PAUSE);
 	free(state);
 	clear_slot(slot);
 }
@@ -437,8 +441,8 @@ look_at_queue(Agent *agent)
 	if (state == NULL)
 		return;
 	agent->backoff = FIRST_BACKOFF;
-	if (wait < 0.1)
-		wait = 0.1;
+	if (wait < SHORTEST_TURN)
+		wait = SHORTEST_TURN;
 	agent->next_advance = now + (wait < LONGEST_WAIT ? wait : LONGEST_WAIT);
 	note_state(agent, state, detail);
 	free(detail);
@@ -552,6 +556,7 @@ static bool
 begin(Agent *agent, const Settings *settings)
 {
 	memset(agent, 0, sizeof(*agent));
+	child_limit_own_memory();
 	agent->settings = settings;
 	agent->wake[0] = agent->wake[1] = -1;
 	agent->backoff = FIRST_BACKOFF;

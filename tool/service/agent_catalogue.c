@@ -176,7 +176,8 @@ check_version(AgentCatalogue *catalogue)
 static void
 check_executor(AgentCatalogue *catalogue)
 {
-	PGresult *result = ask(catalogue, SQL("SELECT nex_backup.setting('executor')"));
+	PGresult *result =
+		ask(catalogue, SQL("SELECT pg_catalog.substr(nex_backup.setting('executor'), 1, 40)"));
 
 	/* Who may not ask cannot be warned. */
 	if (PQresultStatus(result) == PGRES_TUPLES_OK && PQntuples(result) > 0 &&
@@ -285,7 +286,8 @@ ask_advance(AgentCatalogue *catalogue)
 	parameters[1] = catalogue->host;
 	parameters[2] = pid;
 	return call(catalogue,
-				SQL("SELECT a.state, a.startable, pg_catalog.date_part('epoch', a.wait), a.detail"
+				SQL("SELECT pg_catalog.substr(a.state, 1, 40), a.startable::pg_catalog.int4,"
+					" pg_catalog.date_part('epoch', a.wait), pg_catalog.substr(a.detail, 1, 1000)"
 					" FROM nex_backup.advance($1, false, $2, $3::pg_catalog.int4) a"),
 				3, parameters);
 }
@@ -355,6 +357,16 @@ read_words(const PGresult *result, AgentRun *run)
 	return run->nwords > 0;
 }
 
+/* A time that others have set; NaN, infinity and negative ones would be none. */
+static double
+seconds_of(const PGresult *result, int column, double otherwise)
+{
+	double seconds =
+		PQgetisnull(result, 0, column) ? otherwise : strtod(PQgetvalue(result, 0, column), NULL);
+
+	return seconds >= 0 && seconds < 1e9 ? seconds : otherwise;
+}
+
 bool
 catalogue_claim(AgentCatalogue *catalogue, AgentRun *run)
 {
@@ -368,13 +380,17 @@ catalogue_claim(AgentCatalogue *catalogue, AgentRun *run)
 	parameters[0] = catalogue->name;
 	parameters[1] = catalogue->host;
 	parameters[2] = pid;
-	result = call(catalogue,
-				  SQL("SELECT c.run, c.fence, c.job, c.kind, c.database, c.timeout_seconds,"
-					  " c.kill_grace_seconds, w.n, w.word"
-					  " FROM nex_backup.claim($1, false, $2, $3::pg_catalog.int4) c"
-					  " LEFT JOIN LATERAL pg_catalog.unnest(c.argv) WITH ORDINALITY w (word, n)"
-					  " ON true ORDER BY w.n"),
-				  3, parameters);
+	result = call(
+		catalogue,
+		SQL("SELECT c.run::pg_catalog.int8, c.fence::pg_catalog.int8, pg_catalog.substr(c.job, 1, "
+			"200),"
+			" pg_catalog.substr(c.kind, 1, 40), pg_catalog.substr(c.database, 1, 200),"
+			" c.timeout_seconds::pg_catalog.float8, c.kill_grace_seconds::pg_catalog.float8, w.n,"
+			" pg_catalog.substr(w.word, 1, 10000)"
+			" FROM nex_backup.claim($1, false, $2, $3::pg_catalog.int4) c"
+			" LEFT JOIN LATERAL pg_catalog.unnest(c.argv) WITH ORDINALITY w (word, n)"
+			" ON true ORDER BY w.n LIMIT 1000"),
+		3, parameters);
 	if (result == NULL)
 		return false;
 	got = !PQgetisnull(result, 0, 0);
@@ -385,8 +401,8 @@ catalogue_claim(AgentCatalogue *catalogue, AgentRun *run)
 		run->job = value_of(result, 2);
 		run->kind = value_of(result, 3);
 		run->database = value_of(result, 4);
-		run->timeout = PQgetisnull(result, 0, 5) ? 0 : strtod(PQgetvalue(result, 0, 5), NULL);
-		run->kill_grace = PQgetisnull(result, 0, 6) ? 30 : strtod(PQgetvalue(result, 0, 6), NULL);
+		run->timeout = seconds_of(result, 5, 0);
+		run->kill_grace = seconds_of(result, 6, 30);
 		if (!PQgetisnull(result, 0, 8))
 			read_words(result, run);
 	}
@@ -423,7 +439,7 @@ catalogue_start(AgentCatalogue *catalogue, const AgentRun *run, int pid)
 	parameters[2] = child;
 	return call_value(catalogue,
 					  SQL("SELECT nex_backup.start($1::pg_catalog.int8, $2::pg_catalog.int8,"
-						  " $3::pg_catalog.int4)"),
+						  " $3::pg_catalog.int4)::pg_catalog.bool"),
 					  3, parameters);
 }
 
@@ -437,9 +453,10 @@ catalogue_heartbeat(AgentCatalogue *catalogue, const AgentRun *run, const char *
 	parameters[0] = number;
 	parameters[1] = run->fence;
 	parameters[2] = progress;
-	return call_value(
-		catalogue, SQL("SELECT nex_backup.heartbeat($1::pg_catalog.int8, $2::pg_catalog.int8, $3)"),
-		3, parameters);
+	return call_value(catalogue,
+					  SQL("SELECT pg_catalog.substr(nex_backup.heartbeat($1::pg_catalog.int8,"
+						  " $2::pg_catalog.int8, $3), 1, 40)"),
+					  3, parameters);
 }
 
 char *
@@ -458,7 +475,8 @@ catalogue_finish(AgentCatalogue *catalogue, const AgentRun *run, const char *exi
 	parameters[5] = error;
 	parameters[6] = log_tail;
 	return call_value(catalogue,
-					  SQL("SELECT nex_backup.finish($1::pg_catalog.int8, $2::pg_catalog.int8,"
-						  " $3::pg_catalog.int4, $4::pg_catalog.int4, $5, $6, $7)"),
+					  SQL("SELECT pg_catalog.substr(nex_backup.finish($1::pg_catalog.int8,"
+						  " $2::pg_catalog.int8, $3::pg_catalog.int4, $4::pg_catalog.int4, $5,"
+						  " $6, $7), 1, 40)"),
 					  7, parameters);
 }

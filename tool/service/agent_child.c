@@ -16,9 +16,11 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -35,6 +37,35 @@
 #define READ_SIZE 4096
 #define PIECES_AT_ONCE 64
 
+/* For us; what we start gets the limit that we had. */
+#define MEMORY_ROOM (512UL * 1024 * 1024)
+
+static struct rlimit memory_before;
+static bool memory_limited;
+
+void
+child_limit_own_memory(void)
+{
+	FILE *file = fopen("/proc/self/statm", "re");
+	unsigned long pages = 0;
+	struct rlimit limit;
+
+#ifdef __SANITIZE_ADDRESS__
+	pages = 0;
+#else
+	if (file != NULL && fscanf(file, "%lu", &pages) != 1)
+		pages = 0;
+#endif
+	if (file != NULL)
+		fclose(file);
+	if (pages == 0 || getrlimit(RLIMIT_AS, &memory_before) != 0)
+		return;
+	limit = memory_before;
+	limit.rlim_cur = pages * (unsigned long) sysconf(_SC_PAGESIZE) + MEMORY_ROOM;
+	if (memory_before.rlim_cur == RLIM_INFINITY || memory_before.rlim_cur > limit.rlim_cur)
+		memory_limited = setrlimit(RLIMIT_AS, &limit) == 0;
+}
+
 /* In the child: nothing but what may be called between fork() and exec() of a program with threads.
  */
 static void
@@ -45,6 +76,8 @@ become(char *const *argv, char *const *environment, int output, int failure, pid
 	int error;
 
 	setpgid(0, 0);
+	if (memory_limited)
+		setrlimit(RLIMIT_AS, &memory_before);
 	prctl(PR_SET_PDEATHSIG, SIGTERM);
 	/* It may have died before we asked. */
 	if (getppid() != parent)

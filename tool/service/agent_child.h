@@ -43,6 +43,13 @@ typedef struct AgentChild
 } AgentChild;
 
 /*
+ * What a server sends is held in memory before its size is known.  Not more
+ * than some hundred MB of it: libpq gives the session up.  Programs that are
+ * started have the limit of before.
+ */
+extern void child_limit_own_memory(void);
+
+/*
  * Start a program in a process group of its own, which ends when we do; argv
  * is NULL-terminated and begins with a full path, `name` becomes PGAPPNAME.
  * 0 or an errno value.
