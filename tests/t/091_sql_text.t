@@ -9,6 +9,7 @@ use IPC::Run ();
 use JSON::PP ();
 use NexBackup::Test;
 use PostgreSQL::Test::Cluster;
+use POSIX ();
 use Test::More;
 
 my $node = start_server('main');
@@ -530,6 +531,29 @@ for my $who ('reader', 'postgres')
 	is(query('postgres', "SELECT count(*) FROM pg_locks WHERE mode = 'ShareUpdateExclusiveLock' AND pid <> pg_backend_pid() AND locktype = 'relation'"),
 		$release ? 1 : 0, 'no lock is left');
 	$release->() if $release;
+}
+
+# Its owner can lock an index alone, where a query would wait and a COPY does not.
+{
+	my $other = new_repository();
+	my $place = File::Temp::tempdir(CLEANUP => 1);
+	query('meanwhile', "CREATE TABLESPACE place LOCATION '$place'");
+	query('meanwhile', 'GRANT CREATE ON TABLESPACE place TO indexer; CREATE INDEX alone ON indexer.big (a)');
+	my ($in, $out) = ("BEGIN; ALTER INDEX indexer.alone SET TABLESPACE place; SELECT 'held';\n", '');
+	my $session = IPC::Run::start([ 'psql', '-XAtq', '-U', 'indexer', '-d', 'meanwhile' ], '<', \$in, '>', \$out, IPC::Run::timeout(60));
+	$session->pump until $out =~ /held/;
+	my $log = File::Temp->new;
+	my $pid = start_tool("$log", 'backup', '--repo', $other, '-d', 'meanwhile', '-j', 2, '--chunk-blocks', 64, '--verbose');
+	my $ended = wait_until(sub { waitpid($pid, POSIX::WNOHANG()) == $pid }, 30);
+	ok($ended, 'a locked index holds up no backup') or kill 'KILL', $pid;
+	my $code = $?;
+	$in .= "COMMIT;\n\\q\n";
+	$session->finish;
+	is($code, 0, 'which is good') or diag(read_bytes("$log"));
+	like(read_bytes("$log"), qr/table indexer.big is read whole, as somebody has locked an index of it/, 'and reads the table whole');
+	tool_ok([ 'restore', '--repo', $other, 'meanwhile', '--to', 'held_up', '--no-tablespaces' ], 'restore');
+	is(query('held_up', $values), query('meanwhile', $values), 'all rows are there, once');
+	query('meanwhile', 'DROP INDEX indexer.alone; DROP TABLESPACE place');
 }
 
 # A table of an extension with a condition can be read by a query only.

@@ -21,6 +21,7 @@
 #include <time.h>
 
 #include "bad_row.h"
+#include "deadline.h"
 #include "interrupt.h"
 #include "log.h"
 #include "memory.h"
@@ -32,6 +33,7 @@
 #define POLL_INTERVAL_MS 1000
 #define NAP_NS 300000
 #define WIDE_ROW_BYTES (256 * 1024)
+#define PLANNING_SECONDS 2.0 /* a thousand times as long as it takes */
 
 /*
  * libpq reads from the socket into a buffer that starts with 16 kB and never
@@ -354,6 +356,8 @@ chunk_command(const CopyStream *stream, SqlText *sql)
 	const Chunk *chunk = stream->chunk;
 	int i;
 
+	if (stream->claim->guarded)
+		sql_append(sql, "SAVEPOINT nex_backup_chunk;");
 	for (i = 0; i < chunk->ntables; i++)
 	{
 		if (i == 0)
@@ -375,6 +379,8 @@ chunk_command(const CopyStream *stream, SqlText *sql)
 		else
 			source_table_copy_whole(table, sql);
 	}
+	if (stream->claim->guarded)
+		sql_append(sql, "RELEASE SAVEPOINT nex_backup_chunk;");
 	names_command(stream, sql);
 }
 
@@ -422,6 +428,65 @@ take_name_check(CopyStream *stream, int table, bool *moved)
 	return good;
 }
 
+static bool stream_tables(CopyStream *stream);
+
+/*
+ * Wait until a query is planned, but not for long: the owner of the table may
+ * have one of its indexes locked, and the guard is held meanwhile.  The server
+ * sends the answers to all that stands before the query together with it.
+ * False if the query was cancelled.
+ */
+static bool
+wait_for_plan(PGconn *pg)
+{
+	double until = monotonic_seconds() + PLANNING_SECONDS;
+	char message[256];
+	PGcancel *cancel;
+
+	while (PQisBusy(pg) && monotonic_seconds() < until)
+	{
+		if (wait_for_socket(PQsocket(pg), POLLIN, until) == WAIT_READY && !PQconsumeInput(pg))
+			return true;
+	}
+	if (!PQisBusy(pg))
+		return true;
+	cancel = PQgetCancel(pg);
+	if (cancel != NULL)
+		PQcancel(cancel, message, sizeof(message));
+	PQfreeCancel(cancel);
+	return false;
+}
+
+/* Throw away all that still comes. */
+static void
+drop_results(PGconn *pg)
+{
+	PGresult *result;
+
+	while ((result = PQgetResult(pg)) != NULL)
+	{
+		char *row;
+
+		while (PQresultStatus(result) == PGRES_COPY_OUT && PQgetCopyData(pg, &row, 0) > 0)
+			PQfreemem(row);
+		PQclear(result);
+	}
+}
+
+/* The query was not planned in time: read the rest of the table without one. */
+static bool
+read_unplanned(CopyStream *stream)
+{
+	char *name = printable_name(stream->work->tables->tables[stream->chunk->tables[0]].qualified);
+
+	log_debug("table %s is read whole, as somebody has locked an index of it", name);
+	free(name);
+	drop_results(stream->connection->pg);
+	return connection_command(stream->connection, SQL("ROLLBACK TO SAVEPOINT nex_backup_chunk")) &&
+		   connection_command(stream->connection, SQL("RELEASE SAVEPOINT nex_backup_chunk")) &&
+		   cut_guard_give_up(stream->work->guard, stream->claim) && stream_tables(stream);
+}
+
 /* Take the rows of each table of the chunk. */
 static bool
 stream_each(CopyStream *stream, bool *moved)
@@ -451,13 +516,26 @@ stream_each(CopyStream *stream, bool *moved)
 	return good;
 }
 
+/* Take the answer to a command without rows. */
+static bool
+take_command(CopyStream *stream)
+{
+	PGresult *result = PQgetResult(stream->connection->pg);
+	bool good = PQresultStatus(result) == PGRES_COMMAND_OK;
+
+	if (!good)
+		report_copy_failure(stream, result, stream->chunk->tables[0]);
+	PQclear(result);
+	return good;
+}
+
 /* Run the chunk's command and stream each COPY in turn. */
 static bool
 stream_tables(CopyStream *stream)
 {
-	const Chunk *chunk = stream->chunk;
 	SqlText sql;
 	PGresult *result;
+	bool guarded = stream->claim->guarded;
 	bool moved = false;
 	bool good;
 
@@ -467,19 +545,16 @@ stream_tables(CopyStream *stream)
 	sql_free(&sql);
 	if (!good)
 		return connection_report(stream->connection, NULL, "could not send a query");
-	result = PQgetResult(stream->connection->pg);
-	good = PQresultStatus(result) == PGRES_COMMAND_OK;
-	if (!good)
-		report_copy_failure(stream, result, chunk->tables[0]);
-	PQclear(result);
-	good = good && take_names(stream);
+	if (guarded && !wait_for_plan(stream->connection->pg))
+		return read_unplanned(stream);
+	good = (!guarded || take_command(stream)) && take_command(stream) && take_names(stream);
 	good = good && stream_each(stream, &moved);
 	if (moved)
 	{
 		cut_guard_finished(stream->work->guard, stream->claim, 0);
 		return true;
 	}
-	good = good && take_names(stream);
+	good = good && (!guarded || take_command(stream)) && take_names(stream);
 	while (good && (result = PQgetResult(stream->connection->pg)) != NULL)
 		PQclear(result);
 	return good;

@@ -295,6 +295,17 @@ cut_guard_planned(CutGuard *guard, ClaimedChunk *claim)
 	pthread_mutex_unlock(&guard->mutex);
 }
 
+bool
+cut_guard_give_up(CutGuard *guard, ClaimedChunk *claim)
+{
+	cut_guard_planned(guard, claim);
+	pthread_mutex_lock(&guard->mutex);
+	guard->states[claim->chunk.tables[0]].claimed--;
+	claim_rest(guard, claim);
+	pthread_mutex_unlock(&guard->mutex);
+	return wait_for_rows(guard, claim);
+}
+
 void
 cut_guard_finished(CutGuard *guard, const ClaimedChunk *claim, uint64_t rows)
 {

@@ -36,6 +36,12 @@ extern bool cut_guard_claim(CutGuard *guard, ClaimedChunk *claim);
 /* The query of a guarded chunk has been planned, or failed; no harm in calling it again. */
 extern void cut_guard_planned(CutGuard *guard, ClaimedChunk *claim);
 
+/*
+ * The query of a guarded chunk could not be planned: claim what is left of the
+ * table instead, to be read without one.  False when work must stop.
+ */
+extern bool cut_guard_give_up(CutGuard *guard, ClaimedChunk *claim);
+
 /* All rows of the chunk have been read. */
 extern void cut_guard_finished(CutGuard *guard, const ClaimedChunk *claim, uint64_t rows);
 
