@@ -24,7 +24,8 @@ sub run_as
 # ------------------------------------------------------------ how it ends
 
 is(run_as('exit1') =~ s/^\d+\|//r, 'failed|told to fail', 'the first error of the tool is that of the run');
-my %reason = (exit2 => 'wrong usage or configuration', exit3 => 'a backup is damaged or incomplete',
+my %reason = (exit2 => 'wrong usage or configuration',
+	exit3 => 'a backup is damaged or incomplete, or holds SQL that nex_backup does not write',
 	exit4 => 'the repository is locked, or the same work is going on already', exit77 => 'exit code 77');
 for my $type (sort keys %reason)
 {
