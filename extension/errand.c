@@ -31,14 +31,18 @@
 #include "postmaster/bgworker.h"
 #include "storage/dsm.h"
 #include "storage/ipc.h"
+#include "storage/latch.h"
+#include "storage/proc.h"
 #include "utils/acl.h"
 #include "utils/builtins.h"
 #include "utils/memutils.h"
 #include "utils/snapmgr.h"
+#include "utils/wait_event.h"
 
 #include "errand.h"
 #include "executor.h"
 #include "gate.h"
+#include "reserved.h"
 #include "settings.h"
 #include "worker_session.h"
 
@@ -216,12 +220,13 @@ do_request(const Errand *errand)
 }
 
 void
-nex_backup_errand_worker_main(Datum argument)
+errand_work(const char *extra)
 {
 	Errand errand;
 
-	memcpy(&errand, MyBgworkerEntry->bgw_extra, sizeof(errand));
+	memcpy(&errand, extra, sizeof(errand));
 	worker_session_start(NULL, errand.database);
+	worker_reload();
 	MemoryContextSwitchTo(TopMemoryContext);
 	if (errand.run != 0)
 		cancel_run(errand.run, errand.caller);
@@ -230,10 +235,27 @@ nex_backup_errand_worker_main(Datum argument)
 	/* There may be no leader, which would do this. */
 	if (setting_executor == EXECUTOR_WORKER && errand.run == 0)
 		executor_launch(MyDatabaseId, NULL);
+}
+
+void
+nex_backup_errand_worker_main(Datum argument)
+{
+	errand_work(MyBgworkerEntry->bgw_extra);
 	proc_exit(0);
 }
 
 /* ---- in the session ---- */
+
+#define RESEND_MILLISECONDS 100L
+#define SEND_MILLISECONDS 15000L
+#define SEND_AT_ERROR_MILLISECONDS 3000L
+
+/* How an errand was sent: with a worker of its own, or else a reserved one. */
+typedef struct Sent
+{
+	BackgroundWorkerHandle *handle;
+	ReservedTicket ticket;
+} Sent;
 
 static void
 init_errand(Errand *errand, ErrandKind kind, Oid caller)
@@ -245,7 +267,7 @@ init_errand(Errand *errand, ErrandKind kind, Oid caller)
 }
 
 static bool
-send_errand(const Errand *errand, BackgroundWorkerHandle **handle)
+start_worker(const Errand *errand, BackgroundWorkerHandle **handle)
 {
 	BackgroundWorker worker;
 
@@ -262,14 +284,60 @@ send_errand(const Errand *errand, BackgroundWorkerHandle **handle)
 	return RegisterDynamicBackgroundWorker(&worker, handle);
 }
 
+static bool
+send_errand(const Errand *errand, Latch *waiter, Sent *sent)
+{
+	ReservedTask task;
+
+	sent->handle = NULL;
+	if (start_worker(errand, &sent->handle))
+		return true;
+	memset(&task, 0, sizeof(task));
+	task.kind = RESERVED_ERRAND;
+	task.database = errand->database;
+	task.waiter = waiter;
+	memcpy(task.extra, errand, sizeof(*errand));
+	sent->handle = NULL;
+	return reserved_assign(&task, &sent->ticket);
+}
+
+/*
+ * The same, with a little patience: a reserved worker is back a second after its
+ * last task.  When the statement is ending with an error, it must not be
+ * interrupted again, and not be held up for long.
+ */
+static bool
+send_errand_soon(const Errand *errand, Latch *waiter, Sent *sent, bool interruptible)
+{
+	long left = interruptible ? SEND_MILLISECONDS : SEND_AT_ERROR_MILLISECONDS;
+
+	while (!send_errand(errand, waiter, sent))
+	{
+		if (left <= 0 || !reserved_exist())
+			return false;
+		if (interruptible)
+		{
+			(void) WaitLatch(MyLatch, WL_LATCH_SET | WL_TIMEOUT | WL_EXIT_ON_PM_DEATH,
+							 RESEND_MILLISECONDS, PG_WAIT_EXTENSION);
+			ResetLatch(MyLatch);
+			CHECK_FOR_INTERRUPTS();
+		}
+		else
+			pg_usleep(RESEND_MILLISECONDS * 1000L);
+		left -= RESEND_MILLISECONDS;
+	}
+	return true;
+}
+
 void
 errand_cancel_run(int64 run, Oid caller)
 {
 	Errand errand;
+	Sent sent;
 
 	init_errand(&errand, ERRAND_REQUEST, caller);
 	errand.run = run;
-	if (!send_errand(&errand, NULL))
+	if (!send_errand_soon(&errand, NULL, &sent, false))
 		ereport(WARNING,
 				(errmsg("run " INT64_FORMAT " goes on, as no slot for a background worker is free",
 						run),
@@ -304,18 +372,35 @@ abandon(Exchange *exchange, Oid caller)
 }
 
 static void
+wait_until_gone(const Sent *sent)
+{
+	if (sent->handle != NULL)
+	{
+		if (WaitForBackgroundWorkerShutdown(sent->handle) == BGWH_POSTMASTER_DIED)
+			proc_exit(1);
+		return;
+	}
+	while (!reserved_ended(&sent->ticket))
+	{
+		(void) WaitLatch(MyLatch, WL_LATCH_SET | WL_TIMEOUT | WL_EXIT_ON_PM_DEATH, 1000L,
+						 PG_WAIT_EXTENSION);
+		ResetLatch(MyLatch);
+		CHECK_FOR_INTERRUPTS();
+	}
+}
+
+static void
 wait_for_worker(const Errand *errand, Exchange *exchange)
 {
-	BackgroundWorkerHandle *handle;
+	Sent sent;
 
-	if (!send_errand(errand, &handle))
+	if (!send_errand_soon(errand, MyLatch, &sent, true))
 		ereport(ERROR,
 				(errcode(ERRCODE_INSUFFICIENT_RESOURCES),
 				 errmsg("no slot for a background worker is free"),
 				 errhint("Parallel queries of any role use these slots, too. Try again later, or "
 						 "see to it that fewer are used, or increase max_worker_processes.")));
-	if (WaitForBackgroundWorkerShutdown(handle) == BGWH_POSTMASTER_DIED)
-		proc_exit(1);
+	wait_until_gone(&sent);
 	if (pg_atomic_read_u32(&exchange->state) != DONE)
 		ereport(ERROR, (errcode(ERRCODE_INTERNAL_ERROR),
 						errmsg("the background worker ended before it was done"),

@@ -35,6 +35,9 @@ extern void errand_do(ErrandKind kind, const char *request, Oid caller, ErrandRo
 /* Have a run cancelled, without waiting for it; a WARNING if that cannot be done. */
 extern void errand_cancel_run(int64 run, Oid caller);
 
+/* In a background worker: connect, and do what is in its bgw_extra or what it got instead. */
+extern void errand_work(const char *extra);
+
 /* The run whose number a text begins with; 0: none. */
 extern int64 errand_run_of(const char *text);
 

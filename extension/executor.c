@@ -33,9 +33,12 @@
 
 #include "child_log.h"
 #include "executor.h"
+#include "reserved.h"
 #include "settings.h"
 #include "spawn.h"
 #include "worker_session.h"
+
+PG_FUNCTION_INFO_V1(nex_backup_claims_alarms_only);
 
 PGDLLEXPORT void nex_backup_executor_main(Datum argument);
 
@@ -64,6 +67,9 @@ typedef struct Run
 /* For the clean-up at exit. */
 static Child child = {.output = -1, .control = -1};
 static ChildLog child_log;
+
+/* Does this process claim runs that deliver alarms, and no others? */
+static bool alarms_only = false;
 
 static double
 monotonic_seconds(void)
@@ -101,6 +107,25 @@ read_words(Run *run, char *text)
 		run->words[run->nwords++] = pnstrdup(word, (Size) length);
 		text = word + length;
 	}
+}
+
+/* nex_backup.claims_alarms_only() */
+Datum
+nex_backup_claims_alarms_only(PG_FUNCTION_ARGS)
+{
+	PG_RETURN_BOOL(alarms_only);
+}
+
+/* Version 0.2.0 of the SQL would give us any run. */
+static bool
+can_claim_alarms_only(void)
+{
+	char **row = NULL;
+
+	return sql_call(
+			   "SELECT pg_catalog.to_regprocedure('nex_backup.claims_alarms_only()') IS NOT NULL",
+			   0, NULL, &row, NULL) == SQL_DONE &&
+		   row != NULL && strcmp(row[0], "t") == 0;
 }
 
 static bool
@@ -424,12 +449,15 @@ execute_run(Run *run)
 }
 
 void
-nex_backup_executor_main(Datum argument)
+executor_work(Oid database, bool alarms)
 {
 	MemoryContext context;
 	Run run;
 
-	worker_session_start(NULL, DatumGetObjectId(argument));
+	worker_session_start(NULL, database);
+	alarms_only = alarms;
+	if (alarms && !can_claim_alarms_only())
+		return;
 	before_shmem_exit(end_child, 0);
 	context = AllocSetContextCreate(TopMemoryContext, "nex_backup run", ALLOCSET_DEFAULT_SIZES);
 	for (;;)
@@ -448,7 +476,31 @@ nex_backup_executor_main(Datum argument)
 													   run.database != NULL ? run.database : ""));
 		execute_run(&run);
 	}
+}
+
+void
+nex_backup_executor_main(Datum argument)
+{
+	executor_work(DatumGetObjectId(argument), false);
 	proc_exit(0);
+}
+
+static bool
+launch_reserved(Oid database, ReservedKind kind)
+{
+	ReservedTicket ticket;
+	ReservedTask task;
+
+	memset(&task, 0, sizeof(task));
+	task.kind = kind;
+	task.database = database;
+	return reserved_assign(&task, &ticket);
+}
+
+bool
+executor_launch_alarms(Oid database)
+{
+	return launch_reserved(database, RESERVED_ALARMS);
 }
 
 bool
@@ -466,5 +518,9 @@ executor_launch(Oid database, BackgroundWorkerHandle **handle)
 	strlcpy(worker.bgw_function_name, CppAsString(nex_backup_executor_main), BGW_MAXLEN);
 	strlcpy(worker.bgw_name, "nex_backup executor", BGW_MAXLEN);
 	strlcpy(worker.bgw_type, "nex_backup executor", BGW_MAXLEN);
-	return RegisterDynamicBackgroundWorker(&worker, handle);
+	if (RegisterDynamicBackgroundWorker(&worker, handle))
+		return true;
+	if (handle != NULL)
+		*handle = NULL;
+	return launch_reserved(database, RESERVED_RUNS);
 }

@@ -10,6 +10,7 @@
 #include "utils/builtins.h"
 
 #include "leader.h"
+#include "reserved.h"
 #include "settings.h"
 #include "shared_state.h"
 
@@ -32,6 +33,7 @@ _PG_init(void)
 	{
 		shared_state_request();
 		leader_register();
+		reserved_register();
 	}
 }
 

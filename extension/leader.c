@@ -29,6 +29,7 @@
 
 #include "executor.h"
 #include "leader.h"
+#include "reserved.h"
 #include "settings.h"
 #include "shared_state.h"
 #include "worker_session.h"
@@ -87,20 +88,27 @@ count_executors(void)
 	nexecutors = kept;
 }
 
-/* True if all that were wanted could be started. */
+/*
+ * True if all that were wanted could be started; *some, if any.  Those that are
+ * reserved count themselves.
+ */
 static bool
-launch(int wanted)
+launch(int wanted, bool alarms, bool *some)
 {
 	MemoryContext old = MemoryContextSwitchTo(TopMemoryContext);
 	bool launched = true;
 
+	*some = false;
 	while (wanted-- > 0 && nexecutors < MAX_EXECUTORS && launched)
 	{
 		launched = executor_launch(MyDatabaseId, &executors[nexecutors]);
-		if (launched)
+		*some |= launched;
+		if (launched && executors[nexecutors] != NULL)
 			nexecutors++;
 	}
 	MemoryContextSwitchTo(old);
+	if (!launched && alarms && executor_launch_alarms(MyDatabaseId))
+		*some = true;
 	/* Once in each episode: the state can last. */
 	if (!launched && !slots_missed)
 		ereport(
@@ -120,11 +128,13 @@ launch(int wanted)
  * milliseconds until the next look.
  */
 static long
-launch_or_wait(int wanted, int startable, const char *fence, long pause)
+launch_or_wait(int wanted, int startable, bool alarms, const char *fence, long pause)
 {
 	TimestampTz now = GetCurrentTimestamp();
 	bool fruitless = strcmp(fence, launched_fence) == 0 && startable <= launched_for;
 	long waited = TimestampDifferenceMilliseconds(launched_at, now);
+	bool all;
+	bool some;
 
 	if (!fruitless)
 		launch_pause = 0;
@@ -136,7 +146,11 @@ launch_or_wait(int wanted, int startable, const char *fence, long pause)
 	launched_at = now;
 	launched_for = startable;
 	strlcpy(launched_fence, fence, sizeof(launched_fence));
-	return launch(wanted) ? Min(pause, launch_pause) : IDLE_MILLISECONDS;
+	all = launch(wanted, alarms, &some);
+	/* Nothing was forked: a reserved one that becomes free is used at once. */
+	if (!some)
+		launch_pause = 0;
+	return all ? Min(pause, launch_pause) : IDLE_MILLISECONDS;
 }
 
 /* Say in the log when the state is another than before. */
@@ -199,7 +213,9 @@ take_turn(void)
 	if (sql_call("SELECT a.state, a.detail, a.startable, "
 				 "ceil(extract(epoch FROM a.wait) * 1000)::int8, "
 				 "(SELECT count(*) FROM nex_backup.leases l WHERE l.in_server), "
-				 "(SELECT f.last_value FROM nex_backup.fences f) "
+				 "(SELECT f.last_value FROM nex_backup.fences f), "
+				 "EXISTS (SELECT FROM nex_backup.runs r WHERE r.state = 'queued' "
+				 "AND r.kind = 'notify' AND r.not_before <= nex_backup.now()) "
 				 "FROM nex_backup.advance('leader', true, $1, $2::int4) a",
 				 2, parameters, &row, &error) == SQL_FAILED)
 	{
@@ -217,12 +233,12 @@ take_turn(void)
 	/* Those that hold no run are about to claim one. */
 	if (setting_executor == EXECUTOR_WORKER)
 	{
-		int idle = nexecutors - (int) strtol(row[4], NULL, 10);
+		int idle = nexecutors + reserved_executors(MyDatabaseId) - (int) strtol(row[4], NULL, 10);
 		int startable = (int) strtol(row[2], NULL, 10);
 		int wanted = startable - Max(idle, 0);
 
 		if (wanted > 0)
-			pause = launch_or_wait(wanted, startable, row[5], pause);
+			pause = launch_or_wait(wanted, startable, strcmp(row[6], "t") == 0, row[5], pause);
 		else if (startable == 0)
 		{
 			launched_fence[0] = '\0';

@@ -3,9 +3,9 @@
  * settings.c
  *	  The settings nex_backup.* of the server.
  *
- * All are read at a reload.  None needs a restart, because the library may
- * also be loaded by a session, without shared_preload_libraries, and then
- * settings of that kind could not be defined.
+ * All but one are read at a reload, because the library may also be loaded by a
+ * session, without shared_preload_libraries, and then settings that need a
+ * restart could not be defined.
  *
  *-------------------------------------------------------------------------
  */
@@ -31,6 +31,7 @@ static const struct config_enum_entry executor_kinds[] = {
 char *setting_database = NULL;
 bool setting_scheduler = true;
 int setting_executor = EXECUTOR_WORKER;
+int setting_reserved_executors = 2;
 char *setting_tool_path = NULL;
 char *setting_config_file = NULL;
 char *setting_log_directory = NULL;
@@ -143,6 +144,13 @@ settings_define(void)
 	define_number(PREFIX "max_runs_per_repository",
 				  "How many runs use one repository at the same time.", &max_runs_per_repository, 1,
 				  64);
+	/* Means nothing in a session that loads the library; but there it must be known, too. */
+	DefineCustomIntVariable(
+		PREFIX "reserved_executors",
+		"How many workers are kept for requests, alarms and runs when no other slot is free.", NULL,
+		&setting_reserved_executors, 2, 0, MAX_RESERVED_EXECUTORS,
+		process_shared_preload_libraries_in_progress ? PGC_POSTMASTER : PGC_SIGHUP, 0, NULL, NULL,
+		NULL);
 	define_number(PREFIX "keep_runs", "Days after which ended runs of jobs are forgotten.",
 				  &keep_runs, 400, 36500);
 	define_string(PREFIX "tool_path",

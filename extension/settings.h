@@ -21,7 +21,11 @@ typedef enum ExecutorKind
 } ExecutorKind;
 
 extern char *setting_database;
+/* The most that nex_backup.reserved_executors can be. */
+#define MAX_RESERVED_EXECUTORS 8
+
 extern int setting_executor; /* an ExecutorKind */
+extern int setting_reserved_executors;
 extern bool setting_scheduler;
 extern char *setting_tool_path;
 extern char *setting_config_file;

@@ -27,6 +27,7 @@
 #include "utils/builtins.h"
 #include "utils/timestamp.h"
 
+#include "reserved.h"
 #include "shared_state.h"
 
 PG_FUNCTION_INFO_V1(nex_backup_wake);
@@ -95,13 +96,14 @@ shared_state_startup(void)
 		state->was_standby = seen_standby;
 		memset(&state->said, 0, sizeof(state->said));
 	}
+	reserved_shared_start();
 	LWLockRelease(AddinShmemInitLock);
 }
 
 void
 shared_state_request(void)
 {
-	request_shared_memory_compat(sizeof(SharedState));
+	request_shared_memory_compat(MAXALIGN(sizeof(SharedState)) + reserved_shared_size());
 	previous_startup_hook = shmem_startup_hook;
 	shmem_startup_hook = shared_state_startup;
 }

@@ -136,13 +136,19 @@ forget_settings(void)
 }
 
 void
-worker_session_start(const char *database, Oid database_oid)
+worker_handle_signals(void)
 {
 	pqsignal(SIGTERM, handle_stop);
 	/* SIGINT stays what it is: lock_timeout works by it. */
 	pqsignal(SIGCHLD, handle_child);
 	pqsignal(SIGHUP, SignalHandlerForConfigReload);
 	BackgroundWorkerUnblockSignals();
+}
+
+void
+worker_session_start(const char *database, Oid database_oid)
+{
+	worker_handle_signals();
 	if (database != NULL)
 		BackgroundWorkerInitializeConnection(database, NULL, 0);
 	else

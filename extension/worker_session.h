@@ -21,6 +21,9 @@ extern bool worker_logs_errors;
 /* Was pg_cancel_backend() called on this worker while no SQL was running?  True once. */
 extern bool worker_take_cancel(void);
 
+/* Handle signals, without a connection yet. */
+extern void worker_handle_signals(void);
+
 /* Handle signals and connect: to a database by name, or by Oid if the name is NULL. */
 extern void worker_session_start(const char *database, Oid database_oid);
 

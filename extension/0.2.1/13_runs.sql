@@ -43,6 +43,12 @@ BEGIN
 END
 $$;
 
+-- Does this process deliver alarms, and nothing else?  So does a worker that is kept for what is short.
+CREATE FUNCTION nex_backup.claims_alarms_only()
+RETURNS bool
+AS 'MODULE_PATHNAME', 'nex_backup_claims_alarms_only'
+LANGUAGE C STRICT VOLATILE;
+
 -- Give one run to an executor, or none (run is NULL).
 CREATE OR REPLACE FUNCTION nex_backup.claim(executor text, in_server bool, host text, pid int4, OUT run int8, OUT fence int8,
 	OUT job text, OUT kind text, OUT database text, OUT type text, OUT attempt int4, OUT argv text[],
@@ -69,6 +75,7 @@ BEGIN
 	LOOP
 		SELECT r.* INTO next FROM nex_backup.runs r
 		WHERE r.state = 'queued' AND r.not_before <= nex_backup.now()
+			AND (r.kind = 'notify' OR NOT nex_backup.claims_alarms_only())
 			AND NOT EXISTS (SELECT FROM nex_backup.jobs j WHERE j.name = r.job AND j.suspended IS NOT NULL)
 			AND (r.kind = 'notify' OR per_repository > (SELECT count(*) FROM nex_backup.leases l
 				JOIN nex_backup.runs a ON a.id = l.run
