@@ -49,6 +49,15 @@ ok(!eval { query('postgres', "SET nex_backup.reserved_executors = 3"); 1 }, 'unt
 is(query('postgres', $idle), 0, 'and are connected to no database');
 is(run_ok(), 'succeeded', 'a run, with free slots');
 
+# What a process has used: ticks of CPU, and how often it was given the CPU.
+sub used { return join(' ', (split / /, read_bytes("/proc/$_[0]/stat") =~ s/.*\) //r)[ 11, 12 ], read_bytes("/proc/$_[0]/status") =~ /ctxt_switches:\s*(\d+)/g); }
+my ($postmaster) = read_bytes($node->data_dir . '/postmaster.pid') =~ /^(\d+)/;
+my @kept = grep { read_bytes("/proc/$_/status") =~ /^PPid:\s*$postmaster$/m } processes_named('nex_backup reserved executor');
+is(scalar(@kept), 2, 'two processes');
+my @used = map { used($_) } @kept;
+sleep 5;
+is_deeply([ map { used($_) } @kept ], \@used, 'that cost nothing');
+
 my $release = hold_slots();
 is(query('postgres', $workers), 3, 'joe holds all slots that are left');
 is(run_ok(), 'succeeded', 'a run goes through');
@@ -91,6 +100,15 @@ is(query('postgres', "SELECT count(*) FROM nex_backup.runs WHERE state = 'succee
 cmp_ok($took, '<', 75, sprintf('in %.1f s', $took));
 is(query('postgres', "SELECT count(*) FROM nex_backup.fences f, nex_backup.runs r WHERE f.last_value < (SELECT count(*) FROM nex_backup.runs WHERE started IS NOT NULL)"), 0, 'a claim for each');
 
+# Many at once wait for each other.
+my $total = query('postgres', 'SELECT count(*) FROM nex_backup.runs');
+my @answers = ('') x 10;
+my @sessions = map { IPC::Run::start([ 'psql', '-XAtq', '-d', 'postgres', '-c', "SELECT state FROM nex_backup_run('postgres', repository => '/y$_', type => 'ok')" ],
+	'<', '/dev/null', '>', \$answers[$_], '2>&1', IPC::Run::timeout(60)) } 0 .. 9;
+$_->finish for @sessions;
+is(join('', @answers), "succeeded\n" x 10, 'ten requests at once');
+is(query('postgres', 'SELECT count(*) FROM nex_backup.runs') - $total, 10, 'each once');
+
 # --------------------------------------------------------------- the worker that goes away
 
 $long = query('postgres', "SELECT run FROM nex_backup_run('postgres', repository => '/long', type => 'hang', wait => false)");
@@ -116,6 +134,22 @@ set_options('nex_backup.executor' => undef);
 query('postgres', 'DROP EXTENSION nex_backup');
 query('postgres', 'CREATE EXTENSION nex_backup');
 is(run_ok(), 'succeeded', 'dropped and made again');
+
+# The SQL of the version before, which cannot tell a worker what it is to claim.
+query('postgres', 'DROP EXTENSION nex_backup');
+query('postgres', "CREATE EXTENSION nex_backup VERSION '0.2.0'");
+is(run_ok(), 'succeeded', 'with the SQL of 0.2.0');
+$long = query('postgres', "SELECT run FROM nex_backup_run('postgres', repository => '/long', type => 'hang', wait => false)");
+is(wait_for_state($long, 'running'), 'running', 'a long run');
+$queued = query('postgres', "SELECT run FROM nex_backup_run('postgres', repository => '/x', type => 'ok', wait => false)");
+query('postgres', "SELECT nex_backup.raise_alarm('missed', 'j', NULL, 'postgres', '{\"due\": \"2026-01-01 02:00\"}')");
+sleep 4;
+is(run_row('state', "id = $queued"), 'queued', 'no run where alarms would be delivered');
+query('postgres', "SELECT nex_backup_cancel($long)");
+is(wait_for_state($queued, 'succeeded'), 'succeeded', 'but in the other');
+ok(wait_idle(), 'all done');
+query('postgres', 'ALTER EXTENSION nex_backup UPDATE');
+is(run_ok(), 'succeeded', 'updated');
 $release->();
 $node->stop('fast');
 ok(1, 'a shutdown does not wait');
