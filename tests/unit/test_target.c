@@ -311,7 +311,9 @@ test_child_without(void **state)
 	char *conninfo = target_conninfo_for_child(target, scratch);
 
 	(void) state;
-	assert_string_equal(conninfo, "dbname='a=b' host='h' service='prod'");
+	assert_string_equal(conninfo, "dbname='a=b' host='h' keepalives_idle='60' "
+								  "keepalives_interval='10' keepalives_count='3' "
+								  "tcp_user_timeout='120000' service='prod'");
 	assert_int_not_equal(access(scratch_path(TARGET_SERVICE_FILE), F_OK), 0);
 	free(conninfo);
 	target_free(target);
@@ -413,6 +415,52 @@ test_pins_of_newer_servers(void **state)
 	target_free(target);
 }
 
+/* ---- a server that falls silent ---- */
+
+/* Ours, unless the user says something else, in a conninfo or by way of a service. */
+static void
+test_silence(void **state)
+{
+	Settings settings = {.dbname = "shop"};
+	ConnectionTarget *target = target_create(&settings, NULL);
+	ConnectionTarget *copy;
+
+	(void) state;
+	assert_keyword(target, "keepalives_idle", TARGET_KEEPALIVES_IDLE);
+	assert_keyword(target, "keepalives_interval", TARGET_KEEPALIVES_INTERVAL);
+	assert_keyword(target, "keepalives_count", TARGET_KEEPALIVES_COUNT);
+	assert_keyword(target, "tcp_user_timeout", TARGET_USER_TIMEOUT);
+	copy = target_with_database(target, "other");
+	assert_keyword(copy, "tcp_user_timeout", TARGET_USER_TIMEOUT);
+	target_send_patiently(copy);
+	assert_keyword(copy, "tcp_user_timeout", NULL);
+	assert_keyword(copy, "keepalives_idle", TARGET_KEEPALIVES_IDLE);
+	target_free(copy);
+	target_free(target);
+
+	settings.dbname = "postgresql://h/x?keepalives_idle=7&tcp_user_timeout=8000";
+	target = target_create(&settings, NULL);
+	assert_keyword(target, "keepalives_idle", "7");
+	assert_keyword(target, "keepalives_count", TARGET_KEEPALIVES_COUNT);
+	target_send_patiently(target);
+	assert_keyword(target, "tcp_user_timeout", "8000");
+	target_free(target);
+
+	put("user.conf", "[prod]\nhost=prod-host\nkeepalives_idle=9\ntcp_user_timeout=0\n");
+	setenv("PGSERVICEFILE", scratch_path("user.conf"), 1);
+	target = target_from_conninfo("service=prod");
+	assert_keyword(target, "keepalives_idle", NULL);
+	assert_keyword(target, "tcp_user_timeout", NULL);
+	assert_keyword(target, "keepalives_interval", TARGET_KEEPALIVES_INTERVAL);
+	target_free(target);
+	setenv("PGSERVICE", "prod", 1);
+	target = target_from_conninfo("dbname=x");
+	assert_keyword(target, "keepalives_idle", NULL);
+	target_free(target);
+	unsetenv("PGSERVICE");
+	unsetenv("PGSERVICEFILE");
+}
+
 #define TEST(function) cmocka_unit_test_setup_teardown(function, scratch_create, scratch_destroy)
 
 int
@@ -423,7 +471,7 @@ main(void)
 		TEST(test_other_words_of_a_job),  TEST(test_host_of_the_settings),
 		TEST(test_child_of_secrets),      TEST(test_child_without),
 		TEST(test_secret_keywords),       TEST(test_written_down),
-		TEST(test_pins_of_newer_servers),
+		TEST(test_pins_of_newer_servers), TEST(test_silence),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -10,12 +10,15 @@
  */
 #include "connection.h"
 
+#include <fcntl.h>
 #include <poll.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "buffer.h"
 #include "connect_hosts.h"
@@ -88,12 +91,74 @@ static const char *const state_hints[][2] = {
 			  "program; the server's log says more."},
 };
 
+/* ---- at a stop ---- */
+
+/* Of a connection and of the thread that sends it; the last one frees it. */
+typedef struct CancelRequest
+{
+	PGcancel *cancel;
+	atomic_int users;
+} CancelRequest;
+
+static void
+cancel_release(CancelRequest *request)
+{
+	if (request == NULL || atomic_fetch_sub(&request->users, 1) > 1)
+		return;
+	PQfreeCancel(request->cancel);
+	free(request);
+}
+
+/* This waits for the server to close the connection on which it asks. */
+static void
+cancel_send(void *argument)
+{
+	CancelRequest *request = argument;
+	char message[256];
+
+	PQcancel(request->cancel, message, sizeof(message));
+	cancel_release(request);
+}
+
 static void
 cancel_connection(void *argument)
 {
-	char message[256];
+	CancelRequest *request = ((Connection *) argument)->cancel;
 
-	PQcancel((PGcancel *) argument, message, sizeof(message));
+	atomic_fetch_add(&request->users, 1);
+	if (!cancellation_work(cancel_send, request))
+		cancel_release(request);
+}
+
+/*
+ * Whoever waits for the server finds the connection closed.  By a descriptor
+ * of our own, as libpq may have closed its own, and the number be another's.
+ */
+static void
+cut_connection(void *argument)
+{
+	Connection *connection = argument;
+
+	atomic_store(&connection->cut, true);
+	shutdown(connection->socket, SHUT_RDWR);
+}
+
+static void
+end_with_stop(Connection *connection, bool cleans_up)
+{
+	connection->cancel = xcalloc(1, sizeof(CancelRequest));
+	connection->cancel->cancel = PQgetCancel(connection->pg);
+	atomic_init(&connection->cancel->users, 1);
+	connection->socket = fcntl(PQsocket(connection->pg), F_DUPFD_CLOEXEC, STDERR_FILENO + 1);
+	connection->cancellation = cancellation_add(cancel_connection, cut_connection, connection);
+	if (cleans_up)
+		connection_spare(connection);
+}
+
+void
+connection_spare(Connection *connection)
+{
+	cancellation_spare(connection->cancellation);
 }
 
 static void
@@ -375,18 +440,16 @@ try_once(ConnectionTarget *target, char **message, bool *more)
 	connection->pg = pg;
 	connection->patience = target->patience;
 	connection->cancellation = -1;
+	connection->socket = -1;
 	PQsetNoticeReceiver(pg, silence_notices, connection);
+	/* With patience, each answer has its own end. */
+	if (connection->patience == 0)
+		end_with_stop(connection, target->last_word);
 	if (!pin(connection, target))
 	{
 		*message = trimmed(connection_message(connection));
 		connection_close(connection);
 		return NULL;
-	}
-	/* A cancellation waits for an answer; who waits for none for long needs none. */
-	if (connection->patience == 0)
-	{
-		connection->cancel = PQgetCancel(pg);
-		connection->cancellation = cancellation_add(cancel_connection, connection->cancel);
 	}
 	return connection;
 }
@@ -429,9 +492,12 @@ connection_close(Connection *connection)
 {
 	if (connection == NULL)
 		return;
-	cancellation_remove(connection->cancellation);
-	PQfreeCancel(connection->cancel);
+	/* Saying goodbye may wait, too. */
 	PQfinish(connection->pg);
+	cancellation_remove(connection->cancellation);
+	if (connection->socket >= 0)
+		close(connection->socket);
+	cancel_release(connection->cancel);
 	free(connection->last_word);
 	free(connection->role);
 	free(connection);
@@ -479,7 +545,7 @@ connection_report_hint(Connection *connection, const PGresult *result, const cha
 		primary = connection->last_word;
 		state = connection->last_state;
 	}
-	if (is_echo_of_stop(state))
+	if (is_echo_of_stop(state) || (atomic_load(&connection->cut) && stop_requested()))
 	{
 		log_debug("%s: cancelled", what);
 		return false;

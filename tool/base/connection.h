@@ -11,6 +11,7 @@
 #ifndef NEX_CONNECTION_H
 #define NEX_CONNECTION_H
 
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <libpq-fe.h>
 
@@ -20,10 +21,12 @@
 typedef struct Connection
 {
 	PGconn *pg;
-	PGcancel *cancel;
+	struct CancelRequest *cancel;
 	char *role;       /* that the session acts as, by SET ROLE or a setting; "none" */
 	int patience;     /* seconds that each answer may take; 0: any number of them */
 	int cancellation; /* handle in interrupt.c */
+	int socket;       /* a second descriptor of the session's socket; -1: none */
+	atomic_bool cut;  /* after a stop */
 	char *last_word;  /* FATAL message with which the server ended an idle session; or NULL */
 	char last_state[6];
 } Connection;
@@ -49,6 +52,9 @@ extern Connection *connection_open(ConnectionTarget *target);
  */
 extern Connection *connection_try(ConnectionTarget *target, char **message);
 extern void connection_close(Connection *connection);
+
+/* It cleans up after a stop, so it is cut later than others (interrupt.h). */
+extern void connection_spare(Connection *connection);
 
 /*
  * What is run is a constant of the source, as SQL("..."), or a SqlText

@@ -5,7 +5,10 @@
  *	  comes.
  *
  * Cancellations run under the mutex that also guards their removal, so that
- * whoever removed one knows that it neither runs nor will run.
+ * whoever removed one knows that it neither runs nor will run.  They must not
+ * wait: PQcancel() waits for the server, so it gets a thread that can be
+ * abandoned.  A thread that waits for a stop looks afterwards for what has
+ * not ended by itself, and cuts it.
  *
  *-------------------------------------------------------------------------
  */
@@ -13,6 +16,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdatomic.h>
@@ -23,8 +27,18 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "deadline.h"
 #include "log.h"
 #include "memory.h"
+#include "temporary_directory.h"
+
+/* Seconds that a stop for an error waits for cancel requests. */
+#define WORK_PATIENCE 2.0
+
+/* A second SIGINT within these seconds is the first: some programs send it to a group, too. */
+#define SAME_SIGNAL 0.5
+
+#define LOOK_INTERVAL_US 100000
 
 /* The number of a descriptor: see wait_for_starter(). */
 #define CONTROL_VARIABLE "NEX_CONTROL_FD"
@@ -32,15 +46,22 @@
 typedef struct Cancellation
 {
 	void (*cancel)(void *argument); /* NULL: free slot */
+	void (*cut)(void *argument);    /* NULL: never, or done */
 	void *argument;
+	double since;
+	int patience; /* seconds */
 } Cancellation;
 
 static atomic_bool signalled;
 static atomic_bool stopping;
 
+/* Guards all that follows. */
 static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
+static pthread_cond_t stop_began = PTHREAD_COND_INITIALIZER;
 static Cancellation *cancellations;
 static int ncancellations;
+static double stopped_at; /* 0: no stop */
+static int works;         /* that are under way */
 
 static sigset_t awaited;
 
@@ -50,21 +71,79 @@ run_cancellations(void)
 	int i;
 
 	pthread_mutex_lock(&mutex);
+	if (stopped_at == 0)
+		stopped_at = monotonic_seconds();
 	for (i = 0; i < ncancellations; i++)
 	{
 		if (cancellations[i].cancel != NULL)
 			cancellations[i].cancel(cancellations[i].argument);
 	}
+	pthread_cond_signal(&stop_began);
 	pthread_mutex_unlock(&mutex);
 }
 
+/* Cut what is due, or all; the mutex is held. */
+static void
+cut(bool all)
+{
+	double now = monotonic_seconds();
+	int i;
+
+	for (i = 0; i < ncancellations; i++)
+	{
+		Cancellation *entry = &cancellations[i];
+		double from = entry->since > stopped_at ? entry->since : stopped_at;
+
+		if (entry->cancel == NULL || entry->cut == NULL || (!all && now < from + entry->patience))
+			continue;
+		entry->cut(entry->argument);
+		entry->cut = NULL;
+	}
+}
+
+static void *
+cut_what_stays(void *argument)
+{
+	(void) argument;
+	for (;;)
+	{
+		pthread_mutex_lock(&mutex);
+		while (stopped_at == 0)
+			pthread_cond_wait(&stop_began, &mutex);
+		cut(false);
+		pthread_mutex_unlock(&mutex);
+		usleep(LOOK_INTERVAL_US);
+	}
+	return NULL;
+}
+
 /*
- * Only the first signal cancels.  What still runs afterwards is clean-up, and
- * an impatient second Ctrl-C must not leave half-made things behind.
+ * The second Ctrl-C: as SIGKILL would end us, except that children end, too,
+ * and no secret is left behind.  Nothing here waits for another thread's work.
+ */
+static void
+end_at_once(void)
+{
+	static const char words[] = "nex_backup: ended at once, without cleaning up\n";
+	struct pollfd wait = {.fd = STDERR_FILENO, .events = POLLOUT};
+
+	pthread_mutex_lock(&mutex);
+	cut(true);
+	temporary_directories_remove_ours();
+	if (poll(&wait, 1, 0) > 0 && write(STDERR_FILENO, words, sizeof(words) - 1) < 0)
+		_exit(EXIT_INTERRUPTED);
+	_exit(EXIT_INTERRUPTED);
+}
+
+/*
+ * Only the first signal cancels.  What still runs afterwards is clean-up,
+ * which other programs' repeated SIGTERM must not disturb; but somebody who
+ * presses Ctrl-C again means it.
  */
 static void *
 wait_for_signals(void *argument)
 {
+	double first = 0;
 	int signal_number;
 
 	(void) argument;
@@ -73,7 +152,12 @@ wait_for_signals(void *argument)
 		if (sigwait(&awaited, &signal_number) != 0)
 			continue;
 		if (!atomic_exchange(&signalled, true))
+		{
+			first = monotonic_seconds();
 			run_cancellations();
+		}
+		else if (signal_number == SIGINT && monotonic_seconds() > first + SAME_SIGNAL)
+			end_at_once();
 	}
 	return NULL;
 }
@@ -133,12 +217,23 @@ hangup_ignored(void)
 	return sigaction(SIGHUP, NULL, &action) == 0 && action.sa_handler == SIG_IGN;
 }
 
+static void
+start_thread(void *(*work)(void *argument))
+{
+	pthread_t thread;
+	int error = pthread_create(&thread, NULL, work, NULL);
+
+	if (error != 0)
+	{
+		report_error(EXIT_FAILED, NULL, NULL, "could not start a thread: %s", strerror(error));
+		exit(EXIT_FAILED);
+	}
+	pthread_detach(thread);
+}
+
 void
 interrupt_start(void)
 {
-	pthread_t thread;
-	int error;
-
 	signal(SIGPIPE, SIG_IGN);
 	sigemptyset(&awaited);
 	sigaddset(&awaited, SIGINT);
@@ -151,13 +246,8 @@ interrupt_start(void)
 	signal(SIGTERM, SIG_DFL);
 	pthread_sigmask(SIG_BLOCK, &awaited, NULL);
 
-	error = pthread_create(&thread, NULL, wait_for_signals, NULL);
-	if (error != 0)
-	{
-		report_error(EXIT_FAILED, NULL, NULL, "could not start a thread: %s", strerror(error));
-		exit(EXIT_FAILED);
-	}
-	pthread_detach(thread);
+	start_thread(wait_for_signals);
+	start_thread(cut_what_stays);
 	watch_starter();
 }
 
@@ -173,21 +263,42 @@ interrupted(void)
 	return atomic_load(&signalled);
 }
 
+/* Late cancel requests must not meet what is done after stop_clear(). */
+static void
+wait_for_works(void)
+{
+	bool done = false;
+
+	while (!done)
+	{
+		pthread_mutex_lock(&mutex);
+		done = works == 0 || monotonic_seconds() > stopped_at + WORK_PATIENCE;
+		pthread_mutex_unlock(&mutex);
+		if (!done)
+			usleep(LOOK_INTERVAL_US / 100);
+	}
+}
+
 void
 stop_request(void)
 {
 	if (!atomic_exchange(&stopping, true))
 		run_cancellations();
+	wait_for_works();
 }
 
 void
 stop_clear(void)
 {
 	atomic_store(&stopping, false);
+	pthread_mutex_lock(&mutex);
+	if (!interrupted())
+		stopped_at = 0;
+	pthread_mutex_unlock(&mutex);
 }
 
 int
-cancellation_add(void (*cancel)(void *argument), void *argument)
+cancellation_add(void (*cancel)(void *argument), void (*cut_off)(void *argument), void *argument)
 {
 	int handle;
 
@@ -202,8 +313,8 @@ cancellation_add(void (*cancel)(void *argument), void *argument)
 		ncancellations++;
 		cancellations = xrealloc(cancellations, (size_t) ncancellations * sizeof(Cancellation));
 	}
-	cancellations[handle].cancel = cancel;
-	cancellations[handle].argument = argument;
+	cancellations[handle] =
+		(Cancellation){cancel, cut_off, argument, monotonic_seconds(), CUT_AFTER};
 	pthread_mutex_unlock(&mutex);
 	return handle;
 }
@@ -215,4 +326,50 @@ cancellation_remove(int handle)
 	if (handle >= 0 && handle < ncancellations)
 		cancellations[handle].cancel = NULL;
 	pthread_mutex_unlock(&mutex);
+}
+
+void
+cancellation_spare(int handle)
+{
+	pthread_mutex_lock(&mutex);
+	if (handle >= 0 && handle < ncancellations)
+		cancellations[handle].patience = CUT_CLEANUP_AFTER;
+	pthread_mutex_unlock(&mutex);
+}
+
+typedef struct Work
+{
+	void (*work)(void *argument);
+	void *argument;
+} Work;
+
+static void *
+run_work(void *argument)
+{
+	Work *work = argument;
+
+	work->work(work->argument);
+	free(work);
+	pthread_mutex_lock(&mutex);
+	works--;
+	pthread_mutex_unlock(&mutex);
+	return NULL;
+}
+
+/* Called by a cancellation, so the mutex is held. */
+bool
+cancellation_work(void (*work)(void *argument), void *argument)
+{
+	Work *started = xmalloc(sizeof(Work));
+	pthread_t thread;
+
+	*started = (Work){work, argument};
+	if (pthread_create(&thread, NULL, run_work, started) != 0)
+	{
+		free(started);
+		return false;
+	}
+	pthread_detach(thread);
+	works++;
+	return true;
 }

@@ -10,6 +10,10 @@
  * kill of a child's process group).  The same mechanism stops the workers
  * after a first error: stop_request() without a signal.
  *
+ * A server that is stopped answers no cancel request, and a program may not
+ * end at SIGTERM.  So what still runs some seconds later is cut: sockets are
+ * shut down, children killed.  A second SIGINT ends everything at once.
+ *
  *-------------------------------------------------------------------------
  */
 #ifndef NEX_INTERRUPT_H
@@ -32,11 +36,27 @@ extern void stop_request(void);
 /* Forget a stop_request() (never a signal), before clean-up work that needs connections. */
 extern void stop_clear(void);
 
+/* Seconds after a stop until what still runs is cut; and until what cleans up is. */
+#define CUT_AFTER 3
+#define CUT_CLEANUP_AFTER 10
+
 /*
- * Register what must be done at a stop.  `cancel` runs on another thread and
- * must only do things that are safe there.  Returns a handle.
+ * Register what must be done at a stop: `cancel` at once, `cut` (may be NULL)
+ * if it is still registered CUT_AFTER seconds after the stop, or after it was
+ * registered.  Both run on other threads; neither may wait for anything.
+ * Returns a handle.
  */
-extern int cancellation_add(void (*cancel)(void *argument), void *argument);
+extern int cancellation_add(void (*cancel)(void *argument), void (*cut)(void *argument),
+							void *argument);
 extern void cancellation_remove(int handle);
+
+/* Give it CUT_CLEANUP_AFTER seconds. */
+extern void cancellation_spare(int handle);
+
+/*
+ * For a cancellation that may wait: run `work` in a thread of its own, which
+ * nobody waits for long.  Only from `cancel`.  False if none could be started.
+ */
+extern bool cancellation_work(void (*work)(void *argument), void *argument);
 
 #endif /* NEX_INTERRUPT_H */

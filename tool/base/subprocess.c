@@ -139,6 +139,13 @@ terminate_group(void *argument)
 	kill(-*(pid_t *) argument, SIGTERM);
 }
 
+/* pg_dump sends a cancel request at SIGTERM, and waits for the server meanwhile. */
+static void
+kill_group(void *argument)
+{
+	kill(-*(pid_t *) argument, SIGKILL);
+}
+
 /* Take what the child has written by now; false at the end, and on an error, which is kept. */
 static bool
 take_some(int fd, Buffer *into, int *error)
@@ -279,7 +286,7 @@ run_child(const char *const *argv, const char *stdout_path, Buffer *output, cons
 	if (output != NULL)
 		close(pipes.output[1]);
 	pipes.errors[1] = pipes.output[1] = -1;
-	cancellation = cancellation_add(terminate_group, &pid);
+	cancellation = cancellation_add(terminate_group, kill_group, &pid);
 	if (stop_requested())
 		terminate_group(&pid);
 	error = drain(pipes.errors[0], pipes.output[0], output, result);

@@ -172,6 +172,69 @@ take_environment_password(ConnectionTarget *target)
 	target->password = xstrdup(getenv("PGPASSWORD"));
 }
 
+/*
+ * Of what the user's service says, libpq knows; it tells also for an attempt
+ * that it refuses for a value that is not valid, so that nobody is visited.
+ */
+static PQconninfoOption *
+with_service(const ConnectionTarget *target)
+{
+	const char *service = target_get(target, "service");
+	const char *keywords[] = {"target_session_attrs", service != NULL ? "service" : NULL, NULL};
+	const char *values[] = {"none of these", service, NULL};
+	PGconn *pg = PQconnectStartParams(keywords, values, 0);
+	PQconninfoOption *options = pg != NULL ? PQconninfo(pg) : NULL;
+
+	if (pg != NULL)
+		PQfinish(pg);
+	return options;
+}
+
+/* Is this said by a service? */
+static bool
+is_said(const PQconninfoOption *options, const char *keyword)
+{
+	for (; options != NULL && options->keyword != NULL; options++)
+	{
+		if (strcmp(options->keyword, keyword) == 0)
+			return options->val != NULL && options->val[0] != '\0';
+	}
+	return false;
+}
+
+static void
+target_notice_silence(ConnectionTarget *target)
+{
+	static const char *const defaults[][2] = {
+		{"keepalives_idle", TARGET_KEEPALIVES_IDLE},
+		{"keepalives_interval", TARGET_KEEPALIVES_INTERVAL},
+		{"keepalives_count", TARGET_KEEPALIVES_COUNT},
+		{"tcp_user_timeout", TARGET_USER_TIMEOUT},
+	};
+	PQconninfoOption *options = with_service(target);
+	size_t i;
+
+	for (i = 0; i < sizeof(defaults) / sizeof(defaults[0]); i++)
+	{
+		const char *keyword = defaults[i][0];
+
+		if (target_get(target, keyword) != NULL || is_said(options, keyword))
+			continue;
+		target_set(target, keyword, defaults[i][1]);
+		if (strcmp(keyword, "tcp_user_timeout") == 0)
+			target->user_timeout = true;
+	}
+	PQconninfoFree(options);
+}
+
+void
+target_send_patiently(ConnectionTarget *target)
+{
+	if (target->user_timeout)
+		target_drop(target, "tcp_user_timeout");
+	target->user_timeout = false;
+}
+
 ConnectionTarget *
 target_create(const Settings *settings, const char *database)
 {
@@ -195,6 +258,7 @@ target_create(const Settings *settings, const char *database)
 		target_set(target, "user", settings->username);
 	if (dbname != NULL)
 		target_set(target, "dbname", dbname);
+	target_notice_silence(target);
 	take_environment_password(target);
 	target->may_ask = !settings->no_password;
 	if (settings->force_password && typed_password == NULL)
@@ -219,6 +283,7 @@ target_from_conninfo(const char *conninfo)
 		target_free(target);
 		return NULL;
 	}
+	target_notice_silence(target);
 	take_environment_password(target);
 	return target;
 }
@@ -237,6 +302,7 @@ target_with_database(const ConnectionTarget *target, const char *database)
 	copy->last_word = target->last_word;
 	copy->patience = target->patience;
 	copy->server_version = target->server_version;
+	copy->user_timeout = target->user_timeout;
 	return copy;
 }
 

@@ -32,7 +32,18 @@ typedef struct ConnectionTarget
 	bool last_word;     /* connect even after a stop was requested, but soon or not at all */
 	int server_version; /* as the last session found it; 0: not known */
 	int patience;       /* seconds that an answer of the server may take; 0: any number of them */
+	bool user_timeout;  /* tcp_user_timeout is the one of TARGET_USER_TIMEOUT */
 } ConnectionTarget;
+
+/*
+ * What every target says unless the user's conninfo or service says something
+ * else, so that a network that swallows everything ends connections, those of
+ * child programs too, after two minutes instead of two hours.
+ */
+#define TARGET_KEEPALIVES_IDLE "60"     /* seconds */
+#define TARGET_KEEPALIVES_INTERVAL "10" /* seconds */
+#define TARGET_KEEPALIVES_COUNT "3"
+#define TARGET_USER_TIMEOUT "120000" /* milliseconds */
 
 /*
  * database NULL: the one of the settings.  NULL (error reported) on bad input.
@@ -60,6 +71,13 @@ extern void target_add_option(ConnectionTarget *target, const char *option);
  */
 extern char *target_conninfo_for_pg_dumpall(const ConnectionTarget *target, const char *database,
 											const char *directory);
+
+/*
+ * Drop that tcp_user_timeout, for sessions that send more than questions.  It
+ * also ends a connection whose server is there, but has not taken what we
+ * sent for so long: a COPY waits for a lock or a disk, and nothing is wrong.
+ */
+extern void target_send_patiently(ConnectionTarget *target);
 
 /* Let every session act as this role. */
 extern void target_set_role(ConnectionTarget *target, const char *role);

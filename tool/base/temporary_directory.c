@@ -10,6 +10,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <pthread.h>
 #include <signal.h>
 #include <stdbool.h>
 #include <stdlib.h>
@@ -21,6 +22,29 @@
 #include "memory.h"
 
 #define PREFIX "nex_backup."
+#define MAX_OURS 16
+
+/* Those that exist now. */
+static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
+static char *ours[MAX_OURS];
+
+/* Put a path in the place of another; NULL: an empty place. */
+static void
+note(const char *old, const char *new)
+{
+	int i;
+
+	pthread_mutex_lock(&mutex);
+	for (i = 0; i < MAX_OURS; i++)
+	{
+		if (old == NULL ? ours[i] != NULL : ours[i] == NULL || strcmp(ours[i], old) != 0)
+			continue;
+		free(ours[i]);
+		ours[i] = xstrdup(new);
+		break;
+	}
+	pthread_mutex_unlock(&mutex);
+}
 
 /* Where temporary files belong. */
 static const char *
@@ -44,18 +68,16 @@ temporary_directory_create(void)
 		free(path);
 		return NULL;
 	}
+	note(NULL, path);
 	return path;
 }
 
-void
-temporary_directory_remove(char *path)
+static void
+remove_with_files(const char *path)
 {
 	struct dirent *entry;
-	DIR *directory;
+	DIR *directory = opendir(path);
 
-	if (path == NULL)
-		return;
-	directory = opendir(path);
 	while (directory != NULL && (entry = readdir(directory)) != NULL)
 	{
 		if (strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0)
@@ -64,7 +86,30 @@ temporary_directory_remove(char *path)
 	if (directory != NULL)
 		closedir(directory);
 	rmdir(path);
+}
+
+void
+temporary_directory_remove(char *path)
+{
+	if (path == NULL)
+		return;
+	remove_with_files(path);
+	note(path, NULL);
 	free(path);
+}
+
+void
+temporary_directories_remove_ours(void)
+{
+	int i;
+
+	pthread_mutex_lock(&mutex);
+	for (i = 0; i < MAX_OURS; i++)
+	{
+		if (ours[i] != NULL)
+			remove_with_files(ours[i]);
+	}
+	pthread_mutex_unlock(&mutex);
 }
 
 /* Is this the name of a directory of ours, made by a process that is gone? */

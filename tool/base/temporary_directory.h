@@ -17,6 +17,9 @@
 extern char *temporary_directory_create(void);
 extern void temporary_directory_remove(char *path);
 
+/* Empty and remove all that this process has, as it ends now. */
+extern void temporary_directories_remove_ours(void);
+
 /* Visit those of our user whose process is gone. */
 extern void temporary_directories_left(void (*visit)(const char *path, void *argument),
 									   void *argument);

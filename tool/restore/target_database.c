@@ -390,7 +390,8 @@ target_database_discard(RestorePlan *plan)
 
 	/* The maintenance connection is idle, so this works after an interrupt too. */
 	result = PQexec(plan->maintenance->pg, sql.data);
-	if (PQresultStatus(result) != PGRES_COMMAND_OK)
+	if (PQresultStatus(result) != PGRES_COMMAND_OK &&
+		PQstatus(plan->maintenance->pg) == CONNECTION_OK)
 	{
 		PQclear(result);
 		drop_subscriptions(plan);

@@ -631,7 +631,7 @@ agent_run(const Settings *settings)
 
 	if (good)
 	{
-		int handle = cancellation_add(wake_up, &agent);
+		int handle = cancellation_add(wake_up, NULL, &agent);
 
 		good = loop(&agent);
 		cancellation_remove(handle);
