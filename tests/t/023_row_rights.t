@@ -4,6 +4,7 @@ use strict;
 use warnings;
 
 use File::Temp ();
+use IPC::Run ();
 use NexBackup::Test;
 use Test::More;
 
@@ -359,5 +360,26 @@ for my $sql ('ALTER SCHEMA joe RENAME TO jim', 'DROP SCHEMA joe CASCADE')
 $release->();
 is(finish_tool($pid), 0, 'it ends well');
 is(there_are('simple_parts'), $rows{simple_parts}, 'with all rows');
+
+# Something else takes the name of a sequence, and the one who restores is no superuser.
+query('app', 'TRUNCATE joe.plain; ALTER SEQUENCE joe.plain_x_seq OWNED BY joe.plain.x; ALTER SEQUENCE joe.plain_x_seq RESTART; GRANT SELECT, UPDATE ON SEQUENCE joe.plain_x_seq TO eve');
+as_joe(q{CREATE FUNCTION joe.spy() RETURNS int8 LANGUAGE plpgsql AS 'BEGIN RAISE LOG ''SPY as %'', current_user; RETURN 1000; END'});
+my ($in, $said) = (<<'SQL', '');
+BEGIN;
+ALTER SEQUENCE joe.plain_x_seq RENAME TO moved;
+CREATE VIEW joe.plain_x_seq AS SELECT joe.spy() AS last_value, false AS is_called;
+GRANT SELECT ON joe.plain_x_seq TO eve;
+SELECT 'held';
+SQL
+my $planter = IPC::Run::start([ 'psql', '-XAtq', '-U', 'joe', '-d', 'app' ], '<', \$in, '>', \$said, IPC::Run::timeout(60));
+$planter->pump until $said =~ /held/;
+$log = File::Temp->new;
+$pid = start_tool("$log", @append, '-t', 'joe.plain', '-U', 'eve');
+ok(wait_until(sub { query('postgres', "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND usename = 'eve'") }), 'a restore waits for a sequence');
+$in .= "COMMIT;\n\\q\n";
+$planter->finish;
+is(finish_tool($pid), 1, 'it ends with an error');
+like(read_bytes("$log"), qr/sequence joe[.]plain_x_seq was replaced by another relation/, 'and says why');
+unlike(read_bytes($node->logfile), qr/SPY as eve/, 'nothing ran as the one who restores');
 
 done_testing();

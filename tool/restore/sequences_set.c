@@ -82,7 +82,7 @@ sequences_set(RestorePlan *plan, Connection *connection, const RenameMap *map)
 
 static const char look_query[] =
 	"SELECT s.seqincrement, pg_catalog.pg_has_role(c.relowner, 'USAGE'),"
-	" $3::pg_catalog.int8 BETWEEN s.seqmin AND s.seqmax"
+	" $3::pg_catalog.int8 BETWEEN s.seqmin AND s.seqmax, c.oid"
 	" FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace"
 	" JOIN pg_catalog.pg_sequence s ON s.seqrelid = c.oid"
 	" WHERE n.nspname = $1::pg_catalog.name AND c.relname = $2::pg_catalog.name";
@@ -111,10 +111,37 @@ lock_sequence(RestorePlan *plan, Connection *connection, const char *name, const
 	return false;
 }
 
+/*
+ * A lock that every reader gets: this function opens the sequence by oid, and
+ * keeps it locked against a new name until the end of the transaction.  Who
+ * was faster has put something else in its place by now.
+ */
+static bool
+hold_name(Connection *connection, const char *name, const char *oid)
+{
+	const char *params[2] = {oid, name};
+	PGresult *result = connection_query(
+		connection, "SELECT pg_catalog.pg_sequence_last_value($1::pg_catalog.oid)", 1, params);
+	bool good = result != NULL;
+
+	PQclear(result);
+	if (!good)
+		return false;
+	result = connection_query(
+		connection, "SELECT pg_catalog.to_regclass($2::pg_catalog.text) = $1::pg_catalog.oid", 2,
+		params);
+	good = result != NULL;
+	if (good && PQgetvalue(result, 0, 0)[0] != 't')
+		good = report_error(EXIT_FAILED, NULL, "Try again.",
+							"sequence %s was replaced by another relation", name);
+	PQclear(result);
+	return good;
+}
+
 /* Lock it if possible, then set it if it is behind. */
 static bool
 advance(RestorePlan *plan, Connection *connection, const SequenceValue *value,
-		const char *increment, bool may_lock)
+		const char *increment, bool may_lock, const char *oid)
 {
 	const char *behind = increment[0] == '-' ? ">" : "<";
 	Buffer name;
@@ -124,7 +151,8 @@ advance(RestorePlan *plan, Connection *connection, const SequenceValue *value,
 	buffer_init(&name);
 	buffer_init(&sql);
 	quote_qualified(&name, value->schema, value->name);
-	good = lock_sequence(plan, connection, name.data, increment, may_lock);
+	good = lock_sequence(plan, connection, name.data, increment, may_lock) &&
+		   hold_name(connection, name.data, oid);
 	append_setval(&sql, value->schema, value->name, value);
 	buffer_printf(&sql, " FROM %s WHERE last_value %s %s", name.data, behind, value->value);
 	if (value->called)
@@ -151,7 +179,7 @@ advance_if_there(RestorePlan *plan, Connection *connection, const SequenceValue 
 							value->name, value->value));
 	else if (good)
 		good = advance(plan, connection, value, PQgetvalue(result, 0, 0),
-					   PQgetvalue(result, 0, 1)[0] == 't');
+					   PQgetvalue(result, 0, 1)[0] == 't', PQgetvalue(result, 0, 3));
 	PQclear(result);
 	return good;
 }
