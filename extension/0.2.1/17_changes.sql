@@ -134,7 +134,7 @@ BEGIN
 			WHEN 127 THEN 'the program was not found'
 			WHEN 130 THEN 'the program was interrupted from outside'
 			ELSE CASE WHEN $3 IS NULL THEN 'the program could not be started' ELSE format('exit code %s', $3) END END;
-		-- Repeating does not mend these.
+		-- Trying again does not repair these.
 		retry := $3 IS NULL OR $3 <> ALL (ARRAY[2, 3, 126, 127]);
 	END IF;
 	SELECT r.state INTO current FROM nex_backup.runs r WHERE r.id = $1;

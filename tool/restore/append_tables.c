@@ -188,7 +188,7 @@ append_tables_find(RestorePlan *plan, Connection *connection, AppendTables *tabl
 	return good;
 }
 
-/* Rows of a partition belong into its root, which has not been looked at. */
+/* Rows of a partition are added through its root, which has not been looked at. */
 static bool
 check_no_partition(Connection *connection, const AppendTable *table)
 {

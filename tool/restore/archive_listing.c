@@ -72,7 +72,7 @@ sort_by_id(ArchiveListing *listing)
 	qsort(listing->by_id, listing->count, sizeof(ArchiveEntry *), compare_ids);
 }
 
-/* "; \tTOC Entries: 42", which stands above the list of all entries; -1 if it does not. */
+/* "; \tTOC Entries: 42" in the head of the list; -1 if it is missing. */
 static long
 promised_entries(const char *text)
 {
