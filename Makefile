@@ -8,7 +8,8 @@
 MODULE_big = nex_backup
 EXTENSION = nex_backup
 DATA = extension/nex_backup--0.1.0.sql
-DATA_built = extension/nex_backup--0.1.0--0.2.0.sql extension/nex_backup--0.2.0--0.2.1.sql
+DATA_built = extension/nex_backup--0.1.0--0.2.0.sql extension/nex_backup--0.2.0--0.2.1.sql \
+	extension/nex_backup--0.2.1--0.2.2.sql
 PGFILEDESC = "nex_backup - schedules, catalogue, status and verification of backups"
 
 # Of common/ only what can be in a server: no buffer, which exits when memory runs out.
@@ -39,13 +40,18 @@ clean: clean-tool
 %-tool:
 	$(MAKE) -C tool $* PG_CONFIG=$(PG_CONFIG)
 
-$(OBJS): $(wildcard extension/*.h common/*.h)
+$(OBJS): $(wildcard extension/*.h common/*.h) nex_backup.control
 
 # A step from version to version is written in parts, one concern each, run in the order of their names.
 extension/nex_backup--0.1.0--0.2.0.sql: $(sort $(wildcard extension/0.2.0/*.sql))
 	cat $^ >$@
 
 extension/nex_backup--0.2.0--0.2.1.sql: $(sort $(wildcard extension/0.2.1/*.sql))
+	cat $^ >$@
+
+# How a step locks the extension, and what it leaves of privileges, is the same in each.
+extension/nex_backup--0.2.1--0.2.2.sql: extension/0.2.2/00_begin.sql extension/0.2.1/01_lock.sql \
+		$(filter-out %/00_begin.sql,$(sort $(wildcard extension/0.2.2/*.sql))) extension/0.2.1/99_privileges.sql
 	cat $^ >$@
 
 endif

@@ -88,7 +88,7 @@ ask("GRANT EXECUTE ON FUNCTION nex_backup.$_ TO nex_agent")
   'alarms_to_deliver(text)', 'alarm_delivered(int8)';
 ask("SET allow_system_table_mods = on; UPDATE pg_extension SET extversion = '0.1.0' WHERE extname = 'nex_backup'");
 tool_fails([ agent_words('--once') ], 2, qr/the catalogue is of version 0\.1\.0, this program of version/, 'another version');
-ask("SET allow_system_table_mods = on; UPDATE pg_extension SET extversion = '0.2.1' WHERE extname = 'nex_backup'");
+ask("SET allow_system_table_mods = on; UPDATE pg_extension SET extversion = '0.2.2' WHERE extname = 'nex_backup'");
 tool_ok([ agent_words('--once') ], 'an empty queue');
 
 # --------------------------------------------------------------------------- a job that is due
