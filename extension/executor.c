@@ -16,6 +16,7 @@
  */
 #include "compat.h"
 
+#include <pwd.h>
 #include <signal.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -227,19 +228,36 @@ socket_directory(void)
 	return directories[0] != '\0' ? directories : pstrdup("localhost");
 }
 
+/*
+ * Where the server's user is at home; NULL: nobody knows.  Distributions start
+ * servers with an empty environment, so HOME is seldom set.
+ */
+static const char *
+home_directory(void)
+{
+	const char *home = getenv("HOME");
+	const struct passwd *user;
+
+	if (home != NULL && home[0] == '/' && home[1] != '\0')
+		return home;
+	user = getpwuid(geteuid());
+	return user != NULL && user->pw_dir[0] == '/' ? user->pw_dir : NULL;
+}
+
 /* Made from nothing: what the server was started with is no business of the tool's. */
 static char **
 build_environment(const Run *run)
 {
 	char **environment = palloc0(sizeof(char *) * 12);
 	char bindir[MAXPGPATH];
-	const char *home = getenv("HOME");
+	const char *home = home_directory();
 	int n = 0;
 
 	strlcpy(bindir, my_exec_path, sizeof(bindir));
 	get_parent_directory(bindir);
 	environment[n++] = psprintf("PATH=%s:/usr/local/bin:/usr/bin:/bin", bindir);
-	environment[n++] = psprintf("HOME=%s", home != NULL ? home : "/");
+	if (home != NULL)
+		environment[n++] = psprintf("HOME=%s", home);
 	environment[n++] = pstrdup("LC_ALL=C.UTF-8");
 	environment[n++] = pstrdup("TZ=UTC");
 	environment[n++] = psprintf("PGHOST=%s", socket_directory());

@@ -15,6 +15,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "home.h"
 #include "keyring.h"
 #include "log.h"
 #include "memory.h"
@@ -370,6 +371,11 @@ encryption_can_write(const Repository *repository)
 							repository_secret_lack(repository->encryption));
 	if (repository->encryption->has_writer_key)
 		return true;
+	if (keyring()->state_directory == NULL)
+		return report_error(EXIT_FAILED, NULL, NO_HOME_HINT,
+							"there is no directory with the writer key of encrypted repository "
+							"\"%s\"",
+							repository->storage->location);
 	path = writer_state_key_path(repository->id);
 	hint =
 		xasprintf("Copy it from the host and user that ran \"nex_backup init\" to \"%s\", or say "

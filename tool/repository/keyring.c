@@ -13,7 +13,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <pwd.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
@@ -22,6 +21,7 @@
 
 #include "age.h"
 #include "age_armor.h"
+#include "home.h"
 #include "log.h"
 #include "memory.h"
 #include "passphrase.h"
@@ -347,17 +347,15 @@ static char *
 default_state_directory(void)
 {
 	const char *base = getenv("XDG_STATE_HOME");
-	const char *home = getenv("HOME");
-	const struct passwd *user;
+	char *home;
+	char *directory;
 
 	if (base != NULL && base[0] == '/')
 		return xasprintf("%s/nex_backup", base);
-	if (home == NULL || home[0] != '/')
-	{
-		user = getpwuid(geteuid());
-		home = user != NULL ? user->pw_dir : NULL;
-	}
-	return home != NULL ? xasprintf("%s/.local/state/nex_backup", home) : NULL;
+	home = home_directory();
+	directory = home != NULL ? xasprintf("%s/.local/state/nex_backup", home) : NULL;
+	free(home);
+	return directory;
 }
 
 static bool

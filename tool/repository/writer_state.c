@@ -12,6 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "home.h"
 #include "keyring.h"
 #include "log.h"
 #include "memory.h"
@@ -19,20 +20,22 @@
 #define MAX_STATE_FILE 4096
 #define MAX_MANIFEST_BYTES (1024UL * 1024 * 1024)
 
+/* The directory, or NULL; then *error says why, and is 0 if there is no home for it. */
 static Storage *
-open_state(bool create)
+open_state(bool create, int *error)
 {
 	const char *directory = keyring()->state_directory;
-	int error;
 
-	return directory != NULL ? posix_storage_open(directory, create, &error) : NULL;
+	*error = 0;
+	return directory != NULL ? posix_storage_open(directory, create, error) : NULL;
 }
 
 /* Read a file of the state; false if there is none. */
 static bool
 read_state(const char *path, uint64_t limit, Buffer *content)
 {
-	Storage *storage = open_state(false);
+	int error;
+	Storage *storage = open_state(false, &error);
 	bool good = storage != NULL && storage->read(storage, path, limit, content) == 0;
 
 	if (storage != NULL)
@@ -43,9 +46,12 @@ read_state(const char *path, uint64_t limit, Buffer *content)
 static bool
 write_state(const char *path, const void *content, size_t length)
 {
-	Storage *storage = open_state(true);
-	int error = ENOENT;
+	int error;
+	Storage *storage = open_state(true, &error);
 
+	if (keyring()->state_directory == NULL)
+		return report_error(EXIT_FAILED, NULL, NO_HOME_HINT,
+							"there is no directory for file \"%s\"", path);
 	if (storage != NULL)
 	{
 		error = storage->write(storage, path, content, length, WRITE_DURABLE);
@@ -56,8 +62,7 @@ write_state(const char *path, const void *content, size_t length)
 	return report_error(EXIT_FAILED, NULL,
 						"The directory of --state-dir must be writable for the user who runs "
 						"nex_backup.",
-						"could not write file \"%s/%s\": %s",
-						keyring()->state_directory != NULL ? keyring()->state_directory : "", path,
+						"could not write file \"%s/%s\": %s", keyring()->state_directory, path,
 						strerror(error));
 }
 
@@ -92,7 +97,7 @@ writer_state_key_path(const char *repository)
 {
 	const char *directory = keyring()->state_directory;
 
-	return xasprintf("%s/%s/writer.key", directory != NULL ? directory : "", repository);
+	return xasprintf("%s/%s/writer.key", directory != NULL ? directory : "DIR", repository);
 }
 
 /* The key is the line that is neither empty nor a comment. */
@@ -213,16 +218,17 @@ void
 writer_state_save_manifest(const char *repository, const char *database, const Buffer *json)
 {
 	char *path = manifest_path(repository, database);
-	Storage *storage = open_state(true);
-	int error = ENOENT;
+	int error;
+	Storage *storage = open_state(true, &error);
 
 	/* Only a saving of time is lost if this fails. */
 	if (path != NULL && storage != NULL)
 		error = storage->write(storage, path, json->data, json->length, WRITE_DURABLE);
-	if (error != 0)
+	if (keyring()->state_directory == NULL)
+		log_warning_hint(NO_HOME_HINT, "there is no directory for a copy of the manifest");
+	else if (error != 0)
 		log_warning("could not keep a copy of the manifest in \"%s\": %s",
-					keyring()->state_directory != NULL ? keyring()->state_directory : "",
-					strerror(error));
+					keyring()->state_directory, strerror(error));
 	if (storage != NULL)
 		storage->close(storage);
 	free(path);

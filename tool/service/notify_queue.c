@@ -16,7 +16,6 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <pwd.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
@@ -24,6 +23,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "home.h"
 #include "json_text.h"
 #include "log.h"
 #include "memory.h"
@@ -39,21 +39,19 @@ json_member(const json_t *object, const char *key)
 	return json_string_value(json_object_get(object, key));
 }
 
-/* The default: where the XDG specification puts what a program remembers. */
+/* The default: where the XDG specification puts what a program remembers; NULL without a home. */
 static char *
 default_directory(const Settings *settings)
 {
-	const char *home = getenv("HOME");
-	const struct passwd *entry;
+	char *home;
+	char *directory;
 
 	if (settings->state_dir != NULL)
 		return xasprintf("%s/notify", settings->state_dir);
-	if (home == NULL || home[0] != '/')
-	{
-		entry = getpwuid(geteuid());
-		home = entry != NULL ? entry->pw_dir : "/var/lib";
-	}
-	return xasprintf("%s/.local/state/nex_backup/notify", home);
+	home = home_directory();
+	directory = home != NULL ? xasprintf("%s/.local/state/nex_backup/notify", home) : NULL;
+	free(home);
+	return directory;
 }
 
 char *
@@ -66,6 +64,14 @@ queue_directory(const Settings *settings, bool create)
 	struct stat status;
 	size_t i;
 
+	if (directory == NULL)
+	{
+		if (create)
+			log_warning_hint("Name a directory with notify-directory or state-dir in the settings "
+							 "file.",
+							 "could not prepare notifications: this user has no home directory");
+		return NULL;
+	}
 	if (!create)
 	{
 		if (stat(directory, &status) == 0)
