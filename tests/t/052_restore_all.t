@@ -98,6 +98,11 @@ sub same_dump
 
 tool_ok([ 'backup', '--all', '--repo', $repo, '-j', 1 ], 'backup --all');
 my $expected = cluster_dump($old);
+# Sets of files are no databases, not even one that has the name of the last database.
+write_bytes("$space/app.conf", "listen = 1\n");
+my ($recipient) = tool_ok([ 'keygen', '-o', "$space/key" ], 'a key') =~ /(age1\w+)/;
+tool_ok([ 'config', 'backup', '--repo', $repo, '--recipient', $recipient,
+	'--set', $_, "$space/app.conf" ], "a set \"$_\" of configuration files") for 'default', 'template1';
 query('postgres', 'CREATE DATABASE late TEMPLATE template0');
 sleep 1;
 my $then = query('postgres', q(SELECT to_char(now() AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS"Z"')));

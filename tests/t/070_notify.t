@@ -393,6 +393,37 @@ tool_ok([ 'notify', '--check-missed' ], 'and');
 is(scalar(grep { $_->{event} eq 'backup.missed' && $_->{database} eq 'shop' } events($web)), 1, 'only once');
 tool_ok([ 'backup', '-d', 'shop' ], 'a new backup');
 is((events($web))[-1]{event}, 'backup.recovered', 'ends it');
+
+# A set of files and a database of one name are two: the one that is young does not hide the other.
+create_database('zz');
+tool_ok([ 'backup', '-d', 'zz' ], 'the last database in the list');
+write_bytes("$state.conf", "listen = 1\n");
+my ($recipient) = tool_ok([ 'keygen', '-o', "$state.key" ], 'a key') =~ /(age1\w+)/;
+my @config = ('config', 'backup', '--recipient', $recipient);
+tool_ok([ @config, '--set', $_, "$state.conf" ], "a set \"$_\"") for 'old_shop', 'zz';
+sleep 3.1;
+tool_ok([ @config, '--set', 'zz', "$state.conf" ], 'the set again');
+sub missed_of { my ($key, $name) = @_; return grep { $_->{event} eq 'backup.missed' && ($_->{$key} // '') eq $name } events($web); }
+tool_ok([ 'notify', '--check-missed', '--notify-missed-after', '2s' ], 'the database is overdue');
+is(scalar missed_of(database => 'zz'), 1, 'which is told, although a set of this name is young');
+is(scalar missed_of(set => 'zz'), 0, 'and of the set nothing');
+my ($set) = missed_of(set => 'old_shop');
+like($set->{subject}, qr/MISSED: backup of files of set old_shop on/, 'an old set is called a set');
+is($set->{database}, undef, 'and no database');
+like($set->{command}, qr/^nex_backup config backup --set=old_shop --repo/, 'with the command for it');
+is(scalar missed_of(database => 'old_shop'), 0, 'no database is missed that is none');
+like($set->{text}, qr/no more backups of it are wanted.*\n\n    notify-missed-except: \['config\/old_shop'\]\n/,
+	'and how to be told no more');
+like((missed_of(database => 'zz'))[0]{text}, qr/^    notify-missed-except: \['zz'\]$/m, 'likewise for a database');
+write_bytes($ENV{NEX_BACKUP_CONFIG}, read_bytes($ENV{NEX_BACKUP_CONFIG})
+	  . "  missed-except: ['config/old_shop', zz, 'b*']\n  repeat-after: 0\n");
+sleep 3.1;
+$already = scalar events($web);
+tool_ok([ 'notify', '--check-missed', '--notify-missed-after', '2s' ], 'with exceptions');
+@missed = (events($web))[ $already .. scalar(events($web)) - 1 ];
+is(join(' ', sort map { $_->{set} // $_->{database} } grep { $_->{event} eq 'backup.missed' } @missed), ' absent postgres shop zz',
+	'those in notify-missed-except are left out, and nothing else');
+is((grep { ($_->{set} // '') eq 'zz' } @missed)[0]{kind}, 'backup', 'as the exception "zz" is a database, not the set');
 delete $ENV{NEX_BACKUP_NOTIFY_MISSED_AFTER};
 
 # ---------------------------------------------------------------- settings

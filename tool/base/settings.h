@@ -205,6 +205,7 @@ typedef struct Settings
 	int notify_repeat_after; /* seconds between two messages about one failing thing */
 	int notify_give_up_after;
 	int notify_missed_after;
+	TextList notify_missed_except;
 	char *notify_directory; /* NULL: below the home directory */
 	char *notify_ca_file;   /* NULL: the system's */
 

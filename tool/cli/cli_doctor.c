@@ -23,6 +23,7 @@
 #include "leftovers.h"
 #include "log.h"
 #include "memory.h"
+#include "notify_policy.h"
 #include "output.h"
 #include "quote.h"
 #include "repository_view.h"
@@ -189,8 +190,16 @@ say_age(Doctor *doctor, const char *owner, const DatabaseState *state, double no
 		doctor_say(doctor, CHECK_WARNING, "last backup",
 				   "Check the clocks: expire removes nothing of this database until then.",
 				   "%s: %s is dated in the future", owner, state->latest->id);
+	else if (age > BACKUP_AGE_WARNING && policy_age_is_excepted(doctor->settings, state->latest))
+		doctor_say(doctor, CHECK_OK, "last backup", NULL,
+				   "%s: %s, %s ago; no newer one is expected (notify-missed-except)", owner,
+				   state->latest->id, pretty_duration(age));
 	else
-		doctor_say(doctor, age > BACKUP_AGE_WARNING ? CHECK_WARNING : CHECK_OK, "last backup", NULL,
+		doctor_say(doctor, age > BACKUP_AGE_WARNING ? CHECK_WARNING : CHECK_OK, "last backup",
+				   age > BACKUP_AGE_WARNING
+					   ? "Back it up; if no more backups of it are wanted, name it in "
+						 "notify-missed-except in the settings file."
+					   : NULL,
 				   "%s: %s, %s ago", owner, state->latest->id, pretty_duration(age > 0 ? age : 0));
 }
 
@@ -300,7 +309,7 @@ check_backups(Doctor *doctor, const BackupName *names, int count)
 		char *owner = backup_owner(first);
 		DatabaseState state = {.verified = -1};
 
-		for (; i < count && strcmp(names[i].database, first->database) == 0; i++)
+		for (; i < count && backup_same_owner(&names[i], first); i++)
 			look_at(doctor, &names[i], &state);
 		say_age(doctor, owner, &state, now);
 		if (state.latest != NULL)

@@ -162,8 +162,7 @@ is_removed(const Expiry *expiry, const BackupName *name)
 
 	for (i = 0; i < expiry->count; i++)
 	{
-		if (!expiry->backups[i].keep && expiry->names[i].of_files == name->of_files &&
-			strcmp(expiry->names[i].database, name->database) == 0 &&
+		if (!expiry->backups[i].keep && backup_same_owner(&expiry->names[i], name) &&
 			strcmp(expiry->names[i].id, name->id) == 0)
 			return true;
 	}
@@ -351,9 +350,7 @@ record(const Expiry *expiry, const char *started)
 		json_t *removed = json_array();
 		int i = first;
 
-		for (; i < expiry->count && expiry->names[i].of_files == owner->of_files &&
-			   strcmp(expiry->names[i].database, owner->database) == 0;
-			 i++)
+		for (; i < expiry->count && backup_same_owner(&expiry->names[i], owner); i++)
 		{
 			if (!expiry->backups[i].keep)
 				json_array_append_new(removed,

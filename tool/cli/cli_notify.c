@@ -238,7 +238,7 @@ run_list(const Settings *settings)
 
 /* ---- missed backups ---- */
 
-/* Look at the age of each database's latest backup. */
+/* Look at the age of the latest backup of each database and set of files. */
 static bool
 run_check_missed(const Settings *settings)
 {
@@ -263,10 +263,9 @@ run_check_missed(const Settings *settings)
 			   : -1;
 	for (i = 0; i < count && lock >= 0; i++)
 	{
-		/* They are sorted: the last one of a database is its latest. */
-		if (i + 1 == count || strcmp(names[i].database, names[i + 1].database) != 0)
-			policy_check_age(settings, directory, names[i].database, names[i].id,
-							 backup_id_time(names[i].id));
+		/* They are sorted: the last one of a database, or of a set of files, is its latest. */
+		if (i + 1 == count || !backup_same_owner(&names[i], &names[i + 1]))
+			policy_check_age(settings, directory, &names[i]);
 	}
 	queue_unlock(lock);
 	free(names);
@@ -342,7 +341,8 @@ const Command command_notify = {
 	.min_arguments = 0,
 	.max_arguments = 1,
 	.options = "test flush check-missed discard-dead notify-on notify-repeat-after "
-			   "notify-give-up-after notify-missed-after notify-directory notify-ca-file "
+			   "notify-give-up-after notify-missed-after notify-missed-except "
+			   "notify-directory notify-ca-file "
 			   "notify-mail-server notify-mail-tls notify-mail-user notify-mail-password-file "
 			   "notify-mail-from notify-mail-to notify-webhook-url-file "
 			   "notify-webhook-hmac-key-file notify-slack-url-file notify-teams-url-file "
@@ -357,7 +357,8 @@ const Command command_notify = {
 		"Without an option it delivers what is due, and reports runs that were killed.\n"
 		"\"notify list\" shows the messages that wait or were given up. --test sends a test\n"
 		"message over all channels, or over the one named: mail, webhook, slack, teams, ping.\n"
-		"--check-missed looks into the repository for databases without a recent backup.\n"
+		"--check-missed looks into the repository for databases and sets of configuration\n"
+		"files without a recent backup; --notify-missed-except leaves some out.\n"
 		"With --catalogue, alarms that the scheduler has raised there are delivered, too.\n"
 		"\n"
 		"Examples:\n"

@@ -43,6 +43,12 @@ backup_is_of_globals(const BackupName *name)
 }
 
 bool
+backup_same_owner(const BackupName *a, const BackupName *b)
+{
+	return a->of_files == b->of_files && strcmp(a->database, b->database) == 0;
+}
+
+bool
 file_set_name_valid(const char *set)
 {
 	size_t length = strlen(set);

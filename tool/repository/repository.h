@@ -117,6 +117,9 @@ typedef struct BackupName
 
 extern bool backup_is_of_globals(const BackupName *name);
 
+/* Are both of the same database, of the same set of files, or of the globals? */
+extern bool backup_same_owner(const BackupName *a, const BackupName *b);
+
 /* Letters, digits, "_" and "-", 32 at most. */
 extern bool file_set_name_valid(const char *set);
 

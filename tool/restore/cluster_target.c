@@ -34,7 +34,7 @@ is_excluded(const Settings *settings, const char *name)
 	return false;
 }
 
-/* Take a backup of the database whose backups these are. */
+/* Take one of these backups, which have the same owner. */
 static void
 take(ClusterTarget *target, const Settings *settings, Repository *repository,
 	 const BackupName *names, int count, const double *at)
@@ -43,7 +43,8 @@ take(ClusterTarget *target, const Settings *settings, Repository *repository,
 	const BackupName *chosen;
 	ClusterTargetItem *item;
 
-	if (!globals && is_excluded(settings, names[0].database))
+	/* A set of files goes to directories, not into a cluster: "nex_backup config restore". */
+	if (names[0].of_files || (!globals && is_excluded(settings, names[0].database)))
 		return;
 	chosen = repository_choose(repository, names, count, at);
 	if (globals)
@@ -74,7 +75,7 @@ choose(ClusterTarget *target, const Settings *settings, Repository *repository)
 		const BackupName *names = &target->names[first];
 		int next = first + 1;
 
-		while (next < count && strcmp(target->names[next].database, names->database) == 0)
+		while (next < count && backup_same_owner(&target->names[next], names))
 			next++;
 		take(target, settings, repository, names, next - first, settings->at != NULL ? &at : NULL);
 		first = next;

@@ -60,7 +60,8 @@ schema_sections_prepare(RestorePlan *plan)
 	bool good;
 	size_t length = 0;
 	int version = connection_version(plan->maintenance);
-	int dumped_by = (int) strtol(plan->manifest->pg_dump, NULL, 10) * 10000;
+	const char *pg_dump = plan->manifest->pg_dump;
+	int dumped_by = pg_dump != NULL ? (int) strtol(pg_dump, NULL, 10) * 10000 : 0;
 	char *program_version = NULL;
 	const char *problem;
 

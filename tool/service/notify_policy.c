@@ -24,6 +24,7 @@
 #include "json_text.h"
 #include "log.h"
 #include "memory.h"
+#include "name_pattern.h"
 #include "names.h"
 #include "notify_channel.h"
 #include "notify_queue.h"
@@ -82,13 +83,20 @@ subject_repository(const Settings *settings)
 	return repository;
 }
 
-/* The file of a subject; names may be anything, so it is called by a digest.  Caller frees. */
+/*
+ * The file of a subject; names may be anything, so it is called by a digest.  A
+ * set of files and a database of the same name are two subjects.  Caller frees.
+ */
 static char *
-state_name(const char *kind, const char *database, const char *repository)
+state_name(const json_t *facts)
 {
+	const char *set = json_member(facts, "set");
+	const char *database = set != NULL ? set : json_member(facts, "database");
+	const char *repository = json_member(facts, "repository");
 	DigestHex hex = "0";
-	char *key = xasprintf("%s\n%s\n%s", kind, database != NULL ? database : "",
-						  repository != NULL ? repository : "");
+	char *key =
+		xasprintf("%s%s\n%s\n%s", json_member(facts, "kind"), set != NULL ? " of files" : "",
+				  database != NULL ? database : "", repository != NULL ? repository : "");
 
 	digest_buffer(key, strlen(key), hex);
 	free(key);
@@ -200,8 +208,7 @@ take_success(const Settings *settings, const char *directory, const json_t *fact
 void
 policy_apply(const Settings *settings, const char *directory, const json_t *facts, bool quiet)
 {
-	char *name = state_name(json_member(facts, "kind"), json_member(facts, "database"),
-							json_member(facts, "repository"));
+	char *name = state_name(facts);
 	json_t *state = read_state(directory, name);
 	bool good = is_true(facts, "good");
 
@@ -251,15 +258,19 @@ policy_repeat(const Settings *settings, const char *directory)
 /* ---- missed backups ---- */
 
 static json_t *
-facts_of_age(const Settings *settings, const char *repository, const char *database,
-			 const char *backup, bool late)
+facts_of_age(const Settings *settings, const BackupName *latest, bool late)
 {
 	json_t *facts = json_object();
+	char *repository = subject_repository(settings);
 
 	json_object_set_new(facts, "kind", json_string("backup"));
-	json_object_set_new(facts, "database", json_text(database));
+	json_object_set_new(facts, "database",
+						latest->of_files ? json_null() : json_text(latest->database));
+	if (latest->of_files)
+		json_object_set_new(facts, "set", json_text(latest->database));
 	json_object_set_new(facts, "repository", json_text(repository));
-	json_object_set_new(facts, "backup", late ? json_null() : json_text(backup));
+	json_object_set_new(facts, "backup", late ? json_null() : json_text(latest->id));
+	json_object_set_new(facts, "by_age", json_true());
 	if (late)
 	{
 		char *error = xasprintf("the latest backup is older than %d h %d min",
@@ -269,28 +280,55 @@ facts_of_age(const Settings *settings, const char *repository, const char *datab
 		json_object_set_new(facts, "error", json_string(error));
 		free(error);
 	}
+	free(repository);
 	return facts;
 }
 
-void
-policy_check_age(const Settings *settings, const char *directory, const char *database,
-				 const char *backup, time_t when)
+bool
+policy_age_is_excepted(const Settings *settings, const BackupName *name)
 {
-	char *repository = subject_repository(settings);
-	char *name = state_name("backup", database, repository);
-	json_t *state = read_state(directory, name);
+	char *owner = name->of_files               ? xasprintf("config/%s", name->database)
+				  : backup_is_of_globals(name) ? xstrdup("globals")
+											   : xstrdup(name->database);
+	bool excepted = false;
+	int i;
+
+	for (i = 0; i < settings->notify_missed_except.count && !excepted; i++)
+		excepted = name_matches(settings->notify_missed_except.items[i], owner);
+	free(owner);
+	return excepted;
+}
+
+/* As if nothing had ever been missed. */
+static void
+forget_missed(const char *directory, const char *name, json_t *state)
+{
+	if (!is_true(state, "missed"))
+		return;
+	json_object_set_new(state, "missed", json_false());
+	queue_write(directory, STATE_FOLDER, name, state);
+}
+
+void
+policy_check_age(const Settings *settings, const char *directory, const BackupName *latest)
+{
 	json_int_t now = (json_int_t) time(NULL);
-	bool late = now - (json_int_t) when > settings->notify_missed_after;
+	json_int_t when = (json_int_t) backup_id_time(latest->id);
+	bool late = now - when > settings->notify_missed_after;
+	json_t *facts = facts_of_age(settings, latest, late);
+	char *name = state_name(facts);
+	json_t *state = read_state(directory, name);
 	bool before = is_true(state, "missed");
 	bool repeat = before && now - number(state, "missed_sent") >= settings->notify_repeat_after;
-	json_t *facts = facts_of_age(settings, repository, database, backup, late);
 
-	if (late && (!before || repeat))
+	if (policy_age_is_excepted(settings, latest))
+		forget_missed(directory, name, state);
+	else if (late && (!before || repeat))
 	{
-		set_number(state, "last_good_time", (json_int_t) when);
-		json_object_set_new(state, "last_good_backup", json_string(backup));
+		set_number(state, "last_good_time", when);
+		json_object_set_new(state, "last_good_backup", json_string(latest->id));
 		if (!is_true(state, "failing"))
-			set_number(state, "since", (json_int_t) when + settings->notify_missed_after);
+			set_number(state, "since", when + settings->notify_missed_after);
 		queue_event(settings, directory, REASON_MISSED, facts, state);
 		json_object_set_new(state, "missed", json_true());
 		set_number(state, "missed_sent", now);
@@ -305,14 +343,12 @@ policy_check_age(const Settings *settings, const char *directory, const char *da
 	json_decref(facts);
 	json_decref(state);
 	free(name);
-	free(repository);
 }
 
 void
 policy_missed(const Settings *settings, const char *directory, const json_t *facts)
 {
-	char *name = state_name(json_member(facts, "kind"), json_member(facts, "database"),
-							json_member(facts, "repository"));
+	char *name = state_name(facts);
 	json_t *state = read_state(directory, name);
 
 	if (strcmp(json_member(facts, "kind"), "backup") == 0)

@@ -14,6 +14,7 @@
 #include <stdbool.h>
 #include <time.h>
 
+#include "repository.h"
 #include "settings.h"
 
 /*
@@ -29,9 +30,15 @@ extern void policy_apply(const Settings *settings, const char *directory, const 
 /* Queue the repeats that were held back, where their time has come. */
 extern void policy_repeat(const Settings *settings, const char *directory);
 
-/* The latest backup of a database is of this time; too old, or young again? */
-extern void policy_check_age(const Settings *settings, const char *directory, const char *database,
-							 const char *backup, time_t when);
+/*
+ * This is the latest backup of its owner, a database or a set of files; too
+ * old, or young again?  Nothing is said of those in notify-missed-except.
+ */
+extern void policy_check_age(const Settings *settings, const char *directory,
+							 const BackupName *latest);
+
+/* Is the owner of this backup among those of notify-missed-except? */
+extern bool policy_age_is_excepted(const Settings *settings, const BackupName *name);
 
 /* Queue a message that something did not happen; such facts change no state. */
 extern void policy_missed(const Settings *settings, const char *directory, const json_t *facts);

@@ -130,13 +130,24 @@ next_command_globals(NotifyReason reason, const json_t *facts)
 	return code == EXIT_INTEGRITY ? "nex_backup globals verify" : "nex_backup doctor";
 }
 
+/* The same for a set of files, of which only the age is watched. */
+static const char *
+next_command_set(NotifyReason reason)
+{
+	return reason == REASON_MISSED ? "nex_backup config backup --set=%"
+								   : "nex_backup config list %";
+}
+
 static char *
 command_text(NotifyReason reason, const json_t *facts)
 {
-	const char *database = json_member(facts, "database");
+	const char *set = json_member(facts, "set");
+	const char *database = set != NULL ? set : json_member(facts, "database");
 	const char *repository = json_member(facts, "repository");
-	bool globals = database != NULL && strcmp(database, GLOBALS_DATABASE) == 0;
-	const char *c = globals ? next_command_globals(reason, facts) : next_command(reason, facts);
+	bool globals = set == NULL && database != NULL && strcmp(database, GLOBALS_DATABASE) == 0;
+	const char *c = set != NULL ? next_command_set(reason)
+					: globals   ? next_command_globals(reason, facts)
+								: next_command(reason, facts);
 	Buffer out;
 
 	buffer_init(&out);
@@ -162,11 +173,14 @@ static char *
 subject_matter(const json_t *facts)
 {
 	const char *kind = json_member(facts, "kind");
-	const char *database = json_member(facts, "database");
+	const char *set = json_member(facts, "set");
+	const char *database = set != NULL ? set : json_member(facts, "database");
 	char *name = database != NULL ? harmless_text(database, false) : NULL;
 	char *matter;
 
-	if (name != NULL && strcmp(name, GLOBALS_DATABASE) == 0)
+	if (set != NULL)
+		matter = xasprintf("%s of files of set %s", kind, name);
+	else if (name != NULL && strcmp(name, GLOBALS_DATABASE) == 0)
 		matter = xasprintf("%s of the globals", kind);
 	else if (name != NULL)
 		matter = xasprintf("%s of %s", kind, name);
@@ -337,6 +351,38 @@ append_last_good(Buffer *out, const json_t *facts, const json_t *state)
 	free(age);
 }
 
+/* How notify-missed-except names this one: a pattern, in YAML's single quotes. */
+static void
+append_exception(Buffer *out, const json_t *facts)
+{
+	const char *set = json_member(facts, "set");
+	const char *name = set != NULL ? set : json_member(facts, "database");
+	bool globals = set == NULL && strcmp(name, GLOBALS_DATABASE) == 0;
+	char *safe = harmless_text(globals ? "globals" : name, false);
+	bool plain = safe[strspn(safe, "abcdefghijklmnopqrstuvwxyz0123456789_-.")] == '\0';
+	const char *c;
+
+	buffer_printf(out, "'%s%s", set != NULL ? "config/" : "", plain ? "" : "\"");
+	for (c = safe; *c != '\0'; c++)
+	{
+		buffer_append_char(out, *c);
+		if (*c == '\'' || *c == '"')
+			buffer_append_char(out, *c);
+	}
+	buffer_printf(out, "%s'", plain ? "" : "\"");
+	free(safe);
+}
+
+/* What was backed up once, and is not wanted any more, must not alarm for ever. */
+static void
+append_way_to_silence(Buffer *out, const json_t *facts)
+{
+	buffer_append_string(out, "\nIf no more backups of it are wanted, add this to the settings "
+							  "file:\n\n    notify-missed-except: [");
+	append_exception(out, facts);
+	buffer_append_string(out, "]\n");
+}
+
 /* The body. */
 static char *
 body_text(NotifyReason reason, const char *matter, const json_t *facts, const json_t *state,
@@ -357,6 +403,7 @@ body_text(NotifyReason reason, const char *matter, const json_t *facts, const js
 	if (state != NULL)
 		append_last_good(&out, facts, state);
 	append_line(&out, "Database:", json_member(facts, "database"));
+	append_line(&out, "Set:", json_member(facts, "set"));
 	append_line(&out, "Repository:", json_member(facts, "repository"));
 	append_line(&out, "Host:", host);
 	append_line(&out, "Job:", json_member(facts, "job"));
@@ -367,6 +414,8 @@ body_text(NotifyReason reason, const char *matter, const json_t *facts, const js
 	if (json_is_integer(code))
 		append_line(&out, "Exit code:", exit_code_text((int) json_integer_value(code)));
 	buffer_printf(&out, "\nCommand to run next, on %s:\n\n    %s\n", host, command);
+	if (reason == REASON_MISSED && json_is_true(json_object_get(facts, "by_age")))
+		append_way_to_silence(&out, facts);
 	if (log != NULL && log[0] != '\0' && reason == REASON_FAILURE)
 	{
 		char *safe = harmless_text(log, true);
@@ -419,7 +468,7 @@ event_compose(NotifyReason reason, const json_t *facts, const json_t *state)
 {
 	static const char *const copied[] = {"kind",   "database", "repository", "job",       "type",
 										 "backup", "started",  "finished",   "exit_code", "error",
-										 "detail", "log",      "run"};
+										 "detail", "log",      "run",        "set"};
 	json_t *event = json_object();
 	char host[256] = "";
 	char now[32];
