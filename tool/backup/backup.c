@@ -39,6 +39,7 @@
 #include "quote.h"
 #include "schema.h"
 #include "sequences.h"
+#include "server_clock.h"
 #include "snapshot_watch.h"
 #include "source_server.h"
 #include "source_sessions.h"
@@ -101,6 +102,7 @@ begin(Backup *backup, const char *name, char **database)
 		!database_read(backup->leader, &manifest->database, &manifest->server) ||
 		!source_server_check(backup->leader, manifest->server.in_recovery))
 		return false;
+	server_clock_check(backup->leader);
 	*database = xstrdup(manifest->database.name);
 	if (!repository_lock_shared(backup->repository) ||
 		!repository_lock_backup(backup->repository, *database, &backup->lock) ||

@@ -47,7 +47,8 @@ static const SqlConstant overview_query =
 		" (SELECT pg_catalog.count(*) FROM pg_catalog.pg_tablespace WHERE spcname !~ '^pg_'),"
 		" pg_catalog.has_table_privilege('pg_catalog.pg_authid', 'SELECT'),"
 		" (SELECT rolname FROM pg_catalog.pg_roles WHERE oid = 10),"
-		" pg_catalog.current_database()");
+		" pg_catalog.current_database(),"
+		" pg_catalog.to_char(pg_catalog.clock_timestamp(), 'YYYY-MM-DD\"T\"HH24:MI:SS.MS\"Z\"')");
 
 /* ALTER ROLE ALL SET: of no role and of no database.  Values as they are, without quotes. */
 static const SqlConstant settings_query =
@@ -122,7 +123,7 @@ look_around(GlobalsBackup *backup)
 
 	if (result == NULL)
 		return false;
-	manifest->snapshot_at = utc_now();
+	manifest->snapshot_at = xstrdup(PQgetvalue(result, 0, 6));
 	globals->roles = strtoull(PQgetvalue(result, 0, 0), NULL, 10);
 	globals->memberships = strtoull(PQgetvalue(result, 0, 1), NULL, 10);
 	globals->tablespaces = strtoull(PQgetvalue(result, 0, 2), NULL, 10);

@@ -12,6 +12,7 @@
 #include <stdlib.h>
 
 #include "interrupt.h"
+#include "server_clock.h"
 
 Connection *
 connection_open_maintenance(const Settings *settings, ConnectionTarget **target)
@@ -44,5 +45,7 @@ connection_open_maintenance(const Settings *settings, ConnectionTarget **target)
 	}
 	if (connection == NULL)
 		connection = connection_open(*target);
+	if (connection != NULL)
+		server_clock_check(connection);
 	return connection;
 }

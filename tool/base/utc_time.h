@@ -10,6 +10,9 @@
 
 #include <stdbool.h>
 
+/* Clocks that differ by more than these seconds are worth a warning. */
+#define CLOCK_TOLERANCE 60
+
 /* Now as "2026-11-23T02:00:00.000Z"; caller frees. */
 extern char *utc_now(void);
 

@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "ask.h"
+#include "choose.h"
 #include "command.h"
 #include "configuration_backup.h"
 #include "configuration_restore.h"
@@ -208,6 +209,7 @@ list_sets(const Settings *settings, Repository *repository, const char *set)
 
 	if (!repository_list_sets(repository, set, &names, &count))
 		return false;
+	repository_sort(repository, names, count);
 	for (i = 0; i < count; i++)
 	{
 		BackupSummary summary;

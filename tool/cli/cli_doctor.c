@@ -18,6 +18,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "choose.h"
 #include "command.h"
 #include "doctor.h"
 #include "leftovers.h"
@@ -29,6 +30,7 @@
 #include "repository_view.h"
 #include "temporary_directory.h"
 #include "unclear.h"
+#include "utc_time.h"
 
 #define HOUR 3600
 #define DAY (24 * HOUR)
@@ -166,6 +168,8 @@ check_space(Doctor *doctor, uint64_t added, uint64_t whole)
 typedef struct DatabaseState
 {
 	const BackupName *latest; /* undamaged */
+	double when;              /* of its snapshot */
+	const BackupName *ahead;  /* named by a clock that was ahead */
 	uint64_t added;
 	uint64_t whole;
 	double verified; /* time of the newest good verification, -1: none */
@@ -185,7 +189,7 @@ say_age(Doctor *doctor, const char *owner, const DatabaseState *state, double no
 				   "%s: there is no undamaged backup", owner);
 		return;
 	}
-	age = now - (double) backup_id_time(state->latest->id);
+	age = now - state->when;
 	if (age < -300)
 		doctor_say(doctor, CHECK_WARNING, "last backup",
 				   "Check the clocks: expire removes nothing of this database until then.",
@@ -201,6 +205,17 @@ say_age(Doctor *doctor, const char *owner, const DatabaseState *state, double no
 						 "notify-missed-except in the settings file."
 					   : NULL,
 				   "%s: %s, %s ago", owner, state->latest->id, pretty_duration(age > 0 ? age : 0));
+}
+
+/* The name of a backup is made from the clock of the host that made it. */
+static void
+say_ahead(Doctor *doctor, const char *owner, const DatabaseState *state)
+{
+	if (state->ahead != NULL && state->ahead != state->latest)
+		doctor_say(doctor, CHECK_WARNING, "clock",
+				   "Check the clocks of the hosts that make backups. The time of the snapshot, by "
+				   "the server's clock, decides which backup is the latest.",
+				   "%s: the name of %s is a time in the future", owner, state->ahead->id);
 }
 
 static void
@@ -275,6 +290,7 @@ look_at(Doctor *doctor, const BackupName *name, DatabaseState *state)
 	else
 	{
 		state->latest = name;
+		state->when = parse_time(summary.snapshot_at);
 		state->added = summary.totals.new_bytes;
 		state->whole = summary.totals.stored_bytes;
 		if (summary.verification.known && summary.verification.ok)
@@ -310,8 +326,13 @@ check_backups(Doctor *doctor, const BackupName *names, int count)
 		DatabaseState state = {.verified = -1};
 
 		for (; i < count && backup_same_owner(&names[i], first); i++)
+		{
 			look_at(doctor, &names[i], &state);
+			if ((double) backup_id_time(names[i].id) > now + CLOCK_TOLERANCE)
+				state.ahead = &names[i];
+		}
 		say_age(doctor, owner, &state, now);
+		say_ahead(doctor, owner, &state);
 		if (state.latest != NULL)
 			say_verification(doctor, owner, &state, now);
 		say_unknown_sql(doctor, owner, &state);
@@ -448,6 +469,7 @@ check_repository(Doctor *doctor)
 	unclear_look_at_all(doctor->repository);
 	if (repository_list(doctor->repository, NULL, &names, &count))
 	{
+		repository_sort(doctor->repository, names, count);
 		check_backups(doctor, names, count);
 		say_unclear(doctor);
 		check_leftovers(doctor, names, count, exclusive);

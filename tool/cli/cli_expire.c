@@ -17,6 +17,7 @@
 #include <time.h>
 
 #include "catalogue.h"
+#include "choose.h"
 #include "command.h"
 #include "interrupt.h"
 #include "leftovers.h"
@@ -55,7 +56,7 @@ describe(Expiry *expiry, int position)
 	backup->database = name->database;
 	backup->of_files = name->of_files;
 	backup->id = name->id;
-	backup->time = backup_id_time(name->id);
+	backup->time = (time_t) backup_snapshot_time(expiry->repository, name);
 	if (summary.damage != NULL)
 	{
 		backup->state = RETENTION_DAMAGED;
@@ -72,7 +73,7 @@ describe(Expiry *expiry, int position)
 static void
 warn_of_frozen(const Expiry *expiry)
 {
-	const char *last = NULL;
+	const BackupName *last = NULL;
 	int i;
 
 	for (i = 0; i < expiry->count; i++)
@@ -80,9 +81,9 @@ warn_of_frozen(const Expiry *expiry)
 		const RetentionBackup *backup = &expiry->backups[i];
 		char *whose;
 
-		if (!backup->frozen || (last != NULL && strcmp(last, backup->database) == 0))
+		if (!backup->frozen || (last != NULL && backup_same_owner(last, &expiry->names[i])))
 			continue;
-		last = backup->database;
+		last = &expiry->names[i];
 		whose = backup_owner(&expiry->names[i]);
 		log_warning_hint("Check the clocks; when all backups lie in the past, expire removes "
 						 "what the rules do not keep.",
@@ -103,6 +104,7 @@ decide(Expiry *expiry, const char *database)
 	unclear_look_at_all(expiry->repository);
 	if (!repository_list(expiry->repository, database, &expiry->names, &expiry->count))
 		return false;
+	repository_sort(expiry->repository, expiry->names, expiry->count);
 	expiry->backups = xcalloc((size_t) expiry->count + 1, sizeof(RetentionBackup));
 	for (i = 0; i < expiry->count && !interrupted(); i++)
 		describe(expiry, i);

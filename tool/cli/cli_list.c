@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "choose.h"
 #include "command.h"
 #include "log.h"
 #include "memory.h"
@@ -160,6 +161,8 @@ run_list(const Settings *settings)
 	if (repository == NULL)
 		return false;
 	good = repository_list(repository, database, &names, &count);
+	if (good)
+		repository_sort(repository, names, count);
 	if (good && count == 0 && !settings->json)
 		say_empty(repository, database);
 	else if (good)

@@ -11,6 +11,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "choose.h"
 #include "command.h"
 #include "log.h"
 #include "memory.h"
@@ -22,6 +23,7 @@
 #include "notify_text.h"
 #include "output.h"
 #include "repository_view.h"
+#include "utc_time.h"
 
 #define LOCK_SECONDS 10
 
@@ -238,6 +240,22 @@ run_list(const Settings *settings)
 
 /* ---- missed backups ---- */
 
+/* Look at the age of the latest one of these backups. */
+static void
+check_age(const Settings *settings, const char *directory, Repository *repository,
+		  const BackupName *names, int count)
+{
+	double now = (double) (time(NULL) + CLOCK_TOLERANCE);
+	const BackupName *latest = repository_choose(repository, names, count, &now);
+
+	/* One that is dated in the future must not hide that no other was made since. */
+	if (latest == NULL)
+		latest = repository_choose(repository, names, count, NULL);
+	if (latest != NULL)
+		policy_check_age(settings, directory, latest,
+						 (time_t) backup_snapshot_time(repository, latest));
+}
+
 /* Look at the age of the latest backup of each database and set of files. */
 static bool
 run_check_missed(const Settings *settings)
@@ -246,6 +264,7 @@ run_check_missed(const Settings *settings)
 	Repository *repository;
 	BackupName *names = NULL;
 	int count = 0;
+	int next;
 	int lock;
 	int i;
 
@@ -261,11 +280,11 @@ run_check_missed(const Settings *settings)
 	lock = repository != NULL && repository_list(repository, NULL, &names, &count)
 			   ? queue_lock(directory, "lock", LOCK_SECONDS)
 			   : -1;
-	for (i = 0; i < count && lock >= 0; i++)
+	for (i = 0; i < count && lock >= 0; i = next)
 	{
-		/* They are sorted: the last one of a database, or of a set of files, is its latest. */
-		if (i + 1 == count || !backup_same_owner(&names[i], &names[i + 1]))
-			policy_check_age(settings, directory, &names[i]);
+		for (next = i + 1; next < count && backup_same_owner(&names[next], &names[i]);)
+			next++;
+		check_age(settings, directory, repository, names + i, next - i);
 	}
 	queue_unlock(lock);
 	free(names);

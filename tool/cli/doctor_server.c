@@ -15,11 +15,31 @@
 #include "memory.h"
 #include "quote.h"
 #include "restore_mark.h"
+#include "server_clock.h"
 #include "subprocess.h"
 #include "target.h"
+#include "utc_time.h"
 
 #define OLDEST_SERVER 140000
 #define NEWEST_SERVER 190000 /* the first that is not known yet */
+
+static void
+check_clock(Doctor *doctor, Connection *connection)
+{
+	char text[32];
+	double ahead;
+
+	if (!server_clock_ahead(connection, &ahead))
+		return;
+	if (ahead <= CLOCK_TOLERANCE && ahead >= -CLOCK_TOLERANCE)
+		doctor_say(doctor, CHECK_OK, "clock", NULL, "that of the server agrees with this host's");
+	else
+		doctor_say(doctor, CHECK_WARNING, "clock",
+				   "Correct the clock that is wrong. Backups are ordered by the server's clock and "
+				   "named by that of this host.",
+				   "that of the server is %s %s that of this host", clock_difference(ahead, text),
+				   ahead > 0 ? "ahead of" : "behind");
+}
 
 static void
 check_version(Doctor *doctor, const Connection *connection)
@@ -275,6 +295,7 @@ doctor_check_server(Doctor *doctor)
 		doctor_say(doctor, CHECK_OK, "server", NULL, "connected to database \"%s\"", database);
 		free(database);
 		check_version(doctor, connection);
+		check_clock(doctor, connection);
 		check_program(doctor, "pg_dump", connection_version(connection));
 		check_program(doctor, "pg_restore", connection_version(connection));
 		check_program(doctor, "pg_dumpall", connection_version(connection));

@@ -12,6 +12,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "choose.h"
 #include "leftovers.h"
 #include "log.h"
 #include "manifest_envelope.h"
@@ -280,21 +281,23 @@ repository_list_sets(Repository *repository, const char *set, BackupName **names
 	return finish_list(&list, names, count);
 }
 
-/* The same with *found apart, so that an error is not taken for "none". */
+/* The same with *found apart, so that an error is not taken for "none"; warns of clocks. */
 static bool
 find_latest(Repository *repository, const char *database, BackupName *name, bool *found)
 {
+	const BackupName *chosen;
 	BackupName *names;
 	int count;
 
 	*found = false;
 	if (!repository_list(repository, database, &names, &count))
 		return false;
-	*found = count > 0;
+	chosen = repository_choose(repository, names, count, NULL);
+	*found = chosen != NULL;
 	if (*found)
-		*name = names[count - 1];
+		*name = *chosen;
 	free(names);
-	return true;
+	return count == 0 || *found;
 }
 
 bool
@@ -424,8 +427,9 @@ repository_resolve(Repository *repository, const char *text, BackupName *name)
 bool
 repository_resolve_set(Repository *repository, const char *set, const char *id, BackupName *name)
 {
+	const BackupName *chosen = NULL;
 	BackupName *names;
-	bool found = false;
+	bool found;
 	int count;
 
 	if (!file_set_name_valid(set) || (id != NULL && !backup_id_valid(id)))
@@ -436,11 +440,16 @@ repository_resolve_set(Repository *repository, const char *set, const char *id, 
 							id != NULL ? "/" : "", id != NULL ? id : "");
 	if (!repository_list_sets(repository, set, &names, &count))
 		return false;
-	while (count > 0 && !found)
+	if (id == NULL)
+		chosen = repository_choose(repository, names, count, NULL);
+	while (id != NULL && chosen == NULL && count > 0)
 	{
-		*name = names[--count];
-		found = id == NULL || strcmp(id, name->id) == 0;
+		if (strcmp(names[--count].id, id) == 0)
+			chosen = &names[count];
 	}
+	found = chosen != NULL;
+	if (found)
+		*name = *chosen;
 	free(names);
 	if (found)
 		return true;

@@ -1,51 +1,394 @@
 /*-------------------------------------------------------------------------
  *
  * choose.c
- *	  Which backup of a database shows it at a given time.
+ *	  Which backup is the latest, and which one shows a given time.
  *
- * The time of a backup is that of its snapshot, which stands in its manifest;
- * its id only says when it began.  Where the manifest is damaged the id must
- * do: to pass over a damaged backup in silence would restore an older state
- * than was asked for.
+ * The time of a backup is that of its snapshot, by the server's clock, and
+ * stands in its manifest.  Its id is made from the clock of the host that ran
+ * the tool, which may be wrong, and which differs from host to host; so an id
+ * never decides, except where there is nothing else: where the manifest is
+ * damaged.  To pass over a damaged backup in silence would restore an older
+ * state than was asked for.
+ *
+ * The time is near the beginning of a manifest, which may be large.  So only
+ * its first bytes are read, except of the backups whose ids are later than
+ * that of the chosen one: they must prove that they are older, because a
+ * damaged byte could say so, too.
  *
  *-------------------------------------------------------------------------
  */
+#include "choose.h"
+
+#include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "interrupt.h"
 #include "log.h"
+#include "memory.h"
 #include "quote.h"
-#include "repository.h"
 #include "utc_time.h"
 
-/* Time of a backup's snapshot. */
-static double
-snapshot_time(Repository *repository, const BackupName *name)
+/* "snapshot_at" is within so many bytes, as this program writes manifests. */
+#define HEAD_BYTES 640
+
+#define TIME_KEY "\n\"snapshot_at\": \""
+
+/* A backup and the time that it counts as. */
+typedef struct Candidate
+{
+	const BackupName *name;
+	double when;
+	bool read;    /* the whole manifest, so that its digests have told */
+	bool damaged; /* and only the id is left */
+} Candidate;
+
+/* By the beginning of the manifest alone; false if that does not tell. */
+static bool
+peek_time(Repository *repository, const BackupName *name, double *seconds)
+{
+	char head[HEAD_BYTES + 1];
+	char *path = backup_path(name, ".json");
+	int error = repository->storage->read_range(repository->storage, path, 0, HEAD_BYTES, head);
+	char *end;
+	char *text;
+
+	free(path);
+	if (error != 0)
+		return false;
+	head[HEAD_BYTES] = '\0';
+	text = strstr(head, TIME_KEY);
+	if (text == NULL)
+		return false;
+	text += strlen(TIME_KEY);
+	end = strchr(text, '"');
+	if (end == NULL)
+		return false;
+	*end = '\0';
+	return utc_time_parse(text, seconds);
+}
+
+/* By the whole manifest; false if that is damaged. */
+static bool
+read_time(Repository *repository, const BackupName *name, double *seconds)
 {
 	char *error = NULL;
 	Manifest *manifest = repository_manifest_try(repository, name, &error);
-	double seconds;
+	bool good = manifest != NULL && utc_time_parse(manifest->snapshot_at, seconds);
 
-	if (manifest == NULL || !utc_time_parse(manifest->snapshot_at, &seconds))
-		seconds = (double) backup_id_time(name->id);
 	manifest_free(manifest);
 	free(error);
-	return seconds;
+	return good;
+}
+
+double
+backup_snapshot_time(Repository *repository, const BackupName *name)
+{
+	double seconds;
+
+	if (peek_time(repository, name, &seconds) || read_time(repository, name, &seconds))
+		return seconds;
+	return (double) backup_id_time(name->id);
+}
+
+/* Learn its time; by the id alone if there is nothing else. */
+static void
+read_candidate(Repository *repository, Candidate *candidate)
+{
+	candidate->read = true;
+	candidate->damaged = !read_time(repository, candidate->name, &candidate->when);
+	if (candidate->damaged)
+		candidate->when = (double) backup_id_time(candidate->name->id);
+}
+
+/* ---- two snapshots ---- */
+
+/* The position in the WAL as a number; false if it is unknown. */
+static bool
+wal_position(const Manifest *manifest, uint64_t *position)
+{
+	uint32_t high;
+	uint32_t low;
+
+	if (manifest->server.lsn == NULL || manifest->server.system_identifier == NULL ||
+		sscanf(manifest->server.lsn, "%" SCNx32 "/%" SCNx32, &high, &low) != 2)
+		return false;
+	*position = (uint64_t) high << 32 | low;
+	return true;
+}
+
+/* Order of two backups of one server and timeline by their positions; 0: not known. */
+static int
+compare_positions(Repository *repository, const BackupName *a, const BackupName *b)
+{
+	char *error_a = NULL;
+	char *error_b = NULL;
+	Manifest *x = repository_manifest_try(repository, a, &error_a);
+	Manifest *y = repository_manifest_try(repository, b, &error_b);
+	uint64_t at_x;
+	uint64_t at_y;
+	int result = 0;
+
+	if (x != NULL && y != NULL && wal_position(x, &at_x) && wal_position(y, &at_y) &&
+		strcmp(x->server.system_identifier, y->server.system_identifier) == 0 &&
+		x->server.timeline == y->server.timeline)
+		result = at_x < at_y ? -1 : at_x > at_y;
+	manifest_free(x);
+	manifest_free(y);
+	free(error_a);
+	free(error_b);
+	return result;
+}
+
+/* Two snapshots of one instant: the position in the WAL tells, else any order that stays. */
+static bool
+is_later(Repository *repository, const Candidate *a, const Candidate *b)
+{
+	int by_position;
+
+	if (a->when != b->when)
+		return a->when > b->when;
+	by_position = compare_positions(repository, a->name, b->name);
+	return by_position != 0 ? by_position > 0 : backup_id_compare(a->name->id, b->name->id) > 0;
+}
+
+/* ---- choosing ---- */
+
+static Candidate *
+find_candidates(Repository *repository, const BackupName *names, int count)
+{
+	Candidate *candidates = xcalloc((size_t) count + 1, sizeof(Candidate));
+	int i;
+
+	for (i = 0; i < count; i++)
+	{
+		candidates[i].name = &names[i];
+		if (!interrupted() && !peek_time(repository, &names[i], &candidates[i].when))
+			read_candidate(repository, &candidates[i]);
+	}
+	return candidates;
+}
+
+/* A damaged one that was made after the latest one, as far as ids tell; else that one. */
+static int
+prefer_damaged(const Candidate *candidates, int count, const double *at, int latest)
+{
+	int i;
+
+	for (i = 0; i < count; i++)
+	{
+		const char *id = candidates[i].name->id;
+
+		if (candidates[i].damaged && (at == NULL || candidates[i].when <= *at) &&
+			(latest < 0 || backup_id_compare(id, candidates[latest].name->id) > 0))
+			latest = i;
+	}
+	return latest;
+}
+
+/* Its position; -1 if there is none. */
+static int
+find_latest(Repository *repository, const Candidate *candidates, int count, const double *at)
+{
+	int latest = -1;
+	int i;
+
+	for (i = 0; i < count; i++)
+	{
+		const Candidate *candidate = &candidates[i];
+
+		if (!candidate->damaged && (at == NULL || candidate->when <= *at) &&
+			(latest < 0 || is_later(repository, candidate, &candidates[latest])))
+			latest = i;
+	}
+	return prefer_damaged(candidates, count, at, latest);
+}
+
+/* False if that was done before. */
+static bool
+read_whole(Repository *repository, Candidate *candidate)
+{
+	if (candidate->read)
+		return false;
+	read_candidate(repository, candidate);
+	return true;
+}
+
+/*
+ * Ids and snapshots tell different things if a backup has a later id than the chosen one: read
+ * both in full.  False: nothing is left to be read.
+ */
+static bool
+read_later_ids(Repository *repository, Candidate *candidates, int count, int latest,
+			   const double *at)
+{
+	bool any = false;
+	int i;
+
+	for (i = 0; i < count && !interrupted(); i++)
+	{
+		const BackupName *name = candidates[i].name;
+
+		if (i == latest || (at != NULL && (double) backup_id_time(name->id) > *at) ||
+			(latest >= 0 && backup_id_compare(name->id, candidates[latest].name->id) < 0))
+			continue;
+		any |= read_whole(repository, &candidates[i]);
+		if (latest >= 0)
+			any |= read_whole(repository, &candidates[latest]);
+	}
+	return any;
+}
+
+/* "database "db"", or what else it is a backup of; caller frees. */
+static char *
+subject(const BackupName *name)
+{
+	char *shown = printable_name(name->database);
+	char *text = name->of_files               ? xasprintf("the files of set \"%s\"", shown)
+				 : backup_is_of_globals(name) ? xstrdup("the globals")
+											  : xasprintf("database \"%s\"", shown);
+
+	free(shown);
+	return text;
+}
+
+/* A backup that claims to be later than the latest one. */
+static void
+warn_of_later_id(Repository *repository, const BackupName *later, const BackupName *latest)
+{
+	char *whose = subject(latest);
+	char *hint;
+
+	if (compare_positions(repository, later, latest) > 0)
+	{
+		hint = xasprintf("Its WAL position shows that %s is the newer one; name it to use it.",
+						 later->id);
+		log_warning_hint(hint,
+						 "of %s, backup %s has the latest snapshot time, but backup %s was made "
+						 "after it: the clock of the server was set back",
+						 whose, latest->id, later->id);
+	}
+	else
+	{
+		hint = xasprintf("The clock of a host that makes backups is or was wrong. The time of the "
+						 "snapshot, by the server's clock, decides: %s is the latest.",
+						 latest->id);
+		log_warning_hint(hint, "of %s, backup %s is dated after %s, but its snapshot is older",
+						 whose, later->id, latest->id);
+	}
+	free(hint);
+	free(whose);
+}
+
+/* The latest one is dated in the future, by its snapshot or by its name alone. */
+static void
+warn_of_future(const Candidate *latest)
+{
+	char *whose = subject(latest->name);
+	double now = (double) (time(NULL) + CLOCK_TOLERANCE);
+
+	if (latest->when > now)
+		log_warning_hint("A clock is or was wrong: that of the server when the backup was made, or "
+						 "now that of this host. Later backups do not count as the latest until "
+						 "that time; \"nex_backup list\" shows all.",
+						 "the latest backup of %s, %s, is dated in the future", whose,
+						 latest->name->id);
+	else if ((double) backup_id_time(latest->name->id) > now)
+		log_warning_hint("The clock of the host that made it was wrong, or that of this host is. "
+						 "The time of the snapshot, by the server's clock, decides.",
+						 "the name of the latest backup of %s, %s, is a time in the future", whose,
+						 latest->name->id);
+	free(whose);
+}
+
+/* Say what is wrong with the clocks, as far as these backups show it. */
+static void
+warn_of_clocks(Repository *repository, const Candidate *candidates, int count,
+			   const Candidate *latest)
+{
+	time_t chosen = backup_id_time(latest->name->id);
+	const BackupName *later = NULL;
+	int i;
+
+	for (i = 0; i < count; i++)
+	{
+		const BackupName *name = candidates[i].name;
+
+		if (candidates[i].when < latest->when &&
+			backup_id_time(name->id) > chosen + CLOCK_TOLERANCE &&
+			(later == NULL || backup_id_compare(name->id, later->id) > 0))
+			later = name;
+	}
+	if (later != NULL)
+		warn_of_later_id(repository, later, latest->name);
+	warn_of_future(latest);
+}
+
+static const BackupName *
+choose(Repository *repository, const BackupName *names, int count, const double *at, bool warn)
+{
+	Candidate *candidates = find_candidates(repository, names, count);
+	int latest = find_latest(repository, candidates, count, at);
+	const BackupName *chosen;
+
+	while (!interrupted() && read_later_ids(repository, candidates, count, latest, at))
+		latest = find_latest(repository, candidates, count, at);
+	if (latest >= 0 && warn && at == NULL)
+		warn_of_clocks(repository, candidates, count, &candidates[latest]);
+	chosen = latest >= 0 && !interrupted() ? candidates[latest].name : NULL;
+	free(candidates);
+	return chosen;
 }
 
 const BackupName *
 repository_choose(Repository *repository, const BackupName *names, int count, const double *at)
 {
+	return choose(repository, names, count, at, true);
+}
+
+const BackupName *
+repository_choose_quietly(Repository *repository, const BackupName *names, int count)
+{
+	return choose(repository, names, count, NULL, false);
+}
+
+/* ---- order ---- */
+
+static int
+compare_candidates(const void *a, const void *b)
+{
+	const Candidate *x = a;
+	const Candidate *y = b;
+
+	if (x->when != y->when)
+		return x->when < y->when ? -1 : 1;
+	return backup_id_compare(x->name->id, y->name->id);
+}
+
+void
+repository_sort(Repository *repository, BackupName *names, int count)
+{
+	Candidate *candidates = find_candidates(repository, names, count);
+	BackupName *sorted = xcalloc((size_t) count + 1, sizeof(BackupName));
+	int first = 0;
 	int i;
 
-	for (i = count - 1; i >= 0 && !interrupted(); i--)
+	while (first < count && !interrupted())
 	{
-		if (at == NULL || ((double) backup_id_time(names[i].id) <= *at &&
-						   snapshot_time(repository, &names[i]) <= *at))
-			return &names[i];
+		int next = first + 1;
+
+		while (next < count && backup_same_owner(&names[next], &names[first]))
+			next++;
+		qsort(candidates + first, (size_t) (next - first), sizeof(Candidate), compare_candidates);
+		first = next;
 	}
-	return NULL;
+	for (i = 0; i < first; i++)
+		sorted[i] = *candidates[i].name;
+	memcpy(names, sorted, (size_t) first * sizeof(BackupName));
+	free(sorted);
+	free(candidates);
 }
 
 bool

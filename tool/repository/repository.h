@@ -140,7 +140,11 @@ extern bool repository_list_sets(Repository *repository, const char *set, Backup
 extern bool repository_resolve_set(Repository *repository, const char *set, const char *id,
 								   BackupName *name);
 
-/* The latest backup of a database; false without a report if there is none. */
+/*
+ * The latest backup of a database; false without a report if there is none.
+ * Which one is the latest is decided by choose.c alone, by the time of the
+ * snapshot; a list is in the order of the ids.
+ */
 extern bool repository_latest(Repository *repository, const char *database, BackupName *name);
 
 /*
@@ -150,17 +154,6 @@ extern bool repository_latest(Repository *repository, const char *database, Back
  * with what there is as a hint) if nothing matches.
  */
 extern bool repository_resolve(Repository *repository, const char *text, BackupName *name);
-
-/*
- * Of the backups of one database, oldest first, the latest whose snapshot is
- * not after `at` (NULL: the latest); NULL if there is none.
- */
-extern const BackupName *repository_choose(Repository *repository, const BackupName *names,
-										   int count, const double *at);
-
-/* The same by the name of the database; reports (exit 1) if there is none. */
-extern bool repository_resolve_at(Repository *repository, const char *database, double at,
-								  BackupName *name);
 
 /* Read and check a manifest and its .sha256; reports (exit 3, file name) and gives NULL if damaged.
  */

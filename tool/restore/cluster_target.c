@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "choose.h"
 #include "log.h"
 #include "maintenance.h"
 #include "memory.h"

@@ -15,6 +15,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "choose.h"
 #include "interrupt.h"
 #include "loader.h"
 #include "log.h"

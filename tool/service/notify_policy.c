@@ -20,6 +20,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "choose.h"
 #include "digest.h"
 #include "json_text.h"
 #include "log.h"
@@ -131,7 +132,7 @@ look_for_last_good(json_t *state, const json_t *facts)
 		return;
 	if (repository_latest(repository, database, &latest))
 	{
-		set_number(state, "last_good_time", (json_int_t) backup_id_time(latest.id));
+		set_number(state, "last_good_time", (json_int_t) backup_snapshot_time(repository, &latest));
 		json_object_set_new(state, "last_good_backup", json_string(latest.id));
 	}
 	repository_close(repository);
@@ -310,10 +311,11 @@ forget_missed(const char *directory, const char *name, json_t *state)
 }
 
 void
-policy_check_age(const Settings *settings, const char *directory, const BackupName *latest)
+policy_check_age(const Settings *settings, const char *directory, const BackupName *latest,
+				 time_t snapshot)
 {
 	json_int_t now = (json_int_t) time(NULL);
-	json_int_t when = (json_int_t) backup_id_time(latest->id);
+	json_int_t when = (json_int_t) snapshot;
 	bool late = now - when > settings->notify_missed_after;
 	json_t *facts = facts_of_age(settings, latest, late);
 	char *name = state_name(facts);

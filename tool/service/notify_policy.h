@@ -32,10 +32,11 @@ extern void policy_repeat(const Settings *settings, const char *directory);
 
 /*
  * This is the latest backup of its owner, a database or a set of files; too
- * old, or young again?  Nothing is said of those in notify-missed-except.
+ * old by the time of its snapshot, or young again?  Nothing is said of those in
+ * notify-missed-except.
  */
 extern void policy_check_age(const Settings *settings, const char *directory,
-							 const BackupName *latest);
+							 const BackupName *latest, time_t snapshot);
 
 /* Is the owner of this backup among those of notify-missed-except? */
 extern bool policy_age_is_excepted(const Settings *settings, const BackupName *name);
