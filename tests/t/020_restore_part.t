@@ -152,6 +152,100 @@ query('grouped', 'DROP VIEW by_key CASCADE');
 tool_ok([ 'restore', '--repo', $repo, 'grouped', '--table', 'public.upon' ], 'in the live database');
 is(query('grouped', 'SELECT v FROM upon'), 'two', 'its query reads what is there');
 
+# ---------------------------- what is granted on objects that the archive does not have
+
+create_database('shut');
+query('shut', <<'SQL');
+REVOKE ALL ON SCHEMA public FROM PUBLIC;
+GRANT USAGE ON SCHEMA public TO invoice_app WITH GRANT OPTION;
+COMMENT ON SCHEMA public IS 'for few';
+CREATE TABLE t AS SELECT 1 AS a;
+CREATE SCHEMA s;
+CREATE TABLE s.t AS SELECT 1 AS a;
+SQL
+tool_ok([ 'backup', '--repo', $repo, '-d', 'shut' ], 'backup of a schema public that is shut');
+my $public = "SELECT nspowner::regrole, nspacl, obj_description(oid, 'pg_namespace') FROM pg_namespace WHERE nspname = 'public'";
+my $shut = query('shut', $public);
+my $open = query('template1', $public);
+for my $case ([ $shut, '--schema', 'public' ], [ $shut, '--schema', 'p*', '--schema', 's' ], [ $shut, '--table', 'public.t' ],
+	[ $shut, '-T', 's.t' ], [ $shut, '--schema-only' ], [ $open, '--table', 's.t' ], [ $open =~ s/[^|]*$/for few/r, '--schema', 'public', '--no-privileges' ])
+{
+	my ($expected, @options) = @$case;
+	tool_ok([ 'restore', '--repo', $repo, 'shut', '--to', 'shut_2', @options ], "@options");
+	is(query('shut_2', $public), $expected, 'grants and comment of schema public');
+	query('postgres', 'DROP DATABASE shut_2');
+}
+create_database('shut_live');
+for my $options ([ '--schema', 'public' ], [ '-T', 'public.t' ])
+{
+	tool_ok([ 'restore', '--repo', $repo, 'shut', '--to', 'shut_live', @$options ], "@$options, into a database that exists");
+	is(query('shut_live', $public), $open, 'where the schema stays as it is');
+}
+query('shut', 'ALTER SCHEMA public OWNER TO invoice_app');
+tool_ok([ 'backup', '--repo', $repo, '-d', 'shut' ], 'backup with another owner');
+tool_ok([ 'restore', '--repo', $repo, 'shut', '--to', 'shut_2', '--schema', 'public' ], 'a part with schema public');
+is(query('shut_2', $public), query('shut', $public), 'owner, grants and comment');
+
+SKIP:
+{
+	skip 'hstore is not installed', 15
+	  if query('postgres', "SELECT count(*) FROM pg_available_extensions WHERE name IN ('hstore', 'pg_stat_statements')") < 2;
+	create_database('granted');
+	query('granted', <<'SQL');
+CREATE SCHEMA e;
+CREATE EXTENSION hstore SCHEMA e;
+CREATE EXTENSION pg_stat_statements SCHEMA e;
+REVOKE ALL ON FUNCTION e.hstore(text, text) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION e.pg_stat_statements_reset, e.hstore(text, text) TO invoice_app;
+REVOKE USAGE ON TYPE e.hstore FROM PUBLIC;
+REVOKE SELECT ON e.pg_stat_statements FROM PUBLIC;
+GRANT SELECT (query) ON e.pg_stat_statements TO invoice_app;
+CREATE TABLE e.t AS SELECT 1 AS a;
+CREATE TABLE h (h e.hstore);
+SQL
+	tool_ok([ 'backup', '--repo', $repo, '-d', 'granted' ], 'backup of grants on what extensions have');
+	my $acl = "SELECT proname, proacl::text FROM pg_proc WHERE oid::regprocedure::text ~ '^(e\\.)?(hstore.text,text|pg_stat_statements_reset)' "
+	  . "UNION ALL SELECT typname, typacl::text FROM pg_type WHERE typname = 'hstore' UNION ALL SELECT relname, relacl::text FROM pg_class "
+	  . "WHERE relname = 'pg_stat_statements' UNION ALL SELECT attname, attacl::text FROM pg_attribute WHERE attacl IS NOT NULL AND "
+	  . "attrelid >= 16384 ORDER BY 1, 2";
+	my $all = query('granted', $acl);
+	my $of_hstore = join("\n", grep { /^hstore/ } split(/\n/, $all));
+	like(tool_ok([ 'restore', '--repo', $repo, 'granted', '--to', 'granted_e', '--schema', 'e' ], '--schema, without the extensions'),
+		qr/left out: grants on 5 objects of extensions that are not restored/, 'says that their grants are left out');
+	is(query('granted_e', 'SELECT a FROM e.t') . query('granted_e', $acl), 1, 'and restores the rest');
+	tool_ok([ 'restore', '--repo', $repo, 'granted', '--to', 'granted_h', '--table', 'h' ], 'a table that brings an extension');
+	is(query('granted_h', $acl), $of_hstore, 'brings the grants on its objects, too');
+	tool_ok([ 'restore', '--repo', $repo, 'granted', '--to', 'granted_n', '--table', 'h', '--no-privileges' ], '--no-privileges');
+	unlike(query('granted_n', $acl), qr/invoice_app/, 'does not');
+	tool_ok([ 'restore', '--repo', $repo, 'granted', '--to', 'granted_t', '-T', 'e.t' ], 'all but a table');
+	is(query('granted_t', $acl), $all, 'brings all grants');
+	create_database('granted_live');
+	tool_ok([ 'restore', '--repo', $repo, 'granted', '--to', 'granted_live', '--table', 'h' ], 'into a database that exists');
+	is(query('granted_live', $acl), $of_hstore, 'with the extension');
+	create_database('granted_there');
+	query('granted_there', 'CREATE SCHEMA e; CREATE EXTENSION hstore SCHEMA e; CREATE EXTENSION pg_stat_statements SCHEMA e');
+	my $there = query('granted_there', $acl);
+	tool_ok([ 'restore', '--repo', $repo, 'granted', '--to', 'granted_there', '--table', 'h' ], 'where the extensions are');
+	tool_ok([ 'restore', '--repo', $repo, 'granted', '--to', 'granted_there', '-T', 'public.h' ], 'and all but that table');
+	is(query('granted_there', $acl), $there, 'what they have stays as it is');
+}
+
+# The schema of a multirange type, which comes with its range type.
+create_database('ranges');
+query('ranges', <<'SQL');
+CREATE SCHEMA s1;
+CREATE SCHEMA "s. ""2";
+CREATE TYPE s1.r AS RANGE (SUBTYPE = inet, MULTIRANGE_TYPE_NAME = "s. ""2"."m r");
+CREATE TABLE s1.t AS SELECT s1.r('10.0.0.0', '10.0.0.9') AS r;
+SQL
+tool_ok([ 'backup', '--repo', $repo, '-d', 'ranges' ], 'backup of a multirange type');
+create_database('ranges_live');
+for my $to ('ranges_new', 'ranges_live')
+{
+	tool_ok([ 'restore', '--repo', $repo, 'ranges', '--to', $to, '--table', 's1.t' ], "its range's table into $to");
+	is(query($to, q{SELECT pg_typeof(s1."m r"(r)) FROM s1.t}), q{"s. ""2"."m r"}, 'it is there');
+}
+
 # ------------------------------------------------------------- another name, beside
 
 my @names;

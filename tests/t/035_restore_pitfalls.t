@@ -171,6 +171,34 @@ SQL
 	is(query('granted_2', 'SELECT lomacl IS NULL FROM pg_largeobject_metadata'), 't', 'the object, without grants');
 	is(query('granted_2', "SELECT has_database_privilege('invoice_app', 'granted_2', 'CREATE')"), 'f', 'the database, without grants');
 };
+subtest 'grants on large objects and the database, with the options that their owners have' => sub {
+	create_database('options');
+	query('options', <<'SQL');
+CREATE ROLE taker;
+SELECT lo_from_bytea(n, 'x') FROM generate_series(5101, 5106) n;
+GRANT UPDATE ON LARGE OBJECT 5101 TO taker WITH GRANT OPTION;
+ALTER LARGE OBJECT 5101 OWNER TO taker;
+GRANT SELECT ON LARGE OBJECT 5102 TO taker WITH GRANT OPTION;
+SET ROLE taker;
+GRANT SELECT ON LARGE OBJECT 5102 TO invoice_app WITH GRANT OPTION;
+SET ROLE invoice_app;
+GRANT SELECT ON LARGE OBJECT 5102 TO PUBLIC;
+RESET ROLE;
+ALTER LARGE OBJECT 5102 OWNER TO taker;
+GRANT ALL ON LARGE OBJECT 5103 TO CURRENT_USER WITH GRANT OPTION;
+REVOKE ALL ON LARGE OBJECT 5104 FROM CURRENT_USER;
+REVOKE UPDATE ON LARGE OBJECT 5105 FROM CURRENT_USER;
+GRANT SELECT ON LARGE OBJECT 5106 TO taker, PUBLIC;
+GRANT CREATE ON DATABASE options TO taker WITH GRANT OPTION;
+ALTER DATABASE options OWNER TO taker;
+SQL
+	my $grants = "SELECT oid, owner, (SELECT string_agg(a::text, ' ' ORDER BY a::text) FROM unnest(acl) a) FROM ("
+	  . 'SELECT oid, lomowner::regrole AS owner, lomacl AS acl FROM pg_largeobject_metadata UNION ALL '
+	  . 'SELECT 0, datdba::regrole, datacl FROM pg_database WHERE datname = current_database()) o ORDER BY 1';
+	tool_ok([ 'backup', '--repo', $repo, '-d', 'options' ], 'backup');
+	tool_ok([ 'restore', '--repo', $repo, 'options', '--to', 'options_2' ], 'restore');
+	is(query('options_2', $grants), query('options', $grants), 'the same grants');
+};
 subtest 'event triggers see no command of the restore' => sub {
 	create_database('watched');
 	query('watched', <<'SQL');

@@ -73,7 +73,7 @@ static const SqlConstant statements_query = SQL(
 	"  SELECT 4, 3, pg_catalog.pg_get_userbyid(datdba), NULL, NULL FROM me WHERE datacl IS NOT NULL"
 	"  UNION ALL"
 	"  SELECT 5, 4, CASE WHEN a.grantee <> 0 THEN pg_catalog.pg_get_userbyid(a.grantee) END,"
-	"   a.privilege_type, (a.is_grantable AND a.grantee <> me.datdba)::pg_catalog.bpchar(1)"
+	"   a.privilege_type, a.is_grantable::pg_catalog.bpchar(1)"
 	"   FROM me, LATERAL pg_catalog.aclexplode(me.datacl) a"
 	"  UNION ALL"
 	"  SELECT 6, 5, d.description, NULL, NULL FROM me, pg_catalog.pg_shdescription d"

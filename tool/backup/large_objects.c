@@ -51,7 +51,7 @@ static const SqlConstant describe_query = SQL(
 	"   WHERE lomacl IS NOT NULL"
 	"  UNION ALL"
 	"  SELECT 2, a.place, CASE WHEN a.grantee <> 0 THEN pg_catalog.pg_get_userbyid(a.grantee) END,"
-	"   a.privilege_type, (a.is_grantable AND a.grantee <> me.lomowner)::pg_catalog.text,"
+	"   a.privilege_type, a.is_grantable::pg_catalog.text,"
 	"   CASE WHEN a.grantor <> me.lomowner THEN pg_catalog.pg_get_userbyid(a.grantor) END"
 	"   FROM me, LATERAL pg_catalog.aclexplode(me.lomacl) WITH ORDINALITY"
 	"    a (grantor, grantee, privilege_type, is_grantable, place)"

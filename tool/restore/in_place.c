@@ -20,6 +20,7 @@
 #include "interrupt.h"
 #include "live_code.h"
 #include "log.h"
+#include "member_grants.h"
 #include "memory.h"
 #include "owner_rows.h"
 #include "planned_steps.h"
@@ -94,6 +95,17 @@ run_list(RestorePlan *plan, Connection *connection, const RenameMap *map, Partia
 	return in_place_run_list(plan, connection, map, partial_list(plan, which),
 							 which >= LIST_POST_DATA ? "could not restore the post-data section"
 													 : "could not restore the pre-data section");
+}
+
+/* Grants on what extensions have brought that were not there. */
+static bool
+grant_members(RestorePlan *plan, Connection *connection, const RenameMap *map)
+{
+	char *list;
+
+	return member_grants_choose(plan, connection, &list) &&
+		   (list == NULL || in_place_run_list(plan, connection, map, list,
+											  "could not restore the pre-data section"));
 }
 
 /* The table that takes the rows, quoted and perhaps renamed; caller frees. */
@@ -256,6 +268,7 @@ fill(RestorePlan *plan, Connection *connection, const RenameMap *map)
 	good = create_schema(plan, connection, map) && run_list(plan, connection, map, LIST_OBJECTS) &&
 		   (plan->settings->no_privileges || (default_grants_reset(plan, connection, map) &&
 											  run_list(plan, connection, map, LIST_GRANTS))) &&
+		   grant_members(plan, connection, map) &&
 		   (!plan->in_place || in_place_attach(plan, connection, map)) &&
 		   load_rows(plan, connection, map) &&
 		   (plan->settings->schema_only || sequences_set(plan, connection, map));

@@ -20,6 +20,7 @@
 #include "interrupt.h"
 #include "loader.h"
 #include "log.h"
+#include "member_grants.h"
 #include "memory.h"
 #include "post_data.h"
 #include "progress.h"
@@ -262,6 +263,26 @@ set_sequences(RestorePlan *plan)
 	return good;
 }
 
+/* Grants on what the extensions have brought: pre-data once more, with a list of its own. */
+static bool
+grant_members(RestorePlan *plan)
+{
+	ConnectionTarget *target = target_with_database(plan->target, plan->working);
+	Connection *connection = session_open(plan, target);
+	char *list = NULL;
+	bool good = connection != NULL && member_grants_choose(plan, connection, &list);
+
+	if (list != NULL)
+	{
+		free(plan->pre_list);
+		plan->pre_list = list;
+		good = good && schema_sections_run(plan, "pre-data");
+	}
+	connection_close(connection);
+	target_free(target);
+	return good;
+}
+
 static bool
 run_in_new_database(RestorePlan *plan)
 {
@@ -272,7 +293,8 @@ run_in_new_database(RestorePlan *plan)
 	if (good)
 		plan->post_list = partial_list(plan, LIST_POST_DATA);
 	good = good && plan->pre_list != NULL && plan->post_list != NULL &&
-		   target_database_create(plan) && schema_sections_run(plan, "pre-data");
+		   target_database_create(plan) && schema_sections_run(plan, "pre-data") &&
+		   grant_members(plan);
 	if (good && plan->manifest->ntables > 0)
 		good = loader_run(plan);
 	if (good && plan->rows != plan->manifest->totals.rows)

@@ -237,6 +237,7 @@ selection_make(Selection *selection, const Settings *settings)
 
 	selection->states = xcalloc((size_t) selection->toc.count + 1, 1);
 	selection->late = xcalloc((size_t) selection->toc.count + 1, sizeof(bool));
+	selection->of_members = xcalloc((size_t) selection->toc.count + 1, sizeof(bool));
 	selection->everything = settings->table.count == 0 && settings->schema.count == 0;
 	selection->renames = settings->as != NULL;
 	if (settings->schema_only)
@@ -260,7 +261,9 @@ selection_make(Selection *selection, const Settings *settings)
 	if (selection->everything)
 		mark_everything(selection, settings->schema_only);
 	use_environments(selection);
+	selection_take_out_strays(selection);
 	selection_close(selection);
+	selection_bring_public(selection);
 	selection_report(selection);
 	return true;
 }
@@ -271,6 +274,7 @@ selection_free(Selection *selection)
 	archive_toc_free(&selection->toc);
 	free(selection->states);
 	free(selection->late);
+	free(selection->of_members);
 	free(selection->starts);
 	free(selection->dependents);
 	selection_forget_report(selection);

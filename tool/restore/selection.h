@@ -39,7 +39,8 @@ struct Selection
 	bool everything;                 /* no name was asked for, only exclusions or --schema-only */
 	bool renames;                    /* --as: what exists does not count as what it refers to */
 	unsigned char *states;           /* EntryState by place of the entry */
-	bool *late; /* by place: a partition to be attached to a parent that is there already */
+	bool *late;       /* by place: a partition to be attached to a parent that is there already */
+	bool *of_members; /* by place: grants on an object of an extension */
 	Lines left_out;
 	Lines used;    /* existing things that it relies on */
 	Lines brought; /* things that were not asked for, but needed */
@@ -87,6 +88,14 @@ extern const TocEntry *selection_view_query(const Selection *selection, const To
 
 /* Empty the lines: rows alone leave out nothing. */
 extern void selection_forget_report(Selection *selection);
+
+/*
+ * selection_grants.c: grants and comments on objects that have no entry.  The
+ * first takes those out that do not come by being asked for, the second brings
+ * those of schema public with what is in it, once everything else is decided.
+ */
+extern void selection_take_out_strays(Selection *selection);
+extern void selection_bring_public(Selection *selection);
 
 /* selection_report.c: fill the lines. */
 extern void selection_report(Selection *selection);

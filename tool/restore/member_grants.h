@@ -1,0 +1,22 @@
+/*-------------------------------------------------------------------------
+ *
+ * member_grants.h
+ *	  Grants on objects of the extensions that a part of a backup brought.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef NEX_MEMBER_GRANTS_H
+#define NEX_MEMBER_GRANTS_H
+
+#include "connection.h"
+#include "restore.h"
+
+/*
+ * Choose the grants on objects of the extensions that were restored by now,
+ * and write a list of them for pg_restore: NULL in *list if there are none;
+ * caller frees.  What was asked for and cannot be given becomes a line of the
+ * report.  False (reported) on failure.
+ */
+extern bool member_grants_choose(RestorePlan *plan, Connection *connection, char **list);
+
+#endif /* NEX_MEMBER_GRANTS_H */
