@@ -236,6 +236,54 @@ for my $file ($object, "globals/$latest.json", "globals/$latest.sha256")
 	}
 }
 is(cluster_globals($bare), $expected, 'nothing was changed');
+
+# Whoever could create roles at the source chose their names, passwords and members.
+my $claimed = new_repository();
+my $members = q(SELECT coalesce(string_agg(m.roleid::regrole || ' ' || m.member::regrole, ',' ORDER BY 1), '')
+  FROM pg_auth_members m WHERE m.member::regrole::text = 'eve');
+query('postgres', q(CREATE ROLE eve LOGIN CREATEROLE; CREATE ROLE adm LOGIN PASSWORD 'of eve'; CREATE ROLE dba;
+  CREATE ROLE late LOGIN PASSWORD 'of eve'; CREATE ROLE crew; GRANT adm, dba, crew TO eve;
+  ALTER ROLE late SET search_path = evil));
+tool_ok([ 'globals', 'backup', '--repo', $claimed ], 'backup with roles of names that others have elsewhere');
+query('postgres', 'DROP ROLE eve, adm, dba, late, crew; CREATE ROLE crew; CREATE ROLE between; GRANT "user" TO between');
+my $refused = qr/can do more than those of the same name.*"(?:adm|dba|late)" \(SUPERUSER.*HINT.*RENAME TO/s;
+for my $case ([ 'a superuser', 'CREATE ROLE adm LOGIN SUPERUSER' ],
+	[ 'a member of a superuser', 'CREATE ROLE dba; GRANT "user" TO dba' ],
+	[ 'a member of a member, with settings', 'CREATE ROLE late LOGIN; GRANT between TO late' ])
+{
+	my ($what, $sql) = @$case;
+
+	query('postgres', $sql);
+	my $before = cluster_globals($bare);
+	for my $mode ([], ['--existing-roles=alter'], [ '-U', 'adm' ], [ '-U', 'adm', '--existing-roles=alter' ])
+	{
+		next if @$mode && $mode->[0] eq '-U' && $what ne 'a superuser';
+		tool_fails([ 'globals', 'restore', '--repo', $claimed, @mapping, @$mode ], 1, $refused,
+			"$what of that name is refused (@$mode)");
+	}
+	is(cluster_globals($bare), $before, 'nothing was changed');
+	for my $mode ([], $what eq 'a superuser' ? [ '-U', 'adm' ] : ())
+	{
+		($code, $stdout, $stderr) =
+		  tool('globals', 'restore', '--repo', $claimed, @mapping, '--existing-roles=keep', @$mode);
+		is($code, 0, "--existing-roles=keep leaves $what as it is (@$mode)") or diag($stderr);
+		like($stderr, qr/different here were left out \(\d\): "(?:adm|dba|late)"\n/, 'and says what it left out');
+		is(query('postgres', q(SELECT pg_has_role('eve', 'user', 'MEMBER'))), 'f', 'eve can become no superuser');
+		my $left = (split /[ ;]+/, $sql)[2];
+		is(query('postgres', $members), join(',', map { "$_ eve" } grep { $_ ne $left } qw(adm crew dba)),
+			'but is a member of the others');
+		is(query('postgres', q(SELECT count(*) FROM pg_db_role_setting WHERE setrole = to_regrole('late'))),
+			$what =~ /settings/ ? 0 : 1, 'settings of another role are left out, too');
+		query('postgres', 'DROP ROLE eve');
+	}
+	query('postgres', 'DROP ROLE adm, dba, late');
+}
+($code, $stdout, $stderr) = tool('globals', 'restore', '--repo', $claimed, @mapping);
+is($code, 0, 'roles that can do no more here') or diag($stderr);
+like($stderr, qr/become members of roles that existed before: "eve" of "crew"\n/, 'it says who joins a role that was there');
+unlike((tool('globals', 'restore', '--repo', $claimed, @mapping))[2], qr/members of roles/, 'but not what is so already');
+query('postgres', 'DROP ROLE eve, adm, dba, late, crew, between');
+is(cluster_globals($bare), $expected, 'all of it is gone');
 $bare->stop('fast');
 
 done_testing();

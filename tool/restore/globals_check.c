@@ -62,9 +62,9 @@ read_present_roles(GlobalsRestore *restore, const char *directory, GlobalsStatem
 	return good;
 }
 
-/* Are the attributes the same, as far as both sides know them? */
-static bool
-same_attributes(const GlobalsStatement *present, const GlobalsStatement *wanted, bool passwords)
+bool
+globals_same_attributes(const GlobalsStatement *present, const GlobalsStatement *wanted,
+						bool passwords)
 {
 	char *a;
 	char *b;
@@ -100,6 +100,13 @@ bootstrap_role(GlobalsRestore *restore)
 	return name;
 }
 
+static bool
+loses_superuser(const GlobalsStatement *present, const GlobalsStatement *wanted)
+{
+	return (globals_statement_powers(present) & ~globals_statement_powers(wanted) &
+			ROLE_POWER_SUPERUSER) != 0;
+}
+
 /* Decide on ALTER ROLE … WITH of a role that exists; true if it has to be refused. */
 static bool
 decide_existing(GlobalsRestore *restore, int i, const GlobalsStatements *present,
@@ -110,14 +117,16 @@ decide_existing(GlobalsRestore *restore, int i, const GlobalsStatements *present
 		globals_statements_find(present, GLOBALS_ROLE_ATTRIBUTES, wanted->name);
 	bool passwords = restore->superuser && restore->manifest->globals.passwords;
 
-	if (same_attributes(found, wanted, passwords))
+	if (globals_same_attributes(found, wanted, passwords))
 	{
 		restore->actions[i] = GLOBALS_LEAVE;
 		restore->roles_unchanged++;
 	}
-	else if (strcmp(wanted->name, restore->session_role) == 0 ||
-			 (bootstrap != NULL && strcmp(wanted->name, bootstrap) == 0) ||
-			 restore->settings->existing_roles == EXISTING_ROLES_ALTER)
+	else if (restore->settings->existing_roles == EXISTING_ROLES_ALTER ||
+			 (!(restore->settings->existing_roles == EXISTING_ROLES_KEEP &&
+				loses_superuser(found, wanted)) &&
+			  (strcmp(wanted->name, restore->session_role) == 0 ||
+			   (bootstrap != NULL && strcmp(wanted->name, bootstrap) == 0))))
 		restore->roles_altered++;
 	else if (restore->settings->existing_roles == EXISTING_ROLES_KEEP)
 	{
@@ -211,6 +220,7 @@ globals_check_roles(GlobalsRestore *restore)
 	good = directory != NULL && read_present_roles(restore, directory, &present);
 	if (good)
 		decide_roles(restore, &present, bootstrap, &in_the_way);
+	good = good && globals_check_strangers(restore, &present);
 	for (i = 0; good && in_the_way.length == 0 && i < restore->statements.count; i++)
 	{
 		const GlobalsStatement *statement = &restore->statements.items[i];
@@ -219,7 +229,7 @@ globals_check_roles(GlobalsRestore *restore)
 			restore->actions[i] != GLOBALS_LEAVE)
 			say_powers(statement, &present);
 	}
-	if (in_the_way.length > 0)
+	if (good && in_the_way.length > 0)
 	{
 		buffer_append_char(&in_the_way, '.');
 		good = report_error(EXIT_FAILED, in_the_way.data,

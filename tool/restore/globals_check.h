@@ -15,9 +15,22 @@
  * A role that exists is left alone if it is as in the backup.  If not,
  * --existing-roles decides: refuse (reported, false), alter, or keep.  The
  * bootstrap superuser and the role that we are connected as exist on every
- * cluster, so they are altered, the latter last of all.
+ * cluster, so they are altered, the latter last of all, but never so that they
+ * lose SUPERUSER.
  */
 extern bool globals_check_roles(GlobalsRestore *restore);
+
+/* Do ALTER ROLE ... WITH of both sides say the same, as far as both know it? */
+extern bool globals_same_attributes(const GlobalsStatement *present, const GlobalsStatement *wanted,
+									bool passwords);
+
+/*
+ * A role of the server that can do more than the one of this name in the
+ * backup is another one, to which nothing of the backup may apply: refused
+ * (reported, false), or left out with --existing-roles=keep.  Memberships in
+ * other roles that exist are named.
+ */
+extern bool globals_check_strangers(GlobalsRestore *restore, const GlobalsStatements *present);
 
 /* A tablespace that exists is left alone; a directory that is missing is reported. */
 extern bool globals_check_tablespaces(GlobalsRestore *restore);

@@ -338,6 +338,21 @@ globals_statement_powers(const GlobalsStatement *statement)
 }
 
 char *
+globals_statement_word(const GlobalsStatement *statement, int number)
+{
+	const char *at = statement->text;
+	Word word;
+
+	while (next_word(&at, &word))
+	{
+		if (number-- == 0)
+			return word.text;
+		free(word.text);
+	}
+	return NULL;
+}
+
+char *
 globals_without_grantor(const char *text)
 {
 	const char *at = text;

@@ -49,11 +49,15 @@ extern const GlobalsStatement *globals_statements_find(const GlobalsStatements *
 
 /* What ALTER ROLE ... WITH can give a role that makes it powerful. */
 #define ROLE_POWERS 4
+#define ROLE_POWER_SUPERUSER 1U /* the bit of the first one */
 
 extern const char *const role_powers[ROLE_POWERS];
 
 /* Those that such a statement gives, a bit each. */
 extern unsigned globals_statement_powers(const GlobalsStatement *statement);
+
+/* A word of it, from 0, without its quotes; NULL if it has fewer.  Caller frees. */
+extern char *globals_statement_word(const GlobalsStatement *statement, int number);
 
 /* GRANT of a role without its GRANTED BY clause; caller frees. */
 extern char *globals_without_grantor(const char *text);
