@@ -1,7 +1,7 @@
 # Targets for people: what a newcomer types, and what a developer does.
 # Included by the top Makefile.
 
-.PHONY: demo check check-style check-unit check-installcheck check-tap check-sanitize check-versions check-regression-database check-public-schemas bench format lint
+.PHONY: demo check check-mutants check-style check-unit check-installcheck check-tap check-sanitize check-versions check-regression-database check-public-schemas bench format lint
 
 demo:
 	@PG_CONFIG='$(PG_CONFIG)' scripts/demo.sh
@@ -19,6 +19,10 @@ check-style check-unit check-installcheck check-tap check-sanitize: check-%:
 # As root; VERSIONS="trixie" for one release only, VERSIONS="trixie 14" for a server of 14, too.
 check-versions:
 	@PG_CONFIG='$(PG_CONFIG)' scripts/check_versions.sh $(VERSIONS)
+
+# Small faults that a unit test must see: tests/mutants/*.txt
+check-mutants: all
+	@$(MAKE) -s -C tests/unit && perl scripts/check_mutants.pl $(MUTANTS)
 
 # PostgreSQL's own regression database, made from its sources: REGRESS_DATABASE_SOURCE=DIR
 check-regression-database:

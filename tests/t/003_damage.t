@@ -49,6 +49,14 @@ sub check
 
 	subtest "$file, $way" => sub {
 		my ($code, $out, $err);
+		if ($bystander && $way =~ /flip$|remove/)
+		{
+			($code, $out, $err) =
+			  tool('restore', '--repo', $repo, 'invoices', '--to', 'bystander', '-j', 2, '--catalogue', 'none', '--schema-only');
+			is($code, 0, 'restore goes on') or diag($err);
+			like($err, qr/warning: file "[^"]*\Q$name\E"/, 'and warns');
+			query('postgres', 'DROP DATABASE bystander');
+		}
 		if (!$bystander)
 		{
 			($code, $out, $err) =

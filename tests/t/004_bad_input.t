@@ -6,6 +6,7 @@ use utf8;
 use Encode qw(encode_utf8);
 use File::Temp ();
 use NexBackup::Test;
+use JSON::PP ();
 use Test::More;
 
 my $node = start_server('main');
@@ -24,6 +25,26 @@ tool_fails(['frobnicate'], 2, qr/frobnicate/, 'unknown command');
 tool_fails([ 'backup', '--repo', $repo, '-j', '0' ], 2, qr/jobs|-j/, 'zero jobs');
 tool_fails([ 'backup', '--repo', $repo, '--compress', 'lzma' ], 2, qr/lzma/, 'unknown codec');
 tool_fails([ 'restore', '--repo', $repo, 'invoices', '--to', 'x' ], 1, qr/invoices/, 'no backup yet');
+
+tool_fails([ 'backup', '--repo', $repo, "it's" ], 2, qr/HINT:  Name the database with -d: nex_backup backup -d 'it'\\''s'/,
+	'a database named as in other commands');
+tool_fails([ 'backup', '--repo', $repo, '--repo', "$repo-2", '-d', 'invoices' ], 2, qr/"--repo" was given twice/, 'two repositories');
+tool_fails([ 'backup', '--repo', $repo, '-d', 'invoices', '-dbig' ], 2, qr/"-d" was given twice/, 'two databases');
+tool_ok([ 'list', '--repo', $repo, '--repo', $repo ], 'twice the same one is not a question');
+
+# A failure in JSON.
+{
+	my ($code, $out) = tool('restore', '--repo', $repo, 'invoices', '--to', 'x', '--json');
+	my $result = JSON::PP->new->decode($out);
+
+	is($code, 1, 'a failure with --json');
+	is_deeply([ @$result{qw(result exit_code)} ], [ 'failed', 1 ], 'an object says so');
+	like($result->{error}, qr/there is no backup "invoices"/, 'with the message');
+	($code, $out) = tool('backup', '--repo', $repo, '--json', 'x');
+	is(JSON::PP->new->decode($out)->{exit_code}, 2, 'the same for an error of usage');
+	($code, $out) = tool('cat', 'invoices', '--repo', $repo, '--json', '-t', 'x');
+	is($out, '', 'but not where data is written');
+}
 
 # Wrong password.
 query('postgres', "CREATE ROLE guarded LOGIN PASSWORD 'right'");
@@ -65,6 +86,33 @@ is(scalar @{ tool_json('list', '--repo', $repo)->{backups} }, 0, 'no backup came
 		1, qr/lock/, 'a table is locked for too long');
 	$holder->();
 }
+
+# Names that nothing has.
+for my $command ('list', 'expire')
+{
+	tool_fails([ $command, '--repo', $repo, 'invoice' ], 1, qr/there is no backup of database "invoice".*HINT:  Perhaps you meant "invoices"/s, "$command of a misspelled name");
+	tool_fails([ $command, '--repo', $repo, 'invoices/' . latest_id($repo, 'invoices') ], 1, qr/HINT:  This command takes the name of a database/, "$command of one backup");
+}
+is_deeply(tool_json('list', '--repo', $repo, 'nosuch')->{backups}, [], 'list --json of such a name has an empty list');
+
+# No database named: the default one, said loudly.
+{
+	local $ENV{PGDATABASE};
+	delete $ENV{PGDATABASE};
+	local $ENV{PGUSER} = query('postgres', 'SELECT current_user');
+	create_database($ENV{PGUSER}) if $ENV{PGUSER} ne 'postgres' && !grep { $_ eq $ENV{PGUSER} } @{ database_names() };
+	my ($code, $out, $err) = tool('backup', '--repo', $repo);
+	is($code, 0, 'a backup of the default database');
+	like($err, qr/warning: no database was named, so the default one, "\Q$ENV{PGUSER}\E", was backed up\nHINT:.*--all/, 'with a warning');
+	($code, $out, $err) = tool('backup', '--repo', $repo, '-d', 'invoices', '--json');
+	unlike($err, qr/no database was named/, 'none with a name');
+	my ($seconds) = $out =~ /"seconds": ([0-9.]+)/;
+	cmp_ok(length($seconds), '<', 8, "seconds in JSON have no more digits than mean something ($seconds)");
+}
+
+# Too few connections.
+query('postgres', "CREATE ROLE narrow LOGIN IN ROLE pg_read_all_data CONNECTION LIMIT 2");
+tool_fails([ 'backup', '--repo', $repo, '-d', 'invoices', '-U', 'narrow', '-j', 4 ], 1, qr/too many connections for role.*HINT:  Use fewer connections \(--jobs\)/s, 'too many connections for a role');
 
 # Over an existing database.
 query('postgres', 'CREATE DATABASE taken');

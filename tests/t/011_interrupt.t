@@ -58,6 +58,25 @@ for my $verb ([ 'verify', '--repo', $repo ], [ 'export', '--repo', $repo, 'invoi
 my ($verified) = @{ tool_json('list', '--repo', $repo)->{backups} };
 tool_ok([ 'verify', '--repo', $repo ], 'verify again');
 
+# After the backup is published, a signal changes nothing: here while the catalog is told of it.
+SKIP:
+{
+	skip 'the extension is not installed', 3 unless have_extension();
+	query('postgres', 'CREATE EXTENSION nex_backup');
+	my $before = scalar @{ tool_json('list', '--repo', $repo)->{backups} };
+	my $release = hold_lock('postgres', 'nex_backup.backups');
+	my $log = File::Temp->new;
+	my $pid = start_tool("$log", @backup);
+
+	ok(wait_until(sub { query('postgres', "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND query LIKE '%nex_backup%'") > 0 }),
+		'a backup is published, and the catalog is locked');
+	kill 'INT', $pid;
+	is(finish_tool($pid), 0, 'ctrl-C after the publication: the backup is there, exit 0') or diag(read_bytes("$log"));
+	is(scalar @{ tool_json('list', '--repo', $repo)->{backups} }, $before + 1, 'and list shows it');
+	$release->();
+	query('postgres', 'DROP EXTENSION nex_backup');
+}
+
 # A server that falls silent: its backends are stopped, so that they answer nobody, not even a
 # cancel request.
 my $seconds = 8;

@@ -4,6 +4,7 @@ use warnings;
 
 use File::Temp ();
 use IPC::Run ();
+use Fcntl qw(:flock);
 use NexBackup::Test;
 use Test::More;
 
@@ -50,6 +51,30 @@ ok(!-e $directory, 'removes it');
 ok(-e "$temporary/nex_backup.1.abcdef" && -e "$temporary/nex_backup.notours" && -l "$temporary/nex_backup.999999999.abcdef",
 	'and nothing else');
 is_deeply([ map { $_->{status} } found('temporary files') ], ['ok'], 'none left');
+
+# What a killed restore of configuration files left, and writers of the state; not what is being written.
+{
+	my $etc = File::Temp::tempdir(CLEANUP => 1);
+	my $state = File::Temp::tempdir(CLEANUP => 1);
+	my @options = ('--repo', $repo, '--state-dir', $state);
+	my @recipient = ('--recipient', 'age1ql3z7hjy54pw3hyww5ayyfg7zqgvc7w3j2elw8zmrj2kg5sfn9aqmcac8p');
+	my $gone = 999999999;
+
+	write_bytes("$etc/app.env", "A=1\n");
+	tool_ok([ 'config', 'backup', @options, @recipient, '--set', 'app', "$etc/app.env" ], 'a set of files');
+	my @left = ("$etc/.nex_backup-0123456789ab.tmp", "$state/serial.$gone-0011aabb-3.tmp", "$state/locations/x.$gone-0-0.tmp", "$state/notify/.q.$gone.tmp");
+	my @kept = ("$etc/.nex_backup-ba9876543210.tmp", "$etc/.nex_backup-0123456789abc.tmp", "$state/serial.$$-0011aabb-3.tmp", "$state/mine.tmp");
+	mkdir "$state/$_" for 'locations', 'notify';
+	write_bytes($_, 'A=2') for @left, @kept;
+	open(my $writing, '<', $kept[0]) or die;
+	flock($writing, LOCK_EX) or die;
+	my @checks = grep { $_->{name} eq 'temporary files' } @{ tool_json('doctor', @options)->{checks} };
+	is(scalar(grep { $_->{status} eq 'warning' } @checks), 4, 'doctor finds what killed processes left elsewhere');
+	is(scalar(grep { -e } @left), 4, 'and removes nothing');
+	tool_ok([ 'doctor', @options, '--fix' ], 'with --fix');
+	is(join(' ', grep { -e } @left), '', 'it does');
+	is(scalar(grep { -e } @kept), 4, 'and leaves the others alone');
+}
 
 # The program for globals is looked for as well.
 is_deeply([ map { $_->{status} } found('pg_dumpall') ], ['ok'], 'pg_dumpall');

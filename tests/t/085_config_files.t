@@ -134,6 +134,7 @@ unlike($out . $err, qr/NEXSECRET/, 'and no secret');
 is(read_bytes("$base/etc/compose.yaml"), $changed, 'diff changes nothing');
 tool_fails([ 'config', 'restore', '--repo', $repo, '--identity', $identity ], 2, qr/no terminal to ask on/, 'nobody to ask');
 is(read_bytes("$base/etc/compose.yaml"), $changed, 'nothing was changed');
+write_bytes("$base/etc/.nex_backup-0123456789ab.tmp", 'left by a restore that was killed');
 ($code, $out, $err) = config('restore', '--identity', $identity, '--yes');
 is($code, 0, 'restore in place') or diag($err);
 unlike($out . $err, qr/NEXSECRET/, 'no secret was shown');

@@ -151,6 +151,7 @@ read_everything(const char *path, size_t *bytes)
 	BackupName name = {.database = DATABASE, .id = BACKUP_ID};
 	Manifest *manifest = NULL;
 	char *problem = NULL;
+	int unreadable;
 	Buffer plain;
 	bool good;
 
@@ -162,7 +163,7 @@ read_everything(const char *path, size_t *bytes)
 	manifest = repository_manifest_inside(repository, &name);
 	if (manifest != NULL)
 	{
-		problem = object_read(repository, manifest, 0, &plain);
+		problem = object_read(repository, manifest, 0, &plain, &unreadable);
 		good = good && problem == NULL;
 		/* Damage to what describes nothing (RECOVER.txt) may leave the content readable. */
 		if (plain.length > 0 &&
@@ -463,6 +464,57 @@ test_reuse(void **state)
 	free(writer);
 }
 
+/* Add bytes to the first object's file, or take some away. */
+static void
+resize_object(const Manifest *manifest, int by)
+{
+	char *relative = manifest_object_path(manifest, 0);
+	char *full = xasprintf("%s/repo/%s", scratch, relative);
+	struct stat status;
+
+	assert_int_equal(stat(full, &status), 0);
+	assert_int_equal(truncate(full, status.st_size + by), 0);
+	free(relative);
+	free(full);
+}
+
+/* An object whose file has another length than its manifest says is not used again. */
+static void
+test_other_length(void **state)
+{
+	static const int changes[] = {1, -1};
+	char *path = xasprintf("%s/repo", scratch);
+	char *writer = xasprintf("%s/writer", scratch);
+	Repository *repository;
+	Manifest *previous;
+	size_t i;
+
+	(void) state;
+	make_repository(CIPHER_AGE, WRAPPED_FOR_RECIPIENTS, path);
+	load_keys(WRAPPED_FOR_RECIPIENTS, writer, NULL, NULL);
+	repository = repository_open(path);
+	assert_non_null(repository);
+	previous = manifest_to_build_on(repository, DATABASE);
+	assert_non_null(previous);
+	for (i = 0; i < sizeof(changes) / sizeof(changes[0]); i++)
+	{
+		ObjectStore *store = object_store_create(repository, CODEC_NONE, previous);
+		ManifestObject object;
+
+		resize_object(previous, changes[i]);
+		assert_true(object_store_put(store, content, sizeof(content) - 1, &object));
+		assert_int_equal(object_store_new_objects(store), 1);
+		assert_string_not_equal(object.id, previous->objects[0].id);
+		resize_object(previous, -changes[i]);
+		object_store_free(store);
+	}
+	manifest_free(previous);
+	repository_close(repository);
+	keyring_free();
+	free(path);
+	free(writer);
+}
+
 int
 main(void)
 {
@@ -475,6 +527,7 @@ main(void)
 		cmocka_unit_test_setup_teardown(test_secrets, scratch_create, scratch_destroy),
 		cmocka_unit_test(test_key_files),
 		cmocka_unit_test_setup_teardown(test_reuse, scratch_create, scratch_destroy),
+		cmocka_unit_test_setup_teardown(test_other_length, scratch_create, scratch_destroy),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

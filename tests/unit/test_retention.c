@@ -273,6 +273,23 @@ test_future_freezes(void **state)
 	assert_true(history[4].keep);
 }
 
+/* A set of files and a database of the same name are two owners, each with rules of its own. */
+static void
+test_set_of_the_same_name(void **state)
+{
+	int i;
+
+	(void) state;
+	for (i = 1; i <= 3; i++)
+		add("shop", at(2026, 1, i, 1));
+	for (i = 1; i <= 3; i++)
+		history[add("shop", at(2026, 1, i + 10, 1))].of_files = true;
+	decide(1, 0, 0, 0, 1, at(2026, 2, 1, 0));
+	assert_int_equal(kept(), 2);
+	assert_true(history[2].keep);
+	assert_true(history[5].keep);
+}
+
 int
 main(void)
 {
@@ -288,6 +305,7 @@ main(void)
 		cmocka_unit_test_setup(test_failed_stands_for_nothing, start),
 		cmocka_unit_test_setup(test_damaged_stays, start),
 		cmocka_unit_test_setup(test_future_freezes, start),
+		cmocka_unit_test_setup(test_set_of_the_same_name, start),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -89,9 +89,9 @@ test_write_and_read(void **state)
 	assert_memory_equal(part, "2345", 4);
 	assert_int_equal(storage->read_range(storage, "a/b/file", 6, 4, part), 0);
 	assert_int_equal(storage->read_range(storage, "a/b/file", 10, 0, part), 0);
-	assert_int_equal(storage->read_range(storage, "a/b/file", 7, 4, part), EIO);
-	assert_int_equal(storage->read_range(storage, "a/b/file", 11, 0, part), EIO);
-	assert_int_equal(storage->read_range(storage, "a/b/file", UINT64_MAX, 2, part), EIO);
+	assert_int_equal(storage->read_range(storage, "a/b/file", 7, 4, part), ENODATA);
+	assert_int_equal(storage->read_range(storage, "a/b/file", 11, 0, part), ENODATA);
+	assert_int_equal(storage->read_range(storage, "a/b/file", UINT64_MAX, 2, part), ENODATA);
 
 	buffer_init(&content);
 	assert_int_equal(storage->read(storage, "a/b/file", 9, &content), EFBIG);

@@ -249,7 +249,21 @@ copy_data(Backup *backup)
 	return pipeline_finish(backup->pipeline) && !stop_requested();
 }
 
-/* Keep what pg_dump said: it may warn of something and still exit with 0. */
+/* What follows this word at the beginning of a line; NULL if it begins otherwise. */
+static char *
+after_word(char *line, const char *word)
+{
+	size_t length = strlen(word);
+
+	return line != NULL && strncmp(line, word, length) == 0
+			   ? line + length + strspn(line + length, " ")
+			   : NULL;
+}
+
+/*
+ * Keep what pg_dump said: it may warn of something and still exit with 0.
+ * Warnings of the server come as several lines.
+ */
 static void
 keep_warnings(Backup *backup)
 {
@@ -258,10 +272,22 @@ keep_warnings(Backup *backup)
 
 	while (rest != NULL && (line = strsep(&rest, "\n")) != NULL)
 	{
+		char *warning = after_word(line, "WARNING:");
+		char *detail = warning != NULL ? after_word(rest, "DETAIL:") : NULL;
+		char *hint;
+
 		if (line[0] == '\0')
 			continue;
-		log_warning("%s", line);
+		if (detail != NULL)
+			strsep(&rest, "\n");
+		hint = warning != NULL ? after_word(rest, "HINT:") : NULL;
+		if (hint != NULL)
+			strsep(&rest, "\n");
+		line = xasprintf("%s%s%s%s", warning != NULL ? warning : line, detail != NULL ? " (" : "",
+						 detail != NULL ? detail : "", detail != NULL ? ")" : "");
+		log_warning_hint(hint, "%s", line);
 		manifest_add_warning(backup->manifest, line);
+		free(line);
 	}
 	if (backup->manifest->server.in_recovery)
 		manifest_add_warning(backup->manifest,

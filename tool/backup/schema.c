@@ -78,6 +78,21 @@ nothing_moved(Schema *schema, bool failed)
 	return good && schema->moved == NULL;
 }
 
+/* Does pg_dump not know our snapshot?  Then it has reached another server. */
+static bool
+snapshot_is_known(const SubprocessResult *result)
+{
+	const char *errors = result->errors.data;
+
+	if (result->exit_code == 0 ||
+		(strstr(errors, "invalid snapshot identifier") == NULL &&
+		 strstr(errors, "could not import the requested snapshot") == NULL &&
+		 !(strstr(errors, "snapshot \"") != NULL && strstr(errors, "\" does not exist") != NULL)))
+		return true;
+	return report_error(EXIT_FAILED, errors, OTHER_SERVER_HINT,
+						"pg_dump does not know the snapshot of this backup");
+}
+
 /* pg_dump -Fc of the two schema sections. */
 static bool
 dump_archive(Schema *schema, const char *archive)
@@ -113,6 +128,7 @@ dump_archive(Schema *schema, const char *archive)
 				result.exit_code > 0 && strstr(result.errors.data, "LOCK TABLE") != NULL;
 			good = !schema->kept_out && !stop_requested() &&
 				   nothing_moved(schema, result.exit_code != 0) &&
+				   (snapshot_is_known(&result) || stop_requested()) &&
 				   client_program_check("pg_dump", &result);
 			schema->warnings = xstrdup(result.errors.data);
 			subprocess_result_free(&result);

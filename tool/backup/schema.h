@@ -53,4 +53,9 @@ extern bool schema_restrict_key(char key[RESTRICT_KEY_LENGTH + 1]);
 extern void schema_head(Buffer *sql, const char *key, const char *encoding);
 extern void schema_tail(Buffer *sql, const char *key);
 
+/* Sessions of one backup that share no snapshot. */
+#define OTHER_SERVER_HINT                                                                          \
+	"The session that holds it has ended, or they reached different servers: name one server "     \
+	"with -h, not a load balancer."
+
 #endif /* NEX_SCHEMA_H */

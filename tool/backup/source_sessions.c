@@ -52,6 +52,44 @@ static const SqlConstant schema_locks_query =
 		" WHERE a.application_name = $1 AND l.locktype = 'relation'"
 		" AND l.relation = ANY ($2::pg_catalog.oid[])");
 
+/* When the server of a session was started, which tells servers apart; NULL (reported). */
+static char *
+server_start(Connection *connection)
+{
+	PGresult *result = connection_query(
+		connection, SQL("SELECT pg_catalog.pg_postmaster_start_time()::pg_catalog.text"), 0, NULL);
+	char *start = result != NULL ? xstrdup(PQgetvalue(result, 0, 0)) : NULL;
+
+	PQclear(result);
+	return start;
+}
+
+/*
+ * A snapshot is one of one server.  What is between us and the servers, such
+ * as a load balancer, may bring each session to another one.
+ */
+static bool
+check_same_server(SourceSessions *sessions)
+{
+	char *first = server_start(sessions->leader);
+	bool good = first != NULL;
+	int i;
+
+	for (i = 0; good && i < sessions->settings->jobs; i++)
+	{
+		char *start = server_start(sessions->workers[i]);
+
+		good = start != NULL;
+		if (good && strcmp(start, first) != 0)
+			good = report_error(EXIT_FAILED, NULL,
+								"Name one server with -h, not a load balancer or a list of hosts.",
+								"the sessions of the backup reached different servers");
+		free(start);
+	}
+	free(first);
+	return good;
+}
+
 static bool
 open_workers(SourceSessions *sessions)
 {
@@ -65,7 +103,7 @@ open_workers(SourceSessions *sessions)
 		if (sessions->workers[i] == NULL)
 			return false;
 	}
-	return true;
+	return check_same_server(sessions);
 }
 
 /* Have a worker import the snapshot and lock all tables, without waiting for any. */

@@ -30,8 +30,9 @@ client_program_output(const char *path, Buffer *content)
 	{
 		buffer_reserve(content, (size_t) status.st_size + 1);
 		while ((got = read(fd, content->data + content->length,
-						   content->capacity - content->length - 1)) > 0)
-			content->length += (size_t) got;
+						   content->capacity - content->length - 1)) > 0 ||
+			   (got < 0 && errno == EINTR))
+			content->length += got > 0 ? (size_t) got : 0;
 		content->data[content->length] = '\0';
 	}
 	if (got < 0)

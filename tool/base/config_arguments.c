@@ -26,18 +26,46 @@ typedef struct Cursor
 	int next; /* index of the next word of argv */
 } Cursor;
 
+/*
+ * What these name, a command works on: if it is named twice, one of them would
+ * be passed over without a word.
+ */
+static bool
+named_twice(const Arguments *arguments, const Option *option, const char *value)
+{
+	static const char *const names[] = {"repo", "dbname", "to",         "at",
+										"set",  "output", "restore-dir"};
+	const char *before = arguments_value(arguments, option->name);
+	size_t i;
+
+	for (i = 0; before != NULL && i < sizeof(names) / sizeof(names[0]); i++)
+	{
+		if (strcmp(names[i], option->name) == 0 && strcmp(before, value) != 0)
+			return true;
+	}
+	return false;
+}
+
 /* Keep an option; takes the spelling over. */
-static void
+static bool
 add_option(Arguments *arguments, const Option *option, char *spelling, const char *value)
 {
 	GivenOption *given;
 
+	if (named_twice(arguments, option, value))
+	{
+		report_error(EXIT_USAGE, NULL, "Run the command once for each of them.",
+					 "option \"%s\" was given twice, with different values", spelling);
+		free(spelling);
+		return false;
+	}
 	arguments->options =
 		xrealloc(arguments->options, (size_t) (arguments->noptions + 1) * sizeof(GivenOption));
 	given = &arguments->options[arguments->noptions++];
 	given->option = option;
 	given->spelling = spelling;
 	given->value = value;
+	return true;
 }
 
 static void
@@ -117,8 +145,7 @@ parse_long(Cursor *cursor, const char *word, Arguments *arguments)
 		free(spelling);
 		return false;
 	}
-	add_option(arguments, option, spelling, value);
-	return true;
+	return add_option(arguments, option, spelling, value);
 }
 
 /* A cluster of flags, the last of which may have a value: -v, -wj4, -j 4 */
@@ -149,7 +176,8 @@ parse_short(Cursor *cursor, const char *word, Arguments *arguments)
 			free(spelling);
 			return false;
 		}
-		add_option(arguments, option, spelling, value);
+		if (!add_option(arguments, option, spelling, value))
+			return false;
 		if (option->metavar != NULL)
 			break;
 	}

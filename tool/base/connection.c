@@ -468,6 +468,25 @@ connection_try(ConnectionTarget *target, char **message)
 	return connection;
 }
 
+/* Libpq does not tell the SQLSTATE of a connection that was not made; ours are always in English.
+ */
+static const char *
+hint_for_connecting(const char *message)
+{
+	static const char *const words[] = {"too many connections for", "too many clients already",
+										"remaining connection slots"};
+	size_t i;
+
+	for (i = 0; i < sizeof(words) / sizeof(words[0]); i++)
+	{
+		if (strstr(message, words[i]) != NULL)
+			return "Use fewer connections (--jobs), or raise the limit of the role or database "
+				   "(CONNECTION LIMIT) or of the server (max_connections).";
+	}
+	return "Check -h, -p, -U and -d, or the PGHOST, PGPORT, PGUSER and PGDATABASE variables; "
+		   "a password belongs in ~/.pgpass.";
+}
+
 Connection *
 connection_open(ConnectionTarget *target)
 {
@@ -477,11 +496,8 @@ connection_open(ConnectionTarget *target)
 	connection = connection_try(target, &message);
 	if (connection == NULL)
 	{
-		report_error(
-			EXIT_FAILED, message,
-			"Check -h, -p, -U and -d, or the PGHOST, PGPORT, PGUSER and PGDATABASE variables; "
-			"a password belongs into ~/.pgpass.",
-			"could not connect to the database");
+		report_error(EXIT_FAILED, message, hint_for_connecting(message),
+					 "could not connect to the database");
 		free(message);
 	}
 	return connection;

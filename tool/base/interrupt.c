@@ -54,6 +54,7 @@ typedef struct Cancellation
 
 static atomic_bool signalled;
 static atomic_bool stopping;
+static atomic_bool too_late;
 
 /* Guards all that follows. */
 static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
@@ -261,6 +262,18 @@ bool
 interrupted(void)
 {
 	return atomic_load(&signalled);
+}
+
+void
+interrupt_too_late(void)
+{
+	atomic_store(&too_late, true);
+}
+
+bool
+interrupt_counts(void)
+{
+	return interrupted() && !atomic_load(&too_late);
 }
 
 /* Late cancel requests must not meet what is done after stop_clear(). */

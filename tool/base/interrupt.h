@@ -30,6 +30,15 @@ extern bool stop_requested(void);
 /* True once a signal came. */
 extern bool interrupted(void);
 
+/*
+ * All that was asked for is done, and stays: a signal that came too late to
+ * prevent it is not to make it look undone.
+ */
+extern void interrupt_too_late(void);
+
+/* Did a signal come in time? */
+extern bool interrupt_counts(void);
+
 /* Stop all work because of an error; runs the cancellations. */
 extern void stop_request(void);
 

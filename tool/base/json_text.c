@@ -77,3 +77,9 @@ json_count(uint64_t count)
 {
 	return json_integer((json_int_t) count);
 }
+
+json_t *
+json_seconds(double seconds)
+{
+	return json_real((double) (int64_t) (seconds * 1000 + 0.5) / 1000);
+}

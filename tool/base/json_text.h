@@ -24,4 +24,7 @@ extern char *json_harmless(const json_t *value, size_t flags);
 
 extern json_t *json_count(uint64_t count);
 
+/* To the millisecond, which is more than anybody can use. */
+extern json_t *json_seconds(double seconds);
+
 #endif /* NEX_JSON_TEXT_H */

@@ -67,6 +67,7 @@ private_directory(const char *path)
 	return NULL;
 }
 
+/* Write all of it; 0 or an errno value. */
 static int
 write_whole(int fd, const char *data, size_t length)
 {
@@ -76,12 +77,49 @@ write_whole(int fd, const char *data, size_t length)
 
 		if (written < 0 && errno == EINTR)
 			continue;
-		if (written < 0)
-			return errno;
+		if (written <= 0)
+			return written < 0 ? errno : EIO;
 		data += written;
 		length -= (size_t) written;
 	}
-	return fsync(fd) == 0 ? 0 : errno;
+	return 0;
+}
+
+int
+new_file_write(const char *path, const void *data, size_t length, bool durable)
+{
+	int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
+	int error;
+
+	if (fd < 0)
+		return errno;
+	error = write_whole(fd, data, length);
+	if (error == 0 && durable && fsync(fd) != 0)
+		error = errno;
+	/* On a network file system this may be the first to say that there is no space. */
+	if (close(fd) != 0 && error == 0)
+		error = errno;
+	if (error != 0)
+		unlink(path);
+	return error;
+}
+
+const char *
+temporary_file_hint(int error)
+{
+	switch (error)
+	{
+		case ENOSPC:
+		case EDQUOT:
+		case EFBIG:
+			return "Set TMPDIR to a directory with more space.";
+		case EACCES:
+		case EPERM:
+		case EROFS:
+			return "Set TMPDIR to a directory that can be written to.";
+		default:
+			return NULL;
+	}
 }
 
 static int
@@ -102,21 +140,18 @@ private_file_write(const char *directory, const char *name, const void *data, si
 {
 	char *temporary = xasprintf("%s/.%s.%d.tmp", directory, name, (int) getpid());
 	char *path = xasprintf("%s/%s", directory, name);
-	int fd;
 	int error;
 
 	/* A leftover of this name is that of a dead process with our number. */
 	unlink(temporary);
-	fd = open(temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
-	error = fd < 0 ? errno : write_whole(fd, data, length);
-	if (fd >= 0 && close(fd) != 0 && error == 0)
-		error = errno;
+	error = new_file_write(temporary, data, length, true);
 	if (error == 0 && rename(temporary, path) != 0)
+	{
 		error = errno;
+		unlink(temporary);
+	}
 	if (error == 0)
 		error = sync_directory(directory);
-	else if (fd >= 0)
-		unlink(temporary);
 	free(temporary);
 	free(path);
 	return error;

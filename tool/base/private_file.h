@@ -29,6 +29,15 @@ extern char *private_directory(const char *path);
 extern int private_file_write(const char *directory, const char *name, const void *data,
 							  size_t length);
 
+/*
+ * Write a new file (0600), for us or for a child: EEXIST if it is there; after
+ * another error it is gone.  durable: on the disk when it comes back.  0 or an errno value.
+ */
+extern int new_file_write(const char *path, const void *data, size_t length, bool durable);
+
+/* What helps if a file in the temporary directory cannot be written, or NULL. */
+extern const char *temporary_file_hint(int error);
+
 /* Read a regular file of at most `limit` bytes.  0 or an errno value; EFBIG if it is longer. */
 extern int private_file_read(const char *path, size_t limit, Buffer *into);
 

@@ -22,6 +22,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "interrupt.h"
@@ -31,6 +32,8 @@
 
 #define ERRORS_KEPT (64 * 1024)
 #define READ_SIZE 4096
+#define START_TRIES 20
+#define START_PAUSE_MS 50
 
 extern char **environ;
 
@@ -204,22 +207,28 @@ drain(int errors_fd, int output_fd, Buffer *output, SubprocessResult *result)
 	return error;
 }
 
-/* Wait for the end of a child and note how it ended. */
-static bool
-reap(pid_t pid, const char *program, SubprocessResult *result)
+/* Wait for the end of a child and note how it ended; 0 or an errno value. */
+static int
+reap(pid_t pid, SubprocessResult *result)
 {
 	int status;
 
 	while (waitpid(pid, &status, 0) < 0)
 	{
 		if (errno != EINTR)
-			return report_error(EXIT_FAILED, strerror(errno), NULL, "could not wait for \"%s\"",
-								program);
+			return errno;
 	}
 	result->exit_code = WIFEXITED(status) ? WEXITSTATUS(status) : -1;
 	result->signal = WIFSIGNALED(status) ? WTERMSIG(status) : 0;
-	return true;
+	return 0;
 }
+
+/* Why a child could not be run to its end. */
+typedef struct Failure
+{
+	const char *what; /* a format for the program's name */
+	int error;
+} Failure;
 
 /* The two ends of the pipes on which a child speaks. */
 typedef struct Pipes
@@ -241,64 +250,105 @@ close_pipe(int fds[2])
 	}
 }
 
-static bool
+/* 0 or an errno value. */
+static int
 open_pipes(Pipes *pipes, bool output)
 {
-	bool good = pipe2(pipes->errors, O_CLOEXEC) == 0;
-	int error = errno;
+	int error = pipe2(pipes->errors, O_CLOEXEC) == 0 ? 0 : errno;
 
 	pipes->output[0] = pipes->output[1] = -1;
-	if (good && output && pipe2(pipes->output, O_CLOEXEC) < 0)
+	if (error == 0 && output && pipe2(pipes->output, O_CLOEXEC) < 0)
 	{
 		error = errno;
 		pipes->output[0] = pipes->output[1] = -1;
 		close_pipe(pipes->errors);
-		good = false;
 	}
-	return good || report_error(EXIT_FAILED, strerror(error), NULL, "could not create a pipe");
+	return error;
+}
+
+/* Start a child, patiently: the system may have too many processes for a moment. */
+static int
+start_child(const char *const *argv, const char *stdout_path, const Pipes *pipes,
+			const char *directory, pid_t *pid)
+{
+	const struct timespec pause = {0, START_PAUSE_MS * 1000000L};
+	int tries = 0;
+	int error;
+
+	while ((error = spawn_child(argv, stdout_path, pipes->output[1], pipes->errors[1], directory,
+								pid)) == EAGAIN &&
+		   ++tries < START_TRIES && !stop_requested())
+		nanosleep(&pause, NULL);
+	return error;
+}
+
+/* Take what a child says, until it has ended. */
+static bool
+attend(pid_t pid, Pipes *pipes, Buffer *output, SubprocessResult *result, Failure *failure)
+{
+	int cancellation = cancellation_add(terminate_group, kill_group, &pid);
+
+	if (stop_requested())
+		terminate_group(&pid);
+	failure->what = "could not read the output of \"%s\"";
+	failure->error = drain(pipes->errors[0], pipes->output[0], output, result);
+	close_pipe(pipes->errors);
+	close_pipe(pipes->output);
+
+	/* Once reaped the pid may belong to somebody else, so the cancellation goes first. */
+	cancellation_remove(cancellation);
+	if (failure->error != 0)
+		(void) reap(pid, result);
+	else
+	{
+		failure->what = "could not wait for \"%s\"";
+		failure->error = reap(pid, result);
+	}
+	return failure->error == 0;
 }
 
 /* Run a child; its stderr goes into result->errors, its stdout into output unless that is NULL. */
 static bool
-run_child(const char *const *argv, const char *stdout_path, Buffer *output, const char *directory,
-		  SubprocessResult *result)
+try_child(const char *const *argv, const char *stdout_path, Buffer *output, const char *directory,
+		  SubprocessResult *result, Failure *failure)
 {
 	Pipes pipes;
-	int cancellation;
 	pid_t pid = 0;
-	int error;
 
 	buffer_init(&result->errors);
 	buffer_append_string(&result->errors, "");
 	result->exit_code = -1;
 	result->signal = 0;
 	result->truncated = false;
-	if (!open_pipes(&pipes, output != NULL))
+	failure->what = "could not create a pipe for \"%s\"";
+	failure->error = open_pipes(&pipes, output != NULL);
+	if (failure->error != 0)
 		return false;
-	error = spawn_child(argv, stdout_path, pipes.output[1], pipes.errors[1], directory, &pid);
-	if (error != 0)
+	failure->what = "could not start \"%s\"";
+	failure->error = start_child(argv, stdout_path, &pipes, directory, &pid);
+	if (failure->error != 0)
 	{
 		close_pipe(pipes.errors);
 		close_pipe(pipes.output);
-		return report_error(EXIT_FAILED, strerror(error), NULL, "could not start \"%s\"", argv[0]);
+		return false;
 	}
 	close(pipes.errors[1]);
 	if (output != NULL)
 		close(pipes.output[1]);
 	pipes.errors[1] = pipes.output[1] = -1;
-	cancellation = cancellation_add(terminate_group, kill_group, &pid);
-	if (stop_requested())
-		terminate_group(&pid);
-	error = drain(pipes.errors[0], pipes.output[0], output, result);
-	close_pipe(pipes.errors);
-	close_pipe(pipes.output);
+	return attend(pid, &pipes, output, result, failure);
+}
 
-	/* Once reaped the pid may belong to somebody else, so the cancellation goes first. */
-	cancellation_remove(cancellation);
-	if (!reap(pid, argv[0], result))
-		return false;
-	return error == 0 || report_error(EXIT_FAILED, strerror(error), NULL,
-									  "could not read the output of \"%s\"", argv[0]);
+/* The same with a report. */
+static bool
+run_child(const char *const *argv, const char *stdout_path, Buffer *output, const char *directory,
+		  SubprocessResult *result)
+{
+	Failure failure;
+
+	if (try_child(argv, stdout_path, output, directory, result, &failure))
+		return true;
+	return report_error(EXIT_FAILED, strerror(failure.error), NULL, failure.what, argv[0]);
 }
 
 bool
@@ -332,29 +382,35 @@ subprocess_result_free(SubprocessResult *result)
 	buffer_free(&result->errors);
 }
 
-/* Text behind "(PostgreSQL) " in the output of --version; NULL if the program does not run. */
+/*
+ * Text behind "(PostgreSQL) " in the output of --version; NULL if the program
+ * does not run.  That is no error: there may be another one.
+ */
 static char *
 program_version(const char *path)
 {
 	const char *argv[] = {path, "--version", NULL};
 	SubprocessResult result;
+	Failure failure;
 	char *version = NULL;
 	Buffer said;
 	char *found;
 
-	buffer_init(&said);
-	if (access(path, X_OK) != 0 || !subprocess_capture(argv, NULL, &said, &result))
-	{
-		buffer_free(&said);
+	if (access(path, X_OK) != 0)
 		return NULL;
-	}
-	found = strstr(said.data, "(PostgreSQL) ");
-	if (result.exit_code == 0 && found != NULL)
+	buffer_init(&said);
+	buffer_append_string(&said, "");
+	if (!try_child(argv, NULL, &said, NULL, &result, &failure))
+		log_warning("\"%s\" is not used: %s", path, strerror(failure.error));
+	else if (result.exit_code == 0 && (found = strstr(said.data, "(PostgreSQL) ")) != NULL)
 	{
 		found += strlen("(PostgreSQL) ");
 		found[strcspn(found, " \r\n")] = '\0';
 		version = xstrdup(found);
 	}
+	else if (!stop_requested())
+		log_debug("\"%s --version\" does not tell its version (exit code %d): %s", path,
+				  result.exit_code, result.errors.data);
 	subprocess_result_free(&result);
 	buffer_free(&said);
 	return version;

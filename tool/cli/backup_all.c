@@ -107,6 +107,7 @@ backup_all(const Settings *settings, Repository *repository)
 	ClusterDatabases databases;
 	char started[32];
 	int failed;
+	bool good;
 
 	format_time(time(NULL), started);
 	if (!cluster_databases(settings, &databases))
@@ -123,7 +124,10 @@ backup_all(const Settings *settings, Repository *repository)
 	if (failed > 0)
 		report_error(EXIT_FAILED, NULL, "The reasons stand above; the other backups are complete.",
 					 "%d of %d backups failed", failed, report.count);
+	good = failed == 0 && cluster_report_count(&report, ITEM_INTERRUPTED) == 0;
+	if (good)
+		interrupt_too_late();
 	cluster_report_free(&report);
 	cluster_databases_free(&databases);
-	return failed == 0 && !interrupted();
+	return good;
 }

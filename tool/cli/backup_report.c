@@ -106,7 +106,7 @@ identity_json(const BackupAttempt *attempt)
 	json_object_set_new(value, "database", globals ? json_null() : json_text(attempt->database));
 	json_object_set_new(value, "backup", json_text(attempt->manifest->id));
 	json_object_set_new(value, "type", json_text(attempt->manifest->type));
-	json_object_set_new(value, "seconds", json_real(attempt->seconds));
+	json_object_set_new(value, "seconds", json_seconds(attempt->seconds));
 	return value;
 }
 

@@ -5,12 +5,38 @@
  *
  *-------------------------------------------------------------------------
  */
+#include <stdlib.h>
+
 #include "backup_all.h"
 #include "backup_report.h"
 #include "command.h"
+#include "interrupt.h"
 #include "log.h"
 #include "output.h"
 #include "progress_bar.h"
+#include "quote.h"
+
+/*
+ * The default of libpq is the user's own name, which for a user "postgres" is
+ * a database with nothing in it.
+ */
+static void
+warn_if_not_named(const Settings *settings, const char *database)
+{
+	const char *variables[] = {"PGDATABASE", "PGSERVICE"};
+	bool named = settings->dbname != NULL;
+	char *shown;
+	size_t i;
+
+	for (i = 0; i < sizeof(variables) / sizeof(variables[0]); i++)
+		named = named || (getenv(variables[i]) != NULL && getenv(variables[i])[0] != '\0');
+	if (named)
+		return;
+	shown = printable_name(database);
+	log_warning_hint("Name one with -d DATABASE, or back up all of them with --all.",
+					 "no database was named, so the default one, \"%s\", was backed up", shown);
+	free(shown);
+}
 
 /* One database. */
 static bool
@@ -23,6 +49,11 @@ backup_one(const Settings *settings, Repository *repository)
 	backup_attempt_database(settings, repository, NULL, &attempt);
 	progress_bar_stop();
 	good = attempt.manifest != NULL;
+	if (good)
+	{
+		interrupt_too_late();
+		warn_if_not_named(settings, attempt.database);
+	}
 	if (good && settings->json)
 		output_json(backup_attempt_json(&attempt));
 	else if (good)

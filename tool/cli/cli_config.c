@@ -147,6 +147,8 @@ config_backup(const Settings *settings, Repository *repository, char **arguments
 			configuration_backup(settings, repository, settings->set, paths, npaths, &recipients);
 		progress_bar_stop();
 	}
+	if (manifest != NULL)
+		interrupt_too_late();
 	if (manifest != NULL && settings->json)
 		output_json(backup_json(manifest));
 	else if (manifest != NULL)
@@ -216,7 +218,7 @@ list_sets(const Settings *settings, Repository *repository, const char *set)
 
 		summary_load(repository, &names[i], &summary);
 		json_array_append_new(list, summary_json(&summary));
-		add_list_line(table, &summary, (uint32_t) summary.totals.members);
+		add_list_line(table, &summary, summary.nfiles);
 		if (summary.damage != NULL)
 			good = report_damaged(&summary);
 		summary_free(&summary);
@@ -451,6 +453,8 @@ config_restore(const Settings *settings, Repository *repository, char **argument
 	if (good && !settings->dry_run)
 	{
 		good = confirm(settings, &opened) && configuration_write(&opened);
+		if (good)
+			interrupt_too_late();
 		if (!settings->json)
 			print_written(&opened);
 	}
@@ -567,4 +571,5 @@ const Command command_config = {
 		"  nex_backup config restore --identity=/root/nex_backup.key --restore-dir=/tmp/shop\n",
 	.run = run_config,
 	.opens_backups = true,
+	.no_repository_words = "keygen",
 };

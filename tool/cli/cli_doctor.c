@@ -27,8 +27,8 @@
 #include "notify_policy.h"
 #include "output.h"
 #include "quote.h"
+#include "read_error.h"
 #include "repository_view.h"
-#include "temporary_directory.h"
 #include "unclear.h"
 #include "utc_time.h"
 
@@ -36,7 +36,6 @@
 #define DAY (24 * HOUR)
 #define BACKUP_AGE_WARNING (26 * HOUR)
 #define VERIFY_AGE_WARNING (30 * DAY)
-#define RECOVER_LIMIT (1024 * 1024)
 
 static const char *const status_names[] = {"ok", "warning", "critical"};
 
@@ -79,15 +78,11 @@ doctor_say(Doctor *doctor, CheckStatus status, const char *name, const char *hin
 static bool
 recover_is_good(Repository *repository)
 {
-	Buffer text;
-	DigestHex hex;
-	bool good;
+	int unreadable;
+	char *problem = repository_recover_problem(repository, &unreadable);
+	bool good = problem == NULL;
 
-	buffer_init(&text);
-	good =
-		repository->storage->read(repository->storage, "RECOVER.txt", RECOVER_LIMIT, &text) == 0 &&
-		digest_buffer(text.data, text.length, hex) && strcmp(hex, repository->recover_digest) == 0;
-	buffer_free(&text);
+	free(problem);
 	return good;
 }
 
@@ -95,20 +90,28 @@ static void
 check_frame(Doctor *doctor)
 {
 	Repository *repository = doctor->repository;
+	char *problem;
 	bool created;
+	int unreadable;
 
 	if (doctor->settings->fix && !recover_is_good(repository) &&
 		repository_init(repository->storage->location, &created) && recover_is_good(repository))
-		doctor_say(doctor, CHECK_OK, "repository", NULL, "RECOVER.txt was damaged, and is mended");
-	if (repository_check_frame(repository))
+		doctor_say(doctor, CHECK_OK, "repository", NULL,
+				   "RECOVER.txt was damaged, and was written again");
+	problem = repository_recover_problem(repository, &unreadable);
+	if (problem == NULL)
 		doctor_say(doctor, CHECK_OK, "repository", NULL, "format 1, id %s", repository->id);
+	else if (unreadable != 0)
+		doctor_say(doctor, CHECK_CRITICAL, "repository", read_error_hint(unreadable),
+				   "RECOVER.txt %s", problem);
 	else
 	{
 		doctor->damage = true;
 		doctor_say(doctor, CHECK_CRITICAL, "repository",
-				   "Run \"nex_backup doctor --fix\", which writes it anew.",
-				   "RECOVER.txt is damaged");
+				   "Run \"nex_backup doctor --fix\", which writes it again.", "RECOVER.txt %s",
+				   problem);
 	}
+	free(problem);
 }
 
 static void
@@ -401,40 +404,6 @@ check_leftovers(Doctor *doctor, const BackupName *names, int count, bool exclusi
 	object_set_free(&needed);
 }
 
-/* What a killed process left in the temporary directory. */
-typedef struct LeftDirectories
-{
-	Doctor *doctor;
-	int count;
-} LeftDirectories;
-
-static void
-visit_left_directory(const char *path, void *argument)
-{
-	LeftDirectories *left = argument;
-
-	left->count++;
-	if (left->doctor->settings->fix)
-		temporary_directory_remove(xstrdup(path));
-	if (access(path, F_OK) != 0)
-		doctor_say(left->doctor, CHECK_OK, "temporary files", NULL,
-				   "removed \"%s\" of a process that was killed", path);
-	else
-		doctor_say(left->doctor, CHECK_WARNING, "temporary files",
-				   "Remove it, or run \"nex_backup doctor --fix\": a password may be in it.",
-				   "\"%s\" was left by a process that was killed", path);
-}
-
-static void
-check_temporary_files(Doctor *doctor)
-{
-	LeftDirectories left = {doctor, 0};
-
-	temporary_directories_left(visit_left_directory, &left);
-	if (left.count == 0)
-		doctor_say(doctor, CHECK_OK, "temporary files", NULL, "none left");
-}
-
 /* What cannot be looked at, each by its name. */
 static void
 say_unclear(Doctor *doctor)
@@ -473,6 +442,7 @@ check_repository(Doctor *doctor)
 		check_backups(doctor, names, count);
 		say_unclear(doctor);
 		check_leftovers(doctor, names, count, exclusive);
+		doctor_check_restored_files(doctor, names, count);
 	}
 	else
 		doctor_say(doctor, CHECK_CRITICAL, "backups", NULL, "could not read the repository");
@@ -494,7 +464,7 @@ run_doctor(const Settings *settings)
 		check_repository(&doctor);
 	else
 		doctor_say(&doctor, CHECK_CRITICAL, "repository", NULL, "could not be opened");
-	check_temporary_files(&doctor);
+	doctor_check_temporary_files(&doctor);
 	doctor_check_server(&doctor);
 	doctor_check_notify(&doctor);
 

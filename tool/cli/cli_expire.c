@@ -104,6 +104,10 @@ decide(Expiry *expiry, const char *database)
 	unclear_look_at_all(expiry->repository);
 	if (!repository_list(expiry->repository, database, &expiry->names, &expiry->count))
 		return false;
+	/* Nothing to do is success; nothing of this name, most likely a mistake. */
+	if (database != NULL && expiry->count == 0 && strcmp(database, GLOBALS_DATABASE) != 0 &&
+		expiry->repository->unclear.unknown == 0)
+		return report_no_backups_of(expiry->repository, database);
 	repository_sort(expiry->repository, expiry->names, expiry->count);
 	expiry->backups = xcalloc((size_t) expiry->count + 1, sizeof(RetentionBackup));
 	for (i = 0; i < expiry->count && !interrupted(); i++)

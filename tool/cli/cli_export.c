@@ -28,6 +28,7 @@
 #include "output.h"
 #include "progress.h"
 #include "progress_bar.h"
+#include "read_error.h"
 #include "repository_view.h"
 #include "stdout_stream.h"
 #include "unknown_members.h"
@@ -94,13 +95,19 @@ check_unfinished(const Export *export, int fd)
 {
 	struct stat opened;
 	struct stat named;
+	bool locked;
 
 	if (fstat(fd, &opened) != 0 || !S_ISREG(opened.st_mode) || opened.st_uid != geteuid() ||
 		opened.st_nlink > 1)
 		return report_error(EXIT_FAILED, NULL, "Remove it, or give another name with -o.",
 							"\"%s\" exists and is not a file of ours", export->unfinished);
-	if (flock(fd, LOCK_EX | LOCK_NB) != 0 || lstat(export->unfinished, &named) != 0 ||
-		named.st_ino != opened.st_ino || named.st_dev != opened.st_dev)
+	locked = flock(fd, LOCK_EX | LOCK_NB) == 0;
+	if (!locked && errno != EWOULDBLOCK)
+		return report_error(EXIT_FAILED, NULL, NULL, "could not lock file \"%s\": %s",
+							export->unfinished, strerror(errno));
+	/* Whoever has it, or had it until now and has given it its name. */
+	if (!locked || lstat(export->unfinished, &named) != 0 || named.st_ino != opened.st_ino ||
+		named.st_dev != opened.st_dev)
 		return report_error(EXIT_LOCKED, NULL, NULL, "another export is writing file \"%s\"",
 							export->unfinished);
 	if (ftruncate(fd, 0) != 0)
@@ -177,7 +184,12 @@ finish_file(Export *export)
 	if (result != 0)
 		return report_error(EXIT_FAILED, NULL, NULL, "could not rename file \"%s\" to \"%s\": %s",
 							export->unfinished, export->path, strerror(errno));
-	return sync_directory_of(export->path);
+	if (sync_directory_of(export->path))
+		return true;
+	/* What has failed is not there, if that can be; with --yes the older file is gone already. */
+	if (!export->settings->yes)
+		unlink(export->path);
+	return false;
 }
 
 /* ---- the content ---- */
@@ -192,10 +204,12 @@ read_piece(Export *export, const char *path, uint64_t offset, uint64_t length)
 	buffer_reset(&export->stored);
 	buffer_reserve(&export->stored, length);
 	error = storage->read_range(storage, path, offset, length, export->stored.data);
+	if (error_of_access(error))
+		return repository_unreadable(export->repository, path, error);
 	if (error != 0)
-		return report_error(error == ENOENT || error == EIO ? EXIT_INTEGRITY : EXIT_FAILED, NULL,
+		return report_error(EXIT_INTEGRITY, NULL,
 							"Use \"nex_backup verify\" to find all bad files.",
-							"could not read file \"%s\": %s", path, strerror(error));
+							"could not read file \"%s\": %s", path, read_error_text(error));
 	atomic_fetch_add(&progress.weight_done, length);
 	return digest_update(export->digest, export->stored.data, length) ||
 		   report_error(EXIT_FAILED, NULL, NULL, "could not hash file \"%s\"", path);
@@ -256,10 +270,13 @@ static bool
 export_encrypted_object(Export *export, const char *path, uint32_t object, uint32_t *member)
 {
 	const Manifest *manifest = export->manifest;
-	char *problem = object_read(export->repository, manifest, object, &export->plain);
+	int unreadable;
+	char *problem = object_read(export->repository, manifest, object, &export->plain, &unreadable);
 	bool good = problem == NULL;
 
-	if (!good)
+	if (!good && unreadable != 0)
+		repository_unreadable(export->repository, path, unreadable);
+	else if (!good)
 		report_error(EXIT_INTEGRITY, NULL, "Use \"nex_backup verify\" to find all bad files.",
 					 "file \"%s\" %s", path, problem);
 	free(problem);
@@ -508,7 +525,10 @@ run_export(const Settings *settings)
 		good = choose_output(&export, &name) && prepare(&export) && export_all(&export);
 		progress_bar_stop();
 		if (good)
+		{
+			interrupt_too_late();
 			say_done(&export, &name);
+		}
 		clean_up(&export, good);
 	}
 	repository_close(export.repository);

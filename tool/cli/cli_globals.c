@@ -16,6 +16,7 @@
 #include "backup_report.h"
 #include "command.h"
 #include "globals_report.h"
+#include "interrupt.h"
 #include "log.h"
 #include "memory.h"
 #include "nearest.h"
@@ -37,6 +38,8 @@ globals_backup(const Settings *settings)
 	backup_attempt_globals(settings, repository, &attempt);
 	progress_bar_stop();
 	good = attempt.manifest != NULL;
+	if (good)
+		interrupt_too_late();
 	if (good && settings->json)
 		output_json(backup_attempt_json(&attempt));
 	else if (good)
@@ -73,6 +76,8 @@ globals_restore(const Settings *settings)
 	good = planned && globals_restore_execute(&restore) && globals_restore_finish(&restore);
 	progress_bar_stop();
 	clock_gettime(CLOCK_MONOTONIC, &end);
+	if (good)
+		interrupt_too_late();
 	if (good && settings->json)
 	{
 		json_t *value = globals_restore_json(&restore);

@@ -16,6 +16,7 @@
 
 #include "command.h"
 #include "encryption.h"
+#include "interrupt.h"
 #include "key_files.h"
 #include "key_sheet.h"
 #include "log.h"
@@ -92,13 +93,18 @@ find_recipient(const AgeRecipients *recipients, const uint8_t public_key[KEY_BYT
 	return -1;
 }
 
-/* Take one out, or put one in; false (reported) if that cannot be. */
+/*
+ * Take one out, or put one in; false (reported) if that cannot be.  Where an
+ * earlier change was not finished, what is done of it is not to be done again.
+ */
 static bool
-change_one(AgeRecipients *recipients, const AgeRecipient *recipient, bool add)
+change_one(AgeRecipients *recipients, const AgeRecipient *recipient, bool add, bool half_changed)
 {
 	int found = find_recipient(recipients, recipient->public_key);
 	char text[AGE_RECIPIENT_SIZE];
 
+	if (half_changed && add == (found >= 0))
+		return true;
 	age_recipient_text(recipient->public_key, text);
 	if (add && found >= 0)
 		return report_error(EXIT_FAILED, NULL, NULL, "\"%s\" is a recipient already", text);
@@ -129,9 +135,12 @@ key_change(const Settings *settings, Repository *repository, bool add)
 		good = report_error(EXIT_USAGE, NULL, "Name it with --recipient=age1….",
 							"no recipient was given");
 	for (i = 0; good && i < changes.count; i++)
-		good = change_one(&encryption->recipients, &changes.items[i], add);
+		good =
+			change_one(&encryption->recipients, &changes.items[i], add, encryption->half_changed);
 	age_recipients_free(&changes);
 	good = good && repository_rewrite(repository);
+	if (good)
+		interrupt_too_late();
 	if (good && settings->json)
 		return key_list(settings, repository);
 	if (good)

@@ -23,30 +23,21 @@
 #include "memory.h"
 #include "output.h"
 #include "passphrase.h"
+#include "private_file.h"
 #include "symmetric_key.h"
 
 /* Write a new file that only its owner can read; one that exists is kept. */
 static bool
 write_new_file(const char *path, const char *text)
 {
-	int descriptor = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
-	size_t length = strlen(text);
-	bool good;
+	int error = new_file_write(path, text, strlen(text), true);
 
-	if (descriptor < 0)
-		return report_error(EXIT_FAILED, NULL,
-							errno == EEXIST
-								? "A key is never overwritten: choose another name, or remove it."
-								: NULL,
-							"could not create file \"%s\": %s", path, strerror(errno));
-	good = write(descriptor, text, length) == (ssize_t) length && fsync(descriptor) == 0;
-	if (close(descriptor) != 0)
-		good = false;
-	if (good)
-		return true;
-	report_error(EXIT_FAILED, NULL, NULL, "could not write file \"%s\": %s", path, strerror(errno));
-	unlink(path);
-	return false;
+	return error == 0 ||
+		   report_error(EXIT_FAILED, NULL,
+						error == EEXIST
+							? "A key is never overwritten: choose another name, or remove it."
+							: NULL,
+						"could not create file \"%s\": %s", path, strerror(error));
 }
 
 /* Encrypt the text with a passphrase; it is replaced.  False (reported) on failure. */

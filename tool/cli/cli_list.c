@@ -66,25 +66,27 @@ add_line(TextTable *table, const BackupSummary *summary)
 	text_table_row(table, pointers);
 }
 
-static void
-say_empty(const Repository *repository, const char *database)
+static bool
+is_of_globals(const char *database)
 {
-	if (database != NULL && strcmp(database, GLOBALS_DATABASE) == 0)
+	return strcmp(database, GLOBALS_DATABASE) == 0;
+}
+
+/* That there is nothing is an answer; that there is nothing of this name is mostly a mistake. */
+static bool
+say_empty(Repository *repository, const char *database)
+{
+	if (database != NULL && is_of_globals(database))
 		show_text(
 			"no backups of the globals in repository \"%s\"; make one with: nex_backup globals "
 			"backup\n",
 			repository->storage->location);
 	else if (database != NULL)
-	{
-		char *printable = printable_name(database);
-
-		show_text("no backups of database \"%s\" in repository \"%s\"\n", printable,
-				  repository->storage->location);
-		free(printable);
-	}
+		return report_no_backups_of(repository, database);
 	else
 		show_text("no backups in repository \"%s\"; make one with: nex_backup backup -d DATABASE\n",
 				  repository->storage->location);
+	return true;
 }
 
 /* Show the backups; false (reported) if one is damaged. */
@@ -164,9 +166,11 @@ run_list(const Settings *settings)
 	if (good)
 		repository_sort(repository, names, count);
 	if (good && count == 0 && !settings->json)
-		say_empty(repository, database);
+		good = say_empty(repository, database);
 	else if (good)
-		good = show(repository, settings, names, count);
+		good = show(repository, settings, names, count) &&
+			   (count > 0 || database == NULL || is_of_globals(database) ||
+				report_no_backups_of(repository, database));
 	good &= unclear_report(repository);
 	free(names);
 	repository_close(repository);

@@ -87,6 +87,8 @@ restore_one(const Settings *settings)
 	}
 	clock_gettime(CLOCK_REALTIME, &end);
 	if (good)
+		interrupt_too_late();
+	if (good)
 		restore_report(&plan, (double) (end.tv_sec - start.tv_sec) +
 								  (double) (end.tv_nsec - start.tv_nsec) / 1e9);
 	if (planned)

@@ -134,13 +134,15 @@ check_backup(Run *run, Result *result)
 	Manifest *manifest = repository_manifest_alone(run->repository, result->name, &error);
 	bool complete = !interrupted();
 
-	result->unreadable = unclear_manifest(run->repository, result->name);
+	result->unreadable = run->repository->manifest_unreadable;
 	if (manifest == NULL && !result->unreadable)
 		note_bad_file(result, ".json", error);
 	else if (manifest != NULL)
 	{
-		if (!result->unreadable &&
-			!repository_check_listing(run->repository, result->name, manifest, &error))
+		bool listed = repository_check_listing(run->repository, result->name, manifest, &error);
+
+		result->unreadable = run->repository->manifest_unreadable;
+		if (!listed && !result->unreadable)
 			note_bad_file(result, ".sha256", error);
 		result->locked = manifest->locked;
 		memcpy(result->manifest, manifest->seal, sizeof(result->manifest));

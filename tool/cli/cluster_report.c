@@ -88,7 +88,7 @@ item_json(const ReportItem *item)
 						is_globals(item) ? json_null() : json_text(item->database));
 	json_object_set_new(value, "result", json_string(result_names[item->result]));
 	json_object_set_new(value, "backup", json_text(item->backup));
-	json_object_set_new(value, "seconds", json_real(item->seconds));
+	json_object_set_new(value, "seconds", json_seconds(item->seconds));
 	json_object_set_new(value, "exit_code", json_integer(item->exit_code));
 	json_object_set_new(value, "reason", json_text(item->reason));
 	return value;

@@ -46,4 +46,10 @@ extern void doctor_check_encryption(Doctor *doctor);
 /* Channels of the notifications, and messages that did not arrive. */
 extern void doctor_check_notify(Doctor *doctor);
 
+/* What killed processes have left in the temporary and in the state directory. */
+extern void doctor_check_temporary_files(Doctor *doctor);
+
+/* The same beside the configuration files that the latest backup of each set holds. */
+extern void doctor_check_restored_files(Doctor *doctor, const BackupName *names, int count);
+
 #endif /* NEX_DOCTOR_H */

@@ -19,10 +19,13 @@
 #include "descriptors.h"
 #include "help.h"
 #include "interrupt.h"
+#include "json_text.h"
 #include "keyring.h"
 #include "log.h"
 #include "memory.h"
 #include "notify.h"
+#include "output.h"
+#include "quote.h"
 #include "run_log.h"
 
 /* The command runs until a signal ends it. */
@@ -74,6 +77,18 @@ check_options(const Command *command, const Arguments *arguments)
 	return true;
 }
 
+/* What is to be typed to back up a database that was named like those of other commands. */
+static char *
+hint_with_dbname(const char *name)
+{
+	Buffer hint;
+
+	buffer_init(&hint);
+	buffer_append_string(&hint, "Name the database with -d: nex_backup backup -d ");
+	quote_shell_word(&hint, name);
+	return buffer_detach(&hint);
+}
+
 /* The number of words behind the command must be what it takes. */
 static bool
 check_words(const Command *command, const Settings *settings)
@@ -83,8 +98,11 @@ check_words(const Command *command, const Settings *settings)
 
 	if (!missing && settings->narguments <= command->max_arguments)
 		return true;
-	hint = xasprintf("Usage: nex_backup %s [OPTION]...%s%s", command->name,
-					 command->arguments[0] != '\0' ? " " : "", command->arguments);
+	if (!missing && command == &command_backup)
+		hint = hint_with_dbname(settings->arguments[0]);
+	else
+		hint = xasprintf("Usage: nex_backup %s [OPTION]...%s%s", command->name,
+						 command->arguments[0] != '\0' ? " " : "", command->arguments);
 	if (missing)
 		report_error(EXIT_USAGE, NULL, hint, "command \"%s\" needs %s", command->name,
 					 command->arguments);
@@ -93,18 +111,6 @@ check_words(const Command *command, const Settings *settings)
 					 command->name, settings->arguments[command->max_arguments]);
 	free(hint);
 	return false;
-}
-
-static bool
-check_repository(const Command *command, const Settings *settings)
-{
-	if (command->needs_no_repository || command->optional_repository || settings->repo != NULL)
-		return true;
-	return report_error(EXIT_USAGE, NULL,
-						"Name its directory with --repo=DIR, with NEX_BACKUP_REPO in the "
-						"environment, or with \"repo: DIR\" in " CONFIG_DEFAULT_FILE
-						" or the file of --config.",
-						"no repository given");
 }
 
 /* Is the first argument one of these words? */
@@ -121,6 +127,19 @@ first_is_among(const Settings *settings, const char *words)
 		words += length + strspn(words + length, " ");
 	}
 	return false;
+}
+
+static bool
+check_repository(const Command *command, const Settings *settings)
+{
+	if (command->needs_no_repository || command->optional_repository || settings->repo != NULL ||
+		first_is_among(settings, command->no_repository_words))
+		return true;
+	return report_error(EXIT_USAGE, NULL,
+						"Name its directory with --repo=DIR, with NEX_BACKUP_REPO in the "
+						"environment, or with \"repo: DIR\" in " CONFIG_DEFAULT_FILE
+						" or the file of --config.",
+						"no repository given");
 }
 
 static bool
@@ -154,6 +173,27 @@ run_kind(const Command *command, const Settings *settings)
 	return first_is_among(settings, command->run_words) ? settings->arguments[0] : NULL;
 }
 
+/*
+ * A program that reads JSON gets an object also when there is no result, unless
+ * what goes to standard output is data.
+ */
+static void
+say_failure(const Command *command, const Settings *settings, bool done)
+{
+	bool is_data =
+		command == &command_cat || (settings->output != NULL && strcmp(settings->output, "-") == 0);
+	int code = interrupt_counts() ? EXIT_INTERRUPTED : (int) log_exit_code();
+
+	if (code == EXIT_DONE && !done)
+		code = EXIT_FAILED;
+	if (code == EXIT_DONE || is_data || output_json_was_called() || command->is_service)
+		return;
+	output_json(json_pack("{s:s, s:i, s:o, s:o}", "result",
+						  code == EXIT_INTERRUPTED ? "interrupted" : "failed", "exit_code", code,
+						  "error", json_text(log_first_error()), "detail",
+						  json_text(log_first_detail())));
+}
+
 static bool
 run_command(const Command *command, const Arguments *arguments)
 {
@@ -176,6 +216,8 @@ run_command(const Command *command, const Arguments *arguments)
 	}
 	done = done && command->run(&settings);
 	keyring_free();
+	if (settings.json)
+		say_failure(command, &settings, done);
 	if (kind != NULL)
 	{
 		run_log_close(kind, done);
@@ -288,7 +330,7 @@ main(int argc, char **argv)
 	done = flush_stdout() && done;
 	arguments_free(&arguments);
 
-	if (interrupted() && !service)
+	if (interrupt_counts() && !service)
 	{
 		log_info("interrupted");
 		return EXIT_INTERRUPTED;

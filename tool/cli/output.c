@@ -40,11 +40,22 @@ next_buffer(void)
 	return ring[next++ % RING_SIZE];
 }
 
+/* Was there any? */
+static bool json_was_printed;
+
+bool
+output_json_was_called(void)
+{
+	return json_was_printed;
+}
+
 void
 output_json(json_t *value)
 {
-	char *text = json_harmless(value, JSON_INDENT(2) | JSON_ENCODE_ANY);
+	/* More digits than this only show that 0.1 has no binary form. */
+	char *text = json_harmless(value, JSON_INDENT(2) | JSON_ENCODE_ANY | JSON_REAL_PRECISION(15));
 
+	json_was_printed = true;
 	if (text != NULL)
 		printf("%s\n", text);
 	free(text);

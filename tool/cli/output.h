@@ -9,6 +9,7 @@
 #define NEX_OUTPUT_H
 
 #include <jansson.h>
+#include <stdbool.h>
 #include <stdint.h>
 
 /*
@@ -21,6 +22,8 @@ extern void show_text(const char *format, ...) __attribute__((format(printf, 1, 
 extern void show_question(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
 /* Print a JSON value and a newline to stdout; takes it over. */
+/* Print it, and free it. */
+extern bool output_json_was_called(void);
 extern void output_json(json_t *value);
 
 /* "1.4 GB", "832 kB": 1024-based with PostgreSQL's unit names (kB, MB, GB).  Static per-thread ring

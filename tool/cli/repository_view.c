@@ -11,6 +11,7 @@
 
 #include "log.h"
 #include "memory.h"
+#include "nearest.h"
 #include "quote.h"
 #include "repository_view.h"
 #include "unclear.h"
@@ -27,6 +28,57 @@ open_repository(const Settings *settings)
 		return NULL;
 	}
 	return repository_open(settings->repo);
+}
+
+/* The database whose name is most like this one; NULL if none is.  Caller frees. */
+static char *
+nearest_database(Repository *repository, const char *database)
+{
+	BackupName *names;
+	const char **owners;
+	char *nearest;
+	int count;
+	int n = 0;
+	int i;
+
+	if (!repository_list(repository, NULL, &names, &count))
+		return NULL;
+	owners = xcalloc((size_t) count + 1, sizeof(char *));
+	for (i = 0; i < count; i++)
+	{
+		if (!names[i].of_files && !backup_is_of_globals(&names[i]))
+			owners[n++] = names[i].database;
+	}
+	nearest = xstrdup(nearest_name(database, owners, n));
+	free(owners);
+	free(names);
+	return nearest;
+}
+
+bool
+report_no_backups_of(Repository *repository, const char *database)
+{
+	const char *slash = strrchr(database, '/');
+	char *nearest = nearest_database(repository, database);
+	char *shown = printable_name(database);
+	char *shown_nearest = nearest != NULL ? printable_name(nearest) : NULL;
+	char *hint;
+
+	if (repository->unclear.unknown > 0)
+		hint = xstrdup("Not all backups could be looked at.");
+	else if (slash != NULL && backup_id_valid(slash + 1))
+		hint = xstrdup("This command takes the name of a database, not that of a backup.");
+	else if (nearest != NULL)
+		hint = xasprintf("Perhaps you meant \"%s\".", shown_nearest);
+	else
+		hint = xstrdup("\"nex_backup list\" shows all backups of the repository.");
+	report_error(EXIT_FAILED, NULL, hint, "there is no backup of database \"%s\" in \"%s\"", shown,
+				 repository->storage->location);
+	free(hint);
+	free(shown);
+	free(shown_nearest);
+	free(nearest);
+	return false;
 }
 
 /* ---- times ---- */
@@ -132,7 +184,7 @@ summary_json(const BackupSummary *summary)
 	}
 	json_object_set_new(value, "type", json_text(summary->type));
 	json_object_set_new(value, "snapshot_at", json_text(summary->snapshot_at));
-	json_object_set_new(value, "seconds", json_real(summary->seconds));
+	json_object_set_new(value, "seconds", json_seconds(summary->seconds));
 	json_object_set_new(value, "codec", json_text(summary->codec));
 	json_object_set_new(value, "cipher", json_string(cipher_name(summary->cipher)));
 	json_object_set_new(value, "locked", json_boolean(summary->locked));
@@ -219,6 +271,7 @@ summary_of_manifest(Repository *repository, const BackupName *name, const Manife
 	summary->server_version = xstrdup(manifest->server.version);
 	summary->cipher = manifest->cipher;
 	summary->locked = manifest->locked;
+	summary->nfiles = manifest->nfiles;
 	summary->of_old_tool = is_old_tool(manifest->tool);
 	summary->totals = manifest->totals;
 	load_verification(repository, name, summary);
@@ -239,7 +292,7 @@ summary_load(Repository *repository, const BackupName *name, BackupSummary *summ
 	memset(summary, 0, sizeof(*summary));
 	summary->name = *name;
 	summary->damage = error != NULL ? error : xstrdup("the manifest cannot be read");
-	summary->unreadable = unclear_manifest(repository, name);
+	summary->unreadable = repository->manifest_unreadable;
 	load_verification(repository, name, summary);
 }
 

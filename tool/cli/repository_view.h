@@ -26,6 +26,7 @@ typedef struct BackupSummary
 {
 	BackupName name;
 	char *damage;    /* NULL: the manifest is good, and what follows is known */
+	uint32_t nfiles; /* of a set of configuration files, if it is not locked */
 	bool unreadable; /* that is no damage: it may not be read, which has been said */
 	char *type;
 	char *snapshot_at;
@@ -74,5 +75,11 @@ extern void format_time(time_t when, char text[32]);
 
 /* Id and location of the repository. */
 extern json_t *repository_json(const Repository *repository);
+
+/*
+ * Report (exit 1) that there is no backup of a database of this name, and which
+ * name may have been meant; always false.
+ */
+extern bool report_no_backups_of(Repository *repository, const char *database);
 
 #endif /* NEX_REPOSITORY_VIEW_H */

@@ -197,7 +197,8 @@ check_statements(RestoreAll *all)
 static bool
 run(RestoreAll *all)
 {
-	if (!repository_check_frame(all->repository) || !repository_lock_shared(all->repository) ||
+	repository_warn_frame(all->repository);
+	if (!repository_lock_shared(all->repository) ||
 		!cluster_target_plan(&all->target, all->settings, all->repository) ||
 		!check_statements(all) || !plan_globals(all))
 		return false;

@@ -9,6 +9,7 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "json_text.h"
 #include "log.h"
@@ -58,11 +59,11 @@ tables_json(const RestorePlan *plan)
 static void
 print_json(const RestorePlan *plan, double seconds)
 {
-	json_t *value = json_pack("{s:o, s:s, s:o, s:o, s:I, s:I, s:f}", "database",
+	json_t *value = json_pack("{s:o, s:s, s:o, s:o, s:I, s:I, s:o}", "database",
 							  json_text(plan->backup.database), "backup", plan->backup.id, "target",
 							  json_text(plan->database), "kept_as", json_text(plan->kept_as),
 							  "tables", (json_int_t) plan->manifest->ntables, "rows",
-							  (json_int_t) plan->rows, "seconds", seconds);
+							  (json_int_t) plan->rows, "seconds", json_seconds(seconds));
 
 	if (plan->selection != NULL)
 	{
@@ -96,12 +97,21 @@ print_appended(const RestorePlan *plan)
 
 	for (i = 0; plan->appended != NULL && i < plan->manifest->ntables; i++)
 	{
-		const AppendResult *result = &plan->appended[i];
-		char *target = printable_name(result->target);
+		AppendResult result = plan->appended[i];
+		char *target;
 
-		show_text("%s: %s added", target, pretty_number_of(result->rows, "row"));
-		if (result->conflicts > 0)
-			show_text(", %s there already", pretty_count(result->conflicts));
+		/* Partitions go into one table. */
+		for (; i + 1 < plan->manifest->ntables &&
+			   strcmp(plan->appended[i + 1].target, result.target) == 0;
+			 i++)
+		{
+			result.rows += plan->appended[i + 1].rows;
+			result.conflicts += plan->appended[i + 1].conflicts;
+		}
+		target = printable_name(result.target);
+		show_text("%s: %s added", target, pretty_number_of(result.rows, "row"));
+		if (result.conflicts > 0)
+			show_text(", %s there already", pretty_count(result.conflicts));
 		show_text("\n");
 		free(target);
 	}

@@ -12,6 +12,7 @@
  */
 #include "file_target.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <grp.h>
@@ -19,6 +20,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -27,6 +29,8 @@
 #include "primitives.h"
 #include "quote.h"
 
+#define TEMPORARY_PREFIX ".nex_backup-"
+#define NONCE_BYTES 6
 #define WALK_FLAGS (O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC)
 
 static bool
@@ -126,6 +130,7 @@ read_current(FileTarget *target)
 {
 	struct stat status;
 	ssize_t got;
+	int error;
 	int fd;
 
 	fd = openat(target->parent, target->name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
@@ -133,8 +138,7 @@ read_current(FileTarget *target)
 		return true;
 	if (fd < 0 || fstat(fd, &status) != 0)
 	{
-		int error = errno;
-
+		error = errno;
 		if (fd >= 0)
 			close(fd);
 		return report_path(target->path, "read file", error);
@@ -147,10 +151,12 @@ read_current(FileTarget *target)
 	target->exists = true;
 	buffer_reserve(&target->current, (size_t) status.st_size + 1);
 	while ((got = read(fd, target->current.data + target->current.length,
-					   target->current.capacity - target->current.length - 1)) > 0)
-		target->current.length += (size_t) got;
+					   target->current.capacity - target->current.length - 1)) > 0 ||
+		   (got < 0 && errno == EINTR))
+		target->current.length += got > 0 ? (size_t) got : 0;
+	error = got < 0 ? errno : 0;
 	close(fd);
-	return got == 0 || report_path(target->path, "read file", errno);
+	return error == 0 || report_path(target->path, "read file", error);
 }
 
 bool
@@ -239,21 +245,77 @@ keep_current(FileTarget *target, const char *time_suffix)
 	return error;
 }
 
+/* Is this the name of a file that is being written, or was when its process was killed? */
+static bool
+is_temporary(const char *name)
+{
+	size_t length = strlen(TEMPORARY_PREFIX);
+
+	return strncmp(name, TEMPORARY_PREFIX, length) == 0 &&
+		   strspn(name + length, "0123456789abcdef") == 2 * NONCE_BYTES &&
+		   strcmp(name + length + 2 * NONCE_BYTES, ".tmp") == 0;
+}
+
+/* Is it a file of ours that nobody is writing? */
+static bool
+is_left(int directory, const char *name)
+{
+	int fd = openat(directory, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+	struct stat status;
+	bool left;
+
+	left = fd >= 0 && fstat(fd, &status) == 0 && S_ISREG(status.st_mode) &&
+		   (geteuid() == 0 || status.st_uid == geteuid()) && flock(fd, LOCK_SH | LOCK_NB) == 0;
+	if (fd >= 0)
+		close(fd);
+	return left;
+}
+
+int
+file_target_leftovers(int directory, bool fix,
+					  void (*visit)(const char *name, bool removed, void *argument), void *argument)
+{
+	int fd = openat(directory, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	DIR *names = fd >= 0 ? fdopendir(fd) : NULL;
+	struct dirent *entry;
+	int count = 0;
+
+	if (names == NULL && fd >= 0)
+		close(fd);
+	while (names != NULL && (entry = readdir(names)) != NULL)
+	{
+		bool removed;
+
+		if (!is_temporary(entry->d_name) || !is_left(directory, entry->d_name))
+			continue;
+		removed = fix && unlinkat(directory, entry->d_name, 0) == 0;
+		count++;
+		if (visit != NULL)
+			visit(entry->d_name, removed, argument);
+	}
+	if (names != NULL)
+		closedir(names);
+	return count;
+}
+
 bool
 file_target_write(FileTarget *target, const ManifestFile *facts, const Buffer *content,
 				  const char *time_suffix)
 {
-	uint8_t nonce[8];
+	uint8_t nonce[NONCE_BYTES];
 	char *temporary;
 	int error = 0;
+	int held;
 	int fd;
 
 	if (target->parent < 0 && !open_parent(target, true))
 		return false;
 	if (!random_bytes(nonce, sizeof(nonce)))
 		return report_path(target->path, "write file", EIO);
-	temporary = xasprintf(".nex_backup-%02x%02x%02x%02x%02x%02x.tmp", nonce[0], nonce[1], nonce[2],
-						  nonce[3], nonce[4], nonce[5]);
+	/* What a killed restore has left here holds the text of a file that may be secret. */
+	(void) file_target_leftovers(target->parent, true, NULL, NULL);
+	temporary = xasprintf(TEMPORARY_PREFIX "%02x%02x%02x%02x%02x%02x.tmp", nonce[0], nonce[1],
+						  nonce[2], nonce[3], nonce[4], nonce[5]);
 	fd = openat(target->parent, temporary, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC,
 				0600);
 	if (fd < 0)
@@ -262,6 +324,9 @@ file_target_write(FileTarget *target, const ManifestFile *facts, const Buffer *c
 		free(temporary);
 		return report_path(target->path, "write file", error);
 	}
+	/* A lock tells it from what a killed process has left, until it has its name. */
+	(void) flock(fd, LOCK_EX | LOCK_NB);
+	held = fcntl(fd, F_DUPFD_CLOEXEC, STDERR_FILENO + 1);
 	error = fill(fd, target, facts, content);
 	if (close(fd) != 0 && error == 0)
 		error = errno;
@@ -269,10 +334,15 @@ file_target_write(FileTarget *target, const ManifestFile *facts, const Buffer *c
 		error = keep_current(target, time_suffix);
 	if (error == 0 && renameat(target->parent, temporary, target->parent, target->name) != 0)
 		error = errno;
-	if (error == 0 && fsync(target->parent) != 0)
-		error = errno;
 	if (error != 0)
 		unlinkat(target->parent, temporary, 0);
+	if (held >= 0)
+		close(held);
 	free(temporary);
-	return error == 0 || report_path(target->path, "write file", error);
+	if (error != 0)
+		return report_path(target->path, "write file", error);
+	/* It is there by now; only a crash could take it away again. */
+	if (fsync(target->parent) != 0)
+		log_warning("could not fsync the directory of \"%s\": %s", target->path, strerror(errno));
+	return true;
 }

@@ -42,4 +42,12 @@ extern void file_target_free(FileTarget *target);
 extern bool file_target_write(FileTarget *target, const ManifestFile *facts, const Buffer *content,
 							  const char *time_suffix);
 
+/*
+ * Find, in an open directory, what killed restores have left, which holds the
+ * text of files; fix: remove it.  visit may be NULL.  How many there were.
+ */
+extern int file_target_leftovers(int directory, bool fix,
+								 void (*visit)(const char *name, bool removed, void *argument),
+								 void *argument);
+
 #endif /* NEX_FILE_TARGET_H */

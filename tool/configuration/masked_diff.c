@@ -20,6 +20,7 @@
 #include "file_source.h"
 #include "log.h"
 #include "memory.h"
+#include "private_file.h"
 #include "quote.h"
 #include "sealed_file.h"
 #include "sensitive.h"
@@ -79,13 +80,10 @@ mask(const char *path, const Buffer *text, const char *const *words, int nwords,
 static bool
 put_file(const char *path, const Buffer *text)
 {
-	int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
-	bool good = fd >= 0 && (text->length == 0 ||
-							write(fd, text->data, text->length) == (ssize_t) text->length);
+	int error = new_file_write(path, text->data, text->length, false);
 
-	if (fd >= 0)
-		close(fd);
-	return good || report_error(EXIT_FAILED, NULL, NULL, "could not write file \"%s\": %m", path);
+	return error == 0 || report_error(EXIT_FAILED, NULL, temporary_file_hint(error),
+									  "could not write file \"%s\": %s", path, strerror(error));
 }
 
 /* Let diff(1) compare two masked texts. */

@@ -18,6 +18,7 @@
 #include "manifest_envelope.h"
 #include "memory.h"
 #include "quote.h"
+#include "read_error.h"
 #include "unclear.h"
 
 #define MAX_MANIFEST_BYTES (1024UL * 1024 * 1024)
@@ -234,11 +235,27 @@ finish_list(NameList *list, BackupName **names, int *count)
 	return true;
 }
 
+/* The backups of one database. */
+static bool
+list_database(NameList *list, const char *database)
+{
+	char directory[DATABASE_DIRECTORY_SIZE + 1];
+	size_t length;
+
+	if (strcmp(database, GLOBALS_DATABASE) == 0)
+		return visit_globals(list);
+	if (!database_directory_encode(database, directory))
+		return true;
+	length = strlen(directory);
+	directory[length] = '/';
+	directory[length + 1] = '\0';
+	return visit_database(directory, list);
+}
+
 bool
 repository_list(Repository *repository, const char *database, BackupName **names, int *count)
 {
 	NameList list = {.repository = repository, .all = database == NULL};
-	char directory[DATABASE_DIRECTORY_SIZE + 1];
 
 	*names = NULL;
 	*count = 0;
@@ -249,16 +266,8 @@ repository_list(Repository *repository, const char *database, BackupName **names
 		visit_tree(&list, "backups", visit_database);
 		visit_tree(&list, "config", visit_set);
 	}
-	else if (strcmp(database, GLOBALS_DATABASE) == 0)
-		visit_globals(&list);
-	else if (database_directory_encode(database, directory))
-	{
-		size_t length = strlen(directory);
-
-		directory[length] = '/';
-		directory[length + 1] = '\0';
-		visit_database(directory, &list);
-	}
+	else
+		list_database(&list, database);
 	return finish_list(&list, names, count);
 }
 
@@ -281,16 +290,22 @@ repository_list_sets(Repository *repository, const char *set, BackupName **names
 	return finish_list(&list, names, count);
 }
 
-/* The same with *found apart, so that an error is not taken for "none"; warns of clocks. */
+/*
+ * The latest with *found apart, so that an error is not taken for "none"; warns
+ * of clocks.  A false result is reported, unless `goes_on`: then it is a warning.
+ */
 static bool
-find_latest(Repository *repository, const char *database, BackupName *name, bool *found)
+find_latest(Repository *repository, const char *database, bool goes_on, BackupName *name,
+			bool *found)
 {
+	NameList list = {.repository = repository, .all = goes_on};
 	const BackupName *chosen;
 	BackupName *names;
 	int count;
 
 	*found = false;
-	if (!repository_list(repository, database, &names, &count))
+	list_database(&list, database);
+	if (!finish_list(&list, &names, &count))
 		return false;
 	chosen = repository_choose(repository, names, count, NULL);
 	*found = chosen != NULL;
@@ -305,7 +320,7 @@ repository_latest(Repository *repository, const char *database, BackupName *name
 {
 	bool found;
 
-	return find_latest(repository, database, name, &found) && found;
+	return find_latest(repository, database, true, name, &found) && found;
 }
 
 /* DB/ID, where DB may hold slashes itself. */
@@ -389,7 +404,7 @@ resolve_full_name(Repository *repository, const char *text, BackupName *name)
 		return false;
 	if (found)
 		return true;
-	if (!find_latest(repository, text, &other, &found))
+	if (!find_latest(repository, text, false, &other, &found))
 		return false;
 	if (!found)
 		return report_no_backup(repository, text);
@@ -415,7 +430,7 @@ repository_resolve(Repository *repository, const char *text, BackupName *name)
 			   (found || report_no_globals(repository, text));
 	if (split_name(text, name))
 		return resolve_full_name(repository, text, name);
-	if (!find_latest(repository, text, name, &found))
+	if (!find_latest(repository, text, false, name, &found))
 		return false;
 	if (found)
 		return true;
@@ -459,6 +474,18 @@ repository_resolve_set(Repository *repository, const char *set, const char *id, 
 						repository->storage->location);
 }
 
+/* Note that a file of a backup could not be read, if that is no damage; gives what to say of it. */
+static char *
+note_unreadable(Repository *repository, const char *path, int error)
+{
+	if (error_of_access(error))
+	{
+		repository->manifest_unreadable = true;
+		unclear_error(repository, path, error, true);
+	}
+	return xasprintf("could not be read: %s", read_error_text(error));
+}
+
 bool
 repository_check_listing(Repository *repository, const BackupName *name, const Manifest *manifest,
 						 char **error)
@@ -476,8 +503,12 @@ repository_check_listing(Repository *repository, const BackupName *name, const M
 	if (failure == ENOENT)
 		*error = xasprintf("file \"%s/%s\" is missing", repository->storage->location, path);
 	else if (failure != 0)
-		*error = xasprintf("file \"%s/%s\" could not be read: %s", repository->storage->location,
-						   path, strerror(failure));
+	{
+		char *problem = note_unreadable(repository, path, failure);
+
+		*error = xasprintf("file \"%s/%s\" %s", repository->storage->location, path, problem);
+		free(problem);
+	}
 	else if (found.length != expected.length ||
 			 memcmp(found.data, expected.data, found.length) != 0)
 		*error = xasprintf("file \"%s/%s\" does not match its manifest",
@@ -498,12 +529,13 @@ repository_manifest_alone(Repository *repository, const BackupName *name, char *
 	int failure;
 
 	*error = NULL;
+	repository->manifest_unreadable = false;
 	buffer_init(&file);
 	failure = repository->storage->read(repository->storage, path, MAX_MANIFEST_BYTES, &file);
 	if (failure == ENOENT)
 		problem = xstrdup("is missing");
 	else if (failure != 0)
-		problem = xasprintf("could not be read: %s", strerror(failure));
+		problem = note_unreadable(repository, path, failure);
 	else
 		manifest =
 			manifest_open(repository, file.data != NULL ? file.data : "", file.length, &problem);
@@ -539,7 +571,7 @@ repository_manifest(Repository *repository, const BackupName *name)
 	char *error;
 	Manifest *manifest = repository_manifest_try(repository, name, &error);
 
-	if (manifest == NULL && unclear_manifest(repository, name))
+	if (manifest == NULL && repository->manifest_unreadable)
 		report_error(EXIT_FAILED, NULL, NULL, "%s", error);
 	else if (manifest == NULL)
 		report_error(EXIT_INTEGRITY, NULL, MANIFEST_HINT, "%s", error);
@@ -608,6 +640,31 @@ write_file(Repository *repository, const BackupName *name, const char *suffix,
 	return error == 0;
 }
 
+/*
+ * A manifest whose write has failed may be there all the same, for instance if
+ * only its directory could not be made durable.  What is reported as failed
+ * must not be found as a backup later.
+ */
+static void
+take_back(Repository *repository, const BackupName *name)
+{
+	Storage *storage = repository->storage;
+	char *manifest = backup_path(name, ".json");
+	char *listing = backup_path(name, ".sha256");
+	int error = storage->remove(storage, manifest);
+
+	if (error != 0 && error != ENOENT)
+		report_error(EXIT_FAILED, NULL,
+					 "It is complete, but may be gone after a crash of this machine.  Run another "
+					 "backup.",
+					 "could not remove file \"%s/%s\" again: %s", storage->location, manifest,
+					 strerror(error));
+	else
+		(void) storage->remove(storage, listing);
+	free(manifest);
+	free(listing);
+}
+
 bool
 repository_publish(Repository *repository, const Manifest *manifest)
 {
@@ -625,11 +682,35 @@ repository_publish(Repository *repository, const Manifest *manifest)
 	buffer_init(&json);
 	manifest_listing(manifest, &listing);
 	good = manifest_close(repository, manifest, &json) &&
-		   write_file(repository, &name, ".sha256", &listing) &&
-		   write_file(repository, &name, ".json", &json);
+		   write_file(repository, &name, ".sha256", &listing);
+	if (good && !write_file(repository, &name, ".json", &json))
+	{
+		take_back(repository, &name);
+		good = false;
+	}
 	buffer_free(&listing);
 	buffer_free(&json);
 	return good;
+}
+
+/* Make the entries of the directory of a file durable; a directory that is gone needs none. */
+static bool
+sync_directory_of(Repository *repository, const char *path)
+{
+	Storage *storage = repository->storage;
+	char *directory = xstrdup(path);
+	int error;
+
+	*strrchr(directory, '/') = '\0';
+	error = storage->sync_directory(storage, directory);
+	if (error == ENOENT)
+		error = 0;
+	if (error != 0)
+		report_error(EXIT_FAILED, NULL, storage_error_hint(error),
+					 "could not fsync directory \"%s/%s\": %s", storage->location, directory,
+					 strerror(error));
+	free(directory);
+	return error == 0;
 }
 
 /* Remove one of a backup's own files; one that is gone already is good. */
@@ -639,27 +720,17 @@ remove_file(Repository *repository, const BackupName *name, const char *suffix)
 	Storage *storage = repository->storage;
 	char *path = backup_path(name, suffix);
 	int error = storage->remove(storage, path);
+	bool good = error == 0 || error == ENOENT;
 
-	if (error == ENOENT)
-		error = 0;
-
-	/* The manifest must be gone for good before anything that it needs may go. */
-	if (error == 0 && strcmp(suffix, ".json") == 0)
-	{
-		char *slash = strrchr(path, '/');
-
-		*slash = '\0';
-		error = storage->sync_directory(storage, path);
-		*slash = '/';
-		if (error == ENOENT)
-			error = 0;
-	}
-	if (error != 0)
+	if (!good)
 		report_error(EXIT_FAILED, NULL, storage_error_hint(error),
 					 "could not remove file \"%s/%s\": %s", storage->location, path,
 					 strerror(error));
+	/* The manifest must be gone for good before anything that it needs may go. */
+	else if (strcmp(suffix, ".json") == 0)
+		good = sync_directory_of(repository, path);
 	free(path);
-	return error == 0;
+	return good;
 }
 
 bool

@@ -288,19 +288,11 @@ static bool
 check_signer(const Repository *repository, Encryption *encryption)
 {
 	const char *location = repository->storage->location;
-	bool damaged;
+	WriterKeyState state = writer_state_key(repository->id, &encryption->writer_key);
 
-	encryption->has_writer_key =
-		writer_state_key(repository->id, &encryption->writer_key, &damaged);
-	if (damaged)
-	{
-		char *path = writer_state_key_path(repository->id);
-
-		report_error(EXIT_FAILED, NULL, "Bring it back from a copy.",
-					 "file \"%s\" holds no writer key", path);
-		free(path);
+	encryption->has_writer_key = state == WRITER_KEY_KNOWN;
+	if (state == WRITER_KEY_BAD)
 		return false;
-	}
 	if (encryption->has_writer_key &&
 		memcmp(encryption->writer_key.signer, encryption->signer, KEY_BYTES) != 0)
 		return report_error(EXIT_INTEGRITY, NULL, REPLACED_HINT,
@@ -318,12 +310,15 @@ check_signer(const Repository *repository, Encryption *encryption)
 bool
 encryption_read(Repository *repository, const json_t *root, const Buffer *file)
 {
-	char *known = writer_state_repository_at(repository->storage->location);
 	AgeRecipients none = {0};
 	Encryption *encryption;
 	const char *problem;
+	int64_t serial;
+	char *known;
 	bool good;
 
+	if (!writer_state_repository_at(repository->storage->location, &known))
+		return false;
 	if (json_object_get(root, "cipher") == NULL)
 	{
 		good = check_not_downgraded(repository, known);
@@ -345,7 +340,10 @@ encryption_read(Repository *repository, const json_t *root, const Buffer *file)
 	problem = encryption_check(encryption, SIGNED_REPOSITORY, file->data, file->length);
 	if (problem != NULL)
 		return repository_damaged(repository, FRAME_FILE, problem, NULL);
-	if (encryption->serial < writer_state_serial(repository->id))
+	if (!writer_state_serial(repository->id, &serial))
+		return false;
+	encryption->half_changed = serial < encryption->serial && encryption->has_writer_key;
+	if (encryption->serial < serial)
 		return repository_damaged(repository, FRAME_FILE,
 								  "is an old one: its keys were changed since", REPLACED_HINT);
 	return repository_secret_open(repository, encryption);

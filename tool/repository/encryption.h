@@ -30,8 +30,10 @@ typedef struct Encryption
 	DigestHex recipients_id;  /* of all recipients, or check of the secret: another one means
 							   * other keys */
 	uint8_t signer[KEY_BYTES];
-	int64_t serial; /* grows with each change of nex_backup.json */
-	bool trusted;   /* the signer is pinned */
+	int64_t serial;    /* grows with each change of nex_backup.json */
+	bool half_changed; /* such a change was not finished on this host: its number was not remembered
+						*/
+	bool trusted;      /* the signer is pinned */
 	bool has_writer_key;
 	WriterKey writer_key;
 } Encryption;

@@ -52,6 +52,8 @@ read_short_file(const char *path, Buffer *content)
 		n = read(descriptor, content->data + content->length, MAX_KEY_FILE - content->length);
 		if (n > 0)
 			content->length += (size_t) n;
+		else if (n < 0 && errno == EINTR)
+			n = 1;
 	}
 	if (descriptor >= 0 && n == 0)
 	{

@@ -97,6 +97,8 @@ read_secret_file(const char *kind, const char *path, Buffer *content)
 		n = read(descriptor, content->data + content->length, MAX_KEY_FILE - content->length);
 		if (n > 0)
 			content->length += (size_t) n;
+		else if (n < 0 && errno == EINTR)
+			n = 1;
 	}
 	content->data[content->length] = '\0';
 	close(descriptor);

@@ -235,7 +235,9 @@ manifest_to_build_on(Repository *repository, const char *database)
 	}
 	manifest = read_previous(repository, &latest, &error);
 	if (error != NULL)
-		log_warning("backup %s/%s is damaged: %s", latest.database, latest.id, error);
+		log_warning("backup %s/%s %s, so everything is stored again: %s", latest.database,
+					latest.id, repository->manifest_unreadable ? "cannot be read" : "is damaged",
+					error);
 	free(error);
 	return manifest;
 }

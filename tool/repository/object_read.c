@@ -18,6 +18,7 @@
 
 #include "keyring.h"
 #include "memory.h"
+#include "read_error.h"
 
 char *
 object_decrypt(const Manifest *manifest, uint32_t object, const char *stored, size_t length,
@@ -36,7 +37,8 @@ object_decrypt(const Manifest *manifest, uint32_t object, const char *stored, si
 }
 
 char *
-object_read(const Repository *repository, const Manifest *manifest, uint32_t object, Buffer *plain)
+object_read(const Repository *repository, const Manifest *manifest, uint32_t object, Buffer *plain,
+			int *unreadable)
 {
 	const ManifestObject *expected = &manifest->objects[object];
 	char *path = manifest_object_path(manifest, object);
@@ -48,12 +50,13 @@ object_read(const Repository *repository, const Manifest *manifest, uint32_t obj
 	buffer_init(&stored);
 	buffer_reset(plain);
 	error = repository->storage->read(repository->storage, path, expected->bytes, &stored);
+	*unreadable = error_of_access(error) ? error : 0;
 	if (error == ENOENT)
 		problem = xstrdup("is missing");
 	else if (error == EFBIG || (error == 0 && stored.length != expected->bytes))
 		problem = xasprintf("does not have %" PRIu64 " bytes", expected->bytes);
 	else if (error != 0)
-		problem = xasprintf("could not be read: %s", strerror(error));
+		problem = xasprintf("could not be read: %s", read_error_text(error));
 	else if (!digest_buffer(stored.data, stored.length, digest) ||
 			 strcmp(digest, expected->id) != 0)
 		problem = xstrdup("does not match its digest");

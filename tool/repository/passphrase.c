@@ -48,6 +48,8 @@ read_all(int descriptor, const char *source, Buffer *passphrase)
 				 MAX_PASSPHRASE - passphrase->length);
 		if (n > 0)
 			passphrase->length += (size_t) n;
+		else if (n < 0 && errno == EINTR)
+			n = 1;
 	}
 	if (n != 0)
 		return report_error(EXIT_USAGE, NULL, NULL, "could not read the passphrase from %s: %s",

@@ -27,6 +27,7 @@
 #include "memory.h"
 #include "unclear.h"
 #include "quote.h"
+#include "read_error.h"
 #include "recover_text.h"
 #include "repository_secret.h"
 #include "seal.h"
@@ -47,7 +48,7 @@
 	"No backup depends on this file: remove it, then run \"nex_backup init\" for this "            \
 	"repository; it "                                                                              \
 	"writes the file anew."
-#define RECOVER_HINT "Run \"nex_backup init\" for this repository; it writes RECOVER.txt anew."
+#define RECOVER_HINT "Run \"nex_backup init\" for this repository; it writes RECOVER.txt again."
 
 bool
 repository_damaged(const Repository *repository, const char *path, const char *problem,
@@ -55,6 +56,14 @@ repository_damaged(const Repository *repository, const char *path, const char *p
 {
 	return report_error(EXIT_INTEGRITY, NULL, hint, "file \"%s/%s\" %s",
 						repository->storage->location, path, problem);
+}
+
+bool
+repository_unreadable(const Repository *repository, const char *path, int error)
+{
+	return report_error(EXIT_FAILED, NULL, read_error_hint(error),
+						"could not read file \"%s/%s\": %s", repository->storage->location, path,
+						read_error_text(error));
 }
 
 /* A random UUID (version 4). */
@@ -265,23 +274,38 @@ note_foreign_name(const char *name, void *argument)
 	return false;
 }
 
-/* RECOVER.txt is what nex_backup.json says; *problem tells what else it is. */
-static bool
-recover_is_intact(Repository *repository, const char **problem)
+char *
+repository_recover_problem(Repository *repository, int *unreadable)
 {
 	DigestHex digest;
 	Buffer file;
+	char *problem = NULL;
 	int error;
 
 	buffer_init(&file);
 	error = repository->storage->read(repository->storage, RECOVER_FILE, MAX_FRAME_BYTES, &file);
-	*problem = error == ENOENT ? "is missing" : error != 0 ? "could not be read" : NULL;
-	if (*problem == NULL &&
-		(!digest_buffer(file.data != NULL ? file.data : "", file.length, digest) ||
-		 strcmp(digest, repository->recover_digest) != 0))
-		*problem = "does not match the digest in " FRAME_FILE;
+	*unreadable = error_of_access(error) ? error : 0;
+	if (error == ENOENT)
+		problem = xstrdup("is missing");
+	else if (error != 0)
+		problem = xasprintf("could not be read: %s", read_error_text(error));
+	else if (!digest_buffer(file.data != NULL ? file.data : "", file.length, digest) ||
+			 strcmp(digest, repository->recover_digest) != 0)
+		problem = xstrdup("does not match the digest in " FRAME_FILE);
 	buffer_free(&file);
-	return *problem == NULL;
+	return problem;
+}
+
+/* RECOVER.txt is what nex_backup.json says. */
+static bool
+recover_is_intact(Repository *repository)
+{
+	int unreadable;
+	char *problem = repository_recover_problem(repository, &unreadable);
+	bool intact = problem == NULL;
+
+	free(problem);
+	return intact;
 }
 
 /* What a manifest says of the repository that it belongs to. */
@@ -355,20 +379,24 @@ static bool
 prepare_writer(Repository *repository)
 {
 	Encryption *encryption = repository->encryption;
-	bool damaged;
-	bool known = writer_state_key(repository->id, &encryption->writer_key, &damaged);
+	WriterKeyState state = writer_state_key(repository->id, &encryption->writer_key);
+	int64_t serial;
 
-	if (!known && (damaged || has_backups(repository)))
+	if (state == WRITER_KEY_BAD)
+		return false;
+	if (state == WRITER_KEY_ABSENT && has_backups(repository))
 	{
 		encryption->has_writer_key = false;
 		return encryption_can_write(repository);
 	}
 	keyring_protect_process();
-	if (!known && !writer_key_generate(&encryption->writer_key))
+	if (state == WRITER_KEY_ABSENT && !writer_key_generate(&encryption->writer_key))
 		return report_error(EXIT_FAILED, NULL, NULL, "could not generate a key");
 	memcpy(encryption->signer, encryption->writer_key.signer, KEY_BYTES);
 	encryption->has_writer_key = true;
-	encryption->serial = writer_state_serial(repository->id) + 1;
+	if (!writer_state_serial(repository->id, &serial))
+		return false;
+	encryption->serial = serial + 1;
 	return writer_state_save(repository, &encryption->writer_key, encryption->serial);
 }
 
@@ -464,9 +492,12 @@ check_same_encryption(const Repository *repository, const Encryption *wanted)
 static bool
 check_location(const Repository *repository)
 {
-	char *known = writer_state_repository_at(repository->storage->location);
-	bool good = known == NULL || repository->encryption != NULL;
+	char *known;
+	bool good;
 
+	if (!writer_state_repository_at(repository->storage->location, &known))
+		return false;
+	good = known == NULL || repository->encryption != NULL;
 	free(known);
 	return good ||
 		   report_error(EXIT_INTEGRITY, NULL,
@@ -482,7 +513,6 @@ static bool
 init(const char *location, Encryption *encryption, bool *created)
 {
 	Repository *repository;
-	const char *problem;
 	bool good = true;
 	int error;
 
@@ -501,7 +531,7 @@ init(const char *location, Encryption *encryption, bool *created)
 							"could not create repository \"%s\": %s", location, strerror(error));
 	else if (encryption != NULL && !check_same_encryption(repository, encryption))
 		good = false;
-	else if (!recover_is_intact(repository, &problem) || !recover_is_current(repository))
+	else if (!recover_is_intact(repository) || !recover_is_current(repository))
 		good = write_frame(repository);
 	repository_close(repository);
 	encryption_free(encryption);
@@ -551,12 +581,30 @@ repository_rewrite(Repository *repository)
 bool
 repository_check_frame(Repository *repository)
 {
-	const char *problem;
+	int unreadable;
+	char *problem = repository_recover_problem(repository, &unreadable);
+	bool good = problem == NULL;
 
 	/* nex_backup.json was checked when the repository was opened. */
-	if (!recover_is_intact(repository, &problem))
-		return repository_damaged(repository, RECOVER_FILE, problem, RECOVER_HINT);
-	return true;
+	if (unreadable != 0)
+		repository_unreadable(repository, RECOVER_FILE, unreadable);
+	else if (!good)
+		repository_damaged(repository, RECOVER_FILE, problem, RECOVER_HINT);
+	free(problem);
+	return good;
+}
+
+void
+repository_warn_frame(Repository *repository)
+{
+	int unreadable;
+	char *problem = repository_recover_problem(repository, &unreadable);
+
+	if (problem != NULL)
+		log_warning_hint(unreadable != 0 ? read_error_hint(unreadable) : RECOVER_HINT,
+						 "file \"%s/" RECOVER_FILE "\" %s; no backup depends on it",
+						 repository->storage->location, problem);
+	free(problem);
 }
 
 /* Wait while expire removes objects; EWOULDBLOCK if that takes too long or work must stop. */

@@ -43,6 +43,7 @@ typedef struct Repository
 	struct Encryption *encryption; /* NULL: plain */
 	UnclearPlaces unclear;
 	bool unreadable; /* objects that were verified last could not be read, which is no damage */
+	bool manifest_unreadable; /* the same of the manifest, or the listing beside it, read last */
 } Repository;
 
 /* What opens the data key of each file of an encrypted repository. */
@@ -86,9 +87,21 @@ extern bool repository_rewrite(Repository *repository);
 /* CIPHER_NONE for a plain one. */
 extern Cipher repository_cipher(const Repository *repository);
 
-/* nex_backup.json and RECOVER.txt are as they were written; else reports (exit 3) and returns
- * false. */
+/*
+ * nex_backup.json and RECOVER.txt are as they were written; else reports (exit
+ * 3, or 1 if it cannot be read) and returns false.
+ */
 extern bool repository_check_frame(Repository *repository);
+
+/* The same as a warning, for whoever needs no RECOVER.txt: to refuse a restore would help nobody.
+ */
+extern void repository_warn_frame(Repository *repository);
+
+/*
+ * What is wrong with RECOVER.txt, to be freed; NULL: nothing.  *unreadable is
+ * an errno value if it could not be read, which is no damage.
+ */
+extern char *repository_recover_problem(Repository *repository, int *unreadable);
 
 /*
  * Locks.  "shared" is held by whoever needs objects to stay (backup, verify,
@@ -141,9 +154,9 @@ extern bool repository_resolve_set(Repository *repository, const char *set, cons
 								   BackupName *name);
 
 /*
- * The latest backup of a database; false without a report if there is none.
- * Which one is the latest is decided by choose.c alone, by the time of the
- * snapshot; a list is in the order of the ids.
+ * The latest backup of a database; false if there is none, or none that can be
+ * seen, which is a warning.  Which one is the latest is decided by choose.c
+ * alone, by the time of the snapshot; a list is in the order of the ids.
  */
 extern bool repository_latest(Repository *repository, const char *database, BackupName *name);
 
@@ -159,7 +172,10 @@ extern bool repository_resolve(Repository *repository, const char *text, BackupN
  */
 extern Manifest *repository_manifest(Repository *repository, const BackupName *name);
 
-/* The same without the report: *error is to be freed. */
+/*
+ * The same without the report: *error is to be freed.  What could not be read,
+ * which is no damage, has been named by a warning, and manifest_unreadable is set.
+ */
 extern Manifest *repository_manifest_try(Repository *repository, const BackupName *name,
 										 char **error);
 
@@ -196,6 +212,9 @@ extern char *backup_path(const BackupName *name, const char *suffix);
 extern bool repository_damaged(const Repository *repository, const char *path, const char *problem,
 							   const char *hint);
 
+/* Report (exit 1) that a file could not be read, which says nothing about it; always false. */
+extern bool repository_unreadable(const Repository *repository, const char *path, int error);
+
 /* What helps against an error of writing, or NULL. */
 extern const char *storage_error_hint(int error);
 
@@ -215,6 +234,9 @@ typedef struct Verification
 /* Reports (exit 3) and returns false only if the record is damaged. */
 extern bool repository_verification(Repository *repository, const BackupName *name,
 									Verification *result);
+
+/* Warn if the record is damaged. */
+extern void repository_warn_verification(Repository *repository, const BackupName *name);
 
 /* Is there a good record of it that says "failed"?  Reports nothing. */
 extern bool repository_verification_failed(Repository *repository, const BackupName *name);

@@ -19,11 +19,8 @@
 #include "memory.h"
 #include "printable.h"
 #include "quote.h"
+#include "read_error.h"
 
-#define LINK_HINT                                                                                  \
-	"Mount the other disk there (\"mount --bind\"), or put the directory itself in its place."
-#define ACCESS_HINT                                                                                \
-	"Give it to the user who runs nex_backup (\"chown\"), and always run nex_backup as that user."
 #define NAME_HINT                                                                                  \
 	"If there are backups in it, give it back its name and place; otherwise move it out of the "   \
 	"repository."
@@ -32,26 +29,6 @@
 static const char *const trees[] = {"backups", "globals", "config", "objects"};
 
 #define TREES (sizeof(trees) / sizeof(trees[0]))
-
-bool
-error_of_access(int error)
-{
-	switch (error)
-	{
-		case ELOOP:
-		case EACCES:
-		case EPERM:
-		case EMFILE:
-		case ENFILE:
-		case ENOMEM:
-		case ESTALE:
-		case ENOTCONN:
-		case ETIMEDOUT:
-			return true;
-		default:
-			return false;
-	}
-}
 
 /* Warn of a place, and keep it; takes over the detail. */
 static void
@@ -123,7 +100,7 @@ unclear_error(Repository *repository, const char *path, int error, bool counts)
 		note(repository, path, "symbolic link",
 			 xasprintf("\"%s/%s\" is, or lies behind, a symbolic link that is not followed",
 					   location, shown),
-			 LINK_HINT, counts);
+			 read_error_hint(error), counts);
 	else if (error == ENOTDIR)
 		note(repository, path, "unknown file",
 			 xasprintf("\"%s/%s\" is not a directory", location, shown), DIRECTORY_HINT, counts);
@@ -131,8 +108,9 @@ unclear_error(Repository *repository, const char *path, int error, bool counts)
 	{
 		owner = owner_text(repository, path, error);
 		note(repository, path, "unreadable",
-			 xasprintf("\"%s/%s\" cannot be read: %s%s", location, shown, strerror(error), owner),
-			 error == EACCES || error == EPERM ? ACCESS_HINT : NULL, counts);
+			 xasprintf("\"%s/%s\" cannot be read: %s%s", location, shown, read_error_text(error),
+					   owner),
+			 read_error_hint(error), counts);
 		free(owner);
 	}
 	free(shown);
@@ -225,27 +203,17 @@ unclear_top_level(Repository *repository)
 		unclear_error(repository, ".", error, true);
 }
 
-/* Can a file of a backup be opened?  Named if not. */
-static bool
+/* Name a file of a backup that cannot be opened. */
+static void
 probe_file(Repository *repository, const BackupName *name, const char *suffix)
 {
 	char *path = backup_path(name, suffix);
 	char nothing[1];
 	int error = repository->storage->read_range(repository->storage, path, 0, 0, nothing);
-	bool good = !error_of_access(error);
 
-	if (!good)
+	if (error_of_access(error))
 		unclear_error(repository, path, error, true);
 	free(path);
-	return good;
-}
-
-bool
-unclear_manifest(Repository *repository, const BackupName *name)
-{
-	bool manifest = probe_file(repository, name, ".json");
-
-	return !probe_file(repository, name, ".sha256") || !manifest;
 }
 
 /* A directory objects/ab: a link, or one that cannot be read? */
@@ -293,7 +261,8 @@ unclear_look_at_all(Repository *repository)
 		return;
 	for (i = 0; i < (size_t) count && !interrupted(); i++)
 	{
-		unclear_manifest(repository, &names[i]);
+		probe_file(repository, &names[i], ".json");
+		probe_file(repository, &names[i], ".sha256");
 
 		/* Whether it was verified decides what expire keeps. */
 		probe_file(repository, &names[i], ".verified");

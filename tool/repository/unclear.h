@@ -16,9 +16,6 @@
 
 #include "repository.h"
 
-/* Does an error say that we may not or cannot look, and nothing about the file? */
-extern bool error_of_access(int error);
-
 /* Warn of a path that could not be looked at; counts: backups may be hidden by it. */
 extern void unclear_error(Repository *repository, const char *path, int error, bool counts);
 
@@ -27,10 +24,6 @@ extern void unclear_name(Repository *repository, const char *directory, const ch
 
 /* Directories beside "backups" and the like that may be those, renamed. */
 extern void unclear_top_level(Repository *repository);
-
-/* May the manifest of a backup, or the listing beside it, not be read?  Then both have been named.
- */
-extern bool unclear_manifest(Repository *repository, const BackupName *name);
 
 /*
  * Look at everything that somebody who removes objects must be able to see and

@@ -18,6 +18,7 @@
 #include "json_text.h"
 #include "log.h"
 #include "memory.h"
+#include "read_error.h"
 #include "seal.h"
 #include "seal_append.h"
 #include "unclear.h"
@@ -149,7 +150,7 @@ read_record(Repository *repository, const char *path, const BackupName *name, Ve
 	else if (error_of_access(error))
 		unclear_error(repository, path, error, false);
 	else if (error != ENOENT)
-		problem = "could not be read";
+		problem = read_error_text(error);
 	buffer_free(&file);
 	return problem;
 }
@@ -164,6 +165,19 @@ repository_verification(Repository *repository, const BackupName *name, Verifica
 		repository_damaged(repository, path, problem, RECORD_HINT);
 	free(path);
 	return problem == NULL;
+}
+
+void
+repository_warn_verification(Repository *repository, const BackupName *name)
+{
+	char *path = backup_path(name, ".verified");
+	Verification verification;
+	const char *problem = read_record(repository, path, name, &verification);
+
+	if (problem != NULL)
+		log_warning_hint(RECORD_HINT, "file \"%s/%s\" %s", repository->storage->location, path,
+						 problem);
+	free(path);
 }
 
 bool

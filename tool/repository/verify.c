@@ -24,6 +24,7 @@
 #include "object_read.h"
 #include "progress.h"
 #include "quote.h"
+#include "read_error.h"
 #include "row_check.h"
 #include "unclear.h"
 #include "verify.h"
@@ -48,8 +49,9 @@ typedef struct Job
 	uint32_t first_member;
 	uint32_t nmembers;
 	uint64_t fingerprint;
-	char *problem;   /* result: NULL is good */
-	bool unreadable; /* that is no finding about the object: it could not be looked at */
+	char *problem;  /* result: NULL is good */
+	int unreadable; /* errno value: that is no finding about the object, it could not be looked at
+					 */
 	bool done;
 } Job;
 
@@ -79,8 +81,8 @@ typedef struct Worker
 	size_t stored_capacity;
 	char *raw;
 	size_t raw_capacity;
-	Buffer plain;    /* an encrypted object, opened */
-	bool unreadable; /* this object could not be looked at */
+	Buffer plain;   /* an encrypted object, opened */
+	int unreadable; /* errno value: this object could not be looked at */
 } Worker;
 
 /* ---- memory ---- */
@@ -233,6 +235,14 @@ end_pieces(Worker *worker, const RowCheck *check)
 
 /* ---- one object ---- */
 
+/* An error that says nothing about the object. */
+static void
+note_error(Worker *worker, int error)
+{
+	if (error_of_access(error))
+		worker->unreadable = error;
+}
+
 /* Read and hash a piece of the object.  NULL or what is wrong. */
 static char *
 read_piece(Worker *worker, const char *path, uint64_t offset, size_t length)
@@ -242,14 +252,21 @@ read_piece(Worker *worker, const char *path, uint64_t offset, size_t length)
 
 	if (error != 0)
 	{
-		worker->unreadable = error_of_access(error);
-		return xasprintf("could not be read: %s", strerror(error));
+		note_error(worker, error);
+		return xasprintf("could not be read: %s", read_error_text(error));
 	}
 	if (!digest_update(worker->digest, worker->stored, length))
 		return xasprintf("could not be hashed");
 	atomic_fetch_add(&progress.weight_done, length);
 	atomic_fetch_add(&progress.stored_bytes, length);
 	return NULL;
+}
+
+static char *
+no_memory(Worker *worker)
+{
+	note_error(worker, ENOMEM);
+	return xasprintf("could not be read: %s", strerror(ENOMEM));
 }
 
 /* Hash an object without looking into it. */
@@ -259,7 +276,7 @@ hash_object(Worker *worker, const char *path, uint64_t bytes)
 	uint64_t offset;
 
 	if (!reserve_memory(worker, HASH_PIECE, 0))
-		return xasprintf("could not be read: %s", strerror(ENOMEM));
+		return no_memory(worker);
 	for (offset = 0; offset < bytes; offset += HASH_PIECE)
 	{
 		size_t length = bytes - offset < HASH_PIECE ? (size_t) (bytes - offset) : HASH_PIECE;
@@ -387,7 +404,7 @@ read_encrypted_object(Worker *worker, const char *path, const Job *job, char **c
 		raw = raw_room(manifest, &members[i]) > raw ? raw_room(manifest, &members[i]) : raw;
 	/* Twice: the opened object counts, too. */
 	if (!reserve_memory(worker, 2 * (size_t) object->bytes, raw))
-		return xasprintf("could not be read: %s", strerror(ENOMEM));
+		return no_memory(worker);
 	problem = read_piece(worker, path, 0, object->bytes);
 	if (problem != NULL)
 		return problem;
@@ -410,7 +427,7 @@ read_object(Worker *worker, const char *path, const Job *job, char **content)
 	uint32_t i = 0;
 
 	if (!reserve_for_object(worker, members, job->nmembers))
-		return xasprintf("could not be read: %s", strerror(ENOMEM));
+		return no_memory(worker);
 	while (i < job->nmembers)
 	{
 		size_t length;
@@ -453,8 +470,8 @@ check_object(Worker *worker, const Job *job, const char *path)
 		return xasprintf("is missing");
 	if (error != 0)
 	{
-		worker->unreadable = error_of_access(error);
-		return xasprintf("could not be examined: %s", strerror(error));
+		note_error(worker, error);
+		return xasprintf("could not be examined: %s", read_error_text(error));
 	}
 	if (bytes != object->bytes)
 		return xasprintf("has %" PRIu64 " bytes instead of %" PRIu64, bytes, object->bytes);
@@ -506,7 +523,7 @@ worker_main(void *argument)
 	{
 		char *path = manifest_object_path(verifier->manifest, job->object);
 
-		worker->unreadable = false;
+		worker->unreadable = 0;
 		job->problem = check_object(worker, job, path);
 		job->unreadable = worker->unreadable;
 		job->done = !stop_requested();
@@ -655,9 +672,9 @@ collect(const Verifier *verifier, ObjectSet *seen, VerifyReport *report)
 
 		if (!job->done)
 			continue;
-		if (job->unreadable)
+		if (job->unreadable != 0)
 		{
-			verify_report_unreadable(report, manifest, job->object, job->problem);
+			verify_report_unreadable(report, manifest, job->object, job->problem, job->unreadable);
 			continue;
 		}
 		verify_report_add(report, manifest, job->object, job->first_member, job->nmembers,

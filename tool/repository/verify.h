@@ -57,8 +57,8 @@ extern void verify_report_free(VerifyReport *report);
 extern void verify_report_add(VerifyReport *report, const Manifest *manifest, uint32_t object,
 							  uint32_t first, uint32_t count, const char *problem);
 
-/* Count an object that could not be looked at; the first one is reported (exit 1). */
+/* Count an object that could not be looked at, and why; the first one is reported (exit 1). */
 extern void verify_report_unreadable(VerifyReport *report, const Manifest *manifest,
-									 uint32_t object, const char *problem);
+									 uint32_t object, const char *problem, int error);
 
 #endif /* NEX_VERIFY_H */

@@ -14,6 +14,7 @@
 
 #include "log.h"
 #include "memory.h"
+#include "read_error.h"
 #include "quote.h"
 #include "verify.h"
 
@@ -99,7 +100,7 @@ verify_report_add(VerifyReport *report, const Manifest *manifest, uint32_t objec
 
 void
 verify_report_unreadable(VerifyReport *report, const Manifest *manifest, uint32_t object,
-						 const char *problem)
+						 const char *problem, int error)
 {
 	char *label;
 	char *path;
@@ -109,11 +110,8 @@ verify_report_unreadable(VerifyReport *report, const Manifest *manifest, uint32_
 		return;
 	label = manifest_label(manifest);
 	path = manifest_object_path(manifest, object);
-	report_error(
-		EXIT_FAILED, "Nothing is known to be damaged.",
-		"Give the repository to the user who runs nex_backup (\"chown -R\"), and put a bind "
-		"mount in the place of a symbolic link below it (\"mount --bind\").",
-		"file \"%s\" of backup \"%s\" %s", path, label, problem);
+	report_error(EXIT_FAILED, "Nothing is known to be damaged.", read_error_hint(error),
+				 "file \"%s\" of backup \"%s\" %s", path, label, problem);
 	free(path);
 	free(label);
 }

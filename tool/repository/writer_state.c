@@ -16,31 +16,42 @@
 #include "keyring.h"
 #include "log.h"
 #include "memory.h"
+#include "read_error.h"
 
 #define MAX_STATE_FILE 4096
 #define MAX_MANIFEST_BYTES (1024UL * 1024 * 1024)
 
-/* The directory, or NULL; then *error says why, and is 0 if there is no home for it. */
+/* ENOTDIR stands for: nobody knows where it is. */
 static Storage *
 open_state(bool create, int *error)
 {
 	const char *directory = keyring()->state_directory;
 
-	*error = 0;
+	*error = ENOTDIR;
 	return directory != NULL ? posix_storage_open(directory, create, error) : NULL;
 }
 
-/* Read a file of the state; false if there is none. */
-static bool
+/* Read a file of the state: 0 or an errno value; ENOENT if there is none. */
+static int
 read_state(const char *path, uint64_t limit, Buffer *content)
 {
 	int error;
 	Storage *storage = open_state(false, &error);
-	bool good = storage != NULL && storage->read(storage, path, limit, content) == 0;
 
-	if (storage != NULL)
-		storage->close(storage);
-	return good;
+	if (storage == NULL)
+		return keyring()->state_directory == NULL ? ENOENT : error;
+	error = storage->read(storage, path, limit, content);
+	storage->close(storage);
+	return error;
+}
+
+/* What cannot be read must not be taken for what is not there: checks depend on it. */
+static bool
+report_state(const char *path, int error)
+{
+	return report_error(EXIT_FAILED, NULL, read_error_hint(error),
+						"could not read file \"%s/%s\": %s", keyring()->state_directory, path,
+						read_error_text(error));
 }
 
 static bool
@@ -59,11 +70,12 @@ write_state(const char *path, const void *content, size_t length)
 	}
 	if (error == 0)
 		return true;
-	return report_error(EXIT_FAILED, NULL,
-						"The directory of --state-dir must be writable for the user who runs "
-						"nex_backup.",
-						"could not write file \"%s/%s\": %s", keyring()->state_directory, path,
-						strerror(error));
+	return report_error(
+		EXIT_FAILED, NULL,
+		error == EACCES || error == EPERM || error == EROFS
+			? "The directory of --state-dir must be writable for the user who runs nex_backup."
+			: NULL,
+		"could not write file \"%s/%s\": %s", keyring()->state_directory, path, strerror(error));
 }
 
 /* The file that says what lies at a location. */
@@ -77,19 +89,24 @@ location_path(const char *location)
 	return xasprintf("locations/%.32s", digest);
 }
 
-char *
-writer_state_repository_at(const char *location)
+bool
+writer_state_repository_at(const char *location, char **id)
 {
 	char *path = location_path(location);
-	char *id = NULL;
 	Buffer content;
+	int error = ENOENT;
 
+	*id = NULL;
 	buffer_init(&content);
-	if (path != NULL && read_state(path, MAX_STATE_FILE, &content) && content.length >= 36)
-		id = strndup(content.data, 36);
+	if (path != NULL)
+		error = read_state(path, MAX_STATE_FILE, &content);
+	if (error == 0 && content.length >= 36)
+		*id = strndup(content.data, 36);
 	buffer_free(&content);
+	if (error != 0 && error != ENOENT)
+		report_state(path, error);
 	free(path);
-	return id;
+	return error == 0 || error == ENOENT;
 }
 
 char *
@@ -112,40 +129,54 @@ parse_key(const char *text, WriterKey *key)
 	return writer_key_parse(text, strcspn(text, "\r\n"), key);
 }
 
-bool
-writer_state_key(const char *repository, WriterKey *key, bool *damaged)
+WriterKeyState
+writer_state_key(const char *repository, WriterKey *key)
 {
 	char *path = xasprintf("%s/writer.key", repository);
+	WriterKeyState state = WRITER_KEY_KNOWN;
 	Buffer content;
-	bool found;
+	int error;
 
 	buffer_init(&content);
-	found = read_state(path, MAX_STATE_FILE, &content);
-	*damaged = false;
-	if (found)
+	error = read_state(path, MAX_STATE_FILE, &content);
+	if (error == ENOENT)
+		state = WRITER_KEY_ABSENT;
+	else if (error != 0)
+		state = WRITER_KEY_BAD;
+	else
 	{
 		keyring_protect_process();
-		*damaged = !parse_key(content.data != NULL ? content.data : "", key);
+		if (!parse_key(content.data != NULL ? content.data : "", key))
+			state = WRITER_KEY_BAD;
 		secret_cleanse(content.data, content.length);
 	}
 	buffer_free(&content);
+	if (state == WRITER_KEY_BAD && error != 0)
+		report_state(path, error);
+	else if (state == WRITER_KEY_BAD)
+		report_error(EXIT_FAILED, NULL, "Bring it back from a copy.",
+					 "file \"%s/%s\" holds no writer key", keyring()->state_directory, path);
 	free(path);
-	return found && !*damaged;
+	return state;
 }
 
-int64_t
-writer_state_serial(const char *repository)
+bool
+writer_state_serial(const char *repository, int64_t *serial)
 {
 	char *path = xasprintf("%s/serial", repository);
-	int64_t serial = 0;
 	Buffer content;
+	int error;
 
+	*serial = 0;
 	buffer_init(&content);
-	if (read_state(path, MAX_STATE_FILE, &content) && content.data != NULL)
-		serial = strtoll(content.data, NULL, 10);
+	error = read_state(path, MAX_STATE_FILE, &content);
+	if (error == 0 && content.data != NULL)
+		*serial = strtoll(content.data, NULL, 10);
 	buffer_free(&content);
+	if (error != 0 && error != ENOENT)
+		report_state(path, error);
 	free(path);
-	return serial;
+	return error == 0 || error == ENOENT;
 }
 
 static bool
@@ -179,14 +210,15 @@ writer_state_save(const Repository *repository, const WriterKey *key, int64_t se
 	char *id = xasprintf("%s\n", repository->id);
 	char *number = xasprintf("%" PRId64 "\n", serial);
 	WriterKey known;
-	bool damaged;
-	bool good = location != NULL;
+	WriterKeyState state = writer_state_key(repository->id, &known);
+	bool good = location != NULL && state != WRITER_KEY_BAD;
 
-	if (!writer_state_key(repository->id, &known, &damaged))
-		good = good && save_key(repository, key);
 	secret_cleanse(&known, sizeof(known));
-	good = good && write_state(serial_path, number, strlen(number)) &&
-		   write_state(location, id, strlen(id));
+	if (good && state == WRITER_KEY_ABSENT)
+		good = save_key(repository, key);
+	/* The serial last: where it is right, everything is. */
+	good = good && write_state(location, id, strlen(id)) &&
+		   write_state(serial_path, number, strlen(number));
 	free(number);
 	free(id);
 	free(serial_path);
@@ -208,7 +240,7 @@ bool
 writer_state_manifest(const char *repository, const char *database, Buffer *json)
 {
 	char *path = manifest_path(repository, database);
-	bool found = path != NULL && read_state(path, MAX_MANIFEST_BYTES, json);
+	bool found = path != NULL && read_state(path, MAX_MANIFEST_BYTES, json) == 0;
 
 	free(path);
 	return found;

@@ -17,14 +17,24 @@
 #include "repository.h"
 #include "writer_key.h"
 
-/* The id of the repository that was last created at this location; NULL if none is known. */
-extern char *writer_state_repository_at(const char *location);
+/*
+ * The id of the repository that was last created at this location, to be freed;
+ * NULL if none is known.  False (reported) if that cannot be read.
+ */
+extern bool writer_state_repository_at(const char *location, char **id);
 
-/* The writer's key of a repository.  False if there is none; *damaged if there is one, but bad. */
-extern bool writer_state_key(const char *repository, WriterKey *key, bool *damaged);
+typedef enum WriterKeyState
+{
+	WRITER_KEY_KNOWN,
+	WRITER_KEY_ABSENT,
+	WRITER_KEY_BAD /* damaged, or cannot be read (reported) */
+} WriterKeyState;
 
-/* The highest serial seen of its nex_backup.json; 0 if none. */
-extern int64_t writer_state_serial(const char *repository);
+/* The writer's key of a repository. */
+extern WriterKeyState writer_state_key(const char *repository, WriterKey *key);
+
+/* The highest serial seen of its nex_backup.json; 0 if none.  False (reported) if unreadable. */
+extern bool writer_state_serial(const char *repository, int64_t *serial);
 
 /* Remember.  False (reported) on failure. */
 extern bool writer_state_save(const Repository *repository, const WriterKey *key, int64_t serial);

@@ -18,6 +18,7 @@
 #include "client_program.h"
 #include "log.h"
 #include "memory.h"
+#include "private_file.h"
 #include "subprocess.h"
 
 static void
@@ -197,19 +198,26 @@ archive_entry_is(const ArchiveEntry *entry, const char *kind)
 }
 
 char *
-archive_list_write(const RestorePlan *plan, const int *ids, uint32_t count, int number)
+archive_list_write(const RestorePlan *plan, const int *ids, uint32_t count, int number, int *error)
 {
 	char *path = xasprintf("%s/list.%d", plan->directory, number);
-	FILE *file = fopen(path, "wxe");
-	bool good = file != NULL;
+	Buffer lines;
 	uint32_t i;
 
-	for (i = 0; good && i < count; i++)
-		good = fprintf(file, "%d;\n", ids[i]) > 0;
-	if (file != NULL && fclose(file) != 0)
-		good = false;
-	if (good)
+	buffer_init(&lines);
+	for (i = 0; i < count; i++)
+		buffer_printf(&lines, "%d;\n", ids[i]);
+	*error = new_file_write(path, lines.data, lines.length, false);
+	buffer_free(&lines);
+	if (*error == 0)
 		return path;
 	free(path);
 	return NULL;
+}
+
+bool
+archive_list_failed(const RestorePlan *plan, int error)
+{
+	return report_error(EXIT_FAILED, strerror(error), temporary_file_hint(error),
+						"could not write a list of entries in \"%s\"", plan->directory);
 }

@@ -45,9 +45,14 @@ extern ArchiveEntry *archive_listing_find(const ArchiveListing *listing, int id)
 /* Is it of this kind ("INDEX", which "INDEX ATTACH" is not)? */
 extern bool archive_entry_is(const ArchiveEntry *entry, const char *kind);
 
-/* Write a list for pg_restore --use-list; its path (caller frees), or NULL.  `number` must be new.
+/*
+ * Write a list for pg_restore --use-list; its path (caller frees), or NULL
+ * with an errno value.  `number` must be new.
  */
-extern char *archive_list_write(const RestorePlan *plan, const int *ids, uint32_t count,
-								int number);
+extern char *archive_list_write(const RestorePlan *plan, const int *ids, uint32_t count, int number,
+								int *error);
+
+/* Report such an error; always false. */
+extern bool archive_list_failed(const RestorePlan *plan, int error);
 
 #endif /* NEX_ARCHIVE_LISTING_H */

@@ -482,7 +482,8 @@ void
 early_indexes_build(EarlyIndexes *early, uint32_t index)
 {
 	int entry = early->indexes[index].entry;
-	char *list = archive_list_write(early->plan, &entry, 1, entry);
+	int error;
+	char *list = archive_list_write(early->plan, &entry, 1, entry, &error);
 	bool built =
 		list != NULL && schema_sections_try_list(early->plan, list, cores_are_taken(early, index));
 

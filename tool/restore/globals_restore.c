@@ -38,8 +38,8 @@ read_backup(GlobalsRestore *restore, const char *backup)
 	bool found = false;
 	bool good;
 
-	if (!repository_check_frame(restore->repository) ||
-		!repository_resolve(restore->repository, backup, &restore->backup))
+	repository_warn_frame(restore->repository);
+	if (!repository_resolve(restore->repository, backup, &restore->backup))
 		return false;
 	restore->manifest = repository_manifest_inside(restore->repository, &restore->backup);
 	if (restore->manifest == NULL)

@@ -12,6 +12,7 @@
 
 #include "log.h"
 #include "memory.h"
+#include "read_error.h"
 #include "object_read.h"
 
 #define END_OF_DATA "\\.\n\n"
@@ -42,7 +43,8 @@ member_reader_close(MemberReader *reader)
 
 /* The stored bytes of a member, out of the object's file; NULL and *problem on failure. */
 static const char *
-read_stored(MemberReader *reader, const char *path, const Member *member, char **problem)
+read_stored(MemberReader *reader, const char *path, const Member *member, char **problem,
+			int *unreadable)
 {
 	Storage *storage = reader->repository->storage;
 	int error;
@@ -52,19 +54,20 @@ read_stored(MemberReader *reader, const char *path, const Member *member, char *
 	error = storage->read_range(storage, path, member->offset, member->length, reader->stored.data);
 	if (error == 0)
 		return reader->stored.data;
-	*problem = xstrdup(strerror(error));
+	*problem = xasprintf("could not be read: %s", read_error_text(error));
+	*unreadable = error_of_access(error) ? error : 0;
 	return NULL;
 }
 
 /* The same out of an encrypted object, which is opened whole and kept for its next member. */
 static const char *
-read_encrypted(MemberReader *reader, const Member *member, char **problem)
+read_encrypted(MemberReader *reader, const Member *member, char **problem, int *unreadable)
 {
 	if (reader->plain_object != (int64_t) member->object)
 	{
 		reader->plain_object = -1;
-		*problem =
-			object_read(reader->repository, reader->manifest, member->object, &reader->plain);
+		*problem = object_read(reader->repository, reader->manifest, member->object, &reader->plain,
+							   unreadable);
 		if (*problem != NULL)
 			return NULL;
 		reader->plain_object = member->object;
@@ -78,17 +81,21 @@ member_reader_read(MemberReader *reader, const Member *member)
 	char *path = manifest_object_path(reader->manifest, member->object);
 	char *problem = NULL;
 	const char *stored;
+	int unreadable = 0;
 	bool good;
 
 	buffer_reset(&reader->raw);
 	buffer_reserve(&reader->raw, member->raw);
-	stored = reader->manifest->cipher != CIPHER_NONE ? read_encrypted(reader, member, &problem)
-													 : read_stored(reader, path, member, &problem);
+	stored = reader->manifest->cipher != CIPHER_NONE
+				 ? read_encrypted(reader, member, &problem, &unreadable)
+				 : read_stored(reader, path, member, &problem, &unreadable);
 	if (stored != NULL)
 		problem = xstrdup(decompressor_frame(reader->decompressor, stored, member->length,
 											 reader->raw.data, member->raw));
 	good = problem == NULL;
-	if (!good && !reader->quiet)
+	if (!good && !reader->quiet && unreadable != 0)
+		repository_unreadable(reader->repository, path, unreadable);
+	else if (!good && !reader->quiet)
 		repository_damaged(reader->repository, path, problem, DAMAGE_HINT);
 	else if (good)
 	{

@@ -177,11 +177,11 @@ partial_is_in_list(const RestorePlan *plan, const TocEntry *entry, PartialList w
 static char *
 write_list(const RestorePlan *plan, const int *ids, uint32_t count, int number)
 {
-	char *list = archive_list_write(plan, ids, count, number);
+	int error;
+	char *list = archive_list_write(plan, ids, count, number, &error);
 
 	if (list == NULL)
-		report_error(EXIT_FAILED, NULL, "Set TMPDIR to a directory with more space.",
-					 "could not write a list of entries in \"%s\"", plan->directory);
+		archive_list_failed(plan, error);
 	return list;
 }
 

@@ -95,6 +95,7 @@ run_pass(RestorePlan *plan, const ArchiveListing *section, const unsigned char *
 {
 	int *ids = xcalloc((size_t) section->count + 1, sizeof(int));
 	uint32_t count = 0;
+	int error = 0;
 	char *list;
 	uint32_t i;
 	bool good;
@@ -105,13 +106,12 @@ run_pass(RestorePlan *plan, const ArchiveListing *section, const unsigned char *
 			ids[count++] = section->entries[i].id;
 	}
 	/* No entry has a negative id, so neither has an early index's list. */
-	list = count > 0 ? archive_list_write(plan, ids, count, -1 - (int) pass) : NULL;
+	list = count > 0 ? archive_list_write(plan, ids, count, -1 - (int) pass, &error) : NULL;
 	free(ids);
 	if (count == 0)
 		return true;
 	if (list == NULL)
-		return report_error(EXIT_FAILED, NULL, "Set TMPDIR to a directory with more space.",
-							"could not write a list of entries in \"%s\"", plan->directory);
+		return archive_list_failed(plan, error);
 	log_debug("post-data, pass %d: %u entries", (int) pass + 1, count);
 	good = schema_sections_run_list(plan, list, is_parallel[pass]);
 	free(list);

@@ -202,13 +202,12 @@ static bool
 plan_target(RestorePlan *plan)
 {
 	const Settings *settings = plan->settings;
-	Verification verification;
 	bool exists;
 
 	plan->manifest = repository_manifest_inside(plan->repository, &plan->backup);
-	if (plan->manifest == NULL ||
-		!repository_verification(plan->repository, &plan->backup, &verification))
+	if (plan->manifest == NULL)
 		return false;
+	repository_warn_verification(plan->repository, &plan->backup);
 	plan->database = xstrdup(
 		settings->to != NULL && !plan->of_cluster ? settings->to : plan->manifest->database.name);
 	if (plan->database[0] == '\0' || strlen(plan->database) > MAX_NAME_BYTES)
@@ -249,7 +248,8 @@ restore_plan(RestorePlan *plan, const Settings *settings, Repository *repository
 	plan->settings = settings;
 	plan->repository = repository;
 	plan->partial = partial_is_wanted(settings);
-	return repository_check_frame(repository) && choose_backup(plan, backup) && plan_target(plan);
+	repository_warn_frame(repository);
+	return choose_backup(plan, backup) && plan_target(plan);
 }
 
 bool
@@ -315,7 +315,7 @@ restore_execute(RestorePlan *plan)
 		log_warning("this server (version %d) is older than the one of the backup (version %s)",
 					connection_version(plan->maintenance) / 10000, plan->manifest->server.version);
 	if (plan->partial)
-		good = partial_run(plan) && !stop_requested();
+		good = partial_run(plan) && (plan->in_place || !stop_requested());
 	else
 		good = check_objects(plan) &&
 			   unknown_members_refuse(plan->settings, plan->repository, plan->manifest) &&

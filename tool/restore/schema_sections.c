@@ -26,31 +26,13 @@
 #include "memory.h"
 #include "newer_pg_restore.h"
 #include "owners_and_grants.h"
+#include "private_file.h"
 #include "progress.h"
 #include "quote.h"
 #include "session.h"
 #include "session_pins.h"
 #include "subprocess.h"
 #include "unknown_members.h"
-
-static bool
-write_file(const char *path, const char *content, size_t length)
-{
-	int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
-	ssize_t done = 0;
-
-	while (fd >= 0 && length > 0 && (done = write(fd, content, length)) > 0)
-	{
-		content += done;
-		length -= (size_t) done;
-	}
-	if (fd < 0 || done < 0)
-		report_error(EXIT_FAILED, strerror(errno), "Set TMPDIR to a directory with more space.",
-					 "could not write file \"%s\"", path);
-	if (fd >= 0)
-		close(fd);
-	return fd >= 0 && length == 0;
-}
 
 bool
 schema_sections_prepare(RestorePlan *plan)
@@ -64,6 +46,7 @@ schema_sections_prepare(RestorePlan *plan)
 	int dumped_by = pg_dump != NULL ? (int) strtol(pg_dump, NULL, 10) * 10000 : 0;
 	char *program_version = NULL;
 	const char *problem;
+	int error;
 
 	/* A newer pg_dump may have written an archive that an older pg_restore cannot read. */
 	plan->pg_restore =
@@ -83,7 +66,9 @@ schema_sections_prepare(RestorePlan *plan)
 	if (good && (problem = archive_toc_check_ids(reader.raw.data, length)) != NULL)
 		good = report_error(EXIT_INTEGRITY, NULL, NULL, "the schema archive of the backup %s",
 							problem);
-	good = good && write_file(plan->archive, reader.raw.data, length);
+	if (good && (error = new_file_write(plan->archive, reader.raw.data, length, false)) != 0)
+		good = report_error(EXIT_FAILED, strerror(error), temporary_file_hint(error),
+							"could not write file \"%s\"", plan->archive);
 	member_reader_close(&reader);
 	return good;
 }

@@ -377,6 +377,7 @@ target_database_discard(RestorePlan *plan)
 		return;
 	}
 	buffer_init(&sql);
+	progress_phase("removing the incomplete database", "", 0, 0);
 
 	/* A template cannot be dropped, and it may have become one already. */
 	buffer_append_string(&sql, "ALTER DATABASE ");

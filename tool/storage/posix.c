@@ -252,7 +252,7 @@ read_exactly(int fd, char *into, uint64_t length, uint64_t offset)
 		if (got < 0 && errno == EINTR)
 			continue;
 		if (got <= 0)
-			return got < 0 ? errno : EIO;
+			return got < 0 ? errno : ENODATA;
 		into += got;
 		offset += (uint64_t) got;
 		length -= (uint64_t) got;
@@ -297,7 +297,7 @@ posix_read_range(Storage *storage, const char *path, uint64_t offset, uint64_t l
 	if (error != 0)
 		return error;
 	if (offset > bytes || length > bytes - offset)
-		error = EIO;
+		error = ENODATA;
 	else
 		error = read_exactly(fd, into, length, offset);
 	close(fd);
@@ -583,7 +583,13 @@ open_lock(Storage *storage, const char *path)
 	}
 	/* Whoever may only read can lock what is there. */
 	if (fd < 0 && (errno == EACCES || errno == EROFS || errno == ELOOP))
+	{
+		error = errno;
 		fd = open_path(storage, path, TO_READ, O_RDONLY | O_NONBLOCK);
+		/* That it is not there is no reason: it could not be made. */
+		if (fd < 0 && errno == ENOENT)
+			errno = error;
+	}
 	return fd;
 }
 

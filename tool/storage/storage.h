@@ -46,7 +46,7 @@ struct Storage
 	/* Whole file into a buffer; EFBIG above `limit` bytes. */
 	int (*read)(Storage *storage, const char *path, uint64_t limit, Buffer *content);
 
-	/* Exactly `length` bytes from `offset`; EIO when the file is shorter. */
+	/* Exactly `length` bytes from `offset`; ENODATA when the file is shorter. */
 	int (*read_range)(Storage *storage, const char *path, uint64_t offset, uint64_t length,
 					  char *into);
 

@@ -1,0 +1,392 @@
+/*-------------------------------------------------------------------------
+ *
+ * test_order.c
+ *	  In what order files are published and removed, what is on the disk
+ *	  before what, and what stays when one of these steps fails.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "recording_storage.h"
+#include "sample_backup.h"
+
+#include <limits.h>
+#include <sys/syscall.h>
+
+#include "leftovers.h"
+
+/* ---- publishing ---- */
+
+/* The .sha256 first, as the manifest makes the backup exist; both on the disk, and the objects. */
+static void
+test_publish(void **state)
+{
+	Repository *repository = sample_repository();
+	int listing;
+	int manifest;
+	int barrier;
+
+	(void) state;
+	recording_begin(repository);
+	sample_publish(repository, "b", "20261123T020000Z");
+	listing = recorded(0, "W backups/b/20261123T020000Z.sha256");
+	manifest = recorded(listing, "W backups/b/20261123T020000Z.json");
+	assert_int_equal(manifest, recording.count - 1);
+
+	/* Each object, its directory, the one above, and the top. */
+	barrier = recorded(0, "N objects/");
+	barrier = recorded(barrier, "F objects/");
+	barrier = recorded(barrier, "D objects/");
+	barrier = recorded(barrier, "D objects");
+	while (strcmp(recording.calls[barrier], "D objects") != 0)
+		barrier = recorded(barrier + 1, "D objects");
+	barrier = recorded(barrier, "D .");
+	assert_true(barrier < listing);
+	repository_close(repository);
+}
+
+static bool
+is_listed(Repository *repository)
+{
+	BackupName name;
+
+	return repository_latest(repository, "b", &name);
+}
+
+/* Publish, with a failure; true if there is a backup afterwards. */
+static void
+publish_with_failure(void)
+{
+	Repository *repository = repository_open(scratch_path("repo"));
+	BackupName name = sample_name("b", "20261123T020000Z");
+	Manifest *manifest = sample_manifest(repository, &name);
+	ObjectStore *store = object_store_create(repository, CODEC_NONE, NULL);
+
+	sample_member(store, manifest, MEMBER_HEAD, "-- head\n", 8, 0);
+	manifest_sum_up(manifest);
+	assert_true(object_store_barrier(store, 1));
+	recording_begin(repository);
+	recording_fail("W", ".json", EIO, file_exists(scratch_path("afterwards")));
+	if (repository_publish(repository, manifest) || is_listed(repository))
+		_exit(99);
+	if (file_exists(scratch_path("repo/backups/b/20261123T020000Z.sha256")))
+		_exit(98);
+}
+
+static void
+remove_fails_too(void)
+{
+	Repository *repository = repository_open(scratch_path("repo"));
+	BackupName name = sample_name("b", "20261123T020000Z");
+	Manifest *manifest = sample_manifest(repository, &name);
+	ObjectStore *store = object_store_create(repository, CODEC_NONE, NULL);
+
+	sample_member(store, manifest, MEMBER_HEAD, "-- head\n", 8, 0);
+	manifest_sum_up(manifest);
+	assert_true(object_store_barrier(store, 1));
+	recording_begin(repository);
+	recording_fail("WX", ".json", EIO, false);
+	recording.times = -1;
+	if (repository_publish(repository, manifest))
+		_exit(99);
+}
+
+/* What is reported as failed is not there, whenever it failed. */
+static void
+test_publish_fails(void **state)
+{
+	(void) state;
+	repository_close(sample_repository());
+	assert_int_equal(exit_code_of(publish_with_failure), EXIT_FAILED);
+	assert_int_equal(mkdir(scratch_path("afterwards"), 0700), 0);
+	assert_int_equal(exit_code_of(publish_with_failure), EXIT_FAILED);
+	assert_int_equal(exit_code_of(remove_fails_too), EXIT_FAILED);
+}
+
+/* ---- removing ---- */
+
+/* The manifest first, for good; else a crash would leave a backup without what it needs. */
+static void
+test_remove(void **state)
+{
+	Repository *repository = sample_repository();
+	BackupName name = sample_publish(repository, "b", "20261123T020000Z");
+	int manifest;
+	int directory;
+
+	(void) state;
+	assert_true(repository_record_verification(repository, &name, "", true, true, NULL, NULL, 0));
+	recording_begin(repository);
+	assert_true(repository_remove_backup(repository, &name));
+	manifest = recorded(0, "X backups/b/20261123T020000Z.json");
+	assert_int_equal(manifest, 0);
+	directory = recorded(manifest, "D backups/b");
+	assert_int_equal(directory, 1);
+	recorded(directory, "X backups/b/20261123T020000Z.sha256");
+	recorded(directory, "X backups/b/20261123T020000Z.verified");
+	repository_close(repository);
+}
+
+static void
+remove_with_failure(void)
+{
+	Repository *repository = repository_open(scratch_path("repo"));
+	BackupName name = sample_name("b", "20261123T020000Z");
+
+	recording_begin(repository);
+	recording_fail("D", "backups/b", EIO, false);
+	if (repository_remove_backup(repository, &name))
+		_exit(99);
+}
+
+static void
+test_remove_fails(void **state)
+{
+	Repository *repository = sample_repository();
+
+	(void) state;
+	sample_publish(repository, "b", "20261123T020000Z");
+	repository_close(repository);
+	assert_int_equal(exit_code_of(remove_with_failure), EXIT_FAILED);
+}
+
+/* ---- leftovers ---- */
+
+static void
+write_empty(const char *relative)
+{
+	char *full = xasprintf("%s/repo/%s", scratch, relative);
+	FILE *file = fopen(full, "wb");
+
+	assert_non_null(file);
+	assert_int_equal(fclose(file), 0);
+	free(full);
+}
+
+#define ID_A "aa11223344556677889900112233445566778899001122334455667788990011"
+
+static const char *const left[] = {
+	"objects/aa/" ID_A ".sql",         "objects/aa/" ID_A ".sql.gz",
+	"objects/aa/" ID_A ".sql.zst",     "objects/aa/" ID_A ".sql.age",
+	"objects/aa/" ID_A ".sql.gz.age",  "objects/aa/" ID_A ".sql.zst.age",
+	"objects/aa/" ID_A ".sql.nxb",     "objects/aa/" ID_A ".sql.gz.nxb",
+	"objects/aa/" ID_A ".sql.zst.nxb",
+};
+
+static const char *const companions[] = {
+	"backups/b/20261124T020000Z.sha256",
+	"backups/b/20261124T020000Z.verified",
+	"globals/20261124T020000Z.sha256",
+	"config/set/20261124T020000Z-2.verified",
+};
+
+static const char *const strangers[] = {
+	"objects/aa/" ID_A "0.sql",
+	"objects/aa/" ID_A ".sql.txt",
+	"objects/aa/" ID_A,
+	"backups/b/20261124T020000Z.txt",
+};
+
+/* A backup and files that no backup needs. */
+static Repository *
+make_leftovers(void)
+{
+	Repository *repository = sample_repository();
+	size_t i;
+
+	sample_publish(repository, "b", "20261123T020000Z");
+	mkdir(scratch_path("repo/objects/aa"), 0700);
+	mkdir(scratch_path("repo/globals"), 0700);
+	mkdir(scratch_path("repo/config"), 0700);
+	mkdir(scratch_path("repo/config/set"), 0700);
+	for (i = 0; i < sizeof(left) / sizeof(left[0]); i++)
+		write_empty(left[i]);
+	for (i = 0; i < sizeof(companions) / sizeof(companions[0]); i++)
+		write_empty(companions[i]);
+	for (i = 0; i < sizeof(strangers) / sizeof(strangers[0]); i++)
+		write_empty(strangers[i]);
+	return repository;
+}
+
+static bool
+find(Repository *repository, ObjectSet *needed, Leftovers *leftovers)
+{
+	BackupName name = sample_name("b", "20261123T020000Z");
+
+	object_set_init(needed);
+	return leftovers_reference(repository, &name, 1, needed) &&
+		   leftovers_find(repository, needed, leftovers);
+}
+
+/* Objects of every codec and cipher, what lies beside no manifest, and nothing else. */
+static void
+test_leftovers(void **state)
+{
+	Repository *repository = make_leftovers();
+	Leftovers leftovers;
+	ObjectSet needed;
+	size_t i;
+
+	(void) state;
+	assert_string_equal(cipher_suffix(CIPHER_AGE), ".age");
+	assert_string_equal(cipher_suffix(CIPHER_AES_256_GCM), ".nxb");
+	assert_true(find(repository, &needed, &leftovers));
+	assert_int_equal(leftovers.number[LEFTOVER_OBJECT], sizeof(left) / sizeof(left[0]));
+	assert_int_equal(leftovers.number[LEFTOVER_COMPANION],
+					 sizeof(companions) / sizeof(companions[0]));
+	assert_int_equal(leftovers.number[LEFTOVER_TEMPORARY], 0);
+	assert_true(leftovers_remove(repository, &leftovers));
+	leftovers_free(&leftovers);
+	assert_true(find(repository, &needed, &leftovers));
+	assert_int_equal(leftovers.count, 0);
+	leftovers_free(&leftovers);
+	for (i = 0; i < sizeof(strangers) / sizeof(strangers[0]); i++)
+	{
+		char *name = xasprintf("repo/%s", strangers[i]);
+
+		assert_true(file_exists(scratch_path(name)));
+		free(name);
+	}
+	repository_close(repository);
+}
+
+static void
+remove_one_fails(void)
+{
+	Repository *repository = repository_open(scratch_path("repo"));
+	Leftovers leftovers;
+	ObjectSet needed;
+
+	recording_begin(repository);
+	recording_fail("X", "objects/", EPERM, false);
+	if (!find(repository, &needed, &leftovers))
+		_exit(99);
+	if (leftovers_remove(repository, &leftovers))
+		_exit(98);
+}
+
+static void
+reference_fails(void)
+{
+	Repository *repository = repository_open(scratch_path("repo"));
+	ObjectSet needed;
+	BackupName names[2] = {sample_name("b", "20261123T020000Z"),
+						   sample_name("b", "20261122T020000Z")};
+
+	/* The other one is read, all the same. */
+	object_set_init(&needed);
+	if (leftovers_reference(repository, names, 2, &needed) || needed.count != 2)
+		_exit(99);
+}
+
+static void
+test_leftovers_fail(void **state)
+{
+	(void) state;
+	repository_close(make_leftovers());
+	assert_int_equal(exit_code_of(remove_one_fails), EXIT_FAILED);
+	assert_int_equal(exit_code_of(reference_fails), EXIT_INTEGRITY);
+}
+
+/* ---- what the driver asks of the system ---- */
+
+static char system_calls[64][PATH_MAX];
+static int nsystem_calls;
+static bool spy;
+static bool cut_reads;
+
+static void
+spy_on(const char *call, const char *name)
+{
+	if (!spy)
+		return;
+	assert_true(nsystem_calls < 64);
+	snprintf(system_calls[nsystem_calls++], PATH_MAX, "%s %s", call,
+			 strncmp(name, scratch, strlen(scratch)) == 0 ? name + strlen(scratch) : name);
+}
+
+/* These take the place of libc's in the whole program. */
+int
+fsync(int fd)
+{
+	char link[64];
+	char name[PATH_MAX] = "";
+
+	snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
+	if (readlink(link, name, sizeof(name) - 1) < 0)
+		return -1;
+	spy_on("fsync", name);
+	return (int) syscall(SYS_fsync, fd);
+}
+
+int
+renameat(int from, const char *old, int to, const char *new)
+{
+	spy_on("rename", new);
+	return (int) syscall(SYS_renameat2, from, old, to, new, 0);
+}
+
+ssize_t
+pread64(int fd, void *into, size_t length, off64_t offset)
+{
+	if (cut_reads && offset > 0)
+		return 0;
+	return syscall(SYS_pread64, fd, into, cut_reads ? (length + 1) / 2 : length, offset);
+}
+
+/* A durable file: its bytes, its name, and every directory on the way to it. */
+static void
+test_durable_write(void **state)
+{
+	int error;
+	Storage *storage = posix_storage_open(scratch_path("repo"), true, &error);
+
+	(void) state;
+	assert_non_null(storage);
+	assert_int_equal(storage->write(storage, "a/b/file", "x", 1, WRITE_DURABLE), 0);
+	spy = true;
+	assert_int_equal(storage->write(storage, "a/b/file", "y", 1, WRITE_DURABLE), 0);
+	spy = false;
+	assert_int_equal(nsystem_calls, 5);
+	assert_memory_equal(system_calls[0], "fsync /repo/a/b/file.", 21);
+	assert_string_equal(system_calls[1], "rename file");
+	assert_string_equal(system_calls[2], "fsync /repo/a/b");
+	assert_string_equal(system_calls[3], "fsync /repo/a");
+	assert_string_equal(system_calls[4], "fsync /repo");
+	storage->close(storage);
+}
+
+/* A file that is cut off while it is read. */
+static void
+test_short_read(void **state)
+{
+	int error;
+	Storage *storage = posix_storage_open(scratch_path("repo"), true, &error);
+	char part[4];
+	Buffer whole;
+
+	(void) state;
+	assert_non_null(storage);
+	assert_int_equal(storage->write(storage, "file", "12345678", 8, WRITE_DURABLE), 0);
+	buffer_init(&whole);
+	cut_reads = true;
+	assert_int_equal(storage->read_range(storage, "file", 0, 4, part), ENODATA);
+	assert_int_equal(storage->read(storage, "file", 100, &whole), ENODATA);
+	cut_reads = false;
+	assert_int_equal(storage->read_range(storage, "file", 0, 4, part), 0);
+	buffer_free(&whole);
+	storage->close(storage);
+}
+
+#define TEST(function) cmocka_unit_test_setup_teardown(function, scratch_create, scratch_destroy)
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		TEST(test_publish),       TEST(test_publish_fails), TEST(test_remove),
+		TEST(test_remove_fails),  TEST(test_leftovers),     TEST(test_leftovers_fail),
+		TEST(test_durable_write), TEST(test_short_read),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
