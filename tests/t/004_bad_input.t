@@ -110,6 +110,27 @@ is_deeply(tool_json('list', '--repo', $repo, 'nosuch')->{backups}, [], 'list --j
 	cmp_ok(length($seconds), '<', 8, "seconds in JSON have no more digits than mean something ($seconds)");
 }
 
+my $other = new_repository();
+
+# What the server warns of is a line of the log.
+{
+	query('postgres', "UPDATE pg_database SET datcollversion = '0.1' WHERE datname = 'big'");
+	my ($code, $out, $err) = tool('backup', '--repo', $other, '-d', 'big', '--log-format=json', '-q', '--progress', 'none', '--catalogue', 'none');
+	my @lines = map { eval { JSON::PP->new->decode($_) } // { message => "no JSON: $_" } } split /\n/, $err;
+
+	is(scalar(grep { $_->{message} =~ /collation version/ } @lines), 1, 'a warning of the server comes once, as JSON') or diag($err);
+	unlike(join("\n", map { $_->{message} } @lines), qr/WARNING:|DETAIL:|no JSON/, 'without words of another format');
+	query('postgres', "UPDATE pg_database SET datcollversion = NULL WHERE datname = 'big'");
+}
+
+# A role that may only read by default.
+query('postgres', 'CREATE ROLE careful SUPERUSER LOGIN');
+query('postgres', 'ALTER ROLE careful SET default_transaction_read_only = on');
+query('postgres', "ALTER DATABASE big SET default_transaction_read_only = on");
+tool_ok([ 'backup', '--repo', $other, '-d', 'big', '-U', 'careful', '--catalogue', 'none' ], 'a backup by a role that may only read');
+tool_ok([ 'restore', '--repo', $other, 'big', '-U', 'careful', '--to', 'by_careful', '--catalogue', 'none' ], 'and a restore');
+is(query('by_careful', 'SHOW default_transaction_read_only'), 'on', 'the setting of the database is back');
+
 # Too few connections.
 query('postgres', "CREATE ROLE narrow LOGIN IN ROLE pg_read_all_data CONNECTION LIMIT 2");
 tool_fails([ 'backup', '--repo', $repo, '-d', 'invoices', '-U', 'narrow', '-j', 4 ], 1, qr/too many connections for role.*HINT:  Use fewer connections \(--jobs\)/s, 'too many connections for a role');
@@ -128,6 +149,8 @@ SKIP:
 	system('chmod', '-R', 'a-w', $repo);
 	tool_fails([ 'backup', '--repo', $repo, '-d', 'invoices' ], 1, qr/[Pp]ermission denied|[Rr]ead-only/,
 		'backup into a read-only repository');
+	tool_fails([ 'backup', '--repo', $repo, '-d', 'taken' ], 1, qr/could not (lock|write) file .*: (Permission denied|Read-only file system)\nHINT/,
+		'of a database that has no backup there: the cause is the same');
 	tool_ok([ 'restore', '--repo', $repo, 'invoices', '--to', 'from_read_only' ],
 		'restore from a read-only repository');
 	tool_ok([ 'list', '--repo', $repo ], 'list a read-only repository');

@@ -292,6 +292,45 @@ SQL
 	use_server($standby);
 }
 
+# A load balancer leads each session to another server: which sessions, depends on how many came before.
+{
+	my $directory = File::Temp::tempdir(CLEANUP => 1);
+	my $port = PostgreSQL::Test::Cluster::get_free_port();
+	my $listener = IO::Socket::UNIX->new(Local => "$directory/.s.PGSQL.$port", Listen => 20) or die $!;
+	my @targets = map { $_->host . '/.s.PGSQL.' . $_->port } $primary, $standby;
+	my $balancer = fork;
+	if ($balancer == 0)
+	{
+		$SIG{TERM} = 'DEFAULT';
+		$SIG{CHLD} = 'IGNORE';
+		for (my $n = 0; my $client = $listener->accept; $n++)
+		{
+			next if fork;
+			my $server = IO::Socket::UNIX->new(Peer => $targets[ $n % 2 ]) or POSIX::_exit(1);
+			my $select = IO::Select->new($client, $server);
+			while (my @ready = $select->can_read(30))
+			{
+				for my $from (@ready)
+				{
+					sysread($from, my $data, 65536) or POSIX::_exit(0);
+					syswrite($from == $server ? $client : $server, $data);
+				}
+			}
+			POSIX::_exit(0);
+		}
+		POSIX::_exit(0);
+	}
+	close $listener;
+	for my $jobs (1, 4)
+	{
+		my $err = tool_fails([ @backup, '-h', $directory, '-p', $port, '-j', $jobs, '--catalogue', 'none' ], 1,
+			qr/the sessions of the backup reached different servers|pg_dump does not know the snapshot/, "a load balancer, $jobs jobs");
+		like($err, qr/HINT: .*not a load balancer/, 'with a hint');
+	}
+	kill 'TERM', $balancer;
+	waitpid($balancer, 0);
+}
+
 # The standby is promoted while it is backed up.
 {
 	my $log = File::Temp->new;

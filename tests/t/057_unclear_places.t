@@ -186,6 +186,12 @@ for my $file ('backups/notes.txt', 'backups/shop/20260101T000000Z.json.bak', 'gl
 	check_place("a foreign $file", $repo, $file =~ s{/$}{}r, qr/HINT:\s+If there are backups/, 'unknown file');
 	$file =~ m{/$} ? rmdir("$repo/$file") : unlink("$repo/$file");
 }
+# A directory in the place of a manifest.
+rename "$repo/$manifest", $disk or die;
+mkdir "$repo/$manifest" or die;
+check_place('a directory in place of a manifest', $repo, $manifest, qr/HINT:\s+If there are backups/, 'unknown file');
+rmdir "$repo/$manifest";
+rename $disk, "$repo/$manifest" or die;
 rename "$repo/backups", "$repo/backups.old" or die;
 check_place('a renamed tree', $repo, 'backups.old', qr/HINT:\s+If there are backups/, 'unknown file');
 rename "$repo/backups.old", "$repo/backups" or die;

@@ -143,6 +143,13 @@ my @kept = glob("$base/etc/compose.yaml.before-*");
 is(scalar @kept, 1, 'the old file is kept');
 is(read_bytes($kept[0]), $changed, '... as it was');
 is(scalar(grep { /\.tmp$/ } glob("$base/etc/.* $base/etc/*")), 0, 'no temporary file is left');
+($code, $out) = config('list', 'default');
+like($out, qr/^ default +\| \S+ +\| manual +\| +@{[ scalar @names ]} \|/m, 'list counts files, not the forms in which they are kept');
+{
+	local $ENV{NEX_BACKUP_REPO};
+	tool_ok([ 'config', 'keygen', '-o', "$base/fresh.key" ], 'keygen needs no repository');
+	tool_fails(['config', 'list'], 2, qr/no repository given/, 'what reads one does');
+}
 ($code, $out) = config('restore', '--identity', $identity);
 like($out, qr/nothing was changed/, 'again: all is the same, nothing to ask');
 

@@ -387,7 +387,7 @@ subprocess_result_free(SubprocessResult *result)
  * does not run.  That is no error: there may be another one.
  */
 static char *
-program_version(const char *path)
+program_version(const char *path, char **problem)
 {
 	const char *argv[] = {path, "--version", NULL};
 	SubprocessResult result;
@@ -401,7 +401,7 @@ program_version(const char *path)
 	buffer_init(&said);
 	buffer_append_string(&said, "");
 	if (!try_child(argv, NULL, &said, NULL, &result, &failure))
-		log_warning("\"%s\" is not used: %s", path, strerror(failure.error));
+		*problem = xasprintf("\"%s\" could not be run: %s", path, strerror(failure.error));
 	else if (result.exit_code == 0 && (found = strstr(said.data, "(PostgreSQL) ")) != NULL)
 	{
 		found += strlen("(PostgreSQL) ");
@@ -409,8 +409,8 @@ program_version(const char *path)
 		version = xstrdup(found);
 	}
 	else if (!stop_requested())
-		log_debug("\"%s --version\" does not tell its version (exit code %d): %s", path,
-				  result.exit_code, result.errors.data);
+		*problem = xasprintf("\"%s --version\" does not tell its version (exit code %d) %s", path,
+							 result.exit_code, result.errors.data);
 	subprocess_result_free(&result);
 	buffer_free(&said);
 	return version;
@@ -421,15 +421,22 @@ typedef struct Candidate
 	char *path;
 	char *version;
 	long major;
+	char *problem; /* of the last one that could not be run */
 } Candidate;
 
 /* Keep the better of two: the wanted major, else the lowest one above it. */
 static void
 consider(Candidate *best, char *path, long wanted)
 {
-	char *version = program_version(path);
+	char *problem = NULL;
+	char *version = program_version(path, &problem);
 	long major = version != NULL ? strtol(version, NULL, 10) : 0;
 
+	if (problem != NULL)
+	{
+		free(best->problem);
+		best->problem = problem;
+	}
 	if (major < wanted || (best->path != NULL && best->major <= major))
 	{
 		free(version);
@@ -462,7 +469,7 @@ consider_path(Candidate *best, const char *name, long wanted)
 char *
 find_client_program(const char *bindir, const char *name, int server_version, char **version)
 {
-	Candidate best = {NULL, NULL, 0};
+	Candidate best = {NULL, NULL, 0, NULL};
 	long wanted = server_version / 10000;
 	long major;
 
@@ -491,11 +498,16 @@ find_client_program(const char *bindir, const char *name, int server_version, ch
 					  "holds it with --pg-bindir.",
 					  wanted);
 
-		report_error(EXIT_FAILED, NULL, hint, "could not find a \"%s\" of version %ld or newer%s%s",
-					 name, wanted, bindir != NULL ? " in " : "", bindir != NULL ? bindir : "");
+		report_error(EXIT_FAILED, best.problem, hint,
+					 "could not find a \"%s\" of version %ld or newer%s%s", name, wanted,
+					 bindir != NULL ? " in " : "", bindir != NULL ? bindir : "");
 		free(hint);
+		free(best.problem);
 		return NULL;
 	}
+	if (best.problem != NULL)
+		log_debug("%s", best.problem);
+	free(best.problem);
 	if (version != NULL)
 		*version = best.version;
 	else

@@ -400,6 +400,8 @@ run_expire(const Settings *settings)
 		else
 			print_text(&expiry);
 	}
+	if (good)
+		interrupt_too_late();
 	if (expiry.exclusive >= 0)
 		repository_unlock(expiry.repository, expiry.exclusive);
 	if (decided && !settings->dry_run)

@@ -12,6 +12,7 @@
 #include "encryption.h"
 #include "key_files.h"
 #include "keyring.h"
+#include "interrupt.h"
 #include "log.h"
 #include "output.h"
 #include "passphrase.h"
@@ -131,6 +132,7 @@ run_init(const Settings *settings)
 							"no repository was given");
 	if (!create(settings, &created))
 		return false;
+	interrupt_too_late();
 	repository = repository_open(settings->repo);
 	if (repository == NULL)
 		return false;

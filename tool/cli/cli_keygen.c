@@ -18,6 +18,7 @@
 #include "age.h"
 #include "age_armor.h"
 #include "command.h"
+#include "interrupt.h"
 #include "keyring.h"
 #include "log.h"
 #include "memory.h"
@@ -32,6 +33,8 @@ write_new_file(const char *path, const char *text)
 {
 	int error = new_file_write(path, text, strlen(text), true);
 
+	if (error == 0)
+		interrupt_too_late();
 	return error == 0 ||
 		   report_error(EXIT_FAILED, NULL,
 						error == EEXIST

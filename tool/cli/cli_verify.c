@@ -425,6 +425,8 @@ run_verify(const Settings *settings)
 	{
 		run.results = settings->json ? json_array() : NULL;
 		good = verify_all(&run, names, count);
+		if (good)
+			interrupt_too_late();
 	}
 	free(names);
 	object_set_free(&run.seen);

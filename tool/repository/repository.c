@@ -236,11 +236,14 @@ repository_open(const char *location)
 		return NULL;
 	if (error == ENOENT || error == ENOTDIR)
 	{
-		char *hint =
-			xasprintf("Create it with \"nex_backup init --repo %s\", or check the path.", location);
+		Buffer hint;
 
-		report_error(EXIT_FAILED, NULL, hint, "there is no repository in \"%s\"", location);
-		free(hint);
+		buffer_init(&hint);
+		buffer_append_string(&hint, "Check the path.  A new repository is made by: nex_backup init "
+									"--repo ");
+		quote_shell_word(&hint, location);
+		report_error(EXIT_FAILED, NULL, hint.data, "there is no repository in \"%s\"", location);
+		buffer_free(&hint);
 	}
 	else
 		report_error(EXIT_FAILED, NULL, NULL, "could not open repository \"%s\": %s", location,
