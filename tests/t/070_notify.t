@@ -222,6 +222,25 @@ like($events[1]{subject}, qr/STILL FAILING \(4 times\)/, 'in the subject');
 tool_ok(['notify'], 'once');
 is(scalar events($web), 2, 'and not again');
 
+# Another error is another failure, told at once; the numbers in an error are no difference.
+query('postgres', "CREATE ROLE intruder LOGIN");
+create_database('guarded');
+query('postgres', 'REVOKE CONNECT ON DATABASE guarded FROM PUBLIC');
+configure(webhook_settings($web), $state);
+sub fail_with { my (@how) = @_; tool('backup', '-d', 'guarded', @how); return scalar events($web); }
+my $so_far = scalar events($web);
+is(fail_with('-U', 'intruder'), $so_far + 1, 'a failure');
+is(fail_with('-U', 'intruder'), $so_far + 1, 'again: no message');
+is(fail_with('--repo', "$repo.1"), $so_far + 2, 'in another repository: another subject');
+is(fail_with('--pg-bindir', $repo), $so_far + 3, 'of the same database for another reason: told');
+like((events($web))[-1]{subject}, qr/\] FAILED: backup of guarded/, 'as a failure');
+like((events($web))[-1]{text}, qr/failed, 3 times in a row by now, now for another reason\.$/m, 'and that it is another');
+is(fail_with('-U', 'intruder'), $so_far + 3, 'back to the first reason: no message');
+is(fail_with(), $so_far + 4, 'then it is good again');
+like((events($web))[-1]{text}, qr/^The backup of guarded is good again after 4 failures, 1 of which had no/m, 'after all of them');
+query('postgres', 'DROP DATABASE guarded');
+configure(webhook_settings($web) . "  repeat-after: 1\n", $state);
+
 # Recovery.
 create_database('absent');
 tool_ok([ 'backup', '-d', 'absent' ], 'when it works again');
@@ -348,12 +367,26 @@ is(tool_json('notify', '--flush')->{delivered}, 1, 'and is delivered');
 is(scalar events($web), $already + 1, 'once');
 is(waiting(), 0, 'and is gone');
 
+# A failure that waits is delivered before the recovery, though its own next try is later.
+create_database('ordered');
+query('postgres', 'ALTER DATABASE ordered ALLOW_CONNECTIONS false');
+answers($web, (500) x 3);
+tool('backup', '-d', 'ordered');
+is(waiting(), 1, 'a failure waits');
+query('postgres', 'ALTER DATABASE ordered ALLOW_CONNECTIONS true');
+answers($web);
+$already = scalar events($web);
+tool_ok([ 'backup', '-d', 'ordered' ], 'and then all is well');
+is(join(' ', map { $_->{event} } (events($web))[ $already .. scalar(events($web)) - 1 ]), 'backup.failed backup.recovered',
+	'both arrive, in their order');
+query('postgres', 'DROP DATABASE ordered');
+
 # A run that is killed is reported by the next process.
 $release = hold_lock('shop', 'item');
 $pid = start_tool("$state.log", 'backup', '-d', 'shop');
 wait_until(sub { query('postgres', "SELECT count(*) FROM pg_locks WHERE NOT granted") > 0 });
 tool_ok(['notify'], 'while it runs');
-is((events($web))[-1]{database}, 'absent', 'nothing is reported');
+is((events($web))[-1]{database}, 'ordered', 'nothing is reported');
 kill 'KILL', $pid;
 finish_tool($pid);
 $release->();
@@ -421,7 +454,7 @@ sleep 3.1;
 $already = scalar events($web);
 tool_ok([ 'notify', '--check-missed', '--notify-missed-after', '2s' ], 'with exceptions');
 @missed = (events($web))[ $already .. scalar(events($web)) - 1 ];
-is(join(' ', sort map { $_->{set} // $_->{database} } grep { $_->{event} eq 'backup.missed' } @missed), ' absent postgres shop zz',
+is(join(' ', sort map { $_->{set} // $_->{database} } grep { $_->{event} eq 'backup.missed' } @missed), ' absent guarded ordered postgres shop zz',
 	'those in notify-missed-except are left out, and nothing else');
 is((grep { ($_->{set} // '') eq 'zz' } @missed)[0]{kind}, 'backup', 'as the exception "zz" is a database, not the set');
 delete $ENV{NEX_BACKUP_NOTIFY_MISSED_AFTER};

@@ -117,7 +117,9 @@ query('postgres', 'CREATE EXTENSION nex_backup');
 create_database('shop');
 query('shop', 'CREATE TABLE item AS SELECT generate_series(1, 100) AS id');
 
-sub run_shop { return query('postgres', "SELECT state FROM nex_backup_run('shop')"); }
+query('postgres', "SELECT nex_backup_schedule('shop daily', '0 2 1 1 *', 'shop', '$repo')");
+
+sub run_shop { return query('postgres', "SELECT state FROM nex_backup_run('shop daily')"); }
 sub last_mail { my @mail = mails($smtp); return @mail ? $mail[-1] : ''; }
 sub notifications { return query('postgres', "SELECT status || ': ' || detail FROM nex_backup_status() WHERE name = 'notifications'"); }
 
@@ -150,7 +152,7 @@ like(last_mail(), qr/^Subject: \[nex_backup\] FAILED: backup of absent on/m, 'is
 
 query('postgres', "ALTER SYSTEM SET nex_backup.executor = 'agent'");
 query('postgres', 'SELECT pg_reload_conf()');
-my $run = query('postgres', "SELECT run FROM nex_backup_run('shop', wait => false)");
+my $run = query('postgres', "SELECT run FROM nex_backup_run('shop daily', wait => false)");
 write_bytes("$config.agent", $settings . "host: $dir\nport: $port\nusername: postgres\npg-bindir: $bindir\n");
 ($code, $out, $err) = bare("HOME=$dir/home", tool_path(), 'agent', '--once', '--config', "$config.agent",
 	"--catalogue=host=$dir port=$port user=postgres dbname=postgres");
@@ -176,6 +178,8 @@ for my $home ('HOME=/', 'HOME=', 'HOME=relative')
 }
 unlink glob("$dir/environment.*");
 is(run_shop(), 'failed', 'the scheduler cannot write either');
+my $lost = run_row('id', "job = 'shop daily'");
+sleep 2;
 unlike(join('', map { read_bytes($_) } glob("$dir/environment.*")), qr/^HOME=/m, 'HOME is left out where nobody knows it');
 is(query('postgres', "SELECT count(*) > 0 FROM nex_backup.runs WHERE error ~ 'writer key'"), 't', 'and says why');
 
@@ -184,5 +188,15 @@ rename("$dir/home/.local/state/nex_backup", "$dir/state") or die;
 write_bytes($config, $settings . "state-dir: $dir/state\n");
 is(run_shop(), 'succeeded', 'with state-dir in the settings file it can');
 ok(wait_until(sub { query('postgres', 'SELECT count(*) FROM nex_backup.alarms WHERE delivered IS NULL') == 0 }), 'and all alarms arrive');
+my @late = grep { /^The backup of shop/m } mails($smtp);
+my ($failed, $again) = map { decoded_body($_) } @late[ -2, -1 ];
+my ($ended) = query('postgres', "SELECT to_char(finished AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS\"Z\"') FROM nex_backup.runs WHERE id = $lost");
+like($failed, qr/^The backup of shop failed\. This message comes late: it has succeeded since\.$/m, 'late: the failure');
+like($failed, qr/^Since: +\Q$ended\E \(/m, 'with the time when it happened');
+like($again, qr/^The backup of shop is good again after 1 failure\.$/m, 'and then that it is good again');
+like($again, qr/^Was broken: +\Q$ended\E \(/m, 'with the same time');
+my $all = scalar mails($smtp);
+is(run_shop(), 'succeeded', 'the next run');
+is(scalar mails($smtp), $all, 'is not taken for a recovery');
 
 done_testing();

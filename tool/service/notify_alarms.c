@@ -41,7 +41,8 @@
 #define QUERY                                                                                      \
 	"SELECT a.id, a.event, a.job, a.run, a.kind, a.database, a.location, a.type, a.started,"       \
 	" a.finished, a.exit_code, a.reason, a.error, a.log_tail, a.details ->> 'due',"                \
-	" a.details ->> 'starts', a.details ->> 'reason'"                                              \
+	" a.details ->> 'starts', a.details ->> 'reason',"                                             \
+	" pg_catalog.floor(extract(epoch FROM coalesce(a.finished, a.raised)))::pg_catalog.int8"       \
 	" FROM nex_backup.alarms_to_deliver($1) a"
 
 enum
@@ -62,7 +63,8 @@ enum
 	COLUMN_LOG,
 	COLUMN_DUE,
 	COLUMN_STARTS,
-	COLUMN_WHY
+	COLUMN_WHY,
+	COLUMN_WHEN
 };
 
 static const char *
@@ -88,6 +90,7 @@ facts_of_alarm(const Settings *settings, const PGresult *result, int row)
 	const char *kind = field(result, row, COLUMN_KIND);
 	const char *location = field(result, row, COLUMN_LOCATION);
 	const char *code = field(result, row, COLUMN_EXIT_CODE);
+	const char *when = field(result, row, COLUMN_WHEN);
 	size_t i;
 
 	for (i = 0; i < sizeof(texts) / sizeof(texts[0]); i++)
@@ -98,6 +101,10 @@ facts_of_alarm(const Settings *settings, const PGresult *result, int row)
 						json_text(location != NULL ? location : settings->repo));
 	if (code != NULL)
 		json_object_set_new(facts, "exit_code", json_integer(strtol(code, NULL, 10)));
+	if (when != NULL)
+		json_object_set_new(facts, "when", json_integer(strtoll(when, NULL, 10)));
+	/* The reason of the scheduler is the same for many errors. */
+	json_object_set_new(facts, "cause", json_text(field(result, row, COLUMN_ERROR)));
 	return facts;
 }
 

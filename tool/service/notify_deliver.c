@@ -17,6 +17,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "buffer.h"
 #include "interrupt.h"
 #include "log.h"
 #include "memory.h"
@@ -114,8 +115,8 @@ number(const json_t *message, const char *key)
 	return json_integer_value(json_object_get(message, key));
 }
 
-/* Note a failed try: when is the next one?  Past its deadline a message is given up. */
-static void
+/* Note a failed try: when is the next one?  True: past its deadline a message is given up. */
+static bool
 note_failure(Pass *pass, const char *name, json_t *message, const DeliveryResult *result)
 {
 	json_int_t attempts = number(message, "attempts") + 1;
@@ -139,10 +140,11 @@ note_failure(Pass *pass, const char *name, json_t *message, const DeliveryResult
 						 json_member(message, "channel"), result->error);
 		queue_bury(pass->directory, name, message);
 		pass->count->buried++;
-		return;
+		return true;
 	}
 	queue_write(pass->directory, QUEUE_FOLDER, name, message);
 	pass->count->waiting++;
+	return false;
 }
 
 /* Is it this message's turn? */
@@ -154,31 +156,33 @@ is_due(const Pass *pass, const json_t *message)
 		   number(message, "next_attempt") <= (json_int_t) time(NULL);
 }
 
-static void
+/* Try one; false if it still waits. */
+static bool
 deliver_one(Pass *pass, const char *name, json_t *message)
 {
 	const NotifyChannel *channel = channel_find(json_member(message, "channel"));
 	DeliveryResult result = {NULL, 0, false};
+	bool given_up;
 	int place;
 
 	for (place = 0; place < channel_count && channel_table[place] != channel; place++)
 		;
-	if (channel != NULL && (pass->broken[place] || !is_due(pass, message)))
+	if (channel != NULL && pass->broken[place])
 	{
 		pass->count->waiting++;
-		return;
+		return false;
 	}
 	if (channel == NULL || !channel->configured(pass->settings))
 	{
 		json_object_set_new(message, "last_error", json_string("the channel is not configured"));
 		if (number(message, "deadline") > (json_int_t) time(NULL))
-			pass->count->waiting++;
-		else
 		{
-			queue_bury(pass->directory, name, message);
-			pass->count->buried++;
+			pass->count->waiting++;
+			return false;
 		}
-		return;
+		queue_bury(pass->directory, name, message);
+		pass->count->buried++;
+		return true;
 	}
 	result = channel->deliver(pass->settings, message, interrupted());
 	if (result.error == NULL)
@@ -186,14 +190,82 @@ deliver_one(Pass *pass, const char *name, json_t *message)
 		queue_remove(pass->directory, QUEUE_FOLDER, name);
 		pass->count->delivered++;
 		log_debug("message \"%s\" was delivered", name);
-		return;
+		return true;
 	}
 	pass->broken[place] = result.unreachable;
 	if (pass->last)
 		log_warning("could not deliver a message to channel \"%s\", it is tried again later: %s",
 					channel->name, result.error);
-	note_failure(pass, name, message, &result);
+	given_up = note_failure(pass, name, message, &result);
 	free(result.error);
+	return given_up;
+}
+
+/* One message of a pass. */
+typedef struct Turn
+{
+	json_t *message;
+	char *line; /* messages of one line are delivered in their order */
+	bool due;
+} Turn;
+
+/*
+ * Where, to whom and about what: a recovery must not arrive before the failure
+ * that it ends.  Caller frees.
+ */
+static char *
+line_of(const json_t *message)
+{
+	static const char *const parts[] = {"kind", "database", "set", "repository"};
+	const json_t *event = json_object_get(message, "event");
+	const char *channel = json_member(message, "channel");
+	const char *recipient = json_member(message, "recipient");
+	Buffer line;
+	size_t i;
+
+	buffer_init(&line);
+	buffer_printf(&line, "%s\n%s", channel != NULL ? channel : "",
+				  recipient != NULL ? recipient : "");
+	for (i = 0; i < sizeof(parts) / sizeof(parts[0]); i++)
+	{
+		const char *part = json_member(event, parts[i]);
+
+		buffer_printf(&line, "\n%s", part != NULL ? part : "");
+	}
+	return buffer_detach(&line);
+}
+
+/* A message that is due makes those due that must arrive before it. */
+static void
+read_turns(Pass *pass, char **names, int count, Turn *turns)
+{
+	int i;
+	int j;
+
+	for (i = count - 1; i >= 0; i--)
+	{
+		turns[i].message = queue_read(pass->directory, QUEUE_FOLDER, names[i]);
+		if (turns[i].message == NULL)
+			continue;
+		turns[i].line = line_of(turns[i].message);
+		turns[i].due = is_due(pass, turns[i].message);
+		for (j = i + 1; j < count && !turns[i].due; j++)
+			turns[i].due = turns[j].due && strcmp(turns[i].line, turns[j].line) == 0;
+	}
+}
+
+/* Does a message wait that must arrive before this one? */
+static bool
+is_behind(const Turn *turns, int place)
+{
+	int i;
+
+	for (i = 0; i < place; i++)
+	{
+		if (turns[i].message != NULL && strcmp(turns[i].line, turns[place].line) == 0)
+			return true;
+	}
+	return false;
 }
 
 static void
@@ -201,18 +273,30 @@ run_pass(Pass *pass)
 {
 	int count;
 	char **names = queue_names(pass->directory, QUEUE_FOLDER, &count);
+	Turn *turns = xcalloc((size_t) count + 1, sizeof(Turn));
 	int i;
 
 	memset(pass->broken, 0, sizeof(pass->broken));
 	pass->count->waiting = 0;
+	read_turns(pass, names, count, turns);
 	for (i = 0; i < count; i++)
 	{
-		json_t *message = queue_read(pass->directory, QUEUE_FOLDER, names[i]);
-
-		if (message != NULL)
-			deliver_one(pass, names[i], message);
-		json_decref(message);
+		if (turns[i].message == NULL)
+			continue;
+		if (!turns[i].due || is_behind(turns, i))
+			pass->count->waiting++;
+		else if (deliver_one(pass, names[i], turns[i].message))
+		{
+			json_decref(turns[i].message);
+			turns[i].message = NULL;
+		}
 	}
+	for (i = 0; i < count; i++)
+	{
+		json_decref(turns[i].message);
+		free(turns[i].line);
+	}
+	free(turns);
 	queue_names_free(names, count);
 }
 

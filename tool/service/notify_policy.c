@@ -6,8 +6,12 @@
  * A subject is a kind of work, on a database, with a repository.  Of each
  * there is a state on disk, which makes the difference between "failed" and
  * "failed for the third time since Monday", and without which there is no
- * "good again".  While a subject goes on failing, messages come at most once
- * in notify-repeat-after; what was held back is counted in the next one.
+ * "good again".  While a subject goes on failing for the same reason, messages
+ * come at most once in notify-repeat-after; what was held back is counted in the next
+ * one.  Another error is told at once.
+ *
+ * What the scheduler tells may come late, and after what is newer: each event
+ * has its own time, and a failure that was followed by a success is over.
  *
  * The message is queued before the state is written: a crash in between
  * repeats a message, the other order would lose one.
@@ -20,6 +24,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "buffer.h"
 #include "choose.h"
 #include "digest.h"
 #include "json_text.h"
@@ -32,6 +37,10 @@
 #include "notify_text.h"
 #include "repository.h"
 #include "target.h"
+
+/* How much of an error tells it from others, and how many are remembered. */
+#define FAILURE_KEY_SIZE 500
+#define FAILURE_KEYS 20
 
 static json_int_t
 number(const json_t *state, const char *key)
@@ -153,46 +162,198 @@ queue_event(const Settings *settings, const char *directory, NotifyReason reason
 	json_decref(event);
 }
 
+/* When did it happen?  An alarm may be delivered long after that. */
+static json_int_t
+event_time(const json_t *facts)
+{
+	json_int_t now = (json_int_t) time(NULL);
+	json_int_t when = number(facts, "when");
+
+	return when > 0 && when < now ? when : now;
+}
+
+/* Append a text without its numbers, which differ from run to run. */
+static void
+append_without_numbers(Buffer *out, const char *text)
+{
+	for (; text != NULL && *text != '\0' && out->length < FAILURE_KEY_SIZE; text++)
+	{
+		if (*text < '0' || *text > '9')
+			buffer_append_char(out, *text);
+		else if (out->data[out->length - 1] != '#')
+			buffer_append_char(out, '#');
+	}
+}
+
+/* What tells one failure from another.  Caller frees. */
+static char *
+failure_key(const json_t *facts)
+{
+	const char *cause = json_member(facts, "cause");
+	Buffer key;
+
+	buffer_init(&key);
+	buffer_printf(&key, "%d ", (int) number(facts, "exit_code"));
+	append_without_numbers(&key, cause != NULL ? cause : json_member(facts, "error"));
+	if (cause == NULL)
+		append_without_numbers(&key, json_member(facts, "detail"));
+	return buffer_detach(&key);
+}
+
+/* When was a failure of this kind last told, since the last success?  0: never. */
+static json_int_t
+last_told(const json_t *state, const char *key)
+{
+	return number(json_object_get(state, "told"), key);
+}
+
+static void
+note_told(json_t *state, const char *key)
+{
+	json_t *told = json_object_get(state, "told");
+
+	if (!json_is_object(told) || json_object_size(told) >= FAILURE_KEYS)
+	{
+		told = json_object();
+		json_object_set_new(state, "told", told);
+	}
+	set_number(told, key, (json_int_t) time(NULL));
+}
+
+/* Is there something to tell that was not told within notify-repeat-after? */
+static bool
+is_news(const Settings *settings, const json_t *state, const char *key)
+{
+	json_int_t now = (json_int_t) time(NULL);
+	json_int_t since = last_told(state, key);
+
+	/* Earlier versions remember the time alone. */
+	if (since == 0 && !json_is_object(json_object_get(state, "told")))
+		since = number(state, "last_sent");
+	return now - since >= settings->notify_repeat_after;
+}
+
+/*
+ * A failure that is told after a later success: nothing is broken now, but it
+ * must not be passed over in silence, and is told with its end.
+ */
+static void
+take_past_failure(const Settings *settings, const char *directory, const json_t *facts,
+				  json_t *state, json_int_t when)
+{
+	char *key = failure_key(facts);
+	json_t *then = json_deep_copy(state);
+	json_t *end = json_copy((json_t *) facts);
+
+	set_number(then, "since", when);
+	set_number(then, "failures", 1);
+	set_number(then, "unreported", 0);
+	json_object_set_new(then, "over", json_true());
+	json_object_set(end, "backup", json_object_get(state, "last_good_backup"));
+	set_number(end, "when", number(state, "last_good_time"));
+	json_object_del(end, "error");
+	json_object_del(end, "detail");
+	json_object_del(end, "exit_code");
+	json_object_del(end, "started");
+	json_object_del(end, "finished");
+	if (is_news(settings, state, key))
+	{
+		queue_event(settings, directory, REASON_FAILURE, facts, then);
+		queue_event(settings, directory, REASON_RECOVERY, end, then);
+		note_told(state, key);
+	}
+	json_decref(end);
+	json_decref(then);
+	free(key);
+}
+
 /* A failure: report it, or count it for the next report. */
 static void
 take_failure(const Settings *settings, const char *directory, const json_t *facts, json_t *state)
 {
-	json_int_t now = (json_int_t) time(NULL);
+	json_int_t when = event_time(facts);
 	bool before = is_true(state, "failing");
-	bool is_backup = strcmp(json_member(facts, "kind"), "backup") == 0;
+	char *key;
 
+	if (strcmp(json_member(facts, "kind"), "backup") == 0)
+		look_for_last_good(state, facts);
+	if (!before && when < number(state, "last_good_time") &&
+		number(state, "last_good_time") <= (json_int_t) time(NULL))
+	{
+		take_past_failure(settings, directory, facts, state, when);
+		return;
+	}
 	if (!before)
 	{
-		set_number(state, "since", now);
 		set_number(state, "failures", 0);
 		set_number(state, "unreported", 0);
 	}
+	if (!before || when < number(state, "since"))
+		set_number(state, "since", when);
+	if (when > number(state, "last_failure"))
+		set_number(state, "last_failure", when);
 	set_number(state, "failures", number(state, "failures") + 1);
 	json_object_set_new(state, "failing", json_true());
-	if (is_backup)
-		look_for_last_good(state, facts);
-	if (before && now - number(state, "last_sent") < settings->notify_repeat_after)
+	key = failure_key(facts);
+	if (before && !is_news(settings, state, key))
 	{
 		set_number(state, "unreported", number(state, "unreported") + 1);
 		log_info("no message about this failure of its own: the last one was sent less than %d "
 				 "minutes ago",
 				 (settings->notify_repeat_after + 59) / 60);
-		return;
 	}
-	queue_event(settings, directory, REASON_FAILURE, facts, state);
-	set_number(state, "last_sent", now);
+	else
+	{
+		json_object_set_new(state, "another", json_boolean(before && last_told(state, key) == 0));
+		queue_event(settings, directory, REASON_FAILURE, facts, state);
+		json_object_del(state, "another");
+		set_number(state, "last_sent", (json_int_t) time(NULL));
+		set_number(state, "unreported", 0);
+		note_told(state, key);
+	}
+	free(key);
+}
+
+/*
+ * A success that is told after a later failure.  That failure is not the one
+ * that ended, and was perhaps taken for a repetition of it.
+ */
+static void
+take_past_success(const Settings *settings, const char *directory, const json_t *facts,
+				  json_t *state, json_int_t when)
+{
+	const json_t *latest = json_object_get(state, "latest");
+
+	if (when < number(state, "since"))
+		return;
+	queue_event(settings, directory, REASON_RECOVERY, facts, state);
+	set_number(state, "since", number(state, "last_failure"));
+	set_number(state, "failures", 1);
+	if (number(state, "unreported") == 0 || latest == NULL)
+		return;
 	set_number(state, "unreported", 0);
+	queue_event(settings, directory, REASON_FAILURE, latest, state);
+	set_number(state, "last_sent", (json_int_t) time(NULL));
 }
 
 static void
 take_success(const Settings *settings, const char *directory, const json_t *facts, json_t *state)
 {
-	const char *backup = json_member(facts, "backup");
+	json_int_t when = event_time(facts);
 	bool first = number(state, "last_good_time") == 0;
 	bool is_backup = strcmp(json_member(facts, "kind"), "backup") == 0;
 
-	set_number(state, "last_good_time", (json_int_t) time(NULL));
-	json_object_set_new(state, "last_good_backup", json_text(backup));
+	if (when >= number(state, "last_good_time") ||
+		number(state, "last_good_time") > (json_int_t) time(NULL))
+	{
+		set_number(state, "last_good_time", when);
+		json_object_set_new(state, "last_good_backup", json_text(json_member(facts, "backup")));
+	}
+	if (is_true(state, "failing") && when < number(state, "last_failure"))
+	{
+		take_past_success(settings, directory, facts, state, when);
+		return;
+	}
 	if (is_true(state, "failing") || is_true(state, "missed"))
 		queue_event(settings, directory, REASON_RECOVERY, facts, state);
 	else if (first && is_backup && wanted(settings, REASON_FIRST_SUCCESS))
@@ -204,27 +365,29 @@ take_success(const Settings *settings, const char *directory, const json_t *fact
 	set_number(state, "failures", 0);
 	set_number(state, "unreported", 0);
 	set_number(state, "last_sent", 0);
+	json_object_del(state, "told");
 }
 
 void
-policy_apply(const Settings *settings, const char *directory, const json_t *facts, bool quiet)
+policy_apply(const Settings *settings, const char *directory, const json_t *given, bool quiet)
 {
+	json_t *facts = json_copy((json_t *) given);
 	char *name = state_name(facts);
 	json_t *state = read_state(directory, name);
 	bool good = is_true(facts, "good");
 
-	if (good && quiet && !is_true(state, "failing"))
+	set_number(facts, "when", event_time(facts));
+	if (!good || !quiet || is_true(state, "failing"))
 	{
-		json_decref(state);
-		free(name);
-		return;
+		if (number(facts, "when") >= number(json_object_get(state, "latest"), "when"))
+			json_object_set(state, "latest", facts);
+		if (good)
+			take_success(settings, directory, facts, state);
+		else
+			take_failure(settings, directory, facts, state);
+		queue_write(directory, STATE_FOLDER, name, state);
 	}
-	json_object_set(state, "latest", (json_t *) facts);
-	if (good)
-		take_success(settings, directory, facts, state);
-	else
-		take_failure(settings, directory, facts, state);
-	queue_write(directory, STATE_FOLDER, name, state);
+	json_decref(facts);
 	json_decref(state);
 	free(name);
 }
@@ -356,7 +519,7 @@ policy_missed(const Settings *settings, const char *directory, const json_t *fac
 	if (strcmp(json_member(facts, "kind"), "backup") == 0)
 		look_for_last_good(state, facts);
 	if (!is_true(state, "failing"))
-		set_number(state, "since", 0);
+		set_number(state, "since", event_time(facts));
 	queue_event(settings, directory, REASON_MISSED, facts, state);
 	json_decref(state);
 	free(name);

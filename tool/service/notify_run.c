@@ -35,6 +35,7 @@
 #include "notify_policy.h"
 #include "notify_queue.h"
 #include "notify_text.h"
+#include "utc_time.h"
 
 #define LOCK_SECONDS 10
 
@@ -218,9 +219,15 @@ is_abandoned(const char *directory, const char *name)
 static void
 report_death(const Settings *settings, const char *directory, json_t *facts)
 {
+	double started;
+
 	if (json_member(facts, "kind") == NULL)
 		return;
 	json_object_set_new(facts, "good", json_false());
+	/* Nobody knows when it died; what succeeded after it had begun is newer. */
+	if (json_member(facts, "started") != NULL &&
+		utc_time_parse(json_member(facts, "started"), &started))
+		json_object_set_new(facts, "when", json_integer((json_int_t) started));
 	if (json_member(facts, "error") == NULL)
 		set_text(facts, "error",
 				 "the program ended without a word: it was killed, or the machine "

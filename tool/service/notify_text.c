@@ -200,7 +200,7 @@ subject_text(NotifyReason reason, const char *matter, const json_t *state, const
 	switch (reason)
 	{
 		case REASON_FAILURE:
-			if (failures > 1)
+			if (failures > 1 && !json_is_true(json_object_get(state, "another")))
 				return xasprintf("[nex_backup] STILL FAILING (%lld times): %s on %s",
 								 (long long) failures, matter, host);
 			return xasprintf("[nex_backup] FAILED: %s on %s", matter, host);
@@ -231,7 +231,11 @@ append_headline(Buffer *out, NotifyReason reason, const char *matter, const json
 			buffer_printf(out, "The %s failed", matter);
 			if (failures > 1)
 				buffer_printf(out, ", %lld times in a row by now", (long long) failures);
-			buffer_append_string(out, ".\n");
+			buffer_append_string(out, json_is_true(json_object_get(state, "another"))
+										  ? ", now for another reason.\n"
+									  : json_is_true(json_object_get(state, "over"))
+										  ? ". This message comes late: it has succeeded since.\n"
+										  : ".\n");
 			if (unreported > 0)
 				buffer_printf(out, "%lld of these failures had no message of their own.\n",
 							  (long long) unreported);
@@ -472,6 +476,7 @@ event_compose(NotifyReason reason, const json_t *facts, const json_t *state)
 	json_t *event = json_object();
 	char host[256] = "";
 	char now[32];
+	json_int_t when = json_integer_value(json_object_get(facts, "when"));
 	char *matter = subject_matter(facts);
 	char *safe_host;
 	char *text;
@@ -479,7 +484,7 @@ event_compose(NotifyReason reason, const json_t *facts, const json_t *state)
 
 	gethostname(host, sizeof(host) - 1);
 	safe_host = harmless_text(host, false);
-	iso_time(time(NULL), now);
+	iso_time(when > 0 ? (time_t) when : time(NULL), now);
 	text = reason == REASON_TEST
 			   ? xstrdup("test")
 			   : xasprintf("%s.%s", json_member(facts, "kind"), event_suffix(reason));
