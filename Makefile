@@ -34,8 +34,20 @@ include $(PGXS)
 
 all: all-tool
 install: install-tool
-uninstall: uninstall-tool
+uninstall: uninstall-tool uninstall-link
+uninstall-tool uninstall-link uninstall-lib: uninstall-check
 clean: clean-tool
+
+.PHONY: uninstall-check uninstall-link
+
+# A server that preloads the library would not start any more; FORCE=1 goes on.
+uninstall-check:
+	@PG_CONFIG='$(PG_CONFIG)' FORCE='$(FORCE)' scripts/uninstall_check.sh
+
+# The link that the README makes, if it leads to this installation.
+uninstall-link:
+	@link='$(DESTDIR)/usr/local/bin/nex_backup'; \
+	if [ "$$(readlink "$$link")" = "$$($(PG_CONFIG) --bindir)/nex_backup" ]; then rm -f "$$link"; fi
 
 %-tool:
 	$(MAKE) -C tool $* PG_CONFIG=$(PG_CONFIG)

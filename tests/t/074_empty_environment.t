@@ -199,4 +199,29 @@ my $all = scalar mails($smtp);
 is(run_shop(), 'succeeded', 'the next run');
 is(scalar mails($smtp), $all, 'is not taken for a recovery');
 
+# ---- the end: files are not taken from under a server that needs them at its next start
+
+chomp(my $pg_path = `command -v "$pg_config"`);
+
+sub make_uninstall { return bare('PATH=/usr/bin:/bin', "PG_CLUSTER_CONF_ROOT=$dir/etc", 'make', '-C', top(), "PG_CONFIG=$pg_path", @_, 'uninstall'); }
+
+($code, $out, $err) = make_uninstall();
+isnt($code, 0, 'make uninstall refuses while a server preloads the library');
+like($out, qr/server process \d+ \(data directory "\Q$data\E"\) has loaded the library/, 'and names the server');
+like($out, qr/1\. Take nex_backup out of shared_preload_libraries\.\n *2\. Restart the server\.\n *3\. DROP EXTENSION/, 'and the order');
+my $conf_text = read_bytes("$etc/postgresql.conf");
+$common ? bare(common_program('pg_ctlcluster', $major, 'main', 'stop')) : bare("$bindir/pg_ctl", '-D', $data, '-w', '-s', 'stop');
+SKIP:
+{
+	skip 'no postgresql-common', 2 unless $common;
+	($code, $out, $err) = make_uninstall();
+	isnt($code, 0, 'likewise while a cluster that is stopped names it');
+	like($out, qr/file "\Q$etc\E\/postgresql.conf" names it/, 'and says where');
+}
+write_bytes("$etc/postgresql.conf", $conf_text =~ s/^shared_preload/#shared_preload/mr);
+start_bare();
+query('postgres', 'DROP EXTENSION nex_backup');
+($code, $out, $err) = bare('PATH=/usr/bin:/bin', "PG_CLUSTER_CONF_ROOT=$dir/etc", "PG_CONFIG=$pg_path", top() . '/scripts/uninstall_check.sh');
+is("$code$out$err", '0', 'in that order it is not refused');
+
 done_testing();
