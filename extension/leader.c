@@ -246,6 +246,12 @@ take_turn(void)
 			leader_has_problem(NULL);
 		}
 	}
+	else
+	{
+		/* Agents need no slot. */
+		slots_missed = false;
+		leader_has_problem(NULL);
+	}
 	return Min(Max(pause, 1), MAX_MILLISECONDS);
 }
 

@@ -120,6 +120,8 @@ $node->start;
 is(run_row('state, reason', "id = $run"), 'crashed|the executor was stopped', 'and the run was closed before');
 ok(wait_for_run("job = 'night' AND attempt = 2 AND origin = $run AND state = 'succeeded'"), 'the next attempt succeeds');
 
+is(query('postgres', "SELECT count(*) FROM nex_backup.runs WHERE kind = 'backup' AND job IS NULL"), 0, 'what a tool told after that is no second run');
+
 # ----------------------------------------------------------- at random
 
 use_tool(stand_in());

@@ -123,7 +123,7 @@ ask("SELECT nex_backup.raise_alarm('missed', 'nightly', NULL, 'shop', '{\"due\":
 my $untold = "SELECT status || ' ' || detail FROM nex_backup_status() WHERE name = 'notifications'";
 is(ask($untold), '', 'status waits a while');
 ask("UPDATE nex_backup.alarms SET raised = raised - interval '3 hours' WHERE delivered IS NULL");
-like(ask($untold), qr/^warning nobody was told of 1 alarm, the oldest of 3 hours ago, the last was delivered just now$/,
+like(ask($untold), qr/^warning nobody was told of 1 alarm, the oldest of 3 hours ago; the last was delivered just now$/,
 	'then it says that nobody was told');
 tool_ok([ 'notify', '--config', $config, '--catalogue', $conninfo ], 'an alarm of the scheduler');
 is(ask($untold), '', 'told: no word of it');

@@ -136,7 +136,7 @@ is($code, 0, 'an encrypted repository is made') or diag($err);
 is(scalar(grep { -e } glob("$dir/home/.local/state/nex_backup/*/writer.key")), 1, 'its key is kept in the home directory');
 is(run_shop(), 'succeeded', 'the scheduler can write to it');
 ok(wait_until(sub { last_mail() =~ /^Subject: \[nex_backup\] OK again: backup of shop on/m }), 'the recovery is told');
-is(query('postgres', 'SELECT count(*) FROM nex_backup.alarms WHERE delivered IS NULL'), 0, 'no alarm is left');
+ok(wait_until(sub { query('postgres', 'SELECT count(*) FROM nex_backup.alarms WHERE delivered IS NULL') == 0 }), 'no alarm is left');
 
 # ---- cron
 

@@ -337,6 +337,10 @@ const Option option_table[] = {
 	 .member = AT(fix),
 	 .help = "repair what can be repaired without risk"},
 
+	{.name = "no-server",
+	 .type = OPTION_FLAG,
+	 .member = AT(no_server),
+	 .help = "do not look at a server"},
 	/* notify */
 	{.name = "test",
 	 .type = OPTION_FLAG,
@@ -350,6 +354,10 @@ const Option option_table[] = {
 	 .type = OPTION_FLAG,
 	 .member = AT(check_missed),
 	 .help = "look for databases whose latest backup is too old"},
+	{.name = "fail-if-waiting",
+	 .type = OPTION_FLAG,
+	 .member = AT(fail_if_waiting),
+	 .help = "exit with 1 if messages still wait"},
 	{.name = "discard-dead",
 	 .type = OPTION_FLAG,
 	 .member = AT(discard_dead),

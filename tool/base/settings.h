@@ -226,6 +226,8 @@ typedef struct Settings
 	bool test;
 	bool flush;
 	bool check_missed;
+	bool fail_if_waiting;
+	bool no_server;
 	bool discard_dead;
 
 	/* agent */

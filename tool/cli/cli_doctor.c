@@ -490,14 +490,15 @@ const Command command_doctor = {
 	.arguments = "",
 	.min_arguments = 0,
 	.max_arguments = 0,
-	.options = "fix dbname host port username no-password password",
-	.per_call = "fix",
+	.options = "fix no-server dbname host port username no-password password",
+	.per_call = "fix no-server",
 	.help =
 		"Checks the repository (its files, permissions, free space, leftovers of interrupted\n"
 		"work, the age of the last backup and of the last verification of each database), "
 		"and,\n"
-		"if a server is named by -d, -h, -p, -U or libpq's variables: its version, the client\n"
-		"programs that fit it, the extension, and databases that failed restores left behind.\n"
+		"unless --no-server is given, the server that -d, -h, -p, -U or libpq's variables and\n"
+		"defaults name: its version, the client programs that fit it, the extension, its\n"
+		"scheduler and alarms, and databases that failed restores left behind.\n"
 		"And it looks for temporary files that killed processes left behind.\n"
 		"\n"
 		"Contents are not read; \"nex_backup verify\" does that.\n"

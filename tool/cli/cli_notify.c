@@ -311,6 +311,34 @@ discard_dead(const Settings *settings)
 	log_info("forgot %s that had been given up", pretty_number_of((uint64_t) count, "message"));
 }
 
+/* Messages wait for another try; always false (reported). */
+static bool
+report_waiting(const Settings *settings, int waiting)
+{
+	char *directory = queue_directory(settings, false);
+	char *error = NULL;
+	int count = 0;
+	char **names = directory != NULL ? queue_names(directory, QUEUE_FOLDER, &count) : NULL;
+	int i;
+
+	for (i = 0; i < count && error == NULL; i++)
+	{
+		json_t *message = queue_read(directory, QUEUE_FOLDER, names[i]);
+
+		if (json_member(message, "last_error") != NULL)
+			error = xstrdup(json_member(message, "last_error"));
+		json_decref(message);
+	}
+	report_error(EXIT_FAILED, NULL, "\"nex_backup notify list\" shows them.",
+				 "%s could not be delivered yet%s%s",
+				 pretty_number_of((uint64_t) waiting, "message"), error != NULL ? ": " : "",
+				 error != NULL ? error : "");
+	free(error);
+	queue_names_free(names, count);
+	free(directory);
+	return false;
+}
+
 static bool
 work_on_queue(const Settings *settings)
 {
@@ -329,6 +357,8 @@ work_on_queue(const Settings *settings)
 		show_text("%s delivered, %d waiting, %d given up\n",
 				  pretty_number_of((uint64_t) count.delivered, "message"), count.waiting,
 				  count.buried);
+	if (settings->fail_if_waiting && count.waiting > 0)
+		return report_waiting(settings, count.waiting);
 	return taken;
 }
 
@@ -359,14 +389,14 @@ const Command command_notify = {
 	.arguments = "[list | CHANNEL]",
 	.min_arguments = 0,
 	.max_arguments = 1,
-	.options = "test flush check-missed discard-dead notify-on notify-repeat-after "
+	.options = "test flush check-missed fail-if-waiting discard-dead notify-on notify-repeat-after "
 			   "notify-give-up-after notify-missed-after notify-missed-except "
 			   "notify-directory notify-ca-file "
 			   "notify-mail-server notify-mail-tls notify-mail-user notify-mail-password-file "
 			   "notify-mail-from notify-mail-to notify-webhook-url-file "
 			   "notify-webhook-hmac-key-file notify-slack-url-file notify-teams-url-file "
 			   "notify-ping-url-file",
-	.per_call = "test flush check-missed discard-dead",
+	.per_call = "test flush check-missed fail-if-waiting discard-dead",
 	.help =
 		"Backups, verifications, restores and expirations tell at their end, over the channels\n"
 		"that the settings file configures under \"notify:\", that something failed, or is good\n"
@@ -378,6 +408,7 @@ const Command command_notify = {
 		"message over all channels, or over the one named: mail, webhook, slack, teams, ping.\n"
 		"--check-missed looks into the repository for databases and sets of configuration\n"
 		"files without a recent backup; --notify-missed-except leaves some out.\n"
+		"--fail-if-waiting makes the exit code 1 while a message could not be delivered.\n"
 		"With --catalogue, alarms that the scheduler has raised there are delivered, too.\n"
 		"\n"
 		"Examples:\n"

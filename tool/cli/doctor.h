@@ -12,8 +12,10 @@
 #include <jansson.h>
 #include <stdbool.h>
 
+#include "connection.h"
 #include "repository.h"
 #include "settings.h"
+#include "target.h"
 
 typedef enum CheckStatus
 {
@@ -31,6 +33,7 @@ typedef struct Doctor
 	int critical;
 	bool damage;          /* a file is not as it was written */
 	bool manifest_damage; /* a manifest is not */
+	bool alarms_wait;     /* the scheduler has alarms that nobody was told of */
 } Doctor;
 
 /* Say the result of one check; hint (may be NULL) is what to do about it. */
@@ -39,6 +42,10 @@ extern void doctor_say(Doctor *doctor, CheckStatus status, const char *name, con
 
 /* Connection, versions, client programs, extension, leftover databases. */
 extern void doctor_check_server(Doctor *doctor);
+
+/* What the extension says of jobs, of runs that wait, and of alarms. */
+extern void doctor_check_scheduler(Doctor *doctor, Connection *connection,
+								   const ConnectionTarget *target);
 
 /* Cipher, recipients, signer, and what this host can do with them. */
 extern void doctor_check_encryption(Doctor *doctor);

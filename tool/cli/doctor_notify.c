@@ -57,15 +57,21 @@ doctor_check_notify(Doctor *doctor)
 {
 	int waiting = count_messages(doctor, QUEUE_FOLDER);
 	int dead = count_messages(doctor, DEAD_FOLDER);
+	bool configured = notify_configured(doctor->settings);
+	char *problem = configured ? queue_problem(doctor->settings) : NULL;
+	bool good = say_problems(doctor) == 0 && problem == NULL;
 
-	if (say_problems(doctor) == 0)
-	{
-		if (notify_configured(doctor->settings))
-			doctor_say(doctor, CHECK_OK, CHECK_NAME, NULL, "configured");
-		else
-			doctor_say(doctor, CHECK_OK, CHECK_NAME, NULL,
-					   "none configured: nobody is told of a failure");
-	}
+	if (problem != NULL)
+		doctor_say(doctor, CHECK_WARNING, CHECK_NAME,
+				   "Name a directory of this user with notify-directory or state-dir in the "
+				   "settings file.",
+				   "messages could not wait on disk: %s", problem);
+	free(problem);
+	if (!configured && good)
+		doctor_say(doctor, CHECK_OK, CHECK_NAME, NULL,
+				   "none configured: nobody is told of a failure");
+	else if (good && waiting == 0 && dead == 0 && !doctor->alarms_wait)
+		doctor_say(doctor, CHECK_OK, CHECK_NAME, NULL, "configured");
 	if (waiting > 0)
 		doctor_say(doctor, CHECK_WARNING, CHECK_NAME, "nex_backup notify --flush",
 				   "%s could not be delivered yet",

@@ -264,28 +264,34 @@ server_named(const Settings *settings)
 {
 	return settings->dbname != NULL || settings->host != NULL || settings->port != NULL ||
 		   settings->username != NULL || getenv("PGDATABASE") != NULL || getenv("PGHOST") != NULL ||
-		   getenv("PGPORT") != NULL || getenv("PGSERVICE") != NULL;
+		   getenv("PGPORT") != NULL || getenv("PGHOSTADDR") != NULL || getenv("PGUSER") != NULL ||
+		   getenv("PGSERVICE") != NULL;
 }
 
 void
 doctor_check_server(Doctor *doctor)
 {
+	bool named = server_named(doctor->settings);
 	ConnectionTarget *target;
 	Connection *connection;
 	char *message = NULL;
 
-	if (!server_named(doctor->settings))
+	if (doctor->settings->no_server)
 	{
-		doctor_say(doctor, CHECK_OK, "server", NULL, "not checked: no -d, -h, -p or -U was given");
+		doctor_say(doctor, CHECK_OK, "server", NULL, "not checked, because of --no-server");
 		return;
 	}
-	target = target_create(doctor->settings, NULL);
+	target = target_create(doctor->settings, named ? NULL : "postgres");
 	connection = target != NULL ? connection_try(target, &message) : NULL;
 	if (connection == NULL)
 	{
 		if (message != NULL)
 			message[strcspn(message, "\n")] = '\0';
-		doctor_say(doctor, CHECK_CRITICAL, "server", "Check -d, -h, -p, -U and ~/.pgpass.",
+		/* A host that only holds a repository has no server of its own. */
+		doctor_say(doctor, named ? CHECK_CRITICAL : CHECK_WARNING, "server",
+				   named ? "Check -d, -h, -p, -U and ~/.pgpass."
+						 : "Name the server with -d, -h, -p or -U, or say --no-server; run as a "
+						   "user whom it lets in.",
 				   "could not connect: %s", message != NULL ? message : "bad settings");
 	}
 	else
@@ -301,6 +307,7 @@ doctor_check_server(Doctor *doctor)
 		check_program(doctor, "pg_dumpall", connection_version(connection));
 		check_extension(doctor, connection);
 		check_databases(doctor, connection);
+		doctor_check_scheduler(doctor, connection, target);
 		connection_close(connection);
 	}
 	free(message);

@@ -39,10 +39,27 @@ static const char *const subcommands[][3] = {{"globals", "backup", "verify"}};
 /* What a job may say: nothing that names a program, a file, or another place than the repository.
  */
 static const char *const options[] = {
-	"repo",         "dbname",           "no-password",       "type",        "jobs",
-	"compress",     "chunk-blocks",     "lock-wait-timeout", "all",         "exclude-database",
-	"keep-daily",   "keep-weekly",      "keep-monthly",      "keep-yearly", "keep-minimum",
-	"check-missed", "on-lock-conflict", "max-snapshot-age",  "flush",       "no-role-passwords",
+	"repo",
+	"dbname",
+	"no-password",
+	"type",
+	"jobs",
+	"compress",
+	"chunk-blocks",
+	"lock-wait-timeout",
+	"all",
+	"exclude-database",
+	"keep-daily",
+	"keep-weekly",
+	"keep-monthly",
+	"keep-yearly",
+	"keep-minimum",
+	"check-missed",
+	"fail-if-waiting",
+	"on-lock-conflict",
+	"max-snapshot-age",
+	"flush",
+	"no-role-passwords",
 };
 
 static bool

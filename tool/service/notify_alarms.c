@@ -131,7 +131,12 @@ take_alarm(const Settings *settings, const char *directory, const PGresult *resu
 	if (run != NULL && policy_told(settings, directory, run))
 		return;
 	facts = facts_of_alarm(settings, result, row);
-	if (strcmp(event, "missed") == 0)
+	if (strcmp(event, "missed") == 0 && why != NULL)
+	{
+		set_error(facts, xstrdup(why));
+		policy_missed(settings, directory, facts);
+	}
+	else if (strcmp(event, "missed") == 0)
 	{
 		set_error(facts, xasprintf("it was due %s, when the scheduler was not running; %s",
 								   due != NULL ? due : "before",

@@ -96,6 +96,31 @@ queue_directory(const Settings *settings, bool create)
 	return directory;
 }
 
+char *
+queue_problem(const Settings *settings)
+{
+	char *directory = settings->notify_directory != NULL ? xstrdup(settings->notify_directory)
+														 : default_directory(settings);
+	char *slash;
+
+	if (directory == NULL)
+		return xstrdup("this user has no home directory");
+	/* What does not exist yet is created below what does. */
+	while (access(directory, F_OK) != 0 && errno == ENOENT &&
+		   (slash = strrchr(directory, '/')) != NULL && slash != directory)
+		*slash = '\0';
+	if (access(directory, W_OK | X_OK) != 0)
+	{
+		char *problem =
+			xasprintf("directory \"%s\" cannot be written to: %s", directory, strerror(errno));
+
+		free(directory);
+		return problem;
+	}
+	free(directory);
+	return NULL;
+}
+
 int
 queue_lock(const char *directory, const char *name, int seconds)
 {

@@ -30,6 +30,10 @@
  * frees. */
 extern char *queue_directory(const Settings *settings, bool create);
 
+/* Why messages could not wait there, without creating anything; NULL if they could.  Caller frees.
+ */
+extern char *queue_problem(const Settings *settings);
+
 /* Lock one of the two files; waits `seconds` at most.  -1 if it cannot be had. */
 extern int queue_lock(const char *directory, const char *name, int seconds);
 extern void queue_unlock(int lock);

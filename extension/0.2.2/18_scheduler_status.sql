@@ -1,0 +1,89 @@
+
+--
+-- The status of the scheduler, for nex_backup_status().
+--
+
+-- Is anybody told of what goes wrong?  What waits in a tool's own queue for a mail server is why its run fails.
+CREATE OR REPLACE FUNCTION nex_backup.alarm_state(OUT status text, OUT detail text)
+RETURNS record
+LANGUAGE plpgsql STABLE SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+AS $$
+#variable_conflict use_column
+DECLARE
+	late record;
+	told timestamptz := (SELECT max(a.delivered) FROM nex_backup.alarms a);
+	latest nex_backup.runs;
+	again timestamptz;
+	waits text := (SELECT w.detail FROM nex_backup.waiting_runs() w WHERE w.kind = 'notify' ORDER BY w.run LIMIT 1);
+	failing bool;
+BEGIN
+	SELECT count(*) AS alarms, min(a.raised) AS oldest INTO late FROM nex_backup.alarms a
+	WHERE a.delivered IS NULL AND a.event <> 'first_success';
+	SELECT r.* INTO latest FROM nex_backup.runs r
+	WHERE r.kind = 'notify' AND r.state = ANY (ARRAY['succeeded', 'failed', 'timed_out', 'crashed'])
+	ORDER BY r.id DESC LIMIT 1;
+	SELECT min(r.not_before) INTO again FROM nex_backup.runs r
+	WHERE r.kind = 'notify' AND r.state = 'queued' AND r.not_before > nex_backup.now();
+	failing := coalesce(latest.state <> 'succeeded', false);
+	IF NOT failing AND waits IS NULL AND coalesce(late.oldest >= nex_backup.now() - interval '15 minutes', true) THEN
+		RETURN;
+	END IF;
+	status := CASE WHEN (failing OR waits IS NOT NULL) AND late.oldest < nex_backup.now() - interval '1 hour' THEN 'critical'
+		WHEN failing OR waits IS NOT NULL OR told IS NOT NULL THEN 'warning' ELSE 'ok' END;
+	detail := concat_ws('; ',
+		CASE WHEN late.alarms > 0 THEN format('nobody was told of %s, the oldest of %s',
+			nex_backup.count_text(late.alarms, 'alarm'), nex_backup.age_text(late.oldest)) END,
+		CASE WHEN failing THEN format('run %s, which delivers them, %s %s: %s', latest.id, latest.state,
+			nex_backup.age_text(latest.finished), coalesce(latest.error, latest.reason, 'no reason given')) END,
+		'tried again at ' || date_trunc('second', again), waits,
+		CASE WHEN told IS NOT NULL THEN format('the last was delivered %s', nex_backup.age_text(told))
+			WHEN NOT failing AND waits IS NULL THEN 'no notification is configured' END);
+END
+$$;
+
+-- The scheduler, and each job that somebody should look at.
+CREATE OR REPLACE FUNCTION nex_backup.scheduler_status(OUT place int4, OUT key text, OUT name text, OUT status text, OUT detail text)
+RETURNS SETOF record
+LANGUAGE sql STABLE SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+AS $$
+	SELECT 7, '', 'scheduler', s.status, s.detail FROM nex_backup.scheduler_state() s
+	UNION ALL
+	SELECT 7, 'notifications', 'notifications', s.status, s.detail FROM nex_backup.alarm_state() s
+	WHERE s.status IS NOT NULL
+	UNION ALL
+	SELECT 8, j.name, format('job %s', j.name), 'critical', concat_ws(': ', 'suspended', nullif(j.suspended, ''))
+	FROM nex_backup.jobs j
+	WHERE j.suspended IS NOT NULL AND j.enabled
+	UNION ALL
+	SELECT 8, j.name, format('job %s', j.name), 'warning',
+		format('disabled, so it does not run; nex_backup_alter_job(%1$L, enabled => true) enables it, nex_backup_unschedule(%1$L) removes it',
+			j.name)
+	FROM nex_backup.jobs j
+	WHERE NOT j.enabled
+	UNION ALL
+	SELECT 8, j.name, format('job %s', j.name), 'warning', format('its schedule "%s" never comes', j.schedule)
+	FROM nex_backup.jobs j
+	WHERE j.enabled AND j.suspended IS NULL AND j.next_run IS NULL
+	UNION ALL
+	SELECT 8, coalesce(w.job, ''), CASE WHEN w.job IS NULL THEN format('run %s', w.run) ELSE format('job %s', w.job) END,
+		w.status, w.detail
+	FROM nex_backup.waiting_runs() w
+	WHERE w.kind <> 'notify' OR w.job IS NOT NULL
+	UNION ALL
+	SELECT 8, j.name, format('job %s', j.name), CASE WHEN again.not_before IS NULL THEN 'critical' ELSE 'warning' END,
+		concat_ws('; ',
+			format('run %s %s %s: %s', l.id, l.state, nex_backup.age_text(l.finished),
+				coalesce(l.error, l.reason, 'no reason given')),
+			coalesce((SELECT 'last good run ' || nex_backup.age_text(g.finished) FROM nex_backup.runs g
+				WHERE g.job = j.name AND g.state = 'succeeded' ORDER BY g.id DESC LIMIT 1), 'no good run yet'),
+			'tried again at ' || date_trunc('second', again.not_before))
+	FROM nex_backup.jobs j
+		CROSS JOIN LATERAL (SELECT r.* FROM nex_backup.runs r
+			WHERE r.job = j.name AND r.state = ANY (ARRAY['succeeded', 'failed', 'timed_out', 'crashed'])
+			ORDER BY r.id DESC LIMIT 1) l
+		LEFT JOIN LATERAL (SELECT r.not_before FROM nex_backup.runs r
+			WHERE r.job = j.name AND r.state = 'queued' AND r.attempt > 1 ORDER BY r.id DESC LIMIT 1) again ON true
+	WHERE j.enabled AND j.suspended IS NULL AND l.state <> 'succeeded'
+$$;
