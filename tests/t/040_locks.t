@@ -227,6 +227,22 @@ for my $scope ('ROLE CURRENT_USER', 'DATABASE shop')
 	is(query('with_view', 'SELECT count(*) FROM seen'), 100, 'P16: and the view works');
 }
 
+# What pg_dump waits for when it asks for the text of a view, which no timeout of its own bounds.
+{
+	my ($in, $out) = ("BEGIN; REFRESH MATERIALIZED VIEW stored; SELECT 'held';\n", '');
+	query('shop', 'CREATE MATERIALIZED VIEW stored AS SELECT 1 AS one; CREATE VIEW of_stored AS SELECT * FROM stored');
+	my $session = IPC::Run::start([ 'psql', '-XAtq', '-d', 'shop' ], '<', \$in, '>', \$out, IPC::Run::timeout(60));
+	$session->pump until $out =~ /held/;
+	my $start = time;
+	my $err = tool_fails([ @backup, '--lock-wait-timeout', '3s' ], 1, qr/pg_dump could not lock public\.stored within 3 s/, 'pg_dump waits for a materialized view');
+	cmp_ok(time - $start, '<', 15, 'and not for ever');
+	like($err, qr/pg_dump waits for public\.stored, which process \d+ \(application "psql".*DETAIL:  process \d+.* has it locked/s, 'it says for whom');
+	is(foreign_backends(), 1, 'no session of the backup is left');
+	$in .= "COMMIT;\n\\q\n";
+	$session->finish;
+	query('shop', 'DROP MATERIALIZED VIEW stored CASCADE');
+}
+
 # P19: the snapshot may not get older than allowed.
 {
 	my $log = File::Temp->new;

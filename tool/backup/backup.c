@@ -120,7 +120,8 @@ start_watch(Backup *backup)
 {
 	int i;
 
-	backup->watch = snapshot_watch_start(backup->leader, backup->settings);
+	backup->watch =
+		snapshot_watch_start(backup->leader, backup->settings, backup->sessions.schema.application);
 	for (i = 0; backup->watch != NULL && i < backup->settings->jobs; i++)
 		snapshot_watch_add(backup->watch, backup->sessions.workers[i]);
 	return backup->watch != NULL;

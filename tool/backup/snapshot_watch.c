@@ -14,6 +14,11 @@
  * else to do.  That keeps it from being idle, and its loss is noticed within
  * a second instead of after hours of copying.
  *
+ * pg_dump waits as well: it asks the server for the text of views, rules and
+ * the like, which locks what they use, and its own --lock-wait-timeout does
+ * not hold there.  Whoever owns such an object could stop the backups of all
+ * databases, so we look how long it waits, too.
+ *
  *-------------------------------------------------------------------------
  */
 #include "snapshot_watch.h"
@@ -50,7 +55,10 @@ struct SnapshotWatch
 {
 	Connection *leader;
 	LockConflictPolicy policy;
-	int max_age; /* seconds; 0: any */
+	int max_age;           /* seconds; 0: any */
+	int lock_wait_timeout; /* seconds, of pg_dump; 0: any */
+	char *schema;          /* application_name of pg_dump */
+	bool said;             /* that it waits */
 	int64_t started;
 	pthread_t thread;
 	pthread_mutex_t mutex;
@@ -85,6 +93,20 @@ static const SqlConstant waiting_query =
 static const SqlConstant waiting_query_end =
 	SQL(")"
 		"  AND h.locktype = 'relation' AND h.database = w.database AND h.relation = w.relation)");
+
+/* What pg_dump waits for, and behind whom.  Anybody may have its name, but not our role. */
+static const SqlConstant schema_query =
+	SQL("SELECT CASE WHEN w.locktype = 'relation' THEN w.relation::pg_catalog.regclass::text"
+		"  ELSE w.locktype END,"
+		" coalesce(extract(epoch FROM pg_catalog.clock_timestamp() - w.waitstart), 0),"
+		" h.pid, h.application_name, h.usename"
+		" FROM pg_catalog.pg_locks w JOIN pg_catalog.pg_stat_activity a ON a.pid = w.pid"
+		" LEFT JOIN pg_catalog.pg_stat_activity h"
+		"  ON h.pid = (pg_catalog.pg_blocking_pids(w.pid))[1]"
+		" WHERE NOT w.granted AND a.application_name = $1"
+		" AND a.datname = pg_catalog.current_database()"
+		" AND a.usesysid = (SELECT m.usesysid FROM pg_catalog.pg_stat_activity m"
+		"  WHERE m.pid = pg_catalog.pg_backend_pid())");
 
 static Conflict *
 find_conflict(SnapshotWatch *watch, const PGresult *result, int row)
@@ -148,6 +170,61 @@ judge(SnapshotWatch *watch, Conflict *conflict, const char *behind)
 	}
 }
 
+/* The snapshot went with the leader's session. */
+static bool
+report_loss(SnapshotWatch *watch, PGresult *result)
+{
+	if (!stop_requested())
+		connection_report(watch->leader, result, "lost the snapshot of this backup");
+	PQclear(result);
+	stop_request();
+	return false;
+}
+
+/* Say that pg_dump waits, and end it when it has waited too long. */
+static void
+judge_schema(SnapshotWatch *watch, const PGresult *result)
+{
+	char *what = printable_name(PQgetvalue(result, 0, 0));
+	char *who = describe_session(PQgetvalue(result, 0, 2), PQgetvalue(result, 0, 3),
+								 PQgetvalue(result, 0, 4));
+	double waited = strtod(PQgetvalue(result, 0, 1), NULL);
+
+	if (watch->lock_wait_timeout > 0 && waited >= watch->lock_wait_timeout)
+	{
+		char *detail = xasprintf("%s has it locked.", who);
+
+		report_error(EXIT_FAILED, detail,
+					 "Run the backup again when that session is done, or let it wait longer with "
+					 "--lock-wait-timeout.",
+					 "pg_dump could not lock %s within %d s", what, watch->lock_wait_timeout);
+		free(detail);
+		stop_request();
+	}
+	else if (waited >= WARN_AFTER && !watch->said)
+	{
+		watch->said = true;
+		log_info("pg_dump waits for %s, which %s has locked", what, who);
+	}
+	free(who);
+	free(what);
+}
+
+/* Does pg_dump wait?  False when the leader's connection is lost. */
+static bool
+look_at_schema(SnapshotWatch *watch)
+{
+	const char *params[1] = {watch->schema};
+	PGresult *result = connection_ask(watch->leader, schema_query, 1, params);
+
+	if (PQresultStatus(result) != PGRES_TUPLES_OK)
+		return report_loss(watch, result);
+	if (PQntuples(result) > 0 && !stop_requested())
+		judge_schema(watch, result);
+	PQclear(result);
+	return true;
+}
+
 /* Who waits behind us?  False when the leader's connection is lost. */
 static bool
 look_at_locks(SnapshotWatch *watch)
@@ -165,13 +242,7 @@ look_at_locks(SnapshotWatch *watch)
 	result = connection_exec(watch->leader, &sql);
 	sql_free(&sql);
 	if (PQresultStatus(result) != PGRES_TUPLES_OK)
-	{
-		if (!stop_requested())
-			connection_report(watch->leader, result, "lost the snapshot of this backup");
-		PQclear(result);
-		stop_request();
-		return false;
-	}
+		return report_loss(watch, result);
 	atomic_store(&progress.lock_waiters, (uint64_t) PQntuples(result));
 	for (i = 0; i < PQntuples(result) && !stop_requested(); i++)
 	{
@@ -227,19 +298,22 @@ watch_snapshot(void *argument)
 {
 	SnapshotWatch *watch = argument;
 
-	while (wait_for_next(watch) && young_enough(watch) && look_at_locks(watch))
+	while (wait_for_next(watch) && young_enough(watch) && look_at_locks(watch) &&
+		   look_at_schema(watch))
 		continue;
 	return NULL;
 }
 
 SnapshotWatch *
-snapshot_watch_start(Connection *leader, const Settings *settings)
+snapshot_watch_start(Connection *leader, const Settings *settings, const char *schema)
 {
 	SnapshotWatch *watch = xcalloc(1, sizeof(SnapshotWatch));
 
 	watch->leader = leader;
 	watch->policy = settings->on_lock_conflict;
 	watch->max_age = settings->max_snapshot_age;
+	watch->lock_wait_timeout = settings->lock_wait_timeout;
+	watch->schema = xstrdup(schema);
 	watch->started = progress_seconds();
 	pthread_mutex_init(&watch->mutex, NULL);
 	pthread_cond_init(&watch->wake, NULL);
@@ -250,6 +324,7 @@ snapshot_watch_start(Connection *leader, const Settings *settings)
 		return watch;
 	report_error(EXIT_FAILED, NULL, NULL, "could not start a thread");
 	sql_free(&watch->pids);
+	free(watch->schema);
 	free(watch);
 	return NULL;
 }
@@ -293,5 +368,6 @@ snapshot_watch_stop(SnapshotWatch *watch, Manifest *manifest)
 	sql_free(&watch->pids);
 	pthread_mutex_destroy(&watch->mutex);
 	pthread_cond_destroy(&watch->wake);
+	free(watch->schema);
 	free(watch);
 }

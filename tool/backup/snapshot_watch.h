@@ -17,11 +17,13 @@ typedef struct SnapshotWatch SnapshotWatch;
 
 /*
  * Start watching, once a second, on the leader's connection, which nobody
- * else may use until snapshot_watch_stop().  What the settings forbid ends
+ * else may use until snapshot_watch_stop().  schema is the application_name of
+ * pg_dump, whose waits are looked at, too.  What the settings forbid ends
  * the backup: the watch reports it and requests a stop.  NULL (reported) if
  * the thread cannot be started.
  */
-extern SnapshotWatch *snapshot_watch_start(Connection *leader, const Settings *settings);
+extern SnapshotWatch *snapshot_watch_start(Connection *leader, const Settings *settings,
+										   const char *schema);
 
 /* Another session of this backup: whoever waits for it waits for us. */
 extern void snapshot_watch_add(SnapshotWatch *watch, const Connection *session);
