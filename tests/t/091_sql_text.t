@@ -249,6 +249,9 @@ my %relations = (
 	'a materialized view' => "CREATE MATERIALIZED VIEW a.s AS SELECT \$x\$$planted\$x\$::text AS last_value, true AS is_called",
 	'a view that runs a function' => 'CREATE VIEW a.s AS SELECT 0::oid AS tableoid, a.evil() AS last_value, true AS is_called',
 	'a table' => "CREATE TABLE a.s AS SELECT \$x\$$planted\$x\$::text AS last_value, true AS is_called",
+	'a table whose index has code' => 'CREATE TABLE a.s (last_value int8, is_called bool); CREATE INDEX ON a.s ((a.planned(1)))',
+	'a table whose index has code, in a schema that takes the name' => 'CREATE SCHEMA a; CREATE FUNCTION a.planned(int) RETURNS int IMMUTABLE LANGUAGE plpgsql AS '
+	  . '$$ BEGIN PERFORM gone.evil(); RETURN 1; END $$; CREATE TABLE a.s (last_value int8, is_called bool); CREATE INDEX ON a.s ((a.planned(1)))',
 	'a table without such columns' => 'CREATE TABLE a.s AS SELECT 1 AS one',
 	'a table that has no row' => 'CREATE TABLE a.s (last_value bigint, is_called bool)',
 	'another sequence' => 'CREATE SEQUENCE a.s',
@@ -279,6 +282,7 @@ CREATE SCHEMA a;
 CREATE SEQUENCE a.s; SELECT setval('a.s', 47);
 CREATE FUNCTION a.evil() RETURNS text LANGUAGE plpgsql AS
 \$\$ BEGIN IF current_user <> 'joe' THEN EXECUTE 'ALTER ROLE joe SUPERUSER'; END IF; RETURN '1'; END \$\$;
+CREATE FUNCTION a.planned(int) RETURNS int IMMUTABLE LANGUAGE plpgsql AS \$\$ BEGIN PERFORM a.evil(); RETURN 1; END \$\$;
 SQL
 	# Made only then: tables are locked from the beginning on, as sequences cannot be.
 	write_bytes("$programs/swap", ($what =~ /schema/ ? 'ALTER SCHEMA a RENAME TO gone' : 'ALTER SEQUENCE a.s RENAME TO s_old') . "; $relations{$what};");
@@ -533,6 +537,100 @@ for my $who ('reader', 'postgres')
 	$release->() if $release;
 }
 
+# Its schema may be renamed all the time, so that its name is now and then that of another table, whose index
+# has code.
+query('meanwhile', <<'SQL');
+GRANT CREATE ON DATABASE meanwhile TO indexer;
+CREATE SCHEMA sa AUTHORIZATION indexer; CREATE SCHEMA sb AUTHORIZATION indexer;
+CREATE TABLE sa.big AS SELECT * FROM indexer.big;
+SET ROLE indexer;
+CREATE TABLE sb.big (LIKE indexer.big); INSERT INTO sb.big VALUES (1, 'x'); CREATE INDEX ON sb.big ((indexer.g(7)));
+CREATE TABLE indexer.stop (); REVOKE ALL ON indexer.stop FROM PUBLIC;
+CREATE PROCEDURE indexer.flip() LANGUAGE plpgsql AS $$ DECLARE until timestamptz := clock_timestamp() + interval '60 s'; BEGIN
+	WHILE to_regclass('indexer.stop') IS NOT NULL AND clock_timestamp() < until LOOP
+		ALTER SCHEMA sa RENAME TO sc; ALTER SCHEMA sb RENAME TO sa; COMMIT;
+		ALTER SCHEMA sa RENAME TO sb; ALTER SCHEMA sc RENAME TO sa; COMMIT;
+		PERFORM pg_sleep(0.001);
+	END LOOP; END $$;
+SQL
+{
+	my $out = '';
+	my $from = -s $planner->logfile;
+	my $flips = IPC::Run::start([ 'psql', '-XAtq', '-U', 'indexer', '-d', 'meanwhile', '-c', 'SET synchronous_commit = off', '-c', 'CALL indexer.flip()' ],
+		'<', \undef, '>', \$out, '2>&1', IPC::Run::timeout(120));
+	for my $n (1 .. 3)
+	{
+		my ($code, undef, $err) = tool('backup', '--repo', new_repository(), '-d', 'meanwhile', '-j', 2, '--chunk-blocks', 64, '--compress', 'zstd:1');
+		like("$code $err", qr/^0 |^1 .*error: /s, "backup $n while schemas are renamed is good, or says why not");
+	}
+	query('meanwhile', 'DROP TABLE indexer.stop');
+	$flips->finish;
+	is($out, '', 'schemas were renamed all the time');
+	ok(!code_since($from, 'postgres'), 'and no code of their owner was run');
+
+	my ($in, $held) = ("BEGIN; ALTER SCHEMA sa RENAME TO sc; SELECT 'held';\n", '');
+	my $session = IPC::Run::start([ 'psql', '-XAtq', '-U', 'indexer', '-d', 'meanwhile' ], '<', \$in, '>', \$held, IPC::Run::timeout(60));
+	$session->pump until $held =~ /held/;
+	my ($code, undef, $err) = tool('backup', '--repo', new_repository(), '-d', 'meanwhile', '-j', 2, '--chunk-blocks', 64, '--verbose');
+	is($code, 0, 'a backup while a rename is not committed yet');
+	like($err, qr/table sa.big cannot be guarded: could not obtain lock on relation "pg_catalog.pg_namespace"/, 'reads that table whole');
+	$in .= "ROLLBACK;\n\\q\n";
+	$session->finish;
+	query('meanwhile', 'DROP SCHEMA sa, sb CASCADE');
+}
+
+# The values of sequences that have not been called are read by name, while no schema can be renamed.
+create_database('fresh');
+query('fresh', <<'SQL');
+GRANT CREATE ON DATABASE fresh TO indexer;
+CREATE SCHEMA fresh AUTHORIZATION indexer;
+SET ROLE indexer;
+CREATE SEQUENCE fresh.s; SELECT setval('fresh.s', 42, false); CREATE SEQUENCE fresh.called; SELECT setval('fresh.called', 43);
+CREATE FUNCTION fresh.g(int) RETURNS int IMMUTABLE LANGUAGE plpgsql AS $$ BEGIN RAISE LOG 'CODE OF THE INDEXER as %', current_user; RETURN $1; END $$;
+SQL
+{
+	my $other = new_repository();
+	my $setvals = sub {
+		unlink "$scratch/fresh.sql";
+		tool_ok([ 'export', '--repo', $other, 'fresh', '-o', "$scratch/fresh.sql", '--yes' ], 'export');
+		return join('', grep { /setval/ } split /^/, read_bytes("$scratch/fresh.sql"));
+	};
+	local $ENV{PGOPTIONS} = '-c log_statement=all';
+	my $from = -s $planner->logfile;
+
+	tool_ok([ 'backup', '--repo', $other, '-d', 'fresh' ], 'a backup with fresh sequences');
+	like($setvals->(), qr/setval\('fresh.s', 42, false\);/, 'has their values');
+	like($setvals->(), qr/setval\('fresh.called', 43, true\);/, 'and those of others');
+	my $log = substr(PostgreSQL::Test::Utils::slurp_file($planner->logfile), $from);
+	like($log, qr/SELECT tableoid, last_value, is_called FROM fresh.s;/, 'the fresh one was read by name');
+	unlike($log, qr/SELECT .*FROM fresh.called/, 'the other was not');
+	unlike($log, qr/SELECT last_value/, 'and none by pg_dump');
+	delete $ENV{PGOPTIONS};
+	my ($code, undef, $err) = tool('backup', '--repo', $other, '-d', 'fresh', '-U', 'reader');
+	is($code, 0, 'the same by a role that may lock nothing');
+	like($err, qr/warning: 1 sequence has not been used yet, and could not be read safely/, 'says that it guesses');
+	like($setvals->(), qr/setval\('fresh.s', 1, false\);/, 'the start');
+
+	for my $end ('COMMIT', 'ROLLBACK')
+	{
+		my ($in, $held) = ("BEGIN; ALTER SCHEMA fresh RENAME TO gone; CREATE SCHEMA fresh; CREATE TABLE fresh.s (last_value int8, is_called bool); "
+			  . "CREATE INDEX ON fresh.s ((gone.g(8))); SELECT 'held';\n", '');
+		my $session = IPC::Run::start([ 'psql', '-XAtq', '-U', 'indexer', '-d', 'fresh' ], '<', \$in, '>', \$held, IPC::Run::timeout(60));
+		$session->pump until $held =~ /held/;
+		$from = -s $planner->logfile;
+		my $log_file = File::Temp->new;
+		my $pid = start_tool("$log_file", 'backup', '--repo', $other, '-d', 'fresh', '-j', 1);
+		ok(wait_until(sub { substr(PostgreSQL::Test::Utils::slurp_file($planner->logfile), $from) =~ /could not obtain lock on relation "pg_catalog.pg_namespace"/ }), "$end: it waits for names") if $end eq 'COMMIT';
+		sleep(7) if $end eq 'ROLLBACK';
+		$in .= "$end;\n\\q\n";
+		$session->finish;
+		is(finish_tool($pid), 1, "$end: a backup while a schema is being renamed");
+		like(read_bytes("$log_file"), $end eq 'COMMIT' ? qr/a sequence was dropped or renamed while/ : qr/could not read the sequences, as somebody is renaming a schema/, "$end: says why it fails");
+		ok(!code_since($from, 'postgres'), "$end: no code was run");
+		query('fresh', 'DROP SCHEMA fresh CASCADE; ALTER SCHEMA gone RENAME TO fresh') if $end eq 'COMMIT';
+	}
+}
+
 # Its owner can lock an index alone, where a query would wait and a COPY does not.
 {
 	my $other = new_repository();
@@ -569,7 +667,7 @@ SQL
 	my $from = -s $planner->logfile;
 	my $err = tool_fails([ 'backup', '--repo', $other, '-d', 'meanwhile' ], 1,
 		qr/cannot read table indexer\.settings, which belongs to an extension and to user "indexer"/, 'one that belongs to another user');
-	like($err, qr/HINT:.*to a superuser, or run the backup as its owner/is, 'says what helps');
+	like($err, qr/HINT:.*to a superuser, or run the backup as a superuser on the primary server/is, 'says what helps');
 	ok(!code_since($from, 'postgres'), 'and runs no code');
 }
 

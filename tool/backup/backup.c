@@ -379,12 +379,19 @@ take_schema(Backup *backup)
 static bool
 read_sequences(Backup *backup)
 {
+	char *warning;
 	int count;
 
 	progress_phase("reading schema and sequences", "", 0, 0);
 	end_watch(backup);
-	if (stop_requested() || !sequences_read(backup->leader, &backup->sequences, &count))
+	if (stop_requested() || !sequences_read(backup->leader, &backup->sequences, &count, &warning))
 		return false;
+	if (warning != NULL)
+	{
+		log_warning("%s", warning);
+		manifest_add_warning(backup->manifest, warning);
+		free(warning);
+	}
 	backup->manifest->totals.sequences = (uint64_t) count;
 	return connection_command(backup->leader, SQL("COMMIT"));
 }

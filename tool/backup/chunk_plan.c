@@ -116,11 +116,19 @@ may_be_cut(ChunkPlan *plan, const SourceTable *table, int chunk_blocks)
 	return table->planning != PLANNING_NEVER;
 }
 
+/* A query over the whole of it is planned while it is guarded (cut_guard.c). */
+static bool
+needs_own_chunk(const SourceTable *table)
+{
+	return source_table_is_query(table) && table->planning == PLANNING_GUARDED;
+}
+
 static void
 plan_tables(ChunkPlan *plan, const SourceTables *tables, int chunk_blocks)
 {
 	int group = -1;
 	bool group_of_configuration = false;
+	bool group_is_guarded = false;
 	int i;
 
 	for (i = 0; i < tables->count; i++)
@@ -135,14 +143,16 @@ plan_tables(ChunkPlan *plan, const SourceTables *tables, int chunk_blocks)
 			cut_table(plan, table, i, chunk_blocks);
 			continue;
 		}
-		/* Configuration tables stay together, in their order. */
-		if (group < 0 || group_of_configuration != table->configuration ||
+		/* Configuration tables stay together, in their order, but for those that need a guard. */
+		if (group < 0 || needs_own_chunk(table) || group_is_guarded ||
+			group_of_configuration != table->configuration ||
 			(!table->configuration && (plan->chunks[group].weight + weight > GROUP_BYTES ||
 									   plan->chunks[group].ntables >= GROUP_TABLES)))
 		{
 			add_chunk(plan, CHUNK_TABLES, 0);
 			group = plan->count - 1;
 			group_of_configuration = table->configuration;
+			group_is_guarded = needs_own_chunk(table);
 		}
 		add_table(&plan->chunks[group], i);
 		plan->chunks[group].weight += weight;
@@ -226,7 +236,7 @@ chunk_plan_postpone(ChunkPlan *plan, int table)
 
 	for (i = 0; i < rest; i++)
 	{
-		if (chunks[i].kind == CHUNK_BLOCKS && chunks[i].tables[0] == table)
+		if (chunks[i].kind != CHUNK_LARGE_OBJECTS && chunks[i].tables[0] == table)
 			moved[nmoved++] = chunks[i];
 		else
 			chunks[kept++] = chunks[i];

@@ -17,8 +17,8 @@
  * written in SQL under our search_path, where what they call is perhaps not
  * found.  So a table whose indexes use any function of users is not cut.
  *
- * These are words of SQL for the queries of source_table.c and cut_guard.c;
- * both ask about the table that they call c.
+ * These are words of SQL for the queries of source_table.c, cut_guard.c and
+ * sequences.c, which ask about the table that they call c and the schema n.
  *
  *-------------------------------------------------------------------------
  */
@@ -29,6 +29,16 @@
 #define ROLES_EQUAL_TO_SESSION                                                                     \
 	"(SELECT r.oid FROM pg_catalog.pg_roles r WHERE r.rolsuper"                                    \
 	" OR (r.rolname = session_user AND session_user = current_user))"
+
+/*
+ * Can none but these rename the schema n?  Whoever can puts another table under
+ * the name that a query is planned by.
+ */
+#define SCHEMA_OF_EQUALS                                                                           \
+	"(n.nspowner IN " ROLES_EQUAL_TO_SESSION                                                       \
+	" OR (n.nspowner = 'pg_database_owner'::pg_catalog.regrole AND EXISTS ("                       \
+	"  SELECT FROM pg_catalog.pg_database b WHERE b.datname = pg_catalog.current_database()"       \
+	"  AND b.datdba IN " ROLES_EQUAL_TO_SESSION ")))"
 
 #define PLANNING_RUNS(functions)                                                                   \
 	"EXISTS (SELECT FROM (SELECT 'pg_catalog.pg_class'::pg_catalog.regclass AS class,"             \

@@ -213,13 +213,34 @@ rows_copied(PGresult *result)
 	return strtoull(PQcmdTuples(result), NULL, 10);
 }
 
-/* Name the table in the report of a failed COPY. */
+/* Note the first table whose name is another's; `what` is allocated. */
+static void
+note_moved(CopyStream *stream, char *what)
+{
+	char *none = NULL;
+
+	if (!atomic_compare_exchange_strong(stream->work->moved, &none, what))
+		free(what);
+}
+
+/*
+ * Name the table in the report of a failed COPY.  One whose name is gone has moved, as it is
+ * locked: no error, but the end of this attempt.
+ */
 static bool
 report_copy_failure(CopyStream *stream, const PGresult *result, int table)
 {
-	char *name = printable_name(stream->work->tables->tables[table].qualified);
-	char *what = xasprintf("could not copy table %s", name);
+	char *name;
+	char *what;
 
+	if (result != NULL && (result_has_state(result, SQLSTATE_UNDEFINED_TABLE) ||
+						   result_has_state(result, SQLSTATE_UNDEFINED_SCHEMA)))
+	{
+		note_moved(stream, xasprintf("table %s", stream->work->tables->tables[table].qualified));
+		return false;
+	}
+	name = printable_name(stream->work->tables->tables[table].qualified);
+	what = xasprintf("could not copy table %s", name);
 	if (result != NULL && result_has_state(result, SQLSTATE_LOCK_NOT_AVAILABLE))
 		report_locked(name);
 	else
@@ -296,6 +317,8 @@ stream_table(CopyStream *stream, int table)
 	good = PQresultStatus(result) == PGRES_COMMAND_OK;
 	if (!good)
 		report_row_failure(stream, result, table, rows_before);
+	else if (skip > 0) /* rows of this table that are stored already */
+		note_moved(stream, xasprintf("table %s", stream->work->tables->tables[table].qualified));
 	else if (rows_copied(result) != rows_before + stream->claim->skip)
 		good = report_error(EXIT_FAILED, NULL, NULL,
 							"server sent %llu rows of table %s but says it sent %s",
@@ -382,16 +405,6 @@ chunk_command(const CopyStream *stream, SqlText *sql)
 	if (stream->claim->guarded)
 		sql_append(sql, "RELEASE SAVEPOINT nex_backup_chunk;");
 	names_command(stream, sql);
-}
-
-/* Note the first table whose name is another's; `what` is allocated. */
-static void
-note_moved(CopyStream *stream, char *what)
-{
-	char *none = NULL;
-
-	if (!atomic_compare_exchange_strong(stream->work->moved, &none, what))
-		free(what);
 }
 
 /*
@@ -598,7 +611,7 @@ copy_worker(void *argument)
 	good = prepare_worker(connection);
 	while (good && !stop_requested() && !atomic_load(work->stale) &&
 		   atomic_load(work->moved) == NULL && cut_guard_claim(work->guard, &claim))
-		good = stream_chunk(work, connection, &claim);
+		good = stream_chunk(work, connection, &claim) || atomic_load(work->moved) != NULL;
 	if (!good)
 		stop_request();
 	work->workers[number] = NULL;

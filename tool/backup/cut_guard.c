@@ -12,6 +12,10 @@
  * as the query has been planned.  Whatever is older than the lock it sees, and
  * whatever is newer has to wait.
  *
+ * - The query names the table, and the owner of its schema could give that name
+ *   to another one meanwhile.  So pg_namespace is locked as well, in SHARE mode:
+ *   ALTER SCHEMA RENAME keeps its ROW EXCLUSIVE lock until its transaction ends.
+ *   Renaming the table itself would have to wait for the worker's lock.
  * - A lock on pg_statistic_ext instead would be of no use: CREATE STATISTICS
  *   releases its own before the end of the transaction.  And ANALYZE of any
  *   table would wait for it.
@@ -25,6 +29,8 @@
  *   rows stored already are the first ones of that COPY.
  * - On a standby no lock keeps others away, and who may only read may not
  *   lock: there, too, these tables are read whole.
+ * - Configuration tables of extensions that have a condition can only be read
+ *   by a query.  One that cannot be guarded makes the backup fail.
  *
  *-------------------------------------------------------------------------
  */
@@ -76,8 +82,13 @@ struct CutGuard
 static bool
 needs_guard(const SourceTables *tables, const Chunk *chunk)
 {
-	return chunk->kind == CHUNK_BLOCKS &&
-		   tables->tables[chunk->tables[0]].planning == PLANNING_GUARDED;
+	const SourceTable *table;
+
+	if (chunk->kind == CHUNK_LARGE_OBJECTS)
+		return false;
+	table = &tables->tables[chunk->tables[0]];
+	return table->planning == PLANNING_GUARDED &&
+		   (chunk->kind == CHUNK_BLOCKS || source_table_is_query(table));
 }
 
 CutGuard *
@@ -118,8 +129,8 @@ cut_guard_free(CutGuard *guard)
 
 /*
  * Lock and look, in one round trip.  The look comes with a newer snapshot than
- * the lock, in READ COMMITTED.  That it is this table that is locked is looked
- * at, too: a schema may be renamed, and another table have the name.
+ * the locks, in READ COMMITTED.  That it is this table that is locked, and has
+ * the name, is looked at, too: a schema may have been renamed before.
  */
 static void
 guard_command(const SourceTable *table, SqlText *sql)
@@ -128,11 +139,14 @@ guard_command(const SourceTable *table, SqlText *sql)
 	source_table_name(table, sql);
 	sql_append(sql,
 			   " IN SHARE UPDATE EXCLUSIVE MODE NOWAIT;"
+			   "LOCK TABLE pg_catalog.pg_namespace IN SHARE MODE NOWAIT;"
 			   "SELECT NOT (" PLANNING_RUNS_CODE_OF_OTHERS " OR " PLANNING_RUNS_CODE_OF_USERS ")"
 			   " AND EXISTS (SELECT FROM pg_catalog.pg_locks l"
 			   "  WHERE l.pid = pg_catalog.pg_backend_pid() AND l.locktype = 'relation'"
 			   "  AND l.relation = c.oid AND l.mode = 'ShareUpdateExclusiveLock' AND l.granted)"
-			   " FROM pg_catalog.pg_class c WHERE c.oid = ");
+			   " AND pg_catalog.to_regclass(");
+	sql_qualified_literal(sql, table->schema, table->name);
+	sql_append(sql, ") = c.oid FROM pg_catalog.pg_class c WHERE c.oid = ");
 	sql_unsigned(sql, table->oid);
 }
 
@@ -242,6 +256,22 @@ put_off(CutGuard *guard, int table)
 	return true;
 }
 
+/* A table that can only be read by a query, which must not be planned: the end of all work. */
+static bool
+give_in(const SourceTable *table, Verdict verdict)
+{
+	char *name = printable_name(table->qualified);
+
+	if (verdict == VERDICT_REFUSED)
+		source_table_refuse(table);
+	else
+		report_error(EXIT_FAILED, NULL, "Run the backup again when the schema change is done.",
+					 "could not lock table %s, an index of it, or the names of schemas", name);
+	free(name);
+	stop_request();
+	return false;
+}
+
 /* With the mutex, which stays locked if the chunk is guarded. */
 static bool
 claim_next(CutGuard *guard, ClaimedChunk *claim)
@@ -265,6 +295,8 @@ claim_next(CutGuard *guard, ClaimedChunk *claim)
 		claim->guarded = verdict == VERDICT_HELD;
 		if (claim->guarded)
 			state->claimed++;
+		else if (chunk->kind == CHUNK_TABLES)
+			return give_in(&guard->tables->tables[chunk->tables[0]], verdict);
 		else
 			claim_rest(guard, claim);
 		return true;
@@ -295,15 +327,25 @@ cut_guard_planned(CutGuard *guard, ClaimedChunk *claim)
 	pthread_mutex_unlock(&guard->mutex);
 }
 
+/* The mutex is held on, so that nobody claims a later chunk of the table in between. */
 bool
 cut_guard_give_up(CutGuard *guard, ClaimedChunk *claim)
 {
-	cut_guard_planned(guard, claim);
-	pthread_mutex_lock(&guard->mutex);
+	const SourceTable *table = &guard->tables->tables[claim->chunk.tables[0]];
+	bool good = true;
+
+	if (claim->guarded)
+		let_go(guard);
+	else
+		pthread_mutex_lock(&guard->mutex);
+	claim->guarded = false;
 	guard->states[claim->chunk.tables[0]].claimed--;
-	claim_rest(guard, claim);
+	if (claim->chunk.kind == CHUNK_TABLES)
+		good = give_in(table, VERDICT_BUSY);
+	else
+		claim_rest(guard, claim);
 	pthread_mutex_unlock(&guard->mutex);
-	return wait_for_rows(guard, claim);
+	return good && wait_for_rows(guard, claim);
 }
 
 void

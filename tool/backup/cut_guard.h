@@ -38,7 +38,8 @@ extern void cut_guard_planned(CutGuard *guard, ClaimedChunk *claim);
 
 /*
  * The query of a guarded chunk could not be planned: claim what is left of the
- * table instead, to be read without one.  False when work must stop.
+ * table instead, to be read without one.  False when work must stop; also
+ * (reported) if the table can only be read by a query.
  */
 extern bool cut_guard_give_up(CutGuard *guard, ClaimedChunk *claim);
 

@@ -93,6 +93,27 @@ snapshot_is_known(const SubprocessResult *result)
 						"pg_dump does not know the snapshot of this backup");
 }
 
+/* Arguments, and those that exclude the data of the patterns; the caller frees the array alone. */
+static const char **
+arguments_with(const char *const *arguments, size_t count, char *const *patterns)
+{
+	const char **argv;
+	size_t npatterns = 0;
+	size_t i;
+
+	while (patterns[npatterns] != NULL)
+		npatterns++;
+	argv = xcalloc(count + 2 * npatterns + 1, sizeof(char *));
+	for (i = 0; i < count; i++)
+		argv[i] = arguments[i];
+	for (i = 0; i < npatterns; i++)
+	{
+		argv[count + 2 * i] = "--exclude-table-data";
+		argv[count + 2 * i + 1] = patterns[i];
+	}
+	return argv;
+}
+
 /* pg_dump -Fc of the two schema sections. */
 static bool
 dump_archive(Schema *schema, const char *archive)
@@ -106,21 +127,22 @@ dump_archive(Schema *schema, const char *archive)
 		char *snapshot = xasprintf("--snapshot=%s", schema->snapshot);
 		char *file = xasprintf("--file=%s", archive);
 		char *encoding = xasprintf("--encoding=%s", schema->encoding);
-		const char *argv[] = {schema->pg_dump,
-							  "--format=custom",
-							  "--compress=0",
-							  "--section=pre-data",
-							  "--section=post-data",
-							  "--no-blobs",
-							  "--no-sync",
-							  "--no-password",
-							  encoding,
-							  snapshot,
-							  CHILD_LOCK_WAIT,
-							  file,
-							  "--dbname",
-							  conninfo,
-							  NULL};
+		const char *const arguments[] = {schema->pg_dump,
+										 "--format=custom",
+										 "--compress=0",
+										 "--section=pre-data",
+										 "--section=post-data",
+										 "--no-blobs",
+										 "--no-sync",
+										 "--no-password",
+										 encoding,
+										 snapshot,
+										 CHILD_LOCK_WAIT,
+										 file,
+										 "--dbname",
+										 conninfo};
+		const char **argv =
+			arguments_with(arguments, sizeof(arguments) / sizeof(arguments[0]), schema->unread);
 
 		if (subprocess_run_connected(argv, schema->directory, &result))
 		{
@@ -133,6 +155,7 @@ dump_archive(Schema *schema, const char *archive)
 			schema->warnings = xstrdup(result.errors.data);
 			subprocess_result_free(&result);
 		}
+		free(argv);
 		free(snapshot);
 		free(file);
 		free(encoding);

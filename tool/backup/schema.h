@@ -28,6 +28,7 @@ typedef struct Schema
 	const char *directory; /* private, for the archive */
 	const char *role;      /* of our own sessions */
 	const char *names;     /* of moved_objects_names() */
+	char *const *unread;   /* patterns of what it is not to read (sequence_patterns.h) */
 	char *application;     /* name of pg_dump's session */
 
 	/* output */

@@ -6,26 +6,28 @@
  * Sequences cannot be locked ahead, as LOCK TABLE does not take them, and
  * are read long after the names were taken from the snapshot.  In between
  * another relation may have got the name of a sequence: its rows are
- * anything, and if it is a view, its functions run with our rights.
+ * anything, and a query over it runs code of its owner with our rights, also
+ * if it is a table: code of its indexes, when the query is planned
+ * (code_of_others.h).
  *
  * From version 18 on pg_get_sequence_data() reads a sequence by its OID, so
- * no name is involved.  Before, the only way is SELECT ... FROM name
- * (pg_sequence_last_value() tells nothing of a sequence that has not been
- * called, and setval(..., false) may have set it to any value).  So:
+ * no name is involved.  Before, pg_sequence_last_value() does so, too, but
+ * tells nothing of a sequence that has not been called since setval(...,
+ * false), ALTER SEQUENCE RESTART or its creation.  Of those:
  *
- * - Each sequence is a SELECT of its own with nothing but columns in it.
- *   UNION and casts are avoided: they may call functions of whoever owns the
- *   type of a column.  Materialized views and tables run no code in it.
- * - Views and foreign tables are refused by the server, as the session has
- *   restrict_nonsystem_relation_kind.
- * - Servers older than August 2024 do not have that.  There
- *   pg_sequence_last_value() is called first, which locks the sequence
- *   against being renamed or dropped until the end of our transaction, and
- *   the name is looked up after that.  What is left is the renaming of a schema
- *   in the instant between two commands; as with the rows of tables, only a
- *   newer minor version of the server closes that.
- * - tableoid tells whether it was the sequence that was read, and numbers
- *   are parsed as numbers.
+ * - pg_sequence_last_value() has locked the sequence until the savepoint is
+ *   rolled back, so it can neither be dropped nor get another name or schema.
+ * - The owner of the schema can rename that.  So names are looked at under a
+ *   SHARE lock on pg_namespace, which keeps ALTER SCHEMA RENAME away, and the
+ *   values are read by SELECT ... FROM name before it is released.  The lock is
+ *   never waited for while the sequences are locked.
+ * - A schema that none but a superuser or this role can rename needs no lock.
+ * - On a standby, or as a role that may not lock pg_namespace, no name in other
+ *   schemas is safe.  There the sequence is taken to begin where its definition
+ *   says, and a warning says so.
+ *
+ * Each SELECT has nothing but columns in it, tableoid tells whether it was the
+ * sequence that was read, and numbers are parsed as numbers.
  *
  *-------------------------------------------------------------------------
  */
@@ -33,7 +35,9 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
+#include "code_of_others.h"
 #include "interrupt.h"
 #include "log.h"
 #include "memory.h"
@@ -41,6 +45,8 @@
 #include "table_locks.h"
 
 #define SEQUENCES_PER_QUERY 100
+#define PATIENCE 50 /* naps for whoever renames a schema */
+#define NAP_NS 100000000L
 
 #define SQLSTATE_UNDEFINED_COLUMN "42703"
 #define SQLSTATE_RESTRICTED "55000" /* of a view, by restrict_nonsystem_relation_kind */
@@ -72,23 +78,42 @@ static const SqlConstant by_oid_query =
 		" LEFT JOIN LATERAL pg_catalog.pg_get_sequence_data(t.oid::pg_catalog.regclass) d ON true"
 		" ORDER BY t.place");
 
-/* Locks them, and tells their names of now, not of the snapshot. */
+/*
+ * In the order of the OIDs.  Locks them, and tells their values, or NULL, their
+ * names of now, not of the snapshot, whether those are safe, and the start.
+ */
 static const SqlConstant lock_query =
-	SQL("SELECT pg_catalog.pg_sequence_last_value(t.oid), t.oid::pg_catalog.regclass"
+	SQL("SELECT t.oid, pg_catalog.pg_sequence_last_value(t.oid), t.oid::pg_catalog.regclass,"
+		" " SCHEMA_OF_EQUALS ", s.seqstart"
 		" FROM pg_catalog.unnest($1::pg_catalog.oid[]) WITH ORDINALITY AS t (oid, place)"
+		" LEFT JOIN pg_catalog.pg_class c ON c.oid = t.oid"
+		" LEFT JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace"
+		" LEFT JOIN pg_catalog.pg_sequence s ON s.seqrelid = t.oid"
 		" ORDER BY t.place");
 
-static const SqlConstant has_restriction_query =
-	SQL("SELECT 1 FROM pg_catalog.pg_settings WHERE name = 'restrict_nonsystem_relation_kind'");
+/* The names alone, when they can change no more. */
+static const SqlConstant names_query =
+	SQL("SELECT t.oid, t.oid::pg_catalog.regclass"
+		" FROM pg_catalog.unnest($1::pg_catalog.oid[]) WITH ORDINALITY AS t (oid, place)"
+		" ORDER BY t.place");
 
 typedef struct SequenceReader
 {
 	Connection *connection;
 	PGresult *list; /* oid, schema, name */
 	SqlText *sql;
-	bool by_oid;
-	bool lock_first;
+	bool cannot_lock; /* pg_namespace */
+	int guessed;      /* sequences whose start was taken */
 } SequenceReader;
+
+/* Of the sequences of one round trip. */
+typedef struct Batch
+{
+	int from; /* positions in the list */
+	int to;
+	char *oids;      /* the text of an array */
+	PGresult *found; /* of lock_query */
+} Batch;
 
 static bool
 report_moved(const char *detail)
@@ -112,27 +137,43 @@ report_failure(Connection *connection, PGresult *result)
 	return false;
 }
 
-/* Append the setval() of one, if the values are such as only the sequence itself has. */
+/* Append the setval() of one, if the values are such as only a sequence has. */
 static bool
-append_setval(const SequenceReader *reader, int place, const PGresult *result, int row)
+append_setval(const SequenceReader *reader, int place, const char *value, const char *called)
 {
 	SqlText *sql = reader->sql;
-	const char *called = PQgetvalue(result, row, 2);
 
-	if (strcmp(PQgetvalue(result, row, 0), PQgetvalue(reader->list, place, 0)) != 0 ||
-		(strcmp(called, "t") != 0 && strcmp(called, "f") != 0))
+	if (strcmp(called, "t") != 0 && strcmp(called, "f") != 0)
 		return report_moved(NULL);
 	sql_append(sql, "SELECT pg_catalog.setval(");
 	sql_qualified_literal(sql, PQgetvalue(reader->list, place, 1),
 						  PQgetvalue(reader->list, place, 2));
 	sql_append(sql, ", ");
-	if (!sql_checked_number(sql, PQgetvalue(result, row, 1)))
+	if (!sql_checked_number(sql, value))
 		return report_moved(NULL);
 	if (called[0] == 't')
 		sql_append(sql, ", true);\n");
 	else
 		sql_append(sql, ", false);\n");
 	return true;
+}
+
+/* Is a row of a result about this sequence?  Its OID comes first. */
+static bool
+is_about(const SequenceReader *reader, int place, const PGresult *result, int row)
+{
+	return row < PQntuples(result) &&
+		   strcmp(PQgetvalue(result, row, 0), PQgetvalue(reader->list, place, 0)) == 0;
+}
+
+/* The same for a row of OID, value, and whether it was called. */
+static bool
+append_row(const SequenceReader *reader, int place, const PGresult *result, int row)
+{
+	return is_about(reader, place, result, row)
+			   ? append_setval(reader, place, PQgetvalue(result, row, 1),
+							   PQgetvalue(result, row, 2))
+			   : report_moved(NULL);
 }
 
 /* Sequences [from, to) as the text of an array; caller frees. */
@@ -153,62 +194,17 @@ oids_of(const SequenceReader *reader, int from, int to)
 }
 
 static bool
-read_by_oid(const SequenceReader *reader, int from, int to)
+read_by_oid(const SequenceReader *reader, const Batch *batch)
 {
-	char *oids = oids_of(reader, from, to);
-	const char *params[1] = {oids};
+	const char *params[1] = {batch->oids};
 	PGresult *result = connection_query(reader->connection, by_oid_query, 1, params);
 	bool good = result != NULL;
 	int i;
 
-	free(oids);
-	for (i = from; good && i < to; i++)
-		good = i - from < PQntuples(result) ? append_setval(reader, i, result, i - from)
-											: report_moved(NULL);
+	for (i = batch->from; good && i < batch->to; i++)
+		good = append_row(reader, i, result, i - batch->from);
 	PQclear(result);
 	return good;
-}
-
-/* Take the results of the SELECTs, one a sequence; all of them, even after an error. */
-static bool
-take_values(const SequenceReader *reader, int from, int to)
-{
-	bool good = true;
-	PGresult *result;
-	int i = from;
-
-	while ((result = PQgetResult(reader->connection->pg)) != NULL)
-	{
-		if (good && PQresultStatus(result) != PGRES_TUPLES_OK)
-		{
-			good = report_failure(reader->connection, result);
-			continue;
-		}
-		good = good && (PQntuples(result) == 1 && i < to ? append_setval(reader, i++, result, 0)
-														 : report_moved(NULL));
-		PQclear(result);
-	}
-	return good && (i == to || report_moved(NULL));
-}
-
-static bool
-read_by_name(const SequenceReader *reader, int from, int to)
-{
-	SqlText query;
-	bool good;
-	int i;
-
-	sql_init(&query);
-	for (i = from; i < to; i++)
-	{
-		sql_append(&query, "SELECT tableoid, last_value, is_called FROM ");
-		sql_qualified(&query, PQgetvalue(reader->list, i, 1), PQgetvalue(reader->list, i, 2));
-		sql_append(&query, ";");
-	}
-	good = connection_send(reader->connection, &query) ||
-		   connection_report(reader->connection, NULL, "could not send a query");
-	sql_free(&query);
-	return good && take_values(reader, from, to);
 }
 
 static bool
@@ -228,56 +224,232 @@ has_name_of_list(const SequenceReader *reader, int place, const char *qualified)
 	return same;
 }
 
-/* For servers that would run a view: let none of these get another name, and see that none has. */
+/* Do all have the names of the list?  The names are in this column. */
 static bool
-lock_by_oid(const SequenceReader *reader, int from, int to)
+names_stayed(const SequenceReader *reader, const Batch *batch, const PGresult *result, int column)
 {
-	char *oids = oids_of(reader, from, to);
-	const char *params[1] = {oids};
-	PGresult *result = connection_query(reader->connection, lock_query, 1, params);
-	bool good = result != NULL;
+	bool good = true;
 	int i;
 
-	free(oids);
-	for (i = from; good && i < to; i++)
-		good = (i - from < PQntuples(result) &&
-				has_name_of_list(reader, i, PQgetvalue(result, i - from, 1))) ||
-			   report_moved(NULL);
+	for (i = batch->from; good && i < batch->to; i++)
+		good = is_about(reader, i, result, i - batch->from) &&
+			   has_name_of_list(reader, i, PQgetvalue(result, i - batch->from, column));
+	return good || report_moved(NULL);
+}
+
+/* Not called yet, so that its value has to be read by its name. */
+static bool
+needs_name(const Batch *batch, int place)
+{
+	return PQgetisnull(batch->found, place - batch->from, 1);
+}
+
+static bool
+has_safe_name(const Batch *batch, int place)
+{
+	return PQgetvalue(batch->found, place - batch->from, 3)[0] == 't';
+}
+
+/* Keep schemas from being renamed; sets cannot_lock.  False (reported) on failure. */
+static bool
+lock_schemas(SequenceReader *reader)
+{
+	static const struct timespec nap = {0, NAP_NS};
+	bool locked = false;
+	int i;
+
+	for (i = 0; i < PATIENCE && !locked && !reader->cannot_lock; i++)
+	{
+		PGresult *result;
+
+		if (i > 0)
+			nanosleep(&nap, NULL);
+		if (stop_requested() ||
+			!connection_command(reader->connection, SQL("SAVEPOINT nex_backup_schemas")))
+			return false;
+		result = connection_exec(reader->connection,
+								 SQL("LOCK TABLE pg_catalog.pg_namespace IN SHARE MODE NOWAIT"));
+		locked = PQresultStatus(result) == PGRES_COMMAND_OK;
+		reader->cannot_lock = !locked && !result_has_state(result, SQLSTATE_LOCK_NOT_AVAILABLE);
+		PQclear(result);
+		if (!locked && !connection_command(reader->connection,
+										   SQL("ROLLBACK TO SAVEPOINT nex_backup_schemas")))
+			return false;
+	}
+	return locked || reader->cannot_lock ||
+		   report_error(EXIT_FAILED, NULL, "Run the backup again when the schema change is done.",
+						"could not read the sequences, as somebody is renaming a schema");
+}
+
+/* Make the names of those safe that need one. */
+static bool
+hold_names(SequenceReader *reader, const Batch *batch)
+{
+	const char *params[1] = {batch->oids};
+	PGresult *result;
+	bool needed = false;
+	bool good;
+	int i;
+
+	for (i = batch->from; i < batch->to && !needed; i++)
+		needed = needs_name(batch, i) && !has_safe_name(batch, i);
+	if (!needed || reader->cannot_lock)
+		return true;
+	if (!lock_schemas(reader))
+		return false;
+	if (reader->cannot_lock)
+		return true;
+	result = connection_query(reader->connection, names_query, 1, params);
+	good = result != NULL && names_stayed(reader, batch, result, 1);
 	PQclear(result);
 	return good;
 }
 
+/* Is its value read by its name? */
 static bool
-choose_way(SequenceReader *reader)
+is_read_by_name(const SequenceReader *reader, const Batch *batch, int place)
+{
+	return needs_name(batch, place) && (has_safe_name(batch, place) || !reader->cannot_lock);
+}
+
+/* Send a SELECT for each that is read by its name; how many. */
+static bool
+ask_by_name(const SequenceReader *reader, const Batch *batch, int *count)
+{
+	SqlText query;
+	bool good = true;
+	int i;
+
+	*count = 0;
+	sql_init(&query);
+	for (i = batch->from; i < batch->to; i++)
+	{
+		if (!is_read_by_name(reader, batch, i))
+			continue;
+		sql_append(&query, "SELECT tableoid, last_value, is_called FROM ");
+		sql_qualified(&query, PQgetvalue(reader->list, i, 1), PQgetvalue(reader->list, i, 2));
+		sql_append(&query, ";");
+		(*count)++;
+	}
+	if (*count > 0)
+		good = connection_send(reader->connection, &query) ||
+			   connection_report(reader->connection, NULL, "could not send a query");
+	sql_free(&query);
+	return good;
+}
+
+/* Append the setval() of one, whose value is known, or comes next. */
+static bool
+take_value(SequenceReader *reader, const Batch *batch, int place)
 {
 	PGresult *result;
+	bool good;
 
-	reader->by_oid = connection_version(reader->connection) >= VERSION_WITH_SEQUENCE_DATA;
-	if (reader->by_oid)
-		return true;
-	result = connection_query(reader->connection, has_restriction_query, 0, NULL);
-	reader->lock_first = PQntuples(result) == 0;
+	if (!needs_name(batch, place))
+		return append_setval(reader, place, PQgetvalue(batch->found, place - batch->from, 1), "t");
+	if (!is_read_by_name(reader, batch, place))
+	{
+		reader->guessed++;
+		return append_setval(reader, place, PQgetvalue(batch->found, place - batch->from, 4), "f");
+	}
+	result = PQgetResult(reader->connection->pg);
+	if (PQresultStatus(result) != PGRES_TUPLES_OK)
+		return report_failure(reader->connection, result);
+	good = append_row(reader, place, result, 0);
 	PQclear(result);
-	return result != NULL;
+	return good;
+}
+
+/* Those whose value is not known by now are read by name. */
+static bool
+take_values(SequenceReader *reader, const Batch *batch)
+{
+	PGresult *result;
+	int count;
+	bool good = ask_by_name(reader, batch, &count);
+	int i;
+
+	for (i = batch->from; good && i < batch->to; i++)
+		good = take_value(reader, batch, i);
+	while (count > 0 && (result = PQgetResult(reader->connection->pg)) != NULL)
+		PQclear(result);
+	return good;
+}
+
+/* The sequences could not be locked; frees the result.  One that was dropped has no better words.
+ */
+static bool
+report_lock_failure(SequenceReader *reader, const Batch *batch, PGresult *failed)
+{
+	const char *params[1] = {batch->oids};
+	PGresult *names = NULL;
+	bool stayed = true;
+
+	if (PQstatus(reader->connection->pg) == CONNECTION_OK &&
+		connection_command(reader->connection, SQL("ROLLBACK TO SAVEPOINT nex_backup_sequences")))
+		names = connection_ask(reader->connection, names_query, 1, params);
+	if (PQresultStatus(names) == PGRES_TUPLES_OK)
+		stayed = names_stayed(reader, batch, names, 1);
+	PQclear(names);
+	if (stayed)
+		return report_failure(reader->connection, failed);
+	PQclear(failed);
+	return false;
+}
+
+static bool
+read_with_locks(SequenceReader *reader, Batch *batch)
+{
+	const char *params[1] = {batch->oids};
+	bool good;
+
+	if (!connection_command(reader->connection, SQL("SAVEPOINT nex_backup_sequences")))
+		return false;
+	batch->found = connection_ask(reader->connection, lock_query, 1, params);
+	if (PQresultStatus(batch->found) != PGRES_TUPLES_OK)
+		return report_lock_failure(reader, batch, batch->found);
+	good = names_stayed(reader, batch, batch->found, 2) && hold_names(reader, batch) &&
+		   take_values(reader, batch);
+	PQclear(batch->found);
+	return good &&
+		   connection_command(reader->connection, SQL("ROLLBACK TO SAVEPOINT nex_backup_sequences; "
+													  "RELEASE SAVEPOINT nex_backup_sequences"));
+}
+
+static char *
+guess_warning(const SequenceReader *reader)
+{
+	if (reader->guessed == 0)
+		return NULL;
+	return xasprintf("%d sequence%s not been used yet, and could not be read safely; "
+					 "taken to begin where %s defined to start",
+					 reader->guessed, reader->guessed == 1 ? " has" : "s have",
+					 reader->guessed == 1 ? "it is" : "they are");
 }
 
 bool
-sequences_read(Connection *connection, SqlText *sql, int *count)
+sequences_read(Connection *connection, SqlText *sql, int *count, char **warning)
 {
-	SequenceReader reader = {connection, NULL, sql, false, false};
-	bool good = choose_way(&reader);
+	SequenceReader reader = {connection, NULL, sql, false, 0};
+	bool by_oid = connection_version(connection) >= VERSION_WITH_SEQUENCE_DATA;
+	bool good;
 	int from;
 
-	reader.list = good ? connection_query(connection, list_query, 0, NULL) : NULL;
+	*warning = NULL;
+	reader.list = connection_query(connection, list_query, 0, NULL);
 	good = reader.list != NULL;
 	*count = PQntuples(reader.list);
 	for (from = 0; good && from < *count; from += SEQUENCES_PER_QUERY)
 	{
 		int to = from + SEQUENCES_PER_QUERY < *count ? from + SEQUENCES_PER_QUERY : *count;
+		Batch batch = {from, to, oids_of(&reader, from, to), NULL};
 
-		good = !stop_requested() && (!reader.lock_first || lock_by_oid(&reader, from, to)) &&
-			   (reader.by_oid ? read_by_oid(&reader, from, to) : read_by_name(&reader, from, to));
+		good = !stop_requested() &&
+			   (by_oid ? read_by_oid(&reader, &batch) : read_with_locks(&reader, &batch));
+		free(batch.oids);
 	}
 	PQclear(reader.list);
+	if (good)
+		*warning = guess_warning(&reader);
 	return good;
 }

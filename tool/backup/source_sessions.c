@@ -25,6 +25,7 @@
 #include "memory.h"
 #include "moved_objects.h"
 #include "progress.h"
+#include "sequence_patterns.h"
 #include "source_server.h"
 #include "subprocess.h"
 #include "table_locks.h"
@@ -49,7 +50,10 @@ static const SqlConstant schema_locks_query =
 		"  AND l.waitstart < pg_catalog.clock_timestamp() - interval '100 ms')"
 		" FROM pg_catalog.pg_locks l"
 		" JOIN pg_catalog.pg_stat_activity a ON a.pid = l.pid"
-		" WHERE a.application_name = $1 AND l.locktype = 'relation'"
+		" WHERE a.application_name = $1"
+		" AND a.usesysid = (SELECT m.usesysid FROM pg_catalog.pg_stat_activity m"
+		"  WHERE m.pid = pg_catalog.pg_backend_pid())"
+		" AND l.locktype = 'relation'"
 		" AND l.relation = ANY ($2::pg_catalog.oid[])");
 
 /* When the server of a session was started, which tells servers apart; NULL (reported). */
@@ -120,7 +124,10 @@ bring_worker(SourceSessions *sessions, Connection *worker)
 	failed = table_locks_take(worker, &sessions->tables, NULL, SQL(" NOWAIT"));
 	if (failed == NULL)
 		return ROUND_GOOD;
-	if (result_has_state(failed, SQLSTATE_LOCK_NOT_AVAILABLE))
+	/* A schema may be renamed in between, too. */
+	if (result_has_state(failed, SQLSTATE_LOCK_NOT_AVAILABLE) ||
+		result_has_state(failed, SQLSTATE_UNDEFINED_TABLE) ||
+		result_has_state(failed, SQLSTATE_UNDEFINED_SCHEMA))
 		round = ROUND_KEPT_OUT;
 	else
 		connection_report(worker, failed, "could not lock the tables");
@@ -154,6 +161,7 @@ start_schema(SourceSessions *sessions)
 	schema->directory = sessions->directory;
 	schema->role = sessions->leader->role;
 	schema->names = sessions->names;
+	schema->unread = sessions->unread;
 	schema->pg_dump = sessions->pg_dump;
 	schema->pg_dump_version = xstrdup(sessions->pg_dump_version);
 	schema->application = xasprintf("nex_backup schema %d", PQbackendPID(sessions->leader->pg));
@@ -254,6 +262,8 @@ let_go(SourceSessions *sessions)
 	snapshot_free(&sessions->snapshot);
 	free(sessions->names);
 	sessions->names = NULL;
+	sequence_patterns_free(sessions->unread);
+	sessions->unread = NULL;
 	return good;
 }
 
@@ -291,7 +301,8 @@ start_once(SourceSessions *sessions)
 	if (round != ROUND_GOOD)
 		return round;
 	sessions->names = moved_objects_names(sessions->leader);
-	if (sessions->names == NULL)
+	sessions->unread = sequence_patterns_read(sessions->leader);
+	if (sessions->names == NULL || sessions->unread == NULL)
 		return ROUND_FAILED;
 	return start_schema(sessions) ? wait_for_schema_locks(sessions) : ROUND_FAILED;
 }
@@ -361,4 +372,5 @@ source_sessions_close(SourceSessions *sessions)
 	source_tables_free(&sessions->tables);
 	snapshot_free(&sessions->snapshot);
 	free(sessions->names);
+	sequence_patterns_free(sessions->unread);
 }

@@ -30,6 +30,7 @@ typedef struct SourceSessions
 	SourceTables tables;
 	Snapshot snapshot;
 	char *names;   /* of moved_objects_names(), on the snapshot */
+	char **unread; /* patterns of what pg_dump is not to read */
 	char *pg_dump; /* path and version, looked up before anything is locked */
 	char *pg_dump_version;
 	Schema schema;

@@ -25,14 +25,15 @@
 #include "quote.h"
 
 /*
- * The owner of a partitioned table can create indexes on its partitions, too.
- * On a standby nobody can keep owners away from what they do on the primary
- * server.
+ * The owner of a partitioned table can create indexes on its partitions, too,
+ * and the owner of a schema can give its name to another one.  On a standby nobody can keep owners
+ * away from what they do on the primary server.
  */
 #define MAY_BE_PLANNED                                                                             \
 	"CASE WHEN " PLANNING_RUNS_CODE_OF_OTHERS " THEN 'never'"                                      \
 	" WHEN x.condition IS NULL AND " PLANNING_RUNS_CODE_OF_USERS " THEN 'never'"                   \
-	" WHEN c.relowner IN " ROLES_EQUAL_TO_SESSION "  AND NOT (c.relispartition AND EXISTS ("       \
+	" WHEN c.relowner IN " ROLES_EQUAL_TO_SESSION " AND " SCHEMA_OF_EQUALS                         \
+	" AND NOT (c.relispartition AND EXISTS ("                                                      \
 	"   SELECT FROM pg_catalog.pg_partition_ancestors(c.oid) up"                                   \
 	"   JOIN pg_catalog.pg_class a ON a.oid = up.relid"                                            \
 	"   WHERE a.relowner NOT IN " ROLES_EQUAL_TO_SESSION ")) THEN 'free'"                          \
@@ -359,6 +360,25 @@ source_table_is_query(const SourceTable *table)
 }
 
 bool
+source_table_refuse(const SourceTable *table)
+{
+	char *name = printable_name(table->qualified);
+	char *owner = printable_name(table->owner);
+
+	report_error(EXIT_FAILED,
+				 "The extension that it belongs to has set a condition for its rows. A query with "
+				 "a condition runs code that the owner of the table, of its indexes or of its "
+				 "schema can choose, with the rights of this session, unless these can be locked.",
+				 "Give the table, its schema, and the functions that its indexes use to a "
+				 "superuser, or run the backup as a superuser on the primary server.",
+				 "cannot read table %s, which belongs to an extension and to user \"%s\"", name,
+				 owner);
+	free(name);
+	free(owner);
+	return false;
+}
+
+bool
 source_tables_check(const SourceTables *list)
 {
 	int i;
@@ -366,24 +386,10 @@ source_tables_check(const SourceTables *list)
 	for (i = 0; i < list->count; i++)
 	{
 		const SourceTable *table = &list->tables[i];
-		char *name;
-		char *owner;
 
-		if (!source_table_is_query(table) || table->planning == PLANNING_FREE)
+		if (!source_table_is_query(table) || table->planning != PLANNING_NEVER)
 			continue;
-		name = printable_name(table->qualified);
-		owner = printable_name(table->owner);
-		report_error(
-			EXIT_FAILED,
-			"The extension that it belongs to has set a condition for its rows. A query "
-			"with a condition runs code that the owner of the table or of its indexes can "
-			"choose, with the rights of this session.",
-			"Give the table, and the functions that its indexes use, to a superuser, or run "
-			"the backup as its owner.",
-			"cannot read table %s, which belongs to an extension and to user \"%s\"", name, owner);
-		free(name);
-		free(owner);
-		return false;
+		return source_table_refuse(table);
 	}
 	return true;
 }

@@ -86,6 +86,9 @@ extern bool source_table_is_query(const SourceTable *table);
 /* Report the first table that has to be read by a query, and must not be; false if there is one. */
 extern bool source_tables_check(const SourceTables *list);
 
+/* Report that this one must not be read; always false. */
+extern bool source_table_refuse(const SourceTable *table);
+
 /*
  * Append a query that fails with SQLSTATE_DIVISION_BY_ZERO unless the table's
  * name still means this table.  For the place right before the query that uses
