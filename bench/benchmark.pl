@@ -27,6 +27,7 @@ my %option = (
 	runs => 3,
 	jobs => 2,
 	tables => 10_000,
+	objects => 50_000,
 	only => '',
 	tool => "$top/tool/nex_backup",
 	dir => $ENV{BENCH_DIR} || '/tmp',
@@ -34,12 +35,12 @@ my %option = (
 	output => '',
 	keep => 0);
 
-GetOptions(\%option, 'scale=f', 'runs=i', 'jobs=i', 'tables=i', 'only=s', 'tool=s', 'dir=s',
+GetOptions(\%option, 'scale=f', 'runs=i', 'jobs=i', 'tables=i', 'objects=i', 'only=s', 'tool=s', 'dir=s',
 	'pg_config|pg-config=s', 'output=s', 'keep', 'help')
   or usage(2);
 usage(0) if $option{help};
 
-my @groups = qw(backup verify restore tables large);
+my @groups = qw(backup verify restore tables objects large);
 my %wanted = map { $_ => 1 } $option{only} ? split(/,/, $option{only}) : @groups;
 for my $name (keys %wanted)
 {
@@ -61,7 +62,9 @@ Usage: bench/benchmark.pl [option ...]
   --runs N        rounds; medians are reported (default 3)
   --jobs N        parallel jobs of every program that has them (default 2)
   --tables N      number of tables in the many-tables case (default 10000)
-  --only LIST     groups to run, comma-separated: backup, verify, restore, tables, large
+  --objects N     number of large objects in the case of these (default 50000)
+  --only LIST     groups to run, comma-separated: backup, verify, restore, tables, objects,
+                  large
   --tool FILE     the nex_backup program (default tool/nex_backup)
   --dir DIR       where cluster, dumps and repositories go (default /tmp)
   --output FILE   where the report goes (default docs/benchmarks.md, with --only nowhere)
@@ -383,6 +386,26 @@ sub run_tables
 	return;
 }
 
+# Small large objects: what counts is the cost of each.
+sub run_objects
+{
+	my $n = $option{objects};
+
+	say_now("creating $n large objects");
+	sql('postgres', 'CREATE DATABASE objects TEMPLATE template0');
+	sql('objects', "SELECT count(lo_from_bytea(0, decode(md5(g::text), 'hex'))) FROM generate_series(1, $n) g");
+	sql('objects', 'VACUUM ANALYZE');
+	for my $round (1 .. $option{runs})
+	{
+		say_now("$n large objects, round $round of $option{runs}");
+		record('objects', 'nex_backup', backup_command(fresh_repository("$work/repo"), 'objects'));
+		record('objects', 'pg_dump -Fc', [ 'pg_dump', '-Fc', '-f', "$work/objects.dump", 'objects' ]);
+	}
+	sql('postgres', 'DROP DATABASE objects');
+	unlink "$work/objects.dump";
+	return;
+}
+
 sub load_sample
 {
 	my ($database, $scale) = @_;
@@ -435,7 +458,8 @@ my @targets = (
 	[ 'verify', 'nex_backup', 'sha256sum; gunzip -t', 0.15 ],
 	[ 'restore', 'nex_backup', "pg_restore -j$option{jobs}", 0.80 ],
 	[ 'restore', 'nex_backup', 'gunzip -c | psql', 0.55 ],
-	[ 'tables', 'nex_backup', "pg_dump -Fd -j$option{jobs}", 1.00 ]);
+	[ 'tables', 'nex_backup', "pg_dump -Fd -j$option{jobs}", 1.00 ],
+	[ 'objects', 'nex_backup', 'pg_dump -Fc', 0.50 ]);
 
 sub table_lines
 {
@@ -538,6 +562,7 @@ sub report
 	my %title = (
 		backup => 'Backup', verify => 'Verify', restore => 'Restore into a new database',
 		tables => "Backup of $option{tables} small tables",
+		objects => "Backup of $option{objects} large objects of 16 bytes",
 		large => 'Four times the rows: memory stays as it is');
 	my $text = "# Benchmarks\n\nWritten by `make bench`. Wall times; medians of $option{runs} rounds in "
 	  . "which the programs took turns; $option{jobs} jobs where a program has them.\n\n";
@@ -628,6 +653,7 @@ sub main
 	run_verifies('sample') if $wanted{verify};
 	run_restores('sample') if $wanted{restore};
 	run_tables() if $wanted{tables};
+	run_objects() if $wanted{objects};
 	run_large() if $wanted{large};
 	gather_facts();
 	my $text = report();

@@ -5,8 +5,13 @@
  *
  * pg_dump spreads a large object over sections, and differently from version
  * to version, and writes its content in blocks with BEGIN and COMMIT of their
- * own.  lo_from_bytea() and lo_put() are single statements, so a member can
- * be run alone, by psql or by several loaders side by side.
+ * own.  lo_from_bytea() and lo_put() are single statements, which psql runs
+ * as they are.
+ *
+ * Most large objects are small and there may be millions of them, so a chunk
+ * of them is read by two queries: one for the first slice of each, one for
+ * owners, grants and comments.  Only what is longer than a slice costs round
+ * trips of its own.
  *
  *-------------------------------------------------------------------------
  */
@@ -26,7 +31,7 @@
 
 typedef enum StatementKind
 {
-	OWNER,   /* owner */
+	OWNER,   /* owner; each object has one */
 	REVOKE,  /* owner */
 	GRANT,   /* grantee or NULL, privilege, 't' with grant option, grantor or NULL for the owner */
 	COMMENT, /* text */
@@ -34,37 +39,54 @@ typedef enum StatementKind
 } StatementKind;
 
 /*
- * Each row is one statement: its kind, and up to four texts as they are,
- * without quotes.  A grant by somebody else than the owner is made in that
- * role's name, or it would become the owner's.  The array's own order has
- * each grant behind the one that allows it.
+ * Each row is one statement of one object: its OID, the kind, and up to four
+ * texts as they are, without quotes.  A grant by somebody else than the owner
+ * is made in that role's name, or it would become the owner's.  The array's
+ * own order has each grant behind the one that allows it.
  */
-static const SqlConstant describe_query = SQL(
-	"WITH me AS (SELECT * FROM pg_catalog.pg_largeobject_metadata WHERE oid = "
-	"$1::pg_catalog.oid)"
-	" SELECT kind, one, two, three, four FROM ("
-	"  SELECT 0 AS kind, 0 AS place, pg_catalog.pg_get_userbyid(lomowner)::pg_catalog.text AS one,"
-	"   NULL::pg_catalog.text AS two, NULL::pg_catalog.text AS three,"
-	"   NULL::pg_catalog.text AS four FROM me"
-	"  UNION ALL"
-	"  SELECT 1, 0, pg_catalog.pg_get_userbyid(lomowner), NULL, NULL, NULL FROM me"
-	"   WHERE lomacl IS NOT NULL"
-	"  UNION ALL"
-	"  SELECT 2, a.place, CASE WHEN a.grantee <> 0 THEN pg_catalog.pg_get_userbyid(a.grantee) END,"
-	"   a.privilege_type, a.is_grantable::pg_catalog.text,"
-	"   CASE WHEN a.grantor <> me.lomowner THEN pg_catalog.pg_get_userbyid(a.grantor) END"
-	"   FROM me, LATERAL pg_catalog.aclexplode(me.lomacl) WITH ORDINALITY"
-	"    a (grantor, grantee, privilege_type, is_grantable, place)"
-	"  UNION ALL"
-	"  SELECT 3, 0, d.description, NULL, NULL, NULL FROM me, pg_catalog.pg_description d"
-	"   WHERE d.classoid = 'pg_catalog.pg_largeobject'::pg_catalog.regclass AND d.objoid = me.oid"
-	"  UNION ALL"
-	"  SELECT 4, 0, l.provider, l.label, NULL, NULL FROM me, pg_catalog.pg_seclabel l"
-	"   WHERE l.classoid = 'pg_catalog.pg_largeobject'::pg_catalog.regclass AND l.objoid = me.oid"
-	" ) s ORDER BY kind, place, one");
+static const SqlConstant describe_head =
+	SQL("WITH me AS (SELECT m.* FROM pg_catalog.pg_largeobject_metadata m WHERE m.oid = ANY (");
+static const SqlConstant describe_tail =
+	SQL("))"
+		" SELECT oid, kind, one, two, three, four FROM ("
+		"  SELECT oid, 0 AS kind, 0 AS place,"
+		"   pg_catalog.pg_get_userbyid(lomowner)::pg_catalog.text AS one,"
+		"   NULL::pg_catalog.text AS two, NULL::pg_catalog.text AS three,"
+		"   NULL::pg_catalog.text AS four FROM me"
+		"  UNION ALL"
+		"  SELECT oid, 1, 0, pg_catalog.pg_get_userbyid(lomowner), NULL, NULL, NULL FROM me"
+		"   WHERE lomacl IS NOT NULL"
+		"  UNION ALL"
+		"  SELECT me.oid, 2, a.place,"
+		"   CASE WHEN a.grantee <> 0 THEN pg_catalog.pg_get_userbyid(a.grantee) END,"
+		"   a.privilege_type, a.is_grantable::pg_catalog.text,"
+		"   CASE WHEN a.grantor <> me.lomowner THEN pg_catalog.pg_get_userbyid(a.grantor) END"
+		"   FROM me, LATERAL pg_catalog.aclexplode(me.lomacl) WITH ORDINALITY"
+		"    a (grantor, grantee, privilege_type, is_grantable, place)"
+		"  UNION ALL"
+		"  SELECT me.oid, 3, 0, d.description, NULL, NULL, NULL"
+		"   FROM me, pg_catalog.pg_description d"
+		"   WHERE d.classoid = 'pg_catalog.pg_largeobject'::pg_catalog.regclass"
+		"    AND d.objoid = me.oid AND d.objsubid = 0"
+		"  UNION ALL"
+		"  SELECT me.oid, 4, 0, l.provider, l.label, NULL, NULL FROM me, pg_catalog.pg_seclabel l"
+		"   WHERE l.classoid = 'pg_catalog.pg_largeobject'::pg_catalog.regclass"
+		"    AND l.objoid = me.oid AND l.objsubid = 0"
+		" ) s ORDER BY oid, kind, place, one");
 
+/* The first slice of each object, in the order of the array. */
+static const SqlConstant content_head = SQL("SELECT o.oid, pg_catalog.lo_get(o.oid, 0, ");
+static const SqlConstant content_tail = SQL(") AS o (oid)");
+
+/* A further slice of one object. */
 static const SqlConstant slice_query =
 	SQL("SELECT pg_catalog.lo_get($1::pg_catalog.oid, $2::pg_catalog.int8, $3::pg_catalog.int4)");
+
+static uint32_t
+oid_value(const PGresult *result, int row)
+{
+	return (uint32_t) strtoul(PQgetvalue(result, row, 0), NULL, 10);
+}
 
 bool
 large_objects_list(Connection *connection, uint32_t **oids, int *count)
@@ -80,7 +102,7 @@ large_objects_list(Connection *connection, uint32_t **oids, int *count)
 	*count = PQntuples(result);
 	*oids = xmalloc(((size_t) *count + 1) * sizeof(uint32_t));
 	for (i = 0; i < *count; i++)
-		(*oids)[i] = (uint32_t) strtoul(PQgetvalue(result, i, 0), NULL, 10);
+		(*oids)[i] = oid_value(result, i);
 	PQclear(result);
 	return true;
 }
@@ -140,24 +162,24 @@ append_object(SqlText *sql, uint32_t oid)
 static bool
 append_grant(SqlText *sql, uint32_t oid, const PGresult *result, int row)
 {
-	bool foreign = !PQgetisnull(result, row, 4);
+	bool foreign = !PQgetisnull(result, row, 5);
 
 	if (foreign)
 	{
 		sql_append(sql, "SET SESSION AUTHORIZATION ");
-		sql_identifier(sql, PQgetvalue(result, row, 4));
+		sql_identifier(sql, PQgetvalue(result, row, 5));
 		sql_append(sql, ";\n");
 	}
 	sql_append(sql, "GRANT ");
-	if (!sql_keyword(sql, PQgetvalue(result, row, 2)))
+	if (!sql_keyword(sql, PQgetvalue(result, row, 3)))
 		return report_strange();
 	append_object(sql, oid);
 	sql_append(sql, " TO ");
-	if (PQgetisnull(result, row, 1))
+	if (PQgetisnull(result, row, 2))
 		sql_append(sql, "PUBLIC");
 	else
-		sql_identifier(sql, PQgetvalue(result, row, 1));
-	if (PQgetvalue(result, row, 3)[0] == 't')
+		sql_identifier(sql, PQgetvalue(result, row, 2));
+	if (PQgetvalue(result, row, 4)[0] == 't')
 		sql_append(sql, " WITH GRANT OPTION");
 	sql_append(sql, ";\n");
 	if (foreign)
@@ -199,27 +221,54 @@ append_property(SqlText *sql, uint32_t oid, StatementKind kind, const char *one,
 	sql_append(sql, ";\n");
 }
 
-static bool
-append_description(CopyStream *stream, uint32_t oid)
+/* The array of all objects of the chunk. */
+static void
+append_objects(SqlText *sql, const Chunk *chunk)
 {
-	char *number = xasprintf("%u", oid);
-	const char *params[1] = {number};
-	PGresult *result = connection_query(stream->connection, describe_query, 1, params);
-	SqlText *sql = sql_in(&stream->piece->raw);
-	bool good = result != NULL;
 	int i;
 
-	free(number);
+	sql_append(sql, "'{");
+	for (i = 0; i < chunk->nlarge_objects; i++)
+	{
+		if (i > 0)
+			sql_append(sql, ",");
+		sql_unsigned(sql, chunk->large_objects[i]);
+	}
+	sql_append(sql, "}'::pg_catalog.oid[]");
+}
+
+/* Owners, grants, comments and labels of all objects of the chunk. */
+static bool
+append_descriptions(CopyStream *stream)
+{
+	SqlText *sql = sql_in(&stream->piece->raw);
+	SqlText query;
+	PGresult *result;
+	int described = 0;
+	bool good;
+	int i;
+
+	sql_init(&query);
+	sql_append_constant(&query, describe_head);
+	append_objects(&query, stream->chunk);
+	sql_append_constant(&query, describe_tail);
+	result = connection_query(stream->connection, &query, 0, NULL);
+	sql_free(&query);
+	good = result != NULL;
 	for (i = 0; good && i < PQntuples(result); i++)
 	{
-		StatementKind kind = (StatementKind) strtol(PQgetvalue(result, i, 0), NULL, 10);
+		uint32_t oid = oid_value(result, i);
+		StatementKind kind = (StatementKind) strtol(PQgetvalue(result, i, 1), NULL, 10);
 
+		described += kind == OWNER;
 		if (kind == GRANT)
 			good = append_grant(sql, oid, result, i);
 		else
-			append_property(sql, oid, kind, PQgetvalue(result, i, 1), PQgetvalue(result, i, 2));
+			append_property(sql, oid, kind, PQgetvalue(result, i, 2), PQgetvalue(result, i, 3));
 	}
 	PQclear(result);
+	if (good && described != stream->chunk->nlarge_objects)
+		return report_strange();
 	return good;
 }
 
@@ -243,45 +292,111 @@ make_room(CopyStream *stream)
 	return true;
 }
 
+/* Take one slice into the piece; *bytes is how long it is. */
 static bool
-stream_large_object(CopyStream *stream, uint32_t oid)
+take_slice(CopyStream *stream, uint32_t oid, uint64_t offset, const char *hex, size_t *bytes)
 {
-	uint64_t offset = 0;
-	size_t bytes;
+	size_t length = strlen(hex);
+
+	if (length < 2 || !make_room(stream))
+		return stop_requested() ? false : report_strange();
+	*bytes = (length - 2) / 2;
+	atomic_fetch_add(&progress.raw_bytes, 2 * *bytes);
+	return (*bytes == 0 && offset > 0) ||
+		   append_slice(sql_in(&stream->piece->raw), oid, offset, hex);
+}
+
+/* What stands behind the first slice. */
+static bool
+stream_rest(CopyStream *stream, uint32_t oid)
+{
+	uint64_t offset = SLICE_BYTES;
+	size_t bytes = SLICE_BYTES;
 	bool good = true;
 
-	do
+	while (good && bytes == SLICE_BYTES)
 	{
-		PGresult *slice;
-		const char *hex;
+		PGresult *slice = stop_requested() ? NULL : read_slice(stream->connection, oid, offset);
 
-		if (stop_requested() || !make_room(stream))
-			return false;
-		slice = read_slice(stream->connection, oid, offset);
 		if (slice == NULL)
 			return false;
-		hex = PQgetvalue(slice, 0, 0);
-		bytes = (strlen(hex) - 2) / 2;
-		if (bytes > 0 || offset == 0)
-			good = append_slice(sql_in(&stream->piece->raw), oid, offset, hex);
-		atomic_fetch_add(&progress.raw_bytes, 2 * bytes);
+		good = take_slice(stream, oid, offset, PQgetvalue(slice, 0, 0), &bytes);
 		offset += bytes;
 		PQclear(slice);
-	} while (good && bytes == SLICE_BYTES);
-	return good && append_description(stream, oid);
+	}
+	return good;
+}
+
+static bool
+send_content_query(CopyStream *stream)
+{
+	SqlText query;
+	bool good;
+
+	sql_init(&query);
+	sql_append_constant(&query, content_head);
+	sql_unsigned(&query, SLICE_BYTES);
+	sql_append(&query, ") FROM pg_catalog.unnest(");
+	append_objects(&query, stream->chunk);
+	sql_append_constant(&query, content_tail);
+	good = connection_send(stream->connection, &query) &&
+		   PQsetSingleRowMode(stream->connection->pg) == 1;
+	sql_free(&query);
+	if (!good)
+		connection_report(stream->connection, NULL, "could not send a query");
+	return good;
+}
+
+/*
+ * The first slice of each object.  Those that may go on are put into `longer`,
+ * which has room for all.  The rows come one by one: a slice may be large.
+ */
+static bool
+stream_first_slices(CopyStream *stream, uint32_t *longer, int *nlonger)
+{
+	const Chunk *chunk = stream->chunk;
+	PGresult *result;
+	bool good = send_content_query(stream);
+	int i = 0;
+
+	*nlonger = 0;
+	while (good && (result = PQgetResult(stream->connection->pg)) != NULL)
+	{
+		size_t bytes = 0;
+
+		if (PQresultStatus(result) == PGRES_SINGLE_TUPLE)
+		{
+			uint32_t oid = oid_value(result, 0);
+
+			if (i >= chunk->nlarge_objects || oid != chunk->large_objects[i++])
+				good = report_strange();
+			else
+				good = take_slice(stream, oid, 0, PQgetvalue(result, 0, 1), &bytes);
+			if (bytes == SLICE_BYTES)
+				longer[(*nlonger)++] = oid;
+		}
+		else if (PQresultStatus(result) != PGRES_TUPLES_OK)
+			good = connection_report(stream->connection, result, "could not read large objects");
+		PQclear(result);
+	}
+	if (good && i != chunk->nlarge_objects)
+		return report_strange();
+	return good;
 }
 
 bool
 large_objects_stream(CopyStream *stream)
 {
+	uint32_t *longer = xmalloc((size_t) stream->chunk->nlarge_objects * sizeof(uint32_t));
+	int nlonger;
+	bool good = stream_first_slices(stream, longer, &nlonger);
 	int i;
 
-	for (i = 0; i < stream->chunk->nlarge_objects; i++)
-	{
-		if (!stream_large_object(stream, stream->chunk->large_objects[i]))
-			return false;
-	}
-	if (stream->piece != NULL)
-		piece_end_segment(stream->piece);
+	for (i = 0; good && i < nlonger; i++)
+		good = stream_rest(stream, longer[i]);
+	free(longer);
+	if (!good || !append_descriptions(stream))
+		return false;
+	piece_end_segment(stream->piece);
 	return true;
 }
