@@ -12,11 +12,13 @@
  */
 #include "restore.h"
 
+#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "choose.h"
 #include "interrupt.h"
+#include "left_database.h"
 #include "loader.h"
 #include "log.h"
 #include "maintenance.h"
@@ -36,12 +38,15 @@
 #include "verify.h"
 
 #define MAX_NAME_BYTES 63
+#define LOOKS 20
+#define LOOK_INTERVAL_MS 250
 
-/* "<database>_restore_<id>", shortened at a character border to fit. */
+/* "<database>_restore_<id>", or "…_2" and so on, shortened at a character border to fit. */
 static char *
-working_name(const char *database, const char *id)
+working_name(const char *database, const char *id, int number)
 {
-	char *suffix = xasprintf("_restore_%s", id);
+	char *suffix =
+		number > 1 ? xasprintf("_restore_%s_%d", id, number) : xasprintf("_restore_%s", id);
 	size_t length = strlen(database);
 	char *name;
 
@@ -75,6 +80,60 @@ look_at_live(RestorePlan *plan)
 		plan->live_sessions = (int) strtol(PQgetvalue(result, 0, 1), NULL, 10);
 	}
 	PQclear(result);
+	return true;
+}
+
+/* A killed restore's sessions need a moment to notice that. */
+static bool
+look_patiently(RestorePlan *plan, const char *name, LeftBy *left)
+{
+	bool good;
+	int i;
+
+	for (i = 0; (good = left_database_look(plan->maintenance, plan->backup.database, name, left)) &&
+				*left == LEFT_RUNNING && i < LOOKS && !stop_requested();
+		 i++)
+		poll(NULL, 0, LOOK_INTERVAL_MS);
+	return good;
+}
+
+static bool
+refuse_running(const char *name)
+{
+	char *shown = printable_name(name);
+
+	report_error(EXIT_LOCKED, NULL,
+				 "Wait until it has ended.  If it was killed, its sessions may need some time; "
+				 "view pg_stat_activity shows them.",
+				 "another restore is filling database \"%s\"", shown);
+	free(shown);
+	return false;
+}
+
+/* A name to load under that is free, or taken by what an earlier restore has left. */
+static bool
+choose_working_name(RestorePlan *plan)
+{
+	bool taken = true;
+	int number;
+
+	for (number = 1; taken; number++)
+	{
+		LeftBy left = LEFT_BY_OTHERS;
+
+		free(plan->working);
+		plan->working = working_name(plan->database, plan->backup.id, number);
+		if (!target_database_exists(plan->maintenance, plan->working, &taken) ||
+			(taken && !look_patiently(plan, plan->working, &left)))
+			return false;
+		if (left == LEFT_RUNNING)
+			return refuse_running(plan->working);
+		if (left == LEFT_MADE)
+		{
+			plan->leftover = true;
+			return true;
+		}
+	}
 	return true;
 }
 
@@ -132,53 +191,92 @@ plan_empty(RestorePlan *plan)
 		return false;
 	plan->found_empty = alike;
 	plan->replaces = !alike;
-	plan->working = alike ? xstrdup(plan->database) : working_name(plan->database, plan->backup.id);
-	if (!alike && !target_database_can_be_replaced(plan))
+	if (alike)
+		plan->working = xstrdup(plan->database);
+	else if (!target_database_can_be_replaced(plan) || !choose_working_name(plan))
 		return false;
 	if ((alike && !plan->superuser) || strcmp(plan->database, connected) != 0)
 		return true;
 	return connect_elsewhere(plan);
 }
 
+/* What an earlier restore has left under the very name: begin again, or say what to do. */
+static bool
+plan_left(RestorePlan *plan, LeftBy left)
+{
+	bool connected = strcmp(plan->database, PQdb(plan->maintenance->pg)) == 0;
+	char *shown;
+
+	if (left == LEFT_RUNNING)
+		return refuse_running(plan->database);
+	if (left == LEFT_MADE && !plan->settings->append)
+	{
+		plan->leftover = true;
+		plan->working = xstrdup(plan->database);
+	}
+	else if (left == LEFT_TAKEN && plan->of_cluster)
+	{
+		plan->replaces = true;
+		if (!target_database_can_be_replaced(plan) || !choose_working_name(plan))
+			return false;
+	}
+	else
+	{
+		shown = printable_name(plan->database);
+		report_error(EXIT_FAILED, "An earlier restore into it was killed.",
+					 left == LEFT_MADE
+						 ? "Restore the whole backup again; that replaces it."
+						 : "--drop puts a new database in its place; or empty it, and \"nex_backup "
+						   "doctor\" shows the commands that give it back.",
+					 "database \"%s\" holds a part of the backup", shown);
+		free(shown);
+		return false;
+	}
+	return !connected || connect_elsewhere(plan);
+}
+
+/* --drop: load beside it. */
+static bool
+plan_replacement(RestorePlan *plan)
+{
+	char *shown;
+
+	plan->replaces = true;
+	if (strcmp(plan->database, PQdb(plan->maintenance->pg)) != 0)
+		return look_at_live(plan) && target_database_can_be_replaced(plan) &&
+			   choose_working_name(plan);
+	shown = printable_name(plan->database);
+	report_error(EXIT_USAGE, NULL, "Connect to another one with -d, for instance -d template1.",
+				 "cannot replace database \"%s\" while connected to it", shown);
+	free(shown);
+	return false;
+}
+
 /* The database exists: replace it, fill it if it is empty, or refuse. */
 static bool
 plan_existing(RestorePlan *plan)
 {
-	char *shown = printable_name(plan->database);
+	LeftBy left;
+	char *shown;
 	bool empty;
 	bool good;
 
+	if (!look_patiently(plan, plan->database, &left))
+		return false;
+	if (left == LEFT_MADE || left == LEFT_RUNNING)
+		return plan_left(plan, left);
 	if (plan->partial)
 	{
 		plan->in_place = true;
 		plan->working = xstrdup(plan->database);
-		free(shown);
 		return true;
 	}
 	if (plan->settings->drop)
-	{
-		bool taken = false;
-
-		plan->replaces = true;
-		if (strcmp(plan->database, PQdb(plan->maintenance->pg)) == 0)
-			good = report_error(EXIT_USAGE, NULL,
-								"Connect to another one with -d, for instance -d template1.",
-								"cannot replace database \"%s\" while connected to it", shown);
-		else
-		{
-			plan->working = working_name(plan->database, plan->backup.id);
-			good = look_at_live(plan) && target_database_can_be_replaced(plan) &&
-				   target_database_exists(plan->maintenance, plan->working, &taken);
-		}
-		if (good && taken)
-			good = report_error(EXIT_FAILED,
-								"An earlier restore of this backup was killed, or is running now.",
-								"Run \"nex_backup doctor\" to find leftovers, and drop it.",
-								"database \"%s\" exists already", plan->working);
-		free(shown);
-		return good;
-	}
+		return plan_replacement(plan);
 	good = target_database_is_empty(plan->target, plan->database, &empty);
+	if (good && !empty && left == LEFT_TAKEN)
+		return plan_left(plan, left);
+	shown = printable_name(plan->database);
 	if (good && !empty)
 		good = report_error(
 			EXIT_FAILED, NULL,
@@ -321,7 +419,7 @@ restore_execute(RestorePlan *plan)
 			   unknown_members_refuse(plan->settings, plan->repository, plan->manifest) &&
 			   fill(plan) && !stop_requested();
 	if (good && plan->replaces)
-		good = target_database_swap(plan);
+		return target_database_swap(plan);
 	if (!good && !plan->in_place)
 	{
 		stop_request();

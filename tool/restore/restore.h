@@ -40,6 +40,7 @@ typedef struct RestorePlan
 	bool replaces;        /* `database` exists and is to be swapped out */
 	bool created;         /* we created `working`, so a failure removes it */
 	bool found_empty;     /* `working` existed, empty */
+	bool leftover;        /* `working` exists: an earlier restore has left it incomplete */
 	bool superuser;       /* this session is one's, whatever role it has taken */
 	bool closed;          /* `working` lets nobody else in until it is complete */
 	TakenDatabase *taken; /* what `working` was like, if it was there */

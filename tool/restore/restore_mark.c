@@ -21,6 +21,7 @@
 
 static const char beginning[] = "nex_backup: restore of ";
 static const char middle[] = " in progress since ";
+static const char session_key[] = ", session ";
 static const char before_key[] = "; before: ";
 
 /* Text in an encoding of its own is not kept: in JSON it would be another one. */
@@ -45,7 +46,7 @@ before_json(const DatabaseBefore *before)
 }
 
 char *
-restore_mark(const BackupName *backup, const DatabaseBefore *before)
+restore_mark(const BackupName *backup, int session, const DatabaseBefore *before)
 {
 	char *json = before != NULL ? before_json(before) : NULL;
 	char now[32];
@@ -55,8 +56,9 @@ restore_mark(const BackupName *backup, const DatabaseBefore *before)
 
 	gmtime_r(&seconds, &tm);
 	strftime(now, sizeof(now), "%Y-%m-%dT%H:%M:%SZ", &tm);
-	mark = xasprintf("%s%s/%s%s%s%s%s", beginning, backup->database, backup->id, middle, now,
-					 json != NULL ? before_key : "", json != NULL ? json : "");
+	mark =
+		xasprintf("%s%s/%s%s%s%s%d%s%s", beginning, backup->database, backup->id, middle, now,
+				  session_key, session, json != NULL ? before_key : "", json != NULL ? json : "");
 	free(json);
 	return mark;
 }
@@ -66,6 +68,33 @@ restore_mark_is(const char *comment)
 {
 	return comment != NULL && strncmp(comment, beginning, strlen(beginning)) == 0 &&
 		   strstr(comment, middle) != NULL;
+}
+
+bool
+restore_mark_of(const char *comment, const char *database, int *session, bool *taken)
+{
+	size_t length = strlen(database);
+	const char *at;
+	char *end;
+
+	if (comment == NULL || strncmp(comment, beginning, strlen(beginning)) != 0)
+		return false;
+	at = comment + strlen(beginning);
+	if (strncmp(at, database, length) != 0 || at[length] != '/')
+		return false;
+
+	/* From here on there is no text that a user chose. */
+	at += length + 1;
+	at += strcspn(at, " ");
+	if (strncmp(at, middle, strlen(middle)) != 0)
+		return false;
+	at += strlen(middle);
+	at += strcspn(at, ", ");
+	if (strncmp(at, session_key, strlen(session_key)) != 0)
+		return false;
+	*session = (int) strtol(at + strlen(session_key), &end, 10);
+	*taken = strncmp(end, before_key, strlen(before_key)) == 0;
+	return *taken || *end == '\0';
 }
 
 static char *

@@ -15,6 +15,7 @@
 #include "target_database.h"
 
 #include <poll.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -30,17 +31,19 @@
 #define TRIES 20
 #define LOCK_NOT_AVAILABLE "55P03"
 
-/* "<database>_old_<yyyymmddhhmmss>", shortened at a character border to fit. */
+/* "<database>_old_<yyyymmddhhmmss>", or "…_2" and so on, shortened at a character border to fit. */
 static char *
-old_name(const char *database)
+old_name(const char *database, int number)
 {
-	char suffix[32];
+	char suffix[48];
 	size_t length = strlen(database);
 	time_t now = time(NULL);
 	struct tm tm;
 
 	gmtime_r(&now, &tm);
-	strftime(suffix, sizeof(suffix), "_old_%Y%m%d%H%M%S", &tm);
+	strftime(suffix, 32, "_old_%Y%m%d%H%M%S", &tm);
+	if (number > 1)
+		snprintf(suffix + strlen(suffix), 16, "_%d", number);
 	if (length > MAX_NAME_BYTES - strlen(suffix))
 		length = MAX_NAME_BYTES - strlen(suffix);
 	while (length > 0 && ((unsigned char) database[length] & 0xc0) == 0x80)
@@ -79,24 +82,36 @@ target_database_can_be_replaced(RestorePlan *plan)
 	PGresult *result = connection_query(
 		plan->maintenance,
 		SQL("SELECT (SELECT pg_catalog.count(*) FROM pg_catalog.pg_subscription s"
-			"   JOIN pg_catalog.pg_database d ON d.oid = s.subdbid WHERE d.datname = $1),"
+			"   WHERE s.subdbid = d.oid),"
 			"  (SELECT pg_catalog.count(*) FROM pg_catalog.pg_replication_slots s"
-			"   WHERE s.database = $1 AND NOT s.temporary),"
+			"   WHERE s.database = d.datname AND NOT s.temporary),"
 			"  (SELECT pg_catalog.count(*) FROM pg_catalog.pg_prepared_xacts p"
-			"   WHERE p.database = $1)"),
+			"   WHERE p.database = d.datname),"
+			"  r.rolsuper OR (r.rolcreatedb AND pg_catalog.pg_has_role(d.datdba, 'USAGE'))"
+			" FROM pg_catalog.pg_database d, pg_catalog.pg_roles r"
+			" WHERE d.datname = $1::pg_catalog.name AND r.rolname = current_user"),
 		1, params);
 
 	if (result == NULL)
 		return false;
 	shown = printable_name(plan->database);
-	if (plan->settings->discard_old)
+	if (PQntuples(result) != 1)
+		good =
+			report_error(EXIT_FAILED, NULL, NULL, "database \"%s\" does not exist any more", shown);
+	if (good && plan->settings->discard_old)
 		good = can_be_dropped(shown, PQgetvalue(result, 0, 0), PQgetvalue(result, 0, 1));
 	if (good && strcmp(PQgetvalue(result, 0, 2), "0") != 0)
-		log_warning_hint("COMMIT PREPARED or ROLLBACK PREPARED ends them; view pg_prepared_xacts "
-						 "shows them.",
-						 "database \"%s\" has prepared transactions (%s); it can only be replaced "
-						 "when they have ended",
-						 shown, PQgetvalue(result, 0, 2));
+		good = report_error(EXIT_FAILED, "The server renames no database that has any.",
+							"COMMIT PREPARED or ROLLBACK PREPARED ends them; view "
+							"pg_prepared_xacts shows them.",
+							"database \"%s\" has prepared transactions (%s), so that it cannot be "
+							"replaced",
+							shown, PQgetvalue(result, 0, 2));
+	if (good && PQgetvalue(result, 0, 3)[0] != 't')
+		good = report_error(EXIT_FAILED, NULL,
+							"Restore as its owner, with CREATEDB, or as a superuser; --to restores "
+							"under another name.",
+							"this role may not rename database \"%s\", as --drop has to", shown);
 	PQclear(result);
 	free(shown);
 	return good;
@@ -213,46 +228,157 @@ target_database_run_alone(RestorePlan *plan, const SqlText *sql, const char *wha
 	return good;
 }
 
-static bool
+/* The restore is done; an old database that cannot be dropped is no reason to say that it failed.
+ */
+static void
 discard_old(RestorePlan *plan)
 {
-	Buffer name;
-	bool good;
-
-	buffer_init(&name);
-	quote_identifier(&name, plan->kept_as);
+	char *shown = printable_name(plan->kept_as);
+	PGresult *result;
+	SqlText sql;
 
 	/* A template cannot be dropped, and template1 is one. */
-	good =
-		connection_commandf(plan->maintenance, "ALTER DATABASE %s IS_TEMPLATE false", name.data) &&
-		connection_commandf(plan->maintenance, "DROP DATABASE %s WITH (FORCE)", name.data);
-	buffer_free(&name);
-	if (good)
+	sql_init(&sql);
+	sql_append(&sql, "ALTER DATABASE ");
+	sql_identifier(&sql, plan->kept_as);
+	sql_append(&sql, " IS_TEMPLATE false");
+	PQclear(connection_exec(plan->maintenance, &sql));
+	sql_reset(&sql);
+	sql_append(&sql, "DROP DATABASE ");
+	sql_identifier(&sql, plan->kept_as);
+	sql_append(&sql, " WITH (FORCE)");
+	result = connection_exec(plan->maintenance, &sql);
+	if (PQresultStatus(result) == PGRES_COMMAND_OK)
 	{
 		free(plan->kept_as);
 		plan->kept_as = NULL;
 	}
-	return good;
+	else
+	{
+		char *said = xstrdup(connection_message(plan->maintenance));
+
+		said[strcspn(said, "\n")] = '\0';
+		log_warning_hint("Drop it when what is in the way is gone.",
+						 "the old database \"%s\" could not be dropped: %s", shown, said);
+		free(said);
+	}
+	PQclear(result);
+	sql_free(&sql);
+	free(shown);
+}
+
+/* A name for the old database that nobody has. */
+static bool
+choose_old_name(RestorePlan *plan)
+{
+	bool taken = true;
+	int number;
+
+	for (number = 1; taken; number++)
+	{
+		free(plan->kept_as);
+		plan->kept_as = old_name(plan->database, number);
+		if (!target_database_exists(plan->maintenance, plan->kept_as, &taken))
+			return false;
+	}
+	return true;
+}
+
+/*
+ * After a failure: did the server do it all the same, before the connection
+ * was lost?  Then the database that was filled is not there under that name.
+ */
+static bool
+has_happened(RestorePlan *plan, bool *known)
+{
+	bool exists = true;
+	bool kept = false;
+
+	*known = target_database_reconnect(plan) &&
+			 target_database_exists(plan->maintenance, plan->working, &exists) &&
+			 target_database_exists(plan->maintenance, plan->kept_as, &kept);
+	return *known && !exists && kept;
+}
+
+static void
+append_rename(Buffer *text, const char *from, const char *to)
+{
+	buffer_append_string(text, "ALTER DATABASE ");
+	quote_identifier_shown(text, from);
+	buffer_append_string(text, " RENAME TO ");
+	quote_identifier_shown(text, to);
+	buffer_append_string(text, ";");
+}
+
+void
+target_database_keep(RestorePlan *plan, const char *what)
+{
+	char *working = printable_name(plan->working);
+	char *database = printable_name(plan->database);
+	char *aside = plan->kept_as != NULL ? xstrdup(plan->kept_as) : old_name(plan->database, 1);
+	Buffer commands;
+
+	plan->created = false;
+	buffer_init(&commands);
+	buffer_append_string(&commands, "When nobody is connected to the two any more, these commands "
+									"put it in place of the live one: BEGIN; ");
+	append_rename(&commands, plan->database, aside);
+	buffer_append_char(&commands, ' ');
+	append_rename(&commands, plan->working, plan->database);
+	buffer_append_string(&commands, " COMMIT;");
+	log_warning_hint(commands.data, "%s is kept as \"%s\"; database \"%s\" is as it was", what,
+					 working, database);
+	buffer_free(&commands);
+	free(aside);
+	free(working);
+	free(database);
+}
+
+/* What could not be swapped is complete, and may have taken hours to load. */
+static void
+keep_or_discard(RestorePlan *plan, bool known)
+{
+	if (interrupted())
+	{
+		target_database_discard(plan);
+		return;
+	}
+	if (known && !choose_old_name(plan))
+		log_debug("no name could be chosen for the old database");
+	target_database_keep(plan, known ? "the restored database is complete and"
+									 : "unless the server still did it, the restored database");
 }
 
 bool
 target_database_swap(RestorePlan *plan)
 {
 	SqlText sql;
+	bool known = true;
 	bool good;
 
 	progress_phase("swapping databases", "", 0, 0);
-	plan->kept_as = old_name(plan->database);
 	sql_init(&sql);
-	swap_commands(plan, &sql);
-	good = target_database_run_alone(plan, &sql, "could not swap the databases");
+	good = choose_old_name(plan);
+	if (good)
+		swap_commands(plan, &sql);
+	good = good && target_database_run_alone(plan, &sql, "could not swap the databases");
 	sql_free(&sql);
+	if (!good && has_happened(plan, &known))
+	{
+		log_forget_errors();
+		log_warning("the databases were swapped, although the connection was lost meanwhile");
+		good = true;
+	}
+	if (!good)
+		keep_or_discard(plan, known);
+	else
+		plan->created = false;
+	if (good && plan->settings->discard_old)
+		discard_old(plan);
 	if (!good)
 	{
 		free(plan->kept_as);
 		plan->kept_as = NULL;
-		return false;
 	}
-	plan->created = false;
-	return !plan->settings->discard_old || discard_old(plan);
+	return good;
 }

@@ -128,7 +128,8 @@ look(RestorePlan *plan, TakenDatabase *taken)
 		taken->owned = PQgetvalue(result, 0, 7)[0] == 't';
 		taken->before.to_public = text_at(result, 8);
 		believe_mark(taken, PQgetvalue(result, 0, 5)[0] == 't');
-		taken->mark = restore_mark(&plan->backup, &taken->before);
+		taken->mark =
+			restore_mark(&plan->backup, PQbackendPID(plan->maintenance->pg), &taken->before);
 	}
 	else if (result != NULL)
 	{
@@ -531,26 +532,6 @@ taken_database_limit(const RestorePlan *plan)
 	return plan->taken->before.limit;
 }
 
-/* A connection that broke is no reason to leave the database to us. */
-static bool
-connected(RestorePlan *plan, ConnectionTarget *last)
-{
-	Connection *again;
-	char *message = NULL;
-
-	/* It has been idle, so that only a question shows whether it is still there. */
-	PQclear(connection_exec(plan->maintenance, SQL("SELECT")));
-	if (PQstatus(plan->maintenance->pg) == CONNECTION_OK)
-		return true;
-	again = connection_try(last, &message);
-	free(message);
-	if (again == NULL)
-		return false;
-	connection_close(plan->maintenance);
-	plan->maintenance = again;
-	return true;
-}
-
 /* Does it hold nothing still?  Then its comment need not say what was begun. */
 static bool
 holds_nothing(RestorePlan *plan, const ConnectionTarget *last)
@@ -576,7 +557,7 @@ taken_database_give_back(RestorePlan *plan)
 	/* The user may have interrupted us; this must be done all the same. */
 	last = target_with_database(plan->target, PQdb(plan->maintenance->pg));
 	last->last_word = true;
-	good = connected(plan, last);
+	good = target_database_reconnect(plan);
 	empty = good && holds_nothing(plan, last);
 	good = good && (!plan->superuser || act_as_session(plan, true)) && taken_database_give(plan);
 	sql_init(&sql);

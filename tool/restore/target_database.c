@@ -10,10 +10,12 @@
  */
 #include "target_database.h"
 
+#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "interrupt.h"
+#include "left_database.h"
 #include "log.h"
 #include "memory.h"
 #include "progress.h"
@@ -21,6 +23,12 @@
 #include "restore_mark.h"
 #include "sql_build.h"
 #include "taken_database.h"
+
+/* A server that starts again after a crash does so within seconds, or not soon. */
+#define CONNECT_TRIES 5
+#define CONNECT_INTERVAL_MS 500
+
+static bool drop_leftover(RestorePlan *plan);
 
 /* Objects that initdb's template0 does not have. */
 static const char emptiness_query[] =
@@ -136,7 +144,7 @@ append_locale(Buffer *sql, const ManifestDatabase *database, int version)
 static bool
 mark(RestorePlan *plan)
 {
-	char *text = restore_mark(&plan->backup, NULL);
+	char *text = restore_mark(&plan->backup, PQbackendPID(plan->maintenance->pg), NULL);
 	SqlText sql;
 	bool good;
 
@@ -280,6 +288,8 @@ target_database_create(RestorePlan *plan)
 		return false;
 	if (plan->found_empty)
 		return taken_database_take(plan);
+	if (plan->leftover && !drop_leftover(plan))
+		return false;
 	buffer_init(&sql);
 	buffer_append_string(&sql, "CREATE DATABASE ");
 	quote_identifier(&sql, plan->working);
@@ -362,57 +372,121 @@ drop_subscriptions(const RestorePlan *plan)
 	free(message);
 }
 
+bool
+target_database_reconnect(RestorePlan *plan)
+{
+	ConnectionTarget *last;
+	Connection *again = NULL;
+	int i;
+
+	/* It has been idle, so that only a question shows whether it is still there. */
+	PQclear(connection_exec(plan->maintenance, SQL("SELECT")));
+	if (PQstatus(plan->maintenance->pg) == CONNECTION_OK)
+		return true;
+	last = target_with_database(plan->target, PQdb(plan->maintenance->pg));
+	last->last_word = true;
+	for (i = 0; again == NULL && i < CONNECT_TRIES; i++)
+	{
+		char *message = NULL;
+
+		if (i > 0)
+			poll(NULL, 0, CONNECT_INTERVAL_MS);
+		again = connection_try(last, &message);
+		free(message);
+	}
+	target_free(last);
+	if (again == NULL)
+		return false;
+	connection_close(plan->maintenance);
+	plan->maintenance = again;
+	connection_spare(again);
+	return true;
+}
+
+/* Drop the database that we filled, or that an earlier restore did; false without a report. */
+static bool
+drop(RestorePlan *plan)
+{
+	PGresult *result;
+	bool good;
+	SqlText sql;
+
+	/* A template cannot be dropped, and it may have become one already. */
+	sql_init(&sql);
+	sql_append(&sql, "ALTER DATABASE ");
+	sql_identifier(&sql, plan->working);
+	sql_append(&sql, " IS_TEMPLATE false");
+	PQclear(connection_exec(plan->maintenance, &sql));
+	sql_reset(&sql);
+	sql_append(&sql, "DROP DATABASE IF EXISTS ");
+	sql_identifier(&sql, plan->working);
+	sql_append(&sql, " WITH (FORCE)");
+
+	/* The maintenance connection is idle, so this works after an interrupt too. */
+	result = connection_exec(plan->maintenance, &sql);
+	if (PQresultStatus(result) != PGRES_COMMAND_OK &&
+		PQstatus(plan->maintenance->pg) == CONNECTION_OK)
+	{
+		PQclear(result);
+		drop_subscriptions(plan);
+		result = connection_exec(plan->maintenance, &sql);
+	}
+	good = PQresultStatus(result) == PGRES_COMMAND_OK;
+	PQclear(result);
+	sql_free(&sql);
+	return good;
+}
+
+/* What an earlier restore left where this one begins. */
+static bool
+drop_leftover(RestorePlan *plan)
+{
+	char *shown = printable_name(plan->working);
+	LeftBy left;
+	bool good;
+
+	good = left_database_look(plan->maintenance, plan->backup.database, plan->working, &left);
+	if (good && left != LEFT_MADE)
+		good = report_error(EXIT_LOCKED, NULL, "Wait until it has ended.",
+							"another restore is filling database \"%s\"", shown);
+	else if (good && !drop(plan))
+		good = report_error(EXIT_FAILED, connection_message(plan->maintenance), NULL,
+							"could not remove database \"%s\", which an earlier restore has left",
+							shown);
+	else if (good)
+		log_info("removed database \"%s\", which an earlier restore has left incomplete", shown);
+	free(shown);
+	return good;
+}
+
 void
 target_database_discard(RestorePlan *plan)
 {
-	char *shown = printable_name(plan->working);
-	PGresult *result;
+	char *shown;
 	Buffer sql;
 
 	if (!plan->created)
 	{
 		if (plan->found_empty)
 			taken_database_give_back(plan);
-		free(shown);
 		return;
 	}
-	buffer_init(&sql);
+	shown = printable_name(plan->working);
 	progress_phase("removing the incomplete database", "", 0, 0);
-
-	/* A template cannot be dropped, and it may have become one already. */
-	buffer_append_string(&sql, "ALTER DATABASE ");
-	quote_identifier(&sql, plan->working);
-	buffer_append_string(&sql, " IS_TEMPLATE false");
-	PQclear(PQexec(plan->maintenance->pg, sql.data));
-	buffer_reset(&sql);
-	buffer_append_string(&sql, "DROP DATABASE IF EXISTS ");
-	quote_identifier(&sql, plan->working);
-	buffer_append_string(&sql, " WITH (FORCE)");
-
-	/* The maintenance connection is idle, so this works after an interrupt too. */
-	result = PQexec(plan->maintenance->pg, sql.data);
-	if (PQresultStatus(result) != PGRES_COMMAND_OK &&
-		PQstatus(plan->maintenance->pg) == CONNECTION_OK)
-	{
-		PQclear(result);
-		drop_subscriptions(plan);
-		result = PQexec(plan->maintenance->pg, sql.data);
-	}
-	if (PQresultStatus(result) == PGRES_COMMAND_OK)
+	if (target_database_reconnect(plan) && drop(plan))
 		log_info("removed the incomplete database \"%s\"", shown);
 	else
 	{
-		buffer_reset(&sql);
+		buffer_init(&sql);
 		buffer_append_string(&sql, "DROP DATABASE IF EXISTS ");
 		quote_identifier_shown(&sql, plan->working);
 		buffer_append_string(&sql, " WITH (FORCE);");
 		log_warning_hint(
 			sql.data,
 			"could not remove the incomplete database \"%s\"; run the command below when "
-			"the server is up",
+			"the server is up, or the same restore again",
 			shown);
+		buffer_free(&sql);
 	}
-	PQclear(result);
-	buffer_free(&sql);
 	free(shown);
 }

@@ -39,8 +39,20 @@ extern bool target_database_finish(RestorePlan *plan);
 /* The last step, after the privileges of the database: let others connect. */
 extern bool target_database_open(RestorePlan *plan);
 
+/*
+ * See that the maintenance connection is there, or connect again: one that
+ * broke is no reason to leave something behind.  Not reported.
+ */
+extern bool target_database_reconnect(RestorePlan *plan);
+
 /* Remove a half-filled database that we created, or say how to. */
 extern void target_database_discard(RestorePlan *plan);
+
+/*
+ * Keep the database that we filled, and say by which commands it takes the
+ * place of the live one; `what` is the beginning of that sentence.
+ */
+extern void target_database_keep(RestorePlan *plan, const char *what);
 
 /*
  * Run a transaction that needs nobody to be in the database (or, with --drop,

@@ -1,0 +1,28 @@
+/*-------------------------------------------------------------------------
+ *
+ * left_database.h
+ *	  Telling a database that an earlier restore has left incomplete.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef NEX_LEFT_DATABASE_H
+#define NEX_LEFT_DATABASE_H
+
+#include "connection.h"
+
+typedef enum LeftBy
+{
+	LEFT_BY_OTHERS, /* not by a restore of ours, as far as can be known */
+	LEFT_RUNNING,   /* a restore is filling it */
+	LEFT_MADE,      /* made by a restore that has ended */
+	LEFT_TAKEN      /* was there, empty, when a restore took it that has ended */
+} LeftBy;
+
+/*
+ * What is database `name` to a restore of the backups of `source`?  False
+ * (reported) on failure; one that does not exist is LEFT_BY_OTHERS.
+ */
+extern bool left_database_look(Connection *maintenance, const char *source, const char *name,
+							   LeftBy *left);
+
+#endif /* NEX_LEFT_DATABASE_H */
