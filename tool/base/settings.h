@@ -69,6 +69,13 @@ typedef enum OnConflict
 	ON_CONFLICT_SKIP
 } OnConflict;
 
+/* What a restore does when the server refuses an object or its rows. */
+typedef enum OnObjectError
+{
+	ON_OBJECT_ERROR_STOP,
+	ON_OBJECT_ERROR_SKIP
+} OnObjectError;
+
 /* Whose rights the code of a live table has while rows are added to it. */
 typedef enum RowsAs
 {
@@ -154,6 +161,8 @@ typedef struct Settings
 	bool no_tablespaces;
 	char *maintenance_work_mem; /* for index builds; NULL = the server's setting */
 	CopyFormat copy_format;
+	OnObjectError on_object_error;
+	char *object_errors_file; /* NULL: a name of its own in the current directory */
 
 	/* restore of a part; `table` is also the one of cat */
 	TextList table;

@@ -17,6 +17,7 @@
 #include "interrupt.h"
 #include "json_text.h"
 #include "log.h"
+#include "object_errors.h"
 #include "output.h"
 #include "progress_bar.h"
 #include "quote.h"
@@ -91,6 +92,8 @@ restore_one(const Settings *settings)
 	if (good)
 		restore_report(&plan, (double) (end.tv_sec - start.tv_sec) +
 								  (double) (end.tv_nsec - start.tv_nsec) / 1e9);
+	if (good && plan.incomplete)
+		good = object_errors_report(&plan);
 	if (planned)
 		restore_record(&plan, good, started);
 	restore_plan_free(&plan);
@@ -162,13 +165,15 @@ const Command command_restore = {
 	.max_arguments = 1,
 	.options =
 		"to at drop yes discard-old all exclude-database no-globals existing-roles "
-		"tablespace-mapping no-tablespaces no-analyze maintenance-work-mem copy-format jobs dbname "
+		"tablespace-mapping no-tablespaces on-object-error object-errors-file no-analyze "
+		"maintenance-work-mem copy-format jobs dbname "
 		"host port "
 		"username no-password password pg-bindir catalogue table schema exclude-table as append "
 		"data-only on-conflict disable-triggers rows-as schema-only no-owner no-privileges role "
 		"allow-unknown-sql",
 	.per_call =
-		"to at drop yes discard-old all no-globals existing-roles table schema "
+		"to at drop yes discard-old all no-globals existing-roles on-object-error "
+		"object-errors-file table schema "
 		"exclude-table as append data-only on-conflict disable-triggers rows-as schema-only "
 		"no-owner no-privileges allow-unknown-sql",
 	.help =
@@ -219,6 +224,18 @@ const Command command_restore = {
 		"constraints, domains) runs with the privileges of the table's owner, as in logical "
 		"replication; with\n"
 		"--rows-as=session it runs with yours.\n"
+		"\n"
+		"If an object cannot be restored (an index, a constraint that the data violates, an "
+		"extension "
+		"that\n"
+		"is not installed), the restore stops and removes what it has made.  With "
+		"--on-object-error=skip it\n"
+		"restores everything else: rows come first, also without the constraints that refuse them. "
+		" "
+		"What is\n"
+		"missing is shown, and written as SQL to --object-errors-file; the exit code is 1.  An "
+		"incomplete\n"
+		"database does not replace a live one; the commands that do so are shown.\n"
 		"\n"
 		"-d names the database to connect to for CREATE DATABASE (default: postgres); with -h and "
 		"-p it is\n"

@@ -18,6 +18,7 @@
 #include "globals_report.h"
 #include "interrupt.h"
 #include "log.h"
+#include "object_errors.h"
 #include "memory.h"
 #include "output.h"
 #include "progress.h"
@@ -125,6 +126,8 @@ restore_database(RestoreAll *all, const ClusterTargetItem *database)
 	format_time(time(NULL), started);
 	planned = restore_plan_of_cluster(&plan, &all->each, all->repository, &database->backup);
 	good = planned && restore_execute(&plan);
+	if (good && plan.incomplete)
+		good = object_errors_report(&plan);
 	item = cluster_report_add(&all->report, database->backup.database);
 	item->backup = xstrdup(database->backup.id);
 	item->has_rows = true;

@@ -70,6 +70,13 @@ restore_options_check(const Settings *settings)
 	const Given wide[] = {{"--schema", settings->schema.count > 0},
 						  {"--exclude-table", settings->exclude_table.count > 0},
 						  {NULL, false}};
+	const Given skip[] = {
+		{"--on-object-error=skip", settings->on_object_error == ON_OBJECT_ERROR_SKIP},
+		{NULL, false}};
+	const Given one_transaction[] = {
+		{"--append", settings->append}, {"--as", settings->as != NULL}, {NULL, false}};
+	const Given errors_file[] = {{"--object-errors-file", settings->object_errors_file != NULL},
+								 {NULL, false}};
 	const Given of_append[] = {{"--on-conflict=skip", settings->on_conflict == ON_CONFLICT_SKIP},
 							   {"--disable-triggers", settings->disable_triggers},
 							   {NULL, false}};
@@ -80,6 +87,10 @@ restore_options_check(const Settings *settings)
 						   "drop the table first.") &&
 		   refuse_together(append, definitions, "--append adds rows and nothing else.") &&
 		   refuse_together(as, wide, "--as gives one table another name.") &&
+		   refuse_together(skip, one_transaction, "Both are one transaction, done or not.") &&
+		   refuse_together(all, errors_file, "With --all each database has a file of its own.") &&
+		   refuse_without(errors_file, settings->on_object_error == ON_OBJECT_ERROR_SKIP,
+						  "--on-object-error=skip") &&
 		   refuse_without(as, settings->table.count > 0, "--table") &&
 		   refuse_without(of_append, settings->append, "--append");
 }

@@ -13,6 +13,7 @@
 
 #include "json_text.h"
 #include "log.h"
+#include "object_errors.h"
 #include "output.h"
 #include "quote.h"
 #include "selection.h"
@@ -56,15 +57,50 @@ tables_json(const RestorePlan *plan)
 	return array;
 }
 
+/* What --on-object-error=skip left out. */
+static json_t *
+errors_json(const ObjectErrors *errors)
+{
+	json_t *array = json_array();
+	uint32_t i;
+
+	for (i = 0; i < errors->count; i++)
+	{
+		const ObjectError *error = &errors->items[i];
+		json_t *value = json_object();
+
+		json_object_set_new(value, "object", json_text(error->label));
+		json_object_set_new(value, "error", json_text(error->error));
+		json_object_set_new(value, "statement", json_text(error->statement));
+		json_object_set_new(value, "rows", json_integer((json_int_t) error->rows));
+		json_array_append_new(array, value);
+	}
+	return array;
+}
+
+/* An incomplete database does not take the place of a live one. */
+static const char *
+restored_as(const RestorePlan *plan)
+{
+	return plan->incomplete && plan->replaces && !plan->of_cluster ? plan->working : plan->database;
+}
+
 static void
 print_json(const RestorePlan *plan, double seconds)
 {
 	json_t *value = json_pack("{s:o, s:s, s:o, s:o, s:I, s:I, s:o}", "database",
 							  json_text(plan->backup.database), "backup", plan->backup.id, "target",
-							  json_text(plan->database), "kept_as", json_text(plan->kept_as),
+							  json_text(restored_as(plan)), "kept_as", json_text(plan->kept_as),
 							  "tables", (json_int_t) plan->manifest->ntables, "rows",
 							  (json_int_t) plan->rows, "seconds", json_seconds(seconds));
 
+	json_object_set_new(value, "incomplete", json_boolean(plan->incomplete));
+	if (plan->incomplete)
+	{
+		json_object_set_new(value, "object_errors", errors_json(plan->errors));
+		json_object_set_new(value, "object_errors_file",
+							plan->errors->written ? json_text(plan->errors->path) : json_null());
+	}
 	if (plan->selection != NULL)
 	{
 		json_object_set_new(value, "restored_tables", tables_json(plan));
@@ -120,12 +156,13 @@ print_appended(const RestorePlan *plan)
 static void
 print_text(const RestorePlan *plan, double seconds)
 {
-	char *name = printable_name(plan->database);
+	char *name = printable_name(restored_as(plan));
 	char *source = printable_name(plan->backup.database);
 	char *kept = plan->kept_as != NULL ? printable_name(plan->kept_as) : NULL;
 
-	show_text("%s %s/%s into database \"%s\": %s, %s in %s\n",
-			  plan->appended != NULL ? "appended" : "restored", source, plan->backup.id, name,
+	show_text("%s %s/%s%s into database \"%s\": %s, %s in %s\n",
+			  plan->appended != NULL ? "appended" : "restored", source, plan->backup.id,
+			  plan->incomplete ? ", incomplete," : "", name,
 			  pretty_number_of(plan->manifest->ntables, "table"),
 			  pretty_number_of(plan->rows, "row"), pretty_duration(seconds));
 	if (kept != NULL)

@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include "choose.h"
+#include "left_database.h"
 #include "log.h"
 #include "maintenance.h"
 #include "memory.h"
@@ -105,11 +106,16 @@ find_occupied(const ClusterTarget *target, Connection *connection, const Connect
 		const ClusterTargetItem *item = &target->items[i];
 		bool exists;
 		bool empty = true;
+		LeftBy left = LEFT_BY_OTHERS;
 
 		if (!target_database_exists(connection, item->backup.database, &exists) ||
-			(exists && !target_database_is_empty(server, item->backup.database, &empty)))
+			(exists && !target_database_is_empty(server, item->backup.database, &empty)) ||
+			(!empty &&
+			 !left_database_look(connection, item->backup.database, item->backup.database, &left)))
 			return false;
-		if (!empty)
+
+		/* What a restore that was killed has left, its turn replaces. */
+		if (!empty && left != LEFT_MADE && left != LEFT_TAKEN)
 			buffer_printf(occupied, "%s\"%s\"", occupied->length > 0 ? ", " : "", item->printable);
 	}
 	return true;

@@ -420,6 +420,27 @@ give_up_foreign_keys(EarlyIndexes *early, int key)
 	}
 }
 
+/* All of it is left to the post-data section. */
+void
+early_indexes_table_refused(EarlyIndexes *early, int32_t table)
+{
+	uint32_t i;
+
+	pthread_mutex_lock(&early->mutex);
+	for (i = 0; i < early->nindexes; i++)
+	{
+		EarlyIndex *index = &early->indexes[i];
+
+		if (touches(index, table) && index->state == INDEX_WAITING)
+		{
+			index->state = INDEX_LEFT;
+			give_up_foreign_keys(early, index->entry);
+		}
+	}
+	pthread_cond_broadcast(&early->changed);
+	pthread_mutex_unlock(&early->mutex);
+}
+
 /* Look for one; *left tells whether any may become ready later. */
 static bool
 claim_ready(EarlyIndexes *early, uint32_t *index, bool *left)

@@ -25,6 +25,9 @@ extern uint64_t early_indexes_urgency(const EarlyIndexes *early, int32_t table);
 /* All rows of a table (position in the manifest) are committed, or it has none. */
 extern void early_indexes_table_loaded(EarlyIndexes *early, int32_t table);
 
+/* The table's rows come later than all others, if at all. */
+extern void early_indexes_table_refused(EarlyIndexes *early, int32_t table);
+
 /*
  * Take an index or constraint that can be built now, of the biggest table
  * first.  With `wait` (there are no more rows to load), waits for one until none is left; false if

@@ -11,15 +11,21 @@
  * the same rights, can have made.
  *
  * Whether the restore is still running, the server knows: its session, whose
- * process is in the comment, or any session in the database.
+ * process is in the comment, or any session in the database.  Those of a
+ * restore that was killed need a moment to notice that.
  *
  *-------------------------------------------------------------------------
  */
 #include "left_database.h"
 
+#include <poll.h>
 #include <stdio.h>
 
+#include "interrupt.h"
 #include "restore_mark.h"
+
+#define LOOKS 20
+#define LOOK_INTERVAL_MS 250
 
 static const SqlConstant look_query =
 	SQL("SELECT pg_catalog.shobj_description(d.oid, 'pg_database'),"
@@ -48,8 +54,8 @@ is_alive(Connection *maintenance, int session, bool *alive)
 	return result != NULL;
 }
 
-bool
-left_database_look(Connection *maintenance, const char *source, const char *name, LeftBy *left)
+static bool
+look(Connection *maintenance, const char *source, const char *name, LeftBy *left)
 {
 	const char *params[1] = {name};
 	PGresult *result = connection_query(maintenance, look_query, 1, params);
@@ -68,5 +74,18 @@ left_database_look(Connection *maintenance, const char *source, const char *name
 		*left = alive ? LEFT_RUNNING : taken ? LEFT_TAKEN : LEFT_MADE;
 	}
 	PQclear(result);
+	return good;
+}
+
+bool
+left_database_look(Connection *maintenance, const char *source, const char *name, LeftBy *left)
+{
+	bool good;
+	int i;
+
+	for (i = 0; (good = look(maintenance, source, name, left)) && *left == LEFT_RUNNING &&
+				i < LOOKS && !stop_requested();
+		 i++)
+		poll(NULL, 0, LOOK_INTERVAL_MS);
 	return good;
 }

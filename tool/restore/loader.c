@@ -26,8 +26,10 @@
 #include "log.h"
 #include "member_reader.h"
 #include "memory.h"
+#include "object_errors.h"
 #include "owners_and_grants.h"
 #include "progress.h"
+#include "refused_rows.h"
 #include "session.h"
 #include "table_copy.h"
 
@@ -54,7 +56,8 @@ typedef struct Loading
 	_Atomic int next_lane;          /* of those that are run whole */
 	_Atomic uint32_t *members_left; /* per table, to count finished tables */
 	EarlyIndexes *early;
-	_Atomic uint64_t rows;
+	_Atomic uint64_t *rows; /* per table, loaded */
+	RefusedRows *refused;   /* NULL: a failure ends the restore */
 } Loading;
 
 /* A table in the order of loading; by position in the manifest. */
@@ -157,7 +160,7 @@ end_copy(Loader *loader)
 		return true;
 	if (!table_copy_end(&loader->copy))
 		return false;
-	atomic_fetch_add(&loading->rows, loader->rows);
+	atomic_fetch_add(&loading->rows[table], loader->rows);
 	if (atomic_fetch_sub(&loading->members_left[table], loader->members) == loader->members)
 	{
 		atomic_fetch_add(&progress.units_done, 1);
@@ -190,18 +193,69 @@ load_data(Loader *loader, const Member *member)
 	return table_copy_send(&loader->copy, rows, length, member->rows);
 }
 
+/* A table whose rows were refused is left for later; false if that cannot be. */
+static bool
+leave_refused(Loader *loader, int32_t table)
+{
+	Loading *loading = loader->loading;
+	TableCopy *copy = &loader->copy;
+
+	if (loading->refused == NULL || copy->said == NULL || stop_requested() ||
+		!table_copy_give_up(copy))
+		return false;
+	refused_rows_add(loading->refused, table, copy->said, copy->state);
+	early_indexes_table_refused(loading->early, table);
+	copy->said = NULL;
+	loader->rows = 0;
+	loader->members = 0;
+	return true;
+}
+
+/* End the COPY that is open, if one is; or leave its table. */
+static bool
+end_or_leave(Loader *loader)
+{
+	int32_t table = loader->copy.table;
+
+	return end_copy(loader) || leave_refused(loader, table);
+}
+
+/* Rows, which may be refused, if not before then here. */
+static bool
+load_rows(Loader *loader, const Member *member)
+{
+	Loading *loading = loader->loading;
+
+	if (refused_rows_has(loading->refused, member->table))
+	{
+		atomic_fetch_add(&progress.weight_done, member->raw);
+		return true;
+	}
+	if (loader->copy.table != member->table && !end_or_leave(loader))
+		return false;
+	return member_reader_read(&loader->reader, member) &&
+		   (load_data(loader, member) || leave_refused(loader, member->table));
+}
+
 static bool
 load_member(Loader *loader, const Member *member)
 {
-	if (stop_requested() || !member_reader_read(&loader->reader, member))
+	RestorePlan *plan = loader->loading->plan;
+
+	if (stop_requested())
 		return false;
 	if (member->kind == MEMBER_DATA)
-		return load_data(loader, member);
+		return load_rows(loader, member);
+	if (!member_reader_read(&loader->reader, member))
+		return false;
 	atomic_fetch_add(&progress.weight_done, loader->reader.raw.length);
 
-	owners_and_grants_filter(loader->loading->plan->settings, &loader->reader.raw);
+	owners_and_grants_filter(plan->settings, &loader->reader.raw);
 
 	/* A command string is one transaction. */
+	if (plan->errors != NULL)
+		return object_errors_run(plan, loader->connection, "large objects",
+								 loader->reader.raw.data);
 	return connection_command(loader->connection, loader->reader.raw.data);
 }
 
@@ -218,7 +272,7 @@ share_work(Loader *loader)
 	{
 		if (early_indexes_claim(loading->early, !more && loader->copy.table < 0, &i))
 		{
-			if (!end_copy(loader))
+			if (!end_or_leave(loader))
 				return false;
 			early_indexes_build(loading->early, i);
 		}
@@ -230,7 +284,7 @@ share_work(Loader *loader)
 		else if (loader->copy.table >= 0)
 		{
 			more = false;
-			if (!end_copy(loader))
+			if (!end_or_leave(loader))
 				return false;
 		}
 		else if (more)
@@ -256,7 +310,7 @@ load_lanes(Loader *loader)
 			if (!load_member(loader, loading->lanes[l].members[i]))
 				return false;
 		}
-		if (!end_copy(loader))
+		if (!end_or_leave(loader))
 			return false;
 	}
 	return share_work(loader);
@@ -274,6 +328,7 @@ load(void *argument)
 	loader.loading = loading;
 	loader.connection = session_open(plan, loading->target);
 	table_copy_init(&loader.copy, loader.connection, plan->manifest, plan->settings->copy_format);
+	loader.copy.quiet = loading->refused != NULL;
 	good = loader.connection != NULL &&
 		   connection_command(loader.connection, "SET synchronous_commit = off") &&
 		   member_reader_open(&loader.reader, plan->repository, plan->manifest) &&
@@ -286,6 +341,23 @@ load(void *argument)
 	return NULL;
 }
 
+/* The sum; of a table that was refused, what the last attempt brought. */
+static uint64_t
+count_rows(const Loading *loading)
+{
+	uint64_t rows = 0;
+	uint32_t i;
+
+	for (i = 0; i < loading->plan->manifest->ntables; i++)
+	{
+		if (refused_rows_has(loading->refused, (int32_t) i))
+			rows += refused_rows_loaded(loading->refused, (int32_t) i);
+		else
+			rows += atomic_load(&loading->rows[i]);
+	}
+	return rows;
+}
+
 bool
 loader_run(RestorePlan *plan)
 {
@@ -295,12 +367,16 @@ loader_run(RestorePlan *plan)
 	uint64_t tables = 0;
 	uint64_t bytes;
 	int started = 0;
+	bool good;
 	int i;
 
 	memset(&loading, 0, sizeof(loading));
 	loading.plan = plan;
 	loading.target = target_with_database(plan->target, plan->working);
 	loading.early = early_indexes_plan(plan);
+	loading.rows = xcalloc((size_t) plan->manifest->ntables + 1, sizeof(*loading.rows));
+	if (plan->errors != NULL)
+		loading.refused = refused_rows_create(plan);
 	bytes = fill_lanes(&loading, plan->manifest, &tables);
 	order_tables(&loading, plan->manifest);
 	progress_phase("loading data", "tables", tables, bytes);
@@ -318,11 +394,14 @@ loader_run(RestorePlan *plan)
 	for (i = 0; i < started; i++)
 		pthread_join(threads[i], NULL);
 	early_indexes_finish(loading.early);
-	plan->rows = loading.rows;
+	good = !stop_requested() && (loading.refused == NULL || refused_rows_run(loading.refused));
+	plan->rows = count_rows(&loading);
+	refused_rows_free(loading.refused);
+	free(loading.rows);
 	for (i = 0; i < LANES; i++)
 		free(loading.lanes[i].members);
 	free(loading.members_left);
 	target_free(loading.target);
 	free(threads);
-	return !stop_requested();
+	return good && !stop_requested();
 }

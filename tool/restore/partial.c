@@ -22,6 +22,7 @@
 #include "log.h"
 #include "member_grants.h"
 #include "memory.h"
+#include "object_errors.h"
 #include "post_data.h"
 #include "progress.h"
 #include "quote.h"
@@ -297,7 +298,8 @@ run_in_new_database(RestorePlan *plan)
 		   grant_members(plan);
 	if (good && plan->manifest->ntables > 0)
 		good = loader_run(plan);
-	if (good && plan->rows != plan->manifest->totals.rows)
+	if (good &&
+		plan->rows + (plan->errors != NULL ? plan->errors->rows : 0) != plan->manifest->totals.rows)
 		good = report_error(EXIT_INTEGRITY, NULL, NULL, "loaded %llu rows instead of %llu",
 							(unsigned long long) plan->rows,
 							(unsigned long long) plan->manifest->totals.rows);
@@ -378,14 +380,27 @@ run_alone(RestorePlan *plan)
 	return good && target_database_finish(plan) && target_database_open(plan);
 }
 
+/* Within one transaction nothing can be skipped. */
+static bool
+check_skip(const RestorePlan *plan, bool one_transaction)
+{
+	return plan->errors == NULL || !one_transaction ||
+		   report_error(EXIT_USAGE, NULL, "Restore the part into a new database, with --to.",
+						"--on-object-error=skip cannot be used where all is one transaction");
+}
+
 bool
 partial_run(RestorePlan *plan)
 {
+	if (!check_skip(plan, plan->in_place))
+		return false;
 	if (!check_core(plan) || !session_read(plan))
 		return false;
 	if (plan->in_place)
 		return run_in_one_transaction(plan);
 	if (!choose(plan, NULL) || !check_objects(plan, plan->manifest))
 		return false;
-	return must_be_one_transaction(plan) ? run_alone(plan) : run_in_new_database(plan);
+	if (must_be_one_transaction(plan))
+		return check_skip(plan, true) && run_alone(plan);
+	return run_in_new_database(plan);
 }

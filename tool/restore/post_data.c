@@ -24,6 +24,7 @@
 #include "interrupt.h"
 #include "log.h"
 #include "memory.h"
+#include "object_runner.h"
 #include "schema_sections.h"
 
 typedef enum Pass
@@ -105,6 +106,13 @@ run_pass(RestorePlan *plan, const ArchiveListing *section, const unsigned char *
 		if (passes[i] == pass)
 			ids[count++] = section->entries[i].id;
 	}
+	if (plan->errors != NULL)
+	{
+		good = count == 0 || object_runner_entries(plan, ids, count, is_parallel[pass]);
+		free(ids);
+		return good;
+	}
+
 	/* No entry has a negative id, so neither has an early index's list. */
 	list = count > 0 ? archive_list_write(plan, ids, count, -1 - (int) pass, &error) : NULL;
 	free(ids);

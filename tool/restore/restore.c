@@ -12,7 +12,6 @@
  */
 #include "restore.h"
 
-#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -23,6 +22,7 @@
 #include "log.h"
 #include "maintenance.h"
 #include "memory.h"
+#include "object_errors.h"
 #include "partial.h"
 #include "post_data.h"
 #include "progress.h"
@@ -38,8 +38,6 @@
 #include "verify.h"
 
 #define MAX_NAME_BYTES 63
-#define LOOKS 20
-#define LOOK_INTERVAL_MS 250
 
 /* "<database>_restore_<id>", or "…_2" and so on, shortened at a character border to fit. */
 static char *
@@ -83,20 +81,6 @@ look_at_live(RestorePlan *plan)
 	return true;
 }
 
-/* A killed restore's sessions need a moment to notice that. */
-static bool
-look_patiently(RestorePlan *plan, const char *name, LeftBy *left)
-{
-	bool good;
-	int i;
-
-	for (i = 0; (good = left_database_look(plan->maintenance, plan->backup.database, name, left)) &&
-				*left == LEFT_RUNNING && i < LOOKS && !stop_requested();
-		 i++)
-		poll(NULL, 0, LOOK_INTERVAL_MS);
-	return good;
-}
-
 static bool
 refuse_running(const char *name)
 {
@@ -124,7 +108,8 @@ choose_working_name(RestorePlan *plan)
 		free(plan->working);
 		plan->working = working_name(plan->database, plan->backup.id, number);
 		if (!target_database_exists(plan->maintenance, plan->working, &taken) ||
-			(taken && !look_patiently(plan, plan->working, &left)))
+			(taken &&
+			 !left_database_look(plan->maintenance, plan->backup.database, plan->working, &left)))
 			return false;
 		if (left == LEFT_RUNNING)
 			return refuse_running(plan->working);
@@ -261,7 +246,7 @@ plan_existing(RestorePlan *plan)
 	bool empty;
 	bool good;
 
-	if (!look_patiently(plan, plan->database, &left))
+	if (!left_database_look(plan->maintenance, plan->backup.database, plan->database, &left))
 		return false;
 	if (left == LEFT_MADE || left == LEFT_RUNNING)
 		return plan_left(plan, left);
@@ -382,7 +367,9 @@ check_objects(RestorePlan *plan)
 static bool
 check_rows(const RestorePlan *plan)
 {
-	if (plan->rows == plan->manifest->totals.rows)
+	uint64_t missing = plan->errors != NULL ? plan->errors->rows : 0;
+
+	if (plan->rows + missing == plan->manifest->totals.rows)
 		return true;
 	return report_error(EXIT_INTEGRITY, NULL, NULL, "loaded %llu rows instead of %llu",
 						(unsigned long long) plan->rows,
@@ -406,6 +393,9 @@ restore_execute(RestorePlan *plan)
 {
 	bool good;
 
+	if (!object_errors_begin(plan))
+		return false;
+
 	/* It removes, or gives back, what an interrupted restore leaves. */
 	connection_spare(plan->maintenance);
 	target_send_patiently(plan->target);
@@ -418,6 +408,12 @@ restore_execute(RestorePlan *plan)
 		good = check_objects(plan) &&
 			   unknown_members_refuse(plan->settings, plan->repository, plan->manifest) &&
 			   fill(plan) && !stop_requested();
+	good = good && object_errors_finish(plan);
+	if (good && plan->incomplete && plan->replaces && !plan->of_cluster)
+	{
+		target_database_keep(plan, "the incomplete database");
+		return true;
+	}
 	if (good && plan->replaces)
 		return target_database_swap(plan);
 	if (!good && !plan->in_place)
@@ -459,5 +455,6 @@ restore_plan_free(RestorePlan *plan)
 	free(plan->early);
 	free(plan->pg_restore);
 	free(plan->session);
+	object_errors_free(plan->errors);
 	taken_database_free(plan->taken);
 }

@@ -17,6 +17,7 @@
 
 typedef struct Selection Selection;
 typedef struct TakenDatabase TakenDatabase;
+typedef struct ObjectErrors ObjectErrors;
 
 /* What --append did to a table. */
 typedef struct AppendResult
@@ -57,6 +58,10 @@ typedef struct RestorePlan
 	char *session;     /* settings of the backup's head, as SQL */
 	uint64_t rows;     /* loaded so far */
 
+	/* With --on-object-error=skip (object_errors.h). */
+	ObjectErrors *errors; /* NULL: the first error ends the restore */
+	bool incomplete;      /* there were some */
+
 	/* A part of the backup (partial.c). */
 	bool partial;         /* a part, or rows into tables that exist */
 	bool in_place;        /* `database` exists and stays: one transaction in it */
@@ -80,7 +85,8 @@ extern bool restore_plan_of_cluster(RestorePlan *plan, const Settings *settings,
 
 /*
  * Do it.  On failure the target is as it was before, or the report says what
- * is left and which command removes it.
+ * is left and which command removes it.  With plan->incomplete the database is
+ * there, but something is missing in it; object_errors_report() says so.
  */
 extern bool restore_execute(RestorePlan *plan);
 extern void restore_plan_free(RestorePlan *plan);

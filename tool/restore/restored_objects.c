@@ -21,6 +21,7 @@
 #include "archive_listing.h"
 #include "log.h"
 #include "memory.h"
+#include "object_errors.h"
 #include "session.h"
 
 /* Objects that no extension brought. */
@@ -79,7 +80,7 @@ static const Kind kinds[] = {
 
 /* How many entries there are of a kind. */
 static uint64_t
-listed(const ArchiveListing *listing, const Kind *kind)
+listed(const RestorePlan *plan, const ArchiveListing *listing, const Kind *kind)
 {
 	uint64_t count = 0;
 	uint32_t i;
@@ -88,6 +89,8 @@ listed(const ArchiveListing *listing, const Kind *kind)
 	{
 		const ArchiveEntry *entry = &listing->entries[i];
 
+		if (object_errors_has(plan, entry->id))
+			continue;
 		/* To attach is no object.  A table in schema "ATTACH" is one. */
 		if ((entry->catalog == 0) == (strstr(kind->kind, " ATTACH") != NULL))
 			count += archive_entry_is(entry, kind->kind) ||
@@ -96,16 +99,31 @@ listed(const ArchiveListing *listing, const Kind *kind)
 	return count;
 }
 
-static bool
-check_kind(Connection *connection, const ArchiveListing *listing, const Kind *kind)
+/* In a restore that goes on: something that depends on what could not be restored. */
+static void
+note_missing(RestorePlan *plan, const Kind *kind, uint64_t wanted, uint64_t found)
 {
-	uint64_t wanted = listed(listing, kind);
+	char *label =
+		xasprintf("%llu of %llu objects of kind %s", (unsigned long long) (wanted - found),
+				  (unsigned long long) wanted, kind->kind);
+
+	object_errors_add(plan, NULL, false, label, "", "they are not there", 0);
+	free(label);
+}
+
+static bool
+check_kind(RestorePlan *plan, Connection *connection, const ArchiveListing *listing,
+		   const Kind *kind)
+{
+	uint64_t wanted = listed(plan, listing, kind);
 	PGresult *result = wanted > 0 ? connection_query(connection, kind->query, 0, NULL) : NULL;
 	uint64_t found = result != NULL ? strtoull(PQgetvalue(result, 0, 0), NULL, 10) : 0;
 	bool good = wanted == 0 || result != NULL;
 
 	PQclear(result);
-	if (good && found < wanted)
+	if (good && found < wanted && plan->errors != NULL)
+		note_missing(plan, kind, wanted, found);
+	else if (good && found < wanted)
 		good = report_error(EXIT_FAILED, NULL, NULL,
 							"the archive lists %llu entries of kind %s, but the database has %llu",
 							(unsigned long long) wanted, kind->kind, (unsigned long long) found);
@@ -124,7 +142,7 @@ restored_objects_check(RestorePlan *plan)
 	memset(&listing, 0, sizeof(listing));
 	good = good && archive_listing_read(plan, "--verbose", NULL, &listing);
 	for (i = 0; good && i < sizeof(kinds) / sizeof(kinds[0]); i++)
-		good = check_kind(connection, &listing, &kinds[i]);
+		good = check_kind(plan, connection, &listing, &kinds[i]);
 	archive_listing_free(&listing);
 	connection_close(connection);
 	target_free(target);

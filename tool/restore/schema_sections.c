@@ -13,8 +13,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <pthread.h>
-#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -25,6 +23,7 @@
 #include "member_reader.h"
 #include "memory.h"
 #include "newer_pg_restore.h"
+#include "object_runner.h"
 #include "owners_and_grants.h"
 #include "private_file.h"
 #include "progress.h"
@@ -33,6 +32,12 @@
 #include "session_pins.h"
 #include "subprocess.h"
 #include "unknown_members.h"
+
+/* pg_cron, for instance, lives in the database that cron.database_name names. */
+#define EXTENSION_HINT                                                                             \
+	"If the extension works in a database of one name only: rename the database that is there "    \
+	"(ALTER DATABASE NAME RENAME TO NAME_before, when nobody is connected), and restore without "  \
+	"--to and --drop.  " SKIP_HINT
 
 bool
 schema_sections_prepare(RestorePlan *plan)
@@ -88,8 +93,9 @@ report_child(const char *section, const SubprocessResult *result)
 	report_error(EXIT_FAILED, error != NULL ? error : result->errors.data,
 				 error != NULL && strstr(error, "role \"") != NULL
 					 ? "Roles are not part of a database backup: \"nex_backup globals restore\" "
-					   "brings them, if the globals were backed up."
-					 : NULL,
+					   "brings them, if the globals were backed up.  " SKIP_HINT
+				 : error != NULL && strstr(error, "CREATE EXTENSION") != NULL ? EXTENSION_HINT
+																			  : SKIP_HINT,
 				 "could not restore the %s section", section);
 	free(error);
 	return false;
@@ -183,6 +189,11 @@ schema_sections_run(RestorePlan *plan, const char *section)
 		list != NULL ? xasprintf("--use-list=%s", list) : xasprintf("--section=%s", section);
 	bool good;
 
+	if (plan->errors != NULL && strcmp(section, "pre-data") == 0)
+	{
+		free(which);
+		return object_runner_pre_data(plan);
+	}
 	progress_phase("restoring schema", "", 0, 0);
 	good = must_run_pg_restore(plan, section, which, 1);
 	free(which);
@@ -219,6 +230,17 @@ schema_sections_try_list(RestorePlan *plan, const char *list, bool serial)
 	return good;
 }
 
+static bool
+run_member(RestorePlan *plan, Connection *connection, MemberKind kind, const char *sql)
+{
+	if (plan->errors != NULL)
+		return object_errors_run(plan, connection,
+								 kind == MEMBER_SEQUENCES ? "values of sequences"
+														  : "settings and grants of the database",
+								 sql);
+	return connection_command(connection, sql);
+}
+
 bool
 schema_sections_run_members(RestorePlan *plan, MemberKind kind)
 {
@@ -240,121 +262,11 @@ schema_sections_run_members(RestorePlan *plan, MemberKind kind)
 	{
 		owners_and_grants_filter(plan->settings, &sql);
 		connection = session_open(plan, target);
-		good = connection != NULL && connection_command(connection, sql.data);
+		good = connection != NULL && run_member(plan, connection, kind, sql.data);
 		connection_close(connection);
 	}
 	buffer_free(&sql);
 	member_reader_close(&reader);
 	target_free(target);
 	return good;
-}
-
-/* What the threads of ANALYZE share. */
-typedef struct Analyzing
-{
-	const RestorePlan *plan;
-	ConnectionTarget *target;
-	const Manifest *manifest;
-	uint32_t *order; /* positions of tables, biggest first */
-	_Atomic uint32_t next;
-} Analyzing;
-
-static int
-compare_table_sizes(const void *a, const void *b, void *argument)
-{
-	const Manifest *manifest = argument;
-	uint64_t x = manifest->tables[*(const uint32_t *) a].raw_bytes;
-	uint64_t y = manifest->tables[*(const uint32_t *) b].raw_bytes;
-
-	return x > y ? -1 : x < y;
-}
-
-static void *
-analyze(void *argument)
-{
-	Analyzing *analyzing = argument;
-	/* The names are those of the manifest, in the encoding of the backup. */
-	Connection *connection = session_open(analyzing->plan, analyzing->target);
-	bool good =
-		connection != NULL && connection_command(connection, "SET synchronous_commit = off");
-	uint32_t i;
-
-	while (good && !stop_requested() &&
-		   (i = atomic_fetch_add(&analyzing->next, 1)) < analyzing->manifest->ntables)
-	{
-		const ManifestTable *table = &analyzing->manifest->tables[analyzing->order[i]];
-		Buffer name;
-
-		buffer_init(&name);
-		quote_qualified(&name, table->schema, table->name);
-		good = connection_commandf(connection, "ANALYZE %s", name.data);
-		buffer_free(&name);
-		atomic_fetch_add(&progress.units_done, 1);
-	}
-	if (!good)
-		stop_request();
-	connection_close(connection);
-	return NULL;
-}
-
-/* Materialized views are in no manifest, since their rows are made by REFRESH. */
-static bool
-analyze_materialized_views(ConnectionTarget *target)
-{
-	Connection *connection = connection_open(target);
-	PGresult *result = NULL;
-	bool good;
-	int i;
-
-	if (connection != NULL)
-		result = connection_query(connection,
-								  "SELECT pg_catalog.format('ANALYZE %I.%I', n.nspname, c.relname)"
-								  " FROM pg_catalog.pg_class c"
-								  " JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace"
-								  " WHERE c.relkind = 'm' AND c.relispopulated",
-								  0, NULL);
-	good = result != NULL;
-	for (i = 0; good && i < PQntuples(result) && !stop_requested(); i++)
-		good = connection_command(connection, PQgetvalue(result, i, 0));
-	PQclear(result);
-	connection_close(connection);
-	return good;
-}
-
-bool
-schema_sections_analyze(RestorePlan *plan)
-{
-	bool good;
-
-	int jobs = plan->settings->jobs;
-	pthread_t *threads = xcalloc((size_t) jobs, sizeof(pthread_t));
-	Analyzing analyzing;
-	int started = 0;
-	uint32_t i;
-	int t;
-
-	memset(&analyzing, 0, sizeof(analyzing));
-	analyzing.plan = plan;
-	analyzing.target = target_with_database(plan->target, plan->working);
-	analyzing.manifest = plan->manifest;
-	analyzing.order = xcalloc((size_t) plan->manifest->ntables + 1, sizeof(uint32_t));
-	for (i = 0; i < plan->manifest->ntables; i++)
-		analyzing.order[i] = i;
-	qsort_r(analyzing.order, plan->manifest->ntables, sizeof(uint32_t), compare_table_sizes,
-			plan->manifest);
-	progress_phase("analyzing", "tables", plan->manifest->ntables, 0);
-	for (t = 0; t + 1 < jobs; t++)
-	{
-		if (pthread_create(&threads[t], NULL, analyze, &analyzing) != 0)
-			break;
-		started++;
-	}
-	analyze(&analyzing);
-	for (t = 0; t < started; t++)
-		pthread_join(threads[t], NULL);
-	good = !stop_requested() && analyze_materialized_views(analyzing.target);
-	target_free(analyzing.target);
-	free(analyzing.order);
-	free(threads);
-	return good && !stop_requested();
 }

@@ -18,6 +18,7 @@
 #include "interrupt.h"
 #include "log.h"
 #include "memory.h"
+#include "object_errors.h"
 #include "progress.h"
 #include "quote.h"
 
@@ -34,8 +35,23 @@ table_copy_init(TableCopy *copy, Connection *connection, const Manifest *manifes
 	copy->table = -1;
 }
 
+/* The first words are the cause. */
 static bool
-report_failure(const TableCopy *copy, const PGresult *result, int32_t position)
+keep_failure(TableCopy *copy, const PGresult *result)
+{
+	const char *state = PQresultErrorField(result, PG_DIAG_SQLSTATE);
+
+	if (copy->said != NULL)
+		return false;
+	copy->said = object_errors_said(copy->connection, result);
+	copy->state[0] = '\0';
+	if (state != NULL)
+		strncat(copy->state, state, 5);
+	return false;
+}
+
+static bool
+report_failure(TableCopy *copy, const PGresult *result, int32_t position)
 {
 	const ManifestTable *table = &copy->manifest->tables[position];
 	Buffer name;
@@ -43,11 +59,18 @@ report_failure(const TableCopy *copy, const PGresult *result, int32_t position)
 
 	if (stop_requested())
 		return false;
+	if (copy->quiet &&
+		!object_errors_is_fatal(
+			copy->connection, result != NULL ? PQresultErrorField(result, PG_DIAG_SQLSTATE) : NULL))
+		return keep_failure(copy, result);
 	buffer_init(&name);
 	quote_qualified(&name, table->schema, table->name);
 	what = xasprintf("could not load table %s", name.data);
 	buffer_free(&name);
-	connection_report(copy->connection, result, what);
+	connection_report_hint(
+		copy->connection, result, what,
+		result != NULL && PQresultErrorField(result, PG_DIAG_MESSAGE_HINT) == NULL ? SKIP_HINT
+																				   : NULL);
 	free(what);
 	return false;
 }
@@ -80,7 +103,10 @@ open_copy(TableCopy *copy, int32_t table, bool binary)
 bool
 table_copy_begin(TableCopy *copy, int32_t table)
 {
-	bool binary = copy->format == COPY_FORMAT_BINARY &&
+	/* What is to be sent again must not be there in part; tables that are not serial are emptied.
+	 */
+	bool whole = copy->quiet && copy->manifest->tables[table].serial;
+	bool binary = copy->format == COPY_FORMAT_BINARY && !whole &&
 				  column_writers_find(copy->connection, &copy->manifest->tables[table],
 									  &copy->enums, &copy->converter);
 
@@ -101,6 +127,12 @@ take_results(TableCopy *copy)
 
 		if (status != PGRES_COMMAND_OK)
 			good = report_failure(copy, result, copy->table);
+		else if (good && strtoull(PQcmdTuples(result), NULL, 10) != copy->rows && copy->quiet)
+		{
+			good = false;
+			copy->said = xasprintf("the server took %s rows instead of %llu", PQcmdTuples(result),
+								   (unsigned long long) copy->rows);
+		}
 		else if (good && strtoull(PQcmdTuples(result), NULL, 10) != copy->rows)
 			good = report_error(EXIT_INTEGRITY, NULL, NULL,
 								"the server took %s rows of table \"%s\" instead of %llu",
@@ -227,9 +259,24 @@ table_copy_end(TableCopy *copy)
 	return true;
 }
 
+bool
+table_copy_give_up(TableCopy *copy)
+{
+	PGconn *pg = copy->connection->pg;
+	PGresult *result;
+
+	PQputCopyEnd(pg, "refused");
+	while (PQstatus(pg) == CONNECTION_OK && (result = PQgetResult(pg)) != NULL)
+		PQclear(result);
+	copy->table = -1;
+	buffer_reset(&copy->out);
+	return PQstatus(pg) == CONNECTION_OK;
+}
+
 void
 table_copy_free(TableCopy *copy)
 {
+	free(copy->said);
 	free(copy->converter.writers);
 	buffer_free(&copy->converter.value);
 	free(copy->enums.types);

@@ -23,6 +23,11 @@ typedef struct TableCopy
 	BinaryRows converter;
 	EnumTypes enums;
 	Buffer out; /* binary rows to be sent */
+
+	/* Set by whoever goes on behind a failure: what went wrong is kept here, not reported. */
+	bool quiet;
+	char *said;
+	char state[6]; /* SQLSTATE, or empty */
 } TableCopy;
 
 extern void table_copy_init(TableCopy *copy, Connection *connection, const Manifest *manifest,
@@ -39,6 +44,9 @@ extern bool table_copy_send(TableCopy *copy, const char *rows, size_t length, ui
 
 /* End the COPY; the server must have taken each row. */
 extern bool table_copy_end(TableCopy *copy);
+
+/* After a failure: end the COPY, if one is open; false if the connection is of no more use. */
+extern bool table_copy_give_up(TableCopy *copy);
 extern void table_copy_free(TableCopy *copy);
 
 #endif /* NEX_TABLE_COPY_H */

@@ -320,6 +320,9 @@ target_database_finish(RestorePlan *plan)
 	Buffer name;
 	bool good;
 
+	/* It was idle for as long as everything took. */
+	if (!target_database_reconnect(plan))
+		return connection_report(plan->maintenance, NULL, "lost the connection to the server");
 	if (plan->found_empty)
 		return taken_database_give(plan) && (!plan->of_cluster || set_owner(plan));
 	buffer_init(&name);

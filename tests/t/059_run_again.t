@@ -1,0 +1,120 @@
+# What was loaded is not thrown away when the databases cannot be swapped, and a restore that was
+# killed is simply run again.
+use strict;
+use warnings;
+
+use File::Temp ();
+use NexBackup::Test;
+use Test::More;
+
+my $node = start_server('main', max_prepared_transactions => 2);
+my $repo = new_repository();
+my ($code, $out, $err, $said);
+
+# ---- what was loaded stays when the databases cannot be swapped
+create_database('big');
+query('big', "CREATE TABLE t AS SELECT i, repeat('x', 200) AS v FROM generate_series(1, 200000) i; CREATE INDEX ON t (i); CREATE INDEX ON t (v, i)");
+tool_ok([ 'backup', '--repo', $repo, '-d', 'big' ], 'a database that takes a moment');
+my $id = latest_id($repo, 'big');
+my $working = "big_restore_$id";
+my $prepare = "BEGIN; INSERT INTO t VALUES (0); PREPARE TRANSACTION 'stuck'";
+
+sub exists_database { my ($name) = @_; return scalar grep { $_ eq $name } @{ database_names() } }
+
+sub run_while
+{
+	my ($meanwhile, @arguments) = @_;
+	my $log = File::Temp->new;
+	my $pid = start_tool("$log", @arguments);
+
+	$meanwhile->($pid);
+	my $code = finish_tool($pid);
+	return ($code, read_bytes("$log"));
+}
+
+query('big', $prepare);
+tool_fails([ 'restore', '--repo', $repo, 'big', '--drop', '--yes' ], 1, qr/prepared transactions \(1\), so that it cannot be replaced.*HINT:.*ROLLBACK PREPARED/s,
+	'a prepared transaction is seen before the load');
+query('big', "ROLLBACK PREPARED 'stuck'");
+ok(!exists_database($working), 'nothing was created');
+($code, $said) = run_while(sub { wait_until(sub { exists_database($working) }); query('big', $prepare) },
+	'restore', '--repo', $repo, 'big', '--drop', '--yes');
+is($code, 1, 'one that comes later stops the swap');
+like($said, qr/the restored database is complete and is kept as "$working"; database "big" is as it was/, 'but what was loaded is kept');
+query('big', "ROLLBACK PREPARED 'stuck'");
+my ($commands) = $said =~ /put it in place of the live one: (.*)$/m;
+query('big', 'CREATE TABLE live ()');
+query('postgres', $commands);
+is(query('big', "SELECT count(*), to_regclass('live') IS NULL FROM t"), '200000|t', 'and the commands put it in place');
+
+# The session that swaps is lost.
+($code, $said) = run_while(
+	sub {
+		wait_until(sub { exists_database($working) });
+		query('big', $prepare);
+		wait_until(sub { query('postgres', q(SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE query LIKE 'BEGIN; ALTER DATABASE big RENAME%')) });
+	},
+	'restore', '--repo', $repo, 'big', '--drop', '--yes');
+is($code, 1, 'the session that swaps is lost');
+like($said, qr/the restored database is complete and is kept as "$working"/, 'what was loaded is kept');
+query('big', "ROLLBACK PREPARED 'stuck'");
+($code, $out, $err) = tool('restore', '--repo', $repo, 'big', '--drop', '--yes');
+is($code, 0, 'and is not in the way of the next restore');
+ok(exists_database($working), 'nor removed by it');
+query("postgres", qq(DROP DATABASE "$working"));
+
+# Two within a second.
+create_database('small');
+tool_ok([ 'backup', '--repo', $repo, '-d', 'small' ], 'a small database');
+tool_ok([ 'restore', '--repo', $repo, 'small', '--drop', '--yes', '--no-analyze' ], 'replaced, again and again') for 1 .. 4;
+is(scalar(grep { /^small_old_/ } @{ database_names() }), 4, 'each old one has a name');
+
+# A role that may not rename it.
+query('postgres', 'CREATE ROLE eve; CREATE ROLE maker LOGIN CREATEDB');
+tool_fails([ 'restore', '--repo', $repo, 'big', '--drop', '--yes', '-U', 'maker', '--no-owner' ], 1, qr/may not rename database "big".*HINT/s,
+	'rights are looked at before the load');
+
+# ---- a restore that was killed is run again
+for my $how ([ '--to', 'again' ], [ '--drop', '--yes' ], [ '--to', 'again_part', '--table', 't' ])
+{
+	my $name = $how->[0] eq '--to' ? $how->[1] : $working;
+	my @restore = ('restore', '--repo', $repo, 'big', @$how);
+	my ($killed) = run_while(sub { my ($pid) = @_; wait_until(sub { exists_database($name)
+		  && query('postgres', "SELECT shobj_description(oid, 'pg_database') FROM pg_database WHERE datname = '$name'") ne '' }); kill 'KILL', $pid }, @restore);
+
+	ok(exists_database($name), "@$how: killed");
+	like((tool('doctor', '--repo', $repo, '-d', 'postgres'))[1], qr/"$name".*left over/, "@$how: doctor names it") if $how->[0] eq '--drop';
+	($code, $out, $err) = tool(@restore);
+	is($code, 0, "@$how: run again") or diag($err);
+	like($err, qr/removed database "$name", which an earlier restore has left incomplete/, "@$how: what was left is removed");
+	ok(!exists_database($working), "@$how: nothing is left");
+}
+is(query('again', 'SELECT count(*) FROM t'), 200000, 'all rows');
+
+# The same words in a database of somebody else are no reason to remove it.
+create_database('claims');
+query('claims', "CREATE TABLE t ()");
+query('postgres', "ALTER DATABASE claims OWNER TO eve; COMMENT ON DATABASE claims IS 'nex_backup: restore of big/$id in progress since 2026-01-01T00:00:00Z, session 1'");
+tool_fails([ 'restore', '--repo', $repo, 'big', '--to', 'claims' ], 1, qr/"claims" exists and is not empty/, 'a database of another role that says so stays');
+
+# One that is at work, and one into an empty database, which was there before.
+my ($first, $second);
+($first, $said) = run_while(sub { wait_until(sub { exists_database('two') }); $second = (tool('restore', '--repo', $repo, 'big', '--to', 'two'))[0] },
+	'restore', '--repo', $repo, 'big', '--to', 'two');
+is($first, 0, 'a restore goes on');
+isnt($second, 0, 'while the same one again is refused');
+is(query('two', 'SELECT count(*) FROM t'), 200000, 'and is complete');
+create_database('was_there');
+run_while(sub { my ($pid) = @_; wait_until(sub { query('postgres', q(SELECT coalesce(shobj_description(oid, 'pg_database'), '') FROM pg_database WHERE datname = 'was_there')) =~ /progress/ && query('was_there', "SELECT count(*) FROM pg_class WHERE relname = 't'") }); kill 'KILL', $pid },
+	'restore', '--repo', $repo, 'big', '--to', 'was_there');
+tool_fails([ 'restore', '--repo', $repo, 'big', '--to', 'was_there' ], 1, qr/holds a part of the backup.*was killed.*HINT:.*--drop/s, 'an empty database that was there, killed');
+tool_ok([ 'restore', '--repo', $repo, 'big', '--to', 'was_there', '--drop', '--yes', '--discard-old' ], 'the hint helps');
+
+# Losing the one idle session is no reason to lose all that was loaded.
+($code, $said) = run_while(sub { wait_until(sub { exists_database('one_lost') });
+	query('postgres', q(SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = 'postgres' AND application_name LIKE 'nex_backup%')) },
+	'restore', '--repo', $repo, 'big', '--to', 'one_lost');
+is($code, 0, 'the idle session is lost') or diag($said);
+is(query('one_lost', 'SELECT count(*) FROM t'), 200000, 'and the restore ends well');
+
+done_testing();

@@ -1,0 +1,404 @@
+/*-------------------------------------------------------------------------
+ *
+ * object_errors.c
+ *	  What a restore with --on-object-error=skip could not restore.
+ *
+ * Each failure is a warning when it happens, and in the end a statement in a
+ * file of SQL that can be run when its cause is gone.  The file is SQL of the
+ * backup, which runs with the rights of whoever runs it: so it is readable
+ * for its owner alone, is never written over another file, and whatever else
+ * is in it (names, messages of the server) is in comments of one line, escaped.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "object_errors.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <libgen.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "interrupt.h"
+#include "log.h"
+#include "memory.h"
+#include "names.h"
+#include "quote.h"
+#include "selection.h"
+
+#define FILES_TRIED 1000
+
+bool
+object_errors_is_fatal(const Connection *connection, const char *state)
+{
+	static const char *const classes[] = {"08", "53", "57P", "58030"};
+	size_t i;
+
+	if (PQstatus(connection->pg) != CONNECTION_OK || stop_requested())
+		return true;
+	for (i = 0; state != NULL && i < sizeof(classes) / sizeof(classes[0]); i++)
+	{
+		if (strncmp(state, classes[i], strlen(classes[i])) == 0)
+			return true;
+	}
+	return false;
+}
+
+char *
+object_errors_said(const Connection *connection, const PGresult *result)
+{
+	const char *primary = PQresultErrorField(result, PG_DIAG_MESSAGE_PRIMARY);
+	const char *detail = PQresultErrorField(result, PG_DIAG_MESSAGE_DETAIL);
+	const char *context = PQresultErrorField(result, PG_DIAG_CONTEXT);
+	Buffer said;
+
+	buffer_init(&said);
+	buffer_append_string(&said, primary != NULL ? primary : connection_message(connection));
+	if (detail != NULL)
+		buffer_printf(&said, " (%s)", detail);
+	if (context != NULL)
+		buffer_printf(&said, " [%s]", context);
+	return buffer_detach(&said);
+}
+
+/* ---- the list ---- */
+
+static void
+warn(const ObjectError *error)
+{
+	char *label = printable_name(error->label);
+	char *said = printable_name(error->error);
+
+	if (error->statement == NULL)
+		log_warning("could not restore %llu rows of %s: %s", (unsigned long long) error->rows,
+					label, said);
+	else
+		log_warning("could not restore %s: %s", label, said);
+	free(label);
+	free(said);
+}
+
+void
+object_errors_add(RestorePlan *plan, const TocEntry *entry, bool missing, const char *label,
+				  const char *statement, const char *error, uint64_t rows)
+{
+	ObjectErrors *errors = plan->errors;
+	ObjectError *item;
+
+	pthread_mutex_lock(&errors->mutex);
+	errors->items = xrealloc(errors->items, ((size_t) errors->count + 1) * sizeof(*errors->items));
+	item = &errors->items[errors->count++];
+	item->place = entry != NULL ? entry->place : UINT32_MAX;
+	item->order = errors->count;
+	item->entry = entry != NULL && missing ? entry->id : 0;
+	item->label = label != NULL ? xstrdup(label) : toc_entry_label(entry);
+	item->statement = statement != NULL ? xstrdup(statement) : NULL;
+	item->error = xstrdup(error);
+	item->rows = rows;
+	errors->rows += rows;
+	warn(item);
+	pthread_mutex_unlock(&errors->mutex);
+}
+
+bool
+object_errors_has(const RestorePlan *plan, int entry)
+{
+	uint32_t i;
+
+	for (i = 0; plan->errors != NULL && i < plan->errors->count; i++)
+	{
+		if (plan->errors->items[i].entry == entry)
+			return true;
+	}
+	return false;
+}
+
+const char *
+object_errors_owner(const RestorePlan *plan, uint32_t oid)
+{
+	const ArchiveToc *toc = plan->errors->toc;
+	uint32_t i;
+
+	for (i = 0; toc != NULL && i < toc->count; i++)
+	{
+		if (toc->entries[i].oid == oid && toc_entry_is(&toc->entries[i], "TABLE"))
+			return toc->entries[i].owner;
+	}
+	return "";
+}
+
+/* ---- commands ---- */
+
+/* *done: they were run. */
+static bool
+try_commands(Connection *connection, const char *sql, bool *done, char **said)
+{
+	PGresult *result = connection_exec(connection, sql);
+	ExecStatusType status = PQresultStatus(result);
+	const char *state = PQresultErrorField(result, PG_DIAG_SQLSTATE);
+	bool good = true;
+
+	*said = NULL;
+	*done = status == PGRES_COMMAND_OK || status == PGRES_TUPLES_OK || status == PGRES_EMPTY_QUERY;
+	if (!*done && object_errors_is_fatal(connection, state))
+		good = connection_report(connection, result, "could not run a command of the backup");
+	else if (!*done)
+		*said = object_errors_said(connection, result);
+	PQclear(result);
+	return good;
+}
+
+bool
+object_errors_run(RestorePlan *plan, Connection *connection, const char *label, const char *sql)
+{
+	char *said;
+	bool done;
+	bool good = try_commands(connection, sql, &done, &said);
+
+	free(said);
+	while (good && !done && *sql != '\0')
+	{
+		const char *end = entry_statement_end(sql);
+		char *statement = xasprintf("%.*s", (int) (end - sql), sql);
+		bool one;
+
+		good = try_commands(connection, statement, &one, &said);
+		if (good && !one)
+			object_errors_add(plan, NULL, false, label, statement, said, 0);
+		free(said);
+		free(statement);
+		sql = end;
+	}
+	return good;
+}
+
+/* ---- begin ---- */
+
+/* "shop_20261129T020000Z_object_errors.sql", or "…_2.sql" and so on; caller frees. */
+static char *
+default_path(const RestorePlan *plan)
+{
+	char directory[DATABASE_DIRECTORY_SIZE];
+	char *path = NULL;
+	int number;
+
+	if (!database_directory_encode(plan->database, directory))
+		snprintf(directory, sizeof(directory), "database");
+	for (number = 1; number < FILES_TRIED; number++)
+	{
+		free(path);
+		path = number > 1
+				   ? xasprintf("%s_%s_object_errors_%d.sql", directory, plan->backup.id, number)
+				   : xasprintf("%s_%s_object_errors.sql", directory, plan->backup.id);
+		if (access(path, F_OK) != 0)
+			break;
+	}
+	return path;
+}
+
+static bool
+check_path(const char *path)
+{
+	char *copy = xstrdup(path);
+	const char *directory = dirname(copy);
+	bool good = true;
+
+	if (access(path, F_OK) == 0)
+		good = report_error(EXIT_FAILED, NULL,
+							"Give another file with --object-errors-file, or remove it.",
+							"file \"%s\" exists already", path);
+	else if (access(directory, W_OK | X_OK) != 0)
+		good = report_error(EXIT_FAILED, strerror(errno),
+							"Give a file in another directory with --object-errors-file.",
+							"cannot write the list of what cannot be restored into directory "
+							"\"%s\"",
+							directory);
+	free(copy);
+	return good;
+}
+
+bool
+object_errors_begin(RestorePlan *plan)
+{
+	const char *given = plan->settings->object_errors_file;
+	ObjectErrors *errors;
+
+	if (plan->settings->on_object_error != ON_OBJECT_ERROR_SKIP)
+		return true;
+	errors = xcalloc(1, sizeof(*errors));
+	plan->errors = errors;
+	pthread_mutex_init(&errors->mutex, NULL);
+	errors->path = given != NULL ? xstrdup(given) : default_path(plan);
+	return check_path(errors->path);
+}
+
+ObjectErrors *
+object_errors_with_scripts(RestorePlan *plan)
+{
+	ObjectErrors *errors = plan->errors;
+
+	if (errors->known)
+		return errors;
+	if (plan->selection != NULL)
+		errors->toc = &plan->selection->toc;
+	else if (archive_toc_load(plan->repository, plan->manifest, &errors->own_toc))
+		errors->toc = &errors->own_toc;
+	errors->known = errors->toc != NULL && entry_scripts_read(plan, &errors->scripts);
+	return errors->known ? errors : NULL;
+}
+
+/* ---- the end ---- */
+
+static int
+compare_places(const void *a, const void *b)
+{
+	const ObjectError *x = a;
+	const ObjectError *y = b;
+
+	if (x->place != y->place)
+		return x->place < y->place ? -1 : 1;
+	return x->order < y->order ? -1 : x->order > y->order;
+}
+
+static void
+append_comment(Buffer *text, const char *label, const char *content)
+{
+	char *shown = printable_name(content);
+
+	buffer_printf(text, "-- %s%s\n", label, shown);
+	free(shown);
+}
+
+static void
+append_error(Buffer *text, const RestorePlan *plan, const ObjectError *error)
+{
+	buffer_append_char(text, '\n');
+	append_comment(text, "", error->label);
+	append_comment(text, "ERROR: ", error->error);
+	if (error->statement != NULL)
+		buffer_printf(text, "%s%s\n", error->statement,
+					  strchr(error->statement, ';') != NULL ? "" : ";");
+	else
+	{
+		char *rows = xasprintf("%llu rows are missing: nex_backup cat %s/%s shows them; when the "
+							   "table can take them, nex_backup restore %s/%s --to %s --append",
+							   (unsigned long long) error->rows, plan->backup.database,
+							   plan->backup.id, plan->backup.database, plan->backup.id,
+							   plan->replaces ? plan->working : plan->database);
+
+		append_comment(text, "", rows);
+		free(rows);
+	}
+}
+
+static void
+append_file(Buffer *text, const RestorePlan *plan)
+{
+	const ObjectErrors *errors = plan->errors;
+	char *what = xasprintf("What could not be restored of backup %s/%s into database \"%s\".",
+						   plan->backup.database, plan->backup.id,
+						   plan->replaces ? plan->working : plan->database);
+	uint32_t i;
+
+	append_comment(text, "", what);
+	buffer_append_string(text, "-- Remove the cause of each error, then run this file: psql -X -f "
+							   "FILE DATABASE\n\n");
+	if (errors->scripts.head != NULL)
+		buffer_printf(text,
+					  "%sSET default_tablespace = '';\nSET default_table_access_method = heap;\n",
+					  errors->scripts.head);
+	for (i = 0; i < errors->count; i++)
+		append_error(text, plan, &errors->items[i]);
+	free(what);
+}
+
+static bool
+write_all(int fd, const char *text, size_t length)
+{
+	while (length > 0)
+	{
+		ssize_t done = write(fd, text, length);
+
+		if (done < 0 && errno == EINTR)
+			continue;
+		if (done <= 0)
+			return false;
+		text += done;
+		length -= (size_t) done;
+	}
+	return fsync(fd) == 0 || errno == EINVAL || errno == EROFS;
+}
+
+static void
+write_file(const RestorePlan *plan)
+{
+	ObjectErrors *errors = plan->errors;
+	int fd = open(errors->path, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+	Buffer text;
+
+	buffer_init(&text);
+	append_file(&text, plan);
+	errors->written = fd >= 0 && write_all(fd, text.data, text.length);
+	if (fd >= 0 && close(fd) != 0)
+		errors->written = false;
+	if (!errors->written)
+		log_warning_hint("The warnings above say what is missing; \"nex_backup export\" shows the "
+						 "statements.",
+						 "could not write file \"%s\": %s", errors->path, strerror(errno));
+	buffer_free(&text);
+}
+
+bool
+object_errors_finish(RestorePlan *plan)
+{
+	ObjectErrors *errors = plan->errors;
+
+	if (errors == NULL || errors->count == 0)
+		return true;
+	qsort(errors->items, errors->count, sizeof(*errors->items), compare_places);
+	plan->incomplete = true;
+	write_file(plan);
+	return true;
+}
+
+bool
+object_errors_report(const RestorePlan *plan)
+{
+	const ObjectErrors *errors = plan->errors;
+	char *database =
+		printable_name(plan->replaces && !plan->of_cluster ? plan->working : plan->database);
+	char *hint = xasprintf("\"%s\" has the statements; remove the causes, then run it with psql.",
+						   errors->path);
+
+	report_error(EXIT_FAILED, NULL, errors->written ? hint : NULL,
+				 "database \"%s\" was restored, incomplete: %u error%s, %llu row%s missing",
+				 database, errors->count, errors->count == 1 ? "" : "s",
+				 (unsigned long long) errors->rows, errors->rows == 1 ? "" : "s");
+	free(hint);
+	free(database);
+	return false;
+}
+
+void
+object_errors_free(ObjectErrors *errors)
+{
+	uint32_t i;
+
+	if (errors == NULL)
+		return;
+	for (i = 0; i < errors->count; i++)
+	{
+		free(errors->items[i].label);
+		free(errors->items[i].statement);
+		free(errors->items[i].error);
+	}
+	free(errors->items);
+	free(errors->path);
+	free(errors->paths);
+	archive_toc_free(&errors->own_toc);
+	entry_scripts_free(&errors->scripts);
+	pthread_mutex_destroy(&errors->mutex);
+	free(errors);
+}
