@@ -12,7 +12,9 @@
 #include <limits.h>
 #include <sys/syscall.h>
 
+#include "keyring.h"
 #include "leftovers.h"
+#include "writer_state.h"
 
 /* ---- publishing ---- */
 
@@ -292,6 +294,8 @@ test_leftovers_fail(void **state)
 static char system_calls[64][PATH_MAX];
 static int nsystem_calls;
 static bool spy;
+static int fsyncs;
+static int failing_fsync; /* its number; 0: none */
 static bool cut_reads;
 
 static void
@@ -315,6 +319,11 @@ fsync(int fd)
 	if (readlink(link, name, sizeof(name) - 1) < 0)
 		return -1;
 	spy_on("fsync", name);
+	if (++fsyncs == failing_fsync)
+	{
+		errno = EIO;
+		return -1;
+	}
 	return (int) syscall(SYS_fsync, fd);
 }
 
@@ -377,6 +386,52 @@ test_short_read(void **state)
 	storage->close(storage);
 }
 
+/* ---- the state of a writer ---- */
+
+/* Save with this fsync failing; the exit code, or 99 if that is good. */
+static void
+save_state(void)
+{
+	static Settings settings;
+	Repository *repository = repository_open(scratch_path("repo"));
+	int64_t serial;
+	WriterKey key;
+
+	settings.state_dir = (char *) scratch_path("state");
+	assert_true(keyring_load(&settings));
+	assert_true(writer_key_generate(&key));
+	fsyncs = 0;
+	if (!writer_state_save(repository, &key, 7))
+		return;
+	if (!writer_state_serial(repository->id, &serial) || serial != 7)
+		_exit(98);
+	_exit(99);
+}
+
+/*
+ * Key, location, serial: each a file, its directory, and the one above.  What
+ * could not be done is done by the next attempt.  When the serial has its name,
+ * all is done, and must not be reported as failed.
+ */
+static void
+test_state(void **state)
+{
+	int i;
+
+	(void) state;
+	repository_close(sample_repository());
+	for (i = 1; i <= 12; i++)
+	{
+		failing_fsync = i;
+		if (exit_code_of(save_state) == 99)
+			break;
+	}
+	/* By then the key is there: location, its directory, the one above, serial, its directory. */
+	assert_int_equal(i, 5);
+	failing_fsync = 0;
+	assert_int_equal(exit_code_of(save_state), 99);
+}
+
 #define TEST(function) cmocka_unit_test_setup_teardown(function, scratch_create, scratch_destroy)
 
 int
@@ -385,7 +440,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(test_publish),       TEST(test_publish_fails), TEST(test_remove),
 		TEST(test_remove_fails),  TEST(test_leftovers),     TEST(test_leftovers_fail),
-		TEST(test_durable_write), TEST(test_short_read),
+		TEST(test_durable_write), TEST(test_short_read),    TEST(test_state),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -189,7 +189,7 @@ say_age(Doctor *doctor, const char *owner, const DatabaseState *state, double no
 	if (state->latest == NULL)
 	{
 		doctor_say(doctor, CHECK_CRITICAL, "last backup", "nex_backup backup -d DATABASE",
-				   "%s: there is no undamaged backup", owner);
+				   "%s: there is no backup that is good and can be read", owner);
 		return;
 	}
 	age = now - state->when;
@@ -391,7 +391,7 @@ check_leftovers(Doctor *doctor, const BackupName *names, int count, bool exclusi
 	else if (doctor->manifest_damage ||
 			 !leftovers_reference(doctor->repository, names, count, &needed))
 		doctor_say(doctor, CHECK_WARNING, "leftovers", NULL,
-				   "not looked for: with a damaged manifest nobody knows what is needed");
+				   "not looked for: without one of the manifests nobody knows what is needed");
 	else if (leftovers_find(doctor->repository, &needed, &leftovers))
 	{
 		bool removed = fix && leftovers_remove(doctor->repository, &leftovers);

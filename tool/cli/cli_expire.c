@@ -59,8 +59,8 @@ describe(Expiry *expiry, int position)
 	backup->time = (time_t) backup_snapshot_time(expiry->repository, name);
 	if (summary.damage != NULL)
 	{
-		backup->state = RETENTION_DAMAGED;
-		expiry->damaged = true;
+		backup->state = summary.unreadable ? RETENTION_UNREADABLE : RETENTION_DAMAGED;
+		expiry->damaged = expiry->damaged || !summary.unreadable;
 		report_damaged(&summary);
 	}
 	else if (!summary.verification.known)
@@ -248,7 +248,10 @@ remove_leftovers(Expiry *expiry)
 	object_set_init(&needed);
 	good = leftovers_reference(expiry->repository, names, count, &needed);
 	if (!good)
-		expiry->objects_reason = "a manifest is damaged, so what it needs is unknown";
+		expiry->objects_reason = interrupted() ? "interrupted"
+								 : expiry->repository->unclear.unknown > 0
+									 ? "a manifest cannot be read, so what it needs is unknown"
+									 : "a manifest is damaged, so what it needs is unknown";
 	good = good && leftovers_find(expiry->repository, &needed, &expiry->leftovers);
 	if (good && !expiry->settings->dry_run)
 		good = leftovers_remove(expiry->repository, &expiry->leftovers);

@@ -66,7 +66,8 @@ keep(RetentionBackup *backup, const char *rule, const char *bucket)
 static bool
 counts(const RetentionBackup *backup, bool with_failed)
 {
-	return backup->state != RETENTION_DAMAGED && (with_failed || backup->state != RETENTION_FAILED);
+	return backup->state != RETENTION_DAMAGED && backup->state != RETENTION_UNREADABLE &&
+		   (with_failed || backup->state != RETENTION_FAILED);
 }
 
 /* The newest, the newest verified, and the minimum. */
@@ -183,6 +184,8 @@ decide_database(const RetentionRules *rules, time_t now, RetentionBackup *backup
 	{
 		if (backups[i].state == RETENTION_DAMAGED)
 			keep(&backups[i], "damaged, look at it", "");
+		else if (backups[i].state == RETENTION_UNREADABLE)
+			keep(&backups[i], "cannot be read", "");
 		if (frozen && !backups[i].keep)
 		{
 			backups[i].frozen = true;

@@ -27,9 +27,10 @@ typedef struct RetentionRules
 typedef enum RetentionState
 {
 	RETENTION_UNVERIFIED,
-	RETENTION_VERIFIED, /* its last verification found it good */
-	RETENTION_FAILED,   /* its last verification found damage */
-	RETENTION_DAMAGED   /* its manifest cannot be read */
+	RETENTION_VERIFIED,  /* its last verification found it good */
+	RETENTION_FAILED,    /* its last verification found damage */
+	RETENTION_DAMAGED,   /* its manifest is damaged */
+	RETENTION_UNREADABLE /* its manifest cannot be read, which is no damage */
 } RetentionState;
 
 typedef struct RetentionBackup

@@ -55,27 +55,67 @@ report_state(const char *path, int error)
 }
 
 static bool
-write_state(const char *path, const void *content, size_t length)
+write_failed(const char *path, int error)
 {
-	int error;
-	Storage *storage = open_state(true, &error);
-
 	if (keyring()->state_directory == NULL)
 		return report_error(EXIT_FAILED, NULL, NO_HOME_HINT,
 							"there is no directory for file \"%s\"", path);
-	if (storage != NULL)
-	{
-		error = storage->write(storage, path, content, length, WRITE_DURABLE);
-		storage->close(storage);
-	}
-	if (error == 0)
-		return true;
 	return report_error(
 		EXIT_FAILED, NULL,
 		error == EACCES || error == EPERM || error == EROFS
 			? "The directory of --state-dir must be writable for the user who runs nex_backup."
 			: NULL,
 		"could not write file \"%s/%s\": %s", keyring()->state_directory, path, strerror(error));
+}
+
+/*
+ * Is it there all the same, and only its directory could not be made durable?
+ * The number that is kept last says that a change is done, so then it is.
+ */
+static bool
+is_written(Storage *storage, const char *path, const char *content, size_t length)
+{
+	Buffer found;
+	bool same;
+
+	buffer_init(&found);
+	same = storage->read(storage, path, MAX_STATE_FILE, &found) == 0 && found.length == length &&
+		   memcmp(found.data, content, length) == 0;
+	buffer_free(&found);
+	return same;
+}
+
+static bool
+write_serial(const char *path, const char *content)
+{
+	int error;
+	Storage *storage = open_state(true, &error);
+	bool written = false;
+
+	if (storage != NULL)
+	{
+		error = storage->write(storage, path, content, strlen(content), WRITE_DURABLE);
+		written = error == 0 || is_written(storage, path, content, strlen(content));
+		storage->close(storage);
+	}
+	if (written && error != 0)
+		log_warning("could not make file \"%s/%s\" durable: %s", keyring()->state_directory, path,
+					strerror(error));
+	return written || write_failed(path, error);
+}
+
+static bool
+write_state(const char *path, const void *content, size_t length)
+{
+	int error;
+	Storage *storage = open_state(true, &error);
+
+	if (storage != NULL)
+	{
+		error = storage->write(storage, path, content, length, WRITE_DURABLE);
+		storage->close(storage);
+	}
+	return error == 0 || write_failed(path, error);
 }
 
 /* The file that says what lies at a location. */
@@ -217,8 +257,7 @@ writer_state_save(const Repository *repository, const WriterKey *key, int64_t se
 	if (good && state == WRITER_KEY_ABSENT)
 		good = save_key(repository, key);
 	/* The serial last: where it is right, everything is. */
-	good = good && write_state(location, id, strlen(id)) &&
-		   write_state(serial_path, number, strlen(number));
+	good = good && write_state(location, id, strlen(id)) && write_serial(serial_path, number);
 	free(number);
 	free(id);
 	free(serial_path);

@@ -741,14 +741,17 @@ posix_storage_open(const char *directory, bool create, int *error)
 		*error = errno;
 		return NULL;
 	}
+	if (fstat(root, &status) != 0)
+	{
+		*error = errno;
+		close(root);
+		return NULL;
+	}
 	storage = xcalloc(1, sizeof(PosixStorage));
 	storage->root = root;
 	pthread_mutex_init(&storage->alone_mutex, NULL);
-	if (fstat(root, &status) == 0)
-	{
-		storage->owner = status.st_uid;
-		storage->group = status.st_gid;
-	}
+	storage->owner = status.st_uid;
+	storage->group = status.st_gid;
 	if (getrandom(&storage->nonce, sizeof(storage->nonce), 0) != sizeof(storage->nonce))
 		storage->nonce = (unsigned) time(NULL);
 	/* Absolute, because it is shown in commands to type and kept in the catalogue. */
