@@ -40,6 +40,7 @@ static int max_concurrent_runs = 2;
 static int max_runs_per_repository = 1;
 static int keep_runs = 400;
 static char *required_role = NULL;
+static char *missed_except = NULL;
 static char *operator_role = NULL;
 static char *testing_clock = NULL;
 
@@ -164,6 +165,9 @@ settings_define(void)
 				  "pg_execute_server_program", PGC_SIGHUP, 0, check_role);
 	define_string(PREFIX "operator_role", "Role whose members may run and cancel jobs.",
 				  &operator_role, "", PGC_SIGHUP, 0, check_role);
+	define_string(PREFIX "missed_except",
+				  "Databases of which the status expects no new backups; also \"globals\".",
+				  &missed_except, "", PGC_SIGHUP, GUC_LIST_INPUT, NULL);
 	define_string(PREFIX "testing_clock", "The time that the scheduler believes in, for tests.",
 				  &testing_clock, "", PGC_SUSET, GUC_NO_SHOW_ALL | GUC_NOT_IN_SAMPLE,
 				  check_testing_clock);

@@ -42,12 +42,21 @@ BEGIN
 END
 $$;
 
--- The scheduler, and each job that somebody should look at.
+-- The scheduler, and each job that somebody should look at.  And that there is no backup: where the jobs write to is not
+-- for every reader of the status to select.
 CREATE OR REPLACE FUNCTION nex_backup.scheduler_status(OUT place int4, OUT key text, OUT name text, OUT status text, OUT detail text)
 RETURNS SETOF record
 LANGUAGE sql STABLE SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 AS $$
+	SELECT 3, '', 'backup', 'critical',
+		format('no backup is recorded; run "nex_backup backup", or, if there are backups, nex_backup_sync(%s), which reads them',
+			coalesce((SELECT quote_literal(min(k.location))
+				FROM (SELECT j.repository FROM nex_backup.jobs j
+					UNION ALL SELECT r.location FROM nex_backup.repositories r) k (location)
+				WHERE k.location LIKE '/%'), '''/path/of/the/repository'''))
+	WHERE NOT EXISTS (SELECT FROM nex_backup.backups)
+	UNION ALL
 	SELECT 7, '', 'scheduler', s.status, s.detail FROM nex_backup.scheduler_state() s
 	UNION ALL
 	SELECT 7, 'notifications', 'notifications', s.status, s.detail FROM nex_backup.alarm_state() s

@@ -16,7 +16,12 @@ DECLARE
 BEGIN
 	BEGIN
 		RETURN QUERY
-		WITH latest AS (
+		WITH excepted AS (
+			SELECT CASE n.name WHEN 'globals' THEN '' ELSE n.name END AS database
+			FROM unnest(string_to_array(current_setting('nex_backup.missed_except', true), ',')) s (word),
+				LATERAL (SELECT trim(s.word, ' "') AS name) n
+		),
+		latest AS (
 			SELECT DISTINCT ON (b.database) b.*
 			FROM nex_backup.backups b
 			WHERE b.verified_ok IS DISTINCT FROM false
@@ -52,22 +57,16 @@ BEGIN
 				LATERAL (SELECT count(*) AS backups, coalesce(sum(new_bytes), 0) AS bytes
 					FROM nex_backup.backups WHERE repository = r.id) b
 			UNION ALL
-			SELECT 3, '', 'backup', 'critical',
-				format('no backup is recorded; run "nex_backup backup", or, if there are backups, nex_backup_sync(%s), which reads them',
-					coalesce((SELECT quote_literal(min(k.location))
-						FROM (SELECT j.repository FROM nex_backup.jobs j
-							UNION ALL SELECT r.location FROM nex_backup.repositories r) k (location)
-						WHERE k.location LIKE '/%'), '''/path/of/the/repository'''))
-			WHERE NOT EXISTS (SELECT FROM nex_backup.backups)
-			UNION ALL
 			SELECT 3, l.database, nex_backup.owner_text('backup', l.database),
-				CASE WHEN l.snapshot_at > now() - interval '24 hours' THEN 'ok'
+				CASE WHEN l.snapshot_at > now() - interval '24 hours' OR x.database IS NOT NULL THEN 'ok'
 					WHEN l.snapshot_at > now() - interval '48 hours' THEN 'warning' ELSE 'critical' END,
 				concat_ws(', ', l.id, concat_ws(' ', l.type, format('(%s)', nex_backup.age_text(l.snapshot_at))),
 					CASE WHEN l.kind = 'database' THEN nex_backup.count_text(l.tables, 'table') END,
 					CASE WHEN l.kind = 'database' THEN nex_backup.count_text(l.rows, 'row') END,
-					pg_size_pretty(coalesce(l.stored_bytes, 0)) || ' stored')
-			FROM latest l
+					pg_size_pretty(coalesce(l.stored_bytes, 0)) || ' stored',
+					CASE WHEN l.snapshot_at <= now() - interval '24 hours'
+						AND x.database IS NOT NULL THEN 'no newer one is expected (nex_backup.missed_except)' END)
+			FROM latest l LEFT JOIN excepted x USING (database)
 			UNION ALL
 			SELECT 3, '', 'globals', 'warning',
 				'roles and tablespaces are in no backup; run "nex_backup globals backup", or "nex_backup backup --all"'
@@ -85,19 +84,21 @@ BEGIN
 			FROM pg_database d
 			WHERE d.datallowconn AND NOT d.datistemplate AND d.datname <> 'postgres'
 				AND NOT EXISTS (SELECT FROM nex_backup.backups b WHERE b.database = d.datname)
+				AND NOT EXISTS (SELECT FROM excepted x WHERE x.database = d.datname)
 				AND EXISTS (SELECT FROM latest l WHERE l.database <> current_database() AND l.kind = 'database'
 					AND l.system_identifier = (SELECT c.system_identifier::text FROM pg_control_system() c))
 			HAVING count(*) > 0
 			UNION ALL
 			SELECT 4, l.database, nex_backup.owner_text('verify', l.database),
 				CASE WHEN NOT c.verified_ok THEN 'critical'
-					WHEN c.verified > now() - interval '30 days' THEN 'ok' ELSE 'warning' END,
+					WHEN c.verified > now() - interval '30 days' OR x.database IS NOT NULL THEN 'ok' ELSE 'warning' END,
 				CASE WHEN c.id IS NULL THEN 'never verified; run "nex_backup verify" or nex_backup_verify()'
 					ELSE concat_ws(', ', format('%s %s %s', c.id, CASE WHEN c.verified_ok THEN 'was good'
 							ELSE 'IS DAMAGED, found' END, nex_backup.age_text(c.verified)),
 						CASE WHEN c.verified_ok AND NOT c.verified_inside
 							THEN 'stored bytes only: what is in it was not looked at' END) END
 			FROM (SELECT database FROM latest UNION SELECT database FROM checked) l LEFT JOIN checked c USING (database)
+				LEFT JOIN excepted x USING (database)
 			UNION ALL
 			SELECT 5, r.kind || coalesce(r.database, ''),
 				CASE WHEN r.database IS NULL AND r.details ->> 'set' IS NOT NULL

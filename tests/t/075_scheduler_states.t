@@ -305,4 +305,11 @@ $row = rows('last .*|backup.*|repository', 'reports that say little');
 like($row, qr/^last verify of files of set app \| warning \| failed/m, 'a set of files is called one, and another set does not hide it');
 like($row, qr/^last expire of all \| warning \| failed/m, 'what is about all says so');
 
+# What was backed up once, by hand, and is not wanted any more, is no alarm for ever.
+like($row, qr/^backup of shop \| critical \|/m, 'an old backup is critical');
+set_options('nex_backup.missed_except' => 'other, shop');
+$row = rows('backup of shop|verify of shop', 'an exception');
+like($row, qr/^backup of shop \| ok \| .*, no newer one is expected \(nex_backup.missed_except\)$/m, 'unless no newer one is expected');
+like($row, qr/^verify of shop \| ok \| never verified/m, 'nor a verification of it');
+
 done_testing();

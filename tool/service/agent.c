@@ -635,12 +635,13 @@ agent_run(const Settings *settings)
 
 		good = loop(&agent);
 		cancellation_remove(handle);
-		log_info("the agent ends: %d runs, %d of them did not succeed", agent.nended,
-				 agent.nfailed);
+		log_info("the agent ends: %d %s, %d of which did not succeed", agent.nended,
+				 agent.nended == 1 ? "run" : "runs", agent.nfailed);
 		if (good && settings->once && agent.nfailed > 0)
 			good = report_error(EXIT_FAILED, NULL,
 								"\"SELECT * FROM nex_backup.runs ORDER BY id DESC\" shows why.",
-								"%d of %d runs did not succeed", agent.nfailed, agent.nended);
+								"%d of %d %s did not succeed", agent.nfailed, agent.nended,
+								agent.nended == 1 ? "run" : "runs");
 	}
 	end(&agent);
 	return good;
