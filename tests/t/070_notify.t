@@ -448,6 +448,20 @@ is(scalar missed_of(database => 'old_shop'), 0, 'no database is missed that is n
 like($set->{text}, qr/no more backups of it are wanted.*\n\n    notify-missed-except: \['config\/old_shop'\]\n/,
 	'and how to be told no more');
 like((missed_of(database => 'zz'))[0]{text}, qr/^    notify-missed-except: \['zz'\]$/m, 'likewise for a database');
+# So are their verifications.
+my ($manifest) = glob("$repo/config/zz/*.json");
+my $undo = damage_file($manifest =~ s/json$/sha256/r, 'flip 10');
+$already = scalar events($web);
+is((tool('verify'))[0], 3, 'a damaged set');
+my @of_zz = grep { ($_->{database} // $_->{set} // '') eq 'zz' } (events($web))[ $already .. scalar(events($web)) - 1 ];
+is(join(' ', map { "$_->{event} " . (defined $_->{set} ? 'set' : 'database') } @of_zz), 'verify.failed set', 'is told as a set');
+like($of_zz[0]{subject}, qr/FAILED: verify of files of set zz on/, 'in the subject');
+like($of_zz[0]{command}, qr/^nex_backup config verify zz --repo/, 'with its command');
+$undo->();
+is((tool('verify'))[0], 0, 'whole again');
+$event = (events($web))[-1];
+is("$event->{event} $event->{set}", 'verify.recovered zz', 'which is told, too');
+
 write_bytes($ENV{NEX_BACKUP_CONFIG}, read_bytes($ENV{NEX_BACKUP_CONFIG})
 	  . "  missed-except: ['config/old_shop', zz, 'b*']\n  repeat-after: 0\n");
 sleep 3.1;

@@ -261,6 +261,15 @@ is(run_row("state || (finished >= started)", "id = $run"), 'succeededtrue', 'no 
 is(query('postgres', "SELECT nex_backup_alter_job('other', enabled => false)"), '', 'a disabled job has no next run');
 like(rows('job other', 'disabled'), qr/^job other \| warning \| disabled, so it does not run; nex_backup_alter_job\('other', enabled => true\)/m, 'it is a row');
 like((tool('doctor', '--repo', $repo))[1], qr/^warning +scheduler +job other: disabled/m, 'doctor says it');
+like((tool('doctor', '--repo', $repo, '-d', 'shop'))[1], qr/^warning +scheduler +job other: disabled/m, 'connected to another database, too');
+query('postgres', 'CREATE ROLE nobody LOGIN');
+like((tool('doctor', '--repo', $repo, '-U', 'nobody'))[1], qr/^ok +scheduler +not looked at: .*permission denied/m, 'who may not read it is told that');
+{
+	local %ENV = %ENV;
+	delete @ENV{ grep { /^PG/ } keys %ENV };
+	like((tool('doctor', '--repo', $repo))[1], qr/^(?:ok +server +connected|warning +server +could not connect)/m, 'without a name, it is the default server that is looked at');
+	like((tool('doctor', '--repo', $repo, '--no-server'))[1], qr/^ok +server +not checked, because of --no-server$/m, 'or none, if that is said');
+}
 isnt(query('postgres', "SELECT nex_backup_alter_job('other', enabled => true)"), '', 'an enabled one has');
 unlike(rows('job other', 'enabled'), qr/disabled/, 'then it is none');
 query('postgres', "SELECT nex_backup_schedule('never', '0 0 30 2 *', 'shop', '$repo')");

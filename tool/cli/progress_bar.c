@@ -313,6 +313,9 @@ log_progress(const View *v)
 	if (v->fraction >= 0)
 		buffer_printf(&text, " %d%%", (int) (v->fraction * 100));
 	append_figures(&text, v, v->fraction >= 0 ? ", " : " ", LINE_MAX);
+	/* Some phases have no figures. */
+	if (text.data[text.length - 1] == ':')
+		text.data[--text.length] = '\0';
 	log_info("%s", text.data);
 	buffer_free(&text);
 }

@@ -305,7 +305,8 @@ notify_run_started(const Settings *settings, const char *kind, bool globals)
 void
 notify_note(const char *kind, const char *database, const json_t *payload)
 {
-	static const char *const copied[] = {"backup", "started", "finished", "exit_code", "error"};
+	static const char *const copied[] = {"set",      "backup",    "started",
+										 "finished", "exit_code", "error"};
 	const char *state = json_member(payload, "state");
 	json_t *note;
 	size_t i;
@@ -314,7 +315,8 @@ notify_note(const char *kind, const char *database, const json_t *payload)
 		return;
 	note = json_copy(current.facts);
 	set_text(note, "kind", kind);
-	set_text(note, "database", database);
+	/* A set of files may have the name of a database. */
+	set_text(note, "database", json_object_get(payload, "set") != NULL ? NULL : database);
 	for (i = 0; i < sizeof(copied) / sizeof(copied[0]); i++)
 	{
 		json_t *value = json_object_get(payload, copied[i]);
@@ -330,15 +332,26 @@ notify_note(const char *kind, const char *database, const json_t *payload)
 	json_array_append_new(current.notes, note);
 }
 
-/* Is there a note about this database? */
+/* Are two facts about the same database, or set of files? */
 static bool
-is_noted(const json_t *database)
+same_owner(const json_t *a, const json_t *b)
+{
+	const char *set = json_member(a, "set");
+	const char *other = json_member(b, "set");
+
+	return json_equal(json_object_get(a, "database"), json_object_get(b, "database")) &&
+		   (set != NULL ? other != NULL && strcmp(set, other) == 0 : other == NULL);
+}
+
+/* Is there a note about what these facts are about? */
+static bool
+is_noted(const json_t *facts)
 {
 	size_t i;
 
 	for (i = 0; i < json_array_size(current.notes); i++)
 	{
-		if (json_equal(json_object_get(json_array_get(current.notes, i), "database"), database))
+		if (same_owner(json_array_get(current.notes, i), facts))
 			return true;
 	}
 	return false;
@@ -359,7 +372,7 @@ is_contradicted(const json_t *note)
 
 		if (!json_is_true(json_object_get(other, "good")) &&
 			json_equal(json_object_get(other, "kind"), json_object_get(note, "kind")) &&
-			json_equal(json_object_get(other, "database"), json_object_get(note, "database")))
+			same_owner(other, note))
 			return json_is_true(json_object_get(note, "good"));
 	}
 	return false;
@@ -414,7 +427,7 @@ report_run(const Settings *settings, const char *directory, bool good)
 	}
 	finish_facts(current.facts, good);
 	set_text(current.facts, "log", log);
-	if (!is_noted(json_object_get(current.facts, "database")) && !any_failure_noted())
+	if (!is_noted(current.facts) && !any_failure_noted())
 	{
 		policy_apply(settings, directory, current.facts, true);
 		if (!good || json_array_size(current.notes) == 0)

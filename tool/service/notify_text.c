@@ -130,12 +130,13 @@ next_command_globals(NotifyReason reason, const json_t *facts)
 	return code == EXIT_INTEGRITY ? "nex_backup globals verify" : "nex_backup doctor";
 }
 
-/* The same for a set of files, of which only the age is watched. */
+/* The same for a set of files, of which only age and verifications are told. */
 static const char *
 next_command_set(NotifyReason reason)
 {
-	return reason == REASON_MISSED ? "nex_backup config backup --set=%"
-								   : "nex_backup config list %";
+	if (reason == REASON_MISSED)
+		return "nex_backup config backup --set=%";
+	return reason == REASON_FAILURE ? "nex_backup config verify %" : "nex_backup config list %";
 }
 
 static char *
