@@ -1,7 +1,7 @@
 # Targets for people: what a newcomer types, and what a developer does.
 # Included by the top Makefile.
 
-.PHONY: demo check check-mutants check-style check-unit check-installcheck check-tap check-sanitize check-versions check-regression-database check-public-schemas bench format lint
+.PHONY: demo check check-mutants check-style check-unit check-installcheck check-tap check-sanitize check-versions check-regression-database check-public-schemas check-settings bench format lint
 
 demo:
 	@PG_CONFIG='$(PG_CONFIG)' scripts/demo.sh
@@ -33,6 +33,11 @@ check-regression-database:
 check-public-schemas:
 	@PUBLIC_SCHEMAS='$(abspath $(PUBLIC_SCHEMAS))' TESTS=tests/slow/public_schemas.t VERBOSE=1 \
 		PG_CONFIG='$(PG_CONFIG)' scripts/check.sh tap
+
+# Every setting that a role can have, at its odd values; NEXB_SETTINGS="lc_.*|TimeZone" for some,
+# NEXB_LEVELS=role,database,both,server for whose they are.
+check-settings:
+	@TESTS=tests/slow/settings.t PG_CONFIG='$(PG_CONFIG)' scripts/check.sh tap
 
 # BENCH="--scale 0.1 --runs 1 --only backup"
 bench:

@@ -199,6 +199,75 @@ SQL
 	tool_ok([ 'restore', '--repo', $repo, 'options', '--to', 'options_2' ], 'restore');
 	is(query('options_2', $grants), query('options', $grants), 'the same grants');
 };
+subtest 'what no server takes back is said when it is backed up' => sub {
+	create_database('stuck');
+	query('stuck', <<'SQL');
+CREATE ROLE reader;
+CREATE ROLE nobody_much;
+CREATE TABLE t AS SELECT 1 AS a;
+GRANT SELECT ON t TO reader;
+CREATE MATERIALIZED VIEW "m A" AS SELECT * FROM t;
+CREATE VIEW between_them AS SELECT * FROM "m A";
+CREATE MATERIALIZED VIEW mb AS SELECT * FROM between_them;
+CREATE MATERIALIZED VIEW mc AS SELECT * FROM mb;
+CREATE MATERIALIZED VIEW good AS SELECT * FROM t;
+ALTER MATERIALIZED VIEW good OWNER TO reader;
+CREATE MATERIALIZED VIEW denied AS SELECT * FROM t;
+ALTER MATERIALIZED VIEW denied OWNER TO nobody_much;
+CREATE FUNCTION f() RETURNS integer LANGUAGE sql RETURN 1;
+REVOKE EXECUTE ON FUNCTION f() FROM PUBLIC;
+CREATE MATERIALIZED VIEW calls AS SELECT f() AS x;
+ALTER MATERIALIZED VIEW calls OWNER TO reader;
+CREATE VIEW of_nobody AS SELECT * FROM t;
+CREATE MATERIALIZED VIEW through AS SELECT * FROM of_nobody;
+GRANT SELECT ON of_nobody TO reader;
+ALTER VIEW of_nobody OWNER TO nobody_much;
+ALTER MATERIALIZED VIEW through OWNER TO reader;
+CREATE MATERIALIZED VIEW empty_and_denied AS SELECT * FROM t WITH NO DATA;
+ALTER MATERIALIZED VIEW empty_and_denied OWNER TO nobody_much;
+REFRESH MATERIALIZED VIEW "m A" WITH NO DATA;
+CREATE TABLE wide (id integer, "b B" text, c text);
+ALTER TABLE wide ALTER "b B" SET STORAGE EXTERNAL;
+INSERT INTO wide VALUES (1, repeat('x', 10000));
+CREATE TABLE wide_too (b text);
+INSERT INTO wide_too SELECT string_agg(md5(n::text), '') FROM generate_series(1, 1000) n;
+ALTER TABLE wide ALTER "b B" SET STORAGE PLAIN;
+CREATE TYPE label AS ENUM ('a', 'b');
+CREATE TABLE half (k label) PARTITION BY HASH (k);
+CREATE TABLE half_1 PARTITION OF half FOR VALUES WITH (MODULUS 2, REMAINDER 0);
+CREATE TABLE many (i integer, k label[]) PARTITION BY HASH (i, k);
+CREATE TABLE many_1 PARTITION OF many FOR VALUES WITH (MODULUS 4, REMAINDER 3);
+CREATE TABLE whole (k label) PARTITION BY HASH (k);
+CREATE TABLE whole_1 PARTITION OF whole FOR VALUES WITH (MODULUS 2, REMAINDER 0);
+CREATE TABLE whole_2 PARTITION OF whole FOR VALUES WITH (MODULUS 4, REMAINDER 1);
+CREATE TABLE whole_3 PARTITION OF whole FOR VALUES WITH (MODULUS 4, REMAINDER 3);
+CREATE TABLE of_text (k text) PARTITION BY HASH (k);
+CREATE TABLE of_text_1 PARTITION OF of_text FOR VALUES WITH (MODULUS 2, REMAINDER 0);
+SQL
+	my ($code, $out, $err) = tool('backup', '--repo', $repo, '-d', 'stuck');
+	my $warnings = join("\n", @{ tool_json('info', '--repo', $repo, 'stuck')->{warnings} });
+	my @wrong = grep { $warnings !~ /$_/ || $err !~ /$_/ } qr/view public\.mb is populated, but reads public\."m A", which is not/,
+	  qr/public\.mc is populated, but reads public\."m A"/, qr/public\.denied cannot be refreshed.* may not use relation public\.t$/m,
+	  qr/public\.calls cannot be refreshed.* function public\.f\(\)/, qr/public\.through cannot be refreshed/,
+	  qr/public\.wide may be too big to be restored: column "b B" has storage PLAIN/, qr/public\.half may find no partition/, qr/public\.many may find no partition/;
+	is(join("\n", $code, @wrong), 0, 'each is named, in words and in JSON');
+	is(scalar(split(/\n/, $warnings)), 8, 'and nothing else') or diag($warnings);
+	tool_fails([ 'restore', '--repo', $repo, 'stuck', '--to', 'stuck_2' ], 1, qr/row is too big|permission denied/, 'such a backup cannot be restored');
+	query('stuck', 'GRANT SELECT ON t TO nobody_much; GRANT EXECUTE ON FUNCTION f TO reader; ALTER TABLE wide ALTER "b B" SET STORAGE EXTENDED; '
+		  . 'CREATE TABLE half_2 PARTITION OF half FOR VALUES WITH (MODULUS 2, REMAINDER 1); DROP TABLE many');
+	tool_ok([ 'backup', '--repo', $repo, '-d', 'stuck' ], 'when that is put right');
+	is(scalar(@{ tool_json('info', '--repo', $repo, 'stuck')->{warnings} }), 2, 'two warnings are left');
+	my $json = tool_json('restore', '--repo', $repo, 'stuck', '--to', 'stuck_2');
+	is_deeply($json->{not_populated}, [ 'public.empty_and_denied', 'public."m A"', 'public.mb', 'public.mc' ], 'a restore names what has no rows');
+	like(tool_ok([ 'restore', '--repo', $repo, 'stuck', '--to', 'stuck_3', '--table', 'public.mc' ], 'so does that of a part'),
+		qr/not populated: MATERIALIZED VIEW public\."m A"\nnot populated: MATERIALIZED VIEW public\.mb\nnot populated: MATERIALIZED VIEW public\.mc\n/,
+		'one by one');
+	create_database('stuck_4');
+	like(tool_ok([ 'restore', '--repo', $repo, 'stuck', '--to', 'stuck_4', '--table', 'public.mb' ], 'and that into a database that exists'),
+		qr/not populated: MATERIALIZED VIEW public\.mb/, 'there, too');
+	unlike(tool_ok([ 'restore', '--repo', $repo, 'stuck', '--to', 'stuck_5', '--schema-only' ], 'but not --schema-only'), qr/not populated/,
+		'which nobody expects rows of');
+};
 subtest 'event triggers see no command of the restore' => sub {
 	create_database('watched');
 	query('watched', <<'SQL');

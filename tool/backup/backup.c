@@ -45,6 +45,7 @@
 #include "source_sessions.h"
 #include "subprocess.h"
 #include "unclear.h"
+#include "unrestorable.h"
 #include "utc_time.h"
 
 /* Pieces beyond one for each worker and compressor, so that neither waits for the other. */
@@ -384,7 +385,8 @@ read_sequences(Backup *backup)
 
 	progress_phase("reading schema and sequences", "", 0, 0);
 	end_watch(backup);
-	if (stop_requested() || !sequences_read(backup->leader, &backup->sequences, &count, &warning))
+	if (stop_requested() || !sequences_read(backup->leader, &backup->sequences, &count, &warning) ||
+		!unrestorable_warn(backup->leader, backup->manifest))
 		return false;
 	if (warning != NULL)
 	{

@@ -33,12 +33,7 @@
  */
 #define CHILD_LOCK_WAIT "--lock-wait-timeout=2s"
 
-/*
- * How pg_dump connects: under a name that its session is found by.  It leaves
- * two settings as it finds them: with another lc_monetary a default of type
- * money would be text of that locale, and with quote_all_identifiers the text
- * would differ from other days'.
- */
+/* How pg_dump connects: under a name that its session is found by. */
 static char *
 conninfo_for_pg_dump(const Schema *schema)
 {
@@ -46,9 +41,7 @@ conninfo_for_pg_dump(const Schema *schema)
 	char *named = NULL;
 	char *conninfo;
 
-	target_add_option(target, "-c lc_monetary=C -c quote_all_identifiers=off"
-							  " -c max_parallel_workers_per_gather=0");
-	session_pin_child(target, schema->role);
+	session_pin_writer(target, schema->role);
 	conninfo = target_conninfo_for_child(target, schema->directory);
 	target_free(target);
 	if (conninfo != NULL)
@@ -263,7 +256,10 @@ schema_head(Buffer *sql, const char *key, const char *encoding)
 	buffer_append_string(
 		sql, "SELECT pg_catalog.set_config(name, '0', false) FROM pg_catalog.pg_settings\n"
 			 "  WHERE name IN ('statement_timeout', 'lock_timeout', 'transaction_timeout',\n"
-			 "    'idle_in_transaction_session_timeout', 'idle_session_timeout');\n");
+			 "    'idle_in_transaction_session_timeout', 'idle_session_timeout');\n"
+			 "SET default_transaction_read_only = off;\n"
+			 "SELECT pg_catalog.set_config(name, '', false) FROM pg_catalog.pg_settings\n"
+			 "  WHERE name = 'restrict_nonsystem_relation_kind';\n");
 	buffer_printf(sql, "SET client_encoding = '%s';\n", encoding);
 	buffer_append_string(sql, "SET standard_conforming_strings = on;\n"
 							  "SELECT pg_catalog.set_config('search_path', '', false);\n"

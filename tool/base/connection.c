@@ -70,6 +70,10 @@ static const char pin_session[] =
 	" FROM pg_catalog.pg_database WHERE datname = pg_catalog.current_database();"
 	"SELECT pg_catalog.set_config(name, '0', false) FROM pg_catalog.pg_settings"
 	" WHERE name IN ('transaction_timeout', 'idle_session_timeout');"
+	/* Without triggers, foreign keys of a live table would not be checked. */
+	"SELECT pg_catalog.set_config(name, 'origin', false) FROM pg_catalog.pg_settings"
+	" WHERE name = 'session_replication_role' AND setting <> 'origin' AND (SELECT rolsuper"
+	"  FROM pg_catalog.pg_roles WHERE rolname = current_user);"
 	/* Of the database's owner: a hash table may be made as large as these let it be. */
 	"SELECT pg_catalog.set_config(name, boot_val, false) FROM pg_catalog.pg_settings"
 	" WHERE name IN ('work_mem', 'hash_mem_multiplier') AND source = 'database';"

@@ -21,14 +21,27 @@
 
 #include "memory.h"
 
-/* Those that every version from 14 on has, and that nobody wants to be otherwise. */
+/*
+ * Those that every version from 14 on has, and that nobody wants to be otherwise.
+ * A pool of genes is memory that is taken at once.
+ */
 #define OPTIONS                                                                                    \
 	"-c statement_timeout=0 -c lock_timeout=0 -c idle_in_transaction_session_timeout=0"            \
 	" -c idle_session_timeout=0 -c default_transaction_isolation=read\\ committed"                 \
 	" -c default_transaction_read_only=off -c default_transaction_deferrable=off"                  \
+	" -c local_preload_libraries= -c exit_on_error=off -c client_min_messages=warning"             \
+	" -c geqo_pool_size=0 -c geqo_generations=0"                                                   \
 	" -c standard_conforming_strings=on -c backslash_quote=safe_encoding -c array_nulls=on"        \
-	" -c transform_null_equals=off -c quote_all_identifiers=off -c local_preload_libraries= -c "   \
-	"exit_on_error=off"
+	" -c transform_null_equals=off -c quote_all_identifiers=off"
+
+/*
+ * What programs that write SQL leave to the session.  Date and time come back
+ * in the same order and zone, and what has not changed is the same text again.
+ */
+#define OPTIONS_OF_WRITERS                                                                         \
+	"-c DateStyle=ISO -c IntervalStyle=postgres -c TimeZone=UTC -c bytea_output=hex"               \
+	" -c xmlbinary=base64 -c extra_float_digits=3 -c lc_monetary=C"                                \
+	" -c max_parallel_workers_per_gather=0"
 
 /* And of newer ones only. */
 #define VERSION_WITH_TRANSACTION_TIMEOUT 170000
@@ -40,6 +53,16 @@
 	" WHERE c LIKE 'role=%' AND "
 #define THIS_DATABASE                                                                              \
 	"(SELECT d.oid FROM pg_catalog.pg_database d WHERE d.datname = pg_catalog.current_database())"
+
+void
+session_forget_environment(void)
+{
+	static const char *const names[] = {"PGDATESTYLE", "PGTZ", "PGGEQO", "PGCLIENTENCODING"};
+	size_t i;
+
+	for (i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+		unsetenv(names[i]);
+}
 
 static const char *
 given_options(const ConnectionTarget *target)
@@ -145,26 +168,20 @@ session_pin_child(ConnectionTarget *target, const char *role)
 {
 	const char *given = given_options(target);
 	bool chosen = sets_role(given);
-	char *own = xasprintf(OPTIONS "%s", newer_options(target));
-	char *options = given != NULL ? xasprintf("%s %s", own, given) : NULL;
-	int i;
+	char *options = xasprintf("%s%s" OPTIONS "%s", given != NULL ? given : "",
+							  given != NULL ? " " : "", newer_options(target));
 
-	for (i = 0; options != NULL && i < target->count; i++)
-	{
-		if (strcmp(target->keywords[i], "options") == 0)
-		{
-			free(target->values[i]);
-			target->values[i] = options;
-			options = NULL;
-		}
-	}
-	/* Of the environment's, or none: this takes those along, and so ours win here. */
-	if (options != NULL || given == NULL)
-		target_add_option(target, own);
+	target_set_options(target, options);
 	free(options);
-	free(own);
 	if (role != NULL && !chosen)
 		target_set_role(target, role);
+}
+
+void
+session_pin_writer(ConnectionTarget *target, const char *role)
+{
+	target_add_option(target, OPTIONS_OF_WRITERS);
+	session_pin_child(target, role);
 }
 
 char *
@@ -172,10 +189,18 @@ session_conninfo_for_pg_dumpall(const ConnectionTarget *target, const Connection
 								const char *database, const char *directory)
 {
 	ConnectionTarget *pinned = target_with_database(target, database);
+	const char *encoding = PQparameterStatus(connection->pg, "client_encoding");
 	char *conninfo;
 
-	target_add_option(pinned, "-c max_parallel_workers_per_gather=0");
-	session_pin_child(pinned, connection->role);
+	session_pin_writer(pinned, connection->role);
+	/* Unlike pg_dump it has no option for this, and would take that of the role. */
+	if (encoding != NULL)
+	{
+		char *option = xasprintf("-c client_encoding=%s", encoding);
+
+		target_add_option(pinned, option);
+		free(option);
+	}
 	conninfo = target_conninfo_for_pg_dumpall(pinned, database, directory);
 	target_free(pinned);
 	return conninfo;

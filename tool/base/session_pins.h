@@ -14,6 +14,13 @@
 #include "target.h"
 
 /*
+ * libpq sends some variables of the environment as settings, and the server
+ * lets them win over all options.  At the start of the program, before there
+ * are threads.
+ */
+extern void session_forget_environment(void);
+
+/*
  * The value of "options" for a session: our settings, and behind them, so that
  * they win, those that the user gave.  NULL if the user's are in a service
  * file, where we cannot see them.  Caller frees.
@@ -39,9 +46,13 @@ extern const char *session_role_sql(const ConnectionTarget *target);
 
 /*
  * The same for a session of a child program: our settings, and the role that
- * a session of ours has in that database (NULL: not known).
+ * a session of ours has in that database (NULL: not known).  They win over what the user
+ * gave.
  */
 extern void session_pin_child(ConnectionTarget *target, const char *role);
+
+/* And for one that writes SQL out of a database. */
+extern void session_pin_writer(ConnectionTarget *target, const char *role);
 
 /* The conninfo string for pg_dumpall, pinned like this connection; NULL (error reported). */
 extern char *session_conninfo_for_pg_dumpall(const ConnectionTarget *target,

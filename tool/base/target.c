@@ -347,6 +347,12 @@ target_add_option(ConnectionTarget *target, const char *option)
 	free(all);
 }
 
+void
+target_set_options(ConnectionTarget *target, const char *options)
+{
+	target_set(target, "options", options);
+}
+
 /* In PGOPTIONS a backslash takes what follows as it is. */
 void
 target_set_role(ConnectionTarget *target, const char *role)

@@ -65,6 +65,9 @@ extern const char *target_database(const ConnectionTarget *target);
 /* Add a server option such as "-c synchronous_commit=off" to those that the user gave. */
 extern void target_add_option(ConnectionTarget *target, const char *option);
 
+/* Let it have these server options alone. */
+extern void target_set_options(ConnectionTarget *target, const char *options);
+
 /*
  * The conninfo string for pg_dumpall, which, unlike pg_dump, writes times (VALID
  * UNTIL) as the server's settings have it; they are pinned here.

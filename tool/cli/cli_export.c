@@ -323,6 +323,41 @@ export_object(Export *export, uint32_t object, uint32_t *member)
 	return good;
 }
 
+/*
+ * What pg_dump wrote begins with settings.  In backups of 0.2.0, if the
+ * database or the role had it so, one is that a backslash in a literal needs
+ * another one.  All else in a backup is written for the other way.
+ */
+static bool
+undo_settings(Export *export)
+{
+	static const char sql[] = "SET standard_conforming_strings = on;\n";
+
+	if (export->codec == CODEC_NONE)
+		return write_all(export, sql, strlen(sql));
+	buffer_reset(&export->packed);
+	return compressor_frame(export->compressor, sql, strlen(sql), &export->packed)
+			   ? write_all(export, export->packed.data, export->packed.length)
+			   : report_error(EXIT_FAILED, NULL, NULL, "could not compress");
+}
+
+/* Behind which objects that has to be done; caller frees. */
+static bool *
+objects_with_settings(const Manifest *manifest)
+{
+	bool *objects = xcalloc((size_t) manifest->nobjects + 1, sizeof(bool));
+	uint32_t i;
+
+	for (i = 0; made_by_old_tool(manifest->tool) && i < manifest->nmembers; i++)
+	{
+		const Member *member = &manifest->members[i];
+
+		if (member->kind == MEMBER_PRE_DATA || member->kind == MEMBER_POST_DATA)
+			objects[member->object] = true;
+	}
+	return objects;
+}
+
 /* What went to a pipe cannot be taken back: look before. */
 static bool
 check_before_stdout(Export *export)
@@ -363,6 +398,8 @@ export_all(Export *export)
 {
 	const Manifest *manifest = export->manifest;
 	uint32_t member = 0;
+	bool good = true;
+	bool *settings;
 	uint32_t i;
 
 	if (!refuse_unknown_early(export))
@@ -371,14 +408,14 @@ export_all(Export *export)
 							 : !open_file(export))
 		return false;
 	progress_phase("exporting", "objects", manifest->nobjects, manifest->totals.stored_bytes);
-	for (i = 0; i < manifest->nobjects; i++)
-	{
-		if (interrupted() || !export_object(export, i, &member))
-			return false;
-	}
+	settings = objects_with_settings(manifest);
+	for (i = 0; i < manifest->nobjects && good; i++)
+		good = !interrupted() && export_object(export, i, &member) &&
+			   (!settings[i] || undo_settings(export));
+	free(settings);
 
 	/* By now all objects were read and are undamaged. */
-	return export->path == NULL || (refuse_unknown(export) && finish_file(export));
+	return good && (export->path == NULL || (refuse_unknown(export) && finish_file(export)));
 }
 
 /* ---- set-up ---- */

@@ -27,6 +27,7 @@
 #include "output.h"
 #include "quote.h"
 #include "run_log.h"
+#include "session_pins.h"
 
 /* The command runs until a signal ends it. */
 static bool service = false;
@@ -324,6 +325,7 @@ main(int argc, char **argv)
 	/* No child needs what we were started with: that of --passphrase-fd, say. */
 	descriptors_sweep(STDERR_FILENO + 1, DESCRIPTORS_MARK, false);
 	umask(077);
+	session_forget_environment();
 	interrupt_start();
 
 	done = arguments_parse(argc, argv, &arguments) && run(&arguments);

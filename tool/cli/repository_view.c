@@ -243,12 +243,8 @@ load_verification(Repository *repository, const BackupName *name, BackupSummary 
 		!repository_verification(repository, name, &summary->verification);
 }
 
-/*
- * Was a backup made by a version that put text of the source into SQL
- * without quotes?  These were 0.1.0 and 0.2.0.
- */
-static bool
-is_old_tool(const char *tool)
+bool
+made_by_old_tool(const char *tool)
 {
 	return tool != NULL && (strncmp(tool, "0.1.", 4) == 0 || strncmp(tool, "0.2.0", 5) == 0);
 }
@@ -272,7 +268,7 @@ summary_of_manifest(Repository *repository, const BackupName *name, const Manife
 	summary->cipher = manifest->cipher;
 	summary->locked = manifest->locked;
 	summary->nfiles = manifest->nfiles;
-	summary->of_old_tool = is_old_tool(manifest->tool);
+	summary->of_old_tool = made_by_old_tool(manifest->tool);
 	summary->totals = manifest->totals;
 	load_verification(repository, name, summary);
 }

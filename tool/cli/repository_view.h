@@ -57,6 +57,12 @@ extern bool report_damaged(const BackupSummary *summary);
 /* "ok 2026-11-23", "ok 2026-11-23, UNKNOWN SQL", "failed 2026-11-23", "never" */
 extern void verification_text(const BackupSummary *summary, char *text, size_t size);
 
+/*
+ * Was a backup made by 0.1.0 or 0.2.0, which put text of the source into SQL
+ * without quotes, and left it to the source how backslashes are written?
+ */
+extern bool made_by_old_tool(const char *tool);
+
 /* Set the keys "kind" and "database", which is null for the globals. */
 extern void backup_set_json(json_t *value, const BackupName *name);
 

@@ -108,11 +108,13 @@ print_json(const RestorePlan *plan, double seconds)
 		json_object_set_new(value, "used", lines_json(&plan->selection->used));
 		json_object_set_new(value, "left_out", lines_json(&plan->selection->left_out));
 	}
+	if (plan->unpopulated != NULL)
+		json_object_set_new(value, "not_populated", lines_json(plan->unpopulated));
 	output_json(value);
 }
 
 static void
-print_lines(const char *label, const Lines *lines)
+print_lines(const char *label, const char *kind, const Lines *lines)
 {
 	uint32_t i;
 
@@ -120,7 +122,7 @@ print_lines(const char *label, const Lines *lines)
 	{
 		char *line = printable_name(lines->lines[i]);
 
-		show_text("%s: %s\n", label, line);
+		show_text("%s: %s%s\n", label, kind, line);
 		free(line);
 	}
 }
@@ -170,10 +172,12 @@ print_text(const RestorePlan *plan, double seconds)
 	print_appended(plan);
 	if (plan->selection != NULL)
 	{
-		print_lines("also restored", &plan->selection->brought);
-		print_lines("used as it is", &plan->selection->used);
-		print_lines("left out", &plan->selection->left_out);
+		print_lines("also restored", "", &plan->selection->brought);
+		print_lines("used as it is", "", &plan->selection->used);
+		print_lines("left out", "", &plan->selection->left_out);
 	}
+	if (plan->unpopulated != NULL)
+		print_lines("not populated", "MATERIALIZED VIEW ", plan->unpopulated);
 	free(source);
 	free(name);
 	free(kept);

@@ -27,6 +27,7 @@
 #include "progress.h"
 #include "quote.h"
 #include "rename.h"
+#include "restored_objects.h"
 #include "row_copy.h"
 #include "row_rights.h"
 #include "schema_sections.h"
@@ -50,19 +51,42 @@ write_script(const RestorePlan *plan, const char *list, Buffer *script)
 	return good;
 }
 
-/* Run a whole script; the server says which object it stopped at. */
+/*
+ * Does the script have its backslashes doubled?  Backups of 0.2.0 are so if the
+ * database or the role had this setting, and say it in their first lines.
+ */
+static bool
+doubles_backslashes(const char *script)
+{
+	const char *found = strstr(script, "\nSET standard_conforming_strings = off;\n");
+	const char *last = strstr(script, "\nSET row_security");
+
+	return found != NULL && last != NULL && found < last;
+}
+
+/*
+ * Run a whole script; the server says which object it stopped at.  It reads
+ * all of it before it runs the first line, so that a setting which decides how
+ * it is read must be set before, and back behind it.
+ */
 static bool
 run_script(Connection *connection, const char *script, const char *failure)
 {
-	PGresult *result = PQexec(connection->pg, script);
-	ExecStatusType status = PQresultStatus(result);
-	bool good =
-		status == PGRES_COMMAND_OK || status == PGRES_TUPLES_OK || status == PGRES_EMPTY_QUERY;
+	bool doubled = doubles_backslashes(script);
+	PGresult *result;
+	ExecStatusType status;
+	bool good;
 
+	if (doubled && !connection_command(connection, "SET standard_conforming_strings = off"))
+		return false;
+	result = PQexec(connection->pg, script);
+	status = PQresultStatus(result);
+	good = status == PGRES_COMMAND_OK || status == PGRES_TUPLES_OK || status == PGRES_EMPTY_QUERY;
 	if (!good && !stop_requested())
 		connection_report(connection, result, failure);
 	PQclear(result);
-	return good;
+	return good &&
+		   (!doubled || connection_command(connection, "SET standard_conforming_strings = on"));
 }
 
 bool
@@ -294,8 +318,8 @@ in_place_run(RestorePlan *plan, Connection *connection)
 	good = good && partial_begin(plan, connection) &&
 		   (!plan->in_place ||
 			(live_code_check(plan, connection) && planned_steps_check(plan, connection, &map))) &&
-		   fill(plan, connection, &map) && !stop_requested() &&
-		   connection_command(connection, "COMMIT");
+		   fill(plan, connection, &map) && restored_objects_unpopulated(plan, connection) &&
+		   !stop_requested() && connection_command(connection, "COMMIT");
 	if (good && !plan->settings->no_analyze)
 		analyze(plan, connection, &map);
 	rename_free(&map);

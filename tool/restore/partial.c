@@ -26,6 +26,7 @@
 #include "post_data.h"
 #include "progress.h"
 #include "quote.h"
+#include "restored_objects.h"
 #include "row_copy.h"
 #include "row_rights.h"
 #include "schema_sections.h"
@@ -285,6 +286,18 @@ grant_members(RestorePlan *plan)
 }
 
 static bool
+note_unpopulated(RestorePlan *plan)
+{
+	ConnectionTarget *target = target_with_database(plan->target, plan->working);
+	Connection *connection = session_open(plan, target);
+	bool good = connection != NULL && restored_objects_unpopulated(plan, connection);
+
+	connection_close(connection);
+	target_free(target);
+	return good;
+}
+
+static bool
 run_in_new_database(RestorePlan *plan)
 {
 	bool good = schema_sections_prepare(plan);
@@ -304,6 +317,7 @@ run_in_new_database(RestorePlan *plan)
 							(unsigned long long) plan->rows,
 							(unsigned long long) plan->manifest->totals.rows);
 	return good && (plan->settings->schema_only || set_sequences(plan)) && post_data_run(plan) &&
+		   note_unpopulated(plan) &&
 		   (plan->settings->no_analyze || schema_sections_analyze(plan)) &&
 		   target_database_finish(plan) && target_database_open(plan);
 }

@@ -436,6 +436,9 @@ free_part(RestorePlan *plan)
 	if (plan->selection != NULL)
 		selection_free(plan->selection);
 	free(plan->selection);
+	if (plan->unpopulated != NULL)
+		lines_free(plan->unpopulated);
+	free(plan->unpopulated);
 	free(plan->pre_list);
 	free(plan->post_list);
 }

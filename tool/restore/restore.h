@@ -16,6 +16,7 @@
 #include "settings.h"
 
 typedef struct Selection Selection;
+typedef struct Lines Lines;
 typedef struct TakenDatabase TakenDatabase;
 typedef struct ObjectErrors ObjectErrors;
 
@@ -54,9 +55,10 @@ typedef struct RestorePlan
 	int *early;           /* entries of it that were built while rows were loaded */
 	uint32_t nearly;
 	char *pg_restore;
-	bool sets_unknown; /* it sets a parameter that the server does not have */
-	char *session;     /* settings of the backup's head, as SQL */
-	uint64_t rows;     /* loaded so far */
+	bool sets_unknown;  /* it sets a parameter that the server does not have */
+	char *session;      /* settings of the backup's head, as SQL */
+	uint64_t rows;      /* loaded so far */
+	Lines *unpopulated; /* materialized views without rows; NULL: nobody has looked */
 
 	/* With --on-object-error=skip (object_errors.h). */
 	ObjectErrors *errors; /* NULL: the first error ends the restore */

@@ -22,6 +22,7 @@
 #include "log.h"
 #include "memory.h"
 #include "object_errors.h"
+#include "selection.h"
 #include "session.h"
 
 /* Objects that no extension brought. */
@@ -130,6 +131,52 @@ check_kind(RestorePlan *plan, Connection *connection, const ArchiveListing *list
 	return good;
 }
 
+/* Of a part, those that it brought. */
+static bool
+was_restored(const RestorePlan *plan, const char *schema, const char *name)
+{
+	const Selection *selection = plan->selection;
+	uint32_t i;
+
+	for (i = 0; selection != NULL && i < selection->toc.count; i++)
+	{
+		const TocEntry *entry = &selection->toc.entries[i];
+
+		if (toc_entry_is(entry, "MATERIALIZED VIEW") && selection_includes(selection, entry) &&
+			strcmp(entry->schema, schema) == 0 && strcmp(entry->tag, name) == 0)
+			return true;
+	}
+	return selection == NULL;
+}
+
+bool
+restored_objects_unpopulated(RestorePlan *plan, Connection *connection)
+{
+	PGresult *result;
+	bool good;
+	int i;
+
+	if (plan->settings->schema_only)
+		return true;
+	result = connection_query(connection,
+							  "SELECT n.nspname, c.relname,"
+							  " pg_catalog.format('%I.%I', n.nspname, c.relname)"
+							  " FROM pg_catalog.pg_class c"
+							  " JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace"
+							  " WHERE c.relkind = 'm' AND NOT c.relispopulated"
+							  " ORDER BY n.nspname COLLATE \"C\", c.relname COLLATE \"C\"",
+							  0, NULL);
+	good = result != NULL;
+	plan->unpopulated = xcalloc(1, sizeof(Lines));
+	for (i = 0; good && i < PQntuples(result); i++)
+	{
+		if (was_restored(plan, PQgetvalue(result, i, 0), PQgetvalue(result, i, 1)))
+			lines_add(plan->unpopulated, xstrdup(PQgetvalue(result, i, 2)));
+	}
+	PQclear(result);
+	return good;
+}
+
 bool
 restored_objects_check(RestorePlan *plan)
 {
@@ -143,6 +190,7 @@ restored_objects_check(RestorePlan *plan)
 	good = good && archive_listing_read(plan, "--verbose", NULL, &listing);
 	for (i = 0; good && i < sizeof(kinds) / sizeof(kinds[0]); i++)
 		good = check_kind(plan, connection, &listing, &kinds[i]);
+	good = good && restored_objects_unpopulated(plan, connection);
 	archive_listing_free(&listing);
 	connection_close(connection);
 	target_free(target);

@@ -16,4 +16,10 @@
  */
 extern bool restored_objects_check(RestorePlan *plan);
 
+/*
+ * Note which materialized views have no rows: those that had none, and those
+ * that read one of them.  False (reported) on failure.
+ */
+extern bool restored_objects_unpopulated(RestorePlan *plan, Connection *connection);
+
 #endif /* NEX_RESTORED_OBJECTS_H */

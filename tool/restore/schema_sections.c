@@ -101,6 +101,24 @@ report_child(const char *section, const SubprocessResult *result)
 	return false;
 }
 
+/*
+ * Has this role, or the database, a setting by which a materialized view could
+ * not read views?  Not every server knows it.
+ */
+static bool
+views_are_shut(Connection *connection)
+{
+	PGresult *result =
+		connection_query(connection,
+						 "SELECT FROM pg_catalog.pg_settings"
+						 " WHERE name = 'restrict_nonsystem_relation_kind' AND reset_val <> ''",
+						 0, NULL);
+	bool shut = result != NULL && PQntuples(result) > 0;
+
+	PQclear(result);
+	return shut;
+}
+
 /* Where pg_restore is to connect, with the settings that make it fast; caller frees. */
 static char *
 conninfo_for_pg_restore(RestorePlan *plan, bool serial)
@@ -112,6 +130,8 @@ conninfo_for_pg_restore(RestorePlan *plan, bool serial)
 
 	/* If there is no connection, pg_restore will say why. */
 	session_pin_child(target, connection != NULL ? connection->role : NULL);
+	if (connection != NULL && views_are_shut(connection))
+		target_add_option(target, "-c restrict_nonsystem_relation_kind=");
 	connection_close(connection);
 	free(message);
 	target_add_option(target, "-c synchronous_commit=off");

@@ -34,7 +34,7 @@ lines_add(Lines *lines, char *line)
 	lines->lines[lines->count++] = line;
 }
 
-static void
+void
 lines_free(Lines *lines)
 {
 	uint32_t i;

@@ -26,11 +26,11 @@ typedef enum EntryState
 } EntryState;
 
 /* Lines of text for the report to the user. */
-typedef struct Lines
+struct Lines
 {
 	char **lines;
 	uint32_t count;
-} Lines;
+};
 
 struct Selection
 {
@@ -68,6 +68,7 @@ extern bool selection_check_existing(const Selection *selection);
 extern const TocEntry *selection_table(const Selection *selection, uint32_t oid);
 
 extern void lines_add(Lines *lines, char *line); /* takes the line over */
+extern void lines_free(Lines *lines);            /* but for the struct itself */
 
 /* selection_closure.c: everything that follows from what was chosen. */
 extern void selection_close(Selection *selection);
