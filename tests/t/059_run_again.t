@@ -94,7 +94,7 @@ is(query('again', 'SELECT count(*) FROM t'), 200000, 'all rows');
 # The same words in a database of somebody else are no reason to remove it.
 create_database('claims');
 query('claims', "CREATE TABLE t ()");
-query('postgres', "ALTER DATABASE claims OWNER TO eve; COMMENT ON DATABASE claims IS 'nex_backup: restore of big/$id in progress since 2026-01-01T00:00:00Z, session 1'");
+query('postgres', "ALTER DATABASE claims OWNER TO eve; COMMENT ON DATABASE claims IS 'nex_backup: restore of big/$id in progress since 2026-01-01T00:00:00Z, session 1.1'");
 tool_fails([ 'restore', '--repo', $repo, 'big', '--to', 'claims' ], 1, qr/"claims" exists and is not empty/, 'a database of another role that says so stays');
 
 # One that is at work, and one into an empty database, which was there before.

@@ -20,6 +20,7 @@
 
 #include <poll.h>
 #include <stdio.h>
+#include <stdlib.h>
 
 #include "interrupt.h"
 #include "restore_mark.h"
@@ -36,22 +37,33 @@ static const SqlConstant look_query =
 		" FROM pg_catalog.pg_database d JOIN pg_catalog.pg_roles o ON o.oid = d.datdba"
 		" WHERE d.datname = $1::pg_catalog.name");
 
+/* When the process of a session began; -1: there is none. */
 static bool
-is_alive(Connection *maintenance, int session, bool *alive)
+find_session(Connection *maintenance, int pid, long long *began)
 {
-	char pid[16];
-	const char *params[1] = {pid};
+	char number[16];
+	const char *params[1] = {number};
 	PGresult *result;
 
-	snprintf(pid, sizeof(pid), "%d", session);
-	result = connection_query(maintenance,
-							  SQL("SELECT FROM pg_catalog.pg_stat_activity"
-								  " WHERE pid = $1::pg_catalog.int4"
-								  " AND backend_type = 'client backend'"),
-							  1, params);
-	*alive = result != NULL && PQntuples(result) > 0 && session != PQbackendPID(maintenance->pg);
+	snprintf(number, sizeof(number), "%d", pid);
+	result = connection_query(
+		maintenance,
+		SQL("SELECT pg_catalog.floor(EXTRACT(epoch FROM a.backend_start))::pg_catalog.int8"
+			" FROM pg_catalog.pg_stat_activity a WHERE a.pid = $1::pg_catalog.int4"
+			" AND a.backend_type = 'client backend'"),
+		1, params);
+	*began = result != NULL && PQntuples(result) > 0 && !PQgetisnull(result, 0, 0)
+				 ? strtoll(PQgetvalue(result, 0, 0), NULL, 10)
+				 : -1;
 	PQclear(result);
 	return result != NULL;
+}
+
+bool
+left_database_session(Connection *connection, MarkSession *session)
+{
+	session->pid = PQbackendPID(connection->pg);
+	return find_session(connection, session->pid, &session->began);
 }
 
 static bool
@@ -61,7 +73,8 @@ look(Connection *maintenance, const char *source, const char *name, LeftBy *left
 	PGresult *result = connection_query(maintenance, look_query, 1, params);
 	bool alive = false;
 	bool taken = false;
-	int session = 0;
+	MarkSession session = {0, 0};
+	long long began = -1;
 	bool good = result != NULL;
 
 	*left = LEFT_BY_OTHERS;
@@ -69,8 +82,9 @@ look(Connection *maintenance, const char *source, const char *name, LeftBy *left
 		PQgetvalue(result, 0, 1)[0] == 't' &&
 		restore_mark_of(PQgetvalue(result, 0, 0), source, &session, &taken))
 	{
-		good = is_alive(maintenance, session, &alive);
-		alive = alive || PQgetvalue(result, 0, 2)[0] == 't';
+		good = find_session(maintenance, session.pid, &began);
+		alive = (began == session.began && session.pid != PQbackendPID(maintenance->pg)) ||
+				PQgetvalue(result, 0, 2)[0] == 't';
 		*left = alive ? LEFT_RUNNING : taken ? LEFT_TAKEN : LEFT_MADE;
 	}
 	PQclear(result);

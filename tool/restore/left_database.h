@@ -9,6 +9,7 @@
 #define NEX_LEFT_DATABASE_H
 
 #include "connection.h"
+#include "restore_mark.h"
 
 typedef enum LeftBy
 {
@@ -24,5 +25,8 @@ typedef enum LeftBy
  */
 extern bool left_database_look(Connection *maintenance, const char *source, const char *name,
 							   LeftBy *left);
+
+/* The session of the connection; false (reported) on failure. */
+extern bool left_database_session(Connection *connection, MarkSession *session);
 
 #endif /* NEX_LEFT_DATABASE_H */

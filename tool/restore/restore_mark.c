@@ -46,7 +46,7 @@ before_json(const DatabaseBefore *before)
 }
 
 char *
-restore_mark(const BackupName *backup, int session, const DatabaseBefore *before)
+restore_mark(const BackupName *backup, const MarkSession *session, const DatabaseBefore *before)
 {
 	char *json = before != NULL ? before_json(before) : NULL;
 	char now[32];
@@ -56,9 +56,9 @@ restore_mark(const BackupName *backup, int session, const DatabaseBefore *before
 
 	gmtime_r(&seconds, &tm);
 	strftime(now, sizeof(now), "%Y-%m-%dT%H:%M:%SZ", &tm);
-	mark =
-		xasprintf("%s%s/%s%s%s%s%d%s%s", beginning, backup->database, backup->id, middle, now,
-				  session_key, session, json != NULL ? before_key : "", json != NULL ? json : "");
+	mark = xasprintf("%s%s/%s%s%s%s%d.%lld%s%s", beginning, backup->database, backup->id, middle,
+					 now, session_key, session->pid, session->began, json != NULL ? before_key : "",
+					 json != NULL ? json : "");
 	free(json);
 	return mark;
 }
@@ -71,7 +71,7 @@ restore_mark_is(const char *comment)
 }
 
 bool
-restore_mark_of(const char *comment, const char *database, int *session, bool *taken)
+restore_mark_of(const char *comment, const char *database, MarkSession *session, bool *taken)
 {
 	size_t length = strlen(database);
 	const char *at;
@@ -92,7 +92,10 @@ restore_mark_of(const char *comment, const char *database, int *session, bool *t
 	at += strcspn(at, ", ");
 	if (strncmp(at, session_key, strlen(session_key)) != 0)
 		return false;
-	*session = (int) strtol(at + strlen(session_key), &end, 10);
+	session->pid = (int) strtol(at + strlen(session_key), &end, 10);
+	if (*end != '.')
+		return false;
+	session->began = strtoll(end + 1, &end, 10);
 	*taken = strncmp(end, before_key, strlen(before_key)) == 0;
 	return *taken || *end == '\0';
 }

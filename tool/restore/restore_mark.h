@@ -27,18 +27,27 @@ typedef struct DatabaseBefore
 	int limit; /* of connections; -1: none */
 } DatabaseBefore;
 
+/* A session of the server: process ids are used again, so the time of its beginning belongs to it.
+ */
+typedef struct MarkSession
+{
+	int pid;
+	long long began; /* by the server's clock */
+} MarkSession;
+
 /*
  * The comment; `before` is NULL for a database that the restore made, `session`
- * the process of the server that lives as long as the restore does.  Caller
- * frees.
+ * the one that lives as long as the restore does.  Caller frees.
  */
-extern char *restore_mark(const BackupName *backup, int session, const DatabaseBefore *before);
+extern char *restore_mark(const BackupName *backup, const MarkSession *session,
+						  const DatabaseBefore *before);
 
 /*
  * Is it the mark of a restore of this database, as this version writes it?
  * *taken: the target existed before, as an empty database.
  */
-extern bool restore_mark_of(const char *comment, const char *database, int *session, bool *taken);
+extern bool restore_mark_of(const char *comment, const char *database, MarkSession *session,
+							bool *taken);
 
 /* Is this comment such a mark, of this version or an older one? */
 extern bool restore_mark_is(const char *comment);

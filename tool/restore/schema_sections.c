@@ -78,6 +78,28 @@ schema_sections_prepare(RestorePlan *plan)
 	return good;
 }
 
+/* What may help against an error of pg_restore's, if it is about an object. */
+static const char *
+hint_for(const char *error)
+{
+	static const char *const others[] = {"terminating connection", "No space left on device",
+										 "server closed the connection", "out of memory",
+										 "the database system is"};
+	size_t i;
+
+	if (error == NULL || strstr(error, "could not execute query: ERROR:") == NULL)
+		return NULL;
+	for (i = 0; i < sizeof(others) / sizeof(others[0]); i++)
+	{
+		if (strstr(error, others[i]) != NULL)
+			return NULL;
+	}
+	if (strstr(error, "role \"") != NULL)
+		return "Roles are not part of a database backup: \"nex_backup globals restore\" brings "
+			   "them, if the globals were backed up.  " SKIP_HINT;
+	return strstr(error, "CREATE EXTENSION") != NULL ? EXTENSION_HINT : SKIP_HINT;
+}
+
 /* Report what went wrong as pg_restore's stderr tells it. */
 static bool
 report_child(const char *section, const SubprocessResult *result)
@@ -90,12 +112,7 @@ report_child(const char *section, const SubprocessResult *result)
 		return report_error(EXIT_FAILED, result->errors.data, NULL,
 							"pg_restore was terminated by signal %d", result->signal);
 	error = pg_restore_error(result);
-	report_error(EXIT_FAILED, error != NULL ? error : result->errors.data,
-				 error != NULL && strstr(error, "role \"") != NULL
-					 ? "Roles are not part of a database backup: \"nex_backup globals restore\" "
-					   "brings them, if the globals were backed up.  " SKIP_HINT
-				 : error != NULL && strstr(error, "CREATE EXTENSION") != NULL ? EXTENSION_HINT
-																			  : SKIP_HINT,
+	report_error(EXIT_FAILED, error != NULL ? error : result->errors.data, hint_for(error),
 				 "could not restore the %s section", section);
 	free(error);
 	return false;

@@ -55,13 +55,13 @@ report_failure(TableCopy *copy, const PGresult *result, int32_t position)
 {
 	const ManifestTable *table = &copy->manifest->tables[position];
 	Buffer name;
+	bool fatal;
 	char *what;
 
 	if (stop_requested())
 		return false;
-	if (copy->quiet &&
-		!object_errors_is_fatal(
-			copy->connection, result != NULL ? PQresultErrorField(result, PG_DIAG_SQLSTATE) : NULL))
+	fatal = object_errors_is_fatal(copy->connection, PQresultErrorField(result, PG_DIAG_SQLSTATE));
+	if (copy->quiet && !fatal)
 		return keep_failure(copy, result);
 	buffer_init(&name);
 	quote_qualified(&name, table->schema, table->name);
@@ -69,8 +69,7 @@ report_failure(TableCopy *copy, const PGresult *result, int32_t position)
 	buffer_free(&name);
 	connection_report_hint(
 		copy->connection, result, what,
-		result != NULL && PQresultErrorField(result, PG_DIAG_MESSAGE_HINT) == NULL ? SKIP_HINT
-																				   : NULL);
+		fatal || PQresultErrorField(result, PG_DIAG_MESSAGE_HINT) != NULL ? NULL : SKIP_HINT);
 	free(what);
 	return false;
 }

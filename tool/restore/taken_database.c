@@ -30,6 +30,7 @@
 #include <unistd.h>
 
 #include "interrupt.h"
+#include "left_database.h"
 #include "log.h"
 #include "memory.h"
 #include "quote.h"
@@ -116,8 +117,11 @@ look(RestorePlan *plan, TakenDatabase *taken)
 	const char *params[1] = {plan->working};
 	PGresult *result = connection_query(plan->maintenance, state_query, 1, params);
 	bool found = result != NULL && PQntuples(result) == 1;
+	MarkSession session;
 
-	if (found)
+	if (found && !left_database_session(plan->maintenance, &session))
+		found = false;
+	else if (found)
 	{
 		taken->before.owner = text_at(result, 0);
 		taken->before.owner_oid = (unsigned) strtoul(PQgetvalue(result, 0, 1), NULL, 10);
@@ -128,8 +132,7 @@ look(RestorePlan *plan, TakenDatabase *taken)
 		taken->owned = PQgetvalue(result, 0, 7)[0] == 't';
 		taken->before.to_public = text_at(result, 8);
 		believe_mark(taken, PQgetvalue(result, 0, 5)[0] == 't');
-		taken->mark =
-			restore_mark(&plan->backup, PQbackendPID(plan->maintenance->pg), &taken->before);
+		taken->mark = restore_mark(&plan->backup, &session, &taken->before);
 	}
 	else if (result != NULL)
 	{

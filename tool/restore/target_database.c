@@ -144,10 +144,14 @@ append_locale(Buffer *sql, const ManifestDatabase *database, int version)
 static bool
 mark(RestorePlan *plan)
 {
-	char *text = restore_mark(&plan->backup, PQbackendPID(plan->maintenance->pg), NULL);
+	MarkSession session;
+	char *text;
 	SqlText sql;
 	bool good;
 
+	if (!left_database_session(plan->maintenance, &session))
+		return false;
+	text = restore_mark(&plan->backup, &session, NULL);
 	sql_init(&sql);
 	sql_append(&sql, "COMMENT ON DATABASE ");
 	sql_identifier(&sql, plan->working);
