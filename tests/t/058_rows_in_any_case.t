@@ -171,7 +171,7 @@ SQL
 	query('bound', 'CREATE EXTENSION nexb_bound; INSERT INTO bound_job VALUES (8); CREATE TABLE t AS SELECT 1 AS i');
 	tool_ok([ 'backup', '--repo', $repo, '-d', 'bound' ], 'a database whose extension is bound to it');
 	tool_fails([ 'restore', '--repo', $repo, 'bound', '--drop', '--yes' ], 1,
-		qr/HINT:  If the extension works in a database of one name only: rename/, 'the hint');
+		qr/HINT:  If the extension works in a database of one name only: /, 'the hint');
 	query('postgres', 'ALTER DATABASE bound RENAME TO bound_before');
 	tool_ok([ 'restore', '--repo', $repo, 'bound' ], 'works');
 	is(query('bound', 'SELECT id FROM bound_job'), 8, 'with the rows of the extension');

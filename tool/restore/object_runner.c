@@ -44,6 +44,8 @@ typedef struct Item
 	const EntryScript *script;
 	const TocEntry *entry;
 	ItemState state;
+	char *said;    /* what the server said when it failed */
+	char error[6]; /* its SQLSTATE */
 } Item;
 
 typedef struct Run
@@ -203,6 +205,21 @@ text_for_file(const EntryScript *script)
 					 usual_settings[1]);
 }
 
+/*
+ * May another attempt end in another way?  What takes long is not repeated for
+ * nothing: the second look at a foreign server that is away, say.
+ */
+static bool
+is_worth_repeating(const Item *item, const char *end)
+{
+	static const char *const slow[] = {"INDEX", "CONSTRAINT", "FK CONSTRAINT",
+									   "MATERIALIZED VIEW DATA", NULL};
+
+	/* A deadlock, or a lock that could not be had. */
+	return *sql_skip_blank(end) != '\0' || !toc_entry_is_any(item->entry, slow) ||
+		   strncmp(item->error, "40", 2) == 0 || strcmp(item->error, "55P03") == 0;
+}
+
 /* Without its first statement the others are of no use. */
 static bool
 run_first(Run *run, Connection *connection, const Item *item, const char *end, bool *more)
@@ -210,10 +227,17 @@ run_first(Run *run, Connection *connection, const Item *item, const char *end, b
 	RestorePlan *plan = run->plan;
 	char *first = xasprintf("%s%.*s", item->script->settings, (int) (end - item->script->text),
 							item->script->text);
+	Outcome outcome = OUTCOME_ERROR;
+	char *said = NULL;
 	char state[6];
-	char *said;
-	Outcome outcome = run_text(connection, first, &said, state);
 
+	if (is_worth_repeating(item, end))
+		outcome = run_text(connection, first, &said, state);
+	else
+	{
+		said = xstrdup(item->said);
+		memcpy(state, item->error, sizeof(state));
+	}
 	*more = outcome == OUTCOME_DONE;
 	if (outcome == OUTCOME_ERROR && own_path_may_help(state))
 		*more = object_runner_with_path(plan, connection, item->entry->owner,
@@ -349,11 +373,8 @@ work(void *argument)
 	while (connection != NULL && (item = claim(run)) != NULL)
 	{
 		char *text = xasprintf("%s%s", item->script->settings, item->script->text);
-		char state[6];
-		char *said;
 
-		finish(run, item, run_text(connection, text, &said, state));
-		free(said);
+		finish(run, item, run_text(connection, text, &item->said, item->error));
 		free(text);
 	}
 	connection_close(connection);
@@ -428,6 +449,8 @@ run_wanted(RestorePlan *plan, const bool *wanted, bool parallel)
 		run.by_place[entry->place] = run.count;
 	}
 	good = run_all(&run, parallel ? plan->settings->jobs : 1);
+	for (i = 0; i < run.count; i++)
+		free(run.items[i].said);
 	pthread_cond_destroy(&run.changed);
 	pthread_mutex_destroy(&run.mutex);
 	free(run.by_place);

@@ -53,7 +53,11 @@ run(Connection *connection, const char *sql, char **said)
 	*said = NULL;
 	if (PQresultStatus(result) != PGRES_COMMAND_OK)
 	{
-		if (object_errors_is_fatal(connection, state))
+		/* What is not there was said before; a function would be in the context. */
+		if (state != NULL && PQresultErrorField(result, PG_DIAG_CONTEXT) == NULL &&
+			(strcmp(state, "42P01") == 0 || strcmp(state, "3F000") == 0))
+			;
+		else if (object_errors_is_fatal(connection, state))
 			good = connection_report(connection, result, "could not analyze the tables");
 		else
 			*said = object_errors_said(connection, result);

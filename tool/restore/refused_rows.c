@@ -441,6 +441,9 @@ note(RefusedRows *refused, int32_t table)
 	Buffer label;
 	SqlText empty;
 
+	/* The table itself is among what is missing. */
+	if (source->rows == 0)
+		return;
 	sql_init(&empty);
 	append_emptying(&empty, source);
 	if (sql_length(&empty) > 0)

@@ -35,9 +35,9 @@
 
 /* pg_cron, for instance, lives in the database that cron.database_name names. */
 #define EXTENSION_HINT                                                                             \
-	"If the extension works in a database of one name only: rename the database that is there "    \
-	"(ALTER DATABASE NAME RENAME TO NAME_before, when nobody is connected), and restore without "  \
-	"--to and --drop.  " SKIP_HINT
+	"If the extension works in a database of one name only: end the sessions there "               \
+	"(pg_terminate_backend) and rename it (ALTER DATABASE NAME RENAME TO NAME_before) at once, "   \
+	"then restore without --to and --drop.  " SKIP_HINT
 
 bool
 schema_sections_prepare(RestorePlan *plan)
