@@ -199,7 +199,7 @@ SQL
 	tool_ok([ 'restore', '--repo', $repo, 'options', '--to', 'options_2' ], 'restore');
 	is(query('options_2', $grants), query('options', $grants), 'the same grants');
 };
-subtest 'what no server takes back is said when it is backed up' => sub {
+subtest 'P7: what no server takes back is said when it is backed up' => sub {
 	create_database('stuck');
 	query('stuck', <<'SQL');
 CREATE ROLE reader;
