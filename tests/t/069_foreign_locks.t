@@ -171,7 +171,7 @@ ok(!eval { query('postgres', "BEGIN; SELECT $_; PREPARE TRANSACTION 'x'"); 1 } &
 
 # All jobs suspended: there is no next one.
 query('postgres', "UPDATE nex_backup.jobs SET suspended = 'x'");
-like(query('postgres', $status), qr/ next: none$/, 'all jobs are suspended');
+like(query('postgres', $status), qr/^critical.*all jobs are suspended; nex_backup_resume_jobs\(\) confirms them$/, 'all jobs are suspended');
 query('postgres', 'SELECT nex_backup_resume_jobs()');
 
 # A lock that nobody can read behind, held or only waited for: the status is an answer, soon.

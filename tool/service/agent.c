@@ -640,8 +640,7 @@ agent_run(const Settings *settings)
 		if (good && settings->once && agent.nfailed > 0)
 			good = report_error(EXIT_FAILED, NULL,
 								"\"SELECT * FROM nex_backup.runs ORDER BY id DESC\" shows why.",
-								"%d of %d %s did not succeed", agent.nfailed, agent.nended,
-								agent.nended == 1 ? "run" : "runs");
+								"%d of %d runs did not succeed", agent.nfailed, agent.nended);
 	}
 	end(&agent);
 	return good;
