@@ -61,9 +61,10 @@ extension/nex_backup--0.1.0--0.2.0.sql: $(sort $(wildcard extension/0.2.0/*.sql)
 extension/nex_backup--0.2.0--0.2.1.sql: $(sort $(wildcard extension/0.2.1/*.sql))
 	cat $^ >$@
 
-# How a step locks the extension, and what it leaves of privileges, is the same in each.
+# How a step locks the extension, its entries, and what it leaves of privileges, are the same in each.
 extension/nex_backup--0.2.1--0.2.2.sql: extension/0.2.2/00_begin.sql extension/0.2.1/01_lock.sql \
-		$(filter-out %/00_begin.sql,$(sort $(wildcard extension/0.2.2/*.sql))) extension/0.2.1/99_privileges.sql
+		$(filter-out %/00_begin.sql,$(sort $(wildcard extension/0.2.2/*.sql))) extension/0.2.1/98_entries.sql \
+		extension/0.2.1/99_privileges.sql
 	cat $^ >$@
 
 endif

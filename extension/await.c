@@ -39,6 +39,7 @@
 
 #include "errand.h"
 #include "gate.h"
+#include "hold.h"
 
 PG_FUNCTION_INFO_V1(nex_backup_perform);
 PG_FUNCTION_INFO_V1(nex_backup_await_run);
@@ -130,6 +131,7 @@ lock_extension_at_once(Wait *wait)
 						errmsg("extension \"%s\" was dropped during run " INT64_FORMAT,
 							   "nex_backup", wait->run)));
 	}
+	check_extension_owners(wait->extension);
 	return true;
 }
 
@@ -340,6 +342,7 @@ nex_backup_perform(PG_FUNCTION_ARGS)
 	if (waits)
 		check_may_wait();
 	begin_wait(&wait, 0);
+	gate_give_back();
 	errand_do(ERRAND_REQUEST, request, caller, row);
 	wait.run = errand_run_of(row->columns[0]);
 	PG_TRY();

@@ -42,6 +42,7 @@
 #include "errand.h"
 #include "executor.h"
 #include "gate.h"
+#include "hold.h"
 #include "reserved.h"
 #include "settings.h"
 #include "worker_session.h"
@@ -143,9 +144,8 @@ run_query(const Errand *errand, Exchange *exchange)
 
 	values[0] = CStringGetTextDatum(exchange->request);
 	values[1] = CStringGetTextDatum(psprintf("%u", errand->caller));
-	if (!lock_extension())
-		ereport(ERROR, (errcode(ERRCODE_UNDEFINED_OBJECT),
-						errmsg("extension \"%s\" does not exist", "nex_backup")));
+	if (!OidIsValid(hold_extension()))
+		hold_no_extension();
 	SPI_execute_with_args(errand_queries[errand->kind], 2, types, values, NULL, false, 0);
 	if (SPI_processed != 1)
 		elog(ERROR, "a request has " UINT64_FORMAT " results", SPI_processed);

@@ -23,6 +23,7 @@
 #include <unistd.h>
 
 #include "pgstat.h"
+#include "port.h"
 #include "postmaster/bgworker.h"
 #include "postmaster/postmaster.h"
 #include "storage/ipc.h"
@@ -40,6 +41,8 @@
 #include "worker_session.h"
 
 PG_FUNCTION_INFO_V1(nex_backup_claims_alarms_only);
+PG_FUNCTION_INFO_V1(nex_backup_works_in_server);
+PG_FUNCTION_INFO_V1(nex_backup_new_fence);
 
 PGDLLEXPORT void nex_backup_executor_main(Datum argument);
 
@@ -115,6 +118,30 @@ Datum
 nex_backup_claims_alarms_only(PG_FUNCTION_ARGS)
 {
 	PG_RETURN_BOOL(alarms_only);
+}
+
+/*
+ * nex_backup.works_in_server(): is this a worker of ours?  What an agent says of
+ * itself is no proof.  A superuser may act as one, as it may do anything.
+ */
+Datum
+nex_backup_works_in_server(PG_FUNCTION_ARGS)
+{
+	bool worker =
+		MyBgworkerEntry != NULL && strcmp(MyBgworkerEntry->bgw_library_name, "nex_backup") == 0;
+
+	PG_RETURN_BOOL(worker || superuser_arg(GetSessionUserId()));
+}
+
+/* nex_backup.new_fence(): a number that cannot be guessed, from 1. */
+Datum
+nex_backup_new_fence(PG_FUNCTION_ARGS)
+{
+	uint64 number;
+
+	if (!pg_strong_random(&number, sizeof(number)))
+		ereport(ERROR, (errcode(ERRCODE_INTERNAL_ERROR), errmsg("could not get a random number")));
+	PG_RETURN_INT64((int64) (number % (uint64) PG_INT64_MAX) + 1);
 }
 
 /* Version 0.2.0 of the SQL would give us any run. */

@@ -1,16 +1,25 @@
 /*-------------------------------------------------------------------------
  *
  * gate.c
- *	  The entry of every public function that acts with a caller's authority.
+ *	  The entries of the extension: nothing of it is run but through here.
+ *
+ * What is public, granted to agents or to monitoring, or runs as its owner is a
+ * C function, nex_backup_entry().  It holds the extension (hold.c), finds the
+ * function that does the work, as a part of the extension that is held, and
+ * calls it.  That one is SQL or PL/pgSQL, has the same arguments, and is called
+ * nex_backup.gated_heartbeat() for nex_backup.heartbeat(), or nex_backup.status()
+ * for nex_backup_status(); only the entry is SECURITY DEFINER, where either is.
+ * 0.2.1/98_entries.sql makes these pairs.
  *
  * A SECURITY DEFINER function cannot know who called it: within it, the current
  * user is its owner, and the session's user may be a superuser whose ANALYZE
  * evaluates somebody else's index expression.  So the public functions are C
- * functions with the rights of their caller, all of them nex_backup_gate().  It
- * reads the current user in the call itself, keeps it for nex_backup.caller(),
- * and calls the SECURITY DEFINER function of the same arguments in schema
- * nex_backup: nex_backup.run() for nex_backup_run().  Nobody but the owner may
- * execute that one directly; the function manager does not look.
+ * functions with the rights of their caller.  Those that act with a caller's
+ * authority are nex_backup_gate(), an entry that also reads the current user in
+ * the call itself, keeps it for nex_backup.caller(), and calls the function of
+ * the same arguments in schema nex_backup: nex_backup.run() for
+ * nex_backup_run().  Nobody but the owner may execute that one directly; the
+ * function manager does not look.
  *
  * A public function in SQL that hands current_user to a second one would not do:
  * the caller would need EXECUTE on the second, and could then hand in any role.
@@ -25,23 +34,39 @@
 #include "compat.h"
 
 #include "access/htup_details.h"
+#include "catalog/dependency.h"
 #include "catalog/namespace.h"
+#include "catalog/pg_extension.h"
 #include "catalog/pg_proc.h"
 #include "fmgr.h"
+#include "storage/lmgr.h"
 #include "utils/builtins.h"
+#include "utils/resowner.h"
 #include "utils/syscache.h"
 
 #include "gate.h"
+#include "hold.h"
 
 PG_FUNCTION_INFO_V1(nex_backup_gate);
+PG_FUNCTION_INFO_V1(nex_backup_entry);
 PG_FUNCTION_INFO_V1(nex_backup_gate_caller);
 PG_FUNCTION_INFO_V1(nex_backup_caller);
 
 #define SCHEMA "nex_backup"
 #define PREFIX "nex_backup_"
+#define GATED "gated_"
 
 /* Of the innermost public function that is at work; InvalidOid outside of them. */
 static Oid current_caller = InvalidOid;
+
+/* What the outermost function that is at work holds. */
+typedef struct Held
+{
+	Oid extension;
+	ResourceOwner owner; /* of the lock */
+} Held;
+
+static Held held = {InvalidOid, NULL};
 
 void
 gate_refuse_restricted(void)
@@ -89,68 +114,163 @@ nex_backup_caller(PG_FUNCTION_ARGS)
 	PG_RETURN_OID(gate_caller_0_2_0());
 }
 
-/* The function behind a public one: the same arguments, the name without its prefix. */
+/* ---- into the extension ---- */
+
+/* A function in schema nex_backup, as a part of the extension that the session holds. */
 static Oid
-find_implementation(Oid public_function)
+find_member(Oid extension, const char *name, oidvector *arguments)
 {
-	HeapTuple tuple = SearchSysCache1(PROCOID, ObjectIdGetDatum(public_function));
+	Oid found = GetSysCacheOid3(PROCNAMEARGSNSP, Anum_pg_proc_oid, CStringGetDatum(name),
+								PointerGetDatum(arguments),
+								ObjectIdGetDatum(get_namespace_oid(SCHEMA, false)));
+
+	if (!OidIsValid(found) || getExtensionOfObject(ProcedureRelationId, found) != extension)
+		ereport(ERROR, (errcode(ERRCODE_UNDEFINED_FUNCTION),
+						errmsg("extension \"%s\" has no function \"%s.%s\" of these arguments",
+							   SCHEMA, SCHEMA, name)));
+	return found;
+}
+
+/* The same arguments; the name without "nex_backup_", or in schema nex_backup with "gated_". */
+static Oid
+find_implementation(Oid extension, Oid entry)
+{
+	HeapTuple tuple = SearchSysCache1(PROCOID, ObjectIdGetDatum(entry));
 	Form_pg_proc function;
 	const char *name;
-	Oid found = InvalidOid;
+	Oid found;
 
-	if (!HeapTupleIsValid(tuple))
-		elog(ERROR, "cache lookup failed for function %u", public_function);
+	if (!HeapTupleIsValid(tuple) || getExtensionOfObject(ProcedureRelationId, entry) != extension)
+		ereport(ERROR,
+				(errcode(ERRCODE_UNDEFINED_FUNCTION),
+				 errmsg("function %u is not a part of extension \"%s\" any more", entry, SCHEMA)));
 	function = (Form_pg_proc) GETSTRUCT(tuple);
 	name = NameStr(function->proname);
-	if (strncmp(name, PREFIX, strlen(PREFIX)) == 0)
-		found = GetSysCacheOid3(PROCNAMEARGSNSP, Anum_pg_proc_oid,
-								CStringGetDatum(name + strlen(PREFIX)),
-								PointerGetDatum(&function->proargtypes),
-								ObjectIdGetDatum(get_namespace_oid(SCHEMA, false)));
-	if (!OidIsValid(found))
-		ereport(ERROR, (errcode(ERRCODE_UNDEFINED_FUNCTION),
-						errmsg("function \"%s\" has nothing in schema %s that does its work", name,
-							   SCHEMA)));
+	found = find_member(extension,
+						strncmp(name, PREFIX, strlen(PREFIX)) == 0 ? name + strlen(PREFIX)
+																   : psprintf(GATED "%s", name),
+						&function->proargtypes);
 	ReleaseSysCache(tuple);
 	return found;
 }
 
-/* Looked up once for each place of call. */
+/* Kept for the place of call, as a function that gives rows one by one is called for each. */
 static FmgrInfo *
-implementation_of(FmgrInfo *public_function)
+implementation_of(Oid extension, FmgrInfo *entry)
 {
-	if (public_function->fn_extra == NULL)
-	{
-		FmgrInfo *info = MemoryContextAllocZero(public_function->fn_mcxt, sizeof(FmgrInfo));
+	Oid found = find_implementation(extension, entry->fn_oid);
+	FmgrInfo *info = entry->fn_extra;
 
-		fmgr_info_cxt(find_implementation(public_function->fn_oid), info, public_function->fn_mcxt);
-		public_function->fn_extra = info;
+	if (info == NULL)
+		entry->fn_extra = info = MemoryContextAllocZero(entry->fn_mcxt, sizeof(FmgrInfo));
+	if (info->fn_oid != found)
+		fmgr_info_cxt(found, info, entry->fn_mcxt);
+	return info;
+}
+
+/* The extension, held; one that is held by the function around this one has been looked at. */
+static Oid
+enter(void)
+{
+	Oid extension = OidIsValid(held.extension) ? held.extension : hold_extension();
+
+	if (!OidIsValid(extension))
+		hold_no_extension();
+	return extension;
+}
+
+/* Call a function while the extension is held by this call. */
+static Datum
+call_held(Oid extension, FunctionCallInfo call)
+{
+	Held previous = held;
+	volatile Datum result = (Datum) 0;
+
+	if (!OidIsValid(held.extension))
+	{
+		held.extension = extension;
+		held.owner = CurrentResourceOwner;
 	}
-	return public_function->fn_extra;
+	PG_TRY();
+	{
+		result = FunctionCallInvoke(call);
+	}
+	PG_FINALLY();
+	{
+		held = previous;
+	}
+	PG_END_TRY();
+	return result;
+}
+
+Datum
+gate_call_implementation(Oid extension, FunctionCallInfo fcinfo)
+{
+	LOCAL_FCINFO(inner, FUNC_MAX_ARGS);
+	Datum result;
+
+	InitFunctionCallInfoData(*inner, implementation_of(extension, fcinfo->flinfo), fcinfo->nargs,
+							 fcinfo->fncollation, fcinfo->context, fcinfo->resultinfo);
+	memcpy(inner->args, fcinfo->args, sizeof(NullableDatum) * (size_t) fcinfo->nargs);
+	result = call_held(extension, inner);
+	fcinfo->isnull = inner->isnull;
+	return result;
+}
+
+void
+gate_call_member(const char *name, FunctionCallInfo call, const Oid *types)
+{
+	Oid extension = enter();
+	FmgrInfo function;
+
+	fmgr_info(find_member(extension, name, buildoidvector(types, call->nargs)), &function);
+	call->flinfo = &function;
+	(void) call_held(extension, call);
+}
+
+/*
+ * Its lock is of the resource owner of the call that took it, which is further
+ * up on the stack.
+ */
+void
+gate_give_back(void)
+{
+	ResourceOwner owner = CurrentResourceOwner;
+
+	if (!OidIsValid(held.extension))
+		return;
+	CurrentResourceOwner = held.owner;
+	UnlockDatabaseObject(ExtensionRelationId, held.extension, 0, AccessShareLock);
+	CurrentResourceOwner = owner;
+	held.extension = InvalidOid;
 }
 
 /* Every public function that asks for its caller. */
 Datum
 nex_backup_gate(PG_FUNCTION_ARGS)
 {
-	LOCAL_FCINFO(inner, FUNC_MAX_ARGS);
 	Oid previous = current_caller;
 	volatile Datum result = (Datum) 0;
+	Oid extension;
 
 	gate_refuse_restricted();
-	InitFunctionCallInfoData(*inner, implementation_of(fcinfo->flinfo), fcinfo->nargs,
-							 fcinfo->fncollation, fcinfo->context, fcinfo->resultinfo);
-	memcpy(inner->args, fcinfo->args, sizeof(NullableDatum) * (size_t) fcinfo->nargs);
+	extension = enter();
 	current_caller = GetUserId();
 	PG_TRY();
 	{
-		result = FunctionCallInvoke(inner);
+		result = gate_call_implementation(extension, fcinfo);
 	}
 	PG_FINALLY();
 	{
 		current_caller = previous;
 	}
 	PG_END_TRY();
-	fcinfo->isnull = inner->isnull;
 	return result;
+}
+
+/* Every other function that others than its owner may call, or that runs as its owner. */
+Datum
+nex_backup_entry(PG_FUNCTION_ARGS)
+{
+	return gate_call_implementation(enter(), fcinfo);
 }

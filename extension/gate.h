@@ -10,6 +10,8 @@
 
 #include "postgres.h"
 
+#include "fmgr.h"
+
 /* ERROR within a security-restricted operation, such as somebody's index in an ANALYZE. */
 extern void gate_refuse_restricted(void);
 
@@ -21,5 +23,18 @@ extern Oid gate_caller(void);
  * of all SECURITY DEFINER functions.  ERROR within a security-restricted operation.
  */
 extern Oid gate_caller_0_2_0(void);
+
+/*
+ * Hold the extension and call a function of schema nex_backup that is a part of
+ * it, and gives nothing.  The call has its arguments, and no flinfo yet.
+ */
+extern void gate_call_member(const char *name, FunctionCallInfo call, const Oid *types);
+
+/* Call the function that does the work of this one, while the extension, which is held, stays so.
+ */
+extern Datum gate_call_implementation(Oid extension, FunctionCallInfo fcinfo);
+
+/* Before a long wait: the public function that is at work holds the extension no longer. */
+extern void gate_give_back(void);
 
 #endif /* NEX_GATE_H */

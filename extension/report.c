@@ -19,12 +19,11 @@
 
 #include "catalog/pg_authid.h"
 #include "catalog/pg_type.h"
-#include "nodes/value.h"
-#include "parser/parse_func.h"
 #include "utils/acl.h"
 #include "utils/builtins.h"
 
 #include "gate.h"
+#include "shared_state.h"
 
 PG_FUNCTION_INFO_V1(nex_backup_record);
 
@@ -42,19 +41,16 @@ nex_backup_record(PG_FUNCTION_ARGS)
 {
 	static const Oid types[4] = {TEXTOID, JSONBOID, OIDOID, BOOLOID};
 	LOCAL_FCINFO(call, 4);
-	FmgrInfo function;
 
 	gate_refuse_restricted();
-	fmgr_info(LookupFuncName(list_make2(makeString("nex_backup"), makeString("take_report")), 4,
-							 types, false),
-			  &function);
-	InitFunctionCallInfoData(*call, &function, 4, PG_GET_COLLATION(), NULL, NULL);
+	shared_state_report();
+	InitFunctionCallInfoData(*call, NULL, 4, PG_GET_COLLATION(), NULL, NULL);
 	call->args[0] = fcinfo->args[0];
 	call->args[1] = fcinfo->args[1];
 	call->args[2].value = ObjectIdGetDatum(GetUserId());
 	call->args[2].isnull = false;
 	call->args[3].value = BoolGetDatum(may_vouch());
 	call->args[3].isnull = false;
-	(void) FunctionCallInvoke(call);
+	gate_call_member("take_report", call, types);
 	PG_RETURN_VOID();
 }

@@ -72,6 +72,7 @@ static bool seen_standby = false;
 static shmem_startup_hook_type previous_startup_hook = NULL;
 static bool wake_at_commit = false;
 static bool queue_locked = false;
+static bool reported = false;
 static bool callback_registered = false;
 
 static void
@@ -191,17 +192,17 @@ leader_wakes(void)
 static void
 transaction_callback(XactEvent event, void *argument)
 {
-	if (event == XACT_EVENT_PRE_PREPARE && (wake_at_commit || queue_locked))
-		ereport(
-			ERROR,
-			(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
-			 errmsg("cannot PREPARE a transaction that has changed jobs or runs of nex_backup")));
+	if (event == XACT_EVENT_PRE_PREPARE && (wake_at_commit || queue_locked || reported))
+		ereport(ERROR, (errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+						errmsg("cannot PREPARE a transaction that has changed jobs, runs or the "
+							   "catalogue of nex_backup")));
 	if (event == XACT_EVENT_COMMIT && wake_at_commit)
 		leader_wake();
 	if (event == XACT_EVENT_COMMIT || event == XACT_EVENT_ABORT)
 	{
 		wake_at_commit = false;
 		queue_locked = false;
+		reported = false;
 	}
 }
 
@@ -212,6 +213,13 @@ follow_transaction(void)
 		return;
 	RegisterXactCallback(transaction_callback, NULL);
 	callback_registered = true;
+}
+
+void
+shared_state_report(void)
+{
+	follow_transaction();
+	reported = true;
 }
 
 /* nex_backup.wake(): at commit, let the leader look at the queue. */

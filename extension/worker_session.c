@@ -14,16 +14,13 @@
 
 #include "access/xact.h"
 #include "catalog/pg_authid.h"
-#include "catalog/pg_extension.h"
 #include "catalog/pg_type.h"
-#include "commands/extension.h"
 #include "executor/spi.h"
 #include "pgstat.h"
 #include "postmaster/bgworker.h"
 #include "postmaster/interrupt.h"
 #include "storage/ipc.h"
 #include "storage/latch.h"
-#include "storage/lmgr.h"
 #include "storage/proc.h"
 #include "tcop/tcopprot.h"
 #include "utils/builtins.h"
@@ -31,6 +28,7 @@
 #include "utils/memutils.h"
 #include "utils/snapmgr.h"
 
+#include "hold.h"
 #include "worker_session.h"
 
 volatile sig_atomic_t worker_stop_requested = false;
@@ -233,21 +231,6 @@ report_caught(MemoryContext context, char **message)
 	FlushErrorState();
 }
 
-/*
- * DROP EXTENSION locks it first, so whoever holds this lock while using its
- * tables meets it nowhere else.
- */
-bool
-lock_extension(void)
-{
-	Oid extension = get_extension_oid("nex_backup", true);
-
-	if (!OidIsValid(extension))
-		return false;
-	LockDatabaseObject(ExtensionRelationId, extension, 0, AccessShareLock);
-	return get_extension_oid("nex_backup", true) == extension;
-}
-
 SqlOutcome
 sql_call(const char *query, int nparameters, const char *const *parameters, char ***row,
 		 char **error)
@@ -262,7 +245,7 @@ sql_call(const char *query, int nparameters, const char *const *parameters, char
 		StartTransactionCommand();
 		SPI_connect();
 		PushActiveSnapshot(GetTransactionSnapshot());
-		if (!lock_extension())
+		if (!OidIsValid(hold_extension()))
 			outcome = SQL_NO_EXTENSION;
 		else
 		{

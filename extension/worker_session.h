@@ -30,9 +30,6 @@ extern void worker_session_start(const char *database, Oid database_oid);
 /* Reload the configuration, if that was asked for. */
 extern void worker_reload(void);
 
-/* Lock the extension against being dropped until the transaction ends; false if there is none. */
-extern bool lock_extension(void);
-
 typedef enum SqlOutcome
 {
 	SQL_DONE,

@@ -126,6 +126,11 @@ SELECT count(*) FROM pg_proc g WHERE g.prosrc = 'nex_backup_gate';
 SELECT p.oid::regprocedure FROM pg_proc p JOIN pg_namespace n ON n.oid = p.pronamespace
 WHERE p.prosecdef AND p.prosrc ~ 'nex_backup\.(caller|check_caller|perform)\(' AND n.nspname <> 'nex_backup';
 
+-- No SQL runs as its owner but behind an entry, which holds the extension first
+SELECT p.oid::regprocedure FROM pg_depend d JOIN pg_proc p ON p.oid = d.objid JOIN pg_language l ON l.oid = p.prolang
+WHERE d.refobjid = (SELECT oid FROM pg_extension WHERE extname = 'nex_backup') AND d.classid = 'pg_proc'::regclass AND d.deptype = 'e'
+	AND l.lanname <> 'c' AND (p.prosecdef OR p.proname ~ '^nex_backup_');
+
 DROP FUNCTION regress_nex_op.for_others();
 DROP OWNED BY regress_nex_op;
 DROP ROLE regress_nex_op;

@@ -59,6 +59,28 @@ BEGIN
 END
 $$;
 
+-- Is this a worker of the library, or a session of a superuser?
+CREATE FUNCTION nex_backup.works_in_server()
+RETURNS bool
+AS 'MODULE_PATHNAME', 'nex_backup_works_in_server'
+LANGUAGE C STRICT VOLATILE;
+
+-- An error, if whoever asks for work says of itself what is not so, or what nobody could show.
+CREATE FUNCTION nex_backup.check_executor(name text, in_server bool, host text)
+RETURNS void
+LANGUAGE plpgsql VOLATILE
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+	IF $2 AND NOT nex_backup.works_in_server() THEN
+		RAISE EXCEPTION 'only a worker of the server may act as one'
+			USING ERRCODE = 'insufficient_privilege', HINT = 'An agent gives false as the second argument.';
+	END IF;
+	PERFORM nex_backup.check_text('name of an executor', $1, 255);
+	PERFORM nex_backup.check_text('name of a host', $3, 255);
+END
+$$;
+
 -- Note who it is that looks at the queue.  False: that name belongs to another session, which is still there.
 CREATE FUNCTION nex_backup.note_executor(name text, in_server bool, host text, pid int4)
 RETURNS bool
@@ -71,6 +93,7 @@ DECLARE
 	session int4 := pg_backend_pid();
 	started timestamptz := (SELECT a.backend_start FROM pg_stat_get_activity(pg_backend_pid()) a);
 BEGIN
+	PERFORM nex_backup.check_executor($1, $2, $3);
 	SELECT e.* INTO known FROM nex_backup.executor_sessions e WHERE e.name = $1;
 	IF (known.in_server, known.host, known.pid, known.session_pid, known.session_started)
 			IS NOT DISTINCT FROM ($2, $3, $4, session, started)

@@ -91,6 +91,18 @@ BEGIN
 END
 $$;
 
+-- Does the lease still belong to whoever has the fencing token, and is it a lease of the role that this session has
+-- logged in as?  Locks it.
+CREATE OR REPLACE FUNCTION nex_backup.holds_lease(run int8, fence int8)
+RETURNS bool
+LANGUAGE sql VOLATILE
+SET search_path = pg_catalog, pg_temp
+AS $$
+	SELECT EXISTS (SELECT FROM nex_backup.leases l
+		WHERE l.run = $1 AND l.fence = $2 AND l.session_role = session_user AND (NOT l.in_server OR nex_backup.works_in_server())
+		FOR UPDATE)
+$$;
+
 -- The program has ended, or could not be started.  exit_code and signal are what waitpid() gave; stopped says why the
 -- executor stopped it: cancel, timeout, shutdown (of the executor), or NULL.  Gives the state of the run, or 'lost'.
 CREATE OR REPLACE FUNCTION nex_backup.finish(run int8, fence int8, exit_code int4, signal int4 DEFAULT NULL,
@@ -107,10 +119,10 @@ DECLARE
 	reason text;
 	retry bool := true;
 BEGIN
-	SELECT l.* INTO lease FROM nex_backup.leases l WHERE l.run = $1 AND l.fence = $2 FOR UPDATE;
-	IF lease.run IS NULL THEN
+	IF NOT nex_backup.holds_lease($1, $2) THEN
 		RETURN 'lost';
 	END IF;
+	SELECT l.* INTO lease FROM nex_backup.leases l WHERE l.run = $1;
 	IF $3 = 0 AND $4 IS NULL THEN
 		new_state := 'succeeded';
 	ELSIF $5 = 'cancel' OR ($5 IS NULL AND lease.cancel_requested IS NOT NULL) THEN
@@ -142,7 +154,7 @@ BEGIN
 		PERFORM nex_backup.transition($1, 'running');
 	END IF;
 	PERFORM nex_backup.transition($1, new_state, reason, jsonb_build_object('exit_code', $3, 'signal', $4,
-		'error', $6, 'log_tail', right($7, 65536), 'retry', retry));
+		'error', left($6, 8192), 'log_tail', right($7, 65536), 'retry', retry));
 	RETURN new_state;
 END
 $$;

@@ -24,6 +24,10 @@ DECLARE
 	total int8;
 	started timestamptz := clock_timestamp();
 	last_notice timestamptz := clock_timestamp();
+	outcome text;
+	wrong int8 := 0;
+	-- So many are told; of the others, how many.
+	most CONSTANT int4 := 1000;
 BEGIN
 	PERFORM nex_backup.check_caller();
 	SELECT f.location, f.repository_id, f.database, f.id INTO place FROM nex_backup.find_backup($1, $2) f;
@@ -50,6 +54,7 @@ BEGIN
 	END IF;
 	IF problem IS NOT NULL THEN
 		bad := bad || format('%s.json: %s', path, problem);
+		wrong := wrong + 1;
 	ELSE
 		suffix := nex_backup.object_suffix(manifest);
 
@@ -62,6 +67,7 @@ BEGIN
 			encode(sha256(convert_to(listing, 'UTF8')), 'hex'));
 		IF problem IS NOT NULL THEN
 			bad := bad || format('%s.sha256: %s', path, problem);
+			wrong := wrong + 1;
 		END IF;
 
 		SELECT count(DISTINCT o ->> 'id') INTO total
@@ -73,7 +79,10 @@ BEGIN
 		LOOP
 			problem := nex_backup.check_file(place.location, object.path, object.bytes, object.id);
 			IF problem IS NOT NULL THEN
-				bad := bad || format('%s: %s', object.path, problem);
+				wrong := wrong + 1;
+				IF wrong <= most THEN
+					bad := bad || format('%s: %s', object.path, problem);
+				END IF;
 			END IF;
 			objects := objects + 1;
 			bytes := bytes + object.bytes;
@@ -92,7 +101,11 @@ BEGIN
 		END IF;
 	END IF;
 
-	result := CASE WHEN cardinality(bad) = 0 THEN 'ok' ELSE 'failed' END;
+	IF wrong > most THEN
+		bad := bad || format('and %s more', wrong - most);
+	END IF;
+	outcome := CASE WHEN wrong = 0 THEN 'ok' ELSE 'failed' END;
+	result := outcome;
 	IF current_setting('transaction_read_only')::bool THEN
 		RAISE NOTICE 'the result is not recorded, because this transaction is read-only';
 		RETURN;
@@ -100,14 +113,14 @@ BEGIN
 	PERFORM nex_backup.record_repository(place.repository_id, place.location, nex_backup.host_name());
 	PERFORM nex_backup.note_encryption(place.repository_id, nex_backup.frame_encryption(place.location));
 	UPDATE nex_backup.backups b
-	SET verified = clock_timestamp(), verified_ok = verify.result = 'ok', verified_inside = false
+	SET verified = clock_timestamp(), verified_ok = me.outcome = 'ok', verified_inside = false
 	WHERE b.repository = place.repository_id AND b.database = place.database AND b.id = place.id;
 	INSERT INTO nex_backup.runs (kind, repository, database, backup, state, started, finished, exit_code, error, host,
 		details)
 	VALUES ('verify', place.repository_id, place.database, place.id,
 		CASE result WHEN 'ok' THEN 'succeeded' ELSE 'failed' END, started, clock_timestamp(),
 		CASE result WHEN 'ok' THEN 0 ELSE 3 END, bad[1], nex_backup.host_name(),
-		jsonb_build_object('result', result, 'bad', bad, 'objects', objects, 'bytes', bytes));
+		jsonb_build_object('result', result, 'bad', bad, 'bad_count', wrong, 'objects', objects, 'bytes', bytes));
 END
 $$;
 

@@ -26,6 +26,7 @@ $$;
 DELETE FROM nex_backup.backups b
 WHERE NOT (pg_catalog.isfinite(b.started) AND pg_catalog.isfinite(b.snapshot_at)
 	AND pg_catalog.isfinite(COALESCE(b.finished, b.started)) AND pg_catalog.isfinite(COALESCE(b.verified, b.started)));
+UPDATE nex_backup.runs r SET error = pg_catalog.left(r.error, 8192) WHERE pg_catalog.octet_length(r.error) OPERATOR(pg_catalog.>) 32768;
 DELETE FROM nex_backup.runs r
 WHERE NOT (pg_catalog.isfinite(COALESCE(r.started, '1970-01-01 00:00+00'))
 	AND pg_catalog.isfinite(COALESCE(r.finished, '1970-01-01 00:00+00')));
@@ -133,6 +134,7 @@ CREATE FUNCTION nex_backup.take_report(event text, payload jsonb, caller oid, vo
 RETURNS void
 LANGUAGE plpgsql SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
+SET lock_timeout = '20s'
 AS $$
 #variable_conflict use_column
 <<me>>
@@ -190,6 +192,11 @@ BEGIN
 
 	PERFORM nex_backup.note_repository(repository, location, host, vouched, pg_get_userbyid(caller));
 	mine := nex_backup.may_change_backups(repository, vouched, pg_get_userbyid(caller));
+	-- The key of a row that is not committed yet is a lock: nobody is to hold those of others' backups to come.
+	IF NOT mine AND left(backup, 16) > to_char((greatest(clock_timestamp(), nex_backup.now()) + interval '1 minute')
+		AT TIME ZONE 'UTC', 'YYYYMMDD"T"HH24MISS"Z"') THEN
+		RAISE EXCEPTION 'backup id "%" is of a time to come', backup USING ERRCODE = 'invalid_parameter_value';
+	END IF;
 	IF payload -> 'repository' ? 'cipher' AND (vouched OR NOT EXISTS (SELECT FROM nex_backup.repositories r
 			WHERE r.id = me.repository AND r.vouched)) THEN
 		PERFORM nex_backup.note_encryption(repository, payload -> 'repository');
@@ -234,6 +241,8 @@ BEGIN
 		WHERE b.repository = me.repository AND b.database = nex_backup.manifest_text(removed -> 'database')
 			AND b.id = removed ->> 'backup';
 	END IF;
+EXCEPTION WHEN lock_not_available THEN
+	PERFORM nex_backup.raise_locked(location);
 END
 $$;
 

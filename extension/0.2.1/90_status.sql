@@ -22,7 +22,25 @@ AS $$
 		'it was locked for five seconds, by whom is not known')
 $$;
 
--- What is locked, or not permitted any more, is a row as well, and not an error: monitoring must get an answer.
+-- Who can drop the extension, with all that the catalogue knows, and is not a superuser: the owner of the database or of
+-- the schema that it was created in.
+CREATE FUNCTION nex_backup.owner_risk()
+RETURNS text
+LANGUAGE sql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+	SELECT format('%s belongs to role %s, which is not a superuser and can drop the extension with its catalogue', o.what, o.owner)
+	FROM (SELECT 1 AS place, format('database %I', d.datname) AS what, d.datdba::regrole AS owner
+			FROM pg_database d WHERE d.datname = current_database()
+		UNION ALL
+		SELECT 2, format('schema %I', n.nspname), n.nspowner::regrole
+		FROM pg_extension e JOIN pg_namespace n ON n.oid = e.extnamespace
+		WHERE e.extname = 'nex_backup' AND n.nspowner <> 'pg_database_owner'::regrole) o
+	WHERE NOT EXISTS (SELECT FROM pg_roles r WHERE r.oid = o.owner AND r.rolsuper)
+	ORDER BY o.place LIMIT 1
+$$;
+
+-- What is locked is a row as well (and what belongs to others, see status_entry.c), and not an error: monitoring must get an answer.
 CREATE OR REPLACE FUNCTION nex_backup_status(OUT name pg_catalog.text, OUT status pg_catalog.text, OUT detail pg_catalog.text)
 RETURNS SETOF record
 LANGUAGE plpgsql STABLE
@@ -30,8 +48,6 @@ SET search_path = pg_catalog, pg_temp
 SET lock_timeout = '5s'
 AS $$
 #variable_conflict use_column
-DECLARE
-	owner record;
 BEGIN
 	BEGIN
 		RETURN QUERY
@@ -56,11 +72,10 @@ BEGIN
 		)
 		SELECT nex_backup.shown(c.name), c.status, nex_backup.shown(c.detail)
 		FROM (
-			SELECT 1 AS place, '' AS key, 'extension' AS name, CASE WHEN o.rolsuper THEN 'ok' ELSE 'critical' END AS status,
-				format('version %s, %s', e.extversion, CASE WHEN nex_backup.is_preloaded() THEN 'preloaded'
-					ELSE 'not in shared_preload_libraries' END)
-					|| CASE WHEN o.rolsuper THEN '' ELSE format(', belongs to role %I, which is no superuser', o.rolname) END AS detail
-			FROM pg_extension e JOIN pg_roles o ON o.oid = e.extowner WHERE e.extname = 'nex_backup'
+			SELECT 1 AS place, '' AS key, 'extension' AS name, CASE WHEN k.risk IS NULL THEN 'ok' ELSE 'critical' END AS status,
+				concat_ws(', ', format('version %s, %s', e.extversion, CASE WHEN nex_backup.is_preloaded() THEN 'preloaded'
+					ELSE 'not in shared_preload_libraries' END), k.risk) AS detail
+			FROM pg_extension e, nex_backup.owner_risk() k (risk) WHERE e.extname = 'nex_backup'
 			UNION ALL
 			SELECT 2, r.location, 'repository', (r.seen).status,
 				concat_ws(', ', r.location || coalesce(' on ' || r.host, ''), (r.seen).detail,
@@ -134,16 +149,6 @@ BEGIN
 		status := 'critical';
 		detail := nex_backup.shown(nex_backup.lock_text());
 		RETURN NEXT;
-	WHEN insufficient_privilege THEN
-		SELECT o.rolname, o.rolsuper INTO owner
-		FROM pg_extension e JOIN pg_roles o ON o.oid = e.extowner WHERE e.extname = 'nex_backup';
-		IF owner.rolsuper THEN
-			RAISE;
-		END IF;
-		name := 'extension';
-		status := 'critical';
-		detail := nex_backup.shown(format('belongs to role %I, which is no superuser: %s', owner.rolname, sqlerrm));
-		RETURN NEXT;
 	END;
 END
 $$;
@@ -162,7 +167,7 @@ BEGIN
 			AND a.grantee OPERATOR(pg_catalog.<>) 0::pg_catalog.oid
 	LOOP
 		EXECUTE pg_catalog.format('GRANT EXECUTE ON FUNCTION nex_backup.shown(pg_catalog.text), '
-			'nex_backup.process_text(pg_catalog.int4), nex_backup.lock_text() TO %s', reader);
+			'nex_backup.process_text(pg_catalog.int4), nex_backup.lock_text(), nex_backup.owner_risk() TO %s', reader);
 	END LOOP;
 END
 $$;

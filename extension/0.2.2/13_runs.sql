@@ -15,12 +15,14 @@ AS $$
 <<me>>
 DECLARE
 	next nex_backup.runs;
+	token int8;
 	per_repository int8 := nex_backup.setting('max_runs_per_repository')::int8;
 BEGIN
 	IF pg_is_in_recovery() OR nex_backup.setting('scheduler') <> 'on'
 		OR nex_backup.setting('executor') <> (CASE WHEN $2 THEN 'worker' ELSE 'agent' END) THEN
 		RETURN;
 	END IF;
+	PERFORM nex_backup.check_executor($1, $2, $3);
 	PERFORM nex_backup.lock_queue();
 	IF nex_backup.check_cluster($2) IS NOT NULL
 		OR (SELECT count(*) FROM nex_backup.leases) >= nex_backup.setting('max_concurrent_runs')::int8 THEN
@@ -67,18 +69,21 @@ BEGIN
 			CONTINUE;
 		END;
 		run := next.id;
-		fence := nextval('nex_backup.fences');
+		-- The leader sees by the sequence that something was claimed.
+		PERFORM nextval('nex_backup.fences');
+		token := nex_backup.new_fence();
+		fence := token;
 		job := next.job;
 		kind := next.kind;
 		database := next.database;
 		type := next.definition ->> 'type';
 		attempt := next.attempt;
 		INSERT INTO nex_backup.leases (run, executor, in_server, fence, host, pid, session_started, heartbeat, lease_until)
-		VALUES (claim.run, $1, $2, claim.fence, $3, $4, CASE WHEN $2 THEN
+		VALUES (next.id, $1, $2, token, $3, $4, CASE WHEN $2 THEN
 				(SELECT a.backend_start FROM pg_stat_activity a WHERE a.pid = pg_backend_pid()) END,
 			clock_timestamp(), clock_timestamp() + nex_backup.lease_time());
 		PERFORM nex_backup.transition(run, 'starting');
-		UPDATE nex_backup.runs r SET executor = $1, host = $3 WHERE r.id = claim.run;
+		UPDATE nex_backup.runs r SET executor = $1, host = $3 WHERE r.id = next.id;
 		RETURN;
 	END LOOP;
 	argv := NULL;

@@ -3,7 +3,7 @@
 -- nex_backup_status(): the one definition of this step. Whoever has something to say adds rows here.
 --
 
--- What is locked, or not permitted any more, is a row as well, and not an error: monitoring must get an answer.
+-- What is locked is a row as well (and what belongs to others, see status_entry.c), and not an error: monitoring must get an answer.
 CREATE OR REPLACE FUNCTION nex_backup_status(OUT name pg_catalog.text, OUT status pg_catalog.text, OUT detail pg_catalog.text)
 RETURNS SETOF record
 LANGUAGE plpgsql STABLE
@@ -11,8 +11,6 @@ SET search_path = pg_catalog, pg_temp
 SET lock_timeout = '5s'
 AS $$
 #variable_conflict use_column
-DECLARE
-	owner record;
 BEGIN
 	BEGIN
 		RETURN QUERY
@@ -42,11 +40,10 @@ BEGIN
 		)
 		SELECT nex_backup.shown(c.name), c.status, nex_backup.shown(c.detail)
 		FROM (
-			SELECT 1 AS place, '' AS key, 'extension' AS name, CASE WHEN o.rolsuper THEN 'ok' ELSE 'critical' END AS status,
-				format('version %s, %s', e.extversion, CASE WHEN nex_backup.is_preloaded() THEN 'preloaded'
-					ELSE 'not in shared_preload_libraries' END)
-					|| CASE WHEN o.rolsuper THEN '' ELSE format(', belongs to role %I, which is no superuser', o.rolname) END AS detail
-			FROM pg_extension e JOIN pg_roles o ON o.oid = e.extowner WHERE e.extname = 'nex_backup'
+			SELECT 1 AS place, '' AS key, 'extension' AS name, CASE WHEN k.risk IS NULL THEN 'ok' ELSE 'critical' END AS status,
+				concat_ws(', ', format('version %s, %s', e.extversion, CASE WHEN nex_backup.is_preloaded() THEN 'preloaded'
+					ELSE 'not in shared_preload_libraries' END), k.risk) AS detail
+			FROM pg_extension e, nex_backup.owner_risk() k (risk) WHERE e.extname = 'nex_backup'
 			UNION ALL
 			SELECT 2, r.location, 'repository', (r.seen).status,
 				concat_ws(', ', r.location || coalesce(' on ' || r.host, ''), (r.seen).detail,
@@ -122,16 +119,6 @@ BEGIN
 		name := 'catalogue';
 		status := 'critical';
 		detail := nex_backup.shown(nex_backup.lock_text());
-		RETURN NEXT;
-	WHEN insufficient_privilege THEN
-		SELECT o.rolname, o.rolsuper INTO owner
-		FROM pg_extension e JOIN pg_roles o ON o.oid = e.extowner WHERE e.extname = 'nex_backup';
-		IF owner.rolsuper THEN
-			RAISE;
-		END IF;
-		name := 'extension';
-		status := 'critical';
-		detail := nex_backup.shown(format('belongs to role %I, which is no superuser: %s', owner.rolname, sqlerrm));
 		RETURN NEXT;
 	END;
 END

@@ -230,7 +230,7 @@ query('postgres', 'DROP DATABASE "x|critical|old' . "\n" . 'backup of shop|ok|fi
 
 query('other', 'CREATE ROLE dba SUPERUSER LOGIN; SET SESSION AUTHORIZATION dba; CREATE EXTENSION nex_backup; RESET SESSION AUTHORIZATION; ALTER ROLE dba NOSUPERUSER');
 like(query('other', "SELECT string_agg(status || ' ' || detail, ',') FROM nex_backup_status() WHERE name = 'extension'"),
-	qr/^critical .*belongs to role dba, which is no superuser/, 'an owner that is no superuser any more');
+	qr/^critical extension nex_backup belongs to role dba, which is not a superuser/, 'an owner that is no superuser any more');
 ok(!eval { query('other', "SELECT nex_backup_run('postgres', repository => '/x')"); 1 } && $@ =~ /belongs to role dba/, 'no run waits for ever');
 query('other', 'DROP EXTENSION nex_backup');
 

@@ -6,7 +6,8 @@
  * Not base/connection.c: that cancels everything when a signal comes, but an
  * agent that is told to stop still has to say how its runs ended.
  *
- * Every call is one statement and one transaction.  A call that fails ends the
+ * Every call is one transaction, in which the extension is held before what is
+ * called of it (catalogue_hold.c).  A call that fails ends the
  * session, whatever the reason: the next one starts clean, and the fence makes
  * a call that was repeated harmless.  An answer that does not come in time is
  * such a failure; how it is waited for is the agent's business.
@@ -21,6 +22,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "catalogue_hold.h"
 #include "log.h"
 #include "memory.h"
 #include "quote.h"
@@ -71,9 +73,48 @@ result_of(AgentCatalogue *catalogue, int sent)
 	return sent == 1 ? deadline_results(catalogue->pg, &deadline) : NULL;
 }
 
+/* Run statements without parameters in a session that is being set up. */
+static PGresult *
+ask(AgentCatalogue *catalogue, SqlConstant sql)
+{
+	return result_of(catalogue, PQsendQuery(catalogue->pg, sql.text));
+}
+
+/* A call has failed, of which the session is the witness: the next one starts clean. */
+static void
+end_session(AgentCatalogue *catalogue, const char *message)
+{
+	warn("the catalogue could not be asked", message);
+	catalogue_disconnect(catalogue);
+}
+
+/* Begin a transaction in which a function of the extension may be called; or the session has ended.
+ */
+static bool
+begin(AgentCatalogue *catalogue)
+{
+	PGresult *result = ask(catalogue, SQL("BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE"));
+	bool good = PQresultStatus(result) == PGRES_COMMAND_OK;
+	char *problem = NULL;
+
+	PQclear(result);
+	if (good)
+	{
+		result = ask(catalogue, catalogue_hold_sql());
+		good = PQresultStatus(result) == PGRES_TUPLES_OK;
+		if (good)
+			problem = catalogue_hold_problem(result);
+		PQclear(result);
+	}
+	if (!good || problem != NULL)
+		end_session(catalogue, problem != NULL ? problem : PQerrorMessage(catalogue->pg));
+	free(problem);
+	return catalogue->pg != NULL;
+}
+
 /* Run one statement; NULL, and the session ended, if it does not give rows. */
 static PGresult *
-call(AgentCatalogue *catalogue, SqlConstant sql, int count, const char *const *parameters)
+call_unheld(AgentCatalogue *catalogue, SqlConstant sql, int count, const char *const *parameters)
 {
 	PGresult *result;
 
@@ -83,17 +124,32 @@ call(AgentCatalogue *catalogue, SqlConstant sql, int count, const char *const *p
 													parameters, NULL, NULL, 0));
 	if (PQresultStatus(result) == PGRES_TUPLES_OK && PQntuples(result) > 0)
 		return result;
-	warn("the catalogue could not be asked", PQerrorMessage(catalogue->pg));
+	end_session(catalogue, PQerrorMessage(catalogue->pg));
 	PQclear(result);
-	catalogue_disconnect(catalogue);
 	return NULL;
 }
 
-/* Run statements without parameters in a session that is being set up. */
+/* The same in a transaction in which what is called is known to be the extension's. */
 static PGresult *
-ask(AgentCatalogue *catalogue, SqlConstant sql)
+call(AgentCatalogue *catalogue, SqlConstant sql, int count, const char *const *parameters)
 {
-	return result_of(catalogue, PQsendQuery(catalogue->pg, sql.text));
+	PGresult *result;
+	PGresult *commit;
+
+	if (catalogue->pg == NULL || !begin(catalogue))
+		return NULL;
+	result = call_unheld(catalogue, sql, count, parameters);
+	if (result == NULL)
+		return NULL;
+	commit = ask(catalogue, SQL("COMMIT"));
+	if (PQresultStatus(commit) != PGRES_COMMAND_OK)
+	{
+		end_session(catalogue, PQerrorMessage(catalogue->pg));
+		PQclear(result);
+		result = NULL;
+	}
+	PQclear(commit);
+	return result;
 }
 
 static char *
@@ -148,12 +204,15 @@ pin(AgentCatalogue *catalogue)
 static bool
 check_version(AgentCatalogue *catalogue)
 {
-	char *version = call_value(catalogue,
-							   SQL("SELECT coalesce((SELECT extversion FROM pg_catalog.pg_extension"
-								   " WHERE extname OPERATOR(pg_catalog.=) 'nex_backup'), '')"),
-							   0, NULL);
+	PGresult *result =
+		call_unheld(catalogue,
+					SQL("SELECT coalesce((SELECT extversion FROM pg_catalog.pg_extension"
+						" WHERE extname OPERATOR(pg_catalog.=) 'nex_backup'), '')"),
+					0, NULL);
+	char *version = result != NULL ? value_of(result, 0) : NULL;
 	bool good = version != NULL && strcmp(version, NEX_BACKUP_VERSION) == 0;
 
+	PQclear(result);
 	if (version != NULL && !good)
 	{
 		catalogue->refused = true;
@@ -176,9 +235,11 @@ check_version(AgentCatalogue *catalogue)
 static void
 check_executor(AgentCatalogue *catalogue)
 {
-	PGresult *result =
-		ask(catalogue, SQL("SELECT pg_catalog.substr(nex_backup.setting('executor'), 1, 40)"));
+	PGresult *result;
 
+	if (!begin(catalogue))
+		return;
+	result = ask(catalogue, SQL("SELECT pg_catalog.substr(nex_backup.setting('executor'), 1, 40)"));
 	/* Who may not ask cannot be warned. */
 	if (PQresultStatus(result) == PGRES_TUPLES_OK && PQntuples(result) > 0 &&
 		strcmp(PQgetvalue(result, 0, 0), "agent") != 0)
@@ -186,6 +247,7 @@ check_executor(AgentCatalogue *catalogue)
 						 "setting nex_backup.executor is \"%s\": agents get no runs",
 						 PQgetvalue(result, 0, 0));
 	PQclear(result);
+	PQclear(ask(catalogue, SQL("ROLLBACK")));
 }
 
 /* What the user did not say about the connection: the primary, and no endless waits. */
@@ -244,6 +306,8 @@ catalogue_connect_end(AgentCatalogue *catalogue, bool quiet)
 		return false;
 	PQclear(ask(catalogue, SQL("LISTEN nex_backup")));
 	check_executor(catalogue);
+	if (catalogue->pg == NULL)
+		return false;
 	/* Runs that we work on were claimed under the name that we had before. */
 	if (catalogue->name == NULL)
 		catalogue->name = xstrdup(catalogue->base_name);

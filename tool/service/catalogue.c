@@ -17,6 +17,7 @@
 #include <unistd.h>
 
 #include "catalogue.h"
+#include "catalogue_hold.h"
 #include "connection.h"
 #include "encryption.h"
 #include "interrupt.h"
@@ -275,13 +276,44 @@ catalogue_present(Connection *connection, char **message)
 	return present;
 }
 
+/* Run a command without a result; false with *message. */
+static bool
+run(Connection *connection, SqlConstant sql, char **message)
+{
+	PGresult *result = connection_exec(connection, sql);
+	bool good = PQresultStatus(result) == PGRES_COMMAND_OK;
+
+	if (!good)
+		*message = server_message(connection, result);
+	PQclear(result);
+	return good;
+}
+
+/* In one transaction, in which the function is known to be the extension's. */
+static Outcome
+record(Connection *connection, CatalogueEvent event, const char *payload, char **message)
+{
+	const char *parameters[2] = {event_name(event), payload};
+	PGresult *result;
+	bool good;
+
+	if (!run(connection, SQL("BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE"), message) ||
+		!catalogue_hold(connection, message))
+		return OUTCOME_REFUSED;
+	result = connection_ask(connection, SQL("SELECT nex_backup.record($1::text, $2::jsonb)"), 2,
+							parameters);
+	good = PQresultStatus(result) == PGRES_TUPLES_OK;
+	if (!good)
+		*message = server_message(connection, result);
+	PQclear(result);
+	return good && run(connection, SQL("COMMIT"), message) ? OUTCOME_RECORDED : OUTCOME_REFUSED;
+}
+
 /* Record in the database that the target names. */
 static Outcome
 record_at(ConnectionTarget *target, CatalogueEvent event, const char *payload, char **message)
 {
-	const char *parameters[2] = {event_name(event), payload};
 	Connection *connection;
-	PGresult *result;
 	Outcome outcome;
 	int present;
 
@@ -301,12 +333,7 @@ record_at(ConnectionTarget *target, CatalogueEvent event, const char *payload, c
 														  : SQL("SET statement_timeout = '60s'")));
 		/* And if the server does not care, our own patience ends. */
 		connection->patience = PATIENCE_TO_RECORD;
-		result = connection_ask(connection, SQL("SELECT nex_backup.record($1::text, $2::jsonb)"), 2,
-								parameters);
-		outcome = PQresultStatus(result) == PGRES_TUPLES_OK ? OUTCOME_RECORDED : OUTCOME_REFUSED;
-		if (outcome == OUTCOME_REFUSED)
-			*message = server_message(connection, result);
-		PQclear(result);
+		outcome = record(connection, event, payload, message);
 	}
 	connection_close(connection);
 	return outcome;

@@ -21,6 +21,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "catalogue_hold.h"
 #include "connection.h"
 #include "interrupt.h"
 #include "json_text.h"
@@ -212,6 +213,7 @@ take_some(const Settings *settings, const char *directory, Connection *connectio
 {
 	char host[256] = "";
 	const char *parameters[1] = {host};
+	char *message = NULL;
 	PGresult *result;
 	bool good;
 	int row = 0;
@@ -219,6 +221,13 @@ take_some(const Settings *settings, const char *directory, Connection *connectio
 	gethostname(host, sizeof(host) - 1);
 	if (!run(connection, SQL("BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE")))
 		return -1;
+	/* An error ends the session, and that the transaction. */
+	if (!catalogue_hold(connection, &message))
+	{
+		warn(message);
+		free(message);
+		return -1;
+	}
 	result = connection_ask(connection, SQL(QUERY), 1, parameters);
 	good = PQresultStatus(result) == PGRES_TUPLES_OK;
 	if (!good)

@@ -1,0 +1,31 @@
+
+--
+-- Named points in WAL.  As before, but the body does not use its own name, which is another one behind its entry.
+--
+CREATE OR REPLACE FUNCTION nex_backup_create_restore_point(INOUT name pg_catalog.text, OUT lsn pg_lsn,
+	OUT timeline pg_catalog.int4, OUT created timestamptz)
+RETURNS record
+LANGUAGE plpgsql SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+AS $$
+#variable_conflict use_variable
+BEGIN
+	IF name IS NULL OR name = '' OR octet_length(name) > 63 THEN
+		RAISE EXCEPTION 'the name of a restore point has 1 to 63 bytes'
+			USING ERRCODE = 'invalid_parameter_value';
+	END IF;
+	IF pg_is_in_recovery() THEN
+		RAISE EXCEPTION 'cannot create a restore point on a standby'
+			USING ERRCODE = 'object_not_in_prerequisite_state',
+				HINT = 'Call this function on the primary.';
+	END IF;
+	IF EXISTS (SELECT FROM nex_backup.restore_points p WHERE p.name = $1) THEN
+		RAISE WARNING 'there is a restore point "%" already', $1
+			USING HINT = 'A recovery stops at the first one of that name that it meets.';
+	END IF;
+	lsn := pg_create_restore_point(name);
+	timeline := ('x' || left(pg_walfile_name(lsn), 8))::bit(32)::int4;
+	created := clock_timestamp();
+	INSERT INTO nex_backup.restore_points (name, lsn, timeline, created) VALUES ($1, lsn, timeline, created);
+END
+$$;

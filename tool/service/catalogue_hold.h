@@ -1,0 +1,29 @@
+/*-------------------------------------------------------------------------
+ *
+ * catalogue_hold.h
+ *	  Whose is the extension that a function is called of?
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef NEX_CATALOGUE_HOLD_H
+#define NEX_CATALOGUE_HOLD_H
+
+#include <libpq-fe.h>
+
+#include "connection.h"
+
+/*
+ * To be run in the transaction in which a function of the extension is called
+ * next: holds the extension until that ends, and gives a row, of two columns,
+ * if a part of it belongs to a role that is neither a superuser nor the
+ * session's own.  An error if there is no such extension.
+ */
+extern SqlConstant catalogue_hold_sql(void);
+
+/* What that has given: NULL, or what is wrong, to be freed. */
+extern char *catalogue_hold_problem(const PGresult *result);
+
+/* The same for a Connection: false, with *message to be freed. */
+extern bool catalogue_hold(Connection *connection, char **message);
+
+#endif /* NEX_CATALOGUE_HOLD_H */
