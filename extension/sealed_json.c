@@ -19,6 +19,7 @@
  */
 #include "compat.h"
 
+#include "catalog/namespace.h"
 #include "json_bounds.h"
 #include "lib/stringinfo.h"
 #include "mb/pg_wchar.h"
@@ -183,6 +184,65 @@ largest_size(const char *file)
 	return has_suffix(file, VERIFIED_SUFFIX) ? MAX_VERIFIED_BYTES : MAX_MANIFEST_BYTES;
 }
 
+static Size
+ascii_length(const char *text, Size length)
+{
+	Size i = 0;
+
+	while (i < length && !IS_HIGHBIT_SET(text[i]))
+		i++;
+	return i;
+}
+
+/* A character that the database's encoding does not have, as text that can be told from others. */
+static void
+append_code_point(StringInfo out, const char *character)
+{
+	pg_wchar code = utf8_to_unicode((const unsigned char *) character);
+
+	appendStringInfo(out, code > 0xFFFF ? "\\\\U%08X" : "\\\\u%04X", (unsigned int) code);
+}
+
+/*
+ * Valid UTF-8 in the database's encoding.  Not by pg_any_to_server(), which
+ * fails for a character that this one does not have: names of tables and roles
+ * come from databases of other encodings, and what is after them must be read
+ * all the same.  Outside of ASCII, JSON has characters in its strings only.
+ */
+static char *
+to_server(char *json, Size length)
+{
+	int encoding = GetDatabaseEncoding();
+	StringInfoData out;
+	Oid conversion;
+	Size i;
+
+	if (encoding == PG_UTF8 || encoding == PG_SQL_ASCII || ascii_length(json, length) == length)
+		return json;
+	conversion = FindDefaultConversionProc(PG_UTF8, encoding);
+	initStringInfo(&out);
+	for (i = 0; i < length;)
+	{
+		unsigned char converted[MAX_CONVERSION_GROWTH * 4 + 1];
+		Size run = ascii_length(json + i, length - i);
+		int width;
+
+		appendBinaryStringInfo(&out, json + i, (int) run);
+		i += run;
+		if (i == length)
+			break;
+		width = pg_encoding_mblen(PG_UTF8, json + i);
+		if (OidIsValid(conversion) &&
+			pg_do_encoding_conversion_buf(conversion, PG_UTF8, encoding, (unsigned char *) json + i,
+										  width, converted, sizeof(converted), true) == width)
+			appendStringInfoString(&out, (char *) converted);
+		else
+			append_code_point(&out, json + i);
+		i += (Size) width;
+	}
+	return out.data;
+}
+
 /* A sealed file in the server's encoding; returns what is wrong with it, or NULL. */
 static char *
 read_document(const char *repository, const char *file, char **json, size_t *length)
@@ -197,7 +257,7 @@ read_document(const char *repository, const char *file, char **json, size_t *len
 		return pstrdup(broken);
 	if (!pg_verify_mbstr(PG_UTF8, *json, (int) *length, true))
 		return pstrdup("holds text that is not valid UTF-8");
-	*json = pg_any_to_server(*json, (int) *length, PG_UTF8);
+	*json = to_server(*json, *length);
 	*length = strlen(*json);
 	return NULL;
 }

@@ -13,6 +13,7 @@
 #include "compat.h"
 
 #include "fmgr.h"
+#include "mb/pg_wchar.h"
 #include "pgtime.h"
 #include "utils/builtins.h"
 #include "utils/timestamp.h"
@@ -59,11 +60,17 @@ parse_schedule(const char *text, CronSchedule *schedule)
 	char message[512];
 
 	if (!cron_parse(text, schedule, message, sizeof(message)))
+	{
+		int length = (int) strlen(message);
+
+		/* It may have been cut within a character. */
+		message[pg_mbcliplen(message, length, length)] = '\0';
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("invalid schedule \"%s\"", text),
 				 errdetail("%s.", message),
 				 errhint("\"0 2 * * *\" is every night at two: minute, hour, day of month, month, "
 						 "day of week.")));
+	}
 }
 
 /* nex_backup.next_run(schedule, timezone, after): NULL if it never comes. */

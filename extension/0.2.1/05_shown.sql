@@ -4,13 +4,14 @@
 --
 
 -- A text with the bytes of what cannot be seen, or hides what can, as \xNN: control characters, line breaks, characters
--- that change the direction of text, and invisible ones.  As the program shows them.
+-- that change the direction of text, and invisible ones.  As the program shows them.  Of a long text the beginning, before
+-- its characters are looked at one by one: monitoring asks often.
 CREATE FUNCTION nex_backup.shown(text)
 RETURNS text
 LANGUAGE sql STABLE
 SET search_path = pg_catalog, pg_temp
 AS $$
-	SELECT CASE WHEN $1 !~ '[[:cntrl:]]' AND octet_length($1) = char_length($1) THEN $1
+	SELECT CASE WHEN s.v !~ '[[:cntrl:]]' AND octet_length(s.v) = char_length(s.v) THEN s.v
 		ELSE (SELECT string_agg(CASE WHEN t.c ~ '[[:cntrl:]]' OR CASE WHEN getdatabaseencoding() = 'UTF8' THEN
 					'{[128,159],[173,173],[847,847],[1564,1564],[4447,4448],[6068,6069],[6155,6159],[8203,8207],[8232,8238],
 						[8288,8303],[12644,12644],[64976,65007],[65279,65279],[65440,65440],[65520,65531],[65534,65535],
@@ -19,7 +20,8 @@ AS $$
 				THEN regexp_replace(encode(convert_to(t.c, getdatabaseencoding()), 'hex'), '(..)',
 					repeat(chr(92), 2) || 'x' || chr(92) || '1', 'g')
 				ELSE t.c END, '' ORDER BY t.place)
-			FROM string_to_table($1, NULL) WITH ORDINALITY t (c, place)) END
+			FROM string_to_table(s.v, NULL) WITH ORDINALITY t (c, place)) END
+	FROM (SELECT CASE WHEN octet_length($1) > 10000 THEN left($1, 10000) || ' ...' ELSE $1 END AS v) s
 $$;
 
 -- "process 4711 of role joe (since ...)", for people.

@@ -1,0 +1,124 @@
+# What executors and reporters say of themselves and of others: believed is what they can prove, and taken is what a
+# catalogue can hold and show.
+use strict;
+use warnings;
+
+use IPC::Run ();
+use NexBackup::Forge;
+use NexBackup::Scheduler;
+use NexBackup::Test;
+use Test::More;
+
+my $node = start_scheduler('main', max_prepared_transactions => 1, 'nex_backup.tool_path' => stand_in());
+my $repo = new_repository();
+my @of_agents = ('advance(text, bool, text, int4)', 'claim(text, bool, text, int4)', 'start(int8, int8, int4)', 'heartbeat(int8, int8, text)',
+	'finish(int8, int8, int4, int4, text, text, text)');
+
+query('postgres', "CREATE ROLE $_ LOGIN; GRANT USAGE ON SCHEMA nex_backup TO $_") for qw(agent1 agent2 reporter);
+for my $agent (qw(agent1 agent2))
+{
+	query('postgres', join('', map { "GRANT EXECUTE ON FUNCTION nex_backup.$_ TO $agent;" } @of_agents));
+}
+query('postgres', 'GRANT EXECUTE ON FUNCTION nex_backup.record(text, jsonb) TO reporter');
+
+sub as { return query('postgres', "SET SESSION AUTHORIZATION $_[0]; $_[1]"); }
+
+sub refused
+{
+	my ($role, $sql, $pattern, $name) = @_;
+
+	ok(!eval { as($role, $sql); 1 } && $@ =~ $pattern, $name) or diag($@);
+	return;
+}
+
+# ------------------------------------------------------------------------- whose run it is
+
+query('postgres', "SELECT nex_backup_schedule('nightly', '0 2 1 1 *', 'postgres', '/x', type => 'hang', timezone => 'UTC', retry => 0)");
+my $run = query('postgres', "SELECT run FROM nex_backup_run('nightly', wait => false)");
+my $state = "SELECT state FROM nex_backup.runs WHERE id = $run";
+ok(wait_until(sub { query('postgres', $state) eq 'running' }), 'a run of the worker');
+my $fence = query('postgres', "SELECT fence FROM nex_backup.leases WHERE run = $run");
+ok($fence > 1000000, 'its fence is not the next of a sequence');
+is(as('agent1', "SELECT count(*) FROM (SELECT nex_backup.finish($run, g, 0) AS f FROM generate_series(1, 50) g) x WHERE f <> 'lost'"), '0', 'an agent that guesses');
+is(as('agent1', "SELECT nex_backup.finish($run, $fence, 0)"), 'lost', 'an agent that knows: finish()');
+is(as('agent1', "SELECT nex_backup.heartbeat($run, $fence)"), 'lost', 'heartbeat()');
+is(as('agent1', "SELECT nex_backup.heartbeat($run, $fence, '{\"phase\": \"false\"}')"), 'lost', 'heartbeat() with progress');
+is(as('agent1', "SELECT nex_backup.start($run, $fence)"), 'f', 'start()');
+refused('agent1', "SELECT nex_backup.claim('x', true, 'x', 1)", qr/only a worker of the server may act as one/, 'claim() as the server');
+refused('agent1', "SELECT nex_backup.advance('leader', true, 'x', 1)", qr/only a worker of the server may act as one/, 'advance() as the server');
+is(query('postgres', $state), 'running', 'the run goes on');
+is(query('postgres', "SELECT count(*) FROM nex_backup.leases WHERE progress ->> 'phase' = 'false'"), '0', 'with its own progress');
+query('postgres', "SELECT nex_backup_cancel($run)");
+
+set_options('nex_backup.executor' => 'agent');
+$run = query('postgres', "SELECT run FROM nex_backup_run('nightly', wait => false)");
+$fence = as('agent1', "SELECT fence FROM nex_backup.claim('a1', false, 'h', 1)");
+is(as('agent2', "SELECT nex_backup.finish($run, $fence, 0), nex_backup.heartbeat($run, $fence), nex_backup.start($run, $fence)"), 'lost|lost|f',
+	'an agent of another role');
+is(as('agent1', "SELECT nex_backup.start($run, $fence), nex_backup.heartbeat($run, $fence)"), 't|continue', 'the one that has claimed it');
+refused('agent1', "SELECT nex_backup.advance(E'a\\nb', false, 'x', 1)", qr/invalid name of an executor/, 'a name of two lines');
+refused('agent1', "SELECT nex_backup.advance('a', false, repeat('x', 300), 1)", qr/invalid name of a host/, 'a long name of a host');
+
+# ------------------------------------------------------------------------- how much is taken
+
+is(as('agent1', "SELECT nex_backup.finish($run, $fence, 2, NULL, NULL, repeat(E'\\x01 \\u00e4b', 1000000), NULL)"), 'failed', 'an error of megabytes');
+is(query('postgres', "SELECT char_length(error) FROM nex_backup.runs WHERE id = $run"), '8192', 'its beginning is kept');
+my ($longest) = query('postgres', 'SELECT max(char_length(detail)) FROM nex_backup_status()');
+ok($longest < 100000, 'and shown') or diag($longest);
+is(query('postgres', "SELECT char_length(nex_backup.shown(repeat('x', 1000000)))"), '10004', 'of any text, the beginning');
+set_options('nex_backup.executor' => undef);
+
+# Times to come, and transactions that nobody could end.
+my $report = q('repository', '{"id": "r1", "location": "/x", "host": "h"}'::jsonb, 'started', now(), 'finished', now(), 'state', 'succeeded',
+	'database', 'shop', 'manifest', '{"snapshot_at": "2026-01-01", "codec": "x", "server": {"version": "15", "system_identifier": "1"},
+	"totals": {"tables": 0, "rows": 0, "raw_bytes": 0, "stored_bytes": 0, "new_bytes": 0}, "tables": [], "warnings": []}'::jsonb);
+my $future = "to_char(now() AT TIME ZONE 'UTC' + interval '10 minutes', 'YYYYMMDD\"T\"HH24MISS\"Z\"')";
+query('postgres', "SELECT nex_backup.record('backup', jsonb_build_object($report, 'backup', '20260101T000000Z'))");
+refused('reporter', "SELECT nex_backup.record('backup', jsonb_build_object($report, 'backup', $future))", qr/is of a time to come/, 'a backup of others, to come');
+is(as('reporter', "SELECT nex_backup.record('backup', jsonb_build_object($report, 'backup', '20260102T000000Z'))"), '', 'one that was made');
+for my $role (qw(reporter postgres))
+{
+	refused($role, "BEGIN; SELECT nex_backup.record('backup', jsonb_build_object($report, 'backup', '20260103T000000Z')); PREPARE TRANSACTION 'p'",
+		qr/cannot PREPARE a transaction that has changed/, "$role: a report in a prepared transaction");
+}
+
+# A message that is cut, is cut between characters.
+my ($out, $err) = ('', '');
+IPC::Run::run([ 'psql', '-XAtq', '-d', 'postgres', '-c', q(SELECT * FROM nex_backup_next_runs('@'||'x'||repeat(U&'\00e4', 400))) ],
+	'>', \$out, '2>', \$err);
+like($err, qr/invalid schedule/, 'a long word in a schedule');
+ok(utf8::decode(my $copy = $err), '... is shown in whole characters');
+
+# Jobs that a load puts in without their trigger.
+query('postgres', "SET session_replication_role = replica; INSERT INTO nex_backup.jobs (name, kind, schedule, repository, next_run)
+	VALUES ('copied', 'expire', '* * * * *', '/x', now())");
+like(query('postgres', "SELECT suspended FROM nex_backup.jobs WHERE name = 'copied'"), qr/restored from a dump/, 'a job that was loaded with triggers switched off');
+
+# --------------------------------------------- a catalogue whose encoding lacks characters, and much damage
+
+query('postgres', 'CREATE DATABASE shop');
+query('postgres', "CREATE DATABASE latin TEMPLATE template0 ENCODING 'LATIN1' LOCALE 'C'");
+query('shop', "CREATE TABLE \"\x{e6}\x{97}\x{a5}\x{e6}\x{9c}\x{ac}\" AS SELECT 1 AS i; CREATE TABLE \"\x{e6}\x{9c}\x{ac}\" AS SELECT 1 AS i");
+query('shop', "CREATE TABLE \"na\x{c3}\x{af}ve\" AS SELECT 1 AS i");
+use_tool(tool_path());
+tool_ok([ 'backup', "--repo=$repo", '-d', 'shop', '--catalogue=none', '--compress=none' ], 'a backup of names that LATIN1 lacks');
+query('latin', 'CREATE EXTENSION nex_backup');
+is(query('latin', "SELECT * FROM nex_backup_sync('$repo')"), '1|0|0', 'is read into a catalogue in LATIN1');
+is(query('latin', q(SELECT string_agg(table_name, ' ' ORDER BY table_name COLLATE "C") FROM nex_backup.backup_tables WHERE octet_length(table_name) <> 5)),
+	'\u65E5\u672C \u672C', 'with names that can be told from each other');
+is(query('latin', "SELECT convert_to(table_name, 'UTF8') FROM nex_backup.backup_tables WHERE octet_length(table_name) = 5"), '\x6e61c3af7665', 'and those that it has');
+is(query('latin', "SELECT result FROM nex_backup_verify('shop', '$repo')"), 'ok', 'and verified');
+my $id = latest_id($repo, 'shop');
+reseal("$repo/backups/shop/$id.json", sub {
+	my ($text) = @_;
+
+	my $more = join(',', map { sprintf('{"id":"%064x","bytes":1}', $_) } 1 .. 1500);
+	$text =~ s/("objects":\s*\[)/$1$more,/ or die 'no objects';
+	return $text;
+});
+is(query('latin', "SELECT result, array_length(bad, 1), bad[array_length(bad, 1)] FROM nex_backup_verify('shop', '$repo')"), 'failed|1001|and 501 more',
+	'of 1501 that are wrong (the list is the other one), a thousand are named');
+is(query('latin', "SELECT details ->> 'bad_count' FROM nex_backup.runs WHERE kind = 'verify' ORDER BY id DESC LIMIT 1"), '1501', 'and all counted');
+like(query('latin', "SELECT string_agg(status, ' ') FROM nex_backup_status()"), qr/ok/, 'and the status answers');
+
+done_testing;
