@@ -24,11 +24,13 @@
 #include "connect_hosts.h"
 #include "deadline.h"
 #include "interrupt.h"
+#include "lock_waits.h"
 #include "log.h"
 #include "memory.h"
 #include "session_pins.h"
 
 #define SQLSTATE_QUERY_CANCELED "57014"
+#define SQLSTATE_LOCK_NOT_AVAILABLE "55P03"
 
 #define POLL_INTERVAL_MS 200
 #define LAST_WORD_TIMEOUT 5        /* seconds at most, after a stop */
@@ -383,6 +385,52 @@ collect_results(Connection *connection)
 	return kept;
 }
 
+/* ---- locks ---- */
+
+bool
+connection_set_lock_timeout(Connection *connection, const ConnectionTarget *target)
+{
+	SqlText sql;
+	PGresult *result;
+	bool good;
+
+	if (!target->bound_lock_waits)
+		return true;
+	sql_init(&sql);
+	sql_append(&sql, "SET lock_timeout = ");
+	sql_signed(&sql, target->lock_timeout);
+	result = connection_exec(connection, &sql);
+	good = PQresultStatus(result) == PGRES_COMMAND_OK;
+	PQclear(result);
+	sql_free(&sql);
+	return good;
+}
+
+/* A server that outlives us must not go on by itself with what waited. */
+static bool
+bound_lock_waits(Connection *connection, const ConnectionTarget *target)
+{
+	if (!target->bound_lock_waits)
+		return true;
+	if (connection->waits_as == 0)
+	{
+		connection->waits_as = PQbackendPID(connection->pg);
+		lock_waits_add(connection->waits_as);
+	}
+	/* Not every platform of a server can do this. */
+	PQclear(connection_exec(connection, SQL("SET client_connection_check_interval = '2s'")));
+	return connection_set_lock_timeout(connection, target);
+}
+
+bool
+connection_bound_lock_waits(Connection *connection, ConnectionTarget *target, int seconds)
+{
+	target->bound_lock_waits = true;
+	target->lock_timeout = seconds * 1000;
+	return bound_lock_waits(connection, target) ||
+		   connection_report(connection, NULL, "could not set a timeout for locks");
+}
+
 /* ---- open and close ---- */
 
 /* Pin the session, and note the role that it has then. */
@@ -399,7 +447,7 @@ pin(Connection *connection, const ConnectionTarget *target)
 	if (PQresultStatus(result) == PGRES_TUPLES_OK)
 		connection->role = xstrdup(PQgetvalue(result, 0, 0));
 	PQclear(result);
-	return connection->role != NULL;
+	return connection->role != NULL && bound_lock_waits(connection, target);
 }
 
 /* A session; or NULL, with a message. */
@@ -512,6 +560,8 @@ connection_close(Connection *connection)
 {
 	if (connection == NULL)
 		return;
+	if (connection->waits_as != 0)
+		lock_waits_remove(connection->waits_as);
 	/* Saying goodbye may wait, too. */
 	PQfinish(connection->pg);
 	cancellation_remove(connection->cancellation);
@@ -584,6 +634,14 @@ connection_report_hint(Connection *connection, const PGresult *result, const cha
 		buffer_printf(&text, " (%s)", detail);
 	if (context != NULL)
 		buffer_printf(&text, " [%s]", context);
+	if (state != NULL && strcmp(state, SQLSTATE_LOCK_NOT_AVAILABLE) == 0)
+	{
+		char *holder = lock_waits_holder(PQbackendPID(connection->pg));
+
+		if (holder != NULL)
+			buffer_printf(&text, " It waited for %s.", holder);
+		free(holder);
+	}
 	report_error(EXIT_FAILED, text.data, hint, "%s", what);
 	buffer_free(&text);
 	free(message);

@@ -25,6 +25,7 @@ typedef struct Connection
 	char *role;       /* that the session acts as, by SET ROLE or a setting; "none" */
 	int patience;     /* seconds that each answer may take; 0: any number of them */
 	int cancellation; /* handle in interrupt.c */
+	int waits_as;     /* process on the server that lock_waits.h knows; 0: none */
 	int socket;       /* a second descriptor of the session's socket; -1: none */
 	atomic_bool cut;  /* after a stop */
 	char *last_word;  /* FATAL message with which the server ended an idle session; or NULL */
@@ -52,6 +53,17 @@ extern Connection *connection_open(ConnectionTarget *target);
  */
 extern Connection *connection_try(ConnectionTarget *target, char **message);
 extern void connection_close(Connection *connection);
+
+/*
+ * From now on this session, and others of this target, wait for a lock no
+ * longer than so many seconds (0: any number), notice within some seconds that
+ * this program was killed, and are known to lock_waits.h.
+ */
+extern bool connection_bound_lock_waits(Connection *connection, ConnectionTarget *target,
+										int seconds);
+
+/* As the target says, after something else may have been set. */
+extern bool connection_set_lock_timeout(Connection *connection, const ConnectionTarget *target);
 
 /* It cleans up after a stop, so it is cut later than others (interrupt.h). */
 extern void connection_spare(Connection *connection);

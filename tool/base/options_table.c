@@ -56,7 +56,7 @@ const Option option_table[] = {
 	 .max = 7L * 86400,
 	 .fallback = "60s",
 	 .metavar = "TIME",
-	 .help = "fail if a table cannot be locked within TIME; 0 waits forever"},
+	 .help = "fail if a lock cannot be had within TIME; 0 waits forever"},
 
 	{.name = "all",
 	 .type = OPTION_FLAG,

@@ -301,6 +301,8 @@ target_with_database(const ConnectionTarget *target, const char *database)
 	copy->may_ask = target->may_ask;
 	copy->last_word = target->last_word;
 	copy->patience = target->patience;
+	copy->bound_lock_waits = target->bound_lock_waits;
+	copy->lock_timeout = target->lock_timeout;
 	copy->server_version = target->server_version;
 	copy->user_timeout = target->user_timeout;
 	return copy;

@@ -32,7 +32,9 @@ typedef struct ConnectionTarget
 	bool last_word;     /* connect even after a stop was requested, but soon or not at all */
 	int server_version; /* as the last session found it; 0: not known */
 	int patience;       /* seconds that an answer of the server may take; 0: any number of them */
-	bool user_timeout;  /* tcp_user_timeout is the one of TARGET_USER_TIMEOUT */
+	bool bound_lock_waits; /* sessions wait for a lock no longer than this: */
+	int lock_timeout;      /* milliseconds; 0: any number of them */
+	bool user_timeout;     /* tcp_user_timeout is the one of TARGET_USER_TIMEOUT */
 } ConnectionTarget;
 
 /*

@@ -181,7 +181,8 @@ const Command command_globals = {
 	.min_arguments = 1,
 	.max_arguments = 2,
 	.options = "dbname host port username no-password password jobs type compress "
-			   "no-role-passwords existing-roles tablespace-mapping no-tablespaces output yes "
+			   "no-role-passwords existing-roles lock-wait-timeout tablespace-mapping "
+			   "no-tablespaces output yes "
 			   "pg-bindir catalogue allow-unknown-sql",
 	.per_call = "existing-roles yes allow-unknown-sql",
 	.per_call_words = "restore",

@@ -165,6 +165,7 @@ const Command command_restore = {
 	.max_arguments = 1,
 	.options =
 		"to at drop yes discard-old all exclude-database no-globals existing-roles "
+		"lock-wait-timeout "
 		"tablespace-mapping no-tablespaces on-object-error object-errors-file no-analyze "
 		"maintenance-work-mem copy-format jobs dbname "
 		"host port "

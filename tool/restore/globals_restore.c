@@ -16,6 +16,7 @@
 
 #include "globals_check.h"
 #include "interrupt.h"
+#include "lock_watch.h"
 #include "log.h"
 #include "maintenance.h"
 #include "member_reader.h"
@@ -236,6 +237,24 @@ prepare_session(GlobalsRestore *restore)
 	return true;
 }
 
+/* Roles can be locked by anybody, with a setting of their own. */
+static bool
+connect_to(GlobalsRestore *restore)
+{
+	restore->connection = connection_open_maintenance(restore->settings, &restore->target);
+	return restore->connection != NULL &&
+		   connection_bound_lock_waits(restore->connection, restore->target,
+									   restore->settings->lock_wait_timeout) &&
+		   prepare_session(restore);
+}
+
+static LockWatch *
+watch(const GlobalsRestore *restore)
+{
+	return lock_watch_begin(restore->target, restore->connection,
+							restore->settings->lock_wait_timeout);
+}
+
 bool
 globals_restore_plan(GlobalsRestore *restore, const Settings *settings, Repository *repository,
 					 const char *backup)
@@ -246,19 +265,23 @@ globals_restore_plan(GlobalsRestore *restore, const Settings *settings, Reposito
 	progress_phase("checking the globals", "", 0, 0);
 	if (!read_backup(restore, backup))
 		return false;
-	restore->connection = connection_open_maintenance(settings, &restore->target);
-	return restore->connection != NULL && prepare_session(restore) &&
-		   globals_check_roles(restore) && globals_check_tablespaces(restore);
+	return connect_to(restore) && globals_check_roles(restore) &&
+		   globals_check_tablespaces(restore);
 }
 
 bool
 globals_restore_execute(GlobalsRestore *restore)
 {
+	LockWatch *watching = watch(restore);
+	bool roles;
+	bool tablespaces;
+
 	progress_phase("restoring roles and tablespaces", "", 0, 0);
-	if (!run_in_transaction(restore, GLOBALS_RUN))
-		return false;
-	if (run_statements(restore, GLOBALS_RUN, true))
-		return true;
+	roles = run_in_transaction(restore, GLOBALS_RUN);
+	tablespaces = roles && run_statements(restore, GLOBALS_RUN, true);
+	lock_watch_end(watching);
+	if (!roles || tablespaces)
+		return roles;
 	log_warning_hint(
 		"When the cause is mended, restore the globals again: what is there already is "
 		"left as it is.",
@@ -278,13 +301,15 @@ globals_restore_disconnect(GlobalsRestore *restore)
 bool
 globals_restore_finish(GlobalsRestore *restore)
 {
-	if (restore->connection == NULL)
-	{
-		restore->connection = connection_open_maintenance(restore->settings, &restore->target);
-		if (restore->connection == NULL || !prepare_session(restore))
-			return false;
-	}
-	return run_in_transaction(restore, GLOBALS_LATE);
+	LockWatch *watching;
+	bool good;
+
+	if (restore->connection == NULL && !connect_to(restore))
+		return false;
+	watching = watch(restore);
+	good = run_in_transaction(restore, GLOBALS_LATE);
+	lock_watch_end(watching);
+	return good;
 }
 
 void

@@ -34,6 +34,17 @@
 #include "sequences_set.h"
 #include "subprocess.h"
 
+/* The session has a timeout of its own; pg_restore's is at the head of what it writes. */
+static void
+keep_lock_timeout(Buffer *script)
+{
+	static const char setting[] = "\nSET lock_timeout = 0;";
+	char *found = script->data != NULL ? strstr(script->data, setting) : NULL;
+
+	if (found != NULL)
+		memset(found + 1, ' ', strlen(setting) - 1);
+}
+
 /* What pg_restore makes of a list. */
 static bool
 write_script(const RestorePlan *plan, const char *list, Buffer *script)
@@ -46,7 +57,10 @@ write_script(const RestorePlan *plan, const char *list, Buffer *script)
 	schema_sections_add_options(plan, argv, &count);
 	good = client_program_script("pg_restore", argv, NULL, script, NULL);
 	if (good)
+	{
 		script_clean(script);
+		keep_lock_timeout(script);
+	}
 	free(which);
 	return good;
 }

@@ -19,6 +19,7 @@
 #include "interrupt.h"
 #include "left_database.h"
 #include "loader.h"
+#include "lock_watch.h"
 #include "log.h"
 #include "maintenance.h"
 #include "memory.h"
@@ -297,7 +298,10 @@ plan_target(RestorePlan *plan)
 		return report_error(EXIT_USAGE, NULL, NULL, "the name of a database has 1 to %d bytes",
 							MAX_NAME_BYTES);
 	plan->maintenance = connection_open_maintenance(settings, &plan->target);
-	if (plan->maintenance != NULL && settings->role != NULL)
+	if (plan->maintenance == NULL ||
+		!connection_bound_lock_waits(plan->maintenance, plan->target, settings->lock_wait_timeout))
+		return false;
+	if (settings->role != NULL)
 		take_role(plan, settings->role);
 	if (plan->maintenance == NULL ||
 		!target_database_exists(plan->maintenance, plan->database, &exists))
@@ -388,8 +392,8 @@ fill(RestorePlan *plan)
 		   target_database_open(plan);
 }
 
-bool
-restore_execute(RestorePlan *plan)
+static bool
+execute(RestorePlan *plan)
 {
 	bool good;
 
@@ -422,6 +426,17 @@ restore_execute(RestorePlan *plan)
 		stop_clear();
 		target_database_discard(plan);
 	}
+	return good;
+}
+
+bool
+restore_execute(RestorePlan *plan)
+{
+	LockWatch *watch =
+		lock_watch_begin(plan->target, plan->maintenance, plan->settings->lock_wait_timeout);
+	bool good = execute(plan);
+
+	lock_watch_end(watch);
 	return good;
 }
 

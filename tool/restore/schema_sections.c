@@ -19,6 +19,7 @@
 
 #include "archive_toc.h"
 #include "interrupt.h"
+#include "lock_watch.h"
 #include "log.h"
 #include "member_reader.h"
 #include "memory.h"
@@ -28,6 +29,7 @@
 #include "private_file.h"
 #include "progress.h"
 #include "quote.h"
+#include "role_settings.h"
 #include "session.h"
 #include "session_pins.h"
 #include "subprocess.h"
@@ -143,6 +145,7 @@ conninfo_for_pg_restore(RestorePlan *plan, bool serial)
 	ConnectionTarget *target = target_with_database(plan->target, plan->working);
 	char *message = NULL;
 	Connection *connection = connection_try(target, &message);
+	char *application = lock_watch_application(plan->maintenance);
 	char *conninfo;
 
 	/* If there is no connection, pg_restore will say why. */
@@ -165,6 +168,15 @@ conninfo_for_pg_restore(RestorePlan *plan, bool serial)
 	}
 	conninfo = target_conninfo_for_child(target, plan->directory);
 	target_free(target);
+	/* By this name lock_watch.c knows it. */
+	if (conninfo != NULL)
+	{
+		char *named = xasprintf("%s application_name='%s'", conninfo, application);
+
+		free(conninfo);
+		conninfo = named;
+	}
+	free(application);
 	return conninfo;
 }
 
@@ -287,8 +299,10 @@ schema_sections_run_members(RestorePlan *plan, MemberKind kind)
 	bool found = false;
 	bool good;
 	Buffer sql;
+	Buffer of_roles;
 
 	buffer_init(&sql);
+	buffer_init(&of_roles);
 	memset(&reader, 0, sizeof(reader));
 	good = member_reader_open(&reader, plan->repository, plan->manifest) &&
 		   member_reader_read_kind(&reader, kind, &found);
@@ -298,11 +312,15 @@ schema_sections_run_members(RestorePlan *plan, MemberKind kind)
 	if (good && sql.length > 0)
 	{
 		owners_and_grants_filter(plan->settings, &sql);
+		if (kind == MEMBER_DATABASE)
+			role_settings_take(&sql, &of_roles);
 		connection = session_open(plan, target);
-		good = connection != NULL && run_member(plan, connection, kind, sql.data);
+		good = connection != NULL && run_member(plan, connection, kind, sql.data) &&
+			   role_settings_run(connection, &of_roles);
 		connection_close(connection);
 	}
 	buffer_free(&sql);
+	buffer_free(&of_roles);
 	member_reader_close(&reader);
 	target_free(target);
 	return good;

@@ -81,7 +81,8 @@ session_open(const RestorePlan *plan, ConnectionTarget *target)
 	if (connection == NULL)
 		return NULL;
 	if (!allow_views(connection) ||
-		(plan->session[0] != '\0' && !connection_command(connection, plan->session)))
+		(plan->session[0] != '\0' && !connection_command(connection, plan->session)) ||
+		!connection_set_lock_timeout(connection, target))
 	{
 		connection_close(connection);
 		return NULL;

@@ -20,7 +20,9 @@
 #include <string.h>
 #include <time.h>
 
+#include "deadline.h"
 #include "interrupt.h"
+#include "lock_watch.h"
 #include "log.h"
 #include "memory.h"
 #include "progress.h"
@@ -28,6 +30,7 @@
 
 #define MAX_NAME_BYTES 63
 #define POLL_INTERVAL_MS 100
+#define PAUSE_MS 500
 #define TRIES 20
 #define LOCK_NOT_AVAILABLE "55P03"
 
@@ -124,7 +127,7 @@ swap_commands(const RestorePlan *plan, SqlText *sql)
 	char *note = xasprintf("nex_backup: replaced by restore of %s/%s", plan->backup.database,
 						   plan->backup.id);
 
-	sql_append(sql, "BEGIN; ALTER DATABASE ");
+	sql_append(sql, "BEGIN; SET LOCAL lock_timeout = '" DATABASE_LOCK_TIMEOUT "'; ALTER DATABASE ");
 	sql_identifier(sql, plan->database);
 	sql_append(sql, " RENAME TO ");
 	sql_identifier(sql, plan->kept_as);
@@ -171,7 +174,8 @@ disconnect_until_done(RestorePlan *plan, Connection *helper)
 /*
  * Run the commands on one connection while another one ends sessions.  If they
  * failed only because somebody changed the database at the same moment, which
- * its owner can do in a loop, then *again, without a report.
+ * its owner can do in a loop, or has a lock on it, then *again, without a
+ * report.
  */
 static bool
 run_once(RestorePlan *plan, Connection *helper, const SqlText *sql, const char *what, bool *again)
@@ -191,11 +195,14 @@ run_once(RestorePlan *plan, Connection *helper, const SqlText *sql, const char *
 			const char *state = PQresultErrorField(result, PG_DIAG_SQLSTATE);
 
 			good = false;
-			*again = *again && state != NULL && strcmp(state, CONCURRENTLY_UPDATED) == 0;
+			*again = *again && state != NULL &&
+					 (strcmp(state, CONCURRENTLY_UPDATED) == 0 ||
+					  strcmp(state, LOCK_NOT_AVAILABLE) == 0);
 			if (!*again && state != NULL && strcmp(state, LOCK_NOT_AVAILABLE) == 0)
 				connection_report_hint(plan->maintenance, result, what,
 									   "A session has changed the database, in a transaction that "
-									   "goes on; view pg_stat_activity shows it.");
+									   "goes on; view pg_stat_activity shows it. End it, or raise "
+									   "--lock-wait-timeout.");
 			else if (!*again)
 				connection_report(plan->maintenance, result, what);
 		}
@@ -210,6 +217,9 @@ bool
 target_database_run_alone(RestorePlan *plan, const SqlText *sql, const char *what)
 {
 	Connection *helper = connection_open(plan->target);
+	double until = plan->settings->lock_wait_timeout > 0
+					   ? monotonic_seconds() + plan->settings->lock_wait_timeout
+					   : 0;
 	bool again = true;
 	bool good =
 		helper != NULL && (!plan->superuser || connection_command(helper, SQL("SET ROLE NONE")));
@@ -217,12 +227,16 @@ target_database_run_alone(RestorePlan *plan, const SqlText *sql, const char *wha
 
 	for (tries = 1; good && again; tries++)
 	{
-		again = tries < TRIES && !stop_requested();
+		/* While one waits, nobody can connect; so not before there is hope. */
+		good = lock_watch_wait_for_databases(helper, plan->database, plan->working, until);
+		if (!good)
+			break;
+		again = tries < TRIES && !stop_requested() && (until == 0 || monotonic_seconds() < until);
 		if (run_once(plan, helper, sql, what, &again))
 			break;
 		good = again;
 		if (again)
-			poll(NULL, 0, POLL_INTERVAL_MS);
+			poll(NULL, 0, PAUSE_MS);
 	}
 	connection_close(helper);
 	return good;
@@ -239,6 +253,8 @@ discard_old(RestorePlan *plan)
 
 	/* A template cannot be dropped, and template1 is one. */
 	sql_init(&sql);
+	PQclear(
+		connection_exec(plan->maintenance, SQL("SET lock_timeout = '" CLEANUP_LOCK_TIMEOUT "'")));
 	sql_append(&sql, "ALTER DATABASE ");
 	sql_identifier(&sql, plan->kept_as);
 	sql_append(&sql, " IS_TEMPLATE false");

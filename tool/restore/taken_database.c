@@ -266,7 +266,7 @@ closing_commands(const RestorePlan *plan, const TakenDatabase *taken, SqlText *s
 {
 	char *aside = xasprintf("nex_backup_%ld_%lld", (long) getpid(), (long long) time(NULL));
 
-	sql_append(sql, "BEGIN; SET LOCAL lock_timeout = '10s'; ");
+	sql_append(sql, "BEGIN; SET LOCAL lock_timeout = '" DATABASE_LOCK_TIMEOUT "'; ");
 	if (taken->owned)
 		add_owner(sql, plan, taken->me);
 	add_limit(sql, plan, 0);

@@ -420,6 +420,8 @@ drop(RestorePlan *plan)
 
 	/* A template cannot be dropped, and it may have become one already. */
 	sql_init(&sql);
+	PQclear(
+		connection_exec(plan->maintenance, SQL("SET lock_timeout = '" CLEANUP_LOCK_TIMEOUT "'")));
 	sql_append(&sql, "ALTER DATABASE ");
 	sql_identifier(&sql, plan->working);
 	sql_append(&sql, " IS_TEMPLATE false");

@@ -14,6 +14,13 @@
 /* The row of a database in the catalog was changed by two at once; there is no better code. */
 #define CONCURRENTLY_UPDATED "XX000"
 
+/*
+ * How long a database that is to be renamed may be waited for at a time: nobody
+ * can connect to it meanwhile.  And one that is dropped at the end.
+ */
+#define DATABASE_LOCK_TIMEOUT "3s"
+#define CLEANUP_LOCK_TIMEOUT "10s"
+
 /* Does a database exist on the server?  False (reported) on failure. */
 extern bool target_database_exists(Connection *maintenance, const char *name, bool *exists);
 

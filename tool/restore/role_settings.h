@@ -1,0 +1,23 @@
+/*-------------------------------------------------------------------------
+ *
+ * role_settings.h
+ *	  Settings of roles in the restored database.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef NEX_ROLE_SETTINGS_H
+#define NEX_ROLE_SETTINGS_H
+
+#include "buffer.h"
+#include "connection.h"
+
+/* Move ALTER ROLE ... IN DATABASE out of these statements into others. */
+extern void role_settings_take(Buffer *sql, Buffer *others);
+
+/*
+ * Run them, one at a time.  What waits for a lock that a role has on its own
+ * settings is left out and reported, but the restore goes on: true.
+ */
+extern bool role_settings_run(Connection *connection, const Buffer *statements);
+
+#endif /* NEX_ROLE_SETTINGS_H */
