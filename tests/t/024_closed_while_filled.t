@@ -79,6 +79,45 @@ for my $case (
 		'-1|t', 'by another role: open in the end');
 }
 
+# Joe connects as soon as a new database is there, before it is closed to PUBLIC.
+{
+	my @loops = map {
+		IPC::Run::start([ 'bash', '-c', 'while [ ! -e "$0" ]; do psql -XAtq -U joe -d made2 -c "SELECT 1; SELECT pg_sleep(60)"; done',
+			"$repo/../stop" ], '<', '/dev/null', '>', '/dev/null', '2>', '/dev/null') } 1 .. 4;
+	my @got_in = (0) x 3;
+
+	for (@got_in)
+	{
+		my $log = PostgreSQL::Test::Utils::tempdir() . '/restore.log';
+		my $pid = start_tool($log, 'restore', '--repo', $repo, 'plain', '--to', 'made2', '-U', 'maker', '--no-owner', '--no-privileges');
+
+		wait_until(sub { query('postgres', "SELECT count(*) FROM pg_stat_activity WHERE datname = 'made2' AND query ~ '^COPY'") });
+		$_ = query('postgres', "SELECT count(*) FROM pg_stat_activity WHERE datname = 'made2' AND usename = 'joe'");
+		kill 'INT', $pid;
+		is(finish_tool($pid), 130, 'a new one of another role: interrupted');
+	}
+	is("@got_in", '0 0 0', 'nobody got in before it was closed');
+	PostgreSQL::Test::Utils::append_to_file("$repo/../stop", '');
+	query('postgres', "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = 'joe'");
+	$_->finish for @loops;
+}
+
+# Nobody else's empty database is taken for the one that was lost.
+query('postgres', 'CREATE ROLE thief LOGIN CREATEDB; ALTER DATABASE plain RENAME TO plain_away');
+query('postgres', q(SET ROLE thief; CREATE DATABASE plain; ALTER DATABASE plain SET search_path = evil, public));
+{
+	my $before = query('postgres', "$facts 'plain'");
+
+	tool_fails([ 'restore', '--repo', $repo, 'plain' ], 1,
+		qr/database "plain" exists, is empty, and belongs to role "thief", not to "lord".*HINT.*Drop it/s, 'of a thief: refused');
+	is(query('postgres', "$facts 'plain'"), $before, 'of a thief: as it was');
+	my ($code, $out, $err) = tool('restore', '--repo', $repo, 'plain', '--to', 'plain');
+	is($code, 0, 'unless --to names it') or diag($err);
+	like($err, qr/warning: database "plain" belongs to role "thief", not to "lord"/, 'but it is said');
+	unlike($err, qr/warning: database "plain".*warning: database "plain"/s, 'once');
+}
+query('postgres', 'DROP DATABASE plain; ALTER DATABASE plain_away RENAME TO plain');
+
 # An empty database that was there is closed, and as it was after a failure.
 {
 	my $log = PostgreSQL::Test::Utils::tempdir() . '/restore.log';

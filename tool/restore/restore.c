@@ -172,7 +172,7 @@ plan_empty(RestorePlan *plan)
 	const char *connected = PQdb(plan->maintenance->pg);
 	bool alike = true;
 
-	if (!target_database_look_at_role(plan) ||
+	if (!target_database_look_at_role(plan) || !target_database_check_owner(plan) ||
 		(plan->of_cluster && !target_database_is_alike(plan, &alike)))
 		return false;
 	plan->found_empty = alike;

@@ -24,6 +24,7 @@
 #include "taken_database.h"
 
 #include <poll.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -43,6 +44,7 @@
 struct TakenDatabase
 {
 	DatabaseBefore before;
+	char oid[16];
 	char *mark;   /* the comment that it has meanwhile */
 	char *me;     /* the session's user */
 	bool owned;   /* it belongs to us for the time */
@@ -62,7 +64,8 @@ static const SqlConstant state_query =
 		" (SELECT pg_catalog.string_agg(a.privilege_type, ', ' ORDER BY a.privilege_type)"
 		"  FROM pg_catalog.aclexplode(coalesce(d.datacl,"
 		"   pg_catalog.acldefault('d', d.datdba))) a"
-		"  WHERE a.grantee = 0 AND a.privilege_type IN ('CONNECT', 'TEMPORARY'))"
+		"  WHERE a.grantee = 0 AND a.privilege_type IN ('CONNECT', 'TEMPORARY')),"
+		" d.oid::pg_catalog.text"
 		" FROM pg_catalog.pg_database d JOIN pg_catalog.pg_roles o ON o.oid = d.datdba"
 		" WHERE d.datname = $1::pg_catalog.name");
 
@@ -131,6 +134,7 @@ look(RestorePlan *plan, TakenDatabase *taken)
 		taken->me = text_at(result, 6);
 		taken->owned = PQgetvalue(result, 0, 7)[0] == 't';
 		taken->before.to_public = text_at(result, 8);
+		snprintf(taken->oid, sizeof(taken->oid), "%s", PQgetvalue(result, 0, 9));
 		believe_mark(taken, PQgetvalue(result, 0, 5)[0] == 't');
 		taken->mark = restore_mark(&plan->backup, &session, &taken->before);
 	}
@@ -581,6 +585,29 @@ taken_database_give_back(RestorePlan *plan)
 	target_free(last);
 }
 
+/* By its name somebody else may have put another one in its place before it was closed. */
+static bool
+is_same(RestorePlan *plan, const TakenDatabase *taken)
+{
+	const char *params[2] = {plan->working, taken->oid};
+	PGresult *result = connection_query(plan->maintenance,
+										SQL("SELECT FROM pg_catalog.pg_database WHERE datname = "
+											"$1::pg_catalog.name AND oid = $2::pg_catalog.oid"),
+										2, params);
+	bool same = result != NULL && PQntuples(result) == 1;
+
+	if (result != NULL && !same)
+	{
+		char *shown = printable_name(plan->working);
+
+		report_error(EXIT_FAILED, NULL, "Look into it; then drop it.",
+					 "database \"%s\" was exchanged for another one", shown);
+		free(shown);
+	}
+	PQclear(result);
+	return same;
+}
+
 bool
 taken_database_take(RestorePlan *plan)
 {
@@ -591,7 +618,8 @@ taken_database_take(RestorePlan *plan)
 	plan->taken = taken;
 	if (!look(plan, taken))
 		return false;
-	if (!(plan->superuser ? close_as_superuser(plan, taken) : close_as_owner(plan, taken)))
+	if (!target_database_check_owner(plan) ||
+		!(plan->superuser ? close_as_superuser(plan, taken) : close_as_owner(plan, taken)))
 	{
 		/* Nothing was changed. */
 		free(taken->mark);
@@ -599,7 +627,7 @@ taken_database_take(RestorePlan *plan)
 		return false;
 	}
 	plan->closed = true;
-	if (!target_database_is_empty(plan->target, plan->working, &empty))
+	if (!is_same(plan, taken) || !target_database_is_empty(plan->target, plan->working, &empty))
 		return false;
 	taken->filled = empty;
 	if (empty)

@@ -265,6 +265,69 @@ close_to_public(RestorePlan *plan, bool closed)
 	return good;
 }
 
+/*
+ * Nobody could connect yet.  What comes first: whoever is let in then stays,
+ * and PUBLIC could.
+ */
+static bool
+open_to_owner(RestorePlan *plan)
+{
+	SqlText sql;
+	bool good;
+
+	sql_init(&sql);
+	sql_append(&sql, "ALTER DATABASE ");
+	sql_identifier(&sql, plan->working);
+	sql_append(&sql, " ALLOW_CONNECTIONS true");
+	good = connection_command(plan->maintenance, &sql);
+	sql_free(&sql);
+	return good;
+}
+
+/* Whoever has an empty database of this name made, may have prepared it. */
+static const SqlConstant owner_query =
+	SQL("SELECT o.rolname, o.rolsuper OR o.rolname IN (session_user, current_user)"
+		" OR o.rolname = $2::pg_catalog.name"
+		" OR (NOT s.rolsuper AND pg_catalog.pg_has_role(s.oid, o.oid, 'MEMBER'))"
+		" FROM pg_catalog.pg_database d JOIN pg_catalog.pg_roles o ON o.oid = d.datdba"
+		" JOIN pg_catalog.pg_roles s ON s.rolname = session_user"
+		" WHERE d.datname = $1::pg_catalog.name");
+
+bool
+target_database_check_owner(RestorePlan *plan)
+{
+	const char *params[2] = {plan->database, plan->manifest->database.owner};
+	PGresult *result = connection_query(plan->maintenance, owner_query, 2, params);
+	bool named = !plan->of_cluster && (plan->settings->to != NULL || plan->settings->no_owner);
+	bool good = result != NULL;
+
+	if (good && PQntuples(result) == 1 && PQgetvalue(result, 0, 1)[0] != 't' &&
+		!(named && plan->taken != NULL))
+	{
+		char *shown = printable_name(plan->database);
+		char *has = printable_name(PQgetvalue(result, 0, 0));
+		char *wants = printable_name(plan->manifest->database.owner);
+
+		if (named)
+			log_warning(
+				"database \"%s\" belongs to role \"%s\", not to \"%s\" as in the backup, and "
+				"keeps its owner and settings",
+				shown, has, wants);
+		else
+			good = report_error(
+				EXIT_FAILED, "Its owner may have prepared it, by settings or schemas of others.",
+				"Drop it, so that it is created again, or name it with --to to fill it as it is.",
+				"database \"%s\" exists, is empty, and belongs to role \"%s\", not to \"%s\" as in "
+				"the backup",
+				shown, has, wants);
+		free(shown);
+		free(has);
+		free(wants);
+	}
+	PQclear(result);
+	return good;
+}
+
 bool
 target_database_look_at_role(RestorePlan *plan)
 {
@@ -309,13 +372,15 @@ target_database_create(RestorePlan *plan)
 	}
 	if (plan->superuser)
 		buffer_append_string(&sql, " CONNECTION LIMIT 0");
+	else
+		buffer_append_string(&sql, " ALLOW_CONNECTIONS false");
 	good = connection_command(plan->maintenance, sql.data);
 	buffer_free(&sql);
 	plan->created = good;
 	if (good && !plan->superuser)
 		good = close_to_public(plan, true);
 	plan->closed = good;
-	return good && mark(plan);
+	return good && mark(plan) && (plan->superuser || open_to_owner(plan));
 }
 
 bool

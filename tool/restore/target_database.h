@@ -62,6 +62,12 @@ extern void target_database_discard(RestorePlan *plan);
 extern void target_database_keep(RestorePlan *plan, const char *what);
 
 /*
+ * Does an empty database that is there belong to whom it shall, to a superuser
+ * or to us?  False (reported) if not; a warning if --to names it.
+ */
+extern bool target_database_check_owner(RestorePlan *plan);
+
+/*
  * Run a transaction that needs nobody to be in the database (or, with --drop,
  * the two), such as one with RENAME, while a second connection ends the
  * sessions there.  `what` is the line of an error report.
