@@ -19,6 +19,8 @@
 
 #include "log.h"
 #include "memory.h"
+#include "printable.h"
+#include "quote.h"
 #include "setting_value.h"
 
 /* to_jsonb() hides the columns that a version does not have. */
@@ -43,7 +45,7 @@ static const SqlConstant identity_query =
 typedef enum StatementKind
 {
 	CONNECTION_LIMIT, /* number */
-	SETTING,          /* role or NULL, name, value */
+	SETTING,          /* role or NULL, name=value or NULL if they are too large */
 	REVOKE_PUBLIC,
 	REVOKE_OWNER, /* owner */
 	GRANT,        /* grantee or NULL, privilege, 't' with grant option */
@@ -52,7 +54,11 @@ typedef enum StatementKind
 	IS_TEMPLATE,
 } StatementKind;
 
-/* Each row is one statement: its kind, and up to three texts as they are, without quotes. */
+/*
+ * Each row is one statement: its kind, and up to three texts as they are, without quotes.  Any
+ * role can set settings of its own, from a database of another encoding also such that are no
+ * text here, on which functions of texts fail.
+ */
 static const SqlConstant statements_query = SQL(
 	"WITH me AS (SELECT * FROM pg_catalog.pg_database WHERE datname = "
 	"pg_catalog.current_database())"
@@ -63,10 +69,11 @@ static const SqlConstant statements_query = SQL(
 	"  UNION ALL"
 	"  SELECT CASE WHEN s.setrole = 0 THEN 1 ELSE 2 END, 1,"
 	"   CASE WHEN s.setrole <> 0 THEN pg_catalog.pg_get_userbyid(s.setrole) END,"
-	"   pg_catalog.split_part(item, '=', 1),"
-	"   pg_catalog.substr(item, pg_catalog.strpos(item, '=') + 1)"
+	"   item, NULL"
 	"   FROM pg_catalog.pg_db_role_setting s JOIN me ON s.setdatabase = me.oid,"
-	"   LATERAL pg_catalog.unnest(s.setconfig) item"
+	"   LATERAL pg_catalog.unnest(CASE WHEN (SELECT pg_catalog.sum(pg_catalog.octet_length(o))"
+	"    FROM pg_catalog.unnest(s.setconfig) o) <= 262144 THEN s.setconfig"
+	"    ELSE ARRAY[NULL::pg_catalog.text] END) item"
 	"  UNION ALL"
 	"  SELECT 3, 2, NULL, NULL, NULL FROM me WHERE datacl IS NOT NULL"
 	"  UNION ALL"
@@ -85,7 +92,7 @@ static const SqlConstant statements_query = SQL(
 	"   WHERE l.classoid = 'pg_catalog.pg_database'::pg_catalog.regclass AND l.objoid = me.oid"
 	"  UNION ALL"
 	"  SELECT 8, 7, NULL, NULL, NULL FROM me WHERE datistemplate"
-	" ) s ORDER BY place, two, one, three");
+	" ) s ORDER BY place, two COLLATE \"C\", one COLLATE \"C\", three COLLATE \"C\"");
 
 static char *
 value_or_null(const PGresult *result, int column)
@@ -293,6 +300,58 @@ append_row(SqlText *sql, StatementKind kind, const char *one, const char *two, c
 	return good;
 }
 
+/* Is it text in the encoding of the database?  Of others than UTF-8 any bytes are taken for it. */
+static bool
+is_text(const Connection *connection, const char *bytes)
+{
+	const char *encoding = PQparameterStatus(connection->pg, "client_encoding");
+	uint32_t character;
+	int length;
+
+	if (encoding == NULL || strcmp(encoding, "UTF8") != 0)
+		return true;
+	while (*bytes != '\0')
+	{
+		length = utf8_character(bytes, &character);
+		if (length <= 0)
+			return false;
+		bytes += length;
+	}
+	return true;
+}
+
+/* One "name=value" of a role, or of the database itself. */
+static bool
+append_setting(const Connection *connection, SqlText *sql, const char *role, const char *item)
+{
+	char *name = item != NULL ? xstrdup(item) : NULL;
+	char *value = name != NULL ? strchr(name, '=') : NULL;
+	bool good = true;
+
+	if (value != NULL && is_text(connection, item))
+	{
+		*value = '\0';
+		good = append_row(sql, SETTING, role, name, value + 1);
+	}
+	else
+	{
+		char *shown = printable_name(role != NULL ? role : "ALL");
+
+		if (name != NULL)
+			log_warning("a setting of role \"%s\" in this database is no text in its encoding, and "
+						"left out of the backup",
+						shown);
+		else
+			log_warning(
+				"the settings of role \"%s\" in this database have more than 256 kB, and are "
+				"left out of the backup",
+				shown);
+		free(shown);
+	}
+	free(name);
+	return good;
+}
+
 static const char *
 text_or_null(const PGresult *result, int row, int column)
 {
@@ -307,9 +366,16 @@ database_settings_read(Connection *connection, SqlText *sql)
 	int i;
 
 	for (i = 0; good && i < PQntuples(result); i++)
-		good = append_row(sql, (StatementKind) strtol(PQgetvalue(result, i, 0), NULL, 10),
-						  text_or_null(result, i, 1), text_or_null(result, i, 2),
-						  text_or_null(result, i, 3));
+	{
+		StatementKind kind = (StatementKind) strtol(PQgetvalue(result, i, 0), NULL, 10);
+		const char *one = text_or_null(result, i, 1);
+		const char *two = text_or_null(result, i, 2);
+
+		if (kind == SETTING)
+			good = append_setting(connection, sql, one, two);
+		else
+			good = append_row(sql, kind, one, two, text_or_null(result, i, 3));
+	}
 	PQclear(result);
 	return good;
 }

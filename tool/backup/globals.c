@@ -27,7 +27,9 @@
 #include "maintenance.h"
 #include "memory.h"
 #include "pipeline.h"
+#include "printable.h"
 #include "progress.h"
+#include "quote.h"
 #include "schema.h"
 #include "session_pins.h"
 #include "setting_value.h"
@@ -57,13 +59,15 @@ static const SqlConstant settings_query =
 		"  FROM pg_catalog.pg_db_role_setting s, LATERAL pg_catalog.unnest(s.setconfig) one"
 		"  WHERE s.setrole = 0 AND s.setdatabase = 0 ORDER BY name");
 
-/* One setting of a role, of no database. */
+/* The settings of a role, of no database, as they are: they may be no text in the encoding here. */
 static const SqlConstant setting_query =
-	SQL("SELECT pg_catalog.substr(one, pg_catalog.strpos(one, '=') + 1)"
+	SQL("SELECT one"
 		"  FROM pg_catalog.pg_db_role_setting s JOIN pg_catalog.pg_roles r ON r.oid = s.setrole,"
 		"  LATERAL pg_catalog.unnest(s.setconfig) one"
 		"  WHERE s.setdatabase = 0 AND r.rolname = $1::pg_catalog.name"
-		"  AND pg_catalog.split_part(one, '=', 1) = $2::pg_catalog.text");
+		"  AND pg_catalog.octet_length(one) <= 262144");
+
+#define MAX_SETTING (256 * 1024)
 
 typedef struct GlobalsBackup
 {
@@ -78,6 +82,7 @@ typedef struct GlobalsBackup
 	char *bootstrap; /* superuser of initdb */
 	char *database;  /* that we are connected to */
 	Buffer text;
+	bool utf8;            /* the encoding of the text */
 	uint64_t roles;       /* that the text creates */
 	uint64_t tablespaces; /* likewise */
 	int lock;
@@ -296,15 +301,56 @@ lacks_value(const char *statement, const char *end, char **role, char **name)
 	return false;
 }
 
+/*
+ * "ALTER ROLE role SET ...;" of which no restore can make anything: bytes that
+ * are no text in UTF-8 (of a database of another encoding; any role can set
+ * that for itself), or very many of them.  They are no reason to lose the rest.
+ */
+static bool
+is_unfit_setting(const GlobalsBackup *backup, const char *statement, const char *end)
+{
+	static const char start[] = "ALTER ROLE ";
+	static const char set[] = " SET ";
+	const char *at;
+	char *role;
+	uint32_t character;
+	int length = 1;
+	bool unfit;
+
+	if (strncmp(statement, start, strlen(start)) != 0 ||
+		(at = sql_name_read(statement + strlen(start), &role)) == NULL)
+		return false;
+	unfit = strncmp(at, set, strlen(set)) == 0;
+	while (unfit && backup->utf8 && at < end && (length = utf8_character(at, &character)) > 0)
+		at += length;
+	unfit = unfit && (length <= 0 || end - statement > MAX_SETTING);
+	if (unfit)
+	{
+		char *shown = printable_name(role);
+
+		log_warning("a setting of role \"%s\" %s, and is left out of the backup", shown,
+					length > 0 ? "has more than 256 kB" : "is no text in UTF-8");
+		free(shown);
+	}
+	free(role);
+	return unfit;
+}
+
 /* What it should have been; nothing if the setting is gone meanwhile. */
 static bool
 append_lacking(GlobalsBackup *backup, SqlText *sql, const char *role, const char *name)
 {
-	const char *params[2] = {role, name};
-	PGresult *result = connection_query(backup->connection, setting_query, 2, params);
+	PGresult *result = connection_query(backup->connection, setting_query, 1, &role);
+	size_t length = strlen(name);
+	int i;
 
-	if (result != NULL && PQntuples(result) > 0)
-		append_setting(sql, role, name, PQgetvalue(result, 0, 0));
+	for (i = 0; i < PQntuples(result); i++)
+	{
+		const char *item = PQgetvalue(result, i, 0);
+
+		if (strncmp(item, name, length) == 0 && item[length] == '=')
+			append_setting(sql, role, name, item + length + 1);
+	}
 	PQclear(result);
 	return result != NULL;
 }
@@ -320,6 +366,8 @@ find_own_text(GlobalsBackup *backup, const char *at, const char *end, SqlText *o
 	*found = creates_bootstrap(backup, at, end);
 	if (*found)
 		append_guard(own, backup->bootstrap);
+	else if (is_unfit_setting(backup, at, end))
+		*found = true;
 	else if (lacks_value(at, end, &role, &name))
 	{
 		*found = true;
@@ -344,6 +392,7 @@ correct_text(GlobalsBackup *backup)
 	SqlText own;
 	Buffer copy;
 
+	backup->utf8 = strstr(done, "SET client_encoding = 'UTF8';") != NULL;
 	sql_init(&own);
 	buffer_init(&copy);
 	while (good && *at != '\0')

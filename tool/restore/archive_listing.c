@@ -77,7 +77,8 @@ sort_by_id(ArchiveListing *listing)
 static long
 promised_entries(const char *text)
 {
-	static const char title[] = "TOC Entries: ";
+	/* At the start of a line: the name of the database, which has none, stands before it. */
+	static const char title[] = "\n;     TOC Entries: ";
 	const char *found = strstr(text, title);
 
 	return found != NULL ? strtol(found + strlen(title), NULL, 10) : -1;
