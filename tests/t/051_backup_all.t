@@ -87,6 +87,17 @@ is(foreign_backends(), 0, 'no connection is left');
 (undef, undef, $err) = tool('backup', '--all', '--repo', $repo, '--progress', 'json', '--exclude-database', '?*t*');
 like($err, qr/"item":\d+,"items":\d+,"item_name":"\w+"/, 'progress tells which of how many');
 
+# Its owner, who is no superuser, can close a database to hide it from the backups.
+query('postgres', 'ALTER DATABASE test_1 ALLOW_CONNECTIONS false');
+$json = tool_json('backup', '--all', '--repo', $repo);
+%result = map { ($_->{database} // '(globals)') => $_ } @{ $json->{databases} };
+is($result{test_1}{result}, 'failed', 'one that has backups and allows no connections any more counts as failed');
+is($result{closed}{result}, 'skipped', 'one that has none is skipped');
+tool_fails([ 'backup', '--all', '--repo', $repo ], 1,
+	qr/"test_1", which has backups, is not backed up: it does not allow connections.*HINT.*--exclude-database/s, 'an error');
+tool_ok([ 'backup', '--all', '--repo', $repo, '--exclude-database', 'test_1' ], 'which can be left out');
+query('postgres', 'ALTER DATABASE test_1 ALLOW_CONNECTIONS true');
+
 # Settings from a file, and wrong usage.
 my $config = File::Temp->new(SUFFIX => '.yaml');
 write_bytes("$config", "repo: $repo\nexclude-database:\n  - '*e*'\n  - invoice?\n");

@@ -9,6 +9,7 @@
  *
  *-------------------------------------------------------------------------
  */
+#include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -16,12 +17,15 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 #include <cmocka.h>
 
 #include "age.h"
 #include "memory.h"
 #include "sealed_file.h"
 #include "sensitive.h"
+#include "source_open.h"
 #include "sops_dotenv.h"
 #include "sops_value.h"
 #include "sops_yaml.h"
@@ -393,6 +397,72 @@ test_types(void **state)
 	}
 }
 
+/* Opens it, and compares what it is called without links. */
+static void
+assert_opens(const char *directory, const char *name, const char *expected)
+{
+	char *path = xasprintf("%s/%s", directory, name);
+	char *whole = xasprintf("%s/%s", directory, expected);
+	char *resolved;
+	int fd = source_open(path, READER_IS_US, &resolved);
+
+	assert_true(fd >= 0);
+	assert_string_equal(resolved, whole);
+	close(fd);
+	free(resolved);
+	free(path);
+	free(whole);
+}
+
+static void
+assert_fails(const char *directory, const char *name, int error)
+{
+	char *path = xasprintf("%s/%s", directory, name);
+	char *resolved;
+
+	assert_int_equal(source_open(path, READER_IS_US, &resolved), -1);
+	assert_int_equal(errno, error);
+	assert_null(resolved);
+	free(path);
+}
+
+/* Links of our own are followed, one component at a time; those of others need root to test. */
+static void
+test_links(void **state)
+{
+	char template[] = "/tmp/nexb_links.XXXXXX";
+	char *made = mkdtemp(template);
+	char *directory = realpath(made, NULL);
+
+	(void) state;
+	assert_int_equal(chdir(directory), 0);
+	assert_int_equal(mkdir("deep", 0700), 0);
+	assert_int_equal(mkdir("deep/er", 0700), 0);
+	fclose(fopen("deep/er/file", "w"));
+	assert_int_equal(symlink("deep/er", "dir"), 0);
+	assert_int_equal(symlink("dir/../er/./file", "link"), 0);
+	assert_int_equal(symlink(directory, "deep/top"), 0);
+	assert_int_equal(symlink("loop", "loop"), 0);
+	assert_int_equal(symlink("gone", "dangling"), 0);
+	assert_opens(directory, "deep/er/file", "deep/er/file");
+	assert_opens(directory, "link", "deep/er/file");
+	assert_opens(directory, "deep//top/./deep/top/link", "deep/er/file");
+	assert_fails(directory, "loop", ELOOP);
+	assert_fails(directory, "dangling", ENOENT);
+	assert_fails(directory, "deep/er/file/more", ENOTDIR);
+	unlink("deep/er/file");
+	rmdir("deep/er");
+	unlink("deep/top");
+	rmdir("deep");
+	unlink("dir");
+	unlink("link");
+	unlink("loop");
+	unlink("dangling");
+	assert_int_equal(chdir("/"), 0);
+	assert_int_equal(rmdir(directory), 0);
+	free(directory);
+}
+
 int
 main(void)
 {
@@ -404,6 +474,7 @@ main(void)
 		cmocka_unit_test(test_corpus),
 		cmocka_unit_test(test_damage_to_yaml),
 		cmocka_unit_test(test_damage_to_dotenv),
+		cmocka_unit_test(test_links),
 	};
 
 	return cmocka_run_group_tests(tests, make_keys, free_keys);

@@ -133,14 +133,39 @@ test_log_names(void **state)
 	free(name);
 }
 
+static void
+assert_command(NotifyReason reason, const char *database, const char *expected)
+{
+	json_t *facts =
+		json_pack("{s:s, s:s, s:s}", "kind", "backup", "database", database, "repository", "/r");
+	json_t *event = event_compose(reason, facts, NULL);
+
+	assert_string_equal(json_string_value(json_object_get(event, "command")), expected);
+	json_decref(event);
+	json_decref(facts);
+}
+
+/* A command is copied; whoever names a database must not choose where it connects. */
+static void
+test_commands(void **state)
+{
+	(void) state;
+	assert_command(REASON_MISSED, "shop", "nex_backup backup -d shop --repo /r");
+	assert_command(REASON_MISSED, "host=evil user=x",
+				   "nex_backup backup -d 'dbname='\\''host=evil user=x'\\''' --repo /r");
+	assert_command(REASON_MISSED, "postgresql://evil/x",
+				   "nex_backup backup -d 'dbname='\\''postgresql://evil/x'\\''' --repo /r");
+	assert_command(REASON_MISSED, "-h", "nex_backup backup -d '-h' --repo /r");
+	assert_command(REASON_RECOVERY, "--config=/tmp/x", "nex_backup list DATABASE --repo /r");
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_subject),
-		cmocka_unit_test(test_harmless_text),
-		cmocka_unit_test(test_urls),
-		cmocka_unit_test(test_log_names),
+		cmocka_unit_test(test_subject),  cmocka_unit_test(test_harmless_text),
+		cmocka_unit_test(test_urls),     cmocka_unit_test(test_log_names),
+		cmocka_unit_test(test_commands),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -85,6 +85,7 @@ cluster_databases(const Settings *settings, ClusterDatabases *databases)
 		database->name = xstrdup(PQgetvalue(result, i, 0));
 		database->printable = printable_name(database->name);
 		database->skipped = why_skipped(result, i);
+		database->closed = database->skipped != NULL && PQgetvalue(result, i, 1)[0] != 't';
 		if (database->skipped == NULL && PQgetvalue(result, i, 3)[0] == 't')
 			log_warning(
 				"the comment of database \"%s\" says that a restore is at work in it, which is "

@@ -15,6 +15,7 @@ typedef struct ClusterDatabase
 	char *name;
 	char *printable;     /* the same for people */
 	const char *skipped; /* NULL, or why it cannot be backed up: static text */
+	bool closed;         /* it allows no connections, which its owner can see to */
 } ClusterDatabase;
 
 typedef struct ClusterDatabases

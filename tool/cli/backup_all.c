@@ -53,14 +53,41 @@ enter(ClusterReport *report, BackupAttempt *attempt)
 	backup_attempt_free(attempt);
 }
 
+static bool
+has_backups(Repository *repository, const ClusterDatabase *database)
+{
+	BackupName *names;
+	int count = 0;
+
+	if (!repository_list(repository, database->name, &names, &count))
+		return false;
+	free(names);
+	return count > 0;
+}
+
+/*
+ * A database that was backed up before, and allows no connections now, is no
+ * good night: its owner, who need not be a superuser, can close it.
+ */
 static void
-enter_skipped(ClusterReport *report, const ClusterDatabase *database)
+enter_skipped(ClusterReport *report, Repository *repository, const ClusterDatabase *database)
 {
 	ReportItem *item = cluster_report_add(report, database->name);
 
 	item->result = ITEM_SKIPPED;
 	item->reason = xstrdup(database->skipped);
-	log_warning("database \"%s\" is not backed up: %s", database->printable, database->skipped);
+	if (database->closed && has_backups(repository, database))
+	{
+		item->result = ITEM_FAILED;
+		item->exit_code = EXIT_FAILED;
+		report_error(EXIT_FAILED, NULL,
+					 "ALTER DATABASE ... ALLOW_CONNECTIONS true, or leave it out with "
+					 "--exclude-database.",
+					 "database \"%s\", which has backups, is not backed up: %s",
+					 database->printable, database->skipped);
+	}
+	else
+		log_warning("database \"%s\" is not backed up: %s", database->printable, database->skipped);
 }
 
 /* Each database begins as if nothing had gone wrong before. */
@@ -90,7 +117,7 @@ back_up_databases(const Settings *settings, Repository *repository,
 		if (interrupted())
 			cluster_report_add(report, database->name)->result = ITEM_INTERRUPTED;
 		else if (database->skipped != NULL)
-			enter_skipped(report, database);
+			enter_skipped(report, repository, database);
 		else
 		{
 			begin_item((unsigned) i + 2, count, database->printable);

@@ -135,16 +135,17 @@ config_backup(const Settings *settings, Repository *repository, char **arguments
 	Manifest *manifest = NULL;
 	char **paths = NULL;
 	int npaths = 0;
+	ServerFiles server;
 	bool good;
 
 	memset(&recipients, 0, sizeof(recipients));
-	good = configuration_sources(settings, arguments, narguments, &paths, &npaths) &&
+	good = configuration_sources(settings, arguments, narguments, &paths, &npaths, &server) &&
 		   configuration_recipients(settings, repository, &recipients);
 	if (good)
 	{
 		progress_bar_start(settings);
-		manifest =
-			configuration_backup(settings, repository, settings->set, paths, npaths, &recipients);
+		manifest = configuration_backup(settings, repository, settings->set, paths, npaths, &server,
+										&recipients);
 		progress_bar_stop();
 	}
 	if (manifest != NULL)

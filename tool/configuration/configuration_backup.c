@@ -106,7 +106,8 @@ is_known(const Manifest *manifest, const char *path)
 
 /* Read a file, seal it, and enter it into the manifest. */
 static bool
-take_file(ConfigurationBackup *backup, const char *path, const AgeRecipients *recipients)
+take_file(ConfigurationBackup *backup, const char *path, uid_t reader,
+		  const AgeRecipients *recipients)
 {
 	const TextList *words = &backup->settings->sensitive_key;
 	SealedFile *sealed = &backup->sealed[backup->manifest->nfiles];
@@ -115,7 +116,7 @@ take_file(ConfigurationBackup *backup, const char *path, const AgeRecipients *re
 	bool good;
 
 	buffer_init(&content);
-	good = file_source_read(path, &file, &content);
+	good = file_source_read(path, reader, &file, &content);
 	if (good && is_known(backup->manifest, file.path))
 	{
 		log_warning("file \"%s\" is named twice", file.path);
@@ -183,7 +184,8 @@ publish(ConfigurationBackup *backup)
 
 Manifest *
 configuration_backup(const Settings *settings, Repository *repository, const char *set,
-					 char *const *paths, int npaths, const AgeRecipients *recipients)
+					 char *const *paths, int npaths, const ServerFiles *server,
+					 const AgeRecipients *recipients)
 {
 	ConfigurationBackup backup;
 	Manifest *manifest;
@@ -199,7 +201,9 @@ configuration_backup(const Settings *settings, Repository *repository, const cha
 	good = begin(&backup, set);
 	for (i = 0; i < npaths && good; i++)
 	{
-		good = !stop_requested() && take_file(&backup, paths[i], recipients);
+		good = !stop_requested() &&
+			   take_file(&backup, paths[i], i >= server->first ? server->reader : READER_IS_US,
+						 recipients);
 		atomic_fetch_add(&progress.units_done, 1);
 	}
 	good = good && store_forms(&backup, MEMBER_FILE) && store_forms(&backup, MEMBER_FILE_WHOLE) &&

@@ -9,6 +9,7 @@
 #define NEX_CONFIGURATION_BACKUP_H
 
 #include "age_keys.h"
+#include "configuration_sources.h"
 #include "repository.h"
 #include "settings.h"
 
@@ -27,6 +28,6 @@ extern bool configuration_recipients(const Settings *settings, const Repository 
  */
 extern Manifest *configuration_backup(const Settings *settings, Repository *repository,
 									  const char *set, char *const *paths, int npaths,
-									  const AgeRecipients *recipients);
+									  const ServerFiles *server, const AgeRecipients *recipients);
 
 #endif /* NEX_CONFIGURATION_BACKUP_H */

@@ -12,6 +12,8 @@
 
 #include <glob.h>
 #include <stdlib.h>
+#include <sys/socket.h>
+#include <unistd.h>
 #include <string.h>
 
 #include "connection.h"
@@ -80,8 +82,34 @@ add_pattern(char ***paths, int *npaths, const char *pattern)
 	return false;
 }
 
+/*
+ * The server says which files are its own, and its superuser can make it say
+ * anything.  Root reads only those that the server's user could read, too; who
+ * that is, the kernel knows.
+ */
 static bool
-add_server_files(const Settings *settings, char ***paths, int *npaths)
+find_reader(const Connection *connection, ServerFiles *server)
+{
+	struct ucred peer;
+	socklen_t size = sizeof(peer);
+
+	if (geteuid() != 0)
+		return true;
+	if (connection_is_local(connection) &&
+		getsockopt(PQsocket(connection->pg), SOL_SOCKET, SO_PEERCRED, &peer, &size) == 0)
+	{
+		server->reader = peer.uid;
+		return true;
+	}
+	return report_error(
+		EXIT_FAILED, NULL,
+		"Connect by a socket of this machine, as with -h /var/run/postgresql, run as "
+		"the server's user, or name the files one by one.",
+		"root reads no files that a server on another machine names");
+}
+
+static bool
+add_server_files(const Settings *settings, char ***paths, int *npaths, ServerFiles *server)
 {
 	ConnectionTarget *target =
 		target_create(settings, settings->dbname == NULL ? "postgres" : NULL);
@@ -91,7 +119,7 @@ add_server_files(const Settings *settings, char ***paths, int *npaths)
 	bool good;
 	int i;
 
-	if (connection != NULL)
+	if (connection != NULL && find_reader(connection, server))
 	{
 		query = xasprintf(server_files_query,
 						  connection_version(connection) >= 160000 ? included_rules : "");
@@ -127,7 +155,7 @@ find_set(const Settings *settings)
 
 bool
 configuration_sources(const Settings *settings, char *const *arguments, int narguments,
-					  char ***paths, int *npaths)
+					  char ***paths, int *npaths, ServerFiles *server)
 {
 	const FileSet *set = narguments == 0 && !settings->postgres ? find_set(settings) : NULL;
 	bool good = true;
@@ -142,5 +170,7 @@ configuration_sources(const Settings *settings, char *const *arguments, int narg
 		good = add_pattern(paths, npaths, arguments[i]);
 	for (i = 0; set != NULL && i < set->files.count && good; i++)
 		good = add_pattern(paths, npaths, set->files.items[i]);
-	return good && (!settings->postgres || add_server_files(settings, paths, npaths));
+	server->first = *npaths;
+	server->reader = READER_IS_US;
+	return good && (!settings->postgres || add_server_files(settings, paths, npaths, server));
 }

@@ -11,6 +11,14 @@
 #include <stdbool.h>
 
 #include "settings.h"
+#include "source_open.h"
+
+/* Which of the files a server has named, and as whom they may be read. */
+typedef struct ServerFiles
+{
+	int first; /* from this one on */
+	uid_t reader;
+} ServerFiles;
 
 /*
  * The files named (patterns expanded), with --postgres those of the server,
@@ -18,7 +26,7 @@
  * there is none, or one does not exist.  The caller frees in any case.
  */
 extern bool configuration_sources(const Settings *settings, char *const *arguments, int narguments,
-								  char ***paths, int *npaths);
+								  char ***paths, int *npaths, ServerFiles *server);
 extern void configuration_sources_free(char **paths, int npaths);
 
 #endif /* NEX_CONFIGURATION_SOURCES_H */

@@ -8,7 +8,6 @@
 #include "file_source.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <grp.h>
 #include <pwd.h>
 #include <stdlib.h>
@@ -19,6 +18,7 @@
 #include "log.h"
 #include "memory.h"
 #include "quote.h"
+#include "source_open.h"
 
 void
 file_content_free(Buffer *content)
@@ -70,7 +70,7 @@ read_all(int fd, size_t expected, Buffer *content)
 }
 
 bool
-file_source_read(const char *path, ManifestFile *facts, Buffer *content)
+file_source_read(const char *path, uid_t reader, ManifestFile *facts, Buffer *content)
 {
 	char *shown = printable_name(path);
 	struct stat status;
@@ -78,9 +78,7 @@ file_source_read(const char *path, ManifestFile *facts, Buffer *content)
 	int fd = -1;
 
 	memset(facts, 0, sizeof(*facts));
-	facts->path = realpath(path, NULL);
-	if (facts->path != NULL)
-		fd = open(facts->path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+	fd = source_open(path, reader, &facts->path);
 	if (fd < 0 || fstat(fd, &status) != 0)
 		error = errno;
 	else if (!S_ISREG(status.st_mode))
@@ -101,6 +99,14 @@ file_source_read(const char *path, ManifestFile *facts, Buffer *content)
 	else if (error == EFBIG)
 		report_error(EXIT_FAILED, NULL, NULL,
 					 "file \"%s\" is larger than 64 MB, which is no configuration file", shown);
+	else if (error == EPERM)
+		report_error(EXIT_FAILED, "A symbolic link of another user leads to it.",
+					 "Name the file itself, or run as the user whom the link belongs to.",
+					 "could not read file \"%s\"", shown);
+	else if (error == EACCES && reader != READER_IS_US && geteuid() == 0)
+		report_error(EXIT_FAILED, "The server's user may not read it, but the server names it.",
+					 "If it belongs into the backup, name it in place of --postgres.",
+					 "could not read file \"%s\"", shown);
 	else if (error != 0)
 		report_error(EXIT_FAILED, NULL, NULL, "could not read file \"%s\": %s", shown,
 					 strerror(error));

@@ -12,15 +12,17 @@
 
 #include "buffer.h"
 #include "manifest.h"
+#include "source_open.h"
 
 /* More than that is no configuration file. */
 #define MAX_CONFIGURATION_FILE (64 * 1024 * 1024)
 
 /*
- * Read a whole regular file and note its facts, all but how it is sealed.  A symbolic link is
- * followed once, here, and the path of what it leads to is recorded.  False (reported) otherwise.
+ * Read a whole regular file and note its facts, all but how it is sealed.  Symbolic links are
+ * followed once, here, and the path of what they lead to is recorded; for those that are not
+ * followed, and the reader, see source_open.h.  False (reported) otherwise.
  */
-extern bool file_source_read(const char *path, ManifestFile *facts, Buffer *content);
+extern bool file_source_read(const char *path, uid_t reader, ManifestFile *facts, Buffer *content);
 
 /* Free a buffer that held a file, overwriting it. */
 extern void file_content_free(Buffer *content);

@@ -109,7 +109,7 @@ run_diff(const char *shown, const Buffer *before, const Buffer *after, const cha
 			good =
 				report_error(EXIT_FAILED, result.errors.data, NULL, "\"%s\" failed", DIFF_PROGRAM);
 		else
-			good = file_source_read(paths[2], &facts, out);
+			good = file_source_read(paths[2], READER_IS_US, &facts, out);
 		if (good)
 			manifest_file_clear(&facts);
 		subprocess_result_free(&result);

@@ -225,7 +225,7 @@ lock_watch_end(LockWatch *watch)
 char *
 lock_watch_application(const Connection *maintenance)
 {
-	return xasprintf("nex_backup restore %d", PQbackendPID(maintenance->pg));
+	return xasprintf("nex_backup_restore_%d", PQbackendPID(maintenance->pg));
 }
 
 /* ---- locks on databases ---- */

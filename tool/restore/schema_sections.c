@@ -171,7 +171,7 @@ conninfo_for_pg_restore(RestorePlan *plan, bool serial)
 	/* By this name lock_watch.c knows it. */
 	if (conninfo != NULL)
 	{
-		char *named = xasprintf("%s application_name='%s'", conninfo, application);
+		char *named = xasprintf("%s application_name=%s", conninfo, application);
 
 		free(conninfo);
 		conninfo = named;

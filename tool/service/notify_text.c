@@ -22,6 +22,7 @@
 #include "notify_text.h"
 #include "printable.h"
 #include "quote.h"
+#include "target.h"
 
 const char *
 reason_word(NotifyReason reason)
@@ -139,6 +140,12 @@ next_command_set(NotifyReason reason)
 	return reason == REASON_FAILURE ? "nex_backup config verify %" : "nex_backup config list %";
 }
 
+static bool
+follows_d(const Buffer *out)
+{
+	return out->length > 3 && strcmp(out->data + out->length - 3, "-d ") == 0;
+}
+
 static char *
 command_text(NotifyReason reason, const json_t *facts)
 {
@@ -156,9 +163,19 @@ command_text(NotifyReason reason, const json_t *facts)
 	{
 		if (*c != '%')
 			buffer_append_char(&out, *c);
-		else if (database != NULL)
+		else if (database != NULL && is_conninfo(database) && follows_d(&out))
+		{
+			/* Of a name that somebody chose so, -d would connect elsewhere. */
+			char *conninfo = conninfo_of_database(database);
+
+			append_shell_word(&out, conninfo);
+			free(conninfo);
+		}
+		else if (database != NULL && (database[0] != '-' || follows_d(&out)))
 			append_shell_word(&out, database);
-		else if (out.length > 3 && strcmp(out.data + out.length - 3, "-d ") == 0)
+		else if (database != NULL)
+			buffer_append_string(&out, "DATABASE"); /* its name would be an option */
+		else if (follows_d(&out))
 			buffer_append_string(&out, "DATABASE");
 	}
 	if (repository != NULL && reason != REASON_TEST)
