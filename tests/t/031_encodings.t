@@ -129,4 +129,53 @@ SQL
 		is(query($database, 'INSERT INTO accounts (id) VALUES (9) RETURNING balance::numeric'), '1234.56', "the default ($database)");
 	}
 };
+# Any role can give itself settings in any database, from one of another encoding also such that are no text there.
+create_database('victim');
+query('victim', 'CREATE TABLE t AS SELECT 1 AS i');
+query('postgres', q(CREATE ROLE planter LOGIN; CREATE DATABASE planted TEMPLATE template0 ENCODING 'SQL_ASCII' LOCALE 'C'));
+query('planted', <<'SQL');
+SET SESSION AUTHORIZATION planter;
+SELECT set_config('search_path', convert_from('\xe9', 'SQL_ASCII'), false);
+ALTER ROLE planter IN DATABASE victim SET search_path FROM CURRENT;
+ALTER ROLE planter SET search_path FROM CURRENT;
+ALTER ROLE planter IN DATABASE victim SET work_mem = '5MB';
+ALTER ROLE planter SET work_mem = '6MB';
+SQL
+{
+	my $settings_repo = new_repository();
+	my ($code, $out, $err) = tool('backup', '--repo', $settings_repo, '-d', 'victim');
+
+	is($code, 0, 'a setting that is no text does not keep a database of others from being backed up') or diag($err);
+	like($err, qr/warning: a setting of role "planter" in this database is no text/, 'it is said whose it is');
+	($code, $out, $err) = tool('globals', 'backup', '--repo', $settings_repo);
+	is($code, 0, 'nor the globals') or diag($err);
+	like($err, qr/warning: a setting of role "planter" is no text/, 'as well');
+	tool_ok([ 'restore', '--repo', $settings_repo, 'victim', '--to', 'victim2' ], 'restore');
+	is(query('postgres', q(SELECT setconfig FROM pg_db_role_setting JOIN pg_database d ON d.oid = setdatabase WHERE datname = 'victim2')),
+		'{work_mem=5MB}', 'the other settings are there');
+	like(join('', map { tool('globals', 'export', '--repo', $settings_repo, '-o', "$settings_repo/../g.sql"); read_bytes("$settings_repo/../g.sql") } 1),
+		qr/ALTER ROLE planter SET work_mem TO '6MB'/, 'in the globals, too');
+	query('postgres', q(ALTER ROLE planter RESET ALL; ALTER ROLE planter IN DATABASE victim RESET ALL));
+	query('planted', q(SET SESSION AUTHORIZATION planter; SELECT set_config('search_path', repeat('x', 300000), false);
+		ALTER ROLE planter IN DATABASE victim SET search_path FROM CURRENT; ALTER ROLE planter SET search_path FROM CURRENT));
+	($code, $out, $err) = tool('backup', '--repo', $settings_repo, '-d', 'victim');
+	is($code, 0, 'nor a very large one') or diag($err);
+	like($err, qr/warning: the settings of role "planter" in this database have more than 256 kB/, 'which is left out');
+	($code, $out, $err) = tool('globals', 'backup', '--repo', $settings_repo);
+	like($err, qr/warning: a setting of role "planter" has more than 256 kB/, 'from the globals, too');
+	query('postgres', 'ALTER ROLE planter RESET ALL; DROP DATABASE victim; DROP DATABASE victim2; DROP DATABASE planted; DROP ROLE planter');
+}
+
+# A database that is called like a line of pg_restore's listing.
+create_database('TOC Entries: 7');
+query('TOC Entries: 7', 'CREATE TABLE t AS SELECT 1 AS i');
+{
+	my $listed = new_repository();
+
+	tool_ok([ 'backup', '--repo', $listed, '-d', 'TOC Entries: 7' ], 'backup of a database of an odd name');
+	tool_ok([ 'restore', '--repo', $listed, 'TOC Entries: 7', '--to', 'listed' ], 'and its restore');
+	is(query('listed', 'SELECT count(*) FROM t'), 1, 'with its rows');
+	query('postgres', 'DROP DATABASE listed; DROP DATABASE "TOC Entries: 7"');
+}
+
 done_testing();
