@@ -25,6 +25,6 @@ extern Oid hold_extension_quietly(char **problem, char **hint);
 extern void check_extension_owners(Oid extension);
 
 /* ERROR: there is no such extension. */
-extern void hold_no_extension(void) pg_attribute_noreturn();
+extern _Noreturn void hold_no_extension(void);
 
 #endif /* NEX_HOLD_H */
