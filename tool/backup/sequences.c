@@ -41,6 +41,7 @@
 #include "interrupt.h"
 #include "log.h"
 #include "memory.h"
+#include "quote.h"
 #include "sql_name.h"
 #include "table_locks.h"
 
@@ -120,6 +121,20 @@ report_moved(const char *detail)
 {
 	return report_error(EXIT_FAILED, detail, "Run the backup again.",
 						"a sequence was dropped or renamed while the backup was under way");
+}
+
+static bool
+report_moved_one(const SequenceReader *reader, int place)
+{
+	char *schema = printable_name(PQgetvalue(reader->list, place, 1));
+	char *name = printable_name(PQgetvalue(reader->list, place, 2));
+	char *detail = xasprintf("It was the sequence \"%s\" in schema \"%s\".", name, schema);
+
+	report_moved(detail);
+	free(detail);
+	free(name);
+	free(schema);
+	return false;
 }
 
 /* Frees the result. */
@@ -228,13 +243,15 @@ has_name_of_list(const SequenceReader *reader, int place, const char *qualified)
 static bool
 names_stayed(const SequenceReader *reader, const Batch *batch, const PGresult *result, int column)
 {
-	bool good = true;
 	int i;
 
-	for (i = batch->from; good && i < batch->to; i++)
-		good = is_about(reader, i, result, i - batch->from) &&
-			   has_name_of_list(reader, i, PQgetvalue(result, i - batch->from, column));
-	return good || report_moved(NULL);
+	for (i = batch->from; i < batch->to; i++)
+	{
+		if (!is_about(reader, i, result, i - batch->from) ||
+			!has_name_of_list(reader, i, PQgetvalue(result, i - batch->from, column)))
+			return report_moved_one(reader, i);
+	}
+	return true;
 }
 
 /* Not called yet, so that its value has to be read by its name. */
