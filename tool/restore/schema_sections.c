@@ -312,7 +312,8 @@ schema_sections_run_members(RestorePlan *plan, MemberKind kind)
 	if (good && sql.length > 0)
 	{
 		owners_and_grants_filter(plan->settings, &sql);
-		if (kind == MEMBER_DATABASE)
+		/* With --on-object-error=skip, each statement has its own error anyway. */
+		if (kind == MEMBER_DATABASE && plan->errors == NULL)
 			role_settings_take(&sql, &of_roles);
 		connection = session_open(plan, target);
 		good = connection != NULL && run_member(plan, connection, kind, sql.data) &&
