@@ -57,6 +57,21 @@ append_doubled(Buffer *out, const char *text, char quote)
 }
 
 void
+quote_array_item(Buffer *array, const char *text)
+{
+	const char *c;
+
+	buffer_append_string(array, array->length > 1 ? ",\"" : "\"");
+	for (c = text; *c != '\0'; c++)
+	{
+		if (*c == '"' || *c == '\\')
+			buffer_append_char(array, '\\');
+		buffer_append_char(array, *c);
+	}
+	buffer_append_char(array, '"');
+}
+
+void
 quote_identifier(Buffer *out, const char *name)
 {
 	if (needs_quotes(name))

@@ -29,6 +29,9 @@ extern void quote_identifier_shown(Buffer *out, const char *name);
  */
 extern void quote_literal(Buffer *out, const char *text);
 
+/* Another element of an array as text, which begins with "{" and ends with "}". */
+extern void quote_array_item(Buffer *array, const char *text);
+
 /*
  * A word for a shell: plain, in single quotes, or, where bytes cannot be shown
  * and typed, as $'…', which bash, zsh, ksh and POSIX of 2024 know.

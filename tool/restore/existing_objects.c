@@ -18,9 +18,17 @@
 
 #include "memory.h"
 
+/* What is there under a name. */
+typedef struct Existing
+{
+	char *key;   /* class, schema, name */
+	char *owner; /* "" where the catalogue has none */
+	char kind;   /* of a relation or function, as in pg_class and pg_proc; or '\0' */
+} Existing;
+
 struct ExistingObjects
 {
-	char **keys; /* sorted */
+	Existing *items; /* sorted by key */
 	int count;
 };
 
@@ -30,40 +38,41 @@ typedef struct KindOfKey
 	const char *kind;  /* of the entry */
 	const char *class; /* in the query below */
 	bool by_drop;      /* by what stands in "DROP <kind> …;" instead of schema and tag */
+	const char *now;   /* the kinds that it can have in the catalogue; NULL: no matter */
 } KindOfKey;
 
 static const KindOfKey kinds_of_keys[] = {
-	{"TABLE", "relation", false},
-	{"VIEW", "relation", false},
-	{"MATERIALIZED VIEW", "relation", false},
-	{"FOREIGN TABLE", "relation", false},
-	{"SEQUENCE", "relation", false},
-	{"INDEX", "relation", false},
-	{"STATISTICS", "statistics", false},
-	{"TYPE", "type", false},
-	{"SHELL TYPE", "type", false},
-	{"DOMAIN", "type", false},
-	{"FUNCTION", "function", true},
-	{"PROCEDURE", "function", true},
-	{"AGGREGATE", "function", true},
-	{"SCHEMA", "schema", false},
-	{"EXTENSION", "extension", false},
-	{"PROCEDURAL LANGUAGE", "language", false},
-	{"COLLATION", "collation", false},
-	{"CONVERSION", "conversion", false},
-	{"OPERATOR", "operator", true},
-	{"OPERATOR CLASS", "opclass", true},
-	{"OPERATOR FAMILY", "opfamily", true},
-	{"ACCESS METHOD", "am", false},
-	{"CAST", "cast", false},
-	{"TEXT SEARCH CONFIGURATION", "ts_config", false},
-	{"TEXT SEARCH DICTIONARY", "ts_dict", false},
-	{"TEXT SEARCH PARSER", "ts_parser", false},
-	{"TEXT SEARCH TEMPLATE", "ts_template", false},
-	{"FOREIGN DATA WRAPPER", "fdw", false},
-	{"SERVER", "server", false},
-	{"EVENT TRIGGER", "event_trigger", false},
-	{"PUBLICATION", "publication", false},
+	{"TABLE", "relation", false, "rp"},
+	{"VIEW", "relation", false, "v"},
+	{"MATERIALIZED VIEW", "relation", false, "m"},
+	{"FOREIGN TABLE", "relation", false, "f"},
+	{"SEQUENCE", "relation", false, "S"},
+	{"INDEX", "relation", false, "iI"},
+	{"STATISTICS", "statistics", false, NULL},
+	{"TYPE", "type", false, NULL},
+	{"SHELL TYPE", "type", false, NULL},
+	{"DOMAIN", "type", false, NULL},
+	{"FUNCTION", "function", true, "fw"},
+	{"PROCEDURE", "function", true, "p"},
+	{"AGGREGATE", "function", true, "a"},
+	{"SCHEMA", "schema", false, NULL},
+	{"EXTENSION", "extension", false, NULL},
+	{"PROCEDURAL LANGUAGE", "language", false, NULL},
+	{"COLLATION", "collation", false, NULL},
+	{"CONVERSION", "conversion", false, NULL},
+	{"OPERATOR", "operator", true, NULL},
+	{"OPERATOR CLASS", "opclass", true, NULL},
+	{"OPERATOR FAMILY", "opfamily", true, NULL},
+	{"ACCESS METHOD", "am", false, NULL},
+	{"CAST", "cast", false, NULL},
+	{"TEXT SEARCH CONFIGURATION", "ts_config", false, NULL},
+	{"TEXT SEARCH DICTIONARY", "ts_dict", false, NULL},
+	{"TEXT SEARCH PARSER", "ts_parser", false, NULL},
+	{"TEXT SEARCH TEMPLATE", "ts_template", false, NULL},
+	{"FOREIGN DATA WRAPPER", "fdw", false, NULL},
+	{"SERVER", "server", false, NULL},
+	{"EVENT TRIGGER", "event_trigger", false, NULL},
+	{"PUBLICATION", "publication", false, NULL},
 };
 
 /* Catalogues whose names, with or without a schema, say it all. */
@@ -73,47 +82,54 @@ typedef struct NamedCatalog
 	const char *catalog;
 	const char *prefix; /* of its columns */
 	bool has_schema;
+	bool has_owner;
 } NamedCatalog;
 
 static const NamedCatalog named_catalogs[] = {
-	{"type", "pg_type", "typ", true},
-	{"statistics", "pg_statistic_ext", "stx", true},
-	{"collation", "pg_collation", "coll", true},
-	{"conversion", "pg_conversion", "con", true},
-	{"ts_config", "pg_ts_config", "cfg", true},
-	{"ts_dict", "pg_ts_dict", "dict", true},
-	{"ts_parser", "pg_ts_parser", "prs", true},
-	{"ts_template", "pg_ts_template", "tmpl", true},
-	{"schema", "pg_namespace", "nsp", false},
-	{"extension", "pg_extension", "ext", false},
-	{"language", "pg_language", "lan", false},
-	{"am", "pg_am", "am", false},
-	{"fdw", "pg_foreign_data_wrapper", "fdw", false},
-	{"server", "pg_foreign_server", "srv", false},
-	{"event_trigger", "pg_event_trigger", "evt", false},
-	{"publication", "pg_publication", "pub", false},
+	{"type", "pg_type", "typ", true, true},
+	{"statistics", "pg_statistic_ext", "stx", true, true},
+	{"collation", "pg_collation", "coll", true, true},
+	{"conversion", "pg_conversion", "con", true, true},
+	{"ts_config", "pg_ts_config", "cfg", true, true},
+	{"ts_dict", "pg_ts_dict", "dict", true, true},
+	{"ts_parser", "pg_ts_parser", "prs", true, false},
+	{"ts_template", "pg_ts_template", "tmpl", true, false},
+	{"schema", "pg_namespace", "nsp", false, true},
+	{"extension", "pg_extension", "ext", false, true},
+	{"language", "pg_language", "lan", false, true},
+	{"am", "pg_am", "am", false, false},
+	{"fdw", "pg_foreign_data_wrapper", "fdw", false, true},
+	{"server", "pg_foreign_server", "srv", false, true},
+	{"event_trigger", "pg_event_trigger", "evt", false, true},
+	{"publication", "pg_publication", "pub", false, true},
 };
 
 static const char peculiar_query[] =
-	"SELECT 'relation', n.nspname, o.relname::pg_catalog.text FROM pg_catalog.pg_class o"
-	" JOIN pg_catalog.pg_namespace n ON n.oid = o.relnamespace WHERE o.relkind <> 't'"
+	"SELECT 'relation', n.nspname, o.relname::pg_catalog.text,"
+	"  pg_catalog.pg_get_userbyid(o.relowner), o.relkind::pg_catalog.text"
+	"  FROM pg_catalog.pg_class o"
+	"  JOIN pg_catalog.pg_namespace n ON n.oid = o.relnamespace WHERE o.relkind <> 't'"
 	" UNION ALL SELECT 'function', '', pg_catalog.format('%I.%I(%s)', n.nspname, o.proname,"
-	"  pg_catalog.pg_get_function_identity_arguments(o.oid))"
+	"  pg_catalog.pg_get_function_identity_arguments(o.oid)),"
+	"  pg_catalog.pg_get_userbyid(o.proowner), o.prokind::pg_catalog.text"
 	"  FROM pg_catalog.pg_proc o JOIN pg_catalog.pg_namespace n ON n.oid = o.pronamespace"
 	"  WHERE o.oid >= 16384"
 	" UNION ALL SELECT 'operator', '', pg_catalog.format('%I.%s (%s, %s)', n.nspname, o.oprname,"
 	"  CASE o.oprleft WHEN 0 THEN 'NONE' ELSE pg_catalog.format_type(o.oprleft, NULL) END,"
-	"  CASE o.oprright WHEN 0 THEN 'NONE' ELSE pg_catalog.format_type(o.oprright, NULL) END)"
+	"  CASE o.oprright WHEN 0 THEN 'NONE' ELSE pg_catalog.format_type(o.oprright, NULL) END),"
+	"  pg_catalog.pg_get_userbyid(o.oprowner), ''"
 	"  FROM pg_catalog.pg_operator o JOIN pg_catalog.pg_namespace n ON n.oid = o.oprnamespace"
 	"  WHERE o.oid >= 16384"
 	" UNION ALL SELECT 'opclass', '', pg_catalog.format('%I.%I USING %I', n.nspname, o.opcname,"
-	"  m.amname) FROM pg_catalog.pg_opclass o JOIN pg_catalog.pg_am m ON m.oid = o.opcmethod"
+	"  m.amname), pg_catalog.pg_get_userbyid(o.opcowner), ''"
+	"  FROM pg_catalog.pg_opclass o JOIN pg_catalog.pg_am m ON m.oid = o.opcmethod"
 	"  JOIN pg_catalog.pg_namespace n ON n.oid = o.opcnamespace WHERE o.oid >= 16384"
 	" UNION ALL SELECT 'opfamily', '', pg_catalog.format('%I.%I USING %I', n.nspname, o.opfname,"
-	"  m.amname) FROM pg_catalog.pg_opfamily o JOIN pg_catalog.pg_am m ON m.oid = o.opfmethod"
+	"  m.amname), pg_catalog.pg_get_userbyid(o.opfowner), ''"
+	"  FROM pg_catalog.pg_opfamily o JOIN pg_catalog.pg_am m ON m.oid = o.opfmethod"
 	"  JOIN pg_catalog.pg_namespace n ON n.oid = o.opfnamespace WHERE o.oid >= 16384"
 	" UNION ALL SELECT 'cast', '', pg_catalog.format('CAST (%s AS %s)',"
-	"  pg_catalog.format_type(castsource, NULL), pg_catalog.format_type(casttarget, NULL))"
+	"  pg_catalog.format_type(castsource, NULL), pg_catalog.format_type(casttarget, NULL)), '', ''"
 	"  FROM pg_catalog.pg_cast WHERE oid >= 16384";
 
 /* The query for all names. */
@@ -131,6 +147,10 @@ names_query(void)
 
 		buffer_printf(&sql, " UNION ALL SELECT '%s', %s, o.%sname::pg_catalog.text", named->class,
 					  named->has_schema ? "n.nspname" : "''", named->prefix);
+		if (named->has_owner)
+			buffer_printf(&sql, ", pg_catalog.pg_get_userbyid(o.%sowner), ''", named->prefix);
+		else
+			buffer_append_string(&sql, ", '', ''");
 		buffer_printf(&sql, " FROM pg_catalog.%s o", named->catalog);
 		if (named->has_schema)
 			buffer_printf(&sql, " JOIN pg_catalog.pg_namespace n ON n.oid = o.%snamespace",
@@ -148,7 +168,7 @@ make_key(const char *class, const char *schema, const char *name)
 static int
 compare_keys(const void *a, const void *b)
 {
-	return strcmp(*(const char *const *) a, *(const char *const *) b);
+	return strcmp(((const Existing *) a)->key, ((const Existing *) b)->key);
 }
 
 ExistingObjects *
@@ -164,12 +184,16 @@ existing_objects_read(Connection *connection)
 		return NULL;
 	existing = xcalloc(1, sizeof(*existing));
 	existing->count = PQntuples(result);
-	existing->keys = xcalloc((size_t) existing->count + 1, sizeof(char *));
+	existing->items = xcalloc((size_t) existing->count + 1, sizeof(Existing));
 	for (i = 0; i < existing->count; i++)
-		existing->keys[i] =
+	{
+		existing->items[i].key =
 			make_key(PQgetvalue(result, i, 0), PQgetvalue(result, i, 1), PQgetvalue(result, i, 2));
+		existing->items[i].owner = xstrdup(PQgetvalue(result, i, 3));
+		existing->items[i].kind = PQgetvalue(result, i, 4)[0];
+	}
 	PQclear(result);
-	qsort(existing->keys, (size_t) existing->count, sizeof(char *), compare_keys);
+	qsort(existing->items, (size_t) existing->count, sizeof(Existing), compare_keys);
 	return existing;
 }
 
@@ -181,16 +205,20 @@ existing_objects_free(ExistingObjects *existing)
 	if (existing == NULL)
 		return;
 	for (i = 0; i < existing->count; i++)
-		free(existing->keys[i]);
-	free(existing->keys);
+	{
+		free(existing->items[i].key);
+		free(existing->items[i].owner);
+	}
+	free(existing->items);
 	free(existing);
 }
 
-static bool
-has_key(const ExistingObjects *existing, char *key)
+static const Existing *
+find_key(const ExistingObjects *existing, char *key)
 {
-	bool found = bsearch(&key, existing->keys, (size_t) existing->count, sizeof(char *),
-						 compare_keys) != NULL;
+	Existing wanted = {key, NULL, '\0'};
+	const Existing *found =
+		bsearch(&wanted, existing->items, (size_t) existing->count, sizeof(Existing), compare_keys);
 
 	free(key);
 	return found;
@@ -199,7 +227,7 @@ has_key(const ExistingObjects *existing, char *key)
 bool
 existing_objects_has_relation(const ExistingObjects *existing, const char *schema, const char *name)
 {
-	return has_key(existing, make_key("relation", schema, name));
+	return find_key(existing, make_key("relation", schema, name)) != NULL;
 }
 
 /* "DROP FUNCTION s.f(integer);\n" gives "s.f(integer)"; NULL if it is not like that. */
@@ -218,25 +246,59 @@ identity_of(const TocEntry *entry)
 	return identity;
 }
 
-bool
-existing_objects_has(const ExistingObjects *existing, const TocEntry *entry)
+/* What has the name of the entry, and how entries of its kind are found; NULL: nothing. */
+static const Existing *
+find_entry(const ExistingObjects *existing, const TocEntry *entry, const KindOfKey **kind)
 {
 	size_t i;
 
 	for (i = 0; i < sizeof(kinds_of_keys) / sizeof(kinds_of_keys[0]); i++)
 	{
-		const KindOfKey *kind = &kinds_of_keys[i];
 		char *identity;
-		bool found;
+		const Existing *found;
 
-		if (strcmp(kind->kind, entry->kind) != 0)
+		*kind = &kinds_of_keys[i];
+		if (strcmp((*kind)->kind, entry->kind) != 0)
 			continue;
-		if (!kind->by_drop)
-			return has_key(existing, make_key(kind->class, entry->schema, entry->tag));
+		if (!(*kind)->by_drop)
+			return find_key(existing, make_key((*kind)->class, entry->schema, entry->tag));
 		identity = identity_of(entry);
-		found = identity != NULL && has_key(existing, make_key(kind->class, "", identity));
+		found =
+			identity != NULL ? find_key(existing, make_key((*kind)->class, "", identity)) : NULL;
 		free(identity);
 		return found;
 	}
-	return false;
+	return NULL;
+}
+
+bool
+existing_objects_has(const ExistingObjects *existing, const TocEntry *entry)
+{
+	const KindOfKey *kind;
+
+	return find_entry(existing, entry, &kind) != NULL;
+}
+
+bool
+existing_objects_find(const ExistingObjects *existing, const TocEntry *entry, const char **owner,
+					  const char **other_kind)
+{
+	static const char *const names[] = {
+		"rtable", "ptable", "vview", "mmaterialized view", "fforeign table", "Ssequence", "iindex",
+		"Iindex", "ctype",  NULL};
+	const KindOfKey *kind;
+	const Existing *found = find_entry(existing, entry, &kind);
+	int i;
+
+	*owner = found != NULL ? found->owner : "";
+	*other_kind = NULL;
+	if (found == NULL || kind->now == NULL || strchr(kind->now, found->kind) != NULL)
+		return found != NULL;
+	*other_kind = "function of another kind";
+	for (i = 0; strcmp(kind->class, "relation") == 0 && names[i] != NULL; i++)
+	{
+		if (names[i][0] == found->kind)
+			*other_kind = names[i] + 1;
+	}
+	return true;
 }

@@ -24,4 +24,11 @@ extern bool existing_objects_has_relation(const ExistingObjects *existing, const
 /* Is there what this entry would create?  False for what is no object of its own. */
 extern bool existing_objects_has(const ExistingObjects *existing, const TocEntry *entry);
 
+/*
+ * Is it there?  *owner is its owner, "" if it has none; *other_kind tells what
+ * it is if not what the entry is ("view"), or is NULL.
+ */
+extern bool existing_objects_find(const ExistingObjects *existing, const TocEntry *entry,
+								  const char **owner, const char **other_kind);
+
 #endif /* NEX_EXISTING_OBJECTS_H */

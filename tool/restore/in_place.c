@@ -19,6 +19,7 @@
 #include "default_grants.h"
 #include "interrupt.h"
 #include "live_code.h"
+#include "live_names.h"
 #include "log.h"
 #include "member_grants.h"
 #include "memory.h"
@@ -177,11 +178,14 @@ load_table(RestorePlan *plan, RowCopy *copy, int32_t table, const char *command)
 {
 	const ManifestTable *source = &plan->manifest->tables[table];
 	RowRights rights = {false, NULL};
+	const TocEntry *entry = selection_table(plan->selection, source->oid);
 	RowCopyStatus status = ROW_COPY_FAILED;
 	uint64_t added;
 
 	if (!plan->in_place ||
-		row_rights_decide(plan->settings, copy->connection, source, copy->shown, 0, &rights))
+		(row_rights_decide(plan->settings, copy->connection, source, copy->shown, 0, &rights) &&
+		 (!rights.as_owner || entry == NULL ||
+		  live_names_check_bound(plan, copy->connection, entry, copy->shown))))
 		status = rights.as_owner ? owner_rows_add(copy, &rights, table, false, &added)
 								 : row_copy_run(copy, table, command);
 	row_rights_free(&rights);

@@ -21,8 +21,10 @@
 #include <string.h>
 
 #include "definitions.h"
+#include "live_names.h"
 #include "memory.h"
 #include "planned_steps.h"
+#include "quote.h"
 #include "row_rights.h"
 
 #define FAILURE "could not restore the post-data section"
@@ -168,6 +170,31 @@ run_in_order(Batch *batch)
 	return good && batch_run(batch);
 }
 
+/* What the query of a materialized view calls was found when it was made. */
+static bool
+check_bound(const Batch *batch, const TocEntry *refresh)
+{
+	const ArchiveToc *toc = &batch->plan->selection->toc;
+	const Renamed *renamed = rename_find(batch->map, refresh->schema, refresh->tag);
+	bool good = true;
+	Buffer target;
+	int d;
+
+	buffer_init(&target);
+	quote_qualified(&target, renamed != NULL ? renamed->schema : refresh->schema,
+					renamed != NULL ? renamed->name : refresh->tag);
+	for (d = 0; good && d < refresh->ndepends_on; d++)
+	{
+		const TocEntry *view = archive_toc_find(toc, refresh->depends_on[d]);
+
+		if (view != NULL && toc_entry_is(view, "MATERIALIZED VIEW") &&
+			strcmp(view->tag, refresh->tag) == 0 && strcmp(view->schema, refresh->schema) == 0)
+			good = live_names_check_bound(batch->plan, batch->connection, view, target.data);
+	}
+	buffer_free(&target);
+	return good;
+}
+
 /* What comes after that: partitions of live tables, which may want indexes, and what runs alone. */
 static bool
 run_last(Batch *batch)
@@ -196,9 +223,11 @@ run_last(Batch *batch)
 	{
 		const TocEntry *entry = &selection->toc.entries[i];
 
-		if (partial_is_in_list(batch->plan, entry, LIST_POST_DATA) &&
-			toc_entry_is(entry, "MATERIALIZED VIEW DATA"))
-			batch->ids[batch->count++] = entry->id;
+		if (!partial_is_in_list(batch->plan, entry, LIST_POST_DATA) ||
+			!toc_entry_is(entry, "MATERIALIZED VIEW DATA"))
+			continue;
+		batch->ids[batch->count++] = entry->id;
+		good = check_bound(batch, entry);
 	}
 	return good && batch_run(batch);
 }

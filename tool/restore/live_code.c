@@ -22,6 +22,9 @@
  *   or that has indexes of expressions, where the partition is a superuser's
  *   or the session's.
  *
+ * What they name must also be what it was: live_owners.c sees who owns what is
+ * used as it is, and live_names.c who could give a name another meaning.
+ *
  * They are refused, also with --role: the session's rights can be had back from
  * a role.  So they are in a session that is no superuser's, for code of anybody
  * else; it cannot lock catalogs, so types of others have no foreign keys there.
@@ -35,6 +38,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "live_names.h"
+#include "live_owners.h"
 #include "live_types.h"
 #include "log.h"
 #include "memory.h"
@@ -243,30 +248,12 @@ check_definitions(LiveCode *live, const TocEntry *used, const char *kind)
 
 static bool check_resting(LiveCode *live, const TocEntry *function);
 
-/* Where foreign keys follow, nobody else can make casts until the end of the transaction. */
-static bool
-hold_casts(const LiveCode *live)
-{
-	const Selection *selection = live->plan->selection;
-	uint32_t i;
-
-	for (i = 0; live->locks && i < selection->toc.count; i++)
-	{
-		const TocEntry *entry = &selection->toc.entries[i];
-
-		if (toc_entry_is(entry, "FK CONSTRAINT") && selection_includes(selection, entry))
-			return connection_command(live->connection,
-									  "LOCK TABLE pg_catalog.pg_cast IN SHARE MODE");
-	}
-	return true;
-}
-
 static bool
 check_type(LiveCode *live, const TocEntry *used)
 {
 	const char *params[2] = {used->schema, used->tag};
 	char *sql = xasprintf("%s%s", type_query, live->locks ? " FOR KEY SHARE OF t" : "");
-	PGresult *result = hold_casts(live) ? connection_query(live->connection, sql, 2, params) : NULL;
+	PGresult *result = connection_query(live->connection, sql, 2, params);
 	bool good = result != NULL;
 
 	free(sql);
@@ -464,7 +451,10 @@ live_code_check(const RestorePlan *plan, Connection *connection)
 	live.superusers = connection_query(
 		connection, "SELECT rolname FROM pg_catalog.pg_roles r WHERE " ROW_ROLE_IS_TRUSTED, 0,
 		NULL);
-	good = live.superusers != NULL && check_used(&live) && live_types_check(plan, connection);
+	good = live.superusers != NULL &&
+		   live_owners_check(plan, connection, live.superusers, live.locks) && check_used(&live) &&
+		   live_types_check(plan, connection) &&
+		   live_names_check(plan, connection, live.superusers, live.locks);
 	PQclear(live.superusers);
 	if (good)
 		return row_rights_resume_role(connection, role);

@@ -53,6 +53,47 @@ static const char type_query[] =
 																			  "named),"
 																			  " " SOME_OF_OTHERS;
 
+/*
+ * Can somebody else than trusted roles and $4 make a cast for the type, or for
+ * what it is made of?  Here an enum counts, too.
+ */
+static const char cast_query[] =
+	"WITH RECURSIVE named AS (SELECT t.* FROM pg_catalog.pg_type t"
+	" JOIN pg_catalog.pg_namespace n ON n.oid = t.typnamespace"
+	" WHERE n.nspname = $1::pg_catalog.name AND t.typname = "
+	"$2::pg_catalog.name),"
+	" chain AS (SELECT oid, typbasetype FROM named UNION ALL SELECT "
+	"t.oid, t.typbasetype"
+	"  FROM chain c JOIN pg_catalog.pg_type t ON t.oid = "
+	"c.typbasetype), " PARTS_OF("SELECT oid FROM chain WHERE typbasetype = 0 OR "
+								"$3::pg_catalog.bool") "SELECT EXISTS (SELECT FROM parts p "
+													   "JOIN pg_catalog.pg_type t ON t.oid = "
+													   "p.oid"
+													   " JOIN pg_catalog.pg_roles r ON r.oid "
+													   "= t.typowner WHERE "
+													   "NOT " ROW_ROLE_IS_TRUSTED
+													   " AND r.rolname::pg_catalog.text <> "
+													   "ALL ($4::pg_catalog.text[]))";
+
+/* The same of columns of two tables, and whether $5 is not the owner of all such types. */
+static const char key_types_query[] =
+	"WITH RECURSIVE chain AS (SELECT t.oid, t.typbasetype FROM pg_catalog.pg_attribute a"
+	"  JOIN pg_catalog.pg_type t ON t.oid = a.atttypid"
+	"  WHERE (a.attrelid = $1::pg_catalog.oid"
+	"    AND a.attname::pg_catalog.text = ANY ($2::pg_catalog.text[]))"
+	"   OR (a.attrelid = $3::pg_catalog.oid"
+	"    AND a.attname::pg_catalog.text = ANY ($4::pg_catalog.text[]))"
+	" UNION ALL SELECT t.oid, t.typbasetype"
+	"  FROM chain c JOIN pg_catalog.pg_type t ON t.oid = c.typbasetype), " PARTS_OF(
+		"SELECT oid FROM chain WHERE typbasetype = 0") "SELECT COALESCE(pg_catalog.bool_or(true), "
+													   "false),"
+													   " COALESCE(pg_catalog.bool_or(r.rolname <> "
+													   "$5::pg_catalog.name), false)"
+													   " FROM parts p JOIN pg_catalog.pg_type t ON "
+													   "t.oid = p.oid"
+													   " JOIN pg_catalog.pg_roles r ON r.oid = "
+													   "t.typowner WHERE NOT " ROW_ROLE_IS_TRUSTED;
+
 /* The columns that a live table is partitioned by. */
 static const char key_query[] =
 	"WITH RECURSIVE " PARTS_OF("SELECT a.atttypid FROM pg_catalog.pg_partitioned_table k JOIN "
@@ -360,6 +401,31 @@ check_bounds(LiveTypes *types, const TocEntry *entry)
 	free(schema);
 	free(name);
 	return good;
+}
+
+bool
+live_types_can_get_casts(Connection *connection, const char *schema, const char *name, bool whole,
+						 const char *roles, bool *others)
+{
+	const char *params[4] = {schema, name, whole ? "t" : "f", roles};
+	PGresult *result = connection_query(connection, cast_query, 4, params);
+
+	*others = result != NULL && PQgetvalue(result, 0, 0)[0] == 't';
+	PQclear(result);
+	return result != NULL;
+}
+
+bool
+live_types_of_key(Connection *connection, char *const *tables, char *const *columns,
+				  const char *owner, bool *others, bool *owners)
+{
+	const char *params[5] = {tables[0], columns[0], tables[1], columns[1], owner};
+	PGresult *result = connection_query(connection, key_types_query, 5, params);
+
+	*others = result != NULL && PQgetvalue(result, 0, 0)[0] == 't';
+	*owners = result != NULL && PQgetvalue(result, 0, 1)[0] == 'f';
+	PQclear(result);
+	return result != NULL;
 }
 
 bool

@@ -17,6 +17,22 @@
  */
 extern bool live_types_check(const RestorePlan *plan, Connection *connection);
 
+/*
+ * Can somebody else than trusted roles and `roles`, an array, make a cast for
+ * a type that is there?  With `whole`, domains count, and not only what they
+ * are over.  False (reported) on failure.
+ */
+extern bool live_types_can_get_casts(Connection *connection, const char *schema, const char *name,
+									 bool whole, const char *roles, bool *others);
+
+/*
+ * For the columns (arrays) of two tables (oids): *others, can somebody else
+ * than trusted roles make a cast for a type; *owners, can nobody else do so
+ * than the owner, either?  False (reported) on failure.
+ */
+extern bool live_types_of_key(Connection *connection, char *const *tables, char *const *columns,
+							  const char *owner, bool *others, bool *owners);
+
 /* live_code.c: does the entry rest on the other one, by whatever way? */
 extern bool live_code_rests_on(const ArchiveToc *toc, const TocEntry *entry, const TocEntry *used);
 

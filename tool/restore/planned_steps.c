@@ -11,6 +11,9 @@
  * of the parent.  What CHECK constraints say of the partition, and of the
  * default partition, is computed to see whether rows need to be looked at.
  *
+ * The values of a foreign key are cast on the way, if there is a cast for their
+ * type, which its owner can make at any moment: types of others count as code.
+ *
  * So the tables are locked and looked at, whether they were there or have been
  * restored.  If any of that is code of others than superusers or the session,
  *
@@ -31,6 +34,7 @@
 #include <string.h>
 
 #include "definitions.h"
+#include "live_types.h"
 #include "log.h"
 #include "memory.h"
 #include "owner_turn.h"
@@ -107,7 +111,10 @@ typedef struct Step
 	char *names[2];   /* quoted: the referencing table or parent, the referenced one or partition */
 	char *constraint; /* of a foreign key */
 	char *oids[2];    /* of the tables; empty if they are not there */
+	char *columns[2]; /* of a foreign key, as arrays */
 	char *tables;     /* all that are looked at, as an array */
+	bool casts;       /* others can make casts for types of the key */
+	bool owners;      /* and they are the owner of the referencing table alone */
 	char *others;     /* what is code of others, or NULL */
 } Step;
 
@@ -133,6 +140,7 @@ step_free(Step *step)
 	{
 		free(step->names[i]);
 		free(step->oids[i]);
+		free(step->columns[i]);
 	}
 	free(step->text);
 	free(step->constraint);
@@ -161,6 +169,27 @@ read_name(const char *text)
 	return buffer_detach(&quoted);
 }
 
+/* "(a, "B c")" as an array; PERIOD is not a column, and does no harm. */
+static char *
+read_columns(const char *text)
+{
+	Buffer array;
+	char *name;
+
+	buffer_init(&array);
+	buffer_append_char(&array, '{');
+	while (text != NULL && *text != '\0' && *text != ')')
+	{
+		text = sql_name_read(text + strspn(text, "(, "), &name);
+		if (text == NULL)
+			break;
+		quote_array_item(&array, name);
+		free(name);
+	}
+	buffer_append_char(&array, '}');
+	return buffer_detach(&array);
+}
+
 static bool
 is_word(const char *text, const char *end, const char *word)
 {
@@ -176,7 +205,7 @@ read_names(Step *step)
 {
 	const char *text = step->text;
 
-	while (*text != '\0' && step->names[1] == NULL)
+	while (*text != '\0' && (step->key ? step->columns[1] == NULL : step->names[1] == NULL))
 	{
 		const char *end = sql_token_end(text);
 		const char *next = end + strspn(end, " \n");
@@ -189,12 +218,18 @@ read_names(Step *step)
 		}
 		else if (is_word(text, end, "CONSTRAINT") && step->key && step->constraint == NULL)
 			sql_name_read(next, &step->constraint);
-		else if (is_word(text, end, step->key ? "REFERENCES" : "PARTITION"))
+		else if (is_word(text, end, "KEY") && step->key && step->columns[0] == NULL)
+			step->columns[0] = read_columns(next);
+		else if (*text == '(' && step->names[1] != NULL)
+			step->columns[1] = read_columns(text);
+		else if (is_word(text, end, step->key ? "REFERENCES" : "PARTITION") &&
+				 step->names[1] == NULL)
 			step->names[1] = read_name(next);
 		text = end;
 	}
 	return step->names[0] != NULL && step->names[1] != NULL &&
-		   (!step->key || step->constraint != NULL);
+		   (!step->key ||
+			(step->constraint != NULL && step->columns[0] != NULL && step->columns[1] != NULL));
 }
 
 static bool
@@ -240,6 +275,34 @@ find_tables(Step *step, Connection *connection)
 	return true;
 }
 
+/*
+ * The values of a key may be cast on the way.  A cast that is there can be
+ * seen, but nothing keeps one away that is not committed yet: so the owners of
+ * the types decide.
+ */
+static bool
+find_casts(Step *step, Connection *connection)
+{
+	const char *params[1] = {step->oids[0]};
+	PGresult *result = connection_query(connection,
+										"SELECT r.rolname FROM pg_catalog.pg_class c"
+										" JOIN pg_catalog.pg_roles r ON r.oid = c.relowner"
+										" WHERE c.oid = $1::pg_catalog.oid",
+										1, params);
+	bool good = result != NULL && PQntuples(result) == 1;
+
+	/* Before the referenced table is there, its columns have no types. */
+	if (step->oids[1][0] == '\0')
+	{
+		free(step->oids[1]);
+		step->oids[1] = xstrdup("0");
+	}
+	good = good && live_types_of_key(connection, step->oids, step->columns,
+									 PQgetvalue(result, 0, 0), &step->casts, &step->owners);
+	PQclear(result);
+	return good;
+}
+
 /* What would be computed, and can be changed by others. */
 static bool
 find_code(Step *step, Connection *connection)
@@ -250,8 +313,12 @@ find_code(Step *step, Connection *connection)
 
 	if (step->tables[0] == '\0')
 		return true;
+	if (step->key && step->oids[0][0] != '\0' && !find_casts(step, connection))
+		return false;
 	if (!planner_code_read(connection, step->tables, &code))
 		return false;
+	if (code.others == NULL && step->casts)
+		step->others = xstrdup("casts of the types of its columns");
 	if (code.others != NULL)
 		step->others = xstrdup(code.others);
 	planner_code_free(&code);
@@ -399,10 +466,15 @@ run_as_owner(const Step *step, Connection *connection)
 			  PQgetvalue(result, 0, 3), step->others);
 	if (!step->key || PQgetvalue(result, 0, 2)[0] == 't')
 	{
-		right = PQgetvalue(result, 0, 0)[0] == 't' && PQgetvalue(result, 0, 1)[0] == 'f';
+		right = PQgetvalue(result, 0, 0)[0] == 't' && PQgetvalue(result, 0, 1)[0] == 'f' &&
+				(!step->casts || step->owners);
 		good = right ? take_turn(step, connection, PQgetvalue(result, 0, 3), step->text)
 					 : refuse(step);
 	}
+	else if (step->casts && (PQgetvalue(result, 0, 0)[0] == 'f' ||
+							 PQgetvalue(result, 0, 1)[0] == 't' || !step->owners))
+		/* Where rows are looked at one by one, the owner of the other table does it. */
+		good = refuse(step);
 	else
 	{
 		good =

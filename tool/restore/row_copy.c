@@ -17,6 +17,7 @@
 #include "log.h"
 #include "memory.h"
 #include "progress.h"
+#include "quote.h"
 #include "sql_name.h"
 
 #define SEND_BYTES (256 * 1024)
@@ -61,19 +62,11 @@ row_copy_column_array(const ManifestTable *table)
 	while (text < end && *text != ')')
 	{
 		char *column;
-		const char *c;
 
 		text = sql_name_read(text + strspn(text, "(, "), &column);
 		if (text == NULL)
 			break;
-		buffer_append_string(&array, array.length > 1 ? ",\"" : "\"");
-		for (c = column; *c != '\0'; c++)
-		{
-			if (*c == '"' || *c == '\\')
-				buffer_append_char(&array, '\\');
-			buffer_append_char(&array, *c);
-		}
-		buffer_append_char(&array, '"');
+		quote_array_item(&array, column);
 		free(column);
 	}
 	buffer_append_char(&array, '}');

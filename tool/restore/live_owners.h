@@ -1,0 +1,22 @@
+/*-------------------------------------------------------------------------
+ *
+ * live_owners.h
+ *	  Is what a part of a backup uses as it is still what it was?
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef NEX_LIVE_OWNERS_H
+#define NEX_LIVE_OWNERS_H
+
+#include "partial.h"
+
+/*
+ * See that what is there already and is used by the part has the kind that it
+ * had, and the owner, unless that is a superuser or the role of the session
+ * now (`superusers` has their names); with `locks`, none of the relations can
+ * be dropped until the end of the transaction.  False (reported) if not.
+ */
+extern bool live_owners_check(const RestorePlan *plan, Connection *connection,
+							  const PGresult *superusers, bool locks);
+
+#endif /* NEX_LIVE_OWNERS_H */
