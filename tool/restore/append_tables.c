@@ -14,6 +14,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "live_owners.h"
 #include "log.h"
 #include "memory.h"
 #include "quote.h"
@@ -33,6 +34,14 @@ static const char find_query[] =
 static const char columns_query[] =
 	"SELECT a.attname, a.attgenerated <> '' FROM pg_catalog.pg_attribute a"
 	" WHERE a.attrelid = $1::pg_catalog.oid AND a.attnum > 0 AND NOT a.attisdropped";
+
+/* Whose is the table, or the root that takes its rows, if not one of $4 and not trusted? */
+static const char owner_query[] =
+	"SELECT r.rolname FROM pg_catalog.pg_class c JOIN pg_catalog.pg_roles r ON r.oid = c.relowner"
+	" WHERE c.oid IN ($1::pg_catalog.oid, pg_catalog.to_regclass(pg_catalog.format('%I.%I',"
+	"  $2::pg_catalog.text, $3::pg_catalog.text))::pg_catalog.oid)"
+	" AND NOT " ROW_ROLE_IS_TRUSTED
+	" AND r.rolname::pg_catalog.text <> ALL ($4::pg_catalog.text[]) LIMIT 1";
 
 /* Look for a relation; false (reported) on failure, table->oid 0 if there is none. */
 static bool
@@ -165,6 +174,53 @@ check_columns(Connection *connection, const ManifestTable *source, const AppendT
 	return good;
 }
 
+/* The roles that the table and its parents belong to in the backup, as an array; caller frees. */
+static char *
+owners_in_backup(const Selection *selection, const TocEntry *entry)
+{
+	Buffer owners;
+
+	buffer_init(&owners);
+	buffer_append_char(&owners, '{');
+	for (; entry != NULL; entry = parent_of(selection, entry))
+		quote_array_item(&owners, entry->owner);
+	buffer_append_char(&owners, '}');
+	return buffer_detach(&owners);
+}
+
+/*
+ * Rows are not for somebody who has made another table under the name of one
+ * that is gone.  The table is locked.  With --as, the name is not that of the
+ * backup.
+ */
+static bool
+check_owner(const RestorePlan *plan, Connection *connection, const ManifestTable *source,
+			const AppendTable *table)
+{
+	const TocEntry *entry = selection_table(plan->selection, source->oid);
+	const char *params[4] = {NULL, source->schema, source->name, NULL};
+	PGresult *result;
+	char *owners;
+	char *oid;
+	bool good;
+
+	if (plan->settings->rows_as == ROWS_AS_SESSION || plan->settings->as != NULL || entry == NULL ||
+		entry->owner[0] == '\0')
+		return true;
+	params[0] = oid = xasprintf("%u", table->oid);
+	params[3] = owners = owners_in_backup(plan->selection, entry);
+	result = connection_query(connection, owner_query, 4, params);
+	good = result != NULL;
+	if (good && PQntuples(result) > 0)
+		good = report_error(EXIT_FAILED, "Its owner could read the rows.", OTHER_OWNER_HINT,
+							"table %s belongs to \"%s\" now, and in the backup to \"%s\"",
+							table->target, PQgetvalue(result, 0, 0), entry->owner);
+	PQclear(result);
+	free(owners);
+	free(oid);
+	return good;
+}
+
 bool
 append_tables_find(RestorePlan *plan, Connection *connection, AppendTables *tables)
 {
@@ -182,6 +238,7 @@ append_tables_find(RestorePlan *plan, Connection *connection, AppendTables *tabl
 		good = find_target(plan, connection, &manifest->tables[i], table) &&
 			   connection_commandf(connection, "LOCK TABLE ONLY %s IN ROW EXCLUSIVE MODE",
 								   table->target) &&
+			   check_owner(plan, connection, &manifest->tables[i], table) &&
 			   check_columns(connection, &manifest->tables[i], table) &&
 			   append_tables_decide(plan, connection, table);
 	}

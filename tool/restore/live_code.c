@@ -452,9 +452,9 @@ live_code_check(const RestorePlan *plan, Connection *connection)
 		connection, "SELECT rolname FROM pg_catalog.pg_roles r WHERE " ROW_ROLE_IS_TRUSTED, 0,
 		NULL);
 	good = live.superusers != NULL &&
-		   live_owners_check(plan, connection, live.superusers, live.locks) && check_used(&live) &&
-		   live_types_check(plan, connection) &&
-		   live_names_check(plan, connection, live.superusers, live.locks);
+		   live_owners_check(plan, connection, live.superusers, live.locks) &&
+		   live_names_check(plan, connection, live.superusers, live.locks) && check_used(&live) &&
+		   live_types_check(plan, connection);
 	PQclear(live.superusers);
 	if (good)
 		return row_rights_resume_role(connection, role);

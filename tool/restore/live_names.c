@@ -44,9 +44,9 @@
 #include "row_rights.h"
 
 #define SCHEMA_HINT                                                                                \
-	"Restore into a new database (--to=NEWDB), or see to it first that nobody else can create "    \
-	"objects in the schema (REVOKE CREATE ON SCHEMA, ALTER SCHEMA ... OWNER TO). "                 \
-	" " ROWS_AS_SESSION_HINT
+	ROWS_AS_SESSION_HINT                                                                           \
+	"  Otherwise restore into a new database (--to=NEWDB), or see to it first that nobody else "   \
+	"can create objects in the schema (REVOKE CREATE ON SCHEMA, ALTER SCHEMA ... OWNER TO)."
 
 /* $3: further roles that are trusted. */
 #define TRUSTED                                                                                    \

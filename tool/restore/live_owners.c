@@ -136,11 +136,10 @@ check_owner(const TocEntry *entry, const char *owner, const PGresult *superusers
 		(toc_entry_is(entry, "SCHEMA") && strcmp(owner, "pg_database_owner") == 0))
 		return true;
 	label = toc_entry_label(entry);
-	report_error(
-		EXIT_FAILED, "What is restored would use it, so that its owner could see it or change it.",
-		"If that is as it should be, and you trust \"%s\", use --rows-as=session.  "
-		"Otherwise change the owner, or restore into a new database (--to=NEWDB).",
-		"%s belongs to \"%s\" now, and in the backup to \"%s\"", label, owner, entry->owner);
+	report_error(EXIT_FAILED,
+				 "What is restored would use it, so that its owner could see or change it.",
+				 OTHER_OWNER_HINT, "%s belongs to \"%s\" now, and in the backup to \"%s\"", label,
+				 owner, entry->owner);
 	free(label);
 	return false;
 }

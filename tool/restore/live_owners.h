@@ -10,6 +10,10 @@
 
 #include "partial.h"
 
+#define OTHER_OWNER_HINT                                                                           \
+	"If you trust the new owner, use --rows-as=session.  Otherwise change the owner, or restore "  \
+	"into a new database (--to=NEWDB)."
+
 /*
  * See that what is there already and is used by the part has the kind that it
  * had, and the owner, unless that is a superuser or the role of the session

@@ -27,7 +27,7 @@
 
 /* All that the types of the query `start` are made of. */
 #define PARTS_OF(start)                                                                            \
-	"parts (oid) AS (" start " UNION SELECT u.oid FROM parts p"                                    \
+	"parts (oid) AS ((" start ") UNION SELECT u.oid FROM parts p"                                  \
 	" JOIN pg_catalog.pg_type t ON t.oid = p.oid, LATERAL (SELECT t.typelem WHERE t.typelem <> 0"  \
 	"  UNION ALL SELECT t.typbasetype WHERE t.typbasetype <> 0"                                    \
 	"  UNION ALL SELECT rngsubtype FROM pg_catalog.pg_range WHERE rngtypid = t.oid"                \
@@ -75,24 +75,39 @@ static const char cast_query[] =
 													   " AND r.rolname::pg_catalog.text <> "
 													   "ALL ($4::pg_catalog.text[]))";
 
-/* The same of columns of two tables, and whether $5 is not the owner of all such types. */
+/*
+ * The same of the columns of a key where the two have different types; and
+ * whether $5 is not the owner of all such types.  From a type to itself there
+ * is no cast, and a domain is as good as what it is over.
+ */
 static const char key_types_query[] =
-	"WITH RECURSIVE chain AS (SELECT t.oid, t.typbasetype FROM pg_catalog.pg_attribute a"
-	"  JOIN pg_catalog.pg_type t ON t.oid = a.atttypid"
-	"  WHERE (a.attrelid = $1::pg_catalog.oid"
-	"    AND a.attname::pg_catalog.text = ANY ($2::pg_catalog.text[]))"
-	"   OR (a.attrelid = $3::pg_catalog.oid"
-	"    AND a.attname::pg_catalog.text = ANY ($4::pg_catalog.text[]))"
-	" UNION ALL SELECT t.oid, t.typbasetype"
-	"  FROM chain c JOIN pg_catalog.pg_type t ON t.oid = c.typbasetype), " PARTS_OF(
-		"SELECT oid FROM chain WHERE typbasetype = 0") "SELECT COALESCE(pg_catalog.bool_or(true), "
-													   "false),"
-													   " COALESCE(pg_catalog.bool_or(r.rolname <> "
-													   "$5::pg_catalog.name), false)"
-													   " FROM parts p JOIN pg_catalog.pg_type t ON "
-													   "t.oid = p.oid"
-													   " JOIN pg_catalog.pg_roles r ON r.oid = "
-													   "t.typowner WHERE NOT " ROW_ROLE_IS_TRUSTED;
+	"WITH RECURSIVE pairs AS (SELECT a.atttypid AS one, b.atttypid AS two"
+	"  FROM ROWS FROM (pg_catalog.unnest($2::pg_catalog.text[]),"
+	"   pg_catalog.unnest($4::pg_catalog.text[])) u (one, two)"
+	"  JOIN pg_catalog.pg_attribute a ON a.attrelid = $1::pg_catalog.oid"
+	"   AND a.attname::pg_catalog.text = u.one"
+	"  JOIN pg_catalog.pg_attribute b ON b.attrelid = $3::pg_catalog.oid"
+	"   AND b.attname::pg_catalog.text = u.two),"
+	" chain AS (SELECT t.oid AS start, t.oid, t.typbasetype FROM pg_catalog.pg_type t"
+	"   WHERE t.oid IN (SELECT one FROM pairs UNION SELECT two FROM pairs)"
+	"  UNION ALL SELECT c.start, t.oid, t.typbasetype"
+	"  FROM chain c JOIN pg_catalog.pg_type t ON t.oid = c.typbasetype),"
+	" bases AS (SELECT start, oid FROM chain WHERE typbasetype = 0),"
+	" different AS (SELECT x.oid AS one, y.oid AS two FROM pairs JOIN bases x ON x.start = "
+	"pairs.one"
+	"  JOIN bases y ON y.start = pairs.two WHERE x.oid <> y.oid), " PARTS_OF(
+		"SELECT one FROM different UNION SELECT two FROM different") "SELECT "
+																	 "COALESCE(pg_catalog.bool_or("
+																	 "true), false),"
+																	 " COALESCE(pg_catalog.bool_or("
+																	 "r.rolname <> "
+																	 "$5::pg_catalog.name), false)"
+																	 " FROM parts p JOIN "
+																	 "pg_catalog.pg_type t ON "
+																	 "t.oid = p.oid"
+																	 " JOIN pg_catalog.pg_roles r "
+																	 "ON r.oid = t.typowner WHERE "
+																	 "NOT " ROW_ROLE_IS_TRUSTED;
 
 /* The columns that a live table is partitioned by. */
 static const char key_query[] =

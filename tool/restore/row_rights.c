@@ -61,6 +61,18 @@
 	"  JOIN pg_catalog.pg_type t ON t.oid = a.atttypid"                                            \
 	" WHERE f.contype = 'f' AND f.conrelid IN (SELECT oid FROM tree) AND t.oid >= 16384"
 
+/*
+ * Whoever has the TRIGGER privilege may have made a trigger, of which the
+ * catalogs do not say whose it is: with a function of a superuser, but a
+ * condition or arguments of their own.
+ */
+#define TRIGGERS_OF_OTHERS                                                                         \
+	"SELECT 'trigger ' || pg_catalog.quote_ident(g.tgname), a.grantee"                             \
+	" FROM tree JOIN pg_catalog.pg_trigger g ON g.tgrelid = tree.oid AND NOT g.tgisinternal,"      \
+	" pg_catalog.aclexplode(tree.relacl) a WHERE a.privilege_type = 'TRIGGER'"                     \
+	" AND (g.tgnargs > 0 OR (g.tgqual IS NOT NULL"                                                 \
+	"  AND NOT " EXPRESSION_IS_HARMLESS("g.tgqual::pg_catalog.text") "))"
+
 /* Who is who, and the first thing of the table that can run code. */
 static const char look_query[] =
 	"WITH " TREE ", expressions AS ("
@@ -155,33 +167,15 @@ static const char foreign_query[] =
 									  "  partrelid::pg_catalog.regclass), relowner FROM above"
 									  "  WHERE NOT " EXPRESSION_IS_HARMLESS(
 										  "partexprs::pg_catalog.text") ""
-																		" UNION ALL SELECT "
-																		"'trigger ' || "
-																		"pg_catalog.quote_ident(g."
-																		"tgname), a.grantee"
-																		" FROM tree JOIN "
-																		"pg_catalog.pg_trigger g "
-																		"ON g.tgrelid = tree.oid "
-																		"AND g.tgqual IS NOT NULL,"
-																		"  "
-																		"pg_catalog.aclexplode("
-																		"tree.relacl) a WHERE "
-																		"a.privilege_type = "
-																		"'TRIGGER'"
-																		"  AND "
-																		"NOT"
-																		" " EXPRESSION_IS_HARMLESS(
-																			"g.tgqual::pg_catalog."
-																			"text") ") found"
-																					" LEFT JOIN "
-																					"pg_catalog.pg_"
-																					"roles r ON "
-																					"r.oid = "
-																					"found.o WHERE "
-																					"NOT "
-																					"COALESCE"
-																					"(" ROW_ROLE_IS_TRUSTED
-																					", false)";
+																		" UNION "
+																		"ALL " TRIGGERS_OF_OTHERS
+																		") found LEFT JOIN "
+																		"pg_catalog.pg_roles r ON "
+																		"r.oid = found.o"
+																		" WHERE NOT "
+																		"COALESCE"
+																		"(" ROW_ROLE_IS_TRUSTED
+																		", false)";
 
 /* Tables that foreign keys refer to: looked into as their owners, but in this session. */
 static const char referenced_query[] =
@@ -189,12 +183,38 @@ static const char referenced_query[] =
 	" FROM pg_catalog.pg_constraint f"
 	" WHERE f.contype = 'f' AND f.conrelid IN (SELECT oid FROM tree)";
 
+/*
+ * Of these, those of superusers and the session: the server goes on with their
+ * rights, also in another owner's turn.  Can others make casts for a key?
+ */
+static const char trusted_query[] =
+	"WITH RECURSIVE " TREE ", keys AS (SELECT f.conname, f.confrelid, a.atttypid AS one,"
+	"   b.atttypid AS two"
+	"  FROM pg_catalog.pg_constraint f JOIN pg_catalog.pg_class c ON c.oid = f.confrelid"
+	"  JOIN pg_catalog.pg_roles r ON r.oid = c.relowner,"
+	"  LATERAL ROWS FROM (pg_catalog.unnest(f.conkey), pg_catalog.unnest(f.confkey)) u (one, two)"
+	"  JOIN pg_catalog.pg_attribute a ON a.attnum = u.one"
+	"  JOIN pg_catalog.pg_attribute b ON b.attnum = u.two"
+	"  WHERE f.contype = 'f' AND f.conrelid IN (SELECT oid FROM tree) AND a.attrelid = f.conrelid"
+	"  AND b.attrelid = f.confrelid AND " ROW_ROLE_IS_TRUSTED "),"
+	" chain AS (SELECT t.oid AS start, t.oid, t.typbasetype, t.typowner FROM pg_catalog.pg_type t"
+	"   WHERE t.oid IN (SELECT one FROM keys UNION SELECT two FROM keys)"
+	"  UNION ALL SELECT c.start, t.oid, t.typbasetype, t.typowner"
+	"  FROM chain c JOIN pg_catalog.pg_type t ON t.oid = c.typbasetype)"
+	"SELECT (SELECT pg_catalog.array_agg(DISTINCT confrelid) FROM keys),"
+	" (SELECT pg_catalog.min(pg_catalog.format('a cast of foreign key %I', keys.conname)) FROM keys"
+	"  JOIN chain x ON x.start = keys.one AND x.typbasetype = 0"
+	"  JOIN chain y ON y.start = keys.two AND y.typbasetype = 0"
+	"  JOIN pg_catalog.pg_roles r ON r.oid IN (x.typowner, y.typowner)"
+	"  WHERE x.oid <> y.oid AND NOT " ROW_ROLE_IS_TRUSTED ")";
+
 /* What was found out about a table. */
 typedef struct Look
 {
 	const char *shown;
 	PGresult *result;
 	PlannerCode referenced; /* of tables that it refers to */
+	char *gains;            /* what others would run with the rights of their trusted owners */
 } Look;
 
 enum
@@ -393,6 +413,45 @@ look_at_referenced(const Settings *settings, Connection *connection, const char 
 	return good;
 }
 
+/*
+ * A check of a foreign key goes on with the rights of the owner of the other
+ * table, also in a turn of somebody else.
+ */
+static bool
+look_at_trusted(Connection *connection, const char *oid, Look *look)
+{
+	PGresult *result = connection_query(connection, trusted_query, 1, &oid);
+	PlannerCode code = {NULL, NULL};
+	bool good = result != NULL;
+
+	if (good && !PQgetisnull(result, 0, 1))
+		look->gains = xstrdup(PQgetvalue(result, 0, 1));
+	else if (good && !PQgetisnull(result, 0, 0))
+		good = planner_code_read(connection, PQgetvalue(result, 0, 0), &code);
+	if (code.others != NULL)
+		look->gains = xstrdup(code.others);
+	planner_code_free(&code);
+	PQclear(result);
+	return good;
+}
+
+static bool
+check_trusted(Connection *connection, const char *oid, Look *look)
+{
+	char *detail;
+
+	if (!look_at_trusted(connection, oid, look))
+		return false;
+	if (look->gains == NULL)
+		return true;
+	detail = xasprintf("A table that it refers to belongs to a superuser or to you, but %s can be "
+					   "changed by others.",
+					   look->gains);
+	refuse(look->shown, detail);
+	free(detail);
+	return false;
+}
+
 /* Rules act on INSERT and not on COPY: what was a row would become something else. */
 static bool
 check_rules(const Look *look)
@@ -463,7 +522,7 @@ bool
 row_rights_decide(const Settings *settings, Connection *connection, const ManifestTable *source,
 				  const char *target, uint32_t oid, RowRights *rights)
 {
-	Look look = {target, NULL, {NULL, NULL}};
+	Look look = {target, NULL, {NULL, NULL}, NULL};
 	const char *params[3];
 	char *now;
 	char *columns;
@@ -492,7 +551,9 @@ row_rights_decide(const Settings *settings, Connection *connection, const Manife
 							target);
 	good = good && look_at_referenced(settings, connection, now, &look) &&
 		   decide(settings, connection, now, &look, rights) &&
-		   check_owner(&look, rights, connection);
+		   check_owner(&look, rights, connection) &&
+		   (!rights->as_owner || check_trusted(connection, now, &look));
+	free(look.gains);
 	PQclear(look.result);
 	planner_code_free(&look.referenced);
 	free(columns);
