@@ -314,7 +314,7 @@ refused('a policy that refuses the rows', 'ALTER TABLE joe.check ENABLE ROW LEVE
 refused('a table of a superuser with code of joe', 'ALTER TABLE joe.check OWNER TO postgres', qr/belongs to a superuser, but function joe\.act/,
 	'ALTER TABLE joe.check OWNER TO joe');
 refused('one who is neither owner nor superuser', 'GRANT USAGE ON SCHEMA joe TO eve; GRANT ALL ON joe.check TO eve',
-	qr/must be (?:member of role|able to SET ROLE) "joe"/, 'REVOKE ALL ON joe.check FROM eve', '-U', 'eve');
+	qr/nor a member of its owner/, 'REVOKE ALL ON joe.check FROM eve', '-U', 'eve');
 
 # A superuser's table, and who may do what to it.
 query('app', <<'SQL');
@@ -333,7 +333,48 @@ as_joe("CREATE TRIGGER his BEFORE INSERT ON joe.plain FOR EACH ROW WHEN (query_t
 tool_fails([ @append, '-t', 'joe.plain' ], 1, qr/trigger his.*$rights/s, 'with code in its condition');
 query('app', 'DROP TRIGGER his ON joe.plain; DROP TRIGGER mine ON joe.plain; ALTER TABLE joe.plain OWNER TO joe');
 query('app', 'TRUNCATE joe.plain; GRANT USAGE ON SCHEMA joe TO eve; GRANT INSERT ON joe.plain TO eve; ALTER SEQUENCE joe.plain_x_seq OWNED BY NONE');
-tool_ok([ @append, '-t', 'joe.plain', '-U', 'eve', '--as', 'joe.plain' ], 'one who is no owner, and nothing that runs code');
+# Whoever is not a superuser cannot keep an owner from adding code while rows are added.
+my @eve = (@append, '-t', 'joe.plain', '-U', 'eve', '--as', 'joe.plain');
+for my $options ([], ['--on-conflict=skip'])
+{
+	tool_fails([ @eve, @$options ], 1, qr/without running code of others.*nor a member of its owner, and schema joe belongs to "joe".*$rights/s, "one who is not the owner @$options");
+}
+query('app', 'CREATE ROLE ann LOGIN; CREATE SCHEMA ann AUTHORIZATION ann; CREATE SCHEMA closed; GRANT USAGE, CREATE ON SCHEMA closed TO ann, eve; GRANT USAGE ON SCHEMA ann TO eve, joe');
+for my $owned ([ 'ann.t', 'a schema of others' ], [ 'closed.parts', 'a partition of others', 'closed.parts_1' ], [ 'closed.t', 'nothing of others' ], [ 'closed.refers', 'a referenced table of others' ])
+{
+	my ($table, $what, $of_ann) = @$owned;
+	my $definition = $table eq 'closed.parts' ? "(LIKE joe.plain_types_backup) PARTITION BY RANGE (i)" : '(LIKE joe.plain_types_backup)';
+
+	query('app', 'CREATE TABLE IF NOT EXISTS joe.plain_types_backup (i integer, d text)');
+	query('app', "CREATE TABLE $table $definition");
+	query('app', 'CREATE TABLE closed.parts_1 PARTITION OF closed.parts DEFAULT; ALTER TABLE closed.parts_1 OWNER TO ann') if $of_ann;
+	query('app', 'CREATE TABLE ann.keys AS SELECT generate_series(1, 3) AS i; ALTER TABLE ann.keys ADD PRIMARY KEY (i), OWNER TO ann; ALTER TABLE closed.refers ADD FOREIGN KEY (i) REFERENCES ann.keys') if $table eq 'closed.refers';
+	query('app', "ALTER TABLE $table OWNER TO eve");
+	my @add = (@append, '-t', 'joe.parts', '-U', 'eve', '--as', $table, '-v');
+	if ($table =~ /closed\.(t|refers)/)
+	{
+		my ($code, $out, $err) = tool(@add);
+
+		is($code, 0, "a table of one's own, with $what") or diag($err);
+		is($err =~ /rows are added as "eve"/ ? 1 : 0, $table eq 'closed.t' ? 0 : 1, 'and in a turn only where it must be');
+		is(query('app', "SELECT count(*) FROM $table"), 3, 'rows are there');
+	}
+	else
+	{
+		tool_fails(\@add, 1, qr/without running code of others.*belongs to "ann".*$rights/s, "a table of one's own, with $what");
+	}
+}
+query('app', 'GRANT joe TO eve');
+for my $options ([], ['--on-conflict=skip'])
+{
+	my ($code, $out, $err) = tool(@eve, '-v', @$options);
+
+	is($code, 0, "a member of the owner @$options") or diag($err);
+	like($err, qr/rows are added as "joe"/, 'in his turn');
+	is(there_are('plain'), $rows{plain}, 'rows are there');
+}
+query('app', 'REVOKE joe FROM eve; TRUNCATE joe.plain');
+tool_ok([ @eve, '--rows-as=session' ], 'or one who trusts the owner');
 is(there_are('plain'), $rows{plain}, 'rows are there');
 as_joe('TRUNCATE joe.check');
 tool_ok([ @append, '-t', 'joe.check', '-U', 'joe' ], 'the owner himself');
@@ -374,7 +415,7 @@ SQL
 my $planter = IPC::Run::start([ 'psql', '-XAtq', '-U', 'joe', '-d', 'app' ], '<', \$in, '>', \$said, IPC::Run::timeout(60));
 $planter->pump until $said =~ /held/;
 $log = File::Temp->new;
-$pid = start_tool("$log", @append, '-t', 'joe.plain', '-U', 'eve');
+$pid = start_tool("$log", @append, '-t', 'joe.plain', '-U', 'eve', '--rows-as=session');
 ok(wait_until(sub { query('postgres', "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND usename = 'eve'") }), 'a restore waits for a sequence');
 $in .= "COMMIT;\n\\q\n";
 $planter->finish;

@@ -37,6 +37,7 @@
 #include "memory.h"
 #include "planner_code.h"
 #include "row_copy.h"
+#include "row_owners.h"
 
 /* The table and its partitions; keys of what it is a partition of are computed for its rows, too.
  */
@@ -214,6 +215,7 @@ typedef struct Look
 	const char *shown;
 	PGresult *result;
 	PlannerCode referenced; /* of tables that it refers to */
+	bool turn;              /* the session may not be trusted to add them itself */
 	char *gains;            /* what others would run with the rights of their trusted owners */
 } Look;
 
@@ -396,6 +398,16 @@ check_superusers_code(Connection *connection, const char *oid, const Look *look,
 	return good;
 }
 
+/* Who else could change the table, where the session may not keep them from it? */
+static bool
+look_at_owners(const Settings *settings, Connection *connection, const char *oid, Look *look)
+{
+	bool at_stake;
+
+	return row_rights_at_stake(settings, connection, &at_stake) &&
+		   (at_stake || row_owners_decide(connection, oid, look->shown, &look->turn));
+}
+
 /*
  * What is computed when foreign keys of the rows are checked.  The table is locked, so no other
  * session adds a key to it.
@@ -478,6 +490,12 @@ decide(const Settings *settings, Connection *connection, const char *oid, const 
 														 : PQgetvalue(result, 0, LOOK_CODE);
 
 	rights->owner = xstrdup(PQgetvalue(result, 0, LOOK_OWNER));
+	rights->as_owner = look->turn;
+	if (look->turn && is_true(result, LOOK_OWN) && code != NULL &&
+		!check_superusers_code(connection, oid, look, true))
+		return false;
+	if (look->turn)
+		return check_rules(look);
 	if (is_true(result, LOOK_OWNED_BY_SUPERUSER))
 		return check_superusers_code(connection, oid, look, false);
 	if (superuser)
@@ -522,7 +540,7 @@ bool
 row_rights_decide(const Settings *settings, Connection *connection, const ManifestTable *source,
 				  const char *target, uint32_t oid, RowRights *rights)
 {
-	Look look = {target, NULL, {NULL, NULL}, NULL};
+	Look look = {target, NULL, {NULL, NULL}, false, NULL};
 	const char *params[3];
 	char *now;
 	char *columns;
@@ -549,7 +567,8 @@ row_rights_decide(const Settings *settings, Connection *connection, const Manife
 	if (good && PQntuples(look.result) != 1)
 		good = report_error(EXIT_FAILED, NULL, "Try again.", "table %s was replaced by another one",
 							target);
-	good = good && look_at_referenced(settings, connection, now, &look) &&
+	good = good && look_at_owners(settings, connection, now, &look) &&
+		   look_at_referenced(settings, connection, now, &look) &&
 		   decide(settings, connection, now, &look, rights) &&
 		   check_owner(&look, rights, connection) &&
 		   (!rights->as_owner || check_trusted(connection, now, &look));

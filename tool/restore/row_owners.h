@@ -1,0 +1,21 @@
+/*-------------------------------------------------------------------------
+ *
+ * row_owners.h
+ *	  Who owns a live table, for a session that is not a superuser's.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef NEX_ROW_OWNERS_H
+#define NEX_ROW_OWNERS_H
+
+#include "connection.h"
+
+/*
+ * May a session that is not a superuser's add rows to the table: as itself, or
+ * (*turn) only in a turn of the owner?  `shown` is the name for messages.
+ * False (reported) if neither is certain to run nobody else's code.
+ */
+extern bool row_owners_decide(Connection *connection, const char *oid, const char *shown,
+							  bool *turn);
+
+#endif /* NEX_ROW_OWNERS_H */
