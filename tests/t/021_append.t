@@ -58,6 +58,68 @@ my $text = tool_ok([ @append, @both, '--on-conflict=skip' ], 'once more');
 like($text, qr/billing\.invoice_line: 0 rows added, [\d,]+ there already/, 'there is nothing to add');
 as_it_was('and nothing was');
 
+# ------------------------------------------------ what is not added, and is not there either
+
+query('postgres', 'CREATE ROLE shop LOGIN; CREATE DATABASE kept_out');
+query('kept_out', <<'SQL');
+CREATE SCHEMA shop AUTHORIZATION shop;
+CREATE FUNCTION shop.even() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN IF new.i % 2 = 1 THEN RETURN NULL; END IF; RETURN new; END';
+CREATE TABLE shop.swallows (i integer PRIMARY KEY);
+CREATE TRIGGER even BEFORE INSERT ON shop.swallows FOR EACH ROW EXECUTE FUNCTION shop.even();
+CREATE TABLE shop.no_key (i integer);
+CREATE TRIGGER even BEFORE INSERT ON shop.no_key FOR EACH ROW EXECUTE FUNCTION shop.even();
+CREATE TABLE shop.two_keys (i integer PRIMARY KEY, u text UNIQUE);
+CREATE TABLE shop.no_primary (i integer UNIQUE, u text UNIQUE);
+CREATE TABLE shop.two_columns (a "char", b varchar(5), i integer, PRIMARY KEY (b, a));
+CREATE DOMAIN shop.number AS integer CHECK (VALUE > 0);
+CREATE TABLE shop.by_domain (i shop.number PRIMARY KEY, present integer, added integer);
+CREATE TRIGGER even BEFORE INSERT ON shop.by_domain FOR EACH ROW EXECUTE FUNCTION shop.even();
+ALTER TABLE shop.swallows DISABLE TRIGGER even;
+ALTER TABLE shop.no_key DISABLE TRIGGER even;
+ALTER TABLE shop.by_domain DISABLE TRIGGER even;
+INSERT INTO shop.swallows SELECT generate_series(1, 4);
+INSERT INTO shop.no_key SELECT generate_series(1, 4);
+INSERT INTO shop.two_keys SELECT i, i FROM generate_series(1, 5) i;
+INSERT INTO shop.no_primary SELECT i, i FROM generate_series(1, 5) i;
+INSERT INTO shop.two_columns SELECT 'a', i, i FROM generate_series(1, 5) i;
+INSERT INTO shop.by_domain SELECT generate_series(1, 5);
+ALTER TABLE shop.swallows ENABLE TRIGGER even;
+ALTER TABLE shop.no_key ENABLE TRIGGER even;
+ALTER TABLE shop.by_domain ENABLE TRIGGER even;
+SQL
+my @kept = qw(swallows no_key two_keys no_primary two_columns by_domain);
+for my $owner ('postgres', 'shop')
+{
+	my $owners = join('', map { "ALTER TABLE shop.$_ OWNER TO $owner;" } @kept);
+
+	query('kept_out', "$owners ALTER DOMAIN shop.number OWNER TO $owner; ALTER FUNCTION shop.even() OWNER TO $owner");
+	tool_ok([ 'backup', '--repo', $repo, '-d', 'kept_out' ], "backup of tables of $owner");
+	query('kept_out', <<'SQL');
+DELETE FROM shop.swallows;
+DELETE FROM shop.no_key;
+DELETE FROM shop.two_keys WHERE i <= 3;
+INSERT INTO shop.two_keys VALUES (7, '1'), (2, 'two');
+DELETE FROM shop.no_primary WHERE i <= 3;
+INSERT INTO shop.no_primary VALUES (7, '1'), (2, 'two');
+DELETE FROM shop.two_columns WHERE i <= 3;
+DELETE FROM shop.by_domain WHERE i < 5;
+SQL
+	my $before = query('kept_out', 'SELECT count(*) FROM shop.swallows');
+	my @shop = ('restore', '--repo', $repo, 'kept_out', '--append');
+	$err = tool_fails([ @shop, '--table', 'shop.swallows' ], 1, qr/triggers of table shop[.]swallows kept out 2 of 4 rows.*DETAIL.*even.*HINT.*--disable-triggers/s, "$owner: a trigger that swallows rows is named");
+	is(query('kept_out', 'SELECT count(*) FROM shop.swallows'), 0, 'and nothing was changed');
+	my $json = tool_json(@shop, '--on-conflict=skip', map { ('--table', "shop.$_") } @kept);
+	is_deeply({ map { ($_->{name} => "$_->{rows} + $_->{conflicts} + $_->{kept_out}") } @{ $json->{restored_tables} } },
+		{ swallows => '2 + 0 + 2', no_key => '2 + 0 + 2', two_keys => '1 + 3 + 1', no_primary => '1 + 4 + 0', two_columns => '3 + 2 + 0', by_domain => '2 + 1 + 2' },
+		"$owner: rows that are there, and rows that were kept out");
+	my $again = tool_ok([ @shop, '--on-conflict=skip', '--table', 'shop.swallows' ], "$owner: as text");
+	like($again, qr/shop[.]swallows: 0 rows added, 2 there already, 2 not added: kept out by a trigger or another row/, 'it says so');
+	tool_ok([ @shop, '--on-conflict=skip', '--disable-triggers', '--table', 'shop.swallows' ], "$owner: without triggers") if $owner eq 'postgres';
+	query('kept_out', join('', map { "TRUNCATE shop.$_;" } @kept) . 'ALTER TABLE shop.by_domain DISABLE TRIGGER even; INSERT INTO shop.by_domain SELECT generate_series(1, 5); ALTER TABLE shop.by_domain ENABLE TRIGGER even;'
+		  . 'INSERT INTO shop.two_keys SELECT i, i FROM generate_series(1, 5) i; INSERT INTO shop.no_primary SELECT i, i FROM generate_series(1, 5) i; INSERT INTO shop.two_columns SELECT \'a\', i, i FROM generate_series(1, 5) i;'
+		  . 'SET session_replication_role = replica; INSERT INTO shop.swallows SELECT generate_series(1, 4); INSERT INTO shop.no_key SELECT generate_series(1, 4)');
+}
+
 # ---------------------------------------------------------------------------- sequences
 
 my $value = query('invoices', 'SELECT last_value FROM billing.invoice_line_line_id_seq');

@@ -49,6 +49,8 @@ tables_json(const RestorePlan *plan)
 			json_object_set_new(value, "rows", json_integer((json_int_t) plan->appended[i].rows));
 			json_object_set_new(value, "conflicts",
 								json_integer((json_int_t) plan->appended[i].conflicts));
+			json_object_set_new(value, "kept_out",
+								json_integer((json_int_t) plan->appended[i].kept_out));
 		}
 		else
 			json_object_set_new(value, "rows", json_integer((json_int_t) table->rows));
@@ -145,11 +147,15 @@ print_appended(const RestorePlan *plan)
 		{
 			result.rows += plan->appended[i + 1].rows;
 			result.conflicts += plan->appended[i + 1].conflicts;
+			result.kept_out += plan->appended[i + 1].kept_out;
 		}
 		target = printable_name(result.target);
 		show_text("%s: %s added", target, pretty_number_of(result.rows, "row"));
 		if (result.conflicts > 0)
 			show_text(", %s there already", pretty_count(result.conflicts));
+		if (result.kept_out > 0)
+			show_text(", %s not added: kept out by a trigger or another row",
+					  pretty_count(result.kept_out));
 		show_text("\n");
 		free(target);
 	}

@@ -6,7 +6,8 @@
  * Without conflicts rows go straight into their table by COPY.  COPY cannot
  * skip a row, so with --on-conflict=skip they go into a temporary table
  * first, and from there by INSERT … ON CONFLICT DO NOTHING, which also says
- * how many were new.  The same is done, and taken back, to count the
+ * how many were new; those that were there are counted by their keys
+ * (rows_there.c).  The same is done, and taken back, to count the
  * conflicts of an append that they stopped.
  *
  * Where a table runs code of its owner, the owner adds them (row_rights.c).
@@ -26,6 +27,7 @@
 #include "owner_rows.h"
 #include "progress.h"
 #include "row_copy.h"
+#include "rows_there.h"
 #include "sequences_set.h"
 
 #define STAGE "pg_temp.nex_backup_rows"
@@ -49,9 +51,10 @@ add_rows(Append *append, const AppendTable *table)
 	RowCopy copy = {append->connection, &append->reader, table->target, true, NULL, NULL, false};
 	RowCopyStatus status;
 	uint64_t added;
+	uint64_t present;
 
 	if (table->rights.as_owner)
-		status = owner_rows_add(&copy, &table->rights, table->source, false, &added);
+		status = owner_rows_add(&copy, &table->rights, table->source, false, &added, &present);
 	else
 		status = row_copy_run(&copy, table->source, command);
 	if (status == ROW_COPY_GOOD)
@@ -66,11 +69,47 @@ add_rows(Append *append, const AppendTable *table)
 	return status;
 }
 
-/* From the temporary table into the real one, what is not there yet. */
-static bool
-insert_new_rows(Append *append, const AppendTable *table, const char *columns)
+/* What became of the rows of a table with --on-conflict=skip. */
+static void
+set_result(Append *append, const AppendTable *table, uint64_t added, uint64_t present)
 {
 	AppendResult *appended = &append->plan->appended[table->source];
+	uint64_t rows = append->plan->manifest->tables[table->source].rows;
+
+	appended->rows = added;
+	appended->conflicts = rows_there_before(rows, added, present);
+	appended->kept_out = rows - added - appended->conflicts;
+}
+
+/* How many of the staged rows have their key in the table now? */
+static bool
+count_present(const RowCopy *copy, const ManifestTable *source, uint64_t *present)
+{
+	char *condition;
+	char *sql;
+	PGresult *result;
+	bool good = rows_there_condition(copy, source, NULL, &condition);
+
+	*present = 0;
+	if (!good || condition == NULL)
+		return good;
+	sql = xasprintf("SELECT pg_catalog.count(*) FROM " STAGE " AS r WHERE EXISTS (SELECT FROM %s"
+					" AS t WHERE %s)",
+					copy->shown, condition);
+	result = connection_query(copy->connection, sql, 0, NULL);
+	good = result != NULL;
+	if (good)
+		*present = strtoull(PQgetvalue(result, 0, 0), NULL, 10);
+	PQclear(result);
+	free(sql);
+	free(condition);
+	return good;
+}
+
+/* From the temporary table into the real one, what is not there yet. */
+static bool
+insert_new_rows(Append *append, const AppendTable *table, const RowCopy *copy, const char *columns)
+{
 	const ManifestTable *source = &append->plan->manifest->tables[table->source];
 	char *list =
 		columns[0] != '\0' ? xasprintf(" (%s) OVERRIDING SYSTEM VALUE", columns) : xstrdup("");
@@ -78,11 +117,15 @@ insert_new_rows(Append *append, const AppendTable *table, const char *columns)
 						  table->target, list, columns);
 	PGresult *result = PQexec(append->connection->pg, sql);
 	bool good = PQresultStatus(result) == PGRES_COMMAND_OK;
+	uint64_t present = 0;
 
 	if (good)
 	{
-		appended->rows = strtoull(PQcmdTuples(result), NULL, 10);
-		appended->conflicts = source->rows - appended->rows;
+		uint64_t added = strtoull(PQcmdTuples(result), NULL, 10);
+
+		good = added == source->rows || count_present(copy, source, &present);
+		if (good)
+			set_result(append, table, added, present);
 	}
 	else if (!stop_requested())
 	{
@@ -101,16 +144,14 @@ insert_new_rows(Append *append, const AppendTable *table, const char *columns)
 static RowCopyStatus
 add_new_rows_as_owner(Append *append, const AppendTable *table)
 {
-	AppendResult *appended = &append->plan->appended[table->source];
 	RowCopy copy = {append->connection, &append->reader, table->target, false, NULL, NULL, false};
 	uint64_t added = 0;
-	RowCopyStatus status = owner_rows_add(&copy, &table->rights, table->source, true, &added);
+	uint64_t present = 0;
+	RowCopyStatus status =
+		owner_rows_add(&copy, &table->rights, table->source, true, &added, &present);
 
 	if (status == ROW_COPY_GOOD)
-	{
-		appended->rows = added;
-		appended->conflicts = append->plan->manifest->tables[table->source].rows - added;
-	}
+		set_result(append, table, added, present);
 	return status;
 }
 
@@ -131,7 +172,7 @@ add_new_rows(Append *append, const AppendTable *table)
 							" WITH NO DATA",
 							inner, table->target))
 		status = row_copy_run(&copy, table->source, command);
-	if (status == ROW_COPY_GOOD && (!insert_new_rows(append, table, inner) ||
+	if (status == ROW_COPY_GOOD && (!insert_new_rows(append, table, &copy, inner) ||
 									!connection_command(append->connection, "DROP TABLE " STAGE)))
 		status = ROW_COPY_FAILED;
 	free(command);
@@ -222,6 +263,10 @@ count_conflicts(Append *append)
 						(unsigned long long) result->conflicts,
 						(unsigned long long) plan->manifest->tables[i].rows,
 						counted ? " are there already" : " are there already, as far as counted");
+		if (result->kept_out > 0)
+			log_warning("table %s: %llu of %llu rows would be kept out by a trigger or another row",
+						result->target, (unsigned long long) result->kept_out,
+						(unsigned long long) plan->manifest->tables[i].rows);
 	}
 }
 

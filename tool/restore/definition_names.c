@@ -130,7 +130,7 @@ static bool
 is_computed(const Scan *scan)
 {
 	if (scan->table)
-		return scan->generated > 0 || (scan->key && scan->depth >= 2);
+		return scan->generated > 0 || scan->key;
 	return true;
 }
 
@@ -139,7 +139,7 @@ static bool
 is_expression(const Scan *scan)
 {
 	if (scan->table)
-		return is_computed(scan);
+		return scan->generated > 0 || (scan->key && scan->depth >= 2);
 	if (toc_entry_is(scan->entry, "INDEX") || toc_entry_is(scan->entry, "CONSTRAINT"))
 		return scan->depth >= 2 || scan->where;
 	return scan->depth >= 1;

@@ -24,6 +24,7 @@
 #include "memory.h"
 #include "owner_turn.h"
 #include "quote.h"
+#include "rows_there.h"
 
 #define STAGE "pg_temp.nex_backup_rows"
 #define ADDED "pg_temp.nex_backup_added"
@@ -66,7 +67,8 @@ static const char result_query[] =
 	"  AND pg_catalog.min(rows) >= 0 FROM " ADDED "),"
 	" (SELECT pg_catalog.count(*) FROM pg_catalog.pg_type t JOIN pg_catalog.pg_roles r"
 	"  ON r.oid = t.typowner WHERE t.typnamespace = pg_catalog.pg_my_temp_schema()"
-	"  AND r.rolname <> CURRENT_USER)";
+	"  AND r.rolname <> CURRENT_USER),"
+	" (SELECT pg_catalog.max(present) FROM " ADDED ")";
 
 /* How the rows of a table go through the stage. */
 typedef struct Passage
@@ -74,6 +76,8 @@ typedef struct Passage
 	const char *columns; /* with commas, quoted */
 	char *staged;        /* what the temporary table is made of */
 	char *taken;         /* what is read from it */
+	char *there;         /* with skip: a row has its key in the table, as SQL, or NULL */
+	uint64_t rows;       /* of the backup */
 } Passage;
 
 /* Run commands; their failure may be that of the table's code. */
@@ -149,9 +153,17 @@ append_setup(Buffer *sql, const RowCopy *copy, const RowRights *rights, const Pa
 		buffer_printf(&body, " (%s) OVERRIDING SYSTEM VALUE", passage->columns);
 	buffer_printf(&body, " SELECT %s FROM " STAGE " AS r%s;\n", passage->taken,
 				  skip ? " ON CONFLICT DO NOTHING" : "");
-	buffer_append_string(&body, "DECLARE added bigint; BEGIN GET DIAGNOSTICS added = ROW_COUNT;"
-								" INSERT INTO " ADDED " VALUES (added); END;\nEND");
-	buffer_append_string(sql, "CREATE TEMPORARY TABLE nex_backup_added (rows pg_catalog.int8);");
+	buffer_append_string(&body, "DECLARE added bigint; present bigint := 0;"
+								" BEGIN GET DIAGNOSTICS added = ROW_COUNT;");
+	if (passage->there != NULL)
+		buffer_printf(&body,
+					  " IF added OPERATOR(pg_catalog.<) %llu THEN SELECT pg_catalog.count(*) INTO"
+					  " present FROM " STAGE " AS r WHERE EXISTS (SELECT FROM %s AS t WHERE %s);"
+					  " END IF;",
+					  (unsigned long long) passage->rows, copy->shown, passage->there);
+	buffer_append_string(&body, " INSERT INTO " ADDED " VALUES (added, present); END;\nEND");
+	buffer_append_string(sql, "CREATE TEMPORARY TABLE nex_backup_added (rows pg_catalog.int8,"
+							  " present pg_catalog.int8);");
 	owner_turn_append(sql, rights->owner, body.data);
 	buffer_printf(sql, ";GRANT SELECT ON " STAGE " TO %s;GRANT INSERT ON " ADDED " TO %s",
 				  owner.data, owner.data);
@@ -160,7 +172,7 @@ append_setup(Buffer *sql, const RowCopy *copy, const RowRights *rights, const Pa
 }
 
 static RowCopyStatus
-take_result(RowCopy *copy, uint64_t rows, uint64_t *added)
+take_result(RowCopy *copy, uint64_t rows, uint64_t *added, uint64_t *present)
 {
 	PGresult *result;
 	RowCopyStatus status;
@@ -172,6 +184,7 @@ take_result(RowCopy *copy, uint64_t rows, uint64_t *added)
 	if (result == NULL)
 		return ROW_COPY_FAILED;
 	*added = strtoull(PQgetvalue(result, 0, 0), NULL, 10);
+	*present = strtoull(PQgetvalue(result, 0, 3), NULL, 10);
 	/* The owner may write there, too. */
 	if (PQgetvalue(result, 0, 1)[0] != 't' || *added > rows)
 	{
@@ -216,7 +229,7 @@ run_turn(RowCopy *copy)
 /* Let the owner add what is staged. */
 static RowCopyStatus
 take_turn(RowCopy *copy, const RowRights *rights, const Passage *passage, bool skip, uint64_t rows,
-		  uint64_t *added)
+		  uint64_t *added, uint64_t *present)
 {
 	bool expect_conflict = copy->expect_conflict;
 	RowCopyStatus status;
@@ -232,32 +245,36 @@ take_turn(RowCopy *copy, const RowRights *rights, const Passage *passage, bool s
 		status = run_turn(copy);
 	copy->expect_conflict = false;
 	if (status == ROW_COPY_GOOD)
-		status = take_result(copy, rows, added);
+		status = take_result(copy, rows, added, present);
 	copy->expect_conflict = expect_conflict;
 	return status;
 }
 
 RowCopyStatus
-owner_rows_add(RowCopy *copy, const RowRights *rights, int32_t table, bool skip, uint64_t *added)
+owner_rows_add(RowCopy *copy, const RowRights *rights, int32_t table, bool skip, uint64_t *added,
+			   uint64_t *present)
 {
 	const ManifestTable *source = &copy->reader->manifest->tables[table];
 	size_t length;
 	const char *columns = row_copy_columns(source, &length);
 	char *inner = length > 2 ? xasprintf("%.*s", (int) length - 2, columns + 1) : xstrdup("");
 	char *command = row_copy_command(source, STAGE);
-	Passage passage = {inner, NULL, NULL};
+	Passage passage = {inner, NULL, NULL, NULL, source->rows};
 	RowCopyStatus status = ROW_COPY_FAILED;
 
 	copy->owner = rights->owner;
-	if (plan_passage(copy, source, &passage) && make_stage(copy, &passage))
+	if (plan_passage(copy, source, &passage) &&
+		(!skip || rows_there_condition(copy, source, rights->owner, &passage.there)) &&
+		make_stage(copy, &passage))
 		status = row_copy_run(copy, table, command);
 	if (status == ROW_COPY_GOOD && !stop_requested())
-		status = take_turn(copy, rights, &passage, skip, source->rows, added);
+		status = take_turn(copy, rights, &passage, skip, source->rows, added, present);
 	if (status == ROW_COPY_GOOD && !skip && !row_copy_check(copy, *added, source->rows))
 		status = ROW_COPY_FAILED;
 	copy->owner = NULL;
 	free(passage.staged);
 	free(passage.taken);
+	free(passage.there);
 	free(command);
 	free(inner);
 	return status;

@@ -289,7 +289,8 @@ add_as_owner(RefusedRows *refused, int32_t table, const char *name, const char *
 	RowRights rights = {true, xstrdup(owner)};
 	RowCopy copy = {refused->connection, &refused->reader, name, false, NULL, NULL, false};
 	uint64_t added = 0;
-	bool good = owner_rows_add(&copy, &rights, table, false, &added) == ROW_COPY_GOOD;
+	uint64_t present = 0;
+	bool good = owner_rows_add(&copy, &rights, table, false, &added, &present) == ROW_COPY_GOOD;
 
 	row_rights_free(&rights);
 	return good;

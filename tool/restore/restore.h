@@ -26,6 +26,7 @@ typedef struct AppendResult
 	char *target;       /* quoted name of the table that took the rows */
 	uint64_t rows;      /* that were added */
 	uint64_t conflicts; /* that were there already */
+	uint64_t kept_out;  /* by a trigger, or by a constraint because of another row */
 } AppendResult;
 
 /* What is to be restored, and where; made by restore_plan(), before anything is changed. */

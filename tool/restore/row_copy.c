@@ -164,13 +164,46 @@ send_members(RowCopy *copy, int32_t table, uint64_t *sent)
 	return true;
 }
 
+/* Triggers that can keep rows out of a table or its partitions, or NULL; caller frees. */
+static char *
+find_triggers(const RowCopy *copy)
+{
+	static const char query[] =
+		"SELECT pg_catalog.string_agg(DISTINCT pg_catalog.quote_ident(g.tgname), ', ')"
+		" FROM pg_catalog.pg_trigger g WHERE NOT g.tgisinternal AND g.tgenabled <> 'D'"
+		" AND g.tgtype & 7 = 7 AND (g.tgrelid = pg_catalog.to_regclass($1::pg_catalog.text)"
+		"  OR g.tgrelid IN (SELECT p.relid FROM pg_catalog.pg_partition_tree("
+		"   pg_catalog.to_regclass($1::pg_catalog.text)) p))";
+	PGresult *result = connection_query(copy->connection, query, 1, &copy->shown);
+	char *triggers = NULL;
+
+	if (result != NULL && !PQgetisnull(result, 0, 0))
+		triggers = xstrdup(PQgetvalue(result, 0, 0));
+	PQclear(result);
+	return triggers;
+}
+
 bool
 row_copy_check(const RowCopy *copy, uint64_t taken, uint64_t rows)
 {
-	return taken == rows ||
-		   report_error(EXIT_INTEGRITY, NULL, NULL,
-						"the server took %llu rows of table %s instead of %llu",
-						(unsigned long long) taken, copy->shown, (unsigned long long) rows);
+	char *triggers = taken < rows ? find_triggers(copy) : NULL;
+	char *detail;
+
+	if (taken == rows)
+		return true;
+	if (triggers == NULL)
+		return report_error(EXIT_INTEGRITY, NULL, NULL,
+							"the server took %llu rows of table %s instead of %llu",
+							(unsigned long long) taken, copy->shown, (unsigned long long) rows);
+	detail = xasprintf("Triggers that run before rows are inserted: %s.", triggers);
+	report_error(EXIT_FAILED, detail,
+				 "With --disable-triggers they do not run; a superuser may do that.  With "
+				 "--on-conflict=skip the other rows are added.",
+				 "triggers of table %s kept out %llu of %llu rows", copy->shown,
+				 (unsigned long long) (rows - taken), (unsigned long long) rows);
+	free(detail);
+	free(triggers);
+	return false;
 }
 
 /* Take the results of the COPY; what the server says goes before what the sending met. */
@@ -178,6 +211,7 @@ static RowCopyStatus
 finish(RowCopy *copy, bool sent_all, uint64_t rows)
 {
 	RowCopyStatus status = sent_all ? ROW_COPY_GOOD : ROW_COPY_FAILED;
+	uint64_t number = rows;
 	PGresult *result;
 
 	if (PQputCopyEnd(copy->connection->pg, sent_all ? NULL : "the sending was stopped") != 1)
@@ -189,13 +223,14 @@ finish(RowCopy *copy, bool sent_all, uint64_t rows)
 		/* After damage or an interrupt the server only echoes that sending was stopped. */
 		if (taken != PGRES_COMMAND_OK && log_exit_code() == EXIT_DONE)
 			status = row_copy_judge(copy, result);
-		else if (taken == PGRES_COMMAND_OK &&
-				 !row_copy_check(copy, strtoull(PQcmdTuples(result), NULL, 10), rows))
-			status = ROW_COPY_FAILED;
+		else if (taken == PGRES_COMMAND_OK)
+			number = strtoull(PQcmdTuples(result), NULL, 10);
 		PQclear(result);
 		if (taken == PGRES_COPY_IN)
 			break;
 	}
+	if (status == ROW_COPY_GOOD && !row_copy_check(copy, number, rows))
+		status = ROW_COPY_FAILED;
 	return status;
 }
 
