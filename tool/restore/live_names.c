@@ -195,7 +195,7 @@ trusted_roles(const LiveNames *live, const TocEntry *entry, const UsedName *used
 
 	buffer_init(&array);
 	buffer_append_char(&array, '{');
-	if (owners)
+	if (owners && !live->plan->settings->no_owner)
 		quote_array_item(&array, entry->owner);
 	for (i = 0; owners && used != NULL && i < toc->count; i++)
 	{

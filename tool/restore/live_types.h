@@ -33,6 +33,10 @@ extern bool live_types_can_get_casts(Connection *connection, const char *schema,
 extern bool live_types_of_key(Connection *connection, char *const *tables, char *const *columns,
 							  const char *owner, bool *others, bool *owners);
 
+/* The same for all foreign keys that a partition of the table gets. */
+extern bool live_types_of_keys(Connection *connection, const char *table, const char *owner,
+							   bool *others, bool *owners);
+
 /* live_code.c: does the entry rest on the other one, by whatever way? */
 extern bool live_code_rests_on(const ArchiveToc *toc, const TocEntry *entry, const TocEntry *used);
 

@@ -292,13 +292,17 @@ find_casts(Step *step, Connection *connection)
 	bool good = result != NULL && PQntuples(result) == 1;
 
 	/* Before the referenced table is there, its columns have no types. */
-	if (step->oids[1][0] == '\0')
+	if (step->key && step->oids[1][0] == '\0')
 	{
 		free(step->oids[1]);
 		step->oids[1] = xstrdup("0");
 	}
-	good = good && live_types_of_key(connection, step->oids, step->columns,
-									 PQgetvalue(result, 0, 0), &step->casts, &step->owners);
+	if (good && step->key)
+		good = live_types_of_key(connection, step->oids, step->columns, PQgetvalue(result, 0, 0),
+								 &step->casts, &step->owners);
+	else if (good)
+		good = live_types_of_keys(connection, step->oids[0], PQgetvalue(result, 0, 0), &step->casts,
+								  &step->owners);
 	PQclear(result);
 	return good;
 }
@@ -313,7 +317,8 @@ find_code(Step *step, Connection *connection)
 
 	if (step->tables[0] == '\0')
 		return true;
-	if (step->key && step->oids[0][0] != '\0' && !find_casts(step, connection))
+	if (!toc_entry_is(step->entry, "INDEX ATTACH") && step->oids[0][0] != '\0' &&
+		!find_casts(step, connection))
 		return false;
 	if (!planner_code_read(connection, step->tables, &code))
 		return false;
