@@ -33,6 +33,7 @@ CREATE SCHEMA s;
 GRANT USAGE ON SCHEMA s TO joe, bob;
 GRANT CREATE ON SCHEMA s TO joe;
 CREATE FUNCTION s.norm(anyelement) RETURNS integer LANGUAGE sql IMMUTABLE AS 'SELECT 1';
+CREATE FUNCTION s.pick(anyelement) RETURNS integer LANGUAGE plpgsql IMMUTABLE AS 'BEGIN RETURN 1; END';
 CREATE FUNCTION s.eq(anyelement, anyelement) RETURNS boolean LANGUAGE sql IMMUTABLE AS 'SELECT true';
 CREATE OPERATOR s.=== (FUNCTION = s.eq, LEFTARG = anyelement, RIGHTARG = anyelement);
 CREATE FUNCTION s.step(integer, anyelement) RETURNS integer LANGUAGE sql IMMUTABLE AS 'SELECT $1 + 1';
@@ -45,7 +46,7 @@ CREATE TABLE s.source (v text);
 CREATE TABLE s.generated (v text, g integer GENERATED ALWAYS AS (s.norm('x'::text)) STORED);
 CREATE TABLE s.by_operator (v text, g boolean GENERATED ALWAYS AS ('a'::text OPERATOR(s.===) 'b'::text) STORED);
 CREATE TABLE s.by_key (i integer, v text) PARTITION BY LIST ((i + s.norm('x'::text)));
-CREATE TABLE s.by_call (v text) PARTITION BY RANGE (s.norm(v));
+CREATE TABLE s.by_call (v text) PARTITION BY RANGE (s.pick(v));
 CREATE TABLE s.indexed (v text);
 CREATE INDEX ON s.indexed (s.norm(v));
 CREATE TABLE s.predicate (v text);
@@ -176,12 +177,13 @@ query('app', join('', map { "DROP $_;" } @gone));
 
 my $overloads = <<'SQL';
 CREATE FUNCTION s.norm(text) RETURNS integer IMMUTABLE LANGUAGE plpgsql AS 'BEGIN RETURN joe.boom(); END';
+CREATE FUNCTION s.pick(text) RETURNS integer IMMUTABLE LANGUAGE plpgsql AS 'BEGIN RETURN joe.boom(); END';
 CREATE FUNCTION s.eq(text, text) RETURNS boolean IMMUTABLE LANGUAGE plpgsql AS 'BEGIN RETURN joe.boom() > 0; END';
 CREATE OPERATOR s.=== (FUNCTION = s.eq, LEFTARG = text, RIGHTARG = text);
 CREATE FUNCTION s.step(integer, text) RETURNS integer IMMUTABLE LANGUAGE plpgsql AS 'BEGIN RETURN joe.boom(); END';
 CREATE AGGREGATE s.number(text) (SFUNC = s.step, STYPE = integer, INITCOND = '0');
 SQL
-my $no_overloads = 'DROP AGGREGATE s.number(text); DROP OPERATOR s.=== (text, text); DROP FUNCTION s.step(integer, text), s.eq(text, text), s.norm(text);';
+my $no_overloads = 'DROP AGGREGATE s.number(text); DROP OPERATOR s.=== (text, text); DROP FUNCTION s.step(integer, text), s.eq(text, text), s.norm(text), s.pick(text);';
 my $originals = 'DROP AGGREGATE s.number(anyelement); DROP OPERATOR s.=== (anyelement, anyelement);'
   . 'DROP FUNCTION s.step(integer, anyelement), s.eq(anyelement, anyelement), s.norm(anyelement);';
 

@@ -154,10 +154,14 @@ unlike($ran, qr/postgres/, 'is built as that one');
 
 query('app', 'DROP TABLE s.indexed; TRUNCATE s.fired');
 is_refused('an index, as ops', '--table', 's.indexed', '-U', 'ops', '--no-owner', '--no-privileges');
-($ran, $code, $out, $err) = ran([ 'restore', '--repo', $repo, 'app', '--append', '--yes', '--table', 's.fired', '-U', 'ops' ]);
-is($ran, '', "a trigger of a table of ops, as ops: nothing of joe's ran");
-is($code, 1, 'and it is refused');
-like($err, qr/It belongs to you, but function joe\.fire\(\) can be changed by others/, 'with the reason');
+for my $owner ([ 'alice', qr/schema s belongs to "alice"/ ], [ 'ops', qr/It belongs to you, but function joe\.fire\(\) can be changed by others/ ])
+{
+	query('app', "ALTER SCHEMA s OWNER TO $owner->[0]");
+	($ran, $code, $out, $err) = ran([ 'restore', '--repo', $repo, 'app', '--append', '--yes', '--table', 's.fired', '-U', 'ops' ]);
+	is($ran, '', "a trigger of a table of ops, as ops, in a schema of $owner->[0]: nothing of joe's ran");
+	is($code, 1, 'and it is refused');
+	like($err, $owner->[1], 'with the reason');
+}
 tool_ok([ 'restore', '--repo', $repo, 'app', '--append', '--yes', '--table', 's.fired', '-U', 'ops', '--rows-as=session' ], 'ops may trust joe');
 
 # ---------------------------------------------------------------- rows that code counts
