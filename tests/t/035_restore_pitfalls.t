@@ -268,6 +268,21 @@ SQL
 	unlike(tool_ok([ 'restore', '--repo', $repo, 'stuck', '--to', 'stuck_5', '--schema-only' ], 'but not --schema-only'), qr/not populated/,
 		'which nobody expects rows of');
 };
+subtest 'materialized views are filled under the settings of their database' => sub {
+	create_database('local_time');
+	query('postgres', q(ALTER DATABASE local_time SET timezone = 'Asia/Kathmandu'; ALTER DATABASE local_time SET "DateStyle" = 'German, DMY';
+ALTER DATABASE local_time SET default_text_search_config = 'pg_catalog.german'; ALTER DATABASE local_time SET default_transaction_read_only = on));
+	query('local_time', <<'SQL');
+SET default_transaction_read_only = off;
+CREATE TABLE t AS SELECT timestamptz '2021-02-03 20:00:00+00' AS a, 'die Häuser'::text AS b;
+CREATE MATERIALIZED VIEW m AS SELECT a::date AS d, a::text AS t, to_tsvector(b) AS v FROM t;
+SQL
+	tool_ok([ 'backup', '--repo', $repo, '-d', 'local_time' ], 'backup');
+	tool_ok([ 'restore', '--repo', $repo, 'local_time', '--to', 'local_time_2' ], 'restore');
+	is(query('local_time_2', 'SELECT * FROM m'), query('local_time', 'SELECT * FROM m'), 'with the same rows');
+	my $set = "SELECT unnest(setconfig) FROM pg_db_role_setting s JOIN pg_database d ON d.oid = setdatabase AND datname = current_database() ORDER BY 1";
+	is(query('local_time_2', $set), query('local_time', $set), 'and has all settings');
+};
 subtest 'event triggers see no command of the restore' => sub {
 	create_database('watched');
 	query('watched', <<'SQL');

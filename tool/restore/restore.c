@@ -385,7 +385,8 @@ fill(RestorePlan *plan)
 {
 	return session_read(plan) && schema_sections_prepare(plan) && target_database_create(plan) &&
 		   schema_sections_run(plan, "pre-data") && loader_run(plan) && check_rows(plan) &&
-		   schema_sections_run_members(plan, MEMBER_SEQUENCES) && post_data_run(plan) &&
+		   schema_sections_run_members(plan, MEMBER_SEQUENCES) &&
+		   schema_sections_set_for_queries(plan) && post_data_run(plan) &&
 		   restored_objects_check(plan) &&
 		   (plan->settings->no_analyze || schema_sections_analyze(plan)) &&
 		   target_database_finish(plan) && schema_sections_run_members(plan, MEMBER_DATABASE) &&

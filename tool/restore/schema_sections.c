@@ -32,6 +32,8 @@
 #include "role_settings.h"
 #include "session.h"
 #include "session_pins.h"
+#include "sql_name.h"
+#include "sql_text.h"
 #include "subprocess.h"
 #include "unknown_members.h"
 
@@ -290,8 +292,63 @@ run_member(RestorePlan *plan, Connection *connection, MemberKind kind, const cha
 	return connection_command(connection, sql);
 }
 
-bool
-schema_sections_run_members(RestorePlan *plan, MemberKind kind)
+/*
+ * Keep of the settings of the database those that decide what a query makes of
+ * dates, numbers and words.  A materialized view is filled with what it would
+ * be in a session of this database; the others wait until all is done, for
+ * they might be in the way.
+ */
+static void
+keep_settings_of_queries(Buffer *sql)
+{
+	static const char *const names[] = {"TimeZone",
+										"DateStyle",
+										"IntervalStyle",
+										"default_text_search_config",
+										"lc_time",
+										"lc_numeric",
+										"lc_monetary",
+										"extra_float_digits",
+										"bytea_output",
+										"xmlbinary",
+										"xmloption",
+										"timezone_abbreviations",
+										NULL};
+	static const char start[] = "ALTER DATABASE ";
+	const char *from = sql->data;
+	char *to = sql->data;
+
+	while (*from != '\0')
+	{
+		const char *end = sql_statement_end(from);
+		const char *at = sql_skip_blank(from);
+		char *database = NULL;
+		char *name = NULL;
+		size_t i = 0;
+
+		if (strncmp(at, start, strlen(start)) == 0)
+			at = sql_name_read(at + strlen(start), &database);
+		if (database != NULL && at != NULL && strncmp(at, " SET ", 5) == 0 &&
+			sql_name_read(at + 5, &name) != NULL)
+		{
+			while (names[i] != NULL && strcasecmp(names[i], name) != 0)
+				i++;
+			if (names[i] != NULL)
+			{
+				memmove(to, from, (size_t) (end - from));
+				to += end - from;
+			}
+		}
+		free(database);
+		free(name);
+		from = end;
+	}
+	*to = '\0';
+	sql->length = (size_t) (to - sql->data);
+}
+
+static bool
+run_members(RestorePlan *plan, MemberKind kind, bool of_queries)
 {
 	ConnectionTarget *target = target_with_database(plan->target, plan->working);
 	Connection *connection;
@@ -309,6 +366,8 @@ schema_sections_run_members(RestorePlan *plan, MemberKind kind)
 	if (good && found)
 		good = known_member_sql(plan->settings, plan->manifest, kind, reader.raw.data,
 								plan->working, &sql);
+	if (good && of_queries && sql.length > 0)
+		keep_settings_of_queries(&sql);
 	if (good && sql.length > 0)
 	{
 		owners_and_grants_filter(plan->settings, &sql);
@@ -325,4 +384,16 @@ schema_sections_run_members(RestorePlan *plan, MemberKind kind)
 	member_reader_close(&reader);
 	target_free(target);
 	return good;
+}
+
+bool
+schema_sections_run_members(RestorePlan *plan, MemberKind kind)
+{
+	return run_members(plan, kind, false);
+}
+
+bool
+schema_sections_set_for_queries(RestorePlan *plan)
+{
+	return run_members(plan, MEMBER_DATABASE, true);
 }

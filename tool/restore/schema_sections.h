@@ -34,6 +34,12 @@ extern void schema_sections_add_options(const RestorePlan *plan, const char **ar
 /* Run the SQL members of a kind (sequences, database settings) in plan->working. */
 extern bool schema_sections_run_members(RestorePlan *plan, MemberKind kind);
 
+/*
+ * Give the database already those of its settings by which the query of a
+ * materialized view may have another result.
+ */
+extern bool schema_sections_set_for_queries(RestorePlan *plan);
+
 /* ANALYZE every table, biggest first, with several connections. */
 extern bool schema_sections_analyze(RestorePlan *plan);
 
