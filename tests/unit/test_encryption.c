@@ -428,6 +428,7 @@ test_key_files(void **state)
 static void
 test_reuse(void **state)
 {
+	Owner owner = owner_of(NULL, DATABASE);
 	char *path = xasprintf("%s/repo", scratch);
 	char *writer = xasprintf("%s/writer", scratch);
 	char identity[AGE_IDENTITY_SIZE];
@@ -442,7 +443,7 @@ test_reuse(void **state)
 	load_keys(WRAPPED_FOR_RECIPIENTS, writer, NULL, NULL);
 	repository = repository_open(path);
 	assert_non_null(repository);
-	previous = manifest_to_build_on(repository, DATABASE);
+	previous = manifest_to_build_on(repository, &owner);
 	assert_non_null(previous);
 	assert_false(previous->locked); /* its own copy */
 	store = object_store_create(repository, CODEC_NONE, previous);
@@ -457,7 +458,7 @@ test_reuse(void **state)
 	assert_true(age_identity_generate(identity, recipient));
 	assert_null(age_recipients_add(&repository->encryption->recipients, recipient));
 	assert_true(repository_rewrite(repository));
-	assert_null(manifest_to_build_on(repository, DATABASE));
+	assert_null(manifest_to_build_on(repository, &owner));
 	repository_close(repository);
 	keyring_free();
 	free(path);
@@ -482,6 +483,7 @@ resize_object(const Manifest *manifest, int by)
 static void
 test_other_length(void **state)
 {
+	Owner owner = owner_of(NULL, DATABASE);
 	static const int changes[] = {1, -1};
 	char *path = xasprintf("%s/repo", scratch);
 	char *writer = xasprintf("%s/writer", scratch);
@@ -494,7 +496,7 @@ test_other_length(void **state)
 	load_keys(WRAPPED_FOR_RECIPIENTS, writer, NULL, NULL);
 	repository = repository_open(path);
 	assert_non_null(repository);
-	previous = manifest_to_build_on(repository, DATABASE);
+	previous = manifest_to_build_on(repository, &owner);
 	assert_non_null(previous);
 	for (i = 0; i < sizeof(changes) / sizeof(changes[0]); i++)
 	{

@@ -50,8 +50,9 @@ static bool
 is_listed(Repository *repository)
 {
 	BackupName name;
+	Owner owner = owner_of(NULL, "b");
 
-	return repository_latest(repository, "b", &name);
+	return repository_latest(repository, &owner, &name);
 }
 
 /* Publish, with a failure; true if there is a backup afterwards. */
@@ -210,13 +211,12 @@ make_leftovers(void)
 }
 
 static bool
-find(Repository *repository, ObjectSet *needed, Leftovers *leftovers)
+find(Repository *repository, Leftovers *leftovers)
 {
 	BackupName name = sample_name("b", "20261123T020000Z");
+	bool damaged;
 
-	object_set_init(needed);
-	return leftovers_reference(repository, &name, 1, needed) &&
-		   leftovers_find(repository, needed, leftovers);
+	return leftovers_find(repository, &name, 1, leftovers, &damaged);
 }
 
 /* Objects of every codec and cipher, what lies beside no manifest, and nothing else. */
@@ -225,20 +225,19 @@ test_leftovers(void **state)
 {
 	Repository *repository = make_leftovers();
 	Leftovers leftovers;
-	ObjectSet needed;
 	size_t i;
 
 	(void) state;
 	assert_string_equal(cipher_suffix(CIPHER_AGE), ".age");
 	assert_string_equal(cipher_suffix(CIPHER_AES_256_GCM), ".nxb");
-	assert_true(find(repository, &needed, &leftovers));
+	assert_true(find(repository, &leftovers));
 	assert_int_equal(leftovers.number[LEFTOVER_OBJECT], sizeof(left) / sizeof(left[0]));
 	assert_int_equal(leftovers.number[LEFTOVER_COMPANION],
 					 sizeof(companions) / sizeof(companions[0]));
 	assert_int_equal(leftovers.number[LEFTOVER_TEMPORARY], 0);
 	assert_true(leftovers_remove(repository, &leftovers));
 	leftovers_free(&leftovers);
-	assert_true(find(repository, &needed, &leftovers));
+	assert_true(find(repository, &leftovers));
 	assert_int_equal(leftovers.count, 0);
 	leftovers_free(&leftovers);
 	for (i = 0; i < sizeof(strangers) / sizeof(strangers[0]); i++)
@@ -256,11 +255,10 @@ remove_one_fails(void)
 {
 	Repository *repository = repository_open(scratch_path("repo"));
 	Leftovers leftovers;
-	ObjectSet needed;
 
 	recording_begin(repository);
 	recording_fail("X", "objects/", EPERM, false);
-	if (!find(repository, &needed, &leftovers))
+	if (!find(repository, &leftovers))
 		_exit(99);
 	if (leftovers_remove(repository, &leftovers))
 		_exit(98);
@@ -270,13 +268,13 @@ static void
 reference_fails(void)
 {
 	Repository *repository = repository_open(scratch_path("repo"));
-	ObjectSet needed;
+	Leftovers leftovers;
+	bool damaged;
 	BackupName names[2] = {sample_name("b", "20261123T020000Z"),
 						   sample_name("b", "20261122T020000Z")};
 
-	/* The other one is read, all the same. */
-	object_set_init(&needed);
-	if (leftovers_reference(repository, names, 2, &needed) || needed.count != 2)
+	if (leftovers_find(repository, names, 2, &leftovers, &damaged) || !damaged ||
+		leftovers.count != 0)
 		_exit(99);
 }
 

@@ -149,10 +149,11 @@ static void
 build_on(void)
 {
 	Repository *repository = repository_open(scratch_path("repo"));
+	Owner owner = owner_of(NULL, "b");
 
 	recording_begin(repository);
 	recording_fail(operation, path, error, false);
-	if (manifest_to_build_on(repository, "b") != NULL)
+	if (manifest_to_build_on(repository, &owner) != NULL)
 		_exit(99);
 }
 

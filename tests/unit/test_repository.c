@@ -50,6 +50,16 @@ write_text(const char *path, const char *text)
 	assert_int_equal(fclose(file), 0);
 }
 
+/* A database of main; valid until the next call. */
+static const Owner *
+owned(const char *database)
+{
+	static Owner owner;
+
+	owner = owner_of(NULL, database);
+	return &owner;
+}
+
 /* A backup with one object, published; gives its name. */
 static BackupName
 publish(Repository *repository, const char *database, const char *id)
@@ -345,15 +355,15 @@ test_list(void **state)
 	assert_string_equal(names[3].id, "20261124T020000Z");
 	assert_string_equal(names[4].database, "b.");
 	free(names);
-	assert_true(repository_list(repository, "b", &names, &count));
+	assert_true(repository_list(repository, owned("b"), &names, &count));
 	assert_int_equal(count, 3);
 	free(names);
-	assert_true(repository_list(repository, "c", &names, &count));
+	assert_true(repository_list(repository, owned("c"), &names, &count));
 	assert_int_equal(count, 0);
 	free(names);
-	assert_true(repository_latest(repository, "b", &name));
+	assert_true(repository_latest(repository, owned("b"), &name));
 	assert_string_equal(name.id, "20261124T020000Z");
-	assert_false(repository_latest(repository, "c", &name));
+	assert_false(repository_latest(repository, owned("c"), &name));
 	repository_close(repository);
 }
 
@@ -459,12 +469,12 @@ test_new_id(void **state)
 	int i;
 
 	(void) state;
-	assert_true(repository_new_id(repository, "b", id));
+	assert_true(repository_new_id(repository, owned("b"), id));
 	assert_true(backup_id_valid(id));
 	for (i = 0; i < 12; i++)
 	{
 		publish(repository, "b", id);
-		assert_true(repository_new_id(repository, "b", next));
+		assert_true(repository_new_id(repository, owned("b"), next));
 		assert_true(backup_id_compare(id, next) < 0);
 		memcpy(id, next, sizeof(id));
 	}
@@ -542,7 +552,7 @@ test_remove_backup(void **state)
 	assert_false(file_exists(file_of(&name, ".json")));
 	assert_false(file_exists(file_of(&name, ".sha256")));
 	assert_false(file_exists(file_of(&name, ".verified")));
-	assert_false(repository_latest(repository, "b", &name));
+	assert_false(repository_latest(repository, owned("b"), &name));
 
 	/* Once more, and one that never was: nothing to do. */
 	assert_true(repository_remove_backup(repository, &name));
@@ -606,7 +616,7 @@ lock_backup(void)
 	Repository *repository = repository_open(repo());
 	int handle;
 
-	repository_lock_backup(repository, "b", &handle);
+	repository_lock_backup(repository, owned("b"), &handle);
 }
 
 static void
@@ -615,7 +625,7 @@ lock_other_backup(void)
 	Repository *repository = repository_open(repo());
 	int handle;
 
-	if (!repository_lock_backup(repository, "it's \"b\"/..", &handle))
+	if (!repository_lock_backup(repository, owned("it's \"b\"/.."), &handle))
 		_exit(99);
 }
 
@@ -650,7 +660,7 @@ test_locks(void **state)
 	int exclusive;
 
 	(void) state;
-	assert_true(repository_lock_backup(repository, "b", &backup));
+	assert_true(repository_lock_backup(repository, owned("b"), &backup));
 	assert_int_equal(exit_code_of(lock_backup), EXIT_LOCKED);
 	assert_int_equal(exit_code_of(lock_other_backup), EXIT_DONE);
 	repository_unlock(repository, backup);

@@ -20,6 +20,7 @@
 
 static RetentionBackup history[MAX_BACKUPS];
 static char ids[MAX_BACKUPS][32];
+static Owner owners[MAX_BACKUPS];
 static int count;
 
 /* Seconds since 1970 of a UTC date and hour. */
@@ -44,7 +45,8 @@ add_state(const char *database, time_t when, RetentionState state)
 	gmtime_r(&when, &tm);
 	strftime(ids[count], sizeof(ids[count]), "%Y%m%dT%H%M%SZ", &tm);
 	memset(&history[count], 0, sizeof(history[count]));
-	history[count].database = database;
+	owners[count] = owner_of(NULL, database);
+	history[count].owner = &owners[count];
 	history[count].id = ids[count];
 	history[count].time = when;
 	history[count].state = state;
@@ -283,7 +285,7 @@ test_set_of_the_same_name(void **state)
 	for (i = 1; i <= 3; i++)
 		add("shop", at(2026, 1, i, 1));
 	for (i = 1; i <= 3; i++)
-		history[add("shop", at(2026, 1, i + 10, 1))].of_files = true;
+		owners[add("shop", at(2026, 1, i + 10, 1))].of_files = true;
 	decide(1, 0, 0, 0, 1, at(2026, 2, 1, 0));
 	assert_int_equal(kept(), 2);
 	assert_true(history[2].keep);

@@ -40,6 +40,7 @@
 #include "schema.h"
 #include "sequences.h"
 #include "server_clock.h"
+#include "server_identity.h"
 #include "snapshot_watch.h"
 #include "source_server.h"
 #include "source_sessions.h"
@@ -85,6 +86,7 @@ begin(Backup *backup, const char *name, char **database)
 {
 	const Settings *settings = backup->settings;
 	Manifest *manifest = backup->manifest = manifest_create();
+	Owner owner;
 
 	progress_phase("connecting", "", 0, 0);
 	manifest->started = utc_now();
@@ -105,13 +107,18 @@ begin(Backup *backup, const char *name, char **database)
 		return false;
 	server_clock_check(backup->leader);
 	*database = xstrdup(manifest->database.name);
+	owner = server_identity_enter(backup->repository, manifest);
 	if (!repository_lock_shared(backup->repository) ||
-		!repository_lock_backup(backup->repository, *database, &backup->lock) ||
-		!repository_new_id(backup->repository, *database, manifest->id))
+		!repository_lock_backup(backup->repository, &owner, &backup->lock) ||
+		!repository_new_id(backup->repository, &owner, manifest->id))
 		return false;
 	unclear_warn(backup->repository);
-	backup->previous = manifest_to_build_on(backup->repository, *database);
+	backup->previous = manifest_to_build_on(backup->repository, &owner);
+	if (!server_identity_check(backup->repository, &owner, manifest, backup->previous,
+							   settings->same_server))
+		return false;
 	backup->store = object_store_create(backup->repository, manifest->codec, backup->previous);
+	object_store_set_server(backup->store, owner.server);
 	backup->directory = temporary_directory_create();
 	return backup->directory != NULL;
 }

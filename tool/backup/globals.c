@@ -31,6 +31,7 @@
 #include "progress.h"
 #include "quote.h"
 #include "schema.h"
+#include "server_identity.h"
 #include "session_pins.h"
 #include "setting_value.h"
 #include "sql_name.h"
@@ -93,6 +94,7 @@ begin(GlobalsBackup *backup)
 {
 	const Settings *settings = backup->settings;
 	Manifest *manifest = backup->manifest = manifest_create();
+	Owner owner;
 
 	progress_phase("connecting", "", 0, 0);
 	manifest->kind = BACKUP_OF_GLOBALS;
@@ -107,14 +109,20 @@ begin(GlobalsBackup *backup)
 	if (!encryption_can_write(backup->repository))
 		return false;
 	backup->connection = connection_open_maintenance(settings, &backup->target);
-	if (backup->connection == NULL || !server_read(backup->connection, &manifest->server) ||
-		!repository_lock_shared(backup->repository) ||
-		!repository_lock_backup(backup->repository, GLOBALS_DATABASE, &backup->lock) ||
-		!repository_new_id(backup->repository, GLOBALS_DATABASE, manifest->id))
+	if (backup->connection == NULL || !server_read(backup->connection, &manifest->server))
+		return false;
+	owner = server_identity_enter(backup->repository, manifest);
+	if (!repository_lock_shared(backup->repository) ||
+		!repository_lock_backup(backup->repository, &owner, &backup->lock) ||
+		!repository_new_id(backup->repository, &owner, manifest->id))
 		return false;
 	unclear_warn(backup->repository);
-	backup->previous = manifest_to_build_on(backup->repository, GLOBALS_DATABASE);
+	backup->previous = manifest_to_build_on(backup->repository, &owner);
+	if (!server_identity_check(backup->repository, &owner, manifest, backup->previous,
+							   settings->same_server))
+		return false;
 	backup->store = object_store_create(backup->repository, manifest->codec, backup->previous);
+	object_store_set_server(backup->store, owner.server);
 	backup->directory = temporary_directory_create();
 	return backup->directory != NULL;
 }

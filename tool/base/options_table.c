@@ -88,6 +88,11 @@ const Option option_table[] = {
 	 .fallback = "0",
 	 .metavar = "TIME",
 	 .help = "abort when the snapshot gets older than TIME; 0 lets it"},
+	{.name = "same-server",
+	 .type = OPTION_FLAG,
+	 .member = AT(same_server),
+	 .help = "it is the server that the earlier backups are of, though it has another system "
+			 "identifier now: after pg_upgrade, or when it was rebuilt"},
 
 	/* restore */
 	{.name = "to",
@@ -574,6 +579,14 @@ const Option option_table[] = {
 	 .member = AT(repo),
 	 .metavar = "DIR",
 	 .help = "the repository"},
+	{.name = "server",
+	 .group = GROUP_GENERAL,
+	 .type = OPTION_TEXT,
+	 .member = AT(server),
+	 .check = check_set_name,
+	 .fallback_note = "main; for commands that only look, all",
+	 .metavar = "NAME",
+	 .help = "the name that the server has in a repository of several servers"},
 	{.name = "config",
 	 .group = GROUP_GENERAL,
 	 .type = OPTION_ACTION,

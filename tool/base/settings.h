@@ -105,7 +105,8 @@ typedef struct Settings
 	size_t *file_lines;      /* of it, where each option of the table was given; 0: nowhere */
 
 	/* everywhere */
-	char *repo; /* --repo */
+	char *repo;   /* --repo */
+	char *server; /* whose backups; NULL: main, or all */
 	char *log_file;
 	LogFormat log_format;
 	LogLevel log_level; /* -v, -q */
@@ -147,6 +148,7 @@ typedef struct Settings
 	TextList exclude_databases;
 	LockConflictPolicy on_lock_conflict;
 	int max_snapshot_age; /* seconds, 0 = any age, default 0 */
+	bool same_server;     /* has another system identifier now */
 
 	/* restore */
 	char *to;

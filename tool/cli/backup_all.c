@@ -56,10 +56,11 @@ enter(ClusterReport *report, BackupAttempt *attempt)
 static bool
 has_backups(Repository *repository, const ClusterDatabase *database)
 {
+	Owner owner = owner_of(repository->server, database->name);
 	BackupName *names;
 	int count = 0;
 
-	if (!repository_list(repository, database->name, &names, &count))
+	if (!repository_list(repository, &owner, &names, &count))
 		return false;
 	free(names);
 	return count > 0;

@@ -29,8 +29,9 @@ record(const Settings *settings, const Repository *repository, const BackupAttem
 	   const char *started)
 {
 	const Manifest *manifest = attempt->manifest;
-	json_t *payload = catalogue_payload(repository, attempt->database,
-										manifest != NULL ? manifest->id : NULL, started);
+	Owner owner = owner_of(repository->server, attempt->database);
+	json_t *payload =
+		catalogue_payload(repository, &owner, manifest != NULL ? manifest->id : NULL, started);
 
 	json_object_set_new(payload, "type", json_string(settings->type));
 	if (manifest != NULL)
@@ -39,7 +40,7 @@ record(const Settings *settings, const Repository *repository, const BackupAttem
 		json_object_set_new(payload, "state", json_string("succeeded"));
 		catalogue_add_manifest(payload, manifest);
 	}
-	catalogue_record(settings, EVENT_BACKUP, attempt->database, payload);
+	catalogue_record(settings, EVENT_BACKUP, &owner, payload);
 }
 
 /* Back up, measure, and take down what went wrong. */
@@ -99,11 +100,12 @@ backup_attempt_free(BackupAttempt *attempt)
 static json_t *
 identity_json(const BackupAttempt *attempt)
 {
-	bool globals = strcmp(attempt->database, GLOBALS_DATABASE) == 0;
 	json_t *value = json_object();
+	BackupName name;
 
-	json_object_set_new(value, "kind", json_string(globals ? "globals" : "database"));
-	json_object_set_new(value, "database", globals ? json_null() : json_text(attempt->database));
+	memset(&name, 0, sizeof(name));
+	name.owner = manifest_owner(attempt->manifest);
+	backup_set_json(value, &name);
 	json_object_set_new(value, "backup", json_text(attempt->manifest->id));
 	json_object_set_new(value, "type", json_text(attempt->manifest->type));
 	json_object_set_new(value, "seconds", json_seconds(attempt->seconds));
@@ -141,7 +143,10 @@ print_globals(const BackupAttempt *attempt)
 {
 	const ManifestGlobals *globals = &attempt->manifest->globals;
 
-	show_text("backup of the globals %s: %s, %s, %s%s in %s\n", attempt->manifest->id,
+	const char *label = attempt->manifest->server.label;
+
+	show_text("backup of the globals %s%s%s: %s, %s, %s%s in %s\n", label,
+			  label[0] != '\0' ? "@/" : "", attempt->manifest->id,
 			  pretty_number_of(globals->roles, "role"),
 			  pretty_number_of(globals->memberships, "membership"),
 			  pretty_number_of(globals->tablespaces, "tablespace"),
@@ -152,17 +157,17 @@ void
 backup_attempt_print(const BackupAttempt *attempt)
 {
 	const ManifestTotals *totals = &attempt->manifest->totals;
-	char *name;
+	char *label;
 
 	if (attempt->manifest->kind == BACKUP_OF_GLOBALS)
 	{
 		print_globals(attempt);
 		return;
 	}
-	name = printable_name(attempt->database);
-	show_text("backup %s/%s: %s, %s, %s stored as %s (%s new) in %s\n", name, attempt->manifest->id,
+	label = manifest_label(attempt->manifest);
+	show_text("backup %s: %s, %s, %s stored as %s (%s new) in %s\n", label,
 			  pretty_number_of(totals->tables, "table"), pretty_number_of(totals->rows, "row"),
 			  pretty_bytes(totals->raw_bytes), pretty_bytes(totals->stored_bytes),
 			  pretty_bytes(totals->new_bytes), pretty_duration(attempt->seconds));
-	free(name);
+	free(label);
 }

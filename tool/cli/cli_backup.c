@@ -15,6 +15,7 @@
 #include "output.h"
 #include "progress_bar.h"
 #include "quote.h"
+#include "repository_view.h"
 
 /*
  * The default of libpq is the user's own name, which for a user "postgres" is
@@ -73,7 +74,7 @@ run_backup(const Settings *settings)
 		settings->exclude_databases.source == settings->source)
 		return report_error(EXIT_USAGE, NULL, "Add --all, or leave it out.",
 							"option \"--exclude-database\" needs \"--all\"");
-	repository = repository_open(settings->repo);
+	repository = open_repository(settings);
 	if (repository == NULL)
 		return false;
 	good = settings->all ? backup_all(settings, repository) : backup_one(settings, repository);
@@ -89,7 +90,9 @@ const Command command_backup = {
 	.max_arguments = 0,
 	.options = "dbname host port username no-password password jobs type compress chunk-blocks "
 			   "lock-wait-timeout on-lock-conflict max-snapshot-age all exclude-database "
+			   "same-server "
 			   "no-role-passwords pg-bindir catalogue",
+	.always_per_call = "same-server",
 	.help =
 		"Copies one consistent state of a database into the repository: schema, rows, large "
 		"objects,\n"
@@ -106,8 +109,13 @@ const Command command_backup = {
 		"database has a snapshot of its own.  -d then only names the database to connect to "
 		"first.\n"
 		"\n"
+		"A repository may hold several servers: --server=NAME gives each a name (default: main).\n"
+		"A backup is refused if those of its server have another system identifier: use a name of\n"
+		"its own for another server, or --same-server once, after pg_upgrade or a rebuild.\n"
+		"\n"
 		"Examples:\n"
 		"  nex_backup backup --repo /var/backups/pg -d invoices\n"
+		"  nex_backup backup --repo /var/backups/pg --server=staging --all\n"
 		"  nex_backup backup --repo /var/backups/pg -d invoices -j 4 --type weekly --compress "
 		"zstd:3\n"
 		"  nex_backup backup --repo /var/backups/pg --all --exclude-database 'test*'\n",

@@ -381,27 +381,24 @@ static void
 check_leftovers(Doctor *doctor, const BackupName *names, int count, bool exclusive)
 {
 	Leftovers leftovers;
-	ObjectSet needed;
 	bool fix = doctor->settings->fix && exclusive && count > 0;
+	bool damaged = doctor->manifest_damage;
 
-	object_set_init(&needed);
 	if (doctor->repository->unclear.unknown > 0)
 		doctor_say(doctor, CHECK_WARNING, "leftovers", NULL,
 				   "not looked for: nobody knows what is needed by backups that cannot be seen");
-	else if (doctor->manifest_damage ||
-			 !leftovers_reference(doctor->repository, names, count, &needed))
-		doctor_say(doctor, CHECK_WARNING, "leftovers", NULL,
-				   "not looked for: without one of the manifests nobody knows what is needed");
-	else if (leftovers_find(doctor->repository, &needed, &leftovers))
+	else if (!damaged && leftovers_find(doctor->repository, names, count, &leftovers, &damaged))
 	{
 		bool removed = fix && leftovers_remove(doctor->repository, &leftovers);
 
 		say_leftovers(doctor, &leftovers, removed, doctor->settings->fix && !exclusive);
 		leftovers_free(&leftovers);
 	}
+	else if (damaged)
+		doctor_say(doctor, CHECK_WARNING, "leftovers", NULL,
+				   "not looked for: without one of the manifests nobody knows what is needed");
 	else
 		doctor_say(doctor, CHECK_CRITICAL, "leftovers", NULL, "could not read the repository");
-	object_set_free(&needed);
 }
 
 /* What cannot be looked at, each by its name. */

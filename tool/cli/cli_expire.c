@@ -53,8 +53,7 @@ describe(Expiry *expiry, int position)
 	BackupSummary summary;
 
 	summary_load(expiry->repository, name, &summary);
-	backup->database = name->database;
-	backup->of_files = name->of_files;
+	backup->owner = &name->owner;
 	backup->id = name->id;
 	backup->time = (time_t) backup_snapshot_time(expiry->repository, name);
 	if (summary.damage != NULL)
@@ -92,6 +91,32 @@ warn_of_frozen(const Expiry *expiry)
 	}
 }
 
+/*
+ * The backups that the rules are for: of one database, or of one server.  Others have rules of
+ * their own.  Sets of configuration files go with main.
+ */
+static bool
+list_own(Expiry *expiry, const char *database)
+{
+	Repository *repository = expiry->repository;
+	Owner owner;
+	int kept = 0;
+	int i;
+
+	if (database != NULL)
+		return repository_owner_named(repository, database, &owner) &&
+			   repository_list(repository, &owner, &expiry->names, &expiry->count);
+	if (!repository_list(repository, NULL, &expiry->names, &expiry->count))
+		return false;
+	for (i = 0; i < expiry->count; i++)
+	{
+		if (strcmp(expiry->names[i].server, repository->server) == 0)
+			expiry->names[kept++] = expiry->names[i];
+	}
+	expiry->count = kept;
+	return true;
+}
+
 /* Read what there is and decide.  False (reported) if the repository cannot be read. */
 static bool
 decide(Expiry *expiry, const char *database)
@@ -102,7 +127,7 @@ decide(Expiry *expiry, const char *database)
 	int i;
 
 	unclear_look_at_all(expiry->repository);
-	if (!repository_list(expiry->repository, database, &expiry->names, &expiry->count))
+	if (!list_own(expiry, database))
 		return false;
 	/* Nothing to do is success; nothing of this name, most likely a mistake. */
 	if (database != NULL && expiry->count == 0 && strcmp(database, GLOBALS_DATABASE) != 0 &&
@@ -217,8 +242,8 @@ static bool
 remove_leftovers(Expiry *expiry)
 {
 	BackupName *names = NULL;
-	ObjectSet needed;
 	int count = 0;
+	bool damaged;
 	bool good;
 
 	if (expiry->damaged)
@@ -245,17 +270,14 @@ remove_leftovers(Expiry *expiry)
 		free(names);
 		return true;
 	}
-	object_set_init(&needed);
-	good = leftovers_reference(expiry->repository, names, count, &needed);
-	if (!good)
+	good = leftovers_find(expiry->repository, names, count, &expiry->leftovers, &damaged);
+	if (!good && (damaged || interrupted()))
 		expiry->objects_reason = interrupted() ? "interrupted"
 								 : expiry->repository->unclear.unknown > 0
 									 ? "a manifest cannot be read, so what it needs is unknown"
 									 : "a manifest is damaged, so what it needs is unknown";
-	good = good && leftovers_find(expiry->repository, &needed, &expiry->leftovers);
 	if (good && !expiry->settings->dry_run)
 		good = leftovers_remove(expiry->repository, &expiry->leftovers);
-	object_set_free(&needed);
 	free(names);
 	return good;
 }
@@ -281,9 +303,8 @@ print_text(const Expiry *expiry)
 		for (i = 0; i < expiry->count; i++)
 		{
 			const RetentionBackup *backup = &expiry->backups[i];
-			const char *cells[4] = {backup->database, backup->id, backup->keep ? "keep" : "remove",
+			const char *cells[4] = {"", backup->id, backup->keep ? "keep" : "remove",
 									backup->reason};
-
 			char *owner = backup_owner_cell(&expiry->names[i]);
 
 			cells[0] = owner;
@@ -354,17 +375,16 @@ record(const Expiry *expiry, const char *started)
 	while (first < expiry->count)
 	{
 		const BackupName *owner = &expiry->names[first];
-		const char *database = owner->of_files ? NULL : owner->database;
-		json_t *payload = catalogue_payload(expiry->repository, database, NULL, started);
+		json_t *payload = catalogue_payload(expiry->repository, &owner->owner, NULL, started);
 		json_t *removed = json_array();
 		int i = first;
 
 		for (; i < expiry->count && backup_same_owner(&expiry->names[i], owner); i++)
 		{
 			if (!expiry->backups[i].keep)
-				json_array_append_new(removed,
-									  json_pack("{s:o, s:s}", "database", json_text(database),
-												"backup", expiry->names[i].id));
+				json_array_append_new(removed, json_pack("{s:o, s:s}", "database",
+														 catalogue_database(&owner->owner),
+														 "backup", expiry->names[i].id));
 		}
 		json_object_set_new(payload, "removed", removed);
 		if (owner->of_files)
@@ -373,7 +393,7 @@ record(const Expiry *expiry, const char *started)
 							json_count(first == 0 ? expiry->leftovers.number[LEFTOVER_OBJECT] : 0));
 		json_object_set_new(payload, "bytes_removed",
 							json_count(first == 0 ? expiry->leftovers.bytes[LEFTOVER_OBJECT] : 0));
-		catalogue_record(expiry->settings, EVENT_EXPIRE, owner->database, payload);
+		catalogue_record(expiry->settings, EVENT_EXPIRE, &owner->owner, payload);
 		first = i;
 	}
 }
@@ -431,7 +451,9 @@ const Command command_expire = {
 		"The rules count days, ISO weeks, months and years (in UTC) that have a backup, and keep\n"
 		"the newest backup of each: --keep-daily=7 keeps one of each of the last seven days with\n"
 		"a backup. Days without one do not use up the rule. Each database is looked at by itself,\n"
-		"and so are the globals and each set of configuration files.\n"
+		"and so are the globals and each set of configuration files. In a repository of several\n"
+		"servers only the backups of the server --server (default: main) are looked at; sets of\n"
+		"configuration files belong to main.\n"
 		"\n"
 		"Never removed: the newest backup, the newest verified one, the --keep-minimum newest,\n"
 		"and damaged ones. A backup that failed its verification counts for no rule. If a backup\n"

@@ -450,12 +450,15 @@ choose_output(Export *export, const BackupName *name)
 	if (output == NULL)
 	{
 		if (backup_is_of_globals(name))
-			export->path = xasprintf("globals_%s%s", name->id, codec_suffix(export->codec));
+			export->path =
+				xasprintf("globals_%s%s%s%s", name->server, name->server[0] != '\0' ? "_" : "",
+						  name->id, codec_suffix(export->codec));
 		else
 		{
 			database_directory_encode(name->database, directory);
 			export->path =
-				xasprintf("backup_%s_%s%s", directory, name->id, codec_suffix(export->codec));
+				xasprintf("backup_%s%s%s_%s%s", name->server, name->server[0] != '\0' ? "@" : "",
+						  directory, name->id, codec_suffix(export->codec));
 		}
 	}
 	else

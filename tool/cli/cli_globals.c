@@ -28,7 +28,7 @@
 static bool
 globals_backup(const Settings *settings)
 {
-	Repository *repository = repository_open(settings->repo);
+	Repository *repository = open_repository(settings);
 	BackupAttempt attempt;
 	bool good;
 
@@ -54,7 +54,7 @@ globals_restore(const Settings *settings)
 {
 	const char *id = settings->narguments > 1 ? settings->arguments[1] : NULL;
 	char *name = id != NULL ? xasprintf("/%s", id) : xstrdup(GLOBALS_DATABASE);
-	Repository *repository = repository_open(settings->repo);
+	Repository *repository = open_repository(settings);
 	GlobalsRestore restore;
 	struct timespec start;
 	struct timespec end;
@@ -181,11 +181,12 @@ const Command command_globals = {
 	.min_arguments = 1,
 	.max_arguments = 2,
 	.options = "dbname host port username no-password password jobs type compress "
-			   "no-role-passwords existing-roles lock-wait-timeout tablespace-mapping "
+			   "no-role-passwords same-server existing-roles lock-wait-timeout tablespace-mapping "
 			   "no-tablespaces output yes "
 			   "pg-bindir catalogue allow-unknown-sql",
 	.per_call = "existing-roles yes allow-unknown-sql",
 	.per_call_words = "restore",
+	.always_per_call = "same-server",
 	.help =
 		"Globals are what belongs to no database: roles with their passwords, memberships and\n"
 		"settings, tablespaces, privileges on parameters.  \"nex_backup backup --all\" backs them "
@@ -211,6 +212,8 @@ const Command command_globals = {
 		"A statement that neither pg_dumpall nor nex_backup would have written is shown, and "
 		"nothing is\n"
 		"restored.  Inspect it, then use --allow-unknown-sql to execute it.\n"
+		"\n"
+		"They are those of the server --server, which is main if none is named.\n"
 		"\n"
 		"Passwords are stored as the server has them, hashed.  Only a superuser can read "
 		"them;\n"

@@ -95,7 +95,8 @@ restore_commands(const Repository *repository, const BackupName *name, const Man
 			? "-n 1 sh -c 'age -d -i KEY_FILE \"$0\" || exit 255'"
 			: "-n 1 sh -c 'python3 -I ~/decrypt_aes.py KEY_FILE <\"$0\" || exit 255'";
 	bool globals = backup_is_of_globals(name);
-	char *backup = globals ? xstrdup(name->id) : xasprintf("%s/%s", name->database, name->id);
+	char *owner = owner_name(&name->owner);
+	char *backup = globals ? xstrdup(name->id) : xasprintf("%s/%s", owner, name->id);
 	/* A name that begins like an option is told from one by what stands before it. */
 	bool dash = backup[0] == '-';
 	char *before = xasprintf("nex_backup %s ", globals ? "globals restore" : "restore");
@@ -110,6 +111,8 @@ restore_commands(const Repository *repository, const BackupName *name, const Man
 	buffer_append_string(&out, globals ? "" : dash ? "--to=newdb" : " --to=newdb");
 	buffer_append_string(&out, " --repo=");
 	quote_shell_word(&out, location);
+	if (globals && name->server[0] != '\0')
+		buffer_printf(&out, " --server=%s", name->server);
 	if (manifest->cipher != CIPHER_NONE)
 		buffer_append_string(&out, key_option(repository));
 	if (dash)
@@ -132,6 +135,7 @@ restore_commands(const Repository *repository, const BackupName *name, const Man
 	free(listing);
 	free(before);
 	free(backup);
+	free(owner);
 	return count;
 }
 
@@ -266,7 +270,8 @@ print_head(const BackupSummary *summary, const Manifest *manifest)
 	line("Snapshot", "%s, took %s", manifest->snapshot_at, pretty_duration(summary->seconds));
 	line("Written by", "nex_backup %s, %s %s", manifest->tool, globals ? "pg_dumpall" : "pg_dump",
 		 manifest->pg_dump);
-	line("Server", "PostgreSQL %s%s", server->version, server->in_recovery ? " (standby)" : "");
+	line("Server", "%s%sPostgreSQL %s%s", server->label, server->label[0] != '\0' ? ", " : "",
+		 server->version, server->in_recovery ? " (standby)" : "");
 	if (server->system_identifier != NULL)
 		line("", "system identifier %s, timeline %d%s%s", server->system_identifier,
 			 server->timeline, server->lsn != NULL ? ", LSN " : "",

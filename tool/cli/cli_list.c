@@ -158,11 +158,16 @@ run_list(const Settings *settings)
 	Repository *repository = open_repository(settings);
 	BackupName *names = NULL;
 	int count = 0;
+	Owner owner;
 	bool good;
 
 	if (repository == NULL)
 		return false;
-	good = repository_list(repository, database, &names, &count);
+	if (database == NULL)
+		good = repository_list_server(repository, settings->server, &names, &count);
+	else
+		good = repository_owner_named(repository, database, &owner) &&
+			   repository_list(repository, &owner, &names, &count);
 	if (good)
 		repository_sort(repository, names, count);
 	if (good && count == 0 && !settings->json)
@@ -185,8 +190,10 @@ const Command command_list = {
 	.max_arguments = 1,
 	.options = "",
 	.help =
-		"Shows every backup, or those of one database, ordered by time; those of the globals come\n"
-		"first, those of configuration files last:\n"
+		"Shows every backup, or those of one database, ordered by the time of the snapshot; those\n"
+		"of the globals come first, those of configuration files last. Names of databases of "
+		"other\n"
+		"servers than main are NAME@DB; with --server=NAME only that server's are shown:\n"
 		"  size      bytes of SQL text\n"
 		"  stored    bytes of the objects that hold it, compressed\n"
 		"  added     bytes that this backup added to the repository; the rest was there already\n"

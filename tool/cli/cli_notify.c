@@ -277,9 +277,10 @@ run_check_missed(const Settings *settings)
 							"no repository given");
 	}
 	repository = directory != NULL ? open_repository(settings) : NULL;
-	lock = repository != NULL && repository_list(repository, NULL, &names, &count)
-			   ? queue_lock(directory, "lock", LOCK_SECONDS)
-			   : -1;
+	lock =
+		repository != NULL && repository_list_server(repository, settings->server, &names, &count)
+			? queue_lock(directory, "lock", LOCK_SECONDS)
+			: -1;
 	for (i = 0; i < count && lock >= 0; i = next)
 	{
 		for (next = i + 1; next < count && backup_same_owner(&names[next], &names[i]);)

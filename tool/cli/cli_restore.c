@@ -21,6 +21,7 @@
 #include "output.h"
 #include "progress_bar.h"
 #include "quote.h"
+#include "repository_view.h"
 #include "restore.h"
 #include "restore_all.h"
 #include "restore_record.h"
@@ -70,7 +71,7 @@ restore_one(const Settings *settings)
 	bool planned;
 	bool good;
 
-	repository = repository_open(settings->repo);
+	repository = open_repository(settings);
 	if (repository == NULL)
 		return false;
 	memset(&plan, 0, sizeof(plan));
@@ -148,7 +149,7 @@ run_restore(const Settings *settings)
 		return false;
 	if (!settings->all)
 		return restore_one(settings);
-	repository = repository_open(settings->repo);
+	repository = open_repository(settings);
 	if (repository == NULL)
 		return false;
 	warn_of_excluded(settings);

@@ -276,8 +276,7 @@ result_json(const Result *result)
 static json_t *
 payload_of(const Run *run, const BackupName *name, const char *started)
 {
-	json_t *payload = catalogue_payload(run->repository, name->of_files ? NULL : name->database,
-										name->id, started);
+	json_t *payload = catalogue_payload(run->repository, &name->owner, name->id, started);
 
 	if (name->of_files)
 		json_object_set_new(payload, "set", json_text(name->database));
@@ -306,14 +305,14 @@ record(const Run *run, const Result *result, const char *started)
 	json_object_set_new(payload, "exit_code", json_integer(good ? EXIT_DONE : EXIT_INTEGRITY));
 	if (good)
 		json_object_set_new(payload, "error", json_null());
-	catalogue_record(run->settings, EVENT_VERIFY, result->name->database, payload);
+	catalogue_record(run->settings, EVENT_VERIFY, &result->name->owner, payload);
 }
 
 /* Tell the catalogue of a verification that was not done to the end; it proves nothing. */
 static void
 record_unfinished(const Run *run, const Result *result, const char *started)
 {
-	catalogue_record(run->settings, EVENT_VERIFY, result->name->database,
+	catalogue_record(run->settings, EVENT_VERIFY, &result->name->owner,
 					 payload_of(run, result->name, started));
 }
 
@@ -420,7 +419,7 @@ run_verify(const Settings *settings)
 		good = repository_resolve(run.repository, settings->arguments[0], names);
 	}
 	else if (good)
-		good = repository_list(run.repository, NULL, &names, &count);
+		good = repository_list_server(run.repository, settings->server, &names, &count);
 	if (good)
 	{
 		run.results = settings->json ? json_array() : NULL;
@@ -447,7 +446,8 @@ const Command command_verify = {
 		"it is there, has its length and its SHA-256, that every frame decompresses to its\n"
 		"recorded length, and that every table has its recorded number of rows. Manifests,\n"
 		"listings and nex_backup.json carry digests too, and are checked as well. Without a name,\n"
-		"globals and configuration files are included.\n"
+		"globals and configuration files are included, and all servers, unless --server names "
+		"one.\n"
 		"\n"
 		"Of an encrypted backup signature and digests are checked without a key, the content with\n"
 		"--identity.\n"

@@ -84,8 +84,9 @@ item_json(const ReportItem *item)
 	json_t *value = item->more != NULL ? json_copy(item->more) : json_object();
 
 	json_object_set_new(value, "kind", json_string(is_globals(item) ? "globals" : "database"));
-	json_object_set_new(value, "database",
-						is_globals(item) ? json_null() : json_text(item->database));
+	if (json_object_get(value, "database") == NULL)
+		json_object_set_new(value, "database",
+							is_globals(item) ? json_null() : json_text(item->database));
 	json_object_set_new(value, "result", json_string(result_names[item->result]));
 	json_object_set_new(value, "backup", json_text(item->backup));
 	json_object_set_new(value, "seconds", json_seconds(item->seconds));

@@ -21,9 +21,10 @@ typedef struct Command
 	int max_arguments;
 	const char
 		*options; /* names of the options it takes besides the global ones, space-separated */
-	const char *per_call;       /* … those of them that neither environment nor file may set */
-	const char *per_call_words; /* … if the first argument is one of these; NULL: always */
-	const char *help;           /* paragraphs below the usage line */
+	const char *per_call;        /* … those of them that neither environment nor file may set */
+	const char *per_call_words;  /* … if the first argument is one of these; NULL: always */
+	const char *always_per_call; /* the same, whatever the first argument is */
+	const char *help;            /* paragraphs below the usage line */
 	bool (*run)(const Settings *settings);
 	bool needs_no_repository; /* runs without --repo, and without reading the configuration file */
 	bool is_run;              /* work whose end is logged and, if it fails, alarmed about */

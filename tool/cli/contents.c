@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include "archive_toc.h"
+#include "catalogue.h"
 #include "json_text.h"
 #include "memory.h"
 #include "output.h"
@@ -99,8 +100,8 @@ add_text_row(TextTable *text, const TocEntry *entry, const ManifestTable *table)
 static void
 print_json(const BackupName *name, json_t *objects, uint64_t large_objects)
 {
-	output_json(json_pack("{s:o, s:s, s:o, s:o}", "database", json_text(name->database), "backup",
-						  name->id, "objects", objects, "large_objects",
+	output_json(json_pack("{s:o, s:s, s:o, s:o}", "database", catalogue_database(&name->owner),
+						  "backup", name->id, "objects", objects, "large_objects",
 						  json_count(large_objects)));
 }
 

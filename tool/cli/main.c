@@ -146,6 +146,8 @@ check_repository(const Command *command, const Settings *settings)
 static bool
 check_per_call(const Command *command, const Arguments *arguments, const Settings *settings)
 {
+	if (!config_check_per_call(arguments, settings, command->always_per_call))
+		return false;
 	return (command->per_call_words != NULL &&
 			!first_is_among(settings, command->per_call_words)) ||
 		   config_check_per_call(arguments, settings, command->per_call);

@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "catalogue.h"
 #include "log.h"
 #include "memory.h"
 #include "nearest.h"
@@ -19,6 +20,8 @@
 Repository *
 open_repository(const Settings *settings)
 {
+	Repository *repository;
+
 	if (settings->repo == NULL || settings->repo[0] == '\0')
 	{
 		report_error(EXIT_USAGE, NULL,
@@ -27,7 +30,10 @@ open_repository(const Settings *settings)
 					 "no repository was given");
 		return NULL;
 	}
-	return repository_open(settings->repo);
+	repository = repository_open(settings->repo);
+	if (repository != NULL)
+		repository_use_server(repository, settings->server);
+	return repository;
 }
 
 /* The database whose name is most like this one; NULL if none is.  Caller frees. */
@@ -46,7 +52,8 @@ nearest_database(Repository *repository, const char *database)
 	owners = xcalloc((size_t) count + 1, sizeof(char *));
 	for (i = 0; i < count; i++)
 	{
-		if (!names[i].of_files && !backup_is_of_globals(&names[i]))
+		if (!names[i].of_files && !backup_is_of_globals(&names[i]) &&
+			strcmp(names[i].server, repository->server) == 0)
 			owners[n++] = names[i].database;
 	}
 	nearest = xstrdup(nearest_name(database, owners, n));
@@ -126,7 +133,10 @@ backup_set_json(json_t *value, const BackupName *name)
 
 	json_object_set_new(value, "kind", json_string(backup_kind_name(kind)));
 	json_object_set_new(value, "database",
-						kind == BACKUP_OF_DATABASE ? json_text(name->database) : json_null());
+						kind == BACKUP_OF_DATABASE ? catalogue_database(&name->owner)
+												   : json_null());
+	if (kind != BACKUP_OF_FILES)
+		json_object_set_new(value, "server", json_string(owner_server(&name->owner)));
 	if (kind == BACKUP_OF_FILES)
 		json_object_set_new(value, "set", json_text(name->database));
 }
@@ -203,13 +213,25 @@ summary_json(const BackupSummary *summary)
 
 /* ---- summaries ---- */
 
+/* The name of its owner, as people read it; caller frees. */
+static char *
+printable_owner(const BackupName *name)
+{
+	char *full = owner_name(&name->owner);
+	char *shown = printable_name(full);
+
+	free(full);
+	return shown;
+}
+
 char *
 backup_owner(const BackupName *name)
 {
-	char *database = printable_name(name->database);
-	char *owner = name->of_files               ? xasprintf("files of set \"%s\"", database)
-				  : backup_is_of_globals(name) ? xstrdup("globals")
-											   : xasprintf("database \"%s\"", database);
+	char *database = printable_owner(name);
+	char *owner = name->of_files                ? xasprintf("files of set \"%s\"", database)
+				  : !backup_is_of_globals(name) ? xasprintf("database \"%s\"", database)
+				  : name->server[0] != '\0' ? xasprintf("globals of server \"%s\"", name->server)
+											: xstrdup("globals");
 
 	free(database);
 	return owner;
@@ -220,16 +242,19 @@ backup_owner_cell(const BackupName *name)
 {
 	if (name->of_files)
 		return xasprintf("(config %s)", name->database);
-	return xstrdup(backup_is_of_globals(name) ? "(globals)" : name->database);
+	if (backup_is_of_globals(name))
+		return xasprintf("%s%s(globals)", name->server, name->server[0] != '\0' ? "@" : "");
+	return owner_name(&name->owner);
 }
 
 char *
 backup_label(const BackupName *name)
 {
-	char *database = printable_name(name->database);
-	char *label = name->of_files               ? xasprintf("config %s/%s", database, name->id)
-				  : backup_is_of_globals(name) ? xasprintf("globals %s", name->id)
-											   : xasprintf("%s/%s", database, name->id);
+	char *database = printable_owner(name);
+	char *label = name->of_files                ? xasprintf("config %s/%s", database, name->id)
+				  : !backup_is_of_globals(name) ? xasprintf("%s/%s", database, name->id)
+				  : name->server[0] != '\0' ? xasprintf("globals %s@/%s", name->server, name->id)
+											: xasprintf("globals %s", name->id);
 
 	free(database);
 	return label;

@@ -63,10 +63,13 @@ extern void verification_text(const BackupSummary *summary, char *text, size_t s
  */
 extern bool made_by_old_tool(const char *tool);
 
-/* Set the keys "kind" and "database", which is null for the globals. */
+/*
+ * Set the keys "kind", "server" and "database", which is null for the globals, and
+ * LABEL@db for a database of another server than main.
+ */
 extern void backup_set_json(json_t *value, const BackupName *name);
 
-/* "database "db"", "globals" or "files of set "s""; caller frees. */
+/* "database "db"", "globals", "globals of server "x"" or "files of set "s""; caller frees. */
 extern char *backup_owner(const BackupName *name);
 
 /* "db", "(globals)" or "(config s)", for a column that is headed "database"; caller frees. */

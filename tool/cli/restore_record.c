@@ -14,23 +14,24 @@ void
 restore_record(const RestorePlan *plan, bool good, const char *started)
 {
 	json_t *payload =
-		catalogue_payload(plan->repository, plan->backup.database, plan->backup.id, started);
+		catalogue_payload(plan->repository, &plan->backup.owner, plan->backup.id, started);
+	Owner target = owner_of(plan->settings->server, plan->database);
 
 	if (good)
 		json_object_set_new(payload, "state", json_string("succeeded"));
 	json_object_set_new(payload, "target", json_text(plan->database));
 	json_object_set_new(payload, "rows", json_integer((json_int_t) plan->rows));
 	json_object_set_new(payload, "kept_as", json_text(plan->kept_as));
-	catalogue_record(plan->settings, EVENT_RESTORE, plan->database, payload);
+	catalogue_record(plan->settings, EVENT_RESTORE, &target, payload);
 }
 
 void
 restore_record_globals(const GlobalsRestore *restore, bool good, const char *started)
 {
 	json_t *payload =
-		catalogue_payload(restore->repository, GLOBALS_DATABASE, restore->backup.id, started);
+		catalogue_payload(restore->repository, &restore->backup.owner, restore->backup.id, started);
 
 	if (good)
 		json_object_set_new(payload, "state", json_string("succeeded"));
-	catalogue_record(restore->settings, EVENT_RESTORE, GLOBALS_DATABASE, payload);
+	catalogue_record(restore->settings, EVENT_RESTORE, &restore->backup.owner, payload);
 }

@@ -11,11 +11,13 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "catalogue.h"
 #include "json_text.h"
 #include "log.h"
 #include "object_errors.h"
 #include "output.h"
 #include "quote.h"
+#include "repository_view.h"
 #include "selection.h"
 
 static json_t *
@@ -90,11 +92,11 @@ restored_as(const RestorePlan *plan)
 static void
 print_json(const RestorePlan *plan, double seconds)
 {
-	json_t *value = json_pack("{s:o, s:s, s:o, s:o, s:I, s:I, s:o}", "database",
-							  json_text(plan->backup.database), "backup", plan->backup.id, "target",
-							  json_text(restored_as(plan)), "kept_as", json_text(plan->kept_as),
-							  "tables", (json_int_t) plan->manifest->ntables, "rows",
-							  (json_int_t) plan->rows, "seconds", json_seconds(seconds));
+	json_t *value = json_pack(
+		"{s:o, s:s, s:o, s:o, s:I, s:I, s:o}", "database", catalogue_database(&plan->backup.owner),
+		"backup", plan->backup.id, "target", json_text(restored_as(plan)), "kept_as",
+		json_text(plan->kept_as), "tables", (json_int_t) plan->manifest->ntables, "rows",
+		(json_int_t) plan->rows, "seconds", json_seconds(seconds));
 
 	json_object_set_new(value, "incomplete", json_boolean(plan->incomplete));
 	if (plan->incomplete)
@@ -165,11 +167,11 @@ static void
 print_text(const RestorePlan *plan, double seconds)
 {
 	char *name = printable_name(restored_as(plan));
-	char *source = printable_name(plan->backup.database);
+	char *source = backup_label(&plan->backup);
 	char *kept = plan->kept_as != NULL ? printable_name(plan->kept_as) : NULL;
 
-	show_text("%s %s/%s%s into database \"%s\": %s, %s in %s\n",
-			  plan->appended != NULL ? "appended" : "restored", source, plan->backup.id,
+	show_text("%s %s%s into database \"%s\": %s, %s in %s\n",
+			  plan->appended != NULL ? "appended" : "restored", source,
 			  plan->incomplete ? ", incomplete," : "", name,
 			  pretty_number_of(plan->manifest->ntables, "table"),
 			  pretty_number_of(plan->rows, "row"), pretty_duration(seconds));

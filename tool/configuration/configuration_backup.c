@@ -70,6 +70,7 @@ begin(ConfigurationBackup *backup, const char *set)
 {
 	const Settings *settings = backup->settings;
 	Manifest *manifest = backup->manifest = manifest_create();
+	Owner owner;
 
 	manifest->kind = BACKUP_OF_FILES;
 	manifest->database.name = xstrdup(set);
@@ -81,9 +82,10 @@ begin(ConfigurationBackup *backup, const char *set)
 	manifest->level = settings->compress_level;
 	manifest->repository = xstrdup(backup->repository->id);
 	manifest_describe(backup->repository, manifest);
+	owner = manifest_owner(manifest);
 	if (!encryption_can_write(backup->repository) || !repository_lock_shared(backup->repository) ||
-		!repository_lock_set(backup->repository, set, &backup->lock) ||
-		!repository_new_set_id(backup->repository, set, manifest->id))
+		!repository_lock_backup(backup->repository, &owner, &backup->lock) ||
+		!repository_new_id(backup->repository, &owner, manifest->id))
 		return false;
 	unclear_warn(backup->repository);
 	backup->store = object_store_create(backup->repository, manifest->codec, NULL);

@@ -245,12 +245,16 @@ read_later_ids(Repository *repository, Candidate *candidates, int count, int lat
 static char *
 subject(const BackupName *name)
 {
-	char *shown = printable_name(name->database);
-	char *text = name->of_files               ? xasprintf("the files of set \"%s\"", shown)
-				 : backup_is_of_globals(name) ? xstrdup("the globals")
-											  : xasprintf("database \"%s\"", shown);
+	char *full = owner_name(&name->owner);
+	char *shown = printable_name(full);
+	char *text = name->of_files ? xasprintf("the files of set \"%s\"", shown)
+				 : backup_is_of_globals(name)
+					 ? xasprintf("the globals%s%s", name->server[0] != '\0' ? " of server " : "",
+								 name->server)
+					 : xasprintf("database \"%s\"", shown);
 
 	free(shown);
+	free(full);
 	return text;
 }
 
@@ -389,30 +393,4 @@ repository_sort(Repository *repository, BackupName *names, int count)
 	memcpy(names, sorted, (size_t) first * sizeof(BackupName));
 	free(sorted);
 	free(candidates);
-}
-
-bool
-repository_resolve_at(Repository *repository, const char *database, double at, BackupName *name)
-{
-	const BackupName *chosen = NULL;
-	BackupName *names = NULL;
-	int count = 0;
-	char *shown;
-
-	if (!repository_list(repository, database, &names, &count))
-		return false;
-	chosen = repository_choose(repository, names, count, &at);
-	if (chosen != NULL)
-		*name = *chosen;
-	free(names);
-	if (chosen != NULL)
-		return true;
-	shown = printable_name(database);
-	report_error(EXIT_FAILED, NULL,
-				 "\"nex_backup list\" shows the times of all backups; --at is UTC unless it names "
-				 "an offset.",
-				 "there is no backup of %s%s%s that early", shown[0] != '\0' ? "database \"" : "",
-				 shown[0] != '\0' ? shown : "the globals", shown[0] != '\0' ? "\"" : "");
-	free(shown);
-	return false;
 }

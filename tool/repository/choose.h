@@ -23,10 +23,6 @@ extern const BackupName *repository_choose(Repository *repository, const BackupN
 extern const BackupName *repository_choose_quietly(Repository *repository, const BackupName *names,
 												   int count);
 
-/* The same by the name of the database; reports (exit 1) if there is none. */
-extern bool repository_resolve_at(Repository *repository, const char *database, double at,
-								  BackupName *name);
-
 /* Put the backups of each owner, which lie together, into the order of their snapshots. */
 extern void repository_sort(Repository *repository, BackupName *names, int count);
 

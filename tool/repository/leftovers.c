@@ -273,41 +273,62 @@ find_in_tree(Repository *repository, const ObjectSet *needed, const char *tree,
 	return good && !interrupted();
 }
 
-bool
-leftovers_find(Repository *repository, const ObjectSet *needed, Leftovers *leftovers)
+/* Unfinished files in a directory itself. */
+static bool
+find_temporary(Repository *repository, const char *directory, const char *prefix,
+			   Leftovers *leftovers)
 {
-	NameList top;
+	NameList list;
 	size_t i;
 
-	memset(leftovers, 0, sizeof(*leftovers));
-	if (!find_in_tree(repository, needed, "objects", leftovers) ||
-		!find_in_tree(repository, NULL, "backups", leftovers) ||
-		!find_in_backups(repository, "globals/", leftovers) ||
-		!find_in_tree(repository, NULL, "config", leftovers) || !list_names(repository, ".", &top))
-	{
-		leftovers_free(leftovers);
+	if (!list_names(repository, directory, &list))
 		return false;
-	}
-	for (i = 0; i < top.count; i++)
+	for (i = 0; i < list.count; i++)
 	{
-		if (leftover_is_temporary(top.names[i]))
-			add(repository, leftovers, LEFTOVER_TEMPORARY, "", top.names[i]);
+		if (leftover_is_temporary(list.names[i]))
+			add(repository, leftovers, LEFTOVER_TEMPORARY, prefix, list.names[i]);
 	}
-	free_names(&top);
+	free_names(&list);
 	return true;
 }
 
-bool
-leftovers_reference(Repository *repository, const BackupName *names, int count, ObjectSet *needed)
+/* What lies there of one server, as stored (owner.h). */
+static bool
+find_of_server(Repository *repository, const ObjectSet *needed, const char *server,
+			   Leftovers *leftovers)
+{
+	char *objects = server_path(server, "objects");
+	char *backups = server_path(server, "backups");
+	char *globals = server_path(server, "globals/");
+	bool good = (needed == NULL || find_in_tree(repository, needed, objects, leftovers)) &&
+				find_in_tree(repository, NULL, backups, leftovers) &&
+				find_in_backups(repository, globals, leftovers);
+
+	free(globals);
+	free(backups);
+	free(objects);
+	return good;
+}
+
+/*
+ * Take down the objects that the backups of one server name.  False if a manifest is damaged: it is
+ * reported, and the rest is read.
+ */
+static bool
+reference(Repository *repository, const BackupName *names, int count, const char *server,
+		  ObjectSet *needed)
 {
 	bool good = true;
 	int i;
 
 	for (i = 0; i < count && !interrupted(); i++)
 	{
-		Manifest *manifest = repository_manifest(repository, &names[i]);
+		Manifest *manifest;
 		uint32_t object;
 
+		if (strcmp(names[i].server, server) != 0)
+			continue;
+		manifest = repository_manifest(repository, &names[i]);
 		if (manifest == NULL)
 		{
 			good = false;
@@ -318,6 +339,72 @@ leftovers_reference(Repository *repository, const BackupName *names, int count, 
 		manifest_free(manifest);
 	}
 	return good && !interrupted();
+}
+
+/* The objects that the backups of one server need, and those of sets of files if it is main. */
+static bool
+find_needed(Repository *repository, const BackupName *names, int count, const char *server,
+			Leftovers *leftovers, bool *damaged)
+{
+	ObjectSet needed;
+	bool good;
+
+	object_set_init(&needed);
+	good = reference(repository, names, count, server, &needed);
+	*damaged |= !good && !interrupted();
+
+	/* That there is no backup may also mean that somebody moved the manifests away. */
+	good = good && find_of_server(repository, needed.count > 0 ? &needed : NULL, server, leftovers);
+	object_set_free(&needed);
+	return good;
+}
+
+/* All servers but main, whether there are backups of them or not. */
+static bool
+find_of_servers(Repository *repository, const BackupName *names, int count, Leftovers *leftovers,
+				bool *damaged)
+{
+	NameList list;
+	bool good = true;
+	size_t i;
+
+	if (!list_names(repository, "servers", &list))
+		return false;
+	for (i = 0; i < list.count && good; i++)
+	{
+		char *label = list.names[i];
+		char *directory;
+		char *prefix;
+
+		if (!is_directory(label))
+			continue;
+		prefix = xasprintf("servers/%s", label);
+		directory = xasprintf("servers/%s", label);
+		label[strlen(label) - 1] = '\0';
+		if (label_valid(label))
+			good = find_temporary(repository, directory, prefix, leftovers) &&
+				   (label_stored(label)[0] == '\0' ||
+					find_needed(repository, names, count, label, leftovers, damaged));
+		free(directory);
+		free(prefix);
+	}
+	free_names(&list);
+	return good;
+}
+
+bool
+leftovers_find(Repository *repository, const BackupName *names, int count, Leftovers *leftovers,
+			   bool *damaged)
+{
+	memset(leftovers, 0, sizeof(*leftovers));
+	*damaged = false;
+	if (find_needed(repository, names, count, "", leftovers, damaged) &&
+		find_of_servers(repository, names, count, leftovers, damaged) &&
+		find_in_tree(repository, NULL, "config", leftovers) &&
+		find_temporary(repository, ".", "", leftovers))
+		return true;
+	leftovers_free(leftovers);
+	return false;
 }
 
 bool
@@ -345,10 +432,11 @@ leftovers_remove(Repository *repository, Leftovers *leftovers)
 		/* The last object of a directory takes the directory along; others refuse. */
 		if (item->kind == LEFTOVER_OBJECT)
 		{
-			char directory[] = "objects/xx";
+			char *directory = xstrdup(item->path);
 
-			memcpy(directory, item->path, sizeof(directory) - 1);
+			*strrchr(directory, '/') = '\0';
 			(void) storage->remove_directory(storage, directory);
+			free(directory);
 		}
 	}
 	return !interrupted();

@@ -40,15 +40,13 @@ typedef struct Leftovers
 } Leftovers;
 
 /*
- * Add the objects of these backups to the set.  False (reported, every one of
- * them) if a manifest cannot be read: then nobody knows what is needed, and
- * no object may be removed.
+ * Find all leftovers beside the backups that there are, which are these.  False
+ * (reported) on an I/O error, or, with *damaged, if a manifest cannot be read
+ * (each is reported): then nobody knows what is needed, and no object may be
+ * removed.
  */
-extern bool leftovers_reference(Repository *repository, const BackupName *names, int count,
-								ObjectSet *needed);
-
-/* Find all leftovers.  False (reported) on an I/O error. */
-extern bool leftovers_find(Repository *repository, const ObjectSet *needed, Leftovers *leftovers);
+extern bool leftovers_find(Repository *repository, const BackupName *names, int count,
+						   Leftovers *leftovers, bool *damaged);
 
 /*
  * Remove them; the exclusive lock must be held.  The numbers and bytes are

@@ -50,12 +50,26 @@ backup_kind_name(BackupKind kind)
 char *
 manifest_label(const Manifest *manifest)
 {
-	char *database = printable_name(manifest->database.name);
-	char *label = manifest->kind == BACKUP_OF_GLOBALS ? xasprintf("globals %s", manifest->id)
-													  : xasprintf("%s/%s", database, manifest->id);
+	Owner owner = manifest_owner(manifest);
+	char *name = owner_name(&owner);
+	char *shown = printable_name(name);
+	char *label = manifest->kind == BACKUP_OF_GLOBALS
+					  ? xasprintf("globals %s%s%s", manifest->server.label,
+								  manifest->server.label[0] != '\0' ? "@/" : "", manifest->id)
+					  : xasprintf("%s/%s", shown, manifest->id);
 
-	free(database);
+	free(shown);
+	free(name);
 	return label;
+}
+
+Owner
+manifest_owner(const Manifest *manifest)
+{
+	Owner owner = owner_of(manifest->server.label, manifest->database.name);
+
+	owner.of_files = manifest->kind == BACKUP_OF_FILES;
+	return owner;
 }
 
 Manifest *
@@ -226,8 +240,12 @@ manifest_object_path(const Manifest *manifest, uint32_t object)
 {
 	const char *id = manifest->objects[object].id;
 
-	return xasprintf("objects/%.2s/%s%s%s", id, id, codec_suffix(manifest->codec),
-					 cipher_suffix(manifest->cipher));
+	char *objects = server_path(manifest->server.label, "objects");
+	char *path = xasprintf("%s/%.2s/%s%s%s", objects, id, id, codec_suffix(manifest->codec),
+						   cipher_suffix(manifest->cipher));
+
+	free(objects);
+	return path;
 }
 
 bool

@@ -17,6 +17,7 @@
 #include "codec.h"
 #include "digest.h"
 #include "names.h"
+#include "owner.h"
 
 /* In the order in which they stand in a manifest. */
 typedef enum MemberKind
@@ -111,6 +112,7 @@ typedef struct ManifestServer
 	char *lsn;
 	int timeline;
 	bool in_recovery;
+	char label[LABEL_SIZE]; /* of this server in the repository; "": main */
 } ManifestServer;
 
 typedef struct ManifestTotals
@@ -242,7 +244,10 @@ extern Manifest *manifest_parse(const char *json, size_t length, char **error);
 /* The text of the .sha256 file that belongs to the manifest. */
 extern void manifest_listing(const Manifest *manifest, Buffer *listing);
 
-/* "objects/ab/abcdef….sql.zst"; caller frees. */
+/* Whose backup it is. */
+extern Owner manifest_owner(const Manifest *manifest);
+
+/* "objects/ab/abcdef….sql.zst", below the directory of its server; caller frees. */
 extern char *manifest_object_path(const Manifest *manifest, uint32_t object);
 
 #endif /* NEX_MANIFEST_H */

@@ -60,6 +60,7 @@ manifest_close(const Repository *repository, const Manifest *manifest, Buffer *j
 {
 	const Encryption *encryption = repository->encryption;
 	Manifest outer = *manifest;
+	Owner owner = manifest_owner(manifest);
 	Buffer inner;
 	bool good;
 
@@ -78,7 +79,7 @@ manifest_close(const Repository *repository, const Manifest *manifest, Buffer *j
 			   encryption_sign(encryption, SIGNED_MANIFEST, json) && seal_append(json);
 	}
 	if (good && manifest->kind == BACKUP_OF_DATABASE)
-		writer_state_save_manifest(repository->id, manifest->database.name, &inner);
+		writer_state_save_manifest(repository->id, &owner, &inner);
 	else if (!good)
 		report_error(EXIT_FAILED, NULL, NULL, "could not encrypt and sign the manifest");
 	buffer_free(&inner);
@@ -93,7 +94,8 @@ same_backup(const Manifest *a, const Manifest *b)
 
 	if (strcmp(a->id, b->id) != 0 || strcmp(a->repository, b->repository) != 0 ||
 		strcmp(a->database.name, b->database.name) != 0 || a->kind != b->kind ||
-		a->cipher != b->cipher || a->codec != b->codec || a->nobjects != b->nobjects)
+		strcmp(a->server.label, b->server.label) != 0 || a->cipher != b->cipher ||
+		a->codec != b->codec || a->nobjects != b->nobjects)
 		return false;
 	for (i = 0; i < a->nobjects; i++)
 	{
@@ -204,7 +206,7 @@ read_previous(Repository *repository, const BackupName *name, char **error)
 	if (!manifest->locked)
 		return manifest;
 	buffer_init(&json);
-	if (writer_state_manifest(repository->id, name->database, &json))
+	if (writer_state_manifest(repository->id, &name->owner, &json))
 		copy = manifest_parse(json.data != NULL ? json.data : "", json.length, &problem);
 	buffer_free(&json);
 	free(problem);
@@ -218,26 +220,32 @@ read_previous(Repository *repository, const BackupName *name, char **error)
 }
 
 Manifest *
-manifest_to_build_on(Repository *repository, const char *database)
+manifest_to_build_on(Repository *repository, const Owner *owner)
 {
 	Manifest *manifest = NULL;
 	char *error = NULL;
 	BackupName latest;
+	char *name;
 
-	if (!repository_latest(repository, database, &latest))
+	if (!repository_latest(repository, owner, &latest))
 		return NULL;
 	/* Nobody knows which of its files are good: the record of that may be cut. */
 	if (repository_verification_failed(repository, &latest))
 	{
+		name = owner_name(owner);
 		log_warning("the last verification of backup %s/%s failed: everything is stored again",
-					latest.database, latest.id);
+					name, latest.id);
+		free(name);
 		return NULL;
 	}
 	manifest = read_previous(repository, &latest, &error);
 	if (error != NULL)
-		log_warning("backup %s/%s %s, so everything is stored again: %s", latest.database,
-					latest.id, repository->manifest_unreadable ? "cannot be read" : "is damaged",
-					error);
+	{
+		name = owner_name(owner);
+		log_warning("backup %s/%s %s, so everything is stored again: %s", name, latest.id,
+					repository->manifest_unreadable ? "cannot be read" : "is damaged", error);
+		free(name);
+	}
 	free(error);
 	return manifest;
 }

@@ -27,11 +27,11 @@ extern Manifest *manifest_open(const Repository *repository, const char *json, s
 extern void manifest_describe(const Repository *repository, Manifest *manifest);
 
 /*
- * The manifest of the latest backup of a database (or GLOBALS_DATABASE), whose
+ * The manifest of the latest backup of an owner, whose
  * objects the next one may re-use.  NULL if there is none, or none to rely on:
  * it is damaged, its verification failed (a warning), or it is for other keys.
  */
-extern Manifest *manifest_to_build_on(Repository *repository, const char *database);
+extern Manifest *manifest_to_build_on(Repository *repository, const Owner *owner);
 
 /* False (reported) if the manifest is locked, saying which key is missing. */
 extern bool manifest_require_open(const Repository *repository, const Manifest *manifest);

@@ -315,6 +315,7 @@ static void
 read_server(Reader *reader, const json_t *root, ManifestServer *server)
 {
 	const json_t *object = json_object_get(root, "server");
+	const json_t *value = json_object_get(object, "label");
 
 	server->version = get_text(reader, object, "version");
 	server->version_num = (int) get_number(reader, object, "version_num", INT32_MAX);
@@ -323,6 +324,8 @@ read_server(Reader *reader, const json_t *root, ManifestServer *server)
 	server->in_recovery = get_flag(reader, object, "in_recovery");
 	if (!json_is_null(json_object_get(object, "timeline")))
 		server->timeline = (int) get_number(reader, object, "timeline", INT32_MAX);
+	if (value != NULL && !label_take(json_string_value(value), server->label))
+		broken(reader, "key \"label\" is not the label of another server");
 }
 
 static void

@@ -84,11 +84,16 @@ globals_json(const ManifestGlobals *globals)
 static json_t *
 server_json(const ManifestServer *server)
 {
-	return json_pack("{s:o, s:i, s:o, s:o, s:o, s:b}", "version", text(server->version),
-					 "version_num", server->version_num, "system_identifier",
-					 text(server->system_identifier), "timeline",
-					 server->timeline > 0 ? json_integer(server->timeline) : json_null(), "lsn",
-					 text(server->lsn), "in_recovery", server->in_recovery);
+	json_t *json =
+		json_pack("{s:o, s:i, s:o, s:o, s:o, s:b}", "version", text(server->version), "version_num",
+				  server->version_num, "system_identifier", text(server->system_identifier),
+				  "timeline", server->timeline > 0 ? json_integer(server->timeline) : json_null(),
+				  "lsn", text(server->lsn), "in_recovery", server->in_recovery);
+
+	/* That of main is left out: so its manifests are those of earlier versions. */
+	if (server->label[0] != '\0')
+		json_object_set_new(json, "label", text(server->label));
+	return json;
 }
 
 static json_t *

@@ -40,6 +40,7 @@ struct ObjectStore
 	Repository *repository;
 	Codec codec;
 	Cipher cipher;
+	char *objects; /* the directory that they lie in */
 	const Manifest *previous;
 	uint32_t *by_id; /* positions of previous->objects, ordered by id, or by content if encrypted */
 
@@ -102,6 +103,7 @@ object_store_create(Repository *repository, Codec codec, const Manifest *previou
 
 	store->repository = repository;
 	store->codec = codec;
+	store->objects = server_path("", "objects");
 	store->cipher = repository->encryption != NULL ? repository->encryption->cipher : CIPHER_NONE;
 	/* Another codec or cipher means other file names. */
 	if (previous != NULL && previous->codec == codec && previous->cipher == store->cipher)
@@ -120,6 +122,13 @@ object_store_create(Repository *repository, Codec codec, const Manifest *previou
 }
 
 void
+object_store_set_server(ObjectStore *store, const char *server)
+{
+	free(store->objects);
+	store->objects = server_path(server, "objects");
+}
+
+void
 object_store_free(ObjectStore *store)
 {
 	if (store == NULL)
@@ -128,13 +137,14 @@ object_store_free(ObjectStore *store)
 	object_set_free(&store->taken);
 	free(store->by_id);
 	free(store->pending);
+	free(store->objects);
 	free(store);
 }
 
 static char *
 object_path(const ObjectStore *store, const char *id)
 {
-	return xasprintf("objects/%.2s/%s%s%s", id, id, codec_suffix(store->codec),
+	return xasprintf("%s/%.2s/%s%s%s", store->objects, id, id, codec_suffix(store->codec),
 					 cipher_suffix(store->cipher));
 }
 
@@ -358,7 +368,8 @@ sync_directories(ObjectStore *store)
 {
 	Storage *storage = store->repository->storage;
 	bool touched[256] = {false};
-	char path[16];
+	char path[64];
+	char *slash;
 	int error = 0;
 	size_t i;
 
@@ -372,11 +383,18 @@ sync_directories(ObjectStore *store)
 	{
 		if (!touched[i])
 			continue;
-		snprintf(path, sizeof(path), "objects/%02x", (unsigned) i);
+		snprintf(path, sizeof(path), "%s/%02x", store->objects, (unsigned) i);
 		error = storage->sync_directory(storage, path);
 	}
-	if (error == 0)
-		error = storage->sync_directory(storage, memcpy(path, "objects", 8));
+	snprintf(path, sizeof(path), "%s", store->objects);
+	while (error == 0)
+	{
+		error = storage->sync_directory(storage, path);
+		slash = strrchr(path, '/');
+		if (error != 0 || slash == NULL)
+			break;
+		*slash = '\0';
+	}
 	if (error == 0)
 		error = storage->sync_directory(storage, memcpy(path, ".", 2));
 	return error == 0 || sync_failed(store, path, error);

@@ -22,6 +22,9 @@ typedef struct ObjectStore ObjectStore;
 /* previous may be NULL; it must outlive the store. */
 extern ObjectStore *object_store_create(Repository *repository, Codec codec,
 										const Manifest *previous);
+
+/* They are those of this server (owner.h), not of main; to be said before the first is put. */
+extern void object_store_set_server(ObjectStore *store, const char *server);
 extern void object_store_free(ObjectStore *store);
 
 /*

@@ -252,6 +252,14 @@ repository_open(const char *location)
 }
 
 void
+repository_use_server(Repository *repository, const char *label)
+{
+	Owner owner = owner_of(label, "");
+
+	memcpy(repository->server, owner.server, sizeof(repository->server));
+}
+
+void
 repository_close(Repository *repository)
 {
 	if (repository == NULL)
@@ -677,40 +685,24 @@ lock_one(Repository *repository, const char *path, const char *what, int *handle
 }
 
 bool
-repository_lock_backup(Repository *repository, const char *database, int *handle)
+repository_lock_backup(Repository *repository, const Owner *owner, int *handle)
 {
-	char directory[DATABASE_DIRECTORY_SIZE];
-	char *name;
-	char *what;
-	char *path;
+	char *name = owner_name(owner);
+	char *shown = printable_name(name);
+	char *path = owner_lock(owner);
+	char *what = owner->of_files           ? xasprintf("the files of set \"%s\"", shown)
+				 : owner_is_globals(owner) ? xstrdup("the globals")
+										   : xasprintf("database \"%s\"", shown);
 	bool good;
 
 	*handle = -1;
-	if (strcmp(database, GLOBALS_DATABASE) == 0)
-		return lock_one(repository, "lock/globals", "the globals", handle);
-	name = printable_name(database);
-	if (!database_directory_encode(database, directory))
-		return report_error(EXIT_FAILED, NULL, NULL, "database name \"%s\" is not valid", name);
-	path = xasprintf("lock/backup-%s", directory);
-	what = xasprintf("database \"%s\"", name);
-	good = lock_one(repository, path, what, handle);
+	good = path != NULL
+			   ? lock_one(repository, path, what, handle)
+			   : report_error(EXIT_FAILED, NULL, NULL, "database name \"%s\" is not valid", shown);
 	free(path);
 	free(what);
+	free(shown);
 	free(name);
-	return good;
-}
-
-bool
-repository_lock_set(Repository *repository, const char *set, int *handle)
-{
-	char *path = xasprintf("lock/files-%s", set);
-	char *what = xasprintf("the files of set \"%s\"", set);
-	bool good;
-
-	*handle = -1;
-	good = lock_one(repository, path, what, handle);
-	free(path);
-	free(what);
 	return good;
 }
 

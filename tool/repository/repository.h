@@ -14,6 +14,7 @@
 
 #include "known_sql.h"
 #include "manifest.h"
+#include "owner.h"
 #include "storage.h"
 
 /* Something in it that is not understood (unclear.h). */
@@ -41,6 +42,7 @@ typedef struct Repository
 	DigestHex recover_digest;
 	int shared_lock;               /* handle, -1 if none */
 	struct Encryption *encryption; /* NULL: plain */
+	char server[LABEL_SIZE];       /* whose databases are meant where none is named; "": main */
 	UnclearPlaces unclear;
 	bool unreadable; /* objects that were verified last could not be read, which is no damage */
 	bool manifest_unreadable; /* the same of the manifest, or the listing beside it, read last */
@@ -78,6 +80,9 @@ extern bool repository_init_with_secret(const char *location, KeyWrapping wrappi
 extern Repository *repository_open(const char *location);
 extern void repository_close(Repository *repository);
 
+/* Names without a server are those of this one; NULL: main. */
+extern void repository_use_server(Repository *repository, const char *label);
+
 /*
  * Write nex_backup.json of an encrypted repository anew after its recipients
  * were changed.  False (reported) on failure.
@@ -112,8 +117,7 @@ extern char *repository_recover_problem(Repository *repository, int *unreadable)
  */
 extern bool repository_lock_shared(Repository *repository);
 extern bool repository_lock_exclusive(Repository *repository, int *handle);
-extern bool repository_lock_backup(Repository *repository, const char *database, int *handle);
-extern bool repository_lock_set(Repository *repository, const char *set, int *handle);
+extern bool repository_lock_backup(Repository *repository, const Owner *owner, int *handle);
 extern void repository_unlock(Repository *repository, int handle);
 
 /*
@@ -123,10 +127,21 @@ extern void repository_unlock(Repository *repository, int handle);
  */
 typedef struct BackupName
 {
-	bool of_files;
-	char database[64];
+	union
+	{
+		Owner owner;
+		struct /* the same */
+		{
+			bool of_files;
+			char server[LABEL_SIZE];
+			char database[64];
+		};
+	};
 	char id[BACKUP_ID_SIZE];
 } BackupName;
+
+/* The file of a server's own directory that is no directory (server_identity.h). */
+#define SERVER_FILE "server.json"
 
 extern bool backup_is_of_globals(const BackupName *name);
 
@@ -137,13 +152,21 @@ extern bool backup_same_owner(const BackupName *a, const BackupName *b);
 extern bool file_set_name_valid(const char *set);
 
 /*
- * All backups, ordered by database, then by id (oldest first); database NULL
- * means all, globals first and sets of files last.  GLOBALS_DATABASE means those of the globals.
+ * The backups of an owner, or of all (NULL), ordered by server (main first), database, and id
+ * (oldest first); the globals of each come first, sets of files last.
  * False (reported) on an I/O error.  Of all, what cannot be looked at is left out; it has been
  * named by a warning, and unclear_report() says whether there was any.  Caller frees *names.
  */
-extern bool repository_list(Repository *repository, const char *database, BackupName **names,
+extern bool repository_list(Repository *repository, const Owner *owner, BackupName **names,
 							int *count);
+
+/* Those of an owner, for whoever goes on if they cannot be listed: that is a warning. */
+extern bool repository_list_readable(Repository *repository, const Owner *owner, BackupName **names,
+									 int *count);
+
+/* Those of one server, or of all, sets of files included (NULL). */
+extern bool repository_list_server(Repository *repository, const char *server, BackupName **names,
+								   int *count);
 
 /* Those of a set of files, or of all sets (NULL). */
 extern bool repository_list_sets(Repository *repository, const char *set, BackupName **names,
@@ -158,15 +181,23 @@ extern bool repository_resolve_set(Repository *repository, const char *set, cons
  * seen, which is a warning.  Which one is the latest is decided by choose.c
  * alone, by the time of the snapshot; a list is in the order of the ids.
  */
-extern bool repository_latest(Repository *repository, const char *database, BackupName *name);
+extern bool repository_latest(Repository *repository, const Owner *owner, BackupName *name);
 
 /*
  * Resolve "DB" (its latest) or "DB/ID".  What has the form of the latter is
  * never a database of that name, whose backups need their id, too.
- * GLOBALS_DATABASE and "/ID" are backups of the globals.  Reports (exit 1,
- * with what there is as a hint) if nothing matches.
+ * GLOBALS_DATABASE and "/ID" are backups of the globals.  They are those of
+ * the repository's server; LABEL@DB and LABEL@ are those of another.  Reports
+ * (exit 1, with what there is as a hint) if nothing matches.
  */
 extern bool repository_resolve(Repository *repository, const char *text, BackupName *name);
+
+/* The same at a time: the latest backup of DB that is not after it. */
+extern bool repository_resolve_at(Repository *repository, const char *text, double at,
+								  BackupName *name);
+
+/* The owner that a name without an id means; false (reported, exit 2) if it may be two. */
+extern bool repository_owner_named(Repository *repository, const char *text, Owner *owner);
 
 /* Read and check a manifest and its .sha256; reports (exit 3, file name) and gives NULL if damaged.
  */
@@ -193,9 +224,10 @@ extern bool repository_check_listing(Repository *repository, const BackupName *n
 extern Manifest *repository_manifest_inside(Repository *repository, const BackupName *name);
 
 /* Choose an id that is free; the time is now. */
-extern bool repository_new_id(Repository *repository, const char *database,
-							  char id[BACKUP_ID_SIZE]);
-extern bool repository_new_set_id(Repository *repository, const char *set, char id[BACKUP_ID_SIZE]);
+extern bool repository_new_id(Repository *repository, const Owner *owner, char id[BACKUP_ID_SIZE]);
+
+/* Is there a manifest of it?  False (reported) if that cannot be found out. */
+extern bool repository_has_backup(Repository *repository, const BackupName *name, bool *exists);
 
 /* Publish: .sha256, then the manifest.  The objects must be durable.  After this the backup exists.
  */

@@ -208,8 +208,7 @@ retention_decide(const RetentionRules *rules, time_t now, RetentionBackup *backu
 	{
 		int end = first;
 
-		while (end < count && backups[end].of_files == backups[first].of_files &&
-			   strcmp(backups[end].database, backups[first].database) == 0)
+		while (end < count && owner_equal(backups[end].owner, backups[first].owner))
 		{
 			backups[end].keep = false;
 			backups[end].frozen = false;

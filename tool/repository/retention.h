@@ -14,6 +14,8 @@
 #include <stdbool.h>
 #include <time.h>
 
+#include "owner.h"
+
 /* How many to keep of each kind; 0 switches a rule off. */
 typedef struct RetentionRules
 {
@@ -36,8 +38,7 @@ typedef enum RetentionState
 typedef struct RetentionBackup
 {
 	/* given */
-	const char *database;
-	bool of_files; /* then `database` is the name of the set */
+	const Owner *owner;
 	const char *id;
 	time_t time;
 	RetentionState state;
@@ -49,8 +50,8 @@ typedef struct RetentionBackup
 } RetentionBackup;
 
 /*
- * Decide for every backup.  The list must be ordered by database, then oldest
- * first, as repository_list() gives it.
+ * Decide for every backup.  The backups of an owner must lie together, oldest
+ * first, as repository_sort() puts them.
  *
  * Buckets are days, ISO weeks, months and years in UTC.  Of each bucket that
  * has a backup the newest is kept, for as many buckets as the rule says; days

@@ -26,7 +26,7 @@
 	"repository."
 #define DIRECTORY_HINT "Put the directory back in its place."
 
-static const char *const trees[] = {"backups", "globals", "config", "objects"};
+static const char *const trees[] = {"backups", "globals", "config", "servers", "objects"};
 
 #define TREES (sizeof(trees) / sizeof(trees[0]))
 
@@ -216,22 +216,55 @@ probe_file(Repository *repository, const BackupName *name, const char *suffix)
 	free(path);
 }
 
+/* The directory of objects that is looked at. */
+typedef struct ObjectsTree
+{
+	Repository *repository;
+	const char *path;
+} ObjectsTree;
+
 /* A directory objects/ab: a link, or one that cannot be read? */
 static bool
 visit_objects(const char *name, void *argument)
 {
-	Repository *repository = argument;
+	const ObjectsTree *tree = argument;
 	size_t length = strspn(name, "0123456789abcdef");
 	char *path;
 	int error;
 
 	if (length != 2 || (name[2] != '\0' && name[2] != '/'))
 		return true;
-	path = xasprintf("objects/%.2s", name);
-	error = probe_directory(repository, path);
+	path = xasprintf("%s/%.2s", tree->path, name);
+	error = probe_directory(tree->repository, path);
 	if (error != 0)
-		unclear_error(repository, path, error, true);
+		unclear_error(tree->repository, path, error, true);
 	free(path);
+	return !interrupted();
+}
+
+static void
+look_at_objects(Repository *repository, const char *path)
+{
+	ObjectsTree tree = {repository, path};
+	int error = repository->storage->list(repository->storage, path, visit_objects, &tree);
+
+	if (error != 0 && error != ENOENT)
+		unclear_error(repository, path, error, true);
+}
+
+/* A directory servers/LABEL. */
+static bool
+visit_server(const char *name, void *argument)
+{
+	size_t length = strlen(name);
+	char *path;
+
+	if (length > 1 && name[length - 1] == '/')
+	{
+		path = xasprintf("servers/%sobjects", name);
+		look_at_objects(argument, path);
+		free(path);
+	}
 	return !interrupted();
 }
 
@@ -254,9 +287,8 @@ unclear_look_at_all(Repository *repository)
 		if (error != 0)
 			unclear_error(repository, trees[i], error, true);
 	}
-	error = storage->list(storage, "objects", visit_objects, repository);
-	if (error != 0 && error != ENOENT)
-		unclear_error(repository, "objects", error, true);
+	look_at_objects(repository, "objects");
+	(void) storage->list(storage, "servers", visit_server, repository);
 	if (!repository_list(repository, NULL, &names, &count))
 		return;
 	for (i = 0; i < (size_t) count && !interrupted(); i++)

@@ -589,6 +589,8 @@ fingerprint_of(const Manifest *manifest, const Job *job)
 	uint64_t hash = UINT64_C(0xcbf29ce484222325);
 	uint32_t i;
 
+	/* An object of another server is another file. */
+	hash = fingerprint_add(hash, manifest->server.label, strlen(manifest->server.label) + 1);
 	for (i = job->first_member; i < job->first_member + job->nmembers; i++)
 	{
 		const Member *member = &manifest->members[i];

@@ -266,19 +266,25 @@ writer_state_save(const Repository *repository, const WriterKey *key, int64_t se
 }
 
 static char *
-manifest_path(const char *repository, const char *database)
+manifest_path(const char *repository, const Owner *owner)
 {
-	char directory[DATABASE_DIRECTORY_SIZE] = "";
+	char *directory = owner_directory(owner);
+	const char *last = directory != NULL ? strrchr(directory, '/') : NULL;
+	char *path = NULL;
 
-	if (database[0] != '\0' && !database_directory_encode(database, directory))
-		return NULL;
-	return xasprintf("%s/manifests/%s.json", repository, directory);
+	/* The name of its directory; that of the globals is empty here. */
+	if (directory != NULL)
+		path =
+			xasprintf("%s/manifests/%s%s%s.json", repository, owner->server,
+					  owner->server[0] != '\0' ? "@" : "", owner_is_globals(owner) ? "" : last + 1);
+	free(directory);
+	return path;
 }
 
 bool
-writer_state_manifest(const char *repository, const char *database, Buffer *json)
+writer_state_manifest(const char *repository, const Owner *owner, Buffer *json)
 {
-	char *path = manifest_path(repository, database);
+	char *path = manifest_path(repository, owner);
 	bool found = path != NULL && read_state(path, MAX_MANIFEST_BYTES, json) == 0;
 
 	free(path);
@@ -286,9 +292,9 @@ writer_state_manifest(const char *repository, const char *database, Buffer *json
 }
 
 void
-writer_state_save_manifest(const char *repository, const char *database, const Buffer *json)
+writer_state_save_manifest(const char *repository, const Owner *owner, const Buffer *json)
 {
-	char *path = manifest_path(repository, database);
+	char *path = manifest_path(repository, owner);
 	int error;
 	Storage *storage = open_state(true, &error);
 

@@ -43,8 +43,8 @@ extern bool writer_state_save(const Repository *repository, const WriterKey *key
 extern char *writer_state_key_path(const char *repository);
 
 /* The copy of a manifest, as plain JSON; false if there is none. */
-extern bool writer_state_manifest(const char *repository, const char *database, Buffer *json);
-extern void writer_state_save_manifest(const char *repository, const char *database,
+extern bool writer_state_manifest(const char *repository, const Owner *owner, Buffer *json);
+extern void writer_state_save_manifest(const char *repository, const Owner *owner,
 									   const Buffer *json);
 
 #endif /* NEX_WRITER_STATE_H */

@@ -46,7 +46,8 @@ take(ClusterTarget *target, const Settings *settings, Repository *repository,
 	ClusterTargetItem *item;
 
 	/* A set of files goes to directories, not into a cluster: "nex_backup config restore". */
-	if (names[0].of_files || (!globals && is_excluded(settings, names[0].database)))
+	if (names[0].of_files || strcmp(names[0].server, repository->server) != 0 ||
+		(!globals && is_excluded(settings, names[0].database)))
 		return;
 	chosen = repository_choose(repository, names, count, at);
 	if (globals)
@@ -89,8 +90,11 @@ choose(ClusterTarget *target, const Settings *settings, Repository *repository)
 						"one of the databases that are known."))
 		return false;
 	return target->count > 0 ||
-		   report_error(EXIT_FAILED, NULL, "\"nex_backup list\" shows the backups that there are.",
-						"there is no backup of a database to restore in \"%s\"",
+		   report_error(EXIT_FAILED, NULL,
+						"\"nex_backup list\" shows the backups that there are; --server=NAME "
+						"restores those of another server.",
+						"there is no backup of a database of server \"%s\" to restore in \"%s\"",
+						repository->server[0] != '\0' ? repository->server : MAIN_SERVER,
 						repository->storage->location);
 }
 

@@ -282,14 +282,15 @@ append_error(Buffer *text, const RestorePlan *plan, const ObjectError *error)
 					  strchr(error->statement, ';') != NULL ? "" : ";");
 	else
 	{
+		char *source = owner_name(&plan->backup.owner);
 		char *rows = xasprintf("%llu rows are missing: nex_backup cat %s/%s shows them; when the "
 							   "table can take them, nex_backup restore %s/%s --to %s --append",
-							   (unsigned long long) error->rows, plan->backup.database,
-							   plan->backup.id, plan->backup.database, plan->backup.id,
-							   plan->replaces ? plan->working : plan->database);
+							   (unsigned long long) error->rows, source, plan->backup.id, source,
+							   plan->backup.id, plan->replaces ? plan->working : plan->database);
 
 		append_comment(text, "", rows);
 		free(rows);
+		free(source);
 	}
 }
 
@@ -297,12 +298,14 @@ static void
 append_file(Buffer *text, const RestorePlan *plan)
 {
 	const ObjectErrors *errors = plan->errors;
-	char *what = xasprintf("What could not be restored of backup %s/%s into database \"%s\".",
-						   plan->backup.database, plan->backup.id,
-						   plan->replaces ? plan->working : plan->database);
+	char *source = owner_name(&plan->backup.owner);
+	char *what =
+		xasprintf("What could not be restored of backup %s/%s into database \"%s\".", source,
+				  plan->backup.id, plan->replaces ? plan->working : plan->database);
 	uint32_t i;
 
 	append_comment(text, "", what);
+	free(source);
 	buffer_append_string(text, "-- Remove the cause of each error, then run this file: psql -X -f "
 							   "FILE DATABASE\n\n");
 	if (errors->scripts.head != NULL)

@@ -124,8 +124,8 @@ target_database_can_be_replaced(RestorePlan *plan)
 static void
 swap_commands(const RestorePlan *plan, SqlText *sql)
 {
-	char *note = xasprintf("nex_backup: replaced by restore of %s/%s", plan->backup.database,
-						   plan->backup.id);
+	char *source = owner_name(&plan->backup.owner);
+	char *note = xasprintf("nex_backup: replaced by restore of %s/%s", source, plan->backup.id);
 
 	sql_append(sql, "BEGIN; SET LOCAL lock_timeout = '" DATABASE_LOCK_TIMEOUT "'; ALTER DATABASE ");
 	sql_identifier(sql, plan->database);
@@ -141,6 +141,7 @@ swap_commands(const RestorePlan *plan, SqlText *sql)
 	sql_literal(sql, note);
 	sql_append(sql, "; COMMIT");
 	free(note);
+	free(source);
 }
 
 /* End the sessions of the two databases until the swap is through. */

@@ -79,7 +79,23 @@ add_encryption(json_t *where, const Encryption *encryption)
 }
 
 json_t *
-catalogue_payload(const Repository *repository, const char *database, const char *backup,
+catalogue_database(const Owner *owner)
+{
+	json_t *value;
+	char *name;
+
+	if (owner == NULL || owner->of_files)
+		return json_null();
+	if (owner->server[0] == '\0')
+		return json_text(owner->database);
+	name = owner_name(owner);
+	value = json_text(name);
+	free(name);
+	return value;
+}
+
+json_t *
+catalogue_payload(const Repository *repository, const Owner *owner, const char *backup,
 				  const char *started)
 {
 	json_t *payload = json_object();
@@ -100,7 +116,10 @@ catalogue_payload(const Repository *repository, const char *database, const char
 	add_encryption(where, repository->encryption);
 
 	json_object_set_new(payload, "repository", where);
-	json_object_set_new(payload, "database", json_text(database));
+	json_object_set_new(payload, "database", catalogue_database(owner));
+	json_object_set_new(payload, "server",
+						owner != NULL && !owner->of_files ? json_string(owner_server(owner))
+														  : json_null());
 	json_object_set_new(payload, "backup", json_text(backup));
 	json_object_set_new(payload, "type", json_null());
 	json_object_set_new(payload, "started", json_text(started));
@@ -431,17 +450,19 @@ record_anywhere(const Settings *settings, CatalogueEvent event, const char *data
 }
 
 void
-catalogue_record(const Settings *settings, CatalogueEvent event, const char *database,
+catalogue_record(const Settings *settings, CatalogueEvent event, const Owner *owner,
 				 json_t *payload)
 {
+	const char *database = owner->database;
 	Settings quiet = *settings;
 	char *text;
 
 	/* Whoever wants to be told of the run gets the same facts. */
-	notify_note(event_name(event), database, payload);
+	notify_note(event_name(event), owner, payload);
 
-	/* The globals belong to no database, nor do sets of files. */
-	if (database != NULL && (database[0] == '\0' || json_object_get(payload, "set") != NULL))
+	/* The globals belong to no database, nor do sets of files; others are not of this server. */
+	if (owner->of_files || owner_is_globals(owner) ||
+		strcmp(owner->server, label_stored(settings->server)) != 0)
 		database = NULL;
 
 	/* Nobody is asked for a password just to keep a record. */

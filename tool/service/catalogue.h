@@ -28,15 +28,18 @@ typedef enum CatalogueEvent
 /*
  * Record an event through nex_backup.record(event text, payload jsonb) in
  * the first database that has the extension: --catalogue, or the database
- * given here, then postgres.  `payload` is taken over.
+ * that it is about, then postgres.  `payload` is taken over.
  */
-extern void catalogue_record(const Settings *settings, CatalogueEvent event, const char *database,
+extern void catalogue_record(const Settings *settings, CatalogueEvent event, const Owner *owner,
 							 json_t *payload);
 
 /* The parts that all payloads share: repository, database, backup, started, finished, state, error.
  */
-extern json_t *catalogue_payload(const Repository *repository, const char *database,
+extern json_t *catalogue_payload(const Repository *repository, const Owner *owner,
 								 const char *backup, const char *started);
+
+/* What a catalogue calls it: "db", "" the globals, "LABEL@db" of another server; null for files. */
+extern json_t *catalogue_database(const Owner *owner);
 
 /* What a finished backup adds: sizes, rows, server, per-table summary. */
 extern void catalogue_add_manifest(json_t *payload, const Manifest *manifest);

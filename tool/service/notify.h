@@ -30,6 +30,7 @@
 #include <jansson.h>
 #include <stdbool.h>
 
+#include "owner.h"
 #include "settings.h"
 
 /* Is any channel configured? */
@@ -43,7 +44,7 @@ extern void notify_run_started(const Settings *settings, const char *kind, bool 
 
 /* What the catalogue is told of a part of the run (a database); keys as catalogue_payload() has
  * them. */
-extern void notify_note(const char *kind, const char *database, const json_t *payload);
+extern void notify_note(const char *kind, const Owner *owner, const json_t *payload);
 
 /* The run has ended: decide, queue, deliver. */
 extern void notify_run_ended(const Settings *settings, bool good);

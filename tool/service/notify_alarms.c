@@ -75,6 +75,19 @@ field(const PGresult *result, int row, int column)
 }
 
 /* What of a run is in the row, as facts. */
+/* The catalogue's name of a database of another server is LABEL@db. */
+static void
+set_owner(json_t *facts, const char *name)
+{
+	Owner owner;
+
+	if (name == NULL || !owner_parse_full(name, &owner))
+		return;
+	json_object_set_new(facts, "database", json_text(owner.database));
+	if (owner.server[0] != '\0')
+		json_object_set_new(facts, "server", json_string(owner.server));
+}
+
 static json_t *
 facts_of_alarm(const Settings *settings, const PGresult *result, int row)
 {
@@ -96,6 +109,7 @@ facts_of_alarm(const Settings *settings, const PGresult *result, int row)
 
 	for (i = 0; i < sizeof(texts) / sizeof(texts[0]); i++)
 		json_object_set_new(facts, texts[i].key, json_text(field(result, row, texts[i].column)));
+	set_owner(facts, field(result, row, COLUMN_DATABASE));
 	if (strcmp(kind, "backup") == 0)
 		json_object_set_new(facts, "type", json_text(field(result, row, COLUMN_TYPE)));
 	json_object_set_new(facts, "repository",

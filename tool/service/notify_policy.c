@@ -104,8 +104,10 @@ state_name(const json_t *facts)
 	const char *database = set != NULL ? set : json_member(facts, "database");
 	const char *repository = json_member(facts, "repository");
 	DigestHex hex = "0";
+	const char *server = json_member(facts, "server");
 	char *key =
-		xasprintf("%s%s\n%s\n%s", json_member(facts, "kind"), set != NULL ? " of files" : "",
+		xasprintf("%s%s%s%s\n%s\n%s", json_member(facts, "kind"), set != NULL ? " of files" : "",
+				  server != NULL ? " of server " : "", server != NULL ? server : "",
 				  database != NULL ? database : "", repository != NULL ? repository : "");
 
 	digest_buffer(key, strlen(key), hex);
@@ -130,6 +132,7 @@ look_for_last_good(json_t *state, const json_t *facts)
 	const char *database = json_member(facts, "database");
 	Repository *repository;
 	BackupName latest;
+	Owner owner;
 	char *frame;
 
 	if (location == NULL || database == NULL || number(state, "last_good_time") > 0)
@@ -139,7 +142,8 @@ look_for_last_good(json_t *state, const json_t *facts)
 	free(frame);
 	if (repository == NULL)
 		return;
-	if (repository_latest(repository, database, &latest))
+	owner = owner_of(json_member(facts, "server"), database);
+	if (repository_latest(repository, &owner, &latest))
 	{
 		set_number(state, "last_good_time", (json_int_t) backup_snapshot_time(repository, &latest));
 		json_object_set_new(state, "last_good_backup", json_string(latest.id));
@@ -432,6 +436,8 @@ facts_of_age(const Settings *settings, const BackupName *latest, bool late)
 						latest->of_files ? json_null() : json_text(latest->database));
 	if (latest->of_files)
 		json_object_set_new(facts, "set", json_text(latest->database));
+	if (latest->server[0] != '\0')
+		json_object_set_new(facts, "server", json_string(latest->server));
 	json_object_set_new(facts, "repository", json_text(repository));
 	json_object_set_new(facts, "backup", late ? json_null() : json_text(latest->id));
 	json_object_set_new(facts, "by_age", json_true());
@@ -451,9 +457,11 @@ facts_of_age(const Settings *settings, const BackupName *latest, bool late)
 bool
 policy_age_is_excepted(const Settings *settings, const BackupName *name)
 {
-	char *owner = name->of_files               ? xasprintf("config/%s", name->database)
-				  : backup_is_of_globals(name) ? xstrdup("globals")
-											   : xstrdup(name->database);
+	const char *at = name->server[0] != '\0' ? "@" : "";
+	char *owner = name->of_files ? xasprintf("config/%s", name->database)
+				  : backup_is_of_globals(name)
+					  ? xasprintf("%s%sglobals", name->server, at)
+					  : xasprintf("%s%s%s", name->server, at, name->database);
 	bool excepted = false;
 	int i;
 

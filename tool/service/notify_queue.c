@@ -277,6 +277,13 @@ queue_bury(const char *directory, const char *name, const json_t *message)
 /* ---- messages ---- */
 
 /* Remove messages of a channel whose subject is that of the event. */
+/* NULL is as good as NULL: earlier versions wrote no such key. */
+static bool
+same_text(const char *a, const char *b)
+{
+	return a == NULL || b == NULL ? a == b : strcmp(a, b) == 0;
+}
+
 static void
 remove_older(const char *directory, const char *channel, const json_t *event)
 {
@@ -293,6 +300,7 @@ remove_older(const char *directory, const char *channel, const json_t *event)
 		if (other != NULL && strcmp(other, channel) == 0 &&
 			json_equal(json_object_get(about, "kind"), json_object_get(event, "kind")) &&
 			json_equal(json_object_get(about, "database"), json_object_get(event, "database")) &&
+			same_text(json_member(about, "server"), json_member(event, "server")) &&
 			json_equal(json_object_get(about, "repository"), json_object_get(event, "repository")))
 			queue_remove(directory, QUEUE_FOLDER, names[i]);
 		json_decref(message);

@@ -151,6 +151,10 @@ facts_at_start(const Settings *settings, const char *kind, bool globals)
 
 	set_text(facts, "kind", kind);
 	set_text(facts, "database", database);
+	set_text(facts, "server",
+			 settings->server != NULL && label_stored(settings->server)[0] != '\0'
+				 ? settings->server
+				 : NULL);
 	set_text(facts, "repository", repository);
 	set_text(facts, "type", strcmp(kind, "backup") == 0 ? settings->type : NULL);
 	set_text(facts, "run", run);
@@ -303,7 +307,7 @@ notify_run_started(const Settings *settings, const char *kind, bool globals)
 }
 
 void
-notify_note(const char *kind, const char *database, const json_t *payload)
+notify_note(const char *kind, const Owner *owner, const json_t *payload)
 {
 	static const char *const copied[] = {"set",      "backup",    "started",
 										 "finished", "exit_code", "error"};
@@ -316,7 +320,8 @@ notify_note(const char *kind, const char *database, const json_t *payload)
 	note = json_copy(current.facts);
 	set_text(note, "kind", kind);
 	/* A set of files may have the name of a database. */
-	set_text(note, "database", json_object_get(payload, "set") != NULL ? NULL : database);
+	set_text(note, "database", owner->of_files ? NULL : owner->database);
+	set_text(note, "server", owner->server[0] != '\0' ? owner->server : NULL);
 	for (i = 0; i < sizeof(copied) / sizeof(copied[0]); i++)
 	{
 		json_t *value = json_object_get(payload, copied[i]);
@@ -340,21 +345,38 @@ same_owner(const json_t *a, const json_t *b)
 	const char *other = json_member(b, "set");
 
 	return json_equal(json_object_get(a, "database"), json_object_get(b, "database")) &&
+		   json_equal(json_object_get(a, "server"), json_object_get(b, "server")) &&
 		   (set != NULL ? other != NULL && strcmp(set, other) == 0 : other == NULL);
+}
+
+/* Is a note about the database of another server that this name, LABEL@database, means? */
+static bool
+is_named(const json_t *note, const char *name)
+{
+	const char *database = json_member(note, "database");
+	Owner owner = owner_of(json_member(note, "server"), database != NULL ? database : "");
+	char *full = owner_name(&owner);
+	bool named =
+		name != NULL && database != NULL && owner.server[0] != '\0' && strcmp(name, full) == 0;
+
+	free(full);
+	return named;
 }
 
 /* Is there a note about what these facts are about? */
 static bool
 is_noted(const json_t *facts)
 {
+	bool noted = false;
 	size_t i;
 
-	for (i = 0; i < json_array_size(current.notes); i++)
+	for (i = 0; i < json_array_size(current.notes) && !noted; i++)
 	{
-		if (same_owner(json_array_get(current.notes, i), facts))
-			return true;
+		const json_t *note = json_array_get(current.notes, i);
+
+		noted = same_owner(note, facts) || is_named(note, json_member(facts, "database"));
 	}
-	return false;
+	return noted;
 }
 
 /*

@@ -178,6 +178,9 @@ command_text(NotifyReason reason, const json_t *facts)
 		else if (follows_d(&out))
 			buffer_append_string(&out, "DATABASE");
 	}
+	if (json_member(facts, "server") != NULL)
+		buffer_printf(&out, "%s--server=%s", out.data[out.length - 1] == ' ' ? "" : " ",
+					  json_member(facts, "server"));
 	if (repository != NULL && reason != REASON_TEST)
 	{
 		buffer_append_string(&out, out.data[out.length - 1] == ' ' ? "--repo " : " --repo ");
@@ -193,15 +196,18 @@ subject_matter(const json_t *facts)
 	const char *kind = json_member(facts, "kind");
 	const char *set = json_member(facts, "set");
 	const char *database = set != NULL ? set : json_member(facts, "database");
+	const char *server = json_member(facts, "server");
 	char *name = database != NULL ? harmless_text(database, false) : NULL;
 	char *matter;
 
 	if (set != NULL)
 		matter = xasprintf("%s of files of set %s", kind, name);
 	else if (name != NULL && strcmp(name, GLOBALS_DATABASE) == 0)
-		matter = xasprintf("%s of the globals", kind);
+		matter = xasprintf("%s of the globals%s%s", kind, server != NULL ? " of server " : "",
+						   server != NULL ? server : "");
 	else if (name != NULL)
-		matter = xasprintf("%s of %s", kind, name);
+		matter = xasprintf("%s of %s%s%s", kind, server != NULL ? server : "",
+						   server != NULL ? "@" : "", name);
 	else if (strcmp(kind, "backup") == 0 || strcmp(kind, "restore") == 0)
 		matter = xstrdup(kind);
 	else
@@ -379,8 +385,11 @@ append_exception(Buffer *out, const json_t *facts)
 {
 	const char *set = json_member(facts, "set");
 	const char *name = set != NULL ? set : json_member(facts, "database");
+	const char *server = json_member(facts, "server");
 	bool globals = set == NULL && strcmp(name, GLOBALS_DATABASE) == 0;
-	char *safe = harmless_text(globals ? "globals" : name, false);
+	char *full = xasprintf("%s%s%s", server != NULL ? server : "", server != NULL ? "@" : "",
+						   globals ? "globals" : name);
+	char *safe = harmless_text(full, false);
 	bool plain = safe[strspn(safe, "abcdefghijklmnopqrstuvwxyz0123456789_-.")] == '\0';
 	const char *c;
 
@@ -393,6 +402,7 @@ append_exception(Buffer *out, const json_t *facts)
 	}
 	buffer_printf(out, "%s'", plain ? "" : "\"");
 	free(safe);
+	free(full);
 }
 
 /* What was backed up once, and is not wanted any more, must not alarm for ever. */
@@ -425,6 +435,7 @@ body_text(NotifyReason reason, const char *matter, const json_t *facts, const js
 	if (state != NULL)
 		append_last_good(&out, facts, state);
 	append_line(&out, "Database:", json_member(facts, "database"));
+	append_line(&out, "Server:", json_member(facts, "server"));
 	append_line(&out, "Set:", json_member(facts, "set"));
 	append_line(&out, "Repository:", json_member(facts, "repository"));
 	append_line(&out, "Host:", host);
@@ -490,7 +501,7 @@ event_compose(NotifyReason reason, const json_t *facts, const json_t *state)
 {
 	static const char *const copied[] = {"kind",   "database", "repository", "job",       "type",
 										 "backup", "started",  "finished",   "exit_code", "error",
-										 "detail", "log",      "run",        "set"};
+										 "detail", "log",      "run",        "set",       "server"};
 	json_t *event = json_object();
 	char host[256] = "";
 	char now[32];

@@ -1,0 +1,259 @@
+# Two servers in one repository: each has a name there, and nothing of one is taken for the other's.
+use strict;
+use warnings;
+
+use File::Temp ();
+use NexBackup::Forge;
+use NexBackup::Test;
+use Test::More;
+
+my $scratch = File::Temp::tempdir(CLEANUP => 1);
+my $production = start_server('production');
+my $staging = start_server('staging');
+our $repo = new_repository();
+my @none = ('--catalogue', 'none');
+
+sub on
+{
+	my ($node, $code) = @_;
+
+	use_server($node);
+	my @result = wantarray ? $code->() : scalar($code->());
+	use_server($production);
+	return wantarray ? @result : $result[0];
+}
+
+sub backup
+{
+	my ($node, @arguments) = @_;
+	my ($code, $out, $err) = on($node, sub { tool('backup', '--repo', $repo, '--json', @none, @arguments) });
+
+	is($code, 0, "backup @arguments") or diag($err);
+	return $code ? undef : JSON::PP->new->utf8->decode($out);
+}
+
+sub list
+{
+	return map { "$_->{server}:" . ($_->{database} // '') . "/$_->{backup}" } @{ tool_json('list', '--repo', $repo, @_)->{backups} };
+}
+
+# What a restore of this name brings, on production.
+sub restored
+{
+	my (@arguments) = @_;
+	my ($code, $out, $err) = tool('restore', '--repo', $repo, @none, @arguments, '--to', 'copy');
+
+	return "exit $code: $err" if $code;
+	my $found = query('copy', 'SELECT v FROM t');
+	query('postgres', 'DROP DATABASE copy');
+	return $found;
+}
+
+for ([ $production, 'production' ], [ $staging, 'staging' ])
+{
+	my ($node, $name) = @$_;
+	use_server($node);
+	create_database('crm');
+	query('crm', "CREATE TABLE t AS SELECT '$name'::text AS v; INSERT INTO t SELECT v FROM t WHERE false");
+	query('postgres', "CREATE ROLE only_$name");
+}
+use_server($production);
+
+# The second server is refused under the name of the first, with both ways out.
+my $first = backup($production, '-d', 'crm');
+is($first->{server}, 'main', 'the first server is main');
+on($staging, sub {
+	my $said = tool_fails([ 'backup', '--repo', $repo, '-d', 'crm', @none ], 1, qr/are of another server/, 'another server is refused');
+	like($said, qr/--server=NAME.*--same-server/s, 'with two ways out');
+	tool_fails([ 'globals', 'backup', '--repo', $repo, @none ], 1, qr/are of another server/, 'so are its globals');
+	create_database('shop');
+	tool_fails([ 'backup', '--repo', $repo, '-d', 'shop', @none ], 1, qr/are of another server/, 'and a database that main does not have');
+	tool_fails([ 'backup', '--repo', $repo, '-d', 'crm', @none, '--server', 'a@b' ], 2, qr/--server/, 'a name without @');
+	local $ENV{NEX_BACKUP_SAME_SERVER} = 'true';
+	tool_fails([ 'backup', '--repo', $repo, '-d', 'crm', @none ], 2, qr/must be given on the command line/, 'nobody confirms by a variable');
+	tool_fails([ 'globals', 'backup', '--repo', $repo, @none ], 2, qr/must be given on the command line/, 'nor for the globals');
+});
+is(join(' ', list()), "main:crm/$first->{backup}", 'nothing was published');
+
+# Under a name of its own it is another server.
+my $config = "$scratch/staging.yaml";
+write_bytes($config, "repo: $repo\nserver: staging\n");
+my $second = backup($staging, '-d', 'crm', '--server', 'staging');
+is("$second->{server} $second->{database}", 'staging staging@crm', 'its names say which');
+on($staging, sub { tool_ok([ 'globals', 'backup', '--config', $config, @none ], 'the setting in the file') });
+tool_ok([ 'globals', 'backup', '--repo', $repo, @none ], 'globals of main');
+is(restored('crm'), 'production', 'a bare name is that of main');
+is(restored('staging@crm'), 'staging', 'NAME@database is that of the other');
+is(restored('crm', '--server=staging'), 'staging', 'or with --server');
+is(restored("staging\@crm/$second->{backup}"), 'staging', 'with an id');
+is(restored("crm/$second->{backup}", '--config', $config), 'staging', 'with the setting');
+is(restored('main@crm', '--config', $config), 'production', 'main has a name, too');
+tool_fails([ 'restore', '--repo', $repo, 'staging@nothing', '--to', 'copy' ], 1, qr/there is no backup "staging\@nothing"/, 'no such database');
+is(scalar(list('--server', 'staging')), 2, 'list of one server');
+is(scalar(list('staging@crm')), 1, 'list of one database');
+is(scalar(list()), 4, 'list of all');
+my $text = tool_ok([ 'list', '--repo', $repo ], 'list as text');
+like($text, qr/^ staging\@crm /m, 'names of other servers');
+like($text, qr/^ staging\@\(globals\) /m, 'and their globals');
+like($text, qr/^ crm /m, 'those of main are as they were');
+
+# Globals are those of each.
+tool_ok([ 'globals', 'export', '--config', $config, '-o', "$scratch/staging.sql" ], 'globals of staging');
+like(read_bytes("$scratch/staging.sql"), qr/only_staging/, 'are those of staging');
+tool_ok([ 'globals', 'export', '--repo', $repo, '-o', "$scratch/main.sql" ], 'globals of main');
+like(read_bytes("$scratch/main.sql"), qr/only_production/, 'are those of main');
+like(tool_ok([ 'info', '--repo', $repo, 'staging@crm' ], 'info'), qr{cut -c67- servers/staging/backups/crm/\Q$second->{backup}\E\.sha256}, 'the stock commands know where it lies');
+like(tool_ok([ 'info', '--repo', $repo, 'staging@crm' ], 'info'), qr/^Server +staging, PostgreSQL/m, 'and info says whose it is');
+
+# What lies where: the objects of other servers are below their own directory.
+my @files = all_files($repo);
+ok((grep { m{^servers/staging/backups/crm/\Q$second->{backup}\E\.json$} } @files), 'manifest');
+ok((grep { m{^servers/staging/objects/../} } @files), 'objects');
+ok(!(grep { !m{^servers/} && read_bytes("$repo/$_") =~ /"label"/ } grep { /\.json$/ } @files), 'nothing of it elsewhere');
+is(system("cd $repo && sha256sum -c --quiet servers/staging/backups/crm/$second->{backup}.sha256"), 0, 'stock tools check it');
+query('postgres', 'CREATE DATABASE stock');
+is(system("cd $repo && cut -c67- servers/staging/backups/crm/$second->{backup}.sha256 | xargs cat | zstd -dc | psql -qX -v ON_ERROR_STOP=1 -d stock >/dev/null"),
+	0, 'and restore it');
+is(query('stock', 'SELECT v FROM t'), 'staging', 'as it was');
+query('postgres', 'DROP DATABASE stock');
+
+# Retention is that of each server; objects of all are looked after.
+my $third = backup($staging, '-d', 'crm', '--server', 'staging');
+on($staging, sub { query('crm', "UPDATE t SET v = 'staging 2'") });
+my $fourth = backup($staging, '-d', 'crm', '--server', 'staging');
+tool_ok([ 'expire', '--repo', $repo, '--keep-daily=1', '--keep-weekly=0', @none ], 'expire of main');
+is(scalar(grep { m{^staging:staging\@crm} } list()), 3, 'leaves the other server alone');
+is(restored('crm'), 'production', 'main has its backup');
+tool_ok([ 'expire', '--repo', $repo, '--server=staging', '--keep-daily=1', '--keep-weekly=0', @none ], 'expire of staging');
+is(join(' ', grep { m{^staging:staging\@crm} } list()), "staging:staging\@crm/$fourth->{backup}", 'keeps the newest of staging');
+is(restored('staging@crm'), 'staging 2', 'which restores');
+is(restored('crm'), 'production', 'main has its backup still');
+is((tool('verify', '--repo', $repo, @none))[0], 0, 'all is good after that');
+like((tool('verify', '--repo', $repo, @none))[1], qr{^staging\@crm/\Q$fourth->{backup}\E: ok}m, 'verify names them');
+unlike((tool('verify', '--repo', $repo, '--server=staging', @none))[1], qr{^crm/}m, 'verify of one server');
+
+# Damage of one server's object is not that of the other's, although both have the same content.
+my ($object) = grep { m{^servers/staging/objects/} } all_files($repo);
+damage_file("$repo/$object", 'flip');
+my ($code, $out, $err) = tool('verify', '--repo', $repo, @none);
+is($code, 3, 'damage is found');
+like("$out$err", qr/\Q$object\E/, 'by name');
+is((tool('verify', '--repo', $repo, 'crm', @none))[0], 0, 'the other server\'s is good');
+backup($staging, '-d', 'crm', '--server', 'staging');
+is((tool('verify', '--repo', $repo, 'staging@crm', @none))[0], 0, 'the next backup is good again');
+
+# A killed backup's leftovers are found below the server, too; what is not ours stops expire.
+mkdir "$repo/servers/staging/objects/ab";
+write_bytes("$repo/servers/staging/objects/ab/ab" . '0' x 62 . '.sql.zst', 'nobody needs me');
+tool_ok([ 'expire', '--repo', $repo, @none ], 'expire with leftovers of another server');
+ok(!-e "$repo/servers/staging/objects/ab/ab" . '0' x 62 . '.sql.zst', 'removes them');
+mkdir "$repo/servers/staging/backups.old";
+tool_fails([ 'expire', '--repo', $repo, @none ], 1, qr/could not be looked at/, 'what is not understood in a server\'s directory');
+rmdir "$repo/servers/staging/backups.old";
+rename("$repo/servers", "$repo/servers.old");
+tool_fails([ 'expire', '--repo', $repo, @none ], 1, qr/could not be looked at/, 'or beside it');
+rename("$repo/servers.old", "$repo/servers");
+
+# Doctor and missed backups go by server and name.
+my $doctor = (tool('doctor', '--repo', $repo))[1];
+like($doctor, qr/last backup +database "crm"/, 'doctor: main');
+like($doctor, qr/last backup +database "staging\@crm"/, 'doctor: staging');
+{
+	my $url = "$scratch/url";
+	write_bytes($url, 'http://127.0.0.1:9/');
+	chmod 0600, $url;
+	sleep 2;
+	backup($production, '-d', 'crm');
+	my @notify = ('notify', '--check-missed', '--repo', $repo, '--notify-webhook-url-file', $url,
+		'--notify-directory', "$scratch/queue", '--notify-missed-except=globals', '--notify-missed-after=1s',
+		'--notify-missed-except=staging@globals');
+	($code, $out, $err) = tool(@notify);
+	my @waiting = glob("$scratch/queue/queue/*");
+	my $all = join('', map { read_bytes($_) } @waiting);
+	like($all, qr/"server":\s*"staging"/, 'a fresh backup of main does not hide that staging\'s is overdue');
+	like($all, qr/--server=staging/, 'the command in the message is that of the server');
+}
+
+# --all on both; restore --all takes one server.
+my $all = backup($staging, '--all', '--server', 'staging');
+is(scalar(grep { $_->{result} eq 'ok' && $_->{server} eq 'staging' } @{ $all->{items} // $all->{backups} // $all->{databases} }),
+	scalar(@{ $all->{items} // $all->{backups} // $all->{databases} }), 'backup --all of a server');
+tool_fails([ 'restore', '--all', '--repo', $repo, '--server=nobody', @none ], 1, qr/of server "nobody"/, 'restore --all of a server without backups');
+
+# A database whose name looks like NAME@database.
+create_database('staging@crm');
+query('staging@crm', "CREATE TABLE t AS SELECT 'plain'::text AS v");
+my $plain = backup($production, '-d', 'staging@crm');
+is("$plain->{server} $plain->{database}", 'main staging@crm', 'a plain name with @');
+tool_fails([ 'restore', '--repo', $repo, 'staging@crm', '--to', 'copy', @none ], 2, qr/ambiguous/, 'is ambiguous');
+is(restored('main@staging@crm'), 'plain', 'with main@ it is the plain one');
+is(restored('crm', '--server=staging'), 'staging 2', 'with --server the other');
+is(restored("staging\@crm/$plain->{backup}"), 'plain', 'an id tells');
+like(tool_ok([ 'list', '--repo', $repo ], 'list'), qr/^ main\@staging\@crm /m, 'the list shows a name of its own');
+create_database('other@crm');
+query('other@crm', "CREATE TABLE t AS SELECT 'other'::text AS v");
+backup($production, '-d', 'other@crm');
+is(restored('other@crm'), 'other', 'without such a server the plain name is meant');
+
+# The same server after pg_upgrade or a rebuild: asked once.  (Here: the identifier of the backups is changed.)
+{
+	local $repo = new_repository('upgraded');
+	my $old = backup($production, '-d', 'crm');
+	reseal("$repo/backups/crm/$old->{backup}.json", sub { $_[0] =~ s/"system_identifier":"\d+"/"system_identifier":"123"/r });
+	tool_fails([ 'backup', '--repo', $repo, '-d', 'crm', @none ], 1, qr/are of another server/, 'another identifier');
+	tool_fails([ 'globals', 'backup', '--repo', $repo, @none ], 1, qr/are of another server/, 'globals, too');
+	backup($production, '-d', 'crm', '--same-server');
+	backup($production, '-d', 'crm');
+	tool_ok([ 'globals', 'backup', '--repo', $repo, @none ], 'it is asked once');
+	like(read_bytes("$repo/servers/main/server.json"), qr/"123".*"system_identifiers?":/s, 'both are remembered') or diag(read_bytes("$repo/servers/main/server.json"));
+	on($staging, sub { tool_fails([ 'backup', '--repo', $repo, '-d', 'crm', @none ], 1, qr/are of another server/, 'a third one is refused') });
+	tool_ok([ 'expire', '--repo', $repo, @none ], 'expire');
+	damage_file("$repo/servers/main/server.json", 'flip 40');
+	tool_fails([ 'backup', '--repo', $repo, '-d', 'crm', @none ], 3, qr{servers/main/server.json}, 'damage of it is found');
+}
+
+# A repository of an earlier version that holds two servers in peace: no database is of both.
+{
+	local $repo = new_repository('peace');
+	backup($production, '-d', 'crm');
+	my $shop = on($staging, sub { backup($staging, '-d', 'shop', '--server', 'tmp') });
+	my $other = read_bytes("$repo/servers/tmp/backups/shop/$shop->{backup}.json");
+	mkdir "$repo/backups/shop";
+	write_bytes("$repo/backups/shop/$shop->{backup}.json", $other);
+	(my $listing = read_bytes("$repo/servers/tmp/backups/shop/$shop->{backup}.sha256")) =~ s{servers/tmp/}{}g;
+	write_bytes("$repo/backups/shop/$shop->{backup}.sha256", $listing);
+	reseal("$repo/backups/shop/$shop->{backup}.json", sub { $_[0] =~ s/,"label":"tmp"//r });
+	system("cp -r $repo/servers/tmp/objects/* $repo/objects/; rm -r $repo/servers") == 0 or die;
+	is((tool('verify', '--repo', $repo, @none))[0], 0, 'an old repository of two servers');
+	backup($production, '-d', 'crm');
+	backup($staging, '-d', 'shop');
+	on($staging, sub { tool_fails([ 'backup', '--repo', $repo, '-d', 'crm', @none ], 1, qr/are of another server/, 'but not the other\'s database') });
+	on($staging, sub {
+		my ($code, $out, $err) = tool('backup', '--repo', $repo, '-d', 'shop', '--server=shop', @none);
+		is($code, 0, 'a first backup under another name');
+		like($err, qr/has backups of this server under the name "main"/, 'is noticed');
+	});
+}
+
+# A role that may not read the identifier; an encrypted repository.
+query('postgres', 'CREATE ROLE blind LOGIN SUPERUSER; ALTER ROLE blind NOSUPERUSER; GRANT pg_read_all_data TO blind; '
+	  . 'REVOKE EXECUTE ON FUNCTION pg_control_system() FROM PUBLIC');
+($code, $out, $err) = tool('backup', '--repo', $repo, '-d', 'postgres', '-U', 'blind', @none);
+like($err, qr/may not read the system identifier/, 'an unknown identifier is said');
+{
+	local $repo = "$scratch/encrypted";
+	write_bytes("$scratch/phrase", "correct horse battery staple\n");
+	chmod 0600, "$scratch/phrase";
+	my @key = ('--passphrase-file', "$scratch/phrase", '--state-dir', "$scratch/state");
+	tool_ok([ 'init', '--repo', $repo, '--cipher', 'aes-256-gcm', @key ], 'an encrypted repository');
+	backup($production, '-d', 'crm', @key);
+	on($staging, sub { tool_fails([ 'backup', '--repo', $repo, '-d', 'crm', @none, @key ], 1, qr/are of another server/, 'encrypted: refused') });
+	backup($staging, '-d', 'crm', '--server=staging', @key);
+	my $again = backup($staging, '-d', 'crm', '--server=staging', @key);
+	cmp_ok($again->{new_bytes}, '<', $again->{stored_bytes}, 'content is found again');
+	is(restored('staging@crm', @key), 'staging 2', 'encrypted: the other server\'s');
+	is(restored('crm', @key), 'production', 'encrypted: main');
+	is((tool('verify', '--repo', $repo, @none, @key))[0], 0, 'encrypted: verify');
+}
+
+done_testing();

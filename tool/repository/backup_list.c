@@ -1,0 +1,320 @@
+/*-------------------------------------------------------------------------
+ *
+ * backup_list.c
+ *	  Which backups a repository holds: every manifest in its place is one.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "leftovers.h"
+#include "log.h"
+#include "memory.h"
+#include "names.h"
+#include "repository.h"
+#include "unclear.h"
+
+typedef struct NameList
+{
+	BackupName *names;
+	int count;
+	bool all;              /* what cannot be looked at is named, and the rest goes on */
+	Owner owner;           /* that is being looked at */
+	const char *directory; /* that is being read */
+	Repository *repository;
+	int error;
+} NameList;
+
+/* A file "<id>.json" is a backup; what else is there must be something of ours. */
+static bool
+visit_file(const char *file, void *argument)
+{
+	NameList *list = argument;
+	size_t length = strlen(file);
+	BackupName *name;
+	char id[BACKUP_ID_SIZE];
+
+	if (length > 5 && length - 5 < sizeof(id) && strcmp(file + length - 5, ".json") == 0)
+	{
+		memcpy(id, file, length - 5);
+		id[length - 5] = '\0';
+	}
+	else
+		id[0] = '\0';
+	if (!backup_id_valid(id))
+	{
+		if (!leftover_is_temporary(file) && !leftover_is_companion(file))
+			unclear_name(list->repository, list->directory, file);
+		return true;
+	}
+	list->names = xrealloc(list->names, (size_t) (list->count + 1) * sizeof(BackupName));
+	name = &list->names[list->count++];
+	name->owner = list->owner;
+	memcpy(name->id, id, sizeof(name->id));
+	return true;
+}
+
+/* Read one directory of manifests; false if the list must end. */
+static bool
+visit_directory(NameList *list, const char *path)
+{
+	Storage *storage = list->repository->storage;
+	int error;
+
+	list->directory = path;
+	error = storage->list(storage, path, visit_file, list);
+	if (error == 0 || error == ENOENT)
+		return true;
+	if (list->all)
+	{
+		unclear_error(list->repository, path, error, true);
+		return true;
+	}
+	list->error = error;
+	report_error(EXIT_FAILED, NULL, storage_error_hint(error),
+				 "could not list the backups in \"%s/%s\": %s", storage->location, path,
+				 strerror(error));
+	return false;
+}
+
+/* A name in backups/ or config/ that is no directory of ours. */
+static void
+visit_other(NameList *list, const char *tree, const char *name)
+{
+	if (!leftover_is_temporary(name))
+		unclear_name(list->repository, tree, name);
+}
+
+/* The manifests of the owner that the list has come to. */
+static bool
+visit_owner(NameList *list)
+{
+	char *path = owner_directory(&list->owner);
+	bool good = path == NULL || visit_directory(list, path);
+
+	free(path);
+	return good;
+}
+
+/* "label/" without the slash; false if it is none. */
+static bool
+take_label(const char *directory, char *label)
+{
+	size_t length = strlen(directory);
+
+	label[0] = '\0';
+	if (length < 2 || length > LABEL_SIZE || directory[length - 1] != '/')
+		return false;
+	memcpy(label, directory, length - 1);
+	label[length - 1] = '\0';
+	return label_valid(label);
+}
+
+static bool
+visit_database(const char *directory, void *argument)
+{
+	NameList *list = argument;
+	char name[DATABASE_DIRECTORY_SIZE];
+	size_t length = strlen(directory);
+
+	if (length >= 2 && length <= sizeof(name) && directory[length - 1] == '/')
+	{
+		memcpy(name, directory, length - 1);
+		name[length - 1] = '\0';
+	}
+	else
+		name[0] = '\0';
+	if (name[0] == '\0' || !database_directory_decode(name, list->owner.database))
+	{
+		char *tree = server_path(list->owner.server, "backups");
+
+		visit_other(list, tree, directory);
+		free(tree);
+		return true;
+	}
+	return visit_owner(list);
+}
+
+/* The backups of the globals. */
+static bool
+visit_globals(NameList *list)
+{
+	memcpy(list->owner.database, GLOBALS_DATABASE, sizeof(GLOBALS_DATABASE));
+	return visit_owner(list);
+}
+
+/* A directory below config/. */
+static bool
+visit_set(const char *directory, void *argument)
+{
+	NameList *list = argument;
+
+	if (!take_label(directory, list->owner.database))
+	{
+		visit_other(list, "config", directory);
+		return true;
+	}
+	list->owner.of_files = true;
+	return visit_owner(list);
+}
+
+/* All directories below backups/, config/ or servers/. */
+static void
+visit_tree(NameList *list, const char *tree, StorageVisitor visitor)
+{
+	Storage *storage = list->repository->storage;
+	int error = storage->list(storage, tree, visitor, list);
+
+	if (error != 0 && error != ENOENT)
+		unclear_error(list->repository, tree, error, true);
+}
+
+/* What lies in servers/LABEL that is not ours. */
+static bool
+visit_server_file(const char *name, void *argument)
+{
+	NameList *list = argument;
+	char *path;
+
+	if (strcmp(name, "backups/") == 0 || strcmp(name, "globals/") == 0 ||
+		strcmp(name, "objects/") == 0 || strcmp(name, SERVER_FILE) == 0)
+		return true;
+	path = xasprintf("servers/%s", owner_server(&list->owner));
+	visit_other(list, path, name);
+	free(path);
+	return true;
+}
+
+/* A directory below servers/. */
+static bool
+visit_server(const char *directory, void *argument)
+{
+	NameList *list = argument;
+	char label[LABEL_SIZE];
+	char *path;
+
+	if (!take_label(directory, label))
+	{
+		visit_other(list, "servers", directory);
+		return true;
+	}
+	list->owner = owner_of(label, GLOBALS_DATABASE);
+	path = xasprintf("servers/%s", label);
+	visit_tree(list, path, visit_server_file);
+	free(path);
+
+	/* That of main holds no backups: they lie where they did before there were labels. */
+	if (list->owner.server[0] == '\0')
+		return true;
+	visit_globals(list);
+	path = server_path(list->owner.server, "backups");
+	visit_tree(list, path, visit_database);
+	free(path);
+	return true;
+}
+
+static int
+compare_names(const void *a, const void *b)
+{
+	const BackupName *x = a;
+	const BackupName *y = b;
+	int by_server = strcmp(x->server, y->server);
+	int by_database = strcmp(x->database, y->database);
+
+	if (x->of_files != y->of_files)
+		return x->of_files ? 1 : -1;
+	if (by_server != 0)
+		return by_server;
+	return by_database != 0 ? by_database : backup_id_compare(x->id, y->id);
+}
+
+/* Sort what was found; after an error, which was reported, free it. */
+static bool
+finish_list(NameList *list, BackupName **names, int *count)
+{
+	if (list->error != 0)
+	{
+		free(list->names);
+		return false;
+	}
+	if (list->count > 0)
+		qsort(list->names, (size_t) list->count, sizeof(BackupName), compare_names);
+	*names = list->names;
+	*count = list->count;
+	return true;
+}
+
+bool
+repository_list(Repository *repository, const Owner *owner, BackupName **names, int *count)
+{
+	NameList list = {.repository = repository, .all = owner == NULL};
+
+	*names = NULL;
+	*count = 0;
+	if (owner == NULL)
+	{
+		unclear_top_level(repository);
+		visit_globals(&list);
+		visit_tree(&list, "backups", visit_database);
+		visit_tree(&list, "servers", visit_server);
+		memset(&list.owner, 0, sizeof(list.owner));
+		visit_tree(&list, "config", visit_set);
+	}
+	else
+	{
+		list.owner = *owner;
+		visit_owner(&list);
+	}
+	return finish_list(&list, names, count);
+}
+
+bool
+repository_list_readable(Repository *repository, const Owner *owner, BackupName **names, int *count)
+{
+	NameList list = {.repository = repository, .all = true, .owner = *owner};
+
+	*names = NULL;
+	*count = 0;
+	visit_owner(&list);
+	return finish_list(&list, names, count);
+}
+
+bool
+repository_list_server(Repository *repository, const char *server, BackupName **names, int *count)
+{
+	int kept = 0;
+	int i;
+
+	if (!repository_list(repository, NULL, names, count))
+		return false;
+	for (i = 0; i < *count && server != NULL; i++)
+	{
+		const BackupName *name = &(*names)[i];
+
+		if (!name->of_files && strcmp(name->server, label_stored(server)) == 0)
+			(*names)[kept++] = *name;
+	}
+	if (server != NULL)
+		*count = kept;
+	return true;
+}
+
+bool
+repository_list_sets(Repository *repository, const char *set, BackupName **names, int *count)
+{
+	NameList list = {.repository = repository, .all = set == NULL};
+
+	*names = NULL;
+	*count = 0;
+	if (set == NULL)
+		visit_tree(&list, "config", visit_set);
+	else if (file_set_name_valid(set))
+	{
+		list.owner = owner_of(NULL, set);
+		list.owner.of_files = true;
+		visit_owner(&list);
+	}
+	return finish_list(&list, names, count);
+}

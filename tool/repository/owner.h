@@ -1,0 +1,71 @@
+/*-------------------------------------------------------------------------
+ *
+ * owner.h
+ *	  What a backup is of: a database or the globals of a server, or a set of
+ *	  configuration files; and where the backups of it lie.
+ *
+ * A repository may hold the backups of several servers.  Each has a label; that
+ * of the first is "main", and its backups lie where they did before there were
+ * labels.  All of another server, objects included, lies below servers/LABEL:
+ * programs that know nothing of it find no file there to take for a leftover.
+ *
+ * This is the only place that makes paths of names.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef NEX_OWNER_H
+#define NEX_OWNER_H
+
+#include <stdbool.h>
+
+/* Letters, digits, "_" and "-", 32 at most, as the name of a set. */
+#define LABEL_SIZE 33
+
+#define MAIN_SERVER "main"
+
+typedef struct Owner
+{
+	bool of_files;           /* then it belongs to no server */
+	char server[LABEL_SIZE]; /* "": main */
+	char database[64];       /* GLOBALS_DATABASE: the globals; of files: the set */
+} Owner;
+
+/* May a server, or a set of files, be called so? */
+extern bool label_valid(const char *label);
+
+/* The label of a server as a path and a struct have it: "" for main.  Of a valid one. */
+extern const char *label_stored(const char *label);
+
+/* Take one that stands for another server than main, as in a manifest; false if it is none. */
+extern bool label_take(const char *label, char stored[LABEL_SIZE]);
+
+/* The owner of a database of a server; GLOBALS_DATABASE and NULL as label are good. */
+extern Owner owner_of(const char *label, const char *database);
+extern bool owner_equal(const Owner *a, const Owner *b);
+extern bool owner_is_globals(const Owner *owner);
+
+/* The label of its server: "main" or another. */
+extern const char *owner_server(const Owner *owner);
+
+/*
+ * "db" or "LABEL@db": unlike the name of any other owner of its kind.  Only a database
+ * of main that could be taken for another server's is "main@db".  Caller frees.
+ */
+extern char *owner_name(const Owner *owner);
+
+/*
+ * The two ways to read a name: as the database of a server (false if the text
+ * before the first "@" is not a label), which `plain` must not be called.
+ */
+extern bool owner_parse_full(const char *name, Owner *owner);
+
+/* Where the manifests lie, "backups/db"; NULL if no database has such a name.  Caller frees. */
+extern char *owner_directory(const Owner *owner);
+
+/* Where the objects and manifests of a server (as stored) lie; caller frees. */
+extern char *server_path(const char *server, const char *tree);
+
+/* The lock of its backups; NULL as above.  Caller frees. */
+extern char *owner_lock(const Owner *owner);
+
+#endif /* NEX_OWNER_H */

@@ -1,0 +1,341 @@
+/*-------------------------------------------------------------------------
+ *
+ * resolve.c
+ *	  Which backup a person means.
+ *
+ * DB, or DB/ID, where DB may hold slashes itself, and may be LABEL@DB for a
+ * database of another server.  A database may be called so, too: then it is
+ * meant if it has backups and the other has none; if both have, neither is.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "choose.h"
+#include "log.h"
+#include "memory.h"
+#include "quote.h"
+#include "repository.h"
+
+/* What a name may mean: a database of the server that is meant, and LABEL@DB. */
+#define READINGS 2
+
+/* Owners that the text may name; how many there are. */
+static int
+readings_of(const Repository *repository, const char *text, Owner owners[READINGS])
+{
+	int count = 0;
+
+	if (strlen(text) < sizeof(owners->database))
+		owners[count++] = owner_of(repository->server, text);
+	if (owner_parse_full(text, &owners[count]))
+		count++;
+	return count;
+}
+
+/*
+ * The latest with *found apart, so that an error is not taken for "none"; warns
+ * of clocks.  A false result is reported, unless `goes_on`: then it is a warning.
+ */
+static bool
+find_latest(Repository *repository, const Owner *owner, bool goes_on, BackupName *name, bool *found)
+{
+	const BackupName *chosen;
+	BackupName *names;
+	int count;
+
+	*found = false;
+	if (goes_on ? !repository_list_readable(repository, owner, &names, &count)
+				: !repository_list(repository, owner, &names, &count))
+		return false;
+	chosen = repository_choose(repository, names, count, NULL);
+	*found = chosen != NULL;
+	if (*found)
+		*name = *chosen;
+	free(names);
+	return count == 0 || *found;
+}
+
+bool
+repository_latest(Repository *repository, const Owner *owner, BackupName *name)
+{
+	bool found;
+
+	return find_latest(repository, owner, true, name, &found) && found;
+}
+
+static bool
+has_backups(Repository *repository, const Owner *owner, bool *has)
+{
+	BackupName *names;
+	int count;
+
+	if (!repository_list(repository, owner, &names, &count))
+		return false;
+	*has = count > 0;
+	free(names);
+	return true;
+}
+
+/* "server "a", database "b"" */
+static char *
+described(const Owner *owner)
+{
+	char *shown = printable_name(owner->database);
+	char *text = owner_is_globals(owner)
+					 ? xasprintf("the globals of server \"%s\"", owner_server(owner))
+					 : xasprintf("database \"%s\" of server \"%s\"", shown, owner_server(owner));
+
+	free(shown);
+	return text;
+}
+
+/* Two owners can be meant; each has a name of its own, which is said. */
+static bool
+report_ambiguous(const Repository *repository, const char *text, const Owner owners[READINGS])
+{
+	char *shown = printable_name(text);
+	char *plain = described(&owners[0]);
+	char *full = described(&owners[1]);
+	char *detail = xasprintf("It may be %s, or %s.", plain, full);
+	char *hint = xasprintf("Write \"%s@%s\" for the former. The latter is \"%s\" with --server=%s.",
+						   owner_server(&owners[0]), shown, strchr(shown, '@') + 1,
+						   owner_server(&owners[1]));
+
+	(void) repository;
+	report_error(EXIT_USAGE, detail, hint, "\"%s\" is ambiguous", shown);
+	free(hint);
+	free(detail);
+	free(full);
+	free(plain);
+	free(shown);
+	return false;
+}
+
+bool
+repository_owner_named(Repository *repository, const char *text, Owner *owner)
+{
+	Owner owners[READINGS];
+	int count = readings_of(repository, text, owners);
+	bool plain;
+	bool full;
+
+	*owner = count > 0 ? owners[0] : owner_of(repository->server, text);
+	if (count < READINGS)
+		return true;
+	if (!has_backups(repository, &owners[0], &plain) || !has_backups(repository, &owners[1], &full))
+		return false;
+	if (plain && full)
+		return report_ambiguous(repository, text, owners);
+	*owner = owners[full ? 1 : 0];
+	return true;
+}
+
+/* DB/ID: the text before the slash, to be freed, and the id; NULL if it is not of that form. */
+static char *
+split_name(const char *text, char id[BACKUP_ID_SIZE])
+{
+	const char *slash = strrchr(text, '/');
+	char *before;
+
+	if (slash == NULL || !backup_id_valid(slash + 1))
+		return NULL;
+	memcpy(id, slash + 1, strlen(slash + 1) + 1);
+	before = xstrdup(text);
+	before[slash - text] = '\0';
+	return before;
+}
+
+/* The text names a backup of the globals: "", or "/ID". */
+static bool
+report_no_globals(Repository *repository, const char *text)
+{
+	const char *of = repository->server[0] != '\0' ? " of server " : "";
+
+	return report_error(EXIT_FAILED, NULL,
+						"\"nex_backup globals list\" shows those that there are, \"nex_backup "
+						"globals backup\" makes one.",
+						"there is no backup%s%s of the globals%s%s in \"%s\"",
+						text[0] != '\0' ? " " : "", text[0] != '\0' ? text + 1 : "", of,
+						repository->server, repository->storage->location);
+}
+
+/* Say what there is instead of what was asked for. */
+static bool
+report_no_backup(Repository *repository, const char *text)
+{
+	char *shown = printable_name(text);
+	char id[BACKUP_ID_SIZE];
+	char *before = split_name(text, id);
+	BackupName latest;
+	Owner owner;
+	char *hint;
+
+	if (before != NULL && repository_owner_named(repository, before, &owner) &&
+		repository_latest(repository, &owner, &latest))
+		hint = xasprintf("The latest backup of that database is %s; \"nex_backup list\" shows all.",
+						 latest.id);
+	else if (repository->server[0] != '\0')
+		hint = xasprintf("Names are those of server \"%s\"; write \"main@DB\" or \"NAME@DB\" for "
+						 "another. \"nex_backup list\" shows all.",
+						 repository->server);
+	else
+		hint = xstrdup("\"nex_backup list\" shows all backups of the repository.");
+	report_error(EXIT_FAILED, NULL, hint, "there is no backup \"%s\" in \"%s\"", shown,
+				 repository->storage->location);
+	free(hint);
+	free(before);
+	free(shown);
+	return false;
+}
+
+/* A database is called like DB/ID, and there is no such backup of another one. */
+static bool
+report_like_full_name(Repository *repository, const char *text)
+{
+	BackupName other;
+	Owner owner;
+	char *shown;
+	char *hint;
+	bool found;
+
+	if (!repository_owner_named(repository, text, &owner) ||
+		!find_latest(repository, &owner, false, &other, &found))
+		return false;
+	if (!found)
+		return report_no_backup(repository, text);
+	shown = printable_name(text);
+	hint = xasprintf("A backup of the database that is called so is named in full, as in "
+					 "\"%s/%s\".",
+					 shown, other.id);
+	report_error(EXIT_USAGE, NULL, hint,
+				 "\"%s\" is ambiguous: a database is called so, and no backup of another one",
+				 shown);
+	free(hint);
+	free(shown);
+	return false;
+}
+
+/*
+ * What has the form of DB/ID is that backup, or none: a database may be
+ * called so, and its owner must not have it restored in place of another's.
+ */
+static bool
+resolve_full_name(Repository *repository, const char *text, const char *before, const char *id,
+				  BackupName *name)
+{
+	Owner owners[READINGS];
+	int count = readings_of(repository, before, owners);
+	int found = 0;
+	int i;
+
+	for (i = 0; i < count; i++)
+	{
+		BackupName candidate;
+		bool exists;
+
+		memset(&candidate, 0, sizeof(candidate));
+		candidate.owner = owners[i];
+		memcpy(candidate.id, id, strlen(id) + 1);
+		if (!repository_has_backup(repository, &candidate, &exists))
+			return false;
+		if (exists && found++ == 0)
+			*name = candidate;
+	}
+	if (found > 1)
+		return report_ambiguous(repository, before, owners);
+	if (found == 1)
+		return true;
+	if (before[0] == '\0')
+		return report_no_globals(repository, text);
+	return report_like_full_name(repository, text);
+}
+
+bool
+repository_resolve(Repository *repository, const char *text, BackupName *name)
+{
+	char id[BACKUP_ID_SIZE];
+	char *before = split_name(text, id);
+	Owner owner;
+	bool found;
+
+	if (before != NULL)
+	{
+		bool good = resolve_full_name(repository, text, before, id, name);
+
+		free(before);
+		return good;
+	}
+	if (!repository_owner_named(repository, text, &owner) ||
+		!find_latest(repository, &owner, false, name, &found))
+		return false;
+	if (found)
+		return true;
+	if (text[0] == '\0')
+		return report_no_globals(repository, text);
+	return report_no_backup(repository, text);
+}
+
+bool
+repository_resolve_at(Repository *repository, const char *text, double at, BackupName *name)
+{
+	const BackupName *chosen = NULL;
+	BackupName *names = NULL;
+	int count = 0;
+	Owner owner;
+	char *shown;
+
+	if (!repository_owner_named(repository, text, &owner) ||
+		!repository_list(repository, &owner, &names, &count))
+		return false;
+	chosen = repository_choose(repository, names, count, &at);
+	if (chosen != NULL)
+		*name = *chosen;
+	free(names);
+	if (chosen != NULL)
+		return true;
+	shown = printable_name(text);
+	report_error(EXIT_FAILED, NULL,
+				 "\"nex_backup list\" shows the times of all backups; --at is UTC unless it names "
+				 "an offset.",
+				 "there is no backup of %s%s%s that early", shown[0] != '\0' ? "database \"" : "",
+				 shown[0] != '\0' ? shown : "the globals", shown[0] != '\0' ? "\"" : "");
+	free(shown);
+	return false;
+}
+
+bool
+repository_resolve_set(Repository *repository, const char *set, const char *id, BackupName *name)
+{
+	const BackupName *chosen = NULL;
+	BackupName *names;
+	bool found;
+	int count;
+
+	if (!file_set_name_valid(set) || (id != NULL && !backup_id_valid(id)))
+		return report_error(EXIT_USAGE, NULL,
+							"Say SET, SET/ID or ID; \"nex_backup config list\" "
+							"shows what there is.",
+							"\"%s%s%s\" is not the name of a backup of files", set,
+							id != NULL ? "/" : "", id != NULL ? id : "");
+	if (!repository_list_sets(repository, set, &names, &count))
+		return false;
+	if (id == NULL)
+		chosen = repository_choose(repository, names, count, NULL);
+	while (id != NULL && chosen == NULL && count > 0)
+	{
+		if (strcmp(names[--count].id, id) == 0)
+			chosen = &names[count];
+	}
+	found = chosen != NULL;
+	if (found)
+		*name = *chosen;
+	free(names);
+	if (found)
+		return true;
+	return report_error(EXIT_FAILED, NULL, "\"nex_backup config list\" shows what there is.",
+						"there is no backup%s%s of the files of set \"%s\" in \"%s\"",
+						id != NULL ? " " : "", id != NULL ? id : "", set,
+						repository->storage->location);
+}

@@ -1,0 +1,415 @@
+/*-------------------------------------------------------------------------
+ *
+ * server_identity.c
+ *	  Is it the same server?
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "server_identity.h"
+
+#include <errno.h>
+#include <jansson.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "choose.h"
+#include "json_bounds.h"
+#include "log.h"
+#include "memory.h"
+#include "printable.h"
+#include "quote.h"
+#include "seal.h"
+#include "seal_append.h"
+#include "utc_time.h"
+
+#define MAX_RECORD_BYTES 65536
+#define MAX_IDENTIFIERS 100
+
+Owner
+server_identity_enter(const Repository *repository, Manifest *manifest)
+{
+	memcpy(manifest->server.label, repository->server, sizeof(manifest->server.label));
+	return manifest_owner(manifest);
+}
+
+/* ---- server.json ---- */
+
+static char *
+record_path(const char *server)
+{
+	return xasprintf("servers/%s/%s", server[0] != '\0' ? server : MAIN_SERVER, SERVER_FILE);
+}
+
+/* Its content, if it is what it should be. */
+static json_t *
+parse_record(const Repository *repository, const char *server, const Buffer *file)
+{
+	const char *text = file->data != NULL ? file->data : "";
+	json_t *root = NULL;
+	json_error_t where;
+	const char *label;
+	const char *id;
+
+	if (seal_check(text, file->length) == NULL &&
+		json_beyond(text, file->length, &(JsonBounds){MAX_RECORD_BYTES, 8, 1000}) == NULL)
+		root = json_loadb(text, file->length, JSON_REJECT_DUPLICATES, &where);
+	id = json_string_value(json_object_get(root, "repository"));
+	label = json_string_value(json_object_get(root, "server"));
+	if (id != NULL && strcmp(id, repository->id) == 0 && label != NULL &&
+		strcmp(label_stored(label), server) == 0 &&
+		json_integer_value(json_object_get(root, "format")) == 1 &&
+		json_is_array(json_object_get(root, "system_identifiers")))
+		return root;
+	json_decref(root);
+	return NULL;
+}
+
+/* NULL if there is none; false (reported) if it cannot be read. */
+static bool
+read_record(Repository *repository, const char *server, json_t **record)
+{
+	Storage *storage = repository->storage;
+	char *path = record_path(server);
+	Buffer file;
+	int error;
+	bool good = true;
+
+	*record = NULL;
+	buffer_init(&file);
+	error = storage->read(storage, path, MAX_RECORD_BYTES, &file);
+	if (error == 0)
+	{
+		*record = parse_record(repository, server, &file);
+		good = *record != NULL ||
+			   repository_damaged(repository, path, "is damaged",
+								  "Bring the file back from a copy of the repository. Without it, "
+								  "a server that has another system identifier than its backups "
+								  "is asked for --same-server again.");
+	}
+	else if (error != ENOENT)
+		good = report_error(EXIT_FAILED, NULL, storage_error_hint(error),
+							"could not read file \"%s/%s\": %s", storage->location, path,
+							strerror(error));
+	buffer_free(&file);
+	free(path);
+	return good;
+}
+
+/* The last one counts. */
+static const char *
+current_identifier(const json_t *record)
+{
+	const json_t *list = json_object_get(record, "system_identifiers");
+	size_t count = json_array_size(list);
+	const json_t *last = count > 0 ? json_array_get(list, count - 1) : NULL;
+
+	return json_string_value(json_object_get(last, "system_identifier"));
+}
+
+bool
+server_identity_recorded(Repository *repository, const char *server, char **identifier)
+{
+	json_t *record;
+
+	*identifier = NULL;
+	if (!read_record(repository, server, &record))
+		return false;
+	*identifier = xstrdup(current_identifier(record));
+	json_decref(record);
+	return true;
+}
+
+static void
+append_identifier(json_t *list, const char *identifier, const char *since)
+{
+	if (json_array_size(list) >= MAX_IDENTIFIERS)
+		json_array_remove(list, 0);
+	json_array_append_new(
+		list, json_pack("{s:s, s:s?}", "system_identifier", identifier, "since", since));
+}
+
+/* Keep that the server of this identifier is the one that `before` was. */
+static bool
+write_record(Repository *repository, const char *server, json_t *record, const char *before,
+			 const char *identifier)
+{
+	Storage *storage = repository->storage;
+	const char *label = server[0] != '\0' ? server : MAIN_SERVER;
+	json_t *list =
+		record != NULL ? json_incref(json_object_get(record, "system_identifiers")) : json_array();
+	char *path = record_path(server);
+	char *now = utc_now();
+	char *entries;
+	Buffer json;
+	int error = 0;
+	bool sealed;
+
+	if (record == NULL && before != NULL)
+		append_identifier(list, before, NULL);
+	append_identifier(list, identifier, now);
+	entries = json_dumps(list, JSON_COMPACT);
+	buffer_init(&json);
+	buffer_printf(&json,
+				  "{\n\"format\": 1,\n\"repository\": \"%s\",\n\"server\": \"%s\",\n"
+				  "\"system_identifiers\": %s",
+				  repository->id, label, entries);
+	sealed = seal_append(&json);
+	if (sealed)
+		error = storage->write(storage, path, json.data, json.length, WRITE_DURABLE);
+	if (!sealed)
+		report_error(EXIT_FAILED, NULL, NULL, "could not compute a SHA-256 digest");
+	else if (error != 0)
+		report_error(EXIT_FAILED, NULL, storage_error_hint(error),
+					 "could not write file \"%s/%s\": %s", storage->location, path,
+					 strerror(error));
+	else
+		log_info("the backups of server \"%s\" are from now on of system identifier %s", label,
+				 identifier);
+	buffer_free(&json);
+	free(entries);
+	free(now);
+	free(path);
+	json_decref(list);
+	return sealed && error == 0;
+}
+
+/* ---- what the manifests say ---- */
+
+/* The identifier in a backup's manifest; NULL if unknown.  Caller frees. */
+static char *
+identifier_of(Repository *repository, const BackupName *name)
+{
+	char *error = NULL;
+	Manifest *manifest = repository_manifest_try(repository, name, &error);
+	char *identifier = manifest != NULL ? xstrdup(manifest->server.system_identifier) : NULL;
+
+	manifest_free(manifest);
+	free(error);
+	return identifier;
+}
+
+/* Does it agree with what is known so far?  Keeps the first that does not. */
+static bool
+agrees(const char *identifier, const char *found, const BackupName *name, char **other,
+	   BackupName *where)
+{
+	if (found != NULL && strcmp(found, identifier) == 0)
+		return true;
+	if (found != NULL && *other == NULL)
+	{
+		*other = xstrdup(found);
+		*where = *name;
+	}
+	return false;
+}
+
+/* The identifier of the latest backup of an owner, whose backups these are. */
+static char *
+latest_identifier(Repository *repository, const BackupName *names, int count, BackupName *name)
+{
+	const BackupName *latest = repository_choose_quietly(repository, names, count);
+
+	if (latest == NULL)
+		return NULL;
+	*name = *latest;
+	return identifier_of(repository, latest);
+}
+
+/* Is the latest backup of any of these owners of this server?  *other: that of one that is not. */
+static bool
+compare_latest(Repository *repository, const BackupName *names, int count, const char *identifier,
+			   char **other, BackupName *where)
+{
+	bool same = false;
+	int next;
+	int i;
+
+	for (i = 0; i < count && !same; i = next)
+	{
+		BackupName name;
+		char *found;
+
+		for (next = i + 1; next < count && backup_same_owner(&names[next], &names[i]);)
+			next++;
+		found = latest_identifier(repository, names + i, next - i, &name);
+		same = agrees(identifier, found, &name, other, where);
+		free(found);
+	}
+	return same;
+}
+
+/* The first backup of a label is of a server that has another label already. */
+static void
+warn_of_other_label(Repository *repository, const Owner *owner, const char *identifier)
+{
+	BackupName *names = NULL;
+	int count = 0;
+	int next;
+	int i;
+
+	if (!repository_list(repository, NULL, &names, &count))
+		return;
+	for (i = 0; i < count; i = next)
+	{
+		char *other = NULL;
+		BackupName where;
+
+		for (next = i + 1; next < count && strcmp(names[next].server, names[i].server) == 0 &&
+						   names[next].of_files == names[i].of_files;)
+			next++;
+		if (!names[i].of_files &&
+			compare_latest(repository, names + i, next - i, identifier, &other, &where))
+		{
+			log_warning_hint("If that was not meant, set --server, or \"server\" in the settings "
+							 "file, as before, and remove this backup.",
+							 "this is the first backup of server \"%s\", but the repository has "
+							 "backups of this server under the name \"%s\"",
+							 owner_server(owner), owner_server(&names[i].owner));
+			next = count;
+		}
+		free(other);
+	}
+	free(names);
+}
+
+/*
+ * Are the backups of the label of this server?  *other receives the identifier of another one,
+ * and *where the backup that has it; NULL if all that are known agree.
+ *
+ * The latest backup of the owner tells.  Where there is none, any other database of the
+ * label does: a repository of an earlier version may hold several servers in peace,
+ * as long as no database is of two.
+ */
+static bool
+compare_with_backups(Repository *repository, const Owner *owner, const char *identifier,
+					 const Manifest *previous, char **other, BackupName *where)
+{
+	BackupName *names = NULL;
+	bool same = false;
+	int count = 0;
+
+	*other = NULL;
+	if (previous != NULL && previous->server.system_identifier != NULL)
+	{
+		memset(where, 0, sizeof(*where));
+		where->owner = *owner;
+		memcpy(where->id, previous->id, sizeof(where->id));
+		agrees(identifier, previous->server.system_identifier, where, other, where);
+		return true;
+	}
+	if (!repository_list_readable(repository, owner, &names, &count))
+		return false;
+	same = compare_latest(repository, names, count, identifier, other, where);
+	free(names);
+	if (same || *other != NULL)
+		return true;
+	if (!repository_list_server(repository, owner_server(owner), &names, &count))
+		return false;
+	same = compare_latest(repository, names, count, identifier, other, where);
+	free(names);
+	if (count == 0)
+		warn_of_other_label(repository, owner, identifier);
+	if (same)
+	{
+		free(*other);
+		*other = NULL;
+	}
+	return true;
+}
+
+/* ---- the verdict ---- */
+
+static bool
+refuse(const Repository *repository, const Owner *owner, const char *detail)
+{
+	return report_error(
+		EXIT_FAILED, detail,
+		"If this is another server, back it up under a name of its own with --server=NAME. If it "
+		"is the same after pg_upgrade or after it was rebuilt, say --same-server once.",
+		"the backups of server \"%s\" in repository \"%s\" are of another server",
+		owner_server(owner), repository->storage->location);
+}
+
+static bool
+refuse_backups(const Repository *repository, const Owner *owner, const char *identifier,
+			   const char *other, const BackupName *where)
+{
+	char *name = owner_name(&where->owner);
+	char *shown = printable_name(owner_is_globals(&where->owner) ? "globals" : name);
+	char *detail = xasprintf("Backup %s/%s has system identifier %s, this server has %s.", shown,
+							 where->id, other, identifier);
+
+	refuse(repository, owner, detail);
+	free(detail);
+	free(shown);
+	free(name);
+	return false;
+}
+
+static bool
+refuse_record(const Repository *repository, const Owner *owner, const char *identifier,
+			  const char *recorded)
+{
+	char *detail = xasprintf("By servers/%s/%s it has system identifier %s, this server has %s.",
+							 owner_server(owner), SERVER_FILE, recorded, identifier);
+
+	refuse(repository, owner, detail);
+	free(detail);
+	return false;
+}
+
+static bool
+check_known(Repository *repository, const Owner *owner, const char *identifier,
+			const Manifest *previous, bool same_server)
+{
+	const char *recorded;
+	char *other = NULL;
+	BackupName where;
+	json_t *record;
+	bool good;
+
+	if (!read_record(repository, owner->server, &record))
+		return false;
+	recorded = current_identifier(record);
+	if (recorded != NULL && strcmp(recorded, identifier) == 0)
+	{
+		json_decref(record);
+		return true;
+	}
+	if (recorded != NULL && !same_server)
+	{
+		refuse_record(repository, owner, identifier, recorded);
+		json_decref(record);
+		return false;
+	}
+	if (recorded == NULL &&
+		!compare_with_backups(repository, owner, identifier, previous, &other, &where))
+	{
+		json_decref(record);
+		return false;
+	}
+	if (recorded == NULL && other == NULL)
+		good = true;
+	else if (same_server)
+		good = write_record(repository, owner->server, record, other, identifier);
+	else
+		good = refuse_backups(repository, owner, identifier, other, &where);
+	json_decref(record);
+	free(other);
+	return good;
+}
+
+bool
+server_identity_check(Repository *repository, const Owner *owner, const Manifest *manifest,
+					  const Manifest *previous, bool same_server)
+{
+	const char *identifier = manifest->server.system_identifier;
+
+	if (identifier != NULL)
+		return check_known(repository, owner, identifier, previous, same_server);
+	log_warning_hint("GRANT EXECUTE ON FUNCTION pg_control_system(), pg_control_checkpoint() to "
+					 "the role.",
+					 "the role may not read the system identifier, so it is not known whether this "
+					 "is the server that the earlier backups are of");
+	return true;
+}

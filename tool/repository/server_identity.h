@@ -1,0 +1,37 @@
+/*-------------------------------------------------------------------------
+ *
+ * server_identity.h
+ *	  Is it the same server?  The backups of a label are of one server; its
+ *	  system identifier, which initdb makes, tells.
+ *
+ * As a rule the manifests say which server that is.  After pg_upgrade, or when
+ * a server was rebuilt, its identifier is another one; that a person said it is
+ * the same server is kept in servers/LABEL/server.json, so that it is asked
+ * for once.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef NEX_SERVER_IDENTITY_H
+#define NEX_SERVER_IDENTITY_H
+
+#include "repository.h"
+
+/* Enter the repository's server into a manifest that is being made; the owner of the latter. */
+extern Owner server_identity_enter(const Repository *repository, Manifest *manifest);
+
+/*
+ * May the server of this manifest, which is being made, make a backup of the owner?  False
+ * (reported) if the backups of the label are of another one, and nobody says
+ * with `same_server` that it is the same.  previous: the owner's latest manifest, or NULL.
+ */
+extern bool server_identity_check(Repository *repository, const Owner *owner,
+								  const Manifest *manifest, const Manifest *previous,
+								  bool same_server);
+
+/*
+ * The identifier that the backups of a server (as stored, owner.h) must have by its
+ * server.json; caller frees.  NULL if there is none.  False (reported) if it is damaged.
+ */
+extern bool server_identity_recorded(Repository *repository, const char *server, char **identifier);
+
+#endif /* NEX_SERVER_IDENTITY_H */
