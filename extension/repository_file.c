@@ -337,6 +337,17 @@ nex_backup_list_directory(PG_FUNCTION_ARGS)
 	return (Datum) 0;
 }
 
+/* The name of a server in a repository, as the program takes it. */
+static bool
+is_label(const char *name)
+{
+	size_t length = strlen(name);
+
+	return length > 0 && length <= 32 &&
+		   strspn(name, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_-") ==
+			   length;
+}
+
 /* One line of unclear_directories(). */
 static void
 put_unclear(ReturnSetInfo *result, const char *directory, const char *database, const char *problem)
@@ -397,33 +408,34 @@ open_tree(const char *path, DIR **directory)
 	return lstat(path, &status) == 0 ? "is a symbolic link that leads nowhere" : NULL;
 }
 
-/*
- * nex_backup.unclear_directories(repository): what stands where directories of
- * backups do, and cannot be looked into; database NULL if it may hold anything.
- * That the catalogue's rows have no files is not known then.  Links are not
- * followed below the top level, as the program does not.
- */
-Datum
-nex_backup_unclear_directories(PG_FUNCTION_ARGS)
+/* The name of a server's owner in the catalogue: "db", or "LABEL@db". */
+static char *
+owner_text(const char *label, const char *database)
 {
-	char *repository = text_to_cstring(PG_GETARG_TEXT_PP(0));
-	ReturnSetInfo *result = (ReturnSetInfo *) fcinfo->resultinfo;
+	return label[0] == '\0' ? pstrdup(database) : psprintf("%s@%s", label, database);
+}
+
+/* The backups of one server; label "": main, whose directories are at the top of the repository. */
+static void
+look_at_server(const char *repository, const char *label, ReturnSetInfo *result)
+{
+	char *base = label[0] == '\0' ? pstrdup("") : psprintf("servers/%s/", label);
 	struct dirent *entry;
 	DIR *directory;
 	const char *problem;
+	char *tree = psprintf("%sglobals", base);
 	char *path;
 
-	check_may_read_server_files(GetUserId());
-	init_materialized_srf_compat(fcinfo);
-	problem = open_tree(repository_file_path(repository, "globals"), &directory);
+	problem = open_tree(repository_file_path(repository, tree), &directory);
 	if (problem != NULL)
-		put_unclear(result, "globals", "", problem);
+		put_unclear(result, tree, owner_text(label, ""), problem);
 	if (directory != NULL)
 		FreeDir(directory);
-	path = repository_file_path(repository, "backups");
+	tree = psprintf("%sbackups", base);
+	path = repository_file_path(repository, tree);
 	problem = open_tree(path, &directory);
 	if (problem != NULL)
-		put_unclear(result, "backups", NULL, problem);
+		put_unclear(result, tree, NULL, problem);
 	while (directory != NULL && (entry = ReadDir(directory, path)) != NULL)
 	{
 		char database[64];
@@ -436,11 +448,74 @@ nex_backup_unclear_directories(PG_FUNCTION_ARGS)
 				pg_verifymbstr(database, (int) strlen(database), true);
 		problem = entry_problem(psprintf("%s/%s", path, entry->d_name), entry->d_name, known);
 		if (problem != NULL)
-			put_unclear(result, psprintf("backups/%s", entry->d_name), known ? database : NULL,
-						problem);
+			put_unclear(result, psprintf("%s/%s", tree, entry->d_name),
+						known ? owner_text(label, database) : NULL, problem);
 	}
 	if (directory != NULL)
 		FreeDir(directory);
+}
+
+/* Links are not followed here, as the program does not. */
+static const char *
+part_problem(const char *path)
+{
+	struct stat status;
+
+	if (lstat(path, &status) != 0)
+		return errno == ENOENT ? NULL : describe_errno(errno);
+	return S_ISLNK(status.st_mode) ? "is a symbolic link, which is not followed" : NULL;
+}
+
+/* Servers other than main; what is wrong with the directory of one may hide any of its backups. */
+static void
+look_at_servers(const char *repository, ReturnSetInfo *result)
+{
+	char *path = repository_file_path(repository, "servers");
+	struct dirent *entry;
+	DIR *directory;
+	const char *problem = open_tree(path, &directory);
+
+	if (problem != NULL)
+		put_unclear(result, "servers", NULL, problem);
+	while (directory != NULL && (entry = ReadDir(directory, path)) != NULL)
+	{
+		const char *name = entry->d_name;
+		char *full = psprintf("%s/%s", path, name);
+		char *of = psprintf("servers/%s", name);
+
+		CHECK_FOR_INTERRUPTS();
+		if (strcmp(name, ".") == 0 || strcmp(name, "..") == 0 || strcmp(name, "main") == 0)
+			continue;
+		problem = entry_problem(full, name, is_label(name));
+		if (problem == NULL && is_label(name))
+			problem = part_problem(psprintf("%s/backups", full));
+		if (problem == NULL && is_label(name))
+			problem = part_problem(psprintf("%s/globals", full));
+		if (problem != NULL)
+			put_unclear(result, of, NULL, problem);
+		else if (is_label(name))
+			look_at_server(repository, name, result);
+	}
+	if (directory != NULL)
+		FreeDir(directory);
+}
+
+/*
+ * nex_backup.unclear_directories(repository): what stands where directories of
+ * backups do, and cannot be looked into; database NULL if it may hold anything.
+ * That the catalogue's rows have no files is not known then.  Links are not
+ * followed below the top level, as the program does not.
+ */
+Datum
+nex_backup_unclear_directories(PG_FUNCTION_ARGS)
+{
+	char *repository = text_to_cstring(PG_GETARG_TEXT_PP(0));
+	ReturnSetInfo *result = (ReturnSetInfo *) fcinfo->resultinfo;
+
+	check_may_read_server_files(GetUserId());
+	init_materialized_srf_compat(fcinfo);
+	look_at_server(repository, "", result);
+	look_at_servers(repository, result);
 	return (Datum) 0;
 }
 

@@ -23,7 +23,8 @@ AS $$
 				AND (SELECT o.rolsuper FROM pg_roles o WHERE o.rolname = session_user) END
 		AND k.records = $1
 		AND (r.repository IS NULL OR r.repository = $2)
-		AND (r.database IS NULL OR r.database = $3)
-		AND (r.kind <> 'globals' OR $3 = '')
+		-- Of another server than main, reports name LABEL@database.
+		AND (r.database IS NULL OR r.database = $3 OR (r.definition #>> '{options,server}') || '@' || r.database = $3)
+		AND (r.kind <> 'globals' OR $3 = coalesce(nullif(r.definition #>> '{options,server}', 'main') || '@', ''))
 	FOR UPDATE OF r
 $$;

@@ -195,6 +195,50 @@ query('other@crm', "CREATE TABLE t AS SELECT 'other'::text AS v");
 backup($production, '-d', 'other@crm');
 is(restored('other@crm'), 'other', 'without such a server the plain name is meant');
 
+# The catalogue goes by both.
+{
+	local $repo = new_repository('catalogue');
+	query('postgres', 'CREATE EXTENSION nex_backup');
+	tool_ok([ 'backup', '--repo', $repo, '-d', 'crm', '--catalogue', 'postgres' ], 'a backup that is recorded');
+	on($staging, sub {
+		query('postgres', 'CREATE EXTENSION nex_backup');
+		tool_ok([ 'backup', '--repo', $repo, '-d', 'crm', '--server=staging', '--catalogue', 'postgres' ], 'one of the other server');
+		tool_ok([ 'globals', 'backup', '--repo', $repo, '--server=staging', '--catalogue', 'postgres' ], 'and its globals');
+		is(query('postgres', 'SELECT string_agg(database, \' \' ORDER BY database) FROM nex_backup.backups'), 'staging@ staging@crm',
+			'recorded with their server');
+		like(query('postgres', 'SELECT name, status, detail FROM nex_backup_status()'), qr/backup of staging\@crm\|ok/, 'status');
+	});
+	is(query('postgres', "SELECT backups, removed, damaged FROM nex_backup_sync('$repo')"), '3|0|0', 'sync reads all servers');
+	is(query('postgres', 'SELECT string_agg(database, \' \' ORDER BY database) FROM nex_backup.backups'), 'crm staging@ staging@crm', 'by both');
+	is(query('postgres', "SELECT count(*) FROM nex_backup.backup_tables WHERE database = 'staging\@crm'"), 1, 'with their tables');
+	is(query('postgres', "SELECT result FROM nex_backup_verify('staging\@crm', '$repo')"), 'ok', 'the server verifies those of another');
+	is(query('postgres', "SELECT result FROM nex_backup_verify('staging\@', '$repo')"), 'ok', 'and its globals');
+	is(query('postgres', "SELECT result FROM nex_backup_verify('crm', '$repo')"), 'ok', 'and those of main');
+	my ($of_staging) = grep { m{^servers/staging/objects/} } all_files($repo);
+	my $mend = damage_file("$repo/$of_staging", 'flip');
+	is(query('postgres', "SELECT result FROM nex_backup_verify('crm', '$repo')"), 'ok', 'damage of one server');
+	like(query('postgres', "SELECT result, bad FROM nex_backup_verify('staging\@crm', '$repo') UNION ALL SELECT result, bad FROM nex_backup_verify('staging\@', '$repo')"),
+		qr/failed.*\Q$of_staging\E/, 'is that of its own');
+	$mend->();
+	symlink('/etc', "$repo/servers/elsewhere") or die;
+	like(query('postgres', "SELECT damaged FROM nex_backup_sync('$repo')"), qr/^1$/, 'a link among the servers is not followed');
+	unlink "$repo/servers/elsewhere";
+	my ($code) = tool('expire', '--repo', $repo, '--server=staging', '--catalogue', 'postgres', '--keep-daily=1');
+	is($code, 0, 'expire of the other server is recorded');
+
+	# The latest for the server, too, is the one with the latest snapshot.
+	my ($id) = map { m{^backups/crm/(.*)\.json$} } all_files($repo);
+	backup($production, '-d', 'crm');
+	rename("$repo/backups/crm/$id.$_", "$repo/backups/crm/20991231T000000Z.$_") for qw(json sha256);
+	reseal("$repo/backups/crm/20991231T000000Z.json", sub { $_[0] =~ s/"id": "\Q$id\E"/"id": "20991231T000000Z"/r });
+	query('postgres', "SELECT nex_backup_verify('crm', '$repo')");
+	unlike(query('postgres', "SELECT backup FROM nex_backup.runs WHERE kind = 'verify' ORDER BY id DESC LIMIT 1"), qr/^2099/,
+		'nex_backup_verify() takes the latest snapshot, not the latest name');
+
+	# A job may name its server.
+	is(query('postgres', "SELECT count(*) FROM nex_backup.job_options WHERE option = 'server'"), 6, 'an option of jobs');
+}
+
 # The same server after pg_upgrade or a rebuild: asked once.  (Here: the identifier of the backups is changed.)
 {
 	local $repo = new_repository('upgraded');

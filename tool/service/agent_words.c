@@ -60,6 +60,7 @@ static const char *const options[] = {
 	"max-snapshot-age",
 	"flush",
 	"no-role-passwords",
+	"server",
 };
 
 static bool
