@@ -274,7 +274,7 @@ my $small = start_server('small', max_locks_per_transaction => 10, max_worker_pr
 	max_wal_senders => 0, autovacuum_max_workers => 1);
 query('postgres', 'CREATE DATABASE many TEMPLATE template0');
 query('many', "SELECT format('CREATE TABLE t%s (i int)', i) FROM generate_series(1, 700) i \\gexec");
-@backup = ('backup', '--repo', $repo, '-d', 'many', '-j', 2);
+@backup = ('backup', '--repo', new_repository(), '-d', 'many', '-j', 2);
 my $err = tool_fails(\@backup, 1, qr/no room for the locks of 700 tables/, 'P18: too many tables');
 like($err, qr/Set max_locks_per_transaction to (\d+) or more \(it is 10\)/, 'P18: the hint names the number');
 my ($needed) = $err =~ /max_locks_per_transaction to (\d+)/;
