@@ -108,9 +108,11 @@ like($init_waiter->{err}, qr{could not create repository "/c": cancelled by post
 
 # ------------------- beside transactions that have locked the tables themselves
 
-my %in_transaction = map { $_ => waiter("BEGIN; SELECT FROM nex_backup.$_ LIMIT 0; SELECT * FROM nex_backup_run('postgres', $hang, repository => '/b/$_');") } @tables;
-my %runs = map { $_ => running_of("/b/$_") } @tables;
-for my $table (@tables)
+# Some of them, or all: each takes seconds.
+my @read = $ENV{NEXB_WAITING} ? @tables : qw(alarms jobs leases runs);
+my %in_transaction = map { $_ => waiter("BEGIN; SELECT FROM nex_backup.$_ LIMIT 0; SELECT * FROM nex_backup_run('postgres', $hang, repository => '/b/$_');") } @read;
+my %runs = map { $_ => running_of("/b/$_") } @read;
+for my $table (@read)
 {
 	is(changed("VACUUM FULL nex_backup.$table;"), 'done', "VACUUM FULL $table beside a transaction that has read it");
 	ok(ended($in_transaction{$table}), '... whose wait has ended');
