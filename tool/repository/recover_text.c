@@ -47,8 +47,6 @@ static const char text[] =
 	"servers/NAME/backups\n"
 	"   and servers/NAME/globals wherever backups and globals stand here.\n"
 	"\n"
-	"    ls servers/*/backups/*/\n"
-	"\n"
 	"2. Prove that nothing is damaged:\n"
 	"\n"
 	"    sha256sum -c --quiet backups/DATABASE/ID.sha256\n"
