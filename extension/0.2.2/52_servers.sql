@@ -90,7 +90,7 @@ EXCEPTION WHEN data_exception THEN
 END
 $$;
 
--- What is wrong with a manifest that stands in the place of this backup; the label is that of its server.
+-- What is wrong with a manifest that was found under the name of this backup; the label is that of its server.
 CREATE OR REPLACE FUNCTION nex_backup.manifest_problem(manifest pg_catalog.jsonb, repository pg_catalog.text,
 	database pg_catalog.text, id pg_catalog.text)
 RETURNS pg_catalog.text

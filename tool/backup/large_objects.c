@@ -306,7 +306,7 @@ take_slice(CopyStream *stream, uint32_t oid, uint64_t offset, const char *hex, s
 		   append_slice(sql_in(&stream->piece->raw), oid, offset, hex);
 }
 
-/* What stands behind the first slice. */
+/* The slices after the first one. */
 static bool
 stream_rest(CopyStream *stream, uint32_t oid)
 {

@@ -105,7 +105,7 @@ file_source_read(const char *path, uid_t reader, ManifestFile *facts, Buffer *co
 					 "could not read file \"%s\"", shown);
 	else if (error == EACCES && reader != READER_IS_US && geteuid() == 0)
 		report_error(EXIT_FAILED, "The server's user may not read it, but the server names it.",
-					 "If it belongs into the backup, name it in place of --postgres.",
+					 "If the backup should contain it, name the file instead of using --postgres.",
 					 "could not read file \"%s\"", shown);
 	else if (error != 0)
 		report_error(EXIT_FAILED, NULL, NULL, "could not read file \"%s\": %s", shown,

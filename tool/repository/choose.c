@@ -4,7 +4,7 @@
  *	  Which backup is the latest, and which one shows a given time.
  *
  * The time of a backup is that of its snapshot, by the server's clock, and
- * stands in its manifest.  Its id is made from the clock of the host that ran
+ * is recorded in its manifest.  Its id is made from the clock of the host that ran
  * the tool, which may be wrong, and which differs from host to host; so an id
  * never decides, except where there is nothing else: where the manifest is
  * damaged.  To pass over a damaged backup in silence would restore an older

@@ -405,7 +405,8 @@ append_exception(Buffer *out, const json_t *facts)
 	free(full);
 }
 
-/* What was backed up once, and is not wanted any more, must not alarm for ever. */
+/* A database that was backed up once, and is not wanted any more, must not raise alarms without
+ * end. */
 static void
 append_way_to_silence(Buffer *out, const json_t *facts)
 {
