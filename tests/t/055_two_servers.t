@@ -180,9 +180,19 @@ is(scalar(grep { $_->{result} eq 'ok' && $_->{server} eq 'staging' } @{ $all->{i
 	scalar(@{ $all->{items} // $all->{backups} // $all->{databases} }), 'backup --all of a server');
 tool_fails([ 'restore', '--all', '--repo', $repo, '--server=nobody', @none ], 1, qr/of server "nobody"/, 'restore --all of a server without backups');
 
+# The label is in what info says of the server.
+{
+	my $server = tool_json('info', '--repo', $repo, 'staging@crm')->{server};
+	is(ref $server, 'HASH', 'info: an object of the server');
+	is($server->{label}, 'staging', 'info: with its label') if ref $server;
+	is(tool_json('info', '--repo', $repo, 'crm')->{server}{label}, 'main', 'info: of main, too');
+}
+
 # A database whose name looks like NAME@database.
 create_database('staging@crm');
 query('staging@crm', "CREATE TABLE t AS SELECT 'plain'::text AS v");
+# Ids are seconds: it must not have that of the last backup of the other.
+sleep 2;
 my $plain = backup($production, '-d', 'staging@crm');
 is("$plain->{server} $plain->{database}", 'main staging@crm', 'a plain name with @');
 tool_fails([ 'restore', '--repo', $repo, 'staging@crm', '--to', 'copy', @none ], 2, qr/ambiguous/, 'is ambiguous');

@@ -194,12 +194,18 @@ print_json(const Repository *repository, const BackupSummary *summary, const Man
 	else
 		json_object_set_new(value, "database_properties", database_json(&manifest->database));
 
-	/* Server, totals, warnings and tables in the same shape as in the catalogue. */
+	/*
+	 * Server, totals, warnings and tables in the same shape as in the catalogue;
+	 * "server" is an object here, as before servers had labels.
+	 */
 	catalogue_add_manifest(members, manifest);
 	json_object_del(members, "type");
+	json_object_del(value, "server");
 	json_object_update_missing(value, json_object_get(members, "manifest"));
 	json_object_set(value, "tables",
 					json_object_get(json_object_get(members, "manifest"), "tables"));
+	json_object_set_new(json_object_get(value, "server"), "label",
+						json_string(owner_server(&summary->name.owner)));
 	json_object_set_new(value, "codec", json_text(summary->codec));
 	json_decref(members);
 
