@@ -4,6 +4,10 @@
 #   file, which prove does not do.
 #
 #   run_tap.pl COUNTS_FILE [--exec] TEST...     --exec: the tests are programs
+#
+#   Tests run side by side, one for each processor, for they wait most of the
+#   time; NEXB_JOBS is another number of them.  With VERBOSE they run one after
+#   another, for their lines would be mixed.
 use strict;
 use warnings;
 
@@ -19,8 +23,24 @@ my $pgxs_tests = `$ENV{PG_CONFIG} --pgxs`;
 $pgxs_tests =~ s{src/makefiles/pgxs\.mk\s*\z}{src/test};
 $ENV{PG_REGRESS} = "$pgxs_tests/regress/pg_regress";
 
+chomp(my $processors = `nproc 2>/dev/null` || 1);
+my $jobs = $ENV{NEXB_JOBS} || ($ENV{VERBOSE} ? 1 : $processors);
+
+# There is one file system for the tests that fill one: they run one after another.
+my @fill_a_disk = grep { uses_small_directory($_) } @ARGV;
+
+sub uses_small_directory
+{
+	my ($test) = @_;
+
+	return 0 unless $test =~ /\.t$/ && open(my $in, '<', $test);
+	return scalar grep { /\bsmall_directory\(\)/ } <$in>;
+}
+
 my $harness = TAP::Harness->new({
 	verbosity => $ENV{VERBOSE} ? 1 : 0,
+	jobs => $jobs,
+	rules => { par => [ (@fill_a_disk ? { seq => \@fill_a_disk } : ()), '**' ] },
 	timer => 1,
 	failures => 1,
 	lib => [ 'tests', "$pgxs_tests/perl" ],
@@ -32,12 +52,11 @@ my $result = TAP::Parser::Aggregator->new;
 $result->start;
 for (my @left = @ARGV; @left;)
 {
-	my $before = $result->descriptions;
-
 	last if eval { $harness->aggregate_tests($result, @left); 1 };
-	my $done = $result->descriptions - $before;
-	die $@ unless $done;
-	splice @left, 0, $done;
+	my %done = map { $_ => 1 } $result->descriptions;
+	my @now = grep { !$done{$_} } @left;
+	die $@ if @now == @left;
+	@left = @now;
 }
 $result->stop;
 $harness->summary($result);
