@@ -1,8 +1,10 @@
 #!/bin/bash
 # check.sh
-#   Runs the tests: style, unit (C), installcheck (pg_regress), tap (end to end).
+#   Runs the tests: style, unit (C), installcheck (pg_regress), tap (end to end),
+#   guide (the recovery guide, exercised on machines of its own).
 #
-#   check.sh [--fresh] [style] [unit] [installcheck] [tap]      (default: all four)
+#   check.sh [--fresh] [style] [unit] [installcheck] [tap] [guide]      (default: all,
+#   with a sample of the last)
 #   check.sh sanitize    the unit tests once more under ASan and UBSan
 #
 #   Everything happens in a copy of the source tree, with a copy of PostgreSQL to
@@ -193,17 +195,34 @@ check_tap()
 	add_counts "$work/counts"
 }
 
+# The recovery guide on the distribution's own clusters, in the usual places of a machine that is made for
+# it: by root, who alone can make one.  Nothing of this machine is written to.
+check_guide()
+{
+	heading 'the recovery guide, exercised'
+	rm -f "$work/counts"
+	local -a run=(env NEXB_GUIDE="${NEXB_GUIDE:-}" VERBOSE="${VERBOSE:-}" PG_CONFIG="$PG_CONFIG" LC_ALL=C.UTF-8)
+	if [ "$(id -u)" -ne 0 ] && sudo -n true 2>/dev/null; then
+		run=(sudo -n "${run[@]}")
+	fi
+	(cd "$work/src" && "${run[@]}" perl scripts/run_tap.pl "$work/counts" tests/guide/*.t)
+	add_counts "$work/counts"
+}
+
 fresh=0
 copt=
 suites=()
 for word in "$@"; do
 	case $word in
 		--fresh) fresh=1; copt=-Werror ;;
-		style | unit | installcheck | tap | sanitize) suites+=("$word") ;;
+		style | unit | installcheck | tap | guide | sanitize) suites+=("$word") ;;
 		*) printf 'check.sh: unknown word "%s"\n' "$word" >&2; exit 2 ;;
 	esac
 done
-[ ${#suites[@]} -gt 0 ] || suites=(style unit installcheck tap)
+if [ ${#suites[@]} -eq 0 ]; then
+	suites=(style unit installcheck tap guide)
+	export NEXB_GUIDE=${NEXB_GUIDE:-short}
+fi
 
 "$top/scripts/install_packages.sh" build server test || exit 1
 prepare

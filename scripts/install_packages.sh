@@ -67,7 +67,8 @@ for group in "$@"; do
 			packages+=("postgresql-$major" "postgresql-client-$major" zstd gzip util-linux)
 			;;
 		test)
-			packages+=(libcmocka-dev perl libipc-run-perl libio-pty-perl zstd age pgbouncer openssl python3 python3-aiosmtpd
+			# postgresql-common, iproute2: tests/guide makes clusters and machines as distributions do.
+			packages+=(postgresql-common iproute2 libcmocka-dev perl libipc-run-perl libio-pty-perl zstd age pgbouncer openssl python3 python3-aiosmtpd
 				python3-yaml python3-cryptography tzdata)
 			# Of this version only, as another one formats differently; not every release has it.
 			if apt-cache show clang-format-14 >/dev/null 2>&1; then

@@ -1,7 +1,7 @@
 # Targets for people: what a newcomer types, and what a developer does.
 # Included by the top Makefile.
 
-.PHONY: demo check check-mutants check-style check-unit check-installcheck check-tap check-sanitize check-versions check-regression-database check-public-schemas check-settings bench format lint
+.PHONY: demo check check-guide check-mutants check-style check-unit check-installcheck check-tap check-sanitize check-versions check-regression-database check-public-schemas check-settings bench format lint
 
 demo:
 	@PG_CONFIG='$(PG_CONFIG)' scripts/demo.sh
@@ -13,7 +13,8 @@ check:
 	@PG_CONFIG='$(PG_CONFIG)' scripts/check.sh --fresh
 endif
 
-check-style check-unit check-installcheck check-tap check-sanitize: check-%:
+# check-guide: the whole recovery guide, on machines of its own; needs root.
+check-style check-unit check-installcheck check-tap check-guide check-sanitize: check-%:
 	@PG_CONFIG='$(PG_CONFIG)' scripts/check.sh $*
 
 # As root; VERSIONS="trixie" for one release only, VERSIONS="trixie 14" for a server of 14, too.

@@ -4,13 +4,14 @@
 # a settings file; text is output or a form and is not run.  Nothing in a block is replaced: only
 # the environment (server, repository, PATH, directory) is the test's.  Where a document describes
 # an accident, the accident really happens before the section that cures it, and afterwards the
-# data is compared.
+# data is compared.  tests/guide does also what the sentences of the recovery guide say.
 use strict;
 use warnings;
 
 use File::Basename qw(dirname);
 use File::Temp ();
 use IPC::Run ();
+use NexBackup::Document;
 use NexBackup::Test;
 use Test::More;
 
@@ -27,39 +28,11 @@ my ($node, $directory);
 
 # --------------------------------------------------------------- documents
 
-# The blocks of a document: heading they stand under, line, tag, text.
-sub blocks_of
+sub blocks_in
 {
 	my ($document) = @_;
-	my ($heading, $block, @blocks) = ('');
-	my $line = 0;
 
-	for my $text (split /\n/, read_bytes(top() . "/$document"))
-	{
-		$line++;
-		if ($block)
-		{
-			if ($text eq '```')
-			{
-				push @blocks, $block;
-				undef $block;
-			}
-			else
-			{
-				$block->{text} .= "$text\n";
-			}
-		}
-		elsif ($text =~ /^\s*```(.*)$/)
-		{
-			$block = { heading => $heading, line => $line, tag => $1, text => '' };
-		}
-		elsif ($text =~ /^#+ (.*)$/)
-		{
-			$heading = $1;
-		}
-	}
-	die "$document: a block is not closed\n" if $block;
-	return @blocks;
+	return blocks_of($document, read_bytes(top() . "/$document"));
 }
 
 sub exception_for
@@ -116,7 +89,7 @@ sub run_document
 	my $heading = '';
 	my $after;
 
-	for my $block (blocks_of($document))
+	for my $block (blocks_in($document))
 	{
 		if ($block->{heading} ne $heading)
 		{
@@ -293,8 +266,8 @@ run_document(
 is(join(' ', grep { !/^(?:postgres|template\d|invoices(?:_old_\d+)?)$/ } @{ database_names() }),
 	'', 'docs/recovery_guide.md: no rescue or drill database is left');
 
-run_block('docs/scheduling.md', $_) for blocks_of('docs/scheduling.md');
-run_block('CONTRIBUTING.md', $_) for blocks_of('CONTRIBUTING.md');
+run_block('docs/scheduling.md', $_) for blocks_in('docs/scheduling.md');
+run_block('CONTRIBUTING.md', $_) for blocks_in('CONTRIBUTING.md');
 is(scalar(keys %excepted), scalar @exceptions, 'each exception is for a block that there is');
 
 check_links($_) for qw(README.md CHANGELOG.md CONTRIBUTING.md docs/recovery_guide.md docs/security.md
