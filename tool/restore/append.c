@@ -30,7 +30,7 @@
 #include "rows_there.h"
 #include "sequences_set.h"
 
-#define STAGE "pg_temp.nex_backup_rows"
+#define STAGE ROW_STAGE
 
 /* Everything that one pass over the tables needs. */
 typedef struct Append
@@ -81,28 +81,24 @@ set_result(Append *append, const AppendTable *table, uint64_t added, uint64_t pr
 	appended->kept_out = rows - added - appended->conflicts;
 }
 
-/* How many of the staged rows have their key in the table now? */
+/* How many of the staged rows have their key in the table now?  row_rights.c let the session ask.
+ */
 static bool
 count_present(const RowCopy *copy, const ManifestTable *source, uint64_t *present)
 {
-	char *condition;
-	char *sql;
+	char *query;
 	PGresult *result;
-	bool good = rows_there_condition(copy, source, NULL, &condition);
+	bool good = rows_there_query(copy, source, NULL, &query);
 
 	*present = 0;
-	if (!good || condition == NULL)
+	if (!good || query == NULL)
 		return good;
-	sql = xasprintf("SELECT pg_catalog.count(*) FROM " STAGE " AS r WHERE EXISTS (SELECT FROM %s"
-					" AS t WHERE %s)",
-					copy->shown, condition);
-	result = connection_query(copy->connection, sql, 0, NULL);
+	result = connection_query(copy->connection, query, 0, NULL);
 	good = result != NULL;
 	if (good)
 		*present = strtoull(PQgetvalue(result, 0, 0), NULL, 10);
 	PQclear(result);
-	free(sql);
-	free(condition);
+	free(query);
 	return good;
 }
 
@@ -182,11 +178,12 @@ add_new_rows(Append *append, const AppendTable *table)
 
 /* Find, lock and order the tables, and settle what fires. */
 static bool
-start(Append *append)
+start(Append *append, bool skip)
 {
 	RestorePlan *plan = append->plan;
 	uint32_t i;
 
+	append->tables.counted = skip;
 	if (!partial_begin(plan, append->connection) ||
 		!append_tables_find(plan, append->connection, &append->tables))
 		return false;
@@ -202,9 +199,10 @@ start(Append *append)
 }
 
 static RowCopyStatus
-fill(Append *append, bool skip)
+fill(Append *append)
 {
 	RestorePlan *plan = append->plan;
+	bool skip = append->tables.counted;
 	RowCopyStatus status = ROW_COPY_GOOD;
 	uint32_t i;
 
@@ -252,8 +250,8 @@ count_conflicts(Append *append)
 
 	append_tables_free(&append->tables);
 	log_info("counting the rows that are there already");
-	counted = connection_command(append->connection, "ROLLBACK") && start(append) &&
-			  fill(append, true) == ROW_COPY_GOOD;
+	counted = connection_command(append->connection, "ROLLBACK") && start(append, true) &&
+			  fill(append) == ROW_COPY_GOOD;
 	for (i = 0; i < plan->manifest->ntables; i++)
 	{
 		const AppendResult *result = &plan->appended[i];
@@ -285,8 +283,9 @@ append_run(RestorePlan *plan, Connection *connection)
 	if (plan->manifest->ntables == 0)
 		return report_error(EXIT_FAILED, NULL, NULL, "none of the chosen objects has rows");
 	plan->appended = xcalloc((size_t) plan->manifest->ntables + 1, sizeof(AppendResult));
-	if (member_reader_open(&append.reader, plan->repository, plan->manifest) && start(&append))
-		status = fill(&append, skip);
+	if (member_reader_open(&append.reader, plan->repository, plan->manifest) &&
+		start(&append, skip))
+		status = fill(&append);
 	good = status == ROW_COPY_GOOD && finish(&append);
 	if (status == ROW_COPY_CONFLICT)
 		count_conflicts(&append);

@@ -17,6 +17,7 @@ typedef struct AppendTable
 	uint32_t oid;   /* of the table that takes the rows */
 	char *target;   /* its name, quoted */
 	bool placed;    /* in the order already */
+	bool counted;   /* rows that are there are skipped, and counted */
 	RowRights rights;
 } AppendTable;
 
@@ -24,6 +25,7 @@ typedef struct AppendTables
 {
 	AppendTable *items;
 	uint32_t count;
+	bool counted; /* of all; set by the caller */
 } AppendTables;
 
 /*

@@ -235,6 +235,7 @@ append_tables_find(RestorePlan *plan, Connection *connection, AppendTables *tabl
 		AppendTable *table = &tables->items[i];
 
 		table->source = (int32_t) i;
+		table->counted = tables->counted;
 		good = find_target(plan, connection, &manifest->tables[i], table) &&
 			   connection_commandf(connection, "LOCK TABLE ONLY %s IN ROW EXCLUSIVE MODE",
 								   table->target) &&
@@ -273,7 +274,7 @@ append_tables_decide(const RestorePlan *plan, Connection *connection, AppendTabl
 	row_rights_free(&table->rights);
 	return (plan->settings->rows_as == ROWS_AS_SESSION || check_no_partition(connection, table)) &&
 		   row_rights_decide(plan->settings, connection, &plan->manifest->tables[table->source],
-							 table->target, table->oid, &table->rights);
+							 table->target, table->oid, table->counted, &table->rights);
 }
 
 /* Does anything of the table, or of its partitions, wait for the end? */

@@ -183,10 +183,10 @@ load_table(RestorePlan *plan, RowCopy *copy, int32_t table, const char *command)
 	uint64_t added;
 	uint64_t present;
 
-	if (!plan->in_place ||
-		(row_rights_decide(plan->settings, copy->connection, source, copy->shown, 0, &rights) &&
-		 (!rights.as_owner || entry == NULL ||
-		  live_names_check_bound(plan, copy->connection, entry, copy->shown))))
+	if (!plan->in_place || (row_rights_decide(plan->settings, copy->connection, source, copy->shown,
+											  0, false, &rights) &&
+							(!rights.as_owner || entry == NULL ||
+							 live_names_check_bound(plan, copy->connection, entry, copy->shown))))
 		status = rights.as_owner ? owner_rows_add(copy, &rights, table, false, &added, &present)
 								 : row_copy_run(copy, table, command);
 	row_rights_free(&rights);

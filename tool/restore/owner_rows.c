@@ -26,7 +26,7 @@
 #include "quote.h"
 #include "rows_there.h"
 
-#define STAGE "pg_temp.nex_backup_rows"
+#define STAGE ROW_STAGE
 #define ADDED "pg_temp.nex_backup_added"
 
 /* How the columns are staged, and how they come from there. */
@@ -76,7 +76,7 @@ typedef struct Passage
 	const char *columns; /* with commas, quoted */
 	char *staged;        /* what the temporary table is made of */
 	char *taken;         /* what is read from it */
-	char *there;         /* with skip: a row has its key in the table, as SQL, or NULL */
+	char *there;         /* with skip: a query for the rows that have their key there, or NULL */
 	uint64_t rows;       /* of the backup */
 } Passage;
 
@@ -156,11 +156,8 @@ append_setup(Buffer *sql, const RowCopy *copy, const RowRights *rights, const Pa
 	buffer_append_string(&body, "DECLARE added bigint; present bigint := 0;"
 								" BEGIN GET DIAGNOSTICS added = ROW_COUNT;");
 	if (passage->there != NULL)
-		buffer_printf(&body,
-					  " IF added OPERATOR(pg_catalog.<) %llu THEN SELECT pg_catalog.count(*) INTO"
-					  " present FROM " STAGE " AS r WHERE EXISTS (SELECT FROM %s AS t WHERE %s);"
-					  " END IF;",
-					  (unsigned long long) passage->rows, copy->shown, passage->there);
+		buffer_printf(&body, " IF added OPERATOR(pg_catalog.<) %llu THEN present := (%s); END IF;",
+					  (unsigned long long) passage->rows, passage->there);
 	buffer_append_string(&body, " INSERT INTO " ADDED " VALUES (added, present); END;\nEND");
 	buffer_append_string(sql, "CREATE TEMPORARY TABLE nex_backup_added (rows pg_catalog.int8,"
 							  " present pg_catalog.int8);");
@@ -264,7 +261,7 @@ owner_rows_add(RowCopy *copy, const RowRights *rights, int32_t table, bool skip,
 
 	copy->owner = rights->owner;
 	if (plan_passage(copy, source, &passage) &&
-		(!skip || rows_there_condition(copy, source, rights->owner, &passage.there)) &&
+		(!skip || rows_there_query(copy, source, rights->owner, &passage.there)) &&
 		make_stage(copy, &passage))
 		status = row_copy_run(copy, table, command);
 	if (status == ROW_COPY_GOOD && !stop_requested())

@@ -13,8 +13,9 @@
  * A foreign key plans such a query over the table that it refers to for the
  * first row that comes, and over both tables when it is added.  CHECK
  * constraints are computed so, too, but not in our sessions, where
- * constraint_exclusion is off; and an index that is not valid is passed over,
- * but can become valid, so it counts.
+ * constraint_exclusion is off; and an index that is not valid is passed over by
+ * the planner, but can become valid, and is not passed over where rows are
+ * added, so it counts.
  *
  * SHARE UPDATE EXCLUSIVE is the weakest lock that CREATE INDEX, also
  * CONCURRENTLY, CREATE STATISTICS, and whatever gives a table children

@@ -20,11 +20,17 @@
  *   If some of it is not, there is nobody whose rights would be right, and
  *   nothing is added.
  *
- * The locks make the answer last.  ROW EXCLUSIVE, which the rows need anyway,
- * keeps away whoever adds a trigger, constraint, default, rule or index; only
- * ATTACH PARTITION needs a stronger one.  A schema can be renamed and another
- * one take its name while tables in it are locked, so their names are held,
- * too: by a row lock that only renaming and dropping conflict with.
+ * The locks make the answer last, and are taken before it is looked for.  ROW
+ * EXCLUSIVE, which the rows need anyway, keeps away whoever adds a trigger,
+ * constraint, default or rule, but not CREATE INDEX CONCURRENTLY, CREATE
+ * STATISTICS or ATTACH PARTITION; and the expressions of an index that is not
+ * valid yet are computed for whoever opens the table to add a row.  SHARE
+ * UPDATE EXCLUSIVE keeps these away.  A schema can be renamed and another one
+ * take its name while tables in it are locked, so their names are held, too:
+ * by a row lock that only renaming and dropping conflict with.
+ *
+ * Where the keys of rows are looked for (rows_there.c), a query over the table
+ * itself is planned, so what the planner computes of it counts as well.
  *
  *-------------------------------------------------------------------------
  */
@@ -178,11 +184,15 @@ static const char foreign_query[] =
 																		"(" ROW_ROLE_IS_TRUSTED
 																		", false)";
 
-/* Tables that foreign keys refer to: looked into as their owners, but in this session. */
-static const char referenced_query[] =
-	"WITH " TREE " SELECT pg_catalog.array_agg(DISTINCT f.confrelid)"
-	" FROM pg_catalog.pg_constraint f"
-	" WHERE f.contype = 'f' AND f.conrelid IN (SELECT oid FROM tree)";
+/*
+ * Tables that queries are planned over: those that foreign keys refer to,
+ * looked into as their owners, but in this session; and ($2) the table itself.
+ */
+static const char planned_query[] =
+	"WITH " TREE " SELECT pg_catalog.array_agg(u.oid) FROM (SELECT f.confrelid"
+	"  FROM pg_catalog.pg_constraint f"
+	"  WHERE f.contype = 'f' AND f.conrelid IN (SELECT oid FROM tree)"
+	" UNION SELECT $1::pg_catalog.oid WHERE $2::pg_catalog.bool) u (oid)";
 
 /*
  * Of these, those of superusers and the session: the server goes on with their
@@ -214,9 +224,9 @@ typedef struct Look
 {
 	const char *shown;
 	PGresult *result;
-	PlannerCode referenced; /* of tables that it refers to */
-	bool turn;              /* the session may not be trusted to add them itself */
-	char *gains;            /* what others would run with the rights of their trusted owners */
+	PlannerCode planned; /* of tables that it refers to, and its own where keys are looked for */
+	bool turn;           /* the session may not be trusted to add them itself */
+	char *gains;         /* what others would run with the rights of their trusted owners */
 } Look;
 
 enum
@@ -347,25 +357,63 @@ oid_of_name(Connection *connection, const char *target)
 	return oid;
 }
 
-/* Partitions cannot be attached beside this lock, and nothing can be added to those that are. */
 static bool
-lock_partitions(const Settings *settings, Connection *connection, const char *oid,
-				const char *target)
+lock_as_session(Connection *connection, const PGresult *table)
 {
-	PGresult *result = connection_query(connection,
-										"SELECT FROM pg_catalog.pg_class"
-										" WHERE oid = $1::pg_catalog.oid AND relkind = 'p'",
-										1, &oid);
-	bool at_stake = false;
-	bool partitioned = result != NULL && PQntuples(result) == 1;
-	bool good = result != NULL && row_rights_at_stake(settings, connection, &at_stake);
+	bool partitioned = PQgetvalue(table, 0, 0)[0] == 'p';
+	bool good = true;
+	int i;
 
-	PQclear(result);
-	if (!good || !partitioned || !at_stake)
-		return good;
-	return connection_commandf(connection, "LOCK TABLE %s IN SHARE UPDATE EXCLUSIVE MODE",
-							   target) &&
-		   connection_commandf(connection, "LOCK TABLE %s IN ROW EXCLUSIVE MODE", target);
+	/* A table has the second one already. */
+	for (i = 0; good && i < (partitioned ? 2 : 1); i++)
+	{
+		SqlText sql;
+
+		sql_init(&sql);
+		sql_append(&sql, "LOCK TABLE ");
+		if (!partitioned)
+			sql_append(&sql, "ONLY ");
+		sql_qualified(&sql, PQgetvalue(table, 0, 1), PQgetvalue(table, 0, 2));
+		if (i == 0)
+			sql_append(&sql, " IN SHARE UPDATE EXCLUSIVE MODE");
+		else
+			sql_append(&sql, " IN ROW EXCLUSIVE MODE");
+		good = connection_command(connection, &sql);
+		sql_free(&sql);
+	}
+	return good;
+}
+
+/*
+ * Beside this lock no index, statistics or partition can be added, and nothing
+ * to the partitions that are there.  Where others than a superuser's session
+ * restore, owners decide (row_owners.c).
+ */
+static bool
+lock_table(const Settings *settings, Connection *connection, const char *oid)
+{
+	PGresult *table = connection_query(connection,
+									   "SELECT c.relkind, n.nspname, c.relname"
+									   " FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n"
+									   " ON n.oid = c.relnamespace"
+									   " WHERE c.oid = $1::pg_catalog.oid"
+									   " AND c.relkind IN ('r', 'p')",
+									   1, &oid);
+	bool at_stake = false;
+	bool good = table != NULL && row_rights_at_stake(settings, connection, &at_stake);
+	char *role;
+
+	if (good && PQntuples(table) == 1 && at_stake)
+	{
+		role = row_rights_suspend_role(connection);
+		good = role != NULL && lock_as_session(connection, table);
+		if (good)
+			good = row_rights_resume_role(connection, role);
+		else
+			free(role);
+	}
+	PQclear(table);
+	return good;
 }
 
 static bool
@@ -382,7 +430,7 @@ check_superusers_code(Connection *connection, const char *oid, const Look *look,
 {
 	PGresult *result = connection_query(connection, foreign_query, 1, &oid);
 	bool good = result != NULL;
-	const char *found = look->referenced.others;
+	const char *found = look->planned.others;
 
 	if (good && !PQgetisnull(result, 0, 0))
 		found = PQgetvalue(result, 0, 0);
@@ -409,18 +457,21 @@ look_at_owners(const Settings *settings, Connection *connection, const char *oid
 }
 
 /*
- * What is computed when foreign keys of the rows are checked.  The table is locked, so no other
- * session adds a key to it.
+ * What is computed when foreign keys of the rows are checked, or keys of the
+ * table are looked for.  The table is locked, so no other session adds a
+ * foreign key to it.
  */
 static bool
-look_at_referenced(const Settings *settings, Connection *connection, const char *oid, Look *look)
+look_at_planned(const Settings *settings, Connection *connection, const char *oid, bool counted,
+				Look *look)
 {
-	PGresult *result = connection_query(connection, referenced_query, 1, &oid);
+	const char *params[2] = {oid, counted ? "t" : "f"};
+	PGresult *result = connection_query(connection, planned_query, 2, params);
 	bool good = result != NULL;
 
 	if (good && !PQgetisnull(result, 0, 0))
 		good = planner_code_lock(settings, connection, PQgetvalue(result, 0, 0)) &&
-			   planner_code_read(connection, PQgetvalue(result, 0, 0), &look->referenced);
+			   planner_code_read(connection, PQgetvalue(result, 0, 0), &look->planned);
 	PQclear(result);
 	return good;
 }
@@ -480,14 +531,11 @@ check_rules(const Look *look)
 }
 
 static bool
-decide(const Settings *settings, Connection *connection, const char *oid, const Look *look,
-	   RowRights *rights)
+decide(Connection *connection, const char *oid, const Look *look, RowRights *rights)
 {
 	const PGresult *result = look->result;
-	bool superuser = is_true(result, LOOK_SUPERUSER);
-	bool session = is_true(result, LOOK_SESSION_SUPERUSER);
-	const char *code = PQgetisnull(result, 0, LOOK_CODE) ? look->referenced.code
-														 : PQgetvalue(result, 0, LOOK_CODE);
+	const char *code =
+		PQgetisnull(result, 0, LOOK_CODE) ? look->planned.code : PQgetvalue(result, 0, LOOK_CODE);
 
 	rights->owner = xstrdup(PQgetvalue(result, 0, LOOK_OWNER));
 	rights->as_owner = look->turn;
@@ -498,13 +546,12 @@ decide(const Settings *settings, Connection *connection, const char *oid, const 
 		return check_rules(look);
 	if (is_true(result, LOOK_OWNED_BY_SUPERUSER))
 		return check_superusers_code(connection, oid, look, false);
-	if (superuser)
-		/* With --on-conflict=skip rows come by INSERT, where rules act. */
-		rights->as_owner = code != NULL || (settings->on_conflict == ON_CONFLICT_SKIP &&
-											!PQgetisnull(result, 0, LOOK_RULE));
+	if (is_true(result, LOOK_SUPERUSER))
+		rights->as_owner = code != NULL;
 	else
 		/* In another role code can make a superuser's session one again. */
-		rights->as_owner = session || (code != NULL && !is_true(result, LOOK_OWN));
+		rights->as_owner =
+			is_true(result, LOOK_SESSION_SUPERUSER) || (code != NULL && !is_true(result, LOOK_OWN));
 	if (rights->as_owner && code != NULL)
 		log_debug("table %s: rows are added as \"%s\" because of %s", look->shown, rights->owner,
 				  code);
@@ -538,7 +585,7 @@ check_owner(const Look *look, const RowRights *rights, Connection *connection)
 
 bool
 row_rights_decide(const Settings *settings, Connection *connection, const ManifestTable *source,
-				  const char *target, uint32_t oid, RowRights *rights)
+				  const char *target, uint32_t oid, bool counted, RowRights *rights)
 {
 	Look look = {target, NULL, {NULL, NULL}, false, NULL};
 	const char *params[3];
@@ -560,7 +607,7 @@ row_rights_decide(const Settings *settings, Connection *connection, const Manife
 		good = report_error(EXIT_FAILED, NULL, "Try again.", "table %s was replaced by another one",
 							target);
 	else
-		good = lock_partitions(settings, connection, now, target);
+		good = lock_table(settings, connection, now);
 	if (good)
 		look.result = connection_query(connection, look_query, 3, params);
 	good = good && look.result != NULL;
@@ -568,13 +615,13 @@ row_rights_decide(const Settings *settings, Connection *connection, const Manife
 		good = report_error(EXIT_FAILED, NULL, "Try again.", "table %s was replaced by another one",
 							target);
 	good = good && look_at_owners(settings, connection, now, &look) &&
-		   look_at_referenced(settings, connection, now, &look) &&
-		   decide(settings, connection, now, &look, rights) &&
-		   check_owner(&look, rights, connection) &&
+		   look_at_planned(settings, connection, now, counted, &look) &&
+		   (!counted || !is_true(look.result, LOOK_SESSION_SUPERUSER) || check_rules(&look)) &&
+		   decide(connection, now, &look, rights) && check_owner(&look, rights, connection) &&
 		   (!rights->as_owner || check_trusted(connection, now, &look));
 	free(look.gains);
 	PQclear(look.result);
-	planner_code_free(&look.referenced);
+	planner_code_free(&look.planned);
 	free(columns);
 	free(now);
 	return good;

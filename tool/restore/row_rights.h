@@ -58,12 +58,14 @@ extern bool row_rights_begin(const Settings *settings, Connection *connection);
 /*
  * Decide, for a table that takes the columns of `source`.  `target`, its
  * quoted name, must be locked in ROW EXCLUSIVE mode or created by this
- * transaction; `oid` is what it was found to be, or 0.  False (reported) if
- * the rows cannot be added with rights that nobody would gain by.
+ * transaction; `oid` is what it was found to be, or 0.  `counted`: rows come by
+ * INSERT, where rules act, and their keys are looked for in the table
+ * (rows_there.h).  Locks the table against new code.  False (reported) if the
+ * rows cannot be added with rights that nobody would gain by.
  */
 extern bool row_rights_decide(const Settings *settings, Connection *connection,
 							  const ManifestTable *source, const char *target, uint32_t oid,
-							  RowRights *rights);
+							  bool counted, RowRights *rights);
 extern void row_rights_free(RowRights *rights);
 
 #endif /* NEX_ROW_RIGHTS_H */

@@ -10,14 +10,20 @@
 
 #include "row_copy.h"
 
+/* Where rows are before they are added. */
+#define ROW_STAGE "pg_temp.nex_backup_rows"
+
 /*
- * The condition, as SQL, that a row t of the table copy->shown has the key of
- * the row r of a stage with the columns of `source`; NULL if the table has no
+ * The query, as SQL, for the number of rows of ROW_STAGE, which has the columns
+ * of `source`, whose key the table copy->shown has; NULL if the table has no
  * key, or `role` (NULL: the current one) may not see all its rows.  Caller
  * frees.  False (reported) on failure.
+ *
+ * The server plans it over the table.  So it is for the owner's turn, or for a
+ * session that row_rights_decide() has let ask (`counted`).
  */
-extern bool rows_there_condition(const RowCopy *copy, const ManifestTable *source, const char *role,
-								 char **condition);
+extern bool rows_there_query(const RowCopy *copy, const ManifestTable *source, const char *role,
+							 char **query);
 
 /*
  * Of `rows` rows, `added` were added, and `present` have their key in the table
