@@ -26,6 +26,10 @@
  *
  * If there is no such owner, it is refused.
  *
+ * A session that is not a superuser's cannot keep anybody from adding code
+ * after the look.  There all tables and schemas of others count as such code
+ * (row_owners.c).
+ *
  *-------------------------------------------------------------------------
  */
 #include "planned_steps.h"
@@ -41,6 +45,7 @@
 #include "planner_code.h"
 #include "quote.h"
 #include "row_copy.h"
+#include "row_owners.h"
 #include "row_rights.h"
 #include "sql_name.h"
 #include "sql_text.h"
@@ -307,9 +312,24 @@ find_casts(Step *step, Connection *connection)
 	return good;
 }
 
+/* What others could add, where they cannot be kept from it. */
+static bool
+find_owners(Step *step, const RestorePlan *plan, Connection *connection)
+{
+	bool at_stake;
+	char *others = NULL;
+	bool good = row_rights_at_stake(plan->settings, connection, &at_stake) &&
+				(at_stake || row_owners_of_tables(connection, step->tables, &others));
+
+	if (others != NULL)
+		step->others = xasprintf("what could be added to %s meanwhile", others);
+	free(others);
+	return good;
+}
+
 /* What would be computed, and can be changed by others. */
 static bool
-find_code(Step *step, Connection *connection)
+find_code(Step *step, const RestorePlan *plan, Connection *connection)
 {
 	const char *params[1] = {step->tables};
 	PlannerCode code;
@@ -327,6 +347,8 @@ find_code(Step *step, Connection *connection)
 	if (code.others != NULL)
 		step->others = xstrdup(code.others);
 	planner_code_free(&code);
+	if (step->others == NULL && !find_owners(step, plan, connection))
+		return false;
 	if (step->others != NULL || !toc_entry_is(step->entry, "TABLE ATTACH"))
 		return true;
 	result = connection_query(connection, checks_query, 1, params);
@@ -526,7 +548,7 @@ planned_step_run(const RestorePlan *plan, Connection *connection, const RenameMa
 	if (!is_planned(entry))
 		return true;
 	good = step_read(&step, map, entry) && lock_tables(&step, plan, connection) &&
-		   find_code(&step, connection);
+		   find_code(&step, plan, connection);
 	if (good && step.others != NULL)
 	{
 		*done = true;
@@ -567,7 +589,7 @@ check_step(const RestorePlan *plan, Connection *connection, const RenameMap *map
 	bool good;
 
 	good = step_read(&step, map, entry) && find_tables(&step, connection) &&
-		   find_code(&step, connection);
+		   find_code(&step, plan, connection);
 	if (good && step.others != NULL)
 		good = check_owners(plan, connection, &step);
 	step_free(&step);

@@ -30,6 +30,22 @@
 #include "row_copy.h"
 #include "row_rights.h"
 
+/* Relations (oid, own) with their schemas, and those of them that belong to others. */
+#define OTHERS                                                                                     \
+	" things AS (SELECT u.own, c.relowner AS role, pg_catalog.format('table %I.%I', n.nspname,"    \
+	"    c.relname) AS what"                                                                       \
+	"   FROM relations u JOIN pg_catalog.pg_class c ON c.oid = u.oid"                              \
+	"   JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace"                                  \
+	"  UNION ALL SELECT u.own, CASE n.nspowner WHEN 'pg_database_owner'::pg_catalog.regrole"       \
+	"    THEN d.datdba ELSE n.nspowner END, pg_catalog.format('schema %I', n.nspname)"             \
+	"   FROM relations u JOIN pg_catalog.pg_class c ON c.oid = u.oid"                              \
+	"   JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace, pg_catalog.pg_database d"        \
+	"   WHERE d.datname = pg_catalog.current_database()),"                                         \
+	" others AS (SELECT things.own, things.role, things.what AS thing,"                            \
+	"   pg_catalog.format('%s belongs to \"%s\"', things.what, r.rolname) AS what"                 \
+	"  FROM things JOIN pg_catalog.pg_roles r ON r.oid = things.role"                              \
+	"  WHERE NOT " ROW_ROLE_IS_TRUSTED ")"
+
 static const char owners_query[] =
 	"WITH RECURSIVE tree AS (SELECT $1::pg_catalog.oid AS oid UNION SELECT p.relid::pg_catalog.oid"
 	"  FROM pg_catalog.pg_partition_tree($1::pg_catalog.oid::pg_catalog.regclass) p),"
@@ -38,26 +54,18 @@ static const char owners_query[] =
 	"  UNION SELECT i.inhrelid FROM referenced r JOIN pg_catalog.pg_inherits i"
 	"   ON i.inhparent = r.oid),"
 	" relations AS (SELECT oid, true AS own FROM tree"
-	"  UNION ALL SELECT oid, false FROM referenced WHERE oid NOT IN (SELECT oid FROM tree)),"
-	" things AS (SELECT u.own, c.relowner AS role, pg_catalog.format('table %I.%I', n.nspname,"
-	"    c.relname) AS what"
-	"   FROM relations u JOIN pg_catalog.pg_class c ON c.oid = u.oid"
-	"   JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace"
-	"  UNION ALL SELECT u.own, CASE n.nspowner WHEN 'pg_database_owner'::pg_catalog.regrole"
-	"    THEN d.datdba ELSE n.nspowner END, pg_catalog.format('schema %I', n.nspname)"
-	"   FROM relations u JOIN pg_catalog.pg_class c ON c.oid = u.oid"
-	"   JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace, pg_catalog.pg_database d"
-	"   WHERE d.datname = pg_catalog.current_database()),"
-	" others AS (SELECT things.own, things.role, pg_catalog.format('%s belongs to \"%s\"', "
-	"things.what,"
-	"   r.rolname) AS what"
-	"  FROM things JOIN pg_catalog.pg_roles r ON r.oid = things.role WHERE NOT " ROW_ROLE_IS_TRUSTED
-	")"
+	"  UNION ALL SELECT oid, false FROM referenced WHERE oid NOT IN (SELECT oid FROM tree))," OTHERS
 	"SELECT (SELECT pg_catalog.min(what) FROM others),"
 	" (SELECT pg_catalog.min(what) FROM others WHERE own AND role <> c.relowner),"
 	" NOT o.rolsuper AND pg_catalog.pg_has_role(SESSION_USER, c.relowner, 'MEMBER'), o.rolname"
 	" FROM pg_catalog.pg_class c JOIN pg_catalog.pg_roles o ON o.oid = c.relowner"
 	" WHERE c.oid = $1::pg_catalog.oid";
+
+static const char tables_query[] =
+	"WITH RECURSIVE relations AS (SELECT u.oid, true AS own"
+	"   FROM pg_catalog.unnest($1::pg_catalog.oid[]) AS u (oid)"
+	"  UNION SELECT i.inhrelid, true FROM relations r JOIN pg_catalog.pg_inherits i"
+	"   ON i.inhparent = r.oid)," OTHERS "SELECT pg_catalog.min(thing) FROM others";
 
 enum
 {
@@ -102,4 +110,16 @@ row_owners_decide(Connection *connection, const char *oid, const char *shown, bo
 		log_debug("table %s: rows are added as \"%s\"", shown, PQgetvalue(result, 0, OWNERS_OWNER));
 	PQclear(result);
 	return good;
+}
+
+bool
+row_owners_of_tables(Connection *connection, const char *tables, char **others)
+{
+	PGresult *result = connection_query(connection, tables_query, 1, &tables);
+
+	*others = NULL;
+	if (result != NULL && !PQgetisnull(result, 0, 0))
+		*others = xstrdup(PQgetvalue(result, 0, 0));
+	PQclear(result);
+	return result != NULL;
 }

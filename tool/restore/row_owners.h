@@ -18,4 +18,11 @@
 extern bool row_owners_decide(Connection *connection, const char *oid, const char *shown,
 							  bool *turn);
 
+/*
+ * The first of the tables ("{1,2}"), of their children and schemas that belongs
+ * to others than superusers and the session ("table s.t"), or NULL; caller
+ * frees.  False (reported) on failure.
+ */
+extern bool row_owners_of_tables(Connection *connection, const char *tables, char **others);
+
 #endif /* NEX_ROW_OWNERS_H */
