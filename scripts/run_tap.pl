@@ -67,7 +67,7 @@ $failed += grep { my ($parser) = $result->parsers($_); $parser->has_problems && 
   $result->descriptions;
 
 # Why a test died stands only in the log that PostgreSQL's modules write.
-for my $test (grep { my ($parser) = $result->parsers($_); $parser->has_problems && !$parser->tests_run }
+for my $test (grep { my ($parser) = $result->parsers($_); $parser->has_problems && !($parser->tests_run && $parser->is_good_plan) }
 	$result->descriptions)
 {
 	my ($name) = $test =~ m{([^/]+?)(?:\.t)?$};

@@ -15,9 +15,11 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "authors.h"
 #include "client_program.h"
 #include "default_grants.h"
 #include "interrupt.h"
+#include "late_checks.h"
 #include "live_code.h"
 #include "live_names.h"
 #include "log.h"
@@ -177,7 +179,7 @@ static bool
 load_table(RestorePlan *plan, RowCopy *copy, int32_t table, const char *command)
 {
 	const ManifestTable *source = &plan->manifest->tables[table];
-	RowRights rights = {false, NULL};
+	RowRights rights = {false, NULL, NULL};
 	const TocEntry *entry = selection_table(plan->selection, source->oid);
 	RowCopyStatus status = ROW_COPY_FAILED;
 	uint64_t added;
@@ -185,6 +187,7 @@ load_table(RestorePlan *plan, RowCopy *copy, int32_t table, const char *command)
 
 	if (!plan->in_place || (row_rights_decide(plan->settings, copy->connection, source, copy->shown,
 											  0, false, &rights) &&
+							authors_check_rows(plan, copy->connection, entry, &rights) &&
 							(!rights.as_owner || entry == NULL ||
 							 live_names_check_bound(plan, copy->connection, entry, copy->shown))))
 		status = rights.as_owner ? owner_rows_add(copy, &rights, table, false, &added, &present)
@@ -336,7 +339,8 @@ in_place_run(RestorePlan *plan, Connection *connection)
 								   plan->settings->maintenance_work_mem);
 	good = good && partial_begin(plan, connection) &&
 		   (!plan->in_place ||
-			(live_code_check(plan, connection) && planned_steps_check(plan, connection, &map))) &&
+			(live_code_check(plan, connection) && late_checks_check(plan, connection) &&
+			 authors_check(plan, connection) && planned_steps_check(plan, connection, &map))) &&
 		   fill(plan, connection, &map) && restored_objects_unpopulated(plan, connection) &&
 		   !stop_requested() && connection_command(connection, "COMMIT");
 	if (good && !plan->settings->no_analyze)

@@ -21,6 +21,7 @@
 #include <string.h>
 
 #include "definitions.h"
+#include "late_checks.h"
 #include "live_names.h"
 #include "memory.h"
 #include "planned_steps.h"
@@ -70,6 +71,8 @@ batch_plan(Batch *batch, const TocEntry *entry, bool *done)
 	static const char *const kinds[] = {"FK CONSTRAINT", "TABLE ATTACH", "INDEX ATTACH", NULL};
 
 	*done = false;
+	if (toc_entry_is(entry, "CHECK CONSTRAINT"))
+		return batch_run(batch) && late_check_run(batch->connection, batch->map, entry, done);
 	if (!toc_entry_is_any(entry, kinds))
 		return true;
 	return (batch->plain || batch_run(batch)) &&

@@ -16,8 +16,10 @@
  * - a CHECK constraint that comes after the rows, for which all rows are
  *   looked at;
  * - an index or statistics of expressions, or the query of a materialized view,
- *   of a superuser or, with --no-owner, of the session;
+ *   of a superuser or, with --no-owner, of the session, also by way of a view
+ *   of others that is restored;
  * - a foreign key between types with a cast of a user, for the same reason;
+ * - CHECK constraints that a table inherits from a table of others;
  * - a partition that is attached to a live table whose key is an expression,
  *   or that has indexes of expressions, where the partition is a superuser's
  *   or the session's.
@@ -107,6 +109,17 @@ static const char view_query[] =
 	" JOIN pg_catalog.pg_roles r ON r.oid = c.relowner"
 	" WHERE n.nspname = $1::pg_catalog.name AND c.relname = $2::pg_catalog.name"
 	" AND NOT " ROW_ROLE_IS_TRUSTED;
+
+/* Tables that a table of the owner $3 inherits, by the name of one, and that belong to others. */
+static const char ancestor_query[] =
+	"WITH RECURSIVE above AS (SELECT c.oid, c.relowner FROM pg_catalog.pg_class c"
+	"   JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace"
+	"   WHERE n.nspname = $1::pg_catalog.name AND c.relname = $2::pg_catalog.name"
+	"  UNION SELECT c.oid, c.relowner FROM above JOIN pg_catalog.pg_inherits i"
+	"   ON i.inhrelid = above.oid JOIN pg_catalog.pg_class c ON c.oid = i.inhparent)"
+	"SELECT pg_catalog.min(above.oid::pg_catalog.regclass::pg_catalog.text),"
+	" pg_catalog.min(r.rolname) FROM above JOIN pg_catalog.pg_roles r ON r.oid = above.relowner"
+	" WHERE NOT " ROW_ROLE_IS_TRUSTED " AND r.rolname <> $3::pg_catalog.name";
 
 /* What the checks need. */
 typedef struct LiveCode
@@ -325,6 +338,52 @@ check_parent(const LiveCode *live, const TocEntry *entry)
 	return good;
 }
 
+/*
+ * A table takes over the CHECK constraints and defaults that its parent has
+ * now.  They were written by the parent's owner, and would be computed with the
+ * rights of the child's.
+ */
+static bool
+check_inherited(const LiveCode *live, const TocEntry *entry, const TocEntry *parent)
+{
+	const char *params[3] = {parent->schema, parent->tag,
+							 live->plan->settings->no_owner ? "" : entry->owner};
+	PGresult *result = connection_query(live->connection, ancestor_query, 3, params);
+	bool good = result != NULL;
+
+	if (good && !PQgetisnull(result, 0, 0))
+	{
+		char *detail = xasprintf("It inherits the constraints of %s, which can be changed by "
+								 "\"%s\".",
+								 PQgetvalue(result, 0, 0), PQgetvalue(result, 0, 1));
+
+		good = live_code_refuse(entry, detail);
+		free(detail);
+	}
+	PQclear(result);
+	return good;
+}
+
+static bool
+check_parents(const LiveCode *live, const TocEntry *entry)
+{
+	const Selection *selection = live->plan->selection;
+	bool good = true;
+	int d;
+
+	if (entry->definition == NULL || strstr(entry->definition, "\nINHERITS (") == NULL)
+		return true;
+	for (d = 0; good && d < entry->ndepends_on; d++)
+	{
+		const TocEntry *parent = archive_toc_find(&selection->toc, entry->depends_on[d]);
+
+		if (parent != NULL && toc_entry_is_relation(parent) &&
+			selection_state(selection, parent->id) == ENTRY_EXISTING)
+			good = check_inherited(live, entry, parent);
+	}
+	return good;
+}
+
 /* Does a foreign key that is restored compare values of a type that the cast is for? */
 static bool
 check_cast(LiveCode *live, const TocEntry *cast, const TocEntry *function)
@@ -409,9 +468,9 @@ check_used(LiveCode *live)
 	{
 		const TocEntry *entry = &selection->toc.entries[i];
 
-		if (toc_entry_is(entry, "FUNCTION") && selection_includes(selection, entry) &&
-			!is_trusted(live, entry))
-			good = check_resting(live, entry);
+		if (selection_includes(selection, entry) && !is_trusted(live, entry))
+			good = (!toc_entry_is(entry, "FUNCTION") || check_resting(live, entry)) &&
+				   (!toc_entry_is(entry, "VIEW") || check_superusers(live, entry));
 		if (!good || selection_state(selection, entry->id) != ENTRY_EXISTING)
 			continue;
 		if (toc_entry_is(entry, "TYPE") || toc_entry_is(entry, "DOMAIN") ||
@@ -428,8 +487,12 @@ check_used(LiveCode *live)
 	{
 		const TocEntry *entry = &selection->toc.entries[i];
 
-		if (selection->late[entry->place] && selection_includes(selection, entry))
+		if (!selection_includes(selection, entry))
+			continue;
+		if (selection->late[entry->place])
 			good = check_parent(live, entry);
+		else if (toc_entry_is(entry, "TABLE") || toc_entry_is(entry, "FOREIGN TABLE"))
+			good = check_parents(live, entry);
 	}
 	return good;
 }

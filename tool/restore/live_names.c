@@ -18,8 +18,8 @@
  * Trusted are superusers and the role of the session.  Where a definition is
  * computed as an ordinary owner, so is that owner; and where it is not computed
  * at all now (a view, a default, a policy), or by such an owner, so are the
- * roles that the functions of the name belong to in the backup: they could
- * change these functions anyway.
+ * roles that own the functions which it calls in the backup: they could change
+ * these functions anyway.  Owners of other functions of that name could not.
  *
  * A call without arguments has one possible meaning.  Its function is held by
  * a lock on its row instead.  A materialized view is parsed long before it is
@@ -37,16 +37,22 @@
 #include <string.h>
 
 #include "definition_names.h"
+#include "live_code.h"
 #include "live_types.h"
 #include "memory.h"
 #include "quote.h"
 #include "row_copy.h"
 #include "row_rights.h"
+#include "sql_name.h"
 
 #define SCHEMA_HINT                                                                                \
 	ROWS_AS_SESSION_HINT                                                                           \
 	"  Otherwise restore into a new database (--to=NEWDB), or see to it first that nobody else "   \
 	"can create objects in the schema (REVOKE CREATE ON SCHEMA, ALTER SCHEMA ... OWNER TO)."
+
+#define EXTENSION_HINT                                                                             \
+	"If you trust those who can create objects there, create the extension first (CREATE "         \
+	"EXTENSION).  Otherwise restore into a new database (--to=NEWDB)."
 
 /* $3: further roles that are trusted. */
 #define TRUSTED                                                                                    \
@@ -199,7 +205,7 @@ trusted_roles(const LiveNames *live, const TocEntry *entry, const UsedName *used
 		quote_array_item(&array, entry->owner);
 	for (i = 0; owners && used != NULL && i < toc->count; i++)
 	{
-		if (has_name(&toc->entries[i], used))
+		if (has_name(&toc->entries[i], used) && live_code_rests_on(toc, entry, &toc->entries[i]))
 			quote_array_item(&array, toc->entries[i].owner);
 	}
 	buffer_append_char(&array, '}');
@@ -470,6 +476,41 @@ check_value(const LiveNames *live, const TocEntry *entry, const UsedName *used, 
 	return good;
 }
 
+/*
+ * The script of an extension runs as a superuser, and looks for names in the
+ * schema of the extension: what is there already may match better than what
+ * the script makes.
+ */
+static bool
+check_extension(const LiveNames *live, const TocEntry *entry)
+{
+	const char *place = strstr(entry->definition, " WITH SCHEMA ");
+	PGresult *answer;
+	char *schema;
+	char *detail;
+	char *label;
+	bool good;
+
+	if (place == NULL || sql_name_read(place + strlen(" WITH SCHEMA "), &schema) == NULL)
+		return true;
+	good = ask(live, schema_query, schema, "", "{}", &answer);
+	if (good && PQntuples(answer) == 1 && !PQgetisnull(answer, 0, 0) && !is_restored(live, schema))
+	{
+		label = toc_entry_label(entry);
+		detail = xasprintf("Its script runs as a superuser, and \"%s\" can create objects in "
+						   "schema \"%s\", which it might call.",
+						   PQgetvalue(answer, 0, 0), schema);
+		good =
+			report_error(EXIT_FAILED, detail, EXTENSION_HINT,
+						 "could not restore %s without running code of the live database", label);
+		free(detail);
+		free(label);
+	}
+	PQclear(answer);
+	free(schema);
+	return good;
+}
+
 static bool
 check_name(LiveNames *live, const TocEntry *entry, const UsedName *used)
 {
@@ -510,6 +551,8 @@ live_names_check(const RestorePlan *plan, Connection *connection, const PGresult
 
 		if (!selection_includes(plan->selection, &toc->entries[i]))
 			continue;
+		if (toc_entry_is(&toc->entries[i], "EXTENSION"))
+			good = check_extension(&live, &toc->entries[i]);
 		definition_names_read(&toc->entries[i], &names);
 		for (n = 0; good && n < names.count; n++)
 			good = check_name(&live, &toc->entries[i], &names.items[n]);

@@ -243,16 +243,7 @@ step_read(Step *step, const RenameMap *map, const TocEntry *entry)
 	memset(step, 0, sizeof(*step));
 	step->entry = entry;
 	step->key = toc_entry_is(entry, "FK CONSTRAINT");
-	if (map != NULL && map->count > 0)
-	{
-		Buffer renamed;
-
-		buffer_init(&renamed);
-		rename_script(map, entry->definition, &renamed);
-		step->text = buffer_detach(&renamed);
-	}
-	else
-		step->text = xstrdup(entry->definition);
+	step->text = rename_text(map, entry->definition);
 	if (read_names(step))
 		return true;
 	report_error(EXIT_FAILED, NULL, NULL, "could not read the definition of %s \"%s\"", entry->kind,
@@ -375,14 +366,14 @@ refuse(const Step *step)
 
 /* Run what only defines, or the turn. */
 static bool
-run(const Step *step, Connection *connection, const char *sql)
+run(const TocEntry *entry, Connection *connection, const char *sql)
 {
 	PGresult *result = connection_exec(connection, sql);
 	bool good = result != NULL && PQresultStatus(result) == PGRES_COMMAND_OK;
 
 	if (!good)
 	{
-		char *label = toc_entry_label(step->entry);
+		char *label = toc_entry_label(entry);
 		char *what = xasprintf("could not restore %s", label);
 
 		connection_report(connection, result, what);
@@ -393,12 +384,12 @@ run(const Step *step, Connection *connection, const char *sql)
 	return good;
 }
 
-/* Let the owner run a statement, which changes no definition but the tables' of the step. */
+/* Let the owner run a statement, which changes no definition but the tables' of the entry. */
 static bool
-take_turn(const Step *step, Connection *connection, const char *owner, const char *statement)
+take_turn(const TocEntry *entry, Connection *connection, const char *owner, const char *statement)
 {
 	char *body = xasprintf("BEGIN\n%s\nEND", statement);
-	char *label = toc_entry_label(step->entry);
+	char *label = toc_entry_label(entry);
 	char *what = xasprintf("%s was restored", label);
 	Definitions before = {STEP_ATTACH, NULL, NULL};
 	Buffer sql;
@@ -406,20 +397,27 @@ take_turn(const Step *step, Connection *connection, const char *owner, const cha
 
 	buffer_init(&sql);
 	owner_turn_append(&sql, owner, body);
-	good = run(step, connection, sql.data) && definitions_read(connection, STEP_ATTACH, &before);
-	if (good && run(step, connection, OWNER_TURN_RUN))
+	good = run(entry, connection, sql.data) && definitions_read(connection, STEP_ATTACH, &before);
+	if (good && run(entry, connection, OWNER_TURN_RUN))
 		good = definitions_same(connection, &before, what);
 	else
 	{
 		definitions_free(&before);
 		good = false;
 	}
-	good = good && run(step, connection, OWNER_TURN_END);
+	good = good && run(entry, connection, OWNER_TURN_END);
 	buffer_free(&sql);
 	free(what);
 	free(label);
 	free(body);
 	return good;
+}
+
+bool
+planned_step_take_turn(Connection *connection, const TocEntry *entry, const char *owner,
+					   const char *add, const char *validate)
+{
+	return run(entry, connection, add) && take_turn(entry, connection, owner, validate);
 }
 
 /* Add the key without looking at rows, then look at them as the owner. */
@@ -440,7 +438,7 @@ add_key(const Step *step, Connection *connection, const char *owner)
 	quote_identifier(&name, step->constraint);
 	add = xasprintf("%.*s NOT VALID", (int) (end - step->text), step->text);
 	validate = xasprintf("ALTER TABLE ONLY %s VALIDATE CONSTRAINT %s;", step->names[0], name.data);
-	good = run(step, connection, add) && take_turn(step, connection, owner, validate);
+	good = planned_step_take_turn(connection, step->entry, owner, add, validate);
 	free(add);
 	free(validate);
 	buffer_free(&name);
@@ -495,7 +493,7 @@ run_as_owner(const Step *step, Connection *connection)
 	{
 		right = PQgetvalue(result, 0, 0)[0] == 't' && PQgetvalue(result, 0, 1)[0] == 'f' &&
 				(!step->casts || step->owners);
-		good = right ? take_turn(step, connection, PQgetvalue(result, 0, 3), step->text)
+		good = right ? take_turn(step->entry, connection, PQgetvalue(result, 0, 3), step->text)
 					 : refuse(step);
 	}
 	else if (step->casts && (PQgetvalue(result, 0, 0)[0] == 'f' ||

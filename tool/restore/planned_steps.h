@@ -27,4 +27,11 @@ extern bool planned_steps_check(const RestorePlan *plan, Connection *connection,
 extern bool planned_step_run(const RestorePlan *plan, Connection *connection, const RenameMap *map,
 							 const TocEntry *entry, bool *done);
 
+/*
+ * Add a constraint with a statement that looks at no rows, then let its owner
+ * validate it with another one (owner_turn.c).  False (reported) on failure.
+ */
+extern bool planned_step_take_turn(Connection *connection, const TocEntry *entry, const char *owner,
+								   const char *add, const char *validate);
+
 #endif /* NEX_PLANNED_STEPS_H */

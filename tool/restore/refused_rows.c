@@ -286,7 +286,7 @@ copy_rows(RefusedRows *refused, int32_t table)
 static bool
 add_as_owner(RefusedRows *refused, int32_t table, const char *name, const char *owner)
 {
-	RowRights rights = {true, xstrdup(owner)};
+	RowRights rights = {true, xstrdup(owner), NULL};
 	RowCopy copy = {refused->connection, &refused->reader, name, false, NULL, NULL, false};
 	uint64_t added = 0;
 	uint64_t present = 0;

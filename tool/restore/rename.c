@@ -428,3 +428,15 @@ rename_script(const RenameMap *map, const char *script, Buffer *out)
 	remember(&context, NULL);
 	remember(&context, NULL);
 }
+
+char *
+rename_text(const RenameMap *map, const char *text)
+{
+	Buffer renamed;
+
+	if (map == NULL || map->count == 0)
+		return xstrdup(text);
+	buffer_init(&renamed);
+	rename_script(map, text, &renamed);
+	return buffer_detach(&renamed);
+}

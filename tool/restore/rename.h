@@ -41,4 +41,7 @@ extern const Renamed *rename_find(const RenameMap *map, const char *schema, cons
 /* Put the new names into a script of pg_restore. */
 extern void rename_script(const RenameMap *map, const char *script, Buffer *out);
 
+/* A text with the new names, or a copy of it; `map` may be NULL.  Caller frees. */
+extern char *rename_text(const RenameMap *map, const char *text);
+
 #endif /* NEX_RENAME_H */

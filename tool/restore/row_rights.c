@@ -538,6 +538,7 @@ decide(Connection *connection, const char *oid, const Look *look, RowRights *rig
 		PQgetisnull(result, 0, LOOK_CODE) ? look->planned.code : PQgetvalue(result, 0, LOOK_CODE);
 
 	rights->owner = xstrdup(PQgetvalue(result, 0, LOOK_OWNER));
+	rights->code = code != NULL ? xstrdup(code) : NULL;
 	rights->as_owner = look->turn;
 	if (look->turn && is_true(result, LOOK_OWN) && code != NULL &&
 		!check_superusers_code(connection, oid, look, true))
@@ -631,5 +632,6 @@ void
 row_rights_free(RowRights *rights)
 {
 	free(rights->owner);
-	rights->owner = NULL;
+	free(rights->code);
+	rights->owner = rights->code = NULL;
 }

@@ -32,6 +32,7 @@ typedef struct RowRights
 {
 	bool as_owner; /* not with those of the session */
 	char *owner;   /* of the table; row_rights_free() */
+	char *code;    /* of the table, or NULL: something that runs when rows come */
 } RowRights;
 
 /*
