@@ -1,9 +1,11 @@
 #!/usr/bin/perl
 # check_mutants.pl
-#   Puts each small fault of tests/mutants/*.txt into a copy of the tree and runs the unit test that must see it.
-#   A fault that no test sees is a test that cannot fail.  Needs a tree that is built, with its unit tests.
+#   Puts each small fault of tests/mutants/*.txt into a copy of the tree and runs the tests that must see it: unit
+#   tests, or end-to-end tests up to their first failure.  A fault that no test sees is a test that cannot fail.
+#   Needs a tree that is built, with its unit tests.
 #
-#   check_mutants.pl [NAME...]     from the top of the tree; all, or these
+#   check_mutants.pl [WORD...]     from the top of the tree; all, or those of these words: the name of a fault (VF1),
+#                                  of a list (restore), "unit" or "tap"
 use strict;
 use warnings;
 
@@ -11,8 +13,12 @@ use Cwd qw(getcwd);
 use File::Temp ();
 
 my $top = getcwd();
-my %wanted = map { $_ => 1 } @ARGV;
 my $copy = File::Temp::tempdir('nexb_mutants.XXXXXX', TMPDIR => 1, CLEANUP => 1);
+my $log = "$copy/log";
+my $tester = $> == 0 ? 'postgres' : undef;    # servers refuse to run as root
+my %seconds = (unit => 120, tap => 900);
+my $pg_config;
+my $test_library;
 
 sub slurp
 {
@@ -33,63 +39,168 @@ sub spew
 	return;
 }
 
-# { name, file, test, what, from, to }
+sub kind
+{
+	my ($test) = @_;
+
+	return $test =~ /^test_/ ? 'unit' : 'tap';
+}
+
+# { name, list, file, tests, what, from, to }
 sub read_mutants
 {
 	my @mutants;
 
-	for my $list (sort glob("$top/tests/mutants/*.txt"))
+	for my $path (sort glob("$top/tests/mutants/*.txt"))
 	{
-		my $text = slurp($list) =~ s/^#.*\n//mgr;
+		my $text = slurp($path) =~ s/^#.*\n//mgr;
+		my ($list) = $path =~ m{([^/]+)\.txt$};
 
-		for my $block (split /^(?=[A-Z]+\d+ \S+\.c test_)/m, $text)
+		for my $block (split /^(?=[A-Z]+\d+ \S+\.\w+ (?:test_|\d{3}_))/m, $text)
 		{
 			next if $block !~ /\S/;
-			$block =~ /^(\S+) (\S+) (\S+): ([^\n]*)\n(.*?\n)=>\n(.*?)\s*\z/s or die "$list: not understood:\n$block";
-			push @mutants, { name => $1, file => $2, test => $3, what => $4, from => $5, to => "$6\n" };
+			$block =~ /^(\S+) (\S+) ([^:]+): ([^\n]*)\n(.*?\n)=>\n(.*?)\s*\z/s or die "$path: not understood:\n$block";
+			push @mutants, { name => $1, list => $list, file => $2, tests => [ split ' ', $3 ], what => $4, from => $5, to => "$6\n" };
 		}
 	}
 	return @mutants;
 }
 
+# Is it one of those that were asked for?
+sub wanted
+{
+	my ($mutant, @words) = @_;
+	my %is = map { $_ => 1 } $mutant->{name}, $mutant->{list}, kind($mutant->{tests}[0]);
+
+	return !@words || grep { $is{$_} } @words;
+}
+
+# The status of a command, whose output goes to the log.
 sub run
 {
-	my (@command) = @_;
+	my ($directory, $seconds, @command) = @_;
 	my $pid = fork // die "fork: $!";
 
 	if ($pid == 0)
 	{
-		open(STDOUT, '>', "$copy/log");
+		open(STDOUT, '>', $log);
 		open(STDERR, '>&', \*STDOUT);
-		alarm 120;
+		chdir $directory or die "$directory: $!";
+		setpgrp;
 		exec @command or exit 127;
 	}
+	local $SIG{ALRM} = sub { kill 'KILL', -$pid };
+	alarm $seconds;
 	waitpid($pid, 0);
+	alarm 0;
 	return $?;
 }
 
-# Compile the file and run the test; true if the test passes.
+sub build
+{
+	my (@command) = @_;
+
+	run("$copy/tree", 900, 'make', '-s', "PG_CONFIG=$pg_config", @command) == 0 or die "make @command:\n" . slurp($log);
+	return;
+}
+
+# As scripts/check.sh runs them.
+sub as_tester
+{
+	my (@command) = @_;
+	my ($bindir) = $pg_config =~ m{(.*)/};
+
+	return ($tester ? ('runuser', '-u', $tester, '--') : (), 'env', map({ ('-u', $_) } qw(PGHOST PGPORT PGUSER PGDATABASE MAKEFLAGS MAKELEVEL)),
+		"HOME=$copy", "TMPDIR=$copy/tmp", 'LC_ALL=C.UTF-8', "PG_CONFIG=$pg_config", "PG_REGRESS=$test_library/regress/pg_regress",
+		"PATH=$bindir:$ENV{PATH}", @command);
+}
+
+# What a test that had to be killed left running.
+sub stop_servers
+{
+	for my $file (glob("$copy/tree/tmp_check/*/pgdata/postmaster.pid"))
+	{
+		my ($pid) = slurp($file) =~ /^(\d+)/;
+
+		kill 'QUIT', $pid if defined $pid;
+	}
+	system('rm', '-rf', "$copy/tree/tmp_check");
+	return;
+}
+
 sub passes
 {
-	my ($mutant) = @_;
-	my $test = $mutant->{test};
+	my ($test) = @_;
+	my $status;
 
-	run('make', '-s', '-C', "$copy/tree/tool", 'nex_backup') == 0 or die "$mutant->{name} does not compile:\n" . slurp("$copy/log");
-	run('make', '-s', '-C', "$copy/tree/tests/unit", $test) == 0 or die "$mutant->{name}: $test is not built:\n" . slurp("$copy/log");
-	chdir "$copy/tree/tests/unit" or die;
-	my $status = run("./$test");
-	chdir $top or die;
+	if (kind($test) eq 'unit')
+	{
+		build('-C', 'tests/unit', $test);
+		return run("$copy/tree/tests/unit", $seconds{unit}, as_tester("./$test")) == 0;
+	}
+	$status = run("$copy/tree", $seconds{tap},
+		as_tester('perl', '-Itests', "-I$test_library/perl", '-MNexBackup::StopAtFirst', "tests/t/$test.t"));
+	stop_servers();
 	return $status == 0;
 }
 
-my @mutants = grep { !%wanted || $wanted{ $_->{name} } } read_mutants();
+# Compile what changed.  What servers load is installed; the program is run where it is.
+sub build_for
+{
+	my (@tests) = @_;
+
+	build('-C', 'tool', 'nex_backup');
+	build('all', 'install') if grep { kind($_) eq 'tap' } @tests;
+	return;
+}
+
+# What saw it, or nothing.
+sub killed_by
+{
+	my ($mutant) = @_;
+
+	for my $test (@{ $mutant->{tests} })
+	{
+		next if passes($test);
+		my ($failure) = slurp($log) =~ /^(?:not ok \d+ - |\[  FAILED  \] )(.*)/m;
+
+		return $test . (defined $failure ? ": $failure" : '');
+	}
+	return;
+}
+
+sub prepare
+{
+	my (@tests) = @_;
+	my $original = $ENV{PG_CONFIG} || 'pg_config';
+
+	chomp(my $pgxs = `"$original" --pgxs`);
+	$test_library = $pgxs =~ s{src/makefiles/pgxs\.mk$}{src/test}r;
+	chomp($original = `command -v "$original"`);
+	$pg_config = $original;
+	mkdir "$copy/tmp";
+	system('cp', '-a', $top, "$copy/tree") == 0 or die 'cp';
+	if (grep { kind($_) eq 'tap' } @tests)
+	{
+		chomp($pg_config = `PG_CONFIG='$original' '$top/scripts/private_install.sh' '$copy/pg'`);
+		build('all', 'install');
+	}
+	chmod 0755, $copy;
+	system('chown', '-R', "$tester:", $copy) == 0 or die 'chown' if $tester;
+	for my $test (@tests)
+	{
+		passes($test) or die "$test fails without a fault:\n" . slurp($log);
+	}
+	return;
+}
+
+my @mutants = grep { wanted($_, @ARGV) } read_mutants();
+my %tests = map { $_ => 1 } map { @{ $_->{tests} } } @mutants;
 my $survived = 0;
 
-system('cp', '-a', $top, "$copy/tree") == 0 or die 'cp';
-for my $test (sort keys %{ { map { $_->{test} => 1 } @mutants } })
-{
-	passes({ name => 'no mutant', file => '', test => $test }) or die "$test fails without a mutant:\n" . slurp("$copy/log");
-}
+die "no such fault: @ARGV\n" unless @mutants;
+$| = 1;
+prepare(sort keys %tests);
 for my $mutant (@mutants)
 {
 	my $path = "$copy/tree/$mutant->{file}";
@@ -98,10 +209,12 @@ for my $mutant (@mutants)
 
 	die "$mutant->{name}: its lines are not in $mutant->{file} once\n" if (() = $text =~ /$from/g) != 1;
 	spew($path, $text =~ s/$from/$mutant->{to}/r);
-	my $alive = passes($mutant);
+	build_for(@{ $mutant->{tests} });
+	my $killer = killed_by($mutant);
 	spew($path, $text);
-	$survived += $alive;
-	printf "%-4s %-9s %-20s %s\n", $mutant->{name}, $alive ? 'SURVIVED' : 'killed', $mutant->{test}, $mutant->{what};
+	$survived += !defined $killer;
+	printf "%-4s %-9s %s\n     %s\n", $mutant->{name}, defined $killer ? 'killed' : 'SURVIVED', $mutant->{what},
+	  $killer // "not seen by @{ $mutant->{tests} }";
 }
-printf "%d mutants, %d survived\n", scalar @mutants, $survived;
+printf "%d faults, %d survived\n", scalar @mutants, $survived;
 exit($survived ? 1 : 0);

@@ -1,7 +1,8 @@
 /*-------------------------------------------------------------------------
  *
  * test_pipeline.c
- *	  Pieces that no thread compresses are no backup.
+ *	  Pieces that no thread compresses are no backup, and those that are
+ *	  compressed come in order.
  *
  *-------------------------------------------------------------------------
  */
@@ -126,6 +127,51 @@ test_no_threads(void **state)
 	assert_int_equal(exit_code_of(start_without_threads), EXIT_FAILED);
 }
 
+static void
+submit(Pipeline *pipeline, uint32_t ordinal, uint32_t sequence)
+{
+	Piece *piece = pipeline_take(pipeline, ordinal, sequence);
+
+	assert_non_null(piece);
+	piece_begin_segment(piece, MEMBER_DATA, (int32_t) ordinal)->rows = sequence + 1;
+	buffer_printf(&piece->raw, "%u.%u\n", ordinal, sequence);
+	piece_end_segment(piece);
+	pipeline_submit(pipeline, piece);
+}
+
+/* Pieces are ready in any order; the manifest has them in that of the chunks, and of the rows. */
+static void
+test_order(void **state)
+{
+	static const uint32_t places[][2] = {{2, 1}, {0, 2}, {1, 0}, {0, 0}, {2, 0}, {0, 1}};
+	static const uint32_t expected[][2] = {{0, 0}, {0, 1}, {0, 2}, {1, 0}, {2, 0}, {2, 1}};
+	Repository *repository = open_repository();
+	ObjectStore *store = object_store_create(repository, CODEC_ZSTD, NULL);
+	Manifest *manifest = manifest_create();
+	Pipeline *pipeline;
+	size_t i;
+
+	(void) state;
+	first_to_fail = 0;
+	last_to_fail = 0;
+	pipeline = pipeline_start(store, CODEC_ZSTD, 1, 1, 10);
+	assert_non_null(pipeline);
+	for (i = 0; i < 6; i++)
+		submit(pipeline, places[i][0], places[i][1]);
+	assert_true(pipeline_finish(pipeline));
+	pipeline_add_to_manifest(pipeline, MEMBER_DATA, manifest);
+	assert_int_equal(manifest->nmembers, 6);
+	for (i = 0; i < 6; i++)
+	{
+		assert_int_equal(manifest->members[i].table, expected[i][0]);
+		assert_int_equal(manifest->members[i].rows, expected[i][1] + 1);
+	}
+	pipeline_free(pipeline);
+	object_store_free(store);
+	manifest_free(manifest);
+	repository_close(repository);
+}
+
 #define TEST(function) cmocka_unit_test_setup_teardown(function, scratch_create, scratch_destroy)
 
 int
@@ -135,6 +181,7 @@ main(void)
 		TEST(test_all_threads),
 		TEST(test_some_threads),
 		TEST(test_no_threads),
+		TEST(test_order),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
