@@ -232,6 +232,79 @@ test_flipped(void **state)
 	free(raw);
 }
 
+/* A frame of zstd that is empty, in a window of 2^(10 + exponent) bytes. */
+static void
+append_window(Buffer *frames, int exponent)
+{
+	const char frame[] = {0x28, (char) 0xb5, 0x2f, (char) 0xfd, 0, (char) (exponent << 3), 1, 0, 0};
+
+	buffer_append(frames, frame, sizeof(frame));
+}
+
+/* Feed all of it; what is wrong, or NULL. */
+static const char *
+stream_problem(const char *stored, size_t length)
+{
+	Decompressor *decompressor = decompressor_create(CODEC_ZSTD);
+	const char *problem = NULL;
+	char raw[64];
+	size_t used;
+	size_t made;
+
+	decompressor_begin(decompressor);
+	while (problem == NULL && length > 0)
+	{
+		problem = decompressor_feed(decompressor, stored, length, &used, raw, sizeof(raw), &made);
+		stored += used;
+		length -= used;
+	}
+	if (problem == NULL)
+		problem = decompressor_end(decompressor);
+	decompressor_free(decompressor);
+	return problem;
+}
+
+/* Another frame behind the first is no more content, even if nothing is in it. */
+static void
+test_second_frame(void **state)
+{
+	Buffer frames;
+
+	(void) state;
+	buffer_init(&frames);
+	make_frame(CODEC_ZSTD, "row\n", 4, &frames);
+	assert_null(problem_of(CODEC_ZSTD, frames.data, frames.length, 4));
+	assert_null(stream_problem(frames.data, frames.length));
+	append_window(&frames, 0);
+	assert_non_null(problem_of(CODEC_ZSTD, frames.data, frames.length, 4));
+	assert_non_null(stream_problem(frames.data, frames.length));
+	assert_non_null(stream_problem(frames.data, frames.length - 8));
+	buffer_free(&frames);
+}
+
+/* A frame says how much memory reading it takes. */
+static void
+test_window(void **state)
+{
+	int exponent;
+
+	(void) state;
+	for (exponent = 0; exponent < 32; exponent++)
+	{
+		Buffer frame;
+		const char *problem;
+
+		buffer_init(&frame);
+		append_window(&frame, exponent);
+		problem = stream_problem(frame.data, frame.length);
+		if (exponent <= 14)
+			assert_null(problem);
+		else
+			assert_non_null(problem);
+		buffer_free(&frame);
+	}
+}
+
 /* A decompressor serves again after it met garbage. */
 static void
 test_recovers(void **state)
@@ -294,6 +367,8 @@ main(void)
 		cmocka_unit_test(test_wrong_raw_length),
 		cmocka_unit_test(test_truncated),
 		cmocka_unit_test(test_flipped),
+		cmocka_unit_test(test_second_frame),
+		cmocka_unit_test(test_window),
 		cmocka_unit_test(test_recovers),
 		cmocka_unit_test(test_parse),
 	};

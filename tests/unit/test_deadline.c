@@ -37,6 +37,8 @@ typedef enum Manner
 	WELCOMES,    /* and then says nothing */
 	WELCOMES_AND_DRIPS,
 	WELCOMES_AND_FLOODS,
+	ANSWERS, /* two results, of which the first or the last is an error */
+	ANSWERS_IN_TURN,
 	COPIES /* offers a COPY that nobody has asked for */
 } Manner;
 
@@ -95,6 +97,17 @@ welcome_client(int client)
 }
 
 static void
+answer(int client, bool error_first)
+{
+	static const char done[] = "C\0\0\0\15SELECT 1";
+	static const char failed[] = "E\0\0\0\33SERROR\0C22012\0Mfailed\0\0";
+
+	send_all(client, error_first ? failed : done, error_first ? 28 : 14);
+	send_all(client, error_first ? done : failed, error_first ? 14 : 28);
+	send_all(client, "Z\0\0\0\5I", 6);
+}
+
+static void
 serve(int listener, Manner manner)
 {
 	int client = manner == NEVER_COMES ? -1 : accept(listener, NULL, NULL);
@@ -112,6 +125,8 @@ serve(int listener, Manner manner)
 	}
 	if (manner == WELCOMES_AND_FLOODS)
 		flood(client);
+	if (manner == ANSWERS || manner == ANSWERS_IN_TURN)
+		answer(client, manner == ANSWERS);
 	if (manner == COPIES)
 		send_all(client, "G\0\0\0\7\0\0\0", 8);
 	for (;;)
@@ -256,6 +271,83 @@ test_answers(void **state)
 	free(large);
 }
 
+/* Of several results an error is the one that counts. */
+static void
+test_errors(void **state)
+{
+	static const Manner manners[] = {ANSWERS, ANSWERS_IN_TURN};
+	size_t i;
+
+	(void) state;
+	for (i = 0; i < sizeof(manners) / sizeof(manners[0]); i++)
+	{
+		Server server = server_start(manners[i]);
+		char *conninfo = xasprintf("host=127.0.0.1 port=%d user=u gssencmode=disable "
+								   "sslmode=disable",
+								   server.port);
+		char *message;
+		PGconn *pg = connect_to(conninfo, &message);
+		Deadline deadline = {monotonic_seconds() + 30, NULL, NULL};
+		PGresult *result;
+
+		assert_non_null(pg);
+		assert_int_equal(PQsendQuery(pg, "SELECT 1; SELECT 1 / 0"), 1);
+		result = deadline_results(pg, &deadline);
+		assert_int_equal(PQresultStatus(result), PGRES_FATAL_ERROR);
+		assert_string_equal(PQresultErrorField(result, PG_DIAG_SQLSTATE), "22012");
+		PQclear(result);
+		PQfinish(pg);
+		free(conninfo);
+		server_stop(server);
+	}
+}
+
+static WaitOutcome
+wait_shortly(void *argument, int socket, short events, double until)
+{
+	(void) argument;
+	(void) until;
+	return wait_for_socket(socket, events, monotonic_seconds() + 0.02);
+}
+
+/* What is still under way when a short wait ends is not made. */
+static void
+test_under_way(void **state)
+{
+	struct sockaddr_in address = {.sin_family = AF_INET};
+	socklen_t length = sizeof(address);
+	int listener = socket(AF_INET, SOCK_STREAM, 0);
+	Deadline deadline = {0, wait_shortly, NULL};
+	int waiting[8];
+	char *conninfo;
+	PGconn *pg;
+	int i;
+
+	(void) state;
+	/* The queue is full, so that the kernel does not answer. */
+	address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+	assert_int_equal(bind(listener, (struct sockaddr *) &address, length), 0);
+	assert_int_equal(listen(listener, 0), 0);
+	assert_int_equal(getsockname(listener, (struct sockaddr *) &address, &length), 0);
+	for (i = 0; i < 8; i++)
+	{
+		waiting[i] = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0);
+		(void) connect(waiting[i], (struct sockaddr *) &address, length);
+	}
+	conninfo = xasprintf("host=127.0.0.1 port=%d user=u gssencmode=disable sslmode=disable",
+						 ntohs(address.sin_port));
+	pg = PQconnectStart(conninfo);
+	deadline.at = monotonic_seconds() + 0.3;
+	assert_false(deadline_connect(pg, &deadline));
+	assert_int_equal(PQstatus(pg), CONNECTION_STARTED);
+	assert_true(monotonic_seconds() >= deadline.at);
+	PQfinish(pg);
+	free(conninfo);
+	for (i = 0; i < 8; i++)
+		close(waiting[i]);
+	close(listener);
+}
+
 /* A session with patience, as records and alarms have it. */
 static void
 test_patience(void **state)
@@ -282,10 +374,9 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_connect),
-		cmocka_unit_test(test_give_up),
-		cmocka_unit_test(test_answers),
-		cmocka_unit_test(test_patience),
+		cmocka_unit_test(test_connect),   cmocka_unit_test(test_give_up),
+		cmocka_unit_test(test_answers),   cmocka_unit_test(test_errors),
+		cmocka_unit_test(test_under_way), cmocka_unit_test(test_patience),
 	};
 
 	return cmocka_run_group_tests(tests, scratch_create, scratch_destroy);

@@ -51,11 +51,12 @@ assert_swept(bool without_call)
 	int status;
 	int i;
 
-	for (i = 10; i < 90; i++)
+	for (i = 5; i < 90; i++)
 		dup2(1, i);
 	descriptors_sweep(5, DESCRIPTORS_MARK, without_call);
 	assert_int_equal(fcntl(high, F_GETFD), FD_CLOEXEC);
 	assert_int_equal(fcntl(200, F_GETFD), FD_CLOEXEC);
+	assert_int_equal(fcntl(5, F_GETFD), FD_CLOEXEC);
 	assert_int_equal(fcntl(1, F_GETFD), 0);
 	child = fork();
 	if (child == 0)
@@ -72,7 +73,7 @@ assert_swept(bool without_call)
 	assert_int_equal(status, 0);
 	close(high);
 	close(200);
-	for (i = 10; i < 90; i++)
+	for (i = 5; i < 90; i++)
 		close(i);
 }
 

@@ -352,6 +352,10 @@ sequences(void **state)
 		 "true);",
 		 NULL},
 		{"SELECT pg_catalog.setval('public.s', 1, true); ALTER ROLE joe SUPERUSER;", NULL},
+		{"SELECT pg_catalog.setval('public.s', 1, true); SELECT pg_catalog.setval('public.t', 1, "
+		 "true);",
+		 NULL},
+		{"-- a look ends here\rSELECT pg_catalog.setval('public.s', 1, true);", NULL},
 		{"SELECT pg_catalog.setval('public.s', 1, true), evil();", NULL},
 		{"SELECT pg_catalog.setval('public.s', (SELECT 1), true);", NULL},
 		{"SELECT pg_catalog.setval('public.s', 1e3, true);", NULL},
@@ -437,6 +441,9 @@ globals(void **state)
 		{"ALTER ROLE ALL SET temp_tablespaces TO ;",
 		 "DO 'BEGIN PERFORM pg_catalog.set_config(''temp_tablespaces'', '''', true); ALTER ROLE "
 		 "ALL SET temp_tablespaces FROM CURRENT; END';"},
+		{"GRANT CREATE ON SCHEMA public TO joe;", NULL},
+		{"GRANT CREATE ON DATABASE postgres TO joe;", NULL},
+		{"GRANT ALL ON t TO joe;", NULL},
 		{"ALTER ROLE r3 SET search_path TO ; ALTER ROLE r3 SUPERUSER;", NULL},
 		{"ALTER ROLE r3 SET search_path TO ", NULL},
 		{"ALTER ROLE r3 SET my.list TO ;", NULL},
@@ -595,6 +602,13 @@ second_value(void **state)
 	assert_int_equal(unknown.count, 1);
 	assert_int_equal(unknown.line, 3);
 	unknown_sql_free(&unknown);
+	free(text);
+
+	/* These are two. */
+	text = xasprintf("%s\n%s\n", "SELECT pg_catalog.setval('a.\"b.c\"', 1, true);",
+					 "SELECT pg_catalog.setval('\"a.b\".c', 1, true);");
+	known_sql_examine(MEMBER_SEQUENCES, text, strlen(text), true, &unknown);
+	assert_int_equal(unknown.count, 0);
 	free(text);
 	buffer_init(&many);
 	for (i = 0; i < 1000; i++)

@@ -14,6 +14,7 @@
 #include <string.h>
 #include <cmocka.h>
 
+#include "quote.h"
 #include "setting_value.h"
 #include "sql_build.h"
 #include "sql_text.h"
@@ -79,6 +80,8 @@ test_literals(void **state)
 		{"\\'; x", "E'\\\\''; x'"},
 		{"a\n\\! b\r", "E'a\\n\\\\! b\\r'"},
 		{"%s\t$$", "'%s\t$$'"},
+		{"a\nb", "E'a\\nb'"},
+		{"a\rb", "E'a\\rb'"},
 	};
 	size_t i;
 
@@ -101,6 +104,23 @@ test_literals(void **state)
 		sql_free(&sql);
 		sql_free(&outer);
 	}
+}
+
+/* Items of an array as the server reads them. */
+static void
+test_arrays(void **state)
+{
+	Buffer array;
+
+	(void) state;
+	buffer_init(&array);
+	buffer_append_char(&array, '{');
+	quote_array_item(&array, "");
+	quote_array_item(&array, "a\\\"b");
+	quote_array_item(&array, "c,}\\");
+	buffer_append_char(&array, '}');
+	assert_string_equal(array.data, "{\"\",\"a\\\\\\\"b\",\"c,}\\\\\"}");
+	buffer_free(&array);
 }
 
 static void
@@ -134,9 +154,9 @@ static void
 test_checks(void **state)
 {
 	static const char *const good[] = {"a", "a.b", "\"A b\".\"c;\", d", "\"x\"\"\ny\"", "\xc3\xa4"};
-	static const char *const bad[] = {"",     "a;",      "a b",    "a,b",    "a, ",  "\"a",
-									  "a.b.", "a--",     "a, b;x", "\"\"",   "a'b'", "(a)",
-									  ".a",   "\"a\"\"", "a\nb",   "a/**/b", "*"};
+	static const char *const bad[] = {"",    "a;",   "a b",     "a,b",    "a,xb",   "a, ",
+									  "\"a", "a.b.", "a--",     "a, b;x", "\"\"",   "a'b'",
+									  "(a)", ".a",   "\"a\"\"", "a\nb",   "a/**/b", "*"};
 	size_t i;
 	SqlText sql;
 
@@ -172,9 +192,8 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_values),
-		cmocka_unit_test(test_literals),
-		cmocka_unit_test(test_pieces),
+		cmocka_unit_test(test_values), cmocka_unit_test(test_literals),
+		cmocka_unit_test(test_arrays), cmocka_unit_test(test_pieces),
 		cmocka_unit_test(test_checks),
 	};
 
