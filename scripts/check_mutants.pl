@@ -63,6 +63,11 @@ sub read_mutants
 			push @mutants, { name => $1, list => $list, file => $2, tests => [ split ' ', $3 ], what => $4, from => $5, to => "$6\n" };
 		}
 	}
+	my %seen;
+	for my $mutant (@mutants)
+	{
+		die "two faults are called $mutant->{name}\n" if $seen{ $mutant->{name} }++;
+	}
 	return @mutants;
 }
 

@@ -21,7 +21,7 @@ check-style check-unit check-installcheck check-tap check-guide check-sanitize: 
 check-versions:
 	@PG_CONFIG='$(PG_CONFIG)' scripts/check_versions.sh $(VERSIONS)
 
-# Small faults that a unit test must see: tests/mutants/*.txt
+# Small faults that a test must see: tests/mutants/*.txt; MUTANTS="restore VF1", "unit" or "tap" for some
 check-mutants: all
 	@$(MAKE) -s -C tests/unit && perl scripts/check_mutants.pl $(MUTANTS)
 

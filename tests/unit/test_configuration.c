@@ -311,6 +311,8 @@ test_sensitive_texts(void **state)
 {
 	static const char *const secret[] = {
 		"postgres://app:hunter2@db/shop",
+		"postgres://app:hun/ter2@db/shop",
+		"postgres://app:what?2@db/shop",
 		"amqp://u:p@ss/w@rd@mq:5672//",
 		"host=db password=hunter2 dbname=shop",
 		"POSTGRES_PASSWORD=hunter2",

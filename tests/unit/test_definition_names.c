@@ -59,6 +59,10 @@ test_tables(void **state)
 		false,
 		"f s.next, C b:public.geometry, C c d:S x.T y, f s.norm!, o s.+!, t s.u!, n s.one, "
 		"f s.key!, t s.v!");
+	assert_names("TABLE",
+				 "CREATE TABLE s.t (\n    a integer DEFAULT pg_temp.f(1),\n    g integer GENERATED "
+				 "ALWAYS AS /* here */ ((s.f(a))) STORED\n);\n",
+				 false, "f pg_temp.f, f s.f!");
 	/* What may be a column, only where it is computed. */
 	assert_names("TABLE",
 				 "CREATE TABLE s.t (\n    a s.e,\n    g text GENERATED ALWAYS AS ((\"B\" || 'x')) "

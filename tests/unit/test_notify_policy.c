@@ -166,6 +166,8 @@ test_errors(void **state)
 	assert_string_equal(told(), "recovery 900");
 	tell(300, "disk full");
 	assert_string_equal(told(), "failure 300");
+	tell(200, "run 20 failed at 14:00");
+	assert_string_equal(told(), "failure 300");
 }
 
 /* What claims to come from the future happened now. */
@@ -178,6 +180,8 @@ test_future(void **state)
 	(void) told();
 	tell(0, NULL);
 	assert_string_equal(told(), "recovery 0");
+	tell(-5000, "broken");
+	assert_true(now - strtol(strchr(told(), ' '), NULL, 10) <= (long) time(NULL));
 }
 
 int

@@ -8,6 +8,7 @@
  */
 #include "scripted_server.h"
 
+#include "sequence_patterns.h"
 #include "sequences.h"
 
 #define MAX_SEQUENCES 250
@@ -50,6 +51,21 @@ list_sequences(void)
 
 	for (i = 0; i < nsequences; i++)
 		add_row(result, text("%d", FIRST_OID + i), schema_of(i), text("s%d", i));
+	return result;
+}
+
+/* Two schemas, one of them with more names than an argument may have bytes. */
+static PGresult *
+list_for_patterns(void)
+{
+	PGresult *result = no_rows(2);
+	int i;
+
+	add_row(result, "A\".b", "c|d");
+	add_row(result, "A\".b", "e*");
+	for (i = 0; i < 10000; i++)
+		add_row(result, "big", text("sequence_%05d", i));
+	add_row(result, "c", "s0");
 	return result;
 }
 
@@ -99,6 +115,8 @@ server_answers(const char *sql, const char *const *params)
 {
 	const char *place;
 
+	if (strstr(sql, "SELECT n.nspname, c.relname FROM") != NULL)
+		return list_for_patterns();
 	if (strstr(sql, "relkind = 'S'") != NULL)
 		return list_sequences();
 	if (strstr(sql, "pg_get_sequence_data") != NULL)
@@ -230,6 +248,38 @@ test_others(void **state)
 	assert_int_equal(exit_code_of(read_all), EXIT_FAILED);
 }
 
+/* pg_dump is kept from each sequence, and from nothing else; no argument is too long. */
+static void
+test_patterns(void **state)
+{
+	Connection *connection = connection_open(NULL);
+	char **patterns = sequence_patterns_read(connection);
+	int seen = 0;
+	int i;
+
+	(void) state;
+	assert_non_null(patterns);
+	assert_string_equal(patterns[0], "\"A\"\".b\".\"c|d\"|\"e*\"");
+	for (i = 1; patterns[i] != NULL && patterns[i + 1] != NULL; i++)
+	{
+		const char *name;
+
+		assert_true(strlen(patterns[i]) < 128 * 1024 - 100);
+		assert_memory_equal(patterns[i], "\"big\".\"sequence_", 16);
+		for (name = patterns[i]; (name = strstr(name, "\"sequence_")) != NULL; name++)
+			assert_int_equal(strtol(name + 10, NULL, 10), seen++);
+	}
+	assert_int_equal(seen, 10000);
+	assert_true(i > 2);
+	assert_string_equal(patterns[i], "\"c\".\"s0\"");
+	sequence_patterns_free(patterns);
+	server_version = 180000;
+	patterns = sequence_patterns_read(connection);
+	assert_null(patterns[0]);
+	sequence_patterns_free(patterns);
+	connection_close(connection);
+}
+
 #define TEST(function) cmocka_unit_test_setup_teardown(function, set_up, tear_down)
 
 int
@@ -239,6 +289,7 @@ main(void)
 		TEST(test_values),
 		TEST(test_locks),
 		TEST(test_others),
+		TEST(test_patterns),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
