@@ -191,6 +191,77 @@ for my $planted ('CREATE INDEX CONCURRENTLY e_big ON joe.big ((joe.g(1)))', 'CRE
 	as_joe('DROP INDEX IF EXISTS joe.e_big');
 }
 
+# ------------------------------------------------------ a superuser's materialized view
+
+# It is filled as its owner, and reads what others have changed since the backup.
+as_joe(<<'SQL');
+CREATE TABLE joe.read (id integer PRIMARY KEY, v text);
+INSERT INTO joe.read VALUES (1, 'v');
+CREATE TABLE joe.written (id integer);
+INSERT INTO joe.written VALUES (1);
+CREATE TYPE joe.mood AS ENUM ('sad', 'glad');
+CREATE TABLE joe.moods (id integer, m joe.mood);
+INSERT INTO joe.moods VALUES (1, 'sad');
+CREATE FUNCTION joe.to_json(joe.read) RETURNS json LANGUAGE plpgsql AS 'BEGIN PERFORM joe.evil(); RETURN ''{}''; END';
+CREATE FUNCTION joe.to_json(joe.mood) RETURNS json LANGUAGE plpgsql AS 'BEGIN PERFORM joe.evil(); RETURN ''{}''; END';
+CREATE VIEW joe.shown AS SELECT query_to_xml('SELECT joe.evil()', true, false, '')::text AS x;
+CREATE MATERIALIZED VIEW joe.kept AS SELECT id, v FROM joe.read;
+CREATE FUNCTION joe.plant() RETURNS integer LANGUAGE plpgsql AS 'BEGIN RETURN 1; END';
+CREATE MATERIALIZED VIEW joe.first AS SELECT joe.plant() FROM joe.written;
+SQL
+query('app', <<'SQL');
+CREATE MATERIALIZED VIEW p.of_rows AS SELECT id, v FROM joe.read;
+CREATE MATERIALIZED VIEW p.of_json AS SELECT to_jsonb(t) AS j FROM joe.read t;
+CREATE MATERIALIZED VIEW p.of_column AS SELECT json_build_array(t.m) AS j FROM joe.moods t;
+CREATE MATERIALIZED VIEW p.of_view AS SELECT x FROM joe.shown;
+CREATE MATERIALIZED VIEW p.of_kept AS SELECT id FROM joe.kept;
+CREATE MATERIALIZED VIEW p.z_after AS SELECT count(*) AS n FROM joe.read;
+CREATE VIEW p.between AS SELECT id FROM joe.read;
+CREATE MATERIALIZED VIEW p.of_between AS SELECT id FROM p.between;
+CREATE MATERIALIZED VIEW p.of_moods AS SELECT id FROM joe.moods;
+SQL
+gained();
+tool_ok([ 'backup', '--repo', $repo, '-d', 'app' ], 'backup');
+my @views = (
+	[ 'of_rows', 'CREATE STATISTICS joe.e ON (joe.g(1)), v FROM joe.read', 'DROP STATISTICS joe.e', qr/statistics e of table joe[.]read/ ],
+	[ 'of_rows', 'CREATE INDEX e ON joe.read ((joe.g(1)))', 'DROP INDEX joe.e', qr/index e of table joe[.]read/ ],
+	[ 'of_rows', 'CREATE TABLE joe.under () INHERITS (joe.read); CREATE STATISTICS joe.e ON (joe.g(1)), v FROM joe.under', 'DROP TABLE joe.under', qr/statistics e of table joe[.]under/ ],
+	[ 'of_between', 'CREATE STATISTICS joe.e ON (joe.g(1)), v FROM joe.read', 'DROP STATISTICS joe.e', qr/statistics e of table joe[.]read/ ],
+	[ 'of_json', 'CREATE CAST (joe.read AS json) WITH FUNCTION joe.to_json(joe.read)', 'DROP CAST (joe.read AS json)', qr{TABLE joe[.]read|values of type joe[.]read} ],
+	[ 'of_column', 'CREATE CAST (joe.mood AS json) WITH FUNCTION joe.to_json(joe.mood)', 'DROP CAST (joe.mood AS json)', qr/values of type joe[.]mood/ ],
+	[ 'of_view', 'SELECT 1', 'SELECT 1', qr/VIEW joe[.]shown|view joe[.]shown/ ],
+	[ 'of_kept', 'CREATE INDEX e ON joe.kept ((joe.g(1)))', 'DROP INDEX joe.e', qr/materialized view joe[.]kept/ ],
+	[ 'of_rows', 'CREATE STATISTICS joe.e ON (lower(v)), id FROM joe.read', 'DROP STATISTICS joe.e' ],
+	[ 'of_moods', 'SELECT 1', 'SELECT 1' ]);
+for my $case (@views)
+{
+	my ($name, $planted, $undo, $why) = @$case;
+	my @part = ('restore', '--repo', $repo, 'app', '--to', 'app', '--yes', '--table', "p.$name");
+
+	query('app', "DROP MATERIALIZED VIEW p.$name");
+	as_joe($planted);
+	if ($why)
+	{
+		tool_fails(\@part, 1, qr/without running code of the live database.*$why.*$rights/s, "p.$name after $planted: refused");
+		is(gained(), '', "p.$name after $planted: nothing ran as a superuser");
+		as_joe($undo);
+		tool_ok([ @part, '--rows-as=session' ], "p.$name with the rights of the session");
+		gained();
+	}
+	else
+	{
+		tool_ok(\@part, "p.$name after $planted");
+		is(gained(), '', "p.$name after $planted: nothing ran as a superuser");
+		as_joe($undo);
+	}
+}
+# Joe's is filled first, and puts statistics on his table meanwhile.
+query('app', 'DROP MATERIALIZED VIEW p.z_after, joe.first');
+as_joe(q{CREATE OR REPLACE FUNCTION joe.plant() RETURNS integer LANGUAGE plpgsql AS 'BEGIN CREATE STATISTICS joe.e ON (joe.g(1)), v FROM joe.read; RETURN 1; END'});
+tool_fails([ 'restore', '--repo', $repo, 'app', '--to', 'app', '--yes', '--table', 'p.z_after', '--table', 'joe.first' ], 1,
+	qr/statistics e of table joe[.]read.*$rights/s, 'statistics made while a view of joe is filled');
+is(gained(), '', 'nothing ran as a superuser');
+
 # ----------------------------------------------------------- who can lock nothing
 
 # Others could add an index between the look at a table and the foreign key, so whose the tables are decides.

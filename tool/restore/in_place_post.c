@@ -10,6 +10,7 @@
  *of an index or a materialized view as the owner of the table, in our session.  So each index that
  *does more than compare columns is built alone, and what it calls may change no definition.
  *Materialized views come last: nothing comes after them that would run as anybody but an owner.
+ *Those of a superuser or of the session are looked at after what others have run (live_views.c).
  *
  * With --rows-as=session the archive's own order is kept.
  *
@@ -23,6 +24,7 @@
 #include "definitions.h"
 #include "late_checks.h"
 #include "live_names.h"
+#include "live_views.h"
 #include "memory.h"
 #include "planned_steps.h"
 #include "quote.h"
@@ -38,7 +40,7 @@ typedef struct Batch
 	const RenameMap *map;
 	int *ids;
 	uint32_t count;
-	bool plain; /* nothing in it makes a table compute more than it did */
+	bool plain; /* nothing in it makes a table compute more than it did, or runs as others */
 } Batch;
 
 static bool
@@ -173,27 +175,51 @@ run_in_order(Batch *batch)
 	return good && batch_run(batch);
 }
 
-/* What the query of a materialized view calls was found when it was made. */
-static bool
-check_bound(const Batch *batch, const TocEntry *refresh)
+/* The definition of the materialized view that is to be filled, or NULL. */
+static const TocEntry *
+view_of(const ArchiveToc *toc, const TocEntry *refresh)
 {
-	const ArchiveToc *toc = &batch->plan->selection->toc;
-	const Renamed *renamed = rename_find(batch->map, refresh->schema, refresh->tag);
-	bool good = true;
-	Buffer target;
 	int d;
 
-	buffer_init(&target);
-	quote_qualified(&target, renamed != NULL ? renamed->schema : refresh->schema,
-					renamed != NULL ? renamed->name : refresh->tag);
-	for (d = 0; good && d < refresh->ndepends_on; d++)
+	for (d = 0; d < refresh->ndepends_on; d++)
 	{
 		const TocEntry *view = archive_toc_find(toc, refresh->depends_on[d]);
 
 		if (view != NULL && toc_entry_is(view, "MATERIALIZED VIEW") &&
 			strcmp(view->tag, refresh->tag) == 0 && strcmp(view->schema, refresh->schema) == 0)
-			good = live_names_check_bound(batch->plan, batch->connection, view, target.data);
+			return view;
 	}
+	return NULL;
+}
+
+/*
+ * What the query of a materialized view calls was found when it was made; what
+ * it reads can be changed by what others run in our transaction, as when theirs
+ * are filled.
+ */
+static bool
+batch_add_view(Batch *batch, const TocEntry *refresh)
+{
+	const TocEntry *view = view_of(&batch->plan->selection->toc, refresh);
+	const Renamed *renamed = rename_find(batch->map, refresh->schema, refresh->tag);
+	bool trusted;
+	bool good;
+	Buffer target;
+
+	buffer_init(&target);
+	quote_qualified(&target, renamed != NULL ? renamed->schema : refresh->schema,
+					renamed != NULL ? renamed->name : refresh->tag);
+	good = live_view_is_trusted(batch->connection, target.data, &trusted);
+	if (good && trusted && !batch->plain)
+		good = batch_run(batch);
+	if (good && view != NULL)
+		good = live_names_check_bound(batch->plan, batch->connection, view, target.data);
+	if (good && trusted)
+		good = live_view_check(batch->plan, batch->connection, view != NULL ? view : refresh,
+							   target.data);
+	if (good)
+		batch->ids[batch->count++] = refresh->id;
+	batch->plain = batch->plain && trusted;
 	buffer_free(&target);
 	return good;
 }
@@ -229,8 +255,7 @@ run_last(Batch *batch)
 		if (!partial_is_in_list(batch->plan, entry, LIST_POST_DATA) ||
 			!toc_entry_is(entry, "MATERIALIZED VIEW DATA"))
 			continue;
-		batch->ids[batch->count++] = entry->id;
-		good = check_bound(batch, entry);
+		good = batch_add_view(batch, entry);
 	}
 	return good && batch_run(batch);
 }
