@@ -292,4 +292,87 @@ tool_ok([ 'restore', '--repo', $repo, 'app', '--to', 'app', '--yes', '--append',
 is(query('app', 'SELECT count(*) FROM s.quiet'), 1, 'has its row');
 nothing_ran('rows');
 
+# --------------------------------------------- what is used as it is stays what it was
+
+# The owner of a schema may drop everything in it, whoever owns that, and put something else in its place:
+# between the choice of the part and the first lock, or later.
+create_database('held');
+query('held', <<'SQL');
+CREATE SCHEMA joe AUTHORIZATION joe;
+CREATE SCHEMA other AUTHORIZATION joe;
+GRANT CREATE ON DATABASE held TO joe;
+CREATE SCHEMA s;
+CREATE EXTENSION citext SCHEMA joe;
+CREATE TYPE joe.mood AS ENUM ('sad');
+CREATE TABLE joe.root (id integer, v text) PARTITION BY LIST (id);
+CREATE TABLE joe.base (id integer);
+CREATE TABLE s.source (id integer);
+INSERT INTO s.source VALUES (1);
+CREATE MATERIALIZED VIEW s.of_type AS SELECT 'sad'::joe.mood AS m FROM s.source;
+CREATE MATERIALIZED VIEW s.of_table AS SELECT id FROM joe.base;
+CREATE MATERIALIZED VIEW s.of_extension AS SELECT id, 'a'::joe.citext AS x FROM s.source;
+CREATE TABLE s.part PARTITION OF joe.root FOR VALUES IN (1);
+INSERT INTO s.part VALUES (1, 'secret');
+SQL
+tool_ok([ 'backup', '--repo', $repo, '-d', 'held' ], 'backup');
+query('held', 'DROP TABLE s.part; DROP MATERIALIZED VIEW s.of_type, s.of_table, s.of_extension');
+sub held_as
+{
+	my ($role, $sql) = @_;
+
+	local $ENV{PGUSER} = $role;
+	return query('held', $sql);
+}
+sub start_part { return start_tool($_[0], 'restore', '--repo', $repo, 'held', '--to', 'held', '--yes', '-U', 'postgres', '--table', $_[1]); }
+
+# Name => what joe does while the restore waits for the names of schemas, what undoes it, and what is said.
+my @replaced = (
+	[ 's.of_type', 'DROP TYPE joe.mood', q{CREATE TYPE joe.mood AS ENUM ('sad')}, qr/TYPE joe[.]mood was dropped/ ],
+	[ 's.of_type', q{DROP TYPE joe.mood; CREATE TYPE joe.mood AS ENUM ('sad')}, q{DROP TYPE joe.mood; CREATE TYPE joe.mood AS ENUM ('sad')}, qr/TYPE joe[.]mood was replaced/ ],
+	[ 's.of_table', 'DROP TABLE joe.base', 'CREATE TABLE joe.base (id integer)', qr/TABLE joe[.]base was dropped/ ],
+	[ 's.part', 'DROP TABLE joe.root', 'CREATE TABLE joe.root (id integer, v text) PARTITION BY LIST (id)', qr/TABLE joe[.]root was dropped/ ],
+	[ 's.part', 'DROP TABLE joe.root; CREATE TABLE joe.root (id integer, v text) PARTITION BY LIST (id)',
+		'DROP TABLE joe.root; CREATE TABLE joe.root (id integer, v text) PARTITION BY LIST (id)', qr/TABLE joe[.]root was replaced/ ],
+	[ 's.of_extension', 'DROP EXTENSION citext', 'CREATE EXTENSION citext SCHEMA joe', qr/EXTENSION citext was dropped/ ]);
+for my $case (@replaced)
+{
+	my ($name, $done, $undo, $why) = @$case;
+	my $log = File::Temp->new;
+	my $in = "BEGIN; ALTER SCHEMA other RENAME TO another; SELECT 'held';\n";
+	my ($out, $err) = ('', '');
+	local $ENV{PGUSER} = 'joe';
+	my $holder = IPC::Run::start([ 'psql', '-XAtq', '-d', 'held' ], '<', \$in, '>', \$out, '2>', \$err, IPC::Run::timeout(120));
+	$holder->pump until $out =~ /held/ || $err =~ /ERROR/;
+	delete $ENV{PGUSER};
+	my $pid = start_part("$log", $name);
+	ok(wait_until(sub { query('postgres', q{SELECT count(*) FROM pg_locks WHERE NOT granted}) > 0 }), "$name: the restore waits");
+	query('held', $done);
+	$in .= "ROLLBACK;\n\\q\n";
+	$holder->finish;
+	is(finish_tool($pid), 1, "$name, $done: fails");
+	like(read_bytes("$log"), qr/$why by others meanwhile.*HINT.*Try again/s, "$name, $done: and says why");
+	query('held', $undo);
+}
+
+# Later nobody can do it any more; and an extension that was moved is not that of the backup.
+for my $case ([ 's.of_type', 'DROP TYPE joe.mood' ], [ 's.of_type', 'ALTER TYPE joe.mood RENAME TO feeling' ], [ 's.of_extension', 'DROP EXTENSION citext' ],
+	[ 's.of_extension', 'ALTER EXTENSION citext SET SCHEMA other' ])
+{
+	my ($name, $done) = @$case;
+	my $log = File::Temp->new;
+	my $release = hold_lock('held', 's.source');
+	my $pid = start_part("$log", $name);
+
+	ok(wait_until(sub { query('postgres', q{SELECT count(*) FROM pg_locks WHERE NOT granted}) > 0 }), "$name: the restore is at work");
+	ok(!eval { query('held', "SET lock_timeout = '300ms'; $done"); 1 }, "$name: $done is not possible meanwhile");
+	like($@, qr/lock timeout/, "$name: $done would have to wait");
+	$release->();
+	is(finish_tool($pid), 0, "$name is restored") or diag(read_bytes("$log"));
+	query('held', "DROP MATERIALIZED VIEW $name");
+}
+query('held', 'ALTER EXTENSION citext SET SCHEMA other');
+held_as('joe', 'CREATE DOMAIN joe.citext AS text CHECK (query_to_xml(\'SELECT 1\', true, false, \'\') IS NOT NULL)');
+tool_fails([ 'restore', '--repo', $repo, 'held', '--to', 'held', '--yes', '--table', 's.of_extension' ], 1,
+	qr/EXTENSION citext is in schema "other" now, and in the backup in "joe".*HINT.*--to=NEWDB/s, 'an extension that was moved');
+
 done_testing();

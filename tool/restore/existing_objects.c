@@ -23,6 +23,8 @@ typedef struct Existing
 {
 	char *key;   /* class, schema, name */
 	char *owner; /* "" where the catalogue has none */
+	char *oid;
+	char *place; /* schema of an extension, which is not in its name, or "" */
 	char kind;   /* of a relation or function, as in pg_class and pg_proc; or '\0' */
 } Existing;
 
@@ -106,31 +108,31 @@ static const NamedCatalog named_catalogs[] = {
 
 static const char peculiar_query[] =
 	"SELECT 'relation', n.nspname, o.relname::pg_catalog.text,"
-	"  pg_catalog.pg_get_userbyid(o.relowner), o.relkind::pg_catalog.text"
+	"  pg_catalog.pg_get_userbyid(o.relowner), o.relkind::pg_catalog.text, o.oid, ''"
 	"  FROM pg_catalog.pg_class o"
 	"  JOIN pg_catalog.pg_namespace n ON n.oid = o.relnamespace WHERE o.relkind <> 't'"
 	" UNION ALL SELECT 'function', '', pg_catalog.format('%I.%I(%s)', n.nspname, o.proname,"
 	"  pg_catalog.pg_get_function_identity_arguments(o.oid)),"
-	"  pg_catalog.pg_get_userbyid(o.proowner), o.prokind::pg_catalog.text"
+	"  pg_catalog.pg_get_userbyid(o.proowner), o.prokind::pg_catalog.text, o.oid, ''"
 	"  FROM pg_catalog.pg_proc o JOIN pg_catalog.pg_namespace n ON n.oid = o.pronamespace"
 	"  WHERE o.oid >= 16384"
 	" UNION ALL SELECT 'operator', '', pg_catalog.format('%I.%s (%s, %s)', n.nspname, o.oprname,"
 	"  CASE o.oprleft WHEN 0 THEN 'NONE' ELSE pg_catalog.format_type(o.oprleft, NULL) END,"
 	"  CASE o.oprright WHEN 0 THEN 'NONE' ELSE pg_catalog.format_type(o.oprright, NULL) END),"
-	"  pg_catalog.pg_get_userbyid(o.oprowner), ''"
+	"  pg_catalog.pg_get_userbyid(o.oprowner), '', o.oid, ''"
 	"  FROM pg_catalog.pg_operator o JOIN pg_catalog.pg_namespace n ON n.oid = o.oprnamespace"
 	"  WHERE o.oid >= 16384"
 	" UNION ALL SELECT 'opclass', '', pg_catalog.format('%I.%I USING %I', n.nspname, o.opcname,"
-	"  m.amname), pg_catalog.pg_get_userbyid(o.opcowner), ''"
+	"  m.amname), pg_catalog.pg_get_userbyid(o.opcowner), '', o.oid, ''"
 	"  FROM pg_catalog.pg_opclass o JOIN pg_catalog.pg_am m ON m.oid = o.opcmethod"
 	"  JOIN pg_catalog.pg_namespace n ON n.oid = o.opcnamespace WHERE o.oid >= 16384"
 	" UNION ALL SELECT 'opfamily', '', pg_catalog.format('%I.%I USING %I', n.nspname, o.opfname,"
-	"  m.amname), pg_catalog.pg_get_userbyid(o.opfowner), ''"
+	"  m.amname), pg_catalog.pg_get_userbyid(o.opfowner), '', o.oid, ''"
 	"  FROM pg_catalog.pg_opfamily o JOIN pg_catalog.pg_am m ON m.oid = o.opfmethod"
 	"  JOIN pg_catalog.pg_namespace n ON n.oid = o.opfnamespace WHERE o.oid >= 16384"
 	" UNION ALL SELECT 'cast', '', pg_catalog.format('CAST (%s AS %s)',"
-	"  pg_catalog.format_type(castsource, NULL), pg_catalog.format_type(casttarget, NULL)), '', ''"
-	"  FROM pg_catalog.pg_cast WHERE oid >= 16384";
+	"  pg_catalog.format_type(castsource, NULL), pg_catalog.format_type(casttarget, NULL)), '', '',"
+	"  oid, '' FROM pg_catalog.pg_cast WHERE oid >= 16384";
 
 /* The query for all names. */
 static char *
@@ -151,6 +153,12 @@ names_query(void)
 			buffer_printf(&sql, ", pg_catalog.pg_get_userbyid(o.%sowner), ''", named->prefix);
 		else
 			buffer_append_string(&sql, ", '', ''");
+		buffer_append_string(&sql, ", o.oid");
+		if (strcmp(named->class, "extension") == 0)
+			buffer_append_string(&sql, ", (SELECT n.nspname FROM pg_catalog.pg_namespace n"
+									   " WHERE n.oid = o.extnamespace)");
+		else
+			buffer_append_string(&sql, ", ''");
 		buffer_printf(&sql, " FROM pg_catalog.%s o", named->catalog);
 		if (named->has_schema)
 			buffer_printf(&sql, " JOIN pg_catalog.pg_namespace n ON n.oid = o.%snamespace",
@@ -191,6 +199,8 @@ existing_objects_read(Connection *connection)
 			make_key(PQgetvalue(result, i, 0), PQgetvalue(result, i, 1), PQgetvalue(result, i, 2));
 		existing->items[i].owner = xstrdup(PQgetvalue(result, i, 3));
 		existing->items[i].kind = PQgetvalue(result, i, 4)[0];
+		existing->items[i].oid = xstrdup(PQgetvalue(result, i, 5));
+		existing->items[i].place = xstrdup(PQgetvalue(result, i, 6));
 	}
 	PQclear(result);
 	qsort(existing->items, (size_t) existing->count, sizeof(Existing), compare_keys);
@@ -208,6 +218,8 @@ existing_objects_free(ExistingObjects *existing)
 	{
 		free(existing->items[i].key);
 		free(existing->items[i].owner);
+		free(existing->items[i].oid);
+		free(existing->items[i].place);
 	}
 	free(existing->items);
 	free(existing);
@@ -216,7 +228,7 @@ existing_objects_free(ExistingObjects *existing)
 static const Existing *
 find_key(const ExistingObjects *existing, char *key)
 {
-	Existing wanted = {key, NULL, '\0'};
+	Existing wanted = {key, NULL, NULL, NULL, '\0'};
 	const Existing *found =
 		bsearch(&wanted, existing->items, (size_t) existing->count, sizeof(Existing), compare_keys);
 
@@ -280,8 +292,7 @@ existing_objects_has(const ExistingObjects *existing, const TocEntry *entry)
 }
 
 bool
-existing_objects_find(const ExistingObjects *existing, const TocEntry *entry, const char **owner,
-					  const char **other_kind)
+existing_objects_find(const ExistingObjects *existing, const TocEntry *entry, FoundObject *object)
 {
 	static const char *const names[] = {
 		"rtable", "ptable", "vview", "mmaterialized view", "fforeign table", "Ssequence", "iindex",
@@ -290,15 +301,48 @@ existing_objects_find(const ExistingObjects *existing, const TocEntry *entry, co
 	const Existing *found = find_entry(existing, entry, &kind);
 	int i;
 
-	*owner = found != NULL ? found->owner : "";
-	*other_kind = NULL;
+	object->owner = found != NULL ? found->owner : "";
+	object->oid = found != NULL ? found->oid : "";
+	object->schema = found != NULL ? found->place : "";
+	object->other_kind = NULL;
 	if (found == NULL || kind->now == NULL || strchr(kind->now, found->kind) != NULL)
 		return found != NULL;
-	*other_kind = "function of another kind";
+	object->other_kind = "function of another kind";
 	for (i = 0; strcmp(kind->class, "relation") == 0 && names[i] != NULL; i++)
 	{
 		if (names[i][0] == found->kind)
-			*other_kind = names[i] + 1;
+			object->other_kind = names[i] + 1;
 	}
 	return true;
+}
+
+/* Classes of what has a name of several parts. */
+static const char *const peculiar[][2] = {{"relation", "pg_class"},    {"function", "pg_proc"},
+										  {"operator", "pg_operator"}, {"opclass", "pg_opclass"},
+										  {"opfamily", "pg_opfamily"}, {"cast", "pg_cast"}};
+
+#define PECULIAR (int) (sizeof(peculiar) / sizeof(peculiar[0]))
+#define NAMED (int) (sizeof(named_catalogs) / sizeof(named_catalogs[0]))
+
+const char *
+existing_objects_catalog(int number)
+{
+	if (number < PECULIAR)
+		return peculiar[number][1];
+	return number < PECULIAR + NAMED ? named_catalogs[number - PECULIAR].catalog : NULL;
+}
+
+bool
+existing_objects_is_in(const TocEntry *entry, int number)
+{
+	const char *class =
+		number < PECULIAR ? peculiar[number][0] : named_catalogs[number - PECULIAR].class;
+	size_t i;
+
+	for (i = 0; i < sizeof(kinds_of_keys) / sizeof(kinds_of_keys[0]); i++)
+	{
+		if (strcmp(kinds_of_keys[i].kind, entry->kind) == 0)
+			return strcmp(kinds_of_keys[i].class, class) == 0;
+	}
+	return false;
 }

@@ -24,11 +24,23 @@ extern bool existing_objects_has_relation(const ExistingObjects *existing, const
 /* Is there what this entry would create?  False for what is no object of its own. */
 extern bool existing_objects_has(const ExistingObjects *existing, const TocEntry *entry);
 
-/*
- * Is it there?  *owner is its owner, "" if it has none; *other_kind tells what
- * it is if not what the entry is ("view"), or is NULL.
- */
+/* What has the name of an entry; valid as long as what it was found in. */
+typedef struct FoundObject
+{
+	const char *owner;      /* "" if it has none */
+	const char *other_kind; /* what it is, if not what the entry is ("view"), or NULL */
+	const char *schema;     /* that the objects of an extension are in; of all else "" */
+	const char *oid;
+} FoundObject;
+
+/* Is it there? */
 extern bool existing_objects_find(const ExistingObjects *existing, const TocEntry *entry,
-								  const char **owner, const char **other_kind);
+								  FoundObject *found);
+
+/* The catalogues that have them, by number; NULL behind the last. */
+extern const char *existing_objects_catalog(int number);
+
+/* Is an entry in the catalogue of this number? */
+extern bool existing_objects_is_in(const TocEntry *entry, int number);
 
 #endif /* NEX_EXISTING_OBJECTS_H */

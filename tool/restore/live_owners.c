@@ -12,8 +12,13 @@
  * owner must be those of the backup.  A superuser, or whoever restores, may own
  * it instead.
  *
- * The choice of the part was made before the transaction; this looks again
- * under the locks.
+ * The choice of the part was made before the transaction.  This locks what was
+ * there then and looks again: it must be the same object, and what was not
+ * there must not have come.  Whose it is does not matter for that: the owner of
+ * a schema may drop everything in it.  A lock on the row of a catalog keeps
+ * others from dropping, renaming and moving the object.  An extension has no
+ * entries for its objects, so it must be in the schema of the backup, where
+ * only they can have their names, and may not be moved.
  *
  *-------------------------------------------------------------------------
  */
@@ -26,14 +31,8 @@
 #include "memory.h"
 #include "quote.h"
 #include "row_copy.h"
-
-/* Nobody can drop them, and so put others in their place; names of schemas are held already. */
-static const char lock_query[] =
-	"SELECT FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace"
-	" JOIN ROWS FROM (pg_catalog.unnest($1::pg_catalog.text[]), pg_catalog.unnest("
-	"  $2::pg_catalog.text[])) u (schema, name)"
-	" ON u.schema = n.nspname::pg_catalog.text AND u.name = c.relname::pg_catalog.text"
-	" FOR KEY SHARE OF c";
+#include "sql_build.h"
+#include "sql_name.h"
 
 /* Extensions and languages have no owner in an archive. */
 static const char *const ownerless[] = {"EXTENSION", "PROCEDURAL LANGUAGE", NULL};
@@ -66,36 +65,60 @@ find_used(const Selection *selection)
 	return used;
 }
 
-static bool
-lock_relations(const Selection *selection, Connection *connection, const bool *used)
+/* Those that one catalogue has, as an array of oids; caller frees. */
+static char *
+oids_in(const Selection *selection, const bool *used, int catalog)
 {
 	const ArchiveToc *toc = &selection->toc;
-	const char *params[2];
-	PGresult *result;
-	Buffer schemas;
-	Buffer names;
+	FoundObject found;
+	Buffer oids;
 	uint32_t i;
 
-	buffer_init(&schemas);
-	buffer_init(&names);
-	buffer_append_char(&schemas, '{');
-	buffer_append_char(&names, '{');
+	buffer_init(&oids);
+	buffer_append_char(&oids, '{');
 	for (i = 0; i < toc->count; i++)
 	{
-		if (!used[i] || !toc_entry_is_relation(&toc->entries[i]))
-			continue;
-		quote_array_item(&schemas, toc->entries[i].schema);
-		quote_array_item(&names, toc->entries[i].tag);
+		if (used[i] && existing_objects_is_in(&toc->entries[i], catalog) &&
+			existing_objects_find(selection->existing, &toc->entries[i], &found))
+			buffer_printf(&oids, "%s%s", oids.length > 1 ? "," : "", found.oid);
 	}
-	buffer_append_char(&schemas, '}');
-	buffer_append_char(&names, '}');
-	params[0] = schemas.data;
-	params[1] = names.data;
-	result = connection_query(connection, lock_query, 2, params);
-	buffer_free(&schemas);
-	buffer_free(&names);
-	PQclear(result);
-	return result != NULL;
+	buffer_append_char(&oids, '}');
+	return buffer_detach(&oids);
+}
+
+static bool
+lock_used(const Selection *selection, Connection *connection, const bool *used)
+{
+	const char *catalog;
+	bool good = true;
+	int number;
+
+	for (number = 0; good && (catalog = existing_objects_catalog(number)) != NULL; number++)
+	{
+		char *oids = oids_in(selection, used, number);
+		const char *params[1] = {oids};
+		PGresult *result = NULL;
+		SqlText sql;
+
+		sql_init(&sql);
+		sql_append(&sql, "SELECT FROM ");
+		sql_qualified(&sql, "pg_catalog", catalog);
+		sql_append(&sql, " WHERE oid = ANY ($1::pg_catalog.oid[])");
+		/* The schema of an extension is not in its key. */
+		if (strcmp(catalog, "pg_extension") == 0)
+			sql_append(&sql, " FOR SHARE");
+		else
+			sql_append(&sql, " FOR KEY SHARE");
+		if (strcmp(oids, "{}") != 0)
+		{
+			result = connection_query(connection, &sql, 1, params);
+			good = result != NULL;
+		}
+		PQclear(result);
+		sql_free(&sql);
+		free(oids);
+	}
+	return good;
 }
 
 static bool
@@ -144,6 +167,68 @@ check_owner(const TocEntry *entry, const char *owner, const PGresult *superusers
 	return false;
 }
 
+/* "CREATE EXTENSION IF NOT EXISTS citext WITH SCHEMA app;" */
+static bool
+check_extension(const TocEntry *entry, const char *schema)
+{
+	static const char with[] = " WITH SCHEMA ";
+	const char *place = strstr(entry->definition, with);
+	char *name = NULL;
+	char *label;
+	bool good;
+
+	if (!toc_entry_is(entry, "EXTENSION") || place == NULL ||
+		sql_name_read(place + strlen(with), &name) == NULL)
+		return true;
+	good = strcmp(name, schema) == 0;
+	if (!good)
+	{
+		label = toc_entry_label(entry);
+		report_error(EXIT_FAILED, "What is restored names its objects there.",
+					 "Move it back (ALTER EXTENSION ... SET SCHEMA), or restore into a new "
+					 "database (--to=NEWDB).",
+					 "%s is in schema \"%s\" now, and in the backup in \"%s\"", label, schema,
+					 name);
+		free(label);
+	}
+	free(name);
+	return good;
+}
+
+/* Is it the object that was there when the part was chosen, or still none? */
+static bool
+check_same(const TocEntry *entry, const FoundObject *before, const FoundObject *now)
+{
+	char *label;
+
+	if (strcmp(before->oid, now->oid) == 0)
+		return true;
+	label = toc_entry_label(entry);
+	report_error(EXIT_FAILED, "What is restored would use it.", "Try again.",
+				 "%s was %s by others meanwhile", label,
+				 before->oid[0] == '\0' ? "created"
+				 : now->oid[0] == '\0'  ? "dropped"
+										: "replaced");
+	free(label);
+	return false;
+}
+
+static bool
+check_entry(const Selection *selection, const ExistingObjects *existing, const TocEntry *entry,
+			const PGresult *superusers)
+{
+	FoundObject before;
+	FoundObject now;
+	bool there;
+
+	existing_objects_find(selection->existing, entry, &before);
+	there = existing_objects_find(existing, entry, &now);
+	return check_same(entry, &before, &now) &&
+		   (!there ||
+			(check_kind(entry, now.other_kind) && check_owner(entry, now.owner, superusers) &&
+			 check_extension(entry, now.schema)));
+}
+
 bool
 live_owners_check(const RestorePlan *plan, Connection *connection, const PGresult *superusers,
 				  bool locks)
@@ -151,21 +236,14 @@ live_owners_check(const RestorePlan *plan, Connection *connection, const PGresul
 	const Selection *selection = plan->selection;
 	bool *used = find_used(selection);
 	ExistingObjects *existing = NULL;
-	bool good = !locks || lock_relations(selection, connection, used);
+	bool good = !locks || lock_used(selection, connection, used);
 	uint32_t i;
 
 	if (good)
 		existing = existing_objects_read(connection);
 	good = existing != NULL;
 	for (i = 0; good && i < selection->toc.count; i++)
-	{
-		const TocEntry *entry = &selection->toc.entries[i];
-		const char *other_kind;
-		const char *owner;
-
-		if (used[i] && existing_objects_find(existing, entry, &owner, &other_kind))
-			good = check_kind(entry, other_kind) && check_owner(entry, owner, superusers);
-	}
+		good = !used[i] || check_entry(selection, existing, &selection->toc.entries[i], superusers);
 	existing_objects_free(existing);
 	free(used);
 	return good;

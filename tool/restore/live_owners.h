@@ -17,8 +17,9 @@
 /*
  * See that what is there already and is used by the part has the kind that it
  * had, and the owner, unless that is a superuser or the role of the session
- * now (`superusers` has their names); with `locks`, none of the relations can
- * be dropped until the end of the transaction.  False (reported) if not.
+ * now (`superusers` has their names), and is what it was when the part was
+ * chosen; with `locks`, none of it can be dropped or renamed until the end of
+ * the transaction.  False (reported) if not.
  */
 extern bool live_owners_check(const RestorePlan *plan, Connection *connection,
 							  const PGresult *superusers, bool locks);
