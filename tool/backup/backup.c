@@ -184,6 +184,7 @@ enter_tables(Backup *backup)
 		table.name = xstrdup(source->name);
 		table.copy = xstrdup(work->restore_statements[i]);
 		table.serial = source->serial;
+		table.extension = xstrdup(source->extension);
 		table.heap_bytes = source->heap_bytes + source->toast_bytes;
 		work->manifest_tables[i] = (int32_t) manifest_add_table(backup->manifest, &table);
 		with_rows++;

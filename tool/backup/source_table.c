@@ -53,12 +53,12 @@ static const SqlConstant tables_query = SQL(
 	"    ('enum_ops', 'array_ops', 'record_ops', 'range_ops', 'multirange_ops'))"
 	"  THEN pg_catalog.pg_partition_root(c.oid)::pg_catalog.text END,"
 	" coalesce(x.condition, ''), c.relkind = 'p', coalesce(am.amname = 'heap', false),"
-	" x.oid IS NOT NULL, " MAY_BE_PLANNED ", pg_catalog.pg_get_userbyid(c.relowner)"
+	" x.oid IS NOT NULL, " MAY_BE_PLANNED ", pg_catalog.pg_get_userbyid(c.relowner), x.extname"
 	" FROM pg_catalog.pg_class c"
 	" JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace"
 	" LEFT JOIN pg_catalog.pg_am am ON am.oid = c.relam"
 	" LEFT JOIN (SELECT pg_catalog.unnest(extconfig) AS oid, pg_catalog.unnest(extcondition) AS "
-	"condition"
+	"condition, extname"
 	"   FROM pg_catalog.pg_extension) x ON x.oid = c.oid"
 	" WHERE c.relkind IN ('r', 'p') AND c.relpersistence <> 't'"
 	" AND (c.relpersistence <> 'u' OR NOT pg_catalog.pg_is_in_recovery())"
@@ -132,6 +132,7 @@ read_row(const PGresult *result, int row, SourceTable *table)
 	table->configuration = flag_of(result, row, 9);
 	table->planning = planning_of(PQgetvalue(result, row, 10));
 	table->owner = xstrdup(PQgetvalue(result, row, 11));
+	table->extension = PQgetisnull(result, row, 12) ? NULL : xstrdup(PQgetvalue(result, row, 12));
 	table->serial = table->configuration || through_root;
 	return read_names(&table->columns, PQgetvalue(result, row, 4)) &&
 		   read_names(&table->restore_into, PQgetvalue(result, row, through_root ? 5 : 3));
@@ -277,6 +278,7 @@ source_tables_free(SourceTables *list)
 		sql_free(&list->tables[i].restore_into);
 		free(list->tables[i].condition);
 		free(list->tables[i].owner);
+		free(list->tables[i].extension);
 	}
 	free(list->tables);
 	free(list->by_oid);

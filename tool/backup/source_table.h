@@ -37,6 +37,7 @@ typedef struct SourceTable
 	bool configuration;   /* belongs to an extension */
 	TablePlanning planning;
 	char *owner;
+	char *extension; /* of a configuration table, else NULL */
 	uint64_t heap_bytes;
 	uint64_t toast_bytes;
 } SourceTable;

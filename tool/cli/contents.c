@@ -73,6 +73,8 @@ entry_json(const TocEntry *entry, const ManifestTable *table)
 						entry->schema[0] != '\0' ? json_text(entry->schema) : json_null());
 	json_object_set_new(value, "name", json_text(entry->tag));
 	json_object_set_new(value, "owner", json_text(entry->owner));
+	if (table != NULL && entry->owner == NULL)
+		json_object_set_new(value, "extension", json_text(table->extension));
 	if (table != NULL)
 	{
 		json_object_set_new(value, "rows", json_count(table->rows));
@@ -95,6 +97,51 @@ add_text_row(TextTable *text, const TocEntry *entry, const ManifestTable *table)
 							table != NULL ? pretty_bytes(table->stored_bytes) : ""};
 
 	text_table_row(text, cells);
+}
+
+/* A configuration table of an extension, which the archive does not name. */
+static bool
+is_of_extension(const ManifestTable *table, const ArchiveToc *toc)
+{
+	uint32_t i;
+
+	for (i = 0; table->extension == NULL && i < toc->count; i++)
+	{
+		if (!table->serial ||
+			(toc_entry_is(&toc->entries[i], "TABLE") && toc->entries[i].oid == table->oid))
+			return false;
+	}
+	return true;
+}
+
+/* Rows of extensions: their tables are no objects of the archive, but can be chosen. */
+static void
+add_extension_tables(const Manifest *manifest, const ArchiveToc *toc, json_t *objects,
+					 TextTable *text)
+{
+	uint32_t i;
+
+	for (i = 0; i < manifest->ntables; i++)
+	{
+		const ManifestTable *table = &manifest->tables[i];
+		TocEntry entry;
+
+		if (!is_of_extension(table, toc))
+			continue;
+		memset(&entry, 0, sizeof(entry));
+		entry.kind = "TABLE";
+		entry.schema = table->schema;
+		entry.tag = table->name;
+		if (text != NULL)
+		{
+			entry.owner = table->extension != NULL ? xasprintf("(extension %s)", table->extension)
+												   : xstrdup("(an extension)");
+			add_text_row(text, &entry, table);
+			free(entry.owner);
+			continue;
+		}
+		json_array_append_new(objects, entry_json(&entry, table));
+	}
 }
 
 static void
@@ -132,6 +179,8 @@ contents_print(Repository *repository, const BackupName *name, const Manifest *m
 		else
 			add_text_row(text, entry, table);
 	}
+	if (good)
+		add_extension_tables(manifest, &toc, objects, text);
 	if (good && json)
 		print_json(name, json_incref(objects), manifest->totals.large_objects);
 	if (text != NULL)

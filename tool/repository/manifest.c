@@ -88,6 +88,7 @@ free_tables(Manifest *manifest)
 		free(manifest->tables[i].schema);
 		free(manifest->tables[i].name);
 		free(manifest->tables[i].copy);
+		free(manifest->tables[i].extension);
 	}
 	free(manifest->tables);
 }

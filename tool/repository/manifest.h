@@ -72,8 +72,9 @@ typedef struct ManifestTable
 	uint32_t oid;
 	char *schema;
 	char *name;
-	char *copy;  /* "COPY public.t (a, b) FROM stdin;" */
-	bool serial; /* rows go in by one connection at a time, in manifest order */
+	char *copy;      /* "COPY public.t (a, b) FROM stdin;" */
+	bool serial;     /* rows go in by one connection at a time, in manifest order */
+	char *extension; /* whose configuration it is; NULL: of none, or of one not named (0.2.1) */
 	uint64_t rows;
 	uint64_t raw_bytes;
 	uint64_t stored_bytes;

@@ -20,6 +20,7 @@ free_table(ManifestTable *table)
 	free(table->schema);
 	free(table->name);
 	free(table->copy);
+	free(table->extension);
 }
 
 /* Move the kept tables together; gives each its new position, or -1. */

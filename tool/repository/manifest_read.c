@@ -375,6 +375,8 @@ read_table(Reader *reader, const json_t *entry, Manifest *manifest)
 	table.stored_bytes = get_number(reader, entry, "stored_bytes", INT64_MAX);
 	table.heap_bytes = get_number(reader, entry, "heap_bytes", INT64_MAX);
 	table.serial = get_flag(reader, entry, "serial");
+	table.extension =
+		json_object_get(entry, "extension") != NULL ? get_text(reader, entry, "extension") : NULL;
 	manifest_add_table(manifest, &table);
 }
 

@@ -122,11 +122,16 @@ warnings_json(const Manifest *manifest)
 static json_t *
 table_json(const ManifestTable *table)
 {
-	return json_pack("{s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:b}", "oid", number(table->oid),
-					 "schema", text(table->schema), "name", text(table->name), "copy",
-					 text(table->copy), "rows", number(table->rows), "raw_bytes",
-					 number(table->raw_bytes), "stored_bytes", number(table->stored_bytes),
-					 "heap_bytes", number(table->heap_bytes), "serial", table->serial);
+	json_t *json =
+		json_pack("{s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:b}", "oid", number(table->oid),
+				  "schema", text(table->schema), "name", text(table->name), "copy",
+				  text(table->copy), "rows", number(table->rows), "raw_bytes",
+				  number(table->raw_bytes), "stored_bytes", number(table->stored_bytes),
+				  "heap_bytes", number(table->heap_bytes), "serial", table->serial);
+
+	if (table->extension != NULL)
+		json_object_set_new(json, "extension", text(table->extension));
+	return json;
 }
 
 static json_t *

@@ -18,6 +18,7 @@
 #include "authors.h"
 #include "client_program.h"
 #include "default_grants.h"
+#include "extension_rows.h"
 #include "interrupt.h"
 #include "late_checks.h"
 #include "live_code.h"
@@ -314,7 +315,7 @@ fill(RestorePlan *plan, Connection *connection, const RenameMap *map)
 	good = create_schema(plan, connection, map) && run_list(plan, connection, map, LIST_OBJECTS) &&
 		   (plan->settings->no_privileges || (default_grants_reset(plan, connection, map) &&
 											  run_list(plan, connection, map, LIST_GRANTS))) &&
-		   grant_members(plan, connection, map) &&
+		   grant_members(plan, connection, map) && extension_rows_settle(plan, connection) &&
 		   (!plan->in_place || in_place_attach(plan, connection, map)) &&
 		   load_rows(plan, connection, map) &&
 		   (plan->settings->schema_only || sequences_set(plan, connection, map));

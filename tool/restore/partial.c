@@ -17,6 +17,7 @@
 #include <string.h>
 
 #include "archive_listing.h"
+#include "extension_rows.h"
 #include "interrupt.h"
 #include "loader.h"
 #include "log.h"
@@ -91,7 +92,7 @@ static bool *
 wanted_tables(const RestorePlan *plan)
 {
 	const Manifest *manifest = plan->manifest;
-	const Selection *selection = plan->selection;
+	Selection *selection = plan->selection;
 	EntryState least = plan->settings->append ? ENTRY_CHOSEN : ENTRY_NEEDED;
 	bool *wanted = xcalloc((size_t) manifest->ntables + 1, sizeof(bool));
 	uint32_t i;
@@ -100,9 +101,8 @@ wanted_tables(const RestorePlan *plan)
 	{
 		const TocEntry *entry = selection_table(selection, manifest->tables[i].oid);
 
-		/* The configuration of an extension has rows, but no entry. */
-		wanted[i] =
-			entry != NULL ? selection_state(selection, entry->id) >= least : selection->everything;
+		wanted[i] = entry != NULL ? selection_state(selection, entry->id) >= least
+								  : extension_rows_wanted(selection, plan->settings, i);
 	}
 	return wanted;
 }
@@ -133,8 +133,10 @@ choose(RestorePlan *plan, const ExistingObjects *existing)
 
 	plan->selection = selection;
 	selection->existing = plan->settings->append ? NULL : existing;
-	if (!archive_toc_load(plan->repository, plan->manifest, &selection->toc) ||
-		!selection_make(selection, plan->settings))
+	if (!archive_toc_load(plan->repository, plan->manifest, &selection->toc))
+		return false;
+	extension_rows_begin(selection, plan->manifest);
+	if (!selection_make(selection, plan->settings))
 		return false;
 	if (selection->existing != NULL && !selection->renames && !selection_check_existing(selection))
 		return false;
@@ -265,14 +267,18 @@ set_sequences(RestorePlan *plan)
 	return good;
 }
 
-/* Grants on what the extensions have brought: pre-data once more, with a list of its own. */
+/*
+ * What the extensions have brought: their tables are known now, and grants on
+ * their objects are pre-data once more, with a list of its own.
+ */
 static bool
-grant_members(RestorePlan *plan)
+settle_members(RestorePlan *plan)
 {
 	ConnectionTarget *target = target_with_database(plan->target, plan->working);
 	Connection *connection = session_open(plan, target);
 	char *list = NULL;
-	bool good = connection != NULL && member_grants_choose(plan, connection, &list);
+	bool good = connection != NULL && extension_rows_settle(plan, connection) &&
+				member_grants_choose(plan, connection, &list);
 
 	if (list != NULL)
 	{
@@ -308,7 +314,7 @@ run_in_new_database(RestorePlan *plan)
 		plan->post_list = partial_list(plan, LIST_POST_DATA);
 	good = good && plan->pre_list != NULL && plan->post_list != NULL &&
 		   target_database_create(plan) && schema_sections_run(plan, "pre-data") &&
-		   grant_members(plan);
+		   settle_members(plan);
 	if (good && plan->manifest->ntables > 0)
 		good = loader_run(plan);
 	if (good &&

@@ -14,6 +14,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "extension_rows.h"
 #include "log.h"
 #include "memory.h"
 #include "table_pattern.h"
@@ -141,6 +142,8 @@ mark_tables(Selection *selection, const char *option, const char *text, EntrySta
 		if (selection->states[entry->place] != ENTRY_EXCLUDED)
 			selection->states[entry->place] = (unsigned char) state;
 	}
+	if (good && extension_rows_mark(selection, &pattern, false, state))
+		found = true;
 	if (good && !found)
 		good = report_no_match(selection, option, &pattern, false);
 	table_pattern_free(&pattern);
@@ -178,6 +181,8 @@ mark_schemas(Selection *selection, const char *text)
 		if (may_be_chosen(entry) && selection->states[entry->place] == ENTRY_OUT)
 			selection->states[entry->place] = ENTRY_CHOSEN;
 	}
+	if (good && extension_rows_mark(selection, &pattern, true, ENTRY_BELONGS))
+		found = true;
 	if (good && !found)
 		good = report_no_match(selection, "--schema", &pattern, true);
 	table_pattern_free(&pattern);
@@ -265,7 +270,7 @@ selection_make(Selection *selection, const Settings *settings)
 	selection_close(selection);
 	selection_bring_public(selection);
 	selection_report(selection);
-	return true;
+	return extension_rows_check(selection, settings);
 }
 
 void
@@ -275,6 +280,7 @@ selection_free(Selection *selection)
 	free(selection->states);
 	free(selection->late);
 	free(selection->of_members);
+	free(selection->rows);
 	free(selection->starts);
 	free(selection->dependents);
 	selection_forget_report(selection);

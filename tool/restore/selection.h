@@ -41,6 +41,9 @@ struct Selection
 	unsigned char *states;           /* EntryState by place of the entry */
 	bool *late;       /* by place: a partition to be attached to a parent that is there already */
 	bool *of_members; /* by place: grants on an object of an extension */
+	const Manifest *manifest;
+	unsigned char *rows; /* EntryState of tables without an entry, by their place in the manifest:
+							extension_rows.c */
 	Lines left_out;
 	Lines used;    /* existing things that it relies on */
 	Lines brought; /* things that were not asked for, but needed */

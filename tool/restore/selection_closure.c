@@ -13,6 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "extension_rows.h"
 #include "memory.h"
 #include "selection.h"
 #include "sql_name.h"
@@ -527,6 +528,13 @@ selection_close(Selection *selection)
 			continue;
 		closure.belongings[closure.nbelongings++] = id;
 		closure.needs[closure.nneeds++] = id;
+	}
+	for (i = 0; i < selection->manifest->ntables; i++)
+	{
+		const TocEntry *extension = extension_rows_need(selection, i);
+
+		if (extension != NULL)
+			include(&closure, extension, ENTRY_NEEDED);
 	}
 	follow(&closure);
 	take_out_impossible(selection);

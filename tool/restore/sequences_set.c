@@ -15,6 +15,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "extension_rows.h"
 #include "memory.h"
 #include "quote.h"
 #include "row_rights.h"
@@ -37,6 +38,14 @@ find_entry(const Selection *selection, const SequenceValue *value)
 	return NULL;
 }
 
+/* Is it one of those that come with rows of extensions, which no entry tells? */
+static bool
+is_of_rows(const RestorePlan *plan, const PGresult *members, const SequenceValue *value)
+{
+	return plan->selection->everything ||
+		   extension_rows_has_sequence(plan, members, value->schema, value->name);
+}
+
 static void
 append_setval(Buffer *sql, const char *schema, const char *name, const SequenceValue *value)
 {
@@ -54,7 +63,9 @@ bool
 sequences_set(RestorePlan *plan, Connection *connection, const RenameMap *map)
 {
 	SequenceValues values;
-	bool good = sequence_values_load(plan->settings, plan->repository, plan->manifest, &values);
+	PGresult *members = extension_rows_members(connection);
+	bool good = sequence_values_load(plan->settings, plan->repository, plan->manifest, &values) &&
+				members != NULL;
 	Buffer sql;
 	uint32_t i;
 
@@ -67,7 +78,7 @@ sequences_set(RestorePlan *plan, Connection *connection, const RenameMap *map)
 		const Renamed *renamed = map != NULL ? rename_find(map, value->schema, value->name) : NULL;
 
 		if (entry != NULL ? !selection_includes(plan->selection, entry)
-						  : !plan->selection->everything)
+						  : !is_of_rows(plan, members, value))
 			continue;
 		append_setval(&sql, renamed != NULL ? renamed->schema : value->schema,
 					  renamed != NULL ? renamed->name : value->name, value);
@@ -76,6 +87,7 @@ sequences_set(RestorePlan *plan, Connection *connection, const RenameMap *map)
 	if (good && sql.length > 0)
 		good = connection_command(connection, sql.data);
 	buffer_free(&sql);
+	PQclear(members);
 	sequence_values_free(&values);
 	return good;
 }
@@ -188,7 +200,9 @@ bool
 sequences_advance(RestorePlan *plan, Connection *connection)
 {
 	SequenceValues values;
-	bool good = sequence_values_load(plan->settings, plan->repository, plan->manifest, &values);
+	PGresult *members = extension_rows_members(connection);
+	bool good = sequence_values_load(plan->settings, plan->repository, plan->manifest, &values) &&
+				members != NULL;
 	uint32_t i;
 
 	for (i = 0; good && i < values.count; i++)
@@ -196,9 +210,10 @@ sequences_advance(RestorePlan *plan, Connection *connection)
 		const TocEntry *entry = find_entry(plan->selection, &values.items[i]);
 
 		if (entry != NULL ? selection_state(plan->selection, entry->id) >= ENTRY_BELONGS
-						  : plan->selection->everything)
+						  : is_of_rows(plan, members, &values.items[i]))
 			good = advance_if_there(plan, connection, &values.items[i]);
 	}
+	PQclear(members);
 	sequence_values_free(&values);
 	return good;
 }

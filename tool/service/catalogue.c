@@ -193,6 +193,8 @@ tables_json(const Manifest *manifest)
 		json_object_set_new(value, "stored_bytes", json_count(table->stored_bytes));
 		json_object_set_new(value, "heap_bytes", json_count(table->heap_bytes));
 		json_object_set_new(value, "members", json_integer(members[i]));
+		if (table->extension != NULL)
+			json_object_set_new(value, "extension", json_text(table->extension));
 		json_array_append_new(tables, value);
 	}
 	free(members);
