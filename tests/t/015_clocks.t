@@ -211,4 +211,32 @@ query('clk', 'CREATE TABLE t AS SELECT 0 AS state');
 	like($out, qr/\Q$all[1]{backup}\E/, 'the latest of the globals is verified');
 }
 
+# Configuration files have no server's clock: what is dated in the future is passed over, and said so.
+{
+	my $repo = new_repository('files');
+	my $keygen = tool_ok([ 'config', 'keygen', '-o', "$scratch/config.key" ], 'a key');
+	my ($recipient) = join('', read_bytes("$scratch/config.key"), $keygen) =~ /(age1[0-9a-z]+)/;
+	my $file = "$scratch/app.env";
+
+	for my $made ([ 365 * $day, 'STATE=old' ], [ 0, 'STATE=new' ])
+	{
+		write_bytes($file, $made->[1]);
+		my ($code, $out, $err) = at_offset($made->[0], 'config', 'backup', '--repo', $repo, '--recipient', $recipient, $file);
+		is($code, 0, "files with a clock of $made->[0] s") or diag($err);
+		unlike($err, $warned, 'no warning by the wrong clock itself') if $made->[0];
+		like($err, qr/warning: of the files of set "default", backup \S+ is dated in the future; \S+ counts as the latest\nHINT: .*name it/,
+			'the backup by the right clock is warned') unless $made->[0];
+	}
+	my ($code, $out, $err) = tool('config', 'restore', '--repo', $repo, '--identity', "$scratch/config.key", "--restore-dir=$scratch/restored", '--yes');
+	is($code, 0, 'the files are restored') or diag($err);
+	like($err, qr/is dated in the future; \S+ counts as the latest/, 'with the warning');
+	my ($restored) = all_files("$scratch/restored");
+	is(read_bytes("$scratch/restored/$restored"), 'STATE=new', 'the latest that is not in the future');
+	($code, $out, $err) = tool('config', 'list', '--repo', $repo, '--json');
+	my ($future) = sort { $b cmp $a } map { $_->{backup} } @{ JSON::PP->new->utf8->decode($out)->{backups} };
+	($code, $out, $err) = tool('config', 'restore', '--repo', $repo, '--identity', "$scratch/config.key", "--restore-dir=$scratch/named", '--yes', $future);
+	is($code, 0, 'the other one by its name') or diag($err);
+	is(read_bytes("$scratch/named/$restored"), 'STATE=old', 'is that one');
+}
+
 done_testing();

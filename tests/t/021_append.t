@@ -287,4 +287,23 @@ for my $delay (0.1, 0.3, 0.5)
 	}
 }
 
+# What code of a table needs, and what cannot be skipped: the hint says what helps.
+create_database('hints');
+query('hints', <<'SQL');
+CREATE TABLE audit (i int);
+CREATE TABLE t (i int);
+INSERT INTO t VALUES (1);
+CREATE FUNCTION note() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN INSERT INTO audit VALUES (new.i); RETURN new; END';
+CREATE TRIGGER note AFTER INSERT ON t FOR EACH ROW EXECUTE FUNCTION note();
+CREATE TABLE late_key (i int PRIMARY KEY DEFERRABLE);
+INSERT INTO late_key VALUES (1);
+SQL
+tool_ok([ 'backup', '--repo', $repo, '-d', 'hints' ], 'backup');
+query('hints', 'DELETE FROM t');
+my @hints = ('restore', '--repo', $repo, 'hints', '--to', 'hints', '--append', '--yes');
+tool_fails([ @hints, '--table', 't' ], 1, qr/relation "audit" does not exist.*HINT:  .*empty search_path.*SET search_path.*--disable-triggers/s,
+	'a trigger with a name without schema');
+tool_ok([ @hints, '--table', 't', '--disable-triggers' ], 'without triggers');
+tool_fails([ @hints, '--table', 'late_key', '--on-conflict=skip' ], 1, qr/deferrable.*HINT:  .*--as/s, 'a key that is deferrable');
+
 done_testing();

@@ -167,4 +167,18 @@ tool_ok([ 'globals', 'backup', '--repo', $repo, '-q' ], 'backup of the globals')
 	let_go($session);
 }
 
+# A role that may not end a superuser's session: it is waited for, and no error is reported where there is none.
+query('postgres', 'ALTER ROLE lord CREATEDB; CREATE DATABASE lords OWNER lord; GRANT pg_read_all_data TO lord');
+query('lords', 'CREATE TABLE t AS SELECT 1 AS i; ALTER TABLE t OWNER TO lord');
+{
+	local $ENV{PGUSER} = 'lord';
+	tool_ok([ 'backup', '--repo', $repo, '-d', 'lords', '-q' ], 'backup by an owner');
+	my $session = do { local $ENV{PGUSER} = 'postgres'; background_sql('lords', 'SELECT pg_sleep(3)') };
+	wait_until(sub { backends_in('lords') > 0 });
+	my ($code, $out, $err) = tool('restore', '--repo', $repo, 'lords', '--drop', '--yes', '--discard-old');
+	is($code, 0, 'an owner restores beside a session of a superuser') or diag($err);
+	unlike($err, qr/error:|connection was lost/, 'without an error that is none');
+	$session->();
+}
+
 done_testing();

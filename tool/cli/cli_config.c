@@ -128,6 +128,19 @@ print_files(const Manifest *manifest)
 	text_table_print(table);
 }
 
+/* The warnings that a restore would give, while the cause can still be found. */
+static void
+warn_of_clocks(Repository *repository, const char *set)
+{
+	BackupName *names;
+	int count;
+
+	if (!repository_list_sets(repository, set, &names, &count))
+		return;
+	repository_choose(repository, names, count, NULL);
+	free(names);
+}
+
 static bool
 config_backup(const Settings *settings, Repository *repository, char **arguments, int narguments)
 {
@@ -150,6 +163,9 @@ config_backup(const Settings *settings, Repository *repository, char **arguments
 	}
 	if (manifest != NULL)
 		interrupt_too_late();
+	/* It is stored; what could not be listed is reported. */
+	if (manifest != NULL)
+		warn_of_clocks(repository, settings->set);
 	if (manifest != NULL && settings->json)
 		output_json(backup_json(manifest));
 	else if (manifest != NULL)

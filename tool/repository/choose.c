@@ -10,6 +10,10 @@
  * damaged.  To pass over a damaged backup in silence would restore an older
  * state than was asked for.
  *
+ * Files have no server, and so no other clock than that of the host that backs
+ * them up.  There, a backup that is dated in the future is passed over as long
+ * as there is one that is not.
+ *
  * The time is near the beginning of a manifest, which may be large.  So only
  * its first bytes are read, except of the backups whose ids are later than
  * that of the chosen one: they must prove that they are older, because a
@@ -142,12 +146,20 @@ compare_positions(Repository *repository, const BackupName *a, const BackupName 
 	return result;
 }
 
+static bool
+is_in_future(double when)
+{
+	return when > (double) (time(NULL) + CLOCK_TOLERANCE);
+}
+
 /* Two snapshots of one instant: the position in the WAL tells, else any order that stays. */
 static bool
 is_later(Repository *repository, const Candidate *a, const Candidate *b)
 {
 	int by_position;
 
+	if (a->name->of_files && is_in_future(a->when) != is_in_future(b->when))
+		return is_in_future(b->when);
 	if (a->when != b->when)
 		return a->when > b->when;
 	by_position = compare_positions(repository, a->name, b->name);
@@ -291,19 +303,45 @@ static void
 warn_of_future(const Candidate *latest)
 {
 	char *whose = subject(latest->name);
-	double now = (double) (time(NULL) + CLOCK_TOLERANCE);
 
-	if (latest->when > now)
+	if (is_in_future(latest->when))
 		log_warning_hint("A clock is or was wrong: that of the server when the backup was made, or "
-						 "now that of this host. Later backups do not count as the latest until "
-						 "that time; \"nex_backup list\" shows all.",
+						 "now that of this host. If it was that of the server, later backups do "
+						 "not count as the latest until that time; \"nex_backup list\" shows all.",
 						 "the latest backup of %s, %s, is dated in the future", whose,
 						 latest->name->id);
-	else if ((double) backup_id_time(latest->name->id) > now)
+	else if (is_in_future((double) backup_id_time(latest->name->id)))
 		log_warning_hint("The clock of the host that made it was wrong, or that of this host is. "
 						 "The time of the snapshot, by the server's clock, decides.",
 						 "the name of the latest backup of %s, %s, is a time in the future", whose,
 						 latest->name->id);
+	free(whose);
+}
+
+/* Of files: a backup that is passed over. */
+static void
+warn_of_passed_over(const Candidate *candidates, int count, const Candidate *latest)
+{
+	const Candidate *later = NULL;
+	char *whose;
+	char *hint;
+	int i;
+
+	for (i = 0; i < count; i++)
+	{
+		if (candidates[i].name->of_files && is_in_future(candidates[i].when) &&
+			!is_in_future(latest->when))
+			later = &candidates[i];
+	}
+	if (later == NULL)
+		return;
+	whose = subject(later->name);
+	hint = xasprintf("The clock of this host is or was wrong.  If it is wrong now, and %s is the "
+					 "newer one, name it to use it.",
+					 later->name->id);
+	log_warning_hint(hint, "of %s, backup %s is dated in the future; %s counts as the latest",
+					 whose, later->name->id, latest->name->id);
+	free(hint);
 	free(whose);
 }
 
@@ -327,6 +365,7 @@ warn_of_clocks(Repository *repository, const Candidate *candidates, int count,
 	}
 	if (later != NULL)
 		warn_of_later_id(repository, later, latest->name);
+	warn_of_passed_over(candidates, count, latest);
 	warn_of_future(latest);
 }
 

@@ -127,7 +127,10 @@ insert_new_rows(Append *append, const AppendTable *table, const RowCopy *copy, c
 	{
 		char *what = xasprintf("could not add rows to table %s", table->target);
 
-		connection_report(append->connection, result, what);
+		char *hint = row_copy_hint(copy, PQresultErrorField(result, PG_DIAG_SQLSTATE));
+
+		connection_report_hint(append->connection, result, what, hint);
+		free(hint);
 		free(what);
 	}
 	PQclear(result);

@@ -373,6 +373,7 @@ loader_run(RestorePlan *plan)
 	memset(&loading, 0, sizeof(loading));
 	loading.plan = plan;
 	loading.target = target_with_database(plan->target, plan->working);
+	target_send_patiently(loading.target);
 	loading.early = early_indexes_plan(plan);
 	loading.rows = xcalloc((size_t) plan->manifest->ntables + 1, sizeof(*loading.rows));
 	if (plan->errors != NULL)

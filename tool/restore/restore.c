@@ -403,7 +403,8 @@ execute(RestorePlan *plan)
 
 	/* It removes, or gives back, what an interrupted restore leaves. */
 	connection_spare(plan->maintenance);
-	target_send_patiently(plan->target);
+	if (plan->partial)
+		target_send_patiently(plan->target);
 	if (connection_version(plan->maintenance) / 10000 < plan->manifest->server.version_num / 10000)
 		log_warning("this server (version %d) is older than the one of the backup (version %s)",
 					connection_version(plan->maintenance) / 10000, plan->manifest->server.version);

@@ -25,6 +25,10 @@
 #define SQLSTATE_UNIQUE_VIOLATION "23505"
 #define SQLSTATE_EXCLUSION_VIOLATION "23P01"
 #define SQLSTATE_INSUFFICIENT_PRIVILEGE "42501"
+#define SQLSTATE_UNDEFINED_TABLE "42P01"
+#define SQLSTATE_UNDEFINED_FUNCTION "42883"
+#define SQLSTATE_UNDEFINED_OBJECT "42704"
+#define SQLSTATE_OBJECT_NOT_IN_PREREQUISITE_STATE "55000"
 
 const char *
 row_copy_columns(const ManifestTable *table, size_t *length)
@@ -82,15 +86,33 @@ row_copy_command(const ManifestTable *table, const char *target)
 	return xasprintf("COPY %s %.*s FROM stdin;", target, (int) length, columns);
 }
 
-/* What helps where the owner of the table may not, or cannot, do what the session could. */
-static char *
-hint_for_owner(const RowCopy *copy, const char *state)
+/* Code of the table cannot do what it does in a session of the application. */
+char *
+row_copy_hint(const RowCopy *copy, const char *state)
 {
-	if (copy->owner == NULL || state == NULL || strcmp(state, SQLSTATE_INSUFFICIENT_PRIVILEGE) != 0)
+	static const char *const unknown_names[] = {
+		SQLSTATE_UNDEFINED_TABLE, SQLSTATE_UNDEFINED_FUNCTION, SQLSTATE_UNDEFINED_OBJECT, NULL};
+	int i;
+
+	if (state == NULL)
 		return NULL;
-	return xasprintf(
-		"Rows are added with the rights of the table's owner, \"%s\".  " ROWS_AS_SESSION_HINT,
-		copy->owner);
+	if (copy->owner != NULL && strcmp(state, SQLSTATE_INSUFFICIENT_PRIVILEGE) == 0)
+		return xasprintf(
+			"Rows are added with the rights of the table's owner, \"%s\".  " ROWS_AS_SESSION_HINT,
+			copy->owner);
+	if (strcmp(state, SQLSTATE_OBJECT_NOT_IN_PREREQUISITE_STATE) == 0)
+		return xstrdup(
+			"If a unique key of the table is deferrable, rows cannot be skipped.  Restore "
+			"the table under another name (--as), and copy the rows that are missing.");
+	for (i = 0; unknown_names[i] != NULL; i++)
+	{
+		if (strcmp(state, unknown_names[i]) == 0)
+			return xstrdup(
+				"Triggers and other code of a table run with an empty search_path, as in "
+				"logical replication.  Give the function a search_path of its own (ALTER "
+				"FUNCTION NAME SET search_path = ...), or use --disable-triggers.");
+	}
+	return NULL;
 }
 
 RowCopyStatus
@@ -114,7 +136,7 @@ row_copy_judge(RowCopy *copy, const PGresult *result)
 		return ROW_COPY_CONFLICT;
 	}
 	what = xasprintf("could not load table %s", copy->shown);
-	hint = hint_for_owner(copy, state);
+	hint = row_copy_hint(copy, state);
 	connection_report_hint(copy->connection, result, what, hint);
 	free(hint);
 	free(what);

@@ -52,6 +52,10 @@ extern const char *row_copy_columns(const ManifestTable *table, size_t *length);
 /* The names of these columns as an array of text; caller frees. */
 extern char *row_copy_column_array(const ManifestTable *table);
 
+/* What helps against an error of this SQLSTATE (or NULL) while rows are added; NULL, or caller
+ * frees. */
+extern char *row_copy_hint(const RowCopy *copy, const char *state);
+
 /* A failed result: a conflict, or an error, which is reported. */
 extern RowCopyStatus row_copy_judge(RowCopy *copy, const PGresult *result);
 

@@ -157,9 +157,14 @@ disconnect_until_done(RestorePlan *plan, Connection *helper)
 
 		result = connection_query(
 			helper,
-			"SELECT pg_catalog.pg_terminate_backend(pid) FROM pg_catalog.pg_stat_activity"
-			" WHERE datname IN ($1::pg_catalog.name, $2::pg_catalog.name)"
-			" AND pid <> pg_catalog.pg_backend_pid()",
+			"SELECT pg_catalog.pg_terminate_backend(a.pid) FROM pg_catalog.pg_stat_activity a"
+			" LEFT JOIN pg_catalog.pg_roles r ON r.oid = a.usesysid"
+			" WHERE a.datname IN ($1::pg_catalog.name, $2::pg_catalog.name)"
+			" AND a.pid <> pg_catalog.pg_backend_pid()"
+			/* Those that we may end; the swap waits for the others until its timeout. */
+			" AND (pg_catalog.current_setting('is_superuser') = 'on' OR (NOT r.rolsuper"
+			"  AND (pg_catalog.pg_has_role(r.oid, 'MEMBER')"
+			"   OR pg_catalog.pg_has_role('pg_signal_backend', 'MEMBER'))))",
 			2, params);
 		if (result == NULL)
 			return false;
