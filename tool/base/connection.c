@@ -93,6 +93,10 @@ static const char *const state_hints[][2] = {
 			  "max_standby_archive_delay, and run the backup again."},
 	{"42704", "Roles and tablespaces are not part of a database backup: \"nex_backup globals "
 			  "restore\" brings them, if the globals were backed up."},
+	{"25006",
+	 "The server is a standby, a load balancer led to one, or default_transaction_read_only is "
+	 "set there. Name the primary with -h, or with target_session_attrs=read-write in the "
+	 "connection string."},
 	{"57P01", "An administrator, or the end of the server, has terminated a session of this "
 			  "program; the server's log says more."},
 };
