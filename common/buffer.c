@@ -11,15 +11,19 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #define FIRST_CAPACITY 256
 
-/* Out of memory: one line without allocating, and out. */
-static void
+/* One line without allocating, and out at once: other threads may be anywhere. */
+void
 out_of_memory(void)
 {
-	fputs("nex_backup: error: out of memory\n", stderr);
-	exit(1);
+	static const char message[] = "nex_backup: error: out of memory\n";
+	ssize_t ignored = write(STDERR_FILENO, message, sizeof(message) - 1);
+
+	(void) ignored;
+	_exit(1);
 }
 
 void

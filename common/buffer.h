@@ -23,6 +23,9 @@ typedef struct Buffer
 	size_t capacity;
 } Buffer;
 
+/* End the program because there is no memory. */
+extern void out_of_memory(void) __attribute__((noreturn));
+
 extern void buffer_init(Buffer *buffer);
 extern void buffer_free(Buffer *buffer);
 extern void buffer_reset(Buffer *buffer);

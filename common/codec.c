@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <zstd.h>
+#include <zstd_errors.h>
 
 typedef struct CodecFacts
 {
@@ -210,6 +211,15 @@ decompressor_free(Decompressor *decompressor)
 	free(decompressor);
 }
 
+/* That there is no memory says nothing about what was to be read. */
+static const char *
+zstd_problem(size_t result)
+{
+	if (ZSTD_getErrorCode(result) == ZSTD_error_memory_allocation)
+		out_of_memory();
+	return "is not an intact zstd frame";
+}
+
 static const char *
 zstd_frame(Decompressor *decompressor, const char *stored, size_t stored_length, char *raw,
 		   size_t raw_length)
@@ -225,7 +235,7 @@ zstd_frame(Decompressor *decompressor, const char *stored, size_t stored_length,
 		return "does not decompress to its recorded length";
 	length = ZSTD_decompressDCtx(decompressor->zstd, raw, raw_length, stored, stored_length);
 	if (ZSTD_isError(length))
-		return "is not an intact zstd frame";
+		return zstd_problem(length);
 	return length == raw_length ? NULL : "does not decompress to its recorded length";
 }
 
@@ -301,7 +311,7 @@ decompressor_feed(Decompressor *decompressor, const char *stored, size_t stored_
 	*used = in.pos;
 	*made = out.pos;
 	if (ZSTD_isError(left))
-		return "is not an intact zstd frame";
+		return zstd_problem(left);
 	decompressor->complete = left == 0;
 	return NULL;
 }

@@ -1,33 +1,28 @@
 /*-------------------------------------------------------------------------
  *
  * memory.c
- *	  Allocation that never returns NULL.
+ *	  Allocation that never returns NULL, for us and for libraries.
  *
- * The message goes out with write() and not through the log, which would
- * have to allocate to say it.
+ * A library that gets no memory says that it could not read a text or check a
+ * signature, as it does of a bad one.  A good file would be called damaged, and
+ * where a text is made, a part of it could be missing.  So those that can be
+ * told take their memory from here.  zstd cannot be (codec.c looks at its
+ * error); libyaml cannot, but reads only what others wrote and says what failed;
+ * libpq reports it as an error of the command.
  *
  *-------------------------------------------------------------------------
  */
 #include "memory.h"
 
+#include <jansson.h>
+#include <libdeflate.h>
+#include <openssl/crypto.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
-#include "log.h"
-
-/* End the program at once: other threads may be anywhere. */
-static void __attribute__((noreturn)) out_of_memory(void)
-{
-	static const char message[] = "nex_backup: error: out of memory\n";
-	ssize_t ignored;
-
-	ignored = write(STDERR_FILENO, message, sizeof(message) - 1);
-	(void) ignored;
-	_exit(EXIT_FAILED);
-}
+#include "buffer.h"
 
 void *
 xmalloc(size_t size)
@@ -84,4 +79,41 @@ xasprintf(const char *format, ...)
 	if (length < 0)
 		out_of_memory();
 	return text;
+}
+
+static void *
+library_malloc(size_t size, const char *file, int line)
+{
+	(void) file;
+	(void) line;
+	return xmalloc(size);
+}
+
+/* As OpenSSL's own: nothing left of it is nothing. */
+static void *
+library_realloc(void *pointer, size_t size, const char *file, int line)
+{
+	(void) file;
+	(void) line;
+	if (size > 0)
+		return xrealloc(pointer, size);
+	free(pointer);
+	return NULL;
+}
+
+static void
+library_free(void *pointer, const char *file, int line)
+{
+	(void) file;
+	(void) line;
+	free(pointer);
+}
+
+void
+memory_for_libraries(void)
+{
+	json_set_alloc_funcs(xmalloc, free);
+	libdeflate_set_memory_allocator(xmalloc, free);
+	/* Refused when OpenSSL has memory already; then it is as it was. */
+	(void) CRYPTO_set_mem_functions(library_malloc, library_realloc, library_free);
 }

@@ -17,4 +17,7 @@ extern void *xrealloc(void *pointer, size_t size);
 extern char *xstrdup(const char *string); /* NULL gives NULL */
 extern char *xasprintf(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
+/* Before anything else: what libraries ask for ends the program in the same way. */
+extern void memory_for_libraries(void);
+
 #endif /* NEX_MEMORY_H */

@@ -323,6 +323,7 @@ main(int argc, char **argv)
 	Arguments arguments;
 	bool done;
 
+	memory_for_libraries();
 	open_standard_descriptors();
 	/* No child needs what we were started with: that of --passphrase-fd, say. */
 	descriptors_sweep(STDERR_FILENO + 1, DESCRIPTORS_MARK, false);
