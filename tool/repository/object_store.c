@@ -213,6 +213,15 @@ note_written(ObjectStore *store, const ManifestObject *object, StorageWrite how)
 	pthread_mutex_unlock(&store->lock);
 }
 
+/* May we read it?  What we may not is of no use to a restore, and is written anew. */
+static bool
+readable(Storage *storage, const char *path)
+{
+	char nothing;
+
+	return storage->read_range(storage, path, 0, 0, &nothing) == 0;
+}
+
 /* What is known of the object that this path should hold. */
 static Vouched
 judge(ObjectStore *store, const char *path, const ManifestObject *object)
@@ -223,8 +232,10 @@ judge(ObjectStore *store, const char *path, const ManifestObject *object)
 
 	if (error == ENOENT)
 		return MISSING;
-	return error == 0 && bytes == object->bytes && previous_names(store, object) ? VOUCHED
-																				 : UNVOUCHED;
+	return error == 0 && bytes == object->bytes && previous_names(store, object) &&
+				   readable(storage, path)
+			   ? VOUCHED
+			   : UNVOUCHED;
 }
 
 /* Write an object. */
@@ -300,7 +311,8 @@ object_store_put_encrypted(ObjectStore *store, const char *content, uint64_t len
 	if (known != NULL)
 	{
 		path = object_path(store, known->id);
-		there = storage->size(storage, path, &bytes) == 0 && bytes == known->bytes;
+		there = storage->size(storage, path, &bytes) == 0 && bytes == known->bytes &&
+				readable(storage, path);
 		free(path);
 		if (there)
 		{
