@@ -11,6 +11,7 @@ use File::Temp ();
 use IPC::Run ();
 use JSON::PP ();
 use NexBackup::Test;
+use POSIX ();
 use Test::More;
 
 my $node = start_server('main');
@@ -142,6 +143,17 @@ is(read_bytes("$base/etc/$_"), $original{$_}, "$_ is back") for qw(compose.yaml 
 my @kept = glob("$base/etc/compose.yaml.before-*");
 is(scalar @kept, 1, 'the old file is kept');
 is(read_bytes($kept[0]), $changed, '... as it was');
+
+# Also when a restore of the same second, which failed perhaps, has taken the name: here of ten seconds.
+my %taken = map { my $at = POSIX::strftime('%Y%m%dT%H%M%SZ', gmtime(time + $_)); ("$base/etc/compose.yaml.before-$at" => 1) } 0 .. 9;
+write_bytes($_, 'of another restore') for keys %taken;
+write_bytes("$base/etc/compose.yaml", $changed);
+tool_ok([ 'config', 'restore', '--repo', $repo, '--identity', $identity, '--yes' ], 'a name that is taken is no obstacle');
+is(read_bytes("$base/etc/compose.yaml"), $original{'compose.yaml'}, '... the file is back');
+my ($second) = grep { /before-\S+-2$/ } glob("$base/etc/compose.yaml.before-*");
+is(read_bytes($second // '/dev/null'), $changed, '... and the old one is kept under another name');
+is(scalar(grep { read_bytes($_) eq 'of another restore' } keys %taken), 10, '... and what was there is as it was');
+unlink keys %taken, $second;
 is(scalar(grep { /\.tmp$/ } glob("$base/etc/.* $base/etc/*")), 0, 'no temporary file is left');
 ($code, $out) = config('list', 'default');
 like($out, qr/^ default +\| \S+ +\| manual +\| +@{[ scalar @names ]} \|/m, 'list counts files, not the forms in which they are kept');

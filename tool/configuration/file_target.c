@@ -31,6 +31,7 @@
 
 #define TEMPORARY_PREFIX ".nex_backup-"
 #define NONCE_BYTES 6
+#define MAX_KEPT 1000 /* in one second */
 #define WALK_FLAGS (O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC)
 
 static bool
@@ -231,17 +232,46 @@ fill(int fd, const FileTarget *target, const ManifestFile *facts, const Buffer *
 	return fsync(fd) != 0 ? errno : 0;
 }
 
-/* Give what lies there a second name. */
+/* Give what lies there a second name, and another one if a run of this second has taken it. */
 static int
-keep_current(FileTarget *target, const char *time_suffix)
+keep_current(FileTarget *target, const char *time_suffix, char **name)
 {
-	char *name = xasprintf("%s.before-%s", target->name, time_suffix);
-	int error = linkat(target->parent, target->name, target->parent, name, 0) != 0 ? errno : 0;
+	int error = EEXIST;
+	int number;
 
-	if (error == 0)
+	*name = NULL;
+	for (number = 1; error == EEXIST && number < MAX_KEPT; number++)
+	{
+		free(*name);
+		*name = number == 1 ? xasprintf("%s.before-%s", target->name, time_suffix)
+							: xasprintf("%s.before-%s-%d", target->name, time_suffix, number);
+		error = linkat(target->parent, target->name, target->parent, *name, 0) != 0 ? errno : 0;
+	}
+	if (error != 0)
+	{
+		free(*name);
+		*name = NULL;
+	}
+	return error;
+}
+
+/* Put the new file in the place of what lies there, which keeps a name only if that works. */
+static int
+take_place(FileTarget *target, const char *temporary, const char *time_suffix)
+{
+	char *kept = NULL;
+	int error = target->exists ? keep_current(target, time_suffix, &kept) : 0;
+
+	if (error == 0 && renameat(target->parent, temporary, target->parent, target->name) != 0)
+	{
+		error = errno;
+		if (kept != NULL)
+			unlinkat(target->parent, kept, 0);
+	}
+	else if (kept != NULL)
 		target->kept_as = xasprintf("%.*s%s", (int) (strlen(target->path) - strlen(target->name)),
-									target->path, name);
-	free(name);
+									target->path, kept);
+	free(kept);
 	return error;
 }
 
@@ -330,10 +360,8 @@ file_target_write(FileTarget *target, const ManifestFile *facts, const Buffer *c
 	error = fill(fd, target, facts, content);
 	if (close(fd) != 0 && error == 0)
 		error = errno;
-	if (error == 0 && target->exists)
-		error = keep_current(target, time_suffix);
-	if (error == 0 && renameat(target->parent, temporary, target->parent, target->name) != 0)
-		error = errno;
+	if (error == 0)
+		error = take_place(target, temporary, time_suffix);
 	if (error != 0)
 		unlinkat(target->parent, temporary, 0);
 	if (held >= 0)
