@@ -1,7 +1,7 @@
 # Targets for people: what a newcomer types, and what a developer does.
 # Included by the top Makefile.
 
-.PHONY: demo check check-guide check-mutants check-style check-unit check-installcheck check-tap check-sanitize check-versions check-regression-database check-public-schemas check-settings bench format lint
+.PHONY: demo check check-guide check-mutants check-style check-unit check-installcheck check-tap check-sanitize check-versions check-regression-database check-public-schemas check-settings check-faults bench format lint
 
 demo:
 	@PG_CONFIG='$(PG_CONFIG)' scripts/demo.sh
@@ -39,6 +39,11 @@ check-public-schemas:
 # NEXB_LEVELS=role,database,both,server for whose they are.
 check-settings:
 	@TESTS=tests/slow/settings.t PG_CONFIG='$(PG_CONFIG)' scripts/check.sh tap
+
+# Faults of system calls, repositories, connections and servers, with a table of what came of them;
+# how many, how long, which: the head of tests/slow/faults.t.
+check-faults:
+	@TESTS=tests/slow/faults.t NEXB_FAULTS_TABLE=1 PG_CONFIG='$(PG_CONFIG)' scripts/check.sh tap
 
 # BENCH="--scale 0.1 --runs 1 --only backup"
 bench:

@@ -1,0 +1,55 @@
+# A sample of the faults that "make check-faults" tries (tests/slow/faults.t): system calls that fail,
+# do half or kill; damage in a repository; a connection that is cut or falls silent; a server that
+# stops.  The same ones each time; NEXB_FAULTS_SEED chooses others.
+use strict;
+use warnings;
+
+use File::Temp ();
+use List::Util qw(min shuffle);
+use NexBackup::FaultDamage;
+use NexBackup::FaultOperations;
+use NexBackup::FaultProxy;
+use NexBackup::FaultSweep;
+use NexBackup::Faults;
+use NexBackup::Test;
+use Test::More;
+
+my $seed = $ENV{NEXB_FAULTS_SEED} || 20261129;
+my $directory = File::Temp::tempdir(CLEANUP => 1);
+my $shim = build_shim($directory) or plan skip_all => 'no C compiler for the faults';
+my $node = start_server('main', restart_after_crash => 'on');
+my $world = new_world($node, $shim, $directory);
+my %operation = map { $_->{name} => $_ } fault_operations();
+
+srand($seed);
+note("NEXB_FAULTS_SEED=$seed");
+
+# So many of some trials.
+sub some_of
+{
+	my ($count, @trials) = @_;
+	my @mixed = shuffle(@trials);
+
+	return @mixed[ 0 .. min($count, scalar @mixed) - 1 ];
+}
+
+my @damage = damage_trials($world, 'plain', 'encrypted');
+my @trials = (
+	# Libraries that get no memory must not say that a file is damaged.
+	some_of(10, grep { $_->{column} eq 'memory' } call_trials($world, 10000, $operation{'verify, encrypted'})),
+	some_of(4, call_trials($world, 6, $operation{backup})),
+	some_of(3, call_trials($world, 5, $operation{'restore --drop'})),
+	some_of(3, call_trials($world, 4, $operation{'config restore'})),
+	some_of(2, call_trials($world, 4, $operation{expire})),
+	some_of(3, @damage),
+	# What cannot be read is not used again by a new backup.
+	some_of(2, grep { $_->{name} =~ /^damage plain objects.* unreadable/ } @damage),
+	some_of(2, grep { $_->{column} ne 'silent' } connection_trials($world, 3, $operation{backup})),
+	some_of(1, grep { $_->{column} eq 'silent' } connection_trials($world, 3, $operation{'restore --append'})),
+	some_of(1, server_trials($world, 1, $operation{backup})));
+my @results = run_sweep(5, [$world], @trials);
+
+is(scalar @results, scalar @trials, 'all of them were tried');
+cmp_ok(scalar(grep { $_->{hit} ne '' } @results), '>', @trials / 2, 'most faults came to pass');
+report_sweep(scalar @trials, @results);
+done_testing();
