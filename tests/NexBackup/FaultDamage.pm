@@ -112,7 +112,11 @@ sub damage
 		return undef if $others eq $bytes;
 		write_bytes($full, $others);
 		write_bytes("$root/$other", $bytes);
-		return sub { $back->(); write_bytes("$root/$other", $others) };
+		return sub {
+			$back->();
+			make_path(dirname("$root/$other"));
+			write_bytes("$root/$other", $others);
+		};
 	}
 	elsif ($way eq 'unreadable')
 	{
