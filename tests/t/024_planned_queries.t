@@ -191,6 +191,14 @@ for my $planted ('CREATE INDEX CONCURRENTLY e_big ON joe.big ((joe.g(1)))', 'CRE
 	as_joe('DROP INDEX IF EXISTS joe.e_big');
 }
 
+# Two keys, and a database whose owner has taken every way to look one up: rows are counted all the same.
+as_joe('CREATE TABLE joe.keys (a integer UNIQUE, b integer UNIQUE); INSERT INTO joe.keys SELECT i, i FROM generate_series(1, 40000) i');
+tool_ok([ 'backup', '--repo', $repo, '-d', 'app' ], 'backup');
+as_joe('DELETE FROM joe.keys WHERE a > 39990; INSERT INTO joe.keys VALUES (39995, 50000), (50001, 39996)');
+query('app', "ALTER DATABASE app SET $_ = off") for qw(enable_hashjoin enable_mergejoin enable_indexscan enable_indexonlyscan enable_bitmapscan);
+like(tool_ok([ @append, '--on-conflict=skip', '--table', 'joe.keys' ], 'skip, two keys'), qr/8 rows added, 39,992 there already/, 'two keys: either counts');
+query('app', "ALTER DATABASE app RESET ALL");
+
 # ------------------------------------------------------ a superuser's materialized view
 
 # It is filled as its owner, and reads what others have changed since the backup.

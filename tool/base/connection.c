@@ -76,9 +76,13 @@ static const char pin_session[] =
 	"SELECT pg_catalog.set_config(name, 'origin', false) FROM pg_catalog.pg_settings"
 	" WHERE name = 'session_replication_role' AND setting <> 'origin' AND (SELECT rolsuper"
 	"  FROM pg_catalog.pg_roles WHERE rolname = current_user);"
-	/* Of the database's owner: a hash table may be made as large as these let it be. */
+	/*
+	 * Of the database's owner: a hash table may be made as large as these let it be, and without
+	 * a way to join the server loops.
+	 */
 	"SELECT pg_catalog.set_config(name, boot_val, false) FROM pg_catalog.pg_settings"
-	" WHERE name IN ('work_mem', 'hash_mem_multiplier') AND source = 'database';"
+	" WHERE (name IN ('work_mem', 'hash_mem_multiplier') OR name LIKE 'enable%')"
+	" AND source = 'database';"
 	"SELECT pg_catalog.set_config(name, 'view, foreign-table', false) FROM pg_catalog.pg_settings"
 	" WHERE name = 'restrict_nonsystem_relation_kind';";
 

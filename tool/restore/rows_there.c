@@ -21,7 +21,9 @@
  * Equality is what the index means by it; expressions and predicates are not
  * looked into.  Values are compared as the type that the operator is for, or
  * somebody could have made another operator of the name that fits the types of
- * the columns better.  Keys of children are not those of the table.
+ * the columns better.  Keys of children are not those of the table.  One join
+ * for each key, as the server can only loop over both tables for a condition
+ * with OR.
  */
 static const char query_query[] =
 	"WITH named AS (SELECT c.* FROM pg_catalog.pg_class c JOIN pg_catalog.pg_roles r"
@@ -53,11 +55,12 @@ static const char query_query[] =
 	"   't.%I%s OPERATOR(%I.%s) r.%I::%s%s', attname, compared, nspname, oprname, attname, type,"
 	"   compared), ' AND ' ORDER BY place) AS condition"
 	"  FROM columns GROUP BY indexrelid HAVING pg_catalog.bool_and(known))"
-	"SELECT pg_catalog.format('SELECT pg_catalog.count(*) FROM " ROW_STAGE " AS r WHERE EXISTS"
-	"  (SELECT FROM %s%I.%I AS t WHERE %s)', CASE named.relkind WHEN 'p' THEN '' ELSE 'ONLY ' END,"
-	"  n.nspname, named.relname, (SELECT pg_catalog.string_agg('(' || condition || ')', ' OR ')"
-	"   FROM keys)) FROM named JOIN pg_catalog.pg_namespace n ON n.oid = named.relnamespace"
-	" WHERE EXISTS (SELECT FROM keys)";
+	"SELECT pg_catalog.format('SELECT pg_catalog.count(*) FROM (%s) AS found',"
+	"  pg_catalog.string_agg(pg_catalog.format('SELECT r.ctid FROM " ROW_STAGE " AS r WHERE EXISTS"
+	"   (SELECT FROM %s%I.%I AS t WHERE %s)', CASE named.relkind WHEN 'p' THEN '' ELSE 'ONLY ' END,"
+	"   n.nspname, named.relname, keys.condition), ' UNION '))"
+	" FROM named JOIN pg_catalog.pg_namespace n ON n.oid = named.relnamespace, keys"
+	" HAVING pg_catalog.count(*) > 0";
 
 bool
 rows_there_query(const RowCopy *copy, const ManifestTable *source, const char *role, char **query)
