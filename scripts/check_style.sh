@@ -33,5 +33,6 @@ report 'PG_VERSION_NUM outside compat.h' "$(grep -n 'PG_VERSION_NUM' "${sources[
 report 'files of more than 800 lines' "$(wc -l "${sources[@]}" | awk '$2 != "total" && $1 > 800')"
 report 'the check of SQL text does not find what it must' "$(perl scripts/check_sql_text.pl --self-test 2>&1)"
 report 'text that becomes SQL without being quoted (scripts/check_sql_text.pl)' "$(perl scripts/check_sql_text.pl 2>&1)"
+report 'commands of restores over relations of others (scripts/check_live_queries.pl)' "$(perl scripts/check_live_queries.pl 2>&1)"
 [ $bad -eq 0 ] && printf 'ok\n'
 exit $bad
