@@ -318,4 +318,16 @@ for my $case ([ dba => 'dba.to_joe', qr/could be added to (?:schema joe|table jo
 	is(query('app', "SELECT count(*) FROM $table"), 1, "$role: $table has its row");
 }
 
+# The value of a sequence is read by its name: in the turn of its owner.
+as_joe('CREATE TABLE joe.numbered (id serial PRIMARY KEY); INSERT INTO joe.numbered SELECT FROM generate_series(1, 3)');
+tool_ok([ 'backup', '--repo', $repo, '-d', 'app' ], 'backup');
+for my $role ('kim', 'joe', 'postgres')
+{
+	as_joe('TRUNCATE joe.numbered RESTART IDENTITY');
+	my ($code, $out, $err) = tool('restore', '--repo', $repo, 'app', '--append', '-v', '--table', 'joe.numbered', '-U', $role);
+	is($code, 0, "$role: rows are added");
+	unlike("$out$err", qr/value of SEQUENCE/, "$role: nothing is left out");
+	is(as_joe("SELECT nextval('joe.numbered_id_seq')"), 4, "$role: the sequence is moved");
+}
+
 done_testing();

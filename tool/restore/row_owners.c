@@ -113,6 +113,28 @@ row_owners_decide(Connection *connection, const char *oid, const char *shown, bo
 }
 
 bool
+row_owners_ask(Connection *connection, const char *oid, RowOwners *answer, char **owner)
+{
+	PGresult *result = connection_query(connection, owners_query, 1, &oid);
+
+	*answer = ROW_OWNERS_NOBODY;
+	*owner = NULL;
+	if (result == NULL)
+		return false;
+	if (PQntuples(result) == 1)
+	{
+		*owner = xstrdup(PQgetvalue(result, 0, OWNERS_OWNER));
+		if (PQgetisnull(result, 0, OWNERS_OTHERS))
+			*answer = ROW_OWNERS_SESSION;
+		else if (PQgetvalue(result, 0, OWNERS_MEMBER)[0] == 't' &&
+				 PQgetisnull(result, 0, OWNERS_FOREIGN))
+			*answer = ROW_OWNERS_TURN;
+	}
+	PQclear(result);
+	return true;
+}
+
+bool
 row_owners_of_tables(Connection *connection, const char *tables, char **others)
 {
 	PGresult *result = connection_query(connection, tables_query, 1, &tables);

@@ -8,6 +8,10 @@
  * SEQUENCE does: it locks the sequence until the transaction ends.  So an
  * ALTER that changes nothing goes first where the role may do that.
  *
+ * The value that it has is read by its name.  A session that is not a
+ * superuser's cannot keep the owner of the schema from putting a view there;
+ * so it reads what belongs to others in the turn of their owner, or not at all.
+ *
  *-------------------------------------------------------------------------
  */
 #include "sequences_set.h"
@@ -17,9 +21,12 @@
 
 #include "extension_rows.h"
 #include "memory.h"
+#include "owner_turn.h"
 #include "quote.h"
+#include "row_owners.h"
 #include "row_rights.h"
 #include "sequence_values.h"
+#include "sql_build.h"
 
 /* The entry of a sequence in the backup; NULL if it has none (that of an extension). */
 static const TocEntry *
@@ -150,28 +157,109 @@ hold_name(Connection *connection, const char *name, const char *oid)
 	return good;
 }
 
+/* Set the sequence if it is behind, by SELECT or PERFORM. */
+static void
+append_advance(Buffer *buffer, const SequenceValue *value, const char *increment)
+{
+	SqlText *sql = sql_in(buffer);
+
+	sql_append(sql, "pg_catalog.setval(");
+	sql_qualified_literal(sql, value->schema, value->name);
+	sql_append(sql, ", ");
+	sql_checked_number(sql, value->value);
+	if (value->called)
+		sql_append(sql, ", true) FROM ");
+	else
+		sql_append(sql, ", false) FROM ");
+	sql_qualified(sql, value->schema, value->name);
+	if (increment[0] == '-')
+		sql_append(sql, " WHERE last_value OPERATOR(pg_catalog.>) ");
+	else
+		sql_append(sql, " WHERE last_value OPERATOR(pg_catalog.<) ");
+	sql_checked_number(sql, value->value);
+	if (value->called)
+	{
+		sql_append(sql, " OR (last_value OPERATOR(pg_catalog.=) ");
+		sql_checked_number(sql, value->value);
+		sql_append(sql, " AND NOT is_called)");
+	}
+}
+
+static bool
+set_as_session(Connection *connection, const SequenceValue *value, const char *increment)
+{
+	Buffer sql;
+	bool good;
+
+	buffer_init(&sql);
+	sql_append(sql_in(&sql), "SELECT ");
+	append_advance(&sql, value, increment);
+	good = connection_command(connection, sql_in(&sql));
+	buffer_free(&sql);
+	return good;
+}
+
+/* The same as the owner, a role that the session is a member of. */
+static bool
+set_as_owner(Connection *connection, const SequenceValue *value, const char *increment,
+			 const char *owner)
+{
+	Buffer body;
+	Buffer sql;
+	bool good;
+
+	buffer_init(&body);
+	buffer_init(&sql);
+	sql_append(sql_in(&body), "BEGIN PERFORM ");
+	append_advance(&body, value, increment);
+	sql_append(sql_in(&body), "; END");
+	owner_turn_append(&sql, owner, body.data);
+	good = connection_command(connection, sql_in(&sql)) &&
+		   connection_command(connection, SQL(OWNER_TURN_RUN)) &&
+		   connection_command(connection, SQL(OWNER_TURN_END));
+	buffer_free(&body);
+	buffer_free(&sql);
+	return good;
+}
+
+/* Whose rights are right? */
+static bool
+decide(const RestorePlan *plan, Connection *connection, const char *oid, RowOwners *answer,
+	   char **owner)
+{
+	bool at_stake;
+
+	*answer = ROW_OWNERS_SESSION;
+	*owner = NULL;
+	return plan->settings->rows_as == ROWS_AS_SESSION ||
+		   (row_rights_at_stake(plan->settings, connection, &at_stake) &&
+			(at_stake || row_owners_ask(connection, oid, answer, owner)));
+}
+
 /* Lock it if possible, then set it if it is behind. */
 static bool
 advance(RestorePlan *plan, Connection *connection, const SequenceValue *value,
 		const char *increment, bool may_lock, const char *oid)
 {
-	const char *behind = increment[0] == '-' ? ">" : "<";
+	RowOwners answer;
+	char *owner;
 	Buffer name;
-	Buffer sql;
 	bool good;
 
 	buffer_init(&name);
-	buffer_init(&sql);
 	quote_qualified(&name, value->schema, value->name);
-	good = lock_sequence(plan, connection, name.data, increment, may_lock) &&
-		   hold_name(connection, name.data, oid);
-	append_setval(&sql, value->schema, value->name, value);
-	buffer_printf(&sql, " FROM %s WHERE last_value %s %s", name.data, behind, value->value);
-	if (value->called)
-		buffer_printf(&sql, " OR (last_value = %s AND NOT is_called)", value->value);
-	good = good && connection_command(connection, sql.data);
+	good = decide(plan, connection, oid, &answer, &owner);
+	if (good && answer == ROW_OWNERS_NOBODY)
+		lines_add(&plan->selection->left_out,
+				  xasprintf("value of SEQUENCE %s.%s (others could put something else there)",
+							value->schema, value->name));
+	else
+		good = good && lock_sequence(plan, connection, name.data, increment, may_lock) &&
+			   hold_name(connection, name.data, oid) &&
+			   (answer == ROW_OWNERS_TURN ? set_as_owner(connection, value, increment, owner)
+										  : set_as_session(connection, value, increment));
+	free(owner);
 	buffer_free(&name);
-	buffer_free(&sql);
 	return good;
 }
 
