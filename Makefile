@@ -54,17 +54,20 @@ uninstall-link:
 
 $(OBJS): $(wildcard extension/*.h common/*.h) nex_backup.control
 
-# A step from version to version is written in parts, one concern each, run in the order of their names.
-extension/nex_backup--0.1.0--0.2.0.sql: $(sort $(wildcard extension/0.2.0/*.sql))
+# A step from version to version is written in parts, one concern each, run in the order of their names.  How it
+# begins and ends is the same in each.
+parts = extension/$1/00_begin.sql extension/step/begin.sql \
+	$(filter-out %/00_begin.sql,$(sort $(wildcard extension/$1/*.sql)))
+
+extension/nex_backup--0.1.0--0.2.0.sql: $(call parts,0.2.0) extension/step/end.sql
 	cat $^ >$@
 
-extension/nex_backup--0.2.0--0.2.1.sql: $(sort $(wildcard extension/0.2.1/*.sql))
+extension/nex_backup--0.2.0--0.2.1.sql: $(call parts,0.2.1) extension/step/end.sql
 	cat $^ >$@
 
-# How a step locks the extension, its entries, and what it leaves of privileges, are the same in each.
-extension/nex_backup--0.2.1--0.2.2.sql: extension/0.2.2/00_begin.sql extension/0.2.1/01_lock.sql \
-		$(filter-out %/00_begin.sql,$(sort $(wildcard extension/0.2.2/*.sql))) extension/0.2.1/98_entries.sql \
-		extension/0.2.1/99_privileges.sql
+# A view that an earlier build of 0.2.1 made otherwise, the entries, and what a step leaves of privileges.
+extension/nex_backup--0.2.1--0.2.2.sql: $(call parts,0.2.2) extension/0.2.1/57_progress.sql \
+		extension/0.2.1/98_entries.sql extension/0.2.1/99_privileges.sql extension/step/end.sql
 	cat $^ >$@
 
 endif

@@ -20,19 +20,15 @@
 #include "compat.h"
 
 #include "access/xact.h"
-#include "catalog/pg_extension.h"
 #include "catalog/pg_type.h"
 #include "commands/extension.h"
 #include "executor/spi.h"
 #include "fmgr.h"
 #include "pgstat.h"
 #include "storage/latch.h"
-#include "storage/lmgr.h"
-#include "storage/lock.h"
 #include "storage/proc.h"
 #include "utils/builtins.h"
 #include "utils/guc.h"
-#include "utils/inval.h"
 #include "utils/memutils.h"
 #include "utils/resowner.h"
 #include "utils/wait_event.h"
@@ -118,20 +114,17 @@ limit_lock_waits(void)
 static bool
 lock_extension_at_once(Wait *wait)
 {
-	LOCKTAG tag;
+	Oid extension;
 
-	SET_LOCKTAG_OBJECT(tag, MyDatabaseId, ExtensionRelationId, wait->extension, 0);
-	if (LockAcquire(&tag, AccessShareLock, false, true) == LOCKACQUIRE_NOT_AVAIL)
+	if (!hold_extension_at_once(&extension))
 		return false;
-	AcceptInvalidationMessages();
-	if (get_extension_oid("nex_backup", true) != wait->extension)
+	if (extension != wait->extension)
 	{
 		wait->leave_run = true;
 		ereport(ERROR, (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
 						errmsg("extension \"%s\" was dropped during run " INT64_FORMAT,
 							   "nex_backup", wait->run)));
 	}
-	check_extension_owners(wait->extension);
 	return true;
 }
 

@@ -140,11 +140,12 @@ run_query(const Errand *errand, Exchange *exchange)
 {
 	Oid types[2] = {TEXTOID, TEXTOID};
 	Datum values[2];
+	Oid held;
 	int i;
 
 	values[0] = CStringGetTextDatum(exchange->request);
 	values[1] = CStringGetTextDatum(psprintf("%u", errand->caller));
-	if (!OidIsValid(hold_extension()))
+	if (!OidIsValid(hold_extension(&held)))
 		hold_no_extension();
 	SPI_execute_with_args(errand_queries[errand->kind], 2, types, values, NULL, false, 0);
 	if (SPI_processed != 1)

@@ -39,7 +39,6 @@
 #include "catalog/pg_extension.h"
 #include "catalog/pg_proc.h"
 #include "fmgr.h"
-#include "storage/lmgr.h"
 #include "utils/builtins.h"
 #include "utils/resowner.h"
 #include "utils/syscache.h"
@@ -63,10 +62,11 @@ static Oid current_caller = InvalidOid;
 typedef struct Held
 {
 	Oid extension;
+	Oid relation;        /* that is locked */
 	ResourceOwner owner; /* of the lock */
 } Held;
 
-static Held held = {InvalidOid, NULL};
+static Held held = {InvalidOid, InvalidOid, NULL};
 
 void
 gate_refuse_restricted(void)
@@ -169,28 +169,26 @@ implementation_of(Oid extension, FmgrInfo *entry)
 }
 
 /* The extension, held; one that is held by the function around this one has been looked at. */
-static Oid
-enter(void)
+static void
+enter(Held *entered)
 {
-	Oid extension = OidIsValid(held.extension) ? held.extension : hold_extension();
-
-	if (!OidIsValid(extension))
+	*entered = held;
+	if (OidIsValid(held.extension))
+		return;
+	entered->owner = CurrentResourceOwner;
+	entered->extension = hold_extension(&entered->relation);
+	if (!OidIsValid(entered->extension))
 		hold_no_extension();
-	return extension;
 }
 
 /* Call a function while the extension is held by this call. */
 static Datum
-call_held(Oid extension, FunctionCallInfo call)
+call_held(const Held *entered, FunctionCallInfo call)
 {
 	Held previous = held;
 	volatile Datum result = (Datum) 0;
 
-	if (!OidIsValid(held.extension))
-	{
-		held.extension = extension;
-		held.owner = CurrentResourceOwner;
-	}
+	held = *entered;
 	PG_TRY();
 	{
 		result = FunctionCallInvoke(call);
@@ -203,29 +201,39 @@ call_held(Oid extension, FunctionCallInfo call)
 	return result;
 }
 
-Datum
-gate_call_implementation(Oid extension, FunctionCallInfo fcinfo)
+static Datum
+call_implementation(const Held *entered, FunctionCallInfo fcinfo)
 {
 	LOCAL_FCINFO(inner, FUNC_MAX_ARGS);
 	Datum result;
 
-	InitFunctionCallInfoData(*inner, implementation_of(extension, fcinfo->flinfo), fcinfo->nargs,
-							 fcinfo->fncollation, fcinfo->context, fcinfo->resultinfo);
+	InitFunctionCallInfoData(*inner, implementation_of(entered->extension, fcinfo->flinfo),
+							 fcinfo->nargs, fcinfo->fncollation, fcinfo->context,
+							 fcinfo->resultinfo);
 	memcpy(inner->args, fcinfo->args, sizeof(NullableDatum) * (size_t) fcinfo->nargs);
-	result = call_held(extension, inner);
+	result = call_held(entered, inner);
 	fcinfo->isnull = inner->isnull;
 	return result;
+}
+
+Datum
+gate_call_implementation(Oid extension, Oid relation, FunctionCallInfo fcinfo)
+{
+	Held entered = {extension, relation, CurrentResourceOwner};
+
+	return call_implementation(OidIsValid(held.extension) ? &held : &entered, fcinfo);
 }
 
 void
 gate_call_member(const char *name, FunctionCallInfo call, const Oid *types)
 {
-	Oid extension = enter();
+	Held entered;
 	FmgrInfo function;
 
-	fmgr_info(find_member(extension, name, buildoidvector(types, call->nargs)), &function);
+	enter(&entered);
+	fmgr_info(find_member(entered.extension, name, buildoidvector(types, call->nargs)), &function);
 	call->flinfo = &function;
-	(void) call_held(extension, call);
+	(void) call_held(&entered, call);
 }
 
 /*
@@ -240,7 +248,7 @@ gate_give_back(void)
 	if (!OidIsValid(held.extension))
 		return;
 	CurrentResourceOwner = held.owner;
-	UnlockDatabaseObject(ExtensionRelationId, held.extension, 0, AccessShareLock);
+	hold_release(held.relation);
 	CurrentResourceOwner = owner;
 	held.extension = InvalidOid;
 }
@@ -251,14 +259,14 @@ nex_backup_gate(PG_FUNCTION_ARGS)
 {
 	Oid previous = current_caller;
 	volatile Datum result = (Datum) 0;
-	Oid extension;
+	Held entered;
 
 	gate_refuse_restricted();
-	extension = enter();
+	enter(&entered);
 	current_caller = GetUserId();
 	PG_TRY();
 	{
-		result = gate_call_implementation(extension, fcinfo);
+		result = call_implementation(&entered, fcinfo);
 	}
 	PG_FINALLY();
 	{
@@ -272,5 +280,8 @@ nex_backup_gate(PG_FUNCTION_ARGS)
 Datum
 nex_backup_entry(PG_FUNCTION_ARGS)
 {
-	return gate_call_implementation(enter(), fcinfo);
+	Held entered;
+
+	enter(&entered);
+	return call_implementation(&entered, fcinfo);
 }

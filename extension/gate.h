@@ -32,7 +32,7 @@ extern void gate_call_member(const char *name, FunctionCallInfo call, const Oid 
 
 /* Call the function that does the work of this one, while the extension, which is held, stays so.
  */
-extern Datum gate_call_implementation(Oid extension, FunctionCallInfo fcinfo);
+extern Datum gate_call_implementation(Oid extension, Oid relation, FunctionCallInfo fcinfo);
 
 /* Before a long wait: the public function that is at work holds the extension no longer. */
 extern void gate_give_back(void);

@@ -11,18 +11,19 @@
 #include "postgres.h"
 
 /*
- * Lock the extension against being dropped until the transaction ends.
- * InvalidOid if there is none.  ERROR if a part of it belongs to a role that is
- * not a superuser.
+ * Lock the extension against being dropped until the transaction ends, or until
+ * hold_release(*relation).  InvalidOid if there is none.  ERROR if a part of it
+ * is a role's that is not a superuser.
  */
-extern Oid hold_extension(void);
+extern Oid hold_extension(Oid *relation);
 
-/* The same without an ERROR: *problem is NULL, or says what belongs to whom, and *hint what helps.
- */
-extern Oid hold_extension_quietly(char **problem, char **hint);
+/* The same without an ERROR: *problem is NULL, or says what is wrong, and *hint what helps. */
+extern Oid hold_extension_quietly(Oid *relation, char **problem, char **hint);
 
-/* For one who holds it already: ERROR if a part of it belongs to such a role. */
-extern void check_extension_owners(Oid extension);
+/* The same, but false where somebody is dropping or updating it. */
+extern bool hold_extension_at_once(Oid *extension);
+
+extern void hold_release(Oid relation);
 
 /* ERROR: there is no such extension. */
 extern _Noreturn void hold_no_extension(void);

@@ -22,18 +22,24 @@
 
 PG_FUNCTION_INFO_V1(nex_backup_status_entry);
 
-/* What holds the extension, which is at most one. */
+/*
+ * Who holds a table or a view of the extension so that nobody else can, or
+ * waits for that before others.
+ */
 #define HOLDER_QUERY                                                                               \
 	"SELECT pg_catalog.concat('process ', l.pid, ' of role ',"                                     \
 	"   pg_catalog.quote_ident(a.usename))"                                                        \
 	" FROM pg_catalog.pg_locks l"                                                                  \
+	"   JOIN pg_catalog.pg_depend m ON m.objid OPERATOR(pg_catalog.=) l.relation"                  \
+	"   JOIN pg_catalog.pg_extension e ON e.oid OPERATOR(pg_catalog.=) m.refobjid"                 \
 	"   LEFT JOIN pg_catalog.pg_stat_activity a ON a.pid OPERATOR(pg_catalog.=) l.pid"             \
-	" WHERE l.granted AND l.mode OPERATOR(pg_catalog.=) 'AccessExclusiveLock'"                     \
-	"   AND l.classid OPERATOR(pg_catalog.=) 'pg_catalog.pg_extension'::pg_catalog.regclass"       \
-	"   AND l.objid OPERATOR(pg_catalog.=) (SELECT e.oid FROM pg_catalog.pg_extension e"           \
-	"       WHERE e.extname OPERATOR(pg_catalog.=) 'nex_backup')"                                  \
+	" WHERE l.mode OPERATOR(pg_catalog.=) 'AccessExclusiveLock'"                                   \
 	"   AND l.database OPERATOR(pg_catalog.=) (SELECT d.oid FROM pg_catalog.pg_database d"         \
-	"       WHERE d.datname OPERATOR(pg_catalog.=) pg_catalog.current_database())"
+	"       WHERE d.datname OPERATOR(pg_catalog.=) pg_catalog.current_database())"                 \
+	"   AND m.classid OPERATOR(pg_catalog.=) 'pg_catalog.pg_class'::pg_catalog.regclass"           \
+	"   AND m.refclassid OPERATOR(pg_catalog.=) 'pg_catalog.pg_extension'::pg_catalog.regclass"    \
+	"   AND e.extname OPERATOR(pg_catalog.=) 'nex_backup'"                                         \
+	" ORDER BY l.granted DESC, l.pid"
 
 /* One row in place of all others. */
 static Datum
@@ -66,13 +72,13 @@ locked_row(FunctionCallInfo fcinfo)
 	}
 	SPI_finish();
 	return single_row(fcinfo, "catalogue",
-					  psprintf("locked by %s, which drops or updates the extension",
+					  psprintf("locked by %s, which drops, updates, or changes the extension",
 							   holder != NULL ? holder : "another process"));
 }
 
 /* False if the lock was not to be had: in a subtransaction, as that is an error. */
 static bool
-hold_in_time(Oid *extension, char **problem, char **hint)
+hold_in_time(Oid *extension, Oid *relation, char **problem, char **hint)
 {
 	MemoryContext context = CurrentMemoryContext;
 	ResourceOwner owner = CurrentResourceOwner;
@@ -82,7 +88,7 @@ hold_in_time(Oid *extension, char **problem, char **hint)
 	MemoryContextSwitchTo(context);
 	PG_TRY();
 	{
-		*extension = hold_extension_quietly(problem, hint);
+		*extension = hold_extension_quietly(relation, problem, hint);
 		ReleaseCurrentSubTransaction();
 	}
 	PG_CATCH();
@@ -104,10 +110,11 @@ Datum
 nex_backup_status_entry(PG_FUNCTION_ARGS)
 {
 	Oid extension = InvalidOid;
+	Oid relation = InvalidOid;
 	char *problem = NULL;
 	char *hint = NULL;
 
-	if (!hold_in_time(&extension, &problem, &hint))
+	if (!hold_in_time(&extension, &relation, &problem, &hint))
 		return locked_row(fcinfo);
 	if (!OidIsValid(extension))
 		hold_no_extension();
@@ -115,5 +122,5 @@ nex_backup_status_entry(PG_FUNCTION_ARGS)
 		return single_row(fcinfo, "extension",
 						  psprintf("%s, so nothing of it is run%s%s", problem,
 								   hint != NULL ? ": " : "", hint != NULL ? hint : ""));
-	return gate_call_implementation(extension, fcinfo);
+	return gate_call_implementation(extension, relation, fcinfo);
 }

@@ -15,16 +15,14 @@
  * waits for a worker, which no deadlock detector sees.
  *
  * LOCK TABLE would not do: of a view it locks all that the view reads, system
- * catalogs included, and it knows nothing of the extension itself, which
- * workers lock before all else (worker_session.c).
+ * catalogs included.  The extension itself is not locked: that lock is
+ * anybody's (hold.c), and would be waited for as long as somebody likes.
  *
  *-------------------------------------------------------------------------
  */
 #include "compat.h"
 
-#include "catalog/pg_extension.h"
 #include "catalog/pg_type.h"
-#include "commands/extension.h"
 #include "miscadmin.h"
 #include "storage/lmgr.h"
 #include "storage/lock.h"
@@ -38,25 +36,14 @@ PG_FUNCTION_INFO_V1(nex_backup_lock_members);
 #define PATIENCE_MILLISECONDS 300
 #define NAP_MILLISECONDS 5
 
-static void
-set_tag(LOCKTAG *tag, Oid member, Oid extension)
-{
-	if (member == extension)
-		SET_LOCKTAG_OBJECT(*tag, MyDatabaseId, ExtensionRelationId, extension, 0);
-	else
-		SET_LOCKTAG_RELATION(*tag, MyDatabaseId, member);
-}
-
 /*
- * nex_backup.lock_members(relations oid[]): lock the extension and these, the
- * first by waiting for it.  Gives the one that was not to be had, or NULL; the
- * locks are given back by the end of the subtransaction.  The extension stands
- * for itself by its own Oid.
+ * pg_catalog.nex_backup_lock_members(relations oid[]): lock these, the first by
+ * waiting for it.  Gives the one that was not to be had, or NULL; the locks are
+ * given back by the end of the subtransaction.
  */
 Datum
 nex_backup_lock_members(PG_FUNCTION_ARGS)
 {
-	Oid extension = get_extension_oid("nex_backup", false);
 	int naps = PATIENCE_MILLISECONDS / NAP_MILLISECONDS;
 	Datum *members;
 	int count;
@@ -72,7 +59,7 @@ nex_backup_lock_members(PG_FUNCTION_ARGS)
 		Oid member = DatumGetObjectId(members[i]);
 		LOCKTAG tag;
 
-		set_tag(&tag, member, extension);
+		SET_LOCKTAG_RELATION(tag, MyDatabaseId, member);
 		while (LockAcquire(&tag, AccessExclusiveLock, false, i > 0) == LOCKACQUIRE_NOT_AVAIL)
 		{
 			if (naps-- <= 0)

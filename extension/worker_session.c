@@ -238,6 +238,7 @@ sql_call(const char *query, int nparameters, const char *const *parameters, char
 	MemoryContext context = CurrentMemoryContext;
 	volatile SqlOutcome outcome = SQL_DONE;
 	char **volatile values = NULL;
+	Oid held;
 
 	SetCurrentStatementStartTimestamp();
 	PG_TRY();
@@ -245,7 +246,7 @@ sql_call(const char *query, int nparameters, const char *const *parameters, char
 		StartTransactionCommand();
 		SPI_connect();
 		PushActiveSnapshot(GetTransactionSnapshot());
-		if (!OidIsValid(hold_extension()))
+		if (!OidIsValid(hold_extension(&held)))
 			outcome = SQL_NO_EXTENSION;
 		else
 		{

@@ -207,7 +207,7 @@ AS $$
 		'options', $5, 'timeout', $6)::text, coalesce($7, false), true) p
 $$;
 
-CREATE OR REPLACE FUNCTION nex_backup_run(what text, kind text DEFAULT 'backup', repository text DEFAULT NULL,
+CREATE OR REPLACE FUNCTION @extschema@.nex_backup_run(what text, kind text DEFAULT 'backup', repository text DEFAULT NULL,
 	type text DEFAULT 'manual', options jsonb DEFAULT '{}', timeout interval DEFAULT NULL, wait bool DEFAULT true,
 	OUT run int8, OUT state text, OUT detail text)
 RETURNS record
@@ -224,7 +224,7 @@ AS $$
 	FROM nex_backup.perform(jsonb_build_object('call', 'cancel', 'run', $1)::text, coalesce($2, false), false) p
 $$;
 
-CREATE OR REPLACE FUNCTION nex_backup_cancel(run int8, wait bool DEFAULT true)
+CREATE OR REPLACE FUNCTION @extschema@.nex_backup_cancel(run int8, wait bool DEFAULT true)
 RETURNS text
 AS 'MODULE_PATHNAME', 'nex_backup_gate'
 LANGUAGE C VOLATILE SECURITY INVOKER;
@@ -249,7 +249,7 @@ BEGIN
 END
 $$;
 
-CREATE OR REPLACE FUNCTION nex_backup_create_repository(repository text)
+CREATE OR REPLACE FUNCTION @extschema@.nex_backup_create_repository(repository text)
 RETURNS text
 AS 'MODULE_PATHNAME', 'nex_backup_gate'
 LANGUAGE C VOLATILE SECURITY INVOKER;

@@ -16,7 +16,7 @@ AS $$
 	SELECT nex_backup.define_job($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17)
 $$;
 
-CREATE OR REPLACE FUNCTION nex_backup_schedule(name text, schedule text, database text DEFAULT NULL, repository text DEFAULT NULL,
+CREATE OR REPLACE FUNCTION @extschema@.nex_backup_schedule(name text, schedule text, database text DEFAULT NULL, repository text DEFAULT NULL,
 	type text DEFAULT 'daily', timezone text DEFAULT NULL, kind text DEFAULT 'backup', retry int4 DEFAULT 3,
 	retry_delay interval DEFAULT '5 minutes', backoff text DEFAULT 'fixed', retry_delay_max interval DEFAULT '1 hour',
 	timeout interval DEFAULT NULL, kill_grace interval DEFAULT '30 seconds', misfire text DEFAULT 'once',
@@ -66,7 +66,7 @@ BEGIN
 END
 $$;
 
-CREATE OR REPLACE FUNCTION nex_backup_alter_job(name text, schedule text DEFAULT NULL, database text DEFAULT NULL,
+CREATE OR REPLACE FUNCTION @extschema@.nex_backup_alter_job(name text, schedule text DEFAULT NULL, database text DEFAULT NULL,
 	repository text DEFAULT NULL, type text DEFAULT NULL, timezone text DEFAULT NULL, enabled bool DEFAULT NULL,
 	retry int4 DEFAULT NULL, retry_delay interval DEFAULT NULL, backoff text DEFAULT NULL,
 	retry_delay_max interval DEFAULT NULL, timeout interval DEFAULT NULL, kill_grace interval DEFAULT NULL,
@@ -96,7 +96,7 @@ BEGIN
 END
 $$;
 
-CREATE OR REPLACE FUNCTION nex_backup_unschedule(name text)
+CREATE OR REPLACE FUNCTION @extschema@.nex_backup_unschedule(name text)
 RETURNS bool
 AS 'MODULE_PATHNAME', 'nex_backup_gate'
 LANGUAGE C VOLATILE SECURITY INVOKER;
@@ -134,7 +134,7 @@ BEGIN
 END
 $$;
 
-CREATE OR REPLACE FUNCTION nex_backup_resume_jobs(name text DEFAULT NULL)
+CREATE OR REPLACE FUNCTION @extschema@.nex_backup_resume_jobs(name text DEFAULT NULL)
 RETURNS int8
 AS 'MODULE_PATHNAME', 'nex_backup_gate'
 LANGUAGE C VOLATILE SECURITY INVOKER;
@@ -161,7 +161,7 @@ BEGIN
 END
 $$;
 
-CREATE OR REPLACE FUNCTION nex_backup_setup_default_jobs(database text, repository text DEFAULT NULL, timezone text DEFAULT NULL,
+CREATE OR REPLACE FUNCTION @extschema@.nex_backup_setup_default_jobs(database text, repository text DEFAULT NULL, timezone text DEFAULT NULL,
 	OUT job text, OUT next_run timestamptz)
 RETURNS SETOF record
 AS 'MODULE_PATHNAME', 'nex_backup_gate'

@@ -124,7 +124,7 @@ BEGIN
 END
 $$;
 
-CREATE OR REPLACE FUNCTION nex_backup_verify(backup pg_catalog.text, repository pg_catalog.text DEFAULT NULL,
+CREATE OR REPLACE FUNCTION @extschema@.nex_backup_verify(backup pg_catalog.text, repository pg_catalog.text DEFAULT NULL,
 	OUT result pg_catalog.text, OUT objects pg_catalog.int8, OUT bytes pg_catalog.int8, OUT bad pg_catalog.text[])
 RETURNS record
 AS 'MODULE_PATHNAME', 'nex_backup_gate'
@@ -251,7 +251,7 @@ EXCEPTION WHEN lock_not_available THEN
 END
 $$;
 
-CREATE OR REPLACE FUNCTION nex_backup_sync(repository pg_catalog.text, OUT backups pg_catalog.int8,
+CREATE OR REPLACE FUNCTION @extschema@.nex_backup_sync(repository pg_catalog.text, OUT backups pg_catalog.int8,
 	OUT removed pg_catalog.int8, OUT damaged pg_catalog.int8)
 RETURNS record
 AS 'MODULE_PATHNAME', 'nex_backup_gate'

@@ -2,7 +2,7 @@
 --
 -- Named points in WAL.  As before, but the body does not use its own name, which is another one behind its entry.
 --
-CREATE OR REPLACE FUNCTION nex_backup_create_restore_point(INOUT name pg_catalog.text, OUT lsn pg_lsn,
+CREATE OR REPLACE FUNCTION @extschema@.nex_backup_create_restore_point(INOUT name pg_catalog.text, OUT lsn pg_lsn,
 	OUT timeline pg_catalog.int4, OUT created timestamptz)
 RETURNS record
 LANGUAGE plpgsql SECURITY DEFINER

@@ -4,7 +4,7 @@
 --
 
 -- What is locked is a row as well (and what belongs to others, see status_entry.c), and not an error: monitoring must get an answer.
-CREATE OR REPLACE FUNCTION nex_backup_status(OUT name pg_catalog.text, OUT status pg_catalog.text, OUT detail pg_catalog.text)
+CREATE OR REPLACE FUNCTION @extschema@.nex_backup_status(OUT name pg_catalog.text, OUT status pg_catalog.text, OUT detail pg_catalog.text)
 RETURNS SETOF record
 LANGUAGE plpgsql STABLE
 SET search_path = pg_catalog, pg_temp

@@ -1,0 +1,688 @@
+/*-------------------------------------------------------------------------
+ *
+ * foreign_parts.c
+ *	  What of the extension is somebody's who is not a superuser, or could run
+ *	  such a role's code.
+ *
+ * What runs in this extension runs with the rights of a superuser: in workers,
+ * in functions that act as their owner, and in the script of an update.  So all
+ * of it must be a superuser's: the owner of a function says what it does.
+ * REASSIGN OWNED, ALTER ... OWNER TO and ALTER ROLE ... NOSUPERUSER make parts
+ * of it somebody else's.  Nothing in SQL can look for that, as it would be that
+ * owner's as well.
+ *
+ * Owners are not all.  Whoever may create a trigger on a table says what is
+ * called when a worker writes there, by its condition and its arguments as well
+ * as by its function; a foreign key that leads to it has rows of another table
+ * deleted by the same statement; and what a view, an index, a constraint, or
+ * statistics call may be anybody's.  So triggers are those that we know, other
+ * sides of foreign keys are ours, nothing of it depends on what is neither
+ * PostgreSQL's nor ours, and roles that are not superusers have no privilege
+ * but to read, and to call what is meant for them.
+ *
+ * Catalog caches and index scans, no query: this is done at each call and by
+ * workers each second.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "compat.h"
+
+#include "access/genam.h"
+#include "access/htup_details.h"
+#include "access/table.h"
+#include "access/transam.h"
+#include "catalog/dependency.h"
+#include "catalog/index.h"
+#include "catalog/indexing.h"
+#include "catalog/namespace.h"
+#include "catalog/objectaddress.h"
+#include "catalog/pg_attrdef.h"
+#include "catalog/pg_class.h"
+#include "catalog/pg_constraint.h"
+#include "catalog/pg_depend.h"
+#include "catalog/pg_extension.h"
+#include "catalog/pg_inherits.h"
+#include "catalog/pg_language.h"
+#include "catalog/pg_namespace.h"
+#include "catalog/pg_policy.h"
+#include "catalog/pg_proc.h"
+#include "catalog/pg_rewrite.h"
+#include "catalog/pg_statistic_ext.h"
+#include "catalog/pg_trigger.h"
+#include "catalog/pg_type.h"
+#include "utils/acl.h"
+#include "utils/builtins.h"
+#include "utils/fmgroids.h"
+#include "utils/lsyscache.h"
+#include "utils/regproc.h"
+#include "utils/rel.h"
+#include "utils/syscache.h"
+
+#include "foreign_parts.h"
+
+#define NAME "nex_backup"
+#define ANEW                                                                                       \
+	"DROP EXTENSION " NAME ", CREATE EXTENSION " NAME " and nex_backup_sync() for each repository"
+
+typedef struct Look
+{
+	Oid extension;
+	Oid schema;
+	List *relations; /* Oids of the members among relations */
+	bool before_update;
+	Finding *finding;
+} Look;
+
+/* The trigger that the extension has. */
+static const struct
+{
+	const char *table;
+	const char *name;
+	int16 type;
+} known_trigger = {"jobs", "suspend_inserted_job",
+				   TRIGGER_TYPE_ROW | TRIGGER_TYPE_BEFORE | TRIGGER_TYPE_INSERT};
+
+/* What agents, reporters and readers of the status may be granted in schema nex_backup. */
+static const char *const for_others[] = {"advance",
+										 "age_text",
+										 "alarm_delivered",
+										 "alarm_state",
+										 "alarms_to_deliver",
+										 "claim",
+										 "count_text",
+										 "encryption_text",
+										 "finish",
+										 "heartbeat",
+										 "is_preloaded",
+										 "leader_state",
+										 "lock_text",
+										 "next_run",
+										 "now",
+										 "owner_risk",
+										 "owner_text",
+										 "pending_alarms",
+										 "process_text",
+										 "record",
+										 "repository_state",
+										 "scheduler_state",
+										 "scheduler_status",
+										 "setting",
+										 "shown",
+										 "start"};
+
+/* ---- words ---- */
+
+/* A role's name as it is written in SQL; a role may have been dropped just now. */
+static const char *
+role_name(Oid role)
+{
+	if (role == ACL_ID_PUBLIC)
+		return "PUBLIC";
+	return quote_identifier(GetUserNameFromId(role, true) != NULL ? GetUserNameFromId(role, true)
+																  : psprintf("%u", role));
+}
+
+static const char *
+description(Oid class, Oid object)
+{
+	ObjectAddress address;
+	char *text;
+
+	ObjectAddressSet(address, class, object);
+	text = getObjectDescription(&address, true);
+	return text != NULL ? text : "a part of it";
+}
+
+static void
+note_owner(Oid class, Oid object, Oid owner, Finding *finding)
+{
+	const char *name = role_name(owner);
+
+	finding->problem = psprintf("%s belongs to role %s, which is not a superuser",
+								description(class, object), name);
+	finding->hint =
+		psprintf("That role could have changed the extension. If it has not, a superuser makes "
+				 "it belong to a superuser by %s; otherwise " ANEW ".",
+				 class == ExtensionRelationId
+					 ? psprintf("REASSIGN OWNED BY %s, or ALTER ROLE %s SUPERUSER", name, name)
+					 : "ALTER ... OWNER TO");
+}
+
+/* "INSERT, UPDATE" */
+static char *
+privilege_names(AclMode privileges)
+{
+	static const struct
+	{
+		AclMode privilege;
+		const char *name;
+	} names[] = {
+		{ACL_INSERT, "INSERT"},         {ACL_UPDATE, "UPDATE"},   {ACL_DELETE, "DELETE"},
+		{ACL_TRUNCATE, "TRUNCATE"},     {ACL_TRIGGER, "TRIGGER"}, {ACL_USAGE, "USAGE"},
+		{ACL_REFERENCES, "REFERENCES"}, {ACL_CREATE, "CREATE"},   {ACL_EXECUTE, "EXECUTE"}};
+	StringInfoData text;
+	size_t i;
+
+	initStringInfo(&text);
+	for (i = 0; i < lengthof(names); i++)
+		if (privileges & names[i].privilege)
+			appendStringInfo(&text, "%s%s", text.len > 0 ? ", " : "", names[i].name);
+	return text.len > 0 ? text.data : "ALL";
+}
+
+/* ---- owners ---- */
+
+/* From a catalog without a cache, such as that of extensions. */
+static Oid
+owner_in_catalog(Oid class, Oid object, AttrNumber column)
+{
+	Relation catalog = table_open(class, AccessShareLock);
+	HeapTuple tuple = get_catalog_object_by_oid(catalog, get_object_attnum_oid(class), object);
+	Datum owner = (Datum) 0;
+	bool null = true;
+
+	if (HeapTupleIsValid(tuple))
+		owner = heap_getattr(tuple, column, RelationGetDescr(catalog), &null);
+	table_close(catalog, AccessShareLock);
+	return null ? InvalidOid : DatumGetObjectId(owner);
+}
+
+/* InvalidOid for a kind of object that has no owner of its own. */
+static Oid
+owner_of(Oid class, Oid object)
+{
+	AttrNumber column = InvalidAttrNumber;
+	HeapTuple tuple;
+	Datum owner;
+	bool null;
+	int cache;
+
+	if (is_objectclass_supported(class))
+		column = get_object_attnum_owner(class);
+	if (column == InvalidAttrNumber)
+		return InvalidOid;
+	cache = get_object_catcache_oid(class);
+	if (cache < 0)
+		return owner_in_catalog(class, object, column);
+	tuple = SearchSysCache1(cache, ObjectIdGetDatum(object));
+	if (!HeapTupleIsValid(tuple))
+		return InvalidOid;
+	owner = SysCacheGetAttr(cache, tuple, column, &null);
+	ReleaseSysCache(tuple);
+	return null ? InvalidOid : DatumGetObjectId(owner);
+}
+
+static void
+check_owner(Oid class, Oid object, Finding *finding)
+{
+	Oid owner = owner_of(class, object);
+
+	if (OidIsValid(owner) && !superuser_arg(owner))
+		note_owner(class, object, owner, finding);
+}
+
+/* ---- privileges ---- */
+
+/*
+ * Does somebody who is not a superuser have more than these privileges?  "kind"
+ * and "column" are as in REVOKE: TABLE, and a column or NULL.
+ */
+static void
+check_acl(Datum value, AclMode harmless, const char *kind, const char *column, Oid class,
+		  Oid object, Finding *finding)
+{
+	Acl *acl = DatumGetAclP(value);
+	int i;
+
+	for (i = 0; i < ACL_NUM(acl) && finding->problem == NULL; i++)
+	{
+		const AclItem *item = &ACL_DAT(acl)[i];
+		AclMode privileges = ACLITEM_GET_PRIVS(*item) & ~harmless;
+		char *names;
+		const char *where;
+
+		if (privileges == 0 ||
+			(item->ai_grantee != ACL_ID_PUBLIC && superuser_arg(item->ai_grantee)))
+			continue;
+		names = privilege_names(privileges);
+		where = class == NamespaceRelationId ? "schema " NAME : description(class, object);
+		finding->problem =
+			class == NamespaceRelationId
+				? psprintf("role %s may create objects in %s", role_name(item->ai_grantee), where)
+				: psprintf("role %s has privilege %s on %s%s%s", role_name(item->ai_grantee), names,
+						   column != NULL ? "a column of " : "", where,
+						   class == ProcedureRelationId ? ", which is internal" : "");
+		finding->hint = psprintf(
+			"REVOKE %s%s ON %s %s FROM %s", names,
+			column != NULL ? psprintf(" (%s)", quote_identifier(column)) : "", kind,
+			class == NamespaceRelationId   ? NAME
+			: class == ProcedureRelationId ? format_procedure_qualified(object)
+										   : quote_qualified_identifier(NAME, get_rel_name(object)),
+			role_name(item->ai_grantee));
+	}
+	if ((Pointer) acl != DatumGetPointer(value))
+		pfree(acl);
+}
+
+/* A function beside those of the extension could be taken in the place of one of them. */
+static void
+check_creators(Oid schema, Finding *finding)
+{
+	HeapTuple tuple = SearchSysCache1(NAMESPACEOID, ObjectIdGetDatum(schema));
+	Datum value;
+	bool null = true;
+
+	if (!HeapTupleIsValid(tuple))
+		return;
+	value = SysCacheGetAttr(NAMESPACEOID, tuple, Anum_pg_namespace_nspacl, &null);
+	if (!null)
+		check_acl(value, ACL_USAGE, "SCHEMA", NULL, NamespaceRelationId, schema, finding);
+	ReleaseSysCache(tuple);
+}
+
+static void
+check_columns(Oid relation, int columns, Finding *finding)
+{
+	int i;
+
+	for (i = 1; i <= columns && finding->problem == NULL; i++)
+	{
+		HeapTuple tuple =
+			SearchSysCache2(ATTNUM, ObjectIdGetDatum(relation), Int16GetDatum((int16) i));
+		Datum value;
+		bool null = true;
+
+		if (!HeapTupleIsValid(tuple))
+			continue;
+		value = SysCacheGetAttr(ATTNUM, tuple, Anum_pg_attribute_attacl, &null);
+		if (!null)
+			check_acl(value, ACL_SELECT, "TABLE",
+					  NameStr(((Form_pg_attribute) GETSTRUCT(tuple))->attname), RelationRelationId,
+					  relation, finding);
+		ReleaseSysCache(tuple);
+	}
+}
+
+static bool
+is_for_others(const char *name)
+{
+	size_t i;
+
+	for (i = 0; i < lengthof(for_others); i++)
+		if (strcmp(for_others[i], name) == 0)
+			return true;
+	return false;
+}
+
+/* Of those in the schema of the extension, only some are meant to be called. */
+static void
+check_function(const Look *look, Oid function)
+{
+	HeapTuple tuple = SearchSysCache1(PROCOID, ObjectIdGetDatum(function));
+	Form_pg_proc form;
+	Datum value;
+	bool null = true;
+
+	if (!HeapTupleIsValid(tuple))
+		return;
+	form = (Form_pg_proc) GETSTRUCT(tuple);
+	if (form->pronamespace == look->schema && !is_for_others(NameStr(form->proname)))
+	{
+		value = SysCacheGetAttr(PROCOID, tuple, Anum_pg_proc_proacl, &null);
+		if (!null)
+			check_acl(value, 0, "FUNCTION", NULL, ProcedureRelationId, function, look->finding);
+	}
+	ReleaseSysCache(tuple);
+}
+
+/* ---- triggers ---- */
+
+static bool
+is_known_trigger(const Look *look, HeapTuple tuple, Relation triggers)
+{
+	Form_pg_trigger trigger = (Form_pg_trigger) GETSTRUCT(tuple);
+	bool unconditional;
+
+	(void) heap_getattr(tuple, Anum_pg_trigger_tgqual, RelationGetDescr(triggers), &unconditional);
+	return unconditional && trigger->tgnargs == 0 && trigger->tgtype == known_trigger.type &&
+		   strcmp(NameStr(trigger->tgname), known_trigger.name) == 0 &&
+		   strcmp(get_rel_name(trigger->tgrelid), known_trigger.table) == 0 &&
+		   getExtensionOfObject(ProcedureRelationId, trigger->tgfoid) == look->extension;
+}
+
+static void
+check_trigger(const Look *look, HeapTuple tuple, Relation triggers)
+{
+	Form_pg_trigger trigger = (Form_pg_trigger) GETSTRUCT(tuple);
+	Finding *finding = look->finding;
+
+	if (trigger->tgisinternal)
+	{
+		/* The other table of a foreign key; without one, it checks a deferred unique constraint. */
+		if (list_member_oid(look->relations, trigger->tgconstrrelid) ||
+			(!OidIsValid(trigger->tgconstrrelid) && trigger->tgfoid == F_UNIQUE_KEY_RECHECK))
+			return;
+		finding->problem = psprintf("a foreign key connects %s with %s",
+									description(RelationRelationId, trigger->tgrelid),
+									description(RelationRelationId, trigger->tgconstrrelid));
+		finding->hint = pstrdup("ALTER TABLE ... DROP CONSTRAINT removes the foreign key.");
+		return;
+	}
+	if (is_known_trigger(look, tuple, triggers))
+		return;
+	finding->problem =
+		psprintf("%s is not a part of it", description(TriggerRelationId, trigger->oid));
+	finding->hint = psprintf("DROP TRIGGER %s ON %s", quote_identifier(NameStr(trigger->tgname)),
+							 quote_qualified_identifier(NAME, get_rel_name(trigger->tgrelid)));
+}
+
+/* Whoever may create a trigger on a table has its code run by all who write there. */
+static void
+check_triggers(const Look *look, Oid relation)
+{
+	Relation triggers = table_open(TriggerRelationId, AccessShareLock);
+	ScanKeyData key;
+	SysScanDesc scan;
+	HeapTuple tuple;
+
+	ScanKeyInit(&key, Anum_pg_trigger_tgrelid, BTEqualStrategyNumber, F_OIDEQ,
+				ObjectIdGetDatum(relation));
+	scan = systable_beginscan(triggers, TriggerRelidNameIndexId, true, NULL, 1, &key);
+	while (look->finding->problem == NULL && HeapTupleIsValid(tuple = systable_getnext(scan)))
+		check_trigger(look, tuple, triggers);
+	systable_endscan(scan);
+	table_close(triggers, AccessShareLock);
+}
+
+/* ---- what its parts depend on ---- */
+
+static Oid
+relation_of_constraint(Oid constraint)
+{
+	HeapTuple tuple = SearchSysCache1(CONSTROID, ObjectIdGetDatum(constraint));
+	Oid relation;
+
+	if (!HeapTupleIsValid(tuple))
+		return InvalidOid;
+	relation = ((Form_pg_constraint) GETSTRUCT(tuple))->conrelid;
+	ReleaseSysCache(tuple);
+	return relation;
+}
+
+static bool
+is_own_relation(const Look *look, Oid relation)
+{
+	if (list_member_oid(look->relations, relation))
+		return true;
+	return get_rel_relkind(relation) == RELKIND_INDEX &&
+		   list_member_oid(look->relations, IndexGetRelation(relation, true));
+}
+
+/* PostgreSQL's, which initdb has made, or ours. */
+static bool
+is_own(const Look *look, Oid class, Oid object)
+{
+	if (object < FirstNormalObjectId)
+		return true;
+	switch (class)
+	{
+		case RelationRelationId:
+			return is_own_relation(look, object);
+		case ConstraintRelationId:
+			return list_member_oid(look->relations, relation_of_constraint(object));
+		case TypeRelationId:
+		{
+			Oid element = get_element_type(object);
+			Oid relation = get_typ_typrelid(OidIsValid(element) ? element : object);
+
+			return OidIsValid(relation)
+					   ? list_member_oid(look->relations, relation)
+					   : getExtensionOfObject(TypeRelationId,
+											  OidIsValid(element) ? element : object) ==
+							 look->extension;
+		}
+		case LanguageRelationId:
+			return superuser_arg(owner_of(class, object));
+		default:
+			return getExtensionOfObject(class, object) == look->extension;
+	}
+}
+
+/* A part of the extension, or an index or the like of a table of it. */
+static void
+check_references(const Look *look, Oid class, Oid object)
+{
+	Relation depend = table_open(DependRelationId, AccessShareLock);
+	Finding *finding = look->finding;
+	ScanKeyData keys[2];
+	SysScanDesc scan;
+	HeapTuple tuple;
+
+	ScanKeyInit(&keys[0], Anum_pg_depend_classid, BTEqualStrategyNumber, F_OIDEQ,
+				ObjectIdGetDatum(class));
+	ScanKeyInit(&keys[1], Anum_pg_depend_objid, BTEqualStrategyNumber, F_OIDEQ,
+				ObjectIdGetDatum(object));
+	scan = systable_beginscan(depend, DependDependerIndexId, true, NULL, 2, keys);
+	while (finding->problem == NULL && HeapTupleIsValid(tuple = systable_getnext(scan)))
+	{
+		Form_pg_depend entry = (Form_pg_depend) GETSTRUCT(tuple);
+
+		if (entry->refclassid == ExtensionRelationId ||
+			is_own(look, entry->refclassid, entry->refobjid))
+			continue;
+		finding->problem =
+			psprintf("%s depends on %s, which is neither PostgreSQL's nor a part of it",
+					 description(class, object), description(entry->refclassid, entry->refobjid));
+		finding->hint = psprintf("Remove that dependency, or " ANEW ".");
+	}
+	systable_endscan(scan);
+	table_close(depend, AccessShareLock);
+}
+
+/* Those that exist for a table, and not because they use it, such as a view of somebody's. */
+static bool
+is_of_relation(const Look *look, const FormData_pg_depend *entry)
+{
+	if (entry->deptype == DEPENDENCY_NORMAL)
+		return false;
+	switch (entry->classid)
+	{
+		case RelationRelationId:
+			return get_rel_relkind(entry->objid) == RELKIND_INDEX;
+		case RewriteRelationId:
+			return !look->before_update || entry->deptype != DEPENDENCY_INTERNAL;
+		case AttrDefaultRelationId:
+		case ConstraintRelationId:
+		case PolicyRelationId:
+		case StatisticExtRelationId:
+			return true;
+		default:
+			return false;
+	}
+}
+
+/* Indexes, constraints, defaults, rules, policies, statistics; one may have several entries. */
+static void
+check_of_relation(const Look *look, Oid relation)
+{
+	Relation depend = table_open(DependRelationId, AccessShareLock);
+	Oid seen = InvalidOid;
+	ScanKeyData keys[2];
+	SysScanDesc scan;
+	HeapTuple tuple;
+
+	ScanKeyInit(&keys[0], Anum_pg_depend_refclassid, BTEqualStrategyNumber, F_OIDEQ,
+				ObjectIdGetDatum(RelationRelationId));
+	ScanKeyInit(&keys[1], Anum_pg_depend_refobjid, BTEqualStrategyNumber, F_OIDEQ,
+				ObjectIdGetDatum(relation));
+	scan = systable_beginscan(depend, DependReferenceIndexId, true, NULL, 2, keys);
+	while (look->finding->problem == NULL && HeapTupleIsValid(tuple = systable_getnext(scan)))
+	{
+		Form_pg_depend entry = (Form_pg_depend) GETSTRUCT(tuple);
+
+		if (entry->objid == seen || !is_of_relation(look, entry))
+			continue;
+		seen = entry->objid;
+		if (entry->classid == RewriteRelationId && entry->deptype != DEPENDENCY_INTERNAL)
+		{
+			look->finding->problem =
+				psprintf("%s is not a part of it", description(entry->classid, entry->objid));
+			look->finding->hint = pstrdup("DROP RULE removes it.");
+		}
+		else
+			check_references(look, entry->classid, entry->objid);
+	}
+	systable_endscan(scan);
+	table_close(depend, AccessShareLock);
+}
+
+/* ---- relations ---- */
+
+static void
+check_children(Oid relation, Finding *finding)
+{
+	List *children = find_inheritance_children(relation, NoLock);
+
+	if (children == NIL)
+		return;
+	finding->problem = psprintf("%s inherits from a table of it",
+								description(RelationRelationId, linitial_oid(children)));
+	finding->hint = pstrdup("ALTER TABLE ... NO INHERIT ends that.");
+}
+
+static void
+check_relation(const Look *look, Oid relation)
+{
+	HeapTuple tuple = SearchSysCache1(RELOID, ObjectIdGetDatum(relation));
+	Finding *finding = look->finding;
+	Form_pg_class form;
+	Datum value;
+	bool null = true;
+
+	if (!HeapTupleIsValid(tuple))
+		return;
+	form = (Form_pg_class) GETSTRUCT(tuple);
+	value = SysCacheGetAttr(RELOID, tuple, Anum_pg_class_relacl, &null);
+	if (!null)
+		check_acl(value, ACL_SELECT, form->relkind == RELKIND_SEQUENCE ? "SEQUENCE" : "TABLE", NULL,
+				  RelationRelationId, relation, finding);
+	if (finding->problem == NULL)
+		check_columns(relation, form->relnatts, finding);
+	if (finding->problem == NULL && form->relhastriggers)
+		check_triggers(look, relation);
+	if (finding->problem == NULL && form->relhassubclass)
+		check_children(relation, finding);
+	if (finding->problem == NULL)
+		check_references(look, RelationRelationId, relation);
+	if (finding->problem == NULL)
+		check_of_relation(look, relation);
+	ReleaseSysCache(tuple);
+}
+
+/* ---- all of it ---- */
+
+typedef void (*PartVisit)(Look *look, Oid class, Oid object);
+
+static void
+visit_member(Look *look, Oid class, Oid object)
+{
+	check_owner(class, object, look->finding);
+	if (look->finding->problem != NULL)
+		return;
+	if (class == RelationRelationId)
+		check_relation(look, object);
+	else if (class == ProcedureRelationId)
+		check_function(look, object);
+}
+
+static void
+visit_neighbor(Look *look, Oid class, Oid object)
+{
+	check_owner(class, object, look->finding);
+}
+
+static void
+visit_relation(Look *look, Oid class, Oid object)
+{
+	if (class == RelationRelationId)
+		look->relations = lappend_oid(look->relations, object);
+}
+
+/* All members of an extension, or all that is in a schema. */
+static void
+visit_parts(Look *look, Oid class, Oid referenced, PartVisit visit)
+{
+	Relation depend = table_open(DependRelationId, AccessShareLock);
+	ScanKeyData keys[2];
+	SysScanDesc scan;
+	HeapTuple tuple;
+
+	ScanKeyInit(&keys[0], Anum_pg_depend_refclassid, BTEqualStrategyNumber, F_OIDEQ,
+				ObjectIdGetDatum(class));
+	ScanKeyInit(&keys[1], Anum_pg_depend_refobjid, BTEqualStrategyNumber, F_OIDEQ,
+				ObjectIdGetDatum(referenced));
+	scan = systable_beginscan(depend, DependReferenceIndexId, true, NULL, 2, keys);
+	while ((look->finding == NULL || look->finding->problem == NULL) &&
+		   HeapTupleIsValid(tuple = systable_getnext(scan)))
+	{
+		Form_pg_depend entry = (Form_pg_depend) GETSTRUCT(tuple);
+
+		if (class == ExtensionRelationId && entry->deptype != DEPENDENCY_EXTENSION)
+			continue;
+		visit(look, entry->classid, entry->objid);
+	}
+	systable_endscan(scan);
+	table_close(depend, AccessShareLock);
+}
+
+/* The schema, as a member too, is looked at with the others. */
+static void
+check_schema(const Look *look)
+{
+	Finding *finding = look->finding;
+
+	if (!OidIsValid(look->schema))
+		finding->problem = pstrdup("schema " NAME " is not there");
+	else if (getExtensionOfObject(NamespaceRelationId, look->schema) != look->extension)
+		finding->problem = pstrdup("schema " NAME " is not a part of it");
+	else
+		check_creators(look->schema, finding);
+}
+
+void
+foreign_parts_find(Oid extension, bool before_update, Finding *finding)
+{
+	Look look = {extension, get_namespace_oid(NAME, true), NIL, before_update, finding};
+
+	memset(finding, 0, sizeof(*finding));
+	visit_parts(&look, ExtensionRelationId, extension, visit_relation);
+	check_owner(ExtensionRelationId, extension, finding);
+	if (finding->problem == NULL)
+		visit_parts(&look, ExtensionRelationId, extension, visit_member);
+	/* Among them are all its functions, members of the extension or not. */
+	if (finding->problem == NULL && OidIsValid(look.schema))
+		visit_parts(&look, NamespaceRelationId, look.schema, visit_neighbor);
+	if (finding->problem == NULL)
+		check_schema(&look);
+	list_free(look.relations);
+}
+
+Oid
+foreign_parts_newest_relation(Oid extension)
+{
+	Look look = {extension, InvalidOid, NIL, false, NULL};
+	Oid newest = InvalidOid;
+	ListCell *cell;
+
+	visit_parts(&look, ExtensionRelationId, extension, visit_relation);
+	foreach (cell, look.relations)
+	{
+		Oid relation = lfirst_oid(cell);
+		char kind = get_rel_relkind(relation);
+
+		if (relation > newest && (kind == RELKIND_RELATION || kind == RELKIND_VIEW))
+			newest = relation;
+	}
+	list_free(look.relations);
+	return newest;
+}

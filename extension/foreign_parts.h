@@ -1,0 +1,30 @@
+/*-------------------------------------------------------------------------
+ *
+ * foreign_parts.h
+ *	  What of the extension is somebody's who is not a superuser, or could run
+ *	  such a role's code.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef NEX_FOREIGN_PARTS_H
+#define NEX_FOREIGN_PARTS_H
+
+#include "postgres.h"
+
+/* What is wrong, for an error or for the status. */
+typedef struct Finding
+{
+	char *problem; /* NULL: nothing */
+	char *hint;
+} Finding;
+
+/*
+ * Look at all of the extension, and stop at the first finding.  What an update
+ * makes anew (views) is not looked into before one.
+ */
+extern void foreign_parts_find(Oid extension, bool before_update, Finding *finding);
+
+/* Its newest table or view, which DROP locks first.  InvalidOid: there is none. */
+extern Oid foreign_parts_newest_relation(Oid extension);
+
+#endif /* NEX_FOREIGN_PARTS_H */

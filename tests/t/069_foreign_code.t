@@ -1,0 +1,260 @@
+# Whose code could run where the extension works, other than by owning a part of it: triggers, foreign keys, privileges,
+# what a view or an index calls, operators where names are looked up; before, during and after an update.  And who can
+# keep everybody else from it.
+use strict;
+use warnings;
+
+use IPC::Run ();
+use NexBackup::Scheduler;
+use NexBackup::Test;
+use Test::More;
+use Time::HiRes ();
+
+my $node = start_scheduler('main');
+my $repo = new_repository();
+
+query('postgres', <<'SQL');
+CREATE ROLE low LOGIN; CREATE ROLE bob LOGIN; CREATE ROLE app LOGIN; CREATE ROLE mon LOGIN IN ROLE pg_monitor; CREATE ROLE "Odd ""One" LOGIN;
+SQL
+
+sub is_nobody_super
+{
+	my ($name) = @_;
+
+	is(query('postgres', "SELECT string_agg(rolname, ',') FROM pg_roles WHERE rolsuper AND oid >= 16384"), '', $name);
+	return;
+}
+
+# What code of others would do, as whoever evaluates it, but where the test itself puts it there.
+my $evil = <<'SQL';
+CREATE SCHEMA %1$s AUTHORIZATION %1$s; GRANT USAGE ON SCHEMA %1$s TO PUBLIC; SET ROLE %1$s;
+CREATE FUNCTION %1$s.act() RETURNS void LANGUAGE plpgsql AS $f$ BEGIN EXECUTE 'ALTER ROLE %1$s SUPERUSER'; END $f$;
+CREATE FUNCTION %1$s.evil() RETURNS bool IMMUTABLE LANGUAGE plpgsql AS $f$ BEGIN
+	IF current_setting('test.harmless', true) IS NULL AND (SELECT rolsuper FROM pg_roles WHERE rolname = current_user) THEN PERFORM %1$s.act(); END IF;
+	RETURN true;
+END $f$;
+CREATE FUNCTION %1$s.trg() RETURNS trigger LANGUAGE plpgsql AS $f$ BEGIN PERFORM %1$s.evil(); RETURN coalesce(NEW, OLD); END $f$;
+RESET ROLE;
+SQL
+
+sub outside
+{
+	my ($database) = @_;
+
+	# All that a member, or an index, a rule, and so on of one, depends on, and that is neither initdb's nor of the extension.
+	return query($database, <<'SQL');
+WITH RECURSIVE ours AS (
+	SELECT d.classid, d.objid FROM pg_depend d JOIN pg_extension e ON e.oid = d.refobjid AND e.extname = 'nex_backup'
+	WHERE d.refclassid = 'pg_extension'::regclass AND d.deptype = 'e'
+	UNION SELECT d.classid, d.objid FROM pg_depend d JOIN ours o ON (o.classid, o.objid) = (d.refclassid, d.refobjid) WHERE d.deptype IN ('a', 'i', 'P', 'S'))
+SELECT string_agg(DISTINCT pg_describe_object(d.classid, d.objid, 0) || ' -> ' || pg_describe_object(d.refclassid, d.refobjid, 0), '; ')
+FROM ours o JOIN pg_depend d ON (o.classid, o.objid) = (d.classid, d.objid)
+WHERE d.refobjid >= 16384 AND NOT EXISTS (SELECT FROM ours t WHERE (t.classid, t.objid) = (d.refclassid, d.refobjid)) AND d.refclassid <> 'pg_extension'::regclass
+SQL
+}
+
+# ------------------------------------ operators and functions in the schema that it is installed in
+
+create_database('names');
+query('names', sprintf($evil, 'low') . <<'SQL');
+GRANT CREATE ON SCHEMA public TO low;
+SET ROLE low;
+DO $$
+DECLARE
+	one record;
+	operator text;
+BEGIN
+	FOREACH operator IN ARRAY ARRAY['=', '<>', '<', '>', '||', '~', '->>', '/', '*', '-'] LOOP
+		FOR one IN SELECT a AS first, b AS second FROM unnest(ARRAY['numeric', 'int4', 'int8', 'float8', 'text', 'name', 'jsonb', 'timestamptz', 'bool', 'interval', 'oid']) a,
+			unnest(ARRAY['numeric', 'int4', 'int8', 'float8', 'text', 'name', 'jsonb', 'timestamptz', 'bool', 'interval', 'oid']) b LOOP
+			IF NOT EXISTS (SELECT FROM pg_operator WHERE oprname = operator AND oprleft = one.first::regtype AND oprright = one.second::regtype) THEN
+				EXECUTE format('CREATE FUNCTION public.%I(%s, %s) RETURNS bool LANGUAGE sql AS ''SELECT low.evil()''', 'op' || md5(operator), one.first, one.second);
+				EXECUTE format('CREATE OPERATOR public.%s (leftarg = %s, rightarg = %s, function = public.%I)', operator, one.first, one.second, 'op' || md5(operator));
+			END IF;
+		END LOOP;
+	END LOOP;
+END
+$$;
+RESET ROLE;
+SQL
+for my $way ([], ['0.1.0'], ['0.2.0'], [ '0.2.0', '0.2.1' ])
+{
+	my ($version, @steps) = @$way;
+
+	query('names', 'CREATE EXTENSION nex_backup' . ($version ? " VERSION '$version'" : ''));
+	query('names', "ALTER EXTENSION nex_backup UPDATE TO '$_'") for @steps;
+	query('names', 'ALTER EXTENSION nex_backup UPDATE');
+	is(outside('names'), '', 'beside hostile operators, ' . join(' -> ', @$way, 'the latest') . ': nothing of it depends on them');
+	query('names', "INSERT INTO nex_backup.runs (id, kind, state, queued, not_before, definition) OVERRIDING SYSTEM VALUE VALUES (1, 'backup', 'running', now(), now(), '{}');"
+		  . q(INSERT INTO nex_backup.leases (run, executor, in_server, fence, heartbeat, progress, lease_until) VALUES (1, 'x', false, 1, now(), '{"weight_done": 3, "weight_total": 4}', 'infinity')));
+	is(query('names', 'SELECT percent FROM nex_backup.progress'), '75.0', '... and its view gives what it should');
+	like(query('names', "SELECT status FROM nex_backup_status() WHERE name = 'extension'"), qr/^ok/, '... and it is well');
+	query('names', 'DROP EXTENSION nex_backup');
+}
+is_nobody_super('no operator of low has run');
+
+# ------------------------------------------------------------- default privileges
+
+my $defaults = 'GRANT ALL ON TABLES TO app, PUBLIC; GRANT ALL ON SEQUENCES TO app; GRANT ALL ON FUNCTIONS TO app; GRANT ALL ON SCHEMAS TO app; GRANT ALL ON TABLES TO pg_monitor; GRANT ALL ON TYPES TO app';
+my $granted = q(SELECT count(*) FROM (SELECT relacl FROM pg_class WHERE relnamespace = 'nex_backup'::regnamespace UNION ALL SELECT proacl FROM pg_proc
+	WHERE pronamespace = 'nex_backup'::regnamespace OR proname ~ '^nex_backup' UNION ALL SELECT nspacl FROM pg_namespace WHERE nspname = 'nex_backup') o (acl), aclexplode(acl) a
+	WHERE a.grantee = 0 OR a.grantee = 'app'::regrole OR (a.grantee = 'pg_monitor'::regrole AND a.privilege_type NOT IN ('SELECT', 'EXECUTE', 'USAGE')));
+my $default_acl = "SELECT string_agg(d.defaclrole::regrole::text || ' ' || d.defaclobjtype::text || ' ' || d.defaclacl::text, ',' ORDER BY d.oid) FROM pg_default_acl d";
+
+create_database('defaults');
+query('defaults', join(';', map { "ALTER DEFAULT PRIVILEGES $_" } split(/;/, $defaults)));
+my $before = query('defaults', $default_acl);
+for my $way (['0.2.2'], [ '0.1.0', '0.2.2' ], [ '0.2.0', '0.2.1', '0.2.2' ])
+{
+	my ($version, @steps) = @$way;
+
+	query('defaults', "CREATE EXTENSION nex_backup VERSION '$version'");
+	query('defaults', 'REVOKE ALL ON ALL TABLES IN SCHEMA nex_backup FROM app, PUBLIC; REVOKE ALL ON ALL FUNCTIONS IN SCHEMA nex_backup FROM app; REVOKE ALL ON SCHEMA nex_backup FROM app;'
+		  . ' REVOKE INSERT, UPDATE, DELETE, TRUNCATE, REFERENCES, TRIGGER ON ALL TABLES IN SCHEMA nex_backup FROM pg_monitor; REVOKE ALL ON FUNCTION nex_backup_create_restore_point(text),'
+		  . ' nex_backup_restore_points(), nex_backup_status(), nex_backup_sync(text), nex_backup_verify(text, text) FROM app; REVOKE ALL ON ALL SEQUENCES IN SCHEMA nex_backup FROM app') if $version eq '0.1.0';
+	query('defaults', "ALTER EXTENSION nex_backup UPDATE TO '$_'") for @steps;
+	is(query('defaults', $granted), '0', 'default privileges give nobody anything: ' . join(' -> ', @$way));
+	is(query('defaults', $default_acl), $before, '... and are as they were');
+	like(query('defaults', "SELECT status FROM nex_backup_status() WHERE name = 'extension'"), qr/^ok/, '... it is well');
+	is(query('defaults', "SELECT count(*) FROM pg_proc WHERE proname ~ '^nex_backup_step'"), '0', '... and nothing of the steps is left');
+	query('defaults', 'DROP EXTENSION nex_backup');
+}
+query('postgres', 'DROP DATABASE defaults');
+
+# ------------------------------------------- what others have added, or may add
+
+query('postgres', sprintf($evil, $_)) for qw(bob low);
+query('postgres', 'GRANT USAGE ON SCHEMA nex_backup TO bob');
+my $ok = query('postgres', "SELECT status || detail FROM nex_backup_status() WHERE name = 'extension'");
+like($ok, qr/^ok/, 'all is well');
+my @states = (
+	[ 'GRANT TRIGGER ON nex_backup.runs TO bob; SET ROLE bob; CREATE TRIGGER z BEFORE UPDATE ON nex_backup.runs FOR EACH ROW WHEN (bob.evil()) EXECUTE FUNCTION suppress_redundant_updates_trigger(); RESET ROLE; REVOKE TRIGGER ON nex_backup.runs FROM bob',
+		qr/trigger z on table nex_backup\.runs is not a part of it/, 'DROP TRIGGER z ON nex_backup.runs' ],
+	[ 'CREATE OR REPLACE TRIGGER suspend_inserted_job BEFORE INSERT ON nex_backup.jobs FOR EACH ROW WHEN (bob.evil()) EXECUTE FUNCTION nex_backup.suspend_inserted_job()',
+		qr/trigger suspend_inserted_job on table nex_backup\.jobs is not a part of it/,
+		'CREATE OR REPLACE TRIGGER suspend_inserted_job BEFORE INSERT ON nex_backup.jobs FOR EACH ROW EXECUTE FUNCTION nex_backup.suspend_inserted_job(); ALTER TABLE nex_backup.jobs ENABLE ALWAYS TRIGGER suspend_inserted_job' ],
+	[ 'GRANT REFERENCES ON nex_backup.leases TO bob; SET ROLE bob; CREATE TABLE bob.c (run int8 REFERENCES nex_backup.leases (run) ON DELETE CASCADE); RESET ROLE; REVOKE REFERENCES ON nex_backup.leases FROM bob',
+		qr/a foreign key connects table nex_backup\.leases with table bob\.c/, 'DROP TABLE bob.c' ],
+	[ 'GRANT ALL ON nex_backup.runs TO bob', qr/role bob has privilege INSERT, UPDATE, DELETE, TRUNCATE, TRIGGER, REFERENCES on table nex_backup\.runs/, 'REVOKE ALL ON nex_backup.runs FROM bob' ],
+	[ 'GRANT UPDATE (argv) ON nex_backup.job_kinds TO "Odd ""One"', qr/role "Odd ""One" has privilege UPDATE on a column of table nex_backup\.job_kinds/, 'REVOKE UPDATE (argv) ON nex_backup.job_kinds FROM "Odd ""One"' ],
+	[ 'GRANT INSERT ON nex_backup.runs TO PUBLIC', qr/role PUBLIC has privilege INSERT on table nex_backup\.runs/, 'REVOKE INSERT ON nex_backup.runs FROM PUBLIC' ],
+	[ 'GRANT UPDATE ON SEQUENCE nex_backup.fences TO bob', qr/role bob has privilege UPDATE on sequence nex_backup\.fences/, 'REVOKE UPDATE ON SEQUENCE nex_backup.fences FROM bob' ],
+	[ 'GRANT EXECUTE ON FUNCTION nex_backup.take_report(text, jsonb, oid, bool) TO bob', qr/role bob has privilege EXECUTE on function nex_backup\.take_report\(.*\), which is internal/,
+		'REVOKE EXECUTE ON FUNCTION nex_backup.take_report(text, jsonb, oid, bool) FROM bob' ],
+	[ 'CREATE RULE r AS ON UPDATE TO nex_backup.runs DO ALSO SELECT bob.evil()', qr/rule r on table nex_backup\.runs is not a part of it/, 'DROP RULE r ON nex_backup.runs' ],
+	[ 'CREATE INDEX i ON nex_backup.runs ((bob.evil()))', qr/index nex_backup\.i depends on function bob\.evil\(\)/, 'DROP INDEX nex_backup.i' ],
+	[ 'CREATE STATISTICS nex_backup.s ON (bob.evil()), id FROM nex_backup.runs', qr/statistics object nex_backup\.s depends on function bob\.evil\(\)/, 'DROP STATISTICS nex_backup.s' ],
+	[ 'ALTER TABLE nex_backup.runs ADD CONSTRAINT k CHECK (bob.evil()) NOT VALID', qr/constraint k on table nex_backup\.runs depends on function bob\.evil\(\)/, 'ALTER TABLE nex_backup.runs DROP CONSTRAINT k' ],
+	[ 'CREATE POLICY p ON nex_backup.runs USING (bob.evil())', qr/policy p on table nex_backup\.runs depends on function bob\.evil\(\)/, 'DROP POLICY p ON nex_backup.runs' ],
+	[ 'CREATE TABLE bob.kid () INHERITS (nex_backup.runs)', qr/table bob\.kid inherits from a table of it/, 'DROP TABLE bob.kid' ],
+	[ 'CREATE DOMAIN bob.d AS text CHECK (bob.evil()); ALTER TABLE nex_backup.runs ADD x bob.d', qr/table nex_backup\.runs depends on type bob\.d/, 'ALTER TABLE nex_backup.runs DROP x; DROP DOMAIN bob.d' ],
+	[ 'GRANT CREATE ON SCHEMA nex_backup TO bob', qr/role bob may create objects in schema nex_backup/, 'REVOKE CREATE ON SCHEMA nex_backup FROM bob' ]);
+for my $state (@states)
+{
+	my ($sql, $pattern, $back) = @$state;
+	my $short = substr($sql, 0, 90);
+
+	query('postgres', "SET test.harmless = on; $sql");
+	like(query('postgres', "SELECT status || ' ' || detail FROM nex_backup_status() WHERE name = 'extension'"), qr/^critical $pattern/, "$short: the status says so");
+	ok(!eval { query('postgres', "SELECT nex_backup_run('postgres', repository => '$repo', wait => false)"); 1 } && $@ =~ /nothing of extension "nex_backup" is run, as $pattern/, '... nothing is run');
+	if ($@ =~ /HINT:  ((?:REVOKE|DROP TRIGGER) .*)/ && $sql =~ /^GRANT/ && $back =~ /^(?:REVOKE|DROP TRIGGER)/)
+	{
+		query('postgres', $1);
+		pass("... the hint does it: $1") for query('postgres', "SELECT 1 FROM nex_backup_status() WHERE name = 'extension' AND status = 'ok'") || ();
+	}
+	query('postgres', "SET test.harmless = on; $back") if query('postgres', "SELECT status FROM nex_backup_status() WHERE name = 'extension'") ne 'ok';
+	is(query('postgres', "SELECT status || detail FROM nex_backup_status() WHERE name = 'extension'"), $ok, '... and back');
+}
+query('postgres', 'CREATE INDEX mine ON nex_backup.runs (host); CREATE VIEW public.mine AS SELECT count(*) FROM nex_backup.runs; GRANT SELECT ON ALL TABLES IN SCHEMA nex_backup TO app;'
+	  . ' GRANT USAGE ON SCHEMA nex_backup TO app; GRANT EXECUTE ON FUNCTION nex_backup.claim(text, bool, text, int4), nex_backup_run(text, text, text, text, jsonb, interval, bool), nex_backup.shown(text) TO app');
+is(query('postgres', "SELECT status || detail FROM nex_backup_status() WHERE name = 'extension'"), $ok, 'what a superuser adds, and grants for reading and calling, are in nobody\'s way');
+is_nobody_super('nothing of bob has run');
+
+# ---------------------------------------------------------- an update of it
+
+my @updates = (
+	[ 'REASSIGN OWNED BY alice TO bob; SET ROLE bob; CREATE TRIGGER a BEFORE INSERT ON nex_backup.job_options FOR EACH STATEMENT EXECUTE FUNCTION bob.trg(); RESET ROLE', qr/belongs to role bob/ ],
+	[ 'ALTER TABLE nex_backup.job_options OWNER TO bob; SET ROLE bob; CREATE RULE r AS ON INSERT TO nex_backup.job_options DO ALSO SELECT bob.evil(); RESET ROLE', qr/table nex_backup\.job_options belongs to role bob/ ],
+	[ 'GRANT TRIGGER ON ALL TABLES IN SCHEMA nex_backup TO bob; SET ROLE bob; CREATE TRIGGER a BEFORE INSERT ON nex_backup.job_options FOR EACH ROW WHEN (bob.evil()) EXECUTE FUNCTION suppress_redundant_updates_trigger(); RESET ROLE',
+		qr/role bob has privilege TRIGGER|trigger a on table nex_backup\.job_options is not a part of it/ ],
+	[ 'CREATE INDEX i ON nex_backup.job_options ((bob.evil()))', qr/index nex_backup\.i depends on function bob\.evil/ ],
+	[ 'GRANT CREATE ON SCHEMA nex_backup TO bob; ALTER FUNCTION nex_backup.now() OWNER TO bob; SET ROLE bob; CREATE OR REPLACE FUNCTION nex_backup.now() RETURNS timestamptz LANGUAGE sql AS $$SELECT CASE WHEN bob.evil() THEN pg_catalog.now() END$$; RESET ROLE', qr/function nex_backup\.now\(\) belongs to role bob/ ],
+	[ '', undef ]);
+
+create_database('old');
+query('old', sprintf($evil, 'bob'));
+for my $version ('0.1.0', '0.2.0', '0.2.1')
+{
+	for my $update (@updates)
+	{
+		my ($sql, $pattern) = @$update;
+
+		$sql =~ s/job_options/backups/g if $version eq '0.1.0';
+		next if $version eq '0.1.0' && $sql =~ /nex_backup\.now/;
+		query('old', "CREATE ROLE alice SUPERUSER LOGIN; SET SESSION AUTHORIZATION alice; CREATE EXTENSION nex_backup VERSION '$version'; GRANT USAGE ON SCHEMA nex_backup TO bob");
+		$sql .= '; ALTER FUNCTION nex_backup.library_version() OWNER TO bob; SET ROLE bob; CREATE OR REPLACE FUNCTION nex_backup.library_version() RETURNS text STRICT STABLE LANGUAGE sql AS $$SELECT bob.evil()::text$$; RESET ROLE'
+		  if $version eq '0.2.1' && $sql =~ /REASSIGN/;
+		query('old', "SET test.harmless = on; $sql") if $sql;
+		if (!$pattern)
+		{
+			query('old', 'ALTER EXTENSION nex_backup UPDATE');
+			pass("$version: an update where all is well");
+		}
+		else
+		{
+			(my $said = $pattern) =~ s/job_options/backups/g if $version eq '0.1.0';
+			$pattern = qr/$said/ if $version eq '0.1.0';
+			ok(!eval { query('old', 'ALTER EXTENSION nex_backup UPDATE'); 1 } && $@ =~ /extension "nex_backup" is not updated, as .*$pattern.*DETAIL:.*Nothing was changed.*HINT/s, "$version, " . substr($sql, 0, 60) . ': refused')
+			  or diag($@);
+			is(query('old', "SELECT extversion FROM pg_extension WHERE extname = 'nex_backup'"), $version, '... nothing was changed');
+		}
+		is_nobody_super_but_alice('... and nothing of bob has run');
+		query('old', 'DROP EXTENSION nex_backup CASCADE; REASSIGN OWNED BY alice TO postgres; DROP ROLE alice');
+	}
+}
+
+sub is_nobody_super_but_alice
+{
+	my ($name) = @_;
+
+	is(query('postgres', "SELECT string_agg(rolname, ',') FROM pg_roles WHERE rolsuper AND oid >= 16384"), 'alice', $name);
+	return;
+}
+
+# ------------------------------------------------------- locks that are anybody's
+
+sub session
+{
+	my ($role, $sql) = @_;
+	my ($in, $out) = ("SET client_min_messages = error; $sql; SELECT 'held';\n", '');
+	my $session = IPC::Run::start([ 'psql', '-XAtq', '-d', "dbname=postgres user=$role application_name=holder" ], '<', \$in, '>', \$out, '2>&1', IPC::Run::timeout(120));
+
+	$session->pump until $out =~ /held|ERROR|FATAL/;
+	die $out if $out =~ /ERROR|FATAL/;
+	return sub { $in .= "ROLLBACK;\n\\q\n"; $session->pump while $session->pumpable && length $in; $session->finish; };
+}
+
+sub all_goes_on
+{
+	my ($name) = @_;
+	my $begun = Time::HiRes::time;
+
+	is(query('postgres', "SET statement_timeout = '60s'; SELECT state FROM nex_backup_run('postgres', repository => '$repo')"), 'succeeded', "$name: a backup is made");
+	is(query('postgres', "SELECT status || detail FROM nex_backup_status() WHERE name = 'extension'"), $ok, '... the status is as ever');
+	cmp_ok(Time::HiRes::time- $begun, '<', 30, '... at once');
+	is(query('postgres', "SELECT count(*) FROM nex_backup_status() WHERE name = 'catalogue'"), 0, '... and complains of nothing');
+	return;
+}
+
+my $release = session('low', q(BEGIN; CREATE FUNCTION pg_temp.f() RETURNS int LANGUAGE sql AS 'SELECT 1'; ALTER FUNCTION pg_temp.f() DEPENDS ON EXTENSION nex_backup));
+all_goes_on('a role without any right has locked the extension');
+$release->();
+my $stay = session('mon', 'BEGIN; SELECT count(*) FROM nex_backup_status()');
+my ($out, $in) = ('', '');
+my $drop = IPC::Run::start([ 'psql', '-XAtq', '-d', 'dbname=postgres user=low application_name=dropper', '-c', 'DROP EXTENSION nex_backup' ], '<', \$in, '>', \$out, '2>&1', IPC::Run::timeout(60));
+$drop->finish;
+like($out, qr/must be owner of extension nex_backup/, 'whoever may not drop it waits for nothing');
+all_goes_on('beside a monitor that stays in its transaction');
+$stay->();
+
+done_testing;
