@@ -15,6 +15,7 @@
 #include "miscadmin.h"
 #include "nodes/execnodes.h"
 #include "storage/ipc.h"
+#include "storage/proc.h"
 #include "storage/shmem.h"
 #include "utils/guc.h"
 #include "utils/tuplestore.h"
@@ -60,6 +61,13 @@ request_shared_memory_compat(Size size)
 	RequestAddinShmemSpace(size);
 #endif
 }
+
+/* The number of this transaction in this session; 17 moved it. */
+#if PG_VERSION_NUM >= 170000
+#define MY_LOCAL_TRANSACTION (MyProc->vxid.lxid)
+#else
+#define MY_LOCAL_TRANSACTION (MyProc->lxid)
+#endif
 
 /* A set of plain values (not rows), all at once.  15 got one call for it; 14 needs it spelt out. */
 static inline void

@@ -35,6 +35,7 @@
 
 #include "child_log.h"
 #include "executor.h"
+#include "gate.h"
 #include "reserved.h"
 #include "settings.h"
 #include "spawn.h"
@@ -122,7 +123,8 @@ nex_backup_claims_alarms_only(PG_FUNCTION_ARGS)
 
 /*
  * nex_backup.works_in_server(): is this a worker of ours?  What an agent says of
- * itself is no proof.  A superuser may act as one, as it may do anything.
+ * itself is no proof.  A superuser may act as one, as it may do anything: one
+ * that calls, not one whose session an index of the agent's is evaluated in.
  */
 Datum
 nex_backup_works_in_server(PG_FUNCTION_ARGS)
@@ -130,7 +132,7 @@ nex_backup_works_in_server(PG_FUNCTION_ARGS)
 	bool worker =
 		MyBgworkerEntry != NULL && strcmp(MyBgworkerEntry->bgw_library_name, "nex_backup") == 0;
 
-	PG_RETURN_BOOL(worker || superuser_arg(GetSessionUserId()));
+	PG_RETURN_BOOL(worker || superuser_arg(gate_role_of_call()));
 }
 
 /* nex_backup.new_fence(): a number that cannot be guessed, from 1. */

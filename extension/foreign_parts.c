@@ -17,8 +17,8 @@
  * deleted by the same statement; and what a view, an index, a constraint, or
  * statistics call may be anybody's.  So triggers are those that we know, other
  * sides of foreign keys are ours, nothing of it depends on what is neither
- * PostgreSQL's nor ours, and roles that are not superusers have no privilege
- * but to read, and to call what is meant for them.
+ * PostgreSQL's nor ours, and roles that are not superusers have no privilege on
+ * a table but to read it.
  *
  * Catalog caches and index scans, no query: this is done at each call and by
  * workers each second.
@@ -82,33 +82,13 @@ static const struct
 } known_trigger = {"jobs", "suspend_inserted_job",
 				   TRIGGER_TYPE_ROW | TRIGGER_TYPE_BEFORE | TRIGGER_TYPE_INSERT};
 
-/* What agents, reporters and readers of the status may be granted in schema nex_backup. */
-static const char *const for_others[] = {"advance",
-										 "age_text",
-										 "alarm_delivered",
-										 "alarm_state",
-										 "alarms_to_deliver",
-										 "claim",
-										 "count_text",
-										 "encryption_text",
-										 "finish",
-										 "heartbeat",
-										 "is_preloaded",
-										 "leader_state",
-										 "lock_text",
-										 "next_run",
-										 "now",
-										 "owner_risk",
-										 "owner_text",
-										 "pending_alarms",
-										 "process_text",
-										 "record",
-										 "repository_state",
-										 "scheduler_state",
-										 "scheduler_status",
-										 "setting",
-										 "shown",
-										 "start"};
+/* What acts as its owner in SQL of 0.2.0, and is meant for agents, reporters and readers of the
+ * status. */
+static const char *const for_others[] = {
+	"advance", "alarm_delivered",  "alarm_state",     "alarms_to_deliver",
+	"claim",   "finish",           "heartbeat",       "pending_alarms",
+	"record",  "repository_state", "scheduler_state", "scheduler_status",
+	"start"};
 
 /* ---- words ---- */
 
@@ -314,7 +294,10 @@ is_for_others(const char *name)
 	return false;
 }
 
-/* Of those in the schema of the extension, only some are meant to be called. */
+/*
+ * Internal functions have the rights of their caller, so EXECUTE on them gives
+ * nothing.  That they act as their owner was so in 0.2.0; an update ends it.
+ */
 static void
 check_function(const Look *look, Oid function)
 {
@@ -326,7 +309,8 @@ check_function(const Look *look, Oid function)
 	if (!HeapTupleIsValid(tuple))
 		return;
 	form = (Form_pg_proc) GETSTRUCT(tuple);
-	if (form->pronamespace == look->schema && !is_for_others(NameStr(form->proname)))
+	if (form->prosecdef && form->prolang != ClanguageId && form->pronamespace == look->schema &&
+		!look->before_update && !is_for_others(NameStr(form->proname)))
 	{
 		value = SysCacheGetAttr(PROCOID, tuple, Anum_pg_proc_proacl, &null);
 		if (!null)
@@ -668,21 +652,14 @@ foreign_parts_find(Oid extension, bool before_update, Finding *finding)
 }
 
 Oid
-foreign_parts_newest_relation(Oid extension)
+foreign_parts_first_relation(Oid extension)
 {
 	Look look = {extension, InvalidOid, NIL, false, NULL};
-	Oid newest = InvalidOid;
-	ListCell *cell;
+	Oid first = InvalidOid;
 
 	visit_parts(&look, ExtensionRelationId, extension, visit_relation);
-	foreach (cell, look.relations)
-	{
-		Oid relation = lfirst_oid(cell);
-		char kind = get_rel_relkind(relation);
-
-		if (relation > newest && (kind == RELKIND_RELATION || kind == RELKIND_VIEW))
-			newest = relation;
-	}
+	if (look.relations != NIL)
+		first = linitial_oid(look.relations);
 	list_free(look.relations);
-	return newest;
+	return first;
 }

@@ -24,7 +24,10 @@ typedef struct Finding
  */
 extern void foreign_parts_find(Oid extension, bool before_update, Finding *finding);
 
-/* Its newest table or view, which DROP locks first.  InvalidOid: there is none. */
-extern Oid foreign_parts_newest_relation(Oid extension);
+/*
+ * Its first relation: that which DROP locks before all others, as it follows
+ * the same index.  InvalidOid: it has none.
+ */
+extern Oid foreign_parts_first_relation(Oid extension);
 
 #endif /* NEX_FOREIGN_PARTS_H */

@@ -3,18 +3,20 @@
  * gate.c
  *	  The entries of the extension: nothing of it is run but through here.
  *
- * What is public, granted to agents or to monitoring, or runs as its owner is a
- * C function, nex_backup_entry().  It holds the extension (hold.c), finds the
- * function that does the work, as a part of the extension that is held, and
- * calls it.  That one is SQL or PL/pgSQL, has the same arguments, and is called
+ * What is public, granted to agents or to monitoring, or acts as its owner is a
+ * C function, nex_backup_entry() or nex_backup_owner_entry().  It holds the
+ * extension (hold.c), finds the function that does the work, as a part of the
+ * extension that is held, and calls it, the second as the owner.  That function
+ * is SQL or PL/pgSQL, has the same arguments, and is called
  * nex_backup.gated_heartbeat() for nex_backup.heartbeat(), or nex_backup.status()
- * for nex_backup_status(); only the entry is SECURITY DEFINER, where either is.
- * 0.2.1/98_entries.sql makes these pairs.
+ * for nex_backup_status().  0.2.1/98_entries.sql makes these pairs; neither of
+ * them is SECURITY DEFINER.
  *
  * A SECURITY DEFINER function cannot know who called it: within it, the current
  * user is its owner, and the session's user may be a superuser whose ANALYZE
- * evaluates somebody else's index expression.  So the public functions are C
- * functions with the rights of their caller.  Those that act with a caller's
+ * evaluates somebody else's index expression.  So all of these are C functions
+ * with the rights of their caller, who is the role that the queue's functions
+ * know agents by (nex_backup.role_of_call()).  Those that act with a caller's
  * authority are nex_backup_gate(), an entry that also reads the current user in
  * the call itself, keeps it for nex_backup.caller(), and calls the function of
  * the same arguments in schema nex_backup: nex_backup.run() for
@@ -25,9 +27,9 @@
  * the caller would need EXECUTE on the second, and could then hand in any role.
  *
  * A security-restricted operation (maintenance of somebody's table, REFRESH
- * MATERIALIZED VIEW, rows of a subscription) is refused altogether: code that
- * runs there was written to compute a value, and whoever started it did not
- * mean to start a backup.
+ * MATERIALIZED VIEW, rows of a subscription) is refused altogether by all that
+ * change something: code that runs there was written to compute a value, and
+ * whoever started it did not mean to start a backup, or to end one.
  *
  *-------------------------------------------------------------------------
  */
@@ -40,6 +42,7 @@
 #include "catalog/pg_proc.h"
 #include "fmgr.h"
 #include "utils/builtins.h"
+#include "utils/lsyscache.h"
 #include "utils/resowner.h"
 #include "utils/syscache.h"
 
@@ -48,6 +51,8 @@
 
 PG_FUNCTION_INFO_V1(nex_backup_gate);
 PG_FUNCTION_INFO_V1(nex_backup_entry);
+PG_FUNCTION_INFO_V1(nex_backup_owner_entry);
+PG_FUNCTION_INFO_V1(nex_backup_role_of_call);
 PG_FUNCTION_INFO_V1(nex_backup_gate_caller);
 PG_FUNCTION_INFO_V1(nex_backup_caller);
 
@@ -64,9 +69,10 @@ typedef struct Held
 	Oid extension;
 	Oid relation;        /* that is locked */
 	ResourceOwner owner; /* of the lock */
+	Oid role;            /* that has called; InvalidOid: not known */
 } Held;
 
-static Held held = {InvalidOid, InvalidOid, NULL};
+static Held held = {InvalidOid, InvalidOid, NULL, InvalidOid};
 
 void
 gate_refuse_restricted(void)
@@ -99,6 +105,24 @@ gate_caller_0_2_0(void)
 {
 	gate_refuse_restricted();
 	return GetOuterUserId();
+}
+
+Oid
+gate_role_of_call(void)
+{
+	return OidIsValid(current_caller) ? current_caller : held.role;
+}
+
+/* nex_backup.role_of_call(): who has called the function that is at work, whether it asks for
+ * authority or not. */
+Datum
+nex_backup_role_of_call(PG_FUNCTION_ARGS)
+{
+	Oid role = gate_role_of_call();
+
+	if (!OidIsValid(role))
+		role = gate_caller();
+	return DirectFunctionCall1(namein, CStringGetDatum(GetUserNameFromId(role, false)));
 }
 
 /* nex_backup.caller() */
@@ -170,11 +194,12 @@ implementation_of(Oid extension, FmgrInfo *entry)
 
 /* The extension, held; one that is held by the function around this one has been looked at. */
 static void
-enter(Held *entered)
+enter(Held *entered, Oid role)
 {
 	*entered = held;
 	if (OidIsValid(held.extension))
 		return;
+	entered->role = role;
 	entered->owner = CurrentResourceOwner;
 	entered->extension = hold_extension(&entered->relation);
 	if (!OidIsValid(entered->extension))
@@ -219,9 +244,31 @@ call_implementation(const Held *entered, FunctionCallInfo fcinfo)
 Datum
 gate_call_implementation(Oid extension, Oid relation, FunctionCallInfo fcinfo)
 {
-	Held entered = {extension, relation, CurrentResourceOwner};
+	Held entered = {extension, relation, CurrentResourceOwner, GetUserId()};
 
 	return call_implementation(OidIsValid(held.extension) ? &held : &entered, fcinfo);
+}
+
+/* As the owner of a function; an error in it brings the user back with the transaction. */
+static Datum
+call_as_owner(const Held *entered, Oid function, FunctionCallInfo call,
+			  Datum (*work)(const Held *entered, FunctionCallInfo call))
+{
+	HeapTuple tuple = SearchSysCache1(PROCOID, ObjectIdGetDatum(function));
+	Oid owner;
+	Oid user;
+	int context;
+	Datum result;
+
+	if (!HeapTupleIsValid(tuple))
+		elog(ERROR, "cache lookup failed for function %u", function);
+	owner = ((Form_pg_proc) GETSTRUCT(tuple))->proowner;
+	ReleaseSysCache(tuple);
+	GetUserIdAndSecContext(&user, &context);
+	SetUserIdAndSecContext(owner, context | SECURITY_LOCAL_USERID_CHANGE);
+	result = work(entered, call);
+	SetUserIdAndSecContext(user, context);
+	return result;
 }
 
 void
@@ -230,10 +277,10 @@ gate_call_member(const char *name, FunctionCallInfo call, const Oid *types)
 	Held entered;
 	FmgrInfo function;
 
-	enter(&entered);
+	enter(&entered, GetUserId());
 	fmgr_info(find_member(entered.extension, name, buildoidvector(types, call->nargs)), &function);
 	call->flinfo = &function;
-	(void) call_held(&entered, call);
+	(void) call_as_owner(&entered, function.fn_oid, call, call_held);
 }
 
 /*
@@ -262,7 +309,7 @@ nex_backup_gate(PG_FUNCTION_ARGS)
 	Held entered;
 
 	gate_refuse_restricted();
-	enter(&entered);
+	enter(&entered, GetUserId());
 	current_caller = GetUserId();
 	PG_TRY();
 	{
@@ -276,12 +323,34 @@ nex_backup_gate(PG_FUNCTION_ARGS)
 	return result;
 }
 
-/* Every other function that others than its owner may call, or that runs as its owner. */
+/* Within another one, that one has been asked. */
+static void
+refuse_restricted_change(FunctionCallInfo fcinfo)
+{
+	if (!OidIsValid(held.extension) &&
+		func_volatile(fcinfo->flinfo->fn_oid) == PROVOLATILE_VOLATILE)
+		gate_refuse_restricted();
+}
+
+/* Every other function that others than its owner may call. */
 Datum
 nex_backup_entry(PG_FUNCTION_ARGS)
 {
 	Held entered;
 
-	enter(&entered);
+	refuse_restricted_change(fcinfo);
+	/* Nothing behind it asks, and one that were SECURITY DEFINER could not know. */
+	enter(&entered, InvalidOid);
 	return call_implementation(&entered, fcinfo);
+}
+
+/* The same, acting as its owner. */
+Datum
+nex_backup_owner_entry(PG_FUNCTION_ARGS)
+{
+	Held entered;
+
+	refuse_restricted_change(fcinfo);
+	enter(&entered, GetUserId());
+	return call_as_owner(&entered, fcinfo->flinfo->fn_oid, fcinfo, call_implementation);
 }

@@ -18,15 +18,18 @@ extern void gate_refuse_restricted(void);
 /* The role that has called the public function which is at work.  ERROR if there is none. */
 extern Oid gate_caller(void);
 
+/* The role that has called whatever of the extension is at work.  InvalidOid if nothing is. */
+extern Oid gate_role_of_call(void);
+
 /*
- * The same for the SQL of version 0.2.0, which knows no gate: the role outside
+ * The caller for the SQL of version 0.2.0, which knows no gate: the role outside
  * of all SECURITY DEFINER functions.  ERROR within a security-restricted operation.
  */
 extern Oid gate_caller_0_2_0(void);
 
 /*
- * Hold the extension and call a function of schema nex_backup that is a part of
- * it, and gives nothing.  The call has its arguments, and no flinfo yet.
+ * Hold the extension and call, as its owner, a function of schema nex_backup that
+ * is a part of it, and gives nothing.  The call has its arguments, and no flinfo yet.
  */
 extern void gate_call_member(const char *name, FunctionCallInfo call, const Oid *types);
 

@@ -11,13 +11,13 @@
  * schema public, and by dropping that drops the extension with its own schema,
  * whose name anybody with CREATE on the database can then take.  DROP, by
  * whatever way it comes, locks all parts of an extension before it drops the
- * first, so whoever holds the lock of one has all of it.  That one is a table or
- * a view: of those, a lock in the way of others is only for whoever may change
- * them, and permission is asked for before a lock is waited for.  The lock of
+ * first, so whoever holds the lock of one has all of it.  That one is a relation:
+ * of those, a lock in the way of others is only for whoever may change them, and
+ * permission is asked for before a lock is waited for.  The lock of
  * the extension itself is anybody's: ALTER FUNCTION pg_temp.f() DEPENDS ON
  * EXTENSION takes it, and DROP EXTENSION waits for it before it looks who asks.
- * It is the newest one, as DROP begins with the newest: so it has taken no
- * other table when it meets us, and nobody waits in a circle.
+ * It is the one that DROP takes first: so it has taken no other when it meets
+ * us, and nobody waits in a circle.
  *
  * And nothing of it may be anybody's who is not a superuser: foreign_parts.c.
  *
@@ -61,7 +61,7 @@ lock_extension(bool wait, Oid *relation, bool *busy)
 		*relation = InvalidOid;
 		if (!OidIsValid(extension))
 			return InvalidOid;
-		*relation = foreign_parts_newest_relation(extension);
+		*relation = foreign_parts_first_relation(extension);
 		if (!OidIsValid(*relation))
 			ereport(ERROR, (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
 							errmsg("extension \"%s\" has no tables", NAME)));
@@ -71,7 +71,7 @@ lock_extension(bool wait, Oid *relation, bool *busy)
 			return InvalidOid;
 		}
 		if (get_extension_oid(NAME, true) == extension &&
-			foreign_parts_newest_relation(extension) == *relation)
+			foreign_parts_first_relation(extension) == *relation)
 			return extension;
 		/* It was dropped or updated meanwhile. */
 		UnlockRelationOid(*relation, AccessShareLock);

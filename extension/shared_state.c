@@ -247,6 +247,10 @@ nex_backup_lock_queue(PG_FUNCTION_ARGS)
 {
 	LOCKTAG tag;
 
+	/* Whoever comes through an entry is its owner here. */
+	if (!superuser())
+		ereport(ERROR, (errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+						errmsg("an internal function of nex_backup was called directly")));
 	SET_LOCKTAG_ADVISORY(tag, MyDatabaseId, QUEUE_LOCK_CLASS, 1, QUEUE_LOCK_FIELD);
 	follow_transaction();
 	(void) LockAcquire(&tag, ExclusiveLock, false, false);

@@ -111,20 +111,25 @@ SELECT nex_backup.perform('{"call": "cancel", "run": 1}', false, false);
 SELECT nex_backup.run('x', 'backup', '/x', 'manual', '{}', NULL, false);
 SELECT nex_backup.sync('/nonexistent/repository');
 SELECT nex_backup.resume_jobs(NULL);
+SELECT nex_backup.take_report('verify', '{}', 10, true);
+SELECT nex_backup.acquire_queue_lock();
+SELECT nex_backup.role_of_call();
+SELECT nex_backup.note_delivery('{1}');
 RESET ROLE;
 REVOKE EXECUTE ON ALL FUNCTIONS IN SCHEMA nex_backup FROM regress_nex_op;
 
--- Nobody but the owner may execute what is behind the gate, and everything there is SECURITY DEFINER
+-- Nobody but the owner may execute what is behind the gate, and everything there acts as its owner
 SELECT p.oid::regprocedure
 FROM pg_proc g
 	JOIN pg_proc p ON p.proname = substr(g.proname, 12) AND p.proargtypes = g.proargtypes
 		AND p.pronamespace = 'nex_backup'::regnamespace
-WHERE g.prosrc = 'nex_backup_gate' AND (NOT p.prosecdef OR g.prosecdef OR p.proretset <> g.proretset OR p.prorettype <> g.prorettype
+WHERE g.prosrc = 'nex_backup_gate' AND (p.prosrc <> 'nex_backup_owner_entry' OR p.proretset <> g.proretset OR p.prorettype <> g.prorettype
 	OR EXISTS (SELECT FROM aclexplode(coalesce(p.proacl, acldefault('f', p.proowner))) a WHERE a.grantee <> p.proowner));
 SELECT count(*) FROM pg_proc g WHERE g.prosrc = 'nex_backup_gate';
--- No other function that the owner's rights come with asks for its caller
-SELECT p.oid::regprocedure FROM pg_proc p JOIN pg_namespace n ON n.oid = p.pronamespace
-WHERE p.prosecdef AND p.prosrc ~ 'nex_backup\.(caller|check_caller|perform)\(' AND n.nspname <> 'nex_backup';
+-- No function is SECURITY DEFINER, as it would not know its caller
+SELECT p.oid::regprocedure FROM pg_depend d JOIN pg_proc p ON p.oid = d.objid
+WHERE d.refobjid = (SELECT oid FROM pg_extension WHERE extname = 'nex_backup') AND d.classid = 'pg_proc'::regclass AND d.deptype = 'e'
+	AND p.prosecdef;
 
 -- No SQL runs as its owner but behind an entry, which holds the extension first
 SELECT p.oid::regprocedure FROM pg_depend d JOIN pg_proc p ON p.oid = d.objid JOIN pg_language l ON l.oid = p.prolang

@@ -59,11 +59,27 @@ BEGIN
 END
 $$;
 
--- Is this a worker of the library, or a session of a superuser?
+-- The role that has called the function of the extension that is at work.  Not that of the session, which may be a
+-- superuser's in which somebody's code is evaluated.
+CREATE FUNCTION nex_backup.role_of_call()
+RETURNS name
+AS 'MODULE_PATHNAME', 'nex_backup_role_of_call'
+LANGUAGE C STRICT STABLE;
+
+-- Is this a worker of the library, or a call by a superuser?
 CREATE FUNCTION nex_backup.works_in_server()
 RETURNS bool
 AS 'MODULE_PATHNAME', 'nex_backup_works_in_server'
 LANGUAGE C STRICT VOLATILE;
+
+-- Are agents to work, or is that the server's business?  A superuser may, as it may do anything.
+CREATE FUNCTION nex_backup.agents_work()
+RETURNS bool
+LANGUAGE sql VOLATILE
+SET search_path = pg_catalog, pg_temp
+AS $$
+	SELECT nex_backup.setting('executor') = 'agent' OR nex_backup.works_in_server()
+$$;
 
 -- An error, if whoever asks for work says of itself what is not so, or what nobody could show.
 CREATE FUNCTION nex_backup.check_executor(name text, in_server bool, host text)

@@ -35,6 +35,13 @@ BEGIN
 		detail := 'nex_backup.scheduler is off';
 		RETURN;
 	END IF;
+	-- Before the queue is locked: that is not for an agent that has no part in it.
+	PERFORM nex_backup.check_executor($1, $2, $3);
+	IF NOT $2 AND NOT nex_backup.agents_work() THEN
+		state := 'off';
+		detail := 'nex_backup.executor is "worker"';
+		RETURN;
+	END IF;
 	PERFORM nex_backup.lock_queue();
 	mine := nex_backup.note_executor($1, $2, $3, $4);
 	PERFORM nex_backup.note_departures();

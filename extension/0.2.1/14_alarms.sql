@@ -4,6 +4,17 @@
 -- commits: so nobody delivers what somebody else is about to, and no lock is left when that one dies.  Few at a time,
 -- because after a crash before the commit these are delivered again.
 --
+CREATE FUNCTION nex_backup.note_delivery(ids int8[])
+RETURNS void
+AS 'MODULE_PATHNAME', 'nex_backup_note_delivery'
+LANGUAGE C STRICT VOLATILE;
+
+-- Was this alarm given to this transaction, by alarms_to_deliver()?
+CREATE FUNCTION nex_backup.delivers(id int8)
+RETURNS bool
+AS 'MODULE_PATHNAME', 'nex_backup_delivers'
+LANGUAGE C STRICT VOLATILE;
+
 CREATE OR REPLACE FUNCTION nex_backup.alarms_to_deliver(host text, OUT id int8, OUT raised timestamptz, OUT event text,
 	OUT job text, OUT run int8, OUT kind text, OUT database text, OUT location text, OUT type text,
 	OUT started timestamptz, OUT finished timestamptz, OUT exit_code int4, OUT state text, OUT reason text,
@@ -19,7 +30,7 @@ DECLARE
 	locked int8[];
 BEGIN
 	-- A standby has what the primary has, where it can be marked.
-	IF pg_is_in_recovery() THEN
+	IF pg_is_in_recovery() OR NOT nex_backup.agents_work() THEN
 		RETURN;
 	END IF;
 	wanted := ARRAY(SELECT a.id FROM nex_backup.alarms a LEFT JOIN nex_backup.runs r ON r.id = a.run
@@ -29,6 +40,7 @@ BEGIN
 	locked := ARRAY(SELECT a.id FROM nex_backup.alarms a
 		WHERE a.id = ANY (wanted) AND a.delivered IS NULL ORDER BY a.id LIMIT 10
 		FOR UPDATE SKIP LOCKED);
+	PERFORM nex_backup.note_delivery(locked);
 	IF cardinality(locked) < least(cardinality(wanted), 10)
 		AND EXISTS (SELECT FROM nex_backup.alarms a
 			WHERE a.id = ANY (wanted) AND a.id <> ALL (locked) AND a.delivered IS NULL) THEN
@@ -46,4 +58,15 @@ BEGIN
 	WHERE a.id = ANY (locked)
 	ORDER BY a.id;
 END
+$$;
+
+-- Somebody was told of it: by whoever has it, or a superuser.
+CREATE OR REPLACE FUNCTION nex_backup.alarm_delivered(id int8)
+RETURNS void
+LANGUAGE sql VOLATILE SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+AS $$
+	UPDATE nex_backup.alarms a SET delivered = nex_backup.now()
+	WHERE a.id = $1 AND a.delivered IS NULL
+		AND (nex_backup.works_in_server() OR (nex_backup.agents_work() AND nex_backup.delivers($1)))
 $$;

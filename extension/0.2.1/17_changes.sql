@@ -91,15 +91,14 @@ BEGIN
 END
 $$;
 
--- Does the lease still belong to whoever has the fencing token, and is it a lease of the role that this session has
--- logged in as?  Locks it.
+-- Does the lease still belong to whoever has the fencing token, and is it a lease of the role that calls?  Locks it.
 CREATE OR REPLACE FUNCTION nex_backup.holds_lease(run int8, fence int8)
 RETURNS bool
 LANGUAGE sql VOLATILE
 SET search_path = pg_catalog, pg_temp
 AS $$
 	SELECT EXISTS (SELECT FROM nex_backup.leases l
-		WHERE l.run = $1 AND l.fence = $2 AND l.session_role = session_user AND (NOT l.in_server OR nex_backup.works_in_server())
+		WHERE l.run = $1 AND l.fence = $2 AND l.session_role = nex_backup.role_of_call() AND (NOT l.in_server OR nex_backup.works_in_server())
 		FOR UPDATE)
 $$;
 

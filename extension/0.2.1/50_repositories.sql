@@ -90,7 +90,7 @@ RETURNS void
 LANGUAGE sql
 SET search_path = pg_catalog, pg_temp
 AS $$
-	SELECT nex_backup.note_repository($1, $2, $3, true, session_user::name)
+	SELECT nex_backup.note_repository($1, $2, $3, true, nex_backup.role_of_call())
 $$;
 
 CREATE FUNCTION nex_backup.frame_id(repository text, OUT id text, OUT problem text)

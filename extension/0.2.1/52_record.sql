@@ -128,11 +128,12 @@ BEGIN
 END
 $$;
 
--- The tool's report of something done; extension/README.md describes the payload.  Called by record(), which
--- has looked who reports: vouched says whether that role may have the server look at the place that it names.
+-- The tool's report of something done; extension/README.md describes the payload.  Called by record(), as the owner, which
+-- has looked who reports: vouched says whether that role may have the server look at the place that it names.  No entry,
+-- and no SECURITY DEFINER: whoever calls it directly could say so itself.
 CREATE FUNCTION nex_backup.take_report(event text, payload jsonb, caller oid, vouched bool)
 RETURNS void
-LANGUAGE plpgsql SECURITY DEFINER
+LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
 SET lock_timeout = '20s'
 AS $$
@@ -155,6 +156,7 @@ DECLARE
 	run int8;
 	mine bool;
 BEGIN
+	PERFORM nex_backup.role_of_call();
 	IF event IS NULL OR event <> ALL (ARRAY['backup', 'verify', 'restore', 'expire']) THEN
 		RAISE EXCEPTION 'unknown event "%"', left(event, 100)
 			USING ERRCODE = 'invalid_parameter_value',
@@ -246,7 +248,7 @@ EXCEPTION WHEN lock_not_available THEN
 END
 $$;
 
--- No SECURITY DEFINER: it runs as its caller, in order to see who that is, and calls take_report().
+-- It runs as its caller, in order to see who that is, and calls take_report() as the owner.
 CREATE OR REPLACE FUNCTION nex_backup.record(event pg_catalog.text, payload pg_catalog.jsonb)
 RETURNS void
 AS 'MODULE_PATHNAME', 'nex_backup_record'

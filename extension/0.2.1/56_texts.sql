@@ -74,7 +74,7 @@ BEGIN
 	END IF;
 	-- The worker in the server lives as long as its process: while there is no news, nothing is written.
 	SELECT l.cancel_requested INTO cancel FROM nex_backup.leases l
-	WHERE l.run = $1 AND l.fence = $2 AND l.session_role = session_user AND l.in_server AND nex_backup.works_in_server()
+	WHERE l.run = $1 AND l.fence = $2 AND l.session_role = nex_backup.role_of_call() AND l.in_server AND nex_backup.works_in_server()
 		AND (event IS NULL OR event = l.progress);
 	IF found THEN
 		RETURN CASE WHEN cancel IS NOT NULL THEN 'cancel' ELSE 'continue' END;
@@ -82,7 +82,7 @@ BEGIN
 	UPDATE nex_backup.leases l
 	SET heartbeat = clock_timestamp(), lease_until = clock_timestamp() + nex_backup.lease_time(),
 		progress = coalesce(event, l.progress)
-	WHERE l.run = $1 AND l.fence = $2 AND l.session_role = session_user AND (NOT l.in_server OR nex_backup.works_in_server())
+	WHERE l.run = $1 AND l.fence = $2 AND l.session_role = nex_backup.role_of_call() AND (NOT l.in_server OR nex_backup.works_in_server())
 	RETURNING l.cancel_requested INTO cancel;
 	RETURN CASE WHEN NOT found THEN 'lost' WHEN cancel IS NOT NULL THEN 'cancel' ELSE 'continue' END;
 END

@@ -3,7 +3,8 @@
 -- looked at: names are looked up when a function runs, and by then the schema of that name may be somebody else's.  SQL
 -- comes too late for that, so each such function is a C function, nex_backup_entry(), and the one of SQL that was there
 -- becomes what it calls: nex_backup.gated_heartbeat() for nex_backup.heartbeat(), nex_backup.status() for
--- nex_backup_status().  SECURITY DEFINER is the entry alone, so whoever calls the other one directly gets nothing by it.
+-- nex_backup_status().  One that was SECURITY DEFINER has nex_backup_owner_entry(), which acts as the owner itself, as it
+-- could not know its caller otherwise.  Whoever calls the other one directly gets nothing by it.
 -- Made for all that a step has defined, so that none is forgotten; a later step replaces the SQL of a function under its
 -- own name, and has this again.
 --
@@ -50,8 +51,9 @@ BEGIN
 				pg_catalog.pg_get_function_identity_arguments(entry.oid), ') SECURITY INVOKER');
 			EXECUTE pg_catalog.concat(head, pg_catalog.pg_get_function_arguments(entry.oid), ') RETURNS ',
 				pg_catalog.pg_get_function_result(entry.oid), ' AS ''MODULE_PATHNAME'', ',
-				CASE entry.proname WHEN 'nex_backup_status' THEN '''nex_backup_status_entry''' ELSE '''nex_backup_entry''' END,
-				' LANGUAGE C SECURITY ', CASE WHEN entry.prosecdef THEN 'DEFINER ' ELSE 'INVOKER ' END,
+				CASE WHEN entry.proname OPERATOR(pg_catalog.=) 'nex_backup_status' THEN '''nex_backup_status_entry'''
+					WHEN entry.prosecdef THEN '''nex_backup_owner_entry''' ELSE '''nex_backup_entry''' END,
+				' LANGUAGE C SECURITY INVOKER ',
 				CASE entry.provolatile WHEN 'v' THEN 'VOLATILE' WHEN 's' THEN 'STABLE'
 				ELSE 'IMMUTABLE' END, CASE WHEN entry.proisstrict THEN ' STRICT' END,
 				' SET ' OPERATOR(pg_catalog.||) pg_catalog.replace(entry.lock_timeout, '=', ' = ''') OPERATOR(pg_catalog.||) '''');

@@ -69,8 +69,6 @@ BEGIN
 			CONTINUE;
 		END;
 		run := next.id;
-		-- The leader sees by the sequence that something was claimed.
-		PERFORM nextval('nex_backup.fences');
 		token := nex_backup.new_fence();
 		fence := token;
 		job := next.job;
@@ -78,12 +76,15 @@ BEGIN
 		database := next.database;
 		type := next.definition ->> 'type';
 		attempt := next.attempt;
-		INSERT INTO nex_backup.leases (run, executor, in_server, fence, host, pid, session_started, heartbeat, lease_until)
-		VALUES (next.id, $1, $2, token, $3, $4, CASE WHEN $2 THEN
+		INSERT INTO nex_backup.leases (run, executor, in_server, session_role, fence, host, pid, session_started, heartbeat,
+			lease_until)
+		VALUES (next.id, $1, $2, nex_backup.role_of_call(), token, $3, $4, CASE WHEN $2 THEN
 				(SELECT a.backend_start FROM pg_stat_activity a WHERE a.pid = pg_backend_pid()) END,
 			clock_timestamp(), clock_timestamp() + nex_backup.lease_time());
 		PERFORM nex_backup.transition(run, 'starting');
 		UPDATE nex_backup.runs r SET executor = $1, host = $3 WHERE r.id = next.id;
+		-- The leader sees by the sequence that something was claimed.  Last, as an error does not take it back.
+		PERFORM nextval('nex_backup.fences');
 		RETURN;
 	END LOOP;
 	argv := NULL;

@@ -63,9 +63,7 @@ BEGIN
 				WHERE d.classid OPERATOR(pg_catalog.=) 'pg_catalog.pg_class'::pg_catalog.regclass
 					AND d.refclassid OPERATOR(pg_catalog.=) 'pg_catalog.pg_extension'::pg_catalog.regclass
 					AND d.refobjid OPERATOR(pg_catalog.=) extension AND d.deptype OPERATOR(pg_catalog.=) 'e'
-				-- What is held by whoever uses the extension comes first (hold.c).
-				ORDER BY COALESCE(c.oid OPERATOR(pg_catalog.<>) first, true),
-					c.relkind OPERATOR(pg_catalog.<>) ALL (ARRAY['r', 'v']::"char"[]), c.oid DESC));
+				ORDER BY COALESCE(c.oid OPERATOR(pg_catalog.<>) first, true), c.oid));
 			PERFORM pg_catalog.set_config('lock_timeout', lock_timeout, true);
 			EXIT WHEN in_the_way IS NULL;
 			RAISE EXCEPTION USING ERRCODE = 'lock_not_available';

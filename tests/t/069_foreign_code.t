@@ -139,8 +139,6 @@ my @states = (
 	[ 'GRANT UPDATE (argv) ON nex_backup.job_kinds TO "Odd ""One"', qr/role "Odd ""One" has privilege UPDATE on a column of table nex_backup\.job_kinds/, 'REVOKE UPDATE (argv) ON nex_backup.job_kinds FROM "Odd ""One"' ],
 	[ 'GRANT INSERT ON nex_backup.runs TO PUBLIC', qr/role PUBLIC has privilege INSERT on table nex_backup\.runs/, 'REVOKE INSERT ON nex_backup.runs FROM PUBLIC' ],
 	[ 'GRANT UPDATE ON SEQUENCE nex_backup.fences TO bob', qr/role bob has privilege UPDATE on sequence nex_backup\.fences/, 'REVOKE UPDATE ON SEQUENCE nex_backup.fences FROM bob' ],
-	[ 'GRANT EXECUTE ON FUNCTION nex_backup.take_report(text, jsonb, oid, bool) TO bob', qr/role bob has privilege EXECUTE on function nex_backup\.take_report\(.*\), which is internal/,
-		'REVOKE EXECUTE ON FUNCTION nex_backup.take_report(text, jsonb, oid, bool) FROM bob' ],
 	[ 'CREATE RULE r AS ON UPDATE TO nex_backup.runs DO ALSO SELECT bob.evil()', qr/rule r on table nex_backup\.runs is not a part of it/, 'DROP RULE r ON nex_backup.runs' ],
 	[ 'CREATE INDEX i ON nex_backup.runs ((bob.evil()))', qr/index nex_backup\.i depends on function bob\.evil\(\)/, 'DROP INDEX nex_backup.i' ],
 	[ 'CREATE STATISTICS nex_backup.s ON (bob.evil()), id FROM nex_backup.runs', qr/statistics object nex_backup\.s depends on function bob\.evil\(\)/, 'DROP STATISTICS nex_backup.s' ],
@@ -256,5 +254,94 @@ $drop->finish;
 like($out, qr/must be owner of extension nex_backup/, 'whoever may not drop it waits for nothing');
 all_goes_on('beside a monitor that stays in its transaction');
 $stay->();
+
+# ------------------------------------------------- whose call is it?  Agents, in sessions of others
+
+my @of_agents = ('advance(text, bool, text, int4)', 'claim(text, bool, text, int4)', 'start(int8, int8, int4)', 'heartbeat(int8, int8, text)',
+	'finish(int8, int8, int4, int4, text, text, text)', 'record(text, jsonb)', 'alarms_to_deliver(text)', 'alarm_delivered(int8)');
+
+query('postgres', 'CREATE ROLE nex_agent LOGIN; CREATE SCHEMA ag AUTHORIZATION nex_agent; GRANT USAGE ON SCHEMA nex_backup, ag TO nex_agent, PUBLIC;'
+	  . join('', map { "GRANT EXECUTE ON FUNCTION nex_backup.$_ TO nex_agent;" } @of_agents) . <<'SQL');
+SET SESSION AUTHORIZATION nex_agent;
+CREATE FUNCTION ag.try(OUT what text, OUT said text) RETURNS SETOF record LANGUAGE plpgsql AS $$ BEGIN
+	FOREACH what IN ARRAY ARRAY['claim(''worker 1'', true, ''h'', 1)', 'advance(''leader'', true, ''h'', 1)', 'finish(1, 1, 0)', 'heartbeat(1, 1)', 'start(1, 1, 1)', 'alarms_to_deliver(''h'')',
+		'alarm_delivered(1)', 'record(''verify'', ''{}'')'] LOOP
+		BEGIN
+			EXECUTE 'SELECT nex_backup.' || what INTO said;
+			RETURN NEXT;
+		EXCEPTION WHEN others THEN
+			said := sqlerrm;
+			RETURN NEXT;
+		END;
+	END LOOP;
+END $$;
+CREATE FUNCTION ag.lent(OUT text, OUT text) RETURNS SETOF record LANGUAGE sql SECURITY DEFINER AS 'SELECT * FROM ag.try()';
+CREATE FUNCTION ag.ending(bigint, bigint) RETURNS text LANGUAGE sql SECURITY DEFINER AS 'SELECT nex_backup.finish($1, $2, 0)';
+CREATE TABLE ag.said (what text, said text);
+CREATE FUNCTION ag.g(int) RETURNS int IMMUTABLE LANGUAGE plpgsql AS $$ DECLARE one record; BEGIN
+	FOR one IN SELECT * FROM ag.try() LOOP RAISE LOG 'tried % by %: %', one.what, session_user, one.said; END LOOP;
+	RETURN 1;
+END $$;
+CREATE TABLE ag.t (i int);
+CREATE INDEX ON ag.t (ag.g(i));
+INSERT INTO ag.t VALUES (1);
+SQL
+my $from = -s $node->logfile;
+query('postgres', 'ANALYZE ag.t');
+my @tried = substr(read_bytes($node->logfile), $from) =~ /LOG:  (tried .*)/g;
+cmp_ok(scalar(@tried), '>=', 8, 'an index of an agent, in a superuser\'s ANALYZE');
+is(join("\n", grep { !/by postgres: nex_backup does nothing within a security-restricted operation/ } @tried), '', '... gets nothing done');
+is(query('postgres', 'SELECT count(*) FROM nex_backup_status()') > 1, 1, 'the status');
+query('postgres', 'CREATE MATERIALIZED VIEW ag.status AS SELECT * FROM nex_backup_status()');
+pass('... also in a materialized view');
+
+my $lent = query('postgres', 'SELECT * FROM ag.lent()');
+like($lent, qr/^claim.*only a worker of the server may act as one.*advance.*only a worker of the server may act as one.*finish[^|]*\|lost.*heartbeat[^|]*\|lost/s, 'a function of an agent, called by a superuser, is the agent')
+  or diag($lent);
+set_options('nex_backup.executor' => 'agent');
+my $run = query('postgres', "SELECT run FROM nex_backup_run('postgres', repository => '$repo', wait => false)");
+my ($claimed, $fence) = split /\|/, query('postgres', "SELECT run, fence FROM nex_backup.claim('me', false, 'h', 1)");
+is($claimed, $run, 'a superuser claims a run as an agent does');
+is(query('postgres', "SELECT ag.ending($run, $fence)"), 'lost', '... which the agent cannot end in its session');
+is(query('postgres', "SELECT nex_backup.finish($run, $fence, 0)"), 'succeeded', '... as the superuser can');
+
+# Alarms are marked by whoever has been given them.
+sub undelivered { return query('postgres', 'SELECT count(*) FROM nex_backup.alarms WHERE delivered IS NULL') }
+sub as_agent { return query('postgres', "SET SESSION AUTHORIZATION nex_agent; $_[0]") }
+query('postgres', "UPDATE nex_backup.alarms SET delivered = now(); SELECT nex_backup.raise_alarm('missed', NULL, NULL, 'x$_', '{}')") for 1 .. 2;
+query('postgres', 'UPDATE nex_backup.alarms SET delivered = NULL WHERE database ~ \'^x\'');
+as_agent('SELECT nex_backup.alarm_delivered(g) FROM generate_series(1, 100) g');
+is(undelivered(), 2, 'an agent cannot mark alarms that it was not given');
+as_agent("BEGIN; SELECT id FROM nex_backup.alarms_to_deliver('h'); ROLLBACK; SELECT nex_backup.alarm_delivered(g) FROM generate_series(1, 100) g");
+is(undelivered(), 2, '... nor those of another transaction');
+set_options('nex_backup.executor' => 'worker');
+is(as_agent("BEGIN; SELECT id FROM nex_backup.alarms_to_deliver('h'); SELECT nex_backup.alarm_delivered(g) FROM generate_series(1, 100) g; COMMIT"), join("\n", ('') x 100), '... and none while the server does the work');
+is(undelivered(), 2, '... which are not marked');
+is(as_agent("SELECT state FROM nex_backup.advance('a', false, 'h', 1)"), 'off', '... nor does it touch the queue then');
+set_options('nex_backup.executor' => 'agent');
+as_agent("BEGIN; SELECT nex_backup.alarm_delivered(id) FROM nex_backup.alarms_to_deliver('h'); COMMIT");
+is(undelivered(), 0, 'those that it was given are');
+set_options('nex_backup.executor' => 'worker');
+ok(wait_idle(), 'what waited is done');
+
+# EXECUTE on everything gives nothing.
+query('postgres', 'CREATE ROLE ex LOGIN; GRANT USAGE ON SCHEMA nex_backup TO ex; GRANT EXECUTE ON ALL FUNCTIONS IN SCHEMA nex_backup TO ex');
+ok(!eval { query('postgres', "SET SESSION AUTHORIZATION ex; $_"); 1 } && $@ =~ /an internal function of nex_backup was called directly|permission denied/, "granted, and of no use: $_")
+  for "SELECT nex_backup.take_report('verify', jsonb_build_object('repository', jsonb_build_object('id', 'rx', 'location', '/etc', 'host', 'h'), 'state', 'failed', 'started', now()), 10, true)",
+  'SELECT nex_backup.acquire_queue_lock()', "SELECT nex_backup.note_repository('rx', '/etc', 'h', true, 'ex')", "SELECT nex_backup.note_delivery('{1}')";
+query('postgres', 'REVOKE EXECUTE ON ALL FUNCTIONS IN SCHEMA nex_backup FROM ex');
+
+# ------------------------------------------------ a claim that fails does not keep the postmaster forking
+
+query('postgres', 'ALTER TABLE nex_backup.leases ADD CONSTRAINT none CHECK (run < 0) NOT VALID');
+$from = -s $node->logfile;
+$run = query('postgres', "SELECT run FROM nex_backup_run('postgres', repository => '$repo', wait => false)");
+sleep 6;
+my $failed = () = substr(read_bytes($node->logfile), $from) =~ /violates check constraint "none"/g;
+cmp_ok($failed, '>', 1, 'a claim that fails is tried again');
+cmp_ok($failed, '<', 15, '... more and more seldom') or diag("$failed times");
+query('postgres', 'ALTER TABLE nex_backup.leases DROP CONSTRAINT none');
+ok(wait_until(sub { run_row('state', "id = $run") eq 'succeeded' }), '... and succeeds when it can');
+is_nobody_super('nobody else is a superuser');
 
 done_testing;
