@@ -327,4 +327,40 @@ is(query('fn', 'SELECT w FROM g'), 'c', 'and so has the other');
 like("$out$err", qr/dup.*incomplete/, 'it is said');
 like($err, qr/removed database "dup", which an earlier restore has left incomplete/, 'what a killed one left is no obstacle');
 
+# What the server lacks is known before anything is loaded.
+{
+	my $place = File::Temp::tempdir(CLEANUP => 1);
+	create_database('needs');
+	query('postgres', "CREATE TABLESPACE \"far away\" LOCATION '$place'");
+	query('needs', <<'SQL');
+CREATE ROLE "Own er"; CREATE ROLE grantee; CREATE ROLE later; CREATE ROLE "to"; CREATE ROLE db_reader; CREATE ROLE fine;
+CREATE TABLE t AS SELECT 1 AS i;
+CREATE TABLE far TABLESPACE "far away" AS SELECT 1 AS i;
+ALTER TABLE t OWNER TO "Own er";
+GRANT SELECT (i) ON t TO grantee WITH GRANT OPTION;
+GRANT SELECT ON t TO PUBLIC, fine;
+ALTER DEFAULT PRIVILEGES FOR ROLE later GRANT SELECT ON TABLES TO fine;
+ALTER ROLE "to" IN DATABASE needs SET search_path TO nobody, public;
+ALTER DATABASE needs SET search_path TO somebody;
+GRANT CREATE ON DATABASE needs TO db_reader;
+SQL
+	tool_ok([ 'backup', '--repo', $repo, '-d', 'needs' ], 'backup');
+	query('postgres', $_) for 'DROP DATABASE needs', 'DROP TABLESPACE "far away"';
+	query('postgres', "DROP ROLE $_") for '"Own er"', 'grantee', 'later', '"to"', 'db_reader';
+	my @needs = ('restore', '--repo', $repo, 'needs', '--to', 'needs_r');
+	my $roles = qr/error: the backup needs roles that this server does not have: "Own er", "db_reader", "grantee", "later", "to"\nHINT:  .*globals restore.*--no-owner.*--on-object-error=skip/;
+	my $spaces = qr/error: the backup needs tablespaces that this server does not have: "far away"\nHINT:  .*--no-tablespaces/;
+	tool_fails(\@needs, 1, $roles, 'all roles that are missing are named');
+	unlike(query('postgres', 'SELECT string_agg(datname, \' \') FROM pg_database'), qr/needs/, 'no database was made');
+	tool_fails([ @needs, '--no-owner' ], 1, qr/roles that this server does not have: "db_reader", "grantee", "later", "to"\n/, 'without owners fewer');
+	tool_fails([ @needs, '--no-owner', '--no-privileges' ], 1, qr/does not have: "to"\n/, 'a setting needs its role in any case');
+	query('postgres', 'CREATE ROLE "to"');
+	tool_fails([ @needs, '--no-owner', '--no-privileges' ], 1, $spaces, 'then the tablespace');
+	tool_ok([ @needs, '--no-owner', '--no-privileges', '--no-tablespaces' ], 'without all of them');
+	is(query('needs_r', 'SELECT count(*) FROM public.t, public.far'), 1, 'the rows are there');
+	my ($code, $out, $err) = tool('restore', '--repo', $repo, 'needs', '--to', 'needs_s', '--on-object-error=skip', '--no-tablespaces');
+	is($code, 1, 'with skip it is incomplete') or diag($err);
+	is(query('needs_s', 'SELECT count(*) FROM public.t, public.far'), 1, 'with all rows');
+}
+
 done_testing();

@@ -186,7 +186,7 @@ read_entry(Cursor *cursor, TocEntry *entry)
 	entry->drop = read_text_or_empty(cursor);
 	skip_text(cursor); /* COPY statement */
 	entry->schema = read_text_or_empty(cursor);
-	skip_text(cursor); /* tablespace */
+	entry->tablespace = read_text_or_empty(cursor);
 	skip_text(cursor); /* table access method */
 	if (cursor->minor >= 16)
 		read_integer(cursor); /* relkind */
@@ -348,6 +348,7 @@ archive_toc_free(ArchiveToc *toc)
 		free(entry->drop);
 		free(entry->schema);
 		free(entry->owner);
+		free(entry->tablespace);
 		free(entry->depends_on);
 	}
 	free(toc->entries);

@@ -23,6 +23,7 @@
 #include "log.h"
 #include "maintenance.h"
 #include "memory.h"
+#include "missing_roles.h"
 #include "object_errors.h"
 #include "partial.h"
 #include "post_data.h"
@@ -413,7 +414,7 @@ execute(RestorePlan *plan)
 	else
 		good = check_objects(plan) &&
 			   unknown_members_refuse(plan->settings, plan->repository, plan->manifest) &&
-			   fill(plan) && !stop_requested();
+			   missing_roles_check(plan) && fill(plan) && !stop_requested();
 	good = good && object_errors_finish(plan);
 	if (good && plan->incomplete && plan->replaces && !plan->of_cluster)
 	{
