@@ -35,7 +35,7 @@ typedef struct TocEntry
 	char *drop;
 	char *schema; /* "" if none */
 	char *owner;
-	char *tablespace; /* "" for the default one */
+	char *tablespace;   /* "" for the default one */
 	TocSection section; /* never TOC_NONE: an ACL or comment is where its object is */
 	int *depends_on;
 	int ndepends_on;
