@@ -175,13 +175,20 @@ sub ends_in_silence
 
 	# A restore.  Removing the database waits for the session that is stopped, and says so.
 	tool_ok(\@silent, 'a backup');
-	my $log = File::Temp->new;
-	my $pid = start_tool("$log", 'restore', 'silent', '--repo', $repo, '--to', 'filled', '-j', 2, '--progress', 'none', '--catalogue', 'none', '-d', 'postgres');
-	wait_until(sub { sessions("query LIKE '%COPY%big%' AND state = 'active'") });
-	ends_in_silence('a restore', $log, $pid, [ sessions("datname = 'filled'") ], ['TERM'], 12);
-	like(read_bytes("$log"), qr/could not remove the incomplete database "filled".*DROP DATABASE IF EXISTS "?filled/s,
-		'a restore: it says what is left, and how to drop it');
-	query('postgres', 'DROP DATABASE IF EXISTS filled WITH (FORCE)');
+	# And where the whole server is stopped, nobody lets us in again, either, to remove it.
+	chomp(my $postmaster = (split /\n/, read_bytes($node->data_dir . '/postmaster.pid'))[0]);
+	for my $all (0, 1)
+	{
+		my $name = $all ? 'a restore, the whole server' : 'a restore';
+		my $log = File::Temp->new;
+		my $pid = start_tool("$log", 'restore', 'silent', '--repo', $repo, '--to', 'filled', '-j', 2, '--progress', 'none', '--catalogue', 'none', '-d', 'postgres');
+		wait_until(sub { sessions("query LIKE '%COPY%big%' AND state = 'active'") });
+		ends_in_silence($name, $log, $pid, $all ? [ sessions('true'), $postmaster ] : [ sessions("datname = 'filled'") ],
+			['TERM'], $all ? 20 : 12);
+		like(read_bytes("$log"), qr/could not remove the incomplete database "filled".*DROP DATABASE IF EXISTS "?filled/s,
+			"$name: it says what is left, and how to drop it");
+		query('postgres', 'DROP DATABASE IF EXISTS filled WITH (FORCE)');
+	}
 	query('postgres', 'DROP DATABASE silent');
 }
 

@@ -14,6 +14,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "deadline.h"
 #include "interrupt.h"
 #include "left_database.h"
 #include "log.h"
@@ -27,6 +28,7 @@
 /* A server that starts again after a crash does so within seconds, or not soon. */
 #define CONNECT_TRIES 5
 #define CONNECT_INTERVAL_MS 500
+#define CONNECT_SECONDS 4 /* for all tries: a server that does not answer is not asked again */
 
 static bool drop_leftover(RestorePlan *plan);
 
@@ -449,6 +451,7 @@ target_database_reconnect(RestorePlan *plan)
 {
 	ConnectionTarget *last;
 	Connection *again = NULL;
+	double until;
 	int i;
 
 	/* It has been idle, so that only a question shows whether it is still there. */
@@ -457,7 +460,8 @@ target_database_reconnect(RestorePlan *plan)
 		return true;
 	last = target_with_database(plan->target, PQdb(plan->maintenance->pg));
 	last->last_word = true;
-	for (i = 0; again == NULL && i < CONNECT_TRIES; i++)
+	until = monotonic_seconds() + CONNECT_SECONDS;
+	for (i = 0; again == NULL && i < CONNECT_TRIES && (i == 0 || monotonic_seconds() < until); i++)
 	{
 		char *message = NULL;
 
