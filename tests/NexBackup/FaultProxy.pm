@@ -27,7 +27,7 @@ my @kinds = qw(close reset cut silent delay);
 my @server_kinds = qw(terminate cancel crash fast immediate);
 
 # How long the tool may live on when it is told to stop and nobody answers it.
-my $last_words = 20;
+my $last_words = 30;
 
 # ------------------------------------------------------------- the proxy
 
@@ -138,9 +138,14 @@ sub run_through
 
 	if ($kind eq 'silent')
 	{
-		$how{after} = 3;
-		$how{meanwhile} = sub { kill 'TERM', $_[0] };
-		$how{patience} = $how{after} + $last_words;
+		# Told to stop when nobody answers any more.
+		$how{last_words} = $last_words;
+		$how{meanwhile} = sub {
+			my ($pid) = @_;
+			return 0 if !-e $proxy->{report} || read_bytes($proxy->{report}) !~ / 1$/;
+			sleep(0.3);
+			return kill 'TERM', $pid;
+		};
 	}
 	my $result = run_tool($world, $arguments, %how);
 	my ($total, $tripped) = split / /, stop_proxy($proxy) || '0 0';
@@ -196,7 +201,7 @@ sub run_with_server
 {
 	my ($world, $kind, $moment, $arguments) = @_;
 	my $did = 0;
-	my $result = run_tool($world, $arguments, after => $moment, meanwhile => sub { $did = 1; eval { $to_server{$kind}->($world) } });
+	my $result = run_tool($world, $arguments, after => $moment, meanwhile => sub { $did = 1; eval { $to_server{$kind}->($world) }; return 1 });
 
 	for (1 .. 150)
 	{

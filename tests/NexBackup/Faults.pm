@@ -65,7 +65,8 @@ sub build_shim
 
 # ------------------------------------------------------------- running
 
-# Run a program to its end, or for so many seconds at most; "signal" is sent after "after" seconds.
+# Run a program to its end, or for so many seconds at most.  After "after" seconds "meanwhile" is
+# called, again and again until it gives true; from then on it may last "last_words" seconds more.
 # A hash of code, out, err, hung, seconds.
 sub run_bounded
 {
@@ -85,11 +86,15 @@ sub run_bounded
 		setpgrp(0, 0);
 		exec { $argv->[0] } @$argv or POSIX::_exit(127);
 	}
-	my ($hung, $sent, $meant) = (0, 0, 0);
+	my ($hung, $done) = (0, 0);
 	while (waitpid($pid, WNOHANG) == 0)
 	{
 		my $passed = time - $start;
-		$how{meanwhile}->($pid, $passed) if $how{meanwhile} && $passed >= ($how{after} || 0) && !$meant++;
+		if ($how{meanwhile} && !$done && $passed >= ($how{after} || 0))
+		{
+			$done = $how{meanwhile}->($pid);
+			$limit = $passed + $how{last_words} if $done && $how{last_words};
+		}
 		if ($passed > $limit)
 		{
 			$hung = 1;
