@@ -208,10 +208,12 @@ INSERT INTO joe.read VALUES (1, 'v');
 CREATE TABLE joe.written (id integer);
 INSERT INTO joe.written VALUES (1);
 CREATE TYPE joe.mood AS ENUM ('sad', 'glad');
+CREATE DOMAIN joe.number AS integer;
 CREATE TABLE joe.moods (id integer, m joe.mood);
 INSERT INTO joe.moods VALUES (1, 'sad');
 CREATE FUNCTION joe.to_json(joe.read) RETURNS json LANGUAGE plpgsql AS 'BEGIN PERFORM joe.evil(); RETURN ''{}''; END';
 CREATE FUNCTION joe.to_json(joe.mood) RETURNS json LANGUAGE plpgsql AS 'BEGIN PERFORM joe.evil(); RETURN ''{}''; END';
+CREATE FUNCTION joe.to_text(joe.mood) RETURNS text IMMUTABLE LANGUAGE plpgsql AS 'BEGIN PERFORM joe.evil(); RETURN ''x''; END';
 CREATE VIEW joe.shown AS SELECT query_to_xml('SELECT joe.evil()', true, false, '')::text AS x;
 CREATE MATERIALIZED VIEW joe.kept AS SELECT id, v FROM joe.read;
 CREATE FUNCTION joe.plant() RETURNS integer LANGUAGE plpgsql AS 'BEGIN RETURN 1; END';
@@ -226,7 +228,9 @@ CREATE MATERIALIZED VIEW p.of_kept AS SELECT id FROM joe.kept;
 CREATE MATERIALIZED VIEW p.z_after AS SELECT count(*) AS n FROM joe.read;
 CREATE VIEW p.between AS SELECT id FROM joe.read;
 CREATE MATERIALIZED VIEW p.of_between AS SELECT id FROM p.between;
-CREATE MATERIALIZED VIEW p.of_moods AS SELECT id FROM joe.moods;
+CREATE MATERIALIZED VIEW p.of_moods AS SELECT max(id), m, count(*) FROM joe.moods WHERE m <> 'glad' AND m = ANY (ARRAY['sad', 'glad']::joe.mood[]) GROUP BY m;
+CREATE MATERIALIZED VIEW p.of_words AS SELECT t.m || 'x' AS j FROM joe.moods t;
+CREATE MATERIALIZED VIEW p.of_domain AS SELECT id, '1'::joe.number AS n FROM p.fine;
 SQL
 gained();
 tool_ok([ 'backup', '--repo', $repo, '-d', 'app' ], 'backup');
@@ -240,6 +244,10 @@ my @views = (
 	[ 'of_view', 'SELECT 1', 'SELECT 1', qr/VIEW joe[.]shown|view joe[.]shown/ ],
 	[ 'of_kept', 'CREATE INDEX e ON joe.kept ((joe.g(1)))', 'DROP INDEX joe.e', qr/materialized view joe[.]kept/ ],
 	[ 'of_rows', 'CREATE STATISTICS joe.e ON (lower(v)), id FROM joe.read', 'DROP STATISTICS joe.e' ],
+	[ 'of_words', 'CREATE CAST (joe.mood AS text) WITH FUNCTION joe.to_text(joe.mood)', 'DROP CAST (joe.mood AS text)', qr/TYPE joe[.]mood|values of type joe[.]mood/ ],
+	[ 'of_words', 'SELECT 1', 'SELECT 1', qr/values of type joe[.]mood/ ],
+	[ 'of_column', 'SELECT 1', 'SELECT 1', qr/values of type joe[.]mood/ ],
+	[ 'of_domain', 'SELECT 1', 'SELECT 1', qr/DOMAIN joe[.]number|values of type joe[.]number/ ],
 	[ 'of_moods', 'SELECT 1', 'SELECT 1' ]);
 for my $case (@views)
 {

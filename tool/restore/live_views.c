@@ -16,7 +16,8 @@
  *   has made, also of the row type of a table, and literals and conversions
  *   check domains.  Neither has an entry in pg_depend.  So the types are read
  *   from the text of the query, with those of their parts, and must not be
- *   those of others.
+ *   those of others; but enums may, where no function is called that could look
+ *   for a cast.
  *
  * Where the session cannot lock the tables, they must not be those of others
  * (row_owners.c).
@@ -52,10 +53,11 @@ static const char reads_query[] =
 	" read AS (SELECT * FROM relations WHERE oid <> pg_catalog.to_regclass($1::pg_catalog.text)"
 	"  UNION SELECT c.oid, c.relkind, c.relowner, false FROM read JOIN pg_catalog.pg_inherits i"
 	"   ON i.inhparent = read.oid JOIN pg_catalog.pg_class c ON c.oid = i.inhrelid),"
-	" types AS (SELECT m.found[1]::pg_catalog.oid AS oid FROM relations"
+	" texts AS (SELECT w.ev_action::pg_catalog.text AS text FROM relations"
 	"   JOIN pg_catalog.pg_rewrite w ON w.ev_class = relations.oid AND w.ev_type = '1'"
-	"    AND relations.open, pg_catalog.regexp_matches(w.ev_action::pg_catalog.text,"
-	"    ':[a-zA-Z_]*type[a-zA-Z_]* (\\d+)', 'g') AS m (found)"
+	"    AND relations.open),"
+	" types AS (SELECT m.found[1]::pg_catalog.oid AS oid FROM texts,"
+	"   pg_catalog.regexp_matches(text, ':[a-zA-Z_]*type[a-zA-Z_]* (\\d+)', 'g') AS m (found)"
 	"   WHERE m.found[1]::pg_catalog.int8 >= 16384"
 	"  UNION SELECT p.part FROM types JOIN pg_catalog.pg_type t ON t.oid = types.oid, LATERAL ("
 	"   SELECT t.typelem UNION ALL SELECT t.typbasetype"
@@ -63,12 +65,26 @@ static const char reads_query[] =
 	"    AND t.typrelid <> 0 AND a.attnum > 0 AND NOT a.attisdropped"
 	"   UNION ALL SELECT g.rngsubtype FROM pg_catalog.pg_range g"
 	"    WHERE t.oid IN (g.rngtypid, g.rngmultitypid)) p (part) WHERE p.part >= 16384),"
+	/* Of PostgreSQL's own functions, those for JSON, and those in SQL with a cast of what they are
+	   given. */
+	" casting AS (SELECT 1 FROM texts WHERE text ~ '\\{JSON'"
+	"  UNION ALL SELECT 1 FROM texts, pg_catalog.regexp_matches(text,"
+	"   ':(opno|funcid|aggfnoid|winfnoid) (\\d+)', 'g') AS m (found)"
+	"   LEFT JOIN pg_catalog.pg_operator o"
+	"    ON m.found[1] = 'opno' AND o.oid = m.found[2]::pg_catalog.oid"
+	"   LEFT JOIN pg_catalog.pg_proc f ON f.oid = CASE m.found[1] WHEN 'opno'"
+	"    THEN o.oprcode::pg_catalog.oid ELSE m.found[2]::pg_catalog.oid END"
+	"   LEFT JOIN pg_catalog.pg_language l ON l.oid = f.prolang"
+	"   WHERE f.oid IS NULL OR f.oid >= 16384 OR f.proname::pg_catalog.text ~ 'json'"
+	"   OR l.lanname NOT IN ('internal', 'c')),"
 	" things AS (SELECT pg_catalog.format('%s %s', CASE relkind WHEN 'v' THEN 'view'"
 	"    WHEN 'm' THEN 'materialized view' ELSE 'foreign table' END,"
 	"    oid::pg_catalog.regclass) AS what, relowner AS o FROM read WHERE relkind IN ('v', 'm', "
 	"'f')"
 	"  UNION ALL SELECT 'values of type ' || t.oid::pg_catalog.regtype::pg_catalog.text, t.typowner"
-	"   FROM types JOIN pg_catalog.pg_type t ON t.oid = types.oid)"
+	"   FROM types JOIN pg_catalog.pg_type t ON t.oid = types.oid"
+	"   LEFT JOIN pg_catalog.pg_type e ON e.oid = t.typelem AND t.typlen = -1"
+	"   WHERE COALESCE(e.typtype, t.typtype) <> 'e' OR EXISTS (SELECT FROM casting))"
 	"SELECT (SELECT pg_catalog.min(what) FROM things JOIN pg_catalog.pg_roles r ON r.oid = things.o"
 	"  WHERE NOT " ROW_ROLE_IS_TRUSTED "),"
 	" (SELECT pg_catalog.array_agg(oid) FROM read WHERE relkind IN ('r', 'p', 'm', 'f'))";
