@@ -62,7 +62,8 @@
 
 #define NAME "nex_backup"
 #define ANEW                                                                                       \
-	"DROP EXTENSION " NAME ", CREATE EXTENSION " NAME " and nex_backup_sync() for each repository"
+	"DROP EXTENSION " NAME ", CREATE EXTENSION " NAME                                              \
+	", and nex_backup_sync() for each repository make it anew, without its jobs"
 
 typedef struct Look
 {
@@ -113,19 +114,23 @@ description(Oid class, Oid object)
 	return text != NULL ? text : "a part of it";
 }
 
+/*
+ * Whatever is given to a superuser as a whole brings along what that role has
+ * made elsewhere, so no hint is REASSIGN OWNED, or to make the role a superuser.
+ */
 static void
-note_owner(Oid class, Oid object, Oid owner, Finding *finding)
+note_owner(Oid class, Oid object, Oid owner, bool member, Finding *finding)
 {
-	const char *name = role_name(owner);
-
 	finding->problem = psprintf("%s belongs to role %s, which is not a superuser",
-								description(class, object), name);
-	finding->hint =
-		psprintf("That role could have changed the extension. If it has not, a superuser makes "
-				 "it belong to a superuser by %s; otherwise " ANEW ".",
-				 class == ExtensionRelationId
-					 ? psprintf("REASSIGN OWNED BY %s, or ALTER ROLE %s SUPERUSER", name, name)
-					 : "ALTER ... OWNER TO");
+								description(class, object), role_name(owner));
+	if (class == ExtensionRelationId)
+		finding->hint = pstrdup("That role could have changed the extension. " ANEW ".");
+	else if (member)
+		finding->hint =
+			pstrdup("That role could have changed the extension. If it has not, ALTER ... OWNER TO "
+					"gives that part to a superuser; otherwise " ANEW ".");
+	else
+		finding->hint = pstrdup("It is not a part of the extension, and DROP removes it.");
 }
 
 /* "INSERT, UPDATE" */
@@ -193,12 +198,12 @@ owner_of(Oid class, Oid object)
 }
 
 static void
-check_owner(Oid class, Oid object, Finding *finding)
+check_owner(Oid class, Oid object, bool member, Finding *finding)
 {
 	Oid owner = owner_of(class, object);
 
 	if (OidIsValid(owner) && !superuser_arg(owner))
-		note_owner(class, object, owner, finding);
+		note_owner(class, object, owner, member, finding);
 }
 
 /* ---- privileges ---- */
@@ -570,7 +575,7 @@ typedef void (*PartVisit)(Look *look, Oid class, Oid object);
 static void
 visit_member(Look *look, Oid class, Oid object)
 {
-	check_owner(class, object, look->finding);
+	check_owner(class, object, true, look->finding);
 	if (look->finding->problem != NULL)
 		return;
 	if (class == RelationRelationId)
@@ -579,10 +584,15 @@ visit_member(Look *look, Oid class, Oid object)
 		check_function(look, object);
 }
 
+/*
+ * Another extension is no code, and what a trusted one has brought is PostgreSQL's
+ * superuser's: whoever may create something in the database may put it here.
+ */
 static void
 visit_neighbor(Look *look, Oid class, Oid object)
 {
-	check_owner(class, object, look->finding);
+	if (class != ExtensionRelationId)
+		check_owner(class, object, false, look->finding);
 }
 
 static void
@@ -640,7 +650,7 @@ foreign_parts_find(Oid extension, bool before_update, Finding *finding)
 
 	memset(finding, 0, sizeof(*finding));
 	visit_parts(&look, ExtensionRelationId, extension, visit_relation);
-	check_owner(ExtensionRelationId, extension, finding);
+	check_owner(ExtensionRelationId, extension, true, finding);
 	if (finding->problem == NULL)
 		visit_parts(&look, ExtensionRelationId, extension, visit_member);
 	/* Among them are all its functions, members of the extension or not. */

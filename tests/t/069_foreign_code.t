@@ -167,6 +167,16 @@ query('postgres', 'CREATE INDEX mine ON nex_backup.runs (host); CREATE VIEW publ
 	  . ' GRANT USAGE ON SCHEMA nex_backup TO app; GRANT EXECUTE ON FUNCTION nex_backup.claim(text, bool, text, int4), nex_backup_run(text, text, text, text, jsonb, interval, bool), nex_backup.shown(text) TO app');
 is(query('postgres', "SELECT status || detail FROM nex_backup_status() WHERE name = 'extension'"), $ok, 'what a superuser adds, and grants for reading and calling, are in nobody\'s way');
 is_nobody_super('nothing of bob has run');
+SKIP:
+{
+	skip 'no hstore here', 2 unless query('postgres', "SELECT count(*) FROM pg_available_extensions WHERE name = 'hstore'");
+	query('postgres', 'GRANT CREATE ON DATABASE postgres TO low; SET SESSION AUTHORIZATION low; CREATE EXTENSION hstore SCHEMA nex_backup');
+	is(query('postgres', "SELECT status || detail FROM nex_backup_status() WHERE name = 'extension'"), $ok, 'a trusted extension that somebody puts into its schema stops nothing');
+	query('postgres', 'DROP EXTENSION hstore; REVOKE CREATE ON DATABASE postgres FROM low');
+	query('postgres', 'CREATE FUNCTION nex_backup.shown(varchar) RETURNS text LANGUAGE sql AS $$SELECT $1$$; ALTER FUNCTION nex_backup.shown(varchar) OWNER TO bob');
+	like(query('postgres', "SELECT detail FROM nex_backup_status() WHERE name = 'extension'"), qr/belongs to role bob.*It is not a part of the extension, and DROP removes it/, 'a function of others there has a hint of its own');
+	query('postgres', 'DROP FUNCTION nex_backup.shown(varchar)');
+}
 
 # ---------------------------------------------------------- an update of it
 
@@ -202,7 +212,7 @@ for my $version ('0.1.0', '0.2.0', '0.2.1')
 		{
 			(my $said = $pattern) =~ s/job_options/backups/g if $version eq '0.1.0';
 			$pattern = qr/$said/ if $version eq '0.1.0';
-			ok(!eval { query('old', 'ALTER EXTENSION nex_backup UPDATE'); 1 } && $@ =~ /extension "nex_backup" is not updated, as .*$pattern.*DETAIL:.*Nothing was changed.*HINT/s, "$version, " . substr($sql, 0, 60) . ': refused')
+			ok(!eval { query('old', 'ALTER EXTENSION nex_backup UPDATE'); 1 } && $@ =~ /extension "nex_backup" is not updated, as .*$pattern.*DETAIL:.*Nothing was changed.*HINT/s && $@ !~ /REASSIGN OWNED|ALTER ROLE/, "$version, " . substr($sql, 0, 60) . ': refused')
 			  or diag($@);
 			is(query('old', "SELECT extversion FROM pg_extension WHERE extname = 'nex_backup'"), $version, '... nothing was changed');
 		}
