@@ -63,7 +63,7 @@
 #define NAME "nex_backup"
 #define ANEW                                                                                       \
 	"DROP EXTENSION " NAME ", CREATE EXTENSION " NAME                                              \
-	", and nex_backup_sync() for each repository make it anew, without its jobs"
+	", and nex_backup_sync() for each repository bring it back, without its jobs"
 
 typedef struct Look
 {

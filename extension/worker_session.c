@@ -214,6 +214,56 @@ execute(const char *query, int nparameters, const char *const *parameters)
 	SPI_execute_with_args(query, nparameters, types, values, nulls, false, 0);
 }
 
+/*
+ * CREATE RULE, CREATE TRIGGER and the like wait for a lock on a table before
+ * PostgreSQL looks who asks, so any role that can name the table can have
+ * everybody queue behind it, for as long as another session of that role has
+ * read or written there.  Such a statement can only fail: so it is canceled.
+ */
+#define CLEAR_QUERY                                                                                \
+	"SELECT pg_catalog.pg_cancel_backend(l.pid) FROM pg_catalog.pg_locks l"                        \
+	" JOIN pg_catalog.pg_stat_activity a ON a.pid OPERATOR(pg_catalog.=) l.pid"                    \
+	" JOIN pg_catalog.pg_roles r ON r.oid OPERATOR(pg_catalog.=) a.usesysid"                       \
+	" WHERE NOT l.granted AND NOT r.rolsuper"                                                      \
+	" AND l.locktype OPERATOR(pg_catalog.=) 'relation' AND l.mode OPERATOR(pg_catalog.=)"          \
+	" ANY (ARRAY['AccessExclusiveLock', 'ExclusiveLock', 'ShareRowExclusiveLock'])"                \
+	" AND l.database OPERATOR(pg_catalog.=) (SELECT d.oid FROM pg_catalog.pg_database d"           \
+	"  WHERE d.datname OPERATOR(pg_catalog.=) pg_catalog.current_database())"                      \
+	" AND EXISTS (SELECT FROM pg_catalog.pg_depend m JOIN pg_catalog.pg_extension e"               \
+	"  ON e.oid OPERATOR(pg_catalog.=) m.refobjid WHERE e.extname OPERATOR(pg_catalog.=)"          \
+	"  'nex_backup' AND m.objid OPERATOR(pg_catalog.=) l.relation AND m.classid"                   \
+	"  OPERATOR(pg_catalog.=) 'pg_catalog.pg_class'::pg_catalog.regclass AND m.refclassid"         \
+	"  OPERATOR(pg_catalog.=) 'pg_catalog.pg_extension'::pg_catalog.regclass)"
+
+static void
+clear_the_way(void)
+{
+	volatile uint64 canceled = 0;
+
+	PG_TRY();
+	{
+		StartTransactionCommand();
+		SPI_connect();
+		PushActiveSnapshot(GetTransactionSnapshot());
+		if (SPI_execute(CLEAR_QUERY, false, 0) == SPI_OK_SELECT)
+			canceled = SPI_processed;
+		SPI_finish();
+		PopActiveSnapshot();
+		CommitTransactionCommand();
+	}
+	PG_CATCH();
+	{
+		EmitErrorReport();
+		FlushErrorState();
+		AbortCurrentTransaction();
+	}
+	PG_END_TRY();
+	if (canceled > 0)
+		ereport(LOG, (errmsg("nex_backup canceled " UINT64_FORMAT " statements of other roles, "
+							 "which waited to change its tables and kept everybody else from them",
+							 canceled)));
+}
+
 /* The error that was caught: into *message, or into the log, or both. */
 static void
 report_caught(MemoryContext context, char **message)
@@ -231,9 +281,9 @@ report_caught(MemoryContext context, char **message)
 	FlushErrorState();
 }
 
-SqlOutcome
-sql_call(const char *query, int nparameters, const char *const *parameters, char ***row,
-		 char **error)
+static SqlOutcome
+sql_call_once(const char *query, int nparameters, const char *const *parameters, char ***row,
+			  char **error, bool *locked)
 {
 	MemoryContext context = CurrentMemoryContext;
 	volatile SqlOutcome outcome = SQL_DONE;
@@ -259,6 +309,7 @@ sql_call(const char *query, int nparameters, const char *const *parameters, char
 	}
 	PG_CATCH();
 	{
+		*locked = geterrcode() == ERRCODE_LOCK_NOT_AVAILABLE;
 		report_caught(context, error);
 		AbortCurrentTransaction();
 		outcome = SQL_FAILED;
@@ -269,5 +320,21 @@ sql_call(const char *query, int nparameters, const char *const *parameters, char
 	pgstat_report_stat(false);
 	if (row != NULL)
 		*row = values;
+	return outcome;
+}
+
+SqlOutcome
+sql_call(const char *query, int nparameters, const char *const *parameters, char ***row,
+		 char **error)
+{
+	MemoryContext context = CurrentMemoryContext;
+	bool locked = false;
+	SqlOutcome outcome = sql_call_once(query, nparameters, parameters, row, error, &locked);
+
+	if (locked)
+	{
+		clear_the_way();
+		MemoryContextSwitchTo(context);
+	}
 	return outcome;
 }

@@ -265,6 +265,18 @@ like($out, qr/must be owner of extension nex_backup/, 'whoever may not drop it w
 all_goes_on('beside a monitor that stays in its transaction');
 $stay->();
 
+# What waits for a lock before PostgreSQL looks who asks: the leader ends it.
+query('postgres', 'GRANT SELECT ON nex_backup.jobs TO low; GRANT USAGE ON SCHEMA nex_backup TO low');
+$stay = session('low', 'BEGIN; SELECT count(*) FROM nex_backup.jobs');
+$out = '';
+my $wait = IPC::Run::start([ 'psql', '-XAtq', '-d', 'dbname=postgres user=low', '-c', 'CREATE RULE r AS ON INSERT TO nex_backup.jobs DO NOTHING' ], '<', \$in, '>', \$out, '2>&1', IPC::Run::timeout(180));
+ok(wait_until(sub { query('postgres', "SELECT count(*) FROM pg_locks WHERE NOT granted AND mode = 'AccessExclusiveLock'") eq '1' }), 'a role that may read waits to change a table');
+query('postgres', 'SELECT nex_backup.wake()');
+$wait->finish;
+like($out, qr/canceling statement due to user request/, '... and is told to stop, though another session of it stays');
+like(query('postgres', 'SELECT count(*) FROM nex_backup.jobs'), qr/^\d+$/, '... so others go on');
+$stay->();
+
 # ------------------------------------------------- whose call is it?  Agents, in sessions of others
 
 my @of_agents = ('advance(text, bool, text, int4)', 'claim(text, bool, text, int4)', 'start(int8, int8, int4)', 'heartbeat(int8, int8, text)',
