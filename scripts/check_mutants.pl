@@ -80,6 +80,8 @@ sub wanted
 	return !@words || grep { $is{$_} } @words;
 }
 
+my $running;    # the process group of a command
+
 # The status of a command, whose output goes to the log.
 sub run
 {
@@ -95,9 +97,11 @@ sub run
 		exec @command or exit 127;
 	}
 	local $SIG{ALRM} = sub { kill 'KILL', -$pid };
+	$running = $pid;
 	alarm $seconds;
 	waitpid($pid, 0);
 	alarm 0;
+	$running = undef;
 	return $?;
 }
 
@@ -131,6 +135,14 @@ sub stop_servers
 	}
 	system('rm', '-rf', "$copy/tree/tmp_check");
 	return;
+}
+
+# We are to end: so is what we have started.
+sub end_early
+{
+	kill 'KILL', -$running if defined $running;
+	stop_servers();
+	exit 130;
 }
 
 sub passes
@@ -205,6 +217,7 @@ my $survived = 0;
 
 die "no such fault: @ARGV\n" unless @mutants;
 $| = 1;
+$SIG{$_} = \&end_early for qw(INT TERM HUP);
 prepare(sort keys %tests);
 for my $mutant (@mutants)
 {

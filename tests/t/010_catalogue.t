@@ -63,6 +63,23 @@ my $bad = eval { query('postgres', $verify) } // $@;
 isnt($bad, $good // '', 'and finds damage');
 is((tool('verify', '--repo', $repo, '--catalogue', 'none'))[0], 3, 'as the tool does');
 $mend->();
+my $whole = read_bytes("$repo/$object");
+write_bytes("$repo/$object", "${whole}x");
+like(query('postgres', $verify), qr/has \d+ bytes instead of \d+/, 'a file that grew');
+write_bytes("$repo/$object", substr($whole, 0, -1));
+like(query('postgres', $verify), qr/has \d+ bytes instead of \d+/, 'one that was cut');
+rename("$repo/$object", "$repo/elsewhere") or die $!;
+write_bytes("$repo/elsewhere", $whole);
+symlink("$repo/elsewhere", "$repo/$object") or die $!;
+like(query('postgres', $verify), qr/is not a regular file/, 'a link in its place, to the same bytes');
+rename("$repo/elsewhere", "$repo/$object") or die $!;
+my $manifest = "$repo/backups/invoices/$latest.json";
+my $sealed = read_bytes($manifest);
+write_bytes($manifest, $sealed =~ s/"rows": ?(\d)/'"rows": ' . (9 - $1)/er);
+isnt(read_bytes($manifest), $sealed, 'another number in the manifest');
+like(eval { query('postgres', $verify) } // $@, qr/seal|damaged|does not match/, 'breaks its seal');
+write_bytes($manifest, $sealed);
+is(query('postgres', $verify), $good, 'all as before');
 
 # Down, wrong or forbidden: a warning, never a failure.
 for my $where ("host=/nonexistent dbname=postgres", "dbname=no_such_database", "nonsense = =")

@@ -114,4 +114,25 @@ is(query('postgres', "DO \$\$ BEGIN SET ROLE dba; PERFORM nex_backup_unschedule(
 ok(!eval { query('postgres', "SELECT nex_backup_unschedule(NULL)"); 1 }, 'NULL in place of a name');
 like($@, qr/there is no job "<NULL>"/, '... is no job');
 
+# ------------------------------------------------ what a function leaves behind
+
+# Between two public functions nobody's authority is known, however the first one ended.
+for my $first ('SELECT count(*) FROM nex_backup_run(NULL, kind => $$expire$$, wait => false, repository => $$/x$$)', "DO \$\$ BEGIN PERFORM nex_backup_unschedule('no such job'); EXCEPTION WHEN others THEN NULL; END \$\$")
+{
+	ok(!eval { query('postgres', "$first;\nSELECT nex_backup.caller()"); 1 }, 'an internal function behind a public one');
+	like($@, qr/an internal function of nex_backup was called directly/, '... does not act for its caller');
+}
+
+# Only what is a part of the extension is called, and nobody can put something beside it.
+my $signature = query('postgres', "SELECT oid::regprocedure FROM pg_proc WHERE pronamespace = 'nex_backup'::regnamespace AND proname = 'unschedule'");
+query('postgres', "ALTER EXTENSION nex_backup DROP FUNCTION $signature");
+ok(!eval { query('postgres', "SELECT nex_backup_unschedule('nightly')"); 1 }, 'a function that is no part of the extension');
+like($@, qr/extension "nex_backup" has no function "nex_backup\.unschedule"/, '... is not called');
+query('postgres', "ALTER EXTENSION nex_backup ADD FUNCTION $signature");
+query('postgres', 'GRANT CREATE ON SCHEMA nex_backup TO PUBLIC');
+ok(!eval { query('postgres', "SELECT nex_backup_unschedule('nightly')"); 1 }, 'where everybody can put a function beside it');
+like($@, qr/as role PUBLIC may create objects in schema nex_backup/, '... none is');
+query('postgres', 'REVOKE CREATE ON SCHEMA nex_backup FROM PUBLIC');
+query('postgres', "SELECT nex_backup_unschedule('nightly')");
+
 done_testing();
