@@ -4,6 +4,7 @@
 #   tests, or end-to-end tests up to their first failure.  A fault that no test sees is a test that cannot fail.
 #   Needs a tree that is built, with its unit tests.
 #
+#   check_mutants.pl --lines       says only which faults do not fit their file any more (scripts/check_style.sh)
 #   check_mutants.pl [WORD...]     from the top of the tree; all, or those of these words: the name of a fault (VF1),
 #                                  of a list (restore), "unit" or "tap"
 use strict;
@@ -211,6 +212,38 @@ sub prepare
 	return;
 }
 
+# How often the lines of a fault are in its file.
+sub places
+{
+	my ($mutant, $text) = @_;
+	my $from = quotemeta $mutant->{from};
+
+	return scalar(() = $text =~ /$from/g);
+}
+
+# What is wrong with the lists themselves.
+sub check_lines
+{
+	my $bad = 0;
+
+	for my $mutant (read_mutants())
+	{
+		my ($list, $file, @tests) = ("tests/mutants/$mutant->{list}.txt", $mutant->{file}, @{ $mutant->{tests} });
+
+		for my $test (@tests)
+		{
+			next if -e (kind($test) eq 'unit' ? "tests/unit/$test.c" : "tests/t/$test.t");
+			print "$list: $mutant->{name}: there is no test $test\n";
+			$bad = 1;
+		}
+		next if -e $file && places($mutant, slurp($file)) == 1;
+		print "$list: $mutant->{name}: its lines are not in $file, or more than once\n";
+		$bad = 1;
+	}
+	return $bad;
+}
+
+exit check_lines() if @ARGV && $ARGV[0] eq '--lines';
 my @mutants = grep { wanted($_, @ARGV) } read_mutants();
 my %tests = map { $_ => 1 } map { @{ $_->{tests} } } @mutants;
 my $survived = 0;
@@ -225,7 +258,7 @@ for my $mutant (@mutants)
 	my $text = slurp($path);
 	my $from = quotemeta $mutant->{from};
 
-	die "$mutant->{name}: its lines are not in $mutant->{file} once\n" if (() = $text =~ /$from/g) != 1;
+	die "$mutant->{name}: its lines are not in $mutant->{file} once\n" if places($mutant, $text) != 1;
 	spew($path, $text =~ s/$from/$mutant->{to}/r);
 	build_for(@{ $mutant->{tests} });
 	my $killer = killed_by($mutant);
