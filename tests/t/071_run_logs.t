@@ -41,13 +41,13 @@ is(names(), "backup_nightly_$today.log verify_$today.log", 'a verification has i
 
 # Removal: by the day in the name, of our own names only.
 my @kept = ('backup_nightly_' . day(29) . '.log', 'expire_' . day(30) . '.log', 'postgresql_' . day(100) . '.log',
-	'backup_nightly_' . day(100) . '.log.gz', 'notes_' . day(100) . '.txt');
+	'backup_nightly_' . day(100) . '.log.gz', 'notes_' . day(100) . '.txt', 'backup_draft_1999-old.log');
 my @removed = ('backup_nightly_' . day(31) . '.log', 'verify_' . day(100) . '.log', 'backup_before-upgrade_' . day(40) . '.log');
 write_bytes("$logs/$_", "old\n") for @kept, @removed;
 tool_ok([ 'verify', @options ], 'a run');
 is(names(), join(' ', sort "backup_nightly_$today.log", "verify_$today.log", @kept), 'removes what is older than 30 days');
 tool_ok([ 'verify', @options, '--log-keep-days', 0, '--log-keep-files', 3 ], 'a run that keeps three');
-is(join(' ', grep { !/postgresql|gz|txt/ } split / /, names()),
+is(join(' ', grep { !/postgresql|gz|txt|draft/ } split / /, names()),
 	join(' ', sort "backup_nightly_$today.log", "verify_$today.log", 'backup_nightly_' . day(29) . '.log'),
 	'keeps the newest three');
 

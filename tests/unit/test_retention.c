@@ -275,7 +275,10 @@ test_future_freezes(void **state)
 	assert_true(history[4].keep);
 }
 
-/* A set of files and a database of the same name are two owners, each with rules of its own. */
+/*
+ * A set of files, a database and one of another server, all of the same name, are owners with rules
+ * of their own.
+ */
 static void
 test_set_of_the_same_name(void **state)
 {
@@ -286,10 +289,13 @@ test_set_of_the_same_name(void **state)
 		add("shop", at(2026, 1, i, 1));
 	for (i = 1; i <= 3; i++)
 		owners[add("shop", at(2026, 1, i + 10, 1))].of_files = true;
+	for (i = 1; i <= 3; i++)
+		memcpy(owners[add("shop", at(2026, 1, i + 20, 1))].server, "other", sizeof("other"));
 	decide(1, 0, 0, 0, 1, at(2026, 2, 1, 0));
-	assert_int_equal(kept(), 2);
+	assert_int_equal(kept(), 3);
 	assert_true(history[2].keep);
 	assert_true(history[5].keep);
+	assert_true(history[8].keep);
 }
 
 int
