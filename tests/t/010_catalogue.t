@@ -62,6 +62,7 @@ my $mend = damage_file("$repo/$object", 'flip');
 my $bad = eval { query('postgres', $verify) } // $@;
 isnt($bad, $good // '', 'and finds damage');
 is((tool('verify', '--repo', $repo, '--catalogue', 'none'))[0], 3, 'as the tool does');
+like((tool('list', '--repo', $repo))[1], qr/failed/, 'which writes it down');
 $mend->();
 my $whole = read_bytes("$repo/$object");
 write_bytes("$repo/$object", "${whole}x");
