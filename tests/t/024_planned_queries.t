@@ -242,7 +242,7 @@ my @views = (
 	[ 'of_json', 'CREATE CAST (joe.read AS json) WITH FUNCTION joe.to_json(joe.read)', 'DROP CAST (joe.read AS json)', qr{TABLE joe[.]read|values of type joe[.]read} ],
 	[ 'of_column', 'CREATE CAST (joe.mood AS json) WITH FUNCTION joe.to_json(joe.mood)', 'DROP CAST (joe.mood AS json)', qr/values of type joe[.]mood/ ],
 	[ 'of_view', 'SELECT 1', 'SELECT 1', qr/VIEW joe[.]shown|view joe[.]shown/ ],
-	[ 'of_kept', 'CREATE INDEX e ON joe.kept ((joe.g(1)))', 'DROP INDEX joe.e', qr/materialized view joe[.]kept/ ],
+	[ 'of_kept', 'CREATE INDEX e ON joe.kept ((joe.g(1)))', 'DROP INDEX joe.e', qr/(?i:materialized view) joe[.]kept/ ],
 	[ 'of_rows', 'CREATE STATISTICS joe.e ON (lower(v)), id FROM joe.read', 'DROP STATISTICS joe.e' ],
 	[ 'of_words', 'CREATE CAST (joe.mood AS text) WITH FUNCTION joe.to_text(joe.mood)', 'DROP CAST (joe.mood AS text)', qr/TYPE joe[.]mood|values of type joe[.]mood/ ],
 	[ 'of_words', 'SELECT 1', 'SELECT 1', qr/values of type joe[.]mood/ ],

@@ -11,13 +11,14 @@ use Test::More;
 my $node = start_server('main');
 my $repo = new_repository();
 my $refused = qr/without running code of the live database.*HINT/s;
+my $database = 'app';
 
 sub as_joe
 {
 	my ($sql) = @_;
 
 	local $ENV{PGUSER} = 'joe';
-	return query('app', $sql);
+	return query($database, $sql);
 }
 
 create_database('app');
@@ -124,7 +125,7 @@ sub restore
 {
 	my (@options) = @_;
 
-	return tool('restore', '--repo', $repo, 'app', '--to', 'app', '--yes', @options);
+	return tool('restore', '--repo', $repo, $database, '--to', $database, '--yes', @options);
 }
 
 sub is_refused
@@ -193,5 +194,142 @@ is_refused('a view with a namesake', $refused, '--table', 'app.view');
 is_refused('a default with a namesake', $refused, '--table', 'app.defaults');
 query('app', 'DROP FUNCTION app.norm(text); REVOKE ALL ON SCHEMA app FROM joe; ALTER FUNCTION app.norm(integer) OWNER TO postgres');
 is_restored('a view without', '--table', 'app.view');
+
+# ------------------------------------------------------- what others wrote for other tables
+
+# Joe wrote these texts, and they stand in tables of others: in a partition's own text, in what was taken over
+# long ago, in statistics from the time when the table was Joe's.
+$database = 'parents';
+create_database('parents');
+query('parents', <<'SQL');
+CREATE SCHEMA joe AUTHORIZATION joe;
+CREATE SCHEMA app;
+GRANT USAGE ON SCHEMA app TO joe, bob;
+SQL
+as_joe(<<'SQL');
+GRANT USAGE ON SCHEMA joe TO PUBLIC;
+CREATE FUNCTION joe.boom(place text) RETURNS integer LANGUAGE plpgsql AS $$
+BEGIN
+	RAISE LOG 'code of joe in % runs as % in a session of %', place, current_user, session_user;
+	RETURN 1;
+END $$;
+CREATE TABLE joe.parent (id integer, v text, CHECK (query_to_xml('SELECT joe.boom(''parent'')', true, false, '') IS NOT NULL));
+CREATE TABLE joe.root (id integer, v text, CONSTRAINT evil CHECK (query_to_xml('SELECT joe.boom(''root'')', true, false, '') IS NOT NULL))
+	PARTITION BY LIST (id);
+CREATE TABLE joe.joes PARTITION OF joe.root FOR VALUES IN (3);
+CREATE TABLE joe.plain (id integer, v text CHECK (length(v) > 0)) PARTITION BY LIST (id);
+CREATE TABLE joe.given (id integer, v text);
+CREATE STATISTICS joe.of_given ON (query_to_xml('SELECT joe.boom(''statistics'')', true, false, '')::text), v FROM joe.given;
+CREATE STATISTICS joe.of_columns ON id, v FROM joe.given;
+SQL
+query('parents', <<'SQL');
+CREATE TABLE app.child (w text) INHERITS (joe.parent);
+CREATE TABLE app.bobs () INHERITS (joe.parent);
+CREATE TABLE app.part PARTITION OF joe.root FOR VALUES IN (1);
+CREATE TABLE app.bobs_part PARTITION OF joe.root FOR VALUES IN (2);
+CREATE TABLE app.sub PARTITION OF joe.root FOR VALUES IN (4, 5) PARTITION BY LIST (id);
+CREATE TABLE app.leaf PARTITION OF app.sub FOR VALUES IN (4);
+CREATE TABLE app.plain PARTITION OF joe.plain FOR VALUES IN (1);
+ALTER TABLE app.bobs OWNER TO bob;
+ALTER TABLE app.bobs_part OWNER TO bob;
+INSERT INTO joe.root VALUES (1, 'x'), (2, 'x'), (3, 'x'), (4, 'x');
+INSERT INTO joe.plain VALUES (1, 'x');
+INSERT INTO app.child VALUES (1, 'x', 'y');
+INSERT INTO app.bobs VALUES (1, 'x');
+INSERT INTO joe.given VALUES (1, 'x');
+ALTER TABLE joe.given OWNER TO postgres;
+SQL
+tool_ok([ 'backup', '--repo', $repo, '-d', 'parents' ], 'backup');
+$from = -s $node->logfile;
+my $others = qr/without running code of others.*may come from table joe[.](?:root|parent) of "joe".*HINT/s;
+
+query('parents', 'TRUNCATE app.child, app.bobs');
+is_refused('rows of a table with a parent', $others, '--append', '--table', 'app.child');
+is_refused('the same of another role', $others, '--append', '--table', 'app.bobs');
+query('parents', 'DROP TABLE app.child, app.bobs; DROP TABLE joe.parent');
+is_refused('a table that is restored with its parent', $others, '--table', 'app.child');
+is_refused('the same of another role', $others, '--table', 'app.bobs');
+
+# The root does not have the constraint any more, or is not there.
+as_joe('ALTER TABLE joe.root DETACH PARTITION app.part');
+is_refused('rows of what was a partition', $others, '--append', '--table', 'app.part');
+query('parents', 'DROP TABLE app.part, app.bobs_part, joe.joes, app.plain, app.sub');
+as_joe('ALTER TABLE joe.root DROP CONSTRAINT evil');
+is_refused("a partition ($_)", $others, '--table', $_) for 'app.part', 'app.bobs_part', 'app.leaf';
+is_restored('a partition of the owner of the root', '--table', 'joe.joes');
+is_restored('a partition without code', '--table', 'app.plain');
+query('parents', 'DROP TABLE joe.root');
+is_refused("a partition without its root ($_)", $others, '--table', $_) for 'app.part', 'app.bobs_part';
+
+query('parents', 'DROP TABLE joe.given');
+is_refused('statistics of a former owner', qr/STATISTICS joe[.]of_given.*it would be computed as the owner of joe[.]given.*HINT/s, '--table', 'joe.given');
+
+# ------------------------------------------------------- domains that come with the part
+
+# A value of an array or a composite type is read when the definition is, by the checks of a domain in it.  A
+# domain whose author wrote nothing but immutable functions of PostgreSQL runs nothing.
+$database = 'values';
+create_database('values');
+query('values', <<'SQL');
+CREATE SCHEMA joe AUTHORIZATION joe;
+CREATE SCHEMA app;
+SQL
+as_joe(<<'SQL');
+GRANT USAGE ON SCHEMA joe TO PUBLIC;
+CREATE FUNCTION joe.boom(place text) RETURNS integer LANGUAGE plpgsql AS $$
+BEGIN
+	RAISE LOG 'code of joe in % runs as % in a session of %', place, current_user, session_user;
+	RETURN 1;
+END $$;
+CREATE DOMAIN joe.d AS integer CHECK (query_to_xml('SELECT joe.boom(''domain'')', true, false, '') IS NOT NULL);
+CREATE TYPE joe.composite AS ("x AS ENUM (" joe.d);
+CREATE TABLE joe.of_array (a joe.d[] DEFAULT '{1}'::joe.d[]);
+CREATE TABLE joe.of_composite (a joe.composite DEFAULT '(1)'::joe.composite);
+CREATE TABLE joe.of_row (a joe.of_array DEFAULT '({1})'::joe.of_array);
+CREATE VIEW joe.of_view AS SELECT '{1}'::joe.d[] AS a;
+CREATE DOMAIN joe.mail AS text CHECK (value ~ '^[a-z]+([.][a-z]+)*$' AND length(value) < 100 AND "left"(value, 1) IN ('a', 'b'));
+CREATE TABLE joe.harmless (a joe.mail[] DEFAULT '{a.b}'::joe.mail[], b joe.mail DEFAULT 'a');
+INSERT INTO joe.harmless DEFAULT VALUES;
+CREATE DOMAIN joe.past AS timestamptz CHECK (value <= now());
+CREATE TABLE joe.literal (t joe.past DEFAULT '2020-01-01');
+CREATE TABLE joe.stable (t joe.past[] DEFAULT '{2020-01-01}'::joe.past[]);
+CREATE TYPE joe.mood AS ENUM ('sad');
+CREATE TABLE joe.of_enum (m joe.mood[] DEFAULT '{sad}'::joe.mood[]);
+SQL
+query('values', <<'SQL');
+CREATE DOMAIN app.d AS integer CHECK (value > 0);
+CREATE TABLE app.own (a app.d[] DEFAULT '{1}'::app.d[], b app.d DEFAULT 1);
+CREATE INDEX ON app.own ((b + 1));
+INSERT INTO app.own DEFAULT VALUES;
+CREATE TABLE app.indexed (v text);
+INSERT INTO app.indexed VALUES ('x');
+CREATE INDEX indexed_i ON app.indexed ((v || ((1)::joe.d)::text));
+CREATE TABLE app.predicate (v text);
+INSERT INTO app.predicate VALUES ('x');
+CREATE INDEX predicate_i ON app.predicate (v) WHERE v <> ('1'::joe.d)::text;
+CREATE MATERIALIZED VIEW app.over_domain AS SELECT ('1'::joe.d)::text AS x;
+CREATE VIEW app.over_mood AS SELECT 'sad'::joe.mood AS m;
+SQL
+tool_ok([ 'backup', '--repo', $repo, '-d', 'values' ], 'backup');
+query('values', <<'SQL');
+DROP MATERIALIZED VIEW app.over_domain;
+DROP VIEW joe.of_view, app.over_mood;
+DROP TABLE joe.of_row, joe.of_array, joe.of_composite, joe.harmless, joe.literal, joe.stable, joe.of_enum, app.own, app.indexed, app.predicate;
+DROP TYPE joe.composite, joe.mood;
+DROP DOMAIN joe.d, joe.mail, joe.past, app.d;
+SQL
+$from = -s $node->logfile;
+is_refused("values of $_", $refused, '--table', $_)
+  for 'joe.of_array', 'joe.of_composite', 'joe.of_row', 'joe.of_view', 'joe.stable', 'app.indexed', 'app.predicate', 'app.over_domain';
+is_restored("values of $_", '--table', $_) for 'joe.harmless', 'joe.literal', 'joe.of_enum', 'app.own';
+is(query('values', 'SELECT a[1] FROM joe.harmless'), 'a.b', 'with its row');
+
+# What was an enum is a domain now.
+as_joe(<<'SQL');
+DROP TABLE joe.of_enum;
+DROP TYPE joe.mood;
+CREATE DOMAIN joe.mood AS text CHECK (query_to_xml('SELECT joe.boom(''mood'')', true, false, '') IS NOT NULL);
+SQL
+is_refused('a type that was an enum', qr/joe[.]mood.*HINT/s, '--table', 'app.over_mood');
 
 done_testing();

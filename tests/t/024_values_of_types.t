@@ -9,7 +9,7 @@ use Test::More;
 
 my $node = start_server('main');
 my $repo = new_repository();
-my $refused = qr/without running code of the live database.*HINT.*--rows-as=session.*--to=NEWDB/s;
+my $refused = qr/(?:without running code of the live database|is a domain now).*HINT.*--rows-as=session.*--to=NEWDB/s;
 
 sub as_joe
 {

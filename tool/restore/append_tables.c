@@ -14,6 +14,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "authors.h"
 #include "live_owners.h"
 #include "log.h"
 #include "memory.h"
@@ -268,13 +269,29 @@ check_no_partition(Connection *connection, const AppendTable *table)
 	return good;
 }
 
+/* A partition may have been detached since, with what it had of its root. */
+static bool
+check_parents(const RestorePlan *plan, Connection *connection, const AppendTable *table)
+{
+	const ManifestTable *source = &plan->manifest->tables[table->source];
+	const TocEntry *entry = selection_table(plan->selection, source->oid);
+	const RowRights *rights = &table->rights;
+
+	return entry == NULL || rights->code == NULL ||
+		   authors_check_parents(plan, connection, entry, rights->as_owner ? rights->owner : NULL,
+								 rights->code);
+}
+
 bool
 append_tables_decide(const RestorePlan *plan, Connection *connection, AppendTable *table)
 {
 	row_rights_free(&table->rights);
-	return (plan->settings->rows_as == ROWS_AS_SESSION || check_no_partition(connection, table)) &&
+	if (plan->settings->rows_as == ROWS_AS_SESSION)
+		return true;
+	return check_no_partition(connection, table) &&
 		   row_rights_decide(plan->settings, connection, &plan->manifest->tables[table->source],
-							 table->target, table->oid, table->counted, &table->rights);
+							 table->target, table->oid, table->counted, &table->rights) &&
+		   check_parents(plan, connection, table);
 }
 
 /* Does anything of the table, or of its partitions, wait for the end? */

@@ -21,6 +21,7 @@
 #include "log.h"
 #include "member_reader.h"
 #include "memory.h"
+#include "sql_name.h"
 
 #define LINE_DIGITS 72
 #define MARK_LENGTH 3 /* "-- " */
@@ -383,6 +384,20 @@ toc_entry_is_any(const TocEntry *entry, const char *const *kinds)
 			return true;
 	}
 	return false;
+}
+
+const char *
+toc_entry_after_name(const TocEntry *entry, const char *prefix)
+{
+	char *schema = NULL;
+	char *name = NULL;
+	const char *end = NULL;
+
+	if (entry->definition != NULL && strncmp(entry->definition, prefix, strlen(prefix)) == 0)
+		end = sql_name_read_qualified(entry->definition + strlen(prefix), &schema, &name);
+	free(schema);
+	free(name);
+	return end;
 }
 
 bool

@@ -1,7 +1,8 @@
 /*-------------------------------------------------------------------------
  *
  * authors.c
- *	  Definitions that would belong to another role than the one that wrote them.
+ *	  Definitions that would run with the rights of another role than the one
+ *	  that wrote them.
  *
  * With --no-owner, what a part brings belongs to the role of the session,
  * mostly a superuser.  Whatever runs with the rights of its owner then runs
@@ -13,6 +14,12 @@
  * restored that hold data, or restrict it: tables, their keys and indexes,
  * sequences, types.  A table whose rows would run anything but harmless
  * functions of PostgreSQL is refused when its rows come.
+ *
+ * Not everything of a table was written by its owner, whatever the options.  A
+ * partition comes as a table with the CHECK constraints of its root in its own
+ * text, and a table takes over those of what it inherits: of these, the owners
+ * in the backup count.  And statistics can belong to a former owner of the
+ * table; their expressions are computed by ANALYZE as the owner that it has.
  *
  * A whole database is another matter (docs/security.md): it is restored only
  * by those who trust everybody who could create objects in it.
@@ -55,6 +62,87 @@ is_of_others(Connection *connection, const TocEntry *entry, bool *others)
 	return result != NULL;
 }
 
+/* What find_parents() looks for. */
+typedef struct Parents
+{
+	const RestorePlan *plan;
+	Connection *connection;
+	const char *role;      /* whose rights are used; NULL: those of the session */
+	const char *owner;     /* of the table in the backup: no other role */
+	const TocEntry *found; /* a table above it of somebody else */
+} Parents;
+
+static bool find_parents(Parents *parents, const TocEntry *entry);
+
+/* Of a list of dependencies, the tables, and those above them. */
+static bool
+find_among(Parents *parents, const TocEntry *entry, const TocEntry *from)
+{
+	bool good = true;
+	int d;
+
+	for (d = 0; good && parents->found == NULL && d < from->ndepends_on; d++)
+	{
+		const TocEntry *parent =
+			archive_toc_find(&parents->plan->selection->toc, from->depends_on[d]);
+		bool others;
+
+		/* A partition may have any place, but what it is attached to comes before that. */
+		if (parent == NULL || parent == entry || !toc_entry_is(parent, "TABLE") ||
+			(from == entry && parent->place >= entry->place))
+			continue;
+		good = is_of_others(parents->connection, parent, &others);
+		if (good && others && strcmp(parent->owner, parents->owner) != 0 &&
+			(parents->role == NULL || strcmp(parent->owner, parents->role) != 0))
+			parents->found = parent;
+		else if (good)
+			good = find_parents(parents, parent);
+	}
+	return good;
+}
+
+static bool
+find_parents(Parents *parents, const TocEntry *entry)
+{
+	const Selection *selection = parents->plan->selection;
+	bool good = true;
+	int i;
+
+	if (entry->definition != NULL && strstr(entry->definition, "\nINHERITS (") != NULL)
+		good = find_among(parents, entry, entry);
+	for (i = selection->starts[entry->place]; good && i < selection->starts[entry->place + 1]; i++)
+	{
+		const TocEntry *attach = archive_toc_find(&selection->toc, selection->dependents[i]);
+
+		if (attach != NULL && toc_entry_is(attach, "TABLE ATTACH") &&
+			strcmp(attach->tag, entry->tag) == 0 && strcmp(attach->schema, entry->schema) == 0)
+			good = find_among(parents, entry, attach);
+	}
+	return good;
+}
+
+bool
+authors_check_parents(const RestorePlan *plan, Connection *connection, const TocEntry *entry,
+					  const char *role, const char *what)
+{
+	Parents parents = {plan, connection, role, entry->owner, NULL};
+	char *detail;
+	char *label;
+
+	if (!find_parents(&parents, entry))
+		return false;
+	if (parents.found == NULL)
+		return true;
+	label = toc_entry_label(entry);
+	detail = xasprintf("It would run %s, which may come from table %s.%s of \"%s\".", what,
+					   parents.found->schema, parents.found->tag, parents.found->owner);
+	report_error(EXIT_FAILED, detail, NEW_DATABASE_HINT,
+				 "could not restore %s without running code of others", label);
+	free(detail);
+	free(label);
+	return false;
+}
+
 static bool
 refuse(const TocEntry *entry, const char *what)
 {
@@ -70,6 +158,44 @@ refuse(const TocEntry *entry, const char *what)
 	return false;
 }
 
+static bool
+refuse_statistics(const TocEntry *entry, const TocEntry *table)
+{
+	char *label = toc_entry_label(entry);
+	char *detail = xasprintf("\"%s\" wrote it, and it would be computed as the owner of %s.%s.",
+							 entry->owner, table->schema, table->tag);
+
+	report_error(EXIT_FAILED, detail, NEW_DATABASE_HINT,
+				 "could not restore %s without running code of others", label);
+	free(detail);
+	free(label);
+	return false;
+}
+
+/* Statistics of columns alone have no expressions, and no parentheses around them. */
+static bool
+check_statistics(const RestorePlan *plan, Connection *connection, const TocEntry *entry)
+{
+	const ArchiveToc *toc = &plan->selection->toc;
+	const char *list = strstr(entry->definition, " ON ");
+	bool others;
+	int d;
+
+	if (list == NULL || strchr(list, '(') == NULL)
+		return true;
+	if (!is_of_others(connection, entry, &others))
+		return false;
+	for (d = 0; others && d < entry->ndepends_on; d++)
+	{
+		const TocEntry *table = archive_toc_find(toc, entry->depends_on[d]);
+
+		if (table != NULL && toc_entry_is_relation(table) &&
+			(plan->settings->no_owner || strcmp(table->owner, entry->owner) != 0))
+			return refuse_statistics(entry, table);
+	}
+	return true;
+}
+
 bool
 authors_check(const RestorePlan *plan, Connection *connection)
 {
@@ -77,14 +203,17 @@ authors_check(const RestorePlan *plan, Connection *connection)
 	bool good = true;
 	uint32_t i;
 
-	if (!plan->settings->no_owner || plan->settings->rows_as == ROWS_AS_SESSION)
+	if (plan->settings->rows_as == ROWS_AS_SESSION)
 		return true;
 	for (i = 0; good && i < toc->count; i++)
 	{
 		bool others;
 
-		if (!selection_includes(plan->selection, &toc->entries[i]) ||
-			toc_entry_is_any(&toc->entries[i], harmless))
+		if (!selection_includes(plan->selection, &toc->entries[i]))
+			continue;
+		if (toc_entry_is(&toc->entries[i], "STATISTICS"))
+			good = check_statistics(plan, connection, &toc->entries[i]);
+		if (!good || !plan->settings->no_owner || toc_entry_is_any(&toc->entries[i], harmless))
 			continue;
 		good = is_of_others(connection, &toc->entries[i], &others) &&
 			   (!others || refuse(&toc->entries[i], ""));
@@ -98,8 +227,12 @@ authors_check_rows(const RestorePlan *plan, Connection *connection, const TocEnt
 {
 	bool others;
 
-	if (!plan->settings->no_owner || plan->settings->rows_as == ROWS_AS_SESSION || entry == NULL ||
-		rights->as_owner || rights->code == NULL)
+	if (plan->settings->rows_as == ROWS_AS_SESSION || entry == NULL || rights->code == NULL)
+		return true;
+	if (!authors_check_parents(plan, connection, entry, rights->as_owner ? rights->owner : NULL,
+							   rights->code))
+		return false;
+	if (!plan->settings->no_owner || rights->as_owner)
 		return true;
 	return is_of_others(connection, entry, &others) && (!others || refuse(entry, rights->code));
 }

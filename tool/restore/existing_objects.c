@@ -25,7 +25,7 @@ typedef struct Existing
 	char *owner; /* "" where the catalogue has none */
 	char *oid;
 	char *place; /* schema of an extension, which is not in its name, or "" */
-	char kind;   /* of a relation or function, as in pg_class and pg_proc; or '\0' */
+	char kind;   /* of a relation, function or type, as in its catalogue; or '\0' */
 } Existing;
 
 struct ExistingObjects
@@ -40,7 +40,7 @@ typedef struct KindOfKey
 	const char *kind;  /* of the entry */
 	const char *class; /* in the query below */
 	bool by_drop;      /* by what stands in "DROP <kind> …;" instead of schema and tag */
-	const char *now;   /* the kinds that it can have in the catalogue; NULL: no matter */
+	const char *now;   /* kinds that it can have in the catalogue; NULL: no matter, "": of_type() */
 } KindOfKey;
 
 static const KindOfKey kinds_of_keys[] = {
@@ -51,9 +51,9 @@ static const KindOfKey kinds_of_keys[] = {
 	{"SEQUENCE", "relation", false, "S"},
 	{"INDEX", "relation", false, "iI"},
 	{"STATISTICS", "statistics", false, NULL},
-	{"TYPE", "type", false, NULL},
+	{"TYPE", "type", false, ""},
 	{"SHELL TYPE", "type", false, NULL},
-	{"DOMAIN", "type", false, NULL},
+	{"DOMAIN", "type", false, "d"},
 	{"FUNCTION", "function", true, "fw"},
 	{"PROCEDURE", "function", true, "p"},
 	{"AGGREGATE", "function", true, "a"},
@@ -150,7 +150,8 @@ names_query(void)
 		buffer_printf(&sql, " UNION ALL SELECT '%s', %s, o.%sname::pg_catalog.text", named->class,
 					  named->has_schema ? "n.nspname" : "''", named->prefix);
 		if (named->has_owner)
-			buffer_printf(&sql, ", pg_catalog.pg_get_userbyid(o.%sowner), ''", named->prefix);
+			buffer_printf(&sql, ", pg_catalog.pg_get_userbyid(o.%sowner), %s", named->prefix,
+						  strcmp(named->class, "type") == 0 ? "o.typtype::pg_catalog.text" : "''");
 		else
 			buffer_append_string(&sql, ", '', ''");
 		buffer_append_string(&sql, ", o.oid");
@@ -291,29 +292,62 @@ existing_objects_has(const ExistingObjects *existing, const TocEntry *entry)
 	return find_entry(existing, entry, &kind) != NULL;
 }
 
+/* The kind of a type that an entry makes; an enum has no code, and a range or domain has. */
+static const char *
+of_type(const TocEntry *entry)
+{
+	static const char *const kinds[][2] = {
+		{" AS ENUM (", "e"}, {" AS RANGE (", "r"}, {" AS (", "c"}};
+	const char *end = toc_entry_after_name(entry, "CREATE TYPE ");
+	size_t i;
+
+	for (i = 0; end != NULL && i < sizeof(kinds) / sizeof(kinds[0]); i++)
+	{
+		if (strncmp(end, kinds[i][0], strlen(kinds[i][0])) == 0)
+			return kinds[i][1];
+	}
+	return "b";
+}
+
+/* What an object of another kind is. */
+static const char *
+name_of_kind(const char *class, char kind)
+{
+	static const char *const relations[] = {
+		"rtable", "ptable", "vview", "mmaterialized view", "fforeign table", "Ssequence", "iindex",
+		"Iindex", "ctype",  NULL};
+	static const char *const types[] = {
+		"bbase type",  "ccomposite type", "ddomain",          "eenum",
+		"pshell type", "rrange type",     "mmultirange type", NULL};
+	const char *const *names = strcmp(class, "type") == 0 ? types : relations;
+	int i;
+
+	if (strcmp(class, "function") == 0)
+		return "function of another kind";
+	for (i = 0; names[i] != NULL; i++)
+	{
+		if (names[i][0] == kind)
+			return names[i] + 1;
+	}
+	return "thing of another kind";
+}
+
 bool
 existing_objects_find(const ExistingObjects *existing, const TocEntry *entry, FoundObject *object)
 {
-	static const char *const names[] = {
-		"rtable", "ptable", "vview", "mmaterialized view", "fforeign table", "Ssequence", "iindex",
-		"Iindex", "ctype",  NULL};
 	const KindOfKey *kind;
 	const Existing *found = find_entry(existing, entry, &kind);
-	int i;
+	const char *kinds = NULL;
 
 	object->owner = found != NULL ? found->owner : "";
 	object->oid = found != NULL ? found->oid : "";
 	object->schema = found != NULL ? found->place : "";
 	object->other_kind = NULL;
-	if (found == NULL || kind->now == NULL || strchr(kind->now, found->kind) != NULL)
-		return found != NULL;
-	object->other_kind = "function of another kind";
-	for (i = 0; strcmp(kind->class, "relation") == 0 && names[i] != NULL; i++)
-	{
-		if (names[i][0] == found->kind)
-			object->other_kind = names[i] + 1;
-	}
-	return true;
+	if (found != NULL && kind->now != NULL)
+		kinds = kind->now[0] == '\0' ? of_type(entry) : kind->now;
+	if (kinds != NULL && strchr(kinds, found->kind) == NULL)
+		object->other_kind = name_of_kind(kind->class, found->kind);
+	return found != NULL;
 }
 
 /* Classes of what has a name of several parts. */

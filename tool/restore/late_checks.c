@@ -14,6 +14,7 @@
  *   calls was looked at before (live_code.c, live_names.c);
  * - that of another role's table is added without a look at the rows (NOT
  *   VALID), and validated in the turn of that role (owner_turn.c);
+ * - that of a table with parents of another role is refused (authors.c);
  * - that of another role's domain is refused: tables of anybody may have the
  *   domain, and would all be computed at once.  So is one whose table would
  *   belong to the session (--no-owner).
@@ -25,6 +26,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "authors.h"
 #include "live_code.h"
 #include "live_types.h"
 #include "log.h"
@@ -50,9 +52,8 @@ static const char trusted_query[] = "SELECT FROM pg_catalog.pg_roles r"
 									" WHERE r.rolname = $1::pg_catalog.name"
 									" AND " ROW_ROLE_IS_TRUSTED;
 
-/* Is it a constraint that is computed when it is added? */
-static bool
-is_computed(const TocEntry *entry)
+bool
+late_check_is_computed(const TocEntry *entry)
 {
 	static const char not_valid[] = " NOT VALID;\n";
 	size_t length = strlen(entry->definition);
@@ -83,6 +84,25 @@ refuse(const TocEntry *entry, const char *why)
 	return false;
 }
 
+/* What the constraint of a partition says may have been written for its root. */
+static bool
+check_parents(const RestorePlan *plan, Connection *connection, const TocEntry *entry, bool trusted)
+{
+	const ArchiveToc *toc = &plan->selection->toc;
+	int d;
+
+	for (d = 0; d < entry->ndepends_on; d++)
+	{
+		const TocEntry *table = archive_toc_find(toc, entry->depends_on[d]);
+
+		if (table != NULL && toc_entry_is(table, "TABLE") && selection_belongs_to(entry, table) &&
+			!authors_check_parents(plan, connection, table, trusted ? NULL : entry->owner,
+								   "a CHECK constraint"))
+			return false;
+	}
+	return true;
+}
+
 bool
 late_checks_check(const RestorePlan *plan, Connection *connection)
 {
@@ -95,7 +115,7 @@ late_checks_check(const RestorePlan *plan, Connection *connection)
 		bool domain;
 		bool trusted;
 
-		if (!selection_includes(plan->selection, entry) || !is_computed(entry))
+		if (!selection_includes(plan->selection, entry) || !late_check_is_computed(entry))
 			continue;
 		if (!is_trusted(connection, entry, &trusted))
 			return false;
@@ -104,6 +124,8 @@ late_checks_check(const RestorePlan *plan, Connection *connection)
 			return refuse(entry, "all tables with the domain would be looked at");
 		if (!trusted && plan->settings->no_owner)
 			return refuse(entry, "with --no-owner the table would not belong to that role");
+		if (!check_parents(plan, connection, entry, trusted))
+			return false;
 	}
 	return true;
 }
@@ -197,7 +219,7 @@ late_check_run(Connection *connection, const RenameMap *map, const TocEntry *ent
 	bool good;
 
 	*done = false;
-	if (!is_computed(entry))
+	if (!late_check_is_computed(entry))
 		return true;
 	if (!is_trusted(connection, entry, &trusted))
 		return false;

@@ -10,6 +10,9 @@
 
 #include "partial.h"
 
+/* Is it a CHECK constraint that is computed for all rows when it is added? */
+extern bool late_check_is_computed(const TocEntry *entry);
+
 /*
  * Before anything is restored: false (reported) if a constraint would be
  * computed, and nobody's rights would be right for it.

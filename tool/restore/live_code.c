@@ -16,8 +16,8 @@
  * - a CHECK constraint that comes after the rows, for which all rows are
  *   looked at;
  * - an index or statistics of expressions, or the query of a materialized view,
- *   of a superuser or, with --no-owner, of the session, also by way of a view
- *   of others that is restored;
+ *   of a superuser or, with --no-owner, of the session, also by way of what
+ *   others wrote and is restored with it;
  * - a foreign key between types with a cast of a user, for the same reason;
  * - CHECK constraints that a table inherits from a table of others;
  * - a partition that is attached to a live table whose key is an expression,
@@ -40,6 +40,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "late_checks.h"
 #include "live_names.h"
 #include "live_owners.h"
 #include "live_types.h"
@@ -128,6 +129,7 @@ typedef struct LiveCode
 	Connection *connection;
 	bool locks;           /* the session can lock catalogs */
 	PGresult *superusers; /* names of roles, and that of the session */
+	bool *computed;       /* by place: built as one of them */
 } LiveCode;
 
 bool
@@ -148,7 +150,7 @@ refuse(const LiveCode *live, const TocEntry *entry, const TocEntry *used)
 	bool existing = selection_state(live->plan->selection, used->id) == ENTRY_EXISTING;
 	char *detail =
 		xasprintf(existing ? "%s is there already and can be changed by \"%s\" or others."
-						   : "%s of \"%s\" may call what is there already.",
+						   : "%s of \"%s\" may run what its author likes.",
 				  needed, used->owner);
 
 	live_code_refuse(entry, detail);
@@ -206,7 +208,42 @@ live_code_rests_on(const ArchiveToc *toc, const TocEntry *entry, const TocEntry 
 	return found;
 }
 
-/* What the server calls as the owner of a table or materialized view, where he is a superuser. */
+/* Does it compare values with functions that a superuser chose, which others may have written? */
+static bool
+has_operator_class(const ArchiveToc *toc, const TocEntry *entry)
+{
+	int d;
+
+	for (d = 0; toc_entry_is(entry, "INDEX") && d < entry->ndepends_on; d++)
+	{
+		const TocEntry *other = archive_toc_find(toc, entry->depends_on[d]);
+
+		if (other != NULL && toc_entry_is(other, "OPERATOR CLASS"))
+			return true;
+	}
+	return false;
+}
+
+/* What the server calls as the owner of a table or materialized view, where that is a superuser. */
+static void
+find_computed(LiveCode *live)
+{
+	const ArchiveToc *toc = &live->plan->selection->toc;
+	uint32_t i;
+
+	live->computed = xcalloc((size_t) toc->count + 1, sizeof(bool));
+	for (i = 0; i < toc->count; i++)
+	{
+		const TocEntry *entry = &toc->entries[i];
+
+		live->computed[i] =
+			selection_includes(live->plan->selection, entry) && is_superusers(live, entry) &&
+			(toc_entry_is(entry, "MATERIALIZED VIEW DATA") || toc_entry_is(entry, "STATISTICS") ||
+			 in_place_calls_functions(entry) || has_operator_class(toc, entry));
+	}
+}
+
+/* Does any of that rest on it? */
 static bool
 check_superusers(const LiveCode *live, const TocEntry *used)
 {
@@ -215,16 +252,8 @@ check_superusers(const LiveCode *live, const TocEntry *used)
 	uint32_t i;
 
 	for (i = 0; good && i < toc->count; i++)
-	{
-		const TocEntry *entry = &toc->entries[i];
-
-		if (!selection_includes(live->plan->selection, entry) ||
-			!(toc_entry_is(entry, "MATERIALIZED VIEW DATA") || toc_entry_is(entry, "STATISTICS") ||
-			  in_place_calls_functions(entry)) ||
-			!is_superusers(live, entry))
-			continue;
-		good = !live_code_rests_on(toc, entry, used) || refuse(live, entry, used);
-	}
+		good = !live->computed[i] || !live_code_rests_on(toc, &toc->entries[i], used) ||
+			   refuse(live, &toc->entries[i], used);
 	return good;
 }
 
@@ -427,8 +456,7 @@ check_resting(LiveCode *live, const TocEntry *function)
 	for (i = 0; good && i < toc->count; i++)
 	{
 		const TocEntry *entry = &toc->entries[i];
-		bool check = toc_entry_is(entry, "CHECK CONSTRAINT") && entry->definition != NULL &&
-					 strstr(entry->definition, " NOT VALID") == NULL;
+		bool check = late_check_is_computed(entry);
 		bool cast = toc_entry_is(entry, "CAST");
 
 		/* Constant calls in a generated column, or in a key, are computed when it is made. */
@@ -457,6 +485,21 @@ check_function(LiveCode *live, const TocEntry *used)
 	return good;
 }
 
+/* Kinds of what can run code of its author in a definition that rests on it. */
+static const char *const code_kinds[] = {
+	"FUNCTION",          "AGGREGATE",     "OPERATOR", "OPERATOR CLASS",
+	"OPERATOR FAMILY",   "DOMAIN",        "TYPE",     "VIEW",
+	"MATERIALIZED VIEW", "FOREIGN TABLE", NULL};
+
+/* With --no-owner, authors.c refuses all materialized views of others. */
+static bool
+is_code(const LiveCode *live, const TocEntry *entry)
+{
+	if (live->plan->settings->no_owner && toc_entry_is(entry, "MATERIALIZED VIEW"))
+		return false;
+	return toc_entry_is_any(entry, code_kinds) && !live_types_is_enum(entry);
+}
+
 static bool
 check_used(LiveCode *live)
 {
@@ -470,7 +513,7 @@ check_used(LiveCode *live)
 
 		if (selection_includes(selection, entry) && !is_trusted(live, entry))
 			good = (!toc_entry_is(entry, "FUNCTION") || check_resting(live, entry)) &&
-				   (!toc_entry_is(entry, "VIEW") || check_superusers(live, entry));
+				   (!is_code(live, entry) || check_superusers(live, entry));
 		if (!good || selection_state(selection, entry->id) != ENTRY_EXISTING)
 			continue;
 		if (toc_entry_is(entry, "TYPE") || toc_entry_is(entry, "DOMAIN") ||
@@ -482,6 +525,8 @@ check_used(LiveCode *live)
 			good = check_definitions(live, entry, "FK CONSTRAINT") && check_resting(live, entry);
 		else if (toc_entry_is(entry, "VIEW"))
 			good = check_view(live, entry);
+		else if (is_code(live, entry))
+			good = is_trusted(live, entry) || check_superusers(live, entry);
 	}
 	for (i = 0; good && i < selection->toc.count; i++)
 	{
@@ -500,7 +545,7 @@ check_used(LiveCode *live)
 bool
 live_code_check(const RestorePlan *plan, Connection *connection)
 {
-	LiveCode live = {plan, connection, false, NULL};
+	LiveCode live = {plan, connection, false, NULL, NULL};
 	char *role;
 	bool good;
 
@@ -516,8 +561,11 @@ live_code_check(const RestorePlan *plan, Connection *connection)
 		NULL);
 	good = live.superusers != NULL &&
 		   live_owners_check(plan, connection, live.superusers, live.locks) &&
-		   live_names_check(plan, connection, live.superusers, live.locks) && check_used(&live) &&
-		   live_types_check(plan, connection);
+		   live_names_check(plan, connection, live.superusers, live.locks);
+	if (good)
+		find_computed(&live);
+	good = good && check_used(&live) && live_types_check(plan, connection, live.superusers);
+	free(live.computed);
 	PQclear(live.superusers);
 	if (good)
 		return row_rights_resume_role(connection, role);

@@ -37,6 +37,7 @@
 #include <string.h>
 
 #include "definition_names.h"
+#include "late_checks.h"
 #include "live_code.h"
 #include "live_types.h"
 #include "memory.h"
@@ -163,7 +164,7 @@ when_computed(const TocEntry *entry, const UsedName *used)
 
 	if (toc_entry_is(entry, "TABLE") && used->computed)
 		return COMPUTED_BY_SESSION;
-	if (toc_entry_is(entry, "CHECK CONSTRAINT") && strstr(entry->definition, " NOT VALID") == NULL)
+	if (late_check_is_computed(entry))
 		return COMPUTED_BY_SESSION;
 	return toc_entry_is_any(entry, by_owner) ? COMPUTED_BY_OWNER : COMPUTED_LATER;
 }

@@ -142,8 +142,9 @@ check_kind(const TocEntry *entry, const char *other_kind)
 	if (other_kind == NULL)
 		return true;
 	label = toc_entry_label(entry);
-	report_error(EXIT_FAILED, "What is restored would use it.", NEW_DATABASE_HINT, "%s is a %s now",
-				 label, other_kind);
+	report_error(EXIT_FAILED, "What is restored would use it.", NEW_DATABASE_HINT,
+				 "%s is %s %s now", label, strchr("aeiou", other_kind[0]) != NULL ? "an" : "a",
+				 other_kind);
 	free(label);
 	return false;
 }

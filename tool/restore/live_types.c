@@ -11,6 +11,14 @@
  * asked of the live database: the type may be of another kind than in the
  * backup, and what it is made of (elements, columns, subtypes) may be, too.
  *
+ * A domain that comes with the part counts by whose it is and what it calls:
+ * one of others may check nothing but by immutable functions of PostgreSQL, as
+ * query_to_xml() runs what it is given.
+ *
+ * A literal of a domain is read as one of its base type, and checked only when
+ * it is computed.  Where that is done as a superuser or as the session, in a
+ * materialized view or an index, it counts as if it were done at once.
+ *
  * An enum has no code.  All other types that do not belong to a superuser or
  * to the role of the session count as code of others.
  *
@@ -22,6 +30,7 @@
 #include <string.h>
 
 #include "memory.h"
+#include "quote.h"
 #include "row_rights.h"
 #include "sql_name.h"
 
@@ -135,6 +144,22 @@ static const char function_query[] =
 	" WHERE n.nspname = $1::pg_catalog.name AND NOT " ROW_ROLE_IS_TRUSTED
 	" AND pg_catalog.starts_with($2::pg_catalog.text, f.proname || '('))";
 
+/*
+ * Of words that stand in front of parentheses in the CHECK constraint of a
+ * domain: is one neither a function of PostgreSQL that is immutable, and never
+ * volatile, nor a word of SQL?
+ */
+static const char harmless_query[] =
+	"SELECT true, EXISTS (SELECT FROM pg_catalog.unnest($1::pg_catalog.text[]) AS u (word)"
+	" WHERE u.word <> ALL ('{CHECK,AND,OR,NOT,IN,ANY,ALL,ARRAY,CASE,WHEN,THEN,ELSE,COALESCE,NULLIF,"
+	"GREATEST,LEAST,varying,varchar,character,char,bpchar,numeric,bit,timestamp,time,interval,"
+	"second}')"
+	" AND COALESCE((SELECT pg_catalog.bool_or(f.provolatile = 'v')"
+	"   OR NOT pg_catalog.bool_or(f.provolatile = 'i') FROM pg_catalog.pg_proc f"
+	"  JOIN pg_catalog.pg_namespace n ON n.oid = f.pronamespace"
+	"  WHERE n.nspname = 'pg_catalog' AND f.proname::pg_catalog.text = u.word), true))"
+	" AND $2::pg_catalog.text IS NOT NULL";
+
 /* Is this one of them, or not there at all? */
 static const char role_query[] =
 	"SELECT true, NOT EXISTS (SELECT FROM pg_catalog.pg_roles r"
@@ -145,6 +170,8 @@ typedef struct LiveTypes
 {
 	const Selection *selection;
 	Connection *connection;
+	const PGresult *superusers; /* their names, and that of the session's role */
+	bool no_owner;
 	Lines harmless; /* types of literals that were asked for already */
 } LiveTypes;
 
@@ -171,6 +198,121 @@ ask(const LiveTypes *types, const char *query, const char *schema, const char *n
 	return true;
 }
 
+bool
+live_types_is_enum(const TocEntry *type)
+{
+	const char *end = toc_entry_after_name(type, "CREATE TYPE ");
+
+	return end != NULL && strncmp(end, " AS ENUM (", strlen(" AS ENUM (")) == 0;
+}
+
+/* A literal of a domain over a type of PostgreSQL is read as one of that type. */
+static bool
+is_over_builtin(const TocEntry *domain)
+{
+	const char *end = toc_entry_after_name(domain, "CREATE DOMAIN ");
+	char *schema = NULL;
+	char *name = NULL;
+	bool builtin = end != NULL && strncmp(end, " AS ", 4) == 0 &&
+				   sql_name_read_qualified(end + 4, &schema, &name) == NULL;
+
+	free(schema);
+	free(name);
+	return builtin;
+}
+
+/* The word in front of a parenthesis, which may be in quotes that begin at `quoted`; caller frees.
+ */
+static char *
+word_before(const char *text, const char *open, const char *quoted)
+{
+	static const char letters[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ_0123456789";
+	const char *end = open;
+	const char *start;
+	char *word;
+
+	if (end > text && end[-1] == '"' && quoted != NULL)
+	{
+		word = xasprintf("%.*s", (int) (end - 2 - quoted), quoted + 1);
+		start = quoted;
+	}
+	else
+	{
+		/* "CHECK (" */
+		while (end > text && end[-1] == ' ')
+			end--;
+		for (start = end; start > text && strchr(letters, start[-1]) != NULL;)
+			start--;
+		word = xasprintf("%.*s", (int) (end - start), start);
+	}
+	if (start > text && (start[-1] == '.' || start[-1] == '"' || (start[-1] & 0x80) != 0))
+	{
+		free(word);
+		return NULL;
+	}
+	return word;
+}
+
+/* The words in front of parentheses, as an array; caller frees.  NULL: one has a schema. */
+static char *
+words_of(const char *text)
+{
+	const char *quoted = NULL;
+	const char *next;
+	char quote = '\0';
+	Buffer words;
+
+	buffer_init(&words);
+	buffer_append_char(&words, '{');
+	for (next = text; *next != '\0'; next++)
+	{
+		char *word;
+
+		if (quote != '\0')
+			quote = *next == quote ? '\0' : quote;
+		else if (*next == '"' || *next == '\'')
+		{
+			quote = *next;
+			quoted = quote == '"' ? next : NULL;
+		}
+		else if (*next == '(')
+		{
+			word = word_before(text, next, quoted);
+			if (word == NULL)
+			{
+				buffer_free(&words);
+				return NULL;
+			}
+			if (word[0] != '\0')
+				quote_array_item(&words, word);
+			free(word);
+		}
+	}
+	buffer_append_char(&words, '}');
+	return buffer_detach(&words);
+}
+
+/* Does a domain that comes with the part run what its author likes, when a value of it is read? */
+static bool
+check_restored_domain(const LiveTypes *types, const TocEntry *domain, bool *others)
+{
+	const char *text = toc_entry_after_name(domain, "CREATE DOMAIN ");
+	char *words;
+	bool there;
+
+	if (!ask(types, role_query, "", domain->owner, NULL, &there, others))
+		return false;
+	if (!*others)
+		return true;
+	words = text != NULL ? words_of(text) : NULL;
+	if (words == NULL)
+		return true;
+	if (!ask(types, harmless_query, words, "", NULL, &there, others))
+		return false;
+	free(words);
+	return true;
+}
+
 /* Can others change it, where it is, or what it calls by name? */
 static bool
 can_be_changed(const LiveTypes *types, const TocEntry *used, bool *others)
@@ -180,6 +322,8 @@ can_be_changed(const LiveTypes *types, const TocEntry *used, bool *others)
 	bool there;
 
 	*others = false;
+	if (!existing && toc_entry_is(used, "DOMAIN") && selection_includes(types->selection, used))
+		return check_restored_domain(types, used, others);
 	if (!existing && (!function || !selection_includes(types->selection, used)))
 		return true;
 	if (!existing)
@@ -195,7 +339,7 @@ can_be_changed(const LiveTypes *types, const TocEntry *used, bool *others)
 /* A type that comes with the part: does it rest on anything of others? */
 static bool
 check_restored_type(const LiveTypes *types, const TocEntry *entry, const char *schema,
-					const char *name)
+					const char *name, Reading reading)
 {
 	const ArchiveToc *toc = &types->selection->toc;
 	uint32_t i;
@@ -204,8 +348,11 @@ check_restored_type(const LiveTypes *types, const TocEntry *entry, const char *s
 	{
 		const TocEntry *type = &toc->entries[i];
 
-		if (toc_entry_is(type, "TYPE") && strcmp(type->tag, name) == 0 &&
-			strcmp(type->schema, schema) == 0 && strstr(type->definition, " AS ENUM (") != NULL)
+		if (strcmp(type->tag, name) != 0 || strcmp(type->schema, schema) != 0)
+			continue;
+		if (toc_entry_is(type, "TYPE") && live_types_is_enum(type))
+			return true;
+		if (reading == READ_LITERAL && toc_entry_is(type, "DOMAIN") && is_over_builtin(type))
 			return true;
 	}
 	for (i = 0; i < toc->count; i++)
@@ -259,7 +406,7 @@ check_type(LiveTypes *types, const TocEntry *entry, const char *schema, const ch
 	}
 	free(key);
 	if (!there)
-		return check_restored_type(types, entry, schema, name);
+		return check_restored_type(types, entry, schema, name, reading);
 	detail =
 		xasprintf("A value of type %s.%s, which can be changed by others, is read.", schema, name);
 	live_code_refuse(entry, detail);
@@ -304,6 +451,56 @@ end_of_definition(const TocEntry *entry)
 	return text;
 }
 
+/* Is it, or what it belongs to, of a superuser or of the session? */
+static bool
+is_trusted(const LiveTypes *types, const TocEntry *entry)
+{
+	int i;
+
+	for (i = 0; !types->no_owner && i < PQntuples(types->superusers); i++)
+	{
+		if (strcmp(PQgetvalue(types->superusers, i, 0), entry->owner) == 0)
+			return true;
+	}
+	return types->no_owner;
+}
+
+/*
+ * Where a literal is computed with the rights of such a role, the checks of its
+ * domain are, too.  In what is only computed later it may be a domain if it was
+ * one in the backup.
+ */
+static Reading
+reading_of(const LiveTypes *types, const TocEntry *entry, const char *text)
+{
+	static const char *const computed[] = {"INDEX",      "CONSTRAINT",        "CHECK CONSTRAINT",
+										   "STATISTICS", "MATERIALIZED VIEW", NULL};
+	const ArchiveToc *toc = &types->selection->toc;
+	char *schema = NULL;
+	char *name = NULL;
+	Reading reading = READ_WHOLE;
+	uint32_t i;
+
+	if (!is_trusted(types, entry))
+		return READ_LITERAL;
+	if (toc_entry_is_any(entry, computed))
+		return READ_WHOLE;
+	if (sql_name_read_qualified(text, &schema, &name) != NULL)
+	{
+		for (i = 0; reading == READ_WHOLE && i < toc->count; i++)
+		{
+			const TocEntry *domain = &toc->entries[i];
+
+			if (toc_entry_is(domain, "DOMAIN") && strcmp(domain->tag, name) == 0 &&
+				strcmp(domain->schema, schema) == 0 && live_code_rests_on(toc, entry, domain))
+				reading = READ_LITERAL;
+		}
+	}
+	free(schema);
+	free(name);
+	return reading;
+}
+
 static bool
 check_literals(LiveTypes *types, const TocEntry *entry)
 {
@@ -314,7 +511,7 @@ check_literals(LiveTypes *types, const TocEntry *entry)
 	while (good && (text = strstr(text, "'::")) != NULL && text < end)
 	{
 		text += 3;
-		good = check_type_at(types, entry, text, READ_LITERAL);
+		good = check_type_at(types, entry, text, reading_of(types, entry, text));
 	}
 	return good;
 }
@@ -470,11 +667,12 @@ live_types_of_keys(Connection *connection, const char *table, const char *owner,
 }
 
 bool
-live_types_check(const RestorePlan *plan, Connection *connection)
+live_types_check(const RestorePlan *plan, Connection *connection, const PGresult *superusers)
 {
 	static const char *const no_values[] = {"ACL", "DEFAULT ACL", "COMMENT", "SECURITY LABEL",
 											NULL};
-	LiveTypes types = {plan->selection, connection, {NULL, 0}};
+	LiveTypes types = {
+		plan->selection, connection, superusers, plan->settings->no_owner, {NULL, 0}};
 	bool good = true;
 	uint32_t i;
 

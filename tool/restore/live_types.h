@@ -13,9 +13,13 @@
 /*
  * See that no literal, partition bound or initial condition of the part is
  * read by the code of a type that others can change.  False (reported) if one
- * would be.
+ * would be.  `superusers` has their names, and that of the session's role.
  */
-extern bool live_types_check(const RestorePlan *plan, Connection *connection);
+extern bool live_types_check(const RestorePlan *plan, Connection *connection,
+							 const PGresult *superusers);
+
+/* Is it an entry of an enum? */
+extern bool live_types_is_enum(const TocEntry *type);
 
 /*
  * Can somebody else than trusted roles and `roles`, an array, make a cast for

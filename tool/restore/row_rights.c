@@ -44,6 +44,7 @@
 #include "planner_code.h"
 #include "row_copy.h"
 #include "row_owners.h"
+#include "row_parents.h"
 
 /* The table and its partitions; keys of what it is a partition of are computed for its rows, too.
  */
@@ -619,6 +620,7 @@ row_rights_decide(const Settings *settings, Connection *connection, const Manife
 		   look_at_planned(settings, connection, now, counted, &look) &&
 		   (!counted || !is_true(look.result, LOOK_SESSION_SUPERUSER) || check_rules(&look)) &&
 		   decide(connection, now, &look, rights) && check_owner(&look, rights, connection) &&
+		   row_parents_check(connection, now, target, rights) &&
 		   (!rights->as_owner || check_trusted(connection, now, &look));
 	free(look.gains);
 	PQclear(look.result);
