@@ -332,4 +332,78 @@ CREATE DOMAIN joe.mood AS text CHECK (query_to_xml('SELECT joe.boom(''mood'')', 
 SQL
 is_refused('a type that was an enum', qr/joe[.]mood.*HINT/s, '--table', 'app.over_mood');
 
+# ------------------------------------------------------- what names were bound to
+
+# After the definitions are made, the server is asked what they rest on: a type that has no entry, because it was
+# made part of an extension, and a table that was replaced where nobody can keep it from that.
+$database = 'bound';
+create_database('bound');
+query('bound', <<'SQL');
+CREATE ROLE dba LOGIN;
+CREATE SCHEMA joe AUTHORIZATION joe;
+CREATE SCHEMA app AUTHORIZATION dba;
+GRANT CREATE ON DATABASE bound TO dba;
+GRANT USAGE ON SCHEMA joe TO bob, dba;
+CREATE EXTENSION hstore SCHEMA app;
+CREATE TYPE joe.mood AS ENUM ('sad');
+ALTER TYPE joe.mood OWNER TO joe;
+ALTER EXTENSION hstore ADD TYPE joe.mood;
+CREATE TABLE app.of_member (m joe.mood);
+CREATE TABLE app.of_hstore (h app.hstore);
+CREATE INDEX ON app.of_hstore USING gin (h);
+CREATE TABLE joe.base (id integer PRIMARY KEY);
+ALTER TABLE joe.base OWNER TO joe;
+CREATE TYPE joe.pair AS (a integer, b text);
+ALTER TYPE joe.pair OWNER TO joe;
+CREATE FUNCTION joe.f(integer) RETURNS integer LANGUAGE sql AS 'SELECT 1';
+ALTER FUNCTION joe.f(integer) OWNER TO joe;
+CREATE FUNCTION joe.row() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN new; END';
+ALTER FUNCTION joe.row() OWNER TO joe;
+CREATE SEQUENCE joe.q;
+ALTER SEQUENCE joe.q OWNER TO joe;
+-- Whatever a table of a superuser can rest on of joe's.
+CREATE TABLE app.everything (id integer REFERENCES joe.base, v integer DEFAULT joe.f(1), q bigint DEFAULT nextval('joe.q'), s serial,
+	p joe.pair, pa joe.pair[], r joe.base, ra joe.base[]);
+CREATE TRIGGER t BEFORE INSERT ON app.everything FOR EACH ROW EXECUTE FUNCTION joe.row();
+CREATE POLICY p ON app.everything USING (EXISTS (SELECT FROM joe.base b WHERE b.id = everything.id));
+CREATE VIEW app.view AS SELECT e.*, b.id AS base, joe.f(e.id) AS f FROM app.everything e JOIN joe.base b ON b.id = e.id;
+CREATE FUNCTION app.atomic() RETURNS bigint LANGUAGE sql BEGIN ATOMIC SELECT count(*) FROM joe.base; END;
+CREATE VIEW app.over_atomic AS SELECT app.atomic();
+CREATE TABLE app.first (id integer);
+ALTER TABLE app.first OWNER TO dba;
+GRANT SELECT ON joe.base TO dba;
+CREATE VIEW app.of_both AS SELECT f.id, b.id AS other FROM app.first f, joe.base b;
+ALTER VIEW app.of_both OWNER TO dba;
+SQL
+tool_ok([ 'backup', '--repo', $repo, '-d', 'bound' ], 'backup');
+query('bound', <<'SQL');
+DROP VIEW app.of_both, app.view, app.over_atomic;
+DROP FUNCTION app.atomic;
+DROP TABLE app.of_member, app.of_hstore, app.everything;
+SQL
+$from = -s $node->logfile;
+is_refused('a type that the archive does not know', qr/type joe[.]mood belongs to "joe", and is not what the backup speaks of.*table app[.]of_member.*HINT/s,
+	'--table', 'app.of_member');
+is_restored('a table with a type of an extension', '--table', 'app.of_hstore');
+is_restored('a view and its table, of all kinds', '--table', 'app.view', '--schema-only');
+is_restored('a function with its body', '--table', 'app.over_atomic');
+
+{
+	my $log = File::Temp->new;
+	my $release = hold_lock('bound', 'app.first');
+	my $pid = start_tool("$log", 'restore', '--repo', $repo, 'bound', '--to', 'bound', '--yes', '-U', 'dba', '--table', 'app.of_both');
+
+	ok(wait_until(sub { query('postgres', q{SELECT count(*) FROM pg_locks l JOIN pg_stat_activity a USING (pid) WHERE NOT l.granted AND a.usename = 'dba'}) > 0 }),
+		'the restore of a role that is not a superuser waits in the middle of a definition');
+	as_joe('DROP TABLE joe.base CASCADE; GRANT CREATE ON SCHEMA joe TO bob');
+	{
+		local $ENV{PGUSER} = 'bob';
+		query('bound', 'CREATE TABLE joe.base (id integer); GRANT SELECT ON joe.base TO dba');
+	}
+	$release->();
+	is(finish_tool($pid), 1, 'what was replaced meanwhile is not used');
+	like(read_bytes("$log"), qr/table joe[.]base belongs to "bob".*app[.]of_both.*HINT/s, 'it says so');
+	is(query('bound', "SELECT to_regclass('app.of_both')"), '', 'and nothing is left of it');
+}
+
 done_testing();

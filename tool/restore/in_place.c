@@ -16,6 +16,7 @@
 #include <string.h>
 
 #include "authors.h"
+#include "bound_objects.h"
 #include "client_program.h"
 #include "default_grants.h"
 #include "extension_rows.h"
@@ -342,8 +343,10 @@ in_place_run(RestorePlan *plan, Connection *connection)
 		   (!plan->in_place ||
 			(live_code_check(plan, connection) && late_checks_check(plan, connection) &&
 			 authors_check(plan, connection) && planned_steps_check(plan, connection, &map))) &&
-		   fill(plan, connection, &map) && restored_objects_unpopulated(plan, connection) &&
-		   !stop_requested() && connection_command(connection, "COMMIT");
+		   fill(plan, connection, &map) &&
+		   (!plan->in_place || bound_objects_check(plan, connection)) &&
+		   restored_objects_unpopulated(plan, connection) && !stop_requested() &&
+		   connection_command(connection, "COMMIT");
 	if (good && !plan->settings->no_analyze)
 		analyze(plan, connection, &map);
 	rename_free(&map);
