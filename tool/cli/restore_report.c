@@ -131,6 +131,31 @@ print_lines(const char *label, const char *kind, const Lines *lines)
 	}
 }
 
+/*
+ * Partitions go into one table, with others between them in the order of names:
+ * what that table got in all, or false if an earlier one of them has said it.
+ */
+static bool
+sum_up_target(const RestorePlan *plan, uint32_t first, AppendResult *result)
+{
+	uint32_t i;
+
+	*result = plan->appended[first];
+	for (i = 0; i < plan->manifest->ntables; i++)
+	{
+		const AppendResult *other = &plan->appended[i];
+
+		if (i == first || strcmp(other->target, result->target) != 0)
+			continue;
+		if (i < first)
+			return false;
+		result->rows += other->rows;
+		result->conflicts += other->conflicts;
+		result->kept_out += other->kept_out;
+	}
+	return true;
+}
+
 /* With --append: what each table got. */
 static void
 print_appended(const RestorePlan *plan)
@@ -139,18 +164,11 @@ print_appended(const RestorePlan *plan)
 
 	for (i = 0; plan->appended != NULL && i < plan->manifest->ntables; i++)
 	{
-		AppendResult result = plan->appended[i];
+		AppendResult result;
 		char *target;
 
-		/* Partitions go into one table. */
-		for (; i + 1 < plan->manifest->ntables &&
-			   strcmp(plan->appended[i + 1].target, result.target) == 0;
-			 i++)
-		{
-			result.rows += plan->appended[i + 1].rows;
-			result.conflicts += plan->appended[i + 1].conflicts;
-			result.kept_out += plan->appended[i + 1].kept_out;
-		}
+		if (!sum_up_target(plan, i, &result))
+			continue;
 		target = printable_name(result.target);
 		show_text("%s: %s added", target, pretty_number_of(result.rows, "row"));
 		if (result.conflicts > 0)
