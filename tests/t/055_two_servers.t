@@ -289,6 +289,23 @@ is(restored('other@crm'), 'other', 'without such a server the plain name is mean
 	});
 }
 
+# Over a live database of the other server: a warning before anything is done.
+for ([ $production, qr/\A(?!.*another server)/s ], [ $staging, qr/warning: the backup is of another server than database "victim", (?:which it replaces|into which it goes)\nHINT:  The backup is of server "main", system identifier \d+; that of this server is \d+\./ ])
+{
+	my ($node, $expected) = @$_;
+	on($node, sub {
+		create_database('victim');
+		query('victim', 'CREATE TABLE mine (a int)');
+		my ($code, $out, $err) = tool('restore', '--repo', $repo, 'crm', '--to', 'victim', '-t', 't', '--as', 'other', @none);
+		is($code, 0, 'a part into a live database') or diag($err);
+		like($err, $expected, 'and whose it is');
+		($code, $out, $err) = tool('restore', '--repo', $repo, 'crm', '--to', 'victim', '--drop', '--discard-old', '--yes', @none);
+		is($code, 0, 'in place of a live database') or diag($err);
+		like($err, $expected, 'and whose it is');
+		query('postgres', 'DROP DATABASE victim');
+	});
+}
+
 # A role that may not read the identifier; an encrypted repository.
 query('postgres', 'CREATE ROLE blind LOGIN SUPERUSER; ALTER ROLE blind NOSUPERUSER; GRANT pg_read_all_data TO blind; '
 	  . 'REVOKE EXECUTE ON FUNCTION pg_control_system() FROM PUBLIC');

@@ -25,6 +25,7 @@
 #include "memory.h"
 #include "missing_roles.h"
 #include "object_errors.h"
+#include "other_server.h"
 #include "partial.h"
 #include "post_data.h"
 #include "progress.h"
@@ -230,8 +231,11 @@ plan_replacement(RestorePlan *plan)
 
 	plan->replaces = true;
 	if (strcmp(plan->database, PQdb(plan->maintenance->pg)) != 0)
+	{
+		other_server_warn(plan);
 		return look_at_live(plan) && target_database_can_be_replaced(plan) &&
 			   choose_working_name(plan);
+	}
 	shown = printable_name(plan->database);
 	report_error(EXIT_USAGE, NULL, "Connect to another one with -d, for instance -d template1.",
 				 "cannot replace database \"%s\" while connected to it", shown);
@@ -256,6 +260,7 @@ plan_existing(RestorePlan *plan)
 	{
 		plan->in_place = true;
 		plan->working = xstrdup(plan->database);
+		other_server_warn(plan);
 		return true;
 	}
 	if (plan->settings->drop)

@@ -1,0 +1,16 @@
+/*-------------------------------------------------------------------------
+ *
+ * other_server.h
+ *	  Is the live database that a restore changes one of another server?
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef NEX_OTHER_SERVER_H
+#define NEX_OTHER_SERVER_H
+
+#include "restore.h"
+
+/* Warn if the backup is of another server than the database that it replaces, or goes into. */
+extern void other_server_warn(const RestorePlan *plan);
+
+#endif /* NEX_OTHER_SERVER_H */
