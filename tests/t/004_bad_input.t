@@ -40,6 +40,8 @@ tool_ok([ 'list', '--repo', $repo, '--repo', $repo ], 'twice the same one is not
 	is($code, 1, 'a failure with --json');
 	is_deeply([ @$result{qw(result exit_code)} ], [ 'failed', 1 ], 'an object says so');
 	like($result->{error}, qr/there is no backup "invoices"/, 'with the message');
+	like($result->{hint}, qr/nex_backup/, 'and the hint, which names a command');
+	ok(exists $result->{detail}, 'and a place for the detail');
 	($code, $out) = tool('backup', '--repo', $repo, '--json', 'x');
 	is(JSON::PP->new->decode($out)->{exit_code}, 2, 'the same for an error of usage');
 	($code, $out) = tool('cat', 'invoices', '--repo', $repo, '--json', '-t', 'x');

@@ -67,6 +67,7 @@ $json = tool_json('backup', '--all', '--repo', $repo, '--exclude-database', '"Qu
 is($result{test_1}{result}, 'failed', 'one that is being backed up already counts as failed');
 is($result{test_1}{exit_code}, 4, 'locked');
 like($result{test_1}{reason}, qr/another backup of database "test_1" is running/, 'with its reason');
+like($result{test_1}{hint}, qr/\w/, 'and a hint') or diag(explain($result{test_1}));
 ok(!exists $result{'Quoted "name"'}, 'a quoted pattern');
 $slow->();
 is(finish_tool($pid), 0, 'and the other one ends well');

@@ -3,9 +3,11 @@
 use strict;
 use warnings;
 
+use Fcntl qw(F_GETFL F_SETFL O_NONBLOCK);
 use File::Temp ();
 use IPC::Run ();
 use NexBackup::Test;
+use POSIX ();
 use PostgreSQL::Test::Cluster;
 use Test::More;
 
@@ -235,6 +237,32 @@ $code = finish_tool($pid);
 ok($code == 130 || $code == 0, "ctrl-C: exit $code");
 is(foreign_backends(), 0, 'no connection is left');
 ok(!grep({ $_ eq 'spaced' } @{ database_names() }), 'the half database is removed') if $code == 130;
+
+# When all is done, while nobody reads the report, it comes too late.
+query('postgres', 'DROP DATABASE "' . s/"/""/gr . '"') for grep { !/^(?:postgres|template.)$/ } @{ database_names() };
+pipe(my $reader, my $writer) or die;
+my $flags = fcntl($writer, F_GETFL, 0);
+fcntl($writer, F_SETFL, $flags | O_NONBLOCK);
+1 while syswrite($writer, ' ' x 4096);
+1 while syswrite($writer, ' ');
+fcntl($writer, F_SETFL, $flags);
+$pid = fork // die;
+if ($pid == 0)
+{
+	open(STDIN, '<', '/dev/null');
+	open(STDOUT, '>&', $writer);
+	open(STDERR, '>', "$log");
+	exec { tool_path() } tool_path(), 'restore', '--all', '--repo', $bare, '--no-globals', '--no-tablespaces',
+	  map { ('--exclude-database', $_) } 'template1', 'postgres' or POSIX::_exit(127);
+}
+close $writer;
+ok(wait_until(sub { grep({ $_ eq 'spaced' } @{ database_names() }) && foreign_backends() == 0 }), 'all databases are restored');
+sleep 1;
+kill 'INT', $pid;
+sleep 1;
+my $report = join '', <$reader>;
+is(finish_tool($pid), 0, 'a signal while the report is written comes too late') or diag(read_bytes("$log"));
+like($report, qr/\bspaced\b +\| ok/, '... and the report says so');
 $new->stop('fast');
 
 done_testing();

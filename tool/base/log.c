@@ -62,6 +62,7 @@ static void (*hook_after)(void);
 static _Atomic(ExitCode) first_code = EXIT_DONE;
 static _Atomic(const char *) first_error;
 static _Atomic(const char *) first_detail;
+static _Atomic(const char *) first_hint;
 
 /* The text's length without the newlines at its end. */
 static size_t
@@ -482,6 +483,7 @@ report_error(ExitCode code, const char *detail, const char *hint, const char *fo
 	{
 		atomic_store(&first_code, code);
 		atomic_store(&first_detail, xstrdup(detail));
+		atomic_store(&first_hint, xstrdup(hint));
 		atomic_store(&first_error, xstrdup(text));
 	}
 	emit(&message);
@@ -508,6 +510,12 @@ log_first_detail(void)
 	return atomic_load(&first_detail);
 }
 
+const char *
+log_first_hint(void)
+{
+	return atomic_load(&first_hint);
+}
+
 void
 log_forget_errors(void)
 {
@@ -515,6 +523,7 @@ log_forget_errors(void)
 	atomic_store(&first_code, EXIT_DONE);
 	atomic_store(&first_error, NULL);
 	atomic_store(&first_detail, NULL);
+	atomic_store(&first_hint, NULL);
 	pthread_mutex_unlock(&mutex);
 }
 

@@ -86,6 +86,9 @@ extern const char *log_first_error(void);
 /* Its detail, or NULL. */
 extern const char *log_first_detail(void);
 
+/* Its hint, or NULL. */
+extern const char *log_first_hint(void);
+
 /*
  * Forget the first error and its exit code, before the next one of several
  * pieces of work that do not depend on each other.

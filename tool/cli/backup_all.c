@@ -49,6 +49,8 @@ enter(ClusterReport *report, BackupAttempt *attempt)
 		item->reason = xstrdup(attempt->interrupted     ? NULL
 							   : attempt->error != NULL ? attempt->error
 														: "see the messages above");
+		if (item->result == ITEM_FAILED)
+			cluster_report_explain(item);
 	}
 	backup_attempt_free(attempt);
 }

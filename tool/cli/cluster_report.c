@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include "json_text.h"
+#include "log.h"
 #include "manifest.h"
 #include "memory.h"
 #include "output.h"
@@ -30,6 +31,13 @@ cluster_report_add(ClusterReport *report, const char *database)
 	memset(item, 0, sizeof(*item));
 	item->database = xstrdup(database);
 	return item;
+}
+
+void
+cluster_report_explain(ReportItem *item)
+{
+	item->detail = xstrdup(log_first_detail());
+	item->hint = xstrdup(log_first_hint());
 }
 
 int
@@ -92,6 +100,8 @@ item_json(const ReportItem *item)
 	json_object_set_new(value, "seconds", json_seconds(item->seconds));
 	json_object_set_new(value, "exit_code", json_integer(item->exit_code));
 	json_object_set_new(value, "reason", json_text(item->reason));
+	json_object_set_new(value, "detail", json_text(item->detail));
+	json_object_set_new(value, "hint", json_text(item->hint));
 	return value;
 }
 
@@ -127,6 +137,8 @@ cluster_report_free(ClusterReport *report)
 		free(report->items[i].database);
 		free(report->items[i].backup);
 		free(report->items[i].reason);
+		free(report->items[i].detail);
+		free(report->items[i].hint);
 		json_decref(report->items[i].more);
 	}
 	free(report->items);

@@ -27,7 +27,9 @@ typedef struct ReportItem
 	char *database; /* GLOBALS_DATABASE: the globals */
 	ItemResult result;
 	char *backup; /* id, or NULL */
-	char *reason; /* NULL if it is ok */
+	char *reason; /* NULL if it is ok, as the next two */
+	char *detail;
+	char *hint;
 	int exit_code;
 	bool has_rows;
 	uint64_t rows;
@@ -44,6 +46,8 @@ typedef struct ClusterReport
 
 /* A new item for this database; valid until the next is added. */
 extern ReportItem *cluster_report_add(ClusterReport *report, const char *database);
+/* Keep what goes with the message of an item that failed, which is the first of the log. */
+extern void cluster_report_explain(ReportItem *item);
 extern int cluster_report_count(const ClusterReport *report, ItemResult result);
 
 /* Print the table, or JSON with the head's keys in front; takes `head` over. */

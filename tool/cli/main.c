@@ -191,10 +191,10 @@ say_failure(const Command *command, const Settings *settings, bool done)
 		code = EXIT_FAILED;
 	if (code == EXIT_DONE || is_data || output_json_was_called() || command->is_service)
 		return;
-	output_json(json_pack("{s:s, s:i, s:o, s:o}", "result",
+	output_json(json_pack("{s:s, s:i, s:o, s:o, s:o}", "result",
 						  code == EXIT_INTERRUPTED ? "interrupted" : "failed", "exit_code", code,
 						  "error", json_text(log_first_error()), "detail",
-						  json_text(log_first_detail())));
+						  json_text(log_first_detail()), "hint", json_text(log_first_hint())));
 }
 
 static bool

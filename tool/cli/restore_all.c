@@ -62,9 +62,11 @@ finish_item(RestoreAll *all, ReportItem *item, bool good, double start)
 		return;
 	item->exit_code = interrupted() ? EXIT_INTERRUPTED : (int) log_exit_code();
 	all->damage |= item->exit_code == EXIT_INTEGRITY;
-	if (item->result == ITEM_FAILED)
-		item->reason =
-			xstrdup(log_first_error() != NULL ? log_first_error() : "see the messages above");
+	if (item->result != ITEM_FAILED)
+		return;
+	item->reason =
+		xstrdup(log_first_error() != NULL ? log_first_error() : "see the messages above");
+	cluster_report_explain(item);
 }
 
 /* See that the globals can be restored, before anything is changed. */
@@ -208,9 +210,16 @@ run(RestoreAll *all)
 	all->items = (unsigned) all->target.count + (all->settings->no_globals ? 0 : 1);
 	if (restore_globals(all))
 	{
+		bool stopped;
+
 		restore_databases(all);
 		log_forget_errors();
-		return finish_globals(all);
+		stopped = interrupted() && !all->settings->no_globals;
+		if (!finish_globals(all))
+			return false;
+		if (!stopped && cluster_report_count(&all->report, ITEM_INTERRUPTED) == 0)
+			interrupt_too_late();
+		return true;
 	}
 	return false;
 }
@@ -225,7 +234,7 @@ conclude(RestoreAll *all, bool good)
 							 json_pack("{s:o, s:s}", "repository", repository_json(all->repository),
 									   "started", all->started));
 	if (failed == 0 || !good)
-		return good && !interrupted();
+		return good && !interrupt_counts();
 	return report_error(all->damage ? EXIT_INTEGRITY : EXIT_FAILED, NULL,
 						"The reasons stand above; when the causes are mended, \"nex_backup restore "
 						"DB\" restores what is missing.",
