@@ -108,7 +108,7 @@ SQL
 	my @shop = ('restore', '--repo', $repo, 'kept_out', '--append');
 	$err = tool_fails([ @shop, '--table', 'shop.swallows' ], 1, qr/triggers of table shop[.]swallows kept out 2 of 4 rows.*DETAIL.*even.*HINT.*--disable-triggers/s, "$owner: a trigger that swallows rows is named");
 	is(query('kept_out', 'SELECT count(*) FROM shop.swallows'), 0, 'and nothing was changed');
-	my $json = tool_json(@shop, '--on-conflict=skip', map { ('--table', "shop.$_") } @kept);
+	my $json = tool_json(@shop, '--on-conflict=skip', '--yes', map { ('--table', "shop.$_") } @kept);
 	is_deeply({ map { ($_->{name} => "$_->{rows} + $_->{conflicts} + $_->{kept_out}") } @{ $json->{restored_tables} } },
 		{ swallows => '2 + 0 + 2', no_key => '2 + 0 + 2', two_keys => '1 + 3 + 1', no_primary => '1 + 4 + 0', two_columns => '3 + 2 + 0', by_domain => '2 + 1 + 2' },
 		"$owner: rows that are there, and rows that were kept out");
@@ -234,7 +234,7 @@ SQL
 query('postgres', 'CREATE DATABASE odd_before TEMPLATE odd');
 tool_ok([ 'backup', '--repo', $repo, '-d', 'odd' ], 'backup');
 query('odd', 'DELETE FROM always WHERE id > 50; DELETE FROM "A b" WHERE "e""(f)" = 1; TRUNCATE "no""ne"');
-tool_ok([ 'restore', '--repo', $repo, 'odd', '--data-only', '--on-conflict', 'skip' ], '--data-only, everything');
+tool_ok([ 'restore', '--repo', $repo, 'odd', '--data-only', '--on-conflict', 'skip', '--yes' ], '--data-only, everything');
 same_database('odd_before', 'odd', 'odd tables');
 
 # ------------------------------------------------------------------------- bad input
@@ -244,6 +244,50 @@ tool_fails([ @append, '--table', 'billing.open_invoice' ], 1, qr/none of the cho
 tool_fails([ @append, '--schema-only' ], 2, qr/--append and --schema-only do not go together/, '--schema-only');
 tool_fails([ @append, '--drop', '--yes' ], 2, qr/--drop and --append do not go together/, '--drop');
 tool_fails([ @append, '--no-owner' ], 2, qr/--append and --no-owner/, '--no-owner');
+# ------------------------------------------ skip, where nothing tells rows apart
+
+create_database('keyless');
+query('keyless', <<'SQL');
+CREATE TABLE bare (id int, v text); CREATE TABLE nullable (id int UNIQUE, v text); CREATE TABLE partial (id int NOT NULL, v text);
+CREATE UNIQUE INDEX ON partial (id) WHERE id > 4; CREATE TABLE expression (id int NOT NULL, v text); CREATE UNIQUE INDEX ON expression ((id + 1));
+CREATE TABLE parted (id int NOT NULL, v text) PARTITION BY RANGE (id); CREATE TABLE parted_1 PARTITION OF parted FOR VALUES FROM (0) TO (5);
+CREATE TABLE parted_2 PARTITION OF parted (PRIMARY KEY (id)) FOR VALUES FROM (5) TO (100);
+CREATE TABLE second (a int NOT NULL, b int, UNIQUE (a) INCLUDE (b)); CREATE TABLE excluded (r int4range NOT NULL, EXCLUDE USING gist (r WITH &&));
+CREATE TABLE many (id int PRIMARY KEY, v text) PARTITION BY RANGE (id); CREATE TABLE many_2 (id int PRIMARY KEY, v text);
+CREATE TABLE many_1 PARTITION OF many FOR VALUES FROM (0) TO (5); CREATE TABLE many_3 PARTITION OF many FOR VALUES FROM (5) TO (100);
+CREATE TABLE keyed (id int PRIMARY KEY, v text);
+INSERT INTO second SELECT g FROM generate_series(1, 8) g; INSERT INTO excluded SELECT int4range(g, g + 1) FROM generate_series(1, 8) g;
+SQL
+query('keyless', "INSERT INTO $_ SELECT g, 'v' FROM generate_series(1, 8) g") for qw(bare nullable partial expression parted keyed many many_2);
+query('keyless', "INSERT INTO nullable VALUES (NULL, 'n')");
+tool_ok([ 'backup', '--repo', $repo, '-d', 'keyless' ], 'tables with and without keys');
+my @keyless = ('restore', '--repo', $repo, 'keyless', '--append', '--on-conflict=skip');
+my %keyless = (bare => 'bare', partial => 'partial', expression => 'expression', 'parted*' => 'parted_1');
+for my $table (sort keys %keyless)
+{
+	my $before = normalized_dump('keyless');
+	tool_fails([ @keyless, '--table', $table ], 1,
+		qr/error: --on-conflict=skip cannot tell which rows are there already: 1 tables have no unique key\nDETAIL:  public\.$keyless{$table}\.\nHINT: .*--yes/,
+		"skip is refused: $table");
+	ok(normalized_dump('keyless') eq $before, '... and nothing was done');
+}
+tool_fails([ @keyless ], 1, qr/4 tables have .*\nDETAIL:  public\.bare, public\.expression, public\.parted_1, public\.partial\./, 'all of them are named');
+is(tool_json(@keyless, '--table', $_)->{rows}, 0, "with a key it skips: $_") for qw(keyed second excluded);
+query('keyless', 'TRUNCATE bare');
+is(tool_json(@keyless, '--table', 'bare')->{rows}, 8, 'a table without rows takes all');
+query('keyless', 'DELETE FROM nullable WHERE id > 3');
+my ($sure, $added, $warned) = tool(@keyless, '--table', 'bare', '--table', 'nullable', '--yes');
+is($sure, 0, 'with --yes') or diag($warned);
+like($warned, qr/warning: all rows are added though they may be there already, as there is no unique key: table public\.bare$/m, '... with a warning');
+like($warned, qr/warning: rows with NULL in the unique key are added though they may be there already: table public\.nullable$/m, '... and one for NULLs');
+like($added, qr/^public\.bare: 8 rows added$/m, '... and counted');
+like($added, qr/^public\.nullable: 6 rows added, 3 there already$/m, '... a row with NULL, too');
+is(query('keyless', 'SELECT (SELECT count(*) FROM bare), (SELECT count(*) FROM nullable)'), '16|10', '... as they are');
+my $parts = tool_ok([ @keyless, '--table', 'many*' ], 'partitions, and a table between them');
+is(join(' ', $parts =~ /^public\.(many\w*): /mg), 'many many_2', '... one line for each table that takes rows');
+like($parts, qr/^public\.many: 0 rows added, 8 there already$/m, '... with the sum');
+tool_fails([ @keyless, '--table', 'keyed', '--as', 'bare' ], 1, qr/DETAIL:  public\.bare\./, 'the table that takes the rows counts');
+
 tool_fails([ @append, '--on-conflict=ignore' ], 2, qr/abort, skip/, 'an action that is none');
 tool_fails([ 'restore', '--repo', $repo, 'invoices', '--to', 'x', '--on-conflict=skip' ], 2, qr/needs --append/,
 	'--on-conflict without --append');

@@ -22,7 +22,7 @@ SQL
 	nexb_jobs => [ "schema = 'jobs'\n", <<'SQL' ]);
 CREATE SEQUENCE job_id; CREATE SEQUENCE not_dumped;
 CREATE TABLE job (id int PRIMARY KEY DEFAULT nextval('job_id'), what text);
-CREATE TABLE detail (job int REFERENCES job, what text); CREATE TABLE nothing (a int);
+CREATE TABLE detail (job int PRIMARY KEY REFERENCES job, what text); CREATE TABLE nothing (a int);
 SELECT pg_catalog.pg_extension_config_dump('job', ''); SELECT pg_catalog.pg_extension_config_dump('detail', '');
 SELECT pg_catalog.pg_extension_config_dump('nothing', ''); SELECT pg_catalog.pg_extension_config_dump('job_id', '');
 SQL

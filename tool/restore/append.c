@@ -287,7 +287,7 @@ append_run(RestorePlan *plan, Connection *connection)
 		return report_error(EXIT_FAILED, NULL, NULL, "none of the chosen objects has rows");
 	plan->appended = xcalloc((size_t) plan->manifest->ntables + 1, sizeof(AppendResult));
 	if (member_reader_open(&append.reader, plan->repository, plan->manifest) &&
-		start(&append, skip))
+		start(&append, skip) && (!skip || append_keys_check(plan, connection, &append.tables)))
 		status = fill(&append);
 	good = status == ROW_COPY_GOOD && finish(&append);
 	if (status == ROW_COPY_CONFLICT)

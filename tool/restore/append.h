@@ -57,6 +57,12 @@ extern bool append_tables_check_waiting(const RestorePlan *plan, Connection *con
  * the rows.  False (reported) if they refer to each other.
  */
 extern bool append_tables_order(Connection *connection, AppendTables *tables);
+/*
+ * append_keys.c: can rows that are there already be told from new ones?  If
+ * not, false (reported), or with --yes a warning.
+ */
+extern bool append_keys_check(const RestorePlan *plan, Connection *connection,
+							  const AppendTables *tables);
 extern void append_tables_free(AppendTables *tables);
 
 #endif /* NEX_APPEND_H */

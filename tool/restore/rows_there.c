@@ -7,7 +7,7 @@
  * not there already for that reason: a trigger can swallow a row, and a unique
  * value of another row can keep one out.  Such a row is lost, so the two are
  * told apart by asking for keys: the primary key, or if there is none, any
- * other unique one.
+ * other unique one.  A row with NULL in each of them was added.
  *
  *-------------------------------------------------------------------------
  */
@@ -53,12 +53,16 @@ static const char query_query[] =
 	"  AND (i.indisprimary OR NOT EXISTS (SELECT FROM indexes x WHERE x.indisprimary))),"
 	" keys AS (SELECT pg_catalog.string_agg(pg_catalog.format("
 	"   't.%I%s OPERATOR(%I.%s) r.%I::%s%s', attname, compared, nspname, oprname, attname, type,"
-	"   compared), ' AND ' ORDER BY place) AS condition"
+	"   compared), ' AND ' ORDER BY place) AS condition,"
+	"   pg_catalog.string_agg(pg_catalog.format('r.%I IS NULL', attname), ' OR ' ORDER BY place)"
+	"    AS null_key"
 	"  FROM columns GROUP BY indexrelid HAVING pg_catalog.bool_and(known))"
-	"SELECT pg_catalog.format('SELECT pg_catalog.count(*) FROM (%s) AS found',"
+	"SELECT pg_catalog.format('SELECT pg_catalog.count(*) FROM (%s UNION SELECT r.ctid "
+	"FROM " ROW_STAGE " AS r WHERE %s) AS found',"
 	"  pg_catalog.string_agg(pg_catalog.format('SELECT r.ctid FROM " ROW_STAGE " AS r WHERE EXISTS"
 	"   (SELECT FROM %s%I.%I AS t WHERE %s)', CASE named.relkind WHEN 'p' THEN '' ELSE 'ONLY ' END,"
-	"   n.nspname, named.relname, keys.condition), ' UNION '))"
+	"   n.nspname, named.relname, keys.condition), ' UNION '),"
+	"  pg_catalog.string_agg('(' || keys.null_key || ')', ' AND '))"
 	" FROM named JOIN pg_catalog.pg_namespace n ON n.oid = named.relnamespace, keys"
 	" HAVING pg_catalog.count(*) > 0";
 

@@ -1,0 +1,119 @@
+/*-------------------------------------------------------------------------
+ *
+ * append_keys.c
+ *	  --on-conflict=skip needs something that tells rows apart.
+ *
+ * INSERT ... ON CONFLICT DO NOTHING skips a row only if a unique index or an
+ * exclusion constraint keeps it out.  A table that has rows and no such key
+ * takes rows once more that are there, which is refused before anything is
+ * done, unless it was said that it is meant.  Where a key may be NULL, this is
+ * so for the rows in which it is; there it is a warning.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "append.h"
+
+#include <stdlib.h>
+
+#include "log.h"
+#include "memory.h"
+
+/*
+ * Tables without a key for each of their rows: name, and whether there is one
+ * for some.  No row is read, as that would run code of the owner.  A
+ * partitioned table's keys are those of its partitions, and what a foreign
+ * table has is not known here.  Before version 15 all NULLs are distinct.
+ */
+#define USABLE_KEY                                                                                 \
+	"EXISTS (SELECT FROM pg_catalog.pg_index i WHERE i.indrelid = c.oid"                           \
+	" AND (i.indisunique OR i.indisexclusion) AND i.indisready"                                    \
+	" AND i.indexprs IS NULL AND i.indpred IS NULL"
+static const char no_key_query[] =
+	"SELECT pg_catalog.format('%I.%I', n.nspname, c.relname), " USABLE_KEY ")"
+	" FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace"
+	" WHERE (c.oid = $1::pg_catalog.oid OR c.oid IN (SELECT p.relid FROM"
+	"  pg_catalog.pg_partition_tree($1::pg_catalog.oid::pg_catalog.regclass) p))"
+	" AND c.relkind = 'r' AND pg_catalog.pg_relation_size(c.oid) > 0"
+	" AND NOT " USABLE_KEY
+	"  AND ((pg_catalog.to_jsonb(i) OPERATOR(pg_catalog.->>) 'indnullsnotdistinct') = 'true'"
+	"   OR NOT EXISTS (SELECT FROM pg_catalog.pg_attribute a"
+	"    WHERE a.attrelid = c.oid AND NOT a.attnotnull"
+	"    AND a.attnum = ANY ((i.indkey::pg_catalog.int2[])[0:i.indnkeyatts - 1]))))"
+	" ORDER BY 1";
+
+/* Names for a message, 20 at most. */
+typedef struct Names
+{
+	Buffer text;
+	uint32_t count;
+} Names;
+
+static void
+add_name(Names *names, const char *name)
+{
+	if (++names->count <= 20)
+		buffer_printf(&names->text, "%s%s", names->count > 1 ? ", " : "", name);
+	else if (names->count == 21)
+		buffer_append_string(&names->text, " and more");
+}
+
+/* Look at one table; false (reported) on failure. */
+static bool
+look_at(Connection *connection, uint32_t table, Names *none, Names *some)
+{
+	char *oid = xasprintf("%u", table);
+	const char *params[1] = {oid};
+	PGresult *result = connection_query(connection, no_key_query, 1, params);
+	int row;
+
+	for (row = 0; result != NULL && row < PQntuples(result); row++)
+		add_name(PQgetvalue(result, row, 1)[0] == 't' ? some : none, PQgetvalue(result, row, 0));
+	free(oid);
+	PQclear(result);
+	return result != NULL;
+}
+
+/* Refuse, or warn. */
+static bool
+judge(const Settings *settings, Names *none, const Names *some)
+{
+	if (some->count > 0)
+		log_warning("rows with NULL in the unique key are added though they may be there already: "
+					"table %s",
+					some->text.data);
+	if (none->count > 0 && settings->yes)
+		log_warning("all rows are added though they may be there already, as there is no unique "
+					"key: table %s",
+					none->text.data);
+	if (none->count == 0 || settings->yes)
+		return true;
+	buffer_append_char(&none->text, '.');
+	return report_error(EXIT_FAILED, none->text.data,
+						"Leave the table out with --exclude-table, or TRUNCATE it if none of its "
+						"rows is to stay.  With --yes all rows of the backup are added to it.",
+						"--on-conflict=skip cannot tell which rows are there already: %u tables "
+						"have no unique key",
+						none->count);
+}
+
+bool
+append_keys_check(const RestorePlan *plan, Connection *connection, const AppendTables *tables)
+{
+	Names none = {.count = 0};
+	Names some = {.count = 0};
+	bool good = true;
+	uint32_t i;
+
+	buffer_init(&none.text);
+	buffer_init(&some.text);
+	for (i = 0; good && i < tables->count; i++)
+	{
+		/* Partitions that go into one table follow each other, as a rule. */
+		if (i == 0 || tables->items[i].oid != tables->items[i - 1].oid)
+			good = look_at(connection, tables->items[i].oid, &none, &some);
+	}
+	good = good && judge(plan->settings, &none, &some);
+	buffer_free(&none.text);
+	buffer_free(&some.text);
+	return good;
+}
