@@ -7,6 +7,7 @@
  */
 #include "buffer.h"
 
+#include <stdatomic.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -15,14 +16,25 @@
 
 #define FIRST_CAPACITY 256
 
+static _Atomic(LastAct) last_act;
+
+void
+out_of_memory_act(LastAct act)
+{
+	atomic_store(&last_act, act);
+}
+
 /* One line without allocating, and out at once: other threads may be anywhere. */
 void
 out_of_memory(void)
 {
 	static const char message[] = "nex_backup: error: out of memory\n";
 	ssize_t ignored = write(STDERR_FILENO, message, sizeof(message) - 1);
+	LastAct act = atomic_exchange(&last_act, NULL);
 
 	(void) ignored;
+	if (act != NULL)
+		act();
 	_exit(1);
 }
 

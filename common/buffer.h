@@ -23,6 +23,11 @@ typedef struct Buffer
 	size_t capacity;
 } Buffer;
 
+/* What is to be done before the program ends because there is no memory. */
+typedef void (*LastAct)(void);
+
+extern void out_of_memory_act(LastAct act);
+
 /* End the program because there is no memory. */
 extern void out_of_memory(void) __attribute__((noreturn));
 

@@ -398,9 +398,8 @@ sub common_problems
 	if ($result->{code} < 128 || $result->{code} == 130)
 	{
 		my @left = grep { -e $_ } glob("$world->{trial}/tmp/*");
-		# What could not be looked at or removed is there, and without memory the command ends at once;
-		# doctor finds it.
-		push @problems, [ 'other', "left in TMPDIR: @left" ] if @left && $result->{hit} !~ m{^memory$| unlink |$world->{trial}/tmp};
+		# What could not be looked at or removed is there.
+		push @problems, [ 'other', "left in TMPDIR: @left" ] if @left && $result->{hit} !~ m{ unlink |$world->{trial}/tmp};
 	}
 	return @problems;
 }

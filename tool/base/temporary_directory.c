@@ -112,6 +112,21 @@ temporary_directories_remove_ours(void)
 	pthread_mutex_unlock(&mutex);
 }
 
+void
+temporary_directories_remove_last(void)
+{
+	int i;
+
+	/* Not to wait for ourselves. */
+	if (pthread_mutex_trylock(&mutex) != 0)
+		return;
+	for (i = 0; i < MAX_OURS; i++)
+	{
+		if (ours[i] != NULL)
+			remove_with_files(ours[i]);
+	}
+}
+
 /* Is this the name of a directory of ours, made by a process that is gone? */
 static bool
 is_left(const char *name)

@@ -20,6 +20,9 @@ extern void temporary_directory_remove(char *path);
 /* Empty and remove all that this process has, as it ends now. */
 extern void temporary_directories_remove_ours(void);
 
+/* The same for lack of memory, when the thread that asks may be in the midst of anything. */
+extern void temporary_directories_remove_last(void);
+
 /* Visit those of our user whose process is gone. */
 extern void temporary_directories_left(void (*visit)(const char *path, void *argument),
 									   void *argument);

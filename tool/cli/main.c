@@ -14,6 +14,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "buffer.h"
 #include "command_table.h"
 #include "config.h"
 #include "descriptors.h"
@@ -28,6 +29,7 @@
 #include "quote.h"
 #include "run_log.h"
 #include "session_pins.h"
+#include "temporary_directory.h"
 
 /* The command runs until a signal ends it. */
 static bool service = false;
@@ -324,6 +326,7 @@ main(int argc, char **argv)
 	bool done;
 
 	memory_for_libraries();
+	out_of_memory_act(temporary_directories_remove_last);
 	open_standard_descriptors();
 	/* No child needs what we were started with: that of --passphrase-fd, say. */
 	descriptors_sweep(STDERR_FILENO + 1, DESCRIPTORS_MARK, false);
