@@ -70,7 +70,11 @@ sub damage_trial
 	return { part => 'damage', row => $which, column => $way, name => "damage $which $kind#$n $way",
 		run => sub {
 			my ($world) = @_;
-			return try_damage($world, $which, ($list->("$world->{template}/$which"))[$n], $way);
+			my $path = ($list->("$world->{template}/$which"))[$n];
+
+			# Two objects may lie in one directory here, and in two in the world that was counted.
+			return { code => -1, hit => '', err => 'no such directory here', seconds => 0 } if !defined $path;
+			return try_damage($world, $which, $path, $way);
 		} };
 }
 
