@@ -21,12 +21,14 @@
 #include <sys/stat.h>
 #include <yaml.h>
 
+#include "buffer.h"
 #include "log.h"
 #include "memory.h"
 
 typedef struct ConfigFile
 {
 	const char *path;
+	FILE *stream;
 	yaml_parser_t parser;
 	Settings *settings;
 	size_t lines[OPTION_MAX_COUNT]; /* where each option was given; 0: not yet */
@@ -56,6 +58,15 @@ report_syntax(ConfigFile *file)
 	const char *hint = NULL;
 	char *detail;
 
+	/* Nothing is known of what could not be read. */
+	if (ferror(file->stream))
+	{
+		file->ok = report_error(EXIT_USAGE, NULL, NULL, "could not read configuration file \"%s\"",
+								file->path);
+		return;
+	}
+	if (parser->error == YAML_MEMORY_ERROR)
+		out_of_memory();
 	if (strstr(problem, "cannot start any token") != NULL || strstr(problem, "tab char") != NULL)
 		hint = "Indent with spaces, not with tabs, and put quotes around special characters.";
 	detail = xasprintf("The YAML parser says: %s%s%s.", problem, parser->context != NULL ? " " : "",
@@ -495,6 +506,7 @@ config_read_file(const char *path, Settings *settings)
 	memset(&file, 0, sizeof(file));
 	file.path = path;
 	file.settings = settings;
+	file.stream = stream;
 	file.ok = true;
 	if (!yaml_parser_initialize(&file.parser))
 		file.ok = report_error(EXIT_FAILED, NULL, NULL, "out of memory");
