@@ -317,7 +317,9 @@ tool_ok([ 'backup', '--repo', $cluster, '-d', $_ ], "backup of $_") for 'dup', '
 query('postgres', "DROP DATABASE $_") for 'dup', 'fn';
 # A restore of all that was killed has left this one.
 create_database('dup');
-query('dup', "CREATE TABLE t (x int); COMMENT ON DATABASE dup IS 'nex_backup: restore of dup/20260101T000000Z in progress since 2026-01-01T00:00:00Z, session 1.1'");
+query('dup', 'CREATE TABLE t (x int)');
+query('postgres', 'ALTER DATABASE dup CONNECTION LIMIT 0');
+query('postgres', "COMMENT ON DATABASE dup IS 'nex_backup: restore of dup/" . latest_id($cluster, 'dup') . " in progress since 2026-01-01T00:00:00Z, session 1.1'");
 chdir($directory);
 ($code, $out, $err) = tool('restore', '--all', '--no-globals', '--repo', $cluster, '--on-object-error=skip');
 chdir($top);

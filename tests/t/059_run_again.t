@@ -75,8 +75,9 @@ tool_fails([ 'restore', '--repo', $repo, 'big', '--drop', '--yes', '-U', 'maker'
 	'rights are looked at before the load');
 
 # ---- a restore that was killed is run again
-for my $how ([ '--to', 'again' ], [ '--drop', '--yes' ], [ '--to', 'again_part', '--table', 't' ])
+for my $how ([ '--to', 'again' ], [ '--drop', '--yes' ], [ '--to', 'again', '-U', 'maker', '--no-owner' ])
 {
+	query('postgres', 'DROP DATABASE IF EXISTS again');
 	my $name = $how->[0] eq '--to' ? $how->[1] : $working;
 	my @restore = ('restore', '--repo', $repo, 'big', @$how);
 	my ($killed) = run_while(sub { my ($pid) = @_; wait_until(sub { exists_database($name)
@@ -91,11 +92,45 @@ for my $how ([ '--to', 'again' ], [ '--drop', '--yes' ], [ '--to', 'again_part',
 }
 is(query('again', 'SELECT count(*) FROM t'), 200000, 'all rows');
 
-# The same words in a database of somebody else are no reason to remove it.
-create_database('claims');
-query('claims', "CREATE TABLE t ()");
-query('postgres', "ALTER DATABASE claims OWNER TO eve; COMMENT ON DATABASE claims IS 'nex_backup: restore of big/$id in progress since 2026-01-01T00:00:00Z, session 1.1'");
-tool_fails([ 'restore', '--repo', $repo, 'big', '--to', 'claims' ], 1, qr/"claims" exists and is not empty/, 'a database of another role that says so stays');
+# A part removes nothing, not even that.
+run_while(sub { my ($pid) = @_; wait_until(sub { exists_database('again_part') && query('postgres', q(SELECT shobj_description(oid, 'pg_database') FROM pg_database WHERE datname = 'again_part')) ne '' }); kill 'KILL', $pid },
+	'restore', '--repo', $repo, 'big', '--to', 'again_part', '--table', 't');
+tool_fails([ 'restore', '--repo', $repo, 'big', '--to', 'again_part', '--table', 't' ], 1, qr/holds a part of the backup.*HINT:.*drop it first/s, 'a part that was killed is not repeated');
+tool_ok([ 'restore', '--repo', $repo, 'big', '--to', 'again_part', '--drop', '--yes' ], '--drop helps');
+is(scalar(grep { /^again_part_old_/ } @{ database_names() }), 1, 'and keeps what was there');
+tool_ok([ 'restore', '--repo', $repo, 'big', '--to', 'again_part', '--table', 't', '--as', 'u' ], 'a part into a whole one');
+
+# ---- the same words in a database that no restore has made are no reason to remove it
+my $words = "nex_backup: restore of big/$id in progress since 2026-01-01T00:00:00Z, session 1.1";
+my $pretend = "COMMENT ON DATABASE claims IS '$words'";
+my @closed = ('ALTER DATABASE claims CONNECTION LIMIT 0', 'REVOKE CONNECT, TEMPORARY ON DATABASE claims FROM PUBLIC');
+for my $case (
+	[ 'of another role', 'ALTER DATABASE claims OWNER TO eve', $pretend, @closed ],
+	[ 'of a former owner', 'ALTER DATABASE claims OWNER TO eve', $pretend, 'ALTER DATABASE claims OWNER TO postgres' ],
+	[ 'of a former owner, who closed it', 'ALTER DATABASE claims OWNER TO eve', @closed, $pretend, 'ALTER DATABASE claims OWNER TO postgres' ],
+	[ 'reassigned', 'ALTER DATABASE claims OWNER TO eve', @closed, $pretend, 'REASSIGN OWNED BY eve TO postgres' ],
+	[ 'opened since', $closed[0], $pretend, 'ALTER DATABASE claims CONNECTION LIMIT -1' ],
+	[ 'renamed since', 'ALTER DATABASE claims RENAME TO aside', 'ALTER DATABASE aside CONNECTION LIMIT 0', "COMMENT ON DATABASE aside IS '$words'", 'ALTER DATABASE aside RENAME TO claims' ],
+	[ 'with a table of somebody', $closed[0], $pretend, 'there: CREATE TABLE precious (i int)' ],
+	[ 'with a row of somebody', $closed[0], $pretend, 'there: INSERT INTO t SELECT i, 3::text FROM generate_series(1, 200001) i' ],
+	[ 'with a large object', $closed[0], $pretend, 'there: SELECT lo_create(0)' ],
+	[ 'of a backup that is gone', $closed[0], 'COMMENT ON DATABASE claims IS ' . "'nex_backup: restore of big/20200101T000000Z in progress since 2026-01-01T00:00:00Z, session 1.1'" ])
+{
+	my ($name, @statements) = @$case;
+
+	create_database('claims');
+	query('claims', "CREATE TABLE t (i int, v text)");
+	/^there: (.*)/ ? query('claims', $1) : query('postgres', $_) for @statements;
+	my $oid = query('postgres', "SELECT oid FROM pg_database WHERE datname = 'claims'");
+	query('claims', "SELECT pg_stat_force_next_flush()") if query('postgres', 'SHOW server_version_num') >= 150000;
+	tool_fails([ 'restore', '--repo', $repo, 'big', '--to', 'claims' ], 1, qr/"claims" exists and is not empty/, "$name: stays");
+	tool_ok([ 'restore', '--repo', $repo, 'big', '--to', 'claims', '--table', 't', '--as', 'u' ], "$name: a part is added");
+	tool_ok([ 'restore', '--repo', $repo, 'big', '--to', 'claims', '--drop', '--yes' ], "$name: replaced");
+	is(query('postgres', "SELECT count(*) FROM pg_database WHERE oid = $oid AND datname ~ '^claims_old_'"), 1, "$name: and kept");
+	query('postgres', "DROP DATABASE claims");
+}
+my ($claim) = grep { $_->{name} eq 'databases' && $_->{detail} =~ /^"claims_old/ } @{ tool_json('doctor', '--repo', $repo, '-d', 'postgres')->{checks} };
+unlike($claim->{hint} // '', qr/DROP DATABASE "?claims"?;/, 'doctor does not say what to drop');
 
 # One that is at work, and one into an empty database, which was there before.
 my ($first, $second);

@@ -206,9 +206,10 @@ say_leftover(Doctor *doctor, const char *name, const char *comment, const char *
 	}
 	else
 	{
-		buffer_append_string(&command,
-							 "The owner may have written that.  Look into it; if it is in use, "
-							 "take the comment away: COMMENT ON DATABASE ");
+		buffer_append_string(
+			&command,
+			"The owner, or a former one, may have written that.  Look into it; if it is in use, "
+			"take the comment away: COMMENT ON DATABASE ");
 		quote_identifier_shown(&command, name);
 		buffer_append_string(&command, " IS NULL;");
 	}
@@ -236,7 +237,7 @@ check_databases(Doctor *doctor, Connection *connection)
 		"SELECT d.datname, s.comment, s.comment LIKE 'nex\\_backup: replaced by %',"
 		"       EXISTS (SELECT FROM pg_catalog.pg_stat_activity a WHERE a.datid = d.oid),"
 		"       r.rolname, r.rolsuper AND NOT EXISTS (SELECT FROM pg_catalog.pg_auth_members m"
-		"        WHERE m.roleid = r.oid)"
+		"        WHERE m.roleid = r.oid) AND " MARK_IS_OF_OWNER
 		"  FROM pg_catalog.pg_database d JOIN pg_catalog.pg_roles r ON r.oid = d.datdba,"
 		"       pg_catalog.shobj_description(d.oid, 'pg_database') AS s(comment)"
 		" WHERE s.comment LIKE 'nex\\_backup: restore of % in progress since %'"

@@ -100,8 +100,8 @@ choose(ClusterTarget *target, const Settings *settings, Repository *repository)
 
 /* Databases in the way, as text; false (reported) if that cannot be found out. */
 static bool
-find_occupied(const ClusterTarget *target, Connection *connection, const ConnectionTarget *server,
-			  Buffer *occupied)
+find_occupied(const ClusterTarget *target, Repository *repository, Connection *connection,
+			  const ConnectionTarget *server, Buffer *occupied)
 {
 	int i;
 
@@ -115,7 +115,8 @@ find_occupied(const ClusterTarget *target, Connection *connection, const Connect
 		if (!target_database_exists(connection, item->backup.database, &exists) ||
 			(exists && !target_database_is_empty(server, item->backup.database, &empty)) ||
 			(!empty &&
-			 !left_database_look(connection, item->backup.database, item->backup.database, &left)))
+			 !left_database_look(&(LeftWhere){connection, server, repository, &item->backup},
+								 item->backup.database, &left)))
 			return false;
 
 		/* What a restore that was killed has left, its turn replaces. */
@@ -138,7 +139,7 @@ cluster_target_plan(ClusterTarget *target, const Settings *settings, Repository 
 		return false;
 	buffer_init(&occupied);
 	connection = connection_open_maintenance(settings, &server);
-	good = connection != NULL && find_occupied(target, connection, server, &occupied);
+	good = connection != NULL && find_occupied(target, repository, connection, server, &occupied);
 	if (good && occupied.length > 0)
 	{
 		buffer_append_char(&occupied, '.');

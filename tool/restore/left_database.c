@@ -6,9 +6,17 @@
  * A restore that was killed, or whose server went away, leaves a database
  * with a comment that says what it is (restore_mark.c), and the next one needs
  * the same name.  The comment alone is no proof: the owner of a database can
- * write one.  It is believed if the database belongs to us, or to a superuser
- * while we are one: such a database only a restore of ours, or somebody with
- * the same rights, can have made.
+ * write one, and it stays when the database gets another owner.  So three
+ * things must come together:
+ *
+ * - The owner is this role, or a superuser while we are one, and has been
+ *   since before the comment was written: a change of owner writes the row of
+ *   pg_database, whose transaction is then younger than that of the comment.
+ * - The database is closed as only a restore leaves it, also since then.
+ * - Its tables are those of the backup that the comment names, so that
+ *   nobody has put anything beside them since.
+ *
+ * If one is missing, it is a database like any other, which is not removed.
  *
  * Whether the restore is still running, the server knows: its session, whose
  * process is in the comment, or any session in the database.  Those of a
@@ -21,8 +29,10 @@
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "interrupt.h"
+#include "memory.h"
 #include "restore_mark.h"
 
 #define LOOKS 20
@@ -30,12 +40,27 @@
 
 static const SqlConstant look_query =
 	SQL("SELECT pg_catalog.shobj_description(d.oid, 'pg_database'),"
-		" o.rolname IN (session_user, current_user) OR (o.rolsuper AND"
-		"  (SELECT m.rolsuper FROM pg_catalog.pg_roles m WHERE m.rolname = session_user)),"
+		" (o.rolname IN (session_user, current_user) OR (o.rolsuper AND"
+		"  (SELECT m.rolsuper FROM pg_catalog.pg_roles m WHERE m.rolname = session_user)))"
+		" AND " MARK_IS_OF_OWNER ","
 		" EXISTS (SELECT FROM pg_catalog.pg_stat_activity a WHERE a.datid = d.oid"
-		"  AND a.backend_type = 'client backend' AND a.pid <> pg_catalog.pg_backend_pid())"
+		"  AND a.backend_type = 'client backend' AND a.pid <> pg_catalog.pg_backend_pid()),"
+		" " MARKED_IS_CLOSED ", d.datconnlimit = -2"
 		" FROM pg_catalog.pg_database d JOIN pg_catalog.pg_roles o ON o.oid = d.datdba"
 		" WHERE d.datname = $1::pg_catalog.name");
+
+/* Tables with rows of their own, and how many were written in any way; those of extensions apart.
+ */
+static const SqlConstant tables_query =
+	SQL("SELECT n.nspname, c.relname, pg_catalog.pg_stat_get_tuples_inserted(c.oid),"
+		" pg_catalog.pg_stat_get_tuples_updated(c.oid) + pg_catalog.pg_stat_get_tuples_deleted("
+		"c.oid)"
+		" FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace"
+		" WHERE c.relkind = 'r' AND c.relpersistence <> 't' AND c.oid >= 16384"
+		" AND NOT EXISTS (SELECT FROM pg_catalog.pg_depend e WHERE e.objid = c.oid"
+		"  AND e.classid = 'pg_catalog.pg_class'::pg_catalog.regclass AND e.deptype = 'e')"
+		" UNION ALL SELECT NULL, NULL, pg_catalog.count(*), 0"
+		" FROM pg_catalog.pg_largeobject_metadata");
 
 /* When the process of a session began; -1: there is none. */
 static bool
@@ -66,12 +91,102 @@ left_database_session(Connection *connection, MarkSession *session)
 	return find_session(connection, session->pid, &session->began);
 }
 
+/* ---- what is in it ---- */
+
+static int
+compare_tables(const void *left, const void *right)
+{
+	const ManifestTable *a = *(const ManifestTable *const *) left;
+	const ManifestTable *b = *(const ManifestTable *const *) right;
+	int order = strcmp(a->schema, b->schema);
+
+	return order != 0 ? order : strcmp(a->name, b->name);
+}
+
+/* Can a restore of this backup have made what is in the row of tables_query? */
 static bool
-look(Connection *maintenance, const char *source, const char *name, LeftBy *left)
+is_of_backup(const Manifest *manifest, const ManifestTable **sorted, const PGresult *result,
+			 int row)
+{
+	unsigned long long inserted = strtoull(PQgetvalue(result, row, 2), NULL, 10);
+	ManifestTable wanted = {.schema = PQgetvalue(result, row, 0),
+							.name = PQgetvalue(result, row, 1)};
+	const ManifestTable *key = &wanted;
+	const ManifestTable **found;
+
+	if (PQgetisnull(result, row, 0))
+		return inserted <= manifest->totals.large_objects;
+	found = bsearch(&key, sorted, manifest->ntables, sizeof(*sorted), compare_tables);
+	return found != NULL && inserted <= (*found)->rows &&
+		   strcmp(PQgetvalue(result, row, 3), "0") == 0;
+}
+
+static bool
+are_of_backup(const Manifest *manifest, const PGresult *result)
+{
+	const ManifestTable **sorted = xcalloc(manifest->ntables + 1, sizeof(*sorted));
+	bool good = true;
+	uint32_t i;
+	int row;
+
+	for (i = 0; i < manifest->ntables; i++)
+		sorted[i] = &manifest->tables[i];
+	qsort(sorted, manifest->ntables, sizeof(*sorted), compare_tables);
+	for (row = 0; good && row < PQntuples(result); row++)
+		good = is_of_backup(manifest, sorted, result, row);
+	free(sorted);
+	return good;
+}
+
+/*
+ * Does the database hold nothing but what a restore of this backup has put
+ * there?  Where that cannot be found out, it does not.
+ */
+static bool
+holds_only(const LeftWhere *where, const BackupName *marked, const char *name)
+{
+	char *error = NULL;
+	Manifest *manifest = repository_manifest_try(where->repository, marked, &error);
+	ConnectionTarget *there;
+	Connection *connection = NULL;
+	PGresult *result = NULL;
+	bool only;
+
+	free(error);
+	error = NULL;
+	if (manifest == NULL)
+		return false;
+	there = target_with_database(where->target, name);
+	connection = connection_try(there, &error);
+	if (connection != NULL)
+		result = connection_query(connection, tables_query, 0, NULL);
+	only = result != NULL && are_of_backup(manifest, result);
+	PQclear(result);
+	connection_close(connection);
+	target_free(there);
+	manifest_free(manifest);
+	free(error);
+	return only;
+}
+
+/* ---- the verdict ---- */
+
+/* A database that is half dropped can only be dropped. */
+static LeftBy
+verdict(const LeftWhere *where, const BackupName *marked, const char *name, const PGresult *result)
+{
+	bool closed = PQgetvalue(result, 0, 3)[0] == 't';
+	bool half_dropped = PQgetvalue(result, 0, 4)[0] == 't';
+
+	return half_dropped || (closed && holds_only(where, marked, name)) ? LEFT_MADE : LEFT_BY_OTHERS;
+}
+
+static bool
+look(const LeftWhere *where, const char *name, LeftBy *left)
 {
 	const char *params[1] = {name};
-	PGresult *result = connection_query(maintenance, look_query, 1, params);
-	bool alive = false;
+	PGresult *result = connection_query(where->maintenance, look_query, 1, params);
+	BackupName marked = *where->backup;
 	bool taken = false;
 	MarkSession session = {0, 0};
 	long long began = -1;
@@ -80,25 +195,27 @@ look(Connection *maintenance, const char *source, const char *name, LeftBy *left
 	*left = LEFT_BY_OTHERS;
 	if (good && PQntuples(result) == 1 && !PQgetisnull(result, 0, 0) &&
 		PQgetvalue(result, 0, 1)[0] == 't' &&
-		restore_mark_of(PQgetvalue(result, 0, 0), source, &session, &taken))
+		restore_mark_of(PQgetvalue(result, 0, 0), &marked, &session, &taken))
 	{
-		good = find_session(maintenance, session.pid, &began);
-		alive = (began == session.began && session.pid != PQbackendPID(maintenance->pg)) ||
-				PQgetvalue(result, 0, 2)[0] == 't';
-		*left = alive ? LEFT_RUNNING : taken ? LEFT_TAKEN : LEFT_MADE;
+		good = find_session(where->maintenance, session.pid, &began);
+		if ((began == session.began && session.pid != PQbackendPID(where->maintenance->pg)) ||
+			PQgetvalue(result, 0, 2)[0] == 't')
+			*left = LEFT_RUNNING;
+		else if (good)
+			*left = taken ? LEFT_TAKEN : verdict(where, &marked, name, result);
 	}
 	PQclear(result);
 	return good;
 }
 
 bool
-left_database_look(Connection *maintenance, const char *source, const char *name, LeftBy *left)
+left_database_look(const LeftWhere *where, const char *name, LeftBy *left)
 {
 	bool good;
 	int i;
 
-	for (i = 0; (good = look(maintenance, source, name, left)) && *left == LEFT_RUNNING &&
-				i < LOOKS && !stop_requested();
+	for (i = 0; (good = look(where, name, left)) && *left == LEFT_RUNNING && i < LOOKS &&
+				!stop_requested();
 		 i++)
 		poll(NULL, 0, LOOK_INTERVAL_MS);
 	return good;

@@ -9,6 +9,7 @@
 #define NEX_LEFT_DATABASE_H
 
 #include "connection.h"
+#include "repository.h"
 #include "restore_mark.h"
 
 typedef enum LeftBy
@@ -19,12 +20,20 @@ typedef enum LeftBy
 	LEFT_TAKEN      /* was there, empty, when a restore took it that has ended */
 } LeftBy;
 
+/* Where to look, and for a restore of which backup. */
+typedef struct LeftWhere
+{
+	Connection *maintenance;
+	const ConnectionTarget *target;
+	Repository *repository;
+	const BackupName *backup; /* any of the same database will do */
+} LeftWhere;
+
 /*
- * What is database `name` to a restore of the backups of `source`?  False
- * (reported) on failure; one that does not exist is LEFT_BY_OTHERS.
+ * What is database `name` to that restore?  False (reported) on failure; one
+ * that does not exist is LEFT_BY_OTHERS.
  */
-extern bool left_database_look(Connection *maintenance, const char *source, const char *name,
-							   LeftBy *left);
+extern bool left_database_look(const LeftWhere *where, const char *name, LeftBy *left);
 
 /* The session of the connection; false (reported) on failure. */
 extern bool left_database_session(Connection *connection, MarkSession *session);

@@ -97,6 +97,14 @@ refuse_running(const char *name)
 	return false;
 }
 
+static bool
+look_for_left(const RestorePlan *plan, const char *name, LeftBy *left)
+{
+	LeftWhere where = {plan->maintenance, plan->target, plan->repository, &plan->backup};
+
+	return left_database_look(&where, name, left);
+}
+
 /* A name to load under that is free, or taken by what an earlier restore has left. */
 static bool
 choose_working_name(RestorePlan *plan)
@@ -111,8 +119,7 @@ choose_working_name(RestorePlan *plan)
 		free(plan->working);
 		plan->working = working_name(plan->database, plan->backup.id, number);
 		if (!target_database_exists(plan->maintenance, plan->working, &taken) ||
-			(taken &&
-			 !left_database_look(plan->maintenance, plan->backup.database, plan->working, &left)))
+			(taken && !look_for_left(plan, plan->working, &left)))
 			return false;
 		if (left == LEFT_RUNNING)
 			return refuse_running(plan->working);
@@ -197,7 +204,7 @@ plan_left(RestorePlan *plan, LeftBy left)
 
 	if (left == LEFT_RUNNING)
 		return refuse_running(plan->database);
-	if (left == LEFT_MADE && !plan->settings->append)
+	if (left == LEFT_MADE && !plan->partial)
 	{
 		plan->leftover = true;
 		plan->working = xstrdup(plan->database);
@@ -213,7 +220,7 @@ plan_left(RestorePlan *plan, LeftBy left)
 		shown = printable_name(plan->database);
 		report_error(EXIT_FAILED, "An earlier restore into it was killed.",
 					 left == LEFT_MADE
-						 ? "Restore the whole backup again; that replaces it."
+						 ? "Restore the whole backup again, which replaces it; or drop it first."
 						 : "--drop puts a new database in its place; or empty it, and \"nex_backup "
 						   "doctor\" shows the commands that give it back.",
 					 "database \"%s\" holds a part of the backup", shown);
@@ -252,9 +259,11 @@ plan_existing(RestorePlan *plan)
 	bool empty;
 	bool good;
 
-	if (!left_database_look(plan->maintenance, plan->backup.database, plan->database, &left))
+	if (!look_for_left(plan, plan->database, &left))
 		return false;
-	if (left == LEFT_MADE || left == LEFT_RUNNING)
+
+	/* What is there is kept with --drop, and by a part. */
+	if (left == LEFT_RUNNING || (left == LEFT_MADE && (plan->partial || !plan->settings->drop)))
 		return plan_left(plan, left);
 	if (plan->partial)
 	{

@@ -5,7 +5,8 @@
  *
  * A comment, and not a file beside the repository: it is where the database
  * is, whoever restores from wherever, and it goes with it.  The owner of a
- * database can write one as well, so that a reader must ask whose it is.
+ * database can write one as well, so that a reader must ask whose it is, and
+ * whether the database has had that owner ever since.
  *
  *-------------------------------------------------------------------------
  */
@@ -71,8 +72,9 @@ restore_mark_is(const char *comment)
 }
 
 bool
-restore_mark_of(const char *comment, const char *database, MarkSession *session, bool *taken)
+restore_mark_of(const char *comment, BackupName *backup, MarkSession *session, bool *taken)
 {
+	const char *database = backup->database;
 	size_t length = strlen(database);
 	const char *at;
 	char *end;
@@ -85,7 +87,12 @@ restore_mark_of(const char *comment, const char *database, MarkSession *session,
 
 	/* From here on there is no text that a user chose. */
 	at += length + 1;
-	at += strcspn(at, " ");
+	length = strcspn(at, " ");
+	if (length >= sizeof(backup->id))
+		return false;
+	memcpy(backup->id, at, length);
+	backup->id[length] = '\0';
+	at += length;
 	if (strncmp(at, middle, strlen(middle)) != 0)
 		return false;
 	at += strlen(middle);

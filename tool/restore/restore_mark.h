@@ -43,10 +43,29 @@ extern char *restore_mark(const BackupName *backup, const MarkSession *session,
 						  const DatabaseBefore *before);
 
 /*
- * Is it the mark of a restore of this database, as this version writes it?
- * *taken: the target existed before, as an empty database.
+ * Has the present owner of database d written its comment, and has nothing been changed in d's
+ * row since?  Who may write the comment are owners, former ones included, and it stays when the
+ * database gets another one; but the row of pg_database is then younger than the comment.
+ * VACUUM changes neither.  Ages are compared because transaction ids wrap around.
  */
-extern bool restore_mark_of(const char *comment, const char *database, MarkSession *session,
+#define MARK_IS_OF_OWNER                                                                           \
+	"coalesce((SELECT pg_catalog.age(s.xmin) BETWEEN 0 AND pg_catalog.age(d.xmin)"                 \
+	" AND pg_catalog.age(d.xmin) < 2147483647 FROM pg_catalog.pg_shdescription s"                  \
+	" WHERE s.objoid = d.oid AND s.classoid = 'pg_catalog.pg_database'::pg_catalog.regclass),"     \
+	" false)"
+
+/* Is d as closed as a restore makes a new database?  One of a superuser lets nobody else in. */
+#define MARKED_IS_CLOSED                                                                           \
+	"(d.datconnlimit = 0 OR NOT d.datallowconn OR (NOT EXISTS (SELECT FROM pg_catalog.aclexplode(" \
+	"coalesce(d.datacl, pg_catalog.acldefault('d', d.datdba))) a WHERE a.grantee <> d.datdba"      \
+	" AND a.privilege_type = 'CONNECT')))"
+
+/*
+ * Is it the mark of a restore of this database, as this version writes it?
+ * Sets the id of *backup.  *taken: the target existed before, as an empty
+ * database.
+ */
+extern bool restore_mark_of(const char *comment, BackupName *backup, MarkSession *session,
 							bool *taken);
 
 /* Is this comment such a mark, of this version or an older one? */

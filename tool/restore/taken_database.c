@@ -65,7 +65,7 @@ static const SqlConstant state_query =
 		"  FROM pg_catalog.aclexplode(coalesce(d.datacl,"
 		"   pg_catalog.acldefault('d', d.datdba))) a"
 		"  WHERE a.grantee = 0 AND a.privilege_type IN ('CONNECT', 'TEMPORARY')),"
-		" d.oid::pg_catalog.text"
+		" d.oid::pg_catalog.text, " MARK_IS_OF_OWNER
 		" FROM pg_catalog.pg_database d JOIN pg_catalog.pg_roles o ON o.oid = d.datdba"
 		" WHERE d.datname = $1::pg_catalog.name");
 
@@ -77,7 +77,7 @@ text_at(const PGresult *result, int column)
 
 /*
  * If a killed restore had it, then what is in its mark was true before.  The
- * owner can write such a comment as well; only what a superuser's restore does
+ * present owner, who has written it, may be no restore; only what a superuser's restore does
  * is believed to be one's, and otherwise what the owner may decide anyway.
  */
 static void
@@ -135,7 +135,8 @@ look(RestorePlan *plan, TakenDatabase *taken)
 		taken->owned = PQgetvalue(result, 0, 7)[0] == 't';
 		taken->before.to_public = text_at(result, 8);
 		snprintf(taken->oid, sizeof(taken->oid), "%s", PQgetvalue(result, 0, 9));
-		believe_mark(taken, PQgetvalue(result, 0, 5)[0] == 't');
+		if (PQgetvalue(result, 0, 10)[0] == 't')
+			believe_mark(taken, PQgetvalue(result, 0, 5)[0] == 't');
 		taken->mark = restore_mark(&plan->backup, &session, &taken->before);
 	}
 	else if (result != NULL)

@@ -143,6 +143,12 @@ append_locale(Buffer *sql, const ManifestDatabase *database, int version)
 	}
 }
 
+/*
+ * A superuser's new database is marked.  That of another role is also opened
+ * to its owner, in the same transaction, as a mark counts only where nothing
+ * has changed since (restore_mark.h).  Nobody could connect before: whoever is
+ * let in stays, and PUBLIC could.
+ */
 static bool
 mark(RestorePlan *plan)
 {
@@ -155,6 +161,12 @@ mark(RestorePlan *plan)
 		return false;
 	text = restore_mark(&plan->backup, &session, NULL);
 	sql_init(&sql);
+	if (!plan->superuser)
+	{
+		sql_append(&sql, "ALTER DATABASE ");
+		sql_identifier(&sql, plan->working);
+		sql_append(&sql, " ALLOW_CONNECTIONS true; ");
+	}
 	sql_append(&sql, "COMMENT ON DATABASE ");
 	sql_identifier(&sql, plan->working);
 	sql_append(&sql, " IS ");
@@ -267,25 +279,6 @@ close_to_public(RestorePlan *plan, bool closed)
 	return good;
 }
 
-/*
- * Nobody could connect yet.  What comes first: whoever is let in then stays,
- * and PUBLIC could.
- */
-static bool
-open_to_owner(RestorePlan *plan)
-{
-	SqlText sql;
-	bool good;
-
-	sql_init(&sql);
-	sql_append(&sql, "ALTER DATABASE ");
-	sql_identifier(&sql, plan->working);
-	sql_append(&sql, " ALLOW_CONNECTIONS true");
-	good = connection_command(plan->maintenance, &sql);
-	sql_free(&sql);
-	return good;
-}
-
 /* Whoever has an empty database of this name made, may have prepared it. */
 static const SqlConstant owner_query =
 	SQL("SELECT o.rolname, o.rolsuper OR o.rolname IN (session_user, current_user)"
@@ -382,7 +375,7 @@ target_database_create(RestorePlan *plan)
 	if (good && !plan->superuser)
 		good = close_to_public(plan, true);
 	plan->closed = good;
-	return good && mark(plan) && (plan->superuser || open_to_owner(plan));
+	return good && mark(plan);
 }
 
 bool
@@ -523,10 +516,17 @@ drop_leftover(RestorePlan *plan)
 	LeftBy left;
 	bool good;
 
-	good = left_database_look(plan->maintenance, plan->backup.database, plan->working, &left);
-	if (good && left != LEFT_MADE)
+	good = left_database_look(
+		&(LeftWhere){plan->maintenance, plan->target, plan->repository, &plan->backup},
+		plan->working, &left);
+	if (good && left == LEFT_RUNNING)
 		good = report_error(EXIT_LOCKED, NULL, "Wait until it has ended.",
 							"another restore is filling database \"%s\"", shown);
+	else if (good && left != LEFT_MADE)
+		good = report_error(EXIT_FAILED, NULL, "Try again.",
+							"database \"%s\", which an earlier restore has left, was changed "
+							"meanwhile",
+							shown);
 	else if (good && !drop(plan))
 		good = report_error(EXIT_FAILED, connection_message(plan->maintenance), NULL,
 							"could not remove database \"%s\", which an earlier restore has left",
