@@ -268,6 +268,34 @@ SQL
 	unlike(tool_ok([ 'restore', '--repo', $repo, 'stuck', '--to', 'stuck_5', '--schema-only' ], 'but not --schema-only'), qr/not populated/,
 		'which nobody expects rows of');
 };
+subtest 'what others create makes no backup useless' => sub {
+	my ($in, $out, $err) = ('', '', '');
+
+	create_database('crowded');
+	query('postgres', 'CREATE ROLE guest LOGIN');
+	query('crowded', <<'SQL');
+CREATE TABLE t AS SELECT generate_series(1, 10) AS a;
+DO $$ BEGIN FOR i IN 1..30 LOOP
+	EXECUTE format('CREATE TABLE wide_%s (a text)', i);
+	EXECUTE format('INSERT INTO wide_%s SELECT string_agg(md5(n::text), %L) FROM generate_series(1, 1000) n', i, '');
+	EXECUTE format('ALTER TABLE wide_%s ALTER a SET STORAGE PLAIN', i);
+END LOOP; END $$;
+SQL
+	# One who may do nothing but connect has temporary tables, and a lock on one.
+	my $guest = IPC::Run::start([ 'psql', '-XAtq', '-d', 'crowded', '-U', 'guest' ], '<', \$in, '>', \$out, '2>', \$err, IPC::Run::timeout(180));
+	$in = "CREATE TEMPORARY TABLE mine (a text, b text); ALTER TABLE mine ALTER a SET STORAGE PLAIN; INSERT INTO mine VALUES (repeat('x', 9000));\n"
+	  . "CREATE TEMPORARY TABLE locked (a text); ALTER TABLE locked ALTER a SET STORAGE PLAIN; BEGIN; TRUNCATE locked; SELECT 'here';\n";
+	$guest->pump until $out =~ /here/ || $err ne '';
+	my ($code, undef, $said) = tool('backup', '--repo', $repo, '-d', 'crowded', '--lock-wait-timeout=1');
+	$guest->kill_kill;
+	is($code, 0, 'a lock on a temporary table of somebody else is not waited for') or diag($said);
+	my $warnings = tool_json('info', '--repo', $repo, 'crowded')->{warnings};
+	is(scalar(@$warnings), 21, 'of a kind there are some');
+	is($warnings->[20], '10 more warnings like the last one', 'and the others are counted');
+	is(scalar(grep { /mine/ } @$warnings), 0, 'temporary tables are not in the backup');
+	unlike($said, qr/wide_30/, 'nor in what is said');
+	tool_ok([ 'verify', '--repo', $repo, 'crowded' ], 'it can be read');
+};
 subtest 'materialized views are filled under the settings of their database' => sub {
 	create_database('local_time');
 	query('postgres', q(ALTER DATABASE local_time SET timezone = 'Asia/Kathmandu'; ALTER DATABASE local_time SET "DateStyle" = 'German, DMY';

@@ -18,6 +18,7 @@
 #include <cmocka.h>
 #include <jansson.h>
 
+#include "backup_warning.h"
 #include "manifest.h"
 #include "memory.h"
 #include "seal.h"
@@ -669,6 +670,33 @@ test_kinds_apart(void **state)
 	refuse_manifest(database);
 }
 
+/* Whoever makes many objects does not decide how long a manifest gets. */
+static void
+test_many_warnings(void **state)
+{
+	Manifest *manifest = manifest_create();
+	char *long_one = xmalloc(100001);
+	int i;
+
+	(void) state;
+	memset(long_one, 'x', 100000);
+	long_one[100000] = '\0';
+	memcpy(long_one + 8190, "\xe2\x82\xac", 3);
+	backup_warning_keep(manifest, long_one);
+	assert_string_equal(manifest->warnings[0] + 8189, "x ...");
+	for (i = 0; i < 99; i++)
+		backup_warning_keep(manifest, "one of many");
+	assert_int_equal(manifest->nwarnings, 100);
+	backup_warning_end(manifest);
+	for (i = 0; i < 1000; i++)
+		backup_warning_keep(manifest, "one too many");
+	assert_int_equal(manifest->nwarnings, 101);
+	assert_string_equal(manifest->warnings[99], "one of many");
+	assert_string_equal(manifest->warnings[100], "1000 more warnings");
+	free(long_one);
+	manifest_free(manifest);
+}
+
 int
 main(void)
 {
@@ -679,6 +707,7 @@ main(void)
 		cmocka_unit_test(test_hostile_text),   cmocka_unit_test(test_nul_byte),
 		cmocka_unit_test(test_not_a_manifest), cmocka_unit_test(test_many_members),
 		cmocka_unit_test(test_globals),        cmocka_unit_test(test_kinds_apart),
+		cmocka_unit_test(test_many_warnings),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

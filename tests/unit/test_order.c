@@ -93,6 +93,33 @@ remove_fails_too(void)
 		_exit(99);
 }
 
+/* A manifest that its reader refuses: text that is larger than any may be. */
+static void
+publish_unreadable(void)
+{
+	Repository *repository = repository_open(scratch_path("repo"));
+	BackupName name = sample_name("b", "20261123T020000Z");
+	Manifest *manifest = sample_manifest(repository, &name);
+	ObjectStore *store = object_store_create(repository, CODEC_NONE, NULL);
+
+	sample_member(store, manifest, MEMBER_HEAD, "-- head\n", 8, 0)->raw = UINT64_MAX / 4;
+	manifest_sum_up(manifest);
+	assert_true(object_store_barrier(store, 1));
+	if (repository_publish(repository, manifest) || is_listed(repository))
+		_exit(99);
+	if (file_exists(scratch_path("repo/backups/b/20261123T020000Z.sha256")))
+		_exit(98);
+}
+
+/* What nobody could read is not published. */
+static void
+test_publish_unreadable(void **state)
+{
+	(void) state;
+	repository_close(sample_repository());
+	assert_int_equal(exit_code_of(publish_unreadable), EXIT_FAILED);
+}
+
 /* What is reported as failed is not there, whenever it failed. */
 static void
 test_publish_fails(void **state)
@@ -436,9 +463,10 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(test_publish),       TEST(test_publish_fails), TEST(test_remove),
-		TEST(test_remove_fails),  TEST(test_leftovers),     TEST(test_leftovers_fail),
-		TEST(test_durable_write), TEST(test_short_read),    TEST(test_state),
+		TEST(test_publish),        TEST(test_publish_unreadable), TEST(test_publish_fails),
+		TEST(test_remove),         TEST(test_remove_fails),       TEST(test_leftovers),
+		TEST(test_leftovers_fail), TEST(test_durable_write),      TEST(test_short_read),
+		TEST(test_state),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

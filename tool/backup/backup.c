@@ -24,6 +24,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "backup_warning.h"
 #include "chunk_plan.h"
 #include "copy_worker.h"
 #include "database_settings.h"
@@ -295,13 +296,12 @@ keep_warnings(Backup *backup)
 			strsep(&rest, "\n");
 		line = xasprintf("%s%s%s%s", warning != NULL ? warning : line, detail != NULL ? " (" : "",
 						 detail != NULL ? detail : "", detail != NULL ? ")" : "");
-		log_warning_hint(hint, "%s", line);
-		manifest_add_warning(backup->manifest, line);
+		backup_warning(backup->manifest, hint, line);
 		free(line);
 	}
 	if (backup->manifest->server.in_recovery)
-		manifest_add_warning(backup->manifest,
-							 "the server is a standby: unlogged tables are not in this backup");
+		backup_warning_keep(backup->manifest,
+							"the server is a standby: unlogged tables are not in this backup");
 }
 
 static bool
@@ -355,6 +355,7 @@ publish(Backup *backup)
 	progress_phase("publishing", "", 0, 0);
 	manifest->pg_dump = xstrdup(backup->sessions.schema.pg_dump_version);
 	keep_warnings(backup);
+	backup_warning_end(manifest);
 	if (!assemble(backup))
 		return false;
 	manifest_sum_up(manifest);
@@ -398,8 +399,7 @@ read_sequences(Backup *backup)
 		return false;
 	if (warning != NULL)
 	{
-		log_warning("%s", warning);
-		manifest_add_warning(backup->manifest, warning);
+		backup_warning(backup->manifest, NULL, warning);
 		free(warning);
 	}
 	backup->manifest->totals.sequences = (uint64_t) count;

@@ -17,6 +17,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "backup_warning.h"
 #include "client_program.h"
 #include "database_settings.h"
 #include "encryption.h"
@@ -145,7 +146,7 @@ look_around(GlobalsBackup *backup)
 	backup->database = xstrdup(PQgetvalue(result, 0, 5));
 	if (!globals->passwords)
 	{
-		manifest_add_warning(manifest, NO_PASSWORDS_WARNING);
+		backup_warning_keep(manifest, NO_PASSWORDS_WARNING);
 		if (!backup->settings->no_role_passwords)
 			log_warning_hint("Back up the globals as a superuser to have them, or say "
 							 "--no-role-passwords.",
@@ -180,8 +181,7 @@ run_pg_dumpall(GlobalsBackup *backup)
 		   client_program_script("pg_dumpall", argv, backup->directory, &backup->text, &warnings);
 	if (good && warnings[0] != '\0')
 	{
-		log_warning("%s", warnings);
-		manifest_add_warning(manifest, warnings);
+		backup_warning(manifest, NULL, warnings);
 	}
 	free(program);
 	free(conninfo);

@@ -26,6 +26,9 @@
 #include "memory.h"
 #include "progress.h"
 
+/* A member that has so many ends, however long its last statement is. */
+#define MEMBER_BYTES (64 * 1024 * 1024)
+
 /* Bytes of content per statement. */
 #define SLICE_BYTES (256 * 1024)
 
@@ -237,48 +240,13 @@ append_objects(SqlText *sql, const Chunk *chunk)
 	sql_append(sql, "}'::pg_catalog.oid[]");
 }
 
-/* Owners, grants, comments and labels of all objects of the chunk. */
-static bool
-append_descriptions(CopyStream *stream)
-{
-	SqlText *sql = sql_in(&stream->piece->raw);
-	SqlText query;
-	PGresult *result;
-	int described = 0;
-	bool good;
-	int i;
-
-	sql_init(&query);
-	sql_append_constant(&query, describe_head);
-	append_objects(&query, stream->chunk);
-	sql_append_constant(&query, describe_tail);
-	result = connection_query(stream->connection, &query, 0, NULL);
-	sql_free(&query);
-	good = result != NULL;
-	for (i = 0; good && i < PQntuples(result); i++)
-	{
-		uint32_t oid = oid_value(result, i);
-		StatementKind kind = (StatementKind) strtol(PQgetvalue(result, i, 1), NULL, 10);
-
-		described += kind == OWNER;
-		if (kind == GRANT)
-			good = append_grant(sql, oid, result, i);
-		else
-			append_property(sql, oid, kind, PQgetvalue(result, i, 2), PQgetvalue(result, i, 3));
-	}
-	PQclear(result);
-	if (good && described != stream->chunk->nlarge_objects)
-		return report_strange();
-	return good;
-}
-
 /* Close the current member and go on in a fresh piece if this one has no room for a slice. */
 static bool
 make_room(CopyStream *stream)
 {
 	Buffer *raw = stream->piece != NULL ? &stream->piece->raw : NULL;
 
-	if (raw != NULL && raw->capacity - raw->length > 3 * SLICE_BYTES)
+	if (raw != NULL && raw->length < MEMBER_BYTES && raw->capacity - raw->length > 3 * SLICE_BYTES)
 		return true;
 	if (raw != NULL)
 	{
@@ -380,6 +348,63 @@ stream_first_slices(CopyStream *stream, uint32_t *longer, int *nlonger)
 		PQclear(result);
 	}
 	if (good && i != chunk->nlarge_objects)
+		return report_strange();
+	return good;
+}
+
+static bool
+append_description(SqlText *sql, const PGresult *result, int row, int *described)
+{
+	uint32_t oid = oid_value(result, row);
+	StatementKind kind = (StatementKind) strtol(PQgetvalue(result, row, 1), NULL, 10);
+
+	*described += kind == OWNER;
+	if (kind == GRANT)
+		return append_grant(sql, oid, result, row);
+	append_property(sql, oid, kind, PQgetvalue(result, row, 2), PQgetvalue(result, row, 3));
+	return true;
+}
+
+static bool
+send_describe_query(CopyStream *stream)
+{
+	SqlText query;
+	bool good;
+
+	sql_init(&query);
+	sql_append_constant(&query, describe_head);
+	append_objects(&query, stream->chunk);
+	sql_append_constant(&query, describe_tail);
+	good = connection_send(stream->connection, &query) &&
+		   PQsetSingleRowMode(stream->connection->pg) == 1;
+	sql_free(&query);
+	if (!good)
+		connection_report(stream->connection, NULL, "could not send a query");
+	return good;
+}
+
+/*
+ * Owners, grants, comments and labels of all objects of the chunk.  They come
+ * row by row, and a member ends where it is full: a comment may have hundreds
+ * of megabytes, and all of them together more than a member may have.
+ */
+static bool
+append_descriptions(CopyStream *stream)
+{
+	bool good = send_describe_query(stream);
+	int described = 0;
+	PGresult *result;
+
+	while (good && (result = PQgetResult(stream->connection->pg)) != NULL)
+	{
+		if (PQresultStatus(result) == PGRES_SINGLE_TUPLE)
+			good = make_room(stream) &&
+				   append_description(sql_in(&stream->piece->raw), result, 0, &described);
+		else if (PQresultStatus(result) != PGRES_TUPLES_OK)
+			good = connection_report(stream->connection, result, "could not read large objects");
+		PQclear(result);
+	}
+	if (good && described != stream->chunk->nlarge_objects)
 		return report_strange();
 	return good;
 }

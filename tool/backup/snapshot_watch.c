@@ -28,6 +28,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "backup_warning.h"
 #include "interrupt.h"
 #include "log.h"
 #include "memory.h"
@@ -359,7 +360,7 @@ snapshot_watch_stop(SnapshotWatch *watch, Manifest *manifest)
 							   conflict->who, conflict->waited, conflict->table);
 
 		if (conflict->warned > 0)
-			manifest_add_warning(manifest, text);
+			backup_warning_keep(manifest, text);
 		free(text);
 		free(conflict->pid);
 		free(conflict->table);

@@ -16,8 +16,12 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "backup_warning.h"
 #include "log.h"
+#include "memory.h"
 #include "quote.h"
+
+#define MOST_OF_A_KIND 20
 
 typedef struct Trouble
 {
@@ -83,7 +87,8 @@ typedef struct Trouble
 				 " FROM pg_catalog.pg_class c JOIN pg_catalog.pg_attribute a ON a.attrelid = "     \
 				 "c.oid"                                                                           \
 				 " JOIN pg_catalog.pg_type t ON t.oid = a.atttypid"                                \
-				 " WHERE c.relkind = 'r' AND a.attnum > 0 AND NOT a.attisdropped AND "             \
+				 " WHERE c.relkind = 'r' AND c.relpersistence <> 't' AND a.attnum > 0 AND NOT "    \
+				 "a.attisdropped AND "                                                             \
 				 "a.attstorage = 'p'"                                                              \
 				 "  AND t.typlen = -1 AND t.typstorage <> 'p' AND c.reltoastrelid <> 0"            \
 				 "  AND pg_catalog.pg_relation_size(c.reltoastrelid) > 0 ORDER BY c.oid, a.attnum"
@@ -94,6 +99,8 @@ typedef struct Trouble
 	" the hash of an enum differs between databases, and not each remainder has a partition',"     \
 	"  " NAME_OF(                                                                                  \
 		"p.partrelid") ") FROM pg_catalog.pg_partitioned_table p"                                  \
+					   " JOIN pg_catalog.pg_class h ON h.oid = p.partrelid AND h.relpersistence "  \
+					   "<> 't'"                                                                    \
 					   " WHERE p.partstrat = 'h' AND EXISTS (SELECT FROM pg_catalog.pg_attribute " \
 					   "a"                                                                         \
 					   "   JOIN pg_catalog.pg_type t ON t.oid = a.atttypid"                        \
@@ -121,22 +128,59 @@ static const Trouble troubles[] = {
 	{"Create the partitions that are missing, and make another backup.", SQL(HASH_OF_LABELS)},
 };
 
-static bool
-warn_of(Connection *connection, Manifest *manifest, const Trouble *trouble)
+static void
+warn_of(Manifest *manifest, const Trouble *trouble, const PGresult *result)
 {
-	PGresult *result = connection_query(connection, trouble->query, 0, NULL);
+	int rows = PQntuples(result);
 	int i;
 
-	for (i = 0; result != NULL && i < PQntuples(result); i++)
+	for (i = 0; i < rows && i < MOST_OF_A_KIND; i++)
 	{
 		char *text = printable_name(PQgetvalue(result, i, 0));
 
-		log_warning_hint(trouble->hint, "%s", text);
-		manifest_add_warning(manifest, text);
+		backup_warning(manifest, trouble->hint, text);
 		free(text);
 	}
+	if (rows > MOST_OF_A_KIND)
+	{
+		char *text = xasprintf("%d more warnings like the last one", rows - MOST_OF_A_KIND);
+
+		backup_warning(manifest, NULL, text);
+		free(text);
+	}
+}
+
+/*
+ * All rows are copied already, so that what cannot be found out, because
+ * somebody has a lock or the role may not look, is said and no more.
+ */
+static bool
+look_for(Connection *connection, Manifest *manifest, const Trouble *trouble)
+{
+	PGresult *result;
+	bool good;
+
+	if (!connection_command(connection, SQL("SAVEPOINT nex_backup_warnings")))
+		return false;
+	result = connection_exec(connection, trouble->query);
+	good = PQresultStatus(result) == PGRES_TUPLES_OK;
+	if (good)
+		warn_of(manifest, trouble, result);
+	else
+	{
+		char *said = xstrdup(connection_message(connection));
+		char *text;
+
+		said[strcspn(said, "\n")] = '\0';
+		text = xasprintf("could not look for all that cannot be restored: %s", said);
+		backup_warning(manifest, NULL, text);
+		free(text);
+		free(said);
+	}
 	PQclear(result);
-	return result != NULL;
+	return (good ||
+			connection_command(connection, SQL("ROLLBACK TO SAVEPOINT nex_backup_warnings"))) &&
+		   connection_command(connection, SQL("RELEASE SAVEPOINT nex_backup_warnings"));
 }
 
 bool
@@ -146,7 +190,7 @@ unrestorable_warn(Connection *connection, Manifest *manifest)
 
 	for (i = 0; i < sizeof(troubles) / sizeof(troubles[0]); i++)
 	{
-		if (!warn_of(connection, manifest, &troubles[i]))
+		if (!look_for(connection, manifest, &troubles[i]))
 			return false;
 	}
 	return true;

@@ -20,7 +20,6 @@
 #include "read_error.h"
 #include "unclear.h"
 
-#define MAX_MANIFEST_BYTES (1024UL * 1024 * 1024)
 #define MANIFEST_HINT                                                                              \
 	"\"nex_backup verify\" tells what else is damaged, \"nex_backup list\" which backups there "   \
 	"are."

@@ -67,6 +67,9 @@ typedef struct ManifestObject
 	DigestHex content; /* keyed digest of these, to find equal content again */
 } ManifestObject;
 
+/* What is read of one, and so what may be written. */
+#define MAX_MANIFEST_BYTES (1024UL * 1024 * 1024)
+
 typedef struct ManifestTable
 {
 	uint32_t oid;
@@ -184,6 +187,7 @@ typedef struct Manifest
 
 	char **warnings;
 	int nwarnings;
+	unsigned more_warnings; /* too many to be kept, while it is made */
 	ManifestTable *tables;
 	uint32_t ntables;
 	ManifestObject *objects;

@@ -35,6 +35,34 @@ manifest_describe(const Repository *repository, Manifest *manifest)
 	manifest->recipients = encryption != NULL ? xstrdup(encryption->recipients_id) : NULL;
 }
 
+/*
+ * Who reads a manifest trusts nothing in it, and has limits.  What goes beyond
+ * them is a backup that nobody can restore, which must be said now.  It is the
+ * parser itself that is asked, so that what it refuses is known in one place.
+ */
+static bool
+check_readable(const Repository *repository, const Manifest *manifest, const Buffer *json)
+{
+	char *problem = NULL;
+	char *label;
+
+	if (json->length > MAX_MANIFEST_BYTES)
+		problem = xstrdup("is larger than what is read of one");
+	else
+		manifest_free(manifest_parse(json->data, json->length, &problem));
+	if (problem == NULL)
+		return true;
+	label = manifest_label(manifest);
+	report_error(EXIT_FAILED, NULL,
+				 "Nothing was published.  What makes the backup so large or so strange has to be "
+				 "removed from the database.",
+				 "nobody could read backup \"%s\" in repository \"%s\": its manifest %s", label,
+				 repository->storage->location, problem);
+	free(label);
+	free(problem);
+	return false;
+}
+
 /* Append the outer part, ready for the signature. */
 static bool
 put_private(const Encryption *encryption, const Buffer *inner, Buffer *json)
@@ -65,23 +93,30 @@ manifest_close(const Repository *repository, const Manifest *manifest, Buffer *j
 	bool good;
 
 	if (encryption == NULL)
-		return manifest_serialize(manifest, json) ||
-			   report_error(EXIT_FAILED, NULL, NULL, "could not compute a SHA-256 digest");
+		return manifest_serialize(manifest, json)
+				   ? check_readable(repository, manifest, json)
+				   : report_error(EXIT_FAILED, NULL, NULL, "could not compute a SHA-256 digest");
 	outer.ntables = outer.nmembers = 0;
 	outer.nwarnings = 0;
 	outer.nfiles = 0;
 	buffer_init(&inner);
 	good = manifest_serialize(manifest, &inner);
+	if (good && !check_readable(repository, manifest, &inner))
+	{
+		buffer_free(&inner);
+		return false;
+	}
 	if (good)
 	{
 		manifest_write(&outer, json);
 		good = put_private(encryption, &inner, json) &&
 			   encryption_sign(encryption, SIGNED_MANIFEST, json) && seal_append(json);
 	}
+	if (!good)
+		report_error(EXIT_FAILED, NULL, NULL, "could not encrypt and sign the manifest");
+	good = good && check_readable(repository, manifest, json);
 	if (good && manifest->kind == BACKUP_OF_DATABASE)
 		writer_state_save_manifest(repository->id, &owner, &inner);
-	else if (!good)
-		report_error(EXIT_FAILED, NULL, NULL, "could not encrypt and sign the manifest");
 	buffer_free(&inner);
 	return good;
 }

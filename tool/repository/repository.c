@@ -38,7 +38,6 @@
 #define RECOVER_FILE "RECOVER.txt"
 #define REPOSITORY_LOCK "lock/repository"
 #define MAX_FRAME_BYTES (1024 * 1024)
-#define MAX_MANIFEST_BYTES (1024UL * 1024 * 1024)
 
 /* How long expire may hold up everybody else, and how often its end is looked for. */
 #define LOCK_WAIT_SECONDS 60

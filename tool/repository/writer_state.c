@@ -19,7 +19,6 @@
 #include "read_error.h"
 
 #define MAX_STATE_FILE 4096
-#define MAX_MANIFEST_BYTES (1024UL * 1024 * 1024)
 
 /* ENOTDIR stands for: nobody knows where it is. */
 static Storage *
