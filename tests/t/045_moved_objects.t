@@ -95,6 +95,38 @@ my $directory = pg_dump_after(1, 'CREATE FUNCTION new_one() RETURNS int LANGUAGE
 tool_ok([ 'backup', '--repo', $repo, '-d', 'shop', '--pg-bindir', $directory ], 'new objects');
 is(runs_of($directory), 1, 'are no reason to begin again');
 
+# A schema of somebody else that has the same name again; in it a superuser has a table.
+query('shop', <<'SQL');
+CREATE ROLE joe LOGIN; GRANT CREATE ON DATABASE shop TO joe;
+CREATE SCHEMA "of joe" AUTHORIZATION joe; CREATE SCHEMA fake AUTHORIZATION joe; CREATE SCHEMA his_own AUTHORIZATION joe;
+CREATE TABLE "of joe".t AS SELECT 'genuine' AS v; CREATE TABLE fake.t AS SELECT 'planted' AS v; ALTER TABLE fake.t OWNER TO joe;
+SQL
+my $and_back = 'SET ROLE joe; ALTER SCHEMA "of joe" RENAME TO gone; ALTER SCHEMA fake RENAME TO "of joe"; ALTER SCHEMA "of joe" RENAME TO fake; ALTER SCHEMA gone RENAME TO "of joe";';
+$directory = pg_dump_after(1, $and_back);
+(undef, undef, my $said) = tool('backup', '--repo', $repo, '-d', 'shop', '--pg-bindir', $directory);
+like($said, qr/while it was read: change of schema "of joe", which transaction \d+ has made; beginning again/, 'renamed there and back: begins again');
+is(runs_of($directory), 2, 'once');
+$directory = pg_dump_after(1, 'SET ROLE joe; ALTER SCHEMA his_own RENAME TO gone; ALTER SCHEMA gone RENAME TO his_own; RESET ROLE; GRANT USAGE ON SCHEMA public TO joe');
+tool_ok([ 'backup', '--repo', $repo, '-d', 'shop', '--pg-bindir', $directory ], 'a schema with nothing of others');
+is(runs_of($directory), 1, 'may be, and so may one that only a superuser can rename');
+
+# The same when pg_dump is done, but rows are not.
+sub renamed_while_copied
+{
+	my ($sql) = @_;
+	my $log = "$repo.renamed.log";
+	unlink $log;
+
+	query('shop', q(CREATE TABLE IF NOT EXISTS slow AS SELECT string_agg(md5(i::text || j), '') AS t FROM generate_series(1, 30000) i, generate_series(1, 32) j GROUP BY i));
+	my $pid = start_tool($log, 'backup', '--repo', $repo, '-d', 'shop', '-j', 2, '--compress', 'zstd:12', '--verbose');
+	wait_until(sub { -e $log && read_bytes($log) =~ /the schema is read/ });
+	query('shop', $sql);
+	is(finish_tool($pid), 0, 'the backup is made');
+	return read_bytes($log);
+}
+like(renamed_while_copied($and_back), qr/while it was read: change of schema "of joe".*; beginning again/, 'while rows are copied');
+query('shop', 'DROP SCHEMA "of joe", fake, his_own CASCADE; DROP OWNED BY joe; DROP ROLE joe');
+
 # Again and again.
 my @before = all_files("$repo/backups");
 query('shop', 'ALTER INDEX "the stock".item_id RENAME TO item_0');
@@ -107,12 +139,8 @@ is_deeply([ all_files("$repo/backups") ], \@before, 'and nothing was published')
 query('shop', 'ALTER INDEX "the stock".item_5 RENAME TO item_id');
 
 # A label that is renamed when pg_dump is done, but rows are not.
-query('shop', 'CREATE TABLE slow AS SELECT string_agg(md5(i::text || j), \'\') AS t FROM generate_series(1, 30000) i, generate_series(1, 32) j GROUP BY i');
-my $pid = start_tool("$repo.log", 'backup', '--repo', $repo, '-d', 'shop', '-j', 2, '--compress', 'zstd:16', '--verbose');
-ok(wait_until(sub { read_bytes("$repo.log") =~ /the schema is read/ }), 'the schema is read');
-query('shop', q[ALTER TYPE "the stock"."a colour" RENAME VALUE 'blue' TO 'azure']);
-is(finish_tool($pid), 0, 'the backup is made');
-like(read_bytes("$repo.log"), qr/while it was read: label 'blue' of enum "the stock"\."a colour"; beginning again/, 'on a new snapshot');
+my $pid;
+like(renamed_while_copied(q[ALTER TYPE "the stock"."a colour" RENAME VALUE 'blue' TO 'azure']), qr/while it was read: label 'blue' of enum "the stock"\."a colour"; beginning again/, 'on a new snapshot');
 query('postgres', 'DROP DATABASE IF EXISTS restored');
 tool_ok([ 'restore', '--repo', $repo, 'shop', '--to', 'restored' ], 'it can be restored');
 same_database('shop', 'restored', 'and is what the database is now');

@@ -16,7 +16,8 @@ typedef enum MovedScope
 {
 	MOVED_OF_SCHEMA, /* whatever a definition may speak of */
 	MOVED_IN_ROWS /* labels of enums, as rows are text that has them, and schemas: tables are read
-				   * by names, and a lock on a table does not hold the name of its schema */
+				   * by names, and a lock on a table does not hold the name of its schema; nor
+				   * does a name that is the same again say that it was so all the time */
 } MovedScope;
 
 /* The names that the session's snapshot sees, as text; NULL (reported) on failure.  Caller frees.
