@@ -131,6 +131,21 @@ query('clk', 'CREATE TABLE t AS SELECT 0 AS state');
 	like("$out$err", qr/1 waiting/, 'an alarm although a backup is dated in the future');
 }
 
+# The clock of the server is behind, or both are: what was made last is not removed as too old.
+for my $host (0, -40 * $day)
+{
+	my $repo = new_repository("set_back$host");
+	my ($first) = backup($repo, 0);
+	set_server_clock(-40 * $day);
+	my ($last) = backup($repo, $host);
+	my ($code, $out, $err) = tool('expire', '--repo', $repo, '--keep-daily', 1, '--keep-weekly', 0, '--keep-monthly', 0, '--keep-yearly', 0, '--catalogue', 'none');
+	is($code, 0, 'expire with a clock that is behind');
+	is(join(',', sort(list($repo))), join(',', sort($first, $last)), 'keeps what was made last');
+	like($err, qr/database "clk": backup \Q$last\E was made after backup \Q$first\E, whose snapshot time is later\nHINT:.*set back/, 'and warns');
+	like($err, qr/database "clk": a backup was made after the newest, so nothing is removed/, 'and says why');
+	set_server_clock(0);
+}
+
 # The clock of the server was ahead, and was set back: its time decides, and the position in the WAL
 # tells that it must not.
 {

@@ -275,6 +275,79 @@ test_future_freezes(void **state)
 	assert_true(history[4].keep);
 }
 
+static void
+set_position(int backup, const char *server, int timeline, uint64_t lsn, bool standby)
+{
+	WalPosition *position = &history[backup].position;
+
+	position->known = true;
+	position->standby = standby;
+	position->timeline = timeline;
+	position->lsn = lsn;
+	snprintf(position->server, sizeof(position->server), "%s", server);
+	history[backup].named = history[backup].time;
+}
+
+/* Three backups; the first has the oldest time, but was perhaps made last. */
+static void
+make_three(int timeline, uint64_t lsn, bool standby)
+{
+	count = 0;
+	add("a", at(2026, 1, 1, 1));
+	add("a", at(2026, 2, 1, 1));
+	add("a", at(2026, 2, 2, 1));
+	set_position(0, "1", timeline, lsn, false);
+	set_position(1, "1", 1, 10, false);
+	set_position(2, "1", 1, 20, standby);
+}
+
+static void
+test_clock_set_back(void **state)
+{
+	time_t now = at(2026, 2, 2, 2);
+
+	(void) state;
+	make_three(1, 5, false);
+	decide(1, 0, 0, 0, 1, now);
+	assert_int_equal(kept(), 1);
+
+	make_three(1, 25, false);
+	decide(1, 0, 0, 0, 1, now);
+	assert_int_equal(kept(), 3);
+	assert_true(history[0].made_last && history[0].frozen && history[1].frozen);
+	assert_string_equal(history[1].reason, "a backup was made after the newest");
+
+	/* After a failover. */
+	make_three(2, 5, false);
+	decide(1, 0, 0, 0, 1, now);
+	assert_int_equal(kept(), 3);
+
+	/* A standby may be behind, and another server has positions of its own. */
+	make_three(1, 25, true);
+	decide(1, 0, 0, 0, 1, now);
+	assert_int_equal(kept(), 1);
+	make_three(1, 25, false);
+	snprintf(history[0].position.server, sizeof(history[0].position.server), "2");
+	decide(1, 0, 0, 0, 1, now);
+	assert_int_equal(kept(), 1);
+
+	/* Where positions do not tell, the last name is kept, and nothing else. */
+	make_three(1, 20, false);
+	history[0].named = now;
+	history[1].named = now - 600;
+	history[1].position.known = false;
+	decide(1, 0, 0, 0, 1, now);
+	assert_true(history[0].keep && history[0].made_last && !history[0].frozen);
+	assert_string_equal(history[0].reason, "made last, by its name");
+	assert_int_equal(kept(), 2);
+
+	/* They do tell: it was the host's clock. */
+	make_three(1, 15, false);
+	history[0].named = now + 365 * DAY;
+	decide(1, 0, 0, 0, 1, now);
+	assert_int_equal(kept(), 1);
+}
+
 /*
  * A set of files, a database and one of another server, all of the same name, are owners with rules
  * of their own.
@@ -313,6 +386,7 @@ main(void)
 		cmocka_unit_test_setup(test_failed_stands_for_nothing, start),
 		cmocka_unit_test_setup(test_damaged_stays, start),
 		cmocka_unit_test_setup(test_future_freezes, start),
+		cmocka_unit_test_setup(test_clock_set_back, start),
 		cmocka_unit_test_setup(test_set_of_the_same_name, start),
 	};
 

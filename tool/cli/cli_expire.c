@@ -55,6 +55,8 @@ describe(Expiry *expiry, int position)
 	summary_load(expiry->repository, name, &summary);
 	backup->owner = &name->owner;
 	backup->id = name->id;
+	backup->named = backup_id_time(name->id);
+	backup->position = summary.position;
 	backup->time = (time_t) backup_snapshot_time(expiry->repository, name);
 	if (summary.damage != NULL)
 	{
@@ -69,6 +71,31 @@ describe(Expiry *expiry, int position)
 	summary_free(&summary);
 }
 
+/* The last of each database that was made after the newest. */
+static void
+warn_of_made_last(const Expiry *expiry, int position)
+{
+	const RetentionBackup *backups = expiry->backups;
+	char *whose;
+	int newest;
+	int i;
+
+	for (newest = position; newest + 1 < expiry->count &&
+							backup_same_owner(&expiry->names[newest + 1], &expiry->names[position]);
+		 newest++)
+		;
+	for (i = position + 1; i < newest && !backups[i].made_last; i++)
+		;
+	if (!backups[position].made_last || i < newest)
+		return;
+	whose = backup_owner(&expiry->names[position]);
+	log_warning_hint("The clock of the server was set back, or that of a host was ahead. Correct "
+					 "it; \"nex_backup doctor\" compares the two.",
+					 "%s: backup %s was made after backup %s, whose snapshot time is later", whose,
+					 backups[position].id, backups[newest].id);
+	free(whose);
+}
+
 static void
 warn_of_frozen(const Expiry *expiry)
 {
@@ -80,13 +107,15 @@ warn_of_frozen(const Expiry *expiry)
 		const RetentionBackup *backup = &expiry->backups[i];
 		char *whose;
 
+		warn_of_made_last(expiry, i);
 		if (!backup->frozen || (last != NULL && backup_same_owner(last, &expiry->names[i])))
 			continue;
 		last = &expiry->names[i];
 		whose = backup_owner(&expiry->names[i]);
-		log_warning_hint("Check the clocks; when all backups lie in the past, expire removes "
-						 "what the rules do not keep.",
-						 "%s: a backup is dated in the future, so nothing is removed", whose);
+		log_warning_hint(
+			"Check the clocks; when they are right, and the newest backup is the last one, "
+			"expire removes what the rules do not keep.",
+			"%s: %s, so nothing is removed", whose, backup->reason);
 		free(whose);
 	}
 }

@@ -290,6 +290,7 @@ summary_of_manifest(Repository *repository, const BackupName *name, const Manife
 						 ? xstrdup("none")
 						 : xasprintf("%s:%d", codec_name(manifest->codec), manifest->level);
 	summary->server_version = xstrdup(manifest->server.version);
+	wal_position_of(&manifest->server, &summary->position);
 	summary->cipher = manifest->cipher;
 	summary->locked = manifest->locked;
 	summary->nfiles = manifest->nfiles;

@@ -18,6 +18,7 @@
 #include "json_text.h"
 #include "repository.h"
 #include "settings.h"
+#include "wal_position.h"
 
 /* Open the repository of the settings; NULL (reported) if there is none. */
 extern Repository *open_repository(const Settings *settings);
@@ -33,6 +34,7 @@ typedef struct BackupSummary
 	double seconds; /* from start to end */
 	char *codec;    /* "zstd:1" */
 	char *server_version;
+	WalPosition position;
 	Cipher cipher;
 	bool locked;      /* encrypted, and no key at hand */
 	bool of_old_tool; /* made before 0.2.1, when text of the source could become SQL */

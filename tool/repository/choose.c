@@ -23,7 +23,6 @@
  */
 #include "choose.h"
 
-#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -34,6 +33,7 @@
 #include "memory.h"
 #include "quote.h"
 #include "utc_time.h"
+#include "wal_position.h"
 
 /* "snapshot_at" is within so many bytes, as this program writes manifests. */
 #define HEAD_BYTES 640
@@ -109,20 +109,6 @@ read_candidate(Repository *repository, Candidate *candidate)
 
 /* ---- two snapshots ---- */
 
-/* The position in the WAL as a number; false if it is unknown. */
-static bool
-wal_position(const Manifest *manifest, uint64_t *position)
-{
-	uint32_t high;
-	uint32_t low;
-
-	if (manifest->server.lsn == NULL || manifest->server.system_identifier == NULL ||
-		sscanf(manifest->server.lsn, "%" SCNx32 "/%" SCNx32, &high, &low) != 2)
-		return false;
-	*position = (uint64_t) high << 32 | low;
-	return true;
-}
-
 /* Order of two backups of one server and timeline by their positions; 0: not known. */
 static int
 compare_positions(Repository *repository, const BackupName *a, const BackupName *b)
@@ -131,14 +117,16 @@ compare_positions(Repository *repository, const BackupName *a, const BackupName 
 	char *error_b = NULL;
 	Manifest *x = repository_manifest_try(repository, a, &error_a);
 	Manifest *y = repository_manifest_try(repository, b, &error_b);
-	uint64_t at_x;
-	uint64_t at_y;
+	WalPosition at_x;
+	WalPosition at_y;
 	int result = 0;
 
-	if (x != NULL && y != NULL && wal_position(x, &at_x) && wal_position(y, &at_y) &&
-		strcmp(x->server.system_identifier, y->server.system_identifier) == 0 &&
-		x->server.timeline == y->server.timeline)
-		result = at_x < at_y ? -1 : at_x > at_y;
+	if (x != NULL && y != NULL && x->server.timeline == y->server.timeline)
+	{
+		wal_position_of(&x->server, &at_x);
+		wal_position_of(&y->server, &at_y);
+		result = wal_position_compare(&at_x, &at_y);
+	}
 	manifest_free(x);
 	manifest_free(y);
 	free(error_a);

@@ -12,6 +12,7 @@
 
 /* A backup may be dated this much after now without anybody being alarmed. */
 #define FUTURE_TOLERANCE (5 * 60)
+#define NAME_TOLERANCE 60 /* two hosts that make backups of one server differ by so much */
 
 #define BUCKET_SIZE 24
 #define BUCKET_RULES 4
@@ -166,11 +167,59 @@ has_future(time_t now, const RetentionBackup *backups, int count)
 	return false;
 }
 
+/*
+ * Which backups were made after the newest one, whatever times they have?  By
+ * their positions in the WAL: true if any was.  Where those do not tell, names
+ * may: then it is the last one, which is kept.
+ */
+static bool
+find_made_later(RetentionBackup *backups, int count)
+{
+	const RetentionBackup *newest = &backups[count - 1];
+	RetentionBackup *last = NULL;
+	bool found = false;
+	int i;
+
+	for (i = 0; i < count - 1; i++)
+	{
+		RetentionBackup *backup = &backups[i];
+		int order = newest->position.standby
+						? 0
+						: wal_position_compare(&backup->position, &newest->position);
+
+		backup->made_last = order > 0;
+		found = found || order > 0;
+		if (order == 0 && newest->named != 0 && backup->named > newest->named + NAME_TOLERANCE &&
+			(last == NULL || backup->named > last->named))
+			last = backup;
+	}
+	if (last != NULL)
+	{
+		last->made_last = true;
+		keep(last, "made last, by its name", "");
+	}
+	return found;
+}
+
+static void
+freeze(RetentionBackup *backups, int count, const char *reason)
+{
+	int i;
+
+	for (i = 0; i < count; i++)
+	{
+		if (!backups[i].keep)
+		{
+			backups[i].frozen = true;
+			keep(&backups[i], reason, "");
+		}
+	}
+}
+
 /* Decide for the backups of one database. */
 static void
 decide_database(const RetentionRules *rules, time_t now, RetentionBackup *backups, int count)
 {
-	bool frozen = has_future(now, backups, count);
 	int rule;
 	int i;
 
@@ -186,12 +235,11 @@ decide_database(const RetentionRules *rules, time_t now, RetentionBackup *backup
 			keep(&backups[i], "damaged, look at it", "");
 		else if (backups[i].state == RETENTION_UNREADABLE)
 			keep(&backups[i], "cannot be read", "");
-		if (frozen && !backups[i].keep)
-		{
-			backups[i].frozen = true;
-			keep(&backups[i], "a backup is dated in the future", "");
-		}
 	}
+	if (has_future(now, backups, count))
+		freeze(backups, count, "a backup is dated in the future");
+	if (find_made_later(backups, count))
+		freeze(backups, count, "a backup was made after the newest");
 	for (i = 0; i < count; i++)
 	{
 		if (!backups[i].keep)
@@ -212,6 +260,7 @@ retention_decide(const RetentionRules *rules, time_t now, RetentionBackup *backu
 		{
 			backups[end].keep = false;
 			backups[end].frozen = false;
+			backups[end].made_last = false;
 			backups[end].reason[0] = '\0';
 			end++;
 		}

@@ -15,6 +15,7 @@
 #include <time.h>
 
 #include "owner.h"
+#include "wal_position.h"
 
 /* How many to keep of each kind; 0 switches a rule off. */
 typedef struct RetentionRules
@@ -40,12 +41,15 @@ typedef struct RetentionBackup
 	/* given */
 	const Owner *owner;
 	const char *id;
-	time_t time;
+	time_t time;  /* of the snapshot, by the server's clock */
+	time_t named; /* of the id, by the clock of the host that made it; 0: not known */
+	WalPosition position;
 	RetentionState state;
 
 	/* decided */
 	bool keep;
-	bool frozen;      /* kept because a backup of its database lies in the future */
+	bool frozen;      /* kept because a clock was wrong when a backup of its database was made */
+	bool made_last;   /* after the newest one, whose time is later */
 	char reason[160]; /* "newest, daily 2026-11-23, weekly 2026-W48" */
 } RetentionBackup;
 
@@ -60,7 +64,10 @@ typedef struct RetentionBackup
  * `minimum` newest, and damaged ones, which a person must look at.  A backup
  * that failed its verification stands for no bucket: a sound one is kept for
  * it too.  A backup dated more than five minutes after `now` means that a
- * clock was wrong: then nothing of its database is removed.
+ * clock was wrong: then nothing of its database is removed.  Nor is it if a
+ * backup has a later position in the WAL than the newest one, as the clock of the
+ * server was set back then.  Where positions do not tell, the one with the
+ * latest name is kept.
  */
 extern void retention_decide(const RetentionRules *rules, time_t now, RetentionBackup *backups,
 							 int count);
