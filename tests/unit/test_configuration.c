@@ -10,6 +10,7 @@
  *-------------------------------------------------------------------------
  */
 #include <errno.h>
+#include <fcntl.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -17,6 +18,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/inotify.h>
 #include <sys/stat.h>
 #include <unistd.h>
 #include <cmocka.h>
@@ -428,6 +430,42 @@ assert_fails(const char *directory, const char *name, int error)
 	free(path);
 }
 
+/* What is no file is not even opened: a device may do something when it is.  The kernel tells. */
+static void
+test_nothing_else_is_opened(void **state)
+{
+	char template[] = "/tmp/nexb_opens.XXXXXX";
+	char *made = mkdtemp(template);
+	char *directory = realpath(made, NULL);
+	char *pipe_path = xasprintf("%s/pipe", directory);
+	char *file_path = xasprintf("%s/file", directory);
+	int watch = inotify_init1(IN_NONBLOCK | IN_CLOEXEC);
+	char events[4096];
+	int link;
+
+	(void) state;
+	assert_true(watch >= 0);
+	assert_int_equal(mkfifo(pipe_path, 0600), 0);
+	fclose(fopen(file_path, "w"));
+	assert_true(inotify_add_watch(watch, directory, IN_OPEN) >= 0);
+	assert_fails(directory, "pipe", EISDIR);
+	assert_int_equal(read(watch, events, sizeof(events)), -1);
+	assert_opens(directory, "file", "file");
+	assert_true(read(watch, events, sizeof(events)) > 0);
+	link = open(pipe_path, O_PATH | O_CLOEXEC);
+	assert_int_equal(regular_file_reopen(link), -1);
+	assert_int_equal(errno, EISDIR);
+	assert_int_equal(read(watch, events, sizeof(events)), -1);
+	close(link);
+	close(watch);
+	unlink(pipe_path);
+	unlink(file_path);
+	assert_int_equal(rmdir(directory), 0);
+	free(pipe_path);
+	free(file_path);
+	free(directory);
+}
+
 /* Links of our own are followed, one component at a time; those of others need root to test. */
 static void
 test_links(void **state)
@@ -477,6 +515,7 @@ main(void)
 		cmocka_unit_test(test_damage_to_yaml),
 		cmocka_unit_test(test_damage_to_dotenv),
 		cmocka_unit_test(test_links),
+		cmocka_unit_test(test_nothing_else_is_opened),
 	};
 
 	return cmocka_run_group_tests(tests, make_keys, free_keys);

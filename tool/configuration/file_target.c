@@ -28,6 +28,7 @@
 #include "memory.h"
 #include "primitives.h"
 #include "quote.h"
+#include "source_open.h"
 
 #define TEMPORARY_PREFIX ".nex_backup-"
 #define NONCE_BYTES 6
@@ -131,20 +132,22 @@ read_current(FileTarget *target)
 {
 	struct stat status;
 	ssize_t got;
+	int found;
 	int error;
 	int fd;
 
-	fd = openat(target->parent, target->name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
-	if (fd < 0 && errno == ENOENT)
+	found = openat(target->parent, target->name, O_PATH | O_NOFOLLOW | O_CLOEXEC);
+	if (found < 0 && errno == ENOENT)
 		return true;
-	if (fd < 0 || fstat(fd, &status) != 0)
-	{
-		error = errno;
-		if (fd >= 0)
-			close(fd);
+	fd = found >= 0 ? regular_file_reopen(found) : -1;
+	error = errno;
+	if (found >= 0)
+		close(found);
+	if (fd < 0 && error == EISDIR)
+		return report_path(target->path, "replace", EINVAL);
+	if (fd < 0)
 		return report_path(target->path, "read file", error);
-	}
-	if (!S_ISREG(status.st_mode) || status.st_size > MAX_CONFIGURATION_FILE)
+	if (fstat(fd, &status) != 0 || status.st_size > MAX_CONFIGURATION_FILE)
 	{
 		close(fd);
 		return report_path(target->path, "replace", EINVAL);

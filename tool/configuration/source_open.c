@@ -21,6 +21,7 @@
 #include <limits.h>
 #include <pwd.h>
 #include <stdbool.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/fsuid.h>
@@ -116,7 +117,50 @@ follow(Walk *walk, int link, const struct stat *status)
 	return text[0] != '/' || enter_root(walk);
 }
 
-/* One component: a directory is entered, a link followed, and a file opened into *fd. */
+/* Where others lead, only what is theirs. */
+static bool
+is_of_leader(const Walk *walk, int fd)
+{
+	struct stat status;
+
+	if (walk->led_by == NOBODY)
+		return true;
+	if (fstat(fd, &status) != 0)
+		return false;
+	errno = EPERM;
+	return status.st_uid == walk->led_by;
+}
+
+int
+regular_file_reopen(int found)
+{
+	char path[64];
+	struct stat status;
+	struct stat opened;
+	int fd;
+
+	if (fstat(found, &status) != 0)
+		return -1;
+	errno = S_ISLNK(status.st_mode) ? ELOOP : EISDIR;
+	if (!S_ISREG(status.st_mode))
+		return -1;
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", found);
+	fd = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+	if (fd >= 0 && (fstat(fd, &opened) != 0 || opened.st_ino != status.st_ino ||
+					opened.st_dev != status.st_dev))
+	{
+		close(fd);
+		errno = ESTALE;
+		return -1;
+	}
+	return fd;
+}
+
+/*
+ * One component: a directory is entered, a link followed, and a file opened
+ * into *fd.  Nothing is opened to be read before it is known to be a file, and
+ * whose: a device may do something when it is.
+ */
 static bool
 step(Walk *walk, const char *component, int *fd)
 {
@@ -134,10 +178,10 @@ step(Walk *walk, const char *component, int *fd)
 		buffer_printf(&walk->resolved, "/%s", component);
 		if (S_ISDIR(status.st_mode) && walk->rest[strspn(walk->rest, "/")] != '\0')
 			return enter(walk, found);
-		*fd = openat(walk->directory, component, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
-		good = *fd >= 0 && walk->rest[strspn(walk->rest, "/")] == '\0';
-		if (*fd >= 0 && !good)
+		good = walk->rest[strspn(walk->rest, "/")] == '\0';
+		if (!good)
 			errno = ENOTDIR;
+		good = good && is_of_leader(walk, found) && (*fd = regular_file_reopen(found)) >= 0;
 	}
 	error = errno;
 	close(found);
@@ -168,20 +212,6 @@ walk_path(Walk *walk, int *fd)
 	return good;
 }
 
-/* Where others lead, only what is theirs. */
-static bool
-is_of_leader(const Walk *walk, int fd)
-{
-	struct stat status;
-
-	if (walk->led_by == NOBODY)
-		return true;
-	if (fstat(fd, &status) != 0)
-		return false;
-	errno = EPERM;
-	return status.st_uid == walk->led_by;
-}
-
 static char *
 absolute(const char *path)
 {
@@ -204,7 +234,7 @@ open_as_we_are(const char *path, char **resolved)
 	int error;
 
 	buffer_init(&walk.resolved);
-	if (!walk_path(&walk, &fd) || !is_of_leader(&walk, fd))
+	if (!walk_path(&walk, &fd))
 	{
 		error = errno;
 		if (fd >= 0)

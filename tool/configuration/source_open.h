@@ -21,4 +21,12 @@
  */
 extern int source_open(const char *path, uid_t reader, char **resolved);
 
+/*
+ * Open to be read what was opened with O_PATH, if it is a regular file; -1
+ * with errno otherwise, ELOOP for a symbolic link, EISDIR for all else.  That
+ * very file, by way of /proc, as another one may have its name by now; and
+ * nothing else, as to open and close a device can have an effect.
+ */
+extern int regular_file_reopen(int found);
+
 #endif /* NEX_SOURCE_OPEN_H */
