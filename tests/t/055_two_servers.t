@@ -8,7 +8,7 @@ use NexBackup::Test;
 use Test::More;
 
 my $scratch = File::Temp::tempdir(CLEANUP => 1);
-my $production = start_server('production');
+my $production = start_server('production', wal_level => 'replica', max_wal_senders => 2);
 my $staging = start_server('staging');
 our $repo = new_repository();
 my @none = ('--catalogue', 'none');
@@ -304,6 +304,50 @@ for ([ $production, qr/\A(?!.*another server)/s ], [ $staging, qr/warning: the b
 		like($err, $expected, 'and whose it is');
 		query('postgres', 'DROP DATABASE victim');
 	});
+}
+
+# A copy of a server has the same system identifier, but each of the two has a history of its own.
+{
+	local $repo = new_repository('copies');
+	my @backup = ('backup', '--repo', $repo, '-d', 'crm', @none);
+	my $copy = PostgreSQL::Test::Cluster->new('copy');
+	my ($code, $err);
+
+	$production->backup('copy');
+	$copy->init_from_backup($production, 'copy');
+	$copy->start;
+	query('crm', 'CREATE TABLE more AS SELECT generate_series(1, 10000) AS a');
+	($code, undef, $err) = tool(@backup);
+	is("$code $err", '0 ', 'the original');
+	on($copy, sub {
+		my $said = tool_fails(\@backup, 1, qr/the latest backup in repository .*, crm.*, is of a later state than that of this server.*DETAIL.*of timeline 1, and was at/s, 'a copy that is behind');
+		like($said, qr/HINT: .*--server=NAME.*--same-server/, 'with two ways out');
+		query('crm', 'CREATE TABLE much AS SELECT generate_series(1, 200000) AS a');
+		($code, undef, $err) = tool(@backup);
+		is("$code $err", '0 ', 'one that is ahead is not known as a copy');
+	});
+	tool_fails(\@backup, 1, qr/is of a later state/, 'but then the original is refused');
+	query('crm', 'CREATE TABLE much AS SELECT generate_series(1, 400000) AS a');
+	($code, undef, $err) = tool(@backup);
+	like("$code $err", qr/^0 .*warning: this server has been running for longer than the one that was backed up last, so there may be two/s, 'or warns');
+	on($copy, sub {
+		tool_fails(\@backup, 1, qr/is of a later state/, 'the copy again');
+		tool_ok([ @backup, '--same-server' ], 'a person confirms it');
+		($code, undef, $err) = tool(@backup);
+		is("$code $err", '0 ', 'once');
+		$copy->set_standby_mode;
+		$copy->restart;
+		$copy->promote;
+		wait_until(sub { query('postgres', 'SELECT pg_is_in_recovery()') eq 'f' });
+		query('postgres', 'CHECKPOINT');
+		($code, undef, $err) = tool(@backup);
+		like("$code $err", qr/^0 .*warning: the server has begun a new timeline/s, 'a new timeline is said');
+		($code, undef, $err) = tool(@backup);
+		is("$code $err", '0 ', 'once');
+	});
+	tool_fails(\@backup, 1, qr/is of a later state/, 'and who is on the old one is refused');
+	query('crm', 'DROP TABLE more; DROP TABLE much');
+	$copy->stop('immediate');
 }
 
 # A role that may not read the identifier; an encrypted repository.

@@ -155,6 +155,7 @@ take_snapshot(Backup *backup)
 		!database_settings_read(backup->leader, &backup->database_settings))
 		return false;
 	manifest->snapshot_at = xstrdup(sessions->snapshot.time);
+	free(manifest->server.lsn);
 	manifest->server.lsn = xstrdup(sessions->snapshot.lsn);
 	manifest->totals.large_objects = (uint64_t) backup->nlarge_objects;
 	return start_watch(backup);

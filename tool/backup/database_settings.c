@@ -36,7 +36,13 @@ static const SqlConstant database_query =
 
 static const SqlConstant server_query = SQL("SELECT pg_catalog.current_setting('server_version'), "
 											"pg_catalog.current_setting('server_version_num'),"
-											" pg_catalog.pg_is_in_recovery()");
+											" pg_catalog.pg_is_in_recovery(),"
+											" CASE WHEN pg_catalog.pg_is_in_recovery()"
+											"  THEN pg_catalog.pg_last_wal_replay_lsn()"
+											"  ELSE pg_catalog.pg_current_wal_insert_lsn() END,"
+											" pg_catalog.to_char(pg_catalog.timezone('UTC',"
+											"  pg_catalog.pg_postmaster_start_time()),"
+											"  'YYYY-MM-DD\"T\"HH24:MI:SS.MS\"Z\"')");
 
 static const SqlConstant identity_query =
 	SQL("SELECT s.system_identifier, c.timeline_id"
@@ -111,6 +117,8 @@ server_read(Connection *connection, ManifestServer *server)
 	server->version[strcspn(server->version, " ")] = '\0';
 	server->version_num = (int) strtol(PQgetvalue(result, 0, 1), NULL, 10);
 	server->in_recovery = PQgetvalue(result, 0, 2)[0] == 't';
+	server->lsn = value_or_null(result, 3);
+	server->running_since = value_or_null(result, 4);
 	PQclear(result);
 
 	/* A role may be denied these; then they stay unknown. */

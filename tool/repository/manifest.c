@@ -121,6 +121,7 @@ manifest_free(Manifest *manifest)
 	free(manifest->server.version);
 	free(manifest->server.system_identifier);
 	free(manifest->server.lsn);
+	free(manifest->server.running_since);
 	for (i = 0; i < manifest->nwarnings; i++)
 		free(manifest->warnings[i]);
 	free(manifest->warnings);

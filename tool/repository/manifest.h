@@ -116,6 +116,7 @@ typedef struct ManifestServer
 	char *lsn;
 	int timeline;
 	bool in_recovery;
+	char *running_since;    /* when the server was started; NULL: not known */
 	char label[LABEL_SIZE]; /* of this server in the repository; "": main */
 } ManifestServer;
 

@@ -324,6 +324,8 @@ read_server(Reader *reader, const json_t *root, ManifestServer *server)
 	server->in_recovery = get_flag(reader, object, "in_recovery");
 	if (!json_is_null(json_object_get(object, "timeline")))
 		server->timeline = (int) get_number(reader, object, "timeline", INT32_MAX);
+	if (json_object_get(object, "running_since") != NULL)
+		server->running_since = get_text_or_null(reader, object, "running_since");
 	if (value != NULL && !label_take(json_string_value(value), server->label))
 		broken(reader, "key \"label\" is not the label of another server");
 }

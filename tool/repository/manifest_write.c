@@ -90,6 +90,9 @@ server_json(const ManifestServer *server)
 				  "timeline", server->timeline > 0 ? json_integer(server->timeline) : json_null(),
 				  "lsn", text(server->lsn), "in_recovery", server->in_recovery);
 
+	if (server->running_since != NULL)
+		json_object_set_new(json, "running_since", text(server->running_since));
+
 	/* That of main is left out: so its manifests are those of earlier versions. */
 	if (server->label[0] != '\0')
 		json_object_set_new(json, "label", text(server->label));

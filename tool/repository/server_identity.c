@@ -21,6 +21,7 @@
 #include "seal.h"
 #include "seal_append.h"
 #include "utc_time.h"
+#include "wal_position.h"
 
 #define MAX_RECORD_BYTES 65536
 #define MAX_IDENTIFIERS 100
@@ -399,6 +400,96 @@ check_known(Repository *repository, const Owner *owner, const char *identifier,
 	return good;
 }
 
+/* ---- copies, which have the same identifier ---- */
+
+static bool
+refuse_step_back(const Repository *repository, const Manifest *manifest, const Manifest *latest)
+{
+	char *label = manifest_label(latest);
+	char *shown = printable_name(label);
+	char *detail = xasprintf("The server is at %s of timeline %d, and was at %s of timeline %d.",
+							 manifest->server.lsn, manifest->server.timeline, latest->server.lsn,
+							 latest->server.timeline);
+
+	report_error(
+		EXIT_FAILED, detail,
+		"If either is a copy of the other, back the copy up under a name of its own with "
+		"--server=NAME; backups that it made under this name are not those of this "
+		"server. If this server was set back to an earlier state, say --same-server once.",
+		"the latest backup in repository \"%s\", %s, is of a later state than that of this "
+		"server",
+		repository->storage->location, shown);
+	free(detail);
+	free(shown);
+	free(label);
+	return false;
+}
+
+static void
+warn_of_copy(const Manifest *latest, const char *what)
+{
+	char *label = manifest_label(latest);
+	char *shown = printable_name(label);
+
+	log_warning_hint("If this server, or that of the latest backup, is a copy of the other, back "
+					 "the copy up under a name of its own with --server=NAME.",
+					 "%s (the latest backup is %s)", what, shown);
+	free(shown);
+	free(label);
+}
+
+/* Was this server started before that of the latest backup was, which has made that meanwhile? */
+static bool
+started_before(const ManifestServer *server, const ManifestServer *latest)
+{
+	double now;
+	double then;
+
+	return server->running_since != NULL && latest->running_since != NULL && !server->in_recovery &&
+		   !latest->in_recovery && utc_time_parse(server->running_since, &now) &&
+		   utc_time_parse(latest->running_since, &then) && now < then - 1;
+}
+
+static bool
+compare_histories(const Repository *repository, const Manifest *manifest, const Manifest *latest,
+				  bool same_server)
+{
+	WalPosition now;
+	WalPosition then;
+
+	wal_position_of(&manifest->server, &now);
+	wal_position_of(&latest->server, &then);
+	if (!now.known || !then.known || now.standby || strcmp(now.server, then.server) != 0)
+		return true;
+	if (wal_position_compare(&now, &then) < 0)
+		return same_server || refuse_step_back(repository, manifest, latest);
+	if (started_before(&manifest->server, &latest->server))
+		warn_of_copy(latest, "this server has been running for longer than the one that was backed "
+							 "up last, so there may be two");
+	else if (now.timeline != then.timeline)
+		warn_of_copy(latest, "the server has begun a new timeline, by a failover or a recovery");
+	return true;
+}
+
+static bool
+check_history(Repository *repository, const Owner *owner, const Manifest *manifest,
+			  const Manifest *previous, bool same_server)
+{
+	Manifest *latest = NULL;
+	char *error = NULL;
+	BackupName name;
+	bool good;
+
+	if (previous == NULL && repository_latest(repository, owner, &name))
+		latest = repository_manifest_try(repository, &name, &error);
+	free(error);
+	if (previous == NULL)
+		previous = latest;
+	good = previous == NULL || compare_histories(repository, manifest, previous, same_server);
+	manifest_free(latest);
+	return good;
+}
+
 bool
 server_identity_check(Repository *repository, const Owner *owner, const Manifest *manifest,
 					  const Manifest *previous, bool same_server)
@@ -406,7 +497,8 @@ server_identity_check(Repository *repository, const Owner *owner, const Manifest
 	const char *identifier = manifest->server.system_identifier;
 
 	if (identifier != NULL)
-		return check_known(repository, owner, identifier, previous, same_server);
+		return check_known(repository, owner, identifier, previous, same_server) &&
+			   check_history(repository, owner, manifest, previous, same_server);
 	log_warning_hint("GRANT EXECUTE ON FUNCTION pg_control_system(), pg_control_checkpoint() to "
 					 "the role.",
 					 "the role may not read the system identifier, so it is not known whether this "

@@ -9,6 +9,12 @@
  * the same server is kept in servers/LABEL/server.json, so that it is asked
  * for once.
  *
+ * A copy of a server, by pg_basebackup or a snapshot of its disk, has the same identifier.
+ * Nothing tells for sure that it is a copy, but two servers have two histories:
+ * a backup is refused whose position in the WAL is before that of the latest
+ * one, and one of a server that was started before the one of the latest
+ * backup was, is made with a warning, and so is the first of a new timeline.
+ *
  *-------------------------------------------------------------------------
  */
 #ifndef NEX_SERVER_IDENTITY_H
