@@ -19,7 +19,7 @@
 
 #define COLUMNS 7
 
-static const char *const result_names[] = {"ok", "failed", "skipped", "interrupted"};
+static const char *const result_names[] = {"ok", "failed", "skipped", "interrupted", "incomplete"};
 
 ReportItem *
 cluster_report_add(ClusterReport *report, const char *database)
@@ -68,7 +68,7 @@ print_table(const ClusterReport *report, const char *bytes_heading)
 	for (i = 0; i < report->count; i++)
 	{
 		const ReportItem *item = &report->items[i];
-		bool ok = item->result == ITEM_OK;
+		bool ok = item->result == ITEM_OK || item->result == ITEM_INCOMPLETE;
 		char seconds[32] = "";
 		const char *cells[COLUMNS] = {is_globals(item) ? "(globals)" : item->database,
 									  result_names[item->result],
@@ -122,6 +122,8 @@ cluster_report_print(const ClusterReport *report, const Settings *settings,
 	for (i = 0; i < report->count; i++)
 		json_array_append_new(items, item_json(&report->items[i]));
 	json_object_set_new(head, "failed", json_integer(cluster_report_count(report, ITEM_FAILED)));
+	json_object_set_new(head, "incomplete",
+						json_integer(cluster_report_count(report, ITEM_INCOMPLETE)));
 	json_object_set_new(head, "skipped", json_integer(cluster_report_count(report, ITEM_SKIPPED)));
 	json_object_set_new(head, "databases", items);
 	output_json(head);

@@ -121,15 +121,15 @@ restore_database(RestoreAll *all, const ClusterTargetItem *database)
 	ReportItem *item;
 	RestorePlan plan;
 	bool planned;
+	bool executed;
 	bool good;
 
 	stop_clear();
 	log_forget_errors();
 	format_time(time(NULL), started);
 	planned = restore_plan_of_cluster(&plan, &all->each, all->repository, &database->backup);
-	good = planned && restore_execute(&plan);
-	if (good && plan.incomplete)
-		good = object_errors_report(&plan);
+	executed = planned && restore_execute(&plan);
+	good = executed && (!plan.incomplete || object_errors_report(&plan));
 	item = cluster_report_add(&all->report, database->backup.database);
 	item->backup = xstrdup(database->backup.id);
 	item->has_rows = true;
@@ -139,6 +139,8 @@ restore_database(RestoreAll *all, const ClusterTargetItem *database)
 	item->more = json_pack("{s:I, s:I}", "rows", (json_int_t) item->rows, "raw_bytes",
 						   (json_int_t) item->bytes);
 	finish_item(all, item, good, start);
+	if (executed && plan.incomplete && item->result == ITEM_FAILED)
+		item->result = ITEM_INCOMPLETE;
 	if (planned)
 		restore_record(&plan, good, started);
 	restore_plan_free(&plan);
@@ -228,16 +230,22 @@ static bool
 conclude(RestoreAll *all, bool good)
 {
 	int failed = cluster_report_count(&all->report, ITEM_FAILED);
+	int incomplete = cluster_report_count(&all->report, ITEM_INCOMPLETE);
 
 	if (all->report.count > 0)
 		cluster_report_print(&all->report, all->settings, "size",
 							 json_pack("{s:o, s:s}", "repository", repository_json(all->repository),
 									   "started", all->started));
-	if (failed == 0 || !good)
+	if (failed + incomplete == 0 || !good)
 		return good && !interrupt_counts();
+	if (failed == 0)
+		return report_error(
+			all->damage ? EXIT_INTEGRITY : EXIT_FAILED, NULL,
+			"The messages name the files with the statements that could not be run.",
+			"%d of %d databases were restored, incomplete", incomplete, all->report.count);
 	return report_error(all->damage ? EXIT_INTEGRITY : EXIT_FAILED, NULL,
-						"The reasons stand above; when the causes are mended, \"nex_backup restore "
-						"DB\" restores what is missing.",
+						"Remove the causes that the messages name; then \"nex_backup restore DB\" "
+						"restores what is missing.",
 						"%d of %d restores failed", failed, all->report.count);
 }
 
