@@ -20,7 +20,7 @@ typedef struct Finding
 
 /*
  * Look at all of the extension, and stop at the first finding.  What an update
- * makes anew (views) is not looked into before one.
+ * makes again (views) is not looked into before one.
  */
 extern void foreign_parts_find(Oid extension, bool before_update, Finding *finding);
 

@@ -213,7 +213,7 @@ note_written(ObjectStore *store, const ManifestObject *object, StorageWrite how)
 	pthread_mutex_unlock(&store->lock);
 }
 
-/* May we read it?  What we may not is of no use to a restore, and is written anew. */
+/* May we read it?  What we may not read is of no use to a restore, and is written again. */
 static bool
 readable(Storage *storage, const char *path)
 {

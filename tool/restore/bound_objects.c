@@ -12,7 +12,7 @@
  * meanwhile, which a session that is not a superuser's cannot prevent, or is
  * nothing that the backup has an entry for.
  *
- * What stands in pg_depend with the id of this transaction was made by it;
+ * What is in pg_depend with the id of this transaction was made by it;
  * triggers and foreign keys that a partition gets from its root are the root's.
  *
  *-------------------------------------------------------------------------

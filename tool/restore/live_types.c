@@ -145,7 +145,7 @@ static const char function_query[] =
 	" AND pg_catalog.starts_with($2::pg_catalog.text, f.proname || '('))";
 
 /*
- * Of words that stand in front of parentheses in the CHECK constraint of a
+ * Of words before parentheses in the CHECK constraint of a
  * domain: is one neither a function of PostgreSQL that is immutable, and never
  * volatile, nor a word of SQL?
  */
