@@ -63,7 +63,10 @@ static const Kind kinds[] = {
 	 "SELECT pg_catalog.count(*) FROM pg_catalog.pg_inherits h JOIN pg_catalog.pg_class c"
 	 " ON c.oid = h.inhrelid WHERE c.relispartition"},
 	{"TRIGGER", NULL,
-	 "SELECT pg_catalog.count(*) FROM pg_catalog.pg_trigger WHERE NOT tgisinternal"},
+	 /* Of a partition's copy, pg_dump lists whether it is enabled, if that differs. */
+	 "SELECT pg_catalog.count(*) FROM pg_catalog.pg_trigger t LEFT JOIN pg_catalog.pg_trigger u"
+	 " ON u.oid = t.tgparentid WHERE (NOT t.tgisinternal AND t.tgparentid = 0)"
+	 " OR t.tgenabled <> u.tgenabled"},
 	{"RULE", NULL,
 	 "SELECT pg_catalog.count(*) FROM pg_catalog.pg_rewrite w JOIN pg_catalog.pg_class c"
 	 " ON c.oid = w.ev_class WHERE w.oid >= 16384"},
