@@ -180,8 +180,11 @@ sub killed_by
 	for my $test (@{ $mutant->{tests} })
 	{
 		next if passes($test);
-		my ($failure) = slurp($log) =~ /^(?:not ok \d+ - |\[  FAILED  \] )(.*)/m;
+		my $output = slurp($log);
+		my ($failure) = $output =~ /^(?:\s*not ok \d+(?: - )?|\[  FAILED  \] )(.*)/m;
 
+		# A test that died says why before all else that it says at its end.
+		($failure) = $output =~ /^(?!ok |#)(\S.*)/m unless defined $failure;
 		return $test . (defined $failure ? ": $failure" : '');
 	}
 	return;
