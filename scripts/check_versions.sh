@@ -16,14 +16,14 @@
 #   trees stay, so a second run is quick; remove the directory to have newer ones.
 #
 #   NEXB_TREES     where the trees are (default ${XDG_CACHE_HOME:-/var/cache}/nex_backup)
-#   NEXB_MIRROR    the mirror (default http://deb.debian.org/debian)
+#   NEXB_MIRROR    the mirror (default: debootstrap's own)
 #   NEXB_SUITE=0   leaves out the suite inside the trees
 #   TESTS          which end-to-end tests the suite runs, as for check.sh
 set -uo pipefail
 
 top=$(cd "$(dirname "$0")/.." && pwd -P)
 trees=${NEXB_TREES:-${XDG_CACHE_HOME:-/var/cache}/nex_backup}
-mirror=${NEXB_MIRROR:-http://deb.debian.org/debian}
+mirror=${NEXB_MIRROR:-}
 work=
 failed=0
 clusters=() # RELEASE:DIRECTORY, the directory as it is named inside the tree; or :DIRECTORY
@@ -73,7 +73,7 @@ make_tree()
 		mkdir -p "$trees"
 		rm -rf "$tree.partial"
 		printf 'debootstrap %s\n' "$release"
-		debootstrap --variant=minbase --include=make "$release" "$tree.partial" "$mirror" >"$work/debootstrap.log" 2>&1 ||
+		debootstrap --variant=minbase --include=make "$release" "$tree.partial" ${mirror:+"$mirror"} >"$work/debootstrap.log" 2>&1 ||
 			{ tail -n 20 "$work/debootstrap.log"; die "debootstrap of $release failed"; }
 		mv "$tree.partial" "$tree"
 	fi
