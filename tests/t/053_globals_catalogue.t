@@ -3,6 +3,7 @@ use strict;
 use warnings;
 
 use NexBackup::Test;
+use POSIX qw(strftime);
 use Test::More;
 
 my $node = start_server('main');
@@ -115,6 +116,8 @@ is(query('postgres', "SELECT state FROM nex_backup.runs WHERE kind = 'restore' A
 
 # With a database of that name the word could mean either.
 create_database('globals');
+my %taken = map { $_->{backup} => 1 } @{ tool_json('globals', 'list', '--repo', $repo)->{backups} };
+sleep 1 if $taken{ strftime('%Y%m%dT%H%M%SZ', gmtime) };    # an ID that both have would be ambiguous
 tool_ok([ 'backup', '--repo', $repo, '-d', 'globals' ], 'a database called globals');
 ok(!eval { query('postgres', "SELECT nex_backup_verify('globals', '$repo')"); 1 }, 'the word alone is refused');
 like($@, qr/backup "globals" is ambiguous/, 'as ambiguous');
