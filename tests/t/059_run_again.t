@@ -92,6 +92,75 @@ for my $how ([ '--to', 'again' ], [ '--drop', '--yes' ], [ '--to', 'again', '-U'
 }
 is(query('again', 'SELECT count(*) FROM t'), 200000, 'all rows');
 
+# Killed when it had created the database, and could not yet say what it is.
+sub killed_at_once
+{
+	my (@restore) = @_;
+	my $release = hold_lock('postgres', 'pg_catalog.pg_shdescription IN SHARE MODE');
+	my $log = File::Temp->new;
+	my $pid = start_tool("$log", @restore);
+	my $waiting = "FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND query LIKE '%COMMENT ON DATABASE%'";
+
+	wait_until(sub { query('postgres', "SELECT count(*) $waiting") }) or diag(read_bytes("$log"));
+	kill 'KILL', $pid;
+	finish_tool($pid);
+	wait_until(sub { query('postgres', "SELECT count(pg_terminate_backend(pid)) $waiting") eq '0' });
+	$release->();
+	return;
+}
+
+sub doctor_says { my ($name) = @_; return (grep { $_->{name} eq 'databases' && $_->{detail} =~ /^"\Q$name\E"/ } @{ tool_json('doctor', '--repo', $repo, '-d', 'postgres')->{checks} })[0] }
+
+my $small = latest_id($repo, 'small');
+my @maker = ('-U', 'maker', '--no-owner');
+for my $case (
+	# where, what it is loaded as, what doctor says, arguments
+	[ 'bare', 'bare', qr/next restore.*DROP DATABASE bare;/, '--to', 'bare' ],
+	[ 'small', "small_restore_$small", qr/next restore.*DROP DATABASE "small_restore_$small";/, '--drop', '--yes' ],
+	[ 'bare', 'bare', qr/next restore.*ask its owner/, '--to', 'bare', @maker ],
+	[ 'bare', "bare_restore_$small", qr/next restore.*ask its owner/, '--to', 'bare', '--drop', '--yes', @maker ])
+{
+	my ($target, $loaded, $hint, @arguments) = @$case;
+	my @restore = ('restore', '--repo', $repo, 'small', @arguments);
+	my $how = "at once, @arguments";
+
+	query('postgres', "DROP DATABASE IF EXISTS $target") if $loaded eq 'bare';
+	killed_at_once(@restore);
+	ok(exists_database($loaded), "$how: killed");
+	my $says = doctor_says($loaded);
+	is($says->{status}, 'warning', "$how: doctor finds it");
+	like($says->{hint}, $hint, "$how: and says what to do");
+	tool_fails([ @restore, '--table', 't' ], 1, qr/accepts no connections.*was killed.*HINT:.*Restore the whole backup/s, "$how: a part does not remove it")
+	  if $loaded eq 'bare';
+	($code, $out, $err) = tool(@restore);
+	is($code, 0, "$how: run again") or diag($err);
+	like($err, qr/removed database "$loaded", which an earlier restore has left incomplete/, "$how: what was left is removed");
+	is(scalar(grep { /_restore_/ } @{ database_names() }), 0, "$how: nothing is left");
+	is(query('postgres', "SELECT datallowconn, datconnlimit, has_database_privilege('eve', oid, 'CONNECT') FROM pg_database WHERE datname = '$target'"), 't|-1|t', "$how: open to all");
+}
+
+# What somebody else has closed like that is not removed.
+my @like_that = ('ALTER DATABASE bare CONNECTION LIMIT 0', 'ALTER DATABASE bare ALLOW_CONNECTIONS false');
+for my $case (
+	[ 'with a table', qr/accepts no connections, and is not empty/, 'there: CREATE TABLE precious ()', @like_that ],
+	[ 'with a schema', qr/accepts no connections, and is not empty/, 'there: CREATE SCHEMA precious', @like_that ],
+	[ 'of another role', qr/"bare" accepts no connections\n.*HINT:.*--drop/, 'ALTER DATABASE bare OWNER TO eve', @like_that ],
+	[ 'with a comment', qr/"bare" accepts no connections\n.*HINT:.*--drop/, q(COMMENT ON DATABASE bare IS 'mine'), @like_that ],
+	[ 'with a setting', qr/"bare" accepts no connections\n.*HINT:.*--drop/, 'ALTER DATABASE bare SET work_mem = 64', @like_that ],
+	[ 'with a grant', qr/"bare" accepts no connections\n.*HINT:.*--drop/, 'GRANT CONNECT ON DATABASE bare TO eve', @like_that ])
+{
+	my ($name, $error, @statements) = @$case;
+
+	query('postgres', 'DROP DATABASE IF EXISTS bare');
+	create_database('bare');
+	/^there: (.*)/ ? query('bare', $1) : query('postgres', $_) for @statements;
+	my $row = q(SELECT oid, datallowconn, datconnlimit, datacl, shobj_description(oid, 'pg_database') FROM pg_database WHERE datname = 'bare');
+	my $before = query('postgres', $row);
+	tool_fails([ 'restore', '--repo', $repo, 'small', '--to', 'bare' ], 1, $error, "$name: refused");
+	is(query('postgres', $row), $before, "$name: and as it was");
+}
+query('postgres', 'DROP DATABASE bare');
+
 # A part removes nothing, not even that.
 run_while(sub { my ($pid) = @_; wait_until(sub { exists_database('again_part') && query('postgres', q(SELECT shobj_description(oid, 'pg_database') FROM pg_database WHERE datname = 'again_part')) ne '' }); kill 'KILL', $pid },
 	'restore', '--repo', $repo, 'big', '--to', 'again_part', '--table', 't');

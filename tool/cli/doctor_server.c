@@ -226,9 +226,69 @@ say_leftover(Doctor *doctor, const char *name, const char *comment, const char *
 	free(printable);
 }
 
+/* A database that says nothing: a restore may have been killed before, or after, it did. */
+static void
+say_unmarked(Doctor *doctor, const char *name, const char *owner, bool unmarked, bool ours)
+{
+	char *shown = printable_name(name);
+	char *by = printable_name(owner);
+	Buffer hint;
+
+	buffer_init(&hint);
+	buffer_append_string(&hint, unmarked
+									? "The next restore of that database replaces it, if it is "
+									  "empty.  If no restore is running, and "
+									: "It may be complete.  If ");
+	if (!ours)
+		buffer_append_string(&hint, "you do not know it, ask its owner.");
+	else
+	{
+		buffer_append_string(&hint, "nobody needs it: DROP DATABASE ");
+		quote_identifier_shown(&hint, name);
+		buffer_append_char(&hint, ';');
+	}
+	if (unmarked)
+		doctor_say(doctor, CHECK_WARNING, "databases", hint.data,
+				   "\"%s\" of \"%s\" accepts no connections; a restore that was killed just after "
+				   "CREATE DATABASE leaves one like this",
+				   shown, by);
+	else
+		doctor_say(doctor, CHECK_OK, "databases", hint.data,
+				   "\"%s\" of \"%s\" has a name that restore --drop gives to what it loads", shown,
+				   by);
+	buffer_free(&hint);
+	free(by);
+	free(shown);
+}
+
+static int
+check_unmarked(Doctor *doctor, Connection *connection)
+{
+	PGresult *result = connection_query(
+		connection,
+		SQL("SELECT d.datname, r.rolname, " IS_UNMARKED ", r.rolsuper"
+			"  OR r.rolname IN (session_user, current_user)"
+			"  FROM pg_catalog.pg_database d JOIN pg_catalog.pg_roles r ON r.oid = d.datdba"
+			" WHERE " IS_UNMARKED " OR (d.datname ~ '_restore_[0-9]{8}T[0-9]{6}Z(_[0-9]+)?$'"
+			"  AND coalesce(pg_catalog.shobj_description(d.oid, 'pg_database'), '')"
+			"   !~ '^nex_backup: '"
+			"  AND NOT EXISTS (SELECT FROM pg_catalog.pg_stat_activity a WHERE a.datid = d.oid))"
+			" ORDER BY 1"),
+		0, NULL);
+	int count = result != NULL ? PQntuples(result) : 0;
+	int i;
+
+	for (i = 0; i < count; i++)
+		say_unmarked(doctor, PQgetvalue(result, i, 0), PQgetvalue(result, i, 1),
+					 PQgetvalue(result, i, 2)[0] == 't', PQgetvalue(result, i, 3)[0] == 't');
+	PQclear(result);
+	return count;
+}
+
 static void
 check_databases(Doctor *doctor, Connection *connection)
 {
+	int unmarked = check_unmarked(doctor, connection);
 	PGresult *result;
 	int i;
 
@@ -254,7 +314,7 @@ check_databases(Doctor *doctor, Connection *connection)
 		say_leftover(doctor, PQgetvalue(result, i, 0), PQgetvalue(result, i, 1),
 					 PQgetvalue(result, i, 4), PQgetvalue(result, i, 2)[0] == 't',
 					 PQgetvalue(result, i, 3)[0] == 't', PQgetvalue(result, i, 5)[0] == 't');
-	if (PQntuples(result) == 0)
+	if (PQntuples(result) == 0 && unmarked == 0)
 		doctor_say(doctor, CHECK_OK, "databases", NULL, "no leftovers of restores");
 	PQclear(result);
 }

@@ -113,10 +113,12 @@ find_occupied(const ClusterTarget *target, Repository *repository, Connection *c
 		LeftBy left = LEFT_BY_OTHERS;
 
 		if (!target_database_exists(connection, item->backup.database, &exists) ||
-			(exists && !target_database_is_empty(server, item->backup.database, &empty)) ||
-			(!empty &&
+			(exists &&
 			 !left_database_look(&(LeftWhere){connection, server, repository, &item->backup},
-								 item->backup.database, &left)))
+								 item->backup.database, &left)) ||
+			(exists && left != LEFT_UNMARKED &&
+			 (!target_database_accepts(connection, item->backup.database) ||
+			  !target_database_is_empty(server, item->backup.database, &empty))))
 			return false;
 
 		/* What a restore that was killed has left, its turn replaces. */

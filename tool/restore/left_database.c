@@ -18,6 +18,11 @@
  *
  * If one is missing, it is a database like any other, which is not removed.
  *
+ * A restore that was killed as soon as it had created the database could not
+ * write the comment.  Such a database is closed as no other (IS_UNMARKED), so
+ * that nobody can look into it either: target_database.c does, before it
+ * removes it.
+ *
  * Whether the restore is still running, the server knows: its session, whose
  * process is in the comment, or any session in the database.  Those of a
  * restore that was killed need a moment to notice that.
@@ -33,21 +38,44 @@
 
 #include "interrupt.h"
 #include "memory.h"
+#include "quote.h"
 #include "restore_mark.h"
 
 #define LOOKS 20
 #define LOOK_INTERVAL_MS 250
+#define UNMARKED_LOOKS 4 /* a restore that is alive marks it at once */
 
 static const SqlConstant look_query =
 	SQL("SELECT pg_catalog.shobj_description(d.oid, 'pg_database'),"
 		" (o.rolname IN (session_user, current_user) OR (o.rolsuper AND"
-		"  (SELECT m.rolsuper FROM pg_catalog.pg_roles m WHERE m.rolname = session_user)))"
-		" AND " MARK_IS_OF_OWNER ","
+		"  (SELECT m.rolsuper FROM pg_catalog.pg_roles m WHERE m.rolname = session_user))),"
+		" " MARK_IS_OF_OWNER ","
 		" EXISTS (SELECT FROM pg_catalog.pg_stat_activity a WHERE a.datid = d.oid"
 		"  AND a.backend_type = 'client backend' AND a.pid <> pg_catalog.pg_backend_pid()),"
-		" " MARKED_IS_CLOSED ", d.datconnlimit = -2"
+		" " MARKED_IS_CLOSED ", d.datconnlimit = -2, " IS_UNMARKED ","
+		" EXISTS (SELECT FROM pg_catalog.pg_stat_activity a WHERE a.usesysid = d.datdba"
+		"  AND pg_catalog.starts_with(a.query, $2::pg_catalog.text))"
 		" FROM pg_catalog.pg_database d JOIN pg_catalog.pg_roles o ON o.oid = d.datdba"
 		" WHERE d.datname = $1::pg_catalog.name");
+
+/* The columns of look_query. */
+enum
+{
+	LOOK_COMMENT,
+	LOOK_OURS,
+	LOOK_WRITTEN_BY_OWNER,
+	LOOK_IN_USE,
+	LOOK_CLOSED,
+	LOOK_HALF_DROPPED,
+	LOOK_UNMARKED,
+	LOOK_BEING_CREATED
+};
+
+static bool
+is_true(const PGresult *result, int column)
+{
+	return PQgetvalue(result, 0, column)[0] == 't';
+}
 
 /* Tables with rows of their own, and how many were written in any way; those of extensions apart.
  */
@@ -175,17 +203,34 @@ holds_only(const LeftWhere *where, const BackupName *marked, const char *name)
 static LeftBy
 verdict(const LeftWhere *where, const BackupName *marked, const char *name, const PGresult *result)
 {
-	bool closed = PQgetvalue(result, 0, 3)[0] == 't';
-	bool half_dropped = PQgetvalue(result, 0, 4)[0] == 't';
+	return is_true(result, LOOK_HALF_DROPPED) ||
+				   (is_true(result, LOOK_CLOSED) && holds_only(where, marked, name))
+			   ? LEFT_MADE
+			   : LEFT_BY_OTHERS;
+}
 
-	return half_dropped || (closed && holds_only(where, marked, name)) ? LEFT_MADE : LEFT_BY_OTHERS;
+/* What is asked of the database; the statement that created it is the last one of its session. */
+static PGresult *
+ask(const LeftWhere *where, const char *name)
+{
+	const char *params[2] = {name};
+	PGresult *result;
+	Buffer created;
+
+	buffer_init(&created);
+	buffer_append_string(&created, "CREATE DATABASE ");
+	quote_identifier(&created, name);
+	buffer_append_string(&created, NEW_DATABASE_OPTIONS);
+	params[1] = created.data;
+	result = connection_query(where->maintenance, look_query, 2, params);
+	buffer_free(&created);
+	return result;
 }
 
 static bool
 look(const LeftWhere *where, const char *name, LeftBy *left)
 {
-	const char *params[1] = {name};
-	PGresult *result = connection_query(where->maintenance, look_query, 1, params);
+	PGresult *result = ask(where, name);
 	BackupName marked = *where->backup;
 	bool taken = false;
 	MarkSession session = {0, 0};
@@ -193,13 +238,16 @@ look(const LeftWhere *where, const char *name, LeftBy *left)
 	bool good = result != NULL;
 
 	*left = LEFT_BY_OTHERS;
-	if (good && PQntuples(result) == 1 && !PQgetisnull(result, 0, 0) &&
-		PQgetvalue(result, 0, 1)[0] == 't' &&
-		restore_mark_of(PQgetvalue(result, 0, 0), &marked, &session, &taken))
+	if (!good || PQntuples(result) != 1 || !is_true(result, LOOK_OURS))
+		;
+	else if (is_true(result, LOOK_UNMARKED))
+		*left = is_true(result, LOOK_BEING_CREATED) ? LEFT_RUNNING : LEFT_UNMARKED;
+	else if (!PQgetisnull(result, 0, LOOK_COMMENT) && is_true(result, LOOK_WRITTEN_BY_OWNER) &&
+			 restore_mark_of(PQgetvalue(result, 0, LOOK_COMMENT), &marked, &session, &taken))
 	{
 		good = find_session(where->maintenance, session.pid, &began);
 		if ((began == session.began && session.pid != PQbackendPID(where->maintenance->pg)) ||
-			PQgetvalue(result, 0, 2)[0] == 't')
+			is_true(result, LOOK_IN_USE))
 			*left = LEFT_RUNNING;
 		else if (good)
 			*left = taken ? LEFT_TAKEN : verdict(where, &marked, name, result);
@@ -214,8 +262,10 @@ left_database_look(const LeftWhere *where, const char *name, LeftBy *left)
 	bool good;
 	int i;
 
-	for (i = 0; (good = look(where, name, left)) && *left == LEFT_RUNNING && i < LOOKS &&
-				!stop_requested();
+	for (i = 0;
+		 (good = look(where, name, left)) &&
+		 ((*left == LEFT_RUNNING && i < LOOKS) || (*left == LEFT_UNMARKED && i < UNMARKED_LOOKS)) &&
+		 !stop_requested();
 		 i++)
 		poll(NULL, 0, LOOK_INTERVAL_MS);
 	return good;

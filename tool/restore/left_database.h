@@ -17,6 +17,7 @@ typedef enum LeftBy
 	LEFT_BY_OTHERS, /* not by a restore of ours, as far as can be known */
 	LEFT_RUNNING,   /* a restore is filling it */
 	LEFT_MADE,      /* made by a restore that has ended */
+	LEFT_UNMARKED,  /* likewise, before it could say so; empty, unless it is something else */
 	LEFT_TAKEN      /* was there, empty, when a restore took it that has ended */
 } LeftBy;
 

@@ -105,6 +105,13 @@ look_for_left(const RestorePlan *plan, const char *name, LeftBy *left)
 	return left_database_look(&where, name, left);
 }
 
+/* By a restore that has ended: it is removed, and made again. */
+static bool
+was_made(LeftBy left)
+{
+	return left == LEFT_MADE || left == LEFT_UNMARKED;
+}
+
 /* A name to load under that is free, or taken by what an earlier restore has left. */
 static bool
 choose_working_name(RestorePlan *plan)
@@ -123,7 +130,7 @@ choose_working_name(RestorePlan *plan)
 			return false;
 		if (left == LEFT_RUNNING)
 			return refuse_running(plan->working);
-		if (left == LEFT_MADE)
+		if (was_made(left))
 		{
 			plan->leftover = true;
 			return true;
@@ -204,7 +211,7 @@ plan_left(RestorePlan *plan, LeftBy left)
 
 	if (left == LEFT_RUNNING)
 		return refuse_running(plan->database);
-	if (left == LEFT_MADE && !plan->partial)
+	if (was_made(left) && !plan->partial)
 	{
 		plan->leftover = true;
 		plan->working = xstrdup(plan->database);
@@ -219,11 +226,13 @@ plan_left(RestorePlan *plan, LeftBy left)
 	{
 		shown = printable_name(plan->database);
 		report_error(EXIT_FAILED, "An earlier restore into it was killed.",
-					 left == LEFT_MADE
+					 was_made(left)
 						 ? "Restore the whole backup again, which replaces it; or drop it first."
 						 : "--drop puts a new database in its place; or empty it, and \"nex_backup "
 						   "doctor\" shows the commands that give it back.",
-					 "database \"%s\" holds a part of the backup", shown);
+					 left == LEFT_UNMARKED ? "database \"%s\" accepts no connections"
+										   : "database \"%s\" holds a part of the backup",
+					 shown);
 		free(shown);
 		return false;
 	}
@@ -263,8 +272,11 @@ plan_existing(RestorePlan *plan)
 		return false;
 
 	/* What is there is kept with --drop, and by a part. */
-	if (left == LEFT_RUNNING || (left == LEFT_MADE && (plan->partial || !plan->settings->drop)))
+	if (left == LEFT_RUNNING || (was_made(left) && (plan->partial || !plan->settings->drop)))
 		return plan_left(plan, left);
+	if ((plan->partial || !plan->settings->drop) &&
+		!target_database_accepts(plan->maintenance, plan->database))
+		return false;
 	if (plan->partial)
 	{
 		plan->in_place = true;

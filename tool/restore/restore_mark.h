@@ -60,6 +60,18 @@ extern char *restore_mark(const BackupName *backup, const MarkSession *session,
 	"coalesce(d.datacl, pg_catalog.acldefault('d', d.datdba))) a WHERE a.grantee <> d.datdba"      \
 	" AND a.privilege_type = 'CONNECT')))"
 
+/* How the statement that creates a database goes on behind the name. */
+#define NEW_DATABASE_OPTIONS " WITH TEMPLATE template0 ALLOW_CONNECTIONS false CONNECTION LIMIT 0"
+
+/*
+ * Has d what only a database has that a restore has created and not yet marked?  It is closed in
+ * two ways at once, which nobody needs who closes one, and nothing was said or granted of it since.
+ */
+#define IS_UNMARKED                                                                                \
+	"(NOT d.datallowconn AND d.datconnlimit = 0 AND NOT d.datistemplate AND d.datacl IS NULL"      \
+	" AND pg_catalog.shobj_description(d.oid, 'pg_database') IS NULL"                              \
+	" AND NOT EXISTS (SELECT FROM pg_catalog.pg_db_role_setting s WHERE s.setdatabase = d.oid))"
+
 /*
  * Is it the mark of a restore of this database, as this version writes it?
  * Sets the id of *backup.  *taken: the target existed before, as an empty

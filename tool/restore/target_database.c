@@ -81,6 +81,31 @@ target_database_exists(Connection *maintenance, const char *name, bool *exists)
 }
 
 bool
+target_database_accepts(Connection *maintenance, const char *name)
+{
+	const char *params[1] = {name};
+	PGresult *result = connection_query(
+		maintenance,
+		SQL("SELECT FROM pg_catalog.pg_database d WHERE d.datname = $1::pg_catalog.name"
+			" AND NOT d.datallowconn"),
+		1, params);
+	bool good = result != NULL;
+
+	if (good && PQntuples(result) > 0)
+	{
+		char *shown = printable_name(name);
+
+		good = report_error(EXIT_FAILED, NULL,
+							"Give another name with --to, replace it with --drop (the old one is "
+							"kept), or open it with ALTER DATABASE ... ALLOW_CONNECTIONS true.",
+							"database \"%s\" accepts no connections", shown);
+		free(shown);
+	}
+	PQclear(result);
+	return good;
+}
+
+bool
 target_database_is_empty(const ConnectionTarget *target, const char *name, bool *empty)
 {
 	ConnectionTarget *there = target_with_database(target, name);
@@ -144,10 +169,11 @@ append_locale(Buffer *sql, const ManifestDatabase *database, int version)
 }
 
 /*
- * A superuser's new database is marked.  That of another role is also opened
- * to its owner, in the same transaction, as a mark counts only where nothing
- * has changed since (restore_mark.h).  Nobody could connect before: whoever is
- * let in stays, and PUBLIC could.
+ * A new database is marked, and opened to superusers or, where the restore is
+ * not one's, to its owner: in one transaction, as a mark counts only where
+ * nothing has changed since (restore_mark.h).  Nobody could connect before:
+ * whoever is let in stays, and PUBLIC could.  To an owner who is no superuser
+ * a limit would apply, too.
  */
 static bool
 mark(RestorePlan *plan)
@@ -163,11 +189,16 @@ mark(RestorePlan *plan)
 	sql_init(&sql);
 	if (!plan->superuser)
 	{
-		sql_append(&sql, "ALTER DATABASE ");
+		sql_append(&sql, "REVOKE CONNECT, TEMPORARY ON DATABASE ");
 		sql_identifier(&sql, plan->working);
-		sql_append(&sql, " ALLOW_CONNECTIONS true; ");
+		sql_append(&sql, " FROM PUBLIC; ");
 	}
-	sql_append(&sql, "COMMENT ON DATABASE ");
+	sql_append(&sql, "ALTER DATABASE ");
+	sql_identifier(&sql, plan->working);
+	sql_append(&sql, " ALLOW_CONNECTIONS true");
+	if (!plan->superuser)
+		sql_append(&sql, " CONNECTION LIMIT -1");
+	sql_append(&sql, "; COMMENT ON DATABASE ");
 	sql_identifier(&sql, plan->working);
 	sql_append(&sql, " IS ");
 	sql_literal(&sql, text);
@@ -257,23 +288,17 @@ limit_connections(RestorePlan *plan, int limit)
 	return good;
 }
 
-/* To whoever is no superuser and owns the new database, a limit would apply, too. */
+/* What mark() took from it. */
 static bool
-close_to_public(RestorePlan *plan, bool closed)
+open_to_public(RestorePlan *plan)
 {
 	SqlText sql;
 	bool good;
 
 	sql_init(&sql);
-	if (closed)
-		sql_append(&sql, "REVOKE CONNECT, TEMPORARY ON DATABASE ");
-	else
-		sql_append(&sql, "GRANT CONNECT, TEMPORARY ON DATABASE ");
+	sql_append(&sql, "GRANT CONNECT, TEMPORARY ON DATABASE ");
 	sql_identifier(&sql, plan->working);
-	if (closed)
-		sql_append(&sql, " FROM PUBLIC");
-	else
-		sql_append(&sql, " TO PUBLIC");
+	sql_append(&sql, " TO PUBLIC");
 	good = connection_command(plan->maintenance, &sql);
 	sql_free(&sql);
 	return good;
@@ -355,7 +380,7 @@ target_database_create(RestorePlan *plan)
 	buffer_init(&sql);
 	buffer_append_string(&sql, "CREATE DATABASE ");
 	quote_identifier(&sql, plan->working);
-	buffer_append_string(&sql, " WITH TEMPLATE template0");
+	buffer_append_string(&sql, NEW_DATABASE_OPTIONS);
 	append_option(&sql, "ENCODING", database->encoding);
 	append_locale(&sql, database, connection_version(plan->maintenance));
 	if (strcmp(database->tablespace, "pg_default") != 0 && !plan->settings->no_tablespaces &&
@@ -365,15 +390,9 @@ target_database_create(RestorePlan *plan)
 		buffer_append_string(&sql, " TABLESPACE ");
 		quote_identifier(&sql, database->tablespace);
 	}
-	if (plan->superuser)
-		buffer_append_string(&sql, " CONNECTION LIMIT 0");
-	else
-		buffer_append_string(&sql, " ALLOW_CONNECTIONS false");
 	good = connection_command(plan->maintenance, sql.data);
 	buffer_free(&sql);
 	plan->created = good;
-	if (good && !plan->superuser)
-		good = close_to_public(plan, true);
 	plan->closed = good;
 	return good && mark(plan);
 }
@@ -394,7 +413,7 @@ target_database_finish(RestorePlan *plan)
 	good = connection_commandf(plan->maintenance, "COMMENT ON DATABASE %s IS NULL", name.data);
 	buffer_free(&name);
 	if (good && plan->created && !plan->superuser)
-		good = close_to_public(plan, false);
+		good = open_to_public(plan);
 	return good && (plan->settings->no_owner || set_owner(plan));
 }
 
@@ -508,6 +527,31 @@ drop(RestorePlan *plan)
 	return good;
 }
 
+/*
+ * One that an earlier restore could not mark is marked, and looked into.  What
+ * is not empty was closed by somebody else, and becomes what it was.
+ */
+static bool
+look_into_unmarked(RestorePlan *plan, const char *shown)
+{
+	bool empty = false;
+	SqlText sql;
+
+	if (!mark(plan) || !target_database_is_empty(plan->target, plan->working, &empty) || empty)
+		return empty;
+	sql_init(&sql);
+	sql_append(&sql, "COMMENT ON DATABASE ");
+	sql_identifier(&sql, plan->working);
+	sql_append(&sql, " IS NULL; ALTER DATABASE ");
+	sql_identifier(&sql, plan->working);
+	sql_append(&sql, " ALLOW_CONNECTIONS false CONNECTION LIMIT 0");
+	(void) connection_command(plan->maintenance, &sql);
+	sql_free(&sql);
+	return report_error(EXIT_FAILED, NULL,
+						"Rename it, or open it with ALTER DATABASE and look what is in it.",
+						"database \"%s\" accepts no connections, and is not empty", shown);
+}
+
 /* What an earlier restore left where this one begins. */
 static bool
 drop_leftover(RestorePlan *plan)
@@ -522,12 +566,14 @@ drop_leftover(RestorePlan *plan)
 	if (good && left == LEFT_RUNNING)
 		good = report_error(EXIT_LOCKED, NULL, "Wait until it has ended.",
 							"another restore is filling database \"%s\"", shown);
+	else if (good && left == LEFT_UNMARKED)
+		good = look_into_unmarked(plan, shown);
 	else if (good && left != LEFT_MADE)
 		good = report_error(EXIT_FAILED, NULL, "Try again.",
 							"database \"%s\", which an earlier restore has left, was changed "
 							"meanwhile",
 							shown);
-	else if (good && !drop(plan))
+	if (good && !drop(plan))
 		good = report_error(EXIT_FAILED, connection_message(plan->maintenance), NULL,
 							"could not remove database \"%s\", which an earlier restore has left",
 							shown);

@@ -24,6 +24,9 @@
 /* Does a database exist on the server?  False (reported) on failure. */
 extern bool target_database_exists(Connection *maintenance, const char *name, bool *exists);
 
+/* Can a superuser at least connect to it?  False (reported) if not. */
+extern bool target_database_accepts(Connection *maintenance, const char *name);
+
 /* Does it hold anything that a user made?  False (reported) on failure. */
 extern bool target_database_is_empty(const ConnectionTarget *target, const char *name, bool *empty);
 
