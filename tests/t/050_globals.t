@@ -3,6 +3,7 @@
 use strict;
 use warnings;
 
+use Digest::SHA qw(sha256_hex);
 use File::Temp ();
 use IPC::Run ();
 use NexBackup::Test;
@@ -284,6 +285,88 @@ like($stderr, qr/become members of roles that existed before: "eve" of "crew"\n/
 unlike((tool('globals', 'restore', '--repo', $claimed, @mapping))[2], qr/members of roles/, 'but not what is so already');
 query('postgres', 'DROP ROLE eve, adm, dba, late, crew, between');
 is(cluster_globals($bare), $expected, 'all of it is gone');
+
+# The same goes for settings in a database, which come with its backup.
+sub roles_settings
+{
+	return query('postgres', q(SELECT coalesce(string_agg(r.rolname || ': ' || array_to_string(setconfig, ' '), '; ' ORDER BY r.rolname), '')
+	  FROM pg_db_role_setting s JOIN pg_roles r ON r.oid = setrole JOIN pg_database d ON d.oid = setdatabase)
+	  . " WHERE datname = '$_[0]'");
+}
+sub without_powers # as earlier versions wrote it
+{
+	my ($repository) = @_;
+	my ($manifest) = glob("$repository/backups/shop/*.json");
+	my $text = read_bytes($manifest);
+
+	$text =~ s/,\s*"role_powers":\s*\[[^]]*\]// or die 'no powers';
+	$text =~ s/,\n"seal": "[0-9a-f]+"\n\}\n\z// or die 'no seal';
+	write_bytes($manifest, $text . ",\n\"seal\": \"" . sha256_hex($text) . "\"\n}\n");
+	return;
+}
+my $shops = new_repository();
+query('postgres', q(CREATE ROLE adm LOGIN; CREATE ROLE dba; CREATE ROLE late; CREATE ROLE crew; GRANT pg_monitor TO late;
+  CREATE ROLE chief SUPERUSER));
+query('postgres', 'CREATE DATABASE shop');
+query('shop', q(ALTER ROLE adm IN DATABASE shop SET search_path = evil, public; ALTER ROLE adm IN DATABASE shop SET work_mem = '5MB';
+  SET local_preload_libraries = ''; ALTER ROLE dba IN DATABASE shop SET local_preload_libraries FROM CURRENT;
+  ALTER ROLE late IN DATABASE shop SET work_mem = '6MB'; ALTER ROLE crew IN DATABASE shop SET work_mem = '7MB';
+  ALTER ROLE chief IN DATABASE shop SET work_mem = '8MB'));
+my $theirs = roles_settings('shop');
+tool_ok([ 'backup', '--repo', $shops, '-d', 'shop' ], 'a database with settings of roles');
+my $old_shops = new_repository();
+tool_ok([ 'backup', '--repo', $old_shops, '-d', 'shop' ], 'another backup of it');
+without_powers($old_shops);
+tool_ok([ 'verify', '--repo', $old_shops ], 'which is as earlier versions wrote it');
+tool_ok([ 'restore', 'shop', '--repo', $shops, '--to', 'same', '--yes' ], 'restored where roles can do what they could');
+is(roles_settings('same'), $theirs, 'with all settings');
+query('postgres', 'DROP DATABASE same');
+query('postgres', 'ALTER DATABASE shop RENAME TO shop_before');
+query('postgres', 'ALTER ROLE crew BYPASSRLS; GRANT pg_monitor TO chief');
+($code, $stdout, $stderr) = tool('restore', 'shop', '--repo', $shops, '--to', 'same', '--yes');
+is($code, 1, 'where a role can do more');
+like($stderr, qr/database is complete, but for a setting of a role: ALTER ROLE crew IN DATABASE same SET work_mem.*where the backup was made: BYPASSRLS/s,
+	'it says what is missing and why');
+is(roles_settings('same'), $theirs =~ s/crew: work_mem=7MB; //r, 'and restores the others');
+query('postgres', 'DROP DATABASE same; ALTER ROLE crew NOBYPASSRLS');
+query('postgres', 'ALTER ROLE adm SUPERUSER; GRANT "user" TO dba');
+my $harmless = join('; ', grep { !/^(?:adm|dba):/ } split(/; /, $theirs));
+my $incomplete = "$shops-objects.sql";
+for my $case ([ 'a new database', 'other' ], [ 'with skipped errors', 'skip', '--on-object-error=skip', "--object-errors-file=$incomplete" ],
+	[ 'as another superuser', 'chiefs', '-U', 'adm' ])
+{
+	my ($what, $to, @options) = @$case;
+
+	($code, $stdout, $stderr) = tool('restore', 'shop', '--repo', $shops, '--to', $to, '--yes', @options);
+	is($code, 1, "$what: restored, and exit code 1") or diag($stderr);
+	is(roles_settings($to), $harmless, 'without the settings of those who can do more here');
+	like($what =~ /skipped/ ? read_bytes($incomplete) : $stderr, qr/ALTER ROLE adm IN DATABASE $to SET search_path/, 'which are named');
+	like($stderr, qr/role can do more here than the role of this name.*: SUPERUSER/s, 'and the reason');
+	query('postgres', "DROP DATABASE $to");
+}
+query('postgres', 'ALTER DATABASE shop_before RENAME TO shop');
+tool_ok([ 'restore', 'shop', '--repo', $shops, '--drop', '--yes' ], 'the database itself, where they have these settings');
+is(roles_settings('shop'), $theirs, 'which they keep');
+query('postgres', 'ALTER ROLE adm IN DATABASE shop RESET search_path');
+($code, $stdout, $stderr) = tool('restore', 'shop', '--repo', $shops, '--drop', '--yes');
+is($code, 1, 'one that was reset');
+is(roles_settings('shop'), $theirs =~ s/search_path=evil, public //r, 'does not come back');
+tool_ok([ 'restore', 'shop', '--repo', $old_shops, '--to', 'older', '--yes' ], 'of a backup that does not say what they could do, but is of this server');
+is(roles_settings('older'), $theirs, 'all are restored');
 $bare->stop('fast');
+
+{
+	my $elsewhere = start_server('elsewhere');
+
+	query('postgres', 'CREATE ROLE adm SUPERUSER; CREATE ROLE dba; CREATE ROLE late; CREATE ROLE crew; GRANT pg_monitor TO late; CREATE ROLE chief SUPERUSER');
+	($code, $stdout, $stderr) = tool('restore', 'shop', '--repo', $old_shops, '--yes', '--no-owner');
+	is($code, 1, 'on another server');
+	is(roles_settings('shop'), join('; ', grep { /^(?:crew|dba):/ } split(/; /, $theirs)), 'only those of roles that can do nothing else');
+	query('postgres', 'DROP DATABASE shop');
+	query('postgres', 'ALTER ROLE adm NOSUPERUSER');
+	tool_ok([ 'restore', 'shop', '--repo', $shops, '--yes', '--no-owner' ], 'of a backup that does say it');
+	is(roles_settings('shop'), $theirs, 'all of them');
+	$elsewhere->stop('fast');
+}
 
 done_testing();

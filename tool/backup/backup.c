@@ -152,7 +152,7 @@ take_snapshot(Backup *backup)
 	sessions->directory = backup->directory;
 	if (!source_sessions_start(sessions) ||
 		!large_objects_list(backup->leader, &backup->large_objects, &backup->nlarge_objects) ||
-		!database_settings_read(backup->leader, &backup->database_settings))
+		!database_settings_read(backup->leader, &backup->database_settings, &manifest->database))
 		return false;
 	manifest->snapshot_at = xstrdup(sessions->snapshot.time);
 	free(manifest->server.lsn);

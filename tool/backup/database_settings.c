@@ -21,6 +21,7 @@
 #include "memory.h"
 #include "printable.h"
 #include "quote.h"
+#include "role_powers.h"
 #include "setting_value.h"
 
 /* to_jsonb() hides the columns that a version does not have. */
@@ -99,6 +100,15 @@ static const SqlConstant statements_query = SQL(
 	"  UNION ALL"
 	"  SELECT 8, 7, NULL, NULL, NULL FROM me WHERE datistemplate"
 	" ) s ORDER BY place, two COLLATE \"C\", one COLLATE \"C\", three COLLATE \"C\"");
+
+/* Roles with settings here that can do more than others. */
+static const SqlConstant roles_query = SQL("SELECT * FROM (SELECT r.rolname, " SQL_ROLE_POWERS(
+	"r.oid") " AS powers"
+			 " FROM pg_catalog.pg_db_role_setting s JOIN pg_catalog.pg_database d ON d.oid = "
+			 "s.setdatabase"
+			 " JOIN pg_catalog.pg_roles r ON r.oid = s.setrole"
+			 " WHERE d.datname = pg_catalog.current_database()) p"
+			 " WHERE p.powers IS NOT NULL ORDER BY p.rolname");
 
 static char *
 value_or_null(const PGresult *result, int column)
@@ -366,8 +376,29 @@ text_or_null(const PGresult *result, int row, int column)
 	return PQgetisnull(result, row, column) ? NULL : PQgetvalue(result, row, column);
 }
 
+static bool
+read_roles(Connection *connection, ManifestDatabase *database)
+{
+	PGresult *result = connection_query(connection, roles_query, 0, NULL);
+	int i;
+
+	if (result == NULL)
+		return false;
+	database->roles = xcalloc((size_t) PQntuples(result) + 1, sizeof(ManifestRole));
+	for (i = 0; i < PQntuples(result); i++)
+	{
+		ManifestRole *role = &database->roles[database->nroles++];
+
+		role->name = xstrdup(PQgetvalue(result, i, 0));
+		role->powers = xstrdup(PQgetvalue(result, i, 1));
+	}
+	database->knows_roles = true;
+	PQclear(result);
+	return true;
+}
+
 bool
-database_settings_read(Connection *connection, SqlText *sql)
+database_settings_read(Connection *connection, SqlText *sql, ManifestDatabase *database)
 {
 	PGresult *result = connection_query(connection, statements_query, 0, NULL);
 	bool good = result != NULL;
@@ -385,5 +416,5 @@ database_settings_read(Connection *connection, SqlText *sql)
 			good = append_row(sql, kind, one, two, text_or_null(result, i, 3));
 	}
 	PQclear(result);
-	return good;
+	return good && read_roles(connection, database);
 }

@@ -22,8 +22,10 @@ extern bool server_read(Connection *connection, ManifestServer *server);
 
 /*
  * Append SQL that gives the database connected to (whatever its name) the
- * settings, grants, comment and security labels of this one.
+ * settings, grants, comment and security labels of this one; and note what the
+ * roles can do that have settings here.
  */
-extern bool database_settings_read(Connection *connection, SqlText *sql);
+extern bool database_settings_read(Connection *connection, SqlText *sql,
+								   ManifestDatabase *database);
 
 #endif /* NEX_DATABASE_SETTINGS_H */

@@ -118,6 +118,12 @@ manifest_free(Manifest *manifest)
 	free(manifest->database.icu_locale);
 	free(manifest->database.icu_rules);
 	free(manifest->database.tablespace);
+	for (i = 0; i < (int) manifest->database.nroles; i++)
+	{
+		free(manifest->database.roles[i].name);
+		free(manifest->database.roles[i].powers);
+	}
+	free(manifest->database.roles);
 	free(manifest->server.version);
 	free(manifest->server.system_identifier);
 	free(manifest->server.lsn);

@@ -84,6 +84,14 @@ typedef struct ManifestTable
 	uint64_t heap_bytes; /* heap and TOAST at backup time */
 } ManifestTable;
 
+/* A role with settings in the database, and what else it could do there: "SUPERUSER, pg_monitor".
+ */
+typedef struct ManifestRole
+{
+	char *name;
+	char *powers;
+} ManifestRole;
+
 typedef struct ManifestDatabase
 {
 	char *name;
@@ -97,6 +105,9 @@ typedef struct ManifestDatabase
 	char *tablespace;
 	int connection_limit;
 	uint64_t bytes;
+	ManifestRole *roles; /* those with settings that can do more than others */
+	uint32_t nroles;
+	bool knows_roles; /* false: written before 0.2.2, or locked */
 } ManifestDatabase;
 
 /* Of a backup of the globals. */

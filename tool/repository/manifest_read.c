@@ -16,13 +16,12 @@
 #include "manifest.h"
 
 #include <jansson.h>
-#include <openssl/evp.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "json_bounds.h"
+#include "manifest_values.h"
 #include "memory.h"
 #include "seal.h"
 
@@ -30,175 +29,36 @@
 static const JsonBounds entry_bounds = {1024 * 1024, 16, 1000};
 static const JsonBounds rest_bounds = {SIZE_MAX, 32, 2000000};
 
-/* The first thing that is wrong; later findings are dropped. */
-typedef struct Reader
-{
-	char *error;
-} Reader;
-
-static void broken(Reader *reader, const char *format, ...) __attribute__((format(printf, 2, 3)));
-
 static void
-broken(Reader *reader, const char *format, ...)
+read_head(ManifestReader *reader, const json_t *root, Manifest *manifest)
 {
-	va_list arguments;
-	char message[256];
+	char *id = manifest_get_text(reader, root, "id");
+	char *codec = manifest_get_text(reader, root, "codec");
+	char *kind = manifest_get_text(reader, root, "kind");
 
-	if (reader->error != NULL)
-		return;
-	va_start(arguments, format);
-	vsnprintf(message, sizeof(message), format, arguments);
-	va_end(arguments);
-	reader->error = xstrdup(message);
-}
-
-static uint64_t
-get_number(Reader *reader, const json_t *object, const char *key, uint64_t maximum)
-{
-	const json_t *value = json_object_get(object, key);
-
-	if (!json_is_integer(value) || json_integer_value(value) < 0 ||
-		(uint64_t) json_integer_value(value) > maximum)
-	{
-		broken(reader, "key \"%s\" is missing or no number in its range", key);
-		return 0;
-	}
-	return (uint64_t) json_integer_value(value);
-}
-
-/* {"base64": …}: bytes that are not UTF-8. */
-static char *
-decode_base64(Reader *reader, const json_t *value, const char *key)
-{
-	const char *digits = json_string_value(json_object_get(value, "base64"));
-	size_t length = digits != NULL ? strlen(digits) : 0;
-	char *bytes;
-	int decoded;
-
-	if (length == 0 || length % 4 != 0)
-	{
-		broken(reader, "key \"%s\" is no valid base64", key);
-		return NULL;
-	}
-	bytes = xmalloc(length);
-	decoded =
-		EVP_DecodeBlock((unsigned char *) bytes, (const unsigned char *) digits, (int) length);
-	if (decoded >= 0)
-	{
-		decoded -= digits[length - 1] == '=';
-		decoded -= digits[length - 2] == '=';
-		bytes[decoded] = '\0';
-	}
-	if (decoded < 0 || strlen(bytes) != (size_t) decoded)
-	{
-		broken(reader, "key \"%s\" is no valid base64", key);
-		free(bytes);
-		return NULL;
-	}
-	return bytes;
-}
-
-/* NULL stands for null, and for an error. */
-static char *
-text_value(Reader *reader, const json_t *value, const char *key)
-{
-	if (json_is_null(value))
-		return NULL;
-	if (json_is_object(value))
-		return decode_base64(reader, value, key);
-	if (!json_is_string(value))
-	{
-		broken(reader, "key \"%s\" is missing or no string", key);
-		return NULL;
-	}
-	return xstrdup(json_string_value(value));
-}
-
-static char *
-get_text_or_null(Reader *reader, const json_t *object, const char *key)
-{
-	return text_value(reader, json_object_get(object, key), key);
-}
-
-static char *
-get_text(Reader *reader, const json_t *object, const char *key)
-{
-	char *value = get_text_or_null(reader, object, key);
-
-	if (value == NULL)
-		broken(reader, "key \"%s\" must not be null", key);
-	return value;
-}
-
-/* "2026-11-23T02:00:00.000Z" */
-static char *
-get_time(Reader *reader, const json_t *object, const char *key)
-{
-	static const char shape[] = "0000-00-00T00:00:00.000Z";
-	char *value = get_text(reader, object, key);
-	size_t i;
-
-	for (i = 0; value != NULL && i < sizeof(shape); i++)
-	{
-		if (shape[i] == '0' ? value[i] < '0' || value[i] > '9' : value[i] != shape[i])
-		{
-			broken(reader, "key \"%s\" is no UTC time", key);
-			break;
-		}
-	}
-	return value;
-}
-
-static bool
-get_flag(Reader *reader, const json_t *object, const char *key)
-{
-	const json_t *value = json_object_get(object, key);
-
-	if (!json_is_boolean(value))
-		broken(reader, "key \"%s\" is missing or not true or false", key);
-	return json_is_true(value);
-}
-
-static const json_t *
-get_array(Reader *reader, const json_t *object, const char *key)
-{
-	const json_t *value = json_object_get(object, key);
-
-	if (!json_is_array(value) || json_array_size(value) > INT32_MAX)
-		broken(reader, "key \"%s\" is missing or no array", key);
-	return value;
-}
-
-static void
-read_head(Reader *reader, const json_t *root, Manifest *manifest)
-{
-	char *id = get_text(reader, root, "id");
-	char *codec = get_text(reader, root, "codec");
-	char *kind = get_text(reader, root, "kind");
-
-	if (get_number(reader, root, "format", INT32_MAX) != 1)
-		broken(reader, "its format is unknown to this version of nex_backup");
+	if (manifest_get_number(reader, root, "format", INT32_MAX) != 1)
+		manifest_broken(reader, "its format is unknown to this version of nex_backup");
 	if (kind != NULL && strcmp(kind, "globals") == 0)
 		manifest->kind = BACKUP_OF_GLOBALS;
 	else if (kind != NULL && strcmp(kind, "files") == 0)
 		manifest->kind = BACKUP_OF_FILES;
 	else if (kind != NULL && strcmp(kind, "database") != 0)
-		broken(reader, "its kind is unknown to this version of nex_backup");
+		manifest_broken(reader, "its kind is unknown to this version of nex_backup");
 	if (id != NULL && backup_id_valid(id))
 		memcpy(manifest->id, id, strlen(id) + 1);
 	else
-		broken(reader, "key \"id\" is no backup id");
+		manifest_broken(reader, "key \"id\" is no backup id");
 	if (codec == NULL || !codec_by_name(codec, &manifest->codec))
-		broken(reader, "its codec is unknown to this version of nex_backup");
-	manifest->level = (int) get_number(reader, root, "level", 100);
-	manifest->repository = get_text(reader, root, "repository");
-	manifest->type = get_text(reader, root, "type");
-	manifest->tool = get_text(reader, root, "tool");
+		manifest_broken(reader, "its codec is unknown to this version of nex_backup");
+	manifest->level = (int) manifest_get_number(reader, root, "level", 100);
+	manifest->repository = manifest_get_text(reader, root, "repository");
+	manifest->type = manifest_get_text(reader, root, "type");
+	manifest->tool = manifest_get_text(reader, root, "tool");
 	manifest->pg_dump =
-		manifest->kind == BACKUP_OF_FILES ? NULL : get_text(reader, root, "pg_dump");
-	manifest->started = get_time(reader, root, "started");
-	manifest->snapshot_at = get_time(reader, root, "snapshot_at");
-	manifest->finished = get_time(reader, root, "finished");
+		manifest->kind == BACKUP_OF_FILES ? NULL : manifest_get_text(reader, root, "pg_dump");
+	manifest->started = manifest_get_time(reader, root, "started");
+	manifest->snapshot_at = manifest_get_time(reader, root, "snapshot_at");
+	manifest->finished = manifest_get_time(reader, root, "finished");
 	free(id);
 	free(codec);
 	free(kind);
@@ -206,7 +66,7 @@ read_head(Reader *reader, const json_t *root, Manifest *manifest)
 
 /* Keys that a manifest has only in an encrypted repository. */
 static void
-read_encryption(Reader *reader, const json_t *root, Manifest *manifest)
+read_encryption(ManifestReader *reader, const json_t *root, Manifest *manifest)
 {
 	const char *cipher = json_string_value(json_object_get(root, "cipher"));
 
@@ -214,148 +74,171 @@ read_encryption(Reader *reader, const json_t *root, Manifest *manifest)
 		return;
 	if (cipher == NULL || !cipher_by_name(cipher, &manifest->cipher) ||
 		manifest->cipher == CIPHER_NONE)
-		broken(reader, "its cipher is unknown to this version of nex_backup");
-	manifest->recipients = get_text(reader, root, "recipients");
+		manifest_broken(reader, "its cipher is unknown to this version of nex_backup");
+	manifest->recipients = manifest_get_text(reader, root, "recipients");
 	if (json_object_get(root, "private") != NULL)
 	{
-		manifest->private_part = get_text(reader, root, "private");
+		manifest->private_part = manifest_get_text(reader, root, "private");
 		manifest->locked = true;
 	}
 }
 
+/* What roles with settings in the database could do; earlier versions did not write it. */
 static void
-read_database(Reader *reader, const json_t *root, ManifestDatabase *database)
+read_roles(ManifestReader *reader, const json_t *object, ManifestDatabase *database)
+{
+	const json_t *array;
+	size_t i;
+
+	database->knows_roles = json_object_get(object, "role_powers") != NULL;
+	if (!database->knows_roles)
+		return;
+	array = manifest_get_array(reader, object, "role_powers");
+	database->roles = xcalloc(json_array_size(array) + 1, sizeof(ManifestRole));
+	for (i = 0; i < json_array_size(array) && reader->error == NULL; i++)
+	{
+		const json_t *entry = json_array_get(array, i);
+		ManifestRole *role = &database->roles[database->nroles++];
+
+		role->name = manifest_get_text(reader, entry, "role");
+		role->powers = manifest_get_text(reader, entry, "powers");
+	}
+}
+
+static void
+read_database(ManifestReader *reader, const json_t *root, ManifestDatabase *database)
 {
 	const json_t *object = json_object_get(root, "database");
 	const json_t *limit = json_object_get(object, "connection_limit");
 
-	database->name = get_text(reader, object, "name");
-	database->owner = get_text(reader, object, "owner");
-	database->encoding = get_text(reader, object, "encoding");
-	database->collate = get_text_or_null(reader, object, "collate");
-	database->ctype = get_text_or_null(reader, object, "ctype");
-	database->provider = get_text(reader, object, "provider");
-	database->icu_locale = get_text_or_null(reader, object, "icu_locale");
-	database->icu_rules = get_text_or_null(reader, object, "icu_rules");
-	database->tablespace = get_text(reader, object, "tablespace");
-	database->bytes = get_number(reader, object, "bytes", INT64_MAX);
+	database->name = manifest_get_text(reader, object, "name");
+	database->owner = manifest_get_text(reader, object, "owner");
+	database->encoding = manifest_get_text(reader, object, "encoding");
+	database->collate = manifest_get_text_or_null(reader, object, "collate");
+	database->ctype = manifest_get_text_or_null(reader, object, "ctype");
+	database->provider = manifest_get_text(reader, object, "provider");
+	database->icu_locale = manifest_get_text_or_null(reader, object, "icu_locale");
+	database->icu_rules = manifest_get_text_or_null(reader, object, "icu_rules");
+	database->tablespace = manifest_get_text(reader, object, "tablespace");
+	database->bytes = manifest_get_number(reader, object, "bytes", INT64_MAX);
 	if (!json_is_integer(limit) || json_integer_value(limit) < -2 ||
 		json_integer_value(limit) > INT32_MAX)
-		broken(reader, "key \"connection_limit\" is missing or no number in its range");
+		manifest_broken(reader, "key \"connection_limit\" is missing or no number in its range");
 	else
 		database->connection_limit = (int) json_integer_value(limit);
+	read_roles(reader, object, database);
 }
 
 static void
-read_globals(Reader *reader, const json_t *root, Manifest *manifest)
+read_globals(ManifestReader *reader, const json_t *root, Manifest *manifest)
 {
 	const json_t *object = json_object_get(root, "globals");
 	ManifestGlobals *globals = &manifest->globals;
 
 	manifest->database.name = xstrdup(GLOBALS_DATABASE);
-	globals->roles = get_number(reader, object, "roles", INT64_MAX);
-	globals->memberships = get_number(reader, object, "memberships", INT64_MAX);
-	globals->tablespaces = get_number(reader, object, "tablespaces", INT64_MAX);
-	globals->passwords = get_flag(reader, object, "passwords");
+	globals->roles = manifest_get_number(reader, object, "roles", INT64_MAX);
+	globals->memberships = manifest_get_number(reader, object, "memberships", INT64_MAX);
+	globals->tablespaces = manifest_get_number(reader, object, "tablespaces", INT64_MAX);
+	globals->passwords = manifest_get_flag(reader, object, "passwords");
 }
 
 /* A position in the array of members, or -1. */
 static int32_t
-get_member(Reader *reader, const json_t *object, const char *key)
+get_member(ManifestReader *reader, const json_t *object, const char *key)
 {
 	const json_t *value = json_object_get(object, key);
 
 	if (!json_is_integer(value) || json_integer_value(value) < -1 ||
 		json_integer_value(value) > INT32_MAX)
 	{
-		broken(reader, "key \"%s\" is missing or no number in its range", key);
+		manifest_broken(reader, "key \"%s\" is missing or no number in its range", key);
 		return -1;
 	}
 	return (int32_t) json_integer_value(value);
 }
 
 static void
-read_file(Reader *reader, const json_t *entry, Manifest *manifest)
+read_file(ManifestReader *reader, const json_t *entry, Manifest *manifest)
 {
 	const json_t *modified = json_object_get(entry, "modified");
 	ManifestFile file;
 
 	memset(&file, 0, sizeof(file));
-	file.path = get_text(reader, entry, "path");
-	file.mode = (uint32_t) get_number(reader, entry, "mode", 07777);
-	file.uid = (uint32_t) get_number(reader, entry, "uid", UINT32_MAX);
-	file.gid = (uint32_t) get_number(reader, entry, "gid", UINT32_MAX);
-	file.owner = get_text_or_null(reader, entry, "owner");
-	file.group = get_text_or_null(reader, entry, "group");
-	file.bytes = get_number(reader, entry, "bytes", INT64_MAX);
-	file.form = get_text(reader, entry, "form");
-	file.reason = get_text_or_null(reader, entry, "reason");
-	file.secrets = get_number(reader, entry, "secrets", INT64_MAX);
+	file.path = manifest_get_text(reader, entry, "path");
+	file.mode = (uint32_t) manifest_get_number(reader, entry, "mode", 07777);
+	file.uid = (uint32_t) manifest_get_number(reader, entry, "uid", UINT32_MAX);
+	file.gid = (uint32_t) manifest_get_number(reader, entry, "gid", UINT32_MAX);
+	file.owner = manifest_get_text_or_null(reader, entry, "owner");
+	file.group = manifest_get_text_or_null(reader, entry, "group");
+	file.bytes = manifest_get_number(reader, entry, "bytes", INT64_MAX);
+	file.form = manifest_get_text(reader, entry, "form");
+	file.reason = manifest_get_text_or_null(reader, entry, "reason");
+	file.secrets = manifest_get_number(reader, entry, "secrets", INT64_MAX);
 	file.readable = get_member(reader, entry, "readable");
 	file.whole = get_member(reader, entry, "whole");
 	if (json_is_integer(modified))
 		file.modified = json_integer_value(modified);
 	else
-		broken(reader, "key \"modified\" is missing or no number");
+		manifest_broken(reader, "key \"modified\" is missing or no number");
 	manifest_add_file(manifest, &file);
 }
 
 static void
-read_files(Reader *reader, const json_t *root, Manifest *manifest)
+read_files(ManifestReader *reader, const json_t *root, Manifest *manifest)
 {
-	const json_t *array = get_array(reader, root, "files");
+	const json_t *array = manifest_get_array(reader, root, "files");
 	size_t i;
 
-	manifest->database.name = get_text(reader, root, "set");
+	manifest->database.name = manifest_get_text(reader, root, "set");
 	for (i = 0; i < json_array_size(array) && reader->error == NULL; i++)
 		read_file(reader, json_array_get(array, i), manifest);
 }
 
 static void
-read_server(Reader *reader, const json_t *root, ManifestServer *server)
+read_server(ManifestReader *reader, const json_t *root, ManifestServer *server)
 {
 	const json_t *object = json_object_get(root, "server");
 	const json_t *value = json_object_get(object, "label");
 
-	server->version = get_text(reader, object, "version");
-	server->version_num = (int) get_number(reader, object, "version_num", INT32_MAX);
-	server->system_identifier = get_text_or_null(reader, object, "system_identifier");
-	server->lsn = get_text_or_null(reader, object, "lsn");
-	server->in_recovery = get_flag(reader, object, "in_recovery");
+	server->version = manifest_get_text(reader, object, "version");
+	server->version_num = (int) manifest_get_number(reader, object, "version_num", INT32_MAX);
+	server->system_identifier = manifest_get_text_or_null(reader, object, "system_identifier");
+	server->lsn = manifest_get_text_or_null(reader, object, "lsn");
+	server->in_recovery = manifest_get_flag(reader, object, "in_recovery");
 	if (!json_is_null(json_object_get(object, "timeline")))
-		server->timeline = (int) get_number(reader, object, "timeline", INT32_MAX);
+		server->timeline = (int) manifest_get_number(reader, object, "timeline", INT32_MAX);
 	if (json_object_get(object, "running_since") != NULL)
-		server->running_since = get_text_or_null(reader, object, "running_since");
+		server->running_since = manifest_get_text_or_null(reader, object, "running_since");
 	if (value != NULL && !label_take(json_string_value(value), server->label))
-		broken(reader, "key \"label\" is not the label of another server");
+		manifest_broken(reader, "key \"label\" is not the label of another server");
 }
 
 static void
-read_totals(Reader *reader, const json_t *root, ManifestTotals *totals)
+read_totals(ManifestReader *reader, const json_t *root, ManifestTotals *totals)
 {
 	const json_t *object = json_object_get(root, "totals");
 
-	totals->tables = get_number(reader, object, "tables", INT64_MAX);
-	totals->rows = get_number(reader, object, "rows", INT64_MAX);
-	totals->raw_bytes = get_number(reader, object, "raw_bytes", INT64_MAX);
-	totals->stored_bytes = get_number(reader, object, "stored_bytes", INT64_MAX);
-	totals->members = get_number(reader, object, "members", INT64_MAX);
-	totals->objects = get_number(reader, object, "objects", INT64_MAX);
-	totals->new_objects = get_number(reader, object, "new_objects", INT64_MAX);
-	totals->new_bytes = get_number(reader, object, "new_bytes", INT64_MAX);
-	totals->large_objects = get_number(reader, object, "large_objects", INT64_MAX);
-	totals->sequences = get_number(reader, object, "sequences", INT64_MAX);
+	totals->tables = manifest_get_number(reader, object, "tables", INT64_MAX);
+	totals->rows = manifest_get_number(reader, object, "rows", INT64_MAX);
+	totals->raw_bytes = manifest_get_number(reader, object, "raw_bytes", INT64_MAX);
+	totals->stored_bytes = manifest_get_number(reader, object, "stored_bytes", INT64_MAX);
+	totals->members = manifest_get_number(reader, object, "members", INT64_MAX);
+	totals->objects = manifest_get_number(reader, object, "objects", INT64_MAX);
+	totals->new_objects = manifest_get_number(reader, object, "new_objects", INT64_MAX);
+	totals->new_bytes = manifest_get_number(reader, object, "new_bytes", INT64_MAX);
+	totals->large_objects = manifest_get_number(reader, object, "large_objects", INT64_MAX);
+	totals->sequences = manifest_get_number(reader, object, "sequences", INT64_MAX);
 }
 
 static void
-read_warnings(Reader *reader, const json_t *root, Manifest *manifest)
+read_warnings(ManifestReader *reader, const json_t *root, Manifest *manifest)
 {
-	const json_t *array = get_array(reader, root, "warnings");
+	const json_t *array = manifest_get_array(reader, root, "warnings");
 	size_t i;
 
 	for (i = 0; i < json_array_size(array) && reader->error == NULL; i++)
 	{
-		char *warning = text_value(reader, json_array_get(array, i), "warnings");
+		char *warning = manifest_text_of(reader, json_array_get(array, i), "warnings");
 
 		if (warning != NULL)
 			manifest_add_warning(manifest, warning);
@@ -364,26 +247,27 @@ read_warnings(Reader *reader, const json_t *root, Manifest *manifest)
 }
 
 static void
-read_table(Reader *reader, const json_t *entry, Manifest *manifest)
+read_table(ManifestReader *reader, const json_t *entry, Manifest *manifest)
 {
 	ManifestTable table;
 
-	table.oid = (uint32_t) get_number(reader, entry, "oid", UINT32_MAX);
-	table.schema = get_text(reader, entry, "schema");
-	table.name = get_text(reader, entry, "name");
-	table.copy = get_text(reader, entry, "copy");
-	table.rows = get_number(reader, entry, "rows", INT64_MAX);
-	table.raw_bytes = get_number(reader, entry, "raw_bytes", INT64_MAX);
-	table.stored_bytes = get_number(reader, entry, "stored_bytes", INT64_MAX);
-	table.heap_bytes = get_number(reader, entry, "heap_bytes", INT64_MAX);
-	table.serial = get_flag(reader, entry, "serial");
-	table.extension =
-		json_object_get(entry, "extension") != NULL ? get_text(reader, entry, "extension") : NULL;
+	table.oid = (uint32_t) manifest_get_number(reader, entry, "oid", UINT32_MAX);
+	table.schema = manifest_get_text(reader, entry, "schema");
+	table.name = manifest_get_text(reader, entry, "name");
+	table.copy = manifest_get_text(reader, entry, "copy");
+	table.rows = manifest_get_number(reader, entry, "rows", INT64_MAX);
+	table.raw_bytes = manifest_get_number(reader, entry, "raw_bytes", INT64_MAX);
+	table.stored_bytes = manifest_get_number(reader, entry, "stored_bytes", INT64_MAX);
+	table.heap_bytes = manifest_get_number(reader, entry, "heap_bytes", INT64_MAX);
+	table.serial = manifest_get_flag(reader, entry, "serial");
+	table.extension = json_object_get(entry, "extension") != NULL
+						  ? manifest_get_text(reader, entry, "extension")
+						  : NULL;
 	manifest_add_table(manifest, &table);
 }
 
 static void
-read_object(Reader *reader, const json_t *entry, Manifest *manifest)
+read_object(ManifestReader *reader, const json_t *entry, Manifest *manifest)
 {
 	const char *id = json_string_value(json_object_get(entry, "id"));
 	const char *content;
@@ -391,18 +275,18 @@ read_object(Reader *reader, const json_t *entry, Manifest *manifest)
 
 	if (id == NULL || !digest_hex_valid(id))
 	{
-		broken(reader, "object %u has no valid id", manifest->nobjects);
+		manifest_broken(reader, "object %u has no valid id", manifest->nobjects);
 		return;
 	}
 	memcpy(object.id, id, sizeof(object.id));
-	object.bytes = get_number(reader, entry, "bytes", INT64_MAX);
+	object.bytes = manifest_get_number(reader, entry, "bytes", INT64_MAX);
 	object.plain = 0;
 	object.content[0] = '\0';
 	content = json_string_value(json_object_get(entry, "content"));
 	if (content != NULL && digest_hex_valid(content))
 	{
 		memcpy(object.content, content, sizeof(object.content));
-		object.plain = get_number(reader, entry, "plain", INT64_MAX);
+		object.plain = manifest_get_number(reader, entry, "plain", INT64_MAX);
 	}
 	manifest_add_object(manifest, &object);
 }
@@ -418,7 +302,7 @@ kind_by_name(const char *name)
 }
 
 static void
-read_blocks(Reader *reader, const json_t *entry, Member *member)
+read_blocks(ManifestReader *reader, const json_t *entry, Member *member)
 {
 	const json_t *blocks = json_object_get(entry, "blocks");
 	const json_t *from = json_array_get(blocks, 0);
@@ -430,18 +314,18 @@ read_blocks(Reader *reader, const json_t *entry, Member *member)
 		json_integer_value(from) < 0 || json_integer_value(from) > UINT32_MAX ||
 		json_integer_value(to) < 0 || json_integer_value(to) > UINT32_MAX)
 	{
-		broken(reader, "a member has no valid block range");
+		manifest_broken(reader, "a member has no valid block range");
 		return;
 	}
 	if (json_integer_value(to) != 0 && json_integer_value(to) <= json_integer_value(from))
-		broken(reader, "a member has an empty block range");
+		manifest_broken(reader, "a member has an empty block range");
 	member->has_blocks = true;
 	member->block_from = (uint32_t) json_integer_value(from);
 	member->block_to = (uint32_t) json_integer_value(to);
 }
 
 static void
-read_member(Reader *reader, const json_t *entry, Manifest *manifest)
+read_member(ManifestReader *reader, const json_t *entry, Manifest *manifest)
 {
 	Member member;
 
@@ -449,15 +333,15 @@ read_member(Reader *reader, const json_t *entry, Manifest *manifest)
 	member.table = -1;
 	member.kind = kind_by_name(json_string_value(json_object_get(entry, "kind")));
 	if (member.kind == MEMBER_KINDS)
-		broken(reader, "member %u is of an unknown kind", manifest->nmembers);
-	member.object = (uint32_t) get_number(reader, entry, "object", UINT32_MAX);
-	member.offset = get_number(reader, entry, "offset", INT64_MAX);
-	member.length = get_number(reader, entry, "length", INT64_MAX);
-	member.raw = get_number(reader, entry, "raw", INT64_MAX);
+		manifest_broken(reader, "member %u is of an unknown kind", manifest->nmembers);
+	member.object = (uint32_t) manifest_get_number(reader, entry, "object", UINT32_MAX);
+	member.offset = manifest_get_number(reader, entry, "offset", INT64_MAX);
+	member.length = manifest_get_number(reader, entry, "length", INT64_MAX);
+	member.raw = manifest_get_number(reader, entry, "raw", INT64_MAX);
 	if (member.kind == MEMBER_DATA)
 	{
-		member.table = (int32_t) get_number(reader, entry, "table", INT32_MAX);
-		member.rows = get_number(reader, entry, "rows", INT64_MAX);
+		member.table = (int32_t) manifest_get_number(reader, entry, "table", INT32_MAX);
+		member.rows = manifest_get_number(reader, entry, "rows", INT64_MAX);
 		read_blocks(reader, entry, &member);
 	}
 	if (reader->error == NULL)
@@ -469,7 +353,7 @@ typedef struct LongArray
 {
 	const char *key;
 	const char *opening;
-	void (*read)(Reader *reader, const json_t *entry, Manifest *manifest);
+	void (*read)(ManifestReader *reader, const json_t *entry, Manifest *manifest);
 } LongArray;
 
 static const LongArray long_arrays[] = {
@@ -492,7 +376,7 @@ skip_white_space(const char **at, const char *end)
  * the place of that bracket, or NULL after an error.
  */
 static const char *
-read_entries(Reader *reader, const LongArray *array, const char *at, const char *end,
+read_entries(ManifestReader *reader, const LongArray *array, const char *at, const char *end,
 			 Manifest *manifest)
 {
 	skip_white_space(&at, end);
@@ -509,9 +393,9 @@ read_entries(Reader *reader, const LongArray *array, const char *at, const char 
 			entry = json_loadb(at, (size_t) (behind - at),
 							   JSON_REJECT_DUPLICATES | JSON_DISABLE_EOF_CHECK, &where);
 		if (behind == NULL)
-			broken(reader, "has an entry in array \"%s\" that %s", array->key, problem);
+			manifest_broken(reader, "has an entry in array \"%s\" that %s", array->key, problem);
 		else if (entry == NULL)
-			broken(reader, "is no valid JSON in array \"%s\": %s", array->key, where.text);
+			manifest_broken(reader, "is no valid JSON in array \"%s\": %s", array->key, where.text);
 		else
 			array->read(reader, entry, manifest);
 		json_decref(entry);
@@ -523,7 +407,7 @@ read_entries(Reader *reader, const LongArray *array, const char *at, const char 
 			return at;
 		if (at >= end || *at != ',')
 		{
-			broken(reader, "is no valid JSON in array \"%s\"", array->key);
+			manifest_broken(reader, "is no valid JSON in array \"%s\"", array->key);
 			return NULL;
 		}
 		at++;
@@ -536,7 +420,8 @@ read_entries(Reader *reader, const LongArray *array, const char *at, const char 
  * JSON string holds no newline.
  */
 static void
-read_long_arrays(Reader *reader, const char *json, size_t length, Manifest *manifest, Buffer *rest)
+read_long_arrays(ManifestReader *reader, const char *json, size_t length, Manifest *manifest,
+				 Buffer *rest)
 {
 	const char *end = json + length;
 	const char *at = json;
@@ -559,7 +444,7 @@ read_long_arrays(Reader *reader, const char *json, size_t length, Manifest *mani
 
 /* The same arrays when another writer laid them out otherwise. */
 static void
-read_arrays(Reader *reader, const json_t *root, Manifest *manifest)
+read_arrays(ManifestReader *reader, const json_t *root, Manifest *manifest)
 {
 	const uint32_t counts[] = {manifest->ntables, manifest->nobjects, manifest->nmembers};
 	size_t i;
@@ -567,10 +452,10 @@ read_arrays(Reader *reader, const json_t *root, Manifest *manifest)
 
 	for (i = 0; i < LONG_ARRAYS && reader->error == NULL; i++)
 	{
-		const json_t *array = get_array(reader, root, long_arrays[i].key);
+		const json_t *array = manifest_get_array(reader, root, long_arrays[i].key);
 
 		if (counts[i] > 0 && json_array_size(array) > 0)
-			broken(reader, "has two arrays \"%s\"", long_arrays[i].key);
+			manifest_broken(reader, "has two arrays \"%s\"", long_arrays[i].key);
 		for (j = 0; j < json_array_size(array) && reader->error == NULL; j++)
 			long_arrays[i].read(reader, json_array_get(array, j), manifest);
 	}
@@ -599,7 +484,7 @@ member_is(const Manifest *manifest, int32_t position, MemberKind kind)
 
 /* Every file has its text in members of the right kinds. */
 static void
-check_files(Reader *reader, const Manifest *manifest)
+check_files(ManifestReader *reader, const Manifest *manifest)
 {
 	uint32_t i;
 
@@ -610,9 +495,9 @@ check_files(Reader *reader, const Manifest *manifest)
 		if ((file->readable < 0 && file->whole < 0) ||
 			!member_is(manifest, file->readable, MEMBER_FILE) ||
 			!member_is(manifest, file->whole, MEMBER_FILE_WHOLE))
-			broken(reader, "file %u has no text", i);
+			manifest_broken(reader, "file %u has no text", i);
 		else if (file->path[0] != '/' || strstr(file->path, "/../") != NULL)
-			broken(reader, "the path of file %u is not absolute", i);
+			manifest_broken(reader, "the path of file %u is not absolute", i);
 	}
 }
 
@@ -627,30 +512,30 @@ object_length(const Manifest *manifest, uint32_t object)
 
 /* Objects are encrypted all, or none. */
 static void
-check_objects(Reader *reader, const Manifest *manifest)
+check_objects(ManifestReader *reader, const Manifest *manifest)
 {
 	uint32_t i;
 
 	for (i = 0; i < manifest->nobjects; i++)
 	{
 		if ((manifest->objects[i].content[0] != '\0') != (manifest->cipher != CIPHER_NONE))
-			broken(reader, "object %u is not encrypted as the manifest says", i);
+			manifest_broken(reader, "object %u is not encrypted as the manifest says", i);
 	}
 }
 
 /* A locked manifest shows objects only; what it says of the rest cannot be checked. */
 static void
-check_locked(Reader *reader, const Manifest *manifest)
+check_locked(ManifestReader *reader, const Manifest *manifest)
 {
 	if (manifest->ntables > 0 || manifest->nmembers > 0 || manifest->nwarnings > 0 ||
 		manifest->nfiles > 0)
-		broken(reader, "shows what should be encrypted");
+		manifest_broken(reader, "shows what should be encrypted");
 }
 
 /* Members cover their objects without gap or overlap, refer to tables that exist, and stand in
  * order. */
 static void
-check_members(Reader *reader, const Manifest *manifest)
+check_members(ManifestReader *reader, const Manifest *manifest)
 {
 	uint64_t end = 0;
 	uint32_t i;
@@ -664,31 +549,31 @@ check_members(Reader *reader, const Manifest *manifest)
 
 		if (member->object >= manifest->nobjects ||
 			member->object != (i == 0 ? 0 : manifest->members[i - 1].object + (first ? 1 : 0)))
-			broken(reader, "member %u is not in the order of the objects", i);
+			manifest_broken(reader, "member %u is not in the order of the objects", i);
 		else if (member->table >= (int64_t) manifest->ntables)
-			broken(reader, "member %u belongs to no table", i);
+			manifest_broken(reader, "member %u belongs to no table", i);
 		else if (member->offset != (first ? 0 : end))
-			broken(reader, "member %u does not begin where the one before it ends", i);
+			manifest_broken(reader, "member %u does not begin where the one before it ends", i);
 		else if (!member_size_possible(member))
-			broken(reader, "member %u is larger than any that nex_backup writes", i);
+			manifest_broken(reader, "member %u is larger than any that nex_backup writes", i);
 		else if (!kind_allowed(manifest->kind, member->kind))
-			broken(reader, "member %u is of a kind that does not belong here", i);
+			manifest_broken(reader, "member %u is of a kind that does not belong here", i);
 		else if (i > 0 && member->kind < manifest->members[i - 1].kind)
-			broken(reader, "member %u is not in the order of the kinds", i);
+			manifest_broken(reader, "member %u is not in the order of the kinds", i);
 		if (reader->error != NULL)
 			return;
 		end = member->offset + member->length;
 		if (last && end != object_length(manifest, member->object))
-			broken(reader, "the members of object %u do not cover it", member->object);
+			manifest_broken(reader, "the members of object %u do not cover it", member->object);
 	}
 	if (manifest->nmembers == 0 ||
 		manifest->members[manifest->nmembers - 1].object + 1 != manifest->nobjects)
-		broken(reader, "not every object has members");
+		manifest_broken(reader, "not every object has members");
 }
 
 /* What the manifest says of its sums must be what its members give. */
 static void
-check_sums(Reader *reader, Manifest *manifest)
+check_sums(ManifestReader *reader, Manifest *manifest)
 {
 	ManifestTotals totals = manifest->totals;
 	ManifestTable *tables;
@@ -701,23 +586,23 @@ check_sums(Reader *reader, Manifest *manifest)
 		memcpy(tables, manifest->tables, manifest->ntables * sizeof(ManifestTable));
 	manifest_sum_up(manifest);
 	if (memcmp(&totals, &manifest->totals, sizeof(totals)) != 0)
-		broken(reader, "its totals are not the sums of its members");
+		manifest_broken(reader, "its totals are not the sums of its members");
 	for (i = 0; i < manifest->ntables; i++)
 	{
 		const ManifestTable *table = &manifest->tables[i];
 
 		if (table->rows != tables[i].rows || table->raw_bytes != tables[i].raw_bytes ||
 			table->stored_bytes != tables[i].stored_bytes)
-			broken(reader, "the sums of table %u are not those of its members", i);
+			manifest_broken(reader, "the sums of table %u are not those of its members", i);
 	}
 	free(tables);
 }
 
 /* Everything but the seal; the first error is in the reader. */
 static void
-read_manifest(Reader *reader, const char *json, size_t length, Manifest *manifest)
+read_manifest(ManifestReader *reader, const char *json, size_t length, Manifest *manifest)
 {
-	Reader arrays = {NULL};
+	ManifestReader arrays = {NULL};
 	const char *beyond = NULL;
 	json_error_t where;
 	json_t *root = NULL;
@@ -728,12 +613,12 @@ read_manifest(Reader *reader, const char *json, size_t length, Manifest *manifes
 	if (arrays.error == NULL)
 		beyond = json_beyond(rest.data, rest.length, &rest_bounds);
 	if (beyond != NULL)
-		broken(&arrays, "%s", beyond);
+		manifest_broken(&arrays, "%s", beyond);
 	if (arrays.error == NULL)
 		root = json_loadb(rest.data, rest.length, JSON_REJECT_DUPLICATES, &where);
 	buffer_free(&rest);
 	if (arrays.error == NULL && root == NULL)
-		broken(reader, "is no valid JSON: %s", where.text);
+		manifest_broken(reader, "is no valid JSON: %s", where.text);
 	if (root != NULL)
 	{
 		read_head(reader, root, manifest);
@@ -776,7 +661,7 @@ Manifest *
 manifest_parse(const char *json, size_t length, char **error)
 {
 	const char *seal_error = seal_check(json, length);
-	Reader reader = {NULL};
+	ManifestReader reader = {NULL};
 	Manifest *manifest;
 
 	*error = NULL;

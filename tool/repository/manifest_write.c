@@ -62,15 +62,31 @@ put(Buffer *json, const char *key, json_t *value)
 }
 
 static json_t *
+roles_json(const ManifestDatabase *database)
+{
+	json_t *array = json_array();
+	uint32_t i;
+
+	for (i = 0; i < database->nroles; i++)
+		json_array_append_new(array, json_pack("{s:o, s:o}", "role", text(database->roles[i].name),
+											   "powers", text(database->roles[i].powers)));
+	return array;
+}
+
+static json_t *
 database_json(const ManifestDatabase *database)
 {
-	return json_pack("{s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:i, s:o}", "name",
-					 text(database->name), "owner", text(database->owner), "encoding",
-					 text(database->encoding), "collate", text(database->collate), "ctype",
-					 text(database->ctype), "provider", text(database->provider), "icu_locale",
-					 text(database->icu_locale), "icu_rules", text(database->icu_rules),
-					 "tablespace", text(database->tablespace), "connection_limit",
-					 database->connection_limit, "bytes", number(database->bytes));
+	json_t *json = json_pack(
+		"{s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:i, s:o}", "name", text(database->name),
+		"owner", text(database->owner), "encoding", text(database->encoding), "collate",
+		text(database->collate), "ctype", text(database->ctype), "provider",
+		text(database->provider), "icu_locale", text(database->icu_locale), "icu_rules",
+		text(database->icu_rules), "tablespace", text(database->tablespace), "connection_limit",
+		database->connection_limit, "bytes", number(database->bytes));
+
+	if (database->knows_roles)
+		json_object_set_new(json, "role_powers", roles_json(database));
+	return json;
 }
 
 static json_t *

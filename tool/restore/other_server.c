@@ -47,6 +47,18 @@ is_confirmed(const RestorePlan *plan, const char *live)
 	return confirmed;
 }
 
+bool
+other_server_is_same(const RestorePlan *plan)
+{
+	const char *of_backup = plan->manifest->server.system_identifier;
+	char *live = live_identifier(plan->maintenance);
+	bool same = live != NULL &&
+				((of_backup != NULL && strcmp(live, of_backup) == 0) || is_confirmed(plan, live));
+
+	free(live);
+	return same;
+}
+
 void
 other_server_warn(const RestorePlan *plan)
 {

@@ -10,14 +10,16 @@
 
 #include "buffer.h"
 #include "connection.h"
+#include "restore.h"
 
 /* Move ALTER ROLE ... IN DATABASE out of these statements into others. */
 extern void role_settings_take(Buffer *sql, Buffer *others);
 
 /*
  * Run them, one at a time.  What waits for a lock that a role has on its own
- * settings is left out and reported, but the restore goes on: true.
+ * settings, and what would give settings to a role that can do more here than
+ * where the backup was made, is left out and reported, but the restore goes on: true.
  */
-extern bool role_settings_run(Connection *connection, const Buffer *statements);
+extern bool role_settings_run(RestorePlan *plan, Connection *connection, const Buffer *statements);
 
 #endif /* NEX_ROLE_SETTINGS_H */

@@ -371,12 +371,11 @@ run_members(RestorePlan *plan, MemberKind kind, bool of_queries)
 	if (good && sql.length > 0)
 	{
 		owners_and_grants_filter(plan->settings, &sql);
-		/* With --on-object-error=skip, each statement has its own error anyway. */
-		if (kind == MEMBER_DATABASE && plan->errors == NULL)
+		if (kind == MEMBER_DATABASE)
 			role_settings_take(&sql, &of_roles);
 		connection = session_open(plan, target);
 		good = connection != NULL && run_member(plan, connection, kind, sql.data) &&
-			   role_settings_run(connection, &of_roles);
+			   role_settings_run(plan, connection, &of_roles);
 		connection_close(connection);
 	}
 	buffer_free(&sql);
