@@ -296,6 +296,29 @@ SQL
 	unlike($said, qr/wide_30/, 'nor in what is said');
 	tool_ok([ 'verify', '--repo', $repo, 'crowded' ], 'it can be read');
 };
+subtest 'comments too long for SQL are left out, and named' => sub {
+	create_database('wordy');
+	query('postgres', 'CREATE ROLE talker LOGIN');
+	{
+		local $ENV{PGUSER} = 'talker';
+		query('wordy', <<'SQL');
+SELECT lo_create(4711), lo_create(4712), lo_from_bytea(4713, 'x');
+DO $$ BEGIN
+	EXECUTE format('COMMENT ON LARGE OBJECT 4711 IS %L', repeat('''', 16777217));
+	EXECUTE format('COMMENT ON LARGE OBJECT 4712 IS %L', repeat('''', 16777216));
+END $$;
+SQL
+	}
+	query('wordy', q(DO $$ BEGIN EXECUTE format('COMMENT ON DATABASE wordy IS %L', repeat('d', 16777217)); END $$));
+	my ($code, $out, $err) = tool('backup', '--repo', $repo, '-d', 'wordy');
+	my @warnings = map { "$_ has more than 16 MB and is left out of the backup" } 'the comment of large object 4711', 'the comment of the database';
+	is($code, 0, 'the backup is made');
+	like($err, qr/warning: $_/, 'a warning') for @warnings;
+	is_deeply(tool_json('info', '--repo', $repo, 'wordy')->{warnings}, \@warnings, 'which the manifest has, too');
+	tool_ok([ 'restore', '--repo', $repo, 'wordy', '--to', 'wordy_2' ], 'it can be restored');
+	is(query('wordy_2', q[SELECT string_agg(concat_ws(' ', oid, length(obj_description(oid, 'pg_largeobject'))), ',' ORDER BY oid)
+		FROM pg_largeobject_metadata]), '4711,4712 16777216,4713', 'all else is there');
+};
 subtest 'materialized views are filled under the settings of their database' => sub {
 	create_database('local_time');
 	query('postgres', q(ALTER DATABASE local_time SET timezone = 'Asia/Kathmandu'; ALTER DATABASE local_time SET "DateStyle" = 'German, DMY';

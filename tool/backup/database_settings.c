@@ -18,6 +18,7 @@
 #include <string.h>
 
 #include "log.h"
+#include "longest_comment.h"
 #include "memory.h"
 #include "printable.h"
 #include "quote.h"
@@ -92,12 +93,13 @@ static const SqlConstant statements_query = SQL(
 	"  UNION ALL"
 	"  SELECT 6, 5, d.description, NULL, NULL FROM me, pg_catalog.pg_shdescription d"
 	"   WHERE d.classoid = 'pg_catalog.pg_database'::pg_catalog.regclass AND d.objoid = me.oid"
+	"   AND pg_catalog.octet_length(d.description) <= " LONGEST_COMMENT
 	"   AND d.description NOT LIKE 'nex\\_backup: restore of % in progress since %'"
 	"   AND d.description NOT LIKE 'nex\\_backup: replaced by restore of %'"
 	"  UNION ALL"
 	"  SELECT 7, 6, l.provider, l.label, NULL FROM me, pg_catalog.pg_shseclabel l"
 	"   WHERE l.classoid = 'pg_catalog.pg_database'::pg_catalog.regclass AND l.objoid = me.oid"
-	"  UNION ALL"
+	"   AND pg_catalog.octet_length(l.label) <= " LONGEST_COMMENT "  UNION ALL"
 	"  SELECT 8, 7, NULL, NULL, NULL FROM me WHERE datistemplate"
 	" ) s ORDER BY place, two COLLATE \"C\", one COLLATE \"C\", three COLLATE \"C\"");
 

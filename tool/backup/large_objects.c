@@ -23,6 +23,7 @@
 #include "copy_worker.h"
 #include "interrupt.h"
 #include "log.h"
+#include "longest_comment.h"
 #include "memory.h"
 #include "progress.h"
 
@@ -45,7 +46,8 @@ typedef enum StatementKind
  * Each row is one statement of one object: its OID, the kind, and up to four
  * texts as they are, without quotes.  A grant by somebody else than the owner
  * is made in that role's name, or it would become the owner's.  The array's
- * own order has each grant behind the one that allows it.
+ * own order has each grant behind the one that allows it.  unrestorable.c warns
+ * of the comments and labels that are left out.
  */
 static const SqlConstant describe_head =
 	SQL("WITH me AS (SELECT m.* FROM pg_catalog.pg_largeobject_metadata m WHERE m.oid = ANY (");
@@ -71,10 +73,11 @@ static const SqlConstant describe_tail =
 		"   FROM me, pg_catalog.pg_description d"
 		"   WHERE d.classoid = 'pg_catalog.pg_largeobject'::pg_catalog.regclass"
 		"    AND d.objoid = me.oid AND d.objsubid = 0"
-		"  UNION ALL"
+		"    AND pg_catalog.octet_length(d.description) <= " LONGEST_COMMENT "  UNION ALL"
 		"  SELECT me.oid, 4, 0, l.provider, l.label, NULL, NULL FROM me, pg_catalog.pg_seclabel l"
 		"   WHERE l.classoid = 'pg_catalog.pg_largeobject'::pg_catalog.regclass"
 		"    AND l.objoid = me.oid AND l.objsubid = 0"
+		"    AND pg_catalog.octet_length(l.label) <= " LONGEST_COMMENT
 		" ) s ORDER BY oid, kind, place, one");
 
 /* The first slice of each object, in the order of the array. */
@@ -385,8 +388,8 @@ send_describe_query(CopyStream *stream)
 
 /*
  * Owners, grants, comments and labels of all objects of the chunk.  They come
- * row by row, and a member ends where it is full: a comment may have hundreds
- * of megabytes, and all of them together more than a member may have.
+ * row by row, and a member ends where it is full: all of them together may be
+ * more than it may have.
  */
 static bool
 append_descriptions(CopyStream *stream)

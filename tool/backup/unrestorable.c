@@ -18,6 +18,7 @@
 
 #include "backup_warning.h"
 #include "log.h"
+#include "longest_comment.h"
 #include "memory.h"
 #include "quote.h"
 
@@ -118,6 +119,26 @@ typedef struct Trouble
 					   "   WHERE i.inhparent = p.partrelid) BETWEEN 1e-9 AND 0.999 ORDER BY "      \
 					   "p.partrelid"
 
+/* Of what is not described by pg_dump; large_objects.c and database_settings.c leave them out. */
+#define COMMENT_TOO_LONG                                                                           \
+	"WITH me AS (SELECT oid FROM pg_catalog.pg_database"                                           \
+	"  WHERE datname = pg_catalog.current_database())"                                             \
+	" SELECT pg_catalog.format('%s has more than " LONGEST_COMMENT_SAID                            \
+	" and is left out of the backup', s.what) FROM ("                                              \
+	"  SELECT 0 AS place, d.objoid, pg_catalog.format('the comment of large object %s',"           \
+	"    d.objoid) AS what, d.description AS text FROM pg_catalog.pg_description d"                \
+	"   WHERE d.classoid = 'pg_catalog.pg_largeobject'::pg_catalog.regclass"                       \
+	"  UNION ALL SELECT 1, l.objoid, pg_catalog.format('a security label of large object %s',"     \
+	"    l.objoid), l.label FROM pg_catalog.pg_seclabel l"                                         \
+	"   WHERE l.classoid = 'pg_catalog.pg_largeobject'::pg_catalog.regclass"                       \
+	"  UNION ALL SELECT 2, 0, 'the comment of the database', d.description"                        \
+	"   FROM pg_catalog.pg_shdescription d JOIN me ON d.objoid = me.oid"                           \
+	"   WHERE d.classoid = 'pg_catalog.pg_database'::pg_catalog.regclass"                          \
+	"  UNION ALL SELECT 3, 0, 'a security label of the database', l.label"                         \
+	"   FROM pg_catalog.pg_shseclabel l JOIN me ON l.objoid = me.oid"                              \
+	"   WHERE l.classoid = 'pg_catalog.pg_database'::pg_catalog.regclass"                          \
+	" ) s WHERE pg_catalog.octet_length(s.text) > " LONGEST_COMMENT " ORDER BY s.place, s.objoid"
+
 static const Trouble troubles[] = {
 	{"Use REFRESH MATERIALIZED VIEW for the one that is not populated, or for both after a "
 	 "restore.",
@@ -126,6 +147,7 @@ static const Trouble troubles[] = {
 	{"Use ALTER TABLE ... ALTER COLUMN ... SET STORAGE EXTENDED, and make another backup.",
 	 SQL(STORED_PLAIN)},
 	{"Create the partitions that are missing, and make another backup.", SQL(HASH_OF_LABELS)},
+	{"Shorten it with COMMENT or SECURITY LABEL, and make another backup.", SQL(COMMENT_TOO_LONG)},
 };
 
 static void

@@ -25,6 +25,7 @@
 #include "live_code.h"
 #include "live_names.h"
 #include "log.h"
+#include "long_sql.h"
 #include "member_grants.h"
 #include "memory.h"
 #include "owner_rows.h"
@@ -94,8 +95,16 @@ run_script(Connection *connection, const char *script, const char *failure)
 	bool doubled = doubles_backslashes(script);
 	PGresult *result;
 	ExecStatusType status;
+	char *said;
 	bool good;
 
+	if (long_sql_refused(script, &said))
+	{
+		report_error(EXIT_FAILED, NULL, "Restore a smaller part, or into a new database.", "%s: %s",
+					 failure, said);
+		free(said);
+		return false;
+	}
 	if (doubled && !connection_command(connection, "SET standard_conforming_strings = off"))
 		return false;
 	result = PQexec(connection->pg, script);

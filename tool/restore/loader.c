@@ -24,6 +24,7 @@
 #include "early_indexes.h"
 #include "interrupt.h"
 #include "log.h"
+#include "long_sql.h"
 #include "member_reader.h"
 #include "memory.h"
 #include "object_errors.h"
@@ -252,11 +253,10 @@ load_member(Loader *loader, const Member *member)
 
 	owners_and_grants_filter(plan->settings, &loader->reader.raw);
 
-	/* A command string is one transaction. */
 	if (plan->errors != NULL)
 		return object_errors_run(plan, loader->connection, "large objects",
 								 loader->reader.raw.data);
-	return connection_command(loader->connection, loader->reader.raw.data);
+	return long_sql_run(loader->connection, loader->reader.raw.data);
 }
 
 /* Load what no other connection has taken, and build indexes as they become possible. */

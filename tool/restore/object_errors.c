@@ -23,6 +23,7 @@
 
 #include "interrupt.h"
 #include "log.h"
+#include "long_sql.h"
 #include "memory.h"
 #include "names.h"
 #include "quote.h"
@@ -80,6 +81,13 @@ warn(const ObjectError *error)
 	free(said);
 }
 
+/* One that no server takes is not kept either. */
+static char *
+statement_kept(const char *statement)
+{
+	return strlen(statement) > LONGEST_MESSAGE ? long_sql_note(statement) : xstrdup(statement);
+}
+
 void
 object_errors_add(RestorePlan *plan, const TocEntry *entry, bool missing, const char *label,
 				  const char *statement, const char *error, uint64_t rows)
@@ -94,7 +102,7 @@ object_errors_add(RestorePlan *plan, const TocEntry *entry, bool missing, const 
 	item->order = errors->count;
 	item->entry = entry != NULL && missing ? entry->id : 0;
 	item->label = label != NULL ? xstrdup(label) : toc_entry_label(entry);
-	item->statement = statement != NULL ? xstrdup(statement) : NULL;
+	item->statement = statement != NULL ? statement_kept(statement) : NULL;
 	item->error = xstrdup(error);
 	item->rows = rows;
 	errors->rows += rows;
@@ -135,12 +143,18 @@ object_errors_owner(const RestorePlan *plan, uint32_t oid)
 static bool
 try_commands(Connection *connection, const char *sql, bool *done, char **said)
 {
-	PGresult *result = connection_exec(connection, sql);
-	ExecStatusType status = PQresultStatus(result);
-	const char *state = PQresultErrorField(result, PG_DIAG_SQLSTATE);
+	PGresult *result;
+	ExecStatusType status;
+	const char *state;
 	bool good = true;
 
 	*said = NULL;
+	*done = false;
+	if (long_sql_refused(sql, said))
+		return true;
+	result = connection_exec(connection, sql);
+	status = PQresultStatus(result);
+	state = PQresultErrorField(result, PG_DIAG_SQLSTATE);
 	*done = status == PGRES_COMMAND_OK || status == PGRES_TUPLES_OK || status == PGRES_EMPTY_QUERY;
 	if (!*done && object_errors_is_fatal(connection, state))
 		good = connection_report(connection, result, "could not run a command of the backup");

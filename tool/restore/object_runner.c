@@ -20,6 +20,7 @@
 
 #include "interrupt.h"
 #include "log.h"
+#include "long_sql.h"
 #include "memory.h"
 #include "own_path.h"
 #include "partial.h"
@@ -101,13 +102,18 @@ object_runner_connect(RestorePlan *plan)
 static Outcome
 run_text(Connection *connection, const char *sql, char **said, char *state)
 {
-	PGresult *result = connection_exec(connection, sql);
-	ExecStatusType status = PQresultStatus(result);
-	const char *code = PQresultErrorField(result, PG_DIAG_SQLSTATE);
+	PGresult *result;
+	ExecStatusType status;
+	const char *code;
 	Outcome outcome = OUTCOME_DONE;
 
 	*said = NULL;
 	state[0] = '\0';
+	if (long_sql_refused(sql, said))
+		return OUTCOME_ERROR;
+	result = connection_exec(connection, sql);
+	status = PQresultStatus(result);
+	code = PQresultErrorField(result, PG_DIAG_SQLSTATE);
 	if (status != PGRES_COMMAND_OK && status != PGRES_TUPLES_OK && status != PGRES_EMPTY_QUERY)
 	{
 		outcome = OUTCOME_ERROR;

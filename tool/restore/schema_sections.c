@@ -21,6 +21,7 @@
 #include "interrupt.h"
 #include "lock_watch.h"
 #include "log.h"
+#include "long_sql.h"
 #include "member_reader.h"
 #include "memory.h"
 #include "newer_pg_restore.h"
@@ -289,7 +290,7 @@ run_member(RestorePlan *plan, Connection *connection, MemberKind kind, const cha
 								 kind == MEMBER_SEQUENCES ? "values of sequences"
 														  : "settings and grants of the database",
 								 sql);
-	return connection_command(connection, sql);
+	return long_sql_run(connection, sql);
 }
 
 /*
