@@ -105,23 +105,44 @@ AS $$
 $$;
 
 -- Make room for another report: of those that roles without a right to read server files may make without end, so many
--- are kept, by kind and repository, and so many databases of a repository.
+-- are kept, by kind and repository, and so many databases and backups of a repository.  All repositories that nobody has
+-- vouched for count as one, as whoever reports can name as many as it likes.
 CREATE FUNCTION nex_backup.bound_reports(event text, repository text, database text)
 RETURNS void
 LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
 AS $$
 #variable_conflict use_column
+<<me>>
+DECLARE
+	few text[] := ARRAY[$2];
+	most int8 := 1000;
 BEGIN
-	IF (SELECT count(*) FROM (SELECT FROM nex_backup.runs r
-			WHERE r.kind = $1 AND COALESCE(r.repository, '') = $2 LIMIT 100000) few) >= 100000 THEN
+	IF NOT EXISTS (SELECT FROM nex_backup.repositories r WHERE r.id = $2 AND r.vouched) THEN
+		SELECT array_agg(r.id) INTO few FROM nex_backup.repositories r WHERE NOT r.vouched;
+		most := 2000;
+	END IF;
+	IF (SELECT sum(n) FROM unnest(few) f (id), LATERAL (SELECT count(*) AS n FROM (SELECT FROM nex_backup.runs r
+			WHERE r.kind = $1 AND COALESCE(r.repository, '') = f.id LIMIT 100000) l) c) >= 100000 THEN
 		DELETE FROM nex_backup.runs d WHERE d.id IN (SELECT r.id FROM nex_backup.runs r
-			WHERE r.kind = $1 AND COALESCE(r.repository, '') = $2 AND r.job IS NULL AND r.definition IS NULL
+			WHERE r.kind = $1 AND COALESCE(r.repository, '') = ANY (few) AND r.job IS NULL AND r.definition IS NULL
 			ORDER BY r.id LIMIT 1000 FOR UPDATE SKIP LOCKED);
 	END IF;
-	IF $1 = 'backup' AND NOT EXISTS (SELECT FROM nex_backup.backups b WHERE b.repository = $2 AND b.database = $3)
-		AND (SELECT count(DISTINCT b.database) FROM nex_backup.backups b WHERE b.repository = $2) >= 1000 THEN
-		RAISE EXCEPTION 'backups of 1000 databases are recorded in repository "%" already', $2
+	IF $1 = 'backup' AND (SELECT sum(n) FROM unnest(few) f (id), LATERAL (SELECT count(*) AS n FROM (SELECT FROM nex_backup.backups b
+			WHERE b.repository = f.id LIMIT 100000) l) c) >= 100000 THEN
+		RAISE EXCEPTION '100000 backups are recorded in repository "%", or in all that nobody has vouched for, already', $2
+			USING ERRCODE = 'configuration_limit_exceeded',
+				HINT = 'nex_backup_sync() records as many as the repository holds, and removes those that it does not hold.';
+	END IF;
+	IF $3 IS NULL OR EXISTS (SELECT FROM nex_backup.backups b WHERE b.repository = ANY (few) AND b.database = $3)
+		OR EXISTS (SELECT FROM unnest(few) f (id), unnest(ARRAY['backup', 'verify', 'restore', 'expire']) k (kind), nex_backup.runs r
+			WHERE r.kind = k.kind AND COALESCE(r.repository, '') = f.id AND COALESCE(r.database, '') = $3) THEN
+		RETURN;
+	END IF;
+	IF (SELECT count(*) FROM (SELECT b.database FROM nex_backup.backups b WHERE b.repository = ANY (few)
+			UNION SELECT r.database FROM nex_backup.runs r WHERE COALESCE(r.repository, '') = ANY (few)) d) >= most THEN
+		RAISE EXCEPTION 'reports of % databases are recorded for repository "%"%', most, $2,
+			CASE WHEN most > 1000 THEN ' and others that nobody has vouched for' ELSE '' END
 			USING ERRCODE = 'configuration_limit_exceeded',
 				HINT = 'nex_backup_sync() records as many as the repository holds.';
 	END IF;

@@ -33,10 +33,23 @@ BEGIN
 		),
 		last_run AS (
 			-- Runs of jobs have their own rows, from scheduler_status().
-			SELECT DISTINCT ON (r.kind, r.database, r.details ->> 'set') r.*
-			FROM nex_backup.runs r
-			WHERE r.finished IS NOT NULL AND r.state <> 'skipped' AND r.kind <> 'notify'
-			ORDER BY r.kind, r.database, r.details ->> 'set', r.finished DESC, r.id DESC
+			SELECT r.*
+			FROM (SELECT DISTINCT ON (r.kind COLLATE "C", r.database COLLATE "C", (r.details ->> 'set') COLLATE "C") r.id
+					FROM nex_backup.runs r
+					WHERE r.finished IS NOT NULL AND r.state <> 'skipped' AND r.kind <> 'notify'
+					ORDER BY r.kind COLLATE "C", r.database COLLATE "C", (r.details ->> 'set') COLLATE "C", r.finished DESC, r.id DESC) l
+				JOIN nex_backup.runs r USING (id)
+		),
+		failures AS (
+			-- What is called a database or a set may be anything that somebody has reported.
+			SELECT r.kind, r.database, left(r.details ->> 'set', 100) AS set, r.state, coalesce(r.finished, r.started) AS at,
+				r.reason, CASE WHEN char_length(r.error) > 500 THEN left(r.error, 500) || ' ...' ELSE r.error END AS error,
+				CASE WHEN NOT r.is_here THEN row_number() OVER (PARTITION BY r.is_here ORDER BY r.is_known DESC, r.finished DESC) END AS place
+			FROM (SELECT l.*, CASE WHEN l.database IS NULL THEN l.details ->> 'set' IS NULL
+						ELSE l.database = '' OR EXISTS (SELECT FROM pg_database d WHERE d.datname = l.database) END AS is_here,
+					EXISTS (SELECT FROM nex_backup.backups b WHERE b.database = l.database AND b.repository = l.repository) AS is_known
+				FROM last_run l
+				WHERE l.state = ANY (ARRAY['failed', 'timed_out', 'crashed']) AND l.job IS NULL) r
 		)
 		SELECT nex_backup.shown(c.name), c.status, nex_backup.shown(c.detail)
 		FROM (
@@ -98,13 +111,17 @@ BEGIN
 				LEFT JOIN excepted x USING (database)
 			UNION ALL
 			SELECT 5, r.kind || coalesce(r.database, ''),
-				CASE WHEN r.database IS NULL AND r.details ->> 'set' IS NOT NULL
-					THEN format('last %s of files of set %s', r.kind, r.details ->> 'set')
+				CASE WHEN r.database IS NULL AND r.set IS NOT NULL THEN format('last %s of files of set %s', r.kind, r.set)
 					ELSE nex_backup.owner_text('last ' || r.kind, coalesce(r.database, 'all')) END, 'warning',
-				format('%s %s: %s', r.state, nex_backup.age_text(coalesce(r.finished, r.started)),
-					coalesce(r.error, r.reason, 'no reason given'))
-			FROM last_run r
-			WHERE r.state = ANY (ARRAY['failed', 'timed_out', 'crashed']) AND r.job IS NULL
+				format('%s %s: %s', r.state, nex_backup.age_text(r.at), coalesce(r.error, r.reason, 'no reason given'))
+			FROM failures r
+			WHERE r.place IS NULL OR r.place <= 100
+			UNION ALL
+			SELECT 5, 'w', 'other failures', 'warning',
+				format('%s more of databases of other servers and of sets of files; see nex_backup.runs', count(*))
+			FROM failures r
+			WHERE r.place > 100
+			HAVING count(*) > 0
 			UNION ALL
 			SELECT 6, '', 'restore points', 'ok',
 				CASE WHEN count(*) = 0 THEN 'none'

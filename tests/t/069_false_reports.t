@@ -82,6 +82,37 @@ for my $role (qw(reporter postgres))
 		qr/cannot PREPARE a transaction that has changed/, "$role: a report in a prepared transaction");
 }
 
+# Reports of databases and sets that nobody knows: the status says how many, and stays short; the catalogue takes so many.
+my $failure = q('repository', jsonb_build_object('id', 'invented', 'location', '/x', 'host', 'h'), 'state', 'failed', 'started', now(),
+	'finished', now(), 'error', repeat(U&'\00e4', 4096));
+my $before = query('postgres', 'SELECT count(*) FROM nex_backup_status()');
+as('reporter', "SELECT count(nex_backup.record('verify', jsonb_build_object($failure, 'database', 'db' || g))::text) FROM generate_series(1, 90) g");
+as('reporter', "SELECT count(nex_backup.record('backup', jsonb_build_object($failure, 'set', repeat('s', 200) || g, 'backup', '20200101T000000Z-' || g))::text) FROM generate_series(1, 60) g");
+as('reporter', "SELECT nex_backup.record('verify', jsonb_build_object($failure, 'database', 'postgres'))");
+is(query('postgres', 'SELECT count(*) FROM nex_backup_status()') - $before, 103, 'of 150 failures of things that nobody knows, 100 are shown');
+is(query('postgres', q(SELECT detail FROM nex_backup_status() WHERE name = 'other failures')),
+	'50 more of databases of other servers and of sets of files; see nex_backup.runs', 'and the rest is counted');
+like(query('postgres', q(SELECT detail FROM nex_backup_status() WHERE name = 'last verify of postgres')), qr/^failed .*: \S+ \.\.\.\z/, 'those of a database that is here are all shown');
+cmp_ok(query('postgres', q(SELECT max(char_length(name || detail)) FROM nex_backup_status() WHERE name LIKE 'last %')), '<', 1000, 'each short');
+query('postgres', q(INSERT INTO nex_backup.repositories (id, location, host, vouched, recorded_by) VALUES ('invented2', '/y', 'h', false, 'reporter'), ('real', '/z', 'h', true, 'postgres');
+	INSERT INTO nex_backup.runs (kind, repository, database, state, started, finished)
+	SELECT 'verify', r, r || '-' || g, 'succeeded', now(), now() FROM generate_series(1, 1000) g, unnest(ARRAY['invented', 'invented2', 'real']) r));
+for my $id ('invented', 'another', 'real')
+{
+	my $one = $failure =~ s/invented/$id/r;
+
+	refused('reporter', "SELECT nex_backup.record('restore', jsonb_build_object($one, 'database', 'more'))",
+		$id eq 'real' ? qr/reports of 1000 databases are recorded for repository "real"\n/ : qr/reports of 2000 databases are recorded.* and others/, "one more database in repository $id");
+	is(as('reporter', "SELECT nex_backup.record('expire', jsonb_build_object($one, 'database', '" . ($id eq 'real' ? 'real-7' : 'invented-7') . "'))"), '', 'one that is known');
+	is(query('postgres', "SELECT nex_backup.record('restore', jsonb_build_object($one, 'database', 'more'))"), '', 'a superuser may') if $id eq 'real';
+}
+query('postgres', q(INSERT INTO nex_backup.backups (repository, database, id, type, started, snapshot_at, finished)
+	SELECT 'invented', 'db1', to_char('2020-01-01'::timestamp + g * interval '1 second', 'YYYYMMDD"T"HH24MISS"Z"'), 'x', now(), now(), now() FROM generate_series(1, 100000) g));
+(my $backup = $report) =~ s/"r1"/"invented2"/;
+refused('reporter', "SELECT nex_backup.record('backup', jsonb_build_object($backup, 'database', 'db1', 'backup', '20260105T000000Z'))",
+	qr/100000 backups are recorded in repository "invented2", or in all that nobody has vouched for/, 'backups without end');
+query('postgres', q(DELETE FROM nex_backup.backups WHERE repository = 'invented'; DELETE FROM nex_backup.runs WHERE repository IN ('invented', 'invented2', 'real')));
+
 # A message that is cut, is cut between characters.
 my ($out, $err) = ('', '');
 IPC::Run::run([ 'psql', '-XAtq', '-d', 'postgres', '-c', q(SELECT * FROM nex_backup_next_runs('@'||'x'||repeat(U&'\00e4', 400))) ],
