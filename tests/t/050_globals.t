@@ -286,6 +286,43 @@ unlike((tool('globals', 'restore', '--repo', $claimed, @mapping))[2], qr/members
 query('postgres', 'DROP ROLE eve, adm, dba, late, crew, between');
 is(cluster_globals($bare), $expected, 'all of it is gone');
 
+# In the other direction: who is a member here of a role that the backup gives something to.
+my $given = new_repository();
+query('postgres', 'CREATE ROLE powerful SUPERUSER; CREATE ROLE clerk; CREATE ROLE app_admin; CREATE ROLE reader; CREATE ROLE clerks; '
+	  . 'GRANT powerful TO app_admin; GRANT pg_execute_server_program TO reader; GRANT clerks TO clerk; GRANT reader TO clerk');
+tool_ok([ 'globals', 'backup', '--repo', $given ], 'backup with roles that others are members of elsewhere');
+query('postgres', 'DROP ROLE powerful, clerk, app_admin, reader, clerks');
+for my $case ([ 'of a member of a superuser', 'CREATE ROLE app_admin; GRANT app_admin TO eve', '"eve" \\(SUPERUSER\\)', '' ],
+	[ 'of one with a predefined role', 'CREATE ROLE reader; GRANT reader TO eve', '"eve" \\(pg_execute_server_program\\)', '' ],
+	[ 'through another role', 'CREATE ROLE app_admin; CREATE ROLE lot; GRANT app_admin TO lot; GRANT lot TO eve',
+		'"lot" \\(SUPERUSER\\)', '' ],
+	[ 'of one that is altered', 'CREATE ROLE powerful; GRANT powerful TO eve', '"eve" \\(SUPERUSER\\)', '--existing-roles=alter' ],
+	[ 'who has it in the backup', 'CREATE ROLE reader; CREATE ROLE clerk; GRANT reader TO clerk', undef, '' ])
+{
+	my ($what, $sql, $named, @mode) = @$case;
+
+	@mode = grep { $_ ne '' } @mode;
+	query('postgres', "CREATE ROLE eve LOGIN; $sql");
+	my $before = cluster_globals($bare);
+	my @restore = ('globals', 'restore', '--repo', $given, @mapping);
+	if (defined $named)
+	{
+		tool_fails([ @restore, @mode ], 1, qr/would gain powers.*$named.*HINT.*--existing-roles=keep/s, "a member here $what gains nothing");
+		is(cluster_globals($bare), $before, 'nothing was changed');
+		($code, $stdout, $stderr) = tool(@restore, '--existing-roles=keep');
+		is($code, 0, '--existing-roles=keep goes on') or diag($stderr);
+		like($stderr, qr/left out|stay as they are|kept/, 'and says what it leaves out') or diag($stderr);
+	}
+	else
+	{
+		tool_ok(\@restore, "a member here $what may have it");
+	}
+	is(query('postgres', q(SELECT coalesce(bool_or(pg_has_role('eve', oid, 'MEMBER')), false) FROM pg_roles
+	  WHERE rolsuper OR rolname = 'pg_execute_server_program')), 'f', 'eve has no more than before');
+	query('postgres', 'DROP ROLE eve, powerful, clerk, app_admin, reader, clerks; DROP ROLE IF EXISTS lot');
+}
+is(cluster_globals($bare), $expected, 'all of it is gone');
+
 # The same goes for settings in a database, which come with its backup.
 sub roles_settings
 {

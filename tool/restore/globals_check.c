@@ -220,7 +220,8 @@ globals_check_roles(GlobalsRestore *restore)
 	good = directory != NULL && read_present_roles(restore, directory, &present);
 	if (good)
 		decide_roles(restore, &present, bootstrap, &in_the_way);
-	good = good && globals_check_strangers(restore, &present);
+	good = good && globals_check_strangers(restore, &present) &&
+		   (in_the_way.length > 0 || globals_check_gains(restore, &present));
 	for (i = 0; good && in_the_way.length == 0 && i < restore->statements.count; i++)
 	{
 		const GlobalsStatement *statement = &restore->statements.items[i];

@@ -32,6 +32,13 @@ extern bool globals_same_attributes(const GlobalsStatement *present, const Globa
  */
 extern bool globals_check_strangers(GlobalsRestore *restore, const GlobalsStatements *present);
 
+/*
+ * A role of the server that would gain powers without being named, as a member
+ * of a role that the backup gives something: refused (reported, false), or
+ * what it would gain is left out with --existing-roles=keep.
+ */
+extern bool globals_check_gains(GlobalsRestore *restore, const GlobalsStatements *present);
+
 /* A tablespace that exists is left alone; a directory that is missing is reported. */
 extern bool globals_check_tablespaces(GlobalsRestore *restore);
 

@@ -220,14 +220,27 @@ reached_roles(const GlobalsPowers *powers, const char *name, unsigned *attribute
 	return reached;
 }
 
-char *
-globals_powers_more(const GlobalsPowers *here, const GlobalsPowers *there, const char *role)
+/* Is there, for one that is reached, the role of this name reached in the other set, too? */
+static bool
+is_reached(const GlobalsPowers *powers, const bool *reached, const char *name)
 {
-	unsigned attributes_here;
-	unsigned attributes_there;
-	bool *reached_here = reached_roles(here, role, &attributes_here);
-	bool *reached_there = reached_roles(there, role, &attributes_there);
-	unsigned more = attributes_here & ~attributes_there;
+	const Role *role = find_role(powers, name);
+
+	return role != NULL && reached[role - powers->roles];
+}
+
+/* Attributes, and predefined roles that are reached in `powers` and in neither of the others. */
+static char *
+list_more(const GlobalsPowers *powers, const GlobalsPowers *other, const GlobalsPowers *another,
+		  const char *role)
+{
+	unsigned attributes;
+	unsigned of_other;
+	unsigned of_another;
+	bool *reached = reached_roles(powers, role, &attributes);
+	bool *by_other = reached_roles(other, role, &of_other);
+	bool *by_another = reached_roles(another, role, &of_another);
+	unsigned more = attributes & ~of_other & ~of_another;
 	Buffer list;
 	int i;
 
@@ -237,21 +250,43 @@ globals_powers_more(const GlobalsPowers *here, const GlobalsPowers *there, const
 		if ((more & (1U << i)) != 0)
 			buffer_printf(&list, "%s%s", list.length > 0 ? ", " : "", role_powers[i]);
 	}
-	for (i = 0; i < here->nroles; i++)
+	for (i = 0; i < powers->nroles; i++)
 	{
-		const char *name = here->roles[i].name;
-		const Role *same;
+		const char *name = powers->roles[i].name;
 
-		if (!reached_here[i] || strncmp(name, "pg_", 3) != 0 || strcmp(name, role) == 0)
-			continue;
-		same = find_role(there, name);
-		if (same == NULL || !reached_there[same - there->roles])
+		if (reached[i] && strncmp(name, "pg_", 3) == 0 && strcmp(name, role) != 0 &&
+			!is_reached(other, by_other, name) && !is_reached(another, by_another, name))
 			buffer_printf(&list, "%s%s", list.length > 0 ? ", " : "", name);
 	}
-	free(reached_here);
-	free(reached_there);
+	free(reached);
+	free(by_other);
+	free(by_another);
 	if (list.length > 0)
 		return buffer_detach(&list);
 	buffer_free(&list);
 	return NULL;
+}
+
+char *
+globals_powers_more(const GlobalsPowers *here, const GlobalsPowers *there, const char *role)
+{
+	return list_more(here, there, there, role);
+}
+
+char *
+globals_powers_gained(const GlobalsPowers *then, const GlobalsPowers *now,
+					  const GlobalsPowers *there, const char *role)
+{
+	return list_more(then, now, there, role);
+}
+
+bool
+globals_powers_is_member(const GlobalsPowers *powers, const char *member, const char *role)
+{
+	unsigned attributes;
+	bool *reached = reached_roles(powers, member, &attributes);
+	bool found = is_reached(powers, reached, role);
+
+	free(reached);
+	return found;
 }

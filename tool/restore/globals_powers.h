@@ -29,6 +29,14 @@ extern void globals_powers_set(GlobalsPowers *powers, const GlobalsStatement *at
 extern char *globals_powers_more(const GlobalsPowers *here, const GlobalsPowers *there,
 								 const char *role);
 
+/* Likewise, what a role can do then, and neither now nor there. */
+extern char *globals_powers_gained(const GlobalsPowers *then, const GlobalsPowers *now,
+								   const GlobalsPowers *there, const char *role);
+
+/* Is a role this one, or a member of it, directly or not? */
+extern bool globals_powers_is_member(const GlobalsPowers *powers, const char *member,
+									 const char *role);
+
 /* The two roles of a GRANT ... TO ...; false if it is another statement.  Caller frees both. */
 extern bool globals_membership_of(const GlobalsStatement *statement, char **role, char **member);
 
