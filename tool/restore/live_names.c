@@ -48,12 +48,14 @@
 
 #define SCHEMA_HINT                                                                                \
 	ROWS_AS_SESSION_HINT                                                                           \
-	"  Otherwise restore into a new database (--to=NEWDB), or see to it first that nobody else "   \
+	"  Otherwise restore into a new database (--to=NEWDB) of a server that holds nothing else, "   \
+	"or see to it first that nobody else "                                                         \
 	"can create objects in the schema (REVOKE CREATE ON SCHEMA, ALTER SCHEMA ... OWNER TO)."
 
 #define EXTENSION_HINT                                                                             \
 	"If you trust those who can create objects there, create the extension first (CREATE "         \
-	"EXTENSION).  Otherwise restore into a new database (--to=NEWDB)."
+	"EXTENSION).  Otherwise restore into a new database (--to=NEWDB) of a server that holds "      \
+	"nothing else."
 
 /* $3: further roles that are trusted. */
 #define TRUSTED                                                                                    \

@@ -12,7 +12,7 @@
 
 #define OTHER_OWNER_HINT                                                                           \
 	"If you trust the new owner, use --rows-as=session.  Otherwise change the owner, or restore "  \
-	"into a new database (--to=NEWDB)."
+	"into a new database (--to=NEWDB) of a server that holds nothing else."
 
 /*
  * See that what is there already and is used by the part has the kind that it

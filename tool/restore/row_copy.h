@@ -16,7 +16,8 @@
 	"rights."
 #define NEW_DATABASE_HINT                                                                          \
 	ROWS_AS_SESSION_HINT                                                                           \
-	"  Otherwise restore into a new database (--to=NEWDB), and copy the rows from there."
+	"  Otherwise restore into a new database (--to=NEWDB) of a server that holds nothing else, "   \
+	"and copy the rows from there."
 
 typedef enum RowCopyStatus
 {
