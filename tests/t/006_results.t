@@ -4,6 +4,7 @@
 use strict;
 use warnings;
 
+use Fcntl qw(F_SETFL O_NONBLOCK);
 use File::Temp ();
 use NexBackup::Test;
 use PostgreSQL::Test::Cluster;
@@ -83,6 +84,31 @@ $programs = cut_programs('pg_restore', '--list --section=post-data', 15);
 tool_fails([ 'restore', '--repo', $repo, 'shop', '--to', 'half', '--pg-bindir', $programs ],
 	1, qr/the archive lists \d entries of kind [A-Z ]+, but the database has \d/, 'what is there is counted in the end');
 is(query('postgres', "SELECT count(*) FROM pg_database WHERE datname = 'half'"), 0, 'and nothing is left of it');
+
+# ------------------------------------------------------ standard output
+
+# What could not be written was not delivered; a pipe that another program made non-blocking only waits.
+is(system("'@{[tool_path()]}' list --repo '$repo' >/dev/full 2>'$repo.said'") >> 8, 1, 'a full disk at standard output');
+like(read_bytes("$repo.said"), qr/error: could not write to standard output: No space left on device/, 'is said');
+{
+	my $whole = tool_ok(['help'], 'help');
+	pipe(my $reader, my $writer) or die;
+	fcntl($writer, F_SETFL, O_NONBLOCK) or die;
+	my $filled = 0;
+	while (my $now = syswrite($writer, 'x' x 4096)) { $filled += $now }
+	defined(my $pid = fork) or die;
+	if ($pid == 0)
+	{
+		open(STDOUT, '>&', $writer) or die;
+		exec(tool_path(), 'help') or die;
+	}
+	close $writer;
+	# It waits, or has given up.
+	select(undef, undef, undef, 0.3);
+	my $read = do { local $/; <$reader> };
+	waitpid($pid, 0);
+	is(substr($read, $filled), $whole, 'a full pipe that is non-blocking: nothing is lost');
+}
 
 # -------------------------------------------------------- known damage
 

@@ -33,6 +33,49 @@ sub some_of
 	return @mixed[ 0 .. min($count, scalar @mixed) - 1 ];
 }
 
+# What only a crash could undo is not called undone.
+sub key_add_at
+{
+	my ($fault) = @_;
+	my $result = run_faulted($world, $fault, [ 'key', 'add', '--recipient', $world->{second_recipient}, repo_options($world, 'encrypted') ]);
+	my $there = run_tool($world, [ 'key', 'list', repo_options($world, 'encrypted') ])->{out} =~ /$world->{second_recipient}/ ? 1 : 0;
+
+	return ($result, $there);
+}
+
+my $last = do { fresh_trial($world); (key_add_at(''))[0]->{calls}{sync} };
+my ($warned, @untrue) = (0);
+for my $fault (map { ("sync:$_:EIO", "sync:$_:EIO+") } 1 .. $last)
+{
+	fresh_trial($world);
+	my ($result, $there) = key_add_at($fault);
+	my $frame = $result->{err} =~ m{warning: file ".*/encrypted/nex_backup\.json" is written, but a crash of this machine may undo that: .*HINT:.*same command again}s;
+	$warned += $frame ? 1 : 0;
+	push @untrue, "$fault ($result->{hit}): $result->{code}, $there: $result->{err}" if $frame && ($result->{code} != 0 || !$there) || $result->{code} == 0 && !$there
+	  || $result->{err} =~ m{could not write file ".*/encrypted/nex_backup\.json"} && $there;
+	($result, $there) = key_add_at('') if $frame;
+	push @untrue, "$fault, again: $result->{code}, $there: $result->{err}" if $frame && ($result->{code} != 0 || !$there);
+}
+is(join("\n", @untrue), '', 'key add says what it has done, whichever fsync fails');
+cmp_ok($warned, '>', 0, 'and what may not last');
+
+# A call that is to be repeated is repeated, at the last line as well.
+fresh_trial($world);
+for my $command ([ 'list' ], [ 'verify', 'mini' ], [ 'info', 'mini', '--json' ])
+{
+	my @arguments = (@$command, repo_options($world, 'plain'));
+	my $well = run_faulted($world, '', \@arguments);
+	my @wrong;
+
+	for my $fault (map { ("write:$_:EINTR", "write:$_:EAGAIN") } 1 .. $well->{calls}{write})
+	{
+		my $result = run_faulted($world, $fault, \@arguments);
+
+		push @wrong, "$fault: $result->{code} $result->{err}" if $result->{hit} =~ /pipe|out$/ && ($result->{code} != 0 || $result->{out} =~ s/\d//gr ne $well->{out} =~ s/\d//gr);
+	}
+	is(join("\n", @wrong), '', "@$command: EINTR and EAGAIN at each write");
+}
+
 my @damage = damage_trials($world, 'plain', 'encrypted');
 my @trials = (
 	# Libraries that get no memory must not say that a file is damaged.

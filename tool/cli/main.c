@@ -29,6 +29,7 @@
 #include "quote.h"
 #include "run_log.h"
 #include "session_pins.h"
+#include "stdout_stream.h"
 #include "temporary_directory.h"
 
 /* The command runs until a signal ends it. */
@@ -292,14 +293,15 @@ static bool
 flush_stdout(void)
 {
 	bool failed = ferror(stdout) != 0;
+	int error;
 
-	errno = 0;
 	if (fflush(stdout) == 0 && !failed)
 		return true;
-	if (errno == EPIPE)
+	error = stdout_stream_error();
+	if (error == EPIPE)
 		return false;
 	return report_error(EXIT_FAILED, NULL, NULL, "could not write to standard output%s%s",
-						errno != 0 ? ": " : "", errno != 0 ? strerror(errno) : "");
+						error != 0 ? ": " : "", error != 0 ? strerror(error) : "");
 }
 
 /*
@@ -333,6 +335,7 @@ main(int argc, char **argv)
 	umask(077);
 	session_forget_environment();
 	interrupt_start();
+	stdout_stream_begin();
 
 	done = arguments_parse(argc, argv, &arguments) && run(&arguments);
 	done = flush_stdout() && done;

@@ -23,6 +23,7 @@
 #include "interrupt.h"
 #include "keyring.h"
 #include "json_bounds.h"
+#include "lasting_write.h"
 #include "log.h"
 #include "memory.h"
 #include "unclear.h"
@@ -88,17 +89,21 @@ write_failed(const Repository *repository, const char *path, int error)
 						strerror(error));
 }
 
-/* RECOVER.txt first, then nex_backup.json that vouches for it: a crash in between is mended by
- * init. */
+/*
+ * RECOVER.txt first, then nex_backup.json that vouches for it: a crash in between is repaired by
+ * init.  *lasting: it is there also after a crash of the machine; if not, there is a warning.
+ */
 static bool
-write_frame(Repository *repository)
+write_frame(Repository *repository, const char *hint, bool *lasting)
 {
 	const Encryption *encryption = repository->encryption;
 	Storage *storage = repository->storage;
+	int not_lasting = 0;
 	Buffer json;
 	char *text;
 	int error;
 
+	*lasting = true;
 	if (!encryption_can_write(repository))
 		return false;
 	text = recover_text(encryption != NULL ? encryption->cipher : CIPHER_NONE);
@@ -117,8 +122,13 @@ write_frame(Repository *repository)
 	if ((encryption != NULL && !encryption_write(repository, &json)) || !seal_append(&json))
 		error = ENOMEM;
 	else
-		error = storage->write(storage, FRAME_FILE, json.data, json.length, WRITE_DURABLE);
+		error = lasting_write(storage, FRAME_FILE, json.data, json.length, &not_lasting);
 	buffer_free(&json);
+	*lasting = not_lasting == 0;
+	if (!*lasting)
+		log_warning_hint(hint,
+						 "file \"%s/%s\" is written, but a crash of this machine may undo that: %s",
+						 storage->location, FRAME_FILE, strerror(not_lasting));
 	return error == 0 || write_failed(repository, FRAME_FILE, error);
 }
 
@@ -416,6 +426,7 @@ create_frame(Repository *repository, const char *location)
 	Storage *storage = repository->storage;
 	Origin origin = {.encrypted = repository->encryption != NULL};
 	bool occupied = false;
+	bool lasting;
 	struct tm tm;
 	char text[32];
 	time_t now;
@@ -453,7 +464,7 @@ create_frame(Repository *repository, const char *location)
 		return report_error(EXIT_FAILED, NULL, NULL, "could not generate random bytes");
 	return (repository->encryption == NULL ||
 			(prepare_secret(repository, &origin) && prepare_writer(repository))) &&
-		   write_frame(repository);
+		   write_frame(repository, NULL, &lasting);
 }
 
 /* RECOVER.txt is what this version of the tool would write. */
@@ -524,6 +535,7 @@ init(const char *location, Encryption *encryption, bool *created)
 {
 	Repository *repository;
 	bool good = true;
+	bool lasting;
 	int error;
 
 	repository = open_location(location, true, &error);
@@ -542,7 +554,7 @@ init(const char *location, Encryption *encryption, bool *created)
 	else if (encryption != NULL && !check_same_encryption(repository, encryption))
 		good = false;
 	else if (!recover_is_intact(repository) || !recover_is_current(repository))
-		good = write_frame(repository);
+		good = write_frame(repository, NULL, &lasting);
 	repository_close(repository);
 	encryption_free(encryption);
 	return good;
@@ -581,11 +593,17 @@ bool
 repository_rewrite(Repository *repository)
 {
 	Encryption *encryption = repository->encryption;
+	bool lasting;
 
-	/* The file first: with a number lower than the one remembered it would be refused for ever. */
+	/*
+	 * The file first: with a number lower than the one remembered it would be refused for ever.
+	 * So nothing is remembered of a file that may be gone again.
+	 */
 	encryption->serial++;
-	return encryption_identify_recipients(encryption) && write_frame(repository) &&
-		   writer_state_save(repository, &encryption->writer_key, encryption->serial);
+	return encryption_identify_recipients(encryption) &&
+		   write_frame(repository, "Run the same command again, which writes it again.",
+					   &lasting) &&
+		   (!lasting || writer_state_save(repository, &encryption->writer_key, encryption->serial));
 }
 
 bool

@@ -14,6 +14,7 @@
 
 #include "choose.h"
 #include "json_bounds.h"
+#include "lasting_write.h"
 #include "log.h"
 #include "memory.h"
 #include "printable.h"
@@ -142,6 +143,7 @@ write_record(Repository *repository, const char *server, json_t *record, const c
 	char *now = utc_now();
 	char *entries;
 	Buffer json;
+	int not_lasting = 0;
 	int error = 0;
 	bool sealed;
 
@@ -156,14 +158,17 @@ write_record(Repository *repository, const char *server, json_t *record, const c
 				  repository->id, label, entries);
 	sealed = seal_append(&json);
 	if (sealed)
-		error = storage->write(storage, path, json.data, json.length, WRITE_DURABLE);
+		error = lasting_write(storage, path, json.data, json.length, &not_lasting);
 	if (!sealed)
 		report_error(EXIT_FAILED, NULL, NULL, "could not compute a SHA-256 digest");
 	else if (error != 0)
 		report_error(EXIT_FAILED, NULL, storage_error_hint(error),
 					 "could not write file \"%s/%s\": %s", storage->location, path,
 					 strerror(error));
-	else
+	else if (not_lasting != 0)
+		log_warning("could not make file \"%s/%s\" durable: %s", storage->location, path,
+					strerror(not_lasting));
+	if (sealed && error == 0)
 		log_info("the backups of server \"%s\" are from now on of system identifier %s", label,
 				 identifier);
 	buffer_free(&json);

@@ -16,6 +16,7 @@
 
 #include "json_bounds.h"
 #include "json_text.h"
+#include "lasting_write.h"
 #include "log.h"
 #include "memory.h"
 #include "read_error.h"
@@ -274,6 +275,7 @@ repository_record_verification(Repository *repository, const BackupName *name, c
 	char *list = bad_files_json(bad, nbad);
 	char *found;
 	struct tm tm;
+	int not_lasting = 0;
 	int error;
 
 	gmtime_r(&now, &tm);
@@ -291,9 +293,9 @@ repository_record_verification(Repository *repository, const BackupName *name, c
 		found, list);
 	free(found);
 	free(list);
-	error = seal_append(&json) ? repository->storage->write(repository->storage, path, json.data,
-															json.length, WRITE_DURABLE)
-							   : ENOMEM;
+	error = seal_append(&json)
+				? lasting_write(repository->storage, path, json.data, json.length, &not_lasting)
+				: ENOMEM;
 	buffer_free(&json);
 	if (error != 0)
 		log_warning("could not record the verification in \"%s/%s\": %s",

@@ -14,6 +14,7 @@
 
 #include "home.h"
 #include "keyring.h"
+#include "lasting_write.h"
 #include "log.h"
 #include "memory.h"
 #include "read_error.h"
@@ -67,40 +68,23 @@ write_failed(const char *path, int error)
 		"could not write file \"%s/%s\": %s", keyring()->state_directory, path, strerror(error));
 }
 
-/*
- * Is it there all the same, and only its directory could not be made durable?
- * The number that is kept last says that a change is done, so then it is.
- */
-static bool
-is_written(Storage *storage, const char *path, const char *content, size_t length)
-{
-	Buffer found;
-	bool same;
-
-	buffer_init(&found);
-	same = storage->read(storage, path, MAX_STATE_FILE, &found) == 0 && found.length == length &&
-		   memcmp(found.data, content, length) == 0;
-	buffer_free(&found);
-	return same;
-}
-
+/* The number that is kept last says that a change is done; if it is there, so it is. */
 static bool
 write_serial(const char *path, const char *content)
 {
 	int error;
 	Storage *storage = open_state(true, &error);
-	bool written = false;
+	int not_lasting = 0;
 
 	if (storage != NULL)
 	{
-		error = storage->write(storage, path, content, strlen(content), WRITE_DURABLE);
-		written = error == 0 || is_written(storage, path, content, strlen(content));
+		error = lasting_write(storage, path, content, strlen(content), &not_lasting);
 		storage->close(storage);
 	}
-	if (written && error != 0)
+	if (not_lasting != 0)
 		log_warning("could not make file \"%s/%s\" durable: %s", keyring()->state_directory, path,
-					strerror(error));
-	return written || write_failed(path, error);
+					strerror(not_lasting));
+	return error == 0 || write_failed(path, error);
 }
 
 static bool
