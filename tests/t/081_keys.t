@@ -101,6 +101,16 @@ is($code, 0, 'key add') or diag($err);
 is($code, 1, 'twice is an error');
 is(scalar @{ tool_json('key', 'list', '--repo', $repo, '--state-dir', $state)->{recipients} }, 3, 'key list');
 my @second = ('--repo', $repo, '--identity', $second, '--signer', $signer);
+{
+	my $open = File::Temp::tempdir(CLEANUP => 1);
+	my @from = ('list', '--repo', $repo, '--signer', $signer, '--identity', "$open/key");
+
+	write_bytes("$open/key", read_bytes($second));
+	chmod(0600, "$open/key") && chmod(0777, $open) or die;
+	like((reader(@from))[2], qr/others may write into directory "\Q$open\E", which holds a secret/, 'a directory where all may write');
+	chmod(0700, $open) or die;
+	unlike((reader(@from))[2], qr/others may write/, 'and one of our own');
+}
 ($code, $out, $err) = reader('restore', @second, 'invoices', '--to', 'too_old');
 is($code, 1, 'a key that was added opens no older backup');
 ($code, $out, $err) = writer(@backup);

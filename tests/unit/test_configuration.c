@@ -308,6 +308,46 @@ test_sensitive_keys(void **state)
 	sensitive_keys_free(&keys);
 }
 
+/* Values whose names are values: how many of a document are secrets? */
+static void
+test_names_as_values(void **state)
+{
+	static const struct
+	{
+		const char *text;
+		int secrets;
+	} cases[] = {
+		{"env:\n  - name: DB_PASSWORD\n    value: hunter2\n", 1},
+		{"env:\n  - value: hunter2\n    name: DB_PASSWORD\n  - name: HOST\n    image: x\n", 1},
+		{"env:\n  - {name: API_TOKEN, value: hunter2}\n", 1},
+		{"args: [\"--db-password\", \"hunter2\", \"-v\"]\n", 3},
+		{"args:\n  - --db-password\n  - --verbose\n", 0},
+		{"command: redis-server --requirepass hunter2\n", 1},
+		{"metadata:\n  name: auth-service\nport: 80\nvalue: open\n", 0},
+		{"name: the password is elsewhere\nvalue: open\n", 0},
+	};
+	size_t i;
+
+	(void) state;
+	for (i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
+	{
+		SensitiveKeys keys;
+		SopsMetadata none;
+		Buffer out;
+		int found;
+
+		memset(&none, 0, sizeof(none));
+		buffer_init(&out);
+		sensitive_keys_init(&keys, NULL, 0);
+		assert_null(
+			sops_yaml_seal(cases[i].text, strlen(cases[i].text), &keys, NULL, &none, &out, &found));
+		if (found != cases[i].secrets)
+			fail_msg("%d secrets instead of %d: %s", found, cases[i].secrets, cases[i].text);
+		sensitive_keys_free(&keys);
+		buffer_free(&out);
+	}
+}
+
 static void
 test_sensitive_texts(void **state)
 {
@@ -324,6 +364,8 @@ test_sensitive_texts(void **state)
 		"eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxIn0.x",
 		"AGE-SECRET-KEY-1QQQQQQQQQQQQQQQQQ",
 		"# db_password: old one",
+		"redis-server --requirepass hunter2",
+		"exec app --db-password 'hunter2'",
 	};
 	static const char *const harmless[] = {
 		"http://localhost:3000/up",
@@ -334,6 +376,9 @@ test_sensitive_texts(void **state)
 		"info",
 		"",
 		"12:30:45",
+		"psql --no-password -d shop",
+		"app --password",
+		"author-name jane",
 	};
 	SensitiveKeys keys;
 	size_t i;
@@ -508,6 +553,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_sensitive_keys),
+		cmocka_unit_test(test_names_as_values),
 		cmocka_unit_test(test_sensitive_texts),
 		cmocka_unit_test(test_types),
 		cmocka_unit_test(test_value_is_bound_to_its_path),

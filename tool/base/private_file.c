@@ -237,8 +237,9 @@ check_directory(const char *path)
 									  : xasprintf("%.*s", (int) (slash - path), path);
 	struct stat status;
 
-	if (stat(directory, &status) == 0 && (status.st_mode & S_IWOTH) != 0 &&
-		(status.st_mode & S_ISVTX) == 0)
+	if (stat(directory, &status) == 0 &&
+		((status.st_uid != 0 && status.st_uid != geteuid()) ||
+		 ((status.st_mode & S_IWOTH) != 0 && (status.st_mode & S_ISVTX) == 0)))
 		log_warning("others may write into directory \"%s\", which holds a secret", directory);
 	free(directory);
 }

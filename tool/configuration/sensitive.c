@@ -7,7 +7,9 @@
  * also catch PGPASSWORD, apiKey and AUTH_TOKENS (and, at times, "keyboard").
  * A rule by keys alone misses DATABASE_URL=postgres://app:hunter2@db and
  * "- POSTGRES_PASSWORD=hunter2" in a list; such values are recognised, and
- * their keys join the rule.  That must stay a rule by keys, because SOPS knows
+ * their keys join the rule.  So do the keys of values whose name is a value
+ * itself: "name: DB_PASSWORD" beside "value: hunter2", or "--db-password" and
+ * "hunter2" in a list of arguments.  That must stay a rule by keys, because SOPS knows
  * no other.
  *
  *-------------------------------------------------------------------------
@@ -163,6 +165,41 @@ has_url_password(const char *text)
 	return false;
 }
 
+static bool
+is_name_character(char c)
+{
+	return isalnum((unsigned char) c) || c == '_' || c == '-';
+}
+
+/* Is there a value behind a word that ends before `at`?  An option needs no sign before it. */
+static bool
+has_value(const char *at, bool option)
+{
+	bool blank = false;
+
+	while (is_name_character(*at) || *at == '"' || *at == '\'')
+		at++;
+	for (; *at == ' ' || *at == '\t'; at++)
+		blank = true;
+	if (*at == '=' || *at == ':')
+	{
+		at++;
+		at += strspn(at, " \t");
+	}
+	else if (!option || !blank || *at == '-')
+		return false;
+	return *at != '\0' && *at != '\n' && *at != '\r';
+}
+
+/* Does the name that has this place in it begin like an option, "--api-key"? */
+static bool
+is_option(const char *text, const char *at)
+{
+	while (at > text && is_name_character(at[-1]))
+		at--;
+	return *at == '-';
+}
+
 /* "password=…", "--api-key …", "token: …": a word, then a value for it. */
 static bool
 has_assignment(const SensitiveKeys *keys, const char *folded)
@@ -177,19 +214,8 @@ has_assignment(const SensitiveKeys *keys, const char *folded)
 
 		while (word[0] != '\0' && !found && (at = strstr(at, word)) != NULL)
 		{
+			found = has_value(at + strlen(word), is_option(folded, at));
 			at += strlen(word);
-			while (isalnum((unsigned char) *at) || *at == '_' || *at == '-' || *at == '"' ||
-				   *at == '\'')
-				at++;
-			while (*at == ' ' || *at == '\t')
-				at++;
-			if (*at == '=' || *at == ':')
-			{
-				at++;
-				while (*at == ' ' || *at == '\t')
-					at++;
-				found = *at != '\0' && *at != '\n' && *at != '\r';
-			}
 		}
 		free(word);
 		if (found)
@@ -218,6 +244,16 @@ has_token(const char *text)
 		}
 	}
 	return strstr(text, "PRIVATE KEY-----") != NULL;
+}
+
+bool
+sensitive_name(const SensitiveKeys *keys, const char *text)
+{
+	const char *end = text;
+
+	while (is_name_character(*end) || *end == '.')
+		end++;
+	return end > text && *end == '\0' && sensitive_key(keys, text);
 }
 
 bool

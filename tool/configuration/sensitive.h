@@ -36,9 +36,13 @@ extern void sensitive_keys_add_name(SensitiveKeys *keys, const char *name);
 
 /*
  * Does a text look as if it held a secret whatever its key is called: a URL
- * with a password, "password=…", a private key, a token of a known make?
+ * with a password, "password=…", "--password …", a private key, a token of a
+ * known make?
  */
 extern bool sensitive_text(const SensitiveKeys *keys, const char *text, size_t length);
+
+/* Is a value the name of a secret, such as DB_PASSWORD or --db-password, which stands elsewhere? */
+extern bool sensitive_name(const SensitiveKeys *keys, const char *text);
 
 /* The same rule as a regular expression of Go (RE2), for SOPS; caller frees. */
 extern char *sensitive_keys_regex(const SensitiveKeys *keys);

@@ -21,6 +21,8 @@
 #include "primitives.h"
 #include "yaml_leaves.h"
 
+#define NEIGHBORS 16
+
 static bool
 under_sensitive_key(const SensitiveKeys *keys, const YamlLeaf *leaf)
 {
@@ -32,6 +34,45 @@ under_sensitive_key(const SensitiveKeys *keys, const YamlLeaf *leaf)
 			return true;
 	}
 	return false;
+}
+
+/* Keys under which programs look for the value of something that has its name beside it. */
+static bool
+is_key_of_value(const char *key)
+{
+	static const char *const keys[] = {"value",   "val",  "default", "defaultValue",
+									   "content", "data", "text",    "string"};
+	size_t i;
+
+	for (i = 0; i < sizeof(keys) / sizeof(keys[0]); i++)
+	{
+		if (strcmp(keys[i], key) == 0)
+			return true;
+	}
+	return false;
+}
+
+/*
+ * A value that is the name of a secret, whose own value is beside it in a map,
+ * or behind it in a list of arguments.  Few of them are far from it.
+ */
+static void
+learn_neighbors(const YamlLeaves *leaves, int i, SensitiveKeys *keys)
+{
+	const YamlLeaf *leaf = &leaves->leaves[i];
+	const YamlLeaf *next = i + 1 < leaves->count ? leaf + 1 : NULL;
+	int last = i + NEIGHBORS < leaves->count ? i + NEIGHBORS : leaves->count - 1;
+	int j;
+
+	for (j = i > NEIGHBORS ? i - NEIGHBORS : 0; j <= last; j++)
+	{
+		const YamlKey *key = leaves->leaves[j].key;
+
+		if (j != i && key->parent == leaf->key->parent && is_key_of_value(key->name))
+			sensitive_keys_add_name(keys, key->name);
+	}
+	if (leaf->value[0] == '-' && next != NULL && next->key == leaf->key && next->value[0] != '-')
+		sensitive_keys_add_name(keys, leaf->key->name);
 }
 
 /* Keys whose values show that they hold a secret become sensitive. */
@@ -54,6 +95,8 @@ learn_names(const YamlLeaves *leaves, SensitiveKeys *keys)
 		if (leaf->style != YAML_ALIAS && !under_sensitive_key(keys, leaf) &&
 			sensitive_text(keys, leaf->value, leaf->length))
 			sensitive_keys_add_name(keys, leaf->key->name);
+		else if (leaf->style != YAML_ALIAS && sensitive_name(keys, leaf->value))
+			learn_neighbors(leaves, i, keys);
 	}
 }
 
