@@ -46,6 +46,7 @@
 #include "utils/resowner.h"
 #include "utils/syscache.h"
 
+#include "deadline.h"
 #include "gate.h"
 #include "hold.h"
 
@@ -332,6 +333,18 @@ refuse_restricted_change(FunctionCallInfo fcinfo)
 		gate_refuse_restricted();
 }
 
+/* What agents call takes a moment; its locks are in everybody's way for as long as they stay. */
+static void
+end_soon(FunctionCallInfo fcinfo)
+{
+	Oid function = fcinfo->flinfo->fn_oid;
+	const char *name = get_func_name(function);
+
+	if (!OidIsValid(held.extension) && func_volatile(function) == PROVOLATILE_VOLATILE &&
+		name != NULL && strncmp(name, PREFIX, strlen(PREFIX)) != 0)
+		deadline_set();
+}
+
 /* Every other function that others than its owner may call. */
 Datum
 nex_backup_entry(PG_FUNCTION_ARGS)
@@ -349,8 +362,11 @@ Datum
 nex_backup_owner_entry(PG_FUNCTION_ARGS)
 {
 	Held entered;
+	Datum result;
 
 	refuse_restricted_change(fcinfo);
 	enter(&entered, GetUserId());
-	return call_as_owner(&entered, fcinfo->flinfo->fn_oid, fcinfo, call_implementation);
+	result = call_as_owner(&entered, fcinfo->flinfo->fn_oid, fcinfo, call_implementation);
+	end_soon(fcinfo);
+	return result;
 }

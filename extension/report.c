@@ -22,6 +22,7 @@
 #include "utils/acl.h"
 #include "utils/builtins.h"
 
+#include "deadline.h"
 #include "gate.h"
 #include "shared_state.h"
 
@@ -52,5 +53,6 @@ nex_backup_record(PG_FUNCTION_ARGS)
 	call->args[3].value = BoolGetDatum(may_vouch());
 	call->args[3].isnull = false;
 	gate_call_member("take_report", call, types);
+	deadline_set();
 	PG_RETURN_VOID();
 }

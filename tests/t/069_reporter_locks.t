@@ -25,10 +25,10 @@ sub hold
 	my ($in, $out, $err) = ("$sql; SELECT 'held', pg_backend_pid();\n", '', '');
 	my $session = IPC::Run::start([ 'psql', '-XAtq', '-d', 'postgres', @options ], '<', \$in, '>', \$out, '2>', \$err, IPC::Run::timeout(180));
 
-	$session->pump until $out =~ /held/ || $err =~ /ERROR|FATAL/;
-	die $err if $err =~ /ERROR|FATAL/;
+	$session->pump until $out =~ /held/ || $err =~ /ERROR:  (?!division)|FATAL/;
+	die $err if $err =~ /ERROR:  (?!division)|FATAL/;
 	my ($pid) = $out =~ /held\|(\d+)/;
-	return ($pid, sub { $in .= "\\q\n"; $session->pump while $session->pumpable && length $in; $session->finish; });
+	return ($pid, sub { $in .= "\\q\n"; eval { $session->pump while $session->pumpable && length $in; $session->finish; 1 } or $session->kill_kill; });
 }
 
 sub report
@@ -61,6 +61,34 @@ for my $what (sort keys %reports)
 	ok(eval { query('postgres', "SET statement_timeout = '15s'; SELECT nex_backup_verify('shop/$known', '$repo')"); 1 }, '... nor does nex_backup_verify()') or diag($@);
 	cmp_ok(time - $begun, '<', 30, '... in short time');
 	$release->();
+}
+
+# It cannot hold any of it for long: whoever waits for a table, and whoever waits behind, has its turn.
+my $record = report('verify', '');
+my %stays = (
+	'idle' => "BEGIN; $record",
+	'with settings of its own' => "SET idle_in_transaction_session_timeout = 0; SET statement_timeout = 0; BEGIN; $record; SET LOCAL statement_timeout = 0",
+	'after an error' => "BEGIN; $record; SAVEPOINT s; SELECT 1/0; ROLLBACK TO s",
+	'after an error in a block' => "BEGIN; $record; DO 'BEGIN PERFORM 1/0; EXCEPTION WHEN OTHERS THEN NULL; END'; SAVEPOINT s; SAVEPOINT t; SELECT 1/0; ROLLBACK TO s",
+	'in a savepoint' => "BEGIN; SAVEPOINT s; $record; RELEASE s");
+my @busy = ("BEGIN; $record; SELECT pg_sleep(100)", "DO \$\$ BEGIN PERFORM " . ($record =~ s/^SELECT //r) . "; PERFORM pg_sleep(100); END \$\$");
+my @sessions = map { IPC::Run::start([ 'psql', '-XAtq', '-d', 'postgres', '-U', 'bk', '-c', $_ ], '<', \my $in, '>', \my $out, '2>', \my $err) } @busy;
+my %held = map { $_ => (hold($stays{$_}, '-U', 'bk'))[0] } sort keys %stays;
+my ($root) = hold("BEGIN; $record");
+my $others = "SELECT count(*) FROM pg_stat_activity WHERE usename = 'bk'";
+ok(wait_until(sub { query('postgres', $others) == 7 }), 'sessions that stay in a transaction');
+ok(eval { query('postgres', "SELECT pg_terminate_backend($root)"); query('postgres', "BEGIN; SET LOCAL lock_timeout = '15s'; LOCK TABLE nex_backup.runs; ROLLBACK"); 1 },
+	'one that waits for the whole table gets it') or diag($@);
+is(query('postgres', "SELECT count(*) FROM pg_stat_activity WHERE pid = $held{$_}"), 0, "$_: ended") for sort keys %held;
+is(query('postgres', $others), 0, 'and so are those that were busy');
+$_->finish for @sessions;
+{
+	my ($pid, $release) = hold('SELECT 1', '-U', 'bk');
+	query('postgres', "SET SESSION AUTHORIZATION bk; $record");
+	my ($mine, $end) = hold("$record; BEGIN; SELECT 1", '-U', 'bk');
+	sleep 11;
+	is(query('postgres', "SELECT count(*) FROM pg_stat_activity WHERE pid IN ($pid, $mine)"), 2, 'a transaction that has reported nothing stays');
+	$_->() for $release, $end;
 }
 
 # What is done in the end: something is added, nothing of others is changed.

@@ -1,0 +1,14 @@
+/*-------------------------------------------------------------------------
+ *
+ * deadline.h
+ *	  The time that a transaction may go on after it has changed the catalogue.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef NEX_DEADLINE_H
+#define NEX_DEADLINE_H
+
+/* Of a session that is not a superuser's, from now on; the first one counts. */
+extern void deadline_set(void);
+
+#endif /* NEX_DEADLINE_H */
