@@ -292,6 +292,38 @@ SQL
 	use_server($standby);
 }
 
+# A standby that does not follow its primary any more has data of long ago.
+{
+	my $old = new_repository('old');
+	my @old = ('backup', '--repo', $old, '-d', 'bank', '--progress', 'none', '--catalogue', 'none');
+	my $conninfo = query('postgres', 'SHOW primary_conninfo') =~ s/'/''/gr;
+	my ($code, $out, $err) = tool(@old);
+
+	is("$code $err", '0 ', 'one that follows it');
+	query('postgres', 'SELECT pg_wal_replay_pause()');
+	($code, $out, $err) = tool(@old);
+	like("$code $err", qr/^0 .*warning: replay is paused on the standby: the backup has the state of its last transaction, \d+-\d\d-\d\d [\d:]+ UTC\nHINT:/s, 'one whose replay is paused');
+	query('postgres', 'SELECT pg_wal_replay_resume()');
+	set_standby(primary_conninfo => '');
+	wait_until(sub { query('postgres', 'SELECT count(*) FROM pg_stat_wal_receiver') == 0 });
+	on_primary('CREATE TABLE of_today AS SELECT 1 AS i');
+	tool_ok(\@old, 'one that receives nothing');
+	my $warnings = tool_json('info', '--repo', $old, 'bank')->{warnings};
+	like($warnings->[0], qr/^the standby receives no WAL: the backup has the state of its last transaction, 2/, 'which the manifest says');
+	use_server($primary);
+	tool_ok(\@old, 'the primary');
+	use_server($standby);
+	$err = tool_fails(\@old, 1, qr/the latest backup .* is of a later state than that of this server/, 'then the standby is refused');
+	like($err, qr/HINT: .*Wait until the standby has replayed/, 'with a hint');
+	set_standby(primary_conninfo => $conninfo);
+	tool_ok(\@old, 'when it follows again, it is not');
+	use_server($primary);
+	tool_ok([ 'restore', '--repo', $old, 'bank', '--to', 'of_today', '-t', 'of_today' ], 'and is the latest');
+	is(query('of_today', 'SELECT i FROM of_today'), 1, 'with what came last');
+	query('bank', 'DROP TABLE of_today');
+	use_server($standby);
+}
+
 # A load balancer leads each session to another server: which sessions, depends on how many came before.
 {
 	my $directory = File::Temp::tempdir(CLEANUP => 1);

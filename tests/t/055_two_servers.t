@@ -346,6 +346,10 @@ for ([ $production, qr/\A(?!.*another server)/s ], [ $staging, qr/warning: the b
 		is("$code $err", '0 ', 'once');
 	});
 	tool_fails(\@backup, 1, qr/is of a later state/, 'and who is on the old one is refused');
+	tool_ok([ @backup, '--same-server' ], 'until a person confirms it');
+	tool_ok(\@backup, 'and again');
+	tool_ok([ 'expire', '--repo', $repo, '--keep-daily=1', '--keep-minimum=1', @none ], 'expire');
+	is(scalar @{ tool_json('list', '--repo', $repo)->{backups} }, 1, 'what was before the confirmation keeps no backup from being removed');
 	query('crm', 'DROP TABLE more; DROP TABLE much');
 	$copy->stop('immediate');
 }

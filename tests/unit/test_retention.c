@@ -322,10 +322,29 @@ test_clock_set_back(void **state)
 	decide(1, 0, 0, 0, 1, now);
 	assert_int_equal(kept(), 3);
 
-	/* A standby may be behind, and another server has positions of its own. */
+	/* A standby that is behind; but the head of a page of WAL is nothing to be behind of. */
 	make_three(1, 25, true);
 	decide(1, 0, 0, 0, 1, now);
+	assert_int_equal(kept(), 3);
+	make_three(1, 20, true);
+	history[2].position.lsn = 8192;
+	history[0].position.lsn = 8192 + 40;
+	decide(1, 0, 0, 0, 1, now);
 	assert_int_equal(kept(), 1);
+	history[0].position.lsn++;
+	decide(1, 0, 0, 0, 1, now);
+	assert_int_equal(kept(), 3);
+
+	/* Before a person said that it is the same server, positions were those of another history. */
+	make_three(2, 5, false);
+	history[2].position.since = history[1].named;
+	decide(1, 0, 0, 0, 1, now);
+	assert_int_equal(kept(), 1);
+	history[2].position.since = history[0].named;
+	decide(1, 0, 0, 0, 1, now);
+	assert_int_equal(kept(), 3);
+
+	/* Another server has positions of its own. */
 	make_three(1, 25, false);
 	snprintf(history[0].position.server, sizeof(history[0].position.server), "2");
 	decide(1, 0, 0, 0, 1, now);

@@ -45,6 +45,7 @@
 #include "snapshot_watch.h"
 #include "source_server.h"
 #include "source_sessions.h"
+#include "standby.h"
 #include "subprocess.h"
 #include "unclear.h"
 #include "unrestorable.h"
@@ -115,7 +116,8 @@ begin(Backup *backup, const char *name, char **database)
 		return false;
 	unclear_warn(backup->repository);
 	backup->previous = manifest_to_build_on(backup->repository, &owner);
-	if (!server_identity_check(backup->repository, &owner, manifest, backup->previous,
+	if (!standby_check(backup->leader, manifest, backup->previous) ||
+		!server_identity_check(backup->repository, &owner, manifest, backup->previous,
 							   settings->same_server))
 		return false;
 	backup->store = object_store_create(backup->repository, manifest->codec, backup->previous);

@@ -50,6 +50,12 @@ static const SqlConstant identity_query =
 	SQL("SELECT s.system_identifier, c.timeline_id"
 		" FROM pg_catalog.pg_control_system() s, pg_catalog.pg_control_checkpoint() c");
 
+/* The checkpoint of a standby may be of a timeline that it has left. */
+static const SqlConstant standby_timeline_query =
+	SQL("SELECT greatest(r.min_recovery_end_timeline,"
+		"  (SELECT pg_catalog.max(w.received_tli) FROM pg_catalog.pg_stat_wal_receiver w))"
+		" FROM pg_catalog.pg_control_recovery() r");
+
 typedef enum StatementKind
 {
 	CONNECTION_LIMIT, /* number */
@@ -118,6 +124,19 @@ value_or_null(const PGresult *result, int column)
 	return PQgetisnull(result, 0, column) ? NULL : xstrdup(PQgetvalue(result, 0, column));
 }
 
+static void
+read_standby_timeline(Connection *connection, ManifestServer *server)
+{
+	PGresult *result = connection_exec(connection, standby_timeline_query);
+	int timeline = PQresultStatus(result) == PGRES_TUPLES_OK
+					   ? (int) strtol(PQgetvalue(result, 0, 0), NULL, 10)
+					   : 0;
+
+	if (timeline > server->timeline && server->timeline > 0)
+		server->timeline = timeline;
+	PQclear(result);
+}
+
 bool
 server_read(Connection *connection, ManifestServer *server)
 {
@@ -141,6 +160,8 @@ server_read(Connection *connection, ManifestServer *server)
 		server->timeline = (int) strtol(PQgetvalue(result, 0, 1), NULL, 10);
 	}
 	PQclear(result);
+	if (server->in_recovery)
+		read_standby_timeline(connection, server);
 	return true;
 }
 

@@ -37,6 +37,7 @@
 #include "setting_value.h"
 #include "sql_name.h"
 #include "sql_text.h"
+#include "standby.h"
 #include "unclear.h"
 #include "utc_time.h"
 
@@ -119,7 +120,8 @@ begin(GlobalsBackup *backup)
 		return false;
 	unclear_warn(backup->repository);
 	backup->previous = manifest_to_build_on(backup->repository, &owner);
-	if (!server_identity_check(backup->repository, &owner, manifest, backup->previous,
+	if (!standby_check(backup->connection, manifest, backup->previous) ||
+		!server_identity_check(backup->repository, &owner, manifest, backup->previous,
 							   settings->same_server))
 		return false;
 	backup->store = object_store_create(backup->repository, manifest->codec, backup->previous);

@@ -114,7 +114,8 @@ warn_of_frozen(const Expiry *expiry)
 		whose = backup_owner(&expiry->names[i]);
 		log_warning_hint(
 			"Check the clocks; when they are right, and the newest backup is the last one, "
-			"expire removes what the rules do not keep.",
+			"expire removes what the rules do not keep. If the server was set back, or one "
+			"of the backups is of a copy of it, make one more with --same-server.",
 			"%s: %s, so nothing is removed", whose, backup->reason);
 		free(whose);
 	}

@@ -127,6 +127,7 @@ typedef struct ManifestServer
 	char *lsn;
 	int timeline;
 	bool in_recovery;
+	char *same_since;       /* id of the last backup that was made with --same-server; or NULL */
 	char *running_since;    /* when the server was started; NULL: not known */
 	char label[LABEL_SIZE]; /* of this server in the repository; "": main */
 } ManifestServer;

@@ -168,6 +168,18 @@ has_future(time_t now, const RetentionBackup *backups, int count)
 }
 
 /*
+ * The order of the two in time by their positions; 0: not known.  Before a person said that the
+ * server is the same, as it was set back, say, or had backups of a copy, all was another history.
+ */
+static int
+compare_positions(const RetentionBackup *backup, const RetentionBackup *newest)
+{
+	if (newest->position.since > 0 && backup->named < newest->position.since)
+		return 0;
+	return wal_position_compare(&backup->position, &newest->position);
+}
+
+/*
  * Which backups were made after the newest one, whatever times they have?  By
  * their positions in the WAL: true if any was.  Where those do not tell, names
  * may: then it is the last one, which is kept.
@@ -183,9 +195,7 @@ find_made_later(RetentionBackup *backups, int count)
 	for (i = 0; i < count - 1; i++)
 	{
 		RetentionBackup *backup = &backups[i];
-		int order = newest->position.standby
-						? 0
-						: wal_position_compare(&backup->position, &newest->position);
+		int order = compare_positions(backup, newest);
 
 		backup->made_last = order > 0;
 		found = found || order > 0;

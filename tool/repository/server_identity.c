@@ -410,6 +410,13 @@ check_known(Repository *repository, const Owner *owner, const char *identifier,
 static bool
 refuse_step_back(const Repository *repository, const Manifest *manifest, const Manifest *latest)
 {
+	static const char of_copy[] =
+		"If either is a copy of the other, back the copy up under a name of its own with "
+		"--server=NAME; backups that it made under this name are not those of this "
+		"server. If this server was set back to an earlier state, say --same-server once.";
+	static const char of_standby[] =
+		"Wait until the standby has replayed what its primary has written, or back up the "
+		"primary. If the primary was set back to an earlier state, say --same-server once.";
 	char *label = manifest_label(latest);
 	char *shown = printable_name(label);
 	char *detail = xasprintf("The server is at %s of timeline %d, and was at %s of timeline %d.",
@@ -417,10 +424,7 @@ refuse_step_back(const Repository *repository, const Manifest *manifest, const M
 							 latest->server.timeline);
 
 	report_error(
-		EXIT_FAILED, detail,
-		"If either is a copy of the other, back the copy up under a name of its own with "
-		"--server=NAME; backups that it made under this name are not those of this "
-		"server. If this server was set back to an earlier state, say --same-server once.",
+		EXIT_FAILED, detail, manifest->server.in_recovery ? of_standby : of_copy,
 		"the latest backup in repository \"%s\", %s, is of a later state than that of this "
 		"server",
 		repository->storage->location, shown);
@@ -464,7 +468,7 @@ compare_histories(const Repository *repository, const Manifest *manifest, const 
 
 	wal_position_of(&manifest->server, &now);
 	wal_position_of(&latest->server, &then);
-	if (!now.known || !then.known || now.standby || strcmp(now.server, then.server) != 0)
+	if (!now.known || !then.known || strcmp(now.server, then.server) != 0)
 		return true;
 	if (wal_position_compare(&now, &then) < 0)
 		return same_server || refuse_step_back(repository, manifest, latest);
@@ -496,11 +500,15 @@ check_history(Repository *repository, const Owner *owner, const Manifest *manife
 }
 
 bool
-server_identity_check(Repository *repository, const Owner *owner, const Manifest *manifest,
+server_identity_check(Repository *repository, const Owner *owner, Manifest *manifest,
 					  const Manifest *previous, bool same_server)
 {
 	const char *identifier = manifest->server.system_identifier;
 
+	if (same_server)
+		manifest->server.same_since = xstrdup(manifest->id);
+	else if (previous != NULL && previous->server.same_since != NULL)
+		manifest->server.same_since = xstrdup(previous->server.same_since);
 	if (identifier != NULL)
 		return check_known(repository, owner, identifier, previous, same_server) &&
 			   check_history(repository, owner, manifest, previous, same_server);

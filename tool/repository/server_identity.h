@@ -28,11 +28,11 @@ extern Owner server_identity_enter(const Repository *repository, Manifest *manif
 /*
  * May the server of this manifest, which is being made, make a backup of the owner?  False
  * (reported) if the backups of the label are of another one, and nobody says
- * with `same_server` that it is the same.  previous: the owner's latest manifest, or NULL.
+ * with `same_server` that it is the same, which is kept in the manifest.  previous: the owner's
+ * latest manifest, or NULL.
  */
-extern bool server_identity_check(Repository *repository, const Owner *owner,
-								  const Manifest *manifest, const Manifest *previous,
-								  bool same_server);
+extern bool server_identity_check(Repository *repository, const Owner *owner, Manifest *manifest,
+								  const Manifest *previous, bool same_server);
 
 /*
  * The identifier that the backups of a server (as stored, owner.h) must have by its

@@ -14,6 +14,11 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "names.h"
+
+#define SMALLEST_PAGE 1024
+#define PAGE_HEAD 40
+
 void
 wal_position_of(const ManifestServer *server, WalPosition *position)
 {
@@ -26,9 +31,22 @@ wal_position_of(const ManifestServer *server, WalPosition *position)
 		return;
 	position->known = true;
 	position->standby = server->in_recovery;
+	if (server->same_since != NULL)
+		position->since = backup_id_time(server->same_since);
 	position->timeline = server->timeline;
 	position->lsn = (uint64_t) high << 32 | low;
 	snprintf(position->server, sizeof(position->server), "%s", server->system_identifier);
+}
+
+/*
+ * Is there nothing between the two but the head of a page of WAL?  A primary
+ * counts it in as soon as the last page is full, a standby when it replays
+ * what is behind it.
+ */
+static bool
+only_page_head(uint64_t replayed, uint64_t written)
+{
+	return replayed % SMALLEST_PAGE == 0 && written > replayed && written - replayed <= PAGE_HEAD;
 }
 
 int
@@ -42,5 +60,8 @@ wal_position_compare(const WalPosition *a, const WalPosition *b)
 			return 0;
 		return a->timeline < b->timeline ? -1 : 1;
 	}
+	if ((a->standby && only_page_head(a->lsn, b->lsn)) ||
+		(b->standby && only_page_head(b->lsn, a->lsn)))
+		return 0;
 	return a->lsn < b->lsn ? -1 : a->lsn > b->lsn;
 }

@@ -10,6 +10,7 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include <time.h>
 
 #include "manifest.h"
 
@@ -17,6 +18,7 @@ typedef struct WalPosition
 {
 	bool known;
 	bool standby; /* it may have been behind its primary */
+	time_t since; /* a person said then that it is the same server; 0: never */
 	char server[24];
 	long long timeline; /* 0: unknown */
 	uint64_t lsn;
