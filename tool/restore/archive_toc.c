@@ -409,6 +409,12 @@ toc_entry_is_relation(const TocEntry *entry)
 	return toc_entry_is_any(entry, kinds);
 }
 
+bool
+toc_entry_is_table(const TocEntry *entry)
+{
+	return toc_entry_is(entry, "TABLE") || toc_entry_is(entry, "FOREIGN TABLE");
+}
+
 char *
 toc_entry_label(const TocEntry *entry)
 {

@@ -74,6 +74,9 @@ extern bool toc_entry_is(const TocEntry *entry, const char *kind);
 /* Table, view, sequence, …: what can be named by --table. */
 extern bool toc_entry_is_relation(const TocEntry *entry);
 
+/* Table or foreign table: what has defaults, generated columns, constraints and parents. */
+extern bool toc_entry_is_table(const TocEntry *entry);
+
 /* What follows the prefix and a qualified name in the definition, or NULL; names can hold anything.
  */
 extern const char *toc_entry_after_name(const TocEntry *entry, const char *prefix);

@@ -88,7 +88,7 @@ find_among(Parents *parents, const TocEntry *entry, const TocEntry *from)
 		bool others;
 
 		/* A partition may have any place, but what it is attached to comes before that. */
-		if (parent == NULL || parent == entry || !toc_entry_is(parent, "TABLE") ||
+		if (parent == NULL || parent == entry || !toc_entry_is_table(parent) ||
 			(from == entry && parent->place >= entry->place))
 			continue;
 		good = is_of_others(parents->connection, parent, &others);

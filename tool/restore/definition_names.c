@@ -308,7 +308,7 @@ definition_names_read(const TocEntry *entry, UsedNames *names)
 	memset(names, 0, sizeof(*names));
 	if (text == NULL || toc_entry_is_any(entry, exact))
 		return;
-	scan.table = toc_entry_is(entry, "TABLE") || toc_entry_is(entry, "FOREIGN TABLE");
+	scan.table = toc_entry_is_table(entry);
 	for (text = sql_skip_blank(text); *text != '\0'; text = sql_skip_blank(end))
 	{
 		bool name = begins_name(text) && !is_literal(text);

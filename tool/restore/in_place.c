@@ -39,6 +39,9 @@
 #include "schema_sections.h"
 #include "sequences_set.h"
 #include "subprocess.h"
+#include "table_turns.h"
+
+#define PRE_DATA_FAILURE "could not restore the pre-data section"
 
 /* The session has a timeout of its own; pg_restore's is at the head of what it writes. */
 static void
@@ -141,12 +144,82 @@ in_place_run_list(RestorePlan *plan, Connection *connection, const RenameMap *ma
 	return good && !stop_requested();
 }
 
+/* One table, whose owner may have to run what comes behind the table itself. */
+static bool
+run_table(RestorePlan *plan, Connection *connection, const RenameMap *map, const TocEntry *entry)
+{
+	char *list = partial_list_of(plan, &entry->id, 1);
+	Buffer script;
+	Buffer renamed;
+	Buffer first;
+	Buffer then;
+	bool good;
+
+	buffer_init(&script);
+	buffer_init(&renamed);
+	buffer_init(&first);
+	buffer_init(&then);
+	good = list != NULL && write_script(plan, list, &script);
+	if (good)
+	{
+		rename_script(map, script.data, &renamed);
+		table_turns_split(renamed.data, &first, &then);
+		good = run_script(connection, first.data, PRE_DATA_FAILURE) &&
+			   table_turns_run(plan, connection, entry, then.data);
+	}
+	buffer_free(&script);
+	buffer_free(&renamed);
+	buffer_free(&first);
+	buffer_free(&then);
+	free(list);
+	return good && !stop_requested();
+}
+
+static bool
+run_ids(RestorePlan *plan, Connection *connection, const RenameMap *map, const int *ids,
+		uint32_t *count)
+{
+	bool good =
+		*count == 0 || in_place_run_list(plan, connection, map, partial_list_of(plan, ids, *count),
+										 PRE_DATA_FAILURE);
+
+	*count = 0;
+	return good;
+}
+
+/* All objects of the pre-data section, in the order of the archive. */
+static bool
+run_objects(RestorePlan *plan, Connection *connection, const RenameMap *map)
+{
+	const ArchiveToc *toc = &plan->selection->toc;
+	int *ids = xcalloc((size_t) toc->count + 1, sizeof(int));
+	uint32_t count = 0;
+	bool good = true;
+	uint32_t i;
+
+	for (i = 0; good && i < toc->count; i++)
+	{
+		const TocEntry *entry = &toc->entries[i];
+
+		if (!partial_is_in_list(plan, entry, LIST_OBJECTS))
+			continue;
+		if (!table_turns_has(plan, entry))
+			ids[count++] = entry->id;
+		else
+			good = run_ids(plan, connection, map, ids, &count) &&
+				   run_table(plan, connection, map, entry);
+	}
+	good = good && run_ids(plan, connection, map, ids, &count);
+	free(ids);
+	return good;
+}
+
 static bool
 run_list(RestorePlan *plan, Connection *connection, const RenameMap *map, PartialList which)
 {
 	return in_place_run_list(plan, connection, map, partial_list(plan, which),
 							 which >= LIST_POST_DATA ? "could not restore the post-data section"
-													 : "could not restore the pre-data section");
+													 : PRE_DATA_FAILURE);
 }
 
 /* Grants on what extensions have brought that were not there. */
@@ -156,8 +229,7 @@ grant_members(RestorePlan *plan, Connection *connection, const RenameMap *map)
 	char *list;
 
 	return member_grants_choose(plan, connection, &list) &&
-		   (list == NULL || in_place_run_list(plan, connection, map, list,
-											  "could not restore the pre-data section"));
+		   (list == NULL || in_place_run_list(plan, connection, map, list, PRE_DATA_FAILURE));
 }
 
 /* The table that takes the rows, quoted and perhaps renamed; caller frees. */
@@ -322,7 +394,7 @@ fill(RestorePlan *plan, Connection *connection, const RenameMap *map)
 	bool good;
 
 	progress_phase("restoring schema", "", 0, 0);
-	good = create_schema(plan, connection, map) && run_list(plan, connection, map, LIST_OBJECTS) &&
+	good = create_schema(plan, connection, map) && run_objects(plan, connection, map) &&
 		   (plan->settings->no_privileges || (default_grants_reset(plan, connection, map) &&
 											  run_list(plan, connection, map, LIST_GRANTS))) &&
 		   grant_members(plan, connection, map) && extension_rows_settle(plan, connection) &&
@@ -350,8 +422,9 @@ in_place_run(RestorePlan *plan, Connection *connection)
 								   plan->settings->maintenance_work_mem);
 	good = good && partial_begin(plan, connection) &&
 		   (!plan->in_place ||
-			(live_code_check(plan, connection) && late_checks_check(plan, connection) &&
-			 authors_check(plan, connection) && planned_steps_check(plan, connection, &map))) &&
+			(table_turns_check(plan) && live_code_check(plan, connection) &&
+			 late_checks_check(plan, connection) && authors_check(plan, connection) &&
+			 planned_steps_check(plan, connection, &map))) &&
 		   fill(plan, connection, &map) &&
 		   (!plan->in_place || bound_objects_check(plan, connection)) &&
 		   restored_objects_unpopulated(plan, connection) && !stop_requested() &&

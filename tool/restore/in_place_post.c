@@ -29,6 +29,7 @@
 #include "planned_steps.h"
 #include "quote.h"
 #include "row_rights.h"
+#include "table_turns.h"
 
 #define FAILURE "could not restore the post-data section"
 
@@ -75,6 +76,8 @@ batch_plan(Batch *batch, const TocEntry *entry, bool *done)
 	*done = false;
 	if (toc_entry_is(entry, "CHECK CONSTRAINT"))
 		return batch_run(batch) && late_check_run(batch->connection, batch->map, entry, done);
+	if (toc_entry_is(entry, "CONSTRAINT"))
+		return table_turns_prepare_key(batch->plan, batch->connection, batch->map, entry);
 	if (!toc_entry_is_any(entry, kinds))
 		return true;
 	return (batch->plain || batch_run(batch)) &&

@@ -95,7 +95,7 @@ check_parents(const RestorePlan *plan, Connection *connection, const TocEntry *e
 	{
 		const TocEntry *table = archive_toc_find(toc, entry->depends_on[d]);
 
-		if (table != NULL && toc_entry_is(table, "TABLE") && selection_belongs_to(entry, table) &&
+		if (table != NULL && toc_entry_is_table(table) && selection_belongs_to(entry, table) &&
 			!authors_check_parents(plan, connection, table, trusted ? NULL : entry->owner,
 								   "a CHECK constraint"))
 			return false;

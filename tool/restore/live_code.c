@@ -460,7 +460,7 @@ check_resting(LiveCode *live, const TocEntry *function)
 		bool cast = toc_entry_is(entry, "CAST");
 
 		/* Constant calls in a generated column, or in a key, are computed when it is made. */
-		check = check || (toc_entry_is(entry, "TABLE") && entry->definition != NULL &&
+		check = check || (toc_entry_is_table(entry) && entry->definition != NULL &&
 						  !toc_entry_is(function, "DOMAIN") &&
 						  (strstr(entry->definition, " GENERATED ALWAYS AS (") != NULL ||
 						   has_key_of_expressions(entry)));
@@ -517,7 +517,7 @@ check_used(LiveCode *live)
 		if (!good || selection_state(selection, entry->id) != ENTRY_EXISTING)
 			continue;
 		if (toc_entry_is(entry, "TYPE") || toc_entry_is(entry, "DOMAIN") ||
-			toc_entry_is(entry, "TABLE") || toc_entry_is(entry, "FOREIGN TABLE"))
+			toc_entry_is_table(entry))
 			good = check_type(live, entry);
 		else if (toc_entry_is(entry, "FUNCTION") || toc_entry_is(entry, "AGGREGATE"))
 			good = check_function(live, entry);
@@ -536,7 +536,7 @@ check_used(LiveCode *live)
 			continue;
 		if (selection->late[entry->place])
 			good = check_parent(live, entry);
-		else if (toc_entry_is(entry, "TABLE") || toc_entry_is(entry, "FOREIGN TABLE"))
+		else if (toc_entry_is_table(entry))
 			good = check_parents(live, entry);
 	}
 	return good;

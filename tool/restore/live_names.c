@@ -164,7 +164,7 @@ when_computed(const TocEntry *entry, const UsedName *used)
 	static const char *const by_owner[] = {"INDEX", "CONSTRAINT", "STATISTICS", "MATERIALIZED VIEW",
 										   NULL};
 
-	if (toc_entry_is(entry, "TABLE") && used->computed)
+	if (toc_entry_is_table(entry) && used->computed)
 		return COMPUTED_BY_SESSION;
 	if (late_check_is_computed(entry))
 		return COMPUTED_BY_SESSION;
@@ -429,7 +429,7 @@ check_inherited(const LiveNames *live, const TocEntry *entry, const TocEntry *ta
 	{
 		const TocEntry *parent = archive_toc_find(toc, table->depends_on[d]);
 
-		if (parent != NULL && parent->place < table->place && toc_entry_is(parent, "TABLE"))
+		if (parent != NULL && parent->place < table->place && toc_entry_is_table(parent))
 			good = check_parent(live, entry, parent, owners) &&
 				   check_inherited(live, entry, parent, column, owners);
 	}
@@ -465,13 +465,13 @@ check_value(const LiveNames *live, const TocEntry *entry, const UsedName *used, 
 	bool good = true;
 	int d;
 
-	if (toc_entry_is(entry, "TABLE"))
+	if (toc_entry_is_table(entry))
 		return check_inherited(live, entry, entry, used->name, owners);
 	for (d = 0; good && d < entry->ndepends_on; d++)
 	{
 		const TocEntry *other = archive_toc_find(toc, entry->depends_on[d]);
 
-		if (other != NULL && toc_entry_is(other, "TABLE"))
+		if (other != NULL && toc_entry_is_table(other))
 			good = check_inherited(live, entry, other, used->name, owners);
 		else if (other != NULL && toc_entry_is(other, "MATERIALIZED VIEW"))
 			good = check_types_of_view(live, entry, other, owners);

@@ -417,7 +417,8 @@ bool
 planned_step_take_turn(Connection *connection, const TocEntry *entry, const char *owner,
 					   const char *add, const char *validate)
 {
-	return run(entry, connection, add) && take_turn(entry, connection, owner, validate);
+	return (add == NULL || run(entry, connection, add)) &&
+		   (owner == NULL || take_turn(entry, connection, owner, validate));
 }
 
 /* Add the key without looking at rows, then look at them as the owner. */

@@ -28,10 +28,11 @@ extern bool planned_step_run(const RestorePlan *plan, Connection *connection, co
 							 const TocEntry *entry, bool *done);
 
 /*
- * Add a constraint with a statement that looks at no rows, then let its owner
- * validate it with another one (owner_turn.c).  False (reported) on failure.
+ * Run a statement that computes nothing of others (such as one that adds a
+ * constraint without a look at the rows), then let the owner run others
+ * (owner_turn.c); either can be NULL.  False (reported) on failure.
  */
 extern bool planned_step_take_turn(Connection *connection, const TocEntry *entry, const char *owner,
-								   const char *add, const char *validate);
+								   const char *first, const char *then);
 
 #endif /* NEX_PLANNED_STEPS_H */

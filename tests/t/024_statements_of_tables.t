@@ -1,0 +1,187 @@
+# Whatever pg_dump writes about a table of another role comes back into a live database, and nothing that its
+# owner wrote runs with the rights of the session, also where only a statement like SET NOT NULL or a primary
+# key makes the server compute a CHECK constraint.
+use strict;
+use warnings;
+
+use NexBackup::Test;
+use Test::More;
+
+my $node = start_server('main');
+my $repo = new_repository();
+my $refused = qr/without running code of .*HINT.*--rows-as=session/s;
+my $database = 'app';
+my $from = 0;
+
+sub as_joe
+{
+	my ($sql) = @_;
+
+	local $ENV{PGUSER} = 'joe';
+	return query($database, $sql);
+}
+
+# What ran as somebody else than joe since the last question; a constraint that was computed at all is counted.
+sub nothing_ran
+{
+	my ($name, $computed) = @_;
+	my $log = substr(read_bytes($node->logfile), $from);
+
+	$from = -s $node->logfile;
+	cmp_ok(scalar(() = $log =~ /code of joe in .* runs as joe /g), '>', 0, "$name: the owner computes it") if $computed;
+	return is(join(', ', grep { !/runs as joe / } $log =~ /code of joe (in .*)/g), '', "$name: nothing of joe's ran as others");
+}
+
+sub restore
+{
+	my (@options) = @_;
+
+	$from = -s $node->logfile;
+	return tool('restore', '--repo', $repo, $database, '--to', $database, '--yes', @options);
+}
+
+sub is_refused
+{
+	my ($name, $why, @options) = @_;
+	my ($code, $out, $err) = restore(@options);
+
+	is($code, 1, "$name: refused");
+	like($err, $why, "$name: with the reason and what helps");
+	nothing_ran($name);
+	return;
+}
+
+sub is_restored
+{
+	my ($name, $computed, @options) = @_;
+	my ($code, $out, $err) = restore(@options);
+
+	is($code, 0, "$name: restored") or diag($err);
+	nothing_ran($name, $computed);
+	return;
+}
+
+sub definition
+{
+	my ($table) = @_;
+
+	return normalized_dump($database, '-s', '-t', $table);
+}
+
+query('postgres', 'CREATE ROLE joe LOGIN; CREATE ROLE alice LOGIN');
+create_database('app');
+query('app', <<'SQL');
+CREATE SCHEMA joe AUTHORIZATION joe;
+CREATE SCHEMA app;
+CREATE SCHEMA alice AUTHORIZATION alice;
+GRANT USAGE ON SCHEMA alice TO PUBLIC;
+CREATE FOREIGN DATA WRAPPER dummy;
+CREATE SERVER elsewhere FOREIGN DATA WRAPPER dummy;
+GRANT USAGE ON FOREIGN SERVER elsewhere TO joe;
+GRANT CREATE ON DATABASE app TO joe;
+SQL
+as_joe(<<'SQL');
+GRANT USAGE ON SCHEMA joe TO PUBLIC;
+CREATE FUNCTION joe.boom(place text) RETURNS integer LANGUAGE plpgsql AS $$
+BEGIN
+	RAISE LOG 'code of joe in % runs as % in a session of %', place, current_user, session_user;
+	RETURN 1;
+END $$;
+CREATE FUNCTION joe.g(i integer) RETURNS integer IMMUTABLE LANGUAGE plpgsql AS 'BEGIN RETURN joe.boom(''g'') + $1 - 1; END';
+CREATE FUNCTION joe.fire() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN new; END';
+CREATE TABLE joe.par (a integer, t text);
+
+-- All that can be said about a table, and each expression calls a function.
+CREATE TABLE joe.everything (
+	b integer DEFAULT joe.g(1) UNIQUE,
+	id integer GENERATED ALWAYS AS IDENTITY,
+	v text COLLATE "C",
+	r int4range,
+	CONSTRAINT evil CHECK (joe.g(1) = 1 AND joe.g(b) >= 0),
+	CONSTRAINT key PRIMARY KEY (id, a),
+	CONSTRAINT "no CHECK" EXCLUDE USING gist (r WITH &&) WHERE (joe.g(1) = 1)
+) INHERITS (joe.par) WITH (fillfactor = 50);
+ALTER TABLE ONLY joe.everything ALTER t SET NOT NULL, ALTER v SET NOT NULL, ALTER t SET DEFAULT 'x' || joe.g(1),
+	ALTER v SET STATISTICS 7, ALTER v SET STORAGE EXTERNAL, ALTER v SET COMPRESSION pglz, ALTER v SET (n_distinct = 5), REPLICA IDENTITY FULL,
+	ENABLE ROW LEVEL SECURITY, FORCE ROW LEVEL SECURITY, CLUSTER ON everything_b_key;
+CREATE UNIQUE INDEX computed ON joe.everything (joe.g(b), (b + 1)) WHERE joe.g(1) = 1;
+ALTER INDEX joe.computed ALTER COLUMN 2 SET STATISTICS 9;
+CREATE STATISTICS joe.figures ON (joe.g(b)), a FROM joe.everything;
+ALTER STATISTICS joe.figures SET STATISTICS 3;
+CREATE POLICY "p;" ON joe.everything USING (joe.g(b) >= 0) WITH CHECK (joe.g(1) = 1);
+CREATE POLICY "all" ON joe.everything TO PUBLIC USING (true);
+CREATE TRIGGER "when" BEFORE UPDATE ON joe.everything FOR EACH ROW WHEN (joe.g(new.b) = 1) EXECUTE FUNCTION joe.fire();
+CREATE TRIGGER off BEFORE UPDATE ON joe.everything FOR EACH ROW WHEN (joe.g(1) = 1) EXECUTE FUNCTION joe.fire();
+CREATE CONSTRAINT TRIGGER "after" AFTER UPDATE ON joe.everything DEFERRABLE FOR EACH ROW EXECUTE FUNCTION joe.fire();
+ALTER TABLE joe.everything DISABLE TRIGGER off, ENABLE REPLICA TRIGGER "when", ENABLE ALWAYS TRIGGER "after";
+CREATE RULE "r;" AS ON DELETE TO joe.everything WHERE joe.g(old.b) = 2 DO ALSO (SELECT joe.g(1); SELECT 2);
+CREATE RULE off AS ON UPDATE TO joe.everything DO ALSO NOTHING;
+ALTER TABLE joe.everything DISABLE RULE off;
+INSERT INTO joe.everything (a, t, b, v, r) VALUES (1, 'x', 1, 'v', '[1,2)');
+CREATE TABLE joe.replicated (a integer NOT NULL UNIQUE, CHECK (joe.g(1) = 1));
+ALTER TABLE joe.replicated REPLICA IDENTITY USING INDEX replicated_a_key;
+
+CREATE FOREIGN TABLE joe.remote (b integer, CHECK (joe.g(1) = 1)) INHERITS (joe.par) SERVER elsewhere;
+ALTER FOREIGN TABLE ONLY joe.remote ALTER a SET NOT NULL, ALTER a OPTIONS (x 'y;'), ALTER a SET STATISTICS 5;
+CREATE FOREIGN TABLE joe.generated (a integer, b integer GENERATED ALWAYS AS (joe.g(1) + a) STORED) SERVER elsewhere;
+CREATE TABLE joe.strict (a integer NOT NULL, "B""(" integer NOT NULL);
+CREATE TABLE joe.keyed (b integer, CHECK (joe.g(1) = 1), CONSTRAINT " PRIMARY KEY (x)" PRIMARY KEY (a, "B""(", b)) INHERITS (joe.strict);
+INSERT INTO joe.keyed VALUES (1, 2, 3);
+CREATE TABLE joe.plain (b integer, CHECK (b > 0)) INHERITS (joe.par);
+ALTER TABLE ONLY joe.plain ALTER a SET NOT NULL;
+CREATE TABLE joe.alices (b integer, CHECK (joe.g(1) = 1)) INHERITS (joe.par);
+CREATE EXTENSION hstore SCHEMA joe;
+CREATE TABLE joe.member (a integer, CONSTRAINT evil CHECK (joe.g(1) = 1));
+ALTER EXTENSION hstore ADD TABLE joe.member;
+SQL
+query('app', <<'SQL');
+CREATE TABLE app.par (a integer);
+CREATE TABLE app.calling (b integer, CHECK (joe.g(1) = 1)) INHERITS (app.par);
+ALTER TABLE ONLY app.calling ALTER a SET NOT NULL;
+CREATE TABLE app.of_member (b integer) INHERITS (joe.member);
+ALTER TABLE ONLY app.of_member ALTER a SET NOT NULL;
+CREATE TABLE alice.of_member (b integer) INHERITS (joe.member);
+ALTER TABLE ONLY alice.of_member ALTER a SET NOT NULL;
+ALTER TABLE alice.of_member OWNER TO alice;
+CREATE TABLE app.own (b integer, CHECK (b > 0)) INHERITS (app.par);
+ALTER TABLE ONLY app.own ALTER a SET NOT NULL;
+SQL
+tool_ok([ 'backup', '--repo', $repo, '-d', 'app' ], 'backup');
+my %before = map { $_ => definition($_) } 'joe.everything', 'joe.replicated', 'joe.remote', 'joe.keyed';
+
+query('app', 'DROP TABLE joe.everything, joe.replicated, joe.plain, joe.keyed, app.calling, app.of_member, alice.of_member, app.own;'
+	  . 'DROP FOREIGN TABLE joe.remote, joe.generated');
+
+# Everything comes back as it was.
+is_restored('a table with everything', 1, '--table', 'joe.everything');
+is(definition('joe.everything'), $before{'joe.everything'}, 'with all of its definition');
+is(query('app', 'SELECT count(*) FROM joe.everything'), 1, 'and its row');
+is_restored('the same under another name', 1, '--table', 'joe.everything', '--as', 'joe.again');
+query('app', 'DROP TABLE joe.again');
+is_restored('a replica identity', 0, '--table', 'joe.replicated');
+is(definition('joe.replicated'), $before{'joe.replicated'}, 'with all of its definition');
+is_restored('a foreign table', 1, '--table', 'joe.remote');
+is(definition('joe.remote'), $before{'joe.remote'}, 'with all of its definition');
+is_refused('a foreign table with a generated column', $refused, '--table', 'joe.generated');
+
+# Without rows, too.
+query('app', 'DROP TABLE joe.everything');
+is_restored('a table without rows', 1, '--table', 'joe.everything', '--schema-only');
+is_refused('a table without its owner', $refused, '--table', 'joe.keyed', '--no-owner');
+
+# A primary key sets its columns to NOT NULL, where they are not any more.
+is_restored('a table with a key', 1, '--table', 'joe.keyed');
+query('app', 'DROP TABLE joe.keyed; ALTER TABLE joe.strict ALTER a DROP NOT NULL, ALTER "B""(" DROP NOT NULL, ADD CHECK (joe.g(3) = 3)');
+is_restored('a table with a key over a parent that was changed', 1, '--table', 'joe.keyed');
+is(query('app', "SELECT string_agg(attname, ',' ORDER BY attnum) FROM pg_attribute WHERE attrelid = 'joe.keyed'::regclass AND attnotnull AND attnum > 0"),
+	'a,B"(,b', 'its columns are NOT NULL');
+is_restored('a table whose constraints call nothing', 0, '--table', 'joe.plain');
+
+# A superuser's table that computes what others can change.
+is_refused('a table of a superuser', $refused, '--table', 'app.calling', '--schema-only');
+is_refused("what inherits from an extension's table ($_)", $refused, '--table', $_, '--schema-only') for 'app.of_member', 'alice.of_member';
+is_restored('a table of a superuser that calls nothing', 0, '--table', 'app.own');
+is(query('app', "SELECT attnotnull FROM pg_attribute WHERE attrelid = 'app.own'::regclass AND attname = 'a'"), 't', 'it is NOT NULL');
+is(query('app', "SELECT rolsuper FROM pg_roles WHERE rolname = 'joe'"), 'f', 'joe has gained nothing');
+
+done_testing();

@@ -1,0 +1,123 @@
+/*-------------------------------------------------------------------------
+ *
+ * test_known_statements.c
+ *	  What the server computes when it runs a statement over a table.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+#include <cmocka.h>
+
+#include "buffer.h"
+#include "known_statements.h"
+#include "table_turns.h"
+
+static void
+test_kinds(void **state)
+{
+	static const struct
+	{
+		const char *text;
+		StatementKind kind;
+	} cases[] = {
+		{"ALTER TABLE ONLY s.t ALTER COLUMN a SET NOT NULL;\n", STATEMENT_COMPUTES},
+		{"-- a comment\nALTER FOREIGN TABLE ONLY \"S x\".\"t;\" ALTER COLUMN \"SET STATISTICS\""
+		 " SET NOT NULL;",
+		 STATEMENT_COMPUTES},
+		{"ALTER TABLE s.t ALTER COLUMN a SET /* x */ NOT NULL;", STATEMENT_COMPUTES},
+		{"ALTER TABLE ONLY s.t ADD CONSTRAINT n NOT NULL a;", STATEMENT_COMPUTES},
+		{"ALTER TABLE ONLY s.t ADD CONSTRAINT n NOT NULL a NO INHERIT;", STATEMENT_COMPUTES},
+		{"ALTER TABLE s.t ADD CONSTRAINT n NOT NULL a NOT VALID;", STATEMENT_CATALOG},
+		{"ALTER TABLE ONLY s.t\n    ADD CONSTRAINT p PRIMARY KEY (a);", STATEMENT_KEY},
+		{"ALTER TABLE ONLY s.t\n    ADD CONSTRAINT \"CHECK\" PRIMARY KEY (a);", STATEMENT_KEY},
+		{"ALTER TABLE ONLY s.t ADD CONSTRAINT u UNIQUE (a);", STATEMENT_LOOKED_AT},
+		{"ALTER TABLE s.t ADD CONSTRAINT c CHECK ((a > 0));", STATEMENT_LOOKED_AT},
+		{"ALTER TABLE ONLY s.t ADD CONSTRAINT f FOREIGN KEY (a) REFERENCES s.u(b);",
+		 STATEMENT_LOOKED_AT},
+		{"ALTER TABLE ONLY s.t ATTACH PARTITION s.p DEFAULT;", STATEMENT_LOOKED_AT},
+		{"ALTER TABLE ONLY s.t ALTER COLUMN a SET STATISTICS 7;", STATEMENT_CATALOG},
+		{"ALTER TABLE ONLY s.t ALTER COLUMN a SET (n_distinct=2);", STATEMENT_CATALOG},
+		{"ALTER TABLE s.t ALTER COLUMN a ADD GENERATED ALWAYS AS IDENTITY (\n);",
+		 STATEMENT_CATALOG},
+		{"ALTER TABLE s.t ENABLE ALWAYS TRIGGER g;", STATEMENT_LOOKED_AT},
+		{"ALTER TABLE s.t DISABLE RULE r;", STATEMENT_CATALOG},
+		{"ALTER TABLE ONLY s.t REPLICA IDENTITY FULL;", STATEMENT_CATALOG},
+		{"CREATE UNIQUE INDEX i ON s.t USING btree (a);", STATEMENT_LOOKED_AT},
+		{"CREATE TABLE s.t (\n    a integer\n);", STATEMENT_LOOKED_AT},
+		/* Nobody has looked at these. */
+		{"ALTER TABLE ONLY s.t ALTER COLUMN a TYPE text;", STATEMENT_UNKNOWN},
+		{"ALTER TABLE s.t VALIDATE CONSTRAINT c;", STATEMENT_UNKNOWN},
+		{"ALTER TABLE s.t ADD COLUMN b s.d;", STATEMENT_UNKNOWN},
+		{"ALTER TABLE s.t REPLICA IDENTITY FULL, ALTER COLUMN a SET NOT NULL;", STATEMENT_UNKNOWN},
+		{"ALTER TABLE s.t OWNER TO joe, VALIDATE CONSTRAINT c;", STATEMENT_UNKNOWN},
+		{"ALTER TABLE s.t CLUSTER ON i; SELECT 1;", STATEMENT_UNKNOWN},
+		{"SELECT s.f();", STATEMENT_UNKNOWN},
+		{"alter table s.t validate constraint c;", STATEMENT_UNKNOWN},
+		{"REFRESH MATERIALIZED VIEW CONCURRENTLY s.m;", STATEMENT_UNKNOWN},
+		{"", STATEMENT_UNKNOWN},
+	};
+	size_t i;
+
+	(void) state;
+	for (i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
+	{
+		if (known_statement(cases[i].text) != cases[i].kind)
+			fail_msg("%s: %d", cases[i].text, (int) known_statement(cases[i].text));
+	}
+}
+
+static void
+test_tables(void **state)
+{
+	char *schema;
+	char *name;
+
+	(void) state;
+	assert_true(known_statement_table("ALTER FOREIGN TABLE ONLY \"a.b\".\"C \"\"\" OWNER TO x;",
+									  &schema, &name));
+	assert_string_equal(schema, "a.b");
+	assert_string_equal(name, "C \"");
+	free(schema);
+	free(name);
+	assert_false(known_statement_table("ALTER INDEX s.i CLUSTER", &schema, &name));
+	assert_null(schema);
+}
+
+static void
+test_split(void **state)
+{
+	Buffer first;
+	Buffer then;
+
+	(void) state;
+	buffer_init(&first);
+	buffer_init(&then);
+	table_turns_split("SET x = 'a;';\n\n-- Name: t; ALTER TABLE s.t ALTER COLUMN a SET NOT NULL;\n"
+					  "CREATE TABLE s.t (\n    a text DEFAULT ';'::text\n)\nINHERITS (s.p);\n"
+					  "ALTER TABLE ONLY s.t ALTER COLUMN a SET NOT NULL;\n\n\n"
+					  "ALTER TABLE s.t OWNER TO joe;\n\n",
+					  &first, &then);
+	assert_string_equal(first.data,
+						"SET x = 'a;';\nCREATE TABLE s.t (\n    a text DEFAULT ';'::text\n)\n"
+						"INHERITS (s.p);\nALTER TABLE s.t OWNER TO joe;\n");
+	assert_string_equal(then.data, "ALTER TABLE ONLY s.t ALTER COLUMN a SET NOT NULL;\n");
+	buffer_free(&first);
+	buffer_free(&then);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_kinds),
+		cmocka_unit_test(test_tables),
+		cmocka_unit_test(test_split),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
