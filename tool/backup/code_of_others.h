@@ -40,8 +40,18 @@
 	"  SELECT FROM pg_catalog.pg_database b WHERE b.datname = pg_catalog.current_database()"       \
 	"  AND b.datdba IN " ROLES_EQUAL_TO_SESSION ")))"
 
+/*
+ * A function of PostgreSQL that is declared immutable, and computes the
+ * partition key of the table that it is given (satisfies_hash_partition).
+ */
+#define COMPUTES_A_KEY "~ ':funcid 5028\\M'"
+
 #define PLANNING_RUNS(functions)                                                                   \
-	"EXISTS (SELECT FROM (SELECT 'pg_catalog.pg_class'::pg_catalog.regclass AS class,"             \
+	"(EXISTS (SELECT FROM pg_catalog.pg_index i WHERE i.indrelid = c.oid"                          \
+	"  AND pg_catalog.concat(i.indexprs::pg_catalog.text, i.indpred::pg_catalog.text)"             \
+	"   " COMPUTES_A_KEY ") OR EXISTS (SELECT FROM pg_catalog.pg_statistic_ext s"                  \
+	"  WHERE s.stxrelid = c.oid AND s.stxexprs::pg_catalog.text " COMPUTES_A_KEY ")"               \
+	" OR EXISTS (SELECT FROM (SELECT 'pg_catalog.pg_class'::pg_catalog.regclass AS class,"         \
 	"    i.indexrelid AS id FROM pg_catalog.pg_index i"                                            \
 	"    WHERE i.indrelid = c.oid AND (i.indexprs IS NOT NULL OR i.indpred IS NOT NULL)"           \
 	"   UNION ALL SELECT 'pg_catalog.pg_statistic_ext'::pg_catalog.regclass, s.oid"                \
@@ -56,7 +66,7 @@
 	"  LEFT JOIN pg_catalog.pg_type y ON d.refclassid = 'pg_catalog.pg_type'::pg_catalog.regclass" \
 	"   AND y.oid = d.refobjid AND y.typtype <> 'e'"                                               \
 	"  WHERE " functions "   OR o.oprowner NOT IN " ROLES_EQUAL_TO_SESSION                         \
-	"   OR y.typowner NOT IN " ROLES_EQUAL_TO_SESSION ")"
+	"   OR y.typowner NOT IN " ROLES_EQUAL_TO_SESSION "))"
 
 #define PLANNING_RUNS_CODE_OF_OTHERS PLANNING_RUNS("f.proowner NOT IN " ROLES_EQUAL_TO_SESSION)
 #define PLANNING_RUNS_CODE_OF_USERS PLANNING_RUNS("f.oid >= 16384")

@@ -42,14 +42,17 @@
 	" UNION ALL SELECT 'pg_catalog.pg_opclass'::pg_catalog.regclass, o.oid"                        \
 	"  FROM pg_catalog.pg_opclass o WHERE o.opcintype = t.object AND t.object >= 12000"            \
 	"  AND t.class = 'pg_catalog.pg_type'::pg_catalog.regclass"                                    \
+	" UNION ALL SELECT 'pg_catalog.pg_opfamily'::pg_catalog.regclass, o.opcfamily"                 \
+	"  FROM pg_catalog.pg_opclass o WHERE o.oid = t.object AND o.opcfamily >= 12000"               \
+	"  AND t.class = 'pg_catalog.pg_opclass'::pg_catalog.regclass"                                 \
 	" UNION ALL SELECT 'pg_catalog.pg_proc'::pg_catalog.regclass, p.amproc::pg_catalog.oid"        \
-	"  FROM pg_catalog.pg_opclass o JOIN pg_catalog.pg_amproc p ON p.amprocfamily = o.opcfamily"   \
-	"  WHERE o.oid = t.object AND t.class = 'pg_catalog.pg_opclass'::pg_catalog.regclass"          \
+	"  FROM pg_catalog.pg_amproc p WHERE p.amprocfamily = t.object"                                \
+	"  AND t.class = 'pg_catalog.pg_opfamily'::pg_catalog.regclass"                                \
 	" UNION ALL SELECT 'pg_catalog.pg_operator'::pg_catalog.regclass, p.amopopr"                   \
-	"  FROM pg_catalog.pg_opclass o JOIN pg_catalog.pg_amop p ON p.amopfamily = o.opcfamily"       \
-	"  WHERE o.oid = t.object AND t.class = 'pg_catalog.pg_opclass'::pg_catalog.regclass"
+	"  FROM pg_catalog.pg_amop p WHERE p.amopfamily = t.object"                                    \
+	"  AND t.class = 'pg_catalog.pg_opfamily'::pg_catalog.regclass"
 
-/* "WITH RECURSIVE" CODE_OF(start): things has what the things of the query `start` run. */
+/* In "WITH RECURSIVE": things has what the things of the query `start` run. */
 #define CODE_OF(start)                                                                             \
 	"things (class, object) AS (" start " UNION SELECT d.class, d.object FROM things t,"           \
 	" LATERAL (" CODE_NEXT ") d)"
@@ -68,5 +71,20 @@
 	"SELECT pg_catalog.min(found.what) FROM (" CODE_OWNERS ") found"                               \
 	" LEFT JOIN pg_catalog.pg_roles r ON r.oid = found.o"                                          \
 	" WHERE NOT COALESCE(" ROW_ROLE_IS_TRUSTED ", false)"
+
+/*
+ * Does an operator class (an expression of type oid) compare by functions of
+ * PostgreSQL, or C code of trusted roles, alone?
+ */
+#define CLASS_IS_PLAIN(c)                                                                          \
+	"(" c " < 12000 OR NOT EXISTS (SELECT FROM pg_catalog.pg_opclass k, LATERAL ("                 \
+	"  SELECT p.amproc::pg_catalog.oid AS f FROM pg_catalog.pg_amproc p"                           \
+	"   WHERE p.amprocfamily = k.opcfamily"                                                        \
+	"  UNION ALL SELECT o.oprcode::pg_catalog.oid FROM pg_catalog.pg_amop p"                       \
+	"   JOIN pg_catalog.pg_operator o ON o.oid = p.amopopr WHERE p.amopfamily = k.opcfamily) x"    \
+	"  JOIN pg_catalog.pg_proc f ON f.oid = x.f JOIN pg_catalog.pg_language l ON l.oid = "         \
+	"f.prolang"                                                                                    \
+	"  LEFT JOIN pg_catalog.pg_roles r ON r.oid = f.proowner WHERE k.oid = " c                     \
+	"  AND (l.lanname NOT IN ('c', 'internal') OR NOT COALESCE(" ROW_ROLE_IS_TRUSTED ", false))))"
 
 #endif /* NEX_CODE_OWNERS_H */

@@ -40,7 +40,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "code_owners.h"
+#include "definition_names.h"
 #include "late_checks.h"
+#include "live_extensions.h"
 #include "live_names.h"
 #include "live_owners.h"
 #include "live_types.h"
@@ -104,6 +107,22 @@ static const char parent_query[] =
 	"   AND d.refclassid = 'pg_catalog.pg_type'::pg_catalog.regclass"
 	"   AND d.refobjid IN (SELECT oid FROM foreign_types)))))";
 
+/* Operator classes that run functions of others, as they are named. */
+static const char class_query[] =
+	"SELECT pg_catalog.format('%I.%I', n.nspname, k.opcname) FROM pg_catalog.pg_opclass k"
+	" JOIN pg_catalog.pg_namespace n ON n.oid = k.opcnamespace"
+	" WHERE k.oid >= 12000 AND EXISTS (SELECT FROM ("
+	"  SELECT p.amproc::pg_catalog.oid FROM pg_catalog.pg_amproc p"
+	"   WHERE p.amprocfamily = k.opcfamily UNION ALL SELECT o.oprcode::pg_catalog.oid"
+	"   FROM pg_catalog.pg_amop p JOIN pg_catalog.pg_operator o ON o.oid = p.amopopr"
+	"   WHERE p.amopfamily = k.opcfamily) x (function) JOIN pg_catalog.pg_proc f ON f.oid = "
+	"x.function"
+	"  JOIN pg_catalog.pg_roles r ON r.oid = f.proowner WHERE NOT " ROW_ROLE_IS_TRUSTED ")";
+
+/* Of what is there: can others change what it runs? */
+static const char runs_query[] = "WITH RECURSIVE " CODE_OF(
+	"SELECT $1::pg_catalog.oid, $2::pg_catalog.oid") " SELECT (" CODE_OF_OTHERS ") IS NOT NULL";
+
 /* Views of others, whose functions run as the one who reads them. */
 static const char view_query[] =
 	"SELECT FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace"
@@ -148,10 +167,15 @@ refuse(const LiveCode *live, const TocEntry *entry, const TocEntry *used)
 {
 	char *needed = toc_entry_label(used);
 	bool existing = selection_state(live->plan->selection, used->id) == ENTRY_EXISTING;
-	char *detail =
-		xasprintf(existing ? "%s is there already and can be changed by \"%s\" or others."
-						   : "%s of \"%s\" may run what its author likes.",
-				  needed, used->owner);
+	char *detail;
+
+	if (used->owner[0] == '\0')
+		detail =
+			xasprintf("%s has objects that can be changed by others, or belongs to them.", needed);
+	else
+		detail = xasprintf(existing ? "%s is there already and can be changed by \"%s\" or others."
+									: "%s of \"%s\" may run what its author likes.",
+						   needed, used->owner);
 
 	live_code_refuse(entry, detail);
 	free(detail);
@@ -212,9 +236,10 @@ live_code_rests_on(const ArchiveToc *toc, const TocEntry *entry, const TocEntry 
 static bool
 has_operator_class(const ArchiveToc *toc, const TocEntry *entry)
 {
+	static const char *const kinds[] = {"INDEX", "CONSTRAINT", "TABLE", NULL};
 	int d;
 
-	for (d = 0; toc_entry_is(entry, "INDEX") && d < entry->ndepends_on; d++)
+	for (d = 0; toc_entry_is_any(entry, kinds) && d < entry->ndepends_on; d++)
 	{
 		const TocEntry *other = archive_toc_find(toc, entry->depends_on[d]);
 
@@ -257,6 +282,13 @@ check_superusers(const LiveCode *live, const TocEntry *used)
 	return good;
 }
 
+static bool
+is_partitioned(const TocEntry *entry)
+{
+	return toc_entry_is(entry, "TABLE") && entry->definition != NULL &&
+		   strstr(entry->definition, "\nPARTITION BY ") != NULL;
+}
+
 /* A key of columns alone has but one opening parenthesis. */
 static bool
 has_key_of_expressions(const TocEntry *entry)
@@ -265,6 +297,22 @@ has_key_of_expressions(const TocEntry *entry)
 
 	key = key != NULL ? strchr(key, '(') : NULL;
 	return key != NULL && strchr(key + 1, '(') != NULL;
+}
+
+/*
+ * Of a table of others, a generated column or a key may call a function of
+ * PostgreSQL that computes the key of another table.
+ */
+static bool
+check_key_of_another(const LiveCode *live, const TocEntry *entry)
+{
+	if (!toc_entry_is_table(entry) || is_superusers(live, entry) || entry->definition == NULL ||
+		strstr(entry->definition, "satisfies_hash_partition") == NULL ||
+		(strstr(entry->definition, " GENERATED ALWAYS AS (") == NULL &&
+		 !has_key_of_expressions(entry)))
+		return true;
+	return live_code_refuse(entry, "Function satisfies_hash_partition() would compute the "
+								   "partition key of another table.");
 }
 
 /* Does any definition run what is used?  Reported. */
@@ -441,10 +489,45 @@ check_cast(LiveCode *live, const TocEntry *cast, const TocEntry *function)
 	return good;
 }
 
+/* Does the table compute calls, or values of types of users, when it is made? */
+static bool
+computes_names(const TocEntry *table)
+{
+	UsedNames names;
+	bool found = false;
+	uint32_t i;
+
+	definition_names_read(table, &names);
+	for (i = 0; i < names.count; i++)
+		found = found || (names.items[i].computed && names.items[i].schema != NULL &&
+						  names.items[i].use != NAME_ROW_TYPE);
+	definition_names_free(&names);
+	return found;
+}
+
+/*
+ * Constant calls in a generated column, or in a key, are computed when the
+ * table is made.  A table that only has columns of a domain computes nothing of
+ * it.
+ */
+static bool
+computes(const ArchiveToc *toc, const TocEntry *entry, const TocEntry *used)
+{
+	static const char *const broad[] = {"DOMAIN", "EXTENSION", NULL};
+
+	/* Partitions are compared by the functions of the key, whoever makes one. */
+	if (has_operator_class(toc, entry) && is_partitioned(entry))
+		return true;
+	return toc_entry_is_table(entry) && entry->definition != NULL &&
+		   (strstr(entry->definition, " GENERATED ALWAYS AS (") != NULL ||
+			has_key_of_expressions(entry)) &&
+		   (!toc_entry_is_any(used, broad) || computes_names(entry));
+}
+
 /*
  * A function of others that is there, or that is restored and may call one
  * that is there: what it says is a string.  Does it run as soon as a
- * definition is restored?
+ * definition is restored?  So may a domain, or what an extension has.
  */
 static bool
 check_resting(LiveCode *live, const TocEntry *function)
@@ -459,13 +542,12 @@ check_resting(LiveCode *live, const TocEntry *function)
 		bool check = late_check_is_computed(entry);
 		bool cast = toc_entry_is(entry, "CAST");
 
-		/* Constant calls in a generated column, or in a key, are computed when it is made. */
-		check = check || (toc_entry_is_table(entry) && entry->definition != NULL &&
-						  !toc_entry_is(function, "DOMAIN") &&
-						  (strstr(entry->definition, " GENERATED ALWAYS AS (") != NULL ||
-						   has_key_of_expressions(entry)));
-		if (!(check || cast) || !selection_includes(live->plan->selection, entry) ||
+		if (!(check || cast || toc_entry_is_table(entry)) ||
+			!selection_includes(live->plan->selection, entry) ||
 			!live_code_rests_on(toc, entry, function))
+			continue;
+		check = check || computes(toc, entry, function);
+		if (!check && !cast)
 			continue;
 		good = check ? refuse(live, entry, function) : check_cast(live, entry, function);
 	}
@@ -485,6 +567,59 @@ check_function(LiveCode *live, const TocEntry *used)
 	return good;
 }
 
+/* A domain that comes with the part: its constraints are computed where it is cast to. */
+static bool
+check_domain(LiveCode *live, const TocEntry *domain)
+{
+	bool others;
+
+	if (!toc_entry_is(domain, "DOMAIN"))
+		return true;
+	return live_types_domain_of_others(live->connection, domain, &others) &&
+		   (!others || check_resting(live, domain));
+}
+
+/*
+ * What is there belongs to a trusted role, but may run functions, or check
+ * domains, of others: an operator class by what it compares, an aggregate, a
+ * domain over a domain.
+ */
+static bool
+check_what_it_runs(LiveCode *live, const TocEntry *used)
+{
+	const Selection *selection = live->plan->selection;
+	char *catalog = xasprintf("%u", used->catalog);
+	const char *params[2] = {catalog, NULL};
+	FoundObject found;
+	PGresult *result = NULL;
+	bool good = true;
+
+	if (selection->existing != NULL && existing_objects_find(selection->existing, used, &found) &&
+		found.other_kind == NULL)
+	{
+		params[1] = found.oid;
+		result = connection_query(live->connection, runs_query, 2, params);
+		good = result != NULL;
+	}
+	if (result != NULL && PQgetvalue(result, 0, 0)[0] == 't')
+		good = check_superusers(live, used) && check_resting(live, used);
+	PQclear(result);
+	free(catalog);
+	return good;
+}
+
+/* An extension that is there: what is in it has no entries. */
+static bool
+check_extension(LiveCode *live, const TocEntry *extension)
+{
+	bool members;
+	bool owner;
+
+	return live_extension_others(live->connection, extension->tag, &members, &owner) &&
+		   (!(members || owner) || check_resting(live, extension)) &&
+		   (!members || check_superusers(live, extension));
+}
+
 /* Kinds of what can run code of its author in a definition that rests on it. */
 static const char *const code_kinds[] = {
 	"FUNCTION",          "AGGREGATE",     "OPERATOR", "OPERATOR CLASS",
@@ -500,9 +635,54 @@ is_code(const LiveCode *live, const TocEntry *entry)
 	return toc_entry_is_any(entry, code_kinds) && !live_types_is_enum(entry);
 }
 
+/*
+ * An operator class of the live database by its name: the archive says nothing
+ * about those of extensions and of exclusion constraints.
+ */
+static bool
+check_class(LiveCode *live, const char *name)
+{
+	static const char *const kinds[] = {"INDEX", "CONSTRAINT", NULL};
+	const ArchiveToc *toc = &live->plan->selection->toc;
+	char *detail;
+	uint32_t i;
+
+	for (i = 0; i < toc->count; i++)
+	{
+		const TocEntry *entry = &toc->entries[i];
+
+		if (!selection_includes(live->plan->selection, entry) || entry->definition == NULL ||
+			strstr(entry->definition, name) == NULL ||
+			!(is_partitioned(entry) ||
+			  (is_superusers(live, entry) && toc_entry_is_any(entry, kinds))))
+			continue;
+		detail = xasprintf("Operator class %s runs functions that can be changed by others.", name);
+		live_code_refuse(entry, detail);
+		free(detail);
+		return false;
+	}
+	return true;
+}
+
+static bool
+check_classes(LiveCode *live)
+{
+	PGresult *classes = connection_query(live->connection, class_query, 0, NULL);
+	bool good = classes != NULL;
+	int i;
+
+	for (i = 0; good && i < PQntuples(classes); i++)
+		good = check_class(live, PQgetvalue(classes, i, 0));
+	PQclear(classes);
+	return good;
+}
+
 static bool
 check_used(LiveCode *live)
 {
+	static const char *const running[] = {
+		"FUNCTION", "AGGREGATE", "OPERATOR", "OPERATOR CLASS", "OPERATOR FAMILY", "TYPE",
+		"DOMAIN",   "CAST",      NULL};
 	const Selection *selection = live->plan->selection;
 	bool good = true;
 	uint32_t i;
@@ -513,9 +693,12 @@ check_used(LiveCode *live)
 
 		if (selection_includes(selection, entry) && !is_trusted(live, entry))
 			good = (!toc_entry_is(entry, "FUNCTION") || check_resting(live, entry)) &&
+				   check_domain(live, entry) &&
 				   (!is_code(live, entry) || check_superusers(live, entry));
 		if (!good || selection_state(selection, entry->id) != ENTRY_EXISTING)
 			continue;
+		if (toc_entry_is_any(entry, running) && !check_what_it_runs(live, entry))
+			return false;
 		if (toc_entry_is(entry, "TYPE") || toc_entry_is(entry, "DOMAIN") ||
 			toc_entry_is_table(entry))
 			good = check_type(live, entry);
@@ -523,6 +706,8 @@ check_used(LiveCode *live)
 			good = check_function(live, entry);
 		else if (toc_entry_is(entry, "OPERATOR") || toc_entry_is(entry, "CAST"))
 			good = check_definitions(live, entry, "FK CONSTRAINT") && check_resting(live, entry);
+		else if (toc_entry_is(entry, "EXTENSION"))
+			good = check_extension(live, entry);
 		else if (toc_entry_is(entry, "VIEW"))
 			good = check_view(live, entry);
 		else if (is_code(live, entry))
@@ -534,6 +719,8 @@ check_used(LiveCode *live)
 
 		if (!selection_includes(selection, entry))
 			continue;
+		if (!check_key_of_another(live, entry))
+			return false;
 		if (selection->late[entry->place])
 			good = check_parent(live, entry);
 		else if (toc_entry_is_table(entry))
@@ -564,7 +751,8 @@ live_code_check(const RestorePlan *plan, Connection *connection)
 		   live_names_check(plan, connection, live.superusers, live.locks);
 	if (good)
 		find_computed(&live);
-	good = good && check_used(&live) && live_types_check(plan, connection, live.superusers);
+	good = good && check_classes(&live) && check_used(&live) &&
+		   live_types_check(plan, connection, live.superusers);
 	free(live.computed);
 	PQclear(live.superusers);
 	if (good)

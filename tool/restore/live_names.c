@@ -92,6 +92,17 @@ static const char schema_query[] =
 	" FROM pg_catalog.pg_namespace n WHERE n.nspname = $1::pg_catalog.name"
 	" AND $2::pg_catalog.text IS NOT NULL";
 
+/*
+ * The schemas of the extensions that an extension requires: its script looks
+ * for names there, too.  Those that come with the part are looked at themselves.
+ */
+static const char required_query[] =
+	"SELECT DISTINCT n.nspname FROM pg_catalog.pg_available_extension_versions v,"
+	"  LATERAL pg_catalog.unnest(v.requires) AS q (name)"
+	" JOIN pg_catalog.pg_extension e ON e.extname = q.name"
+	" JOIN pg_catalog.pg_namespace n ON n.oid = e.extnamespace"
+	" WHERE v.name = $1::pg_catalog.name AND n.nspname <> 'pg_catalog'";
+
 /* The one function of the name that has no arguments; with a lock nobody can drop or rename it. */
 static const char niladic_query[] =
 	"SELECT FROM pg_catalog.pg_proc f JOIN pg_catalog.pg_namespace n ON n.oid = f.pronamespace"
@@ -485,18 +496,13 @@ check_value(const LiveNames *live, const TocEntry *entry, const UsedName *used, 
  * the script makes.
  */
 static bool
-check_extension(const LiveNames *live, const TocEntry *entry)
+check_script_schema(const LiveNames *live, const TocEntry *entry, const char *schema)
 {
-	const char *place = strstr(entry->definition, " WITH SCHEMA ");
 	PGresult *answer;
-	char *schema;
 	char *detail;
 	char *label;
-	bool good;
+	bool good = ask(live, schema_query, schema, "", "{}", &answer);
 
-	if (place == NULL || sql_name_read(place + strlen(" WITH SCHEMA "), &schema) == NULL)
-		return true;
-	good = ask(live, schema_query, schema, "", "{}", &answer);
 	if (good && PQntuples(answer) == 1 && !PQgetisnull(answer, 0, 0) && !is_restored(live, schema))
 	{
 		label = toc_entry_label(entry);
@@ -510,7 +516,30 @@ check_extension(const LiveNames *live, const TocEntry *entry)
 		free(label);
 	}
 	PQclear(answer);
+	return good;
+}
+
+static bool
+check_extension(const LiveNames *live, const TocEntry *entry)
+{
+	const char *params[1] = {entry->tag};
+	const char *place = strstr(entry->definition, " WITH SCHEMA ");
+	char *schema = NULL;
+	PGresult *required;
+	bool good;
+	int i;
+
+	if (place != NULL)
+		sql_name_read(place + strlen(" WITH SCHEMA "), &schema);
+	good = schema == NULL || check_script_schema(live, entry, schema);
 	free(schema);
+	if (!good)
+		return false;
+	required = connection_query(live->connection, required_query, 1, params);
+	good = required != NULL;
+	for (i = 0; good && i < PQntuples(required); i++)
+		good = check_script_schema(live, entry, PQgetvalue(required, i, 0));
+	PQclear(required);
 	return good;
 }
 

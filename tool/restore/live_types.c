@@ -29,6 +29,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "code_owners.h"
+#include "live_extensions.h"
 #include "memory.h"
 #include "quote.h"
 #include "row_rights.h"
@@ -44,11 +46,17 @@
 	"  UNION ALL SELECT atttypid FROM pg_catalog.pg_attribute WHERE attrelid = t.typrelid"         \
 	"   AND t.typrelid <> 0 AND attnum > 0 AND NOT attisdropped) u (oid))"
 
-/* Is one of them of others, and not an enum (or an array, which is as good as its elements)? */
+/*
+ * Behind that: is one of them of others, and not an enum (or an array, which is
+ * as good as its elements)?  Or does one run what others can change?
+ */
+#define RUN_BY_PARTS                                                                               \
+	CODE_OF("SELECT 'pg_catalog.pg_type'::pg_catalog.regclass::pg_catalog.oid, oid FROM parts")
 #define SOME_OF_OTHERS                                                                             \
-	"EXISTS (SELECT FROM parts p JOIN pg_catalog.pg_type t ON t.oid = p.oid"                       \
+	"(EXISTS (SELECT FROM parts p JOIN pg_catalog.pg_type t ON t.oid = p.oid"                      \
 	" JOIN pg_catalog.pg_roles r ON r.oid = t.typowner WHERE NOT " ROW_ROLE_IS_TRUSTED             \
-	" AND t.typtype <> 'e' AND NOT (t.typtype = 'b' AND t.typelem <> 0))"
+	" AND t.typtype <> 'e' AND NOT (t.typtype = 'b' AND t.typelem <> 0))"                          \
+	" OR (" CODE_OF_OTHERS ") IS NOT NULL)"
 
 /* A literal of a domain is read as one of its base type; $3: what the domain checks counts, too. */
 static const char type_query[] =
@@ -57,7 +65,8 @@ static const char type_query[] =
 	" WHERE n.nspname = $1::pg_catalog.name AND t.typname = $2::pg_catalog.name),"
 	" chain AS (SELECT oid, typbasetype FROM named UNION ALL SELECT t.oid, t.typbasetype"
 	"  FROM chain c JOIN pg_catalog.pg_type t ON t.oid = c.typbasetype), " PARTS_OF(
-		"SELECT oid FROM chain WHERE typbasetype = 0 OR $3::pg_catalog.bool") "SELECT EXISTS "
+		"SELECT oid FROM chain WHERE typbasetype = 0 OR $3::pg_catalog.bool") ", " RUN_BY_PARTS
+																			  " SELECT EXISTS "
 																			  "(SELECT FROM "
 																			  "named),"
 																			  " " SOME_OF_OTHERS;
@@ -128,13 +137,24 @@ static const char keys_types_query[] =
 			  "   pg_catalog.pg_partition_ancestors($2::pg_catalog.oid::pg_catalog.regclass) p))");
 
 /* The columns that a live table is partitioned by. */
-static const char key_query[] =
-	"WITH RECURSIVE " PARTS_OF("SELECT a.atttypid FROM pg_catalog.pg_partitioned_table k JOIN "
-							   "pg_catalog.pg_attribute a"
-							   " ON a.attrelid = k.partrelid AND a.attnum = ANY (k.partattrs)"
-							   " WHERE k.partrelid = pg_catalog.to_regclass("
-							   "  pg_catalog.format('%I.%I', $1::pg_catalog.text, "
-							   "$2::pg_catalog.text))") "SELECT true, " SOME_OF_OTHERS;
+static const char key_query[] = "WITH RECURSIVE " PARTS_OF(
+	"SELECT a.atttypid FROM pg_catalog.pg_partitioned_table k"
+	" JOIN pg_catalog.pg_attribute a"
+	"  ON a.attrelid = k.partrelid AND a.attnum = ANY (k.partattrs)"
+	" WHERE k.partrelid = pg_catalog.to_regclass("
+	"  pg_catalog.format('%I.%I', $1::pg_catalog.text, "
+	"$2::pg_catalog.text))") ", " RUN_BY_PARTS " SELECT true, " SOME_OF_OTHERS;
+
+/* The same of a table by its oid, with what it is a partition of. */
+static const char table_key_query[] =
+	"WITH RECURSIVE " PARTS_OF("SELECT a.atttypid FROM pg_catalog.pg_partitioned_table k"
+							   " JOIN pg_catalog.pg_attribute a"
+							   "  ON a.attrelid = k.partrelid AND a.attnum = ANY (k.partattrs)"
+							   " WHERE k.partrelid = $1::pg_catalog.oid OR k.partrelid IN (SELECT "
+							   "p.relid FROM"
+							   "  "
+							   "pg_catalog.pg_partition_ancestors($1::pg_catalog.oid::pg_catalog."
+							   "regclass) p)") ", " RUN_BY_PARTS " SELECT " SOME_OF_OTHERS;
 
 /* Can others change a function that is called like this? */
 static const char function_query[] =
@@ -155,6 +175,7 @@ static const char harmless_query[] =
 	"GREATEST,LEAST,varying,varchar,character,char,bpchar,numeric,bit,timestamp,time,interval,"
 	"second}')"
 	" AND COALESCE((SELECT pg_catalog.bool_or(f.provolatile = 'v')"
+	"   OR pg_catalog.bool_or(f.proname = 'satisfies_hash_partition')"
 	"   OR NOT pg_catalog.bool_or(f.provolatile = 'i') FROM pg_catalog.pg_proc f"
 	"  JOIN pg_catalog.pg_namespace n ON n.oid = f.pronamespace"
 	"  WHERE n.nspname = 'pg_catalog' AND f.proname::pg_catalog.text = u.word), true))"
@@ -313,6 +334,14 @@ check_restored_domain(const LiveTypes *types, const TocEntry *domain, bool *othe
 	return true;
 }
 
+bool
+live_types_domain_of_others(Connection *connection, const TocEntry *domain, bool *others)
+{
+	LiveTypes types = {NULL, connection, NULL, false, {NULL, 0}};
+
+	return check_restored_domain(&types, domain, others);
+}
+
 /* Can others change it, where it is, or what it calls by name? */
 static bool
 can_be_changed(const LiveTypes *types, const TocEntry *used, bool *others)
@@ -324,6 +353,8 @@ can_be_changed(const LiveTypes *types, const TocEntry *used, bool *others)
 	*others = false;
 	if (!existing && toc_entry_is(used, "DOMAIN") && selection_includes(types->selection, used))
 		return check_restored_domain(types, used, others);
+	if (existing && toc_entry_is(used, "EXTENSION"))
+		return live_extension_others(types->connection, used->tag, others, &there);
 	if (!existing && (!function || !selection_includes(types->selection, used)))
 		return true;
 	if (!existing)
@@ -622,6 +653,16 @@ check_bounds(LiveTypes *types, const TocEntry *entry)
 	free(schema);
 	free(name);
 	return good;
+}
+
+bool
+live_types_key_of_others(Connection *connection, const char *table, bool *others)
+{
+	PGresult *result = connection_query(connection, table_key_query, 1, &table);
+
+	*others = result != NULL && PQgetvalue(result, 0, 0)[0] == 't';
+	PQclear(result);
+	return result != NULL;
 }
 
 bool

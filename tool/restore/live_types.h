@@ -18,6 +18,13 @@
 extern bool live_types_check(const RestorePlan *plan, Connection *connection,
 							 const PGresult *superusers);
 
+/*
+ * Does a domain that comes with the part run what others like when a value is
+ * cast to it?  False (reported) on failure.
+ */
+extern bool live_types_domain_of_others(Connection *connection, const TocEntry *domain,
+										bool *others);
+
 /* Is it an entry of an enum? */
 extern bool live_types_is_enum(const TocEntry *type);
 
@@ -40,6 +47,13 @@ extern bool live_types_of_key(Connection *connection, char *const *tables, char 
 /* The same for all foreign keys that a partition of the table gets. */
 extern bool live_types_of_keys(Connection *connection, const char *table, const char *owner,
 							   bool *others, bool *owners);
+
+/*
+ * Are columns that a table (an oid) is partitioned by of types that others can
+ * change?  Bounds of its partitions are values of these.  False (reported) on
+ * failure.
+ */
+extern bool live_types_key_of_others(Connection *connection, const char *table, bool *others);
 
 /* live_code.c: does the entry rest on the other one, by whatever way? */
 extern bool live_code_rests_on(const ArchiveToc *toc, const TocEntry *entry, const TocEntry *used);

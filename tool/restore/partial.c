@@ -17,6 +17,7 @@
 #include <string.h>
 
 #include "archive_listing.h"
+#include "event_triggers.h"
 #include "extension_rows.h"
 #include "interrupt.h"
 #include "loader.h"
@@ -225,7 +226,9 @@ partial_begin(const RestorePlan *plan, Connection *connection)
 	buffer_append_string(&sql, "SET client_encoding = ");
 	quote_literal(&sql, plan->manifest->database.encoding);
 	good = connection_command(connection, sql.data) && connection_command(connection, "BEGIN") &&
-		   (!plan->in_place || row_rights_begin(plan->settings, connection));
+		   (!plan->in_place ||
+			(row_rights_begin(plan->settings, connection) &&
+			 (plan->settings->rows_as == ROWS_AS_SESSION || event_triggers_check(connection))));
 	buffer_free(&sql);
 	return good;
 }

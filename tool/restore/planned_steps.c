@@ -37,6 +37,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "code_owners.h"
 #include "definitions.h"
 #include "live_types.h"
 #include "log.h"
@@ -65,34 +66,26 @@ static const char tables_query[] =
 
 /* Their partitions, too. */
 #define TREES                                                                                      \
-	"WITH trees AS (SELECT c.* FROM pg_catalog.pg_class c WHERE c.oid = ANY"                       \
+	"WITH RECURSIVE trees AS (SELECT c.* FROM pg_catalog.pg_class c WHERE c.oid = ANY"             \
 	"  ($1::pg_catalog.oid[]) OR c.oid IN (SELECT p.relid FROM pg_catalog.unnest("                 \
 	"   $1::pg_catalog.oid[]) u (oid), pg_catalog.pg_partition_tree(u.oid::pg_catalog.regclass) "  \
 	"p))"
 
 /* Constraints of them that others can change. */
-static const char checks_query[] =
-	TREES "SELECT pg_catalog.min(pg_catalog.format('constraint %I of table %s', k.conname,"
-		  "  k.conrelid::pg_catalog.regclass))"
-		  " FROM pg_catalog.pg_constraint k JOIN trees ON trees.oid = k.conrelid"
-		  " JOIN pg_catalog.pg_roles r ON r.oid = trees.relowner"
-		  " WHERE k.contype = 'c' AND NOT " EXPRESSION_IS_HARMLESS(
-			  "k.conbin::pg_catalog.text") " AND (NOT " ROW_ROLE_IS_TRUSTED
-										   " OR EXISTS (SELECT FROM pg_catalog.pg_depend d"
-										   "  LEFT JOIN pg_catalog.pg_operator o"
-										   "   ON d.refclassid = "
-										   "'pg_catalog.pg_operator'::pg_catalog.regclass AND "
-										   "o.oid = d.refobjid"
-										   "  JOIN pg_catalog.pg_proc f ON f.oid = "
-										   "COALESCE(o.oprcode::pg_catalog.oid, d.refobjid)"
-										   "  JOIN pg_catalog.pg_roles r ON r.oid = f.proowner"
-										   "  WHERE d.classid = "
-										   "'pg_catalog.pg_constraint'::pg_catalog.regclass AND "
-										   "d.objid = k.oid"
-										   "  AND d.refclassid IN "
-										   "('pg_catalog.pg_operator'::pg_catalog.regclass,"
-										   "   'pg_catalog.pg_proc'::pg_catalog.regclass) AND "
-										   "NOT " ROW_ROLE_IS_TRUSTED "))";
+static const char checks_query[] = TREES
+	", checks AS (SELECT k.oid, pg_catalog.format('constraint %I of table %s', "
+	"k.conname,"
+	"   k.conrelid::pg_catalog.regclass) AS what, " ROW_ROLE_IS_TRUSTED " AS trusted"
+	"  FROM pg_catalog.pg_constraint k JOIN trees ON trees.oid = k.conrelid"
+	"  JOIN pg_catalog.pg_roles r ON r.oid = trees.relowner"
+	"  WHERE k.contype = 'c' AND NOT " EXPRESSION_IS_HARMLESS(
+		"k.conbin::pg_catalog."
+		"text") "), " CODE_OF("SELECT "
+							  "'pg_catalog.pg_constraint'::pg_catalog.regclass::pg_catalog.oid, oid"
+							  "  FROM checks") " SELECT COALESCE((SELECT pg_catalog.min(what) FROM "
+											   "checks "
+											   "WHERE NOT trusted),"
+											   " (" CODE_OF_OTHERS "))";
 
 /* Are they of one role, of trusted ones, and partitioned; and whose is the first one ($2)? */
 static const char owners_query[] = TREES
@@ -324,6 +317,7 @@ find_code(Step *step, const RestorePlan *plan, Connection *connection)
 {
 	const char *params[1] = {step->tables};
 	PlannerCode code;
+	bool key = false;
 	PGresult *result;
 
 	if (step->tables[0] == '\0')
@@ -331,9 +325,14 @@ find_code(Step *step, const RestorePlan *plan, Connection *connection)
 	if (!toc_entry_is(step->entry, "INDEX ATTACH") && step->oids[0][0] != '\0' &&
 		!find_casts(step, connection))
 		return false;
+	if (toc_entry_is(step->entry, "TABLE ATTACH") && step->oids[0][0] != '\0' &&
+		!live_types_key_of_others(connection, step->oids[0], &key))
+		return false;
 	if (!planner_code_read(connection, step->tables, &code))
 		return false;
-	if (code.others == NULL && step->casts)
+	if (code.others == NULL && key)
+		step->others = xstrdup("values of the types of its partition key");
+	else if (code.others == NULL && step->casts)
 		step->others = xstrdup("casts of the types of its columns");
 	if (code.others != NULL)
 		step->others = xstrdup(code.others);

@@ -10,6 +10,9 @@
  * security-restricted operation.  An immutable function may be declared such
  * by its owner and do whatever it likes.
  *
+ * Operator classes of indexes and keys whose functions users have made count,
+ * too (code_owners.h): the query that is planned may use such an index.
+ *
  * A foreign key plans such a query over the table that it refers to for the
  * first row that comes, and over both tables when it is added.  CHECK
  * constraints are computed so, too, but not in our sessions, where
@@ -28,6 +31,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "code_owners.h"
 #include "log.h"
 #include "memory.h"
 #include "row_rights.h"
@@ -59,48 +63,42 @@ static const char code_query[] =
 	"WITH RECURSIVE " RELATIONS ", expressions AS ("
 	"SELECT 'pg_catalog.pg_class'::pg_catalog.regclass::pg_catalog.oid AS class,"
 	"  i.indexrelid AS object, i.indrelid AS relation, x.expression::pg_catalog.text AS text,"
+	"  i.indclass::pg_catalog.oid[] AS classes,"
 	"  pg_catalog.format('index %I', c.relname) AS what, c.relowner AS owner"
 	"  FROM below JOIN pg_catalog.pg_index i ON i.indrelid = below.oid"
 	"  JOIN pg_catalog.pg_class c ON c.oid = i.indexrelid,"
 	"  LATERAL (VALUES (i.indexprs), (i.indpred)) AS x (expression)"
 	" UNION ALL SELECT 'pg_catalog.pg_statistic_ext'::pg_catalog.regclass, s.oid, s.stxrelid,"
-	"  s.stxexprs::pg_catalog.text, pg_catalog.format('statistics %I', s.stxname), s.stxowner"
+	"  s.stxexprs::pg_catalog.text, NULL, pg_catalog.format('statistics %I', s.stxname), s.stxowner"
 	"  FROM below JOIN pg_catalog.pg_statistic_ext s ON s.stxrelid = below.oid"
 	" UNION ALL SELECT 'pg_catalog.pg_class'::pg_catalog.regclass, p.partrelid, p.partrelid,"
-	"  p.partexprs::pg_catalog.text, 'the partition key', NULL"
+	"  p.partexprs::pg_catalog.text, p.partclass::pg_catalog.oid[], 'the partition key', NULL"
 	"  FROM keyed JOIN pg_catalog.pg_partitioned_table p ON p.partrelid = keyed.oid),"
 	" code AS (SELECT e.class, e.object, e.owner, c.relowner,"
 	"  pg_catalog.format('%s of table %I.%I', e.what, n.nspname, c.relname) AS what"
 	"  FROM expressions e JOIN pg_catalog.pg_class c ON c.oid = e.relation"
 	"  JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace"
-	"  WHERE e.text IS NOT NULL AND NOT " EXPRESSION_IS_HARMLESS(
-		"e.text") "),"
-				  " things AS (SELECT what, class, object FROM code"
-				  " UNION SELECT t.what, d.class, d.object FROM things t, LATERAL ("
-				  "  SELECT refclassid AS class, refobjid AS object FROM pg_catalog.pg_depend"
-				  "  WHERE classid = t.class AND objid = t.object"
-				  "  AND (refclassid IN ('pg_catalog.pg_proc'::pg_catalog.regclass,"
-				  "    'pg_catalog.pg_type'::pg_catalog.regclass,"
-				  "    'pg_catalog.pg_operator'::pg_catalog.regclass)"
-				  "   OR (refclassid = 'pg_catalog.pg_class'::pg_catalog.regclass"
-				  "    AND t.class = 'pg_catalog.pg_type'::pg_catalog.regclass))"
-				  "  UNION ALL SELECT classid, objid FROM pg_catalog.pg_depend"
-				  "  WHERE refclassid = t.class AND refobjid = t.object AND deptype IN ('a', 'i')"
-				  "  AND t.class = 'pg_catalog.pg_type'::pg_catalog.regclass"
-				  "  AND classid IN ('pg_catalog.pg_constraint'::pg_catalog.regclass,"
-				  "   'pg_catalog.pg_class'::pg_catalog.regclass)) d),"
-				  " owners AS (SELECT what, relowner AS o FROM code"
-				  " UNION ALL SELECT what, owner FROM code WHERE owner IS NOT NULL"
-				  " UNION ALL SELECT t.what, f.proowner FROM things t"
-				  "  JOIN pg_catalog.pg_proc f ON f.oid = t.object"
-				  "  AND t.class = 'pg_catalog.pg_proc'::pg_catalog.regclass"
-				  " UNION ALL SELECT t.what, y.typowner FROM things t"
-				  "  JOIN pg_catalog.pg_type y ON y.oid = t.object AND y.typtype IN ('d', 'c', 'r')"
-				  "  AND t.class = 'pg_catalog.pg_type'::pg_catalog.regclass)"
-				  "SELECT (SELECT pg_catalog.min(what) FROM code),"
-				  " (SELECT pg_catalog.min(owners.what) FROM owners"
-				  "  LEFT JOIN pg_catalog.pg_roles r ON r.oid = owners.o"
-				  "  WHERE NOT COALESCE(" ROW_ROLE_IS_TRUSTED ", false))";
+	"  WHERE (e.text IS NOT NULL AND NOT " EXPRESSION_IS_HARMLESS(
+		"e.text") ")"
+				  "  OR EXISTS (SELECT FROM pg_catalog.unnest(e.classes) AS u (class)"
+				  "   WHERE NOT " CLASS_IS_PLAIN(
+					  "u.class") ")),"
+								 " things AS (SELECT what, class, object FROM code"
+								 " UNION SELECT t.what, d.class, d.object FROM things t, LATERAL "
+								 "(" CODE_NEXT ") d),"
+								 " owners AS (SELECT what, relowner AS o FROM code"
+								 " UNION ALL SELECT what, owner FROM code WHERE owner IS NOT NULL"
+								 " UNION ALL SELECT t.what, f.proowner FROM things t"
+								 "  JOIN pg_catalog.pg_proc f ON f.oid = t.object"
+								 "  AND t.class = 'pg_catalog.pg_proc'::pg_catalog.regclass"
+								 " UNION ALL SELECT t.what, y.typowner FROM things t"
+								 "  JOIN pg_catalog.pg_type y ON y.oid = t.object AND y.typtype IN "
+								 "('d', 'c', 'r')"
+								 "  AND t.class = 'pg_catalog.pg_type'::pg_catalog.regclass)"
+								 "SELECT (SELECT pg_catalog.min(what) FROM code),"
+								 " (SELECT pg_catalog.min(owners.what) FROM owners"
+								 "  LEFT JOIN pg_catalog.pg_roles r ON r.oid = owners.o"
+								 "  WHERE NOT COALESCE(" ROW_ROLE_IS_TRUSTED ", false))";
 
 static bool
 lock_names(Connection *connection, const PGresult *names)

@@ -13,7 +13,8 @@
 
 /*
  * SQL: does this expression, as text of its node tree, call nothing but
- * immutable functions of PostgreSQL itself, on types of its own?
+ * immutable functions of PostgreSQL itself, on types of its own?  One of these
+ * computes the partition key of any table that it is given.
  */
 #define EXPRESSION_IS_HARMLESS(e)                                                                  \
 	"(" e " !~ '\\{(?!(VAR|CONST|OPEXPR|FUNCEXPR|BOOLEXPR|NULLTEST|BOOLEANTEST|SCALARARRAYOPEXPR"  \
@@ -29,6 +30,7 @@
 	"  LEFT JOIN pg_catalog.pg_proc f ON f.oid = CASE m.found[1] WHEN 'opno'"                      \
 	"   THEN o.oprcode::pg_catalog.oid ELSE m.found[2]::pg_catalog.oid END"                        \
 	"  WHERE f.oid IS NULL OR f.oid >= 16384 OR f.provolatile <> 'i'"                              \
+	"   OR f.proname = 'satisfies_hash_partition'"                                                 \
 	"   OR m.found[2]::pg_catalog.int8 >= 16384))"
 
 typedef struct PlannerCode

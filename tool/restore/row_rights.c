@@ -39,6 +39,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "code_owners.h"
 #include "log.h"
 #include "memory.h"
 #include "planner_code.h"
@@ -55,7 +56,7 @@
 	" above AS (SELECT c.relowner, k.* FROM"                                                       \
 	"  pg_catalog.pg_partition_ancestors($1::pg_catalog.oid::pg_catalog.regclass) a"               \
 	"  JOIN pg_catalog.pg_partitioned_table k ON k.partrelid = a.relid"                            \
-	"  JOIN pg_catalog.pg_class c ON c.oid = a.relid WHERE k.partexprs IS NOT NULL)"
+	"  JOIN pg_catalog.pg_class c ON c.oid = a.relid)"
 
 /*
  * Foreign keys whose values may be cast on the way, by a function that the owner of a type made
@@ -98,7 +99,21 @@ static const char look_query[] =
 	"  FROM pg_catalog.pg_partitioned_table"
 	"  WHERE partrelid IN (SELECT oid FROM tree) AND partexprs IS NOT NULL"
 	" UNION ALL SELECT pg_catalog.format('the partition key of %s',"
-	"  partrelid::pg_catalog.regclass), partexprs::pg_catalog.text FROM above)"
+	"  partrelid::pg_catalog.regclass), partexprs::pg_catalog.text FROM above"
+	"  WHERE partexprs IS NOT NULL),"
+	" classes AS ("
+	"SELECT pg_catalog.format('index %I', c.relname) AS what, u.class"
+	" FROM pg_catalog.pg_index i JOIN pg_catalog.pg_class c ON c.oid = i.indexrelid,"
+	"  LATERAL pg_catalog.unnest(i.indclass) AS u (class)"
+	"  WHERE i.indrelid IN (SELECT oid FROM tree)"
+	" UNION ALL SELECT 'the partition key', u.class FROM pg_catalog.pg_partitioned_table p,"
+	"  LATERAL pg_catalog.unnest(p.partclass) AS u (class)"
+	"  WHERE p.partrelid IN (SELECT oid FROM tree UNION SELECT partrelid FROM above)"
+	" UNION ALL SELECT pg_catalog.format('the type of column %I', a.attname), k.oid"
+	"  FROM pg_catalog.pg_attribute a JOIN pg_catalog.pg_type t ON t.oid = a.atttypid"
+	"  JOIN pg_catalog.pg_opclass k ON k.opcintype IN (t.oid, t.typelem)"
+	"  WHERE a.attrelid IN (SELECT oid FROM tree) AND a.attnum > 0 AND NOT a.attisdropped"
+	"  AND t.oid >= 12000)"
 	"SELECT c.oid, r.rolname, r.rolsuper AND NOT EXISTS (SELECT FROM tree"
 	"  JOIN pg_catalog.pg_roles o ON o.oid = tree.relowner WHERE NOT o.rolsuper),"
 	" m.rolsuper, s.rolsuper, r.rolname = CURRENT_USER AND r.rolname = SESSION_USER,"
@@ -115,14 +130,18 @@ static const char look_query[] =
 				"  WHERE a.attrelid IN (SELECT oid FROM tree) AND a.attnum > 0 AND NOT "
 				"a.attisdropped"
 				"  AND NOT COALESCE(" ROW_TYPE_IS_PLAIN ", false)),"
-				" (SELECT pg_catalog.min(what) FROM (" CASTING_KEYS ") k)),"
-				" (SELECT pg_catalog.min(rulename) FROM pg_catalog.pg_rewrite"
-				"  WHERE ev_class = c.oid AND ev_type = '3' AND ev_enabled <> 'D')"
-				" FROM pg_catalog.pg_class c JOIN pg_catalog.pg_roles r ON r.oid = c.relowner,"
-				" pg_catalog.pg_roles m, pg_catalog.pg_roles s"
-				" WHERE c.oid = $1::pg_catalog.oid AND m.rolname = CURRENT_USER AND s.rolname = "
-				"SESSION_USER"
-				" AND c.oid = pg_catalog.to_regclass($3::pg_catalog.text)";
+				" (SELECT pg_catalog.min(what) FROM (" CASTING_KEYS ") k),"
+				" (SELECT pg_catalog.min(what) FROM classes WHERE NOT " CLASS_IS_PLAIN(
+					"class") ")),"
+							 " (SELECT pg_catalog.min(rulename) FROM pg_catalog.pg_rewrite"
+							 "  WHERE ev_class = c.oid AND ev_type = '3' AND ev_enabled <> 'D')"
+							 " FROM pg_catalog.pg_class c JOIN pg_catalog.pg_roles r ON r.oid = "
+							 "c.relowner,"
+							 " pg_catalog.pg_roles m, pg_catalog.pg_roles s"
+							 " WHERE c.oid = $1::pg_catalog.oid AND m.rolname = CURRENT_USER AND "
+							 "s.rolname = "
+							 "SESSION_USER"
+							 " AND c.oid = pg_catalog.to_regclass($3::pg_catalog.text)";
 
 /*
  * Of a table of a superuser: something that others can make it run.  Triggers
@@ -132,49 +151,34 @@ static const char look_query[] =
 static const char foreign_query[] =
 	"WITH RECURSIVE " TREE ", things AS ("
 	"SELECT 'pg_catalog.pg_class'::pg_catalog.regclass::pg_catalog.oid AS class, oid AS object"
-	" FROM tree UNION SELECT 'pg_catalog.pg_class'::pg_catalog.regclass, partrelid FROM above"
-	"  WHERE NOT " EXPRESSION_IS_HARMLESS(
-		"partexprs::pg_catalog.text") ""
+	" FROM tree UNION SELECT 'pg_catalog.pg_class'::pg_catalog.regclass, indexrelid"
+	"  FROM pg_catalog.pg_index WHERE indrelid IN (SELECT oid FROM tree)"
+	" UNION SELECT 'pg_catalog.pg_class'::pg_catalog.regclass, partrelid FROM above"
+	"  WHERE NOT COALESCE(" EXPRESSION_IS_HARMLESS(
+		"partexprs::pg_catalog.text") ", true)"
+									  " UNION SELECT 'pg_catalog.pg_opclass'::pg_catalog.regclass, "
+									  "u.class"
+									  "  FROM above, LATERAL pg_catalog.unnest(above.partclass) AS "
+									  "u (class)"
 									  " UNION SELECT d.class, d.object FROM things t, LATERAL ("
 									  "  SELECT classid AS class, objid AS object FROM "
 									  "pg_catalog.pg_depend"
 									  "  WHERE refclassid = t.class AND refobjid = t.object AND "
 									  "deptype IN ('a', 'i')"
-									  "  AND (t.class = 'pg_catalog.pg_type'::pg_catalog.regclass"
-									  "   OR t.object IN (SELECT oid FROM tree))"
+									  "  AND t.object IN (SELECT oid FROM tree)"
 									  "  AND classid IN "
 									  "('pg_catalog.pg_trigger'::pg_catalog.regclass,"
 									  "   'pg_catalog.pg_constraint'::pg_catalog.regclass,"
 									  "   'pg_catalog.pg_attrdef'::pg_catalog.regclass,"
 									  "   'pg_catalog.pg_class'::pg_catalog.regclass)"
-									  "  UNION ALL SELECT refclassid, refobjid FROM "
-									  "pg_catalog.pg_depend"
-									  "  WHERE classid = t.class AND objid = t.object"
-									  "  AND (refclassid IN "
-									  "('pg_catalog.pg_proc'::pg_catalog.regclass,"
-									  "    'pg_catalog.pg_type'::pg_catalog.regclass,"
-									  "    'pg_catalog.pg_operator'::pg_catalog.regclass)"
-									  "   OR (refclassid = "
-									  "'pg_catalog.pg_class'::pg_catalog.regclass"
-									  "    AND t.class = "
-									  "'pg_catalog.pg_type'::pg_catalog.regclass))) d)"
-									  "SELECT pg_catalog.min(found.what) FROM ("
-									  "SELECT 'function ' || "
-									  "f.oid::pg_catalog.regprocedure::pg_catalog.text AS what, "
-									  "f.proowner AS o"
-									  " FROM things JOIN pg_catalog.pg_proc f ON f.oid = object"
-									  "  AND class = 'pg_catalog.pg_proc'::pg_catalog.regclass"
-									  " UNION ALL SELECT 'type ' || "
-									  "t.oid::pg_catalog.regtype::pg_catalog.text, t.typowner"
-									  " FROM things JOIN pg_catalog.pg_type t ON t.oid = object "
-									  "AND t.typtype IN ('d', 'c', 'r')"
-									  "  AND class = 'pg_catalog.pg_type'::pg_catalog.regclass"
+									  "  UNION ALL " CODE_NEXT ") d)"
+									  "SELECT pg_catalog.min(found.what) FROM (" CODE_OWNERS
 									  " UNION ALL " CASTING_KEYS
 									  " UNION ALL SELECT pg_catalog.format('the partition key of "
 									  "%s',"
 									  "  partrelid::pg_catalog.regclass), relowner FROM above"
-									  "  WHERE NOT " EXPRESSION_IS_HARMLESS(
-										  "partexprs::pg_catalog.text") ""
+									  "  WHERE NOT COALESCE(" EXPRESSION_IS_HARMLESS(
+										  "partexprs::pg_catalog.text") ", true)"
 																		" UNION "
 																		"ALL " TRIGGERS_OF_OTHERS
 																		") found LEFT JOIN "

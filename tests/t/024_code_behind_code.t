@@ -1,0 +1,214 @@
+# What a definition names need not be what runs: behind operator classes, aggregates, domains, ranges and
+# extensions of superusers there can be functions of others, behind a function of PostgreSQL itself the
+# partition key of another table, and an event trigger runs for everybody.  A part that comes back into a live
+# database, and rows that are added to it, run nothing of that with the rights of the session.
+use strict;
+use warnings;
+
+use NexBackup::Test;
+use Test::More;
+
+my $node = start_server('main');
+my $repo = new_repository();
+my $refused = qr/without running code of .*HINT.*--rows-as=session/s;
+my $no_rows = qr/could not add rows to table .*HINT.*--rows-as=session/s;
+my $database = 'app';
+my $from = 0;
+
+sub as_joe
+{
+	my ($sql) = @_;
+
+	local $ENV{PGUSER} = 'joe';
+	return query($database, $sql);
+}
+
+sub nothing_ran
+{
+	my ($name) = @_;
+	my $log = substr(read_bytes($node->logfile), $from);
+
+	return is(join(', ', grep { !/runs as joe / } $log =~ /code of joe (in .*)/g), '', "$name: nothing of joe's ran as others");
+}
+
+sub restore
+{
+	my (@options) = @_;
+
+	$from = -s $node->logfile;
+	return tool('restore', '--repo', $repo, $database, '--to', $database, '--yes', @options);
+}
+
+sub is_refused
+{
+	my ($name, $why, @options) = @_;
+	my ($code, $out, $err) = restore(@options);
+
+	is($code, 1, "$name: refused");
+	like($err, $why, "$name: with the reason and what helps");
+	nothing_ran($name);
+	return;
+}
+
+sub is_restored
+{
+	my ($name, @options) = @_;
+	my ($code, $out, $err) = restore(@options);
+
+	is($code, 0, "$name: restored") or diag($err);
+	nothing_ran($name);
+	return;
+}
+
+query('postgres', 'CREATE ROLE joe LOGIN');
+create_database('app');
+query('app', <<'SQL');
+CREATE SCHEMA joe AUTHORIZATION joe;
+CREATE SCHEMA app;
+GRANT USAGE ON SCHEMA app TO joe;
+GRANT CREATE ON DATABASE app TO joe;
+SQL
+as_joe(<<'SQL');
+GRANT USAGE ON SCHEMA joe TO PUBLIC;
+CREATE FUNCTION joe.boom(place text) RETURNS integer LANGUAGE plpgsql AS $$
+BEGIN
+	RAISE LOG 'code of joe in % runs as % in a session of %', place, current_user, session_user;
+	RETURN 1;
+END $$;
+CREATE FUNCTION joe.g(i integer) RETURNS integer IMMUTABLE LANGUAGE plpgsql AS 'BEGIN RETURN joe.boom(''g'') + $1 - 1; END';
+CREATE FUNCTION joe.ok(i integer) RETURNS boolean IMMUTABLE LANGUAGE plpgsql AS 'BEGIN RETURN joe.boom(''ok'') = 1; END';
+CREATE FUNCTION joe.cmp(integer, integer) RETURNS integer IMMUTABLE LANGUAGE plpgsql
+	AS 'BEGIN PERFORM joe.boom(''cmp''); RETURN btint4cmp($1, $2); END';
+CREATE FUNCTION joe.sum(integer, integer) RETURNS integer IMMUTABLE LANGUAGE plpgsql
+	AS 'BEGIN PERFORM joe.boom(''sum''); RETURN COALESCE($1, 0) + COALESCE($2, 0); END';
+CREATE EXTENSION hstore SCHEMA joe;
+CREATE FUNCTION joe.member(i integer) RETURNS integer IMMUTABLE LANGUAGE plpgsql AS 'BEGIN RETURN joe.boom(''member''); END';
+ALTER EXTENSION hstore ADD FUNCTION joe.member(integer);
+SQL
+query('app', <<'SQL');
+CREATE OPERATOR CLASS app.ops FOR TYPE integer USING btree AS OPERATOR 1 <, OPERATOR 2 <=, OPERATOR 3 =, OPERATOR 4 >=, OPERATOR 5 >,
+	FUNCTION 1 joe.cmp(integer, integer);
+CREATE OPERATOR CLASS app.good_ops FOR TYPE integer USING btree AS OPERATOR 1 <, OPERATOR 2 <=, OPERATOR 3 =, OPERATOR 4 >=, OPERATOR 5 >,
+	FUNCTION 1 btint4cmp(integer, integer);
+CREATE TYPE app.span AS RANGE (subtype = integer, subtype_opclass = app.ops);
+CREATE AGGREGATE app.total(integer) (SFUNC = joe.sum, STYPE = integer);
+CREATE DOMAIN app.checked AS integer CHECK (joe.ok(value));
+CREATE TABLE app.indexed (id integer);
+CREATE INDEX ON app.indexed (id app.ops);
+CREATE TABLE app.excluded (id integer, EXCLUDE USING btree (id app.ops WITH =));
+CREATE TABLE app.spans (s app.span);
+CREATE TABLE app.base (id integer);
+CREATE MATERIALIZED VIEW app.totals AS SELECT app.total(id) FROM app.base;
+CREATE TABLE app.computed (id integer);
+CREATE INDEX ON app.computed (((id::app.checked)::integer));
+CREATE TABLE app.good (id integer PRIMARY KEY);
+CREATE INDEX ON app.good (id app.good_ops);
+INSERT INTO app.good VALUES (1);
+SQL
+as_joe(<<'SQL');
+CREATE TABLE joe.indexed (id integer);
+CREATE INDEX ON joe.indexed (id app.ops);
+INSERT INTO joe.indexed VALUES (1), (2);
+CREATE TABLE joe.parts (id integer) PARTITION BY RANGE (id app.ops);
+CREATE TABLE joe.part_1 PARTITION OF joe.parts FOR VALUES FROM (1) TO (10);
+CREATE TABLE joe.part_2 PARTITION OF joe.parts FOR VALUES FROM (10) TO (20);
+INSERT INTO joe.parts VALUES (1), (11);
+CREATE TABLE joe.good (id integer, v text);
+CREATE INDEX ON joe.good (id app.good_ops);
+INSERT INTO joe.good VALUES (1, 'x');
+CREATE TABLE joe.literal (s app.span DEFAULT '[1,2]'::app.span);
+CREATE TABLE joe.array (a app.checked[] DEFAULT '{1}');
+CREATE TABLE joe.generated (a integer, b integer GENERATED ALWAYS AS ((a::app.checked)::integer) STORED);
+
+-- A domain over a domain, of which one comes with the part, and one that calls a member of an extension.
+CREATE DOMAIN joe.inner AS integer CHECK (joe.g(1) = 1);
+CREATE DOMAIN joe.outer AS integer CHECK ((value)::joe.inner IS NOT NULL);
+CREATE DOMAIN joe.member AS integer CHECK (joe.member(1) = 1);
+CREATE DOMAIN joe.mild AS integer CHECK (value > 0);
+CREATE TABLE joe.by_domain (a integer, b integer GENERATED ALWAYS AS ((a::joe.outer)::integer + 1) STORED);
+CREATE TABLE joe.by_member (a integer, b integer GENERATED ALWAYS AS ((a::joe.member)::integer + 1) STORED);
+CREATE TABLE joe.by_key (a integer) PARTITION BY RANGE (((a::joe.member)::integer));
+CREATE TABLE joe.beside (a joe.mild, h joe.hstore, b integer GENERATED ALWAYS AS (1 + 2) STORED);
+INSERT INTO joe.beside VALUES (1);
+
+-- A function of PostgreSQL itself that computes the key of the table that it is given.
+CREATE TABLE joe.hashed (id integer) PARTITION BY HASH ((joe.g(1) + id));
+CREATE TABLE joe.asking (id integer, CHECK (satisfies_hash_partition('joe.hashed'::regclass, 1, 0, id) IS NOT NULL));
+CREATE TABLE joe.asking_generated (id integer, b boolean GENERATED ALWAYS AS (satisfies_hash_partition('joe.hashed'::regclass, 1, 0, 5)) STORED);
+CREATE TABLE joe.asking_key (id integer) PARTITION BY LIST ((satisfies_hash_partition('joe.hashed'::regclass, 1, 0, 5) AND id > 0));
+CREATE DOMAIN joe.asking_domain AS integer CHECK (satisfies_hash_partition('joe.hashed'::regclass, 1, 0, 5) IS NOT NULL);
+CREATE TABLE joe.asking_literal (a joe.asking_domain[] DEFAULT '{1}');
+INSERT INTO joe.asking VALUES (1);
+CREATE TABLE joe.big (id integer, v text);
+INSERT INTO joe.big SELECT i, repeat(md5(i::text), 20) FROM generate_series(1, 1000) i;
+CREATE INDEX ON joe.big ((satisfies_hash_partition('joe.hashed'::regclass, 1, 0, 5)));
+CREATE TABLE joe.cut (id integer, v text);
+INSERT INTO joe.cut TABLE joe.big;
+CREATE STATISTICS joe.of_cut ON (satisfies_hash_partition('joe.hashed'::regclass, 1, 0, 5)), id FROM joe.cut;
+
+-- Bounds are values of a domain, where the text of the table does not say so in a plain way.
+CREATE DOMAIN joe.bound AS integer CHECK (query_to_xml('SELECT joe.boom(''bound'')', true, false, '') IS NOT NULL);
+CREATE TYPE joe.typ AS (id joe.bound, v text);
+CREATE TABLE joe.typed OF joe.typ PARTITION BY RANGE (id);
+CREATE TABLE joe.typed_1 PARTITION OF joe.typed FOR VALUES FROM (1) TO (10);
+INSERT INTO joe.typed VALUES (1, 'x');
+CREATE COLLATION joe."x)" FROM "C";
+CREATE TABLE joe.collated (v text, id joe.bound) PARTITION BY RANGE (v COLLATE joe."x)", id);
+CREATE TABLE joe.collated_1 PARTITION OF joe.collated FOR VALUES FROM ('a', 1) TO ('z', 10);
+CREATE TABLE joe.lined (v integer, id joe.bound, "x
+PARTITION BY RANGE (v)" integer) PARTITION BY RANGE (id);
+ALTER TABLE joe.lined ALTER "x
+PARTITION BY RANGE (v)" SET STATISTICS 5;
+CREATE TABLE joe.lined_1 PARTITION OF joe.lined FOR VALUES FROM (1) TO (10);
+
+SQL
+# A table that is read in parts is read by queries, which are planned.
+$from = -s $node->logfile;
+tool_ok([ 'backup', '--repo', $repo, '-d', 'app', '--chunk-blocks', 8 ], 'backup');
+nothing_ran('the backup');
+
+# Rows.
+query('app', 'TRUNCATE joe.indexed, joe.parts, joe.good, joe.asking, app.good');
+is_restored("rows of $_", '--append', '--table', $_) for 'joe.indexed', 'joe.parts', 'joe.good', 'joe.asking', 'app.good';
+is(query('app', 'SELECT count(*) FROM joe.indexed, joe.parts, joe.good, joe.asking, app.good'), 4, 'they are there');
+is_refused("rows of $_", $no_rows, '--append', '--table', $_) for 'app.indexed', 'app.excluded', 'app.spans';
+
+# What superusers made, and others can change.
+query('app', 'DROP TABLE app.indexed, app.excluded, app.computed, app.good, joe.literal, joe.array, joe.generated, joe.parts, joe.indexed;'
+	  . 'DROP MATERIALIZED VIEW app.totals');
+is_refused("code behind $_", $refused, '--table', $_)
+  for 'app.indexed', 'app.excluded', 'app.computed', 'app.totals', 'joe.literal', 'joe.array', 'joe.generated', 'joe.parts';
+is_restored("code behind $_", '--table', $_) for 'joe.indexed', 'app.good';
+
+# Domains and extensions.
+query('app', 'DROP TABLE joe.by_domain, joe.by_member, joe.by_key, joe.beside; DROP DOMAIN joe.outer, joe.member, joe.mild');
+is_refused("a table that computes $_", $refused, '--table', "joe.$_") for 'by_domain', 'by_member', 'by_key';
+is_restored('a table that only has a domain', '--table', 'joe.beside');
+
+# Keys of other tables.
+query('app', 'DROP TABLE joe.asking, joe.asking_generated, joe.asking_key, joe.asking_literal; DROP DOMAIN joe.asking_domain');
+is_restored('a constraint that asks for a key', '--table', 'joe.asking');
+is_refused("$_, which asks for a key", $refused, '--table', "joe.$_") for 'asking_generated', 'asking_key', 'asking_literal';
+
+# Bounds.
+query('app', 'DROP TABLE joe.typed, joe.collated, joe.lined');
+is_restored("bounds of $_", '--table', "joe.$_", '--table', "joe.${_}_1") for 'typed', 'collated';
+is_refused('bounds of a table whose key cannot be told from a name', $refused, '--table', 'joe.lined', '--table', 'joe.lined_1');
+is(query('app', 'SELECT count(*) FROM joe.typed'), 1, 'with their rows');
+is(query('app', "SELECT count(*) FROM pg_inherits i JOIN pg_class c ON c.oid = inhrelid WHERE relname ~ '^(typed|collated)_1\$'"), 2,
+	'the partitions are attached');
+
+# An event trigger of a role that was a superuser once.
+query('app', 'ALTER ROLE joe SUPERUSER');
+as_joe(<<'SQL');
+CREATE FUNCTION joe.event() RETURNS event_trigger LANGUAGE plpgsql AS 'BEGIN PERFORM joe.boom(''event''); END';
+CREATE EVENT TRIGGER "evt 1" ON ddl_command_end EXECUTE FUNCTION joe.event();
+SQL
+query('app', 'ALTER ROLE joe NOSUPERUSER');
+query('app', 'TRUNCATE joe.good');
+is_refused('an event trigger', qr/Event trigger "evt 1" would run, which can be changed by "joe".*HINT.*DISABLE/s, '--append', '--table', 'joe.good');
+query('app', 'ALTER EVENT TRIGGER "evt 1" DISABLE');
+is_restored('without it', '--append', '--table', 'joe.good');
+is(query('app', "SELECT rolsuper FROM pg_roles WHERE rolname = 'joe'"), 'f', 'joe has gained nothing');
+
+done_testing();
