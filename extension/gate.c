@@ -41,7 +41,9 @@
 #include "catalog/pg_extension.h"
 #include "catalog/pg_proc.h"
 #include "fmgr.h"
+#include "storage/proc.h"
 #include "utils/builtins.h"
+#include "utils/guc.h"
 #include "utils/lsyscache.h"
 #include "utils/resowner.h"
 #include "utils/syscache.h"
@@ -49,6 +51,7 @@
 #include "deadline.h"
 #include "gate.h"
 #include "hold.h"
+#include "lock_guard.h"
 
 PG_FUNCTION_INFO_V1(nex_backup_gate);
 PG_FUNCTION_INFO_V1(nex_backup_entry);
@@ -61,19 +64,23 @@ PG_FUNCTION_INFO_V1(nex_backup_caller);
 #define PREFIX "nex_backup_"
 #define GATED "gated_"
 
+/* As that of the workers. */
+#define MAX_LOCK_MILLISECONDS 20000
+
 /* Of the innermost public function that is at work; InvalidOid outside of them. */
 static Oid current_caller = InvalidOid;
 
 /* What the outermost function that is at work holds. */
 typedef struct Held
 {
+	int settings; /* level of those of the call; 0: of one around it */
 	Oid extension;
 	Oid relation;        /* that is locked */
 	ResourceOwner owner; /* of the lock */
 	Oid role;            /* that has called; InvalidOid: not known */
 } Held;
 
-static Held held = {InvalidOid, InvalidOid, NULL, InvalidOid};
+static Held held = {0, InvalidOid, InvalidOid, NULL, InvalidOid};
 
 void
 gate_refuse_restricted(void)
@@ -193,13 +200,41 @@ implementation_of(Oid extension, FmgrInfo *entry)
 	return info;
 }
 
+/*
+ * No lock is waited for without limit.  The guard (lock_guard.c) sees to those
+ * who wait for it in vain; what others hold is waited for no longer than this.
+ */
+static int
+limit_lock_waits(void)
+{
+	int level = NewGUCNestLevel();
+
+	if (LockTimeout == 0 || LockTimeout > MAX_LOCK_MILLISECONDS)
+		(void) set_config_option("lock_timeout", CppAsString2(MAX_LOCK_MILLISECONDS), PGC_USERSET,
+								 PGC_S_SESSION, GUC_ACTION_SAVE, true, 0, false);
+	lock_guard_begin();
+	return level;
+}
+
+/* An error does this by the end of the transaction. */
+static void
+leave(const Held *entered)
+{
+	if (entered->settings == 0 || OidIsValid(held.extension))
+		return;
+	lock_guard_end();
+	AtEOXact_GUC(true, entered->settings);
+}
+
 /* The extension, held; one that is held by the function around this one has been looked at. */
 static void
 enter(Held *entered, Oid role)
 {
 	*entered = held;
+	entered->settings = 0;
 	if (OidIsValid(held.extension))
 		return;
+	entered->settings = limit_lock_waits();
 	entered->role = role;
 	entered->owner = CurrentResourceOwner;
 	entered->extension = hold_extension(&entered->relation);
@@ -245,7 +280,7 @@ call_implementation(const Held *entered, FunctionCallInfo fcinfo)
 Datum
 gate_call_implementation(Oid extension, Oid relation, FunctionCallInfo fcinfo)
 {
-	Held entered = {extension, relation, CurrentResourceOwner, GetUserId()};
+	Held entered = {0, extension, relation, CurrentResourceOwner, GetUserId()};
 
 	return call_implementation(OidIsValid(held.extension) ? &held : &entered, fcinfo);
 }
@@ -282,6 +317,7 @@ gate_call_member(const char *name, FunctionCallInfo call, const Oid *types)
 	fmgr_info(find_member(entered.extension, name, buildoidvector(types, call->nargs)), &function);
 	call->flinfo = &function;
 	(void) call_as_owner(&entered, function.fn_oid, call, call_held);
+	leave(&entered);
 }
 
 /*
@@ -298,6 +334,7 @@ gate_give_back(void)
 	CurrentResourceOwner = held.owner;
 	hold_release(held.relation);
 	CurrentResourceOwner = owner;
+	lock_guard_end();
 	held.extension = InvalidOid;
 }
 
@@ -321,6 +358,7 @@ nex_backup_gate(PG_FUNCTION_ARGS)
 		current_caller = previous;
 	}
 	PG_END_TRY();
+	leave(&entered);
 	return result;
 }
 
@@ -350,11 +388,14 @@ Datum
 nex_backup_entry(PG_FUNCTION_ARGS)
 {
 	Held entered;
+	Datum result;
 
 	refuse_restricted_change(fcinfo);
 	/* Nothing behind it asks, and one that were SECURITY DEFINER could not know. */
 	enter(&entered, InvalidOid);
-	return call_implementation(&entered, fcinfo);
+	result = call_implementation(&entered, fcinfo);
+	leave(&entered);
+	return result;
 }
 
 /* The same, acting as its owner. */
@@ -368,5 +409,6 @@ nex_backup_owner_entry(PG_FUNCTION_ARGS)
 	enter(&entered, GetUserId());
 	result = call_as_owner(&entered, fcinfo->flinfo->fn_oid, fcinfo, call_implementation);
 	end_soon(fcinfo);
+	leave(&entered);
 	return result;
 }

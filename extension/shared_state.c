@@ -27,6 +27,7 @@
 #include "utils/builtins.h"
 #include "utils/timestamp.h"
 
+#include "lock_guard.h"
 #include "reserved.h"
 #include "shared_state.h"
 
@@ -98,13 +99,15 @@ shared_state_startup(void)
 		memset(&state->said, 0, sizeof(state->said));
 	}
 	reserved_shared_start();
+	lock_guard_shared_start();
 	LWLockRelease(AddinShmemInitLock);
 }
 
 void
 shared_state_request(void)
 {
-	request_shared_memory_compat(MAXALIGN(sizeof(SharedState)) + reserved_shared_size());
+	request_shared_memory_compat(MAXALIGN(sizeof(SharedState)) + reserved_shared_size() +
+								 lock_guard_shared_size());
 	previous_startup_hook = shmem_startup_hook;
 	shmem_startup_hook = shared_state_startup;
 }

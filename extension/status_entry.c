@@ -3,93 +3,118 @@
  * status_entry.c
  *	  The entry of nex_backup_status(): what keeps it from looking is a row.
  *
- * Monitoring must get an answer, so neither of the two errors of other entries
+ * Monitoring must get an answer, so neither of the errors of other entries
  * (gate.c) is one here: the extension belongs to a role that is not a
- * superuser, or it is being dropped and its lock is not to be had in time.
+ * superuser, or a lock is not to be had in time, of the extension or of a
+ * catalog.  So all of it is one subtransaction.  Its rows are copied out of
+ * that, as what they are kept in ends with it.
+ *
+ * Who has the lock is asked from the lock manager, and the names are looked up
+ * with little patience: the catalogs may be what is locked.
  *
  *-------------------------------------------------------------------------
  */
 #include "compat.h"
 
 #include "access/xact.h"
-#include "executor/spi.h"
+#include "executor/executor.h"
 #include "fmgr.h"
+#include "storage/lock.h"
 #include "utils/builtins.h"
+#include "utils/guc.h"
+#include "utils/lsyscache.h"
 #include "utils/resowner.h"
 
 #include "gate.h"
 #include "hold.h"
+#include "lock_guard.h"
 
 PG_FUNCTION_INFO_V1(nex_backup_status_entry);
 
-/*
- * Who holds a table or a view of the extension so that nobody else can, or
- * waits for that before others.
- */
-#define HOLDER_QUERY                                                                               \
-	"SELECT pg_catalog.concat('process ', l.pid, ' of role ',"                                     \
-	"   pg_catalog.quote_ident(a.usename))"                                                        \
-	" FROM pg_catalog.pg_locks l"                                                                  \
-	"   JOIN pg_catalog.pg_depend m ON m.objid OPERATOR(pg_catalog.=) l.relation"                  \
-	"   JOIN pg_catalog.pg_extension e ON e.oid OPERATOR(pg_catalog.=) m.refobjid"                 \
-	"   LEFT JOIN pg_catalog.pg_stat_activity a ON a.pid OPERATOR(pg_catalog.=) l.pid"             \
-	" WHERE l.mode OPERATOR(pg_catalog.=) 'AccessExclusiveLock'"                                   \
-	"   AND l.database OPERATOR(pg_catalog.=) (SELECT d.oid FROM pg_catalog.pg_database d"         \
-	"       WHERE d.datname OPERATOR(pg_catalog.=) pg_catalog.current_database())"                 \
-	"   AND m.classid OPERATOR(pg_catalog.=) 'pg_catalog.pg_class'::pg_catalog.regclass"           \
-	"   AND m.refclassid OPERATOR(pg_catalog.=) 'pg_catalog.pg_extension'::pg_catalog.regclass"    \
-	"   AND e.extname OPERATOR(pg_catalog.=) 'nex_backup'"                                         \
-	" ORDER BY l.granted DESC, l.pid"
+/* For the name of a role or a relation. */
+#define NAME_PATIENCE "200ms"
 
-/* One row in place of all others. */
-static Datum
+/* ---- rows ---- */
+
+static void
 single_row(FunctionCallInfo fcinfo, const char *name, const char *detail)
 {
 	ReturnSetInfo *set = (ReturnSetInfo *) fcinfo->resultinfo;
 	Datum values[3];
 	bool nulls[3] = {false, false, false};
 
-	init_materialized_srf_compat(fcinfo);
 	values[0] = CStringGetTextDatum(name);
 	values[1] = CStringGetTextDatum("critical");
 	values[2] = CStringGetTextDatum(detail);
 	tuplestore_putvalues(set->setResult, set->setDesc, values, nulls);
-	return (Datum) 0;
 }
 
-static Datum
-locked_row(FunctionCallInfo fcinfo)
+/* All rows of the function that does the work, into the result of this one. */
+static void
+copy_rows(FunctionCallInfo fcinfo, Oid extension, Oid relation)
 {
-	MemoryContext context = CurrentMemoryContext;
-	const char *holder = NULL;
+	ReturnSetInfo *set = (ReturnSetInfo *) fcinfo->resultinfo;
+	ReturnSetInfo inner = *set;
+	TupleTableSlot *slot;
 
-	SPI_connect();
-	if (SPI_execute(HOLDER_QUERY, true, 1) == SPI_OK_SELECT && SPI_processed > 0)
-	{
-		char *value = SPI_getvalue(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1);
-
-		holder = value != NULL ? MemoryContextStrdup(context, value) : NULL;
-	}
-	SPI_finish();
-	return single_row(fcinfo, "catalogue",
-					  psprintf("locked by %s, which drops, updates, or changes the extension",
-							   holder != NULL ? holder : "another process"));
+	inner.setResult = NULL;
+	inner.setDesc = NULL;
+	inner.returnMode = SFRM_ValuePerCall;
+	inner.isDone = ExprSingleResult;
+	fcinfo->resultinfo = (fmNodePtr) &inner;
+	(void) gate_call_implementation(extension, relation, fcinfo);
+	fcinfo->resultinfo = (fmNodePtr) set;
+	if (inner.setResult == NULL)
+		return;
+	slot = MakeSingleTupleTableSlot(set->setDesc, &TTSOpsMinimalTuple);
+	while (tuplestore_gettupleslot(inner.setResult, true, false, slot))
+		tuplestore_puttupleslot(set->setResult, slot);
+	ExecDropSingleTupleTableSlot(slot);
+	tuplestore_end(inner.setResult);
 }
 
-/* False if the lock was not to be had: in a subtransaction, as that is an error. */
-static bool
-hold_in_time(Oid *extension, Oid *relation, char **problem, char **hint)
+/* ---- who has the lock ---- */
+
+typedef struct Names
+{
+	const char *role;
+	const char *object;
+} Names;
+
+static void
+find_names(const LockHolder *holder, Names *names)
+{
+	const LOCKTAG *tag = &holder->tag;
+	const char *name = GetUserNameFromId(holder->role, true);
+
+	if (name != NULL)
+		names->role = pstrdup(quote_identifier(name));
+	if (tag->locktag_type != LOCKTAG_RELATION ||
+		(tag->locktag_field1 != MyDatabaseId && tag->locktag_field1 != InvalidOid))
+		return;
+	name = get_rel_name(tag->locktag_field2);
+	if (name != NULL)
+		names->object = pstrdup(quote_identifier(name));
+}
+
+/* In a subtransaction that leaves nothing behind, as this can end with an error, too. */
+static void
+try_names(const LockHolder *holder, Names *names)
 {
 	MemoryContext context = CurrentMemoryContext;
 	ResourceOwner owner = CurrentResourceOwner;
-	volatile bool in_time = true;
 
+	names->role = psprintf("with OID %u", holder->role);
+	names->object = psprintf("the object with OID %u", holder->tag.locktag_type == LOCKTAG_RELATION
+														   ? holder->tag.locktag_field2
+														   : holder->tag.locktag_field3);
 	BeginInternalSubTransaction(NULL);
 	MemoryContextSwitchTo(context);
 	PG_TRY();
 	{
-		*extension = hold_extension_quietly(relation, problem, hint);
-		ReleaseCurrentSubTransaction();
+		(void) set_config_option("lock_timeout", NAME_PATIENCE, PGC_USERSET, PGC_S_SESSION,
+								 GUC_ACTION_SAVE, true, 0, false);
+		find_names(holder, names);
 	}
 	PG_CATCH();
 	{
@@ -97,10 +122,76 @@ hold_in_time(Oid *extension, Oid *relation, char **problem, char **hint)
 			PG_RE_THROW();
 		MemoryContextSwitchTo(context);
 		FlushErrorState();
+	}
+	PG_END_TRY();
+	RollbackAndReleaseCurrentSubTransaction();
+	MemoryContextSwitchTo(context);
+	CurrentResourceOwner = owner;
+}
+
+static const char *
+lock_text(void)
+{
+	LockHolder holder;
+	Names names;
+
+	if (!lock_guard_holder(&holder))
+		return "it was locked for five seconds, by whom is not known";
+	try_names(&holder, &names);
+	return psprintf(holder.granted ? "locked by process %d of role %s: AccessExclusiveLock of %s"
+								   : "locked: process %d of role %s waits for an "
+									 "AccessExclusiveLock of %s, and everybody else behind it",
+					holder.pid, names.role, names.object);
+}
+
+/* ---- the answer ---- */
+
+static void
+answer(FunctionCallInfo fcinfo)
+{
+	Oid relation = InvalidOid;
+	char *problem = NULL;
+	char *hint = NULL;
+	Oid extension = hold_extension_quietly(&relation, &problem, &hint);
+
+	if (!OidIsValid(extension))
+		hold_no_extension();
+	if (problem != NULL)
+		single_row(fcinfo, "extension",
+				   psprintf("%s, so nothing of it is run%s%s", problem, hint != NULL ? ": " : "",
+							hint != NULL ? hint : ""));
+	else
+		copy_rows(fcinfo, extension, relation);
+}
+
+/* False if a lock was not to be had. */
+static bool
+answer_in_time(FunctionCallInfo fcinfo)
+{
+	MemoryContext context = CurrentMemoryContext;
+	ResourceOwner owner = CurrentResourceOwner;
+	fmNodePtr set = fcinfo->resultinfo;
+	volatile bool in_time = true;
+
+	BeginInternalSubTransaction(NULL);
+	MemoryContextSwitchTo(context);
+	PG_TRY();
+	{
+		answer(fcinfo);
+		ReleaseCurrentSubTransaction();
+	}
+	PG_CATCH();
+	{
+		if (geterrcode() != ERRCODE_LOCK_NOT_AVAILABLE &&
+			geterrcode() != ERRCODE_T_R_DEADLOCK_DETECTED)
+			PG_RE_THROW();
+		MemoryContextSwitchTo(context);
+		FlushErrorState();
 		RollbackAndReleaseCurrentSubTransaction();
 		in_time = false;
 	}
 	PG_END_TRY();
+	fcinfo->resultinfo = set;
 	MemoryContextSwitchTo(context);
 	CurrentResourceOwner = owner;
 	return in_time;
@@ -109,18 +200,16 @@ hold_in_time(Oid *extension, Oid *relation, char **problem, char **hint)
 Datum
 nex_backup_status_entry(PG_FUNCTION_ARGS)
 {
-	Oid extension = InvalidOid;
-	Oid relation = InvalidOid;
-	char *problem = NULL;
-	char *hint = NULL;
+	ReturnSetInfo *set;
 
-	if (!hold_in_time(&extension, &relation, &problem, &hint))
-		return locked_row(fcinfo);
-	if (!OidIsValid(extension))
-		hold_no_extension();
-	if (problem != NULL)
-		return single_row(fcinfo, "extension",
-						  psprintf("%s, so nothing of it is run%s%s", problem,
-								   hint != NULL ? ": " : "", hint != NULL ? hint : ""));
-	return gate_call_implementation(extension, relation, fcinfo);
+	init_materialized_srf_compat(fcinfo);
+	set = (ReturnSetInfo *) fcinfo->resultinfo;
+	lock_guard_begin();
+	if (!answer_in_time(fcinfo))
+	{
+		tuplestore_clear(set->setResult);
+		single_row(fcinfo, "catalogue", lock_text());
+	}
+	lock_guard_end();
+	return (Datum) 0;
 }

@@ -29,10 +29,19 @@
 #include "utils/snapmgr.h"
 
 #include "hold.h"
+#include "lock_guard.h"
 #include "worker_session.h"
 
 volatile sig_atomic_t worker_stop_requested = false;
 bool worker_logs_errors = false;
+
+/* What the end of lock_timeout sends: it is known by now what was waited for. */
+static void
+handle_interrupt(SIGNAL_ARGS)
+{
+	lock_guard_note_wait();
+	StatementCancelHandler(postgres_signal_arg);
+}
 
 static void
 handle_stop(SIGNAL_ARGS)
@@ -137,22 +146,52 @@ void
 worker_handle_signals(void)
 {
 	pqsignal(SIGTERM, handle_stop);
-	/* SIGINT stays what it is: lock_timeout works by it. */
+	/* SIGINT does what it does everywhere: lock_timeout works by it. */
+	pqsignal(SIGINT, handle_interrupt);
 	pqsignal(SIGCHLD, handle_child);
 	pqsignal(SIGHUP, SignalHandlerForConfigReload);
 	BackgroundWorkerUnblockSignals();
+}
+
+/* Of whom the guard of locks must know: noted while nobody is in the way. */
+static void
+note_superusers(void)
+{
+	MemoryContext context = CurrentMemoryContext;
+
+	PG_TRY();
+	{
+		lock_guard_begin();
+		StartTransactionCommand();
+		lock_guard_note_superusers();
+		CommitTransactionCommand();
+	}
+	PG_CATCH();
+	{
+		MemoryContextSwitchTo(context);
+		EmitErrorReport();
+		FlushErrorState();
+		AbortCurrentTransaction();
+	}
+	PG_END_TRY();
+	MemoryContextSwitchTo(context);
 }
 
 void
 worker_session_start(const char *database, Oid database_oid)
 {
 	worker_handle_signals();
+	/* Locks are waited for already on the way into the database. */
+	SetConfigOption("lock_timeout", "20s", PGC_SUSET, PGC_S_OVERRIDE);
+	lock_guard_begin();
 	if (database != NULL)
 		BackgroundWorkerInitializeConnection(database, NULL, 0);
 	else
 		BackgroundWorkerInitializeConnectionByOid(database_oid, InvalidOid, 0);
 	pin_settings();
+	lock_guard_begin();
 	forget_settings();
+	note_superusers();
 }
 
 bool
@@ -212,56 +251,6 @@ execute(const char *query, int nparameters, const char *const *parameters)
 		values[i] = parameters[i] == NULL ? (Datum) 0 : CStringGetTextDatum(parameters[i]);
 	}
 	SPI_execute_with_args(query, nparameters, types, values, nulls, false, 0);
-}
-
-/*
- * CREATE RULE, CREATE TRIGGER and the like wait for a lock on a table before
- * PostgreSQL looks who asks, so any role that can name the table can have
- * everybody queue behind it, for as long as another session of that role has
- * read or written there.  Such a statement can only fail: so it is canceled.
- */
-#define CLEAR_QUERY                                                                                \
-	"SELECT pg_catalog.pg_cancel_backend(l.pid) FROM pg_catalog.pg_locks l"                        \
-	" JOIN pg_catalog.pg_stat_activity a ON a.pid OPERATOR(pg_catalog.=) l.pid"                    \
-	" JOIN pg_catalog.pg_roles r ON r.oid OPERATOR(pg_catalog.=) a.usesysid"                       \
-	" WHERE NOT l.granted AND NOT r.rolsuper"                                                      \
-	" AND l.locktype OPERATOR(pg_catalog.=) 'relation' AND l.mode OPERATOR(pg_catalog.=)"          \
-	" ANY (ARRAY['AccessExclusiveLock', 'ExclusiveLock', 'ShareRowExclusiveLock'])"                \
-	" AND l.database OPERATOR(pg_catalog.=) (SELECT d.oid FROM pg_catalog.pg_database d"           \
-	"  WHERE d.datname OPERATOR(pg_catalog.=) pg_catalog.current_database())"                      \
-	" AND EXISTS (SELECT FROM pg_catalog.pg_depend m JOIN pg_catalog.pg_extension e"               \
-	"  ON e.oid OPERATOR(pg_catalog.=) m.refobjid WHERE e.extname OPERATOR(pg_catalog.=)"          \
-	"  'nex_backup' AND m.objid OPERATOR(pg_catalog.=) l.relation AND m.classid"                   \
-	"  OPERATOR(pg_catalog.=) 'pg_catalog.pg_class'::pg_catalog.regclass AND m.refclassid"         \
-	"  OPERATOR(pg_catalog.=) 'pg_catalog.pg_extension'::pg_catalog.regclass)"
-
-static void
-clear_the_way(void)
-{
-	volatile uint64 canceled = 0;
-
-	PG_TRY();
-	{
-		StartTransactionCommand();
-		SPI_connect();
-		PushActiveSnapshot(GetTransactionSnapshot());
-		if (SPI_execute(CLEAR_QUERY, false, 0) == SPI_OK_SELECT)
-			canceled = SPI_processed;
-		SPI_finish();
-		PopActiveSnapshot();
-		CommitTransactionCommand();
-	}
-	PG_CATCH();
-	{
-		EmitErrorReport();
-		FlushErrorState();
-		AbortCurrentTransaction();
-	}
-	PG_END_TRY();
-	if (canceled > 0)
-		ereport(LOG, (errmsg("nex_backup canceled " UINT64_FORMAT " statements of other roles, "
-							 "which waited to change its tables and kept everybody else from them",
-							 canceled)));
 }
 
 /* The error that was caught: into *message, or into the log, or both. */
@@ -327,14 +316,15 @@ SqlOutcome
 sql_call(const char *query, int nparameters, const char *const *parameters, char ***row,
 		 char **error)
 {
-	MemoryContext context = CurrentMemoryContext;
 	bool locked = false;
-	SqlOutcome outcome = sql_call_once(query, nparameters, parameters, row, error, &locked);
+	SqlOutcome outcome;
 
+	lock_guard_begin();
+	outcome = sql_call_once(query, nparameters, parameters, row, error, &locked);
+	if (outcome != SQL_FAILED && lock_guard_superusers_stale())
+		note_superusers();
 	if (locked)
-	{
-		clear_the_way();
-		MemoryContextSwitchTo(context);
-	}
+		lock_guard_clear();
+	lock_guard_end();
 	return outcome;
 }

@@ -178,10 +178,10 @@ query('postgres', 'SELECT nex_backup_resume_jobs()');
 query('postgres', 'GRANT pg_monitor TO owner');
 my $answer = "SET statement_timeout = '20s'; SELECT string_agg(concat_ws('|', name, status, detail), ',') FROM nex_backup_status()";
 $release = hold('BEGIN; ANALYZE nex_backup.jobs', '-U', 'owner');
-my $full = IPC::Run::start([ 'psql', '-XAtq', '-d', 'postgres', '-U', 'owner', '-c', 'VACUUM (FULL) nex_backup.jobs' ], '<', '/dev/null', '>', '/dev/null', '2>', '/dev/null');
+my $full = IPC::Run::start([ 'psql', '-XAtq', '-d', 'postgres', '-c', 'VACUUM (FULL) nex_backup.jobs' ], '<', '/dev/null', '>', '/dev/null', '2>', '/dev/null');
 ok(wait_until(sub { query('postgres', 'SELECT count(*) FROM pg_locks WHERE NOT granted AND mode = $$AccessExclusiveLock$$') == 1 }), 'somebody waits for a table');
 like(query('postgres', $answer),
-	qr/^catalogue\|critical\|locked: process \d+ of role owner \(since [^)]*\) waits for an AccessExclusiveLock of jobs behind process \d+ of role owner \(since [^)]*\)$/, 'status names both');
+	qr/^catalogue\|critical\|locked: process \d+ of role postgres \(since [^)]*\) waits for an AccessExclusiveLock of jobs behind process \d+ of role owner \(since [^)]*\)$/, 'status names both');
 $release->();
 $full->finish;
 $release = hold('BEGIN; LOCK TABLE nex_backup.restore_points');

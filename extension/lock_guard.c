@@ -1,0 +1,554 @@
+/*-------------------------------------------------------------------------
+ *
+ * lock_guard.c
+ *	  Nobody who could not get a lock keeps the extension waiting for it.
+ *
+ * CREATE RULE, CREATE TRIGGER, ATTACH PARTITION and the like wait for a lock
+ * before PostgreSQL looks who asks, on any relation that somebody can name: a
+ * table of the extension, an index of it, a system catalog, one that all
+ * databases share.  DROP DATABASE does the same with a database.  If another
+ * session of that role has read there and keeps its transaction open, such a
+ * statement waits for as long as the role likes, and everybody who comes later
+ * queues behind it.  It can only fail.  So it is canceled where it is in the way
+ * of the extension: of its workers, and of sessions that call its functions.
+ *
+ * Nothing here uses a catalog, as that would queue as well.  Who is before whom
+ * is asked from the lock manager; who is a superuser was noted while all was
+ * well; and the signal is sent as pg_cancel_backend() does.
+ *
+ * Whoever waits cannot do this itself: it sleeps in the lock manager, and when
+ * it has given up, it has lost its place, and whoever repeats the statement in a
+ * loop is before it again.  So another process does it, which is connected to
+ * no database and so waits for nothing: a reserved worker (reserved.c) that has
+ * no other task.  It takes away all that is before the one who waits, who then
+ * comes next.  It is woken by a timer of the one who waits.  Only if there is no
+ * such worker, the workers do it themselves after their lock_timeout.
+ *
+ * A statement of a superuser is never canceled, nor one of somebody who has got
+ * the lock.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "compat.h"
+
+#include <signal.h>
+
+#include "access/genam.h"
+#include "access/htup_details.h"
+#include "access/table.h"
+#include "access/transam.h"
+#include "access/xact.h"
+#include "catalog/pg_authid.h"
+#include "catalog/pg_database.h"
+#include "port/atomics.h"
+#include "storage/ipc.h"
+#include "storage/proc.h"
+#include "storage/procarray.h"
+#include "storage/shmem.h"
+#include "storage/spin.h"
+#include "utils/inval.h"
+#include "utils/memutils.h"
+#include "utils/syscache.h"
+#include "utils/timeout.h"
+#include "utils/timestamp.h"
+
+#include "lock_guard.h"
+#include "reserved.h"
+
+/* Who has waited for so long is helped; at once, for a minute after somebody had to be. */
+#define PATIENCE_MILLISECONDS 3000
+#define ALERT_MILLISECONDS 60000
+#define LOOK_MILLISECONDS 500L
+#define ALERT_LOOK_MILLISECONDS 20L
+
+/* Between two lines of the log. */
+#define LOG_MILLISECONDS 10000
+
+#define MAX_WAITING 128
+#define MAX_SUPERUSERS 1000
+#define MAX_DEPTH 3
+
+typedef struct GuardState
+{
+	pg_atomic_uint64 alert;                /* the last time that somebody was canceled */
+	pg_atomic_uint32 waiting[MAX_WAITING]; /* processes that may wait for long; 0: none */
+	slock_t mutex;                         /* protects the rest */
+	int superusers_count;                  /* -1: not known */
+	Oid superusers[MAX_SUPERUSERS];
+} GuardState;
+
+static GuardState *guard = NULL;
+
+/* Of this process. */
+static bool begun = false;
+static bool registered = false;
+static TimeoutId timer;
+static bool superusers_stale = true;
+
+/* Written by a signal handler: the lock that this process has waited for. */
+static volatile bool wait_noted = false;
+static LOCKTAG noted_tag;
+static LOCKMODE noted_mode;
+
+Size
+lock_guard_shared_size(void)
+{
+	return MAXALIGN(sizeof(GuardState));
+}
+
+void
+lock_guard_shared_start(void)
+{
+	bool found;
+	int i;
+
+	guard = ShmemInitStruct("nex_backup lock guard", sizeof(GuardState), &found);
+	if (found)
+		return;
+	pg_atomic_init_u64(&guard->alert, 0);
+	for (i = 0; i < MAX_WAITING; i++)
+		pg_atomic_init_u32(&guard->waiting[i], 0);
+	SpinLockInit(&guard->mutex);
+	guard->superusers_count = -1;
+}
+
+static bool
+is_alert(TimestampTz now)
+{
+	TimestampTz last = (TimestampTz) pg_atomic_read_u64(&guard->alert);
+
+	return last != 0 && now >= last && !TimestampDifferenceExceeds(last, now, ALERT_MILLISECONDS);
+}
+
+/* ---- in whoever may have to wait ---- */
+
+/*
+ * The entry of a lock stays where it is while we wait for it, and until we have
+ * given back what we have got.
+ */
+void
+lock_guard_note_wait(void)
+{
+	const LOCK *lock = MyProc != NULL ? MyProc->waitLock : NULL;
+
+	if (lock == NULL)
+		return;
+	noted_tag = lock->tag;
+	noted_mode = MyProc->waitLockMode;
+	wait_noted = true;
+}
+
+/* Into the list, and wake whoever reads it.  Also in a signal handler. */
+static void
+ask_for_help(void)
+{
+	int i;
+
+	if (guard == NULL)
+		return;
+	for (i = 0; i < MAX_WAITING; i++)
+		if (pg_atomic_read_u32(&guard->waiting[i]) == (uint32) MyProcPid)
+			break;
+	if (i == MAX_WAITING)
+		for (i = 0; i < MAX_WAITING; i++)
+		{
+			uint32 nobody = 0;
+
+			if (pg_atomic_compare_exchange_u32(&guard->waiting[i], &nobody, (uint32) MyProcPid))
+				break;
+		}
+	reserved_wake();
+}
+
+static void
+leave_list(void)
+{
+	int i;
+
+	if (guard == NULL)
+		return;
+	for (i = 0; i < MAX_WAITING; i++)
+		if (pg_atomic_read_u32(&guard->waiting[i]) == (uint32) MyProcPid)
+			pg_atomic_write_u32(&guard->waiting[i], 0);
+}
+
+static void
+handle_timer(void)
+{
+	lock_guard_note_wait();
+	ask_for_help();
+}
+
+static void
+end_with_transaction(XactEvent event, void *argument)
+{
+	if (event == XACT_EVENT_COMMIT || event == XACT_EVENT_ABORT || event == XACT_EVENT_PREPARE)
+		lock_guard_end();
+}
+
+static void
+leave_at_exit(int code, Datum argument)
+{
+	leave_list();
+}
+
+bool
+lock_guard_begin(void)
+{
+	if (begun)
+	{
+		/* An error that ended in a savepoint has stopped all timers. */
+		if (!get_timeout_active(timer))
+			enable_timeout_after(timer, PATIENCE_MILLISECONDS);
+		return false;
+	}
+	if (!registered)
+	{
+		timer = RegisterTimeout(USER_TIMEOUT, handle_timer);
+		RegisterXactCallback(end_with_transaction, NULL);
+		before_shmem_exit(leave_at_exit, 0);
+		registered = true;
+	}
+	wait_noted = false;
+	begun = true;
+	enable_timeout_after(timer, PATIENCE_MILLISECONDS);
+	if (guard != NULL && is_alert(GetCurrentTimestamp()))
+		ask_for_help();
+	return true;
+}
+
+void
+lock_guard_end(void)
+{
+	if (!begun)
+		return;
+	begun = false;
+	disable_timeout(timer, false);
+	leave_list();
+}
+
+/* ---- who is a superuser ---- */
+
+static void
+handle_change(Datum argument, int cache, uint32 hash)
+{
+	superusers_stale = true;
+}
+
+bool
+lock_guard_superusers_stale(void)
+{
+	return guard != NULL && superusers_stale;
+}
+
+/*
+ * Not by query, which would be planned.  If there are more than fit, nobody is
+ * known, and so nobody canceled.
+ */
+void
+lock_guard_note_superusers(void)
+{
+	static bool watching = false;
+	static Oid found[MAX_SUPERUSERS];
+	int count = 0;
+	Relation roles;
+	SysScanDesc scan;
+	HeapTuple tuple;
+
+	if (!watching)
+		CacheRegisterSyscacheCallback(AUTHOID, handle_change, (Datum) 0);
+	watching = true;
+	superusers_stale = false;
+	roles = table_open(AuthIdRelationId, AccessShareLock);
+	scan = systable_beginscan(roles, InvalidOid, false, NULL, 0, NULL);
+	while (HeapTupleIsValid(tuple = systable_getnext(scan)))
+	{
+		Form_pg_authid role = (Form_pg_authid) GETSTRUCT(tuple);
+
+		if (!role->rolsuper)
+			continue;
+		if (count < MAX_SUPERUSERS)
+			found[count] = role->oid;
+		count++;
+	}
+	systable_endscan(scan);
+	table_close(roles, AccessShareLock);
+	SpinLockAcquire(&guard->mutex);
+	guard->superusers_count = count <= MAX_SUPERUSERS ? count : -1;
+	if (count <= MAX_SUPERUSERS)
+		memcpy(guard->superusers, found, sizeof(Oid) * (Size) count);
+	SpinLockRelease(&guard->mutex);
+}
+
+/* True also if that is not known. */
+static bool
+may_be_superuser(Oid role)
+{
+	bool may = true;
+	int i;
+
+	if (!OidIsValid(role) || guard == NULL)
+		return true;
+	SpinLockAcquire(&guard->mutex);
+	if (guard->superusers_count >= 0)
+	{
+		may = false;
+		for (i = 0; i < guard->superusers_count && !may; i++)
+			may = guard->superusers[i] == role;
+	}
+	SpinLockRelease(&guard->mutex);
+	return may;
+}
+
+/* ---- in whoever helps ---- */
+
+/* A process may end between the look and the signal; as in pg_cancel_backend(). */
+static void
+send_cancel(int pid)
+{
+#ifdef HAVE_SETSID
+	if (kill(-pid, SIGINT) == 0)
+		return;
+#endif
+	(void) kill(pid, SIGINT);
+}
+
+static void
+say_canceled(int pid, Oid role, const LockInstanceData *lock)
+{
+	static TimestampTz said = 0;
+	static int unsaid = 0;
+	TimestampTz now = GetCurrentTimestamp();
+
+	if (said != 0 && now >= said && !TimestampDifferenceExceeds(said, now, LOG_MILLISECONDS))
+	{
+		unsaid++;
+		return;
+	}
+	said = now;
+	ereport(LOG, (errmsg("nex_backup canceled a statement of process %d, which waited for a lock "
+						 "in vain and kept everybody else from it",
+						 pid),
+				  errdetail("Its role has OID %u; it waited for %s of an object with OID %u.", role,
+							GetLockmodeName(lock->locktag.locktag_lockmethodid, lock->waitLockMode),
+							lock->locktag.locktag_type == LOCKTAG_RELATION
+								? lock->locktag.locktag_field2
+								: lock->locktag.locktag_field3),
+				  unsaid > 0 ? errcontext("%d more since the last of these messages", unsaid) : 0));
+	unsaid = 0;
+}
+
+/*
+ * What the extension itself waits for are its own relations and the catalogs.
+ * Others wait for tables of anybody, and who waits before them may get the lock.
+ */
+static bool
+is_guarded(const LOCKTAG *tag, bool own)
+{
+	switch ((LockTagType) tag->locktag_type)
+	{
+		case LOCKTAG_RELATION:
+			return own || tag->locktag_field2 < FirstNormalObjectId;
+		case LOCKTAG_OBJECT:
+			return tag->locktag_field2 == DatabaseRelationId;
+		default:
+			return false;
+	}
+}
+
+static bool
+is_listed(int pid)
+{
+	int i;
+
+	for (i = 0; i < MAX_WAITING; i++)
+		if (pg_atomic_read_u32(&guard->waiting[i]) == (uint32) pid)
+			return true;
+	return false;
+}
+
+/* Does this one wait in the way of somebody who wants that mode, and may it be canceled? */
+static void
+cancel_waiter(const LockInstanceData *lock, LOCKMODE wanted)
+{
+	PGPROC *proc;
+
+	if (lock->waitLockMode < ShareLock || !DoLockModesConflict(lock->waitLockMode, wanted) ||
+		is_listed(lock->pid))
+		return;
+	proc = BackendPidGetProc(lock->pid);
+	if (proc == NULL || may_be_superuser(proc->roleId))
+		return;
+	pg_atomic_write_u64(&guard->alert, (uint64) GetCurrentTimestamp());
+	send_cancel(lock->pid);
+	say_canceled(lock->pid, proc->roleId, lock);
+}
+
+static bool
+is_before(const BlockedProcsData *data, const BlockedProcData *blocked, int pid)
+{
+	int i;
+
+	for (i = 0; i < blocked->num_waiters; i++)
+		if (data->waiter_pids[blocked->first_waiter + i] == pid)
+			return true;
+	return false;
+}
+
+static bool
+holds_in_the_way(const LockInstanceData *lock, LOCKMODE wanted)
+{
+	LOCKMODE mode;
+
+	for (mode = AccessShareLock; mode <= AccessExclusiveLock; mode++)
+		if ((lock->holdMask & LOCKBIT_ON(mode)) != 0 && DoLockModesConflict(mode, wanted))
+			return true;
+	return false;
+}
+
+static bool
+has_waited_long(int pid)
+{
+	TimestampTz now = GetCurrentTimestamp();
+	PGPROC *proc = BackendPidGetProc(pid);
+	TimestampTz since;
+
+	if (proc == NULL)
+		return false;
+	since = (TimestampTz) pg_atomic_read_u64(&proc->waitStart);
+	return is_alert(now) ||
+		   (since != 0 && TimestampDifferenceExceeds(since, now, PATIENCE_MILLISECONDS));
+}
+
+/* What waits before a process; and before those that hold what it waits for. */
+static void
+help(int pid, int depth)
+{
+	BlockedProcsData *data = GetBlockerStatusData(pid);
+	int i;
+	int j;
+
+	for (i = 0; i < data->nprocs; i++)
+	{
+		const BlockedProcData *blocked = &data->procs[i];
+		const LockInstanceData *locks = &data->locks[blocked->first_lock];
+		const LockInstanceData *own = NULL;
+
+		for (j = 0; j < blocked->num_locks; j++)
+			if (locks[j].pid == blocked->pid && locks[j].waitLockMode != NoLock)
+				own = &locks[j];
+		if (own == NULL || !has_waited_long(blocked->pid))
+			continue;
+		for (j = 0; j < blocked->num_locks; j++)
+		{
+			const LockInstanceData *lock = &locks[j];
+
+			if (lock->pid == blocked->pid || lock->pid == 0)
+				continue;
+			if (is_guarded(&lock->locktag, depth == 0) && is_before(data, blocked, lock->pid))
+				cancel_waiter(lock, own->waitLockMode);
+			else if (depth < MAX_DEPTH && holds_in_the_way(lock, own->waitLockMode))
+				help(lock->pid, depth + 1);
+		}
+	}
+}
+
+long
+lock_guard_turn(void)
+{
+	static MemoryContext context = NULL;
+	MemoryContext old;
+	bool asked = false;
+	int i;
+
+	if (guard == NULL)
+		return -1L;
+	if (context == NULL)
+		context = AllocSetContextCreate(TopMemoryContext, "nex_backup lock guard",
+										ALLOCSET_DEFAULT_SIZES);
+	old = MemoryContextSwitchTo(context);
+	for (i = 0; i < MAX_WAITING; i++)
+	{
+		uint32 pid = pg_atomic_read_u32(&guard->waiting[i]);
+		PGPROC *proc;
+
+		if (pid == 0)
+			continue;
+		proc = BackendPidGetProc((int) pid);
+		if (proc == NULL)
+		{
+			/* It has ended; or it comes back, by its timer. */
+			(void) pg_atomic_compare_exchange_u32(&guard->waiting[i], &pid, 0);
+			continue;
+		}
+		asked = true;
+		if (proc->waitLock != NULL)
+			help((int) pid, 0);
+	}
+	MemoryContextSwitchTo(old);
+	MemoryContextReset(context);
+	if (!asked)
+		return -1L;
+	return is_alert(GetCurrentTimestamp()) ? ALERT_LOOK_MILLISECONDS : LOOK_MILLISECONDS;
+}
+
+/* ---- after a wait that was too long ---- */
+
+static bool
+is_noted(const LOCKTAG *tag)
+{
+	return memcmp(tag, &noted_tag, sizeof(LOCKTAG)) == 0;
+}
+
+void
+lock_guard_clear(void)
+{
+	LockData *data;
+	int i;
+
+	if (guard == NULL || !wait_noted || !is_guarded(&noted_tag, true))
+		return;
+	data = GetLockStatusData();
+	for (i = 0; i < data->nelements; i++)
+		if (is_noted(&data->locks[i].locktag) && data->locks[i].pid != 0 &&
+			data->locks[i].waitLockMode != NoLock)
+			cancel_waiter(&data->locks[i], noted_mode);
+}
+
+/* Who has it, or else who waits for it first. */
+bool
+lock_guard_holder(LockHolder *holder)
+{
+	const LockInstanceData *best = NULL;
+	LockData *data;
+	LOCKMODE mode;
+	PGPROC *proc;
+	int i;
+
+	if (!wait_noted)
+		return false;
+	data = GetLockStatusData();
+	for (i = 0; i < data->nelements; i++)
+	{
+		const LockInstanceData *lock = &data->locks[i];
+		bool holds = (lock->holdMask & LOCKBIT_ON(AccessExclusiveLock)) != 0;
+
+		if (!is_noted(&lock->locktag) || lock->pid == MyProcPid || lock->pid == 0 ||
+			(!holds && lock->waitLockMode != AccessExclusiveLock))
+			continue;
+		if (best == NULL || holds || lock->waitStart < best->waitStart)
+			best = lock;
+		if (holds)
+			break;
+	}
+	if (best == NULL)
+		return false;
+	mode = AccessExclusiveLock;
+	proc = BackendPidGetProc(best->pid);
+	holder->pid = best->pid;
+	holder->role = proc != NULL ? proc->roleId : InvalidOid;
+	holder->tag = noted_tag;
+	holder->mode = mode;
+	holder->granted = (best->holdMask & LOCKBIT_ON(AccessExclusiveLock)) != 0;
+	return true;
+}

@@ -1,0 +1,53 @@
+/*-------------------------------------------------------------------------
+ *
+ * lock_guard.h
+ *	  Nobody who could not get a lock keeps the extension waiting for it.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef NEX_LOCK_GUARD_H
+#define NEX_LOCK_GUARD_H
+
+#include "postgres.h"
+
+#include "storage/lock.h"
+
+/* At the start of shared memory. */
+extern Size lock_guard_shared_size(void);
+extern void lock_guard_shared_start(void);
+
+/*
+ * From now on this process is looked after: while it waits for a lock, those that
+ * wait before it in vain are told to stop.  Until lock_guard_end() or the end of
+ * the transaction.  False if it was so already.
+ */
+extern bool lock_guard_begin(void);
+extern void lock_guard_end(void);
+
+/* In a process that is connected to no database: look after the others; gives the
+ * milliseconds until it should be called again, or -1 if nobody needs it. */
+extern long lock_guard_turn(void);
+
+/* The lock that this process waits for now, noted by a signal handler. */
+extern void lock_guard_note_wait(void);
+
+/* Say who holds the lock that was noted, or waits for it; false: nobody is known. */
+typedef struct LockHolder
+{
+	int pid;
+	Oid role;
+	LOCKTAG tag;
+	LOCKMODE mode;
+	bool granted;
+} LockHolder;
+
+extern bool lock_guard_holder(LockHolder *holder);
+
+/* After a wait that was too long: do oneself what the guard, if there is one, has not done. */
+extern void lock_guard_clear(void);
+
+/* In a transaction: note who is a superuser, if that may have changed. */
+extern bool lock_guard_superusers_stale(void);
+extern void lock_guard_note_superusers(void);
+
+#endif /* NEX_LOCK_GUARD_H */

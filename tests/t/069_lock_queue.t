@@ -1,0 +1,155 @@
+# Statements that wait for a lock which their role could never use, such as CREATE RULE on a system catalog, have everybody
+# queue behind them.  Whoever the extension has to wait for in this way is told to stop; and what must not be canceled is not.
+use strict;
+use warnings;
+
+use IPC::Run ();
+use NexBackup::Scheduler;
+use NexBackup::Test;
+use Test::More;
+use Time::HiRes ();
+
+my $node = start_scheduler('main', log_min_messages => 'log');
+
+use_tool(stand_in());
+query('postgres', "CREATE ROLE low LOGIN; CREATE ROLE mon LOGIN IN ROLE pg_monitor; CREATE SCHEMA low AUTHORIZATION low;"
+	  . "SELECT nex_backup_schedule('j', '0 2 1 1 *', 'postgres', '/x', type => 'ok', timezone => 'UTC', retry => 0)");
+
+# A session that is connected already, as logging in needs catalogs too.
+sub session
+{
+	my ($role, @more) = @_;
+	my %session = (in => '', out => '', err => '', number => 0);
+
+	$session{run} = IPC::Run::start([ 'psql', '-XAtq', '-d', 'postgres', '-U', $role, @more ],
+		'<', \$session{in}, '>', \$session{out}, '2>', \$session{err}, IPC::Run::timeout(300));
+	answer(\%session, 'SELECT 1');
+	return \%session;
+}
+
+# What a session answers, within the time of this test.
+sub answer
+{
+	my ($session, $sql) = @_;
+	my $end = 'end ' . ++$session->{number};
+
+	@$session{qw(out err)} = ('', '');
+	$session->{in} .= "$sql;\n\\echo $end\n";
+	$session->{run}->pump until $session->{out} =~ s/^\Q$end\E\n//m;
+	return $session->{out} . $session->{err};
+}
+
+# Begin a statement, and do not wait for it.
+sub send_only
+{
+	my ($session, $sql) = @_;
+
+	@$session{qw(out err)} = ('', '');
+	$session->{in} .= "$sql;\n\\echo end\n";
+	$session->{run}->pump_nb for 1 .. 5;
+	return;
+}
+
+sub result
+{
+	my ($session) = @_;
+
+	$session->{run}->pump until $session->{out} =~ /^end$/m;
+	return $session->{err};
+}
+
+sub finish { my ($session) = @_; $session->{in} .= "\\q\n"; $session->{run}->finish; return; }
+sub waiters { my ($session) = @_; return answer($session, q(SELECT count(*) FROM pg_locks WHERE NOT granted AND mode = 'AccessExclusiveLock')) + 0; }
+
+
+my @queues = (
+	[ 'a catalog', 'low', 'SELECT count(*) FROM pg_catalog.pg_extension', 'CREATE RULE r AS ON INSERT TO pg_catalog.pg_extension DO NOTHING' ],
+	[ 'an index of the extension', 'mon', 'SELECT count(*) FROM nex_backup.runs',
+		'CREATE TEMP TABLE pt (id int8 PRIMARY KEY) PARTITION BY RANGE (id); ALTER INDEX pt_pkey ATTACH PARTITION nex_backup.runs_pkey' ],
+	[ 'an index of a catalog', 'low', 'SELECT count(*) FROM pg_catalog.pg_depend WHERE objid = 1',
+		'CREATE TEMP TABLE pt (a oid, b oid, c int) PARTITION BY RANGE (a); CREATE INDEX pi ON pt (a, b, c); ALTER INDEX pi ATTACH PARTITION pg_catalog.pg_depend_depender_index' ],
+	[ 'a catalog of all databases', 'low', 'SELECT count(*) FROM pg_catalog.pg_database', 'CREATE RULE r AS ON INSERT TO pg_catalog.pg_database DO NOTHING' ],
+	[ 'the database', 'low', q(ALTER ROLE low IN DATABASE postgres SET work_mem = '4MB'), 'DROP DATABASE postgres' ],
+	[ 'roles', 'low', 'SELECT count(*) FROM pg_catalog.pg_roles', 'CREATE RULE r AS ON INSERT TO pg_catalog.pg_authid DO NOTHING' ]);
+my $dba = session('postgres');
+for my $queue (@queues)
+{
+	my ($name, $role, $keeps, $waits) = @$queue;
+	my ($keeper, $waiter) = (session($role), session($role));
+	my $begun;
+
+	answer($keeper, "BEGIN; $keeps");
+	send_only($waiter, $waits);
+	# The DBA's session may be behind it already, which is what this is about.
+	Time::HiRes::sleep(0.5);
+	$begun = Time::HiRes::time();
+	like(answer($dba, 'SELECT name, status FROM nex_backup_status()'), qr/^extension\|ok$/m, "$name: the status");
+	is(answer($dba, "SELECT state FROM nex_backup_run('j')"), "succeeded\n", '... a run');
+	cmp_ok(Time::HiRes::time() - $begun, '<', 30, '... soon');
+	like(result($waiter), qr/canceling statement due to user request/, '... as what could never have it is canceled');
+	like(answer($keeper, 'SELECT count(*) FROM pg_class'), qr/^\d+$/m, '... and who only reads is not');
+	finish($_) for $keeper, $waiter;
+}
+like(read_bytes($node->logfile), qr/nex_backup canceled a statement of process \d+, which waited for a lock in vain/, 'the log says so');
+
+# Again and again, by several sessions: whoever waits keeps its place.
+my @loops = map { session('low') } 1 .. 4;
+my $reader = session('low');
+answer($reader, 'BEGIN; SELECT count(*) FROM pg_catalog.pg_depend');
+send_only($_, <<'SQL') for @loops;
+DO $$ BEGIN
+	FOR i IN 1 .. 100000 LOOP
+		BEGIN EXECUTE 'CREATE RULE r AS ON INSERT TO pg_catalog.pg_depend DO NOTHING';
+		EXCEPTION WHEN query_canceled OR insufficient_privilege THEN NULL; END;
+		EXIT WHEN clock_timestamp() > statement_timestamp() + interval '20 seconds';
+	END LOOP;
+END $$
+SQL
+Time::HiRes::sleep(0.5);
+is(answer($dba, "SELECT state FROM nex_backup_run('j')"), "succeeded\n", 'repeated in a loop: a run');
+like(answer($dba, 'SELECT name, status FROM nex_backup_status()'), qr/^extension\|ok$/m, '... and the status');
+$_->{run}->kill_kill for @loops;
+finish($reader);
+
+# A superuser's statement waits as long as it likes, and the others do not wait for longer than they say.
+my ($keeper, $super) = (session('low'), session('postgres'));
+answer($keeper, 'BEGIN; SELECT count(*) FROM pg_catalog.pg_extension');
+send_only($super, 'BEGIN; LOCK TABLE pg_catalog.pg_extension IN ACCESS EXCLUSIVE MODE');
+Time::HiRes::sleep(0.5);
+my $from = Time::HiRes::time();
+like(answer($dba, 'SELECT name, status, detail FROM nex_backup_status()'),
+	qr/^catalogue\|critical\|locked: process \d+ of role postgres waits for an AccessExclusiveLock of pg_extension, and everybody else behind it\n$/, 'a superuser waits: the status is one row');
+cmp_ok(Time::HiRes::time() - $from, '<', 15, '... after five seconds');
+like(answer($dba, "SET lock_timeout = '2s'; SELECT state FROM nex_backup_run('j'); RESET lock_timeout"), qr/canceling statement due to lock timeout/, '... a run fails in time');
+is($super->{err}, '', '... and the superuser goes on waiting');
+answer($keeper, 'COMMIT');
+result($super);
+like(answer($dba, 'SELECT name, status, detail FROM nex_backup_status()'), qr/^catalogue\|critical\|locked by process \d+ of role postgres: AccessExclusiveLock of pg_extension\n$/, 'or has it');
+answer($super, 'ROLLBACK');
+finish($_) for $keeper, $super;
+
+# Tables of others are not the extension's business, whoever waits for them in the meantime.
+query('postgres', 'CREATE TABLE low.t (i int); ALTER TABLE low.t OWNER TO low');
+my ($holder, $owner) = (session('low'), session('low'));
+answer($holder, 'BEGIN; SELECT FROM low.t');
+send_only($owner, 'ALTER TABLE low.t ADD j int');
+is(answer($dba, "SELECT state FROM nex_backup_run('j')"), "succeeded\n", 'a run');
+Time::HiRes::sleep(1);
+answer($holder, 'COMMIT');
+is(result($owner), '', 'an ALTER TABLE of others that waits is not canceled');
+finish($_) for $holder, $owner;
+
+# Without a reserved worker, whoever has waited does it, later.
+$node->append_conf('postgresql.conf', 'nex_backup.reserved_executors = 0');
+finish($dba);
+$node->restart;
+ok(wait_until(sub { query('postgres', "SELECT status FROM nex_backup_status() WHERE name = 'scheduler'") eq 'ok' }), 'a server without reserved workers');
+($keeper, my $waiter) = (session('low'), session('low'));
+answer($keeper, 'BEGIN; SELECT count(*) FROM pg_catalog.pg_extension');
+send_only($waiter, 'CREATE RULE r AS ON INSERT TO pg_catalog.pg_extension DO NOTHING');
+query('postgres', 'SELECT pg_reload_conf()');
+like(result($waiter), qr/canceling statement due to user request/, '... cancels, too');
+is(query('postgres', "SELECT state FROM nex_backup_run('j')"), 'succeeded', '... and works again');
+finish($_) for $keeper, $waiter;
+
+done_testing();
