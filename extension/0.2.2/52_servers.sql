@@ -1,7 +1,7 @@
 
 --
 -- Several servers in one repository.  What the catalogue calls a database of another server than main is LABEL@database,
--- and its globals LABEL@; main's are called as they were.  A database of main may have such a name, too: then it is meant.
+-- and its globals LABEL@; main's are called as they were.  A database of main that has such a name is main@LABEL@database.
 --
 
 -- Where the backups of an owner lie in a repository.
@@ -24,9 +24,9 @@ BEGIN
 		RETURN other;
 	END IF;
 	plain := nex_backup.backup_directory($2);
-	RETURN CASE WHEN EXISTS (SELECT FROM nex_backup.list_directory($1, plain) f WHERE f ~ '^[0-9]{8}T[0-9]{6}Z(-[0-9]+)?[.]json$')
-			OR NOT EXISTS (SELECT FROM nex_backup.list_directory($1, other) f WHERE f ~ '^[0-9]{8}T[0-9]{6}Z(-[0-9]+)?[.]json$')
-		THEN plain ELSE other END;
+	RETURN CASE WHEN EXISTS (SELECT FROM nex_backup.list_directory($1, other) f WHERE f ~ '^[0-9]{8}T[0-9]{6}Z(-[0-9]+)?[.]json$')
+			OR NOT EXISTS (SELECT FROM nex_backup.list_directory($1, plain) f WHERE f ~ '^[0-9]{8}T[0-9]{6}Z(-[0-9]+)?[.]json$')
+		THEN other ELSE plain END;
 END
 $$;
 
@@ -60,11 +60,9 @@ AS $$
 		UNION ALL
 		SELECT v.label, '', true, v.base || 'globals' FROM servers v WHERE v.base || 'globals' <> ALL ($2)
 	)
-	SELECT CASE o.label WHEN '' THEN o.name ELSE format('%s@%s', o.label, o.name) END, o.of_globals, o.directory
+	SELECT CASE WHEN o.label <> '' THEN format('%s@%s', o.label, o.name)
+			WHEN o.name ~ '^[A-Za-z0-9_-]{1,32}@' THEN 'main@' || o.name ELSE o.name END, o.of_globals, o.directory
 	FROM owners o
-	-- The name of a database of main is not that of another server's in the catalogue.
-	WHERE NOT (o.label <> '' AND EXISTS (SELECT FROM owners m
-		WHERE m.label = '' AND m.name = format('%s@%s', o.label, o.name)))
 $$;
 
 -- When the snapshot of a backup was taken, by the time of its server; by its id where its manifest cannot tell.
@@ -128,6 +126,8 @@ AS $$
 DECLARE
 	named text;
 	directory text;
+	label text;
+	plain text;
 	may_look bool := true;
 	of_globals bool;
 	of_database bool;
@@ -170,6 +170,25 @@ BEGIN
 	END IF;
 	repository_id := nex_backup.repository_id(location);
 	directory := nex_backup.owner_directory(location, database);
+	-- A database of main may be called like one of another server: never taken for it.
+	label := substring(database FROM '^([A-Za-z0-9_-]{1,32})@');
+	plain := CASE WHEN octet_length(database) <= 63 THEN nex_backup.backup_directory(database) END;
+	IF label IS NOT NULL AND EXISTS (SELECT FROM nex_backup.list_directory(location, plain) f
+		WHERE f ~ '^[0-9]{8}T[0-9]{6}Z(-[0-9]+)?[.]json$' AND f = coalesce(me.named || '.json', f)) THEN
+		IF named IS NOT NULL AND (directory = plain OR NOT EXISTS (SELECT FROM nex_backup.list_directory(location, directory) f
+				WHERE f = named || '.json')) THEN
+			directory := plain;
+			database := 'main@' || database;
+		ELSIF directory <> plain OR label = 'main' OR EXISTS (SELECT FROM nex_backup.list_directory(location, 'servers/' || label)) THEN
+			RAISE EXCEPTION 'backup "%" is ambiguous', $1
+				USING ERRCODE = 'ambiguous_parameter',
+					DETAIL = format('It may be database "%s" of server "main", or database "%s" of server "%s".', database,
+						substr(database, length(label) + 2), label),
+					HINT = format('Write "main@%s" for the former. For the latter, use the program with --server=%s.', database, label);
+		ELSE
+			database := 'main@' || database;
+		END IF;
+	END IF;
 	SELECT left(name, -length('.json')) INTO id
 	FROM nex_backup.list_directory(location, directory) name
 	WHERE name ~ '^[0-9]{8}T[0-9]{6}Z(-[0-9]+)?[.]json$' AND name = coalesce(me.named || '.json', name)
@@ -443,7 +462,8 @@ BEGIN
 	DELETE FROM nex_backup.backups b
 	WHERE b.repository = me.repository_id AND b.database || '/' || b.id <> ALL (seen)
 		AND CASE WHEN b.database = '' THEN 'globals' <> ALL (unclear)
-			ELSE NOT any_database AND b.database <> ALL (of_databases) END;
+			ELSE NOT any_database AND b.database <> ALL (of_databases)
+				AND regexp_replace(b.database, '^main@', '') <> ALL (of_databases) END;
 	GET DIAGNOSTICS removed = ROW_COUNT;
 EXCEPTION WHEN lock_not_available THEN
 	PERFORM nex_backup.raise_locked(location);

@@ -46,7 +46,7 @@ BEGIN
 				r.reason, CASE WHEN char_length(r.error) > 500 THEN left(r.error, 500) || ' ...' ELSE r.error END AS error,
 				CASE WHEN NOT r.is_here THEN row_number() OVER (PARTITION BY r.is_here ORDER BY r.is_known DESC, r.finished DESC) END AS place
 			FROM (SELECT l.*, CASE WHEN l.database IS NULL THEN l.details ->> 'set' IS NULL
-						ELSE l.database = '' OR EXISTS (SELECT FROM pg_database d WHERE d.datname = l.database) END AS is_here,
+						ELSE l.database = '' OR EXISTS (SELECT FROM pg_database d WHERE d.datname = regexp_replace(l.database, '^main@', '')) END AS is_here,
 					EXISTS (SELECT FROM nex_backup.backups b WHERE b.database = l.database AND b.repository = l.repository) AS is_known
 				FROM last_run l
 				WHERE l.state = ANY (ARRAY['failed', 'timed_out', 'crashed']) AND l.job IS NULL) r
@@ -93,7 +93,7 @@ BEGIN
 				string_agg(format('%I', d.datname), ', ' ORDER BY d.datname)
 			FROM pg_database d
 			WHERE d.datallowconn AND NOT d.datistemplate AND d.datname <> 'postgres'
-				AND NOT EXISTS (SELECT FROM nex_backup.backups b WHERE b.database = d.datname)
+				AND NOT EXISTS (SELECT FROM nex_backup.backups b WHERE b.database = ANY (ARRAY[d.datname::text, 'main@' || d.datname]))
 				AND NOT EXISTS (SELECT FROM excepted x WHERE x.database = d.datname)
 				AND EXISTS (SELECT FROM latest l WHERE l.database <> current_database() AND l.kind = 'database'
 					AND l.system_identifier = (SELECT c.system_identifier::text FROM pg_control_system() c))

@@ -205,6 +205,23 @@ query('other@crm', "CREATE TABLE t AS SELECT 'other'::text AS v");
 backup($production, '-d', 'other@crm');
 is(restored('other@crm'), 'other', 'without such a server the plain name is meant');
 
+# A server of which there is no such backup, or none any more: nobody takes its place.
+create_database('staging@gone');
+query('staging@gone', "CREATE TABLE t AS SELECT 'plain'::text AS v");
+create_database('main@gone');
+my %ids = map { $_ => backup($production, '-d', $_)->{backup} } 'staging@gone', 'main@gone';
+for my $name (sort keys %ids)
+{
+	my ($server) = $name =~ /^(.*)@/;
+	my $both = qr/"\Q$name\E" is ambiguous\nDETAIL:  It may be database "\Q$name\E" of server "main", or database "gone" of server "$server"\.\nHINT:  Write "main\@\Q$name\E" for the former\. The latter is "gone" with --server=$server/;
+
+	tool_fails([ @$_, '--repo', $repo, @none ], 2, $both, "$_->[0] of $name says both")
+	  for [ 'restore', $name, '--to', 'copy' ], [ 'restore', $name, '--at', '2050-01-01', '--to', 'copy' ], [ 'verify', $name ], [ 'expire', $name ], [ 'info', $name ], [ 'list', $name ], [ 'export', $name ];
+	tool_fails([ 'restore', 'gone', '--repo', $repo, "--server=$server", '--to', 'copy', @none ], 1, qr/there is no backup/, '--server means the other');
+	like((tool('verify', "main\@$name", '--repo', $repo, @none))[1], qr/^main\@\Q$name\E\S*: ok/m, 'main@ means the plain one');
+}
+is(restored('main@staging@gone'), 'plain', 'which is restored');
+
 # The catalogue goes by both.
 {
 	local $repo = new_repository('catalogue');
@@ -233,6 +250,21 @@ is(restored('other@crm'), 'other', 'without such a server the plain name is mean
 	symlink('/etc', "$repo/servers/elsewhere") or die;
 	like(query('postgres', "SELECT damaged FROM nex_backup_sync('$repo')"), qr/^1$/, 'a link among the servers is not followed');
 	unlink "$repo/servers/elsewhere";
+	my $taken = backup($production, '-d', 'staging@crm', '--catalogue', 'postgres');
+	is(query('postgres', "SELECT damaged FROM nex_backup_sync('$repo')"), '0', 'a database that is called like one of another server');
+	is(query('postgres', q(SELECT string_agg(database, ' ' ORDER BY database COLLATE "C") FROM nex_backup.backups)), 'crm main@staging@crm staging@ staging@crm',
+		'both are in the catalogue');
+	my $verified = "SELECT string_agg(coalesce(database, '-'), ' ') FROM (SELECT database FROM nex_backup.runs WHERE kind = 'verify' ORDER BY id DESC LIMIT 1) r";
+	ok(!eval { query('postgres', "SELECT result FROM nex_backup_verify('staging\@crm', '$repo')"); 1 }, 'the name alone');
+	like($@, qr/backup "staging\@crm" is ambiguous.*database "staging\@crm" of server "main", or database "crm" of server "staging".*main\@staging\@crm/s, 'is neither');
+	is(query('postgres', "SELECT result FROM nex_backup_verify('main\@staging\@crm', '$repo')"), 'ok', 'main@ tells');
+	is(query('postgres', $verified), 'main@staging@crm', '... and is the plain one');
+	my ($of_other) = map { m{^servers/staging/backups/crm/(.*)\.json$} } all_files($repo);
+	is(query('postgres', "SELECT result FROM nex_backup_verify('staging\@crm/$of_other', '$repo')"), 'ok', 'an id tells');
+	is(query('postgres', $verified), 'staging@crm', '... that it is the other');
+	is(query('postgres', "SELECT result FROM nex_backup_verify('staging\@crm/$taken->{backup}', '$repo')"), 'ok', 'or the plain one');
+	is(query('postgres', $verified), 'main@staging@crm', '... which is recorded as such');
+	unlike(query('postgres', "SELECT coalesce(string_agg(detail, ' '), '') FROM nex_backup_status() WHERE name = 'databases without backup'"), qr/"staging\@crm"/, 'it has a backup, by the status');
 	my ($code) = tool('expire', '--repo', $repo, '--server=staging', '--catalogue', 'postgres', '--keep-daily=1');
 	is($code, 0, 'expire of the other server is recorded');
 

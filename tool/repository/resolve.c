@@ -4,11 +4,14 @@
  *	  Which backup a person means.
  *
  * DB, or DB/ID, where DB may hold slashes itself, and may be LABEL@DB for a
- * database of another server.  A database may be called so, too: then it is
- * meant if it has backups and the other has none; if both have, neither is.
+ * database of another server.  A database may be called so, too: if it has
+ * backups, and the repository knows a server LABEL, neither is meant.  Whoever
+ * can create a database could otherwise have it restored in place of another
+ * server's whose backups are gone.  Backups in full, DB/ID, tell by their ids.
  *
  *-------------------------------------------------------------------------
  */
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -78,6 +81,28 @@ has_backups(Repository *repository, const Owner *owner, bool *has)
 	return true;
 }
 
+static bool
+note_entry(const char *name, void *argument)
+{
+	(void) name;
+	*(bool *) argument = true;
+	return false;
+}
+
+/* Are there, or were there, backups of this server here?  True if that cannot be told. */
+static bool
+is_known_server(const Repository *repository, const Owner *owner)
+{
+	char *path = xasprintf("servers/%s", owner_server(owner));
+	bool found = owner->server[0] == '\0';
+	int error = 0;
+
+	if (!found)
+		error = repository->storage->list(repository->storage, path, note_entry, &found);
+	free(path);
+	return found || (error != 0 && error != ENOENT);
+}
+
 /* "server "a", database "b"" */
 static char *
 described(const Owner *owner)
@@ -126,7 +151,7 @@ repository_owner_named(Repository *repository, const char *text, Owner *owner)
 		return true;
 	if (!has_backups(repository, &owners[0], &plain) || !has_backups(repository, &owners[1], &full))
 		return false;
-	if (plain && full)
+	if (plain && (full || is_known_server(repository, &owners[1])))
 		return report_ambiguous(repository, text, owners);
 	*owner = owners[full ? 1 : 0];
 	return true;
