@@ -1,7 +1,6 @@
 # What a definition names need not be what runs: behind operator classes, aggregates, domains, ranges and
 # extensions of superusers there can be functions of others, behind a function of PostgreSQL itself the
-# partition key of another table, and an event trigger runs for everybody.  A part that comes back into a live
-# database, and rows that are added to it, run nothing of that with the rights of the session.
+# partition key of another table.  A part that comes back into a live database, and rows that are added to it, run nothing of that with the rights of the session.
 use strict;
 use warnings;
 
@@ -198,17 +197,6 @@ is(query('app', 'SELECT count(*) FROM joe.typed'), 1, 'with their rows');
 is(query('app', "SELECT count(*) FROM pg_inherits i JOIN pg_class c ON c.oid = inhrelid WHERE relname ~ '^(typed|collated)_1\$'"), 2,
 	'the partitions are attached');
 
-# An event trigger of a role that was a superuser once.
-query('app', 'ALTER ROLE joe SUPERUSER');
-as_joe(<<'SQL');
-CREATE FUNCTION joe.event() RETURNS event_trigger LANGUAGE plpgsql AS 'BEGIN PERFORM joe.boom(''event''); END';
-CREATE EVENT TRIGGER "evt 1" ON ddl_command_end EXECUTE FUNCTION joe.event();
-SQL
-query('app', 'ALTER ROLE joe NOSUPERUSER');
-query('app', 'TRUNCATE joe.good');
-is_refused('an event trigger', qr/Event trigger "evt 1" would run, which can be changed by "joe".*HINT.*DISABLE/s, '--append', '--table', 'joe.good');
-query('app', 'ALTER EVENT TRIGGER "evt 1" DISABLE');
-is_restored('without it', '--append', '--table', 'joe.good');
 is(query('app', "SELECT rolsuper FROM pg_roles WHERE rolname = 'joe'"), 'f', 'joe has gained nothing');
 
 done_testing();

@@ -21,6 +21,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "event_triggers.h"
 #include "interrupt.h"
 #include "log.h"
 #include "memory.h"
@@ -215,6 +216,9 @@ fill(Append *append)
 		AppendTable *table = &append->tables.items[i];
 
 		if (!append_tables_decide(plan, append->connection, table))
+			status = ROW_COPY_FAILED;
+		else if ((skip || table->rights.as_owner) &&
+				 !event_triggers_check(plan->settings, append->connection))
 			status = ROW_COPY_FAILED;
 		else if (!skip)
 			status = add_rows(append, table);

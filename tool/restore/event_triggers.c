@@ -3,11 +3,18 @@
  * event_triggers.c
  *	  Event triggers of the live database that others have a say in.
  *
- * An event trigger runs with the rights of whoever creates or drops something,
- * as a restore does all the time.  Only superusers make event triggers, but a
- * role that made one need not be a superuser any more, and its function can
- * belong to anybody.  PostgreSQL before 17 cannot switch them off, and those
- * that do their duty should run.
+ * The function of an event trigger runs with the rights of whoever executes
+ * DDL: of the session, when it makes the objects of a part, or a temporary
+ * table for the rows of an append.  Only superusers can create an event
+ * trigger, but PostgreSQL leaves it to a role that is no longer a superuser,
+ * and its function can belong to anybody.
+ *
+ * Whoever owns the function can replace it at any time, so it does not matter
+ * what it is now (SECURITY DEFINER, say).  Whoever owns the trigger can enable
+ * it at any time, so one that is disabled counts, too, unless it belongs to a
+ * superuser.  PostgreSQL 17 can do without event triggers (event_triggers =
+ * off), but then those of superusers would not run either, and they may be
+ * there to record exactly what we do.
  *
  *-------------------------------------------------------------------------
  */
@@ -15,32 +22,51 @@
 
 #include <stdlib.h>
 
-#include "code_owners.h"
 #include "log.h"
 #include "memory.h"
-#include "row_copy.h"
+#include "row_rights.h"
 
+#define EVENT_TRIGGER_HINT                                                                         \
+	"Drop or replace it, or read its function and give both to a superuser (ALTER EVENT TRIGGER "  \
+	"... OWNER TO, ALTER FUNCTION ... OWNER TO).  If you trust its owner, --rows-as=session runs " \
+	"it with your rights."
+
+/* The first one: its name, what of it is whose, and whether the trigger itself is. */
 static const char trigger_query[] =
-	"SELECT pg_catalog.min(e.evtname), pg_catalog.min(r.rolname)"
+	"SELECT e.evtname, r.rolname, r.oid = e.evtowner,"
+	" f.oid::pg_catalog.regprocedure::pg_catalog.text"
 	" FROM pg_catalog.pg_event_trigger e JOIN pg_catalog.pg_proc f ON f.oid = e.evtfoid"
-	" JOIN pg_catalog.pg_roles r ON r.oid IN (e.evtowner, f.proowner)"
-	" WHERE e.evtenabled <> 'D' AND NOT " ROW_ROLE_IS_TRUSTED;
+	" JOIN pg_catalog.pg_roles r ON r.oid = e.evtowner"
+	"  OR (r.oid = f.proowner AND e.evtenabled <> 'D')"
+	" WHERE NOT " ROW_ROLE_IS_TRUSTED " ORDER BY 1, 3 DESC LIMIT 1";
 
 bool
-event_triggers_check(Connection *connection)
+event_triggers_check(const Settings *settings, Connection *connection)
 {
-	PGresult *result = connection_query(connection, trigger_query, 0, NULL);
+	PGresult *result;
 	char *detail;
-	bool good = result != NULL;
+	bool good;
 
-	if (good && !PQgetisnull(result, 0, 0))
+	if (settings->rows_as == ROWS_AS_SESSION)
+		return true;
+	result = connection_query(connection, trigger_query, 0, NULL);
+	good = result != NULL;
+	if (good && PQntuples(result) > 0)
 	{
-		detail = xasprintf("Event trigger \"%s\" would run, which can be changed by \"%s\".",
-						   PQgetvalue(result, 0, 0), PQgetvalue(result, 0, 1));
-		good = report_error(EXIT_FAILED, detail,
-							"Disable it (ALTER EVENT TRIGGER ... DISABLE), or give it and its "
-							"function to a superuser.  " ROWS_AS_SESSION_HINT,
-							"could not restore into this database without running code of others");
+		bool own = PQgetvalue(result, 0, 2)[0] == 't';
+
+		if (own)
+			detail = xasprintf("It belongs to \"%s\", and its function would run with the rights "
+							   "of the session.",
+							   PQgetvalue(result, 0, 1));
+		else
+			detail = xasprintf("Its function %s belongs to \"%s\", and would run with the rights "
+							   "of the session.",
+							   PQgetvalue(result, 0, 3), PQgetvalue(result, 0, 1));
+		good = report_error(EXIT_FAILED, detail, EVENT_TRIGGER_HINT,
+							"could not create objects without running event trigger \"%s\" of the "
+							"live database",
+							PQgetvalue(result, 0, 0));
 		free(detail);
 	}
 	PQclear(result);

@@ -9,8 +9,13 @@
 #define NEX_EVENT_TRIGGERS_H
 
 #include "connection.h"
+#include "settings.h"
 
-/* False (reported) if one would run code of others in our session. */
-extern bool event_triggers_check(Connection *connection);
+/*
+ * Before the session executes DDL in a live database: false (reported) if an
+ * event trigger would run, or could be made to run, code of a role that is
+ * neither a superuser nor that of the session.
+ */
+extern bool event_triggers_check(const Settings *settings, Connection *connection);
 
 #endif /* NEX_EVENT_TRIGGERS_H */

@@ -228,7 +228,7 @@ partial_begin(const RestorePlan *plan, Connection *connection)
 	good = connection_command(connection, sql.data) && connection_command(connection, "BEGIN") &&
 		   (!plan->in_place ||
 			(row_rights_begin(plan->settings, connection) &&
-			 (plan->settings->rows_as == ROWS_AS_SESSION || event_triggers_check(connection))));
+			 (plan->settings->append || event_triggers_check(plan->settings, connection))));
 	buffer_free(&sql);
 	return good;
 }

@@ -1,0 +1,171 @@
+# What a role has left in a live database from the time when it could do more, or was the owner: event triggers.
+# A part of a backup, and an append, run none of it with the rights of the session.
+use strict;
+use warnings;
+
+use NexBackup::Test;
+use Test::More;
+
+my $node = start_server('main');
+my $repo = new_repository();
+my $database;
+
+sub as_role
+{
+	my ($role, $sql) = @_;
+
+	local $ENV{PGUSER} = $role;
+	return query($database, $sql);
+}
+
+# A database with a function of joe's that takes what it can get, and two of joe's tables.
+sub prepare
+{
+	my ($name, $sql) = @_;
+
+	$database = $name;
+	create_database($name);
+	query($name, <<'SQL');
+CREATE SCHEMA joe AUTHORIZATION joe;
+CREATE SCHEMA app;
+GRANT USAGE ON SCHEMA app TO PUBLIC;
+SET ROLE joe;
+GRANT USAGE ON SCHEMA joe TO PUBLIC;
+CREATE FUNCTION joe.boom(place text) RETURNS integer LANGUAGE plpgsql AS $$
+BEGIN
+	RAISE LOG 'code of joe in % runs as % in a session of %', place, current_user, session_user;
+	RETURN 1;
+END $$;
+CREATE TABLE joe.t (id integer PRIMARY KEY, v text);
+CREATE TABLE joe.checked (id integer PRIMARY KEY, v text, CHECK (joe.boom('check') = 1));
+INSERT INTO joe.t VALUES (1, 'a'), (2, 'b');
+INSERT INTO joe.checked VALUES (1, 'a');
+SQL
+	query($name, $sql);
+	tool_ok([ 'backup', '--repo', $repo, '-d', $name ], "backup of $name");
+	return;
+}
+
+my $from = 0;
+
+sub what_ran
+{
+	my $log = substr(read_bytes($node->logfile), $from);
+
+	$from = -s $node->logfile;
+	return join(', ', grep { !/runs as joe / } $log =~ /code of joe (in .*)/g);
+}
+
+sub is_refused
+{
+	my ($name, $why, @options) = @_;
+
+	what_ran();
+	my ($code, $out, $err) = tool('restore', '--repo', $repo, $database, '--to', $database, '--yes', @options);
+
+	is($code, 1, "$name: refused");
+	like($err, $why, "$name: with the reason and what helps");
+	is(what_ran(), '', "$name: nothing of joe's ran as others");
+	return;
+}
+
+sub is_restored
+{
+	my ($name, @options) = @_;
+
+	what_ran();
+	my ($code, $out, $err) = tool('restore', '--repo', $repo, $database, '--to', $database, '--yes', @options);
+
+	is($code, 0, "$name: restored") or diag($err);
+	is(what_ran(), '', "$name: nothing of joe's ran as others");
+	return;
+}
+
+query('postgres', 'CREATE ROLE joe LOGIN; CREATE ROLE dba LOGIN');
+
+# ------------------------------------------------------------------------- event triggers
+
+# PostgreSQL leaves an event trigger to a role that is a superuser no more.
+prepare('events', <<'SQL');
+CREATE TABLE app.s (id integer PRIMARY KEY, v text);
+INSERT INTO app.s VALUES (1, 'a');
+CREATE FUNCTION app.watch() RETURNS event_trigger LANGUAGE plpgsql AS $$ BEGIN RAISE LOG 'watched: %', tg_tag; END $$;
+CREATE FUNCTION joe.watch() RETURNS event_trigger LANGUAGE plpgsql AS $$ BEGIN PERFORM joe.boom('an event trigger'); END $$;
+ALTER FUNCTION joe.watch() OWNER TO joe;
+SQL
+
+my @append = ('--append', '--table', 'app.s');
+my $hint = qr/HINT.*ALTER EVENT TRIGGER.*--rows-as=session/s;
+
+sub drop_all
+{
+	my ($database_name) = @_;
+
+	query('events', 'ALTER EVENT TRIGGER e DISABLE; DROP TABLE IF EXISTS joe.t; TRUNCATE app.s, joe.checked; ALTER EVENT TRIGGER e ENABLE');
+	return;
+}
+
+# Refused or not: whose trigger, whose function, what else.
+for my $case (
+	[ 'of joe, with joe\'s function', 'joe', 'joe.watch', qr/event trigger "e" .*It belongs to "joe".*$hint/s ],
+	[ 'of joe, with a superuser\'s function', 'joe', 'app.watch', qr/event trigger "e" .*It belongs to "joe".*$hint/s ],
+	[ 'of a superuser, with joe\'s function', 'postgres', 'joe.watch', qr/event trigger "e" .*function joe[.]watch\(\) belongs to "joe".*$hint/s ],
+	[ 'with a security-definer function', 'postgres', 'joe.watch', qr/function joe[.]watch\(\) belongs to "joe"/,
+		'ALTER FUNCTION joe.watch() SECURITY DEFINER' ],
+	[ 'for other statements', 'joe', 'joe.watch', qr/It belongs to "joe"/, undef, "WHEN TAG IN ('DROP FUNCTION')" ],
+	[ 'of a superuser', 'postgres', 'app.watch' ])
+{
+	my ($name, $owner, $function, $why, $more, $when) = @$case;
+
+	query('events', 'ALTER FUNCTION joe.watch() SECURITY INVOKER; CREATE EVENT TRIGGER e ON ddl_command_end '
+		  . ($when // '') . " EXECUTE FUNCTION $function(); " . ($more // ''));
+	query('events', 'ALTER ROLE joe SUPERUSER; ALTER EVENT TRIGGER e OWNER TO joe; ALTER ROLE joe NOSUPERUSER') if $owner eq 'joe';
+	drop_all();
+	if ($why)
+	{
+		is_refused("a part, a trigger $name", $why, '--table', 'joe.t');
+		if ($name =~ /joe's function/)
+		{
+			is_refused("staged rows, a trigger $name", $why, @append, '--on-conflict=skip');
+			is_refused("rows by their owner, a trigger $name", $why, '--append', '--table', 'joe.checked');
+			is(query('events', 'SELECT count(*) FROM joe.checked'), 0, 'no row came');
+			is_restored("rows by COPY, a trigger $name", @append);
+			is(query('events', 'SELECT count(*) FROM app.s'), 1, 'they came');
+		}
+
+		# Joe could enable it again at any time.
+		query('events', 'ALTER EVENT TRIGGER e DISABLE');
+		$owner eq 'joe'
+		  ? is_refused("a part, a disabled trigger $name", $why, '--table', 'joe.t')
+		  : is_restored("a part, a disabled trigger $name", '--table', 'joe.t');
+	}
+	else
+	{
+		my $start = -s $node->logfile;
+
+		is_restored("a part, a trigger $name", '--table', 'joe.t');
+		is_restored("staged rows, a trigger $name", @append, '--on-conflict=skip');
+		is_restored("rows by their owner, a trigger $name", '--append', '--table', 'joe.checked');
+		like(substr(read_bytes($node->logfile), $start), qr/watched: CREATE TABLE\n.*watched: CREATE TABLE AS/s, 'and it watched');
+	}
+	query('events', 'DROP EVENT TRIGGER e');
+}
+
+# Roles that are no superusers, and who trusts joe.
+query('events', <<'SQL');
+CREATE EVENT TRIGGER e ON ddl_command_end EXECUTE FUNCTION joe.watch();
+GRANT CREATE ON DATABASE events TO dba;
+SQL
+drop_all();
+is_refused('a part restored by another role', qr/belongs to "joe".*$hint/s, '-U', 'dba', '--no-owner', '--table', 'joe.t');
+is_refused('a part restored as another role', qr/belongs to "joe".*$hint/s, '--role', 'dba', '--no-owner', '--table', 'joe.t');
+my ($code, $out, $err) = tool('restore', '--repo', $repo, 'events', '--to', 'events', '--yes', '--table', 'joe.t', '--rows-as=session');
+is($code, 0, 'a part of those whom one trusts') or diag($err);
+is(query('events', 'SELECT count(*) FROM joe.t'), 2, 'is there');
+query('events', 'ALTER FUNCTION joe.watch() OWNER TO dba; GRANT ALL ON SCHEMA joe TO dba');
+drop_all();
+($code, $out, $err) = tool('restore', '--repo', $repo, 'events', '--to', 'events', '--yes', '-U', 'dba', '--no-owner', '--schema-only', '--table', 'joe.t');
+is($code, 0, 'a part restored by the owner of the function') or diag($err);
+is_refused('a part restored by a superuser', qr/belongs to "dba".*$hint/s, '--table', 'joe.t', '--as', 'app.t');
+
+done_testing();
