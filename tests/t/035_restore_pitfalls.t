@@ -319,6 +319,25 @@ SQL
 	is(query('wordy_2', q[SELECT string_agg(concat_ws(' ', oid, length(obj_description(oid, 'pg_largeobject'))), ',' ORDER BY oid)
 		FROM pg_largeobject_metadata]), '4711,4712 16777216,4713', 'all else is there');
 };
+subtest 'a large object that is nearly all hole costs what it has' => sub {
+	my $content = q[SELECT string_agg(concat_ws(' ', loid, pageno, md5(data)), ',' ORDER BY loid, pageno) FROM pg_largeobject];
+
+	create_database('holes');
+	query('holes', <<'SQL');
+SELECT lo_create(g) FROM generate_series(4720, 4726) g;
+SELECT lo_put(4721, 4398046500000, 'x');
+SELECT lo_put(4722, 5000, 'abc'), lo_put(4722, 262143, 'zz'), lo_put(4722, 700000, 'd');
+SELECT lo_put(4723, 0, decode(repeat('00ff', 300000), 'hex'));
+SELECT lo_put(4724, 0, decode(repeat('0a', 262144), 'hex'));
+SELECT lo_put(4725, 0, decode(repeat('0b', 262145), 'hex')), lo_put(4725, 300000, decode(repeat('0c', 5000), 'hex'));
+DO $$ BEGIN PERFORM lo_put(4726, n * 2048 * 8::bigint, 'y') FROM generate_series(1, 1000) n; END $$;
+SQL
+	my $json = tool_json('backup', '--repo', $repo, '-d', 'holes');
+	ok($json->{raw_bytes} > 1_000_000 && $json->{raw_bytes} < 5_000_000, 'the backup is small') or diag($json->{raw_bytes});
+	tool_ok([ 'restore', '--repo', $repo, 'holes', '--to', 'holes_2' ], 'it can be restored');
+	is(query('holes_2', $content), query('holes', $content), 'to the same pages');
+	is(query('holes_2', 'SELECT count(*) FROM pg_largeobject_metadata'), 7, 'the one without any, too');
+};
 subtest 'materialized views are filled under the settings of their database' => sub {
 	create_database('local_time');
 	query('postgres', q(ALTER DATABASE local_time SET timezone = 'Asia/Kathmandu'; ALTER DATABASE local_time SET "DateStyle" = 'German, DMY';

@@ -9,9 +9,14 @@
  * as they are.
  *
  * Most large objects are small and there may be millions of them, so a chunk
- * of them is read by two queries: one for the first slice of each, one for
- * owners, grants and comments.  Only what is longer than a slice costs round
- * trips of its own.
+ * of them is read by two queries: one for content, one for owners, grants and
+ * comments.
+ *
+ * Content is read page by page from pg_largeobject: anybody who may connect can
+ * write one byte behind four terabytes of nothing, which lo_get() gives as
+ * zeros.  What has no page is not written, so a hole stays one.  A role that may not read
+ * pg_largeobject has only lo_get(): one query for the first slice of each, and
+ * round trips of its own for what is longer.
  *
  *-------------------------------------------------------------------------
  */
@@ -32,6 +37,7 @@
 
 /* Bytes of content per statement. */
 #define SLICE_BYTES (256 * 1024)
+#define SLICE_TEXT "262144"
 
 typedef enum StatementKind
 {
@@ -80,8 +86,27 @@ static const SqlConstant describe_tail =
 		"    AND pg_catalog.octet_length(l.label) <= " LONGEST_COMMENT
 		" ) s ORDER BY oid, kind, place, one");
 
+/* May its pages be read?  Scans of ranges would be sorted, which takes room. */
+static const SqlConstant pages_allowed =
+	SQL("SELECT pg_catalog.has_table_privilege('pg_catalog.pg_largeobject', 'SELECT'),"
+		" pg_catalog.set_config('enable_bitmapscan', 'off', false)");
+
+/*
+ * Every page that there is: OID, number, content, and how many bytes a page
+ * has; in the order of the array, as for each of it the index is read.  An
+ * object without pages has one row.
+ */
+static const SqlConstant pages_head =
+	SQL("SELECT o.oid, p.pageno, p.data,"
+		" pg_catalog.current_setting('block_size')::pg_catalog.int4 / 4 FROM pg_catalog.unnest(");
+static const SqlConstant pages_tail =
+	SQL(") AS o (oid) LEFT JOIN LATERAL"
+		" (SELECT l.pageno, l.data FROM pg_catalog.pg_largeobject l WHERE l.loid = o.oid"
+		"  ORDER BY l.pageno) p ON true");
+
 /* The first slice of each object, in the order of the array. */
-static const SqlConstant content_head = SQL("SELECT o.oid, pg_catalog.lo_get(o.oid, 0, ");
+static const SqlConstant content_head =
+	SQL("SELECT o.oid, pg_catalog.lo_get(o.oid, 0, " SLICE_TEXT ") FROM pg_catalog.unnest(");
 static const SqlConstant content_tail = SQL(") AS o (oid)");
 
 /* A further slice of one object. */
@@ -298,18 +323,17 @@ stream_rest(CopyStream *stream, uint32_t oid)
 	return good;
 }
 
+/* Send a query about all objects of the chunk, whose rows come one by one. */
 static bool
-send_content_query(CopyStream *stream)
+send_array_query(CopyStream *stream, SqlConstant head, SqlConstant tail)
 {
 	SqlText query;
 	bool good;
 
 	sql_init(&query);
-	sql_append_constant(&query, content_head);
-	sql_unsigned(&query, SLICE_BYTES);
-	sql_append(&query, ") FROM pg_catalog.unnest(");
+	sql_append_constant(&query, head);
 	append_objects(&query, stream->chunk);
-	sql_append_constant(&query, content_tail);
+	sql_append_constant(&query, tail);
 	good = connection_send(stream->connection, &query) &&
 		   PQsetSingleRowMode(stream->connection->pg) == 1;
 	sql_free(&query);
@@ -327,7 +351,7 @@ stream_first_slices(CopyStream *stream, uint32_t *longer, int *nlonger)
 {
 	const Chunk *chunk = stream->chunk;
 	PGresult *result;
-	bool good = send_content_query(stream);
+	bool good = send_array_query(stream, content_head, content_tail);
 	int i = 0;
 
 	*nlonger = 0;
@@ -355,6 +379,120 @@ stream_first_slices(CopyStream *stream, uint32_t *longer, int *nlonger)
 	return good;
 }
 
+/* ---- page by page ---- */
+
+/* An object whose pages come, and those that were not written yet, which follow each other. */
+typedef struct Pages
+{
+	CopyStream *stream;
+	int next;        /* object of the chunk that comes next */
+	bool begun;      /* the statement that makes the object is written */
+	uint64_t offset; /* of what is in hex */
+	uint64_t bytes;
+	Buffer hex; /* \x, then two digits a byte */
+} Pages;
+
+static uint32_t
+current_object(const Pages *pages)
+{
+	return pages->stream->chunk->large_objects[pages->next - 1];
+}
+
+/* Write what there is; the object itself in any case. */
+static bool
+flush_pages(Pages *pages)
+{
+	CopyStream *stream = pages->stream;
+	uint32_t oid = current_object(pages);
+	bool good = make_room(stream);
+
+	if (good && !pages->begun && (pages->bytes == 0 || pages->offset > 0))
+		good = append_slice(sql_in(&stream->piece->raw), oid, 0, "\\x");
+	if (good && pages->bytes > 0)
+		good = append_slice(sql_in(&stream->piece->raw), oid, pages->offset, pages->hex.data);
+	atomic_fetch_add(&progress.raw_bytes, 2 * pages->bytes);
+	pages->begun = true;
+	pages->bytes = 0;
+	pages->hex.length = 0;
+	buffer_append_string(&pages->hex, "\\x");
+	return good;
+}
+
+/* The last object has no more pages, and the next one begins. */
+static bool
+next_object(Pages *pages, uint32_t oid)
+{
+	const Chunk *chunk = pages->stream->chunk;
+
+	if (pages->next > 0 && (!pages->begun || pages->bytes > 0) && !flush_pages(pages))
+		return false;
+	if (pages->next >= chunk->nlarge_objects || chunk->large_objects[pages->next] != oid)
+		return report_strange();
+	pages->next++;
+	pages->begun = false;
+	return true;
+}
+
+static bool
+take_page(Pages *pages, const PGresult *result)
+{
+	uint64_t size = strtoull(PQgetvalue(result, 0, 3), NULL, 10);
+	uint64_t offset = size * strtoull(PQgetvalue(result, 0, 1), NULL, 10);
+	const char *digits = PQgetvalue(result, 0, 2);
+	size_t length = strlen(digits);
+
+	if (length < 2 || size == 0)
+		return report_strange();
+	/* Slices begin where they always do, so that they are found again. */
+	if (pages->bytes > 0 && (offset != pages->offset + pages->bytes || offset % SLICE_BYTES == 0) &&
+		!flush_pages(pages))
+		return false;
+	if (pages->bytes == 0)
+		pages->offset = offset;
+	buffer_append_string(&pages->hex, digits + 2);
+	pages->bytes += (length - 2) / 2;
+	return true;
+}
+
+static bool
+take_page_row(Pages *pages, const PGresult *result)
+{
+	uint32_t oid = oid_value(result, 0);
+
+	if (stop_requested())
+		return false;
+	if ((pages->next == 0 || oid != current_object(pages)) && !next_object(pages, oid))
+		return false;
+	return PQgetisnull(result, 0, 1) || take_page(pages, result);
+}
+
+static bool
+stream_pages(CopyStream *stream)
+{
+	Pages pages = {.stream = stream};
+	bool good = send_array_query(stream, pages_head, pages_tail);
+	PGresult *result;
+
+	buffer_init(&pages.hex);
+	buffer_append_string(&pages.hex, "\\x");
+	while (good && (result = PQgetResult(stream->connection->pg)) != NULL)
+	{
+		if (PQresultStatus(result) == PGRES_SINGLE_TUPLE)
+			good = take_page_row(&pages, result);
+		else if (PQresultStatus(result) != PGRES_TUPLES_OK)
+			good = connection_report(stream->connection, result, "could not read large objects");
+		PQclear(result);
+	}
+	if (good && pages.next != stream->chunk->nlarge_objects)
+		good = report_strange();
+	if (good && (!pages.begun || pages.bytes > 0))
+		good = flush_pages(&pages);
+	buffer_free(&pages.hex);
+	return good;
+}
+
+/* ---- what is not content ---- */
+
 static bool
 append_description(SqlText *sql, const PGresult *result, int row, int *described)
 {
@@ -368,24 +506,6 @@ append_description(SqlText *sql, const PGresult *result, int row, int *described
 	return true;
 }
 
-static bool
-send_describe_query(CopyStream *stream)
-{
-	SqlText query;
-	bool good;
-
-	sql_init(&query);
-	sql_append_constant(&query, describe_head);
-	append_objects(&query, stream->chunk);
-	sql_append_constant(&query, describe_tail);
-	good = connection_send(stream->connection, &query) &&
-		   PQsetSingleRowMode(stream->connection->pg) == 1;
-	sql_free(&query);
-	if (!good)
-		connection_report(stream->connection, NULL, "could not send a query");
-	return good;
-}
-
 /*
  * Owners, grants, comments and labels of all objects of the chunk.  They come
  * row by row, and a member ends where it is full: all of them together may be
@@ -394,7 +514,7 @@ send_describe_query(CopyStream *stream)
 static bool
 append_descriptions(CopyStream *stream)
 {
-	bool good = send_describe_query(stream);
+	bool good = send_array_query(stream, describe_head, describe_tail);
 	int described = 0;
 	PGresult *result;
 
@@ -412,8 +532,8 @@ append_descriptions(CopyStream *stream)
 	return good;
 }
 
-bool
-large_objects_stream(CopyStream *stream)
+static bool
+stream_slices(CopyStream *stream)
 {
 	uint32_t *longer = xmalloc((size_t) stream->chunk->nlarge_objects * sizeof(uint32_t));
 	int nlonger;
@@ -423,7 +543,20 @@ large_objects_stream(CopyStream *stream)
 	for (i = 0; good && i < nlonger; i++)
 		good = stream_rest(stream, longer[i]);
 	free(longer);
-	if (!good || !append_descriptions(stream))
+	return good;
+}
+
+bool
+large_objects_stream(CopyStream *stream)
+{
+	PGresult *result = connection_query(stream->connection, pages_allowed, 0, NULL);
+	bool by_pages = result != NULL && PQgetvalue(result, 0, 0)[0] == 't';
+	bool good = result != NULL;
+
+	PQclear(result);
+	good = good && (by_pages ? stream_pages(stream) : stream_slices(stream)) &&
+		   append_descriptions(stream);
+	if (!good)
 		return false;
 	piece_end_segment(stream->piece);
 	return true;
