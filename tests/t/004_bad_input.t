@@ -116,13 +116,18 @@ my $other = new_repository();
 
 # What the server warns of is a line of the log.
 {
-	query('postgres', "UPDATE pg_database SET datcollversion = '0.1' WHERE datname = 'big'");
-	my ($code, $out, $err) = tool('backup', '--repo', $other, '-d', 'big', '--log-format=json', '-q', '--progress', 'none', '--catalogue', 'none');
-	my @lines = map { eval { JSON::PP->new->decode($_) } // { message => "no JSON: $_" } } split /\n/, $err;
+	query('postgres', "UPDATE pg_database SET datcollversion = '0.1' WHERE datname IN ('big', 'postgres', 'template1')");
+	for my $command ([ 'backup', '-d', 'big' ], [ 'globals', 'backup', '-d', 'postgres' ])
+	{
+		my ($code, $out, $err) = tool(@$command, '--repo', $other, '--log-format=json', '-q', '--progress', 'none', '--catalogue', 'none');
+		my @lines = map { eval { JSON::PP->new->decode($_) } // { message => "no JSON: $_" } } split /\n/, $err;
+		my %of;
 
-	is(scalar(grep { $_->{message} =~ /collation version/ } @lines), 1, 'a warning of the server comes once, as JSON') or diag($err);
-	unlike(join("\n", map { $_->{message} } @lines), qr/WARNING:|DETAIL:|no JSON/, 'without words of another format');
-	query('postgres', "UPDATE pg_database SET datcollversion = NULL WHERE datname = 'big'");
+		$of{$_}++ for map { $_->{message} =~ /database "(\w+)" has .*collation version/ } @lines;
+		is(join(',', values %of), 1, "@$command: a warning of the server comes once, as JSON") or diag($err);
+		unlike(join("\n", map { $_->{message} } @lines), qr/WARNING:|DETAIL:|HINT:|\n|no JSON/, "@$command: without words of another format");
+	}
+	query('postgres', "UPDATE pg_database SET datcollversion = NULL WHERE datname IN ('big', 'postgres', 'template1')");
 }
 
 # A role that may only read by default.

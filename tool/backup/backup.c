@@ -263,45 +263,10 @@ copy_data(Backup *backup)
 	return pipeline_finish(backup->pipeline) && !stop_requested();
 }
 
-/* What follows this word at the beginning of a line; NULL if it begins otherwise. */
-static char *
-after_word(char *line, const char *word)
-{
-	size_t length = strlen(word);
-
-	return line != NULL && strncmp(line, word, length) == 0
-			   ? line + length + strspn(line + length, " ")
-			   : NULL;
-}
-
-/*
- * Keep what pg_dump said: it may warn of something and still exit with 0.
- * Warnings of the server come as several lines.
- */
 static void
 keep_warnings(Backup *backup)
 {
-	char *rest = backup->sessions.schema.warnings;
-	char *line;
-
-	while (rest != NULL && (line = strsep(&rest, "\n")) != NULL)
-	{
-		char *warning = after_word(line, "WARNING:");
-		char *detail = warning != NULL ? after_word(rest, "DETAIL:") : NULL;
-		char *hint;
-
-		if (line[0] == '\0')
-			continue;
-		if (detail != NULL)
-			strsep(&rest, "\n");
-		hint = warning != NULL ? after_word(rest, "HINT:") : NULL;
-		if (hint != NULL)
-			strsep(&rest, "\n");
-		line = xasprintf("%s%s%s%s", warning != NULL ? warning : line, detail != NULL ? " (" : "",
-						 detail != NULL ? detail : "", detail != NULL ? ")" : "");
-		backup_warning(backup->manifest, hint, line);
-		free(line);
-	}
+	backup_warning_of_program(backup->manifest, backup->sessions.schema.warnings);
 	if (backup->manifest->server.in_recovery)
 		backup_warning_keep(backup->manifest,
 							"the server is a standby: unlogged tables are not in this backup");

@@ -78,6 +78,43 @@ backup_warning_keep(Manifest *manifest, const char *text)
 	add(manifest, NULL, text, false);
 }
 
+/* What follows this word at the beginning of a line; NULL if it begins otherwise. */
+static char *
+after_word(char *line, const char *word)
+{
+	size_t length = strlen(word);
+
+	return line != NULL && strncmp(line, word, length) == 0
+			   ? line + length + strspn(line + length, " ")
+			   : NULL;
+}
+
+void
+backup_warning_of_program(Manifest *manifest, char *said)
+{
+	char *rest = said;
+	char *line;
+
+	while (rest != NULL && (line = strsep(&rest, "\n")) != NULL)
+	{
+		char *warning = after_word(line, "WARNING:");
+		char *detail = warning != NULL ? after_word(rest, "DETAIL:") : NULL;
+		char *hint;
+
+		if (line[0] == '\0')
+			continue;
+		if (detail != NULL)
+			strsep(&rest, "\n");
+		hint = warning != NULL ? after_word(rest, "HINT:") : NULL;
+		if (hint != NULL)
+			strsep(&rest, "\n");
+		line = xasprintf("%s%s%s%s", warning != NULL ? warning : line, detail != NULL ? " (" : "",
+						 detail != NULL ? detail : "", detail != NULL ? ")" : "");
+		backup_warning(manifest, hint, line);
+		free(line);
+	}
+}
+
 void
 backup_warning_end(const Manifest *manifest)
 {

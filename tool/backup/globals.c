@@ -181,9 +181,10 @@ run_pg_dumpall(GlobalsBackup *backup)
 	progress_phase("reading roles and tablespaces", "", 0, 0);
 	good = conninfo != NULL &&
 		   client_program_script("pg_dumpall", argv, backup->directory, &backup->text, &warnings);
-	if (good && warnings[0] != '\0')
+	if (good)
 	{
-		backup_warning(manifest, NULL, warnings);
+		backup_warning_of_program(manifest, warnings);
+		backup_warning_end(manifest);
 	}
 	free(program);
 	free(conninfo);
