@@ -142,6 +142,15 @@ is(query('by_careful', 'SHOW default_transaction_read_only'), 'on', 'the setting
 query('postgres', "CREATE ROLE narrow LOGIN IN ROLE pg_read_all_data CONNECTION LIMIT 2");
 tool_fails([ 'backup', '--repo', $repo, '-d', 'invoices', '-U', 'narrow', '-j', 4 ], 1, qr/too many connections for role.*HINT:  Use fewer connections \(--jobs\)/s, 'too many connections for a role');
 
+query('postgres', "ALTER ROLE narrow CREATEDB");
+for my $limit (1 .. 3)
+{
+	query('postgres', "ALTER ROLE narrow CONNECTION LIMIT $limit");
+	my ($code, $out, $err) = tool('restore', '--repo', $other, 'big', '-U', 'narrow', '-j', 4, '--no-owner', '--to', "narrow_$limit", '--catalogue', 'none');
+	like($err, qr/too many connections for role.*HINT:  Use fewer connections \(--jobs\)/s, "restore with $limit: the hint") if $code != 0;
+	is($code, 1, 'two are too few') if $limit == 2;
+}
+
 # Over an existing database.
 query('postgres', 'CREATE DATABASE taken');
 query('taken', 'CREATE TABLE precious AS SELECT 42 AS answer');

@@ -267,7 +267,7 @@ for my $table (sort keys %keyless)
 {
 	my $before = normalized_dump('keyless');
 	tool_fails([ @keyless, '--table', $table ], 1,
-		qr/error: --on-conflict=skip cannot tell which rows are there already: 1 tables have no unique key\nDETAIL:  public\.$keyless{$table}\.\nHINT: .*--yes/,
+		qr/error: --on-conflict=skip cannot tell which rows are there already: 1 table has no unique key\nDETAIL:  public\.$keyless{$table}\.\nHINT: .*--yes/,
 		"skip is refused: $table");
 	ok(normalized_dump('keyless') eq $before, '... and nothing was done');
 }

@@ -160,9 +160,9 @@ SQL
 	rename("$extension.control", "$extension.away");
 	($sql, $err) = restored('ext', qr/\d+/);
 	is(query('ext_r', 'SELECT y FROM i'), 3, 'what does not need the extension is there');
-	like($err, qr/warning: could not restore 1 rows of table public\.h: /, 'whose rows are not there is said');
+	like($err, qr/warning: could not restore 1 row of table public\.h: /, 'whose rows are not there is said');
 	like($err, qr/, 1 row missing$/m, 'and counted');
-	like($sql, qr/^-- 1 rows are missing: nex_backup cat ext\/\S+ .* --append$/m, 'and how they come');
+	like($sql, qr/^-- 1 row is missing: nex_backup cat ext\/\S+ .* --append$/m, 'and how they come');
 	rename("$extension.away", "$extension.control");
 	run_file('ext');
 	tool_ok([ 'restore', '--repo', $repo, 'ext', '--to', 'ext_r', '--append', '--table', 'h' ], 'the rows');

@@ -14,6 +14,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "connection.h"
 #include "interrupt.h"
 #include "log.h"
 #include "memory.h"
@@ -53,7 +54,8 @@ client_program_check(const char *program, SubprocessResult *result)
 	if (result->exit_code < 0)
 		return report_error(EXIT_FAILED, result->errors.data, NULL,
 							"%s was terminated by signal %d", program, result->signal);
-	return report_error(EXIT_FAILED, result->errors.data, NULL, "%s failed with exit code %d",
+	return report_error(EXIT_FAILED, result->errors.data,
+						connection_limit_hint(result->errors.data), "%s failed with exit code %d",
 						program, result->exit_code);
 }
 

@@ -530,8 +530,8 @@ connection_try(ConnectionTarget *target, char **message)
 
 /* Libpq does not tell the SQLSTATE of a connection that was not made; ours are always in English.
  */
-static const char *
-hint_for_connecting(const char *message)
+const char *
+connection_limit_hint(const char *message)
 {
 	static const char *const words[] = {"too many connections for", "too many clients already",
 										"remaining connection slots"};
@@ -543,6 +543,16 @@ hint_for_connecting(const char *message)
 			return "Use fewer connections (--jobs), or raise the limit of the role or database "
 				   "(CONNECTION LIMIT) or of the server (max_connections).";
 	}
+	return NULL;
+}
+
+static const char *
+hint_for_connecting(const char *message)
+{
+	const char *hint = connection_limit_hint(message);
+
+	if (hint != NULL)
+		return hint;
 	return "Check -h, -p, -U and -d, or the PGHOST, PGPORT, PGUSER and PGDATABASE variables; "
 		   "a password belongs in ~/.pgpass.";
 }

@@ -65,6 +65,9 @@ extern bool connection_bound_lock_waits(Connection *connection, ConnectionTarget
 /* As the target says, after something else may have been set. */
 extern bool connection_set_lock_timeout(Connection *connection, const ConnectionTarget *target);
 
+/* What helps if a connection was refused because there are too many; NULL: that is not why. */
+extern const char *connection_limit_hint(const char *message);
+
 /* It cleans up after a stop, so it is cut later than others (interrupt.h). */
 extern void connection_spare(Connection *connection);
 

@@ -81,10 +81,19 @@ new_uuid(void)
 					 b[13], b[14], b[15]);
 }
 
+/* No backup is under way. */
+static const char *
+frame_error_hint(int error)
+{
+	return error == ENOSPC || error == EDQUOT
+			   ? "Free some space in the file system of the repository."
+			   : storage_error_hint(error);
+}
+
 static bool
 write_failed(const Repository *repository, const char *path, int error)
 {
-	return report_error(EXIT_FAILED, NULL, storage_error_hint(error),
+	return report_error(EXIT_FAILED, NULL, frame_error_hint(error),
 						"could not write file \"%s/%s\": %s", repository->storage->location, path,
 						strerror(error));
 }
@@ -549,7 +558,7 @@ init(const char *location, Encryption *encryption, bool *created)
 	else if (error == EBADMSG)
 		good = false;
 	else if (error != 0)
-		good = report_error(EXIT_FAILED, NULL, storage_error_hint(error),
+		good = report_error(EXIT_FAILED, NULL, frame_error_hint(error),
 							"could not create repository \"%s\": %s", location, strerror(error));
 	else if (encryption != NULL && !check_same_encryption(repository, encryption))
 		good = false;

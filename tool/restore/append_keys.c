@@ -91,9 +91,9 @@ judge(const Settings *settings, Names *none, const Names *some)
 	return report_error(EXIT_FAILED, none->text.data,
 						"Leave the table out with --exclude-table, or TRUNCATE it if none of its "
 						"rows is to stay.  With --yes all rows of the backup are added to it.",
-						"--on-conflict=skip cannot tell which rows are there already: %u tables "
-						"have no unique key",
-						none->count);
+						"--on-conflict=skip cannot tell which rows are there already: %u %s no "
+						"unique key",
+						none->count, none->count == 1 ? "table has" : "tables have");
 }
 
 bool

@@ -73,8 +73,8 @@ warn(const ObjectError *error)
 	char *said = printable_name(error->error);
 
 	if (error->statement == NULL)
-		log_warning("could not restore %llu rows of %s: %s", (unsigned long long) error->rows,
-					label, said);
+		log_warning("could not restore %llu %s of %s: %s", (unsigned long long) error->rows,
+					error->rows == 1 ? "row" : "rows", label, said);
 	else
 		log_warning("could not restore %s: %s", label, said);
 	free(label);
@@ -297,10 +297,13 @@ append_error(Buffer *text, const RestorePlan *plan, const ObjectError *error)
 	else
 	{
 		char *source = owner_name(&plan->backup.owner);
-		char *rows = xasprintf("%llu rows are missing: nex_backup cat %s/%s shows them; when the "
-							   "table can take them, nex_backup restore %s/%s --to %s --append",
-							   (unsigned long long) error->rows, source, plan->backup.id, source,
-							   plan->backup.id, plan->replaces ? plan->working : plan->database);
+		bool one = error->rows == 1;
+		char *rows =
+			xasprintf("%llu %s missing: nex_backup cat %s/%s shows %s; when the "
+					  "table can take %s, nex_backup restore %s/%s --to %s --append",
+					  (unsigned long long) error->rows, one ? "row is" : "rows are", source,
+					  plan->backup.id, one ? "it" : "them", one ? "it" : "them", source,
+					  plan->backup.id, plan->replaces ? plan->working : plan->database);
 
 		append_comment(text, "", rows);
 		free(rows);

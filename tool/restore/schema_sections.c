@@ -109,6 +109,7 @@ hint_for(const char *error)
 static bool
 report_child(const char *section, const SubprocessResult *result)
 {
+	const char *hint;
 	char *error;
 
 	if (stop_requested())
@@ -117,8 +118,10 @@ report_child(const char *section, const SubprocessResult *result)
 		return report_error(EXIT_FAILED, result->errors.data, NULL,
 							"pg_restore was terminated by signal %d", result->signal);
 	error = pg_restore_error(result);
-	report_error(EXIT_FAILED, error != NULL ? error : result->errors.data, hint_for(error),
-				 "could not restore the %s section", section);
+	hint = connection_limit_hint(result->errors.data);
+	report_error(EXIT_FAILED, error != NULL ? error : result->errors.data,
+				 hint != NULL ? hint : hint_for(error), "could not restore the %s section",
+				 section);
 	free(error);
 	return false;
 }
