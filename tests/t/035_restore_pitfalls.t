@@ -309,15 +309,28 @@ DO $$ BEGIN
 END $$;
 SQL
 	}
-	query('wordy', q(DO $$ BEGIN EXECUTE format('COMMENT ON DATABASE wordy IS %L', repeat('d', 16777217)); END $$));
+	query('wordy', <<'SQL');
+CREATE TABLE "a b" (id int, v text);
+INSERT INTO "a b" VALUES (1, 'x');
+COMMENT ON COLUMN "a b".id IS 'short';
+DO $$ BEGIN
+	EXECUTE format('COMMENT ON DATABASE wordy IS %L', repeat('d', 16777217));
+	EXECUTE format('COMMENT ON TABLE "a b" IS %L', repeat('''', 17500000));
+	EXECUTE format('COMMENT ON COLUMN "a b".v IS %L', repeat('''', 16777216));
+END $$;
+SQL
 	my ($code, $out, $err) = tool('backup', '--repo', $repo, '-d', 'wordy');
-	my @warnings = map { "$_ has more than 16 MB and is left out of the backup" } 'the comment of large object 4711', 'the comment of the database';
+	my @warnings = ((map { "$_ has more than 16 MB and is left out of the backup" } 'the comment of large object 4711', 'the comment of the database'),
+		'COMMENT public.TABLE "a b" has 33 MB of SQL and is left out of the backup');
 	is($code, 0, 'the backup is made');
 	like($err, qr/warning: $_/, 'a warning') for @warnings;
 	is_deeply(tool_json('info', '--repo', $repo, 'wordy')->{warnings}, \@warnings, 'which the manifest has, too');
 	tool_ok([ 'restore', '--repo', $repo, 'wordy', '--to', 'wordy_2' ], 'it can be restored');
 	is(query('wordy_2', q[SELECT string_agg(concat_ws(' ', oid, length(obj_description(oid, 'pg_largeobject'))), ',' ORDER BY oid)
 		FROM pg_largeobject_metadata]), '4711,4712 16777216,4713', 'all else is there');
+	is(query('wordy_2', q[SELECT id || v FROM "a b"]), '1x', 'the table, too');
+	is(query('wordy_2', q[SELECT string_agg(length(description) || '', ',' ORDER BY objsubid) FROM pg_description WHERE objoid = '"a b"'::regclass]),
+		'5,16777216', 'and its other comments');
 };
 subtest 'a large object that is nearly all hole costs what it has' => sub {
 	my $content = q[SELECT string_agg(concat_ws(' ', loid, pageno, md5(data)), ',' ORDER BY loid, pageno) FROM pg_largeobject];

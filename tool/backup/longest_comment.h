@@ -18,4 +18,8 @@
 #define LONGEST_COMMENT "16777216"
 #define LONGEST_COMMENT_SAID "16 MB"
 
+/* Where pg_dump has made the statement: twice that, and names.  And of all other statements. */
+#define LONGEST_COMMENT_SQL ((size_t) (33 * 1024 * 1024))
+#define LONGEST_STATEMENT ((size_t) (1023 * 1024 * 1024))
+
 #endif /* NEX_LONGEST_COMMENT_H */

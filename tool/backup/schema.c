@@ -22,8 +22,11 @@
 #include "client_program.h"
 #include "interrupt.h"
 #include "log.h"
+#include "long_entries.h"
+#include "longest_comment.h"
 #include "memory.h"
 #include "moved_objects.h"
+#include "private_file.h"
 #include "session_pins.h"
 #include "subprocess.h"
 
@@ -196,6 +199,31 @@ append_as_comments(Buffer *sql, const Buffer *binary)
 	buffer_append_char(sql, '\n');
 }
 
+/* Without what no server takes; what pg_restore then reads is another file. */
+static bool
+cut_long_entries(Schema *schema, Buffer *archive, char **path)
+{
+	Buffer warnings;
+	bool good = true;
+
+	buffer_init(&warnings);
+	buffer_append_string(&warnings, schema->warnings);
+	if (long_entries_cut(archive, LONGEST_COMMENT_SQL, LONGEST_STATEMENT, &warnings))
+	{
+		char *cut = xasprintf("%s_cut", *path);
+		int error = new_file_write(cut, archive->data, archive->length, false);
+
+		if (error != 0)
+			good = report_error(EXIT_FAILED, strerror(error), temporary_file_hint(error),
+								"could not write file \"%s\"", cut);
+		free(*path);
+		*path = cut;
+	}
+	free(schema->warnings);
+	schema->warnings = buffer_detach(&warnings);
+	return good;
+}
+
 void *
 schema_dump(void *argument)
 {
@@ -205,6 +233,7 @@ schema_dump(void *argument)
 
 	buffer_init(&archive);
 	schema->good = dump_archive(schema, path) && client_program_output(path, &archive) &&
+				   cut_long_entries(schema, &archive, &path) &&
 				   write_script(schema, path, "pre-data", &schema->pre_data) &&
 				   write_script(schema, path, "post-data", &schema->post_data);
 	if (schema->good)

@@ -18,6 +18,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "archive_reader.h"
 #include "log.h"
 #include "member_reader.h"
 #include "memory.h"
@@ -25,9 +26,6 @@
 
 #define LINE_DIGITS 72
 #define MARK_LENGTH 3 /* "-- " */
-#define FORMAT_CUSTOM 1
-#define OLDEST_MINOR 14
-#define NEWEST_MINOR 16
 
 /*
  * The highest id that an archive may have.  pg_dump counts all objects of the
@@ -38,17 +36,6 @@
 #define IDS_PER_BYTE 64
 
 static const char implausible_id[] = "has an entry with a number that pg_dump would not give it";
-
-/* Where the reading stands.  After a fault all further reading gives nothing. */
-typedef struct Cursor
-{
-	const unsigned char *at;
-	const unsigned char *end;
-	int integer_bytes;
-	int offset_bytes;
-	int minor;
-	bool fault;
-} Cursor;
 
 /* Take the base64 out of the comment lines; binary may overwrite text from its start. */
 bool
@@ -83,152 +70,62 @@ archive_decode(Buffer *text, size_t *length)
 	return *length > 5 && memcmp(text->data, "PGDMP", 5) == 0;
 }
 
-static int
-read_byte(Cursor *cursor)
-{
-	if (cursor->fault || cursor->at == cursor->end)
-	{
-		cursor->fault = true;
-		return 0;
-	}
-	return *cursor->at++;
-}
-
-/* A sign, then the bytes of the number, lowest first. */
-static int64_t
-read_integer(Cursor *cursor)
-{
-	bool negative = read_byte(cursor) != 0;
-	uint64_t value = 0;
-	int i;
-
-	for (i = 0; i < cursor->integer_bytes; i++)
-	{
-		uint64_t byte = (uint64_t) read_byte(cursor);
-
-		if (i < 4)
-			value |= byte << (8 * i);
-	}
-	return negative ? -(int64_t) value : (int64_t) value;
-}
-
-/* A length and its bytes; NULL where there is no text at all. */
+/* A copy; of no text, the empty one. */
 static char *
-read_text(Cursor *cursor)
+copy_text(const ArchiveText *text)
 {
-	int64_t length = read_integer(cursor);
-	char *text;
+	char *copy = xmalloc(text->length + 1);
 
-	if (cursor->fault || length < 0)
-		return NULL;
-	if (length > cursor->end - cursor->at)
-	{
-		cursor->fault = true;
-		return NULL;
-	}
-	text = xmalloc((size_t) length + 1);
-	memcpy(text, cursor->at, (size_t) length);
-	text[length] = '\0';
-	cursor->at += length;
-	return text;
+	if (text->length > 0)
+		memcpy(copy, text->text, text->length);
+	copy[text->length] = '\0';
+	return copy;
 }
 
-static char *
-read_text_or_empty(Cursor *cursor)
+static unsigned long
+read_number(const ArchiveText *text)
 {
-	char *text = read_text(cursor);
-
-	return text != NULL ? text : xstrdup("");
-}
-
-static void
-skip_text(Cursor *cursor)
-{
-	free(read_text(cursor));
-}
-
-static uint32_t
-read_oid(Cursor *cursor)
-{
-	char *digits = read_text_or_empty(cursor);
-	uint32_t oid = (uint32_t) strtoul(digits, NULL, 10);
+	char *digits = copy_text(text);
+	unsigned long number = strtoul(digits, NULL, 10);
 
 	free(digits);
-	return oid;
+	return number;
 }
 
+/* The reader stands behind the item. */
 static void
-read_dependencies(Cursor *cursor, TocEntry *entry)
+read_dependencies(ArchiveReader reader, const ArchiveItem *item, TocEntry *entry)
 {
-	char *digits;
+	ArchiveText text;
 
-	while ((digits = read_text(cursor)) != NULL)
+	reader.at = item->dependencies;
+	while ((text = archive_read_text(&reader)).text != NULL)
 	{
 		entry->depends_on =
 			xrealloc(entry->depends_on, ((size_t) entry->ndepends_on + 1) * sizeof(int));
-		entry->depends_on[entry->ndepends_on++] = (int) strtol(digits, NULL, 10);
-		free(digits);
+		entry->depends_on[entry->ndepends_on++] = (int) read_number(&text);
 	}
 }
 
 static void
-read_entry(Cursor *cursor, TocEntry *entry)
+read_entry(ArchiveReader *reader, TocEntry *entry)
 {
-	int i;
+	ArchiveItem item;
 
-	entry->id = (int) read_integer(cursor);
-	read_integer(cursor); /* has data */
-	entry->catalog = read_oid(cursor);
-	entry->oid = read_oid(cursor);
-	entry->tag = read_text_or_empty(cursor);
-	entry->kind = read_text_or_empty(cursor);
-	entry->section = (TocSection) read_integer(cursor);
-	entry->definition = read_text_or_empty(cursor);
-	entry->drop = read_text_or_empty(cursor);
-	skip_text(cursor); /* COPY statement */
-	entry->schema = read_text_or_empty(cursor);
-	entry->tablespace = read_text_or_empty(cursor);
-	skip_text(cursor); /* table access method */
-	if (cursor->minor >= 16)
-		read_integer(cursor); /* relkind */
-	entry->owner = read_text_or_empty(cursor);
-	skip_text(cursor); /* with oids */
-	read_dependencies(cursor, entry);
-	read_byte(cursor); /* state of the data's offset */
-	for (i = 0; i < cursor->offset_bytes; i++)
-		read_byte(cursor);
-}
-
-/* Everything before the first entry; NULL, or what is wrong. */
-static const char *
-read_head(Cursor *cursor, int64_t *count)
-{
-	int major;
-	int i;
-
-	cursor->at += 5; /* PGDMP */
-	major = read_byte(cursor);
-	cursor->minor = read_byte(cursor);
-	read_byte(cursor); /* revision */
-	cursor->integer_bytes = read_byte(cursor);
-	cursor->offset_bytes = read_byte(cursor);
-	if (cursor->fault || major != 1 || cursor->minor < OLDEST_MINOR ||
-		cursor->minor > NEWEST_MINOR || read_byte(cursor) != FORMAT_CUSTOM)
-		return "is of an unknown version";
-	if (cursor->minor >= 15)
-		read_byte(cursor); /* compression */
-	else
-		read_integer(cursor);
-	for (i = 0; i < 7; i++)
-		read_integer(cursor); /* time of creation */
-	for (i = 0; i < 3; i++)
-		skip_text(cursor); /* database, versions of server and pg_dump */
-	*count = read_integer(cursor);
-
-	/* No entry is shorter than its integers. */
-	if (cursor->fault || *count < 0 || *count > (cursor->end - cursor->at) / 16)
-		return "is damaged";
-	return NULL;
+	archive_read_item(reader, &item);
+	entry->id = item.id;
+	entry->catalog = (uint32_t) read_number(&item.catalog);
+	entry->oid = (uint32_t) read_number(&item.oid);
+	entry->tag = copy_text(&item.tag);
+	entry->kind = copy_text(&item.kind);
+	entry->section = (TocSection) item.section;
+	entry->definition = copy_text(&item.definition);
+	entry->drop = copy_text(&item.drop);
+	entry->schema = copy_text(&item.schema);
+	entry->tablespace = copy_text(&item.tablespace);
+	entry->owner = copy_text(&item.owner);
+	if (!reader->fault)
+		read_dependencies(*reader, &item, entry);
 }
 
 static int
@@ -283,21 +180,18 @@ finish(ArchiveToc *toc, size_t length)
 const char *
 archive_toc_parse(const char *archive, size_t length, ArchiveToc *toc)
 {
-	const unsigned char *bytes = (const unsigned char *) archive;
-	Cursor cursor = {bytes, bytes + length, 4, 8, 0, false};
+	ArchiveReader reader;
 	const char *problem;
 	int64_t count;
 
 	memset(toc, 0, sizeof(*toc));
-	if (length < 5 || memcmp(archive, "PGDMP", 5) != 0)
-		return "is no archive of pg_dump";
-	problem = read_head(&cursor, &count);
+	problem = archive_reader_open(&reader, archive, length, &count);
 	if (problem != NULL)
 		return problem;
 	toc->entries = xcalloc((size_t) count + 1, sizeof(TocEntry));
-	while (toc->count < (uint32_t) count && !cursor.fault)
-		read_entry(&cursor, &toc->entries[toc->count++]);
-	return cursor.fault ? "is damaged" : finish(toc, length);
+	while (toc->count < (uint32_t) count && !reader.fault)
+		read_entry(&reader, &toc->entries[toc->count++]);
+	return reader.fault ? "is damaged" : finish(toc, length);
 }
 
 const char *
