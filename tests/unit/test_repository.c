@@ -594,6 +594,10 @@ test_verification(void **state)
 	assert_true(repository_verification(repository, &verified_name, &verification));
 	assert_true(verification.known && !verification.ok);
 	assert_true(
+		repository_record_verification(repository, &verified_name, "", true, false, NULL, NULL, 0));
+	assert_true(repository_verification(repository, &verified_name, &verification));
+	assert_true(verification.known && !verification.ok && verification.inside);
+	assert_true(
 		repository_record_verification(repository, &verified_name, "", true, true, NULL, NULL, 0));
 	assert_true(repository_verification(repository, &verified_name, &verification));
 	assert_true(verification.known && verification.ok);

@@ -262,6 +262,23 @@ sum_up_findings(Repository *repository, const char *path, const BackupName *name
 		keep_deeper_findings(&before, manifest, ok, inside, now);
 }
 
+/*
+ * A look at the stored bytes says nothing of what was found wrong with the key
+ * in what they hold.
+ */
+static bool
+failed_inside(Repository *repository, const char *path, const BackupName *name,
+			  const char *manifest)
+{
+	Verification before;
+
+	if (read_record(repository, path, name, &before) != NULL || !before.known || before.ok ||
+		!before.inside)
+		return false;
+	return manifest[0] == '\0' || before.manifest[0] == '\0' ||
+		   strcmp(manifest, before.manifest) == 0;
+}
+
 bool
 repository_record_verification(Repository *repository, const BackupName *name, const char *manifest,
 							   bool ok, bool inside, const UnknownMembers *unknown,
@@ -278,6 +295,16 @@ repository_record_verification(Repository *repository, const BackupName *name, c
 	int not_lasting = 0;
 	int error;
 
+	if (ok && !inside && failed_inside(repository, path, name, manifest))
+	{
+		log_warning_hint("Verify it where the key is.",
+						 "\"%s/%s\" still says that the backup is damaged, as an earlier "
+						 "verification with the key has found",
+						 repository->storage->location, path);
+		free(list);
+		free(path);
+		return true;
+	}
 	gmtime_r(&now, &tm);
 	strftime(text, sizeof(text), "%Y-%m-%dT%H:%M:%SZ", &tm);
 	sum_up_findings(repository, path, name, manifest, ok, inside, unknown, &findings);
