@@ -109,6 +109,24 @@ batch_run_watched(Batch *batch, const TocEntry *entry, DefinitionsStep step)
 	return good;
 }
 
+/* Is the text in the definition, not in one of its names or literals? */
+static bool
+says(const char *definition, const char *text)
+{
+	char quote = '\0';
+
+	for (; *definition != '\0'; definition++)
+	{
+		if (quote != '\0')
+			quote = *definition == quote ? '\0' : quote;
+		else if (strncmp(definition, text, strlen(text)) == 0)
+			return true;
+		else if (*definition == '"' || *definition == '\'')
+			quote = *definition;
+	}
+	return false;
+}
+
 /* The depth of parentheses that a definition reaches, and whether it says WHERE. */
 static int
 read_depth(const char *text, bool *where)
@@ -144,7 +162,7 @@ in_place_calls_functions(const TocEntry *entry)
 		return strstr(text, " EXCLUDE ") != NULL || read_depth(text, &where) > 1;
 	if (!toc_entry_is(entry, "INDEX"))
 		return false;
-	return (strstr(text, " USING btree (") == NULL && strstr(text, " USING hash (") == NULL) ||
+	return (!says(text, " USING btree (") && !says(text, " USING hash (")) ||
 		   read_depth(text, &where) > 1 || where;
 }
 
