@@ -15,6 +15,7 @@
 
 #include "buffer.h"
 #include "known_statements.h"
+#include "partial.h"
 #include "table_turns.h"
 
 static void
@@ -110,10 +111,44 @@ test_split(void **state)
 	buffer_free(&then);
 }
 
+/* An index by columns alone, with an access method that compares by the functions of their types.
+ */
+static void
+test_indexes(void **state)
+{
+	static const struct
+	{
+		const char *definition;
+		bool calls;
+	} cases[] = {
+		{"CREATE INDEX i ON s.t USING btree (a);", false},
+		{"CREATE INDEX i ON s.t USING hash (a);", false},
+		{"CREATE INDEX i ON s.t USING gist (a);", true},
+		{"CREATE INDEX i ON s.t USING btree (lower(a));", true},
+		{"CREATE INDEX i ON s.t USING btree (a) WHERE (a > 0);", true},
+		{"CREATE INDEX \" USING btree (\" ON s.t USING gist (a);", true},
+		{"CREATE INDEX i ON s.t USING gist (a) WITH (x=' USING btree (');", true},
+	};
+	size_t i;
+
+	(void) state;
+	for (i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
+	{
+		TocEntry entry;
+
+		memset(&entry, 0, sizeof(entry));
+		entry.kind = (char *) "INDEX";
+		entry.definition = (char *) cases[i].definition;
+		if (in_place_calls_functions(&entry) != cases[i].calls)
+			fail_msg("%s", cases[i].definition);
+	}
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_indexes),
 		cmocka_unit_test(test_kinds),
 		cmocka_unit_test(test_tables),
 		cmocka_unit_test(test_split),
