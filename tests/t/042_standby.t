@@ -5,6 +5,7 @@ use warnings;
 use File::Temp ();
 use IO::Select;
 use IO::Socket::UNIX;
+use NexBackup::Forge;
 use NexBackup::Test;
 use POSIX ();
 use PostgreSQL::Test::Cluster;
@@ -315,8 +316,27 @@ SQL
 	use_server($standby);
 	$err = tool_fails(\@old, 1, qr/the latest backup .* is of a later state than that of this server/, 'then the standby is refused');
 	like($err, qr/HINT: .*Wait until the standby has replayed/, 'with a hint');
+
+	# Versions before 0.2.2 made such backups.
+	my ($stale_id, $good_id) = map { $_->{backup} } @{ tool_json('list', '--repo', $old)->{backups} }[ -2, -1 ];
+	my ($stale, $good) = map { "$old/backups/bank/$_.json" } $stale_id, $good_id;
+	my ($at) = read_bytes($good) =~ /"finished": "([^"]*)"/;
+	my $as_made = read_bytes($stale);
+	reseal($stale, sub { $_[0] =~ s/"snapshot_at": "[^"]*"/"snapshot_at": "$at"/r });
+	($code, $out, $err) = tool('verify', '--repo', $old, 'bank', '--catalogue', 'none');
+	like("$code $err", qr/^0 .*backup \Q$stale_id\E has the latest snapshot, but is of a standby that had not replayed what backup \Q$good_id\E has\nHINT: .*name it/s,
+		'one that was made nevertheless is not taken in silence');
+	($code, $out, $err) = tool('expire', '--repo', $old, '--keep-daily=1', '--keep-weekly=0', '--keep-minimum=1', '--catalogue', 'none');
+	like("$code $err", qr/^0 .*backup \Q$good_id\E shows a later state than the newest backup, \Q$stale_id\E, which is of a standby/s,
+		'expire warns, too');
+	like("$out$err", qr/so nothing is removed.*0 of 4 backups removed|0 of 4 backups removed.*so nothing is removed/s, 'and removes nothing');
+	write_bytes($stale, $as_made);
+
 	set_standby(primary_conninfo => $conninfo);
 	tool_ok(\@old, 'when it follows again, it is not');
+	my $last = tool_json('list', '--repo', $old)->{backups}[-1]{backup};
+	like(read_bytes("$old/backups/bank/$last.json"), qr/"replayed_until":"20\d\d-[^"]*Z"/, 'the manifest has the time of what was replayed last');
+	like(tool_ok([ 'info', '--repo', $old, 'bank' ], 'info'), qr/last transaction replayed: 20/, 'which info shows');
 	use_server($primary);
 	tool_ok([ 'restore', '--repo', $old, 'bank', '--to', 'of_today', '-t', 'of_today' ], 'and is the latest');
 	is(query('of_today', 'SELECT i FROM of_today'), 1, 'with what came last');

@@ -37,6 +37,12 @@ sub list
 	return map { "$_->{server}:" . ($_->{database} // '') . "/$_->{backup}" } @{ tool_json('list', '--repo', $repo, @_)->{backups} };
 }
 
+# The file of the latest backup of crm.
+sub latest_manifest
+{
+	return "$repo/backups/crm/" . tool_json('list', '--repo', $repo)->{backups}[-1]{backup} . '.json';
+}
+
 # What a restore of this name brings, on production.
 sub restored
 {
@@ -369,18 +375,49 @@ for ([ $production, qr/\A(?!.*another server)/s ], [ $staging, qr/warning: the b
 		is("$code $err", '0 ', 'once');
 		$copy->set_standby_mode;
 		$copy->restart;
+		# Its first checkpoint after the promotion, which may take minutes, is not there yet.
+		my $checkpointer = query('postgres', "SELECT pid FROM pg_stat_activity WHERE backend_type = 'checkpointer'");
+		kill 'STOP', $checkpointer;
 		$copy->promote;
 		wait_until(sub { query('postgres', 'SELECT pg_is_in_recovery()') eq 'f' });
-		query('postgres', 'CHECKPOINT');
+		is(query('postgres', 'SELECT timeline_id FROM pg_control_checkpoint()'), 1, 'just promoted');
 		($code, undef, $err) = tool(@backup);
-		like("$code $err", qr/^0 .*warning: the server has begun a new timeline/s, 'a new timeline is said');
+		like("$code $err", qr/^0 .*warning: the server has begun a new timeline/s, 'a new timeline is said at once');
+		kill 'CONT', $checkpointer;
+		# If the promoted one had lacked what the latest backup of the other one has.
+		my $made = latest_manifest();
+		my $manifest = read_bytes($made);
+		reseal($made, sub { $_[0] =~ s/"timeline":2/"timeline":1/r =~ s{"lsn":"[^"]*"}{"lsn":"FFFF/1000000"}r });
+		tool_fails(\@backup, 1, qr/is of a later state than that of this server.*of timeline 2, and was at FFFF.1000000 of timeline 1/s, 'one that lacks what the latest backup has');
+		write_bytes($made, $manifest);
 		($code, undef, $err) = tool(@backup);
 		is("$code $err", '0 ', 'once');
 	});
 	tool_fails(\@backup, 1, qr/is of a later state/, 'and who is on the old one is refused');
+	my @expire = ('expire', '--repo', $repo, '--keep-daily=1', '--keep-minimum=1', @none);
+	my $count = @{ tool_json('list', '--repo', $repo)->{backups} };
+	my $newest = latest_manifest();
+	my $manifest = read_bytes($newest);
+	# As it was made before it was refused.
+	reseal($newest, sub { $_[0] =~ s/"timeline":2/"timeline":1/r =~ s{"lsn":"[^"]*"}{"lsn":"0/1000000"}r });
+	($code, undef, $err) = tool(@expire);
+	like($err, qr/is of timeline 2, and backup .*of timeline 1\nHINT: .*--same-server/, 'expire says what keeps it from removing');
+	like($err, qr/a backup is of a later timeline than the newest, so nothing is removed/, 'and that it does');
+	is(scalar @{ tool_json('list', '--repo', $repo)->{backups} }, $count, 'and removes nothing');
+	write_bytes($newest, $manifest);
+
 	tool_ok([ @backup, '--same-server' ], 'until a person confirms it');
+	$newest = latest_manifest();
+	like(read_bytes($newest), qr/"history":2/, 'which begins another history');
+	rename($newest, "$scratch/newest.json") or die;
+	write_bytes($newest, 'damaged');
+	($code, undef, $err) = tool(@backup);
+	is($code, 1, 'where the latest backup is damaged, those before it tell');
+	unlink $newest;
+	rename("$scratch/newest.json", $newest) or die;
 	tool_ok(\@backup, 'and again');
-	tool_ok([ 'expire', '--repo', $repo, '--keep-daily=1', '--keep-minimum=1', @none ], 'expire');
+	($code, undef, $err) = tool(@expire);
+	is("$code $err", '0 ', 'expire is content');
 	is(scalar @{ tool_json('list', '--repo', $repo)->{backups} }, 1, 'what was before the confirmation keeps no backup from being removed');
 	query('crm', 'DROP TABLE more; DROP TABLE much');
 	$copy->stop('immediate');

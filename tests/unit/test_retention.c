@@ -314,18 +314,23 @@ test_clock_set_back(void **state)
 	make_three(1, 25, false);
 	decide(1, 0, 0, 0, 1, now);
 	assert_int_equal(kept(), 3);
-	assert_true(history[0].made_last && history[0].frozen && history[1].frozen);
+	assert_true(history[0].later == LATER_POSITION && history[0].frozen && history[1].frozen);
 	assert_string_equal(history[1].reason, "a backup was made after the newest");
 
 	/* After a failover. */
 	make_three(2, 5, false);
 	decide(1, 0, 0, 0, 1, now);
 	assert_int_equal(kept(), 3);
+	assert_int_equal(history[0].later, LATER_TIMELINE);
+	assert_string_equal(history[1].reason, "a backup is of a later timeline than the newest");
 
 	/* A standby that is behind; but the head of a page of WAL is nothing to be behind of. */
 	make_three(1, 25, true);
 	decide(1, 0, 0, 0, 1, now);
 	assert_int_equal(kept(), 3);
+	assert_int_equal(history[0].later, LATER_THAN_STANDBY);
+	assert_string_equal(history[1].reason,
+						"a backup shows a later state than the newest, of a standby");
 	make_three(1, 20, true);
 	history[2].position.lsn = 8192;
 	history[0].position.lsn = 8192 + 40;
@@ -337,10 +342,10 @@ test_clock_set_back(void **state)
 
 	/* Before a person said that it is the same server, positions were those of another history. */
 	make_three(2, 5, false);
-	history[2].position.since = history[1].named;
+	history[2].position.history = 1;
 	decide(1, 0, 0, 0, 1, now);
 	assert_int_equal(kept(), 1);
-	history[2].position.since = history[0].named;
+	history[0].position.history = 2;
 	decide(1, 0, 0, 0, 1, now);
 	assert_int_equal(kept(), 3);
 
@@ -356,7 +361,7 @@ test_clock_set_back(void **state)
 	history[1].named = now - 600;
 	history[1].position.known = false;
 	decide(1, 0, 0, 0, 1, now);
-	assert_true(history[0].keep && history[0].made_last && !history[0].frozen);
+	assert_true(history[0].keep && history[0].later == LATER_NAME && !history[0].frozen);
 	assert_string_equal(history[0].reason, "made last, by its name");
 	assert_int_equal(kept(), 2);
 

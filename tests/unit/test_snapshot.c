@@ -47,7 +47,7 @@ server_answers(const char *sql, const char *const *params)
 	{
 		if (commits_now)
 			grows_at = 0;
-		return add_row(no_rows(3), "0001-1", "2026-01-02T03:04:05.678Z", "0/1");
+		return add_row(no_rows(5), "0001-1", "2026-01-02T03:04:05.678Z", "0/1", "0000000A", NULL);
 	}
 	if (strstr(sql, "pg_locks") != NULL && has_holder)
 		return add_row(no_rows(5), "s.b", "4711", "psql", "bob", "f");

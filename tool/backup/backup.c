@@ -138,6 +138,21 @@ start_watch(Backup *backup)
 	return backup->watch != NULL;
 }
 
+/* Where in its history the server was when the snapshot was taken.  It may have been promoted. */
+static void
+note_position(ManifestServer *server, const Snapshot *snapshot)
+{
+	free(server->lsn);
+	free(server->replayed_until);
+	server->lsn = xstrdup(snapshot->lsn);
+	server->replayed_until = xstrdup(snapshot->replayed_until);
+	if (snapshot->timeline > 0)
+	{
+		server->timeline = snapshot->timeline;
+		server->in_recovery = false;
+	}
+}
+
 /* Locks, snapshot, and what is read on it before the workers start. */
 static bool
 take_snapshot(Backup *backup)
@@ -157,8 +172,7 @@ take_snapshot(Backup *backup)
 		!database_settings_read(backup->leader, &backup->database_settings, &manifest->database))
 		return false;
 	manifest->snapshot_at = xstrdup(sessions->snapshot.time);
-	free(manifest->server.lsn);
-	manifest->server.lsn = xstrdup(sessions->snapshot.lsn);
+	note_position(&manifest->server, &sessions->snapshot);
 	manifest->totals.large_objects = (uint64_t) backup->nlarge_objects;
 	return start_watch(backup);
 }

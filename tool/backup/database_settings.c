@@ -44,16 +44,21 @@ static const SqlConstant server_query = SQL("SELECT pg_catalog.current_setting('
 											"  ELSE pg_catalog.pg_current_wal_insert_lsn() END,"
 											" pg_catalog.to_char(pg_catalog.timezone('UTC',"
 											"  pg_catalog.pg_postmaster_start_time()),"
-											"  'YYYY-MM-DD\"T\"HH24:MI:SS.MS\"Z\"')");
+											"  'YYYY-MM-DD\"T\"HH24:MI:SS.MS\"Z\"'),"
+											" " SQL_TIMELINE ", " SQL_REPLAYED_UNTIL);
 
 static const SqlConstant identity_query =
 	SQL("SELECT s.system_identifier, c.timeline_id"
 		" FROM pg_catalog.pg_control_system() s, pg_catalog.pg_control_checkpoint() c");
 
-/* The checkpoint of a standby may be of a timeline that it has left. */
+/*
+ * The checkpoint of a standby may be of a timeline that it has left.  What it receives is of the
+ * timeline that it is on if nothing of it is left to be replayed.
+ */
 static const SqlConstant standby_timeline_query =
 	SQL("SELECT greatest(r.min_recovery_end_timeline,"
-		"  (SELECT pg_catalog.max(w.received_tli) FROM pg_catalog.pg_stat_wal_receiver w))"
+		"  (SELECT pg_catalog.max(w.received_tli) FROM pg_catalog.pg_stat_wal_receiver w"
+		"   WHERE pg_catalog.pg_last_wal_receive_lsn() <= pg_catalog.pg_last_wal_replay_lsn()))"
 		" FROM pg_catalog.pg_control_recovery() r");
 
 typedef enum StatementKind
@@ -124,8 +129,14 @@ value_or_null(const PGresult *result, int column)
 	return PQgetisnull(result, 0, column) ? NULL : xstrdup(PQgetvalue(result, 0, column));
 }
 
-static void
-read_standby_timeline(Connection *connection, ManifestServer *server)
+int
+server_timeline(const char *digits)
+{
+	return (int) strtol(digits, NULL, 16);
+}
+
+void
+standby_timeline_read(Connection *connection, ManifestServer *server)
 {
 	PGresult *result = connection_exec(connection, standby_timeline_query);
 	int timeline = PQresultStatus(result) == PGRES_TUPLES_OK
@@ -141,6 +152,7 @@ bool
 server_read(Connection *connection, ManifestServer *server)
 {
 	PGresult *result = connection_query(connection, server_query, 0, NULL);
+	int timeline;
 
 	if (result == NULL)
 		return false;
@@ -150,6 +162,8 @@ server_read(Connection *connection, ManifestServer *server)
 	server->in_recovery = PQgetvalue(result, 0, 2)[0] == 't';
 	server->lsn = value_or_null(result, 3);
 	server->running_since = value_or_null(result, 4);
+	timeline = server_timeline(PQgetvalue(result, 0, 5));
+	server->replayed_until = value_or_null(result, 6);
 	PQclear(result);
 
 	/* A role may be denied these; then they stay unknown. */
@@ -161,7 +175,9 @@ server_read(Connection *connection, ManifestServer *server)
 	}
 	PQclear(result);
 	if (server->in_recovery)
-		read_standby_timeline(connection, server);
+		standby_timeline_read(connection, server);
+	else
+		server->timeline = timeline;
 	return true;
 }
 

@@ -27,6 +27,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "database_settings.h"
 #include "interrupt.h"
 #include "log.h"
 #include "memory.h"
@@ -207,7 +208,8 @@ export_snapshot(Connection *leader, Snapshot *snapshot)
 			" pg_catalog.to_char(pg_catalog.clock_timestamp(), "
 			"'YYYY-MM-DD\"T\"HH24:MI:SS.MS\"Z\"'),"
 			" CASE WHEN pg_catalog.pg_is_in_recovery() THEN pg_catalog.pg_last_wal_replay_lsn()"
-			"  ELSE pg_catalog.pg_current_wal_insert_lsn() END"),
+			"  ELSE pg_catalog.pg_current_wal_insert_lsn() END, " SQL_TIMELINE
+			", " SQL_REPLAYED_UNTIL),
 		0, NULL);
 
 	if (result == NULL)
@@ -215,6 +217,8 @@ export_snapshot(Connection *leader, Snapshot *snapshot)
 	snapshot->name = xstrdup(PQgetvalue(result, 0, 0));
 	snapshot->time = xstrdup(PQgetvalue(result, 0, 1));
 	snapshot->lsn = PQgetisnull(result, 0, 2) ? NULL : xstrdup(PQgetvalue(result, 0, 2));
+	snapshot->timeline = server_timeline(PQgetvalue(result, 0, 3));
+	snapshot->replayed_until = PQgetisnull(result, 0, 4) ? NULL : xstrdup(PQgetvalue(result, 0, 4));
 	PQclear(result);
 	return true;
 }
@@ -354,6 +358,7 @@ snapshot_free(Snapshot *snapshot)
 	free(snapshot->name);
 	free(snapshot->time);
 	free(snapshot->lsn);
+	free(snapshot->replayed_until);
 	memset(snapshot, 0, sizeof(*snapshot));
 }
 

@@ -13,9 +13,11 @@
 
 typedef struct Snapshot
 {
-	char *name; /* for SET TRANSACTION SNAPSHOT */
-	char *time; /* UTC, "2026-11-23T02:00:00.000Z" */
-	char *lsn;  /* WAL position at that time; NULL if unknown */
+	char *name;           /* for SET TRANSACTION SNAPSHOT */
+	char *time;           /* UTC, "2026-11-23T02:00:00.000Z" */
+	char *lsn;            /* WAL position at that time; NULL if unknown */
+	int timeline;         /* 0: the server is a standby */
+	char *replayed_until; /* by a standby: time of the last transaction; else NULL */
 } Snapshot;
 
 /*

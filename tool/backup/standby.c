@@ -19,9 +19,11 @@
 #include <time.h>
 
 #include "backup_warning.h"
+#include "database_settings.h"
 #include "deadline.h"
 #include "interrupt.h"
 #include "memory.h"
+#include "utc_time.h"
 #include "wal_position.h"
 
 /* So long a standby may take to replay what it is sent. */
@@ -30,22 +32,25 @@
 /* A last transaction that is older than this may be a sign. */
 #define OLD_SECONDS 3600
 
+/* Without any WAL for so long: almost a day, so that daily backups tell. */
+#define STANDSTILL_SECONDS (20 * 3600)
+
 #define HINT                                                                                       \
 	"See that the standby follows its primary (primary_conninfo, pg_stat_wal_receiver), or back "  \
 	"up the primary server."
 
 /* Is it paused, is there a receiver, an archive, is more received than replayed; age, time. */
-static const SqlConstant state_query =
-	SQL("SELECT pg_catalog.pg_is_wal_replay_paused(),"
-		" EXISTS (SELECT FROM pg_catalog.pg_stat_wal_receiver),"
-		" EXISTS (SELECT FROM pg_catalog.pg_settings"
-		"  WHERE name = 'restore_command' AND setting <> ''),"
-		" coalesce(pg_catalog.pg_last_wal_receive_lsn() > pg_catalog.pg_last_wal_replay_lsn(),"
-		"  false),"
-		" EXTRACT(epoch FROM pg_catalog.clock_timestamp()"
-		"  - pg_catalog.pg_last_xact_replay_timestamp())::pg_catalog.int8,"
-		" pg_catalog.to_char(pg_catalog.timezone('UTC',"
-		"  pg_catalog.pg_last_xact_replay_timestamp()), 'YYYY-MM-DD HH24:MI:SS')");
+static const SqlConstant state_query = SQL(
+	"SELECT CASE WHEN pg_catalog.pg_is_in_recovery() THEN pg_catalog.pg_is_wal_replay_paused() END,"
+	" EXISTS (SELECT FROM pg_catalog.pg_stat_wal_receiver),"
+	" EXISTS (SELECT FROM pg_catalog.pg_settings"
+	"  WHERE name = 'restore_command' AND setting <> ''),"
+	" coalesce(pg_catalog.pg_last_wal_receive_lsn() > pg_catalog.pg_last_wal_replay_lsn(),"
+	"  false),"
+	" EXTRACT(epoch FROM pg_catalog.clock_timestamp()"
+	"  - pg_catalog.pg_last_xact_replay_timestamp())::pg_catalog.int8,"
+	" pg_catalog.to_char(pg_catalog.timezone('UTC',"
+	"  pg_catalog.pg_last_xact_replay_timestamp()), 'YYYY-MM-DD HH24:MI:SS')");
 
 typedef struct StandbyState
 {
@@ -85,7 +90,23 @@ is_behind(const Manifest *manifest, const Manifest *previous)
 		return false;
 	wal_position_of(&manifest->server, &now);
 	wal_position_of(&previous->server, &then);
-	return wal_position_compare(&now, &then) < 0;
+	now.history = then.history;
+	return wal_position_lacks(&now, &then);
+}
+
+/*
+ * Is it where it was at the latest backup, a day ago?  What it receives may come from a standby
+ * that follows nothing itself.
+ */
+static bool
+stands_still(const Manifest *manifest, const Manifest *previous)
+{
+	double then;
+
+	return previous != NULL && manifest->server.lsn != NULL && previous->server.lsn != NULL &&
+		   strcmp(manifest->server.lsn, previous->server.lsn) == 0 &&
+		   utc_time_parse(previous->snapshot_at, &then) &&
+		   (double) time(NULL) - then > STANDSTILL_SECONDS;
 }
 
 /* The position is read again until it is there, or time is up. */
@@ -107,12 +128,13 @@ catch_up(Connection *connection, Manifest *manifest, const Manifest *previous)
 		free(manifest->server.lsn);
 		manifest->server.lsn = xstrdup(PQgetvalue(result, 0, 0));
 		PQclear(result);
+		standby_timeline_read(connection, &manifest->server);
 	}
 	return !stop_requested();
 }
 
 static void
-warn(Manifest *manifest, const StandbyState *state)
+warn(Manifest *manifest, const Manifest *previous, const StandbyState *state)
 {
 	const char *what = NULL;
 	char *text;
@@ -123,6 +145,8 @@ warn(Manifest *manifest, const StandbyState *state)
 		what = "the standby receives no WAL";
 	else if (state->behind && state->old)
 		what = "the standby is behind the WAL that it has received";
+	else if (stands_still(manifest, previous))
+		what = "the standby has replayed nothing since the latest backup";
 	if (what == NULL)
 		return;
 	text = xasprintf("%s: the backup has the state of its last transaction, %s%s", what,
@@ -145,7 +169,7 @@ standby_check(Connection *connection, Manifest *manifest, const Manifest *previo
 	if (good && state.receives && !state.paused)
 		good = catch_up(connection, manifest, previous);
 	if (good)
-		warn(manifest, &state);
+		warn(manifest, previous, &state);
 	free(state.since);
 	return good;
 }

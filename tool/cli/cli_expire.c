@@ -71,9 +71,36 @@ describe(Expiry *expiry, int position)
 	summary_free(&summary);
 }
 
-/* The last of each database that was made after the newest. */
+/* What is said of a backup that has a later position than the newest one, and what helps. */
 static void
-warn_of_made_last(const Expiry *expiry, int position)
+say_how_later(const RetentionBackup *backup, const RetentionBackup *newest, const char *whose)
+{
+	if (backup->later == LATER_THAN_STANDBY)
+		log_warning_hint("The next backup of the primary, or of a standby that follows it, is the "
+						 "newest; until then, name the backup to restore it. If the server was "
+						 "set back meanwhile, say --same-server with the next backup.",
+						 "%s: backup %s shows a later state than the newest backup, %s, which is "
+						 "of a standby that had not replayed so much",
+						 whose, backup->id, newest->id);
+	else if (backup->later == LATER_TIMELINE)
+		log_warning_hint("If a copy of the server made it, or the server was set back, say "
+						 "--same-server with the next backup. Otherwise the clock of the server "
+						 "was set back: correct it.",
+						 "%s: backup %s is of timeline %lld, and backup %s, whose snapshot time is "
+						 "later, of timeline %lld",
+						 whose, backup->id, backup->position.timeline, newest->id,
+						 newest->position.timeline);
+	else
+		log_warning_hint("The clock of the server was set back, or that of a host was ahead. "
+						 "Correct it; \"nex_backup doctor\" compares the two. If it is the server "
+						 "that was set back, say --same-server with the next backup.",
+						 "%s: backup %s was made after backup %s, whose snapshot time is later",
+						 whose, backup->id, newest->id);
+}
+
+/* The last of each database that has a later position than the newest. */
+static void
+warn_of_later(const Expiry *expiry, int position)
 {
 	const RetentionBackup *backups = expiry->backups;
 	char *whose;
@@ -84,15 +111,12 @@ warn_of_made_last(const Expiry *expiry, int position)
 							backup_same_owner(&expiry->names[newest + 1], &expiry->names[position]);
 		 newest++)
 		;
-	for (i = position + 1; i < newest && !backups[i].made_last; i++)
+	for (i = position + 1; i < newest && backups[i].later == NOT_LATER; i++)
 		;
-	if (!backups[position].made_last || i < newest)
+	if (backups[position].later == NOT_LATER || i < newest)
 		return;
 	whose = backup_owner(&expiry->names[position]);
-	log_warning_hint("The clock of the server was set back, or that of a host was ahead. Correct "
-					 "it; \"nex_backup doctor\" compares the two.",
-					 "%s: backup %s was made after backup %s, whose snapshot time is later", whose,
-					 backups[position].id, backups[newest].id);
+	say_how_later(&backups[position], &backups[newest], whose);
 	free(whose);
 }
 
@@ -107,16 +131,14 @@ warn_of_frozen(const Expiry *expiry)
 		const RetentionBackup *backup = &expiry->backups[i];
 		char *whose;
 
-		warn_of_made_last(expiry, i);
+		warn_of_later(expiry, i);
 		if (!backup->frozen || (last != NULL && backup_same_owner(last, &expiry->names[i])))
 			continue;
 		last = &expiry->names[i];
 		whose = backup_owner(&expiry->names[i]);
-		log_warning_hint(
-			"Check the clocks; when they are right, and the newest backup is the last one, "
-			"expire removes what the rules do not keep. If the server was set back, or one "
-			"of the backups is of a copy of it, make one more with --same-server.",
-			"%s: %s, so nothing is removed", whose, backup->reason);
+		log_warning_hint("When the newest backup is the last one, by the clocks and by its "
+						 "position in the WAL, expire removes what the rules do not keep.",
+						 "%s: %s, so nothing is removed", whose, backup->reason);
 		free(whose);
 	}
 }

@@ -282,6 +282,8 @@ print_head(const BackupSummary *summary, const Manifest *manifest)
 		line("", "system identifier %s, timeline %d%s%s", server->system_identifier,
 			 server->timeline, server->lsn != NULL ? ", LSN " : "",
 			 server->lsn != NULL ? server->lsn : "");
+	if (server->replayed_until != NULL)
+		line("", "last transaction replayed: %s", server->replayed_until);
 	if (globals)
 		print_globals(&manifest->globals);
 	else

@@ -38,6 +38,9 @@
 /* "snapshot_at" is within so many bytes, as this program writes manifests. */
 #define HEAD_BYTES 640
 
+/* Among so many backups before it one is looked for that a standby was behind. */
+#define MOST_OF_STANDBY 4
+
 #define TIME_KEY "\n\"snapshot_at\": \""
 
 /* A backup and the time that it counts as. */
@@ -109,7 +112,8 @@ read_candidate(Repository *repository, Candidate *candidate)
 
 /* ---- two snapshots ---- */
 
-/* Order of two backups of one server and timeline by their positions; 0: not known. */
+/* Order of two backups of one server and timeline, or of two histories of it, by their positions;
+ * 0: not known. */
 static int
 compare_positions(Repository *repository, const BackupName *a, const BackupName *b)
 {
@@ -121,7 +125,8 @@ compare_positions(Repository *repository, const BackupName *a, const BackupName 
 	WalPosition at_y;
 	int result = 0;
 
-	if (x != NULL && y != NULL && x->server.timeline == y->server.timeline)
+	if (x != NULL && y != NULL &&
+		(x->server.timeline == y->server.timeline || x->server.history != y->server.history))
 	{
 		wal_position_of(&x->server, &at_x);
 		wal_position_of(&y->server, &at_y);
@@ -333,6 +338,67 @@ warn_of_passed_over(const Candidate *candidates, int count, const Candidate *lat
 	free(whose);
 }
 
+static bool
+is_of_standby(Repository *repository, const BackupName *name)
+{
+	char *error = NULL;
+	Manifest *manifest = repository_manifest_try(repository, name, &error);
+	bool standby = manifest != NULL && manifest->server.in_recovery;
+
+	manifest_free(manifest);
+	free(error);
+	return standby;
+}
+
+/* The last one with an earlier snapshot than this; NULL if there is none. */
+static const Candidate *
+find_before(const Candidate *candidates, int count, double when)
+{
+	const Candidate *before = NULL;
+	int i;
+
+	for (i = 0; i < count; i++)
+	{
+		if (candidates[i].when < when && !candidates[i].damaged &&
+			(before == NULL || candidates[i].when > before->when))
+			before = &candidates[i];
+	}
+	return before;
+}
+
+/*
+ * The latest snapshot of a standby that did not follow its primary shows an older state than one
+ * before it.  Versions before 0.2.2 made such backups.
+ */
+static void
+warn_of_stale_standby(Repository *repository, const Candidate *candidates, int count,
+					  const Candidate *latest)
+{
+	const Candidate *before = find_before(candidates, count, latest->when);
+	char *whose;
+	char *hint;
+	int i;
+
+	if (before == NULL || latest->name->of_files || !is_of_standby(repository, latest->name))
+		return;
+	for (i = 0; i < MOST_OF_STANDBY && before != NULL;
+		 i++, before = find_before(candidates, count, before->when))
+	{
+		if (compare_positions(repository, before->name, latest->name) <= 0)
+			continue;
+		whose = subject(latest->name);
+		hint = xasprintf("Its WAL position shows that %s has the later state; name it to use it.",
+						 before->name->id);
+		log_warning_hint(hint,
+						 "of %s, backup %s has the latest snapshot, but is of a standby that had "
+						 "not replayed what backup %s has",
+						 whose, latest->name->id, before->name->id);
+		free(hint);
+		free(whose);
+		return;
+	}
+}
+
 /* Say what is wrong with the clocks, as far as these backups show it. */
 static void
 warn_of_clocks(Repository *repository, const Candidate *candidates, int count,
@@ -353,6 +419,7 @@ warn_of_clocks(Repository *repository, const Candidate *candidates, int count,
 	}
 	if (later != NULL)
 		warn_of_later_id(repository, later, latest->name);
+	warn_of_stale_standby(repository, candidates, count, latest);
 	warn_of_passed_over(candidates, count, latest);
 	warn_of_future(latest);
 }

@@ -128,7 +128,7 @@ manifest_free(Manifest *manifest)
 	free(manifest->server.system_identifier);
 	free(manifest->server.lsn);
 	free(manifest->server.running_since);
-	free(manifest->server.same_since);
+	free(manifest->server.replayed_until);
 	for (i = 0; i < manifest->nwarnings; i++)
 		free(manifest->warnings[i]);
 	free(manifest->warnings);

@@ -127,7 +127,8 @@ typedef struct ManifestServer
 	char *lsn;
 	int timeline;
 	bool in_recovery;
-	char *same_since;       /* id of the last backup that was made with --same-server; or NULL */
+	int history;            /* how often --same-server was said until then: positions begin again */
+	char *replayed_until;   /* of a standby, time of the last transaction replayed; or NULL */
 	char *running_since;    /* when the server was started; NULL: not known */
 	char label[LABEL_SIZE]; /* of this server in the repository; "": main */
 } ManifestServer;

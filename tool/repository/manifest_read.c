@@ -207,8 +207,10 @@ read_server(ManifestReader *reader, const json_t *root, ManifestServer *server)
 	server->in_recovery = manifest_get_flag(reader, object, "in_recovery");
 	if (!json_is_null(json_object_get(object, "timeline")))
 		server->timeline = (int) manifest_get_number(reader, object, "timeline", INT32_MAX);
-	if (json_object_get(object, "same_server_since") != NULL)
-		server->same_since = manifest_get_text_or_null(reader, object, "same_server_since");
+	if (json_object_get(object, "history") != NULL)
+		server->history = (int) manifest_get_number(reader, object, "history", INT32_MAX);
+	if (json_object_get(object, "replayed_until") != NULL)
+		server->replayed_until = manifest_get_text_or_null(reader, object, "replayed_until");
 	if (json_object_get(object, "running_since") != NULL)
 		server->running_since = manifest_get_text_or_null(reader, object, "running_since");
 	if (value != NULL && !label_take(json_string_value(value), server->label))

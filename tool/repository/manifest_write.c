@@ -106,8 +106,10 @@ server_json(const ManifestServer *server)
 				  "timeline", server->timeline > 0 ? json_integer(server->timeline) : json_null(),
 				  "lsn", text(server->lsn), "in_recovery", server->in_recovery);
 
-	if (server->same_since != NULL)
-		json_object_set_new(json, "same_server_since", text(server->same_since));
+	if (server->history > 0)
+		json_object_set_new(json, "history", json_integer(server->history));
+	if (server->replayed_until != NULL)
+		json_object_set_new(json, "replayed_until", text(server->replayed_until));
 	if (server->running_since != NULL)
 		json_object_set_new(json, "running_since", text(server->running_since));
 

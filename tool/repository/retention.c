@@ -167,45 +167,44 @@ has_future(time_t now, const RetentionBackup *backups, int count)
 	return false;
 }
 
-/*
- * The order of the two in time by their positions; 0: not known.  Before a person said that the
- * server is the same, as it was set back, say, or had backups of a copy, all was another history.
- */
-static int
-compare_positions(const RetentionBackup *backup, const RetentionBackup *newest)
+/* A backup has a later position than the newest one: what does that mean? */
+static RetentionLater
+later_how(const WalPosition *position, const WalPosition *newest)
 {
-	if (newest->position.since > 0 && backup->named < newest->position.since)
-		return 0;
-	return wal_position_compare(&backup->position, &newest->position);
+	if (position->history != newest->history)
+		return LATER_POSITION;
+	if (newest->standby)
+		return LATER_THAN_STANDBY;
+	return position->timeline != newest->timeline ? LATER_TIMELINE : LATER_POSITION;
 }
 
 /*
- * Which backups were made after the newest one, whatever times they have?  By
- * their positions in the WAL: true if any was.  Where those do not tell, names
- * may: then it is the last one, which is kept.
+ * Which backups were made after the newest one, or show a later state, whatever
+ * times they have?  By their positions in the WAL: how, if any does.  Where those
+ * do not tell, names may: then it is the last one, which is kept.
  */
-static bool
+static RetentionLater
 find_made_later(RetentionBackup *backups, int count)
 {
 	const RetentionBackup *newest = &backups[count - 1];
 	RetentionBackup *last = NULL;
-	bool found = false;
+	RetentionLater found = NOT_LATER;
 	int i;
 
 	for (i = 0; i < count - 1; i++)
 	{
 		RetentionBackup *backup = &backups[i];
-		int order = compare_positions(backup, newest);
+		int order = wal_position_compare(&backup->position, &newest->position);
 
-		backup->made_last = order > 0;
-		found = found || order > 0;
+		if (order > 0)
+			found = backup->later = later_how(&backup->position, &newest->position);
 		if (order == 0 && newest->named != 0 && backup->named > newest->named + NAME_TOLERANCE &&
 			(last == NULL || backup->named > last->named))
 			last = backup;
 	}
 	if (last != NULL)
 	{
-		last->made_last = true;
+		last->later = LATER_NAME;
 		keep(last, "made last, by its name", "");
 	}
 	return found;
@@ -230,6 +229,7 @@ freeze(RetentionBackup *backups, int count, const char *reason)
 static void
 decide_database(const RetentionRules *rules, time_t now, RetentionBackup *backups, int count)
 {
+	RetentionLater later;
 	int rule;
 	int i;
 
@@ -248,7 +248,12 @@ decide_database(const RetentionRules *rules, time_t now, RetentionBackup *backup
 	}
 	if (has_future(now, backups, count))
 		freeze(backups, count, "a backup is dated in the future");
-	if (find_made_later(backups, count))
+	later = find_made_later(backups, count);
+	if (later == LATER_THAN_STANDBY)
+		freeze(backups, count, "a backup shows a later state than the newest, of a standby");
+	else if (later == LATER_TIMELINE)
+		freeze(backups, count, "a backup is of a later timeline than the newest");
+	else if (later == LATER_POSITION)
 		freeze(backups, count, "a backup was made after the newest");
 	for (i = 0; i < count; i++)
 	{
@@ -270,7 +275,7 @@ retention_decide(const RetentionRules *rules, time_t now, RetentionBackup *backu
 		{
 			backups[end].keep = false;
 			backups[end].frozen = false;
-			backups[end].made_last = false;
+			backups[end].later = NOT_LATER;
 			backups[end].reason[0] = '\0';
 			end++;
 		}

@@ -36,6 +36,16 @@ typedef enum RetentionState
 	RETENTION_UNREADABLE /* its manifest cannot be read, which is no damage */
 } RetentionState;
 
+/* Than the newest one, whose time is later. */
+typedef enum RetentionLater
+{
+	NOT_LATER,
+	LATER_POSITION,     /* it was made after it */
+	LATER_THAN_STANDBY, /* the newest is of a standby that had not replayed so much */
+	LATER_TIMELINE,     /* as LATER_POSITION, or it is of a copy that was promoted */
+	LATER_NAME          /* by its name, where positions do not tell */
+} RetentionLater;
+
 typedef struct RetentionBackup
 {
 	/* given */
@@ -48,8 +58,8 @@ typedef struct RetentionBackup
 
 	/* decided */
 	bool keep;
-	bool frozen;      /* kept because a clock was wrong when a backup of its database was made */
-	bool made_last;   /* after the newest one, whose time is later */
+	bool frozen; /* kept because it is not certain which backup of its database is the newest */
+	RetentionLater later;
 	char reason[160]; /* "newest, daily 2026-11-23, weekly 2026-W48" */
 } RetentionBackup;
 
@@ -65,9 +75,9 @@ typedef struct RetentionBackup
  * that failed its verification stands for no bucket: a sound one is kept for
  * it too.  A backup dated more than five minutes after `now` means that a
  * clock was wrong: then nothing of its database is removed.  Nor is it if a
- * backup has a later position in the WAL than the newest one, as the clock of the
- * server was set back then.  Where positions do not tell, the one with the
- * latest name is kept.
+ * backup has a later position in the WAL than the newest one: the clock of the
+ * server was set back then, or the newest one is of a standby that did not follow.
+ * Where positions do not tell, the one with the latest name is kept.
  */
 extern void retention_decide(const RetentionRules *rules, time_t now, RetentionBackup *backups,
 							 int count);

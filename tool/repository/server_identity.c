@@ -416,7 +416,16 @@ refuse_step_back(const Repository *repository, const Manifest *manifest, const M
 		"server. If this server was set back to an earlier state, say --same-server once.";
 	static const char of_standby[] =
 		"Wait until the standby has replayed what its primary has written, or back up the "
-		"primary. If the primary was set back to an earlier state, say --same-server once.";
+		"primary. A standby that is to stay behind can be backed up under a name of its own with "
+		"--server=NAME. If the primary was set back to an earlier state, say --same-server once.";
+	static const char of_timeline[] =
+		"If the standby follows the new primary already, try again in some minutes, or make the "
+		"role a member of pg_read_all_stats: to others the timeline shows only after a checkpoint. "
+		"Otherwise let it follow, or back up the primary.";
+	const ManifestServer *now = &manifest->server;
+	const char *hint = !now->in_recovery                         ? of_copy
+					   : now->timeline < latest->server.timeline ? of_timeline
+																 : of_standby;
 	char *label = manifest_label(latest);
 	char *shown = printable_name(label);
 	char *detail = xasprintf("The server is at %s of timeline %d, and was at %s of timeline %d.",
@@ -424,7 +433,7 @@ refuse_step_back(const Repository *repository, const Manifest *manifest, const M
 							 latest->server.timeline);
 
 	report_error(
-		EXIT_FAILED, detail, manifest->server.in_recovery ? of_standby : of_copy,
+		EXIT_FAILED, detail, hint,
 		"the latest backup in repository \"%s\", %s, is of a later state than that of this "
 		"server",
 		repository->storage->location, shown);
@@ -460,8 +469,7 @@ started_before(const ManifestServer *server, const ManifestServer *latest)
 }
 
 static bool
-compare_histories(const Repository *repository, const Manifest *manifest, const Manifest *latest,
-				  bool same_server)
+compare_histories(const Repository *repository, const Manifest *manifest, const Manifest *latest)
 {
 	WalPosition now;
 	WalPosition then;
@@ -470,8 +478,10 @@ compare_histories(const Repository *repository, const Manifest *manifest, const 
 	wal_position_of(&latest->server, &then);
 	if (!now.known || !then.known || strcmp(now.server, then.server) != 0)
 		return true;
-	if (wal_position_compare(&now, &then) < 0)
-		return same_server || refuse_step_back(repository, manifest, latest);
+	if (wal_position_lacks(&now, &then))
+		return refuse_step_back(repository, manifest, latest);
+	if (now.history != then.history) /* a person has just confirmed it */
+		return true;
 	if (started_before(&manifest->server, &latest->server))
 		warn_of_copy(latest, "this server has been running for longer than the one that was backed "
 							 "up last, so there may be two");
@@ -481,40 +491,84 @@ compare_histories(const Repository *repository, const Manifest *manifest, const 
 }
 
 static bool
-check_history(Repository *repository, const Owner *owner, const Manifest *manifest,
-			  const Manifest *previous, bool same_server)
+is_later(const Manifest *manifest, const Manifest *other)
 {
+	WalPosition a;
+	WalPosition b;
+
+	wal_position_of(&manifest->server, &a);
+	wal_position_of(&other->server, &b);
+	return manifest->server.history > other->server.history || wal_position_compare(&a, &b) > 0;
+}
+
+/*
+ * The manifest of the latest backup; where that is damaged, of the one with the latest position.
+ * NULL if there is none that can be read.
+ */
+static Manifest *
+find_latest(Repository *repository, const Owner *owner)
+{
+	BackupName *names = NULL;
 	Manifest *latest = NULL;
 	char *error = NULL;
 	BackupName name;
-	bool good;
+	int count = 0;
+	int i;
 
-	if (previous == NULL && repository_latest(repository, owner, &name))
+	if (repository_latest(repository, owner, &name))
 		latest = repository_manifest_try(repository, &name, &error);
 	free(error);
-	if (previous == NULL)
-		previous = latest;
-	good = previous == NULL || compare_histories(repository, manifest, previous, same_server);
-	manifest_free(latest);
-	return good;
+	if (latest != NULL || !repository_list_readable(repository, owner, &names, &count))
+		return latest;
+	for (i = 0; i < count; i++)
+	{
+		Manifest *manifest;
+
+		error = NULL;
+		manifest = repository_manifest_try(repository, &names[i], &error);
+		free(error);
+		if (manifest != NULL && (latest == NULL || is_later(manifest, latest)))
+		{
+			manifest_free(latest);
+			latest = manifest;
+		}
+		else
+			manifest_free(manifest);
+	}
+	free(names);
+	return latest;
+}
+
+static bool
+check_with(Repository *repository, const Owner *owner, Manifest *manifest, const Manifest *previous,
+		   const Manifest *latest, bool same_server)
+{
+	const char *identifier = manifest->server.system_identifier;
+
+	if (latest != NULL)
+	{
+		manifest->server.history = latest->server.history;
+		if (same_server && manifest->server.history < INT32_MAX)
+			manifest->server.history++;
+	}
+	if (identifier != NULL)
+		return check_known(repository, owner, identifier, previous, same_server) &&
+			   (latest == NULL || compare_histories(repository, manifest, latest));
+	log_warning_hint("GRANT EXECUTE ON FUNCTION pg_control_system(), pg_control_checkpoint() to "
+					 "the role.",
+					 "the role may not read the system identifier, so it is not known whether this "
+					 "is the server that the earlier backups are of");
+	return true;
 }
 
 bool
 server_identity_check(Repository *repository, const Owner *owner, Manifest *manifest,
 					  const Manifest *previous, bool same_server)
 {
-	const char *identifier = manifest->server.system_identifier;
+	Manifest *found = previous == NULL ? find_latest(repository, owner) : NULL;
+	bool good = check_with(repository, owner, manifest, previous,
+						   previous != NULL ? previous : found, same_server);
 
-	if (same_server)
-		manifest->server.same_since = xstrdup(manifest->id);
-	else if (previous != NULL && previous->server.same_since != NULL)
-		manifest->server.same_since = xstrdup(previous->server.same_since);
-	if (identifier != NULL)
-		return check_known(repository, owner, identifier, previous, same_server) &&
-			   check_history(repository, owner, manifest, previous, same_server);
-	log_warning_hint("GRANT EXECUTE ON FUNCTION pg_control_system(), pg_control_checkpoint() to "
-					 "the role.",
-					 "the role may not read the system identifier, so it is not known whether this "
-					 "is the server that the earlier backups are of");
-	return true;
+	manifest_free(found);
+	return good;
 }

@@ -14,6 +14,10 @@
  * a backup is refused whose position in the WAL is before that of the latest
  * one, and one of a server that was started before the one of the latest
  * backup was, is made with a warning, and so is the first of a new timeline.
+ * A standby is held against the latest backup in the same way: its snapshots are
+ * of now, but its data is that of its position.  Where a person says that it is the
+ * same server all the same, another history begins, and positions of the one before are
+ * no later ones any more (wal_position.h).
  *
  *-------------------------------------------------------------------------
  */
@@ -28,8 +32,8 @@ extern Owner server_identity_enter(const Repository *repository, Manifest *manif
 /*
  * May the server of this manifest, which is being made, make a backup of the owner?  False
  * (reported) if the backups of the label are of another one, and nobody says
- * with `same_server` that it is the same, which is kept in the manifest.  previous: the owner's
- * latest manifest, or NULL.
+ * with `same_server` that it is the same.  Enters into the manifest which history of the server
+ * it belongs to.  previous: the owner's latest manifest, or NULL.
  */
 extern bool server_identity_check(Repository *repository, const Owner *owner, Manifest *manifest,
 								  const Manifest *previous, bool same_server);

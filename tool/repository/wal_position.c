@@ -14,8 +14,6 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "names.h"
-
 #define SMALLEST_PAGE 1024
 #define PAGE_HEAD 40
 
@@ -31,8 +29,7 @@ wal_position_of(const ManifestServer *server, WalPosition *position)
 		return;
 	position->known = true;
 	position->standby = server->in_recovery;
-	if (server->same_since != NULL)
-		position->since = backup_id_time(server->same_since);
+	position->history = server->history;
 	position->timeline = server->timeline;
 	position->lsn = (uint64_t) high << 32 | low;
 	snprintf(position->server, sizeof(position->server), "%s", server->system_identifier);
@@ -49,19 +46,40 @@ only_page_head(uint64_t replayed, uint64_t written)
 	return replayed % SMALLEST_PAGE == 0 && written > replayed && written - replayed <= PAGE_HEAD;
 }
 
+static int
+compare_lsn(const WalPosition *a, const WalPosition *b)
+{
+	if ((a->standby && only_page_head(a->lsn, b->lsn)) ||
+		(b->standby && only_page_head(b->lsn, a->lsn)))
+		return 0;
+	return a->lsn < b->lsn ? -1 : a->lsn > b->lsn;
+}
+
+static bool
+can_compare(const WalPosition *a, const WalPosition *b)
+{
+	return a->known && b->known && strcmp(a->server, b->server) == 0;
+}
+
 int
 wal_position_compare(const WalPosition *a, const WalPosition *b)
 {
-	if (!a->known || !b->known || strcmp(a->server, b->server) != 0)
+	if (!can_compare(a, b))
 		return 0;
+	if (a->history != b->history)
+		return a->history < b->history ? -1 : 1;
 	if (a->timeline != b->timeline)
 	{
 		if (a->timeline <= 0 || b->timeline <= 0)
 			return 0;
 		return a->timeline < b->timeline ? -1 : 1;
 	}
-	if ((a->standby && only_page_head(a->lsn, b->lsn)) ||
-		(b->standby && only_page_head(b->lsn, a->lsn)))
-		return 0;
-	return a->lsn < b->lsn ? -1 : a->lsn > b->lsn;
+	return compare_lsn(a, b);
+}
+
+bool
+wal_position_lacks(const WalPosition *now, const WalPosition *then)
+{
+	return wal_position_compare(now, then) < 0 ||
+		   (can_compare(now, then) && now->history == then->history && compare_lsn(now, then) < 0);
 }
