@@ -351,6 +351,29 @@ SQL
 	is(query('holes_2', $content), query('holes', $content), 'to the same pages');
 	is(query('holes_2', 'SELECT count(*) FROM pg_largeobject_metadata'), 7, 'the one without any, too');
 };
+subtest 'grants on a large object, which the array has in an order in which nobody could give them' => sub {
+	create_database('given');
+	query('postgres', "CREATE ROLE given_$_ LOGIN") for qw(eve bob dan carol);
+	for (
+		[ eve => 'SELECT lo_create(4731); GRANT SELECT ON LARGE OBJECT 4731 TO given_bob WITH GRANT OPTION' ],
+		[ bob => 'GRANT SELECT ON LARGE OBJECT 4731 TO given_dan' ],
+		[ eve => 'GRANT SELECT ON LARGE OBJECT 4731 TO given_carol WITH GRANT OPTION' ],
+		[ carol => 'GRANT SELECT ON LARGE OBJECT 4731 TO given_bob WITH GRANT OPTION' ],
+		[ eve => 'REVOKE ALL ON LARGE OBJECT 4731 FROM given_bob' ])
+	{
+		local $ENV{PGUSER} = "given_$_->[0]";
+		query('given', $_->[1]);
+	}
+	my $acl = 'SELECT string_agg(a::text, chr(44) ORDER BY a::text) FROM pg_largeobject_metadata, unnest(lomacl) a';
+	tool_ok([ 'backup', '--repo', $repo, '-d', 'given' ], 'backup');
+	tool_ok([ 'restore', '--repo', $repo, 'given', '--to', 'given_2' ], 'restore');
+	is(query('given_2', $acl), query('given', $acl), 'the same grants');
+	like(query('given', $acl), qr{given_bob=r\*/given_carol,given_carol=r\*/given_eve,given_dan=r/given_bob}, 'such as there may be');
+	query('given_2', 'SELECT lo_unlink(4731)');
+	query('postgres', 'DROP ROLE given_dan') if query('given', q[SELECT lo_unlink(4731)]) == 1;
+	like(tool_fails([ 'restore', '--repo', $repo, 'given', '--to', 'given_3' ], 1, qr/role "given_dan" does not exist|lacks role/, 'a role is not there'),
+		qr/HINT: /, 'with a hint');
+};
 subtest 'materialized views are filled under the settings of their database' => sub {
 	create_database('local_time');
 	query('postgres', q(ALTER DATABASE local_time SET timezone = 'Asia/Kathmandu'; ALTER DATABASE local_time SET "DateStyle" = 'German, DMY';

@@ -51,14 +51,26 @@ typedef enum StatementKind
 /*
  * Each row is one statement of one object: its OID, the kind, and up to four
  * texts as they are, without quotes.  A grant by somebody else than the owner
- * is made in that role's name, or it would become the owner's.  The array's
- * own order has each grant behind the one that allows it.  unrestorable.c warns
+ * is made in that role's name, or it would become the owner's.  Each
+ * grant is behind one that allows it: who grants what others granted comes
+ * after them, which is not always so in the array.  unrestorable.c warns
  * of the comments and labels that are left out.
  */
 static const SqlConstant describe_head =
-	SQL("WITH me AS (SELECT m.* FROM pg_catalog.pg_largeobject_metadata m WHERE m.oid = ANY (");
+	SQL("WITH RECURSIVE me AS (SELECT m.* FROM pg_catalog.pg_largeobject_metadata m WHERE m.oid = "
+		"ANY (");
 static const SqlConstant describe_tail =
-	SQL("))"
+	SQL(")),"
+		" acl AS (SELECT me.oid, me.lomowner, a.grantor, a.grantee, a.privilege_type,"
+		"  a.is_grantable, a.place FROM me, LATERAL pg_catalog.aclexplode(me.lomacl)"
+		"   WITH ORDINALITY a (grantor, grantee, privilege_type, is_grantable, place)),"
+		" r AS (SELECT oid, place, grantee, privilege_type, is_grantable, 0 AS depth FROM acl"
+		"   WHERE grantor = lomowner"
+		"  UNION SELECT b.oid, b.place, b.grantee, b.privilege_type, b.is_grantable, r.depth + 1"
+		"   FROM r JOIN acl b ON b.oid = r.oid AND b.grantor = r.grantee"
+		"    AND b.privilege_type = r.privilege_type"
+		"   WHERE r.is_grantable AND b.grantor <> b.lomowner AND r.depth < 1000),"
+		" depths AS (SELECT oid, place, pg_catalog.min(depth) AS depth FROM r GROUP BY oid, place)"
 		" SELECT oid, kind, one, two, three, four FROM ("
 		"  SELECT oid, 0 AS kind, 0 AS place,"
 		"   pg_catalog.pg_get_userbyid(lomowner)::pg_catalog.text AS one,"
@@ -68,12 +80,11 @@ static const SqlConstant describe_tail =
 		"  SELECT oid, 1, 0, pg_catalog.pg_get_userbyid(lomowner), NULL, NULL, NULL FROM me"
 		"   WHERE lomacl IS NOT NULL"
 		"  UNION ALL"
-		"  SELECT me.oid, 2, a.place,"
+		"  SELECT a.oid, 2, coalesce(d.depth, 1000)::pg_catalog.int8 * 1000000 + a.place,"
 		"   CASE WHEN a.grantee <> 0 THEN pg_catalog.pg_get_userbyid(a.grantee) END,"
 		"   a.privilege_type, a.is_grantable::pg_catalog.text,"
-		"   CASE WHEN a.grantor <> me.lomowner THEN pg_catalog.pg_get_userbyid(a.grantor) END"
-		"   FROM me, LATERAL pg_catalog.aclexplode(me.lomacl) WITH ORDINALITY"
-		"    a (grantor, grantee, privilege_type, is_grantable, place)"
+		"   CASE WHEN a.grantor <> a.lomowner THEN pg_catalog.pg_get_userbyid(a.grantor) END"
+		"   FROM acl a LEFT JOIN depths d ON d.oid = a.oid AND d.place = a.place"
 		"  UNION ALL"
 		"  SELECT me.oid, 3, 0, d.description, NULL, NULL, NULL"
 		"   FROM me, pg_catalog.pg_description d"

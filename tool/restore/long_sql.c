@@ -62,13 +62,37 @@ shown(const char *sql)
 	return text;
 }
 
+/* What is refused is no reason to go without all the rest. */
+static bool
+run_message(Connection *connection, const char *sql)
+{
+	PGresult *result = connection_exec(connection, sql);
+	ExecStatusType status = PQresultStatus(result);
+	const char *state = PQresultErrorField(result, PG_DIAG_SQLSTATE);
+	bool good =
+		status == PGRES_COMMAND_OK || status == PGRES_TUPLES_OK || status == PGRES_EMPTY_QUERY;
+
+	if (!good)
+	{
+		char *start = shown(sql);
+		char *what = xasprintf("could not run \"%s\"", start);
+
+		connection_report_hint(connection, result, what,
+							   object_errors_is_fatal(connection, state) ? NULL : SKIP_HINT);
+		free(what);
+		free(start);
+	}
+	PQclear(result);
+	return good;
+}
+
 bool
 long_sql_run(Connection *connection, const char *sql)
 {
 	bool good = true;
 
 	if (strlen(sql) <= LONGEST_MESSAGE)
-		return connection_command(connection, sql);
+		return run_message(connection, sql);
 	while (good && *sql != '\0')
 	{
 		const char *end = long_sql_end(sql, LONGEST_MESSAGE);
@@ -83,7 +107,7 @@ long_sql_run(Connection *connection, const char *sql)
 			free(said);
 		}
 		else
-			good = connection_command(connection, message);
+			good = run_message(connection, message);
 		free(start);
 		free(message);
 		sql = end;
