@@ -1,5 +1,6 @@
-# What a role has left in a live database from the time when it could do more, or was the owner: event triggers.
-# A part of a backup, and an append, run none of it with the rights of the session.
+# What a role has left in a live database from the time when it could do more, or was the owner: event triggers,
+# triggers, constraints of tables, domains and views that were taken over.  A part of a backup, and an append,
+# run none of it with the rights of the session.
 use strict;
 use warnings;
 
@@ -167,5 +168,80 @@ drop_all();
 ($code, $out, $err) = tool('restore', '--repo', $repo, 'events', '--to', 'events', '--yes', '-U', 'dba', '--no-owner', '--schema-only', '--table', 'joe.t');
 is($code, 0, 'a part restored by the owner of the function') or diag($err);
 is_refused('a part restored by a superuser', qr/belongs to "dba".*$hint/s, '--table', 'joe.t', '--as', 'app.t');
+
+# ------------------------------------------------------------------------- former owners
+
+# Functions of PostgreSQL that run what they are given, where a superuser's table has them from others.
+prepare('former', <<'SQL');
+GRANT ALL ON SCHEMA app TO joe;
+SET ROLE joe;
+CREATE FUNCTION joe.run(place text) RETURNS text LANGUAGE sql AS $$ SELECT format('SELECT joe.boom(%L)', place) $$;
+CREATE VIEW joe.view AS SELECT joe.boom('a view');
+CREATE TABLE app.taken (id integer PRIMARY KEY, CHECK (query_to_xml('SELECT joe.boom(''taken'')', true, false, '') IS NOT NULL));
+CREATE TABLE app.stable (id integer PRIMARY KEY, CHECK (table_to_xml('joe.view', true, false, '') IS NOT NULL));
+CREATE DOMAIN app.d AS integer CHECK (query_to_xml('SELECT joe.boom(''a domain'')', true, false, '') IS NOT NULL);
+CREATE TABLE app.of_domain (id app.d);
+CREATE TABLE app.late (id integer, v text);
+ALTER TABLE app.late ADD CHECK ((ROW(id, v)::app.late) IS NOT NULL
+	AND query_to_xml('SELECT joe.boom(''late'')', true, false, '') IS NOT NULL);
+CREATE MATERIALIZED VIEW app.seen AS SELECT query_to_xml('SELECT joe.boom(''seen'')', true, false, '')::text;
+CREATE TABLE app.root (id integer) PARTITION BY LIST (id);
+CREATE TABLE app.leaf PARTITION OF app.root (CHECK (query_to_xml('SELECT joe.boom(''leaf'')', true, false, '') IS NOT NULL)) FOR VALUES IN (1);
+RESET ROLE;
+REVOKE ALL ON SCHEMA app FROM joe;
+GRANT USAGE ON SCHEMA app TO joe;
+INSERT INTO app.taken VALUES (1);
+INSERT INTO app.stable VALUES (1);
+INSERT INTO app.of_domain VALUES (1);
+INSERT INTO app.late VALUES (1, 'a');
+INSERT INTO app.root VALUES (1);
+ALTER TABLE app.taken OWNER TO postgres;
+ALTER TABLE app.stable OWNER TO postgres;
+ALTER TABLE app.of_domain OWNER TO postgres;
+ALTER DOMAIN app.d OWNER TO postgres;
+ALTER TABLE app.late OWNER TO postgres;
+ALTER MATERIALIZED VIEW app.seen OWNER TO postgres;
+ALTER TABLE app.root OWNER TO postgres;
+ALTER TABLE app.leaf OWNER TO postgres;
+CREATE TABLE app.s (id integer PRIMARY KEY, v text);
+INSERT INTO app.s VALUES (1, 'a');
+GRANT TRIGGER ON app.s TO joe;
+SET ROLE joe;
+CREATE TRIGGER zz BEFORE INSERT ON app.s FOR EACH ROW WHEN (query_to_xml('SELECT joe.boom(''when'')', true, false, '') IS NULL)
+	EXECUTE FUNCTION suppress_redundant_updates_trigger();
+RESET ROLE;
+REVOKE TRIGGER ON app.s FROM joe;
+CREATE DOMAIN app.mail AS text CHECK (value ~ '@' AND length(value) < 100);
+CREATE TABLE app.usual (id serial PRIMARY KEY, m app.mail, t timestamptz DEFAULT clock_timestamp() CHECK (t <= clock_timestamp() AND t < now() + '1 day'
+	AND to_char(t, 'YYYY') > '2000'), u uuid DEFAULT gen_random_uuid() CHECK (u <> gen_random_uuid()), w text CHECK (w <> current_user));
+INSERT INTO app.usual (m) VALUES ('a@b');
+CREATE TRIGGER touched BEFORE UPDATE ON app.usual FOR EACH ROW WHEN (NEW.t > now() - interval '1 day' AND random() < 2)
+	EXECUTE FUNCTION suppress_redundant_updates_trigger();
+CREATE MATERIALIZED VIEW app.sizes AS SELECT relname, pg_total_relation_size(oid), clock_timestamp() FROM pg_class WHERE relname = 'usual';
+SQL
+
+my $given = qr/calls function \w+_to_xml\(\).*HINT.*--rows-as=session/s;
+
+for my $table ('taken', 'stable', 'of_domain', 'root')
+{
+	query('former', "TRUNCATE app.$table");
+	is_refused("rows of a table that was taken over ($table)", $given, '--append', '--table', "app.$table");
+	query('former', "DROP TABLE app.$table");
+	is_refused("a table that was taken over ($table)", $given, '--table', "app.$table", $table eq 'root' ? ('--table', 'app.leaf') : ());
+}
+query('former', 'TRUNCATE app.s');
+is_refused('rows of a table with a trigger of others', $given, '--append', '--table', 'app.s');
+is_refused('the same, where keys are looked for', $given, '--append', '--on-conflict=skip', '--table', 'app.s');
+query('former', 'DROP TABLE app.late; DROP MATERIALIZED VIEW app.seen');
+is_refused('a constraint that comes after the rows', $given, '--table', 'app.late');
+is_refused('a materialized view', $given, '--table', 'app.seen');
+query('former', 'DROP TRIGGER zz ON app.s');
+is_restored('rows without the trigger', '--append', '--table', 'app.s');
+query('former', 'TRUNCATE app.usual');
+is_restored('rows of a table as they are', '--append', '--table', 'app.usual');
+query('former', 'DROP TABLE app.usual; DROP MATERIALIZED VIEW app.sizes');
+is_restored('such a table', '--table', 'app.usual');
+is(query('former', 'SELECT count(*) FROM app.usual'), 1, 'with its row');
+is_restored('a materialized view that tells something', '--table', 'app.sizes');
 
 done_testing();

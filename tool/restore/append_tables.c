@@ -15,6 +15,7 @@
 #include <string.h>
 
 #include "authors.h"
+#include "given_code.h"
 #include "live_owners.h"
 #include "log.h"
 #include "memory.h"
@@ -291,7 +292,8 @@ append_tables_decide(const RestorePlan *plan, Connection *connection, AppendTabl
 	return check_no_partition(connection, table) &&
 		   row_rights_decide(plan->settings, connection, &plan->manifest->tables[table->source],
 							 table->target, table->oid, table->counted, &table->rights) &&
-		   check_parents(plan, connection, table);
+		   check_parents(plan, connection, table) &&
+		   given_code_check_rows(connection, table->target, &table->rights);
 }
 
 /* Does anything of the table, or of its partitions, wait for the end? */

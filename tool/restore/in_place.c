@@ -20,6 +20,7 @@
 #include "client_program.h"
 #include "default_grants.h"
 #include "extension_rows.h"
+#include "given_code.h"
 #include "interrupt.h"
 #include "late_checks.h"
 #include "live_code.h"
@@ -271,6 +272,7 @@ load_table(RestorePlan *plan, RowCopy *copy, int32_t table, const char *command)
 	if (!plan->in_place || (row_rights_decide(plan->settings, copy->connection, source, copy->shown,
 											  0, false, &rights) &&
 							authors_check_rows(plan, copy->connection, entry, &rights) &&
+							given_code_check_rows(copy->connection, copy->shown, &rights) &&
 							(!rights.as_owner || entry == NULL ||
 							 live_names_check_bound(plan, copy->connection, entry, copy->shown))))
 		status = rights.as_owner ? owner_rows_add(copy, &rights, table, false, &added, &present)
@@ -424,7 +426,7 @@ in_place_run(RestorePlan *plan, Connection *connection)
 		   (!plan->in_place ||
 			(table_turns_check(plan) && live_code_check(plan, connection) &&
 			 late_checks_check(plan, connection) && authors_check(plan, connection) &&
-			 planned_steps_check(plan, connection, &map))) &&
+			 given_code_check(plan, connection) && planned_steps_check(plan, connection, &map))) &&
 		   fill(plan, connection, &map) &&
 		   (!plan->in_place || bound_objects_check(plan, connection)) &&
 		   restored_objects_unpopulated(plan, connection) && !stop_requested() &&
