@@ -1,6 +1,6 @@
 # What a role has left in a live database from the time when it could do more, or was the owner: event triggers,
-# triggers, constraints of tables, domains and views that were taken over.  A part of a backup, and an append,
-# run none of it with the rights of the session.
+# triggers, constraints of tables, domains and views that were taken over, extensions that others require.  A
+# part of a backup, and an append, run none of it with the rights of the session.
 use strict;
 use warnings;
 
@@ -243,5 +243,22 @@ query('former', 'DROP TABLE app.usual; DROP MATERIALIZED VIEW app.sizes');
 is_restored('such a table', '--table', 'app.usual');
 is(query('former', 'SELECT count(*) FROM app.usual'), 1, 'with its row');
 is_restored('a materialized view that tells something', '--table', 'app.sizes');
+
+# ------------------------------------------------------------------------- required extensions
+
+# The script of an extension also looks for names in the schemas of those that it requires.
+prepare('required', <<'SQL');
+GRANT CREATE ON DATABASE required TO joe;
+SET ROLE joe;
+CREATE EXTENSION cube SCHEMA joe;
+RESET ROLE;
+CREATE EXTENSION earthdistance SCHEMA app;
+CREATE TABLE app.places (p app.earth);
+SQL
+query('required', 'DROP TABLE app.places; DROP EXTENSION earthdistance');
+is_refused('an extension that requires one in a schema of joe\'s',
+	qr/EXTENSION earthdistance.*"joe" can create objects in schema "joe".*HINT.*CREATE EXTENSION/s, '--table', 'app.places');
+query('required', 'ALTER SCHEMA joe OWNER TO postgres');
+is_restored('the same in a schema that is closed', '--table', 'app.places');
 
 done_testing();
