@@ -6,7 +6,8 @@
  *
  * SIGTERM only sets a flag.  With die() the next SQL call would end the
  * process, and an executor that is told to stop has a child to stop and a run
- * to close first.  What could make it wait meanwhile is bounded by lock_timeout.
+ * to close first.  What could make it wait meanwhile is bounded by lock_timeout,
+ * and commits do not wait for a standby.
  *
  *-------------------------------------------------------------------------
  */
@@ -91,6 +92,10 @@ pin_settings(void)
 
 	for (i = 0; i < lengthof(pinned); i++)
 		SetConfigOption(pinned[i][0], pinned[i][1], PGC_SUSET, PGC_S_OVERRIDE);
+	/* No setting bounds the wait for a standby, and not even a shutdown ends it. */
+	SetConfigOption("synchronous_commit",
+					synchronous_commit == SYNCHRONOUS_COMMIT_OFF ? "off" : "local", PGC_SUSET,
+					PGC_S_OVERRIDE);
 	if (GetConfigOption("transaction_timeout", true, false) != NULL)
 		SetConfigOption("transaction_timeout", "0", PGC_SUSET, PGC_S_OVERRIDE);
 }
@@ -184,10 +189,13 @@ worker_session_start(const char *database, Oid database_oid)
 	/* Locks are waited for already on the way into the database. */
 	SetConfigOption("lock_timeout", "20s", PGC_SUSET, PGC_S_OVERRIDE);
 	lock_guard_begin();
+	/* There is nothing to bring to an end yet. */
+	pqsignal(SIGTERM, die);
 	if (database != NULL)
 		BackgroundWorkerInitializeConnection(database, NULL, 0);
 	else
 		BackgroundWorkerInitializeConnectionByOid(database_oid, InvalidOid, 0);
+	pqsignal(SIGTERM, handle_stop);
 	pin_settings();
 	lock_guard_begin();
 	forget_settings();

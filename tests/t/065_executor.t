@@ -139,4 +139,14 @@ ok(!eval { query('postgres', "SELECT nex_backup_run('minutely')"); 1 }, 'not eve
 is(query('postgres', 'SELECT nex_backup_resume_jobs() > 0'), 't', 'until it is told to');
 like(query('postgres', "SELECT state FROM nex_backup_run('postgres', repository => '/x', type => 'ok')"), qr/succeeded/, 'then it does');
 
+# A standby that commits should wait for does not come: the queue does without, and so the server can stop.
+set_options(synchronous_standby_names => 'gone');
+like(query('postgres', "SET synchronous_commit = local; SET statement_timeout = '60s'; SELECT state FROM nex_backup_run('postgres', repository => '/x', type => 'ok')"),
+	qr/succeeded/, 'without the synchronous standby, a run');
+query('postgres', "SET synchronous_commit = local; UPDATE nex_backup.jobs SET next_run = nex_backup.now() WHERE name = 'minutely'; SELECT nex_backup.wake()");
+is(query('postgres', "SELECT count(*) FROM pg_stat_activity WHERE wait_event = 'SyncRep'"), 0, '... and nobody waits for it');
+my $stopping = time;
+$copy->stop('fast');
+cmp_ok(time - $stopping, '<', 60, '... and the server stops');
+
 done_testing();
