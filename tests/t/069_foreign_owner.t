@@ -197,6 +197,23 @@ set_options('nex_backup.executor' => undef, 'nex_backup.database' => 'other');
 my $log = $node->logfile;
 ok(wait_until(sub { read_bytes($log) =~ /nothing of extension "nex_backup" is run, as extension nex_backup belongs to role bob/ }), '... the leader says so');
 is(query('postgres', "SELECT rolsuper FROM pg_roles WHERE rolname = 'bob'"), 'f', 'nor as the leader');
+
+# The status, too, is asked for only where it is the extension's.
+my $status_of = sub { "CREATE OR REPLACE FUNCTION nex_backup_status(OUT name text, OUT status text, OUT detail text) RETURNS SETOF record LANGUAGE plpgsql AS \$\$ BEGIN"
+	  . " IF current_user <> '$_[0]' THEN ALTER ROLE $_[0] SUPERUSER; END IF; RETURN QUERY SELECT 'scheduler', 'ok', 'running'; END \$\$" };
+query('other', 'GRANT CREATE ON SCHEMA public TO bob; SET SESSION AUTHORIZATION bob;' . $status_of->('bob'));
+($code, my $report) = tool('doctor', "--repo=$repo", '-d', 'shop');
+like($report, qr/critical +extension +extension nex_backup belongs to role bob, which is not a superuser, so nothing of it is called/, 'doctor says whose extension it is');
+create_database('owned');
+query('owned', 'GRANT CREATE ON SCHEMA public TO bob; CREATE EXTENSION nex_backup; ALTER FUNCTION nex_backup_status() OWNER TO bob; SET SESSION AUTHORIZATION bob;' . $status_of->('bob'));
+set_options('nex_backup.database' => 'owned');
+($code, $report) = tool('doctor', "--repo=$repo", '-d', 'shop');
+like($report, qr/critical +extension +function nex_backup_status belongs to role bob, which is not a superuser, so nothing of it is called/, '... or that function of it');
+query('owned', 'DROP EXTENSION nex_backup; ALTER DATABASE owned OWNER TO own; CREATE EXTENSION nex_backup');
+($code, $report) = tool('doctor', "--repo=$repo", '-d', 'shop');
+like($report, qr/ scheduler +/, '... and asks for the status in a database of somebody else');
+unlike($report, qr/not looked at/, '... too');
+is(query('postgres', "SELECT count(*) FROM pg_roles WHERE rolsuper AND rolname <> 'postgres' AND rolname <> 'dba'"), '0', 'nothing of bob has run');
 set_options('nex_backup.database' => undef);
 
 done_testing;

@@ -13,6 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "catalogue_hold.h"
 #include "connection.h"
 #include "doctor.h"
 #include "memory.h"
@@ -23,6 +24,21 @@
 #define SQLSTATE_INSUFFICIENT_PRIVILEGE "42501"
 
 #define NOTIFICATIONS "notifications"
+
+/* That the status could not be asked for; a role that may not is none the worse for it. */
+static void
+say_failure(Doctor *doctor, Connection *connection, const PGresult *result)
+{
+	const char *state = PQresultErrorField(result, PG_DIAG_SQLSTATE);
+	char *message = xstrdup(connection_message(connection));
+
+	message[strcspn(message, "\n")] = '\0';
+	doctor_say(doctor,
+			   state != NULL && strcmp(state, SQLSTATE_INSUFFICIENT_PRIVILEGE) == 0 ? CHECK_OK
+																					: CHECK_WARNING,
+			   "scheduler", NULL, "not looked at: %s", message);
+	free(message);
+}
 
 /* Say one row of the status. */
 static void
@@ -54,33 +70,172 @@ say_row(Doctor *doctor, const char *name, const char *status, const char *detail
 	free(safe_name);
 }
 
-/*
- * The schema of the extension's own status function in this database; NULL if
- * there is none.  Somebody else's function of this name is not called.  Caller frees.
- */
-static char *
-schema_of_status(Connection *connection)
-{
-	PGresult *result = connection_ask(
-		connection,
-		SQL("SELECT n.nspname FROM pg_catalog.pg_proc p"
-			" JOIN pg_catalog.pg_namespace n ON n.oid OPERATOR(pg_catalog.=) p.pronamespace"
-			" JOIN pg_catalog.pg_depend d ON d.objid OPERATOR(pg_catalog.=) p.oid"
-			"  AND d.classid OPERATOR(pg_catalog.=) 'pg_catalog.pg_proc'::pg_catalog.regclass"
-			"  AND d.refclassid OPERATOR(pg_catalog.=)"
-			"      'pg_catalog.pg_extension'::pg_catalog.regclass"
-			"  AND d.deptype OPERATOR(pg_catalog.=) 'e'"
-			" JOIN pg_catalog.pg_extension e ON e.oid OPERATOR(pg_catalog.=) d.refobjid"
-			" WHERE e.extname OPERATOR(pg_catalog.=) 'nex_backup'"
-			"  AND p.proname OPERATOR(pg_catalog.=) 'nex_backup_status'"
-			"  AND p.pronargs OPERATOR(pg_catalog.=) 0"),
-		0, NULL);
-	char *schema = NULL;
+/* Whether a role is a superuser, or the one that asks, whose own code it is then. */
+#define TRUSTED(owner)                                                                             \
+	"EXISTS (SELECT FROM pg_catalog.pg_roles r WHERE r.oid OPERATOR(pg_catalog.=) " owner          \
+	" AND (r.rolsuper OR r.rolname OPERATOR(pg_catalog.=) SESSION_USER))"
 
+/* Where the status function is, and whose. */
+typedef struct StatusFunction
+{
+	char *schema;      /* NULL: there is none */
+	char *owner;       /* who is not trusted; NULL: the owner is */
+	bool schema_stays; /* whoever could rename the schema is trusted */
+} StatusFunction;
+
+static void
+status_function_free(StatusFunction *function)
+{
+	free(function->schema);
+	free(function->owner);
+	memset(function, 0, sizeof(*function));
+}
+
+/* The extension's own status function in this database; another one of this name is not called. */
+static void
+find_status(Connection *connection, StatusFunction *function)
+{
+	PGresult *result =
+		connection_ask(connection,
+					   SQL("SELECT n.nspname, CASE WHEN NOT " TRUSTED(
+						   "p.proowner") " THEN"
+										 "  pg_catalog.pg_get_userbyid(p.proowner) "
+										 "END, " TRUSTED("n.nspowner") " AND " TRUSTED(
+											 "b.datdba") " OR "
+														 "pg_catalog.pg_get_userbyid(n."
+														 "nspowner)"
+														 " OPERATOR(pg_catalog.=) "
+														 "'pg_database_owner' AND " TRUSTED(
+															 "b.datdba") " FROM "
+																		 "pg_catalog.pg_proc p"
+																		 " JOIN "
+																		 "pg_catalog.pg_"
+																		 "namespace n ON n.oid "
+																		 "OPERATOR(pg_catalog.="
+																		 ") p.pronamespace"
+																		 " JOIN "
+																		 "pg_catalog.pg_depend "
+																		 "d ON d.objid "
+																		 "OPERATOR(pg_catalog.="
+																		 ") p.oid"
+																		 "  AND d.classid "
+																		 "OPERATOR(pg_catalog.="
+																		 ") "
+																		 "'pg_catalog.pg_proc':"
+																		 ":pg_catalog.regclass"
+																		 "  AND d.refclassid "
+																		 "OPERATOR(pg_catalog.="
+																		 ")"
+																		 "      "
+																		 "'pg_catalog.pg_"
+																		 "extension'::pg_"
+																		 "catalog.regclass"
+																		 "  AND d.deptype "
+																		 "OPERATOR(pg_catalog.="
+																		 ") 'e'"
+																		 " JOIN "
+																		 "pg_catalog.pg_"
+																		 "extension e ON e.oid "
+																		 "OPERATOR(pg_catalog.="
+																		 ") d.refobjid"
+																		 " JOIN "
+																		 "pg_catalog.pg_"
+																		 "database b ON "
+																		 "b.datname "
+																		 "OPERATOR(pg_catalog.="
+																		 ")"
+																		 "  "
+																		 "pg_catalog.current_"
+																		 "database()"
+																		 " WHERE e.extname "
+																		 "OPERATOR(pg_catalog.="
+																		 ") 'nex_backup'"
+																		 "  AND p.proname "
+																		 "OPERATOR(pg_catalog.="
+																		 ") 'nex_backup_status'"
+																		 "  AND p.pronargs "
+																		 "OPERATOR(pg_catalog.="
+																		 ") 0"),
+					   0, NULL);
+
+	memset(function, 0, sizeof(*function));
 	if (PQresultStatus(result) == PGRES_TUPLES_OK && PQntuples(result) == 1)
-		schema = xstrdup(PQgetvalue(result, 0, 0));
+	{
+		function->schema = xstrdup(PQgetvalue(result, 0, 0));
+		if (!PQgetisnull(result, 0, 1))
+			function->owner = xstrdup(PQgetvalue(result, 0, 1));
+		function->schema_stays = strcmp(PQgetvalue(result, 0, 2), "t") == 0;
+	}
 	PQclear(result);
-	return schema;
+}
+
+/* Nobody renames a schema while the status is asked for. */
+static bool
+keep_schemas(Doctor *doctor, Connection *connection)
+{
+	PGresult *result =
+		connection_exec(connection, SQL("SET LOCAL lock_timeout = '2s';"
+										"LOCK TABLE pg_catalog.pg_namespace IN SHARE MODE;"
+										"SET LOCAL lock_timeout = DEFAULT"));
+	bool good = PQresultStatus(result) == PGRES_COMMAND_OK;
+
+	if (!good)
+		doctor_say(doctor, CHECK_WARNING, "scheduler", NULL,
+				   "not looked at, as a role that is not a superuser owns the database or the "
+				   "schema that the extension was created in");
+	PQclear(result);
+	return good;
+}
+
+static void
+say_foreign(Doctor *doctor, const char *problem)
+{
+	doctor_say(doctor, CHECK_CRITICAL, "extension",
+			   "That role could have changed the extension: DROP EXTENSION nex_backup, CREATE "
+			   "EXTENSION nex_backup, and nex_backup_sync() for each repository bring it back, "
+			   "without its jobs.",
+			   "%s, so nothing of it is called", problem);
+}
+
+/*
+ * What is called must be the extension's, and stay that: so it is held as it is
+ * for a report (catalogue_hold.c), and the schema of the function keeps its name.
+ */
+static bool
+hold(Doctor *doctor, Connection *connection, StatusFunction *function)
+{
+	PGresult *result = connection_exec(connection, catalogue_hold_sql());
+	char *problem = NULL;
+
+	if (PQresultStatus(result) != PGRES_TUPLES_OK)
+	{
+		say_failure(doctor, connection, result);
+		PQclear(result);
+		return false;
+	}
+	problem = catalogue_hold_problem(result);
+	PQclear(result);
+	find_status(connection, function);
+	if (problem == NULL && function->schema != NULL && !function->schema_stays)
+	{
+		if (!keep_schemas(doctor, connection))
+			return false;
+		status_function_free(function);
+		find_status(connection, function);
+	}
+	if (problem == NULL && function->owner != NULL)
+	{
+		char *owner = printable_name(function->owner);
+
+		problem = xasprintf("function nex_backup_status belongs to role %s, which is not a "
+							"superuser",
+							owner);
+		free(owner);
+	}
+	if (problem != NULL)
+		say_foreign(doctor, problem);
+	free(problem);
+	return function->schema != NULL && function->owner == NULL;
 }
 
 /* Say what the status says of the scheduler, unless all is well. */
@@ -105,18 +260,7 @@ check_status(Doctor *doctor, Connection *connection, const char *schema)
 					 " '^(notifications|catalogue|extension|job .*|run [0-9]+)$'");
 	result = connection_ask(connection, &sql, 0, NULL);
 	if (PQresultStatus(result) != PGRES_TUPLES_OK)
-	{
-		const char *state = PQresultErrorField(result, PG_DIAG_SQLSTATE);
-		char *message = xstrdup(connection_message(connection));
-
-		message[strcspn(message, "\n")] = '\0';
-		doctor_say(doctor,
-				   state != NULL && strcmp(state, SQLSTATE_INSUFFICIENT_PRIVILEGE) == 0
-					   ? CHECK_OK
-					   : CHECK_WARNING,
-				   "scheduler", NULL, "not looked at: %s", message);
-		free(message);
-	}
+		say_failure(doctor, connection, result);
 	else
 	{
 		for (i = 0; i < PQntuples(result); i++)
@@ -147,6 +291,16 @@ other_database(Connection *connection)
 	return name;
 }
 
+/* In one transaction, which nothing is left of. */
+static void
+look(Doctor *doctor, Connection *connection, StatusFunction *function)
+{
+	PQclear(connection_exec(connection, SQL("BEGIN ISOLATION LEVEL READ COMMITTED")));
+	if (hold(doctor, connection, function))
+		check_status(doctor, connection, function->schema);
+	PQclear(connection_exec(connection, SQL("ROLLBACK")));
+}
+
 void
 doctor_check_scheduler(Doctor *doctor, Connection *connection, const ConnectionTarget *target)
 {
@@ -155,11 +309,15 @@ doctor_check_scheduler(Doctor *doctor, Connection *connection, const ConnectionT
 	char *message = NULL;
 	Connection *jobs = other != NULL ? connection_try(other, &message) : NULL;
 	Connection *looked_at = jobs != NULL ? jobs : connection;
-	char *schema = schema_of_status(looked_at);
+	StatusFunction function;
 
-	if (schema != NULL)
-		check_status(doctor, looked_at, schema);
-	free(schema);
+	find_status(looked_at, &function);
+	if (function.schema != NULL)
+	{
+		status_function_free(&function);
+		look(doctor, looked_at, &function);
+	}
+	status_function_free(&function);
 	if (jobs != NULL)
 		connection_close(jobs);
 	free(message);
