@@ -53,10 +53,21 @@ BEGIN
 		)
 		SELECT nex_backup.shown(c.name), c.status, nex_backup.shown(c.detail)
 		FROM (
-			SELECT 1 AS place, '' AS key, 'extension' AS name, CASE WHEN k.risk IS NULL THEN 'ok' ELSE 'critical' END AS status,
+			SELECT 1 AS place, '' AS key, 'extension' AS name,
+				CASE WHEN k.risk IS NOT NULL THEN 'critical' WHEN o.roles IS NOT NULL THEN 'warning' ELSE 'ok' END AS status,
 				concat_ws(', ', format('version %s, %s', e.extversion, CASE WHEN nex_backup.is_preloaded() THEN 'preloaded'
-					ELSE 'not in shared_preload_libraries' END), k.risk) AS detail
-			FROM pg_extension e, nex_backup.owner_risk() k (risk) WHERE e.extname = 'nex_backup'
+					ELSE 'not in shared_preload_libraries' END), k.risk,
+					CASE WHEN k.risk IS NULL AND o.roles IS NOT NULL THEN
+						format('others can put functions beside those of the extension: REVOKE CREATE ON SCHEMA %I FROM %s', o.schema, o.roles) END) AS detail
+			FROM pg_extension e LEFT JOIN (
+					SELECT n.oid, n.nspname AS schema,
+						string_agg(DISTINCT CASE a.grantee WHEN 0 THEN 'PUBLIC' ELSE a.grantee::regrole::text END, ', ') AS roles
+					FROM pg_namespace n, LATERAL aclexplode(n.nspacl) a
+					WHERE a.privilege_type = 'CREATE' AND a.grantee <> 'pg_database_owner'::regrole
+						AND NOT EXISTS (SELECT FROM pg_roles r WHERE r.oid = a.grantee AND r.rolsuper)
+					GROUP BY n.oid, n.nspname) o ON o.oid = e.extnamespace,
+				nex_backup.owner_risk() k (risk)
+			WHERE e.extname = 'nex_backup'
 			UNION ALL
 			SELECT 2, r.location, 'repository', (r.seen).status,
 				concat_ws(', ', r.location || coalesce(' on ' || r.host, ''), (r.seen).detail,

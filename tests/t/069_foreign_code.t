@@ -88,10 +88,35 @@ for my $way ([], ['0.1.0'], ['0.2.0'], [ '0.2.0', '0.2.1' ])
 	query('names', "INSERT INTO nex_backup.runs (id, kind, state, queued, not_before, definition) OVERRIDING SYSTEM VALUE VALUES (1, 'backup', 'running', now(), now(), '{}');"
 		  . q(INSERT INTO nex_backup.leases (run, executor, in_server, fence, heartbeat, progress, lease_until) VALUES (1, 'x', false, 1, now(), '{"weight_done": 3, "weight_total": 4}', 'infinity')));
 	is(query('names', 'SELECT percent FROM nex_backup.progress'), '75.0', '... and its view gives what it should');
-	like(query('names', "SELECT status FROM nex_backup_status() WHERE name = 'extension'"), qr/^ok/, '... and it is well');
+	like(query('names', "SELECT status || detail FROM nex_backup_status() WHERE name = 'extension'"),
+		qr/^warning.*others can put functions beside those of the extension: REVOKE CREATE ON SCHEMA public FROM low$/, '... and says who may make more of them');
 	query('names', 'DROP EXTENSION nex_backup');
 }
 is_nobody_super('no operator of low has run');
+
+# A function that fits a call better, or lies in a schema that is looked into first, is called in the place of one of it.
+my $made = '';
+IPC::Run::run([ 'psql', '-XAtq', '-d', 'names', '-c', 'CREATE EXTENSION nex_backup' ], '<', \'', '2>', \$made);
+like($made, qr/WARNING:  schema public, which has the functions of nex_backup, is open to objects of others.*HINT:  REVOKE CREATE ON SCHEMA public FROM low;/s,
+	'CREATE EXTENSION warns of a schema that others may create in');
+my $of_low = 'RETURNS text LANGUAGE sql AS $$ SELECT low.evil()::text $$';
+my @in_place = (
+	[ 'public.nex_backup_cancel(run integer, hard boolean)', "CREATE FUNCTION public.nex_backup_cancel(run int4, hard bool DEFAULT false) $of_low" ],
+	[ 'public.nex_backup_schedule(name text, schedule text, retry_delay text)', "CREATE FUNCTION public.nex_backup_schedule(name text, schedule text, retry_delay text DEFAULT NULL) $of_low" ],
+	[ 'postgres.nex_backup_status()', "CREATE SCHEMA postgres; CREATE FUNCTION postgres.nex_backup_status() $of_low" ]);
+query('names', 'GRANT CREATE ON DATABASE names TO low');
+for my $case (@in_place)
+{
+	my ($function, $sql) = @$case;
+
+	query('names', "SET ROLE low; $sql");
+	like(query('names', "SELECT status || ' ' || detail FROM public.nex_backup_status() WHERE name = 'extension'"),
+		qr/^critical .*function \Q$function\E of role low can be called in the place of a function of the extension: DROP function \Q$function\E removes it$/, "critical: $function");
+	query('names', "DROP FUNCTION $function");
+}
+query('names', 'REVOKE CREATE ON DATABASE names FROM low; REVOKE CREATE ON SCHEMA public FROM low; CREATE FUNCTION public.nex_backup_cancel(text) RETURNS int LANGUAGE sql AS $$ SELECT 1 $$');
+like(query('names', "SELECT status FROM public.nex_backup_status() WHERE name = 'extension'"), qr/^ok$/, 'one of a superuser is nobody\'s business, and with the REVOKE all is well');
+query('names', 'DROP EXTENSION nex_backup');
 
 # ------------------------------------------------------------- default privileges
 
