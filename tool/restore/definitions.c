@@ -37,8 +37,8 @@
 /*
  * $1: catalogs of which new entries do not count; $2: nor those that are
  * changed or removed; $3: relations whose names and types of columns are
- * compared themselves, '{}' for all that we have locked; $4: relations that the
- * step made.
+ * compared themselves, '{}' for all that we have locked; $4: relations, and
+ * $5: types, that the step made.
  *
  * A row has the last 32 bits of the number of its transaction: the whole number
  * is the one that is nearest to our own.  What we see of one that our snapshot
@@ -60,7 +60,8 @@ static const char counts_query[] =
 	"  + CASE WHEN c.relname = ANY ($2::pg_catalog.name[]) THEN 0"
 	"   ELSE pg_catalog.pg_stat_get_xact_tuples_updated(c.oid)"
 	"   + pg_catalog.pg_stat_get_xact_tuples_deleted(c.oid) END"
-	"  - CASE WHEN c.relname IN ('pg_class', 'pg_index') THEN $4::pg_catalog.int4 ELSE 0 END),"
+	"  - CASE WHEN c.relname IN ('pg_class', 'pg_index') THEN $4::pg_catalog.int4"
+	"   WHEN c.relname = 'pg_type' THEN $5::pg_catalog.int4 ELSE 0 END),"
 	"  ' ' ORDER BY c.relname)"
 	" || (SELECT pg_catalog.format(' domains %s %s', pg_catalog.count(*), pg_catalog.sum("
 	"   pg_catalog.hashtextextended(pg_catalog.format('%s %s %s', oid, xmin, cmin), 0)))"
@@ -94,19 +95,29 @@ static const char *const uncounted[][2] = {
 	[STEP_INDEX] = {"{" OF_INDEX "}",
 					"{" NO_DEFINITIONS ",pg_class,pg_index,pg_inherits,pg_description}"},
 	[STEP_INDEX_OPTIONS] = {"{" OF_INDEX "}", "{" OF_INDEX ",pg_class,pg_index}"},
+	[STEP_TABLE] = {"{" OF_INDEX ",pg_class,pg_index,pg_attrdef,pg_partitioned_table,"
+					"pg_foreign_table}",
+					"{" OF_INDEX ",pg_class,pg_index}"},
 	[STEP_ATTACH] = {"{" OF_INDEX ",pg_class,pg_index}",
 					 "{" OF_INDEX ",pg_class,pg_index,pg_partitioned_table}"},
 };
 
-/* The counts now; `held` is what was locked before, *locked what is. */
+/* The counts now, without what the step `made`; `held` is what was locked before, *locked what is.
+ */
 static char *
-read_counts(Connection *connection, DefinitionsStep step, const char *held, const char *made,
+read_counts(Connection *connection, DefinitionsStep step, const char *held, bool made,
 			char **locked)
 {
-	const char *params[4] = {uncounted[step][0], uncounted[step][1], held, made};
-	PGresult *result = connection_query(connection, counts_query, 4, params);
+	const char *params[5] = {uncounted[step][0], uncounted[step][1], held, "0", "0"};
+	PGresult *result;
 	char *counts = NULL;
 
+	/* A table has a row type, and that an array. */
+	if (made && step == STEP_TABLE)
+		params[4] = "2";
+	else if (made && step != STEP_ATTACH)
+		params[3] = "1";
+	result = connection_query(connection, counts_query, 5, params);
 	if (result != NULL && strcmp(PQgetvalue(result, 0, 1), "on") != 0)
 		report_error(EXIT_FAILED, NULL, "Set track_counts to on.",
 					 "the server does not count changes of its catalogs");
@@ -126,7 +137,7 @@ definitions_read(Connection *connection, DefinitionsStep step, Definitions *defi
 	definitions->step = step;
 	definitions->held = NULL;
 	definitions->counts =
-		read_counts(connection, step, step == STEP_INDEX ? NULL : "{}", "0", &definitions->held);
+		read_counts(connection, step, step == STEP_INDEX ? NULL : "{}", false, &definitions->held);
 	return definitions->counts != NULL;
 }
 
@@ -143,8 +154,7 @@ definitions_same(Connection *connection, Definitions *before, const char *what)
 {
 	/* No relation of ours was locked: nor is there anything to compare. */
 	const char *held = before->held[0] != '\0' ? before->held : NULL;
-	char *now =
-		read_counts(connection, before->step, held, before->step == STEP_ATTACH ? "0" : "1", NULL);
+	char *now = read_counts(connection, before->step, held, true, NULL);
 	bool good = now != NULL;
 
 	if (good && strcmp(before->counts, now) != 0)

@@ -14,6 +14,7 @@ typedef enum DefinitionsStep
 {
 	STEP_INDEX,         /* builds one index, and makes a constraint of it at most */
 	STEP_INDEX_OPTIONS, /* sets options of its columns, too */
+	STEP_TABLE,         /* makes a table */
 	STEP_ATTACH         /* attaches a partition */
 } DefinitionsStep;
 

@@ -30,6 +30,7 @@
 #include "member_grants.h"
 #include "memory.h"
 #include "owner_rows.h"
+#include "owner_tables.h"
 #include "planned_steps.h"
 #include "progress.h"
 #include "quote.h"
@@ -154,6 +155,7 @@ run_table(RestorePlan *plan, Connection *connection, const RenameMap *map, const
 	Buffer renamed;
 	Buffer first;
 	Buffer then;
+	bool owners = false;
 	bool good;
 
 	buffer_init(&script);
@@ -164,6 +166,18 @@ run_table(RestorePlan *plan, Connection *connection, const RenameMap *map, const
 	if (good)
 	{
 		rename_script(map, script.data, &renamed);
+		/* A text with doubled backslashes is for the session to read. */
+		good = doubles_backslashes(renamed.data) ||
+			   owner_tables_decide(plan, connection, entry, &owners);
+	}
+	if (good && owners)
+	{
+		owner_tables_split(renamed.data, &first, &then);
+		good = run_script(connection, first.data, PRE_DATA_FAILURE) &&
+			   owner_tables_make(connection, entry, renamed.data, then.data);
+	}
+	else if (good)
+	{
 		table_turns_split(renamed.data, &first, &then);
 		good = run_script(connection, first.data, PRE_DATA_FAILURE) &&
 			   table_turns_run(plan, connection, entry, then.data);
@@ -397,6 +411,7 @@ fill(RestorePlan *plan, Connection *connection, const RenameMap *map)
 
 	progress_phase("restoring schema", "", 0, 0);
 	good = create_schema(plan, connection, map) && run_objects(plan, connection, map) &&
+		   owner_tables_check_keys(plan, connection, map) &&
 		   (plan->settings->no_privileges || (default_grants_reset(plan, connection, map) &&
 											  run_list(plan, connection, map, LIST_GRANTS))) &&
 		   grant_members(plan, connection, map) && extension_rows_settle(plan, connection) &&

@@ -363,19 +363,28 @@ refuse(const Step *step)
 	return false;
 }
 
+#define RIGHTS_HINT                                                                                \
+	"The owner of the table does this, and lacks a privilege: grant it (on a schema or a type "    \
+	"that "                                                                                        \
+	"the table uses, say).  " ROWS_AS_SESSION_HINT
+
 /* Run what only defines, or the turn. */
 static bool
-run(const TocEntry *entry, Connection *connection, const char *sql)
+run_with_hint(const TocEntry *entry, Connection *connection, const char *sql, const char *right)
 {
 	PGresult *result = connection_exec(connection, sql);
 	bool good = result != NULL && PQresultStatus(result) == PGRES_COMMAND_OK;
 
 	if (!good)
 	{
+		const char *state = result != NULL ? PQresultErrorField(result, PG_DIAG_SQLSTATE) : NULL;
 		char *label = toc_entry_label(entry);
 		char *what = xasprintf("could not restore %s", label);
 
-		connection_report(connection, result, what);
+		if (state != NULL && strcmp(state, "42501") == 0)
+			connection_report_hint(connection, result, what, right);
+		else
+			connection_report(connection, result, what);
 		free(what);
 		free(label);
 	}
@@ -383,21 +392,28 @@ run(const TocEntry *entry, Connection *connection, const char *sql)
 	return good;
 }
 
+static bool
+run(const TocEntry *entry, Connection *connection, const char *sql)
+{
+	return run_with_hint(entry, connection, sql, NULL);
+}
+
 /* Let the owner run a statement, which changes no definition but the tables' of the entry. */
 static bool
-take_turn(const TocEntry *entry, Connection *connection, const char *owner, const char *statement)
+take_turn(const TocEntry *entry, Connection *connection, DefinitionsStep step, const char *owner,
+		  const char *statement)
 {
 	char *body = xasprintf("BEGIN\n%s\nEND", statement);
 	char *label = toc_entry_label(entry);
 	char *what = xasprintf("%s was restored", label);
-	Definitions before = {STEP_ATTACH, NULL, NULL};
+	Definitions before = {step, NULL, NULL};
 	Buffer sql;
 	bool good;
 
 	buffer_init(&sql);
 	owner_turn_append(&sql, owner, body);
-	good = run(entry, connection, sql.data) && definitions_read(connection, STEP_ATTACH, &before);
-	if (good && run(entry, connection, OWNER_TURN_RUN))
+	good = run(entry, connection, sql.data) && definitions_read(connection, step, &before);
+	if (good && run_with_hint(entry, connection, OWNER_TURN_RUN, RIGHTS_HINT))
 		good = definitions_same(connection, &before, what);
 	else
 	{
@@ -417,7 +433,14 @@ planned_step_take_turn(Connection *connection, const TocEntry *entry, const char
 					   const char *add, const char *validate)
 {
 	return (add == NULL || run(entry, connection, add)) &&
-		   (owner == NULL || take_turn(entry, connection, owner, validate));
+		   (owner == NULL || take_turn(entry, connection, STEP_ATTACH, owner, validate));
+}
+
+bool
+planned_step_make_table(Connection *connection, const TocEntry *entry, const char *owner,
+						const char *statements)
+{
+	return take_turn(entry, connection, STEP_TABLE, owner, statements);
 }
 
 /* Add the key without looking at rows, then look at them as the owner. */
@@ -493,7 +516,8 @@ run_as_owner(const Step *step, Connection *connection)
 	{
 		right = PQgetvalue(result, 0, 0)[0] == 't' && PQgetvalue(result, 0, 1)[0] == 'f' &&
 				(!step->casts || step->owners);
-		good = right ? take_turn(step->entry, connection, PQgetvalue(result, 0, 3), step->text)
+		good = right ? take_turn(step->entry, connection, STEP_ATTACH, PQgetvalue(result, 0, 3),
+								 step->text)
 					 : refuse(step);
 	}
 	else if (step->casts && (PQgetvalue(result, 0, 0)[0] == 'f' ||

@@ -35,4 +35,8 @@ extern bool planned_step_run(const RestorePlan *plan, Connection *connection, co
 extern bool planned_step_take_turn(Connection *connection, const TocEntry *entry, const char *owner,
 								   const char *first, const char *then);
 
+/* Let the owner run what makes a table, and nothing but that. */
+extern bool planned_step_make_table(Connection *connection, const TocEntry *entry,
+									const char *owner, const char *statements);
+
 #endif /* NEX_PLANNED_STEPS_H */

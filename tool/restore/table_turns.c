@@ -27,6 +27,7 @@
 #include "live_types.h"
 #include "log.h"
 #include "memory.h"
+#include "owner_tables.h"
 #include "planned_steps.h"
 #include "planner_code.h"
 #include "quote.h"
@@ -143,7 +144,8 @@ bool
 table_turns_has(const RestorePlan *plan, const TocEntry *entry)
 {
 	return is_at_stake(plan) && toc_entry_is_table(entry) && entry->definition != NULL &&
-		   known_statements_have(entry, STATEMENT_COMPUTES);
+		   (known_statements_have(entry, STATEMENT_COMPUTES) ||
+			owner_tables_may_compute(&plan->selection->toc, entry));
 }
 
 void

@@ -1,0 +1,331 @@
+/*-------------------------------------------------------------------------
+ *
+ * owner_tables.c
+ *	  Tables of others, made by their owners in a live database.
+ *
+ * When a table is made, the server computes constant parts of its generated
+ * columns and of its partition key, and reads literals.  What that runs is
+ * refused by what the archive says (live_code.c, live_names.c, live_types.c).
+ * But a text can be misread, and a type can rest on another one; so a table
+ * that may compute anything is made by its owner (owner_turn.c), where code of
+ * the owner gains nothing.  The owner may need the right to create objects in
+ * the schema or the tablespace; it has that within our transaction alone, and
+ * may not use it for anything else (definitions.c).
+ *
+ * A table without any of that, or with literals of enums alone, computes
+ * nothing, and the session makes it: most tables are of that kind, and a turn
+ * costs some milliseconds.  So does it where the table inherits from one of
+ * another owner, which only a superuser can do for it.
+ *
+ * What a partition key computes is computed by all who open the table from then
+ * on, us included.  So it is looked at in the catalogs as soon as the table is
+ * there.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "owner_tables.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "code_owners.h"
+#include "known_statements.h"
+#include "live_types.h"
+#include "log.h"
+#include "memory.h"
+#include "planned_steps.h"
+#include "planner_code.h"
+#include "quote.h"
+#include "rename.h"
+#include "row_copy.h"
+#include "row_rights.h"
+#include "sql_build.h"
+#include "sql_name.h"
+#include "sql_text.h"
+
+static const char trusted_query[] = "SELECT FROM pg_catalog.pg_roles r"
+									" WHERE r.rolname = $1::pg_catalog.name"
+									" AND " ROW_ROLE_IS_TRUSTED;
+
+/* What the owner $1 lacks for schema $2 and tablespace $3, which may be empty. */
+static const char rights_query[] =
+	"SELECT pg_catalog.has_schema_privilege(r.oid, n.oid, 'USAGE'),"
+	" pg_catalog.has_schema_privilege(r.oid, n.oid, 'CREATE'),"
+	" COALESCE((SELECT pg_catalog.has_tablespace_privilege(r.oid, t.oid, 'CREATE')"
+	"  FROM pg_catalog.pg_tablespace t WHERE t.spcname = $3::pg_catalog.name), true)"
+	" FROM pg_catalog.pg_roles r, pg_catalog.pg_namespace n"
+	" WHERE r.rolname = $1::pg_catalog.name AND n.nspname = $2::pg_catalog.name";
+
+/*
+ * What others can change of the key of a table: what its expressions call, its
+ * operator classes, and what the types of its columns are compared by.
+ */
+#define KEY_PARTS                                                                                  \
+	"SELECT d.refclassid, d.refobjid FROM keys JOIN pg_catalog.pg_depend d"                        \
+	"  ON d.classid = 'pg_catalog.pg_class'::pg_catalog.regclass AND d.objid = keys.partrelid"     \
+	"  AND d.objsubid = 0 AND d.refobjid <> keys.reloftype"                                        \
+	"  AND d.refclassid IN ('pg_catalog.pg_proc'::pg_catalog.regclass,"                            \
+	"   'pg_catalog.pg_type'::pg_catalog.regclass, 'pg_catalog.pg_operator'::pg_catalog.regclass," \
+	"   'pg_catalog.pg_opclass'::pg_catalog.regclass)"                                             \
+	" UNION SELECT 'pg_catalog.pg_type'::pg_catalog.regclass, chain.oid FROM chain"                \
+	"  JOIN pg_catalog.pg_type t ON t.oid = chain.oid AND t.typbasetype = 0"
+
+#define KEY_IS_HARMLESS EXPRESSION_IS_HARMLESS("keys.partexprs::pg_catalog.text")
+
+static const char key_query[] =
+	"WITH RECURSIVE keys AS (SELECT k.*, c.relowner, c.reloftype"
+	"  FROM pg_catalog.pg_partitioned_table k JOIN pg_catalog.pg_class c ON c.oid = k.partrelid"
+	"  WHERE k.partrelid = pg_catalog.to_regclass($1::pg_catalog.text)),"
+	" chain AS (SELECT a.atttypid AS oid FROM keys JOIN pg_catalog.pg_attribute a"
+	"   ON a.attrelid = keys.partrelid AND a.attnum = ANY (keys.partattrs)"
+	"  UNION SELECT t.typbasetype FROM chain JOIN pg_catalog.pg_type t ON t.oid = chain.oid"
+	"   WHERE t.typbasetype <> 0), " CODE_OF(
+		KEY_PARTS) " SELECT COALESCE((" CODE_OF_OTHERS "), (SELECT 'its expression' FROM keys"
+				   "  JOIN pg_catalog.pg_roles r ON r.oid = keys.relowner WHERE "
+				   "NOT " ROW_ROLE_IS_TRUSTED "  AND NOT COALESCE(" KEY_IS_HARMLESS ", true)))";
+
+/* An enum runs nothing, and what was one is one (live_owners.c). */
+static bool
+is_enum(const ArchiveToc *toc, const char *schema, const char *name)
+{
+	uint32_t i;
+
+	for (i = 0; i < toc->count; i++)
+	{
+		const TocEntry *type = &toc->entries[i];
+
+		if (toc_entry_is(type, "TYPE") && strcmp(type->tag, name) == 0 &&
+			strcmp(type->schema, schema) == 0)
+			return live_types_is_enum(type);
+	}
+	return false;
+}
+
+/* Is there a literal of a type of users?  It has the name with the schema behind it. */
+static bool
+has_literal(const ArchiveToc *toc, const char *text)
+{
+	bool found = false;
+	char *schema;
+	char *name;
+
+	while (!found && (text = strstr(text, "'::")) != NULL)
+	{
+		text += 3;
+		if (sql_name_read_qualified(text, &schema, &name) == NULL)
+			continue;
+		found = !is_enum(toc, schema, name);
+		free(schema);
+		free(name);
+	}
+	return found;
+}
+
+bool
+owner_tables_may_compute(const ArchiveToc *toc, const TocEntry *entry)
+{
+	const char *text = entry->definition;
+
+	return toc_entry_is_table(entry) && text != NULL &&
+		   (strstr(text, "GENERATED") != NULL || strstr(text, "PARTITION BY") != NULL ||
+			strstr(text, " OF ") != NULL || has_literal(toc, text));
+}
+
+/* Does it inherit from a table of another owner? */
+static bool
+has_other_parent(const RestorePlan *plan, const TocEntry *entry)
+{
+	const ArchiveToc *toc = &plan->selection->toc;
+	int d;
+
+	if (strstr(entry->definition, "\nINHERITS (") == NULL)
+		return false;
+	for (d = 0; d < entry->ndepends_on; d++)
+	{
+		const TocEntry *parent = archive_toc_find(toc, entry->depends_on[d]);
+
+		if (parent != NULL && toc_entry_is_table(parent) &&
+			strcmp(parent->owner, entry->owner) != 0)
+			return true;
+	}
+	return false;
+}
+
+bool
+owner_tables_decide(const RestorePlan *plan, Connection *connection, const TocEntry *entry,
+					bool *owners)
+{
+	const char *params[1] = {entry->owner};
+	PGresult *result;
+
+	*owners = false;
+	if (plan->settings->no_owner || entry->owner[0] == '\0' ||
+		!owner_tables_may_compute(&plan->selection->toc, entry) || has_other_parent(plan, entry))
+		return true;
+	result = connection_query(connection, trusted_query, 1, params);
+	*owners = result != NULL && PQntuples(result) == 0;
+	PQclear(result);
+	return result != NULL;
+}
+
+void
+owner_tables_split(const char *script, Buffer *settings, Buffer *statements)
+{
+	const char *at = script;
+	const char *start;
+	const char *end;
+
+	buffer_append_string(settings, "");
+	while (known_statements_next(&at, &start, &end))
+	{
+		char *statement = xasprintf("%.*s\n", (int) (end - start), start);
+		SqlText *body = sql_in(statements);
+
+		if (strncmp(statement, "SET ", 4) == 0 || strncmp(statement, "SELECT ", 7) == 0)
+			buffer_append_string(settings, statement);
+		else
+		{
+			sql_append(body, "EXECUTE ");
+			sql_literal(body, statement);
+			sql_append(body, ";\n");
+		}
+		free(statement);
+	}
+	buffer_append_string(statements, "");
+}
+
+/* "GRANT CREATE ON SCHEMA s TO joe", or back. */
+static bool
+grant(Connection *connection, const TocEntry *entry, const char *schema, const PGresult *rights,
+	  bool back)
+{
+	SqlText sql;
+	bool good = true;
+	int i;
+
+	for (i = 0; good && i < 3; i++)
+	{
+		if (PQgetvalue(rights, 0, i)[0] == 't')
+			continue;
+		sql_init(&sql);
+		if (back)
+			sql_append(&sql, "REVOKE ");
+		else
+			sql_append(&sql, "GRANT ");
+		if (i == 0)
+			sql_append(&sql, "USAGE ON SCHEMA ");
+		else if (i == 1)
+			sql_append(&sql, "CREATE ON SCHEMA ");
+		else
+			sql_append(&sql, "CREATE ON TABLESPACE ");
+		sql_identifier(&sql, i < 2 ? schema : entry->tablespace);
+		if (back)
+			sql_append(&sql, " FROM ");
+		else
+			sql_append(&sql, " TO ");
+		sql_identifier(&sql, entry->owner);
+		good = connection_command(connection, &sql);
+		sql_free(&sql);
+	}
+	return good;
+}
+
+static bool
+make_in_schema(Connection *connection, const TocEntry *entry, const char *schema,
+			   const char *statements)
+{
+	const char *params[3] = {entry->owner, schema, entry->tablespace};
+	PGresult *rights = connection_query(connection, rights_query, 3, params);
+	bool good = rights != NULL;
+
+	if (good && PQntuples(rights) != 1)
+		good = report_error(EXIT_FAILED, NULL, NULL, "schema \"%s\" or role \"%s\" does not exist",
+							schema, entry->owner);
+	good = good && grant(connection, entry, schema, rights, false) &&
+		   planned_step_make_table(connection, entry, entry->owner, statements) &&
+		   grant(connection, entry, schema, rights, true);
+	PQclear(rights);
+	return good;
+}
+
+/* The schema behind the word TABLE; caller frees. */
+static char *
+read_schema(const char *text)
+{
+	char *schema = NULL;
+	char *name = NULL;
+	const char *end;
+
+	for (; *text != '\0'; text = sql_skip_blank(end))
+	{
+		end = sql_token_end(text);
+		if (end - text == 5 && strncmp(text, "TABLE", 5) == 0)
+			break;
+	}
+	if (*text != '\0' && sql_name_read_qualified(sql_skip_blank(text + 5), &schema, &name) != NULL)
+		free(name);
+	return schema;
+}
+
+bool
+owner_tables_make(Connection *connection, const TocEntry *entry, const char *script,
+				  const char *statements)
+{
+	char *schema = read_schema(sql_skip_blank(script));
+	bool good;
+
+	if (schema == NULL)
+		return report_error(EXIT_FAILED, NULL, NULL, "could not read the definition of %s \"%s\"",
+							entry->kind, entry->tag);
+	good = make_in_schema(connection, entry, schema, statements);
+	free(schema);
+	return good;
+}
+
+static bool
+check_key(Connection *connection, const RenameMap *map, const TocEntry *entry)
+{
+	const Renamed *renamed = rename_find(map, entry->schema, entry->tag);
+	const char *params[1];
+	PGresult *result;
+	SqlText table;
+	char *detail;
+	bool good;
+
+	sql_init(&table);
+	sql_qualified(&table, renamed != NULL ? renamed->schema : entry->schema,
+				  renamed != NULL ? renamed->name : entry->tag);
+	params[0] = sql_string(&table);
+	result = connection_query(connection, key_query, 1, params);
+	good = result != NULL;
+	if (good && !PQgetisnull(result, 0, 0))
+	{
+		detail = xasprintf("Its partition key runs %s, which can be changed by others.",
+						   PQgetvalue(result, 0, 0));
+		good = live_code_refuse(entry, detail);
+		free(detail);
+	}
+	PQclear(result);
+	sql_free(&table);
+	return good;
+}
+
+bool
+owner_tables_check_keys(const RestorePlan *plan, Connection *connection, const RenameMap *map)
+{
+	const ArchiveToc *toc = &plan->selection->toc;
+	bool good = true;
+	uint32_t i;
+
+	if (!plan->in_place || plan->settings->rows_as == ROWS_AS_SESSION)
+		return true;
+	for (i = 0; good && i < toc->count; i++)
+	{
+		const TocEntry *entry = &toc->entries[i];
+
+		if (selection_includes(plan->selection, entry) && toc_entry_is_table(entry) &&
+			entry->definition != NULL && strstr(entry->definition, "PARTITION BY") != NULL)
+			good = check_key(connection, map, entry);
+	}
+	return good;
+}

@@ -1,0 +1,34 @@
+/*-------------------------------------------------------------------------
+ *
+ * owner_tables.h
+ *	  Tables of others, made by their owners in a live database.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef NEX_OWNER_TABLES_H
+#define NEX_OWNER_TABLES_H
+
+#include "partial.h"
+
+/* May the server compute anything of the table's text when it makes the table? */
+extern bool owner_tables_may_compute(const ArchiveToc *toc, const TocEntry *entry);
+
+/* *owners: is it to be made by its owner?  False (reported) on failure. */
+extern bool owner_tables_decide(const RestorePlan *plan, Connection *connection,
+								const TocEntry *entry, bool *owners);
+
+/* What pg_restore makes of the entry: settings for the session, and statements for the owner. */
+extern void owner_tables_split(const char *script, Buffer *settings, Buffer *statements);
+
+/* Let the owner run the statements of the script.  False (reported) on failure. */
+extern bool owner_tables_make(Connection *connection, const TocEntry *entry, const char *script,
+							  const char *statements);
+
+/*
+ * When all tables are made: false (reported) if a key of one runs what others
+ * can change, as every further statement of the session would do.
+ */
+extern bool owner_tables_check_keys(const RestorePlan *plan, Connection *connection,
+									const RenameMap *map);
+
+#endif /* NEX_OWNER_TABLES_H */
