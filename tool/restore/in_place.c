@@ -42,6 +42,7 @@
 #include "sequences_set.h"
 #include "subprocess.h"
 #include "table_turns.h"
+#include "wrapper_functions.h"
 
 #define PRE_DATA_FAILURE "could not restore the pre-data section"
 
@@ -439,9 +440,10 @@ in_place_run(RestorePlan *plan, Connection *connection)
 								   plan->settings->maintenance_work_mem);
 	good = good && partial_begin(plan, connection) &&
 		   (!plan->in_place ||
-			(table_turns_check(plan) && live_code_check(plan, connection) &&
-			 late_checks_check(plan, connection) && authors_check(plan, connection) &&
-			 given_code_check(plan, connection) && planned_steps_check(plan, connection, &map))) &&
+			(table_turns_check(plan) && wrapper_functions_check(plan, connection) &&
+			 live_code_check(plan, connection) && late_checks_check(plan, connection) &&
+			 authors_check(plan, connection) && given_code_check(plan, connection) &&
+			 planned_steps_check(plan, connection, &map))) &&
 		   fill(plan, connection, &map) &&
 		   (!plan->in_place || bound_objects_check(plan, connection)) &&
 		   restored_objects_unpopulated(plan, connection) && !stop_requested() &&

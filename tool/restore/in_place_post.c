@@ -65,6 +65,16 @@ batch_add(Batch *batch, const TocEntry *entry)
 }
 
 /*
+ * Before anybody else has a turn: what is in the batch was looked at, and
+ * their code could change what was seen.
+ */
+static bool
+run_pending(void *batch)
+{
+	return batch_run(batch);
+}
+
+/*
  * One entry for which the server plans queries: what computes code of others
  * is run as their owner, and all else with the batch.
  */
@@ -72,16 +82,17 @@ static bool
 batch_plan(Batch *batch, const TocEntry *entry, bool *done)
 {
 	static const char *const kinds[] = {"FK CONSTRAINT", "TABLE ATTACH", "INDEX ATTACH", NULL};
+	BeforeTurn before = {run_pending, batch};
 
 	*done = false;
 	if (toc_entry_is(entry, "CHECK CONSTRAINT"))
 		return batch_run(batch) && late_check_run(batch->connection, batch->map, entry, done);
 	if (toc_entry_is(entry, "CONSTRAINT"))
-		return table_turns_prepare_key(batch->plan, batch->connection, batch->map, entry);
+		return table_turns_prepare_key(batch->plan, batch->connection, batch->map, entry, &before);
 	if (!toc_entry_is_any(entry, kinds))
 		return true;
 	return (batch->plain || batch_run(batch)) &&
-		   planned_step_run(batch->plan, batch->connection, batch->map, entry, done);
+		   planned_step_run(batch->plan, batch->connection, batch->map, entry, &before, done);
 }
 
 /* One entry whose code may change no definition but by what the entry itself is. */

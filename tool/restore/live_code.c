@@ -301,15 +301,21 @@ has_key_of_expressions(const TocEntry *entry)
 
 /*
  * Of a table of others, a generated column or a key may call a function of
- * PostgreSQL that computes the key of another table.
+ * PostgreSQL that computes the key of another table; with --no-owner, so may
+ * an index, which the session builds then.
  */
 static bool
 check_key_of_another(const LiveCode *live, const TocEntry *entry)
 {
-	if (!toc_entry_is_table(entry) || is_superusers(live, entry) || entry->definition == NULL ||
-		strstr(entry->definition, "satisfies_hash_partition") == NULL ||
-		(strstr(entry->definition, " GENERATED ALWAYS AS (") == NULL &&
-		 !has_key_of_expressions(entry)))
+	static const char *const built[] = {"INDEX", "CONSTRAINT", "STATISTICS", NULL};
+
+	if (is_trusted(live, entry) || entry->definition == NULL ||
+		strstr(entry->definition, "satisfies_hash_partition") == NULL)
+		return true;
+	if (toc_entry_is_table(entry)
+			? strstr(entry->definition, " GENERATED ALWAYS AS (") == NULL &&
+				  !has_key_of_expressions(entry)
+			: !live->plan->settings->no_owner || !toc_entry_is_any(entry, built))
 		return true;
 	return live_code_refuse(entry, "Function satisfies_hash_partition() would compute the "
 								   "partition key of another table.");

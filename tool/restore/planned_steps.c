@@ -561,7 +561,7 @@ lock_tables(Step *step, const RestorePlan *plan, Connection *connection)
 
 bool
 planned_step_run(const RestorePlan *plan, Connection *connection, const RenameMap *map,
-				 const TocEntry *entry, bool *done)
+				 const TocEntry *entry, const BeforeTurn *before, bool *done)
 {
 	Step step;
 	bool good;
@@ -574,7 +574,7 @@ planned_step_run(const RestorePlan *plan, Connection *connection, const RenameMa
 	if (good && step.others != NULL)
 	{
 		*done = true;
-		good = run_as_owner(&step, connection);
+		good = before->run(before->argument) && run_as_owner(&step, connection);
 	}
 	step_free(&step);
 	return good;

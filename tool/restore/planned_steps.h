@@ -11,6 +11,16 @@
 #include "partial.h"
 
 /*
+ * Called before code of others runs, for what was decided by then and is not
+ * yet done; false (reported) on failure.
+ */
+typedef struct BeforeTurn
+{
+	bool (*run)(void *argument);
+	void *argument;
+} BeforeTurn;
+
+/*
  * Before anything is restored: false (reported) if it is known already that an
  * entry would run code of others with rights that they would gain by.
  */
@@ -25,7 +35,7 @@ extern bool planned_steps_check(const RestorePlan *plan, Connection *connection,
  * would be right.
  */
 extern bool planned_step_run(const RestorePlan *plan, Connection *connection, const RenameMap *map,
-							 const TocEntry *entry, bool *done);
+							 const TocEntry *entry, const BeforeTurn *before, bool *done);
 
 /*
  * Run a statement that computes nothing of others (such as one that adds a

@@ -322,7 +322,8 @@ can_be_null(Connection *connection, const char *table, const char *columns, bool
 
 static bool
 prepare_columns(const RestorePlan *plan, Connection *connection, const TocEntry *entry,
-				const char *table, const char *columns, const char *statements)
+				const char *table, const char *columns, const char *statements,
+				const BeforeTurn *before)
 {
 	char *owner;
 	bool can;
@@ -336,7 +337,8 @@ prepare_columns(const RestorePlan *plan, Connection *connection, const TocEntry 
 		return false;
 	if (owner == NULL)
 		return true;
-	good = planned_step_take_turn(connection, entry, owner, NULL, statements) &&
+	good = before->run(before->argument) &&
+		   planned_step_take_turn(connection, entry, owner, NULL, statements) &&
 		   can_be_null(connection, table, columns, &can);
 	if (good && can)
 		good = live_code_refuse(entry, "Its columns are not NOT NULL.");
@@ -346,7 +348,7 @@ prepare_columns(const RestorePlan *plan, Connection *connection, const TocEntry 
 
 bool
 table_turns_prepare_key(const RestorePlan *plan, Connection *connection, const RenameMap *map,
-						const TocEntry *entry)
+						const TocEntry *entry, const BeforeTurn *before)
 {
 	char *text;
 	char *schema;
@@ -370,7 +372,7 @@ table_turns_prepare_key(const RestorePlan *plan, Connection *connection, const R
 		report_error(EXIT_FAILED, NULL, NULL, "could not read the definition of %s \"%s\"",
 					 entry->kind, entry->tag);
 	good = good && prepare_columns(plan, connection, entry, sql_string(&table), columns.data,
-								   sql_string(&statements));
+								   sql_string(&statements), before);
 	buffer_free(&columns);
 	sql_free(&statements);
 	sql_free(&table);

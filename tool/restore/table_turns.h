@@ -9,6 +9,7 @@
 #define NEX_TABLE_TURNS_H
 
 #include "partial.h"
+#include "planned_steps.h"
 
 /* Before a part is restored: false (reported) if it has a statement that is not known. */
 extern bool table_turns_check(const RestorePlan *plan);
@@ -32,6 +33,7 @@ extern bool table_turns_run(const RestorePlan *plan, Connection *connection, con
  * NOT NULL, if the server would have to find out whether they are.
  */
 extern bool table_turns_prepare_key(const RestorePlan *plan, Connection *connection,
-									const RenameMap *map, const TocEntry *entry);
+									const RenameMap *map, const TocEntry *entry,
+									const BeforeTurn *before);
 
 #endif /* NEX_TABLE_TURNS_H */
