@@ -80,6 +80,7 @@ CREATE FUNCTION joe.cmp(integer, integer) RETURNS integer IMMUTABLE LANGUAGE plp
 	AS 'BEGIN PERFORM joe.boom(''cmp''); RETURN btint4cmp($1, $2); END';
 CREATE FUNCTION joe.sum(integer, integer) RETURNS integer IMMUTABLE LANGUAGE plpgsql
 	AS 'BEGIN PERFORM joe.boom(''sum''); RETURN COALESCE($1, 0) + COALESCE($2, 0); END';
+CREATE DOMAIN joe.base AS integer;
 CREATE EXTENSION hstore SCHEMA joe;
 CREATE FUNCTION joe.member(i integer) RETURNS integer IMMUTABLE LANGUAGE plpgsql AS 'BEGIN RETURN joe.boom(''member''); END';
 ALTER EXTENSION hstore ADD FUNCTION joe.member(integer);
@@ -92,6 +93,7 @@ CREATE OPERATOR CLASS app.good_ops FOR TYPE integer USING btree AS OPERATOR 1 <,
 CREATE TYPE app.span AS RANGE (subtype = integer, subtype_opclass = app.ops);
 CREATE AGGREGATE app.total(integer) (SFUNC = joe.sum, STYPE = integer);
 CREATE DOMAIN app.checked AS integer CHECK (joe.ok(value));
+CREATE DOMAIN app.over_base AS joe.base;
 CREATE TABLE app.indexed (id integer);
 CREATE INDEX ON app.indexed (id app.ops);
 CREATE TABLE app.excluded (id integer, EXCLUDE USING btree (id app.ops WITH =));
@@ -141,6 +143,10 @@ INSERT INTO joe.asking VALUES (1);
 CREATE TABLE joe.big (id integer, v text);
 INSERT INTO joe.big SELECT i, repeat(md5(i::text), 20) FROM generate_series(1, 1000) i;
 CREATE INDEX ON joe.big ((satisfies_hash_partition('joe.hashed'::regclass, 1, 0, 5)));
+CREATE TABLE joe.deep (id integer, v text);
+INSERT INTO joe.deep TABLE joe.big;
+CREATE INDEX ON joe.deep (((1::app.over_base)::integer));
+ALTER DOMAIN joe.base ADD CHECK (joe.g(1) = 1);
 CREATE TABLE joe.cut (id integer, v text);
 INSERT INTO joe.cut TABLE joe.big;
 CREATE STATISTICS joe.of_cut ON (satisfies_hash_partition('joe.hashed'::regclass, 1, 0, 5)), id FROM joe.cut;
@@ -197,6 +203,18 @@ is(query('app', 'SELECT count(*) FROM joe.typed'), 1, 'with their rows');
 is(query('app', "SELECT count(*) FROM pg_inherits i JOIN pg_class c ON c.oid = inhrelid WHERE relname ~ '^(typed|collated)_1\$'"), 2,
 	'the partitions are attached');
 
+# The default operator class of one of PostgreSQL's own types.
+query('app', <<'SQL');
+CREATE FUNCTION joe.jcmp(json, json) RETURNS integer IMMUTABLE LANGUAGE plpgsql
+	AS 'BEGIN PERFORM joe.boom(''json''); RETURN bttextcmp($1::text, $2::text); END';
+CREATE FUNCTION app.jeq(json, json) RETURNS boolean IMMUTABLE LANGUAGE sql AS 'SELECT $1::text = $2::text';
+CREATE OPERATOR app.=== (LEFTARG = json, RIGHTARG = json, FUNCTION = app.jeq);
+CREATE OPERATOR CLASS app.json_ops DEFAULT FOR TYPE json USING btree AS OPERATOR 3 app.===, FUNCTION 1 joe.jcmp(json, json);
+TRUNCATE joe.good;
+SQL
+is_restored('a default operator class of superusers', '--append', '--table', 'joe.good');
+query('app', 'ALTER FUNCTION joe.jcmp(json, json) OWNER TO joe; TRUNCATE joe.good');
+is_refused('a default operator class', qr/default operator class.*joe[.]jcmp.*changed by "joe".*HINT.*ALTER FUNCTION/s, '--append', '--table', 'joe.good');
 is(query('app', "SELECT rolsuper FROM pg_roles WHERE rolname = 'joe'"), 'f', 'joe has gained nothing');
 
 done_testing();

@@ -10,7 +10,8 @@
  *
  * The functions, types and operators in these expressions are in pg_depend,
  * unless they came with the server.  An operator is as good as its function,
- * which may belong to somebody else.  Indexes that are not valid count as
+ * which may belong to somebody else, and so with domains and all that rests on
+ * something else (code_walk.h).  Indexes that are not valid count as
  * well, as one that is built concurrently becomes valid while others read.
  *
  * Code of equals does no harm, but may fail: the planner inlines functions
@@ -24,6 +25,8 @@
  */
 #ifndef NEX_CODE_OF_OTHERS_H
 #define NEX_CODE_OF_OTHERS_H
+
+#include "code_walk.h"
 
 /* Roles whose code may run: they can do anyway whatever this session can. */
 #define ROLES_EQUAL_TO_SESSION                                                                     \
@@ -46,12 +49,40 @@
  */
 #define COMPUTES_A_KEY "~ ':funcid 5028\\M'"
 
-#define PLANNING_RUNS(functions)                                                                   \
+#define PLANNING_RUNS_CODE_OF_OTHERS                                                               \
 	"(EXISTS (SELECT FROM pg_catalog.pg_index i WHERE i.indrelid = c.oid"                          \
 	"  AND pg_catalog.concat(i.indexprs::pg_catalog.text, i.indpred::pg_catalog.text)"             \
 	"   " COMPUTES_A_KEY ") OR EXISTS (SELECT FROM pg_catalog.pg_statistic_ext s"                  \
 	"  WHERE s.stxrelid = c.oid AND s.stxexprs::pg_catalog.text " COMPUTES_A_KEY ")"               \
-	" OR EXISTS (SELECT FROM (SELECT 'pg_catalog.pg_class'::pg_catalog.regclass AS class,"         \
+	" OR ((EXISTS (SELECT FROM pg_catalog.pg_index i"                                              \
+	"   WHERE i.indrelid = c.oid AND (i.indexprs IS NOT NULL OR i.indpred IS NOT NULL))"           \
+	"  OR EXISTS (SELECT FROM pg_catalog.pg_statistic_ext s"                                       \
+	"   WHERE s.stxrelid = c.oid AND s.stxexprs IS NOT NULL))"                                     \
+	"  AND EXISTS (SELECT FROM " CODE_OF_DEFAULT_CLASSES                                           \
+	"   WHERE f.proowner NOT IN " ROLES_EQUAL_TO_SESSION "))"                                      \
+	" OR EXISTS (WITH RECURSIVE things (class, object) AS (SELECT e.class, e.id FROM ("            \
+	"   SELECT 'pg_catalog.pg_class'::pg_catalog.regclass::pg_catalog.oid AS class,"               \
+	"    i.indexrelid AS id FROM pg_catalog.pg_index i"                                            \
+	"    WHERE i.indrelid = c.oid AND (i.indexprs IS NOT NULL OR i.indpred IS NOT NULL)"           \
+	"   UNION ALL SELECT 'pg_catalog.pg_statistic_ext'::pg_catalog.regclass, s.oid"                \
+	"    FROM pg_catalog.pg_statistic_ext s"                                                       \
+	"    WHERE s.stxrelid = c.oid AND s.stxexprs IS NOT NULL) e"                                   \
+	"   UNION SELECT d.class, d.object FROM things t, LATERAL (" CODE_NEXT ") d)"                  \
+	"  SELECT FROM things"                                                                         \
+	"  LEFT JOIN pg_catalog.pg_operator o"                                                         \
+	"   ON things.class = 'pg_catalog.pg_operator'::pg_catalog.regclass AND o.oid = things.object" \
+	"  LEFT JOIN pg_catalog.pg_proc f"                                                             \
+	"   ON f.oid = CASE things.class WHEN 'pg_catalog.pg_proc'::pg_catalog.regclass"               \
+	"    THEN things.object ELSE o.oprcode::pg_catalog.oid END"                                    \
+	"  LEFT JOIN pg_catalog.pg_type y ON things.class = 'pg_catalog.pg_type'::pg_catalog.regclass" \
+	"   AND y.oid = things.object AND y.typtype <> 'e'"                                            \
+	"  WHERE f.proowner NOT IN " ROLES_EQUAL_TO_SESSION                                            \
+	"   OR o.oprowner NOT IN " ROLES_EQUAL_TO_SESSION                                              \
+	"   OR y.typowner NOT IN " ROLES_EQUAL_TO_SESSION "))"
+
+/* Functions of users that are called directly: SQL functions among them are inlined. */
+#define PLANNING_RUNS_CODE_OF_USERS                                                                \
+	"EXISTS (SELECT FROM (SELECT 'pg_catalog.pg_class'::pg_catalog.regclass AS class,"             \
 	"    i.indexrelid AS id FROM pg_catalog.pg_index i"                                            \
 	"    WHERE i.indrelid = c.oid AND (i.indexprs IS NOT NULL OR i.indpred IS NOT NULL)"           \
 	"   UNION ALL SELECT 'pg_catalog.pg_statistic_ext'::pg_catalog.regclass, s.oid"                \
@@ -63,12 +94,6 @@
 	"  LEFT JOIN pg_catalog.pg_proc f"                                                             \
 	"   ON f.oid = CASE d.refclassid WHEN 'pg_catalog.pg_proc'::pg_catalog.regclass"               \
 	"    THEN d.refobjid ELSE o.oprcode::pg_catalog.oid END"                                       \
-	"  LEFT JOIN pg_catalog.pg_type y ON d.refclassid = 'pg_catalog.pg_type'::pg_catalog.regclass" \
-	"   AND y.oid = d.refobjid AND y.typtype <> 'e'"                                               \
-	"  WHERE " functions "   OR o.oprowner NOT IN " ROLES_EQUAL_TO_SESSION                         \
-	"   OR y.typowner NOT IN " ROLES_EQUAL_TO_SESSION "))"
-
-#define PLANNING_RUNS_CODE_OF_OTHERS PLANNING_RUNS("f.proowner NOT IN " ROLES_EQUAL_TO_SESSION)
-#define PLANNING_RUNS_CODE_OF_USERS PLANNING_RUNS("f.oid >= 16384")
+	"  WHERE f.oid >= 16384)"
 
 #endif /* NEX_CODE_OF_OTHERS_H */

@@ -19,38 +19,8 @@
 #ifndef NEX_CODE_OWNERS_H
 #define NEX_CODE_OWNERS_H
 
+#include "code_walk.h"
 #include "row_rights.h"
-
-/*
- * Of a row `t` with the columns class and object, a subquery of the same
- * columns: what it runs, or what has to do with that.
- */
-#define CODE_NEXT                                                                                  \
-	"SELECT refclassid AS class, refobjid AS object FROM pg_catalog.pg_depend"                     \
-	"  WHERE classid = t.class AND objid = t.object AND refobjid >= 12000"                         \
-	"  AND (refclassid IN ('pg_catalog.pg_proc'::pg_catalog.regclass,"                             \
-	"    'pg_catalog.pg_type'::pg_catalog.regclass,"                                               \
-	"    'pg_catalog.pg_operator'::pg_catalog.regclass,"                                           \
-	"    'pg_catalog.pg_opclass'::pg_catalog.regclass)"                                            \
-	"   OR (refclassid = 'pg_catalog.pg_class'::pg_catalog.regclass"                               \
-	"    AND t.class = 'pg_catalog.pg_type'::pg_catalog.regclass))"                                \
-	" UNION ALL SELECT classid, objid FROM pg_catalog.pg_depend"                                   \
-	"  WHERE refclassid = t.class AND refobjid = t.object AND deptype IN ('a', 'i')"               \
-	"  AND t.class = 'pg_catalog.pg_type'::pg_catalog.regclass"                                    \
-	"  AND classid IN ('pg_catalog.pg_constraint'::pg_catalog.regclass,"                           \
-	"   'pg_catalog.pg_class'::pg_catalog.regclass)"                                               \
-	" UNION ALL SELECT 'pg_catalog.pg_opclass'::pg_catalog.regclass, o.oid"                        \
-	"  FROM pg_catalog.pg_opclass o WHERE o.opcintype = t.object AND t.object >= 12000"            \
-	"  AND t.class = 'pg_catalog.pg_type'::pg_catalog.regclass"                                    \
-	" UNION ALL SELECT 'pg_catalog.pg_opfamily'::pg_catalog.regclass, o.opcfamily"                 \
-	"  FROM pg_catalog.pg_opclass o WHERE o.oid = t.object AND o.opcfamily >= 12000"               \
-	"  AND t.class = 'pg_catalog.pg_opclass'::pg_catalog.regclass"                                 \
-	" UNION ALL SELECT 'pg_catalog.pg_proc'::pg_catalog.regclass, p.amproc::pg_catalog.oid"        \
-	"  FROM pg_catalog.pg_amproc p WHERE p.amprocfamily = t.object"                                \
-	"  AND t.class = 'pg_catalog.pg_opfamily'::pg_catalog.regclass"                                \
-	" UNION ALL SELECT 'pg_catalog.pg_operator'::pg_catalog.regclass, p.amopopr"                   \
-	"  FROM pg_catalog.pg_amop p WHERE p.amopfamily = t.object"                                    \
-	"  AND t.class = 'pg_catalog.pg_opfamily'::pg_catalog.regclass"
 
 /* In "WITH RECURSIVE": things has what the things of the query `start` run. */
 #define CODE_OF(start)                                                                             \

@@ -758,7 +758,7 @@ live_code_check(const RestorePlan *plan, Connection *connection)
 	if (good)
 		find_computed(&live);
 	good = good && check_classes(&live) && check_used(&live) &&
-		   live_types_check(plan, connection, live.superusers);
+		   live_types_check(plan, connection, live.superusers, live.locks);
 	free(live.computed);
 	PQclear(live.superusers);
 	if (good)

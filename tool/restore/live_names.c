@@ -378,6 +378,7 @@ check_type(const LiveNames *live, const TocEntry *entry, const UsedName *type, b
 	char *roles = trusted_roles(live, entry, NULL, owners);
 	bool others = false;
 	bool good =
+		(!live->locks || live_types_hold(live->connection, type->schema, type->name)) &&
 		live_types_can_get_casts(live->connection, type->schema, type->name, whole, roles, &others);
 
 	free(roles);

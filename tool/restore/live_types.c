@@ -193,6 +193,7 @@ typedef struct LiveTypes
 	Connection *connection;
 	const PGresult *superusers; /* their names, and that of the session's role */
 	bool no_owner;
+	bool locks;     /* the session can lock catalogs */
 	Lines harmless; /* types of literals that were asked for already */
 } LiveTypes;
 
@@ -337,7 +338,7 @@ check_restored_domain(const LiveTypes *types, const TocEntry *domain, bool *othe
 bool
 live_types_domain_of_others(Connection *connection, const TocEntry *domain, bool *others)
 {
-	LiveTypes types = {NULL, connection, NULL, false, {NULL, 0}};
+	LiveTypes types = {NULL, connection, NULL, false, false, {NULL, 0}};
 
 	return check_restored_domain(&types, domain, others);
 }
@@ -367,6 +368,29 @@ can_be_changed(const LiveTypes *types, const TocEntry *used, bool *others)
 	return ask(types, type_query, used->schema, used->tag, "t", &there, others);
 }
 
+/* Does a type of this name come with the part, perhaps with an extension or a range type? */
+static bool
+is_restored(const LiveTypes *types, const TocEntry *entry, const char *schema, const char *name)
+{
+	const ArchiveToc *toc = &types->selection->toc;
+	uint32_t i;
+
+	for (i = 0; i < toc->count; i++)
+	{
+		const TocEntry *other = &toc->entries[i];
+
+		if (!selection_includes(types->selection, other))
+			continue;
+		if (strcmp(other->tag, name) == 0 && strcmp(other->schema, schema) == 0)
+			return true;
+		if ((toc_entry_is(other, "EXTENSION") ||
+			 (toc_entry_is(other, "TYPE") && strstr(other->definition, name) != NULL)) &&
+			live_code_rests_on(toc, entry, other))
+			return true;
+	}
+	return false;
+}
+
 /* A type that comes with the part: does it rest on anything of others? */
 static bool
 check_restored_type(const LiveTypes *types, const TocEntry *entry, const char *schema,
@@ -375,6 +399,15 @@ check_restored_type(const LiveTypes *types, const TocEntry *entry, const char *s
 	const ArchiveToc *toc = &types->selection->toc;
 	uint32_t i;
 
+	/* Somebody could make it before the value is read. */
+	if (!is_restored(types, entry, schema, name))
+	{
+		char *detail = xasprintf("There is no type %s.%s, of which a value is read.", schema, name);
+
+		live_code_refuse(entry, detail);
+		free(detail);
+		return false;
+	}
 	for (i = 0; i < toc->count; i++)
 	{
 		const TocEntry *type = &toc->entries[i];
@@ -407,6 +440,21 @@ check_restored_type(const LiveTypes *types, const TocEntry *entry, const char *s
 	return true;
 }
 
+bool
+live_types_hold(Connection *connection, const char *schema, const char *name)
+{
+	const char *params[2] = {schema, name};
+	PGresult *result =
+		connection_query(connection,
+						 "SELECT FROM pg_catalog.pg_type t JOIN pg_catalog.pg_namespace n"
+						 " ON n.oid = t.typnamespace WHERE n.nspname = $1::pg_catalog.name"
+						 " AND t.typname = $2::pg_catalog.name FOR KEY SHARE OF t",
+						 2, params);
+
+	PQclear(result);
+	return result != NULL;
+}
+
 static bool
 check_type(LiveTypes *types, const TocEntry *entry, const char *schema, const char *name,
 		   Reading reading)
@@ -425,7 +473,8 @@ check_type(LiveTypes *types, const TocEntry *entry, const char *schema, const ch
 			return true;
 		}
 	}
-	if (!ask(types, type_query, schema, name, reading == READ_WHOLE ? "t" : "f", &there, &others))
+	if ((types->locks && !live_types_hold(types->connection, schema, name)) ||
+		!ask(types, type_query, schema, name, reading == READ_WHOLE ? "t" : "f", &there, &others))
 	{
 		free(key);
 		return false;
@@ -708,12 +757,13 @@ live_types_of_keys(Connection *connection, const char *table, const char *owner,
 }
 
 bool
-live_types_check(const RestorePlan *plan, Connection *connection, const PGresult *superusers)
+live_types_check(const RestorePlan *plan, Connection *connection, const PGresult *superusers,
+				 bool locks)
 {
 	static const char *const no_values[] = {"ACL", "DEFAULT ACL", "COMMENT", "SECURITY LABEL",
 											NULL};
-	LiveTypes types = {
-		plan->selection, connection, superusers, plan->settings->no_owner, {NULL, 0}};
+	LiveTypes types = {plan->selection,          connection, superusers,
+					   plan->settings->no_owner, locks,      {NULL, 0}};
 	bool good = true;
 	uint32_t i;
 

@@ -16,7 +16,10 @@
  * would be.  `superusers` has their names, and that of the session's role.
  */
 extern bool live_types_check(const RestorePlan *plan, Connection *connection,
-							 const PGresult *superusers);
+							 const PGresult *superusers, bool locks);
+
+/* Keep the name of a type, if there is one.  False (reported) on failure. */
+extern bool live_types_hold(Connection *connection, const char *schema, const char *name);
 
 /*
  * Does a domain that comes with the part run what others like when a value is

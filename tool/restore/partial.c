@@ -17,6 +17,7 @@
 #include <string.h>
 
 #include "archive_listing.h"
+#include "default_classes.h"
 #include "event_triggers.h"
 #include "extension_rows.h"
 #include "interrupt.h"
@@ -228,6 +229,7 @@ partial_begin(const RestorePlan *plan, Connection *connection)
 	good = connection_command(connection, sql.data) && connection_command(connection, "BEGIN") &&
 		   (!plan->in_place ||
 			(row_rights_begin(plan->settings, connection) &&
+			 default_classes_check(plan->settings, connection) &&
 			 (plan->settings->append || event_triggers_check(plan->settings, connection))));
 	buffer_free(&sql);
 	return good;

@@ -1,0 +1,64 @@
+/*-------------------------------------------------------------------------
+ *
+ * code_walk.h
+ *	  SQL: one step from an object of a database to what it runs.
+ *
+ * Backups ask what planning a query over a table runs, and restores what an
+ * object of the live database runs (restore/code_owners.h says more).
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef NEX_CODE_WALK_H
+#define NEX_CODE_WALK_H
+
+/*
+ * Of a row `t` with the columns class and object, a subquery of the same
+ * columns: what it runs, or what has to do with that.
+ */
+#define CODE_NEXT                                                                                  \
+	"SELECT refclassid AS class, refobjid AS object FROM pg_catalog.pg_depend"                     \
+	"  WHERE classid = t.class AND objid = t.object AND refobjid >= 12000"                         \
+	"  AND (refclassid IN ('pg_catalog.pg_proc'::pg_catalog.regclass,"                             \
+	"    'pg_catalog.pg_type'::pg_catalog.regclass,"                                               \
+	"    'pg_catalog.pg_operator'::pg_catalog.regclass,"                                           \
+	"    'pg_catalog.pg_opclass'::pg_catalog.regclass)"                                            \
+	"   OR (refclassid = 'pg_catalog.pg_class'::pg_catalog.regclass"                               \
+	"    AND t.class = 'pg_catalog.pg_type'::pg_catalog.regclass))"                                \
+	" UNION ALL SELECT classid, objid FROM pg_catalog.pg_depend"                                   \
+	"  WHERE refclassid = t.class AND refobjid = t.object AND deptype IN ('a', 'i')"               \
+	"  AND t.class = 'pg_catalog.pg_type'::pg_catalog.regclass"                                    \
+	"  AND classid IN ('pg_catalog.pg_constraint'::pg_catalog.regclass,"                           \
+	"   'pg_catalog.pg_class'::pg_catalog.regclass)"                                               \
+	" UNION ALL SELECT 'pg_catalog.pg_opclass'::pg_catalog.regclass, o.oid"                        \
+	"  FROM pg_catalog.pg_opclass o WHERE o.opcintype = t.object AND t.object >= 12000"            \
+	"  AND t.class = 'pg_catalog.pg_type'::pg_catalog.regclass"                                    \
+	" UNION ALL SELECT 'pg_catalog.pg_opfamily'::pg_catalog.regclass, o.opcfamily"                 \
+	"  FROM pg_catalog.pg_opclass o WHERE o.oid = t.object AND o.opcfamily >= 12000"               \
+	"  AND t.class = 'pg_catalog.pg_opclass'::pg_catalog.regclass"                                 \
+	" UNION ALL SELECT 'pg_catalog.pg_proc'::pg_catalog.regclass, p.amproc::pg_catalog.oid"        \
+	"  FROM pg_catalog.pg_amproc p WHERE p.amprocfamily = t.object"                                \
+	"  AND t.class = 'pg_catalog.pg_opfamily'::pg_catalog.regclass"                                \
+	" UNION ALL SELECT 'pg_catalog.pg_operator'::pg_catalog.regclass, p.amopopr"                   \
+	"  FROM pg_catalog.pg_amop p WHERE p.amopfamily = t.object"                                    \
+	"  AND t.class = 'pg_catalog.pg_opfamily'::pg_catalog.regclass"
+
+/*
+ * Functions of users (alias f) that PostgreSQL's own functions call on types of
+ * its own, without any dependency: array_eq() looks for the default operator
+ * class of the elements when it runs, and types such as json have none unless a
+ * user makes one.  Only those of btree and hash are looked for so.
+ */
+#define CODE_OF_DEFAULT_CLASSES                                                                    \
+	"(SELECT k.opcfamily AS family FROM pg_catalog.pg_opclass k"                                   \
+	"   WHERE k.oid >= 12000 AND k.opcdefault AND k.opcintype < 12000 AND k.opcmethod IN (403, "   \
+	"405)"                                                                                         \
+	"  UNION SELECT m.oid FROM pg_catalog.pg_opfamily m"                                           \
+	"   WHERE m.oid < 12000 AND m.opfmethod IN (403, 405)) defaults,"                              \
+	" LATERAL (SELECT p.amproc::pg_catalog.oid AS function FROM pg_catalog.pg_amproc p"            \
+	"   WHERE p.amprocfamily = defaults.family"                                                    \
+	"  UNION ALL SELECT o.oprcode::pg_catalog.oid FROM pg_catalog.pg_amop p"                       \
+	"   JOIN pg_catalog.pg_operator o ON o.oid = p.amopopr"                                        \
+	"   WHERE p.amopfamily = defaults.family) members"                                             \
+	" JOIN pg_catalog.pg_proc f ON f.oid = members.function AND f.oid >= 12000"
+
+#endif /* NEX_CODE_WALK_H */
