@@ -277,4 +277,29 @@ is_refused('a foreign table whose options others check', qr/Function joe\.valid.
 query('pending', 'ALTER FUNCTION joe.valid(text[], oid) OWNER TO postgres');
 is((restore('--table', 'joe.distant'))[0], 0, 'a function of a superuser is trusted');
 
+# A domain that comes with the part casts to an enum of joe, for which he has made a cast since.
+create_database('casts');
+$database = 'casts';
+query('casts', 'CREATE SCHEMA joe AUTHORIZATION joe; CREATE SCHEMA app');
+as_joe(<<'SQL');
+GRANT USAGE ON SCHEMA joe TO PUBLIC;
+CREATE TYPE joe.en AS ENUM ('x');
+CREATE DOMAIN joe.d AS text CHECK ((VALUE)::joe.en IS NOT NULL);
+CREATE TABLE joe.t (c joe.d[] DEFAULT '{x}'::joe.d[]);
+CREATE DOMAIN joe.over AS joe.en CHECK (length((VALUE)::text) > 0);
+CREATE TABLE joe.of_over (c joe.over[] DEFAULT '{x}'::joe.over[]);
+SQL
+query('casts', "CREATE DOMAIN app.d AS text CHECK ((VALUE)::joe.en IS NOT NULL); CREATE TABLE app.t (c app.d[] DEFAULT '{x}'::app.d[]);"
+	  . "CREATE DOMAIN app.plain AS text CHECK ((VALUE)::date IS NOT NULL); CREATE TABLE app.p (c app.plain[] DEFAULT '{2020-01-01}'::app.plain[])");
+tool_ok([ 'backup', '--repo', $repo, '-d', 'casts' ], 'backup');
+query('casts', 'DROP TABLE joe.t, joe.of_over, app.t, app.p; DROP DOMAIN joe.d, joe.over, app.d, app.plain');
+as_joe(<<'SQL');
+CREATE FUNCTION joe.f(text) RETURNS joe.en IMMUTABLE LANGUAGE plpgsql AS $$
+BEGIN RAISE LOG 'code of joe in a cast runs as % in a session of %', current_user, session_user; RETURN 'x'; END $$;
+CREATE CAST (text AS joe.en) WITH FUNCTION joe.f(text);
+SQL
+is_refused("a domain that casts to what can have got a cast ($_)", $refused, '--table', $_) for 'joe.t', 'joe.of_over', 'app.t';
+is_refused("the same, without the owner ($_)", $refused, '--table', $_, '--no-owner') for 'joe.t', 'joe.of_over';
+is_restored('a domain that casts to a type of PostgreSQL', 0, '--table', 'app.p');
+
 done_testing();
