@@ -50,6 +50,7 @@
 #include "log.h"
 #include "memory.h"
 #include "quote.h"
+#include "restored_domains.h"
 #include "row_rights.h"
 #include "row_copy.h"
 #include "sql_name.h"
@@ -581,7 +582,7 @@ check_domain(LiveCode *live, const TocEntry *domain)
 
 	if (!toc_entry_is(domain, "DOMAIN"))
 		return true;
-	return live_types_domain_of_others(live->connection, domain, &others) &&
+	return restored_domain_of_others(live->connection, domain, &others) &&
 		   (!others || check_resting(live, domain));
 }
 

@@ -11,9 +11,7 @@
  * asked of the live database: the type may be of another kind than in the
  * backup, and what it is made of (elements, columns, subtypes) may be, too.
  *
- * A domain that comes with the part counts by whose it is and what it calls:
- * one of others may check nothing but by immutable functions of PostgreSQL, as
- * query_to_xml() runs what it is given.
+ * A domain that comes with the part counts by its text (restored_domains.c).
  *
  * A literal of a domain is read as one of its base type, and checked only when
  * it is computed.  Where that is done as a superuser or as the session, in a
@@ -33,6 +31,7 @@
 #include "live_extensions.h"
 #include "memory.h"
 #include "quote.h"
+#include "restored_domains.h"
 #include "row_rights.h"
 #include "sql_name.h"
 
@@ -164,23 +163,6 @@ static const char function_query[] =
 	" WHERE n.nspname = $1::pg_catalog.name AND NOT " ROW_ROLE_IS_TRUSTED
 	" AND pg_catalog.starts_with($2::pg_catalog.text, f.proname || '('))";
 
-/*
- * Of words before parentheses in the CHECK constraint of a
- * domain: is one neither a function of PostgreSQL that is immutable, and never
- * volatile, nor a word of SQL?
- */
-static const char harmless_query[] =
-	"SELECT true, EXISTS (SELECT FROM pg_catalog.unnest($1::pg_catalog.text[]) AS u (word)"
-	" WHERE u.word <> ALL ('{CHECK,AND,OR,NOT,IN,ANY,ALL,ARRAY,CASE,WHEN,THEN,ELSE,COALESCE,NULLIF,"
-	"GREATEST,LEAST,varying,varchar,character,char,bpchar,numeric,bit,timestamp,time,interval,"
-	"second}')"
-	" AND COALESCE((SELECT pg_catalog.bool_or(f.provolatile = 'v')"
-	"   OR pg_catalog.bool_or(f.proname = 'satisfies_hash_partition')"
-	"   OR NOT pg_catalog.bool_or(f.provolatile = 'i') FROM pg_catalog.pg_proc f"
-	"  JOIN pg_catalog.pg_namespace n ON n.oid = f.pronamespace"
-	"  WHERE n.nspname = 'pg_catalog' AND f.proname::pg_catalog.text = u.word), true))"
-	" AND $2::pg_catalog.text IS NOT NULL";
-
 /* Is this one of them, or not there at all? */
 static const char role_query[] =
 	"SELECT true, NOT EXISTS (SELECT FROM pg_catalog.pg_roles r"
@@ -243,142 +225,6 @@ is_over_builtin(const TocEntry *domain)
 	return builtin;
 }
 
-/* The word in front of a parenthesis, which may be in quotes that begin at `quoted`; caller frees.
- */
-static char *
-word_before(const char *text, const char *open, const char *quoted)
-{
-	static const char letters[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ_0123456789";
-	const char *end = open;
-	const char *start;
-	char *word;
-
-	if (end > text && end[-1] == '"' && quoted != NULL)
-	{
-		word = xasprintf("%.*s", (int) (end - 2 - quoted), quoted + 1);
-		start = quoted;
-	}
-	else
-	{
-		/* "CHECK (" */
-		while (end > text && end[-1] == ' ')
-			end--;
-		for (start = end; start > text && strchr(letters, start[-1]) != NULL;)
-			start--;
-		word = xasprintf("%.*s", (int) (end - start), start);
-	}
-	if (start > text && (start[-1] == '.' || start[-1] == '"' || (start[-1] & 0x80) != 0))
-	{
-		free(word);
-		return NULL;
-	}
-	return word;
-}
-
-/* The words in front of parentheses, as an array; caller frees.  NULL: one has a schema. */
-static char *
-words_of(const char *text)
-{
-	const char *quoted = NULL;
-	const char *next;
-	char quote = '\0';
-	Buffer words;
-
-	buffer_init(&words);
-	buffer_append_char(&words, '{');
-	for (next = text; *next != '\0'; next++)
-	{
-		char *word;
-
-		if (quote != '\0')
-			quote = *next == quote ? '\0' : quote;
-		else if (*next == '"' || *next == '\'')
-		{
-			quote = *next;
-			quoted = quote == '"' ? next : NULL;
-		}
-		else if (*next == '(')
-		{
-			word = word_before(text, next, quoted);
-			if (word == NULL)
-			{
-				buffer_free(&words);
-				return NULL;
-			}
-			if (word[0] != '\0')
-				quote_array_item(&words, word);
-			free(word);
-		}
-	}
-	buffer_append_char(&words, '}');
-	return buffer_detach(&words);
-}
-
-/*
- * What a domain is over, and what its constraints cast to, can have got a cast
- * since: its text does not say by which function.
- */
-static bool
-check_casts(const LiveTypes *types, const char *text, bool *others)
-{
-	bool good = true;
-	char *schema;
-	char *name;
-
-	*others = false;
-	while (good && !*others && text != NULL && *text != '\0')
-	{
-		bool over = strncmp(text, " AS ", 4) == 0;
-
-		if ((over || strncmp(text, "::", 2) == 0) &&
-			sql_name_read_qualified(text + (over ? 4 : 2), &schema, &name) != NULL)
-		{
-			good = live_types_can_get_casts(types->connection, schema, name, true, "{}", others);
-			free(schema);
-			free(name);
-		}
-		text++;
-	}
-	return good;
-}
-
-/* Does a domain that comes with the part run what its author likes, when a value of it is read? */
-static bool
-check_restored_domain(const LiveTypes *types, const TocEntry *domain, bool *others)
-{
-	const char *text = toc_entry_after_name(domain, "CREATE DOMAIN ");
-	char *words;
-	bool there;
-
-	/* Without a constraint nothing is cast. */
-	if (text != NULL && strstr(text, "CHECK") != NULL)
-	{
-		if (!check_casts(types, text, others))
-			return false;
-		if (*others)
-			return true;
-	}
-	if (!ask(types, role_query, "", domain->owner, NULL, &there, others))
-		return false;
-	if (!*others)
-		return true;
-	words = text != NULL ? words_of(text) : NULL;
-	if (words == NULL)
-		return true;
-	if (!ask(types, harmless_query, words, "", NULL, &there, others))
-		return false;
-	free(words);
-	return true;
-}
-
-bool
-live_types_domain_of_others(Connection *connection, const TocEntry *domain, bool *others)
-{
-	LiveTypes types = {NULL, connection, NULL, false, false, {NULL, 0}};
-
-	return check_restored_domain(&types, domain, others);
-}
-
 /* Can others change it, where it is, or what it calls by name? */
 static bool
 can_be_changed(const LiveTypes *types, const TocEntry *used, bool *others)
@@ -389,7 +235,7 @@ can_be_changed(const LiveTypes *types, const TocEntry *used, bool *others)
 
 	*others = false;
 	if (!existing && toc_entry_is(used, "DOMAIN") && selection_includes(types->selection, used))
-		return check_restored_domain(types, used, others);
+		return restored_domain_of_others(types->connection, used, others);
 	if (existing && toc_entry_is(used, "EXTENSION"))
 		return live_extension_others(types->connection, used->tag, others, &there);
 	if (!existing && (!function || !selection_includes(types->selection, used)))

@@ -21,13 +21,6 @@ extern bool live_types_check(const RestorePlan *plan, Connection *connection,
 /* Keep the name of a type, if there is one.  False (reported) on failure. */
 extern bool live_types_hold(Connection *connection, const char *schema, const char *name);
 
-/*
- * Does a domain that comes with the part run what others like when a value is
- * cast to it?  False (reported) on failure.
- */
-extern bool live_types_domain_of_others(Connection *connection, const TocEntry *domain,
-										bool *others);
-
 /* Is it an entry of an enum? */
 extern bool live_types_is_enum(const TocEntry *type);
 
