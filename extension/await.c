@@ -36,6 +36,7 @@
 #include "errand.h"
 #include "gate.h"
 #include "hold.h"
+#include "lock_guard.h"
 
 PG_FUNCTION_INFO_V1(nex_backup_perform);
 PG_FUNCTION_INFO_V1(nex_backup_await_run);
@@ -158,6 +159,7 @@ look(Wait *wait, const char *query, char **values)
 	volatile Look outcome = LOOK_BUSY;
 	ErrorData *volatile error = NULL;
 
+	lock_guard_begin();
 	BeginInternalSubTransaction(NULL);
 	PG_TRY();
 	{
@@ -177,6 +179,7 @@ look(Wait *wait, const char *query, char **values)
 	}
 	PG_END_TRY();
 	RollbackAndReleaseCurrentSubTransaction();
+	lock_guard_end();
 	MemoryContextSwitchTo(context);
 	CurrentResourceOwner = owner;
 	if (error != NULL && error->sqlerrcode != ERRCODE_LOCK_NOT_AVAILABLE &&

@@ -43,6 +43,7 @@
 #include "executor.h"
 #include "gate.h"
 #include "hold.h"
+#include "lock_guard.h"
 #include "reserved.h"
 #include "settings.h"
 #include "worker_session.h"
@@ -177,6 +178,7 @@ run_request(const Errand *errand, Exchange *exchange)
 	MemoryContext context = CurrentMemoryContext;
 
 	SetCurrentStatementStartTimestamp();
+	lock_guard_begin();
 	PG_TRY();
 	{
 		StartTransactionCommand();

@@ -21,7 +21,7 @@
  * loop is before it again.  So another process does it, which is connected to
  * no database and so waits for nothing: a reserved worker (reserved.c) that has
  * no other task.  It takes away all that is before the one who waits, who then
- * comes next.  It is woken by a timer of the one who waits.  Only if there is no
+ * comes next.  It is woken by a timer of the one who waits, or a worker.  Only if there is no
  * such worker, the workers do it themselves after their lock_timeout.
  *
  * A statement of a superuser is never canceled, nor one of somebody who has got
@@ -41,6 +41,7 @@
 #include "catalog/pg_authid.h"
 #include "catalog/pg_database.h"
 #include "port/atomics.h"
+#include "postmaster/bgworker.h"
 #include "storage/ipc.h"
 #include "storage/proc.h"
 #include "storage/procarray.h"
@@ -198,7 +199,7 @@ lock_guard_begin(void)
 	if (begun)
 	{
 		/* An error that ended in a savepoint has stopped all timers. */
-		if (!get_timeout_active(timer))
+		if (MyBgworkerEntry == NULL && !get_timeout_active(timer))
 			enable_timeout_after(timer, PATIENCE_MILLISECONDS);
 		return false;
 	}
@@ -211,8 +212,13 @@ lock_guard_begin(void)
 	}
 	wait_noted = false;
 	begun = true;
-	enable_timeout_after(timer, PATIENCE_MILLISECONDS);
-	if (guard != NULL && is_alert(GetCurrentTimestamp()))
+	/*
+	 * A timer wakes its process also when it was stopped in time, and a leader
+	 * that is woken takes another turn.  So workers say at once that they begin.
+	 */
+	if (MyBgworkerEntry == NULL)
+		enable_timeout_after(timer, PATIENCE_MILLISECONDS);
+	if (MyBgworkerEntry != NULL || (guard != NULL && is_alert(GetCurrentTimestamp())))
 		ask_for_help();
 	return true;
 }
@@ -223,7 +229,8 @@ lock_guard_end(void)
 	if (!begun)
 		return;
 	begun = false;
-	disable_timeout(timer, false);
+	if (MyBgworkerEntry == NULL)
+		disable_timeout(timer, false);
 	leave_list();
 }
 
@@ -475,14 +482,14 @@ lock_guard_turn(void)
 		if (pid == 0)
 			continue;
 		proc = BackendPidGetProc((int) pid);
-		if (proc == NULL)
+		/* One that is on its way into a database is not known yet. */
+		if (proc == NULL && kill((pid_t) pid, 0) != 0 && errno == ESRCH)
 		{
-			/* It has ended; or it comes back, by its timer. */
 			(void) pg_atomic_compare_exchange_u32(&guard->waiting[i], &pid, 0);
 			continue;
 		}
 		asked = true;
-		if (proc->waitLock != NULL)
+		if (proc != NULL && proc->waitLock != NULL)
 			help((int) pid, 0);
 	}
 	MemoryContextSwitchTo(old);
