@@ -256,6 +256,7 @@ is(restored('main@staging@gone'), 'plain', 'which is restored');
 	symlink('/etc', "$repo/servers/elsewhere") or die;
 	like(query('postgres', "SELECT damaged FROM nex_backup_sync('$repo')"), qr/^1$/, 'a link among the servers is not followed');
 	unlink "$repo/servers/elsewhere";
+	sleep 1;    # an ID that both have would be ambiguous
 	my $taken = backup($production, '-d', 'staging@crm', '--catalogue', 'postgres');
 	is(query('postgres', "SELECT damaged FROM nex_backup_sync('$repo')"), '0', 'a database that is called like one of another server');
 	is(query('postgres', q(SELECT string_agg(database, ' ' ORDER BY database COLLATE "C") FROM nex_backup.backups)), 'crm main@staging@crm staging@ staging@crm',
