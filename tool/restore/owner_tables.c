@@ -14,8 +14,8 @@
  *
  * A table without any of that, or with literals of enums alone, computes
  * nothing, and the session makes it: most tables are of that kind, and a turn
- * costs some milliseconds.  So does it where the table inherits from one of
- * another owner, which only a superuser can do for it.
+ * costs some milliseconds.  One that may compute something and inherits from a
+ * table of another owner is refused: nobody's rights would be right.
  *
  * What a partition key computes is computed by all who open the table from then
  * on, us included.  So it is looked at in the catalogs as soon as the table is
@@ -131,24 +131,67 @@ owner_tables_may_compute(const ArchiveToc *toc, const TocEntry *entry)
 			strstr(text, " OF ") != NULL || has_literal(toc, text));
 }
 
-/* Does it inherit from a table of another owner? */
+/* The names behind INHERITS in a CREATE TABLE, or NULL: "s.a, s.b);". */
+static const char *
+parents_in(const char *text)
+{
+	int depth = 0;
+
+	for (text = sql_skip_blank(text); *text != '\0' && *text != ';';)
+	{
+		const char *end = sql_token_end(text);
+
+		depth += *text == '(' ? 1 : *text == ')' ? -1 : 0;
+		if (depth == 0 && end - text == 8 && strncmp(text, "INHERITS", 8) == 0)
+		{
+			text = sql_skip_blank(end);
+			return *text == '(' ? text + 1 : NULL;
+		}
+		text = sql_skip_blank(end);
+	}
+	return NULL;
+}
+
+static const TocEntry *
+find_table(const ArchiveToc *toc, const char *schema, const char *name)
+{
+	uint32_t i;
+
+	for (i = 0; i < toc->count; i++)
+	{
+		const TocEntry *entry = &toc->entries[i];
+
+		if (toc_entry_is_table(entry) && strcmp(entry->tag, name) == 0 &&
+			strcmp(entry->schema, schema) == 0)
+			return entry;
+	}
+	return NULL;
+}
+
+/* Does it inherit from a table of another owner, or of whom the archive does not say? */
 static bool
 has_other_parent(const RestorePlan *plan, const TocEntry *entry)
 {
-	const ArchiveToc *toc = &plan->selection->toc;
-	int d;
+	const char *at = parents_in(entry->definition);
+	bool other = false;
+	char *schema;
+	char *name;
 
-	if (strstr(entry->definition, "\nINHERITS (") == NULL)
-		return false;
-	for (d = 0; d < entry->ndepends_on; d++)
+	while (at != NULL && !other)
 	{
-		const TocEntry *parent = archive_toc_find(toc, entry->depends_on[d]);
+		const TocEntry *parent;
 
-		if (parent != NULL && toc_entry_is_table(parent) &&
-			strcmp(parent->owner, entry->owner) != 0)
-			return true;
+		at = sql_name_read_qualified(sql_skip_blank(at), &schema, &name);
+		if (at == NULL)
+			break;
+		parent = find_table(&plan->selection->toc, schema, name);
+		other = parent == NULL || strcmp(parent->owner, entry->owner) != 0;
+		free(schema);
+		free(name);
+		at = sql_skip_blank(at);
+		at = *at == ',' ? at + 1 : NULL;
 	}
-	return false;
+	return other;
 }
 
 bool
@@ -160,11 +203,14 @@ owner_tables_decide(const RestorePlan *plan, Connection *connection, const TocEn
 
 	*owners = false;
 	if (plan->settings->no_owner || entry->owner[0] == '\0' ||
-		!owner_tables_may_compute(&plan->selection->toc, entry) || has_other_parent(plan, entry))
+		!owner_tables_may_compute(&plan->selection->toc, entry))
 		return true;
 	result = connection_query(connection, trusted_query, 1, params);
 	*owners = result != NULL && PQntuples(result) == 0;
 	PQclear(result);
+	if (*owners && has_other_parent(plan, entry))
+		return live_code_refuse(entry, "It inherits from a table of another owner, and may compute "
+									   "something when it is created.");
 	return result != NULL;
 }
 

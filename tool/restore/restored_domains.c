@@ -43,6 +43,10 @@ static const char role_query[] = "SELECT NOT EXISTS (SELECT FROM pg_catalog.pg_r
 								 " WHERE r.rolname = $1::pg_catalog.name"
 								 " AND " ROW_ROLE_IS_TRUSTED ")";
 
+static const char there_query[] =
+	"SELECT FROM pg_catalog.pg_type t JOIN pg_catalog.pg_namespace n ON n.oid = t.typnamespace"
+	" WHERE n.nspname = $1::pg_catalog.name AND t.typname = $2::pg_catalog.name";
+
 static bool
 ask(Connection *connection, const char *query, const char *parameter, bool *others)
 {
@@ -124,6 +128,18 @@ words_of(const char *text)
 	return buffer_detach(&words);
 }
 
+/* Somebody could create a type that is not there. */
+static bool
+is_missing(Connection *connection, const char *schema, const char *name, bool *missing)
+{
+	const char *params[2] = {schema, name};
+	PGresult *result = connection_query(connection, there_query, 2, params);
+
+	*missing = result != NULL && PQntuples(result) == 0;
+	PQclear(result);
+	return result != NULL;
+}
+
 /* Can somebody make a cast for what the domain is over, or what its constraints cast to? */
 static bool
 check_casts(Connection *connection, const char *text, bool *others)
@@ -139,7 +155,8 @@ check_casts(Connection *connection, const char *text, bool *others)
 
 		if (behind == 0 || sql_name_read_qualified(text + behind, &schema, &name) == NULL)
 			continue;
-		good = live_types_can_get_casts(connection, schema, name, true, "{}", others);
+		good = is_missing(connection, schema, name, others) &&
+			   (*others || live_types_can_get_casts(connection, schema, name, true, "{}", others));
 		free(schema);
 		free(name);
 	}
