@@ -302,4 +302,33 @@ is_refused("a domain that casts to what can have got a cast ($_)", $refused, '--
 is_refused("the same, without the owner ($_)", $refused, '--table', $_, '--no-owner') for 'joe.t', 'joe.of_over';
 is_restored('a domain that casts to a type of PostgreSQL', 0, '--table', 'app.p');
 
+# A constraint of a domain that is not valid is an entry of its own, and counts for what is read after it.
+create_database('late');
+$database = 'late';
+query('late', 'CREATE SCHEMA joe AUTHORIZATION joe');
+as_joe(<<'SQL');
+CREATE FUNCTION joe.boom(place text) RETURNS integer LANGUAGE plpgsql AS $$
+BEGIN RAISE LOG 'code of joe in % runs as % in a session of %', place, current_user, session_user; RETURN 1; END $$;
+CREATE DOMAIN joe.d AS text;
+CREATE TABLE joe.t (c joe.d[]);
+CREATE POLICY p ON joe.t USING (c = '{x}'::joe.d[]);
+ALTER DOMAIN joe.d ADD CONSTRAINT k CHECK (query_to_xml('select joe.boom(''a domain'')', true, true, '') IS NOT NULL) NOT VALID;
+CREATE TYPE joe.en AS ENUM ('x');
+CREATE TABLE joe.root (id integer) PARTITION BY LIST (id);
+CREATE TABLE joe.part PARTITION OF joe.root FOR VALUES IN (1);
+CREATE TABLE joe.by_enum (id joe.en) PARTITION BY LIST (id);
+CREATE TABLE joe.of_enum PARTITION OF joe.by_enum FOR VALUES IN ('x');
+SQL
+tool_ok([ 'backup', '--repo', $repo, '-d', 'late' ], 'backup');
+query('late', 'DROP TABLE joe.t, joe.root, joe.of_enum; DROP DOMAIN joe.d');
+as_joe(<<'SQL');
+CREATE TABLE joe.root (id joe.en) PARTITION BY LIST (id);
+CREATE FUNCTION joe.f(integer) RETURNS joe.en IMMUTABLE LANGUAGE plpgsql AS $$ BEGIN PERFORM joe.boom('a cast'); RETURN 'x'; END $$;
+CREATE CAST (integer AS joe.en) WITH FUNCTION joe.f(integer) AS ASSIGNMENT;
+SQL
+is_refused('a constraint of a domain that is not valid', $refused, '--table', 'joe.t');
+isnt((restore('--table', 'joe.part'))[0], 0, 'a partition of what has another type now');
+nothing_ran('a bound that would be cast');
+is_restored('a partition by an enum', 0, '--table', 'joe.of_enum');
+
 done_testing();

@@ -34,6 +34,7 @@
 #include "planned_steps.h"
 #include "rename.h"
 #include "row_copy.h"
+#include "restored_domains.h"
 #include "row_rights.h"
 #include "sql_build.h"
 #include "sql_name.h"
@@ -103,6 +104,25 @@ check_parents(const RestorePlan *plan, Connection *connection, const TocEntry *e
 	return true;
 }
 
+/*
+ * One of a domain counts for all values that are read after it, in a policy or
+ * an index of the part, even if it is not valid.
+ */
+static bool
+check_of_domain(Connection *connection, const TocEntry *entry, bool trusted)
+{
+	bool others = false;
+
+	if (!trusted)
+		return refuse(entry, late_check_is_computed(entry)
+								 ? "all tables with the domain would be looked at"
+								 : "values of the domain would be looked at");
+	if (!restored_domain_casts(connection, entry->definition, &others))
+		return false;
+	return !others ||
+		   live_code_refuse(entry, "It casts to a type for which others can make casts.");
+}
+
 bool
 late_checks_check(const RestorePlan *plan, Connection *connection)
 {
@@ -112,16 +132,20 @@ late_checks_check(const RestorePlan *plan, Connection *connection)
 	for (i = 0; plan->settings->rows_as != ROWS_AS_SESSION && i < toc->count; i++)
 	{
 		const TocEntry *entry = &toc->entries[i];
-		bool domain;
 		bool trusted;
 
-		if (!selection_includes(plan->selection, entry) || !late_check_is_computed(entry))
+		if (!selection_includes(plan->selection, entry) || !toc_entry_is(entry, "CHECK CONSTRAINT"))
 			continue;
 		if (!is_trusted(connection, entry, &trusted))
 			return false;
-		domain = strncmp(entry->definition, "ALTER DOMAIN ", strlen("ALTER DOMAIN ")) == 0;
-		if (!trusted && domain)
-			return refuse(entry, "all tables with the domain would be looked at");
+		if (strncmp(entry->definition, "ALTER DOMAIN ", strlen("ALTER DOMAIN ")) == 0)
+		{
+			if (!check_of_domain(connection, entry, trusted))
+				return false;
+			continue;
+		}
+		if (!late_check_is_computed(entry))
+			continue;
 		if (!trusted && plan->settings->no_owner)
 			return refuse(entry, "with --no-owner the table would not belong to that role");
 		if (!check_parents(plan, connection, entry, trusted))

@@ -145,15 +145,19 @@ static const char key_query[] = "WITH RECURSIVE " PARTS_OF(
 	"$2::pg_catalog.text))") ", " RUN_BY_PARTS " SELECT true, " SOME_OF_OTHERS;
 
 /* The same of a table by its oid, with what it is a partition of. */
-static const char table_key_query[] =
-	"WITH RECURSIVE " PARTS_OF("SELECT a.atttypid FROM pg_catalog.pg_partitioned_table k"
-							   " JOIN pg_catalog.pg_attribute a"
-							   "  ON a.attrelid = k.partrelid AND a.attnum = ANY (k.partattrs)"
-							   " WHERE k.partrelid = $1::pg_catalog.oid OR k.partrelid IN (SELECT "
-							   "p.relid FROM"
-							   "  "
-							   "pg_catalog.pg_partition_ancestors($1::pg_catalog.oid::pg_catalog."
-							   "regclass) p)") ", " RUN_BY_PARTS " SELECT " SOME_OF_OTHERS;
+static const char table_key_query[] = "WITH RECURSIVE " PARTS_OF(
+	"SELECT a.atttypid FROM pg_catalog.pg_partitioned_table k"
+	" JOIN pg_catalog.pg_attribute a"
+	"  ON a.attrelid = k.partrelid AND a.attnum = ANY (k.partattrs)"
+	" WHERE k.partrelid = $1::pg_catalog.oid OR k.partrelid IN (SELECT "
+	"p.relid FROM"
+	"  "
+	"pg_catalog.pg_partition_ancestors($1::pg_catalog.oid::pg_catalog."
+	"regclass) p)") ", " RUN_BY_PARTS " SELECT " SOME_OF_OTHERS
+					" OR ($2::pg_catalog.bool AND EXISTS (SELECT FROM parts p"
+					"  JOIN pg_catalog.pg_type t ON t.oid = p.oid"
+					"  JOIN pg_catalog.pg_roles r ON r.oid = t.typowner"
+					"  WHERE t.typtype = 'e' AND NOT " ROW_ROLE_IS_TRUSTED "))";
 
 /* Can others change a function that is called like this? */
 static const char function_query[] =
@@ -587,9 +591,10 @@ check_bounds(LiveTypes *types, const TocEntry *entry)
 }
 
 bool
-live_types_key_of_others(Connection *connection, const char *table, bool *others)
+live_types_key_of_others(Connection *connection, const char *table, bool cast, bool *others)
 {
-	PGresult *result = connection_query(connection, table_key_query, 1, &table);
+	const char *params[2] = {table, cast ? "t" : "f"};
+	PGresult *result = connection_query(connection, table_key_query, 2, params);
 
 	*others = result != NULL && PQgetvalue(result, 0, 0)[0] == 't';
 	PQclear(result);

@@ -46,10 +46,12 @@ extern bool live_types_of_keys(Connection *connection, const char *table, const 
 
 /*
  * Are columns that a table (an oid) is partitioned by of types that others can
- * change?  Bounds of its partitions are values of these.  False (reported) on
+ * change?  Bounds of its partitions are values of these; with `cast`, they are
+ * numbers, which are cast, so that an enum counts, too.  False (reported) on
  * failure.
  */
-extern bool live_types_key_of_others(Connection *connection, const char *table, bool *others);
+extern bool live_types_key_of_others(Connection *connection, const char *table, bool cast,
+									 bool *others);
 
 /* live_code.c: does the entry rest on the other one, by whatever way? */
 extern bool live_code_rests_on(const ArchiveToc *toc, const TocEntry *entry, const TocEntry *used);

@@ -312,6 +312,33 @@ find_owners(Step *step, const RestorePlan *plan, Connection *connection)
 }
 
 /* What would be computed, and can be changed by others. */
+/*
+ * Is a bound written as a number, or as true or false, and so cast to the type
+ * of the key, whatever that is now?  In quotes it is read by the type.
+ */
+static bool
+has_bare_bound(const char *text)
+{
+	bool values = false;
+
+	for (text = sql_skip_blank(text); *text != '\0';)
+	{
+		const char *end = sql_token_end(text);
+		size_t length = (size_t) (end - text);
+
+		if (length == 6 && strncmp(text, "VALUES", 6) == 0)
+			values = true;
+		else if (values && length == 4 && strncmp(text, "WITH", 4) == 0)
+			return false;
+		else if (values && (strchr("0123456789.-", *text) != NULL ||
+							(length == 4 && strncmp(text, "true", 4) == 0) ||
+							(length == 5 && strncmp(text, "false", 5) == 0)))
+			return true;
+		text = sql_skip_blank(end);
+	}
+	return false;
+}
+
 static bool
 find_code(Step *step, const RestorePlan *plan, Connection *connection)
 {
@@ -326,7 +353,7 @@ find_code(Step *step, const RestorePlan *plan, Connection *connection)
 		!find_casts(step, connection))
 		return false;
 	if (toc_entry_is(step->entry, "TABLE ATTACH") && step->oids[0][0] != '\0' &&
-		!live_types_key_of_others(connection, step->oids[0], &key))
+		!live_types_key_of_others(connection, step->oids[0], has_bare_bound(step->text), &key))
 		return false;
 	if (!planner_code_read(connection, step->tables, &code))
 		return false;

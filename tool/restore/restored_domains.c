@@ -141,8 +141,8 @@ is_missing(Connection *connection, const char *schema, const char *name, bool *m
 }
 
 /* Can somebody make a cast for what the domain is over, or what its constraints cast to? */
-static bool
-check_casts(Connection *connection, const char *text, bool *others)
+bool
+restored_domain_casts(Connection *connection, const char *text, bool *others)
 {
 	bool good = true;
 	char *schema;
@@ -172,7 +172,7 @@ restored_domain_of_others(Connection *connection, const TocEntry *domain, bool *
 
 	/* Without a constraint nothing is cast. */
 	if (text != NULL && strstr(text, "CHECK") != NULL &&
-		(!check_casts(connection, text, others) || *others))
+		(!restored_domain_casts(connection, text, others) || *others))
 		return *others;
 	if (!ask(connection, role_query, domain->owner, others))
 		return false;

@@ -17,4 +17,7 @@
  */
 extern bool restored_domain_of_others(Connection *connection, const TocEntry *domain, bool *others);
 
+/* Likewise of the text of one of its constraints alone: what it casts to. */
+extern bool restored_domain_casts(Connection *connection, const char *text, bool *others);
+
 #endif /* NEX_RESTORED_DOMAINS_H */
