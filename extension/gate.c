@@ -216,7 +216,7 @@ limit_lock_waits(void)
 	return level;
 }
 
-/* An error does this by the end of the transaction. */
+/* An error does this by the end of the transaction or subtransaction. */
 static void
 leave(const Held *entered)
 {

@@ -82,6 +82,7 @@ static GuardState *guard = NULL;
 
 /* Of this process. */
 static bool begun = false;
+static int begun_level; /* of subtransactions */
 static bool registered = false;
 static TimeoutId timer;
 static bool superusers_stale = true;
@@ -187,6 +188,20 @@ end_with_transaction(XactEvent event, void *argument)
 		lock_guard_end();
 }
 
+/*
+ * An error that a savepoint or a block catches ends what it interrupted, and with
+ * it the need to be looked after.  A subtransaction that was begun later is an
+ * affair of the one who works.  Its level is still the current one here.
+ */
+static void
+end_with_subtransaction(SubXactEvent event, SubTransactionId self, SubTransactionId parent,
+						void *argument)
+{
+	if (event == SUBXACT_EVENT_ABORT_SUB && begun &&
+		GetCurrentTransactionNestLevel() <= begun_level)
+		lock_guard_end();
+}
+
 static void
 leave_at_exit(int code, Datum argument)
 {
@@ -197,21 +212,18 @@ bool
 lock_guard_begin(void)
 {
 	if (begun)
-	{
-		/* An error that ended in a savepoint has stopped all timers. */
-		if (MyBgworkerEntry == NULL && !get_timeout_active(timer))
-			enable_timeout_after(timer, PATIENCE_MILLISECONDS);
 		return false;
-	}
 	if (!registered)
 	{
 		timer = RegisterTimeout(USER_TIMEOUT, handle_timer);
 		RegisterXactCallback(end_with_transaction, NULL);
+		RegisterSubXactCallback(end_with_subtransaction, NULL);
 		before_shmem_exit(leave_at_exit, 0);
 		registered = true;
 	}
 	wait_noted = false;
 	begun = true;
+	begun_level = GetCurrentTransactionNestLevel();
 	/*
 	 * A timer wakes its process also when it was stopped in time, and a leader
 	 * that is woken takes another turn.  So workers say at once that they begin.
@@ -363,25 +375,17 @@ is_guarded(const LOCKTAG *tag, bool own)
 	}
 }
 
-static bool
-is_listed(int pid)
-{
-	int i;
-
-	for (i = 0; i < MAX_WAITING; i++)
-		if (pg_atomic_read_u32(&guard->waiting[i]) == (uint32) pid)
-			return true;
-	return false;
-}
-
-/* Does this one wait in the way of somebody who wants that mode, and may it be canceled? */
+/*
+ * Does this one wait in the way of somebody who wants that mode, and may it be
+ * canceled?  The functions of the extension want no such lock for others than
+ * superusers, so who is looked after may be canceled as well.
+ */
 static void
 cancel_waiter(const LockInstanceData *lock, LOCKMODE wanted)
 {
 	PGPROC *proc;
 
-	if (lock->waitLockMode < ShareLock || !DoLockModesConflict(lock->waitLockMode, wanted) ||
-		is_listed(lock->pid))
+	if (lock->waitLockMode < ShareLock || !DoLockModesConflict(lock->waitLockMode, wanted))
 		return;
 	proc = BackendPidGetProc(lock->pid);
 	if (proc == NULL || may_be_superuser(proc->roleId))

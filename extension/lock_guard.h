@@ -18,8 +18,9 @@ extern void lock_guard_shared_start(void);
 
 /*
  * From now on this process is looked after: while it waits for a lock, those that
- * wait before it in vain are told to stop.  Until lock_guard_end() or the end of
- * the transaction.  False if it was so already.
+ * wait before it in vain are told to stop.  Until lock_guard_end(), or the end
+ * of the transaction, or an error that ends the subtransaction that it was called in.  False if it
+ * was so already.
  */
 extern bool lock_guard_begin(void);
 extern void lock_guard_end(void);

@@ -62,6 +62,9 @@ sub finish { my ($session) = @_; $session->{in} .= "\\q\n"; $session->{run}->fin
 sub waiters { my ($session) = @_; return answer($session, q(SELECT count(*) FROM pg_locks WHERE NOT granted AND mode = 'AccessExclusiveLock')) + 0; }
 
 
+# An error in a function of the extension, caught: whoever called it is as others are from then on.
+my $in_block = q(BEGIN; DO $$ BEGIN BEGIN PERFORM nex_backup_next_runs('no schedule'); EXCEPTION WHEN others THEN NULL; END; PERFORM pg_sleep(4); END $$);
+my $in_savepoint = q(BEGIN; SAVEPOINT s; SELECT nex_backup_next_runs('no schedule'); ROLLBACK TO s);
 my @queues = (
 	[ 'a catalog', 'low', 'SELECT count(*) FROM pg_catalog.pg_extension', 'CREATE RULE r AS ON INSERT TO pg_catalog.pg_extension DO NOTHING' ],
 	[ 'an index of the extension', 'mon', 'SELECT count(*) FROM nex_backup.runs',
@@ -70,15 +73,18 @@ my @queues = (
 		'CREATE TEMP TABLE pt (a oid, b oid, c int) PARTITION BY RANGE (a); CREATE INDEX pi ON pt (a, b, c); ALTER INDEX pi ATTACH PARTITION pg_catalog.pg_depend_depender_index' ],
 	[ 'a catalog of all databases', 'low', 'SELECT count(*) FROM pg_catalog.pg_database', 'CREATE RULE r AS ON INSERT TO pg_catalog.pg_database DO NOTHING' ],
 	[ 'the database', 'low', q(ALTER ROLE low IN DATABASE postgres SET work_mem = '4MB'), 'DROP DATABASE postgres' ],
+	[ 'after an error in a block', 'mon', 'SELECT count(*) FROM nex_backup.runs', 'CREATE RULE r AS ON INSERT TO nex_backup.runs DO NOTHING', $in_block ],
+	[ 'after an error in a savepoint', 'mon', 'SELECT count(*) FROM nex_backup.runs', 'CREATE RULE r AS ON INSERT TO nex_backup.runs DO NOTHING', $in_savepoint ],
 	[ 'roles', 'low', 'SELECT count(*) FROM pg_catalog.pg_roles', 'CREATE RULE r AS ON INSERT TO pg_catalog.pg_authid DO NOTHING' ]);
 my $dba = session('postgres');
 for my $queue (@queues)
 {
-	my ($name, $role, $keeps, $waits) = @$queue;
+	my ($name, $role, $keeps, $waits, $before) = @$queue;
 	my ($keeper, $waiter) = (session($role), session($role));
 	my $begun;
 
 	answer($keeper, "BEGIN; $keeps");
+	answer($waiter, $before) if defined $before;
 	send_only($waiter, $waits);
 	# The DBA's session may be behind it already, which is what this is about.
 	Time::HiRes::sleep(0.5);
@@ -138,6 +144,24 @@ Time::HiRes::sleep(1);
 answer($holder, 'COMMIT');
 is(result($owner), '', 'an ALTER TABLE of others that waits is not canceled');
 finish($_) for $holder, $owner;
+
+# Nor after such an error, whose transaction goes on with tables of others.
+query('postgres', 'GRANT USAGE ON SCHEMA low TO mon');
+for my $before ($in_block, $in_savepoint)
+{
+	my ($holder, $owner, $monitor) = (session('low'), session('low'), session('mon'));
+
+	answer($monitor, $before);
+	answer($holder, 'BEGIN; SELECT FROM low.t');
+	send_only($owner, 'ALTER TABLE low.t ALTER i SET NOT NULL');
+	Time::HiRes::sleep(0.5);
+	send_only($monitor, 'PREPARE x AS SELECT * FROM low.t');
+	Time::HiRes::sleep(5);
+	answer($holder, 'COMMIT');
+	is(result($owner), '', 'an ALTER TABLE that a monitoring role waits for is not canceled');
+	result($monitor);
+	finish($_) for $holder, $owner, $monitor;
+}
 
 # Without a reserved worker, whoever has waited does it, later.
 $node->append_conf('postgresql.conf', 'nex_backup.reserved_executors = 0');
