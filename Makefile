@@ -20,7 +20,8 @@ REGRESS = install record status restore_point privileges verify guards gate
 
 NEX_BACKUP_VERSION = $(shell sed -n "s/^default_version = '\(.*\)'/\1/p" nex_backup.control)
 PG_CPPFLAGS = -Iextension -Icommon -DNEX_BACKUP_VERSION='"$(NEX_BACKUP_VERSION)"'
-SHLIB_LINK = -lcrypto
+# timer_create() is in librt before glibc 2.34.
+SHLIB_LINK = -lcrypto $(if $(filter linux,$(PORTNAME)),-lrt)
 SHLIB_EXPORTS = extension/exports.txt
 
 PG_CONFIG ?= pg_config

@@ -12,13 +12,18 @@
  *
  * A setting (idle_in_transaction_session_timeout) would not do, as the role
  * could set it back; nor would an error in place of the end of the session, as
- * the lock of a savepoint's parent outlives it.
+ * the lock of a savepoint's parent outlives it.  Timeouts of PostgreSQL are
+ * stopped by every error, and a second one in an aborted subtransaction goes by no
+ * place where they could be started again; so a timer of the operating system
+ * sends the signal, where there are such timers.
  *
  *-------------------------------------------------------------------------
  */
 #include "compat.h"
 
 #include <signal.h>
+#include <time.h>
+#include <unistd.h>
 
 #include "access/xact.h"
 #include "miscadmin.h"
@@ -41,6 +46,41 @@ terminate(void)
 	kill(MyProcPid, SIGTERM);
 }
 
+#if defined(_POSIX_TIMERS) && _POSIX_TIMERS > 0
+static timer_t timer;
+
+static void
+create_timer(void)
+{
+	struct sigevent event = {0};
+
+	event.sigev_notify = SIGEV_SIGNAL;
+	event.sigev_signo = SIGTERM;
+	if (timer_create(CLOCK_MONOTONIC, &event, &timer) != 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_INSUFFICIENT_RESOURCES), errmsg("could not create a timer: %m")));
+}
+
+/* 0: stop it.  There is nothing in it that could fail. */
+static void
+set_timer(time_t seconds)
+{
+	struct itimerspec span = {{0, 0}, {seconds, 0}};
+
+	(void) timer_settime(timer, 0, &span, NULL);
+}
+#else
+static void
+create_timer(void)
+{
+}
+
+static void
+set_timer(time_t seconds)
+{
+}
+#endif
+
 static void
 at_end_of_transaction(XactEvent event, void *arg)
 {
@@ -49,6 +89,7 @@ at_end_of_transaction(XactEvent event, void *arg)
 		return;
 	deadline = 0;
 	disable_timeout(timeout, false);
+	set_timer(0);
 }
 
 /* An error disables all timeouts, and then comes here if there is a savepoint. */
@@ -67,6 +108,7 @@ deadline_set(void)
 		return;
 	if (!registered)
 	{
+		create_timer();
 		timeout = RegisterTimeout(USER_TIMEOUT, terminate);
 		RegisterXactCallback(at_end_of_transaction, NULL);
 		RegisterSubXactCallback(at_end_of_subtransaction, NULL);
@@ -74,4 +116,5 @@ deadline_set(void)
 	}
 	deadline = TimestampTzPlusMilliseconds(GetCurrentTimestamp(), PATIENCE * 1000);
 	enable_timeout_at(timeout, deadline);
+	set_timer(PATIENCE);
 }

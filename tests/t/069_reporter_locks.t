@@ -25,8 +25,8 @@ sub hold
 	my ($in, $out, $err) = ("$sql; SELECT 'held', pg_backend_pid();\n", '', '');
 	my $session = IPC::Run::start([ 'psql', '-XAtq', '-d', 'postgres', @options ], '<', \$in, '>', \$out, '2>', \$err, IPC::Run::timeout(180));
 
-	$session->pump until $out =~ /held/ || $err =~ /ERROR:  (?!division)|FATAL/;
-	die $err if $err =~ /ERROR:  (?!division)|FATAL/;
+	$session->pump until $out =~ /held/ || $err =~ /ERROR:  (?!division|current transaction is aborted)|FATAL/;
+	die $err if $err =~ /ERROR:  (?!division|current transaction is aborted)|FATAL/;
 	my ($pid) = $out =~ /held\|(\d+)/;
 	return ($pid, sub { $in .= "\\q\n"; eval { $session->pump while $session->pumpable && length $in; $session->finish; 1 } or $session->kill_kill; });
 }
@@ -69,6 +69,8 @@ my %stays = (
 	'idle' => "BEGIN; $record",
 	'with settings of its own' => "SET idle_in_transaction_session_timeout = 0; SET statement_timeout = 0; BEGIN; $record; SET LOCAL statement_timeout = 0",
 	'after an error' => "BEGIN; $record; SAVEPOINT s; SELECT 1/0; ROLLBACK TO s",
+	'after an error in what was aborted' => "BEGIN; $record; SAVEPOINT s; SELECT 1/0; SELECT 1; ROLLBACK TO s",
+	'aborted still' => "BEGIN; $record; SELECT 'held', pg_backend_pid(); SAVEPOINT s; SELECT 1/0; SELECT 1",
 	'after an error in a block' => "BEGIN; $record; DO 'BEGIN PERFORM 1/0; EXCEPTION WHEN OTHERS THEN NULL; END'; SAVEPOINT s; SAVEPOINT t; SELECT 1/0; ROLLBACK TO s",
 	'in a savepoint' => "BEGIN; SAVEPOINT s; $record; RELEASE s");
 my @busy = ("BEGIN; $record; SELECT pg_sleep(100)", "DO \$\$ BEGIN PERFORM " . ($record =~ s/^SELECT //r) . "; PERFORM pg_sleep(100); END \$\$");
@@ -76,7 +78,7 @@ my @sessions = map { IPC::Run::start([ 'psql', '-XAtq', '-d', 'postgres', '-U', 
 my %held = map { $_ => (hold($stays{$_}, '-U', 'bk'))[0] } sort keys %stays;
 my ($root) = hold("BEGIN; $record");
 my $others = "SELECT count(*) FROM pg_stat_activity WHERE usename = 'bk'";
-ok(wait_until(sub { query('postgres', $others) == 7 }), 'sessions that stay in a transaction');
+ok(wait_until(sub { query('postgres', $others) == 9 }), 'sessions that stay in a transaction');
 ok(eval { query('postgres', "SELECT pg_terminate_backend($root)"); query('postgres', "BEGIN; SET LOCAL lock_timeout = '15s'; LOCK TABLE nex_backup.runs; ROLLBACK"); 1 },
 	'one that waits for the whole table gets it') or diag($@);
 is(query('postgres', "SELECT count(*) FROM pg_stat_activity WHERE pid = $held{$_}"), 0, "$_: ended") for sort keys %held;
