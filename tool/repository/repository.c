@@ -605,7 +605,7 @@ repository_rewrite(Repository *repository)
 	bool lasting;
 
 	/*
-	 * The file first: with a number lower than the one remembered it would be refused for ever.
+	 * The file first: with a number lower than the one remembered it would always be refused.
 	 * So nothing is remembered of a file that may be gone again.
 	 */
 	encryption->serial++;

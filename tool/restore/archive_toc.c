@@ -92,7 +92,7 @@ read_number(const ArchiveText *text)
 	return number;
 }
 
-/* The reader stands behind the item. */
+/* The reader is past the item then. */
 static void
 read_dependencies(ArchiveReader reader, const ArchiveItem *item, TocEntry *entry)
 {
