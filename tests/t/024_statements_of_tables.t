@@ -313,6 +313,10 @@ CREATE DOMAIN joe.d AS text;
 CREATE TABLE joe.t (c joe.d[]);
 CREATE POLICY p ON joe.t USING (c = '{x}'::joe.d[]);
 ALTER DOMAIN joe.d ADD CONSTRAINT k CHECK (query_to_xml('select joe.boom(''a domain'')', true, true, '') IS NOT NULL) NOT VALID;
+CREATE FUNCTION joe.h(a record, k integer DEFAULT 1) RETURNS integer IMMUTABLE LANGUAGE plpgsql AS 'BEGIN RETURN 1; END';
+CREATE VIEW joe.v AS SELECT joe.h(ROW('{x}', 1)) AS x;
+CREATE TABLE joe.bare (c integer DEFAULT joe.h(ROW('{x}', 1)));
+CREATE VIEW joe.typed AS SELECT ROW('x'::text, 1) AS x, joe.h(ROW(1, 2)) AS y;
 CREATE TYPE joe.en AS ENUM ('x');
 CREATE TABLE joe.root (id integer) PARTITION BY LIST (id);
 CREATE TABLE joe.part PARTITION OF joe.root FOR VALUES IN (1);
@@ -320,7 +324,7 @@ CREATE TABLE joe.by_enum (id joe.en) PARTITION BY LIST (id);
 CREATE TABLE joe.of_enum PARTITION OF joe.by_enum FOR VALUES IN ('x');
 SQL
 tool_ok([ 'backup', '--repo', $repo, '-d', 'late' ], 'backup');
-query('late', 'DROP TABLE joe.t, joe.root, joe.of_enum; DROP DOMAIN joe.d');
+query('late', 'DROP TABLE joe.t, joe.root, joe.of_enum, joe.bare; DROP VIEW joe.v, joe.typed; DROP DOMAIN joe.d');
 as_joe(<<'SQL');
 CREATE TABLE joe.root (id joe.en) PARTITION BY LIST (id);
 CREATE FUNCTION joe.f(integer) RETURNS joe.en IMMUTABLE LANGUAGE plpgsql AS $$ BEGIN PERFORM joe.boom('a cast'); RETURN 'x'; END $$;
@@ -330,5 +334,18 @@ is_refused('a constraint of a domain that is not valid', $refused, '--table', 'j
 isnt((restore('--table', 'joe.part'))[0], 0, 'a partition of what has another type now');
 nothing_ran('a bound that would be cast');
 is_restored('a partition by an enum', 0, '--table', 'joe.of_enum');
+
+# A literal inside of a row has no type in the archive, and is read by the function that fits best now.
+as_joe(<<'SQL');
+DROP FUNCTION joe.h(record, integer);
+CREATE FUNCTION joe.h(a record, k integer) RETURNS integer IMMUTABLE LANGUAGE plpgsql AS 'BEGIN RETURN 1; END';
+CREATE FUNCTION joe.h(a record) RETURNS integer IMMUTABLE LANGUAGE plpgsql AS 'BEGIN RETURN 1; END';
+CREATE DOMAIN joe.checked AS text CHECK (joe.boom('a literal in a row') = 1);
+CREATE TYPE joe.comp AS (q joe.checked[], n integer);
+CREATE FUNCTION joe.h(a joe.comp) RETURNS integer IMMUTABLE LANGUAGE plpgsql AS 'BEGIN RETURN 1; END';
+SQL
+is_refused("a literal without a type ($_)", $refused, '--table', $_) for 'joe.v', 'joe.bare';
+is_refused("the same, without the owner ($_)", $refused, '--table', $_, '--no-owner') for 'joe.bare';
+is_restored('a row of literals with types', 0, '--table', 'joe.typed');
 
 done_testing();

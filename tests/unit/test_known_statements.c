@@ -13,6 +13,7 @@
 #include <string.h>
 #include <cmocka.h>
 
+#include "bare_literals.h"
 #include "buffer.h"
 #include "known_statements.h"
 #include "partial.h"
@@ -144,13 +145,79 @@ test_indexes(void **state)
 	}
 }
 
+/* Literals that a function of users could read as it likes. */
+static void
+test_bare_literals(void **state)
+{
+	static const struct
+	{
+		const char *kind;
+		const char *definition;
+		bool bare;
+	} cases[] = {
+		{"VIEW", "CREATE VIEW s.v AS\n SELECT s.h(ROW('{x}', 1)) AS x;\n", true},
+		{"VIEW", "CREATE VIEW s.v AS\n SELECT s.h(b.c, '{x}') AS x\n   FROM s.b;\n", true},
+		{"VIEW", "CREATE VIEW s.v AS\n SELECT (ROW('{x}', 1) OPERATOR(s.=) b.r) AS x\n FROM s.b;\n",
+		 true},
+		{"VIEW", "CREATE VIEW s.v AS\n SELECT concat('x', 1) AS x\n   FROM s.b;\n", false},
+		{"VIEW", "CREATE VIEW s.v AS\n SELECT s.h('x'::text) AS x;\n", false},
+		{"VIEW", "CREATE VIEW s.v WITH (security_barrier='true') AS\n SELECT s.h(1) AS x;\n",
+		 false},
+		{"TABLE", "CREATE TABLE s.t (\n    c integer DEFAULT s.h(ROW('{x}', 1))\n);\n", true},
+		{"TABLE", "CREATE TABLE s.t (\n    c integer DEFAULT s.h('x'::text)\n)\nWITH (a='b');\n",
+		 false},
+		{"TABLE",
+		 "CREATE TABLE s.t (\n    c integer,\n    CONSTRAINT \"it's\" CHECK ((s.h(c) > 0))\n);\n",
+		 false},
+		{"FOREIGN TABLE",
+		 "CREATE FOREIGN TABLE s.t (\n c integer OPTIONS (\n x 'y') DEFAULT s.h(1)\n)\n SERVER "
+		 "a;\n",
+		 false},
+		{"DEFAULT", "ALTER TABLE ONLY s.t ALTER COLUMN c SET DEFAULT s.h(ROW('x'));\n", true},
+		{"DEFAULT", "ALTER TABLE ONLY s.t ALTER COLUMN c SET DEFAULT nextval('s.q'::regclass);\n",
+		 false},
+		{"TRIGGER",
+		 "CREATE TRIGGER g BEFORE UPDATE ON s.t FOR EACH ROW EXECUTE FUNCTION s.f('x');\n", false},
+		{"TRIGGER",
+		 "CREATE TRIGGER g BEFORE UPDATE ON s.t FOR EACH ROW WHEN ((s.h(ROW('x')) = 1)) EXECUTE "
+		 "FUNCTION s.f();\n",
+		 true},
+		{"FUNCTION",
+		 "CREATE FUNCTION s.f(a integer DEFAULT s.h(ROW('x'))) RETURNS integer\n    LANGUAGE sql\n "
+		 "   AS $$SELECT 1$$;\n",
+		 true},
+		{"FUNCTION",
+		 "CREATE FUNCTION s.f(a integer) RETURNS integer\n    LANGUAGE sql\n    SET search_path TO "
+		 "'s'\n    AS $$SELECT s.h('x')$$;\n",
+		 false},
+		{"FUNCTION",
+		 "CREATE FUNCTION s.f() RETURNS integer\n LANGUAGE sql\n BEGIN ATOMIC\n SELECT 1;\n SELECT "
+		 "s.h(ROW('x'));\nEND;\n",
+		 true},
+		{"INDEX", "CREATE INDEX i ON s.t USING btree (s.h(c)) WITH (fillfactor='70');\n", false},
+		{"INDEX", "CREATE INDEX i ON s.t USING btree (s.h(ROW('x')));\n", true},
+	};
+	size_t i;
+
+	(void) state;
+	for (i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
+	{
+		TocEntry entry;
+
+		memset(&entry, 0, sizeof(entry));
+		entry.kind = (char *) cases[i].kind;
+		entry.definition = (char *) cases[i].definition;
+		if (bare_literals_have(&entry) != cases[i].bare)
+			fail_msg("%s", cases[i].definition);
+	}
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_indexes),
-		cmocka_unit_test(test_kinds),
-		cmocka_unit_test(test_tables),
+		cmocka_unit_test(test_bare_literals), cmocka_unit_test(test_indexes),
+		cmocka_unit_test(test_kinds),         cmocka_unit_test(test_tables),
 		cmocka_unit_test(test_split),
 	};
 

@@ -16,6 +16,7 @@
 #include <string.h>
 
 #include "authors.h"
+#include "bare_literals.h"
 #include "bound_objects.h"
 #include "client_program.h"
 #include "default_grants.h"
@@ -440,10 +441,10 @@ in_place_run(RestorePlan *plan, Connection *connection)
 								   plan->settings->maintenance_work_mem);
 	good = good && partial_begin(plan, connection) &&
 		   (!plan->in_place ||
-			(table_turns_check(plan) && wrapper_functions_check(plan, connection) &&
-			 live_code_check(plan, connection) && late_checks_check(plan, connection) &&
-			 authors_check(plan, connection) && given_code_check(plan, connection) &&
-			 planned_steps_check(plan, connection, &map))) &&
+			(table_turns_check(plan) && bare_literals_check(plan) &&
+			 wrapper_functions_check(plan, connection) && live_code_check(plan, connection) &&
+			 late_checks_check(plan, connection) && authors_check(plan, connection) &&
+			 given_code_check(plan, connection) && planned_steps_check(plan, connection, &map))) &&
 		   fill(plan, connection, &map) &&
 		   (!plan->in_place || bound_objects_check(plan, connection)) &&
 		   restored_objects_unpopulated(plan, connection) && !stop_requested() &&

@@ -104,12 +104,35 @@ check_parents(const RestorePlan *plan, Connection *connection, const TocEntry *e
 	return true;
 }
 
+/* Functions that come with the part, too: others may have written them. */
+static bool
+runs_others(const RestorePlan *plan, Connection *connection, const TocEntry *entry, bool *others)
+{
+	static const char *const kinds[] = {"FUNCTION", "AGGREGATE", "OPERATOR", NULL};
+	int d;
+
+	*others = false;
+	for (d = 0; !*others && d < entry->ndepends_on; d++)
+	{
+		const TocEntry *used = archive_toc_find(&plan->selection->toc, entry->depends_on[d]);
+		bool trusted;
+
+		if (used == NULL || !toc_entry_is_any(used, kinds))
+			continue;
+		if (!is_trusted(connection, used, &trusted))
+			return false;
+		*others = !trusted;
+	}
+	return true;
+}
+
 /*
  * One of a domain counts for all values that are read after it, in a policy or
  * an index of the part, even if it is not valid.
  */
 static bool
-check_of_domain(Connection *connection, const TocEntry *entry, bool trusted)
+check_of_domain(const RestorePlan *plan, Connection *connection, const TocEntry *entry,
+				bool trusted)
 {
 	bool others = false;
 
@@ -117,10 +140,11 @@ check_of_domain(Connection *connection, const TocEntry *entry, bool trusted)
 		return refuse(entry, late_check_is_computed(entry)
 								 ? "all tables with the domain would be looked at"
 								 : "values of the domain would be looked at");
-	if (!restored_domain_casts(connection, entry->definition, &others))
+	if (!runs_others(plan, connection, entry, &others) ||
+		(!others && !restored_domain_casts(connection, entry->definition, &others)))
 		return false;
-	return !others ||
-		   live_code_refuse(entry, "It casts to a type for which others can make casts.");
+	return !others || live_code_refuse(entry, "It runs functions of others, or casts to a type for "
+											  "which others can make casts.");
 }
 
 bool
@@ -140,7 +164,7 @@ late_checks_check(const RestorePlan *plan, Connection *connection)
 			return false;
 		if (strncmp(entry->definition, "ALTER DOMAIN ", strlen("ALTER DOMAIN ")) == 0)
 		{
-			if (!check_of_domain(connection, entry, trusted))
+			if (!check_of_domain(plan, connection, entry, trusted))
 				return false;
 			continue;
 		}

@@ -258,6 +258,9 @@ can_be_changed(const LiveTypes *types, const TocEntry *used, bool *others)
 static bool
 is_restored(const LiveTypes *types, const TocEntry *entry, const char *schema, const char *name)
 {
+	static const char *const kinds[] = {
+		"TYPE", "SHELL TYPE",        "DOMAIN", "TABLE", "FOREIGN TABLE",
+		"VIEW", "MATERIALIZED VIEW", NULL};
 	const ArchiveToc *toc = &types->selection->toc;
 	uint32_t i;
 
@@ -267,7 +270,8 @@ is_restored(const LiveTypes *types, const TocEntry *entry, const char *schema, c
 
 		if (!selection_includes(types->selection, other))
 			continue;
-		if (strcmp(other->tag, name) == 0 && strcmp(other->schema, schema) == 0)
+		if (toc_entry_is_any(other, kinds) && strcmp(other->tag, name) == 0 &&
+			strcmp(other->schema, schema) == 0)
 			return true;
 		if ((toc_entry_is(other, "EXTENSION") ||
 			 (toc_entry_is(other, "TYPE") && strstr(other->definition, name) != NULL)) &&
