@@ -97,12 +97,29 @@ find_names(const LockHolder *holder, Names *names)
 		names->object = pstrdup(quote_identifier(name));
 }
 
+/*
+ * The error that is being handled.  A subtransaction of ours is ended before it
+ * is thrown again: otherwise it would outlive the statement, and the session
+ * would be told that its transaction is aborted, though it has begun none.
+ */
+static ErrorData *
+take_error(MemoryContext context)
+{
+	ErrorData *error;
+
+	MemoryContextSwitchTo(context);
+	error = CopyErrorData();
+	FlushErrorState();
+	return error;
+}
+
 /* In a subtransaction that leaves nothing behind, as this can end with an error, too. */
 static void
 try_names(const LockHolder *holder, Names *names)
 {
 	MemoryContext context = CurrentMemoryContext;
 	ResourceOwner owner = CurrentResourceOwner;
+	ErrorData *volatile error = NULL;
 
 	names->role = psprintf("with OID %u", holder->role);
 	names->object = psprintf("the object with OID %u", holder->tag.locktag_type == LOCKTAG_RELATION
@@ -118,15 +135,14 @@ try_names(const LockHolder *holder, Names *names)
 	}
 	PG_CATCH();
 	{
-		if (geterrcode() != ERRCODE_LOCK_NOT_AVAILABLE)
-			PG_RE_THROW();
-		MemoryContextSwitchTo(context);
-		FlushErrorState();
+		error = take_error(context);
 	}
 	PG_END_TRY();
 	RollbackAndReleaseCurrentSubTransaction();
 	MemoryContextSwitchTo(context);
 	CurrentResourceOwner = owner;
+	if (error != NULL && error->sqlerrcode != ERRCODE_LOCK_NOT_AVAILABLE)
+		ReThrowError(error);
 }
 
 static const char *
@@ -171,7 +187,7 @@ answer_in_time(FunctionCallInfo fcinfo)
 	MemoryContext context = CurrentMemoryContext;
 	ResourceOwner owner = CurrentResourceOwner;
 	fmNodePtr set = fcinfo->resultinfo;
-	volatile bool in_time = true;
+	ErrorData *volatile error = NULL;
 
 	BeginInternalSubTransaction(NULL);
 	MemoryContextSwitchTo(context);
@@ -182,19 +198,17 @@ answer_in_time(FunctionCallInfo fcinfo)
 	}
 	PG_CATCH();
 	{
-		if (geterrcode() != ERRCODE_LOCK_NOT_AVAILABLE &&
-			geterrcode() != ERRCODE_T_R_DEADLOCK_DETECTED)
-			PG_RE_THROW();
-		MemoryContextSwitchTo(context);
-		FlushErrorState();
+		error = take_error(context);
 		RollbackAndReleaseCurrentSubTransaction();
-		in_time = false;
 	}
 	PG_END_TRY();
 	fcinfo->resultinfo = set;
 	MemoryContextSwitchTo(context);
 	CurrentResourceOwner = owner;
-	return in_time;
+	if (error != NULL && error->sqlerrcode != ERRCODE_LOCK_NOT_AVAILABLE &&
+		error->sqlerrcode != ERRCODE_T_R_DEADLOCK_DETECTED)
+		ReThrowError(error);
+	return error == NULL;
 }
 
 Datum

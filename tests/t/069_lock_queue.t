@@ -128,6 +128,9 @@ like(answer($dba, 'SELECT name, status, detail FROM nex_backup_status()'),
 cmp_ok(Time::HiRes::time() - $from, '<', 15, '... after five seconds');
 like(answer($dba, "SET lock_timeout = '2s'; SELECT state FROM nex_backup_run('j'); RESET lock_timeout"), qr/canceling statement due to lock timeout/, '... a run fails in time');
 is($super->{err}, '', '... and the superuser goes on waiting');
+# An error that the status does not answer ends the statement alone.  The session goes on.
+like(answer($dba, "SET statement_timeout = '1s'; SELECT count(*) FROM nex_backup_status()"), qr/canceling statement due to statement timeout/, '... a statement timeout ends the status');
+is(answer($dba, 'RESET statement_timeout; SELECT 1'), "1\n", '... and not the session');
 answer($keeper, 'COMMIT');
 result($super);
 like(answer($dba, 'SELECT name, status, detail FROM nex_backup_status()'), qr/^catalogue\|critical\|locked by process \d+ of role postgres: AccessExclusiveLock of pg_extension\n$/, 'or has it');
