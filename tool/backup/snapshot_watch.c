@@ -17,7 +17,8 @@
  * pg_dump waits as well: it asks the server for the text of views, rules and
  * the like, which locks what they use, and its own --lock-wait-timeout does
  * not hold there.  Whoever owns such an object could stop the backups of all
- * databases, so we look how long it waits, too.
+ * databases, so we look how long it waits, too: each time, and in all, as
+ * many short waits are a long one.
  *
  *-------------------------------------------------------------------------
  */
@@ -29,6 +30,7 @@
 #include <time.h>
 
 #include "backup_warning.h"
+#include "deadline.h"
 #include "interrupt.h"
 #include "log.h"
 #include "memory.h"
@@ -41,6 +43,7 @@
 #define ABORT_AFTER 2.0      /* seconds that a session waits before the backup gives way */
 #define REMIND_INTERVAL 60.0 /* seconds between warnings of the same wait */
 #define WATCH_INTERVAL 1     /* second */
+#define ALL_WAITS 3          /* pg_dump may wait so many times --lock-wait-timeout in all */
 
 /* One session that waits, or has waited, behind this backup. */
 typedef struct Conflict
@@ -52,6 +55,15 @@ typedef struct Conflict
 	double warned; /* how long it had waited at the last warning; 0: none yet */
 } Conflict;
 
+/* How long pg_dump has waited for locks, as far as it was seen. */
+typedef struct SchemaWaits
+{
+	double total;  /* seconds */
+	double looked; /* by monotonic_seconds() */
+	bool waiting;  /* at the last look */
+	char *last;    /* "public.a, which process 4711 (...) had locked"; NULL: none yet */
+} SchemaWaits;
+
 struct SnapshotWatch
 {
 	Connection *leader;
@@ -60,6 +72,7 @@ struct SnapshotWatch
 	int lock_wait_timeout; /* seconds, of pg_dump; 0: any */
 	char *schema;          /* application_name of pg_dump */
 	bool said;             /* that it waits */
+	SchemaWaits waits;
 	int64_t started;
 	pthread_t thread;
 	pthread_mutex_t mutex;
@@ -182,33 +195,76 @@ report_loss(SnapshotWatch *watch, PGresult *result)
 	return false;
 }
 
+/* Between two looks that both find it waiting it is taken to have waited, for whomever. */
+static void
+add_up(SchemaWaits *waits, double now, bool waiting, double waited)
+{
+	double interval = now - waits->looked;
+
+	if (waiting)
+		waits->total += waits->waiting || waited > interval ? interval : waited;
+	waits->waiting = waiting;
+	waits->looked = now;
+}
+
+/* End the backup: pg_dump has waited for too long. */
+static void
+end_schema(const char *what, const char *who, const char *waited)
+{
+	char *detail = xasprintf("%s has it locked.", who);
+
+	report_error(EXIT_FAILED, detail,
+				 "Run the backup again when that session is done, or let it wait longer with "
+				 "--lock-wait-timeout.",
+				 "pg_dump could not lock %s within %s", what, waited);
+	free(detail);
+	stop_request();
+}
+
 /* Say that pg_dump waits, and end it when it has waited too long. */
 static void
-judge_schema(SnapshotWatch *watch, const PGresult *result)
+judge_schema(SnapshotWatch *watch, const PGresult *result, double waited)
 {
 	char *what = printable_name(PQgetvalue(result, 0, 0));
 	char *who = describe_session(PQgetvalue(result, 0, 2), PQgetvalue(result, 0, 3),
 								 PQgetvalue(result, 0, 4));
-	double waited = strtod(PQgetvalue(result, 0, 1), NULL);
+	int timeout = watch->lock_wait_timeout;
+	char *limit = NULL;
 
-	if (watch->lock_wait_timeout > 0 && waited >= watch->lock_wait_timeout)
-	{
-		char *detail = xasprintf("%s has it locked.", who);
-
-		report_error(EXIT_FAILED, detail,
-					 "Run the backup again when that session is done, or let it wait longer with "
-					 "--lock-wait-timeout.",
-					 "pg_dump could not lock %s within %d s", what, watch->lock_wait_timeout);
-		free(detail);
-		stop_request();
-	}
-	else if (waited >= WARN_AFTER && !watch->said)
+	if (timeout > 0 && waited >= timeout)
+		limit = xasprintf("%d s", timeout);
+	else if (timeout > 0 && watch->waits.total >= ALL_WAITS * timeout)
+		limit =
+			xasprintf("%d s, which is the most for all its waits together", ALL_WAITS * timeout);
+	free(watch->waits.last);
+	watch->waits.last = xasprintf("%s, which %s had locked", what, who);
+	if (limit != NULL)
+		end_schema(what, who, limit);
+	else if (watch->waits.total >= WARN_AFTER && !watch->said)
 	{
 		watch->said = true;
-		log_info("pg_dump waits for %s, which %s has locked", what, who);
+		log_warning_hint(timeout > 0 ? "The backup ends if that takes too long; see "
+									   "--lock-wait-timeout."
+									 : NULL,
+						 "pg_dump waits for %s, which %s has locked", what, who);
 	}
+	free(limit);
 	free(who);
 	free(what);
+}
+
+/* For whoever asks later why this backup took so long. */
+static void
+keep_waits(const SchemaWaits *waits, Manifest *manifest)
+{
+	char *text;
+
+	if (waits->last == NULL || waits->total < WARN_AFTER)
+		return;
+	text = xasprintf("pg_dump waited %.0f s or more in all for locks of others, at last for %s",
+					 waits->total, waits->last);
+	backup_warning_keep(manifest, text);
+	free(text);
 }
 
 /* Does pg_dump wait?  False when the leader's connection is lost. */
@@ -217,11 +273,15 @@ look_at_schema(SnapshotWatch *watch)
 {
 	const char *params[1] = {watch->schema};
 	PGresult *result = connection_ask(watch->leader, schema_query, 1, params);
+	double waited = 0;
 
 	if (PQresultStatus(result) != PGRES_TUPLES_OK)
 		return report_loss(watch, result);
+	if (PQntuples(result) > 0)
+		waited = strtod(PQgetvalue(result, 0, 1), NULL);
+	add_up(&watch->waits, monotonic_seconds(), PQntuples(result) > 0, waited);
 	if (PQntuples(result) > 0 && !stop_requested())
-		judge_schema(watch, result);
+		judge_schema(watch, result, waited);
 	PQclear(result);
 	return true;
 }
@@ -316,6 +376,7 @@ snapshot_watch_start(Connection *leader, const Settings *settings, const char *s
 	watch->lock_wait_timeout = settings->lock_wait_timeout;
 	watch->schema = xstrdup(schema);
 	watch->started = progress_seconds();
+	watch->waits.looked = monotonic_seconds();
 	pthread_mutex_init(&watch->mutex, NULL);
 	pthread_cond_init(&watch->wake, NULL);
 	sql_init(&watch->pids);
@@ -366,6 +427,8 @@ snapshot_watch_stop(SnapshotWatch *watch, Manifest *manifest)
 		free(conflict->table);
 		free(conflict->who);
 	}
+	keep_waits(&watch->waits, manifest);
+	free(watch->waits.last);
 	sql_free(&watch->pids);
 	pthread_mutex_destroy(&watch->mutex);
 	pthread_cond_destroy(&watch->wake);
