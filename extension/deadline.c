@@ -15,7 +15,14 @@
  * the lock of a savepoint's parent outlives it.  Timeouts of PostgreSQL are
  * stopped by every error, and a second one in an aborted subtransaction goes by no
  * place where they could be started again; so a timer of the operating system
- * sends the signal, where there are such timers.
+ * sends a signal, where there are such timers.
+ *
+ * A transaction that has been committed may still wait for a synchronous standby,
+ * and keeps its locks meanwhile.  It is too late to end the session then: what it
+ * has reported is there, and its client would be told otherwise.  So only that
+ * wait ends, as pg_cancel_backend() would end it, with PostgreSQL's warning.
+ * What comes before the commit record, such as the wait for a temporary table
+ * that ON COMMIT DELETE ROWS empties, still counts as the transaction.
  *
  *-------------------------------------------------------------------------
  */
@@ -27,6 +34,8 @@
 
 #include "access/xact.h"
 #include "miscadmin.h"
+#include "storage/latch.h"
+#include "storage/proc.h"
 #include "utils/timeout.h"
 #include "utils/timestamp.h"
 
@@ -37,17 +46,57 @@
 
 static bool registered = false;
 static TimeoutId timeout;
-static TimestampTz deadline = 0; /* 0: none */
+static volatile TimestampTz deadline = 0; /* 0: none */
+static volatile bool wait_ended = false;
 
-/* In a signal handler: as pg_terminate_backend() would. */
-static void
-terminate(void)
+/* Between the end of what can still fail, and the end of the locks. */
+static bool
+is_committing(void)
 {
-	kill(MyProcPid, SIGTERM);
+	return GetCurrentTransactionNestLevel() == 1 && !IsTransactionState();
 }
 
-#if defined(_POSIX_TIMERS) && _POSIX_TIMERS > 0
+/* In a signal handler: as pg_terminate_backend() would, or pg_cancel_backend(). */
+static void
+end_transaction(void)
+{
+	if (deadline == 0)
+		return;
+	if (!is_committing())
+	{
+		kill(MyProcPid, SIGTERM);
+		return;
+	}
+	wait_ended = true;
+	QueryCancelPending = true;
+	InterruptPending = true;
+	SetLatch(MyLatch);
+}
+
+#if defined(_POSIX_TIMERS) && _POSIX_TIMERS > 0 && defined(SIGRTMAX)
 static timer_t timer;
+
+static void
+handle_timer(SIGNAL_ARGS)
+{
+	int saved = errno;
+
+	end_transaction();
+	errno = saved;
+}
+
+/* One that nobody else uses; PostgreSQL uses none of these. */
+static int
+free_signal(void)
+{
+	struct sigaction action;
+	int number;
+
+	for (number = SIGRTMAX; number >= SIGRTMIN; number--)
+		if (sigaction(number, NULL, &action) == 0 && action.sa_handler == SIG_DFL)
+			return number;
+	ereport(ERROR, (errcode(ERRCODE_INSUFFICIENT_RESOURCES), errmsg("no signal is free")));
+}
 
 static void
 create_timer(void)
@@ -55,10 +104,11 @@ create_timer(void)
 	struct sigevent event = {0};
 
 	event.sigev_notify = SIGEV_SIGNAL;
-	event.sigev_signo = SIGTERM;
+	event.sigev_signo = free_signal();
 	if (timer_create(CLOCK_MONOTONIC, &event, &timer) != 0)
 		ereport(ERROR,
 				(errcode(ERRCODE_INSUFFICIENT_RESOURCES), errmsg("could not create a timer: %m")));
+	pqsignal(event.sigev_signo, handle_timer);
 }
 
 /* 0: stop it.  There is nothing in it that could fail. */
@@ -90,6 +140,10 @@ at_end_of_transaction(XactEvent event, void *arg)
 	deadline = 0;
 	disable_timeout(timeout, false);
 	set_timer(0);
+	/* There may have been no wait to end; the next statement is not what was meant. */
+	if (wait_ended)
+		QueryCancelPending = false;
+	wait_ended = false;
 }
 
 /* An error disables all timeouts, and then comes here if there is a savepoint. */
@@ -109,7 +163,7 @@ deadline_set(void)
 	if (!registered)
 	{
 		create_timer();
-		timeout = RegisterTimeout(USER_TIMEOUT, terminate);
+		timeout = RegisterTimeout(USER_TIMEOUT, end_transaction);
 		RegisterXactCallback(at_end_of_transaction, NULL);
 		RegisterSubXactCallback(at_end_of_subtransaction, NULL);
 		registered = true;

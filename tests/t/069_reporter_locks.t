@@ -7,7 +7,7 @@ use IPC::Run ();
 use NexBackup::Test;
 use Test::More;
 
-my $node = start_server('main');
+my $node = start_server('main', wal_level => 'replica', max_wal_senders => 2);
 plan skip_all => 'the extension is not installed' unless have_extension();
 my $repo = new_repository();
 
@@ -88,9 +88,55 @@ $_->finish for @sessions;
 	my ($pid, $release) = hold('SELECT 1', '-U', 'bk');
 	query('postgres', "SET SESSION AUTHORIZATION bk; $record");
 	my ($mine, $end) = hold("$record; BEGIN; SELECT 1", '-U', 'bk');
-	sleep 11;
+
+	# One that waits in its COMMIT for what it may still fail for, a temporary table that is to be emptied, has not ended.
+	query('postgres', 'CREATE SCHEMA bk AUTHORIZATION bk; SET SESSION AUTHORIZATION bk; CREATE TABLE bk.parent (i int)');
+	my ($in, $out, $err) = ("CREATE TEMP TABLE x () INHERITS (bk.parent) ON COMMIT DELETE ROWS; SELECT 'made';\n", '', '');
+	my $emptying = IPC::Run::start([ 'psql', '-XAtq', '-d', 'postgres', '-U', 'bk' ], '<', \$in, '>', \$out, '2>', \$err, IPC::Run::timeout(180));
+	$emptying->pump until $out =~ /made\n/;
+	my (undef, $let_go) = hold('BEGIN; LOCK TABLE bk.parent IN ACCESS SHARE MODE', '-U', 'bk');
+	$in .= "BEGIN; SELECT FROM x; $record; COMMIT;\n";
+	$emptying->pump while length $in;
+
+	# One that is committed, and waits for a synchronous standby that is not there, has reported: its session goes on.
+	query('postgres', "ALTER SYSTEM SET synchronous_standby_names = 'gone'");
+	query('postgres', 'SELECT pg_reload_conf()');
+	sleep 1;
+	my $recorded = query('postgres', 'SELECT count(*) FROM nex_backup.runs');
+	my $perform = 'PERFORM ' . ($record =~ s/^SELECT //r);
+	my %commits = (
+		'by itself' => [$record],
+		'in a block' => [ 'BEGIN', $record, 'SAVEPOINT s', 'SELECT 1', 'COMMIT' ],
+		'in one that goes on' => [ 'BEGIN', $record, 'COMMIT AND CHAIN', 'SELECT pg_sleep(2)' ],
+		'in a procedure' => ["DO \$\$ BEGIN $perform; COMMIT; PERFORM pg_sleep(2); END \$\$"],
+		'with what a role may set' => [ "SET synchronous_commit = 'remote_apply'", 'SET statement_timeout = 0', $record ]);
+	my %waiting;
+	for my $how (sort keys %commits)
+	{
+		my $session = $waiting{$how} = { out => '', err => '' };
+
+		$session->{run} = IPC::Run::start([ 'psql', '-XAtq', '-v', 'ON_ERROR_STOP=1', '-d', 'postgres', '-U', 'bk', map({ ('-c', $_) } @{ $commits{$how} }, "SELECT 'goes on'") ],
+			'<', '/dev/null', '>', \$session->{out}, '2>', \$session->{err}, IPC::Run::timeout(180));
+	}
+	my ($code, undef, $said) = tool('backup', '--repo', $repo, '-d', 'shop', '--catalogue', 'dbname=postgres user=bk');
+	is($code, 0, 'a standby that is lost: a backup is made');
+	unlike($said, qr/could not record/, '... and recorded');
+	for my $how (sort keys %waiting)
+	{
+		my $session = $waiting{$how};
+
+		ok($session->{run}->finish, "... a report that is committed $how");
+		like($session->{err}, qr/canceling wait for synchronous replication.*The transaction has already committed locally/s, '... is told so');
+		unlike($session->{err}, qr/ERROR|FATAL/, '... has no error');
+		like($session->{out}, qr/^goes on$/m, '... and goes on');
+	}
+	cmp_ok(query('postgres', 'SELECT count(*) FROM nex_backup.runs'), '>=', $recorded + 6, '... all is recorded');
+	query('postgres', 'ALTER SYSTEM RESET synchronous_standby_names');
+	query('postgres', 'SELECT pg_reload_conf()');
+	eval { $emptying->pump while $emptying->pumpable; $emptying->finish; 1 } or $emptying->kill_kill;
+	like($err, qr/terminating connection due to administrator command/, 'one that waits before it is committed is ended');
 	is(query('postgres', "SELECT count(*) FROM pg_stat_activity WHERE pid IN ($pid, $mine)"), 2, 'a transaction that has reported nothing stays');
-	$_->() for $release, $end;
+	$_->() for $release, $end, $let_go;
 }
 
 # What is done in the end: something is added, nothing of others is changed.
