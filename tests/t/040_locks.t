@@ -279,6 +279,72 @@ query('shop', join('', map { "CREATE VIEW v$_ AS SELECT 1 AS one; CREATE VIEW w$
 	query('shop', join('', map { "DROP VIEW v$_ CASCADE;" } 1 .. 9));
 }
 
+# An open ALTER SEQUENCE: seen before anything is copied, and waited for, or named.
+sub open_transaction
+{
+	my ($sql, @user) = @_;
+	my ($in, $out) = ("BEGIN; $sql; SELECT 'held';\n", '');
+	my $session = IPC::Run::start([ 'psql', '-XAtq', '-d', 'shop', @user ], '<', \$in, '>', \$out, '2>&1', IPC::Run::timeout(60));
+	$session->pump until $out =~ /held|ERROR/;
+	return sub {
+		my ($more) = @_;
+		$in .= $more;
+		while (length $in) { $session->pump_nb; sleep(0.02); }
+		return if $more !~ /\\q/;
+		$session->finish;
+		return $out;
+	};
+}
+query('shop', 'CREATE SEQUENCE alpha; CREATE SEQUENCE sold; SELECT nextval($$sold$$)');
+{
+	my $log = File::Temp->new;
+	my $directory = waiting_pg_dump($node);
+	my $session = open_transaction('ALTER SEQUENCE sold INCREMENT 2');
+	my $err = tool_fails([ @backup, '--lock-wait-timeout', '1s', '--pg-bindir', $directory ], 1,
+		qr/could not lock sequence public\.sold within 1 s/, 'a sequence that is being altered');
+	like($err, qr/DETAIL:  process \d+ \(application "psql", user "\w+"\) has it locked\.\nHINT:  Run the backup again when/,
+		'with its holder');
+	ok(!-e "$directory/done", 'before anything is read');
+	my $pid = start_tool("$log", @backup);
+	ok(wait_until(sub { read_bytes("$log") =~ /waiting for sequence public\.sold, which process \d+ \(application "psql"/ }),
+		'a backup waits for it');
+	$session->("ALTER SEQUENCE alpha INCREMENT 2; ALTER TABLE z_last ADD COLUMN q int; COMMIT;\n\\q\n");
+	is(finish_tool($pid), 0, 'and goes on when that is done') or diag(read_bytes("$log"));
+}
+# One that comes when the rows are being copied.
+for my $more ('', 'ALTER TABLE z_last ADD COLUMN r int')
+{
+	my $log = File::Temp->new;
+	my $directory = waiting_pg_dump($node);
+	my $pid = start_tool("$log", @backup, '--pg-bindir', $directory, $more eq '' ? ('--lock-wait-timeout', '1s') : ());
+	ok(wait_until(sub { -e "$directory/done" }), 'a backup is under way');
+	my $session = open_transaction('ALTER SEQUENCE sold INCREMENT 3');
+	$session->("$more;\n") if $more ne '';
+	waits_for_lock('psql') if $more ne '';
+	my $start = time;
+	write_bytes("$directory/go", '');
+	is(finish_tool($pid), 1, 'a sequence that is locked at the end');
+	cmp_ok(time - $start, '<', 20, 'is not waited for by those who wait for each other') if $more ne '';
+	my $how = $more eq '' ? qr/ within 1 s\nDETAIL:  process \d+ .*has it locked\./
+	  : qr/\nDETAIL:  process \d+ .*has it locked, and waits to lock what this backup has locked\./;
+	like(read_bytes("$log"), qr/could not lock sequence public\.sold$how\nHINT/, 'is named, with its holder');
+	unlike($session->("COMMIT;\n\\q\n"), qr/ERROR/, 'and the other session goes on');
+}
+# The same for schemas that are being renamed, where sequences have to be read by their names.
+{
+	query('shop', 'CREATE ROLE tenant LOGIN; CREATE SCHEMA theirs AUTHORIZATION tenant; CREATE SEQUENCE theirs.unused;'
+		  . 'GRANT CREATE ON DATABASE shop TO tenant');
+	my $session = open_transaction('ALTER SCHEMA theirs RENAME TO other', '-U', 'tenant');
+	if (query('postgres', 'SHOW server_version_num') < 180000)
+	{
+		my $err = tool_fails([ @backup, '--lock-wait-timeout', '1s' ], 1,
+			qr/could not lock the list of schemas \(pg_catalog\.pg_namespace\) within 1 s/, 'a schema that is being renamed');
+		like($err, qr/DETAIL:  process \d+ \(application "psql", user "tenant"\) has it locked/, 'with who does');
+	}
+	$session->("ROLLBACK;\n\\q\n");
+	query('shop', 'DROP SCHEMA theirs CASCADE; REVOKE CREATE ON DATABASE shop FROM tenant; DROP ROLE tenant; DROP SEQUENCE alpha, sold');
+}
+
 # P19: the snapshot may not get older than allowed.
 {
 	my $log = File::Temp->new;

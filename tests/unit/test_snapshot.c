@@ -50,9 +50,9 @@ server_answers(const char *sql, const char *const *params)
 		return add_row(no_rows(5), "0001-1", "2026-01-02T03:04:05.678Z", "0/1", "0000000A", NULL);
 	}
 	if (strstr(sql, "pg_locks") != NULL && has_holder)
-		return add_row(no_rows(5), "s.b", "4711", "psql", "bob", "f");
+		return add_row(no_rows(6), "s.b", "4711", "psql", "bob", "f", "f");
 	if (strstr(sql, "pg_locks") != NULL)
-		return no_rows(5);
+		return no_rows(6);
 	if (strstr(sql, "confrelid") != NULL || strstr(sql, "pg_relation_size") != NULL)
 		return no_rows(2);
 	if (strncmp(sql, "LOCK TABLE", strlen("LOCK TABLE")) == 0)

@@ -167,7 +167,8 @@ take_snapshot(Backup *backup)
 	sessions->database = manifest->database.name;
 	sessions->encoding = manifest->database.encoding;
 	sessions->directory = backup->directory;
-	if (!source_sessions_start(sessions) ||
+	if (!sequences_look(backup->leader, backup->settings->lock_wait_timeout) ||
+		!source_sessions_start(sessions) ||
 		!large_objects_list(backup->leader, &backup->large_objects, &backup->nlarge_objects) ||
 		!database_settings_read(backup->leader, &backup->database_settings, &manifest->database))
 		return false;
@@ -376,7 +377,9 @@ read_sequences(Backup *backup)
 
 	progress_phase("reading schema and sequences", "", 0, 0);
 	end_watch(backup);
-	if (stop_requested() || !sequences_read(backup->leader, &backup->sequences, &count, &warning) ||
+	if (stop_requested() ||
+		!sequences_read(backup->leader, backup->settings->lock_wait_timeout, &backup->sequences,
+						&count, &warning) ||
 		!unrestorable_warn(backup->leader, backup->manifest))
 		return false;
 	if (warning != NULL)

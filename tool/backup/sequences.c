@@ -15,12 +15,11 @@
  * tells nothing of a sequence that has not been called since setval(...,
  * false), ALTER SEQUENCE RESTART or its creation.  Of those:
  *
- * - pg_sequence_last_value() has locked the sequence until the savepoint is
- *   rolled back, so it can neither be dropped nor get another name or schema.
+ * - pg_sequence_last_value() has locked the sequence until the transaction
+ *   ends, so it can neither be dropped nor get another name or schema.
  * - The owner of the schema can rename that.  So names are looked at under a
  *   SHARE lock on pg_namespace, which keeps ALTER SCHEMA RENAME away, and the
- *   values are read by SELECT ... FROM name before it is released.  The lock is
- *   never waited for while the sequences are locked.
+ *   values are read by SELECT ... FROM name before it is released.
  * - A schema that none but a superuser or this role can rename needs no lock.
  * - On a standby, or as a role that may not lock pg_namespace, no name in other
  *   schemas is safe.  There the sequence is taken to begin where its definition
@@ -29,25 +28,29 @@
  * Each SELECT has nothing but columns in it, tableoid tells whether it was the
  * sequence that was read, and numbers are parsed as numbers.
  *
+ * Both functions lock what they read against ALTER SEQUENCE.  An open
+ * transaction that has done that would make the backup fail when all rows are
+ * copied, so whether it can be had is tried before anything is locked or
+ * copied, too, in transactions of their own (sequence_wait.c).
+ *
  *-------------------------------------------------------------------------
  */
 #include "sequences.h"
 
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "code_of_others.h"
+#include "deadline.h"
 #include "interrupt.h"
 #include "log.h"
 #include "memory.h"
 #include "quote.h"
+#include "sequence_wait.h"
 #include "sql_name.h"
 #include "table_locks.h"
 
 #define SEQUENCES_PER_QUERY 100
-#define PATIENCE 50 /* naps for whoever renames a schema */
-#define NAP_NS 100000000L
 
 #define SQLSTATE_UNDEFINED_COLUMN "42703"
 #define SQLSTATE_RESTRICTED "55000" /* of a view, by restrict_nonsystem_relation_kind */
@@ -103,9 +106,20 @@ typedef struct SequenceReader
 	Connection *connection;
 	PGresult *list; /* oid, schema, name */
 	SqlText *sql;
+	SequenceWait wait;
+	bool only_look;   /* whether the locks can be had */
 	bool cannot_lock; /* pg_namespace */
 	int guessed;      /* sequences whose start was taken */
 } SequenceReader;
+
+typedef enum Try
+{
+	TRY_GOOD,
+	TRY_FAILED,          /* reported */
+	TRY_UNKNOWN,         /* nothing more to be learned by looking */
+	TRY_SEQUENCE_LOCKED, /* again, when others are done */
+	TRY_SCHEMA_LOCKED
+} Try;
 
 /* Of the sequences of one round trip. */
 typedef struct Batch
@@ -209,20 +223,6 @@ oids_of(const SequenceReader *reader, int from, int to)
 }
 
 static bool
-read_by_oid(const SequenceReader *reader, const Batch *batch)
-{
-	const char *params[1] = {batch->oids};
-	PGresult *result = connection_query(reader->connection, by_oid_query, 1, params);
-	bool good = result != NULL;
-	int i;
-
-	for (i = batch->from; good && i < batch->to; i++)
-		good = append_row(reader, i, result, i - batch->from);
-	PQclear(result);
-	return good;
-}
-
-static bool
 has_name_of_list(const SequenceReader *reader, int place, const char *qualified)
 {
 	char *schema;
@@ -267,59 +267,49 @@ has_safe_name(const Batch *batch, int place)
 	return PQgetvalue(batch->found, place - batch->from, 3)[0] == 't';
 }
 
-/* Keep schemas from being renamed; sets cannot_lock.  False (reported) on failure. */
-static bool
+/* Keep schemas from being renamed, if nobody is just doing that; sets cannot_lock. */
+static Try
 lock_schemas(SequenceReader *reader)
 {
-	static const struct timespec nap = {0, NAP_NS};
-	bool locked = false;
-	int i;
+	PGresult *result;
+	bool locked;
 
-	for (i = 0; i < PATIENCE && !locked && !reader->cannot_lock; i++)
-	{
-		PGresult *result;
-
-		if (i > 0)
-			nanosleep(&nap, NULL);
-		if (stop_requested() ||
-			!connection_command(reader->connection, SQL("SAVEPOINT nex_backup_schemas")))
-			return false;
-		result = connection_exec(reader->connection,
-								 SQL("LOCK TABLE pg_catalog.pg_namespace IN SHARE MODE NOWAIT"));
-		locked = PQresultStatus(result) == PGRES_COMMAND_OK;
-		reader->cannot_lock = !locked && !result_has_state(result, SQLSTATE_LOCK_NOT_AVAILABLE);
-		PQclear(result);
-		if (!locked && !connection_command(reader->connection,
-										   SQL("ROLLBACK TO SAVEPOINT nex_backup_schemas")))
-			return false;
-	}
-	return locked || reader->cannot_lock ||
-		   report_error(EXIT_FAILED, NULL, "Run the backup again when the schema change is done.",
-						"could not read the sequences, as somebody is renaming a schema");
+	if (!connection_command(reader->connection, SQL("SAVEPOINT nex_backup_schemas")))
+		return TRY_FAILED;
+	result = connection_exec(reader->connection,
+							 SQL("LOCK TABLE pg_catalog.pg_namespace IN SHARE MODE NOWAIT"));
+	locked = PQresultStatus(result) == PGRES_COMMAND_OK;
+	reader->cannot_lock = !locked && !result_has_state(result, SQLSTATE_LOCK_NOT_AVAILABLE);
+	PQclear(result);
+	if (locked)
+		return TRY_GOOD;
+	if (!connection_command(reader->connection, SQL("ROLLBACK TO SAVEPOINT nex_backup_schemas")))
+		return TRY_FAILED;
+	return reader->cannot_lock ? TRY_GOOD : TRY_SCHEMA_LOCKED;
 }
 
 /* Make the names of those safe that need one. */
-static bool
+static Try
 hold_names(SequenceReader *reader, const Batch *batch)
 {
 	const char *params[1] = {batch->oids};
 	PGresult *result;
 	bool needed = false;
+	Try verdict;
 	bool good;
 	int i;
 
 	for (i = batch->from; i < batch->to && !needed; i++)
 		needed = needs_name(batch, i) && !has_safe_name(batch, i);
 	if (!needed || reader->cannot_lock)
-		return true;
-	if (!lock_schemas(reader))
-		return false;
-	if (reader->cannot_lock)
-		return true;
+		return TRY_GOOD;
+	verdict = lock_schemas(reader);
+	if (verdict != TRY_GOOD || reader->cannot_lock || reader->only_look)
+		return verdict;
 	result = connection_query(reader->connection, names_query, 1, params);
 	good = result != NULL && names_stayed(reader, batch, result, 1);
 	PQclear(result);
-	return good;
+	return good ? TRY_GOOD : TRY_FAILED;
 }
 
 /* Is its value read by its name? */
@@ -414,23 +404,120 @@ report_lock_failure(SequenceReader *reader, const Batch *batch, PGresult *failed
 	return false;
 }
 
-static bool
-read_with_locks(SequenceReader *reader, Batch *batch)
+/* What a query that locks the sequences came to; frees a failed result. */
+static Try
+judge_lock(SequenceReader *reader, const Batch *batch, PGresult *result)
+{
+	if (PQresultStatus(result) == PGRES_TUPLES_OK)
+		return TRY_GOOD;
+	if (result_has_state(result, SQLSTATE_LOCK_NOT_AVAILABLE))
+	{
+		PQclear(result);
+		return TRY_SEQUENCE_LOCKED;
+	}
+	/* Whatever it is, one that was dropped perhaps, may be over when they are read. */
+	if (reader->only_look && PQstatus(reader->connection->pg) == CONNECTION_OK)
+	{
+		PQclear(result);
+		return TRY_UNKNOWN;
+	}
+	report_lock_failure(reader, batch, result);
+	return TRY_FAILED;
+}
+
+static Try
+try_by_oid(SequenceReader *reader, const Batch *batch)
 {
 	const char *params[1] = {batch->oids};
-	bool good;
+	PGresult *result = connection_ask(reader->connection, by_oid_query, 1, params);
+	Try verdict = judge_lock(reader, batch, result);
+	bool good = true;
+	int i;
 
-	if (!connection_command(reader->connection, SQL("SAVEPOINT nex_backup_sequences")))
-		return false;
+	if (verdict != TRY_GOOD)
+		return verdict;
+	for (i = batch->from; good && !reader->only_look && i < batch->to; i++)
+		good = append_row(reader, i, result, i - batch->from);
+	PQclear(result);
+	return good ? TRY_GOOD : TRY_FAILED;
+}
+
+/* Before version 18. */
+static Try
+try_with_names(SequenceReader *reader, Batch *batch)
+{
+	const char *params[1] = {batch->oids};
+	Try verdict;
+
 	batch->found = connection_ask(reader->connection, lock_query, 1, params);
-	if (PQresultStatus(batch->found) != PGRES_TUPLES_OK)
-		return report_lock_failure(reader, batch, batch->found);
-	good = names_stayed(reader, batch, batch->found, 2) && hold_names(reader, batch) &&
-		   take_values(reader, batch);
+	verdict = judge_lock(reader, batch, batch->found);
+	if (verdict != TRY_GOOD)
+		return verdict;
+	if (!reader->only_look && !names_stayed(reader, batch, batch->found, 2))
+		verdict = TRY_FAILED;
+	if (verdict == TRY_GOOD)
+		verdict = hold_names(reader, batch);
+	if (verdict == TRY_GOOD && !reader->only_look && !take_values(reader, batch))
+		verdict = TRY_FAILED;
 	PQclear(batch->found);
-	return good &&
-		   connection_command(reader->connection, SQL("ROLLBACK TO SAVEPOINT nex_backup_sequences; "
+	return verdict;
+}
+
+static bool
+begin_try(const SequenceReader *reader)
+{
+	if (reader->only_look)
+		return connection_command(reader->connection,
+								  SQL("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY;"
+									  "SET LOCAL lock_timeout = '" SEQUENCE_PATIENCE "'"));
+	return connection_command(reader->connection,
+							  SQL("SAVEPOINT nex_backup_sequences;"
+								  "SET LOCAL lock_timeout = '" SEQUENCE_PATIENCE "'"));
+}
+
+/* Only with the transaction the server lets go of the sequences. */
+static bool
+end_try(const SequenceReader *reader)
+{
+	if (reader->only_look)
+		return connection_command(reader->connection, SQL("ROLLBACK"));
+	return connection_command(reader->connection, SQL("ROLLBACK TO SAVEPOINT nex_backup_sequences; "
 													  "RELEASE SAVEPOINT nex_backup_sequences"));
+}
+
+/* Try until nobody is in the way, or for too long. */
+static bool
+read_batch(SequenceReader *reader, Batch *batch, bool by_oid)
+{
+	for (;;)
+	{
+		double began = monotonic_seconds();
+		SequenceObstacle obstacle;
+		Try verdict;
+
+		if (stop_requested() || !begin_try(reader))
+			return false;
+		verdict = by_oid ? try_by_oid(reader, batch) : try_with_names(reader, batch);
+		if (verdict == TRY_FAILED || !end_try(reader))
+			return false;
+		if (verdict == TRY_GOOD || verdict == TRY_UNKNOWN)
+			return true;
+		obstacle = verdict == TRY_SCHEMA_LOCKED ? OBSTACLE_SCHEMA : OBSTACLE_SEQUENCE;
+		if (!sequence_wait_more(&reader->wait, obstacle, batch->oids, began))
+			return false;
+	}
+}
+
+/* Before the first is locked. */
+static bool
+wait_for_others(SequenceReader *reader)
+{
+	int count = PQntuples(reader->list);
+	char *oids = oids_of(reader, 0, count);
+	bool good = count == 0 || sequence_wait_all(&reader->wait, oids);
+
+	free(oids);
+	return good;
 }
 
 static char *
@@ -444,29 +531,62 @@ guess_warning(const SequenceReader *reader)
 					 reader->guessed == 1 ? "it is" : "they are");
 }
 
-bool
-sequences_read(Connection *connection, SqlText *sql, int *count, char **warning)
+/* All of them; how many. */
+static bool
+read_all(SequenceReader *reader, int *count)
 {
-	SequenceReader reader = {connection, NULL, sql, false, 0};
-	bool by_oid = connection_version(connection) >= VERSION_WITH_SEQUENCE_DATA;
+	bool by_oid = connection_version(reader->connection) >= VERSION_WITH_SEQUENCE_DATA;
 	bool good;
 	int from;
 
-	*warning = NULL;
-	reader.list = connection_query(connection, list_query, 0, NULL);
-	good = reader.list != NULL;
-	*count = PQntuples(reader.list);
+	reader->list = connection_query(reader->connection, list_query, 0, NULL);
+	good = reader->list != NULL && wait_for_others(reader);
+	*count = PQntuples(reader->list);
 	for (from = 0; good && from < *count; from += SEQUENCES_PER_QUERY)
 	{
 		int to = from + SEQUENCES_PER_QUERY < *count ? from + SEQUENCES_PER_QUERY : *count;
-		Batch batch = {from, to, oids_of(&reader, from, to), NULL};
+		Batch batch = {from, to, oids_of(reader, from, to), NULL};
 
-		good = !stop_requested() &&
-			   (by_oid ? read_by_oid(&reader, &batch) : read_with_locks(&reader, &batch));
+		good = read_batch(reader, &batch, by_oid);
 		free(batch.oids);
 	}
-	PQclear(reader.list);
-	if (good)
-		*warning = guess_warning(&reader);
+	PQclear(reader->list);
+	sequence_wait_free(&reader->wait);
 	return good;
+}
+
+static SequenceReader
+new_reader(Connection *connection, int lock_wait_timeout)
+{
+	SequenceReader reader;
+
+	memset(&reader, 0, sizeof(reader));
+	reader.connection = reader.wait.connection = connection;
+	reader.wait.timeout = lock_wait_timeout;
+	return reader;
+}
+
+bool
+sequences_look(Connection *connection, int lock_wait_timeout)
+{
+	SequenceReader reader = new_reader(connection, lock_wait_timeout);
+	int count;
+
+	reader.only_look = true;
+	return connection_command(connection, SQL("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")) &&
+		   read_all(&reader, &count) && connection_command(connection, SQL("ROLLBACK"));
+}
+
+bool
+sequences_read(Connection *connection, int lock_wait_timeout, SqlText *sql, int *count,
+			   char **warning)
+{
+	SequenceReader reader = new_reader(connection, lock_wait_timeout);
+
+	*warning = NULL;
+	reader.sql = sql;
+	if (!read_all(&reader, count))
+		return false;
+	*warning = guess_warning(&reader);
+	return true;
 }

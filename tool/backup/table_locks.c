@@ -22,11 +22,13 @@
 
 static const SqlConstant holder_query =
 	SQL("SELECT pg_catalog.format('%I.%I', n.nspname, c.relname), l.pid, a.application_name,"
-		" a.usename, NOT l.granted"
+		" a.usename, NOT l.granted,"
+		" pg_catalog.pg_backend_pid() = ANY (pg_catalog.pg_blocking_pids(l.pid))"
 		" FROM pg_catalog.pg_locks l JOIN pg_catalog.pg_class c ON c.oid = l.relation"
 		" JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace"
 		" LEFT JOIN pg_catalog.pg_stat_activity a ON a.pid = l.pid"
-		" WHERE l.locktype = 'relation' AND l.mode = 'AccessExclusiveLock'"
+		" WHERE l.locktype = 'relation' AND l.mode = ANY ($2::pg_catalog.text[])"
+		" AND l.pid IS DISTINCT FROM pg_catalog.pg_backend_pid()"
 		" AND l.database = (SELECT oid FROM pg_catalog.pg_database"
 		"  WHERE datname = pg_catalog.current_database())"
 		" AND l.relation = ANY ($1::pg_catalog.oid[])"
@@ -95,14 +97,12 @@ describe_session(const char *pid, const char *application, const char *user)
 }
 
 bool
-lock_holder_find(Connection *connection, const SourceTables *list, LockHolder *holder)
+lock_holder_find_of(Connection *connection, const char *oids, const char *modes, LockHolder *holder)
 {
-	char *oids = source_tables_oids(list);
-	const char *params[1] = {oids};
-	PGresult *result = connection_query(connection, holder_query, 1, params);
+	const char *params[2] = {oids, modes};
+	PGresult *result = connection_query(connection, holder_query, 2, params);
 
 	memset(holder, 0, sizeof(*holder));
-	free(oids);
 	if (result == NULL)
 		return false;
 	if (PQntuples(result) > 0)
@@ -111,9 +111,20 @@ lock_holder_find(Connection *connection, const SourceTables *list, LockHolder *h
 		holder->who = describe_session(PQgetvalue(result, 0, 1), PQgetvalue(result, 0, 2),
 									   PQgetvalue(result, 0, 3));
 		holder->waits = PQgetvalue(result, 0, 4)[0] == 't';
+		holder->behind_us = PQgetvalue(result, 0, 5)[0] == 't';
 	}
 	PQclear(result);
 	return true;
+}
+
+bool
+lock_holder_find(Connection *connection, const SourceTables *list, LockHolder *holder)
+{
+	char *oids = source_tables_oids(list);
+	bool good = lock_holder_find_of(connection, oids, "{AccessExclusiveLock}", holder);
+
+	free(oids);
+	return good;
 }
 
 void

@@ -30,13 +30,18 @@ extern bool result_has_state(const PGresult *result, const char *state);
 /* A table of the list that another session has locked, or waits to lock, against us. */
 typedef struct LockHolder
 {
-	char *table; /* quoted name; NULL: nobody does (any more) */
-	char *who;   /* 'process 4711 (application "psql", user "bob")' */
-	bool waits;  /* it waits for the lock itself */
+	char *table;    /* quoted name; NULL: nobody does (any more) */
+	char *who;      /* 'process 4711 (application "psql", user "bob")' */
+	bool waits;     /* it waits for the lock itself */
+	bool behind_us; /* it waits for this session */
 } LockHolder;
 
 /* Find one, the first in the queue.  False (reported) on failure. */
 extern bool lock_holder_find(Connection *connection, const SourceTables *list, LockHolder *holder);
+
+/* The same of relations, by the text of an array of their OIDs, and locks of these modes. */
+extern bool lock_holder_find_of(Connection *connection, const char *oids, const char *modes,
+								LockHolder *holder);
 extern void lock_holder_free(LockHolder *holder);
 
 /* 'process 4711 (application "psql", user "bob")', or "a prepared transaction"; caller frees. */
