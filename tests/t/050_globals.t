@@ -80,6 +80,20 @@ is(scalar @{ tool_json('verify', '--repo', $repo)->{backups} }, 2, 'verify takes
 like((tool('doctor', '--repo', $repo))[1], qr/last backup\s+globals: \Q$id\E/, 'doctor knows the age of the globals');
 
 # Unchanged globals are stored once: only head and tail, with their random key, are new.
+# A comment with more SQL than a server might take is left out, and nothing else.
+query('postgres', q(DO $$ BEGIN EXECUTE 'COMMENT ON ROLE "user" IS ' || quote_literal(repeat('''', 17500000)); END $$));
+{
+	my $cut = new_repository();
+	my (undef, undef, $said) = tool('globals', 'backup', '--repo', $cut);
+	my $left_out = qr/"COMMENT ON ROLE "user" IS '+\.\.\." has 33 MB of SQL and is left out of the backup/;
+	like($said, qr/warning: $left_out\nHINT:  Shorten it/, 'a comment that is too long is left out, with a warning');
+	like(join(' ', @{ tool_json('globals', 'info', '--repo', $cut)->{warnings} }), $left_out, 'which the backup has, too');
+	tool_ok([ 'globals', 'export', '--repo', $cut, '-o', "$space/cut.sql" ], 'export of the rest');
+	my $text = read_bytes("$space/cut.sql");
+	unlike($text, qr/COMMENT ON ROLE "user"/, 'without it');
+	like($text, qr/COMMENT ON ROLE team IS 'a "comment".*CREATE ROLE "user";/s, 'and with all else');
+}
+query('postgres', 'COMMENT ON ROLE "user" IS NULL');
 tool_ok([ 'globals', 'backup', '--repo', $repo ], 'a second one');
 my $objects = () = grep { m{^objects/} } all_files($repo);
 $list = tool_json('globals', 'list', '--repo', $repo);

@@ -24,6 +24,7 @@
 #include "interrupt.h"
 #include "known_sql.h"
 #include "log.h"
+#include "longest_comment.h"
 #include "manifest_envelope.h"
 #include "maintenance.h"
 #include "memory.h"
@@ -71,6 +72,9 @@ static const SqlConstant setting_query =
 		"  AND pg_catalog.octet_length(one) <= 262144");
 
 #define MAX_SETTING (256 * 1024)
+
+/* Of a statement that is left out. */
+#define SHOWN_BYTES 80
 
 typedef struct GlobalsBackup
 {
@@ -182,10 +186,7 @@ run_pg_dumpall(GlobalsBackup *backup)
 	good = conninfo != NULL &&
 		   client_program_script("pg_dumpall", argv, backup->directory, &backup->text, &warnings);
 	if (good)
-	{
 		backup_warning_of_program(manifest, warnings);
-		backup_warning_end(manifest);
-	}
 	free(program);
 	free(conninfo);
 	free(database);
@@ -347,6 +348,34 @@ is_unfit_setting(const GlobalsBackup *backup, const char *statement, const char 
 	return unfit;
 }
 
+/*
+ * More than a server takes?  A comment of half a gigabyte of quotes is, and
+ * whoever may create roles can give one to a role: no restore of the globals
+ * would get past it.
+ */
+static bool
+is_too_long(GlobalsBackup *backup, const char *statement, const char *end)
+{
+	bool comment = strncmp(statement, "COMMENT ON ", 11) == 0 ||
+				   strncmp(statement, "SECURITY LABEL ", 15) == 0;
+	size_t length = (size_t) (end - statement);
+	char *start;
+	char *shown;
+	char *text;
+
+	if (length <= (comment ? LONGEST_COMMENT_SQL : LONGEST_STATEMENT))
+		return false;
+	start = xasprintf("%.*s", SHOWN_BYTES, statement);
+	shown = printable_name(start);
+	text = xasprintf("\"%s...\" has %zu MB of SQL and is left out of the backup", shown,
+					 length / (1024 * 1024));
+	backup_warning(backup->manifest, "Shorten it, and make another backup.", text);
+	free(text);
+	free(shown);
+	free(start);
+	return true;
+}
+
 /* What it should have been; nothing if the setting is gone meanwhile. */
 static bool
 append_lacking(GlobalsBackup *backup, SqlText *sql, const char *role, const char *name)
@@ -377,7 +406,7 @@ find_own_text(GlobalsBackup *backup, const char *at, const char *end, SqlText *o
 	*found = creates_bootstrap(backup, at, end);
 	if (*found)
 		append_guard(own, backup->bootstrap);
-	else if (is_unfit_setting(backup, at, end))
+	else if (is_unfit_setting(backup, at, end) || is_too_long(backup, at, end))
 		*found = true;
 	else if (lacks_value(at, end, &role, &name))
 	{
@@ -550,6 +579,7 @@ publish(GlobalsBackup *backup)
 	Manifest *manifest = backup->manifest;
 
 	progress_phase("publishing", "", 0, 0);
+	backup_warning_end(manifest);
 	if (!assemble(backup))
 		return false;
 	manifest_sum_up(manifest);

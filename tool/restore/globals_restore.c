@@ -20,6 +20,7 @@
 #include "log.h"
 #include "maintenance.h"
 #include "member_reader.h"
+#include "long_sql.h"
 #include "memory.h"
 #include "progress.h"
 #include "quote.h"
@@ -142,13 +143,33 @@ mapped_text(const GlobalsRestore *restore, const GlobalsStatement *statement)
 	return buffer_detach(&text);
 }
 
+/* Of a backup of earlier versions: the server would end the session without a word of it. */
+static bool
+report_too_long(const GlobalsStatement *statement, char *said)
+{
+	char *what = describe(statement);
+
+	report_error(EXIT_FAILED, NULL,
+				 "Write the globals to a file with \"nex_backup globals export\", remove that "
+				 "statement, and run the rest with psql; or take a later backup.",
+				 "%s: %s", what, said);
+	free(what);
+	free(said);
+	return false;
+}
+
 static bool
 run_statement(GlobalsRestore *restore, const GlobalsStatement *statement)
 {
 	PGconn *pg = restore->connection->pg;
-	char *text = mapped_text(restore, statement);
+	char *text;
+	char *said;
 	PGresult *result;
 	bool good;
+
+	if (long_sql_refused(statement->text, &said))
+		return report_too_long(statement, said);
+	text = mapped_text(restore, statement);
 
 	/* A tablespace inside the data directory has an empty location. */
 	if (statement->kind == GLOBALS_CREATE_TABLESPACE && statement->location != NULL &&
