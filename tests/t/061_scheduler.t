@@ -112,6 +112,15 @@ is(query('postgres', "SELECT state FROM nex_backup_run('invoices', repository =>
 ok(wait_until(sub { backends_in('invoices') == 1 }), 'with its connections');
 $unlock->();
 
+# Of a server that has a name.
+my $shared = new_repository();
+query('postgres', "SELECT nex_backup_schedule('of west', '0 0 1 1 *', 'invoices', '$shared', options => '{\"server\": \"west\"}')");
+is(query('postgres', "SELECT state FROM nex_backup_run('of west')"), 'succeeded', 'a job of another server');
+is_deeply([ map { "$_->{server} $_->{database}" } @{ tool_json('list', '--repo', $shared)->{backups} } ], ['west west@invoices'], 'under its name');
+ok(!-e "$shared/backups/invoices", 'and no other');
+is(query('postgres', "SELECT count(*) FROM nex_backup.backups WHERE database = 'west\@invoices'"), 1, 'recorded, too');
+query('postgres', "SELECT nex_backup_unschedule('of west'); DELETE FROM nex_backup.backups WHERE database = 'west\@invoices'");
+
 is(query('postgres', "SELECT state FROM nex_backup_run('invoices', repository => '$repo', options => '{\"jobs\": 2}')"),
 	'succeeded', 'a backup without a job');
 is(query('postgres', "SELECT state || ' ' || detail FROM nex_backup_run('invoices', kind => 'verify', repository => '$repo')"),

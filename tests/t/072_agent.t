@@ -134,6 +134,19 @@ is(scalar @events, 3, 'once');
 like($events[-1]{error}, qr/it was due 2026-01-01 02:00/, 'with what was missed');
 ask("SELECT nex_backup_unschedule('nightly')");
 
+# A job of a server that has a name, in a repository that the agent's settings do not name.
+my $shared = new_repository();
+ask("SELECT nex_backup_schedule('of west', '$minute $hour * * *', timezone => 'UTC', database => 'shop', repository => '$shared', retry => 0, "
+	  . "options => '{\"server\": \"west\"}')");
+ask("UPDATE nex_backup.jobs SET next_run = now() - interval '1 second' WHERE name = 'of west'");
+tool_ok([ agent_words('--once') ], 'a job of another server');
+is(ask("SELECT state FROM nex_backup.runs WHERE job = 'of west'"), 'succeeded', 'is run')
+  or diag(ask("SELECT reason || log_tail FROM nex_backup.runs WHERE job = 'of west'"));
+is_deeply([ map { "$_->{server} $_->{database}" } @{ tool_json('list', '--repo', $shared)->{backups} } ], ['west west@shop'], 'under its name');
+ok(!-e "$shared/backups/shop", 'and no other');
+is(ask("SELECT count(*) FROM nex_backup.backups WHERE database = 'west\@shop'"), 1, 'recorded, too');
+ask("SELECT nex_backup_unschedule('of west')");
+
 # ------------------------------------------------------ three agents, and fifty runs for them
 
 my $first = ask('SELECT coalesce(max(id), 0) FROM nex_backup.runs');

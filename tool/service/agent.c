@@ -88,9 +88,23 @@ add_word(char **words, int *count, const char *option, const char *value)
 		words[(*count)++] = xasprintf("--%s=%s", option, value);
 }
 
+/* Does the job say where the repository is? */
+static bool
+names_repository(char *const *words, int nwords)
+{
+	int i;
+
+	for (i = 1; i < nwords; i++)
+	{
+		if (strncmp(words[i], "--repo=", strlen("--repo=")) == 0)
+			return true;
+	}
+	return false;
+}
+
 /* Our own words: where the catalogue is, and what the agent was told about places. */
 static int
-own_words(const Agent *agent, char **words)
+own_words(const Agent *agent, char **words, bool with_repository)
 {
 	const Settings *settings = agent->settings;
 	int count = 0;
@@ -98,7 +112,8 @@ own_words(const Agent *agent, char **words)
 	add_word(words, &count, "config", settings->config_file);
 	add_word(words, &count, "catalogue", agent->conninfo);
 	add_word(words, &count, "progress", "json");
-	add_word(words, &count, "repo", settings->repo);
+	if (with_repository)
+		add_word(words, &count, "repo", settings->repo);
 	add_word(words, &count, "pg-bindir", settings->pg_bindir);
 	add_word(words, &count, "log-directory", settings->log_directory);
 	return count;
@@ -109,7 +124,7 @@ static int
 start_child(const Agent *agent, AgentChild *child, char *const *words, int nwords, const char *name)
 {
 	char *ours[MAX_WORDS_OF_OURS];
-	int nours = own_words(agent, ours);
+	int nours = own_words(agent, ours, !names_repository(words, nwords));
 	char **argv = child_words(agent, words, nwords, ours, nours);
 	int error = child_start(child, argv, name, agent->directory);
 	int i;
