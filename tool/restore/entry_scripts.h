@@ -17,12 +17,12 @@ typedef struct EntryScript
 	char *settings; /* statements that set tablespace and access method for it */
 } EntryScript;
 
-typedef struct EntryScripts
+struct EntryScripts
 {
 	char *head;         /* settings of the session */
 	EntryScript *items; /* in the order in which pg_restore runs them */
 	uint32_t count;
-} EntryScripts;
+};
 
 /* False (reported) on failure; entry_scripts_free() in any case. */
 extern bool entry_scripts_read(const RestorePlan *plan, EntryScripts *scripts);

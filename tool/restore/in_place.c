@@ -15,6 +15,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "author_turn.h"
 #include "authors.h"
 #include "bare_literals.h"
 #include "bound_objects.h"
@@ -82,8 +83,8 @@ write_script(const RestorePlan *plan, const char *list, Buffer *script)
  * Does the script have its backslashes doubled?  Backups of 0.2.0 are so if the
  * database or the role had this setting, and say it in their first lines.
  */
-static bool
-doubles_backslashes(const char *script)
+bool
+in_place_doubles_backslashes(const char *script)
 {
 	const char *found = strstr(script, "\nSET standard_conforming_strings = off;\n");
 	const char *last = strstr(script, "\nSET row_security");
@@ -99,7 +100,7 @@ doubles_backslashes(const char *script)
 static bool
 run_script(Connection *connection, const char *script, const char *failure)
 {
-	bool doubled = doubles_backslashes(script);
+	bool doubled = in_place_doubles_backslashes(script);
 	PGresult *result;
 	ExecStatusType status;
 	char *said;
@@ -148,6 +149,20 @@ in_place_run_list(RestorePlan *plan, Connection *connection, const RenameMap *ma
 	return good && !stop_requested();
 }
 
+bool
+in_place_run_head(Connection *connection, const char *head)
+{
+	Buffer script;
+	bool good;
+
+	buffer_init(&script);
+	buffer_printf(&script, "\n%s", head);
+	keep_lock_timeout(&script);
+	good = run_script(connection, script.data, PRE_DATA_FAILURE);
+	buffer_free(&script);
+	return good;
+}
+
 /* One table, whose owner may have to run what comes behind the table itself. */
 static bool
 run_table(RestorePlan *plan, Connection *connection, const RenameMap *map, const TocEntry *entry)
@@ -169,14 +184,14 @@ run_table(RestorePlan *plan, Connection *connection, const RenameMap *map, const
 	{
 		rename_script(map, script.data, &renamed);
 		/* A text with doubled backslashes is for the session to read. */
-		good = doubles_backslashes(renamed.data) ||
+		good = in_place_doubles_backslashes(renamed.data) ||
 			   owner_tables_decide(plan, connection, entry, &owners);
 	}
 	if (good && owners)
 	{
 		owner_tables_split(renamed.data, &first, &then);
 		good = run_script(connection, first.data, PRE_DATA_FAILURE) &&
-			   owner_tables_make(connection, entry, renamed.data, then.data);
+			   owner_tables_make(plan, connection, map, entry, then.data);
 	}
 	else if (good)
 	{
@@ -217,14 +232,19 @@ run_objects(RestorePlan *plan, Connection *connection, const RenameMap *map)
 	for (i = 0; good && i < toc->count; i++)
 	{
 		const TocEntry *entry = &toc->entries[i];
+		bool author;
 
 		if (!partial_is_in_list(plan, entry, LIST_OBJECTS))
 			continue;
-		if (!table_turns_has(plan, entry))
-			ids[count++] = entry->id;
-		else
+		good = author_turn_decide(plan, connection, entry, &author);
+		if (good && author)
+			good = run_ids(plan, connection, map, ids, &count) &&
+				   author_turn_run(plan, connection, map, entry);
+		else if (good && table_turns_has(plan, entry))
 			good = run_ids(plan, connection, map, ids, &count) &&
 				   run_table(plan, connection, map, entry);
+		else
+			ids[count++] = entry->id;
 	}
 	good = good && run_ids(plan, connection, map, ids, &count);
 	free(ids);
@@ -441,10 +461,11 @@ in_place_run(RestorePlan *plan, Connection *connection)
 								   plan->settings->maintenance_work_mem);
 	good = good && partial_begin(plan, connection) &&
 		   (!plan->in_place ||
-			(table_turns_check(plan) && bare_literals_check(plan) &&
-			 wrapper_functions_check(plan, connection) && live_code_check(plan, connection) &&
-			 late_checks_check(plan, connection) && authors_check(plan, connection) &&
-			 given_code_check(plan, connection) && planned_steps_check(plan, connection, &map))) &&
+			(author_turns_check(plan, connection) && table_turns_check(plan) &&
+			 bare_literals_check(plan) && wrapper_functions_check(plan, connection) &&
+			 live_code_check(plan, connection) && late_checks_check(plan, connection) &&
+			 authors_check(plan, connection) && given_code_check(plan, connection) &&
+			 planned_steps_check(plan, connection, &map))) &&
 		   fill(plan, connection, &map) &&
 		   (!plan->in_place || bound_objects_check(plan, connection)) &&
 		   restored_objects_unpopulated(plan, connection) && !stop_requested() &&

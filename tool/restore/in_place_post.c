@@ -21,6 +21,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "author_turn.h"
 #include "definitions.h"
 #include "late_checks.h"
 #include "live_names.h"
@@ -85,6 +86,11 @@ batch_plan(Batch *batch, const TocEntry *entry, bool *done)
 	BeforeTurn before = {run_pending, batch};
 
 	*done = false;
+	if (!author_turn_decide(batch->plan, batch->connection, entry, done))
+		return false;
+	if (*done)
+		return batch_run(batch) &&
+			   author_turn_run(batch->plan, batch->connection, batch->map, entry);
 	if (toc_entry_is(entry, "CHECK CONSTRAINT"))
 		return batch_run(batch) && late_check_run(batch->connection, batch->map, entry, done);
 	if (toc_entry_is(entry, "CONSTRAINT"))

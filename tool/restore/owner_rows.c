@@ -204,7 +204,7 @@ take_result(RowCopy *copy, uint64_t rows, uint64_t *added, uint64_t *present)
 static RowCopyStatus
 run_turn(RowCopy *copy)
 {
-	Definitions before = {STEP_INDEX, NULL, NULL};
+	Definitions before = {STEP_INDEX, NULL, NULL, ""};
 	RowCopyStatus status;
 	char *what;
 

@@ -28,6 +28,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "author_turn.h"
 #include "code_owners.h"
 #include "known_statements.h"
 #include "live_types.h"
@@ -46,15 +47,6 @@
 static const char trusted_query[] = "SELECT FROM pg_catalog.pg_roles r"
 									" WHERE r.rolname = $1::pg_catalog.name"
 									" AND " ROW_ROLE_IS_TRUSTED;
-
-/* What the owner $1 lacks for schema $2 and tablespace $3, which may be empty. */
-static const char rights_query[] =
-	"SELECT pg_catalog.has_schema_privilege(r.oid, n.oid, 'USAGE'),"
-	" pg_catalog.has_schema_privilege(r.oid, n.oid, 'CREATE'),"
-	" COALESCE((SELECT pg_catalog.has_tablespace_privilege(r.oid, t.oid, 'CREATE')"
-	"  FROM pg_catalog.pg_tablespace t WHERE t.spcname = $3::pg_catalog.name), true)"
-	" FROM pg_catalog.pg_roles r, pg_catalog.pg_namespace n"
-	" WHERE r.rolname = $1::pg_catalog.name AND n.nspname = $2::pg_catalog.name";
 
 /*
  * What others can change of the key of a table: what its expressions call, its
@@ -121,8 +113,9 @@ has_literal(const ArchiveToc *toc, const char *text)
 	return found;
 }
 
-bool
-owner_tables_may_compute(const ArchiveToc *toc, const TocEntry *entry)
+/* May the server compute anything of the table's text when it makes the table? */
+static bool
+may_compute(const ArchiveToc *toc, const TocEntry *entry)
 {
 	const char *text = entry->definition;
 
@@ -202,13 +195,12 @@ owner_tables_decide(const RestorePlan *plan, Connection *connection, const TocEn
 	PGresult *result;
 
 	*owners = false;
-	if (plan->settings->no_owner || entry->owner[0] == '\0' ||
-		!owner_tables_may_compute(&plan->selection->toc, entry))
+	if (!author_turn_may_need(plan, entry))
 		return true;
 	result = connection_query(connection, trusted_query, 1, params);
 	*owners = result != NULL && PQntuples(result) == 0;
 	PQclear(result);
-	if (*owners && has_other_parent(plan, entry))
+	if (*owners && may_compute(&plan->selection->toc, entry) && has_other_parent(plan, entry))
 		return live_code_refuse(entry, "It inherits from a table of another owner, and may compute "
 									   "something when it is created.");
 	return result != NULL;
@@ -240,92 +232,11 @@ owner_tables_split(const char *script, Buffer *settings, Buffer *statements)
 	buffer_append_string(statements, "");
 }
 
-/* "GRANT CREATE ON SCHEMA s TO joe", or back. */
-static bool
-grant(Connection *connection, const TocEntry *entry, const char *schema, const PGresult *rights,
-	  bool back)
-{
-	SqlText sql;
-	bool good = true;
-	int i;
-
-	for (i = 0; good && i < 3; i++)
-	{
-		if (PQgetvalue(rights, 0, i)[0] == 't')
-			continue;
-		sql_init(&sql);
-		if (back)
-			sql_append(&sql, "REVOKE ");
-		else
-			sql_append(&sql, "GRANT ");
-		if (i == 0)
-			sql_append(&sql, "USAGE ON SCHEMA ");
-		else if (i == 1)
-			sql_append(&sql, "CREATE ON SCHEMA ");
-		else
-			sql_append(&sql, "CREATE ON TABLESPACE ");
-		sql_identifier(&sql, i < 2 ? schema : entry->tablespace);
-		if (back)
-			sql_append(&sql, " FROM ");
-		else
-			sql_append(&sql, " TO ");
-		sql_identifier(&sql, entry->owner);
-		good = connection_command(connection, &sql);
-		sql_free(&sql);
-	}
-	return good;
-}
-
-static bool
-make_in_schema(Connection *connection, const TocEntry *entry, const char *schema,
-			   const char *statements)
-{
-	const char *params[3] = {entry->owner, schema, entry->tablespace};
-	PGresult *rights = connection_query(connection, rights_query, 3, params);
-	bool good = rights != NULL;
-
-	if (good && PQntuples(rights) != 1)
-		good = report_error(EXIT_FAILED, NULL, NULL, "schema \"%s\" or role \"%s\" does not exist",
-							schema, entry->owner);
-	good = good && grant(connection, entry, schema, rights, false) &&
-		   planned_step_make_table(connection, entry, entry->owner, statements) &&
-		   grant(connection, entry, schema, rights, true);
-	PQclear(rights);
-	return good;
-}
-
-/* The schema behind the word TABLE; caller frees. */
-static char *
-read_schema(const char *text)
-{
-	char *schema = NULL;
-	char *name = NULL;
-	const char *end;
-
-	for (; *text != '\0'; text = sql_skip_blank(end))
-	{
-		end = sql_token_end(text);
-		if (end - text == 5 && strncmp(text, "TABLE", 5) == 0)
-			break;
-	}
-	if (*text != '\0' && sql_name_read_qualified(sql_skip_blank(text + 5), &schema, &name) != NULL)
-		free(name);
-	return schema;
-}
-
 bool
-owner_tables_make(Connection *connection, const TocEntry *entry, const char *script,
-				  const char *statements)
+owner_tables_make(const RestorePlan *plan, Connection *connection, const RenameMap *map,
+				  const TocEntry *entry, const char *statements)
 {
-	char *schema = read_schema(sql_skip_blank(script));
-	bool good;
-
-	if (schema == NULL)
-		return report_error(EXIT_FAILED, NULL, NULL, "could not read the definition of %s \"%s\"",
-							entry->kind, entry->tag);
-	good = make_in_schema(connection, entry, schema, statements);
-	free(schema);
-	return good;
+	return author_turn_take(plan, connection, map, entry, statements, NULL);
 }
 
 static bool

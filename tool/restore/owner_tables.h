@@ -10,9 +10,6 @@
 
 #include "partial.h"
 
-/* May the server compute anything of the table's text when it makes the table? */
-extern bool owner_tables_may_compute(const ArchiveToc *toc, const TocEntry *entry);
-
 /* *owners: is it to be made by its owner?  False (reported) on failure. */
 extern bool owner_tables_decide(const RestorePlan *plan, Connection *connection,
 								const TocEntry *entry, bool *owners);
@@ -21,8 +18,8 @@ extern bool owner_tables_decide(const RestorePlan *plan, Connection *connection,
 extern void owner_tables_split(const char *script, Buffer *settings, Buffer *statements);
 
 /* Let the owner run the statements of the script.  False (reported) on failure. */
-extern bool owner_tables_make(Connection *connection, const TocEntry *entry, const char *script,
-							  const char *statements);
+extern bool owner_tables_make(const RestorePlan *plan, Connection *connection, const RenameMap *map,
+							  const TocEntry *entry, const char *statements);
 
 /*
  * When all tables are made: false (reported) if a key of one runs what others

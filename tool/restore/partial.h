@@ -34,6 +34,12 @@ extern bool in_place_calls_functions(const TocEntry *entry);
 extern bool in_place_run_list(RestorePlan *plan, Connection *connection, const RenameMap *map,
 							  char *list, const char *failure);
 
+/* in_place.c: run settings of a script of pg_restore. */
+extern bool in_place_run_head(Connection *connection, const char *head);
+
+/* in_place.c: does a script, or the head of one, say that backslashes are doubled? */
+extern bool in_place_doubles_backslashes(const char *script);
+
 /* in_place.c: into a database that exists, in one transaction. */
 extern bool in_place_run(RestorePlan *plan, Connection *connection);
 

@@ -425,23 +425,41 @@ run(const TocEntry *entry, Connection *connection, const char *sql)
 	return run_with_hint(entry, connection, sql, NULL);
 }
 
-/* Let the owner run a statement, which changes no definition but the tables' of the entry. */
+/* The domain that the entry makes, quoted, or "". */
+static void
+append_domain(const TocEntry *entry, Buffer *type)
+{
+	buffer_append_string(type, "");
+	if (toc_entry_is(entry, "DOMAIN"))
+		quote_qualified(type, entry->schema, entry->tag);
+}
+
+/*
+ * Let the owner run a statement, which changes no definition but the tables' of
+ * the entry, or (STEP_ENTRY) makes no other `changes` than these.
+ */
 static bool
-take_turn(const TocEntry *entry, Connection *connection, DefinitionsStep step, const char *owner,
-		  const char *statement)
+take_turn(const TocEntry *entry, Connection *connection, DefinitionsStep step,
+		  const CatalogChange *changes, const char *owner, const char *statement)
 {
 	char *body = xasprintf("BEGIN\n%s\nEND", statement);
 	char *label = toc_entry_label(entry);
 	char *what = xasprintf("%s was restored", label);
-	Definitions before = {step, NULL, NULL};
+	Definitions before = {step, NULL, NULL, ""};
+	Buffer type;
 	Buffer sql;
 	bool good;
 
 	buffer_init(&sql);
+	buffer_init(&type);
+	append_domain(entry, &type);
 	owner_turn_append(&sql, owner, body);
-	good = run(entry, connection, sql.data) && definitions_read(connection, step, &before);
+	good = run(entry, connection, sql.data) &&
+		   (step == STEP_ENTRY ? definitions_read_entry(connection, type.data, &before)
+							   : definitions_read(connection, step, &before));
 	if (good && run_with_hint(entry, connection, OWNER_TURN_RUN, RIGHTS_HINT))
-		good = definitions_same(connection, &before, what);
+		good = step == STEP_ENTRY ? definitions_only(connection, &before, changes, what)
+								  : definitions_same(connection, &before, what);
 	else
 	{
 		definitions_free(&before);
@@ -449,6 +467,7 @@ take_turn(const TocEntry *entry, Connection *connection, DefinitionsStep step, c
 	}
 	good = good && run(entry, connection, OWNER_TURN_END);
 	buffer_free(&sql);
+	buffer_free(&type);
 	free(what);
 	free(label);
 	free(body);
@@ -460,14 +479,15 @@ planned_step_take_turn(Connection *connection, const TocEntry *entry, const char
 					   const char *add, const char *validate)
 {
 	return (add == NULL || run(entry, connection, add)) &&
-		   (owner == NULL || take_turn(entry, connection, STEP_ATTACH, owner, validate));
+		   (owner == NULL || take_turn(entry, connection, STEP_ATTACH, NULL, owner, validate));
 }
 
 bool
-planned_step_make_table(Connection *connection, const TocEntry *entry, const char *owner,
-						const char *statements)
+planned_step_make(Connection *connection, const TocEntry *entry, const char *owner,
+				  const char *statements, const CatalogChange *changes)
 {
-	return take_turn(entry, connection, STEP_TABLE, owner, statements);
+	return take_turn(entry, connection, changes == NULL ? STEP_TABLE : STEP_ENTRY, changes, owner,
+					 statements);
 }
 
 /* Add the key without looking at rows, then look at them as the owner. */
@@ -543,8 +563,8 @@ run_as_owner(const Step *step, Connection *connection)
 	{
 		right = PQgetvalue(result, 0, 0)[0] == 't' && PQgetvalue(result, 0, 1)[0] == 'f' &&
 				(!step->casts || step->owners);
-		good = right ? take_turn(step->entry, connection, STEP_ATTACH, PQgetvalue(result, 0, 3),
-								 step->text)
+		good = right ? take_turn(step->entry, connection, STEP_ATTACH, NULL,
+								 PQgetvalue(result, 0, 3), step->text)
 					 : refuse(step);
 	}
 	else if (step->casts && (PQgetvalue(result, 0, 0)[0] == 'f' ||

@@ -8,6 +8,7 @@
 #ifndef NEX_PLANNED_STEPS_H
 #define NEX_PLANNED_STEPS_H
 
+#include "definitions.h"
 #include "partial.h"
 
 /*
@@ -45,8 +46,8 @@ extern bool planned_step_run(const RestorePlan *plan, Connection *connection, co
 extern bool planned_step_take_turn(Connection *connection, const TocEntry *entry, const char *owner,
 								   const char *first, const char *then);
 
-/* Let the owner run what makes a table, and nothing but that. */
-extern bool planned_step_make_table(Connection *connection, const TocEntry *entry,
-									const char *owner, const char *statements);
+/* Let the owner make the object of the entry, by no more than `changes`; NULL: a table. */
+extern bool planned_step_make(Connection *connection, const TocEntry *entry, const char *owner,
+							  const char *statements, const CatalogChange *changes);
 
 #endif /* NEX_PLANNED_STEPS_H */

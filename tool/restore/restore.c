@@ -16,6 +16,7 @@
 #include <string.h>
 
 #include "choose.h"
+#include "entry_scripts.h"
 #include "interrupt.h"
 #include "left_database.h"
 #include "loader.h"
@@ -483,6 +484,9 @@ free_part(RestorePlan *plan)
 	if (plan->unpopulated != NULL)
 		lines_free(plan->unpopulated);
 	free(plan->unpopulated);
+	if (plan->scripts != NULL)
+		entry_scripts_free(plan->scripts);
+	free(plan->scripts);
 	free(plan->pre_list);
 	free(plan->post_list);
 }

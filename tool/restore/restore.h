@@ -19,6 +19,7 @@ typedef struct Selection Selection;
 typedef struct Lines Lines;
 typedef struct TakenDatabase TakenDatabase;
 typedef struct ObjectErrors ObjectErrors;
+typedef struct EntryScripts EntryScripts;
 
 /* What --append did to a table. */
 typedef struct AppendResult
@@ -71,6 +72,7 @@ typedef struct RestorePlan
 	Selection *selection; /* known once the archive was read */
 	char *pre_list;       /* files that tell pg_restore what to restore; NULL: everything */
 	char *post_list;
+	EntryScripts *scripts;  /* of its entries; NULL: not read yet (author_turn.c) */
 	AppendResult *appended; /* a result per table of the manifest, with --append */
 } RestorePlan;
 

@@ -21,6 +21,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "author_turn.h"
 #include "authors.h"
 #include "code_owners.h"
 #include "known_statements.h"
@@ -144,8 +145,7 @@ bool
 table_turns_has(const RestorePlan *plan, const TocEntry *entry)
 {
 	return is_at_stake(plan) && toc_entry_is_table(entry) && entry->definition != NULL &&
-		   (known_statements_have(entry, STATEMENT_COMPUTES) ||
-			owner_tables_may_compute(&plan->selection->toc, entry));
+		   (known_statements_have(entry, STATEMENT_COMPUTES) || author_turn_may_need(plan, entry));
 }
 
 void

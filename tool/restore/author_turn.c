@@ -1,0 +1,274 @@
+/*-------------------------------------------------------------------------
+ *
+ * author_turn.c
+ *	  Entries of a part that the role which wrote them makes.
+ *
+ * The archive says who owns an object.  Where that is not a superuser, nor the
+ * role of the session, an entry with an expression, a type or a literal
+ * (author_kinds.c) is made in the owner's turn (owner_turn.c): parsing it can
+ * run code, which then runs with the rights of the role that wrote the entry,
+ * and may change no definition but the entry's own (definitions.c).
+ *
+ * The role may lack rights that it had when it made the object, or that a
+ * superuser needed none for.  It is given USAGE and CREATE on the schema of
+ * the entry and CREATE on its tablespace, and USAGE on those schemas of the
+ * same part that the text names, whose own grants come after all objects.  It
+ * has these within our transaction, around this statement alone.
+ *
+ * With --no-owner everything belongs to the session, and authors.c refuses
+ * what others wrote; with --rows-as=session the session is to do it.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "author_turn.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "author_kinds.h"
+#include "entry_scripts.h"
+#include "interrupt.h"
+#include "known_statements.h"
+#include "log.h"
+#include "memory.h"
+#include "planned_steps.h"
+#include "quote.h"
+#include "row_copy.h"
+#include "row_rights.h"
+#include "sql_build.h"
+
+static const char trusted_query[] = "SELECT FROM pg_catalog.pg_roles r"
+									" WHERE r.rolname = $1::pg_catalog.name"
+									" AND " ROW_ROLE_IS_TRUSTED;
+
+/* What $1 lacks: CREATE on schemas $2, USAGE on schemas $3, CREATE on tablespace $4. */
+static const char rights_query[] =
+	"SELECT p.privilege, n.nspname, true FROM pg_catalog.pg_roles r, pg_catalog.pg_namespace n,"
+	"  (VALUES ('CREATE', $2::pg_catalog.name[]), ('USAGE', $3::pg_catalog.name[]))"
+	"   p (privilege, schemas)"
+	" WHERE r.rolname = $1::pg_catalog.name AND n.nspname = ANY (p.schemas)"
+	"  AND NOT pg_catalog.has_schema_privilege(r.oid, n.oid, p.privilege)"
+	" UNION ALL SELECT 'CREATE', t.spcname, false FROM pg_catalog.pg_roles r,"
+	"  pg_catalog.pg_tablespace t"
+	" WHERE r.rolname = $1::pg_catalog.name AND t.spcname = $4::pg_catalog.name"
+	"  AND NOT pg_catalog.has_tablespace_privilege(r.oid, t.oid, 'CREATE')";
+
+static bool
+is_at_stake(const RestorePlan *plan)
+{
+	return plan->in_place && plan->settings->rows_as != ROWS_AS_SESSION &&
+		   !plan->settings->no_owner;
+}
+
+static bool
+is_trusted(Connection *connection, const char *role, bool *trusted)
+{
+	PGresult *result = connection_query(connection, trusted_query, 1, &role);
+
+	*trusted = result != NULL && PQntuples(result) > 0;
+	PQclear(result);
+	return result != NULL;
+}
+
+static bool
+refuse_kind(const TocEntry *entry)
+{
+	char *label = toc_entry_label(entry);
+
+	report_error(EXIT_FAILED, "It is not known what the server computes for it.", NEW_DATABASE_HINT,
+				 "could not restore %s without running code of the live database", label);
+	free(label);
+	return false;
+}
+
+bool
+author_turns_check(const RestorePlan *plan, Connection *connection)
+{
+	const ArchiveToc *toc = &plan->selection->toc;
+	bool trusted = true;
+	bool good = true;
+	uint32_t i;
+
+	for (i = 0; good && is_at_stake(plan) && i < toc->count; i++)
+	{
+		const TocEntry *entry = &toc->entries[i];
+
+		if (!selection_includes(plan->selection, entry) || author_kind_is_known(entry))
+			continue;
+		good = is_trusted(connection, entry->owner, &trusted) && (trusted || refuse_kind(entry));
+	}
+	return good;
+}
+
+bool
+author_turn_may_need(const RestorePlan *plan, const TocEntry *entry)
+{
+	return is_at_stake(plan) && entry->owner[0] != '\0' &&
+		   author_kind_changes(&plan->selection->toc, entry) != NULL;
+}
+
+bool
+author_turn_decide(const RestorePlan *plan, Connection *connection, const TocEntry *entry,
+				   bool *author)
+{
+	bool trusted;
+
+	*author = false;
+	if (toc_entry_is_table(entry) || !author_turn_may_need(plan, entry))
+		return true;
+	if (!is_trusted(connection, entry->owner, &trusted))
+		return false;
+	*author = !trusted;
+	return true;
+}
+
+/* ---- rights ---- */
+
+/* The schema in which it makes something: with --as, that of the table's new name. */
+static const char *
+find_schema(const RenameMap *map, const TocEntry *entry)
+{
+	bool belongs = known_statements_apply(entry) && !toc_entry_is_relation(entry);
+	uint32_t i;
+
+	for (i = 0; i < map->count; i++)
+	{
+		if (map->items[i].entry == entry ||
+			(belongs && strcmp(map->items[i].entry->schema, entry->schema) == 0))
+			return map->items[i].schema;
+	}
+	return entry->schema;
+}
+
+/* That schema, and those that it reads, as arrays. */
+static void
+name_schemas(const RestorePlan *plan, const RenameMap *map, const TocEntry *entry,
+			 const char *statements, Buffer *creates, Buffer *reads)
+{
+	const ArchiveToc *toc = &plan->selection->toc;
+	const char *schema = find_schema(map, entry);
+	uint32_t i;
+
+	buffer_append_char(creates, '{');
+	if (schema[0] != '\0')
+		quote_array_item(creates, schema);
+	buffer_append_string(reads, creates->data);
+	for (i = 0; i < toc->count; i++)
+	{
+		if (toc_entry_is(&toc->entries[i], "SCHEMA") &&
+			selection_includes(plan->selection, &toc->entries[i]) &&
+			strstr(statements, toc->entries[i].tag) != NULL)
+			quote_array_item(reads, toc->entries[i].tag);
+	}
+	buffer_append_char(creates, '}');
+	buffer_append_char(reads, '}');
+}
+
+/* "GRANT CREATE ON SCHEMA s TO joe", or back. */
+static bool
+give(Connection *connection, const char *owner, const PGresult *rights, bool back)
+{
+	bool good = true;
+	SqlText sql;
+	int i;
+
+	for (i = 0; good && i < PQntuples(rights); i++)
+	{
+		sql_init(&sql);
+		if (back)
+			sql_append(&sql, "REVOKE ");
+		else
+			sql_append(&sql, "GRANT ");
+		good = sql_keyword(&sql, PQgetvalue(rights, i, 0));
+		if (PQgetvalue(rights, i, 2)[0] == 't')
+			sql_append(&sql, " ON SCHEMA ");
+		else
+			sql_append(&sql, " ON TABLESPACE ");
+		sql_identifier(&sql, PQgetvalue(rights, i, 1));
+		if (back)
+			sql_append(&sql, " FROM ");
+		else
+			sql_append(&sql, " TO ");
+		sql_identifier(&sql, owner);
+		good = good && connection_command(connection, &sql);
+		sql_free(&sql);
+	}
+	return good;
+}
+
+bool
+author_turn_take(const RestorePlan *plan, Connection *connection, const RenameMap *map,
+				 const TocEntry *entry, const char *statements, const CatalogChange *changes)
+{
+	const char *params[4] = {entry->owner, NULL, NULL, entry->tablespace};
+	PGresult *rights;
+	Buffer creates;
+	Buffer reads;
+	bool good;
+
+	buffer_init(&creates);
+	buffer_init(&reads);
+	name_schemas(plan, map, entry, statements, &creates, &reads);
+	params[1] = creates.data;
+	params[2] = reads.data;
+	rights = connection_query(connection, rights_query, 4, params);
+	good = rights != NULL && give(connection, entry->owner, rights, false) &&
+		   planned_step_make(connection, entry, entry->owner, statements, changes) &&
+		   give(connection, entry->owner, rights, true);
+	PQclear(rights);
+	buffer_free(&creates);
+	buffer_free(&reads);
+	return good;
+}
+
+/* ---- statements ---- */
+
+/* What pg_restore makes of the entry; NULL (reported) on failure. */
+static const EntryScript *
+find_script(RestorePlan *plan, Connection *connection, const TocEntry *entry)
+{
+	uint32_t i;
+
+	if (plan->scripts == NULL)
+	{
+		plan->scripts = xcalloc(1, sizeof(*plan->scripts));
+		if (!entry_scripts_read(plan, plan->scripts) ||
+			!in_place_run_head(connection, plan->scripts->head))
+			return NULL;
+	}
+	for (i = 0; i < plan->scripts->count; i++)
+	{
+		if (plan->scripts->items[i].id == entry->id)
+			return &plan->scripts->items[i];
+	}
+	report_error(EXIT_FAILED, NULL, NULL, "could not read the definition of %s \"%s\"", entry->kind,
+				 entry->tag);
+	return NULL;
+}
+
+bool
+author_turn_run(RestorePlan *plan, Connection *connection, const RenameMap *map,
+				const TocEntry *entry)
+{
+	const CatalogChange *changes = author_kind_changes(&plan->selection->toc, entry);
+	const EntryScript *script = find_script(plan, connection, entry);
+	SqlText body;
+	char *text;
+	bool good;
+
+	if (script == NULL)
+		return false;
+	text = rename_text(map, script->text);
+	sql_init(&body);
+	if (in_place_doubles_backslashes(plan->scripts->head))
+		sql_append(&body, "PERFORM pg_catalog.set_config('standard_conforming_strings',"
+						  " 'off', true);\n");
+	sql_append(&body, "EXECUTE ");
+	sql_literal(&body, text);
+	sql_append(&body, ";");
+	good = in_place_run_head(connection, script->settings) &&
+		   author_turn_take(plan, connection, map, entry, sql_string(&body), changes);
+	sql_free(&body);
+	free(text);
+	return good && !stop_requested();
+}
