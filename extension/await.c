@@ -158,8 +158,8 @@ look(Wait *wait, const char *query, char **values)
 	ResourceOwner owner = CurrentResourceOwner;
 	volatile Look outcome = LOOK_BUSY;
 	ErrorData *volatile error = NULL;
+	bool guards = lock_guard_begin();
 
-	lock_guard_begin();
 	BeginInternalSubTransaction(NULL);
 	PG_TRY();
 	{
@@ -179,7 +179,8 @@ look(Wait *wait, const char *query, char **values)
 	}
 	PG_END_TRY();
 	RollbackAndReleaseCurrentSubTransaction();
-	lock_guard_end();
+	if (guards)
+		lock_guard_end();
 	MemoryContextSwitchTo(context);
 	CurrentResourceOwner = owner;
 	if (error != NULL && error->sqlerrcode != ERRCODE_LOCK_NOT_AVAILABLE &&

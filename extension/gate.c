@@ -74,13 +74,14 @@ static Oid current_caller = InvalidOid;
 typedef struct Held
 {
 	int settings; /* level of those of the call; 0: of one around it */
+	bool guards;  /* has it begun to be looked after? */
 	Oid extension;
 	Oid relation;        /* that is locked */
 	ResourceOwner owner; /* of the lock */
 	Oid role;            /* that has called; InvalidOid: not known */
 } Held;
 
-static Held held = {0, InvalidOid, InvalidOid, NULL, InvalidOid};
+static Held held = {0, false, InvalidOid, InvalidOid, NULL, InvalidOid};
 
 void
 gate_refuse_restricted(void)
@@ -212,7 +213,6 @@ limit_lock_waits(void)
 	if (LockTimeout == 0 || LockTimeout > MAX_LOCK_MILLISECONDS)
 		(void) set_config_option("lock_timeout", CppAsString2(MAX_LOCK_MILLISECONDS), PGC_USERSET,
 								 PGC_S_SESSION, GUC_ACTION_SAVE, true, 0, false);
-	lock_guard_begin();
 	return level;
 }
 
@@ -222,7 +222,8 @@ leave(const Held *entered)
 {
 	if (entered->settings == 0 || OidIsValid(held.extension))
 		return;
-	lock_guard_end();
+	if (entered->guards)
+		lock_guard_end();
 	AtEOXact_GUC(true, entered->settings);
 }
 
@@ -235,6 +236,7 @@ enter(Held *entered, Oid role)
 	if (OidIsValid(held.extension))
 		return;
 	entered->settings = limit_lock_waits();
+	entered->guards = lock_guard_begin();
 	entered->role = role;
 	entered->owner = CurrentResourceOwner;
 	entered->extension = hold_extension(&entered->relation);
@@ -280,7 +282,7 @@ call_implementation(const Held *entered, FunctionCallInfo fcinfo)
 Datum
 gate_call_implementation(Oid extension, Oid relation, FunctionCallInfo fcinfo)
 {
-	Held entered = {0, extension, relation, CurrentResourceOwner, GetUserId()};
+	Held entered = {0, false, extension, relation, CurrentResourceOwner, GetUserId()};
 
 	return call_implementation(OidIsValid(held.extension) ? &held : &entered, fcinfo);
 }

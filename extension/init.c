@@ -9,6 +9,7 @@
 
 #include "utils/builtins.h"
 
+#include "guard.h"
 #include "leader.h"
 #include "reserved.h"
 #include "settings.h"
@@ -33,6 +34,7 @@ _PG_init(void)
 	{
 		shared_state_request();
 		leader_register();
+		guard_register();
 		reserved_register();
 	}
 }

@@ -19,13 +19,15 @@
  * Whoever waits cannot do this itself: it sleeps in the lock manager, and when
  * it has given up, it has lost its place, and whoever repeats the statement in a
  * loop is before it again.  So another process does it, which is connected to
- * no database and so waits for nothing: a reserved worker (reserved.c) that has
- * no other task.  It takes away all that is before the one who waits, who then
- * comes next.  It is woken by a timer of the one who waits, or a worker.  Only if there is no
- * such worker, the workers do it themselves after their lock_timeout.
+ * no database and so waits for nothing: the guard (guard.c).  It takes away all
+ * that is before the one who waits, who then comes next.  It is woken by a timer of
+ * the one who waits, or by a worker that begins something.  Only if there was no
+ * slot for the guard, the workers do it themselves after their lock_timeout.
  *
  * A statement of a superuser is never canceled, nor one of somebody who has got
- * the lock.
+ * the lock.  And none but the one that was seen waiting: so the signal is sent
+ * while the lock manager's partition is locked, and the process still waits there;
+ * and once for each wait.
  *
  *-------------------------------------------------------------------------
  */
@@ -38,15 +40,20 @@
 #include "access/table.h"
 #include "access/transam.h"
 #include "access/xact.h"
+#include "access/xlog.h"
 #include "catalog/pg_authid.h"
 #include "catalog/pg_database.h"
+#include "fmgr.h"
 #include "port/atomics.h"
 #include "postmaster/bgworker.h"
 #include "storage/ipc.h"
+#include "storage/latch.h"
+#include "storage/lwlock.h"
 #include "storage/proc.h"
 #include "storage/procarray.h"
 #include "storage/shmem.h"
 #include "storage/spin.h"
+#include "utils/builtins.h"
 #include "utils/inval.h"
 #include "utils/memutils.h"
 #include "utils/syscache.h"
@@ -54,7 +61,8 @@
 #include "utils/timestamp.h"
 
 #include "lock_guard.h"
-#include "reserved.h"
+
+PG_FUNCTION_INFO_V1(nex_backup_guard_problem);
 
 /* Who has waited for so long is helped; at once, for a minute after somebody had to be. */
 #define PATIENCE_MILLISECONDS 3000
@@ -69,13 +77,37 @@
 #define MAX_SUPERUSERS 1000
 #define MAX_DEPTH 3
 
+/* Processes that are looked at in one turn; each costs all partitions of the lock manager. */
+#define MAX_LOOKS 100
+
+/* Waits that were told to end; one that goes on nevertheless is told again. */
+#define MAX_TOLD 64
+#define TOLD_MILLISECONDS 1000
+
+/* Of the guard, which is started again after a second. */
+#define MISSED_MILLISECONDS 10000
+
+#define NOT_KNOWN (-1)
+#define TOO_MANY (-2)
+
+typedef struct Told
+{
+	int pid;
+	TimestampTz since; /* that it has waited */
+	TimestampTz at;
+} Told;
+
 typedef struct GuardState
 {
 	pg_atomic_uint64 alert;                /* the last time that somebody was canceled */
 	pg_atomic_uint32 waiting[MAX_WAITING]; /* processes that may wait for long; 0: none */
+	Latch *volatile latch;                 /* of the guard; NULL: it is not there */
 	slock_t mutex;                         /* protects the rest */
-	int superusers_count;                  /* -1: not known */
-	Oid superusers[MAX_SUPERUSERS];
+	TimestampTz left;                      /* since when, in that case */
+	int told_next;
+	Told told[MAX_TOLD];
+	int superusers_count;           /* or NOT_KNOWN, or TOO_MANY */
+	Oid superusers[MAX_SUPERUSERS]; /* in order */
 } GuardState;
 
 static GuardState *guard = NULL;
@@ -110,8 +142,12 @@ lock_guard_shared_start(void)
 	pg_atomic_init_u64(&guard->alert, 0);
 	for (i = 0; i < MAX_WAITING; i++)
 		pg_atomic_init_u32(&guard->waiting[i], 0);
+	guard->latch = NULL;
 	SpinLockInit(&guard->mutex);
-	guard->superusers_count = -1;
+	guard->left = GetCurrentTimestamp();
+	guard->told_next = 0;
+	memset(guard->told, 0, sizeof(guard->told));
+	guard->superusers_count = NOT_KNOWN;
 }
 
 static bool
@@ -131,7 +167,8 @@ is_alert(TimestampTz now)
 void
 lock_guard_note_wait(void)
 {
-	const LOCK *lock = MyProc != NULL ? MyProc->waitLock : NULL;
+	/* Read once: a grant takes it away, though not the entry. */
+	const LOCK *lock = MyProc != NULL ? *(LOCK *volatile *) &MyProc->waitLock : NULL;
 
 	if (lock == NULL)
 		return;
@@ -144,6 +181,7 @@ lock_guard_note_wait(void)
 static void
 ask_for_help(void)
 {
+	Latch *latch;
 	int i;
 
 	if (guard == NULL)
@@ -159,7 +197,10 @@ ask_for_help(void)
 			if (pg_atomic_compare_exchange_u32(&guard->waiting[i], &nobody, (uint32) MyProcPid))
 				break;
 		}
-	reserved_wake();
+	/* It stays where it is, and to be woken once too often does not matter. */
+	latch = guard->latch;
+	if (latch != NULL)
+		SetLatch(latch);
 }
 
 static void
@@ -179,6 +220,9 @@ handle_timer(void)
 {
 	lock_guard_note_wait();
 	ask_for_help();
+	/* Another wait may come. */
+	if (begun)
+		enable_timeout_after(timer, PATIENCE_MILLISECONDS);
 }
 
 static void
@@ -292,8 +336,10 @@ lock_guard_note_superusers(void)
 	}
 	systable_endscan(scan);
 	table_close(roles, AccessShareLock);
+	if (count <= MAX_SUPERUSERS)
+		qsort(found, (size_t) count, sizeof(Oid), oid_cmp);
 	SpinLockAcquire(&guard->mutex);
-	guard->superusers_count = count <= MAX_SUPERUSERS ? count : -1;
+	guard->superusers_count = count <= MAX_SUPERUSERS ? count : TOO_MANY;
 	if (count <= MAX_SUPERUSERS)
 		memcpy(guard->superusers, found, sizeof(Oid) * (Size) count);
 	SpinLockRelease(&guard->mutex);
@@ -304,32 +350,74 @@ static bool
 may_be_superuser(Oid role)
 {
 	bool may = true;
-	int i;
 
 	if (!OidIsValid(role) || guard == NULL)
 		return true;
 	SpinLockAcquire(&guard->mutex);
 	if (guard->superusers_count >= 0)
-	{
-		may = false;
-		for (i = 0; i < guard->superusers_count && !may; i++)
-			may = guard->superusers[i] == role;
-	}
+		may = bsearch(&role, guard->superusers, (size_t) guard->superusers_count, sizeof(Oid),
+					  oid_cmp) != NULL;
 	SpinLockRelease(&guard->mutex);
 	return may;
 }
 
 /* ---- in whoever helps ---- */
 
-/* A process may end between the look and the signal; as in pg_cancel_backend(). */
-static void
-send_cancel(int pid)
+/* Note it as told; false if it was so just now. */
+static bool
+is_news(int pid, TimestampTz since)
 {
+	TimestampTz now = GetCurrentTimestamp();
+	bool news = true;
+	Told *told;
+	int i;
+
+	SpinLockAcquire(&guard->mutex);
+	told = &guard->told[guard->told_next];
+	for (i = 0; i < MAX_TOLD; i++)
+		if (guard->told[i].pid == pid)
+			told = &guard->told[i];
+	if (told->pid == pid && told->since == since && now >= told->at &&
+		now < TimestampTzPlusMilliseconds(told->at, TOLD_MILLISECONDS))
+		news = false;
+	else
+	{
+		if (told->pid != pid)
+			guard->told_next = (guard->told_next + 1) % MAX_TOLD;
+		told->pid = pid;
+		told->since = since;
+		told->at = now;
+	}
+	SpinLockRelease(&guard->mutex);
+	return news;
+}
+
+/*
+ * As pg_cancel_backend(), but only if it waits there, and was not told so already.
+ * It cannot be given the lock, nor give up, while we have its partition of the
+ * lock manager; so the signal comes before its next statement.
+ */
+static bool
+send_cancel(const LockInstanceData *lock, PGPROC *proc)
+{
+	LWLock *partition = LockHashPartitionLock(LockTagHashCode(&lock->locktag));
+	TimestampTz since;
+	bool sent = false;
+
+	LWLockAcquire(partition, LW_SHARED);
+	since = (TimestampTz) pg_atomic_read_u64(&proc->waitStart);
+	if (proc->pid == lock->pid && since != 0 && proc->waitLock != NULL &&
+		memcmp(&proc->waitLock->tag, &lock->locktag, sizeof(LOCKTAG)) == 0 &&
+		proc->waitLockMode == lock->waitLockMode && is_news(lock->pid, since))
+	{
+		sent = true;
 #ifdef HAVE_SETSID
-	if (kill(-pid, SIGINT) == 0)
-		return;
+		if (kill(-lock->pid, SIGINT) != 0)
 #endif
-	(void) kill(pid, SIGINT);
+			(void) kill(lock->pid, SIGINT);
+	}
+	LWLockRelease(partition);
+	return sent;
 }
 
 static void
@@ -384,15 +472,18 @@ static void
 cancel_waiter(const LockInstanceData *lock, LOCKMODE wanted)
 {
 	PGPROC *proc;
+	Oid role;
 
 	if (lock->waitLockMode < ShareLock || !DoLockModesConflict(lock->waitLockMode, wanted))
 		return;
 	proc = BackendPidGetProc(lock->pid);
-	if (proc == NULL || may_be_superuser(proc->roleId))
+	role = proc != NULL ? proc->roleId : InvalidOid;
+	if (proc == NULL || may_be_superuser(role))
+		return;
+	if (!send_cancel(lock, proc))
 		return;
 	pg_atomic_write_u64(&guard->alert, (uint64) GetCurrentTimestamp());
-	send_cancel(lock->pid);
-	say_canceled(lock->pid, proc->roleId, lock);
+	say_canceled(lock->pid, role, lock);
 }
 
 static bool
@@ -431,14 +522,40 @@ has_waited_long(int pid)
 		   (since != 0 && TimestampDifferenceExceeds(since, now, PATIENCE_MILLISECONDS));
 }
 
+static int looks = 0; /* in this turn */
+
+/* Not twice at the same depth, and not without end. */
+static bool
+may_look(int pid, int depth)
+{
+	static struct
+	{
+		int pid;
+		int depth;
+	} seen[MAX_LOOKS];
+	int i;
+
+	if (looks == MAX_LOOKS)
+		return false;
+	for (i = 0; i < looks; i++)
+		if (seen[i].pid == pid && seen[i].depth == depth)
+			return false;
+	seen[looks].pid = pid;
+	seen[looks++].depth = depth;
+	return true;
+}
+
 /* What waits before a process; and before those that hold what it waits for. */
 static void
 help(int pid, int depth)
 {
-	BlockedProcsData *data = GetBlockerStatusData(pid);
+	BlockedProcsData *data;
 	int i;
 	int j;
 
+	if (!may_look(pid, depth))
+		return;
+	data = GetBlockerStatusData(pid);
 	for (i = 0; i < data->nprocs; i++)
 	{
 		const BlockedProcData *blocked = &data->procs[i];
@@ -464,10 +581,29 @@ help(int pid, int depth)
 	}
 }
 
+static void
+leave_guard(int code, Datum argument)
+{
+	TimestampTz now = GetCurrentTimestamp();
+
+	guard->latch = NULL;
+	SpinLockAcquire(&guard->mutex);
+	guard->left = now;
+	SpinLockRelease(&guard->mutex);
+}
+
+void
+lock_guard_enter(void)
+{
+	on_shmem_exit(leave_guard, 0);
+	guard->latch = MyLatch;
+}
+
 long
 lock_guard_turn(void)
 {
 	static MemoryContext context = NULL;
+	static int first = 0;
 	MemoryContext old;
 	bool asked = false;
 	int i;
@@ -478,9 +614,13 @@ lock_guard_turn(void)
 		context = AllocSetContextCreate(TopMemoryContext, "nex_backup lock guard",
 										ALLOCSET_DEFAULT_SIZES);
 	old = MemoryContextSwitchTo(context);
+	looks = 0;
+	/* Each begins another time, as they may be too many for one turn. */
+	first = (first + 1) % MAX_WAITING;
 	for (i = 0; i < MAX_WAITING; i++)
 	{
-		uint32 pid = pg_atomic_read_u32(&guard->waiting[i]);
+		pg_atomic_uint32 *place = &guard->waiting[(first + i) % MAX_WAITING];
+		uint32 pid = pg_atomic_read_u32(place);
 		PGPROC *proc;
 
 		if (pid == 0)
@@ -489,7 +629,7 @@ lock_guard_turn(void)
 		/* One that is on its way into a database is not known yet. */
 		if (proc == NULL && kill((pid_t) pid, 0) != 0 && errno == ESRCH)
 		{
-			(void) pg_atomic_compare_exchange_u32(&guard->waiting[i], &pid, 0);
+			(void) pg_atomic_compare_exchange_u32(place, &pid, 0);
 			continue;
 		}
 		asked = true;
@@ -517,7 +657,7 @@ lock_guard_clear(void)
 	LockData *data;
 	int i;
 
-	if (guard == NULL || !wait_noted || !is_guarded(&noted_tag, true))
+	if (guard == NULL || guard->latch != NULL || !wait_noted || !is_guarded(&noted_tag, true))
 		return;
 	data = GetLockStatusData();
 	for (i = 0; i < data->nelements; i++)
@@ -562,4 +702,39 @@ lock_guard_holder(LockHolder *holder)
 	holder->mode = mode;
 	holder->granted = (best->holdMask & LOCKBIT_ON(AccessExclusiveLock)) != 0;
 	return true;
+}
+
+/* ---- is anybody there? ---- */
+
+static const char *
+guard_problem(void)
+{
+	TimestampTz left;
+	int superusers;
+
+	SpinLockAcquire(&guard->mutex);
+	left = guard->left;
+	superusers = guard->superusers_count;
+	SpinLockRelease(&guard->mutex);
+	if (guard->latch == NULL &&
+		TimestampDifferenceExceeds(left, GetCurrentTimestamp(), MISSED_MILLISECONDS))
+		return "the worker that keeps others from locking up the extension is not running: "
+			   "increase "
+			   "max_worker_processes, and restart the server";
+	if (superusers == TOO_MANY)
+		return "there are more than " CppAsString2(
+			MAX_SUPERUSERS) " superusers, so no statement that "
+							"locks up the extension is canceled";
+	return NULL;
+}
+
+/* nex_backup.guard_problem(): why nobody is looked after; NULL if all is well. */
+Datum
+nex_backup_guard_problem(PG_FUNCTION_ARGS)
+{
+	const char *problem = guard == NULL || RecoveryInProgress() ? NULL : guard_problem();
+
+	if (problem == NULL)
+		PG_RETURN_NULL();
+	PG_RETURN_TEXT_P(cstring_to_text(problem));
 }

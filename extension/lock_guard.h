@@ -25,8 +25,12 @@ extern void lock_guard_shared_start(void);
 extern bool lock_guard_begin(void);
 extern void lock_guard_end(void);
 
-/* In a process that is connected to no database: look after the others; gives the
- * milliseconds until it should be called again, or -1 if nobody needs it. */
+/*
+ * In the one process that looks after the others, which is connected to no database:
+ * it is there, until it exits.  And a turn of it, which gives the milliseconds until
+ * the next, or -1 if nobody needs it.
+ */
+extern void lock_guard_enter(void);
 extern long lock_guard_turn(void);
 
 /* The lock that this process waits for now, noted by a signal handler. */
@@ -44,7 +48,7 @@ typedef struct LockHolder
 
 extern bool lock_guard_holder(LockHolder *holder);
 
-/* After a wait that was too long: do oneself what the guard, if there is one, has not done. */
+/* After a wait that was too long: do oneself what the guard would have done, if there is none. */
 extern void lock_guard_clear(void);
 
 /* In a transaction: note who is a superuser, if that may have changed. */

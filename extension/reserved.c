@@ -14,8 +14,7 @@
  *
  * The first does errands and delivers alarms, which are short, so that a backup
  * of hours is in the way of neither a request nor its cancellation.  The others
- * do all.  While they have no task, they see to it that nobody waits for locks in
- * vain (see lock_guard.c).  What is shared is no more than a hint, too: a run belongs to who has
+ * do all.  What is shared is no more than a hint, too: a run belongs to who has
  * claimed it, and an errand's result is in its own segment (see errand.c).
  *
  *-------------------------------------------------------------------------
@@ -30,7 +29,6 @@
 
 #include "errand.h"
 #include "executor.h"
-#include "lock_guard.h"
 #include "reserved.h"
 #include "settings.h"
 #include "shared_state.h"
@@ -156,23 +154,6 @@ reserved_ended(const ReservedTicket *ticket)
 	return ended;
 }
 
-/* A latch stays where it is, and to be woken once too often does not matter. */
-void
-reserved_wake(void)
-{
-	int i;
-
-	if (reserved == NULL)
-		return;
-	for (i = 0; i < MAX_RESERVED_EXECUTORS; i++)
-	{
-		Latch *latch = reserved->slots[i].latch;
-
-		if (latch != NULL)
-			SetLatch(latch);
-	}
-}
-
 int
 reserved_executors(Oid database)
 {
@@ -255,13 +236,9 @@ nex_backup_reserved_main(Datum argument)
 	leader_wake();
 	while (!take_task(&task))
 	{
-		long pause = lock_guard_turn();
-
 		if (worker_stop_requested)
 			proc_exit(1);
-		(void) WaitLatch(MyLatch,
-						 WL_LATCH_SET | WL_EXIT_ON_PM_DEATH | (pause >= 0 ? WL_TIMEOUT : 0), pause,
-						 PG_WAIT_EXTENSION);
+		(void) WaitLatch(MyLatch, WL_LATCH_SET | WL_EXIT_ON_PM_DEATH, 0, PG_WAIT_EXTENSION);
 		ResetLatch(MyLatch);
 	}
 	/* Who has sent SIGINT meant what we did not do yet. */

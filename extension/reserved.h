@@ -48,9 +48,6 @@ extern bool reserved_assign(const ReservedTask *task, ReservedTicket *ticket);
 /* Has the worker that got the task gone? */
 extern bool reserved_ended(const ReservedTicket *ticket);
 
-/* Wake those that are there, to look after others (lock_guard.c).  Also in a signal handler. */
-extern void reserved_wake(void);
-
 /* How many claim, or are about to, from the queue in a database. */
 extern int reserved_executors(Oid database);
 

@@ -215,15 +215,17 @@ Datum
 nex_backup_status_entry(PG_FUNCTION_ARGS)
 {
 	ReturnSetInfo *set;
+	bool guards;
 
 	init_materialized_srf_compat(fcinfo);
 	set = (ReturnSetInfo *) fcinfo->resultinfo;
-	lock_guard_begin();
+	guards = lock_guard_begin();
 	if (!answer_in_time(fcinfo))
 	{
 		tuplestore_clear(set->setResult);
 		single_row(fcinfo, "catalogue", lock_text());
 	}
-	lock_guard_end();
+	if (guards)
+		lock_guard_end();
 	return (Datum) 0;
 }

@@ -329,7 +329,7 @@ sql_call(const char *query, int nparameters, const char *const *parameters, char
 
 	lock_guard_begin();
 	outcome = sql_call_once(query, nparameters, parameters, row, error, &locked);
-	if (outcome != SQL_FAILED && lock_guard_superusers_stale())
+	if (lock_guard_superusers_stale())
 		note_superusers();
 	if (locked)
 		lock_guard_clear();

@@ -59,6 +59,9 @@ AS $$
 	UNION ALL
 	SELECT 7, '', 'scheduler', s.status, s.detail FROM nex_backup.scheduler_state() s
 	UNION ALL
+	SELECT 7, 'guard', 'lock guard', 'warning', g.problem FROM nex_backup.guard_problem() g (problem)
+	WHERE g.problem IS NOT NULL
+	UNION ALL
 	SELECT 7, 'notifications', 'notifications', s.status, s.detail FROM nex_backup.alarm_state() s
 	WHERE s.status IS NOT NULL
 	UNION ALL

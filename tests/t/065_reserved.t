@@ -12,7 +12,7 @@ use PostgreSQL::Test::Utils;
 use Test::More;
 use Time::HiRes qw(time);
 
-my $node = start_scheduler('main', max_worker_processes => 6, max_logical_replication_workers => 0, restart_after_crash => 'on',
+my $node = start_scheduler('main', max_worker_processes => 7, max_logical_replication_workers => 0, restart_after_crash => 'on',
 	max_connections => 40);
 my $logs = File::Temp::tempdir(CLEANUP => 1);
 my $web = start_sink('web_sink.py');
@@ -52,8 +52,8 @@ is(run_ok(), 'succeeded', 'a run, with free slots');
 # What a process has used: ticks of CPU, and how often it was given the CPU.
 sub used { return join(' ', (split / /, read_bytes("/proc/$_[0]/stat") =~ s/.*\) //r)[ 11, 12 ], read_bytes("/proc/$_[0]/status") =~ /ctxt_switches:\s*(\d+)/g); }
 my ($postmaster) = read_bytes($node->data_dir . '/postmaster.pid') =~ /^(\d+)/;
-my @kept = grep { read_bytes("/proc/$_/status") =~ /^PPid:\s*$postmaster$/m } processes_named('nex_backup reserved executor');
-is(scalar(@kept), 2, 'two processes');
+my @kept = grep { read_bytes("/proc/$_/status") =~ /^PPid:\s*$postmaster$/m } processes_named('nex_backup reserved executor'), processes_named('nex_backup lock guard');
+is(scalar(@kept), 3, 'two processes, and the guard of locks');
 # What they were woken for before may take a moment yet.
 my ($used, $later) = ('', '');
 for (1 .. 6)
@@ -160,7 +160,7 @@ is(run_ok(), 'succeeded', 'updated');
 $release->();
 $node->stop('fast');
 ok(1, 'a shutdown does not wait');
-$node->append_conf('postgresql.conf', "nex_backup.reserved_executors = 0\nmax_worker_processes = 4");
+$node->append_conf('postgresql.conf', "nex_backup.reserved_executors = 0\nmax_worker_processes = 5");
 $node->start;
 $release = hold_slots();
 ok(!eval { run_ok(); 1 }, 'none is kept');

@@ -3,6 +3,7 @@
 use strict;
 use warnings;
 
+use File::Temp ();
 use IPC::Run ();
 use NexBackup::Scheduler;
 use NexBackup::Test;
@@ -166,17 +167,61 @@ for my $before ($in_block, $in_savepoint)
 	finish($_) for $holder, $owner, $monitor;
 }
 
-# Without a reserved worker, whoever has waited does it, later.
-$node->append_conf('postgresql.conf', 'nex_backup.reserved_executors = 0');
+# What is canceled is what was seen waiting, and not what its session does next.
+sub script_of { my $file = File::Temp->new; print $file $_[0]; $file->flush; return $file; }
+my $statements = script_of("CREATE RULE r AS ON INSERT TO pg_catalog.pg_extension DO NOTHING;\nSELECT pg_sleep(0.01), 'next';\n" x 200);
+my $asks = script_of("SELECT count(*) FROM nex_backup_status();\n");
+$keeper = session('low');
+answer($keeper, 'BEGIN; SELECT count(*) FROM pg_catalog.pg_extension');
+my ($next, $canceled) = ('', '');
+my @askers = map { IPC::Run::start([ 'pgbench', '-n', '-T', '60', '-f', $asks->filename, 'postgres' ], '<', '/dev/null', '>', '/dev/null', '2>', '/dev/null') } 1, 2;
+my $turns = IPC::Run::start([ 'psql', '-XAtq', '-d', 'postgres', '-U', 'low', '-f', $statements->filename ], '<', '/dev/null', '>', \$next, '2>', \$canceled, IPC::Run::timeout(90));
+$turns->finish;
+$_->kill_kill for @askers;
+cmp_ok(scalar(() = $canceled =~ /canceling statement/g), '>', 20, 'a statement that is canceled again and again');
+is(scalar(() = $next =~ /next$/mg), 200, '... and never the one that comes next');
+finish($keeper);
+
+sub restart_with
+{
+	$node->append_conf('postgresql.conf', $_[0]);
+	$node->restart;
+	return wait_until(sub { query('postgres', "SELECT status FROM nex_backup_status() WHERE name = 'scheduler'") eq 'ok' });
+}
+
+my $guard = "SELECT status || ' ' || detail FROM nex_backup_status() WHERE name = 'lock guard'";
+is(query('postgres', $guard), '', 'the guard is there: the status has no word of it');
+my ($postmaster) = read_bytes($node->data_dir . '/postmaster.pid') =~ /^(\d+)/;
+my ($pid) = grep { read_bytes("/proc/$_/status") =~ /^PPid:\s*$postmaster$/m } processes_named('nex_backup lock guard');
 finish($dba);
+
+# Whatever others are there: without reserved workers, and after it was told to go.
+ok(restart_with('nex_backup.reserved_executors = 0'), 'a server without reserved workers');
+($postmaster) = read_bytes($node->data_dir . '/postmaster.pid') =~ /^(\d+)/;
+($pid) = grep { read_bytes("/proc/$_/status") =~ /^PPid:\s*$postmaster$/m } processes_named('nex_backup lock guard');
+kill 'TERM', $pid;
+kill 'INT', $pid;
+$keeper = session('mon');
+answer($keeper, 'BEGIN; SELECT count(*) FROM nex_backup.runs');
+my $rules = script_of("CREATE RULE r AS ON INSERT TO nex_backup.runs DO NOTHING;\n" x 20000);
+@loops = map { IPC::Run::start([ 'psql', '-XAtq', '-d', 'postgres', '-U', 'mon', '-f', $rules->filename ], '<', '/dev/null', '>', '/dev/null', '2>', '/dev/null') } 1, 2;
+Time::HiRes::sleep(0.5);
+is(query('postgres', "SELECT state FROM nex_backup_run('j')"), 'succeeded', '... a run, beside statements that are repeated');
+my $done = query('postgres', "SELECT count(*) FROM nex_backup.runs WHERE job = 'j' AND state = 'succeeded'");
+query('postgres', "UPDATE nex_backup.jobs SET next_run = nex_backup.now() WHERE name = 'j'; SELECT nex_backup.wake()");
+ok(wait_until(sub { query('postgres', "SELECT count(*) FROM nex_backup.runs WHERE job = 'j' AND state = 'succeeded'") == $done + 1 }), '... and a job that is due');
+$_->kill_kill for @loops;
+finish($keeper);
+
+# Where there is no slot for it, whoever has waited does it, later, and the status says so.
+$node->append_conf('postgresql.conf', "max_worker_processes = 1\nmax_logical_replication_workers = 0");
 $node->restart;
-ok(wait_until(sub { query('postgres', "SELECT status FROM nex_backup_status() WHERE name = 'scheduler'") eq 'ok' }), 'a server without reserved workers');
 ($keeper, my $waiter) = (session('low'), session('low'));
 answer($keeper, 'BEGIN; SELECT count(*) FROM pg_catalog.pg_extension');
 send_only($waiter, 'CREATE RULE r AS ON INSERT TO pg_catalog.pg_extension DO NOTHING');
 query('postgres', 'SELECT pg_reload_conf()');
-like(result($waiter), qr/canceling statement due to user request/, '... cancels, too');
-is(query('postgres', "SELECT state FROM nex_backup_run('j')"), 'succeeded', '... and works again');
+like(result($waiter), qr/canceling statement due to user request/, 'without a slot for the guard, the leader cancels, too');
+like(query('postgres', $guard), qr/^warning the worker that keeps others from locking up the extension is not running: increase max_worker_processes, and restart the server$/, '... and the status says so');
 finish($_) for $keeper, $waiter;
 
 done_testing();
