@@ -41,6 +41,7 @@
 #include "catalog/pg_constraint.h"
 #include "catalog/pg_depend.h"
 #include "catalog/pg_extension.h"
+#include "catalog/pg_index.h"
 #include "catalog/pg_inherits.h"
 #include "catalog/pg_language.h"
 #include "catalog/pg_namespace.h"
@@ -50,6 +51,7 @@
 #include "catalog/pg_statistic_ext.h"
 #include "catalog/pg_trigger.h"
 #include "catalog/pg_type.h"
+#include "nodes/nodes.h"
 #include "utils/acl.h"
 #include "utils/builtins.h"
 #include "utils/fmgroids.h"
@@ -468,61 +470,81 @@ check_references(const Look *look, Oid class, Oid object)
 	table_close(depend, AccessShareLock);
 }
 
-/* Those that exist for a table, and not because they use it, such as a view of somebody's. */
-static bool
-is_of_relation(const Look *look, const FormData_pg_depend *entry)
+/*
+ * What exists for a table, and not because it uses it.  Each is asked from its own
+ * catalog by the table: in pg_depend these are among all views and functions of
+ * anybody that name the table, of which there can be any number.
+ */
+static const struct
 {
-	if (entry->deptype == DEPENDENCY_NORMAL)
-		return false;
-	switch (entry->classid)
+	Oid catalog;
+	Oid index; /* by relation, and perhaps more */
+	AttrNumber relation;
+	AttrNumber object;
+	Oid class;
+} kinds_of_parts[] = {{IndexRelationId, IndexIndrelidIndexId, Anum_pg_index_indrelid,
+					   Anum_pg_index_indexrelid, RelationRelationId},
+					  {ConstraintRelationId, ConstraintRelidTypidNameIndexId,
+					   Anum_pg_constraint_conrelid, Anum_pg_constraint_oid, ConstraintRelationId},
+					  {AttrDefaultRelationId, AttrDefaultIndexId, Anum_pg_attrdef_adrelid,
+					   Anum_pg_attrdef_oid, AttrDefaultRelationId},
+					  {RewriteRelationId, RewriteRelRulenameIndexId, Anum_pg_rewrite_ev_class,
+					   Anum_pg_rewrite_oid, RewriteRelationId},
+					  {PolicyRelationId, PolicyPolrelidPolnameIndexId, Anum_pg_policy_polrelid,
+					   Anum_pg_policy_oid, PolicyRelationId},
+					  {StatisticExtRelationId, StatisticExtRelidIndexId,
+					   Anum_pg_statistic_ext_stxrelid, Anum_pg_statistic_ext_oid,
+					   StatisticExtRelationId}};
+
+/* That of a view is the view; any other is somebody's addition. */
+static void
+check_rule(const Look *look, const FormData_pg_rewrite *rule)
+{
+	if (rule->ev_type != '0' + CMD_SELECT)
 	{
-		case RelationRelationId:
-			return get_rel_relkind(entry->objid) == RELKIND_INDEX;
-		case RewriteRelationId:
-			return !look->before_update || entry->deptype != DEPENDENCY_INTERNAL;
-		case AttrDefaultRelationId:
-		case ConstraintRelationId:
-		case PolicyRelationId:
-		case StatisticExtRelationId:
-			return true;
-		default:
-			return false;
+		look->finding->problem =
+			psprintf("%s is not a part of it", description(RewriteRelationId, rule->oid));
+		look->finding->hint = pstrdup("DROP RULE removes it.");
 	}
+	else if (!look->before_update)
+		check_references(look, RewriteRelationId, rule->oid);
 }
 
-/* Indexes, constraints, defaults, rules, policies, statistics; one may have several entries. */
+/* Those of one kind that a table has. */
 static void
-check_of_relation(const Look *look, Oid relation)
+check_kind_of_parts(const Look *look, Oid relation, int kind)
 {
-	Relation depend = table_open(DependRelationId, AccessShareLock);
-	Oid seen = InvalidOid;
-	ScanKeyData keys[2];
+	Relation catalog = table_open(kinds_of_parts[kind].catalog, AccessShareLock);
+	ScanKeyData key;
 	SysScanDesc scan;
 	HeapTuple tuple;
 
-	ScanKeyInit(&keys[0], Anum_pg_depend_refclassid, BTEqualStrategyNumber, F_OIDEQ,
-				ObjectIdGetDatum(RelationRelationId));
-	ScanKeyInit(&keys[1], Anum_pg_depend_refobjid, BTEqualStrategyNumber, F_OIDEQ,
+	ScanKeyInit(&key, kinds_of_parts[kind].relation, BTEqualStrategyNumber, F_OIDEQ,
 				ObjectIdGetDatum(relation));
-	scan = systable_beginscan(depend, DependReferenceIndexId, true, NULL, 2, keys);
+	scan = systable_beginscan(catalog, kinds_of_parts[kind].index, true, NULL, 1, &key);
 	while (look->finding->problem == NULL && HeapTupleIsValid(tuple = systable_getnext(scan)))
 	{
-		Form_pg_depend entry = (Form_pg_depend) GETSTRUCT(tuple);
+		bool null;
+		Datum object =
+			heap_getattr(tuple, kinds_of_parts[kind].object, RelationGetDescr(catalog), &null);
 
-		if (entry->objid == seen || !is_of_relation(look, entry))
-			continue;
-		seen = entry->objid;
-		if (entry->classid == RewriteRelationId && entry->deptype != DEPENDENCY_INTERNAL)
-		{
-			look->finding->problem =
-				psprintf("%s is not a part of it", description(entry->classid, entry->objid));
-			look->finding->hint = pstrdup("DROP RULE removes it.");
-		}
+		if (kinds_of_parts[kind].class == RewriteRelationId)
+			check_rule(look, (Form_pg_rewrite) GETSTRUCT(tuple));
 		else
-			check_references(look, entry->classid, entry->objid);
+			check_references(look, kinds_of_parts[kind].class, DatumGetObjectId(object));
 	}
 	systable_endscan(scan);
-	table_close(depend, AccessShareLock);
+	table_close(catalog, AccessShareLock);
+}
+
+/* Indexes, constraints, defaults, rules, policies, statistics. */
+static void
+check_of_relation(const Look *look, Oid relation)
+{
+	int kind;
+
+	for (kind = 0; kind < (int) lengthof(kinds_of_parts) && look->finding->problem == NULL; kind++)
+		check_kind_of_parts(look, relation, kind);
 }
 
 /* ---- relations ---- */
