@@ -63,7 +63,7 @@ storage_error_hint(int error)
 		case ENOSPC:
 		case EDQUOT:
 			return "Free some space in the repository, for instance with \"nex_backup expire\". "
-				   "Nothing was published; the next backup takes the place of what was stored.";
+				   "Nothing was published; the same command can be run again.";
 		case EACCES:
 		case EPERM:
 		case EROFS:
