@@ -76,6 +76,27 @@ for my $command ([ 'list' ], [ 'verify', 'mini' ], [ 'info', 'mini', '--json' ])
 	is(join("\n", @wrong), '', "@$command: EINTR and EAGAIN at each write");
 }
 
+# What fails after a backup is published does not make it a failed one.
+fresh_trial($world);
+{
+	my $arguments = $operation{'config backup'}{arguments}->($world);
+	my $last = run_faulted($world, '', $arguments)->{calls}{open};
+	my @results = map { fresh_trial($world); run_faulted($world, "open:$_:EIO", $arguments) } ($last - 5 .. $last) x 2;
+	my @listed = grep { $_->{err} =~ m{config/default" cannot be read|could not list} } @results;
+
+	cmp_ok(scalar @listed, '>', 0, 'config backup: the list behind it cannot be read');
+	is(join(' ', map { $_->{code} } @listed), join(' ', (0) x @listed), '... which is a warning');
+}
+
+# Trials of all calls of an operation, by number, that bring such a fault.
+sub by_number
+{
+	my ($name, $fault) = @_;
+	my %trials = map { $_->{name} =~ /^\Q$name\E ${fault}$/ ? ($1 => $_) : () } call_trials($world, undef, $operation{$name});
+
+	return map { $trials{$_} } sort { $a <=> $b } keys %trials;
+}
+
 my @damage = damage_trials($world, 'plain', 'encrypted');
 my @trials = (
 	# Libraries that get no memory must not say that a file is damaged.
@@ -84,6 +105,9 @@ my @trials = (
 	some_of(3, call_trials($world, 5, $operation{'restore --drop'})),
 	some_of(3, call_trials($world, 4, $operation{'config restore'})),
 	some_of(2, call_trials($world, 4, $operation{expire})),
+	# A file that an option names, and that cannot be read for a moment.
+	(by_number('verify, encrypted', 'open:(\d+):EINTR'))[ 0 .. 5 ],
+	(by_number('verify, encrypted', 'stat:(\d+):ESTALE'))[ 0 .. 5 ],
 	some_of(3, @damage),
 	# What cannot be read is not used again by a new backup.
 	some_of(2, grep { $_->{name} =~ /^damage plain objects.* unreadable/ } @damage),

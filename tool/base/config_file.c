@@ -19,11 +19,13 @@
 #include <string.h>
 #include <strings.h>
 #include <sys/stat.h>
+#include <unistd.h>
 #include <yaml.h>
 
 #include "buffer.h"
 #include "log.h"
 #include "memory.h"
+#include "named_file.h"
 
 typedef struct ConfigFile
 {
@@ -61,7 +63,7 @@ report_syntax(ConfigFile *file)
 	/* Nothing is known of what could not be read. */
 	if (ferror(file->stream))
 	{
-		file->ok = report_error(EXIT_USAGE, NULL, NULL, "could not read configuration file \"%s\"",
+		file->ok = report_error(EXIT_FAILED, NULL, NULL, "could not read configuration file \"%s\"",
 								file->path);
 		return;
 	}
@@ -476,22 +478,21 @@ static FILE *
 open_file(const char *path)
 {
 	const char *hint = NULL;
-	const char *reason = NULL;
 	struct stat status;
-	FILE *stream = fopen(path, "re");
+	int descriptor = named_file_open(path, &status);
+	int error = descriptor < 0 ? errno : S_ISDIR(status.st_mode) ? EISDIR : 0;
+	FILE *stream = error == 0 ? fdopen(descriptor, "r") : NULL;
 
-	if (stream == NULL)
-		reason = strerror(errno);
-	else if (fstat(fileno(stream), &status) == 0 && S_ISDIR(status.st_mode))
-		reason = strerror(EISDIR);
-	if (reason == NULL)
+	if (stream != NULL)
 		return stream;
+	if (error == 0)
+		error = errno;
+	if (descriptor >= 0)
+		close(descriptor);
 	if (strcmp(path, CONFIG_DEFAULT_FILE) == 0)
 		hint = "To do without it, use --config=/dev/null.";
-	report_error(EXIT_USAGE, NULL, hint, "could not read configuration file \"%s\": %s", path,
-				 reason);
-	if (stream != NULL)
-		fclose(stream);
+	report_error(named_file_exit_code(error), NULL, hint,
+				 "could not read configuration file \"%s\": %s", path, strerror(error));
 	return NULL;
 }
 

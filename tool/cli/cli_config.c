@@ -128,14 +128,18 @@ print_files(const Manifest *manifest)
 	text_table_print(table);
 }
 
-/* The warnings that a restore would give, while the cause can still be found. */
+/*
+ * The warnings that a restore would give, while the cause can still be found.
+ * The backup is stored: that others cannot be listed is a warning, too.
+ */
 static void
-warn_of_clocks(Repository *repository, const char *set)
+warn_of_clocks(Repository *repository, const Manifest *manifest)
 {
+	Owner owner = manifest_owner(manifest);
 	BackupName *names;
 	int count;
 
-	if (!repository_list_sets(repository, set, &names, &count))
+	if (!repository_list_readable(repository, &owner, &names, &count))
 		return;
 	repository_choose(repository, names, count, NULL);
 	free(names);
@@ -163,9 +167,8 @@ config_backup(const Settings *settings, Repository *repository, char **arguments
 	}
 	if (manifest != NULL)
 		interrupt_too_late();
-	/* It is stored; what could not be listed is reported. */
 	if (manifest != NULL)
-		warn_of_clocks(repository, settings->set);
+		warn_of_clocks(repository, manifest);
 	if (manifest != NULL && settings->json)
 		output_json(backup_json(manifest));
 	else if (manifest != NULL)

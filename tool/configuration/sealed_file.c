@@ -15,6 +15,7 @@
 #include <string.h>
 
 #include "age_armor.h"
+#include "cipher.h"
 #include "log.h"
 #include "sensitive.h"
 #include "sops_dotenv.h"
@@ -220,7 +221,7 @@ sealed_file_open(SealedForm form, const Buffer *readable, const Buffer *whole,
 
 	if (whole->length > 0 || form == SEALED_WHOLE)
 	{
-		AgeResult result = age_decrypt(identities, whole->data, whole->length, out);
+		AgeResult result = cipher_open(CIPHER_AGE, identities, whole->data, whole->length, out);
 
 		*no_identity = result == AGE_NO_MATCH;
 		return result == AGE_OK ? NULL : age_result_text(result);

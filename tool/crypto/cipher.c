@@ -60,13 +60,31 @@ cipher_seal(Cipher cipher, const AgeRecipients *recipients, const void *data, si
 	return AGE_UNABLE;
 }
 
-AgeResult
-cipher_open(Cipher cipher, const AgeIdentities *identities, const void *data, size_t length,
-			Buffer *out)
+static AgeResult
+open_once(Cipher cipher, const AgeIdentities *identities, const void *data, size_t length,
+		  Buffer *out)
 {
 	if (cipher == CIPHER_AGE)
 		return age_decrypt(identities, data, length, out);
 	if (cipher == CIPHER_AES_256_GCM)
 		return nxb_decrypt(identities, data, length, out);
 	return AGE_UNABLE;
+}
+
+/*
+ * OpenSSL that gets no memory says of good bytes what it says of bad ones; not
+ * all that it asks for comes from us (memory.c).  What is bad is bad at a second
+ * look, too.
+ */
+AgeResult
+cipher_open(Cipher cipher, const AgeIdentities *identities, const void *data, size_t length,
+			Buffer *out)
+{
+	size_t before = out->length;
+	AgeResult result = open_once(cipher, identities, data, length, out);
+
+	if (result == AGE_OK || result == AGE_NO_MATCH)
+		return result;
+	out->length = before;
+	return open_once(cipher, identities, data, length, out);
 }

@@ -8,13 +8,13 @@
 #include "key_files.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "buffer.h"
 #include "log.h"
+#include "named_file.h"
 
 #define MAX_KEY_FILE (64 * 1024)
 #define RECIPIENT_HINT                                                                             \
@@ -32,11 +32,11 @@ is_of_others(const struct stat *status)
 static bool
 read_short_file(const char *path, Buffer *content)
 {
-	int descriptor = open(path, O_RDONLY | O_CLOEXEC);
 	struct stat status;
-	ssize_t n = 1;
+	int descriptor = named_file_open(path, &status);
+	int error = descriptor < 0 ? errno : 0;
 
-	if (descriptor >= 0 && fstat(descriptor, &status) == 0 && is_of_others(&status))
+	if (error == 0 && is_of_others(&status))
 	{
 		close(descriptor);
 		return report_error(EXIT_USAGE, NULL,
@@ -45,26 +45,13 @@ read_short_file(const char *path, Buffer *content)
 							"file \"%s\" is in the hands of others (uid %u, mode %04o)", path,
 							(unsigned) status.st_uid, (unsigned) status.st_mode & 07777);
 	}
-
-	buffer_reserve(content, MAX_KEY_FILE);
-	while (descriptor >= 0 && n > 0 && content->length < MAX_KEY_FILE)
-	{
-		n = read(descriptor, content->data + content->length, MAX_KEY_FILE - content->length);
-		if (n > 0)
-			content->length += (size_t) n;
-		else if (n < 0 && errno == EINTR)
-			n = 1;
-	}
-	if (descriptor >= 0 && n == 0)
-	{
-		close(descriptor);
-		return true;
-	}
-	report_error(EXIT_USAGE, NULL, NULL, "could not read file \"%s\": %s", path,
-				 descriptor < 0 || n < 0 ? strerror(errno) : "it is too long");
+	if (error == 0)
+		error = named_file_read(descriptor, MAX_KEY_FILE, content);
 	if (descriptor >= 0)
 		close(descriptor);
-	return false;
+	return error == 0 ||
+		   report_error(named_file_exit_code(error), NULL, NULL, "could not read file \"%s\": %s",
+						path, named_file_problem(error));
 }
 
 static bool

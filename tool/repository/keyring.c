@@ -12,7 +12,6 @@
 #include "keyring.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
@@ -24,6 +23,7 @@
 #include "home.h"
 #include "log.h"
 #include "memory.h"
+#include "named_file.h"
 #include "passphrase.h"
 #include "private_file.h"
 #include "symmetric_key.h"
@@ -75,37 +75,19 @@ keyring_free(void)
 static bool
 read_secret_file(const char *kind, const char *path, Buffer *content)
 {
-	int descriptor = open(path, O_RDONLY | O_CLOEXEC);
 	struct stat status;
-	ssize_t n = 1;
+	int descriptor = named_file_open(path, &status);
+	int error = descriptor < 0 ? errno : 0;
+	bool good = error != 0 || secret_file_good(kind, path, &status);
 
-	if (descriptor < 0 || fstat(descriptor, &status) != 0)
-	{
-		if (descriptor >= 0)
-			close(descriptor);
-		return report_error(EXIT_USAGE, NULL, NULL, "could not read %s file \"%s\": %s", kind, path,
-							strerror(errno));
-	}
-	if (!secret_file_good(kind, path, &status))
-	{
+	if (error == 0 && good)
+		error = named_file_read(descriptor, MAX_KEY_FILE, content);
+	if (descriptor >= 0)
 		close(descriptor);
-		return false;
-	}
-	buffer_reserve(content, MAX_KEY_FILE);
-	while (n > 0 && content->length < MAX_KEY_FILE)
-	{
-		n = read(descriptor, content->data + content->length, MAX_KEY_FILE - content->length);
-		if (n > 0)
-			content->length += (size_t) n;
-		else if (n < 0 && errno == EINTR)
-			n = 1;
-	}
-	content->data[content->length] = '\0';
-	close(descriptor);
-	if (n == 0)
-		return true;
-	return report_error(EXIT_USAGE, NULL, NULL, "could not read %s file \"%s\": %s", kind, path,
-						n < 0 ? strerror(errno) : "it is too long");
+	if (error == 0)
+		return good;
+	return report_error(named_file_exit_code(error), NULL, NULL,
+						"could not read %s file \"%s\": %s", kind, path, named_file_problem(error));
 }
 
 static void

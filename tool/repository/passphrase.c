@@ -21,6 +21,7 @@
 
 #include "log.h"
 #include "memory.h"
+#include "named_file.h"
 #include "primitives.h"
 #include "private_file.h"
 #include "subprocess.h"
@@ -39,21 +40,12 @@ passphrase_is_given(const Settings *settings)
 static bool
 read_all(int descriptor, const char *source, Buffer *passphrase)
 {
-	ssize_t n = 1;
+	int error = named_file_read(descriptor, MAX_PASSPHRASE, passphrase);
 
-	buffer_reserve(passphrase, MAX_PASSPHRASE);
-	while (n > 0 && passphrase->length < MAX_PASSPHRASE)
-	{
-		n = read(descriptor, passphrase->data + passphrase->length,
-				 MAX_PASSPHRASE - passphrase->length);
-		if (n > 0)
-			passphrase->length += (size_t) n;
-		else if (n < 0 && errno == EINTR)
-			n = 1;
-	}
-	if (n != 0)
-		return report_error(EXIT_USAGE, NULL, NULL, "could not read the passphrase from %s: %s",
-							source, n < 0 ? strerror(errno) : "it is too long");
+	if (error != 0)
+		return report_error(named_file_exit_code(error), NULL, NULL,
+							"could not read the passphrase from %s: %s", source,
+							named_file_problem(error));
 	if (passphrase->length > 0 && passphrase->data[passphrase->length - 1] == '\n')
 		passphrase->length--;
 	if (passphrase->length > 0 && passphrase->data[passphrase->length - 1] == '\r')
@@ -66,14 +58,14 @@ read_all(int descriptor, const char *source, Buffer *passphrase)
 static bool
 read_from_file(const char *path, Buffer *passphrase)
 {
-	int descriptor = open(path, O_RDONLY | O_CLOEXEC);
-	char *source = xasprintf("file \"%s\"", path);
 	struct stat status;
+	int descriptor = named_file_open(path, &status);
+	char *source = xasprintf("file \"%s\"", path);
 	bool good;
 
-	if (descriptor < 0 || fstat(descriptor, &status) != 0)
-		good = report_error(EXIT_USAGE, NULL, NULL, "could not read the passphrase from %s: %s",
-							source, strerror(errno));
+	if (descriptor < 0)
+		good = report_error(named_file_exit_code(errno), NULL, NULL,
+							"could not read the passphrase from %s: %s", source, strerror(errno));
 	else
 		good = secret_file_good("passphrase", path, &status) &&
 			   read_all(descriptor, source, passphrase);
