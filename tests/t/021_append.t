@@ -288,6 +288,76 @@ is(join(' ', $parts =~ /^public\.(many\w*): /mg), 'many many_2', '... one line f
 like($parts, qr/^public\.many: 0 rows added, 8 there already$/m, '... with the sum');
 tool_fails([ @keyless, '--table', 'keyed', '--as', 'bare' ], 1, qr/DETAIL:  public\.bare\./, 'the table that takes the rows counts');
 
+# ------------------------------------------ values that columns of now would alter
+
+create_database('altered');
+query('altered', <<'SQL');
+CREATE DOMAIN amount AS numeric(12,4); CREATE TYPE pair AS (a numeric(12,4), b text); CREATE TYPE pairs AS (p pair[]);
+CREATE TYPE mood AS ENUM ('glad');
+CREATE TABLE n (id int PRIMARY KEY, v numeric(12,4), d float8, ts timestamptz, iv interval, dt timestamp, s varchar(10), bo bool);
+INSERT INTO n VALUES (1, 1.2345, 0.1234567890123, '2026-01-01 12:00:00.123456+02', '1 day 02:03:04.567', '2026-01-01 12:00', 'x   ', true);
+CREATE TABLE gen (a int PRIMARY KEY, b int GENERATED ALWAYS AS (a * 2) STORED); INSERT INTO gen VALUES (1);
+CREATE TABLE widened (id int PRIMARY KEY, a int, b varchar(10), c text, d numeric(10,2), e real, f date, g mood, h int[], i text, j cidr);
+INSERT INTO widened VALUES (1, 2, 'ab', 't', 1.23, 0.1, '2026-01-01', 'glad', '{1,2}', 'glad', '10.0.0.0/8');
+CREATE TABLE domains (id int PRIMARY KEY, d amount, a amount[]); INSERT INTO domains VALUES (1, 1.2345, '{1.2345}');
+CREATE TABLE rowtypes (id int PRIMARY KEY, c pairs); INSERT INTO rowtypes VALUES (1, ROW(ARRAY[ROW(1.2345, 'x')::pair]));
+CREATE TABLE parent (id int PRIMARY KEY, v numeric(12,4)); CREATE TABLE child (w text) INHERITS (parent); INSERT INTO child VALUES (1, 1.2345, 'w');
+CREATE TABLE typed OF pair; INSERT INTO typed VALUES (1.2345, 'w');
+CREATE TABLE range (id int, v numeric(12,4)) PARTITION BY RANGE (id); CREATE TABLE range_1 PARTITION OF range FOR VALUES FROM (0) TO (10);
+INSERT INTO range VALUES (1, 1.2345);
+CREATE TABLE "o""dd, (x)" ("a b" varchar(10) COLLATE "C" DEFAULT 'x,)' NOT NULL, "GENERATED" numeric(4,2) CHECK ("GENERATED" > 0),
+	CONSTRAINT "CONSTRAINT" CHECK ("a b" <> ')')); INSERT INTO "o""dd, (x)" VALUES ('y', 1.23);
+SQL
+tool_ok([ 'backup', '--repo', $repo, '-d', 'altered' ], 'backup');
+query('postgres', 'CREATE DATABASE altered_before TEMPLATE altered');
+query('altered', <<'SQL');
+TRUNCATE n, gen, widened, child, range, "o""dd, (x)"; DROP TABLE domains, rowtypes, typed; DROP TYPE pairs; DROP DOMAIN amount;
+ALTER TABLE n ALTER v TYPE numeric(10,2), ALTER d TYPE real, ALTER ts TYPE timestamp, ALTER iv TYPE interval day, ALTER dt TYPE date,
+	ALTER s TYPE varchar(2), ALTER bo TYPE text;
+ALTER TABLE gen DROP b, ADD b int;
+ALTER TABLE widened ALTER a TYPE bigint, ALTER b TYPE varchar(20), ALTER c TYPE varchar, ALTER d TYPE numeric(12,3), ALTER e TYPE float8,
+	ALTER f TYPE timestamp, ALTER g TYPE text, ALTER h TYPE text USING h::text, ALTER i TYPE mood USING i::mood, ALTER j TYPE inet, ADD k int DEFAULT 7, ADD l int;
+CREATE DOMAIN amount AS numeric(10,2); ALTER TYPE pair ALTER ATTRIBUTE a TYPE numeric(10,2); CREATE TYPE pairs AS (p pair[]);
+ALTER TABLE parent ALTER v TYPE numeric(8,1); ALTER TABLE range ALTER v TYPE numeric(8,1);
+ALTER TABLE "o""dd, (x)" ALTER "GENERATED" TYPE numeric(4,1), ALTER "a b" TYPE varchar(11);
+SQL
+my @altered = ('restore', '--repo', $repo, 'altered', '--to', 'altered');
+my $n = join '; ', map { qq{Column "$_->[0]" of table public.n: $_->[1] in the backup, $_->[2] now} } (
+	[ v => 'numeric(12,4)', 'numeric(10,2)' ], [ d => 'double precision', 'real' ], [ ts => 'timestamp with time zone', 'timestamp without time zone' ],
+	[ iv => 'interval', 'interval day' ], [ dt => 'timestamp without time zone', 'date' ], [ s => 'character varying(10)', 'character varying(2)' ],
+	[ bo => 'boolean', 'text' ]);
+$n =~ s/; C/; c/g;
+tool_fails([ @altered, '--append', '--table', 'n' ], 1,
+	qr/error: values would be altered, as columns have changed since the backup\nDETAIL:  \Q$n\E\.\nHINT:  .*--as.*INSERT.*--yes/, 'types that take less');
+tool_fails([ @altered, '--append', '--table', 'gen' ], 1, qr/DETAIL:  Column "b" of table public\.gen: generated in the backup/, 'a column that was generated');
+tool_fails([ @altered, '--append', '--table', 'range*' ], 1, qr/DETAIL:  Column "v" of table public\.range: numeric\(12,4\) in the backup, numeric\(8,1\) now\.\n/, 'of a partitioned table');
+tool_fails([ @altered, '--append', '--table', 'child' ], 1, qr/Column "v" of table public\.child: numeric\(12,4\)/, 'of a parent');
+tool_fails([ @altered, '--append', '--table', '"o""dd, (x)"' ], 1, qr/DETAIL:  Column "GENERATED" of table public\."o""dd, \(x\)": numeric\(4,2\) in the backup, numeric\(4,1\) now\.\n/, 'of odd names');
+is(query('altered', 'SELECT (SELECT count(*) FROM n) + (SELECT count(*) FROM gen) + (SELECT count(*) FROM range) + (SELECT count(*) FROM parent) + (SELECT count(*) FROM "o""dd, (x)")'),
+	0, 'nothing was added');
+my ($kept, undef, $defaults) = tool(@altered, '--append', '--table', 'widened');
+is($kept, 0, 'types that take more') or diag($defaults);
+like($defaults, qr/warning: added rows get defaults in columns that the backup does not have: table public\.widened: "k", "l"\./, '... and new columns, named');
+is(query('altered', 'SELECT w FROM widened w'), '(1,2,ab,t,1.230,0.1,"2026-01-01 00:00:00",glad,"{1,2}",glad,10.0.0.0/8,7,)', '... with their values');
+my ($meant, undef, $said) = tool(@altered, '--append', '--table', 'n', '--yes');
+is($meant, 0, 'with --yes') or diag($said);
+like($said, qr/warning: values may be altered, as columns have changed since the backup\.  Column "v"/, '... with a warning');
+is(query('altered', 'SELECT v, dt FROM n'), '1.23|2026-01-01', '... as the server reads them');
+tool_ok([ @altered, '--table', 'n', '--as', 'n_before' ], 'what the hint says');
+is(query('altered', 'SELECT n FROM n_before n'), query('altered_before', 'SELECT n FROM n'), '... brings them back');
+
+# A new table over types and a parent that are there: they are read as those.
+my %made = (
+	domains => 'column "d" of table public\.domains: public\.amount \(numeric\(12,4\)\) in the backup, public\.amount \(numeric\(10,2\)\) now; .*"a".*public\.amount\[\]',
+	rowtypes => 'column "c" of table public\.rowtypes: attribute "p" of public\.pairs is attribute "a" of public\.pair is numeric\(12,4\)',
+	typed => 'column "a" of table public\.typed: numeric\(12,4\) in the backup');
+for my $table (sort keys %made)
+{
+	tool_fails([ @altered, '--table', $table ], 1, qr/error: values would be altered, as types or parents.*DETAIL:  $made{$table}.*HINT:  .*--to/si, "$table: made over types of now");
+	is(query('altered', "SELECT to_regclass('$table')"), '', '... and nothing is left');
+}
+tool_fails([ @altered, '--table', 'child', '--as', 'young' ], 1, qr/column "v" of table public\.young: numeric\(12,4\)/i, 'a child of a parent of now');
+
 tool_fails([ @append, '--on-conflict=ignore' ], 2, qr/abort, skip/, 'an action that is none');
 tool_fails([ 'restore', '--repo', $repo, 'invoices', '--to', 'x', '--on-conflict=skip' ], 2, qr/needs --append/,
 	'--on-conflict without --append');

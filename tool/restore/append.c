@@ -27,6 +27,7 @@
 #include "memory.h"
 #include "owner_rows.h"
 #include "progress.h"
+#include "row_columns.h"
 #include "row_copy.h"
 #include "rows_there.h"
 #include "sequences_set.h"
@@ -291,7 +292,8 @@ append_run(RestorePlan *plan, Connection *connection)
 		return report_error(EXIT_FAILED, NULL, NULL, "none of the chosen objects has rows");
 	plan->appended = xcalloc((size_t) plan->manifest->ntables + 1, sizeof(AppendResult));
 	if (member_reader_open(&append.reader, plan->repository, plan->manifest) &&
-		start(&append, skip) && (!skip || append_keys_check(plan, connection, &append.tables)))
+		start(&append, skip) && row_columns_check_append(plan, connection, &append.tables) &&
+		(!skip || append_keys_check(plan, connection, &append.tables)))
 		status = fill(&append);
 	good = status == ROW_COPY_GOOD && finish(&append);
 	if (status == ROW_COPY_CONFLICT)

@@ -38,6 +38,7 @@
 #include "quote.h"
 #include "rename.h"
 #include "restored_objects.h"
+#include "row_columns.h"
 #include "row_copy.h"
 #include "row_rights.h"
 #include "schema_sections.h"
@@ -332,7 +333,9 @@ load_rows(RestorePlan *plan, Connection *connection, const RenameMap *map)
 		char *command = row_copy_command(&manifest->tables[i], target);
 		RowCopy copy = {connection, &reader, target, false, NULL, NULL, true};
 
-		good = load_table(plan, &copy, (int32_t) i, command) && !stop_requested();
+		good = (!plan->in_place ||
+				row_columns_check_part(plan, connection, &manifest->tables[i], target)) &&
+			   load_table(plan, &copy, (int32_t) i, command) && !stop_requested();
 		plan->rows += manifest->tables[i].rows;
 		atomic_fetch_add(&progress.units_done, 1);
 		free(target);
