@@ -56,9 +56,14 @@ static const Kind kinds[] = {
 	 "SELECT pg_catalog.count(*) FROM pg_catalog.pg_index i WHERE i.indexrelid >= 16384"
 	 " AND NOT EXISTS (SELECT FROM pg_catalog.pg_constraint k"
 	 "  WHERE k.conindid = i.indexrelid AND k.contype IN ('p', 'u', 'x'))"},
-	{"CONSTRAINT", NULL, CONSTRAINTS("'p', 'u', 'x'")},
+	/* From 18 on, NOT NULL that is not valid has an entry of its own. */
+	{"CONSTRAINT", NULL,
+	 CONSTRAINTS("'p', 'u', 'x', 'n'") " AND (k.contype <> 'n' OR NOT k.convalidated)"},
 	{"FK CONSTRAINT", NULL, CONSTRAINTS("'f'")},
-	{"CHECK CONSTRAINT", NULL, CONSTRAINTS("'c'")},
+	/* Of a domain, too, that is not valid, or calls a function of the domain. */
+	{"CHECK CONSTRAINT", NULL,
+	 "SELECT pg_catalog.count(*) FROM pg_catalog.pg_constraint k WHERE k.contype = 'c'"
+	 " AND (k.conrelid >= 16384 OR k.contypid >= 16384)"},
 	{"INDEX ATTACH", "TABLE ATTACH",
 	 "SELECT pg_catalog.count(*) FROM pg_catalog.pg_inherits h JOIN pg_catalog.pg_class c"
 	 " ON c.oid = h.inhrelid WHERE c.relispartition"},
@@ -128,7 +133,9 @@ check_kind(RestorePlan *plan, Connection *connection, const ArchiveListing *list
 	if (good && found < wanted && plan->errors != NULL)
 		note_missing(plan, kind, wanted, found);
 	else if (good && found < wanted)
-		good = report_error(EXIT_FAILED, NULL, NULL,
+		good = report_error(EXIT_FAILED, NULL,
+							"With --on-object-error=skip the database is kept, and what is missing "
+							"is listed.",
 							"the archive lists %llu entries of kind %s, but the database has %llu",
 							(unsigned long long) wanted, kind->kind, (unsigned long long) found);
 	return good;
