@@ -425,4 +425,73 @@ SQL
 	tool_ok([ 'restore', '--repo', $repo, 'deep', '--to', 'deep_2', '-j', 2 ], 'restore');
 	same_picture(picture('deep'), picture('deep_2'), 'the same');
 };
+# Checks of domains that pg_dump takes out of the definition, as of a loop, or not valid: they are counted as others are.
+create_database('looping');
+query('looping', <<'SQL');
+CREATE DOMAIN late AS integer; ALTER DOMAIN late ADD CONSTRAINT pos CHECK (VALUE > 0) NOT VALID;
+CREATE DOMAIN loop AS integer; CREATE FUNCTION good(loop) RETURNS boolean IMMUTABLE LANGUAGE plpgsql AS 'BEGIN RETURN $1::pg_catalog.int4 > 0; END';
+ALTER DOMAIN loop ADD CONSTRAINT good CHECK (good(VALUE));
+CREATE TABLE t (a late); INSERT INTO t VALUES (1); CREATE TABLE none (b loop);
+SQL
+tool_ok([ 'backup', '--repo', $repo, '-d', 'looping' ], 'backup');
+tool_ok([ 'restore', '--repo', $repo, 'looping', '--to', 'looped' ], 'checks of domains with entries of their own');
+same_database('looping', 'looped', 'they are there');
+
+# What surrounds the process: variables that programs of ours would read, limits, timers, closed descriptors.
+for my $variable ('POSIXLY_CORRECT', 'PG_COLOR')
+{
+	local $ENV{$variable} = $variable eq 'PG_COLOR' ? 'always' : 1;
+	query('postgres', 'DROP DATABASE IF EXISTS looped');
+	tool_ok([ 'backup', '--repo', $repo, '-d', 'looping' ], "$variable: backup");
+	tool_ok([ 'verify', '--repo', $repo, 'looping' ], "$variable: verify");
+	tool_ok([ 'restore', '--repo', $repo, 'looping', '--to', 'looped' ], "$variable: restore");
+	query('looped', 'DROP TABLE t');
+	tool_ok([ 'restore', '--repo', $repo, 'looping', '--to', 'looped', '--table', 't' ], "$variable: a part");
+	query('looped', 'TRUNCATE t');
+	tool_ok([ 'restore', '--repo', $repo, 'looping', '--to', 'looped', '--append', '--table', 't' ], "$variable: rows");
+	tool_ok([ 'restore', '--repo', $repo, 'looping', '--to', 'looped', '--drop', '--yes' ], "$variable: --drop");
+	tool_ok([ 'export', '--repo', $repo, 'looping', '--output', '-' ], "$variable: export");
+	tool_ok([ 'globals', 'backup', '--repo', $repo ], "$variable: globals backup");
+	tool_ok([ 'globals', 'restore', '--repo', $repo, '--existing-roles=keep' ], "$variable: globals restore");
+	same_database('looping', 'looped', "$variable: as it was");
+	my (undef, undef, $shown) = tool('restore', '--repo', $repo, 'looping', '--to', 'x', '--pg-bindir', '/nowhere');
+	unlike($shown, qr/\e\[.*pg_restore: \e/, "$variable: no colors of others");
+}
+
+# A wrapper before the tool: exit code and errors.
+sub wrapped
+{
+	my ($wrapper, @command) = @_;
+	my ($out, $err) = ('', '');
+
+	IPC::Run::run([ @$wrapper, tool_path(), @command ], '<', '/dev/null', '>', \$out, '2>', \$err, IPC::Run::timeout(120));
+	return ($? & 127 ? 128 + ($? & 127) : $? >> 8, $err);
+}
+
+sub left_over { return join ' ', (grep { /\.tmp/ } all_files($repo)), glob("$ENV{TMPDIR}/nex_backup*") }
+
+local $ENV{TMPDIR} = File::Temp::tempdir('nexb_tmp_XXXXXX', DIR => '/tmp', CLEANUP => 1);
+query('looping', "CREATE TABLE large AS SELECT g, md5(g::text) || random() AS v FROM generate_series(1, 20000) g");
+my @small = ('/bin/bash', '-c', 'ulimit -f 8; exec "$@"', 'bash');
+for my $command ([ 'backup', '-d', 'looping' ], [ 'restore', 'order', '--to', 'limited' ])
+{
+	my ($code, $err) = wrapped(\@small, @$command, '--repo', $repo);
+	is($code, 1, "ulimit -f: $command->[0]") or diag($err);
+	like($err, qr/error: .*File too large|DETAIL:  .*File too large/, '... says why');
+	is(left_over(), '', '... and leaves nothing');
+}
+is(query('postgres', "SELECT count(*) FROM pg_database WHERE datname = 'limited'"), 0, '... no database, either');
+my $held = hold_lock('looping', 'large');
+my ($code, $err) = wrapped([ $^X, '-e', 'alarm 2; exec @ARGV' ], 'backup', '--repo', $repo, '-d', 'looping');
+$held->();
+is($code, 130, 'a timer that was set before the tool') or diag($err);
+is(left_over(), '', '... and leaves nothing');
+query('postgres', 'DROP DATABASE looped');
+for my $closed ('<&-', '<&- >&- 2>&-')
+{
+	my ($ended) = wrapped([ '/bin/bash', '-c', "umask 0; exec \"\$@\" $closed", 'bash' ], 'restore', '--repo', $repo, 'looping', '--to', 'looped');
+	is($ended, 0, "descriptors: $closed");
+	query('postgres', 'DROP DATABASE IF EXISTS looped');
+}
+
 done_testing();

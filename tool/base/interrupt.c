@@ -211,11 +211,32 @@ watch_starter(void)
 
 /* Under nohup the program must survive the end of its terminal. */
 static bool
-hangup_ignored(void)
+is_ignored(int number)
 {
 	struct sigaction action;
 
-	return sigaction(SIGHUP, NULL, &action) == 0 && action.sa_handler == SIG_IGN;
+	return sigaction(number, NULL, &action) == 0 && action.sa_handler == SIG_IGN;
+}
+
+/*
+ * Signals that would end the program without cleaning up.  A limit of the
+ * processor's time, or a timer that whoever started us has set, is a wish that
+ * we stop.
+ */
+static void
+choose_signals(void)
+{
+	static const int others[] = {SIGHUP, SIGXCPU, SIGALRM};
+	size_t i;
+
+	sigemptyset(&awaited);
+	sigaddset(&awaited, SIGINT);
+	sigaddset(&awaited, SIGTERM);
+	for (i = 0; i < sizeof(others) / sizeof(others[0]); i++)
+	{
+		if (!is_ignored(others[i]))
+			sigaddset(&awaited, others[i]);
+	}
 }
 
 static void
@@ -236,11 +257,9 @@ void
 interrupt_start(void)
 {
 	signal(SIGPIPE, SIG_IGN);
-	sigemptyset(&awaited);
-	sigaddset(&awaited, SIGINT);
-	sigaddset(&awaited, SIGTERM);
-	if (!hangup_ignored())
-		sigaddset(&awaited, SIGHUP);
+	/* A file that may not become larger is an error of write(), for children, too. */
+	signal(SIGXFSZ, SIG_IGN);
+	choose_signals();
 
 	/* A shell's `&` leaves SIGINT ignored, and then sigwait() might not see it. */
 	signal(SIGINT, SIG_DFL);

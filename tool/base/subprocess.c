@@ -53,7 +53,9 @@ void
 environment_make(ChildEnvironment *environment, const char *directory, const char *const *dropped,
 				 char *const *added)
 {
-	static const char *const secret[] = {"PGPASSWORD=", NULL};
+	/* With the last two, pg_restore reads no option behind an operand, and its errors have colors.
+	 */
+	static const char *const unwanted[] = {"PGPASSWORD=", "POSIXLY_CORRECT=", "PG_COLOR=", NULL};
 	static const char *const service[] = {"PGSERVICEFILE=", NULL};
 	size_t count = 0;
 	size_t kept = 0;
@@ -74,7 +76,7 @@ environment_make(ChildEnvironment *environment, const char *directory, const cha
 	environment->variables = xmalloc((count + more + 2) * sizeof(char *));
 	for (i = 0; i < count; i++)
 	{
-		if (!is_listed(environ[i], secret) && !is_listed(environ[i], dropped) &&
+		if (!is_listed(environ[i], unwanted) && !is_listed(environ[i], dropped) &&
 			(environment->service_file == NULL || !is_listed(environ[i], service)))
 			environment->variables[kept++] = environ[i];
 	}
