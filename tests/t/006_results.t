@@ -121,4 +121,52 @@ is((tool('verify', '--repo', $repo))[0], 0, 'and does not rest on it');
 tool_ok([ 'restore', '--repo', $repo, 'shop', '--to', 'again' ], 'it can be restored');
 same_database('shop', 'again', 'and is the same');
 
+# Whoever finds it: the next backup writes it again, also one of another database or after an older backup.
+my $made = (tool('keygen', '-o', "$repo.key"))[1];
+my ($recipient) = $made =~ /(age1\w+)/ or BAIL_OUT($made);
+query('postgres', 'CREATE DATABASE found');
+query('found', "CREATE TABLE t AS SELECT i, md5(i::text) AS m FROM generate_series(1, 20000) i; ALTER TABLE t ADD PRIMARY KEY (i)");
+query('postgres', 'CREATE DATABASE found_b TEMPLATE found');
+for my $encrypted (0, 1)
+{
+	my $kept = "$repo.found$encrypted";
+	my @open = $encrypted ? ('--identity', "$repo.key") : ();
+	my @in = ('--repo', $kept, '--catalogue', 'none');
+	tool_ok([ 'init', '--repo', $kept, $encrypted ? ('--recipient', $recipient) : () ], 'init');
+	tool_ok([ 'backup', @in, '-d', $_ ], "backup of $_") for 'found', 'found_b', 'found';
+	my %finders = (
+		'restore' => [ 'restore', 'found', '--to', 'found_r' ],
+		'cat' => [ 'cat', 'found', '--table', 't' ],
+		'export' => [ 'export', 'found', '-o', '-' ],
+		'restore --table' => [ 'restore', 'found', '--table', 't', '--as', 'found_t' ],
+		'restore --append' => [ 'restore', 'found', '--append', '--on-conflict=skip', '--table', 't' ],
+		'verify of an older backup' => ['verify']);
+	for my $finder (sort keys %finders)
+	{
+		my $command = $finders{$finder};
+		my $about = ($encrypted ? 'encrypted, ' : '') . $finder;
+		my ($older, $id) = (map { $_->{backup} } @{ tool_json('list', @in, 'found')->{backups} })[ -2, -1 ];
+		push @$command, "found/$older" if @$command == 1;
+		my ($data) = sort { -s $b <=> -s $a } map { glob "$kept/$_" }
+		  read_bytes("$kept/backups/found/$id.sha256") =~ /^[0-9a-f]+  (\S+)$/mg;
+		damage_file($data, 'flip');
+		my ($code, $out, $err) = tool(@$command, '--repo', $kept, $command->[0] eq 'export' || $command->[0] eq 'cat' ? () : ('--catalogue', 'none'), @open);
+		is($code, 3, "$about: finds it") or diag($err);
+		my ($listed) = grep { $_->{backup} eq $id } @{ tool_json('list', @in, 'found')->{backups} };
+		is($listed->{known_bad_objects}, 1, "$about: list knows it");
+		unlike(tool_ok([ 'list', @in, 'found' ], 'list'), qr/ never| ok 2/, "$about: and says it") if $finder eq 'cat';
+		my $doctor = (tool('doctor', '--repo', $kept))[1];
+		like($doctor, qr/found damaged when they were read|failed its last verification/, "$about: doctor, too");
+		for my $database ('found', 'found_b', 'found')
+		{
+			tool_ok([ 'backup', @in, '-d', $database ], "$about: backup of $database");
+			is((tool('verify', @in, @open, "$database"))[0], 0, "$about: is good");
+		}
+		tool_ok([ 'verify', @in, @open ], "$about: all are good again") if !$encrypted;
+		query('postgres', 'DROP DATABASE IF EXISTS found_r');
+	}
+	tool_ok([ 'expire', @in, '--keep-daily', 0, '--keep-minimum', 1 ], 'expire');
+	is_deeply([ glob "$kept/damaged/*" ], [], 'nothing is left of it');
+}
+
 done_testing();

@@ -177,8 +177,9 @@ typedef struct DatabaseState
 	uint64_t whole;
 	double verified; /* time of the newest good verification, -1: none */
 	const BackupName *failed;
-	int unknown;    /* backups in which unknown SQL was found */
-	int not_looked; /* of versions that could put it there, and nobody has looked */
+	const BackupName *found; /* needs an object that somebody else found damaged */
+	int unknown;             /* backups in which unknown SQL was found */
+	int not_looked;          /* of versions that could put it there, and nobody has looked */
 } DatabaseState;
 
 static void
@@ -230,6 +231,14 @@ say_verification(Doctor *doctor, const char *owner, const DatabaseState *state, 
 		doctor_say(doctor, CHECK_CRITICAL, "last verify",
 				   "Make a new backup, which writes damaged objects anew; then verify again.",
 				   "%s: %s failed its last verification", owner, state->failed->id);
+	}
+	if (state->found != NULL)
+	{
+		doctor->damage = true;
+		doctor_say(doctor, CHECK_CRITICAL, "last verify",
+				   "Make a new backup, which writes damaged objects anew; then verify again.",
+				   "%s: files of %s were found damaged when they were read", owner,
+				   state->found->id);
 	}
 	if (state->verified < 0)
 		doctor_say(doctor, CHECK_WARNING, "last verify", "nex_backup verify",
@@ -296,7 +305,7 @@ look_at(Doctor *doctor, const BackupName *name, DatabaseState *state)
 		state->when = parse_time(summary.snapshot_at);
 		state->added = summary.totals.new_bytes;
 		state->whole = summary.totals.stored_bytes;
-		if (summary.verification.known && summary.verification.ok)
+		if (summary.nbad == 0 && summary.verification.known && summary.verification.ok)
 		{
 			double verified = parse_time(summary.verification.time);
 
@@ -304,6 +313,8 @@ look_at(Doctor *doctor, const BackupName *name, DatabaseState *state)
 		}
 		if (summary.verification.known && !summary.verification.ok)
 			state->failed = name;
+		else if (summary.nbad > 0)
+			state->found = name;
 		state->unknown += verification_has_unknown_sql(&summary.verification);
 		state->not_looked += summary.of_old_tool && !summary.verification.looked && !name->of_files;
 	}

@@ -64,6 +64,8 @@ describe(Expiry *expiry, int position)
 		expiry->damaged = expiry->damaged || !summary.unreadable;
 		report_damaged(&summary);
 	}
+	else if (summary.nbad > 0)
+		backup->state = RETENTION_FAILED;
 	else if (!summary.verification.known)
 		backup->state = RETENTION_UNVERIFIED;
 	else

@@ -20,6 +20,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "bad_objects.h"
 #include "command.h"
 #include "interrupt.h"
 #include "log.h"
@@ -53,6 +54,7 @@ typedef struct Export
 	Buffer plain; /* an encrypted object, opened */
 	Buffer raw;
 	Buffer packed;
+	bool damaged; /* an object is, and that is why the export failed */
 } Export;
 
 /* ---- the file ---- */
@@ -204,6 +206,7 @@ read_piece(Export *export, const char *path, uint64_t offset, uint64_t length)
 	buffer_reset(&export->stored);
 	buffer_reserve(&export->stored, length);
 	error = storage->read_range(storage, path, offset, length, export->stored.data);
+	export->damaged = error != 0 && (!error_of_access(error) || error == EIO);
 	if (error_of_access(error))
 		return repository_unreadable(export->repository, path, error);
 	if (error != 0)
@@ -243,6 +246,7 @@ transcode_frame(Export *export, const char *path, const Member *member, const ch
 	buffer_reserve(&export->raw, member->raw);
 	message = decompressor_frame(export->decompressor, frame, member->length, export->raw.data,
 								 member->raw);
+	export->damaged = message != NULL;
 	if (message != NULL)
 		return report_error(EXIT_INTEGRITY, NULL,
 							"Use \"nex_backup verify\" to find all bad files.",
@@ -315,9 +319,14 @@ export_object(Export *export, uint32_t object, uint32_t *member)
 	}
 	if (good &&
 		(!digest_final(export->digest, hex) || strcmp(hex, manifest->objects[object].id) != 0))
+	{
+		export->damaged = true;
 		good =
 			report_error(EXIT_INTEGRITY, NULL, "Use \"nex_backup verify\" to find all bad files.",
 						 "file \"%s\" does not match its digest", path);
+	}
+	if (!good && export->damaged)
+		bad_object_note(export->repository, manifest, object, "is damaged, as an export found");
 	atomic_fetch_add(&progress.units_done, 1);
 	free(path);
 	return good;

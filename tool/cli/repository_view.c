@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "bad_objects.h"
 #include "catalogue.h"
 #include "log.h"
 #include "memory.h"
@@ -208,6 +209,7 @@ summary_json(const BackupSummary *summary)
 	json_object_set_new(value, "new_bytes", json_count(totals->new_bytes));
 	json_object_set_new(value, "large_objects", json_count(totals->large_objects));
 	json_object_set_new(value, "sequences", json_count(totals->sequences));
+	json_object_set_new(value, "known_bad_objects", json_count(summary->nbad));
 	return value;
 }
 
@@ -296,6 +298,7 @@ summary_of_manifest(Repository *repository, const BackupName *name, const Manife
 	summary->nfiles = manifest->nfiles;
 	summary->of_old_tool = made_by_old_tool(manifest->tool);
 	summary->totals = manifest->totals;
+	summary->nbad = bad_objects_count(repository, manifest);
 	load_verification(repository, name, summary);
 }
 
@@ -349,6 +352,8 @@ verification_text(const BackupSummary *summary, char *text, size_t size)
 {
 	if (summary->verification_damaged)
 		snprintf(text, size, "record damaged");
+	else if (summary->nbad > 0 && (!summary->verification.known || summary->verification.ok))
+		snprintf(text, size, "found damaged");
 	else if (!summary->verification.known)
 		snprintf(text, size, "never");
 	else

@@ -12,6 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "bad_objects.h"
 #include "interrupt.h"
 #include "leftovers.h"
 #include "log.h"
@@ -292,6 +293,32 @@ find_temporary(Repository *repository, const char *directory, const char *prefix
 	return true;
 }
 
+/* What was taken down of damaged objects of a server that no backup needs any more. */
+static bool
+find_bad_objects(Repository *repository, const ObjectSet *needed, const char *server,
+				 Leftovers *leftovers)
+{
+	NameList list;
+	size_t i;
+
+	if (!list_names(repository, BAD_OBJECTS_DIRECTORY, &list))
+		return false;
+	for (i = 0; i < list.count; i++)
+	{
+		char owner[LABEL_SIZE];
+		DigestHex id;
+		Codec codec;
+
+		if (leftover_is_temporary(list.names[i]) && server[0] == '\0')
+			add(repository, leftovers, LEFTOVER_TEMPORARY, BAD_OBJECTS_DIRECTORY, list.names[i]);
+		else if (bad_object_parse(list.names[i], owner, id, &codec) && strcmp(owner, server) == 0 &&
+				 object_set_find(needed, id, codec) == NULL)
+			add(repository, leftovers, LEFTOVER_COMPANION, BAD_OBJECTS_DIRECTORY, list.names[i]);
+	}
+	free_names(&list);
+	return true;
+}
+
 /* What lies there of one server, as stored (owner.h). */
 static bool
 find_of_server(Repository *repository, const ObjectSet *needed, const char *server,
@@ -300,7 +327,8 @@ find_of_server(Repository *repository, const ObjectSet *needed, const char *serv
 	char *objects = server_path(server, "objects");
 	char *backups = server_path(server, "backups");
 	char *globals = server_path(server, "globals/");
-	bool good = (needed == NULL || find_in_tree(repository, needed, objects, leftovers)) &&
+	bool good = (needed == NULL || (find_in_tree(repository, needed, objects, leftovers) &&
+									find_bad_objects(repository, needed, server, leftovers))) &&
 				find_in_tree(repository, NULL, backups, leftovers) &&
 				find_in_backups(repository, globals, leftovers);
 

@@ -16,6 +16,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "bad_objects.h"
 #include "keyring.h"
 #include "memory.h"
 #include "read_error.h"
@@ -62,6 +63,8 @@ object_read(const Repository *repository, const Manifest *manifest, uint32_t obj
 		problem = xstrdup("does not match its digest");
 	else
 		problem = object_decrypt(manifest, object, stored.data, stored.length, plain);
+	if (problem != NULL && error != ENOENT && (*unreadable == 0 || error == EIO))
+		bad_object_note(repository, manifest, object, problem);
 	buffer_free(&stored);
 	free(path);
 	return problem;

@@ -21,6 +21,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "bad_objects.h"
 #include "encryption.h"
 #include "interrupt.h"
 #include "log.h"
@@ -41,6 +42,8 @@ struct ObjectStore
 	Codec codec;
 	Cipher cipher;
 	char *objects; /* the directory that they lie in */
+	char server[LABEL_SIZE];
+	ObjectSet bad; /* what somebody found damaged; only read while threads work */
 	const Manifest *previous;
 	uint32_t *by_id; /* positions of previous->objects, ordered by id, or by content if encrypted */
 
@@ -110,6 +113,8 @@ object_store_create(Repository *repository, Codec codec, const Manifest *previou
 		store->previous = previous;
 	pthread_mutex_init(&store->lock, NULL);
 	object_set_init(&store->taken);
+	object_set_init(&store->bad);
+	bad_objects_load(repository, "", &store->bad);
 	if (store->previous != NULL && previous->nobjects > 0)
 	{
 		store->by_id = xmalloc(previous->nobjects * sizeof(uint32_t));
@@ -126,6 +131,10 @@ object_store_set_server(ObjectStore *store, const char *server)
 {
 	free(store->objects);
 	store->objects = server_path(server, "objects");
+	snprintf(store->server, sizeof(store->server), "%s", server);
+	object_set_free(&store->bad);
+	object_set_init(&store->bad);
+	bad_objects_load(store->repository, server, &store->bad);
 }
 
 void
@@ -135,6 +144,7 @@ object_store_free(ObjectStore *store)
 		return;
 	pthread_mutex_destroy(&store->lock);
 	object_set_free(&store->taken);
+	object_set_free(&store->bad);
 	free(store->by_id);
 	free(store->pending);
 	free(store->objects);
@@ -222,6 +232,13 @@ readable(Storage *storage, const char *path)
 	return storage->read_range(storage, path, 0, 0, &nothing) == 0;
 }
 
+/* Did somebody find it damaged?  Then it is written again, whoever names it. */
+static bool
+is_bad(const ObjectStore *store, const char *id)
+{
+	return object_set_find(&store->bad, id, store->codec) != NULL;
+}
+
 /* What is known of the object that this path should hold. */
 static Vouched
 judge(ObjectStore *store, const char *path, const ManifestObject *object)
@@ -230,6 +247,8 @@ judge(ObjectStore *store, const char *path, const ManifestObject *object)
 	uint64_t bytes;
 	int error = storage->size(storage, path, &bytes);
 
+	if (is_bad(store, object->id))
+		return UNVOUCHED;
 	if (error == ENOENT)
 		return MISSING;
 	return error == 0 && bytes == object->bytes && previous_names(store, object) &&
@@ -258,6 +277,9 @@ write_object(ObjectStore *store, const char *path, const char *content,
 							"could not write file \"%s/%s\": %s", storage->location, path,
 							strerror(error));
 	note_written(store, object, how);
+	if (is_bad(store, object->id))
+		bad_object_forget(store->repository, store->server, object->id, store->codec,
+						  store->cipher);
 	return true;
 }
 
@@ -311,8 +333,8 @@ object_store_put_encrypted(ObjectStore *store, const char *content, uint64_t len
 	if (known != NULL)
 	{
 		path = object_path(store, known->id);
-		there = storage->size(storage, path, &bytes) == 0 && bytes == known->bytes &&
-				readable(storage, path);
+		there = !is_bad(store, known->id) && storage->size(storage, path, &bytes) == 0 &&
+				bytes == known->bytes && readable(storage, path);
 		free(path);
 		if (there)
 		{

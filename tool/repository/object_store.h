@@ -7,7 +7,8 @@
  * An object that exists is trusted when the previous manifest of the
  * database names it with that length.  Otherwise it is written again, since it
  * may be the leftover of a backup whose content never reached the disk.  That
- * repairs a damaged one for older backups, too.
+ * repairs a damaged one for older backups, too.  The same is done with one that
+ * somebody found damaged (bad_objects.h), whatever names it.
  *
  *-------------------------------------------------------------------------
  */

@@ -18,6 +18,7 @@
 #include <string.h>
 #include <sys/mman.h>
 
+#include "bad_objects.h"
 #include "interrupt.h"
 #include "log.h"
 #include "memory.h"
@@ -661,19 +662,37 @@ make_jobs(Verifier *verifier, const ObjectSet *seen, VerifyReport *report)
 	qsort_r(all, verifier->njobs, sizeof(Job), compare_jobs, (void *) manifest);
 }
 
+/* What was found is known from now on, whoever stores that object again. */
+static void
+remember(const Verifier *verifier, const Job *job, const ObjectSet *bad)
+{
+	const Manifest *manifest = verifier->manifest;
+	const char *id = manifest->objects[job->object].id;
+
+	if (job->problem != NULL && (job->unreadable == 0 || job->unreadable == EIO))
+		bad_object_note(verifier->repository, manifest, job->object, job->problem);
+	else if (job->problem == NULL && object_set_find(bad, id, manifest->codec) != NULL)
+		bad_object_forget(verifier->repository, manifest->server.label, id, manifest->codec,
+						  manifest->cipher);
+}
+
 /* Report what was done, in the order of size, and remember it. */
 static void
 collect(const Verifier *verifier, ObjectSet *seen, VerifyReport *report)
 {
 	const Manifest *manifest = verifier->manifest;
+	ObjectSet bad;
 	uint32_t i;
 
+	object_set_init(&bad);
+	bad_objects_load(verifier->repository, manifest->server.label, &bad);
 	for (i = 0; i < verifier->njobs; i++)
 	{
 		const Job *job = &verifier->jobs[i];
 
 		if (!job->done)
 			continue;
+		remember(verifier, job, &bad);
 		if (job->unreadable != 0)
 		{
 			verify_report_unreadable(report, manifest, job->object, job->problem, job->unreadable);
@@ -694,6 +713,7 @@ collect(const Verifier *verifier, ObjectSet *seen, VerifyReport *report)
 			}
 		}
 	}
+	object_set_free(&bad);
 }
 
 bool

@@ -7,9 +7,11 @@
  */
 #include "member_reader.h"
 
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "bad_objects.h"
 #include "log.h"
 #include "memory.h"
 #include "read_error.h"
@@ -93,6 +95,8 @@ member_reader_read(MemberReader *reader, const Member *member)
 		problem = xstrdup(decompressor_frame(reader->decompressor, stored, member->length,
 											 reader->raw.data, member->raw));
 	good = problem == NULL;
+	if (!good && (unreadable == 0 || unreadable == EIO))
+		bad_object_note(reader->repository, reader->manifest, member->object, problem);
 	if (!good && !reader->quiet && unreadable != 0)
 		repository_unreadable(reader->repository, path, unreadable);
 	else if (!good && !reader->quiet)
