@@ -39,7 +39,8 @@ typedef struct BackupSummary
 	bool locked;      /* encrypted, and no key at hand */
 	bool of_old_tool; /* made before 0.2.1, when text of the source could become SQL */
 	ManifestTotals totals;
-	uint32_t nbad; /* of its objects, somebody found so many damaged, and they are not written again */
+	uint32_t
+		nbad; /* of its objects, somebody found so many damaged, and they are not written again */
 	bool verification_damaged;
 	Verification verification;
 } BackupSummary;
