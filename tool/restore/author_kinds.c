@@ -26,8 +26,16 @@
 #include "live_types.h"
 #include "partial.h"
 #include "plain_text.h"
+#include "sql_text.h"
 
-#define MOST_CHANGES 6
+#define MOST_CHANGES 9
+
+#define OF_TABLE                                                                                   \
+	{"pg_class", CHANGES_ANY, CHANGES_ANY}, {"pg_attribute", CHANGES_ANY, CHANGES_OF_COLUMNS},     \
+		{"pg_type", 2, 0}, {"pg_attrdef", CHANGES_ANY, 0}, {"pg_constraint", CHANGES_ANY, 0},      \
+	{                                                                                              \
+		"pg_inherits", CHANGES_ANY, 0                                                              \
+	}
 
 /* Kinds of pg_dump's that are two. */
 #define VIEW_QUERY "RULE: CREATE OR REPLACE VIEW"
@@ -40,9 +48,9 @@ typedef struct AuthorKind
 } AuthorKind;
 
 static const AuthorKind kinds[] = {
-	/* owner_tables.c counts for tables, as much depends on their columns. */
-	{"TABLE", {{NULL, 0, 0}}},
-	{"FOREIGN TABLE", {{NULL, 0, 0}}},
+	/* With TOAST, and a row type with its array; a typed one can have a key. */
+	{"TABLE", {OF_TABLE, {"pg_index", CHANGES_ANY, 0}, {"pg_partitioned_table", 1, 0}}},
+	{"FOREIGN TABLE", {OF_TABLE, {"pg_foreign_table", 1, 0}}},
 	/* A row type, and its array. */
 	{"VIEW",
 	 {{"pg_class", 1, 1},
@@ -54,7 +62,7 @@ static const AuthorKind kinds[] = {
 	/* With a TOAST table and its index, and options of columns behind it. */
 	{"MATERIALIZED VIEW",
 	 {{"pg_class", 3, 3},
-	  {"pg_attribute", CHANGES_ANY, CHANGES_ANY},
+	  {"pg_attribute", CHANGES_ANY, CHANGES_OF_COLUMNS},
 	  {"pg_index", 1, 0},
 	  {"pg_type", 2, 0},
 	  {"pg_rewrite", 1, 0}}},
@@ -77,13 +85,13 @@ static const AuthorKind kinds[] = {
 	/* An exclusion constraint; options of its index behind it. */
 	{"CONSTRAINT",
 	 {{"pg_class", 1, 2},
-	  {"pg_attribute", CHANGES_ANY, CHANGES_ANY},
+	  {"pg_attribute", CHANGES_ANY, CHANGES_OF_COLUMNS},
 	  {"pg_index", 1, CHANGES_ANY},
 	  {"pg_constraint", 1, 0},
 	  {"pg_trigger", 1, 0}}},
 	{"INDEX",
 	 {{"pg_class", 1, 2},
-	  {"pg_attribute", CHANGES_ANY, CHANGES_ANY},
+	  {"pg_attribute", CHANGES_ANY, CHANGES_OF_COLUMNS},
 	  {"pg_index", 1, CHANGES_ANY}}},
 	{"STATISTICS", {{"pg_statistic_ext", 1, 1}}},
 	/* Perhaps disabled. */
@@ -221,6 +229,31 @@ is_plain(const ArchiveToc *toc, const TocEntry *entry)
 	if (toc_entry_is(entry, "TRIGGER"))
 		return plain_trigger(text);
 	return toc_entry_is(entry, "PUBLICATION TABLE") && plain_publication(text);
+}
+
+static bool
+is_word(const char *text, const char *end, const char *word)
+{
+	return (size_t) (end - text) == strlen(word) && strncmp(text, word, strlen(word)) == 0;
+}
+
+long long
+author_kind_column_changes(const TocEntry *entry)
+{
+	const char *text = sql_skip_blank(entry->definition);
+	bool table = toc_entry_is_table(entry);
+	long long count = 0;
+
+	while (*text != '\0')
+	{
+		const char *end = sql_token_end(text);
+
+		if (is_word(text, end, "COLUMN") ||
+			(table && (is_word(text, end, "DEFAULT") || is_word(text, end, "GENERATED"))))
+			count++;
+		text = sql_skip_blank(end);
+	}
+	return count;
 }
 
 const CatalogChange *

@@ -21,4 +21,7 @@ extern bool author_kind_is_known(const TocEntry *entry);
  */
 extern const CatalogChange *author_kind_changes(const ArchiveToc *toc, const TocEntry *entry);
 
+/* How often the definition sets something of a column, which changes its row in pg_attribute. */
+extern long long author_kind_column_changes(const TocEntry *entry);
+
 #endif /* NEX_AUTHOR_KINDS_H */

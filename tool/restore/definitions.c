@@ -161,7 +161,8 @@ definitions_read_entry(Connection *connection, const char *type, Definitions *de
 	definitions->step = STEP_ENTRY;
 	definitions->held = NULL;
 	definitions->type = type;
-	definitions->counts = read_counts(connection, definitions, "{}", false, &definitions->held);
+	/* Every change of a column is counted. */
+	definitions->counts = read_counts(connection, definitions, NULL, false, &definitions->held);
 	return definitions->counts != NULL;
 }
 
@@ -175,8 +176,8 @@ definitions_free(Definitions *definitions)
 
 /* May the catalog have changed by so much? */
 static bool
-is_allowed(const CatalogChange *changes, const char *catalog, size_t length, long long inserted,
-		   long long others)
+is_allowed(const CatalogChange *changes, long long columns, const char *catalog, size_t length,
+		   long long inserted, long long others)
 {
 	const CatalogChange *lists[] = {changes, of_turn};
 	size_t i;
@@ -189,7 +190,7 @@ is_allowed(const CatalogChange *changes, const char *catalog, size_t length, lon
 				strncmp(changes->catalog, catalog, length) != 0)
 				continue;
 			inserted -= changes->inserted;
-			others -= changes->others;
+			others -= changes->others == CHANGES_OF_COLUMNS ? columns : changes->others;
 		}
 	}
 	return inserted <= 0 && others <= 0;
@@ -197,7 +198,7 @@ is_allowed(const CatalogChange *changes, const char *catalog, size_t length, lon
 
 /* "pg_class 3 1 pg_type 2 0 … domains 0  columns 5 17": catalog by catalog, then all the rest. */
 static bool
-is_only(const char *before, const char *now, const CatalogChange *changes)
+is_only(const char *before, const char *now, const CatalogChange *changes, long long columns)
 {
 	while (strncmp(now, "pg_", 3) == 0)
 	{
@@ -219,7 +220,7 @@ is_only(const char *before, const char *now, const CatalogChange *changes)
 			is[i] = strtoll(now, &end, 10);
 			now = end;
 		}
-		if (!is_allowed(changes, catalog, length, is[0] - was[0], is[1] - was[1]))
+		if (!is_allowed(changes, columns, catalog, length, is[0] - was[0], is[1] - was[1]))
 			return false;
 		before += *before == ' ';
 		now += *now == ' ';
@@ -229,14 +230,15 @@ is_only(const char *before, const char *now, const CatalogChange *changes)
 
 /* With `changes`, no more than these; else none. */
 static bool
-compare(Connection *connection, Definitions *before, const CatalogChange *changes, const char *what)
+compare(Connection *connection, Definitions *before, const CatalogChange *changes,
+		long long columns, const char *what)
 {
 	/* No relation of ours was locked: nor is there anything to compare. */
 	const char *held = before->held[0] != '\0' ? before->held : NULL;
 	char *now = read_counts(connection, before, held, true, NULL);
 	bool good = now != NULL;
 
-	if (good && (changes != NULL ? !is_only(before->counts, now, changes)
+	if (good && (changes != NULL ? !is_only(before->counts, now, changes, columns)
 								 : strcmp(before->counts, now) != 0))
 	{
 		log_debug("catalogs before: %s; after: %s", before->counts, now);
@@ -252,12 +254,12 @@ compare(Connection *connection, Definitions *before, const CatalogChange *change
 bool
 definitions_same(Connection *connection, Definitions *before, const char *what)
 {
-	return compare(connection, before, NULL, what);
+	return compare(connection, before, NULL, 0, what);
 }
 
 bool
 definitions_only(Connection *connection, Definitions *before, const CatalogChange *changes,
-				 const char *what)
+				 long long columns, const char *what)
 {
-	return compare(connection, before, changes, what);
+	return compare(connection, before, changes, columns, what);
 }

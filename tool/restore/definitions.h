@@ -20,6 +20,7 @@ typedef enum DefinitionsStep
 } DefinitionsStep;
 
 #define CHANGES_ANY 1000000000
+#define CHANGES_OF_COLUMNS (-1) /* as many as definitions_only() is told */
 
 /* How much of a catalog may be changed at most. */
 typedef struct CatalogChange
@@ -54,10 +55,10 @@ extern bool definitions_same(Connection *connection, Definitions *before, const 
 
 /*
  * The same for STEP_ENTRY, which changes nothing but these catalogs (the list
- * ends with NULL), and makes the index of a turn.
+ * ends with NULL), sets something of `columns`, and makes the index of a turn.
  */
 extern bool definitions_only(Connection *connection, Definitions *before,
-							 const CatalogChange *changes, const char *what);
+							 const CatalogChange *changes, long long columns, const char *what);
 extern void definitions_free(Definitions *definitions);
 
 #endif /* NEX_DEFINITIONS_H */

@@ -28,6 +28,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "author_kinds.h"
 #include "author_turn.h"
 #include "code_owners.h"
 #include "known_statements.h"
@@ -236,7 +237,14 @@ bool
 owner_tables_make(const RestorePlan *plan, Connection *connection, const RenameMap *map,
 				  const TocEntry *entry, const char *statements)
 {
-	return author_turn_take(plan, connection, map, entry, statements, NULL);
+	const char *text = entry->definition;
+	const CatalogChange *changes = author_kind_changes(&plan->selection->toc, entry);
+
+	/* What it takes over from others changes its columns, too: their names and types are compared.
+	 */
+	if (parents_in(text) != NULL || strstr(text, " OF ") != NULL)
+		changes = NULL;
+	return author_turn_take(plan, connection, map, entry, statements, changes);
 }
 
 static bool

@@ -37,6 +37,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "author_kinds.h"
 #include "code_owners.h"
 #include "definitions.h"
 #include "live_types.h"
@@ -458,7 +459,8 @@ take_turn(const TocEntry *entry, Connection *connection, DefinitionsStep step,
 		   (step == STEP_ENTRY ? definitions_read_entry(connection, type.data, &before)
 							   : definitions_read(connection, step, &before));
 	if (good && run_with_hint(entry, connection, OWNER_TURN_RUN, RIGHTS_HINT))
-		good = step == STEP_ENTRY ? definitions_only(connection, &before, changes, what)
+		good = step == STEP_ENTRY ? definitions_only(connection, &before, changes,
+													 author_kind_column_changes(entry), what)
 								  : definitions_same(connection, &before, what);
 	else
 	{
