@@ -279,7 +279,7 @@ query('keyless', 'DELETE FROM nullable WHERE id > 3');
 my ($sure, $added, $warned) = tool(@keyless, '--table', 'bare', '--table', 'nullable', '--yes');
 is($sure, 0, 'with --yes') or diag($warned);
 like($warned, qr/warning: all rows are added though they may be there already, as there is no unique key: table public\.bare$/m, '... with a warning');
-like($warned, qr/warning: rows with NULL in the unique key are added though they may be there already: table public\.nullable$/m, '... and one for NULLs');
+like($warned, qr/warning: rows with NULL in their key, if there are any, are added though they may be there already: table public\.nullable$/m, '... and one for NULLs');
 like($added, qr/^public\.bare: 8 rows added$/m, '... and counted');
 like($added, qr/^public\.nullable: 6 rows added, 3 there already$/m, '... a row with NULL, too');
 is(query('keyless', 'SELECT (SELECT count(*) FROM bare), (SELECT count(*) FROM nullable)'), '16|10', '... as they are');
@@ -418,6 +418,6 @@ my @hints = ('restore', '--repo', $repo, 'hints', '--to', 'hints', '--append', '
 tool_fails([ @hints, '--table', 't' ], 1, qr/relation "audit" does not exist.*HINT:  .*empty search_path.*SET search_path.*--disable-triggers/s,
 	'a trigger with a name without schema');
 tool_ok([ @hints, '--table', 't', '--disable-triggers' ], 'without triggers');
-tool_fails([ @hints, '--table', 'late_key', '--on-conflict=skip' ], 1, qr/deferrable.*HINT:  .*--as/s, 'a key that is deferrable');
+tool_fails([ @hints, '--table', 'late_key', '--on-conflict=skip' ], 1, qr/error: --on-conflict=skip cannot skip rows where a unique key is deferrable: 1 table has one\nDETAIL:  public\.late_key\.\nHINT:  .*--as/, 'a key that is deferrable');
 
 done_testing();

@@ -564,7 +564,11 @@ connection_open(ConnectionTarget *target)
 	char *message;
 
 	connection = connection_try(target, &message);
-	if (connection == NULL)
+	if (connection == NULL && stop_requested() &&
+		strstr(message, "canceling statement due to user request") != NULL)
+		/* Our own doing: what stopped us has been said. */
+		free(message);
+	else if (connection == NULL)
 	{
 		report_error(EXIT_FAILED, message, hint_for_connecting(message),
 					 "could not connect to the database");

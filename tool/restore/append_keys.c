@@ -41,6 +41,15 @@ static const char no_key_query[] =
 	"    AND a.attnum = ANY ((i.indkey::pg_catalog.int2[])[0:i.indnkeyatts - 1]))))"
 	" ORDER BY 1";
 
+/* Tables with a key that waits: the server refuses to skip a row of theirs, whatever is in it. */
+static const char late_key_query[] =
+	"SELECT pg_catalog.format('%I.%I', n.nspname, c.relname)"
+	" FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace"
+	" WHERE (c.oid = $1::pg_catalog.oid OR c.oid IN (SELECT p.relid FROM"
+	"  pg_catalog.pg_partition_tree($1::pg_catalog.oid::pg_catalog.regclass) p))"
+	" AND c.relkind = 'r' AND EXISTS (SELECT FROM pg_catalog.pg_index i"
+	"  WHERE i.indrelid = c.oid AND NOT i.indimmediate AND i.indisready) ORDER BY 1";
+
 /* Names for a message, 20 at most. */
 typedef struct Names
 {
@@ -55,6 +64,36 @@ add_name(Names *names, const char *name)
 		buffer_printf(&names->text, "%s%s", names->count > 1 ? ", " : "", name);
 	else if (names->count == 21)
 		buffer_append_string(&names->text, " and more");
+}
+
+/* Add the names of tables that have such a key; false (reported) on failure. */
+static bool
+look_for_late_keys(Connection *connection, uint32_t table, Names *late)
+{
+	char *oid = xasprintf("%u", table);
+	const char *params[1] = {oid};
+	PGresult *result = connection_query(connection, late_key_query, 1, params);
+	int row;
+
+	for (row = 0; result != NULL && row < PQntuples(result); row++)
+		add_name(late, PQgetvalue(result, row, 0));
+	free(oid);
+	PQclear(result);
+	return result != NULL;
+}
+
+static bool
+refuse_late_keys(Names *late)
+{
+	if (late->count == 0)
+		return true;
+	buffer_append_char(&late->text, '.');
+	return report_error(EXIT_FAILED, late->text.data,
+						"Restore the table under another name (--as), and copy the rows that are "
+						"missing; or leave it out with --exclude-table.",
+						"--on-conflict=skip cannot skip rows where a unique key is deferrable: %u "
+						"%s one",
+						late->count, late->count == 1 ? "table has" : "tables have");
 }
 
 /* Look at one table; false (reported) on failure. */
@@ -78,8 +117,8 @@ static bool
 judge(const Settings *settings, Names *none, const Names *some)
 {
 	if (some->count > 0)
-		log_warning("rows with NULL in the unique key are added though they may be there already: "
-					"table %s",
+		log_warning("rows with NULL in their key, if there are any, are added though they may be "
+					"there already: table %s",
 					some->text.data);
 	if (none->count > 0 && settings->yes)
 		log_warning("all rows are added though they may be there already, as there is no unique "
@@ -90,7 +129,8 @@ judge(const Settings *settings, Names *none, const Names *some)
 	buffer_append_char(&none->text, '.');
 	return report_error(EXIT_FAILED, none->text.data,
 						"Leave the table out with --exclude-table, or TRUNCATE it if none of its "
-						"rows is to stay.  With --yes all rows of the backup are added to it.",
+						"rows is to stay; a table whose rows were deleted counts until it is "
+						"vacuumed.  With --yes all rows of the backup are added to it.",
 						"--on-conflict=skip cannot tell which rows are there already: %u %s no "
 						"unique key",
 						none->count, none->count == 1 ? "table has" : "tables have");
@@ -101,19 +141,23 @@ append_keys_check(const RestorePlan *plan, Connection *connection, const AppendT
 {
 	Names none = {.count = 0};
 	Names some = {.count = 0};
+	Names late = {.count = 0};
 	bool good = true;
 	uint32_t i;
 
 	buffer_init(&none.text);
 	buffer_init(&some.text);
+	buffer_init(&late.text);
 	for (i = 0; good && i < tables->count; i++)
 	{
 		/* Partitions that go into one table follow each other, as a rule. */
 		if (i == 0 || tables->items[i].oid != tables->items[i - 1].oid)
-			good = look_at(connection, tables->items[i].oid, &none, &some);
+			good = look_at(connection, tables->items[i].oid, &none, &some) &&
+				   look_for_late_keys(connection, tables->items[i].oid, &late);
 	}
-	good = good && judge(plan->settings, &none, &some);
+	good = good && refuse_late_keys(&late) && judge(plan->settings, &none, &some);
 	buffer_free(&none.text);
 	buffer_free(&some.text);
+	buffer_free(&late.text);
 	return good;
 }

@@ -99,6 +99,11 @@ hint_for(const char *error)
 		if (strstr(error, others[i]) != NULL)
 			return NULL;
 	}
+	/* Before version 16, and since. */
+	if (strstr(error, "must be member of role") != NULL ||
+		strstr(error, "must be able to SET ROLE") != NULL)
+		return "Connect as a superuser or as a member of that role, or leave owners out "
+			   "(--no-owner).  " SKIP_HINT;
 	if (strstr(error, "role \"") != NULL)
 		return "Roles are not part of a database backup: \"nex_backup globals restore\" brings "
 			   "them, if the globals were backed up.  " SKIP_HINT;
