@@ -283,4 +283,19 @@ unlike(join('', map { read_bytes("$sealed/$_") } all_files($sealed)), qr/laravel
 is($code, 0, 'restore with the key') or diag($err);
 is(read_bytes("$base/unsealed$base/etc/laravel.env"), $original{'laravel.env'}, '... gives the file');
 
+# A mode is a difference by itself; bits that give rights to a program are said, not given.
+my $modes = "$base/modes.conf";
+write_bytes($modes, "a = 1\n");
+chmod 04751, $modes;
+tool_ok([ 'init', '--repo', "$base/modes" ], 'init');
+my @modes = ('--repo', "$base/modes", '--identity', $identity);
+tool_ok([ 'config', 'backup', '--repo', "$base/modes", '--recipient', $recipient, $modes ], 'a setuid file');
+chmod 0644, $modes;
+like(tool_ok([ 'config', 'diff', @modes ], 'diff'), qr/^\Q$modes\E: mode 0644 here, 0751 in the backup$/m, 'another mode is a difference');
+($code, $out, $err) = tool('config', 'restore', @modes, '--yes');
+is($code, 0, 'restore') or diag($err);
+is(S_IMODE((stat $modes)[2]), 0751, '... gives the mode back');
+like($err, qr/warning: file "\Q$modes\E" had mode 4751, and has 0751 now/, '... and says what it does not');
+like(tool_ok([ 'config', 'diff', @modes ], 'diff'), qr/^\Q$modes\E: same$/m, 'then it is the same');
+
 done_testing();

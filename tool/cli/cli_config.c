@@ -349,6 +349,7 @@ show_differences(const Settings *settings, const OpenedFiles *opened)
 	for (i = 0; i < opened->count && good; i++)
 	{
 		const OpenedFile *file = &opened->files[i];
+		char *other;
 		Buffer text;
 
 		if (file->state != FILE_DIFFERS)
@@ -362,6 +363,10 @@ show_differences(const Settings *settings, const OpenedFiles *opened)
 						   words->count, directory, &text);
 		if (good)
 			show_text("%.*s", (int) text.length, text.data);
+		other = file_target_other_facts(&file->target, file->facts);
+		if (other != NULL)
+			show_text("%s: %s\n", file->target.path, other);
+		free(other);
 		buffer_free(&text);
 	}
 	fflush(stdout);

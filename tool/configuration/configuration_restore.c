@@ -110,16 +110,19 @@ configuration_compare(OpenedFiles *opened, const char *directory)
 	for (i = 0; i < opened->count; i++)
 	{
 		OpenedFile *file = &opened->files[i];
+		char *other;
 
 		if (!file_target_open(&file->target, file->facts, directory))
 			return false;
+		other = file_target_other_facts(&file->target, file->facts);
 		if (!file->target.exists)
 			file->state = FILE_MISSING;
-		else if (file->target.current.length == file->content.length &&
+		else if (other == NULL && file->target.current.length == file->content.length &&
 				 memcmp(file->target.current.data, file->content.data, file->content.length) == 0)
 			file->state = FILE_SAME;
 		else
 			file->state = FILE_DIFFERS;
+		free(other);
 	}
 	return true;
 }

@@ -153,6 +153,9 @@ read_current(FileTarget *target)
 		return report_path(target->path, "replace", EINVAL);
 	}
 	target->exists = true;
+	target->mode = status.st_mode & 0777;
+	target->uid = status.st_uid;
+	target->gid = status.st_gid;
 	buffer_reserve(&target->current, (size_t) status.st_size + 1);
 	while ((got = read(fd, target->current.data + target->current.length,
 					   target->current.capacity - target->current.length - 1)) > 0 ||
@@ -203,6 +206,36 @@ owner_here(const ManifestFile *facts, uid_t *uid, gid_t *gid)
 	*gid = group != NULL ? group->gr_gid : facts->gid;
 }
 
+char *
+file_target_other_facts(const FileTarget *target, const ManifestFile *facts)
+{
+	unsigned mode = facts->mode & 0777;
+	uid_t uid;
+	gid_t gid;
+
+	owner_here(facts, &uid, &gid);
+	if (!target->exists)
+		return NULL;
+	if (target->mode != mode)
+		return xasprintf("mode %04o here, %04o in the backup", target->mode, mode);
+	/* Nobody else may give a file away. */
+	if (geteuid() == 0 && (target->uid != uid || target->gid != gid))
+		return xasprintf("owner %u:%u here, %u:%u in the backup", (unsigned) target->uid,
+						 (unsigned) target->gid, (unsigned) uid, (unsigned) gid);
+	return NULL;
+}
+
+/* Content can be changed by others than whoever set such a bit: then it is not for them to run. */
+static void
+warn_of_bits(const FileTarget *target, const ManifestFile *facts)
+{
+	if ((facts->mode & 07000) != 0)
+		log_warning(
+			"file \"%s\" had mode %04o, and has %04o now: setuid, setgid and sticky bits are "
+			"not restored",
+			target->path, (unsigned) facts->mode, (unsigned) facts->mode & 0777);
+}
+
 /* Write the whole content and make it durable, with owner and mode. */
 static int
 fill(int fd, const FileTarget *target, const ManifestFile *facts, const Buffer *content)
@@ -232,6 +265,7 @@ fill(int fd, const FileTarget *target, const ManifestFile *facts, const Buffer *
 	}
 	else if (fchmod(fd, facts->mode & 0777) != 0)
 		return errno;
+	warn_of_bits(target, facts);
 	return fsync(fd) != 0 ? errno : 0;
 }
 

@@ -8,6 +8,8 @@
 #ifndef NEX_FILE_TARGET_H
 #define NEX_FILE_TARGET_H
 
+#include <sys/types.h>
+
 #include <stdbool.h>
 
 #include "buffer.h"
@@ -20,7 +22,10 @@ typedef struct FileTarget
 	int parent;        /* descriptor of its directory; -1 when that does not exist yet */
 	char *name;        /* its name there */
 	bool exists;       /* a regular file lies there … */
-	Buffer current;    /* … with this content */
+	Buffer current;    /* … with this content, */
+	unsigned mode;     /* without setuid, setgid and sticky bits, */
+	uid_t uid;         /* owner */
+	gid_t gid;         /* and group */
 	char *kept_as;     /* where that was kept by file_target_write(), or NULL */
 } FileTarget;
 
@@ -31,6 +36,13 @@ typedef struct FileTarget
  * from; NULL: there.  False (reported) if the file could not be put there.
  */
 extern bool file_target_open(FileTarget *target, const ManifestFile *facts, const char *directory);
+
+/*
+ * How owner and mode of the file that lies there differ from those that a
+ * restore would give it: "mode 0644 here, 0600 in the backup".  NULL: they do
+ * not, or not as far as we may change them.  Caller frees.
+ */
+extern char *file_target_other_facts(const FileTarget *target, const ManifestFile *facts);
 extern void file_target_free(FileTarget *target);
 
 /*
