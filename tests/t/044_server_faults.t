@@ -4,7 +4,10 @@ use strict;
 use warnings;
 
 use File::Temp ();
+use IO::Select;
+use IO::Socket::UNIX;
 use NexBackup::Test;
+use POSIX ();
 use Test::More;
 use Time::HiRes qw(sleep time);
 
@@ -142,7 +145,112 @@ for my $mode ('fast', 'immediate', 'kill')
 	write_bytes("$directory/go", '');
 	my $code = finish_tool($pid);
 	$drop->();
-	recovers('P16: a sequence is locked', $log, $code, qr/error: .*lock timeout.*HINT/s);
+	recovers('P16: a sequence is locked', $log, $code, qr/error: (?:[^\n]*lock timeout|could not lock sequence public\.held within 1 s).*HINT/s);
+}
+
+# The connection is lost at a command: before the server gets it, or when it was done.  What is said is what is so.
+sub between
+{
+	my ($pattern, $when, @command) = @_;
+	my $directory = File::Temp::tempdir(CLEANUP => 1);
+	my $listener = IO::Socket::UNIX->new(Local => "$directory/.s.PGSQL.5432", Listen => 20) or die $!;
+	my $target = $node->host . '/.s.PGSQL.' . $node->port;
+	my $proxy = fork;
+	if ($proxy == 0)
+	{
+		$SIG{TERM} = 'DEFAULT';
+		$SIG{PIPE} = 'IGNORE';
+		my ($select, %other, %is_client, $done) = (IO::Select->new($listener));
+		while (my @ready = $select->can_read(60))
+		{
+			for my $from (@ready)
+			{
+				if ($from == $listener)
+				{
+					my $client = $listener->accept or next;
+					my $server = IO::Socket::UNIX->new(Peer => $target) or do { close $client; next };
+					@other{ $client, $server } = ($server, $client);
+					$is_client{$client} = 1;
+					$select->add($client, $server);
+					next;
+				}
+				my $to = $other{$from} or next;
+				my $length = sysread($from, my $data, 65536);
+				my $cut = !$length;
+				if (!$cut && !$done && $is_client{$from} && $data =~ $pattern)
+				{
+					$done = $cut = 1;
+					if ($when ne 'before')
+					{
+						syswrite($to, $data);
+						# Until the server answers, or says goodbye.
+						IO::Select->new($to)->can_read(10);
+						kill 'TERM', $$ if $when eq 'for good';
+					}
+				}
+				elsif (!$cut)
+				{
+					syswrite($to, $data);
+				}
+				next if !$cut;
+				$select->remove($from, $to);
+				delete @other{ $from, $to };
+				close $_ for $from, $to;
+			}
+		}
+		POSIX::_exit(0);
+	}
+	close $listener;
+	my ($code, $out, $err) = tool(@command, '-h', $directory, '-p', 5432, '-d', 'postgres');
+	kill 'TERM', $proxy;
+	waitpid($proxy, 0);
+	return ($code, $out, $err);
+}
+
+{
+	my $kept = new_repository('commit');
+	my $rows = sub { query('lost', 'SELECT count(*) FROM nk') };
+	my $commit = qr/COMMIT\0/;
+	my ($code, $out, $err);
+
+	query('postgres', 'CREATE DATABASE lost; CREATE ROLE lost_role');
+	query('lost', 'CREATE TABLE nk AS SELECT g FROM generate_series(1, 10) g');
+	tool_ok([ 'backup', '--repo', $kept, '-d', 'lost', '--catalogue', 'none' ], 'backup');
+	tool_ok([ 'globals', 'backup', '--repo', $kept, '--catalogue', 'none' ], 'globals');
+	query('postgres', 'DROP ROLE lost_role');
+	my @restore = ('restore', '--repo', $kept, '--catalogue', 'none', 'lost');
+
+	($code, $out, $err) = between($commit, 'after', @restore, '--append', '--table', 'nk');
+	is("$code " . $rows->(), '0 20', '--append: committed, and the connection lost') or diag($err);
+	like($err, qr/warning: the restore was committed, although the connection was lost meanwhile/, 'is said');
+	unlike($err, qr/error:/, 'is no error');
+	like($out, qr/10 rows added/, 'with its rows');
+	($code, $out, $err) = between($commit, 'before', @restore, '--append', '--table', 'nk');
+	is("$code " . $rows->(), '1 20', '--append: lost before it was committed') or diag($err);
+	like($err, qr/error: the connection was lost while committing, and the restore was not committed\n.*HINT: +Nothing of it was done; do it again/s, 'is said');
+	is(() = $err =~ /error:/g, 1, 'once');
+	($code, $out, $err) = between($commit, 'after', @restore, '--table', 'nk', '--as', 'nk_then');
+	is($code . query('lost', 'SELECT count(*) FROM nk_then'), '010', '--table: committed, and the connection lost') or diag($err);
+	like($err, qr/although the connection was lost meanwhile.*the restored tables were not analyzed/s, 'is said');
+	($code, $out, $err) = between($commit, 'after', 'globals', 'restore', '--repo', $kept, '--catalogue', 'none', '--yes');
+	is($code . query('postgres', "SELECT count(*) FROM pg_roles WHERE rolname = 'lost_role'"), '01', 'globals: committed, and the connection lost') or diag($err);
+	like($err, qr/warning: the restore of the globals was committed, although/, 'is said');
+	{
+		local $ENV{PGCONNECT_TIMEOUT} = 2;
+		my $start = time;
+		($code, $out, $err) = between($commit, 'for good', @restore, '--append', '--table', 'nk');
+		is("$code " . $rows->(), '1 30', '--append: committed, and nobody answers any more') or diag($err);
+		like($err, qr/error: the connection was lost while committing, and it is not known whether the restore was committed\n.*HINT: +Look whether it is there before.*pg_xact_status\('\d+'\)/s, 'is said');
+		cmp_ok(time - $start, '<', 60, 'soon');
+	}
+
+	($code, $out, $err) = between(qr/DROP DATABASE.*FORCE/, 'after', @restore, '--drop', '--discard-old', '--yes');
+	is($code . $rows->(), '010', '--discard-old, and the connection lost at DROP DATABASE') or diag($err);
+	is(query('postgres', "SELECT count(*) FROM pg_database WHERE datname LIKE 'lost_old%'"), '0', 'it is gone');
+	unlike("$out$err", qr/could not be dropped|is kept as/, 'and nothing else is said');
+	($code, $out, $err) = between(qr/DROP DATABASE.*FORCE/, 'before', @restore, '--drop', '--discard-old', '--yes');
+	is($code . query('postgres', "SELECT count(*) FROM pg_database WHERE datname LIKE 'lost_old%'"), '00', 'lost before: it is dropped after all') or diag($err);
+	unlike("$out$err", qr/could not be dropped|is kept as/, 'and nothing else is said');
 }
 
 done_testing();

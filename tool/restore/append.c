@@ -21,6 +21,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "commit.h"
 #include "event_triggers.h"
 #include "interrupt.h"
 #include "log.h"
@@ -245,7 +246,7 @@ finish(Append *append)
 	return append_tables_check_waiting(plan, append->connection, &append->tables) &&
 		   connection_command(append->connection, "SET CONSTRAINTS ALL IMMEDIATE") &&
 		   (plan->settings->as != NULL || sequences_advance(plan, append->connection)) &&
-		   !stop_requested() && connection_command(append->connection, "COMMIT");
+		   !stop_requested() && commit_transaction(append->connection, plan->target, "the restore");
 }
 
 /* Say how many conflicts there are, table by table; whatever it does is taken back. */

@@ -14,6 +14,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "commit.h"
 #include "globals_check.h"
 #include "interrupt.h"
 #include "lock_watch.h"
@@ -220,7 +221,8 @@ run_in_transaction(GlobalsRestore *restore, GlobalsAction action)
 	if (!connection_command(restore->connection, "BEGIN"))
 		return false;
 	if (run_statements(restore, action, false))
-		return connection_command(restore->connection, "COMMIT");
+		return commit_transaction(restore->connection, restore->target,
+								  "the restore of the globals");
 	PQclear(PQexec(restore->connection->pg, "ROLLBACK"));
 	return false;
 }
@@ -325,6 +327,9 @@ globals_restore_finish(GlobalsRestore *restore)
 	LockWatch *watching;
 	bool good;
 
+	/* It may have been lost when the roles were committed. */
+	if (restore->connection != NULL && PQstatus(restore->connection->pg) != CONNECTION_OK)
+		globals_restore_disconnect(restore);
 	if (restore->connection == NULL && !connect_to(restore))
 		return false;
 	watching = watch(restore);

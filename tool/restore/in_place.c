@@ -20,6 +20,7 @@
 #include "bare_literals.h"
 #include "bound_objects.h"
 #include "client_program.h"
+#include "commit.h"
 #include "default_grants.h"
 #include "extension_rows.h"
 #include "given_code.h"
@@ -472,8 +473,10 @@ in_place_run(RestorePlan *plan, Connection *connection)
 		   fill(plan, connection, &map) &&
 		   (!plan->in_place || bound_objects_check(plan, connection)) &&
 		   restored_objects_unpopulated(plan, connection) && !stop_requested() &&
-		   connection_command(connection, "COMMIT");
-	if (good && !plan->settings->no_analyze)
+		   commit_transaction(connection, plan->target, "the restore");
+	if (good && PQstatus(connection->pg) != CONNECTION_OK)
+		log_warning_hint("Run ANALYZE for them.", "the restored tables were not analyzed");
+	else if (good && !plan->settings->no_analyze)
 		analyze(plan, connection, &map);
 	rename_free(&map);
 	return good;

@@ -266,10 +266,17 @@ discard_old(RestorePlan *plan)
 	sql_append(&sql, " IS_TEMPLATE false");
 	PQclear(connection_exec(plan->maintenance, &sql));
 	sql_reset(&sql);
-	sql_append(&sql, "DROP DATABASE ");
+	sql_append(&sql, "DROP DATABASE IF EXISTS ");
 	sql_identifier(&sql, plan->kept_as);
 	sql_append(&sql, " WITH (FORCE)");
 	result = connection_exec(plan->maintenance, &sql);
+	/* If the connection was lost, the server may have dropped it, or be about to: so once more. */
+	if (PQresultStatus(result) != PGRES_COMMAND_OK &&
+		PQstatus(plan->maintenance->pg) != CONNECTION_OK && target_database_reconnect(plan))
+	{
+		PQclear(result);
+		result = connection_exec(plan->maintenance, &sql);
+	}
 	if (PQresultStatus(result) == PGRES_COMMAND_OK)
 	{
 		free(plan->kept_as);
@@ -277,11 +284,15 @@ discard_old(RestorePlan *plan)
 	}
 	else
 	{
+		bool lost = PQstatus(plan->maintenance->pg) != CONNECTION_OK;
 		char *said = xstrdup(connection_message(plan->maintenance));
 
 		said[strcspn(said, "\n")] = '\0';
-		log_warning_hint("Drop it when what is in the way is gone.",
-						 "the old database \"%s\" could not be dropped: %s", shown, said);
+		log_warning_hint(lost ? "Look whether it is still there, and drop it if it is."
+							  : "Drop it when what is in the way is gone.",
+						 lost ? "it is not known whether the old database \"%s\" was dropped: %s"
+							  : "the old database \"%s\" could not be dropped: %s",
+						 shown, said);
 		free(said);
 	}
 	PQclear(result);
