@@ -239,7 +239,8 @@ subtest 'globals' => sub {
 
 # A repository of the same server that is somebody else's, and one of ours, for splicing.
 my $other = "$keys/other";
-($code) = writer('init', '--repo', $other, '--recipient', $alice_key);
+($code, $out) = writer('init', '--repo', $other, '--recipient', $alice_key);
+my ($other_signer) = $out =~ /^signer: (nex-signer-1\S+)$/m;
 is($code, 0, 'another repository');
 ($code) = writer('backup', '--repo', $other, '-d', 'invoices');
 my $other_id = latest_id($other, 'invoices');
@@ -380,6 +381,31 @@ subtest 'the writer is not led astray' => sub {
 	is($code, 0, 'init mends it with its recipients') or diag($err);
 	($code, $out, $err) = writer(@to);
 	is($code, 0, 'backup') or diag($err);
+};
+
+subtest 'nex_backup.json is lost, and the writer with it' => sub {
+	my $lost = "$keys/lost";
+	copy_tree($repo, $lost);
+	unlink "$lost/nex_backup.json";
+	my @open = ('--repo', $lost, '--identity', $alice, '--catalogue', 'none');
+	($code, $out, $err) = reader('list', @open);
+	is($code, 3, 'nobody knows who may have signed');
+	like($err, qr/who wrote repository "\Q$lost\E" is not known.*HINT:.*--signer/s, '... which is said');
+	push @open, '--signer', $signer;
+	for my $command ([ 'list', @open ], [ 'info', @open, "invoices/$id" ], [ 'cat', @open, "invoices/$id", '--table', 'lagoon_secrets' ],
+		[ 'export', @open, "invoices/$id", '--output', "$keys/lost.sql" ], [ 'restore', @open, "invoices/$id", '--to', 'frameless' ])
+	{
+		($code, $out, $err) = reader(@$command);
+		is($code, 0, "$command->[0] goes on with the signer") or diag($err);
+		like($err, qr/warning: file "\Q$lost\E\/nex_backup\.json" is missing\nHINT: .*init/, '... and warns');
+	}
+	($code, $out, $err) = reader('verify', @open);
+	is($code, 3, 'verify names the file');
+	like($out, qr{^invoices/\Q$id\E: ok}m, '... and says that the backups are good');
+	($code, $out, $err) = writer('backup', '--repo', $lost, '-d', 'invoices');
+	is($code, 3, 'no backup without it');
+	($code, $out, $err) = reader('list', '--repo', $lost, '--identity', $alice, '--signer', $other_signer);
+	is($code, 3, 'another signer is refused');
 };
 
 # ------------------------------------------------------------------ stock tools

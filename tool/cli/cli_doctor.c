@@ -86,6 +86,26 @@ recover_is_good(Repository *repository)
 	return good;
 }
 
+/* nex_backup.json is missing.  An encrypted repository's needs recipients, which we do not know. */
+static void
+check_lost_frame(Doctor *doctor)
+{
+	Repository *repository = doctor->repository;
+	bool created;
+
+	if (doctor->settings->fix && repository->encryption == NULL &&
+		repository_init(repository->storage->location, &created))
+	{
+		doctor_say(doctor, CHECK_OK, "repository", NULL,
+				   "nex_backup.json was missing, and was written again");
+		return;
+	}
+	doctor->damage = true;
+	doctor_say(doctor, CHECK_CRITICAL, "repository",
+			   "Run \"nex_backup init\" for this repository, which writes it again.",
+			   "nex_backup.json is missing");
+}
+
 static void
 check_frame(Doctor *doctor)
 {
@@ -94,6 +114,11 @@ check_frame(Doctor *doctor)
 	bool created;
 	int unreadable;
 
+	if (repository->frameless)
+	{
+		check_lost_frame(doctor);
+		return;
+	}
 	if (doctor->settings->fix && !recover_is_good(repository) &&
 		repository_init(repository->storage->location, &created) && recover_is_good(repository))
 		doctor_say(doctor, CHECK_OK, "repository", NULL,

@@ -22,6 +22,7 @@
 #include "interrupt.h"
 #include "leftovers.h"
 #include "log.h"
+#include "lost_frame.h"
 #include "memory.h"
 #include "output.h"
 #include "repository_view.h"
@@ -468,7 +469,8 @@ run_expire(const Settings *settings)
 	expiry.repository = open_repository(settings);
 	if (expiry.repository == NULL)
 		return false;
-	good = decided = repository_lock_shared(expiry.repository) && decide(&expiry, database);
+	good = decided = lost_frame_refuse(expiry.repository) &&
+					 repository_lock_shared(expiry.repository) && decide(&expiry, database);
 	if (decided)
 	{
 		good = remove_backups(&expiry) && remove_leftovers(&expiry);

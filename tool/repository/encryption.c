@@ -349,6 +349,69 @@ encryption_read(Repository *repository, const json_t *root, const Buffer *file)
 	return repository_secret_open(repository, encryption);
 }
 
+/* Find the signer of a manifest among those that we know; false (reported) if it is none of them.
+ */
+static bool
+find_signer(const Repository *repository, Encryption *encryption, const Buffer *manifest)
+{
+	WriterKeyState state = writer_state_key(repository->id, &encryption->writer_key);
+	int i;
+
+	if (state == WRITER_KEY_BAD)
+		return false;
+	encryption->trusted = true;
+	encryption->has_writer_key = state == WRITER_KEY_KNOWN;
+	if (encryption->has_writer_key)
+	{
+		memcpy(encryption->signer, encryption->writer_key.signer, KEY_BYTES);
+		return true;
+	}
+	for (i = 0; i < keyring()->nsigners; i++)
+	{
+		memcpy(encryption->signer, keyring()->signers[i], KEY_BYTES);
+		if (encryption_check(encryption, SIGNED_MANIFEST, manifest->data, manifest->length) == NULL)
+			return true;
+	}
+	return report_error(
+		EXIT_INTEGRITY, NULL,
+		"Name the signer with --signer, or in the identity file: \"# nex_backup "
+		"signer: nex-signer-1…\"; the recovery sheet and the writer's host know it.",
+		"who wrote repository \"%s\" is not known without its nex_backup.json",
+		repository->storage->location);
+}
+
+bool
+encryption_without_frame(Repository *repository, Cipher cipher, const char *recipients,
+						 const Buffer *manifest)
+{
+	AgeRecipients none = {0};
+	Encryption *encryption;
+	char *known;
+	bool good;
+
+	if (!writer_state_repository_at(repository->storage->location, &known))
+		return false;
+	if (cipher == CIPHER_NONE)
+		good = check_not_downgraded(repository, known);
+	else if (known != NULL && strcmp(known, repository->id) != 0)
+		good = report_error(EXIT_INTEGRITY, NULL, REPLACED_HINT,
+							"repository \"%s\" is not the one that this host created there",
+							repository->storage->location);
+	else if (keyring_key_file() != NULL || keyring()->wants_passphrase)
+		good = report_error(EXIT_INTEGRITY, NULL,
+							"Copy the repository to where it can be written to, and run "
+							"\"nex_backup init\" with the same key file or passphrase.",
+							"a key file or passphrase cannot be checked without nex_backup.json");
+	else
+	{
+		encryption = repository->encryption = encryption_create(cipher, &none);
+		snprintf(encryption->recipients_id, sizeof(encryption->recipients_id), "%s", recipients);
+		good = find_signer(repository, encryption, manifest);
+	}
+	free(known);
+	return good;
+}
+
 bool
 encryption_can_write(const Repository *repository)
 {

@@ -25,6 +25,7 @@
 #include "json_bounds.h"
 #include "lasting_write.h"
 #include "log.h"
+#include "lost_frame.h"
 #include "memory.h"
 #include "unclear.h"
 #include "quote.h"
@@ -141,13 +142,6 @@ write_frame(Repository *repository, const char *hint, bool *lasting)
 	return error == 0 || write_failed(repository, FRAME_FILE, error);
 }
 
-/* Hex digits and dashes as in a UUID. */
-static bool
-is_uuid(const char *text)
-{
-	return text != NULL && strlen(text) == 36 && strspn(text, "0123456789abcdef-") == 36;
-}
-
 /* "2026-11-23T02:00:00Z" */
 static bool
 is_time(const char *text)
@@ -179,7 +173,8 @@ parse_frame(Repository *repository, const Buffer *file)
 		good =
 			report_error(EXIT_FAILED, NULL, "Use a version of nex_backup that knows this format.",
 						 "repository \"%s\" has an unknown format", repository->storage->location);
-	else if (!is_uuid(id) || !is_time(created) || recover == NULL || !digest_hex_valid(recover))
+	else if (!repository_id_valid(id) || !is_time(created) || recover == NULL ||
+			 !digest_hex_valid(recover))
 		good = repository_damaged(repository, FRAME_FILE, "has a bad or missing value", FRAME_HINT);
 	else
 	{
@@ -243,10 +238,8 @@ repository_open(const char *location)
 		return repository;
 	if (error == ENOENT && repository != NULL && has_backups(repository))
 	{
-		repository_damaged(
-			repository, FRAME_FILE, "is missing",
-			"No backup depends on this file: \"nex_backup init\" for this repository "
-			"writes it anew.");
+		if (lost_frame_read_on(repository))
+			return repository;
 		error = EBADMSG;
 	}
 	repository_close(repository);
@@ -337,57 +330,6 @@ recover_is_intact(Repository *repository)
 	return intact;
 }
 
-/* What a manifest says of the repository that it belongs to. */
-typedef struct Origin
-{
-	char *id; /* NULL: unknown */
-	bool encrypted;
-	DigestHex keys; /* empty if not encrypted */
-} Origin;
-
-/*
- * What a manifest says of the repository that it belongs to: read past all
- * checks of its origin, because what they need is lost.
- */
-static void
-read_origin(Repository *repository, const BackupName *name, Origin *origin)
-{
-	char *path = backup_path(name, ".json");
-	Manifest *manifest = NULL;
-	char *error = NULL;
-	Buffer file;
-
-	buffer_init(&file);
-	if (repository->storage->read(repository->storage, path, MAX_MANIFEST_BYTES, &file) == 0 &&
-		file.data != NULL)
-		manifest = manifest_parse(file.data, file.length, &error);
-	buffer_free(&file);
-	if (manifest != NULL && is_uuid(manifest->repository))
-	{
-		origin->id = xstrdup(manifest->repository);
-		origin->encrypted = manifest->cipher != CIPHER_NONE;
-		if (manifest->recipients != NULL)
-			snprintf(origin->keys, sizeof(origin->keys), "%s", manifest->recipients);
-	}
-	manifest_free(manifest);
-	free(error);
-	free(path);
-}
-
-/* Where the backups of a repository come from, whose nex_backup.json is lost. */
-static void
-origin_of_backups(Repository *repository, Origin *origin)
-{
-	BackupName *names;
-	int count;
-
-	if (!repository_list(repository, NULL, &names, &count))
-		return;
-	while (origin->id == NULL && count-- > 0)
-		read_origin(repository, &names[count], origin);
-	free(names);
-}
-
 /* The secret of a new nex_backup.json; it must be that of the backups, if there are any. */
 static bool
 prepare_secret(Repository *repository, const Origin *origin)
@@ -443,7 +385,7 @@ create_frame(Repository *repository, const char *location)
 
 	if (has_backups(repository))
 	{
-		origin_of_backups(repository, &origin);
+		lost_frame_origin(repository, &origin);
 		repository->id = origin.id;
 	}
 	else
@@ -604,6 +546,8 @@ repository_rewrite(Repository *repository)
 	Encryption *encryption = repository->encryption;
 	bool lasting;
 
+	if (!lost_frame_refuse(repository))
+		return false;
 	/*
 	 * The file first: with a number lower than the one remembered it would always be refused.
 	 * So nothing is remembered of a file that may be gone again.
@@ -619,9 +563,13 @@ bool
 repository_check_frame(Repository *repository)
 {
 	int unreadable;
-	char *problem = repository_recover_problem(repository, &unreadable);
-	bool good = problem == NULL;
+	char *problem;
+	bool good;
 
+	if (!lost_frame_refuse(repository))
+		return false;
+	problem = repository_recover_problem(repository, &unreadable);
+	good = problem == NULL;
 	/* nex_backup.json was checked when the repository was opened. */
 	if (unreadable != 0)
 		repository_unreadable(repository, RECOVER_FILE, unreadable);
@@ -635,8 +583,12 @@ void
 repository_warn_frame(Repository *repository)
 {
 	int unreadable;
-	char *problem = repository_recover_problem(repository, &unreadable);
+	char *problem;
 
+	/* That has been said. */
+	if (repository->frameless)
+		return;
+	problem = repository_recover_problem(repository, &unreadable);
 	if (problem != NULL)
 		log_warning_hint(unreadable != 0 ? read_error_hint(unreadable) : RECOVER_HINT,
 						 "file \"%s/" RECOVER_FILE "\" %s; no backup depends on it",
@@ -722,7 +674,8 @@ repository_lock_backup(Repository *repository, const Owner *owner, int *handle)
 	bool good;
 
 	*handle = -1;
-	good = path != NULL
+	good = !lost_frame_refuse(repository) ? false
+		   : path != NULL
 			   ? lock_one(repository, path, what, handle)
 			   : report_error(EXIT_FAILED, NULL, NULL, "database name \"%s\" is not valid", shown);
 	free(path);
