@@ -16,6 +16,7 @@
 
 #include "catalog/pg_authid.h"
 #include "digest.h"
+#include "funcapi.h"
 #include "gate.h"
 #include "mb/pg_wchar.h"
 #include "names.h"
@@ -34,6 +35,7 @@
 
 PG_FUNCTION_INFO_V1(nex_backup_check_file);
 PG_FUNCTION_INFO_V1(nex_backup_list_directory);
+PG_FUNCTION_INFO_V1(nex_backup_file_mark);
 PG_FUNCTION_INFO_V1(nex_backup_unclear_directories);
 PG_FUNCTION_INFO_V1(nex_backup_database_directory);
 PG_FUNCTION_INFO_V1(nex_backup_directory_database);
@@ -335,6 +337,40 @@ nex_backup_list_directory(PG_FUNCTION_ARGS)
 	}
 	FreeDir(directory);
 	return (Datum) 0;
+}
+
+/*
+ * nex_backup.file_mark(repository, file): which file that is, or what is wrong
+ * with it.  The mark is the same wherever the same directory is mounted, and
+ * another one for a copy, which cannot have the change time of the original.
+ * The file is not opened.  tool/service/catalogue.c makes the same mark.
+ */
+Datum
+nex_backup_file_mark(PG_FUNCTION_ARGS)
+{
+	char *repository = text_to_cstring(PG_GETARG_TEXT_PP(0));
+	char *name = text_to_cstring(PG_GETARG_TEXT_PP(1));
+	TupleDesc descriptor;
+	Datum values[2] = {(Datum) 0, (Datum) 0};
+	bool nulls[2] = {true, true};
+	struct stat status;
+
+	check_may_read_server_files(GetUserId());
+	if (get_call_result_type(fcinfo, NULL, &descriptor) != TYPEFUNC_COMPOSITE)
+		elog(ERROR, "return type must be a row type");
+	if (lstat(repository_file_path(repository, name), &status) != 0)
+	{
+		values[1] = CStringGetTextDatum(describe_errno(errno));
+		nulls[1] = false;
+	}
+	else
+	{
+		values[0] = CStringGetTextDatum(
+			psprintf("%llu %lld.%09ld", (unsigned long long) status.st_ino,
+					 (long long) status.st_ctim.tv_sec, (long) status.st_ctim.tv_nsec));
+		nulls[0] = false;
+	}
+	PG_RETURN_DATUM(HeapTupleGetDatum(heap_form_tuple(BlessTupleDesc(descriptor), values, nulls)));
 }
 
 /* The name of a server in a repository, as the program takes it. */

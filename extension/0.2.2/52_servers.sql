@@ -286,6 +286,7 @@ DECLARE
 	last_notice timestamptz := clock_timestamp();
 	outcome text;
 	wrong int8 := 0;
+	of_copy bool;
 	-- So many are told; of the others, how many.
 	most CONSTANT int4 := 1000;
 BEGIN
@@ -372,17 +373,24 @@ BEGIN
 		RAISE NOTICE 'the result is not recorded, because this transaction is read-only';
 		RETURN;
 	END IF;
-	PERFORM nex_backup.record_repository(place.repository_id, place.location, nex_backup.host_name());
-	PERFORM nex_backup.note_encryption(place.repository_id, nex_backup.frame_encryption(place.location));
-	UPDATE nex_backup.backups b
-	SET verified = clock_timestamp(), verified_ok = me.outcome = 'ok', verified_inside = false
-	WHERE b.repository = place.repository_id AND b.database = place.database AND b.id = place.id;
+	-- What is said of a copy is not said of the repository.
+	of_copy := nex_backup.is_copy(place.repository_id, place.location, nex_backup.host_name(),
+		(SELECT f.mark FROM nex_backup.file_mark(place.location, 'nex_backup.json') f), true);
+	IF NOT of_copy THEN
+		PERFORM nex_backup.record_repository(place.repository_id, place.location, nex_backup.host_name());
+		PERFORM nex_backup.note_encryption(place.repository_id, nex_backup.frame_encryption(place.location));
+		UPDATE nex_backup.backups b
+		SET verified = clock_timestamp(), verified_ok = me.outcome = 'ok', verified_inside = false
+		WHERE b.repository = place.repository_id AND b.database = place.database AND b.id = place.id;
+	END IF;
 	INSERT INTO nex_backup.runs (kind, repository, database, backup, state, started, finished, exit_code, error, host,
 		details)
 	VALUES ('verify', place.repository_id, place.database, place.id,
 		CASE result WHEN 'ok' THEN 'succeeded' ELSE 'failed' END, started, clock_timestamp(),
 		CASE result WHEN 'ok' THEN 0 ELSE 3 END, bad[1], nex_backup.host_name(),
-		jsonb_build_object('result', result, 'bad', bad, 'bad_count', wrong, 'objects', objects, 'bytes', bytes));
+		jsonb_build_object('result', result, 'bad', bad, 'bad_count', wrong, 'objects', objects, 'bytes', bytes)
+			|| CASE WHEN of_copy THEN jsonb_build_object('copy', jsonb_build_object('location', place.location,
+				'host', nex_backup.host_name())) ELSE '{}' END);
 END
 $$;
 
@@ -412,6 +420,9 @@ BEGIN
 	damaged := 0;
 	PERFORM nex_backup.record_repository(repository_id, location, nex_backup.host_name());
 	PERFORM nex_backup.note_encryption(repository_id, nex_backup.frame_encryption(location));
+	UPDATE nex_backup.repositories r SET mark = f.mark
+	FROM nex_backup.file_mark(me.location, 'nex_backup.json') f
+	WHERE r.id = me.repository_id AND f.mark IS NOT NULL;
 	-- What cannot be looked into may hold the backups that the catalogue knows: their rows stay.
 	FOR entry IN SELECT u.directory, u.database, u.problem FROM nex_backup.unclear_directories(location) u ORDER BY u.directory
 	LOOP
@@ -465,6 +476,8 @@ BEGIN
 			ELSE NOT any_database AND b.database <> ALL (of_databases)
 				AND regexp_replace(b.database, '^main@', '') <> ALL (of_databases) END;
 	GET DIAGNOSTICS removed = ROW_COUNT;
+	UPDATE nex_backup.backups b SET gone = NULL
+	WHERE b.repository = me.repository_id AND b.gone IS NOT NULL AND b.database || '/' || b.id = ANY (seen);
 EXCEPTION WHEN lock_not_available THEN
 	PERFORM nex_backup.raise_locked(location);
 END

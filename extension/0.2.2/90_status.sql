@@ -19,33 +19,47 @@ BEGIN
 			FROM unnest(string_to_array(current_setting('nex_backup.missed_except', true), ',')) s (word),
 				LATERAL (SELECT trim(s.word, ' "') AS name) n
 		),
+		-- Where the server can look, it does; of others the program has said what is gone.
+		gone AS MATERIALIZED (
+			SELECT g.repository, g.database, g.id FROM nex_backup.gone_backups() g
+			UNION
+			SELECT b.repository, b.database, b.id FROM nex_backup.backups b WHERE b.gone IS NOT NULL
+		),
+		kept AS (
+			SELECT b.* FROM nex_backup.backups b
+			WHERE NOT EXISTS (SELECT FROM gone g WHERE g.repository = b.repository AND g.database = b.database AND g.id = b.id)
+		),
 		latest AS (
 			SELECT DISTINCT ON (b.database) b.*
-			FROM nex_backup.backups b
+			FROM kept b
 			WHERE b.verified_ok IS DISTINCT FROM false
 			ORDER BY b.database, b.snapshot_at DESC
 		),
 		checked AS (
 			SELECT DISTINCT ON (b.database) b.database, b.id, b.verified, b.verified_ok, b.verified_inside
-			FROM nex_backup.backups b
+			FROM kept b
 			WHERE b.verified IS NOT NULL
 			ORDER BY b.database, b.verified DESC
 		),
 		last_run AS (
 			-- Runs of jobs have their own rows, from scheduler_status().
 			SELECT r.*
-			FROM (SELECT DISTINCT ON (r.kind COLLATE "C", r.database COLLATE "C", (r.details ->> 'set') COLLATE "C") r.id
+			FROM (SELECT DISTINCT ON (r.kind COLLATE "C", r.database COLLATE "C", (r.details ->> 'set') COLLATE "C",
+						(r.details ->> 'copy') COLLATE "C") r.id
 					FROM nex_backup.runs r
 					WHERE r.finished IS NOT NULL AND r.state <> 'skipped' AND r.kind <> 'notify'
-					ORDER BY r.kind COLLATE "C", r.database COLLATE "C", (r.details ->> 'set') COLLATE "C", r.finished DESC, r.id DESC) l
+					ORDER BY r.kind COLLATE "C", r.database COLLATE "C", (r.details ->> 'set') COLLATE "C",
+						(r.details ->> 'copy') COLLATE "C", r.finished DESC, r.id DESC) l
 				JOIN nex_backup.runs r USING (id)
 		),
 		failures AS (
 			-- What is called a database or a set may be anything that somebody has reported.
-			SELECT r.kind, r.database, left(r.details ->> 'set', 100) AS set, r.state, coalesce(r.finished, r.started) AS at,
+			SELECT r.kind, r.database, left(r.details ->> 'set', 100) AS set,
+				left('copy in ' || (r.details #>> '{copy,location}') || coalesce(' on ' || (r.details #>> '{copy,host}'), ''), 300) AS copy,
+				r.state, coalesce(r.finished, r.started) AS at,
 				r.reason, CASE WHEN char_length(r.error) > 500 THEN left(r.error, 500) || ' ...' ELSE r.error END AS error,
 				CASE WHEN NOT r.is_here THEN row_number() OVER (PARTITION BY r.is_here ORDER BY r.is_known DESC, r.finished DESC) END AS place
-			FROM (SELECT l.*, CASE WHEN l.database IS NULL THEN l.details ->> 'set' IS NULL
+			FROM (SELECT l.*, CASE WHEN l.details ? 'copy' THEN false WHEN l.database IS NULL THEN l.details ->> 'set' IS NULL
 						ELSE l.database = '' OR EXISTS (SELECT FROM pg_database d WHERE d.datname = regexp_replace(l.database, '^main@', '')) END AS is_here,
 					EXISTS (SELECT FROM nex_backup.backups b WHERE b.database = l.database AND b.repository = l.repository) AS is_known
 				FROM last_run l
@@ -94,10 +108,17 @@ BEGIN
 			WHERE EXISTS (SELECT FROM nex_backup.backups b WHERE b.kind = 'database')
 				AND NOT EXISTS (SELECT FROM nex_backup.backups b WHERE b.kind = 'globals')
 			UNION ALL
-			-- A database all of whose backups are damaged
+			-- A database all of whose backups are damaged, or gone
 			SELECT DISTINCT 3, b.database, nex_backup.owner_text('backup', b.database), 'critical', 'no good backup is left'
 			FROM nex_backup.backups b
 			WHERE NOT EXISTS (SELECT FROM latest l WHERE l.database = b.database)
+			UNION ALL
+			SELECT 3, g.database || ' gone', nex_backup.owner_text('backups gone', g.database),
+				CASE WHEN EXISTS (SELECT FROM latest l WHERE l.database = g.database) THEN 'warning' ELSE 'critical' END,
+				format('%s not in "%s" any more, the latest %s; if they were removed on purpose, nex_backup_sync() forgets them',
+					CASE g.count WHEN 1 THEN '1 backup is' ELSE format('%s backups are', g.count) END, r.location, g.latest)
+			FROM (SELECT g.repository, g.database, count(*) AS count, max(g.id) AS latest FROM gone g GROUP BY 1, 2) g
+				JOIN nex_backup.repositories r ON r.id = g.repository
 			UNION ALL
 			-- Only a catalogue of more than its own database can be expected to know of the others.
 			SELECT 3, 'uncovered', 'databases without backup', 'warning',
@@ -124,7 +145,7 @@ BEGIN
 			SELECT 5, r.kind || coalesce(r.database, ''),
 				CASE WHEN r.database IS NULL AND r.set IS NOT NULL THEN format('last %s of files of set %s', r.kind, r.set)
 					ELSE nex_backup.owner_text('last ' || r.kind, coalesce(r.database, 'all')) END, 'warning',
-				format('%s %s: %s', r.state, nex_backup.age_text(r.at), coalesce(r.error, r.reason, 'no reason given'))
+				concat_ws(', ', r.copy, format('%s %s: %s', r.state, nex_backup.age_text(r.at), coalesce(r.error, r.reason, 'no reason given')))
 			FROM failures r
 			WHERE r.place IS NULL OR r.place <= 100
 			UNION ALL

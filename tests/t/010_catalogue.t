@@ -113,4 +113,64 @@ is(query('postgres', "$backups WHERE NOT coalesce(removed, false)")
   if query('postgres', "SELECT count(*) FROM information_schema.columns WHERE table_schema = 'nex_backup' "
 	  . "AND table_name = 'backups' AND column_name = 'removed'");
 
+# A copy of the repository: what is found out about it is not told of the repository.
+my $status = 'SELECT concat_ws(\'|\', name, status, detail) FROM nex_backup_status()';
+my $copy = "$parent/copy";
+my @catalogue = ('--catalogue', 'dbname=postgres');
+tool_ok([ 'verify', '--repo', $repo, 'invoices', @catalogue ], 'the repository is good');
+system('cp', '-a', $repo, $copy) == 0 or die 'cp';
+$latest = latest_id($repo, 'invoices');
+my $verified = "SELECT verified_ok FROM nex_backup.backups WHERE id = '$latest' AND database = 'invoices'";
+my $flipped = damage_file($manifest = "$repo/backups/invoices/$latest.json", 'flip');
+is((tool('verify', '--repo', $repo, "invoices/$latest", @catalogue))[0], 3, 'and then it is not');
+tool_ok([ 'verify', '--repo', $copy, "invoices/$latest", @catalogue ], 'but the copy is');
+is(query('postgres', $verified), 'f', 'which does not make the original good');
+(my $copied = $copy) =~ s/'/''/g;
+like(query('postgres', "SELECT result FROM nex_backup_verify('invoices/$latest', '$copied')"), qr/^ok$/, 'verified in SQL as well');
+is(query('postgres', $verified), 'f', 'nor does that');
+is(query('postgres', 'SELECT location FROM nex_backup.repositories'), $repo, 'and the repository is where it was');
+tool_ok([ 'expire', '--repo', $copy, @catalogue ], 'expire in the copy');
+tool_ok([ 'restore', '--repo', $copy, "invoices/$latest", '--to', 'from_copy', @catalogue ], 'a restore from it');
+is(query('postgres', 'SELECT location FROM nex_backup.repositories'), $repo, 'and still is');
+$flipped->();
+tool_ok([ 'verify', '--repo', $repo, "invoices/$latest", @catalogue ], 'the repository is good again');
+my $flipped_copy = damage_file("$copy/backups/invoices/$latest.json", 'flip');
+is((tool('verify', '--repo', $copy, "invoices/$latest", @catalogue))[0], 3, 'now the copy is damaged');
+is(query('postgres', $verified), 't', 'the original is not');
+like(query('postgres', $status), qr/^last verify of invoices\|warning\|copy in \Q$copy\E on .*failed/m, 'the status names the copy');
+
+# The same directory by another name is no copy.
+symlink($repo, "$parent/by_link") or die $!;
+tool_ok([ 'verify', '--repo', "$parent/by_link", "invoices/$latest", @catalogue ], 'verify by another path');
+is(query('postgres', "SELECT count(*) FROM nex_backup.runs WHERE details -> 'copy' ->> 'location' ~ 'by_link'"), 0, 'no copy');
+
+# Backups whose files are gone are not called good: the server looks, and the program tells what it has seen.
+query('postgres', 'CREATE DATABASE lost');
+tool_ok([ 'backup', '--repo', $repo, '-d', 'lost', @catalogue ], 'a backup of another database');
+like(query('postgres', $status), qr/^backup of lost\|ok/m, 'it is good');
+unlike(query('postgres', $status), qr/gone/, 'and nothing is gone');
+rename("$repo/backups/lost", "$parent/lost") or die $!;
+my $looked = query('postgres', $status);
+like($looked, qr/^backup of lost\|critical\|no good backup is left/m, 'not any more');
+like($looked, qr/^backups gone of lost\|critical\|1 backup is not in "\Q$repo\E" any more, .*nex_backup_sync/m, 'and it is named');
+unlike($looked, qr/^verify of lost\|ok/m, 'its verification is not called good either');
+like((tool('doctor', '--repo', $repo, '-d', 'postgres'))[1], qr/^critical +backups +lost: 1 backup is not in/m, 'doctor says so');
+my $rpo = "SELECT count(*) FROM nex_backup.backups WHERE database = 'lost' AND gone IS NULL";
+query('postgres', "UPDATE nex_backup.backups SET finished = finished - interval '1 hour'");
+tool_ok([ 'expire', '--repo', $repo, @catalogue ], 'expire, which tells the catalogue what is there');
+is(query('postgres', $rpo), 0, 'it is known to be gone');
+rename($repo, "$parent/away") or die $!;
+$looked = query('postgres', $status);
+like($looked, qr/^repository\|warning\|.*NOT THERE/m, 'a repository that is not there');
+like($looked, qr/^backup of invoices\|ok/m, 'does not mean that its backups are gone');
+rename("$parent/away", $repo) or die $!;
+rename("$parent/lost", "$repo/backups/lost") or die $!;
+tool_ok([ 'expire', '--repo', $repo, @catalogue ], 'the files are back');
+is(query('postgres', $rpo), 1, 'and so is the backup');
+like(query('postgres', $status), qr/^backup of lost\|ok/m, 'says the status');
+unlink(glob("'$repo/backups/lost/*'"));
+query('postgres', "SELECT nex_backup_sync('$literal')");
+unlike(query('postgres', $status), qr/of lost/, 'nex_backup_sync() forgets it');
+is(query('postgres', 'SELECT count(*) FROM nex_backup.backups WHERE gone IS NOT NULL'), 0, 'nothing else is gone');
+
 done_testing();

@@ -25,7 +25,7 @@
 
 /* Tell the catalogue how it went. */
 static void
-record(const Settings *settings, const Repository *repository, const BackupAttempt *attempt,
+record(const Settings *settings, Repository *repository, const BackupAttempt *attempt,
 	   const char *started)
 {
 	const Manifest *manifest = attempt->manifest;
@@ -39,6 +39,7 @@ record(const Settings *settings, const Repository *repository, const BackupAttem
 		/* An interrupt that came too late to prevent it does not undo it. */
 		json_object_set_new(payload, "state", json_string("succeeded"));
 		catalogue_add_manifest(payload, manifest);
+		catalogue_add_present(payload, repository);
 	}
 	catalogue_record(settings, EVENT_BACKUP, &owner, payload);
 }

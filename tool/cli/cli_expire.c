@@ -448,6 +448,8 @@ record(const Expiry *expiry, const char *started)
 							json_count(first == 0 ? expiry->leftovers.number[LEFTOVER_OBJECT] : 0));
 		json_object_set_new(payload, "bytes_removed",
 							json_count(first == 0 ? expiry->leftovers.bytes[LEFTOVER_OBJECT] : 0));
+		if (first == 0)
+			catalogue_add_present(payload, expiry->repository);
 		catalogue_record(expiry->settings, EVENT_EXPIRE, &owner->owner, payload);
 		first = i;
 	}

@@ -305,6 +305,9 @@ record(const Run *run, const Result *result, const char *started)
 	json_object_set_new(payload, "exit_code", json_integer(good ? EXIT_DONE : EXIT_INTEGRITY));
 	if (good)
 		json_object_set_new(payload, "error", json_null());
+	/* Who verifies all of them has listed them all. */
+	if (run->nbackups == 1 && run->settings->narguments == 0)
+		catalogue_add_present(payload, run->repository);
 	catalogue_record(run->settings, EVENT_VERIFY, &result->name->owner, payload);
 }
 

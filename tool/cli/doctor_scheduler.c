@@ -24,6 +24,7 @@
 #define SQLSTATE_INSUFFICIENT_PRIVILEGE "42501"
 
 #define NOTIFICATIONS "notifications"
+#define BACKUPS_GONE "backups gone of "
 
 /* That the status could not be asked for; a role that may not is none the worse for it. */
 static void
@@ -63,6 +64,9 @@ say_row(Doctor *doctor, const char *name, const char *status, const char *detail
 	else if (strcmp(name, "scheduler") == 0 || strcmp(name, "catalogue") == 0 ||
 			 strcmp(name, "extension") == 0)
 		doctor_say(doctor, result, name[0] == 's' ? "scheduler" : "extension", NULL, "%s",
+				   safe_detail);
+	else if (strncmp(name, BACKUPS_GONE, strlen(BACKUPS_GONE)) == 0)
+		doctor_say(doctor, result, "backups", NULL, "%s: %s", safe_name + strlen(BACKUPS_GONE),
 				   safe_detail);
 	else
 		doctor_say(doctor, result, "scheduler", NULL, "%s: %s", safe_name, safe_detail);
@@ -255,9 +259,10 @@ check_status(Doctor *doctor, Connection *connection, const char *schema)
 	sql_init(&sql);
 	sql_append(&sql, "SELECT s.name, s.status, s.detail FROM ");
 	sql_qualified(&sql, schema, "nex_backup_status");
-	sql_append(&sql, "() s WHERE s.name OPERATOR(pg_catalog.=) 'scheduler'"
-					 " OR s.status OPERATOR(pg_catalog.<>) 'ok' AND s.name OPERATOR(pg_catalog.~)"
-					 " '^(notifications|catalogue|extension|job .*|run [0-9]+)$'");
+	sql_append(&sql,
+			   "() s WHERE s.name OPERATOR(pg_catalog.=) 'scheduler'"
+			   " OR s.status OPERATOR(pg_catalog.<>) 'ok' AND s.name OPERATOR(pg_catalog.~)"
+			   " '^(notifications|catalogue|extension|job .*|run [0-9]+|backups gone of .*)$'");
 	result = connection_ask(connection, &sql, 0, NULL);
 	if (PQresultStatus(result) != PGRES_TUPLES_OK)
 		say_failure(doctor, connection, result);

@@ -13,6 +13,7 @@
 #include <libpq-fe.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -33,6 +34,9 @@
 /* Seconds for an answer; that to the record itself may wait for a lock. */
 #define PATIENCE 20
 #define PATIENCE_TO_RECORD 65
+
+/* Of more backups no list is sent. */
+#define PRESENT_MOST 100000
 
 /* What became of one place where the catalogue might be. */
 typedef enum Outcome
@@ -94,6 +98,26 @@ catalogue_database(const Owner *owner)
 	return value;
 }
 
+/* Which file nex_backup.json is, as nex_backup.file_mark() says; null if it cannot be told. */
+static json_t *
+repository_mark(const Repository *repository)
+{
+	char *path = xasprintf("%s/nex_backup.json", repository->storage->location);
+	struct stat status;
+	json_t *value = json_null();
+
+	if (lstat(path, &status) == 0)
+	{
+		char *mark = xasprintf("%llu %lld.%09ld", (unsigned long long) status.st_ino,
+							   (long long) status.st_ctim.tv_sec, status.st_ctim.tv_nsec);
+
+		value = json_string(mark);
+		free(mark);
+	}
+	free(path);
+	return value;
+}
+
 json_t *
 catalogue_payload(const Repository *repository, const Owner *owner, const char *backup,
 				  const char *started)
@@ -113,6 +137,7 @@ catalogue_payload(const Repository *repository, const Owner *owner, const char *
 	json_object_set_new(where, "id", json_text(repository->id));
 	json_object_set_new(where, "location", json_text(repository->storage->location));
 	json_object_set_new(where, "host", json_text(host));
+	json_object_set_new(where, "mark", repository_mark(repository));
 	add_encryption(where, repository->encryption);
 
 	json_object_set_new(payload, "repository", where);
@@ -133,6 +158,37 @@ catalogue_payload(const Repository *repository, const Owner *owner, const char *
 	json_object_set_new(payload, "error", json_text(log_first_error()));
 	json_object_set_new(payload, "tool", json_string(NEX_BACKUP_VERSION));
 	return payload;
+}
+
+void
+catalogue_add_present(json_t *payload, Repository *repository)
+{
+	BackupName *names = NULL;
+	json_t *present = json_array();
+	json_t *ids = NULL;
+	int count = 0;
+	int i;
+
+	if (!repository_list(repository, NULL, &names, &count))
+		count = -1;
+	for (i = 0; i < count && count <= PRESENT_MOST; i++)
+	{
+		if (names[i].of_files)
+			continue;
+		if (ids == NULL || !backup_same_owner(&names[i], &names[i - 1]))
+		{
+			ids = json_array();
+			json_array_append_new(present,
+								  json_pack("{s:o, s:o}", "database",
+											catalogue_database(&names[i].owner), "backups", ids));
+		}
+		json_array_append_new(ids, json_string(names[i].id));
+	}
+	/* What hides behind a place that cannot be looked into is not gone. */
+	if (count >= 0 && count <= PRESENT_MOST && repository->unclear.unknown == 0)
+		json_object_set(payload, "present", present);
+	json_decref(present);
+	free(names);
 }
 
 static json_t *
@@ -275,9 +331,21 @@ say_version(Connection *connection, const char *version)
 	free(database);
 }
 
+/* Since 0.2.2 a catalogue takes the list of all backups; earlier ones would keep it. */
+static bool
+takes_list(const char *version)
+{
+	int major = 0;
+	int minor = 0;
+	int patch = 0;
+
+	return sscanf(version, "%d.%d.%d", &major, &minor, &patch) == 3 &&
+		   (major > 0 || minor > 2 || (minor == 2 && patch >= 2));
+}
+
 /* Is the extension there, and may one write?  -1 with *message on an error. */
 static int
-catalogue_present(Connection *connection, char **message)
+catalogue_present(Connection *connection, bool *takes, char **message)
 {
 	PGresult *result;
 	int present = -1;
@@ -289,7 +357,10 @@ catalogue_present(Connection *connection, char **message)
 	{
 		present = PQntuples(result) > 0;
 		if (present)
+		{
 			say_version(connection, PQgetvalue(result, 0, 0));
+			*takes = takes_list(PQgetvalue(result, 0, 0));
+		}
 	}
 	else
 		*message = server_message(connection, result);
@@ -332,10 +403,11 @@ record(Connection *connection, CatalogueEvent event, const char *payload, char *
 
 /* Record in the database that the target names. */
 static Outcome
-record_at(ConnectionTarget *target, CatalogueEvent event, const char *payload, char **message)
+record_at(ConnectionTarget *target, CatalogueEvent event, json_t *payload, char **message)
 {
 	Connection *connection;
 	Outcome outcome;
+	bool takes = false;
 	int present;
 
 	limit_timeout(target);
@@ -344,17 +416,24 @@ record_at(ConnectionTarget *target, CatalogueEvent event, const char *payload, c
 	connection = connection_try(target, message);
 	if (connection == NULL)
 		return OUTCOME_UNREACHABLE;
-	present = catalogue_present(connection, message);
+	present = catalogue_present(connection, &takes, message);
 	if (present <= 0)
 		outcome = present == 0 ? OUTCOME_ABSENT : OUTCOME_REFUSED;
 	else
 	{
+		char *text;
+
+		if (!takes)
+			json_object_del(payload, "present");
+		/* ASCII, because the session speaks the database's encoding. */
+		text = json_dumps(payload, JSON_COMPACT | JSON_ENSURE_ASCII);
 		/* A lock on the catalogue must not hold up the end of a backup for ever. */
 		PQclear(connection_exec(connection, interrupted() ? SQL("SET statement_timeout = '5s'")
 														  : SQL("SET statement_timeout = '60s'")));
 		/* And if the server does not care, our own patience ends. */
 		connection->patience = PATIENCE_TO_RECORD;
-		outcome = record(connection, event, payload, message);
+		outcome = text != NULL ? record(connection, event, text, message) : OUTCOME_REFUSED;
+		free(text);
 	}
 	connection_close(connection);
 	return outcome;
@@ -402,7 +481,7 @@ explicit_target(const Settings *settings, const char *where)
  */
 static void
 record_anywhere(const Settings *settings, CatalogueEvent event, const char *database,
-				const char *payload)
+				json_t *payload)
 {
 	const char *candidates[2] = {database, "postgres"};
 	bool needs_server = event == EVENT_BACKUP || event == EVENT_RESTORE;
@@ -457,10 +536,13 @@ catalogue_record(const Settings *settings, CatalogueEvent event, const Owner *ow
 {
 	const char *database = owner->database;
 	Settings quiet = *settings;
-	char *text;
+	json_t *present = json_incref(json_object_get(payload, "present"));
 
-	/* Whoever wants to be told of the run gets the same facts. */
+	/* Whoever wants to be told of the run gets the same facts, but for the long list. */
+	json_object_del(payload, "present");
 	notify_note(event_name(event), owner, payload);
+	if (present != NULL)
+		json_object_set_new(payload, "present", present);
 
 	/* The globals belong to no database, nor do sets of files; others are not of this server. */
 	if (owner->of_files || owner_is_globals(owner) ||
@@ -474,11 +556,7 @@ catalogue_record(const Settings *settings, CatalogueEvent event, const Owner *ow
 	if (settings->catalogue == NULL || strcmp(settings->catalogue, "none") != 0)
 	{
 		stop_clear();
-		/* ASCII, because the session speaks the database's encoding. */
-		text = json_dumps(payload, JSON_COMPACT | JSON_ENSURE_ASCII);
-		if (text != NULL)
-			record_anywhere(&quiet, event, database, text);
-		free(text);
+		record_anywhere(&quiet, event, database, payload);
 	}
 	json_decref(payload);
 }

@@ -41,6 +41,10 @@ extern json_t *catalogue_payload(const Repository *repository, const Owner *owne
 /* What a catalogue calls it: "db", "" the globals, "LABEL@db" of another server; null for files. */
 extern json_t *catalogue_database(const Owner *owner);
 
+/* That these are all backups that the repository holds, so that the others are gone, where it can
+ * be told. */
+extern void catalogue_add_present(json_t *payload, Repository *repository);
+
 /* What a finished backup adds: sizes, rows, server, per-table summary. */
 extern void catalogue_add_manifest(json_t *payload, const Manifest *manifest);
 

@@ -1,0 +1,267 @@
+
+--
+-- What is recorded of a repository, of its copies, and of backups that are there no more.
+--
+
+ALTER TABLE nex_backup.repositories ADD COLUMN mark pg_catalog.text;
+COMMENT ON COLUMN nex_backup.repositories.mark IS
+	'which file its nex_backup.json is: the same wherever the directory is mounted, another one for a copy';
+ALTER TABLE nex_backup.backups ADD COLUMN gone timestamptz;
+COMMENT ON COLUMN nex_backup.backups.gone IS
+	'since when its manifest is known not to be in the repository, though nothing has expired it';
+
+CREATE FUNCTION nex_backup.file_mark(repository text, file text, OUT mark text, OUT problem text)
+RETURNS record
+AS 'MODULE_PATHNAME', 'nex_backup_file_mark'
+LANGUAGE C STRICT VOLATILE;
+
+-- Is that a copy of the repository that the catalogue knows by this id?
+CREATE FUNCTION nex_backup.is_copy(repository text, location text, host text, mark text, vouched bool)
+RETURNS bool
+LANGUAGE sql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+	SELECT EXISTS (SELECT FROM nex_backup.repositories r
+		WHERE r.id = $1 AND (r.vouched OR NOT $5)
+			AND NOT (rtrim(r.location, '/') = rtrim($2, '/') AND (r.host = $3) IS NOT FALSE)
+			AND (r.mark = $4) IS NOT TRUE)
+$$;
+
+-- Enter a repository, or note that it was seen again.  Who does not vouch for a place does not touch the row of a
+-- repository that somebody has vouched for, not even to lock it, and can enter so many only.
+CREATE OR REPLACE FUNCTION nex_backup.note_repository(id text, location text, host text, vouched bool, caller name)
+RETURNS void
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $$
+#variable_conflict use_column
+DECLARE
+	known nex_backup.repositories;
+BEGIN
+	IF $1 = '' OR $1 ~ '[[:space:]]' THEN
+		RAISE EXCEPTION 'invalid id of a repository: "%"', left($1, 100) USING ERRCODE = 'invalid_parameter_value';
+	END IF;
+	PERFORM nex_backup.check_text('id of a repository', $1, 64);
+	-- MAXPGPATH
+	PERFORM nex_backup.check_text('location of a repository', $2, 1023);
+	PERFORM nex_backup.check_text('name of a host', $3, 255);
+	SELECT r.* INTO known FROM nex_backup.repositories r WHERE r.id = $1;
+	IF NOT $4 AND known.vouched THEN
+		RETURN;
+	END IF;
+	IF NOT $4 AND known.id IS NULL
+		AND (SELECT count(*) FROM nex_backup.repositories r WHERE r.recorded_by = $5 AND NOT r.vouched) >= 100 THEN
+		RAISE EXCEPTION 'role "%" has recorded 100 repositories already', $5
+			USING ERRCODE = 'configuration_limit_exceeded',
+				DETAIL = 'So many are taken from a role that may not read server files.',
+				HINT = 'Call nex_backup_sync() for those that are in use, and delete the others from nex_backup.repositories.';
+	END IF;
+	INSERT INTO nex_backup.repositories AS r (id, location, host, vouched, recorded_by)
+	VALUES ($1, $2, $3, $4, $5)
+	ON CONFLICT (id) DO UPDATE
+	SET location = CASE WHEN $4 OR NOT r.vouched THEN EXCLUDED.location ELSE r.location END,
+		host = CASE WHEN $4 OR NOT r.vouched THEN coalesce(EXCLUDED.host, r.host) ELSE r.host END,
+		-- That of another place tells nothing here.
+		mark = CASE WHEN ($4 OR NOT r.vouched) AND (EXCLUDED.location <> r.location OR EXCLUDED.host <> r.host) THEN NULL ELSE r.mark END,
+		vouched = $4 OR r.vouched,
+		last_seen = now();
+END
+$$;
+
+-- Somebody has listed all backups of a repository.  One that was made meanwhile may not be in the list yet; if it is marked
+-- nevertheless, the next list makes it good.
+CREATE FUNCTION nex_backup.note_present(repository text, present jsonb)
+RETURNS void
+LANGUAGE sql VOLATILE
+SET search_path = pg_catalog, pg_temp
+AS $$
+	WITH listed AS (
+		-- A database of main that is called like one of another server has two names here.
+		SELECT DISTINCT n.name AS database, i.id
+		FROM jsonb_array_elements($2) o, jsonb_array_elements_text(o -> 'backups') i (id),
+			nex_backup.manifest_text(o -> 'database') d (name),
+			LATERAL unnest(ARRAY[d.name, CASE WHEN d.name ~ '^[A-Za-z0-9_-]{1,32}@' THEN 'main@' || d.name END]) n (name)
+	)
+	UPDATE nex_backup.backups b
+	SET gone = CASE WHEN s.missing THEN clock_timestamp() END
+	FROM (SELECT k.database, k.id, l.id IS NULL AS missing
+		FROM nex_backup.backups k LEFT JOIN listed l ON l.database = k.database AND l.id = k.id
+		WHERE k.repository = $1 AND (l.id IS NULL) <> (k.gone IS NOT NULL)
+			AND (l.id IS NOT NULL OR coalesce(k.finished, k.started) < clock_timestamp() - interval '10 minutes')) s
+	WHERE b.repository = $1 AND b.database = s.database AND b.id = s.id
+$$;
+
+-- Backups of which the catalogue knows and whose manifests are gone: from the latest of each database on, until one is there.
+-- Looked at are repositories that this server can read, for two seconds at most; what cannot be told is not gone.
+CREATE FUNCTION nex_backup.gone_backups(OUT repository text, OUT database text, OUT id text)
+RETURNS SETOF record
+LANGUAGE plpgsql STABLE SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+AS $$
+#variable_conflict use_column
+DECLARE
+	place record;
+	owner record;
+	backup record;
+	directory text;
+	problem text;
+	latest timestamptz := clock_timestamp() + interval '2 seconds';
+BEGIN
+	FOR place IN SELECT r.id, r.location FROM nex_backup.repositories r
+		WHERE (nex_backup.repository_state(r.id)).detail = 'readable by the server'
+	LOOP
+		FOR owner IN SELECT DISTINCT b.database FROM nex_backup.backups b WHERE b.repository = place.id LOOP
+			directory := nex_backup.owner_directory(place.location, owner.database);
+			FOR backup IN SELECT b.id FROM nex_backup.backups b
+				WHERE b.repository = place.id AND b.database = owner.database ORDER BY b.snapshot_at DESC
+			LOOP
+				IF clock_timestamp() > latest THEN
+					RETURN;
+				END IF;
+				SELECT f.problem INTO problem FROM nex_backup.file_mark(place.location, format('%s/%s.json', directory, backup.id)) f;
+				EXIT WHEN problem IS DISTINCT FROM 'is missing';
+				repository := place.id;
+				database := owner.database;
+				id := backup.id;
+				RETURN NEXT;
+			END LOOP;
+		END LOOP;
+	END LOOP;
+END
+$$;
+GRANT EXECUTE ON FUNCTION nex_backup.gone_backups() TO pg_monitor;
+
+-- The tool's report of something done; extension/README.md describes the payload.  Called by record(), as the owner, which
+-- has looked who reports: vouched says whether that role may have the server look at the place that it names.  No entry,
+-- and no SECURITY DEFINER: whoever calls it directly could say so itself.
+CREATE OR REPLACE FUNCTION nex_backup.take_report(event text, payload jsonb, caller oid, vouched bool)
+RETURNS void
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+SET lock_timeout = '20s'
+AS $$
+#variable_conflict use_column
+<<me>>
+DECLARE
+	repository text := payload #>> '{repository,id}';
+	location text := nex_backup.manifest_text(payload #> '{repository,location}');
+	host text := nex_backup.manifest_text(payload #> '{repository,host}');
+	database text := nex_backup.manifest_text(payload -> 'database');
+	backup text := payload ->> 'backup';
+	started timestamptz := (payload ->> 'started')::timestamptz;
+	finished timestamptz := (payload ->> 'finished')::timestamptz;
+	state text := payload ->> 'state';
+	exit_code int4 := (payload ->> 'exit_code')::int4;
+	error text := left(nex_backup.manifest_text(payload -> 'error'), 8192);
+	tool text := left(payload ->> 'tool', 64);
+	details jsonb := payload - 'repository' - 'manifest' - 'database' - 'backup' - 'started' - 'finished' - 'state'
+		- 'exit_code' - 'error' - 'tool' - 'present' - 'copy';
+	present jsonb := payload -> 'present';
+	mark text := left(payload #>> '{repository,mark}', 64);
+	run int8;
+	mine bool;
+	of_copy bool;
+BEGIN
+	PERFORM nex_backup.role_of_call();
+	IF event IS NULL OR event <> ALL (ARRAY['backup', 'verify', 'restore', 'expire']) THEN
+		RAISE EXCEPTION 'unknown event "%"', left(event, 100)
+			USING ERRCODE = 'invalid_parameter_value',
+				HINT = 'Known are backup, verify, restore and expire.';
+	END IF;
+	IF repository IS NULL OR location IS NULL OR state IS NULL OR started IS NULL THEN
+		RAISE EXCEPTION 'the payload lacks a repository, a state or a start time'
+			USING ERRCODE = 'invalid_parameter_value';
+	END IF;
+	IF state <> ALL (ARRAY['succeeded', 'failed', 'cancelled']) THEN
+		RAISE EXCEPTION 'unknown state "%"', left(state, 100)
+			USING ERRCODE = 'invalid_parameter_value';
+	END IF;
+	IF backup !~ '^[0-9]{8}T[0-9]{6}Z(-[0-9]{1,9})?$' THEN
+		RAISE EXCEPTION 'invalid backup id "%"', left(backup, 100)
+			USING ERRCODE = 'invalid_parameter_value';
+	END IF;
+	IF event = 'backup' AND state = 'succeeded' AND (database IS NULL OR backup IS NULL
+		OR payload #>> '{manifest,snapshot_at}' IS NULL) THEN
+		RAISE EXCEPTION 'the payload of a backup that succeeded lacks a database, an id or a manifest'
+			USING ERRCODE = 'invalid_parameter_value';
+	END IF;
+	PERFORM nex_backup.check_times(started, finished);
+	-- A name of 63 bytes that are not UTF-8 has four times as many here.
+	IF octet_length(database) > 252 THEN
+		RAISE EXCEPTION 'invalid name of a database' USING ERRCODE = 'invalid_parameter_value';
+	END IF;
+	IF exit_code NOT BETWEEN 0 AND 255 THEN
+		RAISE EXCEPTION 'invalid exit code %', exit_code USING ERRCODE = 'invalid_parameter_value';
+	END IF;
+	details := nex_backup.shortened(nex_backup.shortened(details, 'bad'), 'removed');
+	IF octet_length(details::text) > 1048576 THEN
+		RAISE EXCEPTION 'the payload is too large' USING ERRCODE = 'program_limit_exceeded';
+	END IF;
+
+	-- Only a new backup makes another place the repository.
+	of_copy := (event <> 'backup' OR state <> 'succeeded') AND nex_backup.is_copy(repository, location, host, mark, vouched);
+	mine := nex_backup.may_change_backups(repository, vouched, pg_get_userbyid(caller));
+	IF of_copy THEN
+		details := details || jsonb_build_object('copy', jsonb_build_object('location', location, 'host', host));
+	ELSE
+		PERFORM nex_backup.note_repository(repository, location, host, vouched, pg_get_userbyid(caller));
+		mine := nex_backup.may_change_backups(repository, vouched, pg_get_userbyid(caller));
+		UPDATE nex_backup.repositories r SET mark = me.mark
+		WHERE r.id = me.repository AND me.mark IS NOT NULL AND r.mark IS DISTINCT FROM me.mark AND (vouched OR NOT r.vouched);
+	END IF;
+	-- The key of a row that is not committed yet is a lock: nobody is to hold those of others' backups to come.
+	IF NOT mine AND left(backup, 16) > to_char((greatest(clock_timestamp(), nex_backup.now()) + interval '1 minute')
+		AT TIME ZONE 'UTC', 'YYYYMMDD"T"HH24MISS"Z"') THEN
+		RAISE EXCEPTION 'backup id "%" is of a time to come', backup USING ERRCODE = 'invalid_parameter_value';
+	END IF;
+	IF payload -> 'repository' ? 'cipher' AND NOT of_copy AND (vouched OR NOT EXISTS (SELECT FROM nex_backup.repositories r
+			WHERE r.id = me.repository AND r.vouched)) THEN
+		PERFORM nex_backup.note_encryption(repository, payload -> 'repository');
+	END IF;
+	IF NOT vouched THEN
+		PERFORM nex_backup.bound_reports(event, repository, database);
+	END IF;
+
+	run := nex_backup.run_of_session(event, repository, database);
+	IF run IS NOT NULL THEN
+		PERFORM nex_backup.add_report((run, event, repository, database, backup, state, started, finished, exit_code,
+			error, details), tool);
+	ELSIF mine OR NOT EXISTS (SELECT FROM nex_backup.runs r
+			WHERE r.kind = event AND COALESCE(r.repository, '') = me.repository
+				AND COALESCE(r.database, '') = COALESCE(me.database, '')
+				AND COALESCE(r.backup, '') = COALESCE(me.backup, '') AND r.started = me.started) THEN
+		INSERT INTO nex_backup.runs AS r (kind, repository, database, backup, state, started, finished,
+			exit_code, error, tool_version, host, details)
+		VALUES (event, repository, database, backup, state, started, finished, exit_code, error, tool,
+			host, details)
+		ON CONFLICT (kind, COALESCE(repository, ''), COALESCE(database, ''), COALESCE(backup, ''), started) DO UPDATE
+		SET state = EXCLUDED.state, finished = EXCLUDED.finished, exit_code = EXCLUDED.exit_code,
+			error = EXCLUDED.error, tool_version = EXCLUDED.tool_version, host = EXCLUDED.host,
+			details = EXCLUDED.details
+		-- A run of the scheduler is never rewritten from outside.
+		WHERE r.definition IS NULL;
+	END IF;
+
+	-- Of others' backups a report can add one, but change none.
+	IF event = 'backup' AND state = 'succeeded' AND (mine OR NOT EXISTS (SELECT FROM nex_backup.backups b
+			WHERE b.repository = me.repository AND b.database = me.database AND b.id = me.backup)) THEN
+		PERFORM nex_backup.record_backup(repository, database, backup, payload -> 'manifest',
+			payload ->> 'type', started, finished);
+	ELSIF event = 'verify' AND backup IS NOT NULL AND payload ? 'result' AND mine AND NOT of_copy THEN
+		UPDATE nex_backup.backups b
+		SET verified = coalesce(me.finished, now()), verified_ok = payload ->> 'result' = 'ok',
+			verified_inside = (payload ->> 'inside')::bool
+		WHERE b.repository = me.repository AND b.database = me.database AND b.id = me.backup;
+	ELSIF event = 'expire' AND mine AND NOT of_copy THEN
+		DELETE FROM nex_backup.backups b
+		USING jsonb_array_elements(coalesce(payload -> 'removed', '[]')) removed
+		WHERE b.repository = me.repository AND b.database = nex_backup.manifest_text(removed -> 'database')
+			AND b.id = removed ->> 'backup';
+	END IF;
+	IF mine AND NOT of_copy AND jsonb_typeof(present) = 'array' THEN
+		PERFORM nex_backup.note_present(repository, present);
+	END IF;
+EXCEPTION WHEN lock_not_available THEN
+	PERFORM nex_backup.raise_locked(location);
+END
+$$;
