@@ -494,4 +494,18 @@ for my $closed ('<&-', '<&- >&- 2>&-')
 	query('postgres', 'DROP DATABASE IF EXISTS looped');
 }
 
+# Whoever may not give an object to its owner lacks no role.
+query('postgres', 'CREATE ROLE own LOGIN CREATEDB');
+tool_fails([ 'restore', '--repo', $repo, 'looping', '--to', 'owned', '-U', 'own' ], 1,
+	qr/(?:must be member of role|must be able to SET ROLE).*HINT:  Connect as a superuser.*--no-owner/s, 'a role that is no member of the owner');
+tool_ok([ 'restore', '--repo', $repo, 'looping', '--to', 'owned', '-U', 'own', '--no-owner' ], 'what the hint says');
+
+# A name that is not UTF-8 can be said in a session of SQL_ASCII only.
+query('postgres', q(CREATE DATABASE ascii ENCODING 'SQL_ASCII' TEMPLATE template0 LC_COLLATE 'C' LC_CTYPE 'C'));
+query('ascii', qq(SET client_encoding = 'SQL_ASCII'; CREATE DATABASE "d\xe9" ENCODING 'SQL_ASCII' TEMPLATE template0 LC_COLLATE 'C' LC_CTYPE 'C'));
+tool_ok([ 'backup', '--repo', $repo, '-d', "d\xe9" ], 'backup of a name in another encoding');
+query('ascii', qq(SET client_encoding = 'SQL_ASCII'; DROP DATABASE "d\xe9"));
+tool_fails([ 'restore', '--repo', $repo, "d\xe9" ], 1, qr/invalid byte sequence.*HINT:  .*SQL_ASCII \(-d\).*--to/s, 'a restore under that name');
+tool_ok([ 'restore', '--repo', $repo, "d\xe9", '-d', 'ascii' ], 'what the hint says');
+
 done_testing();

@@ -101,6 +101,9 @@ static const char *const state_hints[][2] = {
 	 "The server is a standby, a load balancer led to one, or default_transaction_read_only is "
 	 "set there. Name the primary with -h, or with target_session_attrs=read-write in the "
 	 "connection string."},
+	{"22021",
+	 "If this is the name of a database or role in another encoding: connect to a database "
+	 "of encoding SQL_ASCII (-d), or choose another name (--to)."},
 	{"57P01", "An administrator, or the end of the server, has terminated a session of this "
 			  "program; the server's log says more."},
 };

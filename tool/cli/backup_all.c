@@ -152,7 +152,8 @@ backup_all(const Settings *settings, Repository *repository)
 	failed = cluster_report_count(&report, ITEM_FAILED);
 	log_forget_errors();
 	if (failed > 0)
-		report_error(EXIT_FAILED, NULL, "The reasons stand above; the other backups are complete.",
+		report_error(EXIT_FAILED, NULL,
+					 "The reasons were reported above; the other backups are complete.",
 					 "%d of %d backups failed", failed, report.count);
 	good = failed == 0 && cluster_report_count(&report, ITEM_INTERRUPTED) == 0;
 	if (good)

@@ -119,9 +119,10 @@ note_left_out(const RestorePlan *plan)
 	if (plan->settings->append && !plan->selection->everything)
 		return;
 	if (totals->large_objects > 0)
-		lines_add(left_out, xasprintf("%llu large objects (only a restore of the whole backup "
+		lines_add(left_out, xasprintf("%llu large object%s (only a restore of the whole backup "
 									  "brings them)",
-									  (unsigned long long) totals->large_objects));
+									  (unsigned long long) totals->large_objects,
+									  totals->large_objects == 1 ? "" : "s"));
 	if (!plan->in_place)
 		lines_add(left_out, xstrdup("settings, grants and comment of the database"));
 }
