@@ -119,7 +119,8 @@ const Option option_table[] = {
 	 .member = AT(at),
 	 .check = check_time,
 	 .metavar = "TIME",
-	 .help = "the latest backup whose snapshot is not after TIME: \"2026-11-23 02:00\", in UTC"},
+	 .help = "the latest backup whose snapshot is not after TIME: \"2026-11-23 02:00\", in UTC; a "
+			 "date alone is its first moment, so that it gives the state before that day"},
 	{.name = "no-globals",
 	 .type = OPTION_FLAG,
 	 .member = AT(no_globals),

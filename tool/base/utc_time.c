@@ -14,8 +14,6 @@
 
 #include "memory.h"
 
-#define DAY 86400
-
 char *
 utc_now(void)
 {
@@ -109,14 +107,13 @@ utc_time_parse(const char *text, double *seconds)
 	struct tm tm;
 	double fraction = 0;
 	int offset = 0;
-	bool date_alone;
 
 	memset(&tm, 0, sizeof(tm));
 	text = take_date(text, &tm);
 	if (text == NULL)
 		return false;
-	date_alone = *text == '\0';
-	if (!date_alone)
+	/* A date alone is its first moment, as for PostgreSQL. */
+	if (*text != '\0')
 	{
 		text = *text == 'T' || *text == ' ' ? take_digits(text + 1, 2, 0, 23, &tm.tm_hour) : NULL;
 		text = text != NULL && *text == ':' ? take_digits(text + 1, 2, 0, 59, &tm.tm_min) : NULL;
@@ -125,6 +122,17 @@ utc_time_parse(const char *text, double *seconds)
 		if (text == NULL || *text != '\0')
 			return false;
 	}
-	*seconds = (double) timegm(&tm) - offset + fraction + (date_alone ? DAY - 0.001 : 0);
+	*seconds = (double) timegm(&tm) - offset + fraction;
 	return true;
+}
+
+void
+utc_time_text(double seconds, char text[UTC_TIME_SIZE])
+{
+	time_t when = (time_t) seconds;
+	struct tm tm;
+
+	if (gmtime_r(&when, &tm) == NULL ||
+		strftime(text, UTC_TIME_SIZE, "%Y-%m-%d %H:%M:%S UTC", &tm) == 0)
+		memcpy(text, "?", 2);
 }

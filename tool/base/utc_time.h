@@ -19,8 +19,12 @@ extern char *utc_now(void);
 /*
  * Read a time that a person wrote: "2026-11-23", "2026-11-23 02:00",
  * "2026-11-23T02:00:00.5Z", "2026-11-23 02:00:00+01".  Without an offset it
- * is UTC; a date alone is its last instant.  False if it is none.
+ * is UTC; a date alone is its first moment.  False if it is none.
  */
 extern bool utc_time_parse(const char *text, double *seconds);
+
+/* "2026-11-23 02:00:00 UTC" */
+#define UTC_TIME_SIZE 40
+extern void utc_time_text(double seconds, char text[UTC_TIME_SIZE]);
 
 #endif /* NEX_UTC_TIME_H */

@@ -64,6 +64,7 @@ take(ClusterTarget *target, const Settings *settings, Repository *repository,
 static bool
 choose(ClusterTarget *target, const Settings *settings, Repository *repository)
 {
+	char asked[UTC_TIME_SIZE];
 	double at = 0;
 	int count = 0;
 	int first = 0;
@@ -72,6 +73,9 @@ choose(ClusterTarget *target, const Settings *settings, Repository *repository)
 		return false;
 	if (!repository_list(repository, NULL, &target->names, &count))
 		return false;
+	utc_time_text(at, asked);
+	if (settings->at != NULL)
+		log_info("of each database the latest backup at or before %s is taken", asked);
 	target->items = xcalloc((size_t) count + 1, sizeof(ClusterTargetItem));
 	while (first < count)
 	{

@@ -347,12 +347,23 @@ plan_target(RestorePlan *plan)
 static bool
 choose_backup(RestorePlan *plan, const char *backup)
 {
+	char asked[UTC_TIME_SIZE];
+	char found[UTC_TIME_SIZE];
+	char *name;
 	double at;
 
 	if (plan->settings->at == NULL)
 		return repository_resolve(plan->repository, backup, &plan->backup);
-	return utc_time_parse(plan->settings->at, &at) &&
-		   repository_resolve_at(plan->repository, backup, at, &plan->backup);
+	if (!utc_time_parse(plan->settings->at, &at) ||
+		!repository_resolve_at(plan->repository, backup, at, &plan->backup))
+		return false;
+	utc_time_text(at, asked);
+	utc_time_text(backup_snapshot_time(plan->repository, &plan->backup), found);
+	name = owner_name(&plan->backup.owner);
+	log_info("the latest backup at or before %s is %s/%s, the state of %s", asked, name,
+			 plan->backup.id, found);
+	free(name);
+	return true;
 }
 
 bool
