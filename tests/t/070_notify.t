@@ -5,9 +5,11 @@ use warnings;
 
 use Digest::SHA qw(hmac_sha256_hex);
 use File::Temp ();
+use IO::Socket::INET;
 use JSON::PP ();
 use NexBackup::Sinks;
 use NexBackup::Test;
+use POSIX ();
 use Test::More;
 use Time::HiRes qw(sleep);
 
@@ -20,6 +22,22 @@ my $hmac_key = 'Key-of-the-webhook';
 my $token = 'T0ken/of/the/chat';
 my $state;
 my $log = File::Temp::tempdir(CLEANUP => 1) . '/log';
+
+# A server that accepts and is silent must not hold up the end of a command; looked at below, as it takes its time.
+my $silent = IO::Socket::INET->new(Listen => 9, LocalAddr => '127.0.0.1', Proto => 'tcp') or die $!;
+my $held_up = File::Temp::tempdir(CLEANUP => 1);
+write_bytes("$held_up/nex.yaml", "repo: $held_up/repo\nnotify:\n  directory: $held_up/state\n  ping-url-file: "
+	  . secret_file('success http://127.0.0.1:' . $silent->sockport . "/x\nfail http://127.0.0.1:" . $silent->sockport . "/y\n") . "\n");
+my $patient = fork // die $!;
+if ($patient == 0)
+{
+	my $began = time;
+
+	$ENV{NEX_BACKUP_CONFIG} = "$held_up/nex.yaml";
+	my ($code, $out, $err) = tool('backup', '-d', 'no_such_database');
+	write_bytes("$held_up/result", sprintf("%d %d %s", $code, time - $began, $err));
+	POSIX::_exit(0);
+}
 
 create_database('shop');
 query('shop', 'CREATE TABLE item AS SELECT generate_series(1, 100) AS id');
@@ -488,5 +506,12 @@ tool_fails([ 'notify', '--test' ], 2, qr/key "notify-on" in file ".*", line 6/, 
 configure('');
 tool_fails([ 'notify', '--test' ], 2, qr/no channel is configured/, 'no channel');
 tool_fails([ 'notify', 'lost' ], 2, qr/unknown word "lost"/, 'an unknown word');
+
+waitpid($patient, 0);
+my ($result, $seconds, $said) = split(/ /, read_bytes("$held_up/result"), 3);
+is($result, 1, 'a failed backup beside a server that accepts and never answers');
+cmp_ok($seconds, '<', 25, 'ends soon');
+like($said, qr/could not deliver a message to channel "ping", it is tried again later/, 'and says that somebody waits to be told');
+close($silent);
 
 done_testing();

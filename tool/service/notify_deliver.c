@@ -9,7 +9,8 @@
  * fails is tried again after 30 s, 1 min, 2 min … 30 min until its deadline,
  * then kept among the dead: doctor speaks of those.  Where a server cannot be
  * reached, the other messages for it wait for the next pass, so that a mail
- * server that is down costs one timeout and not one for each message.
+ * server that is down costs one timeout and not one for each message; at the end
+ * of a command, where somebody waits, one short timeout.
  *
  *-------------------------------------------------------------------------
  */
@@ -24,12 +25,16 @@
 #include "notify.h"
 #include "notify_channel.h"
 #include "notify_queue.h"
+#include "notify_transport.h"
 
 #define FIRST_BACKOFF 30
 #define LONGEST_BACKOFF 1800
 #define QUICK_TRIES 3
 #define LOCK_SECONDS 60
 #define CHANNELS_MAX 8
+
+/* What takes so long to fail is not tried again while somebody waits for it. */
+#define SLOW_SECONDS 2
 
 const NotifyChannel *const channel_table[] = {
 	&channel_mail, &channel_webhook, &channel_slack, &channel_teams, &channel_ping,
@@ -107,6 +112,7 @@ typedef struct Pass
 	DeliveryCount *count;
 	bool last;                 /* what fails now waits for another process */
 	bool broken[CHANNELS_MAX]; /* by place in the table */
+	bool slow[CHANNELS_MAX];
 } Pass;
 
 static json_int_t
@@ -162,6 +168,8 @@ deliver_one(Pass *pass, const char *name, json_t *message)
 {
 	const NotifyChannel *channel = channel_find(json_member(message, "channel"));
 	DeliveryResult result = {NULL, 0, false};
+	struct timespec before;
+	struct timespec after;
 	bool given_up;
 	int place;
 
@@ -184,7 +192,9 @@ deliver_one(Pass *pass, const char *name, json_t *message)
 		pass->count->buried++;
 		return true;
 	}
+	clock_gettime(CLOCK_MONOTONIC, &before);
 	result = channel->deliver(pass->settings, message, interrupted());
+	clock_gettime(CLOCK_MONOTONIC, &after);
 	if (result.error == NULL)
 	{
 		queue_remove(pass->directory, QUEUE_FOLDER, name);
@@ -192,8 +202,9 @@ deliver_one(Pass *pass, const char *name, json_t *message)
 		log_debug("message \"%s\" was delivered", name);
 		return true;
 	}
-	pass->broken[place] = result.unreachable;
-	if (pass->last)
+	pass->slow[place] = pass->mode == DELIVER_RUN && after.tv_sec - before.tv_sec >= SLOW_SECONDS;
+	pass->broken[place] = result.unreachable || pass->slow[place];
+	if (pass->last || pass->slow[place])
 		log_warning("could not deliver a message to channel \"%s\", it is tried again later: %s",
 					channel->name, result.error);
 	given_up = note_failure(pass, name, message, &result);
@@ -276,7 +287,7 @@ run_pass(Pass *pass)
 	Turn *turns = xcalloc((size_t) count + 1, sizeof(Turn));
 	int i;
 
-	memset(pass->broken, 0, sizeof(pass->broken));
+	memcpy(pass->broken, pass->slow, sizeof(pass->broken));
 	pass->count->waiting = 0;
 	read_turns(pass, names, count, turns);
 	for (i = 0; i < count; i++)
@@ -304,7 +315,7 @@ bool
 notify_deliver(const Settings *settings, DeliveryMode mode, DeliveryCount *count)
 {
 	char *directory = queue_directory(settings, true);
-	Pass pass = {settings, directory, mode, count, false, {false}};
+	Pass pass = {settings, directory, mode, count, false, {false}, {false}};
 	int tries = mode == DELIVER_RUN && !interrupted() ? QUICK_TRIES : 1;
 	int lock;
 	int i;
@@ -320,6 +331,7 @@ notify_deliver(const Settings *settings, DeliveryMode mode, DeliveryCount *count
 		return false;
 	}
 	srandom((unsigned) time(NULL));
+	transport_foreground(mode == DELIVER_RUN);
 	for (i = 0; i < tries; i++)
 	{
 		struct timespec pause = {i, 0};
@@ -330,6 +342,7 @@ notify_deliver(const Settings *settings, DeliveryMode mode, DeliveryCount *count
 		if (count->waiting == 0 || pass.last)
 			break;
 	}
+	transport_foreground(false);
 	queue_unlock(lock);
 	free(directory);
 	return true;

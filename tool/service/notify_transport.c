@@ -25,9 +25,19 @@
 
 #define CONNECT_SECONDS 10L
 #define TOTAL_SECONDS 30L
+/* Who waits for the end of a command must not wait long for a server that accepts and is silent. */
+#define FOREGROUND_SECONDS 10L
 #define HURRIED_CONNECT_SECONDS 2L
 #define HURRIED_TOTAL_SECONDS 4L
 #define REPLY_LIMIT (1024 * 1024)
+
+static bool in_foreground = false;
+
+void
+transport_foreground(bool foreground)
+{
+	in_foreground = foreground;
+}
 
 bool
 is_loopback(const char *host, size_t length)
@@ -158,7 +168,10 @@ transport_begin(Transport *transport, const Settings *settings, const char *prot
 		curl_easy_setopt(curl, CURLOPT_CAINFO, settings->notify_ca_file);
 	curl_easy_setopt(curl, CURLOPT_CONNECTTIMEOUT,
 					 hurried ? HURRIED_CONNECT_SECONDS : CONNECT_SECONDS);
-	curl_easy_setopt(curl, CURLOPT_TIMEOUT, hurried ? HURRIED_TOTAL_SECONDS : TOTAL_SECONDS);
+	curl_easy_setopt(curl, CURLOPT_TIMEOUT,
+					 hurried         ? HURRIED_TOTAL_SECONDS
+					 : in_foreground ? FOREGROUND_SECONDS
+									 : TOTAL_SECONDS);
 	curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, take_reply);
 	curl_easy_setopt(curl, CURLOPT_WRITEDATA, transport);
 	return true;

@@ -26,6 +26,9 @@ typedef struct Transport
 /* Begin; `protocols` is "https", "smtp,smtps", …  False if libcurl has no memory. */
 extern bool transport_begin(Transport *transport, const Settings *settings, const char *protocols,
 							bool hurried);
+/* From now on somebody waits for the end of a command, or does not: how long a try may take. */
+extern void transport_foreground(bool foreground);
+
 /* Go. */
 extern DeliveryResult transport_perform(Transport *transport);
 extern void transport_end(Transport *transport);
