@@ -385,7 +385,7 @@ check_backups(Doctor *doctor, const BackupName *names, int count)
 /* ---- leftovers ---- */
 
 static void
-say_leftovers(Doctor *doctor, const Leftovers *leftovers, bool removed, bool busy)
+say_leftovers(Doctor *doctor, const Leftovers *leftovers, bool removed, int error)
 {
 	uint64_t files = leftovers->number[LEFTOVER_TEMPORARY] + leftovers->number[LEFTOVER_COMPANION];
 	uint64_t objects = leftovers->number[LEFTOVER_OBJECT];
@@ -398,7 +398,12 @@ say_leftovers(Doctor *doctor, const Leftovers *leftovers, bool removed, bool bus
 		doctor_say(doctor, CHECK_OK, "leftovers", NULL, "removed %s and %s (%s)",
 				   pretty_number_of(objects, "object"), pretty_number_of(files, "other file"),
 				   pretty_bytes(bytes));
-	else if (busy)
+	else if (error != 0 && error != EWOULDBLOCK)
+		doctor_say(doctor, CHECK_WARNING, "leftovers", read_error_hint(error),
+				   "%s and %s (%s) stay: the repository cannot be locked: %s",
+				   pretty_number_of(objects, "object"), pretty_number_of(files, "other file"),
+				   pretty_bytes(bytes), strerror(error));
+	else if (error != 0)
 		doctor_say(doctor, CHECK_WARNING, "leftovers", "Run it again when nothing else runs.",
 				   "%s and %s (%s) stay: the repository is in use",
 				   pretty_number_of(objects, "object"), pretty_number_of(files, "other file"),
@@ -414,10 +419,10 @@ say_leftovers(Doctor *doctor, const Leftovers *leftovers, bool removed, bool bus
 
 /* Objects that no manifest names, and the like; removes them with --fix. */
 static void
-check_leftovers(Doctor *doctor, const BackupName *names, int count, bool exclusive)
+check_leftovers(Doctor *doctor, const BackupName *names, int count, int error)
 {
 	Leftovers leftovers;
-	bool fix = doctor->settings->fix && exclusive && count > 0;
+	bool fix = doctor->settings->fix && error == 0 && count > 0;
 	bool damaged = doctor->manifest_damage;
 
 	if (doctor->repository->unclear.unknown > 0)
@@ -427,7 +432,7 @@ check_leftovers(Doctor *doctor, const BackupName *names, int count, bool exclusi
 	{
 		bool removed = fix && leftovers_remove(doctor->repository, &leftovers);
 
-		say_leftovers(doctor, &leftovers, removed, doctor->settings->fix && !exclusive);
+		say_leftovers(doctor, &leftovers, removed, error);
 		leftovers_free(&leftovers);
 	}
 	else if (damaged)
@@ -459,10 +464,12 @@ check_repository(Doctor *doctor)
 	int count = 0;
 	int handle = -1;
 	bool exclusive;
+	int error = 0;
 
 	/* Only who removes needs the exclusive lock; a backup that starts meanwhile would meet it.
 	 */
-	exclusive = doctor->settings->fix && repository_lock_exclusive(doctor->repository, &handle);
+	exclusive =
+		doctor->settings->fix && repository_lock_exclusive(doctor->repository, &handle, &error);
 	if (!exclusive)
 		repository_lock_shared(doctor->repository);
 	check_frame(doctor);
@@ -474,7 +481,7 @@ check_repository(Doctor *doctor)
 		repository_sort(doctor->repository, names, count);
 		check_backups(doctor, names, count);
 		say_unclear(doctor);
-		check_leftovers(doctor, names, count, exclusive);
+		check_leftovers(doctor, names, count, error);
 		doctor_check_restored_files(doctor, names, count);
 	}
 	else

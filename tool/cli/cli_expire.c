@@ -11,6 +11,7 @@
  *
  *-------------------------------------------------------------------------
  */
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -25,6 +26,7 @@
 #include "lost_frame.h"
 #include "memory.h"
 #include "output.h"
+#include "read_error.h"
 #include "repository_view.h"
 #include "retention.h"
 #include "unclear.h"
@@ -279,17 +281,22 @@ list_remaining(Expiry *expiry, BackupName **names, int *count)
  * afterwards; all manifests are read again.
  */
 static bool
-lock_exclusive(Expiry *expiry)
+lock_exclusive(Expiry *expiry, bool *in_use)
 {
 	Repository *repository = expiry->repository;
+	int error;
 
 	if (repository->shared_lock >= 0)
 		repository_unlock(repository, repository->shared_lock);
 	repository->shared_lock = -1;
-	if (repository_lock_exclusive(repository, &expiry->exclusive))
+	if (repository_lock_exclusive(repository, &expiry->exclusive, &error))
 		return true;
 	expiry->exclusive = -1;
-	return false;
+	*in_use = error == EWOULDBLOCK;
+	return *in_use ? false
+				   : report_error(EXIT_FAILED, NULL, read_error_hint(error),
+								  "could not lock repository \"%s\": %s",
+								  repository->storage->location, strerror(error));
 }
 
 /* Objects and other leftovers.  False (reported) if it must not or cannot be done. */
@@ -298,6 +305,7 @@ remove_leftovers(Expiry *expiry)
 {
 	BackupName *names = NULL;
 	int count = 0;
+	bool in_use = false;
 	bool damaged;
 	bool good;
 
@@ -306,10 +314,11 @@ remove_leftovers(Expiry *expiry)
 		expiry->objects_reason = "a manifest is damaged, so what it needs is unknown";
 		return false;
 	}
-	if (!expiry->settings->dry_run && !lock_exclusive(expiry))
+	if (!expiry->settings->dry_run && !lock_exclusive(expiry, &in_use))
 	{
-		expiry->objects_reason = "the repository is in use; the next expire removes them";
-		return true;
+		expiry->objects_reason = in_use ? "the repository is in use; the next expire removes them"
+										: "the repository cannot be locked (see the error)";
+		return in_use;
 	}
 	if (!list_remaining(expiry, &names, &count))
 		return false;

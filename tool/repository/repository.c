@@ -257,8 +257,8 @@ repository_open(const char *location)
 		buffer_free(&hint);
 	}
 	else
-		report_error(EXIT_FAILED, NULL, NULL, "could not open repository \"%s\": %s", location,
-					 strerror(error));
+		report_error(EXIT_FAILED, NULL, read_error_hint(error),
+					 "could not open repository \"%s\": %s", location, strerror(error));
 	return NULL;
 }
 
@@ -639,11 +639,12 @@ repository_lock_shared(Repository *repository)
 }
 
 bool
-repository_lock_exclusive(Repository *repository, int *handle)
+repository_lock_exclusive(Repository *repository, int *handle, int *error)
 {
 	Storage *storage = repository->storage;
 
-	return storage->lock(storage, REPOSITORY_LOCK, LOCK_EXCLUSIVE, handle) == 0;
+	*error = storage->lock(storage, REPOSITORY_LOCK, LOCK_EXCLUSIVE, handle);
+	return *error == 0;
 }
 
 /* Take one of the locks that are for one backup at a time; what: of whom, for the report. */

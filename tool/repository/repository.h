@@ -113,11 +113,12 @@ extern char *repository_recover_problem(Repository *repository, int *unreadable)
  * Locks.  "shared" is held by whoever needs objects to stay (backup, verify,
  * restore, export): it waits up to a minute for an expire that removes objects
  * (then exit 4); a read-only repository that cannot be locked is no error.
- * "exclusive" is for removing objects: false without a report if busy.
+ * "exclusive" is for removing objects: false without a report, with an errno
+ * value, which is EWOULDBLOCK if somebody is at work.
  * "backup" is one per database: exit 4 if taken.
  */
 extern bool repository_lock_shared(Repository *repository);
-extern bool repository_lock_exclusive(Repository *repository, int *handle);
+extern bool repository_lock_exclusive(Repository *repository, int *handle, int *error);
 extern bool repository_lock_backup(Repository *repository, const Owner *owner, int *handle);
 extern void repository_unlock(Repository *repository, int handle);
 
