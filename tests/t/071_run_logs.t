@@ -63,6 +63,33 @@ symlink('/dev/full', "$logs/expire_$today.log");
 is($code, 0, 'a log that is a symbolic link');
 like($err, qr/warning: could not open log file/, 'is not written through');
 
+# Nor one that --log-file names, on the command line or in the settings: messages go to standard error then.
+{
+	my $absent = "$logs.file/x";
+	($code, undef, $err) = tool('verify', '--repo', $repo, '--log-file', $absent, '-v');
+	is($code, 0, 'a log file that cannot be opened: the run goes on');
+	like($err, qr/warning: could not open log file "\Q$absent\E": Not a directory\n\S+\s+Messages go to standard error only/, 'with a warning');
+	my $settings = "$logs.yaml";
+	write_bytes($settings, "repo: $repo\nlog-file: /proc/version\n");
+	my ($out);
+	($code, $out, $err) = tool('backup', '--config', $settings, '-d', 'shop', '--log-format', 'json', '--json');
+	is($code, 0, 'also a backup') or diag($err);
+	like($err, qr/"level":"warning","message":"could not open log file/, 'in the form of the log');
+}
+
+# What root's command creates, the next one of the repository's owner can write.
+SKIP:
+{
+	skip 'not root', 3 if $> != 0;
+	my $shared = File::Temp::tempdir(CLEANUP => 1);
+	my ($user) = (getpwnam('nobody'))[2];
+	chmod 0777, $shared;
+	my $kept = new_repository('of_nobody');
+	chown $user, -1, $kept;
+	tool('verify', '--repo', $kept, '--log-file', "$shared/log", '--log-directory', "$shared/logs");
+	is((stat $_)[4], $user, "$_: of the owner of the repository") for "$shared/log", "$shared/logs", "$shared/logs/verify_$today.log";
+}
+
 my ($small, $why) = small_directory();
 SKIP:
 {

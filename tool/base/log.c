@@ -321,21 +321,37 @@ want_colour(void)
 	return strcmp(wish, "always") == 0 || (strcmp(wish, "auto") == 0 && isatty(STDERR_FILENO) != 0);
 }
 
+/* What helps if a log file cannot be opened, or NULL. */
+static const char *
+open_hint(int error)
+{
+	switch (error)
+	{
+		case ELOOP:
+			return "A symbolic link is followed if it belongs to root or to the user who runs "
+				   "this.";
+		case EACCES:
+		case EPERM:
+			return "Give it to the user who runs nex_backup (\"chown\"). Until then messages go to "
+				   "standard error only.";
+		default:
+			return "Messages go to standard error only.";
+	}
+}
+
 bool
 log_open(const char *file, LogFormat format, LogLevel threshold)
 {
-	int descriptor = -1;
+	log_open_for(file, NULL, format, threshold);
+	return file == NULL || log_file >= 0;
+}
 
-	if (file != NULL)
-	{
-		descriptor = open_for_appending(file);
-		if (descriptor < 0)
-			return report_error(EXIT_USAGE, NULL,
-								errno == ELOOP ? "A symbolic link is followed if it belongs to "
-												 "root or to the user who runs this."
-											   : NULL,
-								"could not open log file \"%s\": %s", file, strerror(errno));
-	}
+void
+log_open_for(const char *file, const char *of, LogFormat format, LogLevel threshold)
+{
+	int descriptor = file != NULL ? open_shared_log(file, of) : -1;
+	int error = errno;
+
 	pthread_mutex_lock(&mutex);
 	if (log_file >= 0)
 		close(log_file);
@@ -344,7 +360,9 @@ log_open(const char *file, LogFormat format, LogLevel threshold)
 	log_threshold = threshold;
 	colour = want_colour();
 	pthread_mutex_unlock(&mutex);
-	return true;
+	if (file != NULL && descriptor < 0)
+		log_warning_hint(open_hint(error), "could not open log file \"%s\": %s", file,
+						 strerror(error));
 }
 
 void

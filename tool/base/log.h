@@ -45,7 +45,14 @@ typedef enum LogFormat
 	LOG_FORMAT_JSON
 } LogFormat;
 
-/* Open the log; file NULL means stderr.  False (with a message) if it cannot be opened. */
+/*
+ * Open the log; file NULL means stderr.  One that cannot be opened is a
+ * warning, and stderr it is: no backup, and no restore, may fail for its log.
+ * What root creates is given to who has the directory `of` (private_file.h).
+ */
+extern void log_open_for(const char *file, const char *of, LogFormat format, LogLevel threshold);
+
+/* The same of no directory; false if it could not be opened. */
 extern bool log_open(const char *file, LogFormat format, LogLevel threshold);
 
 /*

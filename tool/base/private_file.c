@@ -325,6 +325,45 @@ open_for_appending(const char *path)
 	return fd;
 }
 
+/*
+ * Whose a new file beside others shall be: of who has that directory, or else of who has the
+ * directory that it is created in.  A name of ours would lock everybody else out.
+ */
+static bool
+owner_of_new(const char *path, const char *of, struct stat *owner)
+{
+	const char *slash = strrchr(path, '/');
+	char *directory = slash == NULL ? xstrdup(".") : xasprintf("%.*s", (int) (slash - path), path);
+	bool known = (of != NULL && of[0] != '\0' && stat(of, owner) == 0) ||
+				 stat(directory[0] != '\0' ? directory : "/", owner) == 0;
+
+	free(directory);
+	return known;
+}
+
+int
+create_shared_log(const char *path, const char *of)
+{
+	/* Only what is created here is given away: what is there may be anything. */
+	int fd = open(path, APPENDING | O_EXCL | O_NOFOLLOW, 0600);
+	struct stat owner;
+
+	if (fd >= 0 && geteuid() == 0 && owner_of_new(path, of, &owner) && owner.st_uid != 0)
+		(void) !fchown(fd, owner.st_uid, owner.st_gid);
+	return fd;
+}
+
+int
+open_shared_log(const char *path, const char *of)
+{
+	int fd = create_shared_log(path, of);
+
+	if (fd < 0)
+		return open_for_appending(path);
+	(void) fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) & ~O_NONBLOCK);
+	return fd;
+}
+
 char *
 secret_file_read(const char *path, char **problem)
 {

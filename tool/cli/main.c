@@ -165,9 +165,11 @@ load_settings(const Command *command, const Arguments *arguments, Settings *sett
 
 	settings->narguments = arguments->nwords - 1;
 	settings->arguments = arguments->words + 1;
-	return loaded && check_words(command, settings) && check_repository(command, settings) &&
-		   check_per_call(command, arguments, settings) &&
-		   log_open(settings->log_file, settings->log_format, settings->log_level);
+	if (!loaded || !check_words(command, settings) || !check_repository(command, settings) ||
+		!check_per_call(command, arguments, settings))
+		return false;
+	log_open_for(settings->log_file, settings->repo, settings->log_format, settings->log_level);
+	return true;
 }
 
 /* What kind of run is this?  NULL if it is none. */

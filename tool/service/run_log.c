@@ -25,6 +25,7 @@
 #include "interrupt.h"
 #include "log.h"
 #include "memory.h"
+#include "private_file.h"
 
 #define SUFFIX ".log"
 #define DATE_DIGITS 8
@@ -136,6 +137,23 @@ run_log_expire(const char *path, int keep_days, int keep_files, time_t now)
 	return removed;
 }
 
+/* What root creates is for who has the repository, whose next run could not write there else. */
+static void
+make_directory(const Settings *settings)
+{
+	const char *path = settings->log_directory;
+	struct stat owner;
+
+	if (mkdir(path, 0700) == 0)
+	{
+		if (geteuid() == 0 && settings->repo != NULL && stat(settings->repo, &owner) == 0 &&
+			owner.st_uid != 0)
+			(void) !lchown(path, owner.st_uid, owner.st_gid);
+	}
+	else if (errno != EEXIST)
+		log_warning("could not create log directory \"%s\": %s", path, strerror(errno));
+}
+
 void
 run_log_open(const Settings *settings, const char *kind)
 {
@@ -148,11 +166,10 @@ run_log_open(const Settings *settings, const char *kind)
 		return;
 	name = run_log_name(kind, settings->type, now);
 	path = xasprintf("%s/%s", settings->log_directory, name);
-	if (mkdir(settings->log_directory, 0700) != 0 && errno != EEXIST)
-		log_warning("could not create log directory \"%s\": %s", settings->log_directory,
-					strerror(errno));
-	fd = open(path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOCTTY | O_NOFOLLOW | O_NONBLOCK,
-			  0600);
+	make_directory(settings);
+	fd = create_shared_log(path, settings->repo);
+	if (fd < 0 && errno == EEXIST)
+		fd = open(path, O_WRONLY | O_APPEND | O_CLOEXEC | O_NOCTTY | O_NOFOLLOW | O_NONBLOCK);
 	if (fd < 0)
 		log_warning("could not open log file \"%s\": %s", path, strerror(errno));
 	else
