@@ -651,8 +651,9 @@ static void
 lock_exclusive(void)
 {
 	int handle;
+	int error;
 
-	if (!repository_lock_exclusive(repository_open(repo()), &handle))
+	if (!repository_lock_exclusive(repository_open(repo()), &handle, &error))
 		_exit(99);
 }
 
@@ -662,6 +663,7 @@ test_locks(void **state)
 	Repository *repository = make_repository();
 	int backup;
 	int exclusive;
+	int error;
 
 	(void) state;
 	assert_true(repository_lock_backup(repository, owned("b"), &backup));
@@ -677,7 +679,7 @@ test_locks(void **state)
 	assert_int_equal(exit_code_of(lock_exclusive), EXIT_DONE);
 
 	repository = repository_open(repo());
-	assert_true(repository_lock_exclusive(repository, &exclusive));
+	assert_true(repository_lock_exclusive(repository, &exclusive, &error));
 	assert_int_equal(exit_code_of(lock_shared_at_once), EXIT_LOCKED);
 	assert_int_equal(exit_code_of(lock_exclusive), 99);
 	repository_unlock(repository, exclusive);
