@@ -29,7 +29,7 @@
 /* The columns of $1, with what their types are made of: domains and arrays are looked through. */
 static const char columns_query[] =
 	"SELECT a.attname, pg_catalog.format_type(a.atttypid, a.atttypmod), b.base, b.relation,"
-	" b.is_array, b.is_enum, a.attgenerated <> ''"
+	" b.is_array, b.is_enum, a.attgenerated <> '', E'\\n' || b.steps || E'\\n'"
 	" FROM pg_catalog.pg_attribute a, LATERAL (WITH RECURSIVE down (type, modifier, is_array) AS ("
 	"   SELECT a.atttypid, a.atttypmod, false UNION ALL"
 	"   SELECT CASE t.typtype WHEN 'd' THEN t.typbasetype ELSE t.typelem END,"
@@ -39,7 +39,9 @@ static const char columns_query[] =
 	"   LEFT JOIN pg_catalog.pg_type e ON e.oid = t.typelem AND e.typarray = t.oid"
 	"   WHERE t.typtype = 'd' OR e.oid IS NOT NULL)"
 	"  SELECT pg_catalog.format_type(down.type, down.modifier) AS base, t.typrelid AS relation,"
-	"   down.is_array, t.typtype = 'e' AS is_enum"
+	"   down.is_array, t.typtype = 'e' AS is_enum,"
+	"   (SELECT pg_catalog.string_agg(pg_catalog.format_type(s.type, s.modifier), E'\\n')"
+	"    FROM down s) AS steps"
 	"  FROM down JOIN pg_catalog.pg_type t ON t.oid = down.type"
 	"  WHERE t.typtype <> 'd' AND NOT EXISTS (SELECT FROM pg_catalog.pg_type e"
 	"   WHERE e.oid = t.typelem AND e.typarray = t.oid)) b"
@@ -54,7 +56,8 @@ enum
 	LIVE_RELATION,
 	LIVE_IS_ARRAY,
 	LIVE_IS_ENUM,
-	LIVE_GENERATED
+	LIVE_GENERATED,
+	LIVE_STEPS
 };
 
 typedef struct Comparison
@@ -138,6 +141,24 @@ compare_attributes(Comparison *comparison, const TocEntry *entry, const char *re
 	return reason;
 }
 
+/*
+ * A type that the archive does not define is one of an extension: it is the
+ * same if it is there under its name, whatever it is made of.
+ */
+static bool
+is_of_extension(const ArchiveType *before, const PGresult *live, int row)
+{
+	const char *steps = PQgetvalue(live, row, LIVE_STEPS);
+	char *one = xasprintf("\n%s\n", before->base);
+	char *many = xasprintf("\n%s[]\n", before->base);
+	bool found = before->entry == NULL && strchr(before->base, '.') != NULL &&
+				 strstr(steps, one) != NULL && before->array == (strstr(steps, many) != NULL);
+
+	free(one);
+	free(many);
+	return found;
+}
+
 /* What is different about a type so that values may be; NULL: nothing.  Caller frees. */
 static char *
 compare_type(Comparison *comparison, const char *type, const PGresult *live, int row, int depth)
@@ -153,7 +174,9 @@ compare_type(Comparison *comparison, const char *type, const PGresult *live, int
 	archive_type_read(comparison->toc, type, &before);
 	if (before.entry != NULL)
 		archive_columns_read(comparison->toc, before.entry, &attributes);
-	if (before.array != array_now)
+	if (is_of_extension(&before, live, row))
+		keeps = true;
+	else if (before.array != array_now)
 	{
 		/* The text of an array is text. */
 		char *whole = xasprintf("%s[]", before.base);
