@@ -313,7 +313,17 @@ query('live', "SELECT pg_create_logical_replication_slot('of_live', 'pgoutput')"
 tool_fails([ @replace, '--discard-old' ], 1, qr/"live" has replication slots \(1\), which would be dropped with it/, 'a slot');
 is(query('live', "SELECT count(*) FROM pg_replication_slots WHERE database = 'live'"), 1, 'it is still there');
 is(query('postgres', "SELECT count(*) FROM pg_database WHERE datname ~ '^live_'"), 0, 'nothing was begun');
-tool_ok(\@replace, 'a database that is kept may have slots');
+query('live', "CREATE SUBSCRIPTION ours CONNECTION 'dbname=nowhere' PUBLICATION p WITH (connect = false, slot_name = NONE)");
+{
+	my ($code, $out, $err) = tool(@replace);
+	is($code, 0, 'a database that is kept may have slots') or diag($err);
+	like($err, qr/warning: replication slot "of_live" stays with the present database "live", which gets another name\nHINT: .*WAL/, 'which are named before');
+	like($err, qr/warning: subscription "ours" stays with the present database "live"/, 'and subscriptions');
+	my ($kept) = $out =~ /is kept as "(live_old_\w+)"/;
+	like($err, qr/warning: replication slot "of_live" belongs to the kept database "$kept" now, not to "live"\nHINT: .*pg_drop_replication_slot/, 'and after');
+	like($err, qr/warning: subscription "ours" belongs to the kept database "$kept" now.*\nHINT: .*\(ALTER SUBSCRIPTION/, 'with what to do');
+	like($out, qr/^stays with it: replication slot "of_live"\nstays with it: subscription "ours"$/m, 'and in the summary');
+}
 like(query('postgres', 'SELECT database FROM pg_replication_slots'), qr/^live_old_/, 'and keeps them');
 
 # What is in a database that is not quite empty is not lost.

@@ -112,6 +112,8 @@ print_json(const RestorePlan *plan, double seconds)
 		json_object_set_new(value, "used", lines_json(&plan->selection->used));
 		json_object_set_new(value, "left_out", lines_json(&plan->selection->left_out));
 	}
+	if (plan->kept_as != NULL && plan->stays != NULL)
+		json_object_set_new(value, "stays_with_kept", lines_json(plan->stays));
 	if (plan->unpopulated != NULL)
 		json_object_set_new(value, "not_populated", lines_json(plan->unpopulated));
 	output_json(value);
@@ -195,6 +197,8 @@ print_text(const RestorePlan *plan, double seconds)
 			  pretty_number_of(plan->rows, "row"), pretty_duration(seconds));
 	if (kept != NULL)
 		show_text("the database that was there is kept as \"%s\"\n", kept);
+	if (kept != NULL && plan->stays != NULL)
+		print_lines("stays with it", "", plan->stays);
 	print_appended(plan);
 	if (plan->selection != NULL)
 	{

@@ -492,6 +492,9 @@ free_part(RestorePlan *plan)
 	if (plan->selection != NULL)
 		selection_free(plan->selection);
 	free(plan->selection);
+	if (plan->stays != NULL)
+		lines_free(plan->stays);
+	free(plan->stays);
 	if (plan->unpopulated != NULL)
 		lines_free(plan->unpopulated);
 	free(plan->unpopulated);

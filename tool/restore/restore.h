@@ -60,6 +60,7 @@ typedef struct RestorePlan
 	bool sets_unknown;  /* it sets a parameter that the server does not have */
 	char *session;      /* settings of the backup's head, as SQL */
 	uint64_t rows;      /* loaded so far */
+	Lines *stays;       /* with the database that is kept (stays_behind.h); NULL: none */
 	Lines *unpopulated; /* materialized views without rows; NULL: nobody has looked */
 
 	/* With --on-object-error=skip (object_errors.h). */

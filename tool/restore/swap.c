@@ -27,6 +27,7 @@
 #include "memory.h"
 #include "progress.h"
 #include "quote.h"
+#include "stays_behind.h"
 
 #define MAX_NAME_BYTES 63
 #define POLL_INTERVAL_MS 100
@@ -117,7 +118,7 @@ target_database_can_be_replaced(RestorePlan *plan)
 							"this role may not rename database \"%s\", as --drop has to", shown);
 	PQclear(result);
 	free(shown);
-	return good;
+	return good && (plan->settings->discard_old || stays_behind_look(plan));
 }
 
 /* The transaction that swaps the names. */
@@ -408,6 +409,8 @@ target_database_swap(RestorePlan *plan)
 		plan->created = false;
 	if (good && plan->settings->discard_old)
 		discard_old(plan);
+	else if (good)
+		stays_behind_warn(plan);
 	if (!good)
 	{
 		free(plan->kept_as);
