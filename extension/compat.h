@@ -14,7 +14,10 @@
 #include "funcapi.h"
 #include "miscadmin.h"
 #include "nodes/execnodes.h"
+#include "postmaster/autovacuum.h"
+#include "replication/walsender.h"
 #include "storage/ipc.h"
+#include "storage/lock.h"
 #include "storage/proc.h"
 #include "storage/shmem.h"
 #include "utils/guc.h"
@@ -36,9 +39,20 @@
 #define MarkGUCPrefixReserved(prefix) EmitWarningsOnPlaceholders(prefix)
 #endif
 
+/* How many sessions and workers there can be; 14 counts them after libraries were loaded. */
+static inline int
+max_backends_compat(void)
+{
+#if PG_VERSION_NUM < 150000
+	if (MaxBackends == 0)
+		return MaxConnections + autovacuum_max_workers + 1 + max_worker_processes + max_wal_senders;
+#endif
+	return MaxBackends;
+}
+
 /* Memory shared by all; 15 wants it asked for in a hook of its own. */
 #if PG_VERSION_NUM >= 150000
-static Size requested_shared_memory = 0;
+static Size (*requested_shared_memory)(void) = NULL;
 static shmem_request_hook_type previous_request_hook = NULL;
 
 static inline void
@@ -46,28 +60,57 @@ shared_memory_request_hook_compat(void)
 {
 	if (previous_request_hook != NULL)
 		previous_request_hook();
-	RequestAddinShmemSpace(requested_shared_memory);
+	RequestAddinShmemSpace(requested_shared_memory());
 }
 #endif
 
 static inline void
-request_shared_memory_compat(Size size)
+request_shared_memory_compat(Size (*size)(void))
 {
 #if PG_VERSION_NUM >= 150000
 	requested_shared_memory = size;
 	previous_request_hook = shmem_request_hook;
 	shmem_request_hook = shared_memory_request_hook_compat;
 #else
-	RequestAddinShmemSpace(size);
+	RequestAddinShmemSpace(size());
 #endif
 }
 
-/* The number of this transaction in this session; 17 moved it. */
+/* The number of its transaction in a session; 17 moved it. */
 #if PG_VERSION_NUM >= 170000
-#define MY_LOCAL_TRANSACTION (MyProc->vxid.lxid)
+#define LOCAL_TRANSACTION_OF(proc) ((proc)->vxid.lxid)
 #else
-#define MY_LOCAL_TRANSACTION (MyProc->lxid)
+#define LOCAL_TRANSACTION_OF(proc) ((proc)->lxid)
 #endif
+#define MY_LOCAL_TRANSACTION LOCAL_TRANSACTION_OF(MyProc)
+
+/* What a process has of a lock, or NULL; the partition of the lock is locked.  16 has other lists.
+ */
+static inline const PROCLOCK *
+find_proclock_compat(PGPROC *proc, int partition, const LOCKTAG *tag)
+{
+#if PG_VERSION_NUM >= 160000
+	dlist_iter iter;
+
+	dlist_foreach(iter, &proc->myProcLocks[partition])
+	{
+		const PROCLOCK *found = dlist_container(PROCLOCK, procLink, iter.cur);
+
+		if (memcmp(&found->tag.myLock->tag, tag, sizeof(LOCKTAG)) == 0)
+			return found;
+	}
+#else
+	SHM_QUEUE *list = &proc->myProcLocks[partition];
+	const PROCLOCK *found =
+		(const PROCLOCK *) SHMQueueNext(list, list, offsetof(PROCLOCK, procLink));
+
+	for (; found != NULL; found = (const PROCLOCK *) SHMQueueNext(list, &found->procLink,
+																  offsetof(PROCLOCK, procLink)))
+		if (memcmp(&found->tag.myLock->tag, tag, sizeof(LOCKTAG)) == 0)
+			return found;
+#endif
+	return NULL;
+}
 
 /* A set of plain values (not rows), all at once.  15 got one call for it; 14 needs it spelt out. */
 static inline void

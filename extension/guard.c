@@ -13,14 +13,18 @@
  */
 #include "compat.h"
 
+#include "fmgr.h"
 #include "postmaster/bgworker.h"
 #include "storage/ipc.h"
 #include "storage/latch.h"
+#include "utils/builtins.h"
 #include "utils/wait_event.h"
 
 #include "guard.h"
 #include "lock_guard.h"
 #include "worker_session.h"
+
+PG_FUNCTION_INFO_V1(nex_backup_guard_problem);
 
 PGDLLEXPORT void nex_backup_guard_main(Datum argument);
 
@@ -61,4 +65,15 @@ guard_register(void)
 	strlcpy(worker.bgw_name, "nex_backup lock guard", BGW_MAXLEN);
 	strlcpy(worker.bgw_type, "nex_backup lock guard", BGW_MAXLEN);
 	RegisterBackgroundWorker(&worker);
+}
+
+/* nex_backup.guard_problem(): why nobody is looked after; NULL if all is well. */
+Datum
+nex_backup_guard_problem(PG_FUNCTION_ARGS)
+{
+	const char *problem = lock_guard_problem();
+
+	if (problem == NULL)
+		PG_RETURN_NULL();
+	PG_RETURN_TEXT_P(cstring_to_text(problem));
 }

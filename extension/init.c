@@ -14,6 +14,7 @@
 #include "reserved.h"
 #include "settings.h"
 #include "shared_state.h"
+#include "utility.h"
 
 NEX_MODULE_MAGIC;
 
@@ -36,6 +37,7 @@ _PG_init(void)
 		leader_register();
 		guard_register();
 		reserved_register();
+		utility_register();
 	}
 }
 

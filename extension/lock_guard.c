@@ -13,8 +13,8 @@
  * of the extension: of its workers, and of sessions that call its functions.
  *
  * Nothing here uses a catalog, as that would queue as well.  Who is before whom
- * is asked from the lock manager; who is a superuser was noted while all was
- * well; and the signal is sent as pg_cancel_backend() does.
+ * is asked from the lock manager; every session says itself whether it is a
+ * superuser's (utility.c); and the signal is sent as pg_cancel_backend() does.
  *
  * Whoever waits cannot do this itself: it sleeps in the lock manager, and when
  * it has given up, it has lost its place, and whoever repeats the statement in a
@@ -24,10 +24,15 @@
  * the one who waits, or by a worker that begins something.  Only if there was no
  * slot for the guard, the workers do it themselves after their lock_timeout.
  *
- * A statement of a superuser is never canceled, nor one of somebody who has got
- * the lock.  And none but the one that was seen waiting: so the signal is sent
- * while the lock manager's partition is locked, and the process still waits there;
- * and once for each wait.
+ * CREATE RULE and CREATE CONSTRAINT TRIGGER get their lock before PostgreSQL looks
+ * who asks, if nobody has it, and then read the names of other tables, which they
+ * can be made to wait for.  So whoever holds, of what is the extension's or the
+ * catalogs', more than readers and writers do is told to end, too; and if it does
+ * not, its session is terminated.
+ *
+ * A session of a superuser is never told anything.  And none but the one that was
+ * seen there: so the signal is sent while the lock manager's partition is locked,
+ * and the process still waits there, or holds it; and once for each wait.
  *
  *-------------------------------------------------------------------------
  */
@@ -35,15 +40,10 @@
 
 #include <signal.h>
 
-#include "access/genam.h"
-#include "access/htup_details.h"
-#include "access/table.h"
 #include "access/transam.h"
 #include "access/xact.h"
 #include "access/xlog.h"
-#include "catalog/pg_authid.h"
 #include "catalog/pg_database.h"
-#include "fmgr.h"
 #include "port/atomics.h"
 #include "postmaster/bgworker.h"
 #include "storage/ipc.h"
@@ -53,16 +53,11 @@
 #include "storage/procarray.h"
 #include "storage/shmem.h"
 #include "storage/spin.h"
-#include "utils/builtins.h"
-#include "utils/inval.h"
 #include "utils/memutils.h"
-#include "utils/syscache.h"
 #include "utils/timeout.h"
 #include "utils/timestamp.h"
 
 #include "lock_guard.h"
-
-PG_FUNCTION_INFO_V1(nex_backup_guard_problem);
 
 /* Who has waited for so long is helped; at once, for a minute after somebody had to be. */
 #define PATIENCE_MILLISECONDS 3000
@@ -73,41 +68,47 @@ PG_FUNCTION_INFO_V1(nex_backup_guard_problem);
 /* Between two lines of the log. */
 #define LOG_MILLISECONDS 10000
 
-#define MAX_WAITING 128
-#define MAX_SUPERUSERS 1000
 #define MAX_DEPTH 3
 
 /* Processes that are looked at in one turn; each costs all partitions of the lock manager. */
 #define MAX_LOOKS 100
 
-/* Waits that were told to end; one that goes on nevertheless is told again. */
-#define MAX_TOLD 64
+/* What goes on although it was told to end is told again. */
 #define TOLD_MILLISECONDS 1000
+
+/* So long, in an alert, may last what neither waits nor was to be there at all. */
+#define ALERT_HOLD_MILLISECONDS 200
 
 /* Of the guard, which is started again after a second. */
 #define MISSED_MILLISECONDS 10000
 
-#define NOT_KNOWN (-1)
-#define TOO_MANY (-2)
+/* Of the number of a process: it is one of our workers. */
+#define WORKER UINT32_C(0x80000000)
 
 typedef struct Told
 {
 	int pid;
-	TimestampTz since; /* that it has waited */
+	uint64 which; /* wait, or transaction */
 	TimestampTz at;
 } Told;
 
+/* Every process has a place of its own, so that nobody can take those of others. */
+typedef struct Place
+{
+	pg_atomic_uint32 waiting;  /* its process, while it may wait for long, or 0 */
+	pg_atomic_uint32 ordinary; /* its process, if that did not log in as a superuser */
+	Told waits;                /* that it was told to stop to wait */
+	Told holds;                /* that it was told to let go */
+} Place;
+
 typedef struct GuardState
 {
-	pg_atomic_uint64 alert;                /* the last time that somebody was canceled */
-	pg_atomic_uint32 waiting[MAX_WAITING]; /* processes that may wait for long; 0: none */
-	Latch *volatile latch;                 /* of the guard; NULL: it is not there */
-	slock_t mutex;                         /* protects the rest */
-	TimestampTz left;                      /* since when, in that case */
-	int told_next;
-	Told told[MAX_TOLD];
-	int superusers_count;           /* or NOT_KNOWN, or TOO_MANY */
-	Oid superusers[MAX_SUPERUSERS]; /* in order */
+	pg_atomic_uint64 alert; /* the last time that somebody was canceled */
+	Latch *volatile latch;  /* of the guard; NULL: it is not there */
+	slock_t mutex;          /* protects what somebody was told, and this: */
+	TimestampTz left;       /* since when there is no guard */
+	int count;
+	Place places[FLEXIBLE_ARRAY_MEMBER];
 } GuardState;
 
 static GuardState *guard = NULL;
@@ -117,7 +118,6 @@ static bool begun = false;
 static int begun_level; /* of subtransactions */
 static bool registered = false;
 static TimeoutId timer;
-static bool superusers_stale = true;
 
 /* Written by a signal handler: the lock that this process has waited for. */
 static volatile bool wait_noted = false;
@@ -127,7 +127,8 @@ static LOCKMODE noted_mode;
 Size
 lock_guard_shared_size(void)
 {
-	return MAXALIGN(sizeof(GuardState));
+	return MAXALIGN(add_size(offsetof(GuardState, places),
+							 mul_size(sizeof(Place), (Size) max_backends_compat())));
 }
 
 void
@@ -136,18 +137,32 @@ lock_guard_shared_start(void)
 	bool found;
 	int i;
 
-	guard = ShmemInitStruct("nex_backup lock guard", sizeof(GuardState), &found);
+	guard = ShmemInitStruct("nex_backup lock guard", lock_guard_shared_size(), &found);
 	if (found)
 		return;
+	memset(guard, 0, lock_guard_shared_size());
 	pg_atomic_init_u64(&guard->alert, 0);
-	for (i = 0; i < MAX_WAITING; i++)
-		pg_atomic_init_u32(&guard->waiting[i], 0);
 	guard->latch = NULL;
 	SpinLockInit(&guard->mutex);
 	guard->left = GetCurrentTimestamp();
-	guard->told_next = 0;
-	memset(guard->told, 0, sizeof(guard->told));
-	guard->superusers_count = NOT_KNOWN;
+	guard->count = max_backends_compat();
+	for (i = 0; i < guard->count; i++)
+	{
+		pg_atomic_init_u32(&guard->places[i].waiting, 0);
+		pg_atomic_init_u32(&guard->places[i].ordinary, 0);
+	}
+}
+
+/* NULL for what is no session and no worker. */
+static Place *
+place_of(const PGPROC *proc)
+{
+	ptrdiff_t number;
+
+	if (guard == NULL || proc == NULL)
+		return NULL;
+	number = proc - ProcGlobal->allProcs;
+	return number >= 0 && number < guard->count ? &guard->places[number] : NULL;
 }
 
 static bool
@@ -177,26 +192,17 @@ lock_guard_note_wait(void)
 	wait_noted = true;
 }
 
-/* Into the list, and wake whoever reads it.  Also in a signal handler. */
+/* Say so, and wake whoever reads it.  Also in a signal handler. */
 static void
 ask_for_help(void)
 {
+	Place *place = place_of(MyProc);
 	Latch *latch;
-	int i;
 
-	if (guard == NULL)
+	if (place == NULL)
 		return;
-	for (i = 0; i < MAX_WAITING; i++)
-		if (pg_atomic_read_u32(&guard->waiting[i]) == (uint32) MyProcPid)
-			break;
-	if (i == MAX_WAITING)
-		for (i = 0; i < MAX_WAITING; i++)
-		{
-			uint32 nobody = 0;
-
-			if (pg_atomic_compare_exchange_u32(&guard->waiting[i], &nobody, (uint32) MyProcPid))
-				break;
-		}
+	pg_atomic_write_u32(&place->waiting,
+						(uint32) MyProcPid | (MyBgworkerEntry != NULL ? WORKER : 0));
 	/* It stays where it is, and to be woken once too often does not matter. */
 	latch = guard->latch;
 	if (latch != NULL)
@@ -206,13 +212,10 @@ ask_for_help(void)
 static void
 leave_list(void)
 {
-	int i;
+	Place *place = place_of(MyProc);
 
-	if (guard == NULL)
-		return;
-	for (i = 0; i < MAX_WAITING; i++)
-		if (pg_atomic_read_u32(&guard->waiting[i]) == (uint32) MyProcPid)
-			pg_atomic_write_u32(&guard->waiting[i], 0);
+	if (place != NULL)
+		pg_atomic_write_u32(&place->waiting, 0);
 }
 
 static void
@@ -290,106 +293,76 @@ lock_guard_end(void)
 	leave_list();
 }
 
-/* ---- who is a superuser ---- */
+/* ---- in every session ---- */
 
 static void
-handle_change(Datum argument, int cache, uint32 hash)
+forget_ordinary(int code, Datum argument)
 {
-	superusers_stale = true;
-}
+	Place *place = place_of(MyProc);
 
-bool
-lock_guard_superusers_stale(void)
-{
-	return guard != NULL && superusers_stale;
+	if (place != NULL)
+		pg_atomic_write_u32(&place->ordinary, 0);
 }
 
 /*
- * Not by query, which would be planned.  If there are more than fit, nobody is
- * known, and so nobody canceled.
+ * Every session says itself whether it is a superuser's, before it can wait for what
+ * it should not have: so this is known whatever keeps others from the catalogs.
  */
 void
-lock_guard_note_superusers(void)
+lock_guard_say_who(void)
 {
-	static bool watching = false;
-	static Oid found[MAX_SUPERUSERS];
-	int count = 0;
-	Relation roles;
-	SysScanDesc scan;
-	HeapTuple tuple;
+	static bool registered_exit = false;
+	Place *place = place_of(MyProc);
 
-	if (!watching)
-		CacheRegisterSyscacheCallback(AUTHOID, handle_change, (Datum) 0);
-	watching = true;
-	superusers_stale = false;
-	roles = table_open(AuthIdRelationId, AccessShareLock);
-	scan = systable_beginscan(roles, InvalidOid, false, NULL, 0, NULL);
-	while (HeapTupleIsValid(tuple = systable_getnext(scan)))
-	{
-		Form_pg_authid role = (Form_pg_authid) GETSTRUCT(tuple);
-
-		if (!role->rolsuper)
-			continue;
-		if (count < MAX_SUPERUSERS)
-			found[count] = role->oid;
-		count++;
-	}
-	systable_endscan(scan);
-	table_close(roles, AccessShareLock);
-	if (count <= MAX_SUPERUSERS)
-		qsort(found, (size_t) count, sizeof(Oid), oid_cmp);
-	SpinLockAcquire(&guard->mutex);
-	guard->superusers_count = count <= MAX_SUPERUSERS ? count : TOO_MANY;
-	if (count <= MAX_SUPERUSERS)
-		memcpy(guard->superusers, found, sizeof(Oid) * (Size) count);
-	SpinLockRelease(&guard->mutex);
+	if (place == NULL)
+		return;
+	if (!registered_exit)
+		before_shmem_exit(forget_ordinary, 0);
+	registered_exit = true;
+	pg_atomic_write_u32(&place->ordinary,
+						superuser_arg(GetAuthenticatedUserId()) ? 0 : (uint32) MyProcPid);
 }
 
 /* True also if that is not known. */
 static bool
-may_be_superuser(Oid role)
+may_be_superuser(const PGPROC *proc)
 {
-	bool may = true;
+	Place *place = place_of(proc);
 
-	if (!OidIsValid(role) || guard == NULL)
-		return true;
-	SpinLockAcquire(&guard->mutex);
-	if (guard->superusers_count >= 0)
-		may = bsearch(&role, guard->superusers, (size_t) guard->superusers_count, sizeof(Oid),
-					  oid_cmp) != NULL;
-	SpinLockRelease(&guard->mutex);
-	return may;
+	return place == NULL || proc->pid == 0 ||
+		   pg_atomic_read_u32(&place->ordinary) != (uint32) proc->pid;
 }
 
 /* ---- in whoever helps ---- */
 
-/* Note it as told; false if it was so just now. */
+/* Note it as told; false if it was so just now.  *again: it was told so before that. */
 static bool
-is_news(int pid, TimestampTz since)
+is_news(Told *told, int pid, uint64 which, bool *again)
 {
 	TimestampTz now = GetCurrentTimestamp();
-	bool news = true;
-	Told *told;
-	int i;
+	bool news;
 
 	SpinLockAcquire(&guard->mutex);
-	told = &guard->told[guard->told_next];
-	for (i = 0; i < MAX_TOLD; i++)
-		if (guard->told[i].pid == pid)
-			told = &guard->told[i];
-	if (told->pid == pid && told->since == since && now >= told->at &&
-		now < TimestampTzPlusMilliseconds(told->at, TOLD_MILLISECONDS))
-		news = false;
-	else
+	*again = told->pid == pid && told->which == which && now >= told->at;
+	news = !*again || now >= TimestampTzPlusMilliseconds(told->at, TOLD_MILLISECONDS);
+	if (news)
 	{
-		if (told->pid != pid)
-			guard->told_next = (guard->told_next + 1) % MAX_TOLD;
 		told->pid = pid;
-		told->since = since;
+		told->which = which;
 		told->at = now;
 	}
 	SpinLockRelease(&guard->mutex);
 	return news;
+}
+
+static void
+send_signal(int pid, int number)
+{
+#ifdef HAVE_SETSID
+	if (kill(-pid, number) == 0)
+		return;
+#endif
+	(void) kill(pid, number);
 }
 
 /*
@@ -401,43 +374,84 @@ static bool
 send_cancel(const LockInstanceData *lock, PGPROC *proc)
 {
 	LWLock *partition = LockHashPartitionLock(LockTagHashCode(&lock->locktag));
+	Place *place = place_of(proc);
 	TimestampTz since;
 	bool sent = false;
+	bool again;
 
 	LWLockAcquire(partition, LW_SHARED);
 	since = (TimestampTz) pg_atomic_read_u64(&proc->waitStart);
 	if (proc->pid == lock->pid && since != 0 && proc->waitLock != NULL &&
 		memcmp(&proc->waitLock->tag, &lock->locktag, sizeof(LOCKTAG)) == 0 &&
-		proc->waitLockMode == lock->waitLockMode && is_news(lock->pid, since))
+		proc->waitLockMode == lock->waitLockMode &&
+		is_news(&place->waits, lock->pid, (uint64) since, &again))
 	{
 		sent = true;
-#ifdef HAVE_SETSID
-		if (kill(-lock->pid, SIGINT) != 0)
-#endif
-			(void) kill(lock->pid, SIGINT);
+		send_signal(lock->pid, SIGINT);
+	}
+	LWLockRelease(partition);
+	return sent;
+}
+
+/* The strongest mode that is held, is that or more, and keeps others from what is wanted. */
+static LOCKMODE
+held_mode(LOCKMASK held, LOCKMODE least, LOCKMODE wanted)
+{
+	LOCKMODE mode;
+
+	for (mode = AccessExclusiveLock; mode >= least; mode--)
+		if ((held & LOCKBIT_ON(mode)) != 0 && DoLockModesConflict(mode, wanted))
+			return mode;
+	return NoLock;
+}
+
+/*
+ * The same if it holds it.  It cannot let go meanwhile.  A statement can refuse to be
+ * canceled, in code that catches that, and a session that does nothing has no
+ * statement; so what goes on loses its session.  The signal, or 0.
+ */
+static int
+send_end(const LockInstanceData *lock, PGPROC *proc, LOCKMODE wanted)
+{
+	uint32 hash = LockTagHashCode(&lock->locktag);
+	LWLock *partition = LockHashPartitionLock(hash);
+	Place *place = place_of(proc);
+	const PROCLOCK *held;
+	int sent = 0;
+	bool again;
+
+	LWLockAcquire(partition, LW_SHARED);
+	held = proc->pid == lock->pid
+			   ? find_proclock_compat(proc, (int) LockHashPartition(hash), &lock->locktag)
+			   : NULL;
+	if (held != NULL && held_mode(held->holdMask, ShareLock, wanted) != NoLock &&
+		is_news(&place->holds, lock->pid, (uint64) LOCAL_TRANSACTION_OF(proc), &again))
+	{
+		sent = again ? SIGTERM : SIGINT;
+		send_signal(lock->pid, sent);
 	}
 	LWLockRelease(partition);
 	return sent;
 }
 
 static void
-say_canceled(int pid, Oid role, const LockInstanceData *lock)
+say_ended(const PGPROC *proc, const LockInstanceData *lock, LOCKMODE mode, bool always,
+		  const char *what)
 {
 	static TimestampTz said = 0;
 	static int unsaid = 0;
 	TimestampTz now = GetCurrentTimestamp();
 
-	if (said != 0 && now >= said && !TimestampDifferenceExceeds(said, now, LOG_MILLISECONDS))
+	if (!always && said != 0 && now >= said &&
+		!TimestampDifferenceExceeds(said, now, LOG_MILLISECONDS))
 	{
 		unsaid++;
 		return;
 	}
 	said = now;
-	ereport(LOG, (errmsg("nex_backup canceled a statement of process %d, which waited for a lock "
-						 "in vain and kept everybody else from it",
-						 pid),
-				  errdetail("Its role has OID %u; it waited for %s of an object with OID %u.", role,
-							GetLockmodeName(lock->locktag.locktag_lockmethodid, lock->waitLockMode),
+	ereport(LOG, (errmsg(what, lock->pid),
+				  errdetail("Its role has OID %u; the lock is %s of an object with OID %u.",
+							proc->roleId, GetLockmodeName(lock->locktag.locktag_lockmethodid, mode),
 							lock->locktag.locktag_type == LOCKTAG_RELATION
 								? lock->locktag.locktag_field2
 								: lock->locktag.locktag_field3),
@@ -471,19 +485,40 @@ is_guarded(const LOCKTAG *tag, bool own)
 static void
 cancel_waiter(const LockInstanceData *lock, LOCKMODE wanted)
 {
-	PGPROC *proc;
-	Oid role;
+	PGPROC *proc = BackendPidGetProc(lock->pid);
 
-	if (lock->waitLockMode < ShareLock || !DoLockModesConflict(lock->waitLockMode, wanted))
-		return;
-	proc = BackendPidGetProc(lock->pid);
-	role = proc != NULL ? proc->roleId : InvalidOid;
-	if (proc == NULL || may_be_superuser(role))
-		return;
-	if (!send_cancel(lock, proc))
+	if (lock->waitLockMode < ShareLock || !DoLockModesConflict(lock->waitLockMode, wanted) ||
+		may_be_superuser(proc) || !send_cancel(lock, proc))
 		return;
 	pg_atomic_write_u64(&guard->alert, (uint64) GetCurrentTimestamp());
-	say_canceled(lock->pid, role, lock);
+	say_ended(proc, lock, lock->waitLockMode, false,
+			  "nex_backup canceled a statement of process %d, which waited for a lock "
+			  "in vain and kept everybody else from it");
+}
+
+/*
+ * Does this one hold what only a superuser should, and keep somebody from it?  CREATE
+ * RULE has its lock before PostgreSQL looks who asks, and meanwhile it may wait for
+ * another one, or read what it was given for as long as its user likes.
+ */
+static void
+end_holder(const LockInstanceData *lock, LOCKMODE wanted)
+{
+	PGPROC *proc = BackendPidGetProc(lock->pid);
+	LOCKMODE mode = held_mode(lock->holdMask, ShareLock, wanted);
+	int sent;
+
+	/* Readers and writers hold less. */
+	if (mode == NoLock || may_be_superuser(proc))
+		return;
+	if ((sent = send_end(lock, proc, wanted)) == 0)
+		return;
+	pg_atomic_write_u64(&guard->alert, (uint64) GetCurrentTimestamp());
+	say_ended(proc, lock, mode, sent == SIGTERM,
+			  sent == SIGINT ? "nex_backup canceled a statement of process %d, which held a lock "
+							   "that is a superuser's and kept everybody else from it"
+							 : "nex_backup terminated process %d, which held a lock "
+							   "that is a superuser's and kept everybody else from it");
 }
 
 static bool
@@ -498,28 +533,28 @@ is_before(const BlockedProcsData *data, const BlockedProcData *blocked, int pid)
 }
 
 static bool
-holds_in_the_way(const LockInstanceData *lock, LOCKMODE wanted)
+has_waited(int pid, int milliseconds)
 {
-	LOCKMODE mode;
+	PGPROC *proc = BackendPidGetProc(pid);
+	TimestampTz since =
+		proc != NULL ? (TimestampTz) pg_atomic_read_u64(&proc->waitStart) : (TimestampTz) 0;
 
-	for (mode = AccessShareLock; mode <= AccessExclusiveLock; mode++)
-		if ((lock->holdMask & LOCKBIT_ON(mode)) != 0 && DoLockModesConflict(mode, wanted))
-			return true;
-	return false;
+	return since != 0 && TimestampDifferenceExceeds(since, GetCurrentTimestamp(), milliseconds);
 }
 
 static bool
 has_waited_long(int pid)
 {
-	TimestampTz now = GetCurrentTimestamp();
-	PGPROC *proc = BackendPidGetProc(pid);
-	TimestampTz since;
+	return is_alert(GetCurrentTimestamp()) || has_waited(pid, PATIENCE_MILLISECONDS);
+}
 
-	if (proc == NULL)
-		return false;
-	since = (TimestampTz) pg_atomic_read_u64(&proc->waitStart);
-	return is_alert(now) ||
-		   (since != 0 && TimestampDifferenceExceeds(since, now, PATIENCE_MILLISECONDS));
+/* What only works, and does not wait, may be about to end. */
+static bool
+is_about_to_end(int holder, int waiter)
+{
+	PGPROC *proc = BackendPidGetProc(holder);
+
+	return proc != NULL && proc->waitLock == NULL && !has_waited(waiter, ALERT_HOLD_MILLISECONDS);
 }
 
 static int looks = 0; /* in this turn */
@@ -573,9 +608,15 @@ help(int pid, int depth)
 
 			if (lock->pid == blocked->pid || lock->pid == 0)
 				continue;
-			if (is_guarded(&lock->locktag, depth == 0) && is_before(data, blocked, lock->pid))
-				cancel_waiter(lock, own->waitLockMode);
-			else if (depth < MAX_DEPTH && holds_in_the_way(lock, own->waitLockMode))
+			if (is_guarded(&lock->locktag, depth == 0))
+			{
+				if (is_before(data, blocked, lock->pid))
+					cancel_waiter(lock, own->waitLockMode);
+				if (!is_about_to_end(lock->pid, blocked->pid))
+					end_holder(lock, own->waitLockMode);
+			}
+			if (depth < MAX_DEPTH &&
+				held_mode(lock->holdMask, AccessShareLock, own->waitLockMode) != NoLock)
 				help(lock->pid, depth + 1);
 		}
 	}
@@ -599,14 +640,62 @@ lock_guard_enter(void)
 	guard->latch = MyLatch;
 }
 
+/* Somebody who asked; false if there is nobody. */
+static bool
+help_place(Place *place, bool worker)
+{
+	uint32 process = pg_atomic_read_u32(&place->waiting);
+	int pid = (int) (process & ~WORKER);
+	PGPROC *proc;
+
+	if (process == 0 || ((process & WORKER) != 0) != worker)
+		return false;
+	proc = BackendPidGetProc(pid);
+	/* One that is on its way into a database is not known yet. */
+	if (proc == NULL && kill((pid_t) pid, 0) != 0 && errno == ESRCH)
+	{
+		(void) pg_atomic_compare_exchange_u32(&place->waiting, &process, 0);
+		return false;
+	}
+	if (proc != NULL && proc->waitLock != NULL)
+		help(pid, 0);
+	return true;
+}
+
+/*
+ * Workers first.  Of the others, each turn begins where the one before had to
+ * stop, as they may be too many for one.
+ */
+static bool
+help_all(void)
+{
+	static int first = 0;
+	int next = first;
+	bool asked = false;
+	int i;
+
+	looks = 0;
+	for (i = 0; i < guard->count; i++)
+		if (help_place(&guard->places[i], true))
+			asked = true;
+	for (i = 0; i < guard->count; i++)
+	{
+		next = (first + i) % guard->count;
+		if (looks == MAX_LOOKS)
+			break;
+		if (help_place(&guard->places[next], false))
+			asked = true;
+	}
+	first = next;
+	return asked || i < guard->count;
+}
+
 long
 lock_guard_turn(void)
 {
 	static MemoryContext context = NULL;
-	static int first = 0;
 	MemoryContext old;
-	bool asked = false;
-	int i;
+	bool asked;
 
 	if (guard == NULL)
 		return -1L;
@@ -614,28 +703,7 @@ lock_guard_turn(void)
 		context = AllocSetContextCreate(TopMemoryContext, "nex_backup lock guard",
 										ALLOCSET_DEFAULT_SIZES);
 	old = MemoryContextSwitchTo(context);
-	looks = 0;
-	/* Each begins another time, as they may be too many for one turn. */
-	first = (first + 1) % MAX_WAITING;
-	for (i = 0; i < MAX_WAITING; i++)
-	{
-		pg_atomic_uint32 *place = &guard->waiting[(first + i) % MAX_WAITING];
-		uint32 pid = pg_atomic_read_u32(place);
-		PGPROC *proc;
-
-		if (pid == 0)
-			continue;
-		proc = BackendPidGetProc((int) pid);
-		/* One that is on its way into a database is not known yet. */
-		if (proc == NULL && kill((pid_t) pid, 0) != 0 && errno == ESRCH)
-		{
-			(void) pg_atomic_compare_exchange_u32(place, &pid, 0);
-			continue;
-		}
-		asked = true;
-		if (proc != NULL && proc->waitLock != NULL)
-			help((int) pid, 0);
-	}
+	asked = help_all();
 	MemoryContextSwitchTo(old);
 	MemoryContextReset(context);
 	if (!asked)
@@ -661,9 +729,15 @@ lock_guard_clear(void)
 		return;
 	data = GetLockStatusData();
 	for (i = 0; i < data->nelements; i++)
-		if (is_noted(&data->locks[i].locktag) && data->locks[i].pid != 0 &&
-			data->locks[i].waitLockMode != NoLock)
-			cancel_waiter(&data->locks[i], noted_mode);
+	{
+		const LockInstanceData *lock = &data->locks[i];
+
+		if (!is_noted(&lock->locktag) || lock->pid == 0 || lock->pid == MyProcPid)
+			continue;
+		if (lock->waitLockMode != NoLock)
+			cancel_waiter(lock, noted_mode);
+		end_holder(lock, noted_mode);
+	}
 }
 
 /* Who has it, or else who waits for it first. */
@@ -706,35 +780,19 @@ lock_guard_holder(LockHolder *holder)
 
 /* ---- is anybody there? ---- */
 
-static const char *
-guard_problem(void)
+const char *
+lock_guard_problem(void)
 {
 	TimestampTz left;
-	int superusers;
 
+	if (guard == NULL || RecoveryInProgress())
+		return NULL;
 	SpinLockAcquire(&guard->mutex);
 	left = guard->left;
-	superusers = guard->superusers_count;
 	SpinLockRelease(&guard->mutex);
 	if (guard->latch == NULL &&
 		TimestampDifferenceExceeds(left, GetCurrentTimestamp(), MISSED_MILLISECONDS))
 		return "the worker that keeps others from locking up the extension is not running: "
-			   "increase "
-			   "max_worker_processes, and restart the server";
-	if (superusers == TOO_MANY)
-		return "there are more than " CppAsString2(
-			MAX_SUPERUSERS) " superusers, so no statement that "
-							"locks up the extension is canceled";
+			   "increase max_worker_processes, and restart the server";
 	return NULL;
-}
-
-/* nex_backup.guard_problem(): why nobody is looked after; NULL if all is well. */
-Datum
-nex_backup_guard_problem(PG_FUNCTION_ARGS)
-{
-	const char *problem = guard == NULL || RecoveryInProgress() ? NULL : guard_problem();
-
-	if (problem == NULL)
-		PG_RETURN_NULL();
-	PG_RETURN_TEXT_P(cstring_to_text(problem));
 }

@@ -103,11 +103,16 @@ shared_state_startup(void)
 	LWLockRelease(AddinShmemInitLock);
 }
 
+static Size
+shared_size(void)
+{
+	return MAXALIGN(sizeof(SharedState)) + reserved_shared_size() + lock_guard_shared_size();
+}
+
 void
 shared_state_request(void)
 {
-	request_shared_memory_compat(MAXALIGN(sizeof(SharedState)) + reserved_shared_size() +
-								 lock_guard_shared_size());
+	request_shared_memory_compat(shared_size);
 	previous_startup_hook = shmem_startup_hook;
 	shmem_startup_hook = shared_state_startup;
 }

@@ -158,30 +158,6 @@ worker_handle_signals(void)
 	BackgroundWorkerUnblockSignals();
 }
 
-/* Of whom the guard of locks must know: noted while nobody is in the way. */
-static void
-note_superusers(void)
-{
-	MemoryContext context = CurrentMemoryContext;
-
-	PG_TRY();
-	{
-		lock_guard_begin();
-		StartTransactionCommand();
-		lock_guard_note_superusers();
-		CommitTransactionCommand();
-	}
-	PG_CATCH();
-	{
-		MemoryContextSwitchTo(context);
-		EmitErrorReport();
-		FlushErrorState();
-		AbortCurrentTransaction();
-	}
-	PG_END_TRY();
-	MemoryContextSwitchTo(context);
-}
-
 void
 worker_session_start(const char *database, Oid database_oid)
 {
@@ -199,7 +175,6 @@ worker_session_start(const char *database, Oid database_oid)
 	pin_settings();
 	lock_guard_begin();
 	forget_settings();
-	note_superusers();
 }
 
 bool
@@ -329,8 +304,6 @@ sql_call(const char *query, int nparameters, const char *const *parameters, char
 
 	lock_guard_begin();
 	outcome = sql_call_once(query, nparameters, parameters, row, error, &locked);
-	if (lock_guard_superusers_stale())
-		note_superusers();
 	if (locked)
 		lock_guard_clear();
 	lock_guard_end();

@@ -99,6 +99,49 @@ for my $queue (@queues)
 }
 like(read_bytes($node->logfile), qr/nex_backup canceled a statement of process \d+, which waited for a lock in vain/, 'the log says so');
 
+# Who has the lock already, as nobody else had it, and could not keep it: while a name in its statement is looked up, it waits for
+# another lock, or runs code of its own, which may catch that it is canceled.
+query('postgres', 'CREATE TABLE low.own (i int); ALTER TABLE low.own OWNER TO low; CREATE SCHEMA mon AUTHORIZATION mon; CREATE TABLE mon.own (i int); ALTER TABLE mon.own OWNER TO mon');
+query('postgres', <<'SQL');
+SET SESSION AUTHORIZATION low;
+CREATE FUNCTION low.slow() RETURNS bool LANGUAGE plpgsql AS 'BEGIN PERFORM pg_sleep(300); RETURN true; END';
+CREATE FUNCTION low.stubborn() RETURNS bool LANGUAGE plpgsql AS 'BEGIN LOOP BEGIN PERFORM pg_sleep(300); EXCEPTION WHEN query_canceled THEN NULL; END; END LOOP; END';
+CREATE DOMAIN low.slow AS int CHECK (low.slow());
+CREATE DOMAIN low.stubborn AS int CHECK (low.stubborn());
+CREATE TYPE low.slow_row AS (i low.slow);
+CREATE TYPE low.stubborn_row AS (i low.stubborn);
+SQL
+my $canceled_by_us = qr/canceling statement due to user request/;
+my @held = (
+	[ 'a catalog, behind a table of its own', 'low', 'LOCK TABLE low.own', 'CREATE RULE r AS ON INSERT TO pg_catalog.pg_extension DO ALSO SELECT * FROM low.own', $canceled_by_us ],
+	[ 'a catalog, busy', 'low', 'SELECT 1', q(CREATE RULE r AS ON INSERT TO pg_catalog.pg_extension DO ALSO SELECT '(1)'::low.slow_row), $canceled_by_us ],
+	[ 'a catalog, and will not be canceled', 'low', 'SELECT 1', q(CREATE RULE r AS ON INSERT TO pg_catalog.pg_extension DO ALSO SELECT '(1)'::low.stubborn_row), qr/terminating connection/ ],
+	[ 'roles', 'low', 'LOCK TABLE low.own', 'CREATE RULE r AS ON INSERT TO pg_catalog.pg_authid WHERE EXISTS (SELECT FROM low.own) DO NOTHING', qr/canceling|permission denied/ ],
+	[ 'a table of the extension', 'mon', 'LOCK TABLE mon.own', 'CREATE RULE r AS ON INSERT TO nex_backup.runs DO ALSO SELECT * FROM mon.own', $canceled_by_us ],
+	[ 'a table of the extension from writers', 'mon', 'LOCK TABLE mon.own', 'CREATE CONSTRAINT TRIGGER t AFTER INSERT ON nex_backup.runs FROM mon.own FOR EACH ROW EXECUTE FUNCTION pg_catalog.tsvector_update_trigger()', $canceled_by_us ]);
+for my $held (@held)
+{
+	my ($name, $role, $keeps, $has, $end) = @$held;
+	my ($keeper, $holder) = (session($role), session($role));
+	my $begun;
+
+	answer($keeper, "BEGIN; $keeps");
+	$holder->{in} .= "$has;\n\\echo end\n";
+	@$holder{qw(out err)} = ('', '');
+	$holder->{run}->pump_nb for 1 .. 5;
+	Time::HiRes::sleep(0.5);
+	$begun = Time::HiRes::time();
+	like(answer($dba, 'SELECT name, status FROM nex_backup_status()'), qr/^extension\|ok$/m, "somebody has $name: the status");
+	is(answer($dba, "SELECT state FROM nex_backup_run('j')"), "succeeded\n", '... a run');
+	cmp_ok(Time::HiRes::time() - $begun, '<', 30, '... soon');
+	eval { $holder->{run}->pump while $holder->{run}->pumpable && $holder->{out} !~ /^end$/m; 1 };
+	like($holder->{err}, $end, '... as it is ended');
+	like(answer($keeper, 'SELECT count(*) FROM pg_class'), qr/^\d+$/m, '... and what it waited for is not');
+	finish($keeper);
+	eval { finish($holder); 1 } or $holder->{run}->kill_kill;
+}
+like(read_bytes($node->logfile), qr/nex_backup terminated process \d+, which held a lock that is a superuser's/, 'the log says so');
+
 # Again and again, by several sessions: whoever waits keeps its place.
 my @loops = map { session('low') } 1 .. 4;
 my $reader = session('low');
@@ -212,6 +255,21 @@ query('postgres', "UPDATE nex_backup.jobs SET next_run = nex_backup.now() WHERE 
 ok(wait_until(sub { query('postgres', "SELECT count(*) FROM nex_backup.runs WHERE job = 'j' AND state = 'succeeded'") == $done + 1 }), '... and a job that is due');
 $_->kill_kill for @loops;
 finish($keeper);
+
+# Whoever cancels need not have been told by a worker, which may never have been let in.
+$node->append_conf('postgresql.conf', "nex_backup.database = 'not_there'");
+$node->restart;
+{
+	my ($keeper, $waiter) = (session('low'), session('low'));
+
+	answer($keeper, 'BEGIN; SELECT count(*) FROM pg_catalog.pg_extension');
+	send_only($waiter, 'CREATE RULE r AS ON INSERT TO pg_catalog.pg_extension DO NOTHING');
+	Time::HiRes::sleep(0.5);
+	like(query('postgres', 'SELECT name, status FROM nex_backup_status()'), qr/^extension\|ok$/m, 'no worker has been in the database: the status');
+	like(result($waiter), $canceled_by_us, '... as what could never have the lock is canceled');
+	finish($_) for $keeper, $waiter;
+}
+$node->append_conf('postgresql.conf', "nex_backup.database = 'postgres'");
 
 # Where there is no slot for it, whoever has waited does it, later, and the status says so.
 $node->append_conf('postgresql.conf', "max_worker_processes = 1\nmax_logical_replication_workers = 0");
