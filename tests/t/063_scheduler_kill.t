@@ -17,7 +17,15 @@ my $repo = "$directory/repo";
 my $kills = $ENV{NEXB_KILLS} || 6;
 
 load_sample('invoices');
-query('postgres', "SELECT nex_backup_create_repository('$repo')");
+{
+	my ($out, $err);
+
+	$node->psql('postgres', "SELECT nex_backup_create_repository('$repo')", stderr => \$err);
+	is($err, '', 'a new repository');
+	tool_ok([ 'backup', '--repo', $repo, '-d', 'invoices', '--catalogue', 'none' ], 'a backup that the catalogue is not told of');
+	$node->psql('postgres', "SELECT nex_backup_create_repository('$repo')", stderr => \$err);
+	like($err, qr/NOTICE:  repository "\Q$repo\E" exists, and has backups\nHINT:  .*SELECT nex_backup_sync\('\Q$repo\E'\)/, 'is not new any more');
+}
 set_clock('2027-01-01 12:00 UTC');
 query('postgres', "SELECT nex_backup_schedule('night', '0 2 * * *', 'invoices', '$repo', timezone => 'UTC', retry_delay => '2 seconds', kill_grace => '3 seconds')");
 

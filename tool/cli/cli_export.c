@@ -595,7 +595,8 @@ const Command command_export = {
 	.help =
 		"Writes one file that psql restores by itself, for moving a backup to where there is no\n"
 		"nex_backup. The name given with -o decides the format: .sql.zst, .sql.gz or .sql; with\n"
-		"-o - the backup goes to standard output as it is stored. Without -o the file is called\n"
+		"-o - the backup goes to standard output as it is stored: zstd, or what --compress was\n"
+		"when it was made, gzip or none. Without -o the file is called\n"
 		"backup_<database>_<id> with the suffix of the backup's own format, which is fastest,\n"
 		"and lies in the current directory.\n"
 		"\n"
