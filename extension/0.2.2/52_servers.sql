@@ -369,6 +369,11 @@ BEGIN
 	END IF;
 	outcome := CASE WHEN wrong = 0 THEN 'ok' ELSE 'failed' END;
 	result := outcome;
+	IF wrong > 0 THEN
+		-- The server may only read there, so that it cannot take down for the next backup what is damaged.
+		RAISE WARNING 'backup "%/%" is damaged', CASE place.database WHEN '' THEN 'globals' ELSE place.database END, place.id
+			USING HINT = 'Run "nex_backup verify" for this repository: then the next backup writes the damaged files again.';
+	END IF;
 	IF current_setting('transaction_read_only')::bool THEN
 		RAISE NOTICE 'the result is not recorded, because this transaction is read-only';
 		RETURN;
