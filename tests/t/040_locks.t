@@ -369,6 +369,35 @@ for my $more ('', 'ALTER TABLE z_last ADD COLUMN r int')
 	like($err, qr/a prepared transaction holds an ACCESS EXCLUSIVE lock on table public\.m_middle/, 'P22: and is named');
 	query('shop', "ROLLBACK PREPARED 'ddl'");
 }
+
+# Locks that a new session waits for before anything can be asked of it.
+{
+	my $release = hold_lock('shop', 'pg_catalog.pg_class IN ACCESS EXCLUSIVE MODE');
+	my $began = time;
+	my ($code, $out, $err) = tool(@backup, '--lock-wait-timeout', '1s');
+
+	cmp_ok(time - $began, '<', 14, "a catalog is locked: --lock-wait-timeout bounds the wait of a new session, too");
+	is($code, 1, '... and the backup fails');
+	like($err, qr/could not connect to the database\nDETAIL: .*(did not answer within \d+ s|due to lock timeout)/, '... with the reason');
+	like($err, qr/Process \d+ of role \S+ holds an AccessExclusiveLock of a catalog of the database/, '... and whose lock it is');
+	$release->();
+}
+{
+	my ($in, $out) = ("BEGIN; ALTER ROLE CURRENT_USER IN DATABASE shop SET work_mem = '4MB'; SELECT 'held';\n", '');
+	my $session = IPC::Run::start([ 'psql', '-XAtq', '-d', 'postgres' ], '<', \$in, '>', \$out, IPC::Run::timeout(60));
+
+	$session->pump until $out =~ /held/;
+	my $drop = background_sql('postgres', 'DROP DATABASE shop');
+	waits_for_lock('migration');
+	my ($code, $o, $err) = tool(@backup, '--lock-wait-timeout', '1s');
+	is($code, 1, 'somebody wants to drop the database');
+	like($err, qr/DETAIL: .*Process \d+ of role \S+ waits, and new sessions wait behind it, for an AccessExclusiveLock of the database/, '... who is named');
+	like($err, qr/HINT:  pg_terminate_backend\(\)/, '... with what helps');
+	query('postgres', "SELECT pg_cancel_backend(pid) FROM pg_stat_activity WHERE application_name = 'migration'");
+	$drop->();
+	$in .= "ROLLBACK;\n\\q\n";
+	$session->finish;
+}
 $node->stop;
 
 # P18: more tables than the server has room for locks.

@@ -21,6 +21,7 @@
 #include <unistd.h>
 
 #include "buffer.h"
+#include "connect_cause.h"
 #include "connect_hosts.h"
 #include "deadline.h"
 #include "interrupt.h"
@@ -43,7 +44,6 @@
  */
 static const char pin_session[] =
 	"SET statement_timeout = 0;"
-	"SET lock_timeout = 0;"
 	"SET idle_in_transaction_session_timeout = 0;"
 	"SELECT pg_catalog.set_config('search_path', '', false);"
 	"SET DateStyle = ISO;"
@@ -217,12 +217,17 @@ connect_timeout(PGconn *pg)
 
 /* Drive the connection to its end; false on failure, timeout or stop. */
 static bool
-connect_patiently(PGconn *pg, bool last_word)
+connect_patiently(PGconn *pg, ConnectionTarget *target)
 {
 	PostgresPollingStatusType status = PGRES_POLLING_WRITING;
+	bool last_word = target->last_word;
 	int timeout = connect_timeout(pg);
 	time_t deadline;
 
+	/* A new session may wait for a lock of its database, or of a catalog, before it is there. */
+	if (target->lock_patience > 0 && (timeout <= 0 || timeout > target->lock_patience + 2))
+		timeout = target->lock_patience + 2;
+	target->timed_out = 0;
 	if (last_word && stop_requested() && (timeout <= 0 || timeout > LAST_WORD_TIMEOUT))
 		timeout = LAST_WORD_TIMEOUT;
 	deadline = time(NULL) + timeout;
@@ -236,7 +241,10 @@ connect_patiently(PGconn *pg, bool last_word)
 		if (status == PGRES_POLLING_FAILED || (stop_requested() && !last_word))
 			return false;
 		if (timeout > 0 && time(NULL) > deadline)
+		{
+			target->timed_out = timeout;
 			return false;
+		}
 		wait.fd = PQsocket(pg);
 		wait.events = status == PGRES_POLLING_READING ? POLLIN : POLLOUT;
 		wait.revents = 0;
@@ -248,7 +256,7 @@ connect_patiently(PGconn *pg, bool last_word)
 
 /* With these options in place of the target's own; NULL: with its own. */
 static PGconn *
-connect_with(const ConnectionTarget *target, const char *options)
+connect_with(ConnectionTarget *target, const char *options)
 {
 	const char *keywords[TARGET_MAX_OPTIONS + 4];
 	const char *values[TARGET_MAX_OPTIONS + 4];
@@ -282,18 +290,18 @@ connect_with(const ConnectionTarget *target, const char *options)
 	if (pg != NULL)
 	{
 		PQsetNoticeReceiver(pg, silence_notices, NULL);
-		connect_patiently(pg, target->last_word);
+		connect_patiently(pg, target);
 	}
 	return pg;
 }
 
 static PGconn *
-connect_once(const ConnectionTarget *target)
+connect_once(ConnectionTarget *target)
 {
 	char *options = session_options(target);
 	PGconn *pg = connect_with(target, options);
 
-	if (options != NULL && PQstatus(pg) != CONNECTION_OK &&
+	if (options != NULL && PQstatus(pg) != CONNECTION_OK && target->timed_out == 0 &&
 		session_options_refused(PQerrorMessage(pg)))
 	{
 		PQfinish(pg);
@@ -398,23 +406,27 @@ collect_results(Connection *connection)
 
 /* ---- locks ---- */
 
-bool
-connection_set_lock_timeout(Connection *connection, const ConnectionTarget *target)
+static bool
+set_lock_timeout(Connection *connection, int milliseconds)
 {
 	SqlText sql;
 	PGresult *result;
 	bool good;
 
-	if (!target->bound_lock_waits)
-		return true;
 	sql_init(&sql);
 	sql_append(&sql, "SET lock_timeout = ");
-	sql_signed(&sql, target->lock_timeout);
+	sql_signed(&sql, milliseconds);
 	result = connection_exec(connection, &sql);
 	good = PQresultStatus(result) == PGRES_COMMAND_OK;
 	PQclear(result);
 	sql_free(&sql);
 	return good;
+}
+
+bool
+connection_set_lock_timeout(Connection *connection, const ConnectionTarget *target)
+{
+	return !target->bound_lock_waits || set_lock_timeout(connection, target->lock_timeout);
 }
 
 /* A server that outlives us must not go on by itself with what waited. */
@@ -448,9 +460,14 @@ connection_bound_lock_waits(Connection *connection, ConnectionTarget *target, in
 static bool
 pin(Connection *connection, const ConnectionTarget *target)
 {
-	PGresult *result = connection_run_exec(connection, (SqlConstant){pin_session});
-	bool good = PQresultStatus(result) == PGRES_TUPLES_OK;
+	PGresult *result;
+	bool good;
 
+	/* Catalogs may be locked, by VACUUM FULL for instance. */
+	if (!set_lock_timeout(connection, target->lock_patience * 1000))
+		return false;
+	result = connection_run_exec(connection, (SqlConstant){pin_session});
+	good = PQresultStatus(result) == PGRES_TUPLES_OK;
 	PQclear(result);
 	if (!good)
 		return false;
@@ -458,7 +475,9 @@ pin(Connection *connection, const ConnectionTarget *target)
 	if (PQresultStatus(result) == PGRES_TUPLES_OK)
 		connection->role = xstrdup(PQgetvalue(result, 0, 0));
 	PQclear(result);
-	return connection->role != NULL && bound_lock_waits(connection, target);
+	return connection->role != NULL &&
+		   (target->lock_patience == 0 || set_lock_timeout(connection, 0)) &&
+		   bound_lock_waits(connection, target);
 }
 
 /* A session; or NULL, with a message. */
@@ -484,7 +503,10 @@ connect_target(ConnectionTarget *target, char **message)
 	}
 	if (PQstatus(pg) == CONNECTION_OK)
 		return pg;
-	*message = trimmed(PQerrorMessage(pg)[0] != '\0' ? PQerrorMessage(pg) : "timeout expired");
+	if (target->timed_out > 0)
+		*message = xasprintf("the server did not answer within %d s", target->timed_out);
+	else
+		*message = trimmed(PQerrorMessage(pg)[0] != '\0' ? PQerrorMessage(pg) : "timeout expired");
 	PQfinish(pg);
 	return NULL;
 }
@@ -573,8 +595,11 @@ connection_open(ConnectionTarget *target)
 		free(message);
 	else if (connection == NULL)
 	{
-		report_error(EXIT_FAILED, message, hint_for_connecting(message),
-					 "could not connect to the database");
+		const char *hint = hint_for_connecting(message);
+		char *detail = connect_cause(target, message, &hint);
+
+		report_error(EXIT_FAILED, detail, hint, "could not connect to the database");
+		free(detail);
 		free(message);
 	}
 	return connection;

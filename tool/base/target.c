@@ -261,6 +261,7 @@ target_create(const Settings *settings, const char *database)
 	target_notice_silence(target);
 	take_environment_password(target);
 	target->may_ask = !settings->no_password;
+	target->lock_patience = settings->lock_wait_timeout;
 	if (settings->force_password && typed_password == NULL)
 		target_ask_password(target);
 	if (typed_password != NULL)
@@ -300,6 +301,7 @@ target_with_database(const ConnectionTarget *target, const char *database)
 	copy->password = xstrdup(target->password);
 	copy->may_ask = target->may_ask;
 	copy->last_word = target->last_word;
+	copy->lock_patience = target->lock_patience;
 	copy->patience = target->patience;
 	copy->bound_lock_waits = target->bound_lock_waits;
 	copy->lock_timeout = target->lock_timeout;
