@@ -345,6 +345,69 @@ for my $more ('', 'ALTER TABLE z_last ADD COLUMN r int')
 	query('shop', 'DROP SCHEMA theirs CASCADE; REVOKE CREATE ON DATABASE shop FROM tenant; DROP ROLE tenant; DROP SEQUENCE alpha, sold');
 }
 
+# Any role can ask for an exclusive lock of a catalog, CREATE RULE before privileges are looked at, and
+# then waits for the leader's transaction; each new connection waits behind it, that of pg_dump, too.
+sub late_pg_dump
+{
+	my $directory = waiting_pg_dump($node);
+	my $bindir = $node->config_data('--bindir');
+
+	write_bytes("$directory/pg_dump", <<"SH");
+#!/bin/sh
+[ "\$1" = --version ] && exec "$bindir/pg_dump" "\$\@"
+touch "$directory/done"
+while [ ! -e "$directory/go" ]; do sleep 0.1; done
+exec "$bindir/pg_dump" "\$\@"
+SH
+	return $directory;
+}
+query('postgres', 'CREATE ROLE eve LOGIN; CREATE DATABASE eves; CREATE ROLE nightly LOGIN; GRANT pg_read_all_data TO nightly');
+my $rule = 'CREATE RULE r AS ON INSERT TO pg_catalog.%s DO INSTEAD NOTHING';
+for my $case (
+	[ 'eve', 'eves', sprintf($rule, 'pg_database'), [], 0, qr/warning: canceled a statement of process \d+ \(application "waiter", user "eve"\), which had waited \d+ s to lock pg_database; behind it: \d/, qr/canceling statement due to user request/ ],
+	[ 'eve', 'shop', sprintf($rule, 'pg_class'), [], 0, qr/warning: canceled a statement of process \d+ \(application "waiter", user "eve"\), which had waited \d+ s to lock pg_class/, qr/canceling statement/ ],
+	[ 'eve', 'eves', sprintf($rule, 'pg_database'), [ '-U', 'nightly' ], 1, qr/error: gave way to process \d+ \(application "waiter", user "eve"\), which wants to lock pg_database\nDETAIL:.*sessions of the backup among them.*\nHINT:.*pg_signal_backend/, qr/permission denied/ ],
+	[ undef, 'postgres', 'BEGIN; LOCK TABLE pg_database; COMMIT', [], 1, qr/error: gave way to process \d+ \(application "waiter".*which wants to lock pg_database\n/, qr/^$/ ])
+{
+	my ($user, $database, $sql, $options, $expected, $message, $answer) = @$case;
+	my $log = File::Temp->new;
+	my $directory = late_pg_dump();
+	my $pid = start_tool("$log", @backup, '--pg-bindir', $directory, @$options);
+	my ($in, $out, $seen) = ('', '', '');
+	# Nobody can connect to look, then.
+	my $observer = IPC::Run::start([ 'psql', '-XAtq', '-d', 'postgres' ], '<', \$in, '>', \$seen, IPC::Run::timeout(60));
+	$in = "SELECT 'there', count(*) FROM pg_stat_activity, pg_locks;\n";
+	$observer->pump until $seen =~ /there/;
+
+	ok(wait_until(sub { -e "$directory/done" }), 'a backup has its snapshot, but no pg_dump yet');
+	my $session = IPC::Run::start([ 'psql', '-XAtq', '-d', "dbname=$database application_name=waiter", defined $user ? ('-U', $user) : (), '-c', $sql ],
+		'<', '/dev/null', '>', \$out, '2>&1', IPC::Run::timeout(60));
+	$in = "DO \$\$ BEGIN FOR i IN 1 .. 1000 LOOP EXIT WHEN EXISTS (SELECT FROM pg_locks WHERE NOT granted "
+	  . "AND mode = 'AccessExclusiveLock'); PERFORM pg_sleep(0.02); END LOOP; END \$\$; SELECT 'waits';\n\\q\n";
+	$observer->finish;
+	write_bytes("$directory/go", '');
+	my $start = time;
+	is(finish_tool($pid), $expected, "$sql: exit code $expected") or diag(read_bytes("$log"));
+	cmp_ok(time - $start, '<', 25, 'in time');
+	like(read_bytes("$log"), $message, 'it says whose statement it was');
+	$session->finish;
+	like($out, $answer, 'and the statement has ended');
+}
+like(join(' ', @{ tool_json('info', '--repo', $repo, 'shop')->{warnings} }),
+	qr/statements canceled because others waited behind them, and they behind this backup: \d+, at last one of process \d+ \(application "waiter", user "eve"\), which wanted to lock pg_class/,
+	'and so does the backup');
+# Again and again, until it waits for the leader: workers need the catalog, too.
+{
+	my ($endless, $out) = ("CREATE RULE r AS ON INSERT TO pg_catalog.pg_class DO INSTEAD NOTHING;\n" x 200_000, '');
+	my $session = IPC::Run::start([ 'psql', '-XAtq', '-U', 'eve', '-d', 'shop' ], '<', \$endless, '>', '/dev/null', '2>&1');
+	my $start = time;
+
+	my ($code, undef, $said) = tool(@backup);
+	is($code, 0, 'statements one after the other that lock a catalog: the backup ends well') or diag($said);
+	cmp_ok(time - $start, '<', 40, 'and soon');
+	$session->kill_kill;
+}
+
 # P19: the snapshot may not get older than allowed.
 {
 	my $log = File::Temp->new;

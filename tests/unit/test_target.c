@@ -313,10 +313,23 @@ test_child_without(void **state)
 	(void) state;
 	assert_string_equal(conninfo, "dbname='a=b' host='h' keepalives_idle='60' "
 								  "keepalives_interval='10' keepalives_count='3' "
-								  "tcp_user_timeout='120000' service='prod'");
+								  "tcp_user_timeout='120000' service='prod' connect_timeout='30'");
 	assert_int_not_equal(access(scratch_path(TARGET_SERVICE_FILE), F_OK), 0);
 	free(conninfo);
 	target_free(target);
+	/* How long a child may wait for a session is the user's to say, by a variable, too. */
+	target = target_from_conninfo("connect_timeout=7");
+	conninfo = target_conninfo_for_child(target, scratch);
+	assert_null(strstr(conninfo, "'30'"));
+	free(conninfo);
+	target_free(target);
+	setenv("PGCONNECT_TIMEOUT", "8", 1);
+	target = target_from_conninfo("host=h");
+	conninfo = target_conninfo_for_child(target, scratch);
+	assert_null(strstr(conninfo, "connect_timeout"));
+	free(conninfo);
+	target_free(target);
+	unsetenv("PGCONNECT_TIMEOUT");
 	target = target_from_conninfo("sslpassword='two\nlines'");
 	assert_null(target_conninfo_for_child(target, scratch));
 	target_free(target);

@@ -104,6 +104,7 @@ begin(Backup *backup, const char *name, char **database)
 	backup->target = target_create(settings, name);
 	backup->leader = backup->target != NULL ? connection_open(backup->target) : NULL;
 	if (backup->leader == NULL ||
+		!connection_bound_lock_waits(backup->leader, backup->target, settings->lock_wait_timeout) ||
 		!database_read(backup->leader, &manifest->database, &manifest->server) ||
 		!source_server_check(backup->leader, manifest->server.in_recovery))
 		return false;
@@ -131,8 +132,8 @@ start_watch(Backup *backup)
 {
 	int i;
 
-	backup->watch =
-		snapshot_watch_start(backup->leader, backup->settings, backup->sessions.schema.application);
+	backup->watch = snapshot_watch_start(backup->leader, backup->settings, &backup->sessions.schema,
+										 &backup->sessions.catalogs);
 	for (i = 0; backup->watch != NULL && i < backup->settings->jobs; i++)
 		snapshot_watch_add(backup->watch, backup->sessions.workers[i]);
 	return backup->watch != NULL;

@@ -70,7 +70,7 @@ struct SnapshotWatch
 	LockConflictPolicy policy;
 	int max_age;           /* seconds; 0: any */
 	int lock_wait_timeout; /* seconds, of pg_dump; 0: any */
-	char *schema;          /* application_name of pg_dump */
+	const Schema *schema;  /* NULL: there is no pg_dump yet */
 	bool said;             /* that it waits */
 	SchemaWaits waits;
 	int64_t started;
@@ -81,6 +81,7 @@ struct SnapshotWatch
 	SqlText pids; /* of our sessions: "4711,4712" */
 	Conflict conflicts[MAX_CONFLICTS];
 	int nconflicts;
+	CatalogWaits *catalogs;
 };
 
 /*
@@ -271,10 +272,14 @@ keep_waits(const SchemaWaits *waits, Manifest *manifest)
 static bool
 look_at_schema(SnapshotWatch *watch)
 {
-	const char *params[1] = {watch->schema};
-	PGresult *result = connection_ask(watch->leader, schema_query, 1, params);
+	const char *params[1];
+	PGresult *result;
 	double waited = 0;
 
+	if (watch->schema == NULL)
+		return true;
+	params[0] = watch->schema->application;
+	result = connection_ask(watch->leader, schema_query, 1, params);
 	if (PQresultStatus(result) != PGRES_TUPLES_OK)
 		return report_loss(watch, result);
 	if (PQntuples(result) > 0)
@@ -318,6 +323,16 @@ look_at_locks(SnapshotWatch *watch)
 	return true;
 }
 
+/* The same of system catalogs, where it is not for the policy alone to say. */
+static bool
+look_at_catalogs(SnapshotWatch *watch)
+{
+	PGresult *failed = NULL;
+
+	return catalog_waits_look(watch->catalogs, watch->leader, watch->schema, &failed) ||
+		   report_loss(watch, failed);
+}
+
 /* A snapshot holds back VACUUM in the whole database, on a standby's primary as well. */
 static bool
 young_enough(const SnapshotWatch *watch)
@@ -359,14 +374,15 @@ watch_snapshot(void *argument)
 {
 	SnapshotWatch *watch = argument;
 
-	while (wait_for_next(watch) && young_enough(watch) && look_at_locks(watch) &&
-		   look_at_schema(watch))
+	while (wait_for_next(watch) && young_enough(watch) && look_at_catalogs(watch) &&
+		   look_at_locks(watch) && look_at_schema(watch))
 		continue;
 	return NULL;
 }
 
 SnapshotWatch *
-snapshot_watch_start(Connection *leader, const Settings *settings, const char *schema)
+snapshot_watch_start(Connection *leader, const Settings *settings, const Schema *schema,
+					 CatalogWaits *catalogs)
 {
 	SnapshotWatch *watch = xcalloc(1, sizeof(SnapshotWatch));
 
@@ -374,7 +390,8 @@ snapshot_watch_start(Connection *leader, const Settings *settings, const char *s
 	watch->policy = settings->on_lock_conflict;
 	watch->max_age = settings->max_snapshot_age;
 	watch->lock_wait_timeout = settings->lock_wait_timeout;
-	watch->schema = xstrdup(schema);
+	watch->schema = schema;
+	watch->catalogs = catalogs;
 	watch->started = progress_seconds();
 	watch->waits.looked = monotonic_seconds();
 	pthread_mutex_init(&watch->mutex, NULL);
@@ -386,7 +403,6 @@ snapshot_watch_start(Connection *leader, const Settings *settings, const char *s
 		return watch;
 	report_error(EXIT_FAILED, NULL, NULL, "could not start a thread");
 	sql_free(&watch->pids);
-	free(watch->schema);
 	free(watch);
 	return NULL;
 }
@@ -420,18 +436,21 @@ snapshot_watch_stop(SnapshotWatch *watch, Manifest *manifest)
 		char *text = xasprintf("%s waited %.0f s or more to lock %s behind this backup",
 							   conflict->who, conflict->waited, conflict->table);
 
-		if (conflict->warned > 0)
+		if (conflict->warned > 0 && manifest != NULL)
 			backup_warning_keep(manifest, text);
 		free(text);
 		free(conflict->pid);
 		free(conflict->table);
 		free(conflict->who);
 	}
-	keep_waits(&watch->waits, manifest);
+	if (manifest != NULL)
+	{
+		keep_waits(&watch->waits, manifest);
+		catalog_waits_end(watch->catalogs, manifest);
+	}
 	free(watch->waits.last);
 	sql_free(&watch->pids);
 	pthread_mutex_destroy(&watch->mutex);
 	pthread_cond_destroy(&watch->wake);
-	free(watch->schema);
 	free(watch);
 }

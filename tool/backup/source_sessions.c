@@ -26,6 +26,7 @@
 #include "moved_objects.h"
 #include "progress.h"
 #include "sequence_patterns.h"
+#include "snapshot_watch.h"
 #include "source_server.h"
 #include "subprocess.h"
 #include "table_locks.h"
@@ -33,6 +34,7 @@
 #define MAX_ROUNDS 1000
 #define MIN_ROUNDS 3
 #define POLL_MS 10
+#define LOOK_EVERY 50        /* polls: at who waits to lock catalogs */
 #define SCHEMA_LOCKS_MS 5000 /* by then pg_dump has its locks, or has given up */
 
 typedef enum Round
@@ -135,14 +137,21 @@ bring_worker(SourceSessions *sessions, Connection *worker)
 	return round;
 }
 
+/*
+ * Who wants to lock a catalog may wait for the leader, and a worker that needs
+ * the catalog behind them, while the leader waits for the worker.
+ */
 static Round
 bring_workers(SourceSessions *sessions)
 {
-	Round round = ROUND_GOOD;
+	SnapshotWatch *watch =
+		snapshot_watch_start(sessions->leader, sessions->settings, NULL, &sessions->catalogs);
+	Round round = watch != NULL ? ROUND_GOOD : ROUND_FAILED;
 	int i;
 
 	for (i = 0; i < sessions->settings->jobs && round == ROUND_GOOD; i++)
 		round = stop_requested() ? ROUND_FAILED : bring_worker(sessions, sessions->workers[i]);
+	snapshot_watch_stop(watch, NULL);
 	return round;
 }
 
@@ -218,6 +227,19 @@ tables_of_schema(const SourceTables *list)
 	return count;
 }
 
+/* Who keeps pg_dump from starting?  False (reported) when the leader's connection is lost. */
+static bool
+look_at_catalogs(SourceSessions *sessions)
+{
+	PGresult *failed = NULL;
+
+	if (catalog_waits_look(&sessions->catalogs, sessions->leader, &sessions->schema, &failed))
+		return true;
+	connection_report(sessions->leader, failed, "could not look at locks");
+	PQclear(failed);
+	return false;
+}
+
 /* Wait until pg_dump has all its locks, or has ended. */
 static Round
 wait_for_schema_locks(SourceSessions *sessions)
@@ -235,6 +257,8 @@ wait_for_schema_locks(SourceSessions *sessions)
 			break;
 		nanosleep(&nap, NULL);
 		locked = schema_locks(sessions, oids);
+		if (locked >= 0 && i % LOOK_EVERY == LOOK_EVERY - 1 && !look_at_catalogs(sessions))
+			locked = -1;
 	}
 	free(oids);
 	if (locked < 0 || stop_requested())
@@ -373,4 +397,5 @@ source_sessions_close(SourceSessions *sessions)
 	snapshot_free(&sessions->snapshot);
 	free(sessions->names);
 	sequence_patterns_free(sessions->unread);
+	catalog_waits_end(&sessions->catalogs, NULL);
 }

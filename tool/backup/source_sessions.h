@@ -11,6 +11,7 @@
 
 #include <pthread.h>
 
+#include "catalog_waits.h"
 #include "schema.h"
 #include "settings.h"
 #include "snapshot.h"
@@ -36,6 +37,7 @@ typedef struct SourceSessions
 	Schema schema;
 	pthread_t schema_thread;
 	bool schema_running;
+	CatalogWaits catalogs; /* what was canceled, for the manifest */
 } SourceSessions;
 
 /*

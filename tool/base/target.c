@@ -202,6 +202,20 @@ is_said(const PQconninfoOption *options, const char *keyword)
 	return false;
 }
 
+bool
+target_says(const ConnectionTarget *target, const char *keyword)
+{
+	PQconninfoOption *options;
+	bool said = target_get(target, keyword) != NULL;
+
+	if (said)
+		return true;
+	options = with_service(target);
+	said = is_said(options, keyword);
+	PQconninfoFree(options);
+	return said;
+}
+
 static void
 target_notice_silence(ConnectionTarget *target)
 {

@@ -49,6 +49,9 @@ typedef struct ConnectionTarget
 #define TARGET_KEEPALIVES_COUNT "3"
 #define TARGET_USER_TIMEOUT "120000" /* milliseconds */
 
+/* What a connection may take unless the user says something else, those of child programs, too. */
+#define TARGET_CONNECT_TIMEOUT "30" /* seconds */
+
 /*
  * database NULL: the one of the settings.  NULL (error reported) on bad input.
  * A password that was typed once in this run holds for every target made here.
@@ -62,6 +65,9 @@ extern void target_free(ConnectionTarget *target);
 
 /* The value of a keyword; NULL if it has none.  The password is none of them. */
 extern const char *target_get(const ConnectionTarget *target, const char *keyword);
+
+/* Do the target, the environment or the service have a value for it? */
+extern bool target_says(const ConnectionTarget *target, const char *keyword);
 
 /* The database name asked for; NULL if libpq decides by user name. */
 extern const char *target_database(const ConnectionTarget *target);

@@ -408,6 +408,9 @@ target_conninfo_for_child(const ConnectionTarget *target, const char *directory)
 			add_service(&out, directory, &secrets, service != NULL ? service : getenv("PGSERVICE"));
 	else if (service != NULL)
 		append_conninfo(&out, "service", service);
+	/* A session of ours may keep others waiting until this one is there. */
+	if (good && !target_says(target, "connect_timeout"))
+		append_conninfo(&out, "connect_timeout", TARGET_CONNECT_TIMEOUT);
 	if (good && target->password != NULL)
 		good = add_passfile(&out, directory, target->password);
 	explicit_bzero(secrets.data, secrets.length);
