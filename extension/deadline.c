@@ -36,6 +36,7 @@
 #include "miscadmin.h"
 #include "storage/latch.h"
 #include "storage/proc.h"
+#include "utils/resowner.h"
 #include "utils/timeout.h"
 #include "utils/timestamp.h"
 
@@ -47,6 +48,7 @@
 static bool registered = false;
 static TimeoutId timeout;
 static volatile TimestampTz deadline = 0; /* 0: none */
+static int level; /* of subtransactions; all that it is for ends with this one */
 static volatile bool wait_ended = false;
 
 /* Between the end of what can still fail, and the end of the locks. */
@@ -132,32 +134,65 @@ set_timer(time_t seconds)
 #endif
 
 static void
+stop(void)
+{
+	deadline = 0;
+	disable_timeout(timeout, false);
+	set_timer(0);
+}
+
+static void
 at_end_of_transaction(XactEvent event, void *arg)
 {
 	if (deadline == 0 ||
 		(event != XACT_EVENT_COMMIT && event != XACT_EVENT_ABORT && event != XACT_EVENT_PREPARE))
 		return;
-	deadline = 0;
-	disable_timeout(timeout, false);
-	set_timer(0);
+	stop();
 	/* There may have been no wait to end; the next statement is not what was meant. */
 	if (wait_ended)
 		QueryCancelPending = false;
 	wait_ended = false;
 }
 
-/* An error disables all timeouts, and then comes here if there is a savepoint. */
+/*
+ * An error disables all timeouts, and then comes here if there is a savepoint.  The
+ * locks of what ends here end with it, or are its parent's from now on.
+ */
 static void
 at_end_of_subtransaction(SubXactEvent event, SubTransactionId self, SubTransactionId parent,
 						 void *arg)
 {
-	if (deadline != 0 && event == SUBXACT_EVENT_ABORT_SUB)
+	bool all = GetCurrentTransactionNestLevel() <= level;
+
+	if (deadline == 0)
+		return;
+	if (event == SUBXACT_EVENT_COMMIT_SUB && all)
+		level = GetCurrentTransactionNestLevel() - 1;
+	else if (event == SUBXACT_EVENT_ABORT_SUB && all)
+		stop();
+	else if (event == SUBXACT_EVENT_ABORT_SUB)
 		enable_timeout_at(timeout, deadline);
+}
+
+/*
+ * Of subtransactions, the one that the locks of this call end with.  Those taken in
+ * a cursor from further out stay with the cursor.
+ */
+static int
+level_of_locks(void)
+{
+	ResourceOwner owner = CurrentResourceOwner;
+
+	while (owner != NULL && owner != CurTransactionResourceOwner)
+		owner = ResourceOwnerGetParent(owner);
+	return owner != NULL ? GetCurrentTransactionNestLevel() : 1;
 }
 
 void
 deadline_set(void)
 {
+	if (deadline != 0)
+		level = Min(level, level_of_locks());
 	if (deadline != 0 || superuser_arg(GetSessionUserId()) || superuser_arg(GetOuterUserId()))
 		return;
 	if (!registered)
@@ -168,6 +203,7 @@ deadline_set(void)
 		RegisterSubXactCallback(at_end_of_subtransaction, NULL);
 		registered = true;
 	}
+	level = level_of_locks();
 	deadline = TimestampTzPlusMilliseconds(GetCurrentTimestamp(), PATIENCE * 1000);
 	enable_timeout_at(timeout, deadline);
 	set_timer(PATIENCE);

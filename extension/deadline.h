@@ -8,7 +8,10 @@
 #ifndef NEX_DEADLINE_H
 #define NEX_DEADLINE_H
 
-/* Of a session that is not a superuser's, from now on; the first one counts. */
+/*
+ * Of a session that is not a superuser's, from now on; the first one counts, until what
+ * it locked is given back by ROLLBACK TO.
+ */
 extern void deadline_set(void);
 
 #endif /* NEX_DEADLINE_H */

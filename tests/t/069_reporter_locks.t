@@ -72,17 +72,29 @@ my %stays = (
 	'after an error in what was aborted' => "BEGIN; $record; SAVEPOINT s; SELECT 1/0; SELECT 1; ROLLBACK TO s",
 	'aborted still' => "BEGIN; $record; SELECT 'held', pg_backend_pid(); SAVEPOINT s; SELECT 1/0; SELECT 1",
 	'after an error in a block' => "BEGIN; $record; DO 'BEGIN PERFORM 1/0; EXCEPTION WHEN OTHERS THEN NULL; END'; SAVEPOINT s; SAVEPOINT t; SELECT 1/0; ROLLBACK TO s",
-	'in a savepoint' => "BEGIN; SAVEPOINT s; $record; RELEASE s");
+	'in a savepoint' => "BEGIN; SAVEPOINT s; $record; RELEASE s",
+	'in one of two savepoints' => "BEGIN; SAVEPOINT s; SAVEPOINT t; $record; RELEASE t; SAVEPOINT u; $record; ROLLBACK TO u",
+	'in a cursor from before a savepoint' => "BEGIN; DECLARE c CURSOR FOR $record; SAVEPOINT s; FETCH c; ROLLBACK TO s",
+	'in a cursor after another call' => "BEGIN; DECLARE c CURSOR FOR $record; SAVEPOINT s; $record; FETCH c; ROLLBACK TO s",
+	'again after a savepoint' => "BEGIN; SAVEPOINT s; $record; ROLLBACK TO s; $record");
+# What went back to before the report has none of its locks, and goes on.
+my %goes_on = (
+	'back to a savepoint' => "BEGIN; SAVEPOINT s; $record; ROLLBACK TO s",
+	'back to an outer savepoint' => "BEGIN; SAVEPOINT s; SAVEPOINT t; $record; RELEASE t; SAVEPOINT u; $record; ROLLBACK TO s",
+	'an error in a block' => "BEGIN; DO \$\$ BEGIN PERFORM " . ($record =~ s/^SELECT //r) . "; PERFORM 1/0; EXCEPTION WHEN division_by_zero THEN NULL; END \$\$");
+my %going = map { $_ => (hold($goes_on{$_}, '-U', 'bk'))[0] } sort keys %goes_on;
 my @busy = ("BEGIN; $record; SELECT pg_sleep(100)", "DO \$\$ BEGIN PERFORM " . ($record =~ s/^SELECT //r) . "; PERFORM pg_sleep(100); END \$\$");
 my @sessions = map { IPC::Run::start([ 'psql', '-XAtq', '-d', 'postgres', '-U', 'bk', '-c', $_ ], '<', \my $in, '>', \my $out, '2>', \my $err) } @busy;
 my %held = map { $_ => (hold($stays{$_}, '-U', 'bk'))[0] } sort keys %stays;
 my ($root) = hold("BEGIN; $record");
 my $others = "SELECT count(*) FROM pg_stat_activity WHERE usename = 'bk'";
-ok(wait_until(sub { query('postgres', $others) == 9 }), 'sessions that stay in a transaction');
+ok(wait_until(sub { query('postgres', $others) == 16 }), 'sessions that stay in a transaction');
 ok(eval { query('postgres', "SELECT pg_terminate_backend($root)"); query('postgres', "BEGIN; SET LOCAL lock_timeout = '15s'; LOCK TABLE nex_backup.runs; ROLLBACK"); 1 },
 	'one that waits for the whole table gets it') or diag($@);
 is(query('postgres', "SELECT count(*) FROM pg_stat_activity WHERE pid = $held{$_}"), 0, "$_: ended") for sort keys %held;
-is(query('postgres', $others), 0, 'and so are those that were busy');
+is(query('postgres', "SELECT count(*) FROM pg_stat_activity WHERE pid = $going{$_}"), 1, "$_: goes on") for sort keys %going;
+is(query('postgres', "$others AND pid NOT IN (" . join(',', values %going) . ')'), 0, 'and those that were busy are ended');
+query('postgres', "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = 'bk'");
 $_->finish for @sessions;
 {
 	my ($pid, $release) = hold('SELECT 1', '-U', 'bk');
