@@ -147,6 +147,32 @@ ok(!-e "$shared/backups/shop", 'and no other');
 is(ask("SELECT count(*) FROM nex_backup.backups WHERE database = 'west\@shop'"), 1, 'recorded, too');
 ask("SELECT nex_backup_unschedule('of west')");
 
+# What the agent is told on its command line holds for its programs.
+{
+	my ($keys, $other) = (File::Temp::tempdir(CLEANUP => 1), new_repository());
+	my $encrypted = "$keys/encrypted";
+	my $due = "UPDATE nex_backup.jobs SET next_run = now() - interval '1 second' WHERE name = 'told'";
+	my $last = "SELECT state || ' ' || coalesce(log_tail, '') FROM nex_backup.runs WHERE job = 'told' ORDER BY id DESC LIMIT 1";
+
+	tool_ok([ 'keygen', '-o', "$keys/id" ], 'a key');
+	my ($recipient) = read_bytes("$keys/id") =~ /(age1\w+)/;
+	my ($code, $out, $err) = tool('init', '--repo', $encrypted, '--recipient', $recipient, '--state-dir', "$keys/state");
+	my ($signer) = "$out$err" =~ /(nex-signer-1\w+)/;
+	my @told = ('--signer', $signer, '--identity', "$keys/id", '--state-dir', "$keys/state", '--server', 'north');
+	ask("SELECT nex_backup_schedule('told', '$minute $hour * * *', timezone => 'UTC', database => 'shop', repository => '$other', retry => 0)");
+	ask($due);
+	tool_fails([ agent_words('--once', @told) ], 1, qr/1 of 1 runs did not succeed/, 'a repository that is not encrypted, where a signer is named');
+	like(ask($last), qr/^failed .*not encrypted/s, 'is refused');
+	is_deeply([ grep { m{^(?:backups|servers|objects)/} } all_files($other) ], [], 'and not written to');
+	ask("SELECT nex_backup_alter_job('told', repository => '$encrypted')");
+	ask($due);
+	tool_ok([ agent_words('--once', @told) ], 'the encrypted one, with keys from the command line');
+	my @backups = @{ tool_json('list', '--repo', $encrypted, '--identity', "$keys/id")->{backups} };
+	is(join(' ', map { $_->{server} // 'main' } @backups), 'north', 'is written to, for the server that was named');
+	tool_fails([ agent_words('--once', '--passphrase-fd', '0') ], 2, qr/cannot hand on --passphrase-fd/, 'a descriptor is refused');
+	ask("SELECT nex_backup_unschedule('told')");
+}
+
 # ------------------------------------------------------ three agents, and fifty runs for them
 
 my $first = ask('SELECT coalesce(max(id), 0) FROM nex_backup.runs');

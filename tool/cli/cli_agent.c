@@ -19,6 +19,9 @@ run_agent(const Settings *settings)
 		return report_error(EXIT_USAGE, NULL,
 							"Say where with --catalogue='host=… dbname=postgres'.",
 							"an agent needs a catalogue");
+	if (settings->passphrase_fd != NULL)
+		return report_error(EXIT_USAGE, NULL, "Use --passphrase-file or --passphrase-command.",
+							"an agent cannot hand on --passphrase-fd to its programs");
 	return agent_run(settings);
 }
 

@@ -46,7 +46,6 @@
 #define LONGEST_BACKOFF 30.0
 #define NOTIFY_SECONDS 60.0
 #define NOTIFY_TIMEOUT 300.0
-#define MAX_WORDS_OF_OURS 10
 
 /*
  * Anybody may NOTIFY.  A notification is looked at at once if the one before
@@ -81,13 +80,6 @@ child_words(const Agent *agent, char *const *words, int nwords, char **ours, int
 	return argv;
 }
 
-static void
-add_word(char **words, int *count, const char *option, const char *value)
-{
-	if (value != NULL)
-		words[(*count)++] = xasprintf("--%s=%s", option, value);
-}
-
 /* Does the job say where the repository is? */
 static bool
 names_repository(char *const *words, int nwords)
@@ -102,35 +94,20 @@ names_repository(char *const *words, int nwords)
 	return false;
 }
 
-/* Our own words: where the catalogue is, and what the agent was told about places. */
-static int
-own_words(const Agent *agent, char **words, bool with_repository)
-{
-	const Settings *settings = agent->settings;
-	int count = 0;
-
-	add_word(words, &count, "config", settings->config_file);
-	add_word(words, &count, "catalogue", agent->conninfo);
-	add_word(words, &count, "progress", "json");
-	if (with_repository)
-		add_word(words, &count, "repo", settings->repo);
-	add_word(words, &count, "pg-bindir", settings->pg_bindir);
-	add_word(words, &count, "log-directory", settings->log_directory);
-	return count;
-}
-
 /* Start a program with these words; 0 or an errno value. */
 static int
 start_child(const Agent *agent, AgentChild *child, char *const *words, int nwords, const char *name)
 {
-	char *ours[MAX_WORDS_OF_OURS];
-	int nours = own_words(agent, ours, !names_repository(words, nwords));
+	int nours;
+	char **ours =
+		agent_own_words(agent->settings, agent->conninfo, !names_repository(words, nwords), &nours);
 	char **argv = child_words(agent, words, nwords, ours, nours);
 	int error = child_start(child, argv, name, agent->directory);
 	int i;
 
 	for (i = 0; i < nours; i++)
 		free(ours[i]);
+	free(ours);
 	free(argv);
 	return error;
 }

@@ -63,6 +63,14 @@ static const char *const options[] = {
 	"server",
 };
 
+/*
+ * General options that the agent does not hand on: those it says in another way
+ * (the first line), and those of its own messages, which the words of its
+ * programs are not part of.
+ */
+static const char *const kept[] = {"config",        "catalogue", "repo",      "progress",
+								   "passphrase-fd", "log-file",  "log-format"};
+
 static bool
 is_among(const char *name, const char *const *names, size_t count)
 {
@@ -217,4 +225,63 @@ agent_check_words(char **words, int count)
 		return problem;
 	}
 	return NULL;
+}
+
+/* ---- what the agent was told itself ---- */
+
+static void
+add_word(char ***words, int *count, const char *option, const char *value)
+{
+	if (value == NULL)
+		return;
+	*words = xrealloc(*words, (size_t) (*count + 1) * sizeof(char *));
+	(*words)[(*count)++] = xasprintf("--%s=%s", option, value);
+}
+
+/* With its value, wherever that came from: environment and file give the program the same. */
+static void
+add_setting(char ***words, int *count, const Option *option, const Settings *settings)
+{
+	const void *member = (const char *) settings + option->member;
+
+	if (option->type == OPTION_TEXT)
+		add_word(words, count, option->name, *(char *const *) member);
+	else if (option->type == OPTION_INTEGER)
+	{
+		char *value = xasprintf("%d", *(const int *) member);
+
+		add_word(words, count, option->name, value);
+		free(value);
+	}
+	else if (option->type == OPTION_LIST)
+	{
+		const TextList *list = member;
+		int i;
+
+		for (i = 0; i < list->count; i++)
+			add_word(words, count, option->name, list->items[i]);
+	}
+}
+
+char **
+agent_own_words(const Settings *settings, const char *catalogue, bool with_repository, int *count)
+{
+	char **words = NULL;
+	int i;
+
+	*count = 0;
+	add_word(&words, count, "config", settings->config_file);
+	add_word(&words, count, "catalogue", catalogue);
+	add_word(&words, count, "progress", "json");
+	if (with_repository)
+		add_word(&words, count, "repo", settings->repo);
+	for (i = 0; i < option_count; i++)
+	{
+		const Option *option = &option_table[i];
+
+		if (option->group == GROUP_GENERAL && !IS_AMONG(option->name, kept) &&
+			!option_is_default(option, settings))
+			add_setting(&words, count, option, settings);
+	}
+	return words;
 }

@@ -10,11 +10,21 @@
 
 #include <stdbool.h>
 
+#include "settings.h"
+
 /*
  * Are these words (command first) such as a job may have?  NULL, or what is
  * wrong (caller frees).  The name of a database is put into a form that can
  * be taken for nothing else, so words may be replaced.
  */
 extern char *agent_check_words(char **words, int count);
+
+/*
+ * What the agent itself was told and its programs must know, in front of the
+ * words of a job: each general option that has not its default, such as the
+ * signer.  The array and its strings are to be freed.
+ */
+extern char **agent_own_words(const Settings *settings, const char *catalogue, bool with_repository,
+							  int *count);
 
 #endif /* NEX_AGENT_WORDS_H */
