@@ -10,6 +10,14 @@
  * expression, a type or a literal is made by the role that wrote it
  * (author_turn.c), where its code gains nothing.
  *
+ * And what the server asks of whoever makes an object, it asks at that moment
+ * alone: USAGE of a server or a language, EXECUTE of the function of a trigger,
+ * the table that is published; and the validator of a foreign data wrapper lets
+ * only some say which program to run.  The session may do all of that.  So
+ * whatever names something that needs a right, other than that to make objects
+ * in a schema, is made by its author as well, who may have lost the right since
+ * the backup, or mean something else by the name.
+ *
  * The numbers say what the server changes in the catalogs for one entry as
  * pg_dump 14 to 18 writes it, on servers 14 to 18, as measured and read in
  * commands/ of the sources; where versions or options differ, the highest.
@@ -102,7 +110,13 @@ static const AuthorKind kinds[] = {
 	 {{"pg_trigger", CHANGES_ANY, CHANGES_ANY},
 	  {"pg_constraint", CHANGES_ANY, 0},
 	  {"pg_class", 0, CHANGES_ANY}}},
+	/* What the validator of the wrapper lets somebody say, it asks of whoever says it. */
+	{"SERVER", {{"pg_foreign_server", 1, 0}}},
+	{"USER MAPPING", {{"pg_user_mapping", 1, 0}}},
+	/* Only superusers can publish all tables, or a schema. */
+	{"PUBLICATION", {{"pg_publication", 1, 0}}},
 	{"PUBLICATION TABLE", {{"pg_publication_rel", 1, 0}}},
+	{"PUBLICATION TABLES IN SCHEMA", {{"pg_publication_namespace", 1, 0}}},
 };
 
 /*
@@ -134,10 +148,6 @@ static const char *const of_session[] = {"SCHEMA",
 										 "TEXT SEARCH PARSER",
 										 "TEXT SEARCH TEMPLATE",
 										 "FOREIGN DATA WRAPPER",
-										 "SERVER",
-										 "USER MAPPING",
-										 "PUBLICATION",
-										 "PUBLICATION TABLES IN SCHEMA",
 										 "SUBSCRIPTION",
 										 "SUBSCRIPTION TABLE",
 										 "EVENT TRIGGER",
@@ -212,7 +222,7 @@ is_plain(const ArchiveToc *toc, const TocEntry *entry)
 {
 	const char *text = entry->definition;
 
-	if (toc_entry_is_table(entry))
+	if (toc_entry_is(entry, "TABLE"))
 		return plain_table(text);
 	if (toc_entry_is(entry, "FUNCTION") || toc_entry_is(entry, "PROCEDURE"))
 		return plain_function(text);
@@ -224,11 +234,7 @@ is_plain(const ArchiveToc *toc, const TocEntry *entry)
 		return plain_key(text) && !in_place_calls_functions(entry);
 	if (toc_entry_is(entry, "INDEX"))
 		return plain_index(text) && !in_place_calls_functions(entry);
-	if (toc_entry_is(entry, "STATISTICS"))
-		return plain_statistics(text);
-	if (toc_entry_is(entry, "TRIGGER"))
-		return plain_trigger(text);
-	return toc_entry_is(entry, "PUBLICATION TABLE") && plain_publication(text);
+	return toc_entry_is(entry, "STATISTICS") && plain_statistics(text);
 }
 
 static bool

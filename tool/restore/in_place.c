@@ -28,6 +28,7 @@
 #include "late_checks.h"
 #include "live_code.h"
 #include "live_names.h"
+#include "live_types.h"
 #include "log.h"
 #include "long_sql.h"
 #include "member_grants.h"
@@ -165,6 +166,24 @@ in_place_run_head(Connection *connection, const char *head)
 	return good;
 }
 
+/*
+ * Does the owner make the table?  A text with doubled backslashes, of 0.2.0, is
+ * for the session to read; but what a wrapper asks, it must ask the owner.
+ */
+static bool
+decide_table(const RestorePlan *plan, Connection *connection, const TocEntry *entry,
+			 const char *script, bool *owners)
+{
+	if (!owner_tables_decide(plan, connection, entry, owners))
+		return false;
+	if (!*owners || !in_place_doubles_backslashes(script))
+		return true;
+	*owners = false;
+	return !toc_entry_is(entry, "FOREIGN TABLE") ||
+		   live_code_refuse(entry, "Its options were written with standard_conforming_strings off, "
+								   "and others than its owner cannot be trusted to say them.");
+}
+
 /* One table, whose owner may have to run what comes behind the table itself. */
 static bool
 run_table(RestorePlan *plan, Connection *connection, const RenameMap *map, const TocEntry *entry)
@@ -185,9 +204,7 @@ run_table(RestorePlan *plan, Connection *connection, const RenameMap *map, const
 	if (good)
 	{
 		rename_script(map, script.data, &renamed);
-		/* A text with doubled backslashes is for the session to read. */
-		good = in_place_doubles_backslashes(renamed.data) ||
-			   owner_tables_decide(plan, connection, entry, &owners);
+		good = decide_table(plan, connection, entry, renamed.data, &owners);
 	}
 	if (good && owners)
 	{

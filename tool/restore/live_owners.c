@@ -20,6 +20,11 @@
  * entries for its objects, so it must be in the schema of the backup, where
  * only they can have their names, and may not be moved.
  *
+ * The owner of a server can make it again over another foreign data wrapper,
+ * by which the options of foreign tables mean something else: a program that is
+ * run, say.  So the wrapper must be that of the backup.  A wrapper itself is
+ * changed by superusers alone.
+ *
  *-------------------------------------------------------------------------
  */
 #include "live_owners.h"
@@ -33,6 +38,7 @@
 #include "row_copy.h"
 #include "sql_build.h"
 #include "sql_name.h"
+#include "sql_text.h"
 
 /* Extensions and languages have no owner in an archive. */
 static const char *const ownerless[] = {"EXTENSION", "PROCEDURAL LANGUAGE", NULL};
@@ -196,6 +202,64 @@ check_extension(const TocEntry *entry, const char *schema)
 	return good;
 }
 
+/* "CREATE SERVER s TYPE 't' FOREIGN DATA WRAPPER w OPTIONS (": its wrapper, or NULL; caller frees.
+ */
+static char *
+read_wrapper(const char *text)
+{
+	static const char *const words[] = {"FOREIGN", "DATA", "WRAPPER"};
+	size_t found = 0;
+	char *name = NULL;
+
+	for (text = sql_skip_blank(text); *text != '\0' && found < 3;)
+	{
+		const char *end = sql_token_end(text);
+		bool next = (size_t) (end - text) == strlen(words[found]) &&
+					strncmp(text, words[found], strlen(words[found])) == 0;
+
+		found = next ? found + 1 : 0;
+		text = sql_skip_blank(end);
+	}
+	if (found < 3 || sql_name_read(text, &name) == NULL)
+		return NULL;
+	return name;
+}
+
+static bool
+check_wrapper(Connection *connection, const TocEntry *entry, const char *oid)
+{
+	PGresult *result;
+	char *wrapper;
+	char *label;
+	bool good;
+
+	if (!toc_entry_is(entry, "SERVER"))
+		return true;
+	result = connection_query(connection,
+							  "SELECT w.fdwname FROM pg_catalog.pg_foreign_server s"
+							  " JOIN pg_catalog.pg_foreign_data_wrapper w ON w.oid = s.srvfdw"
+							  " WHERE s.oid = $1::pg_catalog.oid",
+							  1, &oid);
+	if (result == NULL)
+		return false;
+	wrapper = read_wrapper(entry->definition);
+	good =
+		PQntuples(result) == 1 && wrapper != NULL && strcmp(wrapper, PQgetvalue(result, 0, 0)) == 0;
+	if (!good)
+	{
+		label = toc_entry_label(entry);
+		report_error(EXIT_FAILED, "The options of what is restored would mean something else.",
+					 NEW_DATABASE_HINT,
+					 "%s has foreign data wrapper \"%s\" now, and in the backup \"%s\"", label,
+					 PQntuples(result) == 1 ? PQgetvalue(result, 0, 0) : "",
+					 wrapper != NULL ? wrapper : "");
+		free(label);
+	}
+	free(wrapper);
+	PQclear(result);
+	return good;
+}
+
 /* Is it the object that was there when the part was chosen, or still none? */
 static bool
 check_same(const TocEntry *entry, const FoundObject *before, const FoundObject *now)
@@ -215,8 +279,8 @@ check_same(const TocEntry *entry, const FoundObject *before, const FoundObject *
 }
 
 static bool
-check_entry(const Selection *selection, const ExistingObjects *existing, const TocEntry *entry,
-			const PGresult *superusers)
+check_entry(const Selection *selection, Connection *connection, const ExistingObjects *existing,
+			const TocEntry *entry, const PGresult *superusers)
 {
 	FoundObject before;
 	FoundObject now;
@@ -227,7 +291,7 @@ check_entry(const Selection *selection, const ExistingObjects *existing, const T
 	return check_same(entry, &before, &now) &&
 		   (!there ||
 			(check_kind(entry, now.other_kind) && check_owner(entry, now.owner, superusers) &&
-			 check_extension(entry, now.schema)));
+			 check_extension(entry, now.schema) && check_wrapper(connection, entry, now.oid)));
 }
 
 bool
@@ -244,7 +308,8 @@ live_owners_check(const RestorePlan *plan, Connection *connection, const PGresul
 		existing = existing_objects_read(connection);
 	good = existing != NULL;
 	for (i = 0; good && i < selection->toc.count; i++)
-		good = !used[i] || check_entry(selection, existing, &selection->toc.entries[i], superusers);
+		good = !used[i] ||
+			   check_entry(selection, connection, existing, &selection->toc.entries[i], superusers);
 	existing_objects_free(existing);
 	free(used);
 	return good;

@@ -152,13 +152,24 @@ choose(RestorePlan *plan, const ExistingObjects *existing)
 	return true;
 }
 
+/*
+ * USAGE of a server or a wrapper is what their authors need to make foreign
+ * tables, and nobody's code runs by it; pg_dump writes it behind the object.
+ */
+static bool
+is_early_grant(const TocEntry *entry)
+{
+	return strncmp(entry->tag, "FOREIGN SERVER ", strlen("FOREIGN SERVER ")) == 0 ||
+		   strncmp(entry->tag, "FOREIGN DATA WRAPPER ", strlen("FOREIGN DATA WRAPPER ")) == 0;
+}
+
 bool
 partial_is_in_list(const RestorePlan *plan, const TocEntry *entry, PartialList which)
 {
 	const Selection *selection = plan->selection;
 	bool late = selection->late[entry->place];
 	bool pre = entry->section == TOC_PRE_DATA && !late;
-	bool grant = toc_entry_is(entry, "ACL");
+	bool grant = toc_entry_is(entry, "ACL") && !is_early_grant(entry);
 	bool attach = toc_entry_is(entry, "TABLE ATTACH") && plan->in_place;
 
 	if (!selection_includes(selection, entry))

@@ -169,7 +169,7 @@ bool
 plain_table(const char *text)
 {
 	text = skip_words(sql_skip_blank(text), "CREATE");
-	if (text != NULL && (is_word(text, "UNLOGGED") || is_word(text, "FOREIGN")))
+	if (text != NULL && is_word(text, "UNLOGGED"))
 		text = next(text);
 	text = text != NULL ? skip_name(skip_words(text, "TABLE")) : NULL;
 	text = skip_inside(text, INSIDE_COLUMNS);
@@ -177,9 +177,9 @@ plain_table(const char *text)
 	{
 		if (is_word(text, "INHERITS"))
 			text = skip_inside(next(text), INSIDE_NAMES);
-		else if (is_word(text, "WITH") || is_word(text, "OPTIONS"))
+		else if (is_word(text, "WITH"))
 			text = skip_inside(next(text), INSIDE_OPTIONS);
-		else if (is_word(text, "SERVER") || is_word(text, "USING"))
+		else if (is_word(text, "USING"))
 			text = skip_name(next(text));
 		else
 			return false;
@@ -187,7 +187,17 @@ plain_table(const char *text)
 	return text != NULL;
 }
 
-/* "RETURNS s.t[] LANGUAGE plpgsql SET a TO 'b' AS": up to the body, or NULL. */
+/* Is it a language that everybody may use?  Of another one it is the name alone that is known. */
+static bool
+is_usual_language(const char *text)
+{
+	return is_word(text, "sql") || is_word(text, "plpgsql");
+}
+
+/*
+ * "RETURNS s.t[] LANGUAGE plpgsql SET a TO 'b' AS": up to the body, or NULL.
+ * LEAKPROOF and SUPPORT are for superusers to say.
+ */
 static const char *
 skip_attributes(const char *text)
 {
@@ -195,7 +205,9 @@ skip_attributes(const char *text)
 	{
 		if (*text == '(')
 			text = skip_inside(text, INSIDE_ARGUMENTS);
-		else if (is_word(text, "BEGIN") || is_word(text, "RETURN") || is_word(text, "DEFAULT"))
+		else if (is_word(text, "BEGIN") || is_word(text, "RETURN") || is_word(text, "DEFAULT") ||
+				 is_word(text, "LEAKPROOF") || is_word(text, "SUPPORT") ||
+				 (is_word(text, "LANGUAGE") && !is_usual_language(next(text))))
 			return NULL;
 		else if (is_name(text) || is_number(text) || is_literal(text) ||
 				 (*text != '\0' && strchr(".,[]", *text) != NULL))
@@ -221,28 +233,6 @@ plain_function(const char *text)
 		text = next(text);
 	}
 	return text != NULL;
-}
-
-bool
-plain_trigger(const char *text)
-{
-	text = skip_words(sql_skip_blank(text), "CREATE");
-	if (text != NULL && is_word(text, "CONSTRAINT"))
-		text = next(text);
-	text = text != NULL ? skip_words(text, "TRIGGER") : NULL;
-	while (text != NULL && !is_word(text, "EXECUTE"))
-	{
-		if (!is_name(text) && *text != '.' && *text != ',')
-			return false;
-		text = next(text);
-	}
-	if (text == NULL)
-		return false;
-	text = next(text);
-	if (!is_word(text, "FUNCTION") && !is_word(text, "PROCEDURE"))
-		return false;
-	text = skip_inside(skip_name(next(text)), INSIDE_OPTIONS);
-	return text != NULL && *text == ';';
 }
 
 /* What follows the columns of an index or a key. */
@@ -343,17 +333,4 @@ plain_enum(const char *text)
 	while (text != NULL && (is_literal(text) || *text == ','))
 		text = next(text);
 	return text != NULL && *text == ')' && *next(text) == ';';
-}
-
-bool
-plain_publication(const char *text)
-{
-	text = skip_name(skip_words(sql_skip_blank(text), "ALTER PUBLICATION"));
-	text = text != NULL ? skip_words(text, "ADD TABLE") : NULL;
-	if (text != NULL && is_word(text, "ONLY"))
-		text = next(text);
-	text = skip_name(text);
-	if (text != NULL && *text == '(')
-		text = skip_inside(text, INSIDE_NAMES);
-	return text != NULL && *text == ';';
 }

@@ -16,12 +16,10 @@
  */
 extern bool plain_table(const char *text); /* with columns of PostgreSQL's own types */
 extern bool plain_function(const char *text);
-extern bool plain_trigger(const char *text);
 extern bool plain_index(const char *text);
 extern bool plain_key(const char *text); /* PRIMARY KEY, UNIQUE */
 extern bool plain_statistics(const char *text);
 extern bool plain_default(const char *text); /* the next value of a sequence */
 extern bool plain_enum(const char *text);
-extern bool plain_publication(const char *text); /* a table of it */
 
 #endif /* NEX_PLAIN_TEXT_H */
