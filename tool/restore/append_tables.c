@@ -283,6 +283,30 @@ check_parents(const RestorePlan *plan, Connection *connection, const AppendTable
 								 rights->code);
 }
 
+/*
+ * Code of the owner would run without the triggers and foreign keys of all
+ * tables that it may write to, as session_replication_role is the session's.
+ */
+static bool
+check_disabled(const RestorePlan *plan, const AppendTable *table)
+{
+	char *detail;
+
+	if (!plan->settings->disable_triggers || !table->rights.as_owner)
+		return true;
+	detail =
+		xasprintf("The owner adds them because of %s, and could write to other tables "
+				  "without their triggers and foreign keys.",
+				  table->rights.code != NULL ? table->rights.code : "the rights of the session");
+	report_error(EXIT_FAILED, detail,
+				 "Restore them without --disable-triggers.  " ROWS_AS_SESSION_HINT,
+				 "could not add rows to table %s with the rights of its owner and "
+				 "--disable-triggers",
+				 table->target);
+	free(detail);
+	return false;
+}
+
 bool
 append_tables_decide(const RestorePlan *plan, Connection *connection, AppendTable *table)
 {
@@ -292,7 +316,7 @@ append_tables_decide(const RestorePlan *plan, Connection *connection, AppendTabl
 	return check_no_partition(connection, table) &&
 		   row_rights_decide(plan->settings, connection, &plan->manifest->tables[table->source],
 							 table->target, table->oid, table->counted, &table->rights) &&
-		   check_parents(plan, connection, table) &&
+		   check_disabled(plan, table) && check_parents(plan, connection, table) &&
 		   given_code_check_rows(connection, table->target, &table->rights);
 }
 

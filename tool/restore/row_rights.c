@@ -82,7 +82,10 @@
 	" AND (g.tgnargs > 0 OR (g.tgqual IS NOT NULL"                                                 \
 	"  AND NOT " EXPRESSION_IS_HARMLESS("g.tgqual::pg_catalog.text") "))"
 
-/* Who is who, and the first thing of the table that can run code. */
+/*
+ * Who is who, and the first thing of the table that can run code; with $4,
+ * triggers of replicas only, as --disable-triggers makes the session one.
+ */
 static const char look_query[] =
 	"WITH " TREE ", expressions AS ("
 	"SELECT pg_catalog.format('constraint %I', conname) AS what, conbin::pg_catalog.text AS text"
@@ -119,7 +122,8 @@ static const char look_query[] =
 	" m.rolsuper, s.rolsuper, r.rolname = CURRENT_USER AND r.rolname = SESSION_USER,"
 	" COALESCE("
 	" (SELECT pg_catalog.min('trigger ' || pg_catalog.quote_ident(tgname))"
-	"  FROM pg_catalog.pg_trigger WHERE NOT tgisinternal AND tgrelid IN (SELECT oid FROM tree)),"
+	"  FROM pg_catalog.pg_trigger WHERE NOT tgisinternal AND tgrelid IN (SELECT oid FROM tree)"
+	"  AND (NOT $4::pg_catalog.bool OR tgenabled IN ('A', 'R'))),"
 	" (SELECT pg_catalog.min('foreign table ' || pg_catalog.quote_ident(relname))"
 	"  FROM tree WHERE relkind NOT IN ('r', 'p')),"
 	" (SELECT pg_catalog.min(what) FROM expressions WHERE NOT " EXPRESSION_IS_HARMLESS(
@@ -190,13 +194,16 @@ static const char foreign_query[] =
 																		", false)";
 
 /*
- * Tables that queries are planned over: those that foreign keys refer to,
- * looked into as their owners, but in this session; and ($2) the table itself.
+ * Tables that queries are planned over: those that foreign keys refer to (with
+ * $3, where a superuser let replicas check them), looked into as their owners,
+ * but in this session; and ($2) the table itself.
  */
 static const char planned_query[] =
 	"WITH " TREE " SELECT pg_catalog.array_agg(u.oid) FROM (SELECT f.confrelid"
 	"  FROM pg_catalog.pg_constraint f"
 	"  WHERE f.contype = 'f' AND f.conrelid IN (SELECT oid FROM tree)"
+	"  AND (NOT $3::pg_catalog.bool OR EXISTS (SELECT FROM pg_catalog.pg_trigger g"
+	"   WHERE g.tgconstraint = f.oid AND g.tgrelid = f.conrelid AND g.tgenabled IN ('A', 'R')))"
 	" UNION SELECT $1::pg_catalog.oid WHERE $2::pg_catalog.bool) u (oid)";
 
 /*
@@ -470,8 +477,8 @@ static bool
 look_at_planned(const Settings *settings, Connection *connection, const char *oid, bool counted,
 				Look *look)
 {
-	const char *params[2] = {oid, counted ? "t" : "f"};
-	PGresult *result = connection_query(connection, planned_query, 2, params);
+	const char *params[3] = {oid, counted ? "t" : "f", settings->disable_triggers ? "t" : "f"};
+	PGresult *result = connection_query(connection, planned_query, 3, params);
 	bool good = result != NULL;
 
 	if (good && !PQgetisnull(result, 0, 0))
@@ -594,7 +601,7 @@ row_rights_decide(const Settings *settings, Connection *connection, const Manife
 				  const char *target, uint32_t oid, bool counted, RowRights *rights)
 {
 	Look look = {target, NULL, {NULL, NULL}, false, NULL};
-	const char *params[3];
+	const char *params[4];
 	char *now;
 	char *columns;
 	bool good;
@@ -609,13 +616,14 @@ row_rights_decide(const Settings *settings, Connection *connection, const Manife
 	params[0] = now;
 	params[1] = columns;
 	params[2] = target;
+	params[3] = settings->disable_triggers ? "t" : "f";
 	if (oid != 0 && strtoul(now, NULL, 10) != oid)
 		good = report_error(EXIT_FAILED, NULL, "Try again.", "table %s was replaced by another one",
 							target);
 	else
 		good = lock_table(settings, connection, now);
 	if (good)
-		look.result = connection_query(connection, look_query, 3, params);
+		look.result = connection_query(connection, look_query, 4, params);
 	good = good && look.result != NULL;
 	if (good && PQntuples(look.result) != 1)
 		good = report_error(EXIT_FAILED, NULL, "Try again.", "table %s was replaced by another one",
