@@ -254,14 +254,14 @@ say_verification(Doctor *doctor, const char *owner, const DatabaseState *state, 
 	{
 		doctor->damage = true;
 		doctor_say(doctor, CHECK_CRITICAL, "last verify",
-				   "Make a new backup, which writes damaged objects anew; then verify again.",
+				   "Make a new backup, which writes damaged objects again; then verify again.",
 				   "%s: %s failed its last verification", owner, state->failed->id);
 	}
 	if (state->found != NULL)
 	{
 		doctor->damage = true;
 		doctor_say(doctor, CHECK_CRITICAL, "last verify",
-				   "Make a new backup, which writes damaged objects anew; then verify again.",
+				   "Make a new backup, which writes damaged objects again; then verify again.",
 				   "%s: files of %s were found damaged when they were read", owner,
 				   state->found->id);
 	}

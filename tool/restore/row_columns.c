@@ -9,7 +9,7 @@
  * said that it is meant.  A column that is new takes its default, which is
  * what one expects, and said.
  *
- * A table that is made anew has the types of the backup, except where these
+ * A table that the restore makes has the types of the backup, except where these
  * are domains and composite types, or come from a parent, that are there
  * already.
  *
