@@ -218,7 +218,10 @@ tool_ok([ 'restore', '--repo', $repo, 'zoo', '--to', 'live', '--table', 'shop.ed
 
 # The right to create objects in a schema is given for the moment alone.
 query('live', 'DROP VIEW shop.editable; ALTER SCHEMA shop OWNER TO postgres; REVOKE ALL ON SCHEMA shop FROM shop');
-tool_ok([ 'restore', '--repo', $repo, 'zoo', '--to', 'live', '--table', 'shop.editable' ], 'in a schema where the owner may do nothing');
-is(query('live', "SELECT has_schema_privilege('shop', 'shop', 'CREATE') OR has_schema_privilege('shop', 'shop', 'USAGE')"), 'f', 'and may not afterwards');
+tool_fails([ 'restore', '--repo', $repo, 'zoo', '--to', 'live', '--table', 'shop.editable' ],
+	1, qr/could not restore VIEW shop\.editable.*permission denied for schema shop.*HINT: .*GRANT USAGE ON SCHEMA/s, 'in a schema where the owner may do nothing');
+query('live', 'GRANT USAGE ON SCHEMA shop TO shop');
+tool_ok([ 'restore', '--repo', $repo, 'zoo', '--to', 'live', '--table', 'shop.editable' ], 'in a schema where the owner may create nothing');
+is(query('live', "SELECT has_schema_privilege('shop', 'shop', 'CREATE')"), 'f', 'and may not afterwards');
 
 done_testing();

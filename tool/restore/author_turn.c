@@ -10,10 +10,12 @@
  * and may change no definition but the entry's own (definitions.c).
  *
  * The role may lack rights that it had when it made the object, or that a
- * superuser needed none for.  It is given USAGE and CREATE on the schema of
- * the entry and CREATE on its tablespace, and USAGE on those schemas of the
- * same part that the text names, whose own grants come after all objects.  It
- * has these within our transaction, around this statement alone.
+ * superuser needed none for.  It is given CREATE on the schema of the entry and
+ * on its tablespace, which open nothing that is there.  It has these within our
+ * transaction, around this statement alone.  It is not given USAGE of a schema,
+ * with which its code could call whatever functions are protected by that
+ * alone; schemas of the same part have the grants of the backup by then
+ * (rights_meanwhile.c).
  *
  * With --no-owner everything belongs to the session, and authors.c refuses
  * what others wrote; with --rows-as=session the session is to do it.
@@ -41,16 +43,14 @@ static const char trusted_query[] = "SELECT FROM pg_catalog.pg_roles r"
 									" WHERE r.rolname = $1::pg_catalog.name"
 									" AND " ROW_ROLE_IS_TRUSTED;
 
-/* What $1 lacks: CREATE on schemas $2, USAGE on schemas $3, CREATE on tablespace $4. */
+/* What $1 lacks: CREATE on schema $2, and on tablespace $3. */
 static const char rights_query[] =
-	"SELECT p.privilege, n.nspname, true FROM pg_catalog.pg_roles r, pg_catalog.pg_namespace n,"
-	"  (VALUES ('CREATE', $2::pg_catalog.name[]), ('USAGE', $3::pg_catalog.name[]))"
-	"   p (privilege, schemas)"
-	" WHERE r.rolname = $1::pg_catalog.name AND n.nspname = ANY (p.schemas)"
-	"  AND NOT pg_catalog.has_schema_privilege(r.oid, n.oid, p.privilege)"
-	" UNION ALL SELECT 'CREATE', t.spcname, false FROM pg_catalog.pg_roles r,"
+	"SELECT n.nspname, true FROM pg_catalog.pg_roles r, pg_catalog.pg_namespace n"
+	" WHERE r.rolname = $1::pg_catalog.name AND n.nspname = $2::pg_catalog.name"
+	"  AND NOT pg_catalog.has_schema_privilege(r.oid, n.oid, 'CREATE')"
+	" UNION ALL SELECT t.spcname, false FROM pg_catalog.pg_roles r,"
 	"  pg_catalog.pg_tablespace t"
-	" WHERE r.rolname = $1::pg_catalog.name AND t.spcname = $4::pg_catalog.name"
+	" WHERE r.rolname = $1::pg_catalog.name AND t.spcname = $3::pg_catalog.name"
 	"  AND NOT pg_catalog.has_tablespace_privilege(r.oid, t.oid, 'CREATE')";
 
 static bool
@@ -140,30 +140,6 @@ find_schema(const RenameMap *map, const TocEntry *entry)
 	return entry->schema;
 }
 
-/* That schema, and those that it reads, as arrays. */
-static void
-name_schemas(const RestorePlan *plan, const RenameMap *map, const TocEntry *entry,
-			 const char *statements, Buffer *creates, Buffer *reads)
-{
-	const ArchiveToc *toc = &plan->selection->toc;
-	const char *schema = find_schema(map, entry);
-	uint32_t i;
-
-	buffer_append_char(creates, '{');
-	if (schema[0] != '\0')
-		quote_array_item(creates, schema);
-	buffer_append_string(reads, creates->data);
-	for (i = 0; i < toc->count; i++)
-	{
-		if (toc_entry_is(&toc->entries[i], "SCHEMA") &&
-			selection_includes(plan->selection, &toc->entries[i]) &&
-			strstr(statements, toc->entries[i].tag) != NULL)
-			quote_array_item(reads, toc->entries[i].tag);
-	}
-	buffer_append_char(creates, '}');
-	buffer_append_char(reads, '}');
-}
-
 /* "GRANT CREATE ON SCHEMA s TO joe", or back. */
 static bool
 give(Connection *connection, const char *owner, const PGresult *rights, bool back)
@@ -176,56 +152,45 @@ give(Connection *connection, const char *owner, const PGresult *rights, bool bac
 	{
 		sql_init(&sql);
 		if (back)
-			sql_append(&sql, "REVOKE ");
+			sql_append(&sql, "REVOKE CREATE");
 		else
-			sql_append(&sql, "GRANT ");
-		good = sql_keyword(&sql, PQgetvalue(rights, i, 0));
-		if (PQgetvalue(rights, i, 2)[0] == 't')
+			sql_append(&sql, "GRANT CREATE");
+		if (PQgetvalue(rights, i, 1)[0] == 't')
 			sql_append(&sql, " ON SCHEMA ");
 		else
 			sql_append(&sql, " ON TABLESPACE ");
-		sql_identifier(&sql, PQgetvalue(rights, i, 1));
+		sql_identifier(&sql, PQgetvalue(rights, i, 0));
 		if (back)
 			sql_append(&sql, " FROM ");
 		else
 			sql_append(&sql, " TO ");
 		sql_identifier(&sql, owner);
-		good = good && connection_command(connection, &sql);
+		good = connection_command(connection, &sql);
 		sql_free(&sql);
 	}
 	return good;
 }
 
 bool
-author_turn_take(const RestorePlan *plan, Connection *connection, const RenameMap *map,
-				 const TocEntry *entry, const char *statements, const CatalogChange *changes)
+author_turn_take(Connection *connection, const RenameMap *map, const TocEntry *entry,
+				 const char *statements, const CatalogChange *changes)
 {
-	const char *params[4] = {entry->owner, NULL, NULL, entry->tablespace};
-	PGresult *rights;
-	Buffer creates;
-	Buffer reads;
+	const char *params[3] = {entry->owner, find_schema(map, entry), entry->tablespace};
+	PGresult *rights = connection_query(connection, rights_query, 3, params);
 	bool good;
 
-	buffer_init(&creates);
-	buffer_init(&reads);
-	name_schemas(plan, map, entry, statements, &creates, &reads);
-	params[1] = creates.data;
-	params[2] = reads.data;
-	rights = connection_query(connection, rights_query, 4, params);
 	good = rights != NULL && give(connection, entry->owner, rights, false) &&
 		   planned_step_make(connection, entry, entry->owner, statements, changes) &&
 		   give(connection, entry->owner, rights, true);
 	PQclear(rights);
-	buffer_free(&creates);
-	buffer_free(&reads);
 	return good;
 }
 
 /* ---- statements ---- */
 
 /* What pg_restore makes of the entry; NULL (reported) on failure. */
-static const EntryScript *
-find_script(RestorePlan *plan, Connection *connection, const TocEntry *entry)
+const EntryScript *
+author_turn_script(RestorePlan *plan, Connection *connection, const TocEntry *entry)
 {
 	uint32_t i;
 
@@ -251,7 +216,7 @@ author_turn_run(RestorePlan *plan, Connection *connection, const RenameMap *map,
 				const TocEntry *entry)
 {
 	const CatalogChange *changes = author_kind_changes(&plan->selection->toc, entry);
-	const EntryScript *script = find_script(plan, connection, entry);
+	const EntryScript *script = author_turn_script(plan, connection, entry);
 	SqlText body;
 	char *text;
 	bool good;
@@ -267,7 +232,7 @@ author_turn_run(RestorePlan *plan, Connection *connection, const RenameMap *map,
 	sql_literal(&body, text);
 	sql_append(&body, ";");
 	good = in_place_run_head(connection, script->settings) &&
-		   author_turn_take(plan, connection, map, entry, sql_string(&body), changes);
+		   author_turn_take(connection, map, entry, sql_string(&body), changes);
 	sql_free(&body);
 	free(text);
 	return good && !stop_requested();

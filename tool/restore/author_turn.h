@@ -10,6 +10,7 @@
 
 #include "partial.h"
 #include "definitions.h"
+#include "entry_scripts.h"
 
 /* Before a part is restored: false (reported) if it is not known what becomes of a kind. */
 extern bool author_turns_check(const RestorePlan *plan, Connection *connection);
@@ -29,8 +30,11 @@ extern bool author_turn_run(RestorePlan *plan, Connection *connection, const Ren
  * The same of statements in PL/pgSQL, which may make nothing else than
  * `changes`; NULL: a table.
  */
-extern bool author_turn_take(const RestorePlan *plan, Connection *connection, const RenameMap *map,
-							 const TocEntry *entry, const char *statements,
-							 const CatalogChange *changes);
+extern bool author_turn_take(Connection *connection, const RenameMap *map, const TocEntry *entry,
+							 const char *statements, const CatalogChange *changes);
+
+/* What pg_restore makes of the entry; NULL (reported) on failure. */
+extern const EntryScript *author_turn_script(RestorePlan *plan, Connection *connection,
+											 const TocEntry *entry);
 
 #endif /* NEX_AUTHOR_TURN_H */

@@ -7,13 +7,16 @@
  * A backup holds an object's grants as their difference to what a new object
  * has by itself.  Where ALTER DEFAULT PRIVILEGES was used, a new object has
  * more (or less) than that, and the restored table would be readable by
- * roles that could not read the original.
+ * roles that could not read the original.  With --no-privileges it keeps what
+ * such privileges give, but not before everything that protects it is there.
  *
  *-------------------------------------------------------------------------
  */
 #include "default_grants.h"
 
 #include <string.h>
+
+#include "memory.h"
 
 /* How an object of a kind is found: a query for acl, owner, letter for acldefault(), and name. */
 typedef struct KindOfObject
@@ -35,7 +38,8 @@ static const KindOfObject kinds_of_objects[] = {
 	 " 'ROUTINE ' || p.oid::pg_catalog.regprocedure AS object"
 	 " FROM pg_catalog.pg_proc p JOIN pg_catalog.pg_namespace n ON n.oid = pronamespace"
 	 " WHERE nspname = $1::pg_catalog.name AND pg_catalog.format('%s(%s)', proname,"
-	 "  pg_catalog.oidvectortypes(proargtypes)) = $2::pg_catalog.text"},
+	 "  CASE WHEN prokind = 'a' AND pronargs = 0 THEN '*'"
+	 "  ELSE pg_catalog.oidvectortypes(proargtypes) END) = $2::pg_catalog.text"},
 	{{"TYPE", "DOMAIN"},
 	 "SELECT typacl AS acl, typowner AS owner, 'T' AS letter,"
 	 " 'TYPE ' || pg_catalog.format('%I.%I', nspname, typname) AS object"
@@ -47,31 +51,45 @@ static const KindOfObject kinds_of_objects[] = {
 	 " WHERE $1 = '' AND nspname = $2::pg_catalog.name"},
 };
 
-static bool
-reset_object(Connection *connection, const char *query, const char *schema, const char *name)
+/*
+ * Statements that change the privileges which an object has, if it has others
+ * than a new one by itself, to these; or ($3) back again.
+ */
+static PGresult *
+find_statements(Connection *connection, const char *query, const char *schema, const char *name,
+				bool back)
 {
-	const char *params[2] = {schema, name};
+	const char *params[3] = {schema, name, back ? "t" : "f"};
 	PGresult *result;
 	Buffer sql;
-	bool good;
-	int i;
 
 	buffer_init(&sql);
 	buffer_printf(&sql,
-				  "WITH o AS (%s), r AS (SELECT object, a.*, 'REVOKE' AS verb FROM o,"
+				  "WITH o AS (%s), r AS (SELECT object, a.*, $3::pg_catalog.bool AS give FROM o,"
 				  "  pg_catalog.aclexplode(o.acl) a WHERE o.acl IS NOT NULL"
-				  " UNION ALL SELECT object, a.*, 'GRANT' FROM o,"
+				  " UNION ALL SELECT object, a.*, NOT $3::pg_catalog.bool FROM o,"
 				  "  pg_catalog.aclexplode(pg_catalog.acldefault(letter::\"char\", owner)) a"
 				  "  WHERE o.acl IS NOT NULL)"
-				  "SELECT pg_catalog.format('%%s %%s ON %%s %%s %%s', verb, privilege_type, object,"
-				  "  CASE verb WHEN 'GRANT' THEN 'TO' ELSE 'FROM' END,"
+				  "SELECT pg_catalog.format('%%s %%s ON %%s %%s %%s%%s',"
+				  "  CASE WHEN give THEN 'GRANT' ELSE 'REVOKE' END, privilege_type, object,"
+				  "  CASE WHEN give THEN 'TO' ELSE 'FROM' END,"
 				  "  CASE grantee WHEN 0 THEN 'PUBLIC' ELSE"
-				  "   pg_catalog.quote_ident(pg_catalog.pg_get_userbyid(grantee)) END)"
-				  " FROM r ORDER BY verb DESC",
+				  "   pg_catalog.quote_ident(pg_catalog.pg_get_userbyid(grantee)) END,"
+				  "  CASE WHEN give AND is_grantable THEN ' WITH GRANT OPTION' ELSE '' END)"
+				  " FROM r ORDER BY give",
 				  query);
-	result = connection_query(connection, sql.data, 2, params);
+	result = connection_query(connection, sql.data, 3, params);
 	buffer_free(&sql);
-	good = result != NULL;
+	return result;
+}
+
+static bool
+reset_object(Connection *connection, const char *query, const char *schema, const char *name)
+{
+	PGresult *result = find_statements(connection, query, schema, name, false);
+	bool good = result != NULL;
+	int i;
+
 	for (i = 0; good && i < PQntuples(result); i++)
 		good = connection_command(connection, PQgetvalue(result, i, 0));
 	PQclear(result);
@@ -95,24 +113,47 @@ query_of(const TocEntry *entry)
 	return NULL;
 }
 
-bool
-default_grants_reset(const RestorePlan *plan, Connection *connection, const RenameMap *map)
+/* How the entry's object is found, and its name by now; NULL: it has no privileges of this kind. */
+static const char *
+find_object(const RenameMap *map, const TocEntry *entry, const char **schema, const char **name)
 {
-	const Selection *selection = plan->selection;
-	bool good = true;
-	uint32_t i;
+	const char *query = query_of(entry);
+	const Renamed *renamed = NULL;
 
-	for (i = 0; good && i < selection->toc.count; i++)
-	{
-		const TocEntry *entry = &selection->toc.entries[i];
-		const char *query = query_of(entry);
-		const Renamed *renamed;
+	if (query != NULL && toc_entry_is_relation(entry))
+		renamed = rename_find(map, entry->schema, entry->tag);
+	*schema = renamed != NULL ? renamed->schema : entry->schema;
+	*name = renamed != NULL ? renamed->name : entry->tag;
+	return query;
+}
 
-		if (query == NULL || !selection_includes(selection, entry))
-			continue;
-		renamed = toc_entry_is_relation(entry) ? rename_find(map, entry->schema, entry->tag) : NULL;
-		good = reset_object(connection, query, renamed != NULL ? renamed->schema : entry->schema,
-							renamed != NULL ? renamed->name : entry->tag);
-	}
-	return good;
+bool
+default_grants_reset(Connection *connection, const RenameMap *map, const TocEntry *entry)
+{
+	const char *schema;
+	const char *name;
+	const char *query = find_object(map, entry, &schema, &name);
+
+	return query == NULL || reset_object(connection, query, schema, name);
+}
+
+bool
+default_grants_take(Connection *connection, const RenameMap *map, const TocEntry *entry,
+					Lines *back)
+{
+	const char *schema;
+	const char *name;
+	const char *query = find_object(map, entry, &schema, &name);
+	PGresult *result;
+	int i;
+
+	if (query == NULL)
+		return true;
+	result = find_statements(connection, query, schema, name, true);
+	if (result == NULL)
+		return false;
+	for (i = 0; i < PQntuples(result); i++)
+		lines_add(back, xstrdup(PQgetvalue(result, i, 0)));
+	PQclear(result);
+	return reset_object(connection, query, schema, name);
 }

@@ -12,8 +12,12 @@
 #include "partial.h"
 #include "rename.h"
 
-/* Give every object that was just created the privileges that a new object has by itself. */
-extern bool default_grants_reset(const RestorePlan *plan, Connection *connection,
-								 const RenameMap *map);
+/* Give the entry's object the privileges that a new object has by itself. */
+extern bool default_grants_reset(Connection *connection, const RenameMap *map,
+								 const TocEntry *entry);
+
+/* The same; the statements that undo it are added to the lines. */
+extern bool default_grants_take(Connection *connection, const RenameMap *map, const TocEntry *entry,
+								Lines *back);
 
 #endif /* NEX_DEFAULT_GRANTS_H */

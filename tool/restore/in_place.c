@@ -21,7 +21,6 @@
 #include "bound_objects.h"
 #include "client_program.h"
 #include "commit.h"
-#include "default_grants.h"
 #include "extension_rows.h"
 #include "given_code.h"
 #include "interrupt.h"
@@ -31,7 +30,6 @@
 #include "live_types.h"
 #include "log.h"
 #include "long_sql.h"
-#include "member_grants.h"
 #include "memory.h"
 #include "owner_rows.h"
 #include "owner_tables.h"
@@ -40,6 +38,7 @@
 #include "quote.h"
 #include "rename.h"
 #include "restored_objects.h"
+#include "rights_meanwhile.h"
 #include "row_columns.h"
 #include "row_copy.h"
 #include "row_rights.h"
@@ -153,6 +152,17 @@ in_place_run_list(RestorePlan *plan, Connection *connection, const RenameMap *ma
 }
 
 bool
+in_place_run_text(Connection *connection, const RenameMap *map, const char *text,
+				  const char *failure)
+{
+	char *renamed = rename_text(map, text);
+	bool good = run_script(connection, renamed, failure);
+
+	free(renamed);
+	return good;
+}
+
+bool
 in_place_run_head(Connection *connection, const char *head)
 {
 	Buffer script;
@@ -235,7 +245,7 @@ run_ids(RestorePlan *plan, Connection *connection, const RenameMap *map, const i
 										 PRE_DATA_FAILURE);
 
 	*count = 0;
-	return good;
+	return good && rights_settle(plan, connection, map);
 }
 
 /* All objects of the pre-data section, in the order of the archive. */
@@ -253,6 +263,8 @@ run_objects(RestorePlan *plan, Connection *connection, const RenameMap *map)
 		const TocEntry *entry = &toc->entries[i];
 		bool author;
 
+		if (partial_is_in_list(plan, entry, LIST_RIGHTS))
+			rights_note(plan, entry);
 		if (!partial_is_in_list(plan, entry, LIST_OBJECTS))
 			continue;
 		good = author_turn_decide(plan, connection, entry, &author);
@@ -264,6 +276,7 @@ run_objects(RestorePlan *plan, Connection *connection, const RenameMap *map)
 				   run_table(plan, connection, map, entry);
 		else
 			ids[count++] = entry->id;
+		rights_note(plan, entry);
 	}
 	good = good && run_ids(plan, connection, map, ids, &count);
 	free(ids);
@@ -276,16 +289,6 @@ run_list(RestorePlan *plan, Connection *connection, const RenameMap *map, Partia
 	return in_place_run_list(plan, connection, map, partial_list(plan, which),
 							 which >= LIST_POST_DATA ? "could not restore the post-data section"
 													 : PRE_DATA_FAILURE);
-}
-
-/* Grants on what extensions have brought that were not there. */
-static bool
-grant_members(RestorePlan *plan, Connection *connection, const RenameMap *map)
-{
-	char *list;
-
-	return member_grants_choose(plan, connection, &list) &&
-		   (list == NULL || in_place_run_list(plan, connection, map, list, PRE_DATA_FAILURE));
 }
 
 /* The table that takes the rows, quoted and perhaps renamed; caller frees. */
@@ -455,9 +458,8 @@ fill(RestorePlan *plan, Connection *connection, const RenameMap *map)
 	progress_phase("restoring schema", "", 0, 0);
 	good = create_schema(plan, connection, map) && run_objects(plan, connection, map) &&
 		   owner_tables_check_keys(plan, connection, map) &&
-		   (plan->settings->no_privileges || (default_grants_reset(plan, connection, map) &&
-											  run_list(plan, connection, map, LIST_GRANTS))) &&
-		   grant_members(plan, connection, map) && extension_rows_settle(plan, connection) &&
+		   (plan->in_place || rights_give(plan, connection, map)) &&
+		   extension_rows_settle(plan, connection) &&
 		   (!plan->in_place || in_place_attach(plan, connection, map)) &&
 		   load_rows(plan, connection, map) &&
 		   (plan->settings->schema_only || sequences_set(plan, connection, map));

@@ -9,6 +9,7 @@
  * queries over tables is looked at first (planned_steps.c).  In between, the server calls functions
  *of an index or a materialized view as the owner of the table, in our session.  So each index that
  *does more than compare columns is built alone, and what it calls may change no definition.
+ *Grants on tables come when all of that is there (rights_meanwhile.c).
  *Materialized views come last: nothing comes after them that would run as anybody but an owner.
  *Those of a superuser or of the session are looked at after what others have run (live_views.c).
  *
@@ -29,6 +30,7 @@
 #include "memory.h"
 #include "planned_steps.h"
 #include "quote.h"
+#include "rights_meanwhile.h"
 #include "row_rights.h"
 #include "table_turns.h"
 
@@ -54,7 +56,7 @@ batch_run(Batch *batch)
 
 	batch->count = 0;
 	batch->plain = true;
-	return good;
+	return good && rights_settle(batch->plan, batch->connection, batch->map);
 }
 
 static void
@@ -183,6 +185,20 @@ in_place_calls_functions(const TocEntry *entry)
 		   read_depth(text, &where) > 1 || where;
 }
 
+/* One entry that the session restores. */
+static bool
+batch_take(Batch *batch, const TocEntry *entry)
+{
+	if (!in_place_calls_functions(entry))
+	{
+		batch_add(batch, entry);
+		return true;
+	}
+	return batch_run_watched(
+		batch, entry,
+		strstr(entry->definition, " SET STATISTICS ") != NULL ? STEP_INDEX_OPTIONS : STEP_INDEX);
+}
+
 /* In the order of the archive. */
 static bool
 run_in_order(Batch *batch)
@@ -196,19 +212,14 @@ run_in_order(Batch *batch)
 		const TocEntry *entry = &selection->toc.entries[i];
 		bool done;
 
-		if (!partial_is_in_list(batch->plan, entry, LIST_POST_DATA) ||
-			toc_entry_is(entry, "MATERIALIZED VIEW DATA"))
+		if (partial_is_in_list(batch->plan, entry, LIST_LATE_RIGHTS))
+			rights_note(batch->plan, entry);
+		if (!partial_is_in_list(batch->plan, entry, LIST_POST_DATA))
 			continue;
 		good = batch_plan(batch, entry, &done);
-		if (!good || done)
-			continue;
-		if (in_place_calls_functions(entry))
-			good = batch_run_watched(batch, entry,
-									 strstr(entry->definition, " SET STATISTICS ") != NULL
-										 ? STEP_INDEX_OPTIONS
-										 : STEP_INDEX);
-		else
-			batch_add(batch, entry);
+		if (good && !done)
+			good = batch_take(batch, entry);
+		rights_note(batch->plan, entry);
 	}
 	return good && batch_run(batch);
 }
@@ -262,7 +273,10 @@ batch_add_view(Batch *batch, const TocEntry *refresh)
 	return good;
 }
 
-/* What comes after that: partitions of live tables, which may want indexes, and what runs alone. */
+/*
+ * What comes after that: partitions of live tables, which may want indexes,
+ * grants, and materialized views.
+ */
 static bool
 run_last(Batch *batch)
 {
@@ -285,15 +299,11 @@ run_last(Batch *batch)
 		else
 			batch_add(batch, entry);
 	}
-	good = good && batch_run(batch);
+	good = good && batch_run(batch) && rights_give(batch->plan, batch->connection, batch->map);
 	for (i = 0; good && i < selection->toc.count; i++)
 	{
-		const TocEntry *entry = &selection->toc.entries[i];
-
-		if (!partial_is_in_list(batch->plan, entry, LIST_POST_DATA) ||
-			!toc_entry_is(entry, "MATERIALIZED VIEW DATA"))
-			continue;
-		good = batch_add_view(batch, entry);
+		if (partial_is_in_list(batch->plan, &selection->toc.entries[i], LIST_REFRESH))
+			good = batch_add_view(batch, &selection->toc.entries[i]);
 	}
 	return good && batch_run(batch);
 }
@@ -324,6 +334,31 @@ in_place_attach(RestorePlan *plan, Connection *connection, const RenameMap *map)
 	return good;
 }
 
+/* In the archive's own order, but for grants. */
+static bool
+run_as_session(Batch *batch)
+{
+	static const PartialList lists[] = {LIST_POST_DATA, LIST_LATE};
+	const Selection *selection = batch->plan->selection;
+	bool good = true;
+	uint32_t i;
+
+	for (i = 0; good && i < sizeof(lists) / sizeof(lists[0]); i++)
+		good = in_place_run_list(batch->plan, batch->connection, batch->map,
+								 partial_list(batch->plan, lists[i]), FAILURE);
+	for (i = 0; good && i < selection->toc.count; i++)
+	{
+		const TocEntry *entry = &selection->toc.entries[i];
+
+		if (partial_is_in_list(batch->plan, entry, LIST_POST_DATA) ||
+			partial_is_in_list(batch->plan, entry, LIST_LATE_RIGHTS))
+			rights_note(batch->plan, entry);
+	}
+	return good && rights_give(batch->plan, batch->connection, batch->map) &&
+		   in_place_run_list(batch->plan, batch->connection, batch->map,
+							 partial_list(batch->plan, LIST_REFRESH), FAILURE);
+}
+
 bool
 in_place_post_data(RestorePlan *plan, Connection *connection, const RenameMap *map)
 {
@@ -331,9 +366,7 @@ in_place_post_data(RestorePlan *plan, Connection *connection, const RenameMap *m
 	bool good;
 
 	if (plan->settings->rows_as == ROWS_AS_SESSION)
-		return in_place_run_list(plan, connection, map, partial_list(plan, LIST_POST_DATA),
-								 FAILURE) &&
-			   in_place_run_list(plan, connection, map, partial_list(plan, LIST_LATE), FAILURE);
+		return run_as_session(&batch);
 	batch.ids = xcalloc((size_t) plan->selection->toc.count + 1, sizeof(int));
 	good = run_in_order(&batch) && run_last(&batch);
 	free(batch.ids);

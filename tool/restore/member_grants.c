@@ -94,15 +94,15 @@ is_member(const RestorePlan *plan, const PGresult *members, const TocEntry *entr
 	return false;
 }
 
-static void
-report_left_out(RestorePlan *plan)
+void
+member_grants_report(RestorePlan *plan)
 {
 	Selection *selection = plan->selection;
 	const char *first = NULL;
 	uint32_t count = 0;
 	uint32_t i;
 
-	for (i = 0; i < selection->toc.count; i++)
+	for (i = 0; i < selection->toc.count && !plan->settings->no_privileges; i++)
 	{
 		const TocEntry *entry = &selection->toc.entries[i];
 
@@ -140,14 +140,13 @@ member_grants_choose(RestorePlan *plan, Connection *connection, char **list)
 	{
 		const TocEntry *entry = &selection->toc.entries[i];
 
-		if (!selection->of_members[i] || !is_member(plan, members, entry))
+		if (!selection->of_members[i] || selection->states[i] == ENTRY_BELONGS ||
+			!is_member(plan, members, entry))
 			continue;
 		selection->states[i] = ENTRY_BELONGS;
 		ids[count++] = entry->id;
 	}
 	PQclear(members);
-	if (!plan->settings->no_privileges)
-		report_left_out(plan);
 	if (count > 0)
 		*list = partial_list_of(plan, ids, count);
 	free(ids);

@@ -14,9 +14,12 @@
 /*
  * Choose the grants on objects of the extensions that were restored by now,
  * and write a list of them for pg_restore: NULL in *list if there are none;
- * caller frees.  What was asked for and cannot be given becomes a line of the
- * report.  False (reported) on failure.
+ * caller frees.  Those that were chosen before are left out.  False (reported)
+ * on failure.
  */
 extern bool member_grants_choose(RestorePlan *plan, Connection *connection, char **list);
+
+/* When all extensions are there: what was asked for and cannot be given, as lines of the report. */
+extern void member_grants_report(RestorePlan *plan);
 
 #endif /* NEX_MEMBER_GRANTS_H */

@@ -244,7 +244,7 @@ owner_tables_make(const RestorePlan *plan, Connection *connection, const RenameM
 	 */
 	if (parents_in(text) != NULL || strstr(text, " OF ") != NULL)
 		changes = NULL;
-	return author_turn_take(plan, connection, map, entry, statements, changes);
+	return author_turn_take(connection, map, entry, statements, changes);
 }
 
 static bool

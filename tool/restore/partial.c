@@ -30,6 +30,7 @@
 #include "progress.h"
 #include "quote.h"
 #include "restored_objects.h"
+#include "rights_meanwhile.h"
 #include "row_copy.h"
 #include "row_rights.h"
 #include "schema_sections.h"
@@ -171,6 +172,8 @@ partial_is_in_list(const RestorePlan *plan, const TocEntry *entry, PartialList w
 	bool pre = entry->section == TOC_PRE_DATA && !late;
 	bool grant = toc_entry_is(entry, "ACL") && !is_early_grant(entry);
 	bool attach = toc_entry_is(entry, "TABLE ATTACH") && plan->in_place;
+	bool refresh = toc_entry_is(entry, "MATERIALIZED VIEW DATA") && plan->in_place;
+	bool last = plan->in_place && grant && rights_are_of_relation(entry);
 
 	if (!selection_includes(selection, entry))
 		return false;
@@ -181,13 +184,19 @@ partial_is_in_list(const RestorePlan *plan, const TocEntry *entry, PartialList w
 		case LIST_OBJECTS:
 			return pre && !grant && !attach;
 		case LIST_GRANTS:
-			return pre && grant;
+			return last || (pre && grant && !plan->in_place);
+		case LIST_RIGHTS:
+			return pre && grant && plan->in_place && !last;
+		case LIST_LATE_RIGHTS:
+			return !pre && grant && plan->in_place && !last;
 		case LIST_ATTACH:
 			return pre && attach;
 		case LIST_POST_DATA:
-			return !pre && !late;
+			return !pre && !late && !(grant && plan->in_place) && !refresh;
 		case LIST_LATE:
-			return late;
+			return late && !grant;
+		case LIST_REFRESH:
+			return refresh;
 	}
 	return false;
 }
@@ -226,7 +235,7 @@ char *
 partial_list_of(const RestorePlan *plan, const int *ids, uint32_t count)
 {
 	/* Each entry is in one of them. */
-	return write_list(plan, ids, count, FIRST_LIST_NUMBER - (int) LIST_LATE - ids[0]);
+	return write_list(plan, ids, count, FIRST_LIST_NUMBER - (int) LIST_REFRESH - ids[0]);
 }
 
 bool
@@ -297,6 +306,7 @@ settle_members(RestorePlan *plan)
 	bool good = connection != NULL && extension_rows_settle(plan, connection) &&
 				member_grants_choose(plan, connection, &list);
 
+	member_grants_report(plan);
 	if (list != NULL)
 	{
 		free(plan->pre_list);

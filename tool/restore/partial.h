@@ -34,6 +34,10 @@ extern bool in_place_calls_functions(const TocEntry *entry);
 extern bool in_place_run_list(RestorePlan *plan, Connection *connection, const RenameMap *map,
 							  char *list, const char *failure);
 
+/* in_place.c: run a part of what pg_restore writes, renamed. */
+extern bool in_place_run_text(Connection *connection, const RenameMap *map, const char *text,
+							  const char *failure);
+
 /* in_place.c: run settings of a script of pg_restore. */
 extern bool in_place_run_head(Connection *connection, const char *head);
 
@@ -50,11 +54,14 @@ extern bool append_run(RestorePlan *plan, Connection *connection);
 typedef enum PartialList
 {
 	LIST_PRE_DATA,
-	LIST_OBJECTS, /* pre-data in two steps: objects, */
-	LIST_GRANTS,  /* and grants; */
-	LIST_ATTACH,  /* in a database that exists, partitions are attached after these */
+	LIST_OBJECTS,     /* pre-data in two steps: objects, */
+	LIST_GRANTS,      /* and grants, which come at the end in a database that exists, */
+	LIST_RIGHTS,      /* but for those of pre-data on all but relations, */
+	LIST_LATE_RIGHTS, /* and those after it (rights_meanwhile.c); */
+	LIST_ATTACH,      /* there, partitions are attached after pre-data */
 	LIST_POST_DATA,
-	LIST_LATE /* see Selection.late */
+	LIST_LATE,   /* see Selection.late */
+	LIST_REFRESH /* and materialized views are filled when all else is done */
 } PartialList;
 
 /* Is the entry in this list? */

@@ -392,8 +392,8 @@ refuse(const Step *step)
 }
 
 #define RIGHTS_HINT                                                                                \
-	"The owner does this, and lacks a privilege: grant it (on a schema, a type, a function or a "  \
-	"server that is used, say).  " ROWS_AS_SESSION_HINT
+	"The owner does this, and lacks a privilege: grant it (GRANT USAGE ON SCHEMA ... TO ..., "     \
+	"say; on a type, a function or a server that is used).  " ROWS_AS_SESSION_HINT
 
 /* Run what only defines, or the turn. */
 static bool

@@ -32,6 +32,7 @@
 #include "progress.h"
 #include "quote.h"
 #include "restored_objects.h"
+#include "rights_meanwhile.h"
 #include "schema_sections.h"
 #include "session.h"
 #include "subprocess.h"
@@ -501,6 +502,7 @@ free_part(RestorePlan *plan)
 	if (plan->scripts != NULL)
 		entry_scripts_free(plan->scripts);
 	free(plan->scripts);
+	rights_free(plan->rights);
 	free(plan->pre_list);
 	free(plan->post_list);
 }

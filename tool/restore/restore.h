@@ -20,6 +20,7 @@ typedef struct Lines Lines;
 typedef struct TakenDatabase TakenDatabase;
 typedef struct ObjectErrors ObjectErrors;
 typedef struct EntryScripts EntryScripts;
+typedef struct MeanwhileRights MeanwhileRights;
 
 /* What --append did to a table. */
 typedef struct AppendResult
@@ -73,8 +74,9 @@ typedef struct RestorePlan
 	Selection *selection; /* known once the archive was read */
 	char *pre_list;       /* files that tell pg_restore what to restore; NULL: everything */
 	char *post_list;
-	EntryScripts *scripts;  /* of its entries; NULL: not read yet (author_turn.c) */
-	AppendResult *appended; /* a result per table of the manifest, with --append */
+	EntryScripts *scripts;   /* of its entries; NULL: not read yet (author_turn.c) */
+	MeanwhileRights *rights; /* that are to be given (rights_meanwhile.c), or NULL */
+	AppendResult *appended;  /* a result per table of the manifest, with --append */
 } RestorePlan;
 
 /*

@@ -1,0 +1,196 @@
+# While a part is restored into a live database, code of ordinary roles runs in their turns. What it can
+# reach then is what it can reach before and afterwards: nothing is open for a moment, neither tables without
+# their row security, policies and triggers, nor functions before they are revoked, nor schemas.
+use strict;
+use warnings;
+
+use NexBackup::Test;
+use Test::More;
+
+my $node = start_server('main');
+my $repo = new_repository();
+
+query('postgres', 'CREATE ROLE joe LOGIN; CREATE ROLE eve LOGIN');
+
+sub as_joe
+{
+	my ($database, $sql) = @_;
+
+	local $ENV{PGUSER} = 'joe';
+	return query($database, $sql);
+}
+
+# A database in which joe has a schema, and public.loot tells what his code got hold of. His functions
+# do what joe.go() does, which is given, and hide errors: what fails is not to be seen.
+sub hostile_database
+{
+	my ($name, $go) = @_;
+
+	create_database($name);
+	query($name, 'CREATE SCHEMA joe AUTHORIZATION joe; CREATE SCHEMA app; CREATE TABLE public.loot (what text); GRANT INSERT ON public.loot TO joe');
+	as_joe($name, <<"SQL");
+CREATE FUNCTION joe.go() RETURNS integer LANGUAGE plpgsql AS \$f\$ BEGIN
+	INSERT INTO public.loot VALUES ('ran');
+	BEGIN $go; EXCEPTION WHEN OTHERS THEN NULL; END;
+	RETURN 1;
+END \$f\$;
+CREATE FUNCTION joe.f(integer) RETURNS integer LANGUAGE plpgsql IMMUTABLE AS 'BEGIN RETURN joe.go(); END';
+CREATE FUNCTION joe.look(integer) RETURNS boolean LANGUAGE plpgsql AS 'BEGIN PERFORM joe.go(); RETURN true; END';
+SQL
+	return;
+}
+
+sub loot { return query($_[0], q{SELECT coalesce(string_agg(DISTINCT what, ',' ORDER BY what), 'nothing') FROM public.loot}) }
+
+sub backup
+{
+	my ($name) = @_;
+
+	tool_ok([ 'backup', '--repo', $repo, '-q', '-d', $name ], "$name: backup");
+	query($name, 'TRUNCATE public.loot');
+	return;
+}
+
+sub restore { return ('restore', '--repo', $repo, $_[0], '--to', $_[0], '--no-analyze', @_[ 1 .. $#_ ]) }
+
+my $definer = 'LANGUAGE plpgsql SECURITY DEFINER AS $f$ BEGIN INSERT INTO public.loot VALUES (what); END $f$';
+my $tenants = <<'SQL';
+GRANT USAGE ON SCHEMA app TO joe;
+CREATE TABLE app.salaries (tenant text, amount integer);
+INSERT INTO app.salaries VALUES ('joe', 1), ('eve', 777), ('postgres', 999);
+CREATE POLICY own ON app.salaries USING (tenant = current_user);
+SQL
+
+# ------------------------------------------------- schemas that are protected by USAGE alone
+
+hostile_database('named', q{PERFORM admin.run('admin.run()')});
+query('named', "CREATE SCHEMA admin; CREATE FUNCTION admin.run(what text) RETURNS void $definer");
+as_joe('named', 'CREATE TABLE joe.t (c integer); INSERT INTO joe.t VALUES (1); CREATE INDEX admin ON joe.t (joe.f(c))');
+backup('named');
+query('named', 'DROP TABLE joe.t; DROP SCHEMA admin CASCADE');
+tool_ok([ restore('named', '--schema', 'admin', '--table', 'joe.t') ], 'a schema of the part that the author names');
+is(loot('named'), 'ran', 'is not open for it');
+
+hostile_database('revoked', q{PERFORM admin.run('admin.run()')});
+query('revoked', "CREATE SCHEMA admin; CREATE FUNCTION admin.run(what text) RETURNS void $definer; GRANT USAGE, CREATE ON SCHEMA admin TO joe");
+as_joe('revoked', 'CREATE TABLE admin.t (c integer); INSERT INTO admin.t VALUES (1); CREATE INDEX i ON admin.t (joe.f(c))');
+backup('revoked');
+query('revoked', 'REVOKE ALL ON SCHEMA admin FROM joe; DROP TABLE admin.t');
+tool_fails([ restore('revoked', '--table', 'admin.t') ], 1, qr/permission denied for schema admin.*HINT: .*GRANT USAGE ON SCHEMA/s,
+	'a live schema that the author may not use any more');
+is(loot('revoked'), 'nothing', 'is not open for it');
+
+# With the grants of the backup on a schema of the part, its objects can be used at once.
+hostile_database('granted', 'RETURN 1');
+query('granted', 'CREATE SCHEMA lib; CREATE DOMAIN lib.d AS integer; GRANT USAGE ON SCHEMA lib TO joe');
+as_joe('granted', q{CREATE TABLE joe.t (c lib.d DEFAULT '1'::lib.d); CREATE VIEW joe.v AS SELECT '1'::lib.d AS d FROM joe.t});
+backup('granted');
+query('granted', 'DROP SCHEMA lib CASCADE; DROP TABLE joe.t CASCADE');
+tool_ok([ restore('granted', '--schema', 'lib', '--table', 'joe.t', '--table', 'joe.v') ], 'what uses a schema of the part is made by its author');
+query('granted', 'DROP SCHEMA lib CASCADE; DROP TABLE joe.t CASCADE; ALTER DEFAULT PRIVILEGES GRANT ALL ON SCHEMAS TO eve');
+tool_ok([ restore('granted', '--schema', 'lib', '--table', 'joe.t') ], 'where schemas have default privileges');
+is(query('granted', q{SELECT has_schema_privilege('joe', 'lib', 'USAGE') || ' ' || has_schema_privilege('eve', 'lib', 'USAGE')}), 'true false', 'the schema has those of the backup');
+
+# ---------------------------------------------------------------- functions of others
+
+for my $case ([ 'functions', '' ], [ 'defaults', 'ALTER DEFAULT PRIVILEGES GRANT EXECUTE ON FUNCTIONS TO joe' ])
+{
+	my ($name, $live) = @$case;
+
+	hostile_database($name, q{PERFORM app.admin('app.admin()')});
+	query($name, "GRANT USAGE ON SCHEMA app TO joe; CREATE FUNCTION app.admin(what text) RETURNS void $definer; REVOKE ALL ON FUNCTION app.admin(text) FROM PUBLIC");
+	as_joe($name,
+		'CREATE TABLE joe.par (a integer); CREATE TABLE joe.ch (CHECK (joe.f(1) = 1)) INHERITS (joe.par); ALTER TABLE joe.ch ALTER a SET NOT NULL;'
+		  . "CREATE TABLE joe.gen (a integer, b integer DEFAULT joe.f(1)); CREATE INDEX ON joe.gen (joe.f(a)); INSERT INTO joe.gen VALUES (1)");
+	backup($name);
+	query($name, "DROP TABLE joe.ch, joe.gen; DROP FUNCTION app.admin(text); $live");
+	tool_ok([ restore($name, '--schema', 'app', '--table', 'joe.ch', '--table', 'joe.gen') ], "$name that are revoked");
+	is(loot($name), 'ran', 'are not open meanwhile');
+	is(query($name, q{SELECT has_function_privilege('joe', 'app.admin(text)', 'EXECUTE')}), 'f', 'nor afterwards');
+}
+
+# A function that needs a primary key comes behind it.
+hostile_database('late', q{PERFORM app.report('app.report()')});
+query('late', 'GRANT USAGE ON SCHEMA app TO joe; CREATE TABLE app.k (id integer PRIMARY KEY, n text);'
+	  . 'CREATE FUNCTION app.report(what text) RETURNS bigint LANGUAGE sql SECURITY DEFINER BEGIN ATOMIC INSERT INTO public.loot VALUES (what);'
+	  . 'SELECT count(*) FROM (SELECT id, n FROM app.k GROUP BY id) x; END; REVOKE ALL ON FUNCTION app.report(text) FROM PUBLIC');
+as_joe('late', 'CREATE TABLE joe.t (c integer); INSERT INTO joe.t VALUES (1); CREATE INDEX z ON joe.t (joe.f(c))');
+backup('late');
+query('late', 'DROP TABLE app.k CASCADE; DROP TABLE joe.t; ALTER DEFAULT PRIVILEGES GRANT EXECUTE ON FUNCTIONS TO joe');
+tool_ok([ restore('late', '--schema', 'app', '--table', 'joe.t') ], 'a function that comes after the rows');
+is(loot('late'), 'ran', 'is not open meanwhile');
+is(query('late', q{SELECT has_function_privilege('joe', 'app.report(text)', 'EXECUTE')}), 'f', 'nor afterwards');
+
+# -------------------------------------------------------- rows of tenants in one table
+
+my %turns = (
+	'CHECK' => 'CREATE TABLE joe.t (c integer CHECK (joe.look(c))); INSERT INTO joe.t VALUES (1)',
+	'index' => 'CREATE TABLE joe.t (c integer); INSERT INTO joe.t VALUES (1); CREATE INDEX i ON joe.t (joe.f(c))',
+	'SET NOT NULL' => 'CREATE TABLE joe.par (a integer); CREATE TABLE joe.t (CHECK (joe.f(1) = 1)) INHERITS (joe.par); ALTER TABLE joe.t ALTER a SET NOT NULL');
+my $grants = 'GRANT SELECT, INSERT, UPDATE, DELETE ON app.salaries TO joe, eve; GRANT SELECT (amount) ON app.salaries TO joe';
+my @ways = (
+	[ '', $grants, '', [] ],
+	[ ' by default privileges', 'GRANT SELECT ON app.salaries TO eve', 'ALTER DEFAULT PRIVILEGES IN SCHEMA app GRANT ALL ON TABLES TO joe', [] ],
+	[ ' with --no-privileges', $grants, 'ALTER DEFAULT PRIVILEGES IN SCHEMA app GRANT ALL ON TABLES TO joe', ['--no-privileges'] ],
+);
+my $number = 0;
+for my $turn (sort keys %turns)
+{
+	for my $way (@ways)
+	{
+		my ($what, $given, $live, $options) = @$way;
+		my $name = 'rows' . ++$number;
+		my $rows = q{SELECT string_agg(tenant || ' ' || amount, ', ' ORDER BY amount) FROM app.salaries};
+
+		hostile_database($name,
+			q{INSERT INTO public.loot SELECT tenant FROM app.salaries WHERE tenant <> 'joe'; UPDATE app.salaries SET amount = 1000 WHERE tenant = 'joe';}
+			  . q{DELETE FROM app.salaries WHERE tenant = 'eve'; INSERT INTO app.salaries VALUES ('postgres', -5)});
+		query($name, "$tenants; ALTER TABLE app.salaries ENABLE ROW LEVEL SECURITY; $given;"
+			  . q{CREATE FUNCTION app.no() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RAISE EXCEPTION $$frozen$$; END';}
+			  . 'CREATE TRIGGER frozen BEFORE INSERT OR UPDATE OR DELETE ON app.salaries FOR EACH ROW EXECUTE FUNCTION app.no()');
+		as_joe($name, $turns{$turn});
+		my $before = query($name, $rows);
+		backup($name);
+		query($name, "DROP TABLE app.salaries, joe.t; DROP FUNCTION app.no(); $live");
+		tool_ok([ restore($name, '--schema', 'app', '--table', 'joe.t', @$options) ], "$turn, rights on a table$what");
+		is(loot($name), 'ran', 'its rows cannot be read meanwhile');
+		is(query($name, $rows), $before, 'nor changed');
+		is(query($name, q{SELECT has_table_privilege('joe', 'app.salaries', 'INSERT') || ' ' || has_table_privilege('eve', 'app.salaries', 'INSERT')}),
+			$what eq '' ? 'true true' : $what =~ /default/ ? 'false false' : 'true false', 'afterwards the rights are there');
+		query('postgres', "DROP DATABASE $name");
+	}
+}
+
+# ------------------------------------------------- what needs rights on tables of others
+
+hostile_database('shop', 'RETURN 1');
+query('shop', <<'SQL');
+GRANT USAGE ON SCHEMA app TO joe;
+CREATE TABLE app.country (code text PRIMARY KEY);
+INSERT INTO app.country VALUES ('de'), ('fr');
+GRANT SELECT, REFERENCES ON app.country TO joe;
+CREATE FUNCTION app.touch() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN new; END';
+REVOKE ALL ON FUNCTION app.touch() FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION app.touch() TO joe;
+SQL
+as_joe('shop', <<'SQL');
+CREATE TABLE joe.t (c text REFERENCES app.country, i integer);
+INSERT INTO joe.t VALUES ('de', 1);
+CREATE INDEX ON joe.t (joe.f(i));
+CREATE TRIGGER touch BEFORE INSERT ON joe.t FOR EACH ROW WHEN (new.i > 0) EXECUTE FUNCTION app.touch();
+CREATE POLICY known ON joe.t USING (c IN (SELECT code FROM app.country));
+CREATE VIEW joe.v AS SELECT c, length(code) FROM joe.t JOIN app.country ON code = c;
+CREATE MATERIALIZED VIEW joe.m AS SELECT c, length(code), joe.f(i) FROM joe.t JOIN app.country ON code = c;
+CREATE INDEX ON joe.m (upper(c));
+SQL
+backup('shop');
+query('shop', 'DROP SCHEMA app CASCADE; DROP TABLE joe.t CASCADE');
+tool_ok([ restore('shop', '--schema', 'app', '--table', 'joe.t', '--table', 'joe.v', '--table', 'joe.m') ], 'keys, triggers, policies and views over tables of others');
+is(as_joe('shop', 'SELECT count(*) FROM joe.v'), '1', 'a view works');
+is(as_joe('shop', 'SELECT count(*) FROM joe.m'), '1', 'a materialized view is filled');
+is(query('shop', "SELECT bool_and(convalidated) FROM pg_constraint WHERE conrelid = 'joe.t'::regclass AND contype = 'f'"), 't', 'the foreign key is valid');
+query('shop', 'DROP SCHEMA app CASCADE; DROP TABLE joe.t CASCADE');
+tool_ok([ restore('shop', '--rows-as', 'session', '--schema', 'app', '--table', 'joe.t', '--table', 'joe.v', '--table', 'joe.m') ], 'the same as the session');
+is(as_joe('shop', 'SELECT count(*) FROM joe.m'), '1', 'the materialized view is filled');
+
+done_testing();

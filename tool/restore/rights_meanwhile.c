@@ -1,0 +1,168 @@
+/*-------------------------------------------------------------------------
+ *
+ * rights_meanwhile.c
+ *	  Who may use what has been restored while code of others still runs.
+ *
+ * A part goes into a live database object by object, and roles that own some
+ * of them have their turns in between (author_turn.c), in which their code may
+ * run.  What it can reach must not be more than what it can reach afterwards:
+ *
+ * - A new function can be called by PUBLIC, a type used, and default privileges
+ *   of the live database add to that.  So what is not a table gets exactly the
+ *   privileges of the backup before anybody has a turn.  That is also what
+ *   turns need: USAGE of schemas and types, EXECUTE of functions.
+ * - A table is not protected before it has its row security, policies, triggers
+ *   and rules, which come after the rows.  So it is its owner's alone until
+ *   everything else is done; pg_restore grants at the end, too.  Only
+ *   materialized views are filled after that, because their queries may need
+ *   the grants.
+ *
+ * With --no-privileges nothing of that comes from the backup.  What default
+ * privileges give on a table is taken away, and given back at the end.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "rights_meanwhile.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "author_turn.h"
+#include "default_grants.h"
+#include "entry_scripts.h"
+#include "member_grants.h"
+#include "memory.h"
+
+#define FAILURE "could not restore privileges"
+
+struct MeanwhileRights
+{
+	uint32_t *places; /* of entries, in the order of the archive */
+	uint32_t count;
+	Lines back; /* statements that give default privileges back */
+};
+
+static MeanwhileRights *
+rights_of(RestorePlan *plan)
+{
+	if (plan->rights == NULL)
+	{
+		plan->rights = xcalloc(1, sizeof(*plan->rights));
+		plan->rights->places =
+			xcalloc((size_t) plan->selection->toc.count + 1, sizeof(*plan->rights->places));
+	}
+	return plan->rights;
+}
+
+void
+rights_free(MeanwhileRights *rights)
+{
+	if (rights == NULL)
+		return;
+	lines_free(&rights->back);
+	free(rights->places);
+	free(rights);
+}
+
+bool
+rights_are_of_relation(const TocEntry *entry)
+{
+	static const char *const words[] = {"TABLE ", "SEQUENCE ", "COLUMN ", NULL};
+	int i;
+
+	for (i = 0; toc_entry_is(entry, "ACL") && words[i] != NULL; i++)
+	{
+		if (strncmp(entry->tag, words[i], strlen(words[i])) == 0)
+			return true;
+	}
+	return false;
+}
+
+void
+rights_note(RestorePlan *plan, const TocEntry *entry)
+{
+	MeanwhileRights *rights = rights_of(plan);
+
+	rights->places[rights->count++] = entry->place;
+}
+
+/* Grants on what extensions have brought that were not there. */
+static bool
+grant_members(RestorePlan *plan, Connection *connection, const RenameMap *map)
+{
+	char *list;
+
+	return member_grants_choose(plan, connection, &list) &&
+		   (list == NULL || in_place_run_list(plan, connection, map, list, FAILURE));
+}
+
+/* The grants of entries, which need no script of their own where all have been read. */
+static bool
+run_grants(RestorePlan *plan, Connection *connection, const RenameMap *map, const int *ids,
+		   uint32_t count)
+{
+	bool good = true;
+	uint32_t i;
+
+	if (count == 0)
+		return true;
+	if (plan->scripts == NULL)
+		return in_place_run_list(plan, connection, map, partial_list_of(plan, ids, count), FAILURE);
+	for (i = 0; good && i < count; i++)
+	{
+		const EntryScript *script =
+			author_turn_script(plan, connection, archive_toc_find(&plan->selection->toc, ids[i]));
+
+		good = script != NULL && in_place_run_text(connection, map, script->text, FAILURE);
+	}
+	return good;
+}
+
+bool
+rights_settle(RestorePlan *plan, Connection *connection, const RenameMap *map)
+{
+	MeanwhileRights *rights = rights_of(plan);
+	const ArchiveToc *toc = &plan->selection->toc;
+	bool none = plan->settings->no_privileges;
+	int *ids;
+	uint32_t count = 0;
+	bool members = false;
+	bool good = true;
+	uint32_t i;
+
+	if (rights->count == 0)
+		return true;
+	ids = xcalloc((size_t) rights->count, sizeof(int));
+	for (i = 0; good && i < rights->count; i++)
+	{
+		const TocEntry *entry = &toc->entries[rights->places[i]];
+
+		if (toc_entry_is(entry, "ACL"))
+			ids[count++] = entry->id;
+		else if (!none)
+			good = default_grants_reset(connection, map, entry);
+		else if (toc_entry_is_relation(entry))
+			good = default_grants_take(connection, map, entry, &rights->back);
+		members = members || toc_entry_is(entry, "EXTENSION");
+	}
+	rights->count = 0;
+	good = good && (none || run_grants(plan, connection, map, ids, count)) &&
+		   (!members || none || grant_members(plan, connection, map));
+	free(ids);
+	return good;
+}
+
+bool
+rights_give(RestorePlan *plan, Connection *connection, const RenameMap *map)
+{
+	MeanwhileRights *rights = rights_of(plan);
+	bool good = rights_settle(plan, connection, map);
+	uint32_t i;
+
+	for (i = 0; good && i < rights->back.count; i++)
+		good = connection_command(connection, rights->back.lines[i]);
+	if (!good || plan->settings->no_privileges)
+		return good;
+	member_grants_report(plan);
+	return in_place_run_list(plan, connection, map, partial_list(plan, LIST_GRANTS), FAILURE);
+}
