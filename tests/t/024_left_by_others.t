@@ -261,4 +261,78 @@ is_refused('an extension that requires one in a schema of joe\'s',
 query('required', 'ALTER SCHEMA joe OWNER TO postgres');
 is_restored('the same in a schema that is closed', '--table', 'app.places');
 
+# ------------------------------------------------------------------------- rights that are asked for once
+
+# To inherit, to be a partition, to refer to a table, to call a function by a trigger, to have a column of a type:
+# whoever has lost the right since the backup does not get it back with the part.
+prepare('once', <<'SQL');
+CREATE TABLE app.pk (id integer PRIMARY KEY, "x,y" integer UNIQUE);
+CREATE TABLE app.own (id integer PRIMARY KEY);
+INSERT INTO app.pk VALUES (1, 1);
+CREATE TYPE app.mood AS ENUM ('good');
+CREATE FUNCTION app.note() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER SET search_path = app, pg_temp AS 'BEGIN RETURN new; END';
+REVOKE ALL ON FUNCTION app.note() FROM PUBLIC;
+REVOKE ALL ON TYPE app.mood FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION app.note() TO joe;
+GRANT USAGE ON TYPE app.mood TO joe;
+GRANT REFERENCES ON app.pk TO joe;
+CREATE FOREIGN DATA WRAPPER dummy;
+CREATE SERVER elsewhere FOREIGN DATA WRAPPER dummy;
+GRANT USAGE ON FOREIGN SERVER elsewhere TO joe;
+SET ROLE joe;
+CREATE TABLE joe.root (id integer) PARTITION BY LIST (id);
+CREATE TABLE joe.leaf PARTITION OF joe.root FOR VALUES IN (1);
+CREATE TABLE joe.parent (id integer);
+CREATE TABLE joe.child () INHERITS (joe.parent);
+CREATE FUNCTION joe.fire() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN PERFORM joe.boom(''trigger''); RETURN new; END';
+CREATE TRIGGER fire BEFORE INSERT OR UPDATE ON joe.leaf FOR EACH ROW EXECUTE FUNCTION joe.fire();
+CREATE TRIGGER fire BEFORE INSERT OR UPDATE ON joe.child FOR EACH ROW EXECUTE FUNCTION joe.fire();
+CREATE TABLE joe.refers (id integer REFERENCES app.pk ON DELETE CASCADE);
+CREATE TABLE joe.refers_other (id integer REFERENCES app.pk ("x,y"));
+CREATE TABLE joe.noted (id integer);
+CREATE TRIGGER note BEFORE INSERT ON joe.noted FOR EACH ROW EXECUTE FUNCTION app.note('EXECUTE FUNCTION');
+CREATE TABLE joe.moods (m app.mood, a app.mood[]);
+CREATE FUNCTION joe.spoken() RETURNS integer LANGUAGE plpgsql AS 'BEGIN RETURN 1; END';
+CREATE TABLE joe.speaks (a integer DEFAULT joe.spoken());
+CREATE FOREIGN TABLE joe.far (a integer) SERVER elsewhere;
+SQL
+
+my @once = qw(leaf child refers refers_other noted moods far speaks);
+
+sub take_away
+{
+	query('once', 'DROP TABLE IF EXISTS ' . join(', ', map { "joe.$_" } grep { $_ ne 'far' } @once));
+	query('once', 'DROP FOREIGN TABLE IF EXISTS joe.far; DROP FUNCTION IF EXISTS joe.spoken');
+	return;
+}
+
+take_away();
+is_restored('what is joe\'s right still', map { ('--table', "joe.$_") } @once);
+take_away();
+query('once', <<'SQL');
+ALTER TABLE joe.root OWNER TO dba;
+ALTER ROLE dba SUPERUSER;
+ALTER TABLE joe.parent OWNER TO postgres;
+REVOKE ALL ON app.pk FROM joe;
+GRANT REFERENCES (id) ON app.pk TO joe;
+REVOKE ALL ON FUNCTION app.note() FROM joe;
+REVOKE ALL ON TYPE app.mood FROM joe;
+REVOKE ALL ON FOREIGN SERVER elsewhere FROM joe;
+REVOKE ALL ON LANGUAGE plpgsql FROM PUBLIC;
+SQL
+is_refused('a partition of a table that a superuser has taken over', qr/"?joe"? could not create TABLE ATTACH.*HINT.*ALTER TABLE joe\.root OWNER TO joe/s, '--table', 'joe.leaf');
+is_refused('a child of such a table', qr/could not create TABLE joe\.child.*HINT.*ALTER TABLE joe\.parent OWNER TO joe/s, '--table', 'joe.child');
+is_refused('a foreign key to another column than the one that is left', qr/no REFERENCES.*HINT.*GRANT REFERENCES ON TABLE app\.pk TO joe/s, '--table', 'joe.refers_other');
+is_restored('a foreign key to that column', '--table', 'joe.refers');
+is_refused('a trigger', qr/no EXECUTE.*HINT.*GRANT EXECUTE ON FUNCTION app\.note\(\) TO joe/s, '--table', 'joe.noted');
+is_refused('columns of a type', qr/no USAGE.*HINT.*GRANT USAGE ON TYPE app\.mood TO joe/s, '--table', 'joe.moods');
+is_refused('a foreign table', qr/no USAGE.*HINT.*GRANT USAGE ON FOREIGN SERVER elsewhere TO joe/s, '--table', 'joe.far');
+is_refused('a function', qr/no USAGE.*HINT.*GRANT USAGE ON LANGUAGE plpgsql TO joe/s, '--table', 'joe.speaks');
+query('once', 'GRANT USAGE ON LANGUAGE plpgsql TO PUBLIC; GRANT REFERENCES ON TABLE app.pk TO joe');
+query('once', 'GRANT EXECUTE ON FUNCTION app.note() TO joe; GRANT USAGE ON TYPE app.mood TO joe; GRANT USAGE ON FOREIGN SERVER elsewhere TO joe');
+is_restored('what was granted again', map { ('--table', "joe.$_") } qw(refers_other noted moods far speaks));
+is_refused('and what was not', qr/could not create TABLE/, '--table', 'joe.leaf', '--table', 'joe.child');
+query('once', 'GRANT dba TO joe');
+is_restored('a partition, by way of a role that joe has now', '--table', 'joe.leaf');
+
 done_testing();

@@ -114,14 +114,14 @@ ok(!-e $program, 'nor did it run');
 # USAGE of the wrapper and of the server are asked for as well.
 query('app', 'REVOKE USAGE ON FOREIGN SERVER "of FOREIGN DATA WRAPPER x" FROM joe; REVOKE USAGE ON FOREIGN DATA WRAPPER old FROM joe');
 as_joe('app', 'DROP SERVER mine CASCADE; DROP FOREIGN TABLE joe.other');
-is_refused('a server', qr/SERVER mine.*permission denied for foreign-data wrapper old.*HINT/s, 'app', '--table', 'joe.far');
-is_refused('a foreign table', qr/TABLE joe\.other.*permission denied for foreign server.*HINT/s, 'app', '--table', 'joe.other');
+is_refused('a server', qr/SERVER mine.*no USAGE on FOREIGN DATA WRAPPER old.*HINT.*GRANT/s, 'app', '--table', 'joe.far');
+is_refused('a foreign table', qr/TABLE joe\.other.*no USAGE on FOREIGN SERVER .*HINT.*GRANT/s, 'app', '--table', 'joe.other');
 
 # ------------------------------------------------------------------ other rights
 
 query('app', 'REVOKE ALL ON FUNCTION app.note() FROM joe');
 as_joe('app', 'DROP TABLE joe.fires');
-is_refused('the function of a trigger', qr/TRIGGER joe\.fires note.*permission denied for function .*note.*HINT/s, 'app', '--table', 'joe.fires');
+is_refused('the function of a trigger', qr/TRIGGER joe\.fires note.*no EXECUTE on FUNCTION app\.note.*HINT.*GRANT/s, 'app', '--table', 'joe.fires');
 as_joe('app', 'DROP FUNCTION joe.leaky(integer) CASCADE; DROP TABLE joe.leaks');
 is_refused('a leakproof function', qr/FUNCTION joe\.leaky.*only superuser can define a leakproof function.*HINT/s, 'app', '--table', 'joe.leaks');
 

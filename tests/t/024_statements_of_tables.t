@@ -179,7 +179,8 @@ is_restored('a table whose constraints call nothing', 0, '--table', 'joe.plain')
 
 # A superuser's table that computes what others can change.
 is_refused('a table of a superuser', $refused, '--table', 'app.calling', '--schema-only');
-is_refused("what inherits from an extension's table ($_)", $refused, '--table', $_, '--schema-only') for 'app.of_member', 'alice.of_member';
+is_refused("what inherits from an extension's table ($_)", qr/$refused|role alice could not create TABLE alice\.of_member.*HINT/s, '--table', $_, '--schema-only')
+  for 'app.of_member', 'alice.of_member';
 is_restored('a table of a superuser that calls nothing', 0, '--table', 'app.own');
 is(query('app', "SELECT attnotnull FROM pg_attribute WHERE attrelid = 'app.own'::regclass AND attname = 'a'"), 't', 'it is NOT NULL');
 # A table that may compute something is made by its owner, who need not have the right to create one.

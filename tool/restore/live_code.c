@@ -46,6 +46,7 @@
 #include "live_extensions.h"
 #include "live_names.h"
 #include "live_owners.h"
+#include "live_rights.h"
 #include "live_types.h"
 #include "log.h"
 #include "memory.h"
@@ -759,7 +760,8 @@ live_code_check(const RestorePlan *plan, Connection *connection)
 	if (good)
 		find_computed(&live);
 	good = good && check_classes(&live) && check_used(&live) &&
-		   live_types_check(plan, connection, live.superusers, live.locks);
+		   live_types_check(plan, connection, live.superusers, live.locks) &&
+		   live_rights_check(plan, connection, live.superusers);
 	free(live.computed);
 	PQclear(live.superusers);
 	if (good)
