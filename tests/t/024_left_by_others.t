@@ -334,5 +334,27 @@ is_restored('what was granted again', map { ('--table', "joe.$_") } qw(refers_ot
 is_refused('and what was not', qr/could not create TABLE/, '--table', 'joe.leaf', '--table', 'joe.child');
 query('once', 'GRANT dba TO joe');
 is_restored('a partition, by way of a role that joe has now', '--table', 'joe.leaf');
+# Default privileges of a schema that is there are its own, as its grants are: what was revoked is not given back.
+prepare('defaults', <<'SQL');
+CREATE SCHEMA fresh;
+ALTER DEFAULT PRIVILEGES GRANT SELECT ON SEQUENCES TO joe;
+ALTER DEFAULT PRIVILEGES IN SCHEMA app GRANT ALL ON TABLES TO joe;
+ALTER DEFAULT PRIVILEGES IN SCHEMA public GRANT ALL ON TABLES TO joe;
+ALTER DEFAULT PRIVILEGES IN SCHEMA fresh GRANT SELECT ON TABLES TO joe;
+CREATE TABLE app.x (a integer);
+CREATE TABLE public.y (a integer);
+SQL
+query('defaults', <<'SQL');
+ALTER DEFAULT PRIVILEGES REVOKE SELECT ON SEQUENCES FROM joe;
+ALTER DEFAULT PRIVILEGES IN SCHEMA app REVOKE ALL ON TABLES FROM joe;
+ALTER DEFAULT PRIVILEGES IN SCHEMA public REVOKE ALL ON TABLES FROM joe;
+DROP TABLE app.x, public.y;
+DROP SCHEMA fresh CASCADE;
+SQL
+my $told = tool_ok([ 'restore', '--repo', $repo, 'defaults', '--to', 'defaults', '--yes', map { ('--schema', $_) } qw(app public fresh) ],
+	'schemas with default privileges');
+like($told, qr/^left out: DEFAULT PRIVILEGES FOR TABLES of role postgres in schema $_ \(the schema exists/m, "$_ keeps its own") for qw(app public);
+unlike($told, qr/PRIVILEGES.*schema fresh/, 'fresh has none');
+is(query('defaults', 'SELECT defaclnamespace::regnamespace, defaclacl FROM pg_default_acl'), 'fresh|{joe=r/postgres}', 'and gets those of the backup');
 
 done_testing();

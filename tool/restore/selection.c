@@ -267,6 +267,7 @@ selection_make(Selection *selection, const Settings *settings)
 		mark_everything(selection, settings->schema_only);
 	use_environments(selection);
 	selection_take_out_strays(selection);
+	selection_take_out_defaults(selection);
 	selection_close(selection);
 	selection_bring_public(selection);
 	selection_report(selection);

@@ -95,10 +95,12 @@ extern void selection_forget_report(Selection *selection);
 
 /*
  * selection_grants.c: grants and comments on objects that have no entry.  The
- * first takes those out that do not come by being asked for, the second brings
- * those of schema public with what is in it, once everything else is decided.
+ * first takes those out that do not come by being asked for, the second the
+ * default privileges of what is there, the third brings the grants of schema
+ * public with what is in it, once everything else is decided.
  */
 extern void selection_take_out_strays(Selection *selection);
+extern void selection_take_out_defaults(Selection *selection);
 extern void selection_bring_public(Selection *selection);
 
 /* selection_report.c: fill the lines. */

@@ -15,6 +15,10 @@
  * restored, too.  Which one it is of, the archive does not say, so this is
  * found out when the extensions are there (member_grants.c).
  *
+ * Default privileges of a schema are a part of it: they come with the schema.
+ * One that is there keeps its own, which decide who gets what others create
+ * there later; so does the database.
+ *
  *-------------------------------------------------------------------------
  */
 #include <string.h>
@@ -88,6 +92,37 @@ selection_take_out_strays(Selection *selection)
 		}
 		selection->of_members[entry->place] = true;
 		*state = *state == ENTRY_CHOSEN ? ENTRY_IMPOSSIBLE : ENTRY_OUT;
+	}
+}
+
+/* Is the schema, or the whole database if there is none, there already? */
+static bool
+is_of_existing(const Selection *selection, const char *schema)
+{
+	uint32_t i;
+
+	for (i = 0; i < selection->toc.count; i++)
+	{
+		const TocEntry *entry = &selection->toc.entries[i];
+
+		if (toc_entry_is(entry, "SCHEMA") && strcmp(entry->tag, schema) == 0)
+			return selection->states[entry->place] == ENTRY_EXISTING;
+	}
+	return true;
+}
+
+void
+selection_take_out_defaults(Selection *selection)
+{
+	uint32_t i;
+
+	for (i = 0; selection->existing != NULL && i < selection->toc.count; i++)
+	{
+		const TocEntry *entry = &selection->toc.entries[i];
+
+		if (toc_entry_is(entry, "DEFAULT ACL") && selection->states[entry->place] == ENTRY_CHOSEN &&
+			is_of_existing(selection, entry->schema))
+			selection->states[entry->place] = ENTRY_IMPOSSIBLE;
 	}
 }
 

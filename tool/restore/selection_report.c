@@ -89,13 +89,27 @@ is_restrictive_policy(const TocEntry *entry)
 	return toc_entry_is(entry, "POLICY") && strstr(entry->definition, " AS RESTRICTIVE ") != NULL;
 }
 
+/* "DEFAULT PRIVILEGES FOR TABLES of role r in schema s (…)" */
+static char *
+default_privileges_line(const TocEntry *entry)
+{
+	bool database = entry->schema[0] == '\0';
+
+	return xasprintf("%s of role %s%s%s (the %s exists, and keeps its own)", entry->tag,
+					 entry->owner, database ? "" : " in schema ", entry->schema,
+					 database ? "database" : "schema");
+}
+
 static char *
 left_out_line(const Selection *selection, const TocEntry *entry)
 {
 	const TocEntry *missing = missing_table(selection, entry);
-	char *label = toc_entry_label(entry);
+	char *label;
 	char *line;
 
+	if (toc_entry_is(entry, "DEFAULT ACL"))
+		return default_privileges_line(entry);
+	label = toc_entry_label(entry);
 	if (missing != NULL)
 	{
 		char *needed = toc_entry_label(missing);
