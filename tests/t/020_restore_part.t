@@ -116,6 +116,45 @@ like($out, qr/also restored: $_/, "brings $_") for 'TYPE public.mood', 'DOMAIN p
   'FUNCTION public.twice', 'FUNCTION public.trig', 'SEQUENCE public.shared';
 same_database('typed_before', 'typed', 'with the value of the sequence that it draws from');
 
+# Nothing depends on a cast, but the text "c::text" means another conversion without it.
+create_database('casts');
+query('casts', <<'SQL');
+CREATE TYPE b AS (x integer);
+CREATE FUNCTION f(b) RETURNS text LANGUAGE sql IMMUTABLE AS $$ SELECT 'b' || $1.x $$;
+CREATE CAST (b AS text) WITH FUNCTION f(b);
+CREATE TABLE t (c b);
+CREATE UNIQUE INDEX by_text ON t ((c::text));
+CREATE VIEW v AS SELECT c::text AS t FROM t;
+INSERT INTO t VALUES (ROW(1));
+CREATE TYPE mood AS ENUM ('good');
+CREATE TYPE temper AS ENUM ('calm', 'good');
+CREATE CAST (mood AS temper) WITH INOUT AS IMPLICIT;
+CREATE VIEW moods AS SELECT 'good'::mood::temper AS t;
+CREATE VIEW good AS SELECT 'good'::mood AS m;
+CREATE TABLE stripe (a integer);
+CREATE FUNCTION of_stripe(stripe) RETURNS text LANGUAGE sql IMMUTABLE AS $$ SELECT 'stripe ' || $1.a $$;
+CREATE CAST (stripe AS text) WITH FUNCTION of_stripe(stripe);
+CREATE VIEW stripes AS SELECT stripe::text AS t FROM stripe;
+INSERT INTO stripe VALUES (3);
+SQL
+query('postgres', 'CREATE DATABASE casts_before TEMPLATE casts');
+tool_ok([ 'backup', '--repo', $repo, '-d', 'casts' ], 'backup');
+my $with_cast = tool_ok([ 'restore', '--repo', $repo, 'casts', '--to', 'casts_new', '--table', 'v', '--table', 'moods', '--table', 'stripes' ],
+	'views that cast, into a new database');
+like($with_cast, qr/^also restored: CAST \(public\.b AS text\)$/m, 'the cast is named');
+for my $view (qw(v moods stripes))
+{
+	is(query('casts_new', "SELECT * FROM $view"), query('casts_before', "SELECT * FROM $view"), "$view says the same there");
+}
+query('casts', 'DROP VIEW v, moods, stripes; DROP TABLE t; DROP FUNCTION f, of_stripe CASCADE; DROP TYPE b');
+$with_cast = tool_ok([ 'restore', '--repo', $repo, 'casts', '--to', 'casts', '--yes', map { ('--table', $_) } qw(v moods stripes) ],
+	'views that cast, into the database: a type that comes, or is there with its owner');
+same_database('casts_before', 'casts', 'with their casts');
+query('casts', 'DROP CAST (mood AS temper); DROP VIEW good');
+$with_cast = tool_ok([ 'restore', '--repo', $repo, 'casts', '--to', 'casts', '--yes', '--table', 'good' ], 'a type that is there without its cast');
+like($with_cast, qr/^left out: CAST \(public\.mood AS public\.temper\) \(it is not there/m, 'the cast is named');
+unlike($with_cast, qr/public\.b AS/, 'no other one is');
+
 # A view that pg_dump takes apart, as its GROUP BY needs the primary key: in pre-data it has no query.
 create_database('grouped');
 query('grouped', <<'SQL');

@@ -315,8 +315,9 @@ toc_entry_label(const TocEntry *entry)
 	Buffer label;
 
 	buffer_init(&label);
-	buffer_append_string(&label, entry->kind);
-	buffer_append_char(&label, ' ');
+	/* "CAST (s.a AS s.b)" has the kind in its tag. */
+	if (!toc_entry_is(entry, "CAST"))
+		buffer_printf(&label, "%s ", entry->kind);
 	if (entry->schema[0] != '\0')
 		buffer_printf(&label, "%s.", entry->schema);
 	buffer_append_string(&label, entry->tag);

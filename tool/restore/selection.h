@@ -103,6 +103,13 @@ extern void selection_take_out_strays(Selection *selection);
 extern void selection_take_out_defaults(Selection *selection);
 extern void selection_bring_public(Selection *selection);
 
+/*
+ * selection_casts.c: does a cast come with what is restored; and is it neither
+ * restored nor there, although what is restored could use it?
+ */
+extern bool selection_cast_comes(const Selection *selection, const TocEntry *cast);
+extern bool selection_cast_is_lost(const Selection *selection, const TocEntry *cast);
+
 /* selection_report.c: fill the lines. */
 extern void selection_report(Selection *selection);
 

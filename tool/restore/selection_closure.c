@@ -389,6 +389,26 @@ add_conditional(Closure *closure)
 	return added;
 }
 
+/* Add casts of what is included or used; true if any was added. */
+static bool
+add_casts(Closure *closure)
+{
+	Selection *selection = closure->selection;
+	bool added = false;
+	uint32_t i;
+
+	for (i = 0; i < selection->toc.count; i++)
+	{
+		const TocEntry *entry = &selection->toc.entries[i];
+
+		if (selection->states[entry->place] != ENTRY_OUT || !selection_cast_comes(selection, entry))
+			continue;
+		include(closure, entry, ENTRY_NEEDED);
+		added = true;
+	}
+	return added;
+}
+
 /* What belongs to a table comes first: its own sequence must not pass for somebody else's. */
 static void
 follow(Closure *closure)
@@ -405,7 +425,7 @@ follow(Closure *closure)
 			else
 				add_needs(closure, archive_toc_find(toc, closure->needs[--closure->nneeds]));
 		}
-	} while (add_conditional(closure));
+	} while (add_conditional(closure) || add_casts(closure));
 }
 
 /* Partitions of what is excluded are excluded, too. */

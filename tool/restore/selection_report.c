@@ -119,7 +119,10 @@ left_out_line(const Selection *selection, const TocEntry *entry)
 		free(needed);
 	}
 	else
-		line = xasprintf("%s (it was not asked for)", label);
+		line = xasprintf(toc_entry_is(entry, "CAST")
+							 ? "%s (it is not there; what uses it converts values in another way)"
+							 : "%s (it was not asked for)",
+						 label);
 	free(label);
 	return line;
 }
@@ -141,6 +144,7 @@ selection_report(Selection *selection)
 		else if (state == ENTRY_NEEDED)
 			lines_add(&selection->brought, toc_entry_label(entry));
 		else if ((state == ENTRY_OUT && is_about_restored(selection, entry)) ||
+				 selection_cast_is_lost(selection, entry) ||
 				 (state == ENTRY_IMPOSSIBLE && !is_part_of_missing(selection, entry)))
 			lines_add(&selection->left_out, left_out_line(selection, entry));
 	}
