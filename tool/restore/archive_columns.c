@@ -78,8 +78,8 @@ item_end(const char *text, bool *generated)
 	return text;
 }
 
-static const ArchiveColumn *
-find_column(const ArchiveColumns *columns, const char *name)
+const ArchiveColumn *
+archive_columns_find(const ArchiveColumns *columns, const char *name)
 {
 	uint32_t i;
 
@@ -95,7 +95,7 @@ find_column(const ArchiveColumns *columns, const char *name)
 static void
 add_column(ArchiveColumns *columns, char *name, char *type, bool generated)
 {
-	if (find_column(columns, name) != NULL)
+	if (archive_columns_find(columns, name) != NULL)
 	{
 		free(name);
 		free(type);

@@ -41,6 +41,8 @@ typedef struct ArchiveType
  */
 extern void archive_columns_read(const ArchiveToc *toc, const TocEntry *entry,
 								 ArchiveColumns *columns);
+/* NULL if there is none of this name. */
+extern const ArchiveColumn *archive_columns_find(const ArchiveColumns *columns, const char *name);
 extern void archive_columns_free(ArchiveColumns *columns);
 
 extern void archive_type_read(const ArchiveToc *toc, const char *type, ArchiveType *found);

@@ -198,19 +198,6 @@ compare_type(Comparison *comparison, const char *type, const PGresult *live, int
 	return reason;
 }
 
-static const ArchiveColumn *
-find_column(const ArchiveColumns *columns, const char *name)
-{
-	uint32_t i;
-
-	for (i = 0; i < columns->count; i++)
-	{
-		if (strcmp(columns->items[i].name, name) == 0)
-			return &columns->items[i];
-	}
-	return NULL;
-}
-
 /* Takes the line over; partitions that go into one root say the same. */
 static void
 add_line(Lines *lines, char *line)
@@ -265,7 +252,7 @@ changed_columns_find(const ArchiveToc *toc, Connection *connection, const TocEnt
 	for (row = 0; live != NULL && before.count > 0 && row < PQntuples(live); row++)
 	{
 		const char *name = PQgetvalue(live, row, LIVE_NAME);
-		const ArchiveColumn *column = find_column(&before, name);
+		const ArchiveColumn *column = archive_columns_find(&before, name);
 
 		if (column != NULL)
 			compare_column(&comparison, column, live, row, shown, changed);

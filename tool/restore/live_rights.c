@@ -173,7 +173,7 @@ want_names(Wanted *wanted, const char *kind, const char *text)
 	} while (end != NULL && *text == ',' && *(++text) != '\0');
 }
 
-/* What stands behind each of these words, also in a literal: that is on the safe side. */
+/* What follows each of these words.  In a literal, too: asking for more is safe. */
 static void
 want_behind(Wanted *wanted, const char *kind, const char *words)
 {
