@@ -190,7 +190,7 @@ sub restored_or_refused
 
 restored_or_refused('restore --table into the live database', '--table', 'j.t_*');
 nothing('restore --table into the live database');
-my $done = 0;
+$done = 0;
 my @some = $ENV{NEXB_HOSTILE} ? sort keys %places : ('CHECK of a table', 'generated column', 'index', 'trigger', 'operator in a CHECK', 'domain', 'policy', 'default');
 for my $place (@some)
 {
