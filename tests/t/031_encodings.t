@@ -4,6 +4,7 @@ use warnings;
 
 use File::Temp ();
 use IPC::Run ();
+use JSON::PP ();
 use NexBackup::Oracle;
 use NexBackup::Test;
 use Test::More;
@@ -161,8 +162,30 @@ SQL
 	($code, $out, $err) = tool('backup', '--repo', $settings_repo, '-d', 'victim');
 	is($code, 0, 'nor a very large one') or diag($err);
 	like($err, qr/warning: the settings of role "planter" in this database have more than 256 kB/, 'which is left out');
+	my ($manifest) = reverse glob("$settings_repo/backups/victim/*.json");
+	my ($archive) = grep { $_->{kind} eq 'archive' } @{ JSON::PP::decode_json(read_bytes($manifest))->{members} };
+	cmp_ok($archive->{raw}, '<', 200_000, 'from the archive of pg_dump, too');
 	($code, $out, $err) = tool('globals', 'backup', '--repo', $settings_repo);
 	like($err, qr/warning: a setting of role "planter" has more than 256 kB/, 'from the globals, too');
+
+	# So large that pg_dump needs much memory, or more than there is.
+	query('planted', q(SET SESSION AUTHORIZATION planter; SELECT set_config('search_path', repeat('x', 40000000), false);
+		ALTER ROLE planter IN DATABASE victim SET search_path FROM CURRENT; ALTER ROLE planter SET search_path FROM CURRENT));
+	for ([ 'pg_dump', 'backup', '-d', 'victim' ], [ 'pg_dumpall', 'globals', 'backup' ])
+	{
+		my ($program, @command) = @$_;
+		my $small;
+
+		($code, $out, $err) = tool(@command, '--repo', $settings_repo);
+		is($code, 0, "@command: a huge setting") or diag($err);
+		like($err, qr/warning: settings of roles.* have 38 MB, 38 MB of them those of role "planter", and $program.*\nHINT:  ALTER ROLE "?planter"? .*RESET ALL/,
+			'is said before it is read');
+		IPC::Run::run([ '/bin/bash', '-c', 'ulimit -v 150000; exec "$@"', 'bash', tool_path(), @command, '--repo', $settings_repo,
+				'--catalogue', 'none' ], '<', \'', '>', \$out, '2>', \$small);
+		is($? >> 8, 1, 'without the memory for it') or diag($small);
+		like($small, qr/error: $program needs more memory for settings of roles than the 146 MB .*\nHINT:  ALTER ROLE "?planter"? .*RESET ALL/s,
+			'the program is not started');
+	}
 	query('postgres', 'ALTER ROLE planter RESET ALL; DROP DATABASE victim; DROP DATABASE victim2; DROP DATABASE planted; DROP ROLE planter');
 }
 

@@ -1,7 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * test_long_entries.c
- *	  Definitions of the schema that are too long for any server.
+ *	  Definitions of the schema that do not belong into a backup.
  *
  *-------------------------------------------------------------------------
  */
@@ -78,23 +78,27 @@ put_head(Buffer *out, int entries)
 static void
 test_cut(void **state)
 {
+	Buffer written;
 	Buffer archive;
+	Buffer again;
 	Buffer warnings;
 	ArchiveToc toc;
 
 	(void) state;
-	put_head(&archive, 6);
-	put_entry(&archive, 1, "TABLE", "0123456789 too long", NULL);
-	put_entry(&archive, 2, "COMMENT", "of it", "1");
-	put_entry(&archive, 3, "TABLE", "0123456789", "1");
-	put_entry(&archive, 4, "COMMENT", "012345", "3");
-	put_entry(&archive, 5, "FUNCTION", "", NULL);
-	put_entry(&archive, 6, "COMMENT", "01234", "3");
-	buffer_append_string(&archive, "more");
+	put_head(&written, 7);
+	put_entry(&written, 1, "TABLE", "0123456789 too long", NULL);
+	put_entry(&written, 2, "COMMENT", "of it", "1");
+	put_entry(&written, 3, "TABLE", "0123456789", "1");
+	put_entry(&written, 4, "COMMENT", "012345", "3");
+	put_entry(&written, 7, "DATABASE PROPERTIES", "0", NULL);
+	put_entry(&written, 5, "FUNCTION", "", NULL);
+	put_entry(&written, 6, "COMMENT", "01234", "3");
+	buffer_append_string(&written, "more");
 	buffer_init(&warnings);
 	buffer_append_string(&warnings, "");
 
-	assert_true(long_entries_cut(&archive, 5, 10, &warnings));
+	buffer_init(&archive);
+	assert_true(long_entries_cut(written.data, written.length, 5, 10, &archive, &warnings));
 	assert_null(archive_toc_parse(archive.data, archive.length, &toc));
 	assert_int_equal(toc.count, 3);
 	assert_string_equal(archive_toc_find(&toc, 3)->definition, "0123456789");
@@ -106,10 +110,22 @@ test_cut(void **state)
 	assert_non_null(strstr(warnings.data, "WARNING:  COMMENT a\\x0ab has 0 MB of SQL"));
 	assert_non_null(strstr(warnings.data, "WARNING:  FUNCTION a\\x0ab is not in the backup"));
 
-	/* Nothing more is too long, and what is no archive stays as it is. */
-	assert_false(long_entries_cut(&archive, 5, 10, &warnings));
+	assert_null(strstr(warnings.data, "PROPERTIES"));
+
+	/* Nothing more is too long, and what is no archive, or ends too early, stays as it is. */
+	buffer_init(&again);
+	assert_false(long_entries_cut(archive.data, archive.length, 5, 10, &again, &warnings));
+	assert_int_equal(again.length, archive.length);
+	assert_memory_equal(again.data, archive.data, again.length);
+	buffer_reset(&again);
+	assert_false(long_entries_cut(archive.data, archive.length - 60, 5, 10, &again, &warnings));
+	assert_memory_equal(again.data, archive.data, archive.length - 60);
+	buffer_reset(&again);
 	archive.data[0] = 'X';
-	assert_false(long_entries_cut(&archive, 0, 0, &warnings));
+	assert_false(long_entries_cut(archive.data, archive.length, 0, 0, &again, &warnings));
+	assert_memory_equal(again.data, archive.data, archive.length);
+	buffer_free(&again);
+	buffer_free(&written);
 	buffer_free(&warnings);
 	buffer_free(&archive);
 }

@@ -31,6 +31,7 @@
 #include "encryption.h"
 #include "interrupt.h"
 #include "large_objects.h"
+#include "large_settings.h"
 #include "log.h"
 #include "manifest_envelope.h"
 #include "memory.h"
@@ -168,7 +169,8 @@ take_snapshot(Backup *backup)
 	sessions->database = manifest->database.name;
 	sessions->encoding = manifest->database.encoding;
 	sessions->directory = backup->directory;
-	if (!sequences_look(backup->leader, backup->settings->lock_wait_timeout) ||
+	if (!large_settings_check(backup->leader, true) ||
+		!sequences_look(backup->leader, backup->settings->lock_wait_timeout) ||
 		!source_sessions_start(sessions) ||
 		!large_objects_list(backup->leader, &backup->large_objects, &backup->nlarge_objects) ||
 		!database_settings_read(backup->leader, &backup->database_settings, &manifest->database))

@@ -23,6 +23,7 @@
 #include "encryption.h"
 #include "interrupt.h"
 #include "known_sql.h"
+#include "large_settings.h"
 #include "log.h"
 #include "longest_comment.h"
 #include "manifest_envelope.h"
@@ -621,7 +622,8 @@ backup_globals(const Settings *settings, Repository *repository)
 	backup.settings = settings;
 	backup.repository = repository;
 	backup.lock = -1;
-	good = begin(&backup) && look_around(&backup) && run_pg_dumpall(&backup);
+	good = begin(&backup) && look_around(&backup) &&
+		   large_settings_check(backup.connection, false) && run_pg_dumpall(&backup);
 	if (good)
 	{
 		script_cut_restrict(&backup.text);

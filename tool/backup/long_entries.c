@@ -1,7 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * long_entries.c
- *	  Definitions of the schema that are too long for any server.
+ *	  Definitions of the schema that do not belong into a backup.
  *
  * pg_restore cannot print a definition of a gigabyte, and says "out of memory";
  * no server takes one, and pg_dump itself writes nothing when it would have
@@ -9,6 +9,11 @@
  * options, settings of a function, and defaults of columns add up.  A backup
  * that failed for it would fail whenever the owner of one table likes.  So
  * these are left out, with a warning that names them.
+ *
+ * What is set for the database, and for roles in it, is one entry of pg_dump's,
+ * however much that is, and any role of the cluster can add hundreds of
+ * megabytes to it.  database_settings.c writes all that is in it, by itself and
+ * with a limit for each role, so the entry is never kept.
  *
  *-------------------------------------------------------------------------
  */
@@ -119,12 +124,21 @@ note(Cutting *cutting, const ArchiveItem *item)
 	free(label);
 }
 
+/* Does another member of the backup have all that is in it? */
+static bool
+is_elsewhere(const ArchiveItem *item)
+{
+	return archive_text_is(&item->kind, "DATABASE PROPERTIES");
+}
+
 /* Is the item to go? */
 static bool
 judge(Cutting *cutting, const ArchiveReader *reader, const ArchiveItem *item)
 {
 	size_t longest = is_comment(item) ? cutting->longest_comment : cutting->longest;
 
+	if (is_elsewhere(item))
+		return true;
 	if (is_lost(item))
 		note(cutting, item);
 	if (is_about_cut(cutting, *reader, item))
@@ -138,41 +152,37 @@ judge(Cutting *cutting, const ArchiveReader *reader, const ArchiveItem *item)
 }
 
 bool
-long_entries_cut(Buffer *archive, size_t longest_comment, size_t longest, Buffer *warnings)
+long_entries_cut(const char *archive, size_t length, size_t longest_comment, size_t longest,
+				 Buffer *kept, Buffer *warnings)
 {
 	Cutting cutting = {warnings, longest_comment, longest, NULL, 0};
+	const char *copied = archive; /* up to here */
 	ArchiveReader reader;
 	ArchiveItem item;
 	int64_t count;
-	int64_t kept = 0;
-	unsigned char *to;
+	int64_t left = 0;
 	int64_t i;
 
-	if (archive_reader_open(&reader, archive->data, archive->length, &count) != NULL)
-		return false;
-	to = (unsigned char *) archive->data + (reader.at - (unsigned char *) archive->data);
+	if (archive_reader_open(&reader, archive, length, &count) != NULL)
+		count = 0;
 	for (i = 0; i < count; i++)
 	{
 		archive_read_item(&reader, &item);
 		if (reader.fault)
 			break;
-		if (judge(&cutting, &reader, &item))
+		if (!judge(&cutting, &reader, &item))
 			continue;
-		if (to != item.from)
-			memmove(to, item.from, (size_t) (item.to - item.from));
-		to += item.to - item.from;
-		kept++;
+		buffer_append(kept, copied, (size_t) ((const char *) item.from - copied));
+		copied = (const char *) item.to;
+		left++;
 	}
 	free(cutting.ids);
-	if (cutting.count == 0)
-		return false;
-	/* What follows the entries, or could not be read. */
-	memmove(to, reader.at, (size_t) (reader.end - reader.at));
-	archive->length =
-		(size_t) (to - (unsigned char *) archive->data) + (size_t) (reader.end - reader.at);
-	archive_write_integer(&reader,
-						  (unsigned char *) archive->data +
-							  (reader.count_at - (unsigned char *) archive->data),
-						  (uint32_t) kept);
-	return true;
+
+	/* What follows the last that was cut, entries or not. */
+	buffer_append(kept, copied, (size_t) (archive + length - copied));
+	if (left > 0)
+		archive_write_integer(
+			&reader, (unsigned char *) kept->data + ((const char *) reader.count_at - archive),
+			(uint32_t) (count - left));
+	return left > 0;
 }

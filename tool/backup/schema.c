@@ -24,6 +24,7 @@
 #include "log.h"
 #include "long_entries.h"
 #include "longest_comment.h"
+#include "mapped_file.h"
 #include "memory.h"
 #include "moved_objects.h"
 #include "private_file.h"
@@ -199,16 +200,26 @@ append_as_comments(Buffer *sql, const Buffer *binary)
 	buffer_append_char(sql, '\n');
 }
 
-/* Without what no server takes; what pg_restore then reads is another file. */
+/*
+ * What pg_dump wrote, without what no server takes and what is elsewhere; what
+ * pg_restore then reads is another file.
+ */
 static bool
-cut_long_entries(Schema *schema, Buffer *archive, char **path)
+read_archive(Schema *schema, Buffer *archive, char **path)
 {
+	MappedFile written;
 	Buffer warnings;
 	bool good = true;
+	bool changed;
 
+	if (!mapped_file_open(&written, *path))
+		return false;
 	buffer_init(&warnings);
 	buffer_append_string(&warnings, schema->warnings);
-	if (long_entries_cut(archive, LONGEST_COMMENT_SQL, LONGEST_STATEMENT, &warnings))
+	changed = long_entries_cut(written.data, written.length, LONGEST_COMMENT_SQL, LONGEST_STATEMENT,
+							   archive, &warnings);
+	mapped_file_close(&written);
+	if (changed)
 	{
 		char *cut = xasprintf("%s_cut", *path);
 		int error = new_file_write(cut, archive->data, archive->length, false);
@@ -232,8 +243,7 @@ schema_dump(void *argument)
 	Buffer archive;
 
 	buffer_init(&archive);
-	schema->good = dump_archive(schema, path) && client_program_output(path, &archive) &&
-				   cut_long_entries(schema, &archive, &path) &&
+	schema->good = dump_archive(schema, path) && read_archive(schema, &archive, &path) &&
 				   write_script(schema, path, "pre-data", &schema->pre_data) &&
 				   write_script(schema, path, "post-data", &schema->post_data);
 	if (schema->good)

@@ -7,41 +7,13 @@
  */
 #include "client_program.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include "connection.h"
 #include "interrupt.h"
 #include "log.h"
 #include "memory.h"
-
-bool
-client_program_output(const char *path, Buffer *content)
-{
-	int fd = open(path, O_RDONLY | O_CLOEXEC);
-	struct stat status;
-	ssize_t got = -1;
-
-	buffer_init(content);
-	if (fd >= 0 && fstat(fd, &status) == 0)
-	{
-		buffer_reserve(content, (size_t) status.st_size + 1);
-		while ((got = read(fd, content->data + content->length,
-						   content->capacity - content->length - 1)) > 0 ||
-			   (got < 0 && errno == EINTR))
-			content->length += got > 0 ? (size_t) got : 0;
-		content->data[content->length] = '\0';
-	}
-	if (got < 0)
-		report_error(EXIT_FAILED, strerror(errno), NULL, "could not read file \"%s\"", path);
-	if (fd >= 0)
-		close(fd);
-	return got == 0;
-}
 
 bool
 client_program_check(const char *program, SubprocessResult *result)

@@ -14,9 +14,6 @@
 /* Report a child that failed, with the last words it said; true if it did not. */
 extern bool client_program_check(const char *program, SubprocessResult *result);
 
-/* The whole file that it wrote; false (reported) on failure. */
-extern bool client_program_output(const char *path, Buffer *content);
-
 /*
  * Run one that writes SQL to its stdout, and take all of it.  An exit code of
  * 0 does not say that it is all: the last line does.  `program` is its name,
