@@ -77,19 +77,6 @@ like($err, qr/warning: could not open log file/, 'is not written through');
 	like($err, qr/"level":"warning","message":"could not open log file/, 'in the form of the log');
 }
 
-# What root's command creates, the next one of the repository's owner can write.
-SKIP:
-{
-	skip 'not root', 3 if $> != 0;
-	my $shared = File::Temp::tempdir(CLEANUP => 1);
-	my ($user) = (getpwnam('nobody'))[2];
-	chmod 0777, $shared;
-	my $kept = new_repository('of_nobody');
-	chown $user, -1, $kept;
-	tool('verify', '--repo', $kept, '--log-file', "$shared/log", '--log-directory', "$shared/logs");
-	is((stat $_)[4], $user, "$_: of the owner of the repository") for "$shared/log", "$shared/logs", "$shared/logs/verify_$today.log";
-}
-
 my ($small, $why) = small_directory();
 SKIP:
 {

@@ -14,6 +14,7 @@
 #include "descriptors.h"
 #include "memory.h"
 #include "private_file.h"
+#include "shared_log.h"
 
 /* Above what a loop to 65536 would reach, where that is allowed. */
 #define HIGH 70000
@@ -100,30 +101,30 @@ test_appending(void **state)
 	int fd;
 
 	(void) state;
-	fd = open_for_appending(scratch_path("log"));
+	fd = shared_log_open(scratch_path("log"), NULL);
 	assert_true(fd >= 0);
 	assert_int_equal(fcntl(fd, F_GETFL) & O_NONBLOCK, 0);
 	close(fd);
 	assert_int_equal(symlink("log", scratch_path("link")), 0);
 	assert_int_equal(symlink(scratch_path("link"), scratch_path("second")), 0);
-	fd = open_for_appending(scratch_path("second"));
+	fd = shared_log_open(scratch_path("second"), NULL);
 	assert_true(fd >= 0);
 	assert_int_equal(write(fd, "x", 1), 1);
 	close(fd);
 	/* As /dev/stderr is one: a link of the kernel's, whose text is no path. */
 	assert_int_equal(pipe(ends), 0);
-	fd = open_for_appending(xasprintf("/proc/self/fd/%d", ends[1]));
+	fd = shared_log_open(xasprintf("/proc/self/fd/%d", ends[1]), NULL);
 	assert_true(fd >= 0);
 	close(fd);
 
 	assert_int_equal(symlink("loop", scratch_path("loop")), 0);
-	assert_int_equal(open_for_appending(scratch_path("loop")), -1);
+	assert_int_equal(shared_log_open(scratch_path("loop"), NULL), -1);
 	assert_int_equal(errno, ELOOP);
 
 	/* Nobody reads, and nobody waits. */
 	assert_int_equal(mkfifo(scratch_path("pipe"), 0600), 0);
 	alarm(20);
-	assert_int_equal(open_for_appending(scratch_path("pipe")), -1);
+	assert_int_equal(shared_log_open(scratch_path("pipe"), NULL), -1);
 	assert_int_equal(errno, ENXIO);
 	alarm(0);
 }
@@ -155,12 +156,12 @@ test_foreign_link(void **state)
 	assert_int_equal(symlink("target", scratch_path("link")), 0);
 	assert_int_equal(symlink("new", scratch_path("dangling")), 0);
 	other_owner = 17;
-	assert_int_equal(open_for_appending(scratch_path("link")), -1);
+	assert_int_equal(shared_log_open(scratch_path("link"), NULL), -1);
 	assert_int_equal(errno, ELOOP);
-	assert_int_equal(open_for_appending(scratch_path("dangling")), -1);
+	assert_int_equal(shared_log_open(scratch_path("dangling"), NULL), -1);
 	assert_int_not_equal(stat(scratch_path("new"), &status), 0);
 	other_owner = 0;
-	fd = open_for_appending(scratch_path("link"));
+	fd = shared_log_open(scratch_path("link"), NULL);
 	assert_true(fd >= 0);
 	close(fd);
 }

@@ -28,7 +28,8 @@
 #include "interrupt.h"
 #include "memory.h"
 #include "printable.h"
-#include "private_file.h"
+#include "shared_log.h"
+#include "trusted_path.h"
 
 /* One message on its way out. */
 typedef struct Message
@@ -328,8 +329,10 @@ open_hint(int error)
 	switch (error)
 	{
 		case ELOOP:
-			return "A symbolic link is followed if it belongs to root or to the user who runs "
-				   "this.";
+			return TRUSTED_PATH_HINT;
+		case EMLINK:
+			return "The file has another name elsewhere, which another user may have given it; "
+				   "remove this one.";
 		case EACCES:
 		case EPERM:
 			return "Give it to the user who runs nex_backup (\"chown\"). Until then messages go to "
@@ -349,7 +352,7 @@ log_open(const char *file, LogFormat format, LogLevel threshold)
 void
 log_open_for(const char *file, const char *of, LogFormat format, LogLevel threshold)
 {
-	int descriptor = file != NULL ? open_shared_log(file, of) : -1;
+	int descriptor = file != NULL ? shared_log_open(file, of) : -1;
 	int error = errno;
 
 	pthread_mutex_lock(&mutex);

@@ -12,7 +12,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -265,103 +264,6 @@ secret_file_good(const char *kind, const char *path, const struct stat *status)
 				 "%s", problem);
 	free(problem);
 	return false;
-}
-
-#define APPENDING (O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOCTTY | O_NONBLOCK)
-#define MAX_LINKS 10
-
-/* The path that a link leads to, if it may be followed; NULL with errno.  Caller frees. */
-static char *
-follow_own_link(const char *path)
-{
-	const char *slash = strrchr(path, '/');
-	char target[PATH_MAX];
-	int link = open(path, O_PATH | O_NOFOLLOW | O_CLOEXEC);
-	struct stat status;
-	ssize_t length = -1;
-
-	if (link < 0)
-		return NULL;
-	if (fstat(link, &status) == 0 && S_ISLNK(status.st_mode) &&
-		(status.st_uid == 0 || status.st_uid == geteuid()))
-		length = readlinkat(link, "", target, sizeof(target) - 1);
-	close(link);
-	if (length < 0)
-	{
-		errno = ELOOP;
-		return NULL;
-	}
-	target[length] = '\0';
-	if (target[0] == '/' || slash == NULL)
-		return xstrdup(target);
-	return xasprintf("%.*s/%s", (int) (slash - path), path, target);
-}
-
-int
-open_for_appending(const char *path)
-{
-	char *at = xstrdup(path);
-	int fd = -1;
-	int links;
-
-	for (links = 0; at != NULL && links < MAX_LINKS; links++)
-	{
-		/* /dev/stderr leads to a link of the kernel's, whose text is no path; nobody can put one
-		 * there. */
-		bool system = strncmp(at, "/dev/", 5) == 0 || strncmp(at, "/proc/", 6) == 0;
-		char *next;
-
-		fd = open(at, APPENDING | (system ? 0 : O_NOFOLLOW), 0600);
-		if (fd >= 0 || errno != ELOOP || system)
-			break;
-		next = follow_own_link(at);
-		free(at);
-		at = next;
-	}
-	free(at);
-	/* From here on a reader that is slow may be waited for. */
-	if (fd >= 0)
-		(void) fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) & ~O_NONBLOCK);
-	return fd;
-}
-
-/*
- * Whose a new file beside others shall be: of who has that directory, or else of who has the
- * directory that it is created in.  A name of ours would lock everybody else out.
- */
-static bool
-owner_of_new(const char *path, const char *of, struct stat *owner)
-{
-	const char *slash = strrchr(path, '/');
-	char *directory = slash == NULL ? xstrdup(".") : xasprintf("%.*s", (int) (slash - path), path);
-	bool known = (of != NULL && of[0] != '\0' && stat(of, owner) == 0) ||
-				 stat(directory[0] != '\0' ? directory : "/", owner) == 0;
-
-	free(directory);
-	return known;
-}
-
-int
-create_shared_log(const char *path, const char *of)
-{
-	/* Only what is created here is given away: what is there may be anything. */
-	int fd = open(path, APPENDING | O_EXCL | O_NOFOLLOW, 0600);
-	struct stat owner;
-
-	if (fd >= 0 && geteuid() == 0 && owner_of_new(path, of, &owner) && owner.st_uid != 0)
-		(void) !fchown(fd, owner.st_uid, owner.st_gid);
-	return fd;
-}
-
-int
-open_shared_log(const char *path, const char *of)
-{
-	int fd = create_shared_log(path, of);
-
-	if (fd < 0)
-		return open_for_appending(path);
-	(void) fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) & ~O_NONBLOCK);
-	return fd;
 }
 
 char *

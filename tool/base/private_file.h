@@ -57,24 +57,6 @@ extern char *secret_file_problem(const char *kind, const char *path, const struc
 extern bool secret_file_good(const char *kind, const char *path, const struct stat *status);
 
 /*
- * Open a file to append to it, making it (0600).  A symbolic link is followed
- * if it belongs to root or to us: a link that somebody else put into a common
- * directory would make us write into a file of ours.  Not waiting for the
- * other end of a pipe.  -1 with errno: ELOOP for such a link.
- */
-extern int open_for_appending(const char *path);
-
-/*
- * The same for a file that more than one user writes.  What root creates is
- * given to who has the directory `of` (that of the repository; NULL: none),
- * or else the directory that it lies in, so that their next command can write.
- */
-extern int open_shared_log(const char *path, const char *of);
-
-/* That first step alone: EEXIST if it is there. */
-extern int create_shared_log(const char *path, const char *of);
-
-/*
  * The secret in a file, without white space at its end.  The rule is that of
  * the server for its TLS key: 0600 or less if it is ours, 0640 or less if it
  * is root's.  NULL with *problem (caller frees both) otherwise.

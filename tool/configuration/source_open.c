@@ -17,18 +17,16 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <grp.h>
 #include <limits.h>
 #include <pwd.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/fsuid.h>
 #include <sys/stat.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
+#include "as_user.h"
 #include "buffer.h"
 #include "memory.h"
 
@@ -253,42 +251,22 @@ open_as_we_are(const char *path, char **resolved)
 	return fd;
 }
 
-/*
- * With the rights of another user, this thread alone: glibc's setgroups() is
- * for all of them.
- */
+/* With the rights of another user. */
 static int
 open_as(const char *path, uid_t reader, char **resolved)
 {
-	const struct passwd *user = getpwuid(reader);
-	gid_t before[NGROUPS_MAX];
-	gid_t groups[NGROUPS_MAX];
-	int nbefore = getgroups(NGROUPS_MAX, before);
-	int ngroups = NGROUPS_MAX;
+	AsUser as;
 	int fd = -1;
-	int error = EACCES;
 
-	if (user == NULL || nbefore < 0 ||
-		getgrouplist(user->pw_name, user->pw_gid, groups, &ngroups) < 0 ||
-		syscall(SYS_setgroups, (size_t) ngroups, groups) != 0)
+	if (getpwuid(reader) == NULL || !as_user_begin(&as, reader))
 	{
-		errno = error;
+		errno = EACCES;
 		return -1;
 	}
-	setfsgid(user->pw_gid);
-	setfsuid(reader);
-	if ((uid_t) setfsuid((uid_t) -1) == reader)
-	{
-		*resolved = realpath(path, NULL);
-		if (*resolved != NULL)
-			fd = open(*resolved, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
-		error = errno;
-	}
-	setfsuid(geteuid());
-	setfsgid(getegid());
-	if (syscall(SYS_setgroups, (size_t) nbefore, before) != 0)
-		abort();
-	errno = error;
+	*resolved = realpath(path, NULL);
+	if (*resolved != NULL)
+		fd = open(*resolved, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+	as_user_end(&as);
 	return fd;
 }
 

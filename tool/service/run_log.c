@@ -15,21 +15,22 @@
 
 #include <dirent.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "interrupt.h"
 #include "log.h"
 #include "memory.h"
-#include "private_file.h"
+#include "shared_log.h"
 
 #define SUFFIX ".log"
 #define DATE_DIGITS 8
 #define DAY 86400
+#define LINK_HINT                                                                                  \
+	"The directory may be a symbolic link of root or of the user who runs this; the log may be "   \
+	"none."
 
 /* With these words begin the names of our files; others in the directory are none of ours. */
 static const char *const kinds[] = {"backup", "verify", "restore", "expire"};
@@ -110,9 +111,9 @@ list_logs(DIR *directory, size_t *count)
 }
 
 int
-run_log_expire(const char *path, int keep_days, int keep_files, time_t now)
+run_log_expire(int fd, int keep_days, int keep_files, time_t now)
 {
-	DIR *directory = opendir(path);
+	DIR *directory = fd >= 0 ? fdopendir(fd) : NULL;
 	char oldest[DATE_DIGITS + 1];
 	int removed = 0;
 	size_t count;
@@ -120,7 +121,11 @@ run_log_expire(const char *path, int keep_days, int keep_files, time_t now)
 	char **names;
 
 	if (directory == NULL)
+	{
+		if (fd >= 0)
+			close(fd);
 		return 0;
+	}
 	utc_date(now - (time_t) keep_days * DAY, oldest);
 	names = list_logs(directory, &count);
 	for (i = 0; i < count; i++)
@@ -137,41 +142,23 @@ run_log_expire(const char *path, int keep_days, int keep_files, time_t now)
 	return removed;
 }
 
-/* What root creates is for who has the repository, whose next run could not write there else. */
-static void
-make_directory(const Settings *settings)
-{
-	const char *path = settings->log_directory;
-	struct stat owner;
-
-	if (mkdir(path, 0700) == 0)
-	{
-		if (geteuid() == 0 && settings->repo != NULL && stat(settings->repo, &owner) == 0 &&
-			owner.st_uid != 0)
-			(void) !lchown(path, owner.st_uid, owner.st_gid);
-	}
-	else if (errno != EEXIST)
-		log_warning("could not create log directory \"%s\": %s", path, strerror(errno));
-}
-
 void
 run_log_open(const Settings *settings, const char *kind)
 {
 	time_t now = time(NULL);
 	char *name;
 	char *path;
+	int directory;
 	int fd;
 
 	if (settings->log_directory == NULL)
 		return;
 	name = run_log_name(kind, settings->type, now);
 	path = xasprintf("%s/%s", settings->log_directory, name);
-	make_directory(settings);
-	fd = create_shared_log(path, settings->repo);
-	if (fd < 0 && errno == EEXIST)
-		fd = open(path, O_WRONLY | O_APPEND | O_CLOEXEC | O_NOCTTY | O_NOFOLLOW | O_NONBLOCK);
+	fd = shared_log_open_in(settings->log_directory, name, settings->repo, &directory);
 	if (fd < 0)
-		log_warning("could not open log file \"%s\": %s", path, strerror(errno));
+		log_warning_hint(errno == ELOOP ? LINK_HINT : NULL, "could not open log file \"%s\": %s",
+						 path, strerror(errno));
 	else
 	{
 		log_add_run_file(fd, path);
@@ -180,8 +167,7 @@ run_log_open(const Settings *settings, const char *kind)
 					 settings->repo != NULL ? settings->repo : "",
 					 settings->narguments > 0 ? ", " : "",
 					 settings->narguments > 0 ? settings->arguments[0] : "");
-		run_log_expire(settings->log_directory, settings->log_keep_days, settings->log_keep_files,
-					   now);
+		run_log_expire(directory, settings->log_keep_days, settings->log_keep_files, now);
 	}
 	free(path);
 	free(name);

@@ -26,7 +26,7 @@ extern void run_log_close(const char *kind, bool good);
 /* "backup_nightly_20261123.log", "verify_20261123.log"; caller frees. */
 extern char *run_log_name(const char *kind, const char *type, time_t when);
 
-/* Remove logs of runs (and nothing else) in a directory; gives how many. */
-extern int run_log_expire(const char *directory, int keep_days, int keep_files, time_t now);
+/* Remove logs of runs (and nothing else) in a directory, which is closed; gives how many. */
+extern int run_log_expire(int directory, int keep_days, int keep_files, time_t now);
 
 #endif /* NEX_RUN_LOG_H */
