@@ -21,7 +21,10 @@
  * a table but to read it.
  *
  * Catalog caches and index scans, no query: this is done at each call and by
- * workers each second.
+ * workers each second.  And nothing that others can make long: who depends on
+ * something is anybody, so pg_depend is not asked for what is in the schema (a
+ * function can have the schema as a constant, wherever it is), and once for the
+ * members (hold.c lets nobody else enter there).
  *
  *-------------------------------------------------------------------------
  */
@@ -54,6 +57,7 @@
 #include "nodes/nodes.h"
 #include "utils/acl.h"
 #include "utils/builtins.h"
+#include "utils/catcache.h"
 #include "utils/fmgroids.h"
 #include "utils/lsyscache.h"
 #include "utils/regproc.h"
@@ -71,6 +75,7 @@ typedef struct Look
 {
 	Oid extension;
 	Oid schema;
+	List *members;   /* ObjectAddress */
 	List *relations; /* Oids of the members among relations */
 	bool before_update;
 	Finding *finding;
@@ -161,42 +166,56 @@ privilege_names(AclMode privileges)
 
 /* From a catalog without a cache, such as that of extensions. */
 static Oid
-owner_in_catalog(Oid class, Oid object, AttrNumber column)
+oid_in_catalog(Oid class, Oid object, AttrNumber column)
 {
 	Relation catalog = table_open(class, AccessShareLock);
 	HeapTuple tuple = get_catalog_object_by_oid(catalog, get_object_attnum_oid(class), object);
-	Datum owner = (Datum) 0;
+	Datum value = (Datum) 0;
 	bool null = true;
 
 	if (HeapTupleIsValid(tuple))
-		owner = heap_getattr(tuple, column, RelationGetDescr(catalog), &null);
+		value = heap_getattr(tuple, column, RelationGetDescr(catalog), &null);
 	table_close(catalog, AccessShareLock);
-	return null ? InvalidOid : DatumGetObjectId(owner);
+	return null ? InvalidOid : DatumGetObjectId(value);
+}
+
+/* The Oid in a column of the object's row; InvalidOid if there is no such column. */
+static Oid
+oid_of_object(Oid class, Oid object, AttrNumber column)
+{
+	HeapTuple tuple;
+	Datum value;
+	bool null;
+	int cache;
+
+	if (column == InvalidAttrNumber)
+		return InvalidOid;
+	cache = get_object_catcache_oid(class);
+	if (cache < 0)
+		return oid_in_catalog(class, object, column);
+	tuple = SearchSysCache1(cache, ObjectIdGetDatum(object));
+	if (!HeapTupleIsValid(tuple))
+		return InvalidOid;
+	value = SysCacheGetAttr(cache, tuple, column, &null);
+	ReleaseSysCache(tuple);
+	return null ? InvalidOid : DatumGetObjectId(value);
 }
 
 /* InvalidOid for a kind of object that has no owner of its own. */
 static Oid
 owner_of(Oid class, Oid object)
 {
-	AttrNumber column = InvalidAttrNumber;
-	HeapTuple tuple;
-	Datum owner;
-	bool null;
-	int cache;
+	if (!is_objectclass_supported(class))
+		return InvalidOid;
+	return oid_of_object(class, object, get_object_attnum_owner(class));
+}
 
-	if (is_objectclass_supported(class))
-		column = get_object_attnum_owner(class);
-	if (column == InvalidAttrNumber)
+static Oid
+schema_of(Oid class, Oid object)
+{
+	if (!is_objectclass_supported(class))
 		return InvalidOid;
-	cache = get_object_catcache_oid(class);
-	if (cache < 0)
-		return owner_in_catalog(class, object, column);
-	tuple = SearchSysCache1(cache, ObjectIdGetDatum(object));
-	if (!HeapTupleIsValid(tuple))
-		return InvalidOid;
-	owner = SysCacheGetAttr(cache, tuple, column, &null);
-	ReleaseSysCache(tuple);
-	return null ? InvalidOid : DatumGetObjectId(owner);
+	return oid_of_object(class, object, get_object_attnum_namespace(class));
 }
 
 static void
@@ -592,41 +611,65 @@ check_relation(const Look *look, Oid relation)
 
 /* ---- all of it ---- */
 
-typedef void (*PartVisit)(Look *look, Oid class, Oid object);
-
 static void
-visit_member(Look *look, Oid class, Oid object)
+check_member(Look *look, const ObjectAddress *member)
 {
-	check_owner(class, object, true, look->finding);
+	check_owner(member->classId, member->objectId, true, look->finding);
 	if (look->finding->problem != NULL)
 		return;
-	if (class == RelationRelationId)
-		check_relation(look, object);
-	else if (class == ProcedureRelationId)
-		check_function(look, object);
+	if (member->classId == RelationRelationId)
+		check_relation(look, member->objectId);
+	else if (member->classId == ProcedureRelationId)
+		check_function(look, member->objectId);
+}
+
+/* ---- what lies beside it ---- */
+
+/* Functions of a name, members or not: one may fit a call better than ours. */
+static void
+check_functions_called(const Look *look, const char *name)
+{
+	CatCList *functions = SearchSysCacheList1(PROCNAMEARGSNSP, CStringGetDatum(name));
+	int i;
+
+	for (i = 0; i < functions->n_members && look->finding->problem == NULL; i++)
+	{
+		Form_pg_proc form = (Form_pg_proc) GETSTRUCT(&functions->members[i]->tuple);
+
+		if (form->pronamespace == look->schema && !superuser_arg(form->proowner))
+			note_owner(ProcedureRelationId, form->oid, form->proowner, false, look->finding);
+	}
+	ReleaseCatCacheList(functions);
 }
 
 /*
- * Another extension is no code, and what a trusted one has brought is PostgreSQL's
- * superuser's: whoever may create something in the database may put it here.
+ * What a call of a function of ours could mean instead: another function, or a
+ * conversion to a type of that name.  Other things in the schema nobody looks for.
  */
 static void
-visit_neighbor(Look *look, Oid class, Oid object)
+check_beside_function(const Look *look, Oid function)
 {
-	if (class != ExtensionRelationId)
-		check_owner(class, object, false, look->finding);
+	char *name = get_func_name(function);
+	Oid type;
+
+	if (name == NULL || get_func_namespace(function) != look->schema)
+		return;
+	check_functions_called(look, name);
+	type = GetSysCacheOid2(TYPENAMENSP, Anum_pg_type_oid, CStringGetDatum(name),
+						   ObjectIdGetDatum(look->schema));
+	if (look->finding->problem == NULL && OidIsValid(type))
+		check_owner(TypeRelationId, type, false, look->finding);
+	pfree(name);
 }
 
+/*
+ * Everything in the schema: an update creates functions whose names are not here
+ * yet.  Another extension is no code, and what a trusted one has brought is
+ * PostgreSQL's superuser's: whoever may create something in the database may put
+ * it here.  What only names the schema lies elsewhere.
+ */
 static void
-visit_relation(Look *look, Oid class, Oid object)
-{
-	if (class == RelationRelationId)
-		look->relations = lappend_oid(look->relations, object);
-}
-
-/* All members of an extension, or all that is in a schema. */
-static void
-visit_parts(Look *look, Oid class, Oid referenced, PartVisit visit)
+check_all_beside(const Look *look)
 {
 	Relation depend = table_open(DependRelationId, AccessShareLock);
 	ScanKeyData keys[2];
@@ -634,21 +677,35 @@ visit_parts(Look *look, Oid class, Oid referenced, PartVisit visit)
 	HeapTuple tuple;
 
 	ScanKeyInit(&keys[0], Anum_pg_depend_refclassid, BTEqualStrategyNumber, F_OIDEQ,
-				ObjectIdGetDatum(class));
+				ObjectIdGetDatum(NamespaceRelationId));
 	ScanKeyInit(&keys[1], Anum_pg_depend_refobjid, BTEqualStrategyNumber, F_OIDEQ,
-				ObjectIdGetDatum(referenced));
+				ObjectIdGetDatum(look->schema));
 	scan = systable_beginscan(depend, DependReferenceIndexId, true, NULL, 2, keys);
-	while ((look->finding == NULL || look->finding->problem == NULL) &&
-		   HeapTupleIsValid(tuple = systable_getnext(scan)))
+	while (look->finding->problem == NULL && HeapTupleIsValid(tuple = systable_getnext(scan)))
 	{
 		Form_pg_depend entry = (Form_pg_depend) GETSTRUCT(tuple);
 
-		if (class == ExtensionRelationId && entry->deptype != DEPENDENCY_EXTENSION)
-			continue;
-		visit(look, entry->classid, entry->objid);
+		if (schema_of(entry->classid, entry->objid) == look->schema)
+			check_owner(entry->classid, entry->objid, false, look->finding);
 	}
 	systable_endscan(scan);
 	table_close(depend, AccessShareLock);
+}
+
+static void
+check_beside(const Look *look)
+{
+	ListCell *cell;
+
+	if (look->before_update)
+		check_all_beside(look);
+	foreach (cell, look->members)
+	{
+		const ObjectAddress *member = lfirst(cell);
+
+		if (look->finding->problem == NULL && member->classId == ProcedureRelationId)
+			check_beside_function(look, member->objectId);
+	}
 }
 
 /* The schema, as a member too, is looked at with the others. */
@@ -665,33 +722,75 @@ check_schema(const Look *look)
 		check_creators(look->schema, finding);
 }
 
-void
-foreign_parts_find(Oid extension, bool before_update, Finding *finding)
+List *
+foreign_parts_members(Oid extension)
 {
-	Look look = {extension, get_namespace_oid(NAME, true), NIL, before_update, finding};
+	Relation depend = table_open(DependRelationId, AccessShareLock);
+	List *members = NIL;
+	ScanKeyData keys[2];
+	SysScanDesc scan;
+	HeapTuple tuple;
 
-	memset(finding, 0, sizeof(*finding));
-	visit_parts(&look, ExtensionRelationId, extension, visit_relation);
-	check_owner(ExtensionRelationId, extension, true, finding);
-	if (finding->problem == NULL)
-		visit_parts(&look, ExtensionRelationId, extension, visit_member);
-	/* Among them are all its functions, members of the extension or not. */
-	if (finding->problem == NULL && OidIsValid(look.schema))
-		visit_parts(&look, NamespaceRelationId, look.schema, visit_neighbor);
-	if (finding->problem == NULL)
-		check_schema(&look);
-	list_free(look.relations);
+	ScanKeyInit(&keys[0], Anum_pg_depend_refclassid, BTEqualStrategyNumber, F_OIDEQ,
+				ObjectIdGetDatum(ExtensionRelationId));
+	ScanKeyInit(&keys[1], Anum_pg_depend_refobjid, BTEqualStrategyNumber, F_OIDEQ,
+				ObjectIdGetDatum(extension));
+	scan = systable_beginscan(depend, DependReferenceIndexId, true, NULL, 2, keys);
+	while (HeapTupleIsValid(tuple = systable_getnext(scan)))
+	{
+		Form_pg_depend entry = (Form_pg_depend) GETSTRUCT(tuple);
+
+		if (entry->deptype == DEPENDENCY_EXTENSION)
+		{
+			ObjectAddress *member = palloc(sizeof(ObjectAddress));
+
+			ObjectAddressSet(*member, entry->classid, entry->objid);
+			members = lappend(members, member);
+		}
+	}
+	systable_endscan(scan);
+	table_close(depend, AccessShareLock);
+	return members;
 }
 
 Oid
-foreign_parts_first_relation(Oid extension)
+foreign_parts_first_relation(const List *members)
 {
-	Look look = {extension, InvalidOid, NIL, false, NULL};
-	Oid first = InvalidOid;
+	ListCell *cell;
 
-	visit_parts(&look, ExtensionRelationId, extension, visit_relation);
-	if (look.relations != NIL)
-		first = linitial_oid(look.relations);
+	foreach (cell, members)
+	{
+		const ObjectAddress *member = lfirst(cell);
+
+		if (member->classId == RelationRelationId)
+			return member->objectId;
+	}
+	return InvalidOid;
+}
+
+void
+foreign_parts_find(Oid extension, List *members, bool before_update, Finding *finding)
+{
+	Look look = {extension, get_namespace_oid(NAME, true), members, NIL, before_update, finding};
+	ListCell *cell;
+
+	memset(finding, 0, sizeof(*finding));
+	foreach (cell, members)
+	{
+		const ObjectAddress *member = lfirst(cell);
+
+		if (member->classId == RelationRelationId)
+			look.relations = lappend_oid(look.relations, member->objectId);
+	}
+	check_owner(ExtensionRelationId, extension, true, finding);
+	foreach (cell, members)
+	{
+		if (finding->problem == NULL)
+			check_member(&look, lfirst(cell));
+	}
+	if (finding->problem == NULL && OidIsValid(look.schema))
+		check_beside(&look);
+	if (finding->problem == NULL)
+		check_schema(&look);
 	list_free(look.relations);
-	return first;
 }

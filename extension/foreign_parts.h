@@ -11,6 +11,8 @@
 
 #include "postgres.h"
 
+#include "nodes/pg_list.h"
+
 /* What is wrong, for an error or for the status. */
 typedef struct Finding
 {
@@ -18,16 +20,16 @@ typedef struct Finding
 	char *hint;
 } Finding;
 
+/* What is a part of it: a list of ObjectAddress, in the order in which DROP locks them. */
+extern List *foreign_parts_members(Oid extension);
+
+/* The first relation of these; InvalidOid: there is none. */
+extern Oid foreign_parts_first_relation(const List *members);
+
 /*
  * Look at all of the extension, and stop at the first finding.  What an update
  * makes again (views) is not looked into before one.
  */
-extern void foreign_parts_find(Oid extension, bool before_update, Finding *finding);
-
-/*
- * Its first relation: that which DROP locks before all others, as it follows
- * the same index.  InvalidOid: it has none.
- */
-extern Oid foreign_parts_first_relation(Oid extension);
+extern void foreign_parts_find(Oid extension, List *members, bool before_update, Finding *finding);
 
 #endif /* NEX_FOREIGN_PARTS_H */

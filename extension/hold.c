@@ -27,6 +27,8 @@
 
 #include "catalog/pg_extension.h"
 #include "commands/extension.h"
+#include "miscadmin.h"
+#include "nodes/parsenodes.h"
 #include "storage/lmgr.h"
 
 #include "foreign_parts.h"
@@ -47,13 +49,18 @@ lock_relation(Oid relation, bool wait)
 }
 
 /*
- * The extension, and in *relation what is locked of it.  InvalidOid if there is
- * none; both, if *relation was not to be had.
+ * The extension, in *relation what is locked of it, and in *members all of it
+ * (to be freed).  InvalidOid if there is none; both, if *relation was not to be
+ * had.  That is nearly always the one of the last time, so its members are read
+ * but once.
  */
 static Oid
-lock_extension(bool wait, Oid *relation, bool *busy)
+lock_extension(bool wait, Oid *relation, List **members, bool *busy)
 {
+	static Oid last = InvalidOid;
+
 	*busy = false;
+	*members = NIL;
 	for (;;)
 	{
 		Oid extension = get_extension_oid(NAME, true);
@@ -61,7 +68,14 @@ lock_extension(bool wait, Oid *relation, bool *busy)
 		*relation = InvalidOid;
 		if (!OidIsValid(extension))
 			return InvalidOid;
-		*relation = foreign_parts_first_relation(extension);
+		if (!OidIsValid(last))
+		{
+			*members = foreign_parts_members(extension);
+			last = foreign_parts_first_relation(*members);
+			list_free_deep(*members);
+			*members = NIL;
+		}
+		*relation = last;
 		if (!OidIsValid(*relation))
 			ereport(ERROR, (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
 							errmsg("extension \"%s\" has no tables", NAME)));
@@ -70,10 +84,13 @@ lock_extension(bool wait, Oid *relation, bool *busy)
 			*busy = true;
 			return InvalidOid;
 		}
-		if (get_extension_oid(NAME, true) == extension &&
-			foreign_parts_first_relation(extension) == *relation)
+		*members = foreign_parts_members(extension);
+		last = foreign_parts_first_relation(*members);
+		if (get_extension_oid(NAME, true) == extension && last == *relation)
 			return extension;
 		/* It was dropped or updated meanwhile. */
+		list_free_deep(*members);
+		*members = NIL;
 		UnlockRelationOid(*relation, AccessShareLock);
 	}
 }
@@ -87,23 +104,25 @@ raise_finding(const Finding *finding)
 }
 
 static void
-check_foreign_parts(Oid extension)
+check_foreign_parts(Oid extension, List *members)
 {
 	Finding finding;
 
-	foreign_parts_find(extension, false, &finding);
+	foreign_parts_find(extension, members, false, &finding);
 	if (finding.problem != NULL)
 		raise_finding(&finding);
+	list_free_deep(members);
 }
 
 Oid
 hold_extension(Oid *relation)
 {
+	List *members;
 	bool busy;
-	Oid extension = lock_extension(true, relation, &busy);
+	Oid extension = lock_extension(true, relation, &members, &busy);
 
 	if (OidIsValid(extension))
-		check_foreign_parts(extension);
+		check_foreign_parts(extension, members);
 	return extension;
 }
 
@@ -111,28 +130,48 @@ bool
 hold_extension_at_once(Oid *extension)
 {
 	Oid relation;
+	List *members;
 	bool busy;
 
-	*extension = lock_extension(false, &relation, &busy);
+	*extension = lock_extension(false, &relation, &members, &busy);
 	if (busy)
 		return false;
 	if (OidIsValid(*extension))
-		check_foreign_parts(*extension);
+		check_foreign_parts(*extension, members);
 	return true;
 }
 
 Oid
 hold_extension_quietly(Oid *relation, char **problem, char **hint)
 {
+	List *members;
 	bool busy;
-	Oid extension = lock_extension(true, relation, &busy);
+	Oid extension = lock_extension(true, relation, &members, &busy);
 	Finding finding = {NULL, NULL};
 
 	if (OidIsValid(extension))
-		foreign_parts_find(extension, false, &finding);
+		foreign_parts_find(extension, members, false, &finding);
+	list_free_deep(members);
 	*problem = finding.problem;
 	*hint = finding.hint;
 	return extension;
+}
+
+/*
+ * Whatever depends on the extension is among its members where these are read, and
+ * nobody else has a reason to make hundreds of thousands of functions do so.
+ */
+void
+hold_check_statement(const Node *statement)
+{
+	const AlterObjectDependsStmt *depends = (const AlterObjectDependsStmt *) statement;
+
+	if (!IsA(statement, AlterObjectDependsStmt) || depends->remove ||
+		strcmp(strVal(depends->extname), NAME) != 0 || superuser())
+		return;
+	ereport(ERROR, (errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+					errmsg("permission denied to make an object depend on extension \"%s\"", NAME),
+					errdetail("Only superusers may do that.")));
 }
 
 void
@@ -156,11 +195,13 @@ Datum
 nex_backup_check_members(PG_FUNCTION_ARGS)
 {
 	Finding finding;
+	Oid extension;
 
 	if (!creating_extension || !superuser())
 		ereport(ERROR, (errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
 						errmsg("only an update of the extension looks at all of it")));
-	foreign_parts_find(get_extension_oid(NAME, false), true, &finding);
+	extension = get_extension_oid(NAME, false);
+	foreign_parts_find(extension, foreign_parts_members(extension), true, &finding);
 	if (finding.problem != NULL)
 		ereport(ERROR, (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
 						errmsg("extension \"%s\" is not updated, as %s", NAME, finding.problem),

@@ -10,6 +10,8 @@
 
 #include "postgres.h"
 
+#include "nodes/nodes.h"
+
 /*
  * Lock the extension against being dropped until the transaction ends, or until
  * hold_release(*relation).  InvalidOid if there is none.  ERROR if a part of it
@@ -24,6 +26,9 @@ extern Oid hold_extension_quietly(Oid *relation, char **problem, char **hint);
 extern bool hold_extension_at_once(Oid *extension);
 
 extern void hold_release(Oid relation);
+
+/* ERROR if a utility statement makes an object of others depend on the extension. */
+extern void hold_check_statement(const Node *statement);
 
 /* ERROR: there is no such extension. */
 extern _Noreturn void hold_no_extension(void);

@@ -16,6 +16,7 @@
 #include "nodes/parsenodes.h"
 #include "tcop/utility.h"
 
+#include "hold.h"
 #include "lock_guard.h"
 #include "utility.h"
 
@@ -28,7 +29,10 @@ utility_hook(PlannedStmt *statement, const char *query, bool read_only_tree,
 			 DestReceiver *receiver, QueryCompletion *completion)
 {
 	if (!IsA(statement->utilityStmt, TransactionStmt) && IsTransactionState())
+	{
+		hold_check_statement(statement->utilityStmt);
 		lock_guard_say_who();
+	}
 	if (previous_hook != NULL)
 		previous_hook(statement, query, read_only_tree, context, parameters, environment, receiver,
 					  completion);

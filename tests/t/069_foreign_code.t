@@ -301,8 +301,21 @@ sub all_goes_on
 	return;
 }
 
-my $release = session('low', q(BEGIN; CREATE FUNCTION pg_temp.f() RETURNS int LANGUAGE sql AS 'SELECT 1'; ALTER FUNCTION pg_temp.f() DEPENDS ON EXTENSION nex_backup));
-all_goes_on('a role without any right has locked the extension');
+my $release = session('postgres', q(BEGIN; COMMENT ON EXTENSION nex_backup IS 'mine'));
+all_goes_on('somebody has locked the extension');
+$release->();
+
+# Others depend on the extension nowhere; to name its schema makes nothing a part of it.
+ok(!eval { query('postgres', q(SET SESSION AUTHORIZATION low; CREATE FUNCTION pg_temp.f() RETURNS int LANGUAGE sql AS 'SELECT 1';
+	DO $$ BEGIN ALTER FUNCTION pg_temp.f() DEPENDS ON EXTENSION nex_backup; END $$)); 1 }, 'a role without any right makes its function depend on the extension');
+like($@, qr/permission denied to make an object depend on extension "nex_backup"/, '... which is refused');
+query('postgres', q(SET SESSION AUTHORIZATION low; CREATE FUNCTION pg_temp.f() RETURNS int LANGUAGE sql AS 'SELECT 1';
+	ALTER FUNCTION pg_temp.f() DEPENDS ON EXTENSION plpgsql; ALTER FUNCTION pg_temp.f() NO DEPENDS ON EXTENSION nex_backup));
+$release = session('low', q(CREATE FUNCTION pg_temp.f() RETURNS regnamespace LANGUAGE sql BEGIN ATOMIC SELECT 'nex_backup'::regnamespace; END;
+	CREATE TEMP TABLE t (a int); CREATE INDEX ON t ((a + 'nex_backup'::regnamespace::oid::int))));
+is(query('postgres', "SELECT count(*) FROM pg_depend WHERE refclassid = 'pg_namespace'::regclass AND refobjid = 'nex_backup'::regnamespace"
+	  . " AND (classid, objid) IN (SELECT 'pg_proc'::regclass, oid FROM pg_proc WHERE pronamespace <> 'nex_backup'::regnamespace)"), 1, 'a function of a role without any right names the schema');
+all_goes_on('somebody has named the schema');
 $release->();
 my $stay = session('mon', 'BEGIN; SELECT count(*) FROM nex_backup_status()');
 my ($out, $in) = ('', '');

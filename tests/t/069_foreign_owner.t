@@ -141,6 +141,7 @@ for (
 	[ 'GRANT CREATE ON SCHEMA nex_backup TO bob', qr/role bob may create objects in schema nex_backup/, 'REVOKE CREATE ON SCHEMA nex_backup FROM bob' ],
 	[ 'CREATE FUNCTION nex_backup.shown(varchar) RETURNS text LANGUAGE sql AS $$SELECT $1$$; ALTER FUNCTION nex_backup.shown(varchar) OWNER TO bob',
 		qr/function nex_backup\.shown\(character varying\) belongs to role bob/, 'DROP FUNCTION nex_backup.shown(varchar)' ],
+	[ 'CREATE DOMAIN nex_backup.shown AS text; ALTER DOMAIN nex_backup.shown OWNER TO bob', qr/type nex_backup\.shown belongs to role bob/, 'DROP DOMAIN nex_backup.shown' ],
 	[ 'CREATE FUNCTION public.t() RETURNS trigger LANGUAGE plpgsql AS $$BEGIN RETURN NEW; END$$; ALTER FUNCTION public.t() OWNER TO bob;'
 		  . 'CREATE TRIGGER t BEFORE UPDATE ON nex_backup.runs FOR EACH ROW EXECUTE FUNCTION public.t()',
 		qr/trigger t on table nex_backup\.runs is not a part of it/, 'DROP TRIGGER t ON nex_backup.runs; DROP FUNCTION public.t()' ])
