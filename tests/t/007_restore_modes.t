@@ -27,6 +27,8 @@ tool_ok([ 'restore', '--repo', $repo, 'invoices', '--to', 'prepared' ], 'into a 
 same_database('reference', 'prepared', 'into an empty one');
 
 # Damage done after the backup, then --drop.
+my $said = "orders of the \"shop\", it's at C:\\shop,\nand caf\x{e9}" =~ s/\x{e9}/\xc3\xa9/r;
+query('postgres', 'COMMENT ON DATABASE invoices IS $$' . $said . '$$');
 query('invoices', 'DELETE FROM billing.invoice_line WHERE line_id % 2 = 0; DROP TABLE billing.document');
 my $rows = query('invoices', 'SELECT count(*) FROM billing.invoice_line');
 tool_fails([ 'restore', '--repo', $repo, 'invoices', '--to', 'invoices', '--drop' ], 2, qr/--yes/,
@@ -39,6 +41,15 @@ my @old = grep { /^invoices.*\d/ } @{ database_names() };
 is(scalar @old, 1, 'the old database is kept under another name') or diag("@{ database_names() }");
 is(query($old[0], 'SELECT count(*) FROM billing.invoice_line'), $rows, 'with all that was in it')
   if @old;
+
+# The comment that it had is behind the one that says what it is, also the second time.
+my $comment = "SELECT shobj_description(oid, 'pg_database') FROM pg_database WHERE datname";
+like(query('postgres', "$comment = '$old[0]'"), qr{\Anex_backup: replaced by restore of invoices/\w+; comment before: \Q$said\E\z}, 'with its comment') if @old;
+query('postgres', "ALTER DATABASE invoices RENAME TO invoices_again; ALTER DATABASE $old[0] RENAME TO invoices");
+tool_ok([ 'restore', '--repo', $repo, 'invoices', '--drop', '--yes', '--no-analyze' ], '--drop of one that was kept');
+is(query('postgres', "SELECT count(*) FROM ($comment LIKE 'invoices\\_old%') c WHERE shobj_description ~ '^nex_backup: replaced by restore of invoices/[0-9TZ]+; comment before: orders '"),
+	1, 'keeps it once');
+query('postgres', 'DROP DATABASE invoices_again');
 
 # Sessions in the live database do not stop the swap.
 my $release = hold_lock('invoices', 'billing.customer');

@@ -27,6 +27,7 @@
 #include "memory.h"
 #include "progress.h"
 #include "quote.h"
+#include "restore_mark.h"
 #include "stays_behind.h"
 
 #define MAX_NAME_BYTES 63
@@ -34,6 +35,10 @@
 #define PAUSE_MS 500
 #define TRIES 20
 #define LOCK_NOT_AVAILABLE "55P03"
+
+/* The comment of the database that is kept: doctor knows it by its beginning. */
+static const char replaced_by[] = "nex_backup: replaced by restore of ";
+static const char its_own[] = "; comment before: ";
 
 /* "<database>_old_<yyyymmddhhmmss>", or "…_2" and so on, shortened at a character border to fit. */
 static char *
@@ -121,12 +126,54 @@ target_database_can_be_replaced(RestorePlan *plan)
 	return good && (plan->settings->discard_old || stays_behind_look(plan));
 }
 
+/*
+ * The comment that the live database has, without what restores have written there; NULL: none.
+ * One in another encoding cannot be read, and is no reason not to restore.
+ */
+static char *
+own_comment(RestorePlan *plan)
+{
+	const char *params[1] = {plan->database};
+	PGresult *result =
+		connection_ask(plan->maintenance,
+					   SQL("SELECT pg_catalog.shobj_description(d.oid, 'pg_database')"
+						   " FROM pg_catalog.pg_database d WHERE d.datname = $1::pg_catalog.name"),
+					   1, params);
+	const char *comment = NULL;
+	char *own = NULL;
+	DatabaseBefore before;
+
+	if (PQresultStatus(result) != PGRES_TUPLES_OK)
+		log_warning("the comment of the present database could not be read, and is not kept: %s",
+					connection_message(plan->maintenance));
+	else if (PQntuples(result) == 1 && !PQgetisnull(result, 0, 0))
+		comment = PQgetvalue(result, 0, 0);
+	if (comment != NULL && restore_mark_is(comment))
+	{
+		restore_mark_read(comment, &before);
+		own = before.comment;
+		before.comment = NULL;
+		database_before_free(&before);
+	}
+	else if (comment != NULL && strncmp(comment, replaced_by, strlen(replaced_by)) == 0)
+	{
+		comment = strstr(comment, its_own);
+		own = comment != NULL ? xstrdup(comment + strlen(its_own)) : NULL;
+	}
+	else if (comment != NULL)
+		own = xstrdup(comment);
+	PQclear(result);
+	return own;
+}
+
 /* The transaction that swaps the names. */
 static void
-swap_commands(const RestorePlan *plan, SqlText *sql)
+swap_commands(RestorePlan *plan, SqlText *sql)
 {
 	char *source = owner_name(&plan->backup.owner);
-	char *note = xasprintf("nex_backup: replaced by restore of %s/%s", source, plan->backup.id);
+	char *own = own_comment(plan);
+	char *note = xasprintf("%s%s/%s%s%s", replaced_by, source, plan->backup.id,
+						   own != NULL ? its_own : "", own != NULL ? own : "");
 
 	sql_append(sql, "BEGIN; SET LOCAL lock_timeout = '" DATABASE_LOCK_TIMEOUT "'; ALTER DATABASE ");
 	sql_identifier(sql, plan->database);
@@ -142,6 +189,7 @@ swap_commands(const RestorePlan *plan, SqlText *sql)
 	sql_literal(sql, note);
 	sql_append(sql, "; COMMIT");
 	free(note);
+	free(own);
 	free(source);
 }
 
