@@ -253,4 +253,56 @@ sub between
 	unlike("$out$err", qr/could not be dropped|is kept as/, 'and nothing else is said');
 }
 
+# A whole restore, whose connection is lost near its end: it is all there and said so, or the same command can be given once more.
+{
+	my $kept = new_repository('late');
+	my $state = "SELECT concat_ws('|', pg_get_userbyid(datdba), datconnlimit, datallowconn, shobj_description(oid, 'pg_database'), ARRAY(SELECT unnest(datacl)::text ORDER BY 1),"
+	  . " (SELECT string_agg(setrole || setconfig::text, ',' ORDER BY setrole) FROM pg_db_role_setting WHERE setdatabase = d.oid)) FROM pg_database d WHERE datname =";
+
+	query('postgres', 'CREATE DATABASE late CONNECTION LIMIT 7; CREATE ROLE late_role; CREATE ROLE late_owner');
+	query('late', "CREATE TABLE t AS SELECT g FROM generate_series(1, 10) g; CREATE INDEX ON t (g); ALTER DATABASE late SET work_mem = '5MB';"
+		  . "GRANT CREATE ON DATABASE late TO late_role; ALTER ROLE late_role IN DATABASE late SET work_mem = '6MB'");
+	tool_ok([ 'backup', '--repo', $kept, '-d', 'late', '--catalogue', 'none' ], 'backup');
+	my @restore = ('restore', '--repo', $kept, '--catalogue', 'none', 'late', '--to', 'late_again', '--no-analyze');
+	my $good = query('postgres', "$state 'late'");
+	my $drop = sub { query('postgres', 'DROP DATABASE IF EXISTS late_again WITH (FORCE)') };
+	my $is_there = sub { eval { query('postgres', "$state 'late_again'") } // '' };
+	my ($code, $out, $err);
+
+	# A question of which nothing depends.
+	($code, $out, $err) = between(qr/restrict_nonsystem_relation_kind' AND reset_val/, 'before', @restore);
+	is($code . $is_there->(), "0$good", 'lost at a question: all is done') or diag($err);
+	is($err, '', 'nothing is said');
+	$drop->();
+
+	# The last step, as one of its own and behind the privileges; for good, nobody knows.
+	for my $when ('before', 'after')
+	{
+		($code, $out, $err) = between(qr/CONNECTION LIMIT 7/, $when, @restore);
+		is($code . $is_there->(), "0$good", "lost $when the last step: all is done") or diag($err);
+		like($err, qr/\Anex_backup: warning: the connection to the server was lost, and made again\n\z/, 'is said');
+		$drop->();
+	}
+	local $ENV{PGCONNECT_TIMEOUT} = 2;
+	($code, $out, $err) = between(qr/CONNECTION LIMIT 7/, 'for good', @restore);
+	is($code . $is_there->(), "1$good", 'lost for good at the last step') or diag($err);
+	like($err, qr/could not remove database "late_again", of which it is not known whether it is complete/, 'it is not known whether it is complete');
+	$drop->();
+
+	# Before that it is the work of a restore that has not ended, and the next one replaces it.
+	query('postgres', 'COMMENT ON DATABASE late IS $$The latest$$');
+	tool_ok([ 'backup', '--repo', $kept, '-d', 'late', '--catalogue', 'none' ], 'backup');
+	$good = query('postgres', "$state 'late'");
+	for my $step (qr/ALTER DATABASE late_again OWNER TO|ALTER DATABASE "late_again" OWNER TO/, qr/late_role.*work_mem/)
+	{
+		($code, $out, $err) = between($step, 'for good', @restore);
+		is($code, 1, "lost for good at $step") or diag($err);
+		like($err, qr/could not remove the incomplete database "late_again";.* or the same restore again/, 'is said');
+		tool_ok([ @restore, '-d', 'postgres' ], 'the same restore again');
+		is($is_there->(), $good, 'all is done');
+		$drop->();
+	}
+	query('postgres', 'DROP DATABASE late; DROP ROLE late_role; DROP ROLE late_owner');
+}
+
 done_testing();

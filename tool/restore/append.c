@@ -246,7 +246,8 @@ finish(Append *append)
 	return append_tables_check_waiting(plan, append->connection, &append->tables) &&
 		   connection_command(append->connection, "SET CONSTRAINTS ALL IMMEDIATE") &&
 		   (plan->settings->as != NULL || sequences_advance(plan, append->connection)) &&
-		   !stop_requested() && commit_transaction(append->connection, plan->target, "the restore");
+		   !stop_requested() && restore_without_errors(plan) &&
+		   commit_transaction(append->connection, plan->target, "the restore");
 }
 
 /* Say how many conflicts there are, table by table; whatever it does is taken back. */

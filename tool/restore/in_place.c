@@ -492,6 +492,7 @@ in_place_run(RestorePlan *plan, Connection *connection)
 		   fill(plan, connection, &map) &&
 		   (!plan->in_place || bound_objects_check(plan, connection)) &&
 		   restored_objects_unpopulated(plan, connection) && !stop_requested() &&
+		   restore_without_errors(plan) &&
 		   commit_transaction(connection, plan->target, "the restore");
 	if (good && PQstatus(connection->pg) != CONNECTION_OK)
 		log_warning_hint("Run ANALYZE for them.", "the restored tables were not analyzed");

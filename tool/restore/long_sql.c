@@ -87,6 +87,16 @@ run_message(Connection *connection, const char *sql)
 }
 
 bool
+long_sql_try(Connection *connection, const char *sql)
+{
+	PGresult *result = strlen(sql) <= LONGEST_MESSAGE ? connection_exec(connection, sql) : NULL;
+	bool good = PQresultStatus(result) == PGRES_COMMAND_OK;
+
+	PQclear(result);
+	return good;
+}
+
+bool
 long_sql_run(Connection *connection, const char *sql)
 {
 	bool good = true;

@@ -25,6 +25,9 @@ extern bool long_sql_refused(const char *sql, char **said);
 /* Behind the statements that fit into `limit` bytes, at least one. */
 extern const char *long_sql_end(const char *sql, size_t limit);
 
+/* Run commands as one message; false without a report, so that it can be tried again. */
+extern bool long_sql_try(Connection *connection, const char *sql);
+
 /*
  * Run a member of a backup: as one message, hence one transaction; if it is
  * too long for that, as few as it can be.  False (reported) on failure.

@@ -420,6 +420,12 @@ check_rows(const RestorePlan *plan)
 						(unsigned long long) plan->manifest->totals.rows);
 }
 
+bool
+restore_without_errors(const RestorePlan *plan)
+{
+	return plan->errors != NULL || log_exit_code() == EXIT_DONE;
+}
+
 static bool
 fill(RestorePlan *plan)
 {
@@ -518,6 +524,7 @@ restore_plan_free(RestorePlan *plan)
 	free(plan->database);
 	free(plan->working);
 	free(plan->kept_as);
+	free(plan->mark);
 	free(plan->archive);
 	free(plan->early);
 	free(plan->pg_restore);

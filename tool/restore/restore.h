@@ -48,6 +48,9 @@ typedef struct RestorePlan
 	bool leftover;        /* `working` exists: an earlier restore has left it incomplete */
 	bool superuser;       /* this session is one's, whatever role it has taken */
 	bool closed;          /* `working` lets nobody else in until it is complete */
+	char *mark;           /* the comment of one that we created, until it is complete */
+	bool mark_gone;       /* it is taken away, or is about to be */
+	bool opened;          /* the last step was done */
 	TakenDatabase *taken; /* what `working` was like, if it was there */
 	bool of_cluster;      /* part of --all: properties of an empty database are made to fit, too */
 	uint64_t live_bytes;  /* size of the database that is replaced */
@@ -97,6 +100,14 @@ extern bool restore_plan_of_cluster(RestorePlan *plan, const Settings *settings,
  * there, but something is missing in it; object_errors_report() says so.
  */
 extern bool restore_execute(RestorePlan *plan);
+
+/*
+ * Was no error reported, though every step has gone well?  One may be of a connection that was lost
+ * at a question.  Before the end of a restore: none that reports an error may leave all of its
+ * work.
+ */
+extern bool restore_without_errors(const RestorePlan *plan);
+
 extern void restore_plan_free(RestorePlan *plan);
 
 #endif /* NEX_RESTORE_H */

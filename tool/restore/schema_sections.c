@@ -36,6 +36,7 @@
 #include "sql_name.h"
 #include "sql_text.h"
 #include "subprocess.h"
+#include "target_database.h"
 #include "unknown_members.h"
 
 /* pg_cron, for instance, lives in the database that cron.database_name names. */
@@ -139,11 +140,11 @@ static bool
 views_are_shut(Connection *connection)
 {
 	PGresult *result =
-		connection_query(connection,
-						 "SELECT FROM pg_catalog.pg_settings"
-						 " WHERE name = 'restrict_nonsystem_relation_kind' AND reset_val <> ''",
-						 0, NULL);
-	bool shut = result != NULL && PQntuples(result) > 0;
+		connection_ask(connection,
+					   SQL("SELECT FROM pg_catalog.pg_settings"
+						   " WHERE name = 'restrict_nonsystem_relation_kind' AND reset_val <> ''"),
+					   0, NULL);
+	bool shut = PQresultStatus(result) == PGRES_TUPLES_OK && PQntuples(result) > 0;
 
 	PQclear(result);
 	return shut;
@@ -356,6 +357,48 @@ keep_settings_of_queries(Buffer *sql)
 	sql->length = (size_t) (to - sql->data);
 }
 
+/* Is there a comment of the database among these statements? */
+static bool
+has_comment(const char *sql)
+{
+	static const char start[] = "COMMENT ON DATABASE ";
+
+	for (; *sql != '\0'; sql = sql_statement_end(sql))
+	{
+		if (strncmp(sql_skip_blank(sql), start, strlen(start)) == 0)
+			return true;
+	}
+	return false;
+}
+
+/*
+ * Settings and privileges of the database, and the last step: one message, and so one transaction.
+ * If the connection is lost at it, nobody knows whether it was carried out.  It leaves the same
+ * when it is run twice, so it is run again.
+ */
+static bool
+run_last(RestorePlan *plan, ConnectionTarget *target, Connection **connection, Buffer *sql)
+{
+	bool made = !plan->found_empty;
+	bool good = false;
+
+	if (made && !target_database_last_step(plan, has_comment(sql->data), sql_in(sql)))
+		return false;
+	if (plan->errors == NULL)
+		good = long_sql_try(*connection, sql->data);
+	if (!good && PQstatus((*connection)->pg) != CONNECTION_OK)
+	{
+		connection_close(*connection);
+		*connection = session_open(plan, target);
+		if (*connection != NULL)
+			log_warning("the connection to the server was lost, and made again");
+	}
+	good =
+		good || (*connection != NULL && run_member(plan, *connection, MEMBER_DATABASE, sql->data));
+	plan->opened = made && good;
+	return good;
+}
+
 static bool
 run_members(RestorePlan *plan, MemberKind kind, bool of_queries)
 {
@@ -383,8 +426,11 @@ run_members(RestorePlan *plan, MemberKind kind, bool of_queries)
 		if (kind == MEMBER_DATABASE)
 			role_settings_take(&sql, &of_roles);
 		connection = session_open(plan, target);
-		good = connection != NULL && run_member(plan, connection, kind, sql.data) &&
-			   role_settings_run(plan, connection, &of_roles);
+		if (connection == NULL || kind != MEMBER_DATABASE || of_queries)
+			good = connection != NULL && run_member(plan, connection, kind, sql.data);
+		else
+			good = role_settings_run(plan, connection, &of_roles) &&
+				   run_last(plan, target, &connection, &sql);
 		connection_close(connection);
 	}
 	buffer_free(&sql);

@@ -217,13 +217,18 @@ add_to_public(SqlText *sql, const RestorePlan *plan, const char *privileges, boo
 		sql_append(sql, " FROM PUBLIC; ");
 }
 
+/* Let the maintenance connection act as the session's user, or again as its role. */
+static bool act_as_session(RestorePlan *plan, bool session);
+
 /*
- * Run commands in one transaction.  Whoever owns the database, or may grant
- * something on it, can change its row at the same moment; then once more.
+ * Run commands in one transaction, which leave the same when they are run twice.  Whoever owns the
+ * database, or may grant something on it, can change its row at the same moment; then once more.
+ * Likewise if the connection is lost at them, as nobody knows what became of them.
  */
 static bool
 run_patiently(RestorePlan *plan, const SqlText *sql)
 {
+	bool lost = false;
 	int i;
 
 	for (i = 0; i < POLLS; i++)
@@ -236,6 +241,12 @@ run_patiently(RestorePlan *plan, const SqlText *sql)
 		PQclear(result);
 		if (good)
 			return true;
+		if (!again && !lost && PQstatus(plan->maintenance->pg) != CONNECTION_OK)
+		{
+			lost = again = target_database_reconnect(plan) && act_as_session(plan, plan->superuser);
+			if (again)
+				log_warning("the connection to the server was lost, and made again");
+		}
 		if (!again)
 			break;
 		poll(NULL, 0, POLL_INTERVAL_MS);
@@ -243,7 +254,6 @@ run_patiently(RestorePlan *plan, const SqlText *sql)
 	return connection_command(plan->maintenance, sql);
 }
 
-/* Let the maintenance connection act as the session's user, or again as its role. */
 static bool
 act_as_session(RestorePlan *plan, bool session)
 {
@@ -481,34 +491,27 @@ taken_database_give(RestorePlan *plan)
 {
 	TakenDatabase *taken = plan->taken;
 	SqlText sql;
-	bool good = true;
+	bool good;
 
+	if (!act_as_session(plan, plan->superuser))
+		return false;
 	sql_init(&sql);
 	if (!plan->superuser)
 		add_to_public(&sql, plan, taken->before.to_public, true);
 	else if (taken->owned && owner_is_there(plan, &taken->before))
 		add_owner(&sql, plan, taken->before.owner);
-	if (sql_length(&sql) > 0)
-		good = run_patiently(plan, &sql) && (!plan->superuser || grant_again(plan, taken));
+	good = sql_length(&sql) == 0 ||
+		   (run_patiently(plan, &sql) && (!plan->superuser || grant_again(plan, taken)));
+	/* A mark that is older than a change counts no more. */
+	if (good && sql_length(&sql) > 0)
+	{
+		sql_reset(&sql);
+		add_comment(&sql, plan, taken->mark);
+		good = run_patiently(plan, &sql);
+	}
 	taken->owned = taken->owned && !good;
 	sql_free(&sql);
 	return good;
-}
-
-/* Is the comment still our mark, and not one that came from the backup? */
-static bool
-is_marked(RestorePlan *plan, bool *marked)
-{
-	const char *params[2] = {plan->working, plan->taken->mark};
-	PGresult *result = connection_query(
-		plan->maintenance,
-		SQL("SELECT FROM pg_catalog.pg_database d WHERE d.datname = $1::pg_catalog.name"
-			" AND pg_catalog.shobj_description(d.oid, 'pg_database') = $2"),
-		2, params);
-
-	*marked = result != NULL && PQntuples(result) == 1;
-	PQclear(result);
-	return result != NULL;
 }
 
 bool
@@ -519,7 +522,7 @@ taken_database_open(RestorePlan *plan, int limit)
 	SqlText sql;
 	bool good;
 
-	if (!is_marked(plan, &marked))
+	if (!target_database_is_marked(plan, taken->mark, &marked))
 		return false;
 	sql_init(&sql);
 	if (marked)

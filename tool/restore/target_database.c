@@ -121,20 +121,20 @@ target_database_is_empty(const ConnectionTarget *target, const char *name, bool 
 	return result != NULL;
 }
 
-/* Is there a role (or tablespace) of this name?  False, with a warning, if not. */
+/* Is there a role (or tablespace) of this name?  A warning, if not; false (reported) on failure. */
 static bool
-is_known(RestorePlan *plan, const char *query, const char *what, const char *name)
+look_for(RestorePlan *plan, const char *query, const char *what, const char *name, bool *known)
 {
 	const char *params[1] = {name};
 	PGresult *result = connection_query(plan->maintenance, query, 1, params);
-	bool known = result != NULL && PQntuples(result) > 0;
 	char *shown = printable_name(name);
 
-	if (result != NULL && !known)
+	*known = result != NULL && PQntuples(result) > 0;
+	if (result != NULL && !*known)
 		log_warning("%s \"%s\" does not exist on this server; the default is taken", what, shown);
-	PQclear(result);
 	free(shown);
-	return known;
+	PQclear(result);
+	return result != NULL;
 }
 
 static void
@@ -168,6 +168,19 @@ append_locale(Buffer *sql, const ManifestDatabase *database, int version)
 	}
 }
 
+static void
+add_comment(SqlText *sql, const RestorePlan *plan, const char *comment)
+{
+	sql_append(sql, "COMMENT ON DATABASE ");
+	sql_identifier(sql, plan->working);
+	sql_append(sql, " IS ");
+	if (comment != NULL)
+		sql_literal(sql, comment);
+	else
+		sql_append(sql, "NULL");
+	sql_append(sql, "; ");
+}
+
 /*
  * A new database is marked, and opened to superusers or, where the restore is
  * not one's, to its owner: in one transaction, as a mark counts only where
@@ -179,13 +192,13 @@ static bool
 mark(RestorePlan *plan)
 {
 	MarkSession session;
-	char *text;
 	SqlText sql;
 	bool good;
 
 	if (!left_database_session(plan->maintenance, &session))
 		return false;
-	text = restore_mark(&plan->backup, &session, NULL);
+	free(plan->mark);
+	plan->mark = restore_mark(&plan->backup, &session, NULL);
 	sql_init(&sql);
 	if (!plan->superuser)
 	{
@@ -198,48 +211,63 @@ mark(RestorePlan *plan)
 	sql_append(&sql, " ALLOW_CONNECTIONS true");
 	if (!plan->superuser)
 		sql_append(&sql, " CONNECTION LIMIT -1");
-	sql_append(&sql, "; COMMENT ON DATABASE ");
-	sql_identifier(&sql, plan->working);
-	sql_append(&sql, " IS ");
-	sql_literal(&sql, text);
+	sql_append(&sql, "; ");
+	add_comment(&sql, plan, plan->mark);
 	good = connection_command(plan->maintenance, &sql);
 	sql_free(&sql);
-	free(text);
 	return good;
 }
 
-/* Give the database the owner of the backup. */
+/*
+ * Give the database the owner of the backup; false (reported) on failure.  *ours: it can be changed
+ * afterwards.  A member of that role that does not inherit from it cannot.
+ */
 static bool
-set_owner(RestorePlan *plan)
+add_owner(SqlText *sql, RestorePlan *plan, bool *ours)
 {
-	const char *owner = plan->manifest->database.owner;
-	Buffer sql;
-	bool good;
+	const char *params[1] = {plan->manifest->database.owner};
+	bool known;
+	PGresult *result;
 
-	if (!is_known(plan, "SELECT FROM pg_catalog.pg_roles WHERE rolname = $1::pg_catalog.name",
-				  "role", owner))
+	*ours = true;
+	if (!look_for(plan, "SELECT FROM pg_catalog.pg_roles WHERE rolname = $1::pg_catalog.name",
+				  "role", params[0], &known))
+		return false;
+	if (!known)
 		return true;
-	buffer_init(&sql);
-	buffer_append_string(&sql, "ALTER DATABASE ");
-	quote_identifier(&sql, plan->working);
-	buffer_append_string(&sql, " OWNER TO ");
-	quote_identifier(&sql, owner);
-	good = connection_command(plan->maintenance, sql.data);
-	buffer_free(&sql);
-	return good;
+	result = connection_query(
+		plan->maintenance,
+		SQL("SELECT r.rolsuper OR r.rolname = $1::pg_catalog.name FROM pg_catalog.pg_roles r"
+			" WHERE r.rolname = current_user"),
+		1, params);
+	if (result == NULL)
+		return false;
+	*ours = PQntuples(result) == 1 && PQgetvalue(result, 0, 0)[0] == 't';
+	PQclear(result);
+	sql_append(sql, "ALTER DATABASE ");
+	sql_identifier(sql, plan->working);
+	sql_append(sql, " OWNER TO ");
+	sql_identifier(sql, params[0]);
+	sql_append(sql, "; ");
+	return true;
 }
 
-/* The tablespace that the database is to have. */
-static const char *
-wanted_tablespace(RestorePlan *plan)
+/* The tablespace that the database is to have; false (reported) on failure. */
+static bool
+wanted_tablespace(RestorePlan *plan, const char **name)
 {
-	const char *name = plan->manifest->database.tablespace;
+	bool known = true;
 
-	if (strcmp(name, "pg_default") == 0 || plan->settings->no_tablespaces ||
-		!is_known(plan, "SELECT FROM pg_catalog.pg_tablespace WHERE spcname = $1::pg_catalog.name",
-				  "tablespace", name))
-		return "pg_default";
-	return name;
+	*name = plan->manifest->database.tablespace;
+	if (strcmp(*name, "pg_default") == 0 || plan->settings->no_tablespaces)
+		known = false;
+	else if (!look_for(plan,
+					   "SELECT FROM pg_catalog.pg_tablespace WHERE spcname = $1::pg_catalog.name",
+					   "tablespace", *name, &known))
+		return false;
+	if (!known)
+		*name = "pg_default";
+	return true;
 }
 
 bool
@@ -259,7 +287,11 @@ target_database_is_alike(RestorePlan *plan, bool *alike)
 
 	if (result == NULL)
 		return false;
-	wanted[6] = wanted_tablespace(plan);
+	if (!wanted_tablespace(plan, &wanted[6]))
+	{
+		PQclear(result);
+		return false;
+	}
 	*alike = PQntuples(result) == 1;
 	for (i = 0; *alike && i < PQnfields(result); i++)
 	{
@@ -271,37 +303,21 @@ target_database_is_alike(RestorePlan *plan, bool *alike)
 	return true;
 }
 
-/* Sets how many may connect, superusers apart; -1: no limit. */
+/*
+ * Run commands that leave the same when they are run twice: if the connection is lost at them,
+ * nobody knows whether they were carried out, and they are run again over a new one.
+ */
 static bool
-limit_connections(RestorePlan *plan, int limit)
+run_surely(RestorePlan *plan, const SqlText *sql)
 {
-	SqlText sql;
-	bool good;
+	PGresult *result = connection_exec(plan->maintenance, sql);
+	bool good = PQresultStatus(result) == PGRES_COMMAND_OK;
 
-	sql_init(&sql);
-	sql_append(&sql, "ALTER DATABASE ");
-	sql_identifier(&sql, plan->working);
-	sql_append(&sql, " CONNECTION LIMIT ");
-	sql_signed(&sql, limit);
-	good = connection_command(plan->maintenance, &sql);
-	sql_free(&sql);
-	return good;
-}
-
-/* What mark() took from it. */
-static bool
-open_to_public(RestorePlan *plan)
-{
-	SqlText sql;
-	bool good;
-
-	sql_init(&sql);
-	sql_append(&sql, "GRANT CONNECT, TEMPORARY ON DATABASE ");
-	sql_identifier(&sql, plan->working);
-	sql_append(&sql, " TO PUBLIC");
-	good = connection_command(plan->maintenance, &sql);
-	sql_free(&sql);
-	return good;
+	PQclear(result);
+	if (!good && PQstatus(plan->maintenance->pg) != CONNECTION_OK &&
+		target_database_reconnect(plan))
+		log_warning("the connection to the server was lost, and made again");
+	return good || connection_command(plan->maintenance, sql);
 }
 
 /* Whoever has an empty database of this name made, may have prepared it. */
@@ -367,6 +383,7 @@ bool
 target_database_create(RestorePlan *plan)
 {
 	const ManifestDatabase *database = &plan->manifest->database;
+	const char *tablespace;
 	Buffer sql;
 	bool good;
 
@@ -375,7 +392,7 @@ target_database_create(RestorePlan *plan)
 		return false;
 	if (plan->found_empty)
 		return taken_database_take(plan);
-	if (plan->leftover && !drop_leftover(plan))
+	if ((plan->leftover && !drop_leftover(plan)) || !wanted_tablespace(plan, &tablespace))
 		return false;
 	buffer_init(&sql);
 	buffer_append_string(&sql, "CREATE DATABASE ");
@@ -383,12 +400,10 @@ target_database_create(RestorePlan *plan)
 	buffer_append_string(&sql, NEW_DATABASE_OPTIONS);
 	append_option(&sql, "ENCODING", database->encoding);
 	append_locale(&sql, database, connection_version(plan->maintenance));
-	if (strcmp(database->tablespace, "pg_default") != 0 && !plan->settings->no_tablespaces &&
-		is_known(plan, "SELECT FROM pg_catalog.pg_tablespace WHERE spcname = $1::pg_catalog.name",
-				 "tablespace", database->tablespace))
+	if (strcmp(tablespace, "pg_default") != 0)
 	{
 		buffer_append_string(&sql, " TABLESPACE ");
-		quote_identifier(&sql, database->tablespace);
+		quote_identifier(&sql, tablespace);
 	}
 	good = connection_command(plan->maintenance, sql.data);
 	buffer_free(&sql);
@@ -397,36 +412,112 @@ target_database_create(RestorePlan *plan)
 	return good && mark(plan);
 }
 
+/* A mark that is older than a change counts no more.  One that we could not take away goes now. */
+static void
+keep_mark(SqlText *sql, RestorePlan *plan, bool ours)
+{
+	if (!ours)
+	{
+		free(plan->mark);
+		plan->mark = NULL;
+		plan->mark_gone = true;
+	}
+	add_comment(sql, plan, plan->mark);
+}
+
 bool
 target_database_finish(RestorePlan *plan)
 {
-	Buffer name;
+	bool ours = true;
+	SqlText owner;
+	SqlText sql;
 	bool good;
 
 	/* It was idle for as long as everything took. */
+	if (!restore_without_errors(plan))
+		return false;
 	if (!target_database_reconnect(plan))
 		return connection_report(plan->maintenance, NULL, "lost the connection to the server");
-	if (plan->found_empty)
-		return taken_database_give(plan) && (!plan->of_cluster || set_owner(plan));
-	buffer_init(&name);
-	quote_identifier(&name, plan->working);
-	good = connection_commandf(plan->maintenance, "COMMENT ON DATABASE %s IS NULL", name.data);
-	buffer_free(&name);
-	if (good && plan->created && !plan->superuser)
-		good = open_to_public(plan);
-	return good && (plan->settings->no_owner || set_owner(plan));
+	if (plan->found_empty && !taken_database_give(plan))
+		return false;
+	sql_init(&owner);
+	good = (plan->found_empty ? !plan->of_cluster : plan->settings->no_owner) ||
+		   add_owner(&owner, plan, &ours);
+	sql_init(&sql);
+	/* What mark() took from it. */
+	if (plan->created && !plan->superuser)
+	{
+		sql_append(&sql, "GRANT CONNECT, TEMPORARY ON DATABASE ");
+		sql_identifier(&sql, plan->working);
+		sql_append(&sql, " TO PUBLIC; ");
+	}
+	if (!plan->found_empty && !ours)
+		keep_mark(&sql, plan, ours);
+	sql_text(&sql, &owner);
+	if (!plan->found_empty && ours)
+		keep_mark(&sql, plan, ours);
+	good = good && (sql_length(&sql) == 0 || run_surely(plan, &sql));
+	sql_free(&sql);
+	sql_free(&owner);
+	return good;
+}
+
+bool
+target_database_is_marked(RestorePlan *plan, const char *mark, bool *marked)
+{
+	const char *params[2] = {plan->working, mark};
+	PGresult *result = connection_query(
+		plan->maintenance,
+		SQL("SELECT FROM pg_catalog.pg_database d WHERE d.datname = $1::pg_catalog.name"
+			" AND pg_catalog.shobj_description(d.oid, 'pg_database') = $2"),
+		2, params);
+
+	*marked = result != NULL && PQntuples(result) == 1;
+	PQclear(result);
+	return result != NULL;
+}
+
+bool
+target_database_last_step(RestorePlan *plan, bool keeps_comment, SqlText *sql)
+{
+	int limit = plan->manifest->database.connection_limit;
+	bool marked;
+
+	/* Others may have taken long. */
+	if (!target_database_reconnect(plan))
+		return connection_report(plan->maintenance, NULL, "lost the connection to the server");
+	if (!target_database_is_marked(plan, plan->mark, &marked))
+		return false;
+	if ((plan->closed && plan->superuser) || limit >= 0)
+	{
+		sql_append(sql, "ALTER DATABASE ");
+		sql_identifier(sql, plan->working);
+		sql_append(sql, " CONNECTION LIMIT ");
+		sql_signed(sql, limit);
+		sql_append(sql, ";\n");
+	}
+	if (marked && !keeps_comment)
+		add_comment(sql, plan, NULL);
+	plan->mark_gone = true;
+	return true;
 }
 
 bool
 target_database_open(RestorePlan *plan)
 {
 	int limit = plan->manifest->database.connection_limit;
+	SqlText sql;
+	bool good;
 
+	if (plan->opened)
+		return true;
 	if (plan->found_empty)
 		return taken_database_open(plan, limit < 0 ? taken_database_limit(plan) : limit);
-	if ((plan->closed && plan->superuser) || limit >= 0)
-		return limit_connections(plan, limit);
-	return true;
+	sql_init(&sql);
+	good = target_database_last_step(plan, false, &sql) &&
+		   (sql_length(&sql) == 0 || run_surely(plan, &sql));
+	sql_free(&sql);
+	return good;
 }
 
 /*
@@ -605,11 +696,13 @@ target_database_discard(RestorePlan *plan)
 		buffer_append_string(&sql, "DROP DATABASE IF EXISTS ");
 		quote_identifier_shown(&sql, plan->working);
 		buffer_append_string(&sql, " WITH (FORCE);");
-		log_warning_hint(
-			sql.data,
-			"could not remove the incomplete database \"%s\"; run the command below when "
-			"the server is up, or the same restore again",
-			shown);
+		log_warning_hint(sql.data,
+						 plan->mark_gone
+							 ? "could not remove database \"%s\", of which it is not known whether "
+							   "it is complete; run the command below when the server is up"
+							 : "could not remove the incomplete database \"%s\"; run the command "
+							   "below when the server is up, or the same restore again",
+						 shown);
 		buffer_free(&sql);
 	}
 	free(shown);

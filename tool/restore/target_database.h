@@ -43,11 +43,20 @@ extern bool target_database_is_alike(RestorePlan *plan, bool *alike);
  */
 extern bool target_database_create(RestorePlan *plan);
 
-/* Everything is in it: take the mark away, and give it to its owner. */
+/* Everything is in it: give it to its owner. */
 extern bool target_database_finish(RestorePlan *plan);
 
-/* The last step, after the privileges of the database: let others connect. */
+/* Is this still its comment?  Another one may have come from the backup. */
+extern bool target_database_is_marked(RestorePlan *plan, const char *mark, bool *marked);
+
+/*
+ * The last step, after the privileges of the database: let others connect, and take the mark away,
+ * unless a comment takes its place.  Until then the next restore knows whose work it is.
+ */
 extern bool target_database_open(RestorePlan *plan);
+
+/* The same as SQL, of one that we created, to be run with its privileges: all of it or nothing. */
+extern bool target_database_last_step(RestorePlan *plan, bool keeps_comment, SqlText *sql);
 
 /*
  * See that the maintenance connection is there, or connect again: one that
