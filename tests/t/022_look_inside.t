@@ -113,4 +113,30 @@ SKIP:
 	is($out, $expected, '190 MB through 128 MB of memory');
 }
 
+# What is not compressed has no checksum of its own: damage that comes between the check and the reading is seen, too.
+{
+	my $plain = new_repository('not_compressed');
+
+	query('odd', "CREATE TABLE long AS SELECT i, md5(i::text) AS t FROM generate_series(1, 60000) i");
+	tool_ok([ 'backup', '--repo', $plain, '-d', 'odd', '--compress', 'none', '--chunk-blocks', 10 ], 'backup without compression');
+	my $log = File::Temp->new;
+	my $pid = open(my $rows, '-|') // die "fork: $!";
+	if (!$pid)
+	{
+		open(STDERR, '>', "$log");
+		exec tool_path(), 'cat', '--repo', $plain, 'odd', '--table', 'long';
+	}
+	my $got = <$rows>;
+	# It writes into the pipe, which is full.
+	sleep 1;
+	damage_file($_, 'flip') for grep { -s $_ > 20000 } map { "$plain/$_" } grep { /^objects/ } all_files($plain);
+	$got .= $_ while <$rows>;
+	close $rows;
+	is($? >> 8, 3, 'cat: damage that comes meanwhile is found');
+	like(read_bytes("$log"), qr{error: file "\S+/objects/\S+" does not match its digest}, 'and named');
+	my $length = length $got;
+	my $whole = query('odd', 'COPY long TO STDOUT') . "\n";
+	ok($length < length $whole && $got eq substr($whole, 0, $length), 'nothing of it was written');
+}
+
 done_testing();

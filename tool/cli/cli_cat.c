@@ -6,7 +6,9 @@
  * For a look, for grep and diff, for a table that goes somewhere else.  Pure
  * rows, without COPY line and \., so that any "COPY … FROM STDIN" takes them.
  * What has gone to a pipe cannot be taken back: every object that holds rows
- * of the table is hashed before the first byte is written.
+ * of the table is hashed before the first byte is written.  A disk may give
+ * other bytes the second time, and what is not compressed has no checksum of
+ * its own: then each object is hashed once more where its rows are taken from.
  *
  *-------------------------------------------------------------------------
  */
@@ -168,6 +170,7 @@ write_rows(const Settings *settings, Repository *repository, const Manifest *man
 	bool good = member_reader_open(&reader, repository, manifest);
 	uint32_t i;
 
+	reader.whole = manifest->codec == CODEC_NONE;
 	progress_phase("writing rows", "members", manifest->nmembers, manifest->totals.raw_bytes);
 	if (good && settings->header)
 	{

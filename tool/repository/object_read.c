@@ -1,7 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * object_read.c
- *	  Reading an encrypted object.
+ *	  Reading an object whole.
  *
  * The digest in the signed manifest is checked each time, right before the
  * bytes are used: whoever knows the recipients can make an object that
@@ -61,6 +61,8 @@ object_read(const Repository *repository, const Manifest *manifest, uint32_t obj
 	else if (!digest_buffer(stored.data, stored.length, digest) ||
 			 strcmp(digest, expected->id) != 0)
 		problem = xstrdup("does not match its digest");
+	else if (manifest->cipher == CIPHER_NONE)
+		buffer_append(plain, stored.data, stored.length);
 	else
 		problem = object_decrypt(manifest, object, stored.data, stored.length, plain);
 	if (problem != NULL && error != ENOENT && (*unreadable == 0 || error == EIO))

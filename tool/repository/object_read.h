@@ -1,8 +1,8 @@
 /*-------------------------------------------------------------------------
  *
  * object_read.h
- *	  Reading an encrypted object: whole, since only then it can be said that
- *	  it is the one that the manifest names.
+ *	  Reading an object whole, since only then it can be said that it is the
+ *	  one that the manifest names.
  *
  *-------------------------------------------------------------------------
  */
@@ -12,7 +12,7 @@
 #include "repository.h"
 
 /*
- * Put the decrypted bytes of an object into `plain`, in which members lie at
+ * Put the bytes of an object, decrypted if it is encrypted, into `plain`, in which members lie at
  * their offsets.  NULL when good, else what is wrong with the file, to be
  * freed; then `plain` is empty.  *unreadable is an errno value if it could not
  * be looked at, which says nothing about the file; else 0.

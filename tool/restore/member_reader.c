@@ -61,9 +61,9 @@ read_stored(MemberReader *reader, const char *path, const Member *member, char *
 	return NULL;
 }
 
-/* The same out of an encrypted object, which is opened whole and kept for its next member. */
+/* The same out of an object that is opened whole, checked, and kept for its next member. */
 static const char *
-read_encrypted(MemberReader *reader, const Member *member, char **problem, int *unreadable)
+read_whole(MemberReader *reader, const Member *member, char **problem, int *unreadable)
 {
 	if (reader->plain_object != (int64_t) member->object)
 	{
@@ -88,8 +88,8 @@ member_reader_read(MemberReader *reader, const Member *member)
 
 	buffer_reset(&reader->raw);
 	buffer_reserve(&reader->raw, member->raw);
-	stored = reader->manifest->cipher != CIPHER_NONE
-				 ? read_encrypted(reader, member, &problem, &unreadable)
+	stored = reader->manifest->cipher != CIPHER_NONE || reader->whole
+				 ? read_whole(reader, member, &problem, &unreadable)
 				 : read_stored(reader, path, member, &problem, &unreadable);
 	if (stored != NULL)
 		problem = xstrdup(decompressor_frame(reader->decompressor, stored, member->length,

@@ -17,10 +17,11 @@ typedef struct MemberReader
 	const Manifest *manifest;
 	Decompressor *decompressor;
 	Buffer stored;
-	Buffer plain;         /* of an encrypted object: all its members */
+	Buffer plain;         /* of an object that is read whole: all its members */
 	int64_t plain_object; /* which one; -1: none */
 	Buffer raw;           /* the text of the last member read */
 	bool quiet;           /* damage is not reported */
+	bool whole;           /* objects that are not encrypted are read whole, and checked, too */
 } MemberReader;
 
 extern bool member_reader_open(MemberReader *reader, Repository *repository,
