@@ -10,7 +10,7 @@ use NexBackup::Test;
 use PostgreSQL::Test::Utils;
 use Test::More;
 
-my $node = start_server('closed', wal_level => 'logical');
+my $node = start_server('closed', wal_level => 'logical', max_wal_senders => 4);
 my $repo = new_repository();
 my $facts = 'SELECT pg_get_userbyid(datdba), datconnlimit, (SELECT array_agg(a::text ORDER BY a::text) FROM unnest(datacl) a) FROM pg_database WHERE datname = ';
 
@@ -325,6 +325,33 @@ query('live', "CREATE SUBSCRIPTION ours CONNECTION 'dbname=nowhere' PUBLICATION 
 	like($out, qr/^stays with it: replication slot "of_live"\nstays with it: subscription "ours"$/m, 'and in the summary');
 }
 like(query('postgres', 'SELECT database FROM pg_replication_slots'), qr/^live_old_/, 'and keeps them');
+
+# A subscription takes rows to the kept database, none is lost, until the other one takes over as the guide says.
+{
+	my $rows = sub { query($_[0], "SELECT coalesce(string_agg(a::text, ',' ORDER BY a), '') FROM t") };
+	create_database($_) for 'sender', 'taker';
+	query('sender', "CREATE TABLE t (a int PRIMARY KEY); INSERT INTO t VALUES (1); CREATE PUBLICATION p FOR TABLE t; SELECT pg_create_logical_replication_slot('of_sender', 'pgoutput')");
+	query('taker', "CREATE TABLE t (a int PRIMARY KEY)");
+	query('taker', "CREATE SUBSCRIPTION su CONNECTION 'host=" . $node->host . ' port=' . $node->port . " dbname=sender' PUBLICATION p WITH (create_slot = false, slot_name = of_sender)");
+	ok(wait_until(sub { $rows->('taker') eq '1' && query('taker', "SELECT count(*) FROM pg_subscription_rel WHERE srsubstate = 'r'") }), 'a subscription');
+	tool_ok([ 'backup', '--repo', $repo, '-d', 'taker' ], 'backup');
+	query('sender', 'INSERT INTO t VALUES (2)');
+	ok(wait_until(sub { $rows->('taker') eq '1,2' }), 'and a row since');
+	my ($code, $out, $err) = tool('restore', '--repo', $repo, 'taker', '--drop', '--yes');
+	my ($kept) = $out =~ /is kept as "(taker_old_\w+)"/;
+	is($code . $rows->('taker'), '01', 'restored') or diag($err);
+	query('sender', 'INSERT INTO t VALUES (3)');
+	ok(wait_until(sub { $rows->($kept) eq '1,2,3' }), 'rows go on to the kept one');
+	like($err, qr/HINT: +It goes on adding rows there.*\(ALTER SUBSCRIPTION \.\.\. DISABLE\).*TRUNCATE.*ENABLE.*REFRESH PUBLICATION/, 'what to do');
+	query($kept, 'ALTER SUBSCRIPTION su DISABLE');
+	ok(wait_until(sub { query('postgres', "SELECT active FROM pg_replication_slots WHERE slot_name = 'of_sender'") eq 'f' }), 'it ends there');
+	query('sender', 'INSERT INTO t VALUES (4)');
+	query('taker', 'TRUNCATE t');
+	query('taker', $_) for 'ALTER SUBSCRIPTION su ENABLE', 'ALTER SUBSCRIPTION su REFRESH PUBLICATION';
+	query('sender', 'INSERT INTO t VALUES (5)');
+	ok(wait_until(sub { $rows->('taker') eq '1,2,3,4,5' }), 'the restored one has them all') or diag($rows->('taker'));
+	query($_, 'ALTER SUBSCRIPTION su DISABLE; ALTER SUBSCRIPTION su SET (slot_name = NONE); DROP SUBSCRIPTION su') for $kept, 'taker';
+}
 
 # What is in a database that is not quite empty is not lost.
 query('postgres', 'CREATE DATABASE extended TEMPLATE template0');

@@ -3,6 +3,13 @@
  * stays_behind.c
  *	  What goes on with the database that --drop keeps.
  *
+ * A subscription is named and not disabled.  It can be disabled in its own
+ * database only, so not in the transaction of the swap; and nobody would
+ * read its slot then, so that another server, the publisher, keeps WAL until
+ * its disk is full.  Nor would it help: the slot has moved on since the
+ * backup, so that the rows in between are in the kept database alone.  While
+ * it goes on, no row is lost, and the kept database can be put back as it was.
+ *
  *-------------------------------------------------------------------------
  */
 #include "stays_behind.h"
@@ -20,8 +27,9 @@
 	"Who reads it needs a slot of another name in the restored database, and a new copy of the "   \
 	"data. Then drop this one with pg_drop_replication_slot(): it holds WAL."
 #define SUBSCRIPTION_HINT                                                                          \
-	"It goes on adding rows there. Disable it in the kept database and enable that of the "        \
-	"restored one (ALTER SUBSCRIPTION), then look which rows the restored tables lack."
+	"It goes on adding rows there. To let the restored one take over: disable it there "           \
+	"(ALTER SUBSCRIPTION ... DISABLE); in the restored database TRUNCATE its tables, ENABLE it, "  \
+	"and REFRESH PUBLICATION, which copies them from the publisher."
 
 static const char look_query[] = "SELECT 'replication slot', s.slot_name::pg_catalog.text, s.active"
 								 " FROM pg_catalog.pg_replication_slots s"
