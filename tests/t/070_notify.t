@@ -491,6 +491,43 @@ is(join(' ', sort map { $_->{set} // $_->{database} } grep { $_->{event} eq 'bac
 is((grep { ($_->{set} // '') eq 'zz' } @missed)[0]{kind}, 'backup', 'as the exception "zz" is a database, not the set');
 delete $ENV{NEX_BACKUP_NOTIFY_MISSED_AFTER};
 
+# A database all of whose backups are gone is not forgotten.
+{
+	my $others = scalar missed_of(database => 'shop');
+	create_database('given_up');
+	tool_ok([ 'backup', '-d', 'given_up' ], 'a database');
+	tool_ok([ 'notify', '--check-missed' ], 'which was seen');
+	is(scalar missed_of(database => 'given_up'), 0, 'and is not missed');
+	rename "$repo/backups/given_up", "$state.given_up" or die $!;
+	tool_ok([ 'notify', '--check-missed' ], 'all its backups are gone') for 1, 2;
+	@missed = missed_of(database => 'given_up');
+	cmp_ok(scalar @missed, '>=', 1, 'which is told');
+	like($missed[0]{text}, qr/^Error: +there is no backup of it any more\n/m, 'as what it is');
+	like($missed[0]{text}, qr/THERE MAY BE NO BACKUP/, 'the last one is no help');
+	is(scalar missed_of(database => 'shop'), $others, 'nothing is told of the others');
+	rename "$state.given_up", "$repo/backups/given_up" or die $!;
+	tool_ok([ 'notify', '--check-missed' ], 'they are back');
+	is((events($web))[-1]{event} . ' ' . (events($web))[-1]{database}, 'backup.recovered given_up', 'which is told, too');
+	$already = scalar events($web);
+	rename "$repo/backups/given_up", "$state.given_up" or die $!;
+	tool_ok([ 'notify', '--check-missed', '--notify-missed-except', 'given*' ], 'what no backups are wanted of');
+	is(scalar(grep { ($_->{database} // '') eq 'given_up' } (events($web))[ $already .. scalar(events($web)) - 1 ]), 0, 'is not told');
+
+	# One that no check has seen: the catalogue knows it.
+	if (have_extension())
+	{
+		query('postgres', 'CREATE EXTENSION nex_backup; CREATE DATABASE noted');
+		tool_ok([ 'backup', '-d', 'noted', '--catalogue', 'dbname=postgres' ], 'a backup that the catalogue knows');
+		system('rm', '-r', "$repo/backups/noted");
+		tool_ok([ 'notify', '--check-missed' ], 'without the catalogue');
+		is(scalar missed_of(database => 'noted'), 0, 'nobody knows of it');
+		tool_ok([ 'notify', '--check-missed', '--catalogue', 'dbname=postgres' ], 'with the catalogue');
+		like((missed_of(database => 'noted'))[0]{text} // '', qr/there is no backup of it any more/, 'it is told');
+		query('postgres', 'DROP EXTENSION nex_backup; DROP DATABASE noted');
+	}
+	query('postgres', 'DROP DATABASE given_up');
+}
+
 # ---------------------------------------------------------------- settings
 
 configure("  webhook:\n    url-file: " . secret_file(url($web, $token), 0644) . "\n");

@@ -256,6 +256,27 @@ check_age(const Settings *settings, const char *directory, Repository *repositor
 						 (time_t) backup_snapshot_time(repository, latest));
 }
 
+/*
+ * Are there databases all of whose backups are gone?  Earlier checks have seen them, or the
+ * catalogue knows of them.  What hides behind a place that cannot be looked into is not gone.
+ */
+static void
+check_gone(const Settings *settings, const char *directory, Repository *repository,
+		   const BackupName *names, int count)
+{
+	BackupName *known = NULL;
+	int nknown = 0;
+	int i;
+
+	if (repository->unclear.unknown > 0)
+		return;
+	notify_catalogue_owners(settings, repository->id, &known, &nknown);
+	for (i = 0; i < nknown; i++)
+		policy_note_seen(settings, directory, &known[i]);
+	free(known);
+	policy_check_gone(settings, directory, names, count);
+}
+
 /* Look at the age of the latest backup of each database and set of files. */
 static bool
 run_check_missed(const Settings *settings)
@@ -287,6 +308,8 @@ run_check_missed(const Settings *settings)
 			next++;
 		check_age(settings, directory, repository, names + i, next - i);
 	}
+	if (lock >= 0)
+		check_gone(settings, directory, repository, names, count);
 	queue_unlock(lock);
 	free(names);
 	if (repository != NULL)
@@ -408,7 +431,9 @@ const Command command_notify = {
 		"\"notify list\" shows the messages that wait or were given up. --test sends a test\n"
 		"message over all channels, or over the one named: mail, webhook, slack, teams, ping.\n"
 		"--check-missed looks into the repository for databases and sets of configuration\n"
-		"files without a recent backup; --notify-missed-except leaves some out.\n"
+		"files without a recent backup, and for those that it has seen there before, or with\n"
+		"--catalogue the catalogue knows, and that have none any more;\n"
+		"--notify-missed-except leaves some out.\n"
 		"--fail-if-waiting makes the exit code 1 while a message could not be delivered.\n"
 		"With --catalogue, alarms that the scheduler has raised there are delivered, too.\n"
 		"\n"

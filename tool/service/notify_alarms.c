@@ -330,3 +330,69 @@ notify_take_alarms(const Settings *settings)
 	free(directory);
 	return good;
 }
+
+/* ---- whose backups the catalogue knows ---- */
+
+/* Ask within the transaction in which the table is known to be the extension's. */
+static PGresult *
+ask_owners(Connection *connection, const char *repository, char **message)
+{
+	PGresult *result;
+
+	PQclear(connection_exec(connection, SQL("BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE;"
+											"SET LOCAL statement_timeout = '20s'")));
+	if (!catalogue_hold(connection, message))
+		return NULL;
+	result = connection_ask(connection,
+							SQL("SELECT DISTINCT b.database FROM nex_backup.backups b"
+								" WHERE b.repository OPERATOR(pg_catalog.=) $1"),
+							1, &repository);
+	if (PQresultStatus(result) == PGRES_TUPLES_OK)
+		return result;
+	*message = xstrdup(connection_message(connection));
+	PQclear(result);
+	return NULL;
+}
+
+void
+notify_catalogue_owners(const Settings *settings, const char *repository, BackupName **owners,
+						int *count)
+{
+	const char *where = settings->catalogue;
+	ConnectionTarget *target =
+		where != NULL && strcmp(where, "none") != 0 ? target_from_conninfo(where) : NULL;
+	Connection *connection = NULL;
+	PGresult *result = NULL;
+	char *message = NULL;
+	int i;
+
+	*owners = NULL;
+	*count = 0;
+	if (target != NULL)
+	{
+		target->patience = PATIENCE;
+		connection = connection_try(target, &message);
+	}
+	if (connection != NULL)
+		result = ask_owners(connection, repository, &message);
+	if (result != NULL)
+		*owners = xcalloc((size_t) PQntuples(result) + 1, sizeof(BackupName));
+	for (i = 0; result != NULL && i < PQntuples(result); i++)
+	{
+		Owner owner;
+
+		if (!owner_parse_full(PQgetvalue(result, i, 0), &owner))
+			owner = owner_of(NULL, PQgetvalue(result, i, 0));
+		(*owners)[(*count)++].owner = owner;
+	}
+	/* The repository says most of it without the catalogue. */
+	if (message != NULL)
+	{
+		message[strcspn(message, "\n")] = '\0';
+		log_warning("could not ask the catalogue which databases were backed up: %s", message);
+	}
+	free(message);
+	PQclear(result);
+	connection_close(connection);
+	target_free(target);
+}

@@ -10,6 +10,7 @@
 
 #include <stdbool.h>
 
+#include "repository.h"
 #include "settings.h"
 
 /*
@@ -19,5 +20,12 @@
  * not end.
  */
 extern bool notify_take_alarms(const Settings *settings);
+
+/*
+ * Whose backups in a repository the catalogue that --catalogue names knows; none if it cannot be
+ * asked, which is a warning.  Free *owners; their ids are empty.
+ */
+extern void notify_catalogue_owners(const Settings *settings, const char *repository,
+									BackupName **owners, int *count);
 
 #endif /* NEX_NOTIFY_ALARMS_H */

@@ -425,8 +425,10 @@ policy_repeat(const Settings *settings, const char *directory)
 
 /* ---- missed backups ---- */
 
+/* The facts of a backup that is there, young enough; or of one that is missed, which `error` says.
+ */
 static json_t *
-facts_of_age(const Settings *settings, const BackupName *latest, bool late)
+facts_of_age(const Settings *settings, const BackupName *latest, const char *error)
 {
 	json_t *facts = json_object();
 	char *repository = subject_repository(settings);
@@ -439,17 +441,10 @@ facts_of_age(const Settings *settings, const BackupName *latest, bool late)
 	if (latest->server[0] != '\0')
 		json_object_set_new(facts, "server", json_string(latest->server));
 	json_object_set_new(facts, "repository", json_text(repository));
-	json_object_set_new(facts, "backup", late ? json_null() : json_text(latest->id));
+	json_object_set_new(facts, "backup", error != NULL ? json_null() : json_text(latest->id));
 	json_object_set_new(facts, "by_age", json_true());
-	if (late)
-	{
-		char *error = xasprintf("the latest backup is older than %d h %d min",
-								settings->notify_missed_after / 3600,
-								settings->notify_missed_after / 60 % 60);
-
+	if (error != NULL)
 		json_object_set_new(facts, "error", json_string(error));
-		free(error);
-	}
 	free(repository);
 	return facts;
 }
@@ -481,33 +476,69 @@ forget_missed(const char *directory, const char *name, json_t *state)
 	queue_write(directory, STATE_FOLDER, name, state);
 }
 
+/* Tell that a backup is missed, if that is news; `when` is since when. */
+static void
+tell_missed(const Settings *settings, const char *directory, const char *name, json_t *state,
+			const json_t *facts, json_int_t when)
+{
+	json_int_t now = (json_int_t) time(NULL);
+
+	if (is_true(state, "missed") &&
+		now - number(state, "missed_sent") < settings->notify_repeat_after)
+		return;
+	if (!is_true(state, "failing"))
+		set_number(state, "since", when);
+	queue_event(settings, directory, REASON_MISSED, facts, state);
+	json_object_set_new(state, "missed", json_true());
+	set_number(state, "missed_sent", now);
+	queue_write(directory, STATE_FOLDER, name, state);
+}
+
+/* There were backups of it here: remember that, and whose they were. */
+static void
+remember_seen(const char *directory, const char *name, json_t *state, const json_t *facts)
+{
+	static const char *const keys[] = {"database", "set", "server", "repository"};
+	json_t *seen = json_object();
+	size_t i;
+
+	for (i = 0; i < sizeof(keys) / sizeof(keys[0]); i++)
+	{
+		if (json_member(facts, keys[i]) != NULL)
+			json_object_set(seen, keys[i], json_object_get(facts, keys[i]));
+	}
+	if (!json_equal(json_object_get(state, "seen"), seen))
+	{
+		json_object_set(state, "seen", seen);
+		queue_write(directory, STATE_FOLDER, name, state);
+	}
+	json_decref(seen);
+}
+
 void
 policy_check_age(const Settings *settings, const char *directory, const BackupName *latest,
 				 time_t snapshot)
 {
-	json_int_t now = (json_int_t) time(NULL);
 	json_int_t when = (json_int_t) snapshot;
-	bool late = now - when > settings->notify_missed_after;
-	json_t *facts = facts_of_age(settings, latest, late);
+	bool late = (json_int_t) time(NULL) - when > settings->notify_missed_after;
+	char *error = late ? xasprintf("the latest backup is older than %d h %d min",
+								   settings->notify_missed_after / 3600,
+								   settings->notify_missed_after / 60 % 60)
+					   : NULL;
+	json_t *facts = facts_of_age(settings, latest, error);
 	char *name = state_name(facts);
 	json_t *state = read_state(directory, name);
-	bool before = is_true(state, "missed");
-	bool repeat = before && now - number(state, "missed_sent") >= settings->notify_repeat_after;
 
+	remember_seen(directory, name, state, facts);
 	if (policy_age_is_excepted(settings, latest))
 		forget_missed(directory, name, state);
-	else if (late && (!before || repeat))
+	else if (late)
 	{
 		set_number(state, "last_good_time", when);
 		json_object_set_new(state, "last_good_backup", json_string(latest->id));
-		if (!is_true(state, "failing"))
-			set_number(state, "since", when + settings->notify_missed_after);
-		queue_event(settings, directory, REASON_MISSED, facts, state);
-		json_object_set_new(state, "missed", json_true());
-		set_number(state, "missed_sent", now);
-		queue_write(directory, STATE_FOLDER, name, state);
+		tell_missed(settings, directory, name, state, facts, when + settings->notify_missed_after);
 	}
-	else if (!late && before)
+	else if (is_true(state, "missed"))
 	{
 		/* Somebody else made a backup: under another user, or on another host. */
 		take_success(settings, directory, facts, state);
@@ -516,6 +547,83 @@ policy_check_age(const Settings *settings, const char *directory, const BackupNa
 	json_decref(facts);
 	json_decref(state);
 	free(name);
+	free(error);
+}
+
+void
+policy_note_seen(const Settings *settings, const char *directory, const BackupName *owner)
+{
+	json_t *facts = facts_of_age(settings, owner, NULL);
+	char *name = state_name(facts);
+	json_t *state = read_state(directory, name);
+
+	remember_seen(directory, name, state, facts);
+	json_decref(facts);
+	json_decref(state);
+	free(name);
+}
+
+/* Whose backups does a state say were here?  False if they were elsewhere, or nobody's. */
+static bool
+seen_owner(const Settings *settings, const json_t *state, BackupName *owner)
+{
+	const json_t *seen = json_object_get(state, "seen");
+	const char *set = json_member(seen, "set");
+	const char *database = set != NULL ? set : json_member(seen, "database");
+	const char *location = json_member(seen, "repository");
+	char *here = subject_repository(settings);
+	bool good = database != NULL && location != NULL && strcmp(location, here) == 0;
+
+	free(here);
+	memset(owner, 0, sizeof(*owner));
+	if (!good)
+		return false;
+	owner->owner = owner_of(json_member(seen, "server"), database);
+	owner->of_files = set != NULL;
+	return settings->server == NULL ||
+		   (!owner->of_files && strcmp(owner->server, label_stored(settings->server)) == 0);
+}
+
+/* All its backups are gone: what the state calls the last good one is no help. */
+static void
+tell_gone(const Settings *settings, const char *directory, const char *name, json_t *state,
+		  const BackupName *owner)
+{
+	json_t *facts = facts_of_age(settings, owner, "there is no backup of it any more");
+
+	if (policy_age_is_excepted(settings, owner))
+		forget_missed(directory, name, state);
+	else
+	{
+		json_object_del(state, "last_good_time");
+		json_object_del(state, "last_good_backup");
+		tell_missed(settings, directory, name, state, facts, (json_int_t) time(NULL));
+	}
+	json_decref(facts);
+}
+
+void
+policy_check_gone(const Settings *settings, const char *directory, const BackupName *names,
+				  int count)
+{
+	int nstates;
+	char **states = queue_names(directory, STATE_FOLDER, &nstates);
+	int i;
+
+	for (i = 0; i < nstates; i++)
+	{
+		json_t *state = read_state(directory, states[i]);
+		BackupName owner;
+		bool gone = seen_owner(settings, state, &owner);
+		int j;
+
+		for (j = 0; gone && j < count; j++)
+			gone = !backup_same_owner(&names[j], &owner);
+		if (gone)
+			tell_gone(settings, directory, states[i], state, &owner);
+		json_decref(state);
+	}
+	queue_names_free(states, nstates);
 }
 
 void

@@ -38,6 +38,14 @@ extern void policy_repeat(const Settings *settings, const char *directory);
 extern void policy_check_age(const Settings *settings, const char *directory,
 							 const BackupName *latest, time_t snapshot);
 
+/* That there are, or were, backups of this owner in the repository. */
+extern void policy_note_seen(const Settings *settings, const char *directory,
+							 const BackupName *owner);
+
+/* These are all backups that there are: tell whose are gone altogether. */
+extern void policy_check_gone(const Settings *settings, const char *directory,
+							  const BackupName *names, int count);
+
 /* Is the owner of this backup among those of notify-missed-except? */
 extern bool policy_age_is_excepted(const Settings *settings, const BackupName *name);
 
