@@ -155,6 +155,37 @@ for my $case (
 	is(query('postgres', q(SELECT count(*) FROM pg_database WHERE datname = 'new')), 0, 'nothing is left');
 }
 
+# Who watches the others waits no longer itself, for pg_authid.
+{
+	my $session = holding('postgres', 'new', q(SET LOCAL client_connection_check_interval = '500ms'; LOCK TABLE t IN ROW EXCLUSIVE MODE;
+		DO $$ BEGIN LOOP EXIT WHEN EXISTS (SELECT FROM pg_locks WHERE NOT granted AND relation = 't'::regclass); PERFORM pg_sleep(0.02); END LOOP; END $$;
+		LOCK TABLE pg_catalog.pg_authid), 1);
+	my $start = Time::HiRes::time;
+	my ($code, $out, $err) = tool('restore', '--repo', $repo, 'app', @bounded, '--to', 'new');
+
+	is($code, 1, 'what pg_restore waits for is bounded where nobody can be named') or diag($err);
+	like($err, qr/could not get a lock within 2 s.*a session that is not known/s, '... and said');
+	cmp_ok(Time::HiRes::time - $start, '<', 60, '... in time');
+	let_go($session);
+	query('postgres', 'DROP DATABASE IF EXISTS new');
+}
+
+# Programs and sessions that nobody watches.
+for my $case ([ 'pg_parameter_acl', qr/pg_dumpall failed/ ], [ 'pg_tablespace', qr/lock timeout|could not get a lock/ ])
+{
+	my ($catalog, $message) = @$case;
+
+	next if $catalog eq 'pg_parameter_acl' && $node->pg_version < 15;
+	my $session = holding('postgres', 'postgres', "LOCK TABLE pg_catalog.$catalog");
+	my $start = Time::HiRes::time;
+	my ($code, $out, $err) = tool('globals', 'backup', '--repo', $repo, @bounded);
+
+	is($code, 1, "a backup of the globals waits no longer for $catalog") or diag($err);
+	like($err, $message, '... and says so');
+	cmp_ok(Time::HiRes::time - $start, '<', 30, '... in time');
+	let_go($session);
+}
+
 # Globals.
 query('postgres', q(ALTER ROLE eve SET work_mem = '7MB'));
 tool_ok([ 'globals', 'backup', '--repo', $repo, '-q' ], 'backup of the globals');

@@ -47,9 +47,12 @@ ask(Connection *connection, const char *database)
 		connection,
 		SQL("SELECT l.pid, COALESCE(a.usename::pg_catalog.text, '?'), l.granted,"
 			" CASE WHEN l.relation IS NULL THEN 'the database'"
+			"  WHEN l.database OPERATOR(pg_catalog.=) '0'::pg_catalog.oid"
+			"   THEN 'a catalog of all databases'"
 			"  ELSE 'a catalog of the database' END"
 			" FROM pg_catalog.pg_locks l JOIN pg_catalog.pg_database d"
-			"  ON l.database OPERATOR(pg_catalog.=) d.oid"
+			"  ON (l.database OPERATOR(pg_catalog.=) d.oid"
+			"   OR l.database OPERATOR(pg_catalog.=) '0'::pg_catalog.oid)"
 			"   AND l.relation OPERATOR(pg_catalog.<) '16384'::pg_catalog.oid"
 			"  OR l.locktype OPERATOR(pg_catalog.=) 'object'"
 			"   AND l.classid OPERATOR(pg_catalog.=) 'pg_catalog.pg_database'::pg_catalog.regclass"
@@ -87,8 +90,7 @@ connect_cause(const ConnectionTarget *target, const char *message, const char **
 	char *who = NULL;
 	char *detail;
 
-	if (database != NULL && !stop_requested() &&
-		(target->timed_out > 0 || strstr(message, "due to lock timeout") != NULL))
+	if (database != NULL && !stop_requested() && connection_was_kept_waiting(target, message))
 		other = target_with_database(target,
 									 strcmp(database, "postgres") != 0 ? "postgres" : "template1");
 	if (other != NULL)

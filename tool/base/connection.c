@@ -463,7 +463,7 @@ pin(Connection *connection, const ConnectionTarget *target)
 	PGresult *result;
 	bool good;
 
-	/* Catalogs may be locked, by VACUUM FULL for instance. */
+	/* Catalogs may be locked, by VACUUM FULL for instance, now and at any time later. */
 	if (!set_lock_timeout(connection, target->lock_patience * 1000))
 		return false;
 	result = connection_run_exec(connection, (SqlConstant){pin_session});
@@ -475,9 +475,7 @@ pin(Connection *connection, const ConnectionTarget *target)
 	if (PQresultStatus(result) == PGRES_TUPLES_OK)
 		connection->role = xstrdup(PQgetvalue(result, 0, 0));
 	PQclear(result);
-	return connection->role != NULL &&
-		   (target->lock_patience == 0 || set_lock_timeout(connection, 0)) &&
-		   bound_lock_waits(connection, target);
+	return connection->role != NULL && bound_lock_waits(connection, target);
 }
 
 /* A session; or NULL, with a message. */
@@ -582,24 +580,35 @@ hint_for_connecting(const char *message)
 		   "a password belongs in ~/.pgpass.";
 }
 
+bool
+connection_was_kept_waiting(const ConnectionTarget *target, const char *message)
+{
+	return target->timed_out > 0 || strstr(message, "due to lock timeout") != NULL;
+}
+
+void
+connection_report_refused(ConnectionTarget *target, const char *message)
+{
+	const char *hint = hint_for_connecting(message);
+	char *detail;
+
+	/* Our own doing: what stopped us has been said. */
+	if (stop_requested() && strstr(message, "canceling statement due to user request") != NULL)
+		return;
+	detail = connect_cause(target, message, &hint);
+	report_error(EXIT_FAILED, detail, hint, "could not connect to the database");
+	free(detail);
+}
+
 Connection *
 connection_open(ConnectionTarget *target)
 {
-	Connection *connection;
 	char *message;
+	Connection *connection = connection_try(target, &message);
 
-	connection = connection_try(target, &message);
-	if (connection == NULL && stop_requested() &&
-		strstr(message, "canceling statement due to user request") != NULL)
-		/* Our own doing: what stopped us has been said. */
-		free(message);
-	else if (connection == NULL)
+	if (connection == NULL)
 	{
-		const char *hint = hint_for_connecting(message);
-		char *detail = connect_cause(target, message, &hint);
-
-		report_error(EXIT_FAILED, detail, hint, "could not connect to the database");
-		free(detail);
+		connection_report_refused(target, message);
 		free(message);
 	}
 	return connection;

@@ -52,6 +52,14 @@ extern Connection *connection_open(ConnectionTarget *target);
  * a stop only some seconds; the hosts of the target are tried one by one.
  */
 extern Connection *connection_try(ConnectionTarget *target, char **message);
+
+/* Why it could not: somebody has a lock, or does not answer, so that another attempt would wait
+ * again. */
+extern bool connection_was_kept_waiting(const ConnectionTarget *target, const char *message);
+
+/* Report what connection_try() said. */
+extern void connection_report_refused(ConnectionTarget *target, const char *message);
+
 extern void connection_close(Connection *connection);
 
 /*

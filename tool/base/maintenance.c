@@ -26,6 +26,12 @@ connection_open_maintenance(const Settings *settings, ConnectionTarget **target)
 	if (settings->dbname == NULL)
 	{
 		connection = connection_try(*target, &message);
+		if (connection == NULL && connection_was_kept_waiting(*target, message))
+		{
+			connection_report_refused(*target, message);
+			free(message);
+			return NULL;
+		}
 		if (connection == NULL && !stop_requested())
 		{
 			ConnectionTarget *fallback = target_with_database(*target, "template1");

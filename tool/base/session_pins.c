@@ -201,6 +201,14 @@ session_conninfo_for_pg_dumpall(const ConnectionTarget *target, const Connection
 		target_add_option(pinned, option);
 		free(option);
 	}
+	/* Nor for this, and nobody watches it. */
+	if (target->lock_patience > 0)
+	{
+		char *option = xasprintf("-c lock_timeout=%ds", target->lock_patience);
+
+		target_add_option(pinned, option);
+		free(option);
+	}
 	conninfo = target_conninfo_for_pg_dumpall(pinned, database, directory);
 	target_free(pinned);
 	return conninfo;

@@ -34,9 +34,9 @@ typedef struct ConnectionTarget
 	int patience;       /* seconds that an answer of the server may take; 0: any number of them */
 	bool bound_lock_waits; /* sessions wait for a lock no longer than this: */
 	int lock_timeout;      /* milliseconds; 0: any number of them */
-	int lock_patience;     /* seconds to wait for a lock while connecting; 0: any number of them */
-	int timed_out;         /* the last attempt to connect was given up after so many seconds */
-	bool user_timeout;     /* tcp_user_timeout is the one of TARGET_USER_TIMEOUT */
+	int lock_patience; /* seconds to wait for a lock while connecting, and then; 0: any number */
+	int timed_out;     /* the last attempt to connect was given up after so many seconds */
+	bool user_timeout; /* tcp_user_timeout is the one of TARGET_USER_TIMEOUT */
 } ConnectionTarget;
 
 /*

@@ -31,6 +31,7 @@
 #define SAY_AFTER 5  /* seconds of waiting */
 #define GRACE 12     /* seconds for a session to end by a timeout of its own */
 #define SAY_EVERY 60 /* seconds, of the same session */
+#define PATIENCE 4   /* seconds that the watch itself waits for a lock */
 
 struct LockWatch
 {
@@ -61,6 +62,21 @@ static const SqlConstant waiting_query =
 				 " AND x.pid <> ALL ($1::pg_catalog.int4[])"
 				 " AND NOT coalesce(b.application_name = $2 AND b.usename = session_user, false)"
 				 " ORDER BY a.pid, x.place");
+
+/*
+ * The same where that cannot be asked: pg_stat_activity reads pg_authid and pg_database, and
+ * whoever has locked these keeps us waiting as well.  These functions read nothing.
+ */
+static const SqlConstant waiting_blindly_query =
+	SQL("SELECT a.pid, coalesce(pg_catalog.extract('epoch', pg_catalog.clock_timestamp() -"
+		"  (SELECT pg_catalog.min(l.waitstart) FROM pg_catalog.pg_lock_status() l"
+		"   WHERE l.pid = a.pid AND NOT l.granted)), 0)::pg_catalog.int4,"
+		" a.pid <> ALL ($1::pg_catalog.int4[]), NULL"
+		" FROM pg_catalog.pg_stat_get_activity(NULL) a"
+		" WHERE (a.pid = ANY ($1::pg_catalog.int4[]) OR a.application_name = $2)"
+		" AND a.usesysid = (SELECT s.usesysid"
+		"  FROM pg_catalog.pg_stat_get_activity(pg_catalog.pg_backend_pid()) s)"
+		" AND a.wait_event_type = 'Lock'");
 
 char *
 lock_holder_shown(const PGresult *result, int row, int column)
@@ -120,31 +136,57 @@ end_wait(LockWatch *watch, int pid, const char *holder)
 	sql_free(&sql);
 }
 
+/* Say of one what there is to say, and end it if it is time. */
 static void
-look(LockWatch *watch)
+judge(LockWatch *watch, const PGresult *result, int row, const char *holder)
 {
-	char *pids = lock_waits_pids();
-	const char *params[2] = {pids, watch->application};
-	PGresult *result = connection_ask(watch->connection, waiting_query, 2, params);
+	int pid = (int) strtol(PQgetvalue(result, row, 0), NULL, 10);
+	int seconds = (int) strtol(PQgetvalue(result, row, 1), NULL, 10);
+	bool child = PQgetvalue(result, row, 2)[0] == 't';
+
+	lock_waits_note(pid, holder);
+	say(watch, pid, seconds, holder);
+	if (watch->timeout > 0 && seconds >= watch->timeout + (child ? 0 : GRACE))
+		end_wait(watch, pid, holder);
+}
+
+static void
+look_at(LockWatch *watch, const PGresult *result)
+{
 	int before = 0;
 	int i;
 
-	for (i = 0; PQresultStatus(result) == PGRES_TUPLES_OK && i < PQntuples(result); i++)
+	for (i = 0; i < PQntuples(result); i++)
 	{
 		int pid = (int) strtol(PQgetvalue(result, i, 0), NULL, 10);
-		int seconds = (int) strtol(PQgetvalue(result, i, 1), NULL, 10);
-		bool child = PQgetvalue(result, i, 2)[0] == 't';
 		char *holder;
 
 		if (pid == before)
 			continue;
 		before = pid;
 		holder = lock_holder_shown(result, i, 3);
-		lock_waits_note(pid, holder);
-		say(watch, pid, seconds, holder);
-		if (watch->timeout > 0 && seconds >= watch->timeout + (child ? 0 : GRACE))
-			end_wait(watch, pid, holder);
+		judge(watch, result, i, holder);
 		free(holder);
+	}
+}
+
+static void
+look(LockWatch *watch)
+{
+	char *pids = lock_waits_pids();
+	const char *params[2] = {pids, watch->application};
+	PGresult *result = connection_ask(watch->connection, waiting_query, 2, params);
+	int i;
+
+	if (PQresultStatus(result) == PGRES_TUPLES_OK)
+		look_at(watch, result);
+	else
+	{
+		PQclear(result);
+		result = connection_ask(watch->connection, waiting_blindly_query, 2, params);
+		for (i = 0; PQresultStatus(result) == PGRES_TUPLES_OK && i < PQntuples(result); i++)
+			judge(watch, result, i,
+				  "a session that is not known, as pg_stat_activity is locked as well");
 	}
 	PQclear(result);
 	free(pids);
@@ -180,6 +222,7 @@ lock_watch_begin(const ConnectionTarget *target, const Connection *maintenance, 
 	char *message = NULL;
 
 	own->bound_lock_waits = false;
+	own->lock_patience = PATIENCE;
 	own->may_ask = false;
 	watch->connection = connection_try(own, &message);
 	target_free(own);
