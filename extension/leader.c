@@ -48,6 +48,9 @@ PGDLLEXPORT void nex_backup_leader_main(Datum argument);
 #define LAUNCH_PAUSE_MILLISECONDS 250L
 #define MAX_LAUNCH_PAUSE_MILLISECONDS 10000L
 
+/* What could be claimed, and is claimed by nobody for so long, has a problem. */
+#define UNCLAIMED_MILLISECONDS 15000
+
 /* However often it is woken, a turn begins no sooner after the one before. */
 #define TURN_MILLISECONDS 100L
 
@@ -68,6 +71,10 @@ static long launch_pause = 0;
 static TimestampTz launched_at = 0;
 static int launched_for = 0;         /* so many runs could be claimed */
 static char launched_fence[24] = ""; /* how many claims there had been */
+
+/* Since when nothing was claimed, though something could have been; 0: that is not so. */
+static TimestampTz unclaimed_since = 0;
+static char unclaimed_fence[24] = "";
 
 /* Forget those that have ended. */
 static void
@@ -117,8 +124,38 @@ launch(int wanted, bool alarms, bool *some)
 			 errhint("The run waits. Parallel queries of any role use these slots, too: see to it "
 					 "that fewer are used, or increase max_worker_processes.")));
 	slots_missed = !launched;
-	leader_has_problem(launched ? NULL : "no slot for a background worker is free, so runs wait");
 	return launched;
+}
+
+/* Executors may end at once, or come up and get nowhere: all that can be seen is that none claims.
+ */
+static void
+note_unclaimed(int startable, const char *fence)
+{
+	TimestampTz now = GetCurrentTimestamp();
+
+	if (startable == 0)
+		unclaimed_since = 0;
+	else if (unclaimed_since == 0 || now < unclaimed_since || strcmp(fence, unclaimed_fence) != 0)
+	{
+		unclaimed_since = now;
+		strlcpy(unclaimed_fence, fence, sizeof(unclaimed_fence));
+	}
+}
+
+/* What keeps runs waiting, for the status. */
+static void
+say_problem(void)
+{
+	if (slots_missed)
+		leader_has_problem("no slot for a background worker is free, so runs wait");
+	else if (unclaimed_since != 0 &&
+			 TimestampDifferenceExceeds(unclaimed_since, GetCurrentTimestamp(),
+										UNCLAIMED_MILLISECONDS))
+		leader_has_problem("executors are started, but none of them has taken a run for some time, "
+						   "so runs wait; the server's log may say why");
+	else
+		leader_has_problem(NULL);
 }
 
 /*
@@ -225,8 +262,6 @@ take_turn(void)
 	if (row == NULL)
 		return IDLE_MILLISECONDS;
 	leader_advanced(now, strcmp(row[0], "running") == 0 ? scheduler_clock(now) : 0);
-	if (!slots_missed)
-		leader_has_problem(NULL);
 	say_state(row[0], row[1] != NULL ? row[1] : "");
 	pause = strtol(row[3], NULL, 10);
 	count_executors();
@@ -237,21 +272,22 @@ take_turn(void)
 		int startable = (int) strtol(row[2], NULL, 10);
 		int wanted = startable - Max(idle, 0);
 
+		note_unclaimed(startable, row[5]);
 		if (wanted > 0)
 			pause = launch_or_wait(wanted, startable, strcmp(row[6], "t") == 0, row[5], pause);
 		else if (startable == 0)
 		{
 			launched_fence[0] = '\0';
 			slots_missed = false;
-			leader_has_problem(NULL);
 		}
 	}
 	else
 	{
 		/* Agents need no slot. */
 		slots_missed = false;
-		leader_has_problem(NULL);
+		unclaimed_since = 0;
 	}
+	say_problem();
 	return Min(Max(pause, 1), MAX_MILLISECONDS);
 }
 

@@ -86,6 +86,22 @@ like($@, qr/nex_backup.scheduler is off/, 'says so');
 like(query('postgres', "SELECT status || detail FROM nex_backup_status() WHERE name = 'scheduler'"), qr/^warningoff: /, 'and so does status');
 set_options('nex_backup.scheduler' => undef);
 
+# Executors that come up, or try to, and take nothing: here, as somebody has locked the row of the run.
+{
+	set_options('nex_backup.max_concurrent_runs' => 1);
+	query('postgres', "SELECT nex_backup_run('postgres', repository => '/y', type => 'hang', wait => false)");
+	ok(wait_until(sub { query('postgres', "SELECT count(*) FROM nex_backup.runs WHERE state = 'running'") == 1 }), 'a run is in the way of another');
+	query('postgres', "SELECT nex_backup_run('postgres', repository => '/x', type => 'ok', wait => false)");
+	my $hold = background_sql('postgres', "BEGIN; SELECT id FROM nex_backup.runs WHERE state = 'queued' FOR UPDATE; SELECT pg_sleep(100)");
+	wait_until(sub { query('postgres', "SELECT count(*) FROM pg_stat_activity WHERE wait_event = 'PgSleep' AND query ~ 'FOR UPDATE'") == 1 });
+	query('postgres', "SELECT nex_backup_cancel(id) FROM nex_backup.runs WHERE state = 'running'");
+	ok(wait_until(sub { query('postgres', "SELECT status || detail FROM nex_backup_status() WHERE name = 'scheduler'")
+			=~ /^(?:warning|critical)running, but since .*: executors are started, but none of them has taken a run for some time/ }), 'executors that take nothing: the status says so');
+	query('postgres', "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE query ~ 'pg_sleep' AND pid <> pg_backend_pid()");
+	$hold->();
+	ok(wait_until(sub { query('postgres', "SELECT status FROM nex_backup_status() WHERE name = 'scheduler'") eq 'ok' }), '... until one takes it');
+}
+
 # Limits.
 set_options('nex_backup.max_concurrent_runs' => 3, 'nex_backup.max_runs_per_repository' => 2);
 query('postgres', "SELECT nex_backup_run('postgres', repository => '/repo' || i / 4, type => 'hang', wait => false) FROM generate_series(0, 7) i");
