@@ -224,4 +224,44 @@ query('live', 'GRANT USAGE ON SCHEMA shop TO shop');
 tool_ok([ 'restore', '--repo', $repo, 'zoo', '--to', 'live', '--table', 'shop.editable' ], 'in a schema where the owner may create nothing');
 is(query('live', "SELECT has_schema_privilege('shop', 'shop', 'CREATE')"), 'f', 'and may not afterwards');
 
+# What has no schema: servers, publications, and functions in a language of its own.
+create_database('links');
+query('links', <<'SQL');
+CREATE SCHEMA shop AUTHORIZATION shop;
+CREATE FOREIGN DATA WRAPPER wrap;
+GRANT USAGE ON FOREIGN DATA WRAPPER wrap TO shop;
+CREATE TRUSTED LANGUAGE mine HANDLER plpgsql_call_handler VALIDATOR plpgsql_validator;
+REVOKE USAGE ON LANGUAGE mine FROM PUBLIC;
+GRANT USAGE ON LANGUAGE mine TO shop;
+GRANT CREATE ON DATABASE links TO shop;
+SQL
+as_role('shop', 'links', <<'SQL');
+SET client_min_messages = error;
+CREATE SERVER far FOREIGN DATA WRAPPER wrap OPTIONS (host 'it''s');
+CREATE USER MAPPING FOR shop SERVER far OPTIONS ("user" 'me');
+CREATE FOREIGN TABLE shop.f (i integer) SERVER far;
+CREATE FUNCTION shop.one() RETURNS integer LANGUAGE mine AS 'BEGIN RETURN 1; END';
+CREATE TABLE shop.t (i integer);
+CREATE PUBLICATION pub FOR TABLE shop.t;
+SQL
+tool_ok([ 'backup', '--repo', $repo, '-d', 'links' ], 'backup of servers and publications');
+my $gone = 'DROP PUBLICATION pub; DROP TABLE shop.t; DROP FUNCTION shop.one(); DROP SERVER far CASCADE';
+as_role('shop', 'links', "SET client_min_messages = error; $gone");
+query('links', "CREATE FUNCTION public.made() RETURNS event_trigger LANGUAGE plpgsql AS \$f\$ BEGIN RAISE LOG 'links: % by %', tg_tag, current_user; END \$f\$;"
+	  . 'CREATE EVENT TRIGGER made ON ddl_command_end EXECUTE FUNCTION public.made()');
+tool_ok([ 'restore', '--repo', $repo, 'links', '--to', 'links', '--schema', 'shop' ], 'a part with them');
+my $said = PostgreSQL::Test::Utils::slurp_file($node->logfile);
+like($said, qr/links: $_ by shop/, "$_: its author's work") for 'CREATE SERVER', 'CREATE FOREIGN TABLE', 'CREATE FUNCTION', 'CREATE PUBLICATION', 'ALTER PUBLICATION';
+is(query('links', "SELECT srvowner::regrole, srvoptions, (SELECT pubowner::regrole FROM pg_publication), (SELECT tablename FROM pg_publication_tables), shop.one()"
+	  . ' FROM pg_foreign_server'), "shop|{host=it's}|shop|t|1", '... and there');
+for my $right ([ 'CREATE ON DATABASE links', qr/could not restore PUBLICATION pub/ ], [ 'USAGE ON LANGUAGE mine', qr/no USAGE on LANGUAGE mine/ ],
+	[ 'USAGE ON FOREIGN DATA WRAPPER wrap', qr/no USAGE on FOREIGN DATA WRAPPER wrap/ ])
+{
+	as_role('shop', 'links', "SET client_min_messages = error; $gone");
+	query('links', "REVOKE $right->[0] FROM shop");
+	tool_fails([ 'restore', '--repo', $repo, 'links', '--to', 'links', '--schema', 'shop' ], 1, $right->[1], "without $right->[0]");
+	query('links', "GRANT $right->[0] TO shop");
+	tool_ok([ 'restore', '--repo', $repo, 'links', '--to', 'links', '--schema', 'shop' ], '... and with it');
+}
+
 done_testing();
