@@ -299,6 +299,8 @@ query('shop', 'CREATE SEQUENCE alpha; CREATE SEQUENCE sold; SELECT nextval($$sol
 {
 	my $log = File::Temp->new;
 	my $directory = waiting_pg_dump($node);
+	# Which does not wait: if it is started at all, that is seen, and the test goes on.
+	write_bytes("$directory/go", '');
 	my $session = open_transaction('ALTER SEQUENCE sold INCREMENT 2');
 	my $err = tool_fails([ @backup, '--lock-wait-timeout', '1s', '--pg-bindir', $directory ], 1,
 		qr/could not lock sequence public\.sold within 1 s/, 'a sequence that is being altered');

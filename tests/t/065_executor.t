@@ -59,6 +59,14 @@ is(query('postgres', "SELECT count(*) FROM pg_stat_activity WHERE backend_type =
 query('postgres', "SELECT pg_cancel_backend(pid) FROM nex_backup.leases WHERE run = $run");
 is(wait_for_state($run, 'cancelled', 'failed', 'crashed'), 'cancelled', 'pg_cancel_backend() of the executor cancels the run');
 
+# Whoever cancels a run also signals its executor; if that does not come, the request is found at the next heartbeat.
+$run = query('postgres', "SELECT run FROM nex_backup_run('postgres', repository => '/x', type => 'hang', wait => false)");
+ok(wait_until(sub { -e "$notes/run.$run" && read_bytes("$notes/run.$run") =~ /^env /m }), 'a run');
+($pid) = read_bytes("$notes/run.$run") =~ /^pid (\d+)/;
+query('postgres', "UPDATE nex_backup.leases SET cancel_requested = clock_timestamp() WHERE run = $run");
+is(wait_for_state($run, 'cancelled', 'failed', 'crashed', 'timed_out'), 'cancelled', 'a run whose lease says so is canceled, without a signal');
+ok(!-e "/proc/$pid", 'and its program is gone');
+
 # -------------------------------------------------------- retries, for real
 
 query('postgres', "SELECT nex_backup_schedule('flaky', '* * * * *', 'postgres', '/x', type => 'flaky', retry_delay => '1 second', timezone => 'UTC')");
