@@ -4,6 +4,7 @@
 use strict;
 use warnings;
 
+use NexBackup::LivePart;
 use NexBackup::Test;
 use Test::More;
 
@@ -11,53 +12,8 @@ my $node = start_server('main');
 my $repo = new_repository();
 my $refused = qr/without running code of .*HINT.*--rows-as=session/s;
 my $no_rows = qr/could not add rows to table .*HINT.*--rows-as=session/s;
-my $database = 'app';
-my $from = 0;
 
-sub as_joe
-{
-	my ($sql) = @_;
-
-	local $ENV{PGUSER} = 'joe';
-	return query($database, $sql);
-}
-
-sub nothing_ran
-{
-	my ($name) = @_;
-	my $log = substr(read_bytes($node->logfile), $from);
-
-	return is(join(', ', grep { !/runs as joe / } $log =~ /code of joe (in .*)/g), '', "$name: nothing of joe's ran as others");
-}
-
-sub restore
-{
-	my (@options) = @_;
-
-	$from = -s $node->logfile;
-	return tool('restore', '--repo', $repo, $database, '--to', $database, '--yes', @options);
-}
-
-sub is_refused
-{
-	my ($name, $why, @options) = @_;
-	my ($code, $out, $err) = restore(@options);
-
-	is($code, 1, "$name: refused");
-	like($err, $why, "$name: with the reason and what helps");
-	nothing_ran($name);
-	return;
-}
-
-sub is_restored
-{
-	my ($name, @options) = @_;
-	my ($code, $out, $err) = restore(@options);
-
-	is($code, 0, "$name: restored") or diag($err);
-	nothing_ran($name);
-	return;
-}
+live_part($node, $repo);
 
 query('postgres', 'CREATE ROLE joe LOGIN');
 create_database('app');
@@ -168,7 +124,7 @@ CREATE TABLE joe.lined_1 PARTITION OF joe.lined FOR VALUES FROM (1) TO (10);
 
 SQL
 # A table that is read in parts is read by queries, which are planned.
-$from = -s $node->logfile;
+what_ran();
 tool_ok([ 'backup', '--repo', $repo, '-d', 'app', '--chunk-blocks', 8 ], 'backup');
 nothing_ran('the backup');
 

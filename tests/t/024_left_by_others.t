@@ -4,20 +4,14 @@
 use strict;
 use warnings;
 
+use NexBackup::LivePart;
 use NexBackup::Test;
 use Test::More;
 
 my $node = start_server('main');
 my $repo = new_repository();
-my $database;
 
-sub as_role
-{
-	my ($role, $sql) = @_;
-
-	local $ENV{PGUSER} = $role;
-	return query($database, $sql);
-}
+live_part($node, $repo);
 
 # A database with a function of joe's that takes what it can get, and two of joe's tables.
 sub prepare
@@ -44,41 +38,6 @@ INSERT INTO joe.checked VALUES (1, 'a');
 SQL
 	query($name, $sql);
 	tool_ok([ 'backup', '--repo', $repo, '-d', $name ], "backup of $name");
-	return;
-}
-
-my $from = 0;
-
-sub what_ran
-{
-	my $log = substr(read_bytes($node->logfile), $from);
-
-	$from = -s $node->logfile;
-	return join(', ', grep { !/runs as joe / } $log =~ /code of joe (in .*)/g);
-}
-
-sub is_refused
-{
-	my ($name, $why, @options) = @_;
-
-	what_ran();
-	my ($code, $out, $err) = tool('restore', '--repo', $repo, $database, '--to', $database, '--yes', @options);
-
-	is($code, 1, "$name: refused");
-	like($err, $why, "$name: with the reason and what helps");
-	is(what_ran(), '', "$name: nothing of joe's ran as others");
-	return;
-}
-
-sub is_restored
-{
-	my ($name, @options) = @_;
-
-	what_ran();
-	my ($code, $out, $err) = tool('restore', '--repo', $repo, $database, '--to', $database, '--yes', @options);
-
-	is($code, 0, "$name: restored") or diag($err);
-	is(what_ran(), '', "$name: nothing of joe's ran as others");
 	return;
 }
 

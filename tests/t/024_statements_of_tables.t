@@ -4,62 +4,15 @@
 use strict;
 use warnings;
 
+use NexBackup::LivePart;
 use NexBackup::Test;
 use Test::More;
 
 my $node = start_server('main');
 my $repo = new_repository();
 my $refused = qr/without running code of .*HINT.*--rows-as=session/s;
-my $database = 'app';
-my $from = 0;
 
-sub as_joe
-{
-	my ($sql) = @_;
-
-	local $ENV{PGUSER} = 'joe';
-	return query($database, $sql);
-}
-
-# What ran as somebody else than joe since the last question; a constraint that was computed at all is counted.
-sub nothing_ran
-{
-	my ($name, $computed) = @_;
-	my $log = substr(read_bytes($node->logfile), $from);
-
-	$from = -s $node->logfile;
-	cmp_ok(scalar(() = $log =~ /code of joe in .* runs as joe /g), '>', 0, "$name: the owner computes it") if $computed;
-	return is(join(', ', grep { !/runs as joe / } $log =~ /code of joe (in .*)/g), '', "$name: nothing of joe's ran as others");
-}
-
-sub restore
-{
-	my (@options) = @_;
-
-	$from = -s $node->logfile;
-	return tool('restore', '--repo', $repo, $database, '--to', $database, '--yes', @options);
-}
-
-sub is_refused
-{
-	my ($name, $why, @options) = @_;
-	my ($code, $out, $err) = restore(@options);
-
-	is($code, 1, "$name: refused");
-	like($err, $why, "$name: with the reason and what helps");
-	nothing_ran($name);
-	return;
-}
-
-sub is_restored
-{
-	my ($name, $computed, @options) = @_;
-	my ($code, $out, $err) = restore(@options);
-
-	is($code, 0, "$name: restored") or diag($err);
-	nothing_ran($name, $computed);
-	return;
-}
+live_part($node, $repo);
 
 sub definition
 {

@@ -5,21 +5,15 @@
 use strict;
 use warnings;
 
+use NexBackup::LivePart;
 use NexBackup::Test;
 use Test::More;
 
 my $node = start_server('main');
 my $repo = new_repository();
 my $refused = qr/without running code of the live database.*HINT/s;
-my $database = 'app';
 
-sub as_joe
-{
-	my ($sql) = @_;
-
-	local $ENV{PGUSER} = 'joe';
-	return query($database, $sql);
-}
+live_part($node, $repo);
 
 create_database('app');
 query('app', <<'SQL');
@@ -108,46 +102,6 @@ as_joe(<<'SQL');
 ALTER TABLE joe.parent ADD CONSTRAINT evil CHECK (query_to_xml('SELECT joe.boom(''parent'')', true, false, '') IS NOT NULL);
 CREATE FUNCTION app.norm(text) RETURNS integer LANGUAGE plpgsql AS 'BEGIN RETURN joe.boom(''namesake''); END';
 SQL
-
-my $from = -s $node->logfile;
-
-# What ran as somebody else than joe since the last question.
-sub nothing_ran
-{
-	my ($name) = @_;
-	my $log = substr(read_bytes($node->logfile), $from);
-
-	$from = -s $node->logfile;
-	return is(join(', ', grep { !/runs as joe / } $log =~ /code of joe (in .*)/g), '', "$name: nothing of joe's ran as others");
-}
-
-sub restore
-{
-	my (@options) = @_;
-
-	return tool('restore', '--repo', $repo, $database, '--to', $database, '--yes', @options);
-}
-
-sub is_refused
-{
-	my ($name, $why, @options) = @_;
-	my ($code, $out, $err) = restore(@options);
-
-	is($code, 1, "$name: refused");
-	like($err, $why, "$name: with the reason and what helps");
-	nothing_ran($name);
-	return;
-}
-
-sub is_restored
-{
-	my ($name, @options) = @_;
-	my ($code, $out, $err) = restore(@options);
-
-	is($code, 0, "$name: restored") or diag($err);
-	nothing_ran($name);
-	return;
-}
 
 # The constraint is validated as its author, and only then it is valid.
 is_refused('a constraint of joe, without the owner', qr/with --no-owner.*HINT/s, '--table', 'joe.checked', '--no-owner');
@@ -240,7 +194,7 @@ INSERT INTO joe.given VALUES (1, 'x');
 ALTER TABLE joe.given OWNER TO postgres;
 SQL
 tool_ok([ 'backup', '--repo', $repo, '-d', 'parents' ], 'backup');
-$from = -s $node->logfile;
+what_ran();
 my $others = qr/without running code of others.*may come from table joe[.](?:root|parent) of "joe".*HINT/s;
 
 query('parents', 'TRUNCATE app.child, app.bobs');
@@ -319,7 +273,7 @@ DROP TABLE joe.of_row, joe.of_array, joe.of_composite, joe.harmless, joe.literal
 DROP TYPE joe.composite, joe.mood;
 DROP DOMAIN joe.d, joe.mail, joe.past, app.d;
 SQL
-$from = -s $node->logfile;
+what_ran();
 is_refused("values of $_", $refused, '--table', $_)
   for 'joe.of_array', 'joe.of_composite', 'joe.of_row', 'joe.of_view', 'joe.stable', 'app.indexed', 'app.predicate', 'app.over_domain';
 is_restored("values of $_", '--table', $_) for 'joe.harmless', 'joe.literal', 'joe.of_enum', 'app.own';
@@ -382,7 +336,7 @@ DROP VIEW app.of_both, app.view, app.over_atomic;
 DROP FUNCTION app.atomic;
 DROP TABLE app.of_member, app.of_hstore, app.everything;
 SQL
-$from = -s $node->logfile;
+what_ran();
 is_refused('a type that the archive does not know', qr/type joe[.]mood belongs to "joe", and is not what the backup speaks of.*table app[.]of_member.*HINT/s,
 	'--table', 'app.of_member');
 is_restored('a table with a type of an extension', '--table', 'app.of_hstore');
