@@ -302,6 +302,23 @@ sub between
 		is($is_there->(), $good, 'all is done');
 		$drop->();
 	}
+	query('postgres', 'DROP DATABASE late');
+
+	# The same as the owner, who is no superuser.
+	query('postgres', 'ALTER ROLE late_owner LOGIN CREATEDB; CREATE DATABASE late OWNER late_owner CONNECTION LIMIT 7');
+	query('late', 'SET ROLE late_owner; CREATE SCHEMA s; CREATE TABLE s.t AS SELECT 1 AS g; GRANT CREATE ON DATABASE late TO late_role; REVOKE TEMPORARY ON DATABASE late FROM PUBLIC');
+	tool_ok([ 'backup', '--repo', $kept, '-d', 'late', '--catalogue', 'none', '--type', 'owner' ], 'backup of another database');
+	local $ENV{PGUSER} = 'late_owner';
+	my $of_owner = "$state 'late'";
+	for my $when ('for good', 'after')
+	{
+		($code, $out, $err) = between($when eq 'after' ? qr/CONNECTION LIMIT 7/ : qr/late_again"? OWNER TO/, $when, @restore);
+		is($code, $when eq 'after' ? 0 : 1, "as the owner, lost $when") or diag($err);
+		tool_ok([ @restore, '-d', 'postgres' ], 'the same restore again') if $code != 0;
+		is($is_there->(), query('postgres', $of_owner), 'all is done');
+		$drop->();
+	}
+	delete $ENV{PGUSER};
 	query('postgres', 'DROP DATABASE late; DROP ROLE late_role; DROP ROLE late_owner');
 }
 

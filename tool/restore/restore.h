@@ -50,6 +50,7 @@ typedef struct RestorePlan
 	bool closed;          /* `working` lets nobody else in until it is complete */
 	char *mark;           /* the comment of one that we created, until it is complete */
 	bool mark_gone;       /* it is taken away, or is about to be */
+	bool is_public;       /* PUBLIC has again what it has in a new database */
 	bool opened;          /* the last step was done */
 	TakenDatabase *taken; /* what `working` was like, if it was there */
 	bool of_cluster;      /* part of --all: properties of an empty database are made to fit, too */

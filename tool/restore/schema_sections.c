@@ -372,30 +372,45 @@ has_comment(const char *sql)
 }
 
 /*
- * Settings and privileges of the database, and the last step: one message, and so one transaction.
- * If the connection is lost at it, nobody knows whether it was carried out.  It leaves the same
- * when it is run twice, so it is run again.
+ * If the connection is lost at them, nobody knows whether they were carried out.  They leave the
+ * same when they are run twice, so they are run again.
  */
 static bool
-run_last(RestorePlan *plan, ConnectionTarget *target, Connection **connection, Buffer *sql)
+run_surely(RestorePlan *plan, ConnectionTarget *target, Connection **connection, const char *sql)
 {
-	bool made = !plan->found_empty;
-	bool good = false;
-
-	if (made && !target_database_last_step(plan, has_comment(sql->data), sql_in(sql)))
-		return false;
-	if (plan->errors == NULL)
-		good = long_sql_try(*connection, sql->data);
-	if (!good && PQstatus((*connection)->pg) != CONNECTION_OK)
+	if (plan->errors == NULL && long_sql_try(*connection, sql))
+		return true;
+	if (PQstatus((*connection)->pg) != CONNECTION_OK)
 	{
 		connection_close(*connection);
 		*connection = session_open(plan, target);
 		if (*connection != NULL)
 			log_warning("the connection to the server was lost, and made again");
 	}
-	good =
-		good || (*connection != NULL && run_member(plan, *connection, MEMBER_DATABASE, sql->data));
+	return *connection != NULL && run_member(plan, *connection, MEMBER_DATABASE, sql);
+}
+
+/* Settings and privileges of the database, and the last step: one message, and so one transaction.
+ */
+static bool
+run_last(RestorePlan *plan, ConnectionTarget *target, Connection **connection,
+		 const Buffer *members)
+{
+	bool made = !plan->found_empty;
+	bool good = true;
+	Buffer sql;
+
+	buffer_init(&sql);
+	buffer_append_string(&sql, "");
+	if (made)
+		target_database_give_to_public(plan, sql_in(&sql));
+	buffer_append(&sql, members->data, members->length);
+	if (made)
+		good = target_database_last_step(plan, has_comment(members->data), sql_in(&sql));
+	if (good)
+		good = run_surely(plan, target, connection, sql.data);
 	plan->opened = made && good;
+	buffer_free(&sql);
 	return good;
 }
 

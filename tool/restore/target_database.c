@@ -444,15 +444,11 @@ target_database_finish(RestorePlan *plan)
 	good = (plan->found_empty ? !plan->of_cluster : plan->settings->no_owner) ||
 		   add_owner(&owner, plan, &ours);
 	sql_init(&sql);
-	/* What mark() took from it. */
-	if (plan->created && !plan->superuser)
-	{
-		sql_append(&sql, "GRANT CONNECT, TEMPORARY ON DATABASE ");
-		sql_identifier(&sql, plan->working);
-		sql_append(&sql, " TO PUBLIC; ");
-	}
 	if (!plan->found_empty && !ours)
+	{
+		target_database_give_to_public(plan, &sql);
 		keep_mark(&sql, plan, ours);
+	}
 	sql_text(&sql, &owner);
 	if (!plan->found_empty && ours)
 		keep_mark(&sql, plan, ours);
@@ -475,6 +471,17 @@ target_database_is_marked(RestorePlan *plan, const char *mark, bool *marked)
 	*marked = result != NULL && PQntuples(result) == 1;
 	PQclear(result);
 	return result != NULL;
+}
+
+void
+target_database_give_to_public(RestorePlan *plan, SqlText *sql)
+{
+	if (!plan->created || plan->superuser || plan->is_public)
+		return;
+	plan->is_public = true;
+	sql_append(sql, "GRANT CONNECT, TEMPORARY ON DATABASE ");
+	sql_identifier(sql, plan->working);
+	sql_append(sql, " TO PUBLIC;\n");
 }
 
 bool
@@ -514,6 +521,7 @@ target_database_open(RestorePlan *plan)
 	if (plan->found_empty)
 		return taken_database_open(plan, limit < 0 ? taken_database_limit(plan) : limit);
 	sql_init(&sql);
+	target_database_give_to_public(plan, &sql);
 	good = target_database_last_step(plan, false, &sql) &&
 		   (sql_length(&sql) == 0 || run_surely(plan, &sql));
 	sql_free(&sql);

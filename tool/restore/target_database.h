@@ -55,6 +55,9 @@ extern bool target_database_is_marked(RestorePlan *plan, const char *mark, bool 
  */
 extern bool target_database_open(RestorePlan *plan);
 
+/* What PUBLIC has in a new database, and was taken from it; before the privileges of the backup. */
+extern void target_database_give_to_public(RestorePlan *plan, SqlText *sql);
+
 /* The same as SQL, of one that we created, to be run with its privileges: all of it or nothing. */
 extern bool target_database_last_step(RestorePlan *plan, bool keeps_comment, SqlText *sql);
 
