@@ -40,16 +40,23 @@
 #include "utils/timeout.h"
 #include "utils/timestamp.h"
 
+#include "cut_client.h"
 #include "deadline.h"
 
 /* Half of what others wait for a lock of it, in seconds. */
 #define PATIENCE 10
+
+/* After it was told to end, and did not.  The timer comes once a second. */
+#define CUT_MILLISECONDS 900
 
 static bool registered = false;
 static TimeoutId timeout;
 static volatile TimestampTz deadline = 0; /* 0: none */
 static int level; /* of subtransactions; all that it is for ends with this one */
 static volatile bool wait_ended = false;
+static volatile TimestampTz told = 0; /* when the session was told to end; 0: it was not */
+
+static void set_timer(time_t seconds);
 
 /* Between the end of what can still fail, and the end of the locks. */
 static bool
@@ -66,7 +73,15 @@ end_transaction(void)
 		return;
 	if (!is_committing())
 	{
+		TimestampTz now = GetCurrentTimestamp();
+
+		/* It cannot end while it writes to a client that does not read. */
+		if (told == 0)
+			told = now;
+		else if (TimestampDifferenceExceeds(told, now, CUT_MILLISECONDS))
+			cut_client();
 		kill(MyProcPid, SIGTERM);
+		set_timer(1);
 		return;
 	}
 	wait_ended = true;
@@ -87,26 +102,15 @@ handle_timer(SIGNAL_ARGS)
 	errno = saved;
 }
 
-/* One that nobody else uses; PostgreSQL uses none of these. */
-static int
-free_signal(void)
-{
-	struct sigaction action;
-	int number;
-
-	for (number = SIGRTMAX; number >= SIGRTMIN; number--)
-		if (sigaction(number, NULL, &action) == 0 && action.sa_handler == SIG_DFL)
-			return number;
-	ereport(ERROR, (errcode(ERRCODE_INSUFFICIENT_RESOURCES), errmsg("no signal is free")));
-}
-
 static void
 create_timer(void)
 {
 	struct sigevent event = {0};
 
 	event.sigev_notify = SIGEV_SIGNAL;
-	event.sigev_signo = free_signal();
+	event.sigev_signo = unused_signal();
+	if (event.sigev_signo == 0)
+		ereport(ERROR, (errcode(ERRCODE_INSUFFICIENT_RESOURCES), errmsg("no signal is free")));
 	if (timer_create(CLOCK_MONOTONIC, &event, &timer) != 0)
 		ereport(ERROR,
 				(errcode(ERRCODE_INSUFFICIENT_RESOURCES), errmsg("could not create a timer: %m")));
@@ -137,6 +141,7 @@ static void
 stop(void)
 {
 	deadline = 0;
+	told = 0;
 	disable_timeout(timeout, false);
 	set_timer(0);
 }

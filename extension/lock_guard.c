@@ -13,8 +13,8 @@
  * of the extension: of its workers, and of sessions that call its functions.
  *
  * Nothing here uses a catalog, as that would queue as well.  Who is before whom
- * is asked from the lock manager; every session says itself whether it is a
- * superuser's (utility.c); and the signal is sent as pg_cancel_backend() does.
+ * is asked from the lock manager; every session says itself whether what it
+ * does is a superuser's (said_who.c); and the signal is sent as pg_cancel_backend() does.
  *
  * Whoever waits cannot do this itself: it sleeps in the lock manager, and when
  * it has given up, it has lost its place, and whoever repeats the statement in a
@@ -28,9 +28,9 @@
  * who asks, if nobody has it, and then read the names of other tables, which they
  * can be made to wait for.  So whoever holds, of what is the extension's or the
  * catalogs', more than readers and writers do is told to end, too; and if it does
- * not, its session is terminated.
+ * not, its session is terminated, and at last its connection cut (cut_client.c).
  *
- * A session of a superuser is never told anything.  And none but the one that was
+ * A superuser is never told anything.  And none but the one that was
  * seen there: so the signal is sent while the lock manager's partition is locked,
  * and the process still waits there, or holds it; and once for each wait.
  *
@@ -58,6 +58,7 @@
 #include "utils/timestamp.h"
 
 #include "lock_guard.h"
+#include "said_who.h"
 
 /* Who has waited for so long is helped; at once, for a minute after somebody had to be. */
 #define PATIENCE_MILLISECONDS 3000
@@ -75,6 +76,7 @@
 
 /* What goes on although it was told to end is told again. */
 #define TOLD_MILLISECONDS 1000
+#define TERMINATED_MILLISECONDS 500
 
 /* So long, in an alert, may last what neither waits nor was to be there at all. */
 #define ALERT_HOLD_MILLISECONDS 200
@@ -89,16 +91,16 @@ typedef struct Told
 {
 	int pid;
 	uint64 which; /* wait, or transaction */
+	int times;
 	TimestampTz at;
 } Told;
 
 /* Every process has a place of its own, so that nobody can take those of others. */
 typedef struct Place
 {
-	pg_atomic_uint32 waiting;  /* its process, while it may wait for long, or 0 */
-	pg_atomic_uint32 ordinary; /* its process, if that did not log in as a superuser */
-	Told waits;                /* that it was told to stop to wait */
-	Told holds;                /* that it was told to let go */
+	pg_atomic_uint32 waiting; /* its process, while it may wait for long, or 0 */
+	Told waits;               /* that it was told to stop to wait */
+	Told holds;               /* that it was told to let go */
 } Place;
 
 typedef struct GuardState
@@ -147,10 +149,7 @@ lock_guard_shared_start(void)
 	guard->left = GetCurrentTimestamp();
 	guard->count = max_backends_compat();
 	for (i = 0; i < guard->count; i++)
-	{
 		pg_atomic_init_u32(&guard->places[i].waiting, 0);
-		pg_atomic_init_u32(&guard->places[i].ordinary, 0);
-	}
 }
 
 /* NULL for what is no session and no worker. */
@@ -293,62 +292,26 @@ lock_guard_end(void)
 	leave_list();
 }
 
-/* ---- in every session ---- */
-
-static void
-forget_ordinary(int code, Datum argument)
-{
-	Place *place = place_of(MyProc);
-
-	if (place != NULL)
-		pg_atomic_write_u32(&place->ordinary, 0);
-}
-
-/*
- * Every session says itself whether it is a superuser's, before it can wait for what
- * it should not have: so this is known whatever keeps others from the catalogs.
- */
-void
-lock_guard_say_who(void)
-{
-	static bool registered_exit = false;
-	Place *place = place_of(MyProc);
-
-	if (place == NULL)
-		return;
-	if (!registered_exit)
-		before_shmem_exit(forget_ordinary, 0);
-	registered_exit = true;
-	pg_atomic_write_u32(&place->ordinary,
-						superuser_arg(GetAuthenticatedUserId()) ? 0 : (uint32) MyProcPid);
-}
-
-/* True also if that is not known. */
-static bool
-may_be_superuser(const PGPROC *proc)
-{
-	Place *place = place_of(proc);
-
-	return place == NULL || proc->pid == 0 ||
-		   pg_atomic_read_u32(&place->ordinary) != (uint32) proc->pid;
-}
-
 /* ---- in whoever helps ---- */
 
-/* Note it as told; false if it was so just now.  *again: it was told so before that. */
+/* Note it as told; false if it was so just now.  *times: so often before that. */
 static bool
-is_news(Told *told, int pid, uint64 which, bool *again)
+is_news(Told *told, int pid, uint64 which, int *times)
 {
 	TimestampTz now = GetCurrentTimestamp();
+	bool again;
 	bool news;
 
 	SpinLockAcquire(&guard->mutex);
-	*again = told->pid == pid && told->which == which && now >= told->at;
-	news = !*again || now >= TimestampTzPlusMilliseconds(told->at, TOLD_MILLISECONDS);
+	again = told->pid == pid && told->which == which && now >= told->at;
+	*times = again ? told->times : 0;
+	news = !again || now >= TimestampTzPlusMilliseconds(
+								told->at, *times > 1 ? TERMINATED_MILLISECONDS : TOLD_MILLISECONDS);
 	if (news)
 	{
 		told->pid = pid;
 		told->which = which;
+		told->times = *times + 1;
 		told->at = now;
 	}
 	SpinLockRelease(&guard->mutex);
@@ -377,14 +340,14 @@ send_cancel(const LockInstanceData *lock, PGPROC *proc)
 	Place *place = place_of(proc);
 	TimestampTz since;
 	bool sent = false;
-	bool again;
+	int times;
 
 	LWLockAcquire(partition, LW_SHARED);
 	since = (TimestampTz) pg_atomic_read_u64(&proc->waitStart);
 	if (proc->pid == lock->pid && since != 0 && proc->waitLock != NULL &&
 		memcmp(&proc->waitLock->tag, &lock->locktag, sizeof(LOCKTAG)) == 0 &&
 		proc->waitLockMode == lock->waitLockMode &&
-		is_news(&place->waits, lock->pid, (uint64) since, &again))
+		is_news(&place->waits, lock->pid, (uint64) since, &times))
 	{
 		sent = true;
 		send_signal(lock->pid, SIGINT);
@@ -405,30 +368,45 @@ held_mode(LOCKMASK held, LOCKMODE least, LOCKMODE wanted)
 	return NoLock;
 }
 
+typedef enum EndSent
+{
+	SENT_NOTHING,
+	SENT_CANCEL,
+	SENT_TERMINATE,
+	SENT_CUT,
+} EndSent;
+
 /*
  * The same if it holds it.  It cannot let go meanwhile.  A statement can refuse to be
  * canceled, in code that catches that, and a session that does nothing has no
- * statement; so what goes on loses its session.  The signal, or 0.
+ * statement; so what goes on loses its session.  And one that is writing to a
+ * client that does not read loses its connection.
  */
-static int
-send_end(const LockInstanceData *lock, PGPROC *proc, LOCKMODE wanted)
+static EndSent
+send_end(const LockInstanceData *lock, PGPROC *proc, LOCKMODE wanted, bool *first)
 {
 	uint32 hash = LockTagHashCode(&lock->locktag);
 	LWLock *partition = LockHashPartitionLock(hash);
 	Place *place = place_of(proc);
 	const PROCLOCK *held;
-	int sent = 0;
-	bool again;
+	EndSent sent = SENT_NOTHING;
+	int times;
 
 	LWLockAcquire(partition, LW_SHARED);
 	held = proc->pid == lock->pid
 			   ? find_proclock_compat(proc, (int) LockHashPartition(hash), &lock->locktag)
 			   : NULL;
 	if (held != NULL && held_mode(held->holdMask, ShareLock, wanted) != NoLock &&
-		is_news(&place->holds, lock->pid, (uint64) LOCAL_TRANSACTION_OF(proc), &again))
+		is_news(&place->holds, lock->pid, (uint64) LOCAL_TRANSACTION_OF(proc), &times))
 	{
-		sent = again ? SIGTERM : SIGINT;
-		send_signal(lock->pid, sent);
+		int cut = times > 1 ? said_who_cut_signal(proc) : 0;
+
+		sent = times == 0 ? SENT_CANCEL : cut == 0 ? SENT_TERMINATE : SENT_CUT;
+		*first = times <= 2;
+		if (sent == SENT_CUT)
+			(void) kill(lock->pid, cut);
+		else
+			send_signal(lock->pid, sent == SENT_CANCEL ? SIGINT : SIGTERM);
 	}
 	LWLockRelease(partition);
 	return sent;
@@ -471,7 +449,9 @@ is_guarded(const LOCKTAG *tag, bool own)
 		case LOCKTAG_RELATION:
 			return own || tag->locktag_field2 < FirstNormalObjectId;
 		case LOCKTAG_OBJECT:
-			return tag->locktag_field2 == DatabaseRelationId;
+			/* Of a database: with InvalidOid it is that of all commits that NOTIFY. */
+			return own && tag->locktag_field2 == DatabaseRelationId &&
+				   OidIsValid(tag->locktag_field3);
 		default:
 			return false;
 	}
@@ -488,7 +468,7 @@ cancel_waiter(const LockInstanceData *lock, LOCKMODE wanted)
 	PGPROC *proc = BackendPidGetProc(lock->pid);
 
 	if (lock->waitLockMode < ShareLock || !DoLockModesConflict(lock->waitLockMode, wanted) ||
-		may_be_superuser(proc) || !send_cancel(lock, proc))
+		said_who_may_be_superuser(proc) || !send_cancel(lock, proc))
 		return;
 	pg_atomic_write_u64(&guard->alert, (uint64) GetCurrentTimestamp());
 	say_ended(proc, lock, lock->waitLockMode, false,
@@ -506,19 +486,24 @@ end_holder(const LockInstanceData *lock, LOCKMODE wanted)
 {
 	PGPROC *proc = BackendPidGetProc(lock->pid);
 	LOCKMODE mode = held_mode(lock->holdMask, ShareLock, wanted);
-	int sent;
+	EndSent sent;
+	bool first = true;
 
 	/* Readers and writers hold less. */
-	if (mode == NoLock || may_be_superuser(proc))
+	if (mode == NoLock || said_who_may_be_superuser(proc))
 		return;
-	if ((sent = send_end(lock, proc, wanted)) == 0)
+	if ((sent = send_end(lock, proc, wanted, &first)) == SENT_NOTHING)
 		return;
 	pg_atomic_write_u64(&guard->alert, (uint64) GetCurrentTimestamp());
-	say_ended(proc, lock, mode, sent == SIGTERM,
-			  sent == SIGINT ? "nex_backup canceled a statement of process %d, which held a lock "
-							   "that is a superuser's and kept everybody else from it"
-							 : "nex_backup terminated process %d, which held a lock "
-							   "that is a superuser's and kept everybody else from it");
+	say_ended(proc, lock, mode, sent != SENT_CANCEL && first,
+			  sent == SENT_CANCEL
+				  ? "nex_backup canceled a statement of process %d, which held a lock that is a "
+					"superuser's and kept everybody else from it"
+			  : sent == SENT_TERMINATE
+				  ? "nex_backup terminated process %d, which held a lock that is a superuser's and "
+					"kept everybody else from it"
+				  : "nex_backup cut the connection of process %d, which held a lock that is a "
+					"superuser's, and wrote to a client that does not read");
 }
 
 static bool

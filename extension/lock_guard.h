@@ -51,9 +51,6 @@ extern bool lock_guard_holder(LockHolder *holder);
 /* After a wait that was too long: do oneself what the guard would have done, if there is none. */
 extern void lock_guard_clear(void);
 
-/* In a transaction, before anything that may take a lock that is a superuser's. */
-extern void lock_guard_say_who(void);
-
 /* Why nobody is looked after; NULL if all is well. */
 extern const char *lock_guard_problem(void);
 

@@ -29,6 +29,7 @@
 
 #include "lock_guard.h"
 #include "reserved.h"
+#include "said_who.h"
 #include "shared_state.h"
 
 PG_FUNCTION_INFO_V1(nex_backup_wake);
@@ -100,13 +101,15 @@ shared_state_startup(void)
 	}
 	reserved_shared_start();
 	lock_guard_shared_start();
+	said_who_shared_start();
 	LWLockRelease(AddinShmemInitLock);
 }
 
 static Size
 shared_size(void)
 {
-	return MAXALIGN(sizeof(SharedState)) + reserved_shared_size() + lock_guard_shared_size();
+	return MAXALIGN(sizeof(SharedState)) + reserved_shared_size() + lock_guard_shared_size() +
+		   said_who_shared_size();
 }
 
 void

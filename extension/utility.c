@@ -17,7 +17,7 @@
 #include "tcop/utility.h"
 
 #include "hold.h"
-#include "lock_guard.h"
+#include "said_who.h"
 #include "utility.h"
 
 static ProcessUtility_hook_type previous_hook = NULL;
@@ -31,14 +31,23 @@ utility_hook(PlannedStmt *statement, const char *query, bool read_only_tree,
 	if (!IsA(statement->utilityStmt, TransactionStmt) && IsTransactionState())
 	{
 		hold_check_statement(statement->utilityStmt);
-		lock_guard_say_who();
+		said_who_of_statement();
 	}
-	if (previous_hook != NULL)
-		previous_hook(statement, query, read_only_tree, context, parameters, environment, receiver,
-					  completion);
-	else
-		standard_ProcessUtility(statement, query, read_only_tree, context, parameters, environment,
-								receiver, completion);
+	PG_TRY();
+	{
+		if (previous_hook != NULL)
+			previous_hook(statement, query, read_only_tree, context, parameters, environment,
+						  receiver, completion);
+		else
+			standard_ProcessUtility(statement, query, read_only_tree, context, parameters,
+									environment, receiver, completion);
+	}
+	PG_FINALLY();
+	{
+		/* The statement may have been that of code of others in a session of a superuser. */
+		said_who_of_session();
+	}
+	PG_END_TRY();
 }
 
 void

@@ -10,7 +10,7 @@ use NexBackup::Test;
 use Test::More;
 use Time::HiRes ();
 
-my $node = start_scheduler('main', log_min_messages => 'log');
+my $node = start_scheduler('main', log_min_messages => 'log', wal_level => 'replica', max_wal_senders => 2);
 
 use_tool(stand_in());
 query('postgres', "CREATE ROLE low LOGIN; CREATE ROLE mon LOGIN IN ROLE pg_monitor; CREATE SCHEMA low AUTHORIZATION low;"
@@ -180,6 +180,84 @@ result($super);
 like(answer($dba, 'SELECT name, status, detail FROM nex_backup_status()'), qr/^catalogue\|critical\|locked by process \d+ of role postgres: AccessExclusiveLock of pg_extension\n$/, 'or has it');
 answer($super, 'ROLLBACK');
 finish($_) for $keeper, $super;
+
+# Code of others in a session of a superuser, as in autovacuum's ANALYZE of their table, or in their function.
+query('postgres', <<'SQL');
+SET SESSION AUTHORIZATION low;
+CREATE FUNCTION low.f(i int) RETURNS int LANGUAGE plpgsql AS $$ BEGIN
+	IF session_user <> 'low' THEN
+		BEGIN EXECUTE 'CREATE RULE r AS ON INSERT TO pg_catalog.pg_extension DO NOTHING'; EXCEPTION WHEN query_canceled OR insufficient_privilege THEN NULL; END;
+	END IF;
+	RETURN i;
+END $$;
+CREATE FUNCTION low.fi(i int) RETURNS int LANGUAGE plpgsql IMMUTABLE AS 'BEGIN RETURN low.f(i); END';
+CREATE FUNCTION low.sd() RETURNS int LANGUAGE sql SECURITY DEFINER AS 'SELECT low.f(1)';
+CREATE TABLE low.av (a int) WITH (autovacuum_enabled = off);
+CREATE INDEX ON low.av (low.fi(a));
+INSERT INTO low.av SELECT 1;
+SQL
+for my $statement ('ANALYZE low.av', 'SELECT low.sd()')
+{
+	my ($reader, $super) = (session('low'), session('postgres'));
+
+	answer($reader, 'BEGIN; SELECT count(*) FROM pg_catalog.pg_extension');
+	send_only($super, $statement);
+	ok(wait_until(sub { waiters($reader) == 1 || $super->{out} =~ /^end$/m }), "a superuser's $statement waits in the way");
+	is(answer($dba, "SELECT state FROM nex_backup_run('j')"), "succeeded\n", '... a run');
+	like(answer($dba, 'SELECT name, status FROM nex_backup_status()'), qr/^extension\|ok$/m, '... the status');
+	is(result($super), '', '... and the statement goes on without what was not the superuser\'s');
+	finish($_) for $reader, $super;
+}
+
+# Whoever writes an error to a client that does not read keeps its locks, and is not interrupted.
+{
+	my $deaf = session('low');
+
+	send_only($deaf, q(DO $$ BEGIN PERFORM pg_sleep(2); EXECUTE 'CREATE RULE r AS ON INSERT TO pg_catalog.pg_extension DO NOTHING --' || repeat('x', 20000000); END $$));
+	Time::HiRes::sleep(0.5);
+	$deaf->{run}->signal('STOP');
+	Time::HiRes::sleep(3);
+	is(answer($dba, "SELECT state FROM nex_backup_run('j')"), "succeeded\n", 'a client that does not read: a run');
+	like(answer($dba, 'SELECT name, status FROM nex_backup_status()'), qr/^extension\|ok$/m, '... the status');
+	like(read_bytes($node->logfile), qr/nex_backup cut the connection of process \d+, which held a lock/, '... as its connection is cut');
+	$deaf->{run}->signal('CONT');
+	$deaf->{run}->kill_kill;
+}
+
+# Commits that NOTIFY have a lock that looks like one of a database, and may wait for a standby.
+my $apart = session('postgres');
+my $app = session('low');
+answer($app, 'CREATE TABLE low.noted (i int)');
+set_options(synchronous_standby_names => 'gone', 'nex_backup.executor' => 'agent');
+wait_until(sub { answer($app, 'SHOW synchronous_standby_names') =~ /gone/ });
+my $sync_waits = "SELECT count(*) FROM pg_stat_activity WHERE wait_event = 'SyncRep' AND usename = 'low'";
+my $waits = 0;
+# The first ones may come before the server knows that there is a standby.
+for (1 .. 20)
+{
+	send_only($app, 'SET synchronous_commit = on; BEGIN; INSERT INTO low.noted VALUES (1); NOTIFY x; COMMIT');
+	for (1 .. 15)
+	{
+		$waits = answer($apart, $sync_waits) + 0;
+		last if $waits || $app->{out} =~ /^end$/m;
+		$app->{run}->pump_nb;
+		Time::HiRes::sleep(0.1);
+	}
+	last if $waits;
+	result($app);
+}
+is($waits, 1, 'a commit that notifies waits for a standby');
+send_only($dba, "SET synchronous_commit = local; SET lock_timeout = '7s'; SELECT nex_backup_run('j', wait => false)");
+ok(wait_until(sub { answer($apart, q(SELECT count(*) FROM pg_locks WHERE NOT granted AND classid = 'pg_database'::regclass AND objid = 0)) =~ /^[1-9]/ }), '... and the extension for that one');
+Time::HiRes::sleep(4);
+is(answer($apart, $sync_waits), "1\n", '... which nobody cancels');
+answer($apart, 'ALTER SYSTEM RESET synchronous_standby_names');
+answer($apart, 'ALTER SYSTEM RESET nex_backup.executor');
+answer($apart, 'SELECT pg_reload_conf()');
+is(result($app), '', '... so its client is not told otherwise');
+result($dba);
+finish($_) for $apart, $app;
+answer($dba, 'RESET ALL');
 
 # Tables of others are not the extension's business, whoever waits for them in the meantime.
 query('postgres', 'CREATE TABLE low.t (i int); ALTER TABLE low.t OWNER TO low');
