@@ -410,6 +410,43 @@ like(join(' ', @{ tool_json('info', '--repo', $repo, 'shop')->{warnings} }),
 	$session->kill_kill;
 }
 
+# The same by code of others that a superuser runs: a function of an index, in autovacuum.
+{
+	query('postgres', "ALTER SYSTEM SET $_") for 'autovacuum = on', "autovacuum_naptime = '1s'";
+	query('postgres', 'SELECT pg_reload_conf()');
+	query('eves', <<'SQL');
+CREATE SCHEMA eve AUTHORIZATION eve;
+SET SESSION AUTHORIZATION eve;
+CREATE FUNCTION eve.f(i int) RETURNS int LANGUAGE plpgsql AS $$
+DECLARE
+	until timestamptz := clock_timestamp() + interval '40 seconds';
+BEGIN
+	WHILE session_user <> 'eve' AND clock_timestamp() < until LOOP
+		BEGIN
+			EXECUTE 'CREATE RULE r AS ON INSERT TO pg_catalog.pg_database DO NOTHING';
+		EXCEPTION WHEN query_canceled OR insufficient_privilege THEN NULL;
+		END;
+		PERFORM pg_sleep(0.002);
+	END LOOP;
+	RETURN i;
+END $$;
+CREATE FUNCTION eve.fi(i int) RETURNS int LANGUAGE plpgsql IMMUTABLE AS 'BEGIN RETURN eve.f(i); END';
+CREATE TABLE eve.av (a int) WITH (autovacuum_analyze_threshold = 0, autovacuum_analyze_scale_factor = 0);
+CREATE INDEX ON eve.av (eve.fi(a));
+INSERT INTO eve.av SELECT generate_series(1, 300);
+SQL
+	ok(wait_until(sub { query('postgres', "SELECT count(*) FROM pg_stat_activity WHERE query ~ '^autovacuum.*eve.av'") }), 'autovacuum runs code of a role');
+	my ($code, undef, $said) = tool(@backup);
+	is($code, 0, '... that locks a catalog: the backup ends well') or diag($said);
+	like($said, qr/warning: canceled a statement of process \d+ \(application "autovacuum worker", user ""\) \(autovacuum: (?:VACUUM )?ANALYZE eve\.av\)/, '... and says whose table it is');
+	query('postgres', 'ALTER SYSTEM SET autovacuum = off');
+	query('postgres', 'SELECT pg_reload_conf()');
+	wait_until(sub { query('postgres', "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE query ~ '^autovacuum.*eve.av'") == 0 });
+	query('eves', 'DROP TABLE eve.av');
+	query('postgres', "ALTER SYSTEM RESET $_") for qw(autovacuum autovacuum_naptime);
+	query('postgres', 'SELECT pg_reload_conf()');
+}
+
 # P19: the snapshot may not get older than allowed.
 {
 	my $log = File::Temp->new;

@@ -17,7 +17,9 @@
  * then the backup gives way, if a session of ours waits behind it, or if it
  * keeps the whole cluster waiting, or is by somebody who may not do it anyway.
  * What a superuser does to the catalogs of the database is left to
- * --on-lock-conflict.
+ * --on-lock-conflict.  Autovacuum asks for no such lock itself: it is code of
+ * the owner of the table that it works on.  It is canceled as well, and ended,
+ * as that code may catch it; autovacuum comes back by itself.
  *
  * A session that is just starting is in pg_locks, but pg_stat_activity does
  * not tell yet whose it is.  While pg_dump is not seen it may be pg_dump's.
@@ -57,6 +59,10 @@ static const SqlConstant waiting_query =
 		" b.sessions, b.ours, w.database = 0, coalesce(r.rolsuper, true),"
 		" coalesce(NOT r.rolsuper AND (pg_catalog.pg_has_role(r.oid, 'USAGE')"
 		"  OR pg_catalog.pg_has_role('pg_signal_backend', 'USAGE')), false)"
+		"  OR (a.backend_type = 'autovacuum worker' AND (SELECT m.rolsuper"
+		"   FROM pg_catalog.pg_roles m WHERE m.rolname = current_user)),"
+		" coalesce(a.backend_type = 'autovacuum worker', false),"
+		" CASE WHEN a.backend_type = 'autovacuum worker' THEN a.query END"
 		" FROM pg_catalog.pg_locks w"
 		" CROSS JOIN LATERAL (SELECT count(*) AS sessions,"
 		"  coalesce(pg_catalog.bool_or(l.pid = ANY ($1::pg_catalog.int4[])"
@@ -85,6 +91,13 @@ static const SqlConstant cancel_query =
 		" WHERE w.pid = $1::pg_catalog.int4 AND NOT w.granted AND w.mode = 'AccessExclusiveLock'"
 		" AND w.relation < 16384");
 
+/* The same for autovacuum, whose statement goes on if its code catches that. */
+static const SqlConstant terminate_query =
+	SQL("SELECT pg_catalog.pg_terminate_backend(w.pid) FROM pg_catalog.pg_locks w"
+		" JOIN pg_catalog.pg_stat_activity a ON a.pid = w.pid"
+		" WHERE w.pid = $1::pg_catalog.int4 AND NOT w.granted AND w.mode = 'AccessExclusiveLock'"
+		" AND w.relation < 16384 AND a.backend_type = 'autovacuum worker'");
+
 /* One session, as the server told of it. */
 typedef struct Waiter
 {
@@ -97,6 +110,7 @@ typedef struct Waiter
 	bool shared;        /* the catalog is one of the whole cluster */
 	bool superuser;
 	bool cancelable;
+	bool autovacuum;
 } Waiter;
 
 static bool
@@ -118,6 +132,17 @@ waiter_read(Waiter *waiter, const PGresult *result, int row)
 	waiter->shared = is_true(result, row, 7);
 	waiter->superuser = is_true(result, row, 8);
 	waiter->cancelable = is_true(result, row, 9);
+	waiter->autovacuum = is_true(result, row, 10);
+	/* The name of the table says whose code it is. */
+	if (waiter->autovacuum)
+	{
+		char *statement = printable_name(PQgetvalue(result, row, 11));
+		char *who = xasprintf("%s (%s)", waiter->who, statement);
+
+		free(waiter->who);
+		free(statement);
+		waiter->who = who;
+	}
 }
 
 /* False when the leader's connection is lost. */
@@ -125,7 +150,8 @@ static bool
 cancel(CatalogWaits *waits, const Waiter *waiter, Connection *leader, PGresult **failed)
 {
 	const char *params[1] = {waiter->pid};
-	PGresult *result = connection_ask(leader, cancel_query, 1, params);
+	bool again = waiter->autovacuum && waits->canceled > 0;
+	PGresult *result = connection_ask(leader, again ? terminate_query : cancel_query, 1, params);
 
 	if (PQresultStatus(result) != PGRES_TUPLES_OK)
 	{
