@@ -121,6 +121,66 @@ tool_ok([ restore('late', '--schema', 'app', '--table', 'joe.t') ], 'a function 
 is(loot('late'), 'ran', 'is not open meanwhile');
 is(query('late', q{SELECT has_function_privilege('joe', 'app.report(text)', 'EXECUTE')}), 'f', 'nor afterwards');
 
+# With --no-privileges, what PUBLIC could not use is its owner's alone, at once and afterwards.
+my @revoked = ('FUNCTION app.admin(text)', 'PROCEDURE app.run(text)', 'FUNCTION app.total(text)', 'FUNCTION app.told(text)', 'FUNCTION app.mine()',
+	'TYPE app.mood', 'TYPE app.d', 'LANGUAGE own');
+my $tries = join(' ', map { "BEGIN $_; EXCEPTION WHEN OTHERS THEN NULL; END;" } q{PERFORM app.admin('app.admin()')}, q{CALL app.run('app.run()')},
+	q{PERFORM app.total('app.total()')}, q{PERFORM app.told('app.told()')});
+
+hostile_database('alone', "$tries PERFORM app.open('app.open()')");
+query('alone', <<"SQL");
+GRANT USAGE ON SCHEMA app TO joe;
+CREATE FUNCTION app.handler() RETURNS language_handler LANGUAGE c AS '\$libdir/plpgsql', 'plpgsql_call_handler';
+CREATE TRUSTED LANGUAGE own HANDLER app.handler;
+CREATE FUNCTION app.admin(what text) RETURNS void $definer;
+CREATE FUNCTION app.open(what text) RETURNS void $definer;
+CREATE PROCEDURE app.run(what text) $definer;
+CREATE FUNCTION app.step(integer, what text) RETURNS integer LANGUAGE own SECURITY DEFINER AS 'BEGIN INSERT INTO public.loot VALUES (what); RETURN 1; END';
+CREATE AGGREGATE app.total(text) (SFUNC = app.step, STYPE = integer);
+CREATE TABLE app.k (id integer PRIMARY KEY, n text);
+CREATE FUNCTION app.told(what text) RETURNS bigint LANGUAGE sql SECURITY DEFINER BEGIN ATOMIC INSERT INTO public.loot VALUES (what);
+	SELECT count(*) FROM (SELECT id, n FROM app.k GROUP BY id) x; END;
+CREATE FUNCTION app.mine() RETURNS integer LANGUAGE sql AS 'SELECT 1';
+ALTER FUNCTION app.mine() OWNER TO joe;
+CREATE TYPE app.mood AS ENUM ('good');
+CREATE DOMAIN app.d AS integer;
+CREATE TABLE app.uses (m app.mood, d app.d);
+CREATE EXTENSION cube SCHEMA app;
+CREATE TABLE app.points (p app.cube);
+REVOKE ALL ON FUNCTION app.cube_dim(app.cube) FROM PUBLIC;
+SQL
+query('alone', join(';', map { "REVOKE ALL ON $_ FROM PUBLIC" } @revoked) . '; GRANT EXECUTE ON FUNCTION app.admin(text), app.mine() TO eve');
+as_joe('alone', 'CREATE TABLE joe.par (a integer); CREATE TABLE joe.ch (CHECK (joe.f(1) = 1)) INHERITS (joe.par); ALTER TABLE joe.ch ALTER a SET NOT NULL;'
+	  . 'CREATE TABLE joe.t (c integer); INSERT INTO joe.t VALUES (1); CREATE INDEX z ON joe.t (joe.f(c))');
+backup('alone');
+sub is_told
+{
+	my ($told, @objects) = @_;
+
+	is(join(', ', sort($told =~ /^left out: grants on (\S.*?) \(PUBLIC cannot use it/mg)), join(', ', sort @objects), 'the report says so');
+	return;
+}
+
+for my $way ([], ['--rows-as=session'])
+{
+	query('alone', 'TRUNCATE public.loot; DROP TABLE joe.ch, joe.t; DROP SCHEMA app CASCADE; CREATE SCHEMA app; GRANT USAGE ON SCHEMA app TO joe, eve;'
+		  . 'ALTER DEFAULT PRIVILEGES GRANT EXECUTE ON FUNCTIONS TO joe; ALTER DEFAULT PRIVILEGES GRANT USAGE ON TYPES TO joe');
+	my $told = tool_ok([ restore('alone', '--schema', 'app', '--table', 'joe.ch', '--table', 'joe.t', '--no-privileges', @$way) ], "without privileges @$way");
+	is(loot('alone'), 'app.open(),ran', 'what was revoked is not open meanwhile') if !@$way;
+	is(query('alone', <<'SQL'), 'eve 1, joe 2', 'nor open afterwards, but to its owner');
+SELECT string_agg(r || ' ' || n, ', ' ORDER BY r) FROM (SELECT r, count(*) FILTER (WHERE has_function_privilege(r, oid, 'EXECUTE'))
+	+ 10 * count(*) FILTER (WHERE has_type_privilege(r, 'app.mood', 'USAGE') OR has_type_privilege(r, 'app.d', 'USAGE') OR has_language_privilege(r, 'own', 'USAGE')) AS n
+	FROM pg_proc, unnest('{joe,eve}'::text[]) r WHERE pronamespace = 'app'::regnamespace AND proname IN ('admin', 'run', 'total', 'told', 'mine', 'open') GROUP BY r) x
+SQL
+	is(query('alone', q{SELECT has_function_privilege('eve', 'app.cube_dim(app.cube)', 'EXECUTE') || ' ' || has_function_privilege('eve', 'app.cube_size(app.cube)', 'EXECUTE')}),
+		'false true', 'so it is with objects of extensions');
+	is_told($told, 'FUNCTION app.admin(text)', 'PROCEDURE app.run(text)', 'AGGREGATE app.total(text)', 'FUNCTION app.told(text)', 'FUNCTION app.mine()', 'TYPE app.mood', 'DOMAIN app.d',
+		'PROCEDURAL LANGUAGE own', 'FUNCTION cube_dim(app.cube)');
+}
+query('alone', 'DROP TABLE app.uses; DROP TYPE app.mood; DROP DOMAIN app.d');
+is_told(tool_ok([ restore('alone', '--table', 'app.uses', '--no-privileges', '--no-owner') ], 'of the session alone'), 'TYPE app.mood', 'DOMAIN app.d');
+is(query('alone', q{SELECT has_type_privilege('joe', 'app.mood', 'USAGE') OR has_type_privilege('eve', 'app.d', 'USAGE')}), 'f', 'the types are closed');
+
 # -------------------------------------------------------- rows of tenants in one table
 
 my %turns = (

@@ -124,18 +124,16 @@ member_grants_report(RestorePlan *plan)
 }
 
 bool
-member_grants_choose(RestorePlan *plan, Connection *connection, char **list)
+member_grants_find(RestorePlan *plan, Connection *connection, int *ids, uint32_t *count)
 {
 	Selection *selection = plan->selection;
-	int *ids = xcalloc((size_t) selection->toc.count + 1, sizeof(int));
-	bool any = !plan->settings->no_privileges && brings_extension(selection, NULL);
-	PGresult *members = NULL;
-	uint32_t count = 0;
+	PGresult *members;
 	uint32_t i;
 
-	*list = NULL;
-	if (any)
-		members = connection_query(connection, members_query, 0, NULL);
+	*count = 0;
+	if (!brings_extension(selection, NULL))
+		return true;
+	members = connection_query(connection, members_query, 0, NULL);
 	for (i = 0; i < selection->toc.count && members != NULL; i++)
 	{
 		const TocEntry *entry = &selection->toc.entries[i];
@@ -144,11 +142,22 @@ member_grants_choose(RestorePlan *plan, Connection *connection, char **list)
 			!is_member(plan, members, entry))
 			continue;
 		selection->states[i] = ENTRY_BELONGS;
-		ids[count++] = entry->id;
+		ids[(*count)++] = entry->id;
 	}
 	PQclear(members);
-	if (count > 0)
+	return members != NULL;
+}
+
+bool
+member_grants_choose(RestorePlan *plan, Connection *connection, char **list)
+{
+	int *ids = xcalloc((size_t) plan->selection->toc.count + 1, sizeof(int));
+	uint32_t count = 0;
+	bool good = plan->settings->no_privileges || member_grants_find(plan, connection, ids, &count);
+
+	*list = NULL;
+	if (good && count > 0)
 		*list = partial_list_of(plan, ids, count);
 	free(ids);
-	return (members != NULL || !any) && (count == 0 || *list != NULL);
+	return good && (count == 0 || *list != NULL);
 }

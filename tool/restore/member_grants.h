@@ -12,10 +12,16 @@
 #include "restore.h"
 
 /*
- * Choose the grants on objects of the extensions that were restored by now,
- * and write a list of them for pg_restore: NULL in *list if there are none;
- * caller frees.  Those that were chosen before are left out.  False (reported)
- * on failure.
+ * Choose the grants on objects of the extensions that were restored by now.
+ * Those that were chosen before are left out.  `ids` has room for all entries.
+ * False (reported) on failure.
+ */
+extern bool member_grants_find(RestorePlan *plan, Connection *connection, int *ids,
+							   uint32_t *count);
+
+/*
+ * The same, but for none with --no-privileges, as a list for pg_restore: NULL
+ * in *list if there are none; caller frees.
  */
 extern bool member_grants_choose(RestorePlan *plan, Connection *connection, char **list);
 

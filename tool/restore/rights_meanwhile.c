@@ -17,7 +17,8 @@
  *   materialized views are filled after that, because their queries may need
  *   the grants.
  *
- * With --no-privileges nothing of that comes from the backup.  What default
+ * With --no-privileges nothing of that comes from the backup, but what PUBLIC
+ * could not use there, it cannot use here (public_rights.c).  What default
  * privileges give on a table is taken away, and given back at the end.
  *
  *-------------------------------------------------------------------------
@@ -32,6 +33,7 @@
 #include "entry_scripts.h"
 #include "member_grants.h"
 #include "memory.h"
+#include "public_rights.h"
 
 #define FAILURE "could not restore privileges"
 
@@ -137,7 +139,9 @@ rights_settle(RestorePlan *plan, Connection *connection, const RenameMap *map)
 	{
 		const TocEntry *entry = &toc->entries[rights->places[i]];
 
-		if (toc_entry_is(entry, "ACL"))
+		if (toc_entry_is(entry, "ACL") && none)
+			good = public_rights_take(plan, connection, map, entry);
+		else if (toc_entry_is(entry, "ACL"))
 			ids[count++] = entry->id;
 		else if (!none)
 			good = default_grants_reset(connection, map, entry);
@@ -146,8 +150,9 @@ rights_settle(RestorePlan *plan, Connection *connection, const RenameMap *map)
 		members = members || toc_entry_is(entry, "EXTENSION");
 	}
 	rights->count = 0;
-	good = good && (none || run_grants(plan, connection, map, ids, count)) &&
-		   (!members || none || grant_members(plan, connection, map));
+	good = good && run_grants(plan, connection, map, ids, count) &&
+		   (!members || (none ? public_rights_take_members(plan, connection, map)
+							  : grant_members(plan, connection, map)));
 	free(ids);
 	return good;
 }
