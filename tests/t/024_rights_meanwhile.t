@@ -181,6 +181,58 @@ query('alone', 'DROP TABLE app.uses; DROP TYPE app.mood; DROP DOMAIN app.d');
 is_told(tool_ok([ restore('alone', '--table', 'app.uses', '--no-privileges', '--no-owner') ], 'of the session alone'), 'TYPE app.mood', 'DOMAIN app.d');
 is(query('alone', q{SELECT has_type_privilege('joe', 'app.mood', 'USAGE') OR has_type_privilege('eve', 'app.d', 'USAGE')}), 'f', 'the types are closed');
 
+# ---------------------------------------------------------------- rights for one object alone
+
+# For its turn joe gets CREATE on the schema and on the tablespace of an index. In joe.does is what his code does meanwhile.
+my $space = query('postgres', 'SHOW server_version_num') >= 150000 ? 'TABLESPACE given' : '';
+query('postgres', q(SET allow_in_place_tablespaces = on; CREATE TABLESPACE given LOCATION '')) if $space;
+hostile_database('lent', 'EXECUTE (SELECT what FROM joe.does)');
+query('lent', 'GRANT USAGE ON SCHEMA app TO joe; CREATE OPERATOR FAMILY joe.family USING btree; ALTER OPERATOR FAMILY joe.family USING btree OWNER TO joe;'
+	  . 'CREATE OPERATOR CLASS joe.class FOR TYPE integer USING hash AS OPERATOR 1 =; ALTER OPERATOR CLASS joe.class USING hash OWNER TO joe');
+query('lent', 'CREATE SEQUENCE app.own; CREATE TABLE app.table (a integer); CREATE INDEX own_i ON app.table (a); ALTER SEQUENCE app.own OWNER TO joe; ALTER TABLE app.table OWNER TO joe');
+query('lent', 'GRANT CREATE ON TABLESPACE given TO joe') if $space;
+as_joe('lent', <<"SQL");
+CREATE TABLE joe.does (what text);
+CREATE TABLE joe.t (c integer);
+INSERT INTO joe.t VALUES (1);
+CREATE INDEX i ON joe.t (joe.f(c)) $space;
+CREATE SEQUENCE joe.s;
+CREATE TABLE joe.big (a integer PRIMARY KEY);
+CREATE VIEW joe.v AS SELECT 1 AS a;
+CREATE MATERIALIZED VIEW joe.m AS SELECT 1 AS a;
+CREATE TYPE joe.e AS ENUM ('a');
+CREATE TYPE joe.c AS (a integer);
+CREATE TYPE joe.r AS RANGE (SUBTYPE = integer);
+CREATE DOMAIN joe.d AS integer;
+CREATE FUNCTION joe.fn(integer, integer) RETURNS integer LANGUAGE sql AS 'SELECT 1';
+CREATE PROCEDURE joe.p() LANGUAGE sql AS 'SELECT 1';
+CREATE AGGREGATE joe.agg(integer) (SFUNC = joe.fn, STYPE = integer);
+CREATE OPERATOR joe.=== (FUNCTION = joe.fn, LEFTARG = integer, RIGHTARG = integer);
+CREATE COLLATION joe.coll FROM pg_catalog."C";
+CREATE CONVERSION joe.conv FOR 'LATIN1' TO 'UTF8' FROM iso8859_1_to_utf8;
+CREATE TEXT SEARCH CONFIGURATION joe.conf (COPY = pg_catalog.simple);
+CREATE TEXT SEARCH DICTIONARY joe.dict (TEMPLATE = pg_catalog.simple);
+CREATE TABLE joe.two (a integer, b integer);
+CREATE STATISTICS joe.stat ON a, b FROM joe.two;
+SQL
+backup('lent');
+query('lent', 'REVOKE CREATE ON TABLESPACE given FROM joe') if $space;
+
+my @moves = map { "ALTER $_ SET SCHEMA app" } 'SEQUENCE joe.s', 'TABLE joe.big', 'VIEW joe.v', 'MATERIALIZED VIEW joe.m', 'TYPE joe.e', 'TYPE joe.c', 'TYPE joe.r', 'DOMAIN joe.d',
+  'FUNCTION joe.fn', 'PROCEDURE joe.p', 'AGGREGATE joe.agg(integer)', 'OPERATOR joe.=== (integer, integer)', 'COLLATION joe.coll', 'CONVERSION joe.conv', 'TEXT SEARCH CONFIGURATION joe.conf',
+  'TEXT SEARCH DICTIONARY joe.dict', 'STATISTICS joe.stat', 'OPERATOR FAMILY joe.family USING btree', 'OPERATOR CLASS joe.class USING hash';
+push @moves, map { "ALTER $_ RENAME TO taken" } 'SEQUENCE app.own', 'INDEX app.own_i', 'TABLE app.table';
+push @moves, map { "ALTER $_ SET TABLESPACE given" } 'TABLE joe.big', 'INDEX joe.big_pkey', 'MATERIALIZED VIEW joe.m', 'INDEX app.own_i' if $space;
+for my $move (@moves)
+{
+	query('lent', "TRUNCATE joe.does; INSERT INTO joe.does VALUES ('$move')");
+	tool_fails([ restore('lent', '--table', 'joe.t', '--as', 'app.copy') ], 1, qr/was changed while|were changed while/, $move);
+}
+query('lent', "TRUNCATE joe.does; INSERT INTO joe.does VALUES ('SELECT 1')");
+tool_ok([ restore('lent', '--table', 'joe.t', '--as', 'app.copy') ], 'what changes nothing is done');
+is(query('lent', q{SELECT has_schema_privilege('joe', 'app', 'CREATE') || ' ' || (SELECT relowner::regrole FROM pg_class WHERE oid = 'app.copy'::regclass)}),
+	'false joe', 'and the rights are gone');
+
 # -------------------------------------------------------- rows of tenants in one table
 
 my %turns = (

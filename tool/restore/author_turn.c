@@ -12,7 +12,8 @@
  * The role may lack rights that it had when it made the object, or that a
  * superuser needed none for.  It is given CREATE on the schema of the entry and
  * on its tablespace, which open nothing that is there.  It has these within our
- * transaction, around this statement alone.  It is not given USAGE of a schema,
+ * transaction, around this statement alone, and may not use them for what it
+ * has there or elsewhere (given_rights.c).  It is not given USAGE of a schema,
  * with which its code could call whatever functions are protected by that
  * alone; schemas of the same part have the grants of the backup by then
  * (rights_meanwhile.c).
@@ -29,12 +30,12 @@
 
 #include "author_kinds.h"
 #include "entry_scripts.h"
+#include "given_rights.h"
 #include "interrupt.h"
 #include "known_statements.h"
 #include "log.h"
 #include "memory.h"
 #include "planned_steps.h"
-#include "quote.h"
 #include "row_copy.h"
 #include "row_rights.h"
 #include "sql_build.h"
@@ -42,16 +43,6 @@
 static const char trusted_query[] = "SELECT FROM pg_catalog.pg_roles r"
 									" WHERE r.rolname = $1::pg_catalog.name"
 									" AND " ROW_ROLE_IS_TRUSTED;
-
-/* What $1 lacks: CREATE on schema $2, and on tablespace $3. */
-static const char rights_query[] =
-	"SELECT n.nspname, true FROM pg_catalog.pg_roles r, pg_catalog.pg_namespace n"
-	" WHERE r.rolname = $1::pg_catalog.name AND n.nspname = $2::pg_catalog.name"
-	"  AND NOT pg_catalog.has_schema_privilege(r.oid, n.oid, 'CREATE')"
-	" UNION ALL SELECT t.spcname, false FROM pg_catalog.pg_roles r,"
-	"  pg_catalog.pg_tablespace t"
-	" WHERE r.rolname = $1::pg_catalog.name AND t.spcname = $3::pg_catalog.name"
-	"  AND NOT pg_catalog.has_tablespace_privilege(r.oid, t.oid, 'CREATE')";
 
 static bool
 is_at_stake(const RestorePlan *plan)
@@ -140,49 +131,17 @@ find_schema(const RenameMap *map, const TocEntry *entry)
 	return entry->schema;
 }
 
-/* "GRANT CREATE ON SCHEMA s TO joe", or back. */
-static bool
-give(Connection *connection, const char *owner, const PGresult *rights, bool back)
-{
-	bool good = true;
-	SqlText sql;
-	int i;
-
-	for (i = 0; good && i < PQntuples(rights); i++)
-	{
-		sql_init(&sql);
-		if (back)
-			sql_append(&sql, "REVOKE CREATE");
-		else
-			sql_append(&sql, "GRANT CREATE");
-		if (PQgetvalue(rights, i, 1)[0] == 't')
-			sql_append(&sql, " ON SCHEMA ");
-		else
-			sql_append(&sql, " ON TABLESPACE ");
-		sql_identifier(&sql, PQgetvalue(rights, i, 0));
-		if (back)
-			sql_append(&sql, " FROM ");
-		else
-			sql_append(&sql, " TO ");
-		sql_identifier(&sql, owner);
-		good = connection_command(connection, &sql);
-		sql_free(&sql);
-	}
-	return good;
-}
-
 bool
 author_turn_take(Connection *connection, const RenameMap *map, const TocEntry *entry,
 				 const char *statements, const CatalogChange *changes)
 {
-	const char *params[3] = {entry->owner, find_schema(map, entry), entry->tablespace};
-	PGresult *rights = connection_query(connection, rights_query, 3, params);
+	GivenRights rights;
 	bool good;
 
-	good = rights != NULL && give(connection, entry->owner, rights, false) &&
+	good = given_rights_give(connection, entry, find_schema(map, entry), &rights) &&
 		   planned_step_make(connection, entry, entry->owner, statements, changes) &&
-		   give(connection, entry->owner, rights, true);
-	PQclear(rights);
+		   given_rights_take(connection, entry, &rights);
+	given_rights_free(&rights);
 	return good;
 }
 

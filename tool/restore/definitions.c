@@ -18,6 +18,10 @@
  * CHECK constraint or trigger is found when the next rows are decided upon.
  * Relations and indexes are counted nevertheless: it makes exactly one.
  *
+ * What depends on what is not counted, either, but where such an entry is
+ * changed, not made or removed: no statement that makes an object does that,
+ * and everything does that takes an object into another schema.
+ *
  * What cannot be counted is looked at itself, and then only what is ours:
  * other sessions make domains and temporary tables all the time.  A row of a
  * catalog is ours if we see it although the transaction that wrote it is still
@@ -36,7 +40,7 @@
 
 /*
  * $1: catalogs of which new entries do not count; $2: nor those that are
- * changed or removed; $3: relations whose names and types of columns are
+ * changed or removed, but in pg_depend; $3: relations whose names and types of columns are
  * compared themselves, '{}' for all that we have locked; $4: relations, and
  * $5: types, that the step made; $6: a domain that it makes, whose constraints
  * are its own.
@@ -60,7 +64,8 @@ static const char counts_query[] =
 	"   ELSE pg_catalog.pg_stat_get_xact_tuples_inserted(c.oid) END"
 	"  - CASE WHEN c.relname IN ('pg_class', 'pg_index') THEN $4::pg_catalog.int4"
 	"   WHEN c.relname = 'pg_type' THEN $5::pg_catalog.int4 ELSE 0 END,"
-	"  CASE WHEN c.relname = ANY ($2::pg_catalog.name[]) THEN 0"
+	"  CASE WHEN c.relname = 'pg_depend' THEN pg_catalog.pg_stat_get_xact_tuples_updated(c.oid)"
+	"   WHEN c.relname = ANY ($2::pg_catalog.name[]) THEN 0"
 	"   ELSE pg_catalog.pg_stat_get_xact_tuples_updated(c.oid)"
 	"   + pg_catalog.pg_stat_get_xact_tuples_deleted(c.oid) END),"
 	"  ' ' ORDER BY c.relname)"
