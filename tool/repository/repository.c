@@ -553,10 +553,12 @@ repository_rewrite(Repository *repository)
 	 * So nothing is remembered of a file that may be gone again.
 	 */
 	encryption->serial++;
-	return encryption_identify_recipients(encryption) &&
-		   write_frame(repository, "Run the same command again, which writes it again.",
-					   &lasting) &&
-		   (!lasting || writer_state_save(repository, &encryption->writer_key, encryption->serial));
+	if (!encryption_identify_recipients(encryption) ||
+		!write_frame(repository, "Run the same command again, which writes it again.", &lasting))
+		return false;
+	if (lasting)
+		writer_state_follow(repository, encryption->serial);
+	return true;
 }
 
 bool

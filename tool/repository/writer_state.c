@@ -68,9 +68,19 @@ write_failed(const char *path, int error)
 		"could not write file \"%s/%s\": %s", keyring()->state_directory, path, strerror(error));
 }
 
-/* The number that is kept last says that a change is done; if it is there, so it is. */
+/* What is behind it in the repository is done, whether this host can remember it or not. */
 static bool
-write_serial(const char *path, const char *content)
+not_remembered(const char *path, int error)
+{
+	log_warning_hint("Run the same command again when it can be written: until then, an older "
+					 "nex_backup.json that takes the place of this one is not noticed here.",
+					 "could not write file \"%s/%s\": %s; the repository is changed all the same",
+					 keyring()->state_directory, path, strerror(error));
+	return false;
+}
+
+static bool
+write_state(const char *path, const char *content, bool published)
 {
 	int error;
 	Storage *storage = open_state(true, &error);
@@ -81,24 +91,14 @@ write_serial(const char *path, const char *content)
 		error = lasting_write(storage, path, content, strlen(content), &not_lasting);
 		storage->close(storage);
 	}
+	/* Before the repository is changed, what may be gone again is not there. */
+	if (!published)
+		return (error == 0 && not_lasting == 0) ||
+			   write_failed(path, error != 0 ? error : not_lasting);
 	if (not_lasting != 0)
 		log_warning("could not make file \"%s/%s\" durable: %s", keyring()->state_directory, path,
 					strerror(not_lasting));
-	return error == 0 || write_failed(path, error);
-}
-
-static bool
-write_state(const char *path, const void *content, size_t length)
-{
-	int error;
-	Storage *storage = open_state(true, &error);
-
-	if (storage != NULL)
-	{
-		error = storage->write(storage, path, content, length, WRITE_DURABLE);
-		storage->close(storage);
-	}
-	return error == 0 || write_failed(path, error);
+	return error == 0 || not_remembered(path, error);
 }
 
 /* The file that says what lies at a location. */
@@ -218,34 +218,48 @@ save_key(const Repository *repository, const WriterKey *key)
 						"written there.\n"
 						"# repository: %s\n# signer: %s\n%s\n",
 						repository->storage->location, signer, text);
-	good = write_state(path, content, strlen(content));
+	good = write_state(path, content, false);
 	secret_free(content, strlen(content));
 	secret_cleanse(text, sizeof(text));
 	free(path);
 	return good;
 }
 
-bool
-writer_state_save(const Repository *repository, const WriterKey *key, int64_t serial)
+/* The serial last: where it is right, everything is. */
+static bool
+save_numbers(const Repository *repository, int64_t serial, bool published)
 {
 	char *location = location_path(repository->storage->location);
 	char *serial_path = xasprintf("%s/serial", repository->id);
 	char *id = xasprintf("%s\n", repository->id);
 	char *number = xasprintf("%" PRId64 "\n", serial);
-	WriterKey known;
-	WriterKeyState state = writer_state_key(repository->id, &known);
-	bool good = location != NULL && state != WRITER_KEY_BAD;
+	bool good = location != NULL && write_state(location, id, published) &&
+				write_state(serial_path, number, published);
 
-	secret_cleanse(&known, sizeof(known));
-	if (good && state == WRITER_KEY_ABSENT)
-		good = save_key(repository, key);
-	/* The serial last: where it is right, everything is. */
-	good = good && write_state(location, id, strlen(id)) && write_serial(serial_path, number);
 	free(number);
 	free(id);
 	free(serial_path);
 	free(location);
 	return good;
+}
+
+bool
+writer_state_save(const Repository *repository, const WriterKey *key, int64_t serial)
+{
+	WriterKey known;
+	WriterKeyState state = writer_state_key(repository->id, &known);
+	bool good = state != WRITER_KEY_BAD;
+
+	secret_cleanse(&known, sizeof(known));
+	if (good && state == WRITER_KEY_ABSENT)
+		good = save_key(repository, key);
+	return good && save_numbers(repository, serial, false);
+}
+
+void
+writer_state_follow(const Repository *repository, int64_t serial)
+{
+	(void) save_numbers(repository, serial, true);
 }
 
 static char *

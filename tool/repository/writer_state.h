@@ -36,8 +36,11 @@ extern WriterKeyState writer_state_key(const char *repository, WriterKey *key);
 /* The highest serial seen of its nex_backup.json; 0 if none.  False (reported) if unreadable. */
 extern bool writer_state_serial(const char *repository, int64_t *serial);
 
-/* Remember.  False (reported) on failure. */
+/* Remember, before nex_backup.json is written.  False (reported) on failure. */
 extern bool writer_state_save(const Repository *repository, const WriterKey *key, int64_t serial);
+
+/* The same behind one that was written: what fails is a warning, as nothing can undo it. */
+extern void writer_state_follow(const Repository *repository, int64_t serial);
 
 /* "DIR/ID/writer.key", for messages; caller frees. */
 extern char *writer_state_key_path(const char *repository);
