@@ -90,6 +90,45 @@ is(query('postgres', "SELECT count(*) FROM pg_database WHERE datname = 'half'"),
 # What could not be written was not delivered; a pipe that another program made non-blocking only waits.
 is(system("'@{[tool_path()]}' list --repo '$repo' >/dev/full 2>'$repo.said'") >> 8, 1, 'a full disk at standard output');
 like(read_bytes("$repo.said"), qr/error: could not write to standard output: No space left on device/, 'is said');
+# What was done before is done all the same.
+sub to_nobody
+{
+	my ($where, @command) = @_;
+	my $line = join(' ', map { "'$_'" } tool_path(), @command);
+
+	return [ system("bash", "-c", "$line 2>'$repo.said' </dev/null $where; exit \${PIPESTATUS[0]}") >> 8, read_bytes("$repo.said") ];
+}
+
+my ($public) = do { tool_ok([ 'keygen', '-o', "$repo.key" ], 'a key'); read_bytes("$repo.key") =~ /^# public key: (\S+)$/m };
+for my $case (
+	[ qr/Backup shop\/\S+ is complete\./, 'backup', '--repo', $repo, '-d', 'shop' ],
+	[ qr/Backup shop\/\S+ is complete\./, 'backup', '--repo', $repo, '-d', 'shop', '--json' ],
+	[ qr/Backups that are complete: 2 of 2\./, 'backup', '--repo', $repo, '--all', '--exclude-database', 'postgres', '--exclude-database', 'template1' ],
+	[ qr/Backup \d\S+ of the globals is complete\./, 'globals', 'backup', '--repo', $repo ],
+	[ qr/The globals of backup \d\S+ were restored\./, 'globals', 'restore', '--repo', $repo ],
+	[ qr/Restored shop\/\S+ into database "shop2"\.$/m, 'restore', '--repo', $repo, 'shop', '--to', 'shop2' ],
+	[ qr/Restored shop\/\S+ into database "shop2"; the database that was there is kept as "shop2_old_\w+"\./,
+		'restore', '--repo', $repo, 'shop', '--to', 'shop2', '--drop', '--yes' ],
+	[ qr/Appended shop\/\S+ into database "shop2"\./, 'restore', '--repo', $repo, 'shop', '--to', 'shop2', '--append', '--on-conflict=skip', '--yes' ],
+	[ qr/Backup files\/\S+ is complete\./, 'config', 'backup', '--repo', $repo, '--set', 'files', '--recipient', $public, top() . '/Makefile' ],
+	[ qr/The files of backup files\/\S+ were restored\./, 'config', 'restore', '--repo', $repo, 'files', '--yes', '--identity', "$repo.key", '--restore-dir', "$repo.files" ],
+	[ qr/File "\Q$repo\E\.sql" is complete\./, 'export', '--repo', $repo, 'shop', '-o', "$repo.sql" ],
+	[ qr/Backups that were removed: \d of \d\./, 'expire', '--repo', $repo, 'shop', '--keep-daily=0', '--keep-minimum=1' ],
+	[ qr/The key is in file "\Q$repo\E\.key2"\./, 'keygen', '-o', "$repo.key2" ],
+	[ qr/The repository was created\./, 'init', '--repo', "$repo.other" ])
+{
+	my ($done, @command) = @$case;
+	my ($code, $said) = @{ to_nobody('>/dev/full', @command) };
+
+	is($code, 1, "$command[0] to a full disk");
+	like($said, qr/error: could not write to standard output: No space left on device\n.*DETAIL:  $done/s, 'says what is done');
+}
+{
+	my ($code, $said) = @{ to_nobody('| true', 'backup', '--repo', $repo, '-d', 'shop') };
+
+	like($said, qr/could not write to standard output: Broken pipe\n.*DETAIL:  Backup shop\/\S+ is complete\./s, 'a reader that is gone');
+	is(@{ to_nobody('| true', 'list', '--repo', $repo) }[1], '', 'misses no list');
+}
 {
 	my $whole = tool_ok(['help'], 'help');
 	pipe(my $reader, my $writer) or die;
@@ -122,6 +161,7 @@ tool_ok([ 'restore', '--repo', $repo, 'shop', '--to', 'again' ], 'it can be rest
 same_database('shop', 'again', 'and is the same');
 
 # Whoever finds it: the next backup writes it again, also one of another database or after an older backup.
+unlink "$repo.key";
 my $made = (tool('keygen', '-o', "$repo.key"))[1];
 my ($recipient) = $made =~ /(age1\w+)/ or BAIL_OUT($made);
 query('postgres', 'CREATE DATABASE found');

@@ -146,6 +146,7 @@ backup_all(const Settings *settings, Repository *repository)
 	back_up_databases(settings, repository, &databases, &report);
 	progress_bar_stop();
 	progress_item(0, 0, NULL);
+	cluster_report_done(&report, "Backups");
 	cluster_report_print(
 		&report, settings, "stored",
 		json_pack("{s:o, s:s}", "repository", repository_json(repository), "started", started));

@@ -139,6 +139,18 @@ backup_attempt_json(const BackupAttempt *attempt)
 	return value;
 }
 
+void
+backup_attempt_done(const BackupAttempt *attempt)
+{
+	char *label = manifest_label(attempt->manifest);
+
+	if (attempt->manifest->kind == BACKUP_OF_GLOBALS)
+		output_done("Backup %s of the globals is complete.", attempt->manifest->id);
+	else
+		output_done("Backup %s is complete.", label);
+	free(label);
+}
+
 static void
 print_globals(const BackupAttempt *attempt)
 {

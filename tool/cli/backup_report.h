@@ -33,6 +33,9 @@ extern void backup_attempt_globals(const Settings *settings, Repository *reposit
 								   BackupAttempt *attempt);
 extern void backup_attempt_free(BackupAttempt *attempt);
 
+/* Remember that it succeeded, should the next two not reach their reader. */
+extern void backup_attempt_done(const BackupAttempt *attempt);
+
 /* What a backup that succeeded says of itself in JSON. */
 extern json_t *backup_attempt_json(const BackupAttempt *attempt);
 

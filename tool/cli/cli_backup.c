@@ -53,6 +53,7 @@ backup_one(const Settings *settings, Repository *repository)
 	if (good)
 	{
 		interrupt_too_late();
+		backup_attempt_done(&attempt);
 		warn_if_not_named(settings, attempt.database);
 	}
 	if (good && settings->json)

@@ -166,9 +166,11 @@ config_backup(const Settings *settings, Repository *repository, char **arguments
 		progress_bar_stop();
 	}
 	if (manifest != NULL)
+	{
 		interrupt_too_late();
-	if (manifest != NULL)
+		output_done("Backup %s/%s is complete.", manifest->database.name, manifest->id);
 		warn_of_clocks(repository, manifest);
+	}
 	if (manifest != NULL && settings->json)
 		output_json(backup_json(manifest));
 	else if (manifest != NULL)
@@ -479,7 +481,11 @@ config_restore(const Settings *settings, Repository *repository, char **argument
 	{
 		good = confirm(settings, &opened) && configuration_write(&opened);
 		if (good)
+		{
 			interrupt_too_late();
+			output_done("The files of backup %s/%s were restored.", manifest->database.name,
+						manifest->id);
+		}
 		if (!settings->json)
 			print_written(&opened);
 	}

@@ -485,6 +485,8 @@ run_expire(const Settings *settings)
 	if (decided)
 	{
 		good = remove_backups(&expiry) && remove_leftovers(&expiry);
+		if (!settings->dry_run && expiry.nremoved > 0)
+			output_done("Backups that were removed: %d of %d.", expiry.nremoved, expiry.count);
 		if (settings->json)
 			print_json(&expiry);
 		else

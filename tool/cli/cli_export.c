@@ -513,6 +513,7 @@ say_done(const Export *export, const BackupName *name)
 
 	if (export->path == NULL)
 		return;
+	output_done("File \"%s\" is complete.", export->path);
 	if (export->settings->json)
 	{
 		json_t *value = json_pack("{s:s, s:o, s:o}", "backup", name->id, "file",

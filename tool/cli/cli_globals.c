@@ -39,7 +39,10 @@ globals_backup(const Settings *settings)
 	progress_bar_stop();
 	good = attempt.manifest != NULL;
 	if (good)
+	{
 		interrupt_too_late();
+		backup_attempt_done(&attempt);
+	}
 	if (good && settings->json)
 		output_json(backup_attempt_json(&attempt));
 	else if (good)
@@ -77,7 +80,10 @@ globals_restore(const Settings *settings)
 	progress_bar_stop();
 	clock_gettime(CLOCK_MONOTONIC, &end);
 	if (good)
+	{
 		interrupt_too_late();
+		output_done("The globals of backup %s were restored.", restore.backup.id);
+	}
 	if (good && settings->json)
 	{
 		json_t *value = globals_restore_json(&restore);

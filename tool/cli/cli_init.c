@@ -133,6 +133,8 @@ run_init(const Settings *settings)
 	if (!create(settings, &created))
 		return false;
 	interrupt_too_late();
+	if (created)
+		output_done("The repository was created.");
 	repository = repository_open(settings->repo);
 	if (repository == NULL)
 		return false;

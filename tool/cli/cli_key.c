@@ -140,7 +140,10 @@ key_change(const Settings *settings, Repository *repository, bool add)
 	age_recipients_free(&changes);
 	good = good && repository_rewrite(repository);
 	if (good)
+	{
 		interrupt_too_late();
+		output_done("The recipients were changed.");
+	}
 	if (good && settings->json)
 		return key_list(settings, repository);
 	if (good)

@@ -34,7 +34,10 @@ write_new_file(const char *path, const char *text)
 	int error = new_file_write(path, text, strlen(text), true);
 
 	if (error == 0)
+	{
 		interrupt_too_late();
+		output_done("The key is in file \"%s\".", path);
+	}
 	return error == 0 ||
 		   report_error(EXIT_FAILED, NULL,
 						error == EEXIST

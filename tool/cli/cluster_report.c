@@ -51,6 +51,15 @@ cluster_report_count(const ClusterReport *report, ItemResult result)
 	return count;
 }
 
+void
+cluster_report_done(const ClusterReport *report, const char *what)
+{
+	int done = cluster_report_count(report, ITEM_OK);
+
+	if (done > 0)
+		output_done("%s that are complete: %d of %d.", what, done, report->count);
+}
+
 static bool
 is_globals(const ReportItem *item)
 {

@@ -51,6 +51,9 @@ extern ReportItem *cluster_report_add(ClusterReport *report, const char *databas
 extern void cluster_report_explain(ReportItem *item);
 extern int cluster_report_count(const ClusterReport *report, ItemResult result);
 
+/* Remember how many are done, should the table not reach its reader. */
+extern void cluster_report_done(const ClusterReport *report, const char *what);
+
 /* Print the table, or JSON with the head's keys in front; takes `head` over. */
 extern void cluster_report_print(const ClusterReport *report, const Settings *settings,
 								 const char *bytes_heading, json_t *head);

@@ -288,8 +288,9 @@ run(const Arguments *arguments)
 }
 
 /*
- * Results that could not be written, to a full disk say, were not delivered.
- * A reader that has seen enough (`| head`) is no reason to complain.
+ * Results that could not be written, to a full disk say, were not delivered;
+ * what was done is done all the same.  A reader that has seen enough (`| head`)
+ * is no reason to complain, unless that would call something a failure.
  */
 static bool
 flush_stdout(void)
@@ -300,10 +301,11 @@ flush_stdout(void)
 	if (fflush(stdout) == 0 && !failed)
 		return true;
 	error = stdout_stream_error();
-	if (error == EPIPE)
+	if (error == EPIPE && output_done_text() == NULL)
 		return false;
-	return report_error(EXIT_FAILED, NULL, NULL, "could not write to standard output%s%s",
-						error != 0 ? ": " : "", error != 0 ? strerror(error) : "");
+	return report_error(EXIT_FAILED, output_done_text(), NULL,
+						"could not write to standard output%s%s", error != 0 ? ": " : "",
+						error != 0 ? strerror(error) : "");
 }
 
 /*

@@ -103,6 +103,26 @@ show_question(const char *format, ...)
 	va_end(arguments);
 }
 
+static char *done_text;
+
+void
+output_done(const char *format, ...)
+{
+	va_list arguments;
+
+	free(done_text);
+	va_start(arguments, format);
+	if (vasprintf(&done_text, format, arguments) < 0)
+		done_text = NULL;
+	va_end(arguments);
+}
+
+const char *
+output_done_text(void)
+{
+	return done_text;
+}
+
 const char *
 pretty_bytes(uint64_t bytes)
 {

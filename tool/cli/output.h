@@ -39,6 +39,13 @@ extern const char *pretty_number_of(uint64_t count, const char *noun);
 /* "3.2 s", "2 min 5 s", "1 h 3 min" */
 extern const char *pretty_duration(double seconds);
 
+/*
+ * What this command has done and nothing can undo, as a sentence: it is said
+ * if its result cannot be written, which is then an error.  The last one counts.
+ */
+extern void output_done(const char *format, ...) __attribute__((format(printf, 1, 2)));
+extern const char *output_done_text(void); /* NULL: nothing */
+
 /* An aligned text table, widths measured in UTF-8 characters, control characters made harmless. */
 typedef struct TextTable TextTable;
 extern TextTable *text_table_create(int columns, const char *const *headings,

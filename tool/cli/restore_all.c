@@ -232,6 +232,7 @@ conclude(RestoreAll *all, bool good)
 	int failed = cluster_report_count(&all->report, ITEM_FAILED);
 	int incomplete = cluster_report_count(&all->report, ITEM_INCOMPLETE);
 
+	cluster_report_done(&all->report, "Restores");
 	if (all->report.count > 0)
 		cluster_report_print(&all->report, all->settings, "size",
 							 json_pack("{s:o, s:s}", "repository", repository_json(all->repository),
