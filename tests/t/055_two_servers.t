@@ -94,6 +94,17 @@ is(restored('crm', '--server=staging'), 'staging', 'or with --server');
 is(restored("staging\@crm/$second->{backup}"), 'staging', 'with an id');
 is(restored("crm/$second->{backup}", '--config', $config), 'staging', 'with the setting');
 is(restored('main@crm', '--config', $config), 'production', 'main has a name, too');
+is(restored('staging@crm', '--server=staging'), 'staging', 'both may say the same');
+for my $case ([ 'staging@crm', 'main' ], [ "staging\@crm/$second->{backup}", 'main' ], [ 'main@crm', 'staging' ], [ 'staging@crm', 'other' ])
+{
+	my ($name, $given) = @$case;
+	my ($full, $of) = $name =~ m{^((\w+)\@\w+)};
+
+	tool_fails([ @$_, '--repo', $repo, "--server=$given" ], 2,
+		qr/"\Q$full\E" is of server "$of", but --server=$given was given\nHINT:  Leave out --server, or write "crm" for that of server "$given"/,
+		"$_->[0] of $name with --server=$given")
+	  for [ 'restore', $name, '--to', 'copy', @none ], [ 'verify', $name, @none ], [ 'export', $name ], [ 'info', $name ], $name eq $full ? ([ 'expire', $name ], [ 'list', $name ]) : ();
+}
 tool_fails([ 'restore', '--repo', $repo, 'staging@nothing', '--to', 'copy' ], 1, qr/there is no backup "staging\@nothing"/, 'no such database');
 is(scalar(list('--server', 'staging')), 2, 'list of one server');
 is(scalar(list('staging@crm')), 1, 'list of one database');

@@ -219,6 +219,7 @@ bool
 config_load_arguments(const Arguments *arguments, Settings *settings)
 {
 	settings_set_defaults(settings);
+	settings->server_is_given = arguments_value(arguments, "server") != NULL;
 	return apply_arguments(arguments, settings);
 }
 
@@ -236,5 +237,6 @@ config_load(const Arguments *arguments, Settings *settings)
 	ok = apply_environment(settings) && ok;
 	check_environment();
 	settings->source++;
+	settings->server_is_given = arguments_value(arguments, "server") != NULL;
 	return apply_arguments(arguments, settings) && ok;
 }

@@ -105,8 +105,9 @@ typedef struct Settings
 	size_t *file_lines;      /* of it, where each option of the table was given; 0: nowhere */
 
 	/* everywhere */
-	char *repo;   /* --repo */
-	char *server; /* whose backups; NULL: main, or all */
+	char *repo;           /* --repo */
+	char *server;         /* whose backups; NULL: main, or all */
+	bool server_is_given; /* … on the command line */
 	char *log_file;
 	LogFormat log_format;
 	LogLevel log_level; /* -v, -q */

@@ -33,7 +33,7 @@ open_repository(const Settings *settings)
 	}
 	repository = repository_open(settings->repo);
 	if (repository != NULL)
-		repository_use_server(repository, settings->server);
+		repository_use_server(repository, settings->server, settings->server_is_given);
 	return repository;
 }
 

@@ -263,11 +263,12 @@ repository_open(const char *location)
 }
 
 void
-repository_use_server(Repository *repository, const char *label)
+repository_use_server(Repository *repository, const char *label, bool no_other)
 {
 	Owner owner = owner_of(label, "");
 
 	memcpy(repository->server, owner.server, sizeof(repository->server));
+	repository->no_other_server = no_other;
 }
 
 void

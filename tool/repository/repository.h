@@ -44,6 +44,7 @@ typedef struct Repository
 	int shared_lock;               /* handle, -1 if none */
 	struct Encryption *encryption; /* NULL: plain */
 	char server[LABEL_SIZE];       /* whose databases are meant where none is named; "": main */
+	bool no_other_server;          /* … and no name may say another one */
 	UnclearPlaces unclear;
 	bool unreadable; /* objects that were verified last could not be read, which is no damage */
 	bool manifest_unreadable; /* the same of the manifest, or the listing beside it, read last */
@@ -81,8 +82,11 @@ extern bool repository_init_with_secret(const char *location, KeyWrapping wrappi
 extern Repository *repository_open(const char *location);
 extern void repository_close(Repository *repository);
 
-/* Names without a server are those of this one; NULL: main. */
-extern void repository_use_server(Repository *repository, const char *label);
+/*
+ * Names without a server are those of this one; NULL: main.  If no other is
+ * meant, as the command line has it, a name that says another is refused.
+ */
+extern void repository_use_server(Repository *repository, const char *label, bool no_other);
 
 /*
  * Write nex_backup.json of an encrypted repository anew after its recipients

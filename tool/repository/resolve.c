@@ -138,8 +138,30 @@ report_ambiguous(const Repository *repository, const char *text, const Owner own
 	return false;
 }
 
-bool
-repository_owner_named(Repository *repository, const char *text, Owner *owner)
+/* One of two that say different things was a slip, and nobody knows which. */
+static bool
+check_server(const Repository *repository, const char *text, const Owner *owner)
+{
+	Owner other = owner_of(repository->server, owner->database);
+	char *shown;
+	char *hint;
+
+	if (!repository->no_other_server || strcmp(owner->server, repository->server) == 0)
+		return true;
+	shown = printable_name(strchr(text, '@') + 1);
+	hint = xasprintf("Leave out --server, or write \"%s\" for that of server \"%s\".", shown,
+					 owner_server(&other));
+	free(shown);
+	shown = printable_name(text);
+	report_error(EXIT_USAGE, NULL, hint, "\"%s\" is of server \"%s\", but --server=%s was given",
+				 shown, owner_server(owner), owner_server(&other));
+	free(hint);
+	free(shown);
+	return false;
+}
+
+static bool
+owner_named(Repository *repository, const char *text, Owner *owner)
 {
 	Owner owners[READINGS];
 	int count = readings_of(repository, text, owners);
@@ -155,6 +177,12 @@ repository_owner_named(Repository *repository, const char *text, Owner *owner)
 		return report_ambiguous(repository, text, owners);
 	*owner = owners[full ? 1 : 0];
 	return true;
+}
+
+bool
+repository_owner_named(Repository *repository, const char *text, Owner *owner)
+{
+	return owner_named(repository, text, owner) && check_server(repository, text, owner);
 }
 
 /* DB/ID: the text before the slash, to be freed, and the id; NULL if it is not of that form. */
@@ -197,14 +225,15 @@ report_no_backup(Repository *repository, const char *text)
 	Owner owner;
 	char *hint;
 
-	if (before != NULL && repository_owner_named(repository, before, &owner) &&
+	if (before != NULL && owner_named(repository, before, &owner) &&
 		repository_latest(repository, &owner, &latest))
 		hint = xasprintf("The latest backup of that database is %s; \"nex_backup list\" shows all.",
 						 latest.id);
 	else if (repository->server[0] != '\0')
-		hint = xasprintf("Names are those of server \"%s\"; write \"main@DB\" or \"NAME@DB\" for "
-						 "another. \"nex_backup list\" shows all.",
-						 repository->server);
+		hint =
+			xasprintf("Names are those of server \"%s\"; write \"main@DB\" or \"NAME@DB\"%s for "
+					  "another. \"nex_backup list\" shows all.",
+					  repository->server, repository->no_other_server ? ", without --server," : "");
 	else
 		hint = xstrdup("\"nex_backup list\" shows all backups of the repository.");
 	report_error(EXIT_FAILED, NULL, hint, "there is no backup \"%s\" in \"%s\"", shown,
@@ -271,7 +300,7 @@ resolve_full_name(Repository *repository, const char *text, const char *before, 
 	if (found > 1)
 		return report_ambiguous(repository, before, owners);
 	if (found == 1)
-		return true;
+		return check_server(repository, before, &name->owner);
 	if (before[0] == '\0')
 		return report_no_globals(repository, text);
 	return report_like_full_name(repository, text);
