@@ -353,7 +353,7 @@ SQL
 	query('postgres', "DROP ROLE $_") for '"Own er"', 'grantee', 'later', '"to"', 'db_reader';
 	my @needs = ('restore', '--repo', $repo, 'needs', '--to', 'needs_r');
 	my $roles = qr/error: the backup needs roles that this server does not have: "Own er", "db_reader", "grantee", "later", "to"\nHINT:  .*globals restore.*--no-owner.*--on-object-error=skip/;
-	my $spaces = qr/error: the backup needs tablespaces that this server does not have: "far away"\nHINT:  .*--no-tablespaces/;
+	my $spaces = qr/error: the backup needs tablespaces that this server does not have: "far away"\nHINT:  .*--no-tablespaces.*--on-object-error=skip/;
 	tool_fails(\@needs, 1, $roles, 'all roles that are missing are named');
 	unlike(query('postgres', 'SELECT string_agg(datname, \' \') FROM pg_database'), qr/needs/, 'no database was made');
 	tool_fails([ @needs, '--no-owner' ], 1, qr/roles that this server does not have: "db_reader", "grantee", "later", "to"\n/, 'without owners fewer');
@@ -362,8 +362,15 @@ SQL
 	tool_fails([ @needs, '--no-owner', '--no-privileges' ], 1, $spaces, 'then the tablespace');
 	tool_ok([ @needs, '--no-owner', '--no-privileges', '--no-tablespaces' ], 'without all of them');
 	is(query('needs_r', 'SELECT count(*) FROM public.t, public.far'), 1, 'the rows are there');
-	my ($code, $out, $err) = tool('restore', '--repo', $repo, 'needs', '--to', 'needs_s', '--on-object-error=skip', '--no-tablespaces');
+	query('postgres', 'DROP ROLE "to"');
+	my ($code, $out, $err) = tool('restore', '--repo', $repo, 'needs', '--to', 'needs_s', '--on-object-error=skip', '--object-errors-file', "$place/errors.sql",
+		'--no-tablespaces');
 	is($code, 1, 'with skip it is incomplete') or diag($err);
+	like($err, qr/could not restore settings of roles in the database: role "to" does not exist \(ALTER ROLE "to" IN DATABASE needs_s SET search_path .*\)$/m,
+		'the server\'s message, and of what');
+	like($err, qr/could not restore settings and grants of the database: role "db_reader" does not exist \(GRANT CREATE ON DATABASE needs_s TO db_reader;?\)$/m,
+		'which statement of the database');
+	like(read_bytes("$place/errors.sql"), qr/^-- ERROR: role "to" does not exist$/m, 'so does the file');
 	is(query('needs_s', 'SELECT count(*) FROM public.t, public.far'), 1, 'with all rows');
 }
 

@@ -31,6 +31,7 @@
 #include "log.h"
 #include "long_sql.h"
 #include "memory.h"
+#include "object_errors.h"
 #include "owner_rows.h"
 #include "owner_tables.h"
 #include "planned_steps.h"
@@ -442,7 +443,12 @@ analyze(RestorePlan *plan, Connection *connection, const RenameMap *map)
 		PGresult *result = PQexec(connection->pg, sql);
 
 		if (PQresultStatus(result) != PGRES_COMMAND_OK)
-			log_warning("could not analyze table %s: %s", target, PQresultErrorMessage(result));
+		{
+			char *said = object_errors_said(connection, result);
+
+			log_warning("could not analyze table %s: %s", target, said);
+			free(said);
+		}
 		PQclear(result);
 		atomic_fetch_add(&progress.units_done, 1);
 		free(target);

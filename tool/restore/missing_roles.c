@@ -39,7 +39,8 @@
 	"everything else, and lists what cannot be restored."
 #define TABLESPACES_HINT                                                                           \
 	"\"nex_backup globals restore\" brings them, if the globals were backed up.  "                 \
-	"--no-tablespaces restores into the default one."
+	"--no-tablespaces restores into the default one; --on-object-error=skip restores "             \
+	"everything else, and lists what cannot be restored."
 
 static const char roles_query[] =
 	"SELECT DISTINCT u.name COLLATE \"C\" FROM pg_catalog.unnest($1::pg_catalog.text[]) u (name)"

@@ -22,14 +22,17 @@
 #include <unistd.h>
 
 #include "interrupt.h"
+#include "known_sql.h"
 #include "log.h"
 #include "long_sql.h"
 #include "memory.h"
 #include "names.h"
 #include "quote.h"
 #include "selection.h"
+#include "sql_text.h"
 
 #define FILES_TRIED 1000
+#define SHOWN_STATEMENT 200
 
 bool
 object_errors_is_fatal(const Connection *connection, const char *state)
@@ -71,12 +74,19 @@ warn(const ObjectError *error)
 {
 	char *label = printable_name(error->label);
 	char *said = printable_name(error->error);
+	/* What has no entry of its own shares its label with many others. */
+	char *which = error->place == UINT32_MAX && error->statement != NULL
+					  ? known_sql_shown(sql_skip_blank(error->statement), SHOWN_STATEMENT)
+					  : NULL;
 
 	if (error->statement == NULL)
 		log_warning("could not restore %llu %s of %s: %s", (unsigned long long) error->rows,
 					error->rows == 1 ? "row" : "rows", label, said);
+	else if (which != NULL && which[0] != '\0')
+		log_warning("could not restore %s: %s (%s)", label, said, which);
 	else
 		log_warning("could not restore %s: %s", label, said);
+	free(which);
 	free(label);
 	free(said);
 }

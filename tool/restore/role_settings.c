@@ -251,6 +251,7 @@ report(Attempt *attempt, Outcome outcome)
 {
 	char *shown = known_sql_shown(sql_skip_blank(attempt->statement), 200);
 	char *detail = NULL;
+	char *said = NULL;
 
 	if (outcome == STRANGER)
 		detail = xasprintf("The role can do more here than the role of this name could where the "
@@ -261,9 +262,11 @@ report(Attempt *attempt, Outcome outcome)
 
 	/* With --on-object-error=skip, each statement has its own error. */
 	if (attempt->plan->errors != NULL)
+	{
+		said = object_errors_said(attempt->connection, attempt->result);
 		object_errors_add(attempt->plan, NULL, false, "settings of roles in the database",
-						  attempt->statement,
-						  detail != NULL ? detail : PQresultErrorMessage(attempt->result), 0);
+						  attempt->statement, detail != NULL ? detail : said, 0);
+	}
 	else if (outcome == STRANGER)
 		report_error(
 			EXIT_FAILED, detail,
@@ -276,6 +279,7 @@ report(Attempt *attempt, Outcome outcome)
 	else
 		connection_report(attempt->connection, attempt->result,
 						  "could not restore the settings of a role");
+	free(said);
 	free(detail);
 	free(shown);
 	return attempt->plan->errors != NULL || outcome != FAILED;
