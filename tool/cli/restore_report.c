@@ -154,6 +154,7 @@ sum_up_target(const RestorePlan *plan, uint32_t first, AppendResult *result)
 		result->rows += other->rows;
 		result->conflicts += other->conflicts;
 		result->kept_out += other->kept_out;
+		result->untold = result->untold || other->untold;
 	}
 	return true;
 }
@@ -176,8 +177,8 @@ print_appended(const RestorePlan *plan)
 		if (result.conflicts > 0)
 			show_text(", %s there already", pretty_count(result.conflicts));
 		if (result.kept_out > 0)
-			show_text(", %s not added: kept out by a trigger or another row",
-					  pretty_count(result.kept_out));
+			show_text(", %s not added: %skept out by a trigger or another row",
+					  pretty_count(result.kept_out), result.untold ? "there already, or " : "");
 		show_text("\n");
 		free(target);
 	}
@@ -213,9 +214,28 @@ print_text(const RestorePlan *plan, double seconds)
 	free(kept);
 }
 
+/* A swap, above all, must not look as if it had not been. */
+static void
+say_done(const RestorePlan *plan)
+{
+	char *name = printable_name(restored_as(plan));
+	char *source = backup_label(&plan->backup);
+	char *kept = plan->kept_as != NULL ? printable_name(plan->kept_as) : NULL;
+
+	output_done("%s %s%s into database \"%s\"%s%s%s.",
+				plan->appended != NULL ? "Appended" : "Restored", source,
+				plan->incomplete ? ", incomplete," : "", name,
+				kept != NULL ? "; the database that was there is kept as \"" : "",
+				kept != NULL ? kept : "", kept != NULL ? "\"" : "");
+	free(source);
+	free(name);
+	free(kept);
+}
+
 void
 restore_report(const RestorePlan *plan, double seconds)
 {
+	say_done(plan);
 	if (plan->settings->json)
 		print_json(plan, seconds);
 	else

@@ -28,6 +28,7 @@
 #include "memory.h"
 #include "owner_rows.h"
 #include "progress.h"
+#include "quote.h"
 #include "row_columns.h"
 #include "row_copy.h"
 #include "rows_there.h"
@@ -82,6 +83,7 @@ set_result(Append *append, const AppendTable *table, uint64_t added, uint64_t pr
 	appended->rows = added;
 	appended->conflicts = rows_there_before(rows, added, present);
 	appended->kept_out = rows - added - appended->conflicts;
+	appended->untold = present == ROWS_THERE_UNTOLD;
 }
 
 /* How many of the staged rows have their key in the table now?  row_rights.c let the session ask.
@@ -93,7 +95,7 @@ count_present(const RowCopy *copy, const ManifestTable *source, uint64_t *presen
 	PGresult *result;
 	bool good = rows_there_query(copy, source, NULL, &query);
 
-	*present = 0;
+	*present = ROWS_THERE_UNTOLD;
 	if (!good || query == NULL)
 		return good;
 	result = connection_query(copy->connection, query, 0, NULL);
@@ -234,6 +236,35 @@ fill(Append *append)
 	return status;
 }
 
+/* What waited is checked now; rows that are there already are the likeliest to be refused. */
+static bool
+check_deferred(Append *append)
+{
+	PGresult *result = connection_exec(append->connection, "SET CONSTRAINTS ALL IMMEDIATE");
+	const char *state = PQresultErrorField(result, PG_DIAG_SQLSTATE);
+	const char *table = PQresultErrorField(result, PG_DIAG_TABLE_NAME);
+	bool good = PQresultStatus(result) == PGRES_COMMAND_OK;
+	char *shown = printable_name(table != NULL ? table : "");
+	char *what = xasprintf("rows of the backup are in table \"%s\" already", shown);
+
+	if (!good && state != NULL && table != NULL &&
+		(strcmp(state, "23505") == 0 || strcmp(state, "23P01") == 0))
+		connection_report_hint(append->connection, result, what,
+							   "Nothing was changed.  Rows cannot be skipped where a unique key is "
+							   "deferrable: restore the table under another name (--as), and copy "
+							   "the rows that are missing.");
+	else if (!good && state != NULL && strncmp(state, "23", 2) == 0)
+		connection_report_hint(append->connection, result,
+							   "a constraint that is deferred refuses rows of the backup",
+							   "Nothing was changed.");
+	else if (!good)
+		connection_report(append->connection, result, "could not check the deferred constraints");
+	PQclear(result);
+	free(what);
+	free(shown);
+	return good;
+}
+
 /*
  * Deferred keys are checked before the sequences move, because these moves
  * are not taken back with the transaction.
@@ -244,7 +275,7 @@ finish(Append *append)
 	RestorePlan *plan = append->plan;
 
 	return append_tables_check_waiting(plan, append->connection, &append->tables) &&
-		   connection_command(append->connection, "SET CONSTRAINTS ALL IMMEDIATE") &&
+		   check_deferred(append) &&
 		   (plan->settings->as != NULL || sequences_advance(plan, append->connection)) &&
 		   !stop_requested() && restore_without_errors(plan) &&
 		   commit_transaction(append->connection, plan->target, "the restore");
@@ -272,9 +303,11 @@ count_conflicts(Append *append)
 						(unsigned long long) plan->manifest->tables[i].rows,
 						counted ? " are there already" : " are there already, as far as counted");
 		if (result->kept_out > 0)
-			log_warning("table %s: %llu of %llu rows would be kept out by a trigger or another row",
-						result->target, (unsigned long long) result->kept_out,
-						(unsigned long long) plan->manifest->tables[i].rows);
+			log_warning(
+				"table %s: %llu of %llu rows %swould be kept out by a trigger or another row",
+				result->target, (unsigned long long) result->kept_out,
+				(unsigned long long) plan->manifest->tables[i].rows,
+				result->untold ? "are there already, or " : "");
 	}
 }
 

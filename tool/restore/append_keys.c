@@ -19,17 +19,20 @@
 #include "memory.h"
 
 /*
- * Tables without a key for each of their rows: name, and whether there is one
- * for some.  No row is read, as that would run code of the owner.  A
- * partitioned table's keys are those of its partitions, and what a foreign
- * table has is not known here.  Before version 15 all NULLs are distinct.
+ * Tables without a key for each of their rows: name, whether there is one for
+ * some, and whether there is one on an expression, or with a condition, which
+ * may keep rows out, but does not tell them apart for us.  No row is read, as that would run code
+ * of the owner.  A partitioned table's keys are those of its partitions, and what a foreign table
+ * has is not known here.  Before version 15 all NULLs are distinct.
  */
 #define USABLE_KEY                                                                                 \
 	"EXISTS (SELECT FROM pg_catalog.pg_index i WHERE i.indrelid = c.oid"                           \
 	" AND (i.indisunique OR i.indisexclusion) AND i.indisready"                                    \
 	" AND i.indexprs IS NULL AND i.indpred IS NULL"
 static const char no_key_query[] =
-	"SELECT pg_catalog.format('%I.%I', n.nspname, c.relname), " USABLE_KEY ")"
+	"SELECT pg_catalog.format('%I.%I', n.nspname, c.relname), " USABLE_KEY "),"
+	" EXISTS (SELECT FROM pg_catalog.pg_index i WHERE i.indrelid = c.oid"
+	"  AND (i.indisunique OR i.indisexclusion) AND i.indisready)"
 	" FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace"
 	" WHERE (c.oid = $1::pg_catalog.oid OR c.oid IN (SELECT p.relid FROM"
 	"  pg_catalog.pg_partition_tree($1::pg_catalog.oid::pg_catalog.regclass) p))"
@@ -96,9 +99,17 @@ refuse_late_keys(Names *late)
 						late->count, late->count == 1 ? "table has" : "tables have");
 }
 
+/* Tables that have no usable key, one for some rows, or one that says too little. */
+typedef struct Keyless
+{
+	Names none;
+	Names some;
+	Names odd;
+} Keyless;
+
 /* Look at one table; false (reported) on failure. */
 static bool
-look_at(Connection *connection, uint32_t table, Names *none, Names *some)
+look_at(Connection *connection, uint32_t table, Keyless *keyless)
 {
 	char *oid = xasprintf("%u", table);
 	const char *params[1] = {oid};
@@ -106,58 +117,87 @@ look_at(Connection *connection, uint32_t table, Names *none, Names *some)
 	int row;
 
 	for (row = 0; result != NULL && row < PQntuples(result); row++)
-		add_name(PQgetvalue(result, row, 1)[0] == 't' ? some : none, PQgetvalue(result, row, 0));
+	{
+		bool some = PQgetvalue(result, row, 1)[0] == 't';
+		bool any = PQgetvalue(result, row, 2)[0] == 't';
+
+		add_name(some  ? &keyless->some
+				 : any ? &keyless->odd
+					   : &keyless->none,
+				 PQgetvalue(result, row, 0));
+	}
 	free(oid);
 	PQclear(result);
 	return result != NULL;
 }
 
+static bool
+refuse(Names *names, const char *has, const char *have, const char *hint)
+{
+	buffer_append_char(&names->text, '.');
+	return report_error(EXIT_FAILED, names->text.data, hint,
+						"--on-conflict=skip cannot tell which rows are there already: %u %s",
+						names->count, names->count == 1 ? has : have);
+}
+
+#define NO_KEY_HINT                                                                                \
+	"Leave the table out with --exclude-table, or TRUNCATE it if none of its rows is to stay; a "  \
+	"table whose rows were deleted counts until it is vacuumed.  "
+
 /* Refuse, or warn. */
 static bool
-judge(const Settings *settings, Names *none, const Names *some)
+judge(const Settings *settings, Keyless *keyless)
 {
-	if (some->count > 0)
+	Names *none = &keyless->none;
+	Names *odd = &keyless->odd;
+	bool good = true;
+
+	if (keyless->some.count > 0)
 		log_warning("rows with NULL in their key, if there are any, are added though they may be "
 					"there already: table %s",
-					some->text.data);
+					keyless->some.text.data);
 	if (none->count > 0 && settings->yes)
 		log_warning("all rows are added though they may be there already, as there is no unique "
 					"key: table %s",
 					none->text.data);
-	if (none->count == 0 || settings->yes)
-		return true;
-	buffer_append_char(&none->text, '.');
-	return report_error(EXIT_FAILED, none->text.data,
-						"Leave the table out with --exclude-table, or TRUNCATE it if none of its "
-						"rows is to stay; a table whose rows were deleted counts until it is "
-						"vacuumed.  With --yes all rows of the backup are added to it.",
-						"--on-conflict=skip cannot tell which rows are there already: %u %s no "
-						"unique key",
-						none->count, none->count == 1 ? "table has" : "tables have");
+	if (odd->count > 0 && settings->yes)
+		log_warning("rows that no unique index keeps out are added though they may be there "
+					"already, as the index is on an expression or has a condition: table %s",
+					odd->text.data);
+	if (none->count > 0 && !settings->yes)
+		good = refuse(none, "table has no unique key", "tables have no unique key",
+					  NO_KEY_HINT "With --yes all rows of the backup are added to it.");
+	if (odd->count > 0 && !settings->yes)
+		good = refuse(odd, "table has a unique index on an expression or with a condition only",
+					  "tables have a unique index on an expression or with a condition only",
+					  NO_KEY_HINT
+					  "With --yes the rows of the backup are added that the index lets in.");
+	return good;
 }
 
 bool
 append_keys_check(const RestorePlan *plan, Connection *connection, const AppendTables *tables)
 {
-	Names none = {.count = 0};
-	Names some = {.count = 0};
+	Keyless keyless = {.none.count = 0};
 	Names late = {.count = 0};
 	bool good = true;
 	uint32_t i;
 
-	buffer_init(&none.text);
-	buffer_init(&some.text);
+	buffer_init(&keyless.none.text);
+	buffer_init(&keyless.some.text);
+	buffer_init(&keyless.odd.text);
 	buffer_init(&late.text);
 	for (i = 0; good && i < tables->count; i++)
 	{
 		/* Partitions that go into one table follow each other, as a rule. */
 		if (i == 0 || tables->items[i].oid != tables->items[i - 1].oid)
-			good = look_at(connection, tables->items[i].oid, &none, &some) &&
+			good = look_at(connection, tables->items[i].oid, &keyless) &&
 				   look_for_late_keys(connection, tables->items[i].oid, &late);
 	}
-	good = good && refuse_late_keys(&late) && judge(plan->settings, &none, &some);
-	buffer_free(&none.text);
-	buffer_free(&some.text);
+	good = good && refuse_late_keys(&late) && judge(plan->settings, &keyless);
+	buffer_free(&keyless.none.text);
+	buffer_free(&keyless.some.text);
+	buffer_free(&keyless.odd.text);
 	buffer_free(&late.text);
 	return good;
 }

@@ -266,6 +266,8 @@ owner_rows_add(RowCopy *copy, const RowRights *rights, int32_t table, bool skip,
 		status = row_copy_run(copy, table, command);
 	if (status == ROW_COPY_GOOD && !stop_requested())
 		status = take_turn(copy, rights, &passage, skip, source->rows, added, present);
+	if (skip && passage.there == NULL)
+		*present = ROWS_THERE_UNTOLD;
 	if (status == ROW_COPY_GOOD && !skip && !row_copy_check(copy, *added, source->rows))
 		status = ROW_COPY_FAILED;
 	copy->owner = NULL;

@@ -29,6 +29,7 @@ typedef struct AppendResult
 	uint64_t rows;      /* that were added */
 	uint64_t conflicts; /* that were there already */
 	uint64_t kept_out;  /* by a trigger, or by a constraint because of another row */
+	bool untold;        /* … or they were there already: no key of plain columns says it */
 } AppendResult;
 
 /* What is to be restored, and where; made by restore_plan(), before anything is changed. */

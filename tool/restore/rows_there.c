@@ -84,7 +84,7 @@ rows_there_query(const RowCopy *copy, const ManifestTable *source, const char *r
 uint64_t
 rows_there_before(uint64_t rows, uint64_t added, uint64_t present)
 {
-	uint64_t before = present > added ? present - added : 0;
+	uint64_t before = present > added && present != ROWS_THERE_UNTOLD ? present - added : 0;
 
 	return before < rows - added ? before : rows - added;
 }

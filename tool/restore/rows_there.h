@@ -25,6 +25,9 @@
 extern bool rows_there_query(const RowCopy *copy, const ManifestTable *source, const char *role,
 							 char **query);
 
+/* In place of how many rows have their key in the table: no key tells. */
+#define ROWS_THERE_UNTOLD UINT64_MAX
+
 /*
  * Of `rows` rows, `added` were added, and `present` have their key in the table
  * now: how many were there before?  All others were kept out.
