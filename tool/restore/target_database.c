@@ -26,6 +26,7 @@
 #include "taken_database.h"
 
 /* A server that starts again after a crash does so within seconds, or not soon. */
+#define ANSWER_SECONDS 15
 #define CONNECT_TRIES 5
 #define CONNECT_INTERVAL_MS 500
 #define CONNECT_SECONDS 4 /* for all tries: a server that does not answer is not asked again */
@@ -557,6 +558,26 @@ drop_subscriptions(const RestorePlan *plan)
 	free(message);
 }
 
+/*
+ * The maintenance connection has been idle, so that only a question shows
+ * whether it is still there.  No longer than this: where what we say gets
+ * lost, TCP would wait for two minutes, and there is another way to ask.
+ */
+static bool
+is_answered(Connection *connection)
+{
+	Deadline deadline = {monotonic_seconds() + ANSWER_SECONDS, NULL, NULL};
+	PGresult *result = NULL;
+	bool answered;
+
+	if (PQsetnonblocking(connection->pg, 1) == 0 && connection_run_send(connection, SQL("SELECT")))
+		result = deadline_results(connection->pg, &deadline);
+	answered = result != NULL && PQstatus(connection->pg) == CONNECTION_OK &&
+			   PQsetnonblocking(connection->pg, 0) == 0;
+	PQclear(result);
+	return answered;
+}
+
 bool
 target_database_reconnect(RestorePlan *plan)
 {
@@ -565,9 +586,7 @@ target_database_reconnect(RestorePlan *plan)
 	double until;
 	int i;
 
-	/* It has been idle, so that only a question shows whether it is still there. */
-	PQclear(connection_exec(plan->maintenance, SQL("SELECT")));
-	if (PQstatus(plan->maintenance->pg) == CONNECTION_OK)
+	if (is_answered(plan->maintenance))
 		return true;
 	last = target_with_database(plan->target, PQdb(plan->maintenance->pg));
 	last->last_word = true;
