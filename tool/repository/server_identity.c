@@ -11,6 +11,7 @@
 #include <jansson.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "choose.h"
 #include "json_bounds.h"
@@ -456,7 +457,10 @@ warn_of_copy(const Manifest *latest, const char *what)
 	free(label);
 }
 
-/* Was this server started before that of the latest backup was, which has made that meanwhile? */
+/*
+ * Was this server started before that of the latest backup was, which has made that meanwhile?
+ * A start that is yet to come was dated by a clock that has been corrected since, and says nothing.
+ */
 static bool
 started_before(const ManifestServer *server, const ManifestServer *latest)
 {
@@ -465,7 +469,8 @@ started_before(const ManifestServer *server, const ManifestServer *latest)
 
 	return server->running_since != NULL && latest->running_since != NULL && !server->in_recovery &&
 		   !latest->in_recovery && utc_time_parse(server->running_since, &now) &&
-		   utc_time_parse(latest->running_since, &then) && now < then - 1;
+		   utc_time_parse(latest->running_since, &then) && now < then - 1 &&
+		   then <= (double) (time(NULL) + CLOCK_TOLERANCE);
 }
 
 static bool
