@@ -79,8 +79,20 @@ not_remembered(const char *path, int error)
 	return false;
 }
 
+/*
+ * What is asked of a file: before the repository is changed, that a crash does
+ * not undo it, or for the one that is written last, that it is there; behind
+ * the change nothing, as that is done.
+ */
+typedef enum StateNeed
+{
+	MUST_LAST,
+	MUST_BE_THERE,
+	MAY_FAIL
+} StateNeed;
+
 static bool
-write_state(const char *path, const char *content, bool published)
+write_state(const char *path, const char *content, StateNeed need)
 {
 	int error;
 	Storage *storage = open_state(true, &error);
@@ -91,14 +103,14 @@ write_state(const char *path, const char *content, bool published)
 		error = lasting_write(storage, path, content, strlen(content), &not_lasting);
 		storage->close(storage);
 	}
-	/* Before the repository is changed, what may be gone again is not there. */
-	if (!published)
-		return (error == 0 && not_lasting == 0) ||
-			   write_failed(path, error != 0 ? error : not_lasting);
-	if (not_lasting != 0)
+	if (need == MUST_LAST && error == 0)
+		error = not_lasting;
+	else if (not_lasting != 0)
 		log_warning("could not make file \"%s/%s\" durable: %s", keyring()->state_directory, path,
 					strerror(not_lasting));
-	return error == 0 || not_remembered(path, error);
+	if (error == 0)
+		return true;
+	return need == MAY_FAIL ? not_remembered(path, error) : write_failed(path, error);
 }
 
 /* The file that says what lies at a location. */
@@ -218,7 +230,7 @@ save_key(const Repository *repository, const WriterKey *key)
 						"written there.\n"
 						"# repository: %s\n# signer: %s\n%s\n",
 						repository->storage->location, signer, text);
-	good = write_state(path, content, false);
+	good = write_state(path, content, MUST_LAST);
 	secret_free(content, strlen(content));
 	secret_cleanse(text, sizeof(text));
 	free(path);
@@ -233,8 +245,8 @@ save_numbers(const Repository *repository, int64_t serial, bool published)
 	char *serial_path = xasprintf("%s/serial", repository->id);
 	char *id = xasprintf("%s\n", repository->id);
 	char *number = xasprintf("%" PRId64 "\n", serial);
-	bool good = location != NULL && write_state(location, id, published) &&
-				write_state(serial_path, number, published);
+	bool good = location != NULL && write_state(location, id, published ? MAY_FAIL : MUST_LAST) &&
+				write_state(serial_path, number, published ? MAY_FAIL : MUST_BE_THERE);
 
 	free(number);
 	free(id);
