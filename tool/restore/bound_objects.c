@@ -3,17 +3,26 @@
  * bound_objects.c
  *	  What the objects that a part has made in a live database rest on.
  *
- * Before anything is made, names are looked at: what is there under them, and
- * who could change that (live_owners.c, live_names.c, live_types.c).  This asks
- * the other way round, once the server has bound the names: what does pg_depend
- * say?  Whatever of other roles an object of a superuser or of the session's
- * role rests on must be by its oid one of the things that the part was found to
- * use, or have been made by this transaction.  Anything else was given a name
- * meanwhile, which a session that is not a superuser's cannot prevent, or is
- * nothing that the backup has an entry for.
+ * A definition is read again when it is restored, and the server takes the
+ * function, operator or cast that fits best *now*.  Another role may have made
+ * one that fits better, before the backup or since.  Names are looked at before
+ * anything is made (live_owners.c, live_names.c, live_types.c), but no look at
+ * a text tells all that the server will find for it.  So this asks afterwards,
+ * with pg_depend as the witness: what does each object that was made rest on?
+ * If that belongs neither to a superuser, nor to the role of the session, nor
+ * to the owner of the object, then the entry of the object must depend on it in
+ * the archive, too.
  *
- * What is in pg_depend with the id of this transaction was made by it;
- * triggers and foreign keys that a partition gets from its root are the root's.
+ * What is in pg_depend with the id of this transaction was made by it.  Copies
+ * that a partition gets from its root (indexes, triggers, foreign keys) are not
+ * looked at: they are copied as the server bound them there.
+ *
+ * It is asked before anything that was made is called, in computing a generated
+ * column, a row, an index or a materialized view, and at the end.
+ *
+ * An object is known by the entry of the relation, type or function that it is
+ * part of, and by what belongs to this entry: pg_dump writes a default or a
+ * CHECK into the table, or apart, as its dependencies permit.
  *
  *-------------------------------------------------------------------------
  */
@@ -28,9 +37,11 @@
 #include "row_rights.h"
 
 /*
- * What was written into pg_depend by this transaction, of objects of trusted
- * roles.  An array counts as its elements, a row type as its table, and an
- * index as the table that it is of.
+ * What was written into pg_depend by this transaction, and rests on something
+ * of another role that is not trusted: the object, what it is part of, and what
+ * it rests on.  An array counts as its elements, a row type as its table, and an
+ * index as the table that it is of.  What makes a value of a range type is the
+ * server's code.
  */
 static const char rests_query[] =
 	"WITH me AS (SELECT pg_catalog.pg_current_xact_id()::pg_catalog.xid AS id),"
@@ -41,20 +52,30 @@ static const char rests_query[] =
 	"  UNION ALL SELECT tableoid, oid, oprowner, xmin FROM pg_catalog.pg_operator"
 	"  UNION ALL SELECT tableoid, oid, opcowner, xmin FROM pg_catalog.pg_opclass"
 	"  UNION ALL SELECT tableoid, oid, srvowner, xmin FROM pg_catalog.pg_foreign_server),"
-	" owned (class, oid, owner) AS (SELECT class, oid, owner FROM things"
-	"  UNION ALL SELECT w.tableoid, w.oid, c.relowner FROM pg_catalog.pg_rewrite w"
-	"   JOIN pg_catalog.pg_class c ON c.oid = w.ev_class"
-	"  UNION ALL SELECT a.tableoid, a.oid, c.relowner FROM pg_catalog.pg_attrdef a"
-	"   JOIN pg_catalog.pg_class c ON c.oid = a.adrelid"
-	"  UNION ALL SELECT k.tableoid, k.oid, c.relowner FROM pg_catalog.pg_constraint k"
-	"   JOIN pg_catalog.pg_class c ON c.oid = k.conrelid WHERE k.conparentid = 0"
-	"  UNION ALL SELECT k.tableoid, k.oid, t.typowner FROM pg_catalog.pg_constraint k"
-	"   JOIN pg_catalog.pg_type t ON t.oid = k.contypid"
-	"  UNION ALL SELECT g.tableoid, g.oid, c.relowner FROM pg_catalog.pg_trigger g"
-	"   JOIN pg_catalog.pg_class c ON c.oid = g.tgrelid WHERE g.tgparentid = 0"
-	"  UNION ALL SELECT p.tableoid, p.oid, c.relowner FROM pg_catalog.pg_policy p"
-	"   JOIN pg_catalog.pg_class c ON c.oid = p.polrelid"
-	"  UNION ALL SELECT s.tableoid, s.oid, s.stxowner FROM pg_catalog.pg_statistic_ext s),"
+	" owned (class, oid, owner, whole_class, whole) AS ("
+	"  SELECT c.tableoid, c.oid, c.relowner, COALESCE(t.tableoid, c.tableoid),"
+	"   COALESCE(t.oid, i.indrelid, c.oid) FROM pg_catalog.pg_class c"
+	"   LEFT JOIN pg_catalog.pg_index i ON i.indexrelid = c.oid"
+	"   LEFT JOIN pg_catalog.pg_type t ON t.oid = c.reltype AND c.relkind = 'c'"
+	"   WHERE NOT (c.relkind IN ('i', 'I') AND c.relispartition)"
+	"  UNION ALL SELECT class, oid, owner, class, oid FROM things"
+	"   WHERE class <> 'pg_catalog.pg_class'::pg_catalog.regclass"
+	"  UNION ALL SELECT w.tableoid, w.oid, c.relowner, c.tableoid, c.oid"
+	"   FROM pg_catalog.pg_rewrite w JOIN pg_catalog.pg_class c ON c.oid = w.ev_class"
+	"  UNION ALL SELECT a.tableoid, a.oid, c.relowner, c.tableoid, c.oid"
+	"   FROM pg_catalog.pg_attrdef a JOIN pg_catalog.pg_class c ON c.oid = a.adrelid"
+	"  UNION ALL SELECT k.tableoid, k.oid, c.relowner, c.tableoid, c.oid"
+	"   FROM pg_catalog.pg_constraint k JOIN pg_catalog.pg_class c ON c.oid = k.conrelid"
+	"   WHERE k.conparentid = 0"
+	"  UNION ALL SELECT k.tableoid, k.oid, t.typowner, t.tableoid, t.oid"
+	"   FROM pg_catalog.pg_constraint k JOIN pg_catalog.pg_type t ON t.oid = k.contypid"
+	"  UNION ALL SELECT g.tableoid, g.oid, c.relowner, c.tableoid, c.oid"
+	"   FROM pg_catalog.pg_trigger g JOIN pg_catalog.pg_class c ON c.oid = g.tgrelid"
+	"   WHERE g.tgparentid = 0"
+	"  UNION ALL SELECT p.tableoid, p.oid, c.relowner, c.tableoid, c.oid"
+	"   FROM pg_catalog.pg_policy p JOIN pg_catalog.pg_class c ON c.oid = p.polrelid"
+	"  UNION ALL SELECT s.tableoid, s.oid, s.stxowner, c.tableoid, c.oid"
+	"   FROM pg_catalog.pg_statistic_ext s JOIN pg_catalog.pg_class c ON c.oid = s.stxrelid),"
 	" found AS (SELECT d.classid, d.objid, d.refclassid, d.refobjid FROM pg_catalog.pg_depend d, me"
 	"  WHERE d.xmin = me.id AND d.refobjid >= 16384),"
 	" types AS (SELECT f.classid, f.objid, COALESCE(e.oid, g.rngtypid, t.oid) AS oid FROM found f"
@@ -73,53 +94,162 @@ static const char rests_query[] =
 	"  UNION ALL SELECT f.classid, f.objid, f.refclassid, f.refobjid FROM found f"
 	"   WHERE f.refclassid NOT IN ('pg_catalog.pg_class'::pg_catalog.regclass,"
 	"    'pg_catalog.pg_type'::pg_catalog.regclass))"
-	"SELECT pg_catalog.pg_describe_object(refs.classid, refs.objid, 0),"
-	" pg_catalog.pg_describe_object(refs.class, refs.oid, 0), o.rolname, k.relname, refs.oid"
+	"SELECT DISTINCT pg_catalog.pg_describe_object(refs.classid, refs.objid, 0),"
+	" wk.relname, owned.whole, pg_catalog.pg_describe_object(refs.class, refs.oid, 0), r.rolname,"
+	" k.relname, refs.oid, things.id = me.id"
 	" FROM me, refs JOIN things ON things.class = refs.class AND things.oid = refs.oid"
-	" JOIN pg_catalog.pg_roles o ON o.oid = things.owner"
+	" JOIN pg_catalog.pg_roles r ON r.oid = things.owner"
 	" JOIN owned ON owned.class = refs.classid AND owned.oid = refs.objid"
-	" JOIN pg_catalog.pg_roles r ON r.oid = owned.owner"
 	" JOIN pg_catalog.pg_class k ON k.oid = refs.class"
-	" WHERE things.id <> me.id AND " ROW_ROLE_IS_TRUSTED
-	" AND NOT (o.rolsuper OR o.rolname = SESSION_USER)";
+	" JOIN pg_catalog.pg_class wk ON wk.oid = owned.whole_class"
+	" WHERE owned.owner <> things.owner AND NOT " ROW_ROLE_IS_TRUSTED
+	" AND NOT EXISTS (SELECT FROM pg_catalog.pg_proc p JOIN pg_catalog.pg_depend d"
+	"   ON d.classid = refs.class AND d.objid = p.oid AND d.deptype = 'i'"
+	"   AND d.refclassid = 'pg_catalog.pg_type'::pg_catalog.regclass"
+	"  JOIN pg_catalog.pg_language l ON l.oid = p.prolang AND l.lanname = 'internal'"
+	"  WHERE p.tableoid = refs.class AND p.oid = refs.oid)";
 
-/* Is it used by what is restored, as far as the archive says? */
-static bool
-is_used(const Selection *selection, const TocEntry *entry)
+enum
 {
-	int i;
+	OBJECT,
+	WHOLE_CATALOG,
+	WHOLE_OID,
+	USED,
+	USED_OWNER,
+	USED_CATALOG,
+	USED_OID,
+	USED_IS_NEW
+};
 
-	if (selection_state(selection, entry->id) == ENTRY_EXISTING)
-		return true;
-	for (i = selection->starts[entry->place];
-		 !selection->renames && i < selection->starts[entry->place + 1]; i++)
+/* An entry, and where its object is. */
+typedef struct Place
+{
+	const char *catalog;
+	const char *oid;
+	const TocEntry *entry;
+} Place;
+
+/* Sorted by catalogue and oid; an object can have several entries ("SHELL TYPE" and "TYPE"). */
+typedef struct Places
+{
+	Place *items;
+	size_t count;
+} Places;
+
+static int
+compare_places(const void *a, const void *b)
+{
+	const Place *left = a;
+	const Place *right = b;
+	int result = strcmp(left->catalog, right->catalog);
+
+	return result != 0 ? result : strcmp(left->oid, right->oid);
+}
+
+static void
+add_place(Places *places, const TocEntry *entry, const char *catalog, const char *oid)
+{
+	places->items = xrealloc(places->items, (places->count + 1) * sizeof(Place));
+	places->items[places->count++] = (Place){catalog, oid, entry};
+}
+
+/* Where the entries' objects are among those of `existing`, of all entries or of the restored. */
+static Places
+find_places(const Selection *selection, const ExistingObjects *existing, bool restored)
+{
+	Places places = {NULL, 0};
+	FoundObject found;
+	uint32_t i;
+
+	for (i = 0; i < selection->toc.count; i++)
 	{
-		const TocEntry *user = archive_toc_find(&selection->toc, selection->dependents[i]);
+		const TocEntry *entry = &selection->toc.entries[i];
+		const char *catalog = existing_objects_catalog_of(entry);
 
-		if (user != NULL && selection_includes(selection, user))
-			return true;
+		if (catalog != NULL && (!restored || selection_includes(selection, entry)) &&
+			existing_objects_find(existing, entry, &found))
+			add_place(&places, entry, catalog, found.oid);
+	}
+	return places;
+}
+
+/* With --as, relations have other names. */
+static void
+add_renamed(Places *places, const RenameMap *map, const ExistingObjects *existing)
+{
+	uint32_t i;
+
+	for (i = 0; i < map->count; i++)
+	{
+		const Renamed *renamed = &map->items[i];
+		const char *oid = existing_objects_relation(existing, renamed->schema, renamed->name);
+
+		if (oid != NULL && toc_entry_is_relation(renamed->entry))
+			add_place(places, renamed->entry, "pg_class", oid);
+	}
+}
+
+static void
+sort_places(Places *places)
+{
+	if (places->count > 0)
+		qsort(places->items, places->count, sizeof(Place), compare_places);
+}
+
+/* The first of an object's places; NULL: it has none. */
+static const Place *
+first_place(const Places *places, const char *catalog, const char *oid)
+{
+	Place wanted = {catalog, oid, NULL};
+	const Place *place = places->count == 0 ? NULL
+											: bsearch(&wanted, places->items, places->count,
+													  sizeof(Place), compare_places);
+
+	while (place != NULL && place > places->items && compare_places(place - 1, &wanted) == 0)
+		place--;
+	return place;
+}
+
+/* The next entry of the same object, or NULL. */
+static const Place *
+next_place(const Places *places, const Place *place)
+{
+	const Place *next = place + 1;
+
+	return next < places->items + places->count && compare_places(place, next) == 0 ? next : NULL;
+}
+
+static bool
+depends_on_one(const TocEntry *entry, const Places *places, const Place *used)
+{
+	int d;
+
+	for (; used != NULL; used = next_place(places, used))
+	{
+		for (d = 0; d < entry->ndepends_on; d++)
+		{
+			if (entry->depends_on[d] == used->entry->id)
+				return true;
+		}
 	}
 	return false;
 }
 
-/* Was the object looked at, as what an entry speaks of? */
+/* Does the entry, or what belongs to it, depend on the thing in the archive? */
 static bool
-is_known(const Selection *selection, const char *catalog, const char *oid)
+archive_says_so(const Selection *selection, const TocEntry *entry, const Places *places,
+				const Place *used)
 {
-	uint32_t i;
-	int number = 0;
-	const char *name;
+	int i;
 
-	while ((name = existing_objects_catalog(number)) != NULL && strcmp(name, catalog) != 0)
-		number++;
-	for (i = 0; name != NULL && i < selection->toc.count; i++)
+	if (depends_on_one(entry, places, used))
+		return true;
+	for (i = selection->starts[entry->place]; i < selection->starts[entry->place + 1]; i++)
 	{
-		const TocEntry *entry = &selection->toc.entries[i];
-		FoundObject found;
+		const TocEntry *other = archive_toc_find(&selection->toc, selection->dependents[i]);
 
-		if (existing_objects_is_in(entry, number) &&
-			existing_objects_find(selection->existing, entry, &found) &&
-			strcmp(found.oid, oid) == 0 && is_used(selection, entry))
+		if (other != NULL && selection_belongs_to(other, entry) &&
+			depends_on_one(other, places, used))
 			return true;
 	}
 	return false;
@@ -128,29 +258,94 @@ is_known(const Selection *selection, const char *catalog, const char *oid)
 static bool
 refuse(const PGresult *result, int row)
 {
-	char *detail = xasprintf("It is used by %s.", PQgetvalue(result, row, 0));
-
-	report_error(EXIT_FAILED, detail, NEW_DATABASE_HINT,
-				 "%s belongs to \"%s\", and is not what the backup speaks of",
-				 PQgetvalue(result, row, 1), PQgetvalue(result, row, 2));
-	free(detail);
+	report_error(
+		EXIT_FAILED, "A definition is read again when it is restored, and this fits it best now.",
+		NEW_DATABASE_HINT, "%s would use %s of role \"%s\", which it does not in the backup",
+		PQgetvalue(result, row, OBJECT), PQgetvalue(result, row, USED),
+		PQgetvalue(result, row, USED_OWNER));
 	return false;
 }
 
-bool
-bound_objects_check(const RestorePlan *plan, Connection *connection)
+/* `made`: what was restored; `before`: what was there when the names were looked at. */
+static bool
+check_all(const Selection *selection, const PGresult *result, const Places *made,
+		  const Places *before)
 {
+	int row;
+
+	for (row = 0; row < PQntuples(result); row++)
+	{
+		const Places *places = PQgetvalue(result, row, USED_IS_NEW)[0] == 't' ? made : before;
+		const Place *used = first_place(places, PQgetvalue(result, row, USED_CATALOG),
+										PQgetvalue(result, row, USED_OID));
+		const Place *whole = first_place(made, PQgetvalue(result, row, WHOLE_CATALOG),
+										 PQgetvalue(result, row, WHOLE_OID));
+		bool good = false;
+
+		for (; !good && used != NULL && whole != NULL; whole = next_place(made, whole))
+			good = archive_says_so(selection, whole->entry, places, used);
+		if (!good)
+			return refuse(result, row);
+	}
+	return true;
+}
+
+void
+bound_objects_note(RestorePlan *plan, const TocEntry *entry)
+{
+	/* What nothing can call, or look through. */
+	static const char *const ends[] = {"TABLE",         "FOREIGN TABLE",
+									   "SEQUENCE",      "SEQUENCE OWNED BY",
+									   "INDEX",         "CONSTRAINT",
+									   "FK CONSTRAINT", "INDEX ATTACH",
+									   "TABLE ATTACH",  "DEFAULT",
+									   "TRIGGER",       "POLICY",
+									   "ROW SECURITY",  "STATISTICS",
+									   "ACL",           "COMMENT",
+									   "SCHEMA",        NULL};
+
+	plan->unbound = plan->unbound || !toc_entry_is_any(entry, ends);
+}
+
+bool
+bound_objects_settle(RestorePlan *plan, Connection *connection, const RenameMap *map)
+{
+	if (!plan->unbound)
+		return true;
+	plan->unbound = false;
+	return bound_objects_check(plan, connection, map);
+}
+
+bool
+bound_objects_check(const RestorePlan *plan, Connection *connection, const RenameMap *map)
+{
+	const Selection *selection = plan->selection;
+	ExistingObjects *after = NULL;
 	PGresult *result;
 	bool good;
-	int i;
 
 	if (plan->settings->rows_as == ROWS_AS_SESSION)
 		return true;
 	result = connection_query(connection, rests_query, 0, NULL);
 	good = result != NULL;
-	for (i = 0; good && i < PQntuples(result); i++)
-		good = is_known(plan->selection, PQgetvalue(result, i, 3), PQgetvalue(result, i, 4)) ||
-			   refuse(result, i);
+	if (good && PQntuples(result) > 0)
+	{
+		after = existing_objects_read(connection);
+		good = after != NULL;
+	}
+	if (after != NULL)
+	{
+		Places made = find_places(selection, after, true);
+		Places before = find_places(selection, selection->existing, false);
+
+		add_renamed(&made, map, after);
+		sort_places(&made);
+		sort_places(&before);
+		good = check_all(selection, result, &made, &before);
+		free(made.items);
+		free(before.items);
+	}
+	existing_objects_free(after);
 	PQclear(result);
 	return good;
 }

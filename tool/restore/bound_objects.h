@@ -9,11 +9,19 @@
 #define NEX_BOUND_OBJECTS_H
 
 #include "partial.h"
+#include "rename.h"
 
 /*
- * In the transaction that has made them: false (reported) if one of a superuser
- * or of the session rests on something of others that was not looked at before.
+ * In the transaction that has made them: false (reported) if one rests on
+ * something of another role that it does not rest on in the archive.
  */
-extern bool bound_objects_check(const RestorePlan *plan, Connection *connection);
+extern bool bound_objects_check(const RestorePlan *plan, Connection *connection,
+								const RenameMap *map);
+
+/* The same before what was made since may be called; nothing if it cannot be. */
+extern bool bound_objects_settle(RestorePlan *plan, Connection *connection, const RenameMap *map);
+
+/* The entry has been made. */
+extern void bound_objects_note(RestorePlan *plan, const TocEntry *entry);
 
 #endif /* NEX_BOUND_OBJECTS_H */

@@ -240,7 +240,15 @@ find_key(const ExistingObjects *existing, char *key)
 bool
 existing_objects_has_relation(const ExistingObjects *existing, const char *schema, const char *name)
 {
-	return find_key(existing, make_key("relation", schema, name)) != NULL;
+	return existing_objects_relation(existing, schema, name) != NULL;
+}
+
+const char *
+existing_objects_relation(const ExistingObjects *existing, const char *schema, const char *name)
+{
+	const Existing *found = find_key(existing, make_key("relation", schema, name));
+
+	return found != NULL ? found->oid : NULL;
 }
 
 /* "DROP FUNCTION s.f(integer);\n" gives "s.f(integer)"; NULL if it is not like that. */
@@ -379,4 +387,17 @@ existing_objects_is_in(const TocEntry *entry, int number)
 			return strcmp(kinds_of_keys[i].class, class) == 0;
 	}
 	return false;
+}
+
+const char *
+existing_objects_catalog_of(const TocEntry *entry)
+{
+	int number;
+
+	for (number = 0; existing_objects_catalog(number) != NULL; number++)
+	{
+		if (existing_objects_is_in(entry, number))
+			return existing_objects_catalog(number);
+	}
+	return NULL;
 }

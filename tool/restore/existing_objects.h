@@ -21,6 +21,10 @@ extern void existing_objects_free(ExistingObjects *existing);
 extern bool existing_objects_has_relation(const ExistingObjects *existing, const char *schema,
 										  const char *name);
 
+/* Its oid, or NULL. */
+extern const char *existing_objects_relation(const ExistingObjects *existing, const char *schema,
+											 const char *name);
+
 /* Is there what this entry would create?  False for what is no object of its own. */
 extern bool existing_objects_has(const ExistingObjects *existing, const TocEntry *entry);
 
@@ -42,5 +46,8 @@ extern const char *existing_objects_catalog(int number);
 
 /* Is an entry in the catalogue of this number? */
 extern bool existing_objects_is_in(const TocEntry *entry, int number);
+
+/* The catalogue that an entry's object is in; NULL if it is not found by its name. */
+extern const char *existing_objects_catalog_of(const TocEntry *entry);
 
 #endif /* NEX_EXISTING_OBJECTS_H */

@@ -40,6 +40,7 @@
 #include "rename.h"
 #include "restored_objects.h"
 #include "rights_meanwhile.h"
+#include "role_changes.h"
 #include "row_columns.h"
 #include "row_copy.h"
 #include "row_rights.h"
@@ -249,6 +250,33 @@ run_ids(RestorePlan *plan, Connection *connection, const RenameMap *map, const i
 	return good && rights_settle(plan, connection, map);
 }
 
+/* Expressions of these are computed as far as they are constant when the table is made. */
+static bool
+computes_at_once(const TocEntry *entry)
+{
+	return toc_entry_is_table(entry) && entry->definition != NULL &&
+		   (strstr(entry->definition, " GENERATED ALWAYS AS (") != NULL ||
+			strstr(entry->definition, " PARTITION BY ") != NULL);
+}
+
+/* Before what calls functions that were made: they must be those of the backup. */
+static bool
+run_ids_and_look(RestorePlan *plan, Connection *connection, const RenameMap *map, const int *ids,
+				 uint32_t *count)
+{
+	return run_ids(plan, connection, map, ids, count) &&
+		   (!plan->in_place || bound_objects_settle(plan, connection, map));
+}
+
+/* Extensions may make roles; nothing else of a part does. */
+static bool
+run_extension(RestorePlan *plan, Connection *connection, const RenameMap *map, const int *ids,
+			  uint32_t *count)
+{
+	return run_ids(plan, connection, map, ids, count) &&
+		   (!plan->in_place || role_changes_note(plan, connection));
+}
+
 /* All objects of the pre-data section, in the order of the archive. */
 static bool
 run_objects(RestorePlan *plan, Connection *connection, const RenameMap *map)
@@ -273,11 +301,20 @@ run_objects(RestorePlan *plan, Connection *connection, const RenameMap *map)
 			good = run_ids(plan, connection, map, ids, &count) &&
 				   author_turn_run(plan, connection, map, entry);
 		else if (good && table_turns_has(plan, entry))
-			good = run_ids(plan, connection, map, ids, &count) &&
+			good = run_ids_and_look(plan, connection, map, ids, &count) &&
 				   run_table(plan, connection, map, entry);
 		else
+		{
+			if (good && computes_at_once(entry))
+				good = run_ids_and_look(plan, connection, map, ids, &count);
+			else if (good && toc_entry_is(entry, "EXTENSION"))
+				good = run_ids(plan, connection, map, ids, &count);
 			ids[count++] = entry->id;
+			if (good && toc_entry_is(entry, "EXTENSION"))
+				good = run_extension(plan, connection, map, ids, &count);
+		}
 		rights_note(plan, entry);
+		bound_objects_note(plan, entry);
 	}
 	good = good && run_ids(plan, connection, map, ids, &count);
 	free(ids);
@@ -466,7 +503,8 @@ fill(RestorePlan *plan, Connection *connection, const RenameMap *map)
 		   owner_tables_check_keys(plan, connection, map) &&
 		   (plan->in_place || rights_give(plan, connection, map)) &&
 		   extension_rows_settle(plan, connection) &&
-		   (!plan->in_place || in_place_attach(plan, connection, map)) &&
+		   (!plan->in_place || (in_place_attach(plan, connection, map) &&
+								bound_objects_settle(plan, connection, map))) &&
 		   load_rows(plan, connection, map) &&
 		   (plan->settings->schema_only || sequences_set(plan, connection, map));
 	if (!good)
@@ -490,13 +528,14 @@ in_place_run(RestorePlan *plan, Connection *connection)
 								   plan->settings->maintenance_work_mem);
 	good = good && partial_begin(plan, connection) &&
 		   (!plan->in_place ||
-			(author_turns_check(plan, connection) && table_turns_check(plan) &&
-			 bare_literals_check(plan) && wrapper_functions_check(plan, connection) &&
-			 live_code_check(plan, connection) && late_checks_check(plan, connection) &&
-			 authors_check(plan, connection) && given_code_check(plan, connection) &&
-			 planned_steps_check(plan, connection, &map))) &&
+			(role_changes_note(plan, connection) && author_turns_check(plan, connection) &&
+			 table_turns_check(plan) && bare_literals_check(plan) &&
+			 wrapper_functions_check(plan, connection) && live_code_check(plan, connection) &&
+			 late_checks_check(plan, connection) && authors_check(plan, connection) &&
+			 given_code_check(plan, connection) && planned_steps_check(plan, connection, &map))) &&
 		   fill(plan, connection, &map) &&
-		   (!plan->in_place || bound_objects_check(plan, connection)) &&
+		   (!plan->in_place || (bound_objects_check(plan, connection, &map) &&
+								role_changes_check(plan, connection))) &&
 		   restored_objects_unpopulated(plan, connection) && !stop_requested() &&
 		   restore_without_errors(plan) &&
 		   commit_transaction(connection, plan->target, "the restore");

@@ -23,6 +23,7 @@
 #include <string.h>
 
 #include "author_turn.h"
+#include "bound_objects.h"
 #include "definitions.h"
 #include "late_checks.h"
 #include "live_names.h"
@@ -57,6 +58,13 @@ batch_run(Batch *batch)
 	batch->count = 0;
 	batch->plain = true;
 	return good && rights_settle(batch->plan, batch->connection, batch->map);
+}
+
+/* Before what calls functions that were made: they must be those of the backup. */
+static bool
+batch_run_and_look(Batch *batch)
+{
+	return batch_run(batch) && bound_objects_settle(batch->plan, batch->connection, batch->map);
 }
 
 static void
@@ -94,12 +102,13 @@ batch_plan(Batch *batch, const TocEntry *entry, bool *done)
 		return batch_run(batch) &&
 			   author_turn_run(batch->plan, batch->connection, batch->map, entry);
 	if (toc_entry_is(entry, "CHECK CONSTRAINT"))
-		return batch_run(batch) && late_check_run(batch->connection, batch->map, entry, done);
+		return batch_run_and_look(batch) &&
+			   late_check_run(batch->connection, batch->map, entry, done);
 	if (toc_entry_is(entry, "CONSTRAINT"))
 		return table_turns_prepare_key(batch->plan, batch->connection, batch->map, entry, &before);
 	if (!toc_entry_is_any(entry, kinds))
 		return true;
-	return (batch->plain || batch_run(batch)) &&
+	return (batch->plain || batch_run_and_look(batch)) &&
 		   planned_step_run(batch->plan, batch->connection, batch->map, entry, &before, done);
 }
 
@@ -112,7 +121,7 @@ batch_run_watched(Batch *batch, const TocEntry *entry, DefinitionsStep step)
 	char *what;
 	bool good;
 
-	if (!batch_run(batch) || !definitions_read(batch->connection, step, &before))
+	if (!batch_run_and_look(batch) || !definitions_read(batch->connection, step, &before))
 		return false;
 	batch->ids[batch->count++] = entry->id;
 	if (!batch_run(batch))
@@ -220,8 +229,9 @@ run_in_order(Batch *batch)
 		if (good && !done)
 			good = batch_take(batch, entry);
 		rights_note(batch->plan, entry);
+		bound_objects_note(batch->plan, entry);
 	}
-	return good && batch_run(batch);
+	return good && batch_run_and_look(batch);
 }
 
 /* The definition of the materialized view that is to be filled, or NULL. */
@@ -298,8 +308,10 @@ run_last(Batch *batch)
 			good = batch_run_watched(batch, entry, STEP_ATTACH);
 		else
 			batch_add(batch, entry);
+		bound_objects_note(batch->plan, entry);
 	}
-	good = good && batch_run(batch) && rights_give(batch->plan, batch->connection, batch->map);
+	good = good && batch_run_and_look(batch) &&
+		   rights_give(batch->plan, batch->connection, batch->map);
 	for (i = 0; good && i < selection->toc.count; i++)
 	{
 		if (partial_is_in_list(batch->plan, &selection->toc.entries[i], LIST_REFRESH))

@@ -509,6 +509,7 @@ free_part(RestorePlan *plan)
 		entry_scripts_free(plan->scripts);
 	free(plan->scripts);
 	rights_free(plan->rights);
+	free(plan->role_changes);
 	free(plan->pre_list);
 	free(plan->post_list);
 }

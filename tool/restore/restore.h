@@ -81,6 +81,8 @@ typedef struct RestorePlan
 	char *post_list;
 	EntryScripts *scripts;   /* of its entries; NULL: not read yet (author_turn.c) */
 	MeanwhileRights *rights; /* that are to be given (rights_meanwhile.c), or NULL */
+	bool unbound;            /* something was made that bound_objects.c has not looked at */
+	char *role_changes;      /* what our transaction did to roles (role_changes.c), or NULL */
 	AppendResult *appended;  /* a result per table of the manifest, with --append */
 } RestorePlan;
 

@@ -1,0 +1,164 @@
+# A definition is read again when it is restored, and the server takes what fits best then. Another role may
+# have made a function or a cast that fits better, before the backup or since. A part is refused that would
+# rest on it, before anything calls it.
+use strict;
+use warnings;
+
+use NexBackup::Test;
+use Test::More;
+
+my $node = start_server('main');
+my $repo = new_repository();
+
+query('postgres', "CREATE ROLE $_ LOGIN") for qw(app joe);
+
+sub as_role
+{
+	my ($role, $database, $sql) = @_;
+
+	local $ENV{PGUSER} = $role;
+	return query($database, $sql);
+}
+
+# joe has an enum, which all use, and functions that say as whom they run.
+sub hostile_database
+{
+	my ($name) = @_;
+
+	create_database($name);
+	query($name, 'CREATE TABLE public.loot (who text); GRANT INSERT ON public.loot TO PUBLIC; CREATE SCHEMA joe AUTHORIZATION joe; GRANT USAGE ON SCHEMA joe TO PUBLIC; CREATE SCHEMA app AUTHORIZATION app; CREATE SCHEMA lib; GRANT USAGE, CREATE ON SCHEMA lib TO joe');
+	as_role('joe', $name, <<'SQL');
+CREATE TYPE joe.mood AS ENUM ('x', 'y');
+CREATE FUNCTION joe.go() RETURNS text LANGUAGE plpgsql AS $f$ BEGIN INSERT INTO public.loot VALUES (current_user); RETURN 'x'; END $f$;
+SQL
+	return;
+}
+
+# Since then the enum has a text of its own.
+sub cast_it
+{
+	my ($name) = @_;
+
+	as_role('joe', $name, q{CREATE FUNCTION joe.say(joe.mood) RETURNS text LANGUAGE plpgsql IMMUTABLE AS 'BEGIN RETURN joe.go(); END'; CREATE CAST (joe.mood AS text) WITH FUNCTION joe.say(joe.mood)});
+	return;
+}
+
+sub backup
+{
+	my ($name) = @_;
+
+	tool_ok([ 'backup', '--repo', $repo, '-q', '-d', $name ], "$name: backup");
+	return;
+}
+
+sub restore { return ('restore', '--repo', $repo, $_[0], '--to', $_[0], @_[ 1 .. $#_ ]) }
+
+sub is_refused
+{
+	my ($name, $what, $reason, @part) = @_;
+
+	tool_fails([ restore($name, @part) ], 1, $reason, "$what: refused");
+	is(query($name, q{SELECT coalesce(string_agg(DISTINCT who, ','), 'nobody') FROM public.loot}), 'nobody', '... and nobody has called it');
+	return;
+}
+
+my $say = qr{would use function joe[.]say\(joe[.]mood\) of role "joe", which it does not in the backup.*HINT}s;
+
+# ------------------------------------------------- a cast that was made since
+
+my %since = (
+	view => 'CREATE VIEW app.t AS SELECT c::text FROM app.base',
+	policy => 'CREATE TABLE app.t (c joe.mood); CREATE POLICY p ON app.t USING (c::text = \'x\')',
+	rule => 'CREATE TABLE app.t (c joe.mood); CREATE RULE r AS ON INSERT TO app.t WHERE new.c::text = \'x\' DO NOTHING',
+	trigger => 'CREATE TABLE app.t (c joe.mood); CREATE TRIGGER w BEFORE INSERT ON app.t FOR EACH ROW WHEN (new.c::text = \'x\') EXECUTE FUNCTION suppress_redundant_updates_trigger()',
+	default => "CREATE TABLE app.t (c joe.mood, d text DEFAULT 'x'::joe.mood::text)",
+	domain => "CREATE DOMAIN app.dom AS joe.mood CHECK (value::text <> 'z'); CREATE TABLE app.t (c app.dom); INSERT INTO app.t VALUES ('x')");
+
+for my $role (qw(app postgres))
+{
+	for my $kind (sort keys %since)
+	{
+		my $name = "${kind}_of_$role";
+
+		next if $role eq 'postgres' && $kind !~ /view|trigger|default/;
+		hostile_database($name);
+		as_role($role, $name, "CREATE TABLE app.base (c joe.mood); INSERT INTO app.base VALUES ('x'); $since{$kind}");
+		# joe's own index rests on the function, so the backup knows it.
+		as_role('joe', $name, q{CREATE FUNCTION joe.say(joe.mood) RETURNS text LANGUAGE sql IMMUTABLE AS $$ SELECT 'x' $$; CREATE TABLE joe.own (c joe.mood); CREATE INDEX ON joe.own (joe.say(c))});
+		backup($name);
+		query($name, 'DROP ' . ($kind eq 'view' ? 'VIEW' : 'TABLE') . ' app.t; DROP TABLE joe.own; DROP DOMAIN IF EXISTS app.dom');
+		as_role('joe', $name, 'DROP FUNCTION joe.say');
+		cast_it($name);
+		is_refused($name, "$kind of $role", qr{$say|is not what|belongs to}, '--table', 'app.t');
+		is_refused($name, "$kind of $role, beside what uses the function", qr{$say|can change|can be changed|belongs to}, '--table', 'app.t', '--table', 'joe.own')
+		  if $kind ne 'domain';
+	}
+}
+
+# ------------------------------------------------- a cast that comes with the part
+
+hostile_database('with');
+query('with', "CREATE TABLE app.base (c joe.mood); CREATE VIEW app.v AS SELECT c::text FROM app.base");
+cast_it('with');
+backup('with');
+query('with', 'DROP SCHEMA app, joe CASCADE');
+is_refused('with', 'a view that comes with the cast', $say, '--schema', 'app', '--schema', 'joe');
+
+# Where the backup says so, it is used.
+hostile_database('known');
+cast_it('known');
+as_role('app', 'known', 'CREATE TABLE app.base (c joe.mood); CREATE VIEW app.v AS SELECT c::text FROM app.base; CREATE TABLE app.of (m joe.mood[], d text DEFAULT \'x\'::joe.mood::text)');
+backup('known');
+query('known', 'DROP SCHEMA app CASCADE');
+tool_ok([ restore('known', '--schema', 'app') ], 'what used the cast already');
+is(query('known', q{SELECT count(*) FROM pg_class WHERE relnamespace = 'app'::regnamespace}), 3, 'is restored');
+tool_ok([ restore('known', '--table', 'app.of', '--as', 'app.again') ], 'under another name, too');
+
+# ------------------------------------------------- what fits better, behind functions with an SQL body
+
+my %deep = (
+	'a view' => 'CREATE VIEW lib.v AS SELECT lib.f(c) FROM lib.t',
+	'a materialized view' => 'CREATE MATERIALIZED VIEW lib.m AS SELECT lib.zbody(c) FROM lib.t',
+	'an aggregate' => 'CREATE FUNCTION lib.step(anyelement, anyelement) RETURNS anyelement LANGUAGE sql IMMUTABLE AS \'SELECT $1\'; CREATE AGGREGATE lib.zag(integer) (SFUNC = lib.step, STYPE = integer); CREATE MATERIALIZED VIEW lib.m AS SELECT lib.zag(c) FROM lib.t',
+	'an index' => 'CREATE INDEX ON lib.t (lib.zbody(c))',
+	'statistics' => 'CREATE STATISTICS lib.st ON (lib.zbody(c)), c FROM lib.t',
+	'a generated column' => 'CREATE TABLE lib.g (c integer, g integer GENERATED ALWAYS AS (lib.zbody(1) + c) STORED)',
+	'a CHECK' => 'CREATE TABLE lib.k (c integer CHECK (lib.zbody(c) = 1)); INSERT INTO lib.k VALUES (1)');
+my $deep = 0;
+
+for my $kind (sort keys %deep)
+{
+	my $name = 'deep' . ++$deep;
+
+	hostile_database($name);
+	query($name, <<"SQL");
+CREATE FUNCTION lib.f(anyelement) RETURNS integer LANGUAGE sql IMMUTABLE AS 'SELECT 1';
+CREATE FUNCTION lib.zbody(integer) RETURNS integer IMMUTABLE BEGIN ATOMIC SELECT lib.f(\$1); END;
+CREATE TABLE lib.t (c integer); INSERT INTO lib.t VALUES (1);
+$deep{$kind}
+SQL
+	as_role('joe', $name, q{CREATE FUNCTION lib.f(integer) RETURNS integer LANGUAGE plpgsql IMMUTABLE AS 'BEGIN PERFORM joe.go(); RETURN 1; END'; CREATE FUNCTION lib.step(integer, integer) RETURNS integer LANGUAGE plpgsql IMMUTABLE AS 'BEGIN PERFORM joe.go(); RETURN 1; END'});
+	backup($name);
+	query($name, 'DROP SCHEMA lib CASCADE');
+	is_refused($name, "$kind of a function with a better match", qr{would use function lib[.](f|step)\(integer.*of role "joe"|belongs to|can be changed|others can}, '--schema', 'lib');
+}
+
+# ------------------------------------------------- a function with an SQL body and a cast of the live database
+
+hostile_database('computed');
+query('computed', q{CREATE FUNCTION app.nil() RETURNS integer IMMUTABLE RETURN length('x'::joe.mood::text); CREATE TABLE app.u (c integer, g integer GENERATED ALWAYS AS (app.nil() + c) STORED)});
+backup('computed');
+query('computed', 'DROP SCHEMA app CASCADE');
+cast_it('computed');
+is_refused('computed', 'a generated column', $say, '--schema', 'app');
+
+# ------------------------------------------------- the last wall
+
+hostile_database('roles');
+query('roles', q{CREATE FUNCTION public.make(integer) RETURNS boolean LANGUAGE plpgsql AS 'BEGIN ALTER ROLE joe SUPERUSER; RETURN true; END'; CREATE TABLE public.kept (c integer CHECK (public.make(c))); INSERT INTO public.kept VALUES (1); ALTER ROLE joe NOSUPERUSER});
+backup('roles');
+query('roles', 'DROP TABLE public.kept');
+is_refused('roles', 'a table whose CHECK changes a role', qr/roles were changed during the restore.*HINT/s, '--table', 'public.kept');
+is(query('roles', q{SELECT rolsuper FROM pg_roles WHERE rolname = 'joe'}), 'f', 'nothing of it stays');
+
+done_testing();
