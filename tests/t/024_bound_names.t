@@ -150,7 +150,42 @@ query('computed', q{CREATE FUNCTION app.nil() RETURNS integer IMMUTABLE RETURN l
 backup('computed');
 query('computed', 'DROP SCHEMA app CASCADE');
 cast_it('computed');
-is_refused('computed', 'a generated column', $say, '--schema', 'app');
+is_refused('computed', 'a generated column', qr{which uses TYPE joe[.]mood of "joe"}, '--schema', 'app');
+
+# ------------------------------------------------- what is computed of tables of superusers, behind their functions
+
+my %behind = (
+	exclusion => 'CREATE TABLE app.u (c integer, EXCLUDE USING btree (lib.calls(c) WITH =))',
+	exclusion_of_a_domain => 'CREATE TABLE app.u (c integer, EXCLUDE USING btree (lib.reads(c) WITH =))',
+	exclusion_where => 'CREATE TABLE app.u (c integer, EXCLUDE USING btree (c WITH =) WHERE (lib.calls(1) = 1))',
+	generated_of_a_row => 'CREATE TABLE app.u (c integer, g integer GENERATED ALWAYS AS (c + lib.of_row($$(1)$$)) STORED)',
+	exclusion_of_a_row => 'CREATE TABLE app.u (c integer, EXCLUDE USING btree ((c + lib.of_row($$(1)$$)) WITH =))',
+	generated_of_an_enum => 'CREATE TABLE app.u (c integer, g integer GENERATED ALWAYS AS (c + lib.json()) STORED)');
+
+for my $kind (sort keys %behind)
+{
+	hostile_database($kind);
+	as_role('joe', $kind, 'CREATE DOMAIN joe.dom AS integer; CREATE TABLE joe.row (a joe.dom); CREATE FUNCTION joe.k(integer) RETURNS integer LANGUAGE sql IMMUTABLE AS $$ SELECT 1 $$');
+	query($kind, <<"SQL");
+CREATE FUNCTION lib.calls(integer) RETURNS integer IMMUTABLE RETURN joe.k(\$1);
+CREATE FUNCTION lib.reads(integer) RETURNS integer IMMUTABLE RETURN \$1::joe.dom;
+CREATE FUNCTION lib.of_row(text) RETURNS integer IMMUTABLE RETURN length((\$1::joe.row)::text);
+CREATE FUNCTION lib.json() RETURNS integer IMMUTABLE RETURN length(to_jsonb('x'::joe.mood)::text);
+REVOKE CREATE ON SCHEMA lib FROM joe;
+$behind{$kind};
+INSERT INTO app.u VALUES (1);
+SQL
+	backup($kind);
+	query($kind, 'DROP TABLE app.u');
+	as_role('joe', $kind, <<'SQL');
+CREATE OR REPLACE FUNCTION joe.k(integer) RETURNS integer LANGUAGE plpgsql IMMUTABLE AS 'BEGIN PERFORM joe.go(); RETURN 1; END';
+CREATE FUNCTION joe.ok(integer) RETURNS boolean LANGUAGE plpgsql IMMUTABLE AS 'BEGIN PERFORM joe.go(); RETURN true; END';
+ALTER DOMAIN joe.dom ADD CHECK (joe.ok(value)) NOT VALID;
+CREATE FUNCTION joe.json(joe.mood) RETURNS json LANGUAGE plpgsql IMMUTABLE AS 'BEGIN PERFORM joe.go(); RETURN 1::text; END';
+CREATE CAST (joe.mood AS json) WITH FUNCTION joe.json(joe.mood);
+SQL
+	is_refused($kind, "a table with $kind", qr{without running code of the live database.*(which uses [A-Z]+ joe[.]|is there already)}s, '--table', 'app.u');
+}
 
 # ------------------------------------------------- the last wall
 

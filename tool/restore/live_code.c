@@ -206,34 +206,6 @@ is_superusers(const LiveCode *live, const TocEntry *entry)
 	return live->plan->settings->no_owner || is_trusted(live, entry);
 }
 
-/* Does the entry rest on the other one, by whatever way? */
-static bool
-rests_on(const ArchiveToc *toc, const TocEntry *entry, const TocEntry *used, bool *seen)
-{
-	int d;
-
-	if (entry == NULL || seen[entry->place])
-		return false;
-	seen[entry->place] = true;
-	for (d = 0; d < entry->ndepends_on; d++)
-	{
-		if (entry->depends_on[d] == used->id ||
-			rests_on(toc, archive_toc_find(toc, entry->depends_on[d]), used, seen))
-			return true;
-	}
-	return false;
-}
-
-bool
-live_code_rests_on(const ArchiveToc *toc, const TocEntry *entry, const TocEntry *used)
-{
-	bool *seen = xcalloc((size_t) toc->count + 1, sizeof(bool));
-	bool found = rests_on(toc, entry, used, seen);
-
-	free(seen);
-	return found;
-}
-
 /* Does it compare values with functions that a superuser chose, which others may have written? */
 static bool
 has_operator_class(const ArchiveToc *toc, const TocEntry *entry)
@@ -760,6 +732,7 @@ live_code_check(const RestorePlan *plan, Connection *connection)
 	if (good)
 		find_computed(&live);
 	good = good && check_classes(&live) && check_used(&live) &&
+		   live_rests_check(plan, live.superusers) &&
 		   live_types_check(plan, connection, live.superusers, live.locks) &&
 		   live_rights_check(plan, connection, live.superusers);
 	free(live.computed);

@@ -53,7 +53,13 @@ extern bool live_types_of_keys(Connection *connection, const char *table, const 
 extern bool live_types_key_of_others(Connection *connection, const char *table, bool cast,
 									 bool *others);
 
-/* live_code.c: does the entry rest on the other one, by whatever way? */
+/*
+ * live_rests.c: false (reported) if something that is restored calls a function
+ * behind which there is something of a third role.
+ */
+extern bool live_rests_check(const RestorePlan *plan, const PGresult *superusers);
+
+/* live_rests.c: does the entry rest on the other one, by whatever way? */
 extern bool live_code_rests_on(const ArchiveToc *toc, const TocEntry *entry, const TocEntry *used);
 
 /* live_code.c: report that the entry cannot be restored; always false. */

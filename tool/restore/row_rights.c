@@ -82,6 +82,12 @@
 	" AND (g.tgnargs > 0 OR (g.tgqual IS NOT NULL"                                                 \
 	"  AND NOT " EXPRESSION_IS_HARMLESS("g.tgqual::pg_catalog.text") "))"
 
+/* An enum has no code, but can have a cast, which functions such as to_jsonb() look for. */
+#define ENUMS                                                                                      \
+	"SELECT 'type ' || t.oid::pg_catalog.regtype::pg_catalog.text, t.typowner"                     \
+	" FROM things JOIN pg_catalog.pg_type t ON t.oid = object AND t.typtype = 'e'"                 \
+	"  AND class = 'pg_catalog.pg_type'::pg_catalog.regclass"
+
 /*
  * Who is who, and the first thing of the table that can run code; with $4,
  * triggers of replicas only, as --disable-triggers makes the session one.
@@ -184,6 +190,7 @@ static const char foreign_query[] =
 									  "  WHERE NOT COALESCE(" EXPRESSION_IS_HARMLESS(
 										  "partexprs::pg_catalog.text") ", true)"
 																		" UNION "
+																		"ALL " ENUMS " UNION "
 																		"ALL " TRIGGERS_OF_OTHERS
 																		") found LEFT JOIN "
 																		"pg_catalog.pg_roles r ON "

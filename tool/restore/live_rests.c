@@ -1,0 +1,239 @@
+/*-------------------------------------------------------------------------
+ *
+ * live_rests.c
+ *	  What an entry of the archive rests on, by whatever way.
+ *
+ * The archive has the dependencies of its entries; but pg_dump writes none for
+ * what an exclusion constraint computes.  So the functions that one names count
+ * as well, all of that name: which one it is is up to their arguments.
+ *
+ * A function that is called while a definition is made, or while rows come in,
+ * can itself rest on more, if its body is SQL that the server has parsed.  Who
+ * calls it trusts its owner, but need not trust a third role: whose functions,
+ * domains and types do what that role likes, also an enum or the row type of a
+ * table, which can have casts for functions such as to_jsonb() to find.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "live_types.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "definition_names.h"
+#include "memory.h"
+
+static bool
+is_exclusion(const TocEntry *entry)
+{
+	return toc_entry_is(entry, "CONSTRAINT") && entry->definition != NULL &&
+		   strstr(entry->definition, " EXCLUDE ") != NULL;
+}
+
+/* Is the entry a function (or aggregate, operator, type) of this name? */
+static bool
+has_name(const TocEntry *entry, const UsedName *name)
+{
+	size_t length = strlen(name->name);
+
+	return name->schema != NULL && entry->catalog != 0 &&
+		   strcmp(entry->schema, name->schema) == 0 &&
+		   strncmp(entry->tag, name->name, length) == 0 &&
+		   (entry->tag[length] == '\0' || entry->tag[length] == '(');
+}
+
+static bool rests_on(const ArchiveToc *toc, const TocEntry *entry, const TocEntry *used,
+					 bool *seen);
+
+/* The same for what the definition names. */
+static bool
+names_rest_on(const ArchiveToc *toc, const TocEntry *entry, const TocEntry *used, bool *seen)
+{
+	UsedNames names;
+	bool found = false;
+	uint32_t n;
+	uint32_t i;
+
+	definition_names_read(entry, &names);
+	for (n = 0; n < names.count; n++)
+	{
+		for (i = 0; !found && i < toc->count; i++)
+		{
+			const TocEntry *other = &toc->entries[i];
+
+			found = has_name(other, &names.items[n]) &&
+					(other->id == used->id || rests_on(toc, other, used, seen));
+		}
+	}
+	definition_names_free(&names);
+	return found;
+}
+
+static bool
+rests_on(const ArchiveToc *toc, const TocEntry *entry, const TocEntry *used, bool *seen)
+{
+	int d;
+
+	if (entry == NULL || seen[entry->place])
+		return false;
+	seen[entry->place] = true;
+	for (d = 0; d < entry->ndepends_on; d++)
+	{
+		if (entry->depends_on[d] == used->id ||
+			rests_on(toc, archive_toc_find(toc, entry->depends_on[d]), used, seen))
+			return true;
+	}
+	return is_exclusion(entry) && names_rest_on(toc, entry, used, seen);
+}
+
+bool
+live_code_rests_on(const ArchiveToc *toc, const TocEntry *entry, const TocEntry *used)
+{
+	bool *seen = xcalloc((size_t) toc->count + 1, sizeof(bool));
+	bool found = rests_on(toc, entry, used, seen);
+
+	free(seen);
+	return found;
+}
+
+/* ---- behind functions ---- */
+
+/* What runs code of its owner when it is called, compared by, or cast to. */
+static const char *const callable[] = {"FUNCTION",       "PROCEDURE",       "AGGREGATE", "OPERATOR",
+									   "OPERATOR CLASS", "OPERATOR FAMILY", "DOMAIN",    NULL};
+
+/* What of a third role such code may not meet. */
+static const char *const meets[] = {
+	"FUNCTION",          "PROCEDURE",     "AGGREGATE", "OPERATOR", "OPERATOR CLASS",
+	"OPERATOR FAMILY",   "DOMAIN",        "TYPE",      "TABLE",    "VIEW",
+	"MATERIALIZED VIEW", "FOREIGN TABLE", NULL};
+
+typedef struct Behind
+{
+	const RestorePlan *plan;
+	const PGresult *superusers;
+	const TocEntry *entry;    /* that calls */
+	const TocEntry *function; /* through which, and */
+	const TocEntry *found;    /* what of a third role */
+	bool *seen;               /* by place */
+} Behind;
+
+static bool
+is_trusted(const Behind *behind, const char *owner)
+{
+	int i;
+
+	for (i = 0; i < PQntuples(behind->superusers); i++)
+	{
+		if (strcmp(PQgetvalue(behind->superusers, i, 0), owner) == 0)
+			return true;
+	}
+	return owner[0] == '\0' || strcmp(owner, behind->entry->owner) == 0;
+}
+
+/* What `other` rests on; its code is that of `function`, if not NULL. */
+static void
+look_behind(Behind *behind, const TocEntry *other, const TocEntry *function)
+{
+	static const char *const through[] = {"VIEW", "MATERIALIZED VIEW", NULL};
+	const ArchiveToc *toc = &behind->plan->selection->toc;
+	int d;
+
+	for (d = 0; behind->found == NULL && d < other->ndepends_on; d++)
+	{
+		const TocEntry *next = archive_toc_find(toc, other->depends_on[d]);
+
+		if (next == NULL || behind->seen[next->place])
+			continue;
+		if (function != NULL && toc_entry_is_any(next, meets) && !is_trusted(behind, next->owner) &&
+			strcmp(next->owner, function->owner) != 0)
+		{
+			behind->function = function;
+			behind->found = next;
+		}
+		else if (function != NULL || toc_entry_is_any(next, callable))
+		{
+			behind->seen[next->place] = true;
+			look_behind(behind, next, function != NULL ? function : next);
+		}
+		else if (toc_entry_is_any(next, through))
+			look_behind(behind, next, NULL);
+	}
+}
+
+/* The functions that an exclusion constraint names. */
+static void
+look_behind_names(Behind *behind, const TocEntry *entry)
+{
+	const ArchiveToc *toc = &behind->plan->selection->toc;
+	UsedNames names;
+	uint32_t n;
+	uint32_t i;
+
+	definition_names_read(entry, &names);
+	for (n = 0; n < names.count; n++)
+	{
+		for (i = 0; behind->found == NULL && i < toc->count; i++)
+		{
+			if (has_name(&toc->entries[i], &names.items[n]) &&
+				toc_entry_is_any(&toc->entries[i], callable))
+				look_behind(behind, &toc->entries[i], &toc->entries[i]);
+		}
+	}
+	definition_names_free(&names);
+}
+
+/* Does it call functions when it is made, or its rows come? */
+static bool
+calls(const RestorePlan *plan, const TocEntry *entry)
+{
+	const char *text = entry->definition;
+
+	if (text == NULL || toc_entry_is(entry, "CHECK CONSTRAINT"))
+		return text != NULL;
+	if (toc_entry_is_table(entry))
+		return strstr(text, " GENERATED ALWAYS AS (") != NULL ||
+			   strstr(text, "PARTITION BY ") != NULL ||
+			   (!plan->settings->schema_only && strstr(text, " CHECK (") != NULL);
+	return in_place_calls_functions(entry) || toc_entry_is(entry, "STATISTICS") ||
+		   toc_entry_is(entry, "MATERIALIZED VIEW") ||
+		   (!plan->settings->schema_only && toc_entry_is(entry, "DOMAIN"));
+}
+
+static bool
+refuse(const Behind *behind)
+{
+	char *function = toc_entry_label(behind->function);
+	char *found = toc_entry_label(behind->found);
+	char *detail =
+		xasprintf("It calls %s, which uses %s of \"%s\".", function, found, behind->found->owner);
+
+	live_code_refuse(behind->entry, detail);
+	free(detail);
+	free(found);
+	free(function);
+	return false;
+}
+
+bool
+live_rests_check(const RestorePlan *plan, const PGresult *superusers)
+{
+	const Selection *selection = plan->selection;
+	Behind behind = {plan, superusers, NULL, NULL, NULL, NULL};
+	uint32_t i;
+
+	for (i = 0; behind.found == NULL && i < selection->toc.count; i++)
+	{
+		const TocEntry *entry = &selection->toc.entries[i];
+
+		if (!selection_includes(selection, entry) || !calls(plan, entry))
+			continue;
+		behind.entry = entry;
+		behind.seen = xcalloc((size_t) selection->toc.count + 1, sizeof(bool));
+		look_behind(&behind, entry, NULL);
+		if (is_exclusion(entry))
+			look_behind_names(&behind, entry);
+		free(behind.seen);
+	}
+	return behind.found == NULL || refuse(&behind);
+}
