@@ -36,12 +36,19 @@
 #include "row_copy.h"
 #include "row_rights.h"
 
+/* Is it a function that makes values of a range type?  The server makes and owns it. */
+#define OF_RANGE(class, object)                                                                    \
+	"EXISTS (SELECT FROM pg_catalog.pg_proc p JOIN pg_catalog.pg_depend d"                         \
+	"   ON d.classid = p.tableoid AND d.objid = p.oid AND d.deptype = 'i'"                         \
+	"   AND d.refclassid = 'pg_catalog.pg_type'::pg_catalog.regclass"                              \
+	"  JOIN pg_catalog.pg_language l ON l.oid = p.prolang AND l.lanname = 'internal'"              \
+	"  WHERE p.tableoid = " class " AND p.oid = " object ")"
+
 /*
  * What was written into pg_depend by this transaction, and rests on something
  * of another role that is not trusted: the object, what it is part of, and what
  * it rests on.  An array counts as its elements, a row type as its table, and an
- * index as the table that it is of.  What makes a value of a range type is the
- * server's code.
+ * index as the table that it is of.
  */
 static const char rests_query[] =
 	"WITH me AS (SELECT pg_catalog.pg_current_xact_id()::pg_catalog.xid AS id),"
@@ -102,12 +109,8 @@ static const char rests_query[] =
 	" JOIN owned ON owned.class = refs.classid AND owned.oid = refs.objid"
 	" JOIN pg_catalog.pg_class k ON k.oid = refs.class"
 	" JOIN pg_catalog.pg_class wk ON wk.oid = owned.whole_class"
-	" WHERE owned.owner <> things.owner AND NOT " ROW_ROLE_IS_TRUSTED
-	" AND NOT EXISTS (SELECT FROM pg_catalog.pg_proc p JOIN pg_catalog.pg_depend d"
-	"   ON d.classid = refs.class AND d.objid = p.oid AND d.deptype = 'i'"
-	"   AND d.refclassid = 'pg_catalog.pg_type'::pg_catalog.regclass"
-	"  JOIN pg_catalog.pg_language l ON l.oid = p.prolang AND l.lanname = 'internal'"
-	"  WHERE p.tableoid = refs.class AND p.oid = refs.oid)";
+	" WHERE owned.owner <> things.owner AND NOT " ROW_ROLE_IS_TRUSTED " AND NOT " OF_RANGE(
+		"refs.class", "refs.oid") " AND NOT " OF_RANGE("refs.classid", "refs.objid");
 
 enum
 {
