@@ -187,6 +187,26 @@ SQL
 	is_refused($kind, "a table with $kind", qr{without running code of the live database.*(which uses [A-Z]+ joe[.]|is there already)}s, '--table', 'app.u');
 }
 
+# ------------------------------------------------- rows of superusers' tables with an enum of another role
+
+hostile_database('rows');
+query('rows', <<'SQL');
+CREATE TABLE app.plain (c joe.mood CHECK (c <> 'y'), d joe.mood[]);
+CREATE TABLE app.as_json (c joe.mood CHECK (to_jsonb(c) IS NOT NULL));
+CREATE FUNCTION lib.json(joe.mood) RETURNS jsonb IMMUTABLE RETURN to_jsonb($1);
+CREATE TABLE app.behind (c joe.mood CHECK (lib.json(c) IS NOT NULL));
+REVOKE CREATE ON SCHEMA lib FROM joe;
+INSERT INTO app.plain VALUES ('x', '{x}'); INSERT INTO app.as_json VALUES ('x'); INSERT INTO app.behind VALUES ('x');
+SQL
+backup('rows');
+as_role('joe', 'rows', q{CREATE FUNCTION joe.json(joe.mood) RETURNS json LANGUAGE plpgsql IMMUTABLE AS 'BEGIN PERFORM joe.go(); RETURN 1::text; END'; CREATE CAST (joe.mood AS json) WITH FUNCTION joe.json(joe.mood)});
+query('rows', 'TRUNCATE app.plain, app.as_json, app.behind');
+is_refused('rows', "--append to a table with $_", qr{could not add rows to table app[.]$_.*joe[.]mood}s, '--append', '--table', "app.$_") for qw(as_json behind);
+tool_ok([ restore('rows', '--append', '--table', 'app.plain') ], 'a table that only has the type');
+query('rows', 'DROP TABLE app.plain, app.as_json, app.behind');
+is_refused('rows', "a table with $_", qr{app[.]$_.*joe[.]mood}s, '--table', "app.$_") for qw(as_json behind);
+tool_ok([ restore('rows', '--table', 'app.plain') ], 'a table that only has the type');
+
 # ------------------------------------------------- the last wall
 
 hostile_database('roles');

@@ -36,6 +36,22 @@
 	"  FROM things JOIN pg_catalog.pg_type t ON t.oid = object"                                    \
 	"  AND class = 'pg_catalog.pg_type'::pg_catalog.regclass AND t.typtype IN ('d', 'c', 'r')"
 
+/*
+ * May this expression, as text of its node tree, look for a cast of a value
+ * that it has?  Of PostgreSQL's own functions, those for JSON do, and those in
+ * SQL with a cast of what they are given; of users' functions, nobody knows.
+ */
+#define EXPRESSION_MAY_CAST(e)                                                                     \
+	"(" e " ~ '\\{JSON' OR EXISTS (SELECT FROM pg_catalog.regexp_matches(" e ","                   \
+	"   ':(opno|funcid|aggfnoid|winfnoid) (\\d+)', 'g') AS m (found)"                              \
+	"  LEFT JOIN pg_catalog.pg_operator o"                                                         \
+	"   ON m.found[1] = 'opno' AND o.oid = m.found[2]::pg_catalog.oid"                             \
+	"  LEFT JOIN pg_catalog.pg_proc f ON f.oid = CASE m.found[1] WHEN 'opno'"                      \
+	"   THEN o.oprcode::pg_catalog.oid ELSE m.found[2]::pg_catalog.oid END"                        \
+	"  LEFT JOIN pg_catalog.pg_language l ON l.oid = f.prolang"                                    \
+	"  WHERE f.oid IS NULL OR f.oid >= 16384 OR f.proname::pg_catalog.text ~ 'json'"               \
+	"  OR l.lanname NOT IN ('internal', 'c')))"
+
 /* The first of them that others than trusted roles can change, or NULL. */
 #define CODE_OF_OTHERS                                                                             \
 	"SELECT pg_catalog.min(found.what) FROM (" CODE_OWNERS ") found"                               \

@@ -28,6 +28,7 @@
 
 #include <stdlib.h>
 
+#include "code_owners.h"
 #include "live_types.h"
 #include "memory.h"
 #include "planner_code.h"
@@ -65,29 +66,23 @@ static const char reads_query[] =
 	"    AND t.typrelid <> 0 AND a.attnum > 0 AND NOT a.attisdropped"
 	"   UNION ALL SELECT g.rngsubtype FROM pg_catalog.pg_range g"
 	"    WHERE t.oid IN (g.rngtypid, g.rngmultitypid)) p (part) WHERE p.part >= 16384),"
-	/* Of PostgreSQL's own functions, those for JSON, and those in SQL with a cast of what they are
-	   given. */
-	" casting AS (SELECT 1 FROM texts WHERE text ~ '\\{JSON'"
-	"  UNION ALL SELECT 1 FROM texts, pg_catalog.regexp_matches(text,"
-	"   ':(opno|funcid|aggfnoid|winfnoid) (\\d+)', 'g') AS m (found)"
-	"   LEFT JOIN pg_catalog.pg_operator o"
-	"    ON m.found[1] = 'opno' AND o.oid = m.found[2]::pg_catalog.oid"
-	"   LEFT JOIN pg_catalog.pg_proc f ON f.oid = CASE m.found[1] WHEN 'opno'"
-	"    THEN o.oprcode::pg_catalog.oid ELSE m.found[2]::pg_catalog.oid END"
-	"   LEFT JOIN pg_catalog.pg_language l ON l.oid = f.prolang"
-	"   WHERE f.oid IS NULL OR f.oid >= 16384 OR f.proname::pg_catalog.text ~ 'json'"
-	"   OR l.lanname NOT IN ('internal', 'c')),"
-	" things AS (SELECT pg_catalog.format('%s %s', CASE relkind WHEN 'v' THEN 'view'"
-	"    WHEN 'm' THEN 'materialized view' ELSE 'foreign table' END,"
-	"    oid::pg_catalog.regclass) AS what, relowner AS o FROM read WHERE relkind IN ('v', 'm', "
-	"'f')"
-	"  UNION ALL SELECT 'values of type ' || t.oid::pg_catalog.regtype::pg_catalog.text, t.typowner"
-	"   FROM types JOIN pg_catalog.pg_type t ON t.oid = types.oid"
-	"   LEFT JOIN pg_catalog.pg_type e ON e.oid = t.typelem AND t.typlen = -1"
-	"   WHERE COALESCE(e.typtype, t.typtype) <> 'e' OR EXISTS (SELECT FROM casting))"
-	"SELECT (SELECT pg_catalog.min(what) FROM things JOIN pg_catalog.pg_roles r ON r.oid = things.o"
-	"  WHERE NOT " ROW_ROLE_IS_TRUSTED "),"
-	" (SELECT pg_catalog.array_agg(oid) FROM read WHERE relkind IN ('r', 'p', 'm', 'f'))";
+	" casting AS (SELECT 1 FROM texts WHERE " EXPRESSION_MAY_CAST(
+		"text") "),"
+				" things AS (SELECT pg_catalog.format('%s %s', CASE relkind WHEN 'v' THEN 'view'"
+				"    WHEN 'm' THEN 'materialized view' ELSE 'foreign table' END,"
+				"    oid::pg_catalog.regclass) AS what, relowner AS o FROM read WHERE relkind IN "
+				"('v', 'm', "
+				"'f')"
+				"  UNION ALL SELECT 'values of type ' || "
+				"t.oid::pg_catalog.regtype::pg_catalog.text, t.typowner"
+				"   FROM types JOIN pg_catalog.pg_type t ON t.oid = types.oid"
+				"   LEFT JOIN pg_catalog.pg_type e ON e.oid = t.typelem AND t.typlen = -1"
+				"   WHERE COALESCE(e.typtype, t.typtype) <> 'e' OR EXISTS (SELECT FROM casting))"
+				"SELECT (SELECT pg_catalog.min(what) FROM things JOIN pg_catalog.pg_roles r ON "
+				"r.oid = things.o"
+				"  WHERE NOT " ROW_ROLE_IS_TRUSTED "),"
+				" (SELECT pg_catalog.array_agg(oid) FROM read WHERE relkind IN ('r', 'p', 'm', "
+				"'f'))";
 
 bool
 live_view_is_trusted(Connection *connection, const char *target, bool *trusted)

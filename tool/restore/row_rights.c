@@ -82,11 +82,22 @@
 	" AND (g.tgnargs > 0 OR (g.tgqual IS NOT NULL"                                                 \
 	"  AND NOT " EXPRESSION_IS_HARMLESS("g.tgqual::pg_catalog.text") "))"
 
-/* An enum has no code, but can have a cast, which functions such as to_jsonb() look for. */
+/* An enum has no code, but can have a cast, which what the table computes may look for. */
 #define ENUMS                                                                                      \
 	"SELECT 'type ' || t.oid::pg_catalog.regtype::pg_catalog.text, t.typowner"                     \
 	" FROM things JOIN pg_catalog.pg_type t ON t.oid = object AND t.typtype = 'e'"                 \
-	"  AND class = 'pg_catalog.pg_type'::pg_catalog.regclass"
+	"  AND class = 'pg_catalog.pg_type'::pg_catalog.regclass"                                      \
+	" WHERE EXISTS (SELECT FROM (SELECT conbin::pg_catalog.text FROM pg_catalog.pg_constraint"     \
+	"   WHERE contype = 'c' AND (conrelid IN (SELECT oid FROM tree) OR contypid IN (SELECT"        \
+	"    object FROM things WHERE class = 'pg_catalog.pg_type'::pg_catalog.regclass))"             \
+	"  UNION ALL SELECT adbin::pg_catalog.text FROM pg_catalog.pg_attrdef"                         \
+	"   WHERE adrelid IN (SELECT oid FROM tree)"                                                   \
+	"  UNION ALL SELECT x.expression::pg_catalog.text FROM pg_catalog.pg_index i,"                 \
+	"   LATERAL (VALUES (i.indexprs), (i.indpred)) AS x (expression)"                              \
+	"   WHERE i.indrelid IN (SELECT oid FROM tree)"                                                \
+	"  UNION ALL SELECT partexprs::pg_catalog.text FROM pg_catalog.pg_partitioned_table"           \
+	"   WHERE partrelid IN (SELECT oid FROM tree)) x (text) WHERE " EXPRESSION_MAY_CAST(           \
+		"x.text") ")"
 
 /*
  * Who is who, and the first thing of the table that can run code; with $4,
