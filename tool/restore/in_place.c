@@ -526,19 +526,19 @@ in_place_run(RestorePlan *plan, Connection *connection)
 	if (good && plan->settings->maintenance_work_mem != NULL)
 		good = connection_commandf(connection, "SET maintenance_work_mem = '%s'",
 								   plan->settings->maintenance_work_mem);
-	good = good && partial_begin(plan, connection) &&
-		   (!plan->in_place ||
-			(role_changes_note(plan, connection) && author_turns_check(plan, connection) &&
-			 table_turns_check(plan) && bare_literals_check(plan) &&
-			 wrapper_functions_check(plan, connection) && live_code_check(plan, connection) &&
-			 late_checks_check(plan, connection) && authors_check(plan, connection) &&
-			 given_code_check(plan, connection) && planned_steps_check(plan, connection, &map))) &&
-		   fill(plan, connection, &map) &&
-		   (!plan->in_place || (bound_objects_check(plan, connection, &map) &&
-								role_changes_check(plan, connection))) &&
-		   restored_objects_unpopulated(plan, connection) && !stop_requested() &&
-		   restore_without_errors(plan) &&
-		   commit_transaction(connection, plan->target, "the restore");
+	good =
+		good && partial_begin(plan, connection) &&
+		(!plan->in_place ||
+		 (role_changes_note(plan, connection) && author_turns_check(plan, connection) &&
+		  table_turns_check(plan) && bare_literals_check(plan) &&
+		  wrapper_functions_check(plan, connection) && live_code_check(plan, connection) &&
+		  late_checks_check(plan, connection) && authors_check(plan, connection) &&
+		  given_code_check(plan, connection) && planned_steps_check(plan, connection, &map))) &&
+		fill(plan, connection, &map) &&
+		(!plan->in_place ||
+		 (bound_objects_check(plan, connection, &map) && role_changes_check(plan, connection))) &&
+		restored_objects_unpopulated(plan, connection) && !stop_requested() &&
+		restore_without_errors(plan) && commit_transaction(connection, plan->target, "the restore");
 	if (good && PQstatus(connection->pg) != CONNECTION_OK)
 		log_warning_hint("Run ANALYZE for them.", "the restored tables were not analyzed");
 	else if (good && !plan->settings->no_analyze)
