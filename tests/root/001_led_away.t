@@ -110,4 +110,89 @@ for my $log ('/dev/stderr', "$base/stderr")
 	like($written, qr/^\d{4}-.* UTC \[\d+\] ERROR:  /m, "$log: a log on standard error");
 }
 
+# ---- everything else that is written at a place that somebody has named ----
+
+my $private_cluster = top() . '/scripts/private_cluster.sh';
+chomp(my $cluster = `"$private_cluster" start --no-fsync`);
+BAIL_OUT('the server did not start') if $? != 0;
+END { my $status = $?; system($private_cluster, 'stop', $cluster) if $cluster; $? = $status; }
+@ENV{qw(PGHOST PGPORT PGUSER PGDATABASE)} = ($cluster, 5432, 'postgres', 'postgres');
+chomp(my $bindir = `"\${PG_CONFIG:-pg_config}" --bindir`);
+$ENV{PATH} = "$bindir:$ENV{PATH}";
+create_database('shop');
+query('shop', "CREATE TABLE p (id int PRIMARY KEY); CREATE TABLE c (p int REFERENCES p);
+	SET session_replication_role = replica; INSERT INTO c VALUES (1)");
+
+my $repo = new_repository('of_root');
+tool_ok([ 'backup', '--repo', $repo, '-d', 'shop' ], 'a backup');
+write_bytes("$base/home/url", "http://127.0.0.1:9/x\n");
+chmod 0600, "$base/home/url";
+write_bytes("$base/home/app.conf", "port: 1\n");
+tool_ok([ 'keygen', '-o', "$base/home/key" ], 'a key');
+my ($recipient) = read_bytes("$base/home/key") =~ /(age1\w+)/;
+tool_ok([ 'config', 'backup', '--repo', $repo, '--recipient', $recipient, "$base/home/app.conf" ], 'a backup of files');
+
+# A command whose messages wait in a directory, where nobody answers.
+sub with_messages
+{
+	my ($directory) = @_;
+
+	write_bytes("$base/home/settings.yaml", "repo: $repo\nnotify:\n  directory: $directory\n  ping-url-file: $base/home/url\n");
+	return tool('verify', '--config', "$base/home/settings.yaml");
+}
+
+# Each with a path to write to; what it then has made there, of those that write a file there.
+my %writers = (
+	'export' => [ 'file.sql', sub { return [ 'export', '--repo', $repo, 'shop', '-o', $_[0] ] } ],
+	'keygen' => [ 'key', sub { return [ 'keygen', '-o', $_[0] ] } ],
+	'config restore' => [ 'files', sub { return [ 'config', 'restore', '--yes', '--repo', $repo, '--identity', "$base/home/key", '--restore-dir', $_[0] ] },
+		"files$base/home/app.conf" ],
+	'restore' => [ 'errors.sql', sub { return [ 'restore', '--repo', $repo, 'shop', '--to', 'new', '--on-object-error=skip', '--object-errors-file', $_[0] ] } ],
+	'init' => [ 'state', sub { return [ 'init', '--repo', File::Temp::tempdir(CLEANUP => 1) . '/repo', '--recipient', $recipient, '--state-dir', $_[0] ] } ]);
+
+for my $place (@places)
+{
+	for my $name (sort keys %writers)
+	{
+		my ($file, $command) = @{ $writers{$name} };
+
+		for my $path ("$place/way/$file", "$place/dangling/$file", $name =~ /config|init/ ? ("$place/way", "$place/dangling") : ())
+		{
+			tool_fails($command->($path), 1, qr/Too many levels of symbolic links/, "$name: $path");
+		}
+	}
+	for my $path ("$place/way", "$place/way/new", "$place/dangling")
+	{
+		my ($code, undef, $err) = with_messages($path);
+		is($code, 0, "messages in $path: the command is run");
+		like($err, qr/^\w+: warning: could not prepare notifications: .*symbolic links$/m, 'with a warning');
+	}
+	local $ENV{TMPDIR} = "$place/way";
+	tool_fails([ 'backup', '--repo', $repo, '-d', 'shop' ], 1, qr/another user could exchange files in temporary directory/, "temporary files in $place/way");
+}
+for my $directory ("$base/theirs", "$base/deep/own")
+{
+	local $ENV{TMPDIR} = $directory;
+	tool_fails([ 'backup', '--repo', $repo, '-d', 'shop' ], 1, qr/another user could exchange files in temporary directory/, "temporary files in $directory");
+}
+roots_are_as_before('nothing is created behind a link of somebody else');
+is(database_names()->[0], 'postgres', 'nor is the database restored');
+
+# By root's link, and in directories of somebody else, all is written, and stays root's.
+for my $place ("$base/to_common", "$base/theirs")
+{
+	for my $name (sort keys %writers)
+	{
+		my ($file, $command, $made) = @{ $writers{$name} };
+		my ($code, undef, $err) = tool(@{ $command->("$place/$file") });
+
+		is($code, $name eq 'restore' ? 1 : 0, "$name: $place/$file") or diag($err);
+		is(owner("$place/" . ($made // $file)), 0, 'and it is root\'s');
+		query('postgres', 'DROP DATABASE IF EXISTS new');
+	}
+	my ($code, undef, $err) = with_messages("$place/notify");
+	is($code, 0, 'a command with messages');
+	ok(-d "$place/notify/queue", "which wait in $place/notify");
+}
+
 done_testing();

@@ -21,42 +21,17 @@
 
 #include "log.h"
 #include "memory.h"
+#include "trusted_path.h"
 
 #define SECRET_LIMIT 65536
 
-/* Create a directory and what is missing above it. */
-static int
-make_directories(const char *path)
-{
-	char *copy = xstrdup(path);
-	int error = 0;
-	char *slash;
-
-	for (slash = strchr(copy + 1, '/'); slash != NULL && error == 0; slash = strchr(slash + 1, '/'))
-	{
-		*slash = '\0';
-		if (mkdir(copy, 0700) != 0 && errno != EEXIST)
-			error = errno;
-		*slash = '/';
-	}
-	if (error == 0 && mkdir(copy, 0700) != 0 && errno != EEXIST)
-		error = errno;
-	free(copy);
-	return error;
-}
-
 char *
-private_directory(const char *path)
+private_directory_problem(int directory, const char *path)
 {
 	struct stat status;
-	int error = make_directories(path);
 
-	if (error != 0)
-		return xasprintf("could not create directory \"%s\": %s", path, strerror(error));
-	if (stat(path, &status) != 0)
+	if (fstat(directory, &status) != 0)
 		return xasprintf("could not examine directory \"%s\": %s", path, strerror(errno));
-	if (!S_ISDIR(status.st_mode))
-		return xasprintf("\"%s\" is no directory", path);
 	if (status.st_uid != geteuid())
 		return xasprintf("directory \"%s\" belongs to another user (uid %u)", path,
 						 (unsigned) status.st_uid);
@@ -84,22 +59,42 @@ write_whole(int fd, const char *data, size_t length)
 	return 0;
 }
 
-int
-new_file_write(const char *path, const void *data, size_t length, bool durable)
+static int
+write_new(int directory, const char *name, const void *data, size_t length, bool durable)
 {
-	int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
+	int fd = openat(directory, name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
 	int error;
 
 	if (fd < 0)
 		return errno;
 	error = write_whole(fd, data, length);
-	if (error == 0 && durable && fsync(fd) != 0)
+	/* Not every file system can. */
+	if (error == 0 && durable && fsync(fd) != 0 && errno != EINVAL)
 		error = errno;
 	/* On a network file system this may be the first to say that there is no space. */
 	if (close(fd) != 0 && error == 0)
 		error = errno;
 	if (error != 0)
-		unlink(path);
+		unlinkat(directory, name, 0);
+	return error;
+}
+
+int
+new_file_write(const char *path, const void *data, size_t length, bool durable)
+{
+	return write_new(AT_FDCWD, path, data, length, durable);
+}
+
+int
+chosen_file_write(const char *path, const void *data, size_t length)
+{
+	TrustedPath at;
+	int error;
+
+	if (!trusted_path_open(&at, path))
+		return errno;
+	error = write_new(at.directory, at.name, data, length, true);
+	trusted_path_close(&at);
 	return error;
 }
 
@@ -121,38 +116,23 @@ temporary_file_hint(int error)
 	}
 }
 
-static int
-sync_directory(const char *path)
-{
-	int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	int error;
-
-	if (fd < 0)
-		return errno;
-	error = fsync(fd) == 0 ? 0 : errno;
-	close(fd);
-	return error;
-}
-
 int
-private_file_write(const char *directory, const char *name, const void *data, size_t length)
+private_file_write(int directory, const char *name, const void *data, size_t length)
 {
-	char *temporary = xasprintf("%s/.%s.%d.tmp", directory, name, (int) getpid());
-	char *path = xasprintf("%s/%s", directory, name);
+	char *temporary = xasprintf(".%s.%d.tmp", name, (int) getpid());
 	int error;
 
 	/* A leftover of this name is that of a dead process with our number. */
-	unlink(temporary);
-	error = new_file_write(temporary, data, length, true);
-	if (error == 0 && rename(temporary, path) != 0)
+	unlinkat(directory, temporary, 0);
+	error = write_new(directory, temporary, data, length, true);
+	if (error == 0 && renameat(directory, temporary, directory, name) != 0)
 	{
 		error = errno;
-		unlink(temporary);
+		unlinkat(directory, temporary, 0);
 	}
-	if (error == 0)
-		error = sync_directory(directory);
+	if (error == 0 && fsync(directory) != 0)
+		error = errno;
 	free(temporary);
-	free(path);
 	return error;
 }
 
@@ -181,11 +161,11 @@ read_whole(int fd, size_t limit, Buffer *into)
 
 /* Open a regular file, not waiting for the other end of a pipe. */
 static int
-open_regular(const char *path, int *fd, struct stat *status)
+open_regular(int directory, const char *path, int flags, int *fd, struct stat *status)
 {
 	int error = 0;
 
-	*fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+	*fd = openat(directory, path, flags | O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
 	if (*fd < 0)
 		return errno;
 	if (fstat(*fd, status) != 0)
@@ -197,18 +177,30 @@ open_regular(const char *path, int *fd, struct stat *status)
 	return error;
 }
 
-int
-private_file_read(const char *path, size_t limit, Buffer *into)
+static int
+read_regular(int directory, const char *path, int flags, size_t limit, Buffer *into)
 {
 	struct stat status;
 	int fd;
-	int error = open_regular(path, &fd, &status);
+	int error = open_regular(directory, path, flags, &fd, &status);
 
 	if (error != 0)
 		return error;
 	error = read_whole(fd, limit, into);
 	close(fd);
 	return error;
+}
+
+int
+private_file_read(const char *path, size_t limit, Buffer *into)
+{
+	return read_regular(AT_FDCWD, path, 0, limit, into);
+}
+
+int
+private_file_read_in(int directory, const char *name, size_t limit, Buffer *into)
+{
+	return read_regular(directory, name, O_NOFOLLOW, limit, into);
 }
 
 char *
@@ -272,7 +264,7 @@ secret_file_read(const char *path, char **problem)
 	struct stat status;
 	Buffer text;
 	int fd;
-	int error = open_regular(path, &fd, &status);
+	int error = open_regular(AT_FDCWD, path, 0, &fd, &status);
 
 	*problem = NULL;
 	if (error != 0)

@@ -16,18 +16,14 @@
 
 #include "buffer.h"
 
-/*
- * Make sure that a directory exists (with its parents), is ours, and is open
- * to nobody else.  NULL, or what is wrong (caller frees).
- */
-extern char *private_directory(const char *path);
+/* Why an open directory is not ours, and closed to everybody else; NULL if it is (caller frees). */
+extern char *private_directory_problem(int directory, const char *path);
 
 /*
  * Write a file (0600) whole or not at all: temporary name, fsync, rename,
  * fsync of the directory.  0 or an errno value.
  */
-extern int private_file_write(const char *directory, const char *name, const void *data,
-							  size_t length);
+extern int private_file_write(int directory, const char *name, const void *data, size_t length);
 
 /*
  * Write a new file (0600), for us or for a child: EEXIST if it is there; after
@@ -35,11 +31,20 @@ extern int private_file_write(const char *directory, const char *name, const voi
  */
 extern int new_file_write(const char *path, const void *data, size_t length, bool durable);
 
+/*
+ * The same, durable, for a path that the user has chosen: ELOOP where a link of
+ * somebody else would lead us.
+ */
+extern int chosen_file_write(const char *path, const void *data, size_t length);
+
 /* What helps if a file in the temporary directory cannot be written, or NULL. */
 extern const char *temporary_file_hint(int error);
 
 /* Read a regular file of at most `limit` bytes.  0 or an errno value; EFBIG if it is longer. */
 extern int private_file_read(const char *path, size_t limit, Buffer *into);
+
+/* The same for a file in an open directory; not through a symbolic link. */
+extern int private_file_read_in(int directory, const char *name, size_t limit, Buffer *into);
 
 /*
  * What is wrong with owner and mode of an open file with a secret, or NULL

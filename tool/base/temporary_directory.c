@@ -20,6 +20,7 @@
 
 #include "log.h"
 #include "memory.h"
+#include "trusted_path.h"
 
 #define PREFIX "nex_backup."
 #define MAX_OURS 16
@@ -55,11 +56,42 @@ base_directory(void)
 	return base != NULL && base[0] == '/' ? base : "/tmp";
 }
 
+/*
+ * May root use it?  Programs that we start open files there by their paths, and
+ * whoever has a directory on the way can put another one in its place.
+ */
+static bool
+check_base(const char *path)
+{
+	TrustedPath at;
+	struct stat status;
+	bool good = true;
+
+	if (geteuid() != 0)
+		return true;
+	if (trusted_path_open(&at, path))
+	{
+		good = !at.through_others && (fstat(at.directory, &status) != 0 || status.st_uid == 0);
+		trusted_path_close(&at);
+	}
+	else
+		good = errno != ELOOP;
+	return good || report_error(EXIT_FAILED, NULL,
+								"Set TMPDIR to a directory of root's, below directories of root's.",
+								"another user could exchange files in temporary directory \"%s\"",
+								base_directory());
+}
+
 char *
 temporary_directory_create(void)
 {
 	char *path = xasprintf("%s/" PREFIX "%ld.XXXXXX", base_directory(), (long) getpid());
 
+	if (!check_base(path))
+	{
+		free(path);
+		return NULL;
+	}
 	if (mkdtemp(path) == NULL)
 	{
 		report_error(EXIT_FAILED, strerror(errno),

@@ -106,12 +106,16 @@ text_of_link(TrustedPath *at, const char *name)
 static bool
 step(TrustedPath *at, const char *part, char **rest)
 {
-	int next = openat(at->directory, part, WALK_FLAGS);
+	struct stat status;
 	char *target;
 	char *whole;
+	int next;
 
+	if (fstat(at->directory, &status) != 0 || (status.st_uid != 0 && status.st_uid != geteuid()))
+		at->through_others = true;
 	if (strcmp(part, "..") == 0 || !trusted_path_names_are_certain(at->directory))
 		at->certain = false;
+	next = openat(at->directory, part, WALK_FLAGS);
 	if (next >= 0 || errno != ENOTDIR)
 		return enter(at, next);
 	target = text_of_link(at, part);
@@ -199,9 +203,27 @@ open_last(TrustedPath *at)
 	return fd;
 }
 
-/* Open the directory that the path names, or make it; one level. */
-static int
-open_or_make(const char *path, bool make)
+/* Make a directory, and its entry durable. */
+static bool
+make_directory(int above, const char *name)
+{
+	int fd;
+	bool good;
+
+	if (mkdirat(above, name, 0700) != 0)
+		return errno == EEXIST;
+	fd = openat(above, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+	/* What may be entered but not read cannot be synced; that is no reason to fail. */
+	if (fd < 0)
+		return errno == EACCES;
+	good = fsync(fd) == 0 || errno == EINVAL;
+	close(fd);
+	return good;
+}
+
+int
+trusted_directory_open(const char *path, bool make)
 {
 	TrustedPath at;
 	int fd;
@@ -209,28 +231,27 @@ open_or_make(const char *path, bool make)
 	if (!trusted_path_open(&at, path))
 		return -1;
 	fd = open_last(&at);
-	if (fd < 0 && errno == ENOENT && make &&
-		(mkdirat(at.directory, at.name, 0700) == 0 || errno == EEXIST))
+	if (fd < 0 && errno == ENOENT && make && make_directory(at.directory, at.name))
 		fd = open_last(&at);
 	trusted_path_close(&at);
 	return fd;
 }
 
 int
-trusted_directory_open(const char *path, bool make)
+trusted_directory_make(const char *path)
 {
 	char *above = xstrdup(path);
-	char *slash = make && path[0] != '\0' ? strchr(above + 1, '/') : NULL;
+	char *slash = path[0] != '\0' ? strchr(above + 1, '/') : NULL;
 	int fd = 0;
 
 	for (; slash != NULL && fd >= 0; slash = strchr(slash + 1, '/'))
 	{
 		*slash = '\0';
-		fd = open_or_make(above, true);
+		fd = trusted_directory_open(above, true);
 		if (fd >= 0)
 			close(fd);
 		*slash = '/';
 	}
 	free(above);
-	return fd < 0 ? -1 : open_or_make(path, make);
+	return fd < 0 ? -1 : trusted_directory_open(path, true);
 }

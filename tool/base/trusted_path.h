@@ -19,9 +19,10 @@
 
 typedef struct TrustedPath
 {
-	int directory; /* O_PATH */
-	char *name;    /* of the last part of the path, in that directory */
-	bool certain;  /* nobody but root could have led us elsewhere */
+	int directory;       /* O_PATH */
+	char *name;          /* of the last part of the path, in that directory */
+	bool certain;        /* nobody but root could have led us elsewhere */
+	bool through_others; /* a directory on the way is neither root's nor ours */
 	int links;
 } TrustedPath;
 
@@ -45,7 +46,10 @@ extern bool trusted_path_names_are_certain(int directory);
 /* errno stays as it is. */
 extern void trusted_path_close(TrustedPath *at);
 
-/* Open a directory, and make it if wanted (0700), with what is missing above it; -1 with errno. */
+/* Open a directory, and make it if wanted (0700); -1 with errno. */
 extern int trusted_directory_open(const char *path, bool make);
+
+/* The same, with what is missing above it. */
+extern int trusted_directory_make(const char *path);
 
 #endif /* NEX_TRUSTED_PATH_H */

@@ -32,6 +32,7 @@
 #include "read_error.h"
 #include "repository_view.h"
 #include "stdout_stream.h"
+#include "trusted_path.h"
 #include "unknown_members.h"
 #include "verify.h"
 
@@ -45,6 +46,7 @@ typedef struct Export
 	Codec codec;      /* of the file */
 	char *path;       /* NULL: stdout */
 	char *unfinished; /* path.tmp */
+	TrustedPath at;   /* its directory, and its name there */
 	int descriptor;
 	uint64_t written;
 	Digest *digest;
@@ -91,6 +93,15 @@ write_all(Export *export, const char *data, size_t length)
 	return true;
 }
 
+/* Of a path, what is in its directory. */
+static const char *
+name_of(const char *path)
+{
+	const char *slash = strrchr(path, '/');
+
+	return slash != NULL ? slash + 1 : path;
+}
+
 /* Is the locked file ours, and still the one of that name? */
 static bool
 check_unfinished(const Export *export, int fd)
@@ -108,8 +119,10 @@ check_unfinished(const Export *export, int fd)
 		return report_error(EXIT_FAILED, NULL, NULL, "could not lock file \"%s\": %s",
 							export->unfinished, strerror(errno));
 	/* Whoever has it, or had it until now and has given it its name. */
-	if (!locked || lstat(export->unfinished, &named) != 0 || named.st_ino != opened.st_ino ||
-		named.st_dev != opened.st_dev)
+	if (!locked ||
+		fstatat(export->at.directory, name_of(export->unfinished), &named, AT_SYMLINK_NOFOLLOW) !=
+			0 ||
+		named.st_ino != opened.st_ino || named.st_dev != opened.st_dev)
 		return report_error(EXIT_LOCKED, NULL, NULL, "another export is writing file \"%s\"",
 							export->unfinished);
 	if (ftruncate(fd, 0) != 0)
@@ -128,10 +141,16 @@ open_file(Export *export)
 	struct stat status;
 	int fd;
 
-	if (!export->settings->yes && lstat(export->path, &status) == 0)
+	if (!trusted_path_open(&export->at, export->unfinished))
+		return report_error(EXIT_FAILED, NULL, errno == ELOOP ? TRUSTED_PATH_HINT : NULL,
+							"could not create file \"%s\": %s", export->unfinished,
+							strerror(errno));
+	if (!export->settings->yes &&
+		fstatat(export->at.directory, name_of(export->path), &status, AT_SYMLINK_NOFOLLOW) == 0)
 		return report_error(EXIT_FAILED, NULL, "Give another name with -o, or --yes to replace it.",
 							"file \"%s\" exists already", export->path);
-	fd = open(export->unfinished, O_WRONLY | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK, 0600);
+	fd = openat(export->at.directory, name_of(export->unfinished),
+				O_WRONLY | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK, 0600);
 	if (fd < 0)
 		return report_error(EXIT_FAILED, NULL, NULL, "could not create file \"%s\": %s",
 							export->unfinished, strerror(errno));
@@ -145,23 +164,16 @@ open_file(Export *export)
 }
 
 static bool
-sync_directory_of(const char *path)
+sync_directory(const Export *export)
 {
-	const char *slash = strrchr(path, '/');
-	char *directory = slash == NULL ? xstrdup(".") : xstrdup(path);
-	bool good;
-	int fd;
+	int fd = openat(export->at.directory, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	bool good = fd >= 0 && (fsync(fd) == 0 || errno == EINVAL);
 
-	if (slash != NULL)
-		directory[slash == path ? 1 : slash - path] = '\0';
-	fd = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	good = fd >= 0 && (fsync(fd) == 0 || errno == EINVAL);
 	if (!good)
-		report_error(EXIT_FAILED, NULL, NULL, "could not fsync directory \"%s\": %s", directory,
-					 strerror(errno));
+		report_error(EXIT_FAILED, NULL, NULL, "could not fsync the directory of file \"%s\": %s",
+					 export->path, strerror(errno));
 	if (fd >= 0)
 		close(fd);
-	free(directory);
 	return good;
 }
 
@@ -169,28 +181,31 @@ sync_directory_of(const char *path)
 static bool
 finish_file(Export *export)
 {
+	int directory = export->at.directory;
+	const char *unfinished = name_of(export->unfinished);
+	const char *name = name_of(export->path);
 	int result;
 
 	if (fsync(export->descriptor) != 0)
 		return report_error(EXIT_FAILED, NULL, NULL, "could not fsync file \"%s\": %s",
 							export->unfinished, strerror(errno));
 	if (export->settings->yes)
-		result = rename(export->unfinished, export->path);
+		result = renameat(directory, unfinished, directory, name);
 	else
 	{
 		/* Not every file system can refuse to replace; then the check at the start must do. */
-		result = renameat2(AT_FDCWD, export->unfinished, AT_FDCWD, export->path, RENAME_NOREPLACE);
+		result = renameat2(directory, unfinished, directory, name, RENAME_NOREPLACE);
 		if (result != 0 && (errno == EINVAL || errno == ENOSYS))
-			result = rename(export->unfinished, export->path);
+			result = renameat(directory, unfinished, directory, name);
 	}
 	if (result != 0)
 		return report_error(EXIT_FAILED, NULL, NULL, "could not rename file \"%s\" to \"%s\": %s",
 							export->unfinished, export->path, strerror(errno));
-	if (sync_directory_of(export->path))
+	if (sync_directory(export))
 		return true;
 	/* What has failed is not there, if that can be; with --yes the older file is gone already. */
 	if (!export->settings->yes)
-		unlink(export->path);
+		unlinkat(directory, name, 0);
 	return false;
 }
 
@@ -535,9 +550,10 @@ clean_up(Export *export, bool good)
 	if (export->path != NULL && export->descriptor >= 0)
 	{
 		if (!good)
-			unlink(export->unfinished);
+			unlinkat(export->at.directory, name_of(export->unfinished), 0);
 		close(export->descriptor);
 	}
+	trusted_path_close(&export->at);
 	buffer_free(&export->stored);
 	buffer_free(&export->plain);
 	buffer_free(&export->raw);
@@ -563,6 +579,7 @@ run_export(const Settings *settings)
 	memset(&export, 0, sizeof(export));
 	export.settings = settings;
 	export.descriptor = -1;
+	export.at.directory = -1;
 	export.repository = open_repository(settings);
 	if (export.repository == NULL)
 		return false;

@@ -26,12 +26,13 @@
 #include "passphrase.h"
 #include "private_file.h"
 #include "symmetric_key.h"
+#include "trusted_path.h"
 
 /* Write a new file that only its owner can read; one that exists is kept. */
 static bool
 write_new_file(const char *path, const char *text)
 {
-	int error = new_file_write(path, text, strlen(text), true);
+	int error = chosen_file_write(path, text, strlen(text));
 
 	if (error == 0)
 	{
@@ -42,7 +43,8 @@ write_new_file(const char *path, const char *text)
 		   report_error(EXIT_FAILED, NULL,
 						error == EEXIST
 							? "A key is never overwritten: choose another name, or remove it."
-							: NULL,
+						: error == ELOOP ? TRUSTED_PATH_HINT
+										 : NULL,
 						"could not create file \"%s\": %s", path, strerror(error));
 }
 

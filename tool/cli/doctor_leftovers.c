@@ -25,6 +25,7 @@
 #include "memory.h"
 #include "repository_view.h"
 #include "temporary_directory.h"
+#include "trusted_path.h"
 
 #define CHECK_NAME "temporary files"
 #define FIX_HINT "Remove it, or run \"nex_backup doctor --fix\": a password may be in it."
@@ -87,10 +88,10 @@ is_left(const char *name)
 	return left;
 }
 
+/* The descriptor is closed. */
 static void
-look_into(Search *search, int above, const char *name, const char *path, int depth)
+look_into(Search *search, int fd, const char *path, int depth)
 {
-	int fd = openat(above, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 	DIR *names = fd >= 0 ? fdopendir(fd) : NULL;
 	struct dirent *entry;
 	struct stat status;
@@ -106,7 +107,9 @@ look_into(Search *search, int above, const char *name, const char *path, int dep
 			continue;
 		below = xasprintf("%s/%s", path, entry->d_name);
 		if (S_ISDIR(status.st_mode) && depth > 1)
-			look_into(search, fd, entry->d_name, below, depth - 1);
+			look_into(search,
+					  openat(fd, entry->d_name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC),
+					  below, depth - 1);
 		else if (S_ISREG(status.st_mode) && is_left(entry->d_name))
 			say_left(search, below,
 					 search->doctor->settings->fix && unlinkat(fd, entry->d_name, 0) == 0);
@@ -124,7 +127,7 @@ doctor_check_temporary_files(Doctor *doctor)
 
 	temporary_directories_left(visit_directory, &search);
 	if (state != NULL)
-		look_into(&search, AT_FDCWD, state, state, STATE_DEPTH);
+		look_into(&search, trusted_directory_open(state, false), state, STATE_DEPTH);
 	if (search.count == 0)
 		doctor_say(doctor, CHECK_OK, CHECK_NAME, NULL, "none left");
 }

@@ -29,6 +29,7 @@
 #include "primitives.h"
 #include "quote.h"
 #include "source_open.h"
+#include "trusted_path.h"
 
 #define TEMPORARY_PREFIX ".nex_backup-"
 #define NONCE_BYTES 6
@@ -112,12 +113,14 @@ open_parent(FileTarget *target, bool make)
 	int error;
 
 	*strrchr(parent, '/') = '\0';
-	if (below != NULL && make && mkdir(below, 0700) != 0 && errno != EEXIST)
+	start = trusted_directory_open(below != NULL ? below : "/", make && below != NULL);
+	error = errno;
+	if (start < 0 && error != ENOENT)
 	{
 		free(parent);
-		return report_path(below, "create directory", errno);
+		return report_error(EXIT_FAILED, NULL, error == ELOOP ? TRUSTED_PATH_HINT : NULL,
+							"could not open directory \"%s\": %s", below, strerror(error));
 	}
-	start = open(below != NULL ? below : "/", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	target->parent = start >= 0 ? walk(start, parent, make && below != NULL) : -1;
 	error = target->parent < 0 ? errno : 0;
 	free(parent);

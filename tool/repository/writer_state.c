@@ -18,6 +18,7 @@
 #include "log.h"
 #include "memory.h"
 #include "read_error.h"
+#include "trusted_path.h"
 
 #define MAX_STATE_FILE 4096
 
@@ -26,9 +27,16 @@ static Storage *
 open_state(bool create, int *error)
 {
 	const char *directory = keyring()->state_directory;
+	int root;
 
 	*error = ENOTDIR;
-	return directory != NULL ? posix_storage_open(directory, create, error) : NULL;
+	if (directory == NULL)
+		return NULL;
+	root = create ? trusted_directory_make(directory) : trusted_directory_open(directory, false);
+	if (root >= 0)
+		return posix_storage_at(root, directory, error);
+	*error = errno;
+	return NULL;
 }
 
 /* Read a file of the state: 0 or an errno value; ENOENT if there is none. */
@@ -64,7 +72,8 @@ write_failed(const char *path, int error)
 		EXIT_FAILED, NULL,
 		error == EACCES || error == EPERM || error == EROFS
 			? "The directory of --state-dir must be writable for the user who runs nex_backup."
-			: NULL,
+		: error == ELOOP ? TRUSTED_PATH_HINT
+						 : NULL,
 		"could not write file \"%s/%s\": %s", keyring()->state_directory, path, strerror(error));
 }
 

@@ -19,6 +19,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "interrupt.h"
@@ -27,9 +28,11 @@
 #include "long_sql.h"
 #include "memory.h"
 #include "names.h"
+#include "private_file.h"
 #include "quote.h"
 #include "selection.h"
 #include "sql_text.h"
+#include "trusted_path.h"
 
 #define FILES_TRIED 1000
 #define SHOWN_STATEMENT 200
@@ -227,18 +230,23 @@ check_path(const char *path)
 {
 	char *copy = xstrdup(path);
 	const char *directory = dirname(copy);
+	TrustedPath at;
+	struct stat status;
+	bool reached = trusted_path_open(&at, path);
 	bool good = true;
 
-	if (access(path, F_OK) == 0)
+	if (reached && fstatat(at.directory, at.name, &status, AT_SYMLINK_NOFOLLOW) == 0)
 		good = report_error(EXIT_FAILED, NULL,
 							"Give another file with --object-errors-file, or remove it.",
 							"file \"%s\" exists already", path);
-	else if (access(directory, W_OK | X_OK) != 0)
+	else if (!reached || faccessat(at.directory, ".", W_OK | X_OK, 0) != 0)
 		good = report_error(EXIT_FAILED, strerror(errno),
 							"Give a file in another directory with --object-errors-file.",
 							"cannot write the list of what cannot be restored into directory "
 							"\"%s\"",
 							directory);
+	if (reached)
+		trusted_path_close(&at);
 	free(copy);
 	return good;
 }
@@ -344,39 +352,21 @@ append_file(Buffer *text, const RestorePlan *plan)
 	free(what);
 }
 
-static bool
-write_all(int fd, const char *text, size_t length)
-{
-	while (length > 0)
-	{
-		ssize_t done = write(fd, text, length);
-
-		if (done < 0 && errno == EINTR)
-			continue;
-		if (done <= 0)
-			return false;
-		text += done;
-		length -= (size_t) done;
-	}
-	return fsync(fd) == 0 || errno == EINVAL || errno == EROFS;
-}
-
 static void
 write_file(const RestorePlan *plan)
 {
 	ObjectErrors *errors = plan->errors;
-	int fd = open(errors->path, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
 	Buffer text;
+	int error;
 
 	buffer_init(&text);
 	append_file(&text, plan);
-	errors->written = fd >= 0 && write_all(fd, text.data, text.length);
-	if (fd >= 0 && close(fd) != 0)
-		errors->written = false;
+	error = chosen_file_write(errors->path, text.data, text.length);
+	errors->written = error == 0;
 	if (!errors->written)
 		log_warning_hint("The warnings above say what is missing; \"nex_backup export\" shows the "
 						 "statements.",
-						 "could not write file \"%s\": %s", errors->path, strerror(errno));
+						 "could not write file \"%s\": %s", errors->path, strerror(error));
 	buffer_free(&text);
 }
 

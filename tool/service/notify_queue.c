@@ -28,10 +28,59 @@
 #include "log.h"
 #include "memory.h"
 #include "private_file.h"
+#include "trusted_path.h"
 
 #define FILE_LIMIT (1024 * 1024)
 #define SUFFIX ".json"
 #define LOCK_POLL_MS 50
+
+/*
+ * The directory that was opened last, by the path that callers have of it: by
+ * now another one may have this name.  What is in it only we can change.
+ */
+static struct
+{
+	char *path;
+	int fd;
+} opened = {NULL, -1};
+
+static void
+remember(const char *directory, int fd)
+{
+	if (opened.fd >= 0)
+		close(opened.fd);
+	free(opened.path);
+	opened.path = xstrdup(directory);
+	opened.fd = fd;
+}
+
+/* What is below that directory is never reached by a link. */
+static int
+open_below(const char *directory, const char *name, int flags)
+{
+	if (opened.path == NULL || strcmp(opened.path, directory) != 0)
+	{
+		errno = ENOENT;
+		return -1;
+	}
+	return openat(opened.fd, name, flags | O_CLOEXEC | O_NOFOLLOW, 0600);
+}
+
+static int
+open_folder(const char *directory, const char *folder)
+{
+	return open_below(directory, folder, O_RDONLY | O_DIRECTORY);
+}
+
+static void
+close_folder(int fd)
+{
+	int error = errno;
+
+	if (fd >= 0)
+		close(fd);
+	errno = error;
+}
 
 const char *
 json_member(const json_t *object, const char *key)
@@ -54,15 +103,50 @@ default_directory(const Settings *settings)
 	return directory;
 }
 
+/* Make one of its folders; NULL, or what is wrong (caller frees). */
+static char *
+folder_problem(const char *directory, const char *folder)
+{
+	char *path = xasprintf("%s/%s", directory, folder);
+	char *problem = NULL;
+	int fd = -1;
+
+	if (mkdirat(opened.fd, folder, 0700) != 0 && errno != EEXIST)
+		problem = xasprintf("could not create directory \"%s\": %s", path, strerror(errno));
+	else if ((fd = open_folder(directory, folder)) < 0)
+		problem = xasprintf("could not open directory \"%s\": %s", path, strerror(errno));
+	else
+		problem = private_directory_problem(fd, path);
+	close_folder(fd);
+	free(path);
+	return problem;
+}
+
+/* Make the directory and its folders; NULL, or what is wrong (caller frees). */
+static char *
+directory_problem(const char *directory)
+{
+	static const char *const folders[] = {QUEUE_FOLDER, DEAD_FOLDER, STATE_FOLDER, RUNNING_FOLDER};
+	int fd = trusted_directory_make(directory);
+	char *problem;
+	size_t i;
+
+	if (fd < 0)
+		return xasprintf("could not create directory \"%s\": %s", directory, strerror(errno));
+	remember(directory, fd);
+	problem = private_directory_problem(fd, directory);
+	for (i = 0; i < sizeof(folders) / sizeof(folders[0]) && problem == NULL; i++)
+		problem = folder_problem(directory, folders[i]);
+	return problem;
+}
+
 char *
 queue_directory(const Settings *settings, bool create)
 {
-	static const char *const folders[] = {"", "/" QUEUE_FOLDER, "/" DEAD_FOLDER, "/" STATE_FOLDER,
-										  "/" RUNNING_FOLDER};
 	char *directory = settings->notify_directory != NULL ? xstrdup(settings->notify_directory)
 														 : default_directory(settings);
-	struct stat status;
-	size_t i;
+	char *problem;
+	int fd;
 
 	if (directory == NULL)
 	{
@@ -74,26 +158,23 @@ queue_directory(const Settings *settings, bool create)
 	}
 	if (!create)
 	{
-		if (stat(directory, &status) == 0)
+		fd = trusted_directory_open(directory, false);
+		if (fd >= 0)
+		{
+			remember(directory, fd);
 			return directory;
+		}
 		free(directory);
 		return NULL;
 	}
-	for (i = 0; i < sizeof(folders) / sizeof(folders[0]); i++)
-	{
-		char *path = xasprintf("%s%s", directory, folders[i]);
-		char *problem = private_directory(path);
-
-		free(path);
-		if (problem == NULL)
-			continue;
-		log_warning_hint("Messages need a directory of their own; name it with notify-directory.",
-						 "could not prepare notifications: %s", problem);
-		free(problem);
-		free(directory);
-		return NULL;
-	}
-	return directory;
+	problem = directory_problem(directory);
+	if (problem == NULL)
+		return directory;
+	log_warning_hint("Messages need a directory of their own; name it with notify-directory.",
+					 "could not prepare notifications: %s", problem);
+	free(problem);
+	free(directory);
+	return NULL;
 }
 
 char *
@@ -124,12 +205,10 @@ queue_problem(const Settings *settings)
 int
 queue_lock(const char *directory, const char *name, int seconds)
 {
-	char *path = xasprintf("%s/%s", directory, name);
-	int lock = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+	int lock = open_below(directory, name, O_RDWR | O_CREAT);
 	int tries = seconds * 1000 / LOCK_POLL_MS;
 	struct timespec pause = {0, LOCK_POLL_MS * 1000000L};
 
-	free(path);
 	while (lock >= 0 && flock(lock, LOCK_EX | LOCK_NB) != 0)
 	{
 		if (tries-- <= 0 || (errno != EWOULDBLOCK && errno != EINTR))
@@ -178,13 +257,14 @@ compare_names(const void *a, const void *b)
 char **
 queue_names(const char *directory, const char *folder, int *count)
 {
-	char *path = xasprintf("%s/%s", directory, folder);
-	DIR *stream = opendir(path);
+	int fd = open_folder(directory, folder);
+	DIR *stream = fd >= 0 ? fdopendir(fd) : NULL;
 	char **names = NULL;
 	struct dirent *entry;
 
 	*count = 0;
-	free(path);
+	if (stream == NULL)
+		close_folder(fd);
 	while (stream != NULL && (entry = readdir(stream)) != NULL)
 	{
 		size_t length = strlen(entry->d_name);
@@ -217,13 +297,15 @@ json_t *
 queue_read(const char *directory, const char *folder, const char *name)
 {
 	char *path = xasprintf("%s/%s/%s", directory, folder, name);
+	int fd = open_folder(directory, folder);
 	json_t *value = NULL;
 	json_error_t problem;
 	Buffer text;
 	int error;
 
 	buffer_init(&text);
-	error = private_file_read(path, FILE_LIMIT, &text);
+	error = fd >= 0 ? private_file_read_in(fd, name, FILE_LIMIT, &text) : errno;
+	close_folder(fd);
 	if (error == 0)
 	{
 		value = json_loadb(text.data, text.length, 0, &problem);
@@ -245,26 +327,39 @@ queue_read(const char *directory, const char *folder, const char *name)
 bool
 queue_write(const char *directory, const char *folder, const char *name, const json_t *value)
 {
-	char *path = xasprintf("%s/%s", directory, folder);
 	char *text = json_dumps(value, JSON_INDENT(1) | JSON_SORT_KEYS);
-	int error = text != NULL ? private_file_write(path, name, text, strlen(text)) : EINVAL;
+	int fd = open_folder(directory, folder);
+	int error = fd < 0 ? errno : EINVAL;
 
+	if (fd >= 0 && text != NULL)
+		error = private_file_write(fd, name, text, strlen(text));
+	close_folder(fd);
 	if (error != 0)
-		log_warning("could not write file \"%s/%s\" of the notifications: %s", path, name,
-					strerror(error));
+		log_warning("could not write file \"%s/%s/%s\" of the notifications: %s", directory, folder,
+					name, strerror(error));
 	free(text);
-	free(path);
 	return error == 0;
 }
 
 void
 queue_remove(const char *directory, const char *folder, const char *name)
 {
-	char *path = xasprintf("%s/%s/%s", directory, folder, name);
+	int fd = open_folder(directory, folder);
 
-	if (unlink(path) != 0 && errno != ENOENT)
-		log_warning("could not remove file \"%s\": %s", path, strerror(errno));
-	free(path);
+	if ((fd < 0 || unlinkat(fd, name, 0) != 0) && errno != ENOENT)
+		log_warning("could not remove file \"%s/%s/%s\": %s", directory, folder, name,
+					strerror(errno));
+	close_folder(fd);
+}
+
+int
+queue_open(const char *directory, const char *folder, const char *name)
+{
+	int above = open_folder(directory, folder);
+	int fd = above >= 0 ? openat(above, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK) : -1;
+
+	close_folder(above);
+	return fd;
 }
 
 void

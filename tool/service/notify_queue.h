@@ -55,6 +55,9 @@ extern json_t *queue_read(const char *directory, const char *folder, const char 
 /* Write one; false (warned) if that fails. */
 extern bool queue_write(const char *directory, const char *folder, const char *name,
 						const json_t *value);
+
+/* Open one to be read; -1 with errno. */
+extern int queue_open(const char *directory, const char *folder, const char *name);
 extern void queue_remove(const char *directory, const char *folder, const char *name);
 
 /* Move a message to those that were given up. */

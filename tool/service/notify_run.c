@@ -176,16 +176,13 @@ set_mark(const char *directory)
 	char *id = queue_new_id();
 	char *name = xasprintf("%s.json", id);
 	int lock = queue_lock(directory, "lock", LOCK_SECONDS);
-	char *path;
 
 	if (lock >= 0 && queue_write(directory, RUNNING_FOLDER, name, current.facts))
 	{
-		path = xasprintf("%s/" RUNNING_FOLDER "/%s", directory, name);
-		current.mark_lock = open(path, O_RDONLY | O_CLOEXEC);
+		current.mark_lock = queue_open(directory, RUNNING_FOLDER, name);
 		if (current.mark_lock >= 0)
 			flock(current.mark_lock, LOCK_EX | LOCK_NB);
 		current.mark = xstrdup(name);
-		free(path);
 	}
 	queue_unlock(lock);
 	free(name);
@@ -209,13 +206,11 @@ remove_mark(const char *directory)
 static bool
 is_abandoned(const char *directory, const char *name)
 {
-	char *path = xasprintf("%s/" RUNNING_FOLDER "/%s", directory, name);
-	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	int fd = queue_open(directory, RUNNING_FOLDER, name);
 	bool abandoned = fd >= 0 && flock(fd, LOCK_EX | LOCK_NB) == 0;
 
 	if (fd >= 0)
 		close(fd);
-	free(path);
 	return abandoned;
 }
 

@@ -726,21 +726,12 @@ posix_close(Storage *storage)
 }
 
 Storage *
-posix_storage_open(const char *directory, bool create, int *error)
+posix_storage_at(int root, const char *directory, int *error)
 {
 	PosixStorage *storage;
 	struct stat status;
-	int root;
 
-	*error = create ? make_directories(directory) : 0;
-	if (*error != 0)
-		return NULL;
-	root = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (root < 0)
-	{
-		*error = errno;
-		return NULL;
-	}
+	*error = 0;
 	if (fstat(root, &status) != 0)
 	{
 		*error = errno;
@@ -772,4 +763,19 @@ posix_storage_open(const char *directory, bool create, int *error)
 	storage->base.unlock = posix_unlock;
 	storage->base.close = posix_close;
 	return &storage->base;
+}
+
+Storage *
+posix_storage_open(const char *directory, bool create, int *error)
+{
+	int root;
+
+	*error = create ? make_directories(directory) : 0;
+	if (*error != 0)
+		return NULL;
+	root = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (root >= 0)
+		return posix_storage_at(root, directory, error);
+	*error = errno;
+	return NULL;
 }

@@ -88,4 +88,7 @@ struct Storage
 /* A directory.  *error is an errno value when NULL comes back. */
 extern Storage *posix_storage_open(const char *directory, bool create, int *error);
 
+/* The same for one that is open, and is taken over. */
+extern Storage *posix_storage_at(int root, const char *directory, int *error);
+
 #endif /* NEX_STORAGE_H */
