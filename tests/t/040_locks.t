@@ -410,6 +410,42 @@ like(join(' ', @{ tool_json('info', '--repo', $repo, 'shop')->{warnings} }),
 	$session->kill_kill;
 }
 
+# Who has such a lock, and keeps it, because the statement waits for another one.
+{
+	my @globals = ('globals', 'backup', '--repo', $repo);
+	my @restore = ('globals', 'restore', '--repo', $repo, '--existing-roles', 'keep', '--yes');
+	my @short = ('--lock-wait-timeout', '2s');
+
+	query('eves', 'CREATE TABLE public.kept (); ALTER TABLE public.kept OWNER TO eve');
+	tool_ok(\@globals, 'a backup of the globals');
+	for my $catalog ('pg_auth_members', 'pg_tablespace')
+	{
+		my $out;
+		my $release = hold_lock('eves', 'public.kept');
+		my $session = IPC::Run::start([ 'psql', '-XAtq', '-d', 'dbname=eves application_name=keeper user=eve', '-c',
+				"CREATE RULE r AS ON INSERT TO pg_catalog.$catalog DO ALSO SELECT * FROM public.kept" ], '<', '/dev/null', '>', \$out, '2>&1', IPC::Run::timeout(120));
+
+		waits_for_lock('keeper');
+		for my $command (\@globals, \@restore)
+		{
+			my $start = time;
+			my $name = "$command->[1] of the globals, $catalog being locked";
+			my ($code, undef, $said) = tool(@$command, @short);
+
+			is($code, 1, "$name: an error");
+			cmp_ok(time - $start, '<', 25, 'in time');
+			like($said, qr/could not get a lock within 2 s|due to lock timeout/, 'that says why');
+			like($said, qr/process \d+ \(application "keeper", user "eve", database "eves"\)/, 'and because of whom') if $catalog eq 'pg_auth_members';
+			like($said, qr/--lock-wait-timeout/, 'and what helps');
+			unlike($said, qr/pgpass/, 'not a password');
+		}
+		$release->();
+		$session->finish;
+		like($out, qr/permission denied/, 'the statement itself was not allowed');
+	}
+	tool_ok(\@globals, 'afterwards all is well');
+}
+
 # The same by code of others that a superuser runs: a function of an index, in autovacuum.
 {
 	query('postgres', "ALTER SYSTEM SET $_") for 'autovacuum = on', "autovacuum_naptime = '1s'";

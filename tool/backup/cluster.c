@@ -19,6 +19,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "lock_watch.h"
 #include "log.h"
 #include "maintenance.h"
 #include "memory.h"
@@ -69,11 +70,16 @@ cluster_databases(const Settings *settings, ClusterDatabases *databases)
 	ConnectionTarget *target = NULL;
 	Connection *connection = connection_open_maintenance(settings, &target);
 	PGresult *result = NULL;
+	LockWatch *watch;
 	int i;
 
 	memset(databases, 0, sizeof(*databases));
 	if (connection != NULL)
+	{
+		watch = lock_watch_begin(target, connection, settings->lock_wait_timeout);
 		result = connection_query(connection, databases_query, 0, NULL);
+		lock_watch_end(watch);
+	}
 	if (result != NULL)
 		databases->items = xcalloc((size_t) PQntuples(result) + 1, sizeof(ClusterDatabase));
 	for (i = 0; result != NULL && i < PQntuples(result); i++)

@@ -23,6 +23,7 @@
 #include "encryption.h"
 #include "interrupt.h"
 #include "known_sql.h"
+#include "lock_watch.h"
 #include "large_settings.h"
 #include "log.h"
 #include "longest_comment.h"
@@ -83,6 +84,7 @@ typedef struct GlobalsBackup
 	Repository *repository;
 	ConnectionTarget *target;
 	Connection *connection;
+	LockWatch *watch;
 	Manifest *manifest;
 	Manifest *previous; /* of the latest backup, or NULL */
 	ObjectStore *store;
@@ -116,7 +118,11 @@ begin(GlobalsBackup *backup)
 	if (!encryption_can_write(backup->repository))
 		return false;
 	backup->connection = connection_open_maintenance(settings, &backup->target);
-	if (backup->connection == NULL || !server_read(backup->connection, &manifest->server))
+	if (backup->connection == NULL)
+		return false;
+	backup->watch =
+		lock_watch_begin(backup->target, backup->connection, settings->lock_wait_timeout);
+	if (!server_read(backup->connection, &manifest->server))
 		return false;
 	owner = server_identity_enter(backup->repository, manifest);
 	if (!repository_lock_shared(backup->repository) ||
@@ -597,6 +603,7 @@ clean_up(GlobalsBackup *backup)
 {
 	object_store_free(backup->store);
 	manifest_free(backup->previous);
+	lock_watch_end(backup->watch);
 	connection_close(backup->connection);
 	target_free(backup->target);
 	temporary_directory_remove(backup->directory);

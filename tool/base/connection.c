@@ -570,12 +570,25 @@ connection_limit_hint(const char *message)
 }
 
 static const char *
+hint_for_state(const char *state)
+{
+	size_t i;
+
+	for (i = 0; state != NULL && i < sizeof(state_hints) / sizeof(state_hints[0]); i++)
+	{
+		if (strcmp(state, state_hints[i][0]) == 0)
+			return state_hints[i][1];
+	}
+	return NULL;
+}
+
+static const char *
 hint_for_connecting(const char *message)
 {
-	const char *hint = connection_limit_hint(message);
-
-	if (hint != NULL)
-		return hint;
+	if (strstr(message, "due to lock timeout") != NULL)
+		return hint_for_state(SQLSTATE_LOCK_NOT_AVAILABLE);
+	if (connection_limit_hint(message) != NULL)
+		return connection_limit_hint(message);
 	return "Check -h, -p, -U and -d, or the PGHOST, PGPORT, PGUSER and PGDATABASE variables; "
 		   "a password belongs in ~/.pgpass.";
 }
@@ -630,19 +643,6 @@ connection_close(Connection *connection)
 	free(connection->last_word);
 	free(connection->role);
 	free(connection);
-}
-
-static const char *
-hint_for_state(const char *state)
-{
-	size_t i;
-
-	for (i = 0; state != NULL && i < sizeof(state_hints) / sizeof(state_hints[0]); i++)
-	{
-		if (strcmp(state, state_hints[i][0]) == 0)
-			return state_hints[i][1];
-	}
-	return NULL;
 }
 
 bool

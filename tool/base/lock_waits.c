@@ -6,7 +6,7 @@
  *
  * When a lock could not be had in time, the server does not say who holds it,
  * and afterwards nobody can tell.  So whoever watches the sessions meanwhile
- * (restore/lock_watch.c) notes it here, for the report of the error.
+ * (lock_watch.c) notes it here, for the report of the error.
  *
  *-------------------------------------------------------------------------
  */

@@ -14,6 +14,21 @@
 #include "interrupt.h"
 #include "server_clock.h"
 
+/* Its waits for locks are known to lock_waits.h, as any role can lock what is read here. */
+static Connection *
+bound(const Settings *settings, ConnectionTarget *target, Connection *connection)
+{
+	if (connection != NULL &&
+		!connection_bound_lock_waits(connection, target, settings->lock_wait_timeout))
+	{
+		connection_close(connection);
+		return NULL;
+	}
+	if (connection != NULL)
+		server_clock_check(connection);
+	return connection;
+}
+
 Connection *
 connection_open_maintenance(const Settings *settings, ConnectionTarget **target)
 {
@@ -51,7 +66,5 @@ connection_open_maintenance(const Settings *settings, ConnectionTarget **target)
 	}
 	if (connection == NULL)
 		connection = connection_open(*target);
-	if (connection != NULL)
-		server_clock_check(connection);
-	return connection;
+	return bound(settings, *target, connection);
 }

@@ -19,6 +19,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "lock_watch.h"
 #include "memory.h"
 
 /*
@@ -184,6 +185,28 @@ session_pin_writer(ConnectionTarget *target, const char *role)
 	session_pin_child(target, role);
 }
 
+/* It sets none itself, unlike pg_dump.  Lock_watch.c is first, and says who was in the way. */
+static void
+add_lock_timeout(ConnectionTarget *target)
+{
+	char *option = xasprintf("-c lock_timeout=%ds", target->lock_patience + LOCK_WATCH_GRACE);
+
+	target_add_option(target, option);
+	free(option);
+}
+
+/* By this name lock_watch.c knows a child; the conninfo is freed. */
+static char *
+with_application(char *conninfo, const Connection *connection)
+{
+	char *application = lock_watch_application(connection);
+	char *named = xasprintf("%s application_name=%s", conninfo, application);
+
+	free(application);
+	free(conninfo);
+	return named;
+}
+
 char *
 session_conninfo_for_pg_dumpall(const ConnectionTarget *target, const Connection *connection,
 								const char *database, const char *directory)
@@ -201,15 +224,9 @@ session_conninfo_for_pg_dumpall(const ConnectionTarget *target, const Connection
 		target_add_option(pinned, option);
 		free(option);
 	}
-	/* Nor for this, and nobody watches it. */
-	if (target->lock_patience > 0)
-	{
-		char *option = xasprintf("-c lock_timeout=%ds", target->lock_patience);
-
-		target_add_option(pinned, option);
-		free(option);
-	}
+	if (pinned->lock_patience > 0)
+		add_lock_timeout(pinned);
 	conninfo = target_conninfo_for_pg_dumpall(pinned, database, directory);
 	target_free(pinned);
-	return conninfo;
+	return conninfo != NULL ? with_application(conninfo, connection) : NULL;
 }

@@ -265,10 +265,7 @@ static bool
 connect_to(GlobalsRestore *restore)
 {
 	restore->connection = connection_open_maintenance(restore->settings, &restore->target);
-	return restore->connection != NULL &&
-		   connection_bound_lock_waits(restore->connection, restore->target,
-									   restore->settings->lock_wait_timeout) &&
-		   prepare_session(restore);
+	return restore->connection != NULL && prepare_session(restore);
 }
 
 static LockWatch *
@@ -282,14 +279,19 @@ bool
 globals_restore_plan(GlobalsRestore *restore, const Settings *settings, Repository *repository,
 					 const char *backup)
 {
+	LockWatch *watching;
+	bool good;
+
 	memset(restore, 0, sizeof(*restore));
 	restore->settings = settings;
 	restore->repository = repository;
 	progress_phase("checking the globals", "", 0, 0);
-	if (!read_backup(restore, backup))
+	if (!read_backup(restore, backup) || !connect_to(restore))
 		return false;
-	return connect_to(restore) && globals_check_roles(restore) &&
-		   globals_check_tablespaces(restore);
+	watching = watch(restore);
+	good = globals_check_roles(restore) && globals_check_tablespaces(restore);
+	lock_watch_end(watching);
+	return good;
 }
 
 bool

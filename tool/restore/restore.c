@@ -327,8 +327,7 @@ plan_target(RestorePlan *plan)
 		return report_error(EXIT_USAGE, NULL, NULL, "the name of a database has 1 to %d bytes",
 							MAX_NAME_BYTES);
 	plan->maintenance = connection_open_maintenance(settings, &plan->target);
-	if (plan->maintenance == NULL ||
-		!connection_bound_lock_waits(plan->maintenance, plan->target, settings->lock_wait_timeout))
+	if (plan->maintenance == NULL)
 		return false;
 	if (settings->role != NULL)
 		take_role(plan, settings->role);

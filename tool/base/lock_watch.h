@@ -1,7 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * lock_watch.h
- *	  Say for whom a restore waits, and end what waits too long.
+ *	  Say for whom this program waits, and end what waits too long.
  *
  *-------------------------------------------------------------------------
  */
@@ -11,6 +11,9 @@
 #include "connection.h"
 
 typedef struct LockWatch LockWatch;
+
+/* Seconds between what ends a wait, and what ends it if that has not. */
+#define LOCK_WATCH_GRACE 12
 
 /*
  * Watch the sessions of this program and those of its children on the server

@@ -1,13 +1,13 @@
 /*-------------------------------------------------------------------------
  *
  * lock_watch.c
- *	  Say for whom a restore waits, and end what waits too long.
+ *	  Say for whom this program waits, and end what waits too long.
  *
  * Any role can hold a lock that a restore needs: on a table of its own, its
- * schema, or a database, by a setting for itself that is not committed.  Our
- * own sessions have a lock_timeout, but pg_restore sets its own to 0, and the
- * server's error does not say who held the lock.  So a thread of its own looks
- * once a second.
+ * schema, a system catalog, or a database, by a setting for itself that is not
+ * committed.  Our own sessions have a lock_timeout, but pg_restore sets its own
+ * to 0, and the server's error does not say who held the lock.  So a thread of
+ * its own looks once a second.
  *
  *-------------------------------------------------------------------------
  */
@@ -29,7 +29,6 @@
 
 #define LOOK_EVERY 1 /* seconds */
 #define SAY_AFTER 5  /* seconds of waiting */
-#define GRACE 12     /* seconds for a session to end by a timeout of its own */
 #define SAY_EVERY 60 /* seconds, of the same session */
 #define PATIENCE 4   /* seconds that the watch itself waits for a lock */
 
@@ -146,7 +145,7 @@ judge(LockWatch *watch, const PGresult *result, int row, const char *holder)
 
 	lock_waits_note(pid, holder);
 	say(watch, pid, seconds, holder);
-	if (watch->timeout > 0 && seconds >= watch->timeout + (child ? 0 : GRACE))
+	if (watch->timeout > 0 && seconds >= watch->timeout + (child ? 0 : LOCK_WATCH_GRACE))
 		end_wait(watch, pid, holder);
 }
 
@@ -268,7 +267,7 @@ lock_watch_end(LockWatch *watch)
 char *
 lock_watch_application(const Connection *maintenance)
 {
-	return xasprintf("nex_backup_restore_%d", PQbackendPID(maintenance->pg));
+	return xasprintf("nex_backup_of_%d", PQbackendPID(maintenance->pg));
 }
 
 /* ---- locks on databases ---- */
