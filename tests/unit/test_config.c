@@ -16,6 +16,7 @@
 #include <unistd.h>
 #include <cmocka.h>
 
+#include "agent_words.h"
 #include "buffer.h"
 #include "config.h"
 #include "nearest.h"
@@ -526,6 +527,48 @@ test_example(void **state)
 	free(text);
 }
 
+/* What a file or the environment says may be secret, and may be another thing at the next run. */
+static void
+test_words_of_agent(void **state)
+{
+	static const char *const expected[] = {"--catalogue=c",  "--progress=json", "--repo=/r",
+										   "--server=north", "--signer=s1",     "--signer=s2"};
+	char line[] = "agent --repo=/r --server=north --signer=s1 --signer=s2 --log-file=/l -d x";
+	char copy[sizeof(line) + sizeof("nex_backup ")];
+	Arguments arguments;
+	Buffer found;
+	Buffer wanted;
+	char **words;
+	int count;
+	int i;
+
+	(void) state;
+	write_yaml("signer: s0\nserver: south\nidentity: /id\npassphrase-command: [/pc, token]\n"
+			   "log-directory: /logs\n");
+	setenv("NEX_BACKUP_CONFIG", yaml_path, 1);
+	setenv("NEX_BACKUP_STATE_DIR", "/state", 1);
+	assert_true(parse(line, &arguments, copy, sizeof(copy)));
+	assert_true(config_load(&arguments, &settings));
+	assert_string_equal(settings.state_dir, "/state");
+	buffer_init(&found);
+	buffer_init(&wanted);
+	words = agent_own_words(&settings, "c", true, &count);
+	for (i = 1; i < count; i++)
+	{
+		buffer_printf(&found, "%s\n", words[i]);
+		free(words[i]);
+	}
+	for (i = 0; i < 6; i++)
+		buffer_printf(&wanted, "%s\n", expected[i]);
+	assert_string_equal(words[0] + strlen("--config="), yaml_path);
+	assert_string_equal(found.data, wanted.data);
+	free(words[0]);
+	free(words);
+	buffer_free(&found);
+	buffer_free(&wanted);
+	arguments_free(&arguments);
+}
+
 static void
 test_nearest(void **state)
 {
@@ -557,6 +600,7 @@ main(void)
 		cmocka_unit_test_setup_teardown(test_lists, start, end),
 		cmocka_unit_test_setup_teardown(test_per_call, start, end),
 		cmocka_unit_test_setup_teardown(test_example, start, end),
+		cmocka_unit_test_setup_teardown(test_words_of_agent, start, end),
 		cmocka_unit_test_setup_teardown(test_nearest, start, end),
 	};
 

@@ -124,6 +124,8 @@ apply_arguments(const Arguments *arguments, Settings *settings)
 	bool ok = true;
 	int i;
 
+	free(settings->on_command_line);
+	settings->on_command_line = xcalloc((size_t) option_count, sizeof(bool));
 	for (i = 0; i < arguments->noptions; i++)
 	{
 		const GivenOption *given = &arguments->options[i];
@@ -131,6 +133,7 @@ apply_arguments(const Arguments *arguments, Settings *settings)
 
 		if (!option_is_setting(given->option))
 			continue;
+		settings->on_command_line[given->option - option_table] = true;
 		reason = option_store(given->option, settings, given->value);
 		if (reason != NULL)
 			ok = report_error(EXIT_USAGE, reason, NULL, "invalid value \"%s\" of option \"%s\"",

@@ -413,4 +413,6 @@ settings_free(Settings *settings)
 	settings->file_sets.count = 0;
 	free(settings->file_lines);
 	settings->file_lines = NULL;
+	free(settings->on_command_line);
+	settings->on_command_line = NULL;
 }

@@ -103,6 +103,7 @@ typedef struct Settings
 	int source;
 	const char *config_file; /* that was read, or NULL; a text of argv or the environment */
 	size_t *file_lines;      /* of it, where each option of the table was given; 0: nowhere */
+	bool *on_command_line;   /* whether each option of the table was; NULL: none was */
 
 	/* everywhere */
 	char *repo;           /* --repo */

@@ -68,7 +68,7 @@ static const char *const options[] = {
  * (the first line), and those of its own messages, which the words of its
  * programs are not part of.
  */
-static const char *const kept[] = {"config",        "catalogue", "repo",      "progress",
+static const char *const kept[] = {"config",        "catalogue", "progress",
 								   "passphrase-fd", "log-file",  "log-format"};
 
 static bool
@@ -238,7 +238,6 @@ add_word(char ***words, int *count, const char *option, const char *value)
 	(*words)[(*count)++] = xasprintf("--%s=%s", option, value);
 }
 
-/* With its value, wherever that came from: environment and file give the program the same. */
 static void
 add_setting(char ***words, int *count, const Option *option, const Settings *settings)
 {
@@ -273,14 +272,14 @@ agent_own_words(const Settings *settings, const char *catalogue, bool with_repos
 	add_word(&words, count, "config", settings->config_file);
 	add_word(&words, count, "catalogue", catalogue);
 	add_word(&words, count, "progress", "json");
-	if (with_repository)
-		add_word(&words, count, "repo", settings->repo);
 	for (i = 0; i < option_count; i++)
 	{
 		const Option *option = &option_table[i];
 
-		if (option->group == GROUP_GENERAL && !IS_AMONG(option->name, kept) &&
-			!option_is_default(option, settings))
+		if (settings->on_command_line == NULL || !settings->on_command_line[i] ||
+			option->group != GROUP_GENERAL || IS_AMONG(option->name, kept))
+			continue;
+		if (with_repository || strcmp(option->name, "repo") != 0)
 			add_setting(&words, count, option, settings);
 	}
 	return words;

@@ -21,8 +21,10 @@ extern char *agent_check_words(char **words, int count);
 
 /*
  * What the agent itself was told and its programs must know, in front of the
- * words of a job: each general option that has not its default, such as the
- * signer.  The array and its strings are to be freed.
+ * words of a job: each general option of its command line, such as the signer.
+ * What environment and file say, the programs see themselves, as it is then;
+ * and it is not for everybody who can see the list of processes.  The array and its strings are to
+ * be freed.
  */
 extern char **agent_own_words(const Settings *settings, const char *catalogue, bool with_repository,
 							  int *count);
