@@ -93,6 +93,12 @@ my (undef, undef, $linked) = tool('verify', '--repo', $kept, '--log-file', "$bas
 like($linked, qr/^\w+: warning: could not open log file ".*": Too many links\n/, 'a file of root\'s by a second name: a warning');
 is(read_bytes("$base/roots/$old"), "old\n", 'and nothing is written');
 unlink "$base/theirs/linked";
+POSIX::mkfifo("$base/theirs/pipe", 0600);
+chown $user, $group, "$base/theirs/pipe";
+open(my $reader, '+<', "$base/theirs/pipe") or die;
+my (undef, undef, $piped) = tool('verify', '--repo', $kept, '--log-file', "$base/theirs/pipe");
+like($piped, qr/^\w+: warning: could not open log file ".*": Operation not permitted\n/, 'a pipe of somebody else: a warning');
+close $reader;
 
 # What root creates where nobody could have led it elsewhere, the owner of the repository can write.
 symlink "$base/common", "$base/to_common";

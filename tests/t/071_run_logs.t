@@ -3,6 +3,7 @@
 use strict;
 use warnings;
 
+use Fcntl;
 use File::Temp ();
 use NexBackup::Test;
 use POSIX qw(strftime);
@@ -75,6 +76,19 @@ like($err, qr/warning: could not open log file/, 'is not written through');
 	($code, $out, $err) = tool('backup', '--config', $settings, '-d', 'shop', '--log-format', 'json', '--json');
 	is($code, 0, 'also a backup') or diag($err);
 	like($err, qr/"level":"warning","message":"could not open log file/, 'in the form of the log');
+}
+
+# A pipe whose reader does not read.
+{
+	my $pipe = "$logs.pipe";
+	POSIX::mkfifo($pipe, 0600);
+	sysopen(my $reader, $pipe, O_RDWR | O_NONBLOCK) or die;
+	while (defined syswrite($reader, 'x' x 4096)) { }
+	my $start = time;
+	($code, undef, $err) = tool('verify', '--repo', $repo, '--log-file', $pipe, 'absent');
+	is($code, 1, 'a pipe that is full: the command comes to its end');
+	cmp_ok(time - $start, '<', 20, 'in time');
+	like($err, qr/there is no backup "absent"/, 'and says what there is to say');
 }
 
 my ($small, $why) = small_directory();

@@ -15,6 +15,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <pthread.h>
 #include <stdarg.h>
 #include <stdatomic.h>
@@ -50,6 +51,8 @@ static bool colour;
 /* The log of this run, beside the above; everything but debug messages, unless those are wanted. */
 static int run_file = -1;
 static char *run_path;
+
+#define READER_PATIENCE_MS 2000
 
 /* The last messages as they stand in a log file, for who must be told of a failure. */
 #define RECENT_COUNT 30
@@ -192,6 +195,22 @@ format_file(Buffer *out, const Message *message)
 	append_file_line(out, "HINT", message->hint);
 }
 
+/*
+ * Is there room in a pipe soon?  Nothing else goes on meanwhile, so a reader
+ * who does not read is waited for once, and then not before there is room.
+ */
+static bool
+wait_for_reader(int file)
+{
+	static bool slow;
+	struct pollfd room = {file, POLLOUT, 0};
+	int ready = poll(&room, 1, slow ? 0 : READER_PATIENCE_MS);
+
+	slow = ready <= 0;
+	errno = EAGAIN;
+	return ready > 0;
+}
+
 static bool
 write_all(int file, const char *data, size_t length)
 {
@@ -199,7 +218,7 @@ write_all(int file, const char *data, size_t length)
 	{
 		ssize_t written = write(file, data, length);
 
-		if (written < 0 && errno == EINTR)
+		if (written < 0 && (errno == EINTR || (errno == EAGAIN && wait_for_reader(file))))
 			continue;
 		if (written < 0)
 			return false;

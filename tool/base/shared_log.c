@@ -92,16 +92,32 @@ linked_by_others(int directory, int fd)
 			(above.st_mode & (S_IWGRP | S_IWOTH)) != 0);
 }
 
+/* Whose reader decides how long a write takes? */
+static bool
+is_pipe_of_others(int fd)
+{
+	struct stat status;
+
+	return fstat(fd, &status) == 0 && S_ISFIFO(status.st_mode) && status.st_uid != 0 &&
+		   status.st_uid != geteuid();
+}
+
 static int
 open_existing(const TrustedPath *at)
 {
 	int fd = openat(at->directory, at->name, APPENDING | O_NOFOLLOW);
 
+	int error = 0;
+
 	if (fd >= 0 && linked_by_others(at->directory, fd))
+		error = EMLINK;
+	else if (fd >= 0 && is_pipe_of_others(fd))
+		error = EPERM;
+	if (error != 0)
 	{
 		close(fd);
 		fd = -1;
-		errno = EMLINK;
+		errno = error;
 	}
 	return fd;
 }
@@ -159,9 +175,10 @@ int
 shared_log_open(const char *path, const char *of)
 {
 	int fd = open_path(path, of);
+	struct stat status;
 
-	/* From here on a reader that is slow may be waited for. */
-	if (fd >= 0)
+	/* Whoever writes into a pipe has to be able to give up. */
+	if (fd >= 0 && fstat(fd, &status) == 0 && !S_ISFIFO(status.st_mode))
 		(void) fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) & ~O_NONBLOCK);
 	return fd;
 }

@@ -19,8 +19,9 @@
  * directory `of` (that of the repository; NULL: none), or else the directory
  * that it lies in.  No part of the path is followed as a symbolic link that
  * belongs to somebody else, nor is a file written that others may have linked
- * there.  Not waiting for the other end of a pipe.  -1 with errno: ELOOP for
- * such a link, EMLINK for such a file.
+ * there, or a pipe of theirs.  Not waiting for the other end of a pipe; one is
+ * left with O_NONBLOCK.  -1 with errno: ELOOP for such a link, EMLINK for such
+ * a file, EPERM for such a pipe.
  */
 extern int shared_log_open(const char *path, const char *of);
 
