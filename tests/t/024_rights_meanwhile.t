@@ -305,4 +305,146 @@ query('shop', 'DROP SCHEMA app CASCADE; DROP TABLE joe.t CASCADE');
 tool_ok([ restore('shop', '--rows-as', 'session', '--schema', 'app', '--table', 'joe.t', '--table', 'joe.v', '--table', 'joe.m') ], 'the same as the session');
 is(as_joe('shop', 'SELECT count(*) FROM joe.m'), '1', 'the materialized view is filled');
 
+# ------------------------------------- what others may do by functions of a table's owner
+
+# Tables without grants, and functions with the rights of their owner for all access, which rely on what protects
+# the tables: joe's turns call them in the restore. In app.book is one row.
+my $add = 'CREATE FUNCTION app.add(w text, a integer) RETURNS void LANGUAGE sql SECURITY DEFINER SET search_path = app AS $f$ INSERT INTO book VALUES (w, a) $f$';
+my $list = 'CREATE FUNCTION app.list() RETURNS SETOF text LANGUAGE plpgsql SECURITY DEFINER SET search_path = app AS $f$ BEGIN RETURN QUERY SELECT who FROM app.book; END $f$';
+my $book = 'CREATE TABLE app.book (who text, amount integer)';
+my $check = q{CREATE FUNCTION app.chk() RETURNS trigger LANGUAGE plpgsql AS $f$ BEGIN IF new.amount > 100 THEN RAISE EXCEPTION 'too much'; END IF; RETURN new; END $f$};
+my $trigger = 'CREATE TRIGGER chk BEFORE INSERT OR UPDATE ON app.book FOR EACH ROW EXECUTE FUNCTION app.chk()';
+my $secret = 'ALTER TABLE app.book ENABLE ROW LEVEL SECURITY; ALTER TABLE app.book FORCE ROW LEVEL SECURITY; CREATE POLICY own ON app.book USING (who = session_user)';
+my $one = "INSERT INTO app.book VALUES ('eve', 7)";
+my $writes = q{PERFORM app.add('joe', 1000000)};
+my $reads = q{INSERT INTO public.loot SELECT what FROM app.list() what};
+my $part = [ '--schema', 'app' ];
+
+# What the owner of app makes, what joe's code tries, and what is restored with joe.t.
+my %protected = (
+	'a trigger' => [ "$book; $check; $trigger; $one", $writes, $part ],
+	'a trigger, table by table' => [ "$book; $check; $trigger; $one", $writes, [ '--table', 'app.book' ], 'DROP TABLE app.book' ],
+	'a trigger of a partitioned table' => [
+		"$book PARTITION BY LIST (who); CREATE TABLE app.p1 PARTITION OF app.book FOR VALUES IN ('eve'); CREATE TABLE app.p2 PARTITION OF app.book DEFAULT; $check; $trigger; $one",
+		$writes, $part ],
+	'a trigger of a partition' => [
+		"$book PARTITION BY LIST (who); CREATE TABLE app.p1 PARTITION OF app.book FOR VALUES IN ('eve'); CREATE TABLE app.p2 PARTITION OF app.book DEFAULT; $check; $one;"
+		  . 'CREATE TRIGGER chk BEFORE INSERT ON app.p2 FOR EACH ROW EXECUTE FUNCTION app.chk()', $writes, $part ],
+	'a trigger of a view' => [
+		"$book; $one; CREATE VIEW app.v AS SELECT * FROM app.book; " . ($check =~ s/RETURN new/RETURN NULL/r)
+		  . '; CREATE TRIGGER chk INSTEAD OF INSERT ON app.v FOR EACH ROW EXECUTE FUNCTION app.chk()',
+		$writes, $part, undef, 'INSERT INTO v' ],
+	'a rule' => [ "$book; CREATE RULE r AS ON INSERT TO app.book WHERE new.amount > 100 DO INSTEAD NOTHING; $one", $writes, $part ],
+	'a rule that needs a key' => [
+		"$book; CREATE TABLE app.much (who text CONSTRAINT much_key PRIMARY KEY); INSERT INTO app.much VALUES ('eve'); $one;"
+		  . 'CREATE RULE r AS ON INSERT TO app.book WHERE new.amount > 100 DO INSTEAD INSERT INTO app.much VALUES (new.who) ON CONFLICT ON CONSTRAINT much_key DO NOTHING', $writes, $part ],
+	'a CHECK constraint that is not valid' => [ "$book; $one; ALTER TABLE app.book ADD CHECK (amount < 5) NOT VALID", $writes, [ @$part, '--schema', 'joe' ], 'DROP SCHEMA app, joe CASCADE' ],
+	'a foreign key that is not valid' => [
+		"CREATE TABLE app.amounts (a integer PRIMARY KEY); INSERT INTO app.amounts VALUES (5); $book; $one; ALTER TABLE app.book ADD FOREIGN KEY (amount) REFERENCES app.amounts NOT VALID",
+		$writes, $part ],
+	'a policy' => [ "$book; $one; $secret", $reads, $part ],
+	'a policy of a parent' => [
+		"$book; $secret; CREATE TABLE app.aaa () INHERITS (app.book); INSERT INTO app.aaa VALUES ('eve', 7)", $reads, $part ],
+	'a policy of a partitioned table' => [
+		"$book PARTITION BY LIST (who); CREATE TABLE app.p1 PARTITION OF app.book DEFAULT; $one; $secret", $reads, $part ],
+	'policies that need a key' => [
+		"$book; CREATE TABLE app.many (id integer PRIMARY KEY, n text); $one; INSERT INTO app.many VALUES (1, 'joe');"
+		  . 'CREATE FUNCTION app.known() RETURNS SETOF text LANGUAGE sql BEGIN ATOMIC SELECT n FROM app.many GROUP BY id; END;'
+		  . 'ALTER TABLE app.book ENABLE ROW LEVEL SECURITY; ALTER TABLE app.book FORCE ROW LEVEL SECURITY; CREATE POLICY a ON app.book USING (true);'
+		  . 'CREATE POLICY b ON app.book AS RESTRICTIVE USING (who IN (SELECT app.known()) OR current_user = $$none$$)', $reads, $part ],
+	'a policy that asks another table' => [
+		"$book; CREATE TABLE app.zzz_blocked (who text); INSERT INTO app.zzz_blocked VALUES ('postgres'); $one; ALTER TABLE app.book ENABLE ROW LEVEL SECURITY; ALTER TABLE app.book FORCE ROW LEVEL SECURITY;"
+		  . 'CREATE POLICY own ON app.book USING (NOT EXISTS (SELECT FROM app.zzz_blocked b WHERE b.who = session_user))', $reads, $part ],
+);
+query('postgres', 'CREATE ROLE app LOGIN');
+$protected{'a policy, and pg_read_all_data'} = [ "$book; $one; $secret", q{INSERT INTO public.loot SELECT who FROM app.book}, $part, undef, undef, 'pg_read_all_data' ];
+$protected{'a trigger, and pg_write_all_data'} = [ "$book; $check; $trigger; $one", q{INSERT INTO app.book VALUES ('joe', 1000000)}, $part, undef, undef, 'pg_write_all_data' ];
+$number = 0;
+for my $what (sort keys %protected)
+{
+	my ($made, $go, $options, $drop, $into, $member) = @{ $protected{$what} };
+	my $name = 'protected' . ++$number;
+	my $rows = q{SELECT string_agg(who || ' ' || amount, ', ' ORDER BY amount) FROM app.book};
+	# The functions are the owner's, or a superuser's, whom policies do not bind.
+	my $of = $number % 2 && $go eq $writes ? 'postgres' : 'app';
+
+	hostile_database($name, $go);
+	query($name, 'DROP SCHEMA app; CREATE SCHEMA app AUTHORIZATION app; GRANT USAGE ON SCHEMA app TO joe');
+	{
+		local $ENV{PGUSER} = 'app';
+		query($name, "$made; " . ($go eq $writes ? ($into ? $add =~ s/INSERT INTO book/$into/r : $add) : $list));
+	}
+	query($name, "ALTER FUNCTION app.add(text, integer) OWNER TO $of") if $go eq $writes;
+	# joe has turns when rows come, when SET NOT NULL is said, and when indexes are built.
+	as_joe($name, 'CREATE TABLE joe.par (a integer); CREATE TABLE joe.t (c integer CHECK (joe.look(c))) INHERITS (joe.par); INSERT INTO joe.t VALUES (1); CREATE INDEX i ON joe.t (joe.f(c))');
+	my $before = query($name, $rows);
+	query($name, "GRANT $member TO joe") if $member;
+	backup($name);
+	query($name, 'DROP TABLE joe.t;' . ($drop // 'DROP SCHEMA app CASCADE'));
+	# With --no-privileges the functions can be used in a schema that is there.
+	query($name, 'CREATE SCHEMA app AUTHORIZATION app; GRANT USAGE ON SCHEMA app TO joe') if $number % 2 == 0 && !defined $drop;
+	tool_ok([ restore($name, @$options, '--table', 'joe.t', $number % 2 ? () : '--no-privileges') ], "$what, and functions of $of");
+	like(loot($name), qr/^ran$/, 'others see no more by them');
+	is(query($name, $rows), $before, 'nor change anything');
+	query('postgres', "DROP DATABASE $name");
+	query('postgres', "REVOKE $member FROM joe") if $member;
+}
+
+# In pre-data tables are empty; what comes then is found.
+hostile_database('early', $writes);
+query('early', 'DROP SCHEMA app; CREATE SCHEMA app AUTHORIZATION app; GRANT USAGE ON SCHEMA app TO joe');
+{
+	local $ENV{PGUSER} = 'app';
+	query('early', "$book; $check; $trigger; $one; $add");
+}
+as_joe('early', $turns{'SET NOT NULL'});
+backup('early');
+query('early', 'DROP TABLE app.book, joe.t');
+tool_fails([ restore('early', '--table', 'app.book', '--table', 'joe.t') ], 1, qr/table app\.book has rows already.*Code of another role.*wrote to it/s, 'rows that come before those of the backup');
+is(query('early', q{SELECT to_regclass('app.book') IS NULL}), 't', 'nothing is restored');
+tool_fails([ restore('early', '--table', 'app.book', '--table', 'joe.t', '--schema-only') ], 1, qr/table app\.book has rows already/, 'the same without rows');
+
+# A partition of a table that is there has its triggers when it is attached.
+hostile_database('attached', $writes =~ s/add/put/r);
+query('attached', 'DROP SCHEMA app; CREATE SCHEMA app AUTHORIZATION app; GRANT USAGE ON SCHEMA app TO joe');
+{
+	local $ENV{PGUSER} = 'app';
+	query('attached', "$book PARTITION BY LIST (who); CREATE TABLE app.p1 PARTITION OF app.book DEFAULT; $check; $trigger; $one; " . ($add =~ s/add/put/r =~ s/INTO book/INTO p1/r));
+}
+as_joe('attached', $turns{'index'});
+backup('attached');
+query('attached', 'DROP TABLE app.p1, joe.t');
+tool_fails([ restore('attached', '--table', 'app.p1', '--table', 'joe.t') ], 1, qr/rows of table app\.p1 were changed.*before everything that protects it was there/s,
+	'rows of a partition that is attached at the end');
+as_joe('attached', 'CREATE OR REPLACE FUNCTION joe.go() RETURNS integer LANGUAGE sql AS $$ SELECT 1 $$');
+tool_ok([ restore('attached', '--table', 'app.p1', '--table', 'joe.t') ], 'it comes if nobody touches it');
+
+# Owners check foreign keys of rows that FORCE ROW LEVEL SECURITY hides from them.
+hostile_database('forced', 'RETURN 1');
+query('forced', 'DROP SCHEMA app; CREATE SCHEMA app AUTHORIZATION app');
+{
+	local $ENV{PGUSER} = 'app';
+	query('forced', <<'SQL');
+CREATE FUNCTION app.f(integer) RETURNS integer LANGUAGE sql IMMUTABLE AS 'SELECT 1';
+CREATE TABLE app.a (id integer PRIMARY KEY);
+CREATE TABLE app.b (a integer REFERENCES app.a);
+CREATE INDEX ON app.a (app.f(id));
+INSERT INTO app.a VALUES (1);
+INSERT INTO app.b VALUES (1);
+CREATE TABLE app.c (id integer PRIMARY KEY) PARTITION BY RANGE (id);
+CREATE TABLE app.c1 PARTITION OF app.c DEFAULT;
+CREATE TABLE app.d (c integer REFERENCES app.c);
+CREATE INDEX ON app.c (app.f(id));
+INSERT INTO app.c VALUES (1);
+INSERT INTO app.d VALUES (1);
+SQL
+	query('forced', "ALTER TABLE app.$_ ENABLE ROW LEVEL SECURITY; ALTER TABLE app.$_ FORCE ROW LEVEL SECURITY; CREATE POLICY p ON app.$_ USING (false)") for qw(a b c c1 d);
+}
+backup('forced');
+query('forced', 'DROP SCHEMA app CASCADE');
+tool_ok([ restore('forced', '--schema', 'app') ], 'foreign keys of tables with forced row security');
+is(query('forced', q{SELECT string_agg(DISTINCT relrowsecurity || ' ' || relforcerowsecurity, ',') FROM pg_class WHERE relnamespace = 'app'::regnamespace AND relkind IN ('r', 'p')}),
+	'true true', 'which is there afterwards');
+is(query('forced', q{SELECT bool_and(convalidated) FROM pg_constraint WHERE contype = 'f'}), 't', 'and the keys are valid');
+
 done_testing();

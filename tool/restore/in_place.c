@@ -34,8 +34,10 @@
 #include "object_errors.h"
 #include "owner_rows.h"
 #include "owner_tables.h"
+#include "part_rows.h"
 #include "planned_steps.h"
 #include "progress.h"
+#include "protections.h"
 #include "quote.h"
 #include "rename.h"
 #include "restored_objects.h"
@@ -329,81 +331,6 @@ run_list(RestorePlan *plan, Connection *connection, const RenameMap *map, Partia
 													 : PRE_DATA_FAILURE);
 }
 
-/* The table that takes the rows, quoted and perhaps renamed; caller frees. */
-static char *
-row_target(const RestorePlan *plan, const RenameMap *map, const ManifestTable *table)
-{
-	const Renamed *renamed;
-	char *schema;
-	char *name;
-	Buffer target;
-
-	partial_row_table(plan, table, &schema, &name);
-	renamed = rename_find(map, schema, name);
-	buffer_init(&target);
-	if (renamed != NULL)
-		quote_qualified(&target, renamed->schema, renamed->name);
-	else
-		quote_qualified(&target, schema, name);
-	free(schema);
-	free(name);
-	return buffer_detach(&target);
-}
-
-/*
- * A new table has come with the backup, but the functions, domains and
- * operators that it names may be those of the live database.  A new database
- * has none.
- */
-static bool
-load_table(RestorePlan *plan, RowCopy *copy, int32_t table, const char *command)
-{
-	const ManifestTable *source = &plan->manifest->tables[table];
-	RowRights rights = {false, NULL, NULL};
-	const TocEntry *entry = selection_table(plan->selection, source->oid);
-	RowCopyStatus status = ROW_COPY_FAILED;
-	uint64_t added;
-	uint64_t present;
-
-	if (!plan->in_place || (row_rights_decide(plan->settings, copy->connection, source, copy->shown,
-											  0, false, &rights) &&
-							authors_check_rows(plan, copy->connection, entry, &rights) &&
-							given_code_check_rows(copy->connection, copy->shown, &rights) &&
-							(!rights.as_owner || entry == NULL ||
-							 live_names_check_bound(plan, copy->connection, entry, copy->shown))))
-		status = rights.as_owner ? owner_rows_add(copy, &rights, table, false, &added, &present)
-								 : row_copy_run(copy, table, command);
-	row_rights_free(&rights);
-	return status == ROW_COPY_GOOD;
-}
-
-static bool
-load_rows(RestorePlan *plan, Connection *connection, const RenameMap *map)
-{
-	const Manifest *manifest = plan->manifest;
-	MemberReader reader;
-	bool good = member_reader_open(&reader, plan->repository, manifest);
-	uint32_t i;
-
-	progress_phase("loading data", "tables", manifest->ntables, manifest->totals.raw_bytes);
-	for (i = 0; good && i < manifest->ntables; i++)
-	{
-		char *target = row_target(plan, map, &manifest->tables[i]);
-		char *command = row_copy_command(&manifest->tables[i], target);
-		RowCopy copy = {connection, &reader, target, false, NULL, NULL, true};
-
-		good = (!plan->in_place ||
-				row_columns_check_part(plan, connection, &manifest->tables[i], target)) &&
-			   load_table(plan, &copy, (int32_t) i, command) && !stop_requested();
-		plan->rows += manifest->tables[i].rows;
-		atomic_fetch_add(&progress.units_done, 1);
-		free(target);
-		free(command);
-	}
-	member_reader_close(&reader);
-	return good;
-}
-
 /*
  * The new schema's grants are those of the old one: foreign keys are checked
  * as the owner of a table, and grants are made as those who granted.
@@ -475,7 +402,7 @@ analyze(RestorePlan *plan, Connection *connection, const RenameMap *map)
 	progress_phase("analyzing", "tables", plan->manifest->ntables, 0);
 	for (i = 0; i < plan->manifest->ntables && !stop_requested(); i++)
 	{
-		char *target = row_target(plan, map, &plan->manifest->tables[i]);
+		char *target = part_rows_target(plan, map, &plan->manifest->tables[i]);
 		char *sql = xasprintf("ANALYZE %s", target);
 		PGresult *result = PQexec(connection->pg, sql);
 
@@ -504,8 +431,9 @@ fill(RestorePlan *plan, Connection *connection, const RenameMap *map)
 		   (plan->in_place || rights_give(plan, connection, map)) &&
 		   extension_rows_settle(plan, connection) &&
 		   (!plan->in_place || (in_place_attach(plan, connection, map) &&
-								bound_objects_settle(plan, connection, map))) &&
-		   load_rows(plan, connection, map) &&
+								bound_objects_settle(plan, connection, map) &&
+								protections_begin(plan, connection, map))) &&
+		   part_rows_load(plan, connection, map) &&
 		   (plan->settings->schema_only || sequences_set(plan, connection, map));
 	if (!good)
 		return false;

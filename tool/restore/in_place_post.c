@@ -6,12 +6,15 @@
  *
  * Most of it runs no code of others, or was refused (live_code.c), but is run
  * by name with the rights of the session: a literal is read.  What plans
- * queries over tables is looked at first (planned_steps.c).  In between, the server calls functions
- *of an index or a materialized view as the owner of the table, in our session.  So each index that
- *does more than compare columns is built alone, and what it calls may change no definition.
- *Grants on tables come when all of that is there (rights_meanwhile.c).
- *Materialized views come last: nothing comes after them that would run as anybody but an owner.
- *Those of a superuser or of the session are looked at after what others have run (live_views.c).
+ * queries over tables is looked at first (planned_steps.c).  In between, the
+ * server calls functions of an index or a materialized view as the owner of the
+ * table, in our session.  So each index that does more than compare columns is
+ * built alone, and what it calls may change no definition.  Grants on tables
+ * come when all of that is there (rights_meanwhile.c); row security, policies,
+ * rules and triggers have come with the rows (protections.c).  Materialized
+ * views come last: nothing comes after them that would run as anybody but an
+ * owner.  Those of a superuser or of the session are looked at after what
+ * others have run (live_views.c).
  *
  * With --rows-as=session the archive's own order is kept.
  *
@@ -30,6 +33,7 @@
 #include "live_views.h"
 #include "memory.h"
 #include "planned_steps.h"
+#include "protections.h"
 #include "quote.h"
 #include "rights_meanwhile.h"
 #include "row_rights.h"
@@ -46,15 +50,46 @@ typedef struct Batch
 	int *ids;
 	uint32_t count;
 	bool plain; /* nothing in it makes a table compute more than it did, or runs as others */
+	bool texts; /* of few entries: take their scripts out of the one that has all */
 } Batch;
+
+/* One by one: no pg_restore for each table that is protected.  False (reported) on failure. */
+static bool
+run_texts(Batch *batch)
+{
+	const ArchiveToc *toc = &batch->plan->selection->toc;
+	bool good = true;
+	uint32_t i;
+
+	for (i = 0; good && i < batch->count; i++)
+	{
+		const EntryScript *script = author_turn_script(batch->plan, batch->connection,
+													   archive_toc_find(toc, batch->ids[i]));
+
+		good = script != NULL && in_place_run_head(batch->connection, script->settings) &&
+			   in_place_run_text(batch->connection, batch->map, script->text, FAILURE);
+	}
+	return good;
+}
+
+/* Texts with doubled backslashes, of 0.2.0, are for pg_restore's own head. */
+static bool
+has_texts(const Batch *batch)
+{
+	return batch->texts && batch->plan->scripts != NULL &&
+		   !in_place_doubles_backslashes(batch->plan->scripts->head);
+}
 
 static bool
 batch_run(Batch *batch)
 {
-	bool good = batch->count == 0 ||
-				in_place_run_list(batch->plan, batch->connection, batch->map,
-								  partial_list_of(batch->plan, batch->ids, batch->count), FAILURE);
+	bool good = true;
 
+	if (batch->count > 0 && has_texts(batch))
+		good = run_texts(batch);
+	else if (batch->count > 0)
+		good = in_place_run_list(batch->plan, batch->connection, batch->map,
+								 partial_list_of(batch->plan, batch->ids, batch->count), FAILURE);
 	batch->count = 0;
 	batch->plain = true;
 	return good && rights_settle(batch->plan, batch->connection, batch->map);
@@ -85,6 +120,39 @@ run_pending(void *batch)
 	return batch_run(batch);
 }
 
+static bool
+plan_key(Batch *batch, const TocEntry *entry, const BeforeTurn *before, bool *done)
+{
+	return (batch->plain || batch_run_and_look(batch)) &&
+		   planned_step_run(batch->plan, batch->connection, batch->map, entry, before, done);
+}
+
+/* A foreign key; its check must see the rows that row security hides from the owner, too. */
+static bool
+batch_key(Batch *batch, const TocEntry *entry, const BeforeTurn *before, bool *done)
+{
+	char *open;
+	char *back;
+	bool good;
+
+	if (!protections_open_forced(batch->plan, batch->connection, batch->map, entry, &open, &back))
+		return false;
+	if (open == NULL)
+		return plan_key(batch, entry, before, done);
+	good = batch_run_and_look(batch) && connection_command(batch->connection, open) &&
+		   plan_key(batch, entry, before, done);
+	if (good && !*done)
+	{
+		batch_add(batch, entry);
+		good = batch_run(batch);
+		*done = true;
+	}
+	good = good && connection_command(batch->connection, back);
+	free(open);
+	free(back);
+	return good;
+}
+
 /*
  * One entry for which the server plans queries: what computes code of others
  * is run as their owner, and all else with the batch.
@@ -108,6 +176,8 @@ batch_plan(Batch *batch, const TocEntry *entry, bool *done)
 		return table_turns_prepare_key(batch->plan, batch->connection, batch->map, entry, &before);
 	if (!toc_entry_is_any(entry, kinds))
 		return true;
+	if (toc_entry_is(entry, "FK CONSTRAINT"))
+		return batch_key(batch, entry, &before, done);
 	return (batch->plain || batch_run_and_look(batch)) &&
 		   planned_step_run(batch->plan, batch->connection, batch->map, entry, &before, done);
 }
@@ -223,7 +293,8 @@ run_in_order(Batch *batch)
 
 		if (partial_is_in_list(batch->plan, entry, LIST_LATE_RIGHTS))
 			rights_note(batch->plan, entry);
-		if (!partial_is_in_list(batch->plan, entry, LIST_POST_DATA))
+		if (!partial_is_in_list(batch->plan, entry, LIST_POST_DATA) ||
+			protections_made(batch->plan, entry))
 			continue;
 		good = batch_plan(batch, entry, &done);
 		if (good && !done)
@@ -311,6 +382,7 @@ run_last(Batch *batch)
 		bound_objects_note(batch->plan, entry);
 	}
 	good = good && batch_run_and_look(batch) &&
+		   protections_check(batch->plan, batch->connection, batch->map) &&
 		   rights_give(batch->plan, batch->connection, batch->map);
 	for (i = 0; good && i < selection->toc.count; i++)
 	{
@@ -321,10 +393,34 @@ run_last(Batch *batch)
 }
 
 bool
+in_place_take(RestorePlan *plan, Connection *connection, const RenameMap *map,
+			  const TocEntry *const *entries, uint32_t count)
+{
+	Batch batch = {plan, connection, map, NULL, 0, true, true};
+	bool good = author_turn_script(plan, connection, entries[0]) != NULL;
+	uint32_t i;
+
+	batch.ids = xcalloc((size_t) count + 1, sizeof(int));
+	for (i = 0; good && i < count; i++)
+	{
+		bool done;
+
+		good = batch_plan(&batch, entries[i], &done);
+		if (good && !done)
+			good = batch_take(&batch, entries[i]);
+		rights_note(plan, entries[i]);
+		bound_objects_note(plan, entries[i]);
+	}
+	good = good && batch_run_and_look(&batch);
+	free(batch.ids);
+	return good;
+}
+
+bool
 in_place_attach(RestorePlan *plan, Connection *connection, const RenameMap *map)
 {
 	const Selection *selection = plan->selection;
-	Batch batch = {plan, connection, map, NULL, 0, true};
+	Batch batch = {plan, connection, map, NULL, 0, true, false};
 	bool good = true;
 	uint32_t i;
 
@@ -374,7 +470,7 @@ run_as_session(Batch *batch)
 bool
 in_place_post_data(RestorePlan *plan, Connection *connection, const RenameMap *map)
 {
-	Batch batch = {plan, connection, map, NULL, 0, true};
+	Batch batch = {plan, connection, map, NULL, 0, true, false};
 	bool good;
 
 	if (plan->settings->rows_as == ROWS_AS_SESSION)

@@ -24,6 +24,10 @@ extern bool partial_run(RestorePlan *plan);
  */
 extern bool in_place_post_data(RestorePlan *plan, Connection *connection, const RenameMap *map);
 
+/* Make entries that come after the rows now, in this order. */
+extern bool in_place_take(RestorePlan *plan, Connection *connection, const RenameMap *map,
+						  const TocEntry *const *entries, uint32_t count);
+
 /* The same for partitions of tables that are restored, which have no rows yet. */
 extern bool in_place_attach(RestorePlan *plan, Connection *connection, const RenameMap *map);
 

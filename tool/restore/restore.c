@@ -32,6 +32,7 @@
 #include "progress.h"
 #include "quote.h"
 #include "restored_objects.h"
+#include "protections.h"
 #include "rights_meanwhile.h"
 #include "schema_sections.h"
 #include "session.h"
@@ -509,6 +510,7 @@ free_part(RestorePlan *plan)
 	free(plan->scripts);
 	rights_free(plan->rights);
 	free(plan->role_changes);
+	protections_free(plan->protections);
 	free(plan->pre_list);
 	free(plan->post_list);
 }

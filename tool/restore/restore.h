@@ -21,6 +21,7 @@ typedef struct TakenDatabase TakenDatabase;
 typedef struct ObjectErrors ObjectErrors;
 typedef struct EntryScripts EntryScripts;
 typedef struct MeanwhileRights MeanwhileRights;
+typedef struct Protections Protections;
 
 /* What --append did to a table. */
 typedef struct AppendResult
@@ -79,11 +80,12 @@ typedef struct RestorePlan
 	Selection *selection; /* known once the archive was read */
 	char *pre_list;       /* files that tell pg_restore what to restore; NULL: everything */
 	char *post_list;
-	EntryScripts *scripts;   /* of its entries; NULL: not read yet (author_turn.c) */
-	MeanwhileRights *rights; /* that are to be given (rights_meanwhile.c), or NULL */
-	bool unbound;            /* something was made that bound_objects.c has not looked at */
-	char *role_changes;      /* what our transaction did to roles (role_changes.c), or NULL */
-	AppendResult *appended;  /* a result per table of the manifest, with --append */
+	EntryScripts *scripts;    /* of its entries; NULL: not read yet (author_turn.c) */
+	MeanwhileRights *rights;  /* that are to be given (rights_meanwhile.c), or NULL */
+	Protections *protections; /* of tables, before the next turn (protections.c), or NULL */
+	bool unbound;             /* something was made that bound_objects.c has not looked at */
+	char *role_changes;       /* what our transaction did to roles (role_changes.c), or NULL */
+	AppendResult *appended;   /* a result per table of the manifest, with --append */
 } RestorePlan;
 
 /*

@@ -11,11 +11,10 @@
  *   of the live database add to that.  So what is not a table gets exactly the
  *   privileges of the backup before anybody has a turn.  That is also what
  *   turns need: USAGE of schemas and types, EXECUTE of functions.
- * - A table is not protected before it has its row security, policies, triggers
- *   and rules, which come after the rows.  So it is its owner's alone until
- *   everything else is done; pg_restore grants at the end, too.  Only
- *   materialized views are filled after that, because their queries may need
- *   the grants.
+ * - A table is its owner's alone until everything else is done; pg_restore
+ *   grants at the end, too.  Only materialized views are filled after that,
+ *   because their queries may need the grants.  That alone does not keep others
+ *   away, who can have functions with the owner's rights: protections.c.
  *
  * With --no-privileges nothing of that comes from the backup, but what PUBLIC
  * could not use there, it cannot use here (public_rights.c).  What default

@@ -1,0 +1,764 @@
+/*-------------------------------------------------------------------------
+ *
+ * protections.c
+ *	  Row security, policies, rules and triggers of a part, before code of
+ *	  others has its next turn.
+ *
+ * The archive has them after all rows, behind indexes and keys.  While a part
+ * comes into a live database, other roles have turns in between
+ * (author_turn.c, owner_rows.c), and their code need not have a privilege on a
+ * table to get at it: the owner may have given them functions that run with
+ * the owner's rights (SECURITY DEFINER), and rely on a trigger that checks what
+ * comes, or on policies that say who sees what.  So for every turn of anybody
+ * else, a restored table is either still empty or already protected:
+ *
+ * - what protects views, foreign tables and tables without rows is made before
+ *   the first rows of any table;
+ * - before rows come, the table must be empty, because code of others has run;
+ * - what protects the table is made directly behind its rows.  Triggers of a
+ *   partitioned table act on rows of its partitions, and come behind these.
+ *
+ * What is verified over all rows when it is added (foreign keys, unique keys,
+ * CHECK constraints) can stay where it is; what is NOT VALID is verified by
+ * nobody, and counts as such a protection.
+ *
+ * A protection can need something that comes after the rows: a rule with ON
+ * CONFLICT ON CONSTRAINT, a key.  That is made first, if it needs no turn of
+ * another role.  Otherwise the protection stays in its place; policies then
+ * come all together, as one of them alone may show more than all of them.  Until
+ * then the server counts what is written to the table, also by code that hides
+ * it in an exception block, and the restore fails if that is anything.
+ *
+ * With --rows-as=session all code is trusted, and the archive's order is kept.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "protections.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "author_turn.h"
+#include "connection.h"
+#include "late_checks.h"
+#include "log.h"
+#include "memory.h"
+#include "quote.h"
+#include "row_copy.h"
+
+/* A table whose protection has to wait, and what was written to it when its rows were there. */
+typedef struct Watched
+{
+	const TocEntry *table;
+	char *written;
+} Watched;
+
+struct Protections
+{
+	PartTables tables;
+	uint32_t *places; /* of the protections, in the order of the archive */
+	uint32_t count;
+	const TocEntry **objects; /* by place, of a protection: what it protects, or NULL */
+	bool *protections;        /* by place */
+	bool *made;               /* by place, of entries after the rows */
+	uint32_t *first;          /* by place, of what is protected: its first one in places, plus 1 */
+	uint32_t *following;      /* the next one of the same, plus 1 */
+	uint32_t *tried;          /* by place, of what is protected: in this round */
+	uint32_t round;
+	bool *begun; /* by place, of tables: rows have come, or come now */
+	bool *has;   /* by place, of tables: has such protections, or a partition has */
+	Watched *watched;
+	uint32_t nwatched;
+	bool *watching;        /* by place, of tables */
+	const TocEntry **next; /* what is to be made now */
+	uint32_t nnext;
+};
+
+/* ---- which entries they are ---- */
+
+static bool
+is_not_valid(const TocEntry *entry)
+{
+	static const char not_valid[] = " NOT VALID;\n";
+	size_t length = strlen(entry->definition);
+
+	return length > strlen(not_valid) &&
+		   strcmp(entry->definition + length - strlen(not_valid), not_valid) == 0;
+}
+
+/* Those that bind whoever names the table, and not those of rows that come to its partitions. */
+static bool
+is_of_name(const TocEntry *entry)
+{
+	return toc_entry_is(entry, "ROW SECURITY") || toc_entry_is(entry, "POLICY") ||
+		   toc_entry_is(entry, "RULE");
+}
+
+static bool
+is_constraint(const TocEntry *entry)
+{
+	static const char *const kinds[] = {"CHECK CONSTRAINT", "FK CONSTRAINT", "CONSTRAINT", NULL};
+
+	return toc_entry_is_any(entry, kinds);
+}
+
+static bool
+is_view_query(const TocEntry *entry)
+{
+	return toc_entry_is(entry, "RULE") &&
+		   toc_entry_after_name(entry, "CREATE OR REPLACE VIEW ") != NULL;
+}
+
+static bool
+is_protection(const RestorePlan *plan, const TocEntry *entry)
+{
+	if (!partial_is_in_list(plan, entry, LIST_POST_DATA) || is_view_query(entry))
+		return false;
+	return is_of_name(entry) || toc_entry_is(entry, "TRIGGER") ||
+		   (is_constraint(entry) && is_not_valid(entry));
+}
+
+/* Tables, views … of the part whose protection it is, one by one; NULL: no more. */
+static const TocEntry *
+next_object(const RestorePlan *plan, const TocEntry *entry, int *d)
+{
+	while (*d < entry->ndepends_on)
+	{
+		const TocEntry *object = archive_toc_find(&plan->selection->toc, entry->depends_on[(*d)++]);
+
+		if (object != NULL && toc_entry_is_relation(object) &&
+			selection_belongs_to(entry, object) && selection_includes(plan->selection, object))
+			return object;
+	}
+	return NULL;
+}
+
+/* "t p" may be named after "t" or, if there is such a table as well, after "t p": the longer one.
+ */
+static const TocEntry *
+find_object(const RestorePlan *plan, const TocEntry *entry)
+{
+	const TocEntry *found = NULL;
+	const TocEntry *object;
+	int d = 0;
+
+	while ((object = next_object(plan, entry, &d)) != NULL)
+	{
+		if (found == NULL || strlen(object->tag) > strlen(found->tag))
+			found = object;
+	}
+	return found;
+}
+
+static void
+note_protected(Protections *protections, const TocEntry *object)
+{
+	for (; object != NULL; object = protections->tables.above[object->place])
+		protections->has[object->place] = true;
+}
+
+static void
+read_entries(const RestorePlan *plan, Protections *protections)
+{
+	const ArchiveToc *toc = &plan->selection->toc;
+	uint32_t i;
+
+	for (i = 0; i < toc->count; i++)
+	{
+		const TocEntry *entry = &toc->entries[i];
+
+		if (!is_protection(plan, entry))
+			continue;
+		protections->objects[i] = find_object(plan, entry);
+		/* What protects something that is there already can as well wait. */
+		if (protections->objects[i] == NULL && !is_constraint(entry))
+			continue;
+		protections->places[protections->count++] = i;
+		protections->protections[i] = true;
+		note_protected(protections, protections->objects[i]);
+	}
+	for (i = protections->count; i > 0; i--)
+	{
+		const TocEntry *object = protections->objects[protections->places[i - 1]];
+
+		if (object == NULL)
+			continue;
+		protections->following[i - 1] = protections->first[object->place];
+		protections->first[object->place] = i;
+	}
+}
+
+static Protections *
+protections_of(RestorePlan *plan)
+{
+	size_t count = (size_t) plan->selection->toc.count + 1;
+	Protections *protections = xcalloc(1, sizeof(*protections));
+
+	part_tables_read(plan, &protections->tables);
+	protections->places = xcalloc(count, sizeof(*protections->places));
+	protections->objects = xcalloc(count, sizeof(*protections->objects));
+	protections->protections = xcalloc(count, sizeof(bool));
+	protections->made = xcalloc(count, sizeof(bool));
+	protections->first = xcalloc(count, sizeof(*protections->first));
+	protections->following = xcalloc(count, sizeof(*protections->following));
+	protections->tried = xcalloc(count, sizeof(*protections->tried));
+	protections->begun = xcalloc(count, sizeof(bool));
+	protections->has = xcalloc(count, sizeof(bool));
+	protections->watched = xcalloc(count, sizeof(*protections->watched));
+	protections->watching = xcalloc(count, sizeof(bool));
+	protections->next = xcalloc(count, sizeof(*protections->next));
+	read_entries(plan, protections);
+	return protections;
+}
+
+void
+protections_free(Protections *protections)
+{
+	uint32_t i;
+
+	if (protections == NULL)
+		return;
+	for (i = 0; i < protections->nwatched; i++)
+		free(protections->watched[i].written);
+	part_tables_free(&protections->tables);
+	free(protections->places);
+	free(protections->objects);
+	free(protections->protections);
+	free(protections->made);
+	free(protections->first);
+	free(protections->following);
+	free(protections->tried);
+	free(protections->begun);
+	free(protections->has);
+	free(protections->watched);
+	free(protections->watching);
+	free(protections->next);
+	free(protections);
+}
+
+const PartTables *
+protections_tables(const RestorePlan *plan)
+{
+	return plan->protections != NULL ? &plan->protections->tables : NULL;
+}
+
+bool
+protections_has(const RestorePlan *plan, const TocEntry *table)
+{
+	return plan->protections != NULL &&
+		   plan->protections->has[part_tables_root(&plan->protections->tables, table)->place];
+}
+
+bool
+protections_made(const RestorePlan *plan, const TocEntry *entry)
+{
+	return plan->protections != NULL && plan->protections->made[entry->place];
+}
+
+/* ---- empty tables ---- */
+
+/* The next partition below a table, at any depth, from a place on; NULL: no more. */
+static const TocEntry *
+next_partition(const RestorePlan *plan, const TocEntry *table, uint32_t *place)
+{
+	const ArchiveToc *toc = &plan->selection->toc;
+
+	while (part_tables_is_partitioned(table) && *place < toc->count)
+	{
+		const TocEntry *partition = &toc->entries[(*place)++];
+		const TocEntry *above = partition;
+
+		while ((above = plan->protections->tables.above[above->place]) != NULL)
+		{
+			if (above == table)
+				return partition;
+		}
+	}
+	return NULL;
+}
+
+/*
+ * Asked of the server's counts, because a query over the table would be
+ * planned, with what its owner wrote for its indexes.  An access method may use
+ * blocks without rows; what was taken back counts, too.
+ */
+static const char empty_query[] = "SELECT FROM pg_catalog.to_regclass($1::pg_catalog.text) c"
+								  " WHERE pg_catalog.pg_relation_size(c) > 0"
+								  " AND pg_catalog.pg_stat_get_xact_tuples_inserted(c) > 0";
+
+static bool
+check_empty(const Protections *protections, Connection *connection, const RenameMap *map,
+			const TocEntry *table)
+{
+	PGresult *result;
+	const char *params[1];
+	char *name;
+	bool good;
+
+	if (!toc_entry_is(table, "TABLE") || protections->begun[table->place] ||
+		part_tables_is_partitioned(table))
+		return true;
+	params[0] = name = part_tables_name(map, table);
+	result = connection_query(connection, empty_query, 1, params);
+	good = result != NULL;
+	if (good && PQntuples(result) > 0)
+		good = report_error(EXIT_FAILED,
+							"Code of another role, which ran in the transaction of this restore, "
+							"wrote to it.",
+							NEW_DATABASE_HINT, "table %s has rows already", name);
+	PQclear(result);
+	free(name);
+	return good;
+}
+
+/* With all partitions, unless these will be looked at when their rows come. */
+static bool
+check_all_empty(const RestorePlan *plan, Connection *connection, const RenameMap *map,
+				const TocEntry *table)
+{
+	const Protections *protections = plan->protections;
+	bool good = check_empty(protections, connection, map, table);
+	const TocEntry *partition;
+	uint32_t place = 0;
+
+	while (good && protections->tables.below[table->place] == 0 &&
+		   (partition = next_partition(plan, table, &place)) != NULL)
+		good = check_empty(protections, connection, map, partition);
+	return good;
+}
+
+/* ---- what can be made now ---- */
+
+static bool
+is_ready(const Protections *protections, const TocEntry *entry, const TocEntry *table)
+{
+	const PartTables *tables = &protections->tables;
+
+	if (!part_tables_have_rows(tables, table))
+		return false;
+	if (!is_of_name(entry) && tables->below[table->place] > 0)
+		return false;
+	return !is_constraint(entry) || !part_tables_wait_below(tables, table);
+}
+
+/* Have all tables that it is about their rows?  A domain can be that of any. */
+static bool
+has_rows(const RestorePlan *plan, const TocEntry *entry)
+{
+	const Protections *protections = plan->protections;
+	const TocEntry *object;
+	bool ready = true;
+	int d = 0;
+
+	if (find_object(plan, entry) == NULL && is_constraint(entry))
+		return protections->tables.total == 0;
+	while (ready && (object = next_object(plan, entry, &d)) != NULL)
+		ready = is_ready(protections, entry, object);
+	return ready;
+}
+
+/* What the entry needs and is not there, one by one; NULL: no more. */
+static const TocEntry *
+next_missing(const RestorePlan *plan, const TocEntry *entry, int *d)
+{
+	const Selection *selection = plan->selection;
+
+	while (*d < entry->ndepends_on)
+	{
+		const TocEntry *other = archive_toc_find(&selection->toc, entry->depends_on[(*d)++]);
+
+		/* A view may have its query after the rows. */
+		if (other != NULL && other != entry && toc_entry_is(other, "VIEW") &&
+			selection_view_query(selection, other) != NULL &&
+			selection_view_query(selection, other) != entry)
+			other = selection_view_query(selection, other);
+		if (other != NULL && !plan->protections->made[other->place] &&
+			(partial_is_in_list(plan, other, LIST_POST_DATA) ||
+			 partial_is_in_list(plan, other, LIST_LATE)))
+			return other;
+	}
+	return NULL;
+}
+
+/* Can it be made in no other turn than one of `role`? */
+static bool
+is_of_role(const RestorePlan *plan, Connection *connection, const TocEntry *entry, const char *role,
+		   bool *is)
+{
+	static const char *const planned[] = {"FK CONSTRAINT", "TABLE ATTACH", "INDEX ATTACH",
+										  "MATERIALIZED VIEW DATA", NULL};
+	bool author;
+
+	*is = false;
+	if (toc_entry_is_any(entry, planned) || !partial_is_in_list(plan, entry, LIST_POST_DATA))
+		return true;
+	if (!author_turn_decide(plan, connection, entry, &author))
+		return false;
+	*is = !author || strcmp(entry->owner, role) == 0;
+	return true;
+}
+
+/* Add it to what is to be made, behind what it needs; *can: can that be? */
+static bool
+add_needed(RestorePlan *plan, Connection *connection, const TocEntry *entry, const char *role,
+		   bool *can)
+{
+	Protections *protections = plan->protections;
+	const TocEntry *missing;
+	int d = 0;
+
+	*can = has_rows(plan, entry);
+	if (*can && !protections->protections[entry->place] &&
+		!is_of_role(plan, connection, entry, role, can))
+		return false;
+	while (*can && (missing = next_missing(plan, entry, &d)) != NULL)
+	{
+		if (!add_needed(plan, connection, missing, role, can))
+			return false;
+	}
+	if (*can)
+	{
+		protections->made[entry->place] = true;
+		protections->next[protections->nnext++] = entry;
+	}
+	return true;
+}
+
+/* The same of a protection; without it nothing of what it needs is made, either. */
+static bool
+add_protection(RestorePlan *plan, Connection *connection, const TocEntry *entry, bool *can)
+{
+	Protections *protections = plan->protections;
+	uint32_t before = protections->nnext;
+
+	if (!add_needed(plan, connection, entry, entry->owner, can))
+		return false;
+	while (!*can && protections->nnext > before)
+		protections->made[protections->next[--protections->nnext]->place] = false;
+	return true;
+}
+
+/* Those of one table, view …; of policies, all or none. */
+static bool
+add_of_object(RestorePlan *plan, Connection *connection, const TocEntry *object, bool policies)
+{
+	Protections *protections = plan->protections;
+	uint32_t before = protections->nnext;
+	bool all = true;
+	uint32_t i;
+
+	for (i = protections->first[object->place]; all && i > 0; i = protections->following[i - 1])
+	{
+		const TocEntry *entry = &plan->selection->toc.entries[protections->places[i - 1]];
+		bool can;
+
+		if (toc_entry_is(entry, "POLICY") != policies || protections->made[entry->place])
+			continue;
+		if (!add_protection(plan, connection, entry, &can))
+			return false;
+		all = can || !policies;
+	}
+	while (!all && protections->nnext > before)
+		protections->made[protections->next[--protections->nnext]->place] = false;
+	return true;
+}
+
+/* What protects the object, as far as it can be made now. */
+static bool
+protect(RestorePlan *plan, Connection *connection, const RenameMap *map, const TocEntry *object)
+{
+	Protections *protections = plan->protections;
+
+	protections->nnext = 0;
+	if (!add_of_object(plan, connection, object, true) ||
+		!add_of_object(plan, connection, object, false))
+		return false;
+	return protections->nnext == 0 ||
+		   (check_all_empty(plan, connection, map, object) &&
+			in_place_take(plan, connection, map, protections->next, protections->nnext));
+}
+
+static bool
+protect_domain(RestorePlan *plan, Connection *connection, const RenameMap *map,
+			   const TocEntry *entry)
+{
+	Protections *protections = plan->protections;
+	bool can;
+
+	protections->nnext = 0;
+	return add_protection(plan, connection, entry, &can) &&
+		   (!can || in_place_take(plan, connection, map, protections->next, protections->nnext));
+}
+
+/* All that can be made now. */
+static bool
+protect_ready(RestorePlan *plan, Connection *connection, const RenameMap *map)
+{
+	Protections *protections = plan->protections;
+	bool good = true;
+	uint32_t i;
+
+	protections->round++;
+	for (i = 0; good && i < protections->count; i++)
+	{
+		uint32_t place = protections->places[i];
+		const TocEntry *object = protections->objects[place];
+
+		if (protections->made[place])
+			continue;
+		if (object == NULL)
+			good = protect_domain(plan, connection, map, &plan->selection->toc.entries[place]);
+		else if (protections->tried[object->place] != protections->round)
+		{
+			protections->tried[object->place] = protections->round;
+			good = protect(plan, connection, map, object);
+		}
+	}
+	return good;
+}
+
+bool
+protections_begin(RestorePlan *plan, Connection *connection, const RenameMap *map)
+{
+	if (plan->settings->rows_as == ROWS_AS_SESSION)
+		return true;
+	plan->protections = protections_of(plan);
+	return protect_ready(plan, connection, map);
+}
+
+/* ---- rows ---- */
+
+bool
+protections_before_rows(RestorePlan *plan, Connection *connection, const RenameMap *map,
+						uint32_t table)
+{
+	Protections *protections = plan->protections;
+	const TocEntry *target = protections != NULL ? protections->tables.targets[table] : NULL;
+	const TocEntry *partition;
+	uint32_t place = 0;
+	bool good;
+
+	if (target == NULL)
+		return true;
+	good = check_empty(protections, connection, map, target);
+	protections->begun[target->place] = true;
+	while (good && (partition = next_partition(plan, target, &place)) != NULL)
+	{
+		good = check_empty(protections, connection, map, partition);
+		protections->begun[partition->place] = true;
+	}
+	return good;
+}
+
+/* What was written to the table in this transaction, also by what was taken back. */
+static char *
+read_written(Connection *connection, const RenameMap *map, const TocEntry *table)
+{
+	char *name = part_tables_name(map, table);
+	const char *params[1] = {name};
+	PGresult *result = connection_query(connection,
+										"SELECT pg_catalog.format('%s %s %s',"
+										" pg_catalog.pg_stat_get_xact_tuples_inserted(c),"
+										" pg_catalog.pg_stat_get_xact_tuples_updated(c),"
+										" pg_catalog.pg_stat_get_xact_tuples_deleted(c))"
+										" FROM pg_catalog.to_regclass($1::pg_catalog.text) c",
+										1, params);
+	char *written = result != NULL ? xstrdup(PQgetvalue(result, 0, 0)) : NULL;
+
+	PQclear(result);
+	free(name);
+	return written;
+}
+
+/* Is it attached to a table that is there, whose triggers it gets by that? */
+static bool
+is_attached_late(const Selection *selection, const TocEntry *table)
+{
+	int i;
+
+	for (i = selection->starts[table->place]; i < selection->starts[table->place + 1]; i++)
+	{
+		const TocEntry *attach = archive_toc_find(&selection->toc, selection->dependents[i]);
+
+		if (toc_entry_is(attach, "TABLE ATTACH") && selection->late[attach->place] &&
+			strcmp(attach->tag, table->tag) == 0 && strcmp(attach->schema, table->schema) == 0)
+			return true;
+	}
+	return false;
+}
+
+/* Is there a protection of it, or of a table above it, that has to wait? */
+static bool
+must_wait(const RestorePlan *plan, const TocEntry *table)
+{
+	const Protections *protections = plan->protections;
+
+	if (is_attached_late(plan->selection, table))
+		return true;
+	for (; table != NULL; table = protections->tables.above[table->place])
+	{
+		uint32_t i;
+
+		for (i = protections->first[table->place]; i > 0; i = protections->following[i - 1])
+		{
+			if (!protections->made[protections->places[i - 1]])
+				return true;
+		}
+	}
+	return false;
+}
+
+static bool
+watch(RestorePlan *plan, Connection *connection, const RenameMap *map, const TocEntry *table)
+{
+	Protections *protections = plan->protections;
+	Watched *watched = &protections->watched[protections->nwatched];
+
+	if (protections->watching[table->place] ||
+		!part_tables_have_rows(&protections->tables, table) || !must_wait(plan, table))
+		return true;
+	protections->watching[table->place] = true;
+	watched->table = table;
+	watched->written = read_written(connection, map, table);
+	protections->nwatched += watched->written != NULL;
+	return watched->written != NULL;
+}
+
+/* The table, or all partitions of it, which have got rows through it. */
+static bool
+watch_tree(RestorePlan *plan, Connection *connection, const RenameMap *map, const TocEntry *table)
+{
+	bool good = watch(plan, connection, map, table);
+	const TocEntry *partition;
+	uint32_t place = 0;
+
+	while (good && (partition = next_partition(plan, table, &place)) != NULL)
+		good = watch(plan, connection, map, partition);
+	return good;
+}
+
+bool
+protections_after_rows(RestorePlan *plan, Connection *connection, const RenameMap *map,
+					   uint32_t table)
+{
+	Protections *protections = plan->protections;
+
+	if (protections == NULL || protections->tables.targets[table] == NULL)
+		return true;
+	part_tables_loaded(&protections->tables, table);
+	return protect_ready(plan, connection, map) &&
+		   watch_tree(plan, connection, map, protections->tables.targets[table]);
+}
+
+bool
+protections_check(RestorePlan *plan, Connection *connection, const RenameMap *map)
+{
+	Protections *protections = plan->protections;
+	bool good = true;
+	uint32_t i;
+
+	for (i = 0; protections != NULL && good && i < protections->nwatched; i++)
+	{
+		const Watched *watched = &protections->watched[i];
+		char *now = read_written(connection, map, watched->table);
+		char *name = part_tables_name(map, watched->table);
+
+		good = now != NULL;
+		if (good && strcmp(now, watched->written) != 0)
+			good =
+				report_error(EXIT_FAILED,
+							 "Code of another role, which ran in the transaction of this "
+							 "restore, wrote to it before everything that protects it was there.",
+							 NEW_DATABASE_HINT, "rows of table %s were changed", name);
+		free(now);
+		free(name);
+	}
+	return good;
+}
+
+/* ---- foreign keys ---- */
+
+static const char forced_query[] =
+	"SELECT pg_catalog.string_agg(pg_catalog.format('ALTER TABLE ONLY %I.%I NO FORCE ROW LEVEL"
+	" SECURITY', n.nspname, c.relname), ';'), pg_catalog.string_agg(pg_catalog.format("
+	" 'ALTER TABLE ONLY %I.%I FORCE ROW LEVEL SECURITY', n.nspname, c.relname), ';')"
+	" FROM pg_catalog.unnest($1::pg_catalog.text[]) u (name) JOIN pg_catalog.pg_class c"
+	"  ON c.oid = pg_catalog.to_regclass(u.name)"
+	" JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace"
+	" WHERE c.relrowsecurity AND c.relforcerowsecurity";
+
+/* Is it in the tree of a table that the key is about? */
+static bool
+is_of_key(const RestorePlan *plan, const TocEntry *table, const TocEntry *key)
+{
+	const PartTables *tables = &plan->protections->tables;
+	const TocEntry *root = part_tables_root(tables, table);
+	int d;
+
+	for (d = 0; d < key->ndepends_on; d++)
+	{
+		const TocEntry *other = archive_toc_find(&plan->selection->toc, key->depends_on[d]);
+
+		if (other != NULL && toc_entry_is(other, "CONSTRAINT"))
+			other = find_object(plan, other);
+		if (other != NULL && toc_entry_is(other, "TABLE") &&
+			part_tables_root(tables, other) == root)
+			return true;
+	}
+	return false;
+}
+
+/* Tables of the key's owner that have the words in their definition, as an array. */
+static void
+find_forced(const RestorePlan *plan, const RenameMap *map, const TocEntry *key, Buffer *array)
+{
+	const ArchiveToc *toc = &plan->selection->toc;
+	uint32_t i;
+
+	buffer_append_char(array, '{');
+	for (i = 0; i < toc->count; i++)
+	{
+		const TocEntry *table = &toc->entries[i];
+		char *name;
+
+		if (!toc_entry_is(table, "TABLE") || !selection_includes(plan->selection, table) ||
+			strstr(table->definition, " FORCE ROW LEVEL SECURITY") == NULL ||
+			(!plan->settings->no_owner && strcmp(table->owner, key->owner) != 0) ||
+			!is_of_key(plan, table, key))
+			continue;
+		name = part_tables_name(map, table);
+		quote_array_item(array, name);
+		free(name);
+	}
+	buffer_append_char(array, '}');
+}
+
+bool
+protections_open_forced(const RestorePlan *plan, Connection *connection, const RenameMap *map,
+						const TocEntry *key, char **open, char **back)
+{
+	const char *params[1];
+	PGresult *result;
+	Buffer array;
+	bool good = true;
+
+	*open = *back = NULL;
+	if (plan->protections == NULL)
+		return true;
+	buffer_init(&array);
+	find_forced(plan, map, key, &array);
+	if (strcmp(array.data, "{}") != 0)
+	{
+		params[0] = array.data;
+		result = connection_query(connection, forced_query, 1, params);
+		good = result != NULL;
+		if (good && !PQgetisnull(result, 0, 0))
+		{
+			*open = xstrdup(PQgetvalue(result, 0, 0));
+			*back = xstrdup(PQgetvalue(result, 0, 1));
+		}
+		PQclear(result);
+	}
+	buffer_free(&array);
+	return good;
+}
