@@ -447,4 +447,31 @@ is(query('forced', q{SELECT string_agg(DISTINCT relrowsecurity || ' ' || relforc
 	'true true', 'which is there afterwards');
 is(query('forced', q{SELECT bool_and(convalidated) FROM pg_constraint WHERE contype = 'f'}), 't', 'and the keys are valid');
 
+# The owner who checks a foreign key does not compute what the owner of the other table wrote for its index.
+create_database('keys');
+query('keys', 'CREATE SCHEMA app AUTHORIZATION app; CREATE SCHEMA eve AUTHORIZATION eve; GRANT USAGE ON SCHEMA app TO eve; GRANT USAGE ON SCHEMA eve TO app; CREATE TABLE public.loot (what text); GRANT INSERT ON public.loot TO PUBLIC');
+sub as_role { my ($role, $sql) = @_; local $ENV{PGUSER} = $role; return query('keys', $sql) }
+as_role('eve', 'CREATE TABLE eve.pk (id integer PRIMARY KEY); INSERT INTO eve.pk VALUES (1), (2); GRANT SELECT, REFERENCES ON eve.pk TO app');
+as_role('app', q{CREATE TABLE app.secret (x text); INSERT INTO app.secret VALUES ('secret'); CREATE TABLE app.t (c integer REFERENCES eve.pk); INSERT INTO app.t VALUES (1), (2)});
+my $index = <<'SQL';
+CREATE FUNCTION eve.go() RETURNS integer LANGUAGE plpgsql AS $f$ BEGIN
+	INSERT INTO public.loot VALUES ('ran');
+	BEGIN INSERT INTO public.loot SELECT x FROM app.secret; EXCEPTION WHEN OTHERS THEN NULL; END;
+	RETURN 1;
+END $f$;
+CREATE FUNCTION eve.k(integer) RETURNS integer LANGUAGE plpgsql IMMUTABLE AS 'BEGIN RETURN eve.go(); END';
+CREATE INDEX ON eve.pk ((id + eve.k(1)));
+SQL
+my $valid = q{SELECT count(*) || ' ' || bool_and(convalidated) FROM pg_constraint WHERE conrelid = 'app.t'::regclass AND contype = 'f'};
+for my $more ([], [ '--schema', 'eve' ])
+{
+	as_role('eve', $index) if !@$more;
+	backup('keys');
+	query('keys', 'DROP TABLE app.t; ' . (@$more ? 'DROP SCHEMA eve CASCADE; ' : '') . 'TRUNCATE public.loot');
+	tool_ok([ restore('keys', '--table', 'app.t', @$more) ], 'a foreign key to a table of others' . (@$more ? ' that comes with it' : ''));
+	is(loot('keys'), 'ran', 'code of its owner runs as that');
+	is(query('keys', $valid), '1 true', 'and the key is valid');
+	is(as_role('app', q{SELECT count(*) FROM app.t}), '2', 'its owner can read it afterwards');
+}
+
 done_testing();

@@ -49,6 +49,7 @@
 #include "row_copy.h"
 #include "row_owners.h"
 #include "row_rights.h"
+#include "sql_build.h"
 #include "sql_name.h"
 #include "sql_text.h"
 
@@ -547,9 +548,116 @@ is_right_for_referenced(const Step *step, Connection *connection, bool trusted, 
 	return good;
 }
 
+/*
+ * The other table belongs to an ordinary role.  May the owner of this one let
+ * the planner see both?  Not if another role than the owner wrote what is
+ * computed of the other table.
+ */
+static bool
+may_plan_both(const Step *step, const RestorePlan *plan, Connection *connection, bool *may)
+{
+	const char *params[2] = {step->oids[0], step->oids[1]};
+	PGresult *result = connection_query(
+		connection,
+		"SELECT a.relowner = b.relowner FROM pg_catalog.pg_class a, pg_catalog.pg_class b"
+		" WHERE a.oid = $1::pg_catalog.oid AND b.oid = $2::pg_catalog.oid",
+		2, params);
+	bool good = result != NULL;
+	bool at_stake;
+	PlannerCode code;
+	char *table;
+
+	*may = good && PQntuples(result) == 1 && PQgetvalue(result, 0, 0)[0] == 't';
+	PQclear(result);
+	if (!good || *may)
+		return good;
+	/* A session that is no superuser's cannot keep anybody from adding code meanwhile. */
+	if (!row_rights_at_stake(plan->settings, connection, &at_stake))
+		return false;
+	if (!at_stake)
+		return true;
+	table = xasprintf("{%s}", step->oids[1]);
+	good = planner_code_read(connection, table, &code);
+	if (good)
+	{
+		*may = code.others == NULL;
+		planner_code_free(&code);
+	}
+	free(table);
+	return good;
+}
+
+/* "GRANT SELECT ON TABLE … TO joe", or REVOKE … FROM. */
+static bool
+give_select(const Step *step, Connection *connection, const char *owner, bool give)
+{
+	SqlText sql;
+	bool good;
+
+	sql_init(&sql);
+	if (give)
+		sql_append(&sql, "GRANT SELECT ON TABLE ");
+	else
+		sql_append(&sql, "REVOKE SELECT ON TABLE ");
+	good = sql_checked_names(&sql, step->names[0]);
+	if (give)
+		sql_append(&sql, " TO ");
+	else
+		sql_append(&sql, " FROM ");
+	sql_identifier(&sql, owner);
+	good = good && connection_command(connection, sql_string(&sql));
+	sql_free(&sql);
+	return good;
+}
+
+static bool
+can_select(const Step *step, Connection *connection, const char *owner, bool *can)
+{
+	const char *params[2] = {owner, step->oids[0]};
+	PGresult *result =
+		connection_query(connection,
+						 "SELECT pg_catalog.has_any_column_privilege($1::pg_catalog.name,"
+						 " $2::pg_catalog.oid, 'SELECT')",
+						 2, params);
+
+	*can = result != NULL && PQgetvalue(result, 0, 0)[0] == 't';
+	PQclear(result);
+	return result != NULL;
+}
+
+/*
+ * Without the privilege to read both tables, the server looks for one row after
+ * the other, as when rows are added: with a query over the other table alone,
+ * as the owner of that.
+ */
+static bool
+add_key_by_rows(const Step *step, Connection *connection, const char *owner)
+{
+	bool had;
+	bool can;
+
+	if (!can_select(step, connection, owner, &had) ||
+		(had && !give_select(step, connection, owner, false)) ||
+		!can_select(step, connection, owner, &can))
+		return false;
+	return (can ? refuse(step) : add_key(step, connection, owner)) &&
+		   (!had || give_select(step, connection, owner, true));
+}
+
+static bool
+add_key_as_owner(const Step *step, const RestorePlan *plan, Connection *connection,
+				 const char *owner)
+{
+	bool may;
+
+	if (!may_plan_both(step, plan, connection, &may))
+		return false;
+	return may ? add_key(step, connection, owner) : add_key_by_rows(step, connection, owner);
+}
+
 /* Restore the entry as the owner, or refuse to. */
 static bool
-run_as_owner(const Step *step, Connection *connection)
+run_as_owner(const Step *step, const RestorePlan *plan, Connection *connection)
 {
 	const char *params[2] = {step->tables, step->oids[0]};
 	PGresult *result = connection_query(connection, owners_query, 2, params);
@@ -578,7 +686,8 @@ run_as_owner(const Step *step, Connection *connection)
 			PQgetvalue(result, 0, 4)[0] == 't' ||
 			is_right_for_referenced(step, connection, PQgetvalue(result, 0, 1)[0] == 't', &right);
 		if (good)
-			good = right ? add_key(step, connection, PQgetvalue(result, 0, 3)) : refuse(step);
+			good = right ? add_key_as_owner(step, plan, connection, PQgetvalue(result, 0, 3))
+						 : refuse(step);
 	}
 	PQclear(result);
 	return good;
@@ -622,7 +731,7 @@ planned_step_run(const RestorePlan *plan, Connection *connection, const RenameMa
 	if (good && step.others != NULL)
 	{
 		*done = true;
-		good = before->run(before->argument) && run_as_owner(&step, connection);
+		good = before->run(before->argument) && run_as_owner(&step, plan, connection);
 	}
 	step_free(&step);
 	return good;
