@@ -204,7 +204,7 @@ query('lords', 'CREATE TABLE t AS SELECT 1 AS i; ALTER TABLE t OWNER TO lord');
 {
 	local $ENV{PGUSER} = 'lord';
 	tool_ok([ 'backup', '--repo', $repo, '-d', 'lords', '-q' ], 'backup by an owner');
-	my $session = do { local $ENV{PGUSER} = 'postgres'; background_sql('lords', 'SELECT pg_sleep(3)') };
+	my $session = do { local $ENV{PGUSER} = 'postgres'; background_sql('lords', 'SELECT pg_sleep(6)') };
 	wait_until(sub { backends_in('lords') > 0 });
 	my ($code, $out, $err) = tool('restore', '--repo', $repo, 'lords', '--drop', '--yes', '--discard-old');
 	is($code, 0, 'an owner restores beside a session of a superuser') or diag($err);
