@@ -438,12 +438,12 @@ CREATE INDEX ON app.c (app.f(id));
 INSERT INTO app.c VALUES (1);
 INSERT INTO app.d VALUES (1);
 SQL
-	query('forced', "ALTER TABLE app.$_ ENABLE ROW LEVEL SECURITY; ALTER TABLE app.$_ FORCE ROW LEVEL SECURITY; CREATE POLICY p ON app.$_ USING (false)") for qw(a b c c1 d);
+	query('forced', "ALTER TABLE app.$_ ENABLE ROW LEVEL SECURITY; ALTER TABLE app.$_ FORCE ROW LEVEL SECURITY; CREATE POLICY p ON app.$_ USING (false)") for qw(a c c1);
 }
 backup('forced');
 query('forced', 'DROP SCHEMA app CASCADE');
 tool_ok([ restore('forced', '--schema', 'app') ], 'foreign keys of tables with forced row security');
-is(query('forced', q{SELECT string_agg(DISTINCT relrowsecurity || ' ' || relforcerowsecurity, ',') FROM pg_class WHERE relnamespace = 'app'::regnamespace AND relkind IN ('r', 'p')}),
+is(query('forced', q{SELECT string_agg(DISTINCT relrowsecurity || ' ' || relforcerowsecurity, ',') FROM pg_class WHERE relnamespace = 'app'::regnamespace AND relname IN ('a', 'c', 'c1')}),
 	'true true', 'which is there afterwards');
 is(query('forced', q{SELECT bool_and(convalidated) FROM pg_constraint WHERE contype = 'f'}), 't', 'and the keys are valid');
 
