@@ -20,16 +20,16 @@ sub as_role
 	return query($database, $sql);
 }
 
-# joe has an enum, which all use, and functions that say as whom they run.
+# joe has an enum, which all use, and functions that say as whom they run; no ROLLBACK takes a sequence back.
 sub hostile_database
 {
 	my ($name) = @_;
 
 	create_database($name);
-	query($name, 'CREATE TABLE public.loot (who text); GRANT INSERT ON public.loot TO PUBLIC; CREATE SCHEMA joe AUTHORIZATION joe; GRANT USAGE ON SCHEMA joe TO PUBLIC; CREATE SCHEMA app AUTHORIZATION app; CREATE SCHEMA lib; GRANT USAGE, CREATE ON SCHEMA lib TO joe');
+	query($name, 'CREATE TABLE public.loot (who text); GRANT INSERT ON public.loot TO PUBLIC; CREATE SEQUENCE public.ran; GRANT USAGE ON SEQUENCE public.ran TO PUBLIC; CREATE SCHEMA joe AUTHORIZATION joe; GRANT USAGE ON SCHEMA joe TO PUBLIC; CREATE SCHEMA app AUTHORIZATION app; CREATE SCHEMA lib; GRANT USAGE, CREATE ON SCHEMA lib TO joe');
 	as_role('joe', $name, <<'SQL');
 CREATE TYPE joe.mood AS ENUM ('x', 'y');
-CREATE FUNCTION joe.go() RETURNS text LANGUAGE plpgsql AS $f$ BEGIN INSERT INTO public.loot VALUES (current_user); RETURN 'x'; END $f$;
+CREATE FUNCTION joe.go() RETURNS text LANGUAGE plpgsql AS $f$ BEGIN IF current_user <> 'joe' THEN PERFORM nextval('public.ran'); END IF; INSERT INTO public.loot VALUES (current_user); RETURN 'x'; END $f$;
 SQL
 	return;
 }
@@ -57,7 +57,9 @@ sub is_refused
 {
 	my ($name, $what, $reason, @part) = @_;
 
+	query($name, q{SELECT setval('public.ran', 1, false)});
 	tool_fails([ restore($name, @part) ], 1, $reason, "$what: refused");
+	is(query($name, 'SELECT is_called FROM public.ran'), 'f', '... before anybody else has called it');
 	is(query($name, q{SELECT coalesce(string_agg(DISTINCT who, ','), 'nobody') FROM public.loot}), 'nobody', '... and nobody has called it');
 	return;
 }
