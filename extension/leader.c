@@ -48,7 +48,7 @@ PGDLLEXPORT void nex_backup_leader_main(Datum argument);
 #define LAUNCH_PAUSE_MILLISECONDS 250L
 #define MAX_LAUNCH_PAUSE_MILLISECONDS 10000L
 
-/* What could be claimed, and is claimed by nobody for so long, has a problem. */
+/* If nobody claims a run that waits for so long, there is a problem. */
 #define UNCLAIMED_MILLISECONDS 15000
 
 /* However often it is woken, a turn begins no sooner after the one before. */

@@ -1,7 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * test_long_entries.c
- *	  Definitions of the schema that do not belong into a backup.
+ *	  Definitions of the schema that do not belong in a backup.
  *
  *-------------------------------------------------------------------------
  */

@@ -1,7 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * long_entries.c
- *	  Definitions of the schema that do not belong into a backup.
+ *	  Definitions of the schema that do not belong in a backup.
  *
  * pg_restore cannot print a definition of a gigabyte, and says "out of memory";
  * no server takes one, and pg_dump itself writes nothing when it would have

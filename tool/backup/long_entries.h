@@ -1,7 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * long_entries.h
- *	  Definitions of the schema that do not belong into a backup.
+ *	  Definitions of the schema that do not belong in a backup.
  *
  *-------------------------------------------------------------------------
  */

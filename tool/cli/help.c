@@ -148,7 +148,7 @@ help_program(void)
 		   "  nex_backup backup --repo=/srv/backup --dbname=mydb\n"
 		   "  nex_backup verify --repo=/srv/backup\n"
 		   "  nex_backup restore --repo=/srv/backup mydb --to=mydb_copy\n\n");
-	printf("Settings that are always the same belong into %s; see \"repo:\" there.\n\n",
+	printf("Settings that are always the same belong in %s; see \"repo:\" there.\n\n",
 		   CONFIG_DEFAULT_FILE);
 	printf("Exit codes:\n"
 		   "  0    done\n"

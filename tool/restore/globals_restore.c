@@ -28,7 +28,7 @@
 #include "unknown_members.h"
 #include "verify.h"
 
-/* The hashes of passwords do not belong into the server's log; only a superuser may say so. */
+/* The hashes of passwords do not belong in the server's log; only a superuser may say so. */
 static const char quiet_log[] = "SET log_statement = 'none'; SET log_min_error_statement = 'panic';"
 								" SET log_min_duration_statement = -1";
 
