@@ -205,7 +205,7 @@ check_root()
 	local -a run=(env PG_CONFIG="$private" LC_ALL=C.UTF-8 VERBOSE="${VERBOSE:-}")
 	if [ "$(id -u)" -ne 0 ]; then
 		if ! sudo -n true 2>/dev/null; then
-			printf 'the tests of what root runs are skipped\n'
+			printf 'the tests of what root runs are skipped: this user is not root, and "sudo -n" is not allowed\n'
 			return 0
 		fi
 		run=(sudo -n "${run[@]}")

@@ -526,26 +526,29 @@ add_key(const Step *step, Connection *connection, const char *owner)
 	return good;
 }
 
-/* Where the server goes on as the owner of the referenced table, would it run code of others? */
+/* Can nobody but superusers and the session change what the planner computes of the other table? */
 static bool
-is_right_for_referenced(const Step *step, Connection *connection, bool trusted, bool *right)
+is_referenced_trusted(const Step *step, Connection *connection, bool *trusted)
 {
+	char *table = xasprintf("{%s}", step->oids[1]);
 	PlannerCode code;
-	char *table;
-	bool good;
+	bool good = planner_code_read(connection, table, &code);
 
-	*right = !trusted;
-	if (!trusted)
-		return true;
-	table = xasprintf("{%s}", step->oids[1]);
-	good = planner_code_read(connection, table, &code);
 	if (good)
 	{
-		*right = code.others == NULL;
+		*trusted = code.others == NULL;
 		planner_code_free(&code);
 	}
 	free(table);
 	return good;
+}
+
+/* Where the server goes on as the owner of the referenced table, would it run code of others? */
+static bool
+is_right_for_referenced(const Step *step, Connection *connection, bool trusted, bool *right)
+{
+	*right = !trusted;
+	return !trusted || is_referenced_trusted(step, connection, right);
 }
 
 /*
@@ -564,8 +567,6 @@ may_plan_both(const Step *step, const RestorePlan *plan, Connection *connection,
 		2, params);
 	bool good = result != NULL;
 	bool at_stake;
-	PlannerCode code;
-	char *table;
 
 	*may = good && PQntuples(result) == 1 && PQgetvalue(result, 0, 0)[0] == 't';
 	PQclear(result);
@@ -574,17 +575,7 @@ may_plan_both(const Step *step, const RestorePlan *plan, Connection *connection,
 	/* A session that is no superuser's cannot keep anybody from adding code meanwhile. */
 	if (!row_rights_at_stake(plan->settings, connection, &at_stake))
 		return false;
-	if (!at_stake)
-		return true;
-	table = xasprintf("{%s}", step->oids[1]);
-	good = planner_code_read(connection, table, &code);
-	if (good)
-	{
-		*may = code.others == NULL;
-		planner_code_free(&code);
-	}
-	free(table);
-	return good;
+	return !at_stake || is_referenced_trusted(step, connection, may);
 }
 
 /* "GRANT SELECT ON TABLE … TO joe", or REVOKE … FROM. */
