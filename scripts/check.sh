@@ -65,7 +65,8 @@ prepare()
 	trap clean_up EXIT
 	trap 'exit 130' INT TERM
 	# What tests that kill the tool leave behind goes with all else.
-	mkdir "$work/src" "$work/tmp"
+	mkdir "$work/src" "$work/tmp" "$work/clusters"
+	export NEXB_CLUSTERS=$work/clusters
 	if [ $fresh = 1 ]; then
 		(cd "$top" && tar cf - --exclude=.git --exclude='*.o' --exclude='*.so' --exclude='*.d' --exclude='*.bc' \
 			--exclude=tool/build --exclude=tool/nex_backup --exclude=tmp_check .) | tar xf - -C "$work/src"

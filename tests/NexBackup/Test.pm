@@ -17,6 +17,7 @@ use File::Find ();
 use File::Temp ();
 use IPC::Run ();
 use JSON::PP ();
+use NexBackup::Clusters ();
 use POSIX ();
 use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
