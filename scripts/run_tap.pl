@@ -5,9 +5,9 @@
 #
 #   run_tap.pl COUNTS_FILE [--exec] TEST...     --exec: the tests are programs
 #
-#   Tests run side by side, one for each processor, for they wait most of the
-#   time; NEXB_JOBS is another number of them.  With VERBOSE they run one after
-#   another, for their lines would be mixed.
+#   Tests run side by side, two for each processor, because they wait three
+#   quarters of their time; NEXB_JOBS is another number of them.  With VERBOSE
+#   they run one after another, so that their lines are not mixed.
 use strict;
 use warnings;
 
@@ -24,7 +24,7 @@ $pgxs_tests =~ s{src/makefiles/pgxs\.mk\s*\z}{src/test};
 $ENV{PG_REGRESS} = "$pgxs_tests/regress/pg_regress";
 
 chomp(my $processors = `nproc 2>/dev/null` || 1);
-my $jobs = $ENV{NEXB_JOBS} || ($ENV{VERBOSE} ? 1 : $processors);
+my $jobs = $ENV{NEXB_JOBS} || ($ENV{VERBOSE} ? 1 : 2 * $processors);
 
 # There is one file system for the tests that fill one: they run one after another.
 my @fill_a_disk = grep { uses_small_directory($_) } @ARGV;
