@@ -21,6 +21,7 @@
 #include "bound_objects.h"
 #include "client_program.h"
 #include "commit.h"
+#include "copy_parents.h"
 #include "extension_rows.h"
 #include "given_code.h"
 #include "interrupt.h"
@@ -427,6 +428,7 @@ fill(RestorePlan *plan, Connection *connection, const RenameMap *map)
 
 	progress_phase("restoring schema", "", 0, 0);
 	good = create_schema(plan, connection, map) && run_objects(plan, connection, map) &&
+		   copy_parents_leave(plan, connection, map) &&
 		   owner_tables_check_keys(plan, connection, map) &&
 		   (plan->in_place || rights_give(plan, connection, map)) &&
 		   extension_rows_settle(plan, connection) &&
