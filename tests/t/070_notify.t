@@ -323,6 +323,66 @@ answers($web, 404);
 tool_fails([ 'notify', '--test', 'webhook' ], 1, qr/the server answered 404$/m, 'a refusal is reported without the URL');
 nothing_secret('refusals', $err);
 
+# What the server quotes (a row, an option with a password) is for the terminal and the log file: neither a message nor the
+# catalogue has it. Rows that fit in one database alone, so that a restore under another name fails.
+my $run_logs = File::Temp::tempdir(CLEANUP => 1);
+my $wards = new_repository();
+my $row = 'Row-of-a-patient';
+my $option = 'Pa55-of-a-mapping';
+my $here = q(pg_catalog.current_database() LIKE 'ward%');
+create_database('catalogue');
+query('catalogue', 'CREATE EXTENSION nex_backup') if have_extension();
+for my $case (
+	[ 'ward_option', "CREATE FUNCTION v(o text[], c oid) RETURNS void LANGUAGE plpgsql AS \$\$ BEGIN
+			IF NOT $here AND pg_catalog.cardinality(\$1) > 0 THEN RAISE EXCEPTION 'not here'; END IF; END \$\$;
+		CREATE FOREIGN DATA WRAPPER w VALIDATOR v; CREATE SERVER s FOREIGN DATA WRAPPER w;
+		CREATE USER MAPPING FOR CURRENT_USER SERVER s OPTIONS (password '$option')",
+		qr/^USER MAPPING .* SERVER s: \[withheld\]$/, qr/The statement is not shown/ ],
+	[ 'ward_check', "CREATE FUNCTION f(text) RETURNS bool LANGUAGE sql AS \$\$ SELECT $here \$\$;
+		CREATE TABLE t (a text CONSTRAINT c CHECK (public.f(a))); INSERT INTO t VALUES ('$row')",
+		qr/^The server said: \[withheld, SQLSTATE 23514, table t, constraint c\]$/, qr/Failing row contains \($row\)/ ],
+	[ 'ward_raise', "CREATE FUNCTION f(a text) RETURNS bool LANGUAGE plpgsql AS \$\$ BEGIN
+			IF NOT $here THEN RAISE EXCEPTION 'not here: %', a USING HINT = a; END IF; RETURN true; END \$\$;
+		CREATE TABLE t (a text CHECK (public.f(a))); INSERT INTO t VALUES ('$row')",
+		qr/^The server said: \[withheld, SQLSTATE P0001\]$/, qr/not here: $row/ ],
+	[ 'ward_view', "CREATE FUNCTION f(a text) RETURNS int LANGUAGE sql AS \$\$ SELECT CASE WHEN $here THEN 1 ELSE a::pg_catalog.int4 END \$\$;
+		CREATE TABLE t (a text); INSERT INTO t VALUES ('$row'); CREATE MATERIALIZED VIEW m AS SELECT public.f(a) FROM t",
+		qr/^MATERIALIZED VIEW DATA public\.m: \[withheld\]$/, qr/invalid input syntax for type integer: "$row"/ ])
+{
+	my ($database, $sql, $told, $shown) = @$case;
+
+	create_database($database);
+	query($database, $sql);
+	configure(webhook_settings($web));
+	my @run = ('restore', $database, '--repo', $wards, '--to', "other_$database", '--log-directory', $run_logs, '--catalogue',
+		have_extension() ? 'dbname=catalogue' : 'none');
+	tool_ok([ 'backup', '-d', $database, '--repo', $wards, '--catalogue', 'none' ], "$database: a backup");
+	for my $how ([], [ '--on-object-error=skip', '--object-errors-file', "$run_logs/$database.sql" ])
+	{
+		my $said = tool_fails([ @run, @$how ], 1, qr//, "$database: a restore under another name fails @$how");
+		query('postgres', "DROP DATABASE IF EXISTS other_$database");
+		unlike($said, qr/$option/, '... without the password');
+		next if @$how;
+		like($said, $shown, '... and says why');
+		like((events($web))[-1]{detail}, $told, '... a message says what failed');
+	}
+	my $all = join "\n", map { $_->{body} } requests($web);
+	unlike($all, qr/$row|$option/, '... and has neither row nor password');
+	unlike($all, qr/\x0e|\\u000e/, '... nor a mark');
+	local $ENV{PGAPPNAME} = 'nex_backup:run:1';
+	my ($code, $out, $of_job) = tool(@run, '--json');
+	unlike("$out$of_job", qr/$row|$option/, '... neither does what a run of the scheduler writes');
+	query('postgres', "DROP DATABASE $database");
+}
+like(join('', map { read_bytes($_) } $log), qr/Failing row contains \($row\)/, 'the log file has the row');
+like(join('', map { read_bytes($_) } glob("$run_logs/*.log")), qr/Failing row contains \($row\)/, 'so has the log of the run');
+if (have_extension())
+{
+	is(query('catalogue', "SELECT count(*) >= 8 FROM nex_backup.runs"), 't', 'the catalogue knows all of these runs');
+	unlike(query('catalogue', 'SELECT r::text FROM nex_backup.runs r'), qr/$row|$option/, '... without row and password');
+}
+query('postgres', 'DROP DATABASE catalogue');
+
 # -------------------------------------------------------------------- chat
 
 configure("  slack:\n    url-file: " . secret_file(url($web, "slack/$token")) . "\n"

@@ -553,8 +553,7 @@ check_counts(GlobalsBackup *backup)
 static bool
 report_planted(const UnknownSql *unknown)
 {
-	char *detail =
-		xasprintf("Line %d: %s  Not known from: %s", unknown->line, unknown->text, unknown->near);
+	char *detail = unknown_sql_detail(unknown);
 
 	report_error(
 		EXIT_INTEGRITY, detail,

@@ -28,7 +28,9 @@
 #include "lock_waits.h"
 #include "log.h"
 #include "memory.h"
+#include "server_error.h"
 #include "session_pins.h"
+#include "withheld.h"
 
 #define SQLSTATE_QUERY_CANCELED "57014"
 #define SQLSTATE_LOCK_NOT_AVAILABLE "55P03"
@@ -662,11 +664,10 @@ bool
 connection_report_hint(Connection *connection, const PGresult *result, const char *what,
 					   const char *hint)
 {
-	const char *primary = result ? PQresultErrorField(result, PG_DIAG_MESSAGE_PRIMARY) : NULL;
-	const char *detail = result ? PQresultErrorField(result, PG_DIAG_MESSAGE_DETAIL) : NULL;
-	const char *context = result ? PQresultErrorField(result, PG_DIAG_CONTEXT) : NULL;
+	const char *primary = NULL;
 	const char *state = result ? PQresultErrorField(result, PG_DIAG_SQLSTATE) : NULL;
 	char *message = NULL;
+	char *server_hint = NULL;
 	Buffer text;
 
 	if (state == NULL && connection->last_word != NULL)
@@ -682,17 +683,13 @@ connection_report_hint(Connection *connection, const PGresult *result, const cha
 	if (hint == NULL)
 		hint = hint_for_state(state);
 	if (hint == NULL && result != NULL)
-		hint = PQresultErrorField(result, PG_DIAG_MESSAGE_HINT);
-	if (primary == NULL)
-		primary = message = trimmed(result != NULL && PQresultErrorMessage(result)[0] != '\0'
-										? PQresultErrorMessage(result)
-										: PQerrorMessage(connection->pg));
+		hint = server_hint = server_error_hint(result);
+	message = trimmed(PQresultErrorMessage(result)[0] != '\0' ? PQresultErrorMessage(result)
+															  : PQerrorMessage(connection->pg));
 	buffer_init(&text);
-	buffer_printf(&text, "The server said: %s", primary);
-	if (detail != NULL)
-		buffer_printf(&text, " (%s)", detail);
-	if (context != NULL)
-		buffer_printf(&text, " [%s]", context);
+	buffer_append_string(&text, "The server said: ");
+	server_error_append(&text, primary != NULL ? NULL : result,
+						primary != NULL ? primary : message);
 	if (state != NULL && strcmp(state, SQLSTATE_LOCK_NOT_AVAILABLE) == 0)
 	{
 		char *holder = lock_waits_holder(PQbackendPID(connection->pg));
@@ -703,6 +700,7 @@ connection_report_hint(Connection *connection, const PGresult *result, const cha
 	}
 	report_error(EXIT_FAILED, text.data, hint, "%s", what);
 	buffer_free(&text);
+	free(server_hint);
 	free(message);
 	return false;
 }
@@ -730,10 +728,12 @@ connection_run_command(Connection *connection, SqlConstant sql)
 
 	if (!good)
 	{
-		char *what = xasprintf("could not run \"%.200s\"", sql.text);
+		char *shown = withhold_values(sql.text, 200);
+		char *what = xasprintf("could not run \"%s\"", shown);
 
 		connection_report(connection, result, what);
 		free(what);
+		free(shown);
 	}
 	PQclear(result);
 	return good;

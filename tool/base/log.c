@@ -9,6 +9,11 @@
  * terminal sequence: control characters are shown as \xNN, and what follows
  * a newline is indented, as the server does in its own log.
  *
+ * What the server quotes (withheld.h) goes to stderr and to log files.  What
+ * is kept for others, the last messages and the first error, is without it.
+ * In a run of the scheduler stderr is for others, too: the executor puts it
+ * into the catalogue.
+ *
  *-------------------------------------------------------------------------
  */
 #include "log.h"
@@ -27,10 +32,12 @@
 
 #include "buffer.h"
 #include "interrupt.h"
+#include "job_run.h"
 #include "memory.h"
 #include "printable.h"
 #include "shared_log.h"
 #include "trusted_path.h"
+#include "withheld.h"
 
 /* One message on its way out. */
 typedef struct Message
@@ -67,6 +74,8 @@ static _Atomic(ExitCode) first_code = EXIT_DONE;
 static _Atomic(const char *) first_error;
 static _Atomic(const char *) first_detail;
 static _Atomic(const char *) first_hint;
+static _Atomic(const char *) told_error;
+static _Atomic(const char *) told_detail;
 
 /* The text's length without the newlines at its end. */
 static size_t
@@ -273,17 +282,81 @@ emit_to_run_file(const Buffer *text)
 
 /* What is kept of a message apart from where the user wants to read it. */
 static void
-record(const Message *message)
+record(const Message *shown, const Message *told)
 {
 	Buffer text;
 
-	if (message->level == LOG_LEVEL_DEBUG && log_threshold > LOG_LEVEL_DEBUG)
+	if (shown->level == LOG_LEVEL_DEBUG && log_threshold > LOG_LEVEL_DEBUG)
 		return;
 	buffer_init(&text);
-	format_file(&text, message);
-	if (message->level > LOG_LEVEL_DEBUG)
+	if (told->level > LOG_LEVEL_DEBUG)
+	{
+		format_file(&text, told);
 		remember(text.data, text.length);
+		buffer_reset(&text);
+	}
+	format_file(&text, shown);
 	emit_to_run_file(&text);
+	buffer_free(&text);
+}
+
+/* Text for stderr and stdout, as far as whoever reads these may have it; NULL of NULL. */
+static char *
+for_reader(const char *text)
+{
+	return job_run() != NULL ? withheld_told(text) : withheld_shown(text);
+}
+
+/* One reading of a message (withheld.h), to be freed by message_free(). */
+static Message
+message_read(const Message *message, char *(*reading)(const char *) )
+{
+	Message read = *message;
+
+	read.primary = reading(message->primary);
+	read.detail = reading(message->detail);
+	read.hint = reading(message->hint);
+	return read;
+}
+
+static void
+message_free(Message *message)
+{
+	free((char *) message->primary);
+	free((char *) message->detail);
+	free((char *) message->hint);
+}
+
+/* To the log file, if there is one; false if it has not got there. */
+static bool
+emit_to_log_file(const Message *message)
+{
+	bool logged;
+	Buffer text;
+
+	if (log_file < 0)
+		return false;
+	buffer_init(&text);
+	if (log_format == LOG_FORMAT_JSON)
+		format_json(&text, message);
+	else
+		format_file(&text, message);
+	logged = write_all(log_file, text.data, text.length);
+	buffer_free(&text);
+	return logged;
+}
+
+static void
+emit_to_stderr(const Message *message)
+{
+	Buffer text;
+
+	buffer_init(&text);
+	if (log_file < 0 && log_format == LOG_FORMAT_JSON)
+		format_json(&text, message);
+	else
+		format_terminal(&text, message);
+	write_stderr(&text);
 	buffer_free(&text);
 }
 
@@ -295,31 +368,15 @@ record(const Message *message)
 static void
 emit(const Message *message)
 {
-	bool logged = false;
-	Buffer text;
+	Message shown = message_read(message, withheld_shown);
+	Message told = message_read(message, withheld_told);
 
-	record(message);
-	if (message->level < log_threshold)
-		return;
-	buffer_init(&text);
-	if (log_file >= 0)
-	{
-		if (log_format == LOG_FORMAT_JSON)
-			format_json(&text, message);
-		else
-			format_file(&text, message);
-		logged = write_all(log_file, text.data, text.length);
-		buffer_reset(&text);
-	}
-	if (!logged || message->level >= LOG_LEVEL_WARNING)
-	{
-		if (log_file < 0 && log_format == LOG_FORMAT_JSON)
-			format_json(&text, message);
-		else
-			format_terminal(&text, message);
-		write_stderr(&text);
-	}
-	buffer_free(&text);
+	record(&shown, &told);
+	if (message->level >= log_threshold &&
+		(!emit_to_log_file(&shown) || message->level >= LOG_LEVEL_WARNING))
+		emit_to_stderr(job_run() != NULL ? &told : &shown);
+	message_free(&shown);
+	message_free(&told);
 }
 
 static void
@@ -522,9 +579,11 @@ report_error(ExitCode code, const char *detail, const char *hint, const char *fo
 	else if (atomic_load(&first_error) == NULL)
 	{
 		atomic_store(&first_code, code);
-		atomic_store(&first_detail, xstrdup(detail));
-		atomic_store(&first_hint, xstrdup(hint));
-		atomic_store(&first_error, xstrdup(text));
+		atomic_store(&first_detail, for_reader(detail));
+		atomic_store(&first_hint, for_reader(hint));
+		atomic_store(&told_detail, withheld_told(detail));
+		atomic_store(&told_error, withheld_told(text));
+		atomic_store(&first_error, for_reader(text));
 	}
 	emit(&message);
 	pthread_mutex_unlock(&mutex);
@@ -556,6 +615,18 @@ log_first_hint(void)
 	return atomic_load(&first_hint);
 }
 
+const char *
+log_told_error(void)
+{
+	return atomic_load(&told_error);
+}
+
+const char *
+log_told_detail(void)
+{
+	return atomic_load(&told_detail);
+}
+
 void
 log_forget_errors(void)
 {
@@ -564,6 +635,8 @@ log_forget_errors(void)
 	atomic_store(&first_error, NULL);
 	atomic_store(&first_detail, NULL);
 	atomic_store(&first_hint, NULL);
+	atomic_store(&told_error, NULL);
+	atomic_store(&told_detail, NULL);
 	pthread_mutex_unlock(&mutex);
 }
 

@@ -13,6 +13,9 @@
  * the same again.  The exit code of the program is that of the FIRST error:
  * what follows is usually a consequence of it.
  *
+ * Parts of a message may be marked by withhold() (withheld.h): they are for
+ * whoever runs the program, and for log files, but not for anybody else.
+ *
  *-------------------------------------------------------------------------
  */
 #ifndef NEX_LOG_H
@@ -64,7 +67,7 @@ extern void log_add_run_file(int descriptor, const char *path);
 /* A line for the log of this run alone. */
 extern void log_run_file(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
-/* The last messages, at most 30, oldest first, one a line or more; caller frees. */
+/* The last messages, at most 30, oldest first, one a line or more, to be told; caller frees. */
 extern char *log_recent(void);
 
 extern void log_debug(const char *format, ...) __attribute__((format(printf, 1, 2)));
@@ -85,8 +88,8 @@ extern bool report_error(ExitCode code, const char *detail, const char *hint, co
 extern ExitCode log_exit_code(void);
 
 /*
- * Primary line of the first error, or NULL; for the catalogue.  Valid until
- * the program ends.
+ * Primary line of the first error, or NULL, for standard output.  Valid until
+ * the program ends, as are those below.
  */
 extern const char *log_first_error(void);
 
@@ -95,6 +98,10 @@ extern const char *log_first_detail(void);
 
 /* Its hint, or NULL. */
 extern const char *log_first_hint(void);
+
+/* Primary line and detail without what is withheld: for the catalogue and for notifications. */
+extern const char *log_told_error(void);
+extern const char *log_told_detail(void);
 
 /*
  * Forget the first error and its exit code, before the next one of several

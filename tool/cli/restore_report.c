@@ -17,6 +17,7 @@
 #include "object_errors.h"
 #include "output.h"
 #include "quote.h"
+#include "quoted_statements.h"
 #include "repository_view.h"
 #include "selection.h"
 
@@ -75,7 +76,10 @@ errors_json(const ObjectErrors *errors)
 
 		json_object_set_new(value, "object", json_text(error->label));
 		json_object_set_new(value, "error", json_text(error->error));
-		json_object_set_new(value, "statement", json_text(error->statement));
+		json_object_set_new(value, "statement",
+							error->statement != NULL && statement_may_be_secret(error->statement)
+								? json_null()
+								: json_text(error->statement));
 		json_object_set_new(value, "rows", json_integer((json_int_t) error->rows));
 		json_array_append_new(array, value);
 	}

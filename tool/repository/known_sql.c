@@ -16,6 +16,7 @@
 #include "printable.h"
 #include "quote.h"
 #include "sql_text.h"
+#include "withheld.h"
 
 /* What is shown of a statement, in bytes. */
 #define SHOWN_TEXT 400
@@ -360,6 +361,18 @@ known_sql_shown(const char *text, size_t limit)
 	printable = printable_name(part);
 	forget(part);
 	return printable;
+}
+
+char *
+unknown_sql_detail(const UnknownSql *unknown)
+{
+	char *text = withhold_values(unknown->text, (int) strlen(unknown->text));
+	char *near = withhold(unknown->near, NULL);
+	char *detail = xasprintf("Line %d: %s  Not known from: %s", unknown->line, text, near);
+
+	free(near);
+	free(text);
+	return detail;
 }
 
 /* Add one statement, or the bytes where nothing can be read. */

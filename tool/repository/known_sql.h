@@ -113,6 +113,9 @@ extern void known_sql_examine(MemberKind member, const char *text, size_t length
 							  UnknownSql *unknown);
 extern void unknown_sql_free(UnknownSql *unknown);
 
+/* The statement that was found first, for a DETAIL; caller frees. */
+extern char *unknown_sql_detail(const UnknownSql *unknown);
+
 /* A statement for people: escaped, cut at `limit` bytes and before a password; caller frees. */
 extern char *known_sql_shown(const char *text, size_t limit);
 

@@ -27,6 +27,7 @@
 #include "quote.h"
 #include "unknown_members.h"
 #include "verify.h"
+#include "withheld.h"
 
 /* The hashes of passwords do not belong in the server's log; only a superuser may say so. */
 static const char quiet_log[] = "SET log_statement = 'none'; SET log_min_error_statement = 'panic';"
@@ -86,10 +87,12 @@ describe(const GlobalsStatement *statement)
 			break;
 		default:
 		{
-			char *shown = known_sql_shown(statement->text, 200);
+			char *start = known_sql_shown(statement->text, 200);
+			char *shown = withhold_values(start, (int) strlen(start));
 
 			text = xasprintf("could not run \"%s\"", shown);
 			free(shown);
+			free(start);
 			break;
 		}
 	}

@@ -20,6 +20,7 @@
 #include "object_errors.h"
 #include "quote.h"
 #include "sql_text.h"
+#include "withheld.h"
 
 /* Of a statement that is not shown whole. */
 #define SHOWN_BYTES 200
@@ -51,12 +52,12 @@ long_sql_end(const char *sql, size_t limit)
 	return end;
 }
 
-/* The beginning of a statement, for people; caller frees. */
+/* The beginning of a statement, for a message; caller frees. */
 static char *
 shown(const char *sql)
 {
-	char *start = xasprintf("%.*s", SHOWN_BYTES, sql_skip_blank(sql));
-	char *text = printable_name(start);
+	char *start = withhold_values(sql_skip_blank(sql), SHOWN_BYTES);
+	char *text = withheld_printable(start);
 
 	free(start);
 	return text;
@@ -128,10 +129,12 @@ long_sql_run(Connection *connection, const char *sql)
 char *
 long_sql_note(const char *sql)
 {
-	char *start = shown(sql);
+	char *marked = shown(sql);
+	char *start = withheld_shown(marked);
 	char *note = xasprintf("-- a statement of %zu bytes, which is not written here: %s ...;",
 						   strlen(sql), start);
 
+	free(marked);
 	free(start);
 	return note;
 }

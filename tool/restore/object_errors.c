@@ -31,8 +31,10 @@
 #include "private_file.h"
 #include "quote.h"
 #include "selection.h"
+#include "server_error.h"
 #include "sql_text.h"
 #include "trusted_path.h"
+#include "withheld.h"
 
 #define FILES_TRIED 1000
 #define SHOWN_STATEMENT 200
@@ -56,27 +58,20 @@ object_errors_is_fatal(const Connection *connection, const char *state)
 char *
 object_errors_said(const Connection *connection, const PGresult *result)
 {
-	const char *primary = PQresultErrorField(result, PG_DIAG_MESSAGE_PRIMARY);
-	const char *detail = PQresultErrorField(result, PG_DIAG_MESSAGE_DETAIL);
-	const char *context = PQresultErrorField(result, PG_DIAG_CONTEXT);
 	Buffer said;
 
 	buffer_init(&said);
-	buffer_append_string(&said, primary != NULL ? primary : connection_message(connection));
-	if (detail != NULL)
-		buffer_printf(&said, " (%s)", detail);
-	if (context != NULL)
-		buffer_printf(&said, " [%s]", context);
+	server_error_append(&said, result, connection_message(connection));
 	return buffer_detach(&said);
 }
 
 /* ---- the list ---- */
 
 static void
-warn(const ObjectError *error)
+warn(const ObjectError *error, const char *words)
 {
 	char *label = printable_name(error->label);
-	char *said = printable_name(error->error);
+	char *said = withheld_printable(words);
 	/* What has no entry of its own shares its label with many others. */
 	char *which = error->place == UINT32_MAX && error->statement != NULL
 					  ? known_sql_shown(sql_skip_blank(error->statement), SHOWN_STATEMENT)
@@ -86,7 +81,12 @@ warn(const ObjectError *error)
 		log_warning("could not restore %llu %s of %s: %s", (unsigned long long) error->rows,
 					error->rows == 1 ? "row" : "rows", label, said);
 	else if (which != NULL && which[0] != '\0')
-		log_warning("could not restore %s: %s (%s)", label, said, which);
+	{
+		char *marked = withhold_values(which, (int) strlen(which));
+
+		log_warning("could not restore %s: %s (%s)", label, said, marked);
+		free(marked);
+	}
 	else
 		log_warning("could not restore %s: %s", label, said);
 	free(which);
@@ -116,10 +116,10 @@ object_errors_add(RestorePlan *plan, const TocEntry *entry, bool missing, const 
 	item->entry = entry != NULL && missing ? entry->id : 0;
 	item->label = label != NULL ? xstrdup(label) : toc_entry_label(entry);
 	item->statement = statement != NULL ? statement_kept(statement) : NULL;
-	item->error = xstrdup(error);
+	item->error = withheld_shown(error);
 	item->rows = rows;
 	errors->rows += rows;
-	warn(item);
+	warn(item, error);
 	pthread_mutex_unlock(&errors->mutex);
 }
 

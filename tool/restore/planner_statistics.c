@@ -19,6 +19,7 @@
 #include "progress.h"
 #include "quote.h"
 #include "session.h"
+#include "withheld.h"
 
 /* What the threads of ANALYZE share. */
 typedef struct Analyzing
@@ -98,7 +99,7 @@ analyze_again(RestorePlan *plan, Connection *connection, const char *sql, uint32
 
 	if (said != NULL && !has_path(plan, connection, sql, oid))
 	{
-		char *shown = printable_name(said);
+		char *shown = withheld_printable(said);
 
 		log_warning("could not run \"%s\": %s", sql, shown);
 		free(shown);

@@ -33,6 +33,7 @@
 #include "other_server.h"
 #include "role_powers.h"
 #include "sql_text.h"
+#include "withheld.h"
 
 #define PATIENCE "5s"
 #define LOCK_NOT_AVAILABLE "55P03"
@@ -249,7 +250,8 @@ run_one(Attempt *attempt)
 static bool
 report(Attempt *attempt, Outcome outcome)
 {
-	char *shown = known_sql_shown(sql_skip_blank(attempt->statement), 200);
+	char *statement = known_sql_shown(sql_skip_blank(attempt->statement), 200);
+	char *shown = withhold_values(statement, (int) strlen(statement));
 	char *detail = NULL;
 	char *said = NULL;
 
@@ -282,6 +284,7 @@ report(Attempt *attempt, Outcome outcome)
 	free(said);
 	free(detail);
 	free(shown);
+	free(statement);
 	return attempt->plan->errors != NULL || outcome != FAILED;
 }
 

@@ -16,6 +16,7 @@
 #include "interrupt.h"
 #include "log.h"
 #include "memory.h"
+#include "object_errors.h"
 #include "progress.h"
 #include "quote.h"
 #include "sql_name.h"
@@ -119,7 +120,6 @@ RowCopyStatus
 row_copy_judge(RowCopy *copy, const PGresult *result)
 {
 	const char *state = result != NULL ? PQresultErrorField(result, PG_DIAG_SQLSTATE) : NULL;
-	const char *detail;
 	char *what;
 	char *hint;
 
@@ -129,10 +129,8 @@ row_copy_judge(RowCopy *copy, const PGresult *result)
 		(strcmp(state, SQLSTATE_UNIQUE_VIOLATION) == 0 ||
 		 strcmp(state, SQLSTATE_EXCLUSION_VIOLATION) == 0))
 	{
-		detail = PQresultErrorField(result, PG_DIAG_MESSAGE_DETAIL);
 		free(copy->said);
-		copy->said = xasprintf("%s%s%s", PQresultErrorField(result, PG_DIAG_MESSAGE_PRIMARY),
-							   detail != NULL ? ": " : "", detail != NULL ? detail : "");
+		copy->said = object_errors_said(copy->connection, result);
 		return ROW_COPY_CONFLICT;
 	}
 	what = xasprintf("could not load table %s", copy->shown);

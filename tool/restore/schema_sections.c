@@ -30,6 +30,7 @@
 #include "private_file.h"
 #include "progress.h"
 #include "quote.h"
+#include "quoted_statements.h"
 #include "role_settings.h"
 #include "session.h"
 #include "session_pins.h"
@@ -113,21 +114,24 @@ hint_for(const char *error)
 
 /* Report what went wrong as pg_restore's stderr tells it. */
 static bool
-report_child(const char *section, const SubprocessResult *result)
+report_child(const RestorePlan *plan, const char *section, const SubprocessResult *result)
 {
 	const char *hint;
 	char *error;
+	char *detail;
 
 	if (stop_requested())
 		return false;
-	if (result->exit_code < 0)
-		return report_error(EXIT_FAILED, result->errors.data, NULL,
-							"pg_restore was terminated by signal %d", result->signal);
 	error = pg_restore_error(result);
+	detail = pg_restore_detail(plan, result, error);
 	hint = connection_limit_hint(result->errors.data);
-	report_error(EXIT_FAILED, error != NULL ? error : result->errors.data,
-				 hint != NULL ? hint : hint_for(error), "could not restore the %s section",
-				 section);
+	if (result->exit_code < 0)
+		report_error(EXIT_FAILED, detail, NULL, "pg_restore was terminated by signal %d",
+					 result->signal);
+	else
+		report_error(EXIT_FAILED, detail, hint != NULL ? hint : hint_for(error),
+					 "could not restore the %s section", section);
+	free(detail);
 	free(error);
 	return false;
 }
@@ -235,7 +239,7 @@ must_run_pg_restore(RestorePlan *plan, const char *section, const char *which, i
 	{
 		good = result.exit_code == 0 ||
 			   (plan->sets_unknown && pg_restore_only_set_unknown(&result)) ||
-			   report_child(section, &result);
+			   report_child(plan, section, &result);
 		subprocess_result_free(&result);
 	}
 	free(mode);

@@ -30,13 +30,6 @@ look_hint(const Manifest *manifest)
 	return xasprintf(LOOK_HINT, manifest->kind == BACKUP_OF_GLOBALS ? "globals " : "");
 }
 
-char *
-unknown_sql_detail(const UnknownSql *unknown)
-{
-	return xasprintf("Line %d: %s  Not known from: %s", unknown->line, unknown->text,
-					 unknown->near);
-}
-
 /* Is the text of the member UTF-8, as far as it says so? */
 static bool
 is_utf8(const Manifest *manifest, const char *text)

@@ -19,9 +19,6 @@
 extern bool unknown_members_find(Repository *repository, const Manifest *manifest,
 								 UnknownMembers *unknown);
 
-/* The statement that was found first, for a DETAIL; caller frees. */
-extern char *unknown_sql_detail(const UnknownSql *unknown);
-
 /*
  * Before a restore: false (reported, exit 3, with the statement) if there is
  * any and the settings do not allow it; a warning if they do.

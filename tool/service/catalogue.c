@@ -155,7 +155,7 @@ catalogue_payload(const Repository *repository, const Owner *owner, const char *
 														: "failed"));
 	json_object_set_new(payload, "exit_code",
 						json_integer(interrupted() ? EXIT_INTERRUPTED : code));
-	json_object_set_new(payload, "error", json_text(log_first_error()));
+	json_object_set_new(payload, "error", json_text(log_told_error()));
 	json_object_set_new(payload, "tool", json_string(NEX_BACKUP_VERSION));
 	return payload;
 }

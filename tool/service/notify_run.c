@@ -25,6 +25,7 @@
 #include <libpq-fe.h>
 
 #include "interrupt.h"
+#include "job_run.h"
 #include "json_text.h"
 #include "log.h"
 #include "manifest.h"
@@ -111,19 +112,6 @@ new_run_id(void)
 	return xasprintf("%02x%02x%02x%02x-%02x%02x-%02x%02x-%02x%02x-%02x%02x%02x%02x%02x%02x", b[0],
 					 b[1], b[2], b[3], b[4], b[5], b[6], b[7], b[8], b[9], b[10], b[11], b[12],
 					 b[13], b[14], b[15]);
-}
-
-/* The run of the catalogue that an executor started us for; NULL if none did. */
-static const char *
-job_run(void)
-{
-	static const char prefix[] = "nex_backup:run:";
-	const char *name = getenv("PGAPPNAME");
-
-	if (name == NULL || strncmp(name, prefix, strlen(prefix)) != 0)
-		return NULL;
-	name += strlen(prefix);
-	return name[0] != '\0' && name[strspn(name, "0123456789")] == '\0' ? name : NULL;
 }
 
 static void
@@ -324,9 +312,9 @@ notify_note(const char *kind, const Owner *owner, const json_t *payload)
 		json_object_set_new(note, copied[i], value != NULL ? json_deep_copy(value) : json_null());
 	}
 	/* The detail is that of the first error, which may have been another database's. */
-	if (json_member(note, "error") != NULL && log_first_error() != NULL &&
-		strcmp(json_member(note, "error"), log_first_error()) == 0)
-		set_text(note, "detail", log_first_detail());
+	if (json_member(note, "error") != NULL && log_told_error() != NULL &&
+		strcmp(json_member(note, "error"), log_told_error()) == 0)
+		set_text(note, "detail", log_told_detail());
 	json_object_set_new(note, "good",
 						json_boolean(state != NULL && strcmp(state, "succeeded") == 0));
 	json_array_append_new(current.notes, note);
@@ -418,8 +406,8 @@ finish_facts(json_t *facts, bool good)
 		code = EXIT_FAILED;
 	json_object_set_new(facts, "good", json_boolean(good));
 	json_object_set_new(facts, "exit_code", json_integer(code));
-	set_text(facts, "error", interrupted() ? "interrupted by a signal" : log_first_error());
-	set_text(facts, "detail", interrupted() ? NULL : log_first_detail());
+	set_text(facts, "error", interrupted() ? "interrupted by a signal" : log_told_error());
+	set_text(facts, "detail", interrupted() ? NULL : log_told_detail());
 	set_now(facts, "finished");
 }
 
