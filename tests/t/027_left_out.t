@@ -59,4 +59,84 @@ query('family', 'DROP TABLE s.sales CASCADE');
 tool_ok([ 'restore', '--repo', $repo, 'family', '--table', 's.year' ], 'under its own name');
 is(query('family', 'SELECT (SELECT count(*) FROM s.top), (SELECT sum(amount) FROM s.sales)'), '2|300', 'it is the child that it was');
 
+# ---------------------- what DROP … CASCADE took of others, and a part does not bring back
+
+create_database('lost');
+query('lost', <<'SQL');
+CREATE SCHEMA s;
+CREATE SCHEMA lib;
+CREATE FUNCTION lib.log() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN new; END';
+CREATE FUNCTION lib.ok(integer) RETURNS boolean IMMUTABLE LANGUAGE sql AS 'SELECT $1 > 0';
+CREATE FUNCTION lib.at_end() RETURNS event_trigger LANGUAGE plpgsql AS 'BEGIN END';
+CREATE TYPE lib.mood AS ENUM ('sad', 'glad');
+CREATE TYPE lib.pair AS (a integer, b integer);
+CREATE SEQUENCE lib.number;
+CREATE TABLE s.c (id integer CHECK (lib.ok(id)), d boolean DEFAULT lib.ok(1), n bigint DEFAULT nextval('lib.number'), m lib.mood, t text);
+ALTER TABLE s.c ADD CONSTRAINT late CHECK (lib.ok(id)) NOT VALID;
+ALTER TABLE s.c ADD CONSTRAINT one UNIQUE (m);
+CREATE INDEX c_ok ON s.c (id) WHERE lib.ok(id);
+CREATE INDEX c_t ON s.c (t);
+CREATE INDEX c_m ON s.c (m);
+ALTER TABLE s.c ENABLE ROW LEVEL SECURITY;
+CREATE POLICY few ON s.c AS RESTRICTIVE USING (lib.ok(id));
+CREATE POLICY moods ON s.c USING (m IS NOT NULL);
+CREATE POLICY every ON s.c USING (true);
+CREATE TRIGGER log BEFORE INSERT ON s.c FOR EACH ROW EXECUTE FUNCTION lib.log();
+CREATE TABLE s.typed OF lib.pair;
+CREATE TYPE s.whole AS (p lib.pair, q lib.pair, x integer);
+CREATE DOMAIN s.positive AS integer CHECK (lib.ok(VALUE));
+CREATE VIEW s.v AS SELECT lib.ok(1) AS ok;
+CREATE VIEW s.w AS SELECT ok FROM s.v;
+CREATE VIEW s.again AS SELECT lib.ok(2) AS ok;
+CREATE VIEW s.of_t AS SELECT t FROM s.c;
+CREATE FUNCTION s.atomic() RETURNS boolean RETURN lib.ok(3);
+CREATE OPERATOR s.#? (FUNCTION = lib.ok, RIGHTARG = integer);
+CREATE EVENT TRIGGER at_end ON ddl_command_end EXECUTE FUNCTION lib.at_end();
+CREATE VIEW s.of_ok AS SELECT lib.ok(4) AS ok;
+SQL
+tool_ok([ 'backup', '--repo', $repo, '-d', 'lost' ], 'backup');
+my $left_out = sub {
+	my $json = tool_json('restore', '--repo', $repo, 'lost', @_);
+	return join("\n", sort grep { !/^settings, grants/ } @{ $json->{left_out} });
+};
+query('lost', 'DROP SCHEMA lib CASCADE; CREATE VIEW s.again AS SELECT true AS ok');
+is($left_out->('--schema', 'lib'), join("\n", sort(split(/\n/, <<'TEXT'))), 'a schema that others used: each thing that is gone is named');
+CHECK CONSTRAINT s.c late (it uses FUNCTION lib.ok(integer); it was not asked for)
+CONSTRAINT s.c one (it was not asked for)
+EVENT TRIGGER at_end (it uses FUNCTION lib.at_end(); it was not asked for)
+FUNCTION s.atomic() (it uses FUNCTION lib.ok(integer); it was not asked for)
+INDEX s.c_m (it was not asked for)
+INDEX s.c_ok (it uses FUNCTION lib.ok(integer); it was not asked for)
+OPERATOR s.#? (it uses FUNCTION lib.ok(integer); it was not asked for)
+POLICY s.c few (it uses FUNCTION lib.ok(integer); it was not asked for; without it more rows are visible)
+POLICY s.c moods (it was not asked for)
+TABLE s.typed (it uses TYPE lib.pair; it was not asked for)
+TRIGGER s.c log (it uses FUNCTION lib.log(); it was not asked for)
+VIEW s.of_ok (it uses FUNCTION lib.ok(integer); it was not asked for)
+VIEW s.v (it uses FUNCTION lib.ok(integer); it was not asked for)
+VIEW s.w (it uses VIEW s.v; it was not asked for)
+parts of DOMAIN s.positive (columns, defaults or constraints that use FUNCTION lib.ok(integer))
+parts of TABLE s.c (columns, defaults or constraints that use FUNCTION lib.ok(integer), SEQUENCE lib.number, TYPE lib.mood)
+parts of TYPE s.whole (columns, defaults or constraints that use TYPE lib.pair)
+TEXT
+is($left_out->('--schema', 'lib', '--to', 'lost_2'), 'TABLE s.c (it was not asked for)', 'into a new database only what uses a sequence');
+
+# What is only needed tells of what nobody misses: it may be another database.
+query('lost', 'DROP SCHEMA lib CASCADE');
+query('lost_2', 'DROP SCHEMA lib CASCADE');
+my $json = tool_json('restore', '--repo', $repo, 'lost', '--table', 's.of_ok', '--to', 'lost_2');
+is(join("\n", @{ $json->{left_out} }), '', 'a view that brings functions, into another database');
+$json = tool_json('restore', '--repo', $repo, 'lost', '--table', 's.of_ok');
+is(join("\n", sort @{ $json->{left_out} }), <<'TEXT' =~ s/\n\z//r, 'and into one with tables that used them');
+CHECK CONSTRAINT s.c late (it uses FUNCTION lib.ok(integer); it was not asked for)
+CONSTRAINT s.c one (it was not asked for)
+INDEX s.c_m (it was not asked for)
+INDEX s.c_ok (it uses FUNCTION lib.ok(integer); it was not asked for)
+POLICY s.c few (it uses FUNCTION lib.ok(integer); it was not asked for; without it more rows are visible)
+POLICY s.c moods (it was not asked for)
+TRIGGER s.c log (it was not asked for)
+parts of DOMAIN s.positive (columns, defaults or constraints that use FUNCTION lib.ok(integer))
+parts of TABLE s.c (columns, defaults or constraints that use FUNCTION lib.ok(integer))
+TEXT
+
 done_testing();

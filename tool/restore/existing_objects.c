@@ -134,6 +134,36 @@ static const char peculiar_query[] =
 	"  pg_catalog.format_type(castsource, NULL), pg_catalog.format_type(casttarget, NULL)), '', '',"
 	"  oid, '' FROM pg_catalog.pg_cast WHERE oid >= 16384";
 
+/* Parts of tables and domains, named "<table> <own name>" as in the archive. */
+static const char parts_query[] =
+	" UNION ALL SELECT part.class, n.nspname, pg_catalog.format('%s %s', part.whole, part.name), "
+	"'', '', part.oid, ''"
+	" FROM (SELECT 'constraint', COALESCE(c.relnamespace, t.typnamespace),"
+	"  COALESCE(c.relname, t.typname), o.conname, o.oid"
+	"  FROM pg_catalog.pg_constraint o LEFT JOIN pg_catalog.pg_class c ON c.oid = o.conrelid"
+	"  LEFT JOIN pg_catalog.pg_type t ON t.oid = o.contypid WHERE o.oid >= 16384"
+	" UNION ALL SELECT 'trigger', c.relnamespace, c.relname, o.tgname, o.oid"
+	"  FROM pg_catalog.pg_trigger o JOIN pg_catalog.pg_class c ON c.oid = o.tgrelid"
+	"  WHERE NOT o.tgisinternal"
+	" UNION ALL SELECT 'rule', c.relnamespace, c.relname, o.rulename, o.oid"
+	"  FROM pg_catalog.pg_rewrite o JOIN pg_catalog.pg_class c ON c.oid = o.ev_class"
+	"  WHERE o.oid >= 16384"
+	" UNION ALL SELECT 'policy', c.relnamespace, c.relname, o.polname, o.oid"
+	"  FROM pg_catalog.pg_policy o JOIN pg_catalog.pg_class c ON c.oid = o.polrelid"
+	" UNION ALL SELECT 'default', c.relnamespace, c.relname, a.attname, o.oid"
+	"  FROM pg_catalog.pg_attrdef o JOIN pg_catalog.pg_class c ON c.oid = o.adrelid"
+	"  JOIN pg_catalog.pg_attribute a ON a.attrelid = o.adrelid AND a.attnum = o.adnum)"
+	" AS part (class, namespace, whole, name, oid)"
+	" JOIN pg_catalog.pg_namespace n ON n.oid = part.namespace";
+
+static const char *const kinds_of_parts[][2] = {{"CONSTRAINT", "constraint"},
+												{"CHECK CONSTRAINT", "constraint"},
+												{"FK CONSTRAINT", "constraint"},
+												{"TRIGGER", "trigger"},
+												{"RULE", "rule"},
+												{"POLICY", "policy"},
+												{"DEFAULT", "default"}};
+
 /* The query for all names. */
 static char *
 names_query(void)
@@ -143,6 +173,7 @@ names_query(void)
 
 	buffer_init(&sql);
 	buffer_append_string(&sql, peculiar_query);
+	buffer_append_string(&sql, parts_query);
 	for (i = 0; i < sizeof(named_catalogs) / sizeof(named_catalogs[0]); i++)
 	{
 		const NamedCatalog *named = &named_catalogs[i];
@@ -298,6 +329,20 @@ existing_objects_has(const ExistingObjects *existing, const TocEntry *entry)
 	const KindOfKey *kind;
 
 	return find_entry(existing, entry, &kind) != NULL;
+}
+
+bool
+existing_objects_has_part(const ExistingObjects *existing, const TocEntry *entry)
+{
+	size_t i;
+
+	for (i = 0; i < sizeof(kinds_of_parts) / sizeof(kinds_of_parts[0]); i++)
+	{
+		if (toc_entry_is(entry, kinds_of_parts[i][0]))
+			return find_key(existing, make_key(kinds_of_parts[i][1], entry->schema, entry->tag)) !=
+				   NULL;
+	}
+	return false;
 }
 
 /* The kind of a type that an entry makes; an enum has no code, and a range or domain has. */

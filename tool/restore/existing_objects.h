@@ -28,6 +28,9 @@ extern const char *existing_objects_relation(const ExistingObjects *existing, co
 /* Is there what this entry would create?  False for what is no object of its own. */
 extern bool existing_objects_has(const ExistingObjects *existing, const TocEntry *entry);
 
+/* The same of parts of tables and domains: defaults, constraints, triggers, rules, policies. */
+extern bool existing_objects_has_part(const ExistingObjects *existing, const TocEntry *entry);
+
 /* What has the name of an entry; valid as long as what it was found in. */
 typedef struct FoundObject
 {

@@ -281,6 +281,7 @@ selection_free(Selection *selection)
 	free(selection->states);
 	free(selection->late);
 	free(selection->of_members);
+	free(selection->lost);
 	free(selection->rows);
 	free(selection->starts);
 	free(selection->dependents);

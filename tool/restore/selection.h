@@ -25,6 +25,14 @@ typedef enum EntryState
 	ENTRY_CHOSEN      /* restored because it was asked for */
 } EntryState;
 
+/* What DROP … CASCADE took of an entry that is not restored. */
+typedef enum Lost
+{
+	LOST_NOTHING,
+	LOST_PARTS, /* it is there, without what used something that was dropped */
+	LOST_ALL
+} Lost;
+
 /* Lines of text for the report to the user. */
 struct Lines
 {
@@ -41,6 +49,7 @@ struct Selection
 	unsigned char *states;           /* EntryState by place of the entry */
 	bool *late;       /* by place: a partition to be attached to a parent that is there already */
 	bool *of_members; /* by place: grants on an object of an extension */
+	unsigned char *lost; /* Lost by place: selection_lost.c */
 	const Manifest *manifest;
 	unsigned char *rows; /* EntryState of tables without an entry, by their place in the manifest:
 							extension_rows.c */
@@ -110,7 +119,17 @@ extern void selection_bring_public(Selection *selection);
 extern bool selection_cast_comes(const Selection *selection, const TocEntry *cast);
 extern bool selection_cast_is_lost(const Selection *selection, const TocEntry *cast);
 
+/*
+ * selection_lost.c: find what is neither restored nor there because something
+ * that it uses was not there; and the line that says so, which the caller frees.
+ */
+extern void selection_find_lost(Selection *selection);
+extern char *selection_lost_line(const Selection *selection, const TocEntry *entry);
+
 /* selection_report.c: fill the lines. */
 extern void selection_report(Selection *selection);
+
+/* Is it a policy without which more rows are visible? */
+extern bool selection_is_restrictive(const TocEntry *entry);
 
 #endif /* NEX_SELECTION_H */

@@ -7,7 +7,6 @@
  */
 #include <stdlib.h>
 #include <string.h>
-#include <string.h>
 
 #include "memory.h"
 #include "selection.h"
@@ -83,8 +82,17 @@ is_about_restored(const Selection *selection, const TocEntry *entry)
 	return false;
 }
 
+/* Is it there, under its own name? */
 static bool
-is_restrictive_policy(const TocEntry *entry)
+is_there(const Selection *selection, const TocEntry *entry)
+{
+	return selection->existing != NULL && !selection->renames &&
+		   (existing_objects_has(selection->existing, entry) ||
+			existing_objects_has_part(selection->existing, entry));
+}
+
+bool
+selection_is_restrictive(const TocEntry *entry)
 {
 	return toc_entry_is(entry, "POLICY") && strstr(entry->definition, " AS RESTRICTIVE ") != NULL;
 }
@@ -114,8 +122,9 @@ left_out_line(const Selection *selection, const TocEntry *entry)
 	{
 		char *needed = toc_entry_label(missing);
 
-		line = xasprintf("%s (it refers to %s%s)", label, needed,
-						 is_restrictive_policy(entry) ? "; without it more rows are visible" : "");
+		line =
+			xasprintf("%s (it refers to %s%s)", label, needed,
+					  selection_is_restrictive(entry) ? "; without it more rows are visible" : "");
 		free(needed);
 	}
 	else
@@ -127,11 +136,24 @@ left_out_line(const Selection *selection, const TocEntry *entry)
 	return line;
 }
 
+/* Is it to be told of that it is left out? */
+static bool
+is_left_out(const Selection *selection, const TocEntry *entry)
+{
+	EntryState state = selection_state(selection, entry->id);
+
+	return (state == ENTRY_OUT && is_about_restored(selection, entry) &&
+			!is_there(selection, entry)) ||
+		   selection_cast_is_lost(selection, entry) ||
+		   (state == ENTRY_IMPOSSIBLE && !is_part_of_missing(selection, entry));
+}
+
 void
 selection_report(Selection *selection)
 {
 	uint32_t i;
 
+	selection_find_lost(selection);
 	for (i = 0; i < selection->toc.count; i++)
 	{
 		const TocEntry *entry = &selection->toc.entries[i];
@@ -143,9 +165,9 @@ selection_report(Selection *selection)
 			lines_add(&selection->used, toc_entry_label(entry));
 		else if (state == ENTRY_NEEDED)
 			lines_add(&selection->brought, toc_entry_label(entry));
-		else if ((state == ENTRY_OUT && is_about_restored(selection, entry)) ||
-				 selection_cast_is_lost(selection, entry) ||
-				 (state == ENTRY_IMPOSSIBLE && !is_part_of_missing(selection, entry)))
+		if (is_left_out(selection, entry))
 			lines_add(&selection->left_out, left_out_line(selection, entry));
+		else if (selection->lost[i] != LOST_NOTHING)
+			lines_add(&selection->left_out, selection_lost_line(selection, entry));
 	}
 }
