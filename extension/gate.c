@@ -52,6 +52,7 @@
 #include "gate.h"
 #include "hold.h"
 #include "lock_guard.h"
+#include "shared_state.h"
 
 PG_FUNCTION_INFO_V1(nex_backup_gate);
 PG_FUNCTION_INFO_V1(nex_backup_entry);
@@ -340,6 +341,20 @@ gate_give_back(void)
 	held.extension = InvalidOid;
 }
 
+/*
+ * Every entry to what may change something begins with this.  It may just lock
+ * something, too.  Within another one, that one has been asked where it is.
+ */
+static void
+begin_change(FunctionCallInfo fcinfo)
+{
+	if (func_volatile(fcinfo->flinfo->fn_oid) != PROVOLATILE_VOLATILE)
+		return;
+	if (!OidIsValid(held.extension))
+		gate_refuse_restricted();
+	shared_state_changes();
+}
+
 /* Every public function that asks for its caller. */
 Datum
 nex_backup_gate(PG_FUNCTION_ARGS)
@@ -349,6 +364,7 @@ nex_backup_gate(PG_FUNCTION_ARGS)
 	Held entered;
 
 	gate_refuse_restricted();
+	begin_change(fcinfo);
 	enter(&entered, GetUserId());
 	current_caller = GetUserId();
 	PG_TRY();
@@ -362,15 +378,6 @@ nex_backup_gate(PG_FUNCTION_ARGS)
 	PG_END_TRY();
 	leave(&entered);
 	return result;
-}
-
-/* Within another one, that one has been asked. */
-static void
-refuse_restricted_change(FunctionCallInfo fcinfo)
-{
-	if (!OidIsValid(held.extension) &&
-		func_volatile(fcinfo->flinfo->fn_oid) == PROVOLATILE_VOLATILE)
-		gate_refuse_restricted();
 }
 
 /* What agents call takes a moment; its locks are in everybody's way for as long as they stay. */
@@ -392,7 +399,7 @@ nex_backup_entry(PG_FUNCTION_ARGS)
 	Held entered;
 	Datum result;
 
-	refuse_restricted_change(fcinfo);
+	begin_change(fcinfo);
 	/* Nothing behind it asks, and one that were SECURITY DEFINER could not know. */
 	enter(&entered, InvalidOid);
 	result = call_implementation(&entered, fcinfo);
@@ -407,7 +414,7 @@ nex_backup_owner_entry(PG_FUNCTION_ARGS)
 	Held entered;
 	Datum result;
 
-	refuse_restricted_change(fcinfo);
+	begin_change(fcinfo);
 	enter(&entered, GetUserId());
 	result = call_as_owner(&entered, fcinfo->flinfo->fn_oid, fcinfo, call_implementation);
 	end_soon(fcinfo);

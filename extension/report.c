@@ -44,7 +44,7 @@ nex_backup_record(PG_FUNCTION_ARGS)
 	LOCAL_FCINFO(call, 4);
 
 	gate_refuse_restricted();
-	shared_state_report();
+	shared_state_changes();
 	InitFunctionCallInfoData(*call, NULL, 4, PG_GET_COLLATION(), NULL, NULL);
 	call->args[0] = fcinfo->args[0];
 	call->args[1] = fcinfo->args[1];

@@ -73,8 +73,7 @@ static bool seen_standby = false;
 
 static shmem_startup_hook_type previous_startup_hook = NULL;
 static bool wake_at_commit = false;
-static bool queue_locked = false;
-static bool reported = false;
+static bool changes = false;
 static bool callback_registered = false;
 
 static void
@@ -198,46 +197,39 @@ leader_wakes(void)
 
 /*
  * What was changed can be seen by others only at the commit.  A prepared
- * transaction would keep its locks, with no session that could be ended.
+ * transaction would keep its locks, with no session that could be ended
+ * (deadline.c), and over a restart.
  */
 static void
 transaction_callback(XactEvent event, void *argument)
 {
-	if (event == XACT_EVENT_PRE_PREPARE && (wake_at_commit || queue_locked || reported))
+	if (event == XACT_EVENT_PRE_PREPARE && changes)
 		ereport(ERROR, (errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
-						errmsg("cannot PREPARE a transaction that has changed jobs, runs or the "
-							   "catalogue of nex_backup")));
+						errmsg("cannot PREPARE a transaction that has changed or locked something "
+							   "of nex_backup")));
 	if (event == XACT_EVENT_COMMIT && wake_at_commit)
 		leader_wake();
 	if (event == XACT_EVENT_COMMIT || event == XACT_EVENT_ABORT)
 	{
 		wake_at_commit = false;
-		queue_locked = false;
-		reported = false;
+		changes = false;
 	}
 }
 
-static void
-follow_transaction(void)
-{
-	if (callback_registered)
-		return;
-	RegisterXactCallback(transaction_callback, NULL);
-	callback_registered = true;
-}
-
 void
-shared_state_report(void)
+shared_state_changes(void)
 {
-	follow_transaction();
-	reported = true;
+	if (!callback_registered)
+		RegisterXactCallback(transaction_callback, NULL);
+	callback_registered = true;
+	changes = true;
 }
 
 /* nex_backup.wake(): at commit, let the leader look at the queue. */
 Datum
 nex_backup_wake(PG_FUNCTION_ARGS)
 {
-	follow_transaction();
+	shared_state_changes();
 	wake_at_commit = true;
 	PG_RETURN_VOID();
 }
@@ -263,9 +255,8 @@ nex_backup_lock_queue(PG_FUNCTION_ARGS)
 		ereport(ERROR, (errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
 						errmsg("an internal function of nex_backup was called directly")));
 	SET_LOCKTAG_ADVISORY(tag, MyDatabaseId, QUEUE_LOCK_CLASS, 1, QUEUE_LOCK_FIELD);
-	follow_transaction();
+	shared_state_changes();
 	(void) LockAcquire(&tag, ExclusiveLock, false, false);
-	queue_locked = true;
 	PG_RETURN_VOID();
 }
 

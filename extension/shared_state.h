@@ -35,7 +35,7 @@ extern void leader_wake(void);
  */
 extern uint64 leader_wakes(void);
 
-/* This transaction changes the catalogue, so it cannot be prepared. */
-extern void shared_state_report(void);
+/* This transaction changes something of the extension, or locks it, so it cannot be prepared. */
+extern void shared_state_changes(void);
 
 #endif /* NEX_SHARED_STATE_H */

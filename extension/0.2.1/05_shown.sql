@@ -24,12 +24,14 @@ AS $$
 	FROM (SELECT CASE WHEN octet_length($1) > 10000 THEN left($1, 10000) || ' ...' ELSE $1 END AS v) s
 $$;
 
--- "process 4711 of role joe (since ...)", for people.
+-- "process 4711 of role joe (since ...)", for people.  0 or NULL: what pg_blocking_pids() and pg_locks give of a prepared
+-- transaction.
 CREATE FUNCTION nex_backup.process_text(pid int4)
 RETURNS text
 LANGUAGE sql STABLE
 SET search_path = pg_catalog, pg_temp
 AS $$
-	SELECT concat_ws(' ', format('process %s', $1), 'of role ' || nex_backup.shown(a.usename), '(since ' || date_trunc('second', a.xact_start) || ')')
+	SELECT CASE WHEN coalesce($1, 0) = 0 THEN 'a prepared transaction (see pg_prepared_xacts)' ELSE
+		concat_ws(' ', format('process %s', $1), 'of role ' || nex_backup.shown(a.usename), '(since ' || date_trunc('second', a.xact_start) || ')') END
 	FROM (SELECT $1 AS pid) p LEFT JOIN pg_stat_activity a ON a.pid = p.pid
 $$;

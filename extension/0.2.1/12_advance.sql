@@ -103,7 +103,9 @@ BEGIN
 		UNION ALL
 		SELECT min(r.not_before) FROM nex_backup.runs r WHERE r.state = 'queued' AND r.not_before > me.at
 		UNION ALL
-		SELECT min(l.lease_until) - clock_timestamp() + me.at FROM nex_backup.leases l WHERE NOT l.in_server) t;
+		-- One that has ended, and was not settled, is locked by somebody.
+		SELECT min(CASE WHEN l.lease_until > clock_timestamp() THEN l.lease_until - clock_timestamp() ELSE interval '1 second' END)
+			+ me.at FROM nex_backup.leases l WHERE NOT l.in_server) t;
 	IF handled >= most THEN
 		wait := interval '0';
 	ELSIF EXISTS (SELECT FROM nex_backup.jobs j

@@ -192,6 +192,53 @@ BEGIN
 END
 $$;
 
+-- Is nobody at work on that run any more?
+CREATE FUNCTION nex_backup.is_left(lease nex_backup.leases)
+RETURNS bool
+LANGUAGE sql VOLATILE
+SET search_path = pg_catalog, pg_temp
+AS $$
+	SELECT CASE WHEN ($1).in_server THEN NOT nex_backup.session_lives(($1).pid, ($1).session_started)
+		ELSE ($1).lease_until < clock_timestamp() END
+$$;
+
+-- End the runs whose executor is gone.  One that somebody has locked, or its lease, is left to a later turn: that must not
+-- keep the jobs of all others waiting.
+CREATE OR REPLACE FUNCTION nex_backup.settle_stale()
+RETURNS int4
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $$
+#variable_conflict use_column
+DECLARE
+	stale record;
+	lease nex_backup.leases;
+	settled int4 := 0;
+BEGIN
+	FOR stale IN
+		SELECT r.id, l.run IS NOT NULL AS is_leased
+		FROM nex_backup.runs r LEFT JOIN nex_backup.leases l ON l.run = r.id
+		WHERE r.state = ANY (ARRAY['starting', 'running']) AND (l.run IS NULL OR nex_backup.is_left(l))
+	LOOP
+		-- As it is now, in the order in which an agent locks them.
+		SELECT l.* INTO lease FROM nex_backup.leases l WHERE l.run = stale.id FOR UPDATE SKIP LOCKED;
+		CONTINUE WHEN CASE WHEN stale.is_leased THEN NOT coalesce(nex_backup.is_left(lease), false) ELSE lease.run IS NOT NULL END;
+		PERFORM FROM nex_backup.runs r
+		WHERE r.id = stale.id AND r.state = ANY (ARRAY['starting', 'running']) FOR UPDATE SKIP LOCKED;
+		CONTINUE WHEN NOT found;
+		IF lease.cancel_requested IS NOT NULL THEN
+			PERFORM nex_backup.transition(stale.id, 'cancelled', format('cancelled by %s', lease.cancelled_by));
+		ELSE
+			PERFORM nex_backup.transition(stale.id, 'crashed', CASE WHEN coalesce(lease.in_server, true)
+				THEN 'the executor is gone: the server was restarted, or the executor was killed'
+				ELSE 'the agent was silent for too long' END);
+		END IF;
+		settled := settled + 1;
+	END LOOP;
+	RETURN settled;
+END
+$$;
+
 -- Define a job; gives the time of its first run.
 CREATE OR REPLACE FUNCTION nex_backup.define_job(name text, schedule text, database text, repository text, type text,
 	timezone text, kind text, retry int4, retry_delay interval, backoff text, retry_delay_max interval,

@@ -15,7 +15,7 @@ AS $$
 					(SELECT string_agg(nex_backup.process_text(b.pid), ', ' ORDER BY b.pid)
 						FROM unnest(pg_blocking_pids(l.pid)) b (pid))) END
 			FROM pg_locks l JOIN pg_class c ON c.oid = l.relation
-			WHERE l.locktype = 'relation' AND l.mode = 'AccessExclusiveLock' AND l.pid <> pg_backend_pid()
+			WHERE l.locktype = 'relation' AND l.mode = 'AccessExclusiveLock' AND l.pid IS DISTINCT FROM pg_backend_pid()
 				AND l.database = (SELECT d.oid FROM pg_database d WHERE d.datname = current_database())
 				AND c.relnamespace = (SELECT n.oid FROM pg_namespace n WHERE n.nspname = 'nex_backup')
 			ORDER BY l.granted DESC, l.waitstart, l.pid LIMIT 1),

@@ -166,8 +166,39 @@ $release->('COMMIT');
 is(query('postgres', "SELECT string_agg(state || ' ' || reason, ',') FROM nex_backup.runs WHERE job = 'k'"), 'cancelled the job was removed', 'the run that waited goes with its job');
 my $orphan = query('postgres', q(SELECT nex_backup.enqueue('gone', 'postgres', 'backup', '/x', 'postgres', '{"type": "ok", "options": {}}')));
 is(wait_for_state($orphan, 'cancelled'), 'cancelled', 'and one that was entered at the same time is not started');
-ok(!eval { query('postgres', "BEGIN; SELECT $_; PREPARE TRANSACTION 'x'"); 1 } && $@ =~ /cannot PREPARE a transaction that has changed jobs/, "what has no session cannot hold anything: $_")
+# A prepared transaction has no session that could be ended; so what changes something, or locks it, is in none.
+sub prepares
+{
+	my ($role, $call) = @_;
+	my $error = eval { query('postgres', "SET SESSION AUTHORIZATION $role; BEGIN; SELECT $call; PREPARE TRANSACTION 'x'"); 1 } ? '' : $@;
+
+	query('postgres', "ROLLBACK PREPARED 'x'") if $error eq '';
+	return $error;
+}
+query('postgres', 'CREATE ROLE agent LOGIN; GRANT USAGE ON SCHEMA nex_backup TO agent; GRANT EXECUTE ON ALL FUNCTIONS IN SCHEMA nex_backup TO agent');
+like(prepares('postgres', $_), qr/cannot PREPARE a transaction that has changed or locked something of nex_backup/, "what has no session cannot hold anything: $_")
   for 'nex_backup.lock_queue()', "nex_backup_alter_job('j', retry => 0)", "nex_backup_unschedule('j')";
+like(prepares('agent', "nex_backup.$_"), qr/cannot PREPARE a transaction that has changed or locked/, "... of an agent: $_")
+  for 'start(1, 1, 1)', 'heartbeat(1, 1)', 'finish(1, 1, 0)', "alarms_to_deliver('h')", 'alarm_delivered(1)', "advance('a', false, 'h', 1)", "claim('a', false, 'h', 1)";
+is(prepares('postgres', 'count(*) FROM nex_backup_status()'), '', 'what only reads may be prepared');
+
+# A run that is to be settled, and somebody has its row, or that of its lease: the turn does the rest, and comes back to it.
+for my $keeps ([ 'a run', 'runs WHERE id' ], [ 'a lease', 'leases WHERE run' ])
+{
+	my $gone = query('postgres', q(WITH r AS (INSERT INTO nex_backup.runs (job, kind, location, database, definition, state, started)
+		VALUES ('k', 'backup', '/y', 'postgres', '{}', 'running', now()) RETURNING id)
+		INSERT INTO nex_backup.leases (run, executor, in_server, session_role, fence, host, pid, heartbeat, lease_until)
+		SELECT id, 'a', false, 'postgres', 1, 'h', 1, now(), now() + interval '1 hour' FROM r RETURNING run));
+
+	$release = hold("BEGIN; SELECT FROM nex_backup.$keeps->[1] = $gone FOR KEY SHARE");
+	query('postgres', "UPDATE nex_backup.leases SET lease_until = now() WHERE run = $gone");
+	$before = runs_of('j');
+	due('j');
+	ok(wait_until(sub { runs_of('j') > $before }), "$keeps->[0] that is to be settled is locked: a job that is due");
+	is(run_row('state', "id = $gone"), 'running', '... that run is as it was');
+	$release->();
+	is(wait_for_state($gone, 'crashed'), 'crashed', '... and settled afterwards');
+}
 
 # All jobs suspended: there is no next one.
 query('postgres', "UPDATE nex_backup.jobs SET suspended = 'x'");
@@ -189,6 +220,9 @@ like(query('postgres', $answer),
 	qr/^catalogue\|critical\|locked by process \d+ of role postgres \(since [^)]*\): AccessExclusiveLock of restore_points$/, 'and who has locked');
 ok(!eval { query('postgres', "SET statement_timeout = '20s'; SELECT * FROM nex_backup_restore_points()"); 1 } && $@ =~ /lock timeout/, 'a list does not wait for long, either');
 $release->();
+query('postgres', "BEGIN; LOCK TABLE nex_backup.restore_points; PREPARE TRANSACTION 'x'");
+like(query('postgres', $answer), qr/^catalogue\|critical\|locked by a prepared transaction \(see pg_prepared_xacts\): AccessExclusiveLock of restore_points$/, 'also what a superuser has prepared');
+query('postgres', "ROLLBACK PREPARED 'x'");
 
 # ------------------------------------------------------------------- notifications of others
 

@@ -7,7 +7,7 @@ use IPC::Run ();
 use NexBackup::Test;
 use Test::More;
 
-my $node = start_server('main', wal_level => 'replica', max_wal_senders => 2);
+my $node = start_server('main', wal_level => 'replica', max_wal_senders => 2, max_prepared_transactions => 1);
 plan skip_all => 'the extension is not installed' unless have_extension();
 my $repo = new_repository();
 
@@ -166,6 +166,13 @@ query('postgres', "SET SESSION AUTHORIZATION bk; $mine; $verified");
 is(query('postgres', "SELECT verified_ok FROM nex_backup.backups WHERE repository = 'own'"), 't', 'in its own repository it reports a verification');
 query('postgres', "SET SESSION AUTHORIZATION bk; $removed");
 is(query('postgres', "SELECT count(*) FROM nex_backup.backups WHERE repository = 'own'"), 0, 'and a removal');
+
+# Nor is anything held by a transaction that has no session.
+for my $call ("nex_backup_sync('$repo')", "nex_backup_verify('shop/$known', '$repo')", "nex_backup_create_restore_point('p')", $record =~ s/^SELECT //r)
+{
+	ok(!eval { query('postgres', "BEGIN; SELECT $call; PREPARE TRANSACTION 'x'"); 1 }, "prepared: $call");
+	like($@, qr/cannot PREPARE a transaction that has changed or locked something of nex_backup/, '... is refused');
+}
 
 # Whoever may hold the row: the wait ends, with the reason.
 my ($pid, $release) = hold("BEGIN; UPDATE nex_backup.repositories SET host = host WHERE id = '$id'");
