@@ -119,6 +119,27 @@ is($code, 0, 'a backup where the extension is gone');
 like($err, qr/the extension nex_backup is not there/, '... and is not called');
 ok(!-e "$marks/pwned", '... nor is what has its name');
 query('cat', "SET client_min_messages = error; DROP SCHEMA nex_backup CASCADE; CREATE EXTENSION nex_backup; $grants");
+# What only mentions the schema is anybody's, and changes nothing.
+my $mentions = session('cat', 'bob', "CREATE FUNCTION pg_temp.record(a regnamespace DEFAULT 'nex_backup') RETURNS int LANGUAGE sql AS 'SELECT 1';"
+	  . "CREATE TEMP TABLE runs (i int); CREATE INDEX ON runs ((CASE WHEN 'nex_backup'::regnamespace::oid IS NULL THEN i END))");
+($code, undef, $err) = tool('backup', "--repo=$repo", '-d', 'cat', '--catalogue=cat');
+is("$code $err", '0 ', 'where somebody mentions the schema, a backup is recorded');
+is(query('cat', 'SELECT count(*) FROM nex_backup.backups'), '1', '... there');
+write_bytes("$marks/nex.yaml", "repo: $repo\nno-password: true\n");
+($code, undef, $err) = tool('agent', '--once', '--config', "$marks/nex.yaml", '--catalogue', "$conninfo user=nex_agent");
+unlike($err, qr/could not be asked|belongs to/, '... and an agent asks');
+$mentions->('SELECT 1');
+for ([ 'FUNCTION nex_backup.record(text, json)', 'CREATE FUNCTION nex_backup.record(text, json) RETURNS void LANGUAGE sql AS $$SELECT NULL$$', 'function nex_backup.record' ],
+	[ 'DOMAIN nex_backup.setting', 'CREATE DOMAIN nex_backup.setting AS text', 'type nex_backup.setting' ],
+	[ 'FUNCTION nex_backup.shown(text)', 'SELECT 1', 'function nex_backup.shown' ])
+{
+	my ($object, $create, $named) = @$_;
+
+	query('cat', "$create; ALTER $object OWNER TO bob");
+	($code, undef, $err) = tool('backup', "--repo=$repo", '-d', 'cat', '--catalogue=cat');
+	like($err, qr/\Q$named\E belongs to role bob, which is not a superuser/, "$named, in the schema, does");
+	query('cat', $create eq 'SELECT 1' ? "ALTER $object OWNER TO postgres" : "DROP $object");
+}
 my $held = session('cat', 'nex_agent', 'BEGIN; PREPARE p AS SELECT FROM nex_backup.runs');
 my $drop = going('own', 'DROP SCHEMA public CASCADE');
 ok(waits_for_lock('migration'), 'what the program holds cannot be dropped, without a right on the table');

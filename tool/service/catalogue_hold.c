@@ -19,6 +19,10 @@
  * the tables of the statement until the transaction ends, and runs nothing.
  * That the table is the extension's, then, is a question about our own locks.
  *
+ * What else is in the schema nobody calls; and pg_depend is not asked what that
+ * is.  A function, an index or a view of anybody depends on a schema that it has
+ * as a constant, wherever it is itself, and there can be any number of those.
+ *
  *-------------------------------------------------------------------------
  */
 #include "catalogue_hold.h"
@@ -32,14 +36,37 @@
 
 #define IS " OPERATOR(pg_catalog.=) "
 
-/* Objects in schema nex_backup, by the catalog that they are in. */
-#define OBJECTS(catalog, kind, name, owner)                                                        \
+/* What is called and read by name; a call could mean another function instead, or a type. */
+#define FUNCTIONS                                                                                  \
+	"'{advance,claim,start,heartbeat,finish,record,setting,alarms_to_deliver,alarm_delivered}'"
+#define RELATIONS "'{runs,backups}'"
+
+#define OWNER_OF(kind, name, owner)                                                                \
 	" UNION ALL SELECT '" kind " nex_backup.' OPERATOR(pg_catalog.||) o." name ", o." owner        \
-	" FROM pg_catalog.pg_namespace n"                                                              \
+	" FROM pg_catalog.pg_namespace n"
+
+/* Objects of these names in schema nex_backup. */
+#define NAMED(catalog, kind, name, owner, schema, names)                                           \
+	OWNER_OF(kind, name, owner)                                                                    \
+	" JOIN pg_catalog." catalog " o ON o." schema IS "n.oid AND o." name IS "ANY (" names          \
+	"::pg_catalog.name[]) WHERE n.nspname" IS "'nex_backup'"
+
+/* Parts of the extension that are in its schema. */
+#define PARTS(catalog, kind, name, owner, schema)                                                  \
+	OWNER_OF(kind, name, owner)                                                                    \
+	" JOIN pg_catalog.pg_extension e ON e.extname" IS "n.nspname"                                  \
 	" JOIN pg_catalog.pg_depend d ON d.refclassid" IS                                              \
-	"'pg_catalog.pg_namespace'::pg_catalog.regclass AND d.refobjid" IS "n.oid AND d.classid" IS    \
-	"'pg_catalog." catalog "'::pg_catalog.regclass"                                                \
-	" JOIN pg_catalog." catalog " o ON o.oid" IS "d.objid WHERE n.nspname" IS "'nex_backup'"
+	"'pg_catalog.pg_extension'::pg_catalog.regclass AND d.refobjid" IS "e.oid AND d.classid" IS    \
+	"'pg_catalog." catalog "'::pg_catalog.regclass AND d.deptype" IS "'e'"                         \
+	" JOIN pg_catalog." catalog " o ON o.oid" IS "d.objid AND o." schema IS "n.oid"                \
+	" WHERE n.nspname" IS "'nex_backup'"
+
+#define OBJECTS                                                                                    \
+	PARTS("pg_proc", "function", "proname", "proowner", "pronamespace")                            \
+	PARTS("pg_class", "relation", "relname", "relowner", "relnamespace")                           \
+	NAMED("pg_proc", "function", "proname", "proowner", "pronamespace", FUNCTIONS)                 \
+	NAMED("pg_type", "type", "typname", "typowner", "typnamespace", FUNCTIONS)                     \
+	NAMED("pg_class", "relation", "relname", "relowner", "relnamespace", RELATIONS)
 
 /* The relations of the extension that this transaction has locked. */
 #define HELD                                                                                       \
@@ -65,12 +92,11 @@ catalogue_hold_sql(void)
 		" WHERE n.nspname" IS "'nex_backup'"
 		" UNION ALL SELECT NULL, a.grantee FROM pg_catalog.pg_namespace n,"
 		" LATERAL pg_catalog.aclexplode(n.nspacl) a WHERE n.nspname" IS "'nex_backup'"
-		" AND a.privilege_type" IS "'CREATE'" OBJECTS("pg_proc", "function", "proname", "proowner")
-			OBJECTS("pg_class", "relation", "relname",
-					"relowner") " UNION ALL SELECT '', NULL WHERE NOT EXISTS (" HELD ")"
-								") p LEFT JOIN pg_catalog.pg_roles r ON r.oid" IS "p.owner"
-								" WHERE r.rolsuper IS NOT TRUE AND r.rolname IS DISTINCT FROM "
-								"SESSION_USER LIMIT 1");
+		" AND a.privilege_type" IS "'CREATE'" OBJECTS
+		" UNION ALL SELECT '', NULL WHERE NOT EXISTS (" HELD ")"
+		") p LEFT JOIN pg_catalog.pg_roles r ON r.oid" IS "p.owner"
+		" WHERE r.rolsuper IS NOT TRUE AND r.rolname IS DISTINCT FROM "
+		"SESSION_USER LIMIT 1");
 }
 
 char *
