@@ -59,6 +59,28 @@ query('family', 'DROP TABLE s.sales CASCADE');
 tool_ok([ 'restore', '--repo', $repo, 'family', '--table', 's.year' ], 'under its own name');
 is(query('family', 'SELECT (SELECT count(*) FROM s.top), (SELECT sum(amount) FROM s.sales)'), '2|300', 'it is the child that it was');
 
+# ------------------ --as into a schema that has the same tables, one for each customer, say
+
+create_database('customers');
+query('customers', "CREATE SCHEMA $_; CREATE TABLE $_.ord (id serial PRIMARY KEY, n text UNIQUE); CREATE INDEX byn ON $_.ord (n, id); "
+	  . "CREATE STATISTICS $_.st ON id, n FROM $_.ord; INSERT INTO $_.ord (n) VALUES ('$_')") for qw(a b);
+tool_ok([ 'backup', '--repo', $repo, '-d', 'customers' ], 'backup');
+my $live = normalized_dump('customers', '-n', 'b');
+tool_ok([ 'restore', '--repo', $repo, 'customers', '--table', 'a.ord', '--as', "b.$_" ], "as b.$_") for qw(ord_then other);
+is(query('customers', "SELECT string_agg(relname, ' ' ORDER BY relname) FROM pg_class WHERE relnamespace = 'b'::regnamespace "
+		  . "AND relname !~ '^(ord_id_seq|ord_n_key|ord_pkey|ord|byn)\$'"),
+	'ord_then ord_then_byn ord_then_id_seq ord_then_n_key ord_then_pkey other other_byn other_id_seq other_n_key other_pkey',
+	'what comes along has a name of its own');
+is(query('customers', "SELECT string_agg(stxname, ' ' ORDER BY stxname) FROM pg_statistic_ext WHERE stxnamespace = 'b'::regnamespace"),
+	'ord_then_st other_st st', 'statistics, too');
+is(query('customers', "INSERT INTO b.other (n) VALUES ('new') RETURNING id"), 2, 'and its own sequence');
+query('customers', 'DROP TABLE b.ord_then, b.other; CREATE SEQUENCE a.then_id_seq');
+is(normalized_dump('customers', '-n', 'b'), $live, 'the live tables are as they were');
+tool_ok([ 'restore', '--repo', $repo, 'customers', '--table', 'a.ord', '--as', 'a.then' ], 'a name that is taken in its own schema');
+is(query('customers', "SELECT pg_get_serial_sequence('a.then', 'id')"), 'a.then_id_seq_1', 'is passed by');
+tool_fails([ 'restore', '--repo', $repo, 'customers', '--table', 'a.ord', '--as', 'b.ord' ], 1, qr/"b\.ord" exists already.*HINT/s,
+	'that of the table is not');
+
 # ---------------------- what DROP … CASCADE took of others, and a part does not bring back
 
 create_database('lost');

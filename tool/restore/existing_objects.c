@@ -332,6 +332,15 @@ existing_objects_has(const ExistingObjects *existing, const TocEntry *entry)
 }
 
 bool
+existing_objects_has_as(const ExistingObjects *existing, const TocEntry *entry, const char *schema,
+						const char *name)
+{
+	const char *class = toc_entry_is(entry, "STATISTICS") ? "statistics" : "relation";
+
+	return find_key(existing, make_key(class, schema, name)) != NULL;
+}
+
+bool
 existing_objects_has_part(const ExistingObjects *existing, const TocEntry *entry)
 {
 	size_t i;

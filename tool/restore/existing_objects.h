@@ -28,7 +28,12 @@ extern const char *existing_objects_relation(const ExistingObjects *existing, co
 /* Is there what this entry would create?  False for what is no object of its own. */
 extern bool existing_objects_has(const ExistingObjects *existing, const TocEntry *entry);
 
-/* The same of parts of tables and domains: defaults, constraints, triggers, rules, policies. */
+/* Is something there under a name that the entry, or the index of a constraint, would get? */
+extern bool existing_objects_has_as(const ExistingObjects *existing, const TocEntry *entry,
+									const char *schema, const char *name);
+
+/* Is a part of a table or domain there, by its own name and that of the whole: a default,
+ * constraint, trigger, rule, policy? */
 extern bool existing_objects_has_part(const ExistingObjects *existing, const TocEntry *entry);
 
 /* What has the name of an entry; valid as long as what it was found in. */

@@ -125,8 +125,9 @@ rename_find(const RenameMap *map, const char *schema, const char *name)
 	return NULL;
 }
 
+/* Is it another new name, or for what comes along that of something there? */
 static bool
-is_taken(const RenameMap *map, const char *schema, const char *name)
+is_given(const RenameMap *map, const char *schema, const char *name)
 {
 	uint32_t i;
 
@@ -136,6 +137,16 @@ is_taken(const RenameMap *map, const char *schema, const char *name)
 			return true;
 	}
 	return false;
+}
+
+/* Is it another new name, or that of something there? */
+static bool
+is_taken(const Selection *selection, const RenameMap *map, const TocEntry *entry,
+		 const char *schema, const char *name)
+{
+	return is_given(map, schema, name) ||
+		   (selection->existing != NULL &&
+			existing_objects_has_as(selection->existing, entry, schema, name));
 }
 
 /* Cut a name at a character border. */
@@ -149,26 +160,38 @@ shorten(char *name, size_t length)
 	name[length] = '\0';
 }
 
+/* The name of an index or sequence is nobody's wish, unlike that of a partition: check_free(). */
+static bool
+must_be_another(const Selection *selection, const RenameMap *map, const TocEntry *entry,
+				const char *schema, const char *name)
+{
+	return toc_entry_is_relation(entry) && !toc_entry_is(entry, "SEQUENCE")
+			   ? is_given(map, schema, name)
+			   : is_taken(selection, map, entry, schema, name);
+}
+
 /*
- * What comes along takes the new table name in the place of the old one in
- * its own name.  In another schema it may keep its name.
+ * What comes along takes the new table name in the place of the old one in its
+ * own name.  In another schema it keeps its name, if that is free.
  */
 static char *
-companion_name(const RenameMap *map, const TocEntry *table, const char *schema, const char *as,
-			   const TocEntry *entry, const char *name)
+companion_name(const Selection *selection, const RenameMap *map, const TocEntry *entry,
+			   const char *schema, const char *name)
 {
-	size_t length = strlen(table->tag);
+	const char *table = map->items[0].old_name;
+	const char *as = map->items[0].name;
+	size_t length = strlen(table);
 	char *wish;
 	int n;
 
-	if (strcmp(entry->schema, schema) != 0)
-		wish = xstrdup(name);
-	else if (strncmp(name, table->tag, length) == 0)
+	if (strcmp(entry->schema, schema) != 0 && !is_taken(selection, map, entry, schema, name))
+		return xstrdup(name);
+	if (strncmp(name, table, length) == 0)
 		wish = xasprintf("%s%s", as, name + length);
 	else
 		wish = xasprintf("%s_%s", as, name);
 	shorten(wish, MAX_NAME_BYTES);
-	for (n = 1; is_taken(map, schema, wish); n++)
+	for (n = 1; must_be_another(selection, map, entry, schema, wish); n++)
 	{
 		char *suffix = xasprintf("_%d", n);
 		char *other;
@@ -243,7 +266,7 @@ rename_plan(const Selection *selection, const Settings *settings, RenameMap *map
 		if (entry != table && toc_entry_is_any(entry, kinds) &&
 			selection_state(selection, entry->id) >= ENTRY_BELONGS)
 			add_item(map, entry, old_name, xstrdup(new_schema),
-					 companion_name(map, table, new_schema, name, entry, old_name));
+					 companion_name(selection, map, entry, new_schema, old_name));
 	}
 	free(schema);
 	free(name);
