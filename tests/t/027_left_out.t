@@ -161,4 +161,42 @@ parts of DOMAIN s.positive (columns, defaults or constraints that use FUNCTION l
 parts of TABLE s.c (columns, defaults or constraints that use FUNCTION lib.ok(integer))
 TEXT
 
+# -------------------------- publications of others, where the owner of a schema restores it
+
+create_database('published');
+query('published', <<'SQL');
+CREATE ROLE keeper LOGIN;
+CREATE ROLE sender LOGIN;
+GRANT CREATE ON DATABASE published TO keeper, sender;
+CREATE SCHEMA s AUTHORIZATION keeper;
+SET ROLE keeper;
+CREATE TABLE s.t (id integer PRIMARY KEY);
+CREATE TABLE s.u (id integer PRIMARY KEY);
+INSERT INTO s.t VALUES (1);
+RESET ROLE;
+GRANT keeper TO sender;
+CREATE PUBLICATION everybody FOR TABLE s.t, s.u;
+SET ROLE sender;
+CREATE PUBLICATION of_sender FOR TABLE s.t;
+SET ROLE keeper;
+CREATE PUBLICATION of_keeper FOR TABLE s.t;
+SQL
+tool_ok([ 'backup', '--repo', $repo, '-d', 'published' ], 'backup');
+query('published', 'DROP SCHEMA s CASCADE');
+my @part = ('--repo', $repo, 'published', '--schema', 's');
+my $published = q{SELECT string_agg(concat_ws('.', pubname, tablename), ' ' ORDER BY pubname, tablename) FROM pg_publication_tables};
+$json = tool_json('restore', @part, '-U', 'keeper');
+is_deeply([ sort @{ $json->{left_out} } ],
+	[ map { my ($name, $table) = @$_; "PUBLICATION TABLE s.$name $table (the session may not change publication $name)" }
+		[ everybody => 't' ], [ everybody => 'u' ], [ of_sender => 't' ] ], 'publications of others stay as they are, which is said');
+is(query('published', $published), 'of_keeper.t', 'its own has its table back');
+query('published', 'DROP SCHEMA s CASCADE');
+unlike(tool_ok([ 'restore', @part ], 'as a superuser'), qr/left out/, 'nothing is left out');
+is(query('published', $published), 'everybody.t everybody.u of_keeper.t of_sender.t', 'all publications have theirs back');
+query('published', 'DROP SCHEMA s CASCADE; DROP PUBLICATION everybody');
+$json = tool_json('restore', @part, '-U', 'keeper');
+is(scalar(@{ $json->{left_out} }), 3, 'a publication of a superuser that is gone is not made by others');
+query('published', 'DROP SCHEMA s CASCADE; REVOKE CREATE ON DATABASE published FROM keeper');
+tool_fails([ 'restore', @part, '-U', 'keeper' ], 1, qr/permission denied for database.*HINT: .*by a superuser/s, 'a right that is missing: what helps');
+
 done_testing();

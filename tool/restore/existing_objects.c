@@ -156,6 +156,13 @@ static const char parts_query[] =
 	" AS part (class, namespace, whole, name, oid)"
 	" JOIN pg_catalog.pg_namespace n ON n.oid = part.namespace";
 
+/* Roles whose rights the session has. */
+static const char roles_query[] =
+	" UNION ALL SELECT 'role', '', r.rolname::pg_catalog.text, '', '', r.oid, ''"
+	" FROM pg_catalog.pg_roles r WHERE pg_catalog.pg_has_role(r.oid, 'USAGE')"
+	" UNION ALL SELECT 'superuser', '', '', '', '', r.oid, ''"
+	" FROM pg_catalog.pg_roles r WHERE r.rolname = current_user AND r.rolsuper";
+
 static const char *const kinds_of_parts[][2] = {{"CONSTRAINT", "constraint"},
 												{"CHECK CONSTRAINT", "constraint"},
 												{"FK CONSTRAINT", "constraint"},
@@ -174,6 +181,7 @@ names_query(void)
 	buffer_init(&sql);
 	buffer_append_string(&sql, peculiar_query);
 	buffer_append_string(&sql, parts_query);
+	buffer_append_string(&sql, roles_query);
 	for (i = 0; i < sizeof(named_catalogs) / sizeof(named_catalogs[0]); i++)
 	{
 		const NamedCatalog *named = &named_catalogs[i];
@@ -352,6 +360,14 @@ existing_objects_has_part(const ExistingObjects *existing, const TocEntry *entry
 				   NULL;
 	}
 	return false;
+}
+
+bool
+existing_objects_may_act_as(const ExistingObjects *existing, const char *role)
+{
+	char *key = role != NULL ? make_key("role", "", role) : make_key("superuser", "", "");
+
+	return find_key(existing, key) != NULL;
 }
 
 /* The kind of a type that an entry makes; an enum has no code, and a range or domain has. */

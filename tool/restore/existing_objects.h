@@ -49,6 +49,9 @@ typedef struct FoundObject
 extern bool existing_objects_find(const ExistingObjects *existing, const TocEntry *entry,
 								  FoundObject *found);
 
+/* Has the session the rights of the role; NULL: of a superuser? */
+extern bool existing_objects_may_act_as(const ExistingObjects *existing, const char *role);
+
 /* The catalogues that have them, by number; NULL behind the last. */
 extern const char *existing_objects_catalog(int number);
 

@@ -53,6 +53,11 @@
 #include "table_turns.h"
 #include "wrapper_functions.h"
 
+#define SQLSTATE_INSUFFICIENT_PRIVILEGE "42501"
+#define RIGHTS_HINT                                                                                \
+	"What belongs to several roles, or was granted by others, is restored by a superuser; "        \
+	"--no-owner gives all of it to the role that restores, --no-privileges leaves out grants."
+
 #define PRE_DATA_FAILURE "could not restore the pre-data section"
 
 /* The session has a timeout of its own; pg_restore's is at the head of what it writes. */
@@ -126,7 +131,12 @@ run_script(Connection *connection, const char *script, const char *failure)
 	status = PQresultStatus(result);
 	good = status == PGRES_COMMAND_OK || status == PGRES_TUPLES_OK || status == PGRES_EMPTY_QUERY;
 	if (!good && !stop_requested())
-		connection_report(connection, result, failure);
+	{
+		const char *state = PQresultErrorField(result, PG_DIAG_SQLSTATE);
+		bool rights = state != NULL && strcmp(state, SQLSTATE_INSUFFICIENT_PRIVILEGE) == 0;
+
+		connection_report_hint(connection, result, failure, rights ? RIGHTS_HINT : NULL);
+	}
 	PQclear(result);
 	return good &&
 		   (!doubled || connection_command(connection, "SET standard_conforming_strings = on"));

@@ -268,6 +268,7 @@ selection_make(Selection *selection, const Settings *settings)
 	use_environments(selection);
 	selection_take_out_strays(selection);
 	selection_take_out_defaults(selection);
+	selection_take_out_publications(selection);
 	selection_close(selection);
 	selection_bring_public(selection);
 	selection_report(selection);

@@ -113,6 +113,13 @@ extern void selection_take_out_defaults(Selection *selection);
 extern void selection_bring_public(Selection *selection);
 
 /*
+ * selection_publications.c: take out changes of publications that the session
+ * may not change; the line that says so, or NULL, which the caller frees.
+ */
+extern void selection_take_out_publications(Selection *selection);
+extern char *selection_publication_line(const Selection *selection, const TocEntry *entry);
+
+/*
  * selection_casts.c: does a cast come with what is restored; and is it neither
  * restored nor there, although what is restored could use it?
  */

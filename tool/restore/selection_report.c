@@ -112,8 +112,11 @@ static char *
 left_out_line(const Selection *selection, const TocEntry *entry)
 {
 	const TocEntry *missing = missing_table(selection, entry);
+	char *line = selection_publication_line(selection, entry);
 	char *label;
-	char *line;
+
+	if (line != NULL)
+		return line;
 
 	if (toc_entry_is(entry, "DEFAULT ACL"))
 		return default_privileges_line(entry);
