@@ -104,4 +104,47 @@ is(objects(), $before, 'no object is removed');
 $mend->();
 tool_ok([ 'verify', '--repo', $repo ], 'all is good after mending');
 
+# What another expire removes while a command goes on is no damage.
+SKIP:
+{
+	my $shim = removal_shim() or skip('no C compiler', 1);
+	my $beside = new_repository();
+
+	create_database('aa');
+	tool_ok([ 'backup', '--repo', $beside, '-d', 'aa', '--catalogue', 'none' ], 'a database that is looked at first');
+	tool_ok([ 'backup', '--repo', $beside, '-d', 'db', '--catalogue', 'none' ], "backup $_ of another") for 1 .. 3;
+	tool_ok([ 'verify', '--repo', $beside, '--catalogue', 'none' ], 'verified');
+	my @three = map { $_->{backup} } grep { $_->{database} eq 'db' } @{ tool_json('list', '--repo', $beside)->{backups} };
+	my $first = latest_id($beside, 'aa');
+
+	# Run it on a copy, from which these files of "db" are taken when the other database is read.
+	my $run = sub {
+		my ($at, $files, @command) = @_;
+		my $copy = File::Temp::tempdir(CLEANUP => 1) . '/copy';
+
+		system('cp', '-a', $beside, $copy) == 0 or die;
+		local @ENV{qw(LD_PRELOAD REMOVAL_SHIM_AT REMOVAL_SHIM_FILES)} = ($shim, $at, join("\n", map { "$copy/backups/db/$_" } @$files));
+		return ($copy, tool(@command, '--repo', $copy, $command[0] eq 'list' ? () : ('--catalogue', 'none')));
+	};
+	my @gone = (map({ "$three[0]$_" } '.json', '.sha256', '.verified'), "$three[1].json");
+	for my $command ([ 'verify', '--jobs', 1 ], [ 'verify', '--json' ], ['list'], [ 'expire', '--dry-run' ], ['expire'])
+	{
+		my ($copy, $code, $out, $err) = $run->("$first.json", \@gone, @$command);
+
+		is($code, 0, "@$command beside expire") or diag($err);
+		unlike("$out$err", qr/damaged|missing|FAILED/i, '... no damage is reported');
+		like("$out$err", qr/$three[2]/, '... what is left is there');
+		unlike($out, qr/$three[1](?!-)/, '... what is gone is not');
+		ok(!-e "$copy/backups/db/$three[0].verified", '... nor is anything written for it');
+	}
+	my ($copy, $code, $out, $err) = $run->("$first.json", \@gone, 'doctor', '-d', 'db');
+	unlike($out, qr/is missing/, 'doctor beside expire');
+	($copy, $code, $out, $err) = $run->('objects', \@gone, 'verify', "db/$three[0]");
+	is($code, 1, 'one that was asked for');
+	like($err, qr/backup "db\/$three[0]" was removed while it was verified/, 'is named');
+	ok(!-e "$copy/backups/db/$three[0].verified", 'and has no result');
+	($copy, $code, $out, $err) = $run->("$first.json", [ map { "$_.json" } @three ], 'verify');
+	is($code, 3, 'where nothing is left, it was no expire');
+}
+
 done_testing();

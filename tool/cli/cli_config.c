@@ -239,9 +239,12 @@ list_sets(const Settings *settings, Repository *repository, const char *set)
 		BackupSummary summary;
 
 		summary_load(repository, &names[i], &summary);
-		json_array_append_new(list, summary_json(&summary));
-		add_list_line(table, &summary, summary.nfiles);
-		if (summary.damage != NULL)
+		if (!summary.removed)
+		{
+			json_array_append_new(list, summary_json(&summary));
+			add_list_line(table, &summary, summary.nfiles);
+		}
+		if (!summary.removed && summary.damage != NULL)
 			good = report_damaged(&summary);
 		summary_free(&summary);
 	}

@@ -302,6 +302,11 @@ look_at(Doctor *doctor, const BackupName *name, DatabaseState *state)
 	BackupSummary summary;
 
 	summary_load(doctor->repository, name, &summary);
+	if (summary.removed)
+	{
+		summary_free(&summary);
+		return;
+	}
 	if (summary.verification_damaged)
 	{
 		char *label = backup_label(name);

@@ -47,8 +47,8 @@ typedef struct Expiry
 
 /* ---- deciding ---- */
 
-/* What retention wants to know of one backup. */
-static void
+/* What retention wants to know of one backup; false if another expire has removed it. */
+static bool
 describe(Expiry *expiry, int position)
 {
 	const BackupName *name = &expiry->names[position];
@@ -56,6 +56,11 @@ describe(Expiry *expiry, int position)
 	BackupSummary summary;
 
 	summary_load(expiry->repository, name, &summary);
+	if (summary.removed)
+	{
+		summary_free(&summary);
+		return false;
+	}
 	backup->owner = &name->owner;
 	backup->id = name->id;
 	backup->named = backup_id_time(name->id);
@@ -74,6 +79,24 @@ describe(Expiry *expiry, int position)
 	else
 		backup->state = summary.verification.ok ? RETENTION_VERIFIED : RETENTION_FAILED;
 	summary_free(&summary);
+	return true;
+}
+
+/* Describe all that are there. */
+static void
+describe_all(Expiry *expiry)
+{
+	int kept = 0;
+	int i;
+
+	for (i = 0; i < expiry->count && !interrupted(); i++)
+	{
+		expiry->names[kept] = expiry->names[i];
+		if (describe(expiry, kept))
+			kept++;
+	}
+	if (!interrupted())
+		expiry->count = kept;
 }
 
 /* What is said of a backup that has a later position than the newest one, and what helps. */
@@ -181,7 +204,6 @@ decide(Expiry *expiry, const char *database)
 	const Settings *settings = expiry->settings;
 	RetentionRules rules = {settings->keep_daily, settings->keep_weekly, settings->keep_monthly,
 							settings->keep_yearly, settings->keep_minimum};
-	int i;
 
 	unclear_look_at_all(expiry->repository);
 	if (!list_own(expiry, database))
@@ -192,8 +214,7 @@ decide(Expiry *expiry, const char *database)
 		return report_no_backups_of(expiry->repository, database);
 	repository_sort(expiry->repository, expiry->names, expiry->count);
 	expiry->backups = xcalloc((size_t) expiry->count + 1, sizeof(RetentionBackup));
-	for (i = 0; i < expiry->count && !interrupted(); i++)
-		describe(expiry, i);
+	describe_all(expiry);
 	if (interrupted())
 		return false;
 	retention_decide(&rules, time(NULL), expiry->backups, expiry->count);

@@ -111,6 +111,11 @@ show(Repository *repository, const Settings *settings, const BackupName *names, 
 		BackupSummary summary;
 
 		summary_load(repository, &names[i], &summary);
+		if (summary.removed)
+		{
+			summary_free(&summary);
+			continue;
+		}
 		if (settings->json)
 			json_array_append_new(list, summary_json(&summary));
 		else

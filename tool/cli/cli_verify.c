@@ -48,6 +48,7 @@ typedef struct Result
 	DigestHex manifest; /* its seal; "" if it is bad */
 	bool marked;        /* an earlier verification found unknown SQL, and this one could not look */
 	bool locked;        /* encrypted, and no key at hand: only stored bytes were checked */
+	bool removed;       /* meanwhile; nothing is to be said of it, nor written beside it */
 	char *own_path;     /* the manifest, or the listing beside it, if that is bad */
 	VerifyReport report;
 	UnknownMembers unknown; /* SQL in it that this program does not write */
@@ -135,14 +136,16 @@ check_backup(Run *run, Result *result)
 	bool complete = !interrupted();
 
 	result->unreadable = run->repository->manifest_unreadable;
-	if (manifest == NULL && !result->unreadable)
+	result->removed = manifest == NULL && repository_was_removed(run->repository, result->name);
+	if (manifest == NULL && !result->unreadable && !result->removed)
 		note_bad_file(result, ".json", error);
 	else if (manifest != NULL)
 	{
 		bool listed = repository_check_listing(run->repository, result->name, manifest, &error);
 
 		result->unreadable = run->repository->manifest_unreadable;
-		if (!listed && !result->unreadable)
+		result->removed = !listed && repository_was_removed(run->repository, result->name);
+		if (!listed && !result->unreadable && !result->removed)
 			note_bad_file(result, ".sha256", error);
 		result->locked = manifest->locked;
 		memcpy(result->manifest, manifest->seal, sizeof(result->manifest));
@@ -332,6 +335,56 @@ warn_of_mark(const Result *result)
 	free(label);
 }
 
+/*
+ * One that expire has removed since it was listed is no damage, and its objects
+ * may be gone soon; but who has named it must know.
+ */
+static void
+say_removed(Run *run, const Result *result)
+{
+	char *label = backup_label(result->name);
+
+	if (run->settings->narguments > 0)
+	{
+		report_error(EXIT_FAILED, NULL, "\"nex_backup list\" shows those that are left.",
+					 "backup \"%s\" was removed while it was verified", label);
+		run->nfailed++;
+	}
+	else
+		log_info("backup \"%s\" was removed meanwhile, as by \"nex_backup expire\"", label);
+	free(label);
+}
+
+/* Show what was found out, and remember it. */
+static void
+conclude(Run *run, Result *result, const Verification *before, bool complete, const char *started)
+{
+	run->nbackups++;
+	result->marked = !result->unknown.looked && verification_has_unknown_sql(before) &&
+					 strcmp(before->manifest, result->manifest) == 0;
+	if (complete)
+	{
+		if (result->nbad > 0 || result->unreadable)
+			run->nfailed++;
+		if (result->marked)
+			warn_of_mark(result);
+		if (run->results != NULL)
+			json_array_append_new(run->results, result_json(result));
+		else
+		{
+			progress_bar_stop();
+			print_result(result);
+			progress_bar_start(run->settings);
+		}
+	}
+
+	/* What could not be read proves nothing, neither good nor bad. */
+	if (complete && (result->nbad > 0 || !result->unreadable))
+		record(run, result, started);
+	else
+		record_unfinished(run, result, started);
+}
+
 /* Verify one backup.  False if the run must end. */
 static bool
 verify_backup(Run *run, const BackupName *name)
@@ -344,35 +397,19 @@ verify_backup(Run *run, const BackupName *name)
 	memset(&result, 0, sizeof(result));
 	result.name = name;
 	format_time(time(NULL), started);
-	run->nbackups++;
 
 	/* A damaged record of the last time is damage, too; the new record replaces it. */
 	if (!repository_verification(run->repository, name, &before))
 		run->nfailed++;
 	complete = check_backup(run, &result);
-	result.marked = !result.unknown.looked && verification_has_unknown_sql(&before) &&
-					strcmp(before.manifest, result.manifest) == 0;
-	if (complete)
-	{
-		if (result.nbad > 0 || result.unreadable)
-			run->nfailed++;
-		if (result.marked)
-			warn_of_mark(&result);
-		if (run->results != NULL)
-			json_array_append_new(run->results, result_json(&result));
-		else
-		{
-			progress_bar_stop();
-			print_result(&result);
-			progress_bar_start(run->settings);
-		}
-	}
 
-	/* What could not be read proves nothing, neither good nor bad. */
-	if (complete && (result.nbad > 0 || !result.unreadable))
-		record(run, &result, started);
+	/* That may have taken hours. */
+	if (result.nbad == 0 && !result.removed)
+		result.removed = repository_was_removed(run->repository, name);
+	if (result.removed)
+		say_removed(run, &result);
 	else
-		record_unfinished(run, &result, started);
+		conclude(run, &result, &before, complete, started);
 	free(result.bad);
 	free(result.own_path);
 	verify_report_free(&result.report);

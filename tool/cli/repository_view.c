@@ -318,6 +318,9 @@ summary_load(Repository *repository, const BackupName *name, BackupSummary *summ
 	summary->name = *name;
 	summary->damage = error != NULL ? error : xstrdup("the manifest cannot be read");
 	summary->unreadable = repository->manifest_unreadable;
+	summary->removed = !summary->unreadable && repository_was_removed(repository, name);
+	if (summary->removed)
+		return;
 	load_verification(repository, name, summary);
 }
 

@@ -29,6 +29,7 @@ typedef struct BackupSummary
 	char *damage;    /* NULL: the manifest is good, and what follows is known */
 	uint32_t nfiles; /* of a set of configuration files, if it is not locked */
 	bool unreadable; /* that is no damage: it may not be read, which has been said */
+	bool removed;    /* nor is this: it was removed since it was listed, and belongs nowhere */
 	char *type;
 	char *snapshot_at;
 	double seconds; /* from start to end */

@@ -114,7 +114,7 @@ restore_globals(RestoreAll *all)
 }
 
 static void
-restore_database(RestoreAll *all, const ClusterTargetItem *database)
+restore_database(RestoreAll *all, ClusterTargetItem *database)
 {
 	double start = now_seconds();
 	char started[32];
@@ -127,7 +127,9 @@ restore_database(RestoreAll *all, const ClusterTargetItem *database)
 	stop_clear();
 	log_forget_errors();
 	format_time(time(NULL), started);
-	planned = restore_plan_of_cluster(&plan, &all->each, all->repository, &database->backup);
+	planned = restore_plan_of_cluster(&plan, &all->each, all->repository, &database->backup,
+									  database->manifest);
+	database->manifest = NULL;
 	executed = planned && restore_execute(&plan);
 	good = executed && (!plan.incomplete || object_errors_report(&plan));
 	item = cluster_report_add(&all->report, database->backup.database);
@@ -153,7 +155,7 @@ restore_databases(RestoreAll *all)
 
 	for (i = 0; i < all->target.count; i++)
 	{
-		const ClusterTargetItem *database = &all->target.items[i];
+		ClusterTargetItem *database = &all->target.items[i];
 
 		if (interrupted())
 		{
@@ -176,10 +178,7 @@ finish_globals(RestoreAll *all)
 	return globals_restore_finish(&all->globals);
 }
 
-/*
- * See that no backup holds SQL of unknown form, before anything is changed.
- * What is damaged is left to its own turn, which says so.
- */
+/* See that no backup holds SQL of unknown form, before anything is changed. */
 static bool
 check_statements(RestoreAll *all)
 {
@@ -188,14 +187,10 @@ check_statements(RestoreAll *all)
 
 	for (i = 0; i < all->target.count && good && !interrupted(); i++)
 	{
-		char *error = NULL;
-		Manifest *manifest =
-			repository_manifest_try(all->repository, &all->target.items[i].backup, &error);
+		const Manifest *manifest = all->target.items[i].manifest;
 
 		if (manifest != NULL)
 			good = unknown_members_refuse_early(all->settings, all->repository, manifest);
-		manifest_free(manifest);
-		free(error);
 	}
 	return good && !interrupted();
 }

@@ -149,6 +149,39 @@ repository_manifest_try(Repository *repository, const BackupName *name, char **e
 	return NULL;
 }
 
+/*
+ * expire takes the manifest away first, and always leaves another backup of
+ * the same owner.  Where nothing else is left, as behind a mount that was lost,
+ * something else has happened.
+ */
+bool
+repository_was_removed(Repository *repository, const BackupName *name)
+{
+	char *path = backup_path(name, ".json");
+	BackupName *others = NULL;
+	uint64_t bytes;
+	int count = 0;
+	bool removed = repository->storage->size(repository->storage, path, &bytes) == ENOENT &&
+				   repository_list_readable(repository, &name->owner, &others, &count) && count > 0;
+
+	free(others);
+	free(path);
+	return removed;
+}
+
+static void
+report_removed(const BackupName *name)
+{
+	char *owner = owner_name(&name->owner);
+	char *shown = printable_name(owner);
+
+	report_error(EXIT_FAILED, NULL, "\"nex_backup list\" shows those that are left.",
+				 "backup \"%s/%s\" was removed meanwhile, as by \"nex_backup expire\"", shown,
+				 name->id);
+	free(shown);
+	free(owner);
+}
+
 Manifest *
 repository_manifest(Repository *repository, const BackupName *name)
 {
@@ -157,6 +190,8 @@ repository_manifest(Repository *repository, const BackupName *name)
 
 	if (manifest == NULL && repository->manifest_unreadable)
 		report_error(EXIT_FAILED, NULL, NULL, "%s", error);
+	else if (manifest == NULL && repository_was_removed(repository, name))
+		report_removed(name);
 	else if (manifest == NULL)
 		report_error(EXIT_INTEGRITY, NULL, MANIFEST_HINT, "%s", error);
 	free(error);

@@ -50,6 +50,7 @@ typedef struct Candidate
 	double when;
 	bool read;    /* the whole manifest, so that its digests have told */
 	bool damaged; /* and only the id is left */
+	bool removed; /* since it was listed: it is none any more */
 } Candidate;
 
 /* By the beginning of the manifest alone; false if that does not tell. */
@@ -106,8 +107,10 @@ read_candidate(Repository *repository, Candidate *candidate)
 {
 	candidate->read = true;
 	candidate->damaged = !read_time(repository, candidate->name, &candidate->when);
-	if (candidate->damaged)
-		candidate->when = (double) backup_id_time(candidate->name->id);
+	if (!candidate->damaged)
+		return;
+	candidate->when = (double) backup_id_time(candidate->name->id);
+	candidate->removed = repository_was_removed(repository, candidate->name);
 }
 
 /* ---- two snapshots ---- */
@@ -186,7 +189,8 @@ prefer_damaged(const Candidate *candidates, int count, const double *at, int lat
 	{
 		const char *id = candidates[i].name->id;
 
-		if (candidates[i].damaged && (at == NULL || candidates[i].when <= *at) &&
+		if (candidates[i].damaged && !candidates[i].removed &&
+			(at == NULL || candidates[i].when <= *at) &&
 			(latest < 0 || backup_id_compare(id, candidates[latest].name->id) > 0))
 			latest = i;
 	}

@@ -354,7 +354,8 @@ reference(Repository *repository, const BackupName *names, int count, const char
 		Manifest *manifest;
 		uint32_t object;
 
-		if (strcmp(names[i].server, server) != 0)
+		/* A dry run, and doctor, have no lock that keeps manifests. */
+		if (strcmp(names[i].server, server) != 0 || repository_was_removed(repository, &names[i]))
 			continue;
 		manifest = repository_manifest(repository, &names[i]);
 		if (manifest == NULL)

@@ -205,7 +205,9 @@ extern bool repository_resolve_at(Repository *repository, const char *text, doub
 /* The owner that a name without an id means; false (reported, exit 2) if it may be two. */
 extern bool repository_owner_named(Repository *repository, const char *text, Owner *owner);
 
-/* Read and check a manifest and its .sha256; reports (exit 3, file name) and gives NULL if damaged.
+/*
+ * Read and check a manifest and its .sha256; reports (exit 3, file name) and gives NULL if damaged.
+ * One that was removed meanwhile is an error, too (exit 1).
  */
 extern Manifest *repository_manifest(Repository *repository, const BackupName *name);
 
@@ -231,6 +233,12 @@ extern Manifest *repository_manifest_inside(Repository *repository, const Backup
 
 /* Choose an id that is free; the time is now. */
 extern bool repository_new_id(Repository *repository, const Owner *owner, char id[BACKUP_ID_SIZE]);
+
+/*
+ * Was a backup that was found before removed meanwhile?  expire does not wait for whoever reads
+ * manifests; a lock keeps objects only.
+ */
+extern bool repository_was_removed(Repository *repository, const BackupName *name);
 
 /* Is there a manifest of it?  False (reported) if that cannot be found out. */
 extern bool repository_has_backup(Repository *repository, const BackupName *name, bool *exists);

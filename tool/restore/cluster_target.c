@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include "choose.h"
+#include "interrupt.h"
 #include "left_database.h"
 #include "log.h"
 #include "maintenance.h"
@@ -102,6 +103,22 @@ choose(ClusterTarget *target, const Settings *settings, Repository *repository)
 						repository->storage->location);
 }
 
+/* What is damaged is left to its own turn, which says so. */
+static void
+read_manifests(ClusterTarget *target, Repository *repository)
+{
+	int i;
+
+	for (i = 0; i < target->count && !stop_requested(); i++)
+	{
+		ClusterTargetItem *item = &target->items[i];
+		char *error = NULL;
+
+		item->manifest = repository_manifest_try(repository, &item->backup, &error);
+		free(error);
+	}
+}
+
 /* Databases in the way, as text; false (reported) if that cannot be found out. */
 static bool
 find_occupied(const ClusterTarget *target, Repository *repository, Connection *connection,
@@ -143,6 +160,7 @@ cluster_target_plan(ClusterTarget *target, const Settings *settings, Repository 
 	memset(target, 0, sizeof(*target));
 	if (!choose(target, settings, repository))
 		return false;
+	read_manifests(target, repository);
 	buffer_init(&occupied);
 	connection = connection_open_maintenance(settings, &server);
 	good = connection != NULL && find_occupied(target, repository, connection, server, &occupied);
@@ -166,7 +184,10 @@ cluster_target_free(ClusterTarget *target)
 	int i;
 
 	for (i = 0; i < target->count; i++)
+	{
 		free(target->items[i].printable);
+		manifest_free(target->items[i].manifest);
+	}
 	free(target->items);
 	free(target->names);
 	memset(target, 0, sizeof(*target));

@@ -15,7 +15,8 @@
 typedef struct ClusterTargetItem
 {
 	BackupName backup;
-	char *printable; /* name of the database for people */
+	char *printable;    /* name of the database for people */
+	Manifest *manifest; /* NULL: damaged, which its turn says; or taken over */
 } ClusterTargetItem;
 
 typedef struct ClusterTarget
@@ -28,9 +29,10 @@ typedef struct ClusterTarget
 
 /*
  * Choose the latest backup of each database, or with --at the latest that is
- * not after it, without those that --exclude-database matches; and see that
- * the server has no database of such a name that is not empty.  False
- * (reported, with the list of those in the way) if it cannot be done.
+ * not after it, without those that --exclude-database matches, and read their
+ * manifests: expire may remove them in the hours until their turn, but no
+ * object as long as the repository is locked.  See that the server has no database of such a name
+ * that is not empty.  False (reported, with the list of those in the way) if it cannot be done.
  */
 extern bool cluster_target_plan(ClusterTarget *target, const Settings *settings,
 								Repository *repository);

@@ -23,6 +23,7 @@
 #include "lock_watch.h"
 #include "log.h"
 #include "maintenance.h"
+#include "manifest_envelope.h"
 #include "memory.h"
 #include "missing_roles.h"
 #include "object_errors.h"
@@ -318,7 +319,8 @@ plan_target(RestorePlan *plan)
 	const Settings *settings = plan->settings;
 	bool exists;
 
-	plan->manifest = repository_manifest_inside(plan->repository, &plan->backup);
+	if (plan->manifest == NULL)
+		plan->manifest = repository_manifest_inside(plan->repository, &plan->backup);
 	if (plan->manifest == NULL)
 		return false;
 	repository_warn_verification(plan->repository, &plan->backup);
@@ -381,14 +383,15 @@ restore_plan(RestorePlan *plan, const Settings *settings, Repository *repository
 
 bool
 restore_plan_of_cluster(RestorePlan *plan, const Settings *settings, Repository *repository,
-						const BackupName *backup)
+						const BackupName *backup, Manifest *manifest)
 {
 	memset(plan, 0, sizeof(*plan));
 	plan->settings = settings;
 	plan->repository = repository;
 	plan->backup = *backup;
 	plan->of_cluster = true;
-	return plan_target(plan);
+	plan->manifest = manifest;
+	return (manifest == NULL || manifest_require_open(repository, manifest)) && plan_target(plan);
 }
 
 /* Hash every object before anything is created. */

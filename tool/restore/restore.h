@@ -96,9 +96,13 @@ typedef struct RestorePlan
 extern bool restore_plan(RestorePlan *plan, const Settings *settings, Repository *repository,
 						 const char *backup);
 
-/* The same for one database of a whole cluster, under its own name. */
+/*
+ * The same for one database of a whole cluster, under its own name.  The manifest, if it was read
+ * before, is taken over.
+ */
 extern bool restore_plan_of_cluster(RestorePlan *plan, const Settings *settings,
-									Repository *repository, const BackupName *backup);
+									Repository *repository, const BackupName *backup,
+									Manifest *manifest);
 
 /*
  * Do it.  On failure the target is as it was before, or the report says what
