@@ -28,6 +28,7 @@
 #include "gate.h"
 #include "hold.h"
 #include "lock_guard.h"
+#include "valid_text.h"
 
 PG_FUNCTION_INFO_V1(nex_backup_status_entry);
 
@@ -45,7 +46,8 @@ single_row(FunctionCallInfo fcinfo, const char *name, const char *detail)
 
 	values[0] = CStringGetTextDatum(name);
 	values[1] = CStringGetTextDatum("critical");
-	values[2] = CStringGetTextDatum(detail);
+	/* There may be names in it. */
+	values[2] = CStringGetTextDatum(valid_text(detail, (int) strlen(detail)));
 	tuplestore_putvalues(set->setResult, set->setDesc, values, nulls);
 }
 

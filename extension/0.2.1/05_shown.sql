@@ -3,6 +3,13 @@
 -- Names and texts from outside, for people and for scripts that read lines.
 --
 
+-- A text with \xNN for each byte that is no part of a character of this database's encoding: names of databases and roles
+-- were given in some other database, and whatever looks at characters fails with them.
+CREATE FUNCTION nex_backup.valid_text(text)
+RETURNS text
+AS 'MODULE_PATHNAME', 'nex_backup_valid_text'
+LANGUAGE C STRICT STABLE;
+
 -- A text with the bytes of what cannot be seen, or hides what can, as \xNN: control characters, line breaks, characters
 -- that change the direction of text, and invisible ones.  As the program shows them.  Of a long text the beginning, before
 -- its characters are looked at one by one: monitoring asks often.
@@ -21,7 +28,8 @@ AS $$
 					repeat(chr(92), 2) || 'x' || chr(92) || '1', 'g')
 				ELSE t.c END, '' ORDER BY t.place)
 			FROM string_to_table(s.v, NULL) WITH ORDINALITY t (c, place)) END
-	FROM (SELECT CASE WHEN octet_length($1) > 10000 THEN left($1, 10000) || ' ...' ELSE $1 END AS v) s
+	FROM (SELECT CASE WHEN octet_length(g.v) > 10000 THEN left(g.v, 10000) || ' ...' ELSE g.v END AS v
+		FROM (SELECT nex_backup.valid_text($1) AS v OFFSET 0) g) s
 $$;
 
 -- "process 4711 of role joe (since ...)", for people.  0 or NULL: what pg_blocking_pids() and pg_locks give of a prepared

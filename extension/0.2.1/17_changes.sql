@@ -168,15 +168,16 @@ AS $$
 DECLARE
 	current text;
 	next int8;
+	who text := nex_backup.valid_text($2);
 BEGIN
 	PERFORM nex_backup.lock_queue();
 	SELECT r.state INTO current FROM nex_backup.runs r WHERE r.id = $1 FOR UPDATE;
 	IF current = 'queued' THEN
-		PERFORM nex_backup.transition($1, 'cancelled', format('cancelled by %s', $2));
+		PERFORM nex_backup.transition($1, 'cancelled', format('cancelled by %s', who));
 		RETURN 'cancelled';
 	END IF;
 	UPDATE nex_backup.leases l
-	SET cancel_requested = coalesce(l.cancel_requested, clock_timestamp()), cancelled_by = coalesce(l.cancelled_by, $2)
+	SET cancel_requested = coalesce(l.cancel_requested, clock_timestamp()), cancelled_by = coalesce(l.cancelled_by, who)
 	WHERE l.run = $1;
 	IF found THEN
 		PERFORM nex_backup.tell('cancel');
@@ -185,7 +186,7 @@ BEGIN
 		SELECT r.id INTO next FROM nex_backup.runs r
 		WHERE r.origin = (SELECT coalesce(o.origin, o.id) FROM nex_backup.runs o WHERE o.id = $1) AND r.state = 'queued';
 		IF next IS NOT NULL THEN
-			PERFORM nex_backup.transition(next, 'cancelled', format('cancelled by %s', $2));
+			PERFORM nex_backup.transition(next, 'cancelled', format('cancelled by %s', who));
 		END IF;
 	END IF;
 	RETURN current;

@@ -84,7 +84,7 @@ BEGIN
 			USING ERRCODE = 'object_in_use';
 	END IF;
 	RETURN nex_backup.enqueue(job.name, job.owner, job.kind, job.repository, job.database,
-		nex_backup.job_definition(job) || '{"max_attempts": 1}', NULL, NULL, 1, NULL, format('started by %s', caller));
+		nex_backup.job_definition(job) || '{"max_attempts": 1}', NULL, NULL, 1, NULL, format('started by %s', nex_backup.valid_text(caller::text)));
 END
 $$;
 
@@ -107,7 +107,7 @@ BEGIN
 	RETURN nex_backup.enqueue(NULL, caller, request ->> 'kind', request ->> 'repository', what,
 		jsonb_build_object('type', request -> 'type', 'options', request -> 'options', 'max_attempts', 1,
 			'timeout', request -> 'timeout', 'kill_grace', interval '30 seconds'),
-		NULL, NULL, 1, NULL, format('started by %s', caller));
+		NULL, NULL, 1, NULL, format('started by %s', nex_backup.valid_text(caller::text)));
 END
 $$;
 

@@ -111,10 +111,10 @@ BEGIN
 			UNION ALL
 			-- Only a catalogue of more than its own database can be expected to know of the others.
 			SELECT 3, 'uncovered', 'databases without backup', 'warning',
-				string_agg(format('%I', d.datname), ', ' ORDER BY d.datname)
+				string_agg(format('%I', nex_backup.valid_text(d.datname)), ', ' ORDER BY d.datname)
 			FROM pg_database d
 			WHERE d.datallowconn AND NOT d.datistemplate AND d.datname <> 'postgres'
-				AND NOT EXISTS (SELECT FROM nex_backup.backups b WHERE b.database = d.datname)
+				AND NOT EXISTS (SELECT FROM nex_backup.backups b WHERE b.database = nex_backup.valid_text(d.datname))
 				AND EXISTS (SELECT FROM latest l WHERE l.database <> current_database() AND l.kind = 'database'
 					AND l.system_identifier = (SELECT c.system_identifier::text FROM pg_control_system() c))
 			HAVING count(*) > 0
@@ -166,7 +166,7 @@ BEGIN
 			AND a.privilege_type OPERATOR(pg_catalog.=) 'EXECUTE' AND a.grantee OPERATOR(pg_catalog.<>) p.proowner
 			AND a.grantee OPERATOR(pg_catalog.<>) 0::pg_catalog.oid
 	LOOP
-		EXECUTE pg_catalog.format('GRANT EXECUTE ON FUNCTION nex_backup.shown(pg_catalog.text), '
+		EXECUTE pg_catalog.format('GRANT EXECUTE ON FUNCTION nex_backup.valid_text(pg_catalog.text), nex_backup.shown(pg_catalog.text), '
 			'nex_backup.process_text(pg_catalog.int4), nex_backup.lock_text(), nex_backup.owner_risk() TO %s', reader);
 	END LOOP;
 END

@@ -19,6 +19,10 @@ BEGIN
 			FROM unnest(string_to_array(current_setting('nex_backup.missed_except', true), ',')) s (word),
 				LATERAL (SELECT trim(s.word, ' "') AS name) n
 		),
+		databases AS MATERIALIZED (
+			SELECT nex_backup.valid_text(d.datname) AS name, d.datallowconn AND NOT d.datistemplate AND d.datname <> 'postgres' AS is_used
+			FROM pg_database d
+		),
 		-- Where the server can look, it does; of others the program has said what is gone.
 		gone AS MATERIALIZED (
 			SELECT g.repository, g.database, g.id FROM nex_backup.gone_backups() g
@@ -60,7 +64,7 @@ BEGIN
 				r.reason, CASE WHEN char_length(r.error) > 500 THEN left(r.error, 500) || ' ...' ELSE r.error END AS error,
 				CASE WHEN NOT r.is_here THEN row_number() OVER (PARTITION BY r.is_here ORDER BY r.is_known DESC, r.finished DESC) END AS place
 			FROM (SELECT l.*, CASE WHEN l.details ? 'copy' THEN false WHEN l.database IS NULL THEN l.details ->> 'set' IS NULL
-						ELSE l.database = '' OR EXISTS (SELECT FROM pg_database d WHERE d.datname = regexp_replace(l.database, '^main@', '')) END AS is_here,
+						ELSE l.database = '' OR EXISTS (SELECT FROM databases d WHERE d.name = regexp_replace(l.database, '^main@', '')) END AS is_here,
 					EXISTS (SELECT FROM nex_backup.backups b WHERE b.database = l.database AND b.repository = l.repository) AS is_known
 				FROM last_run l
 				WHERE l.state = ANY (ARRAY['failed', 'timed_out', 'crashed']) AND l.job IS NULL) r
@@ -122,11 +126,11 @@ BEGIN
 			UNION ALL
 			-- Only a catalogue of more than its own database can be expected to know of the others.
 			SELECT 3, 'uncovered', 'databases without backup', 'warning',
-				string_agg(format('%I', d.datname), ', ' ORDER BY d.datname)
-			FROM pg_database d
-			WHERE d.datallowconn AND NOT d.datistemplate AND d.datname <> 'postgres'
-				AND NOT EXISTS (SELECT FROM nex_backup.backups b WHERE b.database = ANY (ARRAY[d.datname::text, 'main@' || d.datname]))
-				AND NOT EXISTS (SELECT FROM excepted x WHERE x.database = d.datname)
+				string_agg(format('%I', d.name), ', ' ORDER BY d.name COLLATE "C")
+			FROM databases d
+			WHERE d.is_used
+				AND NOT EXISTS (SELECT FROM nex_backup.backups b WHERE b.database = ANY (ARRAY[d.name, 'main@' || d.name]))
+				AND NOT EXISTS (SELECT FROM excepted x WHERE x.database = d.name)
 				AND EXISTS (SELECT FROM latest l WHERE l.database <> current_database() AND l.kind = 'database'
 					AND l.system_identifier = (SELECT c.system_identifier::text FROM pg_control_system() c))
 			HAVING count(*) > 0

@@ -173,4 +173,18 @@ query('postgres', "SELECT nex_backup_sync('$literal')");
 unlike(query('postgres', $status), qr/of lost/, 'nex_backup_sync() forgets it');
 is(query('postgres', 'SELECT count(*) FROM nex_backup.backups WHERE gone IS NOT NULL'), 0, 'nothing else is gone');
 
+# The name of a database is whatever bytes a session of some other database has sent.
+query('postgres', q(CREATE DATABASE ascii ENCODING 'SQL_ASCII' TEMPLATE template0 LC_COLLATE 'C' LC_CTYPE 'C'));
+query('ascii', qq(SET client_encoding = 'SQL_ASCII'; CREATE DATABASE "$_" ENCODING 'UTF8' TEMPLATE template0 LC_COLLATE 'C' LC_CTYPE 'C'))
+  for "caf\xe8", "caf\xe9";
+query('ascii', qq(SET client_encoding = 'SQL_ASCII'; CREATE ROLE "caf\xe9" SUPERUSER));
+like(query('postgres', $status), qr/^databases without backup\|warning\|.*"caf\\xe8", "caf\\xe9"/m, 'a name that is no text does not end the status');
+tool_ok([ 'backup', '--repo', $repo, '-d', "caf\xe9", @catalogue ], 'its backup');
+$looked = query('postgres', $status);
+like($looked, qr/^backup of caf\\xe9\|ok/m, 'is recorded by the name that is shown');
+like($looked, qr/^databases without backup\|warning\|.*"caf\\xe8"/m, 'and is not that of another one');
+unlike($looked, qr/^databases without backup\|.*"caf\\xe9"/m, 'which is what the status compares');
+like(query('postgres', qq(SELECT nex_backup.shown(r.rolname) FROM pg_roles r WHERE r.rolname ~~ 'caf%')), qr/^caf\\xe9$/, 'the name of a role');
+is(query('postgres', q(SELECT nex_backup.valid_text(E'caf\u00e9 \\\\xe9'))), "caf\xc3\xa9 \\xe9", 'what is text stays as it is');
+
 done_testing();

@@ -4,7 +4,9 @@
  *	  JSON values of what may be anything.
  *
  * jansson refuses text that is not UTF-8, and a NULL inside json_pack() spoils
- * the whole document; a result with a question mark in it is better than none.
+ * the whole document.  A byte that is no UTF-8 is shown as \xNN, as people see
+ * it, and as the server's catalogue calls it (extension/valid_text.c): two names
+ * that differ in such bytes stay two.
  *
  *-------------------------------------------------------------------------
  */
@@ -19,20 +21,27 @@ json_t *
 json_text(const char *text)
 {
 	json_t *value;
+	Buffer out;
 	char *copy;
-	char *c;
 
 	if (text == NULL)
 		return json_null();
 	value = json_string(text);
 	if (value != NULL)
 		return value;
-	copy = xstrdup(text);
-	for (c = copy; *c != '\0'; c++)
+	buffer_init(&out);
+	while (*text != '\0')
 	{
-		if ((unsigned char) *c >= 0x80)
-			*c = '?';
+		uint32_t character;
+		int length = utf8_character(text, &character);
+
+		if (length > 0)
+			buffer_append(&out, text, (size_t) length);
+		else
+			buffer_printf(&out, "\\x%02x", (unsigned char) *text);
+		text += length > 0 ? length : 1;
 	}
+	copy = buffer_detach(&out);
 	value = json_string(copy);
 	free(copy);
 	return value;

@@ -12,7 +12,7 @@
 #include <jansson.h>
 #include <stdint.h>
 
-/* A JSON string; null for NULL; bytes that are no UTF-8 become question marks. */
+/* A JSON string; null for NULL; each byte that is no UTF-8 becomes \xNN. */
 extern json_t *json_text(const char *text);
 
 /*
