@@ -171,6 +171,8 @@ DECLARE
 	who text := nex_backup.valid_text($2);
 BEGIN
 	PERFORM nex_backup.lock_queue();
+	-- Nobody would hear of it who is gone.
+	PERFORM nex_backup.settle_stale();
 	SELECT r.state INTO current FROM nex_backup.runs r WHERE r.id = $1 FOR UPDATE;
 	IF current = 'queued' THEN
 		PERFORM nex_backup.transition($1, 'cancelled', format('cancelled by %s', who));

@@ -132,6 +132,8 @@ BEGIN
 					owner.rolname);
 	END IF;
 	PERFORM nex_backup.lock_queue();
+	-- A run that a crash of the server has ended is no reason to wait for it.  There may be no leader to find that out.
+	PERFORM nex_backup.settle_stale();
 	SELECT j.* INTO job FROM nex_backup.jobs j WHERE j.name = request ->> 'what';
 	IF job.name IS NOT NULL THEN
 		run := nex_backup.submit_job(job, caller);

@@ -24,6 +24,8 @@ BEGIN
 	END IF;
 	PERFORM nex_backup.check_executor($1, $2, $3);
 	PERFORM nex_backup.lock_queue();
+	-- There may be no leader, and no other agent, whose turn would do it: what a dead run has must not be counted.
+	PERFORM nex_backup.settle_stale();
 	IF nex_backup.check_cluster($2) IS NOT NULL
 		OR (SELECT count(*) FROM nex_backup.leases) >= nex_backup.setting('max_concurrent_runs')::int8 THEN
 		RETURN;

@@ -175,4 +175,28 @@ is(query('postgres', "SELECT count(*) FROM (SELECT job, scheduled_for FROM nex_b
 is(query('postgres', "SELECT count(*) FROM nex_backup.runs WHERE job LIKE 'slow%' AND state = 'crashed' AND reason IS NULL"), 0, 'each crash has its reason');
 ok(wait_until(sub { !processes_named("--repo=$repo") }), 'no tool is left behind');
 
+# ----------------------------------------------------- without a leader
+
+# There may be none, and whoever enters, claims or cancels a run finds out himself which are dead.
+set_options('nex_backup.max_runs_per_repository' => 1);
+$node->append_conf('postgresql.conf', "shared_preload_libraries = ''");
+$node->restart;
+sub crash_within_run
+{
+	my $run = query('postgres', "SELECT run FROM nex_backup_run('invoices', repository => '$repo', type => 'hang', wait => false)");
+
+	wait_for_state($run, 'running');
+	kill_postmaster();
+	start_again() or die 'the server does not start';
+	is(run_row('state', "id = $run"), 'running', 'after a crash nobody has looked at the run yet');
+	return $run;
+}
+$run = crash_within_run();
+is(query('postgres', "SET statement_timeout = '2min'; SELECT state FROM nex_backup_run('invoices', repository => '$repo', type => 'ok')"),
+	'succeeded', 'the next one does not wait for it');
+like(run_row("state || ': ' || reason", "id = $run"), qr/^crashed: the executor is gone/, 'which has ended');
+$run = crash_within_run();
+is(query('postgres', "SET statement_timeout = '2min'; SELECT nex_backup_cancel($run)"), 'crashed', 'nor does who cancels it');
+is(query('postgres', 'SELECT count(*) FROM nex_backup.leases'), 0, 'no lease is left');
+
 done_testing();
