@@ -7,7 +7,7 @@ use NexBackup::Part;
 use NexBackup::Test;
 use Test::More;
 
-start_server('main');
+start_server('main', wal_level => 'logical');
 
 my $repo = new_repository();
 
@@ -198,5 +198,32 @@ $json = tool_json('restore', @part, '-U', 'keeper');
 is(scalar(@{ $json->{left_out} }), 3, 'a publication of a superuser that is gone is not made by others');
 query('published', 'DROP SCHEMA s CASCADE; REVOKE CREATE ON DATABASE published FROM keeper');
 tool_fails([ 'restore', @part, '-U', 'keeper' ], 1, qr/permission denied for database.*HINT: .*by a superuser/s, 'a right that is missing: what helps');
+
+# ------------------------------------------- rows that subscribers would get, and stop at
+
+create_database('sent');
+query('sent', 'CREATE TABLE t (id integer); INSERT INTO t VALUES (1); CREATE TABLE none (id integer);'
+	  . 'CREATE TABLE p (id integer) PARTITION BY LIST (id); CREATE TABLE p1 PARTITION OF p FOR VALUES IN (1); INSERT INTO p VALUES (1);'
+	  . 'CREATE UNLOGGED TABLE u AS SELECT 1 AS id');
+tool_ok([ 'backup', '--repo', $repo, '-d', 'sent' ], 'backup');
+my @sent = ('--repo', $repo, 'sent', '--table');
+query('sent', 'CREATE PUBLICATION "all" FOR ALL TABLES WITH (publish_via_partition_root)');
+tool_ok([ 'restore', @sent, 't', '--as', 't_0' ], 'nobody gets it: there is no slot');
+query('sent', "SELECT pg_create_logical_replication_slot('far', 'pgoutput')");
+for my $table (qw(t p))
+{
+	my $message = tool_fails([ 'restore', @sent, $table, '--as', "${table}_then" ], 1,
+		qr/rows of public\.${table}_then.* would be sent to subscribers.*Publication "all".*slot "far".*HINT: .*--to.*--yes/s,
+		"table $table would be sent");
+	is(query('sent', "SELECT to_regclass('${table}_then')"), '', 'nothing was made');
+}
+query('sent', 'DROP TABLE t');
+tool_fails([ 'restore', @sent, 't' ], 1, qr/rows of public\.t would be sent/, 'under its own name, too');
+like((tool('restore', @sent, 't', '--yes'))[2], qr/warning: rows of public\.t would be sent to subscribers/, '--yes says that it is meant');
+is(query('sent', 'SELECT count(*) FROM t'), 1, 'and it is restored');
+tool_ok([ 'restore', @sent, $_, '--as', "${_}_then" ], "of $_ nothing would be sent") for qw(none u);
+query('sent', q{ALTER PUBLICATION "all" SET (publish = 'delete')});
+tool_ok([ 'restore', @sent, 't', '--as', 't_then' ], 'nor by a publication of other changes');
+query('sent', "SELECT pg_drop_replication_slot('far')");
 
 done_testing();

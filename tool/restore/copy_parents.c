@@ -18,7 +18,6 @@
 #include "copy_parents.h"
 
 #include "memory.h"
-#include "quote.h"
 #include "sql_build.h"
 
 /* Of the tables in $1: parents that are none of them. */
@@ -41,32 +40,6 @@ enum
 	PARENT_SCHEMA,
 	PARENT_NAME
 };
-
-/* The tables of the part under the names that they have now, as an array. */
-static void
-list_tables(const RestorePlan *plan, const RenameMap *map, Buffer *array)
-{
-	const ArchiveToc *toc = &plan->selection->toc;
-	uint32_t i;
-
-	buffer_append_char(array, '{');
-	for (i = 0; i < toc->count; i++)
-	{
-		const TocEntry *entry = &toc->entries[i];
-		const Renamed *renamed;
-		SqlText name;
-
-		if (!toc_entry_is_table(entry) || !selection_includes(plan->selection, entry))
-			continue;
-		renamed = rename_find(map, entry->schema, entry->tag);
-		sql_init(&name);
-		sql_qualified(&name, renamed != NULL ? renamed->schema : entry->schema,
-					  renamed != NULL ? renamed->name : entry->tag);
-		quote_array_item(array, sql_string(&name));
-		sql_free(&name);
-	}
-	buffer_append_char(array, '}');
-}
 
 static bool
 leave(RestorePlan *plan, Connection *connection, const PGresult *parents, int row)
@@ -104,7 +77,7 @@ copy_parents_leave(RestorePlan *plan, Connection *connection, const RenameMap *m
 	if (map->count == 0)
 		return true;
 	buffer_init(&tables);
-	list_tables(plan, map, &tables);
+	rename_list_tables(plan->selection, map, &tables);
 	params[0] = tables.data;
 	parents = connection_query(connection, parents_query, 1, params);
 	good = parents != NULL;

@@ -39,6 +39,7 @@
 #include "planned_steps.h"
 #include "progress.h"
 #include "protections.h"
+#include "published_rows.h"
 #include "quote.h"
 #include "rename.h"
 #include "restored_objects.h"
@@ -443,6 +444,7 @@ fill(RestorePlan *plan, Connection *connection, const RenameMap *map)
 		   (plan->in_place || rights_give(plan, connection, map)) &&
 		   extension_rows_settle(plan, connection) &&
 		   (!plan->in_place || (in_place_attach(plan, connection, map) &&
+								published_rows_check(plan, connection, map) &&
 								bound_objects_settle(plan, connection, map) &&
 								protections_begin(plan, connection, map))) &&
 		   part_rows_load(plan, connection, map) &&

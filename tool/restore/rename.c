@@ -289,6 +289,30 @@ rename_free(RenameMap *map)
 	map->count = 0;
 }
 
+void
+rename_list_tables(const Selection *selection, const RenameMap *map, Buffer *array)
+{
+	uint32_t i;
+
+	buffer_append_char(array, '{');
+	for (i = 0; i < selection->toc.count; i++)
+	{
+		const TocEntry *entry = &selection->toc.entries[i];
+		const Renamed *renamed;
+		Buffer name;
+
+		if (!toc_entry_is_table(entry) || !selection_includes(selection, entry))
+			continue;
+		renamed = rename_find(map, entry->schema, entry->tag);
+		buffer_init(&name);
+		quote_qualified(&name, renamed != NULL ? renamed->schema : entry->schema,
+						renamed != NULL ? renamed->name : entry->tag);
+		quote_array_item(array, name.data);
+		buffer_free(&name);
+	}
+	buffer_append_char(array, '}');
+}
+
 /* ---- reading a script ---- */
 
 static bool

@@ -38,6 +38,9 @@ extern void rename_free(RenameMap *map);
 /* The new name of a relation; NULL if it keeps its own. */
 extern const Renamed *rename_find(const RenameMap *map, const char *schema, const char *name);
 
+/* The tables of the part under the names that they get, quoted, as an array of text. */
+extern void rename_list_tables(const Selection *selection, const RenameMap *map, Buffer *array);
+
 /* Put the new names into a script of pg_restore. */
 extern void rename_script(const RenameMap *map, const char *script, Buffer *out);
 
