@@ -99,6 +99,23 @@ tool_fails([ 'backup', '--all', '--repo', $repo ], 1,
 tool_ok([ 'backup', '--all', '--repo', $repo, '--exclude-database', 'test_1' ], 'which can be left out');
 query('postgres', 'ALTER DATABASE test_1 ALLOW_CONNECTIONS true');
 
+# Databases that are dropped or renamed after the list was made, and one that is dropped while it is backed up.
+create_database("gone_$_") for 1 .. 4;
+query("gone_$_", "CREATE TABLE t AS SELECT $_ AS i") for 1 .. 4;
+$slow = hold_lock('gone_1', 't');
+$log = File::Temp->new;
+$pid = start_tool("$log", 'backup', '--all', '--json', '--repo', $repo, '--lock-wait-timeout', '60s', map { ('--exclude-database', $_) } qw(?*é inv* Q* t* post* closed left_out));
+wait_until(sub { query('postgres', "SELECT count(*) FROM pg_locks WHERE NOT granted") > 0 });
+query('postgres', $_) for 'DROP DATABASE gone_2', 'ALTER DATABASE gone_3 RENAME TO gone_9', 'ALTER DATABASE gone_4 RENAME TO left_out', 'DROP DATABASE gone_1 WITH (FORCE)';
+eval { $slow->() };
+is(finish_tool($pid), 0, 'databases that are dropped or renamed meanwhile are no failure') or diag(read_bytes("$log"));
+$text = read_bytes("$log");
+like($text, qr/warning: database "gone_$_" is not backed up: (?:it was dropped meanwhile|invalid: its DROP DATABASE goes on)/, "gone_$_ is named") for 1, 2;
+like($text, qr/database "gone_3" was renamed to "gone_9" meanwhile/, 'so is the new name');
+like($text, qr/warning: database "left_out" is not backed up: it was renamed/, 'or why that is left out');
+is(join(' ', map { $_->{database} =~ /gone|left/ ? $_->{database} : () } grep { $_->{kind} eq 'database' } @{ tool_json('list', '--repo', $repo)->{backups} }), 'gone_9', 'which is backed up');
+like($text, qr/"failed": 0/, 'none has failed');
+
 # Settings from a file, and wrong usage.
 my $config = File::Temp->new(SUFFIX => '.yaml');
 write_bytes("$config", "repo: $repo\nexclude-database:\n  - '*e*'\n  - invoice?\n");

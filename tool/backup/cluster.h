@@ -12,6 +12,7 @@
 
 typedef struct ClusterDatabase
 {
+	char *oid;
 	char *name;
 	char *printable;     /* the same for people */
 	const char *skipped; /* NULL, or why it cannot be backed up: static text */
@@ -30,6 +31,13 @@ typedef struct ClusterDatabases
  * False (reported) if they cannot be read.
  */
 extern bool cluster_databases(const Settings *settings, ClusterDatabases *databases);
+
+/*
+ * Look again: it may have been renamed, closed or dropped since the list was
+ * made.  True if it has another name now, or is to be skipped.  If the server
+ * cannot be asked, which is reported, it stays as it was listed.
+ */
+extern bool cluster_database_look(const Settings *settings, ClusterDatabase *database);
 extern void cluster_databases_free(ClusterDatabases *databases);
 
 #endif /* NEX_CLUSTER_H */

@@ -25,6 +25,9 @@
 #include "progress_bar.h"
 #include "repository_view.h"
 
+/* So often a database that is renamed meanwhile is tried. */
+#define TRIES 3
+
 /* Put an attempt into the report; it is used up. */
 static void
 enter(ClusterReport *report, BackupAttempt *attempt)
@@ -102,9 +105,48 @@ begin_item(unsigned number, unsigned count, const char *name)
 	progress_item(number, count, name);
 }
 
+/*
+ * Back up one database, if it is still there: the list may be hours old.  One
+ * that is dropped while it is backed up is no failure either, and one that is
+ * renamed is backed up under its new name.
+ */
 static void
-back_up_databases(const Settings *settings, Repository *repository,
-				  const ClusterDatabases *databases, ClusterReport *report)
+back_up_database(const Settings *settings, Repository *repository, ClusterDatabase *database,
+				 ClusterReport *report, unsigned number, unsigned count)
+{
+	BackupAttempt attempt;
+	bool again = true;
+	int tries;
+
+	stop_clear();
+	(void) cluster_database_look(settings, database);
+	for (tries = 1; again && database->skipped == NULL && !interrupted(); tries++)
+	{
+		begin_item(number, count, database->printable);
+		backup_attempt_run(settings, repository, database->name, &attempt);
+		again = attempt.manifest == NULL && !attempt.interrupted && tries < TRIES;
+		if (again)
+		{
+			stop_clear();
+			again = cluster_database_look(settings, database);
+		}
+		if (again)
+			backup_attempt_free(&attempt);
+		else
+		{
+			backup_attempt_record(settings, repository, &attempt);
+			enter(report, &attempt);
+		}
+	}
+	if (again && database->skipped != NULL)
+		enter_skipped(report, repository, database);
+	else if (again)
+		cluster_report_add(report, database->name)->result = ITEM_INTERRUPTED;
+}
+
+static void
+back_up_databases(const Settings *settings, Repository *repository, ClusterDatabases *databases,
+				  ClusterReport *report)
 {
 	unsigned count = (unsigned) databases->count + 1;
 	BackupAttempt attempt;
@@ -115,18 +157,14 @@ back_up_databases(const Settings *settings, Repository *repository,
 	enter(report, &attempt);
 	for (i = 0; i < databases->count; i++)
 	{
-		const ClusterDatabase *database = &databases->items[i];
+		ClusterDatabase *database = &databases->items[i];
 
 		if (interrupted())
 			cluster_report_add(report, database->name)->result = ITEM_INTERRUPTED;
 		else if (database->skipped != NULL)
 			enter_skipped(report, repository, database);
 		else
-		{
-			begin_item((unsigned) i + 2, count, database->printable);
-			backup_attempt_database(settings, repository, database->name, &attempt);
-			enter(report, &attempt);
-		}
+			back_up_database(settings, repository, database, report, (unsigned) i + 2, count);
 	}
 }
 

@@ -24,15 +24,19 @@
 #include "repository_view.h"
 
 /* Tell the catalogue how it went. */
-static void
-record(const Settings *settings, Repository *repository, const BackupAttempt *attempt,
-	   const char *started)
+void
+backup_attempt_record(const Settings *settings, Repository *repository,
+					  const BackupAttempt *attempt)
 {
 	const Manifest *manifest = attempt->manifest;
-	Owner owner = owner_of(repository->server, attempt->database);
-	json_t *payload =
-		catalogue_payload(repository, &owner, manifest != NULL ? manifest->id : NULL, started);
+	Owner owner;
+	json_t *payload;
 
+	if (attempt->database == NULL)
+		return;
+	owner = owner_of(repository->server, attempt->database);
+	payload = catalogue_payload(repository, &owner, manifest != NULL ? manifest->id : NULL,
+								attempt->started);
 	json_object_set_new(payload, "type", json_string(settings->type));
 	if (manifest != NULL)
 	{
@@ -45,17 +49,16 @@ record(const Settings *settings, Repository *repository, const BackupAttempt *at
 }
 
 /* Back up, measure, and take down what went wrong. */
-static void
-attempt_backup(const Settings *settings, Repository *repository, const char *name,
-			   BackupAttempt *attempt)
+void
+backup_attempt_run(const Settings *settings, Repository *repository, const char *name,
+				   BackupAttempt *attempt)
 {
 	struct timespec start;
 	struct timespec end;
-	char started[32];
 
 	memset(attempt, 0, sizeof(*attempt));
 	clock_gettime(CLOCK_REALTIME, &start);
-	format_time(start.tv_sec, started);
+	format_time(start.tv_sec, attempt->started);
 	if (name != NULL && strcmp(name, GLOBALS_DATABASE) == 0)
 		attempt->manifest = backup_globals(settings, repository);
 	else
@@ -71,21 +74,20 @@ attempt_backup(const Settings *settings, Repository *repository, const char *nam
 		attempt->exit_code = attempt->interrupted ? EXIT_INTERRUPTED : (int) log_exit_code();
 		attempt->error = xstrdup(log_first_error());
 	}
-	if (attempt->database != NULL)
-		record(settings, repository, attempt, started);
 }
 
 void
 backup_attempt_database(const Settings *settings, Repository *repository, const char *name,
 						BackupAttempt *attempt)
 {
-	attempt_backup(settings, repository, name, attempt);
+	backup_attempt_run(settings, repository, name, attempt);
+	backup_attempt_record(settings, repository, attempt);
 }
 
 void
 backup_attempt_globals(const Settings *settings, Repository *repository, BackupAttempt *attempt)
 {
-	attempt_backup(settings, repository, GLOBALS_DATABASE, attempt);
+	backup_attempt_database(settings, repository, GLOBALS_DATABASE, attempt);
 }
 
 void

@@ -23,11 +23,18 @@ typedef struct BackupAttempt
 	char *error; /* first error, or NULL */
 	int exit_code;
 	bool interrupted;
+	char started[32];
 } BackupAttempt;
 
 /* Back up a database (NULL: that of the settings), and record it in the catalogue. */
 extern void backup_attempt_database(const Settings *settings, Repository *repository,
 									const char *name, BackupAttempt *attempt);
+/* The two halves of that apart. */
+extern void backup_attempt_run(const Settings *settings, Repository *repository, const char *name,
+							   BackupAttempt *attempt);
+extern void backup_attempt_record(const Settings *settings, Repository *repository,
+								  const BackupAttempt *attempt);
+
 /* The same for the globals. */
 extern void backup_attempt_globals(const Settings *settings, Repository *repository,
 								   BackupAttempt *attempt);
