@@ -161,12 +161,36 @@ SQL
 		ALTER ROLE planter IN DATABASE victim SET search_path FROM CURRENT; ALTER ROLE planter SET search_path FROM CURRENT));
 	($code, $out, $err) = tool('backup', '--repo', $settings_repo, '-d', 'victim');
 	is($code, 0, 'nor a very large one') or diag($err);
-	like($err, qr/warning: the settings of role "planter" in this database have more than 256 kB/, 'which is left out');
+	like($err, qr/warning: a setting of role "planter" in this database has, with the others there, more than 256 kB/, 'which is left out');
 	my ($manifest) = reverse glob("$settings_repo/backups/victim/*.json");
 	my ($archive) = grep { $_->{kind} eq 'archive' } @{ JSON::PP::decode_json(read_bytes($manifest))->{members} };
 	cmp_ok($archive->{raw}, '<', 200_000, 'from the archive of pg_dump, too');
 	($code, $out, $err) = tool('globals', 'backup', '--repo', $settings_repo);
 	like($err, qr/warning: a setting of role "planter" has more than 256 kB/, 'from the globals, too');
+
+	# Comments, names of roles and what names them likewise.
+	my $shared_repo = new_repository();
+	my $odd = q(convert_from('\x72e9', 'SQL_ASCII'));
+	query('postgres', q(ALTER ROLE planter RESET ALL; ALTER ROLE planter IN DATABASE victim RESET ALL));
+	query('planted', "DO \$\$ BEGIN EXECUTE format('COMMENT ON DATABASE victim IS %L', $odd); EXECUTE format('COMMENT ON ROLE planter IS %L', $odd);
+		EXECUTE format('CREATE ROLE %I', $odd); EXECUTE format('GRANT CONNECT ON DATABASE victim TO %I', $odd); END \$\$");
+	query('victim', q(DO $$ BEGIN EXECUTE format('GRANT SELECT ON t TO %s', (SELECT oid::regrole FROM pg_roles WHERE rolname LIKE 'r%' AND octet_length(rolname) = 2)); END $$));
+	($code, $out, $err) = tool('backup', '--repo', $shared_repo, '-d', 'victim');
+	is($code, 0, 'a comment and a grantee that are no text') or diag($err);
+	like($err, qr/warning: $_ is no text in its encoding/, 'are left out') for 'the comment of the database', 'a privilege of role "r\\\\xe9" on the database';
+	like($err, qr/warning: the name of role "r\\xe9", which owns or was granted something in this database, is no text/, 'or said');
+	tool_fails([ 'globals', 'backup', '--repo', $shared_repo ], 1, qr/the name of role "r\\xe9" is no text in UTF-8.*HINT:  Rename it/s, 'of a name in the globals');
+	query('planted', "DO \$\$ BEGIN EXECUTE format('REVOKE ALL ON DATABASE victim FROM %I', $odd); END \$\$");
+	query('victim', 'DROP TABLE t; CREATE TABLE t AS SELECT 1 AS i');
+	query('planted', "DO \$\$ BEGIN EXECUTE format('DROP ROLE %I', $odd); END \$\$");
+	($code, $out, $err) = tool('globals', 'backup', '--repo', $shared_repo);
+	is($code, 0, 'a comment in the globals') or diag($err);
+	like($err, qr/warning: "COMMENT ON ROLE planter IS 'r.*" is no text in UTF-8, and is left out/, 'is left out');
+	tool_ok([ 'backup', '--repo', $shared_repo, '-d', 'victim' ], 'a backup with such a comment');
+	tool_ok([ 'verify', '--repo', $shared_repo ], 'verifies');
+	tool_ok([ 'restore', '--repo', $shared_repo, 'victim', '--to', 'victim3' ], 'and is restored');
+	tool_ok([ 'globals', 'restore', '--repo', $shared_repo, '--yes' ], 'so are the globals');
+	query('postgres', 'DROP DATABASE victim3');
 
 	# So large that pg_dump needs much memory, or more than there is.
 	query('planted', q(SET SESSION AUTHORIZATION planter; SELECT set_config('search_path', repeat('x', 40000000), false);

@@ -328,7 +328,7 @@ is(query('dup', 'SELECT count(*) FROM t'), 20000, 'which has its rows');
 is(query('fn', 'SELECT w FROM g'), 'c', 'and so has the other');
 like("$out$err", qr/dup.*incomplete/, 'it is said');
 like($out, qr/^ dup +\| incomplete +\|.* 20,001 /m, 'the table has its result and its rows');
-like($err, qr/1 of 2 databases were restored, incomplete\nHINT: .*name the files/, 'it did not fail');
+like($err, qr/1 of 2 restores are incomplete\nHINT: .*name the statements/, 'it did not fail');
 like($err, qr/removed database "dup", which an earlier restore has left incomplete/, 'what a killed one left is no obstacle');
 
 # What the server lacks is known before anything is loaded.

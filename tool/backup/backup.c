@@ -173,7 +173,7 @@ take_snapshot(Backup *backup)
 		!sequences_look(backup->leader, backup->settings->lock_wait_timeout) ||
 		!source_sessions_start(sessions) ||
 		!large_objects_list(backup->leader, &backup->large_objects, &backup->nlarge_objects) ||
-		!database_settings_read(backup->leader, &backup->database_settings, &manifest->database))
+		!database_settings_read(backup->leader, &backup->database_settings, manifest))
 		return false;
 	manifest->snapshot_at = xstrdup(sessions->snapshot.time);
 	note_position(&manifest->server, &sessions->snapshot);

@@ -17,12 +17,14 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "backup_warning.h"
+#include "known_sql.h"
 #include "log.h"
 #include "longest_comment.h"
 #include "memory.h"
-#include "printable.h"
 #include "quote.h"
 #include "role_powers.h"
+#include "session_text.h"
 #include "setting_value.h"
 
 /* to_jsonb() hides the columns that a version does not have. */
@@ -332,81 +334,124 @@ append_statement(SqlText *sql, const Statement *statement)
 }
 
 static bool
-append_row(SqlText *sql, StatementKind kind, const char *one, const char *two, const char *three)
+make_statement(Statement *statement, StatementKind kind, const char *one, const char *two,
+			   const char *three)
 {
-	Statement statement;
-	bool good = true;
-
-	sql_init(&statement.pattern);
-	sql_init(&statement.arguments);
-	sql_init(&statement.before);
 	if (kind == SETTING)
-		make_setting(&statement, one, two, three);
+		make_setting(statement, one, two, three);
 	else if (kind == GRANT)
-		good = make_grant(&statement, one, two, three);
+		return make_grant(statement, one, two, three);
 	else
-		good = make_other(&statement, kind, one, two);
-	if (good)
-		append_statement(sql, &statement);
-	else
-		report_error(EXIT_FAILED, NULL, NULL,
-					 "the server describes the database in a way that is not known");
-	sql_free(&statement.pattern);
-	sql_free(&statement.arguments);
-	sql_free(&statement.before);
-	return good;
-}
-
-/* Is it text in the encoding of the database?  Of others than UTF-8 any bytes are taken for it. */
-static bool
-is_text(const Connection *connection, const char *bytes)
-{
-	const char *encoding = PQparameterStatus(connection->pg, "client_encoding");
-	uint32_t character;
-	int length;
-
-	if (encoding == NULL || strcmp(encoding, "UTF8") != 0)
-		return true;
-	while (*bytes != '\0')
-	{
-		length = utf8_character(bytes, &character);
-		if (length <= 0)
-			return false;
-		bytes += length;
-	}
+		return make_other(statement, kind, one, two);
 	return true;
 }
 
-/* One "name=value" of a role, or of the database itself. */
+/* Would a restore take it?  It looks at the statement in the same way. */
 static bool
-append_setting(const Connection *connection, SqlText *sql, const char *role, const char *item)
+is_known(const SqlText *sql)
 {
-	char *name = item != NULL ? xstrdup(item) : NULL;
-	char *value = name != NULL ? strchr(name, '=') : NULL;
-	bool good = true;
+	KnownStatement statement;
+	KnownSql known;
+	bool good;
 
-	if (value != NULL && is_text(connection, item))
+	known_sql_begin(&known, MEMBER_DATABASE, sql_string(sql), NULL);
+	good = known_sql_next(&known, &statement) && statement.kind != SQL_UNKNOWN;
+	known_statement_free(&statement);
+	return good;
+}
+
+/* What is left out, for a warning; caller frees. */
+static char *
+describe(StatementKind kind, const char *one)
+{
+	char *role = printable_name(one != NULL ? one : "PUBLIC");
+	char *text;
+
+	if (kind == COMMENT)
+		text = xstrdup("the comment of the database");
+	else if (kind == LABEL)
+		text = xstrdup("a security label of the database");
+	else if (kind == GRANT || kind == REVOKE_OWNER)
+		text = xasprintf("a privilege of role \"%s\" on the database", role);
+	else if (kind == SETTING)
+		text = xasprintf("a setting of role \"%s\" in this database", role);
+	else
+		text = xstrdup("a property of the database");
+	free(role);
+	return text;
+}
+
+static void
+append_row(const Connection *connection, SqlText *sql, Manifest *manifest, StatementKind kind,
+		   const char *const texts[3])
+{
+	Statement statement;
+	SqlText text;
+	bool is_text = true;
+	int i;
+
+	for (i = 0; i < 3; i++)
+		is_text = is_text && (texts[i] == NULL || session_text_is(connection, texts[i]));
+	sql_init(&statement.pattern);
+	sql_init(&statement.arguments);
+	sql_init(&statement.before);
+	sql_init(&text);
+	if (is_text && make_statement(&statement, kind, texts[0], texts[1], texts[2]))
+		append_statement(&text, &statement);
+	if (sql_length(&text) > 0 && is_known(&text))
+		sql_text(sql, &text);
+	else
 	{
-		*value = '\0';
-		good = append_row(sql, SETTING, role, name, value + 1);
+		char *what = describe(kind, texts[0]);
+		char *warning = xasprintf("%s %s, and is left out of the backup", what,
+								  is_text ? "cannot be written as a restore takes it"
+										  : "is no text in its encoding");
+
+		backup_warning(manifest, NULL, warning);
+		free(warning);
+		free(what);
+	}
+	sql_free(&text);
+	sql_free(&statement.pattern);
+	sql_free(&statement.arguments);
+	sql_free(&statement.before);
+}
+
+/* What keeps a setting out of the backup, or NULL.  `value` stands behind the "=" in `item`. */
+static const char *
+unfit_because(const Connection *connection, const char *item, const char *name, const char *value)
+{
+	if (item == NULL)
+		return "has, with the others there, more than 256 kB";
+	if (value == NULL || !session_text_is(connection, item))
+		return "is no text in its encoding";
+	return setting_is_of_transaction(name) ? "is of one transaction, means nothing" : NULL;
+}
+
+/* One "name=value" of a role, or of the database itself. */
+static void
+append_setting(const Connection *connection, SqlText *sql, Manifest *manifest, const char *role,
+			   const char *item)
+{
+	const char *equals = item != NULL ? strchr(item, '=') : NULL;
+	char *name = equals != NULL ? xasprintf("%.*s", (int) (equals - item), item) : NULL;
+	const char *problem = unfit_because(connection, item, name, equals);
+
+	if (problem == NULL)
+	{
+		const char *const texts[3] = {role, name, equals + 1};
+
+		append_row(connection, sql, manifest, SETTING, texts);
 	}
 	else
 	{
 		char *shown = printable_name(role != NULL ? role : "ALL");
 
-		if (name != NULL)
-			log_warning("a setting of role \"%s\" in this database is no text in its encoding, and "
-						"left out of the backup",
-						shown);
-		else
-			log_warning(
-				"the settings of role \"%s\" in this database have more than 256 kB, and are "
-				"left out of the backup",
-				shown);
+		log_warning("a setting of role \"%s\" in this database %s, and is left out of the backup",
+					shown, problem);
 		free(shown);
 	}
 	free(name);
-	return good;
 }
 
 static const char *
@@ -437,23 +482,22 @@ read_roles(Connection *connection, ManifestDatabase *database)
 }
 
 bool
-database_settings_read(Connection *connection, SqlText *sql, ManifestDatabase *database)
+database_settings_read(Connection *connection, SqlText *sql, Manifest *manifest)
 {
 	PGresult *result = connection_query(connection, statements_query, 0, NULL);
-	bool good = result != NULL;
 	int i;
 
-	for (i = 0; good && i < PQntuples(result); i++)
+	for (i = 0; result != NULL && i < PQntuples(result); i++)
 	{
 		StatementKind kind = (StatementKind) strtol(PQgetvalue(result, i, 0), NULL, 10);
-		const char *one = text_or_null(result, i, 1);
-		const char *two = text_or_null(result, i, 2);
+		const char *const texts[3] = {text_or_null(result, i, 1), text_or_null(result, i, 2),
+									  text_or_null(result, i, 3)};
 
 		if (kind == SETTING)
-			good = append_setting(connection, sql, one, two);
+			append_setting(connection, sql, manifest, texts[0], texts[1]);
 		else
-			good = append_row(sql, kind, one, two, text_or_null(result, i, 3));
+			append_row(connection, sql, manifest, kind, texts);
 	}
 	PQclear(result);
-	return good && read_roles(connection, database);
+	return result != NULL && read_roles(connection, &manifest->database);
 }

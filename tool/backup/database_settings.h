@@ -42,9 +42,9 @@ extern bool server_read(Connection *connection, ManifestServer *server);
 /*
  * Append SQL that gives the database connected to (whatever its name) the
  * settings, grants, comment and security labels of this one; and note what the
- * roles can do that have settings here.
+ * roles can do that have settings here.  What a restore would not take is left
+ * out, with a warning.
  */
-extern bool database_settings_read(Connection *connection, SqlText *sql,
-								   ManifestDatabase *database);
+extern bool database_settings_read(Connection *connection, SqlText *sql, Manifest *manifest);
 
 #endif /* NEX_DATABASE_SETTINGS_H */

@@ -31,12 +31,12 @@
 #include "maintenance.h"
 #include "memory.h"
 #include "pipeline.h"
-#include "printable.h"
 #include "progress.h"
 #include "quote.h"
 #include "schema.h"
 #include "server_identity.h"
 #include "session_pins.h"
+#include "session_text.h"
 #include "setting_value.h"
 #include "sql_name.h"
 #include "sql_text.h"
@@ -64,6 +64,10 @@ static const SqlConstant settings_query =
 		"  pg_catalog.substr(one, pg_catalog.strpos(one, '=') + 1) AS value"
 		"  FROM pg_catalog.pg_db_role_setting s, LATERAL pg_catalog.unnest(s.setconfig) one"
 		"  WHERE s.setrole = 0 AND s.setdatabase = 0 ORDER BY name");
+
+static const SqlConstant names_query =
+	SQL("SELECT 'role', rolname FROM pg_catalog.pg_roles"
+		" UNION ALL SELECT 'tablespace', spcname FROM pg_catalog.pg_tablespace");
 
 /* The settings of a role, of no database, as they are: they may be no text in the encoding here. */
 static const SqlConstant setting_query =
@@ -167,6 +171,33 @@ look_around(GlobalsBackup *backup)
 	}
 	PQclear(result);
 	return true;
+}
+
+/* pg_dumpall asks for each role by its name, so that the server must be able to read it. */
+static bool
+check_names(GlobalsBackup *backup)
+{
+	PGresult *result = connection_query(backup->connection, names_query, 0, NULL);
+	bool good = result != NULL;
+	int i;
+
+	for (i = 0; good && i < PQntuples(result); i++)
+	{
+		char *shown;
+
+		if (session_text_is(backup->connection, PQgetvalue(result, i, 1)))
+			continue;
+		shown = printable_name(PQgetvalue(result, i, 1));
+		good =
+			report_error(EXIT_FAILED, NULL,
+						 "Rename it (ALTER ... RENAME TO) in a session of the database in whose "
+						 "encoding the name was given.",
+						 "the name of %s \"%s\" is no text in UTF-8, so pg_dumpall cannot write it",
+						 PQgetvalue(result, i, 0), shown);
+		free(shown);
+	}
+	PQclear(result);
+	return good;
 }
 
 /* Run pg_dumpall into backup->text. */
@@ -320,39 +351,80 @@ lacks_value(const char *statement, const char *end, char **role, char **name)
 	return false;
 }
 
+/* What keeps "ALTER ROLE role SET ...", from the SET on, out of the backup; NULL: nothing. */
+static const char *
+unfit_because(const GlobalsBackup *backup, const char *at, const char *end)
+{
+	static const char set[] = " SET ";
+	char *name = NULL;
+	bool of_transaction;
+
+	if (backup->utf8 && !session_text_is_utf8(at, end))
+		return "is no text in UTF-8";
+	if (end - at > MAX_SETTING)
+		return "has more than 256 kB";
+	of_transaction =
+		sql_name_read(at + strlen(set), &name) != NULL && setting_is_of_transaction(name);
+	free(name);
+	return of_transaction ? "is of one transaction, means nothing" : NULL;
+}
+
 /*
  * "ALTER ROLE role SET ...;" of which no restore can make anything: bytes that
- * are no text in UTF-8 (of a database of another encoding; any role can set
- * that for itself), or very many of them.  They are no reason to lose the rest.
+ * are no text in UTF-8 (of a database of another encoding), very many of them,
+ * or a parameter that nobody can set; any role can do that for itself.  They are no reason to
+ * lose the rest.
  */
 static bool
 is_unfit_setting(const GlobalsBackup *backup, const char *statement, const char *end)
 {
 	static const char start[] = "ALTER ROLE ";
 	static const char set[] = " SET ";
+	const char *problem = NULL;
 	const char *at;
 	char *role;
-	uint32_t character;
-	int length = 1;
-	bool unfit;
 
 	if (strncmp(statement, start, strlen(start)) != 0 ||
 		(at = sql_name_read(statement + strlen(start), &role)) == NULL)
 		return false;
-	unfit = strncmp(at, set, strlen(set)) == 0;
-	while (unfit && backup->utf8 && at < end && (length = utf8_character(at, &character)) > 0)
-		at += length;
-	unfit = unfit && (length <= 0 || end - statement > MAX_SETTING);
-	if (unfit)
+	if (strncmp(at, set, strlen(set)) == 0)
+		problem = unfit_because(backup, at, end);
+	if (problem != NULL)
 	{
 		char *shown = printable_name(role);
 
-		log_warning("a setting of role \"%s\" %s, and is left out of the backup", shown,
-					length > 0 ? "has more than 256 kB" : "is no text in UTF-8");
+		log_warning("a setting of role \"%s\" %s, and is left out of the backup", shown, problem);
 		free(shown);
 	}
 	free(role);
-	return unfit;
+	return problem != NULL;
+}
+
+/*
+ * A comment or label that was given in a session of another encoding: no server
+ * takes it, and it is no reason to lose the rest.
+ */
+static bool
+is_no_text(GlobalsBackup *backup, const char *statement, const char *end)
+{
+	char *start;
+	char *shown;
+	char *text;
+
+	if (!backup->utf8 ||
+		(strncmp(statement, "COMMENT ON ", 11) != 0 &&
+		 strncmp(statement, "SECURITY LABEL ", 15) != 0) ||
+		session_text_is_utf8(statement, end))
+		return false;
+	start = xasprintf("%.*s", (int) (end - statement < SHOWN_BYTES ? end - statement : SHOWN_BYTES),
+					  statement);
+	shown = printable_name(start);
+	text = xasprintf("\"%s\" is no text in UTF-8, and is left out of the backup", shown);
+	backup_warning(backup->manifest, "Give it again in a session of a database in UTF-8.", text);
+	free(text);
+	free(shown);
+	free(start);
+	return true;
 }
 
 /*
@@ -413,7 +485,8 @@ find_own_text(GlobalsBackup *backup, const char *at, const char *end, SqlText *o
 	*found = creates_bootstrap(backup, at, end);
 	if (*found)
 		append_guard(own, backup->bootstrap);
-	else if (is_unfit_setting(backup, at, end) || is_too_long(backup, at, end))
+	else if (is_unfit_setting(backup, at, end) || is_no_text(backup, at, end) ||
+			 is_too_long(backup, at, end))
 		*found = true;
 	else if (lacks_value(at, end, &role, &name))
 	{
@@ -481,6 +554,8 @@ add_settings_of_all(GlobalsBackup *backup)
 		sql_append(&sql, "\n--\n-- Settings of all roles\n--\n\n");
 	for (i = 0; i < PQntuples(result); i++)
 	{
+		if (setting_is_of_transaction(PQgetvalue(result, i, 0)))
+			continue;
 		append_setting(&sql, NULL, PQgetvalue(result, i, 0), PQgetvalue(result, i, 1));
 		sql_append(&sql, "\n");
 	}
@@ -629,7 +704,8 @@ backup_globals(const Settings *settings, Repository *repository)
 	backup.repository = repository;
 	backup.lock = -1;
 	good = begin(&backup) && look_around(&backup) &&
-		   large_settings_check(backup.connection, false) && run_pg_dumpall(&backup);
+		   large_settings_check(backup.connection, false) && check_names(&backup) &&
+		   run_pg_dumpall(&backup);
 	if (good)
 	{
 		script_cut_restrict(&backup.text);

@@ -23,6 +23,7 @@
 #include "longest_comment.h"
 #include "memory.h"
 #include "quote.h"
+#include "session_text.h"
 
 #define MOST_OF_A_KIND 20
 #define MOST_TIME "10s" /* for all of a kind */
@@ -30,7 +31,7 @@
 typedef struct Trouble
 {
 	const char *hint;
-	SqlConstant query; /* a warning a row */
+	SqlConstant query; /* a warning a row; with a name behind it, unless that is text */
 } Trouble;
 
 /* Names as pg_dump has them are empty: this is the same for all who look. */
@@ -142,6 +143,18 @@ typedef struct Trouble
 	"   WHERE l.classoid = 'pg_catalog.pg_database'::pg_catalog.regclass"                          \
 	" ) s WHERE pg_catalog.octet_length(s.text) > " LONGEST_COMMENT " ORDER BY s.place, s.objoid"
 
+/* The bytes of a role's name are those of the database in which it was given. */
+#define NAME_NO_TEXT                                                                               \
+	"SELECT pg_catalog.format('the name of role \"%s\", which owns or was granted something in "   \
+	"this"                                                                                         \
+	" database, is no text in its encoding: no server takes the statements that name it',"         \
+	"  r.rolname), r.rolname FROM pg_catalog.pg_roles r WHERE r.oid IN (SELECT d.refobjid"         \
+	"  FROM pg_catalog.pg_shdepend d WHERE d.refclassid = "                                        \
+	"  'pg_catalog.pg_authid'::pg_catalog.regclass AND d.dbid = (SELECT m.oid"                     \
+	"   FROM pg_catalog.pg_database m WHERE m.datname = pg_catalog.current_database())"            \
+	"  UNION ALL SELECT m.datdba FROM pg_catalog.pg_database m"                                    \
+	"   WHERE m.datname = pg_catalog.current_database()) ORDER BY r.oid"
+
 static const Trouble troubles[] = {
 	{"Use REFRESH MATERIALIZED VIEW for the one that is not populated, or for both after a "
 	 "restore.",
@@ -151,24 +164,33 @@ static const Trouble troubles[] = {
 	 SQL(STORED_PLAIN)},
 	{"Create the partitions that are missing, and make another backup.", SQL(HASH_OF_LABELS)},
 	{"Shorten it with COMMENT or SECURITY LABEL, and make another backup.", SQL(COMMENT_TOO_LONG)},
+	{"Rename the role in a session of the database whose encoding its name has, and make another "
+	 "backup; a restore of this one needs --on-object-error=skip.",
+	 SQL(NAME_NO_TEXT)},
 };
 
 static void
-warn_of(Manifest *manifest, const Trouble *trouble, const PGresult *result)
+warn_of(const Connection *connection, Manifest *manifest, const Trouble *trouble,
+		const PGresult *result)
 {
-	int rows = PQntuples(result);
+	int found = 0;
 	int i;
 
-	for (i = 0; i < rows && i < MOST_OF_A_KIND; i++)
+	for (i = 0; i < PQntuples(result); i++)
 	{
-		char *text = printable_name(PQgetvalue(result, i, 0));
+		char *text;
 
+		if (PQnfields(result) > 1 && session_text_is(connection, PQgetvalue(result, i, 1)))
+			continue;
+		if (found++ >= MOST_OF_A_KIND)
+			continue;
+		text = printable_name(PQgetvalue(result, i, 0));
 		backup_warning(manifest, trouble->hint, text);
 		free(text);
 	}
-	if (rows > MOST_OF_A_KIND)
+	if (found > MOST_OF_A_KIND)
 	{
-		char *text = xasprintf("%d more warnings like the last one", rows - MOST_OF_A_KIND);
+		char *text = xasprintf("%d more warnings like the last one", found - MOST_OF_A_KIND);
 
 		backup_warning(manifest, NULL, text);
 		free(text);
@@ -189,7 +211,7 @@ look_for(Connection *connection, Manifest *manifest, const Trouble *trouble)
 		return false;
 	result = connection_exec(connection, trouble->query);
 	if (PQresultStatus(result) == PGRES_TUPLES_OK)
-		warn_of(manifest, trouble, result);
+		warn_of(connection, manifest, trouble, result);
 	else
 	{
 		char *said = xstrdup(connection_message(connection));

@@ -148,3 +148,18 @@ setting_value_free(SettingValue *value)
 	free(value->items);
 	memset(value, 0, sizeof(*value));
 }
+
+bool
+setting_is_of_transaction(const char *name)
+{
+	static const char *const names[] = {"transaction_isolation", "transaction_read_only",
+										"transaction_deferrable"};
+	size_t i;
+
+	for (i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+	{
+		if (strcasecmp(name, names[i]) == 0)
+			return true;
+	}
+	return false;
+}

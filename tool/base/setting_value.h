@@ -8,6 +8,8 @@
 #ifndef NEX_SETTING_VALUE_H
 #define NEX_SETTING_VALUE_H
 
+#include <stdbool.h>
+
 /* What stands behind SET name TO, before quoting. */
 typedef struct SettingValue
 {
@@ -21,5 +23,12 @@ typedef struct SettingValue
  */
 extern void setting_value_read(SettingValue *value, const char *name, const char *stored);
 extern void setting_value_free(SettingValue *value);
+
+/*
+ * Is it a parameter of one transaction?  A role can give itself such a setting
+ * within a transaction that has the value; it means nothing in any session, and
+ * no other transaction can set it again.
+ */
+extern bool setting_is_of_transaction(const char *name);
 
 #endif /* NEX_SETTING_VALUE_H */

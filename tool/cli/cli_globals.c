@@ -95,7 +95,7 @@ globals_restore(const Settings *settings)
 		globals_restore_print(&restore, (double) (end.tv_sec - start.tv_sec) +
 											(double) (end.tv_nsec - start.tv_nsec) / 1e9);
 	if (planned)
-		restore_record_globals(&restore, good, started);
+		restore_record_globals(&restore, good && log_exit_code() == EXIT_DONE, started);
 	globals_restore_free(&restore);
 	repository_close(repository);
 	free(name);

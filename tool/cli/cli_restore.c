@@ -95,8 +95,9 @@ restore_one(const Settings *settings)
 								  (double) (end.tv_nsec - start.tv_nsec) / 1e9);
 	if (good && plan.incomplete)
 		good = object_errors_report(&plan);
+	/* A setting that was refused is an error, though the database is there. */
 	if (planned)
-		restore_record(&plan, good, started);
+		restore_record(&plan, good && log_exit_code() == EXIT_DONE, started);
 	restore_plan_free(&plan);
 	repository_close(repository);
 	return good;

@@ -52,17 +52,21 @@ now_seconds(void)
 	return (double) now.tv_sec + (double) now.tv_nsec / 1e9;
 }
 
-/* Take down how an item ended. */
+/* Take down how an item ended.  It is there, but not all of it, if an error was reported
+ * nevertheless. */
 static void
 finish_item(RestoreAll *all, ReportItem *item, bool good, double start)
 {
 	item->seconds = now_seconds() - start;
-	item->result = good ? ITEM_OK : interrupted() ? ITEM_INTERRUPTED : ITEM_FAILED;
-	if (good)
+	item->result = good && log_exit_code() == EXIT_DONE ? ITEM_OK
+				   : good                               ? ITEM_INCOMPLETE
+				   : interrupted()                      ? ITEM_INTERRUPTED
+														: ITEM_FAILED;
+	if (item->result == ITEM_OK)
 		return;
 	item->exit_code = interrupted() ? EXIT_INTERRUPTED : (int) log_exit_code();
 	all->damage |= item->exit_code == EXIT_INTEGRITY;
-	if (item->result != ITEM_FAILED)
+	if (item->result == ITEM_INTERRUPTED)
 		return;
 	item->reason =
 		xstrdup(log_first_error() != NULL ? log_first_error() : "see the messages above");
@@ -103,7 +107,7 @@ restore_globals(RestoreAll *all)
 		return true;
 	progress_item(1, all->items, "globals");
 	good = globals_restore_execute(&all->globals);
-	restore_record_globals(&all->globals, good, all->started);
+	restore_record_globals(&all->globals, good && log_exit_code() == EXIT_DONE, all->started);
 	item = cluster_report_add(&all->report, GLOBALS_DATABASE);
 	item->backup = xstrdup(all->globals.backup.id);
 	item->bytes = all->globals.manifest->totals.raw_bytes;
@@ -144,7 +148,7 @@ restore_database(RestoreAll *all, ClusterTargetItem *database)
 	if (executed && plan.incomplete && item->result == ITEM_FAILED)
 		item->result = ITEM_INCOMPLETE;
 	if (planned)
-		restore_record(&plan, good, started);
+		restore_record(&plan, good && log_exit_code() == EXIT_DONE, started);
 	restore_plan_free(&plan);
 }
 
@@ -237,8 +241,8 @@ conclude(RestoreAll *all, bool good)
 	if (failed == 0)
 		return report_error(
 			all->damage ? EXIT_INTEGRITY : EXIT_FAILED, NULL,
-			"The messages name the files with the statements that could not be run.",
-			"%d of %d databases were restored, incomplete", incomplete, all->report.count);
+			"The messages name the statements that could not be run, or files that have them.",
+			"%d of %d restores are incomplete", incomplete, all->report.count);
 	return report_error(all->damage ? EXIT_INTEGRITY : EXIT_FAILED, NULL,
 						"Remove the causes that the messages name; then \"nex_backup restore DB\" "
 						"restores what is missing.",

@@ -23,11 +23,15 @@
 #include "member_reader.h"
 #include "long_sql.h"
 #include "memory.h"
+#include "object_errors.h"
 #include "progress.h"
 #include "quote.h"
+#include "sql_text.h"
 #include "unknown_members.h"
 #include "verify.h"
 #include "withheld.h"
+
+#define LOCK_NOT_AVAILABLE "55P03"
 
 /* The hashes of passwords do not belong in the server's log; only a superuser may say so. */
 static const char quiet_log[] = "SET log_statement = 'none'; SET log_min_error_statement = 'panic';"
@@ -162,13 +166,102 @@ report_too_long(const GlobalsStatement *statement, char *said)
 	return false;
 }
 
+/*
+ * Settings, comments, labels, privileges on parameters and tablespaces: what a
+ * server may refuse for what it alone lacks, and any role can choose for itself
+ * so that no server takes it.  That is no reason to go without the roles.
+ */
+static bool
+may_be_missing(const GlobalsStatement *statement)
+{
+	static const char *const others[] = {"COMMENT ON ", "SECURITY LABEL ", "GRANT ",
+										 "ALTER TABLESPACE "};
+	size_t i;
+
+	if (statement->kind != GLOBALS_ROLE_OTHER && statement->kind != GLOBALS_TABLESPACE_OTHER)
+		return statement->kind == GLOBALS_ROLE_SETTING;
+	/* Without a REVOKE there would be more rights; what has no known form is run, or nothing is. */
+	for (i = 0; i < sizeof(others) / sizeof(others[0]); i++)
+	{
+		if (strncmp(sql_skip_blank(statement->text), others[i], strlen(others[i])) == 0)
+			return true;
+	}
+	return false;
+}
+
+/* Report one that was refused, and go on without it. */
+static bool
+go_without(GlobalsRestore *restore, const GlobalsStatement *statement, const PGresult *result)
+{
+	char *start = known_sql_shown(statement->text, 200);
+	char *shown = withhold_values(start, (int) strlen(start));
+	char *what = xasprintf("the globals are restored without a statement that the server does not "
+						   "take: %s",
+						   shown);
+
+	connection_report_hint(
+		restore->connection, result, what,
+		"Remove the cause, and run the statement by hand, if it is wanted here.");
+	free(what);
+	free(shown);
+	free(start);
+	return true;
+}
+
+/* Run one that may be missing; in the transaction that is open, if one is. */
+static bool
+try_statement(GlobalsRestore *restore, const GlobalsStatement *statement, const char *text)
+{
+	PGconn *pg = restore->connection->pg;
+	bool within = PQtransactionStatus(pg) == PQTRANS_INTRANS;
+	const char *state;
+	PGresult *result;
+	bool good = !within || connection_command(restore->connection, SQL("SAVEPOINT statement"));
+
+	if (!good)
+		return false;
+	result = PQexec(pg, text);
+	state = PQresultErrorField(result, PG_DIAG_SQLSTATE);
+	if (PQresultStatus(result) != PGRES_COMMAND_OK)
+		good = object_errors_is_fatal(restore->connection, state)
+				   ? connection_report(restore->connection, result, "could not restore the globals")
+				   : go_without(restore, statement, result);
+	if (good && within)
+		good =
+			connection_command(restore->connection, PQresultStatus(result) == PGRES_COMMAND_OK
+														? SQL("RELEASE SAVEPOINT statement")
+														: SQL("ROLLBACK TO SAVEPOINT statement"));
+	/* A role with very many settings is no reason to wait for each of them. */
+	if (good && state != NULL && strcmp(state, LOCK_NOT_AVAILABLE) == 0)
+		good = connection_command(restore->connection, SQL("SET lock_timeout = '1s'"));
+	PQclear(result);
+	return good;
+}
+
+/* Run one without which nothing is restored. */
+static bool
+must_run(GlobalsRestore *restore, const GlobalsStatement *statement, const char *text)
+{
+	PGresult *result = PQexec(restore->connection->pg, text);
+	bool good = PQresultStatus(result) == PGRES_COMMAND_OK;
+
+	if (!good)
+	{
+		char *what = describe(statement);
+
+		connection_report(restore->connection, result, what);
+		free(what);
+	}
+	PQclear(result);
+	return good;
+}
+
 static bool
 run_statement(GlobalsRestore *restore, const GlobalsStatement *statement)
 {
 	PGconn *pg = restore->connection->pg;
 	char *text;
 	char *said;
-	PGresult *result;
 	bool good;
 
 	if (long_sql_refused(statement->text, &said))
@@ -179,16 +272,8 @@ run_statement(GlobalsRestore *restore, const GlobalsStatement *statement)
 	if (statement->kind == GLOBALS_CREATE_TABLESPACE && statement->location != NULL &&
 		statement->location[0] != '/')
 		PQclear(PQexec(pg, "SET allow_in_place_tablespaces = on"));
-	result = PQexec(pg, text);
-	good = PQresultStatus(result) == PGRES_COMMAND_OK;
-	if (!good)
-	{
-		char *what = describe(statement);
-
-		connection_report(restore->connection, result, what);
-		free(what);
-	}
-	PQclear(result);
+	good = may_be_missing(statement) ? try_statement(restore, statement, text)
+									 : must_run(restore, statement, text);
 	explicit_bzero(text, strlen(text));
 	free(text);
 	return good && !stop_requested();
@@ -203,7 +288,7 @@ is_of_tablespace(const GlobalsStatement *statement)
 
 /* Run those statements that shall be run now, about roles or about tablespaces. */
 static bool
-run_statements(GlobalsRestore *restore, GlobalsAction action, bool tablespaces)
+run_some(GlobalsRestore *restore, GlobalsAction action, bool tablespaces, bool optional)
 {
 	int i;
 
@@ -212,10 +297,20 @@ run_statements(GlobalsRestore *restore, GlobalsAction action, bool tablespaces)
 		const GlobalsStatement *statement = &restore->statements.items[i];
 
 		if (restore->actions[i] == action && statement->kind != GLOBALS_SESSION &&
-			is_of_tablespace(statement) == tablespaces && !run_statement(restore, statement))
+			is_of_tablespace(statement) == tablespaces && may_be_missing(statement) == optional &&
+			!run_statement(restore, statement))
 			return false;
 	}
 	return true;
+}
+
+/* What may be missing comes last, as it may change how long locks are waited for. */
+static bool
+run_statements(GlobalsRestore *restore, GlobalsAction action, bool tablespaces)
+{
+	return run_some(restore, action, tablespaces, false) &&
+		   run_some(restore, action, tablespaces, true) &&
+		   connection_set_lock_timeout(restore->connection, restore->target);
 }
 
 static bool

@@ -53,7 +53,10 @@ typedef struct GlobalsRestore
 extern bool globals_restore_plan(GlobalsRestore *restore, const Settings *settings,
 								 Repository *repository, const char *backup);
 
-/* Roles in one transaction, then tablespaces; false (reported) on failure. */
+/*
+ * Roles in one transaction, then tablespaces; false (reported) on failure.
+ * What is refused (also by globals_restore_finish()) is reported as an error, too.
+ */
 extern bool globals_restore_execute(GlobalsRestore *restore);
 
 /* Let go of the connection, before databases are restored: one of them may be swapped out. */

@@ -4,9 +4,10 @@
  *	  Settings of roles in the restored database.
  *
  * Any role can give itself settings in any database, also in one that it may
- * not connect to, and keep them locked in a transaction.  A restore of hours
- * must not be thrown away for that: such a setting is reported as missing, and
- * the rest is complete.
+ * not connect to, and keep them locked in a transaction, or choose them so that
+ * no server takes them again (refused_settings.h).  A restore of hours must not
+ * be thrown away for that: such a setting is reported as missing, and the rest
+ * is complete.
  *
  * The same goes for a setting of a role that can do more here than the role of
  * its name where the backup was made: whoever could create roles there chose
@@ -31,6 +32,7 @@
 #include "memory.h"
 #include "object_errors.h"
 #include "other_server.h"
+#include "refused_settings.h"
 #include "role_powers.h"
 #include "sql_text.h"
 #include "withheld.h"
@@ -246,6 +248,19 @@ run_one(Attempt *attempt)
 	return outcome;
 }
 
+static void
+report_refused(Attempt *attempt, const char *shown)
+{
+	char *what = xasprintf("the database is complete, but for a setting of a role that the server "
+						   "does not take: %s",
+						   shown);
+
+	connection_report_hint(
+		attempt->connection, attempt->result, what,
+		"Remove the cause, and run the statement by hand, if it is wanted here.");
+	free(what);
+}
+
 /* Say what is missing; false if the restore has failed. */
 static bool
 report(Attempt *attempt, Outcome outcome)
@@ -279,13 +294,12 @@ report(Attempt *attempt, Outcome outcome)
 					 "End the session that is named, and run the statement by hand.",
 					 "the database is complete, but for a setting that is locked: %s", shown);
 	else
-		connection_report(attempt->connection, attempt->result,
-						  "could not restore the settings of a role");
+		report_refused(attempt, shown);
 	free(said);
 	free(detail);
 	free(shown);
 	free(statement);
-	return attempt->plan->errors != NULL || outcome != FAILED;
+	return PQstatus(attempt->connection->pg) == CONNECTION_OK && !stop_requested();
 }
 
 bool

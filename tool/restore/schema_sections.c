@@ -31,6 +31,7 @@
 #include "progress.h"
 #include "quote.h"
 #include "quoted_statements.h"
+#include "refused_settings.h"
 #include "role_settings.h"
 #include "session.h"
 #include "session_pins.h"
@@ -394,27 +395,60 @@ run_surely(RestorePlan *plan, ConnectionTarget *target, Connection **connection,
 	return *connection != NULL && run_member(plan, *connection, MEMBER_DATABASE, sql);
 }
 
-/* Settings and privileges of the database, and the last step: one message, and so one transaction.
- */
+/* Settings and privileges of the database, and what opens it; false (reported) on failure. */
 static bool
-run_last(RestorePlan *plan, ConnectionTarget *target, Connection **connection,
-		 const Buffer *members)
+last_message(RestorePlan *plan, const Buffer *members, Buffer *sql)
 {
 	bool made = !plan->found_empty;
-	bool good = true;
+
+	buffer_reset(sql);
+	buffer_append_string(sql, "");
+	if (made)
+		target_database_give_to_public(plan, sql_in(sql));
+	buffer_append(sql, members->data, members->length);
+	return !made || target_database_last_step(plan, has_comment(members->data), sql_in(sql));
+}
+
+/* That is one message, and so one transaction; without what the server refuses
+ * (refused_settings.h).
+ */
+static bool
+run_last(RestorePlan *plan, ConnectionTarget *target, Connection **connection, Buffer *members)
+{
+	RefusedSettings refused = {NULL, 0};
+	bool good;
 	Buffer sql;
 
 	buffer_init(&sql);
-	buffer_append_string(&sql, "");
-	if (made)
-		target_database_give_to_public(plan, sql_in(&sql));
-	buffer_append(&sql, members->data, members->length);
-	if (made)
-		good = target_database_last_step(plan, has_comment(members->data), sql_in(&sql));
+	good = last_message(plan, members, &sql);
+	if (good && plan->errors == NULL && !long_sql_try(*connection, sql.data) &&
+		PQstatus((*connection)->pg) == CONNECTION_OK)
+	{
+		/* The server has taken all of it back. */
+		plan->mark_gone = false;
+		good = refused_settings_find(*connection, members, &refused) &&
+			   last_message(plan, members, &sql);
+	}
 	if (good)
 		good = run_surely(plan, target, connection, sql.data);
-	plan->opened = made && good;
+	plan->opened = !plan->found_empty && good;
+	if (good)
+		refused_settings_report(plan, &refused);
+	refused_settings_free(&refused);
 	buffer_free(&sql);
+	return good;
+}
+
+/* Settings that a query needs; what is refused is reported when all of them are set. */
+static bool
+run_settings_of_queries(RestorePlan *plan, Connection *connection, Buffer *sql)
+{
+	RefusedSettings refused = {NULL, 0};
+	bool good = long_sql_try(connection, sql->data) ||
+				(refused_settings_find(connection, sql, &refused) &&
+				 run_member(plan, connection, MEMBER_DATABASE, sql->data));
+
+	refused_settings_free(&refused);
 	return good;
 }
 
@@ -445,7 +479,9 @@ run_members(RestorePlan *plan, MemberKind kind, bool of_queries)
 		if (kind == MEMBER_DATABASE)
 			role_settings_take(&sql, &of_roles);
 		connection = session_open(plan, target);
-		if (connection == NULL || kind != MEMBER_DATABASE || of_queries)
+		if (connection != NULL && of_queries)
+			good = run_settings_of_queries(plan, connection, &sql);
+		else if (connection == NULL || kind != MEMBER_DATABASE)
 			good = connection != NULL && run_member(plan, connection, kind, sql.data);
 		else
 			good = role_settings_run(plan, connection, &of_roles) &&
