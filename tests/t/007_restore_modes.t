@@ -112,4 +112,26 @@ tool_fails([ 'restore', '--repo', $repo, 'subscribed', '--to', 'subscribed_too',
 	1, qr/not at home/, 'a restore that fails near its end');
 ok(!grep({ $_ eq 'subscribed_too' } @{ database_names() }), 'leaves no database, not even with a subscription');
 
+# A database whose settings let nobody in, as a library is missing here: it is complete, and does not replace one that works.
+chomp(my $libraries = `pg_config --pkglibdir`);
+my $own = File::Temp::tempdir(CLEANUP => 1);
+write_bytes("$own/own.so", read_bytes("$libraries/utf8_and_win.so"));
+create_database('loads');
+query('loads', 'CREATE TABLE t AS SELECT 1 AS i');
+query('postgres', "ALTER DATABASE loads SET session_preload_libraries = '$own/own.so'");
+tool_ok([ 'backup', '--repo', $repo, '-d', 'loads' ], 'backup of a database that loads a library');
+query('postgres', 'ALTER DATABASE loads RESET session_preload_libraries');
+unlink "$own/own.so";
+my $keeps_out = qr/error: the restored database "\S+" is complete, but accepts no connection\nDETAIL: .*own\.so.*\nHINT: .*RESET session_preload_libraries/s;
+for my $how ([], [ '--on-object-error=skip', '--object-errors-file', "$own/errors" ])
+{
+	my $err = tool_fails([ 'restore', '--repo', $repo, 'loads', '--drop', '--discard-old', '--yes', @$how ], 1, $keeps_out, "without the library @$how");
+	my ($kept) = $err =~ /is kept as "(\S+)"; database "loads" is as it was/;
+	ok($kept, '... and it is kept') and query('postgres', "DROP DATABASE \"$kept\"");
+	is(query('loads', 'SELECT i FROM t'), 1, '... beside the live one');
+}
+tool_fails([ 'restore', '--repo', $repo, 'loads', '--to', 'loads_too' ], 1, $keeps_out, 'as a new one');
+query('postgres', 'ALTER DATABASE loads_too RESET session_preload_libraries');
+is(query('loads_too', 'SELECT i FROM t'), 1, 'it is there');
+
 done_testing();

@@ -31,6 +31,7 @@
 #include "partial.h"
 #include "post_data.h"
 #include "progress.h"
+#include "reachable.h"
 #include "quote.h"
 #include "restored_objects.h"
 #include "protections.h"
@@ -468,6 +469,13 @@ execute(RestorePlan *plan)
 	{
 		target_database_keep(plan, "the incomplete database");
 		return true;
+	}
+	if (good && !plan->in_place)
+		reachable_check(plan);
+	if (good && plan->unreachable && plan->replaces)
+	{
+		target_database_keep(plan, "the restored database");
+		return false;
 	}
 	if (good && plan->replaces)
 		return target_database_swap(plan);

@@ -54,6 +54,7 @@ typedef struct RestorePlan
 	bool mark_gone;       /* it is taken away, or is about to be */
 	bool is_public;       /* PUBLIC has again what it has in a new database */
 	bool opened;          /* the last step was done */
+	bool unreachable;     /* its settings keep everybody out (reachable.h) */
 	TakenDatabase *taken; /* what `working` was like, if it was there */
 	bool of_cluster;      /* part of --all: properties of an empty database are made to fit, too */
 	uint64_t live_bytes;  /* size of the database that is replaced */
