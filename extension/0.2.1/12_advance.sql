@@ -21,6 +21,7 @@ DECLARE
 	last timestamptz;
 	mine bool;
 	handled int4 := 0;
+	place CONSTANT text := nex_backup.place_of_jobs();
 	most CONSTANT int4 := 200;
 	slots int8;
 BEGIN
@@ -65,9 +66,10 @@ BEGIN
 		PERFORM nex_backup.purge_runs(at);
 		UPDATE nex_backup.scheduler s SET last_purge = at;
 	END IF;
+	PERFORM nex_backup.suspend_copied_jobs(place);
 	FOR due IN
 		SELECT j.* FROM nex_backup.jobs j
-		WHERE j.enabled AND j.suspended IS NULL AND j.next_run <= at
+		WHERE j.enabled AND j.suspended IS NULL AND j.confirmed_for = place AND j.next_run <= at
 		ORDER BY j.next_run, j.name LIMIT most
 		FOR UPDATE SKIP LOCKED
 	LOOP

@@ -267,7 +267,8 @@ BEGIN
 	INSERT INTO nex_backup.jobs AS j (name, schedule, database, repository, type, timezone, kind, max_attempts,
 		retry_delay, backoff, retry_delay_max, timeout, kill_grace, misfire, misfire_grace, overlap, options, owner)
 	VALUES ($1, $2, $3, $4, $5, zone, $7, $8 + 1, $9, $10, $11, $12, $13, $14, $15, $16, $17, nex_backup.caller());
-	UPDATE nex_backup.jobs j SET suspended = NULL, next_run = first WHERE j.name = $1 RETURNING j.* INTO job;
+	UPDATE nex_backup.jobs j SET suspended = NULL, confirmed_for = nex_backup.place_of_jobs(), next_run = first
+	WHERE j.name = $1 RETURNING j.* INTO job;
 	PERFORM nex_backup.check_job(job);
 	PERFORM nex_backup.wake();
 	PERFORM nex_backup.tell('job');

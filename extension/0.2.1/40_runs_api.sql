@@ -73,6 +73,9 @@ BEGIN
 		PERFORM nex_backup.check_may_schedule(caller);
 		PERFORM nex_backup.check_owns_job(job, caller);
 	END IF;
+	IF job.suspended IS NULL AND job.confirmed_for IS DISTINCT FROM nex_backup.place_of_jobs() THEN
+		job.suspended := 'it comes from a dump or a copy; confirm it with nex_backup_resume_jobs()';
+	END IF;
 	IF job.suspended IS NOT NULL THEN
 		RAISE EXCEPTION 'job "%" is suspended: %', job.name, job.suspended
 			USING ERRCODE = 'object_not_in_prerequisite_state';

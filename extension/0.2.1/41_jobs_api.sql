@@ -110,6 +110,7 @@ AS $$
 #variable_conflict use_column
 DECLARE
 	resumed int8;
+	place CONSTANT text := nex_backup.place_of_jobs();
 BEGIN
 	PERFORM nex_backup.check_may_schedule(nex_backup.caller());
 	IF $1 IS NOT NULL THEN
@@ -126,8 +127,8 @@ BEGIN
 		UPDATE nex_backup.jobs j SET suspended = '' WHERE j.suspended IS NULL;
 	END IF;
 	UPDATE nex_backup.jobs j
-	SET suspended = NULL, next_run = nex_backup.next_run(j.schedule, j.timezone, nex_backup.now())
-	WHERE j.suspended IS NOT NULL AND j.name = coalesce($1, j.name);
+	SET suspended = NULL, confirmed_for = place, next_run = nex_backup.next_run(j.schedule, j.timezone, nex_backup.now())
+	WHERE (j.suspended IS NOT NULL OR j.confirmed_for IS DISTINCT FROM place) AND j.name = coalesce($1, j.name);
 	GET DIAGNOSTICS resumed = ROW_COUNT;
 	PERFORM nex_backup.wake();
 	RETURN resumed;

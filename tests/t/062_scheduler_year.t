@@ -231,6 +231,27 @@ system('pg_restore', '-d', 'restored', '-e', $node->basedir . '/dump') == 0 or d
 is(query('restored', "SELECT name, suspended LIKE 'restored from a dump%' FROM nex_backup.jobs ORDER BY 1"), "clock|t\nfence|t", 'jobs of a dump are suspended');
 is(query('restored', 'SELECT count(*) FROM nex_backup.runs'), 0, 'and the history stays where it happened');
 
+# So do they where triggers were switched off, and in a copy of the database.
+create_database('loaded');
+query('loaded', 'CREATE EXTENSION nex_backup');
+system('pg_restore', '-d', 'loaded', '-e', '--data-only', '--disable-triggers', '-t', 'jobs', $node->basedir . '/dump') == 0 or die 'pg_restore';
+is(query('loaded', 'SELECT count(*) FROM nex_backup.jobs WHERE suspended IS NULL'), 2, 'jobs of a dump that was loaded without triggers');
+my $turn = "SET nex_backup.testing_clock = '" . epoch('2028-08-09 12:00 UTC') . "'; SELECT state FROM nex_backup.advance('test', false, 'here', 1);"
+  . "SELECT count(*) FROM nex_backup.runs WHERE state = 'queued' AND kind <> 'notify'";
+my $unconfirmed = q(SELECT count(*) FROM nex_backup.jobs WHERE suspended LIKE 'it comes from a dump or a copy%');
+ok(!eval { query('loaded', q(SELECT nex_backup.submit_job(j, 'postgres') FROM nex_backup.jobs j LIMIT 1)); 1 }, 'by hand, too, none runs');
+like($@, qr/is suspended: it comes from a dump or a copy/, '... and says why');
+is(query('loaded', $turn), "running\n0", 'none is started');
+is(query('loaded', $unconfirmed), 2, 'they are suspended');
+query('postgres', $_) for "LOAD 'nex_backup'; ALTER SYSTEM SET nex_backup.database = 'loaded'", 'SELECT pg_reload_conf()';
+wait_until(sub { query('loaded', "SELECT nex_backup.setting('database')") eq 'loaded' });
+is(query('loaded', q(SELECT nex_backup_resume_jobs('clock'))), 1, 'until one is confirmed');
+is(query('loaded', q(UPDATE nex_backup.jobs SET next_run = '2028-08-09 11:59:30 UTC'; ) . $turn), "running\n1", '... which is');
+query('postgres', 'CREATE DATABASE twin TEMPLATE loaded');
+is(query('twin', q(UPDATE nex_backup.jobs SET next_run = '2028-08-09 11:59:30 UTC'; DELETE FROM nex_backup.runs; ) . $turn), "running\n0", 'in a copy of the database it is not');
+query('postgres', $_) for "LOAD 'nex_backup'; ALTER SYSTEM RESET nex_backup.database", 'SELECT pg_reload_conf()';
+wait_until(sub { query('postgres', "SELECT nex_backup.setting('database')") eq 'postgres' });
+
 # The history does not grow for ever.
 my $before = query('postgres', 'SELECT count(*) FROM nex_backup.runs');
 query('postgres', "SELECT go('2030-01-01 UTC', 1)");
