@@ -124,9 +124,13 @@ BEGIN
 	VALUES ($1, $2, $3, $4, clock_timestamp(), session, started)
 	ON CONFLICT (name) DO UPDATE SET in_server = $2, host = $3, pid = $4, last_seen = clock_timestamp(),
 		session_pid = session, session_started = started;
-	-- A name that was not used for long is of no interest any more.
+	-- A session has one name.  Of those that are gone, the last hundred are kept, and none that was not used for long.
 	DELETE FROM nex_backup.executor_sessions e
-	WHERE e.last_seen < clock_timestamp() - interval '90 days' AND e.name <> $1;
+	WHERE e.name <> $1 AND ((e.session_pid, e.session_started) = (session, started) OR e.name = ANY (ARRAY(
+		SELECT o.name FROM nex_backup.executor_sessions o
+		WHERE o.session_pid IS NULL AND NOT o.in_server
+		ORDER BY o.last_seen DESC OFFSET 100))
+		OR e.last_seen < clock_timestamp() - interval '90 days');
 	RETURN true;
 END
 $$;

@@ -104,11 +104,55 @@ AS $$
 		THEN jsonb_set($1, ARRAY[$2], jsonb_path_query_array($1 -> $2, '$[0 to 999]')) ELSE $1 END
 $$;
 
+-- Of the details of a report, what says which it is of.
+CREATE FUNCTION nex_backup.short_details(details jsonb)
+RETURNS jsonb
+LANGUAGE sql IMMUTABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+	SELECT coalesce(jsonb_object_agg(d.key, d.value), '{}') FROM jsonb_each($1) d
+	WHERE d.key = ANY (ARRAY['set', 'copy']) AND octet_length(d.value::text) < 2000
+$$;
+
+-- What is kept of a report that belongs to a run, and of its details: of one that a role without a right to read server files
+-- makes, little once there is a megabyte of them, and none that is new beyond so many.
+CREATE FUNCTION nex_backup.bounded_report(report nex_backup.run_reports, vouched bool)
+RETURNS nex_backup.run_reports
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $$
+#variable_conflict use_column
+DECLARE
+	bounded nex_backup.run_reports := report;
+	reports int8;
+	bytes int8;
+BEGIN
+	IF vouched THEN
+		RETURN report;
+	END IF;
+	SELECT count(*), sum(p.bytes) INTO reports, bytes
+	FROM (SELECT pg_column_size(p.details) + coalesce(pg_column_size(p.error), 0) AS bytes FROM nex_backup.run_reports p
+		WHERE p.run = report.run LIMIT 10000) p;
+	IF reports >= 10000 AND NOT EXISTS (SELECT FROM nex_backup.run_reports p
+			WHERE p.run = report.run AND p.event = report.event AND p.repository = report.repository
+				AND coalesce(p.database, '') = coalesce(report.database, '') AND coalesce(p.backup, '') = coalesce(report.backup, '')
+				AND p.started = report.started) THEN
+		RAISE EXCEPTION '10000 reports of run % are recorded already', report.run
+			USING ERRCODE = 'configuration_limit_exceeded';
+	END IF;
+	IF bytes + octet_length(report.details::text) > 1048576 THEN
+		bounded.details := nex_backup.short_details(report.details);
+		bounded.error := left(report.error, 200);
+	END IF;
+	RETURN bounded;
+END
+$$;
+
 -- Make room for another report: of those that roles without a right to read server files may make without end, so many
 -- are kept, by kind and repository, and so many databases and backups of a repository.  All repositories that nobody has
--- vouched for count as one, as whoever reports can name as many as it likes.
+-- vouched for count as one, as whoever reports can name as many as it likes.  False: only little can be kept of this one.
 CREATE FUNCTION nex_backup.bound_reports(event text, repository text, database text)
-RETURNS void
+RETURNS bool
 LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
 AS $$
@@ -117,13 +161,17 @@ AS $$
 DECLARE
 	few text[] := ARRAY[$2];
 	most int8 := 1000;
+	reports int8;
+	bytes int8;
 BEGIN
 	IF NOT EXISTS (SELECT FROM nex_backup.repositories r WHERE r.id = $2 AND r.vouched) THEN
 		SELECT array_agg(r.id) INTO few FROM nex_backup.repositories r WHERE NOT r.vouched;
 		most := 2000;
 	END IF;
-	IF (SELECT sum(n) FROM unnest(few) f (id), LATERAL (SELECT count(*) AS n FROM (SELECT FROM nex_backup.runs r
-			WHERE r.kind = $1 AND COALESCE(r.repository, '') = f.id LIMIT 100000) l) c) >= 100000 THEN
+	SELECT count(*), sum(c.bytes) INTO reports, bytes
+	FROM unnest(few) f (id), LATERAL (SELECT pg_column_size(r.details) + coalesce(pg_column_size(r.error), 0) AS bytes
+		FROM nex_backup.runs r WHERE r.kind = $1 AND COALESCE(r.repository, '') = f.id LIMIT 100000) c;
+	IF reports >= 100000 THEN
 		DELETE FROM nex_backup.runs d WHERE d.id IN (SELECT r.id FROM nex_backup.runs r
 			WHERE r.kind = $1 AND COALESCE(r.repository, '') = ANY (few) AND r.job IS NULL AND r.definition IS NULL
 			ORDER BY r.id LIMIT 1000 FOR UPDATE SKIP LOCKED);
@@ -137,7 +185,7 @@ BEGIN
 	IF $3 IS NULL OR EXISTS (SELECT FROM nex_backup.backups b WHERE b.repository = ANY (few) AND b.database = $3)
 		OR EXISTS (SELECT FROM unnest(few) f (id), unnest(ARRAY['backup', 'verify', 'restore', 'expire']) k (kind), nex_backup.runs r
 			WHERE r.kind = k.kind AND COALESCE(r.repository, '') = f.id AND COALESCE(r.database, '') = $3) THEN
-		RETURN;
+		RETURN coalesce(bytes, 0) < 67108864;
 	END IF;
 	IF (SELECT count(*) FROM (SELECT b.database FROM nex_backup.backups b WHERE b.repository = ANY (few)
 			UNION SELECT r.database FROM nex_backup.runs r WHERE COALESCE(r.repository, '') = ANY (few)) d) >= most THEN
@@ -146,6 +194,7 @@ BEGIN
 			USING ERRCODE = 'configuration_limit_exceeded',
 				HINT = 'nex_backup_sync() records as many as the repository holds.';
 	END IF;
+	RETURN coalesce(bytes, 0) < 67108864;
 END
 $$;
 
@@ -224,14 +273,15 @@ BEGIN
 			WHERE r.id = me.repository AND r.vouched)) THEN
 		PERFORM nex_backup.note_encryption(repository, payload -> 'repository');
 	END IF;
-	IF NOT vouched THEN
-		PERFORM nex_backup.bound_reports(event, repository, database);
+	IF NOT vouched AND NOT nex_backup.bound_reports(event, repository, database) THEN
+		details := nex_backup.short_details(details);
+		error := left(error, 200);
 	END IF;
 
 	run := nex_backup.run_of_session(event, repository, database);
 	IF run IS NOT NULL THEN
-		PERFORM nex_backup.add_report((run, event, repository, database, backup, state, started, finished, exit_code,
-			error, details), tool);
+		PERFORM nex_backup.add_report(nex_backup.bounded_report((run, event, repository, database, backup, state, started,
+			finished, exit_code, error, details), vouched), tool);
 	ELSIF mine OR NOT EXISTS (SELECT FROM nex_backup.runs r
 			WHERE r.kind = event AND COALESCE(r.repository, '') = me.repository
 				AND COALESCE(r.database, '') = COALESCE(me.database, '')

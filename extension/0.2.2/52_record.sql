@@ -221,14 +221,15 @@ BEGIN
 			WHERE r.id = me.repository AND r.vouched)) THEN
 		PERFORM nex_backup.note_encryption(repository, payload -> 'repository');
 	END IF;
-	IF NOT vouched THEN
-		PERFORM nex_backup.bound_reports(event, repository, database);
+	IF NOT vouched AND NOT nex_backup.bound_reports(event, repository, database) THEN
+		details := nex_backup.short_details(details);
+		error := left(error, 200);
 	END IF;
 
 	run := nex_backup.run_of_session(event, repository, database);
 	IF run IS NOT NULL THEN
-		PERFORM nex_backup.add_report((run, event, repository, database, backup, state, started, finished, exit_code,
-			error, details), tool);
+		PERFORM nex_backup.add_report(nex_backup.bounded_report((run, event, repository, database, backup, state, started,
+			finished, exit_code, error, details), vouched), tool);
 	ELSIF mine OR NOT EXISTS (SELECT FROM nex_backup.runs r
 			WHERE r.kind = event AND COALESCE(r.repository, '') = me.repository
 				AND COALESCE(r.database, '') = COALESCE(me.database, '')

@@ -66,6 +66,25 @@ is(query('postgres', "SELECT char_length(error) FROM nex_backup.runs WHERE id = 
 my ($longest) = query('postgres', 'SELECT max(char_length(detail)) FROM nex_backup_status()');
 ok($longest < 100000, 'and shown') or diag($longest);
 is(query('postgres', "SELECT char_length(nex_backup.shown(repeat('x', 1000000)))"), '10004', 'of any text, the beginning');
+
+# Of reports that belong to a run, and of names of agents, as many as one likes.
+query('postgres', "SELECT nex_backup.transition(id, 'cancelled') FROM nex_backup.runs WHERE state = 'queued' AND kind = 'notify'");
+$run = query('postgres', "SELECT run FROM nex_backup_run('nightly', wait => false)");
+$fence = as('agent1', "SELECT fence FROM nex_backup.claim('a1', false, 'h', 1)");
+query('postgres', 'GRANT EXECUTE ON FUNCTION nex_backup.record(text, jsonb) TO agent1');
+my $one = q(nex_backup.record('backup', jsonb_build_object('repository', '{"id": "rx", "location": "/x", "host": "h"}'::jsonb, 'database', 'postgres', 'state', 'failed',
+	'started', now() - i * interval '1 s', 'error', repeat('e', 300), 'junk', (SELECT string_agg(md5(random()::text || g), '') FROM generate_series(1, 2000) g))));
+as('agent1', "SET application_name = 'nex_backup:run:$run'; SELECT count(x.r::text) FROM (SELECT $one AS r FROM generate_series(1, 40) i OFFSET 0) x");
+is(query('postgres', "SELECT count(*), sum(pg_column_size(details)) BETWEEN 800000 AND 1048576, max(char_length(error)), min(char_length(error)) FROM nex_backup.run_reports WHERE run = $run"),
+	'40|t|300|200', 'of 40 reports with 64 kB each, all are kept, and the details of the first');
+query('postgres', "INSERT INTO nex_backup.run_reports (run, event, repository, state, started) SELECT $run, 'backup', 'rx', 'failed', '2026-01-01'::timestamptz + i * interval '1 s' FROM generate_series(1, 10000) i");
+refused('agent1', "SET application_name = 'nex_backup:run:$run'; SELECT $one FROM generate_series(50, 50) i", qr/10000 reports of run $run are recorded already/, 'one more than ten thousand');
+as('agent1', "SELECT nex_backup.finish($run, $fence, 1)");
+as('agent1', "SELECT count(a.state) FROM generate_series(1, 30) i, nex_backup.advance('many' || i, false, 'h', i) a");
+is(query('postgres', "SELECT string_agg(name, ',') FROM nex_backup.executor_sessions WHERE name LIKE 'many%'"), 'many30', 'a session has one name');
+query('postgres', "INSERT INTO nex_backup.executor_sessions (name, in_server, host, pid, last_seen) SELECT 'gone' || i, false, 'h', 1, now() - i * interval '1 s' FROM generate_series(1, 150) i");
+as('agent1', "SELECT state FROM nex_backup.advance('a1', false, 'h', 1)");
+is(query('postgres', "SELECT count(*) FILTER (WHERE name LIKE 'gone%') BETWEEN 90 AND 100 FROM nex_backup.executor_sessions"), 't', '... and of those that are gone, a hundred are known');
 set_options('nex_backup.executor' => undef);
 
 # Times to come, and transactions that nobody could end.
@@ -79,7 +98,7 @@ is(as('reporter', "SELECT nex_backup.record('backup', jsonb_build_object($report
 for my $role (qw(reporter postgres))
 {
 	refused($role, "BEGIN; SELECT nex_backup.record('backup', jsonb_build_object($report, 'backup', '20260103T000000Z')); PREPARE TRANSACTION 'p'",
-		qr/cannot PREPARE a transaction that has changed/, "$role: a report in a prepared transaction");
+		qr/cannot PREPARE a transaction that has changed or locked/, "$role: a report in a prepared transaction");
 }
 
 # Reports of databases and sets that nobody knows: the status says how many, and stays short; the catalogue takes so many.
@@ -111,6 +130,14 @@ query('postgres', q(INSERT INTO nex_backup.backups (repository, database, id, ty
 (my $backup = $report) =~ s/"r1"/"invented2"/;
 refused('reporter', "SELECT nex_backup.record('backup', jsonb_build_object($backup, 'database', 'db1', 'backup', '20260105T000000Z'))",
 	qr/100000 backups are recorded in repository "invented2", or in all that nobody has vouched for/, 'backups without end');
+my $long = "'invented', 'location', '/x', 'host', 'h'), 'state', 'failed', 'started', now(), 'error', repeat('e', 300), 'set', 's', 'more', 'm'";
+as('reporter', "SELECT nex_backup.record('expire', jsonb_build_object('repository', jsonb_build_object('id', $long))");
+is(query('postgres', "SELECT char_length(error), details FROM nex_backup.runs WHERE kind = 'expire' AND repository = 'invented' ORDER BY id DESC LIMIT 1"), '300|{"set": "s", "more": "m"}', 'what is reported is kept');
+query('postgres', q(ALTER TABLE nex_backup.runs ALTER COLUMN details SET STORAGE EXTERNAL; INSERT INTO nex_backup.runs (kind, repository, state, started, finished, details)
+	SELECT 'expire', 'invented', 'succeeded', now() - g * interval '1 h', now(), jsonb_build_object('junk', repeat('x', 64 * 1048576)) FROM generate_series(1, 1) g;
+	ALTER TABLE nex_backup.runs ALTER COLUMN details SET STORAGE EXTENDED));
+as('reporter', "SELECT nex_backup.record('expire', jsonb_build_object('repository', jsonb_build_object('id', $long))");
+is(query('postgres', "SELECT char_length(error), details FROM nex_backup.runs WHERE kind = 'expire' AND repository = 'invented' ORDER BY id DESC LIMIT 1"), '200|{"set": "s"}', '... and little of it, when there is much');
 query('postgres', q(DELETE FROM nex_backup.backups WHERE repository = 'invented'; DELETE FROM nex_backup.runs WHERE repository IN ('invented', 'invented2', 'real')));
 
 # A message that is cut, is cut between characters.
