@@ -318,7 +318,7 @@ sub make_jobs
 # Everything that must be the same after an update.
 sub kept
 {
-	return query('postgres', q(SELECT jsonb_object_agg(name, to_jsonb(j) - 'next_run' - 'enabled_at') FROM nex_backup.jobs j))
+	return query('postgres', q(SELECT jsonb_object_agg(name, to_jsonb(j) - 'next_run' - 'enabled_at' - 'confirmed_for') FROM nex_backup.jobs j))
 	  . "\n" . query('postgres', q(SELECT string_agg(p.oid::regprocedure || ' ' || a, ',' ORDER BY p.oid::regprocedure::text, a::text) FROM pg_proc p, unnest(proacl) a WHERE p.proname ~ '^nex_backup|^record$' AND a::text ~ '^invoice'));
 }
 
