@@ -436,6 +436,28 @@ for my $copy (@copies)
 is(query('confusing', qq{SELECT last_value, is_called FROM $quoted{schema}."it's ""t""; /*_id_seq"}), '9|t',
 	'nothing draws from the sequence of the original');
 
+# -------------------------------------- what reads like the name, and what calls itself
+
+create_database('called');
+query('called', <<'SQL');
+CREATE SCHEMA customer;
+CREATE TABLE customer.customer (id int, address text, address_old text);
+INSERT INTO customer.customer VALUES (1, 'new street', 'old street');
+CREATE VIEW customer.address AS SELECT customer.id, customer.address FROM customer.customer;
+CREATE TABLE customer.t (id int PRIMARY KEY, v int, CHECK (t.* IS NOT NULL));
+CREATE INDEX t_row ON customer.t ((t.* IS NOT NULL));
+CREATE POLICY p ON customer.t USING (v IN (SELECT other.v FROM customer.t other WHERE other.id = t.id));
+CREATE RULE r AS ON DELETE TO customer.t DO INSTEAD UPDATE customer.t SET v = 0 WHERE t.id = OLD.id;
+INSERT INTO customer.t VALUES (1, 5), (2, 6);
+SQL
+tool_ok([ 'backup', '--repo', $repo, '-d', 'called' ], 'backup of columns called like relations');
+tool_ok([ 'restore', '--repo', $repo, 'called', '--table', 'customer.address', '--as', 'customer.address_old' ], 'a view');
+is(query('called', 'SELECT address FROM customer.address_old'), 'new street', 'shows the columns that it showed');
+tool_ok([ 'restore', '--repo', $repo, 'called', '--table', 'customer.t', '--as', 'copy' ], 'a table that speaks of its rows');
+query('called', 'DELETE FROM customer.copy WHERE id = 1');
+is(query('called', 'SELECT (SELECT string_agg(v::text, $$,$$ ORDER BY id) FROM customer.copy), '
+		  . '(SELECT string_agg(v::text, $$,$$ ORDER BY id) FROM customer.t)'), '0,6|5,6', 'and its rule changes the copy alone');
+
 # --------------------------------------------------------------------- another server
 
 my $other = PostgreSQL::Test::Cluster->new('other');

@@ -195,6 +195,84 @@ test_rename(void **state)
 	buffer_free(&out);
 }
 
+/*
+ * The table t.t becomes t.n, its index t.i becomes t.j.  In queries t.t may be
+ * a column as well, and in casts and calls the schema t may have others of the name.
+ */
+static void
+test_rename_places(void **state)
+{
+	static const struct
+	{
+		const char *text;
+		const char *renamed;
+	} cases[] = {
+		{"CREATE VIEW t.v AS\n SELECT t.t, t.x FROM t.t WHERE (t.t > t.x);",
+		 "CREATE VIEW t.v AS\n SELECT t.t, t.x FROM t.n AS t WHERE (t.t > t.x);"},
+		{"SELECT t_1.t, (t.t IS DISTINCT FROM t.t) FROM t.t t_1, t.u t GROUP BY t.t, t.t",
+		 "SELECT t_1.t, (t.t IS DISTINCT FROM t.t) FROM t.n t_1, t.u t GROUP BY t.t, t.t"},
+		{"SELECT EXTRACT(year FROM t.t), t.t(1) FROM ((a.b JOIN t.t \"T\" ON ((t.t = b.t))) "
+		 "LEFT JOIN ONLY t.t ON ((t.t = 1))), LATERAL t.t(t.t, t.t) t(t), t.t",
+		 "SELECT EXTRACT(year FROM t.t), t.t(1) FROM ((a.b JOIN t.n \"T\" ON ((t.t = b.t))) "
+		 "LEFT JOIN ONLY t.n AS t ON ((t.t = 1))), LATERAL t.t(t.t, t.t) t(t), t.n AS t"},
+		{"SELECT FROM ROWS FROM(t.t(t.t), a.b(1)) x(y), t.t AS z "
+		 "UNION SELECT sum(t.t) OVER (PARTITION BY t.t ORDER BY t.t) FROM (SELECT t.t FROM t.t) t",
+		 "SELECT FROM ROWS FROM(t.t(t.t), a.b(1)) x(y), t.n AS z "
+		 "UNION SELECT sum(t.t) OVER (PARTITION BY t.t ORDER BY t.t) FROM (SELECT t.t FROM t.n AS "
+		 "t) t"},
+		{"CREATE RULE r AS\n    ON UPDATE TO t.t DO ( UPDATE t.t SET t = t.t, u = t.t\n  WHERE "
+		 "(t.t = old.t);\n DELETE FROM t.t WHERE t.t;\n INSERT INTO t.t (t) VALUES (1), (2);\n);",
+		 "CREATE RULE r AS\n    ON UPDATE TO t.n DO ( UPDATE t.n AS t SET t = t.t, u = t.t\n  "
+		 "WHERE "
+		 "(t.t = old.t);\n DELETE FROM t.n AS t WHERE t.t;\n INSERT INTO t.n AS t (t) VALUES (1), "
+		 "(2);\n);"},
+		{"CREATE TABLE t.t (a t.t, t t.t(3) DEFAULT t.t(1) COLLATE t.t, CHECK ((t.* IS NOT NULL)), "
+		 "CHECK (((t.t OPERATOR(t.*) 1) = t.t(t.*))), CHECK ((NULL::t.t IS NULL))) INHERITS (t.u, "
+		 "t.t);",
+		 "CREATE TABLE t.n (a t.t, t t.t(3) DEFAULT t.t(1) COLLATE t.t, CHECK ((n.* IS NOT NULL)), "
+		 "CHECK (((n.t OPERATOR(t.*) 1) = t.t(n.*))), CHECK ((NULL::t.n IS NULL))) INHERITS (t.u, "
+		 "t.n);"},
+		{"CREATE POLICY p ON t.t FOR SELECT TO r USING ((t.t IN ( SELECT t_1.t FROM t.t t_1 WHERE "
+		 "t_1.x = t.x)));",
+		 "CREATE POLICY p ON t.n FOR SELECT TO r USING ((n.t IN ( SELECT t_1.t FROM t.n t_1 WHERE "
+		 "t_1.x = n.x)));"},
+		/* What calls something else n gets no n. */
+		{"CREATE POLICY p ON t.t USING ((t.t IN ( SELECT n.t FROM u.n)));",
+		 "CREATE POLICY p ON t.n USING ((t.t IN ( SELECT n.t FROM u.n)));"},
+		{"CREATE UNIQUE INDEX i ON ONLY t.t USING btree (((t.*)::t.t) t.t);\n"
+		 "ALTER TABLE t.t CLUSTER ON i;\nALTER INDEX t.i ATTACH PARTITION t.i;\nSELECT t.t;",
+		 "CREATE UNIQUE INDEX j ON ONLY t.n USING btree (((n.*)::t.n) t.t);\n"
+		 "ALTER TABLE t.n CLUSTER ON j;\nALTER INDEX t.j ATTACH PARTITION t.j;\nSELECT t.t;"},
+		{"CREATE CONSTRAINT TRIGGER x AFTER INSERT OR UPDATE ON t.t FROM t.t FOR EACH ROW WHEN "
+		 "((new.t IS DISTINCT FROM old.t)) EXECUTE FUNCTION t.t('t.t');",
+		 "CREATE CONSTRAINT TRIGGER x AFTER INSERT OR UPDATE ON t.n FROM t.n FOR EACH ROW WHEN "
+		 "((new.t IS DISTINCT FROM old.t)) EXECUTE FUNCTION t.t('t.t');"},
+		{"GRANT SELECT,UPDATE ON TABLE t.t TO t;\nGRANT SELECT(t) ON TABLE t.t TO t;\n"
+		 "ALTER SEQUENCE t.s OWNED BY t.t.t;\nCOMMENT ON COLUMN t.t.t IS 't.t';\n"
+		 "ALTER TABLE ONLY t.u ADD CONSTRAINT c FOREIGN KEY (t) REFERENCES t.t(t);",
+		 "GRANT SELECT,UPDATE ON TABLE t.n TO t;\nGRANT SELECT(t) ON TABLE t.n TO t;\n"
+		 "ALTER SEQUENCE t.s OWNED BY t.n.t;\nCOMMENT ON COLUMN t.n.t IS 't.t';\n"
+		 "ALTER TABLE ONLY t.u ADD CONSTRAINT c FOREIGN KEY (t) REFERENCES t.n(t);"},
+	};
+	char kinds[2][6] = {"TABLE", "INDEX"};
+	char t[] = "t";
+	char i[] = "i";
+	TocEntry entries[] = {{.kind = kinds[0], .schema = t, .tag = t},
+						  {.kind = kinds[1], .schema = t, .tag = i}};
+	Renamed items[] = {{&entries[0], t, t, (char *) "n"}, {&entries[1], i, t, (char *) "j"}};
+	RenameMap map = {items, 2};
+	size_t k;
+
+	(void) state;
+	for (k = 0; k < sizeof(cases) / sizeof(cases[0]); k++)
+	{
+		char *text = rename_text(&map, cases[k].text);
+
+		assert_string_equal(text, cases[k].renamed);
+		free(text);
+	}
+}
+
 /* A manifest may hold anything. */
 static void
 test_columns_of_copy(void **state)
@@ -234,9 +312,10 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_tokens),     cmocka_unit_test(test_open),
-		cmocka_unit_test(test_statements), cmocka_unit_test(test_filter),
-		cmocka_unit_test(test_rename),     cmocka_unit_test(test_columns_of_copy),
+		cmocka_unit_test(test_tokens),          cmocka_unit_test(test_open),
+		cmocka_unit_test(test_statements),      cmocka_unit_test(test_filter),
+		cmocka_unit_test(test_rename),          cmocka_unit_test(test_rename_places),
+		cmocka_unit_test(test_columns_of_copy),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
