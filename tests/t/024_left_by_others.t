@@ -203,6 +203,40 @@ is_restored('such a table', '--table', 'app.usual');
 is(query('former', 'SELECT count(*) FROM app.usual'), 1, 'with its row');
 is_restored('a materialized view that tells something', '--table', 'app.sizes');
 
+# Those of extensions.  uuid-ossp has volatile functions, too, and unaccent() is stable and takes text: they run nothing.
+SKIP:
+{
+	my @extensions = qw(tablefunc dblink uuid-ossp unaccent);
+	my $list = join ', ', map { "'$_'" } @extensions;
+	my $usual = "DEFAULT public.uuid_generate_v4() CHECK (public.uuid_generate_v4() IS NOT NULL)";
+	my $query = q{'SELECT joe.boom(''a query'')::text, ''a''::text, ''b''::text'};
+
+	skip 'the extensions are not there', 1
+	  if query('postgres', "SELECT count(*) FROM pg_available_extensions WHERE name IN ($list)") < @extensions;
+	prepare('extended', join('', map { qq{CREATE EXTENSION "$_" SCHEMA public; } } @extensions) . <<"SQL");
+GRANT ALL ON SCHEMA app TO joe;
+SET ROLE joe;
+CREATE MATERIALIZED VIEW app.seen AS SELECT * FROM public.crosstab($query) AS c (a text, b text);
+CREATE TABLE app.taken (id integer, CHECK (public.dblink_get_connections() IS NULL OR public.dblink_exec('', 'SELECT 1') = ''));
+RESET ROLE;
+REVOKE ALL ON SCHEMA app FROM joe;
+GRANT USAGE ON SCHEMA app TO joe;
+INSERT INTO app.taken VALUES (1);
+ALTER TABLE app.taken OWNER TO postgres;
+ALTER MATERIALIZED VIEW app.seen OWNER TO postgres;
+CREATE TABLE app.usual (u uuid $usual, t text CHECK (public.unaccent(t) <> 'b'));
+INSERT INTO app.usual (t) VALUES ('a');
+CREATE MATERIALIZED VIEW app.plain AS SELECT public.unaccent(t), u FROM app.usual WHERE public.uuid_generate_v4() IS NOT NULL;
+SQL
+	query('extended', 'DROP MATERIALIZED VIEW app.seen, app.plain; TRUNCATE app.taken; DROP TABLE app.usual');
+	is_refused('a view that gives a query to a function', qr/calls function crosstab\(\).*HINT.*--rows-as=session/s, '--table', 'app.seen');
+	query('extended', 'DROP EXTENSION tablefunc');
+	is_refused('with the extension', qr/calls function crosstab\(\).*HINT.*--rows-as=session/s, '--table', 'app.seen');
+	is_refused('rows that a function of an extension sees', qr/calls function dblink_exec\(\).*HINT.*--rows-as=session/s,
+		'--append', '--table', 'app.taken');
+	is_restored('what calls others', '--table', 'app.usual', '--table', 'app.plain');
+}
+
 # ------------------------------------------------------------------------- required extensions
 
 # The script of an extension also looks for names in the schemas of those that it requires.

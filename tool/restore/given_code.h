@@ -1,8 +1,8 @@
 /*-------------------------------------------------------------------------
  *
  * given_code.h
- *	  Functions of PostgreSQL that run what they are given, on objects of
- *	  superusers and of the session.
+ *	  Functions that run what they are given, on objects of superusers and of
+ *	  the session.
  *
  *-------------------------------------------------------------------------
  */
@@ -12,7 +12,10 @@
 #include "partial.h"
 #include "row_rights.h"
 
-/* Before a part is restored: false (reported) if a definition of it would call one. */
+/*
+ * Before a part is restored, and again when its extensions are there and
+ * nothing is computed yet: false (reported) if a definition of it would call one.
+ */
 extern bool given_code_check(const RestorePlan *plan, Connection *connection);
 
 /*

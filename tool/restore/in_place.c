@@ -443,10 +443,11 @@ fill(RestorePlan *plan, Connection *connection, const RenameMap *map)
 		   owner_tables_check_keys(plan, connection, map) &&
 		   (plan->in_place || rights_give(plan, connection, map)) &&
 		   extension_rows_settle(plan, connection) &&
-		   (!plan->in_place || (in_place_attach(plan, connection, map) &&
-								published_rows_check(plan, connection, map) &&
-								bound_objects_settle(plan, connection, map) &&
-								protections_begin(plan, connection, map))) &&
+		   (!plan->in_place ||
+			(given_code_check(plan, connection) && in_place_attach(plan, connection, map) &&
+			 published_rows_check(plan, connection, map) &&
+			 bound_objects_settle(plan, connection, map) &&
+			 protections_begin(plan, connection, map))) &&
 		   part_rows_load(plan, connection, map) &&
 		   (plan->settings->schema_only || sequences_set(plan, connection, map));
 	if (!good)
