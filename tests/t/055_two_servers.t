@@ -2,6 +2,7 @@
 use strict;
 use warnings;
 
+use Cwd ();
 use File::Temp ();
 use NexBackup::Forge;
 use NexBackup::Test;
@@ -454,6 +455,32 @@ like($err, qr/may not read the system identifier/, 'an unknown identifier is sai
 	is(restored('staging@crm', @key), 'staging 2', 'encrypted: the other server\'s');
 	is(restored('crm', @key), 'production', 'encrypted: main');
 	is((tool('verify', '--repo', $repo, @none, @key))[0], 0, 'encrypted: verify');
+}
+
+# The longest names: an exported file has as much of them as a name can hold.
+{
+	my $name = '%' x 63;
+	my $server = 'x' x 32;
+	my $long = new_repository();
+	my $scratch = File::Temp::tempdir(CLEANUP => 1);
+	my $here = Cwd::getcwd();
+
+	create_database($name);
+	tool_ok([ 'backup', '--repo', $long, '-d', "dbname='$name'", "--server=$server", @none ], 'a backup of long names');
+	chdir $scratch or die;
+	tool_ok([ 'export', '--repo', $long, "$server\@$name", @none ], 'is exported');
+	chdir $here;
+	my ($file) = map { s{.*/}{}r } glob("$scratch/*");
+	like($file // '', qr/^backup_x{32}\@(?:%25)+_\w+\.sql\.zst$/, '... into a file that is called like it');
+	query('postgres', "DROP DATABASE \"$name\"");
+
+	# One that is called as the globals are shown.
+	create_database('(globals)');
+	tool_ok([ 'globals', 'backup', '--repo', $long, @none ], 'globals');
+	like(tool_ok([ 'backup', '--all', '--repo', $long, @none, map { ('--exclude-database', $_) } 'crm', '*@crm', 'shop', 'template1' ], 'backup --all'),
+		qr/^ \(globals\) +\| ok.*^ "\(globals\)" +\| ok/ms, '... tells them apart');
+	like(tool_ok([ 'list', '--repo', $long ], 'list'), qr/^ "\(globals\)" +\|/m, 'so does list');
+	query('postgres', 'DROP DATABASE "(globals)"');
 }
 
 done_testing();

@@ -298,4 +298,15 @@ is(S_IMODE((stat $modes)[2]), 0751, '... gives the mode back');
 like($err, qr/warning: file "\Q$modes\E" had mode 4751, and has 0751 now/, '... and says what it does not');
 like(tool_ok([ 'config', 'diff', @modes ], 'diff'), qr/^\Q$modes\E: same$/m, 'then it is the same');
 
+# What is no file is not replaced, and the message says so.
+unlink $modes;
+for my $case ([ 'directory', sub { mkdir $modes } ], [ 'pipe', sub { rmdir $modes; POSIX::mkfifo($modes, 0600) } ])
+{
+	my ($what, $make) = @$case;
+
+	$make->();
+	tool_fails([ 'config', $_, @modes, $_ eq 'restore' ? '--yes' : () ], 1, qr/could not replace "\Q$modes\E": it is a directory, or something else.*\nHINT:  Move it away/,
+		"$_ where there is a $what") for 'diff', 'restore';
+}
+
 done_testing();

@@ -15,6 +15,7 @@
 
 #include "memory.h"
 #include "quoted_statements.h"
+#include "server_error.h"
 #include "withheld.h"
 
 /* Takes the text over. */
@@ -105,14 +106,33 @@ test_statements(void **state)
 	assert_false(statement_may_be_secret("CREATE TABLE t ()"));
 }
 
+static void
+test_hints(void **state)
+{
+	(void) state;
+	assert_null(server_error_state_hint(NULL, NULL));
+	assert_null(server_error_state_hint("99999", "role \"r\" does not exist"));
+	assert_non_null(server_error_state_hint("55P03", NULL));
+	/* What is missing is no role. */
+	assert_non_null(
+		strstr(server_error_state_hint("42704", "role \"r\" does not exist"), "globals"));
+	assert_null(server_error_state_hint("42704", "trigger \"r\" for table \"t\" does not exist"));
+	assert_null(server_error_state_hint("42704", "unrecognized configuration parameter \"r\""));
+	assert_null(
+		server_error_state_hint("23505", "duplicate key value violates unique constraint \"r\""));
+	assert_non_null(
+		strstr(server_error_state_hint("23505", "duplicate key value violates unique constraint "
+												"\"pg_database_datname_index\""),
+			   "again"));
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_readings),
-		cmocka_unit_test(test_cut),
-		cmocka_unit_test(test_printable),
-		cmocka_unit_test(test_statements),
+		cmocka_unit_test(test_readings),  cmocka_unit_test(test_cut),
+		cmocka_unit_test(test_printable), cmocka_unit_test(test_statements),
+		cmocka_unit_test(test_hints),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

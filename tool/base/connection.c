@@ -88,28 +88,6 @@ static const char pin_session[] =
 	"SELECT pg_catalog.set_config(name, 'view, foreign-table', false) FROM pg_catalog.pg_settings"
 	" WHERE name = 'restrict_nonsystem_relation_kind';";
 
-/* What helps here, instead of what the server may have to say in general. */
-static const char *const state_hints[][2] = {
-	{"55P03", "Find the session that holds the lock in pg_locks and pg_stat_activity, or raise "
-			  "--lock-wait-timeout."},
-	/* We only read, in one snapshot: no other conflict than one with recovery is possible. */
-	{"40001", "A standby could not replay WAL any longer without removing rows or taking a lock "
-			  "that this snapshot needs, and a lost snapshot cannot be taken up again. Set "
-			  "hot_standby_feedback = on on the standby, or raise max_standby_streaming_delay and "
-			  "max_standby_archive_delay, and run the backup again."},
-	{"42704", "Roles and tablespaces are not part of a database backup: \"nex_backup globals "
-			  "restore\" brings them, if the globals were backed up."},
-	{"25006",
-	 "The server is a standby, a load balancer led to one, or default_transaction_read_only is "
-	 "set there. Name the primary with -h, or with target_session_attrs=read-write in the "
-	 "connection string."},
-	{"22021",
-	 "If this is the name of a database or role in another encoding: connect to a database "
-	 "of encoding SQL_ASCII (-d), or choose another name (--to)."},
-	{"57P01", "An administrator, or the end of the server, has terminated a session of this "
-			  "program; the server's log says more."},
-};
-
 /* ---- at a stop ---- */
 
 /* Of a connection and of the thread that sends it; the last one frees it. */
@@ -572,23 +550,10 @@ connection_limit_hint(const char *message)
 }
 
 static const char *
-hint_for_state(const char *state)
-{
-	size_t i;
-
-	for (i = 0; state != NULL && i < sizeof(state_hints) / sizeof(state_hints[0]); i++)
-	{
-		if (strcmp(state, state_hints[i][0]) == 0)
-			return state_hints[i][1];
-	}
-	return NULL;
-}
-
-static const char *
 hint_for_connecting(const char *message)
 {
 	if (strstr(message, "due to lock timeout") != NULL)
-		return hint_for_state(SQLSTATE_LOCK_NOT_AVAILABLE);
+		return server_error_state_hint(SQLSTATE_LOCK_NOT_AVAILABLE, "");
 	if (connection_limit_hint(message) != NULL)
 		return connection_limit_hint(message);
 	return "Check -h, -p, -U and -d, or the PGHOST, PGPORT, PGUSER and PGDATABASE variables; "
@@ -681,7 +646,7 @@ connection_report_hint(Connection *connection, const PGresult *result, const cha
 		return false;
 	}
 	if (hint == NULL)
-		hint = hint_for_state(state);
+		hint = server_error_state_hint(state, PQresultErrorField(result, PG_DIAG_MESSAGE_PRIMARY));
 	if (hint == NULL && result != NULL)
 		hint = server_hint = server_error_hint(result);
 	message = trimmed(PQresultErrorMessage(result)[0] != '\0' ? PQresultErrorMessage(result)

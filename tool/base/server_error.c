@@ -29,8 +29,62 @@ static const char *const plain_classes[] = {"08", "0A", "23", "25", "26", "28", 
 /* Of these: syntax_error, invalid_name. */
 static const char *const quoting_states[] = {"42601", "42602", NULL};
 
+#define GLOBALS_HINT                                                                               \
+	"Roles and tablespaces are not part of a database backup: \"nex_backup globals restore\" "     \
+	"brings them, if the globals were backed up."
+
 /* The context in which a query of ours was computed by several processes says nothing. */
 #define PARALLEL_CONTEXT "parallel worker"
+
+/* What helps, by SQLSTATE; the third is what the server must have said, if that matters. */
+static const char *const state_hints[][3] = {
+	{"55P03",
+	 "Find the session that holds the lock in pg_locks and pg_stat_activity, or raise "
+	 "--lock-wait-timeout.",
+	 ""},
+	/* We only read, in one snapshot: no other conflict than one with recovery is possible. */
+	{"40001",
+	 "A standby could not replay WAL any longer without removing rows or taking a lock "
+	 "that this snapshot needs, and a lost snapshot cannot be taken up again. Set "
+	 "hot_standby_feedback = on on the standby, or raise max_standby_streaming_delay and "
+	 "max_standby_archive_delay, and run the backup again.",
+	 ""},
+	{"42704", GLOBALS_HINT, "role \""},
+	{"42704", GLOBALS_HINT, "tablespace \""},
+	{"23505",
+	 "Another restore, or somebody else, has created or renamed a database of this name in the "
+	 "same moment.  Run the restore again.",
+	 "duplicate key value violates unique constraint \"pg_database_datname_index\""},
+	{"25006",
+	 "The server is a standby, a load balancer led to one, or default_transaction_read_only is "
+	 "set there. Name the primary with -h, or with target_session_attrs=read-write in the "
+	 "connection string.",
+	 ""},
+	{"22021",
+	 "If this is the name of a database or role in another encoding: connect to a database "
+	 "of encoding SQL_ASCII (-d), or choose another name (--to).",
+	 ""},
+	{"57P01",
+	 "An administrator, or the end of the server, has terminated a session of this "
+	 "program; the server's log says more.",
+	 ""},
+};
+
+const char *
+server_error_state_hint(const char *state, const char *primary)
+{
+	size_t i;
+
+	for (i = 0; state != NULL && i < sizeof(state_hints) / sizeof(state_hints[0]); i++)
+	{
+		const char *words = state_hints[i][2];
+
+		if (strcmp(state, state_hints[i][0]) == 0 &&
+			strncmp(primary != NULL ? primary : "", words, strlen(words)) == 0)
+			return state_hints[i][1];
+	}
+	return NULL;
+}
 
 static bool
 begins_with_any(const char *state, const char *const *beginnings)

@@ -19,6 +19,9 @@
  */
 extern void server_error_append(Buffer *out, const PGresult *result, const char *primary);
 
+/* What helps against an error of this state with these words (either may be NULL); or NULL. */
+extern const char *server_error_state_hint(const char *state, const char *primary);
+
 /* The server's own hint, marked where it may quote; NULL if there is none.  Caller frees. */
 extern char *server_error_hint(const PGresult *result);
 

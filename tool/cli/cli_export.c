@@ -13,6 +13,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -36,6 +37,7 @@
 #include "unknown_members.h"
 #include "verify.h"
 
+#define UNFINISHED ".tmp"
 #define PIECE ((uint64_t) 1024 * 1024)
 
 typedef struct Export
@@ -453,13 +455,37 @@ ends_with(const char *text, const char *end)
 	return length > end_length && strcmp(text + length - end_length, end) == 0;
 }
 
+/* "backup_shop_20261124T162132Z.sql.zst"; of a name too long for a file, its begin.  Caller frees.
+ */
+static char *
+path_for_database(const BackupName *name, Codec codec)
+{
+	char directory[DATABASE_DIRECTORY_SIZE];
+	const char *between = name->server[0] != '\0' ? "@" : "";
+	/* What is not complete has a suffix of its own. */
+	size_t others = strlen("backup__" UNFINISHED) + strlen(name->server) + strlen(between) +
+					strlen(name->id) + strlen(codec_suffix(codec));
+	size_t length;
+
+	database_directory_encode(name->database, directory);
+	length = strlen(directory);
+	if (length > NAME_MAX - others)
+	{
+		/* Not within a %XX. */
+		length = NAME_MAX - others;
+		while (directory[length - 1] == '%' || directory[length - 2] == '%')
+			length--;
+	}
+	return xasprintf("backup_%s%s%.*s_%s%s", name->server, between, (int) length, directory,
+					 name->id, codec_suffix(codec));
+}
+
 /* Choose file name and codec. */
 static bool
 choose_output(Export *export, const BackupName *name)
 {
 	static const Codec codecs[] = {CODEC_ZSTD, CODEC_GZIP, CODEC_NONE};
 	const char *output = export->settings->output;
-	char directory[DATABASE_DIRECTORY_SIZE] = "";
 	size_t i;
 
 	export->codec = export->manifest->codec;
@@ -479,10 +505,7 @@ choose_output(Export *export, const BackupName *name)
 						  name->id, codec_suffix(export->codec));
 		else
 		{
-			database_directory_encode(name->database, directory);
-			export->path =
-				xasprintf("backup_%s%s%s_%s%s", name->server, name->server[0] != '\0' ? "@" : "",
-						  directory, name->id, codec_suffix(export->codec));
+			export->path = path_for_database(name, export->codec);
 		}
 	}
 	else
@@ -497,7 +520,7 @@ choose_output(Export *export, const BackupName *name)
 		export->codec = codecs[i];
 		export->path = xstrdup(output);
 	}
-	export->unfinished = xasprintf("%s.tmp", export->path);
+	export->unfinished = xasprintf("%s" UNFINISHED, export->path);
 	return true;
 }
 

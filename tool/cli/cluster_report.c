@@ -16,6 +16,7 @@
 #include "manifest.h"
 #include "memory.h"
 #include "output.h"
+#include "repository_view.h"
 
 #define COLUMNS 7
 
@@ -79,7 +80,9 @@ print_table(const ClusterReport *report, const char *bytes_heading)
 		const ReportItem *item = &report->items[i];
 		bool ok = item->result == ITEM_OK || item->result == ITEM_INCOMPLETE;
 		char seconds[32] = "";
-		const char *cells[COLUMNS] = {is_globals(item) ? "(globals)" : item->database,
+		char *name =
+			is_globals(item) ? xstrdup("(globals)") : database_cell(item->database, item->database);
+		const char *cells[COLUMNS] = {name,
 									  result_names[item->result],
 									  item->backup != NULL ? item->backup : "",
 									  ok && item->has_rows ? pretty_count(item->rows) : "",
@@ -90,6 +93,7 @@ print_table(const ClusterReport *report, const char *bytes_heading)
 		if (item->seconds > 0)
 			snprintf(seconds, sizeof(seconds), "%.1f", item->seconds);
 		text_table_row(table, cells);
+		free(name);
 	}
 	text_table_print(table);
 	fflush(stdout);

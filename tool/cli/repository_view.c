@@ -240,13 +240,25 @@ backup_owner(const BackupName *name)
 }
 
 char *
+database_cell(const char *database, const char *full)
+{
+	return database[0] == '(' ? xasprintf("\"%s\"", full) : xstrdup(full);
+}
+
+char *
 backup_owner_cell(const BackupName *name)
 {
+	char *full;
+	char *cell;
+
 	if (name->of_files)
 		return xasprintf("(config %s)", name->database);
 	if (backup_is_of_globals(name))
 		return xasprintf("%s%s(globals)", name->server, name->server[0] != '\0' ? "@" : "");
-	return owner_name(&name->owner);
+	full = owner_name(&name->owner);
+	cell = database_cell(name->database, full);
+	free(full);
+	return cell;
 }
 
 char *

@@ -77,6 +77,10 @@ extern void backup_set_json(json_t *value, const BackupName *name);
 /* "database "db"", "globals", "globals of server "x"" or "files of set "s""; caller frees. */
 extern char *backup_owner(const BackupName *name);
 
+/* The (full) name of a database in a table, in quotes if it could be taken for what is none; caller
+ * frees. */
+extern char *database_cell(const char *database, const char *full);
+
 /* "db", "(globals)" or "(config s)", for a column that is headed "database"; caller frees. */
 extern char *backup_owner_cell(const BackupName *name);
 

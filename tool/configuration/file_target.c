@@ -129,6 +129,18 @@ open_parent(FileTarget *target, bool make)
 	return error == 0 || report_path(target->path, "reach the directory of", error);
 }
 
+/* What is there is not replaced. */
+static bool
+report_in_the_way(const char *path, const char *why)
+{
+	char *shown = printable_name(path);
+
+	report_error(EXIT_FAILED, NULL, "Move it away, or restore with --restore-dir.",
+				 "could not replace \"%s\": %s", shown, why);
+	free(shown);
+	return false;
+}
+
 /* What lies there now. */
 static bool
 read_current(FileTarget *target)
@@ -147,13 +159,14 @@ read_current(FileTarget *target)
 	if (found >= 0)
 		close(found);
 	if (fd < 0 && error == EISDIR)
-		return report_path(target->path, "replace", EINVAL);
+		return report_in_the_way(target->path, "it is a directory, or something else that is no "
+											   "regular file");
 	if (fd < 0)
 		return report_path(target->path, "read file", error);
 	if (fstat(fd, &status) != 0 || status.st_size > MAX_CONFIGURATION_FILE)
 	{
 		close(fd);
-		return report_path(target->path, "replace", EINVAL);
+		return report_in_the_way(target->path, "it is too large for a configuration file");
 	}
 	target->exists = true;
 	target->mode = status.st_mode & 0777;
