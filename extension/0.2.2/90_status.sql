@@ -46,24 +46,18 @@ BEGIN
 			ORDER BY b.database, b.verified DESC
 		),
 		last_run AS (
-			-- Runs of jobs have their own rows, from scheduler_status().
-			SELECT r.*
-			FROM (SELECT DISTINCT ON (r.kind COLLATE "C", r.database COLLATE "C", (r.details ->> 'set') COLLATE "C",
-						(r.details ->> 'copy') COLLATE "C") r.id
+			-- Runs of jobs have their own rows, from scheduler_status().  No column is read that may be large.
+			SELECT r.id, r.kind, r.repository, r.database, r.file_set, r.copy, r.state, r.job, r.finished
+			FROM (SELECT DISTINCT ON (r.kind COLLATE "C", r.database COLLATE "C", r.file_set COLLATE "C", r.copy COLLATE "C") r.id
 					FROM nex_backup.runs r
 					WHERE r.finished IS NOT NULL AND r.state <> 'skipped' AND r.kind <> 'notify'
-					ORDER BY r.kind COLLATE "C", r.database COLLATE "C", (r.details ->> 'set') COLLATE "C",
-						(r.details ->> 'copy') COLLATE "C", r.finished DESC, r.id DESC) l
+					ORDER BY r.kind COLLATE "C", r.database COLLATE "C", r.file_set COLLATE "C", r.copy COLLATE "C",
+						r.finished DESC, r.id DESC) l
 				JOIN nex_backup.runs r USING (id)
 		),
 		failures AS (
-			-- What is called a database or a set may be anything that somebody has reported.
-			SELECT r.kind, r.database, left(r.details ->> 'set', 100) AS set,
-				left('copy in ' || (r.details #>> '{copy,location}') || coalesce(' on ' || (r.details #>> '{copy,host}'), ''), 300) AS copy,
-				r.state, coalesce(r.finished, r.started) AS at,
-				r.reason, CASE WHEN char_length(r.error) > 500 THEN left(r.error, 500) || ' ...' ELSE r.error END AS error,
-				CASE WHEN NOT r.is_here THEN row_number() OVER (PARTITION BY r.is_here ORDER BY r.is_known DESC, r.finished DESC) END AS place
-			FROM (SELECT l.*, CASE WHEN l.details ? 'copy' THEN false WHEN l.database IS NULL THEN l.details ->> 'set' IS NULL
+			SELECT r.id, CASE WHEN NOT r.is_here THEN row_number() OVER (PARTITION BY r.is_here ORDER BY r.is_known DESC, r.finished DESC) END AS place
+			FROM (SELECT l.*, CASE WHEN l.copy IS NOT NULL THEN false WHEN l.database IS NULL THEN l.file_set IS NULL
 						ELSE l.database = '' OR EXISTS (SELECT FROM databases d WHERE d.name = regexp_replace(l.database, '^main@', '')) END AS is_here,
 					EXISTS (SELECT FROM nex_backup.backups b WHERE b.database = l.database AND b.repository = l.repository) AS is_known
 				FROM last_run l
@@ -147,11 +141,13 @@ BEGIN
 				LEFT JOIN excepted x USING (database)
 			UNION ALL
 			SELECT 5, r.kind || coalesce(r.database, ''),
-				CASE WHEN r.database IS NULL AND r.set IS NOT NULL THEN format('last %s of files of set %s', r.kind, r.set)
+				-- What is called a database or a set may be anything that somebody has reported.
+				CASE WHEN r.database IS NULL AND r.file_set IS NOT NULL THEN format('last %s of files of set %s', r.kind, left(r.file_set, 100))
 					ELSE nex_backup.owner_text('last ' || r.kind, coalesce(r.database, 'all')) END, 'warning',
-				concat_ws(', ', r.copy, format('%s %s: %s', r.state, nex_backup.age_text(r.at), coalesce(r.error, r.reason, 'no reason given')))
-			FROM failures r
-			WHERE r.place IS NULL OR r.place <= 100
+				concat_ws(', ', r.copy, format('%s %s: %s', r.state, nex_backup.age_text(r.finished), coalesce(
+					CASE WHEN char_length(r.error) > 500 THEN left(r.error, 500) || ' ...' ELSE r.error END, r.reason, 'no reason given')))
+			FROM failures f JOIN nex_backup.runs r USING (id)
+			WHERE f.place IS NULL OR f.place <= 100
 			UNION ALL
 			SELECT 5, 'w', 'other failures', 'warning',
 				format('%s more of databases of other servers and of sets of files; see nex_backup.runs', count(*))

@@ -113,6 +113,22 @@ is(query('postgres', q(SELECT detail FROM nex_backup_status() WHERE name = 'othe
 	'50 more of databases of other servers and of sets of files; see nex_backup.runs', 'and the rest is counted');
 like(query('postgres', q(SELECT detail FROM nex_backup_status() WHERE name = 'last verify of postgres')), qr/^failed .*: \S+ \.\.\.\z/, 'those of a database that is here are all shown');
 cmp_ok(query('postgres', q(SELECT max(char_length(name || detail)) FROM nex_backup_status() WHERE name LIKE 'last %')), '<', 1000, 'each short');
+
+# What the status costs does not grow with what reports hold: that is not read.
+sub status_blocks
+{
+	my $plan = query('postgres', "EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON) SELECT count(*) FROM nex_backup_status()");
+
+	return ($plan =~ /"Shared Hit Blocks": (\d+)/)[0] + ($plan =~ /"Shared Read Blocks": (\d+)/)[0];
+}
+status_blocks();
+my $blocks = status_blocks();
+as('reporter', "WITH large AS MATERIALIZED (SELECT string_agg(md5(g::text), '') AS t FROM generate_series(1, 30000) g) "
+	  . "SELECT count(nex_backup.record('verify', jsonb_build_object($failure, 'set', t, 'started', now() - g * interval '1 minute'))::text) "
+	  . 'FROM large, generate_series(1, 20) g');
+cmp_ok(query('postgres', 'SELECT max(octet_length(details::text)) FROM nex_backup.runs'), '>', 900000, 'reports of nearly a MB');
+status_blocks();
+cmp_ok(status_blocks() - $blocks, '<', 1000, 'which the status does not read');
 query('postgres', q(INSERT INTO nex_backup.repositories (id, location, host, vouched, recorded_by) VALUES ('invented2', '/y', 'h', false, 'reporter'), ('real', '/z', 'h', true, 'postgres');
 	INSERT INTO nex_backup.runs (kind, repository, database, state, started, finished)
 	SELECT 'verify', r, r || '-' || g, 'succeeded', now(), now() FROM generate_series(1, 1000) g, unnest(ARRAY['invented', 'invented2', 'real']) r));
