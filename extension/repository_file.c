@@ -43,8 +43,7 @@ PG_FUNCTION_INFO_V1(nex_backup_gate_check_caller);
 PG_FUNCTION_INFO_V1(nex_backup_check_caller);
 PG_FUNCTION_INFO_V1(nex_backup_host_name);
 
-/* ERROR unless that role may read server files. */
-static void
+void
 check_may_read_server_files(Oid role)
 {
 	if (!has_privs_of_role(role, ROLE_PG_READ_SERVER_FILES))
@@ -106,12 +105,7 @@ is_repository_name(const char *file)
 	return true;
 }
 
-/*
- * Full path of a file in a repository.  ERROR unless the repository is an
- * absolute path and the file's name is one that a repository can have, so that
- * nothing outside of it is ever opened.
- */
-static char *
+char *
 repository_file_path(const char *repository, const char *file)
 {
 	if (!is_absolute_path(repository))
@@ -167,8 +161,7 @@ read_piece(int fd, char *into, size_t length)
 	return (ssize_t) done;
 }
 
-/* What is wrong with a file that could not be opened or read. */
-static char *
+char *
 describe_errno(int error)
 {
 	switch (error)

@@ -19,4 +19,26 @@
 extern char *read_repository_file(const char *repository, const char *file, Size largest,
 								  char **content, size_t *length);
 
+/*
+ * The same of a place that may not answer: a child reads, see look.c, and that
+ * there is no answer is what is wrong with the file.
+ */
+extern char *look_at_repository_file(const char *repository, const char *file, Size largest,
+									 char **content, size_t *length);
+
+/* ---- for the two ---- */
+
+/* ERROR unless that role may read server files. */
+extern void check_may_read_server_files(Oid role);
+
+/*
+ * Full path of a file in a repository.  ERROR unless the repository is an
+ * absolute path and the file's name is one that a repository can have, so that
+ * nothing outside of it is ever opened.
+ */
+extern char *repository_file_path(const char *repository, const char *file);
+
+/* What is wrong with a file that could not be opened or read. */
+extern char *describe_errno(int error);
+
 #endif /* NEX_REPOSITORY_FILE_H */

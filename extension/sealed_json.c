@@ -243,11 +243,10 @@ to_server(char *json, Size length)
 	return out.data;
 }
 
-/* A sealed file in the server's encoding; returns what is wrong with it, or NULL. */
+/* A sealed file that was read, in the server's encoding; returns what is wrong with it, or NULL. */
 static char *
-read_document(const char *repository, const char *file, char **json, size_t *length)
+open_document(char *problem, char **json, size_t *length)
 {
-	char *problem = read_repository_file(repository, file, largest_size(file), json, length);
 	const char *broken;
 
 	if (problem != NULL)
@@ -260,6 +259,14 @@ read_document(const char *repository, const char *file, char **json, size_t *len
 	*json = to_server(*json, *length);
 	*length = strlen(*json);
 	return NULL;
+}
+
+static char *
+read_document(const char *repository, const char *file, char **json, size_t *length)
+{
+	char *problem = read_repository_file(repository, file, largest_size(file), json, length);
+
+	return open_document(problem, json, length);
 }
 
 /* A row of a text and a problem, one of which is NULL. */
@@ -333,12 +340,13 @@ is_plain_id(const Span *value)
  * nex_backup.frame_id(repository, OUT id, OUT problem): the id in
  * nex_backup.json, or what is wrong.  It is asked for every repository that is
  * known, each time that somebody looks at the status, so it is taken from the
- * text, and the rest need not even be JSON.
+ * text, and the rest need not even be JSON.  A child reads it (see look.c).
  */
 Datum
 nex_backup_frame_id(PG_FUNCTION_ARGS)
 {
 	char *repository = text_to_cstring(PG_GETARG_TEXT_PP(0));
+	char *unread;
 	const char *problem;
 	const char *position;
 	text *id = NULL;
@@ -347,7 +355,9 @@ nex_backup_frame_id(PG_FUNCTION_ARGS)
 	Span key;
 	Span value;
 
-	problem = read_document(repository, FRAME_FILE, &json, &length);
+	unread =
+		look_at_repository_file(repository, FRAME_FILE, largest_size(FRAME_FILE), &json, &length);
+	problem = open_document(unread, &json, &length);
 	position = json;
 	while (problem == NULL && next_pair(&position, json + length, &key, &value))
 	{

@@ -93,6 +93,7 @@ AS $$
 	SELECT nex_backup.note_repository($1, $2, $3, true, nex_backup.role_of_call())
 $$;
 
+-- A child reads it, as the file system may not answer: then the problem is "does not answer", or "has not answered since ...".
 CREATE FUNCTION nex_backup.frame_id(repository text, OUT id text, OUT problem text)
 RETURNS record
 AS 'MODULE_PATHNAME', 'nex_backup_frame_id'
@@ -125,6 +126,23 @@ BEGIN
 END
 $$;
 
+-- An error, if the file system of a repository does not answer.  What comes next is done in the session, which hangs if that
+-- changes meanwhile, and nothing ends it.
+CREATE FUNCTION nex_backup.check_answers(repository text)
+RETURNS void
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	problem text := (SELECT f.problem FROM nex_backup.frame_id($1) f);
+BEGIN
+	IF problem ~ '^(does not answer|has not answered)' THEN
+		RAISE EXCEPTION 'repository "%" %', $1, problem
+			USING ERRCODE = 'io_error', HINT = 'Its file system is on another machine, or a device, that cannot be reached now.';
+	END IF;
+END
+$$;
+
 -- The id of a repository; an error if there is none.
 CREATE OR REPLACE FUNCTION nex_backup.repository_id(repository pg_catalog.text)
 RETURNS pg_catalog.text
@@ -135,6 +153,7 @@ AS $$
 DECLARE
 	frame record;
 BEGIN
+	PERFORM nex_backup.check_answers(repository);
 	SELECT i.id, f.content ->> 'format' AS format, coalesce(i.problem, f.problem) AS problem INTO frame
 	FROM nex_backup.frame_id(repository) i, nex_backup.sealed_jsonb(repository, 'nex_backup.json') f;
 	IF frame.problem = 'is missing' THEN
@@ -181,6 +200,12 @@ BEGIN
 	ELSIF frame.problem = 'is missing' THEN
 		status := 'warning';
 		detail := 'NOT THERE as this server sees it';
+	ELSIF frame.problem ~ '^(does not answer|is not looked at)' THEN
+		status := 'warning';
+		detail := frame.problem;
+	ELSIF frame.problem ~ '^has not answered' THEN
+		status := 'critical';
+		detail := frame.problem;
 	ELSIF frame.problem IS NOT NULL THEN
 		status := 'critical';
 		detail := format('nex_backup.json %s', frame.problem);
@@ -235,6 +260,9 @@ BEGIN
 	named := substring($1 from '/([0-9]{8}T[0-9]{6}Z(?:-[0-9]+)?)$');
 	database := left($1, length($1) - coalesce(length(named) + 1, 0));
 	location := rtrim($2, '/');
+	IF location IS NOT NULL THEN
+		PERFORM nex_backup.check_answers(location);
+	END IF;
 	IF database = 'globals' THEN
 		SELECT bool_or(owner = ''), bool_or(owner = 'globals') INTO of_globals, of_database
 		FROM (SELECT b.database AS owner FROM nex_backup.backups b

@@ -91,8 +91,29 @@ AS $$
 	WHERE b.repository = $1 AND b.database = s.database AND b.id = s.id
 $$;
 
+-- The numbers of the backups that are in none of the places that are given for them, of each owner until one is there.  A child
+-- looks, for two seconds at most, as the file system may not answer.
+CREATE FUNCTION nex_backup.missing_files(repository text, owners int4[], backups int4[], files text[])
+RETURNS SETOF int4
+AS 'MODULE_PATHNAME', 'nex_backup_missing_files'
+LANGUAGE C STRICT VOLATILE;
+
+-- Where the backups of an owner may lie: LABEL@database can be the name of a database, too.  Which it is, owner_directory()
+-- can tell, as it lists the directories.
+CREATE FUNCTION nex_backup.possible_directories(database text)
+RETURNS text[]
+LANGUAGE sql IMMUTABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+	SELECT CASE WHEN octet_length($1) <= 63 THEN ARRAY[nex_backup.backup_directory($1)] ELSE '{}' END
+		|| CASE WHEN octet_length(substr($1, length(n.label) + 2)) <= 63
+			THEN ARRAY[CASE n.label WHEN 'main' THEN '' ELSE format('servers/%s/', n.label) END
+				|| nex_backup.backup_directory(substr($1, length(n.label) + 2))] ELSE '{}' END
+	FROM (SELECT substring($1 FROM '^([A-Za-z0-9_-]{1,32})@') AS label) n
+$$;
+
 -- Backups of which the catalogue knows and whose manifests are gone: from the latest of each database on, until one is there.
--- Looked at are repositories that this server can read, for two seconds at most; what cannot be told is not gone.
+-- Looked at are repositories that this server can read; what cannot be told is not gone.
 CREATE FUNCTION nex_backup.gone_backups(OUT repository text, OUT database text, OUT id text)
 RETURNS SETOF record
 LANGUAGE plpgsql STABLE SECURITY DEFINER
@@ -101,33 +122,38 @@ AS $$
 #variable_conflict use_column
 DECLARE
 	place record;
-	owner record;
-	backup record;
-	directory text;
-	problem text;
-	latest timestamptz := clock_timestamp() + interval '2 seconds';
+	suspects text[];
+	known record;
+	missing int4[];
 BEGIN
 	FOR place IN SELECT r.id, r.location FROM nex_backup.repositories r
 		WHERE (nex_backup.repository_state(r.id)).detail = 'readable by the server'
 	LOOP
-		FOR owner IN SELECT DISTINCT b.database FROM nex_backup.backups b WHERE b.repository = place.id
-			-- The directory of what valid_text() may have written is another one; the program says what of it is there.
-			AND b.database !~ concat(chr(92), chr(92), 'x[89a-f][0-9a-f]')
+		-- The latest of each database first, which is there as a rule; then all of those whose latest is not.
+		suspects := NULL;
 		LOOP
-			directory := nex_backup.owner_directory(place.location, owner.database);
-			FOR backup IN SELECT b.id FROM nex_backup.backups b
-				WHERE b.repository = place.id AND b.database = owner.database ORDER BY b.snapshot_at DESC
-			LOOP
-				IF clock_timestamp() > latest THEN
-					RETURN;
-				END IF;
-				SELECT f.problem INTO problem FROM nex_backup.file_mark(place.location, format('%s/%s.json', directory, backup.id)) f;
-				EXIT WHEN problem IS DISTINCT FROM 'is missing';
-				repository := place.id;
-				database := owner.database;
-				id := backup.id;
-				RETURN NEXT;
-			END LOOP;
+			SELECT array_agg(k.database ORDER BY k.database COLLATE "C", k.nth) AS databases,
+				array_agg(k.id ORDER BY k.database COLLATE "C", k.nth) AS ids INTO known
+			FROM (SELECT b.database, b.id,
+					row_number() OVER (PARTITION BY b.database COLLATE "C" ORDER BY b.snapshot_at DESC, b.id) AS nth
+				FROM nex_backup.backups b
+				-- The directory of what valid_text() may have written is another one; the program says what of it is there.
+				WHERE b.repository = place.id AND b.database !~ concat(chr(92), chr(92), 'x[89a-f][0-9a-f]')
+					AND (suspects IS NULL OR b.database = ANY (suspects))) k
+			WHERE k.nth = 1 OR suspects IS NOT NULL;
+			EXIT WHEN known.ids IS NULL;
+			SELECT ARRAY(SELECT nex_backup.missing_files(place.location, array_agg(f.owner ORDER BY f.number),
+				array_agg(f.number ORDER BY f.number), array_agg(f.file ORDER BY f.number))) INTO missing
+			FROM (SELECT u.number::int4 AS number, (dense_rank() OVER (ORDER BY u.database COLLATE "C"))::int4 AS owner,
+					format('%s/%s.json', d.directory, u.id) AS file
+				FROM unnest(known.databases, known.ids) WITH ORDINALITY u (database, id, number),
+					LATERAL unnest(nex_backup.possible_directories(u.database)) d (directory)) f;
+			IF suspects IS NOT NULL THEN
+				RETURN QUERY SELECT place.id, known.databases[m.number], known.ids[m.number] FROM unnest(missing) m (number);
+				EXIT;
+			END IF;
+			suspects := ARRAY(SELECT known.databases[m.number] FROM unnest(missing) m (number));
+			EXIT WHEN suspects = '{}';
 		END LOOP;
 	END LOOP;
 END

@@ -135,6 +135,9 @@ BEGIN
 	named := substring($1 from '/([0-9]{8}T[0-9]{6}Z(?:-[0-9]+)?)$');
 	database := left($1, length($1) - coalesce(length(named) + 1, 0));
 	location := rtrim($2, '/');
+	IF location IS NOT NULL THEN
+		PERFORM nex_backup.check_answers(location);
+	END IF;
 	IF database = 'globals' THEN
 		SELECT bool_or(owner = ''), bool_or(owner = 'globals') INTO of_globals, of_database
 		FROM (SELECT b.database AS owner FROM nex_backup.backups b

@@ -3,7 +3,9 @@
 use strict;
 use warnings;
 
-use Cwd qw(getcwd);
+use Cwd qw(abs_path getcwd);
+use File::Temp ();
+use IPC::Run ();
 use NexBackup::Test;
 use Test::More;
 
@@ -186,5 +188,62 @@ like($looked, qr/^databases without backup\|warning\|.*"caf\\xe8"/m, 'and is not
 unlike($looked, qr/^databases without backup\|.*"caf\\xe9"/m, 'which is what the status compares');
 like(query('postgres', qq(SELECT nex_backup.shown(r.rolname) FROM pg_roles r WHERE r.rolname ~~ 'caf%')), qr/^caf\\xe9$/, 'the name of a role');
 is(query('postgres', q(SELECT nex_backup.valid_text(E'caf\u00e9 \\\\xe9'))), "caf\xc3\xa9 \\xe9", 'what is text stays as it is');
+
+# A repository whose file system does not answer, as one on a network whose server is away.
+my $shim = File::Temp::tempdir(CLEANUP => 1);
+my $dead = "$shim/dead";
+chmod 0755, $shim;
+system($ENV{CC} || 'cc', '-O1', '-shared', '-fPIC', '-o', "$shim/shim.so", top() . '/tests/fixtures/dead_shim.c', '-ldl') == 0 or die 'cc';
+{
+	local $ENV{LD_PRELOAD} = "$shim/shim.so";
+	local $ENV{DEAD_PLACE} = $repo;
+	local $ENV{DEAD_WHILE} = $dead;
+
+	$node->restart;
+}
+
+# What psql says, or that it hangs; then the file system answers again, so that nothing hangs with it.
+sub patiently
+{
+	my ($sql) = @_;
+	my ($out, $err) = ('', '');
+
+	eval { IPC::Run::run([ 'psql', '-XAtq', '-d', 'postgres', '-c', $sql ], '<', \undef, '>', \$out, '2>', \$err, IPC::Run::timeout(120)) };
+	return "$out$err" unless $@;
+	unlink $dead;
+	return "hangs: $@";
+}
+
+# Processes that have the lock of a place.
+sub lookers
+{
+	my $data = abs_path($node->data_dir);
+
+	return grep { (readlink($_) || '') =~ m{^\Q$data\E/pg_stat_tmp/nex_backup[.]} } glob('/proc/[0-9]*/fd/*');
+}
+
+like(patiently($status), qr/^repository\|ok\|.*readable by the server/m, 'a file system that answers');
+is(scalar lookers(), 0, 'nobody looks any more');
+write_bytes($dead, '');
+for my $time (1, 2)
+{
+	my $seen = patiently($status);
+
+	like($seen, qr/^repository\|warning\|.*does not answer/m, "one that does not, look $time");
+	like($seen, qr/^backup of invoices\|ok/m, 'its backups are not gone');
+}
+is(scalar lookers(), 1, 'one process waits for it, however often somebody looks');
+my ($lock) = map { readlink } lookers();
+utime(time - 120, time - 120, $lock) or die "$lock: $!";
+like(patiently($status), qr/^repository\|critical\|.*has not answered since 20\d\d-/m, 'after some time that is critical');
+like(patiently("SELECT nex_backup_$_"), qr/ERROR:  repository "\Q$repo\E" (?:does not answer|has not answered)/, $_)
+  for "verify('invoices')", "verify('globals', '$literal')", "sync('$literal')";
+$node->stop('fast');
+is(scalar lookers(), 1, 'the server stops all the same');
+$node->start;
+like(patiently($status), qr/^repository\|critical\|.*has not answered since 20\d\d-/m, 'and starts');
+unlink $dead or die $!;
+ok(wait_until(sub { !lookers() }), 'the process ends when it answers');
+like(patiently($status), qr/^repository\|ok\|.*readable by the server/m, 'and all is well again');
 
 done_testing();

@@ -1,0 +1,335 @@
+/*-------------------------------------------------------------------------
+ *
+ * look.c
+ *	  A look at a file system that may not answer.
+ *
+ * A repository often lies on a network file system.  While its server is away,
+ * open() and stat() do not return, and nothing ends the process: no timeout, no
+ * pg_terminate_backend(), no fast shutdown.  A session that looks itself keeps
+ * its connection, its locks and its snapshot for as long, and whoever asks for
+ * the status again and again fills max_connections.  So a child looks, which
+ * has nothing of the server: neither its shared memory, which would keep the
+ * server from starting again, nor a descriptor.
+ *
+ * A child that hangs is left alone and ends when the file system answers.  It
+ * is not killed: if this process is gone by then and the postmaster is the init
+ * process of a container, that would take a child that was killed for a crash.
+ * There is one for each place at most, which a lock on a file says that lives
+ * as long as the child.  That is no lock of the server, as no process of the
+ * server need be left that could have it, and no shared memory, as the library
+ * need not be preloaded.  When it was taken, is the time of the file.
+ *
+ * Not threads, which a backend cannot have; not a background worker, which
+ * would hang in a shutdown as well.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "compat.h"
+
+#include "access/xact.h"
+#include "common/hashfn.h"
+#include "pgstat.h"
+#include "storage/fd.h"
+#include "storage/latch.h"
+#include "storage/pg_shmem.h"
+#include "utils/memutils.h"
+#include "utils/timestamp.h"
+#include "utils/wait_event.h"
+
+#include <fcntl.h>
+#include <signal.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "descriptors.h"
+#include "look.h"
+
+/* One look, all looks of a statement, and a look of a statement that has none left. */
+#define LOOK_MILLISECONDS 5000L
+#define STATEMENT_MILLISECONDS 10000L
+#define LEAST_MILLISECONDS 100L
+#define RETRY_MILLISECONDS 10L
+#define SAID_SINCE_SECONDS 60
+#define STALE_LOOKS 5
+
+/* Descriptors of the child, besides 0 to 2. */
+#define OUT_DESCRIPTOR 3
+#define LOCK_DESCRIPTOR 4
+#define FIRST_UNUSED 5
+
+/* Children that we did not wait for. */
+static List *left_children = NIL;
+
+/* How long looks have taken in this statement. */
+static TimestampTz budget_statement = 0;
+static long budget_spent = 0;
+
+void
+look_write(int out, const void *bytes, size_t length)
+{
+	const char *position = bytes;
+
+	while (length > 0)
+	{
+		ssize_t written = write(out, position, length);
+
+		if (written < 0 && errno == EINTR)
+			continue;
+		if (written <= 0)
+			_exit(0);
+		position += written;
+		length -= (size_t) written;
+	}
+}
+
+/* ---- in the child ---- */
+
+/* All as for a new process, but whoever reads may be gone. */
+static void
+reset_signals(void)
+{
+	struct sigaction action;
+	sigset_t none;
+	int signal_number;
+
+	memset(&action, 0, sizeof(action));
+	for (signal_number = 1; signal_number < NSIG; signal_number++)
+	{
+		action.sa_handler = signal_number == SIGPIPE ? SIG_IGN : SIG_DFL;
+		sigaction(signal_number, &action, NULL);
+	}
+	sigemptyset(&none);
+	sigprocmask(SIG_SETMASK, &none, NULL);
+}
+
+static void __attribute__((noreturn)) be_child(int out, int lock, LookWork work, void *argument)
+{
+	int null_device;
+
+	/* Signals for the group of the backend are not for us. */
+	setsid();
+	PGSharedMemoryDetach();
+	out = fcntl(out, F_DUPFD, FIRST_UNUSED);
+	lock = fcntl(lock, F_DUPFD, FIRST_UNUSED);
+	null_device = open("/dev/null", O_RDWR);
+	if (null_device < 0 || dup2(null_device, STDIN_FILENO) < 0 ||
+		dup2(null_device, STDOUT_FILENO) < 0 || dup2(null_device, STDERR_FILENO) < 0 ||
+		dup2(out, OUT_DESCRIPTOR) < 0 || dup2(lock, LOCK_DESCRIPTOR) < 0 || chdir("/") != 0)
+		_exit(0);
+	descriptors_sweep(FIRST_UNUSED, DESCRIPTORS_CLOSE, false);
+	reset_signals();
+	work(OUT_DESCRIPTOR, argument);
+	_exit(0);
+}
+
+/* ---- in the backend ---- */
+
+static void
+reap_children(void)
+{
+	ListCell *cell;
+
+	foreach (cell, left_children)
+	{
+		if (waitpid(lfirst_int(cell), NULL, WNOHANG) != 0)
+			left_children = foreach_delete_current(left_children, cell);
+	}
+}
+
+static void
+leave_child(pid_t pid)
+{
+	MemoryContext old = MemoryContextSwitchTo(TopMemoryContext);
+
+	left_children = lappend_int(left_children, pid);
+	MemoryContextSwitchTo(old);
+}
+
+/* How long this look may take. */
+static long
+look_time(void)
+{
+	TimestampTz statement = GetCurrentStatementStartTimestamp();
+
+	if (statement != budget_statement)
+		budget_spent = 0;
+	budget_statement = statement;
+	return Max(Min(LOOK_MILLISECONDS, STATEMENT_MILLISECONDS - budget_spent), LEAST_MILLISECONDS);
+}
+
+static char *
+no_answer(time_t since)
+{
+	pg_time_t now = (pg_time_t) time(NULL);
+
+	if (since == 0 || now - since < SAID_SINCE_SECONDS)
+		return pstrdup(LOOK_NO_ANSWER);
+	return psprintf(LOOK_NO_ANSWER_SINCE "%s",
+					timestamptz_to_str(time_t_to_timestamptz((pg_time_t) since)));
+}
+
+static void
+sleep_a_little(void)
+{
+	(void) WaitLatch(MyLatch, WL_LATCH_SET | WL_TIMEOUT | WL_EXIT_ON_PM_DEATH, RETRY_MILLISECONDS,
+					 PG_WAIT_EXTENSION);
+	ResetLatch(MyLatch);
+	CHECK_FOR_INTERRUPTS();
+}
+
+/*
+ * Take the lock of a place: its descriptor, or -1 and why there is none.  Behind
+ * a look that should have ended long ago, we do not wait.
+ */
+static int
+lock_place(const char *place, TimestampTz end, char **problem)
+{
+	uint32 hash = hash_bytes((const unsigned char *) place, (int) strlen(place));
+	char *path = psprintf("pg_stat_tmp/nex_backup.%08x", hash);
+	int fd = OpenTransientFile(path, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC | PG_BINARY);
+	struct stat status;
+	int stale = 0;
+
+	*problem = NULL;
+	if (fd < 0 || fstat(fd, &status) != 0)
+	{
+		*problem =
+			psprintf("is not looked at, as \"%s\" could not be opened: %s", path, strerror(errno));
+		if (fd >= 0)
+			CloseTransientFile(fd);
+		return -1;
+	}
+	while (flock(fd, LOCK_EX | LOCK_NB) != 0)
+	{
+		if (errno != EWOULDBLOCK && errno != EINTR)
+			*problem = psprintf("is not looked at, as \"%s\" could not be locked: %s", path,
+								strerror(errno));
+		if (fstat(fd, &status) != 0)
+			status.st_mtime = 0;
+		/* Somebody may have the lock for a moment, and the file its time not yet. */
+		if (time(NULL) - status.st_mtime > LOOK_MILLISECONDS / 1000)
+			stale++;
+		if (*problem != NULL || stale > STALE_LOOKS || GetCurrentTimestamp() >= end)
+		{
+			CloseTransientFile(fd);
+			if (*problem == NULL)
+				*problem = no_answer(status.st_mtime);
+			return -1;
+		}
+		sleep_a_little();
+	}
+	(void) futimens(fd, NULL);
+	return fd;
+}
+
+static pid_t
+start_child(int ends[2], int lock, LookWork work, void *argument)
+{
+	sigset_t all;
+	sigset_t previous;
+	pid_t pid;
+	int error;
+
+	fflush(NULL);
+	/* No handler of ours may run in the child. */
+	sigfillset(&all);
+	sigprocmask(SIG_SETMASK, &all, &previous);
+	pid = fork();
+	if (pid == 0)
+		be_child(ends[1], lock, work, argument);
+	error = errno;
+	sigprocmask(SIG_SETMASK, &previous, NULL);
+	errno = error;
+	return pid;
+}
+
+/* Read until the child has ended; false if it is too late. */
+static bool
+read_answer(int in, TimestampTz end, StringInfo answer)
+{
+	for (;;)
+	{
+		long left = TimestampDifferenceMilliseconds(GetCurrentTimestamp(), end);
+		ssize_t got;
+
+		enlargeStringInfo(answer, 8192);
+		got = read(in, answer->data + answer->len, 8192);
+		if (got == 0)
+			return true;
+		if (got > 0)
+		{
+			answer->len += (int) got;
+			answer->data[answer->len] = '\0';
+			CHECK_FOR_INTERRUPTS();
+			continue;
+		}
+		if (errno != EINTR && errno != EAGAIN && errno != EWOULDBLOCK)
+			return false;
+		if (left <= 0)
+			return false;
+		(void) WaitLatchOrSocket(
+			MyLatch, WL_LATCH_SET | WL_SOCKET_READABLE | WL_TIMEOUT | WL_EXIT_ON_PM_DEATH, in, left,
+			PG_WAIT_EXTENSION);
+		ResetLatch(MyLatch);
+		CHECK_FOR_INTERRUPTS();
+	}
+}
+
+/* With the lock, which is the child's from then on. */
+static char *
+look_with_lock(int lock, TimestampTz end, LookWork work, void *argument, StringInfo answer)
+{
+	volatile bool answered = false;
+	char *problem = NULL;
+	int ends[2];
+	pid_t pid;
+
+	if (pipe(ends) != 0)
+	{
+		problem = psprintf("is not looked at: could not create a pipe: %s", strerror(errno));
+		CloseTransientFile(lock);
+		return problem;
+	}
+	(void) fcntl(ends[0], F_SETFL, O_NONBLOCK);
+	pid = start_child(ends, lock, work, argument);
+	if (pid < 0)
+		problem = psprintf("is not looked at: could not fork: %s", strerror(errno));
+	close(ends[1]);
+	CloseTransientFile(lock);
+	PG_TRY();
+	{
+		if (pid > 0)
+			answered = read_answer(ends[0], end, answer);
+	}
+	PG_FINALLY();
+	{
+		close(ends[0]);
+		if (pid > 0 && !answered)
+			leave_child(pid);
+	}
+	PG_END_TRY();
+	if (answered)
+		while (waitpid(pid, NULL, 0) < 0 && errno == EINTR)
+			;
+	else if (problem == NULL)
+		problem = no_answer(0);
+	return problem;
+}
+
+char *
+look_at_place(const char *place, LookWork work, void *argument, StringInfo answer)
+{
+	TimestampTz begun = GetCurrentTimestamp();
+	TimestampTz end = TimestampTzPlusMilliseconds(begun, look_time());
+	char *problem;
+	int lock;
+
+	reap_children();
+	lock = lock_place(place, end, &problem);
+	if (lock >= 0)
+		problem = look_with_lock(lock, end, work, argument, answer);
+	budget_spent += TimestampDifferenceMilliseconds(begun, GetCurrentTimestamp());
+	return problem;
+}
