@@ -69,8 +69,9 @@
 	"  SELECT p.relid::pg_catalog.oid"                                                             \
 	"  FROM root, LATERAL pg_catalog.pg_partition_tree(root.relation) p)"
 #define CODE_OF_TREE                                                                               \
-	CODE_OF("SELECT 'pg_catalog.pg_class'::pg_catalog.regclass::pg_catalog.oid, tree.oid FROM "    \
-			"tree UNION ALL"                                                                       \
+	CODE_OF("SELECT 'pg_catalog.pg_class'::pg_catalog.regclass::pg_catalog.oid, tree.oid"          \
+			"  FROM tree"                                                                          \
+			" UNION ALL"                                                                           \
 			" SELECT 'pg_catalog.pg_constraint'::pg_catalog.regclass::pg_catalog.oid, k.oid"       \
 			"  FROM pg_catalog.pg_constraint k WHERE k.conrelid IN (SELECT oid FROM tree)"         \
 			" UNION ALL"                                                                           \
