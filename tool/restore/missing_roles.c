@@ -58,13 +58,15 @@ is_word(const char *text, const char *end, const char *word)
 	return (size_t) (end - text) == strlen(word) && strncmp(text, word, strlen(word)) == 0;
 }
 
-/* PUBLIC is none, unless it is quoted. */
+/* PUBLIC is none, unless it is quoted; pg_dump writes it in small letters for a user mapping. */
 static void
 add_role(const char *text, Lines *roles)
 {
+	const char *end = sql_token_end(text);
 	char *name;
 
-	if (is_word(text, sql_token_end(text), "PUBLIC") || sql_name_read(text, &name) == NULL)
+	if (is_word(text, end, "PUBLIC") || is_word(text, end, "public") ||
+		sql_name_read(text, &name) == NULL)
 		return;
 	lines_add(roles, name);
 }
@@ -137,6 +139,7 @@ static void
 read_archive(const Settings *settings, const ArchiveToc *toc, Lines *roles, Lines *tablespaces)
 {
 	static const char *const grants[] = {"ACL", "DEFAULT ACL", NULL};
+	static const char mapping[] = "CREATE USER MAPPING FOR ";
 	uint32_t i;
 
 	for (i = 0; i < toc->count; i++)
@@ -145,6 +148,9 @@ read_archive(const Settings *settings, const ArchiveToc *toc, Lines *roles, Line
 
 		if (toc_entry_is_any(entry, grants) && !settings->no_privileges)
 			missing_roles_read(entry->definition, true, roles);
+		if (toc_entry_is(entry, "USER MAPPING") &&
+			strncmp(entry->definition, mapping, strlen(mapping)) == 0)
+			add_role(entry->definition + strlen(mapping), roles);
 		if (entry->owner[0] != '\0' && !settings->no_owner && !toc_entry_is_any(entry, grants))
 			lines_add(roles, xstrdup(entry->owner));
 		if (entry->tablespace[0] != '\0' && !settings->no_tablespaces)
