@@ -90,6 +90,13 @@ is(query('postgres', "SELECT count(*) FROM pg_database WHERE datname = 'half'"),
 # What could not be written was not delivered; a pipe that another program made non-blocking only waits.
 is(system("'@{[tool_path()]}' list --repo '$repo' >/dev/full 2>'$repo.said'") >> 8, 1, 'a full disk at standard output');
 like(read_bytes("$repo.said"), qr/error: could not write to standard output: No space left on device/, 'is said');
+# One that is closed takes nothing either.
+for my $command ("list --repo '$repo'", "list --json --repo '$repo'", "export --repo '$repo' shop -o -", 'help')
+{
+	is(system("'@{[tool_path()]}' $command >&- 2>'$repo.said' </dev/null") >> 8, 1, "standard output is closed: $command");
+	like(read_bytes("$repo.said"), qr/error: could not write to standard output: Bad file descriptor/, 'is said');
+}
+is(system("'@{[tool_path()]}' list --repo '$repo' <&- 2>&- >/dev/null") >> 8, 0, 'the others may be closed');
 # What was done before is done all the same.
 sub to_nobody
 {

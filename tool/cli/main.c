@@ -310,19 +310,19 @@ flush_stdout(void)
 
 /*
  * Descriptors 0 to 2 must be open, or a file of ours would get one of these
- * numbers, and be written to by a printf().
+ * numbers, and be written to by a printf().  Standard output that was closed
+ * stays one that nothing can be written to: a result would be lost.
  */
 static void
 open_standard_descriptors(void)
 {
 	int descriptor;
 
-	do
+	for (descriptor = STDIN_FILENO; descriptor <= STDERR_FILENO; descriptor++)
 	{
-		descriptor = open("/dev/null", O_RDWR);
-	} while (descriptor >= 0 && descriptor <= STDERR_FILENO);
-	if (descriptor >= 0)
-		close(descriptor);
+		if (fcntl(descriptor, F_GETFD) < 0)
+			(void) !open("/dev/null", descriptor == STDERR_FILENO ? O_WRONLY : O_RDONLY);
+	}
 }
 
 int
