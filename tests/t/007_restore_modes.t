@@ -134,4 +134,16 @@ tool_fails([ 'restore', '--repo', $repo, 'loads', '--to', 'loads_too' ], 1, $kee
 query('postgres', 'ALTER DATABASE loads_too RESET session_preload_libraries');
 is(query('loads_too', 'SELECT i FROM t'), 1, 'it is there');
 
+# Databases of initdb, and options that would do nothing.
+create_database('tiny');
+tool_ok([ 'backup', '--repo', $repo, '-d', 'tiny' ], 'a small backup');
+tool_fails([ 'restore', '--repo', $repo, 'tiny', '--to', 'template0' ], 1, qr/"template0" accepts no connections\nHINT:  Give another name with --to\.\n/,
+	'nobody is told to open template0');
+query('template1', 'CREATE TABLE in_the_way ()');
+tool_ok([ 'restore', '--repo', $repo, 'tiny', '--to', 'template1', '--drop', '--yes' ], 'in place of template1');
+is(query('postgres', "SELECT datistemplate FROM pg_database WHERE datname = 'template1'"), 't', 'which is a template still');
+tool_fails([ 'restore', '--repo', $repo, 'tiny', '--to', 'none', '--discard-old' ], 2, qr/--discard-old needs --drop/, '--discard-old alone');
+tool_fails([ 'restore', '--repo', $repo, 'tiny', '--to', 'none', '--tablespace-mapping', '/a=/b' ], 2, qr/--tablespace-mapping needs --all/,
+	'tablespaces are made by --all');
+
 done_testing();

@@ -77,6 +77,12 @@ restore_options_check(const Settings *settings)
 		{"--append", settings->append}, {"--as", settings->as != NULL}, {NULL, false}};
 	const Given errors_file[] = {{"--object-errors-file", settings->object_errors_file != NULL},
 								 {NULL, false}};
+	const Given of_drop[] = {{"--discard-old", settings->discard_old}, {NULL, false}};
+	/* In a file it is there for "globals restore" and --all. */
+	const Given of_all[] = {
+		{"--tablespace-mapping", settings->tablespace_mappings.count > 0 &&
+									 settings->tablespace_mappings.source == settings->source},
+		{NULL, false}};
 	const Given of_append[] = {{"--on-conflict=skip", settings->on_conflict == ON_CONFLICT_SKIP},
 							   {"--disable-triggers", settings->disable_triggers},
 							   {NULL, false}};
@@ -92,5 +98,7 @@ restore_options_check(const Settings *settings)
 		   refuse_without(errors_file, settings->on_object_error == ON_OBJECT_ERROR_SKIP,
 						  "--on-object-error=skip") &&
 		   refuse_without(as, settings->table.count > 0, "--table") &&
+		   refuse_without(of_drop, settings->drop, "--drop") &&
+		   refuse_without(of_all, settings->all, "--all") &&
 		   refuse_without(of_append, settings->append, "--append");
 }

@@ -183,6 +183,9 @@ swap_commands(RestorePlan *plan, SqlText *sql)
 	sql_identifier(sql, plan->working);
 	sql_append(sql, " RENAME TO ");
 	sql_identifier(sql, plan->database);
+	/* CREATE DATABASE of roles that are no superusers copies nothing but a template. */
+	if (strcmp(plan->database, "template1") == 0)
+		sql_append(sql, "; ALTER DATABASE template1 IS_TEMPLATE true");
 	sql_append(sql, "; COMMENT ON DATABASE ");
 	sql_identifier(sql, plan->kept_as);
 	sql_append(sql, " IS ");

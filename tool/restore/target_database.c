@@ -95,11 +95,14 @@ target_database_accepts(Connection *maintenance, const char *name)
 	if (good && PQntuples(result) > 0)
 	{
 		char *shown = printable_name(name);
+		bool initial = strcmp(name, "template0") == 0; /* nobody may change that one */
 
-		good = report_error(EXIT_FAILED, NULL,
-							"Give another name with --to, replace it with --drop (the old one is "
-							"kept), or open it with ALTER DATABASE ... ALLOW_CONNECTIONS true.",
-							"database \"%s\" accepts no connections", shown);
+		good = report_error(
+			EXIT_FAILED, NULL,
+			initial ? "Give another name with --to."
+					: "Give another name with --to, replace it with --drop (the old one is kept), "
+					  "or open it with ALTER DATABASE ... ALLOW_CONNECTIONS true.",
+			"database \"%s\" accepts no connections", shown);
 		free(shown);
 	}
 	PQclear(result);
