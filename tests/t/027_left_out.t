@@ -199,6 +199,24 @@ is(scalar(@{ $json->{left_out} }), 3, 'a publication of a superuser that is gone
 query('published', 'DROP SCHEMA s CASCADE; REVOKE CREATE ON DATABASE published FROM keeper');
 tool_fails([ 'restore', @part, '-U', 'keeper' ], 1, qr/permission denied for database.*HINT: .*by a superuser/s, 'a right that is missing: what helps');
 
+# ---------------------------------- a function of the owner: no right on the schema is the cause
+
+create_database('called');
+query('called', <<'SQL');
+CREATE SCHEMA s;
+GRANT ALL ON SCHEMA s TO keeper;
+SET ROLE keeper;
+CREATE FUNCTION s.g(text) RETURNS text LANGUAGE sql IMMUTABLE AS 'SELECT lower($1)';
+CREATE TABLE s.art (id integer PRIMARY KEY, t text, g text GENERATED ALWAYS AS (s.g(t)) STORED);
+INSERT INTO s.art VALUES (1, 'A');
+SQL
+tool_ok([ 'backup', '--repo', $repo, '-d', 'called' ], 'backup');
+query('called', 'DROP TABLE s.art');
+my @called = ('--repo', $repo, 'called', '--table', 's.art');
+my $said = tool_fails([ 'restore', @called ], 1, qr/s\.g\(text\) is there, which others can change.*HINT: .*-U OWNER/s, 'as a superuser');
+unlike($said, qr/REVOKE CREATE/, 'the hint is none that does not help');
+tool_ok([ 'restore', @called, '-U', 'keeper' ], 'what it says helps');
+
 # ------------------------------------------- rows that subscribers would get, and stop at
 
 create_database('sent');

@@ -52,6 +52,13 @@
 	"or see to it first that nobody else "                                                         \
 	"can create objects in the schema (REVOKE CREATE ON SCHEMA, ALTER SCHEMA ... OWNER TO)."
 
+/* No right on the schema helps against the owner of what is in it. */
+#define OTHERS_HINT                                                                                \
+	"Restore as the owner (-U OWNER), where that is no superuser and can log in: then nobody's "   \
+	"code has more rights than it has anyway.  " ROWS_AS_SESSION_HINT                              \
+	"  Otherwise restore into a new database (--to=NEWDB) of a server that holds nothing else, "   \
+	"or read what others can change and give it to a superuser (ALTER FUNCTION ... OWNER TO)."
+
 #define EXTENSION_HINT                                                                             \
 	"If you trust those who can create objects there, create the extension first (CREATE "         \
 	"EXTENSION).  Otherwise restore into a new database (--to=NEWDB) of a server that holds "      \
@@ -227,15 +234,21 @@ trusted_roles(const LiveNames *live, const TocEntry *entry, const UsedName *used
 }
 
 static bool
-refuse(const TocEntry *entry, char *detail)
+refuse_with(const TocEntry *entry, const char *hint, char *detail)
 {
 	char *label = toc_entry_label(entry);
 
-	report_error(EXIT_FAILED, detail, SCHEMA_HINT,
+	report_error(EXIT_FAILED, detail, hint,
 				 "could not restore %s without running code of the live database", label);
 	free(label);
 	free(detail);
 	return false;
+}
+
+static bool
+refuse(const TocEntry *entry, char *detail)
+{
+	return refuse_with(entry, SCHEMA_HINT, detail);
 }
 
 /* Ask once for each name and list of roles; *answer NULL if there was none, else caller clears. */
@@ -265,16 +278,18 @@ check_others(const LiveNames *live, const TocEntry *entry, const UsedName *used,
 
 		if (has_name(other, used) && selection_includes(live->plan->selection, other) &&
 			!is_trusted(live, other->owner))
-			return refuse(entry, xasprintf("It calls %s.%s by name, and \"%s\" wrote %s %s.%s.",
-										   used->schema, used->name, other->owner, other->kind,
-										   other->schema, other->tag));
+			return refuse_with(entry, OTHERS_HINT,
+							   xasprintf("It calls %s.%s by name, and \"%s\" wrote %s %s.%s.",
+										 used->schema, used->name, other->owner, other->kind,
+										 other->schema, other->tag));
 	}
 	good = ask(live, used->use == NAME_OPERATOR ? operator_query : function_query, used->schema,
 			   used->name, roles, &answer);
 	if (good && PQntuples(answer) > 0)
-		good = refuse(entry, xasprintf("It calls %s.%s by name, and %s is there, which others can "
-									   "change.",
-									   used->schema, used->name, PQgetvalue(answer, 0, 0)));
+		good = refuse_with(entry, OTHERS_HINT,
+						   xasprintf("It calls %s.%s by name, and %s is there, which others can "
+									 "change.",
+									 used->schema, used->name, PQgetvalue(answer, 0, 0)));
 	PQclear(answer);
 	return good;
 }
@@ -383,9 +398,10 @@ check_type(const LiveNames *live, const TocEntry *entry, const UsedName *type, b
 
 	free(roles);
 	if (good && others)
-		good = refuse(entry, xasprintf("It uses values of type %s.%s, for which others can make "
-									   "casts.",
-									   type->schema, type->name));
+		good = refuse_with(entry, OTHERS_HINT,
+						   xasprintf("It uses values of type %s.%s, for which others can make "
+									 "casts.",
+									 type->schema, type->name));
 	return good;
 }
 
@@ -421,8 +437,9 @@ check_parent(const LiveNames *live, const TocEntry *entry, const TocEntry *paren
 		is_trusted(live, parent->owner) || (owners && strcmp(parent->owner, entry->owner) == 0))
 		return true;
 	label = toc_entry_label(parent);
-	refuse(entry, xasprintf("It uses columns of %s, which can be changed by \"%s\".", label,
-							parent->owner));
+	refuse_with(
+		entry, OTHERS_HINT,
+		xasprintf("It uses columns of %s, which can be changed by \"%s\".", label, parent->owner));
 	free(label);
 	return false;
 }
@@ -643,8 +660,9 @@ live_names_check_bound(const RestorePlan *plan, Connection *connection, const To
 	result = connection_query(connection, bound_query, 3, params);
 	good = result != NULL;
 	if (good && !PQgetisnull(result, 0, 0))
-		good = refuse(entry, xasprintf("It calls function %s, which others can change.",
-									   PQgetvalue(result, 0, 0)));
+		good = refuse_with(
+			entry, OTHERS_HINT,
+			xasprintf("It calls function %s, which others can change.", PQgetvalue(result, 0, 0)));
 	PQclear(result);
 	free(roles);
 	return good;
