@@ -1,5 +1,5 @@
 # What a restore of a part leaves as it is in the live database, and what it says of that: a copy joins nothing,
-# and what is gone of other tables is named.
+# what is gone of other tables is named, and what others have said of a table is none of its own.
 use strict;
 use warnings;
 
@@ -243,5 +243,61 @@ tool_ok([ 'restore', @sent, $_, '--as', "${_}_then" ], "of $_ nothing would be s
 query('sent', q{ALTER PUBLICATION "all" SET (publish = 'delete')});
 tool_ok([ 'restore', @sent, 't', '--as', 't_then' ], 'nor by a publication of other changes');
 query('sent', "SELECT pg_drop_replication_slot('far')");
+
+# ------------------------------------------- what others have said of a table is no part of it
+
+create_database('spoken');
+query('postgres', 'CREATE ROLE carol LOGIN; CREATE ROLE joe LOGIN');
+query('spoken', <<'SQL');
+CREATE SCHEMA s;
+GRANT ALL ON SCHEMA s TO joe, carol;
+CREATE SCHEMA j AUTHORIZATION joe;
+CREATE TYPE s.word AS ENUM ('a');
+SET ROLE carol;
+CREATE TABLE s.orders (id integer PRIMARY KEY, v integer);
+INSERT INTO s.orders VALUES (1, 1);
+CREATE POLICY "x c" ON s.orders AS RESTRICTIVE USING (id > 0);
+CREATE RULE "x _RETURN" AS ON DELETE TO s.orders DO INSTEAD NOTHING;
+CREATE STATISTICS s."x FROM" ON (id + 1), v FROM s.orders;
+CREATE TRIGGER " ON " BEFORE UPDATE OF v ON s.orders FOR EACH ROW EXECUTE FUNCTION suppress_redundant_updates_trigger();
+CREATE CAST (s.orders AS text) WITH INOUT;
+RESET ROLE;
+GRANT carol TO joe;
+SET ROLE joe;
+CREATE TYPE j.x AS (a integer);
+CREATE FUNCTION j.f(j.x) RETURNS s.orders LANGUAGE sql AS 'SELECT NULL::s.orders';
+CREATE CAST (j.x AS s.orders) WITH FUNCTION j.f(j.x) AS IMPLICIT;
+CREATE TYPE j.y AS ENUM ('a');
+CREATE CAST (j.y AS s.orders) WITH INOUT;
+CREATE TABLE j.t (id integer);
+CREATE STATISTICS j.st ON (id > 0), (NULLIF(ROW(id, id)::s.orders, NULL) IS NULL) FROM j.t;
+CREATE TABLE s."orders x" (id integer REFERENCES s.orders);
+CREATE INDEX near ON s."orders x" ((ROW(id, id)::s.orders IS NULL));
+CREATE RULE c AS ON INSERT TO s."orders x" DO ALSO SELECT * FROM s.orders;
+CREATE RULE _RETURN_ AS ON UPDATE TO s."orders x" DO ALSO SELECT * FROM s.orders;
+CREATE POLICY c ON s."orders x" USING (EXISTS (SELECT FROM s.orders));
+RESET ROLE;
+REVOKE carol FROM joe;
+SET ROLE carol;
+CREATE CAST (s.word AS s.orders) WITH INOUT;
+SQL
+tool_ok([ 'backup', '--repo', $repo, '-d', 'spoken' ], 'backup');
+
+my $parts = <<'SQL';
+SELECT string_agg(part, ',' ORDER BY part COLLATE "C") FROM (
+  SELECT polname FROM pg_policy WHERE polrelid = 's.orders'::regclass UNION ALL SELECT rulename FROM pg_rewrite WHERE ev_class = 's.orders'::regclass
+  UNION ALL SELECT tgname FROM pg_trigger WHERE tgrelid = 's.orders'::regclass AND NOT tgisinternal
+  UNION ALL SELECT stxname FROM pg_statistic_ext WHERE stxrelid = 's.orders'::regclass
+  UNION ALL SELECT castsource::regtype || '-' || casttarget::regtype FROM pg_cast WHERE 's.orders'::regtype IN (castsource, casttarget)) AS all_of (part)
+SQL
+query('spoken', 'ALTER TABLE s.orders RENAME TO broken; ALTER INDEX s.orders_pkey RENAME TO broken_pkey; DROP STATISTICS s."x FROM"');
+tool_ok([ 'restore', '--repo', $repo, 'spoken', '--table', 's.orders' ], 'a table of which others speak, renamed meanwhile');
+is(query('spoken', $parts), ' ON ,s.orders-text,s.word-s.orders,x FROM,x _RETURN,x c', 'it has what is its own');
+query('spoken', 'DROP TABLE s.orders, s.broken CASCADE');
+$out = tool_ok([ 'restore', '--repo', $repo, 'spoken', '--table', 's.orders' ], '... and dropped');
+is(query('spoken', $parts), ' ON ,s.orders-text,s.word-s.orders,x FROM,x _RETURN,x c', 'it has what is its own');
+like($out, qr/^left out: \Q$_\E \(/m, "left out, and named: $_")
+  for 'CAST (j.x AS s.orders)', 'CAST (j.y AS s.orders)', 'STATISTICS j.st', 'RULE s.orders x c', 'POLICY s.orders x c', 'FK CONSTRAINT s.orders x orders x_id_fkey', 'INDEX s.near';
+tool_ok([ 'restore', '--repo', $repo, 'spoken', '--table', 's.orders', '--as', 's."orders x y"' ], '... and beside it, under another name');
 
 done_testing();

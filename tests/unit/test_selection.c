@@ -2,7 +2,8 @@
  *
  * test_selection.c
  *	  What a partial restore is made of: patterns, names in SQL, values of
- *	  sequences, and the archive's table of contents when it is damaged.
+ *	  sequences, the archive's table of contents when it is damaged, and what an
+ *	  entry is a part of.
  *
  *-------------------------------------------------------------------------
  */
@@ -17,6 +18,7 @@
 #include <cmocka.h>
 
 #include "archive_toc.h"
+#include "part_of.h"
 #include "rename.h"
 #include "sequence_values.h"
 #include "sql_name.h"
@@ -278,6 +280,99 @@ test_archive(void **state)
 		check_archive(minor);
 }
 
+/* What pg_dump 14 to 18 writes, with the most unhandy names. */
+static void
+test_parts(void **state)
+{
+	static const char *const parts[][4] = {
+		{"DEFAULT", "ALTER TABLE ONLY s.\"t c\" ALTER COLUMN \"ON\" SET DEFAULT s.f();\n", "t c",
+		 "ON"},
+		{"DEFAULT", "ALTER FOREIGN TABLE ONLY s.t ALTER COLUMN c SET DEFAULT 1;\n", "t", "c"},
+		{"CONSTRAINT", "ALTER TABLE ONLY s.t\n    ADD CONSTRAINT \"t \"\"c\" PRIMARY KEY (id);\n",
+		 "t", "t \"c"},
+		{"CHECK CONSTRAINT", "ALTER TABLE s.t\n    ADD CONSTRAINT c CHECK ((a > 0)) NOT VALID;\n",
+		 "t", "c"},
+		{"FK CONSTRAINT",
+		 "ALTER TABLE s.t\n    ADD CONSTRAINT c FOREIGN KEY (a) REFERENCES s.o(a);\n", "t", "c"},
+		{"TRIGGER",
+		 "CREATE TRIGGER \"x ON s.o\" BEFORE UPDATE OF \"ON\", b ON s.t FOR EACH ROW EXECUTE "
+		 "FUNCTION s.f();\n\nALTER TABLE s.t DISABLE TRIGGER \"x ON s.o\";\n",
+		 "t", "x ON s.o"},
+		{"TRIGGER",
+		 "CREATE CONSTRAINT TRIGGER r AFTER INSERT ON s.t FROM s.o DEFERRABLE INITIALLY DEFERRED "
+		 "FOR "
+		 "EACH ROW EXECUTE FUNCTION s.f();\n",
+		 "t", "r"},
+		{"TRIGGER", "ALTER TABLE s.t ENABLE ALWAYS TRIGGER \"x y\";\n", "t", "x y"},
+		{"RULE",
+		 "CREATE RULE \"TO\" AS\n    ON INSERT TO s.t\n   WHERE (new.a > 0) DO INSTEAD NOTHING;\n",
+		 "t", "TO"},
+		{"RULE", "CREATE OR REPLACE VIEW s.t AS\n SELECT 1 AS a;\n", "t", "_RETURN"},
+		{"RULE", "ALTER TABLE s.t ENABLE REPLICA RULE r;\n", "t", "r"},
+		{"POLICY", "CREATE POLICY \"x c\" ON s.t AS RESTRICTIVE USING (true);\n", "t", "x c"},
+		{"ROW SECURITY", "ALTER TABLE s.t ENABLE ROW LEVEL SECURITY;\n", "t", NULL},
+		{"INDEX", "CREATE UNIQUE INDEX \"t i\" ON ONLY s.t USING btree (((a)::s.o));\n", "t",
+		 "t i"},
+		{"STATISTICS",
+		 "CREATE STATISTICS x.\"FROM\" (ndistinct) ON EXTRACT(day FROM a), (('FROM s.o'::text)) "
+		 "FROM "
+		 "s.t;\n",
+		 "t", "FROM"},
+		{"TABLE ATTACH", "ALTER TABLE ONLY s.t ATTACH PARTITION s.p FOR VALUES IN ('s.o');\n", "t",
+		 NULL},
+		{"TABLE ATTACH", "ALTER TABLE ONLY s.t ATTACH PARTITION s.p DEFAULT;\n", "p", NULL},
+		{"MATERIALIZED VIEW DATA", "REFRESH MATERIALIZED VIEW s.t;\n", "t", NULL}};
+	size_t i;
+
+	(void) state;
+	for (i = 0; i < sizeof(parts) / sizeof(parts[0]); i++)
+	{
+		TocEntry entry = {.kind = (char *) parts[i][0], .definition = (char *) parts[i][1]};
+		TocEntry whole = {.kind = "TABLE", .schema = "s", .tag = (char *) parts[i][2]};
+		TocEntry other = {.kind = "TABLE", .schema = "s", .tag = "o"};
+		TocEntry domain = {.kind = "DOMAIN", .schema = "s", .tag = (char *) parts[i][2]};
+		PartOf part;
+
+		assert_true(part_of_is(&entry, &whole));
+		assert_false(part_of_is(&entry, &other));
+		assert_false(part_of_is(&entry, &domain));
+		assert_true(part_of_read(&entry, entry.definition, &part));
+		if (parts[i][3] == NULL)
+			assert_null(part.name);
+		else
+			assert_string_equal(part.name, parts[i][3]);
+		part_of_free(&part);
+		whole.schema = "x";
+		assert_false(part_of_is(&entry, &whole));
+	}
+}
+
+/* What is a part of a domain, or of nothing. */
+static void
+test_no_parts(void **state)
+{
+	TocEntry entry = {
+		.kind = "CHECK CONSTRAINT",
+		.definition = "ALTER DOMAIN s.t\n    ADD CONSTRAINT c CHECK ((VALUE > 0)) NOT VALID;\n"};
+	TocEntry whole = {.kind = "DOMAIN", .schema = "s", .tag = "t"};
+	PartOf part;
+
+	(void) state;
+	assert_true(part_of_is(&entry, &whole));
+	whole.kind = "TABLE";
+	assert_false(part_of_is(&entry, &whole));
+	entry.definition = "ALTER TABLE s.t RENAME TO o;\n";
+	assert_false(part_of_read(&entry, entry.definition, &part));
+	entry.definition = "ALTER TABLE ONLY \"s.t ADD CONSTRAINT c";
+	assert_false(part_of_read(&entry, entry.definition, &part));
+	entry.kind = "POLICY";
+	entry.definition = "CREATE POLICY p (ON s.t)";
+	assert_false(part_of_read(&entry, entry.definition, &part));
+	entry.kind = "TABLE";
+	entry.definition = "CREATE TABLE s.t ();\n";
+	assert_false(part_of_is(&entry, &whole));
+}
+
 int
 main(void)
 {
@@ -285,6 +380,7 @@ main(void)
 		cmocka_unit_test(test_patterns), cmocka_unit_test(test_no_patterns),
 		cmocka_unit_test(test_names),    cmocka_unit_test(test_sequences),
 		cmocka_unit_test(test_archive),  cmocka_unit_test(test_numbers_of_entries),
+		cmocka_unit_test(test_parts),    cmocka_unit_test(test_no_parts),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -32,6 +32,7 @@ struct ExistingObjects
 {
 	Existing *items; /* sorted by key */
 	int count;
+	PGresult *superusers;
 };
 
 /* How an entry is found among the keys. */
@@ -222,15 +223,26 @@ compare_keys(const void *a, const void *b)
 ExistingObjects *
 existing_objects_read(Connection *connection)
 {
-	char *sql = names_query();
-	PGresult *result = connection_query(connection, sql, 0, NULL);
+	PGresult *superusers = connection_query(
+		connection, "SELECT rolname FROM pg_catalog.pg_roles WHERE rolsuper", 0, NULL);
 	ExistingObjects *existing;
+	PGresult *result = NULL;
 	int i;
 
-	free(sql);
+	if (superusers != NULL)
+	{
+		char *sql = names_query();
+
+		result = connection_query(connection, sql, 0, NULL);
+		free(sql);
+	}
 	if (result == NULL)
+	{
+		PQclear(superusers);
 		return NULL;
+	}
 	existing = xcalloc(1, sizeof(*existing));
+	existing->superusers = superusers;
 	existing->count = PQntuples(result);
 	existing->items = xcalloc((size_t) existing->count + 1, sizeof(Existing));
 	for (i = 0; i < existing->count; i++)
@@ -261,8 +273,22 @@ existing_objects_free(ExistingObjects *existing)
 		free(existing->items[i].oid);
 		free(existing->items[i].place);
 	}
+	PQclear(existing->superusers);
 	free(existing->items);
 	free(existing);
+}
+
+bool
+existing_objects_is_superuser(const ExistingObjects *existing, const char *role)
+{
+	int i;
+
+	for (i = 0; i < PQntuples(existing->superusers); i++)
+	{
+		if (strcmp(PQgetvalue(existing->superusers, i, 0), role) == 0)
+			return true;
+	}
+	return false;
 }
 
 static const Existing *

@@ -17,6 +17,9 @@ typedef struct ExistingObjects ExistingObjects;
 extern ExistingObjects *existing_objects_read(Connection *connection);
 extern void existing_objects_free(ExistingObjects *existing);
 
+/* Is the role a superuser there? */
+extern bool existing_objects_is_superuser(const ExistingObjects *existing, const char *role);
+
 /* Is there a table, view, sequence or index of this name? */
 extern bool existing_objects_has_relation(const ExistingObjects *existing, const char *schema,
 										  const char *name);

@@ -89,19 +89,12 @@ refuse(const TocEntry *entry, const char *why)
 static bool
 check_parents(const RestorePlan *plan, Connection *connection, const TocEntry *entry, bool trusted)
 {
-	const ArchiveToc *toc = &plan->selection->toc;
-	int d;
+	const TocEntry *table = selection_table_of(plan->selection, entry);
 
-	for (d = 0; d < entry->ndepends_on; d++)
-	{
-		const TocEntry *table = archive_toc_find(toc, entry->depends_on[d]);
-
-		if (table != NULL && toc_entry_is_table(table) && selection_belongs_to(entry, table) &&
-			!authors_check_parents(plan, connection, table, trusted ? NULL : entry->owner,
-								   "a CHECK constraint"))
-			return false;
-	}
-	return true;
+	if (table == NULL)
+		return live_code_refuse(entry, "It is not known which table it is of.");
+	return authors_check_parents(plan, connection, table, trusted ? NULL : entry->owner,
+								 "a CHECK constraint");
 }
 
 /* Functions that come with the part, too: others may have written them. */

@@ -43,6 +43,7 @@
 #include "late_checks.h"
 #include "log.h"
 #include "memory.h"
+#include "part_of.h"
 #include "quote.h"
 #include "row_copy.h"
 
@@ -103,16 +104,9 @@ is_constraint(const TocEntry *entry)
 }
 
 static bool
-is_view_query(const TocEntry *entry)
-{
-	return toc_entry_is(entry, "RULE") &&
-		   toc_entry_after_name(entry, "CREATE OR REPLACE VIEW ") != NULL;
-}
-
-static bool
 is_protection(const RestorePlan *plan, const TocEntry *entry)
 {
-	if (!partial_is_in_list(plan, entry, LIST_POST_DATA) || is_view_query(entry))
+	if (!partial_is_in_list(plan, entry, LIST_POST_DATA) || part_of_is_view_query(entry))
 		return false;
 	return is_of_name(entry) || toc_entry_is(entry, "TRIGGER") ||
 		   (is_constraint(entry) && is_not_valid(entry));
@@ -133,21 +127,12 @@ next_object(const RestorePlan *plan, const TocEntry *entry, int *d)
 	return NULL;
 }
 
-/* "t p" may be named after "t" or, if there is such a table as well, after "t p": the longer one.
- */
 static const TocEntry *
 find_object(const RestorePlan *plan, const TocEntry *entry)
 {
-	const TocEntry *found = NULL;
-	const TocEntry *object;
 	int d = 0;
 
-	while ((object = next_object(plan, entry, &d)) != NULL)
-	{
-		if (found == NULL || strlen(object->tag) > strlen(found->tag))
-			found = object;
-	}
-	return found;
+	return next_object(plan, entry, &d);
 }
 
 static void

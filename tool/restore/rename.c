@@ -17,6 +17,7 @@
 #include "log.h"
 #include "memory.h"
 #include "name_pattern.h"
+#include "part_of.h"
 #include "quote.h"
 #include "table_pattern.h"
 
@@ -88,22 +89,19 @@ chosen_table(const Selection *selection, uint32_t *count)
 
 /* The name of the relation that an entry makes: for a constraint that of its index. */
 static const char *
-relation_name(const Selection *selection, const TocEntry *entry)
+relation_name(const TocEntry *entry)
 {
-	int d;
+	size_t length = strlen(entry->tag);
+	const char *name = entry->tag;
+	PartOf part;
 
-	if (!toc_entry_is(entry, "CONSTRAINT"))
-		return entry->tag;
-	for (d = 0; d < entry->ndepends_on; d++)
-	{
-		const TocEntry *other = archive_toc_find(&selection->toc, entry->depends_on[d]);
-		size_t length = other != NULL ? strlen(other->tag) : 0;
-
-		if (other != NULL && toc_entry_is_relation(other) &&
-			strncmp(entry->tag, other->tag, length) == 0 && entry->tag[length] == ' ')
-			return entry->tag + length + 1;
-	}
-	return entry->tag;
+	if (!toc_entry_is(entry, "CONSTRAINT") || !part_of_read(entry, entry->definition, &part))
+		return name;
+	/* The tag ends with it. */
+	if (part.name != NULL && strlen(part.name) < length)
+		name += length - strlen(part.name);
+	part_of_free(&part);
+	return name;
 }
 
 const Renamed *
@@ -255,7 +253,7 @@ rename_plan(const Selection *selection, const Settings *settings, RenameMap *map
 	for (i = 0; i < selection->toc.count; i++)
 	{
 		const TocEntry *entry = &selection->toc.entries[i];
-		const char *old_name = relation_name(selection, entry);
+		const char *old_name = relation_name(entry);
 		const char *new_schema = schema != NULL ? schema : entry->schema;
 
 		if (entry != table && toc_entry_is_any(entry, kinds) &&

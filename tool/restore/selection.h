@@ -92,6 +92,9 @@ extern bool selection_is_partition(const Selection *selection, const TocEntry *c
 /* Is the entry, which depends on the other one, a part of it? */
 extern bool selection_belongs_to(const TocEntry *entry, const TocEntry *other);
 
+/* The entry of the table that this one is a part of, or NULL. */
+extern const TocEntry *selection_table_of(const Selection *selection, const TocEntry *entry);
+
 /*
  * The query of a view that pg_dump had to take apart, or NULL.  That happens
  * if something that the query needs comes after the views: a primary key, for

@@ -8,10 +8,11 @@
  * input and output functions.  So a cast comes with the function or the types
  * that it is made of, where all of them are there then.
  *
- * Who owns one of the types may make a cast, so into a database that exists one
- * comes where a type comes with it, or where the owner of the function, which
- * comes, owns a type that is there.  Any other one that is not there any more
- * is told of.
+ * Who owns one of the types may make a cast; it has no owner of its own.  So into
+ * a database that exists one comes where a type comes whose owner made it: nothing
+ * else that it is made of is there already and belongs to another role, which could
+ * have made it as well.  Or it comes where the owner of the function, which comes,
+ * owns a type that is there.  Any other one that is not there any more is told of.
  *
  *-------------------------------------------------------------------------
  */
@@ -56,6 +57,27 @@ has_all(const Selection *selection, const TocEntry *cast)
 	return used;
 }
 
+/* Is all that it is made of restored, or of this role or a superuser? */
+static bool
+is_of_owner(const Selection *selection, const TocEntry *cast, const char *owner)
+{
+	int d;
+
+	for (d = 0; d < cast->ndepends_on; d++)
+	{
+		const TocEntry *other = archive_toc_find(&selection->toc, cast->depends_on[d]);
+		FoundObject found;
+
+		if (other == NULL || selection_includes(selection, other) ||
+			!existing_objects_find(selection->existing, other, &found))
+			continue;
+		if (strcmp(found.owner, owner) != 0 &&
+			!existing_objects_is_superuser(selection->existing, found.owner))
+			return false;
+	}
+	return true;
+}
+
 /* Does a type come with it, or is one there that belongs to the owner of the function? */
 static bool
 may_be_made(const Selection *selection, const TocEntry *cast)
@@ -71,9 +93,10 @@ may_be_made(const Selection *selection, const TocEntry *cast)
 
 		if (other == NULL || !selection_includes(selection, other))
 			continue;
-		if (!is_function(other))
+		if (is_function(other))
+			owner = other->owner;
+		else if (is_of_owner(selection, cast, other->owner))
 			return true;
-		owner = other->owner;
 	}
 	for (d = 0; owner != NULL && d < cast->ndepends_on; d++)
 	{

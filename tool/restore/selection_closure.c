@@ -6,7 +6,9 @@
  * A dependency in the archive says only "not before that one".  Most say
  * more: a table cannot be without its types.  Some do not: a partition can
  * be without its parent, and a foreign key is better left out than that it
- * drags in another table.  The rules below tell these apart by kind.
+ * drags in another table.  The rules below tell these apart by kind.  What is a
+ * part of a table, its definition says (part_of.c): anybody may make something
+ * that depends on the table.
  *
  *-------------------------------------------------------------------------
  */
@@ -15,13 +17,9 @@
 
 #include "extension_rows.h"
 #include "memory.h"
+#include "part_of.h"
 #include "selection.h"
 #include "sql_name.h"
-
-/* Named "<table> <own name>". */
-static const char *const named_by_table[] = {"DEFAULT",       "CONSTRAINT", "CHECK CONSTRAINT",
-											 "FK CONSTRAINT", "TRIGGER",    "RULE",
-											 "POLICY",        NULL};
 
 /* These stand at any object. */
 static const char *const annotations[] = {"COMMENT", "ACL", "SECURITY LABEL", NULL};
@@ -35,22 +33,11 @@ static const char *const indexes[] = {"INDEX", "CONSTRAINT", NULL};
 
 static const char *const parts[] = {"TABLE ATTACH", "INDEX ATTACH", "TRIGGER", NULL};
 
-/* Is it the query of a view, which stands by itself as a rule? */
-static bool
-is_view_query(const TocEntry *entry)
-{
-	static const char name[] = " _RETURN";
-	size_t length = strlen(entry->tag);
-
-	return toc_entry_is(entry, "RULE") && length > strlen(name) &&
-		   strcmp(entry->tag + length - strlen(name), name) == 0;
-}
-
 /* Is it left out unless all tables that it speaks of are there? */
 static bool
 is_conditional(const TocEntry *entry)
 {
-	return toc_entry_is_any(entry, conditional) && !is_view_query(entry);
+	return toc_entry_is_any(entry, conditional) && !part_of_is_view_query(entry);
 }
 
 /* Lists of entries that are still to be looked at. */
@@ -146,36 +133,34 @@ is_needed(const Selection *selection, const TocEntry *entry, const TocEntry *oth
 	return true;
 }
 
-static bool
-starts_with_name(const char *tag, const char *name)
-{
-	size_t length = strlen(name);
-
-	return strncmp(tag, name, length) == 0 && tag[length] == ' ';
-}
-
 bool
 selection_belongs_to(const TocEntry *entry, const TocEntry *other)
 {
-	bool same_schema = strcmp(entry->schema, other->schema) == 0;
-
+	/* These depend on nothing but what they are for, a sequence on the table that owns it. */
 	if (toc_entry_is_any(entry, annotations))
 		return true;
-	if (toc_entry_is_any(entry, named_by_table))
-		return same_schema && starts_with_name(entry->tag, other->tag);
-	if (toc_entry_is(entry, "ROW SECURITY") || toc_entry_is(entry, "MATERIALIZED VIEW DATA"))
-		return same_schema && strcmp(entry->tag, other->tag) == 0;
-	if (toc_entry_is(entry, "INDEX"))
-		return same_schema && toc_entry_is_relation(other);
 	if (toc_entry_is(entry, "SEQUENCE"))
 		return toc_entry_is(other, "TABLE");
 	if (toc_entry_is(entry, "SEQUENCE OWNED BY"))
 		return toc_entry_is(other, "SEQUENCE");
-	if (toc_entry_is(entry, "STATISTICS") || toc_entry_is(entry, "TABLE ATTACH"))
-		return toc_entry_is_relation(other);
 	if (toc_entry_is(entry, "INDEX ATTACH"))
 		return toc_entry_is_any(other, indexes);
-	return false;
+	return part_of_is(entry, other);
+}
+
+const TocEntry *
+selection_table_of(const Selection *selection, const TocEntry *entry)
+{
+	int d;
+
+	for (d = 0; d < entry->ndepends_on; d++)
+	{
+		const TocEntry *table = archive_toc_find(&selection->toc, entry->depends_on[d]);
+
+		if (table != NULL && toc_entry_is_table(table) && part_of_is(entry, table))
+			return table;
+	}
+	return NULL;
 }
 
 const TocEntry *
@@ -187,7 +172,7 @@ selection_view_query(const Selection *selection, const TocEntry *view)
 	{
 		const TocEntry *other = archive_toc_find(&selection->toc, selection->dependents[i]);
 
-		if (is_view_query(other) && selection_belongs_to(other, view))
+		if (part_of_is_view_query(other) && selection_belongs_to(other, view))
 			return other;
 	}
 	return NULL;
@@ -233,17 +218,15 @@ index_is_included(const Selection *selection, const TocEntry *attach, const char
 	for (d = 0; d < attach->ndepends_on; d++)
 	{
 		const TocEntry *other = archive_toc_find(&selection->toc, attach->depends_on[d]);
-		size_t length = strlen(name);
-		size_t tag_length;
+		PartOf part;
+		bool found;
 
 		if (other == NULL || !toc_entry_is_any(other, indexes) ||
-			strcmp(other->schema, schema) != 0)
+			strcmp(other->schema, schema) != 0 || !part_of_read(other, other->definition, &part))
 			continue;
-		tag_length = strlen(other->tag);
-		if (tag_length >= length && strcmp(other->tag + tag_length - length, name) == 0 &&
-			(toc_entry_is(other, "INDEX")
-				 ? tag_length == length
-				 : tag_length > length && other->tag[tag_length - length - 1] == ' '))
+		found = part.name != NULL && strcmp(part.name, name) == 0;
+		part_of_free(&part);
+		if (found)
 			return selection_includes(selection, other);
 	}
 	return false;

@@ -194,19 +194,12 @@ static bool
 check_parents(const RestorePlan *plan, Connection *connection, const TocEntry *entry,
 			  const char *role)
 {
-	int d;
+	const TocEntry *table =
+		toc_entry_is_table(entry) ? entry : selection_table_of(plan->selection, entry);
 
-	if (toc_entry_is_table(entry))
-		return authors_check_parents(plan, connection, entry, role, "a CHECK constraint");
-	for (d = 0; d < entry->ndepends_on; d++)
-	{
-		const TocEntry *table = archive_toc_find(&plan->selection->toc, entry->depends_on[d]);
-
-		if (table != NULL && toc_entry_is_table(table) && selection_belongs_to(entry, table) &&
-			!authors_check_parents(plan, connection, table, role, "a CHECK constraint"))
-			return false;
-	}
-	return true;
+	if (table == NULL)
+		return live_code_refuse(entry, "It is not known which table it is of.");
+	return authors_check_parents(plan, connection, table, role, "a CHECK constraint");
 }
 
 /* Who runs it?  *owner is NULL if the session does, else caller frees it. */
