@@ -106,15 +106,78 @@ backup('with');
 query('with', 'DROP SCHEMA app, joe CASCADE');
 is_refused('with', 'a view that comes with the cast', $say, '--schema', 'app', '--schema', 'joe');
 
-# Where the backup says so, it is used.
+# Where the backup says so, it is used: the entry of each part says so for itself.
 hostile_database('known');
 cast_it('known');
-as_role('app', 'known', 'CREATE TABLE app.base (c joe.mood); CREATE VIEW app.v AS SELECT c::text FROM app.base; CREATE TABLE app.of (m joe.mood[], d text DEFAULT \'x\'::joe.mood::text)');
+as_role('joe', 'known', q{CREATE FUNCTION joe.up(text) RETURNS text LANGUAGE sql IMMUTABLE AS 'SELECT $1'});
+as_role('app', 'known', <<'SQL');
+CREATE TABLE app.base (c joe.mood, t text);
+CREATE VIEW app.v AS SELECT c::text, NULL::text AS d FROM app.base;
+ALTER VIEW app.v ALTER d SET DEFAULT 'x'::joe.mood::text;
+CREATE MATERIALIZED VIEW app.m AS SELECT joe.up(t) FROM app.base;
+CREATE TABLE app."all of" (m joe.mood[], c joe.mood, d text DEFAULT 'x'::joe.mood::text, CHECK (c::text <> ' '));
+CREATE INDEX "all of ON" ON app."all of" (joe.up(d));
+CREATE STATISTICS app."st FROM" ON (joe.up(d)), (d || d) FROM app."all of";
+CREATE POLICY "p ON" ON app."all of" USING (c::text = 'x');
+CREATE RULE "r TO" AS ON DELETE TO app."all of" WHERE old.c::text = 'y' DO INSTEAD NOTHING;
+CREATE TRIGGER "t ON" BEFORE UPDATE OF d ON app."all of" FOR EACH ROW WHEN (new.c::text = 'x') EXECUTE FUNCTION suppress_redundant_updates_trigger();
+SQL
 backup('known');
 query('known', 'DROP SCHEMA app CASCADE');
 tool_ok([ restore('known', '--schema', 'app') ], 'what used the cast already');
-is(query('known', q{SELECT count(*) FROM pg_class WHERE relnamespace = 'app'::regnamespace}), 3, 'is restored');
-tool_ok([ restore('known', '--table', 'app.of', '--as', 'app.again') ], 'under another name, too');
+
+my $rests = q{SELECT count(DISTINCT (classid, objid)) FROM pg_depend WHERE refobjid IN ('joe.say(joe.mood)'::regprocedure, 'joe.up(text)'::regprocedure) AND deptype = 'n' AND classid <> 'pg_cast'::regclass};
+
+is(query('known', $rests), 10, 'is restored, with all parts');
+tool_ok([ restore('known', '--table', 'app."all of"', '--as', 'app."others of"') ], 'under another name, too');
+is(query('known', $rests), 17, 'with all parts');
+
+# ------------------------------------------------- nothing else says so: what others have written, or another part
+
+hostile_database('others');
+query('others', 'GRANT USAGE ON SCHEMA app TO joe');
+as_role('joe', 'others', <<'SQL');
+CREATE FUNCTION joe.say(joe.mood) RETURNS text LANGUAGE plpgsql IMMUTABLE AS 'BEGIN RETURN joe.go(); END';
+CREATE FUNCTION joe.ok(joe.mood) RETURNS boolean LANGUAGE sql IMMUTABLE AS 'SELECT true';
+CREATE FUNCTION lib.f(integer) RETURNS integer LANGUAGE sql IMMUTABLE AS 'SELECT 1';
+CREATE TABLE joe.data (c joe.mood CHECK (joe.ok(c)), i integer CHECK (lib.f(i) = 1), t text);
+INSERT INTO joe.data VALUES ('x');
+CREATE VIEW joe.v AS SELECT i FROM joe.data;
+GRANT ALL ON joe.data, joe.v TO PUBLIC;
+SQL
+query('others', <<'SQL');
+CREATE FUNCTION lib.f(text) RETURNS integer LANGUAGE sql IMMUTABLE AS 'SELECT 1';
+GRANT USAGE ON SCHEMA lib TO app;
+CREATE VIEW lib.v AS SELECT c::text FROM joe.data;
+CREATE TABLE lib.log (c joe.mood);
+CREATE POLICY p ON lib.log TO joe USING (joe.say(c) = 'x');
+CREATE TRIGGER w BEFORE INSERT ON lib.log FOR EACH ROW WHEN (new.c::text = 'x') EXECUTE FUNCTION suppress_redundant_updates_trigger();
+SQL
+as_role('app', 'others', <<'SQL');
+CREATE MATERIALIZED VIEW app.m AS SELECT c::text FROM joe.data;
+CREATE MATERIALIZED VIEW app.n AS SELECT i FROM joe.v;
+CREATE VIEW app.v AS SELECT lib.f(t) FROM joe.data;
+CREATE TABLE app.t (c joe.mood, d text DEFAULT 'x'::joe.mood::text);
+CREATE RULE r AS ON DELETE TO app.t WHERE joe.say(old.c) = 'x' DO INSTEAD NOTHING;
+SQL
+as_role('joe', 'others', <<'SQL');
+CREATE TABLE joe.t (c joe.mood);
+CREATE STATISTICS joe.of_v ON (joe.say(c)), (NULLIF(ROW('x')::lib.v, NULL) IS NULL) FROM joe.t;
+CREATE STATISTICS joe.of_m ON (joe.say(c)), (NULLIF(ROW('x')::app.m, NULL) IS NULL) FROM joe.t;
+CREATE TABLE lib."v x" (c joe.mood);
+CREATE RULE r AS ON UPDATE TO lib."v x" DO ALSO SELECT joe.say(new.c) FROM lib.v;
+SQL
+backup('others');
+query('others', 'DROP VIEW lib.v CASCADE; DROP TABLE lib.log, app.t; DROP MATERIALIZED VIEW app.m, app.n CASCADE; DROP VIEW app.v');
+as_role('joe', 'others', 'DROP TABLE joe.t, lib."v x"; CREATE CAST (joe.mood AS text) WITH FUNCTION joe.say(joe.mood) AS ASSIGNMENT');
+is_refused('others', "$_, of whose cast only another entry speaks", $say, '--table', $_) for qw(lib.v lib.log app.m app.t);
+query('others', 'CREATE TABLE joe.t (c joe.mood); CREATE TABLE lib."v x" (c joe.mood)');
+is_refused('others', "$_, and that table is there", $say, '--table', $_) for qw(lib.v app.m);
+
+# Nor is somebody trusted because of what constraints of a table call that is read.
+as_role('joe', 'others', 'CREATE OR REPLACE VIEW joe.v AS SELECT length(joe.go()) AS i');
+is_refused('others', 'a materialized view that reads such a table', qr/It calls function joe[.]go\(\), which others can change/, '--table', 'app.n');
+is_refused('others', 'a view that reads such a table, and calls a function by name', qr/It calls lib[.]f by name, and function lib[.]f\(integer\) is there, which others can change/, '--table', 'app.v');
 
 # ------------------------------------------------- what fits better, behind functions with an SQL body
 

@@ -20,9 +20,12 @@
  * It is asked before anything that was made is called, in computing a generated
  * column, a row, an index or a materialized view, and at the end.
  *
- * An object is known by the entry of the relation, type or function that it is
- * part of, and by what belongs to this entry: pg_dump writes a default or a
- * CHECK into the table, or apart, as its dependencies permit.
+ * The entry of the object itself must say so: of the very rule, trigger, policy,
+ * index, default or constraint, found by the table that it is of, its kind and its
+ * name.  Another entry says nothing, be it of the same table: that a policy calls a
+ * function is no reason for a trigger to call it, which runs for others.  Only what
+ * pg_dump writes into the table (a default, a CHECK) has no entry of its own; there
+ * the table's counts.
  *
  *-------------------------------------------------------------------------
  */
@@ -33,6 +36,7 @@
 
 #include "log.h"
 #include "memory.h"
+#include "part_of.h"
 #include "row_copy.h"
 #include "row_rights.h"
 
@@ -46,9 +50,9 @@
 
 /*
  * What was written into pg_depend by this transaction, and rests on something
- * of another role that is not trusted: the object, what it is part of, and what
- * it rests on.  An array counts as its elements, a row type as its table, and an
- * index as the table that it is of.
+ * of another role that is not trusted: the object, what it is part of and its
+ * name there, and what it rests on.  An array counts as its elements, a row type as its table, and
+ * an index as the table that it is of.
  */
 static const char rests_query[] =
 	"WITH me AS (SELECT pg_catalog.pg_current_xact_id()::pg_catalog.xid AS id),"
@@ -59,30 +63,33 @@ static const char rests_query[] =
 	"  UNION ALL SELECT tableoid, oid, oprowner, xmin FROM pg_catalog.pg_operator"
 	"  UNION ALL SELECT tableoid, oid, opcowner, xmin FROM pg_catalog.pg_opclass"
 	"  UNION ALL SELECT tableoid, oid, srvowner, xmin FROM pg_catalog.pg_foreign_server),"
-	" owned (class, oid, owner, whole_class, whole) AS ("
+	" owned (class, oid, owner, whole_class, whole, schema, name) AS ("
 	"  SELECT c.tableoid, c.oid, c.relowner, COALESCE(t.tableoid, c.tableoid),"
-	"   COALESCE(t.oid, i.indrelid, c.oid) FROM pg_catalog.pg_class c"
+	"   COALESCE(t.oid, i.indrelid, c.oid), NULL,"
+	"   CASE WHEN i.indexrelid IS NOT NULL THEN c.relname END FROM pg_catalog.pg_class c"
 	"   LEFT JOIN pg_catalog.pg_index i ON i.indexrelid = c.oid"
 	"   LEFT JOIN pg_catalog.pg_type t ON t.oid = c.reltype AND c.relkind = 'c'"
 	"   WHERE NOT (c.relkind IN ('i', 'I') AND c.relispartition)"
-	"  UNION ALL SELECT class, oid, owner, class, oid FROM things"
+	"  UNION ALL SELECT class, oid, owner, class, oid, NULL, NULL FROM things"
 	"   WHERE class <> 'pg_catalog.pg_class'::pg_catalog.regclass"
-	"  UNION ALL SELECT w.tableoid, w.oid, c.relowner, c.tableoid, c.oid"
+	"  UNION ALL SELECT w.tableoid, w.oid, c.relowner, c.tableoid, c.oid, NULL, w.rulename"
 	"   FROM pg_catalog.pg_rewrite w JOIN pg_catalog.pg_class c ON c.oid = w.ev_class"
-	"  UNION ALL SELECT a.tableoid, a.oid, c.relowner, c.tableoid, c.oid"
+	"  UNION ALL SELECT a.tableoid, a.oid, c.relowner, c.tableoid, c.oid, NULL, n.attname"
 	"   FROM pg_catalog.pg_attrdef a JOIN pg_catalog.pg_class c ON c.oid = a.adrelid"
-	"  UNION ALL SELECT k.tableoid, k.oid, c.relowner, c.tableoid, c.oid"
+	"   JOIN pg_catalog.pg_attribute n ON n.attrelid = a.adrelid AND n.attnum = a.adnum"
+	"  UNION ALL SELECT k.tableoid, k.oid, c.relowner, c.tableoid, c.oid, NULL, k.conname"
 	"   FROM pg_catalog.pg_constraint k JOIN pg_catalog.pg_class c ON c.oid = k.conrelid"
 	"   WHERE k.conparentid = 0"
-	"  UNION ALL SELECT k.tableoid, k.oid, t.typowner, t.tableoid, t.oid"
+	"  UNION ALL SELECT k.tableoid, k.oid, t.typowner, t.tableoid, t.oid, NULL, k.conname"
 	"   FROM pg_catalog.pg_constraint k JOIN pg_catalog.pg_type t ON t.oid = k.contypid"
-	"  UNION ALL SELECT g.tableoid, g.oid, c.relowner, c.tableoid, c.oid"
+	"  UNION ALL SELECT g.tableoid, g.oid, c.relowner, c.tableoid, c.oid, NULL, g.tgname"
 	"   FROM pg_catalog.pg_trigger g JOIN pg_catalog.pg_class c ON c.oid = g.tgrelid"
 	"   WHERE g.tgparentid = 0"
-	"  UNION ALL SELECT p.tableoid, p.oid, c.relowner, c.tableoid, c.oid"
+	"  UNION ALL SELECT p.tableoid, p.oid, c.relowner, c.tableoid, c.oid, NULL, p.polname"
 	"   FROM pg_catalog.pg_policy p JOIN pg_catalog.pg_class c ON c.oid = p.polrelid"
-	"  UNION ALL SELECT s.tableoid, s.oid, s.stxowner, c.tableoid, c.oid"
-	"   FROM pg_catalog.pg_statistic_ext s JOIN pg_catalog.pg_class c ON c.oid = s.stxrelid),"
+	"  UNION ALL SELECT s.tableoid, s.oid, s.stxowner, c.tableoid, c.oid, n.nspname, s.stxname"
+	"   FROM pg_catalog.pg_statistic_ext s JOIN pg_catalog.pg_class c ON c.oid = s.stxrelid"
+	"   JOIN pg_catalog.pg_namespace n ON n.oid = s.stxnamespace),"
 	" found AS (SELECT d.classid, d.objid, d.refclassid, d.refobjid FROM pg_catalog.pg_depend d, me"
 	"  WHERE d.xmin = me.id AND d.refobjid >= 16384),"
 	" types AS (SELECT f.classid, f.objid, COALESCE(e.oid, g.rngtypid, t.oid) AS oid FROM found f"
@@ -103,12 +110,13 @@ static const char rests_query[] =
 	"    'pg_catalog.pg_type'::pg_catalog.regclass))"
 	"SELECT DISTINCT pg_catalog.pg_describe_object(refs.classid, refs.objid, 0),"
 	" wk.relname, owned.whole, pg_catalog.pg_describe_object(refs.class, refs.oid, 0), r.rolname,"
-	" k.relname, refs.oid, things.id = me.id"
+	" k.relname, refs.oid, things.id = me.id, ok.relname, owned.schema, owned.name"
 	" FROM me, refs JOIN things ON things.class = refs.class AND things.oid = refs.oid"
 	" JOIN pg_catalog.pg_roles r ON r.oid = things.owner"
 	" JOIN owned ON owned.class = refs.classid AND owned.oid = refs.objid"
 	" JOIN pg_catalog.pg_class k ON k.oid = refs.class"
 	" JOIN pg_catalog.pg_class wk ON wk.oid = owned.whole_class"
+	" JOIN pg_catalog.pg_class ok ON ok.oid = owned.class"
 	" WHERE owned.owner <> things.owner AND NOT " ROW_ROLE_IS_TRUSTED " AND NOT " OF_RANGE(
 		"refs.class", "refs.oid") " AND NOT " OF_RANGE("refs.classid", "refs.objid");
 
@@ -121,7 +129,10 @@ enum
 	USED_OWNER,
 	USED_CATALOG,
 	USED_OID,
-	USED_IS_NEW
+	USED_IS_NEW,
+	PART_CATALOG,
+	PART_SCHEMA,
+	PART_NAME
 };
 
 /* An entry, and where its object is. */
@@ -238,24 +249,82 @@ depends_on_one(const TocEntry *entry, const Places *places, const Place *used)
 	return false;
 }
 
-/* Does the entry, or what belongs to it, depend on the thing in the archive? */
+/* Is it what makes a part of the table, view or domain: this object of the catalogue? */
 static bool
-archive_says_so(const Selection *selection, const TocEntry *entry, const Places *places,
-				const Place *used)
+makes_part(const TocEntry *entry, const RenameMap *map, const PGresult *result, int row)
+{
+	static const char *const catalogs[][2] = {{"INDEX", "pg_class"},
+											  {"CONSTRAINT", "pg_class"},
+											  {"DEFAULT", "pg_attrdef"},
+											  {"RULE", "pg_rewrite"},
+											  {"CONSTRAINT", "pg_constraint"},
+											  {"POLICY", "pg_policy"},
+											  {"TRIGGER", "pg_trigger"},
+											  {"FK CONSTRAINT", "pg_constraint"},
+											  {"STATISTICS", "pg_statistic_ext"},
+											  {"CHECK CONSTRAINT", "pg_constraint"}};
+	bool fits = false;
+	char *text;
+	PartOf part;
+	size_t i;
+
+	for (i = 0; i < sizeof(catalogs) / sizeof(catalogs[0]); i++)
+		fits = fits || (toc_entry_is(entry, catalogs[i][0]) &&
+						strcmp(PQgetvalue(result, row, PART_CATALOG), catalogs[i][1]) == 0);
+	if (!fits)
+		return false;
+	text = rename_text(map, entry->definition);
+	fits = part_of_read(entry, text, &part);
+	free(text);
+	if (!fits)
+		return false;
+	fits = part.name != NULL && strcmp(part.name, PQgetvalue(result, row, PART_NAME)) == 0 &&
+		   (part.name_schema == NULL ||
+			strcmp(part.name_schema, PQgetvalue(result, row, PART_SCHEMA)) == 0);
+	part_of_free(&part);
+	return fits;
+}
+
+/* The entry that has made the part, or NULL. */
+static const TocEntry *
+find_part(const Selection *selection, const TocEntry *whole, const RenameMap *map,
+		  const PGresult *result, int row)
 {
 	int i;
 
-	if (depends_on_one(entry, places, used))
-		return true;
-	for (i = selection->starts[entry->place]; i < selection->starts[entry->place + 1]; i++)
+	for (i = selection->starts[whole->place]; i < selection->starts[whole->place + 1]; i++)
 	{
 		const TocEntry *other = archive_toc_find(&selection->toc, selection->dependents[i]);
 
-		if (other != NULL && selection_belongs_to(other, entry) &&
-			depends_on_one(other, places, used))
-			return true;
+		if (other != NULL && selection_includes(selection, other) &&
+			selection_belongs_to(other, whole) && makes_part(other, map, result, row))
+			return other;
 	}
-	return false;
+	return NULL;
+}
+
+/* Does the entry that has made the object depend on the thing in the archive? */
+static bool
+archive_says_so(const Selection *selection, const TocEntry *whole, const RenameMap *map,
+				const PGresult *result, int row, const Places *places, const Place *used)
+{
+	static const char *const within[] = {"pg_attrdef", "pg_constraint", NULL};
+	const char *catalog = PQgetvalue(result, row, PART_CATALOG);
+	const char *const *inner = within;
+	const TocEntry *part;
+
+	if (PQgetisnull(result, row, PART_NAME))
+		return depends_on_one(whole, places, used);
+	part = find_part(selection, whole, map, result, row);
+	if (part != NULL && depends_on_one(part, places, used))
+		return true;
+	/* The first columns of a view whose query comes later are the view's. */
+	if (strcmp(catalog, "pg_rewrite") == 0)
+		return strcmp(PQgetvalue(result, row, PART_NAME), "_RETURN") == 0 &&
+			   depends_on_one(whole, places, used);
+	while (*inner != NULL && strcmp(catalog, *inner) != 0)
+		inner++;
+	return part == NULL && *inner != NULL && depends_on_one(whole, places, used);
 }
 
 static bool
@@ -271,8 +340,8 @@ refuse(const PGresult *result, int row)
 
 /* `made`: what was restored; `before`: what was there when the names were looked at. */
 static bool
-check_all(const Selection *selection, const PGresult *result, const Places *made,
-		  const Places *before)
+check_all(const Selection *selection, const RenameMap *map, const PGresult *result,
+		  const Places *made, const Places *before)
 {
 	int row;
 
@@ -286,7 +355,7 @@ check_all(const Selection *selection, const PGresult *result, const Places *made
 		bool good = false;
 
 		for (; !good && used != NULL && whole != NULL; whole = next_place(made, whole))
-			good = archive_says_so(selection, whole->entry, places, used);
+			good = archive_says_so(selection, whole->entry, map, result, row, places, used);
 		if (!good)
 			return refuse(result, row);
 	}
@@ -344,7 +413,7 @@ bound_objects_check(const RestorePlan *plan, Connection *connection, const Renam
 		add_renamed(&made, map, after);
 		sort_places(&made);
 		sort_places(&before);
-		good = check_all(selection, result, &made, &before);
+		good = check_all(selection, map, result, &made, &before);
 		free(made.items);
 		free(before.items);
 	}

@@ -19,7 +19,8 @@
  * computed as an ordinary owner, so is that owner; and where it is not computed
  * at all now (a view, a default, a policy), or by such an owner, so are the
  * roles that own the functions which it calls in the backup: they could change
- * these functions anyway.  Owners of other functions of that name could not.
+ * these functions anyway.  Owners of other functions of that name could not, and
+ * what the tables that it reads call is no call of its own.
  *
  * A call without arguments has one possible meaning.  Its function is held by
  * a lock on its row instead.  A materialized view is parsed long before it is
@@ -212,6 +213,19 @@ has_name(const TocEntry *entry, const UsedName *used)
 		   strncmp(entry->tag, used->name, length) == 0 && entry->tag[length] == '(';
 }
 
+static bool
+depends_on(const TocEntry *entry, const TocEntry *other)
+{
+	int d;
+
+	for (d = 0; d < entry->ndepends_on; d++)
+	{
+		if (entry->depends_on[d] == other->id)
+			return true;
+	}
+	return false;
+}
+
 /* Further roles that are trusted with a name, as an array; caller frees. */
 static char *
 trusted_roles(const LiveNames *live, const TocEntry *entry, const UsedName *used, bool owners)
@@ -226,7 +240,7 @@ trusted_roles(const LiveNames *live, const TocEntry *entry, const UsedName *used
 		quote_array_item(&array, entry->owner);
 	for (i = 0; owners && used != NULL && i < toc->count; i++)
 	{
-		if (has_name(&toc->entries[i], used) && live_code_rests_on(toc, entry, &toc->entries[i]))
+		if (has_name(&toc->entries[i], used) && depends_on(entry, &toc->entries[i]))
 			quote_array_item(&array, toc->entries[i].owner);
 	}
 	buffer_append_char(&array, '}');
@@ -614,25 +628,48 @@ live_names_check(const RestorePlan *plan, Connection *connection, const PGresult
 	return good;
 }
 
+/*
+ * The owners of the functions that an entry calls by itself, or by way of
+ * operators and views.  Who has written constraints of a table that it reads is
+ * not asked to compute anything.
+ */
+static void
+add_callers(const Selection *selection, const TocEntry *entry, bool *seen, Buffer *array)
+{
+	static const char *const functions[] = {"FUNCTION", "AGGREGATE", NULL};
+	static const char *const through[] = {"OPERATOR", "VIEW", NULL};
+	const TocEntry *query = selection_view_query(selection, entry);
+	int d;
+
+	if (query != NULL)
+		add_callers(selection, query, seen, array);
+	for (d = 0; d < entry->ndepends_on; d++)
+	{
+		const TocEntry *used = archive_toc_find(&selection->toc, entry->depends_on[d]);
+
+		if (used == NULL || seen[used->place])
+			continue;
+		seen[used->place] = true;
+		if (toc_entry_is_any(used, functions))
+			quote_array_item(array, used->owner);
+		else if (toc_entry_is_any(used, through))
+			add_callers(selection, used, seen, array);
+	}
+}
+
 /* The roles whose functions a relation may call: its owner, and those of the backup. */
 static char *
 bound_roles(const RestorePlan *plan, const TocEntry *entry)
 {
-	const ArchiveToc *toc = &plan->selection->toc;
+	bool *seen = xcalloc((size_t) plan->selection->toc.count + 1, sizeof(bool));
 	Buffer array;
-	uint32_t i;
 
 	buffer_init(&array);
 	buffer_append_char(&array, '{');
 	quote_array_item(&array, entry->owner);
-	for (i = 0; i < toc->count; i++)
-	{
-		if ((toc_entry_is(&toc->entries[i], "FUNCTION") ||
-			 toc_entry_is(&toc->entries[i], "AGGREGATE")) &&
-			live_code_rests_on(toc, entry, &toc->entries[i]))
-			quote_array_item(&array, toc->entries[i].owner);
-	}
+	add_callers(plan->selection, entry, seen, &array);
 	buffer_append_char(&array, '}');
+	free(seen);
 	return buffer_detach(&array);
 }
 
