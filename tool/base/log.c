@@ -627,17 +627,39 @@ log_told_detail(void)
 	return atomic_load(&told_detail);
 }
 
+LogErrors
+log_errors(void)
+{
+	LogErrors errors;
+
+	pthread_mutex_lock(&mutex);
+	errors = (LogErrors){atomic_load(&first_code),
+						 {atomic_load(&first_error), atomic_load(&first_detail),
+						  atomic_load(&first_hint), atomic_load(&told_error),
+						  atomic_load(&told_detail)}};
+	pthread_mutex_unlock(&mutex);
+	return errors;
+}
+
+void
+log_return_to_errors(const LogErrors *errors)
+{
+	pthread_mutex_lock(&mutex);
+	atomic_store(&first_code, errors->code);
+	atomic_store(&first_error, errors->texts[0]);
+	atomic_store(&first_detail, errors->texts[1]);
+	atomic_store(&first_hint, errors->texts[2]);
+	atomic_store(&told_error, errors->texts[3]);
+	atomic_store(&told_detail, errors->texts[4]);
+	pthread_mutex_unlock(&mutex);
+}
+
 void
 log_forget_errors(void)
 {
-	pthread_mutex_lock(&mutex);
-	atomic_store(&first_code, EXIT_DONE);
-	atomic_store(&first_error, NULL);
-	atomic_store(&first_detail, NULL);
-	atomic_store(&first_hint, NULL);
-	atomic_store(&told_error, NULL);
-	atomic_store(&told_detail, NULL);
-	pthread_mutex_unlock(&mutex);
+	const LogErrors none = {EXIT_DONE, {NULL}};
+
+	log_return_to_errors(&none);
 }
 
 void

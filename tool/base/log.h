@@ -109,6 +109,17 @@ extern const char *log_told_detail(void);
  */
 extern void log_forget_errors(void);
 
+/* What the functions above return now. */
+typedef struct LogErrors
+{
+	ExitCode code;
+	const char *texts[5];
+} LogErrors;
+
+/* To come back to, when what was reported since turns out not to have happened. */
+extern LogErrors log_errors(void);
+extern void log_return_to_errors(const LogErrors *errors);
+
 /*
  * Called under the log's lock before and after each message to a terminal,
  * so that a progress bar can clear and redraw itself.

@@ -437,6 +437,7 @@ keep_or_discard(RestorePlan *plan, bool known)
 bool
 target_database_swap(RestorePlan *plan)
 {
+	LogErrors before = log_errors();
 	SqlText sql;
 	bool known = true;
 	bool good;
@@ -450,7 +451,7 @@ target_database_swap(RestorePlan *plan)
 	sql_free(&sql);
 	if (!good && has_happened(plan, &known))
 	{
-		log_forget_errors();
+		log_return_to_errors(&before);
 		log_warning("the databases were swapped, although the connection was lost meanwhile");
 		good = true;
 	}
