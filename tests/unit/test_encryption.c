@@ -465,6 +465,55 @@ test_reuse(void **state)
 	free(writer);
 }
 
+/* What is read of the frame while another program changes the keys is out of date, not replaced. */
+static bool
+read_frame(Repository *repository, const Buffer *file, bool *outpaced)
+{
+	json_t *root = json_loadb(file->data, file->length, 0, NULL);
+	Repository again = {.storage = repository->storage, .id = repository->id, .shared_lock = -1};
+	bool good = encryption_read(&again, root, file);
+
+	*outpaced = again.outpaced;
+	encryption_free(again.encryption);
+	json_decref(root);
+	return good;
+}
+
+static void
+test_keys_changed_meanwhile(void **state)
+{
+	char *path = xasprintf("%s/repo", scratch);
+	char *frame = xasprintf("%s/repo/nex_backup.json", scratch);
+	char *writer = xasprintf("%s/writer", scratch);
+	Repository *repository;
+	bool outpaced;
+	Buffer file;
+
+	(void) state;
+	make_repository(CIPHER_AGE, WRAPPED_FOR_RECIPIENTS, path);
+	load_keys(WRAPPED_FOR_RECIPIENTS, writer, NULL, NULL);
+	repository = repository_open(path);
+	assert_non_null(repository);
+	buffer_init(&file);
+	read_file(frame, &file);
+	assert_true(read_frame(repository, &file, &outpaced));
+	assert_true(repository_rewrite(repository));
+	assert_false(read_frame(repository, &file, &outpaced));
+	assert_true(outpaced);
+
+	/* The old one in its place is another thing. */
+	write_file(frame, file.data, file.length);
+	assert_false(read_frame(repository, &file, &outpaced));
+	assert_false(outpaced);
+	assert_null(repository_open(path));
+	buffer_free(&file);
+	repository_close(repository);
+	keyring_free();
+	free(path);
+	free(frame);
+	free(writer);
+}
+
 /* Add bytes to the first object's file, or take some away. */
 static void
 resize_object(const Manifest *manifest, int by)
@@ -530,6 +579,8 @@ main(void)
 		cmocka_unit_test(test_key_files),
 		cmocka_unit_test_setup_teardown(test_reuse, scratch_create, scratch_destroy),
 		cmocka_unit_test_setup_teardown(test_other_length, scratch_create, scratch_destroy),
+		cmocka_unit_test_setup_teardown(test_keys_changed_meanwhile, scratch_create,
+										scratch_destroy),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

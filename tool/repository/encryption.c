@@ -307,6 +307,21 @@ check_signer(const Repository *repository, Encryption *encryption)
 	return true;
 }
 
+/* Is another file there by now? */
+static bool
+was_changed(Repository *repository, const Buffer *file)
+{
+	Buffer now;
+	bool changed;
+
+	buffer_init(&now);
+	changed =
+		repository->storage->read(repository->storage, FRAME_FILE, 1024 * 1024, &now) == 0 &&
+		(now.length != file->length || memcmp(now.data, file->data, now.length) != 0);
+	buffer_free(&now);
+	return changed;
+}
+
 bool
 encryption_read(Repository *repository, const json_t *root, const Buffer *file)
 {
@@ -343,6 +358,11 @@ encryption_read(Repository *repository, const json_t *root, const Buffer *file)
 	if (!writer_state_serial(repository->id, &serial))
 		return false;
 	encryption->half_changed = serial < encryption->serial && encryption->has_writer_key;
+	if (encryption->serial < serial && was_changed(repository, file))
+	{
+		repository->outpaced = true;
+		return false;
+	}
 	if (encryption->serial < serial)
 		return repository_damaged(repository, FRAME_FILE,
 								  "is an old one: its keys were changed since", REPLACED_HINT);

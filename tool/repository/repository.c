@@ -40,6 +40,7 @@
 #define RECOVER_FILE "RECOVER.txt"
 #define REPOSITORY_LOCK "lock/repository"
 #define MAX_FRAME_BYTES (1024 * 1024)
+#define OPEN_TRIES 10
 
 /* How long expire may hold up everybody else, and how often its end is looked for. */
 #define LOCK_WAIT_SECONDS 60
@@ -187,9 +188,8 @@ parse_frame(Repository *repository, const Buffer *file)
 	return good;
 }
 
-/* Open the storage and read nex_backup.json; ENOENT in *error if there is none. */
 static Repository *
-open_location(const char *location, bool create, int *error)
+open_once(const char *location, bool create, int *error)
 {
 	Repository *repository;
 	Storage *storage = posix_storage_open(location, create, error);
@@ -203,8 +203,26 @@ open_location(const char *location, bool create, int *error)
 	buffer_init(&file);
 	*error = storage->read(storage, FRAME_FILE, MAX_FRAME_BYTES, &file);
 	if (*error == 0 && !parse_frame(repository, &file))
-		*error = EBADMSG;
+		*error = repository->outpaced ? EAGAIN : EBADMSG;
 	buffer_free(&file);
+	return repository;
+}
+
+/*
+ * Open the storage and read nex_backup.json; ENOENT in *error if there is none.
+ * Others may change the keys meanwhile.
+ */
+static Repository *
+open_location(const char *location, bool create, int *error)
+{
+	Repository *repository = open_once(location, create, error);
+	int tries;
+
+	for (tries = 1; *error == EAGAIN && repository != NULL && tries < OPEN_TRIES; tries++)
+	{
+		repository_close(repository);
+		repository = open_once(location, create, error);
+	}
 	return repository;
 }
 

@@ -46,6 +46,7 @@ typedef struct Repository
 	char server[LABEL_SIZE];       /* whose databases are meant where none is named; "": main */
 	bool no_other_server;          /* … and no name may say another one */
 	UnclearPlaces unclear;
+	bool outpaced;   /* while nex_backup.json was read, its keys were changed: read it again */
 	bool unreadable; /* objects that were verified last could not be read, which is no damage */
 	bool manifest_unreadable; /* the same of the manifest, or the listing beside it, read last */
 } Repository;
