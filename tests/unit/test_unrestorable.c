@@ -61,7 +61,7 @@ look(const char *failing, uint32_t warnings)
 	state = failing;
 	assert_true(unrestorable_warn(connection, manifest));
 	assert_int_equal(manifest->nwarnings, warnings);
-	assert_int_equal(check_limits(), 5);
+	assert_int_equal(check_limits(), 6);
 	if (warnings > 0)
 		assert_non_null(strstr(manifest->warnings[0], "could not look for all"));
 	manifest_free(manifest);
