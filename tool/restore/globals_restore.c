@@ -233,7 +233,10 @@ try_statement(GlobalsRestore *restore, const GlobalsStatement *statement, const 
 														: SQL("ROLLBACK TO SAVEPOINT statement"));
 	/* A role with very many settings is no reason to wait for each of them. */
 	if (good && state != NULL && strcmp(state, LOCK_NOT_AVAILABLE) == 0)
+	{
+		restore->impatient = true;
 		good = connection_command(restore->connection, SQL("SET lock_timeout = '1s'"));
+	}
 	PQclear(result);
 	return good;
 }
@@ -308,9 +311,16 @@ run_some(GlobalsRestore *restore, GlobalsAction action, bool tablespaces, bool o
 static bool
 run_statements(GlobalsRestore *restore, GlobalsAction action, bool tablespaces)
 {
-	return run_some(restore, action, tablespaces, false) &&
-		   run_some(restore, action, tablespaces, true) &&
-		   connection_set_lock_timeout(restore->connection, restore->target);
+	bool good = run_some(restore, action, tablespaces, false) &&
+				run_some(restore, action, tablespaces, true);
+
+	/* Not otherwise: after a COMMIT without an answer there is no session any more. */
+	if (good && restore->impatient)
+	{
+		restore->impatient = false;
+		good = connection_set_lock_timeout(restore->connection, restore->target);
+	}
+	return good;
 }
 
 static bool

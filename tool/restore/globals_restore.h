@@ -33,6 +33,7 @@ typedef struct GlobalsRestore
 	GlobalsAction *actions; /* one for each statement */
 	char *session_role;
 	bool superuser;
+	bool impatient; /* lock_timeout is lowered */
 
 	/* what comes of it */
 	int roles_created;
