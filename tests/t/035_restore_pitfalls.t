@@ -487,10 +487,14 @@ $held->();
 is($code, 130, 'a timer that was set before the tool') or diag($err);
 is(left_over(), '', '... and leaves nothing');
 query('postgres', 'DROP DATABASE looped');
-for my $closed ('<&-', '<&- >&- 2>&-')
+# What was to be written to a standard output that is closed is lost, and that is an error.
+for my $case ([ '<&-', 0 ], [ '<&- 2>&-', 0 ], [ '<&- >&- 2>&-', 1 ])
 {
+	my ($closed, $expected) = @$case;
+
 	my ($ended) = wrapped([ '/bin/bash', '-c', "umask 0; exec \"\$@\" $closed", 'bash' ], 'restore', '--repo', $repo, 'looping', '--to', 'looped');
-	is($ended, 0, "descriptors: $closed");
+	is($ended, $expected, "descriptors: $closed");
+	is(query('looped', 'SELECT count(*) > 0 FROM pg_class WHERE relkind = $$r$$ AND relnamespace = $$public$$::regnamespace'), 't', '... restored');
 	query('postgres', 'DROP DATABASE IF EXISTS looped');
 }
 
