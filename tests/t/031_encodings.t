@@ -225,4 +225,20 @@ query('TOC Entries: 7', 'CREATE TABLE t AS SELECT 1 AS i');
 	query('postgres', 'DROP DATABASE listed; DROP DATABASE "TOC Entries: 7"');
 }
 
+# A comment of the live database that another database's session wrote in its encoding is no obstacle.
+{
+	query('postgres', "CREATE DATABASE bytes_from TEMPLATE template0 ENCODING 'LATIN1' LC_COLLATE 'C' LC_CTYPE 'C'; CREATE DATABASE commented TEMPLATE template0; CREATE DATABASE taken TEMPLATE template0");
+	query('commented', 'CREATE TABLE t AS SELECT 1 AS a');
+	tool_ok([ 'backup', '--repo', $repo, '-d', 'commented' ], 'backup');
+	query('bytes_from', "SET client_encoding = LATIN1; COMMENT ON DATABASE $_ IS 'Gr\xfc\xdfe'") for 'commented', 'taken';
+	for my $case ([ 'commented', '--drop', '--yes' ], [ 'commented', '--to', 'taken' ])
+	{
+		my ($code, $out, $err) = tool('restore', '--repo', $repo, @$case);
+
+		is($code, 0, "@$case: restored") or diag($err);
+		like($err, qr/warning: the comment of the present database is no text in the encoding of database "postgres", .* is not kept/, '... without the comment, which is said');
+	}
+	is(query('taken', 'SELECT a FROM t'), 1, '... with its rows');
+}
+
 done_testing();

@@ -18,7 +18,9 @@
 #include <time.h>
 
 #include "json_text.h"
+#include "log.h"
 #include "memory.h"
+#include "session_text.h"
 
 static const char beginning[] = "nex_backup: restore of ";
 static const char middle[] = " in progress since ";
@@ -152,4 +154,16 @@ database_before_free(DatabaseBefore *before)
 	free(before->grants);
 	free(before->comment);
 	memset(before, 0, sizeof(*before));
+}
+
+char *
+restore_mark_own_comment(const Connection *connection, char *comment)
+{
+	if (comment == NULL || session_text_is(connection, comment))
+		return comment;
+	log_warning("the comment of the present database is no text in the encoding of database "
+				"\"%s\", through which it is restored, and is not kept",
+				PQdb(connection->pg));
+	free(comment);
+	return NULL;
 }

@@ -14,6 +14,7 @@
 
 #include <stdbool.h>
 
+#include "connection.h"
 #include "repository.h"
 
 /* What a database was like before a restore took it; NULL: nothing, or not known. */
@@ -87,5 +88,11 @@ extern bool restore_mark_is(const char *comment);
 extern bool restore_mark_read(const char *comment, DatabaseBefore *before);
 
 extern void database_before_free(DatabaseBefore *before);
+
+/*
+ * The comment of a database, if this session can write it again; else NULL, after a
+ * warning (session_text.h).  Takes the comment over, which may be NULL.
+ */
+extern char *restore_mark_own_comment(const Connection *connection, char *comment);
 
 #endif /* NEX_RESTORE_MARK_H */

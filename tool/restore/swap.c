@@ -163,7 +163,7 @@ own_comment(RestorePlan *plan)
 	else if (comment != NULL)
 		own = xstrdup(comment);
 	PQclear(result);
-	return own;
+	return restore_mark_own_comment(plan->maintenance, own);
 }
 
 /* The transaction that swaps the names. */

@@ -130,7 +130,7 @@ look(RestorePlan *plan, TakenDatabase *taken)
 		taken->before.owner_oid = (unsigned) strtoul(PQgetvalue(result, 0, 1), NULL, 10);
 		taken->before.limit = (int) strtol(PQgetvalue(result, 0, 2), NULL, 10);
 		taken->before.grants = text_at(result, 3);
-		taken->before.comment = text_at(result, 4);
+		taken->before.comment = restore_mark_own_comment(plan->maintenance, text_at(result, 4));
 		taken->me = text_at(result, 6);
 		taken->owned = PQgetvalue(result, 0, 7)[0] == 't';
 		taken->before.to_public = text_at(result, 8);
