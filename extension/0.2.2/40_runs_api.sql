@@ -16,8 +16,6 @@ DECLARE
 	has_backups bool := false;
 	ended record;
 BEGIN
-	-- Nothing is looked at for somebody who may not have it done.
-	PERFORM nex_backup.check_may_schedule(nex_backup.caller());
 	IF location ~ '^/' THEN
 		BEGIN
 			-- It may be on another host, or nothing that the server may read.
