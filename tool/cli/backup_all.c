@@ -11,6 +11,7 @@
  */
 #include "backup_all.h"
 
+#include <poll.h>
 #include <stdlib.h>
 #include <time.h>
 
@@ -27,6 +28,10 @@
 
 /* So often a database that is renamed meanwhile is tried. */
 #define TRIES 3
+
+/* How often one is looked for after its backup has failed. */
+#define LOOKS 10
+#define LOOK_INTERVAL_MS 200
 
 /* Put an attempt into the report; it is used up. */
 static void
@@ -105,6 +110,21 @@ begin_item(unsigned number, unsigned count, const char *name)
 	progress_item(number, count, name);
 }
 
+/* DROP DATABASE ends our session first, and the database is there for a moment longer. */
+static bool
+has_changed(const Settings *settings, ClusterDatabase *database)
+{
+	bool changed = cluster_database_look(settings, database);
+	int look;
+
+	for (look = 1; !changed && look < LOOKS && !interrupted(); look++)
+	{
+		poll(NULL, 0, LOOK_INTERVAL_MS);
+		changed = cluster_database_look(settings, database);
+	}
+	return changed;
+}
+
 /*
  * Back up one database, if it is still there: the list may be hours old.  One
  * that is dropped while it is backed up is no failure either, and one that is
@@ -128,7 +148,7 @@ back_up_database(const Settings *settings, Repository *repository, ClusterDataba
 		if (again)
 		{
 			stop_clear();
-			again = cluster_database_look(settings, database);
+			again = has_changed(settings, database);
 		}
 		if (again)
 			backup_attempt_free(&attempt);
