@@ -1,6 +1,7 @@
 # What the scheduler costs where there is nothing to do, in every state: CPU of the leader, and WAL of the server.
 #
-# NEXB_IDLE_SECONDS=60 for the measure that the documentation gives; 20 is the default, scaled to a minute.
+# NEXB_IDLE_SECONDS=60 for the measure that the documentation gives, on a quiet machine; 20 is the default, scaled
+# to a minute, where the same work costs up to twice as much beside other tests.  A loop costs far more.
 use strict;
 use warnings;
 
@@ -13,7 +14,7 @@ use Test::More;
 use Time::HiRes ();
 
 my $seconds = $ENV{NEXB_IDLE_SECONDS} || 20;
-my $most = 60;    # ms of CPU a minute: 0.1 % of a core
+my $most = $ENV{NEXB_IDLE_SECONDS} ? 60 : 120;    # ms of CPU a minute; 60 is 0.1 % of a core
 my $tool = stand_in();
 my $logs = File::Temp::tempdir(CLEANUP => 1);
 my @sessions;

@@ -78,8 +78,9 @@ my $init_waiter = waiter("SELECT nex_backup_create_repository('/c')");
 my $run = running_of('/a');
 my $init = running_of('/c');
 
-is(query('postgres', q(SELECT count(*) FROM pg_locks l JOIN pg_stat_activity a USING (pid) WHERE a.query ~ '^SELECT .*nex_backup_(run|create)'
-		AND a.pid <> pg_backend_pid() AND l.locktype <> 'virtualxid')), 0, 'they hold no lock at all');
+# But for the moment in which one looks whether it has to wait any longer.
+ok(wait_until(sub { query('postgres', q(SELECT count(*) FROM pg_locks l JOIN pg_stat_activity a USING (pid) WHERE a.query ~ '^SELECT .*nex_backup_(run|create)'
+		AND a.pid <> pg_backend_pid() AND l.locktype <> 'virtualxid')) == 0 }), 'they hold no lock at all');
 for my $table (@tables)
 {
 	is(changed("VACUUM FULL nex_backup.$table;"), 'done', "VACUUM FULL $table");
