@@ -54,7 +54,7 @@ read_in_child(int out, void *argument)
 	struct stat status;
 	Size done = 0;
 	ssize_t got;
-	/* O_NONBLOCK: to open a FIFO would wait for ever. */
+	/* O_NONBLOCK: opening a FIFO would otherwise wait without end. */
 	int fd = open(work->path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK);
 
 	if (fd < 0)

@@ -417,7 +417,7 @@ append_row(const Connection *connection, SqlText *sql, Manifest *manifest, State
 	sql_free(&statement.before);
 }
 
-/* What keeps a setting out of the backup, or NULL.  `value` stands behind the "=" in `item`. */
+/* What keeps a setting out of the backup, or NULL.  `value` follows the "=" in `item`. */
 static const char *
 unfit_because(const Connection *connection, const char *item, const char *name, const char *value)
 {
