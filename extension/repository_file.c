@@ -336,7 +336,7 @@ nex_backup_list_directory(PG_FUNCTION_ARGS)
  * nex_backup.file_mark(repository, file): which file that is, or what is wrong
  * with it.  The mark is the same wherever the same directory is mounted, and
  * another one for a copy, which cannot have the change time of the original.
- * The file is not opened.  tool/service/catalogue.c makes the same mark.
+ * The file is not opened.  tool/report/catalogue.c makes the same mark.
  */
 Datum
 nex_backup_file_mark(PG_FUNCTION_ARGS)

@@ -11,7 +11,7 @@
  * bytes takes bytea, and a cast of such a name to that looks for backslashes.
  *
  * A byte that is no part of a character is shown as \xNN, as by the program
- * (tool/service/catalogue.c), so that the names of the two are the same.
+ * (tool/report/catalogue.c), so that the names of the two are the same.
  *
  *-------------------------------------------------------------------------
  */

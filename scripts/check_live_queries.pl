@@ -3,11 +3,11 @@
 #   Finds commands of restores that name a relation of somebody else.
 #
 #   Whoever plans a query over a table, or opens it to add a row, computes what
-#   its owner has written (tool/restore/planner_code.c).  So each such command
+#   its owner has written (tool/restore/code/planner_code.c).  So each such command
 #   has a line in check_live_queries.allow that says why nobody gains by it:
 #
 #     looked at      the code of the relation was decided upon, under locks that last
-#     owner's turn   it runs as the owner of the relation (tool/restore/owner_turn.c)
+#     owner's turn   it runs as the owner of the relation (tool/restore/turns/owner_turn.c)
 #     not planned    the server computes nothing of the relation
 #     new database   nobody else can be there; what runs is the backup's
 #     no relation    what is named is not a relation of users
@@ -97,7 +97,7 @@ if ($mode ne '--list')
 	}
 }
 my @paths;
-File::Find::find({ wanted => sub { push @paths, $_ if /\.[ch]$/ }, no_chdir => 1 }, 'tool/restore');
+File::Find::find({ wanted => sub { push @paths, $_ if /\.[ch]$/ }, no_chdir => 1 }, 'tool/restore', 'tool/globals');
 for my $path (sort @paths)
 {
 	for my $command (commands(slurp($path)))

@@ -1,7 +1,7 @@
 #!/usr/bin/perl
 # check_sql_text.pl
 #   Finds text that becomes SQL without a quoting function: what the types of
-#   tool/base/sql_build.h do not make impossible.
+#   tool/sql/sql_build.h do not make impossible.
 #
 #   check_sql_text.pl              the tree
 #   check_sql_text.pl --self-test  violations planted in a text are found

@@ -2,7 +2,7 @@
  *
  * scripted_server.h
  *	  A server that answers what a test says: this version of
- *	  tool/base/connection.c sends nothing anywhere.
+ *	  tool/postgres/connection.c sends nothing anywhere.
  *
  * What happens between two commands of the tool, or what a server would have
  * to lie about, no real server does at the right moment.  Here the test

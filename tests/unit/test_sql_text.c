@@ -109,7 +109,7 @@ test_statements(void **state)
 	buffer_free(&text);
 }
 
-/* Statements as backup/large_objects.c and backup/database_settings.c write them. */
+/* Statements as backup/rows/large_objects.c and backup/source/database_settings.c write them. */
 static const char member[] =
 	"SELECT pg_catalog.lo_from_bytea(1, '\\x00');\n"
 	"ALTER LARGE OBJECT 1 OWNER TO \"o'neil\";\n"

@@ -4,7 +4,7 @@
  *	  One connection's COPY into one table after the other.
  *
  * Rows are sent in COPY's binary format if there is a writer for each of the table's columns
- * (binary_copy/): the server reads it in half the time.  A row that has something rare, a date
+ * (restore/rows/): the server reads it in half the time.  A row that has something rare, a date
  * before Christ, ends that COPY and begins one that sends text, for the rest of the table: what one
  * row has, more will have.
  *

@@ -4,8 +4,8 @@
  *	  --no-owner and --no-privileges for members that pg_restore does not see:
  *	  large objects, and the settings of the database.
  *
- * The statements are those that backup/large_objects.c and
- * backup/database_settings.c write, so that their beginnings are known.
+ * The statements are those that backup/rows/large_objects.c and
+ * backup/source/database_settings.c write, so that their beginnings are known.
  *
  *-------------------------------------------------------------------------
  */

@@ -2,7 +2,7 @@
  *
  * progress.h
  *	  What a long operation has done so far: plain counters that workers add
- *	  to and that cli/progress_bar.c draws.
+ *	  to and that cli/print/progress_bar.c draws.
  *
  *-------------------------------------------------------------------------
  */

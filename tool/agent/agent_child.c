@@ -3,7 +3,7 @@
  * agent_child.c
  *	  A program that the agent has started: its output, its time, its end.
  *
- * Not base/subprocess.c, which runs one program to its end: here several run
+ * Not process/subprocess.c, which runs one program to its end: here several run
  * at the same time, while the agent goes on talking to the catalogue.  And
  * fork() in place of posix_spawn(), because the child asks the kernel for a
  * signal when the agent dies: a run whose agent was killed is given to

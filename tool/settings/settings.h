@@ -3,7 +3,7 @@
  * settings.h
  *	  Every setting of the tool, already checked.
  *
- * Filled by base/config.c from command line > environment > YAML file >
+ * Filled by settings/config.c from command line > environment > YAML file >
  * default, by one table that knows each option's name, type, range and text.
  *
  *-------------------------------------------------------------------------

@@ -4,7 +4,7 @@
  *	  SQL: one step from an object of a database to what it runs.
  *
  * Backups ask what planning a query over a table runs, and restores what an
- * object of the live database runs (restore/code_owners.h says more).
+ * object of the live database runs (restore/code/code_owners.h says more).
  *
  *-------------------------------------------------------------------------
  */

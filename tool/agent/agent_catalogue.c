@@ -3,7 +3,7 @@
  * agent_catalogue.c
  *	  The agent's session with the catalogue, and the functions of the queue.
  *
- * Not base/connection.c: that cancels everything when a signal comes, but an
+ * Not postgres/connection.c: that cancels everything when a signal comes, but an
  * agent that is told to stop still has to say how its runs ended.
  *
  * Every call is one transaction, in which the extension is held before what is

@@ -1,7 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * progress_bar.h
- *	  Draws base/progress.h: a bar on a terminal, a log line every 10 s, or
+ *	  Draws process/progress.h: a bar on a terminal, a log line every 10 s, or
  *	  JSON events.  A thread of its own wakes up five times a second.
  *
  *-------------------------------------------------------------------------
