@@ -5,6 +5,9 @@
 #   make installcheck        pg_regress against the server of PGHOST, PGPORT, …
 #   make demo, check, bench  see scripts/targets.mk
 
+TOP = .
+include parts.mk
+
 MODULE_big = nex_backup
 EXTENSION = nex_backup
 DATA = extension/nex_backup--0.1.0.sql
@@ -12,14 +15,14 @@ DATA_built = extension/nex_backup--0.1.0--0.2.0.sql extension/nex_backup--0.2.0-
 	extension/nex_backup--0.2.1--0.2.2.sql
 PGFILEDESC = "nex_backup - schedules, catalogue, status and verification of backups"
 
-# Of common/ only what can be in a server: no buffer, which exits when memory runs out.
-OBJS = $(patsubst %.c,%.o,$(wildcard extension/*.c)) \
-	common/cron.o common/descriptors.o common/digest.o common/json_bounds.o common/names.o common/seal.o
+OBJS = $(patsubst %.c,%.o,$(wildcard extension/*.c common/*.c))
 
 REGRESS = install record status restore_point privileges verify guards gate
 
-NEX_BACKUP_VERSION = $(shell sed -n "s/^default_version = '\(.*\)'/\1/p" nex_backup.control)
-PG_CPPFLAGS = -Iextension -Icommon -DNEX_BACKUP_VERSION='"$(NEX_BACKUP_VERSION)"'
+PG_CPPFLAGS = -Iextension -Icommon
+# Which headers an object needs is noted beside it; where PGXS notes that itself, that is enough.
+PG_CFLAGS = -MMD -MP -ffile-prefix-map=$(CURDIR)=.
+EXTRA_CLEAN = $(OBJS:.o=.d)
 # timer_create() is in librt before glibc 2.34.
 SHLIB_LINK = -lcrypto $(if $(filter linux,$(PORTNAME)),-lrt)
 SHLIB_EXPORTS = extension/exports.txt
@@ -53,7 +56,10 @@ uninstall-link:
 %-tool:
 	$(MAKE) -C tool $* PG_CONFIG=$(PG_CONFIG)
 
-$(OBJS): $(wildcard extension/*.h common/*.h) nex_backup.control
+-include $(OBJS:.o=.d)
+
+# The bitcode of a source needs the same headers.
+$(OBJS:.o=.bc): %.bc: %.o
 
 # A step from version to version is written in parts, one concern each, run in the order of their names.  How it
 # begins and ends is the same in each.

@@ -15,6 +15,7 @@
 #include "settings.h"
 #include "shared_state.h"
 #include "utility.h"
+#include "version.h"
 
 NEX_MODULE_MAGIC;
 

@@ -32,6 +32,7 @@
 #include "reserved.h"
 #include "settings.h"
 #include "shared_state.h"
+#include "version.h"
 #include "worker_session.h"
 
 PGDLLEXPORT void nex_backup_leader_main(Datum argument);

@@ -69,7 +69,7 @@ prepare()
 	export NEXB_CLUSTERS=$work/clusters
 	if [ $fresh = 1 ]; then
 		(cd "$top" && tar cf - --exclude=.git --exclude='*.o' --exclude='*.so' --exclude='*.d' --exclude='*.bc' \
-			--exclude=tool/build --exclude=tool/nex_backup --exclude=tmp_check .) | tar xf - -C "$work/src"
+			--exclude=./build --exclude=tool/nex_backup --exclude=tmp_check .) | tar xf - -C "$work/src"
 	else
 		(cd "$top" && tar cf - --exclude=.git --exclude=tmp_check .) | tar xf - -C "$work/src"
 	fi

@@ -15,7 +15,7 @@ report()
 	fi
 }
 
-mapfile -t sources < <(find extension common tool tests -name '*.[ch]' -not -path 'tool/build/*' | sort)
+mapfile -t sources < <(find extension common tool tests -name '*.[ch]' | sort)
 
 formatter=$(command -v clang-format-14 || command -v clang-format || true)
 if [ -n "$formatter" ] && "$formatter" --version | grep -q 'version 14\.'; then
@@ -30,6 +30,12 @@ report 'calls that start a shell, copy without a bound, or parse without a check
 report 'SQL of the extension that is not plain ASCII' \
 	"$(find extension -name '*.sql' -print0 | LC_ALL=C xargs -0 grep -n '[^ -~[:space:]]')"
 report 'PG_VERSION_NUM outside compat.h' "$(grep -n 'PG_VERSION_NUM' "${sources[@]}" | grep -v '/compat\.h:')"
+# The number is common/version.h's; CREATE EXTENSION and PGXN read theirs elsewhere.
+version=$(sed -n 's/^#define NEX_BACKUP_VERSION "\(.*\)"$/\1/p' common/version.h)
+report "versions other than $version of common/version.h" \
+	"$(grep -nE "^default_version = " nex_backup.control | grep -v "'$version'"
+	grep -nE '^ *"version": ' META.json | grep -v '"1\.0\.0"' | grep -vF "\"$version\""
+	[ -n "$version" ] && grep -q "^default_version = '$version'" nex_backup.control || echo 'nex_backup.control has no default_version like that')"
 report 'files of more than 800 lines' "$(wc -l "${sources[@]}" | awk '$2 != "total" && $1 > 800')"
 report 'the check of SQL text does not find what it must' "$(perl scripts/check_sql_text.pl --self-test 2>&1)"
 report 'text that becomes SQL without being quoted (scripts/check_sql_text.pl)' "$(perl scripts/check_sql_text.pl 2>&1)"

@@ -89,7 +89,7 @@ make_tree()
 	rm -rf "$tree/usr/src/nex_backup" "$tree/usr/src/shared"
 	mkdir -p "$tree/usr/src/nex_backup"
 	(cd "$top" && tar cf - --exclude=.git --exclude='*.o' --exclude='*.so' --exclude='*.d' --exclude='*.bc' \
-		--exclude=tool/build --exclude=tool/nex_backup --exclude=tmp_check .) | tar xf - -C "$tree/usr/src/nex_backup"
+		--exclude=./build --exclude=tool/nex_backup --exclude=tmp_check .) | tar xf - -C "$tree/usr/src/nex_backup"
 	if [ -d "$top/../shared/vectors" ]; then
 		mkdir "$tree/usr/src/shared"
 		cp -r "$top/../shared/vectors" "$tree/usr/src/shared/"

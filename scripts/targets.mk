@@ -49,7 +49,7 @@ check-faults:
 bench:
 	@PG_CONFIG='$(PG_CONFIG)' scripts/bench.sh $(BENCH)
 
-C_FILES = $(wildcard extension/*.[ch] common/*.[ch] tool/*/*.[ch] tool/*/*/*.[ch] tests/unit/*.[ch] tests/fuzz/*.[ch])
+C_FILES = $(wildcard $(addsuffix /*.[ch],extension $(FOLDERS) tests/unit tests/fuzz))
 
 format:
 	clang-format -i $(C_FILES)
@@ -57,4 +57,4 @@ format:
 lint:
 	scripts/check_style.sh
 	cppcheck --quiet --error-exitcode=1 --enable=warning,performance,portability --inline-suppr \
-		--suppress=missingIncludeSystem --std=c11 $(addprefix -I,common $(wildcard tool/*/ tool/*/*/)) common tool
+		--suppress=missingIncludeSystem --std=c11 $(addprefix -I,$(FOLDERS)) common tool

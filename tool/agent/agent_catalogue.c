@@ -28,6 +28,7 @@
 #include "quote.h"
 #include "session_pins.h"
 #include "sql_build.h"
+#include "version.h"
 
 #define STATEMENT_TIMEOUT "SET statement_timeout = '20s'; SET lock_timeout = '15s';"
 

@@ -51,6 +51,7 @@
 #include "unclear.h"
 #include "unrestorable.h"
 #include "utc_time.h"
+#include "version.h"
 
 /* Pieces beyond one for each worker and compressor, so that neither waits for the other. */
 #define SPARE_PIECES 1

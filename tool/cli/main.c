@@ -31,6 +31,7 @@
 #include "session_pins.h"
 #include "stdout_stream.h"
 #include "temporary_directory.h"
+#include "version.h"
 
 /* The command runs until a signal ends it. */
 static bool service = false;

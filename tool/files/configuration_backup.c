@@ -27,6 +27,7 @@
 #include "sealed_file.h"
 #include "unclear.h"
 #include "utc_time.h"
+#include "version.h"
 
 bool
 configuration_recipients(const Settings *settings, const Repository *repository,

@@ -43,6 +43,7 @@
 #include "standby.h"
 #include "unclear.h"
 #include "utc_time.h"
+#include "version.h"
 
 #define NO_PASSWORDS_WARNING "the passwords of the roles are not in this backup"
 

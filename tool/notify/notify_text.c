@@ -23,6 +23,7 @@
 #include "printable.h"
 #include "quote.h"
 #include "target.h"
+#include "version.h"
 
 const char *
 reason_word(NotifyReason reason)

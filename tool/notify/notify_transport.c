@@ -22,6 +22,7 @@
 #include "memory.h"
 #include "notify_text.h"
 #include "private_file.h"
+#include "version.h"
 
 #define CONNECT_SECONDS 10L
 #define TOTAL_SECONDS 30L

@@ -28,6 +28,7 @@
 #include "notify.h"
 #include "quote.h"
 #include "target.h"
+#include "version.h"
 
 #define CONNECT_TIMEOUT "5"
 

@@ -24,6 +24,7 @@
 #include "log.h"
 #include "memory.h"
 #include "shared_log.h"
+#include "version.h"
 
 #define SUFFIX ".log"
 #define DATE_DIGITS 8

@@ -19,6 +19,7 @@
 #include "subprocess.h"
 #include "target.h"
 #include "utc_time.h"
+#include "version.h"
 
 #define OLDEST_SERVER 140000
 #define NEWEST_SERVER 190000 /* the first that is not known yet */

@@ -1,0 +1,93 @@
+# parts.mk
+#   What the program nex_backup consists of.  Its makefile, those of the unit tests and of the fuzzers,
+#   and "make format lint" all go by these lists, so that none of them links what another has left out.
+#   TOP is the way from there to here.
+
+# The floors: folders of tool/, each with what is in it.  A file includes from its own folder and from
+# those that come before it here, never from one that comes after it; scripts/check_floors.pl says so.
+FLOORS :=
+# memory, bytes, times and text; knows no file, server or setting
+FLOORS += base
+# SQL as text: quoting, building, reading
+FLOORS += sql
+# this process and its surroundings: log, signals, files of its own, child programs
+FLOORS += process
+# age, keys, signatures, by OpenSSL alone
+FLOORS += crypto
+# docs/format.md in C: what manifests and members are, without any repository
+FLOORS += format
+# where files lie: one table of operations, a directory today
+FLOORS += storage
+# options and where their values come from
+FLOORS += settings
+# servers: connections, and the client programs of PostgreSQL
+FLOORS += postgres
+# keys and passphrases of this run
+FLOORS += keys
+# which backups a repository has: opening, locks, manifests, retention
+FLOORS += repository
+# what backups consist of: objects and members, written, read and verified
+FLOORS += repository/objects
+# the server that is backed up: locks, snapshot, schema, settings
+FLOORS += backup/source
+# what is copied out of it: tables in chunks, large objects, sequences
+FLOORS += backup/rows
+# one backup from the first look to the manifest
+FLOORS += backup
+# what a restore is to do, which all of its steps know
+FLOORS += restore/plan
+# what pg_dump wrote, and pg_restore makes of it
+FLOORS += restore/archive
+# which part of a backup is meant
+FLOORS += restore/selection
+# databases: created, taken, marked, swapped, left behind
+FLOORS += restore/target
+# all that is not rows, by pg_restore or entry by entry
+FLOORS += restore/schema
+# rows into one table: as text, or in COPY's binary format
+FLOORS += restore/rows
+# whose code the live database runs, as its catalogs have it
+FLOORS += restore/code
+# what of a part means something else there now
+FLOORS += restore/live
+# who makes and fills what: owners' and authors' turns
+FLOORS += restore/turns
+# a part into a database that exists, in one transaction
+FLOORS += restore/part
+# one restore from the first look to the swap; all rows, by many connections
+FLOORS += restore
+# roles and tablespaces, there and back
+FLOORS += globals
+# sets of configuration files, there and back
+FLOORS += files
+# messages about runs
+FLOORS += notify
+# what a run tells the catalogue and the log
+FLOORS += report
+# runs of the catalogue's queue
+FLOORS += agent
+# what commands print, and how
+FLOORS += cli/print
+# a source for each command
+FLOORS += cli/commands
+# nex_backup doctor
+FLOORS += cli/doctor
+# the beginning, the table of commands and help
+FLOORS += cli
+
+# common/ is the ground, for the server module, too.
+FOLDERS = common $(addprefix tool/,$(FLOORS))
+
+# From the top; and their objects, which are of the program alone: the module compiles common/ by itself.
+PART_SOURCES = $(patsubst $(TOP)/%,%,$(foreach folder,$(FOLDERS),$(wildcard $(TOP)/$(folder)/*.c)))
+PART_OBJS    = $(patsubst %.c,$(TOP)/build/%.o,$(PART_SOURCES))
+
+# Tests bring a main() of their own.
+TESTED_SOURCES = $(filter-out tool/cli/main.c,$(PART_SOURCES))
+TESTED_OBJS    = $(filter-out $(TOP)/build/tool/cli/main.o,$(PART_OBJS))
+
+# -iquote, not -I: base/memory.h must not stand in for the system's <memory.h>.
+PART_INCLUDES = $(addprefix -iquote $(TOP)/,$(FOLDERS))
+
+# Besides libpq.
+PART_LIBS = -lzstd -ldeflate -lcrypto -ljansson -lyaml -lcurl -lpthread
