@@ -11,6 +11,7 @@
 
 #include "scratch.h"
 
+#include "backup_name.h"
 #include "memory.h"
 #include "object_store.h"
 

@@ -11,6 +11,7 @@
 #include "bad_row.h"
 #include "copy_worker.h"
 #include "interrupt.h"
+#include "large_objects.h"
 
 static const char *const *rows; /* that the server sends for a table */
 static const char *tag;         /* how many it says it sent */

@@ -15,8 +15,8 @@
 
 #include "bare_literals.h"
 #include "buffer.h"
+#include "entry_calls.h"
 #include "known_statements.h"
-#include "partial.h"
 #include "table_turns.h"
 
 static void
@@ -140,7 +140,7 @@ test_indexes(void **state)
 		memset(&entry, 0, sizeof(entry));
 		entry.kind = (char *) "INDEX";
 		entry.definition = (char *) cases[i].definition;
-		if (in_place_calls_functions(&entry) != cases[i].calls)
+		if (entry_calls_functions(&entry) != cases[i].calls)
 			fail_msg("%s", cases[i].definition);
 	}
 }

@@ -12,6 +12,7 @@
 
 #include "memory.h"
 #include "object_store.h"
+#include "read_error.h"
 
 static Repository *
 open_repository(void)

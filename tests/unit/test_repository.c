@@ -8,6 +8,7 @@
  */
 #include "scratch.h"
 
+#include "backup_list.h"
 #include "interrupt.h"
 #include "memory.h"
 #include "object_store.h"

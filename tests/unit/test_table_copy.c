@@ -8,7 +8,7 @@
 #include "scripted_server.h"
 
 #include "column_writers.h"
-#include "object_errors.h"
+#include "server_failure.h"
 #include "table_copy.h"
 
 static const char *tag; /* how many rows the server says it took */
@@ -53,7 +53,7 @@ PQcmdTuples(PGresult *result)
 /* ---- of object_errors.c, column_writers.c ---- */
 
 bool
-object_errors_is_fatal(const Connection *connection, const char *state)
+server_failure_is_fatal(const Connection *connection, const char *state)
 {
 	(void) connection;
 	(void) state;
@@ -61,7 +61,7 @@ object_errors_is_fatal(const Connection *connection, const char *state)
 }
 
 char *
-object_errors_said(const Connection *connection, const PGresult *result)
+server_failure_said(const Connection *connection, const PGresult *result)
 {
 	(void) connection;
 	(void) result;

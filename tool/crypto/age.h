@@ -15,19 +15,9 @@
 #define NEX_AGE_H
 
 #include "age_keys.h"
+#include "age_result.h"
 #include "buffer.h"
 #include "stream.h"
-
-typedef enum AgeResult
-{
-	AGE_OK,
-	AGE_BAD_HEADER,  /* not an age file, or its header breaks a rule */
-	AGE_NO_MATCH,    /* no identity opens it */
-	AGE_BAD_MAC,     /* an identity does, but the header was changed */
-	AGE_BAD_PAYLOAD, /* changed or cut off */
-	AGE_SINK_FAILED, /* the sink said no */
-	AGE_UNABLE       /* OpenSSL refuses */
-} AgeResult;
 
 /* What to put behind a file's name in a message: "was not encrypted for …". */
 extern const char *age_result_text(AgeResult result);

@@ -9,7 +9,9 @@
 #ifndef NEX_AGE_HEADER_H
 #define NEX_AGE_HEADER_H
 
-#include "age.h"
+#include "age_keys.h"
+#include "age_result.h"
+#include "buffer.h"
 
 #define AGE_FILE_KEY_BYTES 16
 

@@ -13,6 +13,7 @@
  */
 #include "known_order.h"
 
+#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 

@@ -8,7 +8,9 @@
 #ifndef NEX_KNOWN_ORDER_H
 #define NEX_KNOWN_ORDER_H
 
-#include "known_sql.h"
+#include <stddef.h>
+
+#include "known_statement.h"
 
 typedef struct KnownOrder
 {

@@ -16,8 +16,8 @@
 #include "client_program.h"
 #include "log.h"
 #include "memory.h"
+#include "pg_dumpall_session.h"
 #include "quote.h"
-#include "session_pins.h"
 #include "subprocess.h"
 
 /* ---- roles ---- */

@@ -9,7 +9,7 @@
 #ifndef NEX_GLOBALS_CHECK_H
 #define NEX_GLOBALS_CHECK_H
 
-#include "globals_restore.h"
+#include "globals_plan.h"
 
 /*
  * A role that exists is left alone if it is as in the backup.  If not,

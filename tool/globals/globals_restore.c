@@ -23,9 +23,9 @@
 #include "member_reader.h"
 #include "long_sql.h"
 #include "memory.h"
-#include "object_errors.h"
 #include "progress.h"
 #include "quote.h"
+#include "server_failure.h"
 #include "sql_text.h"
 #include "unknown_members.h"
 #include "verify.h"
@@ -223,7 +223,7 @@ try_statement(GlobalsRestore *restore, const GlobalsStatement *statement, const 
 	result = PQexec(pg, text);
 	state = PQresultErrorField(result, PG_DIAG_SQLSTATE);
 	if (PQresultStatus(result) != PGRES_COMMAND_OK)
-		good = object_errors_is_fatal(restore->connection, state)
+		good = server_failure_is_fatal(restore->connection, state)
 				   ? connection_report(restore->connection, result, "could not restore the globals")
 				   : go_without(restore, statement, result);
 	if (good && within)

@@ -10,6 +10,7 @@
 
 #include <stdbool.h>
 
+#include "backup_name.h"
 #include "repository.h"
 #include "settings.h"
 

@@ -14,6 +14,7 @@
 #include <stdbool.h>
 #include <time.h>
 
+#include "backup_name.h"
 #include "repository.h"
 #include "settings.h"
 

@@ -21,7 +21,6 @@
 #include <unistd.h>
 
 #include "buffer.h"
-#include "connect_cause.h"
 #include "connect_hosts.h"
 #include "deadline.h"
 #include "interrupt.h"
@@ -549,8 +548,8 @@ connection_limit_hint(const char *message)
 	return NULL;
 }
 
-static const char *
-hint_for_connecting(const char *message)
+const char *
+connection_refused_hint(const char *message)
 {
 	if (strstr(message, "due to lock timeout") != NULL)
 		return server_error_state_hint(SQLSTATE_LOCK_NOT_AVAILABLE, "");
@@ -564,34 +563,6 @@ bool
 connection_was_kept_waiting(const ConnectionTarget *target, const char *message)
 {
 	return target->timed_out > 0 || strstr(message, "due to lock timeout") != NULL;
-}
-
-void
-connection_report_refused(ConnectionTarget *target, const char *message)
-{
-	const char *hint = hint_for_connecting(message);
-	char *detail;
-
-	/* Our own doing: what stopped us has been said. */
-	if (stop_requested() && strstr(message, "canceling statement due to user request") != NULL)
-		return;
-	detail = connect_cause(target, message, &hint);
-	report_error(EXIT_FAILED, detail, hint, "could not connect to the database");
-	free(detail);
-}
-
-Connection *
-connection_open(ConnectionTarget *target)
-{
-	char *message;
-	Connection *connection = connection_try(target, &message);
-
-	if (connection == NULL)
-	{
-		connection_report_refused(target, message);
-		free(message);
-	}
-	return connection;
 }
 
 void

@@ -57,6 +57,10 @@ extern Connection *connection_try(ConnectionTarget *target, char **message);
  * again. */
 extern bool connection_was_kept_waiting(const ConnectionTarget *target, const char *message);
 
+/* What may help against it; static text. */
+extern const char *connection_refused_hint(const char *message);
+
+/* connection_open.c: */
 /* Report what connection_try() said. */
 extern void connection_report_refused(ConnectionTarget *target, const char *message);
 

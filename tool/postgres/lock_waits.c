@@ -113,3 +113,9 @@ lock_waits_holder(int pid)
 	pthread_mutex_unlock(&mutex);
 	return holder;
 }
+
+char *
+lock_waits_application(const PGconn *maintenance)
+{
+	return xasprintf("nex_backup_of_%d", PQbackendPID(maintenance));
+}

@@ -9,6 +9,7 @@
 #ifndef NEX_LOCK_WAITS_H
 #define NEX_LOCK_WAITS_H
 
+#include <libpq-fe.h>
 /* A session of ours, by its process on the server. */
 extern void lock_waits_add(int pid);
 extern void lock_waits_remove(int pid);
@@ -21,5 +22,11 @@ extern void lock_waits_note(int pid, const char *holder);
 
 /* The same; NULL: it was not seen waiting.  Caller frees. */
 extern char *lock_waits_holder(int pid);
+
+/* Seconds between what ends a wait, and what ends it if that has not. */
+#define LOCK_WATCH_GRACE 12
+
+/* The application name of children, by which they are known; caller frees. */
+extern char *lock_waits_application(const PGconn *maintenance);
 
 #endif /* NEX_LOCK_WAITS_H */

@@ -234,7 +234,7 @@ lock_watch_begin(const ConnectionTarget *target, const Connection *maintenance, 
 	}
 	/* What is cleaned up after a stop may wait, too. */
 	connection_spare(watch->connection);
-	watch->application = lock_watch_application(maintenance);
+	watch->application = lock_waits_application(maintenance->pg);
 	watch->timeout = timeout;
 	pthread_mutex_init(&watch->mutex, NULL);
 	pthread_cond_init(&watch->wake, NULL);
@@ -262,12 +262,6 @@ lock_watch_end(LockWatch *watch)
 	connection_close(watch->connection);
 	free(watch->application);
 	free(watch);
-}
-
-char *
-lock_watch_application(const Connection *maintenance)
-{
-	return xasprintf("nex_backup_of_%d", PQbackendPID(maintenance->pg));
 }
 
 /* ---- locks on databases ---- */

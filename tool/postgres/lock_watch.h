@@ -12,9 +12,6 @@
 
 typedef struct LockWatch LockWatch;
 
-/* Seconds between what ends a wait, and what ends it if that has not. */
-#define LOCK_WATCH_GRACE 12
-
 /*
  * Watch the sessions of this program and those of its children on the server
  * of the target.  What waits longer than
@@ -24,9 +21,6 @@ typedef struct LockWatch LockWatch;
 extern LockWatch *lock_watch_begin(const ConnectionTarget *target, const Connection *maintenance,
 								   int timeout);
 extern void lock_watch_end(LockWatch *watch);
-
-/* The application name of children, by which they are known; caller frees. */
-extern char *lock_watch_application(const Connection *maintenance);
 
 /* A session as text for people, from four columns that begin at this one; caller frees. */
 #define LOCK_HOLDER_COLUMNS(alias)                                                                 \

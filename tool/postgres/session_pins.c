@@ -19,7 +19,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "lock_watch.h"
 #include "memory.h"
 
 /*
@@ -183,50 +182,4 @@ session_pin_writer(ConnectionTarget *target, const char *role)
 {
 	target_add_option(target, OPTIONS_OF_WRITERS);
 	session_pin_child(target, role);
-}
-
-/* It sets none itself, unlike pg_dump.  Lock_watch.c is first, and says who was in the way. */
-static void
-add_lock_timeout(ConnectionTarget *target)
-{
-	char *option = xasprintf("-c lock_timeout=%ds", target->lock_patience + LOCK_WATCH_GRACE);
-
-	target_add_option(target, option);
-	free(option);
-}
-
-/* By this name lock_watch.c knows a child; the conninfo is freed. */
-static char *
-with_application(char *conninfo, const Connection *connection)
-{
-	char *application = lock_watch_application(connection);
-	char *named = xasprintf("%s application_name=%s", conninfo, application);
-
-	free(application);
-	free(conninfo);
-	return named;
-}
-
-char *
-session_conninfo_for_pg_dumpall(const ConnectionTarget *target, const Connection *connection,
-								const char *database, const char *directory)
-{
-	ConnectionTarget *pinned = target_with_database(target, database);
-	const char *encoding = PQparameterStatus(connection->pg, "client_encoding");
-	char *conninfo;
-
-	session_pin_writer(pinned, connection->role);
-	/* Unlike pg_dump it has no option for this, and would take that of the role. */
-	if (encoding != NULL)
-	{
-		char *option = xasprintf("-c client_encoding=%s", encoding);
-
-		target_add_option(pinned, option);
-		free(option);
-	}
-	if (pinned->lock_patience > 0)
-		add_lock_timeout(pinned);
-	conninfo = target_conninfo_for_pg_dumpall(pinned, database, directory);
-	target_free(pinned);
-	return conninfo != NULL ? with_application(conninfo, connection) : NULL;
 }

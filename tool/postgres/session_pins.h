@@ -10,7 +10,6 @@
 
 #include <stdbool.h>
 
-#include "connection.h"
 #include "target.h"
 
 /*
@@ -53,10 +52,5 @@ extern void session_pin_child(ConnectionTarget *target, const char *role);
 
 /* And for one that writes SQL out of a database. */
 extern void session_pin_writer(ConnectionTarget *target, const char *role);
-
-/* The conninfo string for pg_dumpall, pinned like this connection; NULL (error reported). */
-extern char *session_conninfo_for_pg_dumpall(const ConnectionTarget *target,
-											 const Connection *connection, const char *database,
-											 const char *directory);
 
 #endif /* NEX_SESSION_PINS_H */

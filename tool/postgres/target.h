@@ -128,7 +128,4 @@ extern char *conninfo_without_secrets(const char *conninfo);
  */
 extern char *target_conninfo_for_child(const ConnectionTarget *target, const char *directory);
 
-/* In such a directory: the service file, if there is one. */
-#define TARGET_SERVICE_FILE "pg_service.conf"
-
 #endif /* NEX_TARGET_H */

@@ -33,6 +33,7 @@
 #include "log.h"
 #include "memory.h"
 #include "private_file.h"
+#include "subprocess.h"
 #include "target.h"
 
 #define PASSFILE "passfile"

@@ -52,7 +52,6 @@ typedef struct Cancellation
 	int patience; /* seconds */
 } Cancellation;
 
-static atomic_bool signalled;
 static atomic_bool stopping;
 static atomic_bool too_late;
 
@@ -152,7 +151,7 @@ wait_for_signals(void *argument)
 	{
 		if (sigwait(&awaited, &signal_number) != 0)
 			continue;
-		if (!atomic_exchange(&signalled, true))
+		if (!interrupted_now())
 		{
 			first = monotonic_seconds();
 			run_cancellations();
@@ -274,13 +273,7 @@ interrupt_start(void)
 bool
 stop_requested(void)
 {
-	return atomic_load(&stopping) || atomic_load(&signalled);
-}
-
-bool
-interrupted(void)
-{
-	return atomic_load(&signalled);
+	return atomic_load(&stopping) || interrupted();
 }
 
 void

@@ -21,14 +21,13 @@
 
 #include <stdbool.h>
 
+#include "interrupted.h"
+
 /* Call once, before any thread is started. */
 extern void interrupt_start(void);
 
 /* True once work should stop: a signal came, or stop_request() was called. */
 extern bool stop_requested(void);
-
-/* True once a signal came. */
-extern bool interrupted(void);
 
 /*
  * All that was asked for is done, and stays: a signal that came too late to

@@ -31,7 +31,7 @@
 #include <unistd.h>
 
 #include "buffer.h"
-#include "interrupt.h"
+#include "interrupted.h"
 #include "job_run.h"
 #include "memory.h"
 #include "printable.h"

@@ -28,7 +28,6 @@
 #include "interrupt.h"
 #include "log.h"
 #include "memory.h"
-#include "target.h"
 
 #define ERRORS_KEPT (64 * 1024)
 #define READ_SIZE 4096

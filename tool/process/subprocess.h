@@ -32,6 +32,9 @@ typedef struct SubprocessResult
 extern bool subprocess_run(const char *const *argv, const char *stdout_path,
 						   SubprocessResult *result);
 
+/* In such a directory: the service file, if there is one. */
+#define TARGET_SERVICE_FILE "pg_service.conf"
+
 /*
  * The same for a program that connects, by what target_conninfo_for_child()
  * has left in `directory`; its stdout goes to /dev/null.

@@ -18,6 +18,7 @@
 #include <unistd.h>
 
 #include "catalogue.h"
+#include "backup_list.h"
 #include "catalogue_hold.h"
 #include "connection.h"
 #include "encryption.h"

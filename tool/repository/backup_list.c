@@ -9,11 +9,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "leftovers.h"
+#include "backup_list.h"
+#include "file_names.h"
 #include "log.h"
 #include "memory.h"
 #include "names.h"
-#include "repository.h"
+#include "read_error.h"
 #include "unclear.h"
 
 typedef struct NameList

@@ -12,6 +12,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "backup_list.h"
 #include "log.h"
 #include "manifest_envelope.h"
 #include "memory.h"
@@ -23,34 +24,6 @@
 #define MANIFEST_HINT                                                                              \
 	"\"nex_backup verify\" tells what else is damaged, \"nex_backup list\" which backups there "   \
 	"are."
-
-bool
-backup_is_of_globals(const BackupName *name)
-{
-	return owner_is_globals(&name->owner);
-}
-
-bool
-backup_same_owner(const BackupName *a, const BackupName *b)
-{
-	return owner_equal(&a->owner, &b->owner);
-}
-
-bool
-file_set_name_valid(const char *set)
-{
-	return label_valid(set);
-}
-
-char *
-backup_path(const BackupName *name, const char *suffix)
-{
-	char *directory = owner_directory(&name->owner);
-	char *path = xasprintf("%s/%s%s", directory != NULL ? directory : "", name->id, suffix);
-
-	free(directory);
-	return path;
-}
 
 /* Note that a file of a backup could not be read, if that is no damage; gives what to say of it. */
 static char *

@@ -11,6 +11,7 @@
 #ifndef NEX_CHOOSE_H
 #define NEX_CHOOSE_H
 
+#include "backup_name.h"
 #include "repository.h"
 
 /*

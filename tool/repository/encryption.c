@@ -15,6 +15,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "damaged_file.h"
 #include "home.h"
 #include "keyring.h"
 #include "log.h"

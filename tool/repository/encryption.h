@@ -17,26 +17,7 @@
 
 #include <jansson.h>
 
-#include "cipher.h"
-#include "repository.h"
-#include "writer_key.h"
-
-typedef struct Encryption
-{
-	Cipher cipher;
-	KeyWrapping wrapping;
-	int log_n;                /* of scrypt, for a passphrase */
-	AgeRecipients recipients; /* or the secret, if it was given (repository_secret.h) */
-	DigestHex recipients_id;  /* of all recipients, or check of the secret: another one means
-							   * other keys */
-	uint8_t signer[KEY_BYTES];
-	int64_t serial;    /* grows with each change of nex_backup.json */
-	bool half_changed; /* such a change was not finished on this host: its number was not remembered
-						*/
-	bool trusted;      /* the signer is pinned */
-	bool has_writer_key;
-	WriterKey writer_key;
-} Encryption;
+#include "encryption_state.h"
 
 /* What a signature is for, so that none can be used for something else. */
 #define SIGNED_REPOSITORY "nex_backup/1 repository"
@@ -78,5 +59,8 @@ extern bool encryption_can_write(const Repository *repository);
 
 /* Say once if signatures are checked against nothing but the repository itself. */
 extern void encryption_warn_untrusted(const Repository *repository);
+
+/* CIPHER_NONE for a plain one. */
+extern Cipher repository_cipher(const Repository *repository);
 
 #endif /* NEX_ENCRYPTION_H */

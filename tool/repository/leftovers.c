@@ -13,11 +13,13 @@
 #include <string.h>
 
 #include "bad_objects.h"
-#include "interrupt.h"
+#include "file_names.h"
+#include "interrupted.h"
 #include "leftovers.h"
 #include "log.h"
 #include "memory.h"
 #include "names.h"
+#include "read_error.h"
 
 /* Names in a directory. */
 typedef struct NameList
@@ -67,66 +69,9 @@ list_names(Repository *repository, const char *path, NameList *list)
 }
 
 static bool
-ends_with(const char *text, const char *end)
-{
-	size_t length = strlen(text);
-	size_t end_length = strlen(end);
-
-	return length >= end_length && strcmp(text + length - end_length, end) == 0;
-}
-
-/*
- * Is this an unfinished file of ours: NAME.PID-NONCE-N.tmp, or NAME.PID.N.tmp as 0.1.0 wrote it?
- * Somebody's "important.tmp" is not.
- */
-bool
-leftover_is_temporary(const char *name)
-{
-	size_t length = strlen(name);
-	int parts = 0;
-
-	if (!ends_with(name, ".tmp"))
-		return false;
-	length -= strlen(".tmp");
-	while (length > 0 && parts < 3)
-	{
-		size_t end = length;
-
-		while (length > 0 && strchr("0123456789abcdef", name[length - 1]) != NULL)
-			length--;
-		if (length == end || length == 0)
-			return false;
-		parts++;
-		length--;
-		if (name[length] == '.' && parts > 1)
-			return length > 0 && name[length + 1] >= '0' && name[length + 1] <= '9';
-		if (name[length] != '-' && name[length] != '.')
-			return false;
-	}
-	return false;
-}
-
-/* Is it the name of something that lies beside a manifest? */
-bool
-leftover_is_companion(const char *name)
-{
-	char id[BACKUP_ID_SIZE];
-	size_t stem;
-
-	if (!ends_with(name, ".sha256") && !ends_with(name, ".verified"))
-		return false;
-	stem = (size_t) (strrchr(name, '.') - name);
-	if (stem >= sizeof(id))
-		return false;
-	memcpy(id, name, stem);
-	id[stem] = '\0';
-	return backup_id_valid(id);
-}
-
-static bool
 is_directory(const char *name)
 {
-	return ends_with(name, "/");
+	return file_name_ends_with(name, "/");
 }
 
 /* Take a file down as a leftover. */

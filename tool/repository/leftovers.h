@@ -13,6 +13,7 @@
 #ifndef NEX_LEFTOVERS_H
 #define NEX_LEFTOVERS_H
 
+#include "backup_name.h"
 #include "object_set.h"
 #include "repository.h"
 
@@ -54,9 +55,5 @@ extern bool leftovers_find(Repository *repository, const BackupName *names, int 
  */
 extern bool leftovers_remove(Repository *repository, Leftovers *leftovers);
 extern void leftovers_free(Leftovers *leftovers);
-
-/* Is this the name of an unfinished file of ours; of something that lies beside a manifest? */
-extern bool leftover_is_temporary(const char *name);
-extern bool leftover_is_companion(const char *name);
 
 #endif /* NEX_LEFTOVERS_H */

@@ -16,6 +16,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "backup_list.h"
+#include "damaged_file.h"
 #include "encryption.h"
 #include "keyring.h"
 #include "log.h"

@@ -8,7 +8,8 @@
 #ifndef NEX_LOST_FRAME_H
 #define NEX_LOST_FRAME_H
 
-#include "repository.h"
+#include "backup_name.h"
+#include "repository_state.h"
 
 /* What a manifest says of the repository that it belongs to. */
 typedef struct Origin

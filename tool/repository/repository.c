@@ -19,6 +19,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "damaged_file.h"
 #include "encryption.h"
 #include "interrupt.h"
 #include "keyring.h"
@@ -51,22 +52,6 @@
 	"repository; it "                                                                              \
 	"writes the file anew."
 #define RECOVER_HINT "Run \"nex_backup init\" for this repository; it writes RECOVER.txt again."
-
-bool
-repository_damaged(const Repository *repository, const char *path, const char *problem,
-				   const char *hint)
-{
-	return report_error(EXIT_INTEGRITY, NULL, hint, "file \"%s/%s\" %s",
-						repository->storage->location, path, problem);
-}
-
-bool
-repository_unreadable(const Repository *repository, const char *path, int error)
-{
-	return report_error(EXIT_FAILED, NULL, read_error_hint(error),
-						"could not read file \"%s/%s\": %s", repository->storage->location, path,
-						read_error_text(error));
-}
 
 /* A random UUID (version 4). */
 static char *

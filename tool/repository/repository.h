@@ -12,52 +12,9 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "backup_name.h"
 #include "known_sql.h"
-#include "manifest.h"
-#include "owner.h"
-#include "storage.h"
-
-/* Something in it that is not understood (unclear.h). */
-typedef struct UnclearPlace
-{
-	char *path;
-	char *detail;      /* what it is */
-	const char *check; /* the kind, as the name of a check */
-	const char *hint;
-	bool counts; /* backups may be hidden by it */
-} UnclearPlace;
-
-typedef struct UnclearPlaces
-{
-	UnclearPlace *items;
-	int count;
-	int unknown; /* those that count */
-} UnclearPlaces;
-
-typedef struct Repository
-{
-	Storage *storage;
-	char *id;
-	char *created;
-	DigestHex recover_digest;
-	bool frameless;                /* nex_backup.json is lost: it can be read only (lost_frame.h) */
-	int shared_lock;               /* handle, -1 if none */
-	struct Encryption *encryption; /* NULL: plain */
-	char server[LABEL_SIZE];       /* whose databases are meant where none is named; "": main */
-	bool no_other_server;          /* … and no name may say another one */
-	UnclearPlaces unclear;
-	bool outpaced;   /* while nex_backup.json was read, its keys were changed: read it again */
-	bool unreadable; /* objects that were verified last could not be read, which is no damage */
-	bool manifest_unreadable; /* the same of the manifest, or the listing beside it, read last */
-} Repository;
-
-/* What opens the data key of each file of an encrypted repository. */
-typedef enum KeyWrapping
-{
-	WRAPPED_FOR_RECIPIENTS,
-	WRAPPED_BY_KEY_FILE,
-	WRAPPED_BY_PASSPHRASE
-} KeyWrapping;
+#include "repository_state.h"
 
 /* Create, or do nothing but mend RECOVER.txt if it exists already.  *created says which. */
 extern bool repository_init(const char *location, bool *created);
@@ -95,9 +52,6 @@ extern void repository_use_server(Repository *repository, const char *label, boo
  */
 extern bool repository_rewrite(Repository *repository);
 
-/* CIPHER_NONE for a plain one. */
-extern Cipher repository_cipher(const Repository *repository);
-
 /*
  * nex_backup.json and RECOVER.txt are as they were written; else reports (exit
  * 3, or 1 if it cannot be read) and returns false.
@@ -126,58 +80,6 @@ extern bool repository_lock_shared(Repository *repository);
 extern bool repository_lock_exclusive(Repository *repository, int *handle, int *error);
 extern bool repository_lock_backup(Repository *repository, const Owner *owner, int *handle);
 extern void repository_unlock(Repository *repository, int handle);
-
-/*
- * One backup found by listing; its manifest is not read yet.  The database of
- * a backup of the globals is GLOBALS_DATABASE, and that of a backup of files
- * the name of their set.
- */
-typedef struct BackupName
-{
-	union
-	{
-		Owner owner;
-		struct /* the same */
-		{
-			bool of_files;
-			char server[LABEL_SIZE];
-			char database[64];
-		};
-	};
-	char id[BACKUP_ID_SIZE];
-} BackupName;
-
-/* The file of a server's own directory that is no directory (server_identity.h). */
-#define SERVER_FILE "server.json"
-
-extern bool backup_is_of_globals(const BackupName *name);
-
-/* Are both of the same database, of the same set of files, or of the globals? */
-extern bool backup_same_owner(const BackupName *a, const BackupName *b);
-
-/* Letters, digits, "_" and "-", 32 at most. */
-extern bool file_set_name_valid(const char *set);
-
-/*
- * The backups of an owner, or of all (NULL), ordered by server (main first), database, and id
- * (oldest first); the globals of each come first, sets of files last.
- * False (reported) on an I/O error.  Of all, what cannot be looked at is left out; it has been
- * named by a warning, and unclear_report() says whether there was any.  Caller frees *names.
- */
-extern bool repository_list(Repository *repository, const Owner *owner, BackupName **names,
-							int *count);
-
-/* Those of an owner, for whoever goes on if they cannot be listed: that is a warning. */
-extern bool repository_list_readable(Repository *repository, const Owner *owner, BackupName **names,
-									 int *count);
-
-/* Those of one server, or of all, sets of files included (NULL). */
-extern bool repository_list_server(Repository *repository, const char *server, BackupName **names,
-								   int *count);
-
-/* Those of a set of files, or of all sets (NULL). */
-extern bool repository_list_sets(Repository *repository, const char *set, BackupName **names,
-								 int *count);
 
 /* The latest backup of a set (id NULL), or this one; reports (exit 1) if there is none. */
 extern bool repository_resolve_set(Repository *repository, const char *set, const char *id,
@@ -250,20 +152,6 @@ extern bool repository_publish(Repository *repository, const Manifest *manifest)
 
 /* Un-publish: manifest, then its companions.  Objects stay. */
 extern bool repository_remove_backup(Repository *repository, const BackupName *name);
-
-/* "backups/<database>/<id><suffix>", "globals/<id><suffix>" or "config/<set>/<id><suffix>"; caller
- * frees. */
-extern char *backup_path(const BackupName *name, const char *suffix);
-
-/* Report (exit 3) that a file is not as it was written; always false. */
-extern bool repository_damaged(const Repository *repository, const char *path, const char *problem,
-							   const char *hint);
-
-/* Report (exit 1) that a file could not be read, which says nothing about it; always false. */
-extern bool repository_unreadable(const Repository *repository, const char *path, int error);
-
-/* What helps against an error of writing, or NULL. */
-extern const char *storage_error_hint(int error);
 
 /* Result of the last verification. */
 typedef struct Verification

@@ -13,7 +13,7 @@
 #ifndef NEX_REPOSITORY_SECRET_H
 #define NEX_REPOSITORY_SECRET_H
 
-#include "encryption.h"
+#include "encryption_state.h"
 
 /* "key-file", as nex_backup.json has it; NULL for recipients. */
 extern const char *key_wrapping_name(KeyWrapping wrapping);

@@ -15,6 +15,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "backup_list.h"
 #include "choose.h"
 #include "log.h"
 #include "memory.h"

@@ -13,13 +13,17 @@
 #include <string.h>
 #include <time.h>
 
+#include "backup_list.h"
 #include "choose.h"
+#include "damaged_file.h"
+#include "file_names.h"
 #include "json_bounds.h"
 #include "lasting_write.h"
 #include "log.h"
 #include "memory.h"
 #include "printable.h"
 #include "quote.h"
+#include "read_error.h"
 #include "seal.h"
 #include "seal_append.h"
 #include "utc_time.h"

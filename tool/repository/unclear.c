@@ -14,7 +14,6 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "interrupt.h"
 #include "log.h"
 #include "memory.h"
 #include "printable.h"
@@ -25,10 +24,6 @@
 	"If there are backups in it, give it back its name and place; otherwise move it out of the "   \
 	"repository."
 #define DIRECTORY_HINT "Put the directory back in its place."
-
-static const char *const trees[] = {"backups", "globals", "config", "servers", "objects"};
-
-#define TREES (sizeof(trees) / sizeof(trees[0]))
 
 /* Warn of a place, and keep it; takes over the detail. */
 static void
@@ -126,8 +121,8 @@ stop_at_once(const char *name, void *argument)
 }
 
 /* Can a directory be listed?  0 or an errno value; an absent one can. */
-static int
-probe_directory(Repository *repository, const char *path)
+int
+unclear_probe(Repository *repository, const char *path)
 {
 	int error = repository->storage->list(repository->storage, path, stop_at_once, NULL);
 
@@ -156,7 +151,7 @@ unclear_name(Repository *repository, const char *directory, const char *name)
 
 	if (path[length - 1] == '/')
 		path[length - 1] = '\0';
-	else if (probe_directory(repository, path) == ELOOP)
+	else if (unclear_probe(repository, path) == ELOOP)
 	{
 		unclear_error(repository, path, ELOOP, true);
 		free(path);
@@ -172,144 +167,6 @@ unclear_name(Repository *repository, const char *directory, const char *name)
 		free(shown);
 	}
 	free(path);
-}
-
-/* "backups.old" and the like. */
-static bool
-visit_top(const char *name, void *argument)
-{
-	Repository *repository = argument;
-	size_t length = strcspn(name, "/");
-	bool is_directory = name[length] == '/';
-	size_t i;
-
-	for (i = 0; i < TREES; i++)
-	{
-		size_t stem = strlen(trees[i]);
-
-		if (strcmp(trees[i], "objects") != 0 && strncmp(name, trees[i], stem) == 0 &&
-			length > stem && (is_directory || probe_directory(repository, name) == ELOOP))
-			unclear_name(repository, ".", name);
-	}
-	return true;
-}
-
-void
-unclear_top_level(Repository *repository)
-{
-	int error = repository->storage->list(repository->storage, ".", visit_top, repository);
-
-	if (error != 0)
-		unclear_error(repository, ".", error, true);
-}
-
-/* Name a file of a backup that cannot be opened. */
-static void
-probe_file(Repository *repository, const BackupName *name, const char *suffix)
-{
-	char *path = backup_path(name, suffix);
-	char nothing[1];
-	int error = repository->storage->read_range(repository->storage, path, 0, 0, nothing);
-
-	if (error_of_access(error))
-		unclear_error(repository, path, error, true);
-	free(path);
-}
-
-/* The directory of objects that is looked at. */
-typedef struct ObjectsTree
-{
-	Repository *repository;
-	const char *path;
-} ObjectsTree;
-
-/* A directory objects/ab: a link, or one that cannot be read? */
-static bool
-visit_objects(const char *name, void *argument)
-{
-	const ObjectsTree *tree = argument;
-	size_t length = strspn(name, "0123456789abcdef");
-	char *path;
-	int error;
-
-	if (length != 2 || (name[2] != '\0' && name[2] != '/'))
-		return true;
-	path = xasprintf("%s/%.2s", tree->path, name);
-	error = probe_directory(tree->repository, path);
-	if (error != 0)
-		unclear_error(tree->repository, path, error, true);
-	free(path);
-	return !interrupted();
-}
-
-static void
-look_at_objects(Repository *repository, const char *path)
-{
-	ObjectsTree tree = {repository, path};
-	int error = repository->storage->list(repository->storage, path, visit_objects, &tree);
-
-	if (error != 0 && error != ENOENT)
-		unclear_error(repository, path, error, true);
-}
-
-/* A directory servers/LABEL. */
-static bool
-visit_server(const char *name, void *argument)
-{
-	size_t length = strlen(name);
-	char *path;
-
-	if (length > 1 && name[length - 1] == '/')
-	{
-		path = xasprintf("servers/%sobjects", name);
-		look_at_objects(argument, path);
-		free(path);
-	}
-	return !interrupted();
-}
-
-void
-unclear_look_at_all(Repository *repository)
-{
-	Storage *storage = repository->storage;
-	BackupName *names = NULL;
-	int count = 0;
-	size_t i;
-	int error;
-
-	for (i = 0; i < TREES; i++)
-	{
-		error = probe_directory(repository, trees[i]);
-
-		/* A link that is followed for reading only says ELOOP here. */
-		if (error == 0 && storage->sync_directory(storage, trees[i]) == ELOOP)
-			error = ELOOP;
-		if (error != 0)
-			unclear_error(repository, trees[i], error, true);
-	}
-	look_at_objects(repository, "objects");
-	(void) storage->list(storage, "servers", visit_server, repository);
-	if (!repository_list(repository, NULL, &names, &count))
-		return;
-	for (i = 0; i < (size_t) count && !interrupted(); i++)
-	{
-		probe_file(repository, &names[i], ".json");
-		probe_file(repository, &names[i], ".sha256");
-
-		/* Whether it was verified decides what expire keeps. */
-		probe_file(repository, &names[i], ".verified");
-	}
-	free(names);
-}
-
-void
-unclear_warn(Repository *repository)
-{
-	BackupName *names;
-	int count;
-
-	if (repository_list(repository, NULL, &names, &count))
-		free(names);
 }
 
 bool
@@ -330,19 +187,4 @@ unclear_report_hint(const Repository *repository, const char *hint)
 						"known",
 						unclear->unknown, unclear->unknown == 1 ? "place" : "places",
 						repository->storage->location);
-}
-
-void
-unclear_free(Repository *repository)
-{
-	UnclearPlaces *unclear = &repository->unclear;
-	int i;
-
-	for (i = 0; i < unclear->count; i++)
-	{
-		free(unclear->items[i].path);
-		free(unclear->items[i].detail);
-	}
-	free(unclear->items);
-	memset(unclear, 0, sizeof(*unclear));
 }

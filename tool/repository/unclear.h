@@ -14,10 +14,13 @@
 #ifndef NEX_UNCLEAR_H
 #define NEX_UNCLEAR_H
 
-#include "repository.h"
+#include "repository_state.h"
 
 /* Warn of a path that could not be looked at; counts: backups may be hidden by it. */
 extern void unclear_error(Repository *repository, const char *path, int error, bool counts);
+
+/* Can a directory be listed?  0 or an errno value; an absent one can. */
+extern int unclear_probe(Repository *repository, const char *path);
 
 /* A name in a directory, which is none of ours; a directory's name ends in '/'. */
 extern void unclear_name(Repository *repository, const char *directory, const char *name);
@@ -37,6 +40,5 @@ extern void unclear_warn(Repository *repository);
 /* True if nothing is unclear; else reports (exit 1). */
 extern bool unclear_report(const Repository *repository);
 extern bool unclear_report_hint(const Repository *repository, const char *hint);
-extern void unclear_free(Repository *repository);
 
 #endif /* NEX_UNCLEAR_H */

@@ -14,6 +14,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "damaged_file.h"
 #include "json_bounds.h"
 #include "json_text.h"
 #include "lasting_write.h"

@@ -14,7 +14,7 @@
 #ifndef NEX_WRITER_STATE_H
 #define NEX_WRITER_STATE_H
 
-#include "repository.h"
+#include "repository_state.h"
 #include "writer_key.h"
 
 /*

@@ -9,7 +9,7 @@
 #ifndef NEX_EARLY_INDEXES_H
 #define NEX_EARLY_INDEXES_H
 
-#include "restore.h"
+#include "restore_plan.h"
 
 typedef struct EarlyIndexes EarlyIndexes;
 

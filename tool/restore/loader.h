@@ -8,7 +8,7 @@
 #ifndef NEX_LOADER_H
 #define NEX_LOADER_H
 
-#include "restore.h"
+#include "restore_plan.h"
 
 /* Load all data and large objects into plan->working; sets plan->rows. */
 extern bool loader_run(RestorePlan *plan);

@@ -16,33 +16,28 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "archive_listing.h"
-#include "default_classes.h"
-#include "event_triggers.h"
+#include "append.h"
 #include "extension_rows.h"
+#include "in_place.h"
 #include "interrupt.h"
 #include "loader.h"
 #include "log.h"
 #include "member_grants.h"
 #include "memory.h"
 #include "object_errors.h"
+#include "part_lists.h"
+#include "part_tables.h"
 #include "post_data.h"
 #include "progress.h"
 #include "quote.h"
 #include "restored_objects.h"
-#include "rights_meanwhile.h"
 #include "row_copy.h"
-#include "row_rights.h"
 #include "schema_sections.h"
 #include "sequences_set.h"
 #include "session.h"
-#include "sql_name.h"
 #include "target_database.h"
 #include "unknown_members.h"
 #include "verify.h"
-
-/* No other list has such a number: an entry's is positive, and a pass's is small. */
-#define FIRST_LIST_NUMBER (-100)
 
 static const bool core_kinds[MEMBER_KINDS] = {
 	[MEMBER_HEAD] = true, [MEMBER_ARCHIVE] = true, [MEMBER_SEQUENCES] = true};
@@ -151,133 +146,6 @@ choose(RestorePlan *plan, const ExistingObjects *existing)
 	manifest_keep(plan->manifest, wanted, core_kinds);
 	free(wanted);
 	return true;
-}
-
-/*
- * USAGE of a server or a wrapper is what their authors need to make foreign
- * tables, and nobody's code runs by it; pg_dump writes it behind the object.
- */
-static bool
-is_early_grant(const TocEntry *entry)
-{
-	return strncmp(entry->tag, "FOREIGN SERVER ", strlen("FOREIGN SERVER ")) == 0 ||
-		   strncmp(entry->tag, "FOREIGN DATA WRAPPER ", strlen("FOREIGN DATA WRAPPER ")) == 0;
-}
-
-bool
-partial_is_in_list(const RestorePlan *plan, const TocEntry *entry, PartialList which)
-{
-	const Selection *selection = plan->selection;
-	bool late = selection->late[entry->place];
-	bool pre = entry->section == TOC_PRE_DATA && !late;
-	bool grant = toc_entry_is(entry, "ACL") && !is_early_grant(entry);
-	bool attach = toc_entry_is(entry, "TABLE ATTACH") && plan->in_place;
-	bool refresh = toc_entry_is(entry, "MATERIALIZED VIEW DATA") && plan->in_place;
-	bool last = plan->in_place && grant && rights_are_of_relation(entry);
-
-	if (!selection_includes(selection, entry))
-		return false;
-	switch (which)
-	{
-		case LIST_PRE_DATA:
-			return pre;
-		case LIST_OBJECTS:
-			return pre && !grant && !attach;
-		case LIST_GRANTS:
-			return last || (pre && grant && !plan->in_place);
-		case LIST_RIGHTS:
-			return pre && grant && plan->in_place && !last;
-		case LIST_LATE_RIGHTS:
-			return !pre && grant && plan->in_place && !last;
-		case LIST_ATTACH:
-			return pre && attach;
-		case LIST_POST_DATA:
-			return !pre && !late && !(grant && plan->in_place) && !refresh;
-		case LIST_LATE:
-			return late && !grant;
-		case LIST_REFRESH:
-			return refresh;
-	}
-	return false;
-}
-
-static char *
-write_list(const RestorePlan *plan, const int *ids, uint32_t count, int number)
-{
-	int error;
-	char *list = archive_list_write(plan, ids, count, number, &error);
-
-	if (list == NULL)
-		archive_list_failed(plan, error);
-	return list;
-}
-
-char *
-partial_list(const RestorePlan *plan, PartialList which)
-{
-	const Selection *selection = plan->selection;
-	int *ids = xcalloc((size_t) selection->toc.count + 1, sizeof(int));
-	uint32_t count = 0;
-	char *list;
-	uint32_t i;
-
-	for (i = 0; i < selection->toc.count; i++)
-	{
-		if (partial_is_in_list(plan, &selection->toc.entries[i], which))
-			ids[count++] = selection->toc.entries[i].id;
-	}
-	list = write_list(plan, ids, count, FIRST_LIST_NUMBER - (int) which);
-	free(ids);
-	return list;
-}
-
-char *
-partial_list_of(const RestorePlan *plan, const int *ids, uint32_t count)
-{
-	/* Each entry is in one of them. */
-	return write_list(plan, ids, count, FIRST_LIST_NUMBER - (int) LIST_REFRESH - ids[0]);
-}
-
-bool
-partial_begin(const RestorePlan *plan, Connection *connection)
-{
-	Buffer sql;
-	bool good;
-
-	buffer_init(&sql);
-	buffer_append_string(&sql, "SET client_encoding = ");
-	quote_literal(&sql, plan->manifest->database.encoding);
-	good = connection_command(connection, sql.data) && connection_command(connection, "BEGIN") &&
-		   (!plan->in_place ||
-			(row_rights_begin(plan->settings, connection) &&
-			 default_classes_check(plan->settings, connection) &&
-			 (plan->settings->append || event_triggers_check(plan->settings, connection))));
-	buffer_free(&sql);
-	return good;
-}
-
-void
-partial_row_table(const RestorePlan *plan, const ManifestTable *table, char **schema, char **name)
-{
-	const Selection *selection = plan->selection;
-	uint32_t i;
-
-	*schema = *name = NULL;
-	if (sql_name_read_qualified(table->copy + strlen("COPY "), schema, name) != NULL)
-	{
-		for (i = 0; i < selection->toc.count; i++)
-		{
-			const TocEntry *entry = &selection->toc.entries[i];
-
-			if (toc_entry_is(entry, "TABLE") && selection_includes(selection, entry) &&
-				strcmp(entry->tag, *name) == 0 && strcmp(entry->schema, *schema) == 0)
-				return;
-		}
-	}
-	free(*schema);
-	free(*name);
-	*schema = xstrdup(table->schema);
-	*name = xstrdup(table->name);
 }
 
 /* Values of the sequences that were restored. */

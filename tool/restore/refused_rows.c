@@ -29,6 +29,8 @@
 #include "own_path.h"
 #include "progress.h"
 #include "quote.h"
+#include "row_rights.h"
+#include "server_failure.h"
 #include "table_copy.h"
 
 typedef struct RefusedTable
@@ -241,7 +243,7 @@ run(RefusedRows *refused, RefusedTable *entry, const char *sql)
 	bool good = status == PGRES_COMMAND_OK || status == PGRES_TUPLES_OK;
 
 	if (!good)
-		keep_words(entry, object_errors_said(refused->connection, result),
+		keep_words(entry, server_failure_said(refused->connection, result),
 				   state != NULL ? state : "");
 	PQclear(result);
 	return good;

@@ -8,7 +8,7 @@
 #ifndef NEX_REFUSED_ROWS_H
 #define NEX_REFUSED_ROWS_H
 
-#include "restore.h"
+#include "restore_plan.h"
 
 typedef struct RefusedRows RefusedRows;
 

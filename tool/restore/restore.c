@@ -16,6 +16,7 @@
 #include <string.h>
 
 #include "choose.h"
+#include "database_state.h"
 #include "entry_scripts.h"
 #include "interrupt.h"
 #include "left_database.h"
@@ -38,9 +39,10 @@
 #include "rights_meanwhile.h"
 #include "schema_sections.h"
 #include "session.h"
-#include "subprocess.h"
+#include "swap.h"
 #include "taken_database.h"
 #include "target_database.h"
+#include "temporary_directory.h"
 #include "unknown_members.h"
 #include "utc_time.h"
 #include "verify.h"
@@ -422,12 +424,6 @@ check_rows(const RestorePlan *plan)
 	return report_error(EXIT_INTEGRITY, NULL, NULL, "loaded %llu rows instead of %llu",
 						(unsigned long long) plan->rows,
 						(unsigned long long) plan->manifest->totals.rows);
-}
-
-bool
-restore_without_errors(const RestorePlan *plan)
-{
-	return plan->errors != NULL || log_exit_code() == EXIT_DONE;
 }
 
 static bool

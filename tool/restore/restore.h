@@ -8,86 +8,7 @@
 #ifndef NEX_RESTORE_H
 #define NEX_RESTORE_H
 
-#include <stdint.h>
-#include <time.h>
-
-#include "connection.h"
-#include "repository.h"
-#include "settings.h"
-
-typedef struct Selection Selection;
-typedef struct Lines Lines;
-typedef struct TakenDatabase TakenDatabase;
-typedef struct ObjectErrors ObjectErrors;
-typedef struct EntryScripts EntryScripts;
-typedef struct MeanwhileRights MeanwhileRights;
-typedef struct Protections Protections;
-
-/* What --append did to a table. */
-typedef struct AppendResult
-{
-	char *target;       /* quoted name of the table that took the rows */
-	uint64_t rows;      /* that were added */
-	uint64_t conflicts; /* that were there already */
-	uint64_t kept_out;  /* by a trigger, or by a constraint because of another row */
-	bool untold;        /* … or they were there already: no key of plain columns says it */
-} AppendResult;
-
-/* What is to be restored, and where; made by restore_plan(), before anything is changed. */
-typedef struct RestorePlan
-{
-	const Settings *settings;
-	Repository *repository;
-	BackupName backup;
-	Manifest *manifest;
-	ConnectionTarget *target; /* the maintenance database */
-	Connection *maintenance;
-	char *database;       /* the name that the restored database shall have */
-	char *working;        /* the name that it has while it is filled */
-	bool replaces;        /* `database` exists and is to be swapped out */
-	bool created;         /* we created `working`, so a failure removes it */
-	bool found_empty;     /* `working` existed, empty */
-	bool leftover;        /* `working` exists: an earlier restore has left it incomplete */
-	bool superuser;       /* this session is one's, whatever role it has taken */
-	bool closed;          /* `working` lets nobody else in until it is complete */
-	char *mark;           /* the comment of one that we created, until it is complete */
-	bool mark_gone;       /* it is taken away, or is about to be */
-	bool is_public;       /* PUBLIC has again what it has in a new database */
-	bool opened;          /* the last step was done */
-	bool unreachable;     /* its settings keep everybody out (reachable.h) */
-	TakenDatabase *taken; /* what `working` was like, if it was there */
-	bool of_cluster;      /* part of --all: properties of an empty database are made to fit, too */
-	uint64_t live_bytes;  /* size of the database that is replaced */
-	int live_sessions;    /* sessions connected to it */
-	char *kept_as;        /* name under which it is kept; known after the swap */
-	char *directory;      /* private, temporary */
-	char *archive;        /* path of the schema archive in it */
-	int *early;           /* entries of it that were built while rows were loaded */
-	uint32_t nearly;
-	char *pg_restore;
-	bool sets_unknown;  /* it sets a parameter that the server does not have */
-	char *session;      /* settings of the backup's head, as SQL */
-	uint64_t rows;      /* loaded so far */
-	Lines *stays;       /* with the database that is kept (stays_behind.h); NULL: none */
-	Lines *unpopulated; /* materialized views without rows; NULL: nobody has looked */
-
-	/* With --on-object-error=skip (object_errors.h). */
-	ObjectErrors *errors; /* NULL: the first error ends the restore */
-	bool incomplete;      /* there were some */
-
-	/* A part of the backup (partial.c). */
-	bool partial;         /* a part, or rows into tables that exist */
-	bool in_place;        /* `database` exists and stays: one transaction in it */
-	Selection *selection; /* known once the archive was read */
-	char *pre_list;       /* files that tell pg_restore what to restore; NULL: everything */
-	char *post_list;
-	EntryScripts *scripts;    /* of its entries; NULL: not read yet (author_turn.c) */
-	MeanwhileRights *rights;  /* that are to be given (rights_meanwhile.c), or NULL */
-	Protections *protections; /* of tables, before the next turn (protections.c), or NULL */
-	bool unbound;             /* something was made that bound_objects.c has not looked at */
-	char *role_changes;       /* what our transaction did to roles (role_changes.c), or NULL */
-	AppendResult *appended;   /* a result per table of the manifest, with --append */
-} RestorePlan;
+#include "restore_plan.h"
 
 /*
  * Read the manifest, connect, and see that the target is free (or, with
@@ -111,13 +32,6 @@ extern bool restore_plan_of_cluster(RestorePlan *plan, const Settings *settings,
  * there, but something is missing in it; object_errors_report() says so.
  */
 extern bool restore_execute(RestorePlan *plan);
-
-/*
- * Was no error reported, though every step has gone well?  One may be of a connection that was lost
- * at a question.  Before the end of a restore: none that reports an error may leave all of its
- * work.
- */
-extern bool restore_without_errors(const RestorePlan *plan);
 
 extern void restore_plan_free(RestorePlan *plan);
 

@@ -84,3 +84,26 @@ read_error_hint(int error)
 			return NULL;
 	}
 }
+
+const char *
+storage_error_hint(int error)
+{
+	switch (error)
+	{
+		case ENOSPC:
+		case EDQUOT:
+			return "Free some space in the repository, for instance with \"nex_backup expire\". "
+				   "Nothing was published; the same command can be run again.";
+		case EACCES:
+		case EPERM:
+		case EROFS:
+			return "The repository must be writable for the user who runs nex_backup.";
+		case ELOOP:
+			return "A symbolic link below a repository is followed at its top level only, and "
+				   "written through only if it belongs to root or to the user who runs nex_backup. "
+				   "Mount the other directory there (\"mount --bind\"), or put the files in its "
+				   "place.";
+		default:
+			return NULL;
+	}
+}

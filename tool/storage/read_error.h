@@ -1,7 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * read_error.h
- *	  What an error of reading a file of a repository means.
+ *	  What an error of reading or writing a file of a repository means.
  *
  *-------------------------------------------------------------------------
  */
@@ -18,5 +18,8 @@ extern const char *read_error_text(int error);
 
 /* What helps against it, or NULL. */
 extern const char *read_error_hint(int error);
+
+/* What helps against an error of writing, or NULL. */
+extern const char *storage_error_hint(int error);
 
 #endif /* NEX_READ_ERROR_H */

@@ -8,7 +8,7 @@
 #ifndef NEX_BAD_ROW_H
 #define NEX_BAD_ROW_H
 
-#include "copy_worker.h"
+#include "copy_stream.h"
 
 /*
  * The ctid of the row after the first `rows` rows of the chunk, as text, or

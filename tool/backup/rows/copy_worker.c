@@ -23,13 +23,13 @@
 #include "bad_row.h"
 #include "deadline.h"
 #include "interrupt.h"
+#include "large_objects.h"
 #include "log.h"
 #include "memory.h"
 #include "progress.h"
 #include "quote.h"
 #include "table_locks.h"
 
-#define ROW_ROOM (64 * 1024) /* less room than this in a piece counts as full */
 #define POLL_INTERVAL_MS 1000
 #define NAP_NS 300000
 #define WIDE_ROW_BYTES (256 * 1024)
@@ -74,18 +74,6 @@ prepare_worker(Connection *connection)
 		   /* Text of money depends on it; all servers have this locale. */
 		   connection_command(connection, SQL("SET lc_monetary = 'C'")) &&
 		   connection_command(connection, SQL("SET enable_seqscan = off"));
-}
-
-bool
-copy_stream_need_piece(CopyStream *stream)
-{
-	if (stream->piece != NULL && stream->piece->raw.capacity - stream->piece->raw.length > ROW_ROOM)
-		return true;
-	if (stream->piece != NULL)
-		pipeline_submit(stream->work->pipeline, stream->piece);
-	stream->piece =
-		pipeline_take(stream->work->pipeline, stream->chunk->ordinal, stream->sequence++);
-	return stream->piece != NULL;
 }
 
 /* Begin a member for a table: room in a piece, and the COPY line. */

@@ -25,7 +25,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "copy_worker.h"
 #include "interrupt.h"
 #include "log.h"
 #include "longest_comment.h"

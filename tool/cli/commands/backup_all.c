@@ -15,6 +15,7 @@
 #include <stdlib.h>
 #include <time.h>
 
+#include "backup_list.h"
 #include "backup_report.h"
 #include "cluster.h"
 #include "cluster_report.h"

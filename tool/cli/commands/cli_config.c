@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "ask.h"
+#include "backup_list.h"
 #include "choose.h"
 #include "command.h"
 #include "configuration_backup.h"

@@ -17,6 +17,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "backup_list.h"
 #include "catalogue.h"
 #include "choose.h"
 #include "command.h"

@@ -23,6 +23,7 @@
 
 #include "bad_objects.h"
 #include "command.h"
+#include "damaged_file.h"
 #include "interrupt.h"
 #include "log.h"
 #include "memory.h"

@@ -16,6 +16,7 @@
 #include "backup_report.h"
 #include "command.h"
 #include "globals_report.h"
+#include "globals_restore.h"
 #include "interrupt.h"
 #include "log.h"
 #include "memory.h"

@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "backup_list.h"
 #include "choose.h"
 #include "command.h"
 #include "log.h"

@@ -11,6 +11,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "backup_list.h"
 #include "choose.h"
 #include "command.h"
 #include "log.h"

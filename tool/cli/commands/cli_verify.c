@@ -12,6 +12,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "backup_list.h"
 #include "catalogue.h"
 #include "command.h"
 #include "encryption.h"

@@ -16,6 +16,7 @@
 #include "cluster_report.h"
 #include "cluster_target.h"
 #include "globals_report.h"
+#include "globals_restore.h"
 #include "interrupt.h"
 #include "log.h"
 #include "object_errors.h"

@@ -18,6 +18,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "backup_list.h"
 #include "choose.h"
 #include "command.h"
 #include "doctor.h"

@@ -12,6 +12,7 @@
 #include <jansson.h>
 #include <stdbool.h>
 
+#include "backup_name.h"
 #include "connection.h"
 #include "repository.h"
 #include "settings.h"

@@ -11,6 +11,7 @@
 
 #include <jansson.h>
 
+#include "interrupted.h"
 #include "repository.h"
 #include "settings.h"
 

@@ -8,6 +8,7 @@
 #ifndef NEX_CONTENTS_H
 #define NEX_CONTENTS_H
 
+#include "backup_name.h"
 #include "repository.h"
 
 /* Print them, as text or as JSON; false (reported) if the archive cannot be read. */

@@ -10,7 +10,7 @@
 
 #include <jansson.h>
 
-#include "globals_restore.h"
+#include "globals_plan.h"
 
 /* Its numbers as JSON. */
 extern json_t *globals_restore_json(const GlobalsRestore *restore);

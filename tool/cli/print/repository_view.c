@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "backup_list.h"
 #include "bad_objects.h"
 #include "catalogue.h"
 #include "log.h"

@@ -15,6 +15,7 @@
 #include <jansson.h>
 #include <time.h>
 
+#include "backup_name.h"
 #include "json_text.h"
 #include "repository.h"
 #include "settings.h"

@@ -8,8 +8,8 @@
 #ifndef NEX_RESTORE_RECORD_H
 #define NEX_RESTORE_RECORD_H
 
-#include "globals_restore.h"
-#include "restore.h"
+#include "globals_plan.h"
+#include "restore_plan.h"
 
 /* A restore of a database that was planned, whatever became of it. */
 extern void restore_record(const RestorePlan *plan, bool good, const char *started);

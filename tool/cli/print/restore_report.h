@@ -8,7 +8,7 @@
 #ifndef NEX_RESTORE_REPORT_H
 #define NEX_RESTORE_REPORT_H
 
-#include "restore.h"
+#include "restore_plan.h"
 
 /* Refuse combinations that mean nothing (reported, exit 2). */
 extern bool restore_options_check(const Settings *settings);

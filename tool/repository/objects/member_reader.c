@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include "bad_objects.h"
+#include "damaged_file.h"
 #include "log.h"
 #include "memory.h"
 #include "read_error.h"

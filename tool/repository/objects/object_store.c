@@ -27,6 +27,7 @@
 #include "log.h"
 #include "memory.h"
 #include "object_set.h"
+#include "read_error.h"
 
 /* What is known of an object that may be there. */
 typedef enum Vouched
@@ -57,29 +58,6 @@ struct ObjectStore
 	_Atomic size_t next; /* barrier: next pending object */
 	_Atomic bool failed;
 };
-
-const char *
-storage_error_hint(int error)
-{
-	switch (error)
-	{
-		case ENOSPC:
-		case EDQUOT:
-			return "Free some space in the repository, for instance with \"nex_backup expire\". "
-				   "Nothing was published; the same command can be run again.";
-		case EACCES:
-		case EPERM:
-		case EROFS:
-			return "The repository must be writable for the user who runs nex_backup.";
-		case ELOOP:
-			return "A symbolic link below a repository is followed at its top level only, and "
-				   "written through only if it belongs to root or to the user who runs nex_backup. "
-				   "Mount the other directory there (\"mount --bind\"), or put the files in its "
-				   "place.";
-		default:
-			return NULL;
-	}
-}
 
 /* By what an object is found again: encryption gives other bytes each time. */
 static const char *

@@ -9,7 +9,7 @@
 #ifndef NEX_ARCHIVE_LISTING_H
 #define NEX_ARCHIVE_LISTING_H
 
-#include "restore.h"
+#include "restore_plan.h"
 
 typedef struct ArchiveEntry
 {

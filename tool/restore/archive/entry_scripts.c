@@ -22,7 +22,7 @@
 
 #include "client_program.h"
 #include "memory.h"
-#include "schema_sections.h"
+#include "pg_restore_options.h"
 #include "sql_text.h"
 
 static const char entry_mark[] = "-- TOC entry ";
@@ -198,7 +198,7 @@ entry_scripts_read(const RestorePlan *plan, EntryScripts *scripts)
 	bool good;
 
 	memset(scripts, 0, sizeof(*scripts));
-	schema_sections_add_options(plan, argv, &count);
+	pg_restore_add_options(plan, argv, &count);
 	good = client_program_script("pg_restore", argv, NULL, &script, NULL);
 	if (good)
 	{

@@ -8,7 +8,7 @@
 #ifndef NEX_ENTRY_SCRIPTS_H
 #define NEX_ENTRY_SCRIPTS_H
 
-#include "restore.h"
+#include "restore_plan.h"
 
 typedef struct EntryScript
 {

@@ -20,7 +20,7 @@
 #define NEX_CODE_OWNERS_H
 
 #include "code_walk.h"
-#include "row_rights.h"
+#include "session_rights.h"
 
 /* In "WITH RECURSIVE": things has what the things of the query `start` run. */
 #define CODE_OF(start)                                                                             \

@@ -19,7 +19,7 @@
 #include "log.h"
 #include "memory.h"
 #include "row_copy.h"
-#include "row_rights.h"
+#include "session_rights.h"
 
 static const char function_query[] =
 	"SELECT f.oid::pg_catalog.regprocedure::pg_catalog.text, r.rolname"

@@ -24,7 +24,7 @@
 
 #include "log.h"
 #include "memory.h"
-#include "row_rights.h"
+#include "session_rights.h"
 
 #define EVENT_TRIGGER_HINT                                                                         \
 	"Drop or replace it, or read its function and give both to a superuser (ALTER EVENT TRIGGER "  \

@@ -34,7 +34,6 @@
 #include "code_owners.h"
 #include "log.h"
 #include "memory.h"
-#include "row_rights.h"
 
 /* While names change hands, once for each change. */
 #define MAX_LOCK_ROUNDS 10
@@ -174,15 +173,15 @@ planner_code_lock(const Settings *settings, Connection *connection, const char *
 	bool at_stake;
 	char *role;
 
-	if (!row_rights_at_stake(settings, connection, &at_stake))
+	if (!session_rights_at_stake(settings, connection, &at_stake))
 		return false;
 	if (!at_stake)
 		return true;
-	role = row_rights_suspend_role(connection);
+	role = session_rights_suspend_role(connection);
 	if (role == NULL)
 		return false;
 	if (lock_all(connection, relations))
-		return row_rights_resume_role(connection, role);
+		return session_rights_resume_role(connection, role);
 	free(role);
 	return false;
 }

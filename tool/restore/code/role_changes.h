@@ -8,7 +8,7 @@
 #ifndef NEX_ROLE_CHANGES_H
 #define NEX_ROLE_CHANGES_H
 
-#include "partial.h"
+#include "restore_plan.h"
 
 /* Remember what our transaction has done to roles so far.  False (reported) on failure. */
 extern bool role_changes_note(RestorePlan *plan, Connection *connection);

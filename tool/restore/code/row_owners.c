@@ -28,7 +28,7 @@
 #include "log.h"
 #include "memory.h"
 #include "row_copy.h"
-#include "row_rights.h"
+#include "session_rights.h"
 
 /* Relations (oid, own) with their schemas, and those of them that belong to others. */
 #define OTHERS                                                                                     \

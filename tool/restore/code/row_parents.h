@@ -8,7 +8,7 @@
 #ifndef NEX_ROW_PARENTS_H
 #define NEX_ROW_PARENTS_H
 
-#include "row_rights.h"
+#include "session_rights.h"
 
 /*
  * The table runs `rights->code` when rows come, as rights->owner or as the

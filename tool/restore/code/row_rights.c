@@ -277,23 +277,6 @@ is_true(const PGresult *result, int column)
 	return PQgetvalue(result, 0, column)[0] == 't';
 }
 
-bool
-row_rights_at_stake(const Settings *settings, Connection *connection, bool *at_stake)
-{
-	PGresult *result;
-
-	*at_stake = false;
-	if (settings->rows_as == ROWS_AS_SESSION)
-		return true;
-	result = connection_query(connection,
-							  "SELECT pg_catalog.bool_or(rolsuper) FROM pg_catalog.pg_roles"
-							  " WHERE rolname IN (CURRENT_USER, SESSION_USER)",
-							  0, NULL);
-	*at_stake = result != NULL && is_true(result, 0);
-	PQclear(result);
-	return result != NULL;
-}
-
 static bool
 lock_schemas(Connection *connection)
 {
@@ -310,52 +293,15 @@ lock_schemas(Connection *connection)
 	return result != NULL;
 }
 
-char *
-row_rights_suspend_role(Connection *connection)
-{
-	const char *super = PQparameterStatus(connection->pg, "is_superuser");
-	PGresult *result;
-	char *role;
-
-	if (super != NULL && strcmp(super, "on") == 0)
-		return xstrdup("");
-	result = connection_query(connection,
-							  "SELECT pg_catalog.current_setting('role'),"
-							  " pg_catalog.set_config('role', 'none', true)",
-							  0, NULL);
-	role = result != NULL ? xstrdup(PQgetvalue(result, 0, 0)) : NULL;
-	PQclear(result);
-	return role;
-}
-
-bool
-row_rights_resume_role(Connection *connection, char *role)
-{
-	const char *params[1] = {role};
-	PGresult *result;
-	bool good = true;
-
-	if (role[0] != '\0')
-	{
-		result = connection_query(connection,
-								  "SELECT pg_catalog.set_config('role', $1::pg_catalog.text, true)",
-								  1, params);
-		good = result != NULL;
-		PQclear(result);
-	}
-	free(role);
-	return good;
-}
-
 static bool
 lock_schemas_without_role(Connection *connection)
 {
-	char *role = row_rights_suspend_role(connection);
+	char *role = session_rights_suspend_role(connection);
 
 	if (role == NULL)
 		return false;
 	if (lock_schemas(connection))
-		return row_rights_resume_role(connection, role);
+		return session_rights_resume_role(connection, role);
 	free(role);
 	return false;
 }
@@ -366,7 +312,7 @@ row_rights_begin(const Settings *settings, Connection *connection)
 	bool at_stake;
 
 	/* Others may not lock rows there. */
-	return row_rights_at_stake(settings, connection, &at_stake) &&
+	return session_rights_at_stake(settings, connection, &at_stake) &&
 		   (!at_stake || lock_schemas_without_role(connection));
 }
 
@@ -430,15 +376,15 @@ lock_table(const Settings *settings, Connection *connection, const char *oid)
 									   " AND c.relkind IN ('r', 'p')",
 									   1, &oid);
 	bool at_stake = false;
-	bool good = table != NULL && row_rights_at_stake(settings, connection, &at_stake);
+	bool good = table != NULL && session_rights_at_stake(settings, connection, &at_stake);
 	char *role;
 
 	if (good && PQntuples(table) == 1 && at_stake)
 	{
-		role = row_rights_suspend_role(connection);
+		role = session_rights_suspend_role(connection);
 		good = role != NULL && lock_as_session(connection, table);
 		if (good)
-			good = row_rights_resume_role(connection, role);
+			good = session_rights_resume_role(connection, role);
 		else
 			free(role);
 	}
@@ -482,7 +428,7 @@ look_at_owners(const Settings *settings, Connection *connection, const char *oid
 {
 	bool at_stake;
 
-	return row_rights_at_stake(settings, connection, &at_stake) &&
+	return session_rights_at_stake(settings, connection, &at_stake) &&
 		   (at_stake || row_owners_decide(connection, oid, look->shown, &look->turn));
 }
 

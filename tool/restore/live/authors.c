@@ -31,6 +31,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "chosen.h"
 #include "log.h"
 #include "memory.h"
 #include "row_copy.h"

@@ -9,8 +9,9 @@
 #ifndef NEX_AUTHORS_H
 #define NEX_AUTHORS_H
 
-#include "partial.h"
-#include "row_rights.h"
+#include "archive_toc.h"
+#include "restore_plan.h"
+#include "session_rights.h"
 
 /*
  * Before a part is restored: false (reported) if something of it could run code

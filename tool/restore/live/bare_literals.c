@@ -21,7 +21,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "live_types.h"
+#include "chosen.h"
+#include "live_refusal.h"
 #include "memory.h"
 #include "sql_text.h"
 

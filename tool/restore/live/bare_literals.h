@@ -8,7 +8,8 @@
 #ifndef NEX_BARE_LITERALS_H
 #define NEX_BARE_LITERALS_H
 
-#include "partial.h"
+#include "archive_toc.h"
+#include "restore_plan.h"
 
 /*
  * Does the definition have a literal without a type, and call a function or an

@@ -38,7 +38,7 @@
 #include "memory.h"
 #include "part_of.h"
 #include "row_copy.h"
-#include "row_rights.h"
+#include "session_rights.h"
 
 /* Is it a function that makes values of a range type?  The server makes and owns it. */
 #define OF_RANGE(class, object)                                                                    \

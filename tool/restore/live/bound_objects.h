@@ -8,7 +8,6 @@
 #ifndef NEX_BOUND_OBJECTS_H
 #define NEX_BOUND_OBJECTS_H
 
-#include "partial.h"
 #include "rename.h"
 
 /*

@@ -28,8 +28,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "chosen.h"
 #include "code_owners.h"
-#include "late_checks.h"
+#include "entry_calls.h"
 #include "log.h"
 #include "memory.h"
 #include "row_copy.h"
@@ -160,7 +161,7 @@ given_code_check(const RestorePlan *plan, Connection *connection)
 		const TocEntry *entry = &toc->entries[i];
 
 		if (entry->definition != NULL && selection_includes(plan->selection, entry) &&
-			(toc_entry_is(entry, "MATERIALIZED VIEW") || late_check_is_computed(entry)))
+			(toc_entry_is(entry, "MATERIALIZED VIEW") || entry_checks_rows(entry)))
 			good = check_definition(connection, entry);
 	}
 	return good;

@@ -9,8 +9,8 @@
 #ifndef NEX_GIVEN_CODE_H
 #define NEX_GIVEN_CODE_H
 
-#include "partial.h"
-#include "row_rights.h"
+#include "restore_plan.h"
+#include "session_rights.h"
 
 /*
  * Before a part is restored, and again when its extensions are there and

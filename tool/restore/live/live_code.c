@@ -40,19 +40,21 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "chosen.h"
 #include "code_owners.h"
 #include "definition_names.h"
-#include "late_checks.h"
+#include "entry_calls.h"
 #include "live_extensions.h"
 #include "live_names.h"
 #include "live_owners.h"
+#include "live_refusal.h"
+#include "live_rests.h"
 #include "live_rights.h"
 #include "live_types.h"
 #include "log.h"
 #include "memory.h"
 #include "quote.h"
 #include "restored_domains.h"
-#include "row_rights.h"
 #include "row_copy.h"
 #include "sql_name.h"
 
@@ -153,17 +155,6 @@ typedef struct LiveCode
 	bool *computed;       /* by place: built as one of them */
 } LiveCode;
 
-bool
-live_code_refuse(const TocEntry *entry, const char *detail)
-{
-	char *label = toc_entry_label(entry);
-
-	report_error(EXIT_FAILED, detail, NEW_DATABASE_HINT,
-				 "could not restore %s without running code of the live database", label);
-	free(label);
-	return false;
-}
-
 static bool
 refuse(const LiveCode *live, const TocEntry *entry, const TocEntry *used)
 {
@@ -238,7 +229,7 @@ find_computed(LiveCode *live)
 		live->computed[i] =
 			selection_includes(live->plan->selection, entry) && is_superusers(live, entry) &&
 			(toc_entry_is(entry, "MATERIALIZED VIEW DATA") || toc_entry_is(entry, "STATISTICS") ||
-			 in_place_calls_functions(entry) || has_operator_class(toc, entry));
+			 entry_calls_functions(entry) || has_operator_class(toc, entry));
 	}
 }
 
@@ -519,7 +510,7 @@ check_resting(LiveCode *live, const TocEntry *function)
 	for (i = 0; good && i < toc->count; i++)
 	{
 		const TocEntry *entry = &toc->entries[i];
-		bool check = late_check_is_computed(entry);
+		bool check = entry_checks_rows(entry);
 		bool cast = toc_entry_is(entry, "CAST");
 
 		if (!(check || cast || toc_entry_is_table(entry)) ||
@@ -718,9 +709,9 @@ live_code_check(const RestorePlan *plan, Connection *connection)
 
 	if (plan->settings->rows_as == ROWS_AS_SESSION)
 		return true;
-	if (!row_rights_at_stake(plan->settings, connection, &live.locks))
+	if (!session_rights_at_stake(plan->settings, connection, &live.locks))
 		return false;
-	role = row_rights_suspend_role(connection);
+	role = session_rights_suspend_role(connection);
 	if (role == NULL)
 		return false;
 	live.superusers = connection_query(
@@ -738,7 +729,7 @@ live_code_check(const RestorePlan *plan, Connection *connection)
 	free(live.computed);
 	PQclear(live.superusers);
 	if (good)
-		return row_rights_resume_role(connection, role);
+		return session_rights_resume_role(connection, role);
 	free(role);
 	return false;
 }

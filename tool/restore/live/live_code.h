@@ -8,7 +8,7 @@
 #ifndef NEX_LIVE_CODE_H
 #define NEX_LIVE_CODE_H
 
-#include "partial.h"
+#include "restore_plan.h"
 
 /*
  * See that no definition of the part runs code of a role that is no

@@ -38,14 +38,16 @@
 #include <string.h>
 
 #include "definition_names.h"
-#include "late_checks.h"
-#include "live_code.h"
+#include "entry_calls.h"
+#include "live_rests.h"
 #include "live_types.h"
 #include "memory.h"
 #include "quote.h"
 #include "row_copy.h"
-#include "row_rights.h"
+#include "selection.h"
+#include "session_rights.h"
 #include "sql_name.h"
+#include "type_casts.h"
 
 #define SCHEMA_HINT                                                                                \
 	ROWS_AS_SESSION_HINT                                                                           \
@@ -185,7 +187,7 @@ when_computed(const TocEntry *entry, const UsedName *used)
 
 	if (toc_entry_is_table(entry) && used->computed)
 		return COMPUTED_BY_SESSION;
-	if (late_check_is_computed(entry))
+	if (entry_checks_rows(entry))
 		return COMPUTED_BY_SESSION;
 	return toc_entry_is_any(entry, by_owner) ? COMPUTED_BY_OWNER : COMPUTED_LATER;
 }
@@ -408,7 +410,7 @@ check_type(const LiveNames *live, const TocEntry *entry, const UsedName *type, b
 	bool others = false;
 	bool good =
 		(!live->locks || live_types_hold(live->connection, type->schema, type->name)) &&
-		live_types_can_get_casts(live->connection, type->schema, type->name, whole, roles, &others);
+		type_can_get_casts(live->connection, type->schema, type->name, whole, roles, &others);
 
 	free(roles);
 	if (good && others)

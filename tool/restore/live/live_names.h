@@ -8,7 +8,8 @@
 #ifndef NEX_LIVE_NAMES_H
 #define NEX_LIVE_NAMES_H
 
-#include "partial.h"
+#include "archive_toc.h"
+#include "restore_plan.h"
 
 /*
  * See that no function, operator or cast that a definition of the part names

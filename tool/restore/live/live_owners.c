@@ -32,6 +32,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "chosen.h"
 #include "log.h"
 #include "memory.h"
 #include "quote.h"

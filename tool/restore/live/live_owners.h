@@ -8,7 +8,7 @@
 #ifndef NEX_LIVE_OWNERS_H
 #define NEX_LIVE_OWNERS_H
 
-#include "partial.h"
+#include "restore_plan.h"
 
 #define OTHER_OWNER_HINT                                                                           \
 	"If you trust the new owner, use --rows-as=session.  Otherwise change the owner, or restore "  \

@@ -15,12 +15,15 @@
  *
  *-------------------------------------------------------------------------
  */
-#include "live_types.h"
 
 #include <stdlib.h>
 #include <string.h>
 
+#include "chosen.h"
 #include "definition_names.h"
+#include "entry_calls.h"
+#include "live_refusal.h"
+#include "live_rests.h"
 #include "memory.h"
 
 static bool
@@ -195,7 +198,7 @@ calls(const RestorePlan *plan, const TocEntry *entry)
 		return strstr(text, " GENERATED ALWAYS AS (") != NULL ||
 			   strstr(text, "PARTITION BY ") != NULL ||
 			   (!plan->settings->schema_only && strstr(text, " CHECK (") != NULL);
-	return in_place_calls_functions(entry) || toc_entry_is(entry, "STATISTICS") ||
+	return entry_calls_functions(entry) || toc_entry_is(entry, "STATISTICS") ||
 		   toc_entry_is(entry, "MATERIALIZED VIEW") ||
 		   (!plan->settings->schema_only && toc_entry_is(entry, "DOMAIN"));
 }

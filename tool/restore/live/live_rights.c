@@ -29,6 +29,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "chosen.h"
 #include "definition_names.h"
 #include "log.h"
 #include "memory.h"

@@ -8,7 +8,7 @@
 #ifndef NEX_LIVE_RIGHTS_H
 #define NEX_LIVE_RIGHTS_H
 
-#include "partial.h"
+#include "restore_plan.h"
 
 /*
  * See that whoever owns what the part makes has the rights that the server

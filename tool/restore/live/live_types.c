@@ -27,23 +27,15 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "chosen.h"
 #include "code_owners.h"
 #include "live_extensions.h"
+#include "live_refusal.h"
+#include "live_rests.h"
 #include "memory.h"
-#include "quote.h"
 #include "restored_domains.h"
-#include "row_rights.h"
 #include "sql_name.h"
-
-/* All that the types of the query `start` are made of. */
-#define PARTS_OF(start)                                                                            \
-	"parts (oid) AS ((" start ") UNION SELECT u.oid FROM parts p"                                  \
-	" JOIN pg_catalog.pg_type t ON t.oid = p.oid, LATERAL (SELECT t.typelem WHERE t.typelem <> 0"  \
-	"  UNION ALL SELECT t.typbasetype WHERE t.typbasetype <> 0"                                    \
-	"  UNION ALL SELECT rngsubtype FROM pg_catalog.pg_range WHERE rngtypid = t.oid"                \
-	"  UNION ALL SELECT rngtypid FROM pg_catalog.pg_range WHERE rngmultitypid = t.oid"             \
-	"  UNION ALL SELECT atttypid FROM pg_catalog.pg_attribute WHERE attrelid = t.typrelid"         \
-	"   AND t.typrelid <> 0 AND attnum > 0 AND NOT attisdropped) u (oid))"
+#include "type_casts.h"
 
 /*
  * Behind that: is one of them of others, and not an enum (or an array, which is
@@ -69,71 +61,6 @@ static const char type_query[] =
 																			  "(SELECT FROM "
 																			  "named),"
 																			  " " SOME_OF_OTHERS;
-
-/*
- * Can somebody else than trusted roles and $4 make a cast for the type, or for
- * what it is made of?  Here an enum counts, too.
- */
-static const char cast_query[] =
-	"WITH RECURSIVE named AS (SELECT t.* FROM pg_catalog.pg_type t"
-	" JOIN pg_catalog.pg_namespace n ON n.oid = t.typnamespace"
-	" WHERE n.nspname = $1::pg_catalog.name AND t.typname = "
-	"$2::pg_catalog.name),"
-	" chain AS (SELECT oid, typbasetype FROM named UNION ALL SELECT "
-	"t.oid, t.typbasetype"
-	"  FROM chain c JOIN pg_catalog.pg_type t ON t.oid = "
-	"c.typbasetype), " PARTS_OF("SELECT oid FROM chain WHERE typbasetype = 0 OR "
-								"$3::pg_catalog.bool") "SELECT EXISTS (SELECT FROM parts p "
-													   "JOIN pg_catalog.pg_type t ON t.oid = "
-													   "p.oid"
-													   " JOIN pg_catalog.pg_roles r ON r.oid "
-													   "= t.typowner WHERE "
-													   "NOT " ROW_ROLE_IS_TRUSTED
-													   " AND r.rolname::pg_catalog.text <> "
-													   "ALL ($4::pg_catalog.text[]))";
-
-/*
- * The same of the columns of a key where the two have different types; and
- * whether $5 is not the owner of all such types.  From a type to itself there
- * is no cast, and a domain is as good as what it is over.
- */
-#define KEY_TYPES(pairs)                                                                           \
-	"WITH RECURSIVE pairs AS (" pairs "),"                                                         \
-	" chain AS (SELECT t.oid AS start, t.oid, t.typbasetype FROM pg_catalog.pg_type t"             \
-	"   WHERE t.oid IN (SELECT one FROM pairs UNION SELECT two FROM pairs)"                        \
-	"  UNION ALL SELECT c.start, t.oid, t.typbasetype"                                             \
-	"  FROM chain c JOIN pg_catalog.pg_type t ON t.oid = c.typbasetype),"                          \
-	" bases AS (SELECT start, oid FROM chain WHERE typbasetype = 0),"                              \
-	" different AS (SELECT x.oid AS one, y.oid AS two FROM pairs"                                  \
-	"  JOIN bases x ON x.start = pairs.one JOIN bases y ON y.start = pairs.two"                    \
-	"  WHERE x.oid <> y.oid), " PARTS_OF("SELECT one FROM different UNION SELECT two FROM "        \
-										 "different") "SELECT COALESCE(pg_catalog.bool_or(true), " \
-													  "false),"                                    \
-													  " COALESCE(pg_catalog.bool_or(r.rolname <> " \
-													  "$1::pg_catalog.name), false)"               \
-													  " FROM parts p JOIN pg_catalog.pg_type t "   \
-													  "ON t.oid = p.oid"                           \
-													  " JOIN pg_catalog.pg_roles r ON r.oid = "    \
-													  "t.typowner WHERE NOT " ROW_ROLE_IS_TRUSTED
-
-static const char key_types_query[] =
-	KEY_TYPES("SELECT a.atttypid AS one, b.atttypid AS two"
-			  "  FROM ROWS FROM (pg_catalog.unnest($3::pg_catalog.text[]),"
-			  "   pg_catalog.unnest($5::pg_catalog.text[])) u (one, two)"
-			  "  JOIN pg_catalog.pg_attribute a ON a.attrelid = $2::pg_catalog.oid"
-			  "   AND a.attname::pg_catalog.text = u.one"
-			  "  JOIN pg_catalog.pg_attribute b ON b.attrelid = $4::pg_catalog.oid"
-			  "   AND b.attname::pg_catalog.text = u.two");
-
-/* The same of all keys of a table, and of those that it is a partition of. */
-static const char keys_types_query[] =
-	KEY_TYPES("SELECT a.atttypid AS one, b.atttypid AS two FROM pg_catalog.pg_constraint f,"
-			  "  LATERAL ROWS FROM (pg_catalog.unnest(f.conkey), pg_catalog.unnest(f.confkey))"
-			  "   u (one, two), pg_catalog.pg_attribute a, pg_catalog.pg_attribute b"
-			  "  WHERE f.contype = 'f' AND a.attrelid = f.conrelid AND a.attnum = u.one"
-			  "  AND b.attrelid = f.confrelid AND b.attnum = u.two"
-			  "  AND (f.conrelid = $2::pg_catalog.oid OR f.conrelid IN (SELECT p.relid FROM"
-			  "   pg_catalog.pg_partition_ancestors($2::pg_catalog.oid::pg_catalog.regclass) p))");
 
 /* The columns that a live table is partitioned by. */
 static const char key_query[] = "WITH RECURSIVE " PARTS_OF(
@@ -603,48 +530,6 @@ live_types_key_of_others(Connection *connection, const char *table, bool cast, b
 	*others = result != NULL && PQgetvalue(result, 0, 0)[0] == 't';
 	PQclear(result);
 	return result != NULL;
-}
-
-bool
-live_types_can_get_casts(Connection *connection, const char *schema, const char *name, bool whole,
-						 const char *roles, bool *others)
-{
-	const char *params[4] = {schema, name, whole ? "t" : "f", roles};
-	PGresult *result = connection_query(connection, cast_query, 4, params);
-
-	*others = result != NULL && PQgetvalue(result, 0, 0)[0] == 't';
-	PQclear(result);
-	return result != NULL;
-}
-
-static bool
-ask_keys(Connection *connection, const char *query, int nparams, const char *const *params,
-		 bool *others, bool *owners)
-{
-	PGresult *result = connection_query(connection, query, nparams, params);
-
-	*others = result != NULL && PQgetvalue(result, 0, 0)[0] == 't';
-	*owners = result != NULL && PQgetvalue(result, 0, 1)[0] == 'f';
-	PQclear(result);
-	return result != NULL;
-}
-
-bool
-live_types_of_key(Connection *connection, char *const *tables, char *const *columns,
-				  const char *owner, bool *others, bool *owners)
-{
-	const char *params[5] = {owner, tables[0], columns[0], tables[1], columns[1]};
-
-	return ask_keys(connection, key_types_query, 5, params, others, owners);
-}
-
-bool
-live_types_of_keys(Connection *connection, const char *table, const char *owner, bool *others,
-				   bool *owners)
-{
-	const char *params[2] = {owner, table};
-
-	return ask_keys(connection, keys_types_query, 2, params, others, owners);
 }
 
 bool

@@ -29,11 +29,10 @@
 #include <stdlib.h>
 
 #include "code_owners.h"
-#include "live_types.h"
+#include "live_refusal.h"
 #include "memory.h"
 #include "planner_code.h"
 #include "row_owners.h"
-#include "row_rights.h"
 
 static const char owner_query[] = "SELECT " ROW_ROLE_IS_TRUSTED " FROM pg_catalog.pg_class c"
 								  " JOIN pg_catalog.pg_roles r ON r.oid = c.relowner"
@@ -101,7 +100,7 @@ find_code(const RestorePlan *plan, Connection *connection, const char *tables, c
 	PlannerCode code;
 	bool at_stake;
 
-	if (!row_rights_at_stake(plan->settings, connection, &at_stake))
+	if (!session_rights_at_stake(plan->settings, connection, &at_stake))
 		return false;
 	if (!at_stake)
 		return row_owners_of_tables(connection, tables, found);

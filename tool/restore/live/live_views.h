@@ -8,7 +8,8 @@
 #ifndef NEX_LIVE_VIEWS_H
 #define NEX_LIVE_VIEWS_H
 
-#include "partial.h"
+#include "archive_toc.h"
+#include "restore_plan.h"
 
 /*
  * Would whoever wrote what it reads gain by being run as its owner, a superuser

@@ -10,7 +10,6 @@
 
 #include "connection.h"
 #include "rename.h"
-#include "restore.h"
 
 /*
  * Would a publication send the rows of the tables that were made, which have

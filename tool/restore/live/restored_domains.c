@@ -16,11 +16,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "live_types.h"
 #include "memory.h"
 #include "quote.h"
-#include "row_rights.h"
+#include "session_rights.h"
 #include "sql_name.h"
+#include "type_casts.h"
 
 /*
  * Of words before parentheses in the CHECK constraint of a domain: is one
@@ -156,7 +156,7 @@ restored_domain_casts(Connection *connection, const char *text, bool *others)
 		if (behind == 0 || sql_name_read_qualified(text + behind, &schema, &name) == NULL)
 			continue;
 		good = is_missing(connection, schema, name, others) &&
-			   (*others || live_types_can_get_casts(connection, schema, name, true, "{}", others));
+			   (*others || type_can_get_casts(connection, schema, name, true, "{}", others));
 		free(schema);
 		free(name);
 	}

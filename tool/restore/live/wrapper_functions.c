@@ -16,9 +16,10 @@
 
 #include <stdlib.h>
 
+#include "chosen.h"
 #include "log.h"
 #include "memory.h"
-#include "row_rights.h"
+#include "session_rights.h"
 
 #define WRAPPER_HINT                                                                               \
 	"Read the function and give it to a superuser (ALTER FUNCTION ... OWNER TO).  If you trust "   \

@@ -8,7 +8,7 @@
 #ifndef NEX_WRAPPER_FUNCTIONS_H
 #define NEX_WRAPPER_FUNCTIONS_H
 
-#include "partial.h"
+#include "restore_plan.h"
 
 /*
  * Before the session makes foreign tables, servers or user mappings in a live

@@ -27,6 +27,7 @@
 #include "log.h"
 #include "memory.h"
 #include "owner_rows.h"
+#include "part_transaction.h"
 #include "progress.h"
 #include "quote.h"
 #include "row_columns.h"

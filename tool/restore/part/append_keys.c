@@ -11,7 +11,7 @@
  *
  *-------------------------------------------------------------------------
  */
-#include "append.h"
+#include "append_tables.h"
 
 #include <stdlib.h>
 

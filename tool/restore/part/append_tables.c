@@ -9,7 +9,7 @@
  *
  *-------------------------------------------------------------------------
  */
-#include "append.h"
+#include "append_tables.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -22,6 +22,7 @@
 #include "quote.h"
 #include "rename.h"
 #include "row_copy.h"
+#include "row_rights.h"
 #include "sql_name.h"
 
 /* A partition by its root: that is where rows find their places. */

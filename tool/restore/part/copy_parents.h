@@ -10,7 +10,6 @@
 
 #include "connection.h"
 #include "rename.h"
-#include "restore.h"
 
 /*
  * Take the tables of a part with --as out of those that they inherit from and

@@ -9,7 +9,6 @@
 #ifndef NEX_DEFAULT_GRANTS_H
 #define NEX_DEFAULT_GRANTS_H
 
-#include "partial.h"
 #include "rename.h"
 
 /* Give the entry's object the privileges that a new object has by itself. */

@@ -10,7 +10,6 @@
  *
  *-------------------------------------------------------------------------
  */
-#include "partial.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -19,23 +18,25 @@
 #include "authors.h"
 #include "bare_literals.h"
 #include "bound_objects.h"
-#include "client_program.h"
 #include "commit.h"
 #include "copy_parents.h"
 #include "extension_rows.h"
 #include "given_code.h"
+#include "in_place.h"
+#include "in_place_post.h"
+#include "in_place_scripts.h"
 #include "interrupt.h"
 #include "late_checks.h"
 #include "live_code.h"
 #include "live_names.h"
-#include "live_types.h"
+#include "live_refusal.h"
 #include "log.h"
-#include "long_sql.h"
 #include "memory.h"
-#include "object_errors.h"
 #include "owner_rows.h"
 #include "owner_tables.h"
+#include "part_lists.h"
 #include "part_rows.h"
+#include "part_transaction.h"
 #include "planned_steps.h"
 #include "progress.h"
 #include "protections.h"
@@ -46,151 +47,11 @@
 #include "rights_meanwhile.h"
 #include "role_changes.h"
 #include "row_columns.h"
-#include "row_copy.h"
-#include "row_rights.h"
 #include "schema_sections.h"
 #include "sequences_set.h"
-#include "subprocess.h"
+#include "server_failure.h"
 #include "table_turns.h"
 #include "wrapper_functions.h"
-
-#define SQLSTATE_INSUFFICIENT_PRIVILEGE "42501"
-#define RIGHTS_HINT                                                                                \
-	"What belongs to several roles, or was granted by others, is restored by a superuser; "        \
-	"--no-owner gives all of it to the role that restores, --no-privileges leaves out grants."
-
-#define PRE_DATA_FAILURE "could not restore the pre-data section"
-
-/* The session has a timeout of its own; pg_restore's is at the head of what it writes. */
-static void
-keep_lock_timeout(Buffer *script)
-{
-	static const char setting[] = "\nSET lock_timeout = 0;";
-	char *found = script->data != NULL ? strstr(script->data, setting) : NULL;
-
-	if (found != NULL)
-		memset(found + 1, ' ', strlen(setting) - 1);
-}
-
-/* What pg_restore makes of a list. */
-static bool
-write_script(const RestorePlan *plan, const char *list, Buffer *script)
-{
-	char *which = xasprintf("--use-list=%s", list);
-	const char *argv[8] = {plan->pg_restore, which, "--file=-", plan->archive};
-	size_t count = 4;
-	bool good;
-
-	schema_sections_add_options(plan, argv, &count);
-	good = client_program_script("pg_restore", argv, NULL, script, NULL);
-	if (good)
-	{
-		script_clean(script);
-		keep_lock_timeout(script);
-	}
-	free(which);
-	return good;
-}
-
-/*
- * Does the script have its backslashes doubled?  Backups of 0.2.0 are so if the
- * database or the role had this setting, and say it in their first lines.
- */
-bool
-in_place_doubles_backslashes(const char *script)
-{
-	const char *found = strstr(script, "\nSET standard_conforming_strings = off;\n");
-	const char *last = strstr(script, "\nSET row_security");
-
-	return found != NULL && last != NULL && found < last;
-}
-
-/*
- * Run a whole script; the server says which object it stopped at.  It reads
- * all of it before it runs the first line, so that a setting which decides how
- * it is read must be set before, and back behind it.
- */
-static bool
-run_script(Connection *connection, const char *script, const char *failure)
-{
-	bool doubled = in_place_doubles_backslashes(script);
-	PGresult *result;
-	ExecStatusType status;
-	char *said;
-	bool good;
-
-	if (long_sql_refused(script, &said))
-	{
-		report_error(EXIT_FAILED, NULL, "Restore a smaller part, or into a new database.", "%s: %s",
-					 failure, said);
-		free(said);
-		return false;
-	}
-	if (doubled && !connection_command(connection, "SET standard_conforming_strings = off"))
-		return false;
-	result = PQexec(connection->pg, script);
-	status = PQresultStatus(result);
-	good = status == PGRES_COMMAND_OK || status == PGRES_TUPLES_OK || status == PGRES_EMPTY_QUERY;
-	if (!good && !stop_requested())
-	{
-		const char *state = PQresultErrorField(result, PG_DIAG_SQLSTATE);
-		bool rights = state != NULL && strcmp(state, SQLSTATE_INSUFFICIENT_PRIVILEGE) == 0;
-
-		connection_report_hint(connection, result, failure, rights ? RIGHTS_HINT : NULL);
-	}
-	PQclear(result);
-	return good &&
-		   (!doubled || connection_command(connection, "SET standard_conforming_strings = on"));
-}
-
-bool
-in_place_run_list(RestorePlan *plan, Connection *connection, const RenameMap *map, char *list,
-				  const char *failure)
-{
-	Buffer script;
-	Buffer renamed;
-	bool good = list != NULL;
-
-	buffer_init(&script);
-	buffer_init(&renamed);
-	good = good && write_script(plan, list, &script);
-	if (good && map->count > 0)
-	{
-		rename_script(map, script.data, &renamed);
-		good = run_script(connection, renamed.data, failure);
-	}
-	else if (good)
-		good = run_script(connection, script.data, failure);
-	buffer_free(&script);
-	buffer_free(&renamed);
-	free(list);
-	return good && !stop_requested();
-}
-
-bool
-in_place_run_text(Connection *connection, const RenameMap *map, const char *text,
-				  const char *failure)
-{
-	char *renamed = rename_text(map, text);
-	bool good = run_script(connection, renamed, failure);
-
-	free(renamed);
-	return good;
-}
-
-bool
-in_place_run_head(Connection *connection, const char *head)
-{
-	Buffer script;
-	bool good;
-
-	buffer_init(&script);
-	buffer_printf(&script, "\n%s", head);
-	keep_lock_timeout(&script);
-	good = run_script(connection, script.data, PRE_DATA_FAILURE);
-	buffer_free(&script);
-	return good;
-}
 
 /*
  * Does the owner make the table?  A text with doubled backslashes, of 0.2.0, is
@@ -226,7 +87,7 @@ run_table(RestorePlan *plan, Connection *connection, const RenameMap *map, const
 	buffer_init(&renamed);
 	buffer_init(&first);
 	buffer_init(&then);
-	good = list != NULL && write_script(plan, list, &script);
+	good = list != NULL && in_place_write_script(plan, list, &script);
 	if (good)
 	{
 		rename_script(map, script.data, &renamed);
@@ -235,13 +96,13 @@ run_table(RestorePlan *plan, Connection *connection, const RenameMap *map, const
 	if (good && owners)
 	{
 		owner_tables_split(renamed.data, &first, &then);
-		good = run_script(connection, first.data, PRE_DATA_FAILURE) &&
+		good = in_place_run_script(connection, first.data, PRE_DATA_FAILURE) &&
 			   owner_tables_make(plan, connection, map, entry, then.data);
 	}
 	else if (good)
 	{
 		table_turns_split(renamed.data, &first, &then);
-		good = run_script(connection, first.data, PRE_DATA_FAILURE) &&
+		good = in_place_run_script(connection, first.data, PRE_DATA_FAILURE) &&
 			   table_turns_run(plan, connection, entry, then.data);
 	}
 	buffer_free(&script);
@@ -420,7 +281,7 @@ analyze(RestorePlan *plan, Connection *connection, const RenameMap *map)
 
 		if (PQresultStatus(result) != PGRES_COMMAND_OK)
 		{
-			char *said = object_errors_said(connection, result);
+			char *said = server_failure_said(connection, result);
 
 			log_warning("could not analyze table %s: %s", target, said);
 			free(said);

@@ -20,267 +20,26 @@
  *
  *-------------------------------------------------------------------------
  */
-#include "partial.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-#include "author_turn.h"
 #include "bound_objects.h"
 #include "definitions.h"
-#include "late_checks.h"
+#include "in_place_post.h"
+#include "in_place_scripts.h"
 #include "live_names.h"
 #include "live_views.h"
 #include "memory.h"
-#include "planned_steps.h"
+#include "part_lists.h"
+#include "post_batch.h"
 #include "protections.h"
 #include "quote.h"
 #include "rights_meanwhile.h"
-#include "row_rights.h"
-#include "table_turns.h"
-
-#define FAILURE "could not restore the post-data section"
-
-/* What runs together. */
-typedef struct Batch
-{
-	RestorePlan *plan;
-	Connection *connection;
-	const RenameMap *map;
-	int *ids;
-	uint32_t count;
-	bool plain; /* nothing in it makes a table compute more than it did, or runs as others */
-	bool texts; /* of few entries: take their scripts out of the one that has all */
-} Batch;
-
-/* One by one: no pg_restore for each table that is protected.  False (reported) on failure. */
-static bool
-run_texts(Batch *batch)
-{
-	const ArchiveToc *toc = &batch->plan->selection->toc;
-	bool good = true;
-	uint32_t i;
-
-	for (i = 0; good && i < batch->count; i++)
-	{
-		const EntryScript *script = author_turn_script(batch->plan, batch->connection,
-													   archive_toc_find(toc, batch->ids[i]));
-
-		good = script != NULL && in_place_run_head(batch->connection, script->settings) &&
-			   in_place_run_text(batch->connection, batch->map, script->text, FAILURE);
-	}
-	return good;
-}
-
-/* Texts with doubled backslashes, of 0.2.0, are for pg_restore's own head. */
-static bool
-has_texts(const Batch *batch)
-{
-	return batch->texts && batch->plan->scripts != NULL &&
-		   !in_place_doubles_backslashes(batch->plan->scripts->head);
-}
-
-static bool
-batch_run(Batch *batch)
-{
-	bool good = true;
-
-	if (batch->count > 0 && has_texts(batch))
-		good = run_texts(batch);
-	else if (batch->count > 0)
-		good = in_place_run_list(batch->plan, batch->connection, batch->map,
-								 partial_list_of(batch->plan, batch->ids, batch->count), FAILURE);
-	batch->count = 0;
-	batch->plain = true;
-	return good && rights_settle(batch->plan, batch->connection, batch->map);
-}
-
-/* Before what calls functions that were made: they must be those of the backup. */
-static bool
-batch_run_and_look(Batch *batch)
-{
-	return batch_run(batch) && bound_objects_settle(batch->plan, batch->connection, batch->map);
-}
-
-static void
-batch_add(Batch *batch, const TocEntry *entry)
-{
-	batch->ids[batch->count++] = entry->id;
-	batch->plain = batch->plain &&
-				   (toc_entry_is(entry, "FK CONSTRAINT") || toc_entry_is(entry, "TABLE ATTACH"));
-}
-
-/*
- * Before anybody else has a turn: what is in the batch was looked at, and
- * their code could change what was seen.
- */
-static bool
-run_pending(void *batch)
-{
-	return batch_run(batch);
-}
-
-static bool
-plan_key(Batch *batch, const TocEntry *entry, const BeforeTurn *before, bool *done)
-{
-	return (batch->plain || batch_run_and_look(batch)) &&
-		   planned_step_run(batch->plan, batch->connection, batch->map, entry, before, done);
-}
-
-/* A foreign key; its check must see the rows that row security hides from the owner, too. */
-static bool
-batch_key(Batch *batch, const TocEntry *entry, const BeforeTurn *before, bool *done)
-{
-	char *open;
-	char *back;
-	bool good;
-
-	if (!protections_open_forced(batch->plan, batch->connection, batch->map, entry, &open, &back))
-		return false;
-	if (open == NULL)
-		return plan_key(batch, entry, before, done);
-	good = batch_run_and_look(batch) && connection_command(batch->connection, open) &&
-		   plan_key(batch, entry, before, done);
-	if (good && !*done)
-	{
-		batch_add(batch, entry);
-		good = batch_run(batch);
-		*done = true;
-	}
-	good = good && connection_command(batch->connection, back);
-	free(open);
-	free(back);
-	return good;
-}
-
-/*
- * One entry for which the server plans queries: what computes code of others
- * is run as their owner, and all else with the batch.
- */
-static bool
-batch_plan(Batch *batch, const TocEntry *entry, bool *done)
-{
-	static const char *const kinds[] = {"FK CONSTRAINT", "TABLE ATTACH", "INDEX ATTACH", NULL};
-	BeforeTurn before = {run_pending, batch};
-
-	*done = false;
-	if (!author_turn_decide(batch->plan, batch->connection, entry, done))
-		return false;
-	if (*done)
-		return batch_run(batch) &&
-			   author_turn_run(batch->plan, batch->connection, batch->map, entry);
-	if (toc_entry_is(entry, "CHECK CONSTRAINT"))
-		return batch_run_and_look(batch) &&
-			   late_check_run(batch->connection, batch->map, entry, done);
-	if (toc_entry_is(entry, "CONSTRAINT"))
-		return table_turns_prepare_key(batch->plan, batch->connection, batch->map, entry, &before);
-	if (!toc_entry_is_any(entry, kinds))
-		return true;
-	if (toc_entry_is(entry, "FK CONSTRAINT"))
-		return batch_key(batch, entry, &before, done);
-	return (batch->plain || batch_run_and_look(batch)) &&
-		   planned_step_run(batch->plan, batch->connection, batch->map, entry, &before, done);
-}
-
-/* One entry whose code may change no definition but by what the entry itself is. */
-static bool
-batch_run_watched(Batch *batch, const TocEntry *entry, DefinitionsStep step)
-{
-	Definitions before;
-	char *label;
-	char *what;
-	bool good;
-
-	if (!batch_run_and_look(batch) || !definitions_read(batch->connection, step, &before))
-		return false;
-	batch->ids[batch->count++] = entry->id;
-	if (!batch_run(batch))
-	{
-		definitions_free(&before);
-		return false;
-	}
-	label = toc_entry_label(entry);
-	what = xasprintf("%s was restored", label);
-	good = definitions_same(batch->connection, &before, what);
-	free(what);
-	free(label);
-	return good;
-}
-
-/* Is the text in the definition, not in one of its names or literals? */
-static bool
-says(const char *definition, const char *text)
-{
-	char quote = '\0';
-
-	for (; *definition != '\0'; definition++)
-	{
-		if (quote != '\0')
-			quote = *definition == quote ? '\0' : quote;
-		else if (strncmp(definition, text, strlen(text)) == 0)
-			return true;
-		else if (*definition == '"' || *definition == '\'')
-			quote = *definition;
-	}
-	return false;
-}
-
-/* The depth of parentheses that a definition reaches, and whether it says WHERE. */
-static int
-read_depth(const char *text, bool *where)
-{
-	char quote = '\0';
-	int depth = 0;
-	int deepest = 0;
-
-	for (*where = false; *text != '\0'; text++)
-	{
-		if (quote != '\0')
-			quote = *text == quote ? '\0' : quote;
-		else if (*text == '"' || *text == '\'')
-			quote = *text;
-		else if (*text == '(' && ++depth > deepest)
-			deepest = depth;
-		else if (*text == ')')
-			depth--;
-		else if (strncmp(text, " WHERE ", 7) == 0)
-			*where = true;
-	}
-	return deepest;
-}
-
-/* A range type has functions for GiST. */
-bool
-in_place_calls_functions(const TocEntry *entry)
-{
-	const char *text = entry->definition != NULL ? entry->definition : "";
-	bool where;
-
-	if (toc_entry_is(entry, "CONSTRAINT"))
-		return strstr(text, " EXCLUDE ") != NULL || read_depth(text, &where) > 1;
-	if (!toc_entry_is(entry, "INDEX"))
-		return false;
-	return (!says(text, " USING btree (") && !says(text, " USING hash (")) ||
-		   read_depth(text, &where) > 1 || where;
-}
-
-/* One entry that the session restores. */
-static bool
-batch_take(Batch *batch, const TocEntry *entry)
-{
-	if (!in_place_calls_functions(entry))
-	{
-		batch_add(batch, entry);
-		return true;
-	}
-	return batch_run_watched(
-		batch, entry,
-		strstr(entry->definition, " SET STATISTICS ") != NULL ? STEP_INDEX_OPTIONS : STEP_INDEX);
-}
 
 /* In the order of the archive. */
 static bool
-run_in_order(Batch *batch)
+run_in_order(PostBatch *batch)
 {
 	const Selection *selection = batch->plan->selection;
 	bool good = true;
@@ -328,7 +87,7 @@ view_of(const ArchiveToc *toc, const TocEntry *refresh)
  * are filled.
  */
 static bool
-batch_add_view(Batch *batch, const TocEntry *refresh)
+batch_add_view(PostBatch *batch, const TocEntry *refresh)
 {
 	const TocEntry *view = view_of(&batch->plan->selection->toc, refresh);
 	const Renamed *renamed = rename_find(batch->map, refresh->schema, refresh->tag);
@@ -359,7 +118,7 @@ batch_add_view(Batch *batch, const TocEntry *refresh)
  * grants, and materialized views.
  */
 static bool
-run_last(Batch *batch)
+run_last(PostBatch *batch)
 {
 	const Selection *selection = batch->plan->selection;
 	bool good = true;
@@ -393,34 +152,10 @@ run_last(Batch *batch)
 }
 
 bool
-in_place_take(RestorePlan *plan, Connection *connection, const RenameMap *map,
-			  const TocEntry *const *entries, uint32_t count)
-{
-	Batch batch = {plan, connection, map, NULL, 0, true, true};
-	bool good = author_turn_script(plan, connection, entries[0]) != NULL;
-	uint32_t i;
-
-	batch.ids = xcalloc((size_t) count + 1, sizeof(int));
-	for (i = 0; good && i < count; i++)
-	{
-		bool done;
-
-		good = batch_plan(&batch, entries[i], &done);
-		if (good && !done)
-			good = batch_take(&batch, entries[i]);
-		rights_note(plan, entries[i]);
-		bound_objects_note(plan, entries[i]);
-	}
-	good = good && batch_run_and_look(&batch);
-	free(batch.ids);
-	return good;
-}
-
-bool
 in_place_attach(RestorePlan *plan, Connection *connection, const RenameMap *map)
 {
 	const Selection *selection = plan->selection;
-	Batch batch = {plan, connection, map, NULL, 0, true, false};
+	PostBatch batch = {plan, connection, map, NULL, 0, true, false};
 	bool good = true;
 	uint32_t i;
 
@@ -444,7 +179,7 @@ in_place_attach(RestorePlan *plan, Connection *connection, const RenameMap *map)
 
 /* In the archive's own order, but for grants. */
 static bool
-run_as_session(Batch *batch)
+run_as_session(PostBatch *batch)
 {
 	static const PartialList lists[] = {LIST_POST_DATA, LIST_LATE};
 	const Selection *selection = batch->plan->selection;
@@ -453,7 +188,7 @@ run_as_session(Batch *batch)
 
 	for (i = 0; good && i < sizeof(lists) / sizeof(lists[0]); i++)
 		good = in_place_run_list(batch->plan, batch->connection, batch->map,
-								 partial_list(batch->plan, lists[i]), FAILURE);
+								 partial_list(batch->plan, lists[i]), POST_DATA_FAILURE);
 	for (i = 0; good && i < selection->toc.count; i++)
 	{
 		const TocEntry *entry = &selection->toc.entries[i];
@@ -464,13 +199,13 @@ run_as_session(Batch *batch)
 	}
 	return good && rights_give(batch->plan, batch->connection, batch->map) &&
 		   in_place_run_list(batch->plan, batch->connection, batch->map,
-							 partial_list(batch->plan, LIST_REFRESH), FAILURE);
+							 partial_list(batch->plan, LIST_REFRESH), POST_DATA_FAILURE);
 }
 
 bool
 in_place_post_data(RestorePlan *plan, Connection *connection, const RenameMap *map)
 {
-	Batch batch = {plan, connection, map, NULL, 0, true, false};
+	PostBatch batch = {plan, connection, map, NULL, 0, true, false};
 	bool good;
 
 	if (plan->settings->rows_as == ROWS_AS_SESSION)

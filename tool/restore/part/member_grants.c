@@ -14,8 +14,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "chosen.h"
 #include "memory.h"
-#include "partial.h"
+#include "part_lists.h"
 
 /* Extension, schema, and name as an entry's tag has it. */
 static const char members_query[] =

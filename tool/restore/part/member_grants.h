@@ -9,7 +9,7 @@
 #define NEX_MEMBER_GRANTS_H
 
 #include "connection.h"
-#include "restore.h"
+#include "restore_plan.h"
 
 /*
  * Choose the grants on objects of the extensions that were restored by now.

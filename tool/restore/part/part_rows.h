@@ -8,7 +8,7 @@
 #ifndef NEX_PART_ROWS_H
 #define NEX_PART_ROWS_H
 
-#include "partial.h"
+#include "rename.h"
 
 /* The table that takes the rows, quoted and perhaps renamed; caller frees. */
 extern char *part_rows_target(const RestorePlan *plan, const RenameMap *map,

@@ -17,7 +17,9 @@
 #include <string.h>
 
 #include "memory.h"
+#include "part_lists.h"
 #include "quote.h"
+#include "sql_name.h"
 
 static const TocEntry *
 find_table(const ArchiveToc *toc, const char *schema, const char *name)
@@ -210,4 +212,28 @@ part_tables_name(const RenameMap *map, const TocEntry *relation)
 	quote_qualified(&name, renamed != NULL ? renamed->schema : relation->schema,
 					renamed != NULL ? renamed->name : relation->tag);
 	return buffer_detach(&name);
+}
+
+void
+partial_row_table(const RestorePlan *plan, const ManifestTable *table, char **schema, char **name)
+{
+	const Selection *selection = plan->selection;
+	uint32_t i;
+
+	*schema = *name = NULL;
+	if (sql_name_read_qualified(table->copy + strlen("COPY "), schema, name) != NULL)
+	{
+		for (i = 0; i < selection->toc.count; i++)
+		{
+			const TocEntry *entry = &selection->toc.entries[i];
+
+			if (toc_entry_is(entry, "TABLE") && selection_includes(selection, entry) &&
+				strcmp(entry->tag, *name) == 0 && strcmp(entry->schema, *schema) == 0)
+				return;
+		}
+	}
+	free(*schema);
+	free(*name);
+	*schema = xstrdup(table->schema);
+	*name = xstrdup(table->name);
 }

@@ -8,7 +8,7 @@
 #ifndef NEX_PART_TABLES_H
 #define NEX_PART_TABLES_H
 
-#include "partial.h"
+#include "rename.h"
 
 typedef struct PartTables
 {
@@ -44,5 +44,13 @@ extern bool part_tables_have_rows(const PartTables *tables, const TocEntry *tabl
 
 /* The name that the table, view … has by now, quoted; caller frees. */
 extern char *part_tables_name(const RenameMap *map, const TocEntry *relation);
+
+/*
+ * The name, as in the backup, of the table that a table's rows go into: its
+ * partition root where the backup says so and the root is restored, too.
+ * Caller frees both.
+ */
+extern void partial_row_table(const RestorePlan *plan, const ManifestTable *table, char **schema,
+							  char **name);
 
 #endif /* NEX_PART_TABLES_H */

@@ -40,40 +40,12 @@
 
 #include "author_turn.h"
 #include "connection.h"
-#include "late_checks.h"
 #include "log.h"
 #include "memory.h"
+#include "part_lists.h"
 #include "part_of.h"
-#include "quote.h"
+#include "post_batch.h"
 #include "row_copy.h"
-
-/* A table whose protection has to wait, and what was written to it when its rows were there. */
-typedef struct Watched
-{
-	const TocEntry *table;
-	char *written;
-} Watched;
-
-struct Protections
-{
-	PartTables tables;
-	uint32_t *places; /* of the protections, in the order of the archive */
-	uint32_t count;
-	const TocEntry **objects; /* by place, of a protection: what it protects, or NULL */
-	bool *protections;        /* by place */
-	bool *made;               /* by place, of entries after the rows */
-	uint32_t *first;          /* by place, of what is protected: its first one in places, plus 1 */
-	uint32_t *following;      /* the next one of the same, plus 1 */
-	uint32_t *tried;          /* by place, of what is protected: in this round */
-	uint32_t round;
-	bool *begun; /* by place, of tables: rows have come, or come now */
-	bool *has;   /* by place, of tables: has such protections, or a partition has */
-	Watched *watched;
-	uint32_t nwatched;
-	bool *watching;        /* by place, of tables */
-	const TocEntry **next; /* what is to be made now */
-	uint32_t nnext;
-};
 
 /* ---- which entries they are ---- */
 
@@ -112,29 +84,6 @@ is_protection(const RestorePlan *plan, const TocEntry *entry)
 		   (is_constraint(entry) && is_not_valid(entry));
 }
 
-/* Tables, views … of the part whose protection it is, one by one; NULL: no more. */
-static const TocEntry *
-next_object(const RestorePlan *plan, const TocEntry *entry, int *d)
-{
-	while (*d < entry->ndepends_on)
-	{
-		const TocEntry *object = archive_toc_find(&plan->selection->toc, entry->depends_on[(*d)++]);
-
-		if (object != NULL && toc_entry_is_relation(object) &&
-			selection_belongs_to(entry, object) && selection_includes(plan->selection, object))
-			return object;
-	}
-	return NULL;
-}
-
-static const TocEntry *
-find_object(const RestorePlan *plan, const TocEntry *entry)
-{
-	int d = 0;
-
-	return next_object(plan, entry, &d);
-}
-
 static void
 note_protected(Protections *protections, const TocEntry *object)
 {
@@ -154,7 +103,7 @@ read_entries(const RestorePlan *plan, Protections *protections)
 
 		if (!is_protection(plan, entry))
 			continue;
-		protections->objects[i] = find_object(plan, entry);
+		protections->objects[i] = protections_find_object(plan, entry);
 		/* What protects something that is there already can as well wait. */
 		if (protections->objects[i] == NULL && !is_constraint(entry))
 			continue;
@@ -219,12 +168,6 @@ protections_free(Protections *protections)
 	free(protections->watching);
 	free(protections->next);
 	free(protections);
-}
-
-const PartTables *
-protections_tables(const RestorePlan *plan)
-{
-	return plan->protections != NULL ? &plan->protections->tables : NULL;
 }
 
 bool
@@ -335,9 +278,9 @@ has_rows(const RestorePlan *plan, const TocEntry *entry)
 	bool ready = true;
 	int d = 0;
 
-	if (find_object(plan, entry) == NULL && is_constraint(entry))
+	if (protections_find_object(plan, entry) == NULL && is_constraint(entry))
 		return protections->tables.total == 0;
-	while (ready && (object = next_object(plan, entry, &d)) != NULL)
+	while (ready && (object = protections_next_object(plan, entry, &d)) != NULL)
 		ready = is_ready(protections, entry, object);
 	return ready;
 }
@@ -658,92 +601,5 @@ protections_check(RestorePlan *plan, Connection *connection, const RenameMap *ma
 		free(now);
 		free(name);
 	}
-	return good;
-}
-
-/* ---- foreign keys ---- */
-
-static const char forced_query[] =
-	"SELECT pg_catalog.string_agg(pg_catalog.format('ALTER TABLE ONLY %I.%I NO FORCE ROW LEVEL"
-	" SECURITY', n.nspname, c.relname), ';'), pg_catalog.string_agg(pg_catalog.format("
-	" 'ALTER TABLE ONLY %I.%I FORCE ROW LEVEL SECURITY', n.nspname, c.relname), ';')"
-	" FROM pg_catalog.unnest($1::pg_catalog.text[]) u (name) JOIN pg_catalog.pg_class c"
-	"  ON c.oid = pg_catalog.to_regclass(u.name)"
-	" JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace"
-	" WHERE c.relrowsecurity AND c.relforcerowsecurity";
-
-/* Is it in the tree of a table that the key is about? */
-static bool
-is_of_key(const RestorePlan *plan, const TocEntry *table, const TocEntry *key)
-{
-	const PartTables *tables = &plan->protections->tables;
-	const TocEntry *root = part_tables_root(tables, table);
-	int d;
-
-	for (d = 0; d < key->ndepends_on; d++)
-	{
-		const TocEntry *other = archive_toc_find(&plan->selection->toc, key->depends_on[d]);
-
-		if (other != NULL && toc_entry_is(other, "CONSTRAINT"))
-			other = find_object(plan, other);
-		if (other != NULL && toc_entry_is(other, "TABLE") &&
-			part_tables_root(tables, other) == root)
-			return true;
-	}
-	return false;
-}
-
-/* Tables of the key's owner that have the words in their definition, as an array. */
-static void
-find_forced(const RestorePlan *plan, const RenameMap *map, const TocEntry *key, Buffer *array)
-{
-	const ArchiveToc *toc = &plan->selection->toc;
-	uint32_t i;
-
-	buffer_append_char(array, '{');
-	for (i = 0; i < toc->count; i++)
-	{
-		const TocEntry *table = &toc->entries[i];
-		char *name;
-
-		if (!toc_entry_is(table, "TABLE") || !selection_includes(plan->selection, table) ||
-			strstr(table->definition, " FORCE ROW LEVEL SECURITY") == NULL ||
-			(!plan->settings->no_owner && strcmp(table->owner, key->owner) != 0) ||
-			!is_of_key(plan, table, key))
-			continue;
-		name = part_tables_name(map, table);
-		quote_array_item(array, name);
-		free(name);
-	}
-	buffer_append_char(array, '}');
-}
-
-bool
-protections_open_forced(const RestorePlan *plan, Connection *connection, const RenameMap *map,
-						const TocEntry *key, char **open, char **back)
-{
-	const char *params[1];
-	PGresult *result;
-	Buffer array;
-	bool good = true;
-
-	*open = *back = NULL;
-	if (plan->protections == NULL)
-		return true;
-	buffer_init(&array);
-	find_forced(plan, map, key, &array);
-	if (strcmp(array.data, "{}") != 0)
-	{
-		params[0] = array.data;
-		result = connection_query(connection, forced_query, 1, params);
-		good = result != NULL;
-		if (good && !PQgetisnull(result, 0, 0))
-		{
-			*open = xstrdup(PQgetvalue(result, 0, 0));
-			*back = xstrdup(PQgetvalue(result, 0, 1));
-		}
-		PQclear(result);
-	}
-	buffer_free(&array);
 	return good;
 }

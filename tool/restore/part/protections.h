@@ -9,8 +9,7 @@
 #ifndef NEX_PROTECTIONS_H
 #define NEX_PROTECTIONS_H
 
-#include "partial.h"
-#include "part_tables.h"
+#include "protections_state.h"
 
 /* Is there anything of it for the table, or for one of its partitions? */
 extern bool protections_has(const RestorePlan *plan, const TocEntry *table);
@@ -18,9 +17,6 @@ extern bool protections_has(const RestorePlan *plan, const TocEntry *table);
 /* The definitions are made, and there are no rows yet: protect what waits for none. */
 extern bool protections_begin(RestorePlan *plan, Connection *connection, const RenameMap *map);
 extern void protections_free(Protections *protections);
-
-/* What is known of the tables; NULL before protections_begin(). */
-extern const PartTables *protections_tables(const RestorePlan *plan);
 
 /* Directly before rows come for a table of the manifest: has nobody been there? */
 extern bool protections_before_rows(RestorePlan *plan, Connection *connection, const RenameMap *map,
@@ -35,15 +31,5 @@ extern bool protections_made(const RestorePlan *plan, const TocEntry *entry);
 
 /* At the end: has anybody changed rows that had to wait for their protection? */
 extern bool protections_check(RestorePlan *plan, Connection *connection, const RenameMap *map);
-
-/*
- * Row security that binds owners (FORCE) would hide rows from the check of a
- * foreign key that the owner of its table runs: statements that let the owner
- * see them, and `back` those that end this; NULL if there is no such table.
- * Caller frees both.  False (reported) on failure.
- */
-extern bool protections_open_forced(const RestorePlan *plan, Connection *connection,
-									const RenameMap *map, const TocEntry *key, char **open,
-									char **back);
 
 #endif /* NEX_PROTECTIONS_H */

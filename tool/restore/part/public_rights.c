@@ -22,6 +22,7 @@
 #include <string.h>
 
 #include "default_grants.h"
+#include "in_place_scripts.h"
 #include "known_statements.h"
 #include "member_grants.h"
 #include "memory.h"

@@ -8,7 +8,7 @@
 #ifndef NEX_PUBLIC_RIGHTS_H
 #define NEX_PUBLIC_RIGHTS_H
 
-#include "partial.h"
+#include "rename.h"
 
 /*
  * If the entry, which has the privileges of an object, takes any from PUBLIC,

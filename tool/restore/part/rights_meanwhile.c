@@ -30,8 +30,10 @@
 #include "author_turn.h"
 #include "default_grants.h"
 #include "entry_scripts.h"
+#include "in_place_scripts.h"
 #include "member_grants.h"
 #include "memory.h"
+#include "part_lists.h"
 #include "public_rights.h"
 
 #define FAILURE "could not restore privileges"
@@ -63,20 +65,6 @@ rights_free(MeanwhileRights *rights)
 	lines_free(&rights->back);
 	free(rights->places);
 	free(rights);
-}
-
-bool
-rights_are_of_relation(const TocEntry *entry)
-{
-	static const char *const words[] = {"TABLE ", "SEQUENCE ", "COLUMN ", NULL};
-	int i;
-
-	for (i = 0; toc_entry_is(entry, "ACL") && words[i] != NULL; i++)
-	{
-		if (strncmp(entry->tag, words[i], strlen(words[i])) == 0)
-			return true;
-	}
-	return false;
 }
 
 void

@@ -8,10 +8,7 @@
 #ifndef NEX_RIGHTS_MEANWHILE_H
 #define NEX_RIGHTS_MEANWHILE_H
 
-#include "partial.h"
-
-/* Does an entry grant anything on a table, view, sequence or column? */
-extern bool rights_are_of_relation(const TocEntry *entry);
+#include "rename.h"
 
 /* The entry has been restored, or will be before rights_settle(); grants will be made by that. */
 extern void rights_note(RestorePlan *plan, const TocEntry *entry);

@@ -8,7 +8,7 @@
 #ifndef NEX_ROW_COLUMNS_H
 #define NEX_ROW_COLUMNS_H
 
-#include "append.h"
+#include "append_tables.h"
 
 /* Of the tables that --append fills.  If not, false (reported), or with --yes a warning. */
 extern bool row_columns_check_append(const RestorePlan *plan, Connection *connection,

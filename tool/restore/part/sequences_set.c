@@ -24,8 +24,8 @@
 #include "owner_turn.h"
 #include "quote.h"
 #include "row_owners.h"
-#include "row_rights.h"
 #include "sequence_values.h"
+#include "session_rights.h"
 #include "sql_build.h"
 
 /* The entry of a sequence in the backup; NULL if it has none (that of an extension). */
@@ -117,15 +117,15 @@ lock_sequence(RestorePlan *plan, Connection *connection, const char *name, const
 	if (may_lock)
 		return connection_commandf(connection, "ALTER SEQUENCE %s INCREMENT BY %s", name,
 								   increment);
-	if (!row_rights_at_stake(plan->settings, connection, &at_stake))
+	if (!session_rights_at_stake(plan->settings, connection, &at_stake))
 		return false;
 	if (!at_stake)
 		return true;
-	role = row_rights_suspend_role(connection);
+	role = session_rights_suspend_role(connection);
 	if (role == NULL)
 		return false;
 	if (connection_commandf(connection, "ALTER SEQUENCE %s INCREMENT BY %s", name, increment))
-		return row_rights_resume_role(connection, role);
+		return session_rights_resume_role(connection, role);
 	free(role);
 	return false;
 }
@@ -232,7 +232,7 @@ decide(const RestorePlan *plan, Connection *connection, const char *oid, RowOwne
 	*answer = ROW_OWNERS_SESSION;
 	*owner = NULL;
 	return plan->settings->rows_as == ROWS_AS_SESSION ||
-		   (row_rights_at_stake(plan->settings, connection, &at_stake) &&
+		   (session_rights_at_stake(plan->settings, connection, &at_stake) &&
 			(at_stake || row_owners_ask(connection, oid, answer, owner)));
 }
 

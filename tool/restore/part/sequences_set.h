@@ -8,7 +8,6 @@
 #ifndef NEX_SEQUENCES_SET_H
 #define NEX_SEQUENCES_SET_H
 
-#include "partial.h"
 #include "rename.h"
 
 /* Set the sequences that were restored, under their new names if `map` has some. */

@@ -9,7 +9,7 @@
 #define NEX_SESSION_H
 
 #include "connection.h"
-#include "restore.h"
+#include "restore_plan.h"
 
 /* Read the settings out of the backup's head member into the plan. */
 extern bool session_read(RestorePlan *plan);

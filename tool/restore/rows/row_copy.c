@@ -16,9 +16,9 @@
 #include "interrupt.h"
 #include "log.h"
 #include "memory.h"
-#include "object_errors.h"
 #include "progress.h"
 #include "quote.h"
+#include "server_failure.h"
 #include "sql_name.h"
 
 #define SEND_BYTES (256 * 1024)
@@ -130,7 +130,7 @@ row_copy_judge(RowCopy *copy, const PGresult *result)
 		 strcmp(state, SQLSTATE_EXCLUSION_VIOLATION) == 0))
 	{
 		free(copy->said);
-		copy->said = object_errors_said(copy->connection, result);
+		copy->said = server_failure_said(copy->connection, result);
 		return ROW_COPY_CONFLICT;
 	}
 	what = xasprintf("could not load table %s", copy->shown);

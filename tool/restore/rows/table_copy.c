@@ -18,9 +18,9 @@
 #include "interrupt.h"
 #include "log.h"
 #include "memory.h"
-#include "object_errors.h"
 #include "progress.h"
 #include "quote.h"
+#include "server_failure.h"
 
 #define SEND_BYTES (256 * 1024)
 
@@ -43,7 +43,7 @@ keep_failure(TableCopy *copy, const PGresult *result)
 
 	if (copy->said != NULL)
 		return false;
-	copy->said = object_errors_said(copy->connection, result);
+	copy->said = server_failure_said(copy->connection, result);
 	copy->state[0] = '\0';
 	if (state != NULL)
 		strncat(copy->state, state, 5);
@@ -60,7 +60,7 @@ report_failure(TableCopy *copy, const PGresult *result, int32_t position)
 
 	if (stop_requested())
 		return false;
-	fatal = object_errors_is_fatal(copy->connection, PQresultErrorField(result, PG_DIAG_SQLSTATE));
+	fatal = server_failure_is_fatal(copy->connection, PQresultErrorField(result, PG_DIAG_SQLSTATE));
 	if (copy->quiet && !fatal)
 		return keep_failure(copy, result);
 	buffer_init(&name);

@@ -15,10 +15,11 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "entry_scripts.h"
 #include "log.h"
 #include "memory.h"
-#include "object_errors.h"
 #include "quote.h"
+#include "server_failure.h"
 #include "sql_text.h"
 #include "withheld.h"
 
@@ -79,7 +80,7 @@ run_message(Connection *connection, const char *sql)
 		char *what = xasprintf("could not run \"%s\"", start);
 
 		connection_report_hint(connection, result, what,
-							   object_errors_is_fatal(connection, state) ? NULL : SKIP_HINT);
+							   server_failure_is_fatal(connection, state) ? NULL : SKIP_HINT);
 		free(what);
 		free(start);
 	}

@@ -22,7 +22,6 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "interrupt.h"
 #include "known_sql.h"
 #include "log.h"
 #include "long_sql.h"
@@ -32,38 +31,13 @@
 #include "quote.h"
 #include "selection.h"
 #include "server_error.h"
+#include "server_failure.h"
 #include "sql_text.h"
 #include "trusted_path.h"
 #include "withheld.h"
 
 #define FILES_TRIED 1000
 #define SHOWN_STATEMENT 200
-
-bool
-object_errors_is_fatal(const Connection *connection, const char *state)
-{
-	static const char *const classes[] = {"08", "53", "57P", "58030"};
-	size_t i;
-
-	if (PQstatus(connection->pg) != CONNECTION_OK || stop_requested())
-		return true;
-	for (i = 0; state != NULL && i < sizeof(classes) / sizeof(classes[0]); i++)
-	{
-		if (strncmp(state, classes[i], strlen(classes[i])) == 0)
-			return true;
-	}
-	return false;
-}
-
-char *
-object_errors_said(const Connection *connection, const PGresult *result)
-{
-	Buffer said;
-
-	buffer_init(&said);
-	server_error_append(&said, result, connection_message(connection));
-	return buffer_detach(&said);
-}
 
 /* ---- the list ---- */
 
@@ -169,10 +143,10 @@ try_commands(Connection *connection, const char *sql, bool *done, char **said)
 	status = PQresultStatus(result);
 	state = PQresultErrorField(result, PG_DIAG_SQLSTATE);
 	*done = status == PGRES_COMMAND_OK || status == PGRES_TUPLES_OK || status == PGRES_EMPTY_QUERY;
-	if (!*done && object_errors_is_fatal(connection, state))
+	if (!*done && server_failure_is_fatal(connection, state))
 		good = connection_report(connection, result, "could not run a command of the backup");
 	else if (!*done)
-		*said = object_errors_said(connection, result);
+		*said = server_failure_said(connection, result);
 	PQclear(result);
 	return good;
 }

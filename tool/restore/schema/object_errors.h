@@ -13,10 +13,6 @@
 #include "archive_toc.h"
 #include "connection.h"
 #include "entry_scripts.h"
-#include "restore.h"
-
-#define SKIP_HINT                                                                                  \
-	"--on-object-error=skip restores everything else, and lists what cannot be restored."
 
 /* One thing that could not be restored. */
 typedef struct ObjectError
@@ -71,12 +67,6 @@ extern bool object_errors_has(const RestorePlan *plan, int entry);
  */
 extern bool object_errors_run(RestorePlan *plan, Connection *connection, const char *label,
 							  const char *sql);
-
-/* What the server said about a failure, in one line; caller frees. */
-extern char *object_errors_said(const Connection *connection, const PGresult *result);
-
-/* Does a failure with this SQLSTATE (or none) concern more than the object? */
-extern bool object_errors_is_fatal(const Connection *connection, const char *state);
 
 /* At the end: write the file, and say that the restore is incomplete, if it is. */
 extern bool object_errors_finish(RestorePlan *plan);

@@ -22,10 +22,12 @@
 #include "log.h"
 #include "long_sql.h"
 #include "memory.h"
+#include "object_errors.h"
 #include "own_path.h"
-#include "partial.h"
+#include "part_lists.h"
 #include "progress.h"
 #include "selection.h"
+#include "server_failure.h"
 #include "session.h"
 #include "sql_text.h"
 
@@ -119,13 +121,13 @@ run_text(Connection *connection, const char *sql, char **said, char *state)
 		outcome = OUTCOME_ERROR;
 		if (code != NULL)
 			strncat(state, code, 5);
-		if (object_errors_is_fatal(connection, code))
+		if (server_failure_is_fatal(connection, code))
 		{
 			outcome = OUTCOME_FATAL;
 			connection_report(connection, result, "could not restore the schema");
 		}
 		else
-			*said = object_errors_said(connection, result);
+			*said = server_failure_said(connection, result);
 	}
 	PQclear(result);
 	return outcome;

@@ -8,7 +8,8 @@
 #ifndef NEX_OBJECT_RUNNER_H
 #define NEX_OBJECT_RUNNER_H
 
-#include "object_errors.h"
+#include "archive_toc.h"
+#include "restore_plan.h"
 
 /* All chosen entries before the rows, in pg_restore's order. */
 extern bool object_runner_pre_data(RestorePlan *plan);

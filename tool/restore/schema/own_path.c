@@ -30,6 +30,7 @@
 #include "log.h"
 #include "member_reader.h"
 #include "memory.h"
+#include "object_errors.h"
 #include "sql_text.h"
 #include "unknown_members.h"
 

@@ -8,7 +8,7 @@
 #ifndef NEX_OWN_PATH_H
 #define NEX_OWN_PATH_H
 
-#include "object_errors.h"
+#include "restore_plan.h"
 
 /* Is it a failure that a search_path can be the cause of? */
 extern bool own_path_may_help(const char *state);

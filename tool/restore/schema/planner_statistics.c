@@ -15,9 +15,11 @@
 #include "interrupt.h"
 #include "log.h"
 #include "memory.h"
+#include "object_errors.h"
 #include "object_runner.h"
 #include "progress.h"
 #include "quote.h"
+#include "server_failure.h"
 #include "session.h"
 #include "withheld.h"
 
@@ -58,10 +60,10 @@ run(Connection *connection, const char *sql, char **said)
 		if (state != NULL && PQresultErrorField(result, PG_DIAG_CONTEXT) == NULL &&
 			(strcmp(state, "42P01") == 0 || strcmp(state, "3F000") == 0))
 			;
-		else if (object_errors_is_fatal(connection, state))
+		else if (server_failure_is_fatal(connection, state))
 			good = connection_report(connection, result, "could not analyze the tables");
 		else
-			*said = object_errors_said(connection, result);
+			*said = server_failure_said(connection, result);
 	}
 	PQclear(result);
 	return good;

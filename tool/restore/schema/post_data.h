@@ -8,7 +8,7 @@
 #ifndef NEX_POST_DATA_H
 #define NEX_POST_DATA_H
 
-#include "restore.h"
+#include "restore_plan.h"
 
 /* Restore the post-data section, except for what was built early. */
 extern bool post_data_run(RestorePlan *plan);

@@ -10,8 +10,8 @@
 
 #include <stdbool.h>
 
+#include "restore_plan.h"
 #include "subprocess.h"
-#include "target_database.h"
 
 /* May the statement hold a password, as options of user mappings and subscriptions do? */
 extern bool statement_may_be_secret(const char *statement);

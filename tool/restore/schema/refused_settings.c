@@ -21,8 +21,8 @@
 
 #include "log.h"
 #include "memory.h"
-#include "object_errors.h"
 #include "quote.h"
+#include "server_failure.h"
 #include "sql_name.h"
 #include "sql_text.h"
 #include "withheld.h"
@@ -80,10 +80,10 @@ try_one(Connection *connection, const char *statement, char **said)
 	result = connection_exec(connection, statement);
 	if (PQresultStatus(result) == PGRES_COMMAND_OK)
 		;
-	else if (object_errors_is_fatal(connection, PQresultErrorField(result, PG_DIAG_SQLSTATE)))
+	else if (server_failure_is_fatal(connection, PQresultErrorField(result, PG_DIAG_SQLSTATE)))
 		good = connection_report(connection, result, "could not run a command of the backup");
 	else
-		*said = object_errors_said(connection, result);
+		*said = server_failure_said(connection, result);
 	PQclear(result);
 	return good && connection_command(connection, SQL("ROLLBACK"));
 }

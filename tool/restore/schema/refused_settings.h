@@ -13,7 +13,7 @@
 
 #include "buffer.h"
 #include "connection.h"
-#include "restore.h"
+#include "restore_plan.h"
 
 typedef struct RefusedSetting
 {

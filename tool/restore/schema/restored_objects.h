@@ -8,7 +8,7 @@
 #ifndef NEX_RESTORED_OBJECTS_H
 #define NEX_RESTORED_OBJECTS_H
 
-#include "restore.h"
+#include "restore_plan.h"
 
 /*
  * Count the objects of the working database, by kind, and compare the counts

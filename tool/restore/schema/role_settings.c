@@ -34,6 +34,7 @@
 #include "other_server.h"
 #include "refused_settings.h"
 #include "role_powers.h"
+#include "server_failure.h"
 #include "sql_text.h"
 #include "withheld.h"
 
@@ -280,7 +281,7 @@ report(Attempt *attempt, Outcome outcome)
 	/* With --on-object-error=skip, each statement has its own error. */
 	if (attempt->plan->errors != NULL)
 	{
-		said = object_errors_said(attempt->connection, attempt->result);
+		said = server_failure_said(attempt->connection, attempt->result);
 		object_errors_add(attempt->plan, NULL, false, "settings of roles in the database",
 						  attempt->statement, detail != NULL ? detail : said, 0);
 	}

@@ -10,7 +10,7 @@
 
 #include "buffer.h"
 #include "connection.h"
-#include "restore.h"
+#include "restore_plan.h"
 
 /* Move ALTER ROLE ... IN DATABASE out of these statements into others. */
 extern void role_settings_take(Buffer *sql, Buffer *others);

@@ -19,20 +19,22 @@
 
 #include "archive_toc.h"
 #include "interrupt.h"
-#include "lock_watch.h"
+#include "lock_waits.h"
 #include "log.h"
 #include "long_sql.h"
 #include "member_reader.h"
 #include "memory.h"
 #include "newer_pg_restore.h"
+#include "object_errors.h"
 #include "object_runner.h"
 #include "owners_and_grants.h"
+#include "pg_restore_options.h"
 #include "private_file.h"
 #include "progress.h"
-#include "quote.h"
 #include "quoted_statements.h"
 #include "refused_settings.h"
 #include "role_settings.h"
+#include "server_failure.h"
 #include "session.h"
 #include "session_pins.h"
 #include "sql_name.h"
@@ -162,7 +164,7 @@ conninfo_for_pg_restore(RestorePlan *plan, bool serial)
 	ConnectionTarget *target = target_with_database(plan->target, plan->working);
 	char *message = NULL;
 	Connection *connection = connection_try(target, &message);
-	char *application = lock_watch_application(plan->maintenance);
+	char *application = lock_waits_application(plan->maintenance->pg);
 	char *conninfo;
 
 	/* If there is no connection, pg_restore will say why. */
@@ -197,18 +199,6 @@ conninfo_for_pg_restore(RestorePlan *plan, bool serial)
 	return conninfo;
 }
 
-void
-schema_sections_add_options(const RestorePlan *plan, const char **argv, size_t *count)
-{
-	if (plan->settings->no_owner)
-		argv[(*count)++] = "--no-owner";
-	if (plan->settings->no_privileges)
-		argv[(*count)++] = "--no-privileges";
-	if (plan->settings->no_tablespaces)
-		argv[(*count)++] = "--no-tablespaces";
-	argv[*count] = NULL;
-}
-
 /* Run pg_restore on the archive; `which` is an option that says what to restore. */
 static bool
 run_pg_restore(RestorePlan *plan, const char *which, const char *mode, bool serial,
@@ -222,7 +212,7 @@ run_pg_restore(RestorePlan *plan, const char *which, const char *mode, bool seri
 
 	if (!plan->sets_unknown)
 		argv[count++] = "--exit-on-error";
-	schema_sections_add_options(plan, argv, &count);
+	pg_restore_add_options(plan, argv, &count);
 	ran = conninfo != NULL && subprocess_run_connected(argv, plan->directory, result);
 	free(conninfo);
 	return ran;

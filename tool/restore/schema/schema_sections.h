@@ -8,7 +8,7 @@
 #ifndef NEX_SCHEMA_SECTIONS_H
 #define NEX_SCHEMA_SECTIONS_H
 
-#include "restore.h"
+#include "restore_plan.h"
 
 /* Write the archive member into plan->directory and find pg_restore. */
 extern bool schema_sections_prepare(RestorePlan *plan);
@@ -27,9 +27,6 @@ extern bool schema_sections_run_list(RestorePlan *plan, const char *list, bool p
  * if that fails.  `serial`: without parallel workers in the server.
  */
 extern bool schema_sections_try_list(RestorePlan *plan, const char *list, bool serial);
-
-/* Add --no-owner and --no-privileges to the arguments of pg_restore, and the final NULL. */
-extern void schema_sections_add_options(const RestorePlan *plan, const char **argv, size_t *count);
 
 /* Run the SQL members of a kind (sequences, database settings) in plan->working. */
 extern bool schema_sections_run_members(RestorePlan *plan, MemberKind kind);

@@ -17,7 +17,6 @@
 
 #include "log.h"
 #include "memory.h"
-#include "partial.h"
 #include "quote.h"
 
 static bool

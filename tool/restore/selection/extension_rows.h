@@ -8,7 +8,7 @@
 #ifndef NEX_EXTENSION_ROWS_H
 #define NEX_EXTENSION_ROWS_H
 
-#include "selection.h"
+#include "chosen.h"
 #include "table_pattern.h"
 
 /* Get ready to choose among the tables of this manifest, which must outlive the choice. */

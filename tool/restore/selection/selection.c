@@ -29,59 +29,11 @@ static const char *const never[] = {
 static const char *const environments[] = {"SCHEMA", "EXTENSION", "PROCEDURAL LANGUAGE", NULL};
 
 void
-lines_add(Lines *lines, char *line)
-{
-	lines->lines = xrealloc(lines->lines, ((size_t) lines->count + 1) * sizeof(char *));
-	lines->lines[lines->count++] = line;
-}
-
-void
-lines_free(Lines *lines)
-{
-	uint32_t i;
-
-	for (i = 0; i < lines->count; i++)
-		free(lines->lines[i]);
-	free(lines->lines);
-	lines->lines = NULL;
-	lines->count = 0;
-}
-
-void
 selection_forget_report(Selection *selection)
 {
 	lines_free(&selection->left_out);
 	lines_free(&selection->used);
 	lines_free(&selection->brought);
-}
-
-EntryState
-selection_state(const Selection *selection, int id)
-{
-	const TocEntry *entry = archive_toc_find(&selection->toc, id);
-
-	return entry != NULL ? (EntryState) selection->states[entry->place] : ENTRY_OUT;
-}
-
-bool
-selection_includes(const Selection *selection, const TocEntry *entry)
-{
-	return selection_state(selection, entry->id) >= ENTRY_NEEDED;
-}
-
-const TocEntry *
-selection_table(const Selection *selection, uint32_t oid)
-{
-	uint32_t i;
-
-	for (i = 0; i < selection->toc.count; i++)
-	{
-		const TocEntry *entry = &selection->toc.entries[i];
-
-		if (entry->oid == oid && toc_entry_is(entry, "TABLE"))
-			return entry;
-	}
-	return NULL;
 }
 
 /* What the hint for a name that is not there is made of. */

@@ -11,7 +11,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "backup_list.h"
 #include "choose.h"
+#include "database_state.h"
 #include "interrupt.h"
 #include "left_database.h"
 #include "log.h"
@@ -19,7 +21,6 @@
 #include "memory.h"
 #include "name_pattern.h"
 #include "quote.h"
-#include "target_database.h"
 #include "unclear.h"
 #include "utc_time.h"
 

@@ -8,7 +8,7 @@
 #ifndef NEX_MISSING_ROLES_H
 #define NEX_MISSING_ROLES_H
 
-#include "restore.h"
+#include "restore_plan.h"
 
 /*
  * Before a whole database is restored: false (reported) if it names roles or

@@ -8,7 +8,7 @@
 #ifndef NEX_OTHER_SERVER_H
 #define NEX_OTHER_SERVER_H
 
-#include "restore.h"
+#include "restore_plan.h"
 
 /* Warn if the backup is of another server than the database that it replaces, or goes into. */
 extern void other_server_warn(const RestorePlan *plan);

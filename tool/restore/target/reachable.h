@@ -8,7 +8,7 @@
 #ifndef NEX_REACHABLE_H
 #define NEX_REACHABLE_H
 
-#include "restore.h"
+#include "restore_plan.h"
 
 /*
  * With all its settings in force, connect to the database once.  If that fails

@@ -15,7 +15,7 @@
 #ifndef NEX_STAYS_BEHIND_H
 #define NEX_STAYS_BEHIND_H
 
-#include "restore.h"
+#include "restore_plan.h"
 
 /* Look for them in the live database, and warn if there are any.  False (reported) if that fails.
  */

@@ -30,13 +30,14 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "database_state.h"
 #include "interrupt.h"
 #include "left_database.h"
 #include "log.h"
 #include "memory.h"
 #include "quote.h"
 #include "restore_mark.h"
-#include "target_database.h"
+#include "run_alone.h"
 
 #define POLL_INTERVAL_MS 100
 #define POLLS 50

@@ -8,7 +8,7 @@
 #ifndef NEX_TAKEN_DATABASE_H
 #define NEX_TAKEN_DATABASE_H
 
-#include "restore.h"
+#include "restore_plan.h"
 
 /*
  * Take it: mark it, end the sessions in it, keep others out, and see that it is

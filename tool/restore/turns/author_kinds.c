@@ -31,8 +31,7 @@
 #include <stddef.h>
 #include <string.h>
 
-#include "live_types.h"
-#include "partial.h"
+#include "entry_calls.h"
 #include "plain_text.h"
 #include "sql_text.h"
 
@@ -231,9 +230,9 @@ is_plain(const ArchiveToc *toc, const TocEntry *entry)
 	if (toc_entry_is(entry, "DEFAULT"))
 		return plain_default(text);
 	if (toc_entry_is(entry, "CONSTRAINT"))
-		return plain_key(text) && !in_place_calls_functions(entry);
+		return plain_key(text) && !entry_calls_functions(entry);
 	if (toc_entry_is(entry, "INDEX"))
-		return plain_index(text) && !in_place_calls_functions(entry);
+		return plain_index(text) && !entry_calls_functions(entry);
 	return toc_entry_is(entry, "STATISTICS") && plain_statistics(text);
 }
 

@@ -8,9 +8,9 @@
 #ifndef NEX_AUTHOR_TURN_H
 #define NEX_AUTHOR_TURN_H
 
-#include "partial.h"
 #include "definitions.h"
 #include "entry_scripts.h"
+#include "rename.h"
 
 /* Before a part is restored: false (reported) if it is not known what becomes of a kind. */
 extern bool author_turns_check(const RestorePlan *plan, Connection *connection);

@@ -27,15 +27,14 @@
 #include <string.h>
 
 #include "authors.h"
-#include "live_code.h"
-#include "live_types.h"
+#include "entry_calls.h"
+#include "live_refusal.h"
 #include "log.h"
 #include "memory.h"
 #include "planned_steps.h"
 #include "rename.h"
 #include "row_copy.h"
 #include "restored_domains.h"
-#include "row_rights.h"
 #include "sql_build.h"
 #include "sql_name.h"
 
@@ -52,17 +51,6 @@ static const char valid_query[] =
 static const char trusted_query[] = "SELECT FROM pg_catalog.pg_roles r"
 									" WHERE r.rolname = $1::pg_catalog.name"
 									" AND " ROW_ROLE_IS_TRUSTED;
-
-bool
-late_check_is_computed(const TocEntry *entry)
-{
-	static const char not_valid[] = " NOT VALID;\n";
-	size_t length = strlen(entry->definition);
-
-	return toc_entry_is(entry, "CHECK CONSTRAINT") &&
-		   (length < strlen(not_valid) ||
-			strcmp(entry->definition + length - strlen(not_valid), not_valid) != 0);
-}
 
 static bool
 is_trusted(Connection *connection, const TocEntry *entry, bool *trusted)
@@ -130,7 +118,7 @@ check_of_domain(const RestorePlan *plan, Connection *connection, const TocEntry 
 	bool others = false;
 
 	if (!trusted)
-		return refuse(entry, late_check_is_computed(entry)
+		return refuse(entry, entry_checks_rows(entry)
 								 ? "all tables with the domain would be looked at"
 								 : "values of the domain would be looked at");
 	if (!runs_others(plan, connection, entry, &others) ||
@@ -161,7 +149,7 @@ late_checks_check(const RestorePlan *plan, Connection *connection)
 				return false;
 			continue;
 		}
-		if (!late_check_is_computed(entry))
+		if (!entry_checks_rows(entry))
 			continue;
 		if (!trusted && plan->settings->no_owner)
 			return refuse(entry, "with --no-owner the table would not belong to that role");
@@ -260,7 +248,7 @@ late_check_run(Connection *connection, const RenameMap *map, const TocEntry *ent
 	bool good;
 
 	*done = false;
-	if (!late_check_is_computed(entry))
+	if (!entry_checks_rows(entry))
 		return true;
 	if (!is_trusted(connection, entry, &trusted))
 		return false;

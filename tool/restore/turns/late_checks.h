@@ -8,10 +8,7 @@
 #ifndef NEX_LATE_CHECKS_H
 #define NEX_LATE_CHECKS_H
 
-#include "partial.h"
-
-/* Is it a CHECK constraint that is computed for all rows when it is added? */
-extern bool late_check_is_computed(const TocEntry *entry);
+#include "rename.h"
 
 /*
  * Before anything is restored: false (reported) if a constraint would be

@@ -9,7 +9,7 @@
 #define NEX_OWNER_ROWS_H
 
 #include "row_copy.h"
-#include "row_rights.h"
+#include "session_rights.h"
 
 /*
  * Send the members of a table (position in the manifest) and add them to

@@ -8,7 +8,7 @@
 #ifndef NEX_OWNER_TABLES_H
 #define NEX_OWNER_TABLES_H
 
-#include "partial.h"
+#include "rename.h"
 
 /* *owners: is it to be made by its owner?  False (reported) on failure. */
 extern bool owner_tables_decide(const RestorePlan *plan, Connection *connection,

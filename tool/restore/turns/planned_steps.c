@@ -44,14 +44,15 @@
 #include "log.h"
 #include "memory.h"
 #include "owner_turn.h"
+#include "part_lists.h"
 #include "planner_code.h"
 #include "quote.h"
 #include "row_copy.h"
 #include "row_owners.h"
-#include "row_rights.h"
 #include "sql_build.h"
 #include "sql_name.h"
 #include "sql_text.h"
+#include "type_casts.h"
 
 /* The tables of two tables or indexes, and ($3) those that their foreign keys refer to. */
 static const char tables_query[] =
@@ -289,10 +290,10 @@ find_casts(Step *step, Connection *connection)
 		step->oids[1] = xstrdup("0");
 	}
 	if (good && step->key)
-		good = live_types_of_key(connection, step->oids, step->columns, PQgetvalue(result, 0, 0),
+		good = type_casts_of_key(connection, step->oids, step->columns, PQgetvalue(result, 0, 0),
 								 &step->casts, &step->owners);
 	else if (good)
-		good = live_types_of_keys(connection, step->oids[0], PQgetvalue(result, 0, 0), &step->casts,
+		good = type_casts_of_keys(connection, step->oids[0], PQgetvalue(result, 0, 0), &step->casts,
 								  &step->owners);
 	PQclear(result);
 	return good;
@@ -304,7 +305,7 @@ find_owners(Step *step, const RestorePlan *plan, Connection *connection)
 {
 	bool at_stake;
 	char *others = NULL;
-	bool good = row_rights_at_stake(plan->settings, connection, &at_stake) &&
+	bool good = session_rights_at_stake(plan->settings, connection, &at_stake) &&
 				(at_stake || row_owners_of_tables(connection, step->tables, &others));
 
 	if (others != NULL)
@@ -573,7 +574,7 @@ may_plan_both(const Step *step, const RestorePlan *plan, Connection *connection,
 	if (!good || *may)
 		return good;
 	/* A session that is no superuser's cannot keep anybody from adding code meanwhile. */
-	if (!row_rights_at_stake(plan->settings, connection, &at_stake))
+	if (!session_rights_at_stake(plan->settings, connection, &at_stake))
 		return false;
 	return !at_stake || is_referenced_trusted(step, connection, may);
 }

@@ -9,7 +9,7 @@
 #define NEX_PLANNED_STEPS_H
 
 #include "definitions.h"
-#include "partial.h"
+#include "rename.h"
 
 /*
  * Called before code of others runs, for what was decided by then and is not

@@ -8,7 +8,6 @@
 #ifndef NEX_TABLE_TURNS_H
 #define NEX_TABLE_TURNS_H
 
-#include "partial.h"
 #include "planned_steps.h"
 
 /* Before a part is restored: false (reported) if it has a statement that is not known. */

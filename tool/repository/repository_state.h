@@ -1,0 +1,65 @@
+/*-------------------------------------------------------------------------
+ *
+ * repository_state.h
+ *	  What is known of a repository that is open.
+ *
+ * Apart from repository.h, which says what can be done with it: what opens one
+ * needs parts that know it, too.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef NEX_REPOSITORY_STATE_H
+#define NEX_REPOSITORY_STATE_H
+
+#include <stdbool.h>
+
+#include "manifest.h"
+#include "owner.h"
+#include "storage.h"
+
+/* Something in it that is not understood (unclear.h). */
+typedef struct UnclearPlace
+{
+	char *path;
+	char *detail;      /* what it is */
+	const char *check; /* the kind, as the name of a check */
+	const char *hint;
+	bool counts; /* backups may be hidden by it */
+} UnclearPlace;
+
+typedef struct UnclearPlaces
+{
+	UnclearPlace *items;
+	int count;
+	int unknown; /* those that count */
+} UnclearPlaces;
+
+typedef struct Repository
+{
+	Storage *storage;
+	char *id;
+	char *created;
+	DigestHex recover_digest;
+	bool frameless;                /* nex_backup.json is lost: it can be read only (lost_frame.h) */
+	int shared_lock;               /* handle, -1 if none */
+	struct Encryption *encryption; /* NULL: plain */
+	char server[LABEL_SIZE];       /* whose databases are meant where none is named; "": main */
+	bool no_other_server;          /* … and no name may say another one */
+	UnclearPlaces unclear;
+	bool outpaced;   /* while nex_backup.json was read, its keys were changed: read it again */
+	bool unreadable; /* objects that were verified last could not be read, which is no damage */
+	bool manifest_unreadable; /* the same of the manifest, or the listing beside it, read last */
+} Repository;
+
+/* What opens the data key of each file of an encrypted repository. */
+typedef enum KeyWrapping
+{
+	WRAPPED_FOR_RECIPIENTS,
+	WRAPPED_BY_KEY_FILE,
+	WRAPPED_BY_PASSPHRASE
+} KeyWrapping;
+
+/* Forget what is unclear in it. */
+extern void unclear_free(Repository *repository);
+
+#endif /* NEX_REPOSITORY_STATE_H */

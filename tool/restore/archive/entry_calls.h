@@ -1,0 +1,21 @@
+/*-------------------------------------------------------------------------
+ *
+ * entry_calls.h
+ *	  What making an entry of the archive computes, as its definition has it.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef NEX_ENTRY_CALLS_H
+#define NEX_ENTRY_CALLS_H
+
+#include <stdbool.h>
+
+#include "archive_toc.h"
+
+/* Can building the index or the constraint call functions of users? */
+extern bool entry_calls_functions(const TocEntry *entry);
+
+/* Is it a CHECK constraint that is computed for all rows when it is added? */
+extern bool entry_checks_rows(const TocEntry *entry);
+
+#endif /* NEX_ENTRY_CALLS_H */

@@ -1,0 +1,20 @@
+/*-------------------------------------------------------------------------
+ *
+ * pg_restore_options.c
+ *	  Options that each pg_restore gets.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "pg_restore_options.h"
+
+void
+pg_restore_add_options(const RestorePlan *plan, const char **argv, size_t *count)
+{
+	if (plan->settings->no_owner)
+		argv[(*count)++] = "--no-owner";
+	if (plan->settings->no_privileges)
+		argv[(*count)++] = "--no-privileges";
+	if (plan->settings->no_tablespaces)
+		argv[(*count)++] = "--no-tablespaces";
+	argv[*count] = NULL;
+}
