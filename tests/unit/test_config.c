@@ -20,6 +20,7 @@
 #include "buffer.h"
 #include "config.h"
 #include "nearest.h"
+#include "settings.h"
 
 #define MAX_WORDS 16
 

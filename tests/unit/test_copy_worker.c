@@ -12,6 +12,7 @@
 #include "copy_worker.h"
 #include "interrupt.h"
 #include "large_objects.h"
+#include "log.h"
 
 static const char *const *rows; /* that the server sends for a table */
 static const char *tag;         /* how many it says it sent */

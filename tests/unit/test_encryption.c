@@ -19,6 +19,7 @@
 #include "object_store.h"
 #include "seal.h"
 #include "seal_append.h"
+#include "settings.h"
 #include "symmetric_key.h"
 #include "writer_state.h"
 

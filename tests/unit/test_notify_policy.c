@@ -13,6 +13,7 @@
 #include "memory.h"
 #include "notify_policy.h"
 #include "notify_queue.h"
+#include "settings.h"
 
 #define REPEAT_AFTER 3600
 

@@ -10,6 +10,7 @@
 #include <errno.h>
 #include <pthread.h>
 
+#include "log.h"
 #include "memory.h"
 #include "object_store.h"
 #include "read_error.h"

@@ -14,6 +14,7 @@
 
 #include "keyring.h"
 #include "leftovers.h"
+#include "settings.h"
 #include "writer_state.h"
 
 /* ---- publishing ---- */

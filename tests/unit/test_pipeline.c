@@ -12,6 +12,7 @@
 #include <errno.h>
 #include <pthread.h>
 
+#include "log.h"
 #include "pipeline.h"
 
 #define PIECES 5

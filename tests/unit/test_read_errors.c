@@ -12,6 +12,7 @@
 #include "recording_storage.h"
 #include "sample_backup.h"
 
+#include "log.h"
 #include "manifest_envelope.h"
 #include "read_error.h"
 #include "unclear.h"

@@ -10,6 +10,7 @@
 
 #include "backup_list.h"
 #include "interrupt.h"
+#include "log.h"
 #include "memory.h"
 #include "object_store.h"
 #include "recover_text.h"

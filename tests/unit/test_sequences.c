@@ -8,6 +8,7 @@
  */
 #include "scripted_server.h"
 
+#include "log.h"
 #include "sequence_patterns.h"
 #include "sequences.h"
 

@@ -18,6 +18,7 @@
 #include "owners_and_grants.h"
 #include "rename.h"
 #include "row_copy.h"
+#include "settings.h"
 #include "sql_text.h"
 
 /* Tokens, each followed by a space that is one, too. */

@@ -12,6 +12,7 @@
 #include "agent_words.h"
 #include "memory.h"
 #include "session_pins.h"
+#include "settings.h"
 #include "subprocess.h"
 #include "target.h"
 

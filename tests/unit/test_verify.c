@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "interrupt.h"
+#include "log.h"
 #include "row_check.h"
 #include "verify.h"
 

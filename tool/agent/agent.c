@@ -38,6 +38,7 @@
 #include "notify_text.h"
 #include "quote.h"
 #include "session_pins.h"
+#include "settings.h"
 #include "subprocess.h"
 
 #define HEARTBEAT_SECONDS 2.0

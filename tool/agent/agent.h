@@ -11,7 +11,7 @@
 
 #include <stdbool.h>
 
-#include "settings.h"
+typedef struct Settings Settings;
 
 /* Work on the queue until a signal comes, or with --once until it is empty. */
 extern bool agent_run(const Settings *settings);

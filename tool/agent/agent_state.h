@@ -12,7 +12,8 @@
 
 #include "agent_catalogue.h"
 #include "agent_child.h"
-#include "settings.h"
+
+typedef struct Settings Settings;
 
 /* One run at work. */
 typedef struct Slot

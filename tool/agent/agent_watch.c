@@ -20,6 +20,7 @@
 #include "interrupt.h"
 #include "log.h"
 #include "memory.h"
+#include "settings.h"
 
 /* A lease lasts for 60 seconds; the rest is for the program to end, or to be killed. */
 #define SILENCE_LIMIT 50.0

@@ -29,6 +29,7 @@
 #include "memory.h"
 #include "options.h"
 #include "quote.h"
+#include "settings.h"
 #include "target.h"
 
 static const char *const commands[] = {"backup", "verify", "expire", "globals", "init", "notify"};

@@ -10,7 +10,7 @@
 
 #include <stdbool.h>
 
-#include "settings.h"
+typedef struct Settings Settings;
 
 /*
  * Are these words (command first) such as a job may have?  NULL, or what is

@@ -43,6 +43,7 @@
 #include "sequences.h"
 #include "server_clock.h"
 #include "server_identity.h"
+#include "settings.h"
 #include "snapshot_watch.h"
 #include "source_server.h"
 #include "source_sessions.h"

@@ -9,7 +9,8 @@
 #define NEX_BACKUP_H
 
 #include "repository.h"
-#include "settings.h"
+
+typedef struct Settings Settings;
 
 /*
  * Back up a database of the server that the settings name (NULL: the database

@@ -25,6 +25,7 @@
 #include "memory.h"
 #include "name_pattern.h"
 #include "quote.h"
+#include "settings.h"
 
 #define DATABASES                                                                                  \
 	"SELECT datname, datallowconn, datconnlimit = -2,"                                             \

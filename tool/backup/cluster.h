@@ -8,7 +8,9 @@
 #ifndef NEX_CLUSTER_H
 #define NEX_CLUSTER_H
 
-#include "settings.h"
+#include <stdbool.h>
+
+typedef struct Settings Settings;
 
 typedef struct ClusterDatabase
 {

@@ -11,6 +11,7 @@
 
 #include <jansson.h>
 #include <stdint.h>
+#include <stddef.h>
 
 /* A JSON string; null for NULL; each byte that is no UTF-8 becomes \xNN. */
 extern json_t *json_text(const char *text);

@@ -29,6 +29,7 @@
 #include "quote.h"
 #include "run_log.h"
 #include "session_pins.h"
+#include "settings.h"
 #include "stdout_stream.h"
 #include "temporary_directory.h"
 #include "version.h"

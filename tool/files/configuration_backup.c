@@ -25,6 +25,7 @@
 #include "pipeline.h"
 #include "progress.h"
 #include "sealed_file.h"
+#include "settings.h"
 #include "unclear.h"
 #include "utc_time.h"
 #include "version.h"

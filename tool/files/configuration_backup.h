@@ -11,7 +11,8 @@
 #include "age_keys.h"
 #include "configuration_sources.h"
 #include "repository.h"
-#include "settings.h"
+
+typedef struct Settings Settings;
 
 /*
  * For whom files are encrypted: --recipient and --recipients-file, else those

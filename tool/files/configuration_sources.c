@@ -20,6 +20,7 @@
 #include "log.h"
 #include "memory.h"
 #include "quote.h"
+#include "settings.h"
 
 /* Every file that the settings of this server come from. */
 static const char server_files_query[] =

@@ -10,8 +10,9 @@
 
 #include <stdbool.h>
 
-#include "settings.h"
 #include "source_open.h"
+
+typedef struct Settings Settings;
 
 /* Which of the files a server has named, and as whom they may be read. */
 typedef struct ServerFiles

@@ -38,6 +38,7 @@
 #include "server_identity.h"
 #include "session_text.h"
 #include "setting_value.h"
+#include "settings.h"
 #include "sql_name.h"
 #include "sql_text.h"
 #include "standby.h"

@@ -10,7 +10,8 @@
 #define NEX_GLOBALS_H
 
 #include "repository.h"
-#include "settings.h"
+
+typedef struct Settings Settings;
 
 /*
  * Back up the globals of the server that the settings name.  Gives the

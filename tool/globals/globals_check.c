@@ -18,6 +18,7 @@
 #include "memory.h"
 #include "pg_dumpall_session.h"
 #include "quote.h"
+#include "settings.h"
 #include "subprocess.h"
 
 /* ---- roles ---- */

@@ -21,6 +21,7 @@
 #include "log.h"
 #include "memory.h"
 #include "quote.h"
+#include "settings.h"
 
 #define MAX_NAMES 20
 

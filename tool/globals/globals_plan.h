@@ -12,7 +12,8 @@
 #include "connection.h"
 #include "globals_statements.h"
 #include "repository.h"
-#include "settings.h"
+
+typedef struct Settings Settings;
 
 /* What is to be done with one statement. */
 typedef enum GlobalsAction

@@ -26,6 +26,7 @@
 #include "progress.h"
 #include "quote.h"
 #include "server_failure.h"
+#include "settings.h"
 #include "sql_text.h"
 #include "unknown_members.h"
 #include "verify.h"

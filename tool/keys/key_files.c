@@ -15,6 +15,7 @@
 #include "buffer.h"
 #include "log.h"
 #include "named_file.h"
+#include "settings.h"
 
 #define MAX_KEY_FILE (64 * 1024)
 #define RECIPIENT_HINT                                                                             \

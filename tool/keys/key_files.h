@@ -9,7 +9,8 @@
 #define NEX_KEY_FILES_H
 
 #include "age_keys.h"
-#include "settings.h"
+
+typedef struct Settings Settings;
 
 /* Add them to a list; false (reported, exit 2) if one is none. */
 extern bool read_recipients(const Settings *settings, AgeRecipients *recipients);

@@ -26,6 +26,7 @@
 #include "named_file.h"
 #include "passphrase.h"
 #include "private_file.h"
+#include "settings.h"
 #include "symmetric_key.h"
 #include "terminal.h"
 

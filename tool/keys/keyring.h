@@ -15,8 +15,9 @@
 
 #include "age_keys.h"
 #include "cipher.h"
-#include "settings.h"
 #include "writer_key.h"
+
+typedef struct Settings Settings;
 
 typedef struct Keyring
 {

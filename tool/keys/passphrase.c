@@ -24,6 +24,7 @@
 #include "named_file.h"
 #include "primitives.h"
 #include "private_file.h"
+#include "settings.h"
 #include "subprocess.h"
 #include "terminal.h"
 

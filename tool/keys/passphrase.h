@@ -10,8 +10,11 @@
 #ifndef NEX_PASSPHRASE_H
 #define NEX_PASSPHRASE_H
 
+#include <stdbool.h>
+
 #include "buffer.h"
-#include "settings.h"
+
+typedef struct Settings Settings;
 
 /* True if the settings say where it comes from, so that nobody need be asked. */
 extern bool passphrase_is_given(const Settings *settings);

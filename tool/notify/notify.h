@@ -31,7 +31,8 @@
 #include <stdbool.h>
 
 #include "owner.h"
-#include "settings.h"
+
+typedef struct Settings Settings;
 
 /* Is any channel configured? */
 extern bool notify_configured(const Settings *settings);

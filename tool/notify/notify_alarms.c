@@ -30,6 +30,7 @@
 #include "notify.h"
 #include "notify_policy.h"
 #include "notify_queue.h"
+#include "settings.h"
 #include "target.h"
 
 #define LOCK_SECONDS 10

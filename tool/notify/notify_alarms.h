@@ -12,7 +12,8 @@
 
 #include "backup_name.h"
 #include "repository.h"
-#include "settings.h"
+
+typedef struct Settings Settings;
 
 /*
  * Make messages of the alarms in the catalogue that --catalogue names, where

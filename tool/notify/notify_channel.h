@@ -11,7 +11,7 @@
 #include <jansson.h>
 #include <stdbool.h>
 
-#include "settings.h"
+typedef struct Settings Settings;
 
 /* What became of one try; `error` is NULL if it arrived, else to be freed. */
 typedef struct DeliveryResult

@@ -22,6 +22,7 @@
 #include "notify_queue.h"
 #include "notify_transport.h"
 #include "private_file.h"
+#include "settings.h"
 
 #define SLACK_TEXT_LIMIT 2900 /* of 3000 in a text block */
 #define TEAMS_TEXT_LIMIT 12000

@@ -28,6 +28,7 @@
 #include "notify_text.h"
 #include "notify_transport.h"
 #include "private_file.h"
+#include "settings.h"
 
 #define SUBJECT_LIMIT 180
 #define PLAIN_LINE_LIMIT 900

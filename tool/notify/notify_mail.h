@@ -11,7 +11,8 @@
 #include <jansson.h>
 
 #include "buffer.h"
-#include "settings.h"
+
+typedef struct Settings Settings;
 
 /* Headers and body with CRLF; dots are libcurl's. */
 extern void mail_compose(Buffer *out, const Settings *settings, const json_t *message);

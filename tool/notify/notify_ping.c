@@ -34,6 +34,7 @@
 #include "notify_text.h"
 #include "notify_transport.h"
 #include "private_file.h"
+#include "settings.h"
 
 /* What a ping says. */
 typedef enum PingSignal

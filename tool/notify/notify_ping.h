@@ -11,7 +11,7 @@
 #include <jansson.h>
 #include <stdbool.h>
 
-#include "settings.h"
+typedef struct Settings Settings;
 
 /* Tell that a run begins, in one short try: a late "start" would be a lie. */
 extern void ping_start(const Settings *settings, const json_t *facts);

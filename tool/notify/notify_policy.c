@@ -36,6 +36,7 @@
 #include "notify_queue.h"
 #include "notify_text.h"
 #include "repository.h"
+#include "settings.h"
 #include "target.h"
 
 /* How much of an error tells it from others, and how many are remembered. */

@@ -16,7 +16,8 @@
 
 #include "backup_name.h"
 #include "repository.h"
-#include "settings.h"
+
+typedef struct Settings Settings;
 
 /*
  * Take the facts of a run that has ended: bring the state of its subject up

@@ -28,6 +28,7 @@
 #include "log.h"
 #include "memory.h"
 #include "private_file.h"
+#include "settings.h"
 #include "trusted_path.h"
 
 #define FILE_LIMIT (1024 * 1024)

@@ -19,7 +19,7 @@
 #include <stdbool.h>
 #include <time.h>
 
-#include "settings.h"
+typedef struct Settings Settings;
 
 #define QUEUE_FOLDER "queue"
 #define DEAD_FOLDER "dead"

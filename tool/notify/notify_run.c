@@ -36,6 +36,7 @@
 #include "notify_policy.h"
 #include "notify_queue.h"
 #include "notify_text.h"
+#include "settings.h"
 #include "utc_time.h"
 
 #define LOCK_SECONDS 10

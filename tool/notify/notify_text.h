@@ -11,6 +11,7 @@
 #include <jansson.h>
 #include <stddef.h>
 #include <time.h>
+#include <stdbool.h>
 
 /* Why a message is written. */
 typedef enum NotifyReason

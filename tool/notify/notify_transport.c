@@ -22,6 +22,7 @@
 #include "memory.h"
 #include "notify_text.h"
 #include "private_file.h"
+#include "settings.h"
 #include "version.h"
 
 #define CONNECT_SECONDS 10L

@@ -10,9 +10,11 @@
 
 #include <curl/curl.h>
 #include <stdbool.h>
+#include <stddef.h>
 
 #include "notify_channel.h"
-#include "settings.h"
+
+typedef struct Settings Settings;
 
 /* One request. */
 typedef struct Transport

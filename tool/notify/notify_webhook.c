@@ -22,6 +22,7 @@
 #include "notify_queue.h"
 #include "notify_transport.h"
 #include "private_file.h"
+#include "settings.h"
 
 static bool
 is_configured(const Settings *settings)

@@ -13,6 +13,7 @@
 
 #include "interrupt.h"
 #include "server_clock.h"
+#include "settings.h"
 
 /* Its waits for locks are known to lock_waits.h, as any role can lock what is read here. */
 static Connection *

@@ -20,6 +20,7 @@
 #include "memory.h"
 #include "private_file.h"
 #include "quote.h"
+#include "settings.h"
 #include "terminal.h"
 
 bool

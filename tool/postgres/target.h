@@ -11,7 +11,7 @@
 #include <stdbool.h>
 #include <libpq-fe.h>
 
-#include "settings.h"
+typedef struct Settings Settings;
 
 #define TARGET_MAX_OPTIONS 64
 

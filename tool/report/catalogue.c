@@ -28,6 +28,7 @@
 #include "memory.h"
 #include "notify.h"
 #include "quote.h"
+#include "settings.h"
 #include "target.h"
 #include "version.h"
 

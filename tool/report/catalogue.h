@@ -15,7 +15,8 @@
 #include <stdbool.h>
 
 #include "repository.h"
-#include "settings.h"
+
+typedef struct Settings Settings;
 
 typedef enum CatalogueEvent
 {

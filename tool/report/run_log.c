@@ -23,6 +23,7 @@
 #include "interrupt.h"
 #include "log.h"
 #include "memory.h"
+#include "settings.h"
 #include "shared_log.h"
 #include "version.h"
 

@@ -11,7 +11,7 @@
 #include <stdbool.h>
 #include <time.h>
 
-#include "settings.h"
+typedef struct Settings Settings;
 
 /*
  * Open the log of a run, and remove the logs that are too old or too many.

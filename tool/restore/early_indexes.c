@@ -30,6 +30,7 @@
 #include "log.h"
 #include "memory.h"
 #include "schema_sections.h"
+#include "settings.h"
 
 /* Below this, starting pg_restore costs more than is gained. */
 #define BIG_TABLE_BYTES (16 * 1024 * 1024)

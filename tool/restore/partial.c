@@ -35,6 +35,7 @@
 #include "schema_sections.h"
 #include "sequences_set.h"
 #include "session.h"
+#include "settings.h"
 #include "target_database.h"
 #include "unknown_members.h"
 #include "verify.h"

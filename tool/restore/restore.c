@@ -39,6 +39,7 @@
 #include "rights_meanwhile.h"
 #include "schema_sections.h"
 #include "session.h"
+#include "settings.h"
 #include "swap.h"
 #include "taken_database.h"
 #include "target_database.h"

@@ -14,6 +14,7 @@
 
 #include "log.h"
 #include "memory.h"
+#include "settings.h"
 
 /*
  * The file to read: --config, NEX_BACKUP_CONFIG, or the default one unless

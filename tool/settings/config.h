@@ -15,7 +15,8 @@
 #include <stdbool.h>
 
 #include "options.h"
-#include "settings.h"
+
+typedef struct Settings Settings;
 
 #define CONFIG_DEFAULT_FILE "/etc/nex_backup.yaml"
 

@@ -26,6 +26,7 @@
 #include "log.h"
 #include "memory.h"
 #include "named_file.h"
+#include "settings.h"
 
 typedef struct ConfigFile
 {

@@ -21,6 +21,7 @@
 #include "codec.h"
 #include "memory.h"
 #include "nearest.h"
+#include "settings.h"
 
 /* Choices and levels are stored through an int. */
 _Static_assert(sizeof(LogFormat) == sizeof(int), "enums must be ints");

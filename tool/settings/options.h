@@ -16,7 +16,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#include "settings.h"
+typedef struct Settings Settings;
 
 /* Headings in --help, in this order. */
 typedef enum OptionGroup

@@ -12,6 +12,7 @@
 #include <stddef.h>
 
 #include "option_checks.h"
+#include "settings.h"
 
 #define AT(member) offsetof(Settings, member)
 

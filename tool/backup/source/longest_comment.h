@@ -14,6 +14,8 @@
 #ifndef NEX_LONGEST_COMMENT_H
 #define NEX_LONGEST_COMMENT_H
 
+#include <stddef.h>
+
 /* In SQL; and in words. */
 #define LONGEST_COMMENT "16777216"
 #define LONGEST_COMMENT_SAID "16 MB"

@@ -36,6 +36,7 @@
 #include "memory.h"
 #include "progress.h"
 #include "quote.h"
+#include "settings.h"
 #include "table_locks.h"
 
 #define MAX_CONFLICTS 100    /* that are remembered */

@@ -13,7 +13,8 @@
 #include "connection.h"
 #include "manifest.h"
 #include "schema.h"
-#include "settings.h"
+
+typedef struct Settings Settings;
 
 typedef struct SnapshotWatch SnapshotWatch;
 

@@ -26,6 +26,7 @@
 #include "moved_objects.h"
 #include "progress.h"
 #include "sequence_patterns.h"
+#include "settings.h"
 #include "snapshot_watch.h"
 #include "source_server.h"
 #include "subprocess.h"

@@ -13,9 +13,10 @@
 
 #include "catalog_waits.h"
 #include "schema.h"
-#include "settings.h"
 #include "snapshot.h"
 #include "source_table.h"
+
+typedef struct Settings Settings;
 
 typedef struct SourceSessions
 {

@@ -9,7 +9,8 @@
 #define NEX_BACKUP_ALL_H
 
 #include "repository.h"
-#include "settings.h"
+
+typedef struct Settings Settings;
 
 /* Back up the globals and every database; false unless all of it succeeded. */
 extern bool backup_all(const Settings *settings, Repository *repository);

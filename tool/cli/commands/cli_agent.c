@@ -11,6 +11,7 @@
 
 #include "agent.h"
 #include "log.h"
+#include "settings.h"
 
 static bool
 run_agent(const Settings *settings)

@@ -16,6 +16,7 @@
 #include "progress_bar.h"
 #include "quote.h"
 #include "repository_view.h"
+#include "settings.h"
 
 /*
  * The default of libpq is the user's own name, which for a user "postgres" is

@@ -21,6 +21,7 @@
 #include "log.h"
 #include "member_reader.h"
 #include "memory.h"
+#include "settings.h"
 #include "table_pattern.h"
 #include "nearest.h"
 #include "progress.h"

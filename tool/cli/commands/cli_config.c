@@ -30,6 +30,7 @@
 #include "progress_bar.h"
 #include "quote.h"
 #include "repository_view.h"
+#include "settings.h"
 #include "unclear.h"
 #include "subprocess.h"
 

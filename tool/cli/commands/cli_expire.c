@@ -30,6 +30,7 @@
 #include "read_error.h"
 #include "repository_view.h"
 #include "retention.h"
+#include "settings.h"
 #include "unclear.h"
 
 typedef struct Expiry

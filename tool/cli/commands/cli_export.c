@@ -33,6 +33,7 @@
 #include "progress_bar.h"
 #include "read_error.h"
 #include "repository_view.h"
+#include "settings.h"
 #include "stdout_stream.h"
 #include "trusted_path.h"
 #include "unknown_members.h"

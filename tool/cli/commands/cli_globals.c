@@ -25,6 +25,7 @@
 #include "progress_bar.h"
 #include "repository_view.h"
 #include "restore_record.h"
+#include "settings.h"
 
 static bool
 globals_backup(const Settings *settings)

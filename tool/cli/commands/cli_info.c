@@ -19,6 +19,7 @@
 #include "output.h"
 #include "quote.h"
 #include "repository_view.h"
+#include "settings.h"
 
 /* An option, unless there is no value for it. */
 static void

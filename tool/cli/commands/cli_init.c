@@ -17,6 +17,7 @@
 #include "output.h"
 #include "passphrase.h"
 #include "repository_view.h"
+#include "settings.h"
 #include "writer_state.h"
 
 /*

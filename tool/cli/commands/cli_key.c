@@ -25,6 +25,7 @@
 #include "output.h"
 #include "repository_secret.h"
 #include "repository_view.h"
+#include "settings.h"
 
 static json_t *
 recipients_json(const Encryption *encryption)

@@ -25,6 +25,7 @@
 #include "output.h"
 #include "passphrase.h"
 #include "private_file.h"
+#include "settings.h"
 #include "symmetric_key.h"
 #include "trusted_path.h"
 

@@ -17,6 +17,7 @@
 #include "output.h"
 #include "quote.h"
 #include "repository_view.h"
+#include "settings.h"
 #include "unclear.h"
 
 #define COLUMNS 12

@@ -24,6 +24,7 @@
 #include "notify_text.h"
 #include "output.h"
 #include "repository_view.h"
+#include "settings.h"
 #include "utc_time.h"
 
 #define LOCK_SECONDS 10

@@ -26,6 +26,7 @@
 #include "restore_all.h"
 #include "restore_record.h"
 #include "restore_report.h"
+#include "settings.h"
 
 /* Ask before a live database is replaced; false (reported) unless the answer is yes. */
 static bool

@@ -24,6 +24,7 @@
 #include "progress_bar.h"
 #include "quote.h"
 #include "repository_view.h"
+#include "settings.h"
 #include "unclear.h"
 #include "unknown_members.h"
 #include "verify.h"

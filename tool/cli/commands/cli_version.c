@@ -21,6 +21,7 @@
 #include "command.h"
 #include "memory.h"
 #include "output.h"
+#include "settings.h"
 #include "version.h"
 
 /* "15.20" out of 150020. */

@@ -10,7 +10,7 @@
 
 #include <stdbool.h>
 
-#include "settings.h"
+typedef struct Settings Settings;
 
 typedef struct Command
 {

@@ -28,6 +28,7 @@
 #include "repository_view.h"
 #include "restore.h"
 #include "restore_record.h"
+#include "settings.h"
 #include "unknown_members.h"
 #include "utc_time.h"
 

@@ -9,7 +9,8 @@
 #define NEX_RESTORE_ALL_H
 
 #include "repository.h"
-#include "settings.h"
+
+typedef struct Settings Settings;
 
 /* Restore the globals and every database; false unless all of it succeeded. */
 extern bool restore_all(const Settings *settings, Repository *repository);

@@ -12,6 +12,7 @@
 
 #include "log.h"
 #include "restore_report.h"
+#include "settings.h"
 
 typedef struct Given
 {

@@ -30,6 +30,7 @@
 #include "quote.h"
 #include "read_error.h"
 #include "repository_view.h"
+#include "settings.h"
 #include "unclear.h"
 #include "utc_time.h"
 

@@ -15,8 +15,9 @@
 #include "backup_name.h"
 #include "connection.h"
 #include "repository.h"
-#include "settings.h"
 #include "target.h"
+
+typedef struct Settings Settings;
 
 typedef enum CheckStatus
 {

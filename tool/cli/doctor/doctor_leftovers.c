@@ -24,6 +24,7 @@
 #include "keyring.h"
 #include "memory.h"
 #include "repository_view.h"
+#include "settings.h"
 #include "temporary_directory.h"
 #include "trusted_path.h"
 

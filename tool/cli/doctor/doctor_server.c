@@ -16,6 +16,7 @@
 #include "quote.h"
 #include "restore_mark.h"
 #include "server_clock.h"
+#include "settings.h"
 #include "subprocess.h"
 #include "target.h"
 #include "utc_time.h"

@@ -22,6 +22,7 @@
 #include "output.h"
 #include "quote.h"
 #include "repository_view.h"
+#include "settings.h"
 
 /* Tell the catalogue how it went. */
 void

@@ -13,7 +13,8 @@
 
 #include "interrupted.h"
 #include "repository.h"
-#include "settings.h"
+
+typedef struct Settings Settings;
 
 /* One backup that was tried. */
 typedef struct BackupAttempt

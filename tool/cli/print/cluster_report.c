@@ -17,6 +17,7 @@
 #include "memory.h"
 #include "output.h"
 #include "repository_view.h"
+#include "settings.h"
 
 #define COLUMNS 7
 

@@ -12,7 +12,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "settings.h"
+typedef struct Settings Settings;
 
 typedef enum ItemResult
 {

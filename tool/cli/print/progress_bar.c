@@ -25,6 +25,7 @@
 #include "output.h"
 #include "progress.h"
 #include "quote.h"
+#include "settings.h"
 
 #define TICKS_PER_SECOND 5
 #define LOG_INTERVAL (10 * TICKS_PER_SECOND)

@@ -9,7 +9,7 @@
 #ifndef NEX_PROGRESS_BAR_H
 #define NEX_PROGRESS_BAR_H
 
-#include "settings.h"
+typedef struct Settings Settings;
 
 extern void progress_bar_start(const Settings *settings);
 extern void progress_bar_stop(void);

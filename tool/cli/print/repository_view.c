@@ -17,6 +17,7 @@
 #include "nearest.h"
 #include "quote.h"
 #include "repository_view.h"
+#include "settings.h"
 #include "unclear.h"
 
 Repository *

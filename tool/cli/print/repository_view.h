@@ -18,8 +18,9 @@
 #include "backup_name.h"
 #include "json_text.h"
 #include "repository.h"
-#include "settings.h"
 #include "wal_position.h"
+
+typedef struct Settings Settings;
 
 /* Open the repository of the settings; NULL (reported) if there is none. */
 extern Repository *open_repository(const Settings *settings);

@@ -9,6 +9,7 @@
 
 #include "catalogue.h"
 #include "json_text.h"
+#include "settings.h"
 
 void
 restore_record(const RestorePlan *plan, bool good, const char *started)

@@ -20,6 +20,7 @@
 #include "quoted_statements.h"
 #include "repository_view.h"
 #include "selection.h"
+#include "settings.h"
 
 static json_t *
 lines_json(const Lines *lines)

@@ -17,6 +17,7 @@
 #include "log.h"
 #include "member_reader.h"
 #include "memory.h"
+#include "settings.h"
 
 #define LOOK_HINT                                                                                  \
 	"Somebody may have planted it in what was backed up.  If the statement does no harm, say "     \

@@ -9,7 +9,8 @@
 #define NEX_UNKNOWN_MEMBERS_H
 
 #include "repository.h"
-#include "settings.h"
+
+typedef struct Settings Settings;
 
 /*
  * Look through the members "database", "sequences" and "globals" of a backup,

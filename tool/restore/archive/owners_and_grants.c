@@ -13,6 +13,7 @@
 
 #include <string.h>
 
+#include "settings.h"
 #include "sql_text.h"
 
 static const char *const owners[] = {"ALTER LARGE OBJECT ", NULL};

@@ -9,7 +9,8 @@
 #define NEX_OWNERS_AND_GRANTS_H
 
 #include "buffer.h"
-#include "settings.h"
+
+typedef struct Settings Settings;
 
 /* Take the statements out of a member that set owners or grants, if the settings say so. */
 extern void owners_and_grants_filter(const Settings *settings, Buffer *sql);

@@ -7,6 +7,8 @@
  */
 #include "pg_restore_options.h"
 
+#include "settings.h"
+
 void
 pg_restore_add_options(const RestorePlan *plan, const char **argv, size_t *count)
 {

@@ -18,6 +18,7 @@
 #include "log.h"
 #include "member_reader.h"
 #include "memory.h"
+#include "settings.h"
 
 int
 sequence_values_parse(const char *text, SequenceValues *values)

@@ -12,7 +12,8 @@
 #include <stdint.h>
 
 #include "repository.h"
-#include "settings.h"
+
+typedef struct Settings Settings;
 
 typedef struct SequenceValue
 {

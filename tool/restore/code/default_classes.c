@@ -20,6 +20,7 @@
 #include "memory.h"
 #include "row_copy.h"
 #include "session_rights.h"
+#include "settings.h"
 
 static const char function_query[] =
 	"SELECT f.oid::pg_catalog.regprocedure::pg_catalog.text, r.rolname"

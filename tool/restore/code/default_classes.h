@@ -9,7 +9,8 @@
 #define NEX_DEFAULT_CLASSES_H
 
 #include "connection.h"
-#include "settings.h"
+
+typedef struct Settings Settings;
 
 /* False (reported) if one would run code of others in our session. */
 extern bool default_classes_check(const Settings *settings, Connection *connection);

@@ -25,6 +25,7 @@
 #include "log.h"
 #include "memory.h"
 #include "session_rights.h"
+#include "settings.h"
 
 #define EVENT_TRIGGER_HINT                                                                         \
 	"Drop or replace it, or read its function and give both to a superuser (ALTER EVENT TRIGGER "  \

@@ -9,7 +9,8 @@
 #define NEX_EVENT_TRIGGERS_H
 
 #include "connection.h"
-#include "settings.h"
+
+typedef struct Settings Settings;
 
 /*
  * Before the session executes DDL in a live database: false (reported) if an

@@ -9,7 +9,8 @@
 #define NEX_PLANNER_CODE_H
 
 #include "connection.h"
-#include "settings.h"
+
+typedef struct Settings Settings;
 
 /*
  * SQL: does this expression, as text of its node tree, call nothing but

@@ -23,6 +23,7 @@
 #include "log.h"
 #include "memory.h"
 #include "row_copy.h"
+#include "settings.h"
 
 static const char changes_query[] =
 	"SELECT pg_catalog.string_agg(pg_catalog.format('%s %s', relname,"

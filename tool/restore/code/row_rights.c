@@ -46,6 +46,7 @@
 #include "row_copy.h"
 #include "row_owners.h"
 #include "row_parents.h"
+#include "settings.h"
 
 /* The table and its partitions; keys of what it is a partition of are computed for its rows, too.
  */

@@ -11,7 +11,8 @@
 #include "connection.h"
 #include "manifest.h"
 #include "session_rights.h"
-#include "settings.h"
+
+typedef struct Settings Settings;
 
 /*
  * Keep the names of schemas from meaning something else until the end of the

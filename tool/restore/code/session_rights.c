@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "memory.h"
+#include "settings.h"
 
 bool
 session_rights_at_stake(const Settings *settings, Connection *connection, bool *at_stake)

@@ -9,7 +9,8 @@
 #define NEX_SESSION_RIGHTS_H
 
 #include "connection.h"
-#include "settings.h"
+
+typedef struct Settings Settings;
 
 /*
  * SQL: is the input of this type (alias t; e of its element) nothing but code

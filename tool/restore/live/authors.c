@@ -35,6 +35,7 @@
 #include "log.h"
 #include "memory.h"
 #include "row_copy.h"
+#include "settings.h"
 
 /* Entries that run nothing by themselves as their owner. */
 static const char *const harmless[] = {"TABLE",       "TABLE DATA",        "TABLE ATTACH",

@@ -24,6 +24,7 @@
 #include "chosen.h"
 #include "live_refusal.h"
 #include "memory.h"
+#include "settings.h"
 #include "sql_text.h"
 
 typedef struct Scan

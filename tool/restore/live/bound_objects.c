@@ -39,6 +39,7 @@
 #include "part_of.h"
 #include "row_copy.h"
 #include "session_rights.h"
+#include "settings.h"
 
 /* Is it a function that makes values of a range type?  The server makes and owns it. */
 #define OF_RANGE(class, object)                                                                    \

@@ -34,6 +34,7 @@
 #include "log.h"
 #include "memory.h"
 #include "row_copy.h"
+#include "settings.h"
 
 #define GIVEN_CODE_HINT                                                                            \
 	"If you know who wrote it and trust them, --rows-as=session runs it with your rights.  "       \

@@ -56,6 +56,7 @@
 #include "quote.h"
 #include "restored_domains.h"
 #include "row_copy.h"
+#include "settings.h"
 #include "sql_name.h"
 
 /* A type by its name, held so that no other one can take the name. */

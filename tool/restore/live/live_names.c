@@ -46,6 +46,7 @@
 #include "row_copy.h"
 #include "selection.h"
 #include "session_rights.h"
+#include "settings.h"
 #include "sql_name.h"
 #include "type_casts.h"
 

@@ -25,6 +25,7 @@
 #include "live_refusal.h"
 #include "live_rests.h"
 #include "memory.h"
+#include "settings.h"
 
 static bool
 is_exclusion(const TocEntry *entry)

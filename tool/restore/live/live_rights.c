@@ -35,6 +35,7 @@
 #include "memory.h"
 #include "quote.h"
 #include "row_copy.h"
+#include "settings.h"
 #include "sql_name.h"
 #include "sql_text.h"
 

@@ -34,6 +34,7 @@
 #include "live_rests.h"
 #include "memory.h"
 #include "restored_domains.h"
+#include "settings.h"
 #include "sql_name.h"
 #include "type_casts.h"
 

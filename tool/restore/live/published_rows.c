@@ -22,6 +22,7 @@
 
 #include "log.h"
 #include "memory.h"
+#include "settings.h"
 
 #define PUBLISHED_HINT                                                                             \
 	"Restore into another database with --to.  Or see to it that the subscribers have the tables " \

@@ -20,6 +20,7 @@
 #include "log.h"
 #include "memory.h"
 #include "session_rights.h"
+#include "settings.h"
 
 #define WRAPPER_HINT                                                                               \
 	"Read the function and give it to a superuser (ALTER FUNCTION ... OWNER TO).  If you trust "   \

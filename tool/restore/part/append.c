@@ -34,6 +34,7 @@
 #include "row_copy.h"
 #include "rows_there.h"
 #include "sequences_set.h"
+#include "settings.h"
 
 #define STAGE ROW_STAGE
 

@@ -17,6 +17,7 @@
 
 #include "log.h"
 #include "memory.h"
+#include "settings.h"
 
 /*
  * Tables without a key for each of their rows: name, whether there is one for

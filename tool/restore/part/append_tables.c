@@ -23,6 +23,7 @@
 #include "rename.h"
 #include "row_copy.h"
 #include "row_rights.h"
+#include "settings.h"
 #include "sql_name.h"
 
 /* A partition by its root: that is where rows find their places. */

@@ -13,6 +13,7 @@
 #include "memory.h"
 #include "protections_state.h"
 #include "quote.h"
+#include "settings.h"
 
 static const char forced_query[] =
 	"SELECT pg_catalog.string_agg(pg_catalog.format('ALTER TABLE ONLY %I.%I NO FORCE ROW LEVEL"

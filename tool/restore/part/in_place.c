@@ -50,6 +50,7 @@
 #include "schema_sections.h"
 #include "sequences_set.h"
 #include "server_failure.h"
+#include "settings.h"
 #include "table_turns.h"
 #include "wrapper_functions.h"
 

@@ -36,6 +36,7 @@
 #include "protections.h"
 #include "quote.h"
 #include "rights_meanwhile.h"
+#include "settings.h"
 
 /* In the order of the archive. */
 static bool

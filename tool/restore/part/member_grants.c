@@ -17,6 +17,7 @@
 #include "chosen.h"
 #include "memory.h"
 #include "part_lists.h"
+#include "settings.h"
 
 /* Extension, schema, and name as an entry's tag has it. */
 static const char members_query[] =

@@ -11,6 +11,7 @@
 #include "event_triggers.h"
 #include "quote.h"
 #include "row_rights.h"
+#include "settings.h"
 
 bool
 partial_begin(const RestorePlan *plan, Connection *connection)

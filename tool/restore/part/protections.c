@@ -46,6 +46,7 @@
 #include "part_of.h"
 #include "post_batch.h"
 #include "row_copy.h"
+#include "settings.h"
 
 /* ---- which entries they are ---- */
 

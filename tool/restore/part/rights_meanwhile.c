@@ -35,6 +35,7 @@
 #include "memory.h"
 #include "part_lists.h"
 #include "public_rights.h"
+#include "settings.h"
 
 #define FAILURE "could not restore privileges"
 

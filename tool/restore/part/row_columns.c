@@ -22,6 +22,7 @@
 
 #include "changed_columns.h"
 #include "log.h"
+#include "settings.h"
 
 /* As a sentence for a DETAIL; caller frees. */
 static char *

@@ -26,6 +26,7 @@
 #include "row_owners.h"
 #include "sequence_values.h"
 #include "session_rights.h"
+#include "settings.h"
 #include "sql_build.h"
 
 /* The entry of a sequence in the backup; NULL if it has none (that of an extension). */

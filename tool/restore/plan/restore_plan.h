@@ -16,7 +16,8 @@
 #include "connection.h"
 #include "lines.h"
 #include "repository.h"
-#include "settings.h"
+
+typedef struct Settings Settings;
 
 typedef struct Selection Selection;
 typedef struct TakenDatabase TakenDatabase;

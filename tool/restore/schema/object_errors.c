@@ -32,6 +32,7 @@
 #include "selection.h"
 #include "server_error.h"
 #include "server_failure.h"
+#include "settings.h"
 #include "sql_text.h"
 #include "trusted_path.h"
 #include "withheld.h"

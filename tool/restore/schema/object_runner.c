@@ -29,6 +29,7 @@
 #include "selection.h"
 #include "server_failure.h"
 #include "session.h"
+#include "settings.h"
 #include "sql_text.h"
 
 static const char *const usual_settings[] = {"SET default_tablespace = '';\n",

@@ -31,6 +31,7 @@
 #include "member_reader.h"
 #include "memory.h"
 #include "object_errors.h"
+#include "settings.h"
 #include "sql_text.h"
 #include "unknown_members.h"
 

@@ -21,6 +21,7 @@
 #include "quote.h"
 #include "server_failure.h"
 #include "session.h"
+#include "settings.h"
 #include "withheld.h"
 
 /* What the threads of ANALYZE share. */

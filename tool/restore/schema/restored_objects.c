@@ -24,6 +24,7 @@
 #include "object_errors.h"
 #include "selection.h"
 #include "session.h"
+#include "settings.h"
 
 /* Objects that no extension brought. */
 #define OF_USERS(class, oid)                                                                       \

@@ -37,6 +37,7 @@
 #include "server_failure.h"
 #include "session.h"
 #include "session_pins.h"
+#include "settings.h"
 #include "sql_name.h"
 #include "sql_text.h"
 #include "subprocess.h"

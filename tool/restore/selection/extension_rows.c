@@ -18,6 +18,7 @@
 #include "log.h"
 #include "memory.h"
 #include "quote.h"
+#include "settings.h"
 
 static bool
 is_configuration(const Selection *selection, uint32_t place)

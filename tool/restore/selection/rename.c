@@ -19,6 +19,7 @@
 #include "name_pattern.h"
 #include "part_of.h"
 #include "quote.h"
+#include "settings.h"
 #include "table_pattern.h"
 
 #define MAX_NAME_BYTES 63

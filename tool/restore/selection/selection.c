@@ -17,6 +17,7 @@
 #include "extension_rows.h"
 #include "log.h"
 #include "memory.h"
+#include "settings.h"
 #include "table_pattern.h"
 #include "nearest.h"
 

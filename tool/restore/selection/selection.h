@@ -10,7 +10,8 @@
 #define NEX_SELECTION_H
 
 #include "chosen.h"
-#include "settings.h"
+
+typedef struct Settings Settings;
 
 /* What DROP … CASCADE took of an entry that is not restored. */
 typedef enum Lost

@@ -21,6 +21,7 @@
 #include "memory.h"
 #include "name_pattern.h"
 #include "quote.h"
+#include "settings.h"
 #include "unclear.h"
 #include "utc_time.h"
 

@@ -10,7 +10,8 @@
 #define NEX_CLUSTER_TARGET_H
 
 #include "repository.h"
-#include "settings.h"
+
+typedef struct Settings Settings;
 
 typedef struct ClusterTargetItem
 {

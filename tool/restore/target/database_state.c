@@ -14,6 +14,7 @@
 #include "deadline.h"
 #include "log.h"
 #include "quote.h"
+#include "settings.h"
 #include "sql_build.h"
 
 /* A server that starts again after a crash does so within seconds, or not soon. */

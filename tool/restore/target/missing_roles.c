@@ -26,6 +26,7 @@
 #include "memory.h"
 #include "quote.h"
 #include "selection.h"
+#include "settings.h"
 #include "sql_name.h"
 #include "sql_text.h"
 #include "unknown_members.h"

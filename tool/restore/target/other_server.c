@@ -19,6 +19,7 @@
 #include "memory.h"
 #include "quote.h"
 #include "server_identity.h"
+#include "settings.h"
 
 /* NULL: the role may not read it. */
 static char *

@@ -14,6 +14,7 @@
 #include "deadline.h"
 #include "interrupt.h"
 #include "lock_watch.h"
+#include "settings.h"
 #include "sql_build.h"
 
 #define POLL_INTERVAL_MS 100

@@ -29,6 +29,7 @@
 #include "quote.h"
 #include "restore_mark.h"
 #include "run_alone.h"
+#include "settings.h"
 #include "stays_behind.h"
 #include "swap.h"
 

@@ -21,6 +21,7 @@
 #include "progress.h"
 #include "quote.h"
 #include "restore_mark.h"
+#include "settings.h"
 #include "sql_build.h"
 #include "taken_database.h"
 

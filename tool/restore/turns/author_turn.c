@@ -39,6 +39,7 @@
 #include "planned_steps.h"
 #include "row_copy.h"
 #include "session_rights.h"
+#include "settings.h"
 #include "sql_build.h"
 
 static const char trusted_query[] = "SELECT FROM pg_catalog.pg_roles r"

@@ -35,6 +35,7 @@
 #include "rename.h"
 #include "row_copy.h"
 #include "restored_domains.h"
+#include "settings.h"
 #include "sql_build.h"
 #include "sql_name.h"
 

@@ -41,6 +41,7 @@
 #include "quote.h"
 #include "rename.h"
 #include "row_copy.h"
+#include "settings.h"
 #include "sql_build.h"
 #include "sql_name.h"
 #include "sql_text.h"

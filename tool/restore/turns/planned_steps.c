@@ -49,6 +49,7 @@
 #include "quote.h"
 #include "row_copy.h"
 #include "row_owners.h"
+#include "settings.h"
 #include "sql_build.h"
 #include "sql_name.h"
 #include "sql_text.h"

@@ -33,6 +33,7 @@
 #include "planner_code.h"
 #include "quote.h"
 #include "row_copy.h"
+#include "settings.h"
 #include "sql_build.h"
 #include "sql_name.h"
 #include "sql_text.h"
