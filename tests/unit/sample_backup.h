@@ -36,7 +36,7 @@ sample_name(const char *database, const char *id)
 	BackupName name;
 
 	memset(&name, 0, sizeof(name));
-	snprintf(name.database, sizeof(name.database), "%s", database);
+	name.owner = owner_of(NULL, database);
 	snprintf(name.id, sizeof(name.id), "%s", id);
 	return name;
 }
@@ -57,7 +57,7 @@ sample_manifest(const Repository *repository, const BackupName *name)
 	manifest->snapshot_at = xstrdup("2026-11-23T02:00:00.000Z");
 	manifest->finished = xstrdup("2026-11-23T02:00:00.000Z");
 	manifest->codec = CODEC_NONE;
-	manifest->database.name = xstrdup(name->database);
+	manifest->database.name = xstrdup(name->owner.name);
 	manifest->database.owner = xstrdup("postgres");
 	manifest->database.encoding = xstrdup("UTF8");
 	manifest->database.provider = xstrdup("c");

@@ -149,7 +149,7 @@ static bool
 read_everything(const char *path, size_t *bytes)
 {
 	Repository *repository = repository_open(path);
-	BackupName name = {.database = DATABASE, .id = BACKUP_ID};
+	BackupName name = {.owner = {.name = DATABASE}, .id = BACKUP_ID};
 	Manifest *manifest = NULL;
 	char *problem = NULL;
 	int unreadable;
@@ -342,7 +342,7 @@ test_secrets(void **state)
 {
 	char *path = xasprintf("%s/repo", scratch);
 	char *writer = xasprintf("%s/writer", scratch);
-	BackupName name = {.database = DATABASE, .id = BACKUP_ID};
+	BackupName name = {.owner = {.name = DATABASE}, .id = BACKUP_ID};
 	KeyWrapping wrapping;
 
 	(void) state;

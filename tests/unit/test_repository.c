@@ -73,7 +73,7 @@ publish(Repository *repository, const char *database, const char *id)
 	Member member;
 
 	memset(&name, 0, sizeof(name));
-	snprintf(name.database, sizeof(name.database), "%s", database);
+	name.owner = owner_of(NULL, database);
 	snprintf(name.id, sizeof(name.id), "%s", id);
 	memcpy(manifest->id, name.id, sizeof(name.id));
 	manifest->repository = xstrdup(repository->id);
@@ -351,11 +351,11 @@ test_list(void **state)
 	assert_int_equal(mkdir(scratch_path("repo/backups/a.b"), 0700), 0);
 	assert_true(repository_list(repository, NULL, &names, &count));
 	assert_int_equal(count, 5);
-	assert_string_equal(names[0].database, "a/../b");
+	assert_string_equal(names[0].owner.name, "a/../b");
 	assert_string_equal(names[1].id, "20261123T020000Z-9");
 	assert_string_equal(names[2].id, "20261123T020000Z-10");
 	assert_string_equal(names[3].id, "20261124T020000Z");
-	assert_string_equal(names[4].database, "b.");
+	assert_string_equal(names[4].owner.name, "b.");
 	free(names);
 	assert_true(repository_list(repository, owned("b"), &names, &count));
 	assert_int_equal(count, 3);
@@ -405,22 +405,22 @@ test_resolve(void **state)
 	assert_true(repository_resolve(repository, "b", &name));
 	assert_string_equal(name.id, "20261123T020000Z-2");
 	assert_true(repository_resolve(repository, "b/20261123T020000Z-2", &name));
-	assert_string_equal(name.database, "b");
+	assert_string_equal(name.owner.name, "b");
 
 	/* A database that is called like a backup is not taken for it, nor instead of one that is gone.
 	 */
 	assert_true(repository_resolve(repository, "b/20261123T020000Z", &name));
-	assert_string_equal(name.database, "b");
+	assert_string_equal(name.owner.name, "b");
 	assert_string_equal(name.id, "20261123T020000Z");
 	assert_true(repository_resolve(repository, "b/20261123T020000Z/20261122T020000Z", &name));
-	assert_string_equal(name.database, "b/20261123T020000Z");
+	assert_string_equal(name.owner.name, "b/20261123T020000Z");
 	assert_string_equal(name.id, "20261122T020000Z");
 	publish(repository, "b/20261101T020000Z", "20261122T020000Z");
 	publish(repository, "b/20261101T020000Z-2", "20261122T020000Z");
 	publish(repository, "/20261101T020000Z", "20261122T020000Z");
 	publish(repository, "b/c", "20261122T020000Z");
 	assert_true(repository_resolve(repository, "b/c", &name));
-	assert_string_equal(name.database, "b/c");
+	assert_string_equal(name.owner.name, "b/c");
 	repository_close(repository);
 	resolve_text = "b/20261101T020000Z";
 	assert_int_equal(exit_code_of(resolve_it), EXIT_USAGE);
@@ -558,7 +558,7 @@ test_remove_backup(void **state)
 
 	/* Once more, and one that never was: nothing to do. */
 	assert_true(repository_remove_backup(repository, &name));
-	snprintf(name.database, sizeof(name.database), "never");
+	name.owner = owner_of(NULL, "never");
 	assert_true(repository_remove_backup(repository, &name));
 	assert_true(repository_verification(repository, &name, &verification));
 	assert_false(verification.known);

@@ -387,7 +387,7 @@ test_set_of_the_same_name(void **state)
 	for (i = 1; i <= 3; i++)
 		memcpy(owners[add("shop", at(2026, 1, i + 10, 1))].server, "other", sizeof("other"));
 	for (i = 1; i <= 3; i++)
-		owners[add("shop", at(2026, 1, i + 20, 1))].of_files = true;
+		owners[add("shop", at(2026, 1, i + 20, 1))].kind = BACKUP_OF_FILES;
 	decide(1, 0, 0, 0, 1, at(2026, 2, 1, 0));
 	assert_int_equal(kept(), 3);
 	assert_true(history[2].keep);

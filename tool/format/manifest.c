@@ -66,10 +66,9 @@ manifest_label(const Manifest *manifest)
 Owner
 manifest_owner(const Manifest *manifest)
 {
-	Owner owner = owner_of(manifest->server.label, manifest->database.name);
-
-	owner.of_files = manifest->kind == BACKUP_OF_FILES;
-	return owner;
+	if (manifest->kind == BACKUP_OF_FILES)
+		return owner_of_files(manifest->database.name);
+	return owner_of(manifest->server.label, manifest->database.name);
 }
 
 Manifest *

@@ -165,17 +165,6 @@ typedef struct ManifestFile
 	int32_t whole;
 } ManifestFile;
 
-/* What a backup is of. */
-typedef enum BackupKind
-{
-	BACKUP_OF_DATABASE,
-	BACKUP_OF_GLOBALS, /* then database.name is GLOBALS_DATABASE, and the rest of it NULL */
-	BACKUP_OF_FILES    /* then database.name is the name of the set, and the rest of it NULL */
-} BackupKind;
-
-/* Stands for the globals where a database is named: no database has this name. */
-#define GLOBALS_DATABASE ""
-
 typedef struct Manifest
 {
 	BackupKind kind;

@@ -38,29 +38,43 @@ label_take(const char *label, char stored[LABEL_SIZE])
 	return true;
 }
 
-Owner
-owner_of(const char *label, const char *database)
+static Owner
+make_owner(BackupKind kind, const char *server, const char *name)
 {
-	const char *server = label_stored(label);
 	Owner owner;
 
 	memset(&owner, 0, sizeof(owner));
+	owner.kind = kind;
 	memcpy(owner.server, server, strnlen(server, sizeof(owner.server) - 1));
-	memcpy(owner.database, database, strnlen(database, sizeof(owner.database) - 1));
+	memcpy(owner.name, name, strnlen(name, sizeof(owner.name) - 1));
 	return owner;
+}
+
+Owner
+owner_of(const char *label, const char *database)
+{
+	bool globals = strcmp(database, GLOBALS_DATABASE) == 0;
+
+	return make_owner(globals ? BACKUP_OF_GLOBALS : BACKUP_OF_DATABASE, label_stored(label),
+					  database);
+}
+
+Owner
+owner_of_files(const char *set)
+{
+	return make_owner(BACKUP_OF_FILES, "", set);
 }
 
 bool
 owner_equal(const Owner *a, const Owner *b)
 {
-	return a->of_files == b->of_files && strcmp(a->server, b->server) == 0 &&
-		   strcmp(a->database, b->database) == 0;
+	return a->kind == b->kind && strcmp(a->server, b->server) == 0 && strcmp(a->name, b->name) == 0;
 }
 
 bool
 owner_is_globals(const Owner *owner)
 {
-	return !owner->of_files && owner->database[0] == '\0';
+	return owner->kind == BACKUP_OF_GLOBALS;
 }
 
 const char *
@@ -79,7 +93,7 @@ owner_parse_full(const char *name, Owner *owner)
 	if (label != NULL)
 	{
 		label[at - name] = '\0';
-		good = label_valid(label) && strlen(at + 1) < sizeof(owner->database);
+		good = label_valid(label) && strlen(at + 1) < sizeof(owner->name);
 		if (good)
 			*owner = owner_of(label, at + 1);
 	}
@@ -92,9 +106,10 @@ owner_name(const Owner *owner)
 {
 	Owner other;
 
-	if (owner->of_files || (owner->server[0] == '\0' && !owner_parse_full(owner->database, &other)))
-		return xstrdup(owner->database);
-	return xasprintf("%s@%s", owner_server(owner), owner->database);
+	if (owner->kind == BACKUP_OF_FILES ||
+		(owner->server[0] == '\0' && !owner_parse_full(owner->name, &other)))
+		return xstrdup(owner->name);
+	return xasprintf("%s@%s", owner_server(owner), owner->name);
 }
 
 char *
@@ -110,11 +125,11 @@ owner_directory(const Owner *owner)
 	char *trees;
 	char *path;
 
-	if (owner->of_files)
-		return xasprintf("config/%s", owner->database);
+	if (owner->kind == BACKUP_OF_FILES)
+		return xasprintf("config/%s", owner->name);
 	if (owner_is_globals(owner))
 		return server_path(owner->server, "globals");
-	if (!database_directory_encode(owner->database, directory))
+	if (!database_directory_encode(owner->name, directory))
 		return NULL;
 	trees = server_path(owner->server, "backups");
 	path = xasprintf("%s/%s", trees, directory);
@@ -128,11 +143,11 @@ owner_lock(const Owner *owner)
 	char directory[DATABASE_DIRECTORY_SIZE];
 	const char *between = owner->server[0] != '\0' ? "@" : "";
 
-	if (owner->of_files)
-		return xasprintf("lock/files-%s", owner->database);
+	if (owner->kind == BACKUP_OF_FILES)
+		return xasprintf("lock/files-%s", owner->name);
 	if (owner_is_globals(owner))
 		return xasprintf("lock/globals%s%s", between, owner->server);
-	if (!database_directory_encode(owner->database, directory))
+	if (!database_directory_encode(owner->name, directory))
 		return NULL;
 	return xasprintf("lock/backup-%s%s%s", owner->server, between, directory);
 }

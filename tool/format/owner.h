@@ -23,11 +23,22 @@
 
 #define MAIN_SERVER "main"
 
+/* What a backup is of. */
+typedef enum BackupKind
+{
+	BACKUP_OF_DATABASE,
+	BACKUP_OF_GLOBALS, /* roles and tablespaces of a server */
+	BACKUP_OF_FILES    /* a set of configuration files, which belongs to no server */
+} BackupKind;
+
+/* In texts (options, notes, records) stands for the globals: no database has this name. */
+#define GLOBALS_DATABASE ""
+
 typedef struct Owner
 {
-	bool of_files;           /* then it belongs to no server */
+	BackupKind kind;
 	char server[LABEL_SIZE]; /* "": main */
-	char database[64];       /* GLOBALS_DATABASE: the globals; of files: the set */
+	char name[64];           /* of the database or the set; "": the globals have none */
 } Owner;
 
 /* May a server, or a set of files, be called so? */
@@ -39,8 +50,12 @@ extern const char *label_stored(const char *label);
 /* Take one that stands for another server than main, as in a manifest; false if it is none. */
 extern bool label_take(const char *label, char stored[LABEL_SIZE]);
 
-/* The owner of a database of a server; GLOBALS_DATABASE and NULL as label are good. */
+/*
+ * The owner that a text names: a database of a server (NULL: main), or with
+ * GLOBALS_DATABASE its globals.
+ */
 extern Owner owner_of(const char *label, const char *database);
+extern Owner owner_of_files(const char *set);
 extern bool owner_equal(const Owner *a, const Owner *b);
 extern bool owner_is_globals(const Owner *owner);
 

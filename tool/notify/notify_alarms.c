@@ -84,7 +84,7 @@ set_owner(json_t *facts, const char *name)
 
 	if (name == NULL || !owner_parse_full(name, &owner))
 		return;
-	json_object_set_new(facts, "database", json_text(owner.database));
+	json_object_set_new(facts, "database", json_text(owner.name));
 	if (owner.server[0] != '\0')
 		json_object_set_new(facts, "server", json_string(owner.server));
 }

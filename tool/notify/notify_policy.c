@@ -436,11 +436,12 @@ facts_of_age(const Settings *settings, const BackupName *latest, const char *err
 
 	json_object_set_new(facts, "kind", json_string("backup"));
 	json_object_set_new(facts, "database",
-						latest->of_files ? json_null() : json_text(latest->database));
-	if (latest->of_files)
-		json_object_set_new(facts, "set", json_text(latest->database));
-	if (latest->server[0] != '\0')
-		json_object_set_new(facts, "server", json_string(latest->server));
+						latest->owner.kind == BACKUP_OF_FILES ? json_null()
+															  : json_text(latest->owner.name));
+	if (latest->owner.kind == BACKUP_OF_FILES)
+		json_object_set_new(facts, "set", json_text(latest->owner.name));
+	if (latest->owner.server[0] != '\0')
+		json_object_set_new(facts, "server", json_string(latest->owner.server));
 	json_object_set_new(facts, "repository", json_text(repository));
 	json_object_set_new(facts, "backup", error != NULL ? json_null() : json_text(latest->id));
 	json_object_set_new(facts, "by_age", json_true());
@@ -453,11 +454,11 @@ facts_of_age(const Settings *settings, const BackupName *latest, const char *err
 bool
 policy_age_is_excepted(const Settings *settings, const BackupName *name)
 {
-	const char *at = name->server[0] != '\0' ? "@" : "";
-	char *owner = name->of_files ? xasprintf("config/%s", name->database)
+	const char *at = name->owner.server[0] != '\0' ? "@" : "";
+	char *owner = name->owner.kind == BACKUP_OF_FILES ? xasprintf("config/%s", name->owner.name)
 				  : backup_is_of_globals(name)
-					  ? xasprintf("%s%sglobals", name->server, at)
-					  : xasprintf("%s%s%s", name->server, at, name->database);
+					  ? xasprintf("%s%sglobals", name->owner.server, at)
+					  : xasprintf("%s%s%s", name->owner.server, at, name->owner.name);
 	bool excepted = false;
 	int i;
 
@@ -579,10 +580,11 @@ seen_owner(const Settings *settings, const json_t *state, BackupName *owner)
 	memset(owner, 0, sizeof(*owner));
 	if (!good)
 		return false;
-	owner->owner = owner_of(json_member(seen, "server"), database);
-	owner->of_files = set != NULL;
+	owner->owner =
+		set != NULL ? owner_of_files(set) : owner_of(json_member(seen, "server"), database);
 	return settings->server == NULL ||
-		   (!owner->of_files && strcmp(owner->server, label_stored(settings->server)) == 0);
+		   (owner->owner.kind != BACKUP_OF_FILES &&
+			strcmp(owner->owner.server, label_stored(settings->server)) == 0);
 }
 
 /* All its backups are gone: what the state calls the last good one is no help. */

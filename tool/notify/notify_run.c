@@ -304,7 +304,7 @@ notify_note(const char *kind, const Owner *owner, const json_t *payload)
 	note = json_copy(current.facts);
 	set_text(note, "kind", kind);
 	/* A set of files may have the name of a database. */
-	set_text(note, "database", owner->of_files ? NULL : owner->database);
+	set_text(note, "database", owner->kind == BACKUP_OF_FILES ? NULL : owner->name);
 	set_text(note, "server", owner->server[0] != '\0' ? owner->server : NULL);
 	for (i = 0; i < sizeof(copied) / sizeof(copied[0]); i++)
 	{

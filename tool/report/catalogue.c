@@ -91,10 +91,10 @@ catalogue_database(const Owner *owner)
 	json_t *value;
 	char *name;
 
-	if (owner == NULL || owner->of_files)
+	if (owner == NULL || owner->kind == BACKUP_OF_FILES)
 		return json_null();
 	if (owner->server[0] == '\0')
-		return json_text(owner->database);
+		return json_text(owner->name);
 	name = owner_name(owner);
 	value = json_text(name);
 	free(name);
@@ -146,8 +146,9 @@ catalogue_payload(const Repository *repository, const Owner *owner, const char *
 	json_object_set_new(payload, "repository", where);
 	json_object_set_new(payload, "database", catalogue_database(owner));
 	json_object_set_new(payload, "server",
-						owner != NULL && !owner->of_files ? json_string(owner_server(owner))
-														  : json_null());
+						owner != NULL && owner->kind != BACKUP_OF_FILES
+							? json_string(owner_server(owner))
+							: json_null());
 	json_object_set_new(payload, "backup", json_text(backup));
 	json_object_set_new(payload, "type", json_null());
 	json_object_set_new(payload, "started", json_text(started));
@@ -176,7 +177,7 @@ catalogue_add_present(json_t *payload, Repository *repository)
 		count = -1;
 	for (i = 0; i < count && count <= PRESENT_MOST; i++)
 	{
-		if (names[i].of_files)
+		if (names[i].owner.kind == BACKUP_OF_FILES)
 			continue;
 		if (ids == NULL || !backup_same_owner(&names[i], &names[i - 1]))
 		{
@@ -537,7 +538,7 @@ void
 catalogue_record(const Settings *settings, CatalogueEvent event, const Owner *owner,
 				 json_t *payload)
 {
-	const char *database = owner->database;
+	const char *database = owner->name;
 	Settings quiet = *settings;
 	json_t *present = json_incref(json_object_get(payload, "present"));
 
@@ -548,7 +549,7 @@ catalogue_record(const Settings *settings, CatalogueEvent event, const Owner *ow
 		json_object_set_new(payload, "present", present);
 
 	/* The globals belong to no database, nor do sets of files; others are not of this server. */
-	if (owner->of_files || owner_is_globals(owner) ||
+	if (owner->kind == BACKUP_OF_FILES || owner_is_globals(owner) ||
 		strcmp(owner->server, label_stored(settings->server)) != 0)
 		database = NULL;
 

@@ -118,6 +118,7 @@ visit_database(const char *directory, void *argument)
 {
 	NameList *list = argument;
 	char name[DATABASE_DIRECTORY_SIZE];
+	char database[sizeof(list->owner.name)];
 	size_t length = strlen(directory);
 
 	if (length >= 2 && length <= sizeof(name) && directory[length - 1] == '/')
@@ -127,7 +128,7 @@ visit_database(const char *directory, void *argument)
 	}
 	else
 		name[0] = '\0';
-	if (name[0] == '\0' || !database_directory_decode(name, list->owner.database))
+	if (name[0] == '\0' || !database_directory_decode(name, database))
 	{
 		char *tree = server_path(list->owner.server, "backups");
 
@@ -135,6 +136,7 @@ visit_database(const char *directory, void *argument)
 		free(tree);
 		return true;
 	}
+	list->owner = owner_of(list->owner.server, database);
 	return visit_owner(list);
 }
 
@@ -142,7 +144,7 @@ visit_database(const char *directory, void *argument)
 static bool
 visit_globals(NameList *list)
 {
-	memcpy(list->owner.database, GLOBALS_DATABASE, sizeof(GLOBALS_DATABASE));
+	list->owner = owner_of(list->owner.server, GLOBALS_DATABASE);
 	return visit_owner(list);
 }
 
@@ -151,13 +153,14 @@ static bool
 visit_set(const char *directory, void *argument)
 {
 	NameList *list = argument;
+	char set[LABEL_SIZE];
 
-	if (!take_label(directory, list->owner.database))
+	if (!take_label(directory, set))
 	{
 		visit_other(list, "config", directory);
 		return true;
 	}
-	list->owner.of_files = true;
+	list->owner = owner_of_files(set);
 	return visit_owner(list);
 }
 
@@ -221,11 +224,11 @@ compare_names(const void *a, const void *b)
 {
 	const BackupName *x = a;
 	const BackupName *y = b;
-	int by_server = strcmp(x->server, y->server);
-	int by_database = strcmp(x->database, y->database);
+	int by_server = strcmp(x->owner.server, y->owner.server);
+	int by_database = strcmp(x->owner.name, y->owner.name);
 
-	if (x->of_files != y->of_files)
-		return x->of_files ? 1 : -1;
+	if ((x->owner.kind == BACKUP_OF_FILES) != (y->owner.kind == BACKUP_OF_FILES))
+		return x->owner.kind == BACKUP_OF_FILES ? 1 : -1;
 	if (by_server != 0)
 		return by_server;
 	return by_database != 0 ? by_database : backup_id_compare(x->id, y->id);
@@ -294,7 +297,8 @@ repository_list_server(Repository *repository, const char *server, BackupName **
 	{
 		const BackupName *name = &(*names)[i];
 
-		if (!name->of_files && strcmp(name->server, label_stored(server)) == 0)
+		if (name->owner.kind != BACKUP_OF_FILES &&
+			strcmp(name->owner.server, label_stored(server)) == 0)
 			(*names)[kept++] = *name;
 	}
 	if (server != NULL)
@@ -313,8 +317,7 @@ repository_list_sets(Repository *repository, const char *set, BackupName **names
 		visit_tree(&list, "config", visit_set);
 	else if (file_set_name_valid(set))
 	{
-		list.owner = owner_of(NULL, set);
-		list.owner.of_files = true;
+		list.owner = owner_of_files(set);
 		visit_owner(&list);
 	}
 	return finish_list(&list, names, count);

@@ -13,23 +13,10 @@
 #include "names.h"
 #include "owner.h"
 
-/*
- * One backup found by listing; its manifest is not read yet.  The database of
- * a backup of the globals is GLOBALS_DATABASE, and that of a backup of files
- * the name of their set.
- */
+/* One backup found by listing; its manifest is not read yet. */
 typedef struct BackupName
 {
-	union
-	{
-		Owner owner;
-		struct /* the same */
-		{
-			bool of_files;
-			char server[LABEL_SIZE];
-			char database[64];
-		};
-	};
+	Owner owner;
 	char id[BACKUP_ID_SIZE];
 } BackupName;
 

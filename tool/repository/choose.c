@@ -154,7 +154,7 @@ is_later(Repository *repository, const Candidate *a, const Candidate *b)
 {
 	int by_position;
 
-	if (a->name->of_files && is_in_future(a->when) != is_in_future(b->when))
+	if (a->name->owner.kind == BACKUP_OF_FILES && is_in_future(a->when) != is_in_future(b->when))
 		return is_in_future(b->when);
 	if (a->when != b->when)
 		return a->when > b->when;
@@ -256,11 +256,12 @@ subject(const BackupName *name)
 {
 	char *full = owner_name(&name->owner);
 	char *shown = printable_name(full);
-	char *text = name->of_files ? xasprintf("the files of set \"%s\"", shown)
-				 : backup_is_of_globals(name)
-					 ? xasprintf("the globals%s%s", name->server[0] != '\0' ? " of server " : "",
-								 name->server)
-					 : xasprintf("database \"%s\"", shown);
+	char *text =
+		name->owner.kind == BACKUP_OF_FILES ? xasprintf("the files of set \"%s\"", shown)
+		: backup_is_of_globals(name)
+			? xasprintf("the globals%s%s", name->owner.server[0] != '\0' ? " of server " : "",
+						name->owner.server)
+			: xasprintf("database \"%s\"", shown);
 
 	free(shown);
 	free(full);
@@ -326,7 +327,7 @@ warn_of_passed_over(const Candidate *candidates, int count, const Candidate *lat
 
 	for (i = 0; i < count; i++)
 	{
-		if (candidates[i].name->of_files && is_in_future(candidates[i].when) &&
+		if (candidates[i].name->owner.kind == BACKUP_OF_FILES && is_in_future(candidates[i].when) &&
 			!is_in_future(latest->when))
 			later = &candidates[i];
 	}
@@ -383,7 +384,8 @@ warn_of_stale_standby(Repository *repository, const Candidate *candidates, int c
 	char *hint;
 	int i;
 
-	if (before == NULL || latest->name->of_files || !is_of_standby(repository, latest->name))
+	if (before == NULL || latest->name->owner.kind == BACKUP_OF_FILES ||
+		!is_of_standby(repository, latest->name))
 		return;
 	for (i = 0; i < MOST_OF_STANDBY && before != NULL;
 		 i++, before = find_before(candidates, count, before->when))

@@ -300,7 +300,8 @@ reference(Repository *repository, const BackupName *names, int count, const char
 		uint32_t object;
 
 		/* A dry run, and doctor, have no lock that keeps manifests. */
-		if (strcmp(names[i].server, server) != 0 || repository_was_removed(repository, &names[i]))
+		if (strcmp(names[i].owner.server, server) != 0 ||
+			repository_was_removed(repository, &names[i]))
 			continue;
 		manifest = repository_manifest(repository, &names[i]);
 		if (manifest == NULL)

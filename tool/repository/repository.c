@@ -268,9 +268,9 @@ repository_open(const char *location)
 void
 repository_use_server(Repository *repository, const char *label, bool no_other)
 {
-	Owner owner = owner_of(label, "");
+	const Owner globals = owner_of(label, GLOBALS_DATABASE);
 
-	memcpy(repository->server, owner.server, sizeof(repository->server));
+	memcpy(repository->server, globals.server, sizeof(repository->server));
 	repository->no_other_server = no_other;
 }
 
@@ -675,9 +675,9 @@ repository_lock_backup(Repository *repository, const Owner *owner, int *handle)
 	char *name = owner_name(owner);
 	char *shown = printable_name(name);
 	char *path = owner_lock(owner);
-	char *what = owner->of_files           ? xasprintf("the files of set \"%s\"", shown)
-				 : owner_is_globals(owner) ? xstrdup("the globals")
-										   : xasprintf("database \"%s\"", shown);
+	char *what = owner->kind == BACKUP_OF_FILES ? xasprintf("the files of set \"%s\"", shown)
+				 : owner_is_globals(owner)      ? xstrdup("the globals")
+												: xasprintf("database \"%s\"", shown);
 	bool good;
 
 	*handle = -1;

@@ -31,7 +31,7 @@ readings_of(const Repository *repository, const char *text, Owner owners[READING
 {
 	int count = 0;
 
-	if (strlen(text) < sizeof(owners->database))
+	if (strlen(text) < sizeof(owners->name))
 		owners[count++] = owner_of(repository->server, text);
 	if (owner_parse_full(text, &owners[count]))
 		count++;
@@ -108,7 +108,7 @@ is_known_server(const Repository *repository, const Owner *owner)
 static char *
 described(const Owner *owner)
 {
-	char *shown = printable_name(owner->database);
+	char *shown = printable_name(owner->name);
 	char *text = owner_is_globals(owner)
 					 ? xasprintf("the globals of server \"%s\"", owner_server(owner))
 					 : xasprintf("database \"%s\" of server \"%s\"", shown, owner_server(owner));
@@ -143,7 +143,7 @@ report_ambiguous(const Repository *repository, const char *text, const Owner own
 static bool
 check_server(const Repository *repository, const char *text, const Owner *owner)
 {
-	Owner other = owner_of(repository->server, owner->database);
+	Owner other = owner_of(repository->server, owner->name);
 	char *shown;
 	char *hint;
 

@@ -265,10 +265,12 @@ warn_of_other_label(Repository *repository, const Owner *owner, const char *iden
 		char *other = NULL;
 		BackupName where;
 
-		for (next = i + 1; next < count && strcmp(names[next].server, names[i].server) == 0 &&
-						   names[next].of_files == names[i].of_files;)
+		for (next = i + 1; next < count &&
+						   strcmp(names[next].owner.server, names[i].owner.server) == 0 &&
+						   (names[next].owner.kind == BACKUP_OF_FILES) ==
+							   (names[i].owner.kind == BACKUP_OF_FILES);)
 			next++;
-		if (!names[i].of_files &&
+		if (names[i].owner.kind != BACKUP_OF_FILES &&
 			compare_latest(repository, names + i, next - i, identifier, &other, &where))
 		{
 			log_warning_hint("If that was not meant, set --server, or \"server\" in the settings "

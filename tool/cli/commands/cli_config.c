@@ -209,7 +209,7 @@ static void
 add_list_line(TextTable *table, const BackupSummary *summary, uint32_t nfiles)
 {
 	char verified[64];
-	const char *cells[] = {summary->name.database,
+	const char *cells[] = {summary->name.owner.name,
 						   summary->name.id,
 						   summary->damage != NULL ? "damaged" : summary->type,
 						   summary->damage != NULL ? "" : pretty_count(nfiles),
@@ -297,10 +297,10 @@ verify_one(Repository *repository, const BackupName *name, json_t *results)
 	}
 	if (results != NULL)
 		json_array_append_new(results,
-							  json_pack("{s:s, s:s, s:b, s:b}", "set", name->database, "backup",
+							  json_pack("{s:s, s:s, s:b, s:b}", "set", name->owner.name, "backup",
 										name->id, "ok", good, "decrypted", decrypted));
 	else if (good)
-		show_text("%s/%s: ok (%s%s)\n", name->database, name->id,
+		show_text("%s/%s: ok (%s%s)\n", name->owner.name, name->id,
 				  pretty_number_of(manifest->nfiles, "file"),
 				  decrypted ? ", decrypted" : ", digests only: no identity was given");
 	opened_files_free(&opened);

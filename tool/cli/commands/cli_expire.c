@@ -192,7 +192,7 @@ list_own(Expiry *expiry, const char *database)
 		return false;
 	for (i = 0; i < expiry->count; i++)
 	{
-		if (strcmp(expiry->names[i].server, repository->server) == 0)
+		if (strcmp(expiry->names[i].owner.server, repository->server) == 0)
 			expiry->names[kept++] = expiry->names[i];
 	}
 	expiry->count = kept;
@@ -474,8 +474,8 @@ record(const Expiry *expiry, const char *started)
 														 "backup", expiry->names[i].id));
 		}
 		json_object_set_new(payload, "removed", removed);
-		if (owner->of_files)
-			json_object_set_new(payload, "set", json_text(owner->database));
+		if (owner->owner.kind == BACKUP_OF_FILES)
+			json_object_set_new(payload, "set", json_text(owner->owner.name));
 		json_object_set_new(payload, "objects_removed",
 							json_count(first == 0 ? expiry->leftovers.number[LEFTOVER_OBJECT] : 0));
 		json_object_set_new(payload, "bytes_removed",

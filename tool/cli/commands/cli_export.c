@@ -463,13 +463,13 @@ static char *
 path_for_database(const BackupName *name, Codec codec)
 {
 	char directory[DATABASE_DIRECTORY_SIZE];
-	const char *between = name->server[0] != '\0' ? "@" : "";
+	const char *between = name->owner.server[0] != '\0' ? "@" : "";
 	/* What is not complete has a suffix of its own. */
-	size_t others = strlen("backup__" UNFINISHED) + strlen(name->server) + strlen(between) +
+	size_t others = strlen("backup__" UNFINISHED) + strlen(name->owner.server) + strlen(between) +
 					strlen(name->id) + strlen(codec_suffix(codec));
 	size_t length;
 
-	database_directory_encode(name->database, directory);
+	database_directory_encode(name->owner.name, directory);
 	length = strlen(directory);
 	if (length > NAME_MAX - others)
 	{
@@ -478,7 +478,7 @@ path_for_database(const BackupName *name, Codec codec)
 		while (directory[length - 1] == '%' || directory[length - 2] == '%')
 			length--;
 	}
-	return xasprintf("backup_%s%s%.*s_%s%s", name->server, between, (int) length, directory,
+	return xasprintf("backup_%s%s%.*s_%s%s", name->owner.server, between, (int) length, directory,
 					 name->id, codec_suffix(codec));
 }
 
@@ -502,9 +502,9 @@ choose_output(Export *export, const BackupName *name)
 	if (output == NULL)
 	{
 		if (backup_is_of_globals(name))
-			export->path =
-				xasprintf("globals_%s%s%s%s", name->server, name->server[0] != '\0' ? "_" : "",
-						  name->id, codec_suffix(export->codec));
+			export->path = xasprintf("globals_%s%s%s%s", name->owner.server,
+									 name->owner.server[0] != '\0' ? "_" : "", name->id,
+									 codec_suffix(export->codec));
 		else
 		{
 			export->path = path_for_database(name, export->codec);

@@ -112,8 +112,8 @@ restore_commands(const Repository *repository, const BackupName *name, const Man
 	buffer_append_string(&out, globals ? "" : dash ? "--to=newdb" : " --to=newdb");
 	buffer_append_string(&out, " --repo=");
 	quote_shell_word(&out, location);
-	if (globals && name->server[0] != '\0')
-		buffer_printf(&out, " --server=%s", name->server);
+	if (globals && name->owner.server[0] != '\0')
+		buffer_printf(&out, " --server=%s", name->owner.server);
 	if (manifest->cipher != CIPHER_NONE)
 		buffer_append_string(&out, key_option(repository));
 	if (dash)

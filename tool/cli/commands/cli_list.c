@@ -53,7 +53,7 @@ add_line(TextTable *table, const BackupSummary *summary)
 		snprintf(cells[5], CELL_SIZE, "%s", pretty_bytes(totals->raw_bytes));
 		snprintf(cells[6], CELL_SIZE, "%s", pretty_bytes(totals->stored_bytes));
 		snprintf(cells[7], CELL_SIZE, "%s", pretty_bytes(totals->new_bytes));
-		if (!backup_is_of_globals(&summary->name) && !summary->name.of_files)
+		if (!backup_is_of_globals(&summary->name) && summary->name.owner.kind != BACKUP_OF_FILES)
 		{
 			snprintf(cells[8], CELL_SIZE, "%s", pretty_count(totals->tables));
 			snprintf(cells[9], CELL_SIZE, "%s", pretty_count(totals->rows));

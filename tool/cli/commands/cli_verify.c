@@ -112,7 +112,8 @@ look_for_unknown(Run *run, Result *result, const Manifest *manifest)
 {
 	MemberKind member;
 
-	if (result->name->of_files || result->report.nbad > 0 || result->unreadable)
+	if (result->name->owner.kind == BACKUP_OF_FILES || result->report.nbad > 0 ||
+		result->unreadable)
 		return true;
 	if (!unknown_members_find(run->repository, manifest, &result->unknown))
 		return false;
@@ -189,7 +190,8 @@ print_result(const Result *result)
 			"was not checked%s\n",
 			label, pretty_number_of(report->objects, "object"), pretty_bytes(report->bytes),
 			result->marked ? "; an earlier verification found UNKNOWN SQL" : "");
-	else if (result->nbad == 0 && (backup_is_of_globals(result->name) || result->name->of_files))
+	else if (result->nbad == 0 &&
+			 (backup_is_of_globals(result->name) || result->name->owner.kind == BACKUP_OF_FILES))
 		show_text("%s: %s (%s, %s stored, %s of text)\n", label, verdict_of(result),
 				  pretty_number_of(report->objects, "object"), pretty_bytes(report->bytes),
 				  pretty_bytes(report->raw_bytes));
@@ -283,8 +285,8 @@ payload_of(const Run *run, const BackupName *name, const char *started)
 {
 	json_t *payload = catalogue_payload(run->repository, &name->owner, name->id, started);
 
-	if (name->of_files)
-		json_object_set_new(payload, "set", json_text(name->database));
+	if (name->owner.kind == BACKUP_OF_FILES)
+		json_object_set_new(payload, "set", json_text(name->owner.name));
 	return payload;
 }
 

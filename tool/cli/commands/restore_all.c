@@ -138,7 +138,7 @@ restore_database(RestoreAll *all, ClusterTargetItem *database)
 	database->manifest = NULL;
 	executed = planned && restore_execute(&plan);
 	good = executed && (!plan.incomplete || object_errors_report(&plan));
-	item = cluster_report_add(&all->report, database->backup.database);
+	item = cluster_report_add(&all->report, database->backup.owner.name);
 	item->backup = xstrdup(database->backup.id);
 	item->has_rows = true;
 	item->rows = plan.rows;
@@ -165,7 +165,8 @@ restore_databases(RestoreAll *all)
 
 		if (interrupted())
 		{
-			cluster_report_add(&all->report, database->backup.database)->result = ITEM_INTERRUPTED;
+			cluster_report_add(&all->report, database->backup.owner.name)->result =
+				ITEM_INTERRUPTED;
 			continue;
 		}
 		progress_item((unsigned) i + (all->settings->no_globals ? 1 : 2), all->items,

@@ -348,7 +348,8 @@ look_at(Doctor *doctor, const BackupName *name, DatabaseState *state)
 		else if (summary.nbad > 0)
 			state->found = name;
 		state->unknown += verification_has_unknown_sql(&summary.verification);
-		state->not_looked += summary.of_old_tool && !summary.verification.looked && !name->of_files;
+		state->not_looked += summary.of_old_tool && !summary.verification.looked &&
+							 name->owner.kind != BACKUP_OF_FILES;
 	}
 	summary_free(&summary);
 }

@@ -195,11 +195,11 @@ doctor_check_restored_files(Doctor *doctor, const BackupName *names, int count)
 
 	for (i = 0; i < count; i++)
 	{
-		bool last = i + 1 == count || strcmp(names[i].database, names[i + 1].database) != 0;
+		bool last = i + 1 == count || strcmp(names[i].owner.name, names[i + 1].owner.name) != 0;
 		Manifest *manifest = NULL;
 		char *error = NULL;
 
-		if (names[i].of_files && last)
+		if (names[i].owner.kind == BACKUP_OF_FILES && last)
 			manifest = repository_manifest_try(doctor->repository, &names[i], &error);
 		if (manifest != NULL)
 			look_beside(doctor, manifest);

@@ -55,9 +55,9 @@ nearest_database(Repository *repository, const char *database)
 	owners = xcalloc((size_t) count + 1, sizeof(char *));
 	for (i = 0; i < count; i++)
 	{
-		if (!names[i].of_files && !backup_is_of_globals(&names[i]) &&
-			strcmp(names[i].server, repository->server) == 0)
-			owners[n++] = names[i].database;
+		if (names[i].owner.kind != BACKUP_OF_FILES && !backup_is_of_globals(&names[i]) &&
+			strcmp(names[i].owner.server, repository->server) == 0)
+			owners[n++] = names[i].owner.name;
 	}
 	nearest = xstrdup(nearest_name(database, owners, n));
 	free(owners);
@@ -130,9 +130,7 @@ repository_json(const Repository *repository)
 void
 backup_set_json(json_t *value, const BackupName *name)
 {
-	BackupKind kind = name->of_files               ? BACKUP_OF_FILES
-					  : backup_is_of_globals(name) ? BACKUP_OF_GLOBALS
-												   : BACKUP_OF_DATABASE;
+	BackupKind kind = name->owner.kind;
 
 	json_object_set_new(value, "kind", json_string(backup_kind_name(kind)));
 	json_object_set_new(value, "database",
@@ -141,7 +139,7 @@ backup_set_json(json_t *value, const BackupName *name)
 	if (kind != BACKUP_OF_FILES)
 		json_object_set_new(value, "server", json_string(owner_server(&name->owner)));
 	if (kind == BACKUP_OF_FILES)
-		json_object_set_new(value, "set", json_text(name->database));
+		json_object_set_new(value, "set", json_text(name->owner.name));
 }
 
 /* The members that hold SQL of unknown form; null if nobody has looked. */
@@ -232,10 +230,11 @@ char *
 backup_owner(const BackupName *name)
 {
 	char *database = printable_owner(name);
-	char *owner = name->of_files                ? xasprintf("files of set \"%s\"", database)
-				  : !backup_is_of_globals(name) ? xasprintf("database \"%s\"", database)
-				  : name->server[0] != '\0' ? xasprintf("globals of server \"%s\"", name->server)
-											: xstrdup("globals");
+	char *owner = name->owner.kind == BACKUP_OF_FILES ? xasprintf("files of set \"%s\"", database)
+				  : !backup_is_of_globals(name)       ? xasprintf("database \"%s\"", database)
+				  : name->owner.server[0] != '\0'
+					  ? xasprintf("globals of server \"%s\"", name->owner.server)
+					  : xstrdup("globals");
 
 	free(database);
 	return owner;
@@ -253,12 +252,13 @@ backup_owner_cell(const BackupName *name)
 	char *full;
 	char *cell;
 
-	if (name->of_files)
-		return xasprintf("(config %s)", name->database);
+	if (name->owner.kind == BACKUP_OF_FILES)
+		return xasprintf("(config %s)", name->owner.name);
 	if (backup_is_of_globals(name))
-		return xasprintf("%s%s(globals)", name->server, name->server[0] != '\0' ? "@" : "");
+		return xasprintf("%s%s(globals)", name->owner.server,
+						 name->owner.server[0] != '\0' ? "@" : "");
 	full = owner_name(&name->owner);
-	cell = database_cell(name->database, full);
+	cell = database_cell(name->owner.name, full);
 	free(full);
 	return cell;
 }
@@ -267,10 +267,11 @@ char *
 backup_label(const BackupName *name)
 {
 	char *database = printable_owner(name);
-	char *label = name->of_files                ? xasprintf("config %s/%s", database, name->id)
-				  : !backup_is_of_globals(name) ? xasprintf("%s/%s", database, name->id)
-				  : name->server[0] != '\0' ? xasprintf("globals %s@/%s", name->server, name->id)
-											: xasprintf("globals %s", name->id);
+	char *label =
+		name->owner.kind == BACKUP_OF_FILES ? xasprintf("config %s/%s", database, name->id)
+		: !backup_is_of_globals(name)       ? xasprintf("%s/%s", database, name->id)
+		: name->owner.server[0] != '\0' ? xasprintf("globals %s@/%s", name->owner.server, name->id)
+										: xasprintf("globals %s", name->id);
 
 	free(database);
 	return label;

@@ -49,8 +49,9 @@ take(ClusterTarget *target, const Settings *settings, Repository *repository,
 	ClusterTargetItem *item;
 
 	/* A set of files goes to directories, not into a cluster: "nex_backup config restore". */
-	if (names[0].of_files || strcmp(names[0].server, repository->server) != 0 ||
-		(!globals && is_excluded(settings, names[0].database)))
+	if (names[0].owner.kind == BACKUP_OF_FILES ||
+		strcmp(names[0].owner.server, repository->server) != 0 ||
+		(!globals && is_excluded(settings, names[0].owner.name)))
 		return;
 	chosen = repository_choose(repository, names, count, at);
 	if (globals)
@@ -59,7 +60,7 @@ take(ClusterTarget *target, const Settings *settings, Repository *repository,
 	{
 		item = &target->items[target->count++];
 		item->backup = *chosen;
-		item->printable = printable_name(chosen->database);
+		item->printable = printable_name(chosen->owner.name);
 	}
 }
 
@@ -135,13 +136,13 @@ find_occupied(const ClusterTarget *target, Repository *repository, Connection *c
 		bool empty = true;
 		LeftBy left = LEFT_BY_OTHERS;
 
-		if (!target_database_exists(connection, item->backup.database, &exists) ||
+		if (!target_database_exists(connection, item->backup.owner.name, &exists) ||
 			(exists &&
 			 !left_database_look(&(LeftWhere){connection, server, repository, &item->backup},
-								 item->backup.database, &left)) ||
+								 item->backup.owner.name, &left)) ||
 			(exists && left != LEFT_UNMARKED &&
-			 (!target_database_accepts(connection, item->backup.database) ||
-			  !target_database_is_empty(server, item->backup.database, &empty))))
+			 (!target_database_accepts(connection, item->backup.owner.name) ||
+			  !target_database_is_empty(server, item->backup.owner.name, &empty))))
 			return false;
 
 		/* What a restore that was killed has left, its turn replaces. */

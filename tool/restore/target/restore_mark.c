@@ -59,7 +59,7 @@ restore_mark(const BackupName *backup, const MarkSession *session, const Databas
 
 	gmtime_r(&seconds, &tm);
 	strftime(now, sizeof(now), "%Y-%m-%dT%H:%M:%SZ", &tm);
-	mark = xasprintf("%s%s/%s%s%s%s%d.%lld%s%s", beginning, backup->database, backup->id, middle,
+	mark = xasprintf("%s%s/%s%s%s%s%d.%lld%s%s", beginning, backup->owner.name, backup->id, middle,
 					 now, session_key, session->pid, session->began, json != NULL ? before_key : "",
 					 json != NULL ? json : "");
 	free(json);
@@ -76,7 +76,7 @@ restore_mark_is(const char *comment)
 bool
 restore_mark_of(const char *comment, BackupName *backup, MarkSession *session, bool *taken)
 {
-	const char *database = backup->database;
+	const char *database = backup->owner.name;
 	size_t length = strlen(database);
 	const char *at;
 	char *end;
