@@ -18,10 +18,14 @@ DECLARE
 BEGIN
 	IF location ~ '^/' THEN
 		BEGIN
+			-- Nothing is looked at for somebody who may not have it done; that is an error here, and the run says so below.
+			PERFORM nex_backup.check_may_schedule(nex_backup.caller());
 			-- It may be on another host, or nothing that the server may read.
 			has_backups := (SELECT f.problem IS NULL FROM nex_backup.frame_id(me.location) f) AND EXISTS (SELECT
 				FROM nex_backup.owner_directories(me.location, '{}') o, nex_backup.list_directory(me.location, o.directory) name
 				WHERE name ~ '^[0-9]{8}T[0-9]{6}Z(-[0-9]+)?\.json$');
+			-- The locks of all that are not held while the run is waited for; what is in a variable stays.
+			RAISE EXCEPTION 'looked';
 		EXCEPTION WHEN OTHERS THEN
 			NULL;
 		END;

@@ -70,6 +70,21 @@ refused('other', "SELECT nex_backup_$_", qr/permission denied for job "mine"\n.*
 refused('dba', 'SELECT nex_backup_resume_jobs()', qr/Only superusers/, 'all jobs');
 is(as('night_shift', "SELECT state FROM nex_backup_run('mine')"), 'succeeded', 'an operator runs it');
 refused('night_shift', "SELECT nex_backup_run('postgres', repository => '/x')", qr/permission denied to schedule/, 'an operator defines nothing');
+
+# Whoever may not have a repository made does not have the server look into directories either.
+SKIP:
+{
+	my $directory = new_repository();
+	my $read = sub { my ($look) = @_; utime(1_000_000_000, time, "$directory/backups") or die; $look->(); return (stat "$directory/backups")[8] != 1_000_000_000 };
+	my $create = sub { my ($role) = @_; return sub { eval { as($role, "SELECT nex_backup_create_repository('$directory')") } } };
+
+	mkdir "$directory/backups";
+	query('postgres', 'GRANT EXECUTE ON FUNCTION nex_backup_create_repository TO night_shift');
+	skip 'the file system does not note when a directory is read', 4 unless $read->(sub { opendir(my $handle, "$directory/backups") or die; my @names = readdir $handle; closedir $handle });
+	ok($read->($create->('dba')), 'creating a repository looks for backups in the directory');
+	ok(!$read->($create->('night_shift')), '... not for a role that may not create one');
+	refused('night_shift', "SELECT nex_backup_create_repository('$directory')", qr/permission denied to schedule/, 'an operator creates no repository');
+}
 is(query('postgres', "SELECT count(*) FROM nex_backup.runs WHERE owner <> 'dba'::regrole"), 0, 'the run belongs to the owner of the job');
 query('postgres', "SELECT nex_backup_alter_job('mine', type => 'hang', kill_grace => '1 second')");
 as('dba', "SELECT nex_backup_run('mine', wait => false)");
