@@ -1,4 +1,49 @@
 
+-- When the clock was set back by hours, jobs and retries must not sleep until it has caught up.  False: somebody has locked
+-- some of them, and they are for a later turn.
+DROP FUNCTION nex_backup.follow_clock(timestamptz, timestamptz);
+CREATE FUNCTION nex_backup.follow_clock(at timestamptz, last timestamptz)
+RETURNS bool
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+	IF (at < last - interval '3 hours') IS NOT TRUE THEN
+		RETURN true;
+	END IF;
+	UPDATE nex_backup.jobs j SET next_run = nex_backup.next_run(j.schedule, j.timezone, at)
+	WHERE j.name = ANY (ARRAY(SELECT s.name FROM nex_backup.jobs s
+		WHERE s.next_run > at AND s.enabled AND s.suspended IS NULL FOR UPDATE SKIP LOCKED));
+	UPDATE nex_backup.runs r SET not_before = at
+	WHERE r.id = ANY (ARRAY(SELECT s.id FROM nex_backup.runs s
+		WHERE s.state = 'queued' AND s.not_before > at + interval '1 hour' FOR UPDATE SKIP LOCKED));
+	RETURN NOT EXISTS (SELECT FROM nex_backup.jobs j
+			WHERE j.next_run > at AND j.enabled AND j.suspended IS NULL
+				AND j.next_run <> nex_backup.next_run(j.schedule, j.timezone, at))
+		AND NOT EXISTS (SELECT FROM nex_backup.runs r WHERE r.state = 'queued' AND r.not_before > at + interval '1 hour');
+END
+$$;
+
+-- Forget what ended long ago; nex_backup.keep_runs says when.  The last success of a job is kept, and, until the next time,
+-- what somebody has locked.
+CREATE OR REPLACE FUNCTION nex_backup.purge_runs(at timestamptz)
+RETURNS void
+LANGUAGE sql VOLATILE
+SET search_path = pg_catalog, pg_temp
+AS $$
+	DELETE FROM nex_backup.runs d
+	WHERE d.id = ANY (ARRAY(SELECT r.id FROM nex_backup.runs r
+		WHERE (r.finished < at - nex_backup.setting('keep_runs')::int4 * interval '1 day' AND r.job IS NOT NULL
+				AND NOT (r.state = 'succeeded' AND EXISTS (SELECT FROM nex_backup.jobs j WHERE j.name = r.job)
+					AND NOT EXISTS (SELECT FROM nex_backup.runs k
+						WHERE k.job = r.job AND k.id > r.id AND k.state = 'succeeded')))
+			OR (r.finished < at - interval '7 days' AND r.job IS NULL AND r.kind = 'notify')
+		FOR UPDATE SKIP LOCKED));
+	DELETE FROM nex_backup.alarms d
+	WHERE d.id = ANY (ARRAY(SELECT a.id FROM nex_backup.alarms a
+		WHERE a.delivered IS NOT NULL AND a.raised < at - interval '90 days' FOR UPDATE SKIP LOCKED))
+$$;
+
 --
 -- Look at the clock and at the queue.  state: running, suspended, off, standby; for an agent also "name taken": all was
 -- done, but another session has that name, so take another.  startable: how many runs could be claimed now.  wait: when
@@ -54,11 +99,16 @@ BEGIN
 	END IF;
 	state := CASE WHEN mine THEN 'running' ELSE 'name taken' END;
 	SELECT s.* INTO known FROM nex_backup.scheduler s;
-	-- The leader remembers its last turn in memory, the row that of an hour ago at most.
+	-- The leader remembers its last turn in memory, the row that of an hour ago at most, or that from which the clock was set
+	-- back, as long as not all has followed.
 	last := CASE WHEN known.last_tick IS NOT NULL AND $2
-		THEN coalesce((SELECT l.clock FROM nex_backup.leader_state() l), known.last_tick) ELSE known.last_tick END;
-	PERFORM nex_backup.follow_clock(at, last);
-	IF known.last_tick IS NULL OR abs(extract(epoch FROM at - known.last_tick)) > 3600
+		THEN greatest((SELECT l.clock FROM nex_backup.leader_state() l), known.last_tick) ELSE known.last_tick END;
+	IF NOT nex_backup.follow_clock(at, last) THEN
+		wait := interval '5 seconds';
+		IF known.last_tick IS DISTINCT FROM last THEN
+			UPDATE nex_backup.scheduler s SET last_tick = last;
+		END IF;
+	ELSIF known.last_tick IS NULL OR abs(extract(epoch FROM at - known.last_tick)) > 3600
 		OR at < last - interval '3 hours' THEN
 		UPDATE nex_backup.scheduler s SET last_tick = at;
 	END IF;

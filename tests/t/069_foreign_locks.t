@@ -280,14 +280,29 @@ query('postgres', 'SELECT nex_backup.wake()');
 ok(wait_until(sub { query('postgres', "SELECT clock >= '2027-06-10 12:50+00' FROM nex_backup.leader_state()") eq 't' }), 'the leader remembers the time');
 is(query('postgres', "SELECT last_tick < '2027-06-10 12:01+00' FROM nex_backup.scheduler"), 't', 'which is not written');
 is(query('postgres', $next), '2027-06-11 11:00:00+00', 'the next run');
+query('postgres', q(SELECT nex_backup_schedule('locked', '0 11 * * *', 'postgres', '/x', type => 'ok', timezone => 'UTC')));
+my $operator = hold(q(BEGIN; SELECT FROM nex_backup.jobs WHERE name = 'locked' FOR UPDATE));
 set_clock('2027-06-10 09:45 UTC');
 query('postgres', 'SELECT nex_backup.wake()');
 ok(wait_until(sub { query('postgres', $next) eq '2027-06-10 11:00:00+00' }), 'a clock set back by three hours and five minutes: the job does not sleep until it has caught up');
+my $next_locked = $next =~ s/eleven/locked/r;
+is(query('postgres', $next_locked), '2027-06-11 11:00:00+00', 'one that somebody has locked delays no other');
+$operator->();
+ok(wait_until(sub { query('postgres', $next_locked) eq '2027-06-10 11:00:00+00' }), '... and follows when it is free');
+query('postgres', q(SELECT nex_backup_unschedule('locked')));
+ok(wait_until(sub { query('postgres', "SELECT last_tick < '2027-06-10 10:00+00' FROM nex_backup.scheduler") eq 't' }), 'then all have followed');
 set_clock('2027-06-10 07:00 UTC');
 query('postgres', 'SELECT nex_backup.wake()');
 ok(wait_until(sub { query('postgres', "SELECT clock < '2027-06-10 07:30+00' FROM nex_backup.leader_state()") eq 't' }), 'by less');
 is(query('postgres', $next), '2027-06-10 11:00:00+00', 'nothing is due twice');
 clear_clock();
+
+# What is old goes, but for what somebody has locked.
+query('postgres', q(INSERT INTO nex_backup.runs (kind, state, started, finished) SELECT 'notify', 'failed', t, now() FROM (VALUES (timestamptz '2001-01-01'), ('2001-01-02')) v (t)));
+$operator = hold(q(BEGIN; SELECT FROM nex_backup.runs WHERE started = '2001-01-01' FOR UPDATE));
+query('postgres', q(SET statement_timeout = '10s'; SELECT nex_backup.purge_runs(now() + interval '8 days')));
+is(query('postgres', q(SELECT started::date FROM nex_backup.runs WHERE started < '2002-01-01')), '2001-01-01', 'a locked run does not keep the others from being forgotten');
+$operator->();
 
 # ----------------------------------------------------------------------------- false colours
 
