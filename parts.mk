@@ -80,7 +80,8 @@ FOLDERS = common $(addprefix tool/,$(FLOORS))
 
 # From the top; and their objects, which are of the program alone: the module compiles common/ by itself.
 PART_SOURCES = $(patsubst $(TOP)/%,%,$(foreach folder,$(FOLDERS),$(wildcard $(TOP)/$(folder)/*.c)))
-PART_OBJS    = $(patsubst %.c,$(TOP)/build/%.o,$(PART_SOURCES))
+# The last of them is compiled from what tool/Makefile makes of the texts in tool/cli/help.
+PART_OBJS    = $(patsubst %.c,$(TOP)/build/%.o,$(PART_SOURCES)) $(TOP)/build/tool/cli/help_texts.o
 
 # Tests bring a main() of their own.
 TESTED_SOURCES = $(filter-out tool/cli/main.c,$(PART_SOURCES))

@@ -13,7 +13,7 @@
 
 #include "buffer.h"
 #include "command_table.h"
-#include "config.h"
+#include "help_texts.h"
 #include "memory.h"
 
 #define OPTION_WIDTH 31
@@ -111,6 +111,20 @@ print_options(const Command *command)
 	}
 }
 
+/* "" if there is none, which tests/unit/test_help.c does not allow. */
+static const char *
+help_text(const char *name)
+{
+	const HelpText *help;
+
+	for (help = help_texts; help->name != NULL; help++)
+	{
+		if (strcmp(help->name, name) == 0)
+			return help->text;
+	}
+	return "";
+}
+
 void
 help_command(const Command *command)
 {
@@ -119,42 +133,24 @@ help_command(const Command *command)
 	printf("nex_backup %s: %s\n\n", command->name, command->summary);
 	printf("Usage:\n  nex_backup %s [OPTION]...%s%s\n\n", command->name,
 		   arguments[0] != '\0' ? " " : "", arguments);
-	if (command->help != NULL)
-	{
-		size_t length = strlen(command->help);
-
-		printf("%s%s", command->help, length > 0 && command->help[length - 1] == '\n' ? "" : "\n");
-	}
+	printf("%s", help_text(command->name));
 	print_options(command);
-	printf(
-		"\nOptions can also be set in the environment, as NEX_BACKUP_REPO for --repo, and in the\n"
-		"YAML file, as \"repo:\". The command line is stronger than the environment, and the\n"
-		"environment than the file.\n");
+	printf("\n%s", help_text("settings"));
 }
 
 void
 help_program(void)
 {
+	static const char place[] = "@COMMANDS@\n";
+	const char *text = help_text("overview");
+	const char *list = strstr(text, place);
 	int i;
 
-	printf("nex_backup backs up, verifies and restores PostgreSQL databases.\n\n");
-	printf("Usage:\n  nex_backup COMMAND [OPTION]... [ARGUMENT]...\n\nCommands:\n");
+	if (list == NULL)
+		list = text + strlen(text);
+	printf("%.*s", (int) (list - text), text);
 	for (i = 0; i < command_count; i++)
 		printf("  %-10s %s\n", command_table[i]->name, command_table[i]->summary);
-	printf(
-		"\n\"nex_backup help COMMAND\" or \"nex_backup COMMAND --help\" explains a command.\n\n");
-	printf("A first backup, and the proof that it is good:\n"
-		   "  nex_backup init --repo=/srv/backup\n"
-		   "  nex_backup backup --repo=/srv/backup --dbname=mydb\n"
-		   "  nex_backup verify --repo=/srv/backup\n"
-		   "  nex_backup restore --repo=/srv/backup mydb --to=mydb_copy\n\n");
-	printf("Settings that are always the same belong in %s; see \"repo:\" there.\n\n",
-		   CONFIG_DEFAULT_FILE);
-	printf("Exit codes:\n"
-		   "  0    done\n"
-		   "  1    failed\n"
-		   "  2    wrong usage or configuration\n"
-		   "  3    a backup is damaged or incomplete, or holds SQL that nex_backup does not write\n"
-		   "  4    locked, or already running\n"
-		   "  130  interrupted\n");
+	if (*list != '\0')
+		printf("%s", list + strlen(place));
 }

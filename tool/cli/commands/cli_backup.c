@@ -95,32 +95,6 @@ const Command command_backup = {
 			   "same-server "
 			   "no-role-passwords pg-bindir catalogue",
 	.always_per_call = "same-server",
-	.help =
-		"Copies one consistent state of a database into the repository: schema, rows, large "
-		"objects,\n"
-		"sequences and database settings.  Nothing is published unless all of it was stored "
-		"safely;\n"
-		"an interrupted backup leaves no half backup, and the next one takes the place of what\n"
-		"was stored.\n"
-		"\n"
-		"With --all the globals (roles, tablespaces) come first, then every database that allows\n"
-		"connections, postgres and template1 included, template0 not.  A database that fails does "
-		"not\n"
-		"stop the others: a table at the end says what became of each, and the exit code is 1.  "
-		"Each\n"
-		"database has a snapshot of its own.  -d then only names the database to connect to "
-		"first.\n"
-		"\n"
-		"A repository may hold several servers: --server=NAME gives each a name (default: main).\n"
-		"A backup is refused if those of its server have another system identifier: use a name of\n"
-		"its own for another server, or --same-server once, after pg_upgrade or a rebuild.\n"
-		"\n"
-		"Examples:\n"
-		"  nex_backup backup --repo /var/backups/pg -d invoices\n"
-		"  nex_backup backup --repo /var/backups/pg --server=staging --all\n"
-		"  nex_backup backup --repo /var/backups/pg -d invoices -j 4 --type weekly --compress "
-		"zstd:3\n"
-		"  nex_backup backup --repo /var/backups/pg --all --exclude-database 'test*'\n",
 	.run = run_backup,
 	.opens_backups = true,
 	.is_run = true,

@@ -236,17 +236,6 @@ const Command command_cat = {
 	.max_arguments = 1,
 	.options = "table header jobs",
 	.per_call = "table",
-	.help =
-		"Writes the rows of one table as COPY text: a line a row, columns divided by tabs, \\N "
-		"for\n"
-		"NULL. Nothing else is written, no COPY command and no end mark, so any COPY … FROM STDIN\n"
-		"takes it. --header begins with the columns' names, for COPY … (HEADER) of PostgreSQL 15.\n"
-		"No server is needed. Damage is found before the first byte is written (exit code 3).\n"
-		"\n"
-		"Examples:\n"
-		"  nex_backup cat invoices --table billing.invoice | grep 4711\n"
-		"  nex_backup cat invoices/20261123T020000Z --table billing.invoice |\n"
-		"    psql -d test -c 'COPY billing.invoice_copy FROM STDIN'\n",
 	.run = run_cat,
 	.opens_backups = true,
 };

@@ -578,33 +578,6 @@ const Command command_config = {
 			   "compress dbname host port username no-password password output",
 	.per_call = "yes dry-run",
 	.per_call_words = "restore",
-	.help =
-		"Backs up files such as app.env, docker-compose.yml or postgresql.conf.  In YAML and .env\n"
-		"files the values of sensitive keys (password, secret, token, key, dsn and the like) are\n"
-		"encrypted in place, in the notation of SOPS, so that \"sops -d\" reads them and the rest "
-		"can\n"
-		"be compared; every other file is encrypted as a whole in the format of age.  Nothing is "
-		"ever\n"
-		"written in clear that cannot be told from a secret.\n"
-		"\n"
-		"  backup FILE…   back up these files as a backup of --set; patterns are expanded\n"
-		"  list [SET]     show the backups; SET/ID shows the files of one\n"
-		"  verify [SET]   check digests and, with --identity, decrypt every file\n"
-		"  diff [ID]      what differs between the files here and the backup, secrets masked\n"
-		"  restore [ID]   put the files back: shows what differs, asks, keeps the old files\n"
-		"  keygen         make a key pair: keep the secret one off this machine\n"
-		"\n"
-		"ID is an id, SET (its latest backup) or SET/ID; default: the latest of --set.  Files go "
-		"back\n"
-		"where they came from with their mode and owner, or below --restore-dir.  A symbolic link "
-		"on\n"
-		"the way is never followed.\n"
-		"\n"
-		"Examples:\n"
-		"  nex_backup config keygen -o /root/nex_backup.key\n"
-		"  nex_backup config backup --recipient=age1… /etc/shop/*.env /etc/shop/*.yml\n"
-		"  nex_backup config backup --postgres --set=postgres -d postgres\n"
-		"  nex_backup config restore --identity=/root/nex_backup.key --restore-dir=/tmp/shop\n",
 	.run = run_config,
 	.opens_backups = true,
 	.no_repository_words = "keygen",

@@ -536,29 +536,6 @@ const Command command_expire = {
 	.max_arguments = 1,
 	.options = "dry-run keep-daily keep-weekly keep-monthly keep-yearly keep-minimum",
 	.per_call = "dry-run",
-	.help =
-		"Says for each backup whether it is kept or removed, and why; removes; then removes the\n"
-		"objects that no backup needs any more.\n"
-		"\n"
-		"The rules count days, ISO weeks, months and years (in UTC) that have a backup, and keep\n"
-		"the newest backup of each: --keep-daily=7 keeps one of each of the last seven days with\n"
-		"a backup. Days without one do not use up the rule. Each database is looked at by itself,\n"
-		"and so are the globals and each set of configuration files. In a repository of several\n"
-		"servers only the backups of the server --server (default: main) are looked at; sets of\n"
-		"configuration files belong to main.\n"
-		"\n"
-		"Never removed: the newest backup, the newest verified one, the --keep-minimum newest,\n"
-		"and damaged ones. A backup that failed its verification counts for no rule. If a backup\n"
-		"is dated in the future, nothing of its database is removed.\n"
-		"\n"
-		"No object is removed while a backup, verification or restore is running (the next\n"
-		"expire does it), nor if any manifest in the repository is damaged (exit code 3). Nothing\n"
-		"at all is removed while something in the repository cannot be looked at, such as a\n"
-		"symbolic link in the place of a database's directory (exit code 1).\n"
-		"\n"
-		"Examples:\n"
-		"  nex_backup expire --dry-run\n"
-		"  nex_backup expire invoice --keep-daily=14 --keep-weekly=8 --keep-monthly=12\n",
 	.run = run_expire,
 	.is_run = true,
 };

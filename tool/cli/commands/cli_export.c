@@ -635,27 +635,6 @@ const Command command_export = {
 	.max_arguments = 1,
 	.options = "output yes jobs allow-unknown-sql",
 	.per_call = "yes allow-unknown-sql",
-	.help =
-		"Writes one file that psql restores by itself, for moving a backup to where there is no\n"
-		"nex_backup. The name given with -o decides the format: .sql.zst, .sql.gz or .sql; with\n"
-		"-o - the backup goes to standard output as it is stored: zstd, or what --compress was\n"
-		"when it was made, gzip or none. Without -o the file is called\n"
-		"backup_<database>_<id> with the suffix of the backup's own format, which is fastest,\n"
-		"and lies in the current directory.\n"
-		"\n"
-		"Every object is checked against its digest. A file that exists is replaced only with\n"
-		"--yes, and only when the new one is complete. psql executes everything in\n"
-		"it: where settings of the database, values of sequences or globals contain SQL that\n"
-		"nex_backup would not have written, it is rejected, exit code 3, and the statement is\n"
-		"shown; inspect it, then use --allow-unknown-sql to export it. The schema, and the first\n"
-		"and last lines, are not examined: whoever can write to a repository that is not "
-		"encrypted\n"
-		"can have psql run anything.\n"
-		"\n"
-		"Examples:\n"
-		"  nex_backup export invoice\n"
-		"  nex_backup export invoice/20261123T020000Z -o /tmp/invoice.sql.gz\n"
-		"  nex_backup export invoice -o - | zstd -dc | psql -X -v ON_ERROR_STOP=1 -d newdb\n",
 	.run = run_export,
 	.opens_backups = true,
 };

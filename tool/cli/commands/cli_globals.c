@@ -195,42 +195,6 @@ const Command command_globals = {
 	.per_call = "existing-roles yes allow-unknown-sql",
 	.per_call_words = "restore",
 	.always_per_call = "same-server",
-	.help =
-		"Globals are what belongs to no database: roles with their passwords, memberships and\n"
-		"settings, tablespaces, privileges on parameters.  \"nex_backup backup --all\" backs them "
-		"up, too.\n"
-		"\n"
-		"  backup        back them up\n"
-		"  list          show the backups of them\n"
-		"  info [ID]     everything about one of these (default: the latest)\n"
-		"  verify [ID]   prove that it is complete and undamaged\n"
-		"  restore [ID]  restore it\n"
-		"  export [ID]   write it as one file of SQL\n"
-		"\n"
-		"A restore changes nothing before all was checked.  A role that is there already and is "
-		"the\n"
-		"same is left alone; if it differs, --existing-roles decides.  The superuser of initdb and "
-		"the\n"
-		"role that you are connected as get the attributes and password of the backup.  A role\n"
-		"that can do more here than in the backup is refused; with keep, nobody becomes a member "
-		"of it,\n"
-		"and its settings are left out.  Roles are\n"
-		"restored in one transaction, then tablespaces, whose directories must exist.\n"
-		"\n"
-		"A statement that neither pg_dumpall nor nex_backup would have written is shown, and "
-		"nothing is\n"
-		"restored.  Inspect it, then use --allow-unknown-sql to execute it.\n"
-		"\n"
-		"They are those of the server --server, which is main if none is named.\n"
-		"\n"
-		"Passwords are stored as the server has them, hashed.  Only a superuser can read "
-		"them;\n"
-		"otherwise they are left out, with a warning.\n"
-		"\n"
-		"Examples:\n"
-		"  nex_backup globals backup --repo /var/backups/pg\n"
-		"  nex_backup globals restore --repo /var/backups/pg\n"
-		"  nex_backup globals export -o globals.sql\n",
 	.run = run_globals,
 	.opens_backups = true,
 	.run_words = "backup verify restore",

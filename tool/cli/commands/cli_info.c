@@ -405,16 +405,5 @@ const Command command_info = {
 	.min_arguments = 1,
 	.max_arguments = 1,
 	.options = "contents",
-	.help =
-		"Shows one backup, the latest of the database if no id is given: its times, the server\n"
-		"and database it was made of, its tables (the largest first), warnings, the result of\n"
-		"the last verification, and the commands that restore it, with this program and without.\n"
-		"--contents lists every object instead: kind, schema, name, owner, of tables also rows "
-		"and sizes.\n"
-		"\n"
-		"Examples:\n"
-		"  nex_backup info invoice\n"
-		"  nex_backup info invoice/20261123T020000Z --json\n"
-		"  nex_backup info invoice --contents\n",
 	.run = run_info,
 };

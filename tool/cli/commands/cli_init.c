@@ -172,28 +172,5 @@ const Command command_init = {
 	.min_arguments = 0,
 	.max_arguments = 0,
 	.options = "recipient recipients-file cipher",
-	.help =
-		"Creates the directory named by --repo, if need be, and makes it a repository: a file\n"
-		"nex_backup.json that says so, and RECOVER.txt, which tells how to restore without this\n"
-		"program. A repository that exists already is left as it is; only a missing or damaged\n"
-		"RECOVER.txt is written again.\n"
-		"\n"
-		"The directory should belong to the user who makes the backups and to nobody else: who\n"
-		"can read it can read all data in it, if it is not encrypted. It is created with mode\n"
-		"0700.\n"
-		"\n"
-		"With --recipient, all backups are encrypted for the owners of these public keys before\n"
-		"they reach the disk. This host can then write backups and not read them; it keeps a\n"
-		"writer key, which signs them, in the directory of --state-dir. Make the keys with\n"
-		"\"nex_backup keygen\" or age-keygen on another machine.\n"
-		"\n"
-		"With --key-file, or with a passphrase (--passphrase-file and the like; asked for with\n"
-		"--cipher=aes-256-gcm alone), every command that writes or reads contents needs the same\n"
-		"one: whoever takes over this host can read all backups. Prefer --recipient.\n"
-		"\n"
-		"Examples:\n"
-		"  nex_backup init --repo=/var/backups/pg\n"
-		"  nex_backup init --repo=/var/backups/pg --recipient=age1…\n"
-		"  nex_backup init --repo=/var/backups/pg --key-file=/etc/nex_backup.key\n",
 	.run = run_init,
 };

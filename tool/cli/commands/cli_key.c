@@ -232,20 +232,5 @@ const Command command_key = {
 	.min_arguments = 1,
 	.max_arguments = 1,
 	.options = "recipient recipients-file",
-	.help =
-		"  list    cipher, recipients or kind of key, and the signer that readers should know\n"
-		"  add     encrypt for --recipient, too, from now on\n"
-		"  remove  do not encrypt for --recipient any more\n"
-		"  sheet   a recovery sheet to print; with --identity or --key-file the secret is on it\n"
-		"\n"
-		"add and remove need the writer key. They change what later backups are encrypted for; "
-		"the\n"
-		"first of these stores everything anew. Older backups stay as they are: a key that was\n"
-		"added does not open them, one that was removed still does.\n"
-		"\n"
-		"Examples:\n"
-		"  nex_backup key list\n"
-		"  nex_backup key add --recipient=age1…\n"
-		"  nex_backup key sheet --identity=invoices.key | lp\n",
 	.run = run_key,
 };

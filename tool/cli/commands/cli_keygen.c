@@ -182,23 +182,6 @@ const Command command_keygen = {
 	.min_arguments = 0,
 	.max_arguments = 0,
 	.options = "output symmetric",
-	.help =
-		"Writes a new secret key to the file of -o, which must not exist, and shows the public\n"
-		"key that belongs to it; without -o both go to standard output. \"nex_backup init\" takes\n"
-		"the public key with --recipient, restore and others take the file with --identity. The\n"
-		"stock programs age and age-keygen use the same files.\n"
-		"\n"
-		"With --passphrase-file, --passphrase-fd or --passphrase-command the secret key is\n"
-		"encrypted with that passphrase.\n"
-		"\n"
-		"With --symmetric it is a key file for \"nex_backup init --key-file\": one secret for\n"
-		"writing and reading, which must be on the server that writes the backups.\n"
-		"\n"
-		"Make a key pair where it will be kept, not on the server that writes the backups.\n"
-		"\n"
-		"Examples:\n"
-		"  nex_backup keygen -o invoices.key\n"
-		"  nex_backup init --repo=/var/backups/pg --recipient=age1…\n",
 	.run = run_keygen,
 	.needs_no_repository = true,
 };

@@ -196,24 +196,5 @@ const Command command_list = {
 	.min_arguments = 0,
 	.max_arguments = 1,
 	.options = "",
-	.help =
-		"Shows every backup, or those of one database, ordered by the time of the snapshot; those\n"
-		"of the globals come first, those of configuration files last. Names of databases of "
-		"other\n"
-		"servers than main are NAME@DB; with --server=NAME only that server's are shown:\n"
-		"  size      bytes of SQL text\n"
-		"  stored    bytes of the objects that hold it, compressed\n"
-		"  added     bytes that this backup added to the repository; the rest was there already\n"
-		"  verified  result and date of the last \"nex_backup verify\", and UNKNOWN SQL if that\n"
-		"            found statements that nex_backup would not have written;\n"
-		"            \"found damaged\" if another command found a file of it damaged since\n"
-		"\n"
-		"A backup whose manifest is damaged is shown as such, and the exit code is 3. What cannot\n"
-		"be looked at, such as a symbolic link in the place of a directory, is named by a\n"
-		"warning, and the exit code is 1.\n"
-		"\n"
-		"Examples:\n"
-		"  nex_backup list --repo=/var/backups/pg\n"
-		"  nex_backup list invoice --json\n",
 	.run = run_list,
 };

@@ -423,26 +423,6 @@ const Command command_notify = {
 			   "notify-webhook-hmac-key-file notify-slack-url-file notify-teams-url-file "
 			   "notify-ping-url-file",
 	.per_call = "test flush check-missed fail-if-waiting discard-dead",
-	.help =
-		"Backups, verifications, restores and expirations tell at their end, over the channels\n"
-		"that the settings file configures under \"notify:\", that something failed, or is good\n"
-		"again. A message that cannot be delivered waits on disk and is tried again by later\n"
-		"runs, by the agent, and by this command: let it run every few minutes.\n"
-		"\n"
-		"Without an option it delivers what is due, and reports runs that were killed.\n"
-		"\"notify list\" shows the messages that wait or were given up. --test sends a test\n"
-		"message over all channels, or over the one named: mail, webhook, slack, teams, ping.\n"
-		"--check-missed looks into the repository for databases and sets of configuration\n"
-		"files without a recent backup, and for those that it has seen there before, or with\n"
-		"--catalogue the catalogue knows, and that have none any more;\n"
-		"--notify-missed-except leaves some out.\n"
-		"--fail-if-waiting makes the exit code 1 while a message could not be delivered.\n"
-		"With --catalogue, alarms that the scheduler has raised there are delivered, too.\n"
-		"\n"
-		"Examples:\n"
-		"  nex_backup notify --test\n"
-		"  nex_backup notify --check-missed --repo /var/backups/pg\n"
-		"  nex_backup notify list\n",
 	.run = run_notify,
 	.optional_repository = true,
 };

@@ -485,34 +485,6 @@ const Command command_verify = {
 	.max_arguments = 1,
 	.options = "jobs allow-unknown-sql",
 	.per_call = "allow-unknown-sql",
-	.help =
-		"Reads every object of the backup, or of all backups in the repository, and checks that\n"
-		"it is there, has its length and its SHA-256, that every frame decompresses to its\n"
-		"recorded length, and that every table has its recorded number of rows. Manifests,\n"
-		"listings and nex_backup.json carry digests too, and are checked as well. Without a name,\n"
-		"globals and configuration files are included, and all servers, unless --server names "
-		"one.\n"
-		"\n"
-		"Of an encrypted backup signature and digests are checked without a key, the content with\n"
-		"--identity.\n"
-		"\n"
-		"Roles, sequences, settings and grants of a database are SQL that a superuser runs. If\n"
-		"these contain statements that nex_backup would not have written, which may have been\n"
-		"injected, the statements are shown, and the exit code is 3, even if the backup is\n"
-		"undamaged; with --allow-unknown-sql that is only a warning. An encrypted backup can be\n"
-		"checked for them only with a key; without one, an earlier result is kept.\n"
-		"\n"
-		"An object that several backups share is read once. Every bad file is named with the\n"
-		"tables it holds; the exit code is then 3. What may not be read, or lies behind a "
-		"symbolic\n"
-		"link that is not followed, is not damage: the exit code is then 1.\n"
-		"\n"
-		"The result is remembered for each backup and shown by \"nex_backup list\".\n"
-		"\n"
-		"Examples:\n"
-		"  nex_backup verify\n"
-		"  nex_backup verify invoice -j 4\n"
-		"  nex_backup verify invoice/20261123T020000Z --json\n",
 	.run = run_verify,
 	.opens_backups = true,
 	.is_run = true,

@@ -65,8 +65,6 @@ const Command command_version = {
 	.summary = "show the version of the program and its libraries",
 	.arguments = "",
 	.options = "",
-	.help = "Shows what a bug report should say: the version of nex_backup and those of the\n"
-			"libraries it uses. It needs no repository and reads no configuration file.\n",
 	.run = run_version,
 	.needs_no_repository = true,
 };

@@ -24,7 +24,6 @@ typedef struct Command
 	const char *per_call;        /* … those of them that neither environment nor file may set */
 	const char *per_call_words;  /* … if the first argument is one of these; NULL: always */
 	const char *always_per_call; /* the same, whatever the first argument is */
-	const char *help;            /* paragraphs below the usage line */
 	bool (*run)(const Settings *settings);
 	bool needs_no_repository; /* runs without --repo, and without reading the configuration file */
 	bool is_run;              /* work whose end is logged and, if it fails, alarmed about */

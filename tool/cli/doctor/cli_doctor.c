@@ -540,25 +540,5 @@ const Command command_doctor = {
 	.max_arguments = 0,
 	.options = "fix no-server dbname host port username no-password password",
 	.per_call = "fix no-server",
-	.help =
-		"Checks the repository (its files, permissions, free space, leftovers of interrupted\n"
-		"work, the age of the last backup and of the last verification of each database), "
-		"and,\n"
-		"unless --no-server is given, the server that -d, -h, -p, -U or libpq's variables and\n"
-		"defaults name: its version, the client programs that fit it, the extension, its\n"
-		"scheduler and alarms, and databases that failed restores left behind.\n"
-		"And it looks for temporary files that killed processes left behind.\n"
-		"\n"
-		"Contents are not read; \"nex_backup verify\" does that.\n"
-		"\n"
-		"--fix removes leftovers in the repository and temporary files of killed processes, and\n"
-		"mends RECOVER.txt. Databases are never touched: the command that drops a leftover is\n"
-		"shown.\n"
-		"\n"
-		"The exit code is 1 if anything is critical, 3 if a file is damaged.\n"
-		"\n"
-		"Examples:\n"
-		"  nex_backup doctor\n"
-		"  nex_backup doctor -d invoice --fix\n",
 	.run = run_doctor,
 };
