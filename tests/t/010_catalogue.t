@@ -146,6 +146,16 @@ symlink($repo, "$parent/by_link") or die $!;
 tool_ok([ 'verify', '--repo', "$parent/by_link", "invoices/$latest", @catalogue ], 'verify by another path');
 is(query('postgres', "SELECT count(*) FROM nex_backup.runs WHERE details -> 'copy' ->> 'location' ~ 'by_link'"), 0, 'no copy');
 
+# Runs that begin in one second are as many runs.
+{
+	my $runs = 'SELECT count(*) FROM nex_backup.runs';
+	my $before = query('postgres', $runs);
+	my @pids = map { start_tool("$parent/at_once.$_", 'verify', '--repo', $repo, "invoices/$latest", @catalogue) } 1 .. 4;
+	is(join(' ', map { finish_tool($_) } @pids), '0 0 0 0', 'four verifications at once');
+	is(query('postgres', $runs) - $before, 4, '... are four runs');
+	is(query('postgres', "$runs WHERE finished < started"), 0, 'no run ends before it began');
+}
+
 # Backups whose files are gone are not called good: the server looks, and the program tells what it has seen.
 query('postgres', 'CREATE DATABASE lost');
 tool_ok([ 'backup', '--repo', $repo, '-d', 'lost', @catalogue ], 'a backup of another database');

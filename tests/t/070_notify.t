@@ -378,7 +378,7 @@ like(join('', map { read_bytes($_) } $log), qr/Failing row contains \($row\)/, '
 like(join('', map { read_bytes($_) } glob("$run_logs/*.log")), qr/Failing row contains \($row\)/, 'so has the log of the run');
 if (have_extension())
 {
-	is(query('catalogue', "SELECT count(*) >= 8 FROM nex_backup.runs"), 't', 'the catalogue knows all of these runs');
+	is(query('catalogue', 'SELECT count(*) FROM nex_backup.runs'), 4 * 3, 'the catalogue knows all of these runs');
 	unlike(query('catalogue', 'SELECT r::text FROM nex_backup.runs r'), qr/$row|$option/, '... without row and password');
 }
 query('postgres', 'DROP DATABASE catalogue');

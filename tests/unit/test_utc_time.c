@@ -75,6 +75,23 @@ now(void **state)
 	free(text);
 }
 
+static void
+exact(void **state)
+{
+	char text[UTC_EXACT_SIZE];
+	char given[] = "2026-11-23T02:00:00.123456Z";
+	double seconds;
+
+	(void) state;
+	utc_now_exact(text);
+	assert_int_equal(strlen(text), strlen("2026-11-23T02:00:00.000000Z"));
+	assert_true(utc_time_parse(text, &seconds));
+	utc_cut_fraction(given);
+	assert_string_equal(given, "2026-11-23T02:00:00Z");
+	utc_cut_fraction(given);
+	assert_string_equal(given, "2026-11-23T02:00:00Z");
+}
+
 int
 main(void)
 {
@@ -82,6 +99,7 @@ main(void)
 		cmocka_unit_test(good_times),
 		cmocka_unit_test(bad_times),
 		cmocka_unit_test(now),
+		cmocka_unit_test(exact),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

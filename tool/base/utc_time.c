@@ -27,6 +27,31 @@ utc_now(void)
 	return xasprintf("%s.%03ldZ", text, now.tv_nsec / 1000000);
 }
 
+void
+utc_now_exact(char text[UTC_EXACT_SIZE])
+{
+	struct timespec now;
+	struct tm tm;
+	size_t length;
+
+	clock_gettime(CLOCK_REALTIME, &now);
+	gmtime_r(&now.tv_sec, &tm);
+	length = strftime(text, UTC_EXACT_SIZE, "%Y-%m-%dT%H:%M:%S", &tm);
+	snprintf(text + length, UTC_EXACT_SIZE - length, ".%06ldZ", now.tv_nsec / 1000);
+}
+
+void
+utc_cut_fraction(char *text)
+{
+	char *fraction = strchr(text, '.');
+	char *rest;
+
+	if (fraction == NULL)
+		return;
+	rest = fraction + 1 + strspn(fraction + 1, "0123456789");
+	memmove(fraction, rest, strlen(rest) + 1);
+}
+
 /* Exactly so many digits; gives the place behind them, or NULL. */
 static const char *
 take_digits(const char *text, int count, int minimum, int maximum, int *value)

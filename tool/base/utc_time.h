@@ -16,6 +16,13 @@
 /* Now as "2026-11-23T02:00:00.000Z"; caller frees. */
 extern char *utc_now(void);
 
+/* Now as "2026-11-23T02:00:00.000000Z", which tells apart what begins in one millisecond. */
+#define UTC_EXACT_SIZE 32
+extern void utc_now_exact(char text[UTC_EXACT_SIZE]);
+
+/* Such a time without the fraction, for people to read; the text is changed. */
+extern void utc_cut_fraction(char *text);
+
 /*
  * Read a time that a person wrote: "2026-11-23", "2026-11-23 02:00",
  * "2026-11-23T02:00:00.5Z", "2026-11-23 02:00:00+01".  Without an offset it

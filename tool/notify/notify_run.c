@@ -290,6 +290,21 @@ notify_run_started(const Settings *settings, const char *kind, bool globals)
 	ping_start(settings, current.facts);
 }
 
+/* Without the fraction of the second, if it is a time at all. */
+static void
+set_second(json_t *note, const char *key)
+{
+	const char *time = json_member(note, key);
+	char *second;
+
+	if (time == NULL)
+		return;
+	second = xstrdup(time);
+	utc_cut_fraction(second);
+	set_text(note, key, second);
+	free(second);
+}
+
 void
 notify_note(const char *kind, const Owner *owner, const json_t *payload)
 {
@@ -312,6 +327,9 @@ notify_note(const char *kind, const Owner *owner, const json_t *payload)
 
 		json_object_set_new(note, copied[i], value != NULL ? json_deep_copy(value) : json_null());
 	}
+	/* To the second, as all times of messages. */
+	set_second(note, "started");
+	set_second(note, "finished");
 	/* The detail is that of the first error, which may have been another database's. */
 	if (json_member(note, "error") != NULL && log_told_error() != NULL &&
 		strcmp(json_member(note, "error"), log_told_error()) == 0)

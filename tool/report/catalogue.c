@@ -30,6 +30,7 @@
 #include "quote.h"
 #include "settings.h"
 #include "target.h"
+#include "utc_time.h"
 #include "version.h"
 
 #define CONNECT_TIMEOUT "5"
@@ -127,14 +128,11 @@ catalogue_payload(const Repository *repository, const Owner *owner, const char *
 {
 	json_t *payload = json_object();
 	json_t *where = json_object();
-	time_t now = time(NULL);
 	ExitCode code = log_exit_code();
-	char finished[32];
+	char finished[UTC_EXACT_SIZE];
 	char host[256] = "";
-	struct tm utc;
 
-	gmtime_r(&now, &utc);
-	strftime(finished, sizeof(finished), "%Y-%m-%dT%H:%M:%SZ", &utc);
+	utc_now_exact(finished);
 	gethostname(host, sizeof(host) - 1);
 
 	json_object_set_new(where, "id", json_text(repository->id));

@@ -34,7 +34,10 @@ typedef enum CatalogueEvent
 extern void catalogue_record(const Settings *settings, CatalogueEvent event, const Owner *owner,
 							 json_t *payload);
 
-/* The parts that all payloads share: repository, database, backup, started, finished, state, error.
+/*
+ * The parts that all payloads share: repository, database, backup, started,
+ * finished, state, error.  `started` is that of utc_now_exact(): with it the
+ * catalogue tells runs apart, and a script may begin many in one second.
  */
 extern json_t *catalogue_payload(const Repository *repository, const Owner *owner,
 								 const char *backup, const char *started);

@@ -32,6 +32,7 @@
 #include "retention.h"
 #include "settings.h"
 #include "unclear.h"
+#include "utc_time.h"
 
 typedef struct Expiry
 {
@@ -492,12 +493,12 @@ run_expire(const Settings *settings)
 {
 	const char *database = settings->narguments > 0 ? settings->arguments[0] : NULL;
 	Expiry expiry;
-	char started[32];
+	char started[UTC_EXACT_SIZE];
 	bool decided;
 	bool good;
 
 	memset(&expiry, 0, sizeof(expiry));
-	format_time(time(NULL), started);
+	utc_now_exact(started);
 	expiry.settings = settings;
 	expiry.exclusive = -1;
 	expiry.repository = open_repository(settings);

@@ -26,6 +26,7 @@
 #include "repository_view.h"
 #include "restore_record.h"
 #include "settings.h"
+#include "utc_time.h"
 
 static bool
 globals_backup(const Settings *settings)
@@ -63,7 +64,7 @@ globals_restore(const Settings *settings)
 	GlobalsRestore restore;
 	struct timespec start;
 	struct timespec end;
-	char started[32];
+	char started[UTC_EXACT_SIZE];
 	bool planned;
 	bool good;
 
@@ -72,7 +73,7 @@ globals_restore(const Settings *settings)
 		free(name);
 		return false;
 	}
-	format_time(time(NULL), started);
+	utc_now_exact(started);
 	memset(&restore, 0, sizeof(restore));
 	clock_gettime(CLOCK_MONOTONIC, &start);
 	progress_bar_start(settings);

@@ -27,6 +27,7 @@
 #include "restore_record.h"
 #include "restore_report.h"
 #include "settings.h"
+#include "utc_time.h"
 
 /* Ask before a live database is replaced; false (reported) unless the answer is yes. */
 static bool
@@ -67,8 +68,7 @@ restore_one(const Settings *settings)
 	struct timespec start;
 	struct timespec end;
 	RestorePlan plan;
-	char started[32];
-	struct tm tm;
+	char started[UTC_EXACT_SIZE];
 	bool planned;
 	bool good;
 
@@ -77,8 +77,7 @@ restore_one(const Settings *settings)
 		return false;
 	memset(&plan, 0, sizeof(plan));
 	clock_gettime(CLOCK_REALTIME, &start);
-	gmtime_r(&start.tv_sec, &tm);
-	strftime(started, sizeof(started), "%Y-%m-%dT%H:%M:%SZ", &tm);
+	utc_now_exact(started);
 	planned = good = repository_lock_shared(repository) &&
 					 restore_plan(&plan, settings, repository, settings->arguments[0]) &&
 					 confirm(&plan);

@@ -27,6 +27,7 @@
 #include "settings.h"
 #include "unclear.h"
 #include "unknown_members.h"
+#include "utc_time.h"
 #include "verify.h"
 
 /* One run over one or all backups. */
@@ -395,12 +396,12 @@ verify_backup(Run *run, const BackupName *name)
 {
 	Verification before;
 	Result result;
-	char started[32];
+	char started[UTC_EXACT_SIZE];
 	bool complete;
 
 	memset(&result, 0, sizeof(result));
 	result.name = name;
-	format_time(time(NULL), started);
+	utc_now_exact(started);
 
 	/* A damaged record of the last time is damage, too; the new record replaces it. */
 	if (!repository_verification(run->repository, name, &before))

@@ -102,14 +102,16 @@ static bool
 restore_globals(RestoreAll *all)
 {
 	double start = now_seconds();
+	char started[UTC_EXACT_SIZE];
 	ReportItem *item;
 	bool good;
 
 	if (all->settings->no_globals)
 		return true;
+	utc_now_exact(started);
 	progress_item(1, all->items, "globals");
 	good = globals_restore_execute(&all->globals);
-	restore_record_globals(&all->globals, good && log_exit_code() == EXIT_DONE, all->started);
+	restore_record_globals(&all->globals, good && log_exit_code() == EXIT_DONE, started);
 	item = cluster_report_add(&all->report, GLOBALS_DATABASE);
 	item->backup = xstrdup(all->globals.backup.id);
 	item->bytes = all->globals.manifest->totals.raw_bytes;
@@ -123,7 +125,7 @@ static void
 restore_database(RestoreAll *all, ClusterTargetItem *database)
 {
 	double start = now_seconds();
-	char started[32];
+	char started[UTC_EXACT_SIZE];
 	ReportItem *item;
 	RestorePlan plan;
 	bool planned;
@@ -132,7 +134,7 @@ restore_database(RestoreAll *all, ClusterTargetItem *database)
 
 	stop_clear();
 	log_forget_errors();
-	format_time(time(NULL), started);
+	utc_now_exact(started);
 	planned = restore_plan_of_cluster(&plan, &all->each, all->repository, &database->backup,
 									  database->manifest);
 	database->manifest = NULL;

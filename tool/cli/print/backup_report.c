@@ -59,7 +59,7 @@ backup_attempt_run(const Settings *settings, Repository *repository, const char 
 
 	memset(attempt, 0, sizeof(*attempt));
 	clock_gettime(CLOCK_REALTIME, &start);
-	format_time(start.tv_sec, attempt->started);
+	utc_now_exact(attempt->started);
 	if (name != NULL && strcmp(name, GLOBALS_DATABASE) == 0)
 		attempt->manifest = backup_globals(settings, repository);
 	else

@@ -13,6 +13,7 @@
 
 #include "interrupted.h"
 #include "repository.h"
+#include "utc_time.h"
 
 typedef struct Settings Settings;
 
@@ -25,7 +26,7 @@ typedef struct BackupAttempt
 	char *error; /* first error, or NULL */
 	int exit_code;
 	bool interrupted;
-	char started[32];
+	char started[UTC_EXACT_SIZE];
 } BackupAttempt;
 
 /* Back up a database (NULL: that of the settings), and record it in the catalogue. */
