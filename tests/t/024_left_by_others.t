@@ -237,6 +237,112 @@ SQL
 	is_restored('what calls others', '--table', 'app.usual', '--table', 'app.plain');
 }
 
+# ------------------------------------------------------------------------- behind what is computed
+
+# The superuser's own definitions, over what a superuser has taken over: views, domains, operators, aggregates.
+prepare('behind', <<'SQL');
+GRANT ALL ON SCHEMA app TO joe;
+CREATE SEQUENCE app.seq;
+SET ROLE joe;
+CREATE VIEW app.v AS SELECT query_to_xml('SELECT joe.boom(''v'')', true, false, '')::text AS x;
+CREATE DOMAIN app.d AS text CHECK (query_to_xml('SELECT joe.boom(''d'')', true, false, '')::text <> VALUE);
+CREATE TYPE app.c AS (a app.d);
+CREATE OPERATOR app.!! (FUNCTION = setval, LEFTARG = regclass, RIGHTARG = bigint);
+CREATE AGGREGATE app.agg(oid) (SFUNC = oidlarger, STYPE = oid, FINALFUNC = lo_get);
+CREATE OPERATOR app.<!> (FUNCTION = int4eq, LEFTARG = integer, RIGHTARG = integer);
+RESET ROLE;
+REVOKE ALL ON SCHEMA app FROM joe;
+GRANT USAGE ON SCHEMA app TO joe;
+ALTER VIEW app.v OWNER TO postgres;
+ALTER DOMAIN app.d OWNER TO postgres;
+ALTER TYPE app.c OWNER TO postgres;
+ALTER OPERATOR app.!! (regclass, bigint) OWNER TO postgres;
+ALTER AGGREGATE app.agg(oid) OWNER TO postgres;
+CREATE VIEW app.upper AS SELECT x FROM app.v;
+CREATE MATERIALIZED VIEW app.of_view AS SELECT x FROM app.upper;
+CREATE MATERIALIZED VIEW app.of_cast AS SELECT w::app.d AS x FROM (VALUES ('a'::text)) v (w);
+CREATE MATERIALIZED VIEW app.of_operator AS SELECT 'app.seq'::regclass OPERATOR(app.!!) 5::bigint AS x;
+CREATE MATERIALIZED VIEW app.of_aggregate AS SELECT app.agg(oid) FROM pg_class WHERE false;
+CREATE FUNCTION app.reads(text) RETURNS boolean LANGUAGE sql BEGIN ATOMIC SELECT count(*) > 0 FROM app.upper; END;
+CREATE TABLE app.of_function (a text, CHECK (app.reads(a)));
+INSERT INTO app.of_function VALUES ('a');
+CREATE VIEW app.of_array AS SELECT '{a}'::app.d[] AS x;
+CREATE VIEW app.of_composite AS SELECT '(a)'::app.c AS x;
+CREATE TABLE app.of_default (x text[] DEFAULT '{a}'::app.d[]::text[], y integer);
+CREATE TABLE app.p (x app.d) PARTITION BY LIST (x);
+CREATE TABLE app.of_bound PARTITION OF app.p FOR VALUES IN ('a');
+CREATE VIEW app.unread AS SELECT 'a'::app.d AS x;
+CREATE TABLE app.numbers (a integer, b integer);
+INSERT INTO app.numbers VALUES (1, 1), (1, 2);
+CREATE MATERIALIZED VIEW app.of_joe AS SELECT a FROM app.numbers WHERE a OPERATOR(app.<!>) b;
+CREATE TYPE joe.mood AS ENUM ('good');
+GRANT USAGE ON TYPE joe.mood TO postgres;
+ALTER TYPE joe.mood OWNER TO joe;
+CREATE FUNCTION app.rank(joe.mood) RETURNS integer LANGUAGE sql IMMUTABLE AS 'SELECT 1';
+CREATE CAST (joe.mood AS integer) WITH FUNCTION app.rank(joe.mood);
+CREATE TABLE app.of_mood (m joe.mood, r integer GENERATED ALWAYS AS (m::integer) STORED);
+CREATE FUNCTION app.same(integer, integer) RETURNS boolean LANGUAGE sql IMMUTABLE AS 'SELECT $1 = $2';
+CREATE OPERATOR app.=== (FUNCTION = app.same, LEFTARG = integer, RIGHTARG = integer);
+CREATE OPERATOR app.@@@ (FUNCTION = int4eq, LEFTARG = integer, RIGHTARG = integer);
+CREATE AGGREGATE app.total(integer) (SFUNC = int4pl, STYPE = integer, INITCOND = '0');
+CREATE DOMAIN app.mail AS text CHECK (value ~ '^[^@]+@[^@]+$');
+CREATE TYPE app.name AS (n text);
+CREATE FUNCTION app.name_of(app.name) RETURNS text LANGUAGE sql IMMUTABLE AS 'SELECT ($1).n';
+CREATE CAST (app.name AS text) WITH FUNCTION app.name_of(app.name);
+CREATE VIEW app.honest AS SELECT app.total(a) AS t, max(clock_timestamp()) AS c, '{a@b}'::app.mail[] AS m, (ROW('n')::app.name)::text AS n
+	FROM app.numbers WHERE a OPERATOR(app.===) b AND a OPERATOR(app.@@@) b;
+CREATE MATERIALIZED VIEW app.usual AS SELECT t, c, m, 'c@d'::text::app.mail AS d, n FROM app.honest;
+SQL
+
+$given = qr/calls function (?:query_to_xml|setval|lo_get)\(\).*HINT.*--rows-as=session/s;
+my %computed = (
+	of_view => 'MATERIALIZED VIEW', of_cast => 'MATERIALIZED VIEW', of_operator => 'MATERIALIZED VIEW', of_aggregate => 'MATERIALIZED VIEW',
+	of_array => 'VIEW', of_composite => 'VIEW', of_default => 'TABLE', of_bound => 'TABLE', of_function => 'TABLE');
+
+query('behind', 'INSERT INTO app.numbers VALUES (2, 2); DROP MATERIALIZED VIEW app.usual, app.of_joe; DROP VIEW app.unread; DROP TABLE app.of_mood; ALTER SEQUENCE app.seq RESTART');
+query('behind', "DROP $computed{$_} app.$_") for sort keys %computed;
+for my $name (sort keys %computed)
+{
+	is_refused("what a superuser took over, behind $name", $given, '--table', "app.$name");
+}
+is_refused('code behind the operator of another role', qr/operator app\.<!>\(integer,integer\) is there, which others can change/, '--table', 'app.of_joe');
+is_refused('a cast of a type of another role', qr/values of type joe\.mood, for which others can make casts/, '--table', 'app.of_mood');
+is_restored('a literal of a domain that nothing computes', '--table', 'app.unread');
+is_restored('a superuser\'s own operators, aggregates, casts and domains', '--table', 'app.usual');
+is(query('behind', 'SELECT t, m, d, n FROM app.usual'), '3|{a@b}|c@d|n', 'the materialized view is filled');
+query('behind', 'DROP MATERIALIZED VIEW app.usual; DROP VIEW app.honest; DROP DOMAIN app.mail');
+is_restored('the same, with what comes along', '--table', 'app.usual');
+query('behind', 'DROP VIEW app.unread; DROP VIEW app.v CASCADE; DROP TABLE app.p; DROP TYPE app.c; DROP DOMAIN app.d');
+is_refused("behind $_, which comes along", $given, '--table', "app.$_") for qw(of_view of_cast of_array of_composite of_default);
+is_refused('behind bounds whose type comes along', $given, '--table', 'app.p', '--table', 'app.of_bound');
+is(query('behind', 'SELECT is_called FROM app.seq'), 'f', 'no number was set');
+
+# Operators of extensions.
+SKIP:
+{
+	my @extensions = qw(pg_trgm btree_gist citext);
+	my $list = join ', ', map { "'$_'" } @extensions;
+
+	skip 'the extensions are not there', 1
+	  if query('postgres', "SELECT count(*) FROM pg_available_extensions WHERE name IN ($list)") < @extensions;
+	prepare('honest', join('', map { "CREATE EXTENSION $_ SCHEMA public; " } @extensions) . <<'SQL');
+CREATE DOMAIN app.mail AS public.citext CHECK (value OPERATOR(public.~) '^[^@]+@[^@]+$');
+CREATE TABLE app.t (a integer, m app.mail, t text, EXCLUDE USING gist (a WITH =, t WITH <>));
+CREATE INDEX ON app.t USING gin (t public.gin_trgm_ops);
+INSERT INTO app.t VALUES (1, 'A@b', 'hello');
+CREATE VIEW app.v AS SELECT *, '{c@d}'::app.mail[] AS l, public.similarity(t, 'help') AS s FROM app.t
+	WHERE t OPERATOR(public.%) 'hello' AND m OPERATOR(public.=) 'a@B'::public.citext;
+CREATE MATERIALIZED VIEW app.m AS SELECT *, (t || '@x')::app.mail IS NULL AS n FROM app.v WHERE t IS NULL OR s > 0;
+SQL
+	query('honest', 'DROP MATERIALIZED VIEW app.m');
+	is_restored('a materialized view with operators of extensions', '--table', 'app.m');
+	is(query('honest', 'SELECT count(*) FROM app.m WHERE NOT n'), 1, 'is filled');
+	query('honest', 'DROP TABLE app.t CASCADE');
+	is_restored('with all that it needs', '--table', 'app.m');
+	query('honest', 'TRUNCATE app.t');
+	is_restored('rows that extensions index', '--append', '--table', 'app.t');
+}
+
 # ------------------------------------------------------------------------- required extensions
 
 # The script of an extension also looks for names in the schemas of those that it requires.

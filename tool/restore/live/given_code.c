@@ -11,7 +11,13 @@
  * is.  That its functions are PostgreSQL's own says nothing, because
  * query_to_xml() runs any query, lo_export() writes any file, and so on.  So
  * these are not called with the rights of a superuser, whoever wrote it.  The
- * same holds for domains and materialized views, which can change hands, too.
+ * same holds for domains, operators, aggregates, views and materialized views,
+ * which can change hands, too, wherever they are computed: when rows come, when
+ * a materialized view is filled, and when a value in a definition is read.
+ *
+ * What is there is asked for in the catalogs (given_walk.h).  Of what comes with
+ * the part, the definition says by name what it computes, before it is made.
+ * A materialized view is looked at once more before it is filled.
  *
  * Which functions these are nobody has written down.  Volatile functions are,
  * but for those that only tell something, and so are a few that are declared
@@ -31,6 +37,7 @@
 #include "chosen.h"
 #include "code_owners.h"
 #include "entry_calls.h"
+#include "given_walk.h"
 #include "log.h"
 #include "memory.h"
 #include "row_copy.h"
@@ -41,111 +48,351 @@
 	"Otherwise drop it first, or restore into a new database (--to=NEWDB) of a server that holds " \
 	"nothing else."
 
-/*
- * Does a function (pg_proc f) run, write or change what its arguments say?  Of
- * PostgreSQL's own: volatile ones, and some that claim to be none.  Of others
- * in C: those that take text, and are volatile, or give whatever rows that text
- * asks for.  In other languages, what it does was written by its owner.
- */
-#define RUNS_WHAT_IT_IS_GIVEN                                                                      \
-	"CASE WHEN f.oid < 16384 THEN (f.provolatile = 'v' AND f.proname !~ '^(clock_timestamp"        \
-	"|timeofday|random|random_normal|gen_random_uuid|uuidv[0-9]|nextval|currval|lastval"           \
-	"|txid_status|pg_is_.*|pg_last_.*|pg_current_.*|pg_stat_get_.*|pg_partition_.*|pg_xact_.*"     \
-	"|pg_.*_size)$') OR f.proname ~ '_to_xml(schema|_and_xmlschema)?$'"                            \
-	" OR f.proname IN ('satisfies_hash_partition', 'pg_get_partition_constraintdef')"              \
-	" ELSE EXISTS (SELECT FROM pg_catalog.pg_language l WHERE l.oid = f.prolang"                   \
-	"   AND l.lanname IN ('c', 'internal')"                                                        \
-	"   AND (f.provolatile = 'v' OR (f.provolatile = 's' AND f.proretset AND EXISTS"               \
-	"    (SELECT FROM pg_catalog.pg_type t WHERE t.oid = f.prorettype"                             \
-	"     AND (t.typtype = 'c' OR t.typname = 'record')))))"                                       \
-	"  AND EXISTS (SELECT FROM pg_catalog.unnest(f.proargtypes) AS a (type)"                       \
-	"   JOIN pg_catalog.pg_type t ON t.oid = a.type"                                               \
-	"   LEFT JOIN pg_catalog.pg_type e ON e.oid = t.typelem AND t.typcategory = 'A'"               \
-	"   WHERE COALESCE(e.typcategory, t.typcategory) IN ('S', 'C')"                                \
-	"   OR COALESCE(e.typname, t.typname) IN ('xml', 'json', 'jsonb', 'cstring')) END"
+/* Where a query is asked for the first call that it finds. */
+#define FIRST_OF(start)                                                                            \
+	GIVEN_BY(start)                                                                                \
+	" SELECT what, function FROM (" GIVEN_CALLS ") calls ORDER BY 1, 2 LIMIT 1"
 
-/* The table $1, its partitions, and what its rows make run. */
-#define TREE                                                                                       \
-	"root AS (SELECT pg_catalog.to_regclass($1::pg_catalog.text) AS relation),"                    \
-	" tree AS (SELECT relation::pg_catalog.oid AS oid FROM root UNION"                             \
-	"  SELECT p.relid::pg_catalog.oid"                                                             \
-	"  FROM root, LATERAL pg_catalog.pg_partition_tree(root.relation) p)"
-#define CODE_OF_TREE                                                                               \
-	CODE_OF("SELECT 'pg_catalog.pg_class'::pg_catalog.regclass::pg_catalog.oid, tree.oid"          \
-			"  FROM tree"                                                                          \
-			" UNION ALL"                                                                           \
-			" SELECT 'pg_catalog.pg_constraint'::pg_catalog.regclass::pg_catalog.oid, k.oid"       \
-			"  FROM pg_catalog.pg_constraint k WHERE k.conrelid IN (SELECT oid FROM tree)"         \
-			" UNION ALL"                                                                           \
-			" SELECT 'pg_catalog.pg_attrdef'::pg_catalog.regclass::pg_catalog.oid, d.oid"          \
-			"  FROM pg_catalog.pg_attrdef d WHERE d.adrelid IN (SELECT oid FROM tree)"             \
-			" UNION ALL"                                                                           \
-			" SELECT 'pg_catalog.pg_trigger'::pg_catalog.regclass::pg_catalog.oid, g.oid"          \
-			"  FROM pg_catalog.pg_trigger g WHERE NOT g.tgisinternal AND g.tgenabled <> 'D'"       \
-			"  AND g.tgrelid IN (SELECT oid FROM tree)")
-
-#define EXPRESSIONS                                                                                \
-	"expressions (what, text) AS ("                                                                \
-	" SELECT pg_catalog.format('constraint %I', k.conname), k.conbin::pg_catalog.text"             \
-	"  FROM things JOIN pg_catalog.pg_constraint k ON k.oid = object"                              \
-	"  AND class = 'pg_catalog.pg_constraint'::pg_catalog.regclass::pg_catalog.oid"                \
-	"  WHERE k.contype = 'c'"                                                                      \
-	" UNION ALL"                                                                                   \
-	" SELECT pg_catalog.format('the value of column %I', a.attname), d.adbin::pg_catalog.text"     \
-	"  FROM things JOIN pg_catalog.pg_attrdef d ON d.oid = object"                                 \
-	"  AND class = 'pg_catalog.pg_attrdef'::pg_catalog.regclass::pg_catalog.oid"                   \
-	"  JOIN pg_catalog.pg_attribute a ON a.attrelid = d.adrelid AND a.attnum = d.adnum"            \
-	" UNION ALL"                                                                                   \
-	" SELECT pg_catalog.format('trigger %I', g.tgname), g.tgqual::pg_catalog.text"                 \
-	"  FROM things JOIN pg_catalog.pg_trigger g ON g.oid = object"                                 \
-	"  AND class = 'pg_catalog.pg_trigger'::pg_catalog.regclass::pg_catalog.oid"                   \
-	"  WHERE g.tgqual IS NOT NULL)"
-
-/* The first expression that is computed for new rows of a table and calls one. */
+/* The table $1, its partitions, and what their rows make run. */
 static const char rows_query[] =
-	"WITH RECURSIVE " TREE ", " CODE_OF_TREE ", " EXPRESSIONS
-	" SELECT e.what, f.proname FROM expressions e, LATERAL"
-	"  pg_catalog.regexp_matches(e.text, ':(funcid|opno) (\\d+)', 'g') AS m (found)"
-	" LEFT JOIN pg_catalog.pg_operator o ON m.found[1] = 'opno'"
-	"  AND o.oid = m.found[2]::pg_catalog.oid"
-	" JOIN pg_catalog.pg_proc f ON f.oid = CASE m.found[1] WHEN 'opno'"
-	"   THEN o.oprcode::pg_catalog.oid ELSE m.found[2]::pg_catalog.oid END"
-	" WHERE " RUNS_WHAT_IT_IS_GIVEN " ORDER BY 1, 2 LIMIT 1";
+	"WITH RECURSIVE root AS (SELECT pg_catalog.to_regclass($1::pg_catalog.text) AS relation),"
+	" tree AS (SELECT relation::pg_catalog.oid AS oid FROM root UNION"
+	"  SELECT p.relid::pg_catalog.oid"
+	"  FROM root, LATERAL pg_catalog.pg_partition_tree(root.relation) p), " FIRST_OF(
+		"SELECT 'pg_catalog.pg_class'::pg_catalog.regclass::pg_catalog.oid, tree.oid FROM tree"
+		" UNION ALL"
+		" SELECT 'pg_catalog.pg_class'::pg_catalog.regclass::pg_catalog.oid, i.indexrelid"
+		"  FROM pg_catalog.pg_index i WHERE i.indrelid IN (SELECT oid FROM tree)"
+		" UNION ALL"
+		" SELECT 'pg_catalog.pg_constraint'::pg_catalog.regclass::pg_catalog.oid, k.oid"
+		"  FROM pg_catalog.pg_constraint k WHERE k.conrelid IN (SELECT oid FROM tree)"
+		" UNION ALL"
+		" SELECT 'pg_catalog.pg_attrdef'::pg_catalog.regclass::pg_catalog.oid, d.oid"
+		"  FROM pg_catalog.pg_attrdef d WHERE d.adrelid IN (SELECT oid FROM tree)"
+		" UNION ALL"
+		" SELECT 'pg_catalog.pg_trigger'::pg_catalog.regclass::pg_catalog.oid, g.oid"
+		"  FROM pg_catalog.pg_trigger g WHERE NOT g.tgisinternal AND g.tgenabled <> 'D'"
+		"  AND g.tgrelid IN (SELECT oid FROM tree)");
+
+/* The query of the materialized view $1, and what it reads. */
+static const char view_query[] = "WITH RECURSIVE " FIRST_OF(
+	"SELECT 'pg_catalog.pg_rewrite'::pg_catalog.regclass::pg_catalog.oid, w.oid"
+	"  FROM pg_catalog.pg_rewrite w WHERE w.ev_type = '1'"
+	"  AND w.ev_class = pg_catalog.to_regclass($1::pg_catalog.text)");
+
+/* The type $2 of the schema $1; without $3, what its base type reads. */
+static const char type_query[] =
+	"WITH RECURSIVE chain AS (SELECT t.oid, t.typbasetype FROM pg_catalog.pg_type t"
+	"   JOIN pg_catalog.pg_namespace n ON n.oid = t.typnamespace"
+	"   WHERE n.nspname = $1::pg_catalog.name AND t.typname = $2::pg_catalog.name"
+	"  UNION ALL SELECT t.oid, t.typbasetype"
+	"   FROM chain c JOIN pg_catalog.pg_type t ON t.oid = c.typbasetype), " FIRST_OF(
+		"SELECT 'pg_catalog.pg_type'::pg_catalog.regclass::pg_catalog.oid, oid FROM chain"
+		"  WHERE typbasetype = 0 OR $3::pg_catalog.bool");
+
+/* The types of the columns that the table $2 of the schema $1 is partitioned by. */
+static const char key_query[] = "WITH RECURSIVE " FIRST_OF(
+	"SELECT 'pg_catalog.pg_type'::pg_catalog.regclass::pg_catalog.oid, a.atttypid"
+	"  FROM pg_catalog.pg_partitioned_table k JOIN pg_catalog.pg_attribute a"
+	"   ON a.attrelid = k.partrelid AND a.attnum = ANY (k.partattrs)"
+	"  WHERE k.partrelid = pg_catalog.to_regclass("
+	"   pg_catalog.format('%I.%I', $1::pg_catalog.text, $2::pg_catalog.text))");
 
 /*
- * The first one in a definition ($2), if that is a superuser's or the session's.
- * What is not in pg_catalog is written with its schema.
+ * What a definition ($2) names, if that is a superuser's or the session's.  What
+ * is not in pg_catalog is written with its schema.  Names are compared as words:
+ * punctuation counts as blanks, in the definition and in the name.
  */
+#define AS_WORDS(e) "' ' || pg_catalog.translate(" e ", E'()[],;:\\n\\t', '         ') || ' '"
+#define NAMED(e) "pg_catalog.strpos(given.words, " AS_WORDS(e) ") > 0"
+#define NAME_OF(schema, name) "pg_catalog.format('%I.%I', " schema ", " name ")"
 static const char text_query[] =
-	"SELECT f.proname FROM pg_catalog.pg_proc f"
-	" JOIN pg_catalog.pg_namespace n ON n.oid = f.pronamespace, pg_catalog.pg_roles r"
-	" WHERE r.rolname = $1::pg_catalog.name AND " ROW_ROLE_IS_TRUSTED
-	" AND CASE n.nspname WHEN 'pg_catalog'"
-	"  THEN $2::pg_catalog.text ~ ('(^|[^[:alnum:]_$])' || f.proname || '\"? *[(]')"
-	"  ELSE pg_catalog.strpos($2::pg_catalog.text,"
-	"   pg_catalog.format('%I.%I(', n.nspname, f.proname)) > 0 END"
-	" AND " RUNS_WHAT_IT_IS_GIVEN " ORDER BY 1 LIMIT 1";
+	"WITH RECURSIVE given AS (SELECT $2::pg_catalog.text AS text,"
+	"   " AS_WORDS(
+		"$2::pg_catalog.text") " AS words FROM pg_catalog.pg_roles r"
+							   "   WHERE r.rolname = $1::pg_catalog.name AND " ROW_ROLE_IS_TRUSTED
+							   "),"
+							   " own AS (SELECT f.proname FROM given, LATERAL "
+							   "pg_catalog.regexp_matches(given.text,"
+							   "   '([[:alnum:]_$]+)\"? *[(]', 'g') AS m (found)"
+							   "  JOIN pg_catalog.pg_proc f ON f.proname::pg_catalog.text = "
+							   "m.found[1]"
+							   "   AND f.pronamespace = 'pg_catalog'::pg_catalog.regnamespace"
+							   "  WHERE " RUNS_WHAT_IT_IS_GIVEN "),"
+							   " named (class, object) AS ("
+							   "  SELECT "
+							   "'pg_catalog.pg_proc'::pg_catalog.regclass::pg_catalog.oid, f.oid"
+							   "   FROM given, pg_catalog.pg_proc f JOIN pg_catalog.pg_namespace n "
+							   "ON n.oid = f.pronamespace"
+							   "   WHERE f.oid >= 16384 AND " NAMED(NAME_OF(
+								   "n.nspname",
+								   "f.proname")) "  UNION ALL SELECT "
+												 "'pg_catalog.pg_operator'::pg_catalog.regclass, "
+												 "o.oid"
+												 "   FROM given, pg_catalog.pg_operator o"
+												 "   JOIN pg_catalog.pg_namespace n ON n.oid = "
+												 "o.oprnamespace WHERE o.oid >= 16384"
+												 "   AND " NAMED(
+													 "pg_catalog.format('OPERATOR(%I.%s)', "
+													 "n.nspname, o.oprname)") "  UNION ALL SELECT "
+																			  "'pg_catalog.pg_type'"
+																			  "::pg_catalog."
+																			  "regclass, t.oid"
+																			  "   FROM given, "
+																			  "pg_catalog.pg_type t"
+																			  "   JOIN "
+																			  "pg_catalog.pg_"
+																			  "namespace n ON "
+																			  "n.oid = "
+																			  "t.typnamespace"
+																			  "   WHERE t.oid >= "
+																			  "16384 AND t.typtype "
+																			  "<> 'e' AND "
+																			  "t.typrelid NOT IN"
+																			  "    (SELECT c.oid "
+																			  "FROM "
+																			  "pg_catalog.pg_class "
+																			  "c WHERE c.relkind "
+																			  "<> 'c')"
+																			  "   AND " NAMED(NAME_OF(
+																				  "n."
+																				  "nspname",
+																				  "t."
+																				  "typnam"
+																				  "e")) "  "
+																						"UN"
+																						"IO"
+																						"N "
+																						"AL"
+																						"L "
+																						"SE"
+																						"LE"
+																						"CT"
+																						" '"
+																						"pg"
+																						"_c"
+																						"at"
+																						"al"
+																						"og"
+																						".p"
+																						"g_"
+																						"re"
+																						"wr"
+																						"it"
+																						"e'"
+																						"::"
+																						"pg"
+																						"_c"
+																						"at"
+																						"al"
+																						"og"
+																						".r"
+																						"eg"
+																						"cl"
+																						"as"
+																						"s,"
+																						" w"
+																						".o"
+																						"id"
+																						"  "
+																						" F"
+																						"RO"
+																						"M "
+																						"gi"
+																						"ve"
+																						"n,"
+																						" p"
+																						"g_"
+																						"ca"
+																						"ta"
+																						"lo"
+																						"g."
+																						"pg"
+																						"_c"
+																						"la"
+																						"ss"
+																						" c"
+																						"  "
+																						" J"
+																						"OI"
+																						"N "
+																						"pg"
+																						"_c"
+																						"at"
+																						"al"
+																						"og"
+																						".p"
+																						"g_"
+																						"na"
+																						"me"
+																						"sp"
+																						"ac"
+																						"e "
+																						"n "
+																						"ON"
+																						" n"
+																						".o"
+																						"id"
+																						" ="
+																						" c"
+																						".r"
+																						"el"
+																						"na"
+																						"me"
+																						"sp"
+																						"ac"
+																						"e"
+																						"  "
+																						" J"
+																						"OI"
+																						"N "
+																						"pg"
+																						"_c"
+																						"at"
+																						"al"
+																						"og"
+																						".p"
+																						"g_"
+																						"re"
+																						"wr"
+																						"it"
+																						"e "
+																						"w "
+																						"ON"
+																						" w"
+																						".e"
+																						"v_"
+																						"cl"
+																						"as"
+																						"s "
+																						"= "
+																						"c."
+																						"oi"
+																						"d "
+																						"AN"
+																						"D "
+																						"w."
+																						"ev"
+																						"_t"
+																						"yp"
+																						"e "
+																						"= "
+																						"'1"
+																						"'"
+																						"  "
+																						" W"
+																						"HE"
+																						"RE"
+																						" c"
+																						".r"
+																						"el"
+																						"ki"
+																						"nd"
+																						" ="
+																						" '"
+																						"v'"
+																						" A"
+																						"ND"
+																						" c"
+																						".o"
+																						"id"
+																						" >"
+																						"= "
+																						"16"
+																						"38"
+																						"4 "
+																						"AN"
+																						"D"
+																						" " NAMED(NAME_OF(
+																							"n."
+																							"nspnam"
+																							"e",
+																							"c."
+																							"relnam"
+																							"e")) "),"
+																								  " " GIVEN_BY(
+																									  "SELECT class, object FROM named") " SELECT NULL, proname FROM own"
+																																		 " UNION ALL SELECT NULL, f.proname FROM named JOIN pg_catalog.pg_proc f ON f.oid = object"
+																																		 "  AND class = 'pg_catalog.pg_proc'::pg_catalog.regclass"
+																																		 "  WHERE " RUNS_WHAT_IT_IS_GIVEN
+																																		 " UNION ALL SELECT what, function FROM (" GIVEN_CALLS
+																																		 ") calls ORDER BY 1 NULLS FIRST, 2 LIMIT 1";
 
-static bool
-check_definition(Connection *connection, const TocEntry *entry)
+/* What a query found, in words; caller frees.  NULL: nothing. */
+static char *
+found_call(const PGresult *result)
 {
-	const char *params[2] = {entry->owner, entry->definition};
-	PGresult *result = connection_query(connection, text_query, 2, params);
+	if (PQntuples(result) == 0)
+		return NULL;
+	if (PQgetisnull(result, 0, 0))
+		return xasprintf("It calls function %s(), which may run what a former owner wrote.",
+						 PQgetvalue(result, 0, 1));
+	return xasprintf("It computes %s, which calls function %s(), which may run what a former "
+					 "owner wrote.",
+					 PQgetvalue(result, 0, 0), PQgetvalue(result, 0, 1));
+}
+
+/* The same as an error about an entry. */
+static bool
+check_entry(Connection *connection, const TocEntry *entry, const char *query, int nparams,
+			const char *const *params)
+{
+	PGresult *result = connection_query(connection, query, nparams, params);
+	char *detail = result != NULL ? found_call(result) : NULL;
 	bool good = result != NULL;
 
-	if (good && PQntuples(result) > 0)
+	if (detail != NULL)
 	{
 		char *label = toc_entry_label(entry);
-		char *detail = xasprintf("It calls function %s(), which may run what a former owner wrote.",
-								 PQgetvalue(result, 0, 0));
 
 		good = report_error(EXIT_FAILED, detail, GIVEN_CODE_HINT,
 							"could not restore %s without running code of others", label);
-		free(detail);
 		free(label);
 	}
+	free(detail);
 	PQclear(result);
 	return good;
+}
+
+bool
+given_code_check_text(Connection *connection, const TocEntry *entry, const TocEntry *used)
+{
+	const char *params[2] = {used->owner, used->definition};
+
+	return check_entry(connection, entry, text_query, 2, params);
+}
+
+bool
+given_code_check_type(Connection *connection, const TocEntry *entry, const char *schema,
+					  const char *name, bool whole)
+{
+	const char *params[3] = {schema, name, whole ? "t" : "f"};
+
+	return check_entry(connection, entry, type_query, 3, params);
+}
+
+bool
+given_code_check_key(Connection *connection, const TocEntry *entry, const char *schema,
+					 const char *name)
+{
+	const char *params[2] = {schema, name};
+
+	return check_entry(connection, entry, key_query, 2, params);
+}
+
+bool
+given_code_check_view(Connection *connection, const TocEntry *entry, const char *target)
+{
+	return check_entry(connection, entry, view_query, 1, &target);
+}
+
+/* Is it computed, with the rights of its owner, when it is restored? */
+static bool
+is_computed(const TocEntry *entry)
+{
+	return entry->definition != NULL &&
+		   (toc_entry_is(entry, "MATERIALIZED VIEW") || toc_entry_is(entry, "STATISTICS") ||
+			entry_calls_functions(entry) || entry_checks_rows(entry));
 }
 
 bool
@@ -161,9 +408,8 @@ given_code_check(const RestorePlan *plan, Connection *connection)
 	{
 		const TocEntry *entry = &toc->entries[i];
 
-		if (entry->definition != NULL && selection_includes(plan->selection, entry) &&
-			(toc_entry_is(entry, "MATERIALIZED VIEW") || entry_checks_rows(entry)))
-			good = check_definition(connection, entry);
+		if (is_computed(entry) && selection_includes(plan->selection, entry))
+			good = given_code_check_text(connection, entry, entry);
 	}
 	return good;
 }
@@ -181,9 +427,10 @@ given_code_check_rows(Connection *connection, const char *shown, const RowRights
 	good = result != NULL;
 	if (good && PQntuples(result) > 0)
 	{
-		detail = xasprintf("Of it, %s calls function %s(), which may run what a former owner, or a "
-						   "role that could create triggers, wrote.",
-						   PQgetvalue(result, 0, 0), PQgetvalue(result, 0, 1));
+		detail = xasprintf(
+			"For its rows, %s calls function %s(), which may run what a former owner, or a "
+			"role that could create triggers, wrote.",
+			PQgetvalue(result, 0, 0), PQgetvalue(result, 0, 1));
 		good = report_error(EXIT_FAILED, detail, GIVEN_CODE_HINT,
 							"could not add rows to table %s without running code of others", shown);
 		free(detail);

@@ -9,6 +9,7 @@
 #ifndef NEX_GIVEN_CODE_H
 #define NEX_GIVEN_CODE_H
 
+#include "archive_toc.h"
 #include "restore_plan.h"
 #include "session_rights.h"
 
@@ -24,5 +25,21 @@ extern bool given_code_check(const RestorePlan *plan, Connection *connection);
  */
 extern bool given_code_check_rows(Connection *connection, const char *shown,
 								  const RowRights *rights);
+
+/*
+ * Would the entry, when it is restored, call one by way of what the definition of
+ * `used` computes, which is not there yet; by a value of a type that is there
+ * (without `whole`, a domain alone checks nothing); by the bounds of a partition
+ * of a table that is there; or when it is filled, `target`, quoted?  False
+ * (reported) if it would.
+ */
+extern bool given_code_check_text(Connection *connection, const TocEntry *entry,
+								  const TocEntry *used);
+extern bool given_code_check_type(Connection *connection, const TocEntry *entry, const char *schema,
+								  const char *name, bool whole);
+extern bool given_code_check_key(Connection *connection, const TocEntry *entry, const char *schema,
+								 const char *name);
+extern bool given_code_check_view(Connection *connection, const TocEntry *entry,
+								  const char *target);
 
 #endif /* NEX_GIVEN_CODE_H */

@@ -124,9 +124,28 @@ static const char class_query[] =
 	"x.function"
 	"  JOIN pg_catalog.pg_roles r ON r.oid = f.proowner WHERE NOT " ROW_ROLE_IS_TRUSTED ")";
 
-/* Of what is there: can others change what it runs? */
+/* Of what is there: what it runs that others can change, or NULL. */
 static const char runs_query[] = "WITH RECURSIVE " CODE_OF(
-	"SELECT $1::pg_catalog.oid, $2::pg_catalog.oid") " SELECT (" CODE_OF_OTHERS ") IS NOT NULL";
+	"SELECT $1::pg_catalog.oid, $2::pg_catalog.oid") " SELECT (" CODE_OF_OTHERS ")";
+
+/*
+ * Can others make something else of an operator or a cast?  The operator's owner
+ * can, that of the function, and for a cast those of the types.
+ */
+static const char maker_query[] =
+	"WITH it AS (SELECT 'pg_catalog.pg_operator'::pg_catalog.regclass AS class, o.oid, o.oprowner"
+	"   AS owner, o.oprcode::pg_catalog.oid AS function, NULL::pg_catalog.oid[] AS types"
+	"   FROM pg_catalog.pg_operator o"
+	"  UNION ALL SELECT 'pg_catalog.pg_cast'::pg_catalog.regclass, k.oid, NULL, k.castfunc,"
+	"   ARRAY[k.castsource, k.casttarget] FROM pg_catalog.pg_cast k)"
+	"SELECT x.what, r.rolname FROM it, LATERAL (SELECT 'it'::pg_catalog.text AS what, it.owner"
+	"  UNION ALL SELECT 'function ' || f.oid::pg_catalog.regprocedure::pg_catalog.text, f.proowner"
+	"   FROM pg_catalog.pg_proc f WHERE f.oid = it.function"
+	"  UNION ALL SELECT 'type ' || t.oid::pg_catalog.regtype::pg_catalog.text, t.typowner"
+	"   FROM pg_catalog.pg_type t WHERE t.oid = ANY (it.types)) x (what, owner)"
+	" JOIN pg_catalog.pg_roles r ON r.oid = x.owner"
+	" WHERE it.class = $1::pg_catalog.oid AND it.oid = $2::pg_catalog.oid"
+	" AND NOT " ROW_ROLE_IS_TRUSTED " LIMIT 1";
 
 /* Views of others, whose functions run as the one who reads them. */
 static const char view_query[] =
@@ -154,6 +173,7 @@ typedef struct LiveCode
 	bool locks;           /* the session can lock catalogs */
 	PGresult *superusers; /* names of roles, and that of the session */
 	bool *computed;       /* by place: built as one of them */
+	char *why;            /* others can change what is looked at, if more is known than its owner */
 } LiveCode;
 
 static bool
@@ -163,7 +183,9 @@ refuse(const LiveCode *live, const TocEntry *entry, const TocEntry *used)
 	bool existing = selection_state(live->plan->selection, used->id) == ENTRY_EXISTING;
 	char *detail;
 
-	if (used->owner[0] == '\0')
+	if (live->why != NULL)
+		detail = xasprintf("%s is there already, and %s.", needed, live->why);
+	else if (used->owner[0] == '\0')
 		detail =
 			xasprintf("%s has objects that can be changed by others, or belongs to them.", needed);
 	else
@@ -573,8 +595,44 @@ check_what_it_runs(LiveCode *live, const TocEntry *used)
 		result = connection_query(live->connection, runs_query, 2, params);
 		good = result != NULL;
 	}
-	if (result != NULL && PQgetvalue(result, 0, 0)[0] == 't')
+	if (result != NULL && !PQgetisnull(result, 0, 0))
+	{
+		live->why = xasprintf("runs %s, which others can change", PQgetvalue(result, 0, 0));
 		good = check_superusers(live, used) && check_resting(live, used);
+		free(live->why);
+		live->why = NULL;
+	}
+	PQclear(result);
+	free(catalog);
+	return good;
+}
+
+/* An operator or a cast that is there, unless it is of trusted roles alone. */
+static bool
+check_conversion(LiveCode *live, const TocEntry *used)
+{
+	char *catalog = xasprintf("%u", used->catalog);
+	const char *params[2] = {catalog, NULL};
+	FoundObject found;
+	PGresult *result = NULL;
+	bool good = true;
+
+	if (existing_objects_find(live->plan->selection->existing, used, &found) &&
+		found.other_kind == NULL)
+	{
+		params[1] = found.oid;
+		result = connection_query(live->connection, maker_query, 2, params);
+		good = result != NULL;
+	}
+	if (good && (result == NULL || PQntuples(result) > 0))
+	{
+		if (result != NULL)
+			live->why = xasprintf("%s belongs to \"%s\"", PQgetvalue(result, 0, 0),
+								  PQgetvalue(result, 0, 1));
+		good = check_definitions(live, used, "FK CONSTRAINT") && check_resting(live, used);
+		free(live->why);
+		live->why = NULL;
+	}
 	PQclear(result);
 	free(catalog);
 	return good;
@@ -677,7 +735,7 @@ check_used(LiveCode *live)
 		else if (toc_entry_is(entry, "FUNCTION") || toc_entry_is(entry, "AGGREGATE"))
 			good = check_function(live, entry);
 		else if (toc_entry_is(entry, "OPERATOR") || toc_entry_is(entry, "CAST"))
-			good = check_definitions(live, entry, "FK CONSTRAINT") && check_resting(live, entry);
+			good = check_conversion(live, entry);
 		else if (toc_entry_is(entry, "EXTENSION"))
 			good = check_extension(live, entry);
 		else if (toc_entry_is(entry, "VIEW"))
@@ -704,7 +762,7 @@ check_used(LiveCode *live)
 bool
 live_code_check(const RestorePlan *plan, Connection *connection)
 {
-	LiveCode live = {plan, connection, false, NULL, NULL};
+	LiveCode live = {plan, connection, false, NULL, NULL, NULL};
 	char *role;
 	bool good;
 

@@ -29,6 +29,7 @@
 
 #include "chosen.h"
 #include "code_owners.h"
+#include "given_code.h"
 #include "live_extensions.h"
 #include "live_refusal.h"
 #include "live_rests.h"
@@ -209,6 +210,20 @@ is_restored(const LiveTypes *types, const TocEntry *entry, const char *schema, c
 	return false;
 }
 
+/* What a value may compute of a superuser's domain, which may have been taken over. */
+static bool
+check_given(const LiveTypes *types, const TocEntry *entry, const TocEntry *used)
+{
+	const Selection *selection = types->selection;
+
+	if (!toc_entry_is(used, "DOMAIN"))
+		return true;
+	if (selection_state(selection, used->id) == ENTRY_EXISTING)
+		return given_code_check_type(types->connection, entry, used->schema, used->tag, true);
+	return !selection_includes(selection, used) ||
+		   given_code_check_text(types->connection, entry, used);
+}
+
 /* A type that comes with the part: does it rest on anything of others? */
 static bool
 check_restored_type(const LiveTypes *types, const TocEntry *entry, const char *schema,
@@ -245,7 +260,7 @@ check_restored_type(const LiveTypes *types, const TocEntry *entry, const char *s
 
 		if (!live_code_rests_on(toc, entry, used))
 			continue;
-		if (!can_be_changed(types, used, &others))
+		if (!can_be_changed(types, used, &others) || !check_given(types, entry, used))
 			return false;
 		if (!others)
 			continue;
@@ -299,8 +314,14 @@ check_type(LiveTypes *types, const TocEntry *entry, const char *schema, const ch
 	}
 	if (there && !others)
 	{
-		lines_add(&types->harmless, key);
-		return true;
+		bool good =
+			given_code_check_type(types->connection, entry, schema, name, reading == READ_WHOLE);
+
+		if (good)
+			lines_add(&types->harmless, key);
+		else
+			free(key);
+		return good;
 	}
 	free(key);
 	if (!there)
@@ -516,7 +537,8 @@ check_bounds(LiveTypes *types, const TocEntry *entry)
 		good = ask(types, key_query, schema, name, NULL, &there, &others) &&
 			   (!others ||
 				live_code_refuse(entry, "The partition key has a type that can be changed by "
-										"others."));
+										"others.")) &&
+			   given_code_check_key(types->connection, entry, schema, name);
 	free(schema);
 	free(name);
 	return good;

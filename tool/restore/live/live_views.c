@@ -29,6 +29,7 @@
 #include <stdlib.h>
 
 #include "code_owners.h"
+#include "given_code.h"
 #include "live_refusal.h"
 #include "memory.h"
 #include "planner_code.h"
@@ -146,5 +147,5 @@ live_view_check(const RestorePlan *plan, Connection *connection, const TocEntry 
 		good = refuse(entry, found);
 	PQclear(result);
 	free(found);
-	return good;
+	return good && given_code_check_view(connection, entry, target);
 }
