@@ -37,12 +37,12 @@
 #include "utils/wait_event.h"
 
 #include <fcntl.h>
-#include <signal.h>
 #include <sys/file.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "child_signals.h"
 #include "descriptors.h"
 #include "look.h"
 
@@ -86,24 +86,6 @@ look_write(int out, const void *bytes, size_t length)
 
 /* ---- in the child ---- */
 
-/* All as for a new process, but whoever reads may be gone. */
-static void
-reset_signals(void)
-{
-	struct sigaction action;
-	sigset_t none;
-	int signal_number;
-
-	memset(&action, 0, sizeof(action));
-	for (signal_number = 1; signal_number < NSIG; signal_number++)
-	{
-		action.sa_handler = signal_number == SIGPIPE ? SIG_IGN : SIG_DFL;
-		sigaction(signal_number, &action, NULL);
-	}
-	sigemptyset(&none);
-	sigprocmask(SIG_SETMASK, &none, NULL);
-}
-
 static void __attribute__((noreturn)) be_child(int out, int lock, LookWork work, void *argument)
 {
 	int null_device;
@@ -119,7 +101,7 @@ static void __attribute__((noreturn)) be_child(int out, int lock, LookWork work,
 		dup2(out, OUT_DESCRIPTOR) < 0 || dup2(lock, LOCK_DESCRIPTOR) < 0 || chdir("/") != 0)
 		_exit(0);
 	descriptors_sweep(FIRST_UNUSED, DESCRIPTORS_CLOSE, false);
-	reset_signals();
+	child_signals_reset(BROKEN_PIPE_FAILS);
 	work(OUT_DESCRIPTOR, argument);
 	_exit(0);
 }
@@ -224,27 +206,6 @@ lock_place(const char *place, TimestampTz end, char **problem)
 	return fd;
 }
 
-static pid_t
-start_child(int ends[2], int lock, LookWork work, void *argument)
-{
-	sigset_t all;
-	sigset_t previous;
-	pid_t pid;
-	int error;
-
-	fflush(NULL);
-	/* No handler of ours may run in the child. */
-	sigfillset(&all);
-	sigprocmask(SIG_SETMASK, &all, &previous);
-	pid = fork();
-	if (pid == 0)
-		be_child(ends[1], lock, work, argument);
-	error = errno;
-	sigprocmask(SIG_SETMASK, &previous, NULL);
-	errno = error;
-	return pid;
-}
-
 /* Read until the child has ended; false if it is too late. */
 static bool
 read_answer(int in, TimestampTz end, StringInfo answer)
@@ -293,7 +254,9 @@ look_with_lock(int lock, TimestampTz end, LookWork work, void *argument, StringI
 		return problem;
 	}
 	(void) fcntl(ends[0], F_SETFL, O_NONBLOCK);
-	pid = start_child(ends, lock, work, argument);
+	pid = child_fork();
+	if (pid == 0)
+		be_child(ends[1], lock, work, argument);
 	if (pid < 0)
 		problem = psprintf("is not looked at: could not fork: %s", strerror(errno));
 	close(ends[1]);

@@ -27,6 +27,7 @@
 #include <sys/prctl.h>
 #endif
 
+#include "child_signals.h"
 #include "descriptors.h"
 #include "spawn.h"
 
@@ -84,21 +85,6 @@ close_pipe(int ends[2])
 
 /* ---- in the child: only what is safe between fork() and exec() ---- */
 
-static void
-reset_signals(void)
-{
-	struct sigaction action;
-	sigset_t none;
-	int signal_number;
-
-	memset(&action, 0, sizeof(action));
-	action.sa_handler = SIG_DFL;
-	for (signal_number = 1; signal_number < NSIG; signal_number++)
-		sigaction(signal_number, &action, NULL);
-	sigemptyset(&none);
-	sigprocmask(SIG_SETMASK, &none, NULL);
-}
-
 static void __attribute__((noreturn))
 become_program(pid_t parent, int output, int control, int status, const char *path,
 			   char *const argv[], char *const envp[])
@@ -125,7 +111,7 @@ become_program(pid_t parent, int output, int control, int status, const char *pa
 	setrlimit(RLIMIT_CORE, &no_core);
 	if (chdir("/") != 0)
 		goto failed;
-	reset_signals();
+	child_signals_reset(BROKEN_PIPE_ENDS);
 	execve(path, argv, envp);
 
 failed:
@@ -160,8 +146,6 @@ child_start(Child *child, const char *path, char *const argv[], char *const envp
 	int output[2];
 	int control[2];
 	int status[2] = {-1, -1};
-	sigset_t all;
-	sigset_t previous;
 	pid_t parent = getpid();
 	int error;
 
@@ -172,16 +156,9 @@ child_start(Child *child, const char *path, char *const argv[], char *const envp
 		fcntl(output[0], F_SETFL, O_NONBLOCK) != 0)
 		goto failed;
 
-	fflush(NULL);
-	/* No handler of ours may run in the child. */
-	sigfillset(&all);
-	sigprocmask(SIG_SETMASK, &all, &previous);
-	child->pid = fork();
+	child->pid = child_fork();
 	if (child->pid == 0)
 		become_program(parent, output[1], control[0], status[1], path, argv, envp);
-	error = errno;
-	sigprocmask(SIG_SETMASK, &previous, NULL);
-	errno = error;
 	if (child->pid < 0)
 		goto failed;
 
