@@ -17,6 +17,7 @@
  */
 #include "compat.h"
 
+#include "access/detoast.h"
 #include "catalog/pg_authid.h"
 #include "catalog/pg_type.h"
 #include "utils/acl.h"
@@ -25,6 +26,12 @@
 #include "deadline.h"
 #include "gate.h"
 #include "shared_state.h"
+
+/*
+ * Of a role that nobody vouches for.  The list of all backups of a repository that has a million
+ * of them is smaller; how long a call takes is bounded by this.
+ */
+#define MAX_REPORT_BYTES (64 * 1024 * 1024)
 
 PG_FUNCTION_INFO_V1(nex_backup_record);
 
@@ -42,15 +49,20 @@ nex_backup_record(PG_FUNCTION_ARGS)
 {
 	static const Oid types[4] = {TEXTOID, JSONBOID, OIDOID, BOOLOID};
 	LOCAL_FCINFO(call, 4);
+	bool vouched = may_vouch();
 
 	gate_refuse_restricted();
+	if (!vouched && !PG_ARGISNULL(1) && toast_raw_datum_size(PG_GETARG_DATUM(1)) > MAX_REPORT_BYTES)
+		ereport(ERROR,
+				(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED), errmsg("the payload is too large"),
+				 errdetail("A role that may not read server files can report 64 MB at once.")));
 	shared_state_changes();
 	InitFunctionCallInfoData(*call, NULL, 4, PG_GET_COLLATION(), NULL, NULL);
 	call->args[0] = fcinfo->args[0];
 	call->args[1] = fcinfo->args[1];
 	call->args[2].value = ObjectIdGetDatum(GetUserId());
 	call->args[2].isnull = false;
-	call->args[3].value = BoolGetDatum(may_vouch());
+	call->args[3].value = BoolGetDatum(vouched);
 	call->args[3].isnull = false;
 	gate_call_member("take_report", call, types);
 	deadline_set();

@@ -160,6 +160,20 @@ END
 $$;
 GRANT EXECUTE ON FUNCTION nex_backup.gone_backups() TO pg_monitor;
 
+-- Of a report, what has no column of its own, and of long lists the beginning.  Whoever takes keys away one by one copies the
+-- whole each time, entry by entry.
+CREATE FUNCTION nex_backup.report_details(payload jsonb)
+RETURNS jsonb
+LANGUAGE sql IMMUTABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+	SELECT coalesce(jsonb_object_agg(e.key, CASE WHEN e.key = ANY (ARRAY['bad', 'removed']) AND jsonb_typeof(e.value) = 'array'
+		THEN jsonb_path_query_array(e.value, '$[0 to 999]') ELSE e.value END), '{}')
+	FROM jsonb_each($1) e
+	WHERE e.key <> ALL (ARRAY['repository', 'manifest', 'database', 'backup', 'started', 'finished', 'state', 'exit_code', 'error',
+		'tool', 'present', 'copy'])
+$$;
+
 -- The tool's report of something done; extension/README.md describes the payload.  Called by record(), as the owner, which
 -- has looked who reports: vouched says whether that role may have the server look at the place that it names.  No entry,
 -- and no SECURITY DEFINER: whoever calls it directly could say so itself.
@@ -183,8 +197,7 @@ DECLARE
 	exit_code int4 := (payload ->> 'exit_code')::int4;
 	error text := left(nex_backup.manifest_text(payload -> 'error'), 8192);
 	tool text := left(payload ->> 'tool', 64);
-	details jsonb := payload - 'repository' - 'manifest' - 'database' - 'backup' - 'started' - 'finished' - 'state'
-		- 'exit_code' - 'error' - 'tool' - 'present' - 'copy';
+	details jsonb;
 	present jsonb := payload -> 'present';
 	mark text := left(payload #>> '{repository,mark}', 64);
 	run int8;
@@ -222,7 +235,7 @@ BEGIN
 	IF exit_code NOT BETWEEN 0 AND 255 THEN
 		RAISE EXCEPTION 'invalid exit code %', exit_code USING ERRCODE = 'invalid_parameter_value';
 	END IF;
-	details := nex_backup.shortened(nex_backup.shortened(details, 'bad'), 'removed');
+	details := nex_backup.report_details(payload);
 	IF octet_length(details::text) > 1048576 THEN
 		RAISE EXCEPTION 'the payload is too large' USING ERRCODE = 'program_limit_exceeded';
 	END IF;
@@ -295,3 +308,4 @@ EXCEPTION WHEN lock_not_available THEN
 	PERFORM nex_backup.raise_locked(location);
 END
 $$;
+DROP FUNCTION nex_backup.shortened(jsonb, text);

@@ -154,6 +154,12 @@ query('postgres', q(ALTER TABLE nex_backup.runs ALTER COLUMN details SET STORAGE
 	ALTER TABLE nex_backup.runs ALTER COLUMN details SET STORAGE EXTENDED));
 as('reporter', "SELECT nex_backup.record('expire', jsonb_build_object('repository', jsonb_build_object('id', $long))");
 is(query('postgres', "SELECT char_length(error), details FROM nex_backup.runs WHERE kind = 'expire' AND repository = 'invented' ORDER BY id DESC LIMIT 1"), '200|{"set": "s"}', '... and little of it, when there is much');
+# Work without end for one call; a key that is not even kept.
+(my $much = $long) =~ s/, 'more', 'm'//;
+refused('reporter', "SELECT nex_backup.record('expire', jsonb_build_object('repository', jsonb_build_object('id', $much, 'present', repeat('x', 64 * 1048576)))", qr/the payload is too large\n.*64 MB/, 'a report of 64 MB');
+query('postgres', "SELECT nex_backup.record('expire', jsonb_build_object('repository', jsonb_build_object('id', $much, 'started', now(), 'removed', (SELECT jsonb_agg(i) FROM generate_series(1, 1500) i), 'bad', '{}'::jsonb))");
+is(query('postgres', "SELECT jsonb_array_length(details -> 'removed'), details -> 'removed' -> 999, details - 'removed' FROM nex_backup.runs WHERE kind = 'expire' AND repository = 'invented' ORDER BY id DESC LIMIT 1"),
+	'1000|1000|{"bad": {}, "set": "s"}', 'of a long list, the beginning is kept');
 query('postgres', q(DELETE FROM nex_backup.backups WHERE repository = 'invented'; DELETE FROM nex_backup.runs WHERE repository IN ('invented', 'invented2', 'real')));
 
 # A message that is cut, is cut between characters.
