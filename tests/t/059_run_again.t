@@ -142,7 +142,7 @@ for my $case (
 # What somebody else has closed like that is not removed.
 my @like_that = ('ALTER DATABASE bare CONNECTION LIMIT 0', 'ALTER DATABASE bare ALLOW_CONNECTIONS false');
 for my $case (
-	[ 'with a table', qr/accepts no connections, and is not empty/, 'there: CREATE TABLE precious ()', @like_that ],
+	[ 'with a table', qr/accepts no connections, and is not empty\n.*HINT:.*--drop.*ALLOW_CONNECTIONS true/, 'there: CREATE TABLE precious ()', @like_that ],
 	[ 'with a schema', qr/accepts no connections, and is not empty/, 'there: CREATE SCHEMA precious', @like_that ],
 	[ 'of another role', qr/"bare" accepts no connections\n.*HINT:.*--drop/, 'ALTER DATABASE bare OWNER TO eve', @like_that ],
 	[ 'with a comment', qr/"bare" accepts no connections\n.*HINT:.*--drop/, q(COMMENT ON DATABASE bare IS 'mine'), @like_that ],
@@ -159,7 +159,17 @@ for my $case (
 	tool_fails([ 'restore', '--repo', $repo, 'small', '--to', 'bare' ], 1, $error, "$name: refused");
 	is(query('postgres', $row), $before, "$name: and as it was");
 }
+# What the hint says helps, whatever the database holds.
 query('postgres', 'DROP DATABASE bare');
+create_database('bare');
+query('bare', 'CREATE TABLE precious ()');
+query('postgres', $_) for @like_that;
+tool_ok([ 'restore', '--repo', $repo, 'small', '--to', 'bare', '--drop', '--yes' ], 'one with a table is replaced');
+my ($precious) = reverse sort grep { /^bare_old_/ } @{ database_names() };
+is(query('postgres', "SELECT datallowconn, datconnlimit FROM pg_database WHERE datname = 'bare'"), 't|-1', '... by one that is open');
+query('postgres', "ALTER DATABASE $precious ALLOW_CONNECTIONS true CONNECTION LIMIT -1");
+is(query($precious, 'SELECT count(*) FROM precious'), 0, '... and kept');
+query('postgres', "DROP DATABASE $_") for 'bare', $precious;
 
 # A part removes nothing, not even that.
 run_while(sub { my ($pid) = @_; wait_until(sub { exists_database('again_part') && query('postgres', q(SELECT shobj_description(oid, 'pg_database') FROM pg_database WHERE datname = 'again_part')) ne '' }); kill 'KILL', $pid },

@@ -468,9 +468,14 @@ look_into_unmarked(RestorePlan *plan, const char *shown)
 	sql_append(&sql, " ALLOW_CONNECTIONS false CONNECTION LIMIT 0");
 	(void) connection_command(plan->maintenance, &sql);
 	sql_free(&sql);
-	return report_error(EXIT_FAILED, NULL,
-						"Rename it, or open it with ALTER DATABASE and look what is in it.",
-						"database \"%s\" accepts no connections, and is not empty", shown);
+	return report_error(
+		EXIT_FAILED, NULL,
+		plan->replaces ? "Look what is in it (ALTER DATABASE ... ALLOW_CONNECTIONS true "
+						 "CONNECTION LIMIT -1), and drop it if nobody needs it."
+					   : "Give another name with --to, replace it with --drop (it is kept), or "
+						 "look what is in it (ALTER DATABASE ... ALLOW_CONNECTIONS true "
+						 "CONNECTION LIMIT -1).",
+		"database \"%s\" accepts no connections, and is not empty", shown);
 }
 
 /* What an earlier restore left where this one begins. */
