@@ -272,6 +272,83 @@ query('rows', 'DROP TABLE app.plain, app.as_json, app.behind');
 is_refused('rows', "a table with $_", qr{app[.]$_.*joe[.]mood}s, '--table', "app.$_") for qw(as_json behind);
 tool_ok([ restore('rows', '--table', 'app.plain') ], 'a table that only has the type');
 
+# ------------------------------------------------- what stands in a table or domain: each part of it speaks for itself
+
+# The function is known to the backup, by another part; as a cast it calls it since.
+my %inline = (
+	'a CHECK beside a DEFAULT' => q{CREATE TABLE app.t (c joe.mood, d text DEFAULT joe.say('x'), CONSTRAINT "d DEFAULT joe.say(" CHECK (c::text <> 'joe.say(c)'))},
+	'a CHECK beside another one' => q{CREATE TABLE app.t (c joe.mood, d text, CONSTRAINT a CHECK (d <> joe.say('x') OR d IS NOT NULL), CONSTRAINT b CHECK (c::text <> 'z'))},
+	'a DEFAULT beside a CHECK' => q{CREATE TABLE app.t (c joe.mood, d text CHECK (d <> joe.say('y') OR d = 'x'), e text DEFAULT 'x'::joe.mood::text)},
+	'a CHECK of a child' => q{CREATE TABLE app.p (c joe.mood, CONSTRAINT k CHECK (c::text <> 'z')); CREATE TABLE app.t (d text DEFAULT joe.say('x')) INHERITS (app.p)},
+	'a default of a domain beside its CHECK' => q{CREATE DOMAIN app.dom AS text DEFAULT 'x'::joe.mood::text CONSTRAINT "DEFAULT" CHECK (value <> joe.say('y'::joe.mood) OR value = 'x'); CREATE TABLE app.t (c app.dom, d text)},
+	'a CHECK of a domain' => q{CREATE DOMAIN app.dom AS joe.mood DEFAULT 'x'::joe.mood CONSTRAINT a CHECK (joe.say(value) <> 'q') CONSTRAINT b CHECK (value::text <> 'zz'); CREATE TABLE app.t (c app.dom, d text)});
+my $inline = 0;
+
+for my $kind (sort keys %inline)
+{
+	my $name = 'inline' . ++$inline;
+
+	hostile_database($name);
+	as_role('joe', $name, q{CREATE FUNCTION joe.say(joe.mood) RETURNS text LANGUAGE plpgsql IMMUTABLE AS $$ BEGIN RETURN 'x'; END $$});
+	as_role('app', $name, "$inline{$kind}; INSERT INTO app.t VALUES ('x', 'x')");
+	backup($name);
+	query($name, 'DROP SCHEMA app CASCADE; CREATE SCHEMA app AUTHORIZATION app');
+	as_role('joe', $name, q{CREATE OR REPLACE FUNCTION joe.say(joe.mood) RETURNS text LANGUAGE plpgsql IMMUTABLE AS 'BEGIN RETURN joe.go(); END'; CREATE CAST (joe.mood AS text) WITH FUNCTION joe.say(joe.mood)});
+	is_refused($name, $kind, qr{$say|can be changed|can change|belongs to}, '--schema', 'app');
+	is_refused($name, "$kind, without rows", qr{$say|can be changed|can change|belongs to}, '--schema-only', '--schema', 'app');
+}
+
+# What a table's rows would call is looked at before they come.
+hostile_database('late');
+as_role('joe', 'late', q{CREATE FUNCTION joe.up(text) RETURNS text LANGUAGE sql IMMUTABLE AS 'SELECT $1'; CREATE FUNCTION joe.say(joe.mood) RETURNS text LANGUAGE plpgsql IMMUTABLE AS 'BEGIN RETURN joe.go(); END'});
+as_role('app', 'late', q{CREATE TABLE app.t (c joe.mood, d text DEFAULT joe.up('x'), CHECK (c::text <> 'z')); INSERT INTO app.t VALUES ('x', 'x')});
+backup('late');
+query('late', 'DROP SCHEMA app CASCADE; CREATE SCHEMA app AUTHORIZATION app');
+as_role('joe', 'late', 'CREATE CAST (joe.mood AS text) WITH FUNCTION joe.say(joe.mood)');
+is_refused('late', 'a CHECK of a table whose DEFAULT calls another function of the same role', $say, '--table', 'app.t');
+
+# The same parts as the backup has them are restored.
+hostile_database('inline');
+as_role('joe', 'inline', <<'SQL');
+CREATE FUNCTION joe.up(text) RETURNS text LANGUAGE sql IMMUTABLE AS 'SELECT $1';
+CREATE FUNCTION joe.not(text, text) RETURNS boolean LANGUAGE sql IMMUTABLE AS 'SELECT $1 <> $2';
+CREATE OPERATOR joe.=== (FUNCTION = joe.not, LEFTARG = text, RIGHTARG = text);
+CREATE TYPE joe.pair AS (a text, b integer);
+SQL
+cast_it('inline');
+as_role('app', 'inline', <<'SQL');
+CREATE TABLE app.p (c joe.mood, d text DEFAULT joe.up('x'), "e, CHECK (" text DEFAULT joe.up(')'), r joe.pair,
+  CONSTRAINT "k, (" CHECK (joe.up(d) OPERATOR(joe.===) ','), CONSTRAINT l CHECK (c::text <> 'z'), CHECK ((r).a <> 'z'));
+CREATE TABLE app.child (f text) INHERITS (app.p);
+CREATE TABLE app.parts (c joe.mood, d text) PARTITION BY LIST (d);
+CREATE TABLE app.part PARTITION OF app.parts (d DEFAULT joe.up('a'), CHECK (joe.up(d) <> 'b')) FOR VALUES IN ('a');
+CREATE DOMAIN app.dom AS text DEFAULT joe.up('x') CHECK (joe.up(value) <> 'z') CHECK (value OPERATOR(joe.===) 'y');
+CREATE TABLE app.t (c app.dom);
+SQL
+backup('inline');
+my $parts = q{SELECT count(DISTINCT (classid, objid)) FROM pg_depend WHERE refobjid IN ('joe.say(joe.mood)'::regprocedure, 'joe.up(text)'::regprocedure, 'joe.===(text,text)'::regoperator) AND classid <> 'pg_cast'::regclass};
+my $had = query('inline', $parts);
+query('inline', 'DROP SCHEMA app CASCADE');
+tool_ok([ restore('inline', '--schema', 'app') ], 'parts that call functions themselves');
+is(query('inline', $parts), $had, '... are all restored');
+query('inline', 'DROP TABLE app.child');
+tool_ok([ restore('inline', '--table', 'app.child') ], 'what a child has of its parents');
+is(query('inline', $parts), $had, '... is restored with it');
+
+# Written by the restore is not made by it: a table of another role that gets its first foreign key.
+hostile_database('parents');
+as_role('joe', 'parents', 'CREATE TABLE joe.country (id integer PRIMARY KEY); INSERT INTO joe.country VALUES (1); GRANT SELECT, REFERENCES ON joe.country TO app');
+as_role('app', 'parents', 'CREATE TABLE app.fk (id integer REFERENCES joe.country); INSERT INTO app.fk VALUES (1); CREATE VIEW app.v AS SELECT id FROM joe.country');
+backup('parents');
+for my $part ([ '--table', 'app.fk' ], [ '--schema', 'app' ])
+{
+	query('parents', 'DROP TABLE app.fk; DROP VIEW app.v') if $part->[0] eq '--schema';
+	query('parents', 'DROP TABLE app.fk') if $part->[0] eq '--table';
+	query('parents', 'VACUUM joe.country');
+	tool_ok([ restore('parents', @$part) ], "@$part, with the first foreign key to a table of another role");
+	is(query('parents', q{SELECT count(*) FROM pg_constraint WHERE conrelid = 'app.fk'::regclass AND contype = 'f'}), 1, '... which is there again');
+}
+
 # ------------------------------------------------- the last wall
 
 hostile_database('roles');

@@ -23,9 +23,10 @@
  * The entry of the object itself must say so: of the very rule, trigger, policy,
  * index, default or constraint, found by the table that it is of, its kind and its
  * name.  Another entry says nothing, be it of the same table: that a policy calls a
- * function is no reason for a trigger to call it, which runs for others.  Only what
- * pg_dump writes into the table (a default, a CHECK) has no entry of its own; there
- * the table's counts.
+ * function is no reason for a trigger to call it, which runs for others.  What
+ * pg_dump writes into the table or domain (a default, a CHECK, a key) has no entry of
+ * its own; there the entry of the whole counts, and for what is called also the text
+ * of the very part (inline_parts.c).
  *
  *-------------------------------------------------------------------------
  */
@@ -34,6 +35,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "inline_parts.h"
 #include "log.h"
 #include "memory.h"
 #include "part_of.h"
@@ -130,7 +132,7 @@ enum
 	USED_OWNER,
 	USED_CATALOG,
 	USED_OID,
-	USED_IS_NEW,
+	USED_IS_WRITTEN,
 	PART_CATALOG,
 	PART_SCHEMA,
 	PART_NAME
@@ -235,17 +237,25 @@ next_place(const Places *places, const Place *place)
 }
 
 static bool
-depends_on_one(const TocEntry *entry, const Places *places, const Place *used)
+depends_on(const TocEntry *entry, const TocEntry *used)
 {
 	int d;
 
+	for (d = 0; d < entry->ndepends_on; d++)
+	{
+		if (entry->depends_on[d] == used->id)
+			return true;
+	}
+	return false;
+}
+
+static bool
+depends_on_one(const TocEntry *entry, const Places *places, const Place *used)
+{
 	for (; used != NULL; used = next_place(places, used))
 	{
-		for (d = 0; d < entry->ndepends_on; d++)
-		{
-			if (entry->depends_on[d] == used->entry->id)
-				return true;
-		}
+		if (depends_on(entry, used->entry))
+			return true;
 	}
 	return false;
 }
@@ -304,28 +314,93 @@ find_part(const Selection *selection, const TocEntry *whole, const RenameMap *ma
 	return NULL;
 }
 
+/* Is it the function of a cast of the archive? */
+static bool
+is_of_cast(const Selection *selection, const TocEntry *function)
+{
+	int i;
+
+	for (i = selection->starts[function->place]; i < selection->starts[function->place + 1]; i++)
+	{
+		const TocEntry *cast = archive_toc_find(&selection->toc, selection->dependents[i]);
+
+		if (cast != NULL && toc_entry_is(cast, "CAST"))
+			return true;
+	}
+	return false;
+}
+
+/*
+ * May a part without an entry of its own call the function or operator that the
+ * table, or domain, depends on?  It names it itself; or it is that of a cast, and
+ * nothing in the definition names it, so that something there must be cast.
+ */
+static bool
+may_call(const Selection *selection, const TocEntry *whole, const char *definition,
+		 const char *text, const TocEntry *used)
+{
+	return inline_part_names(text, used) ||
+		   (is_of_cast(selection, used) && !inline_parts_name(whole, definition, used));
+}
+
+/*
+ * Does a part that stands in the definition of a table or domain use the thing in
+ * the backup?  What stands nowhere there is that of a parent.
+ */
+static bool
+inline_says_so(const Selection *selection, const TocEntry *whole, const char *definition,
+			   const PGresult *result, int row, const Places *places, const Place *first)
+{
+	static const char *const called[] = {"FUNCTION", "AGGREGATE", "OPERATOR", NULL};
+	const char *catalog = PQgetvalue(result, row, PART_CATALOG);
+	InlineKind kind = strcmp(catalog, "pg_attrdef") == 0      ? INLINE_COLUMN
+					  : strcmp(catalog, "pg_constraint") == 0 ? INLINE_CONSTRAINT
+															  : INLINE_WHOLE;
+	char *text = inline_part_read(whole, definition, kind, PQgetvalue(result, row, PART_NAME));
+	const TocEntry *parent;
+	const Place *used;
+	bool good = false;
+	uint32_t i;
+
+	for (used = first; used != NULL && !good; used = next_place(places, used))
+		good = depends_on(whole, used->entry) &&
+			   (!toc_entry_is_any(used->entry, called) ||
+				(text != NULL && may_call(selection, whole, definition, text, used->entry)));
+	for (i = 0; !good && text == NULL && kind != INLINE_WHOLE &&
+				(parent = inline_parts_parent(&selection->toc, whole, i)) != NULL;
+		 i++)
+		good = inline_says_so(selection, parent, parent->definition, result, row, places, first);
+	free(text);
+	return good;
+}
+
 /* Does the entry that has made the object depend on the thing in the archive? */
 static bool
 archive_says_so(const Selection *selection, const TocEntry *whole, const RenameMap *map,
 				const PGresult *result, int row, const Places *places, const Place *used)
 {
-	static const char *const within[] = {"pg_attrdef", "pg_constraint", NULL};
+	static const char *const within[] = {"TABLE", "FOREIGN TABLE", "DOMAIN", NULL};
 	const char *catalog = PQgetvalue(result, row, PART_CATALOG);
-	const char *const *inner = within;
-	const TocEntry *part;
+	bool named = !PQgetisnull(result, row, PART_NAME);
+	const TocEntry *part = named ? find_part(selection, whole, map, result, row) : NULL;
+	char *definition;
+	bool good;
 
-	if (PQgetisnull(result, row, PART_NAME))
-		return depends_on_one(whole, places, used);
-	part = find_part(selection, whole, map, result, row);
 	if (part != NULL && depends_on_one(part, places, used))
 		return true;
 	/* The first columns of a view whose query comes later are the view's. */
-	if (strcmp(catalog, "pg_rewrite") == 0)
+	if (named && strcmp(catalog, "pg_rewrite") == 0)
 		return strcmp(PQgetvalue(result, row, PART_NAME), "_RETURN") == 0 &&
 			   depends_on_one(whole, places, used);
-	while (*inner != NULL && strcmp(catalog, *inner) != 0)
-		inner++;
-	return part == NULL && *inner != NULL && depends_on_one(whole, places, used);
+	if (part != NULL ||
+		(named && strcmp(catalog, "pg_attrdef") != 0 && strcmp(catalog, "pg_constraint") != 0))
+		return false;
+	if (!toc_entry_is_any(whole, within))
+		return depends_on_one(whole, places, used);
+	definition = rename_text(map, whole->definition);
+	good = inline_says_so(selection, whole, definition, result, row, places, used);
+	free(definition);
+	return good;
 }
 
 static bool
@@ -339,6 +414,25 @@ refuse(const PGresult *result, int row)
 	return false;
 }
 
+/*
+ * What it rests on: what was there when the names were looked at, or, if this
+ * transaction has written it and it was not there, what was restored.  Written
+ * does not mean made: a table that gets its first foreign key, child or
+ * partition is written, too.
+ */
+static const Place *
+find_used(const Places *made, const PGresult *result, int row, const Places **places)
+{
+	const char *catalog = PQgetvalue(result, row, USED_CATALOG);
+	const char *oid = PQgetvalue(result, row, USED_OID);
+	const Place *used = first_place(*places, catalog, oid);
+
+	if (used != NULL || PQgetvalue(result, row, USED_IS_WRITTEN)[0] != 't')
+		return used;
+	*places = made;
+	return first_place(made, catalog, oid);
+}
+
 /* `made`: what was restored; `before`: what was there when the names were looked at. */
 static bool
 check_all(const Selection *selection, const RenameMap *map, const PGresult *result,
@@ -348,9 +442,8 @@ check_all(const Selection *selection, const RenameMap *map, const PGresult *resu
 
 	for (row = 0; row < PQntuples(result); row++)
 	{
-		const Places *places = PQgetvalue(result, row, USED_IS_NEW)[0] == 't' ? made : before;
-		const Place *used = first_place(places, PQgetvalue(result, row, USED_CATALOG),
-										PQgetvalue(result, row, USED_OID));
+		const Places *places = before;
+		const Place *used = find_used(made, result, row, &places);
 		const Place *whole = first_place(made, PQgetvalue(result, row, WHOLE_CATALOG),
 										 PQgetvalue(result, row, WHOLE_OID));
 		bool good = false;
@@ -367,36 +460,41 @@ void
 bound_objects_note(RestorePlan *plan, const TocEntry *entry)
 {
 	/* What nothing can call, or look through. */
-	static const char *const ends[] = {"TABLE",         "FOREIGN TABLE",
-									   "SEQUENCE",      "SEQUENCE OWNED BY",
-									   "INDEX",         "CONSTRAINT",
-									   "FK CONSTRAINT", "INDEX ATTACH",
-									   "TABLE ATTACH",  "DEFAULT",
-									   "TRIGGER",       "POLICY",
-									   "ROW SECURITY",  "STATISTICS",
-									   "ACL",           "COMMENT",
-									   "SCHEMA",        NULL};
+	static const char *const ends[] = {
+		"SEQUENCE",   "SEQUENCE OWNED BY", "INDEX", "CONSTRAINT", "INDEX ATTACH", "TABLE ATTACH",
+		"STATISTICS", "ROW SECURITY",      "ACL",   "COMMENT",    "SCHEMA",       "FK CONSTRAINT",
+		NULL};
+	/* What is called by who reads or writes rows of the table. */
+	static const char *const of_rows[] = {"TABLE",   "FOREIGN TABLE", "DEFAULT",
+										  "TRIGGER", "POLICY",        NULL};
 
-	plan->unbound = plan->unbound || !toc_entry_is_any(entry, ends);
+	if (toc_entry_is_any(entry, of_rows))
+		plan->unbound_rows = true;
+	else if (!toc_entry_is_any(entry, ends))
+		plan->unbound = true;
 }
 
 bool
 bound_objects_settle(RestorePlan *plan, Connection *connection, const RenameMap *map)
 {
-	if (!plan->unbound)
-		return true;
-	plan->unbound = false;
-	return bound_objects_check(plan, connection, map);
+	return !plan->unbound || bound_objects_check(plan, connection, map);
 }
 
 bool
-bound_objects_check(const RestorePlan *plan, Connection *connection, const RenameMap *map)
+bound_objects_settle_rows(RestorePlan *plan, Connection *connection, const RenameMap *map)
+{
+	return (!plan->unbound && !plan->unbound_rows) || bound_objects_check(plan, connection, map);
+}
+
+bool
+bound_objects_check(RestorePlan *plan, Connection *connection, const RenameMap *map)
 {
 	const Selection *selection = plan->selection;
 	ExistingObjects *after = NULL;
 	PGresult *result;
 	bool good;
 
+	plan->unbound = plan->unbound_rows = false;
 	if (plan->settings->rows_as == ROWS_AS_SESSION)
 		return true;
 	result = connection_query(connection, rests_query, 0, NULL);

@@ -300,18 +300,18 @@ fill(RestorePlan *plan, Connection *connection, const RenameMap *map)
 	bool good;
 
 	progress_phase("restoring schema", "", 0, 0);
-	good = create_schema(plan, connection, map) && run_objects(plan, connection, map) &&
-		   copy_parents_leave(plan, connection, map) &&
-		   owner_tables_check_keys(plan, connection, map) &&
-		   (plan->in_place || rights_give(plan, connection, map)) &&
-		   extension_rows_settle(plan, connection) &&
-		   (!plan->in_place ||
-			(given_code_check(plan, connection) && in_place_attach(plan, connection, map) &&
-			 published_rows_check(plan, connection, map) &&
-			 bound_objects_settle(plan, connection, map) &&
-			 protections_begin(plan, connection, map))) &&
-		   part_rows_load(plan, connection, map) &&
-		   (plan->settings->schema_only || sequences_set(plan, connection, map));
+	good =
+		create_schema(plan, connection, map) && run_objects(plan, connection, map) &&
+		copy_parents_leave(plan, connection, map) &&
+		owner_tables_check_keys(plan, connection, map) &&
+		(plan->in_place || rights_give(plan, connection, map)) &&
+		extension_rows_settle(plan, connection) &&
+		(!plan->in_place ||
+		 (given_code_check(plan, connection) && bound_objects_settle_rows(plan, connection, map) &&
+		  in_place_attach(plan, connection, map) && published_rows_check(plan, connection, map) &&
+		  protections_begin(plan, connection, map))) &&
+		part_rows_load(plan, connection, map) &&
+		(plan->settings->schema_only || sequences_set(plan, connection, map));
 	if (!good)
 		return false;
 	progress_phase("building indexes and constraints", "", 0, 0);

@@ -115,6 +115,24 @@ batch_add_view(PostBatch *batch, const TocEntry *refresh)
 }
 
 /*
+ * What is computed now may do anything with the tables that were made, of which
+ * triggers and policies have come last.
+ */
+static bool
+look_before_views(PostBatch *batch)
+{
+	const Selection *selection = batch->plan->selection;
+	uint32_t i;
+
+	for (i = 0; i < selection->toc.count; i++)
+	{
+		if (partial_is_in_list(batch->plan, &selection->toc.entries[i], LIST_REFRESH))
+			return bound_objects_settle_rows(batch->plan, batch->connection, batch->map);
+	}
+	return true;
+}
+
+/*
  * What comes after that: partitions of live tables, which may want indexes,
  * grants, and materialized views.
  */
@@ -141,7 +159,7 @@ run_last(PostBatch *batch)
 			batch_add(batch, entry);
 		bound_objects_note(batch->plan, entry);
 	}
-	good = good && batch_run_and_look(batch) &&
+	good = good && batch_run_and_look(batch) && look_before_views(batch) &&
 		   protections_check(batch->plan, batch->connection, batch->map) &&
 		   rights_give(batch->plan, batch->connection, batch->map);
 	for (i = 0; good && i < selection->toc.count; i++)
@@ -212,7 +230,9 @@ in_place_post_data(RestorePlan *plan, Connection *connection, const RenameMap *m
 	if (plan->settings->rows_as == ROWS_AS_SESSION)
 		return run_as_session(&batch);
 	batch.ids = xcalloc((size_t) plan->selection->toc.count + 1, sizeof(int));
-	good = run_in_order(&batch) && run_last(&batch);
+	/* Policies, rules and triggers have come with the rows. */
+	good = bound_objects_settle_rows(plan, connection, map) && run_in_order(&batch) &&
+		   run_last(&batch);
 	free(batch.ids);
 	return good;
 }

@@ -18,6 +18,7 @@
 #include <string.h>
 
 #include "authors.h"
+#include "bound_objects.h"
 #include "given_code.h"
 #include "interrupt.h"
 #include "live_names.h"
@@ -135,6 +136,7 @@ typedef struct RowOrder
 	bool *taken;
 	uint32_t *order;
 	uint32_t count;
+	uint32_t plain; /* of these, the first ones run nothing */
 } RowOrder;
 
 static bool
@@ -278,6 +280,8 @@ make_order(RowOrder *order)
 	link_tables(order);
 	for (rank = 0; rank < RANKS; rank++)
 	{
+		if (rank == RANK_COMPUTED)
+			order->plain = order->count;
 		for (i = 0; i < order->plan->manifest->ntables; i++)
 		{
 			const TocEntry *target = order->tables->targets[i];
@@ -291,13 +295,17 @@ make_order(RowOrder *order)
 	}
 }
 
-/* The tables of the manifest in the order of their rows; NULL (reported) on failure. */
+/*
+ * The tables of the manifest in the order of their rows, and how many of the first
+ * ones run nothing; NULL (reported) on failure.
+ */
 static uint32_t *
-read_order(const RestorePlan *plan, Connection *connection, const RenameMap *map)
+read_order(const RestorePlan *plan, Connection *connection, const RenameMap *map, uint32_t *plain)
 {
 	size_t count = (size_t) plan->selection->toc.count + 1;
 	size_t ntables = (size_t) plan->manifest->ntables + 1;
-	RowOrder order = {plan, protections_tables(plan), NULL, NULL, NULL, NULL, NULL, NULL, NULL, 0};
+	RowOrder order = {plan, protections_tables(plan), NULL, NULL, NULL, NULL, NULL, NULL, NULL, 0,
+					  0};
 	bool good = true;
 	uint32_t i;
 
@@ -315,6 +323,7 @@ read_order(const RestorePlan *plan, Connection *connection, const RenameMap *map
 	good = find_computed(&order, connection, map);
 	if (good)
 		make_order(&order);
+	*plain = order.plain;
 	free(order.ranks);
 	free(order.first);
 	free(order.trees);
@@ -352,14 +361,16 @@ bool
 part_rows_load(RestorePlan *plan, Connection *connection, const RenameMap *map)
 {
 	const Manifest *manifest = plan->manifest;
-	uint32_t *order = read_order(plan, connection, map);
+	uint32_t plain = 0;
+	uint32_t *order = read_order(plan, connection, map, &plain);
 	MemberReader reader;
 	bool good = member_reader_open(&reader, plan->repository, manifest);
 	uint32_t i;
 
 	progress_phase("loading data", "tables", manifest->ntables, manifest->totals.raw_bytes);
 	for (i = 0; good && order != NULL && i < manifest->ntables; i++)
-		good = load_one(plan, connection, map, &reader, order[i]);
+		good = (!plan->in_place || i < plain || bound_objects_settle_rows(plan, connection, map)) &&
+			   load_one(plan, connection, map, &reader, order[i]);
 	member_reader_close(&reader);
 	good = good && order != NULL;
 	free(order);

@@ -88,6 +88,7 @@ typedef struct RestorePlan
 	MeanwhileRights *rights;  /* that are to be given (rights_meanwhile.c), or NULL */
 	Protections *protections; /* of tables, before the next turn (protections.c), or NULL */
 	bool unbound;             /* something was made that bound_objects.c has not looked at */
+	bool unbound_rows;        /* the same, but only rows of a table call it */
 	char *role_changes;       /* what our transaction did to roles (role_changes.c), or NULL */
 	AppendResult *appended;   /* a result per table of the manifest, with --append */
 } RestorePlan;
