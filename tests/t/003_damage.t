@@ -42,11 +42,11 @@ sub check
 {
 	my ($file, $way) = @_;
 	my $name = basename($file);
-	my $lost_frame = $way eq 'remove' && $file eq 'nex_backup.json';
-	my $gone = $way eq 'remove' && $file =~ m{\.json$} && !$lost_frame;
+	my $lost_header = $way eq 'remove' && $file eq 'nex_backup.json';
+	my $gone = $way eq 'remove' && $file =~ m{\.json$} && !$lost_header;
 
 	# What is not needed to restore does not stop a restore: only verify must see it.
-	my $bystander = $file eq 'RECOVER.txt' || $file =~ /\.verified$/ || $lost_frame;
+	my $bystander = $file eq 'RECOVER.txt' || $file =~ /\.verified$/ || $lost_header;
 
 	subtest "$file, $way" => sub {
 		my ($code, $out, $err);

@@ -94,7 +94,7 @@ like($out, qr/: ok \(/, '… open the backup');
 
 ($code, $out, $err) = reader('key', 'add', '--repo', $repo, '--recipient', $second_key);
 is($code, 1, 'who has no writer key cannot add a recipient');
-my $old_frame = read_bytes("$repo/nex_backup.json");
+my $old_header = read_bytes("$repo/nex_backup.json");
 ($code, $out, $err) = writer('key', 'add', '--repo', $repo, '--recipient', $second_key);
 is($code, 0, 'key add') or diag($err);
 ($code, $out, $err) = writer('key', 'add', '--repo', $repo, '--recipient', $second_key);
@@ -158,7 +158,7 @@ is($code, 0, 'backup without the first') or diag($err);
 is($code, 1, 'a removed key opens no new backup');
 is($out, '', '… and gets not a byte');
 my $frame = read_bytes("$repo/nex_backup.json");
-write_bytes("$repo/nex_backup.json", $old_frame);
+write_bytes("$repo/nex_backup.json", $old_header);
 ($code, $out, $err) = writer(@backup);
 is($code, 3, 'an older nex_backup.json, whose recipients were removed since, is refused');
 write_bytes("$repo/nex_backup.json", $frame);

@@ -195,7 +195,7 @@ sub every_command
 	configuration_files($repo, $right);
 	keys_and_doctor($repo, $kind, $right, $signer, $secret);
 	by_python($repo, $kind, $file) if $have_python;
-	lost_frame($repo, $right, $wrong);
+	lost_header($repo, $right, $wrong);
 
 	($code, $out, $err) = reader('expire', @at, '--keep-daily', 1, '--keep-weekly', 0);
 	is($code, 0, 'expire needs no secret') or diag($err);
@@ -265,7 +265,7 @@ sub by_python
 }
 
 # nex_backup.json is lost: init brings it back with the same secret, and with no other.
-sub lost_frame
+sub lost_header
 {
 	my ($repo, $right, $wrong) = @_;
 

@@ -160,7 +160,7 @@ read_everything(const char *path, size_t *bytes)
 	if (repository == NULL)
 		return false;
 	buffer_init(&plain);
-	good = repository_check_frame(repository);
+	good = repository_check_header(repository);
 	manifest = repository_manifest_inside(repository, &name);
 	if (manifest != NULL)
 	{
@@ -466,9 +466,10 @@ test_reuse(void **state)
 	free(writer);
 }
 
-/* What is read of the frame while another program changes the keys is out of date, not replaced. */
+/* What is read of the header while another program changes the keys is out of date, not replaced.
+ */
 static bool
-read_frame(Repository *repository, const Buffer *file, bool *outpaced)
+read_header(Repository *repository, const Buffer *file, bool *outpaced)
 {
 	json_t *root = json_loadb(file->data, file->length, 0, NULL);
 	Repository again = {.storage = repository->storage, .id = repository->id, .shared_lock = -1};
@@ -484,7 +485,7 @@ static void
 test_keys_changed_meanwhile(void **state)
 {
 	char *path = xasprintf("%s/repo", scratch);
-	char *frame = xasprintf("%s/repo/nex_backup.json", scratch);
+	char *header = xasprintf("%s/repo/nex_backup.json", scratch);
 	char *writer = xasprintf("%s/writer", scratch);
 	Repository *repository;
 	bool outpaced;
@@ -496,22 +497,22 @@ test_keys_changed_meanwhile(void **state)
 	repository = repository_open(path);
 	assert_non_null(repository);
 	buffer_init(&file);
-	read_file(frame, &file);
-	assert_true(read_frame(repository, &file, &outpaced));
+	read_file(header, &file);
+	assert_true(read_header(repository, &file, &outpaced));
 	assert_true(repository_rewrite(repository));
-	assert_false(read_frame(repository, &file, &outpaced));
+	assert_false(read_header(repository, &file, &outpaced));
 	assert_true(outpaced);
 
 	/* The old one in its place is another thing. */
-	write_file(frame, file.data, file.length);
-	assert_false(read_frame(repository, &file, &outpaced));
+	write_file(header, file.data, file.length);
+	assert_false(read_header(repository, &file, &outpaced));
 	assert_false(outpaced);
 	assert_null(repository_open(path));
 	buffer_free(&file);
 	repository_close(repository);
 	keyring_free();
 	free(path);
-	free(frame);
+	free(header);
 	free(writer);
 }
 

@@ -52,7 +52,7 @@ read_all(void)
 	recording_begin(repository);
 	recording_fail(operation, path, error, false);
 	recording.times = -1;
-	repository_check_frame(repository);
+	repository_check_header(repository);
 	repository_verification(repository, the_backup(), &verification);
 	manifest = repository_manifest(repository, the_backup());
 	if (manifest != NULL)

@@ -24,7 +24,7 @@ repo(void)
 }
 
 static const char *
-frame_path(void)
+header_path(void)
 {
 	return scratch_path("repo/nex_backup.json");
 }
@@ -123,7 +123,7 @@ open_it(void)
 {
 	Repository *repository = repository_open(repo());
 
-	if (repository != NULL && !repository_check_frame(repository))
+	if (repository != NULL && !repository_check_header(repository))
 		_exit(log_exit_code());
 	repository_close(repository);
 }
@@ -147,9 +147,9 @@ test_init(void **state)
 	(void) state;
 	assert_int_equal(stat(repo(), &status), 0);
 	assert_int_equal(status.st_mode & 07777, 0700);
-	assert_int_equal(stat(frame_path(), &status), 0);
+	assert_int_equal(stat(header_path(), &status), 0);
 	assert_int_equal(status.st_mode & 07777, 0600);
-	assert_true(repository_check_frame(first));
+	assert_true(repository_check_header(first));
 
 	/* Again: the same repository, nothing written. */
 	assert_true(repository_init(repo(), &created));
@@ -168,7 +168,7 @@ test_init_refuses_foreign_directory(void **state)
 	assert_int_equal(mkdir(repo(), 0700), 0);
 	write_text(scratch_path("repo/thesis.tex"), "years of work");
 	assert_int_equal(exit_code_of(init_it), EXIT_FAILED);
-	assert_false(file_exists(frame_path()));
+	assert_false(file_exists(header_path()));
 	assert_int_equal(exit_code_of(open_it), EXIT_FAILED);
 }
 
@@ -196,22 +196,22 @@ test_no_repository(void **state)
 }
 
 static void
-test_damaged_frame(void **state)
+test_damaged_header(void **state)
 {
 	struct stat status;
 	off_t i;
 
 	(void) state;
 	repository_close(make_repository());
-	assert_int_equal(stat(frame_path(), &status), 0);
+	assert_int_equal(stat(header_path(), &status), 0);
 	for (i = 0; i < status.st_size; i += 7)
 	{
-		flip_byte(frame_path(), i);
+		flip_byte(header_path(), i);
 		assert_int_equal(exit_code_of(open_it), EXIT_INTEGRITY);
 		assert_int_equal(exit_code_of(init_it), EXIT_INTEGRITY);
-		flip_byte(frame_path(), i);
+		flip_byte(header_path(), i);
 	}
-	assert_int_equal(truncate(frame_path(), 0), 0);
+	assert_int_equal(truncate(header_path(), 0), 0);
 	assert_int_equal(exit_code_of(open_it), EXIT_INTEGRITY);
 }
 
@@ -230,9 +230,9 @@ test_damaged_recover_text(void **state)
 	assert_int_equal(exit_code_of(open_it), EXIT_DONE);
 }
 
-/* A frame with a good seal and these texts in it. */
+/* A header with a good seal and these texts in it. */
 static void
-write_frame(const char *format, const char *id, const char *recover)
+write_header(const char *format, const char *id, const char *recover)
 {
 	Buffer json;
 
@@ -242,7 +242,7 @@ write_frame(const char *format, const char *id, const char *recover)
 				  "\n\"recover_sha256\": \"%s\"",
 				  format, id, recover);
 	assert_true(seal_append(&json));
-	write_text(frame_path(), json.data);
+	write_text(header_path(), json.data);
 	buffer_free(&json);
 }
 
@@ -269,11 +269,11 @@ test_outdated_recover_text(void **state)
 	repository_close(make_repository());
 	write_text(scratch_path("repo/RECOVER.txt"), "the old text\n");
 	assert_true(digest_buffer("the old text\n", 13, digest));
-	write_frame("1", SOME_ID, digest);
+	write_header("1", SOME_ID, digest);
 	assert_int_equal(exit_code_of(open_it), EXIT_DONE);
 	assert_int_equal(exit_code_of(init_it), EXIT_DONE);
 	repository = repository_open(repo());
-	assert_true(repository_check_frame(repository));
+	assert_true(repository_check_header(repository));
 	assert_string_equal(repository->id, SOME_ID);
 	recover_digest(digest);
 	assert_string_equal(repository->recover_digest, digest);
@@ -281,29 +281,29 @@ test_outdated_recover_text(void **state)
 }
 
 static void
-test_bad_frame_values(void **state)
+test_bad_header_values(void **state)
 {
 	DigestHex digest;
 
 	(void) state;
 	repository_close(make_repository());
 	recover_digest(digest);
-	write_frame("1", SOME_ID, digest);
+	write_header("1", SOME_ID, digest);
 	assert_int_equal(exit_code_of(open_it), EXIT_DONE);
-	write_frame("2", SOME_ID, digest);
+	write_header("2", SOME_ID, digest);
 	assert_int_equal(exit_code_of(open_it), EXIT_FAILED);
 	assert_int_equal(exit_code_of(init_it), EXIT_FAILED);
-	write_frame("\"1\"", SOME_ID, digest);
+	write_header("\"1\"", SOME_ID, digest);
 	assert_int_equal(exit_code_of(open_it), EXIT_FAILED);
-	write_frame("1", "not-a-uuid", digest);
+	write_header("1", "not-a-uuid", digest);
 	assert_int_equal(exit_code_of(open_it), EXIT_INTEGRITY);
-	write_frame("1", SOME_ID, "abc");
+	write_header("1", SOME_ID, "abc");
 	assert_int_equal(exit_code_of(open_it), EXIT_INTEGRITY);
 }
 
 /* The backups do not depend on nex_backup.json, and know the repository's id. */
 static void
-test_lost_frame(void **state)
+test_lost_header(void **state)
 {
 	Repository *repository = make_repository();
 	BackupName name = publish(repository, "db", "20261123T020000Z");
@@ -312,7 +312,7 @@ test_lost_frame(void **state)
 
 	(void) state;
 	repository_close(repository);
-	assert_int_equal(unlink(frame_path()), 0);
+	assert_int_equal(unlink(header_path()), 0);
 	assert_int_equal(exit_code_of(open_it), EXIT_INTEGRITY);
 	assert_int_equal(exit_code_of(init_it), EXIT_DONE);
 	repository = repository_open(repo());
@@ -698,11 +698,11 @@ main(void)
 		TEST(test_init_refuses_foreign_directory),
 		TEST(test_init_after_killed_init),
 		TEST(test_no_repository),
-		TEST(test_damaged_frame),
+		TEST(test_damaged_header),
 		TEST(test_damaged_recover_text),
 		TEST(test_outdated_recover_text),
-		TEST(test_bad_frame_values),
-		TEST(test_lost_frame),
+		TEST(test_bad_header_values),
+		TEST(test_lost_header),
 		TEST(test_list),
 		TEST(test_resolve),
 		TEST(test_resolve_after_error),

@@ -47,7 +47,7 @@ read_backup(GlobalsRestore *restore, const char *backup)
 	bool found = false;
 	bool good;
 
-	repository_warn_frame(restore->repository);
+	repository_warn_header(restore->repository);
 	if (!repository_resolve(restore->repository, backup, &restore->backup))
 		return false;
 	restore->manifest = repository_manifest_inside(restore->repository, &restore->backup);

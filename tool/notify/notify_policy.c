@@ -134,13 +134,13 @@ look_for_last_good(json_t *state, const json_t *facts)
 	Repository *repository;
 	BackupName latest;
 	Owner owner;
-	char *frame;
+	char *header;
 
 	if (location == NULL || database == NULL || number(state, "last_good_time") > 0)
 		return;
-	frame = xasprintf("%s/nex_backup.json", location);
-	repository = access(frame, R_OK) == 0 ? repository_open(location) : NULL;
-	free(frame);
+	header = xasprintf("%s/nex_backup.json", location);
+	repository = access(header, R_OK) == 0 ? repository_open(location) : NULL;
+	free(header);
 	if (repository == NULL)
 		return;
 	owner = owner_of(json_member(facts, "server"), database);

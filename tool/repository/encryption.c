@@ -401,8 +401,8 @@ find_signer(const Repository *repository, Encryption *encryption, const Buffer *
 }
 
 bool
-encryption_without_frame(Repository *repository, Cipher cipher, const char *recipients,
-						 const Buffer *manifest)
+encryption_without_header(Repository *repository, Cipher cipher, const char *recipients,
+						  const Buffer *manifest)
 {
 	AgeRecipients none = {0};
 	Encryption *encryption;

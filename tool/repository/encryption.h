@@ -41,8 +41,8 @@ extern bool encryption_read(Repository *repository, const json_t *root, const Bu
  * The same where that file is lost, by one manifest, whose signer must be known
  * from elsewhere.  False (reported) if it is not.
  */
-extern bool encryption_without_frame(Repository *repository, Cipher cipher, const char *recipients,
-									 const Buffer *manifest);
+extern bool encryption_without_header(Repository *repository, Cipher cipher, const char *recipients,
+									  const Buffer *manifest);
 
 /* Append the keys of nex_backup.json that belong here, and the signature. */
 extern bool encryption_write(const Repository *repository, Buffer *json);

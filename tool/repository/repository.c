@@ -22,19 +22,19 @@
 #include "damaged_file.h"
 #include "encryption.h"
 #include "interrupt.h"
-#include "keyring.h"
 #include "json_bounds.h"
+#include "keyring.h"
 #include "lasting_write.h"
 #include "log.h"
-#include "lost_frame.h"
+#include "lost_header.h"
 #include "memory.h"
-#include "unclear.h"
 #include "quote.h"
 #include "read_error.h"
 #include "recover_text.h"
 #include "repository_secret.h"
 #include "seal.h"
 #include "seal_append.h"
+#include "unclear.h"
 #include "writer_state.h"
 
 #define FRAME_FILE "nex_backup.json"
@@ -70,7 +70,7 @@ new_uuid(void)
 
 /* No backup is under way. */
 static const char *
-frame_error_hint(int error)
+header_error_hint(int error)
 {
 	return error == ENOSPC || error == EDQUOT
 			   ? "Free some space in the file system of the repository."
@@ -80,7 +80,7 @@ frame_error_hint(int error)
 static bool
 write_failed(const Repository *repository, const char *path, int error)
 {
-	return report_error(EXIT_FAILED, NULL, frame_error_hint(error),
+	return report_error(EXIT_FAILED, NULL, header_error_hint(error),
 						"could not write file \"%s/%s\": %s", repository->storage->location, path,
 						strerror(error));
 }
@@ -90,7 +90,7 @@ write_failed(const Repository *repository, const char *path, int error)
  * init.  *lasting: it is there also after a crash of the machine; if not, there is a warning.
  */
 static bool
-write_frame(Repository *repository, const char *hint, bool *lasting)
+write_header(Repository *repository, const char *hint, bool *lasting)
 {
 	const Encryption *encryption = repository->encryption;
 	Storage *storage = repository->storage;
@@ -137,7 +137,7 @@ is_time(const char *text)
 
 /* Fill in the repository from nex_backup.json. */
 static bool
-parse_frame(Repository *repository, const Buffer *file)
+parse_header(Repository *repository, const Buffer *file)
 {
 	static const JsonBounds bounds = {MAX_FRAME_BYTES, 32, 100000};
 	const char *problem = seal_check(file->data, file->length);
@@ -187,7 +187,7 @@ open_once(const char *location, bool create, int *error)
 	repository->shared_lock = -1;
 	buffer_init(&file);
 	*error = storage->read(storage, FRAME_FILE, MAX_FRAME_BYTES, &file);
-	if (*error == 0 && !parse_frame(repository, &file))
+	if (*error == 0 && !parse_header(repository, &file))
 		*error = repository->outpaced ? EAGAIN : EBADMSG;
 	buffer_free(&file);
 	return repository;
@@ -241,7 +241,7 @@ repository_open(const char *location)
 		return repository;
 	if (error == ENOENT && repository != NULL && has_backups(repository))
 	{
-		if (lost_frame_read_on(repository))
+		if (lost_header_read_on(repository))
 			return repository;
 		error = EBADMSG;
 	}
@@ -376,7 +376,7 @@ prepare_writer(Repository *repository)
 }
 
 static bool
-create_frame(Repository *repository, const char *location)
+create_header(Repository *repository, const char *location)
 {
 	Storage *storage = repository->storage;
 	Origin origin = {.encrypted = repository->encryption != NULL};
@@ -389,7 +389,7 @@ create_frame(Repository *repository, const char *location)
 
 	if (has_backups(repository))
 	{
-		lost_frame_origin(repository, &origin);
+		lost_header_origin(repository, &origin);
 		repository->id = origin.id;
 	}
 	else
@@ -419,7 +419,7 @@ create_frame(Repository *repository, const char *location)
 		return report_error(EXIT_FAILED, NULL, NULL, "could not generate random bytes");
 	return (repository->encryption == NULL ||
 			(prepare_secret(repository, &origin) && prepare_writer(repository))) &&
-		   write_frame(repository, NULL, &lasting);
+		   write_header(repository, NULL, &lasting);
 }
 
 /* RECOVER.txt is what this version of the tool would write. */
@@ -499,17 +499,17 @@ init(const char *location, Encryption *encryption, bool *created)
 	{
 		repository->encryption = encryption;
 		encryption = NULL;
-		good = check_location(repository) && create_frame(repository, location);
+		good = check_location(repository) && create_header(repository, location);
 	}
 	else if (error == EBADMSG)
 		good = false;
 	else if (error != 0)
-		good = report_error(EXIT_FAILED, NULL, frame_error_hint(error),
+		good = report_error(EXIT_FAILED, NULL, header_error_hint(error),
 							"could not create repository \"%s\": %s", location, strerror(error));
 	else if (encryption != NULL && !check_same_encryption(repository, encryption))
 		good = false;
 	else if (!recover_is_intact(repository) || !recover_is_current(repository))
-		good = write_frame(repository, NULL, &lasting);
+		good = write_header(repository, NULL, &lasting);
 	repository_close(repository);
 	encryption_free(encryption);
 	return good;
@@ -550,7 +550,7 @@ repository_rewrite(Repository *repository)
 	Encryption *encryption = repository->encryption;
 	bool lasting;
 
-	if (!lost_frame_refuse(repository))
+	if (!lost_header_refuse(repository))
 		return false;
 	/*
 	 * The file first: with a number lower than the one remembered it would always be refused.
@@ -558,7 +558,7 @@ repository_rewrite(Repository *repository)
 	 */
 	encryption->serial++;
 	if (!encryption_identify_recipients(encryption) ||
-		!write_frame(repository, "Run the same command again, which writes it again.", &lasting))
+		!write_header(repository, "Run the same command again, which writes it again.", &lasting))
 		return false;
 	if (lasting)
 		writer_state_follow(repository, encryption->serial);
@@ -566,13 +566,13 @@ repository_rewrite(Repository *repository)
 }
 
 bool
-repository_check_frame(Repository *repository)
+repository_check_header(Repository *repository)
 {
 	int unreadable;
 	char *problem;
 	bool good;
 
-	if (!lost_frame_refuse(repository))
+	if (!lost_header_refuse(repository))
 		return false;
 	problem = repository_recover_problem(repository, &unreadable);
 	good = problem == NULL;
@@ -586,13 +586,13 @@ repository_check_frame(Repository *repository)
 }
 
 void
-repository_warn_frame(Repository *repository)
+repository_warn_header(Repository *repository)
 {
 	int unreadable;
 	char *problem;
 
 	/* That has been said. */
-	if (repository->frameless)
+	if (repository->headerless)
 		return;
 	problem = repository_recover_problem(repository, &unreadable);
 	if (problem != NULL)
@@ -681,7 +681,7 @@ repository_lock_backup(Repository *repository, const Owner *owner, int *handle)
 	bool good;
 
 	*handle = -1;
-	good = !lost_frame_refuse(repository) ? false
+	good = !lost_header_refuse(repository) ? false
 		   : path != NULL
 			   ? lock_one(repository, path, what, handle)
 			   : report_error(EXIT_FAILED, NULL, NULL, "database name \"%s\" is not valid", shown);

@@ -56,11 +56,11 @@ extern bool repository_rewrite(Repository *repository);
  * nex_backup.json and RECOVER.txt are as they were written; else reports (exit
  * 3, or 1 if it cannot be read) and returns false.
  */
-extern bool repository_check_frame(Repository *repository);
+extern bool repository_check_header(Repository *repository);
 
 /* The same as a warning, for whoever needs no RECOVER.txt: to refuse a restore would help nobody.
  */
-extern void repository_warn_frame(Repository *repository);
+extern void repository_warn_header(Repository *repository);
 
 /*
  * What is wrong with RECOVER.txt, to be freed; NULL: nothing.  *unreadable is

@@ -381,7 +381,7 @@ restore_plan(RestorePlan *plan, const Settings *settings, Repository *repository
 	plan->settings = settings;
 	plan->repository = repository;
 	plan->partial = partial_is_wanted(settings);
-	repository_warn_frame(repository);
+	repository_warn_header(repository);
 	return choose_backup(plan, backup) && plan_target(plan);
 }
 

@@ -56,15 +56,15 @@ is_in_another(int directory, const struct stat *own)
 		int fd = openat(directory, above, O_PATH | O_DIRECTORY | O_CLOEXEC);
 		struct stat status;
 		bool same;
-		bool frame;
+		bool header;
 
 		if (fd < 0)
 			return false;
 		same =
 			fstat(fd, &status) == 0 && status.st_dev == own->st_dev && status.st_ino == own->st_ino;
-		frame = faccessat(fd, "nex_backup.json", F_OK, AT_SYMLINK_NOFOLLOW) == 0;
+		header = faccessat(fd, "nex_backup.json", F_OK, AT_SYMLINK_NOFOLLOW) == 0;
 		close(fd);
-		if (same || frame)
+		if (same || header)
 			return !same;
 		if (level < LEVELS_ABOVE)
 			memcpy(above + strlen(above), "/..", sizeof("/.."));

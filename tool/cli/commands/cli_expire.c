@@ -24,7 +24,7 @@
 #include "interrupt.h"
 #include "leftovers.h"
 #include "log.h"
-#include "lost_frame.h"
+#include "lost_header.h"
 #include "memory.h"
 #include "output.h"
 #include "read_error.h"
@@ -504,7 +504,7 @@ run_expire(const Settings *settings)
 	expiry.repository = open_repository(settings);
 	if (expiry.repository == NULL)
 		return false;
-	good = decided = lost_frame_refuse(expiry.repository) &&
+	good = decided = lost_header_refuse(expiry.repository) &&
 					 repository_lock_shared(expiry.repository) && decide(&expiry, database);
 	if (decided)
 	{

@@ -427,7 +427,7 @@ static bool
 verify_all(Run *run, const BackupName *names, int count)
 {
 	bool complete = true;
-	bool frame = repository_check_frame(run->repository);
+	bool header = repository_check_header(run->repository);
 	int i;
 
 	progress_bar_start(run->settings);
@@ -436,10 +436,10 @@ verify_all(Run *run, const BackupName *names, int count)
 	progress_bar_stop();
 	if (run->results != NULL)
 		output_json(json_pack("{s:o, s:b, s:o}", "repository", repository_json(run->repository),
-							  "frame_ok", frame, "backups", run->results));
+							  "frame_ok", header, "backups", run->results));
 	else if (count == 0)
 		show_text("no backups in repository \"%s\"\n", run->repository->storage->location);
-	return unclear_report(run->repository) && complete && frame && run->nfailed == 0;
+	return unclear_report(run->repository) && complete && header && run->nfailed == 0;
 }
 
 static bool

@@ -208,7 +208,7 @@ check_statements(RestoreAll *all)
 static bool
 run(RestoreAll *all)
 {
-	repository_warn_frame(all->repository);
+	repository_warn_header(all->repository);
 	if (!repository_lock_shared(all->repository) ||
 		!cluster_target_plan(&all->target, all->settings, all->repository) ||
 		!check_statements(all) || !plan_globals(all))

@@ -90,7 +90,7 @@ recover_is_good(Repository *repository)
 
 /* nex_backup.json is missing.  An encrypted repository's needs recipients, which we do not know. */
 static void
-check_lost_frame(Doctor *doctor)
+check_lost_header(Doctor *doctor)
 {
 	Repository *repository = doctor->repository;
 	bool created;
@@ -109,16 +109,16 @@ check_lost_frame(Doctor *doctor)
 }
 
 static void
-check_frame(Doctor *doctor)
+check_header(Doctor *doctor)
 {
 	Repository *repository = doctor->repository;
 	char *problem;
 	bool created;
 	int unreadable;
 
-	if (repository->frameless)
+	if (repository->headerless)
 	{
-		check_lost_frame(doctor);
+		check_lost_header(doctor);
 		return;
 	}
 	if (doctor->settings->fix && !recover_is_good(repository) &&
@@ -480,7 +480,7 @@ check_repository(Doctor *doctor)
 		doctor->settings->fix && repository_lock_exclusive(doctor->repository, &handle, &error);
 	if (!exclusive)
 		repository_lock_shared(doctor->repository);
-	check_frame(doctor);
+	check_header(doctor);
 	check_permissions(doctor);
 	doctor_check_encryption(doctor);
 	unclear_look_at_all(doctor->repository);

@@ -1,12 +1,12 @@
 /*-------------------------------------------------------------------------
  *
- * lost_frame.h
+ * lost_header.h
  *	  A repository whose nex_backup.json is lost.
  *
  *-------------------------------------------------------------------------
  */
-#ifndef NEX_LOST_FRAME_H
-#define NEX_LOST_FRAME_H
+#ifndef NEX_LOST_HEADER_H
+#define NEX_LOST_HEADER_H
 
 #include "backup_name.h"
 #include "repository_state.h"
@@ -25,15 +25,15 @@ typedef struct Origin
 extern bool repository_id_valid(const char *text);
 
 /* Where the backups of a repository come from. */
-extern void lost_frame_origin(Repository *repository, Origin *origin);
+extern void lost_header_origin(Repository *repository, Origin *origin);
 
 /*
  * Fill in the repository from its backups, with a warning, so that they can be
  * read.  False (reported) if they cannot be trusted without the file.
  */
-extern bool lost_frame_read_on(Repository *repository);
+extern bool lost_header_read_on(Repository *repository);
 
 /* May it be written to?  False (reported) if nex_backup.json is lost. */
-extern bool lost_frame_refuse(const Repository *repository);
+extern bool lost_header_refuse(const Repository *repository);
 
-#endif /* NEX_LOST_FRAME_H */
+#endif /* NEX_LOST_HEADER_H */

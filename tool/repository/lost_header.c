@@ -1,6 +1,6 @@
 /*-------------------------------------------------------------------------
  *
- * lost_frame.c
+ * lost_header.c
  *	  A repository whose nex_backup.json is lost.
  *
  * No backup depends on this file, so none is lost with it.  But "init", which
@@ -11,7 +11,7 @@
  *
  *-------------------------------------------------------------------------
  */
-#include "lost_frame.h"
+#include "lost_header.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -67,7 +67,7 @@ read_origin(Repository *repository, const BackupName *name, Origin *origin)
 
 /* Where the backups of a repository come from, whose nex_backup.json is lost. */
 void
-lost_frame_origin(Repository *repository, Origin *origin)
+lost_header_origin(Repository *repository, Origin *origin)
 {
 	BackupName *names;
 	int count;
@@ -80,14 +80,14 @@ lost_frame_origin(Repository *repository, Origin *origin)
 }
 
 bool
-lost_frame_read_on(Repository *repository)
+lost_header_read_on(Repository *repository)
 {
 	Origin origin = {.id = NULL};
 	char *path;
 	Buffer file;
 	bool good;
 
-	lost_frame_origin(repository, &origin);
+	lost_header_origin(repository, &origin);
 	if (origin.id == NULL)
 		return repository_damaged(repository, FRAME_FILE, "is missing", INIT_HINT);
 	repository->id = origin.id;
@@ -95,21 +95,21 @@ lost_frame_read_on(Repository *repository)
 	path = backup_path(&origin.name, ".json");
 	buffer_init(&file);
 	good = repository->storage->read(repository->storage, path, MAX_MANIFEST_BYTES, &file) == 0 &&
-		   encryption_without_frame(repository, origin.encrypted ? origin.cipher : CIPHER_NONE,
-									origin.keys, &file);
+		   encryption_without_header(repository, origin.encrypted ? origin.cipher : CIPHER_NONE,
+									 origin.keys, &file);
 	buffer_free(&file);
 	free(path);
 	if (!good)
 		return repository_damaged(repository, FRAME_FILE, "is missing", INIT_HINT);
-	repository->frameless = true;
+	repository->headerless = true;
 	log_warning_hint(INIT_HINT, "file \"%s/" FRAME_FILE "\" is missing",
 					 repository->storage->location);
 	return true;
 }
 
 bool
-lost_frame_refuse(const Repository *repository)
+lost_header_refuse(const Repository *repository)
 {
-	return !repository->frameless ||
+	return !repository->headerless ||
 		   repository_damaged(repository, FRAME_FILE, "is missing", INIT_HINT);
 }
