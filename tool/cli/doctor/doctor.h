@@ -1,8 +1,11 @@
 /*-------------------------------------------------------------------------
  *
  * doctor.h
- *	  What the two halves of "nex_backup doctor" share: one looks at the
- *	  repository, one at the server.
+ *	  What the checks of "nex_backup doctor" share.
+ *
+ * cli_doctor.c looks at the repository and calls the others: encryption,
+ * notifications, leftovers of killed processes, the server, and the scheduler
+ * there.  Each adds lines here; the exit code is made of what they count.
  *
  *-------------------------------------------------------------------------
  */
@@ -55,7 +58,7 @@ extern void doctor_check_encryption(Doctor *doctor);
 /* Channels of the notifications, and messages that did not arrive. */
 extern void doctor_check_notify(Doctor *doctor);
 
-/* What killed processes have left in the temporary and in the state directory. */
+/* What killed processes left in the temporary directory and the state directory. */
 extern void doctor_check_temporary_files(Doctor *doctor);
 
 /* The same beside the configuration files that the latest backup of each set holds. */

@@ -57,16 +57,17 @@ extern Piece *pipeline_take(Pipeline *pipeline, uint32_t ordinal, uint32_t seque
 /* Hand over a filled piece (or give back an empty one). */
 extern void pipeline_submit(Pipeline *pipeline, Piece *piece);
 
-/* Begin a member at the end of a piece's text; end it with segment_end(). */
+/* Begin a member at the end of a piece's text; end it with piece_end_segment(). */
 extern Segment *piece_begin_segment(Piece *piece, MemberKind kind, int32_t table);
 extern void piece_end_segment(Piece *piece);
 
-/*
- * Wait until everything is stored and end the threads, then add objects and
- * members to the manifest in the order of (ordinal, sequence).  data_first
- * tells which kind to add, since large objects follow all data.
- */
+/* Wait until everything is stored, and end the threads.  False if anything could not be stored. */
 extern bool pipeline_finish(Pipeline *pipeline);
+
+/*
+ * Then add the stored pieces whose members are of this kind to the manifest, in
+ * the order of (ordinal, sequence): large objects follow all data.
+ */
 extern void pipeline_add_to_manifest(Pipeline *pipeline, MemberKind kind, Manifest *manifest);
 extern void pipeline_free(Pipeline *pipeline);
 
