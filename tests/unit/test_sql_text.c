@@ -237,6 +237,11 @@ test_rename_places(void **state)
 		 "t_1.x = t.x)));",
 		 "CREATE POLICY p ON t.n FOR SELECT TO r USING ((n.t IN ( SELECT t_1.t FROM t.n t_1 WHERE "
 		 "t_1.x = n.x)));"},
+		/* Options of its TOAST table, if it is called as that is. */
+		{"CREATE TABLE t.t (\n    t t.t\n)\nWITH (fillfactor='1', t.autovacuum_enabled='f', "
+		 "t.x='t.t');",
+		 "CREATE TABLE t.n (\n    t t.t\n)\nWITH (fillfactor='1', t.autovacuum_enabled='f', "
+		 "t.x='t.t');"},
 		/* What calls something else n gets no n. */
 		{"CREATE POLICY p ON t.t USING ((t.t IN ( SELECT n.t FROM u.n)));",
 		 "CREATE POLICY p ON t.n USING ((t.t IN ( SELECT n.t FROM u.n)));"},

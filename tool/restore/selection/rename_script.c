@@ -46,9 +46,10 @@ typedef enum Place
 /* The inside of parentheses. */
 typedef struct Level
 {
-	bool query;  /* FROM begins a list, and ON is followed by a condition */
-	bool source; /* so is USING: of DELETE and MERGE */
-	Place list;  /* what a comma is followed by */
+	bool query;   /* FROM begins a list, and ON is followed by a condition */
+	bool source;  /* so is USING: of DELETE and MERGE */
+	bool options; /* WITH (toast.…): no expressions */
+	Place list;   /* what a comma is followed by */
 } Level;
 
 typedef struct Reader
@@ -123,6 +124,7 @@ enter(Reader *reader)
 		reader->next = PLACE_OTHER;
 	level_of(reader)->list = reader->next;
 	level_of(reader)->query = reader->next == PLACE_SOURCE;
+	level_of(reader)->options = is(reader->last, "WITH");
 }
 
 static void
@@ -314,7 +316,8 @@ is_own_row(const Reader *reader, const char *name, const char *dot)
 	const char *end = dot + 2;
 	char *column = NULL;
 
-	if (reader->own == NULL || *dot != '.' || strcmp(name, reader->own->old_name) != 0)
+	if (reader->own == NULL || reader->levels[reader->depth].options || *dot != '.' ||
+		strcmp(name, reader->own->old_name) != 0)
 		return false;
 	if (reader->last != NULL ? is_any(reader->last, no_values)
 							 : strchr("(,[=<>+-*/|&~!@#%^", reader->mark) == NULL)
