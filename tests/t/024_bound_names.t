@@ -335,6 +335,17 @@ query('inline', 'DROP TABLE app.child');
 tool_ok([ restore('inline', '--table', 'app.child') ], 'what a child has of its parents');
 is(query('inline', $parts), $had, '... is restored with it');
 
+# An exclusion constraint depends on what its text names, if the owner of what has that name is one role.
+hostile_database('excluded');
+as_role('joe', 'excluded', q{CREATE FUNCTION joe.up(text) RETURNS text LANGUAGE sql IMMUTABLE AS 'SELECT $1'; CREATE FUNCTION lib.f(text) RETURNS text LANGUAGE sql IMMUTABLE AS 'SELECT $1'});
+query('excluded', q{CREATE FUNCTION lib.f(integer) RETURNS integer LANGUAGE sql IMMUTABLE AS 'SELECT $1'; GRANT USAGE ON SCHEMA lib TO app});
+as_role('app', 'excluded', q{CREATE TABLE app.t (a text, EXCLUDE USING btree (joe.up(a) WITH =)); CREATE TABLE app.u (a integer, EXCLUDE USING btree (lib.f(a) WITH =)); INSERT INTO app.t VALUES ('x'); INSERT INTO app.u VALUES (1)});
+backup('excluded');
+query('excluded', 'DROP TABLE app.t, app.u');
+tool_ok([ restore('excluded', '--table', 'app.t') ], 'an exclusion constraint that calls a function of another role');
+is(query('excluded', q{SELECT count(*) FROM pg_constraint WHERE contype = 'x'}), 1, '... is restored');
+is_refused('excluded', 'one that calls another function of its name', qr{lib[.]f by name, and function lib[.]f\(text\) is there, which others can change}, '--table', 'app.u');
+
 # Written by the restore is not made by it: a table of another role that gets its first foreign key.
 hostile_database('parents');
 as_role('joe', 'parents', 'CREATE TABLE joe.country (id integer PRIMARY KEY); INSERT INTO joe.country VALUES (1); GRANT SELECT, REFERENCES ON joe.country TO app');

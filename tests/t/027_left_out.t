@@ -115,6 +115,10 @@ CREATE FUNCTION s.atomic() RETURNS boolean RETURN lib.ok(3);
 CREATE OPERATOR s.#? (FUNCTION = lib.ok, RIGHTARG = integer);
 CREATE EVENT TRIGGER at_end ON ddl_command_end EXECUTE FUNCTION lib.at_end();
 CREATE VIEW s.of_ok AS SELECT lib.ok(4) AS ok;
+CREATE TABLE s."b""" (id integer);
+CREATE POLICY "8 p" ON s."b""" USING (lib.ok(id));
+CREATE TABLE s."b"" 8" (id integer);
+CREATE POLICY p ON s."b"" 8" USING (true);
 SQL
 tool_ok([ 'backup', '--repo', $repo, '-d', 'lost' ], 'backup');
 my $left_out = sub {
@@ -130,6 +134,7 @@ FUNCTION s.atomic() (it uses FUNCTION lib.ok(integer); it was not asked for)
 INDEX s.c_m (it was not asked for)
 INDEX s.c_ok (it uses FUNCTION lib.ok(integer); it was not asked for)
 OPERATOR s.#? (it uses FUNCTION lib.ok(integer); it was not asked for)
+POLICY s.b" 8 p (it uses FUNCTION lib.ok(integer); it was not asked for)
 POLICY s.c few (it uses FUNCTION lib.ok(integer); it was not asked for; without it more rows are visible)
 POLICY s.c moods (it was not asked for)
 TABLE s.typed (it uses TYPE lib.pair; it was not asked for)
@@ -154,12 +159,40 @@ CHECK CONSTRAINT s.c late (it uses FUNCTION lib.ok(integer); it was not asked fo
 CONSTRAINT s.c one (it was not asked for)
 INDEX s.c_m (it was not asked for)
 INDEX s.c_ok (it uses FUNCTION lib.ok(integer); it was not asked for)
+POLICY s.b" 8 p (it uses FUNCTION lib.ok(integer); it was not asked for)
 POLICY s.c few (it uses FUNCTION lib.ok(integer); it was not asked for; without it more rows are visible)
 POLICY s.c moods (it was not asked for)
 TRIGGER s.c log (it was not asked for)
 parts of DOMAIN s.positive (columns, defaults or constraints that use FUNCTION lib.ok(integer))
 parts of TABLE s.c (columns, defaults or constraints that use FUNCTION lib.ok(integer))
 TEXT
+
+# The archive does not say what exclusion constraints use; their texts do.
+query('lost', 'DROP SCHEMA s, lib CASCADE');
+query('lost', <<'SQL');
+CREATE SCHEMA s;
+CREATE SCHEMA lib;
+CREATE FUNCTION lib.room(text) RETURNS int4range IMMUTABLE LANGUAGE sql AS $$ SELECT '[1,2)'::int4range $$;
+CREATE DOMAIN lib.code AS text;
+CREATE OPERATOR CLASS lib.ops FOR TYPE integer USING btree AS OPERATOR 1 <, OPERATOR 2 <=, OPERATOR 3 =, OPERATOR 4 >=, OPERATOR 5 >, FUNCTION 1 btint4cmp(integer, integer);
+CREATE COLLATION lib."C" FROM "C";
+CREATE TABLE s.booking (id integer, room text, t text, other text,
+  CONSTRAINT rooms EXCLUDE USING gist (lib.room(room) WITH &&), CONSTRAINT codes EXCLUDE USING btree (((t::lib.code)::text) WITH =),
+  CONSTRAINT ids EXCLUDE USING btree (id lib.ops WITH =), CONSTRAINT "lib.code EXCLUDE (" EXCLUDE USING btree (t COLLATE lib."C" WITH =),
+  CONSTRAINT plain EXCLUDE USING btree (other WITH =) WHERE (other <> 'lib.room(x), ::lib.code'));
+INSERT INTO s.booking VALUES (1, 'a', 'b', 'c');
+SQL
+tool_ok([ 'backup', '--repo', $repo, '-d', 'lost' ], 'backup');
+query('lost', 'DROP SCHEMA lib CASCADE');
+is($left_out->('--schema', 'lib'), <<'TEXT' =~ s/\n\z//r, 'exclusion constraints that are gone');
+CONSTRAINT s.booking codes (it uses DOMAIN lib.code; it was not asked for)
+CONSTRAINT s.booking ids (it uses OPERATOR CLASS lib.ops; it was not asked for)
+CONSTRAINT s.booking lib.code EXCLUDE ( (it uses COLLATION lib.C; it was not asked for)
+CONSTRAINT s.booking rooms (it uses FUNCTION lib.room(text); it was not asked for)
+TEXT
+query('lost', 'DROP SCHEMA s, lib CASCADE; CREATE SCHEMA s');
+tool_ok([ 'restore', '--repo', $repo, 'lost', '--table', 's.booking' ], 'a table with exclusion constraints');
+is(query('lost', q{SELECT count(*) FROM pg_constraint WHERE contype = 'x'}), 5, 'brings what they use');
 
 # -------------------------- publications of others, where the owner of a schema restores it
 

@@ -17,6 +17,7 @@
 #include <string.h>
 
 #include "append.h"
+#include "exclusion_needs.h"
 #include "extension_rows.h"
 #include "in_place.h"
 #include "interrupt.h"
@@ -135,6 +136,7 @@ choose(RestorePlan *plan, const ExistingObjects *existing)
 	selection->existing = plan->settings->append ? NULL : existing;
 	if (!archive_toc_load(plan->repository, plan->manifest, &selection->toc))
 		return false;
+	exclusion_needs_add(&selection->toc);
 	extension_rows_begin(selection, plan->manifest);
 	if (!selection_make(selection, plan->settings))
 		return false;

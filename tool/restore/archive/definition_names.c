@@ -326,6 +326,35 @@ definition_names_read(const TocEntry *entry, UsedNames *names)
 	}
 }
 
+/* The tag of a function runs its name together with the arguments. */
+bool
+definition_names_is(const UsedName *used, const TocEntry *entry)
+{
+	static const char *const prefixes[] = {"DROP FUNCTION ", "DROP AGGREGATE "};
+	const char *drop = entry->drop != NULL ? entry->drop : "";
+	char *schema;
+	char *name;
+	bool is = false;
+	size_t i;
+
+	if (used->schema == NULL || strcmp(entry->schema, used->schema) != 0)
+		return false;
+	if (used->use == NAME_OPERATOR)
+		return toc_entry_is(entry, "OPERATOR") && strcmp(entry->tag, used->name) == 0;
+	if (used->use != NAME_FUNCTION && used->use != NAME_NILADIC)
+		return false;
+	for (i = 0; i < sizeof(prefixes) / sizeof(prefixes[0]) && !is; i++)
+	{
+		if (strncmp(drop, prefixes[i], strlen(prefixes[i])) != 0 ||
+			sql_name_read_qualified(drop + strlen(prefixes[i]), &schema, &name) == NULL)
+			continue;
+		is = strcmp(schema, used->schema) == 0 && strcmp(name, used->name) == 0;
+		free(schema);
+		free(name);
+	}
+	return is;
+}
+
 void
 definition_names_free(UsedNames *names)
 {

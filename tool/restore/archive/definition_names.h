@@ -40,4 +40,7 @@ typedef struct UsedNames
 extern void definition_names_read(const TocEntry *entry, UsedNames *names);
 extern void definition_names_free(UsedNames *names);
 
+/* Is the entry a function, aggregate or operator of this name? */
+extern bool definition_names_is(const UsedName *used, const TocEntry *entry);
+
 #endif /* NEX_DEFINITION_NAMES_H */

@@ -212,31 +212,6 @@ inline_part_read(const TocEntry *entry, const char *definition, InlineKind kind,
 	return text;
 }
 
-/* Has the entry the name?  The tag of a function runs it together with the arguments. */
-static bool
-has_name(const TocEntry *entry, const UsedName *used)
-{
-	static const char *const functions[] = {"FUNCTION", "AGGREGATE", NULL};
-	const char *drop = entry->drop != NULL ? entry->drop : "";
-	char *schema;
-	char *name;
-	bool has;
-
-	if (used->use == NAME_OPERATOR)
-		return toc_entry_is(entry, "OPERATOR") && strcmp(entry->schema, used->schema) == 0 &&
-			   strcmp(entry->tag, used->name) == 0;
-	if ((used->use != NAME_FUNCTION && used->use != NAME_NILADIC) ||
-		!toc_entry_is_any(entry, functions))
-		return false;
-	drop = skip_word(skip_word(skip_word(drop, "DROP"), "FUNCTION"), "AGGREGATE");
-	if (sql_name_read_qualified(drop, &schema, &name) == NULL)
-		return false;
-	has = strcmp(schema, used->schema) == 0 && strcmp(name, used->name) == 0;
-	free(schema);
-	free(name);
-	return has;
-}
-
 bool
 inline_part_names(const char *part, const TocEntry *used)
 {
@@ -248,7 +223,7 @@ inline_part_names(const char *part, const TocEntry *used)
 
 	definition_names_read(&entry, &names);
 	for (i = 0; !found && i < names.count; i++)
-		found = has_name(used, &names.items[i]);
+		found = definition_names_is(&names.items[i], used);
 	definition_names_free(&names);
 	return found;
 }
