@@ -17,6 +17,7 @@
 #include <string.h>
 
 #include "memory.h"
+#include "part_of.h"
 
 /* What is there under a name. */
 typedef struct Existing
@@ -135,10 +136,13 @@ static const char peculiar_query[] =
 	"  pg_catalog.format_type(castsource, NULL), pg_catalog.format_type(casttarget, NULL)), '', '',"
 	"  oid, '' FROM pg_catalog.pg_cast WHERE oid >= 16384";
 
-/* Parts of tables and domains, named "<table> <own name>" as in the archive. */
+/*
+ * Parts of tables and domains, named '"<table>" <own name>': the tags of the
+ * archive do not say where one ends and the other begins.
+ */
 static const char parts_query[] =
-	" UNION ALL SELECT part.class, n.nspname, pg_catalog.format('%s %s', part.whole, part.name), "
-	"'', '', part.oid, ''"
+	" UNION ALL SELECT part.class, n.nspname, pg_catalog.format('\"%s\" %s',"
+	"  pg_catalog.replace(part.whole, '\"', '\"\"'), part.name), '', '', part.oid, ''"
 	" FROM (SELECT 'constraint', COALESCE(c.relnamespace, t.typnamespace),"
 	"  COALESCE(c.relname, t.typname), o.conname, o.oid"
 	"  FROM pg_catalog.pg_constraint o LEFT JOIN pg_catalog.pg_class c ON c.oid = o.conrelid"
@@ -374,18 +378,44 @@ existing_objects_has_as(const ExistingObjects *existing, const TocEntry *entry, 
 	return find_key(existing, make_key(class, schema, name)) != NULL;
 }
 
+/* As the query for parts has it. */
+static char *
+key_of_part(const char *class, const PartOf *part)
+{
+	Buffer name;
+	const char *letter;
+	char *key;
+
+	buffer_init(&name);
+	buffer_append_char(&name, '"');
+	for (letter = part->whole; *letter != '\0'; letter++)
+	{
+		if (*letter == '"')
+			buffer_append_char(&name, '"');
+		buffer_append_char(&name, *letter);
+	}
+	buffer_printf(&name, "\" %s", part->name);
+	key = make_key(class, part->schema, name.data);
+	buffer_free(&name);
+	return key;
+}
+
 bool
 existing_objects_has_part(const ExistingObjects *existing, const TocEntry *entry)
 {
+	bool has = false;
+	PartOf part;
 	size_t i;
 
-	for (i = 0; i < sizeof(kinds_of_parts) / sizeof(kinds_of_parts[0]); i++)
+	if (!part_of_read(entry, entry->definition, &part))
+		return false;
+	for (i = 0; part.name != NULL && i < sizeof(kinds_of_parts) / sizeof(kinds_of_parts[0]); i++)
 	{
 		if (toc_entry_is(entry, kinds_of_parts[i][0]))
-			return find_key(existing, make_key(kinds_of_parts[i][1], entry->schema, entry->tag)) !=
-				   NULL;
+			has = find_key(existing, key_of_part(kinds_of_parts[i][1], &part)) != NULL;
 	}
-	return false;
+	part_of_free(&part);
+	return has;
 }
 
 bool
