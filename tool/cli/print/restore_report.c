@@ -213,7 +213,9 @@ print_text(const RestorePlan *plan, double seconds)
 		print_lines("left out", "", &plan->selection->left_out);
 	}
 	if (plan->unpopulated != NULL)
-		print_lines("not populated", "MATERIALIZED VIEW ", plan->unpopulated);
+		print_lines(plan->appended != NULL ? "not populated yet" : "not populated",
+					plan->appended != NULL ? "REFRESH MATERIALIZED VIEW " : "MATERIALIZED VIEW ",
+					plan->unpopulated);
 	free(source);
 	free(name);
 	free(kept);

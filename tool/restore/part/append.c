@@ -35,6 +35,7 @@
 #include "rows_there.h"
 #include "sequences_set.h"
 #include "settings.h"
+#include "unpopulated_views.h"
 
 #define STAGE ROW_STAGE
 
@@ -267,6 +268,22 @@ check_deferred(Append *append)
 	return good;
 }
 
+static bool
+note_unpopulated(Append *append)
+{
+	Buffer tables;
+	uint32_t i;
+	bool good;
+
+	buffer_init(&tables);
+	for (i = 0; i < append->tables.count; i++)
+		buffer_printf(&tables, "%c%u", i == 0 ? '{' : ',', append->tables.items[i].oid);
+	buffer_append_string(&tables, append->tables.count == 0 ? "{}" : "}");
+	good = unpopulated_views_note(append->plan, append->connection, tables.data);
+	buffer_free(&tables);
+	return good;
+}
+
 /*
  * Deferred keys are checked before the sequences move, because these moves
  * are not taken back with the transaction.
@@ -277,7 +294,7 @@ finish(Append *append)
 	RestorePlan *plan = append->plan;
 
 	return append_tables_check_waiting(plan, append->connection, &append->tables) &&
-		   check_deferred(append) &&
+		   check_deferred(append) && note_unpopulated(append) &&
 		   (plan->settings->as != NULL || sequences_advance(plan, append->connection)) &&
 		   !stop_requested() && restore_without_errors(plan) &&
 		   commit_transaction(append->connection, plan->target, "the restore");
