@@ -123,6 +123,22 @@ PARTITION BY RANGE (v)" SET STATISTICS 5;
 CREATE TABLE joe.lined_1 PARTITION OF joe.lined FOR VALUES FROM (1) TO (10);
 
 SQL
+# The same on tables that a superuser took over, and what reads such tables.
+as_joe(<<'SQL');
+CREATE TABLE joe.taken_generated (id integer, b boolean GENERATED ALWAYS AS (satisfies_hash_partition('joe.hashed'::regclass, 1, 0, 5)) STORED);
+CREATE TABLE joe.taken_key (id integer) PARTITION BY LIST ((satisfies_hash_partition('joe.hashed'::regclass, 1, 0, 5) AND id > 0));
+CREATE TABLE joe.taken_part PARTITION OF joe.taken_key FOR VALUES IN (true);
+CREATE TABLE joe.taken_index (id integer);
+CREATE INDEX ON joe.taken_index ((satisfies_hash_partition('joe.hashed'::regclass, 1, 0, 5)));
+CREATE TABLE joe.taken_statistics (id integer, a integer);
+CREATE STATISTICS joe.of_taken ON (satisfies_hash_partition('joe.hashed'::regclass, 1, 0, 5)), id FROM joe.taken_statistics;
+CREATE TABLE joe.taken_parent (id integer);
+CREATE TABLE joe.taken_child (CHECK (satisfies_hash_partition('joe.hashed'::regclass, 1, 0, 5))) INHERITS (joe.taken_parent);
+SQL
+query('app', join '', map { "ALTER TABLE joe.$_ OWNER TO postgres; " } qw(taken_generated taken_key taken_part taken_index taken_statistics taken_parent taken_child));
+query('app', 'ALTER STATISTICS joe.of_taken OWNER TO postgres');
+query('app', "CREATE MATERIALIZED VIEW app.seen_$_ AS SELECT id FROM joe.taken_$_ WHERE id > 0") for qw(index statistics parent);
+
 # A table that is read in parts is read by queries, which are planned.
 what_ran();
 tool_ok([ 'backup', '--repo', $repo, '-d', 'app', '--chunk-blocks', 8 ], 'backup');
@@ -150,6 +166,14 @@ is_restored('a table that only has a domain', '--table', 'joe.beside');
 query('app', 'DROP TABLE joe.asking, joe.asking_generated, joe.asking_key, joe.asking_literal; DROP DOMAIN joe.asking_domain');
 is_restored('a constraint that asks for a key', '--table', 'joe.asking');
 is_refused("$_, which asks for a key", $refused, '--table', "joe.$_") for 'asking_generated', 'asking_key', 'asking_literal';
+
+query('app', 'DROP TABLE joe.taken_generated, joe.taken_part; DROP MATERIALIZED VIEW app.seen_index, app.seen_statistics, app.seen_parent');
+is_refused("$_, which was taken over", qr/calls function satisfies_hash_partition.*HINT.*--rows-as=session/s, '--schema-only', '--table', "joe.$_")
+  for 'taken_generated', 'taken_part';
+query('app', 'DROP TABLE joe.taken_key');
+is_refused('a partitioned table that was taken over', qr/calls function satisfies_hash_partition.*HINT.*--rows-as=session/s, '--schema-only', '--table', 'joe.taken_key');
+is_refused("a view of what was taken over ($_)", qr/calls function satisfies_hash_partition.*HINT.*--rows-as=session/s, '--table', "app.seen_$_")
+  for 'index', 'statistics', 'parent';
 
 # Bounds.
 query('app', 'DROP TABLE joe.typed, joe.collated, joe.lined');

@@ -271,6 +271,8 @@ CREATE VIEW app.of_composite AS SELECT '(a)'::app.c AS x;
 CREATE TABLE app.of_default (x text[] DEFAULT '{a}'::app.d[]::text[], y integer);
 CREATE TABLE app.p (x app.d) PARTITION BY LIST (x);
 CREATE TABLE app.of_bound PARTITION OF app.p FOR VALUES IN ('a');
+CREATE TABLE app.has (x app.d, n integer CHECK (n > 0 OR query_to_xml('SELECT 1', true, false, '') IS NULL));
+CREATE MATERIALIZED VIEW app.read AS SELECT x::text AS x FROM app.has;
 CREATE VIEW app.unread AS SELECT 'a'::app.d AS x;
 CREATE TABLE app.numbers (a integer, b integer);
 INSERT INTO app.numbers VALUES (1, 1), (1, 2);
@@ -299,7 +301,7 @@ my %computed = (
 	of_view => 'MATERIALIZED VIEW', of_cast => 'MATERIALIZED VIEW', of_operator => 'MATERIALIZED VIEW', of_aggregate => 'MATERIALIZED VIEW',
 	of_array => 'VIEW', of_composite => 'VIEW', of_default => 'TABLE', of_bound => 'TABLE', of_function => 'TABLE');
 
-query('behind', 'INSERT INTO app.numbers VALUES (2, 2); DROP MATERIALIZED VIEW app.usual, app.of_joe; DROP VIEW app.unread; DROP TABLE app.of_mood; ALTER SEQUENCE app.seq RESTART');
+query('behind', 'INSERT INTO app.numbers VALUES (2, 2); DROP MATERIALIZED VIEW app.usual, app.of_joe; DROP VIEW app.unread; DROP MATERIALIZED VIEW app.read; DROP TABLE app.of_mood; ALTER SEQUENCE app.seq RESTART');
 query('behind', "DROP $computed{$_} app.$_") for sort keys %computed;
 for my $name (sort keys %computed)
 {
@@ -308,11 +310,12 @@ for my $name (sort keys %computed)
 is_refused('code behind the operator of another role', qr/operator app\.<!>\(integer,integer\) is there, which others can change/, '--table', 'app.of_joe');
 is_refused('a cast of a type of another role', qr/values of type joe\.mood, for which others can make casts/, '--table', 'app.of_mood');
 is_restored('a literal of a domain that nothing computes', '--table', 'app.unread');
+is_restored('what only reads such a domain', '--table', 'app.read');
 is_restored('a superuser\'s own operators, aggregates, casts and domains', '--table', 'app.usual');
 is(query('behind', 'SELECT t, m, d, n FROM app.usual'), '3|{a@b}|c@d|n', 'the materialized view is filled');
 query('behind', 'DROP MATERIALIZED VIEW app.usual; DROP VIEW app.honest; DROP DOMAIN app.mail');
 is_restored('the same, with what comes along', '--table', 'app.usual');
-query('behind', 'DROP VIEW app.unread; DROP VIEW app.v CASCADE; DROP TABLE app.p; DROP TYPE app.c; DROP DOMAIN app.d');
+query('behind', 'DROP VIEW app.unread; DROP VIEW app.v CASCADE; DROP TABLE app.p, app.has CASCADE; DROP TYPE app.c; DROP DOMAIN app.d');
 is_refused("behind $_, which comes along", $given, '--table', "app.$_") for qw(of_view of_cast of_array of_composite of_default);
 is_refused('behind bounds whose type comes along', $given, '--table', 'app.p', '--table', 'app.of_bound');
 is(query('behind', 'SELECT is_called FROM app.seq'), 'f', 'no number was set');

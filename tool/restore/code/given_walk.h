@@ -12,8 +12,7 @@
  * keeps as expressions (BEGIN ATOMIC).  Other bodies are strings: they are code
  * of whoever owns the function now.
  *
- * What is read but not computed is not followed: the types of the columns of a
- * view, and the tables behind it.
+ * What is read but not computed is not followed: the types of columns.
  *
  *-------------------------------------------------------------------------
  */
@@ -45,6 +44,12 @@
 	"   WHERE COALESCE(e.typcategory, t.typcategory) IN ('S', 'C')"                                \
 	"   OR COALESCE(e.typname, t.typname) IN ('xml', 'json', 'jsonb', 'cstring')) END"
 
+/*
+ * The class of a table that a query is planned over: not a class of objects, so
+ * that the types of its columns, which nothing computes, are not followed.
+ */
+#define PLANNED "'pg_catalog.pg_inherits'::pg_catalog.regclass"
+
 /* Of a row `t` with the columns class and object, a subquery (text): its expressions. */
 #define GIVEN_TEXTS                                                                                \
 	"SELECT k.conbin::pg_catalog.text AS text FROM pg_catalog.pg_constraint k"                     \
@@ -62,12 +67,17 @@
 	"  LATERAL (VALUES (i.indexprs), (i.indpred)) AS x (expression)"                               \
 	"  WHERE i.indexrelid = t.object AND t.class = 'pg_catalog.pg_class'::pg_catalog.regclass"     \
 	" UNION ALL SELECT p.partexprs::pg_catalog.text FROM pg_catalog.pg_partitioned_table p"        \
-	"  WHERE p.partrelid = t.object AND t.class = 'pg_catalog.pg_class'::pg_catalog.regclass"
+	"  WHERE p.partrelid = t.object AND t.class IN ('pg_catalog.pg_class'::pg_catalog.regclass,"   \
+	"   " PLANNED ")"                                                                              \
+	" UNION ALL SELECT x.stxexprs::pg_catalog.text FROM pg_catalog.pg_statistic_ext x"             \
+	"  WHERE x.oid = t.object AND t.class = 'pg_catalog.pg_statistic_ext'::pg_catalog.regclass"
 
 /*
  * What code_walk.h does not follow: the views that a query reads, also that of a
- * function; columns that are computed when they are read; and what the result
- * of JSON_VALUE() is converted to.
+ * function; columns that are computed when they are read; what the result of
+ * JSON_VALUE() is converted to; and what the planner computes in advance of the
+ * tables that are read, with their children: the constant parts of what their
+ * indexes, statistics, constraints and partition keys say.
  */
 #define GIVEN_NEXT                                                                                 \
 	"SELECT 'pg_catalog.pg_rewrite'::pg_catalog.regclass::pg_catalog.oid, w.oid"                   \
@@ -89,11 +99,27 @@
 	" UNION ALL SELECT 'pg_catalog.pg_type'::pg_catalog.regclass, m.found[1]::pg_catalog.oid"      \
 	"  FROM (" GIVEN_TEXTS ") e, LATERAL pg_catalog.regexp_matches(e.text,"                        \
 	"   ':(?:resulttype|typid) (\\d+)', 'g') AS m (found)"                                         \
-	"  WHERE m.found[1]::pg_catalog.int8 >= 16384"
+	"  WHERE m.found[1]::pg_catalog.int8 >= 16384"                                                 \
+	" UNION ALL SELECT " PLANNED ", c.oid FROM pg_catalog.pg_depend d"                             \
+	"  JOIN pg_catalog.pg_class c ON c.oid = d.refobjid AND c.relkind IN ('r', 'p', 'm', 'f')"     \
+	"   AND c.oid >= 16384"                                                                        \
+	"  WHERE d.classid = t.class AND d.objid = t.object"                                           \
+	"  AND d.refclassid = 'pg_catalog.pg_class'::pg_catalog.regclass"                              \
+	"  AND t.class IN ('pg_catalog.pg_rewrite'::pg_catalog.regclass,"                              \
+	"   'pg_catalog.pg_proc'::pg_catalog.regclass)"                                                \
+	" UNION ALL SELECT x.class, x.object FROM ("                                                   \
+	"  SELECT " PLANNED " AS class, i.inhrelid AS object, i.inhparent AS relation"                 \
+	"   FROM pg_catalog.pg_inherits i"                                                             \
+	"  UNION ALL SELECT 'pg_catalog.pg_class'::pg_catalog.regclass, i.indexrelid, i.indrelid"      \
+	"   FROM pg_catalog.pg_index i"                                                                \
+	"  UNION ALL SELECT 'pg_catalog.pg_statistic_ext'::pg_catalog.regclass, e.oid, e.stxrelid"     \
+	"   FROM pg_catalog.pg_statistic_ext e) x"                                                     \
+	"  WHERE x.relation = t.object AND t.class = " PLANNED
 
 /*
  * Functions (alias u, column oid) that it calls: those in its expressions, and
- * those of an operator, an aggregate, an operator family or a range type.
+ * those of an operator, an aggregate, an operator family or a range type.  Of
+ * the constraints of a table that is read, the planner calls immutable ones.
  */
 #define GIVEN_FUNCTIONS                                                                            \
 	"SELECT CASE m.found[1] WHEN 'opno' THEN o.oprcode::pg_catalog.oid"                            \
@@ -102,6 +128,10 @@
 	"   ':(funcid|opno|aggfnoid|winfnoid) (\\d+)', 'g') AS m (found)"                              \
 	"  LEFT JOIN pg_catalog.pg_operator o"                                                         \
 	"   ON m.found[1] = 'opno' AND o.oid = m.found[2]::pg_catalog.oid"                             \
+	" UNION ALL SELECT i.oid FROM pg_catalog.pg_constraint k, LATERAL"                             \
+	"  pg_catalog.regexp_matches(k.conbin::pg_catalog.text, ':funcid (\\d+)', 'g') AS m (found)"   \
+	"  JOIN pg_catalog.pg_proc i ON i.oid = m.found[1]::pg_catalog.oid AND i.provolatile = 'i'"    \
+	"  WHERE k.conrelid = t.object AND k.contype = 'c' AND t.class = " PLANNED                     \
 	" UNION ALL SELECT o.oprcode::pg_catalog.oid FROM pg_catalog.pg_operator o"                    \
 	"  WHERE o.oid = t.object AND t.class = 'pg_catalog.pg_operator'::pg_catalog.regclass"         \
 	" UNION ALL SELECT x.oid FROM pg_catalog.pg_aggregate a, LATERAL (VALUES"                      \
@@ -126,7 +156,7 @@
 /* Behind that: (what, function) of each call; a view and a query of a view count as the same. */
 #define GIVEN_CALLS                                                                                \
 	"SELECT (SELECT i.type || ' ' || i.identity FROM pg_catalog.pg_identify_object("               \
-	"   CASE WHEN w.oid IS NULL THEN t.class"                                                      \
+	"   CASE WHEN w.oid IS NULL AND t.class <> " PLANNED " THEN t.class"                           \
 	"    ELSE 'pg_catalog.pg_class'::pg_catalog.regclass::pg_catalog.oid END,"                     \
 	"   COALESCE(w.ev_class, t.object), 0) i) AS what, f.proname AS function"                      \
 	" FROM things t LEFT JOIN pg_catalog.pg_rewrite w ON w.oid = t.object"                         \

@@ -90,13 +90,24 @@ static const char type_query[] =
 		"SELECT 'pg_catalog.pg_type'::pg_catalog.regclass::pg_catalog.oid, oid FROM chain"
 		"  WHERE typbasetype = 0 OR $3::pg_catalog.bool");
 
-/* The types of the columns that the table $2 of the schema $1 is partitioned by. */
-static const char key_query[] = "WITH RECURSIVE " FIRST_OF(
-	"SELECT 'pg_catalog.pg_type'::pg_catalog.regclass::pg_catalog.oid, a.atttypid"
-	"  FROM pg_catalog.pg_partitioned_table k JOIN pg_catalog.pg_attribute a"
-	"   ON a.attrelid = k.partrelid AND a.attnum = ANY (k.partattrs)"
-	"  WHERE k.partrelid = pg_catalog.to_regclass("
-	"   pg_catalog.format('%I.%I', $1::pg_catalog.text, $2::pg_catalog.text))");
+/*
+ * The table $2 of the schema $1, of which something becomes a partition: the types
+ * of its key; if it is a superuser's or the session's, also its expressions, and
+ * those of the indexes that the partition gets.
+ */
+static const char key_query[] =
+	"WITH RECURSIVE root AS (SELECT c.oid, " ROW_ROLE_IS_TRUSTED " AS trusted"
+	"   FROM pg_catalog.pg_class c JOIN pg_catalog.pg_roles r ON r.oid = c.relowner"
+	"   WHERE c.oid = pg_catalog.to_regclass(pg_catalog.format('%I.%I',"
+	"   $1::pg_catalog.text, $2::pg_catalog.text))), " FIRST_OF(
+		"SELECT 'pg_catalog.pg_type'::pg_catalog.regclass::pg_catalog.oid, a.atttypid"
+		"  FROM root JOIN pg_catalog.pg_partitioned_table k ON k.partrelid = root.oid"
+		"  JOIN pg_catalog.pg_attribute a"
+		"   ON a.attrelid = k.partrelid AND a.attnum = ANY (k.partattrs)"
+		" UNION ALL SELECT 'pg_catalog.pg_class'::pg_catalog.regclass, root.oid FROM root"
+		"  WHERE root.trusted"
+		" UNION ALL SELECT 'pg_catalog.pg_class'::pg_catalog.regclass, i.indexrelid"
+		"  FROM root JOIN pg_catalog.pg_index i ON i.indrelid = root.oid AND root.trusted");
 
 /*
  * What a definition ($2) names, if that is a superuser's or the session's.  What
@@ -354,12 +365,18 @@ check_entry(Connection *connection, const TocEntry *entry, const char *query, in
 	return good;
 }
 
+static bool
+check_text(Connection *connection, const TocEntry *entry, const char *owner, const char *text)
+{
+	const char *params[2] = {owner, text};
+
+	return check_entry(connection, entry, text_query, 2, params);
+}
+
 bool
 given_code_check_text(Connection *connection, const TocEntry *entry, const TocEntry *used)
 {
-	const char *params[2] = {used->owner, used->definition};
-
-	return check_entry(connection, entry, text_query, 2, params);
+	return check_text(connection, entry, used->owner, used->definition);
 }
 
 bool
@@ -386,13 +403,27 @@ given_code_check_view(Connection *connection, const TocEntry *entry, const char 
 	return check_entry(connection, entry, view_query, 1, &target);
 }
 
-/* Is it computed, with the rights of its owner, when it is restored? */
-static bool
-is_computed(const TocEntry *entry)
+/*
+ * The part of a definition that is computed, with the rights of its owner, when
+ * it is restored, or NULL.  Of a table, these are the constant parts of generated
+ * columns and of the partition key; where they end cannot be told from a string.
+ */
+static const char *
+computed_text(const TocEntry *entry)
 {
-	return entry->definition != NULL &&
-		   (toc_entry_is(entry, "MATERIALIZED VIEW") || toc_entry_is(entry, "STATISTICS") ||
-			entry_calls_functions(entry) || entry_checks_rows(entry));
+	const char *generated;
+	const char *key;
+
+	if (entry->definition == NULL)
+		return NULL;
+	if (toc_entry_is(entry, "MATERIALIZED VIEW") || toc_entry_is(entry, "STATISTICS") ||
+		entry_calls_functions(entry) || entry_checks_rows(entry))
+		return entry->definition;
+	if (!toc_entry_is_table(entry))
+		return NULL;
+	generated = strstr(entry->definition, " GENERATED ALWAYS AS (");
+	key = strstr(entry->definition, "\nPARTITION BY ");
+	return generated != NULL ? generated : key;
 }
 
 bool
@@ -408,8 +439,10 @@ given_code_check(const RestorePlan *plan, Connection *connection)
 	{
 		const TocEntry *entry = &toc->entries[i];
 
-		if (is_computed(entry) && selection_includes(plan->selection, entry))
-			good = given_code_check_text(connection, entry, entry);
+		const char *text = computed_text(entry);
+
+		if (text != NULL && selection_includes(plan->selection, entry))
+			good = check_text(connection, entry, entry->owner, text);
 	}
 	return good;
 }
