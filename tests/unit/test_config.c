@@ -19,15 +19,17 @@
 #include "agent_words.h"
 #include "buffer.h"
 #include "config.h"
+#include "general_settings.h"
 #include "nearest.h"
-#include "settings.h"
+#include "all_settings.h"
+#include "text_list.h"
 
 #define MAX_WORDS 16
 
 static char directory[] = "/tmp/test_config.XXXXXX";
 static char yaml_path[64];
 static char log_path[64];
-static Settings settings;
+static AllSettings settings;
 
 static int
 start_group(void **state)
@@ -159,19 +161,19 @@ test_defaults(void **state)
 {
 	(void) state;
 	assert_true(load("list"));
-	assert_null(settings.repo);
-	assert_int_equal(settings.log_level, LOG_LEVEL_INFO);
-	assert_int_equal(settings.progress, PROGRESS_AUTO);
-	assert_true(settings.jobs >= 1 && settings.jobs <= 8);
-	assert_string_equal(settings.type, "manual");
-	assert_int_equal(settings.codec, CODEC_ZSTD);
-	assert_int_equal(settings.compress_level, 1);
-	assert_int_equal(settings.chunk_blocks, 4096);
-	assert_int_equal(settings.lock_wait_timeout, 60);
-	assert_int_equal(settings.keep_daily, 7);
-	assert_int_equal(settings.keep_weekly, 4);
-	assert_int_equal(settings.keep_monthly, 0);
-	assert_int_equal(settings.keep_minimum, 1);
+	assert_null(settings.general.repo);
+	assert_int_equal(settings.general.log_level, LOG_LEVEL_INFO);
+	assert_int_equal(settings.general.progress, PROGRESS_AUTO);
+	assert_true(settings.general.jobs >= 1 && settings.general.jobs <= 8);
+	assert_string_equal(settings.backup.type, "manual");
+	assert_int_equal(settings.backup.codec, CODEC_ZSTD);
+	assert_int_equal(settings.backup.compress_level, 1);
+	assert_int_equal(settings.backup.chunk_blocks, 4096);
+	assert_int_equal(settings.backup.lock_wait_timeout, 60);
+	assert_int_equal(settings.expire.keep_daily, 7);
+	assert_int_equal(settings.expire.keep_weekly, 4);
+	assert_int_equal(settings.expire.keep_monthly, 0);
+	assert_int_equal(settings.expire.keep_minimum, 1);
 }
 
 /* Every default in the table must pass the table's own checks. */
@@ -206,14 +208,14 @@ test_precedence(void **state)
 	setenv("NEX_BACKUP_HOST", "environment", 1);
 	setenv("NEX_BACKUP_PORT", "", 1);
 	assert_true(load("backup --host argument"));
-	assert_string_equal(settings.repo, "/file");
-	assert_string_equal(settings.type, "environment");
-	assert_string_equal(settings.host, "argument");
-	assert_null(settings.port);
+	assert_string_equal(settings.general.repo, "/file");
+	assert_string_equal(settings.backup.type, "environment");
+	assert_string_equal(settings.connection.host, "argument");
+	assert_null(settings.connection.port);
 
 	/* --config is stronger than NEX_BACKUP_CONFIG. */
 	assert_true(load("backup --config=/dev/null"));
-	assert_null(settings.repo);
+	assert_null(settings.general.repo);
 }
 
 static void
@@ -223,13 +225,13 @@ test_flags_can_be_taken_back(void **state)
 	write_yaml("drop: true\nno-password: true\nverbose: yes\n");
 	setenv("NEX_BACKUP_CONFIG", yaml_path, 1);
 	assert_true(load("restore"));
-	assert_true(settings.drop && settings.no_password);
-	assert_int_equal(settings.log_level, LOG_LEVEL_DEBUG);
+	assert_true(settings.restore.drop && settings.connection.no_password);
+	assert_int_equal(settings.general.log_level, LOG_LEVEL_DEBUG);
 	assert_true(load("restore --drop=false -W -q"));
-	assert_false(settings.drop);
-	assert_false(settings.no_password);
-	assert_true(settings.force_password);
-	assert_int_equal(settings.log_level, LOG_LEVEL_WARNING);
+	assert_false(settings.restore.drop);
+	assert_false(settings.connection.no_password);
+	assert_true(settings.connection.force_password);
+	assert_int_equal(settings.general.log_level, LOG_LEVEL_WARNING);
 }
 
 static void
@@ -320,13 +322,13 @@ test_values(void **state)
 
 		assert_int_equal(reason != NULL, durations[i].seconds < 0);
 		if (reason == NULL)
-			assert_int_equal(settings.lock_wait_timeout, durations[i].seconds);
+			assert_int_equal(settings.backup.lock_wait_timeout, durations[i].seconds);
 		free(reason);
 	}
 	assert_true(load("backup --compress gzip:9 --type before-upgrade_2 --progress=json"));
-	assert_int_equal(settings.codec, CODEC_GZIP);
-	assert_int_equal(settings.compress_level, 9);
-	assert_int_equal(settings.progress, PROGRESS_JSON);
+	assert_int_equal(settings.backup.codec, CODEC_GZIP);
+	assert_int_equal(settings.backup.compress_level, 9);
+	assert_int_equal(settings.general.progress, PROGRESS_JSON);
 	assert_true(load("restore --maintenance-work-mem 1GB"));
 	assert_false(load("restore --maintenance-work-mem 1gb"));
 	assert_false(load("restore --maintenance-work-mem 512"));
@@ -343,14 +345,14 @@ test_file(void **state)
 			   "log: {format: json}\nchunk_blocks: 1024\nmaintenance_work-mem: 64MB\n"
 			   "json: on\nport: 5433\n");
 	assert_true(config_read_file(yaml_path, &settings));
-	assert_string_equal(settings.repo, "/srv/a b");
-	assert_int_equal(settings.keep_daily, 14);
-	assert_int_equal(settings.keep_weekly, 8);
-	assert_int_equal(settings.log_format, LOG_FORMAT_JSON);
-	assert_int_equal(settings.chunk_blocks, 1024);
-	assert_string_equal(settings.maintenance_work_mem, "64MB");
-	assert_true(settings.json);
-	assert_string_equal(settings.port, "5433");
+	assert_string_equal(settings.general.repo, "/srv/a b");
+	assert_int_equal(settings.expire.keep_daily, 14);
+	assert_int_equal(settings.expire.keep_weekly, 8);
+	assert_int_equal(settings.general.log_format, LOG_FORMAT_JSON);
+	assert_int_equal(settings.backup.chunk_blocks, 1024);
+	assert_string_equal(settings.restore.maintenance_work_mem, "64MB");
+	assert_true(settings.general.json);
+	assert_string_equal(settings.connection.port, "5433");
 }
 
 static void
@@ -419,22 +421,22 @@ test_file_errors(void **state)
 static void
 test_lists(void **state)
 {
-	TextList *list = &settings.exclude_databases;
+	TextList *list = &settings.backup.exclude_databases;
 
 	(void) state;
 	write_yaml("exclude-database: [a, 'b*']\njobs: 3\n");
 	assert_true(config_read_file(yaml_path, &settings));
 	assert_int_equal(list->count, 2);
 	assert_string_equal(list->items[1], "b*");
-	assert_int_equal(settings.jobs, 3);
-	settings.source++;
+	assert_int_equal(settings.general.jobs, 3);
+	settings.general.source++;
 	assert_null(option_store(option_find("exclude-database"), &settings, "c"));
 	assert_null(option_store(option_find("exclude-database"), &settings, "d"));
 	assert_int_equal(list->count, 2);
 	assert_string_equal(list->items[0], "c");
 
 	write_yaml("exclude_database: single\n");
-	settings.source++;
+	settings.general.source++;
 	assert_true(config_read_file(yaml_path, &settings));
 	assert_int_equal(list->count, 1);
 	refuse("exclude-database: [a, {b: c}]\n", "Each entry of the list must be a single value.");
@@ -550,7 +552,7 @@ test_words_of_agent(void **state)
 	setenv("NEX_BACKUP_STATE_DIR", "/state", 1);
 	assert_true(parse(line, &arguments, copy, sizeof(copy)));
 	assert_true(config_load(&arguments, &settings));
-	assert_string_equal(settings.state_dir, "/state");
+	assert_string_equal(settings.keys.state_dir, "/state");
 	buffer_init(&found);
 	buffer_init(&wanted);
 	words = agent_own_words(&settings, "c", true, &count);

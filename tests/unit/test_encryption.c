@@ -19,8 +19,10 @@
 #include "object_store.h"
 #include "seal.h"
 #include "seal_append.h"
-#include "settings.h"
+#include "all_settings.h"
+#include "options.h"
 #include "symmetric_key.h"
+#include "text_list.h"
 #include "writer_state.h"
 
 #define DATABASE "invoices"
@@ -35,7 +37,7 @@
 static const char content[] = "-- what nobody else may read\n";
 
 /* They live as long as the keyring, which reads a passphrase when it needs it. */
-static Settings settings;
+static AllSettings settings;
 static char key_path[256];
 
 /*
@@ -47,16 +49,16 @@ load_keys(KeyWrapping wrapping, char *state, char *key_file, char *signer)
 {
 	bool is_identity = key_file != NULL && wrapping == WRAPPED_FOR_RECIPIENTS;
 
-	memset(&settings, 0, sizeof(settings));
-	settings.state_dir = state;
-	settings.identity = (TextList){&key_file, is_identity ? 1 : 0, 0};
+	settings_clear(&settings);
+	settings.keys.state_dir = state;
+	settings.keys.identity = (TextList){&key_file, is_identity ? 1 : 0, 0};
 	if (wrapping == WRAPPED_BY_KEY_FILE)
-		settings.key_file = key_file;
+		settings.keys.key_file = key_file;
 	if (wrapping == WRAPPED_BY_PASSPHRASE)
-		settings.passphrase_file = key_file;
-	settings.signer = (TextList){&signer, signer != NULL ? 1 : 0, 0};
+		settings.keys.passphrase_file = key_file;
+	settings.keys.signer = (TextList){&signer, signer != NULL ? 1 : 0, 0};
 	keyring_free();
-	assert_true(keyring_load(&settings));
+	assert_true(keyring_load(&settings.view));
 }
 
 static void

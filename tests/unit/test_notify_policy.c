@@ -13,11 +13,12 @@
 #include "memory.h"
 #include "notify_policy.h"
 #include "notify_queue.h"
-#include "settings.h"
+#include "all_settings.h"
+#include "options.h"
 
 #define REPEAT_AFTER 3600
 
-static Settings settings;
+static AllSettings settings;
 static char *directory;
 static time_t now;
 
@@ -26,13 +27,13 @@ start(void **state)
 {
 	int made = scratch_create(state);
 
-	memset(&settings, 0, sizeof(settings));
-	settings.notify_on = "failure,recovery,missed,first-success";
-	settings.notify_repeat_after = REPEAT_AFTER;
-	settings.notify_give_up_after = 86400;
-	settings.notify_webhook_url_file = xasprintf("%s/url", scratch);
-	settings.notify_directory = xasprintf("%s/notify", scratch);
-	directory = queue_directory(&settings, true);
+	settings_clear(&settings);
+	settings.notify.notify_on = "failure,recovery,missed,first-success";
+	settings.notify.notify_repeat_after = REPEAT_AFTER;
+	settings.notify.notify_give_up_after = 86400;
+	settings.notify.notify_webhook_url_file = xasprintf("%s/url", scratch);
+	settings.notify.notify_directory = xasprintf("%s/notify", scratch);
+	directory = queue_directory(&settings.view, true);
 	now = time(NULL);
 	return made;
 }
@@ -41,8 +42,8 @@ static int
 end(void **state)
 {
 	free(directory);
-	free(settings.notify_directory);
-	free(settings.notify_webhook_url_file);
+	free(settings.notify.notify_directory);
+	free(settings.notify.notify_webhook_url_file);
 	return scratch_destroy(state);
 }
 
@@ -54,7 +55,7 @@ tell(long ago, const char *error)
 							  "repository", "/none", "good", error == NULL, "when",
 							  (json_int_t) (now - ago), "error", error);
 
-	policy_apply(&settings, directory, facts, false);
+	policy_apply(&settings.view, directory, facts, false);
 	json_decref(facts);
 }
 

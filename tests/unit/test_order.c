@@ -14,7 +14,8 @@
 
 #include "keyring.h"
 #include "leftovers.h"
-#include "settings.h"
+#include "all_settings.h"
+#include "options.h"
 #include "writer_state.h"
 
 /* ---- publishing ---- */
@@ -419,13 +420,14 @@ test_short_read(void **state)
 static void
 save_state(void)
 {
-	static Settings settings;
+	static AllSettings settings;
 	Repository *repository = repository_open(scratch_path("repo"));
 	int64_t serial;
 	WriterKey key;
 
-	settings.state_dir = (char *) scratch_path("state");
-	assert_true(keyring_load(&settings));
+	settings_clear(&settings);
+	settings.keys.state_dir = (char *) scratch_path("state");
+	assert_true(keyring_load(&settings.view));
 	assert_true(writer_key_generate(&key));
 	fsyncs = 0;
 	if (!writer_state_save(repository, &key, 7))

@@ -18,6 +18,7 @@
 #include "owners_and_grants.h"
 #include "rename.h"
 #include "row_copy.h"
+#include "part_settings.h"
 #include "settings.h"
 #include "sql_text.h"
 
@@ -128,12 +129,13 @@ static const char member[] =
 static char *
 filtered(bool no_owner, bool no_privileges)
 {
-	Settings settings;
+	PartSettings part;
+	Settings settings = {.part = &part};
 	Buffer sql;
 
-	memset(&settings, 0, sizeof(settings));
-	settings.no_owner = no_owner;
-	settings.no_privileges = no_privileges;
+	memset(&part, 0, sizeof(part));
+	part.no_owner = no_owner;
+	part.no_privileges = no_privileges;
 	buffer_init(&sql);
 	buffer_append_string(&sql, member);
 	owners_and_grants_filter(&settings, &sql);

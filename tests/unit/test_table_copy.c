@@ -5,6 +5,7 @@
  *
  *-------------------------------------------------------------------------
  */
+#include "restore_settings.h"
 #include "scripted_server.h"
 
 #include "column_writers.h"

@@ -12,6 +12,8 @@
 #include "agent_words.h"
 #include "memory.h"
 #include "session_pins.h"
+#include "backup_settings.h"
+#include "connection_settings.h"
 #include "settings.h"
 #include "subprocess.h"
 #include "target.h"
@@ -155,7 +157,10 @@ assert_keyword(const ConnectionTarget *target, const char *keyword, const char *
 static void
 test_host_of_the_settings(void **state)
 {
-	Settings settings = {.dbname = "host=a hostaddr=127.0.0.9 user=u password=for-a dbname=x"};
+	ConnectionSettings connection = {
+		.dbname = "host=a hostaddr=127.0.0.9 user=u password=for-a dbname=x"};
+	BackupSettings backup = {.all = false};
+	Settings settings = {.connection = &connection, .backup = &backup};
 	ConnectionTarget *target;
 
 	(void) state;
@@ -165,7 +170,7 @@ test_host_of_the_settings(void **state)
 	assert_string_equal(target->password, "for-a");
 	target_free(target);
 
-	settings.host = "b";
+	connection.host = "b";
 	target = target_create(&settings, NULL);
 	assert_keyword(target, "host", "b");
 	assert_keyword(target, "hostaddr", NULL);
@@ -175,14 +180,14 @@ test_host_of_the_settings(void **state)
 	target_free(target);
 
 	/* No other host, so no other password. */
-	settings.dbname = "hostaddr=127.0.0.9 password=p";
+	connection.dbname = "hostaddr=127.0.0.9 password=p";
 	target = target_create(&settings, NULL);
 	assert_keyword(target, "hostaddr", NULL);
 	assert_string_equal(target->password, "p");
 	target_free(target);
 
 	/* A name that looks like a connection string stays a name. */
-	settings.dbname = "dbname='host=evil'";
+	connection.dbname = "dbname='host=evil'";
 	target = target_create(&settings, NULL);
 	assert_keyword(target, "host", "b");
 	assert_keyword(target, "dbname", "host=evil");
@@ -435,7 +440,9 @@ test_pins_of_newer_servers(void **state)
 static void
 test_silence(void **state)
 {
-	Settings settings = {.dbname = "shop"};
+	ConnectionSettings connection = {.dbname = "shop"};
+	BackupSettings backup = {.all = false};
+	Settings settings = {.connection = &connection, .backup = &backup};
 	ConnectionTarget *target = target_create(&settings, NULL);
 	ConnectionTarget *copy;
 
@@ -452,7 +459,7 @@ test_silence(void **state)
 	target_free(copy);
 	target_free(target);
 
-	settings.dbname = "postgresql://h/x?keepalives_idle=7&tcp_user_timeout=8000";
+	connection.dbname = "postgresql://h/x?keepalives_idle=7&tcp_user_timeout=8000";
 	target = target_create(&settings, NULL);
 	assert_keyword(target, "keepalives_idle", "7");
 	assert_keyword(target, "keepalives_count", TARGET_KEEPALIVES_COUNT);

@@ -29,8 +29,10 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "agent_settings.h"
 #include "agent_watch.h"
 #include "agent_words.h"
+#include "general_settings.h"
 #include "interrupt.h"
 #include "log.h"
 #include "memory.h"
@@ -264,7 +266,7 @@ finish_run(Agent *agent, Slot *slot)
 		log_info("run %lld: succeeded", (long long) slot->run.run);
 	agent->nended += is_work(&slot->run);
 	agent->nfailed += is_work(&slot->run) && strcmp(state, "succeeded") != 0;
-	if (agent->settings->once)
+	if (agent->settings->agent->once)
 		agent->next_notify = 0;
 	/* The queue is to be looked at again; a run that could not be started is there at once. */
 	agent->startable = 1;
@@ -485,7 +487,7 @@ wait_for_event(Agent *agent)
 static bool
 is_done(const Agent *agent)
 {
-	return agent->settings->once && agent->catalogue.pg != NULL && agent->startable == 0 &&
+	return agent->settings->agent->once && agent->catalogue.pg != NULL && agent->startable == 0 &&
 		   busy_slots(agent) == 0 && monotonic_seconds() < agent->next_advance;
 }
 
@@ -493,7 +495,7 @@ is_done(const Agent *agent)
 static bool
 has_failed(const Agent *agent)
 {
-	return agent->settings->once && agent->attempted && agent->catalogue.pg == NULL &&
+	return agent->settings->agent->once && agent->attempted && agent->catalogue.pg == NULL &&
 		   agent->catalogue.connecting == NULL && busy_slots(agent) == 0;
 }
 
@@ -554,14 +556,14 @@ begin(Agent *agent, const Settings *settings)
 	agent->wake[0] = agent->wake[1] = -1;
 	agent->backoff = FIRST_BACKOFF;
 	agent->hint_pause = FIRST_HINT_PAUSE;
-	agent->nslots = settings->max_runs;
+	agent->nslots = settings->agent->max_runs;
 	agent->slots = xcalloc((size_t) agent->nslots, sizeof(Slot));
 	agent->catalogue.wait = agent_wait;
 	agent->catalogue.argument = agent;
 	agent->catalogue.host = own_host();
-	agent->catalogue.base_name =
-		xstrdup(settings->agent_name != NULL ? settings->agent_name : agent->catalogue.host);
-	agent->catalogue.target = target_from_conninfo(settings->catalogue);
+	agent->catalogue.base_name = xstrdup(
+		settings->agent->agent_name != NULL ? settings->agent->agent_name : agent->catalogue.host);
+	agent->catalogue.target = target_from_conninfo(settings->general->catalogue);
 	if (agent->catalogue.target == NULL)
 		return false;
 	agent->program = own_program();
@@ -630,7 +632,7 @@ agent_run(const Settings *settings)
 		cancellation_remove(handle);
 		log_info("the agent ends: %d %s, %d of which did not succeed", agent.nended,
 				 agent.nended == 1 ? "run" : "runs", agent.nfailed);
-		if (good && settings->once && agent.nfailed > 0)
+		if (good && settings->agent->once && agent.nfailed > 0)
 			good = report_error(EXIT_FAILED, NULL,
 								"\"SELECT * FROM nex_backup.runs ORDER BY id DESC\" shows why.",
 								"%d of %d runs did not succeed", agent.nfailed, agent.nended);

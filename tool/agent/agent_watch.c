@@ -17,6 +17,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "agent_settings.h"
 #include "interrupt.h"
 #include "log.h"
 #include "memory.h"
@@ -84,10 +85,10 @@ watch_end(Agent *agent)
 	if (stop_requested() && agent->stop_seen == 0)
 	{
 		agent->stop_seen = now;
-		agent->stop_at = now + agent->settings->stop_timeout;
+		agent->stop_at = now + agent->settings->agent->stop_timeout;
 		if (busy_slots(agent) > 0)
 			log_info("asked to stop: waiting for %d running programs, for %d seconds at most",
-					 busy_slots(agent), agent->settings->stop_timeout);
+					 busy_slots(agent), agent->settings->agent->stop_timeout);
 	}
 	if (agent->stop_seen == 0)
 		return;

@@ -26,11 +26,13 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "general_settings.h"
 #include "memory.h"
 #include "options.h"
 #include "quote.h"
 #include "settings.h"
 #include "target.h"
+#include "text_list.h"
 
 static const char *const commands[] = {"backup", "verify", "expire", "globals", "init", "notify"};
 
@@ -242,7 +244,7 @@ add_word(char ***words, int *count, const char *option, const char *value)
 static void
 add_setting(char ***words, int *count, const Option *option, const Settings *settings)
 {
-	const void *member = (const char *) settings + option->member;
+	const void *member = option_value(option, settings);
 
 	if (option->type == OPTION_TEXT)
 		add_word(words, count, option->name, *(char *const *) member);
@@ -270,14 +272,14 @@ agent_own_words(const Settings *settings, const char *catalogue, bool with_repos
 	int i;
 
 	*count = 0;
-	add_word(&words, count, "config", settings->config_file);
+	add_word(&words, count, "config", settings->general->config_file);
 	add_word(&words, count, "catalogue", catalogue);
 	add_word(&words, count, "progress", "json");
 	for (i = 0; i < option_count; i++)
 	{
 		const Option *option = &option_table[i];
 
-		if (settings->on_command_line == NULL || !settings->on_command_line[i] ||
+		if (settings->general->on_command_line == NULL || !settings->general->on_command_line[i] ||
 			option->group != GROUP_GENERAL || IS_AMONG(option->name, kept))
 			continue;
 		if (with_repository || strcmp(option->name, "repo") != 0)

@@ -24,11 +24,13 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "backup_settings.h"
 #include "backup_warning.h"
 #include "chunk_plan.h"
 #include "copy_worker.h"
 #include "database_settings.h"
 #include "encryption.h"
+#include "general_settings.h"
 #include "interrupt.h"
 #include "large_objects.h"
 #include "large_settings.h"
@@ -95,10 +97,10 @@ begin(Backup *backup, const char *name, char **database)
 
 	progress_phase("connecting", "", 0, 0);
 	manifest->started = utc_now();
-	manifest->type = xstrdup(settings->type);
+	manifest->type = xstrdup(settings->backup->type);
 	manifest->tool = xstrdup(NEX_BACKUP_VERSION);
-	manifest->codec = settings->codec;
-	manifest->level = settings->compress_level;
+	manifest->codec = settings->backup->codec;
+	manifest->level = settings->backup->compress_level;
 	manifest->repository = xstrdup(backup->repository->id);
 	manifest_describe(backup->repository, manifest);
 
@@ -107,7 +109,8 @@ begin(Backup *backup, const char *name, char **database)
 	backup->target = target_create(settings, name);
 	backup->leader = backup->target != NULL ? connection_open(backup->target) : NULL;
 	if (backup->leader == NULL ||
-		!connection_bound_lock_waits(backup->leader, backup->target, settings->lock_wait_timeout) ||
+		!connection_bound_lock_waits(backup->leader, backup->target,
+									 settings->backup->lock_wait_timeout) ||
 		!database_read(backup->leader, &manifest->database, &manifest->server) ||
 		!source_server_check(backup->leader, manifest->server.in_recovery))
 		return false;
@@ -122,7 +125,7 @@ begin(Backup *backup, const char *name, char **database)
 	backup->previous = manifest_to_build_on(backup->repository, &owner);
 	if (!standby_check(backup->leader, manifest, backup->previous) ||
 		!server_identity_check(backup->repository, &owner, manifest, backup->previous,
-							   settings->same_server))
+							   settings->backup->same_server))
 		return false;
 	backup->store = object_store_create(backup->repository, manifest->codec, backup->previous);
 	object_store_set_server(backup->store, owner.server);
@@ -137,7 +140,7 @@ start_watch(Backup *backup)
 
 	backup->watch = snapshot_watch_start(backup->leader, backup->settings, &backup->sessions.schema,
 										 &backup->sessions.catalogs);
-	for (i = 0; backup->watch != NULL && i < backup->settings->jobs; i++)
+	for (i = 0; backup->watch != NULL && i < backup->settings->general->jobs; i++)
 		snapshot_watch_add(backup->watch, backup->sessions.workers[i]);
 	return backup->watch != NULL;
 }
@@ -172,7 +175,7 @@ take_snapshot(Backup *backup)
 	sessions->encoding = manifest->database.encoding;
 	sessions->directory = backup->directory;
 	if (!large_settings_check(backup->leader, true) ||
-		!sequences_look(backup->leader, backup->settings->lock_wait_timeout) ||
+		!sequences_look(backup->leader, backup->settings->backup->lock_wait_timeout) ||
 		!source_sessions_start(sessions) ||
 		!large_objects_list(backup->leader, &backup->large_objects, &backup->nlarge_objects) ||
 		!database_settings_read(backup->leader, &backup->database_settings, manifest))
@@ -232,7 +235,7 @@ report_whole_tables(const Backup *backup)
 static bool
 copy_data(Backup *backup)
 {
-	int jobs = backup->settings->jobs;
+	int jobs = backup->settings->general->jobs;
 	pthread_t *threads = xcalloc((size_t) jobs, sizeof(pthread_t));
 	CopyWork *work = &backup->work;
 	int started = 0;
@@ -241,7 +244,7 @@ copy_data(Backup *backup)
 
 	tables = enter_tables(backup);
 	chunk_plan_create(&backup->plan, &backup->sessions.tables, backup->large_objects,
-					  backup->nlarge_objects, backup->settings->chunk_blocks);
+					  backup->nlarge_objects, backup->settings->backup->chunk_blocks);
 	progress_phase("copying data", "tables", (uint64_t) tables, backup->plan.weight);
 	backup->pipeline = pipeline_start(backup->store, backup->manifest->codec,
 									  backup->manifest->level, jobs, 2 * jobs + SPARE_PIECES);
@@ -347,7 +350,7 @@ publish(Backup *backup)
 	if (!assemble(backup))
 		return false;
 	manifest_sum_up(manifest);
-	if (stop_requested() || !object_store_barrier(backup->store, backup->settings->jobs))
+	if (stop_requested() || !object_store_barrier(backup->store, backup->settings->general->jobs))
 		return false;
 	manifest->totals.new_objects = object_store_new_objects(backup->store);
 	manifest->totals.new_bytes = object_store_new_bytes(backup->store);
@@ -383,8 +386,8 @@ read_sequences(Backup *backup)
 	progress_phase("reading schema and sequences", "", 0, 0);
 	end_watch(backup);
 	if (stop_requested() ||
-		!sequences_read(backup->leader, backup->settings->lock_wait_timeout, &backup->sequences,
-						&count, &warning) ||
+		!sequences_read(backup->leader, backup->settings->backup->lock_wait_timeout,
+						&backup->sequences, &count, &warning) ||
 		!unrestorable_warn(backup->leader, backup->manifest))
 		return false;
 	if (warning != NULL)

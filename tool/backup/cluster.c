@@ -19,6 +19,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "backup_settings.h"
 #include "lock_watch.h"
 #include "log.h"
 #include "maintenance.h"
@@ -26,6 +27,7 @@
 #include "name_pattern.h"
 #include "quote.h"
 #include "settings.h"
+#include "text_list.h"
 
 #define DATABASES                                                                                  \
 	"SELECT datname, datallowconn, datconnlimit = -2,"                                             \
@@ -97,7 +99,7 @@ ask(const Settings *settings, const SqlConstant *query, const char *oid)
 
 	if (connection != NULL)
 	{
-		watch = lock_watch_begin(target, connection, settings->lock_wait_timeout);
+		watch = lock_watch_begin(target, connection, settings->backup->lock_wait_timeout);
 		result = connection_query(connection, *query, oid != NULL ? 1 : 0, &oid);
 		lock_watch_end(watch);
 	}
@@ -109,7 +111,7 @@ ask(const Settings *settings, const SqlConstant *query, const char *oid)
 bool
 cluster_databases(const Settings *settings, ClusterDatabases *databases)
 {
-	const TextList *patterns = &settings->exclude_databases;
+	const TextList *patterns = &settings->backup->exclude_databases;
 	bool *used = xcalloc((size_t) patterns->count + 1, sizeof(bool));
 	PGresult *result = ask(settings, &databases_query, NULL);
 	int i;
@@ -145,7 +147,7 @@ cluster_databases(const Settings *settings, ClusterDatabases *databases)
 static void
 take_renamed(const Settings *settings, ClusterDatabase *database, ClusterDatabase *now)
 {
-	const TextList *patterns = &settings->exclude_databases;
+	const TextList *patterns = &settings->backup->exclude_databases;
 	bool *used = xcalloc((size_t) patterns->count + 1, sizeof(bool));
 
 	log_info("database \"%s\" was renamed to \"%s\" meanwhile", database->printable,

@@ -15,9 +15,11 @@
 #include <unistd.h>
 
 #include "buffer.h"
+#include "command_settings.h"
 #include "command_table.h"
 #include "config.h"
 #include "descriptors.h"
+#include "general_settings.h"
 #include "help.h"
 #include "interrupt.h"
 #include "json_text.h"
@@ -29,7 +31,7 @@
 #include "quote.h"
 #include "run_log.h"
 #include "session_pins.h"
-#include "settings.h"
+#include "all_settings.h"
 #include "stdout_stream.h"
 #include "temporary_directory.h"
 #include "version.h"
@@ -99,13 +101,13 @@ hint_with_dbname(const char *name)
 static bool
 check_words(const Command *command, const Settings *settings)
 {
-	bool missing = settings->narguments < command->min_arguments;
+	bool missing = settings->general->narguments < command->min_arguments;
 	char *hint;
 
-	if (!missing && settings->narguments <= command->max_arguments)
+	if (!missing && settings->general->narguments <= command->max_arguments)
 		return true;
 	if (!missing && command == &command_backup)
-		hint = hint_with_dbname(settings->arguments[0]);
+		hint = hint_with_dbname(settings->general->arguments[0]);
 	else
 		hint = xasprintf("Usage: nex_backup %s [OPTION]...%s%s", command->name,
 						 command->arguments[0] != '\0' ? " " : "", command->arguments);
@@ -114,7 +116,7 @@ check_words(const Command *command, const Settings *settings)
 					 command->arguments);
 	else
 		report_error(EXIT_USAGE, NULL, hint, "too many arguments for command \"%s\": \"%s\"",
-					 command->name, settings->arguments[command->max_arguments]);
+					 command->name, settings->general->arguments[command->max_arguments]);
 	free(hint);
 	return false;
 }
@@ -123,12 +125,12 @@ check_words(const Command *command, const Settings *settings)
 static bool
 first_is_among(const Settings *settings, const char *words)
 {
-	while (words != NULL && *words != '\0' && settings->narguments > 0)
+	while (words != NULL && *words != '\0' && settings->general->narguments > 0)
 	{
 		size_t length = strcspn(words, " ");
 
-		if (strlen(settings->arguments[0]) == length &&
-			strncmp(settings->arguments[0], words, length) == 0)
+		if (strlen(settings->general->arguments[0]) == length &&
+			strncmp(settings->general->arguments[0], words, length) == 0)
 			return true;
 		words += length + strspn(words + length, " ");
 	}
@@ -138,8 +140,8 @@ first_is_among(const Settings *settings, const char *words)
 static bool
 check_repository(const Command *command, const Settings *settings)
 {
-	if (command->needs_no_repository || command->optional_repository || settings->repo != NULL ||
-		first_is_among(settings, command->no_repository_words))
+	if (command->needs_no_repository || command->optional_repository ||
+		settings->general->repo != NULL || first_is_among(settings, command->no_repository_words))
 		return true;
 	return report_error(EXIT_USAGE, NULL,
 						"Name its directory with --repo=DIR, with NEX_BACKUP_REPO in the "
@@ -149,28 +151,30 @@ check_repository(const Command *command, const Settings *settings)
 }
 
 static bool
-check_per_call(const Command *command, const Arguments *arguments, const Settings *settings)
+check_per_call(const Command *command, const Arguments *arguments, const AllSettings *settings)
 {
 	if (!config_check_per_call(arguments, settings, command->always_per_call))
 		return false;
 	return (command->per_call_words != NULL &&
-			!first_is_among(settings, command->per_call_words)) ||
+			!first_is_among(&settings->view, command->per_call_words)) ||
 		   config_check_per_call(arguments, settings, command->per_call);
 }
 
 /* Settings for a command; those without a repository must answer even if the file is broken. */
 static bool
-load_settings(const Command *command, const Arguments *arguments, Settings *settings)
+load_settings(const Command *command, const Arguments *arguments, AllSettings *settings)
 {
 	bool loaded = command->needs_no_repository ? config_load_arguments(arguments, settings)
 											   : config_load(arguments, settings);
 
-	settings->narguments = arguments->nwords - 1;
-	settings->arguments = arguments->words + 1;
-	if (!loaded || !check_words(command, settings) || !check_repository(command, settings) ||
+	settings->general.narguments = arguments->nwords - 1;
+	settings->general.arguments = arguments->words + 1;
+	if (!loaded || !check_words(command, &settings->view) ||
+		!check_repository(command, &settings->view) ||
 		!check_per_call(command, arguments, settings))
 		return false;
-	log_open_for(settings->log_file, settings->repo, settings->log_format, settings->log_level);
+	log_open_for(settings->general.log_file, settings->general.repo, settings->general.log_format,
+				 settings->general.log_level);
 	return true;
 }
 
@@ -180,7 +184,7 @@ run_kind(const Command *command, const Settings *settings)
 {
 	if (command->is_run)
 		return command->name;
-	return first_is_among(settings, command->run_words) ? settings->arguments[0] : NULL;
+	return first_is_among(settings, command->run_words) ? settings->general->arguments[0] : NULL;
 }
 
 /*
@@ -190,8 +194,8 @@ run_kind(const Command *command, const Settings *settings)
 static void
 say_failure(const Command *command, const Settings *settings, bool done)
 {
-	bool is_data =
-		command == &command_cat || (settings->output != NULL && strcmp(settings->output, "-") == 0);
+	bool is_data = command == &command_cat || (settings->command->output != NULL &&
+											   strcmp(settings->command->output, "-") == 0);
 	int code = interrupt_counts() ? EXIT_INTERRUPTED : (int) log_exit_code();
 
 	if (code == EXIT_DONE && !done)
@@ -208,32 +212,33 @@ static bool
 run_command(const Command *command, const Arguments *arguments)
 {
 	const char *kind = NULL;
-	Settings settings;
+	AllSettings all;
+	const Settings *settings = &all.view;
 	bool done;
 
 	if (!check_options(command, arguments))
 		return false;
 	service = command->is_service;
-	done = load_settings(command, arguments, &settings) && keyring_load(&settings);
+	done = load_settings(command, arguments, &all) && keyring_load(settings);
 	if (done)
-		kind = run_kind(command, &settings);
+		kind = run_kind(command, settings);
 	if (done && command->opens_backups)
 		keyring_ask_passphrase(false);
 	if (kind != NULL)
 	{
-		run_log_open(&settings, kind);
-		notify_run_started(&settings, kind, command == &command_globals);
+		run_log_open(settings, kind);
+		notify_run_started(settings, kind, command == &command_globals);
 	}
-	done = done && command->run(&settings);
+	done = done && command->run(settings);
 	keyring_free();
-	if (settings.json)
-		say_failure(command, &settings, done);
+	if (settings->general->json)
+		say_failure(command, settings, done);
 	if (kind != NULL)
 	{
 		run_log_close(kind, done);
-		notify_run_ended(&settings, done && log_exit_code() == EXIT_DONE);
+		notify_run_ended(settings, done && log_exit_code() == EXIT_DONE);
 	}
-	settings_free(&settings);
+	settings_free(&all);
 	return done;
 }
 

@@ -14,7 +14,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "backup_settings.h"
 #include "encryption.h"
+#include "file_settings.h"
 #include "file_source.h"
 #include "interrupt.h"
 #include "key_files.h"
@@ -26,6 +28,7 @@
 #include "progress.h"
 #include "sealed_file.h"
 #include "settings.h"
+#include "text_list.h"
 #include "unclear.h"
 #include "utc_time.h"
 #include "version.h"
@@ -78,10 +81,10 @@ begin(ConfigurationBackup *backup, const char *set)
 	manifest->database.name = xstrdup(set);
 	manifest->started = utc_now();
 	manifest->snapshot_at = utc_now();
-	manifest->type = xstrdup(settings->type);
+	manifest->type = xstrdup(settings->backup->type);
 	manifest->tool = xstrdup(NEX_BACKUP_VERSION);
-	manifest->codec = settings->codec;
-	manifest->level = settings->compress_level;
+	manifest->codec = settings->backup->codec;
+	manifest->level = settings->backup->compress_level;
 	manifest->repository = xstrdup(backup->repository->id);
 	manifest_describe(backup->repository, manifest);
 	owner = manifest_owner(manifest);
@@ -113,7 +116,7 @@ static bool
 take_file(ConfigurationBackup *backup, const char *path, uid_t reader,
 		  const AgeRecipients *recipients)
 {
-	const TextList *words = &backup->settings->sensitive_key;
+	const TextList *words = &backup->settings->files->sensitive_key;
 	SealedFile *sealed = &backup->sealed[backup->manifest->nfiles];
 	ManifestFile file;
 	Buffer content;

@@ -17,6 +17,8 @@
 #include <string.h>
 
 #include "connection.h"
+#include "connection_settings.h"
+#include "file_settings.h"
 #include "log.h"
 #include "memory.h"
 #include "quote.h"
@@ -113,7 +115,7 @@ static bool
 add_server_files(const Settings *settings, char ***paths, int *npaths, ServerFiles *server)
 {
 	ConnectionTarget *target =
-		target_create(settings, settings->dbname == NULL ? "postgres" : NULL);
+		target_create(settings, settings->connection->dbname == NULL ? "postgres" : NULL);
 	Connection *connection = target != NULL ? connection_open(target) : NULL;
 	PGresult *result = NULL;
 	char *query;
@@ -146,10 +148,10 @@ find_set(const Settings *settings)
 {
 	int i;
 
-	for (i = 0; i < settings->file_sets.count; i++)
+	for (i = 0; i < settings->files->file_sets.count; i++)
 	{
-		if (strcmp(settings->file_sets.items[i].name, settings->set) == 0)
-			return &settings->file_sets.items[i];
+		if (strcmp(settings->files->file_sets.items[i].name, settings->files->set) == 0)
+			return &settings->files->file_sets.items[i];
 	}
 	return NULL;
 }
@@ -158,20 +160,21 @@ bool
 configuration_sources(const Settings *settings, char *const *arguments, int narguments,
 					  char ***paths, int *npaths, ServerFiles *server)
 {
-	const FileSet *set = narguments == 0 && !settings->postgres ? find_set(settings) : NULL;
+	const FileSet *set = narguments == 0 && !settings->files->postgres ? find_set(settings) : NULL;
 	bool good = true;
 	int i;
 
-	if (narguments == 0 && !settings->postgres && set == NULL)
+	if (narguments == 0 && !settings->files->postgres && set == NULL)
 		return report_error(EXIT_USAGE, NULL,
 							"Name files, say --postgres for those of the server, or list the files "
 							"of the set under \"file-sets\" in the settings file.",
-							"the set \"%s\" has no files", settings->set);
+							"the set \"%s\" has no files", settings->files->set);
 	for (i = 0; i < narguments && good; i++)
 		good = add_pattern(paths, npaths, arguments[i]);
 	for (i = 0; set != NULL && i < set->files.count && good; i++)
 		good = add_pattern(paths, npaths, set->files.items[i]);
 	server->first = *npaths;
 	server->reader = READER_IS_US;
-	return good && (!settings->postgres || add_server_files(settings, paths, npaths, server));
+	return good &&
+		   (!settings->files->postgres || add_server_files(settings, paths, npaths, server));
 }

@@ -17,10 +17,12 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "backup_settings.h"
 #include "backup_warning.h"
 #include "client_program.h"
 #include "database_settings.h"
 #include "encryption.h"
+#include "general_settings.h"
 #include "interrupt.h"
 #include "known_sql.h"
 #include "lock_watch.h"
@@ -30,6 +32,7 @@
 #include "manifest_envelope.h"
 #include "maintenance.h"
 #include "memory.h"
+#include "part_settings.h"
 #include "pg_dumpall_session.h"
 #include "pipeline.h"
 #include "progress.h"
@@ -115,10 +118,10 @@ begin(GlobalsBackup *backup)
 	manifest->kind = BACKUP_OF_GLOBALS;
 	manifest->database.name = xstrdup(GLOBALS_DATABASE);
 	manifest->started = utc_now();
-	manifest->type = xstrdup(settings->type);
+	manifest->type = xstrdup(settings->backup->type);
 	manifest->tool = xstrdup(NEX_BACKUP_VERSION);
-	manifest->codec = settings->codec;
-	manifest->level = settings->compress_level;
+	manifest->codec = settings->backup->codec;
+	manifest->level = settings->backup->compress_level;
 	manifest->repository = xstrdup(backup->repository->id);
 	manifest_describe(backup->repository, manifest);
 	if (!encryption_can_write(backup->repository))
@@ -127,7 +130,7 @@ begin(GlobalsBackup *backup)
 	if (backup->connection == NULL)
 		return false;
 	backup->watch =
-		lock_watch_begin(backup->target, backup->connection, settings->lock_wait_timeout);
+		lock_watch_begin(backup->target, backup->connection, settings->backup->lock_wait_timeout);
 	if (!server_read(backup->connection, &manifest->server))
 		return false;
 	owner = server_identity_enter(backup->repository, manifest);
@@ -139,7 +142,7 @@ begin(GlobalsBackup *backup)
 	backup->previous = manifest_to_build_on(backup->repository, &owner);
 	if (!standby_check(backup->connection, manifest, backup->previous) ||
 		!server_identity_check(backup->repository, &owner, manifest, backup->previous,
-							   settings->same_server))
+							   settings->backup->same_server))
 		return false;
 	backup->store = object_store_create(backup->repository, manifest->codec, backup->previous);
 	object_store_set_server(backup->store, owner.server);
@@ -160,13 +163,14 @@ look_around(GlobalsBackup *backup)
 	globals->roles = strtoull(PQgetvalue(result, 0, 0), NULL, 10);
 	globals->memberships = strtoull(PQgetvalue(result, 0, 1), NULL, 10);
 	globals->tablespaces = strtoull(PQgetvalue(result, 0, 2), NULL, 10);
-	globals->passwords = !backup->settings->no_role_passwords && PQgetvalue(result, 0, 3)[0] == 't';
+	globals->passwords =
+		!backup->settings->backup->no_role_passwords && PQgetvalue(result, 0, 3)[0] == 't';
 	backup->bootstrap = xstrdup(PQgetvalue(result, 0, 4));
 	backup->database = xstrdup(PQgetvalue(result, 0, 5));
 	if (!globals->passwords)
 	{
 		backup_warning_keep(manifest, NO_PASSWORDS_WARNING);
-		if (!backup->settings->no_role_passwords)
+		if (!backup->settings->backup->no_role_passwords)
 			log_warning_hint("Back up the globals as a superuser to have them, or say "
 							 "--no-role-passwords.",
 							 NO_PASSWORDS_WARNING);
@@ -207,7 +211,7 @@ static bool
 run_pg_dumpall(GlobalsBackup *backup)
 {
 	Manifest *manifest = backup->manifest;
-	char *program = find_client_program(backup->settings->pg_bindir, "pg_dumpall",
+	char *program = find_client_program(backup->settings->general->pg_bindir, "pg_dumpall",
 										connection_version(backup->connection), &manifest->pg_dump);
 	char *conninfo = program != NULL
 						 ? session_conninfo_for_pg_dumpall(backup->target, backup->connection,
@@ -651,7 +655,8 @@ examine(GlobalsBackup *backup)
 
 	known_sql_examine(MEMBER_GLOBALS, backup->text.data, backup->text.length,
 					  strstr(backup->text.data, "SET client_encoding = 'UTF8';") != NULL, &unknown);
-	good = unknown.count == 0 || backup->settings->allow_unknown_sql || report_planted(&unknown);
+	good =
+		unknown.count == 0 || backup->settings->part->allow_unknown_sql || report_planted(&unknown);
 	unknown_sql_free(&unknown);
 	return good;
 }

@@ -14,12 +14,15 @@
 #include <string.h>
 
 #include "client_program.h"
+#include "general_settings.h"
 #include "log.h"
 #include "memory.h"
 #include "pg_dumpall_session.h"
 #include "quote.h"
+#include "restore_settings.h"
 #include "settings.h"
 #include "subprocess.h"
+#include "text_list.h"
 
 /* ---- roles ---- */
 
@@ -27,7 +30,7 @@
 static bool
 read_present_roles(GlobalsRestore *restore, const char *directory, GlobalsStatements *present)
 {
-	char *program = find_client_program(restore->settings->pg_bindir, "pg_dumpall",
+	char *program = find_client_program(restore->settings->general->pg_bindir, "pg_dumpall",
 										connection_version(restore->connection), NULL);
 	char *conninfo = program != NULL
 						 ? session_conninfo_for_pg_dumpall(restore->target, restore->connection,
@@ -123,13 +126,13 @@ decide_existing(GlobalsRestore *restore, int i, const GlobalsStatements *present
 		restore->actions[i] = GLOBALS_LEAVE;
 		restore->roles_unchanged++;
 	}
-	else if (restore->settings->existing_roles == EXISTING_ROLES_ALTER ||
-			 (!(restore->settings->existing_roles == EXISTING_ROLES_KEEP &&
+	else if (restore->settings->restore->existing_roles == EXISTING_ROLES_ALTER ||
+			 (!(restore->settings->restore->existing_roles == EXISTING_ROLES_KEEP &&
 				loses_superuser(found, wanted)) &&
 			  (strcmp(wanted->name, restore->session_role) == 0 ||
 			   (bootstrap != NULL && strcmp(wanted->name, bootstrap) == 0))))
 		restore->roles_altered++;
-	else if (restore->settings->existing_roles == EXISTING_ROLES_KEEP)
+	else if (restore->settings->restore->existing_roles == EXISTING_ROLES_KEEP)
 	{
 		restore->actions[i] = GLOBALS_LEAVE;
 		restore->roles_kept++;
@@ -251,7 +254,7 @@ globals_check_roles(GlobalsRestore *restore)
 const char *
 globals_mapped_location(const Settings *settings, const char *location)
 {
-	const TextList *mappings = &settings->tablespace_mappings;
+	const TextList *mappings = &settings->restore->tablespace_mappings;
 	int i;
 
 	/* pg_dumpall of some versions writes where a tablespace inside the data directory lies. */
@@ -344,7 +347,7 @@ globals_check_tablespaces(GlobalsRestore *restore)
 		if (statement->kind != GLOBALS_CREATE_TABLESPACE &&
 			statement->kind != GLOBALS_TABLESPACE_OTHER)
 			continue;
-		if (restore->settings->no_tablespaces)
+		if (restore->settings->restore->no_tablespaces)
 		{
 			restore->actions[i] = GLOBALS_LEAVE;
 			restore->tablespaces_left += statement->kind == GLOBALS_CREATE_TABLESPACE;

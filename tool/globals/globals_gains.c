@@ -21,6 +21,7 @@
 #include "log.h"
 #include "memory.h"
 #include "quote.h"
+#include "restore_settings.h"
 #include "settings.h"
 
 #define MAX_NAMES 20
@@ -117,7 +118,7 @@ judge(Gains *gains, const GlobalsStatement *present)
 	shown = printable_name(present->name);
 	if (++gains->count <= MAX_NAMES)
 		buffer_printf(&gains->shown, "%s\"%s\" (%s)", gains->count > 1 ? ", " : "", shown, more);
-	if (gains->restore->settings->existing_roles == EXISTING_ROLES_KEEP)
+	if (gains->restore->settings->restore->existing_roles == EXISTING_ROLES_KEEP)
 		leave_out(gains, present->name);
 	free(shown);
 	free(more);
@@ -130,7 +131,7 @@ say(Gains *gains)
 		buffer_printf(&gains->shown, " and %d more", gains->count - MAX_NAMES);
 	if (gains->count == 0)
 		return true;
-	if (gains->restore->settings->existing_roles == EXISTING_ROLES_KEEP)
+	if (gains->restore->settings->restore->existing_roles == EXISTING_ROLES_KEEP)
 	{
 		log_warning_hint("Run what you need of it by hand; \"nex_backup globals export\" shows it.",
 						 "what the backup gives to roles was left out, because members that they "

@@ -14,6 +14,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "backup_settings.h"
 #include "commit.h"
 #include "globals_check.h"
 #include "interrupt.h"
@@ -381,7 +382,7 @@ static LockWatch *
 watch(const GlobalsRestore *restore)
 {
 	return lock_watch_begin(restore->target, restore->connection,
-							restore->settings->lock_wait_timeout);
+							restore->settings->backup->lock_wait_timeout);
 }
 
 bool

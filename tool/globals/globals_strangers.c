@@ -23,6 +23,7 @@
 #include "log.h"
 #include "memory.h"
 #include "quote.h"
+#include "restore_settings.h"
 #include "settings.h"
 
 #define MAX_NAMES 20
@@ -150,7 +151,7 @@ subject_of(const GlobalsStatement *statement)
 static bool
 is_kept(const Judgement *judgement, const char *role)
 {
-	return judgement->restore->settings->existing_roles == EXISTING_ROLES_KEEP &&
+	return judgement->restore->settings->restore->existing_roles == EXISTING_ROLES_KEEP &&
 		   !is_predefined(role) &&
 		   !globals_same_attributes(
 			   globals_statements_find(judgement->present, GLOBALS_ROLE_ATTRIBUTES, role),
@@ -190,7 +191,7 @@ judge(Judgement *judgement, int i, const char *role)
 {
 	GlobalsRestore *restore = judgement->restore;
 	const GlobalsStatement *statement = &restore->statements.items[i];
-	bool keep = restore->settings->existing_roles == EXISTING_ROLES_KEEP;
+	bool keep = restore->settings->restore->existing_roles == EXISTING_ROLES_KEEP;
 	char *more = globals_powers_more(judgement->here, judgement->there, role);
 	char *shown = printable_name(role);
 

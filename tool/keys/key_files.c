@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "buffer.h"
+#include "key_settings.h"
 #include "log.h"
 #include "named_file.h"
 #include "settings.h"
@@ -80,15 +81,15 @@ read_recipients(const Settings *settings, AgeRecipients *recipients)
 	bool good = true;
 	int i;
 
-	for (i = 0; i < settings->recipient.count; i++)
+	for (i = 0; i < settings->keys->recipient.count; i++)
 	{
-		const char *problem = age_recipients_add(recipients, settings->recipient.items[i]);
+		const char *problem = age_recipients_add(recipients, settings->keys->recipient.items[i]);
 
 		if (problem != NULL)
 			good = report_error(EXIT_USAGE, NULL, RECIPIENT_HINT, "a value of --recipient %s",
 								problem);
 	}
-	for (i = 0; i < settings->recipients_file.count; i++)
-		good = read_recipients_file(settings->recipients_file.items[i], recipients) && good;
+	for (i = 0; i < settings->keys->recipients_file.count; i++)
+		good = read_recipients_file(settings->keys->recipients_file.items[i], recipients) && good;
 	return good;
 }

@@ -21,6 +21,7 @@
 #include "age.h"
 #include "age_armor.h"
 #include "home.h"
+#include "key_settings.h"
 #include "log.h"
 #include "memory.h"
 #include "named_file.h"
@@ -362,16 +363,17 @@ keyring_load(const Settings *settings)
 	bool good = true;
 	int i;
 
-	keys.state_directory =
-		settings->state_dir != NULL ? xstrdup(settings->state_dir) : default_state_directory();
-	keys.wants_encryption = settings->recipient.count > 0 || settings->recipients_file.count > 0;
-	keys.wants_passphrase = passphrase_is_given(settings) && settings->identity.count == 0;
+	keys.state_directory = settings->keys->state_dir != NULL ? xstrdup(settings->keys->state_dir)
+															 : default_state_directory();
+	keys.wants_encryption =
+		settings->keys->recipient.count > 0 || settings->keys->recipients_file.count > 0;
+	keys.wants_passphrase = passphrase_is_given(settings) && settings->keys->identity.count == 0;
 	passphrase_source = settings;
-	if (settings->key_file != NULL)
-		good = read_key_file(settings->key_file);
-	for (i = 0; i < settings->signer.count; i++)
-		good = take_signer(settings->signer.items[i]) && good;
-	for (i = 0; i < settings->identity.count; i++)
-		good = read_identity_file(settings, settings->identity.items[i]) && good;
+	if (settings->keys->key_file != NULL)
+		good = read_key_file(settings->keys->key_file);
+	for (i = 0; i < settings->keys->signer.count; i++)
+		good = take_signer(settings->keys->signer.items[i]) && good;
+	for (i = 0; i < settings->keys->identity.count; i++)
+		good = read_identity_file(settings, settings->keys->identity.items[i]) && good;
 	return good;
 }

@@ -23,6 +23,7 @@
 
 #include "catalogue_hold.h"
 #include "connection.h"
+#include "general_settings.h"
 #include "interrupt.h"
 #include "json_text.h"
 #include "log.h"
@@ -114,7 +115,7 @@ facts_of_alarm(const Settings *settings, const PGresult *result, int row)
 	if (strcmp(kind, "backup") == 0)
 		json_object_set_new(facts, "type", json_text(field(result, row, COLUMN_TYPE)));
 	json_object_set_new(facts, "repository",
-						json_text(location != NULL ? location : settings->repo));
+						json_text(location != NULL ? location : settings->general->repo));
 	if (code != NULL)
 		json_object_set_new(facts, "exit_code", json_integer(strtol(code, NULL, 10)));
 	if (when != NULL)
@@ -288,7 +289,7 @@ take_alarms(const Settings *settings, const char *directory, Connection *connect
 bool
 notify_take_alarms(const Settings *settings)
 {
-	const char *where = settings->catalogue;
+	const char *where = settings->general->catalogue;
 	ConnectionTarget *target;
 	Connection *connection;
 	char *message = NULL;
@@ -359,7 +360,7 @@ void
 notify_catalogue_owners(const Settings *settings, const char *repository, BackupName **owners,
 						int *count)
 {
-	const char *where = settings->catalogue;
+	const char *where = settings->general->catalogue;
 	ConnectionTarget *target =
 		where != NULL && strcmp(where, "none") != 0 ? target_from_conninfo(where) : NULL;
 	Connection *connection = NULL;

@@ -20,6 +20,7 @@
 #include "memory.h"
 #include "notify_channel.h"
 #include "notify_queue.h"
+#include "notify_settings.h"
 #include "notify_transport.h"
 #include "private_file.h"
 #include "settings.h"
@@ -30,13 +31,13 @@
 static bool
 slack_configured(const Settings *settings)
 {
-	return settings->notify_slack_url_file != NULL;
+	return settings->notify->notify_slack_url_file != NULL;
 }
 
 static bool
 teams_configured(const Settings *settings)
 {
-	return settings->notify_teams_url_file != NULL;
+	return settings->notify->notify_teams_url_file != NULL;
 }
 
 static char *
@@ -51,13 +52,13 @@ file_problem(const char *path)
 static char *
 slack_problem(const Settings *settings)
 {
-	return file_problem(settings->notify_slack_url_file);
+	return file_problem(settings->notify->notify_slack_url_file);
 }
 
 static char *
 teams_problem(const Settings *settings)
 {
-	return file_problem(settings->notify_teams_url_file);
+	return file_problem(settings->notify->notify_teams_url_file);
 }
 
 /* A text member of the message's event, cut at a character's end. */
@@ -194,13 +195,13 @@ post(const Settings *settings, const char *url_file, json_t *payload, bool hurri
 static DeliveryResult
 slack_deliver(const Settings *settings, const json_t *message, bool hurried)
 {
-	return post(settings, settings->notify_slack_url_file, slack_payload(message), hurried);
+	return post(settings, settings->notify->notify_slack_url_file, slack_payload(message), hurried);
 }
 
 static DeliveryResult
 teams_deliver(const Settings *settings, const json_t *message, bool hurried)
 {
-	return post(settings, settings->notify_teams_url_file, teams_payload(message), hurried);
+	return post(settings, settings->notify->notify_teams_url_file, teams_payload(message), hurried);
 }
 
 const NotifyChannel channel_slack = {

@@ -25,6 +25,7 @@
 #include "notify_channel.h"
 #include "notify_mail.h"
 #include "notify_queue.h"
+#include "notify_settings.h"
 #include "notify_text.h"
 #include "notify_transport.h"
 #include "private_file.h"
@@ -38,8 +39,8 @@
 static bool
 is_configured(const Settings *settings)
 {
-	return settings->notify_mail_server != NULL || settings->notify_mail_to != NULL ||
-		   settings->notify_mail_from != NULL;
+	return settings->notify->notify_mail_server != NULL ||
+		   settings->notify->notify_mail_to != NULL || settings->notify->notify_mail_from != NULL;
 }
 
 /* The host in "host:port"; its length. */
@@ -52,24 +53,25 @@ server_host_length(const char *server)
 static char *
 problem(const Settings *settings)
 {
-	const char *server = settings->notify_mail_server;
+	const char *server = settings->notify->notify_mail_server;
 	char *password;
 	char *reason;
 
 	if (server == NULL)
 		return xstrdup("notify-mail-server is not set");
-	if (settings->notify_mail_from == NULL)
+	if (settings->notify->notify_mail_from == NULL)
 		return xstrdup("notify-mail-from is not set");
-	if (settings->notify_mail_to == NULL)
+	if (settings->notify->notify_mail_to == NULL)
 		return xstrdup("notify-mail-to is not set");
-	if ((settings->notify_mail_user == NULL) != (settings->notify_mail_password_file == NULL))
+	if ((settings->notify->notify_mail_user == NULL) !=
+		(settings->notify->notify_mail_password_file == NULL))
 		return xstrdup("notify-mail-user and notify-mail-password-file go together");
-	if (settings->notify_mail_user == NULL)
+	if (settings->notify->notify_mail_user == NULL)
 		return NULL;
-	if (settings->notify_mail_tls == MAIL_TLS_PLAIN &&
+	if (settings->notify->notify_mail_tls == MAIL_TLS_PLAIN &&
 		!is_loopback(server, server_host_length(server)))
 		return xstrdup("a password is not sent to another machine without TLS");
-	password = secret_file_read(settings->notify_mail_password_file, &reason);
+	password = secret_file_read(settings->notify->notify_mail_password_file, &reason);
 	secret_text_free(password);
 	return reason;
 }
@@ -79,7 +81,7 @@ static void
 queue(const NotifyChannel *channel, const Settings *settings, const char *directory,
 	  const json_t *event)
 {
-	const char *text = settings->notify_mail_to;
+	const char *text = settings->notify->notify_mail_to;
 
 	while (text != NULL && *text != '\0')
 	{
@@ -238,7 +240,7 @@ mail_compose(Buffer *out, const Settings *settings, const json_t *message)
 	gmtime_r(&created, &utc);
 	strftime(date, sizeof(date), "%a, %d %b %Y %H:%M:%S +0000", &utc);
 	buffer_printf(out, "Date: %s\r\nFrom: nex_backup <%s>\r\nTo: %s\r\n", date,
-				  settings->notify_mail_from, json_member(message, "recipient"));
+				  settings->notify->notify_mail_from, json_member(message, "recipient"));
 	mail_append_subject(out, subject != NULL ? subject : "");
 	buffer_printf(out, "Message-ID: <%s@", json_member(message, "id"));
 	append_domain(out);
@@ -270,9 +272,9 @@ static void
 set_server(CURL *curl, const Settings *settings)
 {
 	static const char *const ports[] = {"587", "465", "25"};
-	const char *server = settings->notify_mail_server;
+	const char *server = settings->notify->notify_mail_server;
 	bool has_port = server[server_host_length(server)] == ':';
-	MailTls tls = settings->notify_mail_tls;
+	MailTls tls = settings->notify->notify_mail_tls;
 	char *url = xasprintf("%s://%s%s%s", tls == MAIL_TLS_IMPLICIT ? "smtps" : "smtp", server,
 						  has_port ? "" : ":", has_port ? "" : ports[tls]);
 
@@ -290,12 +292,12 @@ set_login(CURL *curl, const Settings *settings, char **error)
 {
 	char *password;
 
-	if (settings->notify_mail_user == NULL)
+	if (settings->notify->notify_mail_user == NULL)
 		return true;
-	password = secret_file_read(settings->notify_mail_password_file, error);
+	password = secret_file_read(settings->notify->notify_mail_password_file, error);
 	if (password == NULL)
 		return false;
-	curl_easy_setopt(curl, CURLOPT_USERNAME, settings->notify_mail_user);
+	curl_easy_setopt(curl, CURLOPT_USERNAME, settings->notify->notify_mail_user);
 	curl_easy_setopt(curl, CURLOPT_PASSWORD, password);
 	secret_text_free(password);
 	return true;
@@ -304,7 +306,7 @@ set_login(CURL *curl, const Settings *settings, char **error)
 static DeliveryResult
 send_mail(Transport *transport, const Settings *settings, const json_t *message)
 {
-	char *from = xasprintf("<%s>", settings->notify_mail_from);
+	char *from = xasprintf("<%s>", settings->notify->notify_mail_from);
 	char *to = xasprintf("<%s>", json_member(message, "recipient"));
 	struct curl_slist *recipients = curl_slist_append(NULL, to);
 	DeliveryResult result;
@@ -332,7 +334,7 @@ static DeliveryResult
 deliver(const Settings *settings, const json_t *message, bool hurried)
 {
 	DeliveryResult result = {NULL, 0, false};
-	bool implicit = settings->notify_mail_tls == MAIL_TLS_IMPLICIT;
+	bool implicit = settings->notify->notify_mail_tls == MAIL_TLS_IMPLICIT;
 	Transport transport;
 
 	result.error = problem(settings);

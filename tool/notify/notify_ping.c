@@ -31,6 +31,7 @@
 #include "memory.h"
 #include "notify_channel.h"
 #include "notify_queue.h"
+#include "notify_settings.h"
 #include "notify_text.h"
 #include "notify_transport.h"
 #include "private_file.h"
@@ -209,9 +210,9 @@ ping_start(const Settings *settings, const json_t *facts)
 	DeliveryResult result = {NULL, 0, false};
 	PingUrls urls;
 
-	if (settings->notify_ping_url_file == NULL)
+	if (settings->notify->notify_ping_url_file == NULL)
 		return;
-	if (!read_urls(settings->notify_ping_url_file, &urls, &result.error))
+	if (!read_urls(settings->notify->notify_ping_url_file, &urls, &result.error))
 	{
 		log_warning("could not send a ping: %s", result.error);
 		free(result.error);
@@ -230,7 +231,7 @@ ping_start(const Settings *settings, const json_t *facts)
 static bool
 is_configured(const Settings *settings)
 {
-	return settings->notify_ping_url_file != NULL;
+	return settings->notify->notify_ping_url_file != NULL;
 }
 
 static char *
@@ -239,7 +240,7 @@ problem(const Settings *settings)
 	char *reason = NULL;
 	PingUrls urls;
 
-	if (read_urls(settings->notify_ping_url_file, &urls, &reason))
+	if (read_urls(settings->notify->notify_ping_url_file, &urls, &reason))
 		free_urls(&urls);
 	return reason;
 }
@@ -263,9 +264,9 @@ ping_end(const Settings *settings, const char *directory, const json_t *facts)
 	char *reason = NULL;
 	json_t *event;
 
-	if (settings->notify_ping_url_file == NULL)
+	if (settings->notify->notify_ping_url_file == NULL)
 		return;
-	if (!read_urls(settings->notify_ping_url_file, &urls, &reason))
+	if (!read_urls(settings->notify->notify_ping_url_file, &urls, &reason))
 	{
 		log_warning("could not send a ping: %s", reason);
 		free(reason);
@@ -292,12 +293,12 @@ deliver(const Settings *settings, const json_t *message, bool hurried)
 	PingUrls urls;
 	const char *url;
 
-	if (settings->notify_ping_url_file == NULL)
+	if (settings->notify->notify_ping_url_file == NULL)
 	{
 		result.error = xstrdup("notify-ping-url-file is not set");
 		return result;
 	}
-	if (!read_urls(settings->notify_ping_url_file, &urls, &result.error))
+	if (!read_urls(settings->notify->notify_ping_url_file, &urls, &result.error))
 		return result;
 	url = urls.url[failed ? PING_FAIL : PING_SUCCESS];
 	if (url != NULL)

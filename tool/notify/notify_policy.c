@@ -27,6 +27,7 @@
 #include "buffer.h"
 #include "choose.h"
 #include "digest.h"
+#include "general_settings.h"
 #include "json_text.h"
 #include "log.h"
 #include "memory.h"
@@ -34,6 +35,7 @@
 #include "names.h"
 #include "notify_channel.h"
 #include "notify_queue.h"
+#include "notify_settings.h"
 #include "notify_text.h"
 #include "repository.h"
 #include "settings.h"
@@ -66,7 +68,7 @@ static bool
 wanted(const Settings *settings, NotifyReason reason)
 {
 	const char *word = reason_word(reason);
-	const char *text = settings->notify_on;
+	const char *text = settings->notify->notify_on;
 
 	while (text != NULL && *text != '\0')
 	{
@@ -86,7 +88,7 @@ wanted(const Settings *settings, NotifyReason reason)
 char *
 subject_repository(const Settings *settings)
 {
-	char *repository = xstrdup(settings->repo);
+	char *repository = xstrdup(settings->general->repo);
 	size_t length = repository != NULL ? strlen(repository) : 0;
 
 	while (length > 1 && repository[length - 1] == '/')
@@ -235,7 +237,7 @@ is_news(const Settings *settings, const json_t *state, const char *key)
 	/* Earlier versions remember the time alone. */
 	if (since == 0 && !json_is_object(json_object_get(state, "told")))
 		since = number(state, "last_sent");
-	return now - since >= settings->notify_repeat_after;
+	return now - since >= settings->notify->notify_repeat_after;
 }
 
 /*
@@ -305,7 +307,7 @@ take_failure(const Settings *settings, const char *directory, const json_t *fact
 		set_number(state, "unreported", number(state, "unreported") + 1);
 		log_info("no message about this failure of its own: the last one was sent less than %d "
 				 "minutes ago",
-				 (settings->notify_repeat_after + 59) / 60);
+				 (settings->notify->notify_repeat_after + 59) / 60);
 	}
 	else
 	{
@@ -412,7 +414,7 @@ policy_repeat(const Settings *settings, const char *directory)
 
 		if (is_true(state, "failing") && number(state, "unreported") > 0 && latest != NULL &&
 			json_member(latest, "kind") != NULL &&
-			now - number(state, "last_sent") >= settings->notify_repeat_after)
+			now - number(state, "last_sent") >= settings->notify->notify_repeat_after)
 		{
 			queue_event(settings, directory, REASON_FAILURE, latest, state);
 			set_number(state, "last_sent", now);
@@ -462,8 +464,8 @@ policy_age_is_excepted(const Settings *settings, const BackupName *name)
 	bool excepted = false;
 	int i;
 
-	for (i = 0; i < settings->notify_missed_except.count && !excepted; i++)
-		excepted = name_matches(settings->notify_missed_except.items[i], owner);
+	for (i = 0; i < settings->notify->notify_missed_except.count && !excepted; i++)
+		excepted = name_matches(settings->notify->notify_missed_except.items[i], owner);
 	free(owner);
 	return excepted;
 }
@@ -486,7 +488,7 @@ tell_missed(const Settings *settings, const char *directory, const char *name, j
 	json_int_t now = (json_int_t) time(NULL);
 
 	if (is_true(state, "missed") &&
-		now - number(state, "missed_sent") < settings->notify_repeat_after)
+		now - number(state, "missed_sent") < settings->notify->notify_repeat_after)
 		return;
 	if (!is_true(state, "failing"))
 		set_number(state, "since", when);
@@ -522,10 +524,10 @@ policy_check_age(const Settings *settings, const char *directory, const BackupNa
 				 time_t snapshot)
 {
 	json_int_t when = (json_int_t) snapshot;
-	bool late = (json_int_t) time(NULL) - when > settings->notify_missed_after;
+	bool late = (json_int_t) time(NULL) - when > settings->notify->notify_missed_after;
 	char *error = late ? xasprintf("the latest backup is older than %d h %d min",
-								   settings->notify_missed_after / 3600,
-								   settings->notify_missed_after / 60 % 60)
+								   settings->notify->notify_missed_after / 3600,
+								   settings->notify->notify_missed_after / 60 % 60)
 					   : NULL;
 	json_t *facts = facts_of_age(settings, latest, error);
 	char *name = state_name(facts);
@@ -538,7 +540,8 @@ policy_check_age(const Settings *settings, const char *directory, const BackupNa
 	{
 		set_number(state, "last_good_time", when);
 		json_object_set_new(state, "last_good_backup", json_string(latest->id));
-		tell_missed(settings, directory, name, state, facts, when + settings->notify_missed_after);
+		tell_missed(settings, directory, name, state, facts,
+					when + settings->notify->notify_missed_after);
 	}
 	else if (is_true(state, "missed"))
 	{
@@ -582,9 +585,9 @@ seen_owner(const Settings *settings, const json_t *state, BackupName *owner)
 		return false;
 	owner->owner =
 		set != NULL ? owner_of_files(set) : owner_of(json_member(seen, "server"), database);
-	return settings->server == NULL ||
+	return settings->general->server == NULL ||
 		   (owner->owner.kind != BACKUP_OF_FILES &&
-			strcmp(owner->owner.server, label_stored(settings->server)) == 0);
+			strcmp(owner->owner.server, label_stored(settings->general->server)) == 0);
 }
 
 /* All its backups are gone: what the state calls the last good one is no help. */
@@ -653,8 +656,8 @@ policy_missed(const Settings *settings, const char *directory, const json_t *fac
 static char *
 told_key(const Settings *settings, const char *run)
 {
-	char *catalogue =
-		conninfo_without_secrets(settings->catalogue != NULL ? settings->catalogue : "");
+	char *catalogue = conninfo_without_secrets(
+		settings->general->catalogue != NULL ? settings->general->catalogue : "");
 	char *key = xasprintf("%s %s", run, catalogue);
 
 	free(catalogue);

@@ -25,8 +25,10 @@
 
 #include "home.h"
 #include "json_text.h"
+#include "key_settings.h"
 #include "log.h"
 #include "memory.h"
+#include "notify_settings.h"
 #include "private_file.h"
 #include "settings.h"
 #include "trusted_path.h"
@@ -96,8 +98,8 @@ default_directory(const Settings *settings)
 	char *home;
 	char *directory;
 
-	if (settings->state_dir != NULL)
-		return xasprintf("%s/notify", settings->state_dir);
+	if (settings->keys->state_dir != NULL)
+		return xasprintf("%s/notify", settings->keys->state_dir);
 	home = home_directory();
 	directory = home != NULL ? xasprintf("%s/.local/state/nex_backup/notify", home) : NULL;
 	free(home);
@@ -144,8 +146,9 @@ directory_problem(const char *directory)
 char *
 queue_directory(const Settings *settings, bool create)
 {
-	char *directory = settings->notify_directory != NULL ? xstrdup(settings->notify_directory)
-														 : default_directory(settings);
+	char *directory = settings->notify->notify_directory != NULL
+						  ? xstrdup(settings->notify->notify_directory)
+						  : default_directory(settings);
 	char *problem;
 	int fd;
 
@@ -181,8 +184,9 @@ queue_directory(const Settings *settings, bool create)
 char *
 queue_problem(const Settings *settings)
 {
-	char *directory = settings->notify_directory != NULL ? xstrdup(settings->notify_directory)
-														 : default_directory(settings);
+	char *directory = settings->notify->notify_directory != NULL
+						  ? xstrdup(settings->notify->notify_directory)
+						  : default_directory(settings);
 	char *slash;
 
 	if (directory == NULL)
@@ -422,7 +426,7 @@ queue_add(const Settings *settings, const char *directory, const char *channel,
 	json_object_set_new(message, "recipient", json_text(recipient));
 	json_object_set_new(message, "created", json_integer((json_int_t) now));
 	json_object_set_new(message, "deadline",
-						json_integer((json_int_t) now + settings->notify_give_up_after));
+						json_integer((json_int_t) now + settings->notify->notify_give_up_after));
 	json_object_set_new(message, "next_attempt", json_integer((json_int_t) now));
 	json_object_set_new(message, "attempts", json_integer(0));
 	json_object_set_new(message, "last_error", json_null());

@@ -24,6 +24,9 @@
 #include <unistd.h>
 #include <libpq-fe.h>
 
+#include "backup_settings.h"
+#include "connection_settings.h"
+#include "general_settings.h"
 #include "interrupt.h"
 #include "job_run.h"
 #include "json_text.h"
@@ -78,24 +81,25 @@ database_of_settings(const Settings *settings, const char *kind, bool globals)
 {
 	if (globals)
 		return xstrdup(GLOBALS_DATABASE);
-	if (settings->all)
+	if (settings->backup->all)
 		return NULL;
 	if (strcmp(kind, "backup") == 0)
 	{
 		const char *environment = getenv("PGDATABASE");
 
-		if (settings->dbname != NULL)
-			return database_of_conninfo(settings->dbname);
+		if (settings->connection->dbname != NULL)
+			return database_of_conninfo(settings->connection->dbname);
 		return environment != NULL && environment[0] != '\0' ? xstrdup(environment) : NULL;
 	}
-	if (settings->narguments > 0)
+	if (settings->general->narguments > 0)
 	{
-		const char *slash = strrchr(settings->arguments[0], '/');
+		const char *slash = strrchr(settings->general->arguments[0], '/');
 
 		/* A name may hold slashes itself. */
 		if (slash == NULL || !backup_id_valid(slash + 1))
-			return xstrdup(settings->arguments[0]);
-		return xasprintf("%.*s", (int) (slash - settings->arguments[0]), settings->arguments[0]);
+			return xstrdup(settings->general->arguments[0]);
+		return xasprintf("%.*s", (int) (slash - settings->general->arguments[0]),
+						 settings->general->arguments[0]);
 	}
 	return NULL;
 }
@@ -141,11 +145,11 @@ facts_at_start(const Settings *settings, const char *kind, bool globals)
 	set_text(facts, "kind", kind);
 	set_text(facts, "database", database);
 	set_text(facts, "server",
-			 settings->server != NULL && label_stored(settings->server)[0] != '\0'
-				 ? settings->server
+			 settings->general->server != NULL && label_stored(settings->general->server)[0] != '\0'
+				 ? settings->general->server
 				 : NULL);
 	set_text(facts, "repository", repository);
-	set_text(facts, "type", strcmp(kind, "backup") == 0 ? settings->type : NULL);
+	set_text(facts, "type", strcmp(kind, "backup") == 0 ? settings->backup->type : NULL);
 	set_text(facts, "run", run);
 	set_now(facts, "started");
 	set_text(facts, "job_run", job_run());

@@ -20,6 +20,7 @@
 
 #include "log.h"
 #include "memory.h"
+#include "notify_settings.h"
 #include "notify_text.h"
 #include "private_file.h"
 #include "settings.h"
@@ -166,8 +167,8 @@ transport_begin(Transport *transport, const Settings *settings, const char *prot
 	curl_easy_setopt(curl, CURLOPT_SSL_VERIFYHOST, 2L);
 	curl_easy_setopt(curl, CURLOPT_SSLVERSION, (long) CURL_SSLVERSION_TLSv1_2);
 	curl_easy_setopt(curl, CURLOPT_NOPROXY, "localhost,127.0.0.1,::1");
-	if (settings->notify_ca_file != NULL)
-		curl_easy_setopt(curl, CURLOPT_CAINFO, settings->notify_ca_file);
+	if (settings->notify->notify_ca_file != NULL)
+		curl_easy_setopt(curl, CURLOPT_CAINFO, settings->notify->notify_ca_file);
 	curl_easy_setopt(curl, CURLOPT_CONNECTTIMEOUT,
 					 hurried ? HURRIED_CONNECT_SECONDS : CONNECT_SECONDS);
 	curl_easy_setopt(curl, CURLOPT_TIMEOUT,

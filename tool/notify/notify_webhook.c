@@ -20,6 +20,7 @@
 #include "memory.h"
 #include "notify_channel.h"
 #include "notify_queue.h"
+#include "notify_settings.h"
 #include "notify_transport.h"
 #include "private_file.h"
 #include "settings.h"
@@ -27,8 +28,8 @@
 static bool
 is_configured(const Settings *settings)
 {
-	return settings->notify_webhook_url_file != NULL ||
-		   settings->notify_webhook_hmac_key_file != NULL;
+	return settings->notify->notify_webhook_url_file != NULL ||
+		   settings->notify->notify_webhook_hmac_key_file != NULL;
 }
 
 static char *
@@ -36,11 +37,11 @@ problem(const Settings *settings)
 {
 	char *reason = NULL;
 
-	if (settings->notify_webhook_url_file == NULL)
+	if (settings->notify->notify_webhook_url_file == NULL)
 		return xstrdup("notify-webhook-url-file is not set");
-	secret_text_free(url_file_read(settings->notify_webhook_url_file, &reason));
-	if (reason == NULL && settings->notify_webhook_hmac_key_file != NULL)
-		secret_text_free(secret_file_read(settings->notify_webhook_hmac_key_file, &reason));
+	secret_text_free(url_file_read(settings->notify->notify_webhook_url_file, &reason));
+	if (reason == NULL && settings->notify->notify_webhook_hmac_key_file != NULL)
+		secret_text_free(secret_file_read(settings->notify->notify_webhook_hmac_key_file, &reason));
 	return reason;
 }
 
@@ -85,9 +86,9 @@ add_signature(const Settings *settings, const char *body, struct curl_slist **he
 	char *value;
 
 	*headers = add_header(*headers, "X-Nex-Timestamp", timestamp);
-	if (settings->notify_webhook_hmac_key_file != NULL)
+	if (settings->notify->notify_webhook_hmac_key_file != NULL)
 	{
-		key = secret_file_read(settings->notify_webhook_hmac_key_file, error);
+		key = secret_file_read(settings->notify->notify_webhook_hmac_key_file, error);
 		signature = key != NULL ? sign(key, timestamp, body) : NULL;
 		if (key != NULL && signature == NULL)
 			*error = xstrdup("the message could not be signed");
@@ -114,8 +115,8 @@ deliver(const Settings *settings, const json_t *message, bool hurried)
 	char *url;
 	char *body;
 
-	url = settings->notify_webhook_url_file != NULL
-			  ? url_file_read(settings->notify_webhook_url_file, &result.error)
+	url = settings->notify->notify_webhook_url_file != NULL
+			  ? url_file_read(settings->notify->notify_webhook_url_file, &result.error)
 			  : NULL;
 	if (url == NULL)
 	{

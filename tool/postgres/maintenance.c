@@ -11,6 +11,8 @@
 
 #include <stdlib.h>
 
+#include "backup_settings.h"
+#include "connection_settings.h"
 #include "interrupt.h"
 #include "server_clock.h"
 #include "settings.h"
@@ -20,7 +22,7 @@ static Connection *
 bound(const Settings *settings, ConnectionTarget *target, Connection *connection)
 {
 	if (connection != NULL &&
-		!connection_bound_lock_waits(connection, target, settings->lock_wait_timeout))
+		!connection_bound_lock_waits(connection, target, settings->backup->lock_wait_timeout))
 	{
 		connection_close(connection);
 		return NULL;
@@ -36,10 +38,10 @@ connection_open_maintenance(const Settings *settings, ConnectionTarget **target)
 	Connection *connection = NULL;
 	char *message = NULL;
 
-	*target = target_create(settings, settings->dbname == NULL ? "postgres" : NULL);
+	*target = target_create(settings, settings->connection->dbname == NULL ? "postgres" : NULL);
 	if (*target == NULL)
 		return NULL;
-	if (settings->dbname == NULL)
+	if (settings->connection->dbname == NULL)
 	{
 		connection = connection_try(*target, &message);
 		if (connection == NULL && connection_was_kept_waiting(*target, message))

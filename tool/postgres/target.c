@@ -15,7 +15,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "backup_settings.h"
 #include "buffer.h"
+#include "connection_settings.h"
 #include "log.h"
 #include "memory.h"
 #include "private_file.h"
@@ -254,30 +256,30 @@ ConnectionTarget *
 target_create(const Settings *settings, const char *database)
 {
 	ConnectionTarget *target = xcalloc(1, sizeof(ConnectionTarget));
-	const char *dbname = database != NULL ? database : settings->dbname;
+	const char *dbname = database != NULL ? database : settings->connection->dbname;
 
-	if (settings->dbname != NULL && is_conninfo(settings->dbname))
+	if (settings->connection->dbname != NULL && is_conninfo(settings->connection->dbname))
 	{
-		if (!target_expand(target, settings->dbname))
+		if (!target_expand(target, settings->connection->dbname))
 		{
 			target_free(target);
 			return NULL;
 		}
 		dbname = database;
 	}
-	if (settings->host != NULL)
-		override_host(target, settings->host);
-	if (settings->port != NULL)
-		target_set(target, "port", settings->port);
-	if (settings->username != NULL)
-		target_set(target, "user", settings->username);
+	if (settings->connection->host != NULL)
+		override_host(target, settings->connection->host);
+	if (settings->connection->port != NULL)
+		target_set(target, "port", settings->connection->port);
+	if (settings->connection->username != NULL)
+		target_set(target, "user", settings->connection->username);
 	if (dbname != NULL)
 		target_set(target, "dbname", dbname);
 	target_notice_silence(target);
 	take_environment_password(target);
-	target->may_ask = !settings->no_password;
-	target->lock_patience = settings->lock_wait_timeout;
-	if (settings->force_password && typed_password == NULL)
+	target->may_ask = !settings->connection->no_password;
+	target->lock_patience = settings->backup->lock_wait_timeout;
+	if (settings->connection->force_password && typed_password == NULL)
 		target_ask_password(target);
 	if (typed_password != NULL)
 	{

@@ -21,7 +21,9 @@
 #include "backup_list.h"
 #include "catalogue_hold.h"
 #include "connection.h"
+#include "connection_settings.h"
 #include "encryption.h"
+#include "general_settings.h"
 #include "interrupt.h"
 #include "json_text.h"
 #include "log.h"
@@ -491,19 +493,19 @@ record_anywhere(const Settings *settings, CatalogueEvent event, const char *data
 	char *first_message = NULL;
 	int i;
 
-	if (settings->catalogue != NULL)
-		candidates[0] = settings->catalogue;
+	if (settings->general->catalogue != NULL)
+		candidates[0] = settings->general->catalogue;
 	for (i = 0; i < 2 && !given_up; i++)
 	{
 		ConnectionTarget *target;
 		Outcome outcome = OUTCOME_UNREACHABLE;
 		char *message = NULL;
 
-		if (candidates[i] == NULL || (i == 1 && settings->catalogue != NULL) ||
+		if (candidates[i] == NULL || (i == 1 && settings->general->catalogue != NULL) ||
 			(i == 1 && database != NULL && strcmp(database, "postgres") == 0))
 			continue;
-		target = settings->catalogue != NULL ? explicit_target(settings, candidates[i])
-											 : target_create(settings, candidates[i]);
+		target = settings->general->catalogue != NULL ? explicit_target(settings, candidates[i])
+													  : target_create(settings, candidates[i]);
 		if (target == NULL)
 			break;
 		outcome = record_at(target, event, payload, &message);
@@ -512,7 +514,7 @@ record_anywhere(const Settings *settings, CatalogueEvent event, const char *data
 			reached = true;
 		if (outcome == OUTCOME_REFUSED)
 			warn(message);
-		if (outcome == OUTCOME_ABSENT && settings->catalogue != NULL)
+		if (outcome == OUTCOME_ABSENT && settings->general->catalogue != NULL)
 			warn("the extension nex_backup is not there, or the server is a standby");
 		if (message != NULL && first_message == NULL)
 			first_message = message;
@@ -523,7 +525,7 @@ record_anywhere(const Settings *settings, CatalogueEvent event, const char *data
 	}
 	if (!reached && !given_up)
 	{
-		if (needs_server || settings->catalogue != NULL)
+		if (needs_server || settings->general->catalogue != NULL)
 			warn(first_message);
 		else
 			log_debug("no catalogue: %s", first_message != NULL ? first_message : "no server");
@@ -538,6 +540,7 @@ catalogue_record(const Settings *settings, CatalogueEvent event, const Owner *ow
 {
 	const char *database = owner->name;
 	Settings quiet = *settings;
+	ConnectionSettings connection = *settings->connection;
 	json_t *present = json_incref(json_object_get(payload, "present"));
 
 	/* Whoever wants to be told of the run gets the same facts, but for the long list. */
@@ -548,14 +551,15 @@ catalogue_record(const Settings *settings, CatalogueEvent event, const Owner *ow
 
 	/* The globals belong to no database, nor do sets of files; others are not of this server. */
 	if (owner->kind == BACKUP_OF_FILES || owner_is_globals(owner) ||
-		strcmp(owner->server, label_stored(settings->server)) != 0)
+		strcmp(owner->server, label_stored(settings->general->server)) != 0)
 		database = NULL;
 
 	/* Nobody is asked for a password just to keep a record. */
-	quiet.no_password = true;
-	quiet.force_password = false;
+	connection.no_password = true;
+	connection.force_password = false;
+	quiet.connection = &connection;
 
-	if (settings->catalogue == NULL || strcmp(settings->catalogue, "none") != 0)
+	if (settings->general->catalogue == NULL || strcmp(settings->general->catalogue, "none") != 0)
 	{
 		stop_clear();
 		record_anywhere(&quiet, event, database, payload);

@@ -20,8 +20,11 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "backup_settings.h"
+#include "general_settings.h"
 #include "interrupt.h"
 #include "log.h"
+#include "log_settings.h"
 #include "memory.h"
 #include "settings.h"
 #include "shared_log.h"
@@ -153,11 +156,12 @@ run_log_open(const Settings *settings, const char *kind)
 	int directory;
 	int fd;
 
-	if (settings->log_directory == NULL)
+	if (settings->logs->log_directory == NULL)
 		return;
-	name = run_log_name(kind, settings->type, now);
-	path = xasprintf("%s/%s", settings->log_directory, name);
-	fd = shared_log_open_in(settings->log_directory, name, settings->repo, &directory);
+	name = run_log_name(kind, settings->backup->type, now);
+	path = xasprintf("%s/%s", settings->logs->log_directory, name);
+	fd = shared_log_open_in(settings->logs->log_directory, name, settings->general->repo,
+							&directory);
 	if (fd < 0)
 		log_warning_hint(errno == ELOOP ? LINK_HINT : NULL, "could not open log file \"%s\": %s",
 						 path, strerror(errno));
@@ -165,11 +169,12 @@ run_log_open(const Settings *settings, const char *kind)
 	{
 		log_add_run_file(fd, path);
 		log_run_file("%s begins: nex_backup %s%s%s%s%s", kind, NEX_BACKUP_VERSION,
-					 settings->repo != NULL ? ", repository " : "",
-					 settings->repo != NULL ? settings->repo : "",
-					 settings->narguments > 0 ? ", " : "",
-					 settings->narguments > 0 ? settings->arguments[0] : "");
-		run_log_expire(directory, settings->log_keep_days, settings->log_keep_files, now);
+					 settings->general->repo != NULL ? ", repository " : "",
+					 settings->general->repo != NULL ? settings->general->repo : "",
+					 settings->general->narguments > 0 ? ", " : "",
+					 settings->general->narguments > 0 ? settings->general->arguments[0] : "");
+		run_log_expire(directory, settings->logs->log_keep_days, settings->logs->log_keep_files,
+					   now);
 	}
 	free(path);
 	free(name);

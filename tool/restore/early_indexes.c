@@ -26,6 +26,7 @@
 #include <unistd.h>
 
 #include "archive_listing.h"
+#include "general_settings.h"
 #include "interrupt.h"
 #include "log.h"
 #include "memory.h"
@@ -332,11 +333,12 @@ early_indexes_plan(RestorePlan *plan)
 	early->plan = plan;
 	early->loaded = xcalloc((size_t) plan->manifest->ntables + 1, sizeof(bool));
 	early->cores_taken = connection_is_local(plan->maintenance) &&
-						 sysconf(_SC_NPROCESSORS_ONLN) <= plan->settings->jobs;
+						 sysconf(_SC_NPROCESSORS_ONLN) <= plan->settings->general->jobs;
 	pthread_mutex_init(&early->mutex, NULL);
 	pthread_cond_init(&early->changed, NULL);
 	/* pg_restore's --single-transaction does not go on behind an error. */
-	if (plan->settings->jobs > 1 && !plan->sets_unknown && any_big(plan->manifest, tables, count) &&
+	if (plan->settings->general->jobs > 1 && !plan->sets_unknown &&
+		any_big(plan->manifest, tables, count) &&
 		archive_listing_read(plan, "--verbose", NULL, &early->listing))
 		choose_indexes(early, tables, count);
 	free(tables);

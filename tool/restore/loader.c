@@ -22,6 +22,7 @@
 #include <string.h>
 
 #include "early_indexes.h"
+#include "general_settings.h"
 #include "interrupt.h"
 #include "log.h"
 #include "long_sql.h"
@@ -31,6 +32,7 @@
 #include "owners_and_grants.h"
 #include "progress.h"
 #include "refused_rows.h"
+#include "restore_settings.h"
 #include "session.h"
 #include "table_copy.h"
 
@@ -327,7 +329,8 @@ load(void *argument)
 	memset(&loader, 0, sizeof(loader));
 	loader.loading = loading;
 	loader.connection = session_open(plan, loading->target);
-	table_copy_init(&loader.copy, loader.connection, plan->manifest, plan->settings->copy_format);
+	table_copy_init(&loader.copy, loader.connection, plan->manifest,
+					plan->settings->restore->copy_format);
 	loader.copy.quiet = loading->refused != NULL;
 	good = loader.connection != NULL &&
 		   connection_command(loader.connection, "SET synchronous_commit = off") &&
@@ -361,7 +364,7 @@ count_rows(const Loading *loading)
 bool
 loader_run(RestorePlan *plan)
 {
-	int jobs = plan->settings->jobs;
+	int jobs = plan->settings->general->jobs;
 	pthread_t *threads = xcalloc((size_t) jobs, sizeof(pthread_t));
 	Loading loading;
 	uint64_t tables = 0;

@@ -19,6 +19,7 @@
 #include "append.h"
 #include "exclusion_needs.h"
 #include "extension_rows.h"
+#include "general_settings.h"
 #include "in_place.h"
 #include "interrupt.h"
 #include "loader.h"
@@ -27,10 +28,12 @@
 #include "memory.h"
 #include "object_errors.h"
 #include "part_lists.h"
+#include "part_settings.h"
 #include "part_tables.h"
 #include "post_data.h"
 #include "progress.h"
 #include "quote.h"
+#include "restore_settings.h"
 #include "restored_objects.h"
 #include "row_copy.h"
 #include "schema_sections.h"
@@ -47,9 +50,9 @@ static const bool core_kinds[MEMBER_KINDS] = {
 bool
 partial_is_wanted(const Settings *settings)
 {
-	return settings->table.count > 0 || settings->schema.count > 0 ||
-		   settings->exclude_table.count > 0 || settings->as != NULL || settings->append ||
-		   settings->schema_only;
+	return settings->part->table.count > 0 || settings->part->schema.count > 0 ||
+		   settings->part->exclude_table.count > 0 || settings->part->as != NULL ||
+		   settings->part->append || settings->part->schema_only;
 }
 
 static bool
@@ -60,9 +63,9 @@ check_objects(RestorePlan *plan, const Manifest *manifest)
 
 	progress_phase("checking objects", "objects", manifest->nobjects,
 				   manifest->totals.stored_bytes);
-	good =
-		verify_objects(plan->repository, manifest, VERIFY_DIGESTS, plan->settings->jobs, &report) &&
-		report.nbad == 0;
+	good = verify_objects(plan->repository, manifest, VERIFY_DIGESTS, plan->settings->general->jobs,
+						  &report) &&
+		   report.nbad == 0;
 	verify_report_free(&report);
 	return good && !stop_requested();
 }
@@ -80,7 +83,7 @@ check_core(RestorePlan *plan)
 	none = xcalloc((size_t) core->ntables + 1, sizeof(bool));
 	manifest_keep(core, none, core_kinds);
 	good = check_objects(plan, core) &&
-		   (plan->settings->schema_only ||
+		   (plan->settings->part->schema_only ||
 			unknown_members_refuse(plan->settings, plan->repository, core));
 	free(none);
 	manifest_free(core);
@@ -93,11 +96,11 @@ wanted_tables(const RestorePlan *plan)
 {
 	const Manifest *manifest = plan->manifest;
 	Selection *selection = plan->selection;
-	EntryState least = plan->settings->append ? ENTRY_CHOSEN : ENTRY_NEEDED;
+	EntryState least = plan->settings->part->append ? ENTRY_CHOSEN : ENTRY_NEEDED;
 	bool *wanted = xcalloc((size_t) manifest->ntables + 1, sizeof(bool));
 	uint32_t i;
 
-	for (i = 0; i < manifest->ntables && !plan->settings->schema_only; i++)
+	for (i = 0; i < manifest->ntables && !plan->settings->part->schema_only; i++)
 	{
 		const TocEntry *entry = selection_table(selection, manifest->tables[i].oid);
 
@@ -114,7 +117,7 @@ note_left_out(const RestorePlan *plan)
 	const ManifestTotals *totals = &plan->manifest->totals;
 	Lines *left_out = &plan->selection->left_out;
 
-	if (plan->settings->append && !plan->selection->everything)
+	if (plan->settings->part->append && !plan->selection->everything)
 		return;
 	if (totals->large_objects > 0)
 		lines_add(left_out, xasprintf("%llu large object%s (only a restore of the whole backup "
@@ -133,7 +136,7 @@ choose(RestorePlan *plan, const ExistingObjects *existing)
 	bool *wanted;
 
 	plan->selection = selection;
-	selection->existing = plan->settings->append ? NULL : existing;
+	selection->existing = plan->settings->part->append ? NULL : existing;
 	if (!archive_toc_load(plan->repository, plan->manifest, &selection->toc))
 		return false;
 	exclusion_needs_add(&selection->toc);
@@ -142,7 +145,7 @@ choose(RestorePlan *plan, const ExistingObjects *existing)
 		return false;
 	if (selection->existing != NULL && !selection->renames && !selection_check_existing(selection))
 		return false;
-	if (plan->settings->append)
+	if (plan->settings->part->append)
 		selection_forget_report(selection);
 	note_left_out(plan);
 	wanted = wanted_tables(plan);
@@ -220,9 +223,9 @@ run_in_new_database(RestorePlan *plan)
 		good = report_error(EXIT_INTEGRITY, NULL, NULL, "loaded %llu rows instead of %llu",
 							(unsigned long long) plan->rows,
 							(unsigned long long) plan->manifest->totals.rows);
-	return good && (plan->settings->schema_only || set_sequences(plan)) && post_data_run(plan) &&
-		   note_unpopulated(plan) &&
-		   (plan->settings->no_analyze || schema_sections_analyze(plan)) &&
+	return good && (plan->settings->part->schema_only || set_sequences(plan)) &&
+		   post_data_run(plan) && note_unpopulated(plan) &&
+		   (plan->settings->restore->no_analyze || schema_sections_analyze(plan)) &&
 		   target_database_finish(plan) && target_database_open(plan);
 }
 
@@ -255,7 +258,7 @@ must_be_one_transaction(const RestorePlan *plan)
 		if (!same)
 			return true;
 	}
-	return plan->settings->as != NULL;
+	return plan->settings->part->as != NULL;
 }
 
 static bool
@@ -266,15 +269,15 @@ run_in_one_transaction(RestorePlan *plan)
 	ExistingObjects *existing = NULL;
 	bool good = connection != NULL;
 
-	if (good && !plan->settings->append)
+	if (good && !plan->settings->part->append)
 	{
 		existing = existing_objects_read(connection);
 		good = existing != NULL;
 	}
 	good = good && choose(plan, existing) && check_objects(plan, plan->manifest);
 	if (good)
-		good =
-			plan->settings->append ? append_run(plan, connection) : in_place_run(plan, connection);
+		good = plan->settings->part->append ? append_run(plan, connection)
+											: in_place_run(plan, connection);
 	if (plan->selection != NULL)
 		plan->selection->existing = NULL;
 	existing_objects_free(existing);

@@ -29,6 +29,7 @@
 #include "own_path.h"
 #include "progress.h"
 #include "quote.h"
+#include "restore_settings.h"
 #include "row_rights.h"
 #include "server_failure.h"
 #include "table_copy.h"

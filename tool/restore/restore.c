@@ -15,9 +15,11 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "backup_settings.h"
 #include "choose.h"
 #include "database_state.h"
 #include "entry_scripts.h"
+#include "general_settings.h"
 #include "interrupt.h"
 #include "left_database.h"
 #include "loader.h"
@@ -29,11 +31,13 @@
 #include "missing_roles.h"
 #include "object_errors.h"
 #include "other_server.h"
+#include "part_settings.h"
 #include "partial.h"
 #include "post_data.h"
 #include "progress.h"
 #include "reachable.h"
 #include "quote.h"
+#include "restore_settings.h"
 #include "restored_objects.h"
 #include "protections.h"
 #include "rights_meanwhile.h"
@@ -280,9 +284,10 @@ plan_existing(RestorePlan *plan)
 		return false;
 
 	/* What is there is kept with --drop, and by a part. */
-	if (left == LEFT_RUNNING || (was_made(left) && (plan->partial || !plan->settings->drop)))
+	if (left == LEFT_RUNNING ||
+		(was_made(left) && (plan->partial || !plan->settings->restore->drop)))
 		return plan_left(plan, left);
-	if ((plan->partial || !plan->settings->drop) &&
+	if ((plan->partial || !plan->settings->restore->drop) &&
 		!target_database_accepts(plan->maintenance, plan->database))
 		return false;
 	if (plan->partial)
@@ -292,7 +297,7 @@ plan_existing(RestorePlan *plan)
 		other_server_warn(plan);
 		return true;
 	}
-	if (plan->settings->drop)
+	if (plan->settings->restore->drop)
 		return plan_replacement(plan);
 	good = target_database_is_empty(plan->target, plan->database, &empty);
 	if (good && !empty && left == LEFT_TAKEN)
@@ -328,22 +333,23 @@ plan_target(RestorePlan *plan)
 	if (plan->manifest == NULL)
 		return false;
 	repository_warn_verification(plan->repository, &plan->backup);
-	plan->database = xstrdup(
-		settings->to != NULL && !plan->of_cluster ? settings->to : plan->manifest->database.name);
+	plan->database =
+		xstrdup(settings->restore->to != NULL && !plan->of_cluster ? settings->restore->to
+																   : plan->manifest->database.name);
 	if (plan->database[0] == '\0' || strlen(plan->database) > MAX_NAME_BYTES)
 		return report_error(EXIT_USAGE, NULL, NULL, "the name of a database has 1 to %d bytes",
 							MAX_NAME_BYTES);
 	plan->maintenance = connection_open_maintenance(settings, &plan->target);
 	if (plan->maintenance == NULL)
 		return false;
-	if (settings->role != NULL)
-		take_role(plan, settings->role);
+	if (settings->part->role != NULL)
+		take_role(plan, settings->part->role);
 	if (plan->maintenance == NULL ||
 		!target_database_exists(plan->maintenance, plan->database, &exists))
 		return false;
 	if (exists)
 		return plan_existing(plan);
-	if (settings->append)
+	if (settings->part->append)
 		return report_error(EXIT_FAILED, NULL, "Give the name of a database with --to.",
 							"database \"%s\" does not exist", plan->database);
 	plan->working = xstrdup(plan->database);
@@ -359,9 +365,9 @@ choose_backup(RestorePlan *plan, const char *backup)
 	char *name;
 	double at;
 
-	if (plan->settings->at == NULL)
+	if (plan->settings->restore->at == NULL)
 		return repository_resolve(plan->repository, backup, &plan->backup);
-	if (!utc_time_parse(plan->settings->at, &at) ||
+	if (!utc_time_parse(plan->settings->restore->at, &at) ||
 		!repository_resolve_at(plan->repository, backup, at, &plan->backup))
 		return false;
 	utc_time_text(at, asked);
@@ -407,8 +413,8 @@ check_objects(RestorePlan *plan)
 
 	progress_phase("checking objects", "objects", plan->manifest->nobjects,
 				   plan->manifest->totals.stored_bytes);
-	good = verify_objects(plan->repository, plan->manifest, VERIFY_DIGESTS, plan->settings->jobs,
-						  &report);
+	good = verify_objects(plan->repository, plan->manifest, VERIFY_DIGESTS,
+						  plan->settings->general->jobs, &report);
 	good = good && report.nbad == 0;
 	verify_report_free(&report);
 	return good && !stop_requested();
@@ -435,7 +441,7 @@ fill(RestorePlan *plan)
 		   schema_sections_run_members(plan, MEMBER_SEQUENCES) &&
 		   schema_sections_set_for_queries(plan) && post_data_run(plan) &&
 		   restored_objects_check(plan) &&
-		   (plan->settings->no_analyze || schema_sections_analyze(plan)) &&
+		   (plan->settings->restore->no_analyze || schema_sections_analyze(plan)) &&
 		   target_database_finish(plan) && schema_sections_run_members(plan, MEMBER_DATABASE) &&
 		   target_database_open(plan);
 }
@@ -488,8 +494,8 @@ execute(RestorePlan *plan)
 bool
 restore_execute(RestorePlan *plan)
 {
-	LockWatch *watch =
-		lock_watch_begin(plan->target, plan->maintenance, plan->settings->lock_wait_timeout);
+	LockWatch *watch = lock_watch_begin(plan->target, plan->maintenance,
+										plan->settings->backup->lock_wait_timeout);
 	bool good = execute(plan);
 
 	lock_watch_end(watch);

@@ -14,7 +14,7 @@
 
 #include "log.h"
 #include "memory.h"
-#include "settings.h"
+#include "all_settings.h"
 
 /*
  * The file to read: --config, NEX_BACKUP_CONFIG, or the default one unless
@@ -34,7 +34,7 @@ find_file(const Arguments *arguments)
 
 /* An empty variable counts as not set, as it does for libpq. */
 static bool
-apply_environment(Settings *settings)
+apply_environment(AllSettings *settings)
 {
 	bool ok = true;
 	int i;
@@ -120,13 +120,13 @@ check_environment(void)
 }
 
 static bool
-apply_arguments(const Arguments *arguments, Settings *settings)
+apply_arguments(const Arguments *arguments, AllSettings *settings)
 {
 	bool ok = true;
 	int i;
 
-	free(settings->on_command_line);
-	settings->on_command_line = xcalloc((size_t) option_count, sizeof(bool));
+	free(settings->general.on_command_line);
+	settings->general.on_command_line = xcalloc((size_t) option_count, sizeof(bool));
 	for (i = 0; i < arguments->noptions; i++)
 	{
 		const GivenOption *given = &arguments->options[i];
@@ -134,7 +134,7 @@ apply_arguments(const Arguments *arguments, Settings *settings)
 
 		if (!option_is_setting(given->option))
 			continue;
-		settings->on_command_line[given->option - option_table] = true;
+		settings->general.on_command_line[given->option - option_table] = true;
 		reason = option_store(given->option, settings, given->value);
 		if (reason != NULL)
 			ok = report_error(EXIT_USAGE, reason, NULL, "invalid value \"%s\" of option \"%s\"",
@@ -154,7 +154,8 @@ is_given(const Arguments *arguments, const Option *option)
 	{
 		const Option *given = arguments->options[i].option;
 
-		if (option_is_setting(given) && given->member == option->member)
+		if (option_is_setting(given) && given->settings == option->settings &&
+			given->member == option->member)
 			return true;
 	}
 	return false;
@@ -162,7 +163,7 @@ is_given(const Arguments *arguments, const Option *option)
 
 /* Where the value of an option comes from that is not on the command line; NULL: nowhere. */
 static char *
-origin(const Option *option, const Settings *settings)
+origin(const Option *option, const AllSettings *settings)
 {
 	size_t line = settings->file_lines != NULL ? settings->file_lines[option - option_table] : 0;
 	char *name = option_environment_name(option);
@@ -172,13 +173,14 @@ origin(const Option *option, const Settings *settings)
 	if (value != NULL && value[0] != '\0')
 		text = xasprintf("It is set by environment variable %s.", name);
 	else if (line != 0)
-		text = xasprintf("It is set in file \"%s\", line %zu.", settings->config_file, line);
+		text =
+			xasprintf("It is set in file \"%s\", line %zu.", settings->general.config_file, line);
 	free(name);
 	return text;
 }
 
 static bool
-check_per_call(const Arguments *arguments, const Settings *settings, const Option *option)
+check_per_call(const Arguments *arguments, const AllSettings *settings, const Option *option)
 {
 	const char *metavar = option->metavar;
 	char *where;
@@ -202,7 +204,7 @@ check_per_call(const Arguments *arguments, const Settings *settings, const Optio
 }
 
 bool
-config_check_per_call(const Arguments *arguments, const Settings *settings, const char *names)
+config_check_per_call(const Arguments *arguments, const AllSettings *settings, const char *names)
 {
 	bool good = true;
 
@@ -220,27 +222,27 @@ config_check_per_call(const Arguments *arguments, const Settings *settings, cons
 }
 
 bool
-config_load_arguments(const Arguments *arguments, Settings *settings)
+config_load_arguments(const Arguments *arguments, AllSettings *settings)
 {
 	settings_set_defaults(settings);
-	settings->server_is_given = arguments_value(arguments, "server") != NULL;
+	settings->general.server_is_given = arguments_value(arguments, "server") != NULL;
 	return apply_arguments(arguments, settings);
 }
 
 bool
-config_load(const Arguments *arguments, Settings *settings)
+config_load(const Arguments *arguments, AllSettings *settings)
 {
 	const char *file = find_file(arguments);
 	bool ok = true;
 
 	settings_set_defaults(settings);
-	settings->config_file = file;
+	settings->general.config_file = file;
 	if (file != NULL)
 		ok = config_read_file(file, settings);
-	settings->source++;
+	settings->general.source++;
 	ok = apply_environment(settings) && ok;
 	check_environment();
-	settings->source++;
-	settings->server_is_given = arguments_value(arguments, "server") != NULL;
+	settings->general.source++;
+	settings->general.server_is_given = arguments_value(arguments, "server") != NULL;
 	return apply_arguments(arguments, settings) && ok;
 }

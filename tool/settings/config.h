@@ -16,7 +16,7 @@
 
 #include "options.h"
 
-typedef struct Settings Settings;
+typedef struct AllSettings AllSettings;
 
 #define CONFIG_DEFAULT_FILE "/etc/nex_backup.yaml"
 
@@ -51,7 +51,7 @@ extern const char *arguments_value(const Arguments *arguments, const char *name)
  * Put the settings together: command line > environment > file > default.
  * Every bad value is reported (exit 2), then false is returned.
  */
-extern bool config_load(const Arguments *arguments, Settings *settings);
+extern bool config_load(const Arguments *arguments, AllSettings *settings);
 
 /*
  * Some options say what one call restores, replaces or leaves out.  Set by a
@@ -59,13 +59,13 @@ extern bool config_load(const Arguments *arguments, Settings *settings);
  * in an emergency.  False (each one reported, exit 2) if one of those named,
  * space-separated, has its value from the environment or the file.
  */
-extern bool config_check_per_call(const Arguments *arguments, const Settings *settings,
+extern bool config_check_per_call(const Arguments *arguments, const AllSettings *settings,
 								  const char *names);
 
 /* config_load() from the command line and defaults alone, for what must always answer. */
-extern bool config_load_arguments(const Arguments *arguments, Settings *settings);
+extern bool config_load_arguments(const Arguments *arguments, AllSettings *settings);
 
 /* Apply a YAML file; false (every error reported, exit 2) if anything is wrong with it. */
-extern bool config_read_file(const char *path, Settings *settings);
+extern bool config_read_file(const char *path, AllSettings *settings);
 
 #endif /* NEX_CONFIG_H */

@@ -26,14 +26,14 @@
 #include "log.h"
 #include "memory.h"
 #include "named_file.h"
-#include "settings.h"
+#include "all_settings.h"
 
 typedef struct ConfigFile
 {
 	const char *path;
 	FILE *stream;
 	yaml_parser_t parser;
-	Settings *settings;
+	AllSettings *settings;
 	size_t lines[OPTION_MAX_COUNT]; /* where each option was given; 0: not yet */
 	bool ok;
 } ConfigFile;
@@ -294,7 +294,7 @@ read_file_list(ConfigFile *file, const Key *key, TextList *files)
 static bool
 read_file_sets(ConfigFile *file)
 {
-	FileSets *sets = &file->settings->file_sets;
+	FileSets *sets = &file->settings->files.file_sets;
 
 	for (;;)
 	{
@@ -498,7 +498,7 @@ open_file(const char *path)
 }
 
 bool
-config_read_file(const char *path, Settings *settings)
+config_read_file(const char *path, AllSettings *settings)
 {
 	ConfigFile file;
 	FILE *stream = open_file(path);

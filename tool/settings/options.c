@@ -12,6 +12,7 @@
 
 #include <ctype.h>
 #include <errno.h>
+#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
@@ -21,14 +22,15 @@
 #include "codec.h"
 #include "memory.h"
 #include "nearest.h"
-#include "settings.h"
+#include "all_settings.h"
 
 /* Choices and levels are stored through an int. */
 _Static_assert(sizeof(LogFormat) == sizeof(int), "enums must be ints");
 _Static_assert(sizeof(ProgressStyle) == sizeof(int), "enums must be ints");
 _Static_assert(sizeof(MailTls) == sizeof(int), "enums must be ints");
 
-#define MEMBER(settings, type, offset) ((type *) (void *) ((char *) (settings) + (offset)))
+/* The groups of the view are those of the same AllSettings, which may be written. */
+#define MEMBER(all, type, option) ((type *) (uintptr_t) option_value(option, &(all)->view))
 
 /* Equal, if "-" and "_" are the same. */
 static bool
@@ -143,7 +145,7 @@ parse_number(const char *text, const char **end, long *value)
 }
 
 static char *
-store_flag(const Option *option, Settings *settings, const char *text)
+store_flag(const Option *option, AllSettings *settings, const char *text)
 {
 	bool value;
 
@@ -151,19 +153,19 @@ store_flag(const Option *option, Settings *settings, const char *text)
 		return xstrdup("It must be true or false.");
 	if (option->type == OPTION_LEVEL)
 	{
-		*MEMBER(settings, int, option->member) = value ? (int) option->min : LOG_LEVEL_INFO;
+		*MEMBER(settings, int, option) = value ? (int) option->min : LOG_LEVEL_INFO;
 		return NULL;
 	}
-	*MEMBER(settings, bool, option->member) = value;
+	*MEMBER(settings, bool, option) = value;
 	if (value && option->clears != 0)
-		*MEMBER(settings, bool, option->clears) = false;
+		*(MEMBER(settings, bool, option) + option->clears - option->member) = false;
 	return NULL;
 }
 
 static char *
-store_text(const Option *option, Settings *settings, const char *text)
+store_text(const Option *option, AllSettings *settings, const char *text)
 {
-	char **member = MEMBER(settings, char *, option->member);
+	char **member = MEMBER(settings, char *, option);
 	const char *reason = option->check != NULL ? option->check(text) : NULL;
 
 	if (reason != NULL)
@@ -185,23 +187,23 @@ text_list_free(TextList *list)
 }
 
 static char *
-store_list(const Option *option, Settings *settings, const char *text)
+store_list(const Option *option, AllSettings *settings, const char *text)
 {
-	TextList *list = MEMBER(settings, TextList, option->member);
+	TextList *list = MEMBER(settings, TextList, option);
 	const char *reason = option->check != NULL ? option->check(text) : NULL;
 
 	if (reason != NULL)
 		return xstrdup(reason);
-	if (list->source != settings->source)
+	if (list->source != settings->general.source)
 		text_list_free(list);
-	list->source = settings->source;
+	list->source = settings->general.source;
 	list->items = xrealloc(list->items, (size_t) (list->count + 1) * sizeof(char *));
 	list->items[list->count++] = xstrdup(text);
 	return NULL;
 }
 
 static char *
-store_integer(const Option *option, Settings *settings, const char *text)
+store_integer(const Option *option, AllSettings *settings, const char *text)
 {
 	const char *end;
 	long value;
@@ -209,7 +211,7 @@ store_integer(const Option *option, Settings *settings, const char *text)
 	if (!parse_number(text, &end, &value) || *end != '\0' || value < option->min ||
 		value > option->max)
 		return xasprintf("It must be a whole number from %ld to %ld.", option->min, option->max);
-	*MEMBER(settings, int, option->member) = (int) value;
+	*MEMBER(settings, int, option) = (int) value;
 	return NULL;
 }
 
@@ -235,7 +237,7 @@ unit_seconds(const char *unit)
 }
 
 static char *
-store_duration(const Option *option, Settings *settings, const char *text)
+store_duration(const Option *option, AllSettings *settings, const char *text)
 {
 	const char *unit;
 	long value;
@@ -246,7 +248,7 @@ store_duration(const Option *option, Settings *settings, const char *text)
 					   "units are s, min, h and d.");
 	if (value > option->max / seconds || value * seconds < option->min)
 		return xasprintf("It must be from %ld to %ld seconds.", option->min, option->max);
-	*MEMBER(settings, int, option->member) = (int) (value * seconds);
+	*MEMBER(settings, int, option) = (int) (value * seconds);
 	return NULL;
 }
 
@@ -271,7 +273,7 @@ choice_position(const char *choices, const char *word)
 }
 
 static char *
-store_choice(const Option *option, Settings *settings, const char *text)
+store_choice(const Option *option, AllSettings *settings, const char *text)
 {
 	int position = choice_position(option->choices, text);
 	const char *c;
@@ -279,7 +281,7 @@ store_choice(const Option *option, Settings *settings, const char *text)
 
 	if (position >= 0)
 	{
-		*MEMBER(settings, int, option->member) = position;
+		*MEMBER(settings, int, option) = position;
 		return NULL;
 	}
 	buffer_init(&reason);
@@ -296,9 +298,10 @@ store_choice(const Option *option, Settings *settings, const char *text)
 }
 
 static char *
-store_compression(Settings *settings, const char *text)
+store_compression(AllSettings *settings, const char *text)
 {
-	const char *message = codec_parse(text, &settings->codec, &settings->compress_level);
+	const char *message =
+		codec_parse(text, &settings->backup.codec, &settings->backup.compress_level);
 
 	if (message == NULL)
 		return NULL;
@@ -307,7 +310,7 @@ store_compression(Settings *settings, const char *text)
 }
 
 char *
-option_store(const Option *option, Settings *settings, const char *text)
+option_store(const Option *option, AllSettings *settings, const char *text)
 {
 	if (text[0] == '\0')
 		return xstrdup("It must not be empty.");
@@ -334,29 +337,38 @@ option_store(const Option *option, Settings *settings, const char *text)
 	return NULL;
 }
 
-bool
-option_is_default(const Option *option, const Settings *settings)
+const void *
+option_value(const Option *option, const Settings *settings)
 {
-	Settings defaults;
+	const char *const *group =
+		(const char *const *) (const void *) ((const char *) settings + option->settings);
+
+	return *group + option->member;
+}
+
+bool
+option_is_default(const Option *option, const AllSettings *settings)
+{
+	AllSettings defaults;
 	bool same = true;
 
 	if (option->type == OPTION_TEXT)
 	{
-		const char *text = *MEMBER(settings, char *, option->member);
+		const char *text = *MEMBER(settings, char *, option);
 
 		return option->fallback == NULL ? text == NULL
 										: text != NULL && strcmp(text, option->fallback) == 0;
 	}
 	if (option->type == OPTION_LIST)
-		return MEMBER(settings, TextList, option->member)->count == 0;
+		return MEMBER(settings, TextList, option)->count == 0;
 	settings_set_defaults(&defaults);
 	if (option->type == OPTION_FLAG)
-		same = *MEMBER(settings, bool, option->member) == *MEMBER(&defaults, bool, option->member);
+		same = *MEMBER(settings, bool, option) == *MEMBER(&defaults, bool, option);
 	else if (option->type == OPTION_COMPRESSION)
-		same = settings->codec == defaults.codec &&
-			   settings->compress_level == defaults.compress_level;
+		same = settings->backup.codec == defaults.backup.codec &&
+			   settings->backup.compress_level == defaults.backup.compress_level;
 	else if (option->type != OPTION_ACTION)
-		same = *MEMBER(settings, int, option->member) == *MEMBER(&defaults, int, option->member);
+		same = *MEMBER(settings, int, option) == *MEMBER(&defaults, int, option);
 	settings_free(&defaults);
 	return same;
 }
@@ -373,13 +385,31 @@ default_jobs(void)
 }
 
 void
-settings_set_defaults(Settings *settings)
+settings_clear(AllSettings *settings)
+{
+	memset(settings, 0, sizeof(*settings));
+	settings->view = (Settings){.general = &settings->general,
+								.keys = &settings->keys,
+								.connection = &settings->connection,
+								.backup = &settings->backup,
+								.restore = &settings->restore,
+								.part = &settings->part,
+								.command = &settings->command,
+								.expire = &settings->expire,
+								.files = &settings->files,
+								.logs = &settings->logs,
+								.notify = &settings->notify,
+								.agent = &settings->agent};
+}
+
+void
+settings_set_defaults(AllSettings *settings)
 {
 	int i;
 
-	memset(settings, 0, sizeof(*settings));
-	settings->log_level = LOG_LEVEL_INFO;
-	settings->jobs = default_jobs();
+	settings_clear(settings);
+	settings->general.log_level = LOG_LEVEL_INFO;
+	settings->general.jobs = default_jobs();
 	for (i = 0; i < option_count; i++)
 	{
 		const Option *option = &option_table[i];
@@ -390,7 +420,7 @@ settings_set_defaults(Settings *settings)
 }
 
 void
-settings_free(Settings *settings)
+settings_free(AllSettings *settings)
 {
 	int i;
 
@@ -398,22 +428,22 @@ settings_free(Settings *settings)
 	{
 		if (option_table[i].type == OPTION_TEXT)
 		{
-			free(*MEMBER(settings, char *, option_table[i].member));
-			*MEMBER(settings, char *, option_table[i].member) = NULL;
+			free(*MEMBER(settings, char *, &option_table[i]));
+			*MEMBER(settings, char *, &option_table[i]) = NULL;
 		}
 		else if (option_table[i].type == OPTION_LIST)
-			text_list_free(MEMBER(settings, TextList, option_table[i].member));
+			text_list_free(MEMBER(settings, TextList, &option_table[i]));
 	}
-	for (i = 0; i < settings->file_sets.count; i++)
+	for (i = 0; i < settings->files.file_sets.count; i++)
 	{
-		free(settings->file_sets.items[i].name);
-		text_list_free(&settings->file_sets.items[i].files);
+		free(settings->files.file_sets.items[i].name);
+		text_list_free(&settings->files.file_sets.items[i].files);
 	}
-	free(settings->file_sets.items);
-	settings->file_sets.items = NULL;
-	settings->file_sets.count = 0;
+	free(settings->files.file_sets.items);
+	settings->files.file_sets.items = NULL;
+	settings->files.file_sets.count = 0;
 	free(settings->file_lines);
 	settings->file_lines = NULL;
-	free(settings->on_command_line);
-	settings->on_command_line = NULL;
+	free(settings->general.on_command_line);
+	settings->general.on_command_line = NULL;
 }

@@ -16,6 +16,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+typedef struct AllSettings AllSettings;
 typedef struct Settings Settings;
 
 /* Headings in --help, in this order. */
@@ -46,8 +47,9 @@ typedef struct Option
 	char letter; /* 0: none */
 	OptionGroup group;
 	OptionType type;
-	size_t member; /* offset in Settings */
-	size_t clears; /* offset of the bool that this flag switches off; 0: none */
+	size_t settings; /* offset in Settings of the group that it belongs to */
+	size_t member;   /* offset in that group */
+	size_t clears;   /* there, of the bool that this flag switches off; 0: none */
 	long min;
 	long max;
 	const char *choices; /* "human json" */
@@ -85,13 +87,17 @@ extern char *option_spelling(const Option *option);
  * Check a value and store it.  NULL when good, else a sentence (caller frees)
  * that says what a value must be like.
  */
-extern char *option_store(const Option *option, Settings *settings, const char *text);
+extern char *option_store(const Option *option, AllSettings *settings, const char *text);
 
 /* True while the option has the value that it has by itself. */
-extern bool option_is_default(const Option *option, const Settings *settings);
+extern bool option_is_default(const Option *option, const AllSettings *settings);
 
-/* Give every setting its default; and free what settings hold. */
-extern void settings_set_defaults(Settings *settings);
-extern void settings_free(Settings *settings);
+/* Its value: a bool, an int, a char * or a TextList, as its type says. */
+extern const void *option_value(const Option *option, const Settings *settings);
+
+/* No setting has a value; each has its default; free what they hold. */
+extern void settings_clear(AllSettings *settings);
+extern void settings_set_defaults(AllSettings *settings);
+extern void settings_free(AllSettings *settings);
 
 #endif /* NEX_OPTIONS_H */

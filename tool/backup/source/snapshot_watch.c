@@ -29,6 +29,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "backup_settings.h"
 #include "backup_warning.h"
 #include "deadline.h"
 #include "interrupt.h"
@@ -388,9 +389,9 @@ snapshot_watch_start(Connection *leader, const Settings *settings, const Schema 
 	SnapshotWatch *watch = xcalloc(1, sizeof(SnapshotWatch));
 
 	watch->leader = leader;
-	watch->policy = settings->on_lock_conflict;
-	watch->max_age = settings->max_snapshot_age;
-	watch->lock_wait_timeout = settings->lock_wait_timeout;
+	watch->policy = settings->backup->on_lock_conflict;
+	watch->max_age = settings->backup->max_snapshot_age;
+	watch->lock_wait_timeout = settings->backup->lock_wait_timeout;
 	watch->schema = schema;
 	watch->catalogs = catalogs;
 	watch->started = progress_seconds();

@@ -20,6 +20,8 @@
 #include <string.h>
 #include <time.h>
 
+#include "backup_settings.h"
+#include "general_settings.h"
 #include "interrupt.h"
 #include "log.h"
 #include "memory.h"
@@ -82,7 +84,7 @@ check_same_server(SourceSessions *sessions)
 	bool good = first != NULL;
 	int i;
 
-	for (i = 0; good && i < sessions->settings->jobs; i++)
+	for (i = 0; good && i < sessions->settings->general->jobs; i++)
 	{
 		char *start = server_start(sessions->workers[i]);
 
@@ -100,7 +102,7 @@ check_same_server(SourceSessions *sessions)
 static bool
 open_workers(SourceSessions *sessions)
 {
-	int jobs = sessions->settings->jobs;
+	int jobs = sessions->settings->general->jobs;
 	int i;
 
 	sessions->workers = xcalloc((size_t) jobs, sizeof(Connection *));
@@ -150,7 +152,7 @@ bring_workers(SourceSessions *sessions)
 	Round round = watch != NULL ? ROUND_GOOD : ROUND_FAILED;
 	int i;
 
-	for (i = 0; i < sessions->settings->jobs && round == ROUND_GOOD; i++)
+	for (i = 0; i < sessions->settings->general->jobs && round == ROUND_GOOD; i++)
 		round = stop_requested() ? ROUND_FAILED : bring_worker(sessions, sessions->workers[i]);
 	snapshot_watch_stop(watch, NULL);
 	return round;
@@ -166,7 +168,7 @@ start_schema(SourceSessions *sessions)
 	schema->database = sessions->database;
 	schema->encoding = sessions->encoding;
 	schema->snapshot = sessions->snapshot.name;
-	schema->bindir = sessions->settings->pg_bindir;
+	schema->bindir = sessions->settings->general->pg_bindir;
 	schema->server_version = connection_version(sessions->leader);
 	schema->directory = sessions->directory;
 	schema->role = sessions->leader->role;
@@ -280,7 +282,7 @@ let_go(SourceSessions *sessions)
 		pthread_join(sessions->schema_thread, NULL);
 	sessions->schema_running = false;
 	schema_free(&sessions->schema);
-	for (i = 0; i < sessions->settings->jobs && good; i++)
+	for (i = 0; i < sessions->settings->general->jobs && good; i++)
 		good = connection_command(sessions->workers[i], SQL("ROLLBACK"));
 	good = good && connection_command(sessions->leader, SQL("ROLLBACK"));
 	source_tables_free(&sessions->tables);
@@ -301,14 +303,14 @@ static bool
 choose_locking(SourceSessions *sessions)
 {
 	const Settings *settings = sessions->settings;
-	uint64_t holders = (uint64_t) sessions->tables.count * ((uint64_t) settings->jobs + 2);
+	uint64_t holders = (uint64_t) sessions->tables.count * ((uint64_t) settings->general->jobs + 2);
 	LockCapacity capacity;
 
 	if (!lock_capacity_read(sessions->leader, &capacity))
 		return false;
-	sessions->lock_ahead = settings->on_lock_conflict == ON_LOCK_CONFLICT_WAIT &&
+	sessions->lock_ahead = settings->backup->on_lock_conflict == ON_LOCK_CONFLICT_WAIT &&
 						   lock_capacity_suffices(&capacity, holders);
-	if (settings->on_lock_conflict == ON_LOCK_CONFLICT_WAIT && !sessions->lock_ahead)
+	if (settings->backup->on_lock_conflict == ON_LOCK_CONFLICT_WAIT && !sessions->lock_ahead)
 		log_debug("tables are locked one by one, because max_locks_per_transaction is small");
 	return true;
 }
@@ -318,8 +320,9 @@ start_once(SourceSessions *sessions)
 {
 	Round round;
 
-	if (!snapshot_take(sessions->leader, sessions->target, sessions->settings->lock_wait_timeout,
-					   &sessions->tables, &sessions->snapshot) ||
+	if (!snapshot_take(sessions->leader, sessions->target,
+					   sessions->settings->backup->lock_wait_timeout, &sessions->tables,
+					   &sessions->snapshot) ||
 		!source_tables_check(&sessions->tables) || !choose_locking(sessions))
 		return ROUND_FAILED;
 	round = bring_workers(sessions);
@@ -335,12 +338,12 @@ start_once(SourceSessions *sessions)
 bool
 source_sessions_start(SourceSessions *sessions)
 {
-	int timeout = sessions->settings->lock_wait_timeout;
+	int timeout = sessions->settings->backup->lock_wait_timeout;
 	int64_t start = progress_seconds();
 	int i;
 
 	sessions->pg_dump =
-		find_client_program(sessions->settings->pg_bindir, "pg_dump",
+		find_client_program(sessions->settings->general->pg_bindir, "pg_dump",
 							connection_version(sessions->leader), &sessions->pg_dump_version);
 	if (sessions->pg_dump == NULL || !open_workers(sessions))
 		return false;
@@ -388,7 +391,7 @@ source_sessions_close(SourceSessions *sessions)
 		stop_request();
 		source_sessions_join_schema(sessions);
 	}
-	for (i = 0; sessions->workers != NULL && i < sessions->settings->jobs; i++)
+	for (i = 0; sessions->workers != NULL && i < sessions->settings->general->jobs; i++)
 		connection_close(sessions->workers[i]);
 	free(sessions->workers);
 	free(sessions->pg_dump);

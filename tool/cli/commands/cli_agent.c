@@ -10,17 +10,19 @@
 #include <string.h>
 
 #include "agent.h"
+#include "general_settings.h"
+#include "key_settings.h"
 #include "log.h"
 #include "settings.h"
 
 static bool
 run_agent(const Settings *settings)
 {
-	if (settings->catalogue == NULL || strcmp(settings->catalogue, "none") == 0)
+	if (settings->general->catalogue == NULL || strcmp(settings->general->catalogue, "none") == 0)
 		return report_error(EXIT_USAGE, NULL,
 							"Say where with --catalogue='host=… dbname=postgres'.",
 							"an agent needs a catalogue");
-	if (settings->passphrase_fd != NULL)
+	if (settings->keys->passphrase_fd != NULL)
 		return report_error(EXIT_USAGE, NULL, "Use --passphrase-file or --passphrase-command.",
 							"an agent cannot hand on --passphrase-fd to its programs");
 	return agent_run(settings);

@@ -9,7 +9,10 @@
 
 #include "backup_all.h"
 #include "backup_report.h"
+#include "backup_settings.h"
 #include "command.h"
+#include "connection_settings.h"
+#include "general_settings.h"
 #include "interrupt.h"
 #include "log.h"
 #include "output.h"
@@ -26,7 +29,7 @@ static void
 warn_if_not_named(const Settings *settings, const char *database)
 {
 	const char *variables[] = {"PGDATABASE", "PGSERVICE"};
-	bool named = settings->dbname != NULL;
+	bool named = settings->connection->dbname != NULL;
 	char *shown;
 	size_t i;
 
@@ -57,7 +60,7 @@ backup_one(const Settings *settings, Repository *repository)
 		backup_attempt_done(&attempt);
 		warn_if_not_named(settings, attempt.database);
 	}
-	if (good && settings->json)
+	if (good && settings->general->json)
 		output_json(backup_attempt_json(&attempt));
 	else if (good)
 		backup_attempt_print(&attempt);
@@ -72,14 +75,15 @@ run_backup(const Settings *settings)
 	bool good;
 
 	/* In a file it is a rule for all backups with --all. */
-	if (!settings->all && settings->exclude_databases.count > 0 &&
-		settings->exclude_databases.source == settings->source)
+	if (!settings->backup->all && settings->backup->exclude_databases.count > 0 &&
+		settings->backup->exclude_databases.source == settings->general->source)
 		return report_error(EXIT_USAGE, NULL, "Add --all, or leave it out.",
 							"option \"--exclude-database\" needs \"--all\"");
 	repository = open_repository(settings);
 	if (repository == NULL)
 		return false;
-	good = settings->all ? backup_all(settings, repository) : backup_one(settings, repository);
+	good =
+		settings->backup->all ? backup_all(settings, repository) : backup_one(settings, repository);
 	repository_close(repository);
 	return good;
 }

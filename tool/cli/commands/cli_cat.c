@@ -17,10 +17,13 @@
 #include <string.h>
 
 #include "command.h"
+#include "command_settings.h"
+#include "general_settings.h"
 #include "interrupt.h"
 #include "log.h"
 #include "member_reader.h"
 #include "memory.h"
+#include "part_settings.h"
 #include "settings.h"
 #include "table_pattern.h"
 #include "nearest.h"
@@ -102,7 +105,7 @@ check_table(const Settings *settings, Repository *repository, Manifest *manifest
 	free(wanted);
 	progress_phase("checking objects", "objects", manifest->nobjects,
 				   manifest->totals.stored_bytes);
-	good = verify_objects(repository, manifest, VERIFY_DIGESTS, settings->jobs, &report) &&
+	good = verify_objects(repository, manifest, VERIFY_DIGESTS, settings->general->jobs, &report) &&
 		   report.nbad == 0;
 	verify_report_free(&report);
 	return good && !stop_requested();
@@ -173,7 +176,7 @@ write_rows(const Settings *settings, Repository *repository, const Manifest *man
 
 	reader.whole = manifest->codec == CODEC_NONE;
 	progress_phase("writing rows", "members", manifest->nmembers, manifest->totals.raw_bytes);
-	if (good && settings->header)
+	if (good && settings->command->header)
 	{
 		char *header = header_line(&manifest->tables[0]);
 
@@ -204,18 +207,18 @@ run_cat(const Settings *settings)
 	int32_t table = -1;
 	bool good = false;
 
-	if (settings->table.count != 1 || settings->json)
+	if (settings->part->table.count != 1 || settings->general->json)
 		return report_error(EXIT_USAGE, NULL, "Write it as --table=schema.name.",
-							settings->json ? "cat writes COPY text, no JSON"
-										   : "command \"cat\" needs one --table");
+							settings->general->json ? "cat writes COPY text, no JSON"
+													: "command \"cat\" needs one --table");
 	repository = open_repository(settings);
 	if (repository == NULL)
 		return false;
 	if (repository_lock_shared(repository) &&
-		repository_resolve(repository, settings->arguments[0], &name))
+		repository_resolve(repository, settings->general->arguments[0], &name))
 		manifest = repository_manifest_inside(repository, &name);
 	if (manifest != NULL)
-		table = find_table(manifest, settings->table.items[0]);
+		table = find_table(manifest, settings->part->table.items[0]);
 	if (table >= 0)
 	{
 		progress_bar_start(settings);

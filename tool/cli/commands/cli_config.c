@@ -17,9 +17,12 @@
 #include "backup_list.h"
 #include "choose.h"
 #include "command.h"
+#include "command_settings.h"
 #include "configuration_backup.h"
 #include "configuration_restore.h"
 #include "configuration_sources.h"
+#include "file_settings.h"
+#include "general_settings.h"
 #include "interrupt.h"
 #include "keyring.h"
 #include "log.h"
@@ -30,7 +33,9 @@
 #include "progress_bar.h"
 #include "quote.h"
 #include "repository_view.h"
+#include "restore_settings.h"
 #include "settings.h"
+#include "text_list.h"
 #include "unclear.h"
 #include "subprocess.h"
 
@@ -50,7 +55,7 @@ static bool
 resolve(const Settings *settings, Repository *repository, const char *text, BackupName *name)
 {
 	const char *slash = text != NULL ? strchr(text, '/') : NULL;
-	const char *set = settings->set;
+	const char *set = settings->files->set;
 	const char *id = NULL;
 	char *copy = NULL;
 	bool found;
@@ -163,8 +168,8 @@ config_backup(const Settings *settings, Repository *repository, char **arguments
 	if (good)
 	{
 		progress_bar_start(settings);
-		manifest = configuration_backup(settings, repository, settings->set, paths, npaths, &server,
-										&recipients);
+		manifest = configuration_backup(settings, repository, settings->files->set, paths, npaths,
+										&server, &recipients);
 		progress_bar_stop();
 	}
 	if (manifest != NULL)
@@ -173,7 +178,7 @@ config_backup(const Settings *settings, Repository *repository, char **arguments
 		output_done("Backup %s/%s is complete.", manifest->database.name, manifest->id);
 		warn_of_clocks(repository, manifest);
 	}
-	if (manifest != NULL && settings->json)
+	if (manifest != NULL && settings->general->json)
 		output_json(backup_json(manifest));
 	else if (manifest != NULL)
 	{
@@ -197,7 +202,7 @@ show_backup(const Settings *settings, Repository *repository, const BackupName *
 
 	if (manifest == NULL)
 		return false;
-	if (settings->json)
+	if (settings->general->json)
 		output_json(backup_json(manifest));
 	else
 		print_files(manifest);
@@ -250,7 +255,7 @@ list_sets(const Settings *settings, Repository *repository, const char *set)
 			good = report_damaged(&summary);
 		summary_free(&summary);
 	}
-	if (settings->json)
+	if (settings->general->json)
 		output_json(
 			json_pack("{s:o, s:O}", "repository", repository_json(repository), "backups", list));
 	else if (count == 0)
@@ -311,7 +316,7 @@ verify_one(Repository *repository, const BackupName *name, json_t *results)
 static bool
 config_verify(const Settings *settings, Repository *repository, char **arguments, int narguments)
 {
-	json_t *results = settings->json ? json_array() : NULL;
+	json_t *results = settings->general->json ? json_array() : NULL;
 	const char *text = narguments > 0 ? arguments[0] : NULL;
 	BackupName *names = NULL;
 	bool good = true;
@@ -349,7 +354,7 @@ static bool
 show_differences(const Settings *settings, const OpenedFiles *opened)
 {
 	char *directory = temporary_directory_create();
-	const TextList *words = &settings->sensitive_key;
+	const TextList *words = &settings->files->sensitive_key;
 	bool good = directory != NULL;
 	uint32_t i;
 
@@ -421,7 +426,7 @@ confirm(const Settings *settings, const OpenedFiles *opened)
 
 	for (i = 0; i < opened->count; i++)
 		replaced += opened->files[i].state == FILE_DIFFERS ? 1 : 0;
-	if (replaced == 0 || settings->yes)
+	if (replaced == 0 || settings->restore->yes)
 		return true;
 	if (!isatty(STDIN_FILENO))
 		return report_error(EXIT_USAGE, NULL,
@@ -469,7 +474,7 @@ open_and_compare(const Settings *settings, Repository *repository, const char *t
 	*manifest = repository_manifest_inside(repository, &name);
 	return *manifest != NULL &&
 		   configuration_open(repository, *manifest, &keyring()->identities, opened) &&
-		   configuration_compare(opened, settings->restore_dir);
+		   configuration_compare(opened, settings->files->restore_dir);
 }
 
 static bool
@@ -480,9 +485,9 @@ config_restore(const Settings *settings, Repository *repository, char **argument
 	bool good = open_and_compare(settings, repository, narguments > 0 ? arguments[0] : NULL,
 								 &manifest, &opened);
 
-	if (good && !settings->json)
+	if (good && !settings->general->json)
 		good = show_differences(settings, &opened);
-	if (good && !settings->dry_run)
+	if (good && !settings->command->dry_run)
 	{
 		good = confirm(settings, &opened) && configuration_write(&opened);
 		if (good)
@@ -491,10 +496,10 @@ config_restore(const Settings *settings, Repository *repository, char **argument
 			output_done("The files of backup %s/%s were restored.", manifest->database.name,
 						manifest->id);
 		}
-		if (!settings->json)
+		if (!settings->general->json)
 			print_written(&opened);
 	}
-	if (good && settings->json)
+	if (good && settings->general->json)
 		output_json(json_pack("{s:s, s:s, s:o}", "set", manifest->database.name, "backup",
 							  manifest->id, "files", opened_json(&opened)));
 	opened_files_free(&opened);
@@ -505,9 +510,11 @@ config_restore(const Settings *settings, Repository *repository, char **argument
 static bool
 config_diff(const Settings *settings, Repository *repository, char **arguments, int narguments)
 {
+	CommandSettings command = *settings->command;
 	Settings copy = *settings;
 
-	copy.dry_run = true;
+	command.dry_run = true;
+	copy.command = &command;
 	return config_restore(&copy, repository, arguments, narguments);
 }
 
@@ -544,15 +551,15 @@ find_verb(const char *name)
 static bool
 run_config(const Settings *settings)
 {
-	char **arguments = settings->arguments + 1;
-	int narguments = settings->narguments - 1;
+	char **arguments = settings->general->arguments + 1;
+	int narguments = settings->general->narguments - 1;
 	Repository *repository;
 	const Verb *verb;
 	bool good;
 
-	if (strcmp(settings->arguments[0], "keygen") == 0)
+	if (strcmp(settings->general->arguments[0], "keygen") == 0)
 		return command_keygen.run(settings);
-	verb = find_verb(settings->arguments[0]);
+	verb = find_verb(settings->general->arguments[0]);
 	if (verb == NULL)
 		return false;
 	if (narguments > verb->max_arguments)

@@ -21,6 +21,9 @@
 #include "catalogue.h"
 #include "choose.h"
 #include "command.h"
+#include "command_settings.h"
+#include "expire_settings.h"
+#include "general_settings.h"
 #include "interrupt.h"
 #include "leftovers.h"
 #include "log.h"
@@ -205,8 +208,9 @@ static bool
 decide(Expiry *expiry, const char *database)
 {
 	const Settings *settings = expiry->settings;
-	RetentionRules rules = {settings->keep_daily, settings->keep_weekly, settings->keep_monthly,
-							settings->keep_yearly, settings->keep_minimum};
+	RetentionRules rules = {settings->expire->keep_daily, settings->expire->keep_weekly,
+							settings->expire->keep_monthly, settings->expire->keep_yearly,
+							settings->expire->keep_minimum};
 
 	unclear_look_at_all(expiry->repository);
 	if (!list_own(expiry, database))
@@ -253,7 +257,7 @@ remove_backups(Expiry *expiry)
 		if (backup->keep)
 			continue;
 		good = good && !interrupted();
-		if (good && !expiry->settings->dry_run)
+		if (good && !expiry->settings->command->dry_run)
 			good = repository_remove_backup(expiry->repository, &expiry->names[i]);
 		if (good)
 			expiry->nremoved++;
@@ -338,7 +342,7 @@ remove_leftovers(Expiry *expiry)
 		expiry->objects_reason = "a manifest is damaged, so what it needs is unknown";
 		return false;
 	}
-	if (!expiry->settings->dry_run && !lock_exclusive(expiry, &in_use))
+	if (!expiry->settings->command->dry_run && !lock_exclusive(expiry, &in_use))
 	{
 		expiry->objects_reason = in_use ? "the repository is in use; the next expire removes them"
 										: "the repository cannot be locked (see the error)";
@@ -364,7 +368,7 @@ remove_leftovers(Expiry *expiry)
 								 : expiry->repository->unclear.unknown > 0
 									 ? "a manifest cannot be read, so what it needs is unknown"
 									 : "a manifest is damaged, so what it needs is unknown";
-	if (good && !expiry->settings->dry_run)
+	if (good && !expiry->settings->command->dry_run)
 		good = leftovers_remove(expiry->repository, &expiry->leftovers);
 	free(names);
 	return good;
@@ -378,13 +382,14 @@ print_text(const Expiry *expiry)
 	static const char *const headings[4] = {"database", "backup", "verdict", "why"};
 	const Settings *settings = expiry->settings;
 	const Leftovers *leftovers = &expiry->leftovers;
-	const char *removed = settings->dry_run ? "would be removed" : "removed";
+	const char *removed = settings->command->dry_run ? "would be removed" : "removed";
 	TextTable *table;
 	int i;
 
 	show_text("keep: daily %d, weekly %d, monthly %d, yearly %d, minimum %d (days in UTC)\n",
-			  settings->keep_daily, settings->keep_weekly, settings->keep_monthly,
-			  settings->keep_yearly, settings->keep_minimum);
+			  settings->expire->keep_daily, settings->expire->keep_weekly,
+			  settings->expire->keep_monthly, settings->expire->keep_yearly,
+			  settings->expire->keep_minimum);
 	if (expiry->count > 0)
 	{
 		table = text_table_create(4, headings, "llll");
@@ -436,7 +441,7 @@ print_json(const Expiry *expiry)
 		json_array_append_new(backups, value);
 	}
 	json_object_set_new(result, "repository", repository_json(expiry->repository));
-	json_object_set_new(result, "dry_run", json_boolean(expiry->settings->dry_run));
+	json_object_set_new(result, "dry_run", json_boolean(expiry->settings->command->dry_run));
 	json_object_set_new(result, "backups", backups);
 	json_object_set_new(result, "backups_removed", json_integer(expiry->nremoved));
 	json_object_set_new(result, "objects_removed", json_count(leftovers->number[LEFTOVER_OBJECT]));
@@ -491,7 +496,8 @@ record(const Expiry *expiry, const char *started)
 static bool
 run_expire(const Settings *settings)
 {
-	const char *database = settings->narguments > 0 ? settings->arguments[0] : NULL;
+	const char *database =
+		settings->general->narguments > 0 ? settings->general->arguments[0] : NULL;
 	Expiry expiry;
 	char started[UTC_EXACT_SIZE];
 	bool decided;
@@ -509,9 +515,9 @@ run_expire(const Settings *settings)
 	if (decided)
 	{
 		good = remove_backups(&expiry) && remove_leftovers(&expiry);
-		if (!settings->dry_run && expiry.nremoved > 0)
+		if (!settings->command->dry_run && expiry.nremoved > 0)
 			output_done("Backups that were removed: %d of %d.", expiry.nremoved, expiry.count);
-		if (settings->json)
+		if (settings->general->json)
 			print_json(&expiry);
 		else
 			print_text(&expiry);
@@ -520,7 +526,7 @@ run_expire(const Settings *settings)
 		interrupt_too_late();
 	if (expiry.exclusive >= 0)
 		repository_unlock(expiry.repository, expiry.exclusive);
-	if (decided && !settings->dry_run)
+	if (decided && !settings->command->dry_run)
 		record(&expiry, started);
 	leftovers_free(&expiry.leftovers);
 	free(expiry.backups);

@@ -23,7 +23,9 @@
 
 #include "bad_objects.h"
 #include "command.h"
+#include "command_settings.h"
 #include "damaged_file.h"
+#include "general_settings.h"
 #include "interrupt.h"
 #include "log.h"
 #include "memory.h"
@@ -33,6 +35,7 @@
 #include "progress_bar.h"
 #include "read_error.h"
 #include "repository_view.h"
+#include "restore_settings.h"
 #include "settings.h"
 #include "stdout_stream.h"
 #include "trusted_path.h"
@@ -149,7 +152,7 @@ open_file(Export *export)
 		return report_error(EXIT_FAILED, NULL, errno == ELOOP ? TRUSTED_PATH_HINT : NULL,
 							"could not create file \"%s\": %s", export->unfinished,
 							strerror(errno));
-	if (!export->settings->yes &&
+	if (!export->settings->restore->yes &&
 		fstatat(export->at.directory, name_of(export->path), &status, AT_SYMLINK_NOFOLLOW) == 0)
 		return report_error(EXIT_FAILED, NULL, "Give another name with -o, or --yes to replace it.",
 							"file \"%s\" exists already", export->path);
@@ -193,7 +196,7 @@ finish_file(Export *export)
 	if (fsync(export->descriptor) != 0)
 		return report_error(EXIT_FAILED, NULL, NULL, "could not fsync file \"%s\": %s",
 							export->unfinished, strerror(errno));
-	if (export->settings->yes)
+	if (export->settings->restore->yes)
 		result = renameat(directory, unfinished, directory, name);
 	else
 	{
@@ -208,7 +211,7 @@ finish_file(Export *export)
 	if (sync_directory(export))
 		return true;
 	/* What has failed is not there, if that can be; with --yes the older file is gone already. */
-	if (!export->settings->yes)
+	if (!export->settings->restore->yes)
 		unlinkat(directory, name, 0);
 	return false;
 }
@@ -396,7 +399,7 @@ check_before_stdout(Export *export)
 	progress_phase("checking", "objects", export->manifest->nobjects,
 				   export->manifest->totals.stored_bytes);
 	good = verify_objects(export->repository, export->manifest, VERIFY_DIGESTS,
-						  export->settings->jobs, &report) &&
+						  export->settings->general->jobs, &report) &&
 		   report.nbad == 0;
 	verify_report_free(&report);
 	return good;
@@ -487,7 +490,7 @@ static bool
 choose_output(Export *export, const BackupName *name)
 {
 	static const Codec codecs[] = {CODEC_ZSTD, CODEC_GZIP, CODEC_NONE};
-	const char *output = export->settings->output;
+	const char *output = export->settings->command->output;
 	size_t i;
 
 	export->codec = export->manifest->codec;
@@ -554,7 +557,7 @@ say_done(const Export *export, const BackupName *name)
 	if (export->path == NULL)
 		return;
 	output_done("File \"%s\" is complete.", export->path);
-	if (export->settings->json)
+	if (export->settings->general->json)
 	{
 		json_t *value = json_pack("{s:s, s:o, s:o}", "backup", name->id, "file",
 								  json_text(export->path), "bytes", json_count(export->written));
@@ -609,7 +612,7 @@ run_export(const Settings *settings)
 	if (export.repository == NULL)
 		return false;
 	if (repository_lock_shared(export.repository) &&
-		repository_resolve(export.repository, settings->arguments[0], &name))
+		repository_resolve(export.repository, settings->general->arguments[0], &name))
 		export.manifest = repository_manifest_inside(export.repository, &name);
 	if (export.manifest != NULL)
 	{

@@ -15,6 +15,7 @@
 
 #include "backup_report.h"
 #include "command.h"
+#include "general_settings.h"
 #include "globals_report.h"
 #include "globals_restore.h"
 #include "interrupt.h"
@@ -46,7 +47,7 @@ globals_backup(const Settings *settings)
 		interrupt_too_late();
 		backup_attempt_done(&attempt);
 	}
-	if (good && settings->json)
+	if (good && settings->general->json)
 		output_json(backup_attempt_json(&attempt));
 	else if (good)
 		backup_attempt_print(&attempt);
@@ -58,7 +59,7 @@ globals_backup(const Settings *settings)
 static bool
 globals_restore(const Settings *settings)
 {
-	const char *id = settings->narguments > 1 ? settings->arguments[1] : NULL;
+	const char *id = settings->general->narguments > 1 ? settings->general->arguments[1] : NULL;
 	char *name = id != NULL ? xasprintf("/%s", id) : xstrdup(GLOBALS_DATABASE);
 	Repository *repository = open_repository(settings);
 	GlobalsRestore restore;
@@ -87,7 +88,7 @@ globals_restore(const Settings *settings)
 		interrupt_too_late();
 		output_done("The globals of backup %s were restored.", restore.backup.id);
 	}
-	if (good && settings->json)
+	if (good && settings->general->json)
 	{
 		json_t *value = globals_restore_json(&restore);
 
@@ -162,11 +163,13 @@ run_command(const Verb *verb, const Settings *settings, const char *id)
 {
 	char *name = id != NULL ? xasprintf("/%s", id) : xstrdup(GLOBALS_DATABASE);
 	char *arguments[1] = {name};
+	GeneralSettings general = *settings->general;
 	Settings copy = *settings;
 	bool done;
 
-	copy.narguments = 1;
-	copy.arguments = arguments;
+	general.narguments = 1;
+	general.arguments = arguments;
+	copy.general = &general;
 	done = verb->command->run(&copy);
 	free(name);
 	return done;
@@ -175,8 +178,8 @@ run_command(const Verb *verb, const Settings *settings, const char *id)
 static bool
 run_globals(const Settings *settings)
 {
-	const char *id = settings->narguments > 1 ? settings->arguments[1] : NULL;
-	const Verb *verb = find_verb(settings->arguments[0]);
+	const char *id = settings->general->narguments > 1 ? settings->general->arguments[1] : NULL;
+	const Verb *verb = find_verb(settings->general->arguments[0]);
 
 	if (verb == NULL || !check_id(verb, id))
 		return false;

@@ -13,8 +13,10 @@
 #include "buffer.h"
 #include "catalogue.h"
 #include "command.h"
+#include "command_settings.h"
 #include "contents.h"
 #include "encryption.h"
+#include "general_settings.h"
 #include "memory.h"
 #include "output.h"
 #include "quote.h"
@@ -378,15 +380,15 @@ run_info(const Settings *settings)
 
 	if (repository == NULL)
 		return false;
-	if (repository_resolve(repository, settings->arguments[0], &name))
-		manifest = settings->contents ? repository_manifest_inside(repository, &name)
-									  : repository_manifest(repository, &name);
-	if (manifest != NULL && settings->contents)
-		good = contents_print(repository, &name, manifest, settings->json);
+	if (repository_resolve(repository, settings->general->arguments[0], &name))
+		manifest = settings->command->contents ? repository_manifest_inside(repository, &name)
+											   : repository_manifest(repository, &name);
+	if (manifest != NULL && settings->command->contents)
+		good = contents_print(repository, &name, manifest, settings->general->json);
 	else if (manifest != NULL)
 	{
 		summary_of_manifest(repository, &name, manifest, &summary);
-		if (settings->json)
+		if (settings->general->json)
 			print_json(repository, &summary, manifest);
 		else
 			print_text(repository, &summary, manifest);

@@ -10,7 +10,9 @@
 
 #include "command.h"
 #include "encryption.h"
+#include "general_settings.h"
 #include "key_files.h"
+#include "key_settings.h"
 #include "keyring.h"
 #include "interrupt.h"
 #include "log.h"
@@ -37,19 +39,20 @@ create_with_secret(const Settings *settings, Cipher cipher, KeyWrapping wrapping
 		return report_error(EXIT_USAGE, NULL, NULL,
 							"a key file or a passphrase does not go with cipher \"none\"");
 	keyring_ask_passphrase(true);
-	return repository_init_with_secret(settings->repo, wrapping, AGE_DEFAULT_LOG_N, created);
+	return repository_init_with_secret(settings->general->repo, wrapping, AGE_DEFAULT_LOG_N,
+									   created);
 }
 
 static bool
 create_for(const Settings *settings, Cipher cipher, AgeRecipients *recipients, bool *created)
 {
-	if (settings->key_file != NULL)
+	if (settings->keys->key_file != NULL)
 		return report_error(
 			EXIT_USAGE, NULL, "Give one of them.",
 			"a repository is encrypted for recipients or with a key file, not both");
 	if (cipher == CIPHER_NONE)
 		return report_error(EXIT_USAGE, NULL, NULL, "recipients do not go with cipher \"none\"");
-	return repository_init_encrypted(settings->repo, cipher, recipients, created);
+	return repository_init_encrypted(settings->general->repo, cipher, recipients, created);
 }
 
 /*
@@ -59,22 +62,22 @@ create_for(const Settings *settings, Cipher cipher, AgeRecipients *recipients, b
 static bool
 create(const Settings *settings, bool *created)
 {
-	bool passphrase = passphrase_is_given(settings) && settings->identity.count == 0;
+	bool passphrase = passphrase_is_given(settings) && settings->keys->identity.count == 0;
 	AgeRecipients recipients = {0};
 	Cipher cipher = CIPHER_NONE;
 	bool good = read_recipients(settings, &recipients);
 
-	if (settings->cipher != NULL)
-		(void) cipher_by_name(settings->cipher, &cipher);
+	if (settings->keys->cipher != NULL)
+		(void) cipher_by_name(settings->keys->cipher, &cipher);
 	else if (recipients.count > 0)
 		cipher = CIPHER_AGE;
-	else if (settings->key_file != NULL || passphrase)
+	else if (settings->keys->key_file != NULL || passphrase)
 		cipher = CIPHER_AES_256_GCM;
 	if (!good)
 		;
 	else if (recipients.count > 0)
 		good = create_for(settings, cipher, &recipients, created);
-	else if (settings->key_file != NULL)
+	else if (settings->keys->key_file != NULL)
 		good = create_with_secret(settings, cipher, WRAPPED_BY_KEY_FILE, created);
 	else if (passphrase || cipher == CIPHER_AES_256_GCM)
 		good = create_with_secret(settings, cipher, WRAPPED_BY_PASSPHRASE, created);
@@ -84,7 +87,7 @@ create(const Settings *settings, bool *created)
 							"--recipient.",
 							"encryption needs a recipient");
 	else
-		good = repository_init(settings->repo, created);
+		good = repository_init(settings->general->repo, created);
 	age_recipients_free(&recipients);
 	return good;
 }
@@ -128,7 +131,7 @@ run_init(const Settings *settings)
 	Repository *repository;
 	bool created;
 
-	if (settings->repo == NULL || settings->repo[0] == '\0')
+	if (settings->general->repo == NULL || settings->general->repo[0] == '\0')
 		return report_error(EXIT_USAGE, NULL, "Use: nex_backup init --repo=DIR",
 							"no repository was given");
 	if (!create(settings, &created))
@@ -136,10 +139,10 @@ run_init(const Settings *settings)
 	interrupt_too_late();
 	if (created)
 		output_done("The repository was created.");
-	repository = repository_open(settings->repo);
+	repository = repository_open(settings->general->repo);
 	if (repository == NULL)
 		return false;
-	if (settings->json)
+	if (settings->general->json)
 	{
 		json_t *result = repository_json(repository);
 
@@ -159,7 +162,7 @@ run_init(const Settings *settings)
 		show_text("%s \"%s\"\n",
 				  created ? "created repository" : "the repository is there already:",
 				  repository->storage->location);
-	if (!settings->json && repository->encryption != NULL)
+	if (!settings->general->json && repository->encryption != NULL)
 		say_encryption(repository);
 	repository_close(repository);
 	return true;

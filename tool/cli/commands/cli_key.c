@@ -16,6 +16,7 @@
 
 #include "command.h"
 #include "encryption.h"
+#include "general_settings.h"
 #include "interrupt.h"
 #include "key_files.h"
 #include "key_sheet.h"
@@ -54,7 +55,7 @@ key_list(const Settings *settings, Repository *repository)
 	int i;
 
 	signer_text(encryption->signer, signer);
-	if (settings->json)
+	if (settings->general->json)
 	{
 		output_json(json_pack(
 			"{s:o, s:s, s:s, s:o, s:s, s:I, s:b, s:b}", "repository", repository_json(repository),
@@ -145,7 +146,7 @@ key_change(const Settings *settings, Repository *repository, bool add)
 		interrupt_too_late();
 		output_done("The recipients were changed.");
 	}
-	if (good && settings->json)
+	if (good && settings->general->json)
 		return key_list(settings, repository);
 	if (good)
 		show_text(
@@ -214,13 +215,14 @@ run_key(const Settings *settings)
 	for (i = 0; i < VERB_COUNT; i++)
 	{
 		names[i] = verbs[i].name;
-		if (strcmp(names[i], settings->arguments[0]) == 0)
+		if (strcmp(names[i], settings->general->arguments[0]) == 0)
 			return run_verb(i, settings);
 	}
-	nearest = nearest_name(settings->arguments[0], names, VERB_COUNT);
+	nearest = nearest_name(settings->general->arguments[0], names, VERB_COUNT);
 	hint = nearest != NULL ? xasprintf("Perhaps you meant \"nex_backup key %s\".", nearest)
 						   : xstrdup("\"nex_backup help key\" lists what there is.");
-	report_error(EXIT_USAGE, NULL, hint, "unknown command \"key %s\"", settings->arguments[0]);
+	report_error(EXIT_USAGE, NULL, hint, "unknown command \"key %s\"",
+				 settings->general->arguments[0]);
 	free(hint);
 	return false;
 }

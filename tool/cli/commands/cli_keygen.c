@@ -18,7 +18,10 @@
 #include "age.h"
 #include "age_armor.h"
 #include "command.h"
+#include "command_settings.h"
+#include "general_settings.h"
 #include "interrupt.h"
+#include "key_settings.h"
 #include "keyring.h"
 #include "log.h"
 #include "memory.h"
@@ -84,7 +87,7 @@ protect(const Settings *settings, char **text)
 static bool
 is_written_to_stdout(const Settings *settings)
 {
-	return settings->output == NULL || strcmp(settings->output, "-") == 0;
+	return settings->command->output == NULL || strcmp(settings->command->output, "-") == 0;
 }
 
 static bool
@@ -92,7 +95,7 @@ write_key(const Settings *settings, const char *text)
 {
 	if (is_written_to_stdout(settings))
 		return fputs(text, stdout) != EOF;
-	return write_new_file(settings->output, text);
+	return write_new_file(settings->command->output, text);
 }
 
 static void
@@ -128,10 +131,10 @@ make_key_file(const Settings *settings)
 	good = write_key(settings, text);
 	if (good && !is_written_to_stdout(settings))
 	{
-		if (settings->json)
-			output_json(json_pack("{s:s}", "file", settings->output));
+		if (settings->general->json)
+			output_json(json_pack("{s:s}", "file", settings->command->output));
 		else
-			show_text("key file: %s\n", settings->output);
+			show_text("key file: %s\n", settings->command->output);
 	}
 	secret_free(text, strlen(text));
 	secret_cleanse(key, sizeof(key));
@@ -149,7 +152,7 @@ run_keygen(const Settings *settings)
 	bool good = true;
 
 	keyring_protect_process();
-	if (settings->symmetric)
+	if (settings->keys->symmetric)
 		return make_key_file(settings);
 	if (!age_identity_generate(identity, recipient))
 		return report_error(EXIT_FAILED, NULL, NULL, "could not generate a key");
@@ -165,8 +168,9 @@ run_keygen(const Settings *settings)
 	good = write_key(settings, text);
 	if (good && !is_written_to_stdout(settings))
 	{
-		if (settings->json)
-			output_json(json_pack("{s:s, s:s}", "file", settings->output, "recipient", recipient));
+		if (settings->general->json)
+			output_json(
+				json_pack("{s:s, s:s}", "file", settings->command->output, "recipient", recipient));
 		else
 			show_text("public key: %s\n", recipient);
 	}

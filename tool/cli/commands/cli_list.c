@@ -12,6 +12,7 @@
 #include "backup_list.h"
 #include "choose.h"
 #include "command.h"
+#include "general_settings.h"
 #include "log.h"
 #include "memory.h"
 #include "output.h"
@@ -104,7 +105,7 @@ show(Repository *repository, const Settings *settings, const BackupName *names, 
 	bool good = true;
 	int i;
 
-	if (settings->json)
+	if (settings->general->json)
 		list = json_array();
 	else
 		table = text_table_create(COLUMNS, headings, "llllrrrrrrll");
@@ -118,7 +119,7 @@ show(Repository *repository, const Settings *settings, const BackupName *names, 
 			summary_free(&summary);
 			continue;
 		}
-		if (settings->json)
+		if (settings->general->json)
 			json_array_append_new(list, summary_json(&summary));
 		else
 			add_line(table, &summary);
@@ -133,7 +134,7 @@ show(Repository *repository, const Settings *settings, const BackupName *names, 
 		else
 			summary_free(&summary);
 	}
-	if (settings->json)
+	if (settings->general->json)
 		output_json(
 			json_pack("{s:o, s:o}", "repository", repository_json(repository), "backups", list));
 	else
@@ -161,7 +162,8 @@ show(Repository *repository, const Settings *settings, const BackupName *names, 
 static bool
 run_list(const Settings *settings)
 {
-	const char *database = settings->narguments > 0 ? settings->arguments[0] : NULL;
+	const char *database =
+		settings->general->narguments > 0 ? settings->general->arguments[0] : NULL;
 	Repository *repository = open_repository(settings);
 	BackupName *names = NULL;
 	int count = 0;
@@ -171,13 +173,13 @@ run_list(const Settings *settings)
 	if (repository == NULL)
 		return false;
 	if (database == NULL)
-		good = repository_list_server(repository, settings->server, &names, &count);
+		good = repository_list_server(repository, settings->general->server, &names, &count);
 	else
 		good = repository_owner_named(repository, database, &owner) &&
 			   repository_list(repository, &owner, &names, &count);
 	if (good)
 		repository_sort(repository, names, count);
-	if (good && count == 0 && !settings->json)
+	if (good && count == 0 && !settings->general->json)
 		good = say_empty(repository, database);
 	else if (good)
 		good = show(repository, settings, names, count) &&

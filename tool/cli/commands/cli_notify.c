@@ -14,6 +14,7 @@
 #include "backup_list.h"
 #include "choose.h"
 #include "command.h"
+#include "general_settings.h"
 #include "log.h"
 #include "memory.h"
 #include "notify.h"
@@ -21,6 +22,7 @@
 #include "notify_channel.h"
 #include "notify_policy.h"
 #include "notify_queue.h"
+#include "notify_settings.h"
 #include "notify_text.h"
 #include "output.h"
 #include "repository_view.h"
@@ -77,7 +79,7 @@ test_channel(const Settings *settings, const NotifyChannel *channel, const char 
 static bool
 test_mail(const Settings *settings, const json_t *event, json_t *results)
 {
-	char *addresses = xstrdup(settings->notify_mail_to);
+	char *addresses = xstrdup(settings->notify->notify_mail_to);
 	char *rest = addresses;
 	bool good = true;
 	char *address;
@@ -96,10 +98,10 @@ test_mail(const Settings *settings, const json_t *event, json_t *results)
 static bool
 run_test(const Settings *settings)
 {
-	const char *wanted = settings->narguments > 0 ? settings->arguments[0] : NULL;
+	const char *wanted = settings->general->narguments > 0 ? settings->general->arguments[0] : NULL;
 	json_t *facts = json_pack("{s:s}", "kind", "backup");
 	json_t *event = event_compose(REASON_TEST, facts, NULL);
-	json_t *results = settings->json ? json_array() : NULL;
+	json_t *results = settings->general->json ? json_array() : NULL;
 	bool good = true;
 	int tested = 0;
 	int i;
@@ -222,8 +224,8 @@ run_list(const Settings *settings)
 	static const char *const headings[] = {"state",    "channel",  "recipient", "created",
 										   "attempts", "next try", "subject",   "last error"};
 	char *directory = queue_directory(settings, false);
-	json_t *results = settings->json ? json_array() : NULL;
-	TextTable *table = settings->json ? NULL : text_table_create(8, headings, "llllrlll");
+	json_t *results = settings->general->json ? json_array() : NULL;
+	TextTable *table = settings->general->json ? NULL : text_table_create(8, headings, "llllrlll");
 	int count = 0;
 
 	if (directory != NULL)
@@ -291,19 +293,19 @@ run_check_missed(const Settings *settings)
 	int lock;
 	int i;
 
-	if (settings->repo == NULL || !notify_configured(settings))
+	if (settings->general->repo == NULL || !notify_configured(settings))
 	{
 		free(directory);
-		if (settings->repo != NULL)
+		if (settings->general->repo != NULL)
 			return report_error(EXIT_USAGE, NULL, NULL, "no channel is configured");
 		return report_error(EXIT_USAGE, NULL, "Name its directory with --repo=DIR.",
 							"no repository given");
 	}
 	repository = directory != NULL ? open_repository(settings) : NULL;
-	lock =
-		repository != NULL && repository_list_server(repository, settings->server, &names, &count)
-			? queue_lock(directory, "lock", LOCK_SECONDS)
-			: -1;
+	lock = repository != NULL &&
+				   repository_list_server(repository, settings->general->server, &names, &count)
+			   ? queue_lock(directory, "lock", LOCK_SECONDS)
+			   : -1;
 	for (i = 0; i < count && lock >= 0; i = next)
 	{
 		for (next = i + 1; next < count && backup_same_owner(&names[next], &names[i]);)
@@ -374,16 +376,16 @@ work_on_queue(const Settings *settings)
 	notify_sweep(settings);
 	/* What waits already is delivered in any case. */
 	taken = notify_take_alarms(settings);
-	if (!notify_deliver(settings, settings->flush ? DELIVER_ALL : DELIVER_DUE, &count))
+	if (!notify_deliver(settings, settings->notify->flush ? DELIVER_ALL : DELIVER_DUE, &count))
 		return report_error(EXIT_FAILED, NULL, NULL, "could not deliver messages");
-	if (settings->json)
+	if (settings->general->json)
 		output_json(json_pack("{s:i, s:i, s:i}", "delivered", count.delivered, "waiting",
 							  count.waiting, "given_up", count.buried));
-	else if (settings->log_level < LOG_LEVEL_WARNING)
+	else if (settings->general->log_level < LOG_LEVEL_WARNING)
 		show_text("%s delivered, %d waiting, %d given up\n",
 				  pretty_number_of((uint64_t) count.delivered, "message"), count.waiting,
 				  count.buried);
-	if (settings->fail_if_waiting && count.waiting > 0)
+	if (settings->notify->fail_if_waiting && count.waiting > 0)
 		return report_waiting(settings, count.waiting);
 	return taken;
 }
@@ -391,9 +393,9 @@ work_on_queue(const Settings *settings)
 static bool
 run_notify(const Settings *settings)
 {
-	const char *word = settings->narguments > 0 ? settings->arguments[0] : NULL;
+	const char *word = settings->general->narguments > 0 ? settings->general->arguments[0] : NULL;
 
-	if (settings->test)
+	if (settings->notify->test)
 		return run_test(settings);
 	if (word != NULL && strcmp(word, "list") == 0)
 		return run_list(settings);
@@ -402,9 +404,9 @@ run_notify(const Settings *settings)
 							"It is \"list\", or with --test a channel: mail, webhook, slack, teams "
 							"or ping.",
 							"unknown word \"%s\" after \"notify\"", word);
-	if (settings->discard_dead)
+	if (settings->notify->discard_dead)
 		discard_dead(settings);
-	if (settings->check_missed && !run_check_missed(settings))
+	if (settings->notify->check_missed && !run_check_missed(settings))
 		return false;
 	return work_on_queue(settings);
 }

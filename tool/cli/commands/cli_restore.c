@@ -5,6 +5,7 @@
  *
  *-------------------------------------------------------------------------
  */
+#include "backup_settings.h"
 #include "command.h"
 
 #include <stdio.h>
@@ -14,6 +15,7 @@
 #include <unistd.h>
 
 #include "ask.h"
+#include "general_settings.h"
 #include "interrupt.h"
 #include "json_text.h"
 #include "log.h"
@@ -26,7 +28,9 @@
 #include "restore_all.h"
 #include "restore_record.h"
 #include "restore_report.h"
+#include "restore_settings.h"
 #include "settings.h"
+#include "text_list.h"
 #include "utc_time.h"
 
 /* Ask before a live database is replaced; false (reported) unless the answer is yes. */
@@ -36,7 +40,7 @@ confirm(const RestorePlan *plan)
 	char *name = printable_name(plan->database);
 	bool yes;
 
-	if (!plan->replaces || plan->settings->yes)
+	if (!plan->replaces || plan->settings->restore->yes)
 	{
 		free(name);
 		return true;
@@ -54,8 +58,9 @@ confirm(const RestorePlan *plan)
 				  name, pretty_bytes(plan->live_bytes),
 				  pretty_number_of((uint64_t) plan->live_sessions, "session"), plan->backup.id,
 				  plan->manifest->snapshot_at,
-				  plan->settings->discard_old ? "THE PRESENT DATABASE WILL BE DROPPED."
-											  : "The present database is kept under another name.");
+				  plan->settings->restore->discard_old
+					  ? "THE PRESENT DATABASE WILL BE DROPPED."
+					  : "The present database is kept under another name.");
 	yes = ask_yes();
 	free(name);
 	return yes || report_error(EXIT_FAILED, NULL, NULL, "nothing was changed");
@@ -79,7 +84,7 @@ restore_one(const Settings *settings)
 	clock_gettime(CLOCK_REALTIME, &start);
 	utc_now_exact(started);
 	planned = good = repository_lock_shared(repository) &&
-					 restore_plan(&plan, settings, repository, settings->arguments[0]) &&
+					 restore_plan(&plan, settings, repository, settings->general->arguments[0]) &&
 					 confirm(&plan);
 	if (good)
 	{
@@ -107,18 +112,18 @@ restore_one(const Settings *settings)
 static bool
 check_usage(const Settings *settings)
 {
-	if (!settings->all && settings->narguments == 0)
+	if (!settings->backup->all && settings->general->narguments == 0)
 		return report_error(
 			EXIT_USAGE, NULL,
 			"\"nex_backup list\" shows what there is; --all restores every database.",
 			"command \"restore\" needs DB[/ID], or --all");
-	if (settings->all && settings->narguments > 0)
+	if (settings->backup->all && settings->general->narguments > 0)
 		return report_error(EXIT_USAGE, NULL, "Leave out one of them.",
 							"\"--all\" and the name of a database exclude each other");
-	if (settings->all && settings->to != NULL)
+	if (settings->backup->all && settings->restore->to != NULL)
 		return report_error(EXIT_USAGE, NULL, "Restore the databases one by one to rename them.",
 							"options \"--all\" and \"--to\" exclude each other");
-	if (settings->all && settings->drop)
+	if (settings->backup->all && settings->restore->drop)
 		return report_error(
 			EXIT_USAGE, NULL,
 			"--all replaces nothing that holds data; restore the databases one by one "
@@ -131,9 +136,9 @@ check_usage(const Settings *settings)
 static void
 warn_of_excluded(const Settings *settings)
 {
-	const TextList *excluded = &settings->exclude_databases;
+	const TextList *excluded = &settings->backup->exclude_databases;
 
-	if (excluded->count == 0 || excluded->source == settings->source)
+	if (excluded->count == 0 || excluded->source == settings->general->source)
 		return;
 	log_warning_hint("--exclude-database on the command line replaces that list.",
 					 "databases whose names match exclude-database in the %s are not restored",
@@ -148,7 +153,7 @@ run_restore(const Settings *settings)
 
 	if (!check_usage(settings) || !restore_options_check(settings))
 		return false;
-	if (!settings->all)
+	if (!settings->backup->all)
 		return restore_one(settings);
 	repository = open_repository(settings);
 	if (repository == NULL)

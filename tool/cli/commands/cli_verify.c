@@ -16,10 +16,12 @@
 #include "catalogue.h"
 #include "command.h"
 #include "encryption.h"
+#include "general_settings.h"
 #include "interrupt.h"
 #include "log.h"
 #include "memory.h"
 #include "output.h"
+#include "part_settings.h"
 #include "progress.h"
 #include "progress_bar.h"
 #include "quote.h"
@@ -93,7 +95,7 @@ say_unknown(const Settings *settings, const Result *result, MemberKind member)
 	char *detail = unknown_sql_detail(unknown);
 	char *label = backup_label(result->name);
 
-	if (settings->allow_unknown_sql)
+	if (settings->part->allow_unknown_sql)
 		log_warning("the member \"%s\" of backup \"%s\" holds SQL that nex_backup does not write: "
 					"%s",
 					member_kind_name(member), label, detail);
@@ -123,7 +125,7 @@ look_for_unknown(Run *run, Result *result, const Manifest *manifest)
 		if (result->unknown.of[member].count > 0)
 			say_unknown(run->settings, result, member);
 	}
-	if (result->unknown.count > 0 && !run->settings->allow_unknown_sql)
+	if (result->unknown.count > 0 && !run->settings->part->allow_unknown_sql)
 		run->nfailed++;
 	return true;
 }
@@ -156,7 +158,7 @@ check_backup(Run *run, Result *result)
 		encryption_warn_untrusted(run->repository);
 		progress_phase("verifying", "objects", manifest->nobjects, manifest->totals.stored_bytes);
 		complete = verify_objects_once(run->repository, manifest, VERIFY_CONTENT,
-									   run->settings->jobs, &run->seen, &result->report);
+									   run->settings->general->jobs, &run->seen, &result->report);
 		result->unreadable |= result->report.nunreadable > 0;
 		if (result->report.nunreadable > 0)
 			unclear_look_at_all(run->repository);
@@ -314,7 +316,7 @@ record(const Run *run, const Result *result, const char *started)
 	if (good)
 		json_object_set_new(payload, "error", json_null());
 	/* Who verifies all of them has listed them all. */
-	if (run->nbackups == 1 && run->settings->narguments == 0)
+	if (run->nbackups == 1 && run->settings->general->narguments == 0)
 		catalogue_add_present(payload, run->repository);
 	catalogue_record(run->settings, EVENT_VERIFY, &result->name->owner, payload);
 }
@@ -349,7 +351,7 @@ say_removed(Run *run, const Result *result)
 {
 	char *label = backup_label(result->name);
 
-	if (run->settings->narguments > 0)
+	if (run->settings->general->narguments > 0)
 	{
 		report_error(EXIT_FAILED, NULL, "\"nex_backup list\" shows those that are left.",
 					 "backup \"%s\" was removed while it was verified", label);
@@ -457,17 +459,17 @@ run_verify(const Settings *settings)
 		return false;
 	object_set_init(&run.seen);
 	good = repository_lock_shared(run.repository);
-	if (good && settings->narguments > 0)
+	if (good && settings->general->narguments > 0)
 	{
 		names = xcalloc(1, sizeof(BackupName));
 		count = 1;
-		good = repository_resolve(run.repository, settings->arguments[0], names);
+		good = repository_resolve(run.repository, settings->general->arguments[0], names);
 	}
 	else if (good)
-		good = repository_list_server(run.repository, settings->server, &names, &count);
+		good = repository_list_server(run.repository, settings->general->server, &names, &count);
 	if (good)
 	{
-		run.results = settings->json ? json_array() : NULL;
+		run.results = settings->general->json ? json_array() : NULL;
 		good = verify_all(&run, names, count);
 		if (good)
 			interrupt_too_late();

@@ -19,6 +19,7 @@
 #include <zstd.h>
 
 #include "command.h"
+#include "general_settings.h"
 #include "memory.h"
 #include "output.h"
 #include "settings.h"
@@ -38,7 +39,7 @@ run_version(const Settings *settings)
 {
 	char *libpq = libpq_version();
 
-	if (settings->json)
+	if (settings->general->json)
 		output_json(json_pack("{s:s, s:{s:s, s:s, s:s, s:s, s:s, s:s, s:s}}", "version",
 							  NEX_BACKUP_VERSION, "libraries", "libpq", libpq, "zstd",
 							  ZSTD_versionString(), "libdeflate", LIBDEFLATE_VERSION_STRING,

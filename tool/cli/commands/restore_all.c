@@ -28,6 +28,7 @@
 #include "repository_view.h"
 #include "restore.h"
 #include "restore_record.h"
+#include "restore_settings.h"
 #include "settings.h"
 #include "unknown_members.h"
 #include "utc_time.h"
@@ -35,7 +36,8 @@
 typedef struct RestoreAll
 {
 	const Settings *settings;
-	Settings each; /* the same for one database of them */
+	Settings each;           /* the same for one database of them … */
+	RestoreSettings restore; /* … with these */
 	Repository *repository;
 	ClusterTarget target;
 	GlobalsRestore globals;
@@ -83,14 +85,14 @@ plan_globals(RestoreAll *all)
 	char *name;
 	bool good;
 
-	if (all->settings->no_globals)
+	if (all->settings->restore->no_globals)
 		return true;
 	if (backup == NULL)
 		return report_error(EXIT_FAILED, NULL,
 							"Create the roles yourself and say --no-globals; for the next time, "
 							"\"nex_backup backup --all\" backs the globals up.",
 							"there is no backup of the globals%s in \"%s\"",
-							all->settings->at != NULL ? " that early" : "",
+							all->settings->restore->at != NULL ? " that early" : "",
 							all->repository->storage->location);
 	name = xasprintf("/%s", backup->id);
 	good = globals_restore_plan(&all->globals, all->settings, all->repository, name);
@@ -106,7 +108,7 @@ restore_globals(RestoreAll *all)
 	ReportItem *item;
 	bool good;
 
-	if (all->settings->no_globals)
+	if (all->settings->restore->no_globals)
 		return true;
 	utc_now_exact(started);
 	progress_item(1, all->items, "globals");
@@ -171,7 +173,7 @@ restore_databases(RestoreAll *all)
 				ITEM_INTERRUPTED;
 			continue;
 		}
-		progress_item((unsigned) i + (all->settings->no_globals ? 1 : 2), all->items,
+		progress_item((unsigned) i + (all->settings->restore->no_globals ? 1 : 2), all->items,
 					  database->printable);
 		restore_database(all, database);
 	}
@@ -181,7 +183,7 @@ restore_databases(RestoreAll *all)
 static bool
 finish_globals(RestoreAll *all)
 {
-	if (all->settings->no_globals || interrupted())
+	if (all->settings->restore->no_globals || interrupted())
 		return true;
 	stop_clear();
 	return globals_restore_finish(&all->globals);
@@ -213,14 +215,14 @@ run(RestoreAll *all)
 		!cluster_target_plan(&all->target, all->settings, all->repository) ||
 		!check_statements(all) || !plan_globals(all))
 		return false;
-	all->items = (unsigned) all->target.count + (all->settings->no_globals ? 0 : 1);
+	all->items = (unsigned) all->target.count + (all->settings->restore->no_globals ? 0 : 1);
 	if (restore_globals(all))
 	{
 		bool stopped;
 
 		restore_databases(all);
 		log_forget_errors();
-		stopped = interrupted() && !all->settings->no_globals;
+		stopped = interrupted() && !all->settings->restore->no_globals;
 		if (!finish_globals(all))
 			return false;
 		if (!stopped && cluster_report_count(&all->report, ITEM_INTERRUPTED) == 0)
@@ -266,8 +268,10 @@ restore_all(const Settings *settings, Repository *repository)
 	format_time(time(NULL), all.started);
 
 	/* Only what is empty is ever replaced, so the old one need not be kept. */
+	all.restore = *settings->restore;
+	all.restore.discard_old = true;
 	all.each = *settings;
-	all.each.discard_old = true;
+	all.each.restore = &all.restore;
 	progress_bar_start(settings);
 	good = run(&all);
 	progress_bar_stop();

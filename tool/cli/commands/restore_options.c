@@ -10,8 +10,12 @@
  */
 #include <stddef.h>
 
+#include "backup_settings.h"
+#include "general_settings.h"
 #include "log.h"
+#include "part_settings.h"
 #include "restore_report.h"
+#include "restore_settings.h"
 #include "settings.h"
 
 typedef struct Given
@@ -52,41 +56,44 @@ refuse_without(const Given *options, bool there, const char *needed)
 bool
 restore_options_check(const Settings *settings)
 {
-	const Given drop[] = {
-		{"--drop", settings->drop}, {"--discard-old", settings->discard_old}, {NULL, false}};
-	const Given all[] = {{"--all", settings->all}, {NULL, false}};
-	const Given append[] = {{"--append", settings->append}, {NULL, false}};
-	const Given parts[] = {{"--table", settings->table.count > 0},
-						   {"--schema", settings->schema.count > 0},
-						   {"--exclude-table", settings->exclude_table.count > 0},
-						   {"--as", settings->as != NULL},
-						   {"--schema-only", settings->schema_only},
-						   {"--append", settings->append},
+	const Given drop[] = {{"--drop", settings->restore->drop},
+						  {"--discard-old", settings->restore->discard_old},
+						  {NULL, false}};
+	const Given all[] = {{"--all", settings->backup->all}, {NULL, false}};
+	const Given append[] = {{"--append", settings->part->append}, {NULL, false}};
+	const Given parts[] = {{"--table", settings->part->table.count > 0},
+						   {"--schema", settings->part->schema.count > 0},
+						   {"--exclude-table", settings->part->exclude_table.count > 0},
+						   {"--as", settings->part->as != NULL},
+						   {"--schema-only", settings->part->schema_only},
+						   {"--append", settings->part->append},
 						   {NULL, false}};
-	const Given definitions[] = {{"--schema-only", settings->schema_only},
-								 {"--no-owner", settings->no_owner},
-								 {"--no-privileges", settings->no_privileges},
+	const Given definitions[] = {{"--schema-only", settings->part->schema_only},
+								 {"--no-owner", settings->part->no_owner},
+								 {"--no-privileges", settings->part->no_privileges},
 								 {NULL, false}};
-	const Given as[] = {{"--as", settings->as != NULL}, {NULL, false}};
-	const Given wide[] = {{"--schema", settings->schema.count > 0},
-						  {"--exclude-table", settings->exclude_table.count > 0},
+	const Given as[] = {{"--as", settings->part->as != NULL}, {NULL, false}};
+	const Given wide[] = {{"--schema", settings->part->schema.count > 0},
+						  {"--exclude-table", settings->part->exclude_table.count > 0},
 						  {NULL, false}};
 	const Given skip[] = {
-		{"--on-object-error=skip", settings->on_object_error == ON_OBJECT_ERROR_SKIP},
+		{"--on-object-error=skip", settings->restore->on_object_error == ON_OBJECT_ERROR_SKIP},
 		{NULL, false}};
 	const Given one_transaction[] = {
-		{"--append", settings->append}, {"--as", settings->as != NULL}, {NULL, false}};
-	const Given errors_file[] = {{"--object-errors-file", settings->object_errors_file != NULL},
-								 {NULL, false}};
-	const Given of_drop[] = {{"--discard-old", settings->discard_old}, {NULL, false}};
+		{"--append", settings->part->append}, {"--as", settings->part->as != NULL}, {NULL, false}};
+	const Given errors_file[] = {
+		{"--object-errors-file", settings->restore->object_errors_file != NULL}, {NULL, false}};
+	const Given of_drop[] = {{"--discard-old", settings->restore->discard_old}, {NULL, false}};
 	/* In a file it is there for "globals restore" and --all. */
 	const Given of_all[] = {
-		{"--tablespace-mapping", settings->tablespace_mappings.count > 0 &&
-									 settings->tablespace_mappings.source == settings->source},
+		{"--tablespace-mapping",
+		 settings->restore->tablespace_mappings.count > 0 &&
+			 settings->restore->tablespace_mappings.source == settings->general->source},
 		{NULL, false}};
-	const Given of_append[] = {{"--on-conflict=skip", settings->on_conflict == ON_CONFLICT_SKIP},
-							   {"--disable-triggers", settings->disable_triggers},
-							   {NULL, false}};
+	const Given of_append[] = {
+		{"--on-conflict=skip", settings->part->on_conflict == ON_CONFLICT_SKIP},
+		{"--disable-triggers", settings->part->disable_triggers},
+		{NULL, false}};
 
 	return refuse_together(all, parts, "--all restores every database whole.") &&
 		   refuse_together(drop, parts,
@@ -96,10 +103,10 @@ restore_options_check(const Settings *settings)
 		   refuse_together(as, wide, "--as gives one table another name.") &&
 		   refuse_together(skip, one_transaction, "Both are one transaction, done or not.") &&
 		   refuse_together(all, errors_file, "With --all each database has a file of its own.") &&
-		   refuse_without(errors_file, settings->on_object_error == ON_OBJECT_ERROR_SKIP,
+		   refuse_without(errors_file, settings->restore->on_object_error == ON_OBJECT_ERROR_SKIP,
 						  "--on-object-error=skip") &&
-		   refuse_without(as, settings->table.count > 0, "--table") &&
-		   refuse_without(of_drop, settings->drop, "--drop") &&
-		   refuse_without(of_all, settings->all, "--all") &&
-		   refuse_without(of_append, settings->append, "--append");
+		   refuse_without(as, settings->part->table.count > 0, "--table") &&
+		   refuse_without(of_drop, settings->restore->drop, "--drop") &&
+		   refuse_without(of_all, settings->backup->all, "--all") &&
+		   refuse_without(of_append, settings->part->append, "--append");
 }

@@ -21,7 +21,9 @@
 #include "backup_list.h"
 #include "choose.h"
 #include "command.h"
+#include "command_settings.h"
 #include "doctor.h"
+#include "general_settings.h"
 #include "leftovers.h"
 #include "log.h"
 #include "memory.h"
@@ -95,7 +97,7 @@ check_lost_header(Doctor *doctor)
 	Repository *repository = doctor->repository;
 	bool created;
 
-	if (doctor->settings->fix && repository->encryption == NULL &&
+	if (doctor->settings->command->fix && repository->encryption == NULL &&
 		repository_init(repository->storage->location, &created))
 	{
 		doctor_say(doctor, CHECK_OK, "repository", NULL,
@@ -121,7 +123,7 @@ check_header(Doctor *doctor)
 		check_lost_header(doctor);
 		return;
 	}
-	if (doctor->settings->fix && !recover_is_good(repository) &&
+	if (doctor->settings->command->fix && !recover_is_good(repository) &&
 		repository_init(repository->storage->location, &created) && recover_is_good(repository))
 		doctor_say(doctor, CHECK_OK, "repository", NULL,
 				   "RECOVER.txt was damaged, and was written again");
@@ -430,7 +432,7 @@ static void
 check_leftovers(Doctor *doctor, const BackupName *names, int count, int error)
 {
 	Leftovers leftovers;
-	bool fix = doctor->settings->fix && error == 0 && count > 0;
+	bool fix = doctor->settings->command->fix && error == 0 && count > 0;
 	bool damaged = doctor->manifest_damage;
 
 	if (doctor->repository->unclear.unknown > 0)
@@ -476,8 +478,8 @@ check_repository(Doctor *doctor)
 
 	/* Only who removes needs the exclusive lock; a backup that starts meanwhile would meet it.
 	 */
-	exclusive =
-		doctor->settings->fix && repository_lock_exclusive(doctor->repository, &handle, &error);
+	exclusive = doctor->settings->command->fix &&
+				repository_lock_exclusive(doctor->repository, &handle, &error);
 	if (!exclusive)
 		repository_lock_shared(doctor->repository);
 	check_header(doctor);
@@ -506,7 +508,7 @@ run_doctor(const Settings *settings)
 
 	memset(&doctor, 0, sizeof(doctor));
 	doctor.settings = settings;
-	doctor.checks = settings->json ? json_array() : NULL;
+	doctor.checks = settings->general->json ? json_array() : NULL;
 	doctor.repository = open_repository(settings);
 	if (doctor.repository != NULL)
 		check_repository(&doctor);

@@ -19,6 +19,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "command_settings.h"
 #include "doctor.h"
 #include "file_target.h"
 #include "keyring.h"
@@ -58,7 +59,7 @@ visit_directory(const char *path, void *argument)
 {
 	Search *search = argument;
 
-	if (search->doctor->settings->fix)
+	if (search->doctor->settings->command->fix)
 		temporary_directory_remove(xstrdup(path));
 	say_left(search, path, access(path, F_OK) != 0);
 }
@@ -113,7 +114,7 @@ look_into(Search *search, int fd, const char *path, int depth)
 					  below, depth - 1);
 		else if (S_ISREG(status.st_mode) && is_left(entry->d_name))
 			say_left(search, below,
-					 search->doctor->settings->fix && unlinkat(fd, entry->d_name, 0) == 0);
+					 search->doctor->settings->command->fix && unlinkat(fd, entry->d_name, 0) == 0);
 		free(below);
 	}
 	if (names != NULL)
@@ -180,7 +181,7 @@ look_beside(Doctor *doctor, const Manifest *manifest)
 		{
 			Search search = {doctor, directory, 0};
 
-			(void) file_target_leftovers(fd, doctor->settings->fix, visit_file, &search);
+			(void) file_target_leftovers(fd, doctor->settings->command->fix, visit_file, &search);
 			close(fd);
 		}
 		free(directory);

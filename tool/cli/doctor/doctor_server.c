@@ -11,8 +11,11 @@
 
 #include "buffer.h"
 #include "connection.h"
+#include "connection_settings.h"
 #include "doctor.h"
+#include "general_settings.h"
 #include "memory.h"
+#include "notify_settings.h"
 #include "quote.h"
 #include "restore_mark.h"
 #include "server_clock.h"
@@ -92,8 +95,8 @@ check_program(Doctor *doctor, const char *program, int server_version)
 {
 	char *version = NULL;
 	const char *fix;
-	char *path =
-		find_client_program(doctor->settings->pg_bindir, program, server_version, &version);
+	char *path = find_client_program(doctor->settings->general->pg_bindir, program, server_version,
+									 &version);
 
 	fix = comments_fix_missing(version);
 	if (path != NULL && fix != NULL)
@@ -325,10 +328,10 @@ check_databases(Doctor *doctor, Connection *connection)
 static bool
 server_named(const Settings *settings)
 {
-	return settings->dbname != NULL || settings->host != NULL || settings->port != NULL ||
-		   settings->username != NULL || getenv("PGDATABASE") != NULL || getenv("PGHOST") != NULL ||
-		   getenv("PGPORT") != NULL || getenv("PGHOSTADDR") != NULL || getenv("PGUSER") != NULL ||
-		   getenv("PGSERVICE") != NULL;
+	return settings->connection->dbname != NULL || settings->connection->host != NULL ||
+		   settings->connection->port != NULL || settings->connection->username != NULL ||
+		   getenv("PGDATABASE") != NULL || getenv("PGHOST") != NULL || getenv("PGPORT") != NULL ||
+		   getenv("PGHOSTADDR") != NULL || getenv("PGUSER") != NULL || getenv("PGSERVICE") != NULL;
 }
 
 void
@@ -339,7 +342,7 @@ doctor_check_server(Doctor *doctor)
 	Connection *connection;
 	char *message = NULL;
 
-	if (doctor->settings->no_server)
+	if (doctor->settings->notify->no_server)
 	{
 		doctor_say(doctor, CHECK_OK, "server", NULL, "not checked, because of --no-server");
 		return;

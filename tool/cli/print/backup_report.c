@@ -13,6 +13,7 @@
 #include <time.h>
 
 #include "backup.h"
+#include "backup_settings.h"
 #include "catalogue.h"
 #include "globals.h"
 #include "interrupt.h"
@@ -38,7 +39,7 @@ backup_attempt_record(const Settings *settings, Repository *repository,
 	owner = owner_of(repository->server, attempt->database);
 	payload = catalogue_payload(repository, &owner, manifest != NULL ? manifest->id : NULL,
 								attempt->started);
-	json_object_set_new(payload, "type", json_string(settings->type));
+	json_object_set_new(payload, "type", json_string(settings->backup->type));
 	if (manifest != NULL)
 	{
 		/* An interrupt that came too late to prevent it does not undo it. */

@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "general_settings.h"
 #include "json_text.h"
 #include "log.h"
 #include "manifest.h"
@@ -126,7 +127,7 @@ cluster_report_print(const ClusterReport *report, const Settings *settings,
 	json_t *items;
 	int i;
 
-	if (!settings->json)
+	if (!settings->general->json)
 	{
 		print_table(report, bytes_heading);
 		json_decref(head);

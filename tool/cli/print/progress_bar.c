@@ -21,6 +21,7 @@
 #include <unistd.h>
 
 #include "buffer.h"
+#include "general_settings.h"
 #include "json_text.h"
 #include "output.h"
 #include "progress.h"
@@ -431,9 +432,9 @@ choose_style(const Settings *settings)
 {
 	const char *terminal = getenv("TERM");
 
-	if (settings->progress != PROGRESS_AUTO)
-		return settings->progress;
-	if (settings->log_level > LOG_LEVEL_INFO)
+	if (settings->general->progress != PROGRESS_AUTO)
+		return settings->general->progress;
+	if (settings->general->log_level > LOG_LEVEL_INFO)
 		return PROGRESS_NONE;
 	if (isatty(STDERR_FILENO) && terminal != NULL && strcmp(terminal, "dumb") != 0)
 		return PROGRESS_BAR;

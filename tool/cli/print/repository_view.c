@@ -12,6 +12,7 @@
 #include "backup_list.h"
 #include "bad_objects.h"
 #include "catalogue.h"
+#include "general_settings.h"
 #include "log.h"
 #include "memory.h"
 #include "nearest.h"
@@ -25,7 +26,7 @@ open_repository(const Settings *settings)
 {
 	Repository *repository;
 
-	if (settings->repo == NULL || settings->repo[0] == '\0')
+	if (settings->general->repo == NULL || settings->general->repo[0] == '\0')
 	{
 		report_error(EXIT_USAGE, NULL,
 					 "Use --repo=DIR, the variable NEX_BACKUP_REPO, or \"repo\" in the "
@@ -33,9 +34,10 @@ open_repository(const Settings *settings)
 					 "no repository was given");
 		return NULL;
 	}
-	repository = repository_open(settings->repo);
+	repository = repository_open(settings->general->repo);
 	if (repository != NULL)
-		repository_use_server(repository, settings->server, settings->server_is_given);
+		repository_use_server(repository, settings->general->server,
+							  settings->general->server_is_given);
 	return repository;
 }
 

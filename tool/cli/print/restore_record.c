@@ -8,6 +8,7 @@
 #include "restore_record.h"
 
 #include "catalogue.h"
+#include "general_settings.h"
 #include "json_text.h"
 #include "settings.h"
 
@@ -16,7 +17,7 @@ restore_record(const RestorePlan *plan, bool good, const char *started)
 {
 	json_t *payload =
 		catalogue_payload(plan->repository, &plan->backup.owner, plan->backup.id, started);
-	Owner target = owner_of(plan->settings->server, plan->database);
+	Owner target = owner_of(plan->settings->general->server, plan->database);
 
 	if (good)
 		json_object_set_new(payload, "state", json_string("succeeded"));

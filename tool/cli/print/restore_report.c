@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include "catalogue.h"
+#include "general_settings.h"
 #include "json_text.h"
 #include "log.h"
 #include "object_errors.h"
@@ -243,7 +244,7 @@ void
 restore_report(const RestorePlan *plan, double seconds)
 {
 	say_done(plan);
-	if (plan->settings->json)
+	if (plan->settings->general->json)
 		print_json(plan, seconds);
 	else
 		print_text(plan, seconds);

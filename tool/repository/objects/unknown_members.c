@@ -17,6 +17,7 @@
 #include "log.h"
 #include "member_reader.h"
 #include "memory.h"
+#include "part_settings.h"
 #include "settings.h"
 
 #define LOOK_HINT                                                                                  \
@@ -95,7 +96,7 @@ judge(const Settings *settings, const Manifest *manifest, MemberKind member,
 	char *label = manifest_label(manifest);
 	const char *name = member_kind_name(member);
 
-	if (settings->allow_unknown_sql)
+	if (settings->part->allow_unknown_sql)
 		log_warning("the member \"%s\" of backup \"%s\" holds %d %s that nex_backup does not "
 					"write, taken as --allow-unknown-sql says; the first: %s",
 					name, label, unknown->count, unknown->count == 1 ? "statement" : "statements",
@@ -111,7 +112,7 @@ judge(const Settings *settings, const Manifest *manifest, MemberKind member,
 	}
 	free(detail);
 	free(label);
-	return settings->allow_unknown_sql;
+	return settings->part->allow_unknown_sql;
 }
 
 static bool
@@ -144,10 +145,10 @@ unknown_members_refuse_early(const Settings *settings, Repository *repository,
 							 const Manifest *manifest)
 {
 	UnknownMembers unknown;
-	bool good = settings->allow_unknown_sql || !find(repository, manifest, true, &unknown) ||
+	bool good = settings->part->allow_unknown_sql || !find(repository, manifest, true, &unknown) ||
 				judge_all(settings, manifest, &unknown);
 
-	if (!settings->allow_unknown_sql)
+	if (!settings->part->allow_unknown_sql)
 		unknown_members_free(&unknown);
 	return good;
 }
@@ -165,7 +166,7 @@ known_member_sql(const Settings *settings, const Manifest *manifest, MemberKind 
 	known_sql_begin(&known, member, text, database);
 	while (good && known_sql_next(&known, &statement))
 	{
-		if (statement.kind == SQL_UNKNOWN && !settings->allow_unknown_sql)
+		if (statement.kind == SQL_UNKNOWN && !settings->part->allow_unknown_sql)
 			good = report_error(EXIT_INTEGRITY, NULL, hint,
 								"the member \"%s\" of backup \"%s\" holds SQL that nex_backup does "
 								"not write",

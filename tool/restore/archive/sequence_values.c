@@ -18,6 +18,7 @@
 #include "log.h"
 #include "member_reader.h"
 #include "memory.h"
+#include "part_settings.h"
 #include "settings.h"
 
 int
@@ -64,7 +65,7 @@ sequence_values_load(const Settings *settings, Repository *repository, const Man
 		   member_reader_read_kind(&reader, MEMBER_SEQUENCES, &found);
 	if (good && found)
 		unknown = sequence_values_parse(reader.raw.data, values);
-	if (unknown > 0 && settings->allow_unknown_sql)
+	if (unknown > 0 && settings->part->allow_unknown_sql)
 		log_warning("%d %s of unknown form in the member \"sequences\" left out: a restore of a "
 					"part sets the sequences that belong to it, and does nothing else",
 					unknown, unknown == 1 ? "statement" : "statements");

@@ -18,6 +18,7 @@
 #include "code_walk.h"
 #include "log.h"
 #include "memory.h"
+#include "part_settings.h"
 #include "row_copy.h"
 #include "session_rights.h"
 #include "settings.h"
@@ -34,7 +35,7 @@ default_classes_check(const Settings *settings, Connection *connection)
 	char *detail;
 	bool good;
 
-	if (settings->rows_as == ROWS_AS_SESSION)
+	if (settings->part->rows_as == ROWS_AS_SESSION)
 		return true;
 	result = connection_query(connection, function_query, 0, NULL);
 	good = result != NULL;

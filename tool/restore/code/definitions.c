@@ -36,6 +36,7 @@
 
 #include "log.h"
 #include "memory.h"
+#include "part_settings.h"
 #include "row_copy.h"
 
 /*

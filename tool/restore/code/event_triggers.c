@@ -24,6 +24,7 @@
 
 #include "log.h"
 #include "memory.h"
+#include "part_settings.h"
 #include "session_rights.h"
 #include "settings.h"
 
@@ -48,7 +49,7 @@ event_triggers_check(const Settings *settings, Connection *connection)
 	char *detail;
 	bool good;
 
-	if (settings->rows_as == ROWS_AS_SESSION)
+	if (settings->part->rows_as == ROWS_AS_SESSION)
 		return true;
 	result = connection_query(connection, trigger_query, 0, NULL);
 	good = result != NULL;

@@ -22,6 +22,7 @@
 
 #include "log.h"
 #include "memory.h"
+#include "part_settings.h"
 #include "row_copy.h"
 #include "settings.h"
 
@@ -57,7 +58,7 @@ role_changes_check(RestorePlan *plan, Connection *connection)
 	char *now;
 	bool good;
 
-	if (plan->settings->rows_as == ROWS_AS_SESSION)
+	if (plan->settings->part->rows_as == ROWS_AS_SESSION)
 		return true;
 	now = read_changes(connection);
 	good = now != NULL;

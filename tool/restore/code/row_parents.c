@@ -23,6 +23,7 @@
 
 #include "log.h"
 #include "memory.h"
+#include "part_settings.h"
 #include "row_copy.h"
 
 static const char parents_query[] =

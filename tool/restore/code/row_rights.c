@@ -42,6 +42,7 @@
 #include "code_owners.h"
 #include "log.h"
 #include "memory.h"
+#include "part_settings.h"
 #include "planner_code.h"
 #include "row_copy.h"
 #include "row_owners.h"
@@ -442,7 +443,8 @@ static bool
 look_at_planned(const Settings *settings, Connection *connection, const char *oid, bool counted,
 				Look *look)
 {
-	const char *params[3] = {oid, counted ? "t" : "f", settings->disable_triggers ? "t" : "f"};
+	const char *params[3] = {oid, counted ? "t" : "f",
+							 settings->part->disable_triggers ? "t" : "f"};
 	PGresult *result = connection_query(connection, planned_query, 3, params);
 	bool good = result != NULL;
 
@@ -572,7 +574,7 @@ row_rights_decide(const Settings *settings, Connection *connection, const Manife
 	bool good;
 
 	memset(rights, 0, sizeof(*rights));
-	if (settings->rows_as == ROWS_AS_SESSION)
+	if (settings->part->rows_as == ROWS_AS_SESSION)
 		return true;
 	now = oid_of_name(connection, target);
 	if (now == NULL)
@@ -581,7 +583,7 @@ row_rights_decide(const Settings *settings, Connection *connection, const Manife
 	params[0] = now;
 	params[1] = columns;
 	params[2] = target;
-	params[3] = settings->disable_triggers ? "t" : "f";
+	params[3] = settings->part->disable_triggers ? "t" : "f";
 	if (oid != 0 && strtoul(now, NULL, 10) != oid)
 		good = report_error(EXIT_FAILED, NULL, "Try again.", "table %s was replaced by another one",
 							target);

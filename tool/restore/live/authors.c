@@ -34,6 +34,7 @@
 #include "chosen.h"
 #include "log.h"
 #include "memory.h"
+#include "part_settings.h"
 #include "row_copy.h"
 #include "settings.h"
 
@@ -192,7 +193,7 @@ check_statistics(const RestorePlan *plan, Connection *connection, const TocEntry
 		const TocEntry *table = archive_toc_find(toc, entry->depends_on[d]);
 
 		if (table != NULL && toc_entry_is_relation(table) &&
-			(plan->settings->no_owner || strcmp(table->owner, entry->owner) != 0))
+			(plan->settings->part->no_owner || strcmp(table->owner, entry->owner) != 0))
 			return refuse_statistics(entry, table);
 	}
 	return true;
@@ -205,7 +206,7 @@ authors_check(const RestorePlan *plan, Connection *connection)
 	bool good = true;
 	uint32_t i;
 
-	if (plan->settings->rows_as == ROWS_AS_SESSION)
+	if (plan->settings->part->rows_as == ROWS_AS_SESSION)
 		return true;
 	for (i = 0; good && i < toc->count; i++)
 	{
@@ -215,7 +216,8 @@ authors_check(const RestorePlan *plan, Connection *connection)
 			continue;
 		if (toc_entry_is(&toc->entries[i], "STATISTICS"))
 			good = check_statistics(plan, connection, &toc->entries[i]);
-		if (!good || !plan->settings->no_owner || toc_entry_is_any(&toc->entries[i], harmless))
+		if (!good || !plan->settings->part->no_owner ||
+			toc_entry_is_any(&toc->entries[i], harmless))
 			continue;
 		good = is_of_others(connection, &toc->entries[i], &others) &&
 			   (!others || refuse(&toc->entries[i], ""));
@@ -229,12 +231,12 @@ authors_check_rows(const RestorePlan *plan, Connection *connection, const TocEnt
 {
 	bool others;
 
-	if (plan->settings->rows_as == ROWS_AS_SESSION || entry == NULL || rights->code == NULL)
+	if (plan->settings->part->rows_as == ROWS_AS_SESSION || entry == NULL || rights->code == NULL)
 		return true;
 	if (!authors_check_parents(plan, connection, entry, rights->as_owner ? rights->owner : NULL,
 							   rights->code))
 		return false;
-	if (!plan->settings->no_owner || rights->as_owner)
+	if (!plan->settings->part->no_owner || rights->as_owner)
 		return true;
 	return is_of_others(connection, entry, &others) && (!others || refuse(entry, rights->code));
 }

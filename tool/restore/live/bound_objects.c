@@ -39,6 +39,7 @@
 #include "log.h"
 #include "memory.h"
 #include "part_of.h"
+#include "part_settings.h"
 #include "row_copy.h"
 #include "session_rights.h"
 #include "settings.h"
@@ -495,7 +496,7 @@ bound_objects_check(RestorePlan *plan, Connection *connection, const RenameMap *
 	bool good;
 
 	plan->unbound = plan->unbound_rows = false;
-	if (plan->settings->rows_as == ROWS_AS_SESSION)
+	if (plan->settings->part->rows_as == ROWS_AS_SESSION)
 		return true;
 	result = connection_query(connection, rests_query, 0, NULL);
 	good = result != NULL;

@@ -40,6 +40,7 @@
 #include "given_walk.h"
 #include "log.h"
 #include "memory.h"
+#include "part_settings.h"
 #include "row_copy.h"
 #include "settings.h"
 
@@ -433,7 +434,7 @@ given_code_check(const RestorePlan *plan, Connection *connection)
 	bool good = true;
 	uint32_t i;
 
-	if (plan->settings->rows_as == ROWS_AS_SESSION)
+	if (plan->settings->part->rows_as == ROWS_AS_SESSION)
 		return true;
 	for (i = 0; good && i < toc->count; i++)
 	{

@@ -53,6 +53,7 @@
 #include "live_types.h"
 #include "log.h"
 #include "memory.h"
+#include "part_settings.h"
 #include "quote.h"
 #include "restored_domains.h"
 #include "row_copy.h"
@@ -217,7 +218,7 @@ is_trusted(const LiveCode *live, const TocEntry *entry)
 static bool
 is_superusers(const LiveCode *live, const TocEntry *entry)
 {
-	return live->plan->settings->no_owner || is_trusted(live, entry);
+	return live->plan->settings->part->no_owner || is_trusted(live, entry);
 }
 
 /* Does it compare values with functions that a superuser chose, which others may have written? */
@@ -303,7 +304,7 @@ check_key_of_another(const LiveCode *live, const TocEntry *entry)
 	if (toc_entry_is_table(entry)
 			? strstr(entry->definition, " GENERATED ALWAYS AS (") == NULL &&
 				  !has_key_of_expressions(entry)
-			: !live->plan->settings->no_owner || !toc_entry_is_any(entry, built))
+			: !live->plan->settings->part->no_owner || !toc_entry_is_any(entry, built))
 		return true;
 	return live_code_refuse(entry, "Function satisfies_hash_partition() would compute the "
 								   "partition key of another table.");
@@ -418,7 +419,7 @@ static bool
 check_inherited(const LiveCode *live, const TocEntry *entry, const TocEntry *parent)
 {
 	const char *params[3] = {parent->schema, parent->tag,
-							 live->plan->settings->no_owner ? "" : entry->owner};
+							 live->plan->settings->part->no_owner ? "" : entry->owner};
 	PGresult *result = connection_query(live->connection, ancestor_query, 3, params);
 	bool good = result != NULL;
 
@@ -660,7 +661,7 @@ static const char *const code_kinds[] = {
 static bool
 is_code(const LiveCode *live, const TocEntry *entry)
 {
-	if (live->plan->settings->no_owner && toc_entry_is(entry, "MATERIALIZED VIEW"))
+	if (live->plan->settings->part->no_owner && toc_entry_is(entry, "MATERIALIZED VIEW"))
 		return false;
 	return toc_entry_is_any(entry, code_kinds) && !live_types_is_enum(entry);
 }
@@ -766,7 +767,7 @@ live_code_check(const RestorePlan *plan, Connection *connection)
 	char *role;
 	bool good;
 
-	if (plan->settings->rows_as == ROWS_AS_SESSION)
+	if (plan->settings->part->rows_as == ROWS_AS_SESSION)
 		return true;
 	if (!session_rights_at_stake(plan->settings, connection, &live.locks))
 		return false;

@@ -41,7 +41,9 @@
 #include "entry_calls.h"
 #include "live_rests.h"
 #include "live_types.h"
+#include "log.h"
 #include "memory.h"
+#include "part_settings.h"
 #include "quote.h"
 #include "row_copy.h"
 #include "selection.h"
@@ -198,7 +200,7 @@ static bool
 is_owners(const LiveNames *live, const TocEntry *entry, Computed computed)
 {
 	return computed == COMPUTED_LATER ||
-		   (computed == COMPUTED_BY_OWNER && !live->plan->settings->no_owner &&
+		   (computed == COMPUTED_BY_OWNER && !live->plan->settings->part->no_owner &&
 			!is_trusted(live, entry->owner));
 }
 
@@ -239,7 +241,7 @@ trusted_roles(const LiveNames *live, const TocEntry *entry, const UsedName *used
 
 	buffer_init(&array);
 	buffer_append_char(&array, '{');
-	if (owners && !live->plan->settings->no_owner)
+	if (owners && !live->plan->settings->part->no_owner)
 		quote_array_item(&array, entry->owner);
 	for (i = 0; owners && used != NULL && i < toc->count; i++)
 	{
@@ -689,12 +691,12 @@ live_names_check_bound(const RestorePlan *plan, Connection *connection, const To
 	PGresult *result;
 	bool good;
 
-	if (plan->settings->rows_as == ROWS_AS_SESSION)
+	if (plan->settings->part->rows_as == ROWS_AS_SESSION)
 		return true;
 	result = connection_query(connection, role_query, 1, owner);
 	if (result == NULL)
 		return false;
-	if (PQntuples(result) == 1 && !plan->settings->no_owner)
+	if (PQntuples(result) == 1 && !plan->settings->part->no_owner)
 		params[2] = roles = bound_roles(plan, entry);
 	PQclear(result);
 	result = connection_query(connection, bound_query, 3, params);

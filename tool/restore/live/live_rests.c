@@ -25,6 +25,7 @@
 #include "live_refusal.h"
 #include "live_rests.h"
 #include "memory.h"
+#include "part_settings.h"
 #include "settings.h"
 
 static bool
@@ -198,10 +199,10 @@ calls(const RestorePlan *plan, const TocEntry *entry)
 	if (toc_entry_is_table(entry))
 		return strstr(text, " GENERATED ALWAYS AS (") != NULL ||
 			   strstr(text, "PARTITION BY ") != NULL ||
-			   (!plan->settings->schema_only && strstr(text, " CHECK (") != NULL);
+			   (!plan->settings->part->schema_only && strstr(text, " CHECK (") != NULL);
 	return entry_calls_functions(entry) || toc_entry_is(entry, "STATISTICS") ||
 		   toc_entry_is(entry, "MATERIALIZED VIEW") ||
-		   (!plan->settings->schema_only && toc_entry_is(entry, "DOMAIN"));
+		   (!plan->settings->part->schema_only && toc_entry_is(entry, "DOMAIN"));
 }
 
 static bool

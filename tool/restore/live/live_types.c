@@ -34,6 +34,7 @@
 #include "live_refusal.h"
 #include "live_rests.h"
 #include "memory.h"
+#include "part_settings.h"
 #include "restored_domains.h"
 #include "settings.h"
 #include "sql_name.h"
@@ -561,8 +562,8 @@ live_types_check(const RestorePlan *plan, Connection *connection, const PGresult
 {
 	static const char *const no_values[] = {"ACL", "DEFAULT ACL", "COMMENT", "SECURITY LABEL",
 											NULL};
-	LiveTypes types = {plan->selection,          connection, superusers,
-					   plan->settings->no_owner, locks,      {NULL, 0}};
+	LiveTypes types = {plan->selection, connection, superusers, plan->settings->part->no_owner,
+					   locks,           {NULL, 0}};
 	bool good = true;
 	uint32_t i;
 

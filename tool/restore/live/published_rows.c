@@ -22,6 +22,7 @@
 
 #include "log.h"
 #include "memory.h"
+#include "restore_settings.h"
 #include "settings.h"
 
 #define PUBLISHED_HINT                                                                             \
@@ -63,7 +64,7 @@ tell(const RestorePlan *plan, const PGresult *published)
 		"there for a subscriber. One that has no such table, or has its rows, "
 		"stops there, and gets nothing of other tables either.",
 		PQgetvalue(published, 0, FIRST_PUBLICATION), PQgetvalue(published, 0, FIRST_SLOT));
-	bool meant = plan->settings->yes;
+	bool meant = plan->settings->restore->yes;
 
 	if (meant)
 		log_warning_hint(detail, what, table, more);

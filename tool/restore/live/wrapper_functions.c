@@ -19,6 +19,7 @@
 #include "chosen.h"
 #include "log.h"
 #include "memory.h"
+#include "part_settings.h"
 #include "session_rights.h"
 #include "settings.h"
 
@@ -57,7 +58,7 @@ wrapper_functions_check(const RestorePlan *plan, Connection *connection)
 	char *detail;
 	bool good;
 
-	if (plan->settings->rows_as == ROWS_AS_SESSION || !makes_foreign_objects(plan->selection))
+	if (plan->settings->part->rows_as == ROWS_AS_SESSION || !makes_foreign_objects(plan->selection))
 		return true;
 	result = connection_query(connection, function_query, 0, NULL);
 	good = result != NULL;

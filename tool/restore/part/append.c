@@ -27,6 +27,7 @@
 #include "log.h"
 #include "memory.h"
 #include "owner_rows.h"
+#include "part_settings.h"
 #include "part_transaction.h"
 #include "progress.h"
 #include "quote.h"
@@ -203,7 +204,7 @@ start(Append *append, bool skip)
 		free(plan->appended[i].target);
 		plan->appended[i].target = xstrdup(append->tables.items[i].target);
 	}
-	if (plan->settings->disable_triggers)
+	if (plan->settings->part->disable_triggers)
 		return connection_command(append->connection,
 								  "SET LOCAL session_replication_role = replica");
 	return append_tables_order(append->connection, &append->tables);
@@ -295,7 +296,7 @@ finish(Append *append)
 
 	return append_tables_check_waiting(plan, append->connection, &append->tables) &&
 		   check_deferred(append) && note_unpopulated(append) &&
-		   (plan->settings->as != NULL || sequences_advance(plan, append->connection)) &&
+		   (plan->settings->part->as != NULL || sequences_advance(plan, append->connection)) &&
 		   !stop_requested() && restore_without_errors(plan) &&
 		   commit_transaction(append->connection, plan->target, "the restore");
 }
@@ -333,7 +334,7 @@ count_conflicts(Append *append)
 bool
 append_run(RestorePlan *plan, Connection *connection)
 {
-	bool skip = plan->settings->on_conflict == ON_CONFLICT_SKIP;
+	bool skip = plan->settings->part->on_conflict == ON_CONFLICT_SKIP;
 	RowCopyStatus status = ROW_COPY_FAILED;
 	Append append;
 	uint32_t i;

@@ -17,6 +17,7 @@
 
 #include "log.h"
 #include "memory.h"
+#include "restore_settings.h"
 #include "settings.h"
 
 /*
@@ -157,18 +158,18 @@ judge(const Settings *settings, Keyless *keyless)
 		log_warning("rows with NULL in their key, if there are any, are added though they may be "
 					"there already: table %s",
 					keyless->some.text.data);
-	if (none->count > 0 && settings->yes)
+	if (none->count > 0 && settings->restore->yes)
 		log_warning("all rows are added though they may be there already, as there is no unique "
 					"key: table %s",
 					none->text.data);
-	if (odd->count > 0 && settings->yes)
+	if (odd->count > 0 && settings->restore->yes)
 		log_warning("rows that no unique index keeps out are added though they may be there "
 					"already, as the index is on an expression or has a condition: table %s",
 					odd->text.data);
-	if (none->count > 0 && !settings->yes)
+	if (none->count > 0 && !settings->restore->yes)
 		good = refuse(none, "table has no unique key", "tables have no unique key",
 					  NO_KEY_HINT "With --yes all rows of the backup are added to it.");
-	if (odd->count > 0 && !settings->yes)
+	if (odd->count > 0 && !settings->restore->yes)
 		good = refuse(odd, "table has a unique index on an expression or with a condition only",
 					  "tables have a unique index on an expression or with a condition only",
 					  NO_KEY_HINT

@@ -19,6 +19,7 @@
 #include "live_owners.h"
 #include "log.h"
 #include "memory.h"
+#include "part_settings.h"
 #include "quote.h"
 #include "rename.h"
 #include "row_copy.h"
@@ -106,9 +107,9 @@ find_target(const RestorePlan *plan, Connection *connection, const ManifestTable
 	char *name = NULL;
 	bool good = true;
 
-	if (plan->settings->as != NULL)
+	if (plan->settings->part->as != NULL)
 	{
-		good = rename_parse_target(plan->settings->as, &schema, &name) &&
+		good = rename_parse_target(plan->settings->part->as, &schema, &name) &&
 			   look_up(connection, schema != NULL ? schema : source->schema, name, table);
 		if (good && table->oid == 0)
 			good = report_missing(schema != NULL ? schema : source->schema, name);
@@ -208,8 +209,8 @@ check_owner(const RestorePlan *plan, Connection *connection, const ManifestTable
 	char *oid;
 	bool good;
 
-	if (plan->settings->rows_as == ROWS_AS_SESSION || plan->settings->as != NULL || entry == NULL ||
-		entry->owner[0] == '\0')
+	if (plan->settings->part->rows_as == ROWS_AS_SESSION || plan->settings->part->as != NULL ||
+		entry == NULL || entry->owner[0] == '\0')
 		return true;
 	params[0] = oid = xasprintf("%u", table->oid);
 	params[3] = owners = owners_in_backup(plan->selection, entry);
@@ -294,7 +295,7 @@ check_disabled(const RestorePlan *plan, const AppendTable *table)
 {
 	char *detail;
 
-	if (!plan->settings->disable_triggers || !table->rights.as_owner)
+	if (!plan->settings->part->disable_triggers || !table->rights.as_owner)
 		return true;
 	detail =
 		xasprintf("The owner adds them because of %s, and could write to other tables "
@@ -313,7 +314,7 @@ bool
 append_tables_decide(const RestorePlan *plan, Connection *connection, AppendTable *table)
 {
 	row_rights_free(&table->rights);
-	if (plan->settings->rows_as == ROWS_AS_SESSION)
+	if (plan->settings->part->rows_as == ROWS_AS_SESSION)
 		return true;
 	return check_no_partition(connection, table) &&
 		   row_rights_decide(plan->settings, connection, &plan->manifest->tables[table->source],

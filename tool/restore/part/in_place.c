@@ -36,6 +36,7 @@
 #include "owner_tables.h"
 #include "part_lists.h"
 #include "part_rows.h"
+#include "part_settings.h"
 #include "part_transaction.h"
 #include "planned_steps.h"
 #include "progress.h"
@@ -43,6 +44,7 @@
 #include "published_rows.h"
 #include "quote.h"
 #include "rename.h"
+#include "restore_settings.h"
 #include "restored_objects.h"
 #include "rights_meanwhile.h"
 #include "role_changes.h"
@@ -217,7 +219,7 @@ grant_schema(RestorePlan *plan, Connection *connection, const Renamed *renamed)
 	bool good = true;
 	int i;
 
-	if (plan->settings->no_owner || plan->settings->no_privileges)
+	if (plan->settings->part->no_owner || plan->settings->part->no_privileges)
 		return true;
 	result = connection_query(connection,
 							  "SELECT pg_catalog.format('GRANT %s ON SCHEMA %I TO %s', "
@@ -311,7 +313,7 @@ fill(RestorePlan *plan, Connection *connection, const RenameMap *map)
 		  in_place_attach(plan, connection, map) && published_rows_check(plan, connection, map) &&
 		  protections_begin(plan, connection, map))) &&
 		part_rows_load(plan, connection, map) &&
-		(plan->settings->schema_only || sequences_set(plan, connection, map));
+		(plan->settings->part->schema_only || sequences_set(plan, connection, map));
 	if (!good)
 		return false;
 	progress_phase("building indexes and constraints", "", 0, 0);
@@ -328,9 +330,9 @@ in_place_run(RestorePlan *plan, Connection *connection)
 	bool good;
 
 	good = rename_plan(plan->selection, plan->settings, &map) && schema_sections_prepare(plan);
-	if (good && plan->settings->maintenance_work_mem != NULL)
+	if (good && plan->settings->restore->maintenance_work_mem != NULL)
 		good = connection_commandf(connection, "SET maintenance_work_mem = '%s'",
-								   plan->settings->maintenance_work_mem);
+								   plan->settings->restore->maintenance_work_mem);
 	good =
 		good && partial_begin(plan, connection) &&
 		(!plan->in_place ||
@@ -346,7 +348,7 @@ in_place_run(RestorePlan *plan, Connection *connection)
 		restore_without_errors(plan) && commit_transaction(connection, plan->target, "the restore");
 	if (good && PQstatus(connection->pg) != CONNECTION_OK)
 		log_warning_hint("Run ANALYZE for them.", "the restored tables were not analyzed");
-	else if (good && !plan->settings->no_analyze)
+	else if (good && !plan->settings->restore->no_analyze)
 		analyze(plan, connection, &map);
 	rename_free(&map);
 	return good;

@@ -32,6 +32,7 @@
 #include "live_views.h"
 #include "memory.h"
 #include "part_lists.h"
+#include "part_settings.h"
 #include "post_batch.h"
 #include "protections.h"
 #include "quote.h"
@@ -186,7 +187,7 @@ in_place_attach(RestorePlan *plan, Connection *connection, const RenameMap *map)
 
 		if (!partial_is_in_list(plan, entry, LIST_ATTACH))
 			continue;
-		if (plan->settings->rows_as != ROWS_AS_SESSION)
+		if (plan->settings->part->rows_as != ROWS_AS_SESSION)
 			good = batch_plan(&batch, entry, &done);
 		if (good && !done)
 			batch_add(&batch, entry);
@@ -227,7 +228,7 @@ in_place_post_data(RestorePlan *plan, Connection *connection, const RenameMap *m
 	PostBatch batch = {plan, connection, map, NULL, 0, true, false};
 	bool good;
 
-	if (plan->settings->rows_as == ROWS_AS_SESSION)
+	if (plan->settings->part->rows_as == ROWS_AS_SESSION)
 		return run_as_session(&batch);
 	batch.ids = xcalloc((size_t) plan->selection->toc.count + 1, sizeof(int));
 	/* Policies, rules and triggers have come with the rows. */

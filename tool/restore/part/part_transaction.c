@@ -9,6 +9,7 @@
 
 #include "default_classes.h"
 #include "event_triggers.h"
+#include "part_settings.h"
 #include "quote.h"
 #include "row_rights.h"
 #include "settings.h"
@@ -26,7 +27,7 @@ partial_begin(const RestorePlan *plan, Connection *connection)
 		   (!plan->in_place ||
 			(row_rights_begin(plan->settings, connection) &&
 			 default_classes_check(plan->settings, connection) &&
-			 (plan->settings->append || event_triggers_check(plan->settings, connection))));
+			 (plan->settings->part->append || event_triggers_check(plan->settings, connection))));
 	buffer_free(&sql);
 	return good;
 }

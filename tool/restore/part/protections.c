@@ -44,6 +44,7 @@
 #include "memory.h"
 #include "part_lists.h"
 #include "part_of.h"
+#include "part_settings.h"
 #include "post_batch.h"
 #include "row_copy.h"
 #include "settings.h"
@@ -449,7 +450,7 @@ protect_ready(RestorePlan *plan, Connection *connection, const RenameMap *map)
 bool
 protections_begin(RestorePlan *plan, Connection *connection, const RenameMap *map)
 {
-	if (plan->settings->rows_as == ROWS_AS_SESSION)
+	if (plan->settings->part->rows_as == ROWS_AS_SESSION)
 		return true;
 	plan->protections = protections_of(plan);
 	return protect_ready(plan, connection, map);

@@ -34,6 +34,7 @@
 #include "member_grants.h"
 #include "memory.h"
 #include "part_lists.h"
+#include "part_settings.h"
 #include "public_rights.h"
 #include "settings.h"
 
@@ -113,7 +114,7 @@ rights_settle(RestorePlan *plan, Connection *connection, const RenameMap *map)
 {
 	MeanwhileRights *rights = rights_of(plan);
 	const ArchiveToc *toc = &plan->selection->toc;
-	bool none = plan->settings->no_privileges;
+	bool none = plan->settings->part->no_privileges;
 	int *ids;
 	uint32_t count = 0;
 	bool members = false;
@@ -154,7 +155,7 @@ rights_give(RestorePlan *plan, Connection *connection, const RenameMap *map)
 
 	for (i = 0; good && i < rights->back.count; i++)
 		good = connection_command(connection, rights->back.lines[i]);
-	if (!good || plan->settings->no_privileges)
+	if (!good || plan->settings->part->no_privileges)
 		return good;
 	member_grants_report(plan);
 	return in_place_run_list(plan, connection, map, partial_list(plan, LIST_GRANTS), FAILURE);

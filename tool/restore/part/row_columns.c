@@ -22,6 +22,7 @@
 
 #include "changed_columns.h"
 #include "log.h"
+#include "restore_settings.h"
 #include "settings.h"
 
 /* As a sentence for a DETAIL; caller frees. */
@@ -41,7 +42,7 @@ judge_append(const Settings *settings, const ChangedColumns *changed)
 	char *missing = changed_columns_text(&changed->missing);
 	bool good = true;
 
-	if (changed->altered.count > 0 && settings->yes)
+	if (changed->altered.count > 0 && settings->restore->yes)
 		log_warning("values may be altered, as columns have changed since the backup.  %s",
 					altered);
 	else if (changed->altered.count > 0)

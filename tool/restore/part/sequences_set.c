@@ -20,8 +20,10 @@
 #include <string.h>
 
 #include "extension_rows.h"
+#include "log.h"
 #include "memory.h"
 #include "owner_turn.h"
+#include "part_settings.h"
 #include "quote.h"
 #include "row_owners.h"
 #include "sequence_values.h"
@@ -232,7 +234,7 @@ decide(const RestorePlan *plan, Connection *connection, const char *oid, RowOwne
 
 	*answer = ROW_OWNERS_SESSION;
 	*owner = NULL;
-	return plan->settings->rows_as == ROWS_AS_SESSION ||
+	return plan->settings->part->rows_as == ROWS_AS_SESSION ||
 		   (session_rights_at_stake(plan->settings, connection, &at_stake) &&
 			(at_stake || row_owners_ask(connection, oid, answer, owner)));
 }

@@ -13,9 +13,11 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "connection_settings.h"
 #include "interrupt.h"
 #include "log.h"
 #include "memory.h"
+#include "part_settings.h"
 #include "progress.h"
 #include "quote.h"
 #include "server_failure.h"

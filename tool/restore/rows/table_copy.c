@@ -15,11 +15,13 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "connection_settings.h"
 #include "interrupt.h"
 #include "log.h"
 #include "memory.h"
 #include "progress.h"
 #include "quote.h"
+#include "restore_settings.h"
 #include "server_failure.h"
 
 #define SEND_BYTES (256 * 1024)

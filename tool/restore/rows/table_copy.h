@@ -9,6 +9,7 @@
 #define NEX_TABLE_COPY_H
 
 #include "column_writers.h"
+#include "restore_settings.h"
 #include "settings.h"
 
 /* Belongs to one thread, as its connection does. */

@@ -29,6 +29,7 @@
 #include "names.h"
 #include "private_file.h"
 #include "quote.h"
+#include "restore_settings.h"
 #include "selection.h"
 #include "server_error.h"
 #include "server_failure.h"
@@ -229,10 +230,10 @@ check_path(const char *path)
 bool
 object_errors_begin(RestorePlan *plan)
 {
-	const char *given = plan->settings->object_errors_file;
+	const char *given = plan->settings->restore->object_errors_file;
 	ObjectErrors *errors;
 
-	if (plan->settings->on_object_error != ON_OBJECT_ERROR_SKIP)
+	if (plan->settings->restore->on_object_error != ON_OBJECT_ERROR_SKIP)
 		return true;
 	errors = xcalloc(1, sizeof(*errors));
 	plan->errors = errors;

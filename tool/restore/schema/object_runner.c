@@ -18,6 +18,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "general_settings.h"
 #include "interrupt.h"
 #include "log.h"
 #include "long_sql.h"
@@ -26,6 +27,7 @@
 #include "own_path.h"
 #include "part_lists.h"
 #include "progress.h"
+#include "restore_settings.h"
 #include "selection.h"
 #include "server_failure.h"
 #include "session.h"
@@ -76,7 +78,7 @@ Connection *
 object_runner_connect(RestorePlan *plan)
 {
 	ConnectionTarget *target = target_with_database(plan->target, plan->working);
-	const char *memory = plan->settings->maintenance_work_mem;
+	const char *memory = plan->settings->restore->maintenance_work_mem;
 	Connection *connection;
 	bool good;
 
@@ -457,7 +459,7 @@ run_wanted(RestorePlan *plan, const bool *wanted, bool parallel)
 		run.items[run.count++].entry = entry;
 		run.by_place[entry->place] = run.count;
 	}
-	good = run_all(&run, parallel ? plan->settings->jobs : 1);
+	good = run_all(&run, parallel ? plan->settings->general->jobs : 1);
 	for (i = 0; i < run.count; i++)
 		free(run.items[i].said);
 	pthread_cond_destroy(&run.changed);

@@ -5,6 +5,7 @@
  *
  *-------------------------------------------------------------------------
  */
+#include "general_settings.h"
 #include "schema_sections.h"
 
 #include <pthread.h>
@@ -176,7 +177,7 @@ bool
 schema_sections_analyze(RestorePlan *plan)
 {
 	bool good;
-	int jobs = plan->settings->jobs;
+	int jobs = plan->settings->general->jobs;
 	pthread_t *threads = xcalloc((size_t) jobs, sizeof(pthread_t));
 	Analyzing analyzing;
 	int started = 0;

@@ -22,6 +22,7 @@
 #include "log.h"
 #include "memory.h"
 #include "object_errors.h"
+#include "part_settings.h"
 #include "selection.h"
 #include "session.h"
 #include "settings.h"
@@ -167,7 +168,7 @@ restored_objects_unpopulated(RestorePlan *plan, Connection *connection)
 	bool good;
 	int i;
 
-	if (plan->settings->schema_only)
+	if (plan->settings->part->schema_only)
 		return true;
 	result = connection_query(connection,
 							  "SELECT n.nspname, c.relname,"

@@ -18,6 +18,7 @@
 #include <unistd.h>
 
 #include "archive_toc.h"
+#include "general_settings.h"
 #include "interrupt.h"
 #include "lock_waits.h"
 #include "log.h"
@@ -33,6 +34,7 @@
 #include "progress.h"
 #include "quoted_statements.h"
 #include "refused_settings.h"
+#include "restore_settings.h"
 #include "role_settings.h"
 #include "server_failure.h"
 #include "session.h"
@@ -66,7 +68,7 @@ schema_sections_prepare(RestorePlan *plan)
 
 	/* A newer pg_dump may have written an archive that an older pg_restore cannot read. */
 	plan->pg_restore =
-		find_client_program(plan->settings->pg_bindir, "pg_restore",
+		find_client_program(plan->settings->general->pg_bindir, "pg_restore",
 							version > dumped_by ? version : dumped_by, &program_version);
 	plan->sets_unknown =
 		plan->pg_restore != NULL && pg_restore_sets_unknown(program_version, version);
@@ -178,10 +180,10 @@ conninfo_for_pg_restore(RestorePlan *plan, bool serial)
 	session_add_options(plan, target);
 	if (serial)
 		target_add_option(target, "-c max_parallel_maintenance_workers=0");
-	if (plan->settings->maintenance_work_mem != NULL)
+	if (plan->settings->restore->maintenance_work_mem != NULL)
 	{
 		char *option =
-			xasprintf("-c maintenance_work_mem=%s", plan->settings->maintenance_work_mem);
+			xasprintf("-c maintenance_work_mem=%s", plan->settings->restore->maintenance_work_mem);
 
 		target_add_option(target, option);
 		free(option);
@@ -264,7 +266,8 @@ schema_sections_run_list(RestorePlan *plan, const char *list, bool parallel)
 	bool good;
 
 	progress_phase("building indexes and constraints", "", 0, 0);
-	good = must_run_pg_restore(plan, "post-data", which, parallel ? plan->settings->jobs : 1);
+	good =
+		must_run_pg_restore(plan, "post-data", which, parallel ? plan->settings->general->jobs : 1);
 	free(which);
 	return good;
 }

@@ -17,6 +17,7 @@
 
 #include "log.h"
 #include "memory.h"
+#include "part_settings.h"
 #include "quote.h"
 #include "settings.h"
 
@@ -119,7 +120,7 @@ check_table(const Selection *selection, const Settings *settings, const Manifest
 						   table->name, extension);
 	bool good = true;
 
-	if (settings->as != NULL)
+	if (settings->part->as != NULL)
 		good = report_error(EXIT_FAILED, what,
 							"nex_backup cat shows its rows, --append adds them to a table that "
 							"exists.",
@@ -145,7 +146,7 @@ extension_rows_check(const Selection *selection, const Settings *settings)
 	bool good = true;
 	uint32_t i;
 
-	for (i = 0; good && !settings->append && i < selection->manifest->ntables; i++)
+	for (i = 0; good && !settings->part->append && i < selection->manifest->ntables; i++)
 	{
 		if (selection->rows[i] == ENTRY_CHOSEN)
 			good = check_table(selection, settings, &selection->manifest->tables[i]);
@@ -167,11 +168,11 @@ extension_rows_wanted(Selection *selection, const Settings *settings, uint32_t p
 	const ManifestTable *table = &selection->manifest->tables[place];
 	EntryState state = (EntryState) selection->rows[place];
 
-	if (state == ENTRY_EXCLUDED || settings->schema_only)
+	if (state == ENTRY_EXCLUDED || settings->part->schema_only)
 		return false;
 	if (selection->everything)
 		return true;
-	if (settings->append)
+	if (settings->part->append)
 		return state >= ENTRY_BELONGS;
 	if (brings_extension(selection, table->extension))
 		return true;
@@ -281,8 +282,8 @@ extension_rows_has_sequence(const RestorePlan *plan, const PGresult *members, co
 
 		if (PQgetvalue(members, i, 3)[0] == 'S' && strcmp(PQgetvalue(members, i, 1), schema) == 0 &&
 			strcmp(PQgetvalue(members, i, 2), name) == 0)
-			return plan->settings->append ? adds_rows_of(plan, members, extension)
-										  : brings_extension(plan->selection, extension);
+			return plan->settings->part->append ? adds_rows_of(plan, members, extension)
+												: brings_extension(plan->selection, extension);
 	}
 	return false;
 }

@@ -18,6 +18,7 @@
 #include "memory.h"
 #include "name_pattern.h"
 #include "part_of.h"
+#include "part_settings.h"
 #include "quote.h"
 #include "settings.h"
 #include "table_pattern.h"
@@ -241,13 +242,13 @@ rename_plan(const Selection *selection, const Settings *settings, RenameMap *map
 	uint32_t i;
 
 	memset(map, 0, sizeof(*map));
-	if (settings->as == NULL)
+	if (settings->part->as == NULL)
 		return true;
 	table = chosen_table(selection, &count);
 	if (count != 1)
 		return report_error(EXIT_USAGE, NULL, "Restore them one by one, or into another database.",
 							"--as gives one table another name, and %u were chosen", count);
-	if (!rename_parse_target(settings->as, &schema, &name))
+	if (!rename_parse_target(settings->part->as, &schema, &name))
 		return false;
 	add_item(map, table, table->tag, xstrdup(schema != NULL ? schema : table->schema),
 			 xstrdup(name));

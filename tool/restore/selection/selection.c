@@ -17,6 +17,7 @@
 #include "extension_rows.h"
 #include "log.h"
 #include "memory.h"
+#include "part_settings.h"
 #include "settings.h"
 #include "table_pattern.h"
 #include "nearest.h"
@@ -196,28 +197,28 @@ selection_make(Selection *selection, const Settings *settings)
 	selection->states = xcalloc((size_t) selection->toc.count + 1, 1);
 	selection->late = xcalloc((size_t) selection->toc.count + 1, sizeof(bool));
 	selection->of_members = xcalloc((size_t) selection->toc.count + 1, sizeof(bool));
-	selection->everything = settings->table.count == 0 && settings->schema.count == 0;
-	selection->renames = settings->as != NULL;
-	if (settings->schema_only)
+	selection->everything = settings->part->table.count == 0 && settings->part->schema.count == 0;
+	selection->renames = settings->part->as != NULL;
+	if (settings->part->schema_only)
 		take_out_refreshes(selection);
-	for (i = 0; i < settings->exclude_table.count; i++)
+	for (i = 0; i < settings->part->exclude_table.count; i++)
 	{
-		if (!mark_tables(selection, "--exclude-table", settings->exclude_table.items[i],
+		if (!mark_tables(selection, "--exclude-table", settings->part->exclude_table.items[i],
 						 ENTRY_EXCLUDED))
 			return false;
 	}
-	for (i = 0; i < settings->table.count; i++)
+	for (i = 0; i < settings->part->table.count; i++)
 	{
-		if (!mark_tables(selection, "--table", settings->table.items[i], ENTRY_CHOSEN))
+		if (!mark_tables(selection, "--table", settings->part->table.items[i], ENTRY_CHOSEN))
 			return false;
 	}
-	for (i = 0; i < settings->schema.count; i++)
+	for (i = 0; i < settings->part->schema.count; i++)
 	{
-		if (!mark_schemas(selection, settings->schema.items[i]))
+		if (!mark_schemas(selection, settings->part->schema.items[i]))
 			return false;
 	}
 	if (selection->everything)
-		mark_everything(selection, settings->schema_only);
+		mark_everything(selection, settings->part->schema_only);
 	use_environments(selection);
 	selection_take_out_strays(selection);
 	selection_take_out_defaults(selection);

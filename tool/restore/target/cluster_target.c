@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include "backup_list.h"
+#include "backup_settings.h"
 #include "choose.h"
 #include "database_state.h"
 #include "interrupt.h"
@@ -21,6 +22,7 @@
 #include "memory.h"
 #include "name_pattern.h"
 #include "quote.h"
+#include "restore_settings.h"
 #include "settings.h"
 #include "unclear.h"
 #include "utc_time.h"
@@ -31,9 +33,9 @@ is_excluded(const Settings *settings, const char *name)
 {
 	int i;
 
-	for (i = 0; i < settings->exclude_databases.count; i++)
+	for (i = 0; i < settings->backup->exclude_databases.count; i++)
 	{
-		if (name_matches(settings->exclude_databases.items[i], name))
+		if (name_matches(settings->backup->exclude_databases.items[i], name))
 			return true;
 	}
 	return false;
@@ -73,12 +75,12 @@ choose(ClusterTarget *target, const Settings *settings, Repository *repository)
 	int count = 0;
 	int first = 0;
 
-	if (settings->at != NULL && !utc_time_parse(settings->at, &at))
+	if (settings->restore->at != NULL && !utc_time_parse(settings->restore->at, &at))
 		return false;
 	if (!repository_list(repository, NULL, &target->names, &count))
 		return false;
 	utc_time_text(at, asked);
-	if (settings->at != NULL)
+	if (settings->restore->at != NULL)
 		log_info("of each database the latest backup at or before %s is taken", asked);
 	target->items = xcalloc((size_t) count + 1, sizeof(ClusterTargetItem));
 	while (first < count)
@@ -88,7 +90,8 @@ choose(ClusterTarget *target, const Settings *settings, Repository *repository)
 
 		while (next < count && backup_same_owner(&target->names[next], names))
 			next++;
-		take(target, settings, repository, names, next - first, settings->at != NULL ? &at : NULL);
+		take(target, settings, repository, names, next - first,
+			 settings->restore->at != NULL ? &at : NULL);
 		first = next;
 	}
 

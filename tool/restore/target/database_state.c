@@ -13,7 +13,9 @@
 
 #include "deadline.h"
 #include "log.h"
+#include "part_settings.h"
 #include "quote.h"
+#include "restore_settings.h"
 #include "settings.h"
 #include "sql_build.h"
 
@@ -121,7 +123,8 @@ target_database_check_owner(RestorePlan *plan)
 {
 	const char *params[2] = {plan->database, plan->manifest->database.owner};
 	PGresult *result = connection_query(plan->maintenance, owner_query, 2, params);
-	bool named = !plan->of_cluster && (plan->settings->to != NULL || plan->settings->no_owner);
+	bool named = !plan->of_cluster &&
+				 (plan->settings->restore->to != NULL || plan->settings->part->no_owner);
 	bool good = result != NULL;
 
 	if (good && PQntuples(result) == 1 && PQgetvalue(result, 0, 1)[0] != 't' &&

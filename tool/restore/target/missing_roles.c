@@ -24,7 +24,9 @@
 #include "log.h"
 #include "member_reader.h"
 #include "memory.h"
+#include "part_settings.h"
 #include "quote.h"
+#include "restore_settings.h"
 #include "selection.h"
 #include "settings.h"
 #include "sql_name.h"
@@ -147,14 +149,15 @@ read_archive(const Settings *settings, const ArchiveToc *toc, Lines *roles, Line
 	{
 		const TocEntry *entry = &toc->entries[i];
 
-		if (toc_entry_is_any(entry, grants) && !settings->no_privileges)
+		if (toc_entry_is_any(entry, grants) && !settings->part->no_privileges)
 			missing_roles_read(entry->definition, true, roles);
 		if (toc_entry_is(entry, "USER MAPPING") &&
 			strncmp(entry->definition, mapping, strlen(mapping)) == 0)
 			add_role(entry->definition + strlen(mapping), roles);
-		if (entry->owner[0] != '\0' && !settings->no_owner && !toc_entry_is_any(entry, grants))
+		if (entry->owner[0] != '\0' && !settings->part->no_owner &&
+			!toc_entry_is_any(entry, grants))
 			lines_add(roles, xstrdup(entry->owner));
-		if (entry->tablespace[0] != '\0' && !settings->no_tablespaces)
+		if (entry->tablespace[0] != '\0' && !settings->restore->no_tablespaces)
 			lines_add(tablespaces, xstrdup(entry->tablespace));
 	}
 }
@@ -177,7 +180,7 @@ read_database(RestorePlan *plan, Lines *roles)
 		good = known_member_sql(plan->settings, plan->manifest, MEMBER_DATABASE, reader.raw.data,
 								plan->working, &sql);
 		if (good)
-			missing_roles_read(sql.data, !plan->settings->no_privileges, roles);
+			missing_roles_read(sql.data, !plan->settings->part->no_privileges, roles);
 	}
 	buffer_free(&sql);
 	member_reader_close(&reader);
@@ -262,7 +265,7 @@ missing_roles_check(RestorePlan *plan)
 	ArchiveToc toc;
 	bool good;
 
-	if (plan->settings->on_object_error == ON_OBJECT_ERROR_SKIP)
+	if (plan->settings->restore->on_object_error == ON_OBJECT_ERROR_SKIP)
 		return true;
 	if (!archive_toc_load(plan->repository, plan->manifest, &toc))
 		return false;

@@ -15,6 +15,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "general_settings.h"
 #include "log.h"
 #include "memory.h"
 #include "quote.h"
@@ -65,7 +66,7 @@ other_server_warn(const RestorePlan *plan)
 {
 	const Owner *owner = &plan->backup.owner;
 	const char *of_backup = plan->manifest->server.system_identifier;
-	const char *label = plan->settings->server;
+	const char *label = plan->settings->general->server;
 	char *live = live_identifier(plan->maintenance);
 	char *shown = printable_name(plan->database);
 	bool differs;

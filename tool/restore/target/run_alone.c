@@ -10,6 +10,7 @@
 #include <poll.h>
 #include <string.h>
 
+#include "backup_settings.h"
 #include "database_state.h"
 #include "deadline.h"
 #include "interrupt.h"
@@ -101,8 +102,8 @@ bool
 target_database_run_alone(RestorePlan *plan, const SqlText *sql, const char *what)
 {
 	Connection *helper = connection_open(plan->target);
-	double until = plan->settings->lock_wait_timeout > 0
-					   ? monotonic_seconds() + plan->settings->lock_wait_timeout
+	double until = plan->settings->backup->lock_wait_timeout > 0
+					   ? monotonic_seconds() + plan->settings->backup->lock_wait_timeout
 					   : 0;
 	bool again = true;
 	bool good =

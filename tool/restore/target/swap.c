@@ -12,6 +12,7 @@
  *
  *-------------------------------------------------------------------------
  */
+#include "restore_settings.h"
 #include "target_database.h"
 
 #include <poll.h>
@@ -106,7 +107,7 @@ target_database_can_be_replaced(RestorePlan *plan)
 	if (PQntuples(result) != 1)
 		good =
 			report_error(EXIT_FAILED, NULL, NULL, "database \"%s\" does not exist any more", shown);
-	if (good && plan->settings->discard_old)
+	if (good && plan->settings->restore->discard_old)
 		good = can_be_dropped(shown, PQgetvalue(result, 0, 0), PQgetvalue(result, 0, 1));
 	if (good && strcmp(PQgetvalue(result, 0, 2), "0") != 0)
 		good = report_error(EXIT_FAILED, "The server renames no database that has any.",
@@ -122,7 +123,7 @@ target_database_can_be_replaced(RestorePlan *plan)
 							"this role may not rename database \"%s\", as --drop has to", shown);
 	PQclear(result);
 	free(shown);
-	return good && (plan->settings->discard_old || stays_behind_look(plan));
+	return good && (plan->settings->restore->discard_old || stays_behind_look(plan));
 }
 
 /*
@@ -354,7 +355,7 @@ target_database_swap(RestorePlan *plan)
 		keep_or_discard(plan, known);
 	else
 		plan->created = false;
-	if (good && plan->settings->discard_old)
+	if (good && plan->settings->restore->discard_old)
 		discard_old(plan);
 	else if (good)
 		stays_behind_warn(plan);

@@ -18,9 +18,11 @@
 #include "deadline.h"
 #include "left_database.h"
 #include "log.h"
+#include "part_settings.h"
 #include "progress.h"
 #include "quote.h"
 #include "restore_mark.h"
+#include "restore_settings.h"
 #include "settings.h"
 #include "sql_build.h"
 #include "taken_database.h"
@@ -173,7 +175,7 @@ wanted_tablespace(RestorePlan *plan, const char **name)
 	bool known = true;
 
 	*name = plan->manifest->database.tablespace;
-	if (strcmp(*name, "pg_default") == 0 || plan->settings->no_tablespaces)
+	if (strcmp(*name, "pg_default") == 0 || plan->settings->restore->no_tablespaces)
 		known = false;
 	else if (!look_for(plan,
 					   "SELECT FROM pg_catalog.pg_tablespace WHERE spcname = $1::pg_catalog.name",
@@ -311,7 +313,7 @@ target_database_finish(RestorePlan *plan)
 	if (plan->found_empty && !taken_database_give(plan))
 		return false;
 	sql_init(&owner);
-	good = (plan->found_empty ? !plan->of_cluster : plan->settings->no_owner) ||
+	good = (plan->found_empty ? !plan->of_cluster : plan->settings->part->no_owner) ||
 		   add_owner(&owner, plan, &ours);
 	sql_init(&sql);
 	if (!plan->found_empty && !ours)

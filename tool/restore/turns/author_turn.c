@@ -36,6 +36,7 @@
 #include "known_statements.h"
 #include "log.h"
 #include "memory.h"
+#include "part_settings.h"
 #include "planned_steps.h"
 #include "row_copy.h"
 #include "session_rights.h"
@@ -49,8 +50,8 @@ static const char trusted_query[] = "SELECT FROM pg_catalog.pg_roles r"
 static bool
 is_at_stake(const RestorePlan *plan)
 {
-	return plan->in_place && plan->settings->rows_as != ROWS_AS_SESSION &&
-		   !plan->settings->no_owner;
+	return plan->in_place && plan->settings->part->rows_as != ROWS_AS_SESSION &&
+		   !plan->settings->part->no_owner;
 }
 
 static bool

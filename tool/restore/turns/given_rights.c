@@ -25,6 +25,7 @@
 
 #include "log.h"
 #include "memory.h"
+#include "part_settings.h"
 #include "row_copy.h"
 #include "sql_build.h"
 

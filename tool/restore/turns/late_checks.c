@@ -31,6 +31,7 @@
 #include "live_refusal.h"
 #include "log.h"
 #include "memory.h"
+#include "part_settings.h"
 #include "planned_steps.h"
 #include "rename.h"
 #include "row_copy.h"
@@ -135,7 +136,7 @@ late_checks_check(const RestorePlan *plan, Connection *connection)
 	const ArchiveToc *toc = &plan->selection->toc;
 	uint32_t i;
 
-	for (i = 0; plan->settings->rows_as != ROWS_AS_SESSION && i < toc->count; i++)
+	for (i = 0; plan->settings->part->rows_as != ROWS_AS_SESSION && i < toc->count; i++)
 	{
 		const TocEntry *entry = &toc->entries[i];
 		bool trusted;
@@ -152,7 +153,7 @@ late_checks_check(const RestorePlan *plan, Connection *connection)
 		}
 		if (!entry_checks_rows(entry))
 			continue;
-		if (!trusted && plan->settings->no_owner)
+		if (!trusted && plan->settings->part->no_owner)
 			return refuse(entry, "with --no-owner the table would not belong to that role");
 		if (!check_parents(plan, connection, entry, trusted))
 			return false;

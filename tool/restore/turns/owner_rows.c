@@ -23,6 +23,7 @@
 #include "log.h"
 #include "memory.h"
 #include "owner_turn.h"
+#include "part_settings.h"
 #include "quote.h"
 #include "rows_there.h"
 

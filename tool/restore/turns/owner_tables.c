@@ -36,6 +36,7 @@
 #include "live_types.h"
 #include "log.h"
 #include "memory.h"
+#include "part_settings.h"
 #include "planned_steps.h"
 #include "planner_code.h"
 #include "quote.h"
@@ -283,7 +284,7 @@ owner_tables_check_keys(const RestorePlan *plan, Connection *connection, const R
 	bool good = true;
 	uint32_t i;
 
-	if (!plan->in_place || plan->settings->rows_as == ROWS_AS_SESSION)
+	if (!plan->in_place || plan->settings->part->rows_as == ROWS_AS_SESSION)
 		return true;
 	for (i = 0; good && i < toc->count; i++)
 	{

@@ -45,6 +45,7 @@
 #include "memory.h"
 #include "owner_turn.h"
 #include "part_lists.h"
+#include "part_settings.h"
 #include "planner_code.h"
 #include "quote.h"
 #include "row_copy.h"
@@ -742,8 +743,8 @@ static const char early_query[] =
 static bool
 check_owners(const RestorePlan *plan, Connection *connection, const Step *step)
 {
-	const char *params[4] = {step->tables, step->entry->owner, plan->settings->no_owner ? "t" : "f",
-							 step->key ? "t" : "f"};
+	const char *params[4] = {step->tables, step->entry->owner,
+							 plan->settings->part->no_owner ? "t" : "f", step->key ? "t" : "f"};
 	PGresult *result = connection_query(connection, early_query, 4, params);
 	bool good = result != NULL;
 
@@ -775,7 +776,8 @@ planned_steps_check(const RestorePlan *plan, Connection *connection, const Renam
 	bool good = true;
 	uint32_t i;
 
-	for (i = 0; good && plan->settings->rows_as != ROWS_AS_SESSION && i < selection->toc.count; i++)
+	for (i = 0;
+		 good && plan->settings->part->rows_as != ROWS_AS_SESSION && i < selection->toc.count; i++)
 	{
 		const TocEntry *entry = &selection->toc.entries[i];
 

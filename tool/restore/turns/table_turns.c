@@ -29,6 +29,7 @@
 #include "log.h"
 #include "memory.h"
 #include "owner_tables.h"
+#include "part_settings.h"
 #include "planned_steps.h"
 #include "planner_code.h"
 #include "quote.h"
@@ -93,7 +94,7 @@ static const char null_query[] =
 static bool
 is_at_stake(const RestorePlan *plan)
 {
-	return plan->in_place && plan->settings->rows_as != ROWS_AS_SESSION;
+	return plan->in_place && plan->settings->part->rows_as != ROWS_AS_SESSION;
 }
 
 static bool

@@ -1,0 +1,20 @@
+/*-------------------------------------------------------------------------
+ *
+ * expire_settings.h
+ *	  Settings: which backups are kept.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef NEX_EXPIRE_SETTINGS_H
+#define NEX_EXPIRE_SETTINGS_H
+
+typedef struct ExpireSettings
+{
+	int keep_daily;   /* 7 */
+	int keep_weekly;  /* 4 */
+	int keep_monthly; /* 0 */
+	int keep_yearly;  /* 0 */
+	int keep_minimum; /* 1 */
+} ExpireSettings;
+
+#endif /* NEX_EXPIRE_SETTINGS_H */
