@@ -1,7 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * fuzz_dotenv.c
- *	  Any bytes as a .env file: what is sealed in place opens again, and gives
+ *	  Any bytes as a .env file: what is encrypted in place opens again, and gives
  *	  every byte back unless a line is changed on purpose.
  *
  *-------------------------------------------------------------------------
@@ -29,18 +29,18 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	const char *text = (const char *) data;
 	SopsMetadata metadata;
 	SensitiveKeys keys;
-	Buffer sealed;
+	Buffer encrypted;
 	Buffer opened;
 	int nvalues;
 
 	memset(&metadata, 0, sizeof(metadata));
 	sensitive_keys_init(&keys, NULL, 0);
-	buffer_init(&sealed);
+	buffer_init(&encrypted);
 	buffer_init(&opened);
 	sops_metadata_add_wrap(&metadata, "age1x", "-----BEGIN-----\nx\n-----END-----\n");
-	if (sops_dotenv_seal(text, size, &keys, key, &metadata, &sealed, &nvalues) == NULL)
+	if (sops_dotenv_encrypt(text, size, &keys, key, &metadata, &encrypted, &nvalues) == NULL)
 	{
-		MUST(sops_dotenv_open(sealed.data, sealed.length, unwrap, NULL, &opened) == NULL);
+		MUST(sops_dotenv_open(encrypted.data, encrypted.length, unwrap, NULL, &opened) == NULL);
 		/* A lone carriage return and a missing last line break are not kept. */
 		if (size > 0 && text[size - 1] == '\n' && memchr(text, '\r', size) == NULL)
 		{
@@ -49,8 +49,8 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		}
 	}
 	else
-		MUST(sealed.length == 0);
-	buffer_free(&sealed);
+		MUST(encrypted.length == 0);
+	buffer_free(&encrypted);
 	buffer_free(&opened);
 	sops_metadata_free(&metadata);
 	sensitive_keys_free(&keys);

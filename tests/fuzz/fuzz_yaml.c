@@ -1,7 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * fuzz_yaml.c
- *	  Any bytes as a YAML file: what is sealed in place opens again.
+ *	  Any bytes as a YAML file: what is encrypted in place opens again.
  *
  *-------------------------------------------------------------------------
  */
@@ -50,21 +50,22 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	SopsMetadata metadata;
 	SensitiveKeys keys;
-	Buffer sealed;
+	Buffer encrypted;
 	Buffer opened;
 	int nvalues;
 
 	check_leaves((const char *) data, size);
 	memset(&metadata, 0, sizeof(metadata));
 	sensitive_keys_init(&keys, NULL, 0);
-	buffer_init(&sealed);
+	buffer_init(&encrypted);
 	buffer_init(&opened);
 	sops_metadata_add_wrap(&metadata, "age1x", "-----BEGIN-----\nx\n-----END-----\n");
-	if (sops_yaml_seal((const char *) data, size, &keys, key, &metadata, &sealed, &nvalues) == NULL)
-		MUST(sops_yaml_open(sealed.data, sealed.length, unwrap, NULL, &opened) == NULL);
+	if (sops_yaml_encrypt((const char *) data, size, &keys, key, &metadata, &encrypted, &nvalues) ==
+		NULL)
+		MUST(sops_yaml_open(encrypted.data, encrypted.length, unwrap, NULL, &opened) == NULL);
 	else
-		MUST(sealed.length == 0);
-	buffer_free(&sealed);
+		MUST(encrypted.length == 0);
+	buffer_free(&encrypted);
 	buffer_free(&opened);
 	sops_metadata_free(&metadata);
 	sensitive_keys_free(&keys);

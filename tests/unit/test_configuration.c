@@ -5,7 +5,7 @@
  *	  in place, and that every byte comes back.
  *
  * The corpus in tests/fixtures/configuration marks its secrets: each holds
- * the word NEXSECRET (or its base64), which must appear in no sealed form.
+ * the word NEXSECRET (or its base64), which must appear in no encrypted form.
  *
  *-------------------------------------------------------------------------
  */
@@ -24,13 +24,13 @@
 #include <cmocka.h>
 
 #include "age.h"
+#include "encrypted_file.h"
 #include "memory.h"
-#include "sealed_file.h"
 #include "sensitive.h"
-#include "source_open.h"
 #include "sops_dotenv.h"
 #include "sops_value.h"
 #include "sops_yaml.h"
+#include "source_open.h"
 #include "yaml_leaves.h"
 
 #define CORPUS "tests/fixtures/configuration"
@@ -95,17 +95,17 @@ holds(const Buffer *text, const char *word)
 	return text->length > 0 && memmem(text->data, text->length, word, strlen(word)) != NULL;
 }
 
-/* Open what was sealed; true if that gives the same bytes. */
+/* Open what was encrypted; true if that gives the same bytes. */
 static bool
-comes_back(const SealedFile *sealed, const Buffer *text, const AgeIdentities *with)
+comes_back(const EncryptedFile *encrypted, const Buffer *text, const AgeIdentities *with)
 {
 	Buffer out;
 	bool no_identity;
 	bool same;
 
 	buffer_init(&out);
-	same = sealed_file_open(sealed->form, &sealed->readable, &sealed->whole, with, &out,
-							&no_identity) == NULL &&
+	same = encrypted_file_open(encrypted->form, &encrypted->readable, &encrypted->whole, with, &out,
+							   &no_identity) == NULL &&
 		   out.length == text->length && memcmp(out.data, text->data, text->length) == 0;
 	buffer_free(&out);
 	return same;
@@ -145,55 +145,56 @@ test_corpus(void **state)
 	(void) state;
 	for (i = 0; i < sizeof(files) / sizeof(files[0]); i++)
 	{
-		SealedFile sealed;
+		EncryptedFile encrypted;
 		Buffer text;
 
 		read_file(files[i].name, &text);
-		assert_true(
-			sealed_file_make(&sealed, files[i].name, text.data, text.length, &recipients, NULL, 0));
-		print_message("# %s: %s%s%s\n", files[i].name, sealed_form_name(sealed.form),
-					  sealed.reason != NULL ? ", because " : "",
-					  sealed.reason != NULL ? sealed.reason : "");
-		assert_string_equal(sealed_form_name(sealed.form), files[i].form);
-		assert_int_equal(sealed.nsecrets, files[i].nsecrets);
-		assert_int_equal(sealed.whole.length > 0, files[i].whole);
-		assert_int_equal(sealed.reason != NULL, strcmp(files[i].form, "whole") == 0);
-		assert_false(holds(&sealed.readable, "NEXSECRET"));
-		assert_false(holds(&sealed.readable, "TkVYU0VDUkVU"));
-		assert_false(holds(&sealed.whole, "NEXSECRET"));
-		assert_true(comes_back(&sealed, &text, &identities));
-		assert_false(comes_back(&sealed, &text, &strangers));
-		sealed_file_free(&sealed);
+		assert_true(encrypted_file_make(&encrypted, files[i].name, text.data, text.length,
+										&recipients, NULL, 0));
+		print_message("# %s: %s%s%s\n", files[i].name, encrypted_form_name(encrypted.form),
+					  encrypted.reason != NULL ? ", because " : "",
+					  encrypted.reason != NULL ? encrypted.reason : "");
+		assert_string_equal(encrypted_form_name(encrypted.form), files[i].form);
+		assert_int_equal(encrypted.nsecrets, files[i].nsecrets);
+		assert_int_equal(encrypted.whole.length > 0, files[i].whole);
+		assert_int_equal(encrypted.reason != NULL, strcmp(files[i].form, "whole") == 0);
+		assert_false(holds(&encrypted.readable, "NEXSECRET"));
+		assert_false(holds(&encrypted.readable, "TkVYU0VDUkVU"));
+		assert_false(holds(&encrypted.whole, "NEXSECRET"));
+		assert_true(comes_back(&encrypted, &text, &identities));
+		assert_false(comes_back(&encrypted, &text, &strangers));
+		encrypted_file_free(&encrypted);
 		buffer_free(&text);
 	}
 }
 
-/* Every byte of a sealed file counts: none can be changed, and no end cut off. */
+/* Every byte of an encrypted file counts: none can be changed, and no end cut off. */
 static void
 every_byte_counts(const char *name)
 {
-	SealedFile sealed;
+	EncryptedFile encrypted;
 	Buffer text;
 	int accepted = 0;
 	size_t i;
 
 	read_file(name, &text);
-	assert_true(sealed_file_make(&sealed, name, text.data, text.length, &recipients, NULL, 0));
-	assert_int_equal(sealed.whole.length, 0);
-	for (i = 0; i < sealed.readable.length; i++)
+	assert_true(
+		encrypted_file_make(&encrypted, name, text.data, text.length, &recipients, NULL, 0));
+	assert_int_equal(encrypted.whole.length, 0);
+	for (i = 0; i < encrypted.readable.length; i++)
 	{
 		Buffer out;
 		bool no_identity;
-		char old = sealed.readable.data[i];
+		char old = encrypted.readable.data[i];
 
 		/*
 		 * What is not secret may be changed: the manifest's digest is what
 		 * protects that.  A secret may neither change nor appear in another place.
 		 */
 		buffer_init(&out);
-		sealed.readable.data[i] = (char) (old ^ 1);
-		if (sealed_file_open(sealed.form, &sealed.readable, &sealed.whole, &identities, &out,
-							 &no_identity) == NULL)
+		encrypted.readable.data[i] = (char) (old ^ 1);
+		if (encrypted_file_open(encrypted.form, &encrypted.readable, &encrypted.whole, &identities,
+								&out, &no_identity) == NULL)
 		{
 			size_t j;
 
@@ -206,26 +207,26 @@ every_byte_counts(const char *name)
 			if (out.length != text.length)
 				accepted++;
 		}
-		sealed.readable.data[i] = old;
+		encrypted.readable.data[i] = old;
 		buffer_free(&out);
 	}
 	assert_int_equal(accepted, 0);
 
 	/* Without its last line break it is still the same. */
-	for (i = 0; i + 1 < sealed.readable.length; i++)
+	for (i = 0; i + 1 < encrypted.readable.length; i++)
 	{
-		Buffer cut = sealed.readable;
+		Buffer cut = encrypted.readable;
 		Buffer out;
 		bool no_identity;
 
 		buffer_init(&out);
 		cut.length = i;
-		assert_non_null(
-			sealed_file_open(sealed.form, &cut, &sealed.whole, &identities, &out, &no_identity));
+		assert_non_null(encrypted_file_open(encrypted.form, &cut, &encrypted.whole, &identities,
+											&out, &no_identity));
 		assert_int_equal(out.length, 0);
 		buffer_free(&out);
 	}
-	sealed_file_free(&sealed);
+	encrypted_file_free(&encrypted);
 	buffer_free(&text);
 }
 
@@ -249,28 +250,31 @@ test_value_is_bound_to_its_path(void **state)
 {
 	uint8_t key[SOPS_KEY_BYTES] = {7};
 	char type[SOPS_TYPE_SIZE];
-	Buffer sealed;
+	Buffer encrypted;
 	Buffer plain;
 
 	(void) state;
-	buffer_init(&sealed);
+	buffer_init(&encrypted);
 	buffer_init(&plain);
-	assert_true(sops_value_encrypt(key, "str", "hunter2", 7, "db:password:", &sealed));
-	assert_true(sops_value_is_encrypted(sealed.data, sealed.length));
-	assert_false(sops_value_decrypt(key, sealed.data, sealed.length, "db:user:", &plain, type));
+	assert_true(sops_value_encrypt(key, "str", "hunter2", 7, "db:password:", &encrypted));
+	assert_true(sops_value_is_encrypted(encrypted.data, encrypted.length));
+	assert_false(
+		sops_value_decrypt(key, encrypted.data, encrypted.length, "db:user:", &plain, type));
 	assert_int_equal(plain.length, 0);
-	assert_true(sops_value_decrypt(key, sealed.data, sealed.length, "db:password:", &plain, type));
+	assert_true(
+		sops_value_decrypt(key, encrypted.data, encrypted.length, "db:password:", &plain, type));
 	assert_string_equal(type, "str");
 	assert_int_equal(plain.length, 7);
 	assert_memory_equal(plain.data, "hunter2", 7);
 
 	/* The type is not authenticated by SOPS, but must be one of those that exist. */
-	buffer_append_char(&sealed, ' ');
-	assert_false(sops_value_decrypt(key, sealed.data, sealed.length, "db:password:", &plain, type));
-	key[0] = 8;
+	buffer_append_char(&encrypted, ' ');
 	assert_false(
-		sops_value_decrypt(key, sealed.data, sealed.length - 1, "db:password:", &plain, type));
-	buffer_free(&sealed);
+		sops_value_decrypt(key, encrypted.data, encrypted.length, "db:password:", &plain, type));
+	key[0] = 8;
+	assert_false(sops_value_decrypt(key, encrypted.data, encrypted.length - 1,
+									"db:password:", &plain, type));
+	buffer_free(&encrypted);
 	buffer_free(&plain);
 }
 
@@ -339,8 +343,8 @@ test_names_as_values(void **state)
 		memset(&none, 0, sizeof(none));
 		buffer_init(&out);
 		sensitive_keys_init(&keys, NULL, 0);
-		assert_null(
-			sops_yaml_seal(cases[i].text, strlen(cases[i].text), &keys, NULL, &none, &out, &found));
+		assert_null(sops_yaml_encrypt(cases[i].text, strlen(cases[i].text), &keys, NULL, &none,
+									  &out, &found));
 		if (found != cases[i].secrets)
 			fail_msg("%d secrets instead of %d: %s", found, cases[i].secrets, cases[i].text);
 		sensitive_keys_free(&keys);

@@ -16,7 +16,7 @@
 
 struct AgeEncryption
 {
-	StreamSealer *sealer;
+	StreamEncryptor *encryptor;
 };
 
 struct AgeDecryption
@@ -99,8 +99,8 @@ age_encryption_start(const AgeRecipients *recipients, StreamSink sink, void *arg
 	{
 		*result = age_header_write(recipients, file_key, &head);
 		buffer_append(&head, nonce, sizeof(nonce));
-		encryption->sealer = stream_sealer_create(&parameters, sink, argument);
-		if (encryption->sealer == NULL)
+		encryption->encryptor = stream_encryptor_create(&parameters, sink, argument);
+		if (encryption->encryptor == NULL)
 			*result = AGE_UNABLE;
 		secret_cleanse(&parameters, sizeof(parameters));
 	}
@@ -117,13 +117,13 @@ age_encryption_start(const AgeRecipients *recipients, StreamSink sink, void *arg
 AgeResult
 age_encryption_write(AgeEncryption *encryption, const void *data, size_t length)
 {
-	return from_stream(stream_sealer_write(encryption->sealer, data, length));
+	return from_stream(stream_encryptor_write(encryption->encryptor, data, length));
 }
 
 AgeResult
 age_encryption_finish(AgeEncryption *encryption)
 {
-	return from_stream(stream_sealer_finish(encryption->sealer));
+	return from_stream(stream_encryptor_finish(encryption->encryptor));
 }
 
 void
@@ -131,7 +131,7 @@ age_encryption_free(AgeEncryption *encryption)
 {
 	if (encryption == NULL)
 		return;
-	stream_sealer_free(encryption->sealer);
+	stream_encryptor_free(encryption->encryptor);
 	free(encryption);
 }
 

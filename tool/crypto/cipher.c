@@ -50,8 +50,8 @@ cipher_by_name(const char *name, Cipher *cipher)
 }
 
 AgeResult
-cipher_seal(Cipher cipher, const AgeRecipients *recipients, const void *data, size_t length,
-			Buffer *out)
+cipher_encrypt(Cipher cipher, const AgeRecipients *recipients, const void *data, size_t length,
+			   Buffer *out)
 {
 	if (cipher == CIPHER_AGE)
 		return age_encrypt(recipients, data, length, out);

@@ -22,8 +22,8 @@ extern const char *cipher_suffix(Cipher cipher); /* ".age", behind the suffix of
 extern bool cipher_by_name(const char *name, Cipher *cipher);
 
 /* Whole texts, appended to `out`; opening gives all or nothing. */
-extern AgeResult cipher_seal(Cipher cipher, const AgeRecipients *recipients, const void *data,
-							 size_t length, Buffer *out);
+extern AgeResult cipher_encrypt(Cipher cipher, const AgeRecipients *recipients, const void *data,
+								size_t length, Buffer *out);
 extern AgeResult cipher_open(Cipher cipher, const AgeIdentities *identities, const void *data,
 							 size_t length, Buffer *out);
 

@@ -171,7 +171,7 @@ nxb_encrypt(const AgeRecipients *recipients, const void *data, size_t length, Bu
 	uint8_t data_key[KEY_BYTES];
 	uint8_t tink[TINK_HEADER_BYTES];
 	StreamParameters parameters;
-	StreamSealer *sealer = NULL;
+	StreamEncryptor *encryptor = NULL;
 	StreamResult result = STREAM_UNABLE;
 	Buffer header;
 
@@ -182,19 +182,19 @@ nxb_encrypt(const AgeRecipients *recipients, const void *data, size_t length, Bu
 	{
 		tink[0] = TINK_HEADER_BYTES;
 		if (payload_parameters(data_key, header.data, header.length, tink, &parameters))
-			sealer = stream_sealer_create(&parameters, append_to_buffer, out);
+			encryptor = stream_encryptor_create(&parameters, append_to_buffer, out);
 		secret_cleanse(&parameters, sizeof(parameters));
 	}
 	secret_cleanse(data_key, sizeof(data_key));
-	if (sealer != NULL)
+	if (encryptor != NULL)
 	{
 		buffer_append(out, header.data, header.length);
 		buffer_append(out, tink, sizeof(tink));
-		result = stream_sealer_write(sealer, data, length);
+		result = stream_encryptor_write(encryptor, data, length);
 		if (result == STREAM_OK)
-			result = stream_sealer_finish(sealer);
+			result = stream_encryptor_finish(encryptor);
 	}
-	stream_sealer_free(sealer);
+	stream_encryptor_free(encryptor);
 	buffer_free(&header);
 	return result == STREAM_OK ? AGE_OK : AGE_UNABLE;
 }

@@ -34,7 +34,7 @@ typedef struct Segments
 	size_t capacity; /* of both */
 } Segments;
 
-struct StreamSealer
+struct StreamEncryptor
 {
 	Segments segments;
 };
@@ -102,24 +102,25 @@ hand_out(Segments *segments, size_t length)
 	return segments->result;
 }
 
-StreamSealer *
-stream_sealer_create(const StreamParameters *parameters, StreamSink sink, void *argument)
+StreamEncryptor *
+stream_encryptor_create(const StreamParameters *parameters, StreamSink sink, void *argument)
 {
-	StreamSealer *sealer = calloc(1, sizeof(StreamSealer));
+	StreamEncryptor *encryptor = calloc(1, sizeof(StreamEncryptor));
 
-	if (sealer != NULL && segments_init(&sealer->segments, parameters, true, 0, sink, argument))
-		return sealer;
-	stream_sealer_free(sealer);
+	if (encryptor != NULL &&
+		segments_init(&encryptor->segments, parameters, true, 0, sink, argument))
+		return encryptor;
+	stream_encryptor_free(encryptor);
 	return NULL;
 }
 
 void
-stream_sealer_free(StreamSealer *sealer)
+stream_encryptor_free(StreamEncryptor *encryptor)
 {
-	if (sealer == NULL)
+	if (encryptor == NULL)
 		return;
-	segments_free(&sealer->segments);
-	free(sealer);
+	segments_free(&encryptor->segments);
+	free(encryptor);
 }
 
 static StreamResult
@@ -135,9 +136,9 @@ seal_segment(Segments *segments, const void *plain, size_t length, bool last)
 }
 
 StreamResult
-stream_sealer_write(StreamSealer *sealer, const void *data, size_t length)
+stream_encryptor_write(StreamEncryptor *encryptor, const void *data, size_t length)
 {
-	Segments *segments = &sealer->segments;
+	Segments *segments = &encryptor->segments;
 	const uint8_t *bytes = data;
 
 	/* A full segment is kept until it is known not to be the last one. */
@@ -168,9 +169,9 @@ stream_sealer_write(StreamSealer *sealer, const void *data, size_t length)
 }
 
 StreamResult
-stream_sealer_finish(StreamSealer *sealer)
+stream_encryptor_finish(StreamEncryptor *encryptor)
 {
-	Segments *segments = &sealer->segments;
+	Segments *segments = &encryptor->segments;
 
 	if (segments->result != STREAM_OK || segments->finished)
 		return segments->result;

@@ -44,14 +44,15 @@ typedef struct StreamParameters
 	size_t segment;       /* … and in the others; at least as many */
 } StreamParameters;
 
-typedef struct StreamSealer StreamSealer;
+typedef struct StreamEncryptor StreamEncryptor;
 
 /* NULL when OpenSSL refuses. */
-extern StreamSealer *stream_sealer_create(const StreamParameters *parameters, StreamSink sink,
-										  void *argument);
-extern StreamResult stream_sealer_write(StreamSealer *sealer, const void *data, size_t length);
-extern StreamResult stream_sealer_finish(StreamSealer *sealer);
-extern void stream_sealer_free(StreamSealer *sealer);
+extern StreamEncryptor *stream_encryptor_create(const StreamParameters *parameters, StreamSink sink,
+												void *argument);
+extern StreamResult stream_encryptor_write(StreamEncryptor *encryptor, const void *data,
+										   size_t length);
+extern StreamResult stream_encryptor_finish(StreamEncryptor *encryptor);
+extern void stream_encryptor_free(StreamEncryptor *encryptor);
 
 typedef struct StreamOpener StreamOpener;
 

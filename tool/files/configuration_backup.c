@@ -3,7 +3,7 @@
  * configuration_backup.c
  *	  Back up a set of configuration files.
  *
- * Files are read and sealed one after the other and stored as objects of
+ * Files are read and encrypted one after the other and stored as objects of
  * their own: readable forms first, whole files after them, so that the kinds of
  * members stand in their order.  Nothing in clear leaves this file.
  *
@@ -15,6 +15,7 @@
 #include <string.h>
 
 #include "backup_settings.h"
+#include "encrypted_file.h"
 #include "encryption.h"
 #include "file_settings.h"
 #include "file_source.h"
@@ -26,7 +27,6 @@
 #include "object_store.h"
 #include "pipeline.h"
 #include "progress.h"
-#include "sealed_file.h"
 #include "settings.h"
 #include "text_list.h"
 #include "unclear.h"
@@ -66,7 +66,7 @@ typedef struct ConfigurationBackup
 	Repository *repository;
 	Manifest *manifest;
 	ObjectStore *store;
-	SealedFile *sealed; /* one for each of manifest->files */
+	EncryptedFile *encrypted; /* one for each of manifest->files */
 	int lock;
 } ConfigurationBackup;
 
@@ -111,13 +111,13 @@ is_known(const Manifest *manifest, const char *path)
 	return false;
 }
 
-/* Read a file, seal it, and enter it into the manifest. */
+/* Read a file, encrypt it, and enter it into the manifest. */
 static bool
 take_file(ConfigurationBackup *backup, const char *path, uid_t reader,
 		  const AgeRecipients *recipients)
 {
 	const TextList *words = &backup->settings->files->sensitive_key;
-	SealedFile *sealed = &backup->sealed[backup->manifest->nfiles];
+	EncryptedFile *encrypted = &backup->encrypted[backup->manifest->nfiles];
 	ManifestFile file;
 	Buffer content;
 	bool good;
@@ -131,17 +131,17 @@ take_file(ConfigurationBackup *backup, const char *path, uid_t reader,
 		file_content_free(&content);
 		return true;
 	}
-	good = good && sealed_file_make(sealed, file.path, content.data != NULL ? content.data : "",
-									content.length, recipients,
-									words->count > 0 ? (const char *const *) words->items : NULL,
-									words->count);
+	good = good && encrypted_file_make(
+					   encrypted, file.path, content.data != NULL ? content.data : "",
+					   content.length, recipients,
+					   words->count > 0 ? (const char *const *) words->items : NULL, words->count);
 	if (good)
 	{
-		file.form = xstrdup(sealed_form_name(sealed->form));
-		file.reason = xstrdup(sealed->reason);
-		file.secrets = (uint64_t) sealed->nsecrets;
-		if (sealed->reason != NULL)
-			log_info("file \"%s\" is encrypted as a whole: %s", file.path, sealed->reason);
+		file.form = xstrdup(encrypted_form_name(encrypted->form));
+		file.reason = xstrdup(encrypted->reason);
+		file.secrets = (uint64_t) encrypted->nsecrets;
+		if (encrypted->reason != NULL)
+			log_info("file \"%s\" is encrypted as a whole: %s", file.path, encrypted->reason);
 		manifest_add_file(backup->manifest, &file);
 	}
 	else
@@ -162,7 +162,7 @@ store_forms(ConfigurationBackup *backup, MemberKind kind)
 	{
 		ManifestFile *file = &manifest->files[i];
 		const Buffer *text =
-			kind == MEMBER_FILE ? &backup->sealed[i].readable : &backup->sealed[i].whole;
+			kind == MEMBER_FILE ? &backup->encrypted[i].readable : &backup->encrypted[i].whole;
 
 		if (text->length == 0)
 			continue;
@@ -203,7 +203,7 @@ configuration_backup(const Settings *settings, Repository *repository, const cha
 	backup.settings = settings;
 	backup.repository = repository;
 	backup.lock = -1;
-	backup.sealed = xcalloc((size_t) npaths + 1, sizeof(SealedFile));
+	backup.encrypted = xcalloc((size_t) npaths + 1, sizeof(EncryptedFile));
 	progress_phase("reading files", "files", (uint64_t) npaths, 0);
 	good = begin(&backup, set);
 	for (i = 0; i < npaths && good; i++)
@@ -216,8 +216,8 @@ configuration_backup(const Settings *settings, Repository *repository, const cha
 	good = good && store_forms(&backup, MEMBER_FILE) && store_forms(&backup, MEMBER_FILE_WHOLE) &&
 		   publish(&backup);
 	for (i = 0; i < npaths; i++)
-		sealed_file_free(&backup.sealed[i]);
-	free(backup.sealed);
+		encrypted_file_free(&backup.encrypted[i]);
+	free(backup.encrypted);
 	object_store_free(backup.store);
 	if (backup.lock >= 0)
 		repository_unlock(repository, backup.lock);

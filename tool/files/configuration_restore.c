@@ -16,12 +16,12 @@
 #include <string.h>
 #include <time.h>
 
+#include "encrypted_file.h"
 #include "file_source.h"
 #include "interrupt.h"
 #include "log.h"
 #include "member_reader.h"
 #include "memory.h"
-#include "sealed_file.h"
 #include "verify.h"
 
 /* Copy a member's text; nothing for -1. */
@@ -40,7 +40,7 @@ static bool
 open_file(MemberReader *reader, const AgeIdentities *identities, OpenedFile *file)
 {
 	const char *problem = NULL;
-	SealedForm form = SEALED_WHOLE;
+	EncryptedForm form = ENCRYPTED_WHOLE;
 	bool no_identity = false;
 	Buffer readable;
 	Buffer whole;
@@ -50,11 +50,11 @@ open_file(MemberReader *reader, const AgeIdentities *identities, OpenedFile *fil
 	buffer_init(&whole);
 	good = read_form(reader, file->facts->readable, &readable) &&
 		   read_form(reader, file->facts->whole, &whole);
-	if (good && !sealed_form_by_name(file->facts->form, &form))
-		problem = "is sealed in a form that is unknown to this version of nex_backup";
+	if (good && !encrypted_form_by_name(file->facts->form, &form))
+		problem = "is encrypted in a form that is unknown to this version of nex_backup";
 	else if (good)
 		problem =
-			sealed_file_open(form, &readable, &whole, identities, &file->content, &no_identity);
+			encrypted_file_open(form, &readable, &whole, identities, &file->content, &no_identity);
 	if (problem != NULL)
 		report_error(no_identity ? EXIT_FAILED : EXIT_INTEGRITY, NULL,
 					 no_identity ? "Name the file with the secret key: --identity=FILE." : NULL,

@@ -18,7 +18,7 @@
 #define MAX_CONFIGURATION_FILE (64 * 1024 * 1024)
 
 /*
- * Read a whole regular file and note its facts, all but how it is sealed.  Symbolic links are
+ * Read a whole regular file and note its facts, all but how it is encrypted.  Symbolic links are
  * followed once, here, and the path of what they lead to is recorded; for those that are not
  * followed, and the reader, see source_open.h.  False (reported) otherwise.
  */

@@ -17,12 +17,12 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "encrypted_file.h"
 #include "file_source.h"
 #include "log.h"
 #include "memory.h"
 #include "private_file.h"
 #include "quote.h"
-#include "sealed_file.h"
 #include "sensitive.h"
 #include "sops_dotenv.h"
 #include "sops_value.h"
@@ -59,7 +59,7 @@ mask_lines(const SensitiveKeys *keys, const Buffer *text, Buffer *out)
 static bool
 mask(const char *path, const Buffer *text, const char *const *words, int nwords, Buffer *out)
 {
-	SealedForm form = sealed_form_of_path(path);
+	EncryptedForm form = encrypted_form_of_path(path);
 	SensitiveKeys keys;
 	SopsMetadata none;
 	int nvalues;
@@ -67,10 +67,10 @@ mask(const char *path, const Buffer *text, const char *const *words, int nwords,
 
 	memset(&none, 0, sizeof(none));
 	sensitive_keys_init(&keys, words, nwords);
-	if (form == SEALED_WHOLE)
+	if (form == ENCRYPTED_WHOLE)
 		good = mask_lines(&keys, text, out);
 	else
-		good = (form == SEALED_YAML ? sops_yaml_seal : sops_dotenv_seal)(
+		good = (form == ENCRYPTED_YAML ? sops_yaml_encrypt : sops_dotenv_encrypt)(
 				   text->data, text->length, &keys, NULL, &none, out, &nvalues) == NULL;
 	sensitive_keys_free(&keys);
 	sops_metadata_free(&none);

@@ -91,7 +91,7 @@ is_indented_comment(const char *text, size_t length)
 	return i < length && text[i] == '#';
 }
 
-/* quotes: a quoted value may go on over several lines; never so in what was sealed. */
+/* quotes: a quoted value may go on over several lines; never so in what was encrypted. */
 static void
 take_line(Line *line, const char *text, size_t length, bool quotes)
 {
@@ -175,8 +175,8 @@ learn_names(const char *text, size_t length, SensitiveKeys *keys)
 
 /* "KEY=" and the encrypted value; the value's own bytes are what SOPS calls it. */
 static bool
-seal_pair(const Line *line, const SensitiveKeys *keys, const uint8_t *key, SopsMac *mac,
-		  Buffer *out, int *nvalues)
+encrypt_pair(const Line *line, const SensitiveKeys *keys, const uint8_t *key, SopsMac *mac,
+			 Buffer *out, int *nvalues)
 {
 	char *name = copy_text(line->text, line->key);
 	bool secret = sensitive_key(keys, name) && line->end > line->value;
@@ -202,8 +202,8 @@ seal_pair(const Line *line, const SensitiveKeys *keys, const uint8_t *key, SopsM
 
 /* A comment that looks as if it held a secret is encrypted, too. */
 static bool
-seal_comment(const Line *line, const SensitiveKeys *keys, const uint8_t *key, Buffer *out,
-			 int *nvalues)
+encrypt_comment(const Line *line, const SensitiveKeys *keys, const uint8_t *key, Buffer *out,
+				int *nvalues)
 {
 	if (!sensitive_text(keys, line->text, line->length))
 	{
@@ -216,8 +216,8 @@ seal_comment(const Line *line, const SensitiveKeys *keys, const uint8_t *key, Bu
 }
 
 static bool
-seal_lines(const char *text, size_t length, const SensitiveKeys *keys, const uint8_t *key,
-		   SopsMac *mac, Buffer *out, int *nvalues)
+encrypt_lines(const char *text, size_t length, const SensitiveKeys *keys, const uint8_t *key,
+			  SopsMac *mac, Buffer *out, int *nvalues)
 {
 	bool good = true;
 	size_t at;
@@ -227,9 +227,9 @@ seal_lines(const char *text, size_t length, const SensitiveKeys *keys, const uin
 	{
 		take_line(&line, text + at, length - at, true);
 		if (line.kind == LINE_PAIR)
-			good = seal_pair(&line, keys, key, mac, out, nvalues);
+			good = encrypt_pair(&line, keys, key, mac, out, nvalues);
 		else if (line.kind == LINE_COMMENT)
-			good = seal_comment(&line, keys, key, out, nvalues);
+			good = encrypt_comment(&line, keys, key, out, nvalues);
 		/* An empty line is empty: SOPS takes a lone carriage return for a bad line. */
 		buffer_append_char(out, '\n');
 	}
@@ -237,8 +237,8 @@ seal_lines(const char *text, size_t length, const SensitiveKeys *keys, const uin
 }
 
 const char *
-sops_dotenv_seal(const char *text, size_t length, SensitiveKeys *keys, const uint8_t *key,
-				 SopsMetadata *metadata, Buffer *out, int *nvalues)
+sops_dotenv_encrypt(const char *text, size_t length, SensitiveKeys *keys, const uint8_t *key,
+					SopsMetadata *metadata, Buffer *out, int *nvalues)
 {
 	SopsMac mac;
 	const char *problem;
@@ -252,7 +252,7 @@ sops_dotenv_seal(const char *text, size_t length, SensitiveKeys *keys, const uin
 		return problem;
 	if (!sops_mac_start(&mac))
 		return "the cryptographic library refused it";
-	good = seal_lines(text, length, keys, key, &mac, out, nvalues);
+	good = encrypt_lines(text, length, keys, key, &mac, out, nvalues);
 	if (good && key != NULL)
 	{
 		metadata->regex = sensitive_keys_regex(keys);

@@ -19,9 +19,9 @@
  * nothing.  *nvalues: how many values were encrypted.  Without a key the
  * values are masked, and there are no metadata.
  */
-extern const char *sops_dotenv_seal(const char *text, size_t length, SensitiveKeys *keys,
-									const uint8_t *key, SopsMetadata *metadata, Buffer *out,
-									int *nvalues);
+extern const char *sops_dotenv_encrypt(const char *text, size_t length, SensitiveKeys *keys,
+									   const uint8_t *key, SopsMetadata *metadata, Buffer *out,
+									   int *nvalues);
 
 /*
  * The way back: every value and the MAC are checked before `out` gets

@@ -58,19 +58,19 @@ sops_metadata_finish(SopsMetadata *metadata, SopsMac *mac, const uint8_t key[SOP
 	struct tm tm;
 	char text[32];
 	char hex[129];
-	Buffer sealed;
+	Buffer encrypted;
 
 	gmtime_r(&now, &tm);
 	strftime(text, sizeof(text), "%Y-%m-%dT%H:%M:%SZ", &tm);
 	metadata->last_modified = xstrdup(text);
-	buffer_init(&sealed);
+	buffer_init(&encrypted);
 	if (!sops_mac_finish(mac, hex) ||
-		!sops_value_encrypt(key, "str", hex, strlen(hex), metadata->last_modified, &sealed))
+		!sops_value_encrypt(key, "str", hex, strlen(hex), metadata->last_modified, &encrypted))
 	{
-		buffer_free(&sealed);
+		buffer_free(&encrypted);
 		return false;
 	}
-	metadata->mac = buffer_detach(&sealed);
+	metadata->mac = buffer_detach(&encrypted);
 	return true;
 }
 

@@ -44,11 +44,11 @@ extern void sops_metadata_add_wrap(SopsMetadata *metadata, const char *recipient
 								   const char *armored);
 extern void sops_metadata_free(SopsMetadata *metadata);
 
-/* Date it now and seal the MAC with the data key. */
+/* Date it now and encrypt the MAC with the data key. */
 extern bool sops_metadata_finish(SopsMetadata *metadata, SopsMac *mac,
 								 const uint8_t key[SOPS_KEY_BYTES]);
 
-/* Is this MAC the one that was sealed? */
+/* Is this MAC the one that was encrypted? */
 extern bool sops_metadata_check(const SopsMetadata *metadata, SopsMac *mac,
 								const uint8_t key[SOPS_KEY_BYTES]);
 

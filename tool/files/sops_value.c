@@ -35,13 +35,14 @@ sops_value_is_encrypted(const char *text, size_t length)
 }
 
 static bool
-set_up(EVP_CIPHER_CTX *context, const uint8_t *key, const uint8_t *iv, const char *path, bool seal)
+set_up(EVP_CIPHER_CTX *context, const uint8_t *key, const uint8_t *iv, const char *path,
+	   bool encrypt)
 {
 	int ignored;
 
-	return EVP_CipherInit_ex(context, EVP_aes_256_gcm(), NULL, NULL, NULL, seal) == 1 &&
+	return EVP_CipherInit_ex(context, EVP_aes_256_gcm(), NULL, NULL, NULL, encrypt) == 1 &&
 		   EVP_CIPHER_CTX_ctrl(context, EVP_CTRL_AEAD_SET_IVLEN, IV_BYTES, NULL) == 1 &&
-		   EVP_CipherInit_ex(context, NULL, NULL, key, iv, seal) == 1 &&
+		   EVP_CipherInit_ex(context, NULL, NULL, key, iv, encrypt) == 1 &&
 		   EVP_CipherUpdate(context, NULL, &ignored, (const unsigned char *) path,
 							(int) strlen(path)) == 1;
 }

@@ -212,8 +212,8 @@ write_secret(const YamlLeaf *leaf, const uint8_t *key, SopsMac *mac, Buffer *out
 }
 
 static bool
-write_sealed(const YamlLeaves *leaves, const bool *secret, const char *text, size_t length,
-			 const uint8_t *key, SopsMetadata *metadata, Buffer *out)
+write_encrypted(const YamlLeaves *leaves, const bool *secret, const char *text, size_t length,
+				const uint8_t *key, SopsMetadata *metadata, Buffer *out)
 {
 	SopsMac mac;
 	size_t from = 0;
@@ -269,8 +269,8 @@ same_meaning(const YamlLeaves *before, const YamlLeaves *after, const bool *secr
 }
 
 const char *
-sops_yaml_seal(const char *text, size_t length, SensitiveKeys *keys, const uint8_t *key,
-			   SopsMetadata *metadata, Buffer *out, int *nvalues)
+sops_yaml_encrypt(const char *text, size_t length, SensitiveKeys *keys, const uint8_t *key,
+				  SopsMetadata *metadata, Buffer *out, int *nvalues)
 {
 	YamlLeaves leaves;
 	YamlLeaves after;
@@ -296,7 +296,7 @@ sops_yaml_seal(const char *text, size_t length, SensitiveKeys *keys, const uint8
 	{
 		if (key != NULL)
 			metadata->regex = sensitive_keys_regex(keys);
-		if (!write_sealed(&leaves, secret, text, length, key, metadata, out))
+		if (!write_encrypted(&leaves, secret, text, length, key, metadata, out))
 			problem = "the cryptographic library refused it";
 	}
 	if (problem == NULL && key != NULL)

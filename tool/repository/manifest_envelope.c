@@ -71,8 +71,8 @@ put_private(const Encryption *encryption, const Buffer *inner, Buffer *json)
 	bool good;
 
 	buffer_init(&sealed);
-	good = cipher_seal(encryption->cipher, &encryption->recipients, inner->data, inner->length,
-					   &sealed) == AGE_OK;
+	good = cipher_encrypt(encryption->cipher, &encryption->recipients, inner->data, inner->length,
+						  &sealed) == AGE_OK;
 	if (good)
 	{
 		buffer_append_string(json, ",\n\"private\": \"");

@@ -58,28 +58,28 @@ protect(const Settings *settings, char **text)
 {
 	AgeRecipients recipients = {0};
 	Buffer passphrase;
-	Buffer sealed;
+	Buffer encrypted;
 	Buffer armored;
 	bool good;
 
 	buffer_init(&passphrase);
-	buffer_init(&sealed);
+	buffer_init(&encrypted);
 	buffer_init(&armored);
 	good = passphrase_get(settings, "Passphrase: ", &passphrase);
 	if (good && (age_recipients_add_passphrase(&recipients, passphrase.data, passphrase.length,
 											   AGE_DEFAULT_LOG_N) != NULL ||
-				 age_encrypt(&recipients, *text, strlen(*text), &sealed) != AGE_OK))
+				 age_encrypt(&recipients, *text, strlen(*text), &encrypted) != AGE_OK))
 		good = report_error(EXIT_FAILED, NULL, NULL, "could not encrypt the key");
 	if (good)
 	{
-		age_armor_encode(sealed.data, sealed.length, &armored);
+		age_armor_encode(encrypted.data, encrypted.length, &armored);
 		secret_free(*text, strlen(*text));
 		*text = buffer_detach(&armored);
 	}
 	age_recipients_free(&recipients);
 	secret_cleanse(passphrase.data, passphrase.capacity);
 	buffer_free(&passphrase);
-	buffer_free(&sealed);
+	buffer_free(&encrypted);
 	buffer_free(&armored);
 	return good;
 }

@@ -270,9 +270,9 @@ put_encrypted(ObjectStore *store, const char *content, uint64_t length, Manifest
 	bool good;
 
 	buffer_init(&sealed);
-	good =
-		cipher_seal(store->cipher, &encryption->recipients, content, length, &sealed) == AGE_OK &&
-		digest_buffer(sealed.data, sealed.length, object->id);
+	good = cipher_encrypt(store->cipher, &encryption->recipients, content, length, &sealed) ==
+			   AGE_OK &&
+		   digest_buffer(sealed.data, sealed.length, object->id);
 	object->bytes = sealed.length;
 	if (!good)
 		report_error(EXIT_FAILED, NULL, NULL, "could not encrypt: OpenSSL refuses");

@@ -1,6 +1,6 @@
 /*-------------------------------------------------------------------------
  *
- * sealed_file.c
+ * encrypted_file.c
  *	  A configuration file as it is kept in a repository.
  *
  * Before a readable form is taken it is opened again: only if that gives
@@ -9,7 +9,7 @@
  *
  *-------------------------------------------------------------------------
  */
-#include "sealed_file.h"
+#include "encrypted_file.h"
 
 #include <fnmatch.h>
 #include <string.h>
@@ -21,44 +21,44 @@
 #include "sops_dotenv.h"
 #include "sops_yaml.h"
 
-static const char *const form_names[SEALED_FORMS] = {
-	[SEALED_WHOLE] = "whole",
-	[SEALED_YAML] = "yaml",
-	[SEALED_DOTENV] = "dotenv",
+static const char *const form_names[ENCRYPTED_FORMS] = {
+	[ENCRYPTED_WHOLE] = "whole",
+	[ENCRYPTED_YAML] = "yaml",
+	[ENCRYPTED_DOTENV] = "dotenv",
 };
 
 const char *
-sealed_form_name(SealedForm form)
+encrypted_form_name(EncryptedForm form)
 {
 	return form_names[form];
 }
 
 bool
-sealed_form_by_name(const char *name, SealedForm *form)
+encrypted_form_by_name(const char *name, EncryptedForm *form)
 {
 	int i;
 
-	for (i = 0; i < SEALED_FORMS; i++)
+	for (i = 0; i < ENCRYPTED_FORMS; i++)
 	{
 		if (strcmp(form_names[i], name) == 0)
 		{
-			*form = (SealedForm) i;
+			*form = (EncryptedForm) i;
 			return true;
 		}
 	}
 	return false;
 }
 
-SealedForm
-sealed_form_of_path(const char *path)
+EncryptedForm
+encrypted_form_of_path(const char *path)
 {
 	static const struct
 	{
 		const char *pattern;
-		SealedForm form;
+		EncryptedForm form;
 	} patterns[] = {
-		{"*.yaml", SEALED_YAML},   {"*.yml", SEALED_YAML},     {"*.env", SEALED_DOTENV},
-		{".env.*", SEALED_DOTENV}, {"*.env.*", SEALED_DOTENV},
+		{"*.yaml", ENCRYPTED_YAML},   {"*.yml", ENCRYPTED_YAML},     {"*.env", ENCRYPTED_DOTENV},
+		{".env.*", ENCRYPTED_DOTENV}, {"*.env.*", ENCRYPTED_DOTENV},
 	};
 	const char *slash = strrchr(path, '/');
 	const char *name = slash != NULL ? slash + 1 : path;
@@ -69,7 +69,7 @@ sealed_form_of_path(const char *path)
 		if (fnmatch(patterns[i].pattern, name, 0) == 0)
 			return patterns[i].form;
 	}
-	return SEALED_WHOLE;
+	return ENCRYPTED_WHOLE;
 }
 
 /* Encrypt the data key to each recipient alone, as SOPS wants it. */
@@ -140,15 +140,15 @@ unwrap_known(void *argument, const SopsMetadata *metadata, uint8_t key[SOPS_KEY_
 
 /* Does the readable form give the file back, byte for byte? */
 static bool
-gives_back(const SealedFile *sealed, const char *text, size_t length, uint8_t *key)
+gives_back(const EncryptedFile *encrypted, const char *text, size_t length, uint8_t *key)
 {
 	Buffer back;
 	const char *problem;
 	bool same;
 
 	buffer_init(&back);
-	problem = (sealed->form == SEALED_YAML ? sops_yaml_open : sops_dotenv_open)(
-		sealed->readable.data, sealed->readable.length, unwrap_known, key, &back);
+	problem = (encrypted->form == ENCRYPTED_YAML ? sops_yaml_open : sops_dotenv_open)(
+		encrypted->readable.data, encrypted->readable.length, unwrap_known, key, &back);
 	same = problem == NULL && back.length == length && memcmp(back.data, text, length) == 0;
 	if (back.data != NULL)
 		secret_cleanse(back.data, back.length);
@@ -158,8 +158,8 @@ gives_back(const SealedFile *sealed, const char *text, size_t length, uint8_t *k
 
 /* Make the readable form; *exact says whether it gives every byte back. */
 static bool
-make_readable(SealedFile *sealed, const char *text, size_t length, const AgeRecipients *recipients,
-			  SensitiveKeys *keys, bool *exact)
+make_readable(EncryptedFile *encrypted, const char *text, size_t length,
+			  const AgeRecipients *recipients, SensitiveKeys *keys, bool *exact)
 {
 	SopsMetadata metadata;
 	uint8_t key[SOPS_KEY_BYTES];
@@ -169,9 +169,10 @@ make_readable(SealedFile *sealed, const char *text, size_t length, const AgeReci
 	good = random_bytes(key, sizeof(key)) && wrap_key(key, recipients, &metadata);
 	if (good)
 	{
-		sealed->reason = (sealed->form == SEALED_YAML ? sops_yaml_seal : sops_dotenv_seal)(
-			text, length, keys, key, &metadata, &sealed->readable, &sealed->nsecrets);
-		*exact = sealed->reason == NULL && gives_back(sealed, text, length, key);
+		encrypted->reason =
+			(encrypted->form == ENCRYPTED_YAML ? sops_yaml_encrypt : sops_dotenv_encrypt)(
+				text, length, keys, key, &metadata, &encrypted->readable, &encrypted->nsecrets);
+		*exact = encrypted->reason == NULL && gives_back(encrypted, text, length, key);
 	}
 	secret_cleanse(key, sizeof(key));
 	sops_metadata_free(&metadata);
@@ -179,54 +180,54 @@ make_readable(SealedFile *sealed, const char *text, size_t length, const AgeReci
 }
 
 bool
-sealed_file_make(SealedFile *sealed, const char *path, const char *text, size_t length,
-				 const AgeRecipients *recipients, const char *const *words, int nwords)
+encrypted_file_make(EncryptedFile *encrypted, const char *path, const char *text, size_t length,
+					const AgeRecipients *recipients, const char *const *words, int nwords)
 {
 	SensitiveKeys keys;
 	bool exact = false;
 	bool good = true;
 
-	memset(sealed, 0, sizeof(*sealed));
-	sealed->form = sealed_form_of_path(path);
+	memset(encrypted, 0, sizeof(*encrypted));
+	encrypted->form = encrypted_form_of_path(path);
 	sensitive_keys_init(&keys, words, nwords);
-	if (sealed->form != SEALED_WHOLE)
-		good = make_readable(sealed, text, length, recipients, &keys, &exact);
+	if (encrypted->form != ENCRYPTED_WHOLE)
+		good = make_readable(encrypted, text, length, recipients, &keys, &exact);
 	sensitive_keys_free(&keys);
-	if (sealed->reason != NULL)
+	if (encrypted->reason != NULL)
 	{
-		sealed->form = SEALED_WHOLE;
-		sealed->nsecrets = 0;
-		buffer_reset(&sealed->readable);
+		encrypted->form = ENCRYPTED_WHOLE;
+		encrypted->nsecrets = 0;
+		buffer_reset(&encrypted->readable);
 	}
 	if (good && !exact)
-		good = age_encrypt(recipients, text, length, &sealed->whole) == AGE_OK;
+		good = age_encrypt(recipients, text, length, &encrypted->whole) == AGE_OK;
 	if (!good)
 		report_error(EXIT_FAILED, NULL, NULL, "could not encrypt file \"%s\"", path);
 	return good;
 }
 
 void
-sealed_file_free(SealedFile *sealed)
+encrypted_file_free(EncryptedFile *encrypted)
 {
-	buffer_free(&sealed->readable);
-	buffer_free(&sealed->whole);
-	memset(sealed, 0, sizeof(*sealed));
+	buffer_free(&encrypted->readable);
+	buffer_free(&encrypted->whole);
+	memset(encrypted, 0, sizeof(*encrypted));
 }
 
 const char *
-sealed_file_open(SealedForm form, const Buffer *readable, const Buffer *whole,
-				 const AgeIdentities *identities, Buffer *out, bool *no_identity)
+encrypted_file_open(EncryptedForm form, const Buffer *readable, const Buffer *whole,
+					const AgeIdentities *identities, Buffer *out, bool *no_identity)
 {
 	const char *problem;
 
-	if (whole->length > 0 || form == SEALED_WHOLE)
+	if (whole->length > 0 || form == ENCRYPTED_WHOLE)
 	{
 		AgeResult result = cipher_open(CIPHER_AGE, identities, whole->data, whole->length, out);
 
 		*no_identity = result == AGE_NO_MATCH;
 		return result == AGE_OK ? NULL : age_result_text(result);
 	}
-	problem = (form == SEALED_YAML ? sops_yaml_open : sops_dotenv_open)(
+	problem = (form == ENCRYPTED_YAML ? sops_yaml_open : sops_dotenv_open)(
 		readable->data, readable->length, unwrap_by_identities, (void *) identities, out);
 	*no_identity = problem != NULL && strcmp(problem, SOPS_NO_IDENTITY) == 0;
 	return problem;
