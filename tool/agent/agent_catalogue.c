@@ -7,7 +7,7 @@
  * agent that is told to stop still has to say how its runs ended.
  *
  * Every call is one transaction, in which the extension is held before what is
- * called of it (catalogue_hold.c).  A call that fails ends the
+ * called of it (extension_hold.c).  A call that fails ends the
  * session, whatever the reason: the next one starts clean, and the fence makes
  * a call that was repeated harmless.  An answer that does not come in time is
  * such a failure; how it is waited for is the agent's business.
@@ -22,7 +22,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "catalogue_hold.h"
+#include "extension_hold.h"
 #include "log.h"
 #include "memory.h"
 #include "quote.h"
@@ -101,10 +101,10 @@ begin(AgentCatalogue *catalogue)
 	PQclear(result);
 	if (good)
 	{
-		result = ask(catalogue, catalogue_hold_sql());
+		result = ask(catalogue, extension_hold_sql());
 		good = PQresultStatus(result) == PGRES_TUPLES_OK;
 		if (good)
-			problem = catalogue_hold_problem(result);
+			problem = extension_hold_problem(result);
 		PQclear(result);
 	}
 	if (!good || problem != NULL)

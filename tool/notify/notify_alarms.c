@@ -21,8 +21,8 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "catalogue_hold.h"
 #include "connection.h"
+#include "extension_hold.h"
 #include "general_settings.h"
 #include "interrupt.h"
 #include "json_text.h"
@@ -238,7 +238,7 @@ take_some(const Settings *settings, const char *directory, Connection *connectio
 	if (!run(connection, SQL("BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE")))
 		return -1;
 	/* An error ends the session, and that the transaction. */
-	if (!catalogue_hold(connection, &message))
+	if (!extension_hold(connection, &message))
 	{
 		warn(message);
 		free(message);
@@ -343,7 +343,7 @@ ask_owners(Connection *connection, const char *repository, char **message)
 
 	PQclear(connection_exec(connection, SQL("BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE;"
 											"SET LOCAL statement_timeout = '20s'")));
-	if (!catalogue_hold(connection, message))
+	if (!extension_hold(connection, message))
 		return NULL;
 	result = connection_ask(connection,
 							SQL("SELECT DISTINCT b.database FROM nex_backup.backups b"

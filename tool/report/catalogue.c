@@ -19,10 +19,10 @@
 
 #include "catalogue.h"
 #include "backup_list.h"
-#include "catalogue_hold.h"
 #include "connection.h"
 #include "connection_settings.h"
 #include "encryption.h"
+#include "extension_hold.h"
 #include "general_settings.h"
 #include "interrupt.h"
 #include "json_text.h"
@@ -394,7 +394,7 @@ record(Connection *connection, CatalogueEvent event, const char *payload, char *
 	bool good;
 
 	if (!run(connection, SQL("BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE"), message) ||
-		!catalogue_hold(connection, message))
+		!extension_hold(connection, message))
 		return OUTCOME_REFUSED;
 	result = connection_ask(connection, SQL("SELECT nex_backup.record($1::text, $2::jsonb)"), 2,
 							parameters);

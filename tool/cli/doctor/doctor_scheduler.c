@@ -13,9 +13,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "catalogue_hold.h"
 #include "connection.h"
 #include "doctor.h"
+#include "extension_hold.h"
 #include "memory.h"
 #include "quote.h"
 #include "sql_build.h"
@@ -203,12 +203,12 @@ say_foreign(Doctor *doctor, const char *problem)
 
 /*
  * What is called must be the extension's, and stay that: so it is held as it is
- * for a report (catalogue_hold.c), and the schema of the function keeps its name.
+ * for a report (extension_hold.c), and the schema of the function keeps its name.
  */
 static bool
 hold(Doctor *doctor, Connection *connection, StatusFunction *function)
 {
-	PGresult *result = connection_exec(connection, catalogue_hold_sql());
+	PGresult *result = connection_exec(connection, extension_hold_sql());
 	char *problem = NULL;
 
 	if (PQresultStatus(result) != PGRES_TUPLES_OK)
@@ -217,7 +217,7 @@ hold(Doctor *doctor, Connection *connection, StatusFunction *function)
 		PQclear(result);
 		return false;
 	}
-	problem = catalogue_hold_problem(result);
+	problem = extension_hold_problem(result);
 	PQclear(result);
 	find_status(connection, function);
 	if (problem == NULL && function->schema != NULL && !function->schema_stays)

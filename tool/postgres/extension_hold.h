@@ -1,12 +1,12 @@
 /*-------------------------------------------------------------------------
  *
- * catalogue_hold.h
- *	  Whose is the extension that a function is called of?
+ * extension_hold.h
+ *	  Whose is the extension whose function is called?
  *
  *-------------------------------------------------------------------------
  */
-#ifndef NEX_CATALOGUE_HOLD_H
-#define NEX_CATALOGUE_HOLD_H
+#ifndef NEX_EXTENSION_HOLD_H
+#define NEX_EXTENSION_HOLD_H
 
 #include <libpq-fe.h>
 
@@ -18,12 +18,12 @@
  * if a part of it belongs to a role that is neither a superuser nor the
  * session's own.  An error if there is no such extension.
  */
-extern SqlConstant catalogue_hold_sql(void);
+extern SqlConstant extension_hold_sql(void);
 
 /* What that has given: NULL, or what is wrong, to be freed. */
-extern char *catalogue_hold_problem(const PGresult *result);
+extern char *extension_hold_problem(const PGresult *result);
 
 /* The same for a Connection: false, with *message to be freed. */
-extern bool catalogue_hold(Connection *connection, char **message);
+extern bool extension_hold(Connection *connection, char **message);
 
-#endif /* NEX_CATALOGUE_HOLD_H */
+#endif /* NEX_EXTENSION_HOLD_H */

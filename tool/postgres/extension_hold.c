@@ -1,7 +1,7 @@
 /*-------------------------------------------------------------------------
  *
- * catalogue_hold.c
- *	  Whose is the extension that a function is called of?
+ * extension_hold.c
+ *	  Whose is the extension whose function is called?
  *
  * The catalogue is called as a superuser, or as a role that reads everything,
  * often in a database of somebody else's.  A function of the extension does
@@ -25,7 +25,7 @@
  *
  *-------------------------------------------------------------------------
  */
-#include "catalogue_hold.h"
+#include "extension_hold.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -80,7 +80,7 @@
 	"pg_catalog.current_database())"
 
 SqlConstant
-catalogue_hold_sql(void)
+extension_hold_sql(void)
 {
 	return SQL(
 		"PREPARE nex_backup_held AS SELECT FROM nex_backup.runs;"
@@ -100,7 +100,7 @@ catalogue_hold_sql(void)
 }
 
 char *
-catalogue_hold_problem(const PGresult *result)
+extension_hold_problem(const PGresult *result)
 {
 	char *what;
 	char *role;
@@ -124,9 +124,9 @@ catalogue_hold_problem(const PGresult *result)
 }
 
 bool
-catalogue_hold(Connection *connection, char **message)
+extension_hold(Connection *connection, char **message)
 {
-	PGresult *result = connection_exec(connection, catalogue_hold_sql());
+	PGresult *result = connection_exec(connection, extension_hold_sql());
 	bool held = false;
 
 	if (PQresultStatus(result) != PGRES_TUPLES_OK)
@@ -137,7 +137,7 @@ catalogue_hold(Connection *connection, char **message)
 	}
 	else
 	{
-		*message = catalogue_hold_problem(result);
+		*message = extension_hold_problem(result);
 		held = *message == NULL;
 	}
 	PQclear(result);
