@@ -555,7 +555,7 @@ test_words_of_agent(void **state)
 	assert_string_equal(settings.keys.state_dir, "/state");
 	buffer_init(&found);
 	buffer_init(&wanted);
-	words = agent_own_words(&settings, "c", true, &count);
+	words = agent_own_words(&settings.view, "c", true, &count);
 	for (i = 1; i < count; i++)
 	{
 		buffer_printf(&found, "%s\n", words[i]);
