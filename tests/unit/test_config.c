@@ -536,7 +536,8 @@ test_words_of_agent(void **state)
 {
 	static const char *const expected[] = {"--catalogue=c",  "--progress=json", "--repo=/r",
 										   "--server=north", "--signer=s1",     "--signer=s2"};
-	char line[] = "agent --repo=/r --server=north --signer=s1 --signer=s2 --log-file=/l -d x";
+	char line[] =
+		"agent --repo=/r --server=north --signer=s1 --signer=s2 --log-file=/l --catalog=d -d x";
 	char copy[sizeof(line) + sizeof("nex_backup ")];
 	Arguments arguments;
 	Buffer found;
@@ -553,6 +554,7 @@ test_words_of_agent(void **state)
 	assert_true(parse(line, &arguments, copy, sizeof(copy)));
 	assert_true(config_load(&arguments, &settings));
 	assert_string_equal(settings.keys.state_dir, "/state");
+	assert_string_equal(settings.general.catalogue, "d");
 	buffer_init(&found);
 	buffer_init(&wanted);
 	words = agent_own_words(&settings.view, "c", true, &count);

@@ -71,7 +71,7 @@ static const char *const options[] = {
  * (the first line), and those of its own messages, which the words of its
  * programs are not part of.
  */
-static const char *const kept[] = {"config",        "catalogue", "progress",
+static const char *const kept[] = {"config",        "catalogue", "catalog",   "progress",
 								   "passphrase-fd", "log-file",  "log-format"};
 
 static bool
