@@ -8,6 +8,9 @@
 #   be no way from a part back to itself.  So whoever reads a part knows which ones come first, and a test can bring its
 #   own version of any of them.  A source that fills in a header of another name is a part of its own.
 #
+#   All settings at once (all_settings.h) are for those who fill them, tool/settings and main(); others include the
+#   groups that they need, so that an option of one command is not every file's concern.
+#
 #   A folder has 20 sources at most, and each header has a name that no other has, as includes have no folders.
 #
 #   check_floors.pl              the tree
@@ -24,6 +27,7 @@ use File::Find ();
 chdir(dirname(__FILE__) . '/..') or die "chdir: $!";
 
 my $most = 20;
+my $fills = qr{^tool/(?:settings/[^/]+|cli/main\.c)$};
 
 sub slurp
 {
@@ -86,6 +90,7 @@ sub complaints
 			$line++;
 			my $other = /^\s*#\s*include\s+"([^"]+)"/ ? $header{ name($1) } : undef;
 			next if !defined $other || part($other) eq part($path);
+			push @wrong, "$path:$line: $other is not for it" if name($other) eq 'all_settings.h' && $path !~ $fills;
 			my ($from, $to) = (folder($path), folder($other));
 			my $excuse = "$path -> " . name($other);
 			my $excused = exists $allowed->{$excuse};
@@ -125,6 +130,7 @@ sub self_test
 	my @bad = ([ 'tool/high/e.h' => '', 'tool/low/e.c' => '#include "e.h"' ], [ 'common/f.c' => '#include "b.h"' ],
 		[ 'tool/low/g.h' => '', 'tool/low/g.c' => '#include "h.h"', 'tool/low/h.h' => '', 'tool/low/h.c' => '#include "g.h"' ],
 		[ 'tool/low/i.h' => '#include "j.h"', 'tool/low/j.h' => '#include "k.h"', 'tool/low/k.h' => '', 'tool/low/k.c' => '#include "i.h"' ],
+		[ 'tool/low/all_settings.h' => '', 'tool/low/n.c' => '#include "all_settings.h"' ],
 		[ 'tool/other/l.c' => '' ], [ 'tool/high/b.h' => '' ], [ map { ("tool/low/m$_.c" => '') } 1 .. $most ]);
 
 	print "self-test: found: $_\n" for complaints(\%good, \@floors, {});
