@@ -216,6 +216,64 @@ for my $change (@changes)
 }
 tool_ok([ 'restore', '--repo', $repo, 'zoo', '--to', 'live', '--table', 'shop.editable' ], 'without that it is made');
 
+# ------------------------------------------------------- many of one owner
+
+# How often anything is asked or done for a part of so many tables, and so many partitions.
+sub statements_for
+{
+	my ($count) = @_;
+	my $database = "many_$count";
+
+	create_database($database);
+	query($database, 'CREATE SCHEMA many AUTHORIZATION shop');
+	as_role('shop', $database, join('', "CREATE TYPE many.state AS ENUM ('new', 'old');",
+		(map { "CREATE TABLE many.t$_ (id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, other bigint REFERENCES many.t$_, state many.state DEFAULT 'new',"
+			  . " t text CHECK (length(t) > 1)); CREATE INDEX ON many.t$_ (lower(t)); INSERT INTO many.t$_ (t) VALUES ('abc');" } 1 .. $count),
+		'CREATE TABLE many.root (day integer PRIMARY KEY, state many.state) PARTITION BY RANGE (day); CREATE INDEX ON many.root (state);',
+		(map { "CREATE TABLE many.p$_ PARTITION OF many.root FOR VALUES FROM ($_) TO ($_ + 1); COMMENT ON TABLE many.p$_ IS 'day $_';" } 1 .. $count),
+		"INSERT INTO many.root SELECT i FROM generate_series(1, $count) i"));
+	tool_ok([ 'backup', '--repo', $repo, '-d', $database ], "$count tables: backup");
+	query($database, 'DROP SCHEMA many CASCADE');
+	query('postgres', "ALTER DATABASE $database SET log_statement = 'all'");
+	my $offset = -s $node->logfile;
+	tool_ok([ 'restore', '--repo', $repo, $database, '--to', $database, '--schema', 'many', '--no-analyze' ], "$count tables: restored");
+	query('postgres', "ALTER DATABASE $database RESET log_statement");
+	my $log = substr(PostgreSQL::Test::Utils::slurp_file($node->logfile), $offset);
+	is(query($database, 'SELECT count(*) FROM many.root') + query($database, "SELECT count(*) FROM many.t$count"), $count + 1, '... with rows');
+	return (
+		turns => scalar(() = $log =~ /CREATE TEMPORARY TABLE nex_backup_turn/g),
+		locks => scalar(() = $log =~ /LOCK TABLE ONLY many\.\w+, /g),
+		all => scalar(() = $log =~ /LOG:  (?:statement|execute)/g));
+}
+
+my %few = statements_for(4);
+my %more = statements_for(24);
+cmp_ok($more{turns}, '<=', $few{turns}, 'tables and indexes of one owner are made in as many turns, however many they are');
+cmp_ok($more{locks}, '<=', $few{locks}, 'what is planned over all of them is looked at once');
+cmp_ok(($more{all} - $few{all}) / 20, '<', 60, 'a table and a partition cost some dozens of statements');
+
+# What goes wrong in such a turn is said of the right table, and what is made beside them is found.
+create_database('group');
+query('group', 'CREATE SCHEMA many AUTHORIZATION shop');
+as_role('shop', 'group', "CREATE TYPE many.state AS ENUM ('new', 'old');"
+	  . join('', map { "CREATE TABLE many.t$_ (s many.state DEFAULT 'new', t text CHECK (length(t) > 1));" } 1 .. 4));
+tool_ok([ 'backup', '--repo', $repo, '-d', 'group' ], 'backup of tables that are made together');
+query('group', 'DROP TABLE many.t1, many.t2, many.t3, many.t4');
+for my $trial ([ "RAISE 'not this one'", qr/could not restore TABLE many\.t3.*not this one/s, 'an error is that of its table' ],
+	[ 'CREATE TABLE many.more (i integer)', qr/definitions of objects were changed while TABLE many\.t1 and 3 others of "shop" were restored/, 'one table more' ],
+	[ 'CREATE VIEW many.more AS SELECT 1', qr/definitions of objects were changed while TABLE many\.t1 and 3 others/, 'something else' ],
+	[ 'ALTER TABLE many.t1 RENAME TO t0', qr/definitions of objects were changed while TABLE many\.t1 and 3 others/, 'one that was just made gets another name' ])
+{
+	my ($plan, $message, $name) = @$trial;
+
+	query('group', "CREATE OR REPLACE FUNCTION public.made() RETURNS event_trigger LANGUAGE plpgsql AS \$f\$ BEGIN"
+		  . " IF EXISTS (SELECT FROM pg_event_trigger_ddl_commands() WHERE object_identity = 'many.t3' AND command_tag = 'CREATE TABLE') THEN $plan; END IF; END \$f\$;"
+		  . "CREATE EVENT TRIGGER made ON ddl_command_end WHEN TAG IN ('CREATE TABLE') EXECUTE FUNCTION public.made()");
+	tool_fails([ 'restore', '--repo', $repo, 'group', '--to', 'group', '--table', 'many.*' ], 1, $message, $name);
+	query('group', 'DROP EVENT TRIGGER made');
+}
+tool_ok([ 'restore', '--repo', $repo, 'group', '--to', 'group', '--table', 'many.*' ], 'without that they are made');
+
 # The right to create objects in a schema is given for the moment alone.
 query('live', 'DROP VIEW shop.editable; ALTER SCHEMA shop OWNER TO postgres; REVOKE ALL ON SCHEMA shop FROM shop');
 tool_fails([ 'restore', '--repo', $repo, 'zoo', '--to', 'live', '--table', 'shop.editable' ],

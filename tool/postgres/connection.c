@@ -24,6 +24,7 @@
 #include "connect_hosts.h"
 #include "deadline.h"
 #include "interrupt.h"
+#include "kept_plans.h"
 #include "lock_waits.h"
 #include "log.h"
 #include "memory.h"
@@ -578,6 +579,7 @@ connection_close(Connection *connection)
 	if (connection->socket >= 0)
 		close(connection->socket);
 	cancel_release(connection->cancel);
+	kept_plans_free(connection->plans);
 	free(connection->last_word);
 	free(connection->role);
 	free(connection);
@@ -696,10 +698,41 @@ connection_commandf(Connection *connection, const char *format, ...)
 	return good;
 }
 
+static PGresult *
+ask_once(Connection *connection, SqlConstant sql, int nparams, const char *const *params)
+{
+	if (PQsendQueryParams(connection->pg, sql.text, nparams, NULL, params, NULL, NULL, 0) != 1)
+		return NULL;
+	return collect_results(connection);
+}
+
+/* What is asked a second time is prepared, if the session keeps plans. */
 PGresult *
 connection_run_ask(Connection *connection, SqlConstant sql, int nparams, const char *const *params)
 {
-	if (PQsendQueryParams(connection->pg, sql.text, nparams, NULL, params, NULL, NULL, 0) != 1)
+	struct KeptPlans *plans = connection->plans;
+	uint32_t place;
+	char name[32];
+	bool first;
+
+	if (plans == NULL)
+		return ask_once(connection, sql, nparams, params);
+	place = kept_plans_find(plans, sql.text, &first);
+	if (first)
+		return ask_once(connection, sql, nparams, params);
+	snprintf(name, sizeof(name), "nex_backup_%u", place);
+	if (!kept_plans_prepared(plans, place))
+	{
+		PGresult *result = NULL;
+
+		if (PQsendPrepare(connection->pg, name, sql.text, nparams, NULL) == 1)
+			result = collect_results(connection);
+		if (PQresultStatus(result) != PGRES_COMMAND_OK)
+			return result;
+		PQclear(result);
+		kept_plans_note(plans, place);
+	}
+	if (PQsendQueryPrepared(connection->pg, name, nparams, params, NULL, NULL, 0) != 1)
 		return NULL;
 	return collect_results(connection);
 }

@@ -30,6 +30,7 @@ typedef struct Connection
 	atomic_bool cut;  /* after a stop */
 	char *last_word;  /* FATAL message with which the server ended an idle session; or NULL */
 	char last_state[6];
+	struct KeptPlans *plans; /* kept_plans.h; NULL: what is asked is planned each time */
 } Connection;
 
 /*

@@ -170,6 +170,33 @@ cut_head(EntryScripts *scripts, Current *current, const char *script, const char
 	scripts->head = buffer_detach(&head);
 }
 
+/* Which script is that of an id: many are asked for, one by one. */
+static void
+note_places(EntryScripts *scripts)
+{
+	uint32_t i;
+
+	for (i = 0; i < scripts->count; i++)
+	{
+		if (scripts->items[i].id >= scripts->nplaces)
+			scripts->nplaces = scripts->items[i].id + 1;
+	}
+	scripts->places = xcalloc((size_t) scripts->nplaces + 1, sizeof(*scripts->places));
+	for (i = scripts->count; i > 0; i--)
+	{
+		if (scripts->items[i - 1].id >= 0)
+			scripts->places[scripts->items[i - 1].id] = i;
+	}
+}
+
+const EntryScript *
+entry_scripts_find(const EntryScripts *scripts, int id)
+{
+	if (id < 0 || id >= scripts->nplaces || scripts->places[id] == 0)
+		return NULL;
+	return &scripts->items[scripts->places[id] - 1];
+}
+
 void
 entry_scripts_cut(const char *script, EntryScripts *scripts)
 {
@@ -185,6 +212,7 @@ entry_scripts_cut(const char *script, EntryScripts *scripts)
 		cut_entry(scripts, &current, mark, end);
 		mark = end;
 	}
+	note_places(scripts);
 	free(current.tablespace);
 	free(current.method);
 }
@@ -220,6 +248,7 @@ entry_scripts_free(EntryScripts *scripts)
 		free(scripts->items[i].settings);
 	}
 	free(scripts->items);
+	free(scripts->places);
 	free(scripts->head);
 	memset(scripts, 0, sizeof(*scripts));
 }

@@ -22,11 +22,16 @@ struct EntryScripts
 	char *head;         /* settings of the session */
 	EntryScript *items; /* in the order in which pg_restore runs them */
 	uint32_t count;
+	uint32_t *places; /* by id: its place among the items, plus 1; 0: it has no statements */
+	int nplaces;
 };
 
 /* False (reported) on failure; entry_scripts_free() in any case. */
 extern bool entry_scripts_read(const RestorePlan *plan, EntryScripts *scripts);
 extern void entry_scripts_free(EntryScripts *scripts);
+
+/* Those of an entry; NULL: it has none. */
+extern const EntryScript *entry_scripts_find(const EntryScripts *scripts, int id);
 
 /* Cut what pg_restore --verbose wrote; for entry_scripts_read() and tests. */
 extern void entry_scripts_cut(const char *script, EntryScripts *scripts);

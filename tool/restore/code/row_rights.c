@@ -70,7 +70,7 @@
 	"  ON (a.attrelid = f.conrelid AND a.attnum = ANY (f.conkey))"                                 \
 	"   OR (a.attrelid = f.confrelid AND a.attnum = ANY (f.confkey))"                              \
 	"  JOIN pg_catalog.pg_type t ON t.oid = a.atttypid"                                            \
-	" WHERE f.contype = 'f' AND f.conrelid IN (SELECT oid FROM tree) AND t.oid >= 16384"
+	" WHERE f.contype = 'f' AND f.conrelid = ANY (ARRAY(SELECT oid FROM tree)) AND t.oid >= 16384"
 
 /*
  * Whoever has the TRIGGER privilege may have made a trigger, of which the
@@ -90,15 +90,16 @@
 	" FROM things JOIN pg_catalog.pg_type t ON t.oid = object AND t.typtype = 'e'"                 \
 	"  AND class = 'pg_catalog.pg_type'::pg_catalog.regclass"                                      \
 	" WHERE EXISTS (SELECT FROM (SELECT conbin::pg_catalog.text FROM pg_catalog.pg_constraint"     \
-	"   WHERE contype = 'c' AND (conrelid IN (SELECT oid FROM tree) OR contypid IN (SELECT"        \
+	"   WHERE contype = 'c' AND (conrelid = ANY (ARRAY(SELECT oid FROM tree)) OR contypid IN "     \
+	"(SELECT"                                                                                      \
 	"    object FROM things WHERE class = 'pg_catalog.pg_type'::pg_catalog.regclass))"             \
 	"  UNION ALL SELECT adbin::pg_catalog.text FROM pg_catalog.pg_attrdef"                         \
-	"   WHERE adrelid IN (SELECT oid FROM tree)"                                                   \
+	"   WHERE adrelid = ANY (ARRAY(SELECT oid FROM tree))"                                         \
 	"  UNION ALL SELECT x.expression::pg_catalog.text FROM pg_catalog.pg_index i,"                 \
 	"   LATERAL (VALUES (i.indexprs), (i.indpred)) AS x (expression)"                              \
-	"   WHERE i.indrelid IN (SELECT oid FROM tree)"                                                \
+	"   WHERE i.indrelid = ANY (ARRAY(SELECT oid FROM tree))"                                      \
 	"  UNION ALL SELECT partexprs::pg_catalog.text FROM pg_catalog.pg_partitioned_table"           \
-	"   WHERE partrelid IN (SELECT oid FROM tree)) x (text) WHERE " EXPRESSION_MAY_CAST(           \
+	"   WHERE partrelid = ANY (ARRAY(SELECT oid FROM tree))) x (text) WHERE " EXPRESSION_MAY_CAST( \
 		"x.text") ")"
 
 /*
@@ -108,18 +109,20 @@
 static const char look_query[] =
 	"WITH " TREE ", expressions AS ("
 	"SELECT pg_catalog.format('constraint %I', conname) AS what, conbin::pg_catalog.text AS text"
-	" FROM pg_catalog.pg_constraint WHERE contype = 'c' AND conrelid IN (SELECT oid FROM tree)"
+	" FROM pg_catalog.pg_constraint WHERE contype = 'c' AND conrelid = ANY (ARRAY(SELECT oid FROM "
+	"tree))"
 	" UNION ALL SELECT pg_catalog.format('the value of column %I', a.attname),"
 	"  d.adbin::pg_catalog.text FROM pg_catalog.pg_attrdef d JOIN pg_catalog.pg_attribute a"
-	"  ON a.attrelid = d.adrelid AND a.attnum = d.adnum WHERE d.adrelid IN (SELECT oid FROM tree)"
+	"  ON a.attrelid = d.adrelid AND a.attnum = d.adnum WHERE d.adrelid = ANY (ARRAY(SELECT oid "
+	"FROM tree))"
 	"  AND (a.attgenerated <> '' OR a.attname::pg_catalog.text <> ALL ($2::pg_catalog.text[]))"
 	" UNION ALL SELECT pg_catalog.format('index %I', c.relname), x.expression::pg_catalog.text"
 	"  FROM pg_catalog.pg_index i JOIN pg_catalog.pg_class c ON c.oid = i.indexrelid,"
 	"  LATERAL (VALUES (i.indexprs), (i.indpred)) AS x (expression)"
-	"  WHERE i.indrelid IN (SELECT oid FROM tree) AND x.expression IS NOT NULL"
+	"  WHERE i.indrelid = ANY (ARRAY(SELECT oid FROM tree)) AND x.expression IS NOT NULL"
 	" UNION ALL SELECT 'the partition key', partexprs::pg_catalog.text"
 	"  FROM pg_catalog.pg_partitioned_table"
-	"  WHERE partrelid IN (SELECT oid FROM tree) AND partexprs IS NOT NULL"
+	"  WHERE partrelid = ANY (ARRAY(SELECT oid FROM tree)) AND partexprs IS NOT NULL"
 	" UNION ALL SELECT pg_catalog.format('the partition key of %s',"
 	"  partrelid::pg_catalog.regclass), partexprs::pg_catalog.text FROM above"
 	"  WHERE partexprs IS NOT NULL),"
@@ -127,21 +130,22 @@ static const char look_query[] =
 	"SELECT pg_catalog.format('index %I', c.relname) AS what, u.class"
 	" FROM pg_catalog.pg_index i JOIN pg_catalog.pg_class c ON c.oid = i.indexrelid,"
 	"  LATERAL pg_catalog.unnest(i.indclass) AS u (class)"
-	"  WHERE i.indrelid IN (SELECT oid FROM tree)"
+	"  WHERE i.indrelid = ANY (ARRAY(SELECT oid FROM tree))"
 	" UNION ALL SELECT 'the partition key', u.class FROM pg_catalog.pg_partitioned_table p,"
 	"  LATERAL pg_catalog.unnest(p.partclass) AS u (class)"
 	"  WHERE p.partrelid IN (SELECT oid FROM tree UNION SELECT partrelid FROM above)"
 	" UNION ALL SELECT pg_catalog.format('the type of column %I', a.attname), k.oid"
 	"  FROM pg_catalog.pg_attribute a JOIN pg_catalog.pg_type t ON t.oid = a.atttypid"
 	"  JOIN pg_catalog.pg_opclass k ON k.opcintype IN (t.oid, t.typelem)"
-	"  WHERE a.attrelid IN (SELECT oid FROM tree) AND a.attnum > 0 AND NOT a.attisdropped"
+	"  WHERE a.attrelid = ANY (ARRAY(SELECT oid FROM tree)) AND a.attnum > 0 AND NOT a.attisdropped"
 	"  AND t.oid >= 12000)"
 	"SELECT c.oid, r.rolname, r.rolsuper AND NOT EXISTS (SELECT FROM tree"
 	"  JOIN pg_catalog.pg_roles o ON o.oid = tree.relowner WHERE NOT o.rolsuper),"
 	" m.rolsuper, s.rolsuper, r.rolname = CURRENT_USER AND r.rolname = SESSION_USER,"
 	" COALESCE("
 	" (SELECT pg_catalog.min('trigger ' || pg_catalog.quote_ident(tgname))"
-	"  FROM pg_catalog.pg_trigger WHERE NOT tgisinternal AND tgrelid IN (SELECT oid FROM tree)"
+	"  FROM pg_catalog.pg_trigger WHERE NOT tgisinternal AND tgrelid = ANY (ARRAY(SELECT oid FROM "
+	"tree))"
 	"  AND (NOT $4::pg_catalog.bool OR tgenabled IN ('A', 'R'))),"
 	" (SELECT pg_catalog.min('foreign table ' || pg_catalog.quote_ident(relname))"
 	"  FROM tree WHERE relkind NOT IN ('r', 'p')),"
@@ -150,7 +154,7 @@ static const char look_query[] =
 				" (SELECT pg_catalog.min(pg_catalog.format('the type of column %I', a.attname))"
 				"  FROM pg_catalog.pg_attribute a JOIN pg_catalog.pg_type t ON t.oid = a.atttypid"
 				"  LEFT JOIN pg_catalog.pg_type e ON e.oid = t.typelem"
-				"  WHERE a.attrelid IN (SELECT oid FROM tree) AND a.attnum > 0 AND NOT "
+				"  WHERE a.attrelid = ANY (ARRAY(SELECT oid FROM tree)) AND a.attnum > 0 AND NOT "
 				"a.attisdropped"
 				"  AND NOT COALESCE(" ROW_TYPE_IS_PLAIN ", false)),"
 				" (SELECT pg_catalog.min(what) FROM (" CASTING_KEYS ") k),"
@@ -175,7 +179,7 @@ static const char foreign_query[] =
 	"WITH RECURSIVE " TREE ", things AS ("
 	"SELECT 'pg_catalog.pg_class'::pg_catalog.regclass::pg_catalog.oid AS class, oid AS object"
 	" FROM tree UNION SELECT 'pg_catalog.pg_class'::pg_catalog.regclass, indexrelid"
-	"  FROM pg_catalog.pg_index WHERE indrelid IN (SELECT oid FROM tree)"
+	"  FROM pg_catalog.pg_index WHERE indrelid = ANY (ARRAY(SELECT oid FROM tree))"
 	" UNION SELECT 'pg_catalog.pg_class'::pg_catalog.regclass, partrelid FROM above"
 	"  WHERE NOT COALESCE(" EXPRESSION_IS_HARMLESS(
 		"partexprs::pg_catalog.text") ", true)"
@@ -188,7 +192,7 @@ static const char foreign_query[] =
 									  "pg_catalog.pg_depend"
 									  "  WHERE refclassid = t.class AND refobjid = t.object AND "
 									  "deptype IN ('a', 'i')"
-									  "  AND t.object IN (SELECT oid FROM tree)"
+									  "  AND t.object = ANY (ARRAY(SELECT oid FROM tree))"
 									  "  AND classid IN "
 									  "('pg_catalog.pg_trigger'::pg_catalog.regclass,"
 									  "   'pg_catalog.pg_constraint'::pg_catalog.regclass,"
@@ -221,7 +225,7 @@ static const char foreign_query[] =
 static const char planned_query[] =
 	"WITH " TREE " SELECT pg_catalog.array_agg(u.oid) FROM (SELECT f.confrelid"
 	"  FROM pg_catalog.pg_constraint f"
-	"  WHERE f.contype = 'f' AND f.conrelid IN (SELECT oid FROM tree)"
+	"  WHERE f.contype = 'f' AND f.conrelid = ANY (ARRAY(SELECT oid FROM tree))"
 	"  AND (NOT $3::pg_catalog.bool OR EXISTS (SELECT FROM pg_catalog.pg_trigger g"
 	"   WHERE g.tgconstraint = f.oid AND g.tgrelid = f.conrelid AND g.tgenabled IN ('A', 'R')))"
 	" UNION SELECT $1::pg_catalog.oid WHERE $2::pg_catalog.bool) u (oid)";
@@ -238,7 +242,8 @@ static const char trusted_query[] =
 	"  LATERAL ROWS FROM (pg_catalog.unnest(f.conkey), pg_catalog.unnest(f.confkey)) u (one, two)"
 	"  JOIN pg_catalog.pg_attribute a ON a.attnum = u.one"
 	"  JOIN pg_catalog.pg_attribute b ON b.attnum = u.two"
-	"  WHERE f.contype = 'f' AND f.conrelid IN (SELECT oid FROM tree) AND a.attrelid = f.conrelid"
+	"  WHERE f.contype = 'f' AND f.conrelid = ANY (ARRAY(SELECT oid FROM tree)) AND a.attrelid = "
+	"f.conrelid"
 	"  AND b.attrelid = f.confrelid AND " ROW_ROLE_IS_TRUSTED "),"
 	" chain AS (SELECT t.oid AS start, t.oid, t.typbasetype, t.typowner FROM pg_catalog.pg_type t"
 	"   WHERE t.oid IN (SELECT one FROM keys UNION SELECT two FROM keys)"

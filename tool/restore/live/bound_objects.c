@@ -124,6 +124,39 @@ static const char rests_query[] =
 	" WHERE owned.owner <> things.owner AND NOT " ROW_ROLE_IS_TRUSTED " AND NOT " OF_RANGE(
 		"refs.class", "refs.oid") " AND NOT " OF_RANGE("refs.classid", "refs.objid");
 
+/*
+ * All of some catalogs is joined, of which the server knows least while they
+ * grow: it expects one row where there are thousands, and would go through the
+ * other side for each.
+ */
+static PGresult *
+ask_rests(Connection *connection)
+{
+	static const char set[] =
+		"SELECT pg_catalog.current_setting('enable_nestloop'),"
+		" pg_catalog.set_config('enable_nestloop', $1::pg_catalog.text, true)";
+	const char *value = "off";
+	PGresult *before = connection_query(connection, set, 1, &value);
+	PGresult *result = NULL;
+	PGresult *after = NULL;
+
+	if (before != NULL)
+		result = connection_query(connection, rests_query, 0, NULL);
+	if (result != NULL)
+	{
+		value = PQgetvalue(before, 0, 0);
+		after = connection_query(connection, set, 1, &value);
+	}
+	PQclear(before);
+	if (after == NULL)
+	{
+		PQclear(result);
+		return NULL;
+	}
+	PQclear(after);
+	return result;
+}
+
 enum
 {
 	OBJECT,
@@ -498,7 +531,7 @@ bound_objects_check(RestorePlan *plan, Connection *connection, const RenameMap *
 	plan->unbound = plan->unbound_rows = false;
 	if (plan->settings->part->rows_as == ROWS_AS_SESSION)
 		return true;
-	result = connection_query(connection, rests_query, 0, NULL);
+	result = ask_rests(connection);
 	good = result != NULL;
 	if (good && PQntuples(result) > 0)
 	{

@@ -344,6 +344,11 @@ found_call(const PGresult *result)
 					 PQgetvalue(result, 0, 0), PQgetvalue(result, 0, 1));
 }
 
+/* Only what trusted roles own is computed with rights that anybody gains by. */
+static const char owner_query[] = "SELECT FROM pg_catalog.pg_roles r"
+								  " WHERE r.rolname = $1::pg_catalog.name"
+								  " AND " ROW_ROLE_IS_TRUSTED;
+
 /* The same as an error about an entry. */
 static bool
 check_entry(Connection *connection, const TocEntry *entry, const char *query, int nparams,
@@ -370,8 +375,13 @@ static bool
 check_text(Connection *connection, const TocEntry *entry, const char *owner, const char *text)
 {
 	const char *params[2] = {owner, text};
+	PGresult *role = connection_query(connection, owner_query, 1, params);
+	bool trusted = role != NULL && PQntuples(role) > 0;
+	bool good = role != NULL;
 
-	return check_entry(connection, entry, text_query, 2, params);
+	PQclear(role);
+	/* The look goes through catalogs, and most tables belong to ordinary roles. */
+	return good && (!trusted || check_entry(connection, entry, text_query, 2, params));
 }
 
 bool

@@ -23,19 +23,19 @@
 #include "extension_rows.h"
 #include "given_code.h"
 #include "in_place.h"
+#include "in_place_objects.h"
 #include "in_place_post.h"
 #include "in_place_scripts.h"
 #include "interrupt.h"
 #include "late_checks.h"
 #include "live_code.h"
 #include "live_names.h"
-#include "live_refusal.h"
 #include "log.h"
 #include "memory.h"
-#include "owner_rows.h"
 #include "owner_tables.h"
 #include "part_lists.h"
 #include "part_rows.h"
+#include "part_scripts.h"
 #include "part_settings.h"
 #include "part_transaction.h"
 #include "planned_steps.h"
@@ -55,149 +55,6 @@
 #include "settings.h"
 #include "table_turns.h"
 #include "wrapper_functions.h"
-
-/*
- * Does the owner make the table?  A text with doubled backslashes, of 0.2.0, is
- * for the session to read; but what a wrapper asks, it must ask the owner.
- */
-static bool
-decide_table(const RestorePlan *plan, Connection *connection, const TocEntry *entry,
-			 const char *script, bool *owners)
-{
-	if (!owner_tables_decide(plan, connection, entry, owners))
-		return false;
-	if (!*owners || !in_place_doubles_backslashes(script))
-		return true;
-	*owners = false;
-	return !toc_entry_is(entry, "FOREIGN TABLE") ||
-		   live_code_refuse(entry, "Its options were written with standard_conforming_strings off, "
-								   "and others than its owner cannot be trusted to say them.");
-}
-
-/* One table, whose owner may have to run what comes behind the table itself. */
-static bool
-run_table(RestorePlan *plan, Connection *connection, const RenameMap *map, const TocEntry *entry)
-{
-	char *list = partial_list_of(plan, &entry->id, 1);
-	Buffer script;
-	Buffer renamed;
-	Buffer first;
-	Buffer then;
-	bool owners = false;
-	bool good;
-
-	buffer_init(&script);
-	buffer_init(&renamed);
-	buffer_init(&first);
-	buffer_init(&then);
-	good = list != NULL && in_place_write_script(plan, list, &script);
-	if (good)
-	{
-		rename_script(map, script.data, &renamed);
-		good = decide_table(plan, connection, entry, renamed.data, &owners);
-	}
-	if (good && owners)
-	{
-		owner_tables_split(renamed.data, &first, &then);
-		good = in_place_run_script(connection, first.data, PRE_DATA_FAILURE) &&
-			   owner_tables_make(plan, connection, map, entry, then.data);
-	}
-	else if (good)
-	{
-		table_turns_split(renamed.data, &first, &then);
-		good = in_place_run_script(connection, first.data, PRE_DATA_FAILURE) &&
-			   table_turns_run(plan, connection, entry, then.data);
-	}
-	buffer_free(&script);
-	buffer_free(&renamed);
-	buffer_free(&first);
-	buffer_free(&then);
-	free(list);
-	return good && !stop_requested();
-}
-
-static bool
-run_ids(RestorePlan *plan, Connection *connection, const RenameMap *map, const int *ids,
-		uint32_t *count)
-{
-	bool good =
-		*count == 0 || in_place_run_list(plan, connection, map, partial_list_of(plan, ids, *count),
-										 PRE_DATA_FAILURE);
-
-	*count = 0;
-	return good && rights_settle(plan, connection, map);
-}
-
-/* Expressions of these are computed as far as they are constant when the table is made. */
-static bool
-computes_at_once(const TocEntry *entry)
-{
-	return toc_entry_is_table(entry) && entry->definition != NULL &&
-		   (strstr(entry->definition, " GENERATED ALWAYS AS (") != NULL ||
-			strstr(entry->definition, " PARTITION BY ") != NULL);
-}
-
-/* Before what calls functions that were made: they must be those of the backup. */
-static bool
-run_ids_and_look(RestorePlan *plan, Connection *connection, const RenameMap *map, const int *ids,
-				 uint32_t *count)
-{
-	return run_ids(plan, connection, map, ids, count) &&
-		   (!plan->in_place || bound_objects_settle(plan, connection, map));
-}
-
-/* Extensions may make roles; nothing else of a part does. */
-static bool
-run_extension(RestorePlan *plan, Connection *connection, const RenameMap *map, const int *ids,
-			  uint32_t *count)
-{
-	return run_ids(plan, connection, map, ids, count) &&
-		   (!plan->in_place || role_changes_note(plan, connection));
-}
-
-/* All objects of the pre-data section, in the order of the archive. */
-static bool
-run_objects(RestorePlan *plan, Connection *connection, const RenameMap *map)
-{
-	const ArchiveToc *toc = &plan->selection->toc;
-	int *ids = xcalloc((size_t) toc->count + 1, sizeof(int));
-	uint32_t count = 0;
-	bool good = true;
-	uint32_t i;
-
-	for (i = 0; good && i < toc->count; i++)
-	{
-		const TocEntry *entry = &toc->entries[i];
-		bool author;
-
-		if (partial_is_in_list(plan, entry, LIST_RIGHTS))
-			rights_note(plan, entry);
-		if (!partial_is_in_list(plan, entry, LIST_OBJECTS))
-			continue;
-		good = author_turn_decide(plan, connection, entry, &author);
-		if (good && author)
-			good = run_ids(plan, connection, map, ids, &count) &&
-				   author_turn_run(plan, connection, map, entry);
-		else if (good && table_turns_has(plan, entry))
-			good = run_ids_and_look(plan, connection, map, ids, &count) &&
-				   run_table(plan, connection, map, entry);
-		else
-		{
-			if (good && computes_at_once(entry))
-				good = run_ids_and_look(plan, connection, map, ids, &count);
-			else if (good && toc_entry_is(entry, "EXTENSION"))
-				good = run_ids(plan, connection, map, ids, &count);
-			ids[count++] = entry->id;
-			if (good && toc_entry_is(entry, "EXTENSION"))
-				good = run_extension(plan, connection, map, ids, &count);
-		}
-		rights_note(plan, entry);
-		bound_objects_note(plan, entry);
-	}
-	good = good && run_ids(plan, connection, map, ids, &count);
-	free(ids);
-	return good;
-}
 
 static bool
 run_list(RestorePlan *plan, Connection *connection, const RenameMap *map, PartialList which)
@@ -303,7 +160,7 @@ fill(RestorePlan *plan, Connection *connection, const RenameMap *map)
 
 	progress_phase("restoring schema", "", 0, 0);
 	good =
-		create_schema(plan, connection, map) && run_objects(plan, connection, map) &&
+		create_schema(plan, connection, map) && in_place_objects(plan, connection, map) &&
 		copy_parents_leave(plan, connection, map) &&
 		owner_tables_check_keys(plan, connection, map) &&
 		(plan->in_place || rights_give(plan, connection, map)) &&

@@ -28,6 +28,7 @@
 #include "definitions.h"
 #include "in_place_post.h"
 #include "in_place_scripts.h"
+#include "look_plans.h"
 #include "live_names.h"
 #include "live_views.h"
 #include "memory.h"
@@ -57,7 +58,7 @@ run_in_order(PostBatch *batch)
 		if (!partial_is_in_list(batch->plan, entry, LIST_POST_DATA) ||
 			protections_made(batch->plan, entry))
 			continue;
-		good = batch_plan(batch, entry, &done);
+		good = batch_judge(batch, entry, LIST_POST_DATA) && batch_plan(batch, entry, &done);
 		if (good && !done)
 			good = batch_take(batch, entry);
 		rights_note(batch->plan, entry);
@@ -83,6 +84,14 @@ view_of(const ArchiveToc *toc, const TocEntry *refresh)
 	return NULL;
 }
 
+/* With the work_mem of the session: their queries can be of any size. */
+static bool
+fill_views(PostBatch *batch)
+{
+	return look_plans_pause(batch->connection) && batch_run(batch) &&
+		   look_plans_go_on(batch->connection);
+}
+
 /*
  * What the query of a materialized view calls was found when it was made; what
  * it reads can be changed by what others run in our transaction, as when theirs
@@ -102,7 +111,7 @@ batch_add_view(PostBatch *batch, const TocEntry *refresh)
 					renamed != NULL ? renamed->name : refresh->tag);
 	good = live_view_is_trusted(batch->connection, target.data, &trusted);
 	if (good && trusted && !batch->plain)
-		good = batch_run(batch);
+		good = fill_views(batch);
 	if (good && view != NULL)
 		good = live_names_check_bound(batch->plan, batch->connection, view, target.data);
 	if (good && trusted)
@@ -168,18 +177,17 @@ run_last(PostBatch *batch)
 		if (partial_is_in_list(batch->plan, &selection->toc.entries[i], LIST_REFRESH))
 			good = batch_add_view(batch, &selection->toc.entries[i]);
 	}
-	return good && batch_run(batch);
+	return good && fill_views(batch);
 }
 
 bool
 in_place_attach(RestorePlan *plan, Connection *connection, const RenameMap *map)
 {
 	const Selection *selection = plan->selection;
-	PostBatch batch = {plan, connection, map, NULL, 0, true, false};
+	PostBatch batch = batch_of(plan, connection, map);
 	bool good = true;
 	uint32_t i;
 
-	batch.ids = xcalloc((size_t) selection->toc.count + 1, sizeof(int));
 	for (i = 0; good && i < selection->toc.count; i++)
 	{
 		const TocEntry *entry = &selection->toc.entries[i];
@@ -188,12 +196,12 @@ in_place_attach(RestorePlan *plan, Connection *connection, const RenameMap *map)
 		if (!partial_is_in_list(plan, entry, LIST_ATTACH))
 			continue;
 		if (plan->settings->part->rows_as != ROWS_AS_SESSION)
-			good = batch_plan(&batch, entry, &done);
+			good = batch_judge(&batch, entry, LIST_ATTACH) && batch_plan(&batch, entry, &done);
 		if (good && !done)
 			batch_add(&batch, entry);
 	}
 	good = good && batch_run(&batch);
-	free(batch.ids);
+	batch_free(&batch);
 	return good;
 }
 
@@ -225,15 +233,15 @@ run_as_session(PostBatch *batch)
 bool
 in_place_post_data(RestorePlan *plan, Connection *connection, const RenameMap *map)
 {
-	PostBatch batch = {plan, connection, map, NULL, 0, true, false};
+	PostBatch batch = batch_of(plan, connection, map);
 	bool good;
 
 	if (plan->settings->part->rows_as == ROWS_AS_SESSION)
-		return run_as_session(&batch);
-	batch.ids = xcalloc((size_t) plan->selection->toc.count + 1, sizeof(int));
-	/* Policies, rules and triggers have come with the rows. */
-	good = bound_objects_settle_rows(plan, connection, map) && run_in_order(&batch) &&
-		   run_last(&batch);
-	free(batch.ids);
+		good = run_as_session(&batch);
+	else
+		/* Policies, rules and triggers have come with the rows. */
+		good = bound_objects_settle_rows(plan, connection, map) && run_in_order(&batch) &&
+			   run_last(&batch);
+	batch_free(&batch);
 	return good;
 }

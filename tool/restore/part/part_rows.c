@@ -21,6 +21,7 @@
 #include "bound_objects.h"
 #include "given_code.h"
 #include "interrupt.h"
+#include "look_plans.h"
 #include "live_names.h"
 #include "member_reader.h"
 #include "memory.h"
@@ -74,11 +75,12 @@ load_table(RestorePlan *plan, RowCopy *copy, int32_t table, const char *command)
 							authors_check_rows(plan, copy->connection, entry, &rights) &&
 							given_code_check_rows(copy->connection, copy->shown, &rights) &&
 							(!rights.as_owner || entry == NULL ||
-							 live_names_check_bound(plan, copy->connection, entry, copy->shown))))
+							 live_names_check_bound(plan, copy->connection, entry, copy->shown)) &&
+							look_plans_pause(copy->connection)))
 		status = rights.as_owner ? owner_rows_add(copy, &rights, table, false, &added, &present)
 								 : row_copy_run(copy, table, command);
 	row_rights_free(&rights);
-	return status == ROW_COPY_GOOD;
+	return status == ROW_COPY_GOOD && (!plan->in_place || look_plans_go_on(copy->connection));
 }
 
 /* ---- in which order ---- */

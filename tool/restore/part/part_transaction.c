@@ -9,6 +9,7 @@
 
 #include "default_classes.h"
 #include "event_triggers.h"
+#include "look_plans.h"
 #include "part_settings.h"
 #include "quote.h"
 #include "row_rights.h"
@@ -23,7 +24,10 @@ partial_begin(const RestorePlan *plan, Connection *connection)
 	buffer_init(&sql);
 	buffer_append_string(&sql, "SET client_encoding = ");
 	quote_literal(&sql, plan->manifest->database.encoding);
-	good = connection_command(connection, sql.data) && connection_command(connection, "BEGIN") &&
+	good = connection_command(connection, sql.data) &&
+		   (!plan->in_place || plan->settings->part->append ||
+			plan->settings->part->rows_as == ROWS_AS_SESSION || look_plans_begin(connection)) &&
+		   connection_command(connection, "BEGIN") &&
 		   (!plan->in_place ||
 			(row_rights_begin(plan->settings, connection) &&
 			 default_classes_check(plan->settings, connection) &&

@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "archive_toc.h"
+#include "author_kinds.h"
 #include "author_turn.h"
 #include "bound_objects.h"
 #include "entry_calls.h"
@@ -19,48 +20,40 @@
 #include "late_checks.h"
 #include "memory.h"
 #include "part_lists.h"
+#include "part_scripts.h"
 #include "planned_steps.h"
+#include "protections_state.h"
 #include "rights_meanwhile.h"
 #include "table_turns.h"
 
-/* One by one: no pg_restore for each table that is protected.  False (reported) on failure. */
-static bool
-run_texts(PostBatch *batch)
+PostBatch
+batch_of(RestorePlan *plan, Connection *connection, const RenameMap *map)
 {
-	const ArchiveToc *toc = &batch->plan->selection->toc;
-	bool good = true;
-	uint32_t i;
+	PostBatch batch = {.plan = plan, .connection = connection, .map = map, .plain = true};
 
-	for (i = 0; good && i < batch->count; i++)
-	{
-		const EntryScript *script = author_turn_script(batch->plan, batch->connection,
-													   archive_toc_find(toc, batch->ids[i]));
-
-		good = script != NULL && in_place_run_head(batch->connection, script->settings) &&
-			   in_place_run_text(batch->connection, batch->map, script->text, POST_DATA_FAILURE);
-	}
-	return good;
+	batch.ids = xcalloc((size_t) plan->selection->toc.count + 1, sizeof(int));
+	batch.clean = xcalloc((size_t) plan->selection->toc.count + 1, sizeof(*batch.clean));
+	return batch;
 }
 
-/* Texts with doubled backslashes, of 0.2.0, are for pg_restore's own head. */
-static bool
-has_texts(const PostBatch *batch)
+void
+batch_free(PostBatch *batch)
 {
-	return batch->texts && batch->plan->scripts != NULL &&
-		   !in_place_doubles_backslashes(batch->plan->scripts->head);
+	author_group_free(&batch->group);
+	free(batch->ids);
+	free(batch->clean);
 }
 
 bool
 batch_run(PostBatch *batch)
 {
-	bool good = true;
+	bool good;
 
-	if (batch->count > 0 && has_texts(batch))
-		good = run_texts(batch);
-	else if (batch->count > 0)
-		good = in_place_run_list(batch->plan, batch->connection, batch->map,
-								 partial_list_of(batch->plan, batch->ids, batch->count),
-								 POST_DATA_FAILURE);
+	batch->round += batch->group.count > 0;
+	good = author_group_run(&batch->group, batch->connection, batch->map) &&
+		   part_scripts_run(batch->plan, batch->connection, batch->map, batch->ids, batch->count,
+							POST_DATA_FAILURE);
+
 	batch->count = 0;
 	batch->plain = true;
 	return good && rights_settle(batch->plan, batch->connection, batch->map);
@@ -91,11 +84,111 @@ run_pending(void *batch)
 	return batch_run(batch);
 }
 
+/*
+ * One that its author makes: with those that it made before, if these are of
+ * the same kind.  What the session makes meanwhile are indexes, too, which can
+ * as well come behind theirs.
+ */
+static bool
+add_author(PostBatch *batch, const TocEntry *entry)
+{
+	const CatalogChange *changes = author_kind_changes(&batch->plan->selection->toc, entry);
+	const EntryScript *script;
+	Buffer statements;
+	bool good;
+
+	if (batch->group.count == 0 && !batch_run(batch))
+		return false;
+	buffer_init(&statements);
+	script = author_turn_statements(batch->plan, batch->connection, batch->map, entry, &statements);
+	good = script != NULL &&
+		   author_group_add(&batch->group, batch->connection, batch->map, entry, script->settings,
+							statements.data, changes, run_pending, batch);
+	buffer_free(&statements);
+	return good;
+}
+
+/* Is what its author makes, and is not made yet, to be made before this entry? */
+static bool
+ends_group(const PostBatch *batch, const TocEntry *entry)
+{
+	const TocEntry *first = batch->group.count > 0 ? batch->group.entries[0].entry : NULL;
+
+	return first != NULL && (strcmp(first->kind, entry->kind) != 0 ||
+							 (batch->count > 0 && !toc_entry_is(entry, "INDEX")));
+}
+
+/* ---- what is planned ---- */
+
+/* Those that go together: if others have code in one of them, the others may have none. */
+static bool
+judge(PostBatch *batch, const TocEntry *const *entries, uint32_t count)
+{
+	bool clean;
+	uint32_t i;
+
+	if (count == 0 ||
+		!planned_steps_clean(batch->plan, batch->connection, batch->map, entries, count, &clean))
+		return count == 0;
+	for (i = 0; clean && i < count; i++)
+		batch->clean[entries[i]->place] = batch->round + 1;
+	if (clean || count == 1)
+		return true;
+	return judge(batch, entries, count / 2) && judge(batch, entries + count / 2, count - count / 2);
+}
+
+bool
+batch_judge(PostBatch *batch, const TocEntry *entry, PartialList list)
+{
+	static const char *const kinds[] = {"FK CONSTRAINT", "TABLE ATTACH", "INDEX ATTACH", NULL};
+	const ArchiveToc *toc = &batch->plan->selection->toc;
+	const Protections *protections = batch->plan->protections;
+	const TocEntry **entries;
+	uint32_t count = 0;
+	uint32_t i;
+	bool good;
+
+	if (entry->place < batch->judged || !toc_entry_is_any(entry, kinds))
+		return true;
+	entries = xcalloc((size_t) (toc->count - entry->place) + 1, sizeof(*entries));
+	for (i = entry->place; i < toc->count; i++)
+	{
+		const TocEntry *other = &toc->entries[i];
+
+		if (!partial_is_in_list(batch->plan, other, list) ||
+			(protections != NULL && protections->made[other->place]))
+			continue;
+		if (strcmp(other->kind, entry->kind) != 0)
+			break;
+		entries[count++] = other;
+	}
+	batch->judged = i;
+	good = count < 2 || ((batch->plain && batch->group.count == 0) || batch_run_and_look(batch));
+	if (good && count >= 2)
+		good = judge(batch, entries, count);
+	free(entries);
+	return good;
+}
+
+static bool
+is_clean(const PostBatch *batch, const TocEntry *entry)
+{
+	return batch->clean[entry->place] == batch->round + 1;
+}
+
+static bool
+plan_step(PostBatch *batch, const TocEntry *entry, const BeforeTurn *before, bool *done)
+{
+	bool good = planned_step_run(batch->plan, batch->connection, batch->map, entry, before, done);
+
+	batch->round += *done;
+	return good;
+}
+
 static bool
 plan_key(PostBatch *batch, const TocEntry *entry, const BeforeTurn *before, bool *done)
 {
-	return (batch->plain || batch_run_and_look(batch)) &&
-		   planned_step_run(batch->plan, batch->connection, batch->map, entry, before, done);
+	return (batch->plain || batch_run_and_look(batch)) && plan_step(batch, entry, before, done);
 }
 
 /* A foreign key; its check must see the rows that row security hides from the owner, too. */
@@ -109,7 +202,7 @@ batch_key(PostBatch *batch, const TocEntry *entry, const BeforeTurn *before, boo
 	if (!protections_open_forced(batch->plan, batch->connection, batch->map, entry, &open, &back))
 		return false;
 	if (open == NULL)
-		return plan_key(batch, entry, before, done);
+		return is_clean(batch, entry) || plan_key(batch, entry, before, done);
 	good = batch_run_and_look(batch) && connection_command(batch->connection, open) &&
 		   plan_key(batch, entry, before, done);
 	if (good && !*done)
@@ -135,11 +228,11 @@ batch_plan(PostBatch *batch, const TocEntry *entry, bool *done)
 	BeforeTurn before = {run_pending, batch};
 
 	*done = false;
-	if (!author_turn_decide(batch->plan, batch->connection, entry, done))
+	if ((ends_group(batch, entry) && !batch_run(batch)) ||
+		!author_turn_decide(batch->plan, batch->connection, entry, done))
 		return false;
 	if (*done)
-		return batch_run(batch) &&
-			   author_turn_run(batch->plan, batch->connection, batch->map, entry);
+		return add_author(batch, entry);
 	if (toc_entry_is(entry, "CHECK CONSTRAINT"))
 		return batch_run_and_look(batch) &&
 			   late_check_run(batch->connection, batch->map, entry, done);
@@ -149,8 +242,9 @@ batch_plan(PostBatch *batch, const TocEntry *entry, bool *done)
 		return true;
 	if (toc_entry_is(entry, "FK CONSTRAINT"))
 		return batch_key(batch, entry, &before, done);
-	return (batch->plain || batch_run_and_look(batch)) &&
-		   planned_step_run(batch->plan, batch->connection, batch->map, entry, &before, done);
+	if (is_clean(batch, entry))
+		return true;
+	return (batch->plain || batch_run_and_look(batch)) && plan_step(batch, entry, &before, done);
 }
 
 /* One entry whose code may change no definition but by what the entry itself is. */
@@ -196,11 +290,10 @@ bool
 in_place_take(RestorePlan *plan, Connection *connection, const RenameMap *map,
 			  const TocEntry *const *entries, uint32_t count)
 {
-	PostBatch batch = {plan, connection, map, NULL, 0, true, true};
-	bool good = author_turn_script(plan, connection, entries[0]) != NULL;
+	PostBatch batch = batch_of(plan, connection, map);
+	bool good = true;
 	uint32_t i;
 
-	batch.ids = xcalloc((size_t) count + 1, sizeof(int));
 	for (i = 0; good && i < count; i++)
 	{
 		bool done;
@@ -212,6 +305,6 @@ in_place_take(RestorePlan *plan, Connection *connection, const RenameMap *map,
 		bound_objects_note(plan, entries[i]);
 	}
 	good = good && batch_run_and_look(&batch);
-	free(batch.ids);
+	batch_free(&batch);
 	return good;
 }

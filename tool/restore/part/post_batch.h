@@ -10,7 +10,9 @@
 #ifndef NEX_POST_BATCH_H
 #define NEX_POST_BATCH_H
 
+#include "author_group.h"
 #include "definitions.h"
+#include "part_lists.h"
 #include "rename.h"
 #include "restore_plan.h"
 
@@ -22,11 +24,18 @@ typedef struct PostBatch
 	RestorePlan *plan;
 	Connection *connection;
 	const RenameMap *map;
+	AuthorGroup group; /* comes first */
 	int *ids;
 	uint32_t count;
-	bool plain; /* nothing in it makes a table compute more than it did, or runs as others */
-	bool texts; /* of few entries: take their scripts out of the one that has all */
+	uint32_t *clean; /* by place: batch_judge() found nothing in this round, plus 1 */
+	uint32_t round;  /* a new one begins with each turn of somebody else */
+	uint32_t judged; /* places before this one need not be judged again */
+	bool plain;      /* nothing in it makes a table compute more than it did, or runs as others */
 } PostBatch;
+
+/* An empty one; batch_free() in any case. */
+extern PostBatch batch_of(RestorePlan *plan, Connection *connection, const RenameMap *map);
+extern void batch_free(PostBatch *batch);
 
 /* Make what is in it; it is empty then.  False (reported) on failure. */
 extern bool batch_run(PostBatch *batch);
@@ -40,6 +49,12 @@ extern void batch_add(PostBatch *batch, const TocEntry *entry);
  * is run as their owner, and all else with the batch.
  */
 extern bool batch_plan(PostBatch *batch, const TocEntry *entry, bool *done);
+
+/*
+ * At an entry for which the server plans queries: look at those of its kind
+ * that follow it in the list, together.
+ */
+extern bool batch_judge(PostBatch *batch, const TocEntry *entry, PartialList list);
 
 /* One entry whose code may change no definition but by what the entry itself is. */
 extern bool batch_run_watched(PostBatch *batch, const TocEntry *entry, DefinitionsStep step);

@@ -34,6 +34,7 @@
 #include "member_grants.h"
 #include "memory.h"
 #include "part_lists.h"
+#include "part_scripts.h"
 #include "part_settings.h"
 #include "public_rights.h"
 #include "settings.h"
@@ -87,28 +88,6 @@ grant_members(RestorePlan *plan, Connection *connection, const RenameMap *map)
 		   (list == NULL || in_place_run_list(plan, connection, map, list, FAILURE));
 }
 
-/* The grants of entries, which need no script of their own where all have been read. */
-static bool
-run_grants(RestorePlan *plan, Connection *connection, const RenameMap *map, const int *ids,
-		   uint32_t count)
-{
-	bool good = true;
-	uint32_t i;
-
-	if (count == 0)
-		return true;
-	if (plan->scripts == NULL)
-		return in_place_run_list(plan, connection, map, partial_list_of(plan, ids, count), FAILURE);
-	for (i = 0; good && i < count; i++)
-	{
-		const EntryScript *script =
-			author_turn_script(plan, connection, archive_toc_find(&plan->selection->toc, ids[i]));
-
-		good = script != NULL && in_place_run_text(connection, map, script->text, FAILURE);
-	}
-	return good;
-}
-
 bool
 rights_settle(RestorePlan *plan, Connection *connection, const RenameMap *map)
 {
@@ -139,7 +118,7 @@ rights_settle(RestorePlan *plan, Connection *connection, const RenameMap *map)
 		members = members || toc_entry_is(entry, "EXTENSION");
 	}
 	rights->count = 0;
-	good = good && run_grants(plan, connection, map, ids, count) &&
+	good = good && part_scripts_run(plan, connection, map, ids, count, FAILURE) &&
 		   (!members || (none ? public_rights_take_members(plan, connection, map)
 							  : grant_members(plan, connection, map)));
 	free(ids);

@@ -84,7 +84,7 @@ typedef struct RestorePlan
 	Selection *selection; /* known once the archive was read */
 	char *pre_list;       /* files that tell pg_restore what to restore; NULL: everything */
 	char *post_list;
-	EntryScripts *scripts;    /* of its entries; NULL: not read yet (author_turn.c) */
+	EntryScripts *scripts;    /* of its entries; NULL: not read yet (part_scripts.c) */
 	MeanwhileRights *rights;  /* that are to be given (rights_meanwhile.c), or NULL */
 	Protections *protections; /* of tables, before the next turn (protections.c), or NULL */
 	bool unbound;             /* something was made that bound_objects.c has not looked at */

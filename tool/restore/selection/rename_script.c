@@ -424,7 +424,9 @@ rename_script(const RenameMap *map, const char *script, Buffer *out)
 {
 	Reader reader = {.map = map, .text = script, .out = out};
 
-	buffer_append_string(out, "");
+	buffer_append_string(out, map->count == 0 ? script : "");
+	if (map->count == 0)
+		return;
 	reader.levels = xmalloc(sizeof(Level));
 	end_statement(&reader);
 	while (*reader.text != '\0')

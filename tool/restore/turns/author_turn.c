@@ -29,15 +29,12 @@
 #include <string.h>
 
 #include "author_kinds.h"
-#include "entry_scripts.h"
-#include "given_rights.h"
 #include "in_place_scripts.h"
-#include "interrupt.h"
 #include "known_statements.h"
 #include "log.h"
 #include "memory.h"
+#include "part_scripts.h"
 #include "part_settings.h"
-#include "planned_steps.h"
 #include "row_copy.h"
 #include "session_rights.h"
 #include "settings.h"
@@ -119,8 +116,8 @@ author_turn_decide(const RestorePlan *plan, Connection *connection, const TocEnt
 /* ---- rights ---- */
 
 /* The schema in which it makes something: with --as, that of the table's new name. */
-static const char *
-find_schema(const RenameMap *map, const TocEntry *entry)
+const char *
+author_turn_schema(const RenameMap *map, const TocEntry *entry)
 {
 	bool belongs = known_statements_apply(entry) && !toc_entry_is_relation(entry);
 	uint32_t i;
@@ -134,68 +131,25 @@ find_schema(const RenameMap *map, const TocEntry *entry)
 	return entry->schema;
 }
 
-bool
-author_turn_take(Connection *connection, const RenameMap *map, const TocEntry *entry,
-				 const char *statements, const CatalogChange *changes)
-{
-	GivenRights rights;
-	bool good;
-
-	good = given_rights_give(connection, entry, find_schema(map, entry), &rights) &&
-		   planned_step_make(connection, entry, entry->owner, statements, changes) &&
-		   given_rights_take(connection, entry, &rights);
-	given_rights_free(&rights);
-	return good;
-}
-
 /* ---- statements ---- */
 
-/* What pg_restore makes of the entry; NULL (reported) on failure. */
 const EntryScript *
-author_turn_script(RestorePlan *plan, Connection *connection, const TocEntry *entry)
+author_turn_statements(RestorePlan *plan, Connection *connection, const RenameMap *map,
+					   const TocEntry *entry, Buffer *statements)
 {
-	uint32_t i;
-
-	if (plan->scripts == NULL)
-	{
-		plan->scripts = xcalloc(1, sizeof(*plan->scripts));
-		if (!entry_scripts_read(plan, plan->scripts) ||
-			!in_place_run_head(connection, plan->scripts->head))
-			return NULL;
-	}
-	for (i = 0; i < plan->scripts->count; i++)
-	{
-		if (plan->scripts->items[i].id == entry->id)
-			return &plan->scripts->items[i];
-	}
-	report_error(EXIT_FAILED, NULL, NULL, "could not read the definition of %s \"%s\"", entry->kind,
-				 entry->tag);
-	return NULL;
-}
-
-bool
-author_turn_run(RestorePlan *plan, Connection *connection, const RenameMap *map,
-				const TocEntry *entry)
-{
-	const CatalogChange *changes = author_kind_changes(&plan->selection->toc, entry);
-	const EntryScript *script = author_turn_script(plan, connection, entry);
-	SqlText body;
+	const EntryScript *script = part_script(plan, connection, entry);
+	SqlText *body = sql_in(statements);
 	char *text;
-	bool good;
 
 	if (script == NULL)
-		return false;
+		return NULL;
 	text = rename_text(map, script->text);
-	sql_init(&body);
 	if (in_place_doubles_backslashes(plan->scripts->head))
-		sql_append(&body, "PERFORM pg_catalog.set_config('standard_conforming_strings',"
-						  " 'off', true);\n");
-	sql_append(&body, "EXECUTE ");
-	sql_literal(&body, text);
-	sql_append(&body, ";");
-	good = in_place_run_head(connection, script->settings) &&
-		   author_turn_take(connection, map, entry, sql_string(&body), changes);
-	sql_free(&body);
+		sql_append(body, "PERFORM pg_catalog.set_config('standard_conforming_strings',"
+						 " 'off', true);\n");
+	sql_append(body, "EXECUTE ");
+	sql_literal(body, text);
+	sql_append(body, ";");
 	free(text);
-	return good && !stop_requested();
+	return script;
 }

@@ -22,19 +22,15 @@ extern bool author_turn_decide(const RestorePlan *plan, Connection *connection,
 /* Does the text of the entry need its author's rights, if others than trusted roles wrote it? */
 extern bool author_turn_may_need(const RestorePlan *plan, const TocEntry *entry);
 
-/* Let the author run what pg_restore makes of the entry.  False (reported) on failure. */
-extern bool author_turn_run(RestorePlan *plan, Connection *connection, const RenameMap *map,
-							const TocEntry *entry);
+/* The schema in which it makes something: with --as, that of the table's new name. */
+extern const char *author_turn_schema(const RenameMap *map, const TocEntry *entry);
 
 /*
- * The same of statements in PL/pgSQL, which may make nothing else than
- * `changes`; NULL: a table.
+ * Append what the author is to run, in PL/pgSQL, to make what pg_restore makes
+ * of the entry, whose settings are the session's; NULL (reported) on failure.
  */
-extern bool author_turn_take(Connection *connection, const RenameMap *map, const TocEntry *entry,
-							 const char *statements, const CatalogChange *changes);
-
-/* What pg_restore makes of the entry; NULL (reported) on failure. */
-extern const EntryScript *author_turn_script(RestorePlan *plan, Connection *connection,
-											 const TocEntry *entry);
+extern const EntryScript *author_turn_statements(RestorePlan *plan, Connection *connection,
+												 const RenameMap *map, const TocEntry *entry,
+												 Buffer *statements);
 
 #endif /* NEX_AUTHOR_TURN_H */

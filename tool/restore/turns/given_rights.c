@@ -115,6 +115,17 @@ read_relations(Connection *connection, const char *schema, GivenRights *rights)
 }
 
 bool
+given_rights_needed(Connection *connection, const TocEntry *entry, const char *schema, bool *needed)
+{
+	const char *params[3] = {entry->owner, schema, entry->tablespace};
+	PGresult *result = connection_query(connection, rights_query, 3, params);
+
+	*needed = result != NULL && PQntuples(result) > 0;
+	PQclear(result);
+	return result != NULL;
+}
+
+bool
 given_rights_give(Connection *connection, const TocEntry *entry, const char *schema,
 				  GivenRights *rights)
 {

@@ -17,6 +17,10 @@ typedef struct GivenRights
 	PGresult *before; /* the relations that were in reach; NULL: nothing was given */
 } GivenRights;
 
+/* *needed: would anything have to be given?  False (reported) on failure. */
+extern bool given_rights_needed(Connection *connection, const TocEntry *entry, const char *schema,
+								bool *needed);
+
 /*
  * Give the owner of the entry CREATE on the schema, and on the tablespace of
  * the entry, if it lacks that.  False (reported) on failure.

@@ -31,8 +31,8 @@
 #include "live_refusal.h"
 #include "log.h"
 #include "memory.h"
+#include "owner_step.h"
 #include "part_settings.h"
-#include "planned_steps.h"
 #include "rename.h"
 #include "row_copy.h"
 #include "restored_domains.h"
@@ -228,9 +228,8 @@ add_and_validate(Connection *connection, const TocEntry *entry, const char *text
 		sql_identifier(&validate, constraint);
 		sql_append(&validate, ";");
 		add = xasprintf("%.*s NOT VALID", (int) (end - text), text);
-		good =
-			planned_step_take_turn(connection, entry, entry->owner, add, sql_string(&validate)) &&
-			check_valid(connection, PQgetvalue(result, 0, 0), params[0], constraint);
+		good = owner_step_run(connection, entry, entry->owner, add, sql_string(&validate)) &&
+			   check_valid(connection, PQgetvalue(result, 0, 0), params[0], constraint);
 		free(add);
 		sql_free(&validate);
 	}

@@ -235,18 +235,16 @@ owner_tables_split(const char *script, Buffer *settings, Buffer *statements)
 	buffer_append_string(statements, "");
 }
 
-bool
-owner_tables_make(const RestorePlan *plan, Connection *connection, const RenameMap *map,
-				  const TocEntry *entry, const char *statements)
+const CatalogChange *
+owner_tables_changes(const RestorePlan *plan, const TocEntry *entry)
 {
 	const char *text = entry->definition;
-	const CatalogChange *changes = author_kind_changes(&plan->selection->toc, entry);
 
 	/* What it takes over from others changes its columns, too: their names and types are compared.
 	 */
 	if (parents_in(text) != NULL || strstr(text, " OF ") != NULL)
-		changes = NULL;
-	return author_turn_take(connection, map, entry, statements, changes);
+		return NULL;
+	return author_kind_changes(&plan->selection->toc, entry);
 }
 
 static bool

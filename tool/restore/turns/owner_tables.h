@@ -8,6 +8,7 @@
 #ifndef NEX_OWNER_TABLES_H
 #define NEX_OWNER_TABLES_H
 
+#include "definitions.h"
 #include "rename.h"
 
 /* *owners: is it to be made by its owner?  False (reported) on failure. */
@@ -17,9 +18,8 @@ extern bool owner_tables_decide(const RestorePlan *plan, Connection *connection,
 /* What pg_restore makes of the entry: settings for the session, and statements for the owner. */
 extern void owner_tables_split(const char *script, Buffer *settings, Buffer *statements);
 
-/* Let the owner run the statements of the script.  False (reported) on failure. */
-extern bool owner_tables_make(const RestorePlan *plan, Connection *connection, const RenameMap *map,
-							  const TocEntry *entry, const char *statements);
+/* What its owner changes in the catalogs, and not more; NULL: what a table may take over. */
+extern const CatalogChange *owner_tables_changes(const RestorePlan *plan, const TocEntry *entry);
 
 /*
  * When all tables are made: false (reported) if a key of one runs what others

@@ -37,13 +37,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "author_kinds.h"
 #include "code_owners.h"
-#include "definitions.h"
 #include "live_types.h"
 #include "log.h"
 #include "memory.h"
-#include "owner_turn.h"
+#include "owner_step.h"
 #include "part_lists.h"
 #include "part_settings.h"
 #include "planner_code.h"
@@ -316,7 +314,6 @@ find_owners(Step *step, const RestorePlan *plan, Connection *connection)
 	return good;
 }
 
-/* What would be computed, and can be changed by others. */
 /*
  * Is a bound written as a number, or as true or false, and so cast to the type
  * of the key, whatever that is now?  In quotes it is read by the type.
@@ -344,6 +341,7 @@ has_bare_bound(const char *text)
 	return false;
 }
 
+/* What would be computed, and can be changed by others. */
 static bool
 find_code(Step *step, const RestorePlan *plan, Connection *connection)
 {
@@ -395,106 +393,6 @@ refuse(const Step *step)
 	return false;
 }
 
-#define RIGHTS_HINT                                                                                \
-	"The owner does this, and lacks a privilege: grant it (GRANT USAGE ON SCHEMA ... TO ..., "     \
-	"say; on a type, a function or a server that is used).  " ROWS_AS_SESSION_HINT
-
-/* Run what only defines, or the turn. */
-static bool
-run_with_hint(const TocEntry *entry, Connection *connection, const char *sql, const char *right)
-{
-	PGresult *result = connection_exec(connection, sql);
-	bool good = result != NULL && PQresultStatus(result) == PGRES_COMMAND_OK;
-
-	if (!good)
-	{
-		const char *state = result != NULL ? PQresultErrorField(result, PG_DIAG_SQLSTATE) : NULL;
-		char *label = toc_entry_label(entry);
-		char *what = xasprintf("could not restore %s", label);
-
-		if (state != NULL && strcmp(state, "42501") == 0)
-			connection_report_hint(connection, result, what, right);
-		else
-			connection_report(connection, result, what);
-		free(what);
-		free(label);
-	}
-	PQclear(result);
-	return good;
-}
-
-static bool
-run(const TocEntry *entry, Connection *connection, const char *sql)
-{
-	return run_with_hint(entry, connection, sql, NULL);
-}
-
-/* The domain that the entry makes, quoted, or "". */
-static void
-append_domain(const TocEntry *entry, Buffer *type)
-{
-	buffer_append_string(type, "");
-	if (toc_entry_is(entry, "DOMAIN"))
-		quote_qualified(type, entry->schema, entry->tag);
-}
-
-/*
- * Let the owner run a statement, which changes no definition but the tables' of
- * the entry, or (STEP_ENTRY) makes no other `changes` than these.
- */
-static bool
-take_turn(const TocEntry *entry, Connection *connection, DefinitionsStep step,
-		  const CatalogChange *changes, const char *owner, const char *statement)
-{
-	char *body = xasprintf("BEGIN\n%s\nEND", statement);
-	char *label = toc_entry_label(entry);
-	char *what = xasprintf("%s was restored", label);
-	Definitions before = {step, NULL, NULL, ""};
-	Buffer type;
-	Buffer sql;
-	bool good;
-
-	buffer_init(&sql);
-	buffer_init(&type);
-	append_domain(entry, &type);
-	owner_turn_append(&sql, owner, body);
-	good = run(entry, connection, sql.data) &&
-		   (step == STEP_ENTRY ? definitions_read_entry(connection, type.data, &before)
-							   : definitions_read(connection, step, &before));
-	if (good && run_with_hint(entry, connection, OWNER_TURN_RUN, RIGHTS_HINT))
-		good = step == STEP_ENTRY ? definitions_only(connection, &before, changes,
-													 author_kind_column_changes(entry), what)
-								  : definitions_same(connection, &before, what);
-	else
-	{
-		definitions_free(&before);
-		good = false;
-	}
-	good = good && run(entry, connection, OWNER_TURN_END);
-	buffer_free(&sql);
-	buffer_free(&type);
-	free(what);
-	free(label);
-	free(body);
-	return good;
-}
-
-bool
-planned_step_take_turn(Connection *connection, const TocEntry *entry, const char *owner,
-					   const char *add, const char *validate)
-{
-	return (add == NULL || run(entry, connection, add)) &&
-		   (owner == NULL || take_turn(entry, connection, STEP_ATTACH, NULL, owner, validate));
-}
-
-bool
-planned_step_make(Connection *connection, const TocEntry *entry, const char *owner,
-				  const char *statements, const CatalogChange *changes)
-{
-	return take_turn(entry, connection, changes == NULL ? STEP_TABLE : STEP_ENTRY, changes, owner,
-					 statements);
-}
-
 /* Add the key without looking at rows, then look at them as the owner. */
 static bool
 add_key(const Step *step, Connection *connection, const char *owner)
@@ -513,7 +411,7 @@ add_key(const Step *step, Connection *connection, const char *owner)
 	quote_identifier(&name, step->constraint);
 	add = xasprintf("%.*s NOT VALID", (int) (end - step->text), step->text);
 	validate = xasprintf("ALTER TABLE ONLY %s VALIDATE CONSTRAINT %s;", step->names[0], name.data);
-	good = planned_step_take_turn(connection, step->entry, owner, add, validate);
+	good = owner_step_run(connection, step->entry, owner, add, validate);
 	free(add);
 	free(validate);
 	buffer_free(&name);
@@ -644,9 +542,8 @@ add_key_as_owner(const Step *step, const RestorePlan *plan, Connection *connecti
 {
 	bool may;
 
-	if (!may_plan_both(step, plan, connection, &may))
-		return false;
-	return may ? add_key(step, connection, owner) : add_key_by_rows(step, connection, owner);
+	return may_plan_both(step, plan, connection, &may) &&
+		   (may ? add_key(step, connection, owner) : add_key_by_rows(step, connection, owner));
 }
 
 /* Restore the entry as the owner, or refuse to. */
@@ -666,8 +563,8 @@ run_as_owner(const Step *step, const RestorePlan *plan, Connection *connection)
 	{
 		right = PQgetvalue(result, 0, 0)[0] == 't' && PQgetvalue(result, 0, 1)[0] == 'f' &&
 				(!step->casts || step->owners);
-		good = right ? take_turn(step->entry, connection, STEP_ATTACH, NULL,
-								 PQgetvalue(result, 0, 3), step->text)
+		good = right ? owner_step_run(connection, step->entry, PQgetvalue(result, 0, 3), NULL,
+									  step->text)
 					 : refuse(step);
 	}
 	else if (step->casts && (PQgetvalue(result, 0, 0)[0] == 'f' ||
@@ -728,6 +625,119 @@ planned_step_run(const RestorePlan *plan, Connection *connection, const RenameMa
 		good = before->run(before->argument) && run_as_owner(&step, plan, connection);
 	}
 	step_free(&step);
+	return good;
+}
+
+/* ---- many steps at once ---- */
+
+/* The tables of all, as one array; *there: are they? */
+static bool
+find_all_tables(Step *steps, uint32_t count, Connection *connection, Buffer *tables, bool *there)
+{
+	bool good = true;
+	uint32_t i;
+
+	*there = true;
+	buffer_append_char(tables, '{');
+	for (i = 0; good && *there && i < count; i++)
+	{
+		good = find_tables(&steps[i], connection);
+		*there = good && steps[i].oids[0][0] != '\0' && steps[i].oids[1][0] != '\0';
+		if (*there)
+			buffer_printf(tables, "%s%.*s", i > 0 ? "," : "", (int) strlen(steps[i].tables) - 2,
+						  steps[i].tables + 1);
+	}
+	buffer_append_char(tables, '}');
+	return good;
+}
+
+/* Values that are cast or compared: of each foreign key, and of each key of partitions once. */
+static bool
+look_at_values(Step *steps, uint32_t count, Connection *connection, bool *clean)
+{
+	const Step *last = NULL;
+	bool good = true;
+	uint32_t i;
+
+	for (i = 0; good && *clean && i < count; i++)
+	{
+		Step *step = &steps[i];
+		bool bare = !step->key && has_bare_bound(step->text);
+		bool key = false;
+
+		if (toc_entry_is(step->entry, "INDEX ATTACH") ||
+			(!step->key && last != NULL && strcmp(last->oids[0], step->oids[0]) == 0 &&
+			 has_bare_bound(last->text) == bare))
+			continue;
+		last = step;
+		good = find_casts(step, connection) &&
+			   (step->key || live_types_key_of_others(connection, step->oids[0], bare, &key));
+		*clean = good && !step->casts && !key;
+	}
+	return good;
+}
+
+static bool
+look_at_code(const TocEntry *entry, const char *tables, const RestorePlan *plan,
+			 Connection *connection, bool *clean)
+{
+	Step all = {.entry = entry, .tables = xstrdup(tables)};
+	PGresult *checks = NULL;
+	PlannerCode code;
+	bool good = planner_code_read(connection, tables, &code);
+
+	if (good)
+	{
+		*clean = code.others == NULL;
+		planner_code_free(&code);
+		good = find_owners(&all, plan, connection);
+		*clean = *clean && all.others == NULL;
+	}
+	if (good && *clean && toc_entry_is(entry, "TABLE ATTACH"))
+	{
+		checks = connection_query(connection, checks_query, 1, &tables);
+		good = checks != NULL;
+		*clean = good && PQgetisnull(checks, 0, 0);
+	}
+	PQclear(checks);
+	step_free(&all);
+	return good;
+}
+
+bool
+planned_steps_clean(const RestorePlan *plan, Connection *connection, const RenameMap *map,
+					const TocEntry *const *entries, uint32_t count, bool *clean)
+{
+	Step *steps = xcalloc((size_t) count + 1, sizeof(*steps));
+	uint32_t n = 0;
+	Buffer before;
+	Buffer tables;
+	bool good = true;
+	uint32_t i;
+
+	buffer_init(&before);
+	buffer_init(&tables);
+	for (i = 0; good && i < count; i++)
+	{
+		if (is_planned(entries[i]))
+			good = step_read(&steps[n++], map, entries[i]);
+	}
+	*clean = true;
+	if (good && n > 0)
+		good = find_all_tables(steps, n, connection, &before, clean) &&
+			   (!*clean || (planner_code_lock(plan->settings, connection, before.data) &&
+							find_all_tables(steps, n, connection, &tables, clean)));
+	if (good && n > 0 && *clean)
+	{
+		*clean = strcmp(before.data, tables.data) == 0;
+		good = look_at_values(steps, n, connection, clean) &&
+			   (!*clean || look_at_code(entries[0], tables.data, plan, connection, clean));
+	}
+	for (i = 0; i < n; i++)
+		step_free(&steps[i]);
+	free(steps);
+	buffer_free(&before);
+	buffer_free(&tables);
 	return good;
 }
 

@@ -8,7 +8,6 @@
 #ifndef NEX_PLANNED_STEPS_H
 #define NEX_PLANNED_STEPS_H
 
-#include "definitions.h"
 #include "rename.h"
 
 /*
@@ -39,15 +38,13 @@ extern bool planned_step_run(const RestorePlan *plan, Connection *connection, co
 							 const TocEntry *entry, const BeforeTurn *before, bool *done);
 
 /*
- * Run a statement that computes nothing of others (such as one that adds a
- * constraint without a look at the rows), then let the owner run others
- * (owner_turn.c); either can be NULL.  False (reported) on failure.
+ * The same of many entries of one kind, whose tables are locked and looked at
+ * together: *clean says that none of them is code of others, so that all of them
+ * are to be run as any other one, before anybody has a turn.  Otherwise each is
+ * to be asked for by itself.  False (reported) on failure.
  */
-extern bool planned_step_take_turn(Connection *connection, const TocEntry *entry, const char *owner,
-								   const char *first, const char *then);
-
-/* Let the owner make the object of the entry, by no more than `changes`; NULL: a table. */
-extern bool planned_step_make(Connection *connection, const TocEntry *entry, const char *owner,
-							  const char *statements, const CatalogChange *changes);
+extern bool planned_steps_clean(const RestorePlan *plan, Connection *connection,
+								const RenameMap *map, const TocEntry *const *entries,
+								uint32_t count, bool *clean);
 
 #endif /* NEX_PLANNED_STEPS_H */

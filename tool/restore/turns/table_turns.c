@@ -28,9 +28,9 @@
 #include "live_refusal.h"
 #include "log.h"
 #include "memory.h"
+#include "owner_step.h"
 #include "owner_tables.h"
 #include "part_settings.h"
-#include "planned_steps.h"
 #include "planner_code.h"
 #include "quote.h"
 #include "row_copy.h"
@@ -250,9 +250,9 @@ table_turns_run(const RestorePlan *plan, Connection *connection, const TocEntry 
 	sql_qualified(&table, schema, name);
 	good = decide(plan, connection, entry, sql_string(&table), &owner);
 	if (good && owner != NULL)
-		good = planned_step_take_turn(connection, entry, owner, NULL, statements);
+		good = owner_step_run(connection, entry, owner, NULL, statements);
 	else if (good)
-		good = planned_step_take_turn(connection, entry, NULL, statements, NULL);
+		good = owner_step_run(connection, entry, NULL, statements, NULL);
 	free(owner);
 	sql_free(&table);
 	free(schema);
@@ -332,7 +332,7 @@ prepare_columns(const RestorePlan *plan, Connection *connection, const TocEntry 
 	if (owner == NULL)
 		return true;
 	good = before->run(before->argument) &&
-		   planned_step_take_turn(connection, entry, owner, NULL, statements) &&
+		   owner_step_run(connection, entry, owner, NULL, statements) &&
 		   can_be_null(connection, table, columns, &can);
 	if (good && can)
 		good = live_code_refuse(entry, "Its columns are not NOT NULL.");
