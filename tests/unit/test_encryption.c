@@ -58,7 +58,7 @@ load_keys(KeyWrapping wrapping, char *state, char *key_file, char *signer)
 		settings.keys.passphrase_file = key_file;
 	settings.keys.signer = (TextList){&signer, signer != NULL ? 1 : 0, 0};
 	keyring_free();
-	assert_true(keyring_load(&settings.view));
+	assert_true(keyring_load(&settings.keys));
 }
 
 static void

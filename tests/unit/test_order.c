@@ -427,7 +427,7 @@ save_state(void)
 
 	settings_clear(&settings);
 	settings.keys.state_dir = (char *) scratch_path("state");
-	assert_true(keyring_load(&settings.view));
+	assert_true(keyring_load(&settings.keys));
 	assert_true(writer_key_generate(&key));
 	fsyncs = 0;
 	if (!writer_state_save(repository, &key, 7))

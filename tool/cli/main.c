@@ -219,7 +219,7 @@ run_command(const Command *command, const Arguments *arguments)
 	if (!check_options(command, arguments))
 		return false;
 	service = command->is_service;
-	done = load_settings(command, arguments, &all) && keyring_load(settings);
+	done = load_settings(command, arguments, &all) && keyring_load(settings->keys);
 	if (done)
 		kind = run_kind(command, settings);
 	if (done && command->opens_backups)

@@ -41,7 +41,7 @@ configuration_recipients(const Settings *settings, const Repository *repository,
 		repository->encryption != NULL ? &repository->encryption->recipients : NULL;
 	int i;
 
-	if (!read_recipients(settings, recipients))
+	if (!read_recipients(settings->keys, recipients))
 		return false;
 	for (i = 0; recipients->count == 0 && own != NULL && i < own->count; i++)
 	{

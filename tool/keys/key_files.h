@@ -10,9 +10,9 @@
 
 #include "age_keys.h"
 
-typedef struct Settings Settings;
+typedef struct KeySettings KeySettings;
 
 /* Add them to a list; false (reported, exit 2) if one is none. */
-extern bool read_recipients(const Settings *settings, AgeRecipients *recipients);
+extern bool read_recipients(const KeySettings *settings, AgeRecipients *recipients);
 
 #endif /* NEX_KEY_FILES_H */

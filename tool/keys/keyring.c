@@ -27,7 +27,6 @@
 #include "named_file.h"
 #include "passphrase.h"
 #include "private_file.h"
-#include "settings.h"
 #include "symmetric_key.h"
 #include "terminal.h"
 
@@ -38,7 +37,7 @@ static Keyring keys;
 
 /* The key file, and keys made of a passphrase: nobody reads them but the functions below. */
 static AgeIdentities secrets;
-static const Settings *passphrase_source;
+static const KeySettings *passphrase_source;
 static bool may_ask;
 static bool ask_twice;
 
@@ -124,7 +123,7 @@ begins_with(const Buffer *content, const char *text)
 
 /* Decrypt an identity file that is an age file itself, protected by a passphrase. */
 static bool
-unlock_identity_file(const Settings *settings, const char *path, Buffer *content)
+unlock_identity_file(const KeySettings *settings, const char *path, Buffer *content)
 {
 	AgeIdentities identities = {0};
 	AgeResult result = AGE_BAD_HEADER;
@@ -161,7 +160,7 @@ unlock_identity_file(const Settings *settings, const char *path, Buffer *content
 }
 
 static bool
-read_identity_file(const Settings *settings, const char *path)
+read_identity_file(const KeySettings *settings, const char *path)
 {
 	Buffer content;
 	const char *problem;
@@ -358,22 +357,21 @@ take_signer(const char *text)
 }
 
 bool
-keyring_load(const Settings *settings)
+keyring_load(const KeySettings *settings)
 {
 	bool good = true;
 	int i;
 
-	keys.state_directory = settings->keys->state_dir != NULL ? xstrdup(settings->keys->state_dir)
-															 : default_state_directory();
-	keys.wants_encryption =
-		settings->keys->recipient.count > 0 || settings->keys->recipients_file.count > 0;
-	keys.wants_passphrase = passphrase_is_given(settings) && settings->keys->identity.count == 0;
+	keys.state_directory =
+		settings->state_dir != NULL ? xstrdup(settings->state_dir) : default_state_directory();
+	keys.wants_encryption = settings->recipient.count > 0 || settings->recipients_file.count > 0;
+	keys.wants_passphrase = passphrase_is_given(settings) && settings->identity.count == 0;
 	passphrase_source = settings;
-	if (settings->keys->key_file != NULL)
-		good = read_key_file(settings->keys->key_file);
-	for (i = 0; i < settings->keys->signer.count; i++)
-		good = take_signer(settings->keys->signer.items[i]) && good;
-	for (i = 0; i < settings->keys->identity.count; i++)
-		good = read_identity_file(settings, settings->keys->identity.items[i]) && good;
+	if (settings->key_file != NULL)
+		good = read_key_file(settings->key_file);
+	for (i = 0; i < settings->signer.count; i++)
+		good = take_signer(settings->signer.items[i]) && good;
+	for (i = 0; i < settings->identity.count; i++)
+		good = read_identity_file(settings, settings->identity.items[i]) && good;
 	return good;
 }

@@ -17,7 +17,7 @@
 #include "cipher.h"
 #include "writer_key.h"
 
-typedef struct Settings Settings;
+typedef struct KeySettings KeySettings;
 
 typedef struct Keyring
 {
@@ -38,7 +38,7 @@ extern const Keyring *keyring(void);
  * settings must live until keyring_free(): they say where a passphrase comes
  * from, which is read when it is needed.
  */
-extern bool keyring_load(const Settings *settings);
+extern bool keyring_load(const KeySettings *settings);
 extern void keyring_free(void);
 
 /*

@@ -25,7 +25,6 @@
 #include "named_file.h"
 #include "primitives.h"
 #include "private_file.h"
-#include "settings.h"
 #include "subprocess.h"
 #include "terminal.h"
 #include "text_list.h"
@@ -33,10 +32,10 @@
 #define MAX_PASSPHRASE 4096
 
 bool
-passphrase_is_given(const Settings *settings)
+passphrase_is_given(const KeySettings *settings)
 {
-	return settings->keys->passphrase_file != NULL || settings->keys->passphrase_fd != NULL ||
-		   settings->keys->passphrase_command.count > 0;
+	return settings->passphrase_file != NULL || settings->passphrase_fd != NULL ||
+		   settings->passphrase_command.count > 0;
 }
 
 /* Read up to the end, and take the newline off. */
@@ -130,17 +129,17 @@ read_from_command(const TextList *command, Buffer *passphrase)
 }
 
 bool
-passphrase_get(const Settings *settings, const char *prompt, Buffer *passphrase)
+passphrase_get(const KeySettings *settings, const char *prompt, Buffer *passphrase)
 {
 	char *typed;
 
-	if (settings->keys->passphrase_file != NULL)
-		return read_from_file(settings->keys->passphrase_file, passphrase);
-	if (settings->keys->passphrase_fd != NULL)
-		return read_all((int) strtol(settings->keys->passphrase_fd, NULL, 10),
+	if (settings->passphrase_file != NULL)
+		return read_from_file(settings->passphrase_file, passphrase);
+	if (settings->passphrase_fd != NULL)
+		return read_all((int) strtol(settings->passphrase_fd, NULL, 10),
 						"the descriptor of --passphrase-fd", passphrase);
-	if (settings->keys->passphrase_command.count > 0)
-		return read_from_command(&settings->keys->passphrase_command, passphrase);
+	if (settings->passphrase_command.count > 0)
+		return read_from_command(&settings->passphrase_command, passphrase);
 	typed = terminal_ask_secret(prompt);
 	if (typed == NULL)
 		return report_error(EXIT_USAGE, NULL,

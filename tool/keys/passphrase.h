@@ -14,15 +14,15 @@
 
 #include "buffer.h"
 
-typedef struct Settings Settings;
+typedef struct KeySettings KeySettings;
 
 /* True if the settings say where it comes from, so that nobody need be asked. */
-extern bool passphrase_is_given(const Settings *settings);
+extern bool passphrase_is_given(const KeySettings *settings);
 
 /*
  * Get it, without the newline that ends it; the caller cleanses it.  False
  * (reported, exit 2) if it cannot be had.
  */
-extern bool passphrase_get(const Settings *settings, const char *prompt, Buffer *passphrase);
+extern bool passphrase_get(const KeySettings *settings, const char *prompt, Buffer *passphrase);
 
 #endif /* NEX_PASSPHRASE_H */

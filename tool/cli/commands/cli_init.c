@@ -62,10 +62,10 @@ create_for(const Settings *settings, Cipher cipher, AgeRecipients *recipients, b
 static bool
 create(const Settings *settings, bool *created)
 {
-	bool passphrase = passphrase_is_given(settings) && settings->keys->identity.count == 0;
+	bool passphrase = passphrase_is_given(settings->keys) && settings->keys->identity.count == 0;
 	AgeRecipients recipients = {0};
 	Cipher cipher = CIPHER_NONE;
-	bool good = read_recipients(settings, &recipients);
+	bool good = read_recipients(settings->keys, &recipients);
 
 	if (settings->keys->cipher != NULL)
 		(void) cipher_by_name(settings->keys->cipher, &cipher);

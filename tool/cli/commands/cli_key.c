@@ -132,7 +132,7 @@ key_change(const Settings *settings, Repository *repository, bool add)
 		return report_error(EXIT_FAILED, NULL,
 							"Its key cannot be changed: create a new repository for another one.",
 							"repository \"%s\" has no recipients", repository->storage->location);
-	good = encryption_can_write(repository) && read_recipients(settings, &changes);
+	good = encryption_can_write(repository) && read_recipients(settings->keys, &changes);
 	if (good && changes.count == 0)
 		good = report_error(EXIT_USAGE, NULL, "Name it with --recipient=age1….",
 							"no recipient was given");

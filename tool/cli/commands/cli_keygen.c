@@ -65,7 +65,7 @@ protect(const Settings *settings, char **text)
 	buffer_init(&passphrase);
 	buffer_init(&encrypted);
 	buffer_init(&armored);
-	good = passphrase_get(settings, "Passphrase: ", &passphrase);
+	good = passphrase_get(settings->keys, "Passphrase: ", &passphrase);
 	if (good && (age_recipients_add_passphrase(&recipients, passphrase.data, passphrase.length,
 											   AGE_DEFAULT_LOG_N) != NULL ||
 				 age_encrypt(&recipients, *text, strlen(*text), &encrypted) != AGE_OK))
@@ -119,7 +119,7 @@ make_key_file(const Settings *settings)
 	char *text;
 	bool good;
 
-	if (passphrase_is_given(settings))
+	if (passphrase_is_given(settings->keys))
 		return report_error(EXIT_USAGE, NULL,
 							"\"nex_backup init\" takes a passphrase in place of a key file.",
 							"a key file cannot be protected by a passphrase");
@@ -158,7 +158,7 @@ run_keygen(const Settings *settings)
 		return report_error(EXIT_FAILED, NULL, NULL, "could not generate a key");
 	format_now(created);
 	text = xasprintf("# created: %s\n# public key: %s\n%s\n", created, recipient, identity);
-	if (passphrase_is_given(settings))
+	if (passphrase_is_given(settings->keys))
 		good = protect(settings, &text);
 	if (!good)
 	{
