@@ -346,6 +346,33 @@ tool_ok([ restore('excluded', '--table', 'app.t') ], 'an exclusion constraint th
 is(query('excluded', q{SELECT count(*) FROM pg_constraint WHERE contype = 'x'}), 1, '... is restored');
 is_refused('excluded', 'one that calls another function of its name', qr{lib[.]f by name, and function lib[.]f\(text\) is there, which others can change}, '--table', 'app.u');
 
+# The server links an operator with its negator on both sides.
+hostile_database('linked');
+query('linked', <<'SQL');
+CREATE FUNCTION app.same(text, text) RETURNS boolean IMMUTABLE LANGUAGE plpgsql AS 'BEGIN RETURN $1 = $2; END';
+CREATE FUNCTION joe.other(text, text) RETURNS boolean LANGUAGE plpgsql AS 'BEGIN PERFORM joe.go(); RETURN $1 <> $2; END';
+CREATE OPERATOR app.=== (FUNCTION = app.same, LEFTARG = text, RIGHTARG = text);
+CREATE OPERATOR joe.!== (FUNCTION = joe.other, LEFTARG = text, RIGHTARG = text, NEGATOR = OPERATOR(app.===));
+CREATE OPERATOR app.=*= (FUNCTION = app.same, LEFTARG = text, RIGHTARG = text, NEGATOR = OPERATOR(joe.!*!));
+ALTER FUNCTION app.same OWNER TO app;
+ALTER FUNCTION joe.other OWNER TO joe;
+ALTER OPERATOR app.===(text, text) OWNER TO app;
+ALTER OPERATOR app.=*=(text, text) OWNER TO app;
+ALTER OPERATOR joe.!==(text, text) OWNER TO joe;
+SQL
+as_role('app', 'linked', q{CREATE VIEW app.v AS SELECT 'a' OPERATOR(app.===) 'b' AS c; CREATE VIEW app.u AS SELECT 'a' OPERATOR(app.=*=) 'b' AS c});
+backup('linked');
+query('linked', 'GRANT joe TO app; DROP VIEW app.v, app.u; DROP OPERATOR app.===(text, text)');
+tool_ok([ restore('linked', '--table', 'app.v') ], 'an operator with a negator of another role');
+is(query('linked', q{SELECT oprnegate = 'joe.!==(text, text)'::regoperator FROM pg_operator WHERE oid = 'app.===(text, text)'::regoperator}), 't', '... is linked again');
+query('linked', 'DROP VIEW app.v; DROP OPERATOR app.===(text, text); ALTER OPERATOR joe.!==(text, text) OWNER TO postgres');
+is_refused('linked', 'one that would become the negator of an operator that was taken over', qr/must be owner of operator joe[.]!==/, '--table', 'app.v');
+query('linked', 'DROP OPERATOR app.=*=(text, text), joe.!*!(text, text)');
+as_role('joe', 'linked', 'CREATE OPERATOR joe.!*! (FUNCTION = joe.other, LEFTARG = text, RIGHTARG = text)');
+is_refused('linked', 'a negator where the backup has a shell',
+	qr/operator app[.]=\*=\(text,text\) would use operator joe[.]!\*!\(text,text\) of role "joe", which it does not in the backup/, '--table', 'app.u');
+query('linked', 'REVOKE joe FROM app');
+
 # Written by the restore is not made by it: a table of another role that gets its first foreign key.
 hostile_database('parents');
 as_role('joe', 'parents', 'CREATE TABLE joe.country (id integer PRIMARY KEY); INSERT INTO joe.country VALUES (1); GRANT SELECT, REFERENCES ON joe.country TO app');

@@ -61,6 +61,13 @@ CREATE INDEX ON app.computed (((id::app.checked)::integer));
 CREATE TABLE app.good (id integer PRIMARY KEY);
 CREATE INDEX ON app.good (id app.good_ops);
 INSERT INTO app.good VALUES (1);
+CREATE FUNCTION app.same(text, text) RETURNS boolean IMMUTABLE LANGUAGE plpgsql AS 'BEGIN RETURN $1 = $2; END';
+CREATE FUNCTION app.other(text, text) RETURNS boolean IMMUTABLE LANGUAGE plpgsql AS 'BEGIN RETURN $1 <> $2; END';
+CREATE OPERATOR app.=== (FUNCTION = app.same, LEFTARG = text, RIGHTARG = text);
+CREATE OPERATOR app.!== (FUNCTION = app.other, LEFTARG = text, RIGHTARG = text, NEGATOR = OPERATOR(app.===), COMMUTATOR = OPERATOR(app.!==));
+CREATE TABLE app.negated (v text CHECK (NOT (v OPERATOR(app.===) 'a')));
+INSERT INTO app.negated VALUES ('b');
+CREATE MATERIALIZED VIEW app.negating AS SELECT 1 WHERE NOT ('b' OPERATOR(app.===) 'a');
 SQL
 as_joe(<<'SQL');
 CREATE TABLE joe.indexed (id integer);
@@ -174,6 +181,28 @@ query('app', 'DROP TABLE joe.taken_key');
 is_refused('a partitioned table that was taken over', qr/calls function satisfies_hash_partition.*HINT.*--rows-as=session/s, '--schema-only', '--table', 'joe.taken_key');
 is_refused("a view of what was taken over ($_)", qr/calls function satisfies_hash_partition.*HINT.*--rows-as=session/s, '--table', "app.seen_$_")
   for 'index', 'statistics', 'parent';
+
+# The planner takes the negator of an operator, which no dependency names.
+my $drop_negation = 'DROP MATERIALIZED VIEW IF EXISTS app.negating; DROP TABLE IF EXISTS app.negated;';
+query('app', "$drop_negation DROP OPERATOR app.===(text, text), app.!==(text, text); GRANT CREATE ON SCHEMA app TO joe");
+as_joe(<<'SQL');
+CREATE FUNCTION joe.other(text, text) RETURNS boolean LANGUAGE plpgsql AS 'BEGIN RETURN joe.boom(''negator'') = 1; END';
+CREATE OPERATOR app.!== (FUNCTION = joe.other, LEFTARG = text, RIGHTARG = text);
+SQL
+query('app', 'REVOKE CREATE ON SCHEMA app FROM joe');
+is_refused("a negator of another role ($_)", qr/OPERATOR app[.]!== belongs to "joe" now, and in the backup to "postgres".*HINT/s, '--table', "app.$_")
+  for 'negated', 'negating';
+query('app', 'DROP OPERATOR app.!==(text, text)');
+is_restored("an operator, with its negator, of $_", '--table', "app.$_") for 'negated', 'negating';
+query('app', "$drop_negation ALTER FUNCTION app.other OWNER TO joe");
+is_refused("a negator whose function is of another role ($_)", qr/function app[.]other\(text,text\).*HINT.*--rows-as=session/s, '--table', "app.$_") for 'negated', 'negating';
+query('app', 'ALTER FUNCTION app.other OWNER TO postgres; ALTER OPERATOR app.!==(text, text) OWNER TO joe');
+is_refused("a negator whose owner can change it ($_)", qr/operator app[.]!==\(text,text\).*HINT.*--rows-as=session/s, '--table', "app.$_") for 'negated', 'negating';
+query('app', 'ALTER OPERATOR app.!==(text, text) OWNER TO postgres');
+is_restored('with the negator back', '--table', 'app.negated');
+query('app', 'TRUNCATE app.negated; ALTER FUNCTION app.other OWNER TO joe');
+is_refused('rows', $no_rows, '--append', '--table', 'app.negated');
+query('app', 'ALTER FUNCTION app.other OWNER TO postgres');
 
 # Bounds.
 query('app', 'DROP TABLE joe.typed, joe.collated, joe.lined');

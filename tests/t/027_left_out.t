@@ -194,6 +194,31 @@ query('lost', 'DROP SCHEMA s, lib CASCADE; CREATE SCHEMA s');
 tool_ok([ 'restore', '--repo', $repo, 'lost', '--table', 's.booking' ], 'a table with exclusion constraints');
 is(query('lost', q{SELECT count(*) FROM pg_constraint WHERE contype = 'x'}), 5, 'brings what they use');
 
+# Nor does it say that operators are linked; one without the other would leave a shell.
+query('lost', <<'SQL');
+CREATE SCHEMA o;
+CREATE SCHEMA p;
+CREATE TYPE o."x, (y" AS ENUM ('a', 'b');
+CREATE FUNCTION o.same(text, o."x, (y") RETURNS boolean IMMUTABLE LANGUAGE plpgsql AS 'BEGIN RETURN $1 = $2::text; END';
+CREATE FUNCTION o.same(o."x, (y", text) RETURNS boolean IMMUTABLE LANGUAGE plpgsql AS 'BEGIN RETURN $1::text = $2; END';
+CREATE FUNCTION o.other(text, o."x, (y") RETURNS boolean IMMUTABLE LANGUAGE plpgsql AS 'BEGIN RETURN $1 <> $2::text; END';
+CREATE OPERATOR o.=== (FUNCTION = o.same, LEFTARG = text, RIGHTARG = o."x, (y");
+CREATE OPERATOR p.=== (FUNCTION = o.same, LEFTARG = o."x, (y", RIGHTARG = text, COMMUTATOR = OPERATOR(o.===));
+CREATE OPERATOR o.!== (FUNCTION = o.other, LEFTARG = text, RIGHTARG = o."x, (y", NEGATOR = OPERATOR(o.===));
+CREATE OPERATOR o.!== (FUNCTION = textne, LEFTARG = text, RIGHTARG = text);
+CREATE VIEW o.v AS SELECT t OPERATOR(o.===) 'a'::o."x, (y" AS c FROM (VALUES ('a'), ('b')) v (t);
+SQL
+tool_ok([ 'backup', '--repo', $repo, '-d', 'lost' ], 'backup');
+for my $shell (0, 1)
+{
+	query('lost', 'DROP SCHEMA o, p CASCADE; CREATE SCHEMA o; CREATE SCHEMA p');
+	query('lost', q{CREATE TYPE o."x, (y" AS ENUM ('a', 'b'); CREATE FUNCTION o.same(text, o."x, (y") RETURNS boolean IMMUTABLE LANGUAGE plpgsql AS 'BEGIN RETURN $1 = $2::text; END'; CREATE OPERATOR o.!+ (FUNCTION = o.same, LEFTARG = text, RIGHTARG = o."x, (y", NEGATOR = OPERATOR(o.!==)); DROP OPERATOR o.!+ (text, o."x, (y"); DROP FUNCTION o.same(text, o."x, (y")}) if $shell;
+	tool_ok([ 'restore', '--repo', $repo, 'lost', '--table', 'o.v' ], 'a view with an operator' . ($shell ? ', where its negator is a shell' : ''));
+	is(query('lost', q{SELECT string_agg(oid::regoperator || ' ' || (oprcode <> 0), '; ' ORDER BY oid::regoperator::text) FROM pg_operator WHERE oid >= 16384}),
+		'o.!==(text,o."x, (y") true; o.===(text,o."x, (y") true; p.===(o."x, (y",text) true', '... brings the negator and the commutator, and no other');
+	is(query('lost', q{SELECT count(*) FROM o.v WHERE NOT c}), 1, '... which are called');
+}
+
 # -------------------------- publications of others, where the owner of a schema restores it
 
 create_database('published');

@@ -27,6 +27,7 @@
 #include "member_grants.h"
 #include "memory.h"
 #include "object_errors.h"
+#include "operator_links.h"
 #include "part_lists.h"
 #include "part_settings.h"
 #include "part_tables.h"
@@ -140,6 +141,7 @@ choose(RestorePlan *plan, const ExistingObjects *existing)
 	if (!archive_toc_load(plan->repository, plan->manifest, &selection->toc))
 		return false;
 	exclusion_needs_add(&selection->toc);
+	operator_links_add(&selection->toc);
 	extension_rows_begin(selection, plan->manifest);
 	if (!selection_make(selection, plan->settings))
 		return false;

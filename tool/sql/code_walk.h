@@ -13,7 +13,8 @@
 
 /*
  * Of a row `t` with the columns class and object, a subquery of the same
- * columns: what it runs, or what has to do with that.
+ * columns: what it runs, or what has to do with that.  The planner takes the
+ * negator or the commutator instead of an operator; no dependency says so.
  */
 #define CODE_NEXT                                                                                  \
 	"SELECT refclassid AS class, refobjid AS object FROM pg_catalog.pg_depend"                     \
@@ -40,7 +41,11 @@
 	"  AND t.class = 'pg_catalog.pg_opfamily'::pg_catalog.regclass"                                \
 	" UNION ALL SELECT 'pg_catalog.pg_operator'::pg_catalog.regclass, p.amopopr"                   \
 	"  FROM pg_catalog.pg_amop p WHERE p.amopfamily = t.object"                                    \
-	"  AND t.class = 'pg_catalog.pg_opfamily'::pg_catalog.regclass"
+	"  AND t.class = 'pg_catalog.pg_opfamily'::pg_catalog.regclass"                                \
+	" UNION ALL SELECT t.class, l.link FROM pg_catalog.pg_operator o,"                             \
+	"  LATERAL (VALUES (o.oprnegate), (o.oprcom)) l (link)"                                        \
+	"  WHERE o.oid = t.object AND l.link >= 12000"                                                 \
+	"  AND t.class = 'pg_catalog.pg_operator'::pg_catalog.regclass"
 
 /*
  * Functions of users (alias f) that PostgreSQL's own functions call on types of

@@ -309,6 +309,21 @@ toc_entry_is_table(const TocEntry *entry)
 	return toc_entry_is(entry, "TABLE") || toc_entry_is(entry, "FOREIGN TABLE");
 }
 
+void
+toc_entry_depend(TocEntry *entry, const TocEntry *need)
+{
+	int d;
+
+	for (d = 0; d < entry->ndepends_on; d++)
+	{
+		if (entry->depends_on[d] == need->id)
+			return;
+	}
+	entry->depends_on =
+		xrealloc(entry->depends_on, ((size_t) entry->ndepends_on + 1) * sizeof(int));
+	entry->depends_on[entry->ndepends_on++] = need->id;
+}
+
 char *
 toc_entry_label(const TocEntry *entry)
 {

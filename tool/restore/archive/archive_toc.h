@@ -43,7 +43,7 @@ typedef struct TocEntry
 
 typedef struct ArchiveToc
 {
-	TocEntry *entries; /* in the order of the archive: nothing depends on a later one */
+	TocEntry *entries; /* in the order of the archive: only operators depend on later ones */
 	uint32_t count;
 	TocEntry **by_id; /* sorted by id */
 } ArchiveToc;
@@ -80,6 +80,9 @@ extern bool toc_entry_is_table(const TocEntry *entry);
 /* What follows the prefix and a qualified name in the definition, or NULL; names can hold anything.
  */
 extern const char *toc_entry_after_name(const TocEntry *entry, const char *prefix);
+
+/* Add a dependency that the archive does not have. */
+extern void toc_entry_depend(TocEntry *entry, const TocEntry *need);
 
 /* "FK CONSTRAINT billing.invoice invoice_fkey"; caller frees. */
 extern char *toc_entry_label(const TocEntry *entry);

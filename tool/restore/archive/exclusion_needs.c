@@ -47,21 +47,6 @@ is_wanted(const Wanted *wanted, const TocEntry *entry)
 		   toc_entry_is_any(entry, kinds);
 }
 
-static void
-add_need(TocEntry *entry, const TocEntry *need)
-{
-	int d;
-
-	for (d = 0; d < entry->ndepends_on; d++)
-	{
-		if (entry->depends_on[d] == need->id)
-			return;
-	}
-	entry->depends_on =
-		xrealloc(entry->depends_on, ((size_t) entry->ndepends_on + 1) * sizeof(int));
-	entry->depends_on[entry->ndepends_on++] = need->id;
-}
-
 /* What comes before the entry and has the name, if one role owns it all. */
 static void
 add_wanted(ArchiveToc *toc, TocEntry *entry, const Wanted *wanted)
@@ -82,7 +67,7 @@ add_wanted(ArchiveToc *toc, TocEntry *entry, const Wanted *wanted)
 	for (i = first != NULL ? first->place : entry->place; i < entry->place; i++)
 	{
 		if (is_wanted(wanted, &toc->entries[i]))
-			add_need(entry, &toc->entries[i]);
+			toc_entry_depend(entry, &toc->entries[i]);
 	}
 }
 

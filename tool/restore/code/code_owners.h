@@ -11,6 +11,9 @@
  * of its subtype.  Operator classes are made by superusers only, but the
  * functions in them can belong to anybody, and be replaced.
  *
+ * An operator brings its negator and commutator, and whoever owns it can give it
+ * one, or functions that estimate for the planner.
+ *
  * The classes are followed by their families, so that some functions count that
  * are not called: on the safe side.  What initdb made is nobody else's.
  *
@@ -34,7 +37,10 @@
 	"  AND class = 'pg_catalog.pg_proc'::pg_catalog.regclass"                                      \
 	" UNION ALL SELECT 'type ' || t.oid::pg_catalog.regtype::pg_catalog.text, t.typowner"          \
 	"  FROM things JOIN pg_catalog.pg_type t ON t.oid = object"                                    \
-	"  AND class = 'pg_catalog.pg_type'::pg_catalog.regclass AND t.typtype IN ('d', 'c', 'r')"
+	"  AND class = 'pg_catalog.pg_type'::pg_catalog.regclass AND t.typtype IN ('d', 'c', 'r')"     \
+	" UNION ALL SELECT 'operator ' || p.oid::pg_catalog.regoperator::pg_catalog.text, p.oprowner"  \
+	"  FROM things JOIN pg_catalog.pg_operator p ON p.oid = object"                                \
+	"  AND class = 'pg_catalog.pg_operator'::pg_catalog.regclass"
 
 /*
  * May this expression, as text of its node tree, look for a cast of a value

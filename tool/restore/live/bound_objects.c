@@ -17,6 +17,11 @@
  * that a partition gets from its root (indexes, triggers, foreign keys) are not
  * looked at: they are copied as the server bound them there.
  *
+ * The negator and the commutator of an operator are not in pg_depend; but the
+ * planner calls them instead of it.  The server links both sides, so that an
+ * operator that was there may get a new one of a member of its owner.  Then its
+ * entry must say so, and it must belong to whom it did in the backup.
+ *
  * It is asked before anything that was made is called, in computing a generated
  * column, a row, an index or a materialized view, and at the end.
  *
@@ -95,7 +100,10 @@ static const char rests_query[] =
 	"   FROM pg_catalog.pg_statistic_ext s JOIN pg_catalog.pg_class c ON c.oid = s.stxrelid"
 	"   JOIN pg_catalog.pg_namespace n ON n.oid = s.stxnamespace),"
 	" found AS (SELECT d.classid, d.objid, d.refclassid, d.refobjid FROM pg_catalog.pg_depend d, me"
-	"  WHERE d.xmin = me.id AND d.refobjid >= 16384),"
+	"  WHERE d.xmin = me.id AND d.refobjid >= 16384"
+	"  UNION ALL SELECT o.tableoid, o.oid, o.tableoid, l.link FROM me, pg_catalog.pg_operator o,"
+	"   LATERAL (VALUES (o.oprnegate), (o.oprcom)) l (link)"
+	"   WHERE o.xmin = me.id AND l.link >= 16384),"
 	" types AS (SELECT f.classid, f.objid, COALESCE(e.oid, g.rngtypid, t.oid) AS oid FROM found f"
 	"  JOIN pg_catalog.pg_type t ON t.oid = f.refobjid AND t.tableoid = f.refclassid"
 	"  LEFT JOIN pg_catalog.pg_type e ON e.oid = t.typelem AND e.typarray = t.oid"
@@ -114,7 +122,8 @@ static const char rests_query[] =
 	"    'pg_catalog.pg_type'::pg_catalog.regclass))"
 	"SELECT DISTINCT pg_catalog.pg_describe_object(refs.classid, refs.objid, 0),"
 	" wk.relname, owned.whole, pg_catalog.pg_describe_object(refs.class, refs.oid, 0), r.rolname,"
-	" k.relname, refs.oid, things.id = me.id, ok.relname, owned.schema, owned.name"
+	" k.relname, refs.oid, things.id = me.id, ok.relname, owned.schema, owned.name,"
+	" pg_catalog.pg_get_userbyid(owned.owner)"
 	" FROM me, refs JOIN things ON things.class = refs.class AND things.oid = refs.oid"
 	" JOIN pg_catalog.pg_roles r ON r.oid = things.owner"
 	" JOIN owned ON owned.class = refs.classid AND owned.oid = refs.objid"
@@ -169,7 +178,8 @@ enum
 	USED_IS_WRITTEN,
 	PART_CATALOG,
 	PART_SCHEMA,
-	PART_NAME
+	PART_NAME,
+	OWNER
 };
 
 /* An entry, and where its object is. */
@@ -467,6 +477,19 @@ find_used(const Places *made, const PGresult *result, int row, const Places **pl
 	return first_place(made, catalog, oid);
 }
 
+/* The operator that was there, and has got a link now, if its owner is still that of the backup. */
+static const Place *
+find_linked(const Places *before, const PGresult *result, int row)
+{
+	const Place *place =
+		strcmp(PQgetvalue(result, row, WHOLE_CATALOG), "pg_operator") == 0
+			? first_place(before, "pg_operator", PQgetvalue(result, row, WHOLE_OID))
+			: NULL;
+
+	return place != NULL && strcmp(place->entry->owner, PQgetvalue(result, row, OWNER)) == 0 ? place
+																							 : NULL;
+}
+
 /* `made`: what was restored; `before`: what was there when the names were looked at. */
 static bool
 check_all(const Selection *selection, const RenameMap *map, const PGresult *result,
@@ -480,7 +503,8 @@ check_all(const Selection *selection, const RenameMap *map, const PGresult *resu
 		const Place *used = find_used(made, result, row, &places);
 		const Place *whole = first_place(made, PQgetvalue(result, row, WHOLE_CATALOG),
 										 PQgetvalue(result, row, WHOLE_OID));
-		bool good = false;
+		const Place *linked = whole == NULL ? find_linked(before, result, row) : NULL;
+		bool good = linked != NULL && depends_on_one(linked->entry, places, used);
 
 		for (; !good && used != NULL && whole != NULL; whole = next_place(made, whole))
 			good = archive_says_so(selection, whole->entry, map, result, row, places, used);

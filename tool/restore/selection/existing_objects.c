@@ -108,6 +108,7 @@ static const NamedCatalog named_catalogs[] = {
 	{"publication", "pg_publication", "pub", false, true},
 };
 
+/* An operator without a function is a shell, which CREATE OPERATOR fills. */
 static const char peculiar_query[] =
 	"SELECT 'relation', n.nspname, o.relname::pg_catalog.text,"
 	"  pg_catalog.pg_get_userbyid(o.relowner), o.relkind::pg_catalog.text, o.oid, ''"
@@ -123,7 +124,7 @@ static const char peculiar_query[] =
 	"  CASE o.oprright WHEN 0 THEN 'NONE' ELSE pg_catalog.format_type(o.oprright, NULL) END),"
 	"  pg_catalog.pg_get_userbyid(o.oprowner), '', o.oid, ''"
 	"  FROM pg_catalog.pg_operator o JOIN pg_catalog.pg_namespace n ON n.oid = o.oprnamespace"
-	"  WHERE o.oid >= 16384"
+	"  WHERE o.oid >= 16384 AND o.oprcode::pg_catalog.oid <> 0"
 	" UNION ALL SELECT 'opclass', '', pg_catalog.format('%I.%I USING %I', n.nspname, o.opcname,"
 	"  m.amname), pg_catalog.pg_get_userbyid(o.opcowner), '', o.oid, ''"
 	"  FROM pg_catalog.pg_opclass o JOIN pg_catalog.pg_am m ON m.oid = o.opcmethod"
