@@ -26,7 +26,7 @@ typedef struct BackupSettings
 	Codec codec;
 	int compress_level;
 	int chunk_blocks;      /* heap blocks per chunk, default 4096 */
-	int lock_wait_timeout; /* seconds, 0 = wait for ever, default 60 */
+	int lock_wait_timeout; /* seconds, 0 = wait forever, default 60 */
 	bool all;              /* every database */
 	bool no_role_passwords;
 	TextList exclude_databases;

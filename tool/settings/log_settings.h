@@ -11,7 +11,7 @@
 typedef struct LogSettings
 {
 	char *log_directory; /* NULL: none are kept */
-	int log_keep_days;   /* 30; 0 = for ever */
+	int log_keep_days;   /* 30; 0 = forever */
 	int log_keep_files;  /* 200; 0 = all */
 } LogSettings;
 
