@@ -1,7 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * test_inline_parts.c
- *	  The parts that stand in CREATE TABLE or CREATE DOMAIN.
+ *	  The parts of CREATE TABLE and CREATE DOMAIN.
  *
  *-------------------------------------------------------------------------
  */

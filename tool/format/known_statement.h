@@ -56,7 +56,7 @@ typedef struct KnownStatement
 	char *value;
 	bool called;
 	KnownSection section; /* of the globals */
-	bool settings_begun;  /* it stands behind the comment before the settings of roles */
+	bool settings_begun;  /* it follows the comment before the settings of roles */
 	int line;             /* where it begins, from 1 */
 	char *near;           /* SQL_UNKNOWN: what did not fit */
 	char *guarded;        /* SQL_ROLE_OTHER: the role that a DO block creates where it is missing */

@@ -25,7 +25,7 @@
 
 #include "memory.h"
 
-/* Texts with values in them come once; they are not to be remembered for ever. */
+/* Texts with values in them come once, and must not be kept forever. */
 #define MOST_PLANS 1000
 
 typedef struct KeptPlan

@@ -1,7 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * inline_parts.c
- *	  What the parts that stand in CREATE TABLE or CREATE DOMAIN name themselves.
+ *	  What each part of CREATE TABLE or CREATE DOMAIN names itself.
  *
  * The archive has one list of dependencies for a table, with all that its
  * defaults, generated columns, constraints and key use together, and so has a

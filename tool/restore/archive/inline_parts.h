@@ -1,7 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * inline_parts.h
- *	  What the parts that stand in CREATE TABLE or CREATE DOMAIN name themselves.
+ *	  What each part of CREATE TABLE or CREATE DOMAIN names itself.
  *
  *-------------------------------------------------------------------------
  */

@@ -32,7 +32,7 @@
 typedef struct LinkedOperator
 {
 	TocEntry *entry;
-	char *left; /* the types of its arguments, as they stand in DROP OPERATOR */
+	char *left; /* the types of its arguments, as DROP OPERATOR has them */
 	char *right;
 } LinkedOperator;
 

@@ -388,7 +388,7 @@ may_call(const Selection *selection, const TocEntry *whole, const char *definiti
 }
 
 /*
- * Does a part that stands in the definition of a table or domain use the thing in
+ * Does a part inside the definition of a table or domain use the thing in
  * the backup?  What stands nowhere there is that of a parent.
  */
 static bool
