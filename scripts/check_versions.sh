@@ -16,14 +16,16 @@
 #   trees stay, so a second run is quick; remove the directory to have newer ones.
 #
 #   NEXB_TREES     where the trees are (default ${XDG_CACHE_HOME:-/var/cache}/nex_backup)
-#   NEXB_MIRROR    the mirror (default: debootstrap's own)
-#   NEXB_SUITE=0   leaves out the suite inside the trees
+#   NEXB_MIRROR    the mirror (default: the one that this machine's packages come from)
+#   NEXB_SUITE     what to run inside the trees: check (default), one part of it (check-tap, check-unit, ...),
+#                  or 0 for nothing
 #   TESTS          which end-to-end tests the suite runs, as for check.sh
 set -uo pipefail
 
 top=$(cd "$(dirname "$0")/.." && pwd -P)
 trees=${NEXB_TREES:-${XDG_CACHE_HOME:-/var/cache}/nex_backup}
 mirror=${NEXB_MIRROR:-}
+suite=${NEXB_SUITE:-check}
 work=
 failed=0
 clusters=() # RELEASE:DIRECTORY, the directory as it is named inside the tree; or :DIRECTORY
@@ -40,6 +42,28 @@ die()
 # In mounts of our own, which end with us.
 [ -n "${NEXB_OWN_MOUNTS:-}" ] ||
 	NEXB_OWN_MOUNTS=1 exec unshare --mount --propagation private "$0" "$@"
+
+# The mirror of Debian that apt uses here.  It has a label only when an index of it is there.
+debian_mirror()
+{
+	local site
+	site=$(apt-get indextargets --format '$(LABEL) $(SITE)' 'Created-By: Packages' | sed -n 's/^Debian //p' | head -n 1)
+	case $site in
+		# A list of mirrors, as images of cloud providers have it: debootstrap takes one.
+		mirror+file:*) sed -n 's/^ *\(https\{0,1\}:[^[:space:]]*\).*/\1/p' "${site#mirror+file:}" | head -n 1 ;;
+		*) printf '%s\n' "$site" ;;
+	esac
+}
+
+find_mirror()
+{
+	mirror=$(debian_mirror)
+	if [ -z "$mirror" ]; then
+		apt-get -qq update
+		mirror=$(debian_mirror)
+	fi
+	[ -n "$mirror" ] || die 'apt is configured for no mirror of Debian here: name one in NEXB_MIRROR'
+}
 
 # Runs a command in the tree of a release.
 in_tree()
@@ -66,19 +90,26 @@ clean_up()
 
 make_tree()
 {
-	local release=$1 tree=$trees/$1
+	local release=$1 tree=$trees/$1 http_proxy='' https_proxy=''
 	if [ ! -d "$tree" ]; then
+		[ -n "$mirror" ] || find_mirror
 		command -v debootstrap >/dev/null || apt-get -qq -y --no-install-recommends install debootstrap ||
 			die 'could not install debootstrap'
 		mkdir -p "$trees"
 		rm -rf "$tree.partial"
 		printf 'debootstrap %s\n' "$release"
-		debootstrap --variant=minbase --include=make "$release" "$tree.partial" ${mirror:+"$mirror"} >"$work/debootstrap.log" 2>&1 ||
+		eval "$(apt-config shell http_proxy Acquire::http::Proxy https_proxy Acquire::https::Proxy)"
+		env ${http_proxy:+"http_proxy=$http_proxy"} ${https_proxy:+"https_proxy=$https_proxy"} \
+			debootstrap --variant=minbase --include=make "$release" "$tree.partial" "$mirror" >"$work/debootstrap.log" 2>&1 ||
 			{ tail -n 20 "$work/debootstrap.log"; die "debootstrap of $release failed"; }
 		mv "$tree.partial" "$tree"
 	fi
 	# The index of sid is valid for a week only, and a mirror may be older than that.
-	printf 'Acquire::Check-Valid-Until "false";\n' >"$tree/etc/apt/apt.conf.d/nex_backup"
+	{
+		printf 'Acquire::Check-Valid-Until "false";\n'
+		# Proxies, too, are this machine's.
+		apt-config dump --no-empty --format '%f "%v";%n' Acquire::http Acquire::https
+	} >"$tree/etc/apt/apt.conf.d/nex_backup"
 	cp -L /etc/resolv.conf "$tree/etc/resolv.conf"
 	printf '127.0.0.1 localhost\n' >"$tree/etc/hosts"
 	mount -t proc proc "$tree/proc"
@@ -176,9 +207,9 @@ check_release()
 	minor=${minor#PostgreSQL }
 	minor=${minor%% *}
 	major=${minor%%.*}
-	if [ "${NEXB_SUITE:-1}" = 1 ]; then
-		printf '\n=== PostgreSQL %s of %s: the suite\n' "$minor" "$release"
-		in_tree "$release" make -C /usr/src/nex_backup check 2>&1 | tee "$work/suite.$release"
+	if [ "$suite" != 0 ]; then
+		printf '\n=== PostgreSQL %s of %s: make %s\n' "$minor" "$release" "$suite"
+		in_tree "$release" make -C /usr/src/nex_backup "$suite" 2>&1 | tee "$work/suite.$release"
 		result=$(grep -E '^[0-9]+ passed, [0-9]+ failed' "$work/suite.$release" | tail -n 1)
 		grep -q ', 0 failed' <<<"$result" || failed=1
 	fi
