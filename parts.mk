@@ -26,7 +26,7 @@ FLOORS += postgres
 FLOORS += keys
 # which backups a repository has: opening, locks, manifests, retention
 FLOORS += repository
-# what backups consist of: objects and members, written, read and verified
+# what backups consist of: objects and members, written, read and verified; one that is being made
 FLOORS += repository/objects
 # the server that is backed up: locks, snapshot, schema, settings
 FLOORS += backup/source

@@ -29,32 +29,25 @@
 #include "chunk_plan.h"
 #include "copy_worker.h"
 #include "database_settings.h"
-#include "encryption.h"
 #include "general_settings.h"
 #include "interrupt.h"
 #include "large_objects.h"
 #include "large_settings.h"
 #include "log.h"
-#include "manifest_envelope.h"
 #include "memory.h"
 #include "moved_objects.h"
-#include "pipeline.h"
 #include "progress.h"
 #include "quote.h"
 #include "schema.h"
 #include "sequences.h"
 #include "server_clock.h"
-#include "server_identity.h"
+#include "server_draft.h"
 #include "settings.h"
 #include "snapshot_watch.h"
 #include "source_server.h"
 #include "source_sessions.h"
-#include "standby.h"
 #include "subprocess.h"
-#include "unclear.h"
 #include "unrestorable.h"
-#include "utc_time.h"
-#include "version.h"
 
 /* Pieces beyond one for each worker and compressor, so that neither waits for the other. */
 #define SPARE_PIECES 1
@@ -71,41 +64,31 @@ typedef struct Backup
 	SourceSessions sessions;
 	uint32_t *large_objects;
 	int nlarge_objects;
-	Manifest *previous; /* latest backup of the same database, or NULL */
-	Manifest *manifest;
-	ObjectStore *store;
-	Pipeline *pipeline;
+	BackupDraft *draft;
+	Manifest *manifest; /* of the draft */
 	ChunkPlan plan;
 	CutGuard *guard;
 	CopyWork work;
 	SnapshotWatch *watch;
 	SqlText sequences;
 	SqlText database_settings;
-	char *moved; /* what changed its name in the snapshot's lifetime, so that all must be done again
-				  */
+	const char *moved_before;    /* what changed its name in the lifetime of the snapshot before */
+	char *moved;                 /* … of this one, so that all must be done again */
 	_Atomic(char *) moved_table; /* the same, as the workers find it */
-	int lock;                    /* handle of the database's backup lock; -1: none */
 } Backup;
 
 /* Connect, learn the database's name, and see that nobody else backs it up. */
 static bool
-begin(Backup *backup, const char *name, char **database)
+begin_database(Backup *backup, const char *name, char **database)
 {
 	const Settings *settings = backup->settings;
-	Manifest *manifest = backup->manifest = manifest_create();
-	Owner owner;
+	Manifest *manifest;
 
 	progress_phase("connecting", "", 0, 0);
-	manifest->started = utc_now();
-	manifest->type = xstrdup(settings->backup->type);
-	manifest->tool = xstrdup(NEX_BACKUP_VERSION);
-	manifest->codec = settings->backup->codec;
-	manifest->level = settings->backup->compress_level;
-	manifest->repository = xstrdup(backup->repository->id);
-	manifest_describe(backup->repository, manifest);
-
-	if (!encryption_can_write(backup->repository))
+	backup->draft = draft_create(backup->repository, BACKUP_OF_DATABASE, NULL, settings->backup);
+	if (backup->draft == NULL)
 		return false;
+	manifest = backup->manifest = draft_manifest(backup->draft);
 	backup->target = target_create(settings, name);
 	backup->leader = backup->target != NULL ? connection_open(backup->target) : NULL;
 	if (backup->leader == NULL ||
@@ -116,19 +99,8 @@ begin(Backup *backup, const char *name, char **database)
 		return false;
 	server_clock_check(backup->leader);
 	*database = xstrdup(manifest->database.name);
-	owner = server_identity_enter(backup->repository, manifest);
-	if (!repository_lock_shared(backup->repository) ||
-		!repository_lock_backup(backup->repository, &owner, &backup->lock) ||
-		!repository_new_id(backup->repository, &owner, manifest->id))
+	if (!server_draft_begin(backup->draft, backup->repository, backup->leader, settings->backup))
 		return false;
-	unclear_warn(backup->repository);
-	backup->previous = manifest_to_build_on(backup->repository, &owner);
-	if (!standby_check(backup->leader, manifest, backup->previous) ||
-		!server_identity_check(backup->repository, &owner, manifest, backup->previous,
-							   settings->backup->same_server))
-		return false;
-	backup->store = object_store_create(backup->repository, manifest->codec, backup->previous);
-	object_store_set_server(backup->store, owner.server);
 	backup->directory = temporary_directory_create();
 	return backup->directory != NULL;
 }
@@ -246,9 +218,8 @@ copy_data(Backup *backup)
 	chunk_plan_create(&backup->plan, &backup->sessions.tables, backup->large_objects,
 					  backup->nlarge_objects, backup->settings->backup->chunk_blocks);
 	progress_phase("copying data", "tables", (uint64_t) tables, backup->plan.weight);
-	backup->pipeline = pipeline_start(backup->store, backup->manifest->codec,
-									  backup->manifest->level, jobs, 2 * jobs + SPARE_PIECES);
-	if (backup->pipeline == NULL)
+	work->pipeline = draft_stream(backup->draft, jobs, 2 * jobs + SPARE_PIECES);
+	if (work->pipeline == NULL)
 	{
 		free(threads);
 		return false;
@@ -261,7 +232,6 @@ copy_data(Backup *backup)
 	work->locked = backup->sessions.lock_ahead;
 	work->stale = &backup->sessions.schema.stale;
 	work->moved = &backup->moved_table;
-	work->pipeline = backup->pipeline;
 	for (i = 0; i < jobs && i < backup->plan.count; i++)
 	{
 		if (pthread_create(&threads[i], NULL, copy_worker, work) != 0)
@@ -283,12 +253,14 @@ copy_data(Backup *backup)
 		pthread_join(threads[i], NULL);
 	free(threads);
 	report_whole_tables(backup);
-	return pipeline_finish(backup->pipeline) && !stop_requested();
+	return pipeline_finish(work->pipeline) && !stop_requested();
 }
 
+/* What is known only when everything was read. */
 static void
-keep_warnings(Backup *backup)
+complete_manifest(Backup *backup)
 {
+	backup->manifest->pg_dump = xstrdup(backup->sessions.schema.pg_dump_version);
 	backup_warning_of_program(backup->manifest, backup->sessions.schema.warnings);
 	if (backup->manifest->server.in_recovery)
 		backup_warning_keep(backup->manifest,
@@ -296,17 +268,16 @@ keep_warnings(Backup *backup)
 }
 
 static bool
-add_text(Backup *backup, MemberKind kind, const Buffer *text)
+put_text(Backup *backup, MemberKind kind, const Buffer *text)
 {
-	return text->length == 0 ||
-		   store_member(backup->store, backup->manifest, kind, text->data, text->length);
+	return draft_put(backup->draft, kind, text->data, text->length);
 }
 
-/* Put all members into the manifest in restore order. */
+/* All members but the rows, which have gone through the pipeline. */
 static bool
-assemble(Backup *backup)
+put_members(Backup *backup)
 {
-	Manifest *manifest = backup->manifest;
+	const Schema *schema = &backup->sessions.schema;
 	char key[RESTRICT_KEY_LENGTH + 1];
 	Buffer head;
 	Buffer tail;
@@ -317,45 +288,19 @@ assemble(Backup *backup)
 	good = schema_restrict_key(key);
 	if (good)
 	{
-		schema_head(&head, key, manifest->database.encoding);
+		schema_head(&head, key, backup->manifest->database.encoding);
 		schema_tail(&tail, key);
-		good = add_text(backup, MEMBER_HEAD, &head) &&
-			   add_text(backup, MEMBER_ARCHIVE, &backup->sessions.schema.archive) &&
-			   add_text(backup, MEMBER_PRE_DATA, &backup->sessions.schema.pre_data);
-	}
-	if (good)
-	{
-		pipeline_add_to_manifest(backup->pipeline, MEMBER_DATA, manifest);
-		pipeline_add_to_manifest(backup->pipeline, MEMBER_LARGE_OBJECTS, manifest);
-		good = add_text(backup, MEMBER_SEQUENCES, &backup->sequences.text) &&
-			   add_text(backup, MEMBER_POST_DATA, &backup->sessions.schema.post_data) &&
-			   add_text(backup, MEMBER_DATABASE, &backup->database_settings.text) &&
-			   add_text(backup, MEMBER_TAIL, &tail);
+		good = put_text(backup, MEMBER_HEAD, &head) &&
+			   put_text(backup, MEMBER_ARCHIVE, &schema->archive) &&
+			   put_text(backup, MEMBER_PRE_DATA, &schema->pre_data) &&
+			   put_text(backup, MEMBER_SEQUENCES, &backup->sequences.text) &&
+			   put_text(backup, MEMBER_POST_DATA, &schema->post_data) &&
+			   put_text(backup, MEMBER_DATABASE, &backup->database_settings.text) &&
+			   put_text(backup, MEMBER_TAIL, &tail);
 	}
 	buffer_free(&head);
 	buffer_free(&tail);
 	return good;
-}
-
-/* Everything between the last row and the published manifest. */
-static bool
-publish(Backup *backup)
-{
-	Manifest *manifest = backup->manifest;
-
-	progress_phase("publishing", "", 0, 0);
-	manifest->pg_dump = xstrdup(backup->sessions.schema.pg_dump_version);
-	keep_warnings(backup);
-	backup_warning_end(manifest);
-	if (!assemble(backup))
-		return false;
-	manifest_sum_up(manifest);
-	if (stop_requested() || !object_store_barrier(backup->store, backup->settings->general->jobs))
-		return false;
-	manifest->totals.new_objects = object_store_new_objects(backup->store);
-	manifest->totals.new_bytes = object_store_new_bytes(backup->store);
-	manifest->finished = utc_now();
-	return !stop_requested() && repository_publish(backup->repository, manifest);
 }
 
 /* The leader's connection is ours again. */
@@ -427,9 +372,6 @@ clean_up(Backup *backup)
 	free(backup->work.manifest_tables);
 	cut_guard_free(backup->guard);
 	chunk_plan_free(&backup->plan);
-	pipeline_free(backup->pipeline);
-	object_store_free(backup->store);
-	manifest_free(backup->previous);
 	source_sessions_close(&backup->sessions);
 	free(backup->large_objects);
 	sql_free(&backup->sequences);
@@ -437,8 +379,7 @@ clean_up(Backup *backup)
 	connection_close(backup->leader);
 	target_free(backup->target);
 	temporary_directory_remove(backup->directory);
-	if (backup->lock >= 0)
-		repository_unlock(backup->repository, backup->lock);
+	draft_end(backup->draft);
 }
 
 /* With one snapshot.  NULL: reported, unless *moved says why another one is needed. */
@@ -446,25 +387,18 @@ static Manifest *
 back_up_once(const Settings *settings, Repository *repository, const char *name, char **database,
 			 char **moved)
 {
-	Backup backup;
-	Manifest *manifest;
-	bool good;
+	Backup backup = {.settings = settings, .repository = repository};
+	Manifest *manifest = NULL;
 
-	memset(&backup, 0, sizeof(backup));
-	backup.settings = settings;
-	backup.repository = repository;
-	backup.lock = -1;
-	good = begin(&backup, name, database) && take_snapshot(&backup) && copy_data(&backup) &&
-		   take_schema(&backup) && read_sequences(&backup) && rows_stayed(&backup) &&
-		   publish(&backup);
-	manifest = backup.manifest;
-	*moved = backup.moved;
-	clean_up(&backup);
-	if (!good)
+	if (begin_database(&backup, name, database) && take_snapshot(&backup) && copy_data(&backup) &&
+		take_schema(&backup) && read_sequences(&backup) && rows_stayed(&backup) &&
+		put_members(&backup))
 	{
-		manifest_free(manifest);
-		return NULL;
+		complete_manifest(&backup);
+		manifest = draft_publish(backup.draft, settings->general->jobs);
 	}
+	clean_up(&backup);
+	*moved = backup.moved;
 	return manifest;
 }
 

@@ -15,6 +15,7 @@
 #include <string.h>
 
 #include "backup_settings.h"
+#include "draft.h"
 #include "encrypted_file.h"
 #include "encryption.h"
 #include "file_settings.h"
@@ -22,16 +23,11 @@
 #include "interrupt.h"
 #include "key_files.h"
 #include "log.h"
-#include "manifest_envelope.h"
 #include "memory.h"
-#include "object_store.h"
-#include "pipeline.h"
 #include "progress.h"
 #include "settings.h"
 #include "text_list.h"
-#include "unclear.h"
 #include "utc_time.h"
-#include "version.h"
 
 bool
 configuration_recipients(const Settings *settings, const Repository *repository,
@@ -63,38 +59,21 @@ configuration_recipients(const Settings *settings, const Repository *repository,
 typedef struct ConfigurationBackup
 {
 	const Settings *settings;
-	Repository *repository;
-	Manifest *manifest;
-	ObjectStore *store;
+	BackupDraft *draft;
+	Manifest *manifest;       /* of the draft */
 	EncryptedFile *encrypted; /* one for each of manifest->files */
-	int lock;
+	int32_t nmembers;
 } ConfigurationBackup;
 
 static bool
-begin(ConfigurationBackup *backup, const char *set)
+begin_draft(ConfigurationBackup *backup, Repository *repository, const char *set)
 {
-	const Settings *settings = backup->settings;
-	Manifest *manifest = backup->manifest = manifest_create();
-	Owner owner;
-
-	manifest->kind = BACKUP_OF_FILES;
-	manifest->database.name = xstrdup(set);
-	manifest->started = utc_now();
-	manifest->snapshot_at = utc_now();
-	manifest->type = xstrdup(settings->backup->type);
-	manifest->tool = xstrdup(NEX_BACKUP_VERSION);
-	manifest->codec = settings->backup->codec;
-	manifest->level = settings->backup->compress_level;
-	manifest->repository = xstrdup(backup->repository->id);
-	manifest_describe(backup->repository, manifest);
-	owner = manifest_owner(manifest);
-	if (!encryption_can_write(backup->repository) || !repository_lock_shared(backup->repository) ||
-		!repository_lock_backup(backup->repository, &owner, &backup->lock) ||
-		!repository_new_id(backup->repository, &owner, manifest->id))
+	backup->draft = draft_create(repository, BACKUP_OF_FILES, set, backup->settings->backup);
+	if (backup->draft == NULL)
 		return false;
-	unclear_warn(backup->repository);
-	backup->store = object_store_create(backup->repository, manifest->codec, NULL);
-	return true;
+	backup->manifest = draft_manifest(backup->draft);
+	backup->manifest->snapshot_at = utc_now();
+	return draft_begin(backup->draft);
 }
 
 /* The same file under two names would be restored twice. */
@@ -113,8 +92,8 @@ is_known(const Manifest *manifest, const char *path)
 
 /* Read a file, encrypt it, and enter it into the manifest. */
 static bool
-take_file(ConfigurationBackup *backup, const char *path, uid_t reader,
-		  const AgeRecipients *recipients)
+back_up_file(ConfigurationBackup *backup, const char *path, uid_t reader,
+			 const AgeRecipients *recipients)
 {
 	const TextList *words = &backup->settings->files->sensitive_key;
 	EncryptedFile *encrypted = &backup->encrypted[backup->manifest->nfiles];
@@ -150,7 +129,7 @@ take_file(ConfigurationBackup *backup, const char *path, uid_t reader,
 	return good;
 }
 
-/* Store one form of all files. */
+/* Store one form of all files: the readable ones first, which is the order of their kinds. */
 static bool
 store_forms(ConfigurationBackup *backup, MemberKind kind)
 {
@@ -166,27 +145,13 @@ store_forms(ConfigurationBackup *backup, MemberKind kind)
 
 		if (text->length == 0)
 			continue;
-		good = store_member(backup->store, manifest, kind, text->data, text->length);
-		if (good && kind == MEMBER_FILE)
-			file->readable = (int32_t) manifest->nmembers - 1;
-		else if (good)
-			file->whole = (int32_t) manifest->nmembers - 1;
+		good = draft_put(backup->draft, kind, text->data, text->length);
+		if (kind == MEMBER_FILE)
+			file->readable = backup->nmembers++;
+		else
+			file->whole = backup->nmembers++;
 	}
 	return good;
-}
-
-static bool
-publish(ConfigurationBackup *backup)
-{
-	Manifest *manifest = backup->manifest;
-
-	manifest_sum_up(manifest);
-	if (stop_requested() || !object_store_barrier(backup->store, 1))
-		return false;
-	manifest->totals.new_objects = object_store_new_objects(backup->store);
-	manifest->totals.new_bytes = object_store_new_bytes(backup->store);
-	manifest->finished = utc_now();
-	return !stop_requested() && repository_publish(backup->repository, manifest);
 }
 
 Manifest *
@@ -194,38 +159,26 @@ configuration_backup(const Settings *settings, Repository *repository, const cha
 					 char *const *paths, int npaths, const ServerFiles *server,
 					 const AgeRecipients *recipients)
 {
-	ConfigurationBackup backup;
-	Manifest *manifest;
+	ConfigurationBackup backup = {.settings = settings};
+	Manifest *manifest = NULL;
 	bool good;
 	int i;
 
-	memset(&backup, 0, sizeof(backup));
-	backup.settings = settings;
-	backup.repository = repository;
-	backup.lock = -1;
 	backup.encrypted = xcalloc((size_t) npaths + 1, sizeof(EncryptedFile));
 	progress_phase("reading files", "files", (uint64_t) npaths, 0);
-	good = begin(&backup, set);
+	good = begin_draft(&backup, repository, set);
 	for (i = 0; i < npaths && good; i++)
 	{
 		good = !stop_requested() &&
-			   take_file(&backup, paths[i], i >= server->first ? server->reader : READER_IS_US,
-						 recipients);
+			   back_up_file(&backup, paths[i], i >= server->first ? server->reader : READER_IS_US,
+							recipients);
 		atomic_fetch_add(&progress.units_done, 1);
 	}
-	good = good && store_forms(&backup, MEMBER_FILE) && store_forms(&backup, MEMBER_FILE_WHOLE) &&
-		   publish(&backup);
+	if (good && store_forms(&backup, MEMBER_FILE) && store_forms(&backup, MEMBER_FILE_WHOLE))
+		manifest = draft_publish(backup.draft, 1);
 	for (i = 0; i < npaths; i++)
 		encrypted_file_free(&backup.encrypted[i]);
 	free(backup.encrypted);
-	object_store_free(backup.store);
-	if (backup.lock >= 0)
-		repository_unlock(repository, backup.lock);
-	manifest = backup.manifest;
-	if (!good)
-	{
-		manifest_free(manifest);
-		return NULL;
-	}
+	draft_end(backup.draft);
 	return manifest;
 }

@@ -21,7 +21,6 @@
 #include "backup_warning.h"
 #include "client_program.h"
 #include "database_settings.h"
-#include "encryption.h"
 #include "general_settings.h"
 #include "interrupt.h"
 #include "known_sql.h"
@@ -29,25 +28,19 @@
 #include "large_settings.h"
 #include "log.h"
 #include "longest_comment.h"
-#include "manifest_envelope.h"
 #include "maintenance.h"
 #include "memory.h"
 #include "part_settings.h"
 #include "pg_dumpall_session.h"
-#include "pipeline.h"
 #include "progress.h"
 #include "quote.h"
 #include "schema.h"
-#include "server_identity.h"
+#include "server_draft.h"
 #include "session_text.h"
 #include "setting_value.h"
 #include "settings.h"
 #include "sql_name.h"
 #include "sql_text.h"
-#include "standby.h"
-#include "unclear.h"
-#include "utc_time.h"
-#include "version.h"
 
 #define NO_PASSWORDS_WARNING "the passwords of the roles are not in this backup"
 
@@ -94,58 +87,38 @@ typedef struct GlobalsBackup
 	ConnectionTarget *target;
 	Connection *connection;
 	LockWatch *watch;
-	Manifest *manifest;
-	Manifest *previous; /* of the latest backup, or NULL */
-	ObjectStore *store;
-	char *directory; /* private, temporary */
-	char *bootstrap; /* superuser of initdb */
-	char *database;  /* that we are connected to */
+	BackupDraft *draft;
+	Manifest *manifest; /* of the draft */
+	char *directory;    /* private, temporary */
+	char *bootstrap;    /* superuser of initdb */
+	char *database;     /* that we are connected to */
 	Buffer text;
 	bool utf8;            /* the encoding of the text */
 	uint64_t roles;       /* that the text creates */
 	uint64_t tablespaces; /* likewise */
-	int lock;
 } GlobalsBackup;
 
+/* Connect, and begin the draft. */
 static bool
-begin(GlobalsBackup *backup)
+begin_globals(GlobalsBackup *backup)
 {
 	const Settings *settings = backup->settings;
-	Manifest *manifest = backup->manifest = manifest_create();
-	Owner owner;
 
 	progress_phase("connecting", "", 0, 0);
-	manifest->kind = BACKUP_OF_GLOBALS;
-	manifest->database.name = xstrdup(GLOBALS_DATABASE);
-	manifest->started = utc_now();
-	manifest->type = xstrdup(settings->backup->type);
-	manifest->tool = xstrdup(NEX_BACKUP_VERSION);
-	manifest->codec = settings->backup->codec;
-	manifest->level = settings->backup->compress_level;
-	manifest->repository = xstrdup(backup->repository->id);
-	manifest_describe(backup->repository, manifest);
-	if (!encryption_can_write(backup->repository))
+	backup->draft =
+		draft_create(backup->repository, BACKUP_OF_GLOBALS, GLOBALS_DATABASE, settings->backup);
+	if (backup->draft == NULL)
 		return false;
+	backup->manifest = draft_manifest(backup->draft);
 	backup->connection = connection_open_maintenance(settings, &backup->target);
 	if (backup->connection == NULL)
 		return false;
 	backup->watch =
 		lock_watch_begin(backup->target, backup->connection, settings->backup->lock_wait_timeout);
-	if (!server_read(backup->connection, &manifest->server))
+	if (!server_read(backup->connection, &backup->manifest->server) ||
+		!server_draft_begin(backup->draft, backup->repository, backup->connection,
+							settings->backup))
 		return false;
-	owner = server_identity_enter(backup->repository, manifest);
-	if (!repository_lock_shared(backup->repository) ||
-		!repository_lock_backup(backup->repository, &owner, &backup->lock) ||
-		!repository_new_id(backup->repository, &owner, manifest->id))
-		return false;
-	unclear_warn(backup->repository);
-	backup->previous = manifest_to_build_on(backup->repository, &owner);
-	if (!standby_check(backup->connection, manifest, backup->previous) ||
-		!server_identity_check(backup->repository, &owner, manifest, backup->previous,
-							   settings->backup->same_server))
-		return false;
-	backup->store = object_store_create(backup->repository, manifest->codec, backup->previous);
-	object_store_set_server(backup->store, owner.server);
 	backup->directory = temporary_directory_create();
 	return backup->directory != NULL;
 }
@@ -574,9 +547,8 @@ add_settings_of_all(GlobalsBackup *backup)
 /* Head, pg_dumpall's text, tail: only head and tail, with their random key, differ from day to day.
  */
 static bool
-assemble(GlobalsBackup *backup)
+put_members(GlobalsBackup *backup)
 {
-	Manifest *manifest = backup->manifest;
 	char key[RESTRICT_KEY_LENGTH + 1];
 	Buffer head;
 	Buffer tail;
@@ -592,10 +564,9 @@ assemble(GlobalsBackup *backup)
 					  "\\restrict %s\n\n",
 					  key);
 		schema_tail(&tail, key);
-		good = store_member(backup->store, manifest, MEMBER_HEAD, head.data, head.length) &&
-			   store_member(backup->store, manifest, MEMBER_GLOBALS, backup->text.data,
-							backup->text.length) &&
-			   store_member(backup->store, manifest, MEMBER_TAIL, tail.data, tail.length);
+		good = draft_put(backup->draft, MEMBER_HEAD, head.data, head.length) &&
+			   draft_put(backup->draft, MEMBER_GLOBALS, backup->text.data, backup->text.length) &&
+			   draft_put(backup->draft, MEMBER_TAIL, tail.data, tail.length);
 	}
 	buffer_free(&head);
 	buffer_free(&tail);
@@ -661,29 +632,9 @@ examine(GlobalsBackup *backup)
 	return good;
 }
 
-static bool
-publish(GlobalsBackup *backup)
-{
-	Manifest *manifest = backup->manifest;
-
-	progress_phase("publishing", "", 0, 0);
-	backup_warning_end(manifest);
-	if (!assemble(backup))
-		return false;
-	manifest_sum_up(manifest);
-	if (stop_requested() || !object_store_barrier(backup->store, 1))
-		return false;
-	manifest->totals.new_objects = object_store_new_objects(backup->store);
-	manifest->totals.new_bytes = object_store_new_bytes(backup->store);
-	manifest->finished = utc_now();
-	return !stop_requested() && repository_publish(backup->repository, manifest);
-}
-
 static void
 clean_up(GlobalsBackup *backup)
 {
-	object_store_free(backup->store);
-	manifest_free(backup->previous);
 	lock_watch_end(backup->watch);
 	connection_close(backup->connection);
 	target_free(backup->target);
@@ -695,36 +646,24 @@ clean_up(GlobalsBackup *backup)
 	buffer_free(&backup->text);
 	free(backup->bootstrap);
 	free(backup->database);
-	if (backup->lock >= 0)
-		repository_unlock(backup->repository, backup->lock);
+	draft_end(backup->draft);
 }
 
 Manifest *
 backup_globals(const Settings *settings, Repository *repository)
 {
-	GlobalsBackup backup;
-	Manifest *manifest;
-	bool good;
+	GlobalsBackup backup = {.settings = settings, .repository = repository};
+	Manifest *manifest = NULL;
 
-	memset(&backup, 0, sizeof(backup));
-	backup.settings = settings;
-	backup.repository = repository;
-	backup.lock = -1;
-	good = begin(&backup) && look_around(&backup) &&
-		   large_settings_check(backup.connection, false) && check_names(&backup) &&
-		   run_pg_dumpall(&backup);
-	if (good)
+	if (begin_globals(&backup) && look_around(&backup) &&
+		large_settings_check(backup.connection, false) && check_names(&backup) &&
+		run_pg_dumpall(&backup))
 	{
 		script_cut_restrict(&backup.text);
-		good = correct_text(&backup) && check_counts(&backup) && add_settings_of_all(&backup) &&
-			   examine(&backup) && publish(&backup);
+		if (correct_text(&backup) && check_counts(&backup) && add_settings_of_all(&backup) &&
+			examine(&backup) && put_members(&backup))
+			manifest = draft_publish(backup.draft, 1);
 	}
-	manifest = backup.manifest;
 	clean_up(&backup);
-	if (!good)
-	{
-		manifest_free(manifest);
-		return NULL;
-	}
 	return manifest;
 }

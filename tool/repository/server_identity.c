@@ -32,13 +32,6 @@
 #define MAX_RECORD_BYTES 65536
 #define MAX_IDENTIFIERS 100
 
-Owner
-server_identity_enter(const Repository *repository, Manifest *manifest)
-{
-	memcpy(manifest->server.label, repository->server, sizeof(manifest->server.label));
-	return manifest_owner(manifest);
-}
-
 /* ---- server.json ---- */
 
 static char *

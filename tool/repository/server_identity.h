@@ -26,9 +26,6 @@
 
 #include "repository.h"
 
-/* Enter the repository's server into a manifest that is being made; the owner of the latter. */
-extern Owner server_identity_enter(const Repository *repository, Manifest *manifest);
-
 /*
  * May the server of this manifest, which is being made, make a backup of the owner?  False
  * (reported) if the backups of the label are of another one, and nobody says

@@ -383,34 +383,3 @@ pipeline_free(Pipeline *pipeline)
 	pthread_cond_destroy(&pipeline->piece_filled);
 	free(pipeline);
 }
-
-bool
-store_member(ObjectStore *store, Manifest *manifest, MemberKind kind, const char *text,
-			 size_t length)
-{
-	Compressor *compressor = compressor_create(manifest->codec, manifest->level);
-	ManifestObject object;
-	Member member;
-	Buffer frame;
-	bool good;
-
-	buffer_init(&frame);
-	good = compressor != NULL && compressor_frame(compressor, text, length, &frame);
-	if (!good)
-		report_error(EXIT_FAILED, NULL, NULL, "could not compress %zu bytes", length);
-	good = good && object_store_put(store, frame.data, frame.length, &object);
-	if (good)
-	{
-		memset(&member, 0, sizeof(member));
-		member.kind = kind;
-		member.table = -1;
-		member.length = frame.length;
-		member.raw = length;
-		member.object = manifest_add_object(manifest, &object);
-		manifest_add_member(manifest, &member);
-		atomic_fetch_add(&progress.stored_bytes, object.bytes);
-	}
-	buffer_free(&frame);
-	compressor_free(compressor);
-	return good;
-}

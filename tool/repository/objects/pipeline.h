@@ -71,8 +71,4 @@ extern bool pipeline_finish(Pipeline *pipeline);
 extern void pipeline_add_to_manifest(Pipeline *pipeline, MemberKind kind, Manifest *manifest);
 extern void pipeline_free(Pipeline *pipeline);
 
-/* Store one text as an object of its own, in the calling thread, and add it to the manifest. */
-extern bool store_member(ObjectStore *store, Manifest *manifest, MemberKind kind, const char *text,
-						 size_t length);
-
 #endif /* NEX_PIPELINE_H */

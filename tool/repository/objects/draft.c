@@ -1,0 +1,221 @@
+/*-------------------------------------------------------------------------
+ *
+ * draft.c
+ *	  A backup that is being made.
+ *
+ * Members enter the manifest only when all are there.  So whoever makes one
+ * need not wait for those that stand before it, and the order in a manifest
+ * does not depend on which thread was faster.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "draft.h"
+
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "backup_settings.h"
+#include "backup_warning.h"
+#include "encryption.h"
+#include "interrupt.h"
+#include "log.h"
+#include "manifest_envelope.h"
+#include "memory.h"
+#include "progress.h"
+#include "unclear.h"
+#include "utc_time.h"
+#include "version.h"
+
+/* A text that was stored. */
+typedef struct StoredText
+{
+	ManifestObject object;
+	Member member;
+} StoredText;
+
+struct BackupDraft
+{
+	Repository *repository;
+	Owner owner;
+	int lock; /* handle of the owner's backup lock; -1: none */
+	Manifest *manifest;
+	Manifest *previous;
+	ObjectStore *store;
+	Pipeline *pipeline;
+
+	pthread_mutex_t mutex; /* for what follows */
+	StoredText *texts;
+	size_t ntexts;
+};
+
+BackupDraft *
+draft_create(Repository *repository, BackupKind kind, const char *name,
+			 const BackupSettings *settings)
+{
+	BackupDraft *draft;
+	Manifest *manifest;
+
+	if (!encryption_can_write(repository))
+		return NULL;
+	draft = xcalloc(1, sizeof(BackupDraft));
+	draft->repository = repository;
+	draft->lock = -1;
+	pthread_mutex_init(&draft->mutex, NULL);
+	manifest = draft->manifest = manifest_create();
+	manifest->kind = kind;
+	manifest->database.name = name != NULL ? xstrdup(name) : NULL;
+	manifest->started = utc_now();
+	manifest->type = xstrdup(settings->type);
+	manifest->tool = xstrdup(NEX_BACKUP_VERSION);
+	manifest->codec = settings->codec;
+	manifest->level = settings->compress_level;
+	manifest->repository = xstrdup(repository->id);
+	if (kind != BACKUP_OF_FILES)
+		memcpy(manifest->server.label, repository->server, sizeof(manifest->server.label));
+	manifest_describe(repository, manifest);
+	return draft;
+}
+
+Manifest *
+draft_manifest(BackupDraft *draft)
+{
+	return draft->manifest;
+}
+
+bool
+draft_begin(BackupDraft *draft)
+{
+	Repository *repository = draft->repository;
+
+	draft->owner = manifest_owner(draft->manifest);
+	if (!repository_lock_shared(repository) ||
+		!repository_lock_backup(repository, &draft->owner, &draft->lock) ||
+		!repository_new_id(repository, &draft->owner, draft->manifest->id))
+		return false;
+	unclear_warn(repository);
+
+	/* Files are encrypted one by one, which gives other bytes each time. */
+	if (draft->owner.kind != BACKUP_OF_FILES)
+		draft->previous = manifest_to_build_on(repository, &draft->owner);
+	draft->store = object_store_create(repository, draft->manifest->codec, draft->previous);
+	object_store_set_server(draft->store, draft->owner.server);
+	return true;
+}
+
+const Owner *
+draft_owner(const BackupDraft *draft)
+{
+	return &draft->owner;
+}
+
+const Manifest *
+draft_previous(const BackupDraft *draft)
+{
+	return draft->previous;
+}
+
+/* Note what was stored, behind what was noted before. */
+static void
+note_text(BackupDraft *draft, const StoredText *text)
+{
+	pthread_mutex_lock(&draft->mutex);
+	if ((draft->ntexts & (draft->ntexts - 1)) == 0)
+		draft->texts = xrealloc(draft->texts,
+								(draft->ntexts == 0 ? 1 : draft->ntexts * 2) * sizeof(StoredText));
+	draft->texts[draft->ntexts++] = *text;
+	pthread_mutex_unlock(&draft->mutex);
+}
+
+bool
+draft_put(BackupDraft *draft, MemberKind kind, const char *text, size_t length)
+{
+	StoredText stored = {.member = {.kind = kind, .table = -1, .raw = length}};
+	Compressor *compressor;
+	Buffer frame;
+	bool good;
+
+	if (length == 0)
+		return true;
+	compressor = compressor_create(draft->manifest->codec, draft->manifest->level);
+	buffer_init(&frame);
+	good = compressor != NULL && compressor_frame(compressor, text, length, &frame);
+	compressor_free(compressor);
+	if (!good)
+		report_error(EXIT_FAILED, NULL, NULL, "could not compress %zu bytes", length);
+	stored.member.length = frame.length;
+	good = good && object_store_put(draft->store, frame.data, frame.length, &stored.object);
+	buffer_free(&frame);
+	if (!good)
+		return false;
+	atomic_fetch_add(&progress.stored_bytes, stored.object.bytes);
+	note_text(draft, &stored);
+	return true;
+}
+
+Pipeline *
+draft_stream(BackupDraft *draft, int threads, int pieces)
+{
+	draft->pipeline = pipeline_start(draft->store, draft->manifest->codec, draft->manifest->level,
+									 threads, pieces);
+	return draft->pipeline;
+}
+
+/* Enter all members into the manifest, in the order in which a restore reads them. */
+static void
+enter_members(BackupDraft *draft)
+{
+	MemberKind kind;
+	size_t i;
+
+	for (kind = 0; kind < MEMBER_KINDS; kind++)
+	{
+		for (i = 0; i < draft->ntexts; i++)
+		{
+			StoredText *text = &draft->texts[i];
+
+			if (text->member.kind != kind)
+				continue;
+			text->member.object = manifest_add_object(draft->manifest, &text->object);
+			manifest_add_member(draft->manifest, &text->member);
+		}
+		if (draft->pipeline != NULL)
+			pipeline_add_to_manifest(draft->pipeline, kind, draft->manifest);
+	}
+}
+
+Manifest *
+draft_publish(BackupDraft *draft, int threads)
+{
+	Manifest *manifest = draft->manifest;
+
+	progress_phase("publishing", "", 0, 0);
+	backup_warning_end(manifest);
+	enter_members(draft);
+	manifest_sum_up(manifest);
+	if (stop_requested() || !object_store_barrier(draft->store, threads))
+		return NULL;
+	manifest->totals.new_objects = object_store_new_objects(draft->store);
+	manifest->totals.new_bytes = object_store_new_bytes(draft->store);
+	manifest->finished = utc_now();
+	if (stop_requested() || !repository_publish(draft->repository, manifest))
+		return NULL;
+	draft->manifest = NULL;
+	return manifest;
+}
+
+void
+draft_end(BackupDraft *draft)
+{
+	if (draft == NULL)
+		return;
+	pipeline_free(draft->pipeline);
+	object_store_free(draft->store);
+	manifest_free(draft->previous);
+	manifest_free(draft->manifest);
+	if (draft->lock >= 0)
+		repository_unlock(draft->repository, draft->lock);
+	pthread_mutex_destroy(&draft->mutex);
+	free(draft->texts);
+	free(draft);
+}
