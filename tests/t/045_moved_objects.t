@@ -84,6 +84,9 @@ for my $what ('an index that is renamed', 'and back', 'a function that an index 
 	like($err, qr/renamed, rebuilt or dropped while it was read: .*\Q$named\E.*; beginning again/, 'and says why it began again')
 	  if defined $named;
 	is(runs_of($directory), 2, 'once');
+	my $again = join("\n", @{ tool_json('info', '--repo', $repo, 'shop')->{warnings} });
+	like($again, qr/^the backup began again, because objects were renamed, .*: .*\Q$named\E/m, 'and keeps that it did')
+	  if defined $named;
 	query('postgres', 'DROP DATABASE IF EXISTS restored');
 	tool_ok([ 'restore', '--repo', $repo, 'shop', '--to', 'restored' ], 'it can be restored');
 	same_database('shop', 'restored', 'and is what the database is now');
@@ -94,6 +97,7 @@ my $directory = pg_dump_after(1, 'CREATE FUNCTION new_one() RETURNS int LANGUAGE
 	  . ' CREATE TYPE also_new AS ENUM (\'x\'); ALTER TYPE "the stock"."a colour" ADD VALUE \'yellow\'; DROP TABLE t;');
 tool_ok([ 'backup', '--repo', $repo, '-d', 'shop', '--pg-bindir', $directory ], 'new objects');
 is(runs_of($directory), 1, 'are no reason to begin again');
+is_deeply(tool_json('info', '--repo', $repo, 'shop')->{warnings}, [], 'and none for a warning');
 
 # A schema of somebody else that has the same name again; in it a superuser has a table.
 query('shop', <<'SQL');

@@ -77,6 +77,21 @@ typedef struct Backup
 	_Atomic(char *) moved_table; /* the same, as the workers find it */
 } Backup;
 
+/* Whoever looks at the backup may wonder why it took so long, and what was going on meanwhile. */
+static void
+warn_of_moved(const Backup *backup)
+{
+	char *text;
+
+	if (backup->moved_before == NULL)
+		return;
+	text = xasprintf("the backup began again, because objects were renamed, rebuilt or dropped "
+					 "while it read them: %s",
+					 backup->moved_before);
+	backup_warning_keep(backup->manifest, text);
+	free(text);
+}
+
 /* Connect, learn the database's name, and see that nobody else backs it up. */
 static bool
 begin_database(Backup *backup, const char *name, char **database)
@@ -89,6 +104,7 @@ begin_database(Backup *backup, const char *name, char **database)
 	if (backup->draft == NULL)
 		return false;
 	manifest = backup->manifest = draft_manifest(backup->draft);
+	warn_of_moved(backup);
 	backup->target = target_create(settings, name);
 	backup->leader = backup->target != NULL ? connection_open(backup->target) : NULL;
 	if (backup->leader == NULL ||
@@ -382,12 +398,15 @@ clean_up(Backup *backup)
 	draft_end(backup->draft);
 }
 
-/* With one snapshot.  NULL: reported, unless *moved says why another one is needed. */
+/*
+ * With one snapshot.  NULL: reported, unless *moved says why another one is needed; on entry it
+ * says why this one is, or is NULL.
+ */
 static Manifest *
 back_up_once(const Settings *settings, Repository *repository, const char *name, char **database,
 			 char **moved)
 {
-	Backup backup = {.settings = settings, .repository = repository};
+	Backup backup = {.settings = settings, .repository = repository, .moved_before = *moved};
 	Manifest *manifest = NULL;
 
 	if (begin_database(&backup, name, database) && take_snapshot(&backup) && copy_data(&backup) &&
@@ -398,6 +417,7 @@ back_up_once(const Settings *settings, Repository *repository, const char *name,
 		manifest = draft_publish(backup.draft, settings->general->jobs);
 	}
 	clean_up(&backup);
+	free(*moved);
 	*moved = backup.moved;
 	return manifest;
 }
@@ -412,7 +432,6 @@ backup_database(const Settings *settings, Repository *repository, const char *na
 	*database = NULL;
 	for (attempt = 1; attempt <= MAX_ATTEMPTS && manifest == NULL; attempt++)
 	{
-		free(moved);
 		free(*database);
 		*database = NULL;
 		manifest = back_up_once(settings, repository, name, database, &moved);
