@@ -28,3 +28,68 @@ AS $$
 		AND (r.kind <> 'globals' OR $3 = coalesce(nullif(r.definition #>> '{options,server}', 'main') || '@', ''))
 	FOR UPDATE OF r
 $$;
+
+-- As for runs: what is reported twice is there once, and what is reported of two sets of configuration files, twice.
+DROP INDEX nex_backup.run_reports_once;
+CREATE UNIQUE INDEX run_reports_once ON nex_backup.run_reports
+	(run, event, repository, COALESCE(database, ''), COALESCE(backup, ''), COALESCE(left(details ->> 'set', 220), ''), started);
+
+-- Add a report to its run.  Of a single one, the run tells all; of several, what they have in common.
+CREATE OR REPLACE FUNCTION nex_backup.add_report(report nex_backup.run_reports, tool text)
+RETURNS void
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $$
+#variable_conflict use_column
+DECLARE
+	reports int8;
+BEGIN
+	INSERT INTO nex_backup.run_reports SELECT report.*
+	ON CONFLICT (run, event, repository, COALESCE(database, ''), COALESCE(backup, ''),
+		COALESCE(left(details ->> 'set', 220), ''), started) DO UPDATE
+	SET state = EXCLUDED.state, finished = EXCLUDED.finished, exit_code = EXCLUDED.exit_code,
+		error = EXCLUDED.error, details = EXCLUDED.details;
+	SELECT count(*) INTO reports FROM (SELECT FROM nex_backup.run_reports p WHERE p.run = report.run LIMIT 2) p;
+	UPDATE nex_backup.runs r
+	SET repository = report.repository, tool_version = $2,
+		backup = CASE WHEN reports = 1 THEN report.backup END,
+		error = CASE WHEN reports = 1 THEN report.error ELSE coalesce(r.error, report.error) END,
+		details = CASE WHEN reports = 1 THEN report.details ELSE '{}' END
+	WHERE r.id = report.run;
+END
+$$;
+
+-- What is kept of a report that belongs to a run, and of its details: of one that a role without a right to read server files
+-- makes, little once there is a megabyte of them, and none that is new beyond so many.
+CREATE OR REPLACE FUNCTION nex_backup.bounded_report(report nex_backup.run_reports, vouched bool)
+RETURNS nex_backup.run_reports
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $$
+#variable_conflict use_column
+DECLARE
+	bounded nex_backup.run_reports := report;
+	reports int8;
+	bytes int8;
+BEGIN
+	IF vouched THEN
+		RETURN report;
+	END IF;
+	SELECT count(*), sum(p.bytes) INTO reports, bytes
+	FROM (SELECT pg_column_size(p.details) + coalesce(pg_column_size(p.error), 0) AS bytes FROM nex_backup.run_reports p
+		WHERE p.run = report.run LIMIT 10000) p;
+	IF reports >= 10000 AND NOT EXISTS (SELECT FROM nex_backup.run_reports p
+			WHERE p.run = report.run AND p.event = report.event AND p.repository = report.repository
+				AND coalesce(p.database, '') = coalesce(report.database, '') AND coalesce(p.backup, '') = coalesce(report.backup, '')
+				AND COALESCE(left(p.details ->> 'set', 220), '') = COALESCE(left(report.details ->> 'set', 220), '')
+				AND p.started = report.started) THEN
+		RAISE EXCEPTION '10000 reports of run % are recorded already', report.run
+			USING ERRCODE = 'configuration_limit_exceeded';
+	END IF;
+	IF bytes + octet_length(report.details::text) > 1048576 THEN
+		bounded.details := nex_backup.short_details(report.details);
+		bounded.error := left(report.error, 200);
+	END IF;
+	RETURN bounded;
+END
+$$;

@@ -10,6 +10,11 @@ ALTER TABLE nex_backup.backups ADD COLUMN gone timestamptz;
 COMMENT ON COLUMN nex_backup.backups.gone IS
 	'since when its manifest is known not to be in the repository, though nothing has expired it';
 
+-- What a command does to several sets of configuration files at once, expire for example, it reports of each.
+DROP INDEX nex_backup.runs_once;
+CREATE UNIQUE INDEX runs_once ON nex_backup.runs
+	(kind, COALESCE(repository, ''), COALESCE(database, ''), COALESCE(backup, ''), COALESCE(file_set, ''), started);
+
 CREATE FUNCTION nex_backup.file_mark(repository text, file text, OUT mark text, OUT problem text)
 RETURNS record
 AS 'MODULE_PATHNAME', 'nex_backup_file_mark'
@@ -272,12 +277,14 @@ BEGIN
 	ELSIF mine OR NOT EXISTS (SELECT FROM nex_backup.runs r
 			WHERE r.kind = event AND COALESCE(r.repository, '') = me.repository
 				AND COALESCE(r.database, '') = COALESCE(me.database, '')
-				AND COALESCE(r.backup, '') = COALESCE(me.backup, '') AND r.started = me.started) THEN
+				AND COALESCE(r.backup, '') = COALESCE(me.backup, '')
+				AND COALESCE(r.file_set, '') = COALESCE(left(me.details ->> 'set', 220), '') AND r.started = me.started) THEN
 		INSERT INTO nex_backup.runs AS r (kind, repository, database, backup, state, started, finished,
 			exit_code, error, tool_version, host, details)
 		VALUES (event, repository, database, backup, state, started, finished, exit_code, error, tool,
 			host, details)
-		ON CONFLICT (kind, COALESCE(repository, ''), COALESCE(database, ''), COALESCE(backup, ''), started) DO UPDATE
+		ON CONFLICT (kind, COALESCE(repository, ''), COALESCE(database, ''), COALESCE(backup, ''), COALESCE(file_set, ''), started)
+			DO UPDATE
 		SET state = EXCLUDED.state, finished = EXCLUDED.finished, exit_code = EXCLUDED.exit_code,
 			error = EXCLUDED.error, tool_version = EXCLUDED.tool_version, host = EXCLUDED.host,
 			details = EXCLUDED.details

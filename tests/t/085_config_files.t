@@ -239,6 +239,20 @@ SKIP:
 	like($@, qr/set of configuration files, which "nex_backup verify" verifies/, 'and says who does');
 }
 tool_ok([ 'expire', '--repo', $repo ], 'expire');
+is(query('postgres', "SELECT string_agg(coalesce(file_set, database), ' ' ORDER BY id) FROM nex_backup.runs WHERE kind = 'expire'"),
+	'default shop', '... is recorded for each set')
+  if have_extension();
+SKIP:
+{
+	skip 'the extension is not installed in this server', 2 unless have_extension();
+	my $run = query('postgres', q(WITH r AS (INSERT INTO nex_backup.runs (kind, definition, state, started) VALUES ('expire', '{}', 'running', now()) RETURNING id)
+		INSERT INTO nex_backup.leases (run, executor, in_server, session_role, fence, host, pid, heartbeat, lease_until)
+		SELECT id, 'x', false, 'postgres', 1, 'h', 1, now(), now() + interval '1 hour' FROM r RETURNING run));
+	local $ENV{PGAPPNAME} = "nex_backup:run:$run";
+	tool_ok([ 'expire', '--repo', $repo ], 'expire, as a job does');
+	is(query('postgres', "SELECT string_agg(details ->> 'set', ' ' ORDER BY details ->> 'set') FROM nex_backup.run_reports WHERE run = $run"),
+		'default shop', '... reports of each set to its run');
+}
 ($code) = config('restore', '--restore-dir', "$base/after", '--identity', $identity);
 is($code, 0, '... took nothing that files need');
 
