@@ -50,6 +50,17 @@ max_backends_compat(void)
 	return MaxBackends;
 }
 
+/* Does this process have a lock?  17 can be asked for stronger ones, too. */
+static inline bool
+lock_held_compat(const LOCKTAG *tag, LOCKMODE mode)
+{
+#if PG_VERSION_NUM >= 170000
+	return LockHeldByMe(tag, mode, false);
+#else
+	return LockHeldByMe(tag, mode);
+#endif
+}
+
 /* Memory shared by all; 15 wants it asked for in a hook of its own. */
 #if PG_VERSION_NUM >= 150000
 static Size (*requested_shared_memory)(void) = NULL;

@@ -24,6 +24,10 @@
  * What comes before the commit record, such as the wait for a temporary table
  * that ON COMMIT DELETE ROWS empties, still counts as the transaction.
  *
+ * The lock of the queue is everybody's.  Sessions that keep it in turn would add
+ * up to more than others wait for it, so a session that has it gets less time.
+ * That begins when the call is over, as the first one after a long time has much to do.
+ *
  *-------------------------------------------------------------------------
  */
 #include "compat.h"
@@ -42,9 +46,13 @@
 
 #include "cut_client.h"
 #include "deadline.h"
+#include "shared_state.h"
 
 /* Half of what others wait for a lock of it, in seconds. */
 #define PATIENCE 10
+
+/* With the lock of the queue. */
+#define QUEUE_PATIENCE 2
 
 /* After it was told to end, and did not.  The timer comes once a second. */
 #define CUT_MILLISECONDS 900
@@ -193,13 +201,29 @@ level_of_locks(void)
 	return owner != NULL ? GetCurrentTransactionNestLevel() : 1;
 }
 
+/* The end comes in so many seconds, if it does not come sooner. */
+static void
+come_closer(int seconds)
+{
+	TimestampTz end = TimestampTzPlusMilliseconds(GetCurrentTimestamp(), seconds * 1000);
+
+	if (deadline != 0 && deadline <= end)
+		return;
+	deadline = end;
+	enable_timeout_at(timeout, deadline);
+	set_timer(seconds);
+}
+
 void
 deadline_set(void)
 {
-	if (deadline != 0)
-		level = Min(level, level_of_locks());
-	if (deadline != 0 || superuser_arg(GetSessionUserId()) || superuser_arg(GetOuterUserId()))
+	if (superuser_arg(GetSessionUserId()) || superuser_arg(GetOuterUserId()))
+	{
+		/* One that runs already may have been another role's, before SET ROLE. */
+		if (deadline != 0)
+			level = Min(level, level_of_locks());
 		return;
+	}
 	if (!registered)
 	{
 		create_timer();
@@ -208,8 +232,6 @@ deadline_set(void)
 		RegisterSubXactCallback(at_end_of_subtransaction, NULL);
 		registered = true;
 	}
-	level = level_of_locks();
-	deadline = TimestampTzPlusMilliseconds(GetCurrentTimestamp(), PATIENCE * 1000);
-	enable_timeout_at(timeout, deadline);
-	set_timer(PATIENCE);
+	level = deadline != 0 ? Min(level, level_of_locks()) : level_of_locks();
+	come_closer(queue_lock_held() ? QUEUE_PATIENCE : PATIENCE);
 }

@@ -9,8 +9,8 @@
 #define NEX_DEADLINE_H
 
 /*
- * Of a session that is not a superuser's, from now on; the first one counts, until what
- * it locked is given back by ROLLBACK TO.
+ * Of a session that is not a superuser's, from now on, and shorter with the lock of the queue;
+ * the first one to come counts, until what it locked is given back by ROLLBACK TO.
  */
 extern void deadline_set(void);
 

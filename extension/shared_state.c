@@ -244,17 +244,33 @@ nex_backup_was_standby(PG_FUNCTION_ARGS)
 	PG_RETURN_BOOL(state != NULL && state->was_standby);
 }
 
+static LOCKTAG
+queue_lock_tag(void)
+{
+	LOCKTAG tag;
+
+	SET_LOCKTAG_ADVISORY(tag, MyDatabaseId, QUEUE_LOCK_CLASS, 1, QUEUE_LOCK_FIELD);
+	return tag;
+}
+
+bool
+queue_lock_held(void)
+{
+	LOCKTAG tag = queue_lock_tag();
+
+	return lock_held_compat(&tag, ExclusiveLock);
+}
+
 /* nex_backup.acquire_queue_lock(): until the end of the transaction, nobody else decides. */
 Datum
 nex_backup_lock_queue(PG_FUNCTION_ARGS)
 {
-	LOCKTAG tag;
+	LOCKTAG tag = queue_lock_tag();
 
 	/* Whoever comes through an entry is its owner here. */
 	if (!superuser())
 		ereport(ERROR, (errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
 						errmsg("an internal function of nex_backup was called directly")));
-	SET_LOCKTAG_ADVISORY(tag, MyDatabaseId, QUEUE_LOCK_CLASS, 1, QUEUE_LOCK_FIELD);
 	shared_state_changes();
 	(void) LockAcquire(&tag, ExclusiveLock, false, false);
 	PG_RETURN_VOID();

@@ -38,4 +38,7 @@ extern uint64 leader_wakes(void);
 /* This transaction changes something of the extension, or locks it, so it cannot be prepared. */
 extern void shared_state_changes(void);
 
+/* Does this transaction have the lock of the queue? */
+extern bool queue_lock_held(void);
+
 #endif /* NEX_SHARED_STATE_H */

@@ -182,6 +182,18 @@ like(prepares('agent', "nex_backup.$_"), qr/cannot PREPARE a transaction that ha
   for 'start(1, 1, 1)', 'heartbeat(1, 1)', 'finish(1, 1, 0)', "alarms_to_deliver('h')", 'alarm_delivered(1)', "advance('a', false, 'h', 1)", "claim('a', false, 'h', 1)";
 is(prepares('postgres', 'count(*) FROM nex_backup_status()'), '', 'what only reads may be prepared');
 
+# Agents that keep the queue in open transactions keep it for two seconds each, so whoever waits has it in time.
+set_options('nex_backup.executor' => 'agent');
+my @keepers = map {
+	IPC::Run::start([ 'psql', '-XAtq', '-d', 'postgres', '-U', 'agent', '-c', "BEGIN; SELECT state FROM nex_backup.advance('keeper $_', false, 'h', $_); SELECT pg_sleep(60)" ],
+		'<', '/dev/null', '>', '/dev/null', '2>', '/dev/null', IPC::Run::timeout(180)) } 1, 2;
+my $in_queue = "SELECT count(*) FROM pg_locks l JOIN pg_stat_activity a USING (pid) WHERE l.locktype = 'advisory' AND l.objsubid = 3 AND a.usename = 'agent'";
+ok(wait_until(sub { query('postgres', $in_queue) == 2 }), 'agents that keep the queue');
+ok(eval { query('postgres', "SET lock_timeout = '9s'; SELECT nex_backup.lock_queue()"); 1 }, '... and others get it') or diag($@);
+is(query('postgres', "SELECT count(*) FROM pg_stat_activity WHERE usename = 'agent'"), 0, '... as their sessions are ended');
+$_->finish for @keepers;
+set_options('nex_backup.executor' => undef);
+
 # A run that is to be settled, and somebody has its row, or that of its lease: the turn does the rest, and comes back to it.
 for my $keeps ([ 'a run', 'runs WHERE id' ], [ 'a lease', 'leases WHERE run' ])
 {
