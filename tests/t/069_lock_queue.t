@@ -224,7 +224,7 @@ for my $statement ('ANALYZE low.av', 'SELECT low.sd()')
 	$deaf->{run}->kill_kill;
 }
 
-# Commits that NOTIFY have a lock that looks like one of a database, and may wait for a standby.
+# Commits that NOTIFY have a lock that looks like one of a database, and may wait for a standby, and all others that NOTIFY for them.
 my $apart = session('postgres');
 my $app = session('low');
 answer($app, 'CREATE TABLE low.noted (i int)');
@@ -247,15 +247,15 @@ for (1 .. 20)
 	result($app);
 }
 is($waits, 1, 'a commit that notifies waits for a standby');
-send_only($dba, "SET synchronous_commit = local; SET lock_timeout = '7s'; SELECT nex_backup_run('j', wait => false)");
-ok(wait_until(sub { answer($apart, q(SELECT count(*) FROM pg_locks WHERE NOT granted AND classid = 'pg_database'::regclass AND objid = 0)) =~ /^[1-9]/ }), '... and the extension for that one');
-Time::HiRes::sleep(4);
-is(answer($apart, $sync_waits), "1\n", '... which nobody cancels');
+like(answer($dba, "SET synchronous_commit = local; SET lock_timeout = '20s'; SELECT state FROM nex_backup_run('j', wait => false)"),
+	qr/^queued$/m, '... and the extension does without: a run is queued');
+tool('agent', '--once', '--catalogue', 'dbname=postgres', '--repo', '/x');
+is(answer($apart, q(SELECT state || ' ' || (executor IS NOT NULL) FROM nex_backup.runs WHERE job = $$j$$ ORDER BY id DESC LIMIT 1)), "failed true\n", '... and an agent ends it');
+is(answer($apart, $sync_waits), "1\n", '... while the commit waits, which nobody cancels');
 answer($apart, 'ALTER SYSTEM RESET synchronous_standby_names');
 answer($apart, 'ALTER SYSTEM RESET nex_backup.executor');
 answer($apart, 'SELECT pg_reload_conf()');
 is(result($app), '', '... so its client is not told otherwise');
-result($dba);
 finish($_) for $apart, $app;
 answer($dba, 'RESET ALL');
 

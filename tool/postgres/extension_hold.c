@@ -79,10 +79,20 @@
 	" AND l.database" IS "(SELECT b.oid FROM pg_catalog.pg_database b WHERE b.datname" IS          \
 	"pg_catalog.current_database())"
 
+/*
+ * As the server's workers do: a standby that is lost keeps neither the queue from moving nor a
+ * command from its end, and whoever waits for it has locks of the catalogue.
+ */
+#define LOCAL_COMMIT                                                                               \
+	"SELECT pg_catalog.set_config('synchronous_commit', 'local', true)"                            \
+	" WHERE pg_catalog.current_setting('synchronous_commit') OPERATOR(pg_catalog.<>) 'off'"
+
 SqlConstant
 extension_hold_sql(void)
 {
 	return SQL(
+		LOCAL_COMMIT
+		";"
 		"PREPARE nex_backup_held AS SELECT FROM nex_backup.runs;"
 		"DEALLOCATE nex_backup_held;"
 		"SELECT p.what, r.rolname FROM ("

@@ -16,7 +16,8 @@
  * To be run in the transaction in which a function of the extension is called
  * next: holds the extension until that ends, and gives a row, of two columns,
  * if a part of it belongs to a role that is neither a superuser nor the
- * session's own.  An error if there is no such extension.
+ * session's own.  An error if there is no such extension.  The commit will not
+ * wait for a synchronous standby.
  */
 extern SqlConstant extension_hold_sql(void);
 
