@@ -21,6 +21,7 @@
 
 #include <errno.h>
 
+#include "posix_result.h"
 #include "repository.h"
 
 #define MAX_CALLS 4096
@@ -35,7 +36,7 @@ typedef struct Recording
 	/* The operation and a part of the path that fail, with this error; NULL: none. */
 	const char *operation;
 	const char *path;
-	int error;
+	int error;       /* an errno value */
 	bool afterwards; /* after it was done */
 	int times;       /* how often; -1: always */
 } Recording;
@@ -58,40 +59,48 @@ recording_note(char operation, const char *path)
 	return true;
 }
 
+/* What the driver for directories would say of it. */
+static inline StoreResult
+recording_failure(char operation)
+{
+	return strchr("RPSL", operation) != NULL ? posix_read_result(recording.error)
+											 : posix_write_result(recording.error);
+}
+
 /* Do it, unless it fails before. */
 #define RECORDED(operation, path, call)                                                            \
 	do                                                                                             \
 	{                                                                                              \
 		bool fails = recording_note(operation, path);                                              \
-		int result;                                                                                \
+		StoreResult result;                                                                        \
                                                                                                    \
 		(void) storage;                                                                            \
 		if (fails && !recording.afterwards)                                                        \
-			return recording.error;                                                                \
+			return recording_failure(operation);                                                   \
 		result = call;                                                                             \
-		return fails ? recording.error : result;                                                   \
+		return fails ? recording_failure(operation) : result;                                      \
 	} while (0)
 
-static int
+static StoreResult
 recording_read(Storage *storage, const char *path, uint64_t limit, Buffer *content)
 {
 	RECORDED('R', path, recording.real->read(recording.real, path, limit, content));
 }
 
-static int
+static StoreResult
 recording_read_range(Storage *storage, const char *path, uint64_t offset, uint64_t length,
 					 char *into)
 {
 	RECORDED('P', path, recording.real->read_range(recording.real, path, offset, length, into));
 }
 
-static int
+static StoreResult
 recording_size(Storage *storage, const char *path, uint64_t *bytes)
 {
 	RECORDED('S', path, recording.real->size(recording.real, path, bytes));
 }
 
-static int
+static StoreResult
 recording_write(Storage *storage, const char *path, const void *content, uint64_t length,
 				StorageWrite how)
 {
@@ -99,38 +108,38 @@ recording_write(Storage *storage, const char *path, const void *content, uint64_
 			 recording.real->write(recording.real, path, content, length, how));
 }
 
-static int
+static StoreResult
 recording_sync(Storage *storage, const char *path)
 {
 	RECORDED('F', path, recording.real->sync(recording.real, path));
 }
 
-static int
+static StoreResult
 recording_sync_directory(Storage *storage, const char *path)
 {
 	RECORDED('D', path, recording.real->sync_directory(recording.real, path));
 }
 
-static int
+static StoreResult
 recording_remove(Storage *storage, const char *path)
 {
 	RECORDED('X', path, recording.real->remove(recording.real, path));
 }
 
-static int
+static StoreResult
 recording_remove_directory(Storage *storage, const char *path)
 {
 	(void) storage;
 	return recording.real->remove_directory(recording.real, path);
 }
 
-static int
+static StoreResult
 recording_list(Storage *storage, const char *path, StorageVisitor visitor, void *argument)
 {
 	RECORDED('L', path, recording.real->list(recording.real, path, visitor, argument));
 }
 
-static int
+static StoreResult
 recording_lock(Storage *storage, const char *path, LockMode mode, int *handle)
 {
 	(void) storage;

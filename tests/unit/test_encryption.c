@@ -154,7 +154,7 @@ read_everything(const char *path, size_t *bytes)
 	BackupName name = {.owner = {.name = DATABASE}, .id = BACKUP_ID};
 	Manifest *manifest = NULL;
 	char *problem = NULL;
-	int unreadable;
+	StoreResult result;
 	Buffer plain;
 	bool good;
 
@@ -166,7 +166,7 @@ read_everything(const char *path, size_t *bytes)
 	manifest = repository_manifest_inside(repository, &name);
 	if (manifest != NULL)
 	{
-		problem = object_read(repository, manifest, 0, &plain, &unreadable);
+		problem = object_read(repository, manifest, 0, &plain, &result);
 		good = good && problem == NULL;
 		/* Damage to what describes nothing (RECOVER.txt) may leave the content readable. */
 		if (plain.length > 0 &&

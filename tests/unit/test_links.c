@@ -43,8 +43,8 @@ fstat64(int fd, struct stat64 *status)
 static Storage *
 open_repository(void)
 {
-	int error;
-	Storage *storage = posix_storage_open(scratch_path("repo"), false, &error);
+	StoreResult result;
+	Storage *storage = posix_storage_open(scratch_path("repo"), false, &result);
 
 	assert_non_null(storage);
 	return storage;
@@ -128,18 +128,20 @@ assert_closed(const char *directory, const char *file)
 
 	buffer_init(&content);
 	snprintf(below, sizeof(below), "%s/new/file", directory);
-	assert_int_equal(storage->read(storage, file, 1000, &content), ELOOP);
-	assert_int_equal(storage->read_range(storage, file, 0, 4, byte), ELOOP);
-	assert_int_equal(storage->size(storage, file, &bytes), ELOOP);
-	assert_int_equal(storage->write(storage, file, "mine", 4, WRITE_DURABLE), ELOOP);
-	assert_int_equal(storage->write(storage, below, "mine", 4, WRITE_NEW), ELOOP);
-	assert_int_equal(storage->sync(storage, file), ELOOP);
-	assert_int_equal(storage->sync_directory(storage, directory), ELOOP);
-	assert_int_equal(storage->remove(storage, file), ELOOP);
-	assert_int_equal(storage->remove_directory(storage, file), ELOOP);
-	assert_int_equal(storage->list(storage, directory, count_name, &count), ELOOP);
-	assert_int_equal(storage->lock(storage, file, LOCK_EXCLUSIVE, &handle), ELOOP);
-	assert_int_equal(storage->lock(storage, below, LOCK_EXCLUSIVE, &handle), ELOOP);
+	assert_int_equal(storage->read(storage, file, 1000, &content).code, STORE_UNSUPPORTED);
+	assert_int_equal(storage->read_range(storage, file, 0, 4, byte).code, STORE_UNSUPPORTED);
+	assert_int_equal(storage->size(storage, file, &bytes).code, STORE_UNSUPPORTED);
+	assert_int_equal(storage->write(storage, file, "mine", 4, WRITE_DURABLE).code,
+					 STORE_UNSUPPORTED);
+	assert_int_equal(storage->write(storage, below, "mine", 4, WRITE_NEW).code, STORE_UNSUPPORTED);
+	assert_int_equal(storage->sync(storage, file).code, STORE_UNSUPPORTED);
+	assert_int_equal(storage->sync_directory(storage, directory).code, STORE_UNSUPPORTED);
+	assert_int_equal(storage->remove(storage, file).code, STORE_UNSUPPORTED);
+	assert_int_equal(storage->remove_directory(storage, file).code, STORE_UNSUPPORTED);
+	assert_int_equal(storage->list(storage, directory, count_name, &count).code, STORE_UNSUPPORTED);
+	assert_int_equal(storage->lock(storage, file, LOCK_EXCLUSIVE, &handle).code, STORE_UNSUPPORTED);
+	assert_int_equal(storage->lock(storage, below, LOCK_EXCLUSIVE, &handle).code,
+					 STORE_UNSUPPORTED);
 	assert_int_equal(count, 0);
 	buffer_free(&content);
 	storage->close(storage);
@@ -182,11 +184,13 @@ test_upward(void **state)
 	buffer_init(&content);
 	for (i = 0; i < sizeof(paths) / sizeof(paths[0]); i++)
 	{
-		assert_int_equal(storage->read(storage, paths[i], 1000, &content), EXDEV);
-		assert_int_not_equal(storage->write(storage, paths[i], "mine", 4, WRITE_NEW), 0);
-		assert_int_not_equal(storage->remove(storage, paths[i]), 0);
+		assert_int_equal(storage->read(storage, paths[i], 1000, &content).code, STORE_DENIED);
+		assert_int_not_equal(storage->write(storage, paths[i], "mine", 4, WRITE_NEW).code,
+							 STORE_OK);
+		assert_int_not_equal(storage->remove(storage, paths[i]).code, STORE_OK);
 	}
-	assert_int_not_equal(storage->read(storage, scratch_path("victim/file"), 1000, &content), 0);
+	assert_int_not_equal(storage->read(storage, scratch_path("victim/file"), 1000, &content).code,
+						 STORE_OK);
 	assert_file("victim/file", "foreign");
 	buffer_free(&content);
 	storage->close(storage);
@@ -207,34 +211,37 @@ test_own_link_at_the_top(void **state)
 	make("disk");
 	assert_int_equal(symlink("../disk", scratch_path("repo/objects")), 0);
 	storage = open_repository();
-	assert_int_equal(storage->write(storage, "objects/ab/file", "content", 7, WRITE_DURABLE), 0);
+	assert_int_equal(storage->write(storage, "objects/ab/file", "content", 7, WRITE_DURABLE).code,
+					 STORE_OK);
 	assert_file("disk/ab/file", "content");
-	assert_int_equal(storage->size(storage, "objects/ab/file", &bytes), 0);
-	assert_int_equal(storage->list(storage, "objects", count_name, &count), 0);
-	assert_int_equal(storage->list(storage, "objects/", count_name, &count), 0);
-	assert_int_equal(storage->list(storage, ".", count_name, &count), 0);
+	assert_int_equal(storage->size(storage, "objects/ab/file", &bytes).code, STORE_OK);
+	assert_int_equal(storage->list(storage, "objects", count_name, &count).code, STORE_OK);
+	assert_int_equal(storage->list(storage, "objects/", count_name, &count).code, STORE_OK);
+	assert_int_equal(storage->list(storage, ".", count_name, &count).code, STORE_OK);
 	assert_int_equal(count, 3);
-	assert_int_equal(storage->sync(storage, "objects/ab/file"), 0);
-	assert_int_equal(storage->sync_directory(storage, "objects"), 0);
-	assert_int_equal(storage->lock(storage, "objects/ab/lock", LOCK_EXCLUSIVE, &handle), 0);
+	assert_int_equal(storage->sync(storage, "objects/ab/file").code, STORE_OK);
+	assert_int_equal(storage->sync_directory(storage, "objects").code, STORE_OK);
+	assert_int_equal(storage->lock(storage, "objects/ab/lock", LOCK_EXCLUSIVE, &handle).code,
+					 STORE_OK);
 	storage->unlock(storage, handle);
-	assert_int_equal(storage->remove(storage, "objects/ab/lock"), 0);
+	assert_int_equal(storage->remove(storage, "objects/ab/lock").code, STORE_OK);
 
 	/* But no link below it. */
 	make("victim");
 	put("victim/file", "foreign");
 	assert_int_equal(symlink("../victim", scratch_path("disk/ef")), 0);
 	buffer_init(&content);
-	assert_int_equal(storage->read(storage, "objects/ef/file", 1000, &content), ELOOP);
-	assert_int_equal(storage->remove(storage, "objects/ef/file"), ELOOP);
+	assert_int_equal(storage->read(storage, "objects/ef/file", 1000, &content).code,
+					 STORE_UNSUPPORTED);
+	assert_int_equal(storage->remove(storage, "objects/ef/file").code, STORE_UNSUPPORTED);
 	assert_file("victim/file", "foreign");
 
 	/* Nor where the link leads by now: it was resolved once. */
 	assert_int_equal(unlink(scratch_path("repo/objects")), 0);
 	assert_int_equal(symlink("../victim", scratch_path("repo/objects")), 0);
-	assert_int_equal(storage->remove(storage, "objects/file"), ENOENT);
-	assert_int_equal(storage->remove(storage, "objects/ab/file"), 0);
-	assert_int_equal(storage->remove_directory(storage, "objects/ab"), 0);
+	assert_int_equal(storage->remove(storage, "objects/file").code, STORE_ABSENT);
+	assert_int_equal(storage->remove(storage, "objects/ab/file").code, STORE_OK);
+	assert_int_equal(storage->remove_directory(storage, "objects/ab").code, STORE_OK);
 	assert_file("victim/file", "foreign");
 	buffer_free(&content);
 	storage->close(storage);
@@ -248,12 +255,14 @@ assert_read_only(void)
 	uint64_t bytes;
 	char part[5] = "";
 
-	assert_int_equal(storage->read_range(storage, "objects/ab/file", 0, 4, part), 0);
+	assert_int_equal(storage->read_range(storage, "objects/ab/file", 0, 4, part).code, STORE_OK);
 	assert_string_equal(part, "ours");
-	assert_int_equal(storage->size(storage, "objects/ab/file", &bytes), 0);
-	assert_int_equal(storage->remove(storage, "objects/ab/file"), ELOOP);
-	assert_int_equal(storage->write(storage, "objects/ab/file", "mine", 4, WRITE_NEW), ELOOP);
-	assert_int_equal(storage->write(storage, "objects/cd/file", "mine", 4, WRITE_NEW), ELOOP);
+	assert_int_equal(storage->size(storage, "objects/ab/file", &bytes).code, STORE_OK);
+	assert_int_equal(storage->remove(storage, "objects/ab/file").code, STORE_UNSUPPORTED);
+	assert_int_equal(storage->write(storage, "objects/ab/file", "mine", 4, WRITE_NEW).code,
+					 STORE_UNSUPPORTED);
+	assert_int_equal(storage->write(storage, "objects/cd/file", "mine", 4, WRITE_NEW).code,
+					 STORE_UNSUPPORTED);
 	storage->close(storage);
 }
 
@@ -294,8 +303,9 @@ test_links_of_others(void **state)
 	other_owner = 17;
 	storage = open_repository();
 	buffer_init(&content);
-	assert_int_equal(storage->read(storage, "objects/ab/file", 1000, &content), ELOOP);
-	assert_int_equal(storage->remove(storage, "objects/ab/file"), ELOOP);
+	assert_int_equal(storage->read(storage, "objects/ab/file", 1000, &content).code,
+					 STORE_UNSUPPORTED);
+	assert_int_equal(storage->remove(storage, "objects/ab/file").code, STORE_UNSUPPORTED);
 	storage->close(storage);
 	buffer_free(&content);
 	assert_file("disk/ab/file", "ours");
@@ -344,8 +354,9 @@ test_swapped(void **state)
 
 		buffer_init(&content);
 		storage->remove(storage, "objects/ab/file");
-		through += storage->write(storage, "objects/ab/mine", "mine", 4, WRITE_DURABLE) == 0;
-		if (storage->read(storage, "objects/ab/mine", 1000, &content) == 0)
+		through +=
+			storage->write(storage, "objects/ab/mine", "mine", 4, WRITE_DURABLE).code == STORE_OK;
+		if (storage->read(storage, "objects/ab/mine", 1000, &content).code == STORE_OK)
 			assert_string_equal(content.data, "mine");
 		storage->list(storage, "objects/ab", count_foreign, &count);
 		assert_int_equal(count, 0);
@@ -374,10 +385,12 @@ test_hard_links(void **state)
 	assert_int_equal(link(scratch_path("victim/file"), scratch_path("repo/objects/ab/one")), 0);
 	assert_int_equal(link(scratch_path("victim/file"), scratch_path("repo/objects/ab/two")), 0);
 	storage = open_repository();
-	assert_int_equal(storage->write(storage, "objects/ab/one", "mine", 4, WRITE_DURABLE), 0);
-	assert_int_equal(storage->lock(storage, "objects/ab/two", LOCK_EXCLUSIVE, &handle), 0);
+	assert_int_equal(storage->write(storage, "objects/ab/one", "mine", 4, WRITE_DURABLE).code,
+					 STORE_OK);
+	assert_int_equal(storage->lock(storage, "objects/ab/two", LOCK_EXCLUSIVE, &handle).code,
+					 STORE_OK);
 	storage->unlock(storage, handle);
-	assert_int_equal(storage->remove(storage, "objects/ab/two"), 0);
+	assert_int_equal(storage->remove(storage, "objects/ab/two").code, STORE_OK);
 	assert_file("victim/file", "foreign");
 	assert_file("repo/objects/ab/one", "mine");
 	storage->close(storage);
@@ -397,11 +410,14 @@ test_pipes(void **state)
 	storage = open_repository();
 	buffer_init(&content);
 	alarm(20);
-	assert_int_equal(storage->read(storage, "objects/ab/pipe", 1000, &content), EINVAL);
-	assert_int_not_equal(storage->lock(storage, "objects/ab/pipe", LOCK_EXCLUSIVE, &handle), 0);
-	assert_int_not_equal(storage->list(storage, "objects/ab/pipe", count_name, &handle), 0);
+	assert_int_equal(storage->read(storage, "objects/ab/pipe", 1000, &content).code, STORE_DAMAGED);
+	assert_int_not_equal(storage->lock(storage, "objects/ab/pipe", LOCK_EXCLUSIVE, &handle).code,
+						 STORE_OK);
+	assert_int_not_equal(storage->list(storage, "objects/ab/pipe", count_name, &handle).code,
+						 STORE_OK);
 	(void) storage->sync(storage, "objects/ab/pipe");
-	assert_int_equal(storage->write(storage, "objects/ab/pipe", "mine", 4, WRITE_DURABLE), 0);
+	assert_int_equal(storage->write(storage, "objects/ab/pipe", "mine", 4, WRITE_DURABLE).code,
+					 STORE_OK);
 	alarm(0);
 	assert_file("repo/objects/ab/pipe", "mine");
 	buffer_free(&content);

@@ -13,7 +13,7 @@
 #include "log.h"
 #include "memory.h"
 #include "object_store.h"
-#include "read_error.h"
+#include "posix_result.h"
 
 static Repository *
 open_repository(void)
@@ -266,24 +266,24 @@ test_threads(void **state)
 
 /* ---- failing storage ---- */
 
-static int (*real_sync)(Storage *storage, const char *path);
+static StoreResult (*real_sync)(Storage *storage, const char *path);
 static int syncs;
 
-static int
+static StoreResult
 failing_sync(Storage *storage, const char *path)
 {
 	(void) storage;
 	(void) path;
 	syncs++;
-	return EIO;
+	return posix_write_result(EIO);
 }
 
-static int (*real_write)(Storage *storage, const char *path, const void *content, uint64_t length,
-						 StorageWrite how);
+static StoreResult (*real_write)(Storage *storage, const char *path, const void *content,
+								 uint64_t length, StorageWrite how);
 static int durable_writes;
 static Repository *repository_of_test;
 
-static int
+static StoreResult
 counting_write(Storage *storage, const char *path, const void *content, uint64_t length,
 			   StorageWrite how)
 {
@@ -291,7 +291,7 @@ counting_write(Storage *storage, const char *path, const void *content, uint64_t
 	return real_write(storage, path, content, length, how);
 }
 
-static int
+static StoreResult
 failing_write(Storage *storage, const char *path, const void *content, uint64_t length,
 			  StorageWrite how)
 {
@@ -300,7 +300,7 @@ failing_write(Storage *storage, const char *path, const void *content, uint64_t 
 	(void) content;
 	(void) length;
 	(void) how;
-	return ENOSPC;
+	return posix_write_result(ENOSPC);
 }
 
 /*
@@ -355,12 +355,12 @@ test_failed_fsync(void **state)
 }
 
 /* What another backup made durable after we looked is not replaced by what is not. */
-static int
+static StoreResult
 write_after_another(Storage *storage, const char *path, const void *content, uint64_t length,
 					StorageWrite how)
 {
 	repository_of_test->storage->write = counting_write;
-	assert_int_equal(real_write(storage, path, content, length, WRITE_DURABLE), 0);
+	assert_int_equal(real_write(storage, path, content, length, WRITE_DURABLE).code, STORE_OK);
 	return counting_write(storage, path, content, length, how);
 }
 
@@ -398,9 +398,9 @@ test_full_disk(void **state)
 	(void) state;
 	repository_close(open_repository());
 	assert_int_equal(exit_code_of(put_on_full_disk), EXIT_FAILED);
-	assert_non_null(strstr(storage_error_hint(ENOSPC), "expire"));
-	assert_non_null(storage_error_hint(EROFS));
-	assert_null(storage_error_hint(EIO));
+	assert_non_null(strstr(posix_write_result(ENOSPC).hint, "expire"));
+	assert_non_null(posix_write_result(EROFS).hint);
+	assert_null(posix_write_result(EIO).hint);
 }
 
 #define TEST(function) cmocka_unit_test_setup_teardown(function, scratch_create, scratch_destroy)

@@ -374,14 +374,14 @@ pread64(int fd, void *into, size_t length, off64_t offset)
 static void
 test_durable_write(void **state)
 {
-	int error;
-	Storage *storage = posix_storage_open(scratch_path("repo"), true, &error);
+	StoreResult result;
+	Storage *storage = posix_storage_open(scratch_path("repo"), true, &result);
 
 	(void) state;
 	assert_non_null(storage);
-	assert_int_equal(storage->write(storage, "a/b/file", "x", 1, WRITE_DURABLE), 0);
+	assert_int_equal(storage->write(storage, "a/b/file", "x", 1, WRITE_DURABLE).code, STORE_OK);
 	spy = true;
-	assert_int_equal(storage->write(storage, "a/b/file", "y", 1, WRITE_DURABLE), 0);
+	assert_int_equal(storage->write(storage, "a/b/file", "y", 1, WRITE_DURABLE).code, STORE_OK);
 	spy = false;
 	assert_int_equal(nsystem_calls, 5);
 	assert_memory_equal(system_calls[0], "fsync /repo/a/b/file.", 21);
@@ -396,20 +396,20 @@ test_durable_write(void **state)
 static void
 test_short_read(void **state)
 {
-	int error;
-	Storage *storage = posix_storage_open(scratch_path("repo"), true, &error);
+	StoreResult result;
+	Storage *storage = posix_storage_open(scratch_path("repo"), true, &result);
 	char part[4];
 	Buffer whole;
 
 	(void) state;
 	assert_non_null(storage);
-	assert_int_equal(storage->write(storage, "file", "12345678", 8, WRITE_DURABLE), 0);
+	assert_int_equal(storage->write(storage, "file", "12345678", 8, WRITE_DURABLE).code, STORE_OK);
 	buffer_init(&whole);
 	cut_reads = true;
-	assert_int_equal(storage->read_range(storage, "file", 0, 4, part), ENODATA);
-	assert_int_equal(storage->read(storage, "file", 100, &whole), ENODATA);
+	assert_int_equal(storage->read_range(storage, "file", 0, 4, part).code, STORE_DAMAGED);
+	assert_int_equal(storage->read(storage, "file", 100, &whole).code, STORE_DAMAGED);
 	cut_reads = false;
-	assert_int_equal(storage->read_range(storage, "file", 0, 4, part), 0);
+	assert_int_equal(storage->read_range(storage, "file", 0, 4, part).code, STORE_OK);
 	buffer_free(&whole);
 	storage->close(storage);
 }

@@ -14,7 +14,7 @@
 
 #include "log.h"
 #include "manifest_envelope.h"
-#include "read_error.h"
+#include "posix_result.h"
 #include "unclear.h"
 #include "verify.h"
 
@@ -187,14 +187,13 @@ static void
 test_words(void **state)
 {
 	(void) state;
-	assert_non_null(strstr(read_error_text(ENODATA), "shorter"));
-	assert_non_null(strstr(read_error_text(EINVAL), "regular file"));
-	assert_string_equal(read_error_text(EIO), strerror(EIO));
-	assert_non_null(strstr(read_error_hint(EACCES), "chown"));
-	assert_non_null(strstr(read_error_hint(EMFILE), "ulimit"));
-	assert_non_null(strstr(read_error_hint(EIO), "kernel"));
-	assert_null(read_error_hint(ENOENT));
-	assert_false(error_of_access(0));
+	assert_non_null(strstr(posix_read_result(ENODATA).text, "shorter"));
+	assert_non_null(strstr(posix_read_result(EINVAL).text, "regular file"));
+	assert_string_equal(posix_read_result(EIO).text, strerror(EIO));
+	assert_non_null(strstr(posix_read_result(EACCES).hint, "chown"));
+	assert_non_null(strstr(posix_read_result(EMFILE).hint, "ulimit"));
+	assert_non_null(strstr(posix_read_result(EIO).hint, "kernel"));
+	assert_null(posix_read_result(ENOENT).hint);
 }
 
 #define TEST(function) cmocka_unit_test_setup_teardown(function, scratch_create, scratch_destroy)

@@ -562,7 +562,8 @@ test_remove_backup(void **state)
 	assert_true(repository_remove_backup(repository, &name));
 	assert_true(repository_verification(repository, &name, &verification));
 	assert_false(verification.known);
-	assert_int_equal(repository->storage->size(repository->storage, "nex_backup.json", &bytes), 0);
+	assert_int_equal(repository->storage->size(repository->storage, "nex_backup.json", &bytes).code,
+					 STORE_OK);
 	repository_close(repository);
 }
 
@@ -653,9 +654,8 @@ static void
 lock_exclusive(void)
 {
 	int handle;
-	int error;
 
-	if (!repository_lock_exclusive(repository_open(repo()), &handle, &error))
+	if (repository_lock_exclusive(repository_open(repo()), &handle).code == STORE_BUSY)
 		_exit(99);
 }
 
@@ -665,7 +665,6 @@ test_locks(void **state)
 	Repository *repository = make_repository();
 	int backup;
 	int exclusive;
-	int error;
 
 	(void) state;
 	assert_true(repository_lock_backup(repository, owned("b"), &backup));
@@ -681,7 +680,7 @@ test_locks(void **state)
 	assert_int_equal(exit_code_of(lock_exclusive), EXIT_DONE);
 
 	repository = repository_open(repo());
-	assert_true(repository_lock_exclusive(repository, &exclusive, &error));
+	assert_int_equal(repository_lock_exclusive(repository, &exclusive).code, STORE_OK);
 	assert_int_equal(exit_code_of(lock_shared_at_once), EXIT_LOCKED);
 	assert_int_equal(exit_code_of(lock_exclusive), 99);
 	repository_unlock(repository, exclusive);

@@ -21,8 +21,8 @@
 static Storage *
 open_scratch(void)
 {
-	int error;
-	Storage *storage = posix_storage_open(scratch, false, &error);
+	StoreResult result;
+	Storage *storage = posix_storage_open(scratch, false, &result);
 
 	assert_non_null(storage);
 	return storage;
@@ -50,7 +50,7 @@ count_names(Storage *storage, const char *path)
 {
 	int count = 0;
 
-	assert_int_equal(storage->list(storage, path, count_name, &count), 0);
+	assert_int_equal(storage->list(storage, path, count_name, &count).code, STORE_OK);
 	return count;
 }
 
@@ -60,7 +60,7 @@ assert_content(Storage *storage, const char *path, const char *expected)
 	Buffer content;
 
 	buffer_init(&content);
-	assert_int_equal(storage->read(storage, path, 1000, &content), 0);
+	assert_int_equal(storage->read(storage, path, 1000, &content).code, STORE_OK);
 	assert_int_equal(content.length, strlen(expected));
 	assert_string_equal(content.data, expected);
 	buffer_free(&content);
@@ -76,25 +76,27 @@ test_write_and_read(void **state)
 
 	(void) state;
 	umask(0);
-	assert_int_equal(storage->write(storage, "a/b/file", "0123456789", 10, WRITE_DURABLE), 0);
+	assert_int_equal(storage->write(storage, "a/b/file", "0123456789", 10, WRITE_DURABLE).code,
+					 STORE_OK);
 	assert_int_equal(mode_of("a"), 0700);
 	assert_int_equal(mode_of("a/b"), 0700);
 	assert_int_equal(mode_of("a/b/file"), 0600);
 	assert_content(storage, "a/b/file", "0123456789");
-	assert_int_equal(storage->size(storage, "a/b/file", &bytes), 0);
+	assert_int_equal(storage->size(storage, "a/b/file", &bytes).code, STORE_OK);
 	assert_int_equal(bytes, 10);
 
 	/* A part; the end; nothing at the end; beyond it. */
-	assert_int_equal(storage->read_range(storage, "a/b/file", 2, 4, part), 0);
+	assert_int_equal(storage->read_range(storage, "a/b/file", 2, 4, part).code, STORE_OK);
 	assert_memory_equal(part, "2345", 4);
-	assert_int_equal(storage->read_range(storage, "a/b/file", 6, 4, part), 0);
-	assert_int_equal(storage->read_range(storage, "a/b/file", 10, 0, part), 0);
-	assert_int_equal(storage->read_range(storage, "a/b/file", 7, 4, part), ENODATA);
-	assert_int_equal(storage->read_range(storage, "a/b/file", 11, 0, part), ENODATA);
-	assert_int_equal(storage->read_range(storage, "a/b/file", UINT64_MAX, 2, part), ENODATA);
+	assert_int_equal(storage->read_range(storage, "a/b/file", 6, 4, part).code, STORE_OK);
+	assert_int_equal(storage->read_range(storage, "a/b/file", 10, 0, part).code, STORE_OK);
+	assert_int_equal(storage->read_range(storage, "a/b/file", 7, 4, part).code, STORE_DAMAGED);
+	assert_int_equal(storage->read_range(storage, "a/b/file", 11, 0, part).code, STORE_DAMAGED);
+	assert_int_equal(storage->read_range(storage, "a/b/file", UINT64_MAX, 2, part).code,
+					 STORE_DAMAGED);
 
 	buffer_init(&content);
-	assert_int_equal(storage->read(storage, "a/b/file", 9, &content), EFBIG);
+	assert_int_equal(storage->read(storage, "a/b/file", 9, &content).code, STORE_DAMAGED);
 	buffer_free(&content);
 	storage->close(storage);
 }
@@ -106,17 +108,17 @@ test_replace(void **state)
 	Storage *storage = open_scratch();
 
 	(void) state;
-	assert_int_equal(storage->write(storage, "d/file", "old", 3, WRITE_NEW), 0);
-	assert_int_equal(storage->write(storage, "d/file", "newer", 5, WRITE_NEW), EEXIST);
+	assert_int_equal(storage->write(storage, "d/file", "old", 3, WRITE_NEW).code, STORE_OK);
+	assert_int_equal(storage->write(storage, "d/file", "newer", 5, WRITE_NEW).code, STORE_EXISTS);
 	assert_content(storage, "d/file", "old");
-	assert_int_equal(storage->write(storage, "d/file", "newer", 5, WRITE_DURABLE), 0);
+	assert_int_equal(storage->write(storage, "d/file", "newer", 5, WRITE_DURABLE).code, STORE_OK);
 	assert_content(storage, "d/file", "newer");
-	assert_int_equal(storage->write(storage, "d/file", "", 0, WRITE_DURABLE), 0);
+	assert_int_equal(storage->write(storage, "d/file", "", 0, WRITE_DURABLE).code, STORE_OK);
 	assert_content(storage, "d/file", "");
 	assert_int_equal(count_names(storage, "d"), 1);
-	assert_int_equal(storage->sync(storage, "d/file"), 0);
-	assert_int_equal(storage->sync_directory(storage, "d"), 0);
-	assert_int_equal(storage->sync_directory(storage, "."), 0);
+	assert_int_equal(storage->sync(storage, "d/file").code, STORE_OK);
+	assert_int_equal(storage->sync_directory(storage, "d").code, STORE_OK);
+	assert_int_equal(storage->sync_directory(storage, ".").code, STORE_OK);
 	storage->close(storage);
 }
 
@@ -128,19 +130,19 @@ test_absent(void **state)
 	uint64_t bytes;
 	char byte;
 	int count = 0;
-	int error;
+	StoreResult result;
 
 	(void) state;
 	buffer_init(&content);
-	assert_int_equal(storage->read(storage, "none", 10, &content), ENOENT);
-	assert_int_equal(storage->read(storage, "none/none", 10, &content), ENOENT);
-	assert_int_equal(storage->read_range(storage, "none", 0, 1, &byte), ENOENT);
-	assert_int_equal(storage->size(storage, "none", &bytes), ENOENT);
-	assert_int_equal(storage->remove(storage, "none"), ENOENT);
-	assert_int_equal(storage->sync(storage, "none"), ENOENT);
-	assert_int_equal(storage->list(storage, "none", count_name, &count), ENOENT);
-	assert_null(posix_storage_open(scratch_path("none"), false, &error));
-	assert_int_equal(error, ENOENT);
+	assert_int_equal(storage->read(storage, "none", 10, &content).code, STORE_ABSENT);
+	assert_int_equal(storage->read(storage, "none/none", 10, &content).code, STORE_ABSENT);
+	assert_int_equal(storage->read_range(storage, "none", 0, 1, &byte).code, STORE_ABSENT);
+	assert_int_equal(storage->size(storage, "none", &bytes).code, STORE_ABSENT);
+	assert_int_equal(storage->remove(storage, "none").code, STORE_ABSENT);
+	assert_int_equal(storage->sync(storage, "none").code, STORE_ABSENT);
+	assert_int_equal(storage->list(storage, "none", count_name, &count).code, STORE_ABSENT);
+	assert_null(posix_storage_open(scratch_path("none"), false, &result));
+	assert_int_equal(result.code, STORE_ABSENT);
 	storage->close(storage);
 	buffer_free(&content);
 }
@@ -148,15 +150,15 @@ test_absent(void **state)
 static void
 test_create_location(void **state)
 {
-	int error;
-	Storage *storage = posix_storage_open(scratch_path("x/y/z/"), true, &error);
+	StoreResult result;
+	Storage *storage = posix_storage_open(scratch_path("x/y/z/"), true, &result);
 
 	(void) state;
 	assert_non_null(storage);
 	storage->close(storage);
 	assert_int_equal(mode_of("x/y/z"), 0700);
-	assert_null(posix_storage_open("", true, &error));
-	assert_int_not_equal(error, 0);
+	assert_null(posix_storage_open("", true, &result));
+	assert_int_not_equal(result.code, STORE_OK);
 }
 
 /* Neither a symbolic link nor a device takes the place of a file. */
@@ -172,16 +174,16 @@ test_symbolic_links(void **state)
 	assert_int_equal(symlink("/etc/passwd", scratch_path("link")), 0);
 	assert_int_equal(mkfifo(scratch_path("pipe"), 0600), 0);
 	buffer_init(&content);
-	assert_int_equal(storage->read(storage, "link", 1000000, &content), ELOOP);
-	assert_int_equal(storage->sync(storage, "link"), ELOOP);
-	assert_int_not_equal(storage->size(storage, "link", &bytes), 0);
-	assert_int_not_equal(storage->size(storage, "pipe", &bytes), 0);
-	assert_int_not_equal(storage->read(storage, ".", 1000000, &content), 0);
-	assert_int_not_equal(storage->lock(storage, "link", LOCK_EXCLUSIVE, &handle), 0);
+	assert_int_equal(storage->read(storage, "link", 1000000, &content).code, STORE_UNSUPPORTED);
+	assert_int_equal(storage->sync(storage, "link").code, STORE_UNSUPPORTED);
+	assert_int_not_equal(storage->size(storage, "link", &bytes).code, STORE_OK);
+	assert_int_not_equal(storage->size(storage, "pipe", &bytes).code, STORE_OK);
+	assert_int_not_equal(storage->read(storage, ".", 1000000, &content).code, STORE_OK);
+	assert_int_not_equal(storage->lock(storage, "link", LOCK_EXCLUSIVE, &handle).code, STORE_OK);
 
 	/* Writing replaces the link and not what it points to. */
-	assert_int_equal(storage->write(storage, "link", "mine", 4, WRITE_NEW), EEXIST);
-	assert_int_equal(storage->write(storage, "link", "mine", 4, WRITE_DURABLE), 0);
+	assert_int_equal(storage->write(storage, "link", "mine", 4, WRITE_NEW).code, STORE_EXISTS);
+	assert_int_equal(storage->write(storage, "link", "mine", 4, WRITE_DURABLE).code, STORE_OK);
 	assert_content(storage, "link", "mine");
 	storage->close(storage);
 	buffer_free(&content);
@@ -198,7 +200,7 @@ test_fifo(void **state)
 	assert_int_equal(mkfifo(scratch_path("pipe"), 0600), 0);
 	buffer_init(&content);
 	alarm(10);
-	assert_int_not_equal(storage->read(storage, "pipe", 10, &content), 0);
+	assert_int_not_equal(storage->read(storage, "pipe", 10, &content).code, STORE_OK);
 	alarm(0);
 	buffer_free(&content);
 	storage->close(storage);
@@ -210,11 +212,11 @@ test_remove_directory(void **state)
 	Storage *storage = open_scratch();
 
 	(void) state;
-	assert_int_equal(storage->write(storage, "d/file", "x", 1, WRITE_NEW), 0);
-	assert_int_equal(storage->remove_directory(storage, "d"), ENOTEMPTY);
-	assert_int_equal(storage->remove(storage, "d/file"), 0);
-	assert_int_equal(storage->remove_directory(storage, "d"), 0);
-	assert_int_equal(storage->remove_directory(storage, "d"), ENOENT);
+	assert_int_equal(storage->write(storage, "d/file", "x", 1, WRITE_NEW).code, STORE_OK);
+	assert_int_equal(storage->remove_directory(storage, "d").code, STORE_FAILED);
+	assert_int_equal(storage->remove(storage, "d/file").code, STORE_OK);
+	assert_int_equal(storage->remove_directory(storage, "d").code, STORE_OK);
+	assert_int_equal(storage->remove_directory(storage, "d").code, STORE_ABSENT);
 	storage->close(storage);
 }
 
@@ -235,19 +237,19 @@ test_list(void **state)
 	char names[NAMES_SIZE] = "";
 
 	(void) state;
-	assert_int_equal(storage->write(storage, "d/sub/file", "x", 1, WRITE_NEW), 0);
-	assert_int_equal(storage->list(storage, "d", note_names, names), 0);
+	assert_int_equal(storage->write(storage, "d/sub/file", "x", 1, WRITE_NEW).code, STORE_OK);
+	assert_int_equal(storage->list(storage, "d", note_names, names).code, STORE_OK);
 	assert_string_equal(names, "sub/|");
-	assert_int_equal(storage->write(storage, "d/other", "x", 1, WRITE_NEW), 0);
+	assert_int_equal(storage->write(storage, "d/other", "x", 1, WRITE_NEW).code, STORE_OK);
 	names[0] = '\0';
 
 	/* One of the two, and no more than that. */
-	assert_int_equal(storage->list(storage, "d", note_names, names), 0);
+	assert_int_equal(storage->list(storage, "d", note_names, names).code, STORE_OK);
 	assert_true(strcmp(names, "sub/|") == 0 || strcmp(names, "other|") == 0);
 	storage->close(storage);
 }
 
-/* What another process finds: 0 or the errno of its try. */
+/* What another process finds. */
 static int
 lock_elsewhere(LockMode mode)
 {
@@ -256,11 +258,11 @@ lock_elsewhere(LockMode mode)
 
 	if (child == 0)
 	{
-		int error;
+		StoreResult result;
 		int handle;
-		Storage *storage = posix_storage_open(scratch, false, &error);
+		Storage *storage = posix_storage_open(scratch, false, &result);
 
-		_exit(storage == NULL ? 255 : storage->lock(storage, "lock/one", mode, &handle));
+		_exit(storage == NULL ? 255 : storage->lock(storage, "lock/one", mode, &handle).code);
 	}
 	assert_int_equal(waitpid(child, &status, 0), child);
 	assert_true(WIFEXITED(status));
@@ -275,18 +277,18 @@ test_locks(void **state)
 	int second;
 
 	(void) state;
-	assert_int_equal(storage->lock(storage, "lock/one", LOCK_SHARED, &first), 0);
-	assert_int_equal(lock_elsewhere(LOCK_SHARED), 0);
-	assert_int_equal(lock_elsewhere(LOCK_EXCLUSIVE), EWOULDBLOCK);
-	assert_int_equal(storage->lock(storage, "lock/two", LOCK_EXCLUSIVE, &second), 0);
+	assert_int_equal(storage->lock(storage, "lock/one", LOCK_SHARED, &first).code, STORE_OK);
+	assert_int_equal(lock_elsewhere(LOCK_SHARED), STORE_OK);
+	assert_int_equal(lock_elsewhere(LOCK_EXCLUSIVE), STORE_BUSY);
+	assert_int_equal(storage->lock(storage, "lock/two", LOCK_EXCLUSIVE, &second).code, STORE_OK);
 	storage->unlock(storage, second);
 	storage->unlock(storage, first);
-	assert_int_equal(lock_elsewhere(LOCK_EXCLUSIVE), 0);
-	assert_int_equal(storage->lock(storage, "lock/one", LOCK_EXCLUSIVE, &first), 0);
-	assert_int_equal(lock_elsewhere(LOCK_SHARED), EWOULDBLOCK);
+	assert_int_equal(lock_elsewhere(LOCK_EXCLUSIVE), STORE_OK);
+	assert_int_equal(storage->lock(storage, "lock/one", LOCK_EXCLUSIVE, &first).code, STORE_OK);
+	assert_int_equal(lock_elsewhere(LOCK_SHARED), STORE_BUSY);
 
 	/* Not within one process either: two runs may share one. */
-	assert_int_equal(storage->lock(storage, "lock/one", LOCK_EXCLUSIVE, &second), EWOULDBLOCK);
+	assert_int_equal(storage->lock(storage, "lock/one", LOCK_EXCLUSIVE, &second).code, STORE_BUSY);
 	storage->unlock(storage, first);
 	storage->close(storage);
 }
@@ -308,16 +310,16 @@ test_lock_of_a_killed_process(void **state)
 		Storage *storage = open_scratch();
 		int handle;
 
-		if (storage->lock(storage, "lock/one", LOCK_EXCLUSIVE, &handle) == 0 &&
+		if (storage->lock(storage, "lock/one", LOCK_EXCLUSIVE, &handle).code == STORE_OK &&
 			write(ready[1], "x", 1) == 1)
 			pause();
 		_exit(1);
 	}
 	assert_int_equal(read(ready[0], &byte, 1), 1);
-	assert_int_equal(lock_elsewhere(LOCK_SHARED), EWOULDBLOCK);
+	assert_int_equal(lock_elsewhere(LOCK_SHARED), STORE_BUSY);
 	assert_int_equal(kill(child, SIGKILL), 0);
 	assert_int_equal(waitpid(child, &status, 0), child);
-	assert_int_equal(lock_elsewhere(LOCK_EXCLUSIVE), 0);
+	assert_int_equal(lock_elsewhere(LOCK_EXCLUSIVE), STORE_OK);
 	close(ready[0]);
 	close(ready[1]);
 }
@@ -366,22 +368,22 @@ test_lock_alone(void **state)
 	pid_t old;
 
 	(void) state;
-	assert_int_equal(storage->lock(storage, "lock/one", LOCK_ALONE, &first), 0);
-	assert_int_equal(lock_elsewhere(LOCK_ALONE), EWOULDBLOCK);
-	assert_int_equal(storage->lock(storage, "lock/one", LOCK_ALONE, &second), EWOULDBLOCK);
-	assert_int_equal(storage->lock(storage, "lock/two", LOCK_ALONE, &second), 0);
+	assert_int_equal(storage->lock(storage, "lock/one", LOCK_ALONE, &first).code, STORE_OK);
+	assert_int_equal(lock_elsewhere(LOCK_ALONE), STORE_BUSY);
+	assert_int_equal(storage->lock(storage, "lock/one", LOCK_ALONE, &second).code, STORE_BUSY);
+	assert_int_equal(storage->lock(storage, "lock/two", LOCK_ALONE, &second).code, STORE_OK);
 	storage->unlock(storage, second);
 	storage->unlock(storage, first);
-	assert_int_equal(lock_elsewhere(LOCK_ALONE), 0);
-	assert_int_equal(lock_elsewhere(LOCK_ALONE), 0);
+	assert_int_equal(lock_elsewhere(LOCK_ALONE), STORE_OK);
+	assert_int_equal(lock_elsewhere(LOCK_ALONE), STORE_OK);
 	assert_int_equal(count_names(storage, "lock/held/one"), 1);
 
 	old = hold_as_before("lock/one");
-	assert_int_equal(lock_elsewhere(LOCK_ALONE), EWOULDBLOCK);
-	assert_int_equal(lock_elsewhere(LOCK_SHARED), EWOULDBLOCK);
-	assert_int_equal(lock_elsewhere(LOCK_EXCLUSIVE), EWOULDBLOCK);
+	assert_int_equal(lock_elsewhere(LOCK_ALONE), STORE_BUSY);
+	assert_int_equal(lock_elsewhere(LOCK_SHARED), STORE_BUSY);
+	assert_int_equal(lock_elsewhere(LOCK_EXCLUSIVE), STORE_BUSY);
 	end_child(old);
-	assert_int_equal(lock_elsewhere(LOCK_ALONE), 0);
+	assert_int_equal(lock_elsewhere(LOCK_ALONE), STORE_OK);
 	storage->close(storage);
 }
 
@@ -424,9 +426,9 @@ test_locks_of_a_reader(void **state)
 	pid_t child;
 
 	(void) state;
-	assert_int_equal(storage->lock(storage, "lock/one", LOCK_ALONE, &handle), 0);
+	assert_int_equal(storage->lock(storage, "lock/one", LOCK_ALONE, &handle).code, STORE_OK);
 	storage->unlock(storage, handle);
-	assert_int_equal(storage->list(storage, "lock/held/one", note_first, &more), 0);
+	assert_int_equal(storage->list(storage, "lock/held/one", note_first, &more).code, STORE_OK);
 	assert_int_equal(chmod(scratch, 0755), 0);
 	assert_int_equal(chmod(scratch_path("lock"), 0755), 0);
 	assert_int_equal(chmod(scratch_path("lock/one"), 0644), 0);
@@ -450,14 +452,14 @@ test_locks_of_a_reader(void **state)
 	close(ready[1]);
 	assert_int_equal(read(ready[0], &byte, 1), 1);
 	close(ready[0]);
-	assert_int_equal(lock_elsewhere(LOCK_SHARED), 0);
-	assert_int_equal(lock_elsewhere(LOCK_EXCLUSIVE), EWOULDBLOCK);
-	assert_int_equal(storage->lock(storage, "lock/one", LOCK_ALONE, &handle), 0);
-	assert_int_equal(lock_elsewhere(LOCK_ALONE), EWOULDBLOCK);
+	assert_int_equal(lock_elsewhere(LOCK_SHARED), STORE_OK);
+	assert_int_equal(lock_elsewhere(LOCK_EXCLUSIVE), STORE_BUSY);
+	assert_int_equal(storage->lock(storage, "lock/one", LOCK_ALONE, &handle).code, STORE_OK);
+	assert_int_equal(lock_elsewhere(LOCK_ALONE), STORE_BUSY);
 	storage->unlock(storage, handle);
-	assert_int_equal(lock_elsewhere(LOCK_ALONE), 0);
+	assert_int_equal(lock_elsewhere(LOCK_ALONE), STORE_OK);
 	end_child(child);
-	assert_int_equal(lock_elsewhere(LOCK_EXCLUSIVE), 0);
+	assert_int_equal(lock_elsewhere(LOCK_EXCLUSIVE), STORE_OK);
 	storage->close(storage);
 }
 
@@ -475,9 +477,10 @@ write_often(void *argument)
 	for (i = 0; i < ROUNDS; i++)
 	{
 		StorageWrite how = i % 2 == 0 ? WRITE_NEW : WRITE_DURABLE;
-		int error = storage->write(storage, "objects/ab/same", content, sizeof(content), how);
+		StoreCode code =
+			storage->write(storage, "objects/ab/same", content, sizeof(content), how).code;
 
-		if (error != 0 && (error != EEXIST || how == WRITE_DURABLE))
+		if (code != STORE_OK && (code != STORE_EXISTS || how == WRITE_DURABLE))
 			return argument;
 	}
 	return NULL;
@@ -500,7 +503,7 @@ test_concurrent_writers(void **state)
 	for (i = 0; i < ROUNDS; i++)
 	{
 		buffer_reset(&content);
-		if (storage->read(storage, "objects/ab/same", 10000, &content) == 0)
+		if (storage->read(storage, "objects/ab/same", 10000, &content).code == STORE_OK)
 			assert_int_equal(content.length, 4096);
 	}
 	for (i = 0; i < WRITERS; i++)
@@ -536,7 +539,7 @@ test_full_disk(void **state)
 	char directory[512];
 	Storage *storage;
 	uint64_t bytes;
-	int error = 0;
+	StoreResult result = store_ok();
 	int i;
 
 	(void) state;
@@ -547,26 +550,27 @@ test_full_disk(void **state)
 					  strerror(errno));
 		return;
 	}
-	storage = posix_storage_open(directory, false, &error);
+	storage = posix_storage_open(directory, false, &result);
 	assert_non_null(storage);
-	for (i = 0; i < 4096 && error == 0; i++)
+	for (i = 0; i < 4096 && result.code == STORE_OK; i++)
 	{
 		char name[32];
 
 		snprintf(name, sizeof(name), "objects/%d", i);
-		error = storage->write(storage, name, content, sizeof(content), WRITE_NEW);
-		if (error == 0)
-			assert_int_equal(storage->size(storage, name, &bytes), 0);
+		result = storage->write(storage, name, content, sizeof(content), WRITE_NEW);
+		if (result.code == STORE_OK)
+			assert_int_equal(storage->size(storage, name, &bytes).code, STORE_OK);
 		else
-			assert_int_equal(storage->size(storage, name, &bytes), ENOENT);
+			assert_int_equal(storage->size(storage, name, &bytes).code, STORE_ABSENT);
 	}
-	assert_int_equal(error, ENOSPC);
+	assert_int_equal(result.code, STORE_FULL);
 
 	/* What was there is still there, and the failed file left nothing. */
 	assert_int_equal(count_names(storage, "objects"), i - 1);
-	assert_int_equal(storage->write(storage, "objects/0", content, sizeof(content), WRITE_DURABLE),
-					 ENOSPC);
-	assert_int_equal(storage->size(storage, "objects/0", &bytes), 0);
+	assert_int_equal(
+		storage->write(storage, "objects/0", content, sizeof(content), WRITE_DURABLE).code,
+		STORE_FULL);
+	assert_int_equal(storage->size(storage, "objects/0", &bytes).code, STORE_OK);
 	assert_int_equal(bytes, sizeof(content));
 	storage->close(storage);
 	if (getenv("NEXB_SMALL_DIR") == NULL)
@@ -583,18 +587,19 @@ test_write_cut_short(void **state)
 	Storage *storage = open_scratch();
 	struct rlimit limit;
 	struct rlimit small;
-	int error;
+	StoreResult result;
 
 	(void) state;
-	assert_int_equal(storage->write(storage, "objects/file", "old", 3, WRITE_DURABLE), 0);
+	assert_int_equal(storage->write(storage, "objects/file", "old", 3, WRITE_DURABLE).code,
+					 STORE_OK);
 	signal(SIGXFSZ, SIG_IGN);
 	assert_int_equal(getrlimit(RLIMIT_FSIZE, &limit), 0);
 	small = limit;
 	small.rlim_cur = 64 * 1024;
 	assert_int_equal(setrlimit(RLIMIT_FSIZE, &small), 0);
-	error = storage->write(storage, "objects/file", content, sizeof(content), WRITE_NEW);
+	result = storage->write(storage, "objects/file", content, sizeof(content), WRITE_NEW);
 	assert_int_equal(setrlimit(RLIMIT_FSIZE, &limit), 0);
-	assert_int_equal(error, EFBIG);
+	assert_int_equal(result.code, STORE_FAILED);
 	assert_content(storage, "objects/file", "old");
 	assert_int_equal(count_names(storage, "objects"), 1);
 	storage->close(storage);
@@ -611,7 +616,7 @@ test_read_only(void **state)
 
 	(void) state;
 	storage = open_scratch();
-	assert_int_equal(storage->write(storage, "d/file", "content", 7, WRITE_DURABLE), 0);
+	assert_int_equal(storage->write(storage, "d/file", "content", 7, WRITE_DURABLE).code, STORE_OK);
 	assert_int_equal(chmod(scratch_path("d"), 0555), 0);
 	assert_int_equal(chmod(scratch_path("d/file"), 0444), 0);
 	assert_int_equal(chmod(scratch, 0555), 0);
@@ -620,13 +625,13 @@ test_read_only(void **state)
 	{
 		if (geteuid() == 0 && setuid(65534) != 0)
 			_exit(1);
-		if (storage->write(storage, "d/file", "x", 1, WRITE_NEW) != EACCES)
+		if (storage->write(storage, "d/file", "x", 1, WRITE_NEW).code != STORE_DENIED)
 			_exit(2);
-		if (storage->write(storage, "new/file", "x", 1, WRITE_NEW) != EACCES)
+		if (storage->write(storage, "new/file", "x", 1, WRITE_NEW).code != STORE_DENIED)
 			_exit(3);
-		if (storage->remove(storage, "d/file") != EACCES)
+		if (storage->remove(storage, "d/file").code != STORE_DENIED)
 			_exit(4);
-		if (storage->lock(storage, "d/file", LOCK_SHARED, &handle) != 0)
+		if (storage->lock(storage, "d/file", LOCK_SHARED, &handle).code != STORE_OK)
 			_exit(5);
 		assert_content(storage, "d/file", "content");
 		_exit(0);

@@ -5,7 +5,6 @@
  *
  *-------------------------------------------------------------------------
  */
-#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -14,7 +13,6 @@
 #include "log.h"
 #include "memory.h"
 #include "names.h"
-#include "read_error.h"
 #include "unclear.h"
 
 typedef struct NameList
@@ -25,7 +23,7 @@ typedef struct NameList
 	Owner owner;           /* that is being looked at */
 	const char *directory; /* that is being read */
 	Repository *repository;
-	int error;
+	bool failed;
 } NameList;
 
 /* A file "<id>.json" is a backup; what else is there must be something of ours. */
@@ -62,22 +60,21 @@ static bool
 visit_directory(NameList *list, const char *path)
 {
 	Storage *storage = list->repository->storage;
-	int error;
+	StoreResult result;
 
 	list->directory = path;
-	error = storage->list(storage, path, visit_file, list);
-	if (error == 0 || error == ENOENT)
+	result = storage->list(storage, path, visit_file, list);
+	if (result.code == STORE_OK || result.code == STORE_ABSENT)
 		return true;
 	if (list->all)
 	{
-		unclear_error(list->repository, path, error, true);
+		unclear_error(list->repository, path, &result, true);
 		return true;
 	}
-	list->error = error;
-	report_error(EXIT_FAILED, NULL, storage_error_hint(error),
-				 "could not list the backups in \"%s/%s\": %s", storage->location, path,
-				 strerror(error));
-	return false;
+	list->failed = true;
+	return report_error(EXIT_FAILED, NULL, result.hint,
+						"could not list the backups in \"%s/%s\": %s", storage->location, path,
+						result.text);
 }
 
 /* A name in backups/ or config/ that is no directory of ours. */
@@ -169,10 +166,10 @@ static void
 visit_tree(NameList *list, const char *tree, StorageVisitor visitor)
 {
 	Storage *storage = list->repository->storage;
-	int error = storage->list(storage, tree, visitor, list);
+	StoreResult result = storage->list(storage, tree, visitor, list);
 
-	if (error != 0 && error != ENOENT)
-		unclear_error(list->repository, tree, error, true);
+	if (result.code != STORE_OK && result.code != STORE_ABSENT)
+		unclear_error(list->repository, tree, &result, true);
 }
 
 /* What lies in servers/LABEL that is not ours. */
@@ -238,7 +235,7 @@ compare_names(const void *a, const void *b)
 static bool
 finish_list(NameList *list, BackupName **names, int *count)
 {
-	if (list->error != 0)
+	if (list->failed)
 	{
 		free(list->names);
 		return false;

@@ -7,7 +7,6 @@
  */
 #include "repository.h"
 
-#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -18,7 +17,6 @@
 #include "memory.h"
 #include "names.h"
 #include "quote.h"
-#include "read_error.h"
 #include "unclear.h"
 
 #define MANIFEST_HINT                                                                              \
@@ -27,14 +25,14 @@
 
 /* Note that a file of a backup could not be read, if that is no damage; gives what to say of it. */
 static char *
-note_unreadable(Repository *repository, const char *path, int error)
+note_unreadable(Repository *repository, const char *path, const StoreResult *result)
 {
-	if (error_of_access(error))
+	if (store_inaccessible(result))
 	{
 		repository->manifest_unreadable = true;
-		unclear_error(repository, path, error, true);
+		unclear_error(repository, path, result, true);
 	}
-	return xasprintf("could not be read: %s", read_error_text(error));
+	return xasprintf("could not be read: %s", result->text);
 }
 
 bool
@@ -44,18 +42,18 @@ repository_check_listing(Repository *repository, const BackupName *name, const M
 	char *path = backup_path(name, ".sha256");
 	Buffer expected;
 	Buffer found;
-	int failure;
+	StoreResult result;
 
 	*error = NULL;
 	buffer_init(&expected);
 	buffer_init(&found);
 	manifest_listing(manifest, &expected);
-	failure = repository->storage->read(repository->storage, path, MAX_MANIFEST_BYTES, &found);
-	if (failure == ENOENT)
+	result = repository->storage->read(repository->storage, path, MAX_MANIFEST_BYTES, &found);
+	if (result.code == STORE_ABSENT)
 		*error = xasprintf("file \"%s/%s\" is missing", repository->storage->location, path);
-	else if (failure != 0)
+	else if (result.code != STORE_OK)
 	{
-		char *problem = note_unreadable(repository, path, failure);
+		char *problem = note_unreadable(repository, path, &result);
 
 		*error = xasprintf("file \"%s/%s\" %s", repository->storage->location, path, problem);
 		free(problem);
@@ -85,16 +83,16 @@ repository_manifest_alone(Repository *repository, const BackupName *name, char *
 	Manifest *manifest = NULL;
 	char *problem = NULL;
 	Buffer file;
-	int failure;
+	StoreResult result;
 
 	*error = NULL;
 	repository->manifest_unreadable = false;
 	buffer_init(&file);
-	failure = repository->storage->read(repository->storage, path, MAX_MANIFEST_BYTES, &file);
-	if (failure == ENOENT)
+	result = repository->storage->read(repository->storage, path, MAX_MANIFEST_BYTES, &file);
+	if (result.code == STORE_ABSENT)
 		problem = xstrdup("is missing");
-	else if (failure != 0)
-		problem = note_unreadable(repository, path, failure);
+	else if (result.code != STORE_OK)
+		problem = note_unreadable(repository, path, &result);
 	else
 		manifest =
 			manifest_open(repository, file.data != NULL ? file.data : "", file.length, &problem);
@@ -134,8 +132,9 @@ repository_was_removed(Repository *repository, const BackupName *name)
 	BackupName *others = NULL;
 	uint64_t bytes;
 	int count = 0;
-	bool removed = repository->storage->size(repository->storage, path, &bytes) == ENOENT &&
-				   repository_list_readable(repository, &name->owner, &others, &count) && count > 0;
+	bool removed =
+		repository->storage->size(repository->storage, path, &bytes).code == STORE_ABSENT &&
+		repository_list_readable(repository, &name->owner, &others, &count) && count > 0;
 
 	free(others);
 	free(path);
@@ -188,14 +187,15 @@ repository_has_backup(Repository *repository, const BackupName *name, bool *exis
 {
 	char *path = backup_path(name, ".json");
 	uint64_t bytes;
-	int error = repository->storage->size(repository->storage, path, &bytes);
+	StoreResult result = repository->storage->size(repository->storage, path, &bytes);
+	bool known = result.code == STORE_OK || result.code == STORE_ABSENT;
 
-	*exists = error == 0;
-	if (error != 0 && error != ENOENT)
+	*exists = result.code == STORE_OK;
+	if (!known)
 		report_error(EXIT_FAILED, NULL, NULL, "could not examine file \"%s/%s\": %s",
-					 repository->storage->location, path, strerror(error));
+					 repository->storage->location, path, result.text);
 	free(path);
-	return error == 0 || error == ENOENT;
+	return known;
 }
 
 bool
@@ -224,15 +224,14 @@ write_file(Repository *repository, const BackupName *name, const char *suffix,
 		   const Buffer *content)
 {
 	char *path = backup_path(name, suffix);
-	int error = repository->storage->write(repository->storage, path, content->data,
-										   content->length, WRITE_DURABLE);
+	StoreResult result = repository->storage->write(repository->storage, path, content->data,
+													content->length, WRITE_DURABLE);
 
-	if (error != 0)
-		report_error(EXIT_FAILED, NULL, storage_error_hint(error),
-					 "could not write file \"%s/%s\": %s", repository->storage->location, path,
-					 strerror(error));
+	if (result.code != STORE_OK)
+		report_error(EXIT_FAILED, NULL, result.hint, "could not write file \"%s/%s\": %s",
+					 repository->storage->location, path, result.text);
 	free(path);
-	return error == 0;
+	return result.code == STORE_OK;
 }
 
 /*
@@ -246,14 +245,14 @@ take_back(Repository *repository, const BackupName *name)
 	Storage *storage = repository->storage;
 	char *manifest = backup_path(name, ".json");
 	char *listing = backup_path(name, ".sha256");
-	int error = storage->remove(storage, manifest);
+	StoreResult result = storage->remove(storage, manifest);
 
-	if (error != 0 && error != ENOENT)
+	if (result.code != STORE_OK && result.code != STORE_ABSENT)
 		report_error(EXIT_FAILED, NULL,
 					 "It is complete, but may be gone after a crash of this machine.  Run another "
 					 "backup.",
 					 "could not remove file \"%s/%s\" again: %s", storage->location, manifest,
-					 strerror(error));
+					 result.text);
 	else
 		(void) storage->remove(storage, listing);
 	free(manifest);
@@ -292,18 +291,17 @@ sync_directory_of(Repository *repository, const char *path)
 {
 	Storage *storage = repository->storage;
 	char *directory = xstrdup(path);
-	int error;
+	StoreResult result;
+	bool good;
 
 	*strrchr(directory, '/') = '\0';
-	error = storage->sync_directory(storage, directory);
-	if (error == ENOENT)
-		error = 0;
-	if (error != 0)
-		report_error(EXIT_FAILED, NULL, storage_error_hint(error),
-					 "could not fsync directory \"%s/%s\": %s", storage->location, directory,
-					 strerror(error));
+	result = storage->sync_directory(storage, directory);
+	good = result.code == STORE_OK || result.code == STORE_ABSENT;
+	if (!good)
+		report_error(EXIT_FAILED, NULL, result.hint, "could not fsync directory \"%s/%s\": %s",
+					 storage->location, directory, result.text);
 	free(directory);
-	return error == 0;
+	return good;
 }
 
 /* Remove one of a backup's own files; one that is gone already is good. */
@@ -312,13 +310,12 @@ remove_file(Repository *repository, const BackupName *name, const char *suffix)
 {
 	Storage *storage = repository->storage;
 	char *path = backup_path(name, suffix);
-	int error = storage->remove(storage, path);
-	bool good = error == 0 || error == ENOENT;
+	StoreResult result = storage->remove(storage, path);
+	bool good = result.code == STORE_OK || result.code == STORE_ABSENT;
 
 	if (!good)
-		report_error(EXIT_FAILED, NULL, storage_error_hint(error),
-					 "could not remove file \"%s/%s\": %s", storage->location, path,
-					 strerror(error));
+		report_error(EXIT_FAILED, NULL, result.hint, "could not remove file \"%s/%s\": %s",
+					 storage->location, path, result.text);
 	/* The manifest must be gone for good before anything that it needs may go. */
 	else if (strcmp(suffix, ".json") == 0)
 		good = sync_directory_of(repository, path);

@@ -12,7 +12,6 @@
  */
 #include "bad_objects.h"
 
-#include <errno.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
@@ -84,15 +83,15 @@ bad_object_note(const Repository *repository, const Manifest *manifest, uint32_t
 								 manifest->codec, manifest->cipher);
 	char *text = xasprintf("%s\n", problem);
 	uint64_t bytes;
-	int error = storage->size(storage, path, &bytes);
+	StoreResult result = storage->size(storage, path, &bytes);
 
-	if (error == ENOENT)
-		error = storage->write(storage, path, text, strlen(text), WRITE_DURABLE);
-	if (error != 0 && !atomic_flag_test_and_set(&said))
+	if (result.code == STORE_ABSENT)
+		result = storage->write(storage, path, text, strlen(text), WRITE_DURABLE);
+	if (result.code != STORE_OK && !atomic_flag_test_and_set(&said))
 		log_warning_hint("Run \"nex_backup verify\" where it can be written: until then the next "
 						 "backup may use a damaged file again.",
 						 "could not record in repository \"%s\" what was found damaged: %s",
-						 storage->location, strerror(error));
+						 storage->location, result.text);
 	free(text);
 	free(path);
 }

@@ -59,12 +59,13 @@ peek_time(Repository *repository, const BackupName *name, double *seconds)
 {
 	char head[HEAD_BYTES + 1];
 	char *path = backup_path(name, ".json");
-	int error = repository->storage->read_range(repository->storage, path, 0, HEAD_BYTES, head);
+	StoreResult result =
+		repository->storage->read_range(repository->storage, path, 0, HEAD_BYTES, head);
 	char *end;
 	char *text;
 
 	free(path);
-	if (error != 0)
+	if (result.code != STORE_OK)
 		return false;
 	head[HEAD_BYTES] = '\0';
 	text = strstr(head, TIME_KEY);

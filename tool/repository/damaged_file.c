@@ -8,7 +8,6 @@
 #include "damaged_file.h"
 
 #include "log.h"
-#include "read_error.h"
 
 bool
 repository_damaged(const Repository *repository, const char *path, const char *problem,
@@ -19,9 +18,8 @@ repository_damaged(const Repository *repository, const char *path, const char *p
 }
 
 bool
-repository_unreadable(const Repository *repository, const char *path, int error)
+repository_unreadable(const Repository *repository, const char *path, const StoreResult *result)
 {
-	return report_error(EXIT_FAILED, NULL, read_error_hint(error),
-						"could not read file \"%s/%s\": %s", repository->storage->location, path,
-						read_error_text(error));
+	return report_error(EXIT_FAILED, NULL, result->hint, "could not read file \"%s/%s\": %s",
+						repository->storage->location, path, result->text);
 }

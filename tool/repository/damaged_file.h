@@ -15,6 +15,7 @@ extern bool repository_damaged(const Repository *repository, const char *path, c
 							   const char *hint);
 
 /* Report (exit 1) that a file could not be read, which says nothing about it; always false. */
-extern bool repository_unreadable(const Repository *repository, const char *path, int error);
+extern bool repository_unreadable(const Repository *repository, const char *path,
+								  const StoreResult *result);
 
 #endif /* NEX_DAMAGED_FILE_H */

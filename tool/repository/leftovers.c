@@ -8,7 +8,6 @@
  *
  *-------------------------------------------------------------------------
  */
-#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -19,7 +18,6 @@
 #include "log.h"
 #include "memory.h"
 #include "names.h"
-#include "read_error.h"
 
 /* Names in a directory. */
 typedef struct NameList
@@ -56,16 +54,15 @@ static bool
 list_names(Repository *repository, const char *path, NameList *list)
 {
 	Storage *storage = repository->storage;
-	int error;
+	StoreResult result;
 
 	memset(list, 0, sizeof(*list));
-	error = storage->list(storage, path, collect_name, list);
-	if (error == 0 || error == ENOENT)
+	result = storage->list(storage, path, collect_name, list);
+	if (result.code == STORE_OK || result.code == STORE_ABSENT)
 		return true;
 	free_names(list);
-	return report_error(EXIT_FAILED, NULL, storage_error_hint(error),
-						"could not read directory \"%s/%s\": %s", storage->location, path,
-						strerror(error));
+	return report_error(EXIT_FAILED, NULL, result.hint, "could not read directory \"%s/%s\": %s",
+						storage->location, path, result.text);
 }
 
 static bool
@@ -89,7 +86,7 @@ add(Repository *repository, Leftovers *leftovers, LeftoverKind kind, const char 
 	item = &leftovers->items[leftovers->count++];
 	item->kind = kind;
 	item->path = xasprintf("%s%s", directory, name);
-	if (storage->size(storage, item->path, &item->bytes) != 0)
+	if (storage->size(storage, item->path, &item->bytes).code != STORE_OK)
 		item->bytes = 0;
 	leftovers->number[kind]++;
 	leftovers->bytes[kind] += item->bytes;
@@ -393,14 +390,14 @@ leftovers_remove(Repository *repository, Leftovers *leftovers)
 	for (i = 0; i < leftovers->count && !interrupted(); i++)
 	{
 		const Leftover *item = &leftovers->items[i];
-		int error = storage->remove(storage, item->path);
+		StoreResult result = storage->remove(storage, item->path);
 
-		if (error == ENOENT)
+		if (result.code == STORE_ABSENT)
 			continue;
-		if (error != 0)
-			return report_error(EXIT_FAILED, NULL, storage_error_hint(error),
+		if (result.code != STORE_OK)
+			return report_error(EXIT_FAILED, NULL, result.hint,
 								"could not remove file \"%s/%s\": %s", storage->location,
-								item->path, strerror(error));
+								item->path, result.text);
 		leftovers->number[item->kind]++;
 		leftovers->bytes[item->kind] += item->bytes;
 

@@ -11,7 +11,6 @@
  */
 #include "repository.h"
 
-#include <errno.h>
 #include <jansson.h>
 #include <openssl/rand.h>
 #include <stdlib.h>
@@ -29,7 +28,6 @@
 #include "lost_header.h"
 #include "memory.h"
 #include "quote.h"
-#include "read_error.h"
 #include "recover_text.h"
 #include "repository_secret.h"
 #include "seal.h"
@@ -70,19 +68,18 @@ new_uuid(void)
 
 /* No backup is under way. */
 static const char *
-header_error_hint(int error)
+header_error_hint(const StoreResult *result)
 {
-	return error == ENOSPC || error == EDQUOT
-			   ? "Free some space in the file system of the repository."
-			   : storage_error_hint(error);
+	return result->code == STORE_FULL ? "Free some space in the file system of the repository."
+									  : result->hint;
 }
 
 static bool
-write_failed(const Repository *repository, const char *path, int error)
+write_failed(const Repository *repository, const char *path, const StoreResult *result)
 {
-	return report_error(EXIT_FAILED, NULL, header_error_hint(error),
+	return report_error(EXIT_FAILED, NULL, header_error_hint(result),
 						"could not write file \"%s/%s\": %s", repository->storage->location, path,
-						strerror(error));
+						result->text);
 }
 
 /*
@@ -94,38 +91,36 @@ write_header(Repository *repository, const char *hint, bool *lasting)
 {
 	const Encryption *encryption = repository->encryption;
 	Storage *storage = repository->storage;
-	int not_lasting = 0;
+	StoreResult not_lasting = store_ok();
+	StoreResult result = store_failure(STORE_FAILED, NULL, "OpenSSL refuses");
 	Buffer json;
 	char *text;
-	int error;
 
 	*lasting = true;
 	if (!encryption_can_write(repository))
 		return false;
 	text = recover_text(encryption != NULL ? encryption->cipher : CIPHER_NONE);
 	if (digest_buffer(text, strlen(text), repository->recover_digest))
-		error = storage->write(storage, RECOVER_FILE, text, strlen(text), WRITE_DURABLE);
-	else
-		error = ENOMEM;
+		result = storage->write(storage, RECOVER_FILE, text, strlen(text), WRITE_DURABLE);
 	free(text);
-	if (error != 0)
-		return write_failed(repository, RECOVER_FILE, error);
+	if (result.code != STORE_OK)
+		return write_failed(repository, RECOVER_FILE, &result);
 	buffer_init(&json);
 	buffer_printf(
 		&json,
 		"{\n\"format\": 1,\n\"id\": \"%s\",\n\"created\": \"%s\",\n\"recover_sha256\": \"%s\"",
 		repository->id, repository->created, repository->recover_digest);
 	if ((encryption != NULL && !encryption_write(repository, &json)) || !seal_append(&json))
-		error = ENOMEM;
+		result = store_failure(STORE_FAILED, NULL, "OpenSSL refuses");
 	else
-		error = lasting_write(storage, FRAME_FILE, json.data, json.length, &not_lasting);
+		result = lasting_write(storage, FRAME_FILE, json.data, json.length, &not_lasting);
 	buffer_free(&json);
-	*lasting = not_lasting == 0;
+	*lasting = not_lasting.code == STORE_OK;
 	if (!*lasting)
 		log_warning_hint(hint,
 						 "file \"%s/%s\" is written, but a crash of this machine may undo that: %s",
-						 storage->location, FRAME_FILE, strerror(not_lasting));
-	return error == 0 || write_failed(repository, FRAME_FILE, error);
+						 storage->location, FRAME_FILE, not_lasting.text);
+	return result.code == STORE_OK || write_failed(repository, FRAME_FILE, &result);
 }
 
 /* "2026-11-23T02:00:00Z" */
@@ -173,11 +168,16 @@ parse_header(Repository *repository, const Buffer *file)
 	return good;
 }
 
+/*
+ * Open the storage and read nex_backup.json: STORE_ABSENT if there is none,
+ * STORE_CHANGED if somebody changed the keys meanwhile, STORE_DAMAGED if it says
+ * something that was reported.
+ */
 static Repository *
-open_once(const char *location, bool create, int *error)
+open_once(const char *location, bool create, StoreResult *result)
 {
 	Repository *repository;
-	Storage *storage = posix_storage_open(location, create, error);
+	Storage *storage = posix_storage_open(location, create, result);
 	Buffer file;
 
 	if (storage == NULL)
@@ -186,28 +186,29 @@ open_once(const char *location, bool create, int *error)
 	repository->storage = storage;
 	repository->shared_lock = -1;
 	buffer_init(&file);
-	*error = storage->read(storage, FRAME_FILE, MAX_FRAME_BYTES, &file);
-	if (*error == 0 && !parse_header(repository, &file))
-		*error = repository->outpaced ? EAGAIN : EBADMSG;
+	*result = storage->read(storage, FRAME_FILE, MAX_FRAME_BYTES, &file);
+	if (result->code == STORE_DAMAGED)
+		result->code = STORE_FAILED; /* not one that parse_header() has reported */
+	else if (result->code == STORE_OK && !parse_header(repository, &file))
+		result->code = repository->outpaced ? STORE_CHANGED : STORE_DAMAGED;
 	buffer_free(&file);
 	return repository;
 }
 
-/*
- * Open the storage and read nex_backup.json; ENOENT in *error if there is none.
- * Others may change the keys meanwhile.
- */
+/* The same, again while others change the keys. */
 static Repository *
-open_location(const char *location, bool create, int *error)
+open_location(const char *location, bool create, StoreResult *result)
 {
-	Repository *repository = open_once(location, create, error);
+	Repository *repository = open_once(location, create, result);
 	int tries;
 
-	for (tries = 1; *error == EAGAIN && repository != NULL && tries < OPEN_TRIES; tries++)
+	for (tries = 1; result->code == STORE_CHANGED && tries < OPEN_TRIES; tries++)
 	{
 		repository_close(repository);
-		repository = open_once(location, create, error);
+		repository = open_once(location, create, result);
 	}
+	if (result->code == STORE_CHANGED)
+		*result = store_failure(STORE_CHANGED, NULL, "its keys are changed all the time");
 	return repository;
 }
 
@@ -234,21 +235,21 @@ Repository *
 repository_open(const char *location)
 {
 	Repository *repository;
-	int error;
+	StoreResult result;
 
-	repository = open_location(location, false, &error);
-	if (error == 0)
+	repository = open_location(location, false, &result);
+	if (result.code == STORE_OK)
 		return repository;
-	if (error == ENOENT && repository != NULL && has_backups(repository))
+	if (result.code == STORE_ABSENT && repository != NULL && has_backups(repository))
 	{
 		if (lost_header_read_on(repository))
 			return repository;
-		error = EBADMSG;
+		result.code = STORE_DAMAGED;
 	}
 	repository_close(repository);
-	if (error == EBADMSG)
+	if (result.code == STORE_DAMAGED)
 		return NULL;
-	if (error == ENOENT || error == ENOTDIR)
+	if (result.code == STORE_ABSENT)
 	{
 		Buffer hint;
 
@@ -260,8 +261,8 @@ repository_open(const char *location)
 		buffer_free(&hint);
 	}
 	else
-		report_error(EXIT_FAILED, NULL, read_error_hint(error),
-					 "could not open repository \"%s\": %s", location, strerror(error));
+		report_error(EXIT_FAILED, NULL, result.hint, "could not open repository \"%s\": %s",
+					 location, result.text);
 	return NULL;
 }
 
@@ -301,20 +302,18 @@ note_foreign_name(const char *name, void *argument)
 }
 
 char *
-repository_recover_problem(Repository *repository, int *unreadable)
+repository_recover_problem(Repository *repository, StoreResult *result)
 {
 	DigestHex digest;
 	Buffer file;
 	char *problem = NULL;
-	int error;
 
 	buffer_init(&file);
-	error = repository->storage->read(repository->storage, RECOVER_FILE, MAX_FRAME_BYTES, &file);
-	*unreadable = error_of_access(error) ? error : 0;
-	if (error == ENOENT)
+	*result = repository->storage->read(repository->storage, RECOVER_FILE, MAX_FRAME_BYTES, &file);
+	if (result->code == STORE_ABSENT)
 		problem = xstrdup("is missing");
-	else if (error != 0)
-		problem = xasprintf("could not be read: %s", read_error_text(error));
+	else if (result->code != STORE_OK)
+		problem = xasprintf("could not be read: %s", result->text);
 	else if (!digest_buffer(file.data != NULL ? file.data : "", file.length, digest) ||
 			 strcmp(digest, repository->recover_digest) != 0)
 		problem = xstrdup("does not match the digest in " FRAME_FILE);
@@ -326,8 +325,8 @@ repository_recover_problem(Repository *repository, int *unreadable)
 static bool
 recover_is_intact(Repository *repository)
 {
-	int unreadable;
-	char *problem = repository_recover_problem(repository, &unreadable);
+	StoreResult result;
+	char *problem = repository_recover_problem(repository, &result);
 	bool intact = problem == NULL;
 
 	free(problem);
@@ -384,8 +383,8 @@ create_header(Repository *repository, const char *location)
 	bool lasting;
 	struct tm tm;
 	char text[32];
+	StoreResult result;
 	time_t now;
-	int error;
 
 	if (has_backups(repository))
 	{
@@ -394,10 +393,10 @@ create_header(Repository *repository, const char *location)
 	}
 	else
 	{
-		error = storage->list(storage, ".", note_foreign_name, &occupied);
-		if (error != 0)
+		result = storage->list(storage, ".", note_foreign_name, &occupied);
+		if (result.code != STORE_OK)
 			return report_error(EXIT_FAILED, NULL, NULL, "could not read directory \"%s\": %s",
-								location, strerror(error));
+								location, result.text);
 	}
 	if (occupied)
 		return report_error(EXIT_FAILED, NULL, "Choose an empty or new directory.",
@@ -491,21 +490,21 @@ init(const char *location, Encryption *encryption, bool *created)
 	Repository *repository;
 	bool good = true;
 	bool lasting;
-	int error;
+	StoreResult result;
 
-	repository = open_location(location, true, &error);
-	*created = error == ENOENT;
-	if (error == ENOENT && repository != NULL)
+	repository = open_location(location, true, &result);
+	*created = result.code == STORE_ABSENT;
+	if (result.code == STORE_ABSENT && repository != NULL)
 	{
 		repository->encryption = encryption;
 		encryption = NULL;
 		good = check_location(repository) && create_header(repository, location);
 	}
-	else if (error == EBADMSG)
+	else if (result.code == STORE_DAMAGED)
 		good = false;
-	else if (error != 0)
-		good = report_error(EXIT_FAILED, NULL, header_error_hint(error),
-							"could not create repository \"%s\": %s", location, strerror(error));
+	else if (result.code != STORE_OK)
+		good = report_error(EXIT_FAILED, NULL, header_error_hint(&result),
+							"could not create repository \"%s\": %s", location, result.text);
 	else if (encryption != NULL && !check_same_encryption(repository, encryption))
 		good = false;
 	else if (!recover_is_intact(repository) || !recover_is_current(repository))
@@ -568,17 +567,17 @@ repository_rewrite(Repository *repository)
 bool
 repository_check_header(Repository *repository)
 {
-	int unreadable;
+	StoreResult result;
 	char *problem;
 	bool good;
 
 	if (!lost_header_refuse(repository))
 		return false;
-	problem = repository_recover_problem(repository, &unreadable);
+	problem = repository_recover_problem(repository, &result);
 	good = problem == NULL;
 	/* nex_backup.json was checked when the repository was opened. */
-	if (unreadable != 0)
-		repository_unreadable(repository, RECOVER_FILE, unreadable);
+	if (store_inaccessible(&result))
+		repository_unreadable(repository, RECOVER_FILE, &result);
 	else if (!good)
 		repository_damaged(repository, RECOVER_FILE, problem, RECOVER_HINT);
 	free(problem);
@@ -588,34 +587,34 @@ repository_check_header(Repository *repository)
 void
 repository_warn_header(Repository *repository)
 {
-	int unreadable;
+	StoreResult result;
 	char *problem;
 
 	/* That has been said. */
 	if (repository->headerless)
 		return;
-	problem = repository_recover_problem(repository, &unreadable);
+	problem = repository_recover_problem(repository, &result);
 	if (problem != NULL)
-		log_warning_hint(unreadable != 0 ? read_error_hint(unreadable) : RECOVER_HINT,
+		log_warning_hint(store_inaccessible(&result) ? result.hint : RECOVER_HINT,
 						 "file \"%s/" RECOVER_FILE "\" %s; no backup depends on it",
 						 repository->storage->location, problem);
 	free(problem);
 }
 
-/* Wait while expire removes objects; EWOULDBLOCK if that takes too long or work must stop. */
-static int
+/* Wait while expire removes objects; STORE_BUSY if that takes too long or work must stop. */
+static StoreResult
 wait_for_shared_lock(Repository *repository)
 {
 	const struct timespec interval = {0, LOCK_POLL_MS * 1000000L};
 	Storage *storage = repository->storage;
+	StoreResult result;
 	int waited;
-	int error;
 
 	for (waited = 0;; waited += LOCK_POLL_MS)
 	{
-		error = storage->lock(storage, REPOSITORY_LOCK, LOCK_SHARED, &repository->shared_lock);
-		if (error != EWOULDBLOCK || waited >= LOCK_WAIT_SECONDS * 1000 || stop_requested())
-			return error;
+		result = storage->lock(storage, REPOSITORY_LOCK, LOCK_SHARED, &repository->shared_lock);
+		if (result.code != STORE_BUSY || waited >= LOCK_WAIT_SECONDS * 1000 || stop_requested())
+			return result;
 		if (waited == 0)
 			log_info("waiting until repository \"%s\" is no longer locked, as \"nex_backup "
 					 "expire\" does",
@@ -628,29 +627,29 @@ bool
 repository_lock_shared(Repository *repository)
 {
 	Storage *storage = repository->storage;
-	int error = repository->shared_lock >= 0 ? 0 : wait_for_shared_lock(repository);
+	StoreResult result =
+		repository->shared_lock >= 0 ? store_ok() : wait_for_shared_lock(repository);
 
-	if (error == 0)
+	if (result.code == STORE_OK)
 		return true;
 	repository->shared_lock = -1;
-	if (error == EWOULDBLOCK)
+	if (result.code == STORE_BUSY)
 		return report_error(EXIT_LOCKED, NULL, "Try again when \"nex_backup expire\" is done.",
 							"repository \"%s\" is still being cleaned up after %d seconds",
 							storage->location, LOCK_WAIT_SECONDS);
 	/* Nobody can remove anything from what cannot be written to. */
-	if (error == EROFS || error == EACCES || error == ENOENT)
+	if (result.code == STORE_DENIED || result.code == STORE_ABSENT)
 		return true;
 	return report_error(EXIT_FAILED, NULL, NULL, "could not lock repository \"%s\": %s",
-						storage->location, strerror(error));
+						storage->location, result.text);
 }
 
-bool
-repository_lock_exclusive(Repository *repository, int *handle, int *error)
+StoreResult
+repository_lock_exclusive(Repository *repository, int *handle)
 {
 	Storage *storage = repository->storage;
 
-	*error = storage->lock(storage, REPOSITORY_LOCK, LOCK_EXCLUSIVE, handle);
-	return *error == 0;
+	return storage->lock(storage, REPOSITORY_LOCK, LOCK_EXCLUSIVE, handle);
 }
 
 /* Take one of the locks that are for one backup at a time; what: of whom, for the report. */
@@ -658,15 +657,15 @@ static bool
 lock_one(Repository *repository, const char *path, const char *what, int *handle)
 {
 	Storage *storage = repository->storage;
-	int error = storage->lock(storage, path, LOCK_ALONE, handle);
+	StoreResult result = storage->lock(storage, path, LOCK_ALONE, handle);
 
-	if (error == EWOULDBLOCK)
+	if (result.code == STORE_BUSY)
 		report_error(EXIT_LOCKED, NULL, "Wait until it ends.", "another backup of %s is running",
 					 what);
-	else if (error != 0)
-		report_error(EXIT_FAILED, NULL, storage_error_hint(error),
-					 "could not lock file \"%s/%s\": %s", storage->location, path, strerror(error));
-	return error == 0;
+	else if (result.code != STORE_OK)
+		report_error(EXIT_FAILED, NULL, result.hint, "could not lock file \"%s/%s\": %s",
+					 storage->location, path, result.text);
+	return result.code == STORE_OK;
 }
 
 bool

@@ -63,21 +63,21 @@ extern bool repository_check_header(Repository *repository);
 extern void repository_warn_header(Repository *repository);
 
 /*
- * What is wrong with RECOVER.txt, to be freed; NULL: nothing.  *unreadable is
- * an errno value if it could not be read, which is no damage.
+ * What is wrong with RECOVER.txt, to be freed; NULL: nothing.  *result says
+ * whether it could be read at all.
  */
-extern char *repository_recover_problem(Repository *repository, int *unreadable);
+extern char *repository_recover_problem(Repository *repository, StoreResult *result);
 
 /*
  * Locks.  "shared" is held by whoever needs objects to stay (backup, verify,
  * restore, export): it waits up to a minute for an expire that removes objects
  * (then exit 4); a read-only repository that cannot be locked is no error.
- * "exclusive" is for removing objects: false without a report, with an errno
- * value, which is EWOULDBLOCK if somebody is at work.
+ * "exclusive" is for removing objects, and reports nothing: STORE_BUSY if
+ * somebody is at work.
  * "backup" is one per database: exit 4 if taken.
  */
 extern bool repository_lock_shared(Repository *repository);
-extern bool repository_lock_exclusive(Repository *repository, int *handle, int *error);
+extern StoreResult repository_lock_exclusive(Repository *repository, int *handle);
 extern bool repository_lock_backup(Repository *repository, const Owner *owner, int *handle);
 extern void repository_unlock(Repository *repository, int handle);
 

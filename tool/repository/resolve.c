@@ -11,7 +11,6 @@
  *
  *-------------------------------------------------------------------------
  */
-#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -96,12 +95,12 @@ is_known_server(const Repository *repository, const Owner *owner)
 {
 	char *path = xasprintf("servers/%s", owner_server(owner));
 	bool found = owner->server[0] == '\0';
-	int error = 0;
+	StoreResult result = store_ok();
 
 	if (!found)
-		error = repository->storage->list(repository->storage, path, note_entry, &found);
+		result = repository->storage->list(repository->storage, path, note_entry, &found);
 	free(path);
-	return found || (error != 0 && error != ENOENT);
+	return found || (result.code != STORE_OK && result.code != STORE_ABSENT);
 }
 
 /* "server "a", database "b"" */

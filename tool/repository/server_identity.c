@@ -23,7 +23,6 @@
 #include "memory.h"
 #include "printable.h"
 #include "quote.h"
-#include "read_error.h"
 #include "seal.h"
 #include "seal_append.h"
 #include "utc_time.h"
@@ -71,13 +70,13 @@ read_record(Repository *repository, const char *server, json_t **record)
 	Storage *storage = repository->storage;
 	char *path = record_path(server);
 	Buffer file;
-	int error;
+	StoreResult result;
 	bool good = true;
 
 	*record = NULL;
 	buffer_init(&file);
-	error = storage->read(storage, path, MAX_RECORD_BYTES, &file);
-	if (error == 0)
+	result = storage->read(storage, path, MAX_RECORD_BYTES, &file);
+	if (result.code == STORE_OK)
 	{
 		*record = parse_record(repository, server, &file);
 		good = *record != NULL ||
@@ -86,10 +85,9 @@ read_record(Repository *repository, const char *server, json_t **record)
 								  "a server that has another system identifier than its backups "
 								  "is asked for --same-server again.");
 	}
-	else if (error != ENOENT)
-		good = report_error(EXIT_FAILED, NULL, storage_error_hint(error),
-							"could not read file \"%s/%s\": %s", storage->location, path,
-							strerror(error));
+	else if (result.code != STORE_ABSENT)
+		good = report_error(EXIT_FAILED, NULL, result.hint, "could not read file \"%s/%s\": %s",
+							storage->location, path, result.text);
 	buffer_free(&file);
 	free(path);
 	return good;
@@ -141,8 +139,8 @@ write_record(Repository *repository, const char *server, json_t *record, const c
 	char *now = utc_now();
 	char *entries;
 	Buffer json;
-	int not_lasting = 0;
-	int error = 0;
+	StoreResult not_lasting = store_ok();
+	StoreResult result = store_ok();
 	bool sealed;
 
 	if (record == NULL && before != NULL)
@@ -156,17 +154,16 @@ write_record(Repository *repository, const char *server, json_t *record, const c
 				  repository->id, label, entries);
 	sealed = seal_append(&json);
 	if (sealed)
-		error = lasting_write(storage, path, json.data, json.length, &not_lasting);
+		result = lasting_write(storage, path, json.data, json.length, &not_lasting);
 	if (!sealed)
 		report_error(EXIT_FAILED, NULL, NULL, "could not compute a SHA-256 digest");
-	else if (error != 0)
-		report_error(EXIT_FAILED, NULL, storage_error_hint(error),
-					 "could not write file \"%s/%s\": %s", storage->location, path,
-					 strerror(error));
-	else if (not_lasting != 0)
+	else if (result.code != STORE_OK)
+		report_error(EXIT_FAILED, NULL, result.hint, "could not write file \"%s/%s\": %s",
+					 storage->location, path, result.text);
+	else if (not_lasting.code != STORE_OK)
 		log_warning("could not make file \"%s/%s\" durable: %s", storage->location, path,
-					strerror(not_lasting));
-	if (sealed && error == 0)
+					not_lasting.text);
+	if (sealed && result.code == STORE_OK)
 		log_info("the backups of server \"%s\" are from now on of system identifier %s", label,
 				 identifier);
 	buffer_free(&json);
@@ -174,7 +171,7 @@ write_record(Repository *repository, const char *server, json_t *record, const c
 	free(now);
 	free(path);
 	json_decref(list);
-	return sealed && error == 0;
+	return sealed && result.code == STORE_OK;
 }
 
 /* ---- what the manifests say ---- */

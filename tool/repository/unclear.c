@@ -7,7 +7,6 @@
  */
 #include "unclear.h"
 
-#include <errno.h>
 #include <pwd.h>
 #include <stdlib.h>
 #include <string.h>
@@ -18,7 +17,6 @@
 #include "memory.h"
 #include "printable.h"
 #include "quote.h"
-#include "read_error.h"
 
 #define NAME_HINT                                                                                  \
 	"If there are backups in it, give it back its name and place; otherwise move it out of the "   \
@@ -65,13 +63,13 @@ user_name(uid_t uid)
 
 /* Whom it belongs to and who we are, as far as that is the reason; caller frees. */
 static char *
-owner_text(const Repository *repository, const char *path, int error)
+owner_text(const Repository *repository, const char *path, const StoreResult *result)
 {
 	char *full = xasprintf("%s/%s", repository->storage->location, path);
 	struct stat status;
 	char *text = NULL;
 
-	if (error == EACCES && lstat(full, &status) == 0 && status.st_uid != geteuid())
+	if (result->code == STORE_DENIED && lstat(full, &status) == 0 && status.st_uid != geteuid())
 	{
 		char *owner = user_name(status.st_uid);
 		char *self = user_name(geteuid());
@@ -85,27 +83,26 @@ owner_text(const Repository *repository, const char *path, int error)
 }
 
 void
-unclear_error(Repository *repository, const char *path, int error, bool counts)
+unclear_error(Repository *repository, const char *path, const StoreResult *result, bool counts)
 {
 	const char *location = repository->storage->location;
 	char *shown = printable_name(path);
 	char *owner;
 
-	if (error == ELOOP)
+	if (result->code == STORE_UNSUPPORTED)
 		note(repository, path, "symbolic link",
 			 xasprintf("\"%s/%s\" is, or lies behind, a symbolic link that is not followed",
 					   location, shown),
-			 read_error_hint(error), counts);
-	else if (error == ENOTDIR)
+			 result->hint, counts);
+	else if (result->code == STORE_DAMAGED)
 		note(repository, path, "unknown file",
 			 xasprintf("\"%s/%s\" is not a directory", location, shown), DIRECTORY_HINT, counts);
 	else
 	{
-		owner = owner_text(repository, path, error);
+		owner = owner_text(repository, path, result);
 		note(repository, path, "unreadable",
-			 xasprintf("\"%s/%s\" cannot be read: %s%s", location, shown, read_error_text(error),
-					   owner),
-			 read_error_hint(error), counts);
+			 xasprintf("\"%s/%s\" cannot be read: %s%s", location, shown, result->text, owner),
+			 result->hint, counts);
 		free(owner);
 	}
 	free(shown);
@@ -120,13 +117,12 @@ stop_at_once(const char *name, void *argument)
 	return false;
 }
 
-/* Can a directory be listed?  0 or an errno value; an absent one can. */
-int
+StoreResult
 unclear_probe(Repository *repository, const char *path)
 {
-	int error = repository->storage->list(repository->storage, path, stop_at_once, NULL);
+	StoreResult result = repository->storage->list(repository->storage, path, stop_at_once, NULL);
 
-	return error == ENOENT ? 0 : error;
+	return result.code == STORE_ABSENT ? store_ok() : result;
 }
 
 /* Does it mean nothing by the format, or come from the file system? */
@@ -147,13 +143,16 @@ unclear_name(Repository *repository, const char *directory, const char *name)
 	bool is_top = strcmp(directory, ".") == 0;
 	char *path = xasprintf("%s%s%s", is_top ? "" : directory, is_top ? "" : "/", name);
 	size_t length = strlen(path);
+	StoreResult probe = store_ok();
 	char *shown;
 
 	if (path[length - 1] == '/')
 		path[length - 1] = '\0';
-	else if (unclear_probe(repository, path) == ELOOP)
+	else
+		probe = unclear_probe(repository, path);
+	if (probe.code == STORE_UNSUPPORTED)
 	{
-		unclear_error(repository, path, ELOOP, true);
+		unclear_error(repository, path, &probe, true);
 		free(path);
 		return;
 	}

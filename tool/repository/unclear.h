@@ -17,10 +17,11 @@
 #include "repository_state.h"
 
 /* Warn of a path that could not be looked at; counts: backups may be hidden by it. */
-extern void unclear_error(Repository *repository, const char *path, int error, bool counts);
+extern void unclear_error(Repository *repository, const char *path, const StoreResult *result,
+						  bool counts);
 
-/* Can a directory be listed?  0 or an errno value; an absent one can. */
-extern int unclear_probe(Repository *repository, const char *path);
+/* Can a directory be listed?  An absent one can. */
+extern StoreResult unclear_probe(Repository *repository, const char *path);
 
 /* A name in a directory, which is none of ours; a directory's name ends in '/'. */
 extern void unclear_name(Repository *repository, const char *directory, const char *name);

@@ -9,14 +9,12 @@
  */
 #include "unclear.h"
 
-#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "backup_list.h"
 #include "interrupted.h"
 #include "memory.h"
-#include "read_error.h"
 
 static const char *const trees[] = {"backups", "globals", "config", "servers", "objects"};
 
@@ -36,7 +34,8 @@ visit_top(const char *name, void *argument)
 		size_t stem = strlen(trees[i]);
 
 		if (strcmp(trees[i], "objects") != 0 && strncmp(name, trees[i], stem) == 0 &&
-			length > stem && (is_directory || unclear_probe(repository, name) == ELOOP))
+			length > stem &&
+			(is_directory || unclear_probe(repository, name).code == STORE_UNSUPPORTED))
 			unclear_name(repository, ".", name);
 	}
 	return true;
@@ -45,10 +44,10 @@ visit_top(const char *name, void *argument)
 void
 unclear_top_level(Repository *repository)
 {
-	int error = repository->storage->list(repository->storage, ".", visit_top, repository);
+	StoreResult result = repository->storage->list(repository->storage, ".", visit_top, repository);
 
-	if (error != 0)
-		unclear_error(repository, ".", error, true);
+	if (result.code != STORE_OK)
+		unclear_error(repository, ".", &result, true);
 }
 
 /* Name a file of a backup that cannot be opened. */
@@ -57,10 +56,10 @@ probe_file(Repository *repository, const BackupName *name, const char *suffix)
 {
 	char *path = backup_path(name, suffix);
 	char nothing[1];
-	int error = repository->storage->read_range(repository->storage, path, 0, 0, nothing);
+	StoreResult result = repository->storage->read_range(repository->storage, path, 0, 0, nothing);
 
-	if (error_of_access(error))
-		unclear_error(repository, path, error, true);
+	if (store_inaccessible(&result))
+		unclear_error(repository, path, &result, true);
 	free(path);
 }
 
@@ -77,15 +76,15 @@ visit_objects(const char *name, void *argument)
 {
 	const ObjectsTree *tree = argument;
 	size_t length = strspn(name, "0123456789abcdef");
+	StoreResult result;
 	char *path;
-	int error;
 
 	if (length != 2 || (name[2] != '\0' && name[2] != '/'))
 		return true;
 	path = xasprintf("%s/%.2s", tree->path, name);
-	error = unclear_probe(tree->repository, path);
-	if (error != 0)
-		unclear_error(tree->repository, path, error, true);
+	result = unclear_probe(tree->repository, path);
+	if (result.code != STORE_OK)
+		unclear_error(tree->repository, path, &result, true);
 	free(path);
 	return !interrupted();
 }
@@ -94,10 +93,10 @@ static void
 look_at_objects(Repository *repository, const char *path)
 {
 	ObjectsTree tree = {repository, path};
-	int error = repository->storage->list(repository->storage, path, visit_objects, &tree);
+	StoreResult result = repository->storage->list(repository->storage, path, visit_objects, &tree);
 
-	if (error != 0 && error != ENOENT)
-		unclear_error(repository, path, error, true);
+	if (result.code != STORE_OK && result.code != STORE_ABSENT)
+		unclear_error(repository, path, &result, true);
 }
 
 /* A directory servers/LABEL. */
@@ -123,17 +122,19 @@ unclear_look_at_all(Repository *repository)
 	BackupName *names = NULL;
 	int count = 0;
 	size_t i;
-	int error;
 
 	for (i = 0; i < TREES; i++)
 	{
-		error = unclear_probe(repository, trees[i]);
+		StoreResult result = unclear_probe(repository, trees[i]);
+		StoreResult changing = store_ok();
 
-		/* A link that is followed for reading only says ELOOP here. */
-		if (error == 0 && storage->sync_directory(storage, trees[i]) == ELOOP)
-			error = ELOOP;
-		if (error != 0)
-			unclear_error(repository, trees[i], error, true);
+		/* A link that is followed for reading only says so here. */
+		if (result.code == STORE_OK)
+			changing = storage->sync_directory(storage, trees[i]);
+		if (changing.code == STORE_UNSUPPORTED)
+			result = changing;
+		if (result.code != STORE_OK)
+			unclear_error(repository, trees[i], &result, true);
 	}
 	look_at_objects(repository, "objects");
 	(void) storage->list(storage, "servers", visit_server, repository);

@@ -8,7 +8,6 @@
  */
 #include "repository.h"
 
-#include <errno.h>
 #include <jansson.h>
 #include <stdlib.h>
 #include <string.h>
@@ -20,7 +19,6 @@
 #include "lasting_write.h"
 #include "log.h"
 #include "memory.h"
-#include "read_error.h"
 #include "seal.h"
 #include "seal_append.h"
 #include "unclear.h"
@@ -141,18 +139,18 @@ static const char *
 read_record(Repository *repository, const char *path, const BackupName *name, Verification *result)
 {
 	const char *problem = NULL;
+	StoreResult reading;
 	Buffer file;
-	int error;
 
 	memset(result, 0, sizeof(*result));
 	buffer_init(&file);
-	error = repository->storage->read(repository->storage, path, MAX_RECORD_BYTES, &file);
-	if (error == 0)
+	reading = repository->storage->read(repository->storage, path, MAX_RECORD_BYTES, &file);
+	if (reading.code == STORE_OK)
 		problem = parse_record(&file, name, result);
-	else if (error_of_access(error))
-		unclear_error(repository, path, error, false);
-	else if (error != ENOENT)
-		problem = read_error_text(error);
+	else if (store_inaccessible(&reading))
+		unclear_error(repository, path, &reading, false);
+	else if (reading.code != STORE_ABSENT)
+		problem = "is not a regular file, or larger than it can be";
 	buffer_free(&file);
 	return problem;
 }
@@ -293,8 +291,8 @@ repository_record_verification(Repository *repository, const BackupName *name, c
 	char *list = bad_files_json(bad, nbad);
 	char *found;
 	struct tm tm;
-	int not_lasting = 0;
-	int error;
+	StoreResult not_lasting;
+	StoreResult result;
 
 	if (ok && !inside && failed_inside(repository, path, name, manifest))
 	{
@@ -321,13 +319,13 @@ repository_record_verification(Repository *repository, const BackupName *name, c
 		found, list);
 	free(found);
 	free(list);
-	error = seal_append(&json)
-				? lasting_write(repository->storage, path, json.data, json.length, &not_lasting)
-				: ENOMEM;
+	result = seal_append(&json)
+				 ? lasting_write(repository->storage, path, json.data, json.length, &not_lasting)
+				 : store_failure(STORE_FAILED, NULL, "its digest could not be computed");
 	buffer_free(&json);
-	if (error != 0)
+	if (result.code != STORE_OK)
 		log_warning("could not record the verification in \"%s/%s\": %s",
-					repository->storage->location, path, strerror(error));
+					repository->storage->location, path, result.text);
 	free(path);
-	return error == 0;
+	return result.code == STORE_OK;
 }

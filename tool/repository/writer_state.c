@@ -17,74 +17,73 @@
 #include "lasting_write.h"
 #include "log.h"
 #include "memory.h"
-#include "read_error.h"
+#include "posix_result.h"
 #include "trusted_path.h"
 
 #define MAX_STATE_FILE 4096
 
-/* ENOTDIR stands for: nobody knows where it is. */
+/* STORE_ABSENT also if nobody knows where it is. */
 static Storage *
-open_state(bool create, int *error)
+open_state(bool create, StoreResult *result)
 {
 	const char *directory = keyring()->state_directory;
 	int root;
 
-	*error = ENOTDIR;
+	*result = posix_read_result(ENOENT);
 	if (directory == NULL)
 		return NULL;
 	root = create ? trusted_directory_make(directory) : trusted_directory_open(directory, false);
 	if (root >= 0)
-		return posix_storage_at(root, directory, error);
-	*error = errno;
+		return posix_storage_at(root, directory, result);
+	*result = create ? posix_write_result(errno) : posix_read_result(errno);
 	return NULL;
 }
 
-/* Read a file of the state: 0 or an errno value; ENOENT if there is none. */
-static int
+/* Read a file of the state. */
+static StoreResult
 read_state(const char *path, uint64_t limit, Buffer *content)
 {
-	int error;
-	Storage *storage = open_state(false, &error);
+	StoreResult result;
+	Storage *storage = open_state(false, &result);
 
 	if (storage == NULL)
-		return keyring()->state_directory == NULL ? ENOENT : error;
-	error = storage->read(storage, path, limit, content);
+		return result;
+	result = storage->read(storage, path, limit, content);
 	storage->close(storage);
-	return error;
+	return result;
 }
 
 /* What cannot be read must not be taken for what is not there: checks depend on it. */
 static bool
-report_state(const char *path, int error)
+report_state(const char *path, const StoreResult *result)
 {
-	return report_error(EXIT_FAILED, NULL, read_error_hint(error),
-						"could not read file \"%s/%s\": %s", keyring()->state_directory, path,
-						read_error_text(error));
+	return report_error(EXIT_FAILED, NULL, result->hint, "could not read file \"%s/%s\": %s",
+						keyring()->state_directory, path, result->text);
 }
 
 static bool
-write_failed(const char *path, int error)
+write_failed(const char *path, const StoreResult *result)
 {
 	if (keyring()->state_directory == NULL)
 		return report_error(EXIT_FAILED, NULL, NO_HOME_HINT,
 							"there is no directory for file \"%s\"", path);
 	return report_error(
 		EXIT_FAILED, NULL,
-		error == EACCES || error == EPERM || error == EROFS
+		result->code == STORE_DENIED
 			? "The directory of --state-dir must be writable for the user who runs nex_backup."
-		: error == ELOOP ? TRUSTED_PATH_HINT
-						 : NULL,
-		"could not write file \"%s/%s\": %s", keyring()->state_directory, path, strerror(error));
+		: result->code == STORE_UNSUPPORTED ? TRUSTED_PATH_HINT
+											: NULL,
+		"could not write file \"%s/%s\": %s", keyring()->state_directory, path, result->text);
 }
 
 /* What is behind it in the repository is done, whether this host can remember it or not. */
 static bool
-not_remembered(const char *path, int error)
+not_remembered(const char *path, const StoreResult *result)
 {
 	log_warning_hint("Run the same command again when it can be written: until then, an older "
 					 "nex_backup.json that takes the place of this one is not noticed here.",
 					 "could not write file \"%s/%s\": %s; the repository is changed all the same",
-					 keyring()->state_directory, path, strerror(error));
+					 keyring()->state_directory, path, result->text);
 	return false;
 }
 
@@ -103,23 +102,35 @@ typedef enum StateNeed
 static bool
 write_state(const char *path, const char *content, StateNeed need)
 {
-	int error;
-	Storage *storage = open_state(true, &error);
-	int not_lasting = 0;
+	StoreResult result;
+	StoreResult not_lasting = store_ok();
+	Storage *storage = open_state(true, &result);
 
 	if (storage != NULL)
 	{
-		error = lasting_write(storage, path, content, strlen(content), &not_lasting);
+		result = lasting_write(storage, path, content, strlen(content), &not_lasting);
 		storage->close(storage);
 	}
-	if (need == MUST_LAST && error == 0)
-		error = not_lasting;
-	else if (not_lasting != 0)
+	if (need == MUST_LAST && result.code == STORE_OK)
+		result = not_lasting;
+	else if (not_lasting.code != STORE_OK)
 		log_warning("could not make file \"%s/%s\" durable: %s", keyring()->state_directory, path,
-					strerror(not_lasting));
-	if (error == 0)
+					not_lasting.text);
+	if (result.code == STORE_OK)
 		return true;
-	return need == MAY_FAIL ? not_remembered(path, error) : write_failed(path, error);
+	return need == MAY_FAIL ? not_remembered(path, &result) : write_failed(path, &result);
+}
+
+/* What is not there is good; takes over the path. */
+static bool
+end_reading(char *path, const StoreResult *result)
+{
+	bool good = result->code == STORE_OK || result->code == STORE_ABSENT;
+
+	if (!good)
+		report_state(path, result);
+	free(path);
+	return good;
 }
 
 /* The file that says what lies at a location. */
@@ -138,19 +149,16 @@ writer_state_repository_at(const char *location, char **id)
 {
 	char *path = location_path(location);
 	Buffer content;
-	int error = ENOENT;
+	StoreResult result = store_ok();
 
 	*id = NULL;
 	buffer_init(&content);
 	if (path != NULL)
-		error = read_state(path, MAX_STATE_FILE, &content);
-	if (error == 0 && content.length >= 36)
+		result = read_state(path, MAX_STATE_FILE, &content);
+	if (content.length >= 36)
 		*id = strndup(content.data, 36);
 	buffer_free(&content);
-	if (error != 0 && error != ENOENT)
-		report_state(path, error);
-	free(path);
-	return error == 0 || error == ENOENT;
+	return end_reading(path, &result);
 }
 
 char *
@@ -179,13 +187,13 @@ writer_state_key(const char *repository, WriterKey *key)
 	char *path = xasprintf("%s/writer.key", repository);
 	WriterKeyState state = WRITER_KEY_KNOWN;
 	Buffer content;
-	int error;
+	StoreResult result;
 
 	buffer_init(&content);
-	error = read_state(path, MAX_STATE_FILE, &content);
-	if (error == ENOENT)
+	result = read_state(path, MAX_STATE_FILE, &content);
+	if (result.code == STORE_ABSENT)
 		state = WRITER_KEY_ABSENT;
-	else if (error != 0)
+	else if (result.code != STORE_OK)
 		state = WRITER_KEY_BAD;
 	else
 	{
@@ -195,8 +203,8 @@ writer_state_key(const char *repository, WriterKey *key)
 		secret_cleanse(content.data, content.length);
 	}
 	buffer_free(&content);
-	if (state == WRITER_KEY_BAD && error != 0)
-		report_state(path, error);
+	if (state == WRITER_KEY_BAD && result.code != STORE_OK)
+		report_state(path, &result);
 	else if (state == WRITER_KEY_BAD)
 		report_error(EXIT_FAILED, NULL, "Bring it back from a copy.",
 					 "file \"%s/%s\" holds no writer key", keyring()->state_directory, path);
@@ -209,18 +217,15 @@ writer_state_serial(const char *repository, int64_t *serial)
 {
 	char *path = xasprintf("%s/serial", repository);
 	Buffer content;
-	int error;
+	StoreResult result;
 
 	*serial = 0;
 	buffer_init(&content);
-	error = read_state(path, MAX_STATE_FILE, &content);
-	if (error == 0 && content.data != NULL)
+	result = read_state(path, MAX_STATE_FILE, &content);
+	if (result.code == STORE_OK && content.data != NULL)
 		*serial = strtoll(content.data, NULL, 10);
 	buffer_free(&content);
-	if (error != 0 && error != ENOENT)
-		report_state(path, error);
-	free(path);
-	return error == 0 || error == ENOENT;
+	return end_reading(path, &result);
 }
 
 static bool
@@ -303,7 +308,7 @@ bool
 writer_state_manifest(const char *repository, const Owner *owner, Buffer *json)
 {
 	char *path = manifest_path(repository, owner);
-	bool found = path != NULL && read_state(path, MAX_MANIFEST_BYTES, json) == 0;
+	bool found = path != NULL && read_state(path, MAX_MANIFEST_BYTES, json).code == STORE_OK;
 
 	free(path);
 	return found;
@@ -313,17 +318,17 @@ void
 writer_state_save_manifest(const char *repository, const Owner *owner, const Buffer *json)
 {
 	char *path = manifest_path(repository, owner);
-	int error;
-	Storage *storage = open_state(true, &error);
+	StoreResult result;
+	Storage *storage = open_state(true, &result);
 
 	/* Only a saving of time is lost if this fails. */
 	if (path != NULL && storage != NULL)
-		error = storage->write(storage, path, json->data, json->length, WRITE_DURABLE);
+		result = storage->write(storage, path, json->data, json->length, WRITE_DURABLE);
 	if (keyring()->state_directory == NULL)
 		log_warning_hint(NO_HOME_HINT, "there is no directory for a copy of the manifest");
-	else if (error != 0)
+	else if (result.code != STORE_OK)
 		log_warning("could not keep a copy of the manifest in \"%s\": %s",
-					keyring()->state_directory, strerror(error));
+					keyring()->state_directory, result.text);
 	if (storage != NULL)
 		storage->close(storage);
 	free(path);

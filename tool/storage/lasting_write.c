@@ -22,21 +22,21 @@ is_there(Storage *storage, const char *path, const void *content, uint64_t lengt
 	bool same;
 
 	buffer_init(&found);
-	same = storage->read(storage, path, length, &found) == 0 && found.length == length &&
-		   memcmp(found.data, content, length) == 0;
+	same = storage->read(storage, path, length, &found).code == STORE_OK &&
+		   found.length == length && memcmp(found.data, content, length) == 0;
 	buffer_free(&found);
 	return same;
 }
 
-int
+StoreResult
 lasting_write(Storage *storage, const char *path, const void *content, uint64_t length,
-			  int *not_lasting)
+			  StoreResult *not_lasting)
 {
-	int error = storage->write(storage, path, content, length, WRITE_DURABLE);
+	StoreResult result = storage->write(storage, path, content, length, WRITE_DURABLE);
 
-	*not_lasting = 0;
-	if (error == 0 || !is_there(storage, path, content, length))
-		return error;
-	*not_lasting = error;
-	return 0;
+	*not_lasting = store_ok();
+	if (result.code == STORE_OK || !is_there(storage, path, content, length))
+		return result;
+	*not_lasting = result;
+	return store_ok();
 }

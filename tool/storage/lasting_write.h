@@ -11,11 +11,11 @@
 #include "storage.h"
 
 /*
- * Write a file durably.  An errno value if it is not there.  If it is, but a
- * crash of the machine may take it away again, 0, and *not_lasting is the
- * errno value that says why; otherwise that is 0.
+ * Write a file durably.  If it is there afterwards, but a crash of the machine
+ * may take it away again, that is good, and *not_lasting says why; otherwise
+ * *not_lasting is good, too.
  */
-extern int lasting_write(Storage *storage, const char *path, const void *content, uint64_t length,
-						 int *not_lasting);
+extern StoreResult lasting_write(Storage *storage, const char *path, const void *content,
+								 uint64_t length, StoreResult *not_lasting);
 
 #endif /* NEX_LASTING_WRITE_H */

@@ -15,12 +15,11 @@
  *
  *-------------------------------------------------------------------------
  */
-#include "storage.h"
+#include "posix_storage.h"
 
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <pthread.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -32,44 +31,20 @@
 
 #include "beneath.h"
 #include "directories.h"
-#include "file_locks.h"
 #include "memory.h"
-#include "top_links.h"
+#include "posix_result.h"
 
 #define DIRECTORY_MODE 0700
 #define FILE_MODE 0600
-#define PATH_SIZE 1024
-#define ALONE_TRIES 4
-#define ALONE_PAUSE_MS 20
-
-/* A lock of one writer at a time, and the one that older versions know. */
-typedef struct AloneLock
-{
-	int handle;
-	int as_before;
-	struct AloneLock *next;
-} AloneLock;
-
-typedef struct PosixStorage
-{
-	Storage base;
-	int root;
-	TopLinks links;
-	unsigned nonce; /* random; makes temporary names ours alone */
-	uid_t owner;    /* of the repository's directory */
-	gid_t group;
-	AloneLock *alone;
-	pthread_mutex_t alone_mutex;
-} PosixStorage;
 
 /* Copy the directory part of a path; "." if there is none. */
 static int
-parent_of(const char *path, char parent[PATH_SIZE])
+parent_of(const char *path, char parent[POSIX_PATH_SIZE])
 {
 	const char *slash = strrchr(path, '/');
 	size_t length = slash != NULL ? (size_t) (slash - path) : 0;
 
-	if (length >= PATH_SIZE)
+	if (length >= POSIX_PATH_SIZE)
 		return ENAMETOOLONG;
 	memcpy(parent, path, length);
 	parent[length] = '\0';
@@ -77,13 +52,6 @@ parent_of(const char *path, char parent[PATH_SIZE])
 		memcpy(parent, ".", 2);
 	return 0;
 }
-
-/* What is done with a path. */
-typedef enum Purpose
-{
-	TO_READ,
-	TO_CHANGE
-} Purpose;
 
 /*
  * Where to begin with a path, and what is left of it: the repository's own
@@ -101,9 +69,8 @@ starting_point(Storage *storage, const char *path, Purpose purpose, int *start, 
 	return link == NULL || purpose == TO_READ || link->trusted ? 0 : ELOOP;
 }
 
-/* Open something; -1 with errno. */
-static int
-open_path(Storage *storage, const char *path, Purpose purpose, int flags)
+int
+posix_open_path(Storage *storage, const char *path, Purpose purpose, int flags)
 {
 	const char *rest;
 	int start;
@@ -117,14 +84,10 @@ open_path(Storage *storage, const char *path, Purpose purpose, int flags)
 	return open_beneath(start, rest, flags, FILE_MODE);
 }
 
-/*
- * Open the directory that a path lies in, so that what happens to its last
- * part happens there.  -1 with errno.
- */
-static int
-open_parent(Storage *storage, const char *path, Purpose purpose, const char **name)
+int
+posix_open_parent(Storage *storage, const char *path, Purpose purpose, const char **name)
 {
-	char parent[PATH_SIZE];
+	char parent[POSIX_PATH_SIZE];
 	int error = parent_of(path, parent);
 
 	*name = strrchr(path, '/') != NULL ? strrchr(path, '/') + 1 : path;
@@ -133,16 +96,11 @@ open_parent(Storage *storage, const char *path, Purpose purpose, const char **na
 		errno = error;
 		return -1;
 	}
-	return open_path(storage, parent, purpose, O_PATH | O_DIRECTORY);
+	return posix_open_path(storage, parent, purpose, O_PATH | O_DIRECTORY);
 }
 
-/*
- * What root makes in somebody's repository is to belong to that user, whose
- * commands could not read it otherwise.  Where root may not do that, as on NFS,
- * it stays as it is.
- */
-static void
-give_to_owner(Storage *storage, int fd)
+void
+posix_give_to_owner(Storage *storage, int fd)
 {
 	const PosixStorage *posix = (const PosixStorage *) storage;
 
@@ -158,7 +116,7 @@ give_directory(Storage *storage, int parent, const char *name)
 
 	if (fd < 0)
 		return;
-	give_to_owner(storage, fd);
+	posix_give_to_owner(storage, fd);
 	close(fd);
 }
 
@@ -167,7 +125,7 @@ static int
 make_one(Storage *storage, const char *path)
 {
 	const char *name;
-	int parent = open_parent(storage, path, TO_CHANGE, &name);
+	int parent = posix_open_parent(storage, path, TO_CHANGE, &name);
 	int error;
 
 	if (parent < 0)
@@ -181,15 +139,14 @@ make_one(Storage *storage, const char *path)
 	return error;
 }
 
-/* Create the directories above a file.  Whoever makes the file durable makes them durable. */
-static int
-make_parents(Storage *storage, const char *path)
+int
+posix_make_parents(Storage *storage, const char *path)
 {
-	char parent[PATH_SIZE];
+	char parent[POSIX_PATH_SIZE];
 	int error = 0;
 	char *slash;
 
-	if (strlen(path) >= PATH_SIZE)
+	if (strlen(path) >= POSIX_PATH_SIZE)
 		return ENAMETOOLONG;
 	memcpy(parent, path, strlen(path) + 1);
 	for (slash = strchr(parent, '/'); slash != NULL && error == 0; slash = strchr(slash + 1, '/'))
@@ -201,6 +158,20 @@ make_parents(Storage *storage, const char *path)
 	return error;
 }
 
+/* fsync something by name. */
+static int
+sync_path(Storage *storage, const char *path, int flags)
+{
+	int fd = posix_open_path(storage, path, TO_CHANGE, O_RDONLY | flags);
+	int error;
+
+	if (fd < 0)
+		return errno;
+	error = fsync(fd) != 0 ? errno : 0;
+	close(fd);
+	return error;
+}
+
 /*
  * Make the entry of a file and of every directory above it durable, whoever
  * created them: an earlier process may have died between mkdir and fsync.
@@ -208,13 +179,13 @@ make_parents(Storage *storage, const char *path)
 static int
 sync_parents(Storage *storage, const char *path)
 {
-	char parent[PATH_SIZE];
-	char above[PATH_SIZE];
+	char parent[POSIX_PATH_SIZE];
+	char above[POSIX_PATH_SIZE];
 	int error = parent_of(path, parent);
 
 	while (error == 0)
 	{
-		error = storage->sync_directory(storage, parent);
+		error = sync_path(storage, parent, O_DIRECTORY);
 		if (error != 0 || strcmp(parent, ".") == 0)
 			break;
 		error = parent_of(parent, above);
@@ -230,7 +201,7 @@ open_for_reading(Storage *storage, const char *path, int *fd, uint64_t *bytes)
 	int error;
 
 	/* Not to wait for the other end if somebody put a FIFO there. */
-	*fd = open_path(storage, path, TO_READ, O_RDONLY | O_NONBLOCK);
+	*fd = posix_open_path(storage, path, TO_READ, O_RDONLY | O_NONBLOCK);
 	if (*fd < 0)
 		return errno;
 	error = fstat(*fd, &status) != 0 ? errno : S_ISREG(status.st_mode) ? 0 : EINVAL;
@@ -261,7 +232,7 @@ read_exactly(int fd, char *into, uint64_t length, uint64_t offset)
 }
 
 static int
-posix_read(Storage *storage, const char *path, uint64_t limit, Buffer *content)
+read_here(Storage *storage, const char *path, uint64_t limit, Buffer *content)
 {
 	uint64_t bytes = 0;
 	int error;
@@ -286,8 +257,14 @@ posix_read(Storage *storage, const char *path, uint64_t limit, Buffer *content)
 	return error;
 }
 
+static StoreResult
+posix_read(Storage *storage, const char *path, uint64_t limit, Buffer *content)
+{
+	return posix_read_result(read_here(storage, path, limit, content));
+}
+
 static int
-posix_read_range(Storage *storage, const char *path, uint64_t offset, uint64_t length, char *into)
+read_range_here(Storage *storage, const char *path, uint64_t offset, uint64_t length, char *into)
 {
 	uint64_t bytes = 0;
 	int error;
@@ -304,12 +281,18 @@ posix_read_range(Storage *storage, const char *path, uint64_t offset, uint64_t l
 	return error;
 }
 
+static StoreResult
+posix_read_range(Storage *storage, const char *path, uint64_t offset, uint64_t length, char *into)
+{
+	return posix_read_result(read_range_here(storage, path, offset, length, into));
+}
+
 static int
-posix_size(Storage *storage, const char *path, uint64_t *bytes)
+size_here(Storage *storage, const char *path, uint64_t *bytes)
 {
 	struct stat status;
 	const char *name;
-	int parent = open_parent(storage, path, TO_READ, &name);
+	int parent = posix_open_parent(storage, path, TO_READ, &name);
 	int error;
 
 	if (parent < 0)
@@ -321,6 +304,12 @@ posix_size(Storage *storage, const char *path, uint64_t *bytes)
 	if (error == 0)
 		*bytes = (uint64_t) status.st_size;
 	return error;
+}
+
+static StoreResult
+posix_size(Storage *storage, const char *path, uint64_t *bytes)
+{
+	return posix_read_result(size_here(storage, path, bytes));
 }
 
 /* Write everything to a fresh file and check that it is all there. */
@@ -351,36 +340,32 @@ write_fully(int fd, const char *content, uint64_t length, bool durable)
 	return 0;
 }
 
-/*
- * A temporary name beside the file `name` that nobody else uses.  The process
- * id is not enough: in two containers it may be the same.
- */
-static int
-temporary_name(Storage *storage, const char *name, char temporary[PATH_SIZE])
+/* The process id is not enough: in two containers it may be the same. */
+int
+posix_temporary_name(Storage *storage, const char *name, char temporary[POSIX_PATH_SIZE])
 {
 	static _Atomic unsigned counter;
-	int length = snprintf(temporary, PATH_SIZE, "%s.%ld-%08x-%u.tmp", name, (long) getpid(),
+	int length = snprintf(temporary, POSIX_PATH_SIZE, "%s.%ld-%08x-%u.tmp", name, (long) getpid(),
 						  ((PosixStorage *) storage)->nonce, atomic_fetch_add(&counter, 1));
 
-	return length >= PATH_SIZE ? ENAMETOOLONG : 0;
+	return length >= POSIX_PATH_SIZE ? ENAMETOOLONG : 0;
 }
 
-/* Open the directory of a file that is to be written, making it if it is not there. */
-static int
-open_or_make_parent(Storage *storage, const char *path, const char **name)
+int
+posix_open_or_make_parent(Storage *storage, const char *path, const char **name)
 {
-	int parent = open_parent(storage, path, TO_CHANGE, name);
+	int parent = posix_open_parent(storage, path, TO_CHANGE, name);
 	int error;
 
 	if (parent >= 0 || errno != ENOENT)
 		return parent;
-	error = make_parents(storage, path);
+	error = posix_make_parents(storage, path);
 	if (error != 0)
 	{
 		errno = error;
 		return -1;
 	}
-	return open_parent(storage, path, TO_CHANGE, name);
+	return posix_open_parent(storage, path, TO_CHANGE, name);
 }
 
 /* What another backup has made durable must not be replaced by what may not reach the disk. */
@@ -402,8 +387,8 @@ static int
 write_in(Storage *storage, int parent, const char *name, const void *content, uint64_t length,
 		 StorageWrite how)
 {
-	char temporary[PATH_SIZE];
-	int error = temporary_name(storage, name, temporary);
+	char temporary[POSIX_PATH_SIZE];
+	int error = posix_temporary_name(storage, name, temporary);
 	int fd;
 
 	if (error != 0)
@@ -411,7 +396,7 @@ write_in(Storage *storage, int parent, const char *name, const void *content, ui
 	fd = openat(parent, temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, FILE_MODE);
 	if (fd < 0)
 		return errno;
-	give_to_owner(storage, fd);
+	posix_give_to_owner(storage, fd);
 	error = write_fully(fd, content, length, how == WRITE_DURABLE);
 	if (close(fd) != 0 && error == 0)
 		error = errno;
@@ -423,8 +408,8 @@ write_in(Storage *storage, int parent, const char *name, const void *content, ui
 }
 
 static int
-posix_write(Storage *storage, const char *path, const void *content, uint64_t length,
-			StorageWrite how)
+write_here(Storage *storage, const char *path, const void *content, uint64_t length,
+		   StorageWrite how)
 {
 	int error = ENOENT;
 	int tries;
@@ -433,7 +418,7 @@ posix_write(Storage *storage, const char *path, const void *content, uint64_t le
 	for (tries = 0; error == ENOENT && tries < 2; tries++)
 	{
 		const char *name;
-		int parent = open_or_make_parent(storage, path, &name);
+		int parent = posix_open_or_make_parent(storage, path, &name);
 
 		if (parent < 0)
 			return errno;
@@ -443,37 +428,30 @@ posix_write(Storage *storage, const char *path, const void *content, uint64_t le
 	return error == 0 && how == WRITE_DURABLE ? sync_parents(storage, path) : error;
 }
 
-/* fsync something by name. */
-static int
-sync_path(Storage *storage, const char *path, int flags)
+static StoreResult
+posix_write(Storage *storage, const char *path, const void *content, uint64_t length,
+			StorageWrite how)
 {
-	int fd = open_path(storage, path, TO_CHANGE, O_RDONLY | flags);
-	int error;
-
-	if (fd < 0)
-		return errno;
-	error = fsync(fd) != 0 ? errno : 0;
-	close(fd);
-	return error;
+	return posix_write_result(write_here(storage, path, content, length, how));
 }
 
-static int
+static StoreResult
 posix_sync(Storage *storage, const char *path)
 {
-	return sync_path(storage, path, O_NONBLOCK);
+	return posix_write_result(sync_path(storage, path, O_NONBLOCK));
 }
 
-static int
+static StoreResult
 posix_sync_directory(Storage *storage, const char *path)
 {
-	return sync_path(storage, path, O_DIRECTORY);
+	return posix_write_result(sync_path(storage, path, O_DIRECTORY));
 }
 
 static int
 remove_path(Storage *storage, const char *path, int flags)
 {
 	const char *name;
-	int parent = open_parent(storage, path, TO_CHANGE, &name);
+	int parent = posix_open_parent(storage, path, TO_CHANGE, &name);
 	int error;
 
 	if (parent < 0)
@@ -483,16 +461,16 @@ remove_path(Storage *storage, const char *path, int flags)
 	return error;
 }
 
-static int
+static StoreResult
 posix_remove(Storage *storage, const char *path)
 {
-	return remove_path(storage, path, 0);
+	return posix_write_result(remove_path(storage, path, 0));
 }
 
-static int
+static StoreResult
 posix_remove_directory(Storage *storage, const char *path)
 {
-	return remove_path(storage, path, AT_REMOVEDIR);
+	return posix_write_result(remove_path(storage, path, AT_REMOVEDIR));
 }
 
 /* A link at the top level that is followed counts as the directory that it leads to. */
@@ -512,10 +490,10 @@ is_directory(int directory, const struct dirent *entry, const TopLinks *links)
 }
 
 static int
-posix_list(Storage *storage, const char *path, StorageVisitor visitor, void *argument)
+list_here(Storage *storage, const char *path, StorageVisitor visitor, void *argument)
 {
 	const TopLinks *links = strcmp(path, ".") == 0 ? &((PosixStorage *) storage)->links : NULL;
-	int fd = open_path(storage, path, TO_READ, O_RDONLY | O_DIRECTORY);
+	int fd = posix_open_path(storage, path, TO_READ, O_RDONLY | O_DIRECTORY);
 	struct dirent *entry;
 	DIR *directory;
 	int error;
@@ -548,171 +526,10 @@ posix_list(Storage *storage, const char *path, StorageVisitor visitor, void *arg
 	return error;
 }
 
-/* Make a file to be locked; one that is there by now is good. */
-static int
-make_lock(Storage *storage, const char *path)
+static StoreResult
+posix_list(Storage *storage, const char *path, StorageVisitor visitor, void *argument)
 {
-	int fd = open_path(storage, path, TO_CHANGE, O_RDWR | O_CREAT | O_EXCL | O_NONBLOCK);
-
-	if (fd >= 0)
-		give_to_owner(storage, fd);
-	else if (errno == EEXIST)
-		fd = open_path(storage, path, TO_CHANGE, O_RDWR | O_NONBLOCK);
-	return fd;
-}
-
-/* Open a file to be locked, making it if it is not there; -1 with errno. */
-static int
-open_lock(Storage *storage, const char *path)
-{
-	int fd = open_path(storage, path, TO_CHANGE, O_RDWR | O_NONBLOCK);
-	int error;
-
-	if (fd < 0 && errno == ENOENT)
-		fd = make_lock(storage, path);
-
-	if (fd < 0 && errno == ENOENT)
-	{
-		error = make_parents(storage, path);
-		if (error != 0)
-		{
-			errno = error;
-			return -1;
-		}
-		fd = make_lock(storage, path);
-	}
-	/* Whoever may only read can lock what is there. */
-	if (fd < 0 && (errno == EACCES || errno == EROFS || errno == ELOOP))
-	{
-		error = errno;
-		fd = open_path(storage, path, TO_READ, O_RDONLY | O_NONBLOCK);
-		/* That it is not there is no reason: it could not be made. */
-		if (fd < 0 && errno == ENOENT)
-			errno = error;
-	}
-	return fd;
-}
-
-/* Open and lock a file that all know. */
-static int
-lock_known(Storage *storage, const char *path, LockMode mode, int *handle)
-{
-	int fd = open_lock(storage, path);
-	struct stat status;
-	int error = 0;
-
-	if (fd < 0)
-		return errno;
-	if (fstat(fd, &status) != 0)
-		error = errno;
-	else if (!S_ISREG(status.st_mode))
-		error = EINVAL;
-	else if (mode != LOCK_ALONE)
-		error = file_lock(fd, mode == LOCK_EXCLUSIVE);
-	if (error == 0)
-		error = file_lock_as_before(fd, mode);
-	if (error != 0)
-		close(fd);
-	else
-		*handle = fd;
-	return error;
-}
-
-/* Try to be the only one with a file below lock/held/. */
-static int
-try_alone(Storage *storage, const char *path, int *handle)
-{
-	char own[PATH_SIZE];
-	char file[PATH_SIZE];
-	const char *name = strrchr(path, '/') != NULL ? strrchr(path, '/') + 1 : path;
-	int length = snprintf(file, sizeof(file), "%.*sheld/%s/x", (int) (name - path), path, name);
-	int error = length >= PATH_SIZE ? ENAMETOOLONG : temporary_name(storage, "writer", own);
-	int directory;
-
-	if (error != 0)
-		return error;
-	own[strlen(own) - strlen(".tmp")] = '\0';
-	directory = open_or_make_parent(storage, file, &name);
-	if (directory < 0)
-		return errno;
-	error = file_lock_alone(directory, own, handle);
-	if (error == 0)
-		give_to_owner(storage, *handle);
-	close(directory);
-	return error;
-}
-
-/* Two that begin at the same time see each other; the next time one of them comes first. */
-static int
-lock_alone(Storage *storage, const char *path, int *handle)
-{
-	int error = EWOULDBLOCK;
-	int tries;
-
-	/* EACCES: a file that root has made and not yet given away. */
-	for (tries = 0; (error == EWOULDBLOCK || error == EACCES) && tries < ALONE_TRIES; tries++)
-	{
-		struct timespec pause = {0, 0};
-		unsigned chance = 0;
-
-		if (tries > 0 && getrandom(&chance, sizeof(chance), 0) == sizeof(chance))
-		{
-			pause.tv_nsec = (long) (chance % (ALONE_PAUSE_MS * 1000)) * 1000L * tries;
-			nanosleep(&pause, NULL);
-		}
-		error = try_alone(storage, path, handle);
-	}
-	return error;
-}
-
-static int
-posix_lock(Storage *storage, const char *path, LockMode mode, int *handle)
-{
-	PosixStorage *posix = (PosixStorage *) storage;
-	AloneLock *lock;
-	int as_before = -1;
-	int error;
-
-	if (mode != LOCK_ALONE)
-		return lock_known(storage, path, mode, handle);
-	error = lock_known(storage, path, mode, &as_before);
-	if (error == 0)
-		error = lock_alone(storage, path, handle);
-	if (error != 0)
-	{
-		if (as_before >= 0)
-			close(as_before);
-		return error;
-	}
-	lock = xcalloc(1, sizeof(AloneLock));
-	lock->handle = *handle;
-	lock->as_before = as_before;
-	pthread_mutex_lock(&posix->alone_mutex);
-	lock->next = posix->alone;
-	posix->alone = lock;
-	pthread_mutex_unlock(&posix->alone_mutex);
-	return 0;
-}
-
-/* The file of a lock of one writer stays; the next writer removes it. */
-static void
-posix_unlock(Storage *storage, int handle)
-{
-	PosixStorage *posix = (PosixStorage *) storage;
-	AloneLock **link;
-	AloneLock *lock;
-
-	pthread_mutex_lock(&posix->alone_mutex);
-	for (link = &posix->alone; *link != NULL && (*link)->handle != handle; link = &(*link)->next)
-		;
-	lock = *link;
-	if (lock != NULL)
-		*link = lock->next;
-	pthread_mutex_unlock(&posix->alone_mutex);
-	if (lock != NULL)
-		close(lock->as_before);
-	free(lock);
-	close(handle);
+	return posix_read_result(list_here(storage, path, visitor, argument));
 }
 
 static void
@@ -726,15 +543,14 @@ posix_close(Storage *storage)
 }
 
 Storage *
-posix_storage_at(int root, const char *directory, int *error)
+posix_storage_at(int root, const char *directory, StoreResult *result)
 {
 	PosixStorage *storage;
 	struct stat status;
 
-	*error = 0;
-	if (fstat(root, &status) != 0)
+	*result = posix_read_result(fstat(root, &status) != 0 ? errno : 0);
+	if (result->code != STORE_OK)
 	{
-		*error = errno;
 		close(root);
 		return NULL;
 	}
@@ -766,16 +582,19 @@ posix_storage_at(int root, const char *directory, int *error)
 }
 
 Storage *
-posix_storage_open(const char *directory, bool create, int *error)
+posix_storage_open(const char *directory, bool create, StoreResult *result)
 {
 	int root;
 
-	*error = create ? make_directories(directory) : 0;
-	if (*error != 0)
+	*result = posix_write_result(create ? make_directories(directory) : 0);
+	if (result->code != STORE_OK)
 		return NULL;
 	root = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (root >= 0)
-		return posix_storage_at(root, directory, error);
-	*error = errno;
+		return posix_storage_at(root, directory, result);
+	*result = create ? posix_write_result(errno) : posix_read_result(errno);
+	/* As for whoever asks for a repository there. */
+	if (result->code == STORE_DAMAGED)
+		result->code = STORE_ABSENT;
 	return NULL;
 }

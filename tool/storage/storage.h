@@ -7,8 +7,7 @@
  *
  * Paths are relative to the repository, use '/', and hold no "..".  All
  * operations may be called from several threads at once.  They report no
- * errors themselves: they return an errno value (0 when good), because only
- * the caller knows whether ENOENT is a disaster or an answer.
+ * errors themselves, but say what has become of it (store_result.h).
  *
  *-------------------------------------------------------------------------
  */
@@ -19,6 +18,7 @@
 #include <stdint.h>
 
 #include "buffer.h"
+#include "store_result.h"
 
 typedef struct Storage Storage;
 
@@ -26,7 +26,7 @@ typedef struct Storage Storage;
 typedef enum StorageWrite
 {
 	WRITE_DURABLE, /* atomically replacing what is there; on the disk before it returns */
-	WRITE_NEW      /* EEXIST if it is there; the caller settles it later by sync() */
+	WRITE_NEW      /* STORE_EXISTS if it is there; the caller settles it later by sync() */
 } StorageWrite;
 
 typedef enum LockMode
@@ -43,52 +43,52 @@ struct Storage
 {
 	const char *location; /* for messages: the directory, the bucket URL */
 
-	/* Whole file into a buffer; EFBIG above `limit` bytes. */
-	int (*read)(Storage *storage, const char *path, uint64_t limit, Buffer *content);
+	/* Whole file into a buffer; STORE_DAMAGED above `limit` bytes. */
+	StoreResult (*read)(Storage *storage, const char *path, uint64_t limit, Buffer *content);
 
-	/* Exactly `length` bytes from `offset`; ENODATA when the file is shorter. */
-	int (*read_range)(Storage *storage, const char *path, uint64_t offset, uint64_t length,
-					  char *into);
+	/* Exactly `length` bytes from `offset`; STORE_DAMAGED when the file is shorter. */
+	StoreResult (*read_range)(Storage *storage, const char *path, uint64_t offset, uint64_t length,
+							  char *into);
 
-	/* Length of a file; ENOENT if absent. */
-	int (*size)(Storage *storage, const char *path, uint64_t *bytes);
+	/* Length of a file; STORE_ABSENT if there is none. */
+	StoreResult (*size)(Storage *storage, const char *path, uint64_t *bytes);
 
 	/*
 	 * Write a file in one go, creating directories.  Where the file system has
 	 * no rename that refuses to replace (NFS), WRITE_NEW may replace.
 	 */
-	int (*write)(Storage *storage, const char *path, const void *content, uint64_t length,
-				 StorageWrite how);
+	StoreResult (*write)(Storage *storage, const char *path, const void *content, uint64_t length,
+						 StorageWrite how);
 
 	/* Make one earlier written file durable (not its directory). */
-	int (*sync)(Storage *storage, const char *path);
+	StoreResult (*sync)(Storage *storage, const char *path);
 
 	/* Make the entries of one directory durable (not those of its parents). */
-	int (*sync_directory)(Storage *storage, const char *path);
+	StoreResult (*sync_directory)(Storage *storage, const char *path);
 
-	int (*remove)(Storage *storage, const char *path);
+	StoreResult (*remove)(Storage *storage, const char *path);
 
 	/* Remove a directory if it is empty. */
-	int (*remove_directory)(Storage *storage, const char *path);
+	StoreResult (*remove_directory)(Storage *storage, const char *path);
 
-	/* Visit the names in a directory, unordered; ENOENT if absent.  Stops early when the visitor
-	 * says false. */
-	int (*list)(Storage *storage, const char *path, StorageVisitor visitor, void *argument);
+	/* Visit the names in a directory, unordered; STORE_ABSENT if there is none.  Stops early when
+	 * the visitor says false. */
+	StoreResult (*list)(Storage *storage, const char *path, StorageVisitor visitor, void *argument);
 
 	/*
 	 * Take a lock that the kernel (or a lease) releases if the process dies.
-	 * EWOULDBLOCK if somebody else has it.  Gives a handle for unlock().
+	 * STORE_BUSY if somebody else has it.  Gives a handle for unlock().
 	 */
-	int (*lock)(Storage *storage, const char *path, LockMode mode, int *handle);
+	StoreResult (*lock)(Storage *storage, const char *path, LockMode mode, int *handle);
 	void (*unlock)(Storage *storage, int handle);
 
 	void (*close)(Storage *storage);
 };
 
-/* A directory.  *error is an errno value when NULL comes back. */
-extern Storage *posix_storage_open(const char *directory, bool create, int *error);
+/* A directory; NULL if *result is not good. */
+extern Storage *posix_storage_open(const char *directory, bool create, StoreResult *result);
 
 /* The same for one that is open, and is taken over. */
-extern Storage *posix_storage_at(int root, const char *directory, int *error);
+extern Storage *posix_storage_at(int root, const char *directory, StoreResult *result);
 
 #endif /* NEX_STORAGE_H */

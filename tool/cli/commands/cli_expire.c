@@ -11,7 +11,6 @@
  *
  *-------------------------------------------------------------------------
  */
-#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -30,7 +29,6 @@
 #include "lost_header.h"
 #include "memory.h"
 #include "output.h"
-#include "read_error.h"
 #include "repository_view.h"
 #include "retention.h"
 #include "settings.h"
@@ -312,19 +310,20 @@ static bool
 lock_exclusive(Expiry *expiry, bool *in_use)
 {
 	Repository *repository = expiry->repository;
-	int error;
+	StoreResult result;
 
 	if (repository->shared_lock >= 0)
 		repository_unlock(repository, repository->shared_lock);
 	repository->shared_lock = -1;
-	if (repository_lock_exclusive(repository, &expiry->exclusive, &error))
+	result = repository_lock_exclusive(repository, &expiry->exclusive);
+	if (result.code == STORE_OK)
 		return true;
 	expiry->exclusive = -1;
-	*in_use = error == EWOULDBLOCK;
+	*in_use = result.code == STORE_BUSY;
 	return *in_use ? false
-				   : report_error(EXIT_FAILED, NULL, read_error_hint(error),
+				   : report_error(EXIT_FAILED, NULL, result.hint,
 								  "could not lock repository \"%s\": %s",
-								  repository->storage->location, strerror(error));
+								  repository->storage->location, result.text);
 }
 
 /* Objects and other leftovers.  False (reported) if it must not or cannot be done. */

@@ -33,7 +33,6 @@
 #include "output.h"
 #include "progress.h"
 #include "progress_bar.h"
-#include "read_error.h"
 #include "repository_view.h"
 #include "restore_settings.h"
 #include "settings.h"
@@ -223,18 +222,18 @@ static bool
 read_piece(Export *export, const char *path, uint64_t offset, uint64_t length)
 {
 	Storage *storage = export->repository->storage;
-	int error;
+	StoreResult result;
 
 	buffer_reset(&export->stored);
 	buffer_reserve(&export->stored, length);
-	error = storage->read_range(storage, path, offset, length, export->stored.data);
-	export->damaged = error != 0 && (!error_of_access(error) || error == EIO);
-	if (error_of_access(error))
-		return repository_unreadable(export->repository, path, error);
-	if (error != 0)
+	result = storage->read_range(storage, path, offset, length, export->stored.data);
+	export->damaged = result.code != STORE_OK && store_blames_file(&result);
+	if (store_inaccessible(&result))
+		return repository_unreadable(export->repository, path, &result);
+	if (result.code != STORE_OK)
 		return report_error(EXIT_INTEGRITY, NULL,
 							"Use \"nex_backup verify\" to find all bad files.",
-							"could not read file \"%s\": %s", path, read_error_text(error));
+							"could not read file \"%s\": %s", path, result.text);
 	atomic_fetch_add(&progress.weight_done, length);
 	return digest_update(export->digest, export->stored.data, length) ||
 		   report_error(EXIT_FAILED, NULL, NULL, "could not hash file \"%s\"", path);
@@ -296,12 +295,12 @@ static bool
 export_encrypted_object(Export *export, const char *path, uint32_t object, uint32_t *member)
 {
 	const Manifest *manifest = export->manifest;
-	int unreadable;
-	char *problem = object_read(export->repository, manifest, object, &export->plain, &unreadable);
+	StoreResult result;
+	char *problem = object_read(export->repository, manifest, object, &export->plain, &result);
 	bool good = problem == NULL;
 
-	if (!good && unreadable != 0)
-		repository_unreadable(export->repository, path, unreadable);
+	if (!good && store_inaccessible(&result))
+		repository_unreadable(export->repository, path, &result);
 	else if (!good)
 		report_error(EXIT_INTEGRITY, NULL, "Use \"nex_backup verify\" to find all bad files.",
 					 "file \"%s\" %s", path, problem);

@@ -30,7 +30,6 @@
 #include "notify_policy.h"
 #include "output.h"
 #include "quote.h"
-#include "read_error.h"
 #include "repository_view.h"
 #include "settings.h"
 #include "unclear.h"
@@ -82,8 +81,8 @@ doctor_say(Doctor *doctor, CheckStatus status, const char *name, const char *hin
 static bool
 recover_is_good(Repository *repository)
 {
-	int unreadable;
-	char *problem = repository_recover_problem(repository, &unreadable);
+	StoreResult result;
+	char *problem = repository_recover_problem(repository, &result);
 	bool good = problem == NULL;
 
 	free(problem);
@@ -116,7 +115,7 @@ check_header(Doctor *doctor)
 	Repository *repository = doctor->repository;
 	char *problem;
 	bool created;
-	int unreadable;
+	StoreResult result;
 
 	if (repository->headerless)
 	{
@@ -127,12 +126,11 @@ check_header(Doctor *doctor)
 		repository_init(repository->storage->location, &created) && recover_is_good(repository))
 		doctor_say(doctor, CHECK_OK, "repository", NULL,
 				   "RECOVER.txt was damaged, and was written again");
-	problem = repository_recover_problem(repository, &unreadable);
+	problem = repository_recover_problem(repository, &result);
 	if (problem == NULL)
 		doctor_say(doctor, CHECK_OK, "repository", NULL, "format 1, id %s", repository->id);
-	else if (unreadable != 0)
-		doctor_say(doctor, CHECK_CRITICAL, "repository", read_error_hint(unreadable),
-				   "RECOVER.txt %s", problem);
+	else if (store_inaccessible(&result))
+		doctor_say(doctor, CHECK_CRITICAL, "repository", result.hint, "RECOVER.txt %s", problem);
 	else
 	{
 		doctor->damage = true;
@@ -395,7 +393,7 @@ check_backups(Doctor *doctor, const BackupName *names, int count)
 /* ---- leftovers ---- */
 
 static void
-say_leftovers(Doctor *doctor, const Leftovers *leftovers, bool removed, int error)
+say_leftovers(Doctor *doctor, const Leftovers *leftovers, bool removed, const StoreResult *lock)
 {
 	uint64_t files = leftovers->number[LEFTOVER_TEMPORARY] + leftovers->number[LEFTOVER_COMPANION];
 	uint64_t objects = leftovers->number[LEFTOVER_OBJECT];
@@ -408,12 +406,12 @@ say_leftovers(Doctor *doctor, const Leftovers *leftovers, bool removed, int erro
 		doctor_say(doctor, CHECK_OK, "leftovers", NULL, "removed %s and %s (%s)",
 				   pretty_number_of(objects, "object"), pretty_number_of(files, "other file"),
 				   pretty_bytes(bytes));
-	else if (error != 0 && error != EWOULDBLOCK)
-		doctor_say(doctor, CHECK_WARNING, "leftovers", read_error_hint(error),
+	else if (lock->code != STORE_OK && lock->code != STORE_BUSY)
+		doctor_say(doctor, CHECK_WARNING, "leftovers", lock->hint,
 				   "%s and %s (%s) stay: the repository cannot be locked: %s",
 				   pretty_number_of(objects, "object"), pretty_number_of(files, "other file"),
-				   pretty_bytes(bytes), strerror(error));
-	else if (error != 0)
+				   pretty_bytes(bytes), lock->text);
+	else if (lock->code != STORE_OK)
 		doctor_say(doctor, CHECK_WARNING, "leftovers", "Run it again when nothing else runs.",
 				   "%s and %s (%s) stay: the repository is in use",
 				   pretty_number_of(objects, "object"), pretty_number_of(files, "other file"),
@@ -429,10 +427,10 @@ say_leftovers(Doctor *doctor, const Leftovers *leftovers, bool removed, int erro
 
 /* Objects that no manifest names, and the like; removes them with --fix. */
 static void
-check_leftovers(Doctor *doctor, const BackupName *names, int count, int error)
+check_leftovers(Doctor *doctor, const BackupName *names, int count, const StoreResult *lock)
 {
 	Leftovers leftovers;
-	bool fix = doctor->settings->command->fix && error == 0 && count > 0;
+	bool fix = doctor->settings->command->fix && lock->code == STORE_OK && count > 0;
 	bool damaged = doctor->manifest_damage;
 
 	if (doctor->repository->unclear.unknown > 0)
@@ -442,7 +440,7 @@ check_leftovers(Doctor *doctor, const BackupName *names, int count, int error)
 	{
 		bool removed = fix && leftovers_remove(doctor->repository, &leftovers);
 
-		say_leftovers(doctor, &leftovers, removed, error);
+		say_leftovers(doctor, &leftovers, removed, lock);
 		leftovers_free(&leftovers);
 	}
 	else if (damaged)
@@ -473,13 +471,14 @@ check_repository(Doctor *doctor)
 	BackupName *names = NULL;
 	int count = 0;
 	int handle = -1;
-	bool exclusive;
-	int error = 0;
+	StoreResult lock = store_ok();
+	bool exclusive = doctor->settings->command->fix;
 
 	/* Only who removes needs the exclusive lock; a backup that starts meanwhile would meet it.
 	 */
-	exclusive = doctor->settings->command->fix &&
-				repository_lock_exclusive(doctor->repository, &handle, &error);
+	if (exclusive)
+		lock = repository_lock_exclusive(doctor->repository, &handle);
+	exclusive = exclusive && lock.code == STORE_OK;
 	if (!exclusive)
 		repository_lock_shared(doctor->repository);
 	check_header(doctor);
@@ -491,7 +490,7 @@ check_repository(Doctor *doctor)
 		repository_sort(doctor->repository, names, count);
 		check_backups(doctor, names, count);
 		say_unclear(doctor);
-		check_leftovers(doctor, names, count, error);
+		check_leftovers(doctor, names, count, &lock);
 		doctor_check_restored_files(doctor, names, count);
 	}
 	else

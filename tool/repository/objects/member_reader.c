@@ -7,7 +7,6 @@
  */
 #include "member_reader.h"
 
-#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -15,7 +14,6 @@
 #include "damaged_file.h"
 #include "log.h"
 #include "memory.h"
-#include "read_error.h"
 #include "object_read.h"
 
 #define END_OF_DATA "\\.\n\n"
@@ -47,30 +45,29 @@ member_reader_close(MemberReader *reader)
 /* The stored bytes of a member, out of the object's file; NULL and *problem on failure. */
 static const char *
 read_stored(MemberReader *reader, const char *path, const Member *member, char **problem,
-			int *unreadable)
+			StoreResult *result)
 {
 	Storage *storage = reader->repository->storage;
-	int error;
 
 	buffer_reset(&reader->stored);
 	buffer_reserve(&reader->stored, member->length);
-	error = storage->read_range(storage, path, member->offset, member->length, reader->stored.data);
-	if (error == 0)
+	*result =
+		storage->read_range(storage, path, member->offset, member->length, reader->stored.data);
+	if (result->code == STORE_OK)
 		return reader->stored.data;
-	*problem = xasprintf("could not be read: %s", read_error_text(error));
-	*unreadable = error_of_access(error) ? error : 0;
+	*problem = xasprintf("could not be read: %s", result->text);
 	return NULL;
 }
 
 /* The same out of an object that is opened whole, checked, and kept for its next member. */
 static const char *
-read_whole(MemberReader *reader, const Member *member, char **problem, int *unreadable)
+read_whole(MemberReader *reader, const Member *member, char **problem, StoreResult *result)
 {
 	if (reader->plain_object != (int64_t) member->object)
 	{
 		reader->plain_object = -1;
 		*problem = object_read(reader->repository, reader->manifest, member->object, &reader->plain,
-							   unreadable);
+							   result);
 		if (*problem != NULL)
 			return NULL;
 		reader->plain_object = member->object;
@@ -84,22 +81,22 @@ member_reader_read(MemberReader *reader, const Member *member)
 	char *path = manifest_object_path(reader->manifest, member->object);
 	char *problem = NULL;
 	const char *stored;
-	int unreadable = 0;
+	StoreResult result = store_ok();
 	bool good;
 
 	buffer_reset(&reader->raw);
 	buffer_reserve(&reader->raw, member->raw);
 	stored = reader->manifest->cipher != CIPHER_NONE || reader->whole
-				 ? read_whole(reader, member, &problem, &unreadable)
-				 : read_stored(reader, path, member, &problem, &unreadable);
+				 ? read_whole(reader, member, &problem, &result)
+				 : read_stored(reader, path, member, &problem, &result);
 	if (stored != NULL)
 		problem = xstrdup(decompressor_frame(reader->decompressor, stored, member->length,
 											 reader->raw.data, member->raw));
 	good = problem == NULL;
-	if (!good && (unreadable == 0 || unreadable == EIO))
+	if (!good && store_blames_file(&result))
 		bad_object_note(reader->repository, reader->manifest, member->object, problem);
-	if (!good && !reader->quiet && unreadable != 0)
-		repository_unreadable(reader->repository, path, unreadable);
+	if (!good && !reader->quiet && store_inaccessible(&result))
+		repository_unreadable(reader->repository, path, &result);
 	else if (!good && !reader->quiet)
 		repository_damaged(reader->repository, path, problem, DAMAGE_HINT);
 	else if (good)

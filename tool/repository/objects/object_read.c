@@ -11,7 +11,6 @@
  */
 #include "object_read.h"
 
-#include <errno.h>
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
@@ -19,7 +18,6 @@
 #include "bad_objects.h"
 #include "keyring.h"
 #include "memory.h"
-#include "read_error.h"
 
 char *
 object_decrypt(const Manifest *manifest, uint32_t object, const char *stored, size_t length,
@@ -39,25 +37,23 @@ object_decrypt(const Manifest *manifest, uint32_t object, const char *stored, si
 
 char *
 object_read(const Repository *repository, const Manifest *manifest, uint32_t object, Buffer *plain,
-			int *unreadable)
+			StoreResult *result)
 {
 	const ManifestObject *expected = &manifest->objects[object];
 	char *path = manifest_object_path(manifest, object);
 	char *problem = NULL;
 	DigestHex digest;
 	Buffer stored;
-	int error;
 
 	buffer_init(&stored);
 	buffer_reset(plain);
-	error = repository->storage->read(repository->storage, path, expected->bytes, &stored);
-	*unreadable = error_of_access(error) ? error : 0;
-	if (error == ENOENT)
+	*result = repository->storage->read(repository->storage, path, expected->bytes, &stored);
+	if (result->code == STORE_ABSENT)
 		problem = xstrdup("is missing");
-	else if (error == EFBIG || (error == 0 && stored.length != expected->bytes))
+	else if (result->code == STORE_OK && stored.length != expected->bytes)
 		problem = xasprintf("does not have %" PRIu64 " bytes", expected->bytes);
-	else if (error != 0)
-		problem = xasprintf("could not be read: %s", read_error_text(error));
+	else if (result->code != STORE_OK)
+		problem = xasprintf("could not be read: %s", result->text);
 	else if (!digest_buffer(stored.data, stored.length, digest) ||
 			 strcmp(digest, expected->id) != 0)
 		problem = xstrdup("does not match its digest");
@@ -65,7 +61,7 @@ object_read(const Repository *repository, const Manifest *manifest, uint32_t obj
 		buffer_append(plain, stored.data, stored.length);
 	else
 		problem = object_decrypt(manifest, object, stored.data, stored.length, plain);
-	if (problem != NULL && error != ENOENT && (*unreadable == 0 || error == EIO))
+	if (problem != NULL && result->code != STORE_ABSENT && store_blames_file(result))
 		bad_object_note(repository, manifest, object, problem);
 	buffer_free(&stored);
 	free(path);

@@ -14,11 +14,11 @@
 /*
  * Put the bytes of an object, decrypted if it is encrypted, into `plain`, in which members lie at
  * their offsets.  NULL when good, else what is wrong with the file, to be
- * freed; then `plain` is empty.  *unreadable is an errno value if it could not
- * be looked at, which says nothing about the file; else 0.
+ * freed; then `plain` is empty.  *result says whether it could be looked at
+ * at all; if not, nothing is known of the file.
  */
 extern char *object_read(const Repository *repository, const Manifest *manifest, uint32_t object,
-						 Buffer *plain, int *unreadable);
+						 Buffer *plain, StoreResult *result);
 
 /* The same from bytes that were read, and whose digest was checked. */
 extern char *object_decrypt(const Manifest *manifest, uint32_t object, const char *stored,

@@ -14,7 +14,6 @@
  */
 #include "object_store.h"
 
-#include <errno.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdio.h>
@@ -27,7 +26,6 @@
 #include "log.h"
 #include "memory.h"
 #include "object_set.h"
-#include "read_error.h"
 
 /* What is known of an object that may be there. */
 typedef enum Vouched
@@ -207,7 +205,7 @@ readable(Storage *storage, const char *path)
 {
 	char nothing;
 
-	return storage->read_range(storage, path, 0, 0, &nothing) == 0;
+	return storage->read_range(storage, path, 0, 0, &nothing).code == STORE_OK;
 }
 
 /* Did somebody find it damaged?  Then it is written again, whoever names it. */
@@ -223,13 +221,13 @@ judge(ObjectStore *store, const char *path, const ManifestObject *object)
 {
 	Storage *storage = store->repository->storage;
 	uint64_t bytes;
-	int error = storage->size(storage, path, &bytes);
+	StoreCode code = storage->size(storage, path, &bytes).code;
 
 	if (is_bad(store, object->id))
 		return UNVOUCHED;
-	if (error == ENOENT)
+	if (code == STORE_ABSENT)
 		return MISSING;
-	return error == 0 && bytes == object->bytes && previous_names(store, object) &&
+	return code == STORE_OK && bytes == object->bytes && previous_names(store, object) &&
 				   readable(storage, path)
 			   ? VOUCHED
 			   : UNVOUCHED;
@@ -242,18 +240,17 @@ write_object(ObjectStore *store, const char *path, const char *content,
 {
 	Storage *storage = store->repository->storage;
 	StorageWrite how = vouched == MISSING ? WRITE_NEW : WRITE_DURABLE;
-	int error = storage->write(storage, path, content, object->bytes, how);
+	StoreResult result = storage->write(storage, path, content, object->bytes, how);
 
 	/* Another backup was faster. */
-	if (error == EEXIST && how == WRITE_NEW)
+	if (result.code == STORE_EXISTS && how == WRITE_NEW)
 	{
 		how = WRITE_DURABLE;
-		error = storage->write(storage, path, content, object->bytes, how);
+		result = storage->write(storage, path, content, object->bytes, how);
 	}
-	if (error != 0)
-		return report_error(EXIT_FAILED, NULL, storage_error_hint(error),
-							"could not write file \"%s/%s\": %s", storage->location, path,
-							strerror(error));
+	if (result.code != STORE_OK)
+		return report_error(EXIT_FAILED, NULL, result.hint, "could not write file \"%s/%s\": %s",
+							storage->location, path, result.text);
 	note_written(store, object, how);
 	if (is_bad(store, object->id))
 		bad_object_forget(store->repository, store->server, object->id, store->codec,
@@ -311,8 +308,9 @@ object_store_put_encrypted(ObjectStore *store, const char *content, uint64_t len
 	if (known != NULL)
 	{
 		path = object_path(store, known->id);
-		there = !is_bad(store, known->id) && storage->size(storage, path, &bytes) == 0 &&
-				bytes == known->bytes && readable(storage, path);
+		there = !is_bad(store, known->id) &&
+				storage->size(storage, path, &bytes).code == STORE_OK && bytes == known->bytes &&
+				readable(storage, path);
 		free(path);
 		if (there)
 		{
@@ -346,12 +344,11 @@ object_store_put(ObjectStore *store, const char *content, uint64_t length, Manif
 }
 
 static bool
-sync_failed(ObjectStore *store, const char *path, int error)
+sync_failed(ObjectStore *store, const char *path, const StoreResult *result)
 {
 	store->failed = true;
-	return report_error(EXIT_FAILED, NULL, storage_error_hint(error),
-						"could not fsync \"%s/%s\": %s", store->repository->storage->location, path,
-						strerror(error));
+	return report_error(EXIT_FAILED, NULL, result->hint, "could not fsync \"%s/%s\": %s",
+						store->repository->storage->location, path, result->text);
 }
 
 static void *
@@ -365,10 +362,10 @@ sync_objects(void *argument)
 		   (i = atomic_fetch_add(&store->next, 1)) < store->npending)
 	{
 		char *path = object_path(store, store->pending[i]);
-		int error = storage->sync(storage, path);
+		StoreResult result = storage->sync(storage, path);
 
-		if (error != 0)
-			sync_failed(store, path, error);
+		if (result.code != STORE_OK)
+			sync_failed(store, path, &result);
 		free(path);
 	}
 	return NULL;
@@ -382,7 +379,7 @@ sync_directories(ObjectStore *store)
 	bool touched[256] = {false};
 	char path[64];
 	char *slash;
-	int error = 0;
+	StoreResult result = store_ok();
 	size_t i;
 
 	for (i = 0; i < store->npending; i++)
@@ -391,25 +388,25 @@ sync_directories(ObjectStore *store)
 
 		touched[strtoul(two, NULL, 16)] = true;
 	}
-	for (i = 0; i < 256 && error == 0; i++)
+	for (i = 0; i < 256 && result.code == STORE_OK; i++)
 	{
 		if (!touched[i])
 			continue;
 		snprintf(path, sizeof(path), "%s/%02x", store->objects, (unsigned) i);
-		error = storage->sync_directory(storage, path);
+		result = storage->sync_directory(storage, path);
 	}
 	snprintf(path, sizeof(path), "%s", store->objects);
-	while (error == 0)
+	while (result.code == STORE_OK)
 	{
-		error = storage->sync_directory(storage, path);
+		result = storage->sync_directory(storage, path);
 		slash = strrchr(path, '/');
-		if (error != 0 || slash == NULL)
+		if (result.code != STORE_OK || slash == NULL)
 			break;
 		*slash = '\0';
 	}
-	if (error == 0)
-		error = storage->sync_directory(storage, memcpy(path, ".", 2));
-	return error == 0 || sync_failed(store, path, error);
+	if (result.code == STORE_OK)
+		result = storage->sync_directory(storage, memcpy(path, ".", 2));
+	return result.code == STORE_OK || sync_failed(store, path, &result);
 }
 
 bool

@@ -25,7 +25,6 @@
 #include "object_read.h"
 #include "progress.h"
 #include "quote.h"
-#include "read_error.h"
 #include "row_check.h"
 #include "unclear.h"
 #include "verify.h"
@@ -50,9 +49,10 @@ typedef struct Job
 	uint32_t first_member;
 	uint32_t nmembers;
 	uint64_t fingerprint;
-	char *problem;  /* result: NULL is good */
-	int unreadable; /* errno value: that is no finding about the object, it could not be looked at
-					 */
+	char *problem;    /* result: NULL is good */
+	bool unreadable;  /* it could not be looked at: that is no finding about the object */
+	bool blames;      /* the problem is the object, or the disk below it */
+	const char *hint; /* what helps to look at it, or NULL */
 	bool done;
 } Job;
 
@@ -82,8 +82,8 @@ typedef struct Worker
 	size_t stored_capacity;
 	char *raw;
 	size_t raw_capacity;
-	Buffer plain;   /* an encrypted object, opened */
-	int unreadable; /* errno value: this object could not be looked at */
+	Buffer plain;       /* an encrypted object, opened */
+	StoreResult result; /* of the last look at the file of this object */
 } Worker;
 
 /* ---- memory ---- */
@@ -236,26 +236,15 @@ end_pieces(Worker *worker, const RowCheck *check)
 
 /* ---- one object ---- */
 
-/* An error that says nothing about the object. */
-static void
-note_error(Worker *worker, int error)
-{
-	if (error_of_access(error))
-		worker->unreadable = error;
-}
-
 /* Read and hash a piece of the object.  NULL or what is wrong. */
 static char *
 read_piece(Worker *worker, const char *path, uint64_t offset, size_t length)
 {
 	Storage *storage = worker->verifier->repository->storage;
-	int error = storage->read_range(storage, path, offset, length, worker->stored);
 
-	if (error != 0)
-	{
-		note_error(worker, error);
-		return xasprintf("could not be read: %s", read_error_text(error));
-	}
+	worker->result = storage->read_range(storage, path, offset, length, worker->stored);
+	if (worker->result.code != STORE_OK)
+		return xasprintf("could not be read: %s", worker->result.text);
 	if (!digest_update(worker->digest, worker->stored, length))
 		return xasprintf("could not be hashed");
 	atomic_fetch_add(&progress.weight_done, length);
@@ -266,8 +255,8 @@ read_piece(Worker *worker, const char *path, uint64_t offset, size_t length)
 static char *
 no_memory(Worker *worker)
 {
-	note_error(worker, ENOMEM);
-	return xasprintf("could not be read: %s", strerror(ENOMEM));
+	worker->result = store_failure(STORE_UNREACHABLE, NULL, "%s", strerror(ENOMEM));
+	return xasprintf("could not be read: %s", worker->result.text);
 }
 
 /* Hash an object without looking into it. */
@@ -465,15 +454,12 @@ check_object(Worker *worker, const Job *job, const char *path)
 	char *problem;
 	char *content = NULL;
 	DigestHex hex;
-	int error = storage->size(storage, path, &bytes);
 
-	if (error == ENOENT)
+	worker->result = storage->size(storage, path, &bytes);
+	if (worker->result.code == STORE_ABSENT)
 		return xasprintf("is missing");
-	if (error != 0)
-	{
-		note_error(worker, error);
-		return xasprintf("could not be examined: %s", read_error_text(error));
-	}
+	if (worker->result.code != STORE_OK)
+		return xasprintf("could not be examined: %s", worker->result.text);
 	if (bytes != object->bytes)
 		return xasprintf("has %" PRIu64 " bytes instead of %" PRIu64, bytes, object->bytes);
 
@@ -524,9 +510,10 @@ worker_main(void *argument)
 	{
 		char *path = manifest_object_path(verifier->manifest, job->object);
 
-		worker->unreadable = 0;
 		job->problem = check_object(worker, job, path);
-		job->unreadable = worker->unreadable;
+		job->unreadable = store_inaccessible(&worker->result);
+		job->blames = store_blames_file(&worker->result);
+		job->hint = worker->result.hint;
 		job->done = !stop_requested();
 		atomic_fetch_add(&progress.units_done, 1);
 		free(path);
@@ -669,7 +656,7 @@ remember(const Verifier *verifier, const Job *job, const ObjectSet *bad)
 	const Manifest *manifest = verifier->manifest;
 	const char *id = manifest->objects[job->object].id;
 
-	if (job->problem != NULL && (job->unreadable == 0 || job->unreadable == EIO))
+	if (job->problem != NULL && job->blames)
 		bad_object_note(verifier->repository, manifest, job->object, job->problem);
 	else if (job->problem == NULL && object_set_find(bad, id, manifest->codec) != NULL)
 		bad_object_forget(verifier->repository, manifest->server.label, id, manifest->codec,
@@ -693,9 +680,9 @@ collect(const Verifier *verifier, ObjectSet *seen, VerifyReport *report)
 		if (!job->done)
 			continue;
 		remember(verifier, job, &bad);
-		if (job->unreadable != 0)
+		if (job->unreadable)
 		{
-			verify_report_unreadable(report, manifest, job->object, job->problem, job->unreadable);
+			verify_report_unreadable(report, manifest, job->object, job->problem, job->hint);
 			continue;
 		}
 		verify_report_add(report, manifest, job->object, job->first_member, job->nmembers,

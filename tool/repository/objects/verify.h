@@ -59,6 +59,6 @@ extern void verify_report_add(VerifyReport *report, const Manifest *manifest, ui
 
 /* Count an object that could not be looked at, and why; the first one is reported (exit 1). */
 extern void verify_report_unreadable(VerifyReport *report, const Manifest *manifest,
-									 uint32_t object, const char *problem, int error);
+									 uint32_t object, const char *problem, const char *hint);
 
 #endif /* NEX_VERIFY_H */

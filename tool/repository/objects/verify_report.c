@@ -14,7 +14,6 @@
 
 #include "log.h"
 #include "memory.h"
-#include "read_error.h"
 #include "quote.h"
 #include "verify.h"
 
@@ -100,7 +99,7 @@ verify_report_add(VerifyReport *report, const Manifest *manifest, uint32_t objec
 
 void
 verify_report_unreadable(VerifyReport *report, const Manifest *manifest, uint32_t object,
-						 const char *problem, int error)
+						 const char *problem, const char *hint)
 {
 	char *label;
 	char *path;
@@ -110,7 +109,7 @@ verify_report_unreadable(VerifyReport *report, const Manifest *manifest, uint32_
 		return;
 	label = manifest_label(manifest);
 	path = manifest_object_path(manifest, object);
-	report_error(EXIT_FAILED, "Nothing is known to be damaged.", read_error_hint(error),
+	report_error(EXIT_FAILED, "Nothing is known to be damaged.", hint,
 				 "file \"%s\" of backup \"%s\" %s", path, label, problem);
 	free(path);
 	free(label);

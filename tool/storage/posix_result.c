@@ -1,45 +1,67 @@
 /*-------------------------------------------------------------------------
  *
- * read_error.c
- *	  What an error of reading a file of a repository means.
+ * posix_result.c
+ *	  What an errno value means, by what was tried.
  *
- * A file that is missing, too short, or not a file at all is damaged: that is
- * what was found, and it will be found again.  Everything else says something
- * about the process, the disk or the network at this moment.  To call that
- * damage would be wrong, and worse than useless: the advice would be to remove
- * a file that is good, and a scheduler would not try again.
+ * To call damage what says something about the process, the disk or the
+ * network at this moment would be wrong, and worse than useless: the advice
+ * would be to remove a file that is good, and a scheduler would not try again.
  *
  *-------------------------------------------------------------------------
  */
-#include "read_error.h"
+#include "posix_result.h"
 
 #include <errno.h>
 #include <string.h>
 
-bool
-error_of_access(int error)
+/* What reading and writing have in common. */
+static StoreCode
+code_of(int error)
 {
 	switch (error)
 	{
 		case 0:
+			return STORE_OK;
 		case ENOENT:
-		case ENOTDIR:
-		case EISDIR:
-		case EINVAL:
-		case ENXIO:
-		case EFBIG:
-		case ENODATA:
-			return false;
+			return STORE_ABSENT;
+		case EEXIST:
+			return STORE_EXISTS;
+		case EBUSY:
+			return STORE_BUSY;
+		case EACCES:
+		case EPERM:
+		case EROFS:
+		case EXDEV:
+			return STORE_DENIED;
+		case ENOSPC:
+		case EDQUOT:
+			return STORE_FULL;
+		case ELOOP:
+			return STORE_UNSUPPORTED;
+		case EAGAIN:
+		case EINTR:
+		case EMFILE:
+		case ENFILE:
+		case ENOMEM:
+		case ESTALE:
+		case ENOTCONN:
+		case ETIMEDOUT:
+		case EHOSTDOWN:
+		case EHOSTUNREACH:
+			return STORE_UNREACHABLE;
 		default:
-			return true;
+			return STORE_FAILED;
 	}
 }
 
-const char *
-read_error_text(int error)
+/* What a file can be that is none of ours; NULL for other errors. */
+static const char *
+damage_text(int error)
 {
 	switch (error)
 	{
+		case ENOTDIR:
+			return strerror(error);
 		case EINVAL:
 		case EISDIR:
 		case ENXIO:
@@ -49,12 +71,12 @@ read_error_text(int error)
 		case ENODATA:
 			return "it is shorter than it should be";
 		default:
-			return strerror(error);
+			return NULL;
 	}
 }
 
-const char *
-read_error_hint(int error)
+static const char *
+read_hint(int error)
 {
 	switch (error)
 	{
@@ -85,8 +107,8 @@ read_error_hint(int error)
 	}
 }
 
-const char *
-storage_error_hint(int error)
+static const char *
+write_hint(int error)
 {
 	switch (error)
 	{
@@ -106,4 +128,34 @@ storage_error_hint(int error)
 		default:
 			return NULL;
 	}
+}
+
+StoreResult
+posix_read_result(int error)
+{
+	const char *damage = damage_text(error);
+
+	if (error == 0)
+		return store_ok();
+	if (damage != NULL)
+		return store_failure(STORE_DAMAGED, NULL, "%s", damage);
+	return store_failure(code_of(error), read_hint(error), "%s", strerror(error));
+}
+
+StoreResult
+posix_write_result(int error)
+{
+	if (error == 0)
+		return store_ok();
+	return store_failure(code_of(error), write_hint(error), "%s", strerror(error));
+}
+
+StoreResult
+posix_lock_result(int error)
+{
+	StoreResult result = posix_write_result(error);
+
+	if (error == EWOULDBLOCK)
+		result.code = STORE_BUSY;
+	return result;
 }
