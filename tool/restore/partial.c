@@ -125,7 +125,7 @@ note_left_out(const RestorePlan *plan)
 									  "brings them)",
 									  (unsigned long long) totals->large_objects,
 									  totals->large_objects == 1 ? "" : "s"));
-	if (!plan->in_place)
+	if (plan->fate != TARGET_LIVE)
 		lines_add(left_out, xstrdup("settings, grants and comment of the database"));
 }
 
@@ -315,11 +315,11 @@ check_skip(const RestorePlan *plan, bool one_transaction)
 bool
 partial_run(RestorePlan *plan)
 {
-	if (!check_skip(plan, plan->in_place))
+	if (!check_skip(plan, plan->fate == TARGET_LIVE))
 		return false;
 	if (!check_core(plan) || !session_read(plan))
 		return false;
-	if (plan->in_place)
+	if (plan->fate == TARGET_LIVE)
 		return run_in_one_transaction(plan);
 	if (!choose(plan, NULL) || !check_objects(plan, plan->manifest))
 		return false;

@@ -203,8 +203,7 @@ plan_empty(RestorePlan *plan)
 	if (!target_database_look_at_role(plan) || !target_database_check_owner(plan) ||
 		(plan->of_cluster && !target_database_is_alike(plan, &alike)))
 		return false;
-	plan->found_empty = alike;
-	plan->replaces = !alike;
+	plan->fate = alike ? TARGET_FILLED : TARGET_REPLACED;
 	if (alike)
 		plan->working = xstrdup(plan->database);
 	else if (!target_database_can_be_replaced(plan) || !choose_working_name(plan))
@@ -230,7 +229,7 @@ plan_left(RestorePlan *plan, LeftBy left)
 	}
 	else if (left == LEFT_TAKEN && plan->of_cluster)
 	{
-		plan->replaces = true;
+		plan->fate = TARGET_REPLACED;
 		if (!target_database_can_be_replaced(plan) || !choose_working_name(plan))
 			return false;
 	}
@@ -257,7 +256,7 @@ plan_replacement(RestorePlan *plan)
 {
 	char *shown;
 
-	plan->replaces = true;
+	plan->fate = TARGET_REPLACED;
 	if (strcmp(plan->database, PQdb(plan->maintenance->pg)) != 0)
 	{
 		other_server_warn(plan);
@@ -292,7 +291,7 @@ plan_existing(RestorePlan *plan)
 		return false;
 	if (plan->partial)
 	{
-		plan->in_place = true;
+		plan->fate = TARGET_LIVE;
 		plan->working = xstrdup(plan->database);
 		other_server_warn(plan);
 		return true;
@@ -462,27 +461,27 @@ execute(RestorePlan *plan)
 		log_warning("this server (version %d) is older than the one of the backup (version %s)",
 					connection_version(plan->maintenance) / 10000, plan->manifest->server.version);
 	if (plan->partial)
-		good = partial_run(plan) && (plan->in_place || !stop_requested());
+		good = partial_run(plan) && (plan->fate == TARGET_LIVE || !stop_requested());
 	else
 		good = check_objects(plan) &&
 			   unknown_members_refuse(plan->settings, plan->repository, plan->manifest) &&
 			   missing_roles_check(plan) && fill(plan) && !stop_requested();
 	good = good && object_errors_finish(plan);
-	if (good && plan->incomplete && plan->replaces && !plan->of_cluster)
+	if (good && plan->incomplete && plan->fate == TARGET_REPLACED && !plan->of_cluster)
 	{
 		target_database_keep(plan, "the incomplete database");
 		return true;
 	}
-	if (good && !plan->in_place)
+	if (good && plan->fate != TARGET_LIVE)
 		reachable_check(plan);
-	if (good && plan->unreachable && plan->replaces)
+	if (good && plan->unreachable && plan->fate == TARGET_REPLACED)
 	{
 		target_database_keep(plan, "the restored database");
 		return false;
 	}
-	if (good && plan->replaces)
+	if (good && plan->fate == TARGET_REPLACED)
 		return target_database_swap(plan);
-	if (!good && !plan->in_place)
+	if (!good && plan->fate != TARGET_LIVE)
 	{
 		stop_request();
 		stop_clear();

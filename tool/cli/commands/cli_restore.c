@@ -40,7 +40,7 @@ confirm(const RestorePlan *plan)
 	char *name = printable_name(plan->database);
 	bool yes;
 
-	if (!plan->replaces || plan->settings->restore->yes)
+	if (plan->fate != TARGET_REPLACED || plan->settings->restore->yes)
 	{
 		free(name);
 		return true;

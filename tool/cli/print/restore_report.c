@@ -92,7 +92,8 @@ errors_json(const ObjectErrors *errors)
 static const char *
 restored_as(const RestorePlan *plan)
 {
-	return plan->incomplete && plan->replaces && !plan->of_cluster ? plan->working : plan->database;
+	return plan->incomplete && plan->fate == TARGET_REPLACED && !plan->of_cluster ? plan->working
+																				  : plan->database;
 }
 
 static void

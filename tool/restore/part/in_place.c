@@ -163,9 +163,9 @@ fill(RestorePlan *plan, Connection *connection, const RenameMap *map)
 		create_schema(plan, connection, map) && in_place_objects(plan, connection, map) &&
 		copy_parents_leave(plan, connection, map) &&
 		owner_tables_check_keys(plan, connection, map) &&
-		(plan->in_place || rights_give(plan, connection, map)) &&
+		(plan->fate == TARGET_LIVE || rights_give(plan, connection, map)) &&
 		extension_rows_settle(plan, connection) &&
-		(!plan->in_place ||
+		(plan->fate != TARGET_LIVE ||
 		 (given_code_check(plan, connection) && bound_objects_settle_rows(plan, connection, map) &&
 		  in_place_attach(plan, connection, map) && published_rows_check(plan, connection, map) &&
 		  protections_begin(plan, connection, map))) &&
@@ -174,7 +174,7 @@ fill(RestorePlan *plan, Connection *connection, const RenameMap *map)
 	if (!good)
 		return false;
 	progress_phase("building indexes and constraints", "", 0, 0);
-	if (plan->in_place)
+	if (plan->fate == TARGET_LIVE)
 		return in_place_post_data(plan, connection, map);
 	return run_list(plan, connection, map, LIST_POST_DATA) &&
 		   run_list(plan, connection, map, LIST_LATE);
@@ -192,14 +192,14 @@ in_place_run(RestorePlan *plan, Connection *connection)
 								   plan->settings->restore->maintenance_work_mem);
 	good =
 		good && partial_begin(plan, connection) &&
-		(!plan->in_place ||
+		(plan->fate != TARGET_LIVE ||
 		 (role_changes_note(plan, connection) && author_turns_check(plan, connection) &&
 		  table_turns_check(plan) && bare_literals_check(plan) &&
 		  wrapper_functions_check(plan, connection) && live_code_check(plan, connection) &&
 		  late_checks_check(plan, connection) && authors_check(plan, connection) &&
 		  given_code_check(plan, connection) && planned_steps_check(plan, connection, &map))) &&
 		fill(plan, connection, &map) &&
-		(!plan->in_place ||
+		(plan->fate != TARGET_LIVE ||
 		 (bound_objects_check(plan, connection, &map) && role_changes_check(plan, connection))) &&
 		restored_objects_unpopulated(plan, connection) && !stop_requested() &&
 		restore_without_errors(plan) && commit_transaction(connection, plan->target, "the restore");

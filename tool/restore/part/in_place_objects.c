@@ -85,7 +85,7 @@ static bool
 run_and_look(Pending *pending)
 {
 	return run_pending(pending) &&
-		   (!pending->plan->in_place ||
+		   (pending->plan->fate != TARGET_LIVE ||
 			bound_objects_settle(pending->plan, pending->connection, pending->map));
 }
 
@@ -102,8 +102,8 @@ run_extension(Pending *pending, const TocEntry *entry)
 	if (!run_pending(pending))
 		return false;
 	pending->ids[pending->count++] = entry->id;
-	return run_pending(pending) &&
-		   (!pending->plan->in_place || role_changes_note(pending->plan, pending->connection));
+	return run_pending(pending) && (pending->plan->fate != TARGET_LIVE ||
+									role_changes_note(pending->plan, pending->connection));
 }
 
 /* ---- tables ---- */

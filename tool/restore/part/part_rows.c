@@ -70,17 +70,19 @@ load_table(RestorePlan *plan, RowCopy *copy, int32_t table, const char *command)
 	uint64_t added;
 	uint64_t present;
 
-	if (!plan->in_place || (row_rights_decide(plan->settings, copy->connection, source, copy->shown,
-											  0, false, &rights) &&
-							authors_check_rows(plan, copy->connection, entry, &rights) &&
-							given_code_check_rows(copy->connection, copy->shown, &rights) &&
-							(!rights.as_owner || entry == NULL ||
-							 live_names_check_bound(plan, copy->connection, entry, copy->shown)) &&
-							look_plans_pause(copy->connection)))
+	if (plan->fate != TARGET_LIVE ||
+		(row_rights_decide(plan->settings, copy->connection, source, copy->shown, 0, false,
+						   &rights) &&
+		 authors_check_rows(plan, copy->connection, entry, &rights) &&
+		 given_code_check_rows(copy->connection, copy->shown, &rights) &&
+		 (!rights.as_owner || entry == NULL ||
+		  live_names_check_bound(plan, copy->connection, entry, copy->shown)) &&
+		 look_plans_pause(copy->connection)))
 		status = rights.as_owner ? owner_rows_add(copy, &rights, table, false, &added, &present)
 								 : row_copy_run(copy, table, command);
 	row_rights_free(&rights);
-	return status == ROW_COPY_GOOD && (!plan->in_place || look_plans_go_on(copy->connection));
+	return status == ROW_COPY_GOOD &&
+		   (plan->fate != TARGET_LIVE || look_plans_go_on(copy->connection));
 }
 
 /* ---- in which order ---- */
@@ -348,10 +350,11 @@ load_one(RestorePlan *plan, Connection *connection, const RenameMap *map, Member
 	RowCopy copy = {connection, reader, target, false, NULL, NULL, true};
 	bool good;
 
-	good = (!plan->in_place || row_columns_check_part(plan, connection, source, target)) &&
-		   protections_before_rows(plan, connection, map, table) &&
-		   load_table(plan, &copy, (int32_t) table, command) && !stop_requested() &&
-		   protections_after_rows(plan, connection, map, table);
+	good =
+		(plan->fate != TARGET_LIVE || row_columns_check_part(plan, connection, source, target)) &&
+		protections_before_rows(plan, connection, map, table) &&
+		load_table(plan, &copy, (int32_t) table, command) && !stop_requested() &&
+		protections_after_rows(plan, connection, map, table);
 	plan->rows += source->rows;
 	atomic_fetch_add(&progress.units_done, 1);
 	free(target);
@@ -371,7 +374,8 @@ part_rows_load(RestorePlan *plan, Connection *connection, const RenameMap *map)
 
 	progress_phase("loading data", "tables", manifest->ntables, manifest->totals.raw_bytes);
 	for (i = 0; good && order != NULL && i < manifest->ntables; i++)
-		good = (!plan->in_place || i < plain || bound_objects_settle_rows(plan, connection, map)) &&
+		good = (plan->fate != TARGET_LIVE || i < plain ||
+				bound_objects_settle_rows(plan, connection, map)) &&
 			   load_one(plan, connection, map, &reader, order[i]);
 	member_reader_close(&reader);
 	good = good && order != NULL;

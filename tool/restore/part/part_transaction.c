@@ -25,10 +25,10 @@ partial_begin(const RestorePlan *plan, Connection *connection)
 	buffer_append_string(&sql, "SET client_encoding = ");
 	quote_literal(&sql, plan->manifest->database.encoding);
 	good = connection_command(connection, sql.data) &&
-		   (!plan->in_place || plan->settings->part->append ||
+		   (plan->fate != TARGET_LIVE || plan->settings->part->append ||
 			plan->settings->part->rows_as == ROWS_AS_SESSION || look_plans_begin(connection)) &&
 		   connection_command(connection, "BEGIN") &&
-		   (!plan->in_place ||
+		   (plan->fate != TARGET_LIVE ||
 			(row_rights_begin(plan->settings, connection) &&
 			 default_classes_check(plan->settings, connection) &&
 			 (plan->settings->part->append || event_triggers_check(plan->settings, connection))));

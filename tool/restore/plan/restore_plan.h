@@ -36,6 +36,15 @@ typedef struct AppendResult
 	bool untold;        /* … or they were there already: no key of plain columns says it */
 } AppendResult;
 
+/* What becomes of the database that is named. */
+typedef enum TargetFate
+{
+	TARGET_MADE,     /* it is made, and removed if something fails */
+	TARGET_FILLED,   /* it exists, and is empty: it is filled, or given back as it was */
+	TARGET_REPLACED, /* it exists; one that is loaded beside it takes its place at the end */
+	TARGET_LIVE      /* it exists and stays: one transaction in it */
+} TargetFate;
+
 /* What is to be restored, and where; made by restore_plan(), before anything is changed. */
 typedef struct RestorePlan
 {
@@ -47,12 +56,10 @@ typedef struct RestorePlan
 	Connection *maintenance;
 	char *database;       /* the name that the restored database shall have */
 	char *working;        /* the name that it has while it is filled */
-	bool replaces;        /* `database` exists and is to be swapped out */
-	bool created;         /* we created `working`, so a failure removes it */
-	bool found_empty;     /* `working` existed, empty */
+	TargetFate fate;      /* of `database` */
 	bool leftover;        /* `working` exists: an earlier restore has left it incomplete */
+	bool created;         /* we created `working`, so a failure removes it */
 	bool superuser;       /* this session is one's, whatever role it has taken */
-	bool closed;          /* `working` lets nobody else in until it is complete */
 	char *mark;           /* the comment of one that we created, until it is complete */
 	bool mark_gone;       /* it is taken away, or is about to be */
 	bool is_public;       /* PUBLIC has again what it has in a new database */
@@ -80,7 +87,6 @@ typedef struct RestorePlan
 
 	/* A part of the backup (partial.c). */
 	bool partial;         /* a part, or rows into tables that exist */
-	bool in_place;        /* `database` exists and stays: one transaction in it */
 	Selection *selection; /* known once the archive was read */
 	char *pre_list;       /* files that tell pg_restore what to restore; NULL: everything */
 	char *post_list;

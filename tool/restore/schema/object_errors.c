@@ -292,12 +292,12 @@ append_error(Buffer *text, const RestorePlan *plan, const ObjectError *error)
 	{
 		char *source = owner_name(&plan->backup.owner);
 		bool one = error->rows == 1;
-		char *rows =
-			xasprintf("%llu %s missing: nex_backup cat %s/%s shows %s; when the "
-					  "table can take %s, nex_backup restore %s/%s --to %s --append",
-					  (unsigned long long) error->rows, one ? "row is" : "rows are", source,
-					  plan->backup.id, one ? "it" : "them", one ? "it" : "them", source,
-					  plan->backup.id, plan->replaces ? plan->working : plan->database);
+		char *rows = xasprintf("%llu %s missing: nex_backup cat %s/%s shows %s; when the "
+							   "table can take %s, nex_backup restore %s/%s --to %s --append",
+							   (unsigned long long) error->rows, one ? "row is" : "rows are",
+							   source, plan->backup.id, one ? "it" : "them", one ? "it" : "them",
+							   source, plan->backup.id,
+							   plan->fate == TARGET_REPLACED ? plan->working : plan->database);
 
 		append_comment(text, "", rows);
 		free(rows);
@@ -312,7 +312,7 @@ append_file(Buffer *text, const RestorePlan *plan)
 	char *source = owner_name(&plan->backup.owner);
 	char *what =
 		xasprintf("What could not be restored of backup %s/%s into database \"%s\".", source,
-				  plan->backup.id, plan->replaces ? plan->working : plan->database);
+				  plan->backup.id, plan->fate == TARGET_REPLACED ? plan->working : plan->database);
 	uint32_t i;
 
 	append_comment(text, "", what);
@@ -363,8 +363,8 @@ bool
 object_errors_report(const RestorePlan *plan)
 {
 	const ObjectErrors *errors = plan->errors;
-	char *database =
-		printable_name(plan->replaces && !plan->of_cluster ? plan->working : plan->database);
+	char *database = printable_name(
+		plan->fate == TARGET_REPLACED && !plan->of_cluster ? plan->working : plan->database);
 	char *hint = xasprintf("\"%s\" has the statements; remove the causes, then run it with psql.",
 						   errors->path);
 

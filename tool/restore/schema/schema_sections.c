@@ -393,7 +393,7 @@ run_surely(RestorePlan *plan, ConnectionTarget *target, Connection **connection,
 static bool
 last_message(RestorePlan *plan, const Buffer *members, Buffer *sql)
 {
-	bool made = !plan->found_empty;
+	bool made = plan->fate != TARGET_FILLED;
 
 	buffer_reset(sql);
 	buffer_append_string(sql, "");
@@ -425,7 +425,7 @@ run_last(RestorePlan *plan, ConnectionTarget *target, Connection **connection, B
 	}
 	if (good)
 		good = run_surely(plan, target, connection, sql.data);
-	plan->opened = !plan->found_empty && good;
+	plan->opened = plan->fate != TARGET_FILLED && good;
 	if (good)
 		refused_settings_report(plan, &refused);
 	refused_settings_free(&refused);

@@ -49,9 +49,9 @@ partial_is_in_list(const RestorePlan *plan, const TocEntry *entry, PartialList w
 	bool late = selection->late[entry->place];
 	bool pre = entry->section == TOC_PRE_DATA && !late;
 	bool grant = toc_entry_is(entry, "ACL") && !is_early_grant(entry);
-	bool attach = toc_entry_is(entry, "TABLE ATTACH") && plan->in_place;
-	bool refresh = toc_entry_is(entry, "MATERIALIZED VIEW DATA") && plan->in_place;
-	bool last = plan->in_place && grant && rights_are_of_relation(entry);
+	bool attach = toc_entry_is(entry, "TABLE ATTACH") && plan->fate == TARGET_LIVE;
+	bool refresh = toc_entry_is(entry, "MATERIALIZED VIEW DATA") && plan->fate == TARGET_LIVE;
+	bool last = plan->fate == TARGET_LIVE && grant && rights_are_of_relation(entry);
 
 	if (!selection_includes(selection, entry))
 		return false;
@@ -62,15 +62,15 @@ partial_is_in_list(const RestorePlan *plan, const TocEntry *entry, PartialList w
 		case LIST_OBJECTS:
 			return pre && !grant && !attach;
 		case LIST_GRANTS:
-			return last || (pre && grant && !plan->in_place);
+			return last || (pre && grant && plan->fate != TARGET_LIVE);
 		case LIST_RIGHTS:
-			return pre && grant && plan->in_place && !last;
+			return pre && grant && plan->fate == TARGET_LIVE && !last;
 		case LIST_LATE_RIGHTS:
-			return !pre && grant && plan->in_place && !last;
+			return !pre && grant && plan->fate == TARGET_LIVE && !last;
 		case LIST_ATTACH:
 			return pre && attach;
 		case LIST_POST_DATA:
-			return !pre && !late && !(grant && plan->in_place) && !refresh;
+			return !pre && !late && !(grant && plan->fate == TARGET_LIVE) && !refresh;
 		case LIST_LATE:
 			return late && !grant;
 		case LIST_REFRESH:

@@ -86,7 +86,7 @@ other_server_warn(const RestorePlan *plan)
 					  owner_server(owner), of_backup != NULL ? of_backup : "unknown",
 					  live != NULL ? live : "unknown");
 		log_warning_hint(hint, "the backup is of another server than database \"%s\", %s", shown,
-						 plan->in_place ? "into which it goes" : "which it replaces");
+						 plan->fate == TARGET_LIVE ? "into which it goes" : "which it replaces");
 		free(hint);
 	}
 	free(shown);

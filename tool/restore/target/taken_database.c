@@ -631,7 +631,6 @@ taken_database_take(RestorePlan *plan)
 		taken->mark = NULL;
 		return false;
 	}
-	plan->closed = true;
 	if (!is_same(plan, taken) || !target_database_is_empty(plan->target, plan->working, &empty))
 		return false;
 	taken->filled = empty;

@@ -262,7 +262,7 @@ target_database_create(RestorePlan *plan)
 	progress_phase("creating database", "", 0, 0);
 	if (!target_database_look_at_role(plan))
 		return false;
-	if (plan->found_empty)
+	if (plan->fate == TARGET_FILLED)
 		return taken_database_take(plan);
 	if ((plan->leftover && !drop_leftover(plan)) || !wanted_tablespace(plan, &tablespace))
 		return false;
@@ -280,7 +280,6 @@ target_database_create(RestorePlan *plan)
 	good = connection_command(plan->maintenance, sql.data);
 	buffer_free(&sql);
 	plan->created = good;
-	plan->closed = good;
 	return good && mark(plan);
 }
 
@@ -310,19 +309,19 @@ target_database_finish(RestorePlan *plan)
 		return false;
 	if (!target_database_reconnect(plan))
 		return connection_report(plan->maintenance, NULL, "lost the connection to the server");
-	if (plan->found_empty && !taken_database_give(plan))
+	if (plan->fate == TARGET_FILLED && !taken_database_give(plan))
 		return false;
 	sql_init(&owner);
-	good = (plan->found_empty ? !plan->of_cluster : plan->settings->part->no_owner) ||
+	good = (plan->fate == TARGET_FILLED ? !plan->of_cluster : plan->settings->part->no_owner) ||
 		   add_owner(&owner, plan, &ours);
 	sql_init(&sql);
-	if (!plan->found_empty && !ours)
+	if (plan->fate != TARGET_FILLED && !ours)
 	{
 		target_database_give_to_public(plan, &sql);
 		keep_mark(&sql, plan, ours);
 	}
 	sql_text(&sql, &owner);
-	if (!plan->found_empty && ours)
+	if (plan->fate != TARGET_FILLED && ours)
 		keep_mark(&sql, plan, ours);
 	good = good && (sql_length(&sql) == 0 || run_surely(plan, &sql));
 	sql_free(&sql);
@@ -352,7 +351,7 @@ target_database_last_step(RestorePlan *plan, bool keeps_comment, SqlText *sql)
 		return connection_report(plan->maintenance, NULL, "lost the connection to the server");
 	if (!target_database_is_marked(plan, plan->mark, &marked))
 		return false;
-	if ((plan->closed && plan->superuser) || limit >= 0)
+	if (plan->superuser || limit >= 0)
 	{
 		sql_append(sql, "ALTER DATABASE ");
 		sql_identifier(sql, plan->working);
@@ -375,7 +374,7 @@ target_database_open(RestorePlan *plan)
 
 	if (plan->opened)
 		return true;
-	if (plan->found_empty)
+	if (plan->fate == TARGET_FILLED)
 		return taken_database_open(plan, limit < 0 ? taken_database_limit(plan) : limit);
 	sql_init(&sql);
 	target_database_give_to_public(plan, &sql);
@@ -472,11 +471,12 @@ look_into_unmarked(RestorePlan *plan, const char *shown)
 	sql_free(&sql);
 	return report_error(
 		EXIT_FAILED, NULL,
-		plan->replaces ? "Look what is in it (ALTER DATABASE ... ALLOW_CONNECTIONS true "
-						 "CONNECTION LIMIT -1), and drop it if nobody needs it."
-					   : "Give another name with --to, replace it with --drop (it is kept), or "
-						 "look what is in it (ALTER DATABASE ... ALLOW_CONNECTIONS true "
-						 "CONNECTION LIMIT -1).",
+		plan->fate == TARGET_REPLACED
+			? "Look what is in it (ALTER DATABASE ... ALLOW_CONNECTIONS true "
+			  "CONNECTION LIMIT -1), and drop it if nobody needs it."
+			: "Give another name with --to, replace it with --drop (it is kept), or "
+			  "look what is in it (ALTER DATABASE ... ALLOW_CONNECTIONS true "
+			  "CONNECTION LIMIT -1).",
 		"database \"%s\" accepts no connections, and is not empty", shown);
 }
 
@@ -519,7 +519,7 @@ target_database_discard(RestorePlan *plan)
 
 	if (!plan->created)
 	{
-		if (plan->found_empty)
+		if (plan->fate == TARGET_FILLED)
 			taken_database_give_back(plan);
 		return;
 	}

@@ -47,7 +47,7 @@ static const char trusted_query[] = "SELECT FROM pg_catalog.pg_roles r"
 static bool
 is_at_stake(const RestorePlan *plan)
 {
-	return plan->in_place && plan->settings->part->rows_as != ROWS_AS_SESSION &&
+	return plan->fate == TARGET_LIVE && plan->settings->part->rows_as != ROWS_AS_SESSION &&
 		   !plan->settings->part->no_owner;
 }
 

@@ -282,7 +282,7 @@ owner_tables_check_keys(const RestorePlan *plan, Connection *connection, const R
 	bool good = true;
 	uint32_t i;
 
-	if (!plan->in_place || plan->settings->part->rows_as == ROWS_AS_SESSION)
+	if (plan->fate != TARGET_LIVE || plan->settings->part->rows_as == ROWS_AS_SESSION)
 		return true;
 	for (i = 0; good && i < toc->count; i++)
 	{

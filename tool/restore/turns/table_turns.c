@@ -94,7 +94,7 @@ static const char null_query[] =
 static bool
 is_at_stake(const RestorePlan *plan)
 {
-	return plan->in_place && plan->settings->part->rows_as != ROWS_AS_SESSION;
+	return plan->fate == TARGET_LIVE && plan->settings->part->rows_as != ROWS_AS_SESSION;
 }
 
 static bool
