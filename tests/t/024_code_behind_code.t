@@ -68,6 +68,35 @@ CREATE OPERATOR app.!== (FUNCTION = app.other, LEFTARG = text, RIGHTARG = text, 
 CREATE TABLE app.negated (v text CHECK (NOT (v OPERATOR(app.===) 'a')));
 INSERT INTO app.negated VALUES ('b');
 CREATE MATERIALIZED VIEW app.negating AS SELECT 1 WHERE NOT ('b' OPERATOR(app.===) 'a');
+-- Operator classes of superusers, and what else is bound to a function that is not in its own catalog entry.
+CREATE SCHEMA lib;
+GRANT USAGE ON SCHEMA lib TO PUBLIC;
+CREATE FUNCTION lib.cmp(integer, integer) RETURNS integer IMMUTABLE LANGUAGE plpgsql AS 'BEGIN RETURN btint4cmp($1, $2); END';
+CREATE FUNCTION lib.lt(integer, integer) RETURNS boolean IMMUTABLE LANGUAGE plpgsql AS 'BEGIN RETURN $1 < $2; END';
+CREATE OPERATOR lib.<< (FUNCTION = lib.lt, LEFTARG = integer, RIGHTARG = integer);
+CREATE OPERATOR CLASS lib.ops FOR TYPE integer USING btree AS OPERATOR 1 <, OPERATOR 2 <=, OPERATOR 3 =, OPERATOR 4 >=, OPERATOR 5 >,
+	FUNCTION 1 lib.cmp(integer, integer);
+CREATE OPERATOR CLASS lib.operator_ops FOR TYPE integer USING btree AS OPERATOR 1 lib.<<, OPERATOR 2 <=, OPERATOR 3 =, OPERATOR 4 >=, OPERATOR 5 >,
+	FUNCTION 1 btint4cmp(integer, integer);
+CREATE TYPE lib.span AS RANGE (subtype = integer, subtype_opclass = lib.ops);
+CREATE TABLE lib.indexed (id integer);
+CREATE INDEX ON lib.indexed (id lib.ops);
+INSERT INTO lib.indexed VALUES (1), (2);
+CREATE TABLE lib.by_operator (id integer);
+CREATE INDEX ON lib.by_operator (id lib.operator_ops);
+CREATE TABLE lib.excluded (id integer, EXCLUDE USING btree (id lib.ops WITH =));
+CREATE TABLE lib.parts (id integer) PARTITION BY RANGE (id lib.ops);
+CREATE TABLE lib.part_1 PARTITION OF lib.parts FOR VALUES FROM (1) TO (10);
+CREATE TABLE lib.literal (s lib.span DEFAULT '[1,2]'::lib.span);
+CREATE TYPE lib.pair AS (a integer, b integer);
+CREATE FUNCTION lib.say(lib.pair) RETURNS text IMMUTABLE LANGUAGE plpgsql AS 'BEGIN RETURN $1.a; END';
+CREATE CAST (lib.pair AS text) WITH FUNCTION lib.say(lib.pair);
+CREATE MATERIALIZED VIEW lib.cast AS SELECT ROW(1, 2)::lib.pair::text;
+CREATE TEXT SEARCH DICTIONARY lib.dict (TEMPLATE = simple);
+CREATE TEXT SEARCH CONFIGURATION lib.conf (PARSER = default);
+ALTER TEXT SEARCH CONFIGURATION lib.conf ADD MAPPING FOR asciiword WITH lib.dict;
+CREATE TABLE lib.searched (v text);
+CREATE INDEX ON lib.searched (to_tsvector('lib.conf', v));
 SQL
 as_joe(<<'SQL');
 CREATE TABLE joe.indexed (id integer);
@@ -211,6 +240,40 @@ is_refused('bounds of a table whose key cannot be told from a name', $refused, '
 is(query('app', 'SELECT count(*) FROM joe.typed'), 1, 'with their rows');
 is(query('app', "SELECT count(*) FROM pg_inherits i JOIN pg_class c ON c.oid = inhrelid WHERE relname ~ '^(typed|collated)_1\$'"), 2,
 	'the partitions are attached');
+
+# A family that is there gets an operator class of joe's functions and operators, under the names of the backup.
+my @built = qw(indexed by_operator excluded parts literal searched);
+my $drop_built = 'DROP MATERIALIZED VIEW IF EXISTS lib.cast; ' . join '', map { "DROP TABLE IF EXISTS lib.$_; " } @built;
+query('app', "$drop_built DROP TYPE lib.span; DROP FUNCTION lib.cmp, lib.say CASCADE; DROP OPERATOR lib.<<(integer, integer) CASCADE;"
+	  . 'DROP TEXT SEARCH CONFIGURATION lib.conf; DROP TEXT SEARCH DICTIONARY lib.dict; GRANT CREATE ON SCHEMA lib TO joe');
+is(query('app', q{SELECT string_agg(opfname, ', ' ORDER BY opfname) FROM pg_opfamily WHERE opfnamespace = 'lib'::regnamespace}), 'operator_ops, ops',
+	'the families are there');
+as_joe(<<'SQL');
+CREATE FUNCTION lib.cmp(integer, integer) RETURNS integer IMMUTABLE LANGUAGE plpgsql
+	AS 'BEGIN PERFORM joe.boom(''cmp''); RETURN btint4cmp($1, $2); END';
+CREATE FUNCTION lib.say(lib.pair) RETURNS text IMMUTABLE LANGUAGE plpgsql AS 'BEGIN RETURN joe.boom(''cast''); END';
+CREATE FUNCTION joe.lt(integer, integer) RETURNS boolean IMMUTABLE LANGUAGE plpgsql AS 'BEGIN PERFORM joe.boom(''lt''); RETURN $1 < $2; END';
+CREATE OPERATOR lib.<< (FUNCTION = joe.lt, LEFTARG = integer, RIGHTARG = integer);
+CREATE TEXT SEARCH DICTIONARY lib.dict (TEMPLATE = simple);
+SQL
+query('app', 'REVOKE CREATE ON SCHEMA lib FROM joe');
+is_refused("lib.$_ over a function of another role", qr/(lib[.]cmp|lib[.]say|lib[.]<<|lib[.]dict).*"joe".*HINT/s, '--table', "lib.$_")
+  for qw(indexed by_operator excluded parts literal cast searched);
+query('app', q{DROP FUNCTION lib.cmp; CREATE FUNCTION lib.cmp(integer, integer) RETURNS integer IMMUTABLE LANGUAGE plpgsql AS 'BEGIN RETURN btint4cmp($1, $2); END'});
+is_restored('lib.indexed, with its operator class', '--table', 'lib.indexed');
+query('app', 'ALTER FUNCTION lib.cmp OWNER TO joe; DROP TABLE lib.indexed');
+is_refused('lib.indexed, over an operator class that is there', qr/lib[.](cmp|ops).*HINT.*--rows-as=session/s, '--table', 'lib.indexed');
+
+# The functions are joe's in the backup, too: what he builds calls them, and what others build does not.
+query('app', 'DROP OPERATOR CLASS app.ops USING btree CASCADE; DROP TABLE IF EXISTS joe.indexed, joe.parts, joe.literal');
+is_refused("$_, over a class that comes back", $refused, '--table', $_) for 'app.indexed', 'app.excluded', 'joe.parts', 'joe.literal';
+is_restored('joe.indexed, over a class that comes back', 1, '--table', 'joe.indexed');
+
+# What pg_depend can name is known by its catalog.
+my $known = read_bytes(top() . '/tool/restore/live/catalog_objects.c');
+is(join(', ', grep { $known !~ /["']$_["']/ } split ' ', query('app', q{SELECT string_agg(relname, ' ' ORDER BY relname) FROM pg_class c
+	WHERE relnamespace = 'pg_catalog'::regnamespace AND relkind = 'r' AND NOT relisshared
+	AND EXISTS (SELECT FROM pg_attribute a WHERE attrelid = c.oid AND attname = 'oid')})), '', 'catalogs that catalog_objects.c does not know');
 
 # The default operator class of one of PostgreSQL's own types.
 query('app', <<'SQL');

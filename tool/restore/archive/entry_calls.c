@@ -76,3 +76,18 @@ entry_checks_rows(const TocEntry *entry)
 		   (length < strlen(not_valid) ||
 			strcmp(entry->definition + length - strlen(not_valid), not_valid) != 0);
 }
+
+bool
+entry_is_partitioned(const TocEntry *entry)
+{
+	return toc_entry_is(entry, "TABLE") && entry->definition != NULL &&
+		   strstr(entry->definition, "\nPARTITION BY ") != NULL;
+}
+
+bool
+entry_is_range(const TocEntry *entry)
+{
+	const char *end = toc_entry_after_name(entry, "CREATE TYPE ");
+
+	return end != NULL && strncmp(end, " AS RANGE (", strlen(" AS RANGE (")) == 0;
+}

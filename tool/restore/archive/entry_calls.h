@@ -18,4 +18,10 @@ extern bool entry_calls_functions(const TocEntry *entry);
 /* Is it a CHECK constraint that is computed for all rows when it is added? */
 extern bool entry_checks_rows(const TocEntry *entry);
 
+/* Is it a partitioned table, whose key is compared by an operator class? */
+extern bool entry_is_partitioned(const TocEntry *entry);
+
+/* Is it a range type? */
+extern bool entry_is_range(const TocEntry *entry);
+
 #endif /* NEX_ENTRY_CALLS_H */

@@ -40,6 +40,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "catalog_objects.h"
 #include "inline_parts.h"
 #include "log.h"
 #include "memory.h"
@@ -49,89 +50,42 @@
 #include "session_rights.h"
 #include "settings.h"
 
-/* Is it a function that makes values of a range type?  The server makes and owns it. */
-#define OF_RANGE(class, object)                                                                    \
-	"EXISTS (SELECT FROM pg_catalog.pg_proc p JOIN pg_catalog.pg_depend d"                         \
-	"   ON d.classid = p.tableoid AND d.objid = p.oid AND d.deptype = 'i'"                         \
-	"   AND d.refclassid = 'pg_catalog.pg_type'::pg_catalog.regclass"                              \
-	"  JOIN pg_catalog.pg_language l ON l.oid = p.prolang AND l.lanname = 'internal'"              \
-	"  WHERE p.tableoid = " class " AND p.oid = " object ")"
+/* Behind catalog_objects.h: what was written by this transaction, and what that rests on. */
+#define FOUND                                                                                      \
+	", me AS (SELECT pg_catalog.pg_current_xact_id()::pg_catalog.xid AS id),"                      \
+	" found AS (SELECT d.classid, d.objid, d.refclassid, d.refobjid FROM pg_catalog.pg_depend d"   \
+	"  JOIN me ON d.xmin = me.id"                                                                  \
+	"  WHERE d.refobjid >= 16384"                                                                  \
+	"  UNION ALL SELECT o.tableoid, o.oid, o.tableoid, l.link FROM me, pg_catalog.pg_operator o,"  \
+	"   LATERAL (VALUES (o.oprnegate), (o.oprcom)) l (link)"                                       \
+	"   WHERE o.xmin = me.id AND l.link >= 16384),"                                                \
+	" refs AS (SELECT DISTINCT f.classid, f.objid, COALESCE(o.whole_class, f.refclassid)"          \
+	"   AS class,"                                                                                 \
+	"   COALESCE(o.whole, f.refobjid) AS oid FROM found f"                                         \
+	"   LEFT JOIN objects o ON o.class = f.refclassid AND o.oid = f.refobjid"                      \
+	"  WHERE f.refclassid NOT IN (SELECT class FROM inert)"                                        \
+	"  AND f.classid NOT IN (SELECT class FROM inert WHERE uses))"
 
 /*
- * What was written into pg_depend by this transaction, and rests on something
- * of another role that is not trusted: the object, what it is part of and its
- * name there, and what it rests on.  An array counts as its elements, a row type as its table, and
- * an index as the table that it is of.
+ * Of these, what a role that is not trusted can change: the object, what it is
+ * part of and its name there, and what it rests on.  No row of objects: nobody
+ * knows.
  */
-static const char rests_query[] =
-	"WITH me AS (SELECT pg_catalog.pg_current_xact_id()::pg_catalog.xid AS id),"
-	" things (class, oid, owner, id) AS ("
-	"  SELECT tableoid, oid, relowner, xmin FROM pg_catalog.pg_class"
-	"  UNION ALL SELECT tableoid, oid, typowner, xmin FROM pg_catalog.pg_type"
-	"  UNION ALL SELECT tableoid, oid, proowner, xmin FROM pg_catalog.pg_proc"
-	"  UNION ALL SELECT tableoid, oid, oprowner, xmin FROM pg_catalog.pg_operator"
-	"  UNION ALL SELECT tableoid, oid, opcowner, xmin FROM pg_catalog.pg_opclass"
-	"  UNION ALL SELECT tableoid, oid, srvowner, xmin FROM pg_catalog.pg_foreign_server),"
-	" owned (class, oid, owner, whole_class, whole, schema, name) AS ("
-	"  SELECT c.tableoid, c.oid, c.relowner, COALESCE(t.tableoid, c.tableoid),"
-	"   COALESCE(t.oid, i.indrelid, c.oid), NULL,"
-	"   CASE WHEN i.indexrelid IS NOT NULL THEN c.relname END FROM pg_catalog.pg_class c"
-	"   LEFT JOIN pg_catalog.pg_index i ON i.indexrelid = c.oid"
-	"   LEFT JOIN pg_catalog.pg_type t ON t.oid = c.reltype AND c.relkind = 'c'"
-	"   WHERE NOT (c.relkind IN ('i', 'I') AND c.relispartition)"
-	"  UNION ALL SELECT class, oid, owner, class, oid, NULL, NULL FROM things"
-	"   WHERE class <> 'pg_catalog.pg_class'::pg_catalog.regclass"
-	"  UNION ALL SELECT w.tableoid, w.oid, c.relowner, c.tableoid, c.oid, NULL, w.rulename"
-	"   FROM pg_catalog.pg_rewrite w JOIN pg_catalog.pg_class c ON c.oid = w.ev_class"
-	"  UNION ALL SELECT a.tableoid, a.oid, c.relowner, c.tableoid, c.oid, NULL, n.attname"
-	"   FROM pg_catalog.pg_attrdef a JOIN pg_catalog.pg_class c ON c.oid = a.adrelid"
-	"   JOIN pg_catalog.pg_attribute n ON n.attrelid = a.adrelid AND n.attnum = a.adnum"
-	"  UNION ALL SELECT k.tableoid, k.oid, c.relowner, c.tableoid, c.oid, NULL, k.conname"
-	"   FROM pg_catalog.pg_constraint k JOIN pg_catalog.pg_class c ON c.oid = k.conrelid"
-	"   WHERE k.conparentid = 0"
-	"  UNION ALL SELECT k.tableoid, k.oid, t.typowner, t.tableoid, t.oid, NULL, k.conname"
-	"   FROM pg_catalog.pg_constraint k JOIN pg_catalog.pg_type t ON t.oid = k.contypid"
-	"  UNION ALL SELECT g.tableoid, g.oid, c.relowner, c.tableoid, c.oid, NULL, g.tgname"
-	"   FROM pg_catalog.pg_trigger g JOIN pg_catalog.pg_class c ON c.oid = g.tgrelid"
-	"   WHERE g.tgparentid = 0"
-	"  UNION ALL SELECT p.tableoid, p.oid, c.relowner, c.tableoid, c.oid, NULL, p.polname"
-	"   FROM pg_catalog.pg_policy p JOIN pg_catalog.pg_class c ON c.oid = p.polrelid"
-	"  UNION ALL SELECT s.tableoid, s.oid, s.stxowner, c.tableoid, c.oid, n.nspname, s.stxname"
-	"   FROM pg_catalog.pg_statistic_ext s JOIN pg_catalog.pg_class c ON c.oid = s.stxrelid"
-	"   JOIN pg_catalog.pg_namespace n ON n.oid = s.stxnamespace),"
-	" found AS (SELECT d.classid, d.objid, d.refclassid, d.refobjid FROM pg_catalog.pg_depend d, me"
-	"  WHERE d.xmin = me.id AND d.refobjid >= 16384"
-	"  UNION ALL SELECT o.tableoid, o.oid, o.tableoid, l.link FROM me, pg_catalog.pg_operator o,"
-	"   LATERAL (VALUES (o.oprnegate), (o.oprcom)) l (link)"
-	"   WHERE o.xmin = me.id AND l.link >= 16384),"
-	" types AS (SELECT f.classid, f.objid, COALESCE(e.oid, g.rngtypid, t.oid) AS oid FROM found f"
-	"  JOIN pg_catalog.pg_type t ON t.oid = f.refobjid AND t.tableoid = f.refclassid"
-	"  LEFT JOIN pg_catalog.pg_type e ON e.oid = t.typelem AND e.typarray = t.oid"
-	"  LEFT JOIN pg_catalog.pg_range g ON g.rngmultitypid = t.oid),"
-	" refs AS (SELECT y.classid, y.objid, COALESCE(c.tableoid, t.tableoid) AS class,"
-	"   COALESCE(c.oid, t.oid) AS oid FROM types y JOIN pg_catalog.pg_type t ON t.oid = y.oid"
-	"   LEFT JOIN pg_catalog.pg_class c ON c.oid = t.typrelid AND c.relkind <> 'c'"
-	"  UNION ALL SELECT f.classid, f.objid, CASE c.relkind WHEN 'c' THEN t.tableoid"
-	"    ELSE c.tableoid END, CASE c.relkind WHEN 'c' THEN t.oid ELSE COALESCE(i.indrelid, c.oid) "
-	"END"
-	"   FROM found f JOIN pg_catalog.pg_class c ON c.oid = f.refobjid AND c.tableoid = f.refclassid"
-	"   LEFT JOIN pg_catalog.pg_index i ON i.indexrelid = c.oid"
-	"   LEFT JOIN pg_catalog.pg_type t ON t.oid = c.reltype"
-	"  UNION ALL SELECT f.classid, f.objid, f.refclassid, f.refobjid FROM found f"
-	"   WHERE f.refclassid NOT IN ('pg_catalog.pg_class'::pg_catalog.regclass,"
-	"    'pg_catalog.pg_type'::pg_catalog.regclass))"
-	"SELECT DISTINCT pg_catalog.pg_describe_object(refs.classid, refs.objid, 0),"
-	" wk.relname, owned.whole, pg_catalog.pg_describe_object(refs.class, refs.oid, 0), r.rolname,"
-	" k.relname, refs.oid, things.id = me.id, ok.relname, owned.schema, owned.name,"
-	" pg_catalog.pg_get_userbyid(owned.owner)"
-	" FROM me, refs JOIN things ON things.class = refs.class AND things.oid = refs.oid"
-	" JOIN pg_catalog.pg_roles r ON r.oid = things.owner"
-	" JOIN owned ON owned.class = refs.classid AND owned.oid = refs.objid"
-	" JOIN pg_catalog.pg_class k ON k.oid = refs.class"
-	" JOIN pg_catalog.pg_class wk ON wk.oid = owned.whole_class"
-	" JOIN pg_catalog.pg_class ok ON ok.oid = owned.class"
-	" WHERE owned.owner <> things.owner AND NOT " ROW_ROLE_IS_TRUSTED " AND NOT " OF_RANGE(
-		"refs.class", "refs.oid") " AND NOT " OF_RANGE("refs.classid", "refs.objid");
+#define RESTS                                                                                      \
+	"SELECT pg_catalog.pg_describe_object(refs.classid, refs.objid, 0),"                           \
+	" wk.relname, o.whole, pg_catalog.pg_describe_object(refs.class, refs.oid, 0), r.rolname,"     \
+	" k.relname, refs.oid, u.id = me.id, ok.relname, o.schema, o.name,"                            \
+	" pg_catalog.pg_get_userbyid(w.owner)"                                                         \
+	" FROM me, refs JOIN pg_catalog.pg_class k ON k.oid = refs.class"                              \
+	" JOIN pg_catalog.pg_class ok ON ok.oid = refs.classid"                                        \
+	" LEFT JOIN objects u ON u.class = refs.class AND u.oid = refs.oid"                            \
+	" LEFT JOIN objects o ON o.class = refs.classid AND o.oid = refs.objid"                        \
+	" LEFT JOIN objects w ON w.class = o.whole_class AND w.oid = o.whole"                          \
+	" LEFT JOIN pg_catalog.pg_class wk ON wk.oid = o.whole_class"                                  \
+	" LEFT JOIN pg_catalog.pg_roles r ON r.oid = u.owner"                                          \
+	" WHERE (o.owner = u.owner) IS NOT TRUE AND o.copied IS NOT TRUE"                              \
+	" AND u.copied IS NOT TRUE"                                                                    \
+	" AND " ROW_ROLE_IS_TRUSTED " IS NOT TRUE"
 
 /*
  * All of some catalogs is joined, of which the server knows least while they
@@ -148,9 +102,17 @@ ask_rests(Connection *connection)
 	PGresult *before = connection_query(connection, set, 1, &value);
 	PGresult *result = NULL;
 	PGresult *after = NULL;
+	SqlText sql;
 
 	if (before != NULL)
-		result = connection_query(connection, rests_query, 0, NULL);
+	{
+		sql_init(&sql);
+		sql_append(&sql, "WITH ");
+		catalog_objects_add(&sql);
+		sql_append(&sql, FOUND RESTS);
+		result = connection_query(connection, &sql, 0, NULL);
+		sql_free(&sql);
+	}
 	if (result != NULL)
 	{
 		value = PQgetvalue(before, 0, 0);
@@ -179,7 +141,7 @@ enum
 	PART_CATALOG,
 	PART_SCHEMA,
 	PART_NAME,
-	OWNER
+	WHOLE_OWNER
 };
 
 /* An entry, and where its object is. */
@@ -477,17 +439,32 @@ find_used(const Places *made, const PGresult *result, int row, const Places **pl
 	return first_place(made, catalog, oid);
 }
 
-/* The operator that was there, and has got a link now, if its owner is still that of the backup. */
+/*
+ * What was there and has got more now, an operator a link, or a family what an
+ * operator class is made of, if its owner is still that of the backup.
+ */
 static const Place *
-find_linked(const Places *before, const PGresult *result, int row)
+find_grown(const Places *before, const PGresult *result, int row)
 {
-	const Place *place =
-		strcmp(PQgetvalue(result, row, WHOLE_CATALOG), "pg_operator") == 0
-			? first_place(before, "pg_operator", PQgetvalue(result, row, WHOLE_OID))
-			: NULL;
+	static const char *const grows[] = {"OPERATOR", "OPERATOR FAMILY", NULL};
+	const Place *place = first_place(before, PQgetvalue(result, row, WHOLE_CATALOG),
+									 PQgetvalue(result, row, WHOLE_OID));
 
-	return place != NULL && strcmp(place->entry->owner, PQgetvalue(result, row, OWNER)) == 0 ? place
-																							 : NULL;
+	if (place == NULL || !toc_entry_is_any(place->entry, grows))
+		return NULL;
+	return strcmp(place->entry->owner, PQgetvalue(result, row, WHOLE_OWNER)) == 0 ? place : NULL;
+}
+
+/*
+ * Does it belong to whom it did in the backup?  What was not known to be used
+ * when the names were looked at can have changed hands, or been made again.
+ */
+static bool
+is_of_owner(const Place *used, const PGresult *result, int row)
+{
+	const char *owner = used->entry->owner;
+
+	return owner[0] == '\0' || strcmp(owner, PQgetvalue(result, row, USED_OWNER)) == 0;
 }
 
 /* `made`: what was restored; `before`: what was there when the names were looked at. */
@@ -503,10 +480,11 @@ check_all(const Selection *selection, const RenameMap *map, const PGresult *resu
 		const Place *used = find_used(made, result, row, &places);
 		const Place *whole = first_place(made, PQgetvalue(result, row, WHOLE_CATALOG),
 										 PQgetvalue(result, row, WHOLE_OID));
-		const Place *linked = whole == NULL ? find_linked(before, result, row) : NULL;
-		bool good = linked != NULL && depends_on_one(linked->entry, places, used);
+		const Place *grown = whole == NULL ? find_grown(before, result, row) : NULL;
+		bool known = used != NULL && is_of_owner(used, result, row);
+		bool good = known && grown != NULL && depends_on_one(grown->entry, places, used);
 
-		for (; !good && used != NULL && whole != NULL; whole = next_place(made, whole))
+		for (; !good && known && whole != NULL; whole = next_place(made, whole))
 			good = archive_says_so(selection, whole->entry, map, result, row, places, used);
 		if (!good)
 			return refuse(result, row);

@@ -44,6 +44,7 @@
 #include "code_owners.h"
 #include "definition_names.h"
 #include "entry_calls.h"
+#include "live_classes.h"
 #include "live_extensions.h"
 #include "live_names.h"
 #include "live_owners.h"
@@ -112,18 +113,6 @@ static const char parent_query[] =
 	"   AND d.classid = 'pg_catalog.pg_class'::pg_catalog.regclass"
 	"   AND d.refclassid = 'pg_catalog.pg_type'::pg_catalog.regclass"
 	"   AND d.refobjid IN (SELECT oid FROM foreign_types)))))";
-
-/* Operator classes that run functions of others, as they are named. */
-static const char class_query[] =
-	"SELECT pg_catalog.format('%I.%I', n.nspname, k.opcname) FROM pg_catalog.pg_opclass k"
-	" JOIN pg_catalog.pg_namespace n ON n.oid = k.opcnamespace"
-	" WHERE k.oid >= 12000 AND EXISTS (SELECT FROM ("
-	"  SELECT p.amproc::pg_catalog.oid FROM pg_catalog.pg_amproc p"
-	"   WHERE p.amprocfamily = k.opcfamily UNION ALL SELECT o.oprcode::pg_catalog.oid"
-	"   FROM pg_catalog.pg_amop p JOIN pg_catalog.pg_operator o ON o.oid = p.amopopr"
-	"   WHERE p.amopfamily = k.opcfamily) x (function) JOIN pg_catalog.pg_proc f ON f.oid = "
-	"x.function"
-	"  JOIN pg_catalog.pg_roles r ON r.oid = f.proowner WHERE NOT " ROW_ROLE_IS_TRUSTED ")";
 
 /* Of what is there: what it runs that others can change, or NULL. */
 static const char runs_query[] = "WITH RECURSIVE " CODE_OF(
@@ -269,13 +258,6 @@ check_superusers(const LiveCode *live, const TocEntry *used)
 		good = !live->computed[i] || !live_code_rests_on(toc, &toc->entries[i], used) ||
 			   refuse(live, &toc->entries[i], used);
 	return good;
-}
-
-static bool
-is_partitioned(const TocEntry *entry)
-{
-	return toc_entry_is(entry, "TABLE") && entry->definition != NULL &&
-		   strstr(entry->definition, "\nPARTITION BY ") != NULL;
 }
 
 /* A key of columns alone has but one opening parenthesis. */
@@ -511,7 +493,7 @@ computes(const ArchiveToc *toc, const TocEntry *entry, const TocEntry *used)
 	static const char *const broad[] = {"DOMAIN", "EXTENSION", NULL};
 
 	/* Partitions are compared by the functions of the key, whoever makes one. */
-	if (has_operator_class(toc, entry) && is_partitioned(entry))
+	if (has_operator_class(toc, entry) && entry_is_partitioned(entry))
 		return true;
 	return toc_entry_is_table(entry) && entry->definition != NULL &&
 		   (strstr(entry->definition, " GENERATED ALWAYS AS (") != NULL ||
@@ -666,48 +648,6 @@ is_code(const LiveCode *live, const TocEntry *entry)
 	return toc_entry_is_any(entry, code_kinds) && !live_types_is_enum(entry);
 }
 
-/*
- * An operator class of the live database by its name: the archive says nothing
- * about those of extensions and of exclusion constraints.
- */
-static bool
-check_class(LiveCode *live, const char *name)
-{
-	static const char *const kinds[] = {"INDEX", "CONSTRAINT", NULL};
-	const ArchiveToc *toc = &live->plan->selection->toc;
-	char *detail;
-	uint32_t i;
-
-	for (i = 0; i < toc->count; i++)
-	{
-		const TocEntry *entry = &toc->entries[i];
-
-		if (!selection_includes(live->plan->selection, entry) || entry->definition == NULL ||
-			strstr(entry->definition, name) == NULL ||
-			!(is_partitioned(entry) ||
-			  (is_superusers(live, entry) && toc_entry_is_any(entry, kinds))))
-			continue;
-		detail = xasprintf("Operator class %s runs functions that can be changed by others.", name);
-		live_code_refuse(entry, detail);
-		free(detail);
-		return false;
-	}
-	return true;
-}
-
-static bool
-check_classes(LiveCode *live)
-{
-	PGresult *classes = connection_query(live->connection, class_query, 0, NULL);
-	bool good = classes != NULL;
-	int i;
-
-	for (i = 0; good && i < PQntuples(classes); i++)
-		good = check_class(live, PQgetvalue(classes, i, 0));
-	PQclear(classes);
-	return good;
-}
-
 static bool
 check_used(LiveCode *live)
 {
@@ -782,7 +722,7 @@ live_code_check(const RestorePlan *plan, Connection *connection)
 		   live_names_check(plan, connection, live.superusers, live.locks);
 	if (good)
 		find_computed(&live);
-	good = good && check_classes(&live) && check_used(&live) &&
+	good = good && live_classes_check(plan, connection) && check_used(&live) &&
 		   live_rests_check(plan, live.superusers) &&
 		   live_types_check(plan, connection, live.superusers, live.locks) &&
 		   live_rights_check(plan, connection, live.superusers);

@@ -22,6 +22,7 @@
 #include "bound_objects.h"
 #include "in_place_scripts.h"
 #include "interrupt.h"
+#include "live_classes.h"
 #include "live_refusal.h"
 #include "memory.h"
 #include "owner_tables.h"
@@ -104,6 +105,19 @@ run_extension(Pending *pending, const TocEntry *entry)
 	pending->ids[pending->count++] = entry->id;
 	return run_pending(pending) && (pending->plan->fate != TARGET_LIVE ||
 									role_changes_note(pending->plan, pending->connection));
+}
+
+/* What compares by it comes behind it, and must not call what others have put there. */
+static bool
+run_class(Pending *pending, const TocEntry *entry)
+{
+	if (!run_pending(pending))
+		return false;
+	pending->ids[pending->count++] = entry->id;
+	return run_pending(pending) &&
+		   (pending->plan->fate != TARGET_LIVE ||
+			(bound_objects_check(pending->plan, pending->connection, pending->map) &&
+			 live_classes_check_made(pending->plan, pending->connection, entry)));
 }
 
 /* ---- tables ---- */
@@ -249,6 +263,8 @@ take_entry(Pending *pending, const TocEntry *entry)
 
 	if (toc_entry_is(entry, "EXTENSION"))
 		return run_extension(pending, entry);
+	if (toc_entry_is(entry, "OPERATOR CLASS"))
+		return run_class(pending, entry);
 	if (computes_at_once(entry) && !run_and_look(pending))
 		return false;
 	if (pending->group.count > 0 && !toc_entry_is_any(entry, waiting) && !run_pending(pending))

@@ -142,13 +142,6 @@ part_tables_root(const PartTables *tables, const TocEntry *table)
 }
 
 bool
-part_tables_is_partitioned(const TocEntry *table)
-{
-	return toc_entry_is(table, "TABLE") && table->definition != NULL &&
-		   strstr(table->definition, "\nPARTITION BY ") != NULL;
-}
-
-bool
 part_tables_inherits(const TocEntry *table)
 {
 	return toc_entry_is_table(table) && table->definition != NULL &&

@@ -31,8 +31,6 @@ extern void part_tables_loaded(PartTables *tables, uint32_t table);
 /* The topmost table of its tree of partitions; itself, if it is in none. */
 extern const TocEntry *part_tables_root(const PartTables *tables, const TocEntry *table);
 
-extern bool part_tables_is_partitioned(const TocEntry *table);
-
 /* Does it inherit from a table of the part?  Partitions do not. */
 extern bool part_tables_inherits(const TocEntry *table);
 

@@ -40,6 +40,7 @@
 
 #include "author_turn.h"
 #include "connection.h"
+#include "entry_calls.h"
 #include "log.h"
 #include "memory.h"
 #include "part_lists.h"
@@ -193,7 +194,7 @@ next_partition(const RestorePlan *plan, const TocEntry *table, uint32_t *place)
 {
 	const ArchiveToc *toc = &plan->selection->toc;
 
-	while (part_tables_is_partitioned(table) && *place < toc->count)
+	while (entry_is_partitioned(table) && *place < toc->count)
 	{
 		const TocEntry *partition = &toc->entries[(*place)++];
 		const TocEntry *above = partition;
@@ -226,7 +227,7 @@ check_empty(const Protections *protections, Connection *connection, const Rename
 	bool good;
 
 	if (!toc_entry_is(table, "TABLE") || protections->begun[table->place] ||
-		part_tables_is_partitioned(table))
+		entry_is_partitioned(table))
 		return true;
 	params[0] = name = part_tables_name(map, table);
 	result = connection_query(connection, empty_query, 1, params);

@@ -160,14 +160,6 @@ static const char *const of_session[] = {"SCHEMA",
 										 "SEARCHPATH",
 										 NULL};
 
-static bool
-is_range(const TocEntry *entry)
-{
-	const char *end = toc_entry_after_name(entry, "CREATE TYPE ");
-
-	return end != NULL && strncmp(end, " AS RANGE (", strlen(" AS RANGE (")) == 0;
-}
-
 static const AuthorKind *
 find_kind(const TocEntry *entry)
 {
@@ -177,7 +169,7 @@ find_kind(const TocEntry *entry)
 	if (toc_entry_is(entry, "RULE") &&
 		toc_entry_after_name(entry, "CREATE OR REPLACE VIEW ") != NULL)
 		name = VIEW_QUERY;
-	else if (toc_entry_is(entry, "TYPE") && is_range(entry))
+	else if (toc_entry_is(entry, "TYPE") && entry_is_range(entry))
 		name = RANGE_TYPE;
 	for (i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++)
 	{
@@ -211,7 +203,7 @@ is_plain_type(const ArchiveToc *toc, const TocEntry *type)
 
 		if (toc_entry_is(shell, "SHELL TYPE") && strcmp(shell->tag, type->tag) == 0 &&
 			strcmp(shell->schema, type->schema) == 0)
-			return is_range(type);
+			return entry_is_range(type);
 	}
 	return false;
 }
