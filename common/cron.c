@@ -302,7 +302,7 @@ cron_parse(const char *text, CronSchedule *schedule, char *message, size_t size)
 	}
 	if (*text != '\0')
 	{
-		snprintf(message, size, "\"%s\" stands behind the fifth field, day of week", text);
+		snprintf(message, size, "unexpected \"%s\" after the fifth field (day of week)", text);
 		return false;
 	}
 	schedule->minutes = bits[0];

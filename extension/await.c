@@ -138,7 +138,7 @@ run_look_query(const Wait *wait, const char *query, char **values)
 
 	parameters[0] = Int64GetDatum(wait->run);
 	if (SPI_execute_with_args(query, 1, types, parameters, NULL, false, 1) != SPI_OK_SELECT)
-		elog(ERROR, "a query about a run is no query");
+		elog(ERROR, "a query about a run is not a query");
 	if (SPI_processed == 0)
 		return LOOK_EMPTY;
 	for (i = 0; i < LOOK_COLUMNS; i++)

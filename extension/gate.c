@@ -92,7 +92,7 @@ gate_refuse_restricted(void)
 						errmsg("nex_backup does nothing within a security-restricted operation"),
 						errdetail("Index expressions, materialized views and the like are "
 								  "evaluated in such operations."),
-						errhint("Call the function in a statement of its own.")));
+						errhint("Call the function in a separate statement.")));
 }
 
 /*

@@ -147,10 +147,10 @@ SQL
 	my ($code, $out, $err) = tool('backup', '--repo', $settings_repo, '-d', 'victim');
 
 	is($code, 0, 'a setting that is no text does not keep a database of others from being backed up') or diag($err);
-	like($err, qr/warning: a setting of role "planter" in this database is no text/, 'it is said whose it is');
+	like($err, qr/warning: a setting of role "planter" in this database is not valid text/, 'it is said whose it is');
 	($code, $out, $err) = tool('globals', 'backup', '--repo', $settings_repo);
 	is($code, 0, 'nor the globals') or diag($err);
-	like($err, qr/warning: a setting of role "planter" is no text/, 'as well');
+	like($err, qr/warning: a setting of role "planter" is not valid UTF-8/, 'as well');
 	tool_ok([ 'restore', '--repo', $settings_repo, 'victim', '--to', 'victim2' ], 'restore');
 	is(query('postgres', q(SELECT setconfig FROM pg_db_role_setting JOIN pg_database d ON d.oid = setdatabase WHERE datname = 'victim2')),
 		'{work_mem=5MB}', 'the other settings are there');
@@ -177,15 +177,15 @@ SQL
 	query('victim', q(DO $$ BEGIN EXECUTE format('GRANT SELECT ON t TO %s', (SELECT oid::regrole FROM pg_roles WHERE rolname LIKE 'r%' AND octet_length(rolname) = 2)); END $$));
 	($code, $out, $err) = tool('backup', '--repo', $shared_repo, '-d', 'victim');
 	is($code, 0, 'a comment and a grantee that are no text') or diag($err);
-	like($err, qr/warning: $_ is no text in its encoding/, 'are left out') for 'the comment of the database', 'a privilege of role "r\\\\xe9" on the database';
-	like($err, qr/warning: the name of role "r\\xe9", which owns or was granted something in this database, is no text/, 'or said');
-	tool_fails([ 'globals', 'backup', '--repo', $shared_repo ], 1, qr/the name of role "r\\xe9" is no text in UTF-8.*HINT:  Rename it/s, 'of a name in the globals');
+	like($err, qr/warning: $_ is not valid text in its encoding/, 'are left out') for 'the comment of the database', 'a privilege of role "r\\\\xe9" on the database';
+	like($err, qr/warning: the name of role "r\\xe9", which owns or was granted something in this database, is not valid text/, 'or said');
+	tool_fails([ 'globals', 'backup', '--repo', $shared_repo ], 1, qr/the name of role "r\\xe9" is not valid UTF-8.*HINT:  Rename it/s, 'of a name in the globals');
 	query('planted', "DO \$\$ BEGIN EXECUTE format('REVOKE ALL ON DATABASE victim FROM %I', $odd); END \$\$");
 	query('victim', 'DROP TABLE t; CREATE TABLE t AS SELECT 1 AS i');
 	query('planted', "DO \$\$ BEGIN EXECUTE format('DROP ROLE %I', $odd); END \$\$");
 	($code, $out, $err) = tool('globals', 'backup', '--repo', $shared_repo);
 	is($code, 0, 'a comment in the globals') or diag($err);
-	like($err, qr/warning: "COMMENT ON ROLE planter IS 'r.*" is no text in UTF-8, and is left out/, 'is left out');
+	like($err, qr/warning: "COMMENT ON ROLE planter IS 'r.*" is not valid UTF-8, and is left out/, 'is left out');
 	tool_ok([ 'backup', '--repo', $shared_repo, '-d', 'victim' ], 'a backup with such a comment');
 	tool_ok([ 'verify', '--repo', $shared_repo ], 'verifies');
 	tool_ok([ 'restore', '--repo', $shared_repo, 'victim', '--to', 'victim3' ], 'and is restored');
@@ -236,7 +236,7 @@ query('TOC Entries: 7', 'CREATE TABLE t AS SELECT 1 AS i');
 		my ($code, $out, $err) = tool('restore', '--repo', $repo, @$case);
 
 		is($code, 0, "@$case: restored") or diag($err);
-		like($err, qr/warning: the comment of the present database is no text in the encoding of database "postgres", .* is not kept/, '... without the comment, which is said');
+		like($err, qr/warning: the comment of the present database is not valid text in the encoding of database "postgres", .* is not kept/, '... without the comment, which is said');
 	}
 	is(query('taken', 'SELECT a FROM t'), 1, '... with its rows');
 }

@@ -141,7 +141,7 @@ for my $policy ('wait', 'abort')
 	else
 	{
 		is($code, 1, 'P17: abort: the backup fails');
-		like($said, qr/error: gave way to process \d+ \(application "migration".*lock public\.z_last/, 'P17: abort: and says to whom');
+		like($said, qr/error: canceled because process \d+ \(application "migration".*lock public\.z_last/, 'P17: abort: and says to whom');
 		like($said, qr/1 session behind it/, 'P17: abort: and how many wait');
 		like($said, qr/HINT/i, 'P17: abort: with a hint');
 		cmp_ok($waited[1], '<', 15, 'P17: abort: within seconds');
@@ -368,8 +368,8 @@ my $rule = 'CREATE RULE r AS ON INSERT TO pg_catalog.%s DO INSTEAD NOTHING';
 for my $case (
 	[ 'eve', 'eves', sprintf($rule, 'pg_database'), [], 0, qr/warning: canceled a statement of process \d+ \(application "waiter", user "eve"\), which had waited \d+ s to lock pg_database; behind it: \d/, qr/canceling statement due to user request/ ],
 	[ 'eve', 'shop', sprintf($rule, 'pg_class'), [], 0, qr/warning: canceled a statement of process \d+ \(application "waiter", user "eve"\), which had waited \d+ s to lock pg_class/, qr/canceling statement/ ],
-	[ 'eve', 'eves', sprintf($rule, 'pg_database'), [ '-U', 'nightly' ], 1, qr/error: gave way to process \d+ \(application "waiter", user "eve"\), which wants to lock pg_database\nDETAIL:.*sessions of the backup among them.*\nHINT:.*pg_signal_backend/, qr/permission denied/ ],
-	[ undef, 'postgres', 'BEGIN; LOCK TABLE pg_database; COMMIT', [], 1, qr/error: gave way to process \d+ \(application "waiter".*which wants to lock pg_database\n/, qr/^$/ ])
+	[ 'eve', 'eves', sprintf($rule, 'pg_database'), [ '-U', 'nightly' ], 1, qr/error: canceled because process \d+ \(application "waiter", user "eve"\) is waiting to lock pg_database\nDETAIL:.*sessions of the backup among them.*\nHINT:.*pg_signal_backend/, qr/permission denied/ ],
+	[ undef, 'postgres', 'BEGIN; LOCK TABLE pg_database; COMMIT', [], 1, qr/error: canceled because process \d+ \(application "waiter".*is waiting to lock pg_database\n/, qr/^$/ ])
 {
 	my ($user, $database, $sql, $options, $expected, $message, $answer) = @$case;
 	my $log = File::Temp->new;

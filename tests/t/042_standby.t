@@ -219,7 +219,7 @@ for my $policy ('wait', 'abort')
 	}
 	is(finish_tool($pid), $policy eq 'wait' ? 0 : 1, "P17, P20: replay waits for a lock, policy $policy")
 	  or diag(read_bytes("$log"));
-	like(read_bytes("$log"), $policy eq 'wait' ? qr/warning: process \d+ .*has waited/ : qr/gave way to process \d+/,
+	like(read_bytes("$log"), $policy eq 'wait' ? qr/warning: process \d+ .*has waited/ : qr/canceled because process \d+/,
 		'and is seen');
 	caught_up();
 }

@@ -214,7 +214,7 @@ query('postgres', 'DROP TABLESPACE fast; DROP TABLESPACE "slow disk"; DROP OWNED
 	  . 'DROP ROLE "say ""hi""", team');
 query('postgres', 'CREATE ROLE pauper LOGIN CREATEROLE CREATEDB');
 $message = tool_fails([ 'globals', 'restore', '--repo', $repo, @mapping, '-U', 'pauper', '--existing-roles=keep' ], 1,
-	qr/warning: role "pauper" is no superuser.*HINT.*could not restore role/s, 'a role with too few rights');
+	qr/warning: role "pauper" is not a superuser.*HINT.*could not restore role/s, 'a role with too few rights');
 unlike($message, qr/SCRAM|md5[0-9a-f]{8}/, 'no password is shown');
 is(query('postgres', q(SELECT count(*) FROM pg_roles WHERE rolname IN ('team', 'say "hi"'))), 0,
 	'no role is left by a restore that failed');

@@ -129,11 +129,11 @@ tool_fails([ 'restore', '--all', '--repo', $repo, '--drop' ], 2, qr/exclude each
 tool_fails([ 'restore', '--all', '--repo', $repo, '--at', 'yesterday' ], 2, qr/invalid value "yesterday".*UTC/s, 'no time');
 tool_fails([ 'restore', '--all', '--repo', $repo, '--at', '2001-01-01' ], 1, qr/no backup.*HINT/s, 'a time before all backups');
 tool_fails([ 'restore', 'icu', '--repo', $repo, '--at', '2001-01-01', '--to', 'x' ], 1,
-	qr/no backup of database "icu" that early.*HINT/s, 'the same for one database');
+	qr/no backup of database "icu" from that time or earlier.*HINT/s, 'the same for one database');
 {
 	# The day of an accident gives the state before it, of the day before, not that of its evening.
 	my $today = substr($then, 0, 10);
-	tool_fails([ 'restore', 'icu', '--repo', $repo, '--at', $today, '--to', 'x' ], 1, qr/no backup of database "icu" that early/, 'the date of today');
+	tool_fails([ 'restore', 'icu', '--repo', $repo, '--at', $today, '--to', 'x' ], 1, qr/no backup of database "icu" from that time or earlier/, 'the date of today');
 	my ($code, $out, $err) = tool('restore', 'icu', '--repo', $repo, '--at', '2050-01-01', '--to', 'icu_late');
 	is($code, 0, 'a date alone') or diag($err);
 	like($err, qr{the latest backup at or before 2050-01-01 00:00:00 UTC is icu/\w+, the state of 20\d\d-\d\d-\d\d [\d:]+ UTC}, 'it is said which is taken');

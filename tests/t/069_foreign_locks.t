@@ -75,7 +75,7 @@ is(scalar(requests($web, 200)), 1, 'it has arrived');
 
 set_options('nex_backup.executor' => 'agent');
 my $agent = agent('vm', 'vm');
-ok(wait_until(sub { read_bytes("$logs/vm.log") =~ /connected to the catalogue as agent "vm"/ }), 'an agent gets its name');
+ok(wait_until(sub { read_bytes("$logs/vm.log") =~ /connected to the catalog as agent "vm"/ }), 'an agent gets its name');
 due('j');
 ok(wait_until(sub { query('postgres', "SELECT count(*) FROM nex_backup.runs WHERE job = 'j' AND executor = 'vm' AND finished IS NOT NULL") == 1 }), 'and does a run');
 $_->() for @held;
@@ -113,7 +113,7 @@ my $arrived = scalar(requests($web, 200));
 my $release = hold("BEGIN; SELECT count(*) FROM nex_backup.alarms_to_deliver('vm')");
 ($code, $out, $err) = tool('notify', '--config', $config, '--catalogue', $conninfo);
 is($code, 4, 'alarms that another process holds: not in silence');
-like($err, qr/alarms of the catalogue are being delivered by another process/, 'but with the reason');
+like($err, qr/alarms of the catalog are being delivered by another process/, 'but with the reason');
 $release->();
 tool_ok([ 'notify', '--config', $config, '--catalogue', $conninfo ], 'when it has ended');
 is(query('postgres', 'SELECT count(*) FROM nex_backup.alarms WHERE delivered IS NULL'), 0, 'the alarm is delivered');

@@ -205,7 +205,7 @@ query('postgres', "SELECT * FROM nex_backup_run('due')");
 is(run_row('state', "job = 'due'"), 'succeeded', 'old SQL, new library: nex_backup_run() waits for its run');
 my ($code, undef, $said) = tool('backup', '-d', 'shop', '--repo', $repo);
 is($code, 0, 'old SQL, new tool: a backup');
-my $another = qr/the catalogue in database "postgres" is of version 0\.2\.0, this program of version \Q$latest\E.*ALTER EXTENSION nex_backup UPDATE/s;
+my $another = qr/the catalog in database "postgres" is of version 0\.2\.0, this program of version \Q$latest\E.*ALTER EXTENSION nex_backup UPDATE/s;
 like($said, $another, 'old SQL, new tool: it says so');
 is(scalar(() = (tool('verify', '--repo', $repo, '--catalogue', 'dbname=postgres'))[2] =~ /is of version/g), 1, 'old SQL, new tool: once for all that is recorded');
 is(query('postgres', "SELECT count(*) > 2 FROM nex_backup.backups"), 't', 'old SQL, new tool: it is recorded');

@@ -77,7 +77,7 @@ query('shop', 'CREATE TABLE item AS SELECT generate_series(1, 1000) AS id');
 
 # ----------------------------------------------------------- who may, and what must fit
 
-tool_fails(['agent'], 2, qr/an agent needs a catalogue/, 'no catalogue');
+tool_fails(['agent'], 2, qr/an agent needs a catalog/, 'no catalogue');
 ask('CREATE ROLE nex_agent LOGIN');
 tool_fails([ agent_words('--once') ], 2, qr/does not have the extension/, 'no extension');
 ask('CREATE EXTENSION nex_backup');
@@ -87,7 +87,7 @@ ask("GRANT EXECUTE ON FUNCTION nex_backup.$_ TO nex_agent")
   'heartbeat(int8, int8, text)', 'finish(int8, int8, int4, int4, text, text, text)', 'record(text, jsonb)',
   'alarms_to_deliver(text)', 'alarm_delivered(int8)';
 ask("SET allow_system_table_mods = on; UPDATE pg_extension SET extversion = '0.1.0' WHERE extname = 'nex_backup'");
-tool_fails([ agent_words('--once') ], 2, qr/the catalogue is of version 0\.1\.0, this program of version/, 'another version');
+tool_fails([ agent_words('--once') ], 2, qr/the catalog is of version 0\.1\.0, this program of version/, 'another version');
 ask("SET allow_system_table_mods = on; UPDATE pg_extension SET extversion = '0.2.2' WHERE extname = 'nex_backup'");
 tool_ok([ agent_words('--once') ], 'an empty queue');
 
@@ -236,8 +236,8 @@ $release->();
 sleep 2;
 $catalogue->start;
 ok(wait_until(sub { (eval { state_of($run) } || '') eq 'succeeded' }), 'a run outlives a crash of the catalogue');
-like(read_bytes("$logs/two.log"), qr/could not connect to the catalogue, trying again/, 'the agent has noticed');
-is(() = read_bytes("$logs/two.log") =~ /could not connect to the catalogue/g, 1, 'and said so once');
+like(read_bytes("$logs/two.log"), qr/could not connect to the catalog, trying again/, 'the agent has noticed');
+is(() = read_bytes("$logs/two.log") =~ /could not connect to the catalog/g, 1, 'and said so once');
 
 # ------------------------------------------------------------------------ the end of an agent
 

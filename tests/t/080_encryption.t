@@ -152,10 +152,10 @@ for my $who ([ $alice, 'alice' ], [ $bob, 'bob' ])
 ($code, $out, $err) =
   reader('verify', '--repo', $repo, '--identity', $alice, '--catalogue', 'none');
 is($code, 0, 'verify without a known signer');
-like($err, qr/warning: who wrote this repository is known from the repository alone/, '… says whose word it has');
+like($err, qr/warning: the writer of this repository is known only from the repository itself/, '… says whose word it has');
 ($code, $out, $err) =
   reader('export', '--repo', $repo, '--identity', $alice, 'invoices', '-o', "$keys/unknown.sql.zst");
-like($err, qr/warning: who wrote this repository is known from the repository alone/, 'a warning without a signer');
+like($err, qr/warning: the writer of this repository is known only from the repository itself/, 'a warning without a signer');
 write_bytes("$keys/with_signer", read_bytes($alice) . "# nex_backup signer: $signer\n");
 chmod 0600, "$keys/with_signer";
 ($code, $out, $err) = reader('export', '--repo', $repo, '--identity', "$keys/with_signer", 'invoices', '-o',
@@ -390,7 +390,7 @@ subtest 'nex_backup.json is lost, and the writer with it' => sub {
 	my @open = ('--repo', $lost, '--identity', $alice, '--catalogue', 'none');
 	($code, $out, $err) = reader('list', @open);
 	is($code, 3, 'nobody knows who may have signed');
-	like($err, qr/who wrote repository "\Q$lost\E" is not known.*HINT:.*--signer/s, '... which is said');
+	like($err, qr/the writer of repository "\Q$lost\E" is unknown.*HINT:.*--signer/s, '... which is said');
 	push @open, '--signer', $signer;
 	for my $command ([ 'list', @open ], [ 'info', @open, "invoices/$id" ], [ 'cat', @open, "invoices/$id", '--table', 'lagoon_secrets' ],
 		[ 'export', @open, "invoices/$id", '--output', "$keys/lost.sql" ], [ 'restore', @open, "invoices/$id", '--to', 'frameless' ])

@@ -461,7 +461,7 @@ test_per_call(void **state)
 		{"drop: true\n", "restore x --drop", NULL},
 		{"drop: true\n", "restore x --drop=false", NULL},
 		{"drop: false\n", "restore x", NULL},
-		{"table: [a, b]\n", "restore x", "Say --table=PATTERN in this call"},
+		{"table: [a, b]\n", "restore x", "Use --table=PATTERN in this call"},
 		{"table: a\n", "restore x -t b", NULL},
 		{"on-conflict: skip\n", "restore x", "\"--on-conflict\""},
 		{"on-conflict: abort\n", "restore x", NULL},

@@ -100,7 +100,7 @@ test_refusals(void **state)
 	(void) state;
 	refused("", "the minute field is missing");
 	refused("0 2 * *", "the day of week field is missing");
-	refused("0 2 * * * *", "behind the fifth field");
+	refused("0 2 * * * *", "after the fifth field");
 	refused("60 * * * *", "invalid minute field \"60\": 60 is not in 0 to 59");
 	refused("0 24 * * *", "invalid hour field");
 	refused("0 0 0 * *", "invalid day of month field");
@@ -126,7 +126,7 @@ test_refusals(void **state)
 	refused("@reboot", "known are");
 	refused("@dailyx", "known are");
 	refused("@daily 5", "known are");
-	refused("0 2 * * * ; rm", "behind the fifth field");
+	refused("0 2 * * * ; rm", "after the fifth field");
 }
 
 static void

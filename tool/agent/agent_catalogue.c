@@ -85,7 +85,7 @@ ask(AgentCatalogue *catalogue, SqlConstant sql)
 static void
 end_session(AgentCatalogue *catalogue, const char *message)
 {
-	warn("the catalogue could not be asked", message);
+	warn("the catalog could not be asked", message);
 	catalogue_disconnect(catalogue);
 }
 
@@ -219,12 +219,12 @@ check_version(AgentCatalogue *catalogue)
 		catalogue->refused = true;
 		if (version[0] == '\0')
 			report_error(EXIT_USAGE, NULL, "\"CREATE EXTENSION nex_backup\" there first.",
-						 "the database of the catalogue does not have the extension nex_backup");
+						 "the database of the catalog does not have the extension nex_backup");
 		else
 			report_error(EXIT_USAGE, "Both must be of the same version.",
 						 "Update the older one: the program, or the extension with \"ALTER "
 						 "EXTENSION nex_backup UPDATE\".",
-						 "the catalogue is of version %s, this program of version %s", version,
+						 "the catalog is of version %s, this program of version %s", version,
 						 NEX_BACKUP_VERSION);
 		catalogue_disconnect(catalogue);
 	}
@@ -244,7 +244,7 @@ check_executor(AgentCatalogue *catalogue)
 	/* Who may not ask cannot be warned. */
 	if (PQresultStatus(result) == PGRES_TUPLES_OK && PQntuples(result) > 0 &&
 		strcmp(PQgetvalue(result, 0, 0), "agent") != 0)
-		log_warning_hint("Set it to \"agent\" in the catalogue's server or database.",
+		log_warning_hint("Set it to \"agent\" in the catalog's server or database.",
 						 "setting nex_backup.executor is \"%s\": agents get no runs",
 						 PQgetvalue(result, 0, 0));
 	PQclear(result);
@@ -292,10 +292,9 @@ catalogue_connect_end(AgentCatalogue *catalogue, bool quiet)
 	if (!connected || !pin(catalogue))
 	{
 		if (connected && !more)
-			warn("the session with the catalogue could not be set up",
-				 PQerrorMessage(catalogue->pg));
+			warn("the session with the catalog could not be set up", PQerrorMessage(catalogue->pg));
 		else if (!more && !quiet)
-			warn("could not connect to the catalogue, trying again", message);
+			warn("could not connect to the catalog, trying again", message);
 		free(message);
 		catalogue_disconnect(catalogue);
 		/* At once, with what is known now. */
@@ -326,7 +325,7 @@ catalogue_notified(AgentCatalogue *catalogue)
 		return false;
 	if (PQconsumeInput(catalogue->pg) == 0)
 	{
-		warn("lost the connection to the catalogue", PQerrorMessage(catalogue->pg));
+		warn("lost the connection to the catalog", PQerrorMessage(catalogue->pg));
 		catalogue_disconnect(catalogue);
 		return false;
 	}
@@ -387,7 +386,7 @@ advance_by_name(AgentCatalogue *catalogue)
 	}
 	if (result != NULL && !catalogue->named)
 	{
-		log_info("connected to the catalogue as agent \"%s\"", catalogue->name);
+		log_info("connected to the catalog as agent \"%s\"", catalogue->name);
 		catalogue->named = true;
 	}
 	return result;

@@ -69,7 +69,7 @@ watch_run(Slot *slot)
 		return;
 	child_stop(&slot->child, STOP_LOST);
 	if (!slot->silence_told)
-		log_warning("run %lld is stopped: the catalogue could not be reached for %d seconds",
+		log_warning("run %lld is stopped: the catalog could not be reached for %d seconds",
 					(long long) slot->run.run, (int) SILENCE_LIMIT);
 	slot->silence_told = true;
 }

@@ -147,7 +147,7 @@ typedef struct Trouble
 #define NAME_NO_TEXT                                                                               \
 	"SELECT pg_catalog.format('the name of role \"%s\", which owns or was granted something in "   \
 	"this"                                                                                         \
-	" database, is no text in its encoding: no server takes the statements that name it',"         \
+	" database, is not valid text in its encoding: no server takes the statements that name it',"  \
 	"  r.rolname), r.rolname FROM pg_catalog.pg_roles r WHERE r.oid IN (SELECT d.refobjid"         \
 	"  FROM pg_catalog.pg_shdepend d WHERE d.refclassid = "                                        \
 	"  'pg_catalog.pg_authid'::pg_catalog.regclass AND d.dbid = (SELECT m.oid"                     \

@@ -76,7 +76,7 @@ age_recipients_add(AgeRecipients *recipients, const char *text)
 	if (!bech32_decode_key(RECIPIENT_PREFIX, false, text, strlen(text), public_key))
 		return "is not an age recipient (\"age1\" and 58 more letters and digits)";
 	if (recipients->count > 0 && recipients->items[0].type == AGE_PASSPHRASE)
-		return "cannot stand beside a passphrase";
+		return "cannot be combined with a passphrase";
 	recipient = new_recipient(recipients);
 	recipient->type = AGE_X25519;
 	memcpy(recipient->public_key, public_key, KEY_BYTES);

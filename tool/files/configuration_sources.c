@@ -166,7 +166,7 @@ configuration_sources(const Settings *settings, char *const *arguments, int narg
 
 	if (narguments == 0 && !settings->files->postgres && set == NULL)
 		return report_error(EXIT_USAGE, NULL,
-							"Name files, say --postgres for those of the server, or list the files "
+							"Name files, use --postgres for those of the server, or list the files "
 							"of the set under \"file-sets\" in the settings file.",
 							"the set \"%s\" has no files", settings->files->set);
 	for (i = 0; i < narguments && good; i++)

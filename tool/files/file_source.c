@@ -98,7 +98,8 @@ file_source_read(const char *path, uid_t reader, ManifestFile *facts, Buffer *co
 					 "\"%s\" is not a regular file", shown);
 	else if (error == EFBIG)
 		report_error(EXIT_FAILED, NULL, NULL,
-					 "file \"%s\" is larger than 64 MB, which is no configuration file", shown);
+					 "file \"%s\" is larger than 64 MB, so it cannot be a configuration file",
+					 shown);
 	else if (error == EPERM)
 		report_error(EXIT_FAILED, "A symbolic link of another user leads to it.",
 					 "Name the file itself, or run as the user whom the link belongs to.",

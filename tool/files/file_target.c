@@ -159,7 +159,7 @@ read_current(FileTarget *target)
 	if (found >= 0)
 		close(found);
 	if (fd < 0 && error == EISDIR)
-		return report_in_the_way(target->path, "it is a directory, or something else that is no "
+		return report_in_the_way(target->path, "it is a directory, or something else that is not a "
 											   "regular file");
 	if (fd < 0)
 		return report_path(target->path, "read file", error);

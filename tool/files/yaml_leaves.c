@@ -191,7 +191,7 @@ take_key(Reading *reading, const yaml_event_t *event)
 		; /* its value is an alias, which is looked at when it comes */
 	else if (event->data.scalar.style == YAML_PLAIN_SCALAR_STYLE &&
 			 plain_type(name) != YAML_TYPE_STRING)
-		reading->problem = "a key is no plain text";
+		reading->problem = "a key is not plain text";
 	for (i = level->first_key; i < out->nkeys && reading->problem == NULL; i++)
 	{
 		if (out->keys[i]->parent == level->under && strcmp(out->keys[i]->name, name) == 0)

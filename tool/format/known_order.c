@@ -126,7 +126,7 @@ grantor_problem(KnownOrder *order, const KnownStatement *statement)
 		statement->kind == SQL_GRANTOR ||
 		(within && (statement->kind == SQL_ROLE_OTHER || statement->kind == SQL_TABLESPACE_OTHER));
 	if (within && !order->as_grantor && statement->kind != SQL_GRANTOR_RESET)
-		return "a statement after SET SESSION AUTHORIZATION that is no grant";
+		return "a statement after SET SESSION AUTHORIZATION that is not a grant";
 	return within && statement->kind == SQL_GRANTOR
 			   ? "a second SET SESSION AUTHORIZATION without RESET"
 			   : NULL;

@@ -47,7 +47,7 @@ read_head(ManifestReader *reader, const json_t *root, Manifest *manifest)
 	if (id != NULL && backup_id_valid(id))
 		memcpy(manifest->id, id, strlen(id) + 1);
 	else
-		manifest_broken(reader, "key \"id\" is no backup id");
+		manifest_broken(reader, "key \"id\" is not a backup id");
 	if (codec == NULL || !codec_by_name(codec, &manifest->codec))
 		manifest_broken(reader, "its codec is unknown to this version of nex_backup");
 	manifest->level = (int) manifest_get_number(reader, root, "level", 100);
@@ -399,7 +399,8 @@ read_entries(ManifestReader *reader, const LongArray *array, const char *at, con
 		if (behind == NULL)
 			manifest_broken(reader, "has an entry in array \"%s\" that %s", array->key, problem);
 		else if (entry == NULL)
-			manifest_broken(reader, "is no valid JSON in array \"%s\": %s", array->key, where.text);
+			manifest_broken(reader, "is not valid JSON in array \"%s\": %s", array->key,
+							where.text);
 		else
 			array->read(reader, entry, manifest);
 		json_decref(entry);
@@ -411,7 +412,7 @@ read_entries(ManifestReader *reader, const LongArray *array, const char *at, con
 			return at;
 		if (at >= end || *at != ',')
 		{
-			manifest_broken(reader, "is no valid JSON in array \"%s\"", array->key);
+			manifest_broken(reader, "is not valid JSON in array \"%s\"", array->key);
 			return NULL;
 		}
 		at++;
@@ -622,7 +623,7 @@ read_manifest(ManifestReader *reader, const char *json, size_t length, Manifest 
 		root = json_loadb(rest.data, rest.length, JSON_REJECT_DUPLICATES, &where);
 	buffer_free(&rest);
 	if (arrays.error == NULL && root == NULL)
-		manifest_broken(reader, "is no valid JSON: %s", where.text);
+		manifest_broken(reader, "is not valid JSON: %s", where.text);
 	if (root != NULL)
 	{
 		read_head(reader, root, manifest);

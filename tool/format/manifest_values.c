@@ -54,7 +54,7 @@ decode_base64(ManifestReader *reader, const json_t *value, const char *key)
 
 	if (length == 0 || length % 4 != 0)
 	{
-		manifest_broken(reader, "key \"%s\" is no valid base64", key);
+		manifest_broken(reader, "key \"%s\" is not valid base64", key);
 		return NULL;
 	}
 	bytes = xmalloc(length);
@@ -68,7 +68,7 @@ decode_base64(ManifestReader *reader, const json_t *value, const char *key)
 	}
 	if (decoded < 0 || strlen(bytes) != (size_t) decoded)
 	{
-		manifest_broken(reader, "key \"%s\" is no valid base64", key);
+		manifest_broken(reader, "key \"%s\" is not valid base64", key);
 		free(bytes);
 		return NULL;
 	}
@@ -119,7 +119,7 @@ manifest_get_time(ManifestReader *reader, const json_t *object, const char *key)
 	{
 		if (shape[i] == '0' ? value[i] < '0' || value[i] > '9' : value[i] != shape[i])
 		{
-			manifest_broken(reader, "key \"%s\" is no UTC time", key);
+			manifest_broken(reader, "key \"%s\" is not a UTC time", key);
 			break;
 		}
 	}

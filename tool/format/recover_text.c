@@ -51,7 +51,7 @@ static const char text[] =
 	"\n"
 	"   Backups of other servers than the one called main lie in servers/NAME: write "
 	"servers/NAME/backups\n"
-	"   and servers/NAME/globals wherever backups and globals stand here.\n"
+	"   and servers/NAME/globals wherever this text says backups and globals.\n"
 	"\n"
 	"2. Prove that nothing is damaged:\n"
 	"\n"

@@ -144,7 +144,7 @@ look_around(GlobalsBackup *backup)
 	{
 		backup_warning_keep(manifest, NO_PASSWORDS_WARNING);
 		if (!backup->settings->backup->no_role_passwords)
-			log_warning_hint("Back up the globals as a superuser to have them, or say "
+			log_warning_hint("Back up the globals as a superuser to have them, or use "
 							 "--no-role-passwords.",
 							 NO_PASSWORDS_WARNING);
 	}
@@ -171,7 +171,7 @@ check_names(GlobalsBackup *backup)
 			report_error(EXIT_FAILED, NULL,
 						 "Rename it (ALTER ... RENAME TO) in a session of the database in whose "
 						 "encoding the name was given.",
-						 "the name of %s \"%s\" is no text in UTF-8, so pg_dumpall cannot write it",
+						 "the name of %s \"%s\" is not valid UTF-8, so pg_dumpall cannot write it",
 						 PQgetvalue(result, i, 0), shown);
 		free(shown);
 	}
@@ -339,7 +339,7 @@ unfit_because(const GlobalsBackup *backup, const char *at, const char *end)
 	bool of_transaction;
 
 	if (backup->utf8 && !session_text_is_utf8(at, end))
-		return "is no text in UTF-8";
+		return "is not valid UTF-8";
 	if (end - at > MAX_SETTING)
 		return "has more than 256 kB";
 	of_transaction =
@@ -398,7 +398,7 @@ is_no_text(GlobalsBackup *backup, const char *statement, const char *end)
 	start = xasprintf("%.*s", (int) (end - statement < SHOWN_BYTES ? end - statement : SHOWN_BYTES),
 					  statement);
 	shown = printable_name(start);
-	text = xasprintf("\"%s\" is no text in UTF-8, and is left out of the backup", shown);
+	text = xasprintf("\"%s\" is not valid UTF-8, and is left out of the backup", shown);
 	backup_warning(backup->manifest, "Give it again in a session of a database in UTF-8.", text);
 	free(text);
 	free(shown);
@@ -611,7 +611,7 @@ report_planted(const UnknownSql *unknown)
 		EXIT_INTEGRITY, detail,
 		"pg_dumpall before 14.19, 15.14, 16.10, and 17.6 writes names of roles so that they "
 		"can be SQL: update the client programs, and look at the names of the roles.  If the "
-		"statement does no harm, say --allow-unknown-sql.",
+		"statement does no harm, use --allow-unknown-sql.",
 		"pg_dumpall wrote SQL of a form that is not known, which somebody may have planted");
 	free(detail);
 	return false;

@@ -365,7 +365,7 @@ prepare_session(GlobalsRestore *restore)
 	else
 		log_warning_hint(
 			"Connect as a superuser, with -U.",
-			"role \"%s\" is no superuser, and may not be allowed to restore all globals",
+			"role \"%s\" is not a superuser, and may not be allowed to restore all globals",
 			restore->session_role);
 	return true;
 }
@@ -417,10 +417,9 @@ globals_restore_execute(GlobalsRestore *restore)
 	lock_watch_end(watching);
 	if (!roles || tablespaces)
 		return roles;
-	log_warning_hint(
-		"When the cause is mended, restore the globals again: what is there already is "
-		"left as it is.",
-		"the roles were restored, the tablespaces not all");
+	log_warning_hint("When the cause is fixed, restore the globals again: what already exists is "
+					 "left as it is.",
+					 "the roles were restored, the tablespaces not all");
 	return false;
 }
 

@@ -184,7 +184,7 @@ warn(const char *message)
 	char *line = xstrdup(message != NULL ? message : "unknown error");
 
 	line[strcspn(line, "\n")] = '\0';
-	log_warning("could not read the alarms of the catalogue: %s", line);
+	log_warning("could not read the alarms of the catalog: %s", line);
 	free(line);
 }
 
@@ -281,7 +281,7 @@ take_alarms(const Settings *settings, const char *directory, Connection *connect
 		return report_error(EXIT_LOCKED, NULL,
 							"Find the session that has called nex_backup.alarms_to_deliver() in "
 							"pg_stat_activity.",
-							"alarms of the catalogue are being delivered by another process, "
+							"alarms of the catalog are being delivered by another process, "
 							"which does not come to an end");
 	return true;
 }
@@ -321,7 +321,7 @@ notify_take_alarms(const Settings *settings)
 			good = take_alarms(settings, directory, connection);
 		else
 			good = report_error(EXIT_LOCKED, NULL, NULL,
-								"alarms of the catalogue are not delivered, as another process "
+								"alarms of the catalog are not delivered, as another process "
 								"holds the lock of \"%s\"",
 								directory);
 		queue_unlock(lock);
@@ -391,7 +391,7 @@ notify_catalogue_owners(const Settings *settings, const char *repository, Backup
 	if (message != NULL)
 	{
 		message[strcspn(message, "\n")] = '\0';
-		log_warning("could not ask the catalogue which databases were backed up: %s", message);
+		log_warning("could not ask the catalog which databases were backed up: %s", message);
 	}
 	free(message);
 	PQclear(result);

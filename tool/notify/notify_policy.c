@@ -305,7 +305,7 @@ take_failure(const Settings *settings, const char *directory, const json_t *fact
 	if (before && !is_news(settings, state, key))
 	{
 		set_number(state, "unreported", number(state, "unreported") + 1);
-		log_info("no message about this failure of its own: the last one was sent less than %d "
+		log_info("no separate message about this failure: the last one was sent less than %d "
 				 "minutes ago",
 				 (settings->notify->notify_repeat_after + 59) / 60);
 	}

@@ -174,7 +174,7 @@ queue_directory(const Settings *settings, bool create)
 	problem = directory_problem(directory);
 	if (problem == NULL)
 		return directory;
-	log_warning_hint("Messages need a directory of their own; name it with notify-directory.",
+	log_warning_hint("Messages need a separate directory; name it with notify-directory.",
 					 "could not prepare notifications: %s", problem);
 	free(problem);
 	free(directory);

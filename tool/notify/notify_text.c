@@ -262,7 +262,7 @@ append_headline(Buffer *out, NotifyReason reason, const char *matter, const json
 										  ? ". This message comes late: it has succeeded since.\n"
 										  : ".\n");
 			if (unreported > 0)
-				buffer_printf(out, "%lld of these failures had no message of their own.\n",
+				buffer_printf(out, "%lld of these failures were not reported separately.\n",
 							  (long long) unreported);
 			break;
 		case REASON_RECOVERY:
@@ -271,7 +271,7 @@ append_headline(Buffer *out, NotifyReason reason, const char *matter, const json
 				buffer_printf(out, " after %lld failure%s", (long long) failures,
 							  failures == 1 ? "" : "s");
 			if (unreported > 0)
-				buffer_printf(out, ", %lld of which had no message of their own",
+				buffer_printf(out, ", %lld of which were not reported separately",
 							  (long long) unreported);
 			buffer_append_string(out, ".\n");
 			break;

@@ -91,7 +91,7 @@ archive_reader_open(ArchiveReader *reader, const char *archive, size_t length, i
 
 	memset(reader, 0, sizeof(*reader));
 	if (length < strlen(MAGIC) || memcmp(archive, MAGIC, strlen(MAGIC)) != 0)
-		return "is no archive of pg_dump";
+		return "is not an archive of pg_dump";
 	reader->at = (const unsigned char *) archive + strlen(MAGIC);
 	reader->end = (const unsigned char *) archive + length;
 	major = read_byte(reader);

@@ -615,7 +615,7 @@ connection_report_hint(Connection *connection, const PGresult *result, const cha
 	}
 	if (is_echo_of_stop(state) || (atomic_load(&connection->cut) && stop_requested()))
 	{
-		log_debug("%s: cancelled", what);
+		log_debug("%s: canceled", what);
 		return false;
 	}
 	if (hint == NULL)

@@ -326,11 +326,10 @@ say_version(Connection *connection, const char *version)
 	said = true;
 	database = printable_name(PQdb(connection->pg));
 	shown = printable_name(version);
-	log_warning_hint(
-		"Update the older one: the program, or the extension with \"ALTER EXTENSION "
-		"nex_backup UPDATE\" in that database.",
-		"the catalogue in database \"%s\" is of version %s, this program of version %s", database,
-		shown, NEX_BACKUP_VERSION);
+	log_warning_hint("Update the older one: the program, or the extension with \"ALTER EXTENSION "
+					 "nex_backup UPDATE\" in that database.",
+					 "the catalog in database \"%s\" is of version %s, this program of version %s",
+					 database, shown, NEX_BACKUP_VERSION);
 	free(shown);
 	free(database);
 }
@@ -453,7 +452,7 @@ warn(const char *message)
 	line[strcspn(line, "\n")] = '\0';
 	log_warning_hint("The repository is complete without it. nex_backup_sync() brings the "
 					 "catalogue up to date; --catalogue=none switches it off.",
-					 "could not record this in the catalogue: %s", line);
+					 "could not record this in the catalog: %s", line);
 	free(line);
 }
 
@@ -528,7 +527,7 @@ record_anywhere(const Settings *settings, CatalogueEvent event, const char *data
 		if (needs_server || settings->general->catalogue != NULL)
 			warn(first_message);
 		else
-			log_debug("no catalogue: %s", first_message != NULL ? first_message : "no server");
+			log_debug("no catalog: %s", first_message != NULL ? first_message : "no server");
 		given_up = true;
 	}
 	free(first_message);

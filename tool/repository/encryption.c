@@ -397,7 +397,7 @@ find_signer(const Repository *repository, Encryption *encryption, const Buffer *
 		EXIT_INTEGRITY, NULL,
 		"Name the signer with --signer, or in the identity file: \"# nex_backup "
 		"signer: nex-signer-1…\"; the recovery sheet and the writer's host know it.",
-		"who wrote repository \"%s\" is not known without its nex_backup.json",
+		"the writer of repository \"%s\" is unknown without its nex_backup.json",
 		repository->storage->location);
 }
 
@@ -479,8 +479,9 @@ encryption_warn_untrusted(const Repository *repository)
 	if (repository->encryption == NULL || repository->encryption->trusted || said)
 		return;
 	said = true;
-	log_warning_hint("Name the signer with --signer, or in the identity file: \"# nex_backup "
-					 "signer: nex-signer-1…\"; the recovery sheet and the writer's host know it.",
-					 "who wrote this repository is known from the repository alone: whoever can "
-					 "write to it could have replaced everything in it");
+	log_warning_hint(
+		"Name the signer with --signer, or in the identity file: \"# nex_backup "
+		"signer: nex-signer-1…\"; the recovery sheet and the writer's host know it.",
+		"the writer of this repository is known only from the repository itself: whoever can "
+		"write to it could have replaced everything in it");
 }

@@ -235,7 +235,7 @@ read_previous(Repository *repository, const BackupName *name, char **error)
 		return manifest;
 	if (strcmp(manifest->recipients, repository->encryption->recipients_id) != 0)
 	{
-		log_info("the recipients of the repository have changed: everything is stored anew");
+		log_info("the recipients of the repository have changed: everything is stored again");
 		manifest_free(manifest);
 		return NULL;
 	}

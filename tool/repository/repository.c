@@ -48,7 +48,7 @@
 #define FRAME_HINT                                                                                 \
 	"No backup depends on this file: remove it, then run \"nex_backup init\" for this "            \
 	"repository; it "                                                                              \
-	"writes the file anew."
+	"writes the file again."
 #define RECOVER_HINT "Run \"nex_backup init\" for this repository; it writes RECOVER.txt again."
 
 /* A random UUID (version 4). */
@@ -477,7 +477,8 @@ check_location(const Repository *repository)
 	return good ||
 		   report_error(EXIT_INTEGRITY, NULL,
 						"Give its recipients with --recipient, or its key file or passphrase; or, "
-						"to start anew in plain, remove the files of this location from the state "
+						"to start again without encryption, remove the files of this location from "
+						"the state "
 						"directory (--state-dir).",
 						"an encrypted repository was created in \"%s\" from this host",
 						repository->storage->location);

@@ -353,8 +353,9 @@ repository_resolve_at(Repository *repository, const char *text, double at, Backu
 	report_error(EXIT_FAILED, NULL,
 				 "\"nex_backup list\" shows the times of all backups; --at is UTC unless it names "
 				 "an offset.",
-				 "there is no backup of %s%s%s that early", shown[0] != '\0' ? "database \"" : "",
-				 shown[0] != '\0' ? shown : "the globals", shown[0] != '\0' ? "\"" : "");
+				 "there is no backup of %s%s%s from that time or earlier",
+				 shown[0] != '\0' ? "database \"" : "", shown[0] != '\0' ? shown : "the globals",
+				 shown[0] != '\0' ? "\"" : "");
 	free(shown);
 	return false;
 }

@@ -327,8 +327,8 @@ refuse(const Repository *repository, const Owner *owner, const char *detail)
 {
 	return report_error(
 		EXIT_FAILED, detail,
-		"If this is another server, back it up under a name of its own with --server=NAME. If it "
-		"is the same after pg_upgrade or after it was rebuilt, say --same-server once.",
+		"If this is another server, back it up under another name with --server=NAME. If it "
+		"is the same after pg_upgrade or after it was rebuilt, use --same-server once.",
 		"the backups of server \"%s\" in repository \"%s\" are of another server",
 		owner_server(owner), repository->storage->location);
 }
@@ -408,13 +408,13 @@ static bool
 refuse_step_back(const Repository *repository, const Manifest *manifest, const Manifest *latest)
 {
 	static const char of_copy[] =
-		"If either is a copy of the other, back the copy up under a name of its own with "
+		"If either is a copy of the other, back the copy up under another name with "
 		"--server=NAME; backups that it made under this name are not those of this "
-		"server. If this server was set back to an earlier state, say --same-server once.";
+		"server. If this server was set back to an earlier state, use --same-server once.";
 	static const char of_standby[] =
 		"Wait until the standby has replayed what its primary has written, or back up the "
-		"primary. A standby that is to stay behind can be backed up under a name of its own with "
-		"--server=NAME. If the primary was set back to an earlier state, say --same-server once.";
+		"primary. A standby that is to stay behind can be backed up under another name with "
+		"--server=NAME. If the primary was set back to an earlier state, use --same-server once.";
 	static const char of_timeline[] =
 		"If the standby follows the new primary already, try again in some minutes, or make the "
 		"role a member of pg_read_all_stats: to others the timeline shows only after a checkpoint. "
@@ -447,7 +447,7 @@ warn_of_copy(const Manifest *latest, const char *what)
 	char *shown = printable_name(label);
 
 	log_warning_hint("If this server, or that of the latest backup, is a copy of the other, back "
-					 "the copy up under a name of its own with --server=NAME.",
+					 "the copy up under another name with --server=NAME.",
 					 "%s (the latest backup is %s)", what, shown);
 	free(shown);
 	free(label);

@@ -29,7 +29,7 @@
 #define MAX_RECORD_VALUES 1000
 #define MAX_BAD_BYTES (48 * 1024)
 #define MAX_BAD_FILES 400
-#define RECORD_HINT "Run \"nex_backup verify\" for this backup; it writes the record anew."
+#define RECORD_HINT "Run \"nex_backup verify\" for this backup; it writes the record again."
 
 /* The members that hold SQL of unknown form; the key is missing where nobody looked. */
 static void
@@ -116,7 +116,7 @@ parse_record(const Buffer *file, const BackupName *name, Verification *result)
 		strlen(time) >= sizeof(result->time) || !utc_time_parse(time, &seconds) ||
 		verdict == NULL || json_integer_value(json_object_get(root, "format")) != 1 ||
 		(strcmp(verdict, "ok") != 0 && strcmp(verdict, "failed") != 0))
-		problem = "is no verification record of this backup";
+		problem = "is not a verification record of this backup";
 	else
 	{
 		result->known = true;

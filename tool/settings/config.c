@@ -192,10 +192,10 @@ check_per_call(const Arguments *arguments, const AllSettings *settings, const Op
 	if (where == NULL)
 		return true;
 	if (metavar == NULL)
-		hint = xasprintf("Say --%s or --%s=false in this call, or remove it there.", option->name,
+		hint = xasprintf("Use --%s or --%s=false in this call, or remove it there.", option->name,
 						 option->name);
 	else
-		hint = xasprintf("Say --%s=%s in this call, or remove it there.", option->name, metavar);
+		hint = xasprintf("Use --%s=%s in this call, or remove it there.", option->name, metavar);
 	report_error(EXIT_USAGE, where, hint, "option \"--%s\" must be given on the command line",
 				 option->name);
 	free(hint);

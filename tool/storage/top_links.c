@@ -26,7 +26,7 @@
 
 #define REMEDY                                                                                     \
 	"Mount the other disk there (\"mount --bind\"), or let root or the user who runs nex_backup "  \
-	"make the link anew."
+	"create the link again."
 
 /* Open the directory that a link leads to; -1 if it is none. */
 static int

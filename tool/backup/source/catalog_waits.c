@@ -186,7 +186,7 @@ give_way(const Waiter *waiter)
 					 ? "Run the backup again when that statement is done."
 					 : "Run the backup again when that statement is done. A role that is a member "
 					   "of pg_signal_backend would have canceled it.",
-				 "gave way to %s, which wants to lock %s", waiter->who, waiter->what);
+				 "canceled because %s is waiting to lock %s", waiter->who, waiter->what);
 	free(detail);
 	stop_request();
 }

@@ -405,7 +405,7 @@ append_row(const Connection *connection, SqlText *sql, Manifest *manifest, State
 		char *what = describe(kind, texts[0]);
 		char *warning = xasprintf("%s %s, and is left out of the backup", what,
 								  is_text ? "cannot be written as a restore takes it"
-										  : "is no text in its encoding");
+										  : "is not valid text in its encoding");
 
 		backup_warning(manifest, NULL, warning);
 		free(warning);
@@ -424,7 +424,7 @@ unfit_because(const Connection *connection, const char *item, const char *name, 
 	if (item == NULL)
 		return "has, with the others there, more than 256 kB";
 	if (value == NULL || !session_text_is(connection, item))
-		return "is no text in its encoding";
+		return "is not valid text in its encoding";
 	return setting_is_of_transaction(name) ? "is of one transaction, means nothing" : NULL;
 }
 

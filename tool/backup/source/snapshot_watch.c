@@ -172,7 +172,7 @@ judge(SnapshotWatch *watch, Conflict *conflict, const char *behind)
 		report_error(EXIT_FAILED, detail,
 					 "Run the backup again when the schema change is done, or let it wait with "
 					 "--on-lock-conflict=wait.",
-					 "gave way to %s, which wants to lock %s", conflict->who, conflict->table);
+					 "canceled because %s is waiting to lock %s", conflict->who, conflict->table);
 		free(detail);
 		stop_request();
 	}
@@ -180,10 +180,11 @@ judge(SnapshotWatch *watch, Conflict *conflict, const char *behind)
 			 (conflict->warned == 0 || conflict->waited >= conflict->warned + REMIND_INTERVAL))
 	{
 		conflict->warned = conflict->waited;
-		log_warning_hint("Until the backup is done or the session is ended, everybody who uses "
-						 "the table waits behind it; --on-lock-conflict=abort would give way.",
-						 "%s has waited %.0f s to lock %s, which this backup reads; behind it: %s",
-						 conflict->who, conflict->waited, conflict->table, behind);
+		log_warning_hint(
+			"Until the backup is done or the session is ended, everybody who uses "
+			"the table waits as well; with --on-lock-conflict=abort, the backup would end instead.",
+			"%s has waited %.0f s to lock %s, which this backup reads; behind it: %s",
+			conflict->who, conflict->waited, conflict->table, behind);
 	}
 }
 

@@ -21,7 +21,7 @@ run_agent(const Settings *settings)
 	if (settings->general->catalogue == NULL || strcmp(settings->general->catalogue, "none") == 0)
 		return report_error(EXIT_USAGE, NULL,
 							"Say where with --catalogue='host=… dbname=postgres'.",
-							"an agent needs a catalogue");
+							"an agent needs a catalog");
 	if (settings->keys->passphrase_fd != NULL)
 		return report_error(EXIT_USAGE, NULL, "Use --passphrase-file or --passphrase-command.",
 							"an agent cannot hand on --passphrase-fd to its programs");

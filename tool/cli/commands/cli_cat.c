@@ -53,9 +53,10 @@ report_no_table(const Manifest *manifest, const TablePattern *pattern)
 			hint = xasprintf("Perhaps you meant \"%s.%s\".", manifest->tables[i].schema, nearest);
 	}
 	report_error(EXIT_FAILED, NULL,
-				 hint != NULL ? hint
-							  : "\"nex_backup info\" lists the tables that have rows of their own; "
-								"those of a partitioned table are in its partitions.",
+				 hint != NULL
+					 ? hint
+					 : "\"nex_backup info\" lists the tables that contain rows themselves; "
+					   "those of a partitioned table are in its partitions.",
 				 "no table of the backup matches \"%s\"", pattern->text);
 	free(hint);
 	free(names);

@@ -430,7 +430,7 @@ confirm(const Settings *settings, const OpenedFiles *opened)
 		return true;
 	if (!isatty(STDIN_FILENO))
 		return report_error(EXIT_USAGE, NULL,
-							"Say --yes to replace them without a question, or --restore-dir to "
+							"Use --yes to replace them without confirmation, or --restore-dir to "
 							"put them elsewhere.",
 							"%s would be replaced, and there is no terminal to ask on",
 							pretty_number_of(replaced, "file"));

@@ -110,12 +110,12 @@ say_how_later(const RetentionBackup *backup, const RetentionBackup *newest, cons
 	if (backup->later == LATER_THAN_STANDBY)
 		log_warning_hint("The next backup of the primary, or of a standby that follows it, is the "
 						 "newest; until then, name the backup to restore it. If the server was "
-						 "set back meanwhile, say --same-server with the next backup.",
+						 "set back meanwhile, use --same-server with the next backup.",
 						 "%s: backup %s shows a later state than the newest backup, %s, which is "
-						 "of a standby that had not replayed so much",
+						 "of a standby that had not replayed as much",
 						 whose, backup->id, newest->id);
 	else if (backup->later == LATER_TIMELINE)
-		log_warning_hint("If a copy of the server made it, or the server was set back, say "
+		log_warning_hint("If a copy of the server made it, or the server was set back, use "
 						 "--same-server with the next backup. Otherwise the clock of the server "
 						 "was set back: correct it.",
 						 "%s: backup %s is of timeline %lld, and backup %s, whose snapshot time is "
@@ -125,7 +125,7 @@ say_how_later(const RetentionBackup *backup, const RetentionBackup *newest, cons
 	else
 		log_warning_hint("The clock of the server was set back, or that of a host was ahead. "
 						 "Correct it; \"nex_backup doctor\" compares the two. If it is the server "
-						 "that was set back, say --same-server with the next backup.",
+						 "that was set back, use --same-server with the next backup.",
 						 "%s: backup %s was made after backup %s, whose snapshot time is later",
 						 whose, backup->id, newest->id);
 }

@@ -119,7 +119,7 @@ check_unfinished(const Export *export, int fd)
 	if (fstat(fd, &opened) != 0 || !S_ISREG(opened.st_mode) || opened.st_uid != geteuid() ||
 		opened.st_nlink > 1)
 		return report_error(EXIT_FAILED, NULL, "Remove it, or give another name with -o.",
-							"\"%s\" exists and is not a file of ours", export->unfinished);
+							"\"%s\" exists and was not created by nex_backup", export->unfinished);
 	locked = flock(fd, LOCK_EX | LOCK_NB) == 0;
 	if (!locked && errno != EWOULDBLOCK)
 		return report_error(EXIT_FAILED, NULL, NULL, "could not lock file \"%s\": %s",

@@ -150,7 +150,7 @@ key_change(const Settings *settings, Repository *repository, bool add)
 		return key_list(settings, repository);
 	if (good)
 		show_text(
-			"%s recipients now; backups from here on are for these, and store everything anew. "
+			"%s recipients now; new backups are encrypted for these, and store everything again. "
 			"Older backups stay as they are%s.\n",
 			pretty_count((uint64_t) encryption->recipients.count),
 			add ? "" : ", and the removed key still opens them");

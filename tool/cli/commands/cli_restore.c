@@ -47,7 +47,7 @@ confirm(const RestorePlan *plan)
 	}
 	if (!isatty(STDIN_FILENO))
 	{
-		report_error(EXIT_USAGE, NULL, "Say --yes to replace it without a question.",
+		report_error(EXIT_USAGE, NULL, "Use --yes to replace it without confirmation.",
 					 "database \"%s\" would be replaced, and there is no terminal to ask on", name);
 		free(name);
 		return false;

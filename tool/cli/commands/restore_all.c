@@ -89,10 +89,10 @@ plan_globals(RestoreAll *all)
 		return true;
 	if (backup == NULL)
 		return report_error(EXIT_FAILED, NULL,
-							"Create the roles yourself and say --no-globals; for the next time, "
+							"Create the roles yourself and use --no-globals; for the next time, "
 							"\"nex_backup backup --all\" backs the globals up.",
 							"there is no backup of the globals%s in \"%s\"",
-							all->settings->restore->at != NULL ? " that early" : "",
+							all->settings->restore->at != NULL ? " from that time or earlier" : "",
 							all->repository->storage->location);
 	name = xasprintf("/%s", backup->id);
 	good = globals_restore_plan(&all->globals, all->settings, all->repository, name);

@@ -102,7 +102,7 @@ restore_options_check(const Settings *settings)
 		   refuse_together(append, definitions, "--append adds rows and nothing else.") &&
 		   refuse_together(as, wide, "--as gives one table another name.") &&
 		   refuse_together(skip, one_transaction, "Both are one transaction, done or not.") &&
-		   refuse_together(all, errors_file, "With --all each database has a file of its own.") &&
+		   refuse_together(all, errors_file, "With --all, each database has a separate file.") &&
 		   refuse_without(errors_file, settings->restore->on_object_error == ON_OBJECT_ERROR_SKIP,
 						  "--on-object-error=skip") &&
 		   refuse_without(as, settings->part->table.count > 0, "--table") &&

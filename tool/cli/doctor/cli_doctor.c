@@ -152,7 +152,7 @@ check_permissions(Doctor *doctor)
 				   location, strerror(errno));
 	else if ((status.st_mode & 077) != 0)
 		doctor_say(doctor, CHECK_WARNING, "permissions",
-				   "Use \"chmod 700\" on it: who can read it can read all data in it.",
+				   "Use \"chmod 700\" on it: anyone who can read it can read all data in it.",
 				   "\"%s\" is open to others (mode %04o)", location,
 				   (unsigned) status.st_mode & 07777);
 	else if (status.st_uid != geteuid())

@@ -356,8 +356,8 @@ doctor_check_server(Doctor *doctor)
 		/* A host that only holds a repository has no server of its own. */
 		doctor_say(doctor, named ? CHECK_CRITICAL : CHECK_WARNING, "server",
 				   named ? "Check -d, -h, -p, -U and ~/.pgpass."
-						 : "Name the server with -d, -h, -p or -U, or say --no-server; run as a "
-						   "user whom it lets in.",
+						 : "Name the server with -d, -h, -p or -U, or use --no-server; run as a "
+						   "user who can connect to it.",
 				   "could not connect: %s", message != NULL ? message : "bad settings");
 	}
 	else

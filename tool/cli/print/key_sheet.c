@@ -27,7 +27,7 @@ print_identities(void)
 				  "  ______________________________________________________________________\n");
 		return;
 	}
-	show_text("\nSECRET KEYS. Who has this sheet can read all backups: lock it away.\n\n");
+	show_text("\nSECRET KEYS. Anyone who has this sheet can read all backups: lock it away.\n\n");
 	for (i = 0; i < identities->count; i++)
 	{
 		char recipient[AGE_RECIPIENT_SIZE];
@@ -51,7 +51,7 @@ print_secret(const Encryption *encryption)
 	if (encryption->wrapping == WRAPPED_BY_KEY_FILE && keyring_key_file() != NULL)
 	{
 		symmetric_key_text(keyring_key_file(), text);
-		show_text("\nKEY FILE. Who has this sheet can read all backups: lock it away.\n\n"
+		show_text("\nKEY FILE. Anyone who has this sheet can read all backups: lock it away.\n\n"
 				  "  %.32s\n  %s\n\n  (one line of 64 characters)\n",
 				  text, text + KEY_BYTES);
 		secret_cleanse(text, sizeof(text));

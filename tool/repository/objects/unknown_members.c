@@ -21,7 +21,7 @@
 #include "settings.h"
 
 #define LOOK_HINT                                                                                  \
-	"Somebody may have planted it in what was backed up.  If the statement does no harm, say "     \
+	"Somebody may have planted it in what was backed up.  If the statement does no harm, use "     \
 	"--allow-unknown-sql; to see it whole, write the text to a file with \"nex_backup %sexport "   \
 	"--allow-unknown-sql\" and look there."
 

@@ -60,7 +60,7 @@
 
 /* No right on the schema helps against the owner of what is in it. */
 #define OTHERS_HINT                                                                                \
-	"Restore as the owner (-U OWNER), where that is no superuser and can log in: then nobody's "   \
+	"Restore as the owner (-U OWNER), if that is not a superuser and can log in: then nobody's "   \
 	"code has more rights than it has anyway.  " ROWS_AS_SESSION_HINT                              \
 	"  Otherwise restore into a new database (--to=NEWDB) of a server that holds nothing else, "   \
 	"or read what others can change and give it to a superuser (ALTER FUNCTION ... OWNER TO)."

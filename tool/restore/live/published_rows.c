@@ -27,7 +27,7 @@
 
 #define PUBLISHED_HINT                                                                             \
 	"Restore into another database with --to.  Or see to it that the subscribers have the tables " \
-	"without these rows, and say --yes."
+	"without these rows, and use --yes."
 
 /* Of the tables in $1: the first that is published, by what, how many are, and a slot. */
 static const char published_query[] =

@@ -365,7 +365,7 @@ append_tables_check_waiting(const RestorePlan *plan, Connection *connection, App
 				EXIT_FAILED,
 				"Code of the live database did that in the transaction of this restore.",
 				ROWS_AS_SESSION_HINT,
-				"table %s would run other code than before when its constraints are checked",
+				"table %s would now run different code when its constraints are checked",
 				table->target);
 	}
 	return true;

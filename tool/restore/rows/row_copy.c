@@ -112,7 +112,7 @@ row_copy_hint(const RowCopy *copy, const char *state)
 		if (strcmp(state, unknown_names[i]) == 0)
 			return xstrdup(
 				"Triggers and other code of a table run with an empty search_path, as in "
-				"logical replication.  Give the function a search_path of its own (ALTER "
+				"logical replication.  Set search_path for the function (ALTER "
 				"FUNCTION NAME SET search_path = ...), or use --disable-triggers.");
 	}
 	return NULL;

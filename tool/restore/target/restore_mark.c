@@ -161,7 +161,7 @@ restore_mark_own_comment(const Connection *connection, char *comment)
 {
 	if (comment == NULL || session_text_is(connection, comment))
 		return comment;
-	log_warning("the comment of the present database is no text in the encoding of database "
+	log_warning("the comment of the present database is not valid text in the encoding of database "
 				"\"%s\", through which it is restored, and is not kept",
 				PQdb(connection->pg));
 	free(comment);

@@ -27,7 +27,7 @@
 	"Who reads it needs a slot of another name in the restored database, and a new copy of the "   \
 	"data. Then drop this one with pg_drop_replication_slot(): it holds WAL."
 #define SUBSCRIPTION_HINT                                                                          \
-	"It goes on adding rows there. To let the restored one take over: disable it there "           \
+	"It keeps adding rows there. To let the restored one take over: disable it there "             \
 	"(ALTER SUBSCRIPTION ... DISABLE); in the restored database TRUNCATE its tables, ENABLE it, "  \
 	"and REFRESH PUBLICATION, which copies them from the publisher."
 

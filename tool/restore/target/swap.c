@@ -237,7 +237,7 @@ discard_old(RestorePlan *plan)
 
 		said[strcspn(said, "\n")] = '\0';
 		log_warning_hint(lost ? "Look whether it is still there, and drop it if it is."
-							  : "Drop it when what is in the way is gone.",
+							  : "Drop it when whatever prevents that is gone.",
 						 lost ? "it is not known whether the old database \"%s\" was dropped: %s"
 							  : "the old database \"%s\" could not be dropped: %s",
 						 shown, said);
