@@ -3,7 +3,7 @@
 #   What the tree itself shows: formatting (clang-format 14, whose taste differs from
 #   that of other versions), calls that this project does not use, knowledge of
 #   PostgreSQL versions outside compat.h, files that have outgrown one concern, includes
-#   that go up, lists that are out of date.
+#   that go up, words that no manual would use, lists that are out of date.
 set -uo pipefail
 cd "$(dirname "$0")/.."
 bad=0
@@ -43,6 +43,8 @@ report 'the check of SQL text does not find what it must' "$(perl scripts/check_
 report 'text that becomes SQL without being quoted (scripts/check_sql_text.pl)' "$(perl scripts/check_sql_text.pl 2>&1)"
 report 'the check of floors does not find what it must' "$(perl scripts/check_floors.pl --self-test 2>&1)"
 report 'includes that go up, or around (scripts/check_floors.pl)' "$(perl scripts/check_floors.pl 2>&1)"
+report 'the check of English does not find what it must' "$(perl scripts/check_english.pl --self-test 2>&1)"
+report 'words that an American manual would not use (scripts/check_english.pl)' "$(perl scripts/check_english.pl 2>&1)"
 report 'commands of restores over relations of others (scripts/check_live_queries.pl)' "$(perl scripts/check_live_queries.pl 2>&1)"
 report 'small faults (tests/mutants) that do not fit their file any more: give them the lines of today' \
 	"$(perl scripts/check_mutants.pl --lines 2>&1)"
