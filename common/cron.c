@@ -466,7 +466,7 @@ instant_of_local(const CronZone *zone, int64_t local)
 		shown = instant + offset_at(zone, instant);
 		if (shown >= local)
 		{
-			/* Long ago, clocks changed at seconds that are no full minute. */
+			/* Long ago, clocks changed at seconds other than full minutes. */
 			return instant + (MINUTE - (shown - floor_divide(shown, MINUTE) * MINUTE)) % MINUTE;
 		}
 	}

@@ -14,7 +14,7 @@
 
 #include "digest.h"
 
-/* What stands before and behind the 64 digits at the end of a sealed file. */
+/* What precedes and follows the 64 digits at the end of a sealed file. */
 #define SEAL_OPENING ",\n\"seal\": \""
 #define SEAL_CLOSING "\"\n}\n"
 

@@ -4,8 +4,8 @@
  *	  JSON values of what may be anything.
  *
  * jansson refuses text that is not UTF-8, and a NULL inside json_pack() spoils
- * the whole document.  A byte that is no UTF-8 is shown as \xNN, as people see
- * it, and as the server's catalogue calls it (extension/valid_text.c): two names
+ * the whole document.  A byte that is not UTF-8 is shown as \xNN, as people see
+ * it, and as the server's catalog has it (extension/valid_text.c): two names
  * that differ in such bytes stay two.
  *
  *-------------------------------------------------------------------------

@@ -13,7 +13,7 @@
 #include <stdint.h>
 #include <stddef.h>
 
-/* A JSON string; null for NULL; each byte that is no UTF-8 becomes \xNN. */
+/* A JSON string; null for NULL; each byte that is not UTF-8 becomes \xNN. */
 extern json_t *json_text(const char *text);
 
 /*

@@ -12,7 +12,7 @@
 #include <stddef.h>
 #include <string.h>
 
-/* No name of ours is longer; a longer word has no near name. */
+/* No known name is longer; a longer word has no near name. */
 #define MAX_LENGTH 40
 
 static int
@@ -21,7 +21,7 @@ smaller(int a, int b)
 	return a < b ? a : b;
 }
 
-/* Insertions, deletions, substitutions and swaps of neighbours that turn a into b. */
+/* Insertions, deletions, substitutions and swaps of neighbors that turn a into b. */
 static int
 edit_distance(const char *a, const char *b)
 {

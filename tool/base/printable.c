@@ -16,7 +16,7 @@
  * Characters that show nothing of themselves: they turn the direction of
  * what follows, join or hide what is beside them, or look like nothing, so
  * that a name reads as another one.  Unicode's Default_Ignorable_Code_Point
- * but for variation selectors, which colour an emoji; controls and separators
+ * but for variation selectors, which color an emoji; controls and separators
  * of lines; noncharacters.  Sorted.
  */
 static const uint32_t unseen[][2] = {
@@ -62,7 +62,7 @@ is_unseen(uint32_t character)
 		if (character <= unseen[i][1])
 			return true;
 	}
-	/* The last two of each plane are no characters. */
+	/* The last two of each plane are noncharacters. */
 	return (character & 0xfffe) == 0xfffe;
 }
 

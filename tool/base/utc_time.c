@@ -52,7 +52,7 @@ utc_cut_fraction(char *text)
 	memmove(fraction, rest, strlen(rest) + 1);
 }
 
-/* Exactly so many digits; gives the place behind them, or NULL. */
+/* Exactly N digits; returns the position after them, or NULL. */
 static const char *
 take_digits(const char *text, int count, int minimum, int maximum, int *value)
 {

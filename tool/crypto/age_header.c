@@ -391,7 +391,7 @@ read_stanzas(const char **position, const char *end, const AgeIdentities *identi
 		if (line == NULL || !parse_words(line + 3, length - 3, &stanza) ||
 			!parse_body(position, end, &stanza))
 			return AGE_BAD_HEADER;
-		/* A passphrase stands alone. */
+		/* A passphrase must be the only stanza. */
 		if (scrypt || (word_is(&stanza.words[0], "scrypt") && count > 0))
 			return AGE_BAD_HEADER;
 		scrypt = word_is(&stanza.words[0], "scrypt");

@@ -19,7 +19,7 @@
 #define IDENTITY_PREFIX "age-secret-key-"
 #define UNABLE "cannot be used: OpenSSL refuses"
 
-/* Longest line of a file of keys; longer ones are no keys. */
+/* Longest line of a file of keys; longer ones cannot be keys. */
 #define MAX_LINE 1024
 
 /* One entry more, all zero, in a list; the old memory is cleansed. */

@@ -50,7 +50,8 @@ typedef struct AgeRecipient
 	int log_n; /* work factor of scrypt */
 } AgeRecipient;
 
-/* A passphrase stands alone: whoever else could open the text could make one that it opens, too. */
+/* A passphrase must be alone: anyone else who can decrypt the text could create one that it
+ * decrypts. */
 typedef struct AgeRecipients
 {
 	AgeRecipient *items;

@@ -17,7 +17,7 @@
 
 #include "buffer.h"
 
-/* Characters for so many bytes, with padding. */
+/* Number of characters for N bytes, with padding. */
 #define BASE64_LENGTH(bytes) (((bytes) + 2) / 3 * 4)
 
 extern void base64_append(Buffer *out, const void *data, size_t length, bool padded);

@@ -44,7 +44,7 @@ polymod(uint32_t sum, uint8_t value)
 	return sum;
 }
 
-/* The checksum over the prefix and so many values. */
+/* The checksum over the prefix and the values. */
 static uint32_t
 checksum(const char *prefix, const uint8_t *values, size_t count)
 {

@@ -216,7 +216,7 @@ next_line(const char **at, const char *end, size_t *length)
 	return line;
 }
 
-/* "X 12" behind a name: exactly so many characters of base64, then digits if wanted. */
+/* "X 12" after a name: exactly N characters of base64, then digits if wanted. */
 static bool
 parse_words(const char *line, size_t length, const char *name, size_t characters, uint8_t *bytes,
 			int *number)

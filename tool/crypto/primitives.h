@@ -22,7 +22,7 @@
 #define AEAD_NONCE_BYTES 12
 #define AEAD_TAG_BYTES 16
 
-/* Overwrite a secret; never optimised away. */
+/* Overwrite a secret; never optimized away. */
 extern void secret_cleanse(void *secret, size_t length);
 
 /* Cleanse and free; NULL is fine. */

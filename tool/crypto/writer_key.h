@@ -4,8 +4,8 @@
  *	  The key of whoever writes an encrypted repository: it signs what is
  *	  published, and names content without showing it.
  *
- * Encryption to public recipients authenticates nobody: who knows them can
- * make an object that decrypts well.  So each manifest is signed (Ed25519),
+ * Encryption to public recipients authenticates nobody: anyone who knows them can
+ * create an object that decrypts.  So each manifest is signed (Ed25519),
  * and readers know the public half, the signer.  The same secret gives the
  * key of the HMAC by which content is found again that cannot be read.
  *

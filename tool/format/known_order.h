@@ -24,7 +24,7 @@ typedef struct KnownOrder
 extern void known_order_begin(KnownOrder *order);
 extern void known_order_end(KnownOrder *order);
 
-/* Take the next statement; NULL, or why it cannot stand here: static text. */
+/* Take the next statement; NULL, or why it is not allowed here: static text. */
 extern const char *known_order_problem(KnownOrder *order, const KnownStatement *statement);
 
 #endif /* NEX_KNOWN_ORDER_H */

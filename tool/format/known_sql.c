@@ -22,7 +22,7 @@
 #define SHOWN_TEXT 400
 #define SHOWN_NEAR 100
 
-/* Before the first setting of a role; names of roles stand in no comment before this one. */
+/* Before the first setting of a role; no comment before this one contains names of roles. */
 #define SETTINGS_COMMENT "-- User Config"
 
 bool
@@ -230,7 +230,7 @@ known_sql_begin(KnownSql *sql, MemberKind member, const char *text, const char *
 	sql->line = 1;
 }
 
-/* What is no statement of ours, up to where psql would see its end. */
+/* A statement that nex_backup would not write, up to where psql would see its end. */
 static const char *
 unknown_end(const char *at)
 {

@@ -9,7 +9,7 @@
  * into them without quotes, so a backup may hold commands of somebody who may
  * do no more than connect.  Therefore nothing of them is run as it stands:
  * each statement must have one of the forms that this program and pg_dumpall
- * of PostgreSQL 14 to 18 write, and what is run is written anew from its
+ * of PostgreSQL 14 to 18 write, and what is run is written again from its
  * parts.
  *
  *-------------------------------------------------------------------------

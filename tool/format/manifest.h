@@ -19,7 +19,7 @@
 #include "names.h"
 #include "owner.h"
 
-/* In the order in which they stand in a manifest. */
+/* In the order in which they appear in a manifest. */
 typedef enum MemberKind
 {
 	MEMBER_HEAD,
@@ -127,7 +127,7 @@ typedef struct ManifestServer
 	char *lsn;
 	int timeline;
 	bool in_recovery;
-	int history;            /* how often --same-server was said until then: positions begin again */
+	int history;            /* how often --same-server was used until then: positions begin again */
 	char *replayed_until;   /* of a standby, time of the last transaction replayed; or NULL */
 	char *running_since;    /* when the server was started; NULL: not known */
 	char label[LABEL_SIZE]; /* of this server in the repository; "": main */
@@ -244,7 +244,7 @@ extern bool manifest_serialize(const Manifest *manifest, Buffer *json);
 /*
  * Read the bytes of a manifest file, checking seal, types, ranges and every
  * rule of the format.  NULL, with *error a message to be freed, if it breaks
- * one.  Who reads from a repository uses manifest_open(), which also checks
+ * one.  To read from a repository, use manifest_open(), which also checks
  * where it comes from.
  */
 extern Manifest *manifest_parse(const char *json, size_t length, char **error);

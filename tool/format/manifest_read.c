@@ -466,7 +466,7 @@ read_arrays(ManifestReader *reader, const json_t *root, Manifest *manifest)
 	}
 }
 
-/* Globals and files have kinds of members of their own; head and tail stand in all other backups.
+/* Globals and files have separate kinds of members; all other backups have head and tail.
  */
 static bool
 kind_allowed(BackupKind backup, MemberKind member)
@@ -537,7 +537,7 @@ check_locked(ManifestReader *reader, const Manifest *manifest)
 		manifest_broken(reader, "shows what should be encrypted");
 }
 
-/* Members cover their objects without gap or overlap, refer to tables that exist, and stand in
+/* Members cover their objects without gap or overlap, refer to tables that exist, and are in
  * order. */
 static void
 check_members(ManifestReader *reader, const Manifest *manifest)

@@ -37,7 +37,7 @@ typedef struct ObjectSet
 extern void object_set_init(ObjectSet *set);
 extern void object_set_free(ObjectSet *set);
 
-/* Add the object, or find it; NULL if the id is no digest. */
+/* Add the object, or find it; NULL if the id is not a digest. */
 extern ObjectSetEntry *object_set_add(ObjectSet *set, const char *id, Codec codec);
 
 /* NULL if it is not there.  The entry is valid until the next addition. */

@@ -12,7 +12,7 @@
 
 /* A backup may be dated this much after now without anybody being alarmed. */
 #define FUTURE_TOLERANCE (5 * 60)
-#define NAME_TOLERANCE 60 /* two hosts that make backups of one server differ by so much */
+#define NAME_TOLERANCE 60 /* two hosts that make backups of one server may differ by this much */
 
 #define BUCKET_SIZE 24
 #define BUCKET_RULES 4

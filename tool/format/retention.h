@@ -3,7 +3,7 @@
  * retention.h
  *	  Which backups to keep, and why.
  *
- * A pure function over a list, with no file and no clock of its own, so that
+ * A pure function over a list, without a file or a clock, so that
  * years of backups can be tried in a unit test.
  *
  *-------------------------------------------------------------------------
@@ -24,7 +24,7 @@ typedef struct RetentionRules
 	int weekly;
 	int monthly;
 	int yearly;
-	int minimum; /* so many of the newest, whatever their dates */
+	int minimum; /* number of the newest to keep, whatever their dates */
 } RetentionRules;
 
 typedef enum RetentionState
@@ -33,7 +33,7 @@ typedef enum RetentionState
 	RETENTION_VERIFIED,  /* its last verification found it good */
 	RETENTION_FAILED,    /* its last verification found damage */
 	RETENTION_DAMAGED,   /* its manifest is damaged */
-	RETENTION_UNREADABLE /* its manifest cannot be read, which is no damage */
+	RETENTION_UNREADABLE /* its manifest cannot be read, which is not damage */
 } RetentionState;
 
 /* Than the newest one, whose time is later. */
@@ -41,7 +41,7 @@ typedef enum RetentionLater
 {
 	NOT_LATER,
 	LATER_POSITION,     /* it was made after it */
-	LATER_THAN_STANDBY, /* the newest is of a standby that had not replayed so much */
+	LATER_THAN_STANDBY, /* the newest is of a standby that had not replayed as much */
 	LATER_TIMELINE,     /* as LATER_POSITION, or it is of a copy that was promoted */
 	LATER_NAME          /* by its name, where positions do not tell */
 } RetentionLater;

@@ -43,7 +43,7 @@ extern bool notify_configured(const Settings *settings);
  */
 extern void notify_run_started(const Settings *settings, const char *kind, bool globals);
 
-/* What the catalogue is told of a part of the run (a database); keys as catalogue_payload() has
+/* What the catalog is told about a part of the run (a database); keys as catalogue_payload() has
  * them. */
 extern void notify_note(const char *kind, const Owner *owner, const json_t *payload);
 

@@ -5,8 +5,8 @@
  *
  * The scheduler knows what no run can tell: that it did not start one in
  * time, that a job is suspended, that a program could not be started, or died
- * with its host.  It also raises alarms for what runs tell by themselves; who
- * those were is remembered (policy_told()), so that nobody hears it twice.
+ * with its host.  It also raises alarms for what runs report by themselves; those
+ * runs are remembered (policy_told()), so that nothing is reported twice.
  *
  * An alarm is marked as delivered when its messages are safely queued on disk,
  * in the transaction that has locked its row: what another process is about to
@@ -77,7 +77,7 @@ field(const PGresult *result, int row, int column)
 }
 
 /* What of a run is in the row, as facts. */
-/* The catalogue's name of a database of another server is LABEL@db. */
+/* The catalog's name of a database of another server is LABEL@db. */
 static void
 set_owner(json_t *facts, const char *name)
 {
@@ -333,7 +333,7 @@ notify_take_alarms(const Settings *settings)
 	return good;
 }
 
-/* ---- whose backups the catalogue knows ---- */
+/* ---- whose backups the catalog knows ---- */
 
 /* Ask within the transaction in which the table is known to be the extension's. */
 static PGresult *

@@ -16,15 +16,15 @@
 typedef struct Settings Settings;
 
 /*
- * Make messages of the alarms in the catalogue that --catalogue names, where
- * the run itself has not told of the same already.  What goes wrong is a
+ * Make messages of the alarms in the catalog that --catalogue names, unless
+ * the run itself has already reported the same.  What goes wrong is a
  * warning; but false (reported) if another process holds the alarms and does
  * not end.
  */
 extern bool notify_take_alarms(const Settings *settings);
 
 /*
- * Whose backups in a repository the catalogue that --catalogue names knows; none if it cannot be
+ * Whose backups in a repository the catalog that --catalogue names knows; none if it cannot be
  * asked, which is a warning.  Free *owners; their ids are empty.
  */
 extern void notify_catalogue_owners(const Settings *settings, const char *repository,

@@ -93,7 +93,7 @@ channels_queue(const Settings *settings, const char *directory, const json_t *ev
 		if (!channel->configured(settings))
 			continue;
 
-		/* A message waits also for a channel that cannot work today: it may be mended in time. */
+		/* A message also waits for a channel that does not work now: it may be fixed in time. */
 		problem = channel->problem(settings);
 		if (problem != NULL)
 			log_warning("channel \"%s\" of the notifications cannot work: %s", channel->name,

@@ -10,7 +10,7 @@
  * No text from outside becomes part of a header as it is: addresses are
  * checked when they are read, the subject has no control characters, and what
  * is not ASCII is encoded.  Message-ID is that of the message in the queue,
- * the same at each try, so that mail systems recognise a second copy.
+ * the same at each try, so that mail systems recognize a second copy.
  *
  *-------------------------------------------------------------------------
  */

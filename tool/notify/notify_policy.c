@@ -6,7 +6,7 @@
  * A subject is a kind of work, on a database, with a repository.  Of each
  * there is a state on disk, which makes the difference between "failed" and
  * "failed for the third time since Monday", and without which there is no
- * "good again".  While a subject goes on failing for the same reason, messages
+ * "good again".  While a subject keeps failing for the same reason, messages
  * come at most once in notify-repeat-after; what was held back is counted in the next
  * one.  Another error is told at once.
  *
@@ -590,7 +590,7 @@ seen_owner(const Settings *settings, const json_t *state, BackupName *owner)
 			strcmp(owner->owner.server, label_stored(settings->general->server)) == 0);
 }
 
-/* All its backups are gone: what the state calls the last good one is no help. */
+/* All its backups are gone: what the state calls the last good one does not help. */
 static void
 tell_gone(const Settings *settings, const char *directory, const char *name, json_t *state,
 		  const BackupName *owner)
@@ -647,12 +647,12 @@ policy_missed(const Settings *settings, const char *directory, const json_t *fac
 	free(name);
 }
 
-/* ---- runs of the catalogue ---- */
+/* ---- runs in the catalog ---- */
 
 #define TOLD_FILE "told.json"
 #define TOLD_COUNT 500
 
-/* A run's number says nothing without the catalogue that it is of. */
+/* A run's number means nothing without its catalog. */
 static char *
 told_key(const Settings *settings, const char *run)
 {

@@ -34,8 +34,8 @@ extern void policy_repeat(const Settings *settings, const char *directory);
 
 /*
  * This is the latest backup of its owner, a database or a set of files; too
- * old by the time of its snapshot, or young again?  Nothing is said of those in
- * notify-missed-except.
+ * old by the time of its snapshot, or young again?  Those in notify-missed-except
+ * are not reported.
  */
 extern void policy_check_age(const Settings *settings, const char *directory,
 							 const BackupName *latest, time_t snapshot);
@@ -54,7 +54,7 @@ extern bool policy_age_is_excepted(const Settings *settings, const BackupName *n
 /* Queue a message that something did not happen; such facts change no state. */
 extern void policy_missed(const Settings *settings, const char *directory, const json_t *facts);
 
-/* Remember that a run of the catalogue was told of; and was it? */
+/* Remember that a run in the catalog was reported; and was it? */
 extern void policy_tell(const Settings *settings, const char *directory, const char *run);
 extern bool policy_told(const Settings *settings, const char *directory, const char *run);
 

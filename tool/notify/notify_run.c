@@ -3,7 +3,7 @@
  * notify_run.c
  *	  The tool's own run: its start, its facts, its end.
  *
- * Two ways lead here.  What the catalogue is told of each database is noted,
+ * Two ways lead here.  What the catalog is told about each database is noted,
  * because it is exactly what a message should say; and a run that failed
  * before it had anything to tell (no repository, no server) is reported as a
  * whole.

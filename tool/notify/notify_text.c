@@ -119,7 +119,7 @@ next_command(NotifyReason reason, const json_t *facts)
 	return "nex_backup doctor -d %";
 }
 
-/* The same for globals, which are no database. */
+/* The same for globals, which are not a database. */
 static const char *
 next_command_globals(NotifyReason reason, const json_t *facts)
 {

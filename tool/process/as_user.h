@@ -17,7 +17,7 @@
 
 typedef struct AsUser
 {
-	gid_t *before; /* groups of ours */
+	gid_t *before; /* our groups */
 	int nbefore;
 	int dumpable;
 	int death_signal;

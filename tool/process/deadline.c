@@ -1,12 +1,12 @@
 /*-------------------------------------------------------------------------
  *
  * deadline.c
- *	  Talk to a server until a moment of our own, and not longer.
+ *	  Talk to a server until a time that we choose, and not longer.
  *
  * Timeouts such as statement_timeout are the server's good will: a server
  * that is stopped, or whose functions swallow a cancellation, keeps none.
  * PQexec() and PQconnectdb() wait for it without end, and keepalives say only
- * that the other host is there.  So we wait with poll(), for a time of ours,
+ * that the other host is there.  So we wait with poll(), for a limited time,
  * and take only what has arrived.  Time is over also if something arrives now
  * and then, but never the whole.
  *

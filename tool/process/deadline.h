@@ -1,7 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * deadline.h
- *	  Talk to a server until a moment of our own, and not longer.
+ *	  Talk to a server until a time that we choose, and not longer.
  *
  *-------------------------------------------------------------------------
  */

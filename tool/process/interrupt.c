@@ -1,7 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * interrupt.c
- *	  A thread that waits for signals, and what must be cancelled when one
+ *	  A thread that waits for signals, and what must be canceled when one
  *	  comes.
  *
  * Cancellations run under the mutex that also guards their removal, so that
@@ -182,7 +182,7 @@ wait_for_starter(void *argument)
 	return NULL;
 }
 
-/* Watch the pipe that the environment names; what is no pipe is not ours. */
+/* Watch the pipe that the environment names; what is not a pipe is not ours. */
 static void
 watch_starter(void)
 {

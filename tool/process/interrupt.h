@@ -62,7 +62,7 @@ extern void cancellation_remove(int handle);
 extern void cancellation_spare(int handle);
 
 /*
- * For a cancellation that may wait: run `work` in a thread of its own, which
+ * For a cancellation that may wait: run `work` in a separate thread, which
  * nobody waits for long.  Only from `cancel`.  False if none could be started.
  */
 extern bool cancellation_work(void (*work)(void *argument), void *argument);

@@ -9,7 +9,7 @@
 #define NEX_JOB_RUN_H
 
 /*
- * The run of the catalogue that an executor started us for, as its number;
+ * The run in the catalog that an executor started us for, as its number;
  * NULL if none did.  What such a run writes to stdout and stderr goes into the
  * catalogue.
  */

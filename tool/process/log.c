@@ -5,7 +5,7 @@
  *
  * A message is put together in memory and written with one write(), so that
  * lines of several processes that append to one file do not mix.  Text from
- * outside (names, server messages) can forge neither a line of its own nor a
+ * outside (names, server messages) can forge neither a line nor a
  * terminal sequence: control characters are shown as \xNN, and what follows
  * a newline is indented, as the server does in its own log.
  *
@@ -61,7 +61,7 @@ static char *run_path;
 
 #define READER_PATIENCE_MS 2000
 
-/* The last messages as they stand in a log file, for who must be told of a failure. */
+/* The last messages as they are in a log file, for whoever must be told of a failure. */
 #define RECENT_COUNT 30
 static char *recent[RECENT_COUNT];
 static unsigned recent_next;

@@ -99,7 +99,7 @@ extern const char *log_first_detail(void);
 /* Its hint, or NULL. */
 extern const char *log_first_hint(void);
 
-/* Primary line and detail without what is withheld: for the catalogue and for notifications. */
+/* Primary line and detail without what is withheld: for the catalog and for notifications. */
 extern const char *log_told_error(void);
 extern const char *log_told_detail(void);
 

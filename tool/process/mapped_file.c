@@ -1,7 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * mapped_file.c
- *	  A file of our own to look into without memory of its size.
+ *	  Read a private file without memory of its size.
  *
  * What is not looked at is never read, and what was read the system may drop
  * again.  Reading it into a buffer would be simpler, but of what pg_dump

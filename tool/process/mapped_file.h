@@ -1,7 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * mapped_file.h
- *	  A file of our own to look into without memory of its size.
+ *	  Read a private file without memory of its size.
  *
  *-------------------------------------------------------------------------
  */

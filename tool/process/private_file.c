@@ -3,7 +3,7 @@
  * private_file.c
  *	  Small files that only their owner may read.
  *
- * Apart from storage/, because these are no part of a repository: they stay
+ * Apart from storage/, because these are not part of a repository: they stay
  * on this host, whatever the repository lies on.
  *
  *-------------------------------------------------------------------------

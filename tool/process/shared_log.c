@@ -78,7 +78,7 @@ make_directory(const char *path, const char *of)
 	trusted_path_close(&at);
 }
 
-/* Could others have given a file of ours this second name? */
+/* Could others have given one of our files this second name? */
 static bool
 linked_by_others(int directory, int fd)
 {
@@ -130,7 +130,7 @@ open_or_create(const TrustedPath *at, const char *of)
 	return fd < 0 && errno == EEXIST ? open_existing(at) : fd;
 }
 
-/* A link of the kernel's, whose text is no path; nobody can put one there. */
+/* A link of the kernel's, whose text is not a path; nobody can put one there. */
 static bool
 is_in_proc(int directory)
 {

@@ -4,7 +4,7 @@
  *	  Run PostgreSQL's client programs and find the right ones.
  *
  * posix_spawn, not popen or system: no shell parses anything, the child has
- * a process group of its own (so that pg_restore's workers end with it), and
+ * a separate process group (so that pg_restore's workers end with it), and
  * all descriptors are close-on-exec, those that we were started with too.
  * PGPASSWORD is taken out of its environment: secrets reach it by private
  * files (target_child.c).  Its messages are those of
@@ -385,7 +385,7 @@ subprocess_result_free(SubprocessResult *result)
 
 /*
  * Text behind "(PostgreSQL) " in the output of --version; NULL if the program
- * does not run.  That is no error: there may be another one.
+ * does not run.  That is not an error: there may be another one.
  */
 static char *
 program_version(const char *path, char **problem)

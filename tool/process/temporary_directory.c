@@ -159,7 +159,7 @@ temporary_directories_remove_last(void)
 	}
 }
 
-/* Is this the name of a directory of ours, made by a process that is gone? */
+/* Is this the name of a directory that we made, in a process that is gone? */
 static bool
 is_left(const char *name)
 {

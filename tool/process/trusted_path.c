@@ -214,7 +214,7 @@ make_directory(int above, const char *name)
 		return errno == EEXIST;
 	fd = openat(above, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 
-	/* What may be entered but not read cannot be synced; that is no reason to fail. */
+	/* What may be entered but not read cannot be synced; that must not make it fail. */
 	if (fd < 0)
 		return errno == EACCES;
 	good = fsync(fd) == 0 || errno == EINVAL;

@@ -1,10 +1,10 @@
 /*-------------------------------------------------------------------------
  *
  * catalogue.c
- *	  Tell the extension's catalogue what was done, if there is one.
+ *	  Tell the extension's catalog what was done, if there is one.
  *
  * Everything is decided at the moment of recording: no connection is kept
- * while a backup runs, because the catalogue's server may be restarted in the
+ * while a backup runs, because the catalog's server may be restarted in the
  * meantime.  A verification of many backups records many events, so a server
  * that could not be reached once is not tried again.
  *
@@ -44,7 +44,7 @@
 /* Of more backups no list is sent. */
 #define PRESENT_MOST 100000
 
-/* What became of one place where the catalogue might be. */
+/* What became of one place where the catalog might be. */
 typedef enum Outcome
 {
 	OUTCOME_RECORDED,
@@ -311,7 +311,7 @@ server_message(Connection *connection, const PGresult *result)
 }
 
 /*
- * Say once that the catalogue is of another version than this program: recording works, so
+ * Say once that the catalog is of another version than this program: recording works, so
  * nobody would notice that one half of an update was not made.
  */
 static void
@@ -334,7 +334,7 @@ say_version(Connection *connection, const char *version)
 	free(database);
 }
 
-/* Since 0.2.2 a catalogue takes the list of all backups; earlier ones would keep it. */
+/* Since 0.2.2 a catalog takes the list of all backups; earlier ones would keep it. */
 static bool
 takes_list(const char *version)
 {
@@ -430,7 +430,7 @@ record_at(ConnectionTarget *target, CatalogueEvent event, json_t *payload, char 
 			json_object_del(payload, "present");
 		/* ASCII, because the session speaks the database's encoding. */
 		text = json_dumps(payload, JSON_COMPACT | JSON_ENSURE_ASCII);
-		/* A lock on the catalogue must not hold up the end of a backup for ever. */
+		/* A lock on the catalog must not hold up the end of a backup forever. */
 		PQclear(connection_exec(connection, interrupted() ? SQL("SET statement_timeout = '5s'")
 														  : SQL("SET statement_timeout = '60s'")));
 		/* And if the server does not care, our own patience ends. */

@@ -1,9 +1,9 @@
 /*-------------------------------------------------------------------------
  *
  * catalogue.h
- *	  Tell the extension's catalogue what was done, if there is one.
+ *	  Tell the extension's catalog what was done, if there is one.
  *
- * The catalogue is a mirror: whatever goes wrong here is a warning at most,
+ * The catalog is a mirror: whatever goes wrong here is a warning at most,
  * never a failed backup.
  *
  *-------------------------------------------------------------------------
@@ -42,7 +42,7 @@ extern void catalogue_record(const Settings *settings, CatalogueEvent event, con
 extern json_t *catalogue_payload(const Repository *repository, const Owner *owner,
 								 const char *backup, const char *started);
 
-/* What a catalogue calls it: "db", "" the globals, "LABEL@db" of another server; null for files. */
+/* What a catalog calls it: "db", "" the globals, "LABEL@db" of another server; null for files. */
 extern json_t *catalogue_database(const Owner *owner);
 
 /* That these are all backups that the repository holds, so that the others are gone, where it can

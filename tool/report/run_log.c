@@ -37,7 +37,7 @@
 	"The directory may be a symbolic link of root or of the user who runs this; the log may be "   \
 	"none."
 
-/* With these words begin the names of our files; others in the directory are none of ours. */
+/* Names of our files begin with these words; others in the directory are not ours. */
 static const char *const kinds[] = {"backup", "verify", "restore", "expire"};
 
 static void

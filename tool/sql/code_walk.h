@@ -48,8 +48,8 @@
 	"  AND t.class = 'pg_catalog.pg_operator'::pg_catalog.regclass"
 
 /*
- * Functions of users (alias f) that PostgreSQL's own functions call on types of
- * its own, without any dependency: array_eq() looks for the default operator
+ * Functions of users (alias f) that PostgreSQL's own functions call on its own
+ * types, without any dependency: array_eq() looks for the default operator
  * class of the elements when it runs, and types such as json have none unless a
  * user makes one.  Only those of btree and hash are looked for so.
  */

@@ -12,8 +12,8 @@
 
 /*
  * `*` stands for any characters, `?` for one.  Letters are folded to lower
- * case, as in SQL, except inside double quotes, where everything stands for
- * itself and "" for one quotation mark.
+ * case, as in SQL, except inside double quotes, where everything is taken
+ * literally and "" for one quotation mark.
  */
 extern bool name_matches(const char *pattern, const char *name);
 

@@ -39,7 +39,7 @@ extern void quote_array_item(Buffer *array, const char *text);
 extern void quote_shell_word(Buffer *out, const char *word);
 
 /*
- * A name for people: control characters, and bytes that are no UTF-8, as \xNN, so that a hostile
+ * A name for people: control characters, and bytes that are not UTF-8, as \xNN, so that a hostile
  * name can not forge log lines.  Caller frees.
  */
 extern char *printable_name(const char *name);

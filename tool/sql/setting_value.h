@@ -10,7 +10,7 @@
 
 #include <stdbool.h>
 
-/* What stands behind SET name TO, before quoting. */
+/* What follows SET name TO, before quoting. */
 typedef struct SettingValue
 {
 	char **items;
@@ -19,7 +19,7 @@ typedef struct SettingValue
 
 /*
  * Take apart what pg_db_role_setting.setconfig has behind "name=".  A value
- * that is no list, or that cannot be cut, is one item.
+ * that is not a list, or that cannot be split, is one item.
  */
 extern void setting_value_read(SettingValue *value, const char *name, const char *stored);
 extern void setting_value_free(SettingValue *value);

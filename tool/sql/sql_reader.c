@@ -1,7 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * sql_reader.c
- *	  Reading SQL text that must have a known form, and writing it anew.
+ *	  Reading SQL text that must have a known form, and writing it again.
  *
  * Where tokens end is decided by sql_text.c; here each is looked at whole.
  * Between the words of a statement only blanks may stand: PostgreSQL's own

@@ -1,7 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * sql_reader.h
- *	  Reading SQL text that must have a known form, and writing it anew.
+ *	  Reading SQL text that must have a known form, and writing it again.
  *
  * Each function takes one thing of the text and appends the same, quoted by
  * us, to `out`.  So what has been read to the end need not be run as it
@@ -23,7 +23,7 @@ typedef struct SqlReader
 	const char *at;
 	const char *hole;  /* where a "%I" stands for the name of the database, or NULL */
 	const char *name;  /* that is written in its place */
-	bool bare_literal; /* a backslash may stand in 'text': standard_conforming_strings is on */
+	bool bare_literal; /* a backslash is allowed in 'text': standard_conforming_strings is on */
 	bool good;
 	Buffer out;
 } SqlReader;

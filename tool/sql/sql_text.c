@@ -157,7 +157,7 @@ sql_skip_blank(const char *text)
 	}
 }
 
-/* The actions of a rule stand in parentheses, with semicolons between them. */
+/* The actions of a rule are in parentheses, with semicolons between them. */
 const char *
 sql_statement_end(const char *text)
 {
