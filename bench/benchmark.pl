@@ -32,11 +32,12 @@ my %option = (
 	tool => "$top/tool/nex_backup",
 	dir => $ENV{BENCH_DIR} || '/tmp',
 	pg_config => $ENV{PG_CONFIG} || 'pg_config',
+	tree => '',
 	output => '',
 	keep => 0);
 
 GetOptions(\%option, 'scale=f', 'runs=i', 'jobs=i', 'tables=i', 'objects=i', 'only=s', 'tool=s', 'dir=s',
-	'pg_config|pg-config=s', 'output=s', 'keep', 'help')
+	'pg_config|pg-config=s', 'tree=s', 'output=s', 'keep', 'help')
   or usage(2);
 usage(0) if $option{help};
 
@@ -50,6 +51,8 @@ for my $name (keys %wanted)
 $option{output} ||= "$top/docs/benchmarks.md" if !$option{only};
 
 my ($cluster, $work, %seconds, %memory, %bytes, @facts);
+# With --tree: directory and major version of its programs, and what their rows are called.
+my ($newer, $newer_version, $newer_dump, $newer_restore) = ('', '', '', '');
 
 sub usage
 {
@@ -66,6 +69,8 @@ Usage: bench/benchmark.pl [option ...]
   --only LIST     groups to run, comma-separated: backup, verify, restore, tables, objects,
                   large
   --tool FILE     the nex_backup program (default tool/nex_backup)
+  --tree DIR      also measure pg_dump and pg_restore of a Debian tree with PostgreSQL 17 or later,
+                  as make check-versions makes them: /var/cache/nex_backup/trixie
   --dir DIR       where cluster, dumps and repositories go (default /tmp)
   --output FILE   where the report goes (default docs/benchmarks.md, with --only nowhere)
   --keep          keep the cluster and the files
@@ -257,6 +262,36 @@ sub encrypted_backup_command
 	return [ @{ backup_command($repo, $database) }, '--state-dir', "$work/state" ];
 }
 
+# The fastest that stock tools have: zstd in pg_dump, since version 16.
+sub newer_dump_command
+{
+	my ($database) = @_;
+
+	remove_tree("$work/newer.dir");
+	return [ "$newer/pg_dump", '-Fd', "-j$option{jobs}", '-Zzstd:1', '-f', "$work/newer.dir", $database ];
+}
+
+# It exits with 1 on an older server, which does not know transaction_timeout; other errors count.
+sub newer_restore_command
+{
+	my $errors = "$work/newer.err";
+
+	return "{ $newer/pg_restore -j$option{jobs} -d restored $work/newer.dir 2>$errors || ! grep 'ERROR:' $errors | grep -v transaction_timeout; }";
+}
+
+sub find_newer
+{
+	return unless $option{tree};
+	$newer = "$work/newer";
+	run("$top/scripts/tree_programs.sh", $option{tree}, $newer);
+	my $version = output_of("$newer/pg_dump", '--version');
+	($newer_version) = $version =~ /\b(\d+)\./ or die "benchmark.pl: no version in \"$version\"\n";
+	$newer_dump = "pg_dump $newer_version -Fd -j$option{jobs} -Zzstd:1";
+	$newer_restore = "pg_restore $newer_version -j$option{jobs}";
+	push @facts, [ 'stock tools of --tree', $version ];
+	return;
+}
+
 sub run_backups
 {
 	my ($database) = @_;
@@ -280,11 +315,13 @@ sub run_backups
 		remove_tree("$work/dump.dir");
 		record('backup', "pg_dump -Fd -j$option{jobs}",
 			[ 'pg_dump', '-Fd', "-j$option{jobs}", '-f', "$work/dump.dir", $database ]);
+		record('backup', $newer_dump, newer_dump_command($database)) if $newer;
 		record('backup', 'nex_backup, nothing changed', backup_command($repo, $database));
 	}
 	$bytes{'pg_dump | zstd -1'} = size_of("$work/dump.zst");
 	$bytes{'pg_dump | gzip -6; sha256sum'} = size_of("$work/dump.gz");
 	$bytes{"pg_dump -Fd -j$option{jobs}"} = size_of("$work/dump.dir");
+	$bytes{$newer_dump} = size_of("$work/newer.dir") if $newer;
 	return;
 }
 
@@ -300,6 +337,7 @@ sub make_inputs
 	measure("pg_dump $database | gzip -6 > $work/dump.gz");
 	measure([ 'pg_dump', '-Fd', "-j$option{jobs}", '-f', "$work/dump.dir", $database ])
 	  if $wanted{restore};
+	measure(newer_dump_command($database)) if $wanted{restore} && $newer;
 	return;
 }
 
@@ -349,6 +387,7 @@ sub run_restores
 		restore_case('nex_backup', restore_command($database, '--no-analyze'));
 		restore_case("pg_restore -j$option{jobs}",
 			"$create && pg_restore -j$option{jobs} -d restored $work/dump.dir");
+		restore_case($newer_restore, "$create && " . newer_restore_command()) if $newer;
 		restore_case('gunzip -c | psql',
 			"$create && gunzip -c $work/dump.gz | psql -qX -v ON_ERROR_STOP=1 -d restored");
 		restore_case('nex_backup, with ANALYZE', restore_command($database));
@@ -432,7 +471,7 @@ sub run_large
 {
 	my $scale = 4 * $option{scale};
 
-	remove_tree("$work/dump.dir");
+	remove_tree($_) for "$work/dump.dir", "$work/newer.dir";
 	unlink "$work/dump.gz", "$work/dump.zst";
 	load_sample('large', $scale);
 	$bytes{large} = heap_bytes('large');
@@ -449,17 +488,22 @@ sub run_large
 
 # ------------------------------------------------------------------- report
 
-my @targets = (
-	[ 'backup', 'nex_backup', 'pg_dump | zstd -1', 0.70 ],
-	[ 'backup', 'nex_backup', 'pg_dump | gzip -6; sha256sum', 0.18 ],
-	[ 'backup', 'nex_backup', "pg_dump -Fd -j$option{jobs}", undef ],
-	[ 'backup', 'nex_backup, encrypted (age)', 'nex_backup', 1.10 ],
-	[ 'backup', 'nex_backup, encrypted (aes-256-gcm)', 'nex_backup', 1.10 ],
-	[ 'verify', 'nex_backup', 'sha256sum; gunzip -t', 0.15 ],
-	[ 'restore', 'nex_backup', "pg_restore -j$option{jobs}", 0.80 ],
-	[ 'restore', 'nex_backup', 'gunzip -c | psql', 0.55 ],
-	[ 'tables', 'nex_backup', "pg_dump -Fd -j$option{jobs}", 1.00 ],
-	[ 'objects', 'nex_backup', 'pg_dump -Fc', 0.50 ]);
+sub targets
+{
+	return (
+		[ 'backup', 'nex_backup', 'pg_dump | zstd -1', 0.70 ],
+		[ 'backup', 'nex_backup', 'pg_dump | gzip -6; sha256sum', 0.18 ],
+		[ 'backup', 'nex_backup', "pg_dump -Fd -j$option{jobs}", undef ],
+		$newer ? ([ 'backup', 'nex_backup', $newer_dump, undef ]) : (),
+		[ 'backup', 'nex_backup, encrypted (age)', 'nex_backup', 1.10 ],
+		[ 'backup', 'nex_backup, encrypted (aes-256-gcm)', 'nex_backup', 1.10 ],
+		[ 'verify', 'nex_backup', 'sha256sum; gunzip -t', 0.15 ],
+		[ 'restore', 'nex_backup', "pg_restore -j$option{jobs}", 0.80 ],
+		$newer ? ([ 'restore', 'nex_backup', $newer_restore, undef ]) : (),
+		[ 'restore', 'nex_backup', 'gunzip -c | psql', 0.55 ],
+		[ 'tables', 'nex_backup', "pg_dump -Fd -j$option{jobs}", 1.00 ],
+		[ 'objects', 'nex_backup', 'pg_dump -Fc', 0.50 ]);
+}
 
 sub table_lines
 {
@@ -495,7 +539,7 @@ sub ratio_rows
 {
 	my @rows;
 
-	for my $target (@targets)
+	for my $target (targets())
 	{
 		my ($group, $ours, $theirs, $limit) = @$target;
 		my ($mine, $other) = (median_of($group, $ours), median_of($group, $theirs));
@@ -586,6 +630,10 @@ sub report
 sub commands_text
 {
 	my $j = $option{jobs};
+	my $newer_commands = $newer ? <<"TEXT" : '';
+pg_dump -Fd -j$j -Zzstd:1 -f newer.dir sample            (of version $newer_version)
+createdb -T template0 restored && pg_restore -j$j -d restored newer.dir
+TEXT
 
 	return <<"TEXT";
 ## Commands
@@ -601,7 +649,7 @@ sha256sum dump.gz && gunzip -t dump.gz
 nex_backup restore --repo REPO sample --to restored -j $j --no-analyze
 createdb -T template0 restored && pg_restore -j$j -d restored dump.dir
 createdb -T template0 restored && gunzip -c dump.gz | psql -qX -v ON_ERROR_STOP=1 -d restored
-```
+$newer_commands```
 
 Peak memory is the program's own high-water mark (VmHWM); "with children" adds up the resident memory
 of the program and all that it started, sampled every $sample_period s, pages that they share counted for each.
@@ -643,6 +691,7 @@ sub main
 	$work = tempdir("$option{dir}/nexb_bench.XXXXXX", CLEANUP => 0);
 	$SIG{INT} = $SIG{TERM} = sub { die "benchmark.pl: interrupted\n" };
 	start_cluster();
+	find_newer();
 	if ($wanted{backup} || $wanted{verify} || $wanted{restore})
 	{
 		load_sample('sample', $option{scale});

