@@ -31,7 +31,7 @@ PG_CONFIG ?= pg_config
 
 # The targets of scripts/targets.mk install PostgreSQL themselves if it is not there, and
 # PGXS has a "check" of its own: without PGXS for those.
-SELF_CONTAINED = demo check check-style check-unit check-installcheck check-tap check-guide check-sanitize check-versions check-regression-database check-public-schemas check-settings bench format lint
+SELF_CONTAINED = demo check check-style check-lint check-unit check-installcheck check-tap check-guide check-sanitize check-tsan check-versions check-regression-database check-public-schemas check-settings bench format lint cppcheck
 ifneq ($(filter-out $(SELF_CONTAINED),$(or $(MAKECMDGOALS),all)),)
 PGXS := $(shell $(PG_CONFIG) --pgxs)
 include $(PGXS)

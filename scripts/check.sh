@@ -1,11 +1,12 @@
 #!/bin/bash
 # check.sh
-#   Runs the tests: style, unit (C), installcheck (pg_regress), tap (end to end),
-#   guide (the recovery guide, exercised on machines of its own).
+#   Runs the tests: style, lint (cppcheck), unit (C), sanitize (the unit tests again,
+#   under ASan and UBSan), installcheck (pg_regress), tap (end to end), guide (the
+#   recovery guide, exercised on separate machines).
 #
-#   check.sh [--fresh] [style] [unit] [installcheck] [tap] [guide]      (default: all,
-#   with a sample of the last)
-#   check.sh sanitize    the unit tests once more under ASan and UBSan
+#   check.sh [--fresh] [style] [lint] [unit] [sanitize] [installcheck] [tap] [guide]
+#                        (default: all, with a sample of the last)
+#   check.sh tsan        backups and restores with the program under ThreadSanitizer
 #
 #   Everything happens in a copy of the source tree, with a copy of PostgreSQL to
 #   install into, as a user that is not root: servers refuse to run as root, and
@@ -40,7 +41,7 @@ as_tester()
 	if [ "$(id -u)" -eq 0 ]; then
 		run=(runuser -u "$tester" -- "${run[@]}")
 	fi
-	(cd "$work/src" && "${run[@]}" "$@")
+	(cd "$built" && "${run[@]}" "$@")
 }
 
 clean_up()
@@ -66,6 +67,7 @@ prepare()
 	trap 'exit 130' INT TERM
 	# What tests that kill the tool leave behind goes with all else.
 	mkdir "$work/src" "$work/tmp" "$work/clusters"
+	built=$work/src
 	export NEXB_CLUSTERS=$work/clusters
 	if [ $fresh = 1 ]; then
 		(cd "$top" && tar cf - --exclude=.git --exclude='*.o' --exclude='*.so' --exclude='*.d' --exclude='*.bc' \
@@ -147,21 +149,70 @@ check_unit()
 	add_counts "$work/counts"
 }
 
-# Compiles everything anew, so it stands apart from the others.
+check_lint()
+{
+	heading 'lint (cppcheck)'
+	if as_tester make -s cppcheck; then
+		passed=$((passed + 1))
+	else
+		failed=$((failed + 1))
+	fi
+}
+
+# The tool compiled with a sanitizer, in a copy of the copy: the other suites keep their objects.
+build_sanitized()
+{
+	built=$work/sanitized
+	mkdir "$built"
+	(cd "$work/src" && tar cf - --exclude='*.o' --exclude='*.a' --exclude='*.so' --exclude=./build --exclude=tool/nex_backup --exclude=tmp_check .) |
+		tar xf - -C "$built"
+	[ "$(id -u)" -ne 0 ] || chown -R "$tester:" "$built"
+	as_tester make -s -C tests/unit clean && as_tester make -s -j"$(nproc)" -C tool COPT="$1" >"$work/sanitized.log" 2>&1
+}
+
 check_sanitize()
 {
 	heading 'unit tests, under AddressSanitizer and UndefinedBehaviorSanitizer'
 	rm -f "$work/counts"
 	mount_small
-	local flags='-fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer'
-	if as_tester make -s -C tool clean >"$work/unit.log" 2>&1 && as_tester make -s -C tests/unit clean >>"$work/unit.log" 2>&1 &&
-		as_tester make -s -j"$(nproc)" -C tool COPT="$flags" >>"$work/unit.log" 2>&1 &&
-		as_tester make -s -j"$(nproc)" -C tests/unit COPT="$flags" >>"$work/unit.log" 2>&1; then
-		as_tester perl scripts/run_tap.pl "$work/counts" --exec $(cd "$work/src" && ls tests/unit/test_*.c | sed 's/\.c$//')
+	# Less optimization compiles faster, and shows more of a stack.
+	local flags='-O1 -g1 -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer'
+	# What lives until the program ends (the first error, settings) is not a leak.
+	if build_sanitized "$flags" &&
+		as_tester make -s -j"$(nproc)" -C tests/unit COPT="$flags" >>"$work/sanitized.log" 2>&1; then
+		ASAN_OPTIONS=detect_leaks=0 as_tester perl scripts/run_tap.pl "$work/counts" \
+			--exec $(cd "$built" && ls tests/unit/test_*.c | sed 's/\.c$//')
 	else
-		tail -n 40 "$work/unit.log"
+		tail -n 40 "$work/sanitized.log"
 	fi
 	add_counts "$work/counts"
+	rm -rf "$built"
+	built=$work/src
+}
+
+# Two threads that use the same memory without a lock are reported while it still works by luck.
+check_tsan()
+{
+	heading 'backups and restores, under ThreadSanitizer'
+	rm -f "$work/counts"
+	if ! build_sanitized '-O1 -g1 -fsanitize=thread -Wno-tsan'; then
+		tail -n 40 "$work/sanitized.log"
+		failed=$((failed + 1))
+		return
+	fi
+	mkdir "$work/tsan"
+	[ "$(id -u)" -ne 0 ] || chown "$tester:" "$work/tsan"
+	# Exit codes are those of the program; reports go to files.
+	# shellcheck disable=SC2086 # a pattern, to be expanded in the copy
+	TSAN_OPTIONS="exitcode=0 log_path=$work/tsan/report suppressions=$built/tests/tsan.suppressions history_size=4" \
+		as_tester perl scripts/run_tap.pl "$work/counts" $(cd "$built" && ls ${TESTS:-tests/t/001_*.t tests/t/007_*.t tests/t/013_*.t tests/t/080_*.t})
+	add_counts "$work/counts"
+	if cat "$work/tsan"/report* 2>/dev/null | awk '/^SUMMARY/ { count[$0]++ } END { for (i in count) { print count[i], i; bad = 1 } exit bad }'; then
+		passed=$((passed + 1))
+	else
+		cat "$work/tsan"/report* | head -n 400
+		failed=$((failed + 1))
+	fi
 }
 
 check_installcheck()
@@ -236,12 +287,12 @@ suites=()
 for word in "$@"; do
 	case $word in
 		--fresh) fresh=1; copt=-Werror ;;
-		style | unit | installcheck | tap | guide | sanitize) suites+=("$word") ;;
+		style | lint | unit | sanitize | installcheck | tap | guide | tsan) suites+=("$word") ;;
 		*) printf 'check.sh: unknown word "%s"\n' "$word" >&2; exit 2 ;;
 	esac
 done
 if [ ${#suites[@]} -eq 0 ]; then
-	suites=(style unit installcheck tap guide)
+	suites=(style lint unit sanitize installcheck tap guide)
 	export NEXB_GUIDE=${NEXB_GUIDE:-short}
 fi
 

@@ -70,9 +70,9 @@ for group in "$@"; do
 			# postgresql-common, iproute2: tests/guide makes clusters and machines as distributions do.
 			packages+=(postgresql-common iproute2 libcmocka-dev perl libipc-run-perl libio-pty-perl zstd age pgbouncer openssl python3 python3-aiosmtpd
 				python3-yaml python3-cryptography tzdata)
-			# Of this version only, as another one formats differently; not every release has it.
+			# Of these versions only, as others format differently and find other things; not every release has them.
 			if apt-cache show clang-format-14 >/dev/null 2>&1; then
-				packages+=(clang-format-14)
+				packages+=(clang-format-14 cppcheck)
 			fi
 			;;
 		*)

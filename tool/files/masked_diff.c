@@ -62,7 +62,7 @@ mask(const char *path, const Buffer *text, const char *const *words, int nwords,
 	EncryptedForm form = encrypted_form_of_path(path);
 	SensitiveKeys keys;
 	SopsMetadata none;
-	int nvalues;
+	int nvalues = 0;
 	bool good;
 
 	memset(&none, 0, sizeof(none));

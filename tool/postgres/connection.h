@@ -88,11 +88,15 @@ extern void connection_spare(Connection *connection);
  * What is run is a constant of the source, as SQL("..."), or a SqlText
  * (sql_build.h); a string is a compile error.
  */
+#ifdef __cppcheck__ /* it does not know _Generic */
+#define SQL_CONSTANT_OF(sql) sql_constant_of_text((const SqlText *) (sql))
+#else
 #define SQL_CONSTANT_OF(sql)                                                                       \
 	_Generic((sql), SqlConstant                                                                    \
 			 : sql_constant_of_constant, SqlText *                                                 \
 			 : sql_constant_of_text, const SqlText *                                               \
 			 : sql_constant_of_text SQL_OLD_STRINGS)(sql)
+#endif
 
 /* What has not been converted yet passes a string. */
 #ifdef NEX_SQL_STRICT

@@ -4,8 +4,8 @@
  *	  Marks around what others are not told.
  *
  * A mark is a control character and a random number of this process, so that
- * no name or message can hold one: who could write the first mark could hide
- * the rest of a message, and who could write the last could end what is hidden.
+ * no name or message can contain one: anyone who could write the first mark could hide
+ * the rest of a message, and with the last one could end what is hidden.
  * A text that is cut off within such a part is withheld to its end.
  *
  *-------------------------------------------------------------------------
@@ -71,7 +71,7 @@ take_up_to(Buffer *out, const char *text, const char *mark, char *(*change)(cons
 
 	if (out != NULL && change == NULL)
 		buffer_append(out, text, length);
-	else if (out != NULL)
+	if (out != NULL && change != NULL)
 	{
 		char *part = xasprintf("%.*s", (int) length, text);
 		char *changed = change(part);

@@ -105,7 +105,7 @@ read_paths(RestorePlan *plan)
 		   member_reader_read_kind(&reader, MEMBER_DATABASE, &found) && found &&
 		   known_member_sql(plan->settings, plan->manifest, MEMBER_DATABASE, reader.raw.data,
 							plan->working, &sql);
-	for (statement = good ? sql.data : ""; statement != NULL && *statement != '\0';)
+	for (statement = good && sql.data != NULL ? sql.data : ""; *statement != '\0';)
 	{
 		const char *end = sql_statement_end(statement);
 		char *text = xasprintf("%.*s", (int) (end - statement), statement);

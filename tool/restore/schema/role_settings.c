@@ -306,11 +306,11 @@ report(Attempt *attempt, Outcome outcome)
 bool
 role_settings_run(RestorePlan *plan, Connection *connection, const Buffer *statements)
 {
-	const char *from = statements->data;
+	const char *from = statements->data != NULL ? statements->data : "";
 	bool patient = true;
 	bool good = connection_command(connection, SQL("SET lock_timeout = '" PATIENCE "'"));
 
-	while (good && from != NULL && *from != '\0' && !stop_requested())
+	while (good && *from != '\0' && !stop_requested())
 	{
 		const char *end = sql_statement_end(from);
 		char *statement = xasprintf("%.*s", (int) (end - from), from);
