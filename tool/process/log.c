@@ -76,6 +76,7 @@ static _Atomic(const char *) first_detail;
 static _Atomic(const char *) first_hint;
 static _Atomic(const char *) told_error;
 static _Atomic(const char *) told_detail;
+static unsigned error_count; /* since they were forgotten last; under the mutex */
 
 /* The text's length without the newlines at its end. */
 static size_t
@@ -576,7 +577,7 @@ report_error(ExitCode code, const char *detail, const char *hint, const char *fo
 	pthread_mutex_lock(&mutex);
 	if (interrupted())
 		message.level = LOG_LEVEL_DEBUG;
-	else if (atomic_load(&first_error) == NULL)
+	else if (error_count++ == 0)
 	{
 		atomic_store(&first_code, code);
 		atomic_store(&first_detail, for_reader(detail));
@@ -633,10 +634,11 @@ log_errors(void)
 	LogErrors errors;
 
 	pthread_mutex_lock(&mutex);
-	errors = (LogErrors){atomic_load(&first_code),
-						 {atomic_load(&first_error), atomic_load(&first_detail),
-						  atomic_load(&first_hint), atomic_load(&told_error),
-						  atomic_load(&told_detail)}};
+	errors =
+		(LogErrors){atomic_load(&first_code),
+					{atomic_load(&first_error), atomic_load(&first_detail),
+					 atomic_load(&first_hint), atomic_load(&told_error), atomic_load(&told_detail)},
+					error_count};
 	pthread_mutex_unlock(&mutex);
 	return errors;
 }
@@ -651,13 +653,14 @@ log_return_to_errors(const LogErrors *errors)
 	atomic_store(&first_hint, errors->texts[2]);
 	atomic_store(&told_error, errors->texts[3]);
 	atomic_store(&told_detail, errors->texts[4]);
+	error_count = errors->count;
 	pthread_mutex_unlock(&mutex);
 }
 
 void
 log_forget_errors(void)
 {
-	const LogErrors none = {EXIT_DONE, {NULL}};
+	const LogErrors none = {.code = EXIT_DONE};
 
 	log_return_to_errors(&none);
 }

@@ -114,6 +114,7 @@ typedef struct LogErrors
 {
 	ExitCode code;
 	const char *texts[5];
+	unsigned count; /* of errors that were reported until then */
 } LogErrors;
 
 /* To come back to, when what was reported since turns out not to have happened. */

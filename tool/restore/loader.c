@@ -399,7 +399,7 @@ loader_run(RestorePlan *plan)
 		pthread_join(threads[i], NULL);
 	early_indexes_finish(loading.early);
 	good = !stop_requested() && (loading.refused == NULL || refused_rows_run(loading.refused));
-	plan->rows = count_rows(&loading);
+	plan->result->rows = count_rows(&loading);
 	refused_rows_free(loading.refused);
 	free(loading.rows);
 	for (i = 0; i < LANES; i++)

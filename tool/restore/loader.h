@@ -10,7 +10,7 @@
 
 #include "restore_plan.h"
 
-/* Load all data and large objects into plan->working; sets plan->rows. */
+/* Load all data and large objects into plan->working; sets plan->result->rows. */
 extern bool loader_run(RestorePlan *plan);
 
 #endif /* NEX_LOADER_H */

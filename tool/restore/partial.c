@@ -220,10 +220,10 @@ run_in_new_database(RestorePlan *plan)
 		   settle_members(plan);
 	if (good && plan->manifest->ntables > 0)
 		good = loader_run(plan);
-	if (good &&
-		plan->rows + (plan->errors != NULL ? plan->errors->rows : 0) != plan->manifest->totals.rows)
+	if (good && plan->result->rows + (plan->errors != NULL ? plan->errors->rows : 0) !=
+					plan->manifest->totals.rows)
 		good = report_error(EXIT_INTEGRITY, NULL, NULL, "loaded %llu rows instead of %llu",
-							(unsigned long long) plan->rows,
+							(unsigned long long) plan->result->rows,
 							(unsigned long long) plan->manifest->totals.rows);
 	return good && (plan->settings->part->schema_only || set_sequences(plan)) &&
 		   post_data_run(plan) && note_unpopulated(plan) &&

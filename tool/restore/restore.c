@@ -72,9 +72,9 @@ working_name(const char *database, const char *id, int number)
 	return name;
 }
 
-/* Size and sessions of the live database, for the question to the user. */
+/* Size and sessions of the live database, for whoever must agree. */
 static bool
-look_at_live(RestorePlan *plan)
+look_at_live(const RestorePlan *plan, RestorePreview *preview)
 {
 	const char *params[1] = {plan->database};
 	PGresult *result =
@@ -89,8 +89,8 @@ look_at_live(RestorePlan *plan)
 		return false;
 	if (PQntuples(result) == 1)
 	{
-		plan->live_bytes = strtoull(PQgetvalue(result, 0, 0), NULL, 10);
-		plan->live_sessions = (int) strtol(PQgetvalue(result, 0, 1), NULL, 10);
+		preview->live_bytes = strtoull(PQgetvalue(result, 0, 0), NULL, 10);
+		preview->live_sessions = (int) strtol(PQgetvalue(result, 0, 1), NULL, 10);
 	}
 	PQclear(result);
 	return true;
@@ -201,7 +201,7 @@ plan_empty(RestorePlan *plan)
 	bool alike = true;
 
 	if (!target_database_look_at_role(plan) || !target_database_check_owner(plan) ||
-		(plan->of_cluster && !target_database_is_alike(plan, &alike)))
+		(plan->request->of_cluster != NULL && !target_database_is_alike(plan, &alike)))
 		return false;
 	plan->fate = alike ? TARGET_FILLED : TARGET_REPLACED;
 	if (alike)
@@ -227,7 +227,7 @@ plan_left(RestorePlan *plan, LeftBy left)
 		plan->leftover = true;
 		plan->working = xstrdup(plan->database);
 	}
-	else if (left == LEFT_TAKEN && plan->of_cluster)
+	else if (left == LEFT_TAKEN && plan->request->of_cluster != NULL)
 	{
 		plan->fate = TARGET_REPLACED;
 		if (!target_database_can_be_replaced(plan) || !choose_working_name(plan))
@@ -260,8 +260,7 @@ plan_replacement(RestorePlan *plan)
 	if (strcmp(plan->database, PQdb(plan->maintenance->pg)) != 0)
 	{
 		other_server_warn(plan);
-		return look_at_live(plan) && target_database_can_be_replaced(plan) &&
-			   choose_working_name(plan);
+		return target_database_can_be_replaced(plan) && choose_working_name(plan);
 	}
 	shown = printable_name(plan->database);
 	report_error(EXIT_USAGE, NULL, "Connect to another one with -d, for instance -d template1.",
@@ -324,6 +323,7 @@ take_role(RestorePlan *plan, const char *role)
 static bool
 plan_target(RestorePlan *plan)
 {
+	const RestoreRequest *request = plan->request;
 	const Settings *settings = plan->settings;
 	bool exists;
 
@@ -333,8 +333,7 @@ plan_target(RestorePlan *plan)
 		return false;
 	repository_warn_verification(plan->repository, &plan->backup);
 	plan->database =
-		xstrdup(settings->restore->to != NULL && !plan->of_cluster ? settings->restore->to
-																   : plan->manifest->database.name);
+		xstrdup(request->database != NULL ? request->database : plan->manifest->database.name);
 	if (plan->database[0] == '\0' || strlen(plan->database) > MAX_NAME_BYTES)
 		return report_error(EXIT_USAGE, NULL, NULL, "the name of a database has 1 to %d bytes",
 							MAX_NAME_BYTES);
@@ -355,19 +354,26 @@ plan_target(RestorePlan *plan)
 	return true;
 }
 
-/* Which backup: DB/ID, the latest of DB, or the latest that is not after --at. */
+/* Which backup: DB/ID, the latest of DB, or the latest that is not after a time. */
 static bool
-choose_backup(RestorePlan *plan, const char *backup)
+choose_backup(RestorePlan *plan)
 {
+	const RestoreRequest *request = plan->request;
 	char asked[UTC_TIME_SIZE];
 	char found[UTC_TIME_SIZE];
 	char *name;
 	double at;
 
-	if (plan->settings->restore->at == NULL)
-		return repository_resolve(plan->repository, backup, &plan->backup);
-	if (!utc_time_parse(plan->settings->restore->at, &at) ||
-		!repository_resolve_at(plan->repository, backup, at, &plan->backup))
+	if (request->of_cluster != NULL)
+	{
+		plan->backup = *request->of_cluster;
+		return true;
+	}
+	repository_warn_header(plan->repository);
+	if (request->at == NULL)
+		return repository_resolve(plan->repository, request->backup, &plan->backup);
+	if (!utc_time_parse(request->at, &at) ||
+		!repository_resolve_at(plan->repository, request->backup, at, &plan->backup))
 		return false;
 	utc_time_text(at, asked);
 	utc_time_text(backup_snapshot_time(plan->repository, &plan->backup), found);
@@ -376,31 +382,6 @@ choose_backup(RestorePlan *plan, const char *backup)
 			 plan->backup.id, found);
 	free(name);
 	return true;
-}
-
-bool
-restore_plan(RestorePlan *plan, const Settings *settings, Repository *repository,
-			 const char *backup)
-{
-	memset(plan, 0, sizeof(*plan));
-	plan->settings = settings;
-	plan->repository = repository;
-	plan->partial = partial_is_wanted(settings);
-	repository_warn_header(repository);
-	return choose_backup(plan, backup) && plan_target(plan);
-}
-
-bool
-restore_plan_of_cluster(RestorePlan *plan, const Settings *settings, Repository *repository,
-						const BackupName *backup, Manifest *manifest)
-{
-	memset(plan, 0, sizeof(*plan));
-	plan->settings = settings;
-	plan->repository = repository;
-	plan->backup = *backup;
-	plan->of_cluster = true;
-	plan->manifest = manifest;
-	return (manifest == NULL || manifest_require_open(repository, manifest)) && plan_target(plan);
 }
 
 /* Hash every object before anything is created. */
@@ -425,10 +406,10 @@ check_rows(const RestorePlan *plan)
 {
 	uint64_t missing = plan->errors != NULL ? plan->errors->rows : 0;
 
-	if (plan->rows + missing == plan->manifest->totals.rows)
+	if (plan->result->rows + missing == plan->manifest->totals.rows)
 		return true;
 	return report_error(EXIT_INTEGRITY, NULL, NULL, "loaded %llu rows instead of %llu",
-						(unsigned long long) plan->rows,
+						(unsigned long long) plan->result->rows,
 						(unsigned long long) plan->manifest->totals.rows);
 }
 
@@ -467,7 +448,8 @@ execute(RestorePlan *plan)
 			   unknown_members_refuse(plan->settings, plan->repository, plan->manifest) &&
 			   missing_roles_check(plan) && fill(plan) && !stop_requested();
 	good = good && object_errors_finish(plan);
-	if (good && plan->incomplete && plan->fate == TARGET_REPLACED && !plan->of_cluster)
+	if (good && plan->result->incomplete && plan->fate == TARGET_REPLACED &&
+		plan->request->of_cluster == NULL)
 	{
 		target_database_keep(plan, "the incomplete database");
 		return true;
@@ -490,34 +472,59 @@ execute(RestorePlan *plan)
 	return good;
 }
 
-bool
-restore_execute(RestorePlan *plan)
+/* Whoever asked for the restore has the last word before anything is changed. */
+static bool
+agreed(const RestorePlan *plan)
 {
-	LockWatch *watch = lock_watch_begin(plan->target, plan->maintenance,
-										plan->settings->backup->lock_wait_timeout);
-	bool good = execute(plan);
+	const RestoreRequest *request = plan->request;
+	RestorePreview preview = {.database = plan->database,
+							  .replaces = plan->fate == TARGET_REPLACED,
+							  .backup = &plan->backup,
+							  .snapshot_at = plan->manifest->snapshot_at};
 
-	lock_watch_end(watch);
-	return good;
+	return request->agree == NULL || ((!preview.replaces || look_at_live(plan, &preview)) &&
+									  request->agree(&preview, request->argument));
+}
+
+/* The name under which the database is now: an incomplete one replaces nothing that holds data. */
+static const char *
+restored_as(const RestorePlan *plan)
+{
+	return plan->result->incomplete && plan->fate == TARGET_REPLACED &&
+				   plan->request->of_cluster == NULL
+			   ? plan->working
+			   : plan->database;
+}
+
+/* What the plan knows, and those who asked want to know, too. */
+static void
+conclude(RestorePlan *plan)
+{
+	RestoreResult *result = plan->result;
+	Selection *selection = plan->selection;
+
+	result->backup = plan->backup;
+	result->restored_as = plan->database != NULL ? xstrdup(restored_as(plan)) : NULL;
+	result->database = plan->database;
+	result->manifest = plan->manifest;
+	result->errors = plan->errors;
+	result->partial = selection != NULL;
+	if (selection == NULL)
+		return;
+	result->brought = selection->brought;
+	result->used = selection->used;
+	result->left_out = selection->left_out;
+	memset(&selection->brought, 0, sizeof(Lines));
+	memset(&selection->used, 0, sizeof(Lines));
+	memset(&selection->left_out, 0, sizeof(Lines));
 }
 
 static void
-free_part(RestorePlan *plan)
+free_plan(RestorePlan *plan)
 {
-	uint32_t i;
-
-	for (i = 0; plan->appended != NULL && i < plan->manifest->ntables; i++)
-		free(plan->appended[i].target);
-	free(plan->appended);
 	if (plan->selection != NULL)
 		selection_free(plan->selection);
 	free(plan->selection);
-	if (plan->stays != NULL)
-		lines_free(plan->stays);
-	free(plan->stays);
-	if (plan->unpopulated != NULL)
-		lines_free(plan->unpopulated);
-	free(plan->unpopulated);
 	if (plan->scripts != NULL)
 		entry_scripts_free(plan->scripts);
 	free(plan->scripts);
@@ -526,24 +533,72 @@ free_part(RestorePlan *plan)
 	protections_free(plan->protections);
 	free(plan->pre_list);
 	free(plan->post_list);
-}
-
-void
-restore_plan_free(RestorePlan *plan)
-{
-	free_part(plan);
-	manifest_free(plan->manifest);
 	connection_close(plan->maintenance);
 	target_free(plan->target);
 	temporary_directory_remove(plan->directory);
-	free(plan->database);
 	free(plan->working);
-	free(plan->kept_as);
 	free(plan->mark);
 	free(plan->archive);
 	free(plan->early);
 	free(plan->pg_restore);
 	free(plan->session);
-	object_errors_free(plan->errors);
 	taken_database_free(plan->taken);
+}
+
+bool
+restore_run(const RestoreRequest *request, Manifest *manifest, RestoreResult *result)
+{
+	RestorePlan plan = {.request = request,
+						.result = result,
+						.settings = request->settings,
+						.repository = request->repository,
+						.manifest = manifest,
+						.reported = log_errors().count};
+	bool good;
+
+	memset(result, 0, sizeof(*result));
+	plan.partial = request->of_cluster == NULL && partial_is_wanted(request->settings);
+	good = (manifest == NULL || manifest_require_open(request->repository, manifest)) &&
+		   choose_backup(&plan) && plan_target(&plan) && agreed(&plan);
+	result->begun = good;
+	if (good)
+	{
+		LockWatch *watch = lock_watch_begin(plan.target, plan.maintenance,
+											plan.settings->backup->lock_wait_timeout);
+
+		good = execute(&plan);
+		lock_watch_end(watch);
+	}
+	conclude(&plan);
+	free_plan(&plan);
+	return good;
+}
+
+/* Lines that may not be there. */
+static void
+free_lines(Lines *lines)
+{
+	if (lines != NULL)
+		lines_free(lines);
+	free(lines);
+}
+
+void
+restore_result_free(RestoreResult *result)
+{
+	uint32_t i;
+
+	for (i = 0; result->appended != NULL && i < result->manifest->ntables; i++)
+		free(result->appended[i].target);
+	free(result->appended);
+	manifest_free(result->manifest);
+	free(result->database);
+	free(result->restored_as);
+	free(result->kept_as);
+	free_lines(result->stays);
+	free_lines(result->unpopulated);
+	lines_free(&result->brought);
+	lines_free(&result->used);
+	lines_free(&result->left_out);
+	object_errors_free(result->errors);
 }

@@ -35,12 +35,12 @@
 
 /* Ask before a live database is replaced; false (reported) unless the answer is yes. */
 static bool
-confirm(const RestorePlan *plan)
+confirm(const Settings *settings, const RestorePreview *preview)
 {
-	char *name = printable_name(plan->database);
+	char *name = printable_name(preview->database);
 	bool yes;
 
-	if (plan->fate != TARGET_REPLACED || plan->settings->restore->yes)
+	if (!preview->replaces || settings->restore->yes)
 	{
 		free(name);
 		return true;
@@ -55,10 +55,10 @@ confirm(const RestorePlan *plan)
 	show_question("Database \"%s\" (%s, %s) will be replaced by backup %s, the state of %s.\n"
 				  "Its sessions will be disconnected at the end.  %s\n"
 				  "Continue? [y/N] ",
-				  name, pretty_bytes(plan->live_bytes),
-				  pretty_number_of((uint64_t) plan->live_sessions, "session"), plan->backup.id,
-				  plan->manifest->snapshot_at,
-				  plan->settings->restore->discard_old
+				  name, pretty_bytes(preview->live_bytes),
+				  pretty_number_of((uint64_t) preview->live_sessions, "session"),
+				  preview->backup->id, preview->snapshot_at,
+				  settings->restore->discard_old
 					  ? "THE PRESENT DATABASE WILL BE DROPPED."
 					  : "The present database is kept under another name.");
 	yes = ask_yes();
@@ -66,44 +66,53 @@ confirm(const RestorePlan *plan)
 	return yes || report_error(EXIT_FAILED, NULL, NULL, "nothing was changed");
 }
 
+/* A bar would be drawn over the question, so it comes after the answer. */
+static bool
+agree(const RestorePreview *preview, void *settings)
+{
+	if (!confirm(settings, preview))
+		return false;
+	progress_bar_start(settings);
+	return true;
+}
+
 static bool
 restore_one(const Settings *settings)
 {
-	Repository *repository;
+	Repository *repository = open_repository(settings);
+	const RestoreRequest request = {.settings = settings,
+									.repository = repository,
+									.backup = settings->general->arguments[0],
+									.at = settings->restore->at,
+									.database = settings->restore->to,
+									.agree = agree,
+									.argument = (void *) settings};
+	RestoreResult result = {.begun = false};
 	struct timespec start;
 	struct timespec end;
-	RestorePlan plan;
 	char started[UTC_EXACT_SIZE];
-	bool planned;
 	bool good;
 
-	repository = open_repository(settings);
 	if (repository == NULL)
 		return false;
-	memset(&plan, 0, sizeof(plan));
 	clock_gettime(CLOCK_REALTIME, &start);
 	utc_now_exact(started);
-	planned = good = repository_lock_shared(repository) &&
-					 restore_plan(&plan, settings, repository, settings->general->arguments[0]) &&
-					 confirm(&plan);
-	if (good)
-	{
-		progress_bar_start(settings);
-		good = restore_execute(&plan);
-		progress_bar_stop();
-	}
+	good = repository_lock_shared(repository) && restore_run(&request, NULL, &result);
+	progress_bar_stop();
 	clock_gettime(CLOCK_REALTIME, &end);
 	if (good)
+	{
 		interrupt_too_late();
-	if (good)
-		restore_report(&plan, (double) (end.tv_sec - start.tv_sec) +
-								  (double) (end.tv_nsec - start.tv_nsec) / 1e9);
-	if (good && plan.incomplete)
-		good = object_errors_report(&plan);
+		restore_report(settings, &result,
+					   (double) (end.tv_sec - start.tv_sec) +
+						   (double) (end.tv_nsec - start.tv_nsec) / 1e9);
+	}
+	if (good && result.incomplete)
+		good = object_errors_report(&result);
 	/* A setting that was refused is an error, though the database is there. */
-	if (planned)
-		restore_record(&plan, good && log_exit_code() == EXIT_DONE, started);
-	restore_plan_free(&plan);
+	if (result.begun)
+		restore_record(&request, &result, good && log_exit_code() == EXIT_DONE, started);
+	restore_result_free(&result);
 	repository_close(repository);
 	return good;
 }

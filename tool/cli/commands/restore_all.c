@@ -126,36 +126,35 @@ restore_globals(RestoreAll *all)
 static void
 restore_database(RestoreAll *all, ClusterTargetItem *database)
 {
+	const RestoreRequest request = {
+		.settings = &all->each, .repository = all->repository, .of_cluster = &database->backup};
 	double start = now_seconds();
 	char started[UTC_EXACT_SIZE];
+	RestoreResult result;
 	ReportItem *item;
-	RestorePlan plan;
-	bool planned;
-	bool executed;
+	bool done;
 	bool good;
 
 	stop_clear();
 	log_forget_errors();
 	utc_now_exact(started);
-	planned = restore_plan_of_cluster(&plan, &all->each, all->repository, &database->backup,
-									  database->manifest);
+	done = restore_run(&request, database->manifest, &result);
 	database->manifest = NULL;
-	executed = planned && restore_execute(&plan);
-	good = executed && (!plan.incomplete || object_errors_report(&plan));
+	good = done && (!result.incomplete || object_errors_report(&result));
 	item = cluster_report_add(&all->report, database->backup.owner.name);
 	item->backup = xstrdup(database->backup.id);
 	item->has_rows = true;
-	item->rows = plan.rows;
-	if (plan.manifest != NULL)
-		item->bytes = plan.manifest->totals.raw_bytes;
+	item->rows = result.rows;
+	if (result.manifest != NULL)
+		item->bytes = result.manifest->totals.raw_bytes;
 	item->more = json_pack("{s:I, s:I}", "rows", (json_int_t) item->rows, "raw_bytes",
 						   (json_int_t) item->bytes);
 	finish_item(all, item, good, start);
-	if (executed && plan.incomplete && item->result == ITEM_FAILED)
+	if (done && result.incomplete && item->result == ITEM_FAILED)
 		item->result = ITEM_INCOMPLETE;
-	if (planned)
-		restore_record(&plan, good && log_exit_code() == EXIT_DONE, started);
-	restore_plan_free(&plan);
+	if (result.begun)
+		restore_record(&request, &result, good && log_exit_code() == EXIT_DONE, started);
+	restore_result_free(&result);
 }
 
 static void

@@ -13,18 +13,19 @@
 #include "settings.h"
 
 void
-restore_record(const RestorePlan *plan, bool good, const char *started)
+restore_record(const RestoreRequest *request, const RestoreResult *result, bool good,
+			   const char *started)
 {
 	json_t *payload =
-		catalogue_payload(plan->repository, &plan->backup.owner, plan->backup.id, started);
-	Owner target = owner_of(plan->settings->general->server, plan->database);
+		catalogue_payload(request->repository, &result->backup.owner, result->backup.id, started);
+	Owner target = owner_of(request->settings->general->server, result->database);
 
 	if (good)
 		json_object_set_new(payload, "state", json_string("succeeded"));
-	json_object_set_new(payload, "target", json_text(plan->database));
-	json_object_set_new(payload, "rows", json_integer((json_int_t) plan->rows));
-	json_object_set_new(payload, "kept_as", json_text(plan->kept_as));
-	catalogue_record(plan->settings, EVENT_RESTORE, &target, payload);
+	json_object_set_new(payload, "target", json_text(result->database));
+	json_object_set_new(payload, "rows", json_integer((json_int_t) result->rows));
+	json_object_set_new(payload, "kept_as", json_text(result->kept_as));
+	catalogue_record(request->settings, EVENT_RESTORE, &target, payload);
 }
 
 void

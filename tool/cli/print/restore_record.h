@@ -9,10 +9,12 @@
 #define NEX_RESTORE_RECORD_H
 
 #include "globals_plan.h"
-#include "restore_plan.h"
+#include "restore_request.h"
+#include "restore_result.h"
 
-/* A restore of a database that was planned, whatever became of it. */
-extern void restore_record(const RestorePlan *plan, bool good, const char *started);
+/* A restore of a database that was begun, whatever became of it. */
+extern void restore_record(const RestoreRequest *request, const RestoreResult *result, bool good,
+						   const char *started);
 
 /* A restore of the globals. */
 extern void restore_record_globals(const GlobalsRestore *restore, bool good, const char *started);

@@ -20,7 +20,6 @@
 #include "quote.h"
 #include "quoted_statements.h"
 #include "repository_view.h"
-#include "selection.h"
 #include "settings.h"
 
 static json_t *
@@ -36,26 +35,27 @@ lines_json(const Lines *lines)
 
 /* Each table with its rows; with --append also those that were there already. */
 static json_t *
-tables_json(const RestorePlan *plan)
+tables_json(const RestoreResult *restored)
 {
 	json_t *array = json_array();
 	uint32_t i;
 
-	for (i = 0; i < plan->manifest->ntables; i++)
+	for (i = 0; i < restored->manifest->ntables; i++)
 	{
-		const ManifestTable *table = &plan->manifest->tables[i];
+		const ManifestTable *table = &restored->manifest->tables[i];
 		json_t *value = json_object();
 
 		json_object_set_new(value, "schema", json_text(table->schema));
 		json_object_set_new(value, "name", json_text(table->name));
-		if (plan->appended != NULL)
+		if (restored->appended != NULL)
 		{
-			json_object_set_new(value, "target", json_text(plan->appended[i].target));
-			json_object_set_new(value, "rows", json_integer((json_int_t) plan->appended[i].rows));
+			json_object_set_new(value, "target", json_text(restored->appended[i].target));
+			json_object_set_new(value, "rows",
+								json_integer((json_int_t) restored->appended[i].rows));
 			json_object_set_new(value, "conflicts",
-								json_integer((json_int_t) plan->appended[i].conflicts));
+								json_integer((json_int_t) restored->appended[i].conflicts));
 			json_object_set_new(value, "kept_out",
-								json_integer((json_int_t) plan->appended[i].kept_out));
+								json_integer((json_int_t) restored->appended[i].kept_out));
 		}
 		else
 			json_object_set_new(value, "rows", json_integer((json_int_t) table->rows));
@@ -88,41 +88,35 @@ errors_json(const ObjectErrors *errors)
 	return array;
 }
 
-/* An incomplete database does not take the place of a live one. */
-static const char *
-restored_as(const RestorePlan *plan)
-{
-	return plan->incomplete && plan->fate == TARGET_REPLACED && !plan->of_cluster ? plan->working
-																				  : plan->database;
-}
-
 static void
-print_json(const RestorePlan *plan, double seconds)
+print_json(const RestoreResult *restored, double seconds)
 {
-	json_t *value = json_pack(
-		"{s:o, s:s, s:o, s:o, s:I, s:I, s:o}", "database", catalogue_database(&plan->backup.owner),
-		"backup", plan->backup.id, "target", json_text(restored_as(plan)), "kept_as",
-		json_text(plan->kept_as), "tables", (json_int_t) plan->manifest->ntables, "rows",
-		(json_int_t) plan->rows, "seconds", json_seconds(seconds));
+	json_t *value =
+		json_pack("{s:o, s:s, s:o, s:o, s:I, s:I, s:o}", "database",
+				  catalogue_database(&restored->backup.owner), "backup", restored->backup.id,
+				  "target", json_text(restored->restored_as), "kept_as",
+				  json_text(restored->kept_as), "tables", (json_int_t) restored->manifest->ntables,
+				  "rows", (json_int_t) restored->rows, "seconds", json_seconds(seconds));
 
-	json_object_set_new(value, "incomplete", json_boolean(plan->incomplete));
-	if (plan->incomplete)
+	json_object_set_new(value, "incomplete", json_boolean(restored->incomplete));
+	if (restored->incomplete)
 	{
-		json_object_set_new(value, "object_errors", errors_json(plan->errors));
+		json_object_set_new(value, "object_errors", errors_json(restored->errors));
 		json_object_set_new(value, "object_errors_file",
-							plan->errors->written ? json_text(plan->errors->path) : json_null());
+							restored->errors->written ? json_text(restored->errors->path)
+													  : json_null());
 	}
-	if (plan->selection != NULL)
+	if (restored->partial)
 	{
-		json_object_set_new(value, "restored_tables", tables_json(plan));
-		json_object_set_new(value, "also_restored", lines_json(&plan->selection->brought));
-		json_object_set_new(value, "used", lines_json(&plan->selection->used));
-		json_object_set_new(value, "left_out", lines_json(&plan->selection->left_out));
+		json_object_set_new(value, "restored_tables", tables_json(restored));
+		json_object_set_new(value, "also_restored", lines_json(&restored->brought));
+		json_object_set_new(value, "used", lines_json(&restored->used));
+		json_object_set_new(value, "left_out", lines_json(&restored->left_out));
 	}
-	if (plan->kept_as != NULL && plan->stays != NULL)
-		json_object_set_new(value, "stays_with_kept", lines_json(plan->stays));
-	if (plan->unpopulated != NULL)
-		json_object_set_new(value, "not_populated", lines_json(plan->unpopulated));
+	if (restored->kept_as != NULL && restored->stays != NULL)
+		json_object_set_new(value, "stays_with_kept", lines_json(restored->stays));
+	if (restored->unpopulated != NULL)
+		json_object_set_new(value, "not_populated", lines_json(restored->unpopulated));
 	output_json(value);
 }
 
@@ -145,14 +139,14 @@ print_lines(const char *label, const char *kind, const Lines *lines)
  * what that table got in all, or false if an earlier one of them has said it.
  */
 static bool
-sum_up_target(const RestorePlan *plan, uint32_t first, AppendResult *result)
+sum_up_target(const RestoreResult *restored, uint32_t first, AppendResult *result)
 {
 	uint32_t i;
 
-	*result = plan->appended[first];
-	for (i = 0; i < plan->manifest->ntables; i++)
+	*result = restored->appended[first];
+	for (i = 0; i < restored->manifest->ntables; i++)
 	{
-		const AppendResult *other = &plan->appended[i];
+		const AppendResult *other = &restored->appended[i];
 
 		if (i == first || strcmp(other->target, result->target) != 0)
 			continue;
@@ -168,16 +162,16 @@ sum_up_target(const RestorePlan *plan, uint32_t first, AppendResult *result)
 
 /* With --append: what each table got. */
 static void
-print_appended(const RestorePlan *plan)
+print_appended(const RestoreResult *restored)
 {
 	uint32_t i;
 
-	for (i = 0; plan->appended != NULL && i < plan->manifest->ntables; i++)
+	for (i = 0; restored->appended != NULL && i < restored->manifest->ntables; i++)
 	{
 		AppendResult result;
 		char *target;
 
-		if (!sum_up_target(plan, i, &result))
+		if (!sum_up_target(restored, i, &result))
 			continue;
 		target = printable_name(result.target);
 		show_text("%s: %s added", target, pretty_number_of(result.rows, "row"));
@@ -192,32 +186,33 @@ print_appended(const RestorePlan *plan)
 }
 
 static void
-print_text(const RestorePlan *plan, double seconds)
+print_text(const RestoreResult *restored, double seconds)
 {
-	char *name = printable_name(restored_as(plan));
-	char *source = backup_label(&plan->backup);
-	char *kept = plan->kept_as != NULL ? printable_name(plan->kept_as) : NULL;
+	char *name = printable_name(restored->restored_as);
+	char *source = backup_label(&restored->backup);
+	char *kept = restored->kept_as != NULL ? printable_name(restored->kept_as) : NULL;
 
 	show_text("%s %s%s into database \"%s\": %s, %s in %s\n",
-			  plan->appended != NULL ? "appended" : "restored", source,
-			  plan->incomplete ? ", incomplete," : "", name,
-			  pretty_number_of(plan->manifest->ntables, "table"),
-			  pretty_number_of(plan->rows, "row"), pretty_duration(seconds));
+			  restored->appended != NULL ? "appended" : "restored", source,
+			  restored->incomplete ? ", incomplete," : "", name,
+			  pretty_number_of(restored->manifest->ntables, "table"),
+			  pretty_number_of(restored->rows, "row"), pretty_duration(seconds));
 	if (kept != NULL)
 		show_text("the database that was there is kept as \"%s\"\n", kept);
-	if (kept != NULL && plan->stays != NULL)
-		print_lines("stays with it", "", plan->stays);
-	print_appended(plan);
-	if (plan->selection != NULL)
+	if (kept != NULL && restored->stays != NULL)
+		print_lines("stays with it", "", restored->stays);
+	print_appended(restored);
+	if (restored->partial)
 	{
-		print_lines("also restored", "", &plan->selection->brought);
-		print_lines("used as it is", "", &plan->selection->used);
-		print_lines("left out", "", &plan->selection->left_out);
+		print_lines("also restored", "", &restored->brought);
+		print_lines("used as it is", "", &restored->used);
+		print_lines("left out", "", &restored->left_out);
 	}
-	if (plan->unpopulated != NULL)
-		print_lines(plan->appended != NULL ? "not populated yet" : "not populated",
-					plan->appended != NULL ? "REFRESH MATERIALIZED VIEW " : "MATERIALIZED VIEW ",
-					plan->unpopulated);
+	if (restored->unpopulated != NULL)
+		print_lines(restored->appended != NULL ? "not populated yet" : "not populated",
+					restored->appended != NULL ? "REFRESH MATERIALIZED VIEW "
+											   : "MATERIALIZED VIEW ",
+					restored->unpopulated);
 	free(source);
 	free(name);
 	free(kept);
@@ -225,15 +220,15 @@ print_text(const RestorePlan *plan, double seconds)
 
 /* A swap, above all, must not look as if it had not been. */
 static void
-say_done(const RestorePlan *plan)
+say_done(const RestoreResult *restored)
 {
-	char *name = printable_name(restored_as(plan));
-	char *source = backup_label(&plan->backup);
-	char *kept = plan->kept_as != NULL ? printable_name(plan->kept_as) : NULL;
+	char *name = printable_name(restored->restored_as);
+	char *source = backup_label(&restored->backup);
+	char *kept = restored->kept_as != NULL ? printable_name(restored->kept_as) : NULL;
 
 	output_done("%s %s%s into database \"%s\"%s%s%s.",
-				plan->appended != NULL ? "Appended" : "Restored", source,
-				plan->incomplete ? ", incomplete," : "", name,
+				restored->appended != NULL ? "Appended" : "Restored", source,
+				restored->incomplete ? ", incomplete," : "", name,
 				kept != NULL ? "; the database that was there is kept as \"" : "",
 				kept != NULL ? kept : "", kept != NULL ? "\"" : "");
 	free(source);
@@ -242,11 +237,11 @@ say_done(const RestorePlan *plan)
 }
 
 void
-restore_report(const RestorePlan *plan, double seconds)
+restore_report(const Settings *settings, const RestoreResult *restored, double seconds)
 {
-	say_done(plan);
-	if (plan->settings->general->json)
-		print_json(plan, seconds);
+	say_done(restored);
+	if (settings->general->json)
+		print_json(restored, seconds);
 	else
-		print_text(plan, seconds);
+		print_text(restored, seconds);
 }

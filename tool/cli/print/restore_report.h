@@ -8,12 +8,14 @@
 #ifndef NEX_RESTORE_REPORT_H
 #define NEX_RESTORE_REPORT_H
 
-#include "restore_plan.h"
+#include "restore_result.h"
+
+typedef struct Settings Settings;
 
 /* Refuse combinations that mean nothing (reported, exit 2). */
 extern bool restore_options_check(const Settings *settings);
 
 /* Print what was restored, and of a part what was left out. */
-extern void restore_report(const RestorePlan *plan, double seconds);
+extern void restore_report(const Settings *settings, const RestoreResult *result, double seconds);
 
 #endif /* NEX_RESTORE_REPORT_H */

@@ -66,7 +66,7 @@ add_rows(Append *append, const AppendTable *table)
 	else
 		status = row_copy_run(&copy, table->source, command);
 	if (status == ROW_COPY_GOOD)
-		plan->appended[table->source].rows = source->rows;
+		plan->result->appended[table->source].rows = source->rows;
 	if (status == ROW_COPY_CONFLICT)
 		report_error(EXIT_FAILED, copy.said,
 					 "Nothing was changed.  With --on-conflict=skip only the rows are added that "
@@ -81,7 +81,7 @@ add_rows(Append *append, const AppendTable *table)
 static void
 set_result(Append *append, const AppendTable *table, uint64_t added, uint64_t present)
 {
-	AppendResult *appended = &append->plan->appended[table->source];
+	AppendResult *appended = &append->plan->result->appended[table->source];
 	uint64_t rows = append->plan->manifest->tables[table->source].rows;
 
 	appended->rows = added;
@@ -201,8 +201,8 @@ start(Append *append, bool skip)
 		return false;
 	for (i = 0; i < append->tables.count; i++)
 	{
-		free(plan->appended[i].target);
-		plan->appended[i].target = xstrdup(append->tables.items[i].target);
+		free(plan->result->appended[i].target);
+		plan->result->appended[i].target = xstrdup(append->tables.items[i].target);
 	}
 	if (plan->settings->part->disable_triggers)
 		return connection_command(append->connection,
@@ -315,7 +315,7 @@ count_conflicts(Append *append)
 			  fill(append) == ROW_COPY_GOOD;
 	for (i = 0; i < plan->manifest->ntables; i++)
 	{
-		const AppendResult *result = &plan->appended[i];
+		const AppendResult *result = &plan->result->appended[i];
 
 		if (result->conflicts > 0)
 			log_warning("table %s: %llu of %llu rows%s", result->target,
@@ -345,7 +345,7 @@ append_run(RestorePlan *plan, Connection *connection)
 	append.connection = connection;
 	if (plan->manifest->ntables == 0)
 		return report_error(EXIT_FAILED, NULL, NULL, "none of the chosen objects has rows");
-	plan->appended = xcalloc((size_t) plan->manifest->ntables + 1, sizeof(AppendResult));
+	plan->result->appended = xcalloc((size_t) plan->manifest->ntables + 1, sizeof(AppendResult));
 	if (member_reader_open(&append.reader, plan->repository, plan->manifest) &&
 		start(&append, skip) && row_columns_check_append(plan, connection, &append.tables) &&
 		(!skip || append_keys_check(plan, connection, &append.tables)))
@@ -354,7 +354,7 @@ append_run(RestorePlan *plan, Connection *connection)
 	if (status == ROW_COPY_CONFLICT)
 		count_conflicts(&append);
 	for (i = 0; good && i < plan->manifest->ntables; i++)
-		plan->rows += plan->appended[i].rows;
+		plan->result->rows += plan->result->appended[i].rows;
 	append_tables_free(&append.tables);
 	member_reader_close(&append.reader);
 	return good;

@@ -355,7 +355,7 @@ load_one(RestorePlan *plan, Connection *connection, const RenameMap *map, Member
 		protections_before_rows(plan, connection, map, table) &&
 		load_table(plan, &copy, (int32_t) table, command) && !stop_requested() &&
 		protections_after_rows(plan, connection, map, table);
-	plan->rows += source->rows;
+	plan->result->rows += source->rows;
 	atomic_fetch_add(&progress.units_done, 1);
 	free(target);
 	free(command);

@@ -12,5 +12,5 @@
 bool
 restore_without_errors(const RestorePlan *plan)
 {
-	return plan->errors != NULL || log_exit_code() == EXIT_DONE;
+	return plan->errors != NULL || log_errors().count == plan->reported;
 }

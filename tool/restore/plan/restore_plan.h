@@ -3,8 +3,8 @@
  * restore_plan.h
  *	  What is to be restored, and where, and how far it has come.
  *
- * Apart from restore.h, which says how to run one: every step of a restore knows
- * the plan, and none of them the run.
+ * Only the steps of a restore know it.  Whoever wants one fills in a request
+ * (restore_request.h), calls restore_run() and reads the result (restore_result.h).
  *
  *-------------------------------------------------------------------------
  */
@@ -14,27 +14,14 @@
 #include <stdint.h>
 
 #include "connection.h"
-#include "lines.h"
-#include "repository.h"
-
-typedef struct Settings Settings;
+#include "restore_request.h"
+#include "restore_result.h"
 
 typedef struct Selection Selection;
 typedef struct TakenDatabase TakenDatabase;
-typedef struct ObjectErrors ObjectErrors;
 typedef struct EntryScripts EntryScripts;
 typedef struct MeanwhileRights MeanwhileRights;
 typedef struct Protections Protections;
-
-/* What --append did to a table. */
-typedef struct AppendResult
-{
-	char *target;       /* quoted name of the table that took the rows */
-	uint64_t rows;      /* that were added */
-	uint64_t conflicts; /* that were there already */
-	uint64_t kept_out;  /* by a trigger, or by a constraint because of another row */
-	bool untold;        /* … or they were there already: no key of plain columns says it */
-} AppendResult;
 
 /* What becomes of the database that is named. */
 typedef enum TargetFate
@@ -45,11 +32,14 @@ typedef enum TargetFate
 	TARGET_LIVE      /* it exists and stays: one transaction in it */
 } TargetFate;
 
-/* What is to be restored, and where; made by restore_plan(), before anything is changed. */
+/* Made before anything is changed. */
 typedef struct RestorePlan
 {
-	const Settings *settings;
+	const RestoreRequest *request;
+	RestoreResult *result;
+	const Settings *settings; /* of the request, as is the repository */
 	Repository *repository;
+	unsigned reported; /* errors before it began */
 	BackupName backup;
 	Manifest *manifest;
 	ConnectionTarget *target; /* the maintenance database */
@@ -66,24 +56,16 @@ typedef struct RestorePlan
 	bool opened;          /* the last step was done */
 	bool unreachable;     /* its settings keep everybody out (reachable.h) */
 	TakenDatabase *taken; /* what `working` was like, if it was there */
-	bool of_cluster;      /* part of --all: properties of an empty database are made to fit, too */
-	uint64_t live_bytes;  /* size of the database that is replaced */
-	int live_sessions;    /* sessions connected to it */
-	char *kept_as;        /* name under which it is kept; known after the swap */
 	char *directory;      /* private, temporary */
 	char *archive;        /* path of the schema archive in it */
 	int *early;           /* entries of it that were built while rows were loaded */
 	uint32_t nearly;
 	char *pg_restore;
-	bool sets_unknown;  /* it sets a parameter that the server does not have */
-	char *session;      /* settings of the backup's head, as SQL */
-	uint64_t rows;      /* loaded so far */
-	Lines *stays;       /* with the database that is kept (stays_behind.h); NULL: none */
-	Lines *unpopulated; /* materialized views without rows; NULL: nobody has looked */
+	bool sets_unknown; /* it sets a parameter that the server does not have */
+	char *session;     /* settings of the backup's head, as SQL */
 
 	/* With --on-object-error=skip (object_errors.h). */
 	ObjectErrors *errors; /* NULL: the first error ends the restore */
-	bool incomplete;      /* there were some */
 
 	/* A part of the backup (partial.c). */
 	bool partial;         /* a part, or rows into tables that exist */
@@ -96,7 +78,6 @@ typedef struct RestorePlan
 	bool unbound;             /* something was made that bound_objects.c has not looked at */
 	bool unbound_rows;        /* the same, but only rows of a table call it */
 	char *role_changes;       /* what our transaction did to roles (role_changes.c), or NULL */
-	AppendResult *appended;   /* a result per table of the manifest, with --append */
 } RestorePlan;
 
 /*

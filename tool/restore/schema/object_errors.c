@@ -354,17 +354,16 @@ object_errors_finish(RestorePlan *plan)
 	if (errors == NULL || errors->count == 0)
 		return true;
 	qsort(errors->items, errors->count, sizeof(*errors->items), compare_places);
-	plan->incomplete = true;
+	plan->result->incomplete = true;
 	write_file(plan);
 	return true;
 }
 
 bool
-object_errors_report(const RestorePlan *plan)
+object_errors_report(const RestoreResult *result)
 {
-	const ObjectErrors *errors = plan->errors;
-	char *database = printable_name(
-		plan->fate == TARGET_REPLACED && !plan->of_cluster ? plan->working : plan->database);
+	const ObjectErrors *errors = result->errors;
+	char *database = printable_name(result->restored_as);
 	char *hint = xasprintf("\"%s\" has the statements; remove the causes, then run it with psql.",
 						   errors->path);
 

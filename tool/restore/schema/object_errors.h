@@ -72,7 +72,7 @@ extern bool object_errors_run(RestorePlan *plan, Connection *connection, const c
 extern bool object_errors_finish(RestorePlan *plan);
 
 /* The last line: an error, for exit code 1. */
-extern bool object_errors_report(const RestorePlan *plan);
+extern bool object_errors_report(const RestoreResult *result);
 
 extern void object_errors_free(ObjectErrors *errors);
 

@@ -179,11 +179,11 @@ restored_objects_unpopulated(RestorePlan *plan, Connection *connection)
 							  " ORDER BY n.nspname COLLATE \"C\", c.relname COLLATE \"C\"",
 							  0, NULL);
 	good = result != NULL;
-	plan->unpopulated = xcalloc(1, sizeof(Lines));
+	plan->result->unpopulated = xcalloc(1, sizeof(Lines));
 	for (i = 0; good && i < PQntuples(result); i++)
 	{
 		if (was_restored(plan, PQgetvalue(result, i, 0), PQgetvalue(result, i, 1)))
-			lines_add(plan->unpopulated, xstrdup(PQgetvalue(result, i, 2)));
+			lines_add(plan->result->unpopulated, xstrdup(PQgetvalue(result, i, 2)));
 	}
 	PQclear(result);
 	return good;

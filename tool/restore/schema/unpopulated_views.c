@@ -43,9 +43,9 @@ unpopulated_views_note(RestorePlan *plan, Connection *connection, const char *ta
 	bool good = result != NULL;
 	int i;
 
-	plan->unpopulated = xcalloc(1, sizeof(Lines));
+	plan->result->unpopulated = xcalloc(1, sizeof(Lines));
 	for (i = 0; good && i < PQntuples(result); i++)
-		lines_add(plan->unpopulated, xstrdup(PQgetvalue(result, i, 0)));
+		lines_add(plan->result->unpopulated, xstrdup(PQgetvalue(result, i, 0)));
 	PQclear(result);
 	return good;
 }

@@ -12,7 +12,7 @@
 #include "restore_plan.h"
 
 /*
- * Note (plan->unpopulated) which materialized views over these tables have no
+ * Note (plan->result->unpopulated) which materialized views over these tables have no
  * rows yet, in an order in which they can be filled.  tables: an array of their
  * oids, as text.  False (reported) on failure.
  */

@@ -123,8 +123,8 @@ target_database_check_owner(RestorePlan *plan)
 {
 	const char *params[2] = {plan->database, plan->manifest->database.owner};
 	PGresult *result = connection_query(plan->maintenance, owner_query, 2, params);
-	bool named = !plan->of_cluster &&
-				 (plan->settings->restore->to != NULL || plan->settings->part->no_owner);
+	bool named = plan->request->of_cluster == NULL &&
+				 (plan->request->database != NULL || plan->settings->part->no_owner);
 	bool good = result != NULL;
 
 	if (good && PQntuples(result) == 1 && PQgetvalue(result, 0, 1)[0] != 't' &&

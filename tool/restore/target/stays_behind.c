@@ -50,14 +50,14 @@ stays_behind_look(RestorePlan *plan)
 	if (result == NULL)
 		return false;
 	database = printable_name(plan->database);
-	plan->stays = xcalloc(1, sizeof(Lines));
+	plan->result->stays = xcalloc(1, sizeof(Lines));
 	for (i = 0; i < PQntuples(result); i++)
 	{
 		const char *kind = PQgetvalue(result, i, 0);
 		char *name = printable_name(PQgetvalue(result, i, 1));
 		bool slot = strcmp(kind, "replication slot") == 0;
 
-		lines_add(plan->stays, xasprintf("%s \"%s\"", kind, PQgetvalue(result, i, 1)));
+		lines_add(plan->result->stays, xasprintf("%s \"%s\"", kind, PQgetvalue(result, i, 1)));
 		log_warning_hint(slot ? "Who reads it gets nothing of the restored database, and it holds "
 								"WAL while nobody reads it."
 							  : "It goes on to add rows to the database that is kept; the one that "
@@ -78,13 +78,13 @@ stays_behind_look(RestorePlan *plan)
 void
 stays_behind_warn(const RestorePlan *plan)
 {
-	char *kept = plan->kept_as != NULL ? printable_name(plan->kept_as) : NULL;
+	char *kept = plan->result->kept_as != NULL ? printable_name(plan->result->kept_as) : NULL;
 	char *database = printable_name(plan->database);
 	uint32_t i;
 
-	for (i = 0; kept != NULL && plan->stays != NULL && i < plan->stays->count; i++)
+	for (i = 0; kept != NULL && plan->result->stays != NULL && i < plan->result->stays->count; i++)
 	{
-		char *line = printable_name(plan->stays->lines[i]);
+		char *line = printable_name(plan->result->stays->lines[i]);
 		bool slot = strncmp(line, "replication slot", strlen("replication slot")) == 0;
 
 		log_warning_hint(slot ? SLOT_HINT : SUBSCRIPTION_HINT,

@@ -178,7 +178,7 @@ swap_commands(RestorePlan *plan, SqlText *sql)
 	sql_append(sql, "BEGIN; SET LOCAL lock_timeout = '" DATABASE_LOCK_TIMEOUT "'; ALTER DATABASE ");
 	sql_identifier(sql, plan->database);
 	sql_append(sql, " RENAME TO ");
-	sql_identifier(sql, plan->kept_as);
+	sql_identifier(sql, plan->result->kept_as);
 	sql_append(sql, "; ALTER DATABASE ");
 	sql_identifier(sql, plan->working);
 	sql_append(sql, " RENAME TO ");
@@ -187,7 +187,7 @@ swap_commands(RestorePlan *plan, SqlText *sql)
 	if (strcmp(plan->database, "template1") == 0)
 		sql_append(sql, "; ALTER DATABASE template1 IS_TEMPLATE true");
 	sql_append(sql, "; COMMENT ON DATABASE ");
-	sql_identifier(sql, plan->kept_as);
+	sql_identifier(sql, plan->result->kept_as);
 	sql_append(sql, " IS ");
 	sql_literal(sql, note);
 	sql_append(sql, "; COMMIT");
@@ -201,7 +201,7 @@ swap_commands(RestorePlan *plan, SqlText *sql)
 static void
 discard_old(RestorePlan *plan)
 {
-	char *shown = printable_name(plan->kept_as);
+	char *shown = printable_name(plan->result->kept_as);
 	PGresult *result;
 	SqlText sql;
 
@@ -210,12 +210,12 @@ discard_old(RestorePlan *plan)
 	PQclear(
 		connection_exec(plan->maintenance, SQL("SET lock_timeout = '" CLEANUP_LOCK_TIMEOUT "'")));
 	sql_append(&sql, "ALTER DATABASE ");
-	sql_identifier(&sql, plan->kept_as);
+	sql_identifier(&sql, plan->result->kept_as);
 	sql_append(&sql, " IS_TEMPLATE false");
 	PQclear(connection_exec(plan->maintenance, &sql));
 	sql_reset(&sql);
 	sql_append(&sql, "DROP DATABASE IF EXISTS ");
-	sql_identifier(&sql, plan->kept_as);
+	sql_identifier(&sql, plan->result->kept_as);
 	sql_append(&sql, " WITH (FORCE)");
 	result = connection_exec(plan->maintenance, &sql);
 	/* If the connection was lost, the server may have dropped it, or be about to: so once more. */
@@ -227,8 +227,8 @@ discard_old(RestorePlan *plan)
 	}
 	if (PQresultStatus(result) == PGRES_COMMAND_OK)
 	{
-		free(plan->kept_as);
-		plan->kept_as = NULL;
+		free(plan->result->kept_as);
+		plan->result->kept_as = NULL;
 	}
 	else
 	{
@@ -257,9 +257,9 @@ choose_old_name(RestorePlan *plan)
 
 	for (number = 1; taken; number++)
 	{
-		free(plan->kept_as);
-		plan->kept_as = old_name(plan->database, number);
-		if (!target_database_exists(plan->maintenance, plan->kept_as, &taken))
+		free(plan->result->kept_as);
+		plan->result->kept_as = old_name(plan->database, number);
+		if (!target_database_exists(plan->maintenance, plan->result->kept_as, &taken))
 			return false;
 	}
 	return true;
@@ -277,7 +277,7 @@ has_happened(RestorePlan *plan, bool *known)
 
 	*known = target_database_reconnect(plan) &&
 			 target_database_exists(plan->maintenance, plan->working, &exists) &&
-			 target_database_exists(plan->maintenance, plan->kept_as, &kept);
+			 target_database_exists(plan->maintenance, plan->result->kept_as, &kept);
 	return *known && !exists && kept;
 }
 
@@ -296,7 +296,8 @@ target_database_keep(RestorePlan *plan, const char *what)
 {
 	char *working = printable_name(plan->working);
 	char *database = printable_name(plan->database);
-	char *aside = plan->kept_as != NULL ? xstrdup(plan->kept_as) : old_name(plan->database, 1);
+	char *aside = plan->result->kept_as != NULL ? xstrdup(plan->result->kept_as)
+												: old_name(plan->database, 1);
 	Buffer commands;
 
 	plan->created = false;
@@ -361,8 +362,8 @@ target_database_swap(RestorePlan *plan)
 		stays_behind_warn(plan);
 	if (!good)
 	{
-		free(plan->kept_as);
-		plan->kept_as = NULL;
+		free(plan->result->kept_as);
+		plan->result->kept_as = NULL;
 	}
 	return good;
 }

@@ -312,7 +312,8 @@ target_database_finish(RestorePlan *plan)
 	if (plan->fate == TARGET_FILLED && !taken_database_give(plan))
 		return false;
 	sql_init(&owner);
-	good = (plan->fate == TARGET_FILLED ? !plan->of_cluster : plan->settings->part->no_owner) ||
+	good = (plan->fate == TARGET_FILLED ? plan->request->of_cluster == NULL
+										: plan->settings->part->no_owner) ||
 		   add_owner(&owner, plan, &ours);
 	sql_init(&sql);
 	if (plan->fate != TARGET_FILLED && !ours)
