@@ -161,3 +161,25 @@ utc_time_text(double seconds, char text[UTC_TIME_SIZE])
 		strftime(text, UTC_TIME_SIZE, "%Y-%m-%d %H:%M:%S UTC", &tm) == 0)
 		memcpy(text, "?", 2);
 }
+
+double
+utc_time_read(const char *text)
+{
+	struct tm utc;
+	const char *rest;
+
+	memset(&utc, 0, sizeof(utc));
+	rest = text != NULL ? strptime(text, "%Y-%m-%dT%H:%M:%S", &utc) : NULL;
+	if (rest == NULL)
+		return -1;
+	return (double) timegm(&utc) + (*rest == '.' ? strtod(rest, NULL) : 0);
+}
+
+void
+utc_time_write(time_t when, char text[32])
+{
+	struct tm utc;
+
+	gmtime_r(&when, &utc);
+	strftime(text, 32, "%Y-%m-%dT%H:%M:%SZ", &utc);
+}

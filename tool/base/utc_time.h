@@ -9,6 +9,7 @@
 #define NEX_UTC_TIME_H
 
 #include <stdbool.h>
+#include <time.h>
 
 /* Clocks that differ by more than these seconds are worth a warning. */
 #define CLOCK_TOLERANCE 60
@@ -33,5 +34,11 @@ extern bool utc_time_parse(const char *text, double *seconds);
 /* "2026-11-23 02:00:00 UTC" */
 #define UTC_TIME_SIZE 40
 extern void utc_time_text(double seconds, char text[UTC_TIME_SIZE]);
+
+/* Seconds since 1970 of a UTC time as manifests write it; -1 if it is none. */
+extern double utc_time_read(const char *text);
+
+/* "2026-11-23T02:00:00Z" */
+extern void utc_time_write(time_t when, char text[32]);
 
 #endif /* NEX_UTC_TIME_H */

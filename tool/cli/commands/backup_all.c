@@ -26,6 +26,7 @@
 #include "progress.h"
 #include "progress_bar.h"
 #include "repository_view.h"
+#include "utc_time.h"
 
 /* So often a database that is renamed meanwhile is tried. */
 #define TRIES 3
@@ -198,7 +199,7 @@ backup_all(const Settings *settings, Repository *repository)
 	int failed;
 	bool good;
 
-	format_time(time(NULL), started);
+	utc_time_write(time(NULL), started);
 	if (!cluster_databases(settings, &databases))
 		return false;
 	progress_bar_start(settings);

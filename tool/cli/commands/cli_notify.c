@@ -139,7 +139,7 @@ format_epoch(const json_t *message, const char *key, char text[32])
 	json_int_t when = json_integer_value(json_object_get(message, key));
 
 	if (when > 0)
-		format_time((time_t) when, text);
+		utc_time_write((time_t) when, text);
 	else
 		snprintf(text, 32, "-");
 }

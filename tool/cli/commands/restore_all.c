@@ -264,7 +264,7 @@ restore_all(const Settings *settings, Repository *repository)
 	memset(&all, 0, sizeof(all));
 	all.settings = settings;
 	all.repository = repository;
-	format_time(time(NULL), all.started);
+	utc_time_write(time(NULL), all.started);
 
 	/* Only what is empty is ever replaced, so the old one need not be kept. */
 	all.restore = *settings->restore;

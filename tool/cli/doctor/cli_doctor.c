@@ -334,12 +334,12 @@ look_at(Doctor *doctor, const BackupName *name, DatabaseState *state)
 	else
 	{
 		state->latest = name;
-		state->when = parse_time(summary.snapshot_at);
+		state->when = utc_time_read(summary.snapshot_at);
 		state->added = summary.totals.new_bytes;
 		state->whole = summary.totals.stored_bytes;
 		if (summary.nbad == 0 && summary.verification.known && summary.verification.ok)
 		{
-			double verified = parse_time(summary.verification.time);
+			double verified = utc_time_read(summary.verification.time);
 
 			state->verified = verified > state->verified ? verified : state->verified;
 		}
