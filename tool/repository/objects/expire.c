@@ -1,0 +1,393 @@
+/*-------------------------------------------------------------------------
+ *
+ * expire.c
+ *	  Expiry: remove the backups that no keep rule needs, then the
+ *	  objects that no backup needs.
+ *
+ * The order makes a crash harmless at any instant: a manifest is removed
+ * before any object that it names, and objects only when every manifest that
+ * is left has been read in full under the exclusive lock.  Before the first one
+ * is removed, everything is looked at: what is not understood may be backups.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "expire.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "backup_list.h"
+#include "backup_summary.h"
+#include "choose.h"
+#include "expire_settings.h"
+#include "interrupt.h"
+#include "log.h"
+#include "lost_header.h"
+#include "memory.h"
+#include "unclear.h"
+
+typedef struct Expiry
+{
+	const ExpireRequest *request;
+	Repository *repository; /* of the request */
+	ExpireResult *result;
+	int exclusive; /* handle of the lock, -1: somebody is at work */
+	bool damaged;  /* a manifest is */
+} Expiry;
+
+/* ---- deciding ---- */
+
+/* What retention wants to know of one backup; false if another expire has removed it. */
+static bool
+describe(Expiry *expiry, int position)
+{
+	const BackupName *name = &expiry->result->names[position];
+	RetentionBackup *backup = &expiry->result->backups[position];
+	BackupSummary summary;
+
+	summary_load(expiry->repository, name, &summary);
+	if (summary.removed)
+	{
+		summary_free(&summary);
+		return false;
+	}
+	backup->owner = &name->owner;
+	backup->id = name->id;
+	backup->named = backup_id_time(name->id);
+	backup->position = summary.position;
+	backup->time = (time_t) backup_snapshot_time(expiry->repository, name);
+	if (summary.damage != NULL)
+	{
+		backup->state = summary.unreadable ? RETENTION_UNREADABLE : RETENTION_DAMAGED;
+		expiry->damaged = expiry->damaged || !summary.unreadable;
+		report_damaged(&summary);
+	}
+	else if (summary.nbad > 0)
+		backup->state = RETENTION_FAILED;
+	else if (!summary.verification.known)
+		backup->state = RETENTION_UNVERIFIED;
+	else
+		backup->state = summary.verification.ok ? RETENTION_VERIFIED : RETENTION_FAILED;
+	summary_free(&summary);
+	return true;
+}
+
+/* Describe all that are there. */
+static void
+describe_all(Expiry *expiry)
+{
+	int kept = 0;
+	int i;
+
+	for (i = 0; i < expiry->result->count && !interrupted(); i++)
+	{
+		expiry->result->names[kept] = expiry->result->names[i];
+		if (describe(expiry, kept))
+			kept++;
+	}
+	if (!interrupted())
+		expiry->result->count = kept;
+}
+
+/* What is said of a backup that has a later position than the newest one, and what helps. */
+static void
+say_how_later(const RetentionBackup *backup, const RetentionBackup *newest, const char *whose)
+{
+	if (backup->later == LATER_THAN_STANDBY)
+		log_warning_hint("The next backup of the primary, or of a standby that follows it, is the "
+						 "newest; until then, name the backup to restore it. If the server was "
+						 "set back meanwhile, use --same-server with the next backup.",
+						 "%s: backup %s shows a later state than the newest backup, %s, which is "
+						 "of a standby that had not replayed as much",
+						 whose, backup->id, newest->id);
+	else if (backup->later == LATER_TIMELINE)
+		log_warning_hint("If a copy of the server made it, or the server was set back, use "
+						 "--same-server with the next backup. Otherwise the clock of the server "
+						 "was set back: correct it.",
+						 "%s: backup %s is of timeline %lld, and backup %s, whose snapshot time is "
+						 "later, of timeline %lld",
+						 whose, backup->id, backup->position.timeline, newest->id,
+						 newest->position.timeline);
+	else
+		log_warning_hint("The clock of the server was set back, or that of a host was ahead. "
+						 "Correct it; \"nex_backup doctor\" compares the two. If it is the server "
+						 "that was set back, use --same-server with the next backup.",
+						 "%s: backup %s was made after backup %s, whose snapshot time is later",
+						 whose, backup->id, newest->id);
+}
+
+/* The last of each database that has a later position than the newest. */
+static void
+warn_of_later(const Expiry *expiry, int position)
+{
+	const RetentionBackup *backups = expiry->result->backups;
+	char *whose;
+	int newest;
+	int i;
+
+	for (newest = position;
+		 newest + 1 < expiry->result->count &&
+		 backup_same_owner(&expiry->result->names[newest + 1], &expiry->result->names[position]);
+		 newest++)
+		;
+	for (i = position + 1; i < newest && backups[i].later == NOT_LATER; i++)
+		;
+	if (backups[position].later == NOT_LATER || i < newest)
+		return;
+	whose = backup_owner(&expiry->result->names[position]);
+	say_how_later(&backups[position], &backups[newest], whose);
+	free(whose);
+}
+
+static void
+warn_of_frozen(const Expiry *expiry)
+{
+	const BackupName *last = NULL;
+	int i;
+
+	for (i = 0; i < expiry->result->count; i++)
+	{
+		const RetentionBackup *backup = &expiry->result->backups[i];
+		char *whose;
+
+		warn_of_later(expiry, i);
+		if (!backup->frozen || (last != NULL && backup_same_owner(last, &expiry->result->names[i])))
+			continue;
+		last = &expiry->result->names[i];
+		whose = backup_owner(&expiry->result->names[i]);
+		log_warning_hint("When the newest backup is the last one, by the clocks and by its "
+						 "position in the WAL, expire removes what the rules do not keep.",
+						 "%s: %s, so nothing is removed", whose, backup->reason);
+		free(whose);
+	}
+}
+
+/*
+ * The backups that the rules are for: of one database, or of one server.  Others have rules of
+ * their own.  Sets of configuration files go with main.
+ */
+static bool
+list_own(Expiry *expiry, const char *database)
+{
+	Repository *repository = expiry->repository;
+	Owner owner;
+	int kept = 0;
+	int i;
+
+	if (database != NULL)
+		return repository_owner_named(repository, database, &owner) &&
+			   repository_list(repository, &owner, &expiry->result->names, &expiry->result->count);
+	if (!repository_list(repository, NULL, &expiry->result->names, &expiry->result->count))
+		return false;
+	for (i = 0; i < expiry->result->count; i++)
+	{
+		if (strcmp(expiry->result->names[i].owner.server, repository->server) == 0)
+			expiry->result->names[kept++] = expiry->result->names[i];
+	}
+	expiry->result->count = kept;
+	return true;
+}
+
+/* Read what there is and decide.  False (reported) if the repository cannot be read. */
+static bool
+decide(Expiry *expiry)
+{
+	const ExpireSettings *keep = expiry->request->keep;
+	const char *database = expiry->request->database;
+	RetentionRules rules = {keep->keep_daily, keep->keep_weekly, keep->keep_monthly,
+							keep->keep_yearly, keep->keep_minimum};
+
+	unclear_look_at_all(expiry->repository);
+	if (!list_own(expiry, database))
+		return false;
+	/* Nothing to do is success; nothing of this name, most likely a mistake. */
+	if (database != NULL && expiry->result->count == 0 && strcmp(database, GLOBALS_DATABASE) != 0 &&
+		expiry->repository->unclear.unknown == 0)
+		return report_no_backups_of(expiry->repository, database);
+	repository_sort(expiry->repository, expiry->result->names, expiry->result->count);
+	expiry->result->backups = xcalloc((size_t) expiry->result->count + 1, sizeof(RetentionBackup));
+	describe_all(expiry);
+	if (interrupted())
+		return false;
+	retention_decide(&rules, time(NULL), expiry->result->backups, expiry->result->count);
+	warn_of_frozen(expiry);
+	return true;
+}
+
+/* ---- removing ---- */
+
+/* Nothing may go while it is not known which backups there are.  False (reported) then. */
+static bool
+all_is_clear(Expiry *expiry)
+{
+	if (expiry->repository->unclear.unknown == 0)
+		return true;
+	expiry->result->objects_reason =
+		"not all of the repository could be looked at (see the warnings), so "
+		"what is needed is unknown";
+	return unclear_report(expiry->repository);
+}
+
+/* Remove what is to be removed; after a failure the rest counts as kept. */
+static bool
+remove_backups(Expiry *expiry)
+{
+	bool good = all_is_clear(expiry);
+	bool clear = good;
+	int i;
+
+	for (i = 0; i < expiry->result->count; i++)
+	{
+		RetentionBackup *backup = &expiry->result->backups[i];
+
+		if (backup->keep)
+			continue;
+		good = good && !interrupted();
+		if (good && !expiry->request->dry_run)
+			good = repository_remove_backup(expiry->repository, &expiry->result->names[i]);
+		if (good)
+			expiry->result->nremoved++;
+		else
+		{
+			backup->keep = true;
+			snprintf(backup->reason, sizeof(backup->reason),
+					 clear ? "could not be removed" : "not all backups are known");
+		}
+	}
+	return good;
+}
+
+static bool
+is_removed(const Expiry *expiry, const BackupName *name)
+{
+	int i;
+
+	for (i = 0; i < expiry->result->count; i++)
+	{
+		if (!expiry->result->backups[i].keep &&
+			backup_same_owner(&expiry->result->names[i], name) &&
+			strcmp(expiry->result->names[i].id, name->id) == 0)
+			return true;
+	}
+	return false;
+}
+
+/* The backups of all databases that stay; a dry run leaves out what it would remove. */
+static bool
+list_remaining(Expiry *expiry, BackupName **names, int *count)
+{
+	int kept = 0;
+	int i;
+
+	if (!repository_list(expiry->repository, NULL, names, count))
+		return false;
+	for (i = 0; i < *count; i++)
+	{
+		if (!is_removed(expiry, &(*names)[i]))
+			(*names)[kept++] = (*names)[i];
+	}
+	*count = kept;
+	return true;
+}
+
+/*
+ * Turn the shared lock into the exclusive one, as late as can be: a backup
+ * that starts meanwhile is refused.  What was read until now may be outdated
+ * afterwards; all manifests are read again.
+ */
+static bool
+lock_exclusive(Expiry *expiry, bool *in_use)
+{
+	Repository *repository = expiry->repository;
+	StoreResult result;
+
+	if (repository->shared_lock >= 0)
+		repository_unlock(repository, repository->shared_lock);
+	repository->shared_lock = -1;
+	result = repository_lock_exclusive(repository, &expiry->exclusive);
+	if (result.code == STORE_OK)
+		return true;
+	expiry->exclusive = -1;
+	*in_use = result.code == STORE_BUSY;
+	return *in_use ? false
+				   : report_error(EXIT_FAILED, NULL, result.hint,
+								  "could not lock repository \"%s\": %s",
+								  repository->storage->location, result.text);
+}
+
+/* Objects and other leftovers.  False (reported) if it must not or cannot be done. */
+static bool
+remove_leftovers(Expiry *expiry)
+{
+	BackupName *names = NULL;
+	int count = 0;
+	bool in_use = false;
+	bool damaged;
+	bool good;
+
+	if (expiry->damaged)
+	{
+		expiry->result->objects_reason = "a manifest is damaged, so what it needs is unknown";
+		return false;
+	}
+	if (!expiry->request->dry_run && !lock_exclusive(expiry, &in_use))
+	{
+		expiry->result->objects_reason =
+			in_use ? "the repository is in use; the next expire removes them"
+				   : "the repository cannot be locked (see the error)";
+		return in_use;
+	}
+	if (!list_remaining(expiry, &names, &count))
+		return false;
+	if (!all_is_clear(expiry))
+	{
+		free(names);
+		return false;
+	}
+	if (count == 0)
+	{
+		/* An empty listing may also mean that somebody moved the manifests away. */
+		expiry->result->objects_reason = "there is no backup at all; the next one may reuse them";
+		free(names);
+		return true;
+	}
+	good = leftovers_find(expiry->repository, names, count, &expiry->result->leftovers, &damaged);
+	if (!good && (damaged || interrupted()))
+		expiry->result->objects_reason =
+			interrupted() ? "interrupted"
+			: expiry->repository->unclear.unknown > 0
+				? "a manifest cannot be read, so what it needs is unknown"
+				: "a manifest is damaged, so what it needs is unknown";
+	if (good && !expiry->request->dry_run)
+		good = leftovers_remove(expiry->repository, &expiry->result->leftovers);
+	free(names);
+	return good;
+}
+
+bool
+expire_run(const ExpireRequest *request, ExpireResult *result)
+{
+	Expiry expiry = {
+		.request = request, .repository = request->repository, .result = result, .exclusive = -1};
+	bool good;
+
+	memset(result, 0, sizeof(*result));
+	if (!lost_header_refuse(request->repository) || !repository_lock_shared(request->repository) ||
+		!decide(&expiry))
+		return false;
+	result->decided = true;
+	good = remove_backups(&expiry) && remove_leftovers(&expiry);
+	if (expiry.exclusive >= 0)
+		repository_unlock(request->repository, expiry.exclusive);
+	return good;
+}
+
+void
+expire_result_free(ExpireResult *result)
+{
+	leftovers_free(&result->leftovers);
+	free(result->backups);
+	free(result->names);
+}

@@ -1,0 +1,42 @@
+/*-------------------------------------------------------------------------
+ *
+ * expire.h
+ *	  Expiry: remove the backups that no keep rule needs, then the objects
+ *	  that no backup needs.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef NEX_EXPIRE_H
+#define NEX_EXPIRE_H
+
+#include "leftovers.h"
+#include "repository.h"
+#include "retention.h"
+
+typedef struct ExpireSettings ExpireSettings;
+
+typedef struct ExpireRequest
+{
+	Repository *repository; /* and of it the server that is meant */
+	const ExpireSettings *keep;
+	const char *database; /* as people name it; NULL: all that the server has */
+	bool dry_run;         /* only say what would be removed */
+} ExpireRequest;
+
+typedef struct ExpireResult
+{
+	bool decided;               /* what follows is known */
+	BackupName *names;          /* that the rules were for */
+	RetentionBackup *backups;   /* what was decided; same positions as names */
+	int count;                  /* of both */
+	int nremoved;               /* backups removed, or that would be */
+	Leftovers leftovers;        /* removed, or that would be */
+	const char *objects_reason; /* why objects were left alone, or NULL */
+} ExpireResult;
+
+/* False (reported) on failure.  expire_result_free() in any case. */
+extern bool expire_run(const ExpireRequest *request, ExpireResult *result);
+
+extern void expire_result_free(ExpireResult *result);
+
+#endif /* NEX_EXPIRE_H */
