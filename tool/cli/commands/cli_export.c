@@ -1,454 +1,39 @@
 /*-------------------------------------------------------------------------
  *
  * cli_export.c
- *	  nex_backup export: one backup as one file of SQL.
- *
- * In the backup's own codec the stored bytes are copied as they are, since
- * concatenated objects are a valid stream; in another one each frame is
- * unpacked and packed again.  Either way every object is hashed while it
- * goes through, and a file appears under its name only when all were right.
+ *	  nex_backup export
  *
  *-------------------------------------------------------------------------
  */
 #include <errno.h>
-#include <fcntl.h>
-#include <inttypes.h>
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/file.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
-#include "bad_objects.h"
 #include "command.h"
 #include "command_settings.h"
-#include "damaged_file.h"
+#include "export.h"
 #include "general_settings.h"
 #include "interrupt.h"
 #include "log.h"
 #include "memory.h"
-#include "object_read.h"
 #include "output.h"
-#include "progress.h"
 #include "progress_bar.h"
 #include "repository_view.h"
 #include "restore_settings.h"
 #include "settings.h"
 #include "stdout_stream.h"
-#include "trusted_path.h"
-#include "unknown_members.h"
-#include "verify.h"
-
-#define UNFINISHED ".tmp"
-#define PIECE ((uint64_t) 1024 * 1024)
-
-typedef struct Export
-{
-	const Settings *settings;
-	Repository *repository;
-	Manifest *manifest;
-	Codec codec;      /* of the file */
-	char *path;       /* NULL: stdout */
-	char *unfinished; /* path.tmp */
-	TrustedPath at;   /* its directory, and its name there */
-	int descriptor;
-	uint64_t written;
-	Digest *digest;
-	Decompressor *decompressor;
-	Compressor *compressor;
-	Buffer stored;
-	Buffer plain; /* an encrypted object, opened */
-	Buffer raw;
-	Buffer packed;
-	bool damaged; /* an object is, and that is why the export failed */
-} Export;
-
-/* ---- the file ---- */
 
 static bool
-write_stdout(Export *export, const char *data, size_t length)
+write_stdout(const char *data, size_t length)
 {
-	if (!stdout_stream_write(data, length))
-		return !interrupted() &&
-			   report_error(EXIT_FAILED, NULL, NULL, "could not write to standard output: %s",
-							strerror(errno));
-	export->written += length;
-	return true;
+	return stdout_stream_write(data, length) ||
+		   (!interrupted() &&
+			report_error(EXIT_FAILED, NULL, NULL, "could not write to standard output: %s",
+						 strerror(errno)));
 }
-
-static bool
-write_all(Export *export, const char *data, size_t length)
-{
-	if (export->path == NULL)
-		return write_stdout(export, data, length);
-	while (length > 0)
-	{
-		ssize_t n = write(export->descriptor, data, length);
-
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n < 0)
-			return report_error(EXIT_FAILED, NULL, NULL, "could not write file \"%s\": %s",
-								export->unfinished, strerror(errno));
-		data += n;
-		length -= (size_t) n;
-		export->written += (uint64_t) n;
-	}
-	return true;
-}
-
-/* Of a path, what is in its directory. */
-static const char *
-name_of(const char *path)
-{
-	const char *slash = strrchr(path, '/');
-
-	return slash != NULL ? slash + 1 : path;
-}
-
-/* Is the locked file ours, and still the one of that name? */
-static bool
-check_unfinished(const Export *export, int fd)
-{
-	struct stat opened;
-	struct stat named;
-	bool locked;
-
-	if (fstat(fd, &opened) != 0 || !S_ISREG(opened.st_mode) || opened.st_uid != geteuid() ||
-		opened.st_nlink > 1)
-		return report_error(EXIT_FAILED, NULL, "Remove it, or give another name with -o.",
-							"\"%s\" exists and was not created by nex_backup", export->unfinished);
-	locked = flock(fd, LOCK_EX | LOCK_NB) == 0;
-	if (!locked && errno != EWOULDBLOCK)
-		return report_error(EXIT_FAILED, NULL, NULL, "could not lock file \"%s\": %s",
-							export->unfinished, strerror(errno));
-	/* Whoever has it, or had it until now and has given it its name. */
-	if (!locked ||
-		fstatat(export->at.directory, name_of(export->unfinished), &named, AT_SYMLINK_NOFOLLOW) !=
-			0 ||
-		named.st_ino != opened.st_ino || named.st_dev != opened.st_dev)
-		return report_error(EXIT_LOCKED, NULL, NULL, "another export is writing file \"%s\"",
-							export->unfinished);
-	if (ftruncate(fd, 0) != 0)
-		return report_error(EXIT_FAILED, NULL, NULL, "could not truncate file \"%s\": %s",
-							export->unfinished, strerror(errno));
-	return true;
-}
-
-/*
- * Open FILE.tmp.  A leftover of a killed export is overwritten; the lock
- * tells it from one that is still being written.
- */
-static bool
-open_file(Export *export)
-{
-	struct stat status;
-	int fd;
-
-	if (!trusted_path_open(&export->at, export->unfinished))
-		return report_error(EXIT_FAILED, NULL, errno == ELOOP ? TRUSTED_PATH_HINT : NULL,
-							"could not create file \"%s\": %s", export->unfinished,
-							strerror(errno));
-	if (!export->settings->restore->yes &&
-		fstatat(export->at.directory, name_of(export->path), &status, AT_SYMLINK_NOFOLLOW) == 0)
-		return report_error(EXIT_FAILED, NULL, "Give another name with -o, or --yes to replace it.",
-							"file \"%s\" exists already", export->path);
-	fd = openat(export->at.directory, name_of(export->unfinished),
-				O_WRONLY | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK, 0600);
-	if (fd < 0)
-		return report_error(EXIT_FAILED, NULL, NULL, "could not create file \"%s\": %s",
-							export->unfinished, strerror(errno));
-	if (!check_unfinished(export, fd))
-	{
-		close(fd);
-		return false;
-	}
-	export->descriptor = fd;
-	return true;
-}
-
-static bool
-sync_directory(const Export *export)
-{
-	int fd = openat(export->at.directory, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	bool good = fd >= 0 && (fsync(fd) == 0 || errno == EINVAL);
-
-	if (!good)
-		report_error(EXIT_FAILED, NULL, NULL, "could not fsync the directory of file \"%s\": %s",
-					 export->path, strerror(errno));
-	if (fd >= 0)
-		close(fd);
-	return good;
-}
-
-/* Make the file durable and give it its name. */
-static bool
-finish_file(Export *export)
-{
-	int directory = export->at.directory;
-	const char *unfinished = name_of(export->unfinished);
-	const char *name = name_of(export->path);
-	int result;
-
-	if (fsync(export->descriptor) != 0)
-		return report_error(EXIT_FAILED, NULL, NULL, "could not fsync file \"%s\": %s",
-							export->unfinished, strerror(errno));
-	if (export->settings->restore->yes)
-		result = renameat(directory, unfinished, directory, name);
-	else
-	{
-		/* Not every file system can refuse to replace; then the check at the start must do. */
-		result = renameat2(directory, unfinished, directory, name, RENAME_NOREPLACE);
-		if (result != 0 && (errno == EINVAL || errno == ENOSYS))
-			result = renameat(directory, unfinished, directory, name);
-	}
-	if (result != 0)
-		return report_error(EXIT_FAILED, NULL, NULL, "could not rename file \"%s\" to \"%s\": %s",
-							export->unfinished, export->path, strerror(errno));
-	if (sync_directory(export))
-		return true;
-	/* What has failed is not there, if that can be; with --yes the older file is gone already. */
-	if (!export->settings->restore->yes)
-		unlinkat(directory, name, 0);
-	return false;
-}
-
-/* ---- the content ---- */
-
-/* Read a piece of an object into `stored`, and hash it. */
-static bool
-read_piece(Export *export, const char *path, uint64_t offset, uint64_t length)
-{
-	Storage *storage = export->repository->storage;
-	StoreResult result;
-
-	buffer_reset(&export->stored);
-	buffer_reserve(&export->stored, length);
-	result = storage->read_range(storage, path, offset, length, export->stored.data);
-	export->damaged = result.code != STORE_OK && store_blames_file(&result);
-	if (store_inaccessible(&result))
-		return repository_unreadable(export->repository, path, &result);
-	if (result.code != STORE_OK)
-		return report_error(EXIT_INTEGRITY, NULL,
-							"Use \"nex_backup verify\" to find all bad files.",
-							"could not read file \"%s\": %s", path, result.text);
-	atomic_fetch_add(&progress.weight_done, length);
-	return digest_update(export->digest, export->stored.data, length) ||
-		   report_error(EXIT_FAILED, NULL, NULL, "could not hash file \"%s\"", path);
-}
-
-/* Copy an object as it is. */
-static bool
-copy_object(Export *export, const char *path, uint64_t bytes)
-{
-	uint64_t offset;
-
-	for (offset = 0; offset < bytes; offset += PIECE)
-	{
-		uint64_t length = bytes - offset < PIECE ? bytes - offset : PIECE;
-
-		if (interrupted() || !read_piece(export, path, offset, length) ||
-			!write_all(export, export->stored.data, length))
-			return false;
-	}
-	return true;
-}
-
-/* Unpack one member's frame and write it in the file's codec. */
-static bool
-transcode_frame(Export *export, const char *path, const Member *member, const char *frame)
-{
-	const char *raw;
-	const char *message;
-
-	buffer_reset(&export->raw);
-	buffer_reserve(&export->raw, member->raw);
-	message = decompressor_frame(export->decompressor, frame, member->length, export->raw.data,
-								 member->raw);
-	export->damaged = message != NULL;
-	if (message != NULL)
-		return report_error(EXIT_INTEGRITY, NULL,
-							"Use \"nex_backup verify\" to find all bad files.",
-							"could not decompress file \"%s\" at offset %" PRIu64 ": %s", path,
-							member->offset, message);
-	raw = export->raw.data;
-	atomic_fetch_add(&progress.raw_bytes, member->raw);
-	if (export->codec == CODEC_NONE)
-		return write_all(export, raw, member->raw);
-	buffer_reset(&export->packed);
-	if (!compressor_frame(export->compressor, raw, member->raw, &export->packed))
-		return report_error(EXIT_FAILED, NULL, NULL, "could not compress");
-	return write_all(export, export->packed.data, export->packed.length);
-}
-
-static bool
-transcode_member(Export *export, const char *path, const Member *member)
-{
-	return !interrupted() && read_piece(export, path, member->offset, member->length) &&
-		   transcode_frame(export, path, member, export->stored.data);
-}
-
-/* One object of an encrypted backup: opened, then copied or transcoded. */
-static bool
-export_encrypted_object(Export *export, const char *path, uint32_t object, uint32_t *member)
-{
-	const Manifest *manifest = export->manifest;
-	StoreResult result;
-	char *problem = object_read(export->repository, manifest, object, &export->plain, &result);
-	bool good = problem == NULL;
-
-	if (!good && store_inaccessible(&result))
-		repository_unreadable(export->repository, path, &result);
-	else if (!good)
-		report_error(EXIT_INTEGRITY, NULL, "Use \"nex_backup verify\" to find all bad files.",
-					 "file \"%s\" %s", path, problem);
-	free(problem);
-	atomic_fetch_add(&progress.weight_done, manifest->objects[object].bytes);
-	if (good && export->codec == manifest->codec)
-		return write_all(export, export->plain.data, export->plain.length);
-	for (; good && *member < manifest->nmembers && manifest->members[*member].object == object;
-		 (*member)++)
-		good = transcode_frame(export, path, &manifest->members[*member],
-							   export->plain.data + manifest->members[*member].offset);
-	return good;
-}
-
-/* One object, whole; checks its digest at the end. */
-static bool
-export_object(Export *export, uint32_t object, uint32_t *member)
-{
-	const Manifest *manifest = export->manifest;
-	char *path = manifest_object_path(manifest, object);
-	DigestHex hex;
-	bool good = true;
-
-	if (manifest->cipher != CIPHER_NONE)
-	{
-		good = export_encrypted_object(export, path, object, member);
-		atomic_fetch_add(&progress.units_done, 1);
-		free(path);
-		return good;
-	}
-	if (export->codec == manifest->codec)
-		good = copy_object(export, path, manifest->objects[object].bytes);
-	else
-	{
-		while (good && *member < manifest->nmembers && manifest->members[*member].object == object)
-			good = transcode_member(export, path, &manifest->members[(*member)++]);
-	}
-	if (good &&
-		(!digest_final(export->digest, hex) || strcmp(hex, manifest->objects[object].id) != 0))
-	{
-		export->damaged = true;
-		good =
-			report_error(EXIT_INTEGRITY, NULL, "Use \"nex_backup verify\" to find all bad files.",
-						 "file \"%s\" does not match its digest", path);
-	}
-	if (!good && export->damaged)
-		bad_object_note(export->repository, manifest, object, "is damaged, as an export found");
-	atomic_fetch_add(&progress.units_done, 1);
-	free(path);
-	return good;
-}
-
-/*
- * What pg_dump wrote begins with settings.  In backups of 0.2.0, if the
- * database or the role had it so, one is that a backslash in a literal needs
- * another one.  All else in a backup is written for the other way.
- */
-static bool
-undo_settings(Export *export)
-{
-	static const char sql[] = "SET standard_conforming_strings = on;\n";
-
-	if (export->codec == CODEC_NONE)
-		return write_all(export, sql, strlen(sql));
-	buffer_reset(&export->packed);
-	return compressor_frame(export->compressor, sql, strlen(sql), &export->packed)
-			   ? write_all(export, export->packed.data, export->packed.length)
-			   : report_error(EXIT_FAILED, NULL, NULL, "could not compress");
-}
-
-/* Behind which objects that has to be done; caller frees. */
-static bool *
-objects_with_settings(const Manifest *manifest)
-{
-	bool *objects = xcalloc((size_t) manifest->nobjects + 1, sizeof(bool));
-	uint32_t i;
-
-	for (i = 0; made_by_old_tool(manifest->tool) && i < manifest->nmembers; i++)
-	{
-		const Member *member = &manifest->members[i];
-
-		if (member->kind == MEMBER_PRE_DATA || member->kind == MEMBER_POST_DATA)
-			objects[member->object] = true;
-	}
-	return objects;
-}
-
-/* What went to a pipe cannot be taken back: look before. */
-static bool
-check_before_stdout(Export *export)
-{
-	VerifyReport report;
-	bool good;
-
-	progress_phase("checking", "objects", export->manifest->nobjects,
-				   export->manifest->totals.stored_bytes);
-	good = verify_objects(export->repository, export->manifest, VERIFY_DIGESTS,
-						  export->settings->general->jobs, &report) &&
-		   report.nbad == 0;
-	verify_report_free(&report);
-	return good;
-}
-
-/*
- * The text is for psql, which runs whatever is in it, so it must not hold SQL
- * that somebody may have planted.
- */
-static bool
-refuse_unknown(const Export *export)
-{
-	return export->manifest->kind == BACKUP_OF_FILES ||
-		   unknown_members_refuse(export->settings, export->repository, export->manifest);
-}
-
-/* Before anything is written, as far as the members can be read; damage is found later. */
-static bool
-refuse_unknown_early(const Export *export)
-{
-	return export->manifest->kind == BACKUP_OF_FILES ||
-		   unknown_members_refuse_early(export->settings, export->repository, export->manifest);
-}
-
-static bool
-export_all(Export *export)
-{
-	const Manifest *manifest = export->manifest;
-	uint32_t member = 0;
-	bool good = true;
-	bool *settings;
-	uint32_t i;
-
-	if (!refuse_unknown_early(export))
-		return false;
-	if (export->path == NULL ? !check_before_stdout(export) || !refuse_unknown(export)
-							 : !open_file(export))
-		return false;
-	progress_phase("exporting", "objects", manifest->nobjects, manifest->totals.stored_bytes);
-	settings = objects_with_settings(manifest);
-	for (i = 0; i < manifest->nobjects && good; i++)
-		good = !interrupted() && export_object(export, i, &member) &&
-			   (!settings[i] || undo_settings(export));
-	free(settings);
-
-	/* By now all objects were read and are undamaged. */
-	return good && (export->path == NULL || (refuse_unknown(export) && finish_file(export)));
-}
-
-/* ---- set-up ---- */
 
 static bool
 ends_with(const char *text, const char *end)
@@ -467,8 +52,8 @@ path_for_database(const BackupName *name, Codec codec)
 	char directory[DATABASE_DIRECTORY_SIZE];
 	const char *between = name->owner.server[0] != '\0' ? "@" : "";
 	/* What is not complete has a suffix of its own. */
-	size_t others = strlen("backup__" UNFINISHED) + strlen(name->owner.server) + strlen(between) +
-					strlen(name->id) + strlen(codec_suffix(codec));
+	size_t others = strlen("backup__" EXPORT_UNFINISHED) + strlen(name->owner.server) +
+					strlen(between) + strlen(name->id) + strlen(codec_suffix(codec));
 	size_t length;
 
 	database_directory_encode(name->owner.name, directory);
@@ -484,19 +69,19 @@ path_for_database(const BackupName *name, Codec codec)
 					 name->id, codec_suffix(codec));
 }
 
-/* Choose file name and codec. */
+/* Choose file name, which the caller frees, and codec. */
 static bool
-choose_output(Export *export, const BackupName *name)
+choose_output(ExportRequest *request, const BackupName *name, char **path)
 {
 	static const Codec codecs[] = {CODEC_ZSTD, CODEC_GZIP, CODEC_NONE};
-	const char *output = export->settings->command->output;
+	const char *output = request->settings->command->output;
 	size_t i;
 
-	export->codec = export->manifest->codec;
+	request->codec = request->manifest->codec;
 	if (output != NULL && strcmp(output, "-") == 0)
 	{
-		export->descriptor = STDOUT_FILENO;
-		if (isatty(STDOUT_FILENO) && export->codec != CODEC_NONE)
+		request->write = write_stdout;
+		if (isatty(STDOUT_FILENO) && request->codec != CODEC_NONE)
 			return report_error(EXIT_USAGE, NULL, "Use -o FILE, or send the output into a pipe.",
 								"compressed data is not written to a terminal");
 		return true;
@@ -504,13 +89,11 @@ choose_output(Export *export, const BackupName *name)
 	if (output == NULL)
 	{
 		if (backup_is_of_globals(name))
-			export->path = xasprintf("globals_%s%s%s%s", name->owner.server,
-									 name->owner.server[0] != '\0' ? "_" : "", name->id,
-									 codec_suffix(export->codec));
+			*path = xasprintf("globals_%s%s%s%s", name->owner.server,
+							  name->owner.server[0] != '\0' ? "_" : "", name->id,
+							  codec_suffix(request->codec));
 		else
-		{
-			export->path = path_for_database(name, export->codec);
-		}
+			*path = path_for_database(name, request->codec);
 	}
 	else
 	{
@@ -521,35 +104,15 @@ choose_output(Export *export, const BackupName *name)
 								"Use a name that ends in .sql.zst, .sql.gz or .sql, or - for "
 								"standard output.",
 								"cannot tell the format of \"%s\" by its name", output);
-		export->codec = codecs[i];
-		export->path = xstrdup(output);
+		request->codec = codecs[i];
+		*path = xstrdup(output);
 	}
-	export->unfinished = xasprintf("%s" UNFINISHED, export->path);
+	request->path = *path;
 	return true;
 }
 
-/* What hashing and transcoding need. */
-static bool
-prepare(Export *export)
-{
-	const char *name = codec_name(export->codec);
-	Codec codec;
-	int level;
-
-	buffer_init(&export->stored);
-	buffer_init(&export->plain);
-	buffer_init(&export->raw);
-	buffer_init(&export->packed);
-	export->digest = digest_create();
-	export->decompressor = decompressor_create(export->manifest->codec);
-	if (codec_parse(name, &codec, &level) == NULL)
-		export->compressor = compressor_create(export->codec, level);
-	return (export->digest != NULL && export->decompressor != NULL && export->compressor != NULL) ||
-		   report_error(EXIT_FAILED, NULL, NULL, "could not set up SHA-256 or compression");
-}
-
 static void
-say_done(const Export *export, const BackupName *name)
+say_done(const ExportRequest *export, const BackupName *name, uint64_t written)
 {
 	char *label;
 
@@ -559,73 +122,49 @@ say_done(const Export *export, const BackupName *name)
 	if (export->settings->general->json)
 	{
 		json_t *value = json_pack("{s:s, s:o, s:o}", "backup", name->id, "file",
-								  json_text(export->path), "bytes", json_count(export->written));
+								  json_text(export->path), "bytes", json_count(written));
 
 		backup_set_json(value, name);
 		output_json(value);
 		return;
 	}
 	label = backup_label(name);
-	show_text("exported \"%s\" to \"%s\" (%s)\n", label, export->path,
-			  pretty_bytes(export->written));
+	show_text("exported \"%s\" to \"%s\" (%s)\n", label, export->path, pretty_bytes(written));
 	free(label);
-}
-
-static void
-clean_up(Export *export, bool good)
-{
-	if (export->path != NULL && export->descriptor >= 0)
-	{
-		if (!good)
-			unlinkat(export->at.directory, name_of(export->unfinished), 0);
-		close(export->descriptor);
-	}
-	trusted_path_close(&export->at);
-	buffer_free(&export->stored);
-	buffer_free(&export->plain);
-	buffer_free(&export->raw);
-	buffer_free(&export->packed);
-	if (export->digest != NULL)
-		digest_free(export->digest);
-	if (export->decompressor != NULL)
-		decompressor_free(export->decompressor);
-	if (export->compressor != NULL)
-		compressor_free(export->compressor);
-	free(export->path);
-	free(export->unfinished);
-	manifest_free(export->manifest);
 }
 
 static bool
 run_export(const Settings *settings)
 {
-	Export export;
+	Repository *repository = open_repository(settings);
+	ExportRequest request = {
+		.settings = settings, .repository = repository, .replace = settings->restore->yes};
+	Manifest *manifest = NULL;
+	char *path = NULL;
+	uint64_t written;
 	BackupName name;
 	bool good = false;
 
-	memset(&export, 0, sizeof(export));
-	export.settings = settings;
-	export.descriptor = -1;
-	export.at.directory = -1;
-	export.repository = open_repository(settings);
-	if (export.repository == NULL)
+	if (repository == NULL)
 		return false;
-	if (repository_lock_shared(export.repository) &&
-		repository_resolve(export.repository, settings->general->arguments[0], &name))
-		export.manifest = repository_manifest_inside(export.repository, &name);
-	if (export.manifest != NULL)
+	if (repository_lock_shared(repository) &&
+		repository_resolve(repository, settings->general->arguments[0], &name))
+		manifest = repository_manifest_inside(repository, &name);
+	request.manifest = manifest;
+	if (manifest != NULL)
 	{
 		progress_bar_start(settings);
-		good = choose_output(&export, &name) && prepare(&export) && export_all(&export);
+		good = choose_output(&request, &name, &path) && export_run(&request, &written);
 		progress_bar_stop();
-		if (good)
-		{
-			interrupt_too_late();
-			say_done(&export, &name);
-		}
-		clean_up(&export, good);
 	}
-	repository_close(export.repository);
+	if (good)
+	{
+		interrupt_too_late();
+		say_done(&request, &name, written);
+	}
+	free(path);
+	manifest_free(manifest);
+	repository_close(repository);
 	return good;
 }
 
