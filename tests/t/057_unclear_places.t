@@ -3,6 +3,8 @@
 use strict;
 use warnings;
 
+use File::Basename qw(dirname);
+use File::Path qw(make_path remove_tree);
 use File::Temp ();
 use NexBackup::Test;
 use Test::More;
@@ -195,6 +197,32 @@ rename $disk, "$repo/$manifest" or die;
 rename "$repo/backups", "$repo/backups.old" or die;
 check_place('a renamed tree', $repo, 'backups.old', qr/HINT:\s+If there are backups/, 'unknown file');
 rename "$repo/backups.old", "$repo/backups" or die;
+
+# By any other name, too, and in another place: what is in it tells.
+for my $moved ([ $encrypted, 'config', 'conf' ], [ $repo, 'globals', 'g/of/2026' ], [ $repo, 'backups', 'srv/other/backups' ],
+	[ $repo, 'backups/shop', 'shop' ], [ $repo, 'backups/shop', 'objects/shop' ])
+{
+	my ($where, $from, $to) = @$moved;
+	my $place = $to =~ /^objects/ ? $to : $to =~ s{/.*}{}r;
+
+	make_path(dirname("$where/$to"));
+	rename "$where/$from", "$where/$to" or die "$to: $!";
+	my $kept = content($where);
+	($code, $out, $err) = tool('expire', '--keep-daily', 0, '--keep-weekly', 0, '--keep-minimum', 1, '--repo', $where);
+	is($code, 1, "$from moved to $to: expire fails");
+	like($err, qr/warning: "\Q$where\E\/\Q$place\E" is not what nex_backup keeps there.*\nHINT:\s+If there are backups/, '… names the place');
+	is(content($where), $kept, '… and removes nothing');
+	rename "$where/$to", "$where/$from" or die;
+	remove_tree("$where/$place") if $place ne 'objects/shop';
+}
+
+# A repository in it is one by itself, and other files say nothing.
+make_path("$repo/.snapshot/daily/backups/shop", "$repo/logs", "$repo/objects/tmp");
+write_bytes("$repo/.snapshot/daily/$_", 'x') for 'nex_backup.json', 'backups/shop/20260101T000000Z.json';
+write_bytes("$repo/$_", 'x') for 'logs/today.json', 'objects/tmp/20260101T000000Z.txt';
+good_again('beside snapshots and logs');
+tool_ok([ 'expire', '--dry-run', '--repo', $repo ], '… and so is expire');
+remove_tree(map { "$repo/$_" } '.snapshot', 'logs', 'objects/tmp');
 mkdir "$repo/backups/lost+found";
 write_bytes("$repo/backups/shop/notes.tmp", 'x');
 good_again('after the names, with lost+found');

@@ -31,18 +31,10 @@ static bool
 visit_file(const char *file, void *argument)
 {
 	NameList *list = argument;
-	size_t length = strlen(file);
 	BackupName *name;
 	char id[BACKUP_ID_SIZE];
 
-	if (length > 5 && length - 5 < sizeof(id) && strcmp(file + length - 5, ".json") == 0)
-	{
-		memcpy(id, file, length - 5);
-		id[length - 5] = '\0';
-	}
-	else
-		id[0] = '\0';
-	if (!backup_id_valid(id))
+	if (!manifest_name_id(file, id))
 	{
 		if (!leftover_is_temporary(file) && !leftover_is_companion(file))
 			unclear_name(list->repository, list->directory, file);

@@ -16,6 +16,7 @@
 #include <string.h>
 
 #include "damaged_file.h"
+#include "file_names.h"
 #include "home.h"
 #include "keyring.h"
 #include "log.h"
@@ -24,7 +25,6 @@
 #include "seal.h"
 #include "writer_state.h"
 
-#define FRAME_FILE "nex_backup.json"
 #define SIGNATURE_OPENING ",\n\"signature\": \""
 #define OPENING_LENGTH (sizeof(SIGNATURE_OPENING) - 1)
 #define SIGNATURE_LENGTH (OPENING_LENGTH + 2 * SIGNATURE_BYTES + 1)

@@ -51,19 +51,33 @@ leftover_is_temporary(const char *name)
 	return false;
 }
 
+/* "ID.end"?  Then its id. */
+static bool
+take_id(const char *name, const char *end, char id[BACKUP_ID_SIZE])
+{
+	size_t stem;
+
+	if (!file_name_ends_with(name, end))
+		return false;
+	stem = strlen(name) - strlen(end);
+	if (stem >= BACKUP_ID_SIZE)
+		return false;
+	memcpy(id, name, stem);
+	id[stem] = '\0';
+	return backup_id_valid(id);
+}
+
+bool
+manifest_name_id(const char *name, char id[BACKUP_ID_SIZE])
+{
+	return take_id(name, ".json", id);
+}
+
 /* Is it the name of something that lies beside a manifest? */
 bool
 leftover_is_companion(const char *name)
 {
 	char id[BACKUP_ID_SIZE];
-	size_t stem;
 
-	if (!file_name_ends_with(name, ".sha256") && !file_name_ends_with(name, ".verified"))
-		return false;
-	stem = (size_t) (strrchr(name, '.') - name);
-	if (stem >= sizeof(id))
-		return false;
-	memcpy(id, name, stem);
-	id[stem] = '\0';
-	return backup_id_valid(id);
+	return take_id(name, ".sha256", id) || take_id(name, ".verified", id);
 }

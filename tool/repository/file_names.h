@@ -10,10 +10,18 @@
 
 #include <stdbool.h>
 
+#include "names.h"
+
+/* The file that makes a directory a repository. */
+#define FRAME_FILE "nex_backup.json"
+
 /* The file of a server's own directory that is no directory (server_identity.h). */
 #define SERVER_FILE "server.json"
 
 extern bool file_name_ends_with(const char *text, const char *end);
+
+/* Is this the name of a manifest, "ID.json"?  Then its id. */
+extern bool manifest_name_id(const char *name, char id[BACKUP_ID_SIZE]);
 
 /* Is this the name of an unfinished file of ours; of something that lies beside a manifest? */
 extern bool leftover_is_temporary(const char *name);

@@ -19,11 +19,11 @@
 #include "backup_list.h"
 #include "damaged_file.h"
 #include "encryption.h"
+#include "file_names.h"
 #include "keyring.h"
 #include "log.h"
 #include "memory.h"
 
-#define FRAME_FILE "nex_backup.json"
 #define INIT_HINT                                                                                  \
 	"No backup depends on this file: \"nex_backup init\" for this repository writes it again, "    \
 	"with the same --recipient, --key-file or passphrase if it is encrypted."

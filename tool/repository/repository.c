@@ -20,6 +20,7 @@
 
 #include "damaged_file.h"
 #include "encryption.h"
+#include "file_names.h"
 #include "interrupt.h"
 #include "json_bounds.h"
 #include "keyring.h"
@@ -35,7 +36,6 @@
 #include "unclear.h"
 #include "writer_state.h"
 
-#define FRAME_FILE "nex_backup.json"
 #define RECOVER_FILE "RECOVER.txt"
 #define REPOSITORY_LOCK "lock/repository"
 #define MAX_FRAME_BYTES (1024 * 1024)

@@ -26,7 +26,8 @@ extern StoreResult unclear_probe(Repository *repository, const char *path);
 /* A name in a directory, which is none of ours; a directory's name ends in '/'. */
 extern void unclear_name(Repository *repository, const char *directory, const char *name);
 
-/* Directories beside "backups" and the like that may be those, renamed. */
+/* Directories beside "backups" and the like that may be those, renamed: by their name, or by
+ * manifests in them. */
 extern void unclear_top_level(Repository *repository);
 
 /*

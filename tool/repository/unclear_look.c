@@ -13,6 +13,7 @@
 #include <string.h>
 
 #include "backup_list.h"
+#include "file_names.h"
 #include "interrupted.h"
 #include "memory.h"
 
@@ -20,25 +21,110 @@ static const char *const trees[] = {"backups", "globals", "config", "servers", "
 
 #define TREES (sizeof(trees) / sizeof(trees[0]))
 
-/* "backups.old" and the like. */
-static bool
-visit_top(const char *name, void *argument)
+/* How far below a renamed tree manifests may lie: servers/LABEL/backups/DATABASE/ID.json. */
+#define DEEPEST_MANIFEST 4
+
+/* A directory of another name, in which manifests are looked for. */
+typedef struct Search
 {
-	Repository *repository = argument;
-	size_t length = strcspn(name, "/");
-	bool is_directory = name[length] == '/';
+	Repository *repository;
+	const char *path;
+	int depth;
+	bool found;
+} Search;
+
+static bool holds_manifests(Repository *repository, const char *path, int depth);
+
+static bool
+visit_searched(const char *name, void *argument)
+{
+	Search *search = argument;
+	size_t length = strlen(name);
+	char id[BACKUP_ID_SIZE];
+	char *path;
+
+	if (name[length - 1] != '/')
+		search->found = manifest_name_id(name, id);
+	else if (search->depth < DEEPEST_MANIFEST)
+	{
+		path = xasprintf("%s/%.*s", search->path, (int) length - 1, name);
+		search->found = holds_manifests(search->repository, path, search->depth + 1);
+		free(path);
+	}
+	return !search->found && !interrupted();
+}
+
+/*
+ * A repository in the directory is one by itself: a copy, or a snapshot that the
+ * file system shows.  What cannot be read was not renamed only.
+ */
+static bool
+holds_manifests(Repository *repository, const char *path, int depth)
+{
+	Storage *storage = repository->storage;
+	Search search = {repository, path, depth, false};
+	char *description = xasprintf("%s/" FRAME_FILE, path);
+	char nothing[1];
+	StoreResult result = storage->read_range(storage, description, 0, 0, nothing);
+
+	free(description);
+	if (result.code == STORE_ABSENT)
+		(void) storage->list(storage, path, visit_searched, &search);
+	return search.found;
+}
+
+/* Does it look like a tree of ours by its name: "backups.old"? */
+static bool
+is_named_like_tree(const char *name, size_t length)
+{
 	size_t i;
 
 	for (i = 0; i < TREES; i++)
 	{
 		size_t stem = strlen(trees[i]);
 
-		if (strcmp(trees[i], "objects") != 0 && strncmp(name, trees[i], stem) == 0 &&
-			length > stem &&
-			(is_directory || unclear_probe(repository, name).code == STORE_UNSUPPORTED))
+		if (strcmp(trees[i], "objects") != 0 && strncmp(name, trees[i], stem) == 0 && length > stem)
+			return true;
+	}
+	return false;
+}
+
+/* Is it one of the trees, where others look? */
+static bool
+is_tree(const char *name, size_t length)
+{
+	size_t i;
+
+	for (i = 0; i < TREES; i++)
+	{
+		if (strlen(trees[i]) == length && strncmp(name, trees[i], length) == 0)
+			return true;
+	}
+	return false;
+}
+
+/* A tree under another name, or a part of one. */
+static bool
+visit_top(const char *name, void *argument)
+{
+	Repository *repository = argument;
+	size_t length = strcspn(name, "/");
+	bool is_directory = name[length] == '/';
+	char *path;
+
+	if (is_named_like_tree(name, length))
+	{
+		if (is_directory || unclear_probe(repository, name).code == STORE_UNSUPPORTED)
 			unclear_name(repository, ".", name);
 	}
-	return true;
+	else if (is_directory && !is_tree(name, length))
+	{
+		path = xasprintf("%.*s", (int) length, name);
+		if (holds_manifests(repository, path, 1))
+			unclear_name(repository, ".", name);
+		free(path);
+	}
+	return !interrupted();
 }
 
 void
@@ -70,21 +156,24 @@ typedef struct ObjectsTree
 	const char *path;
 } ObjectsTree;
 
-/* A directory objects/ab: a link, or one that cannot be read? */
+/* A directory objects/ab: a link, or one that cannot be read?  Another one: was it moved here? */
 static bool
 visit_objects(const char *name, void *argument)
 {
 	const ObjectsTree *tree = argument;
-	size_t length = strspn(name, "0123456789abcdef");
+	size_t length = strcspn(name, "/");
+	bool is_ours = length == 2 && strspn(name, "0123456789abcdef") == 2;
 	StoreResult result;
 	char *path;
 
-	if (length != 2 || (name[2] != '\0' && name[2] != '/'))
+	if (!is_ours && name[length] != '/')
 		return true;
-	path = xasprintf("%s/%.2s", tree->path, name);
+	path = xasprintf("%s/%.*s", tree->path, (int) length, name);
 	result = unclear_probe(tree->repository, path);
-	if (result.code != STORE_OK)
+	if (is_ours && result.code != STORE_OK)
 		unclear_error(tree->repository, path, &result, true);
+	else if (!is_ours && holds_manifests(tree->repository, path, 1))
+		unclear_name(tree->repository, tree->path, name);
 	free(path);
 	return !interrupted();
 }
