@@ -10,7 +10,8 @@
  *
  * The first letter of an entry is the operation: R read, P read a part, S
  * size, W durable write, N write of a new file, F fsync of a file, D fsync of
- * a directory, X remove, L list.
+ * a directory, X remove, L list, T list of
+ * files at any depth.
  *
  *-------------------------------------------------------------------------
  */
@@ -63,8 +64,8 @@ recording_note(char operation, const char *path)
 static inline StoreResult
 recording_failure(char operation)
 {
-	return strchr("RPSL", operation) != NULL ? posix_read_result(recording.error)
-											 : posix_write_result(recording.error);
+	return strchr("RPSLT", operation) != NULL ? posix_read_result(recording.error)
+											  : posix_write_result(recording.error);
 }
 
 /* Do it, unless it fails before. */
@@ -140,6 +141,12 @@ recording_list(Storage *storage, const char *path, StorageVisitor visitor, void 
 }
 
 static StoreResult
+recording_list_files(Storage *storage, const char *path, const FileListing *listing)
+{
+	RECORDED('T', path, recording.real->list_files(recording.real, path, listing));
+}
+
+static StoreResult
 recording_lock(Storage *storage, const char *path, LockMode mode, int *handle)
 {
 	(void) storage;
@@ -184,6 +191,7 @@ recording_begin(Repository *repository)
 	recording.base.remove = recording_remove;
 	recording.base.remove_directory = recording_remove_directory;
 	recording.base.list = recording_list;
+	recording.base.list_files = recording_list_files;
 	recording.base.lock = recording_lock;
 	recording.base.unlock = recording_unlock;
 	recording.base.close = recording_close;

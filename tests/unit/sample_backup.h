@@ -96,7 +96,7 @@ static inline BackupName
 sample_publish(Repository *repository, const char *database, const char *id)
 {
 	static const char rows[] = SAMPLE_COPY "\n1\n2\n" SAMPLE_END;
-	ObjectStore *store = object_store_create(repository, CODEC_NONE, NULL);
+	ObjectStore *store = object_store_create(repository, "", CODEC_NONE, NULL);
 	BackupName name = sample_name(database, id);
 	Manifest *manifest = sample_manifest(repository, &name);
 

@@ -166,7 +166,7 @@ work(void)
 	sql_init(&table.restore_into);
 	assert_true(repository_init(scratch_path("repo"), &created));
 	repository = repository_open(scratch_path("repo"));
-	store = object_store_create(repository, CODEC_NONE, NULL);
+	store = object_store_create(repository, "", CODEC_NONE, NULL);
 	memset(&job, 0, sizeof(job));
 	job.tables = &tables;
 	job.restore_statements = statements;

@@ -64,7 +64,7 @@ load_keys(KeyWrapping wrapping, char *state, char *key_file, char *signer)
 static void
 publish(Repository *repository)
 {
-	ObjectStore *store = object_store_create(repository, CODEC_NONE, NULL);
+	ObjectStore *store = object_store_create(repository, "", CODEC_NONE, NULL);
 	Manifest *manifest = manifest_create();
 	ManifestObject object;
 	Member member = {.table = -1, .length = sizeof(content) - 1, .raw = sizeof(content) - 1};
@@ -449,7 +449,7 @@ test_reuse(void **state)
 	previous = manifest_to_build_on(repository, &owner);
 	assert_non_null(previous);
 	assert_false(previous->locked); /* its own copy */
-	store = object_store_create(repository, CODEC_NONE, previous);
+	store = object_store_create(repository, "", CODEC_NONE, previous);
 	assert_true(object_store_put(store, content, sizeof(content) - 1, &object));
 	assert_string_equal(object.id, previous->objects[0].id);
 	assert_int_equal(object_store_new_objects(store), 0);
@@ -553,10 +553,11 @@ test_other_length(void **state)
 	assert_non_null(previous);
 	for (i = 0; i < sizeof(changes) / sizeof(changes[0]); i++)
 	{
-		ObjectStore *store = object_store_create(repository, CODEC_NONE, previous);
+		ObjectStore *store;
 		ManifestObject object;
 
 		resize_object(previous, changes[i]);
+		store = object_store_create(repository, "", CODEC_NONE, previous);
 		assert_true(object_store_put(store, content, sizeof(content) - 1, &object));
 		assert_int_equal(object_store_new_objects(store), 1);
 		assert_string_not_equal(object.id, previous->objects[0].id);

@@ -5,7 +5,7 @@
  *
  *-------------------------------------------------------------------------
  */
-#include "scratch.h"
+#include "recording_storage.h"
 
 #include <errno.h>
 #include <pthread.h>
@@ -54,7 +54,7 @@ static void
 store_one(Repository *repository, Codec codec, const Manifest *previous, const char *content,
 		  ManifestObject *object, uint64_t expected_new)
 {
-	ObjectStore *store = object_store_create(repository, codec, previous);
+	ObjectStore *store = object_store_create(repository, "", codec, previous);
 
 	assert_true(object_store_put(store, content, strlen(content), object));
 	assert_true(object_store_barrier(store, 2));
@@ -108,7 +108,7 @@ static void
 test_same_content_twice(void **state)
 {
 	Repository *repository = open_repository();
-	ObjectStore *store = object_store_create(repository, CODEC_ZSTD, NULL);
+	ObjectStore *store = object_store_create(repository, "", CODEC_ZSTD, NULL);
 	ManifestObject one;
 	ManifestObject two;
 	Manifest *previous;
@@ -221,6 +221,76 @@ test_previous_is_trusted(void **state)
 	repository_close(repository);
 }
 
+/* How many calls of an operation were recorded. */
+static int
+calls_of(char operation)
+{
+	int count = 0;
+	int i;
+
+	for (i = 0; i < recording.count; i++)
+		count += recording.calls[i][0] == operation;
+	return count;
+}
+
+/* Store ten objects, after a manifest that names them, with a listing that fails or not. */
+static void
+store_again(bool fails, bool afterwards, int expected_new)
+{
+	Repository *repository = repository_open(scratch_path("repo"));
+	ObjectStore *store = object_store_create(repository, "", CODEC_ZSTD, NULL);
+	Manifest *previous = manifest_create();
+	ManifestObject object;
+	char content[32];
+	int i;
+
+	previous->codec = CODEC_ZSTD;
+	for (i = 0; i < 10; i++)
+	{
+		snprintf(content, sizeof(content), "object %d", i);
+		assert_true(object_store_put(store, content, strlen(content), &object));
+		manifest_add_object(previous, &object);
+	}
+	assert_true(object_store_barrier(store, 1));
+	object_store_free(store);
+	recording_begin(repository);
+	if (fails)
+		recording_fail("T", "objects", EIO, afterwards);
+	store = object_store_create(repository, "", CODEC_ZSTD, previous);
+	for (i = 0; i < 10; i++)
+	{
+		snprintf(content, sizeof(content), "object %d", i);
+		assert_true(object_store_put(store, content, strlen(content), &object));
+	}
+	assert_int_equal(object_store_new_objects(store), expected_new);
+	assert_int_equal(calls_of('T'), 1);
+	assert_int_equal(calls_of('S') + calls_of('P') + calls_of('R'), 0);
+	assert_int_equal(calls_of('N'), expected_new);
+	assert_int_equal(calls_of('W'), expected_new);
+	object_store_free(store);
+	manifest_free(previous);
+	repository_close(repository);
+}
+
+/* What is unchanged costs one listing, however much it is, and none of it is asked for. */
+static void
+test_one_listing(void **state)
+{
+	(void) state;
+	repository_close(open_repository());
+	store_again(false, false, 0);
+}
+
+/* What a listing did not show is stored again. */
+static void
+test_listing_fails(void **state)
+{
+	(void) state;
+	repository_close(open_repository());
+	store_again(true, false, 10);
+	store_again(true, true, 0);
+}
+
 #define THREADS 4
 #define OBJECTS 200
 
@@ -245,7 +315,7 @@ static void
 test_threads(void **state)
 {
 	Repository *repository = open_repository();
-	ObjectStore *store = object_store_create(repository, CODEC_NONE, NULL);
+	ObjectStore *store = object_store_create(repository, "", CODEC_NONE, NULL);
 	pthread_t threads[THREADS];
 	void *failed;
 	int i;
@@ -312,7 +382,7 @@ static void
 test_failed_fsync(void **state)
 {
 	Repository *repository = open_repository();
-	ObjectStore *store = object_store_create(repository, CODEC_ZSTD, NULL);
+	ObjectStore *store = object_store_create(repository, "", CODEC_ZSTD, NULL);
 	ManifestObject object;
 	ino_t before;
 	char *path;
@@ -336,7 +406,7 @@ test_failed_fsync(void **state)
 	{
 		before = inode_of(path);
 		durable_writes = 0;
-		store = object_store_create(repository, CODEC_ZSTD, NULL);
+		store = object_store_create(repository, "", CODEC_ZSTD, NULL);
 		assert_true(object_store_put(store, "lost, too", 9, &object));
 		assert_int_equal(durable_writes, 1);
 		assert_true(object_store_barrier(store, 1));
@@ -346,7 +416,7 @@ test_failed_fsync(void **state)
 
 	/* If that fails, what was there before stays: another backup may rest on it. */
 	repository->storage->write = failing_write;
-	store = object_store_create(repository, CODEC_ZSTD, NULL);
+	store = object_store_create(repository, "", CODEC_ZSTD, NULL);
 	assert_false(object_store_put(store, "lost, too", 9, &object));
 	object_store_free(store);
 	assert_file(path, "lost, too");
@@ -384,7 +454,7 @@ static void
 put_on_full_disk(void)
 {
 	Repository *repository = repository_open(scratch_path("repo"));
-	ObjectStore *store = object_store_create(repository, CODEC_ZSTD, NULL);
+	ObjectStore *store = object_store_create(repository, "", CODEC_ZSTD, NULL);
 	ManifestObject object;
 
 	repository->storage->write = failing_write;
@@ -415,6 +485,8 @@ main(void)
 		TEST(test_damaged_is_mended),
 		TEST(test_truncated_is_mended),
 		TEST(test_previous_is_trusted),
+		TEST(test_one_listing),
+		TEST(test_listing_fails),
 		TEST(test_threads),
 		TEST(test_failed_fsync),
 		TEST(test_two_backups_of_one_object),

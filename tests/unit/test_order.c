@@ -64,7 +64,7 @@ publish_with_failure(void)
 	Repository *repository = repository_open(scratch_path("repo"));
 	BackupName name = sample_name("b", "20261123T020000Z");
 	Manifest *manifest = sample_manifest(repository, &name);
-	ObjectStore *store = object_store_create(repository, CODEC_NONE, NULL);
+	ObjectStore *store = object_store_create(repository, "", CODEC_NONE, NULL);
 
 	sample_member(store, manifest, MEMBER_HEAD, "-- head\n", 8, 0);
 	manifest_sum_up(manifest);
@@ -83,7 +83,7 @@ remove_fails_too(void)
 	Repository *repository = repository_open(scratch_path("repo"));
 	BackupName name = sample_name("b", "20261123T020000Z");
 	Manifest *manifest = sample_manifest(repository, &name);
-	ObjectStore *store = object_store_create(repository, CODEC_NONE, NULL);
+	ObjectStore *store = object_store_create(repository, "", CODEC_NONE, NULL);
 
 	sample_member(store, manifest, MEMBER_HEAD, "-- head\n", 8, 0);
 	manifest_sum_up(manifest);
@@ -102,7 +102,7 @@ publish_unreadable(void)
 	Repository *repository = repository_open(scratch_path("repo"));
 	BackupName name = sample_name("b", "20261123T020000Z");
 	Manifest *manifest = sample_manifest(repository, &name);
-	ObjectStore *store = object_store_create(repository, CODEC_NONE, NULL);
+	ObjectStore *store = object_store_create(repository, "", CODEC_NONE, NULL);
 
 	sample_member(store, manifest, MEMBER_HEAD, "-- head\n", 8, 0)->raw = UINT64_MAX / 4;
 	manifest_sum_up(manifest);

@@ -72,7 +72,7 @@ static void
 check_rows(int compressors, int fail_from, int fail_to)
 {
 	Repository *repository = open_repository();
-	ObjectStore *store = object_store_create(repository, CODEC_ZSTD, NULL);
+	ObjectStore *store = object_store_create(repository, "", CODEC_ZSTD, NULL);
 	Manifest *manifest = manifest_create();
 	Pipeline *pipeline;
 	uint32_t i;
@@ -111,7 +111,7 @@ static void
 start_without_threads(void)
 {
 	Repository *repository = repository_open(scratch_path("repo"));
-	ObjectStore *store = object_store_create(repository, CODEC_ZSTD, NULL);
+	ObjectStore *store = object_store_create(repository, "", CODEC_ZSTD, NULL);
 
 	calls = 0;
 	first_to_fail = 1;
@@ -147,7 +147,7 @@ test_order(void **state)
 	static const uint32_t places[][2] = {{2, 1}, {0, 2}, {1, 0}, {0, 0}, {2, 0}, {0, 1}};
 	static const uint32_t expected[][2] = {{0, 0}, {0, 1}, {0, 2}, {1, 0}, {2, 0}, {2, 1}};
 	Repository *repository = open_repository();
-	ObjectStore *store = object_store_create(repository, CODEC_ZSTD, NULL);
+	ObjectStore *store = object_store_create(repository, "", CODEC_ZSTD, NULL);
 	Manifest *manifest = manifest_create();
 	Pipeline *pipeline;
 	size_t i;

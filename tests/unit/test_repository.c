@@ -66,7 +66,7 @@ owned(const char *database)
 static BackupName
 publish(Repository *repository, const char *database, const char *id)
 {
-	ObjectStore *store = object_store_create(repository, CODEC_NONE, NULL);
+	ObjectStore *store = object_store_create(repository, "", CODEC_NONE, NULL);
 	Manifest *manifest = manifest_create();
 	ManifestObject object;
 	BackupName name;

@@ -249,6 +249,58 @@ test_list(void **state)
 	storage->close(storage);
 }
 
+/* Take down what is visited, with its size. */
+static void
+note_file(const StoreEntry *entry, void *argument)
+{
+	size_t length = strlen(argument);
+
+	assert_true(entry->readable);
+	snprintf((char *) argument + length, NAMES_SIZE - length, "%s:%d|", entry->name,
+			 (int) entry->bytes);
+}
+
+static bool
+is_not_unwanted(const char *name, void *argument)
+{
+	(void) argument;
+	return strstr(name, "unwanted") == NULL;
+}
+
+/* Files at any depth, and neither links nor what lies behind them. */
+static void
+test_list_files(void **state)
+{
+	Storage *storage = open_scratch();
+	char names[NAMES_SIZE] = "";
+	FileListing listing = {is_not_unwanted, note_file, names};
+	StoreResult result;
+
+	(void) state;
+	assert_int_equal(storage->list_files(storage, "d", &listing).code, STORE_ABSENT);
+	assert_int_equal(storage->write(storage, "d/sub/deep/file", "xyz", 3, WRITE_NEW).code,
+					 STORE_OK);
+	assert_int_equal(storage->write(storage, "d/sub/unwanted", "x", 1, WRITE_NEW).code, STORE_OK);
+	assert_int_equal(storage->write(storage, "d/unwanted/file", "x", 1, WRITE_NEW).code, STORE_OK);
+	assert_int_equal(storage->write(storage, "e/file", "x", 1, WRITE_NEW).code, STORE_OK);
+	assert_int_equal(symlink("../e", scratch_path("d/link")), 0);
+	assert_int_equal(symlink("../e/file", scratch_path("d/other")), 0);
+	assert_int_equal(storage->list_files(storage, "d", &listing).code, STORE_OK);
+	assert_string_equal(names, "sub/deep/file:3|");
+	assert_int_equal(storage->list_files(storage, "d/link", &listing).code, STORE_UNSUPPORTED);
+
+	/* Which of the directories could not be read. */
+	if (geteuid() != 0)
+	{
+		assert_int_equal(chmod(scratch_path("d/sub/deep"), 0), 0);
+		result = storage->list_files(storage, "d", &listing);
+		assert_int_equal(chmod(scratch_path("d/sub/deep"), 0700), 0);
+		assert_int_equal(result.code, STORE_DENIED);
+		assert_non_null(strstr(result.text, "\"sub/deep/\": "));
+	}
+	storage->close(storage);
+}
+
 /* What another process finds. */
 static int
 lock_elsewhere(LockMode mode)
@@ -597,7 +649,7 @@ test_write_cut_short(void **state)
 	small = limit;
 	small.rlim_cur = 64 * 1024;
 	assert_int_equal(setrlimit(RLIMIT_FSIZE, &small), 0);
-	result = storage->write(storage, "objects/file", content, sizeof(content), WRITE_NEW);
+	result = storage->write(storage, "objects/file", content, sizeof(content), WRITE_DURABLE);
 	assert_int_equal(setrlimit(RLIMIT_FSIZE, &limit), 0);
 	assert_int_equal(result.code, STORE_FAILED);
 	assert_content(storage, "objects/file", "old");
@@ -625,7 +677,7 @@ test_read_only(void **state)
 	{
 		if (geteuid() == 0 && setuid(65534) != 0)
 			_exit(1);
-		if (storage->write(storage, "d/file", "x", 1, WRITE_NEW).code != STORE_DENIED)
+		if (storage->write(storage, "d/file", "x", 1, WRITE_DURABLE).code != STORE_DENIED)
 			_exit(2);
 		if (storage->write(storage, "new/file", "x", 1, WRITE_NEW).code != STORE_DENIED)
 			_exit(3);
@@ -657,6 +709,7 @@ main(void)
 		TEST(test_fifo),
 		TEST(test_remove_directory),
 		TEST(test_list),
+		TEST(test_list_files),
 		TEST(test_locks),
 		TEST(test_lock_of_a_killed_process),
 		TEST(test_lock_alone),

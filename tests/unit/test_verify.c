@@ -38,7 +38,7 @@ begin(Case *this)
 	this->repository = file_exists(scratch_path("repo/nex_backup.json"))
 						   ? repository_open(scratch_path("repo"))
 						   : sample_repository();
-	this->store = object_store_create(this->repository, CODEC_NONE, NULL);
+	this->store = object_store_create(this->repository, "", CODEC_NONE, NULL);
 	this->manifest = sample_manifest(this->repository, &name);
 }
 

@@ -49,6 +49,14 @@ free_names(NameList *list)
 	memset(list, 0, sizeof(*list));
 }
 
+/* Always false. */
+static bool
+report_unread(const Repository *repository, const char *path, const StoreResult *result)
+{
+	return report_error(EXIT_FAILED, NULL, result->hint, "could not read directory \"%s/%s\": %s",
+						repository->storage->location, path, result->text);
+}
+
 /* The names in a directory; an absent one is empty.  False: reported. */
 static bool
 list_names(Repository *repository, const char *path, NameList *list)
@@ -61,8 +69,7 @@ list_names(Repository *repository, const char *path, NameList *list)
 	if (result.code == STORE_OK || result.code == STORE_ABSENT)
 		return true;
 	free_names(list);
-	return report_error(EXIT_FAILED, NULL, result.hint, "could not read directory \"%s/%s\": %s",
-						storage->location, path, result.text);
+	return report_unread(repository, path, &result);
 }
 
 static bool
@@ -73,10 +80,9 @@ is_directory(const char *name)
 
 /* Take a file down as a leftover. */
 static void
-add(Repository *repository, Leftovers *leftovers, LeftoverKind kind, const char *directory,
-	const char *name)
+add(Leftovers *leftovers, LeftoverKind kind, const char *directory, const char *name,
+	uint64_t bytes)
 {
-	Storage *storage = repository->storage;
 	size_t count = leftovers->count;
 	Leftover *item;
 
@@ -86,10 +92,24 @@ add(Repository *repository, Leftovers *leftovers, LeftoverKind kind, const char 
 	item = &leftovers->items[leftovers->count++];
 	item->kind = kind;
 	item->path = xasprintf("%s%s", directory, name);
-	if (storage->size(storage, item->path, &item->bytes).code != STORE_OK)
-		item->bytes = 0;
+	item->bytes = bytes;
 	leftovers->number[kind]++;
-	leftovers->bytes[kind] += item->bytes;
+	leftovers->bytes[kind] += bytes;
+}
+
+/* The same for one whose size is not known; there are few of them. */
+static void
+add_small(Repository *repository, Leftovers *leftovers, LeftoverKind kind, const char *directory,
+		  const char *name)
+{
+	Storage *storage = repository->storage;
+	char *path = xasprintf("%s%s", directory, name);
+	uint64_t bytes;
+
+	if (storage->size(storage, path, &bytes).code != STORE_OK)
+		bytes = 0;
+	free(path);
+	add(leftovers, kind, directory, name, bytes);
 }
 
 /* Nothing, or what an encrypted object has behind the suffix of its codec. */
@@ -125,29 +145,56 @@ is_unneeded_object(const char *name, const ObjectSet *needed)
 	return false;
 }
 
-/* One directory objects/ab/. */
-static bool
-find_in_objects(Repository *repository, const ObjectSet *needed, const char *directory,
-				Leftovers *leftovers)
+/* What is looked for below objects/. */
+typedef struct ObjectSearch
 {
-	NameList list;
-	size_t i;
+	const ObjectSet *needed;
+	const char *prefix;
+	Leftovers *leftovers;
+} ObjectSearch;
 
-	if (!list_names(repository, directory, &list))
+/* Objects lie in objects/ab/, and nowhere else. */
+static bool
+is_leftover_object(const char *name, void *argument)
+{
+	const ObjectSearch *search = argument;
+	const char *slash = strchr(name, '/');
+
+	if (slash == NULL || interrupted())
 		return false;
-	for (i = 0; i < list.count; i++)
-	{
-		const char *name = list.names[i];
+	return slash[1] == '\0' ||
+		   (strchr(slash + 1, '/') == NULL &&
+			(leftover_is_temporary(slash + 1) || is_unneeded_object(slash + 1, search->needed)));
+}
 
-		if (is_directory(name))
-			continue;
-		if (leftover_is_temporary(name))
-			add(repository, leftovers, LEFTOVER_TEMPORARY, directory, name);
-		else if (is_unneeded_object(name, needed))
-			add(repository, leftovers, LEFTOVER_OBJECT, directory, name);
-	}
-	free_names(&list);
-	return true;
+static void
+add_object(const StoreEntry *entry, void *argument)
+{
+	const ObjectSearch *search = argument;
+
+	add(search->leftovers,
+		leftover_is_temporary(strrchr(entry->name, '/') + 1) ? LEFTOVER_TEMPORARY : LEFTOVER_OBJECT,
+		search->prefix, entry->name, entry->bytes);
+}
+
+/* All objects of a server. */
+static bool
+find_objects(Repository *repository, const ObjectSet *needed, const char *server,
+			 Leftovers *leftovers)
+{
+	Storage *storage = repository->storage;
+	char *directory = server_path(server, "objects");
+	char *prefix = server_path(server, "objects/");
+	ObjectSearch search = {needed, prefix, leftovers};
+	FileListing listing = {is_leftover_object, add_object, &search};
+	StoreResult result = storage->list_files(storage, directory, &listing);
+	bool good = result.code == STORE_OK || result.code == STORE_ABSENT;
+
+	if (!good)
+		report_unread(repository, directory, &result);
+	free(prefix);
+	free(directory);
+	return good && !interrupted();
 }
 
 /* Is there a manifest for this .sha256 or .verified? */
@@ -178,21 +225,20 @@ find_in_backups(Repository *repository, const char *directory, Leftovers *leftov
 		const char *name = list.names[i];
 
 		if (leftover_is_temporary(name))
-			add(repository, leftovers, LEFTOVER_TEMPORARY, directory, name);
+			add_small(repository, leftovers, LEFTOVER_TEMPORARY, directory, name);
 		else if (leftover_is_companion(name))
 		{
 			if (!has_manifest(&list, name, (size_t) (strrchr(name, '.') - name)))
-				add(repository, leftovers, LEFTOVER_COMPANION, directory, name);
+				add_small(repository, leftovers, LEFTOVER_COMPANION, directory, name);
 		}
 	}
 	free_names(&list);
 	return true;
 }
 
-/* All directories below one of the trees. */
+/* All directories below a tree of backups. */
 static bool
-find_in_tree(Repository *repository, const ObjectSet *needed, const char *tree,
-			 Leftovers *leftovers)
+find_in_tree(Repository *repository, const char *tree, Leftovers *leftovers)
 {
 	NameList directories;
 	bool good;
@@ -206,10 +252,7 @@ find_in_tree(Repository *repository, const ObjectSet *needed, const char *tree,
 		if (!is_directory(directories.names[i]))
 			continue;
 		directory = xasprintf("%s/%s", tree, directories.names[i]);
-		if (needed != NULL)
-			good = find_in_objects(repository, needed, directory, leftovers);
-		else
-			good = find_in_backups(repository, directory, leftovers);
+		good = find_in_backups(repository, directory, leftovers);
 		free(directory);
 	}
 	free_names(&directories);
@@ -229,7 +272,7 @@ find_temporary(Repository *repository, const char *directory, const char *prefix
 	for (i = 0; i < list.count; i++)
 	{
 		if (leftover_is_temporary(list.names[i]))
-			add(repository, leftovers, LEFTOVER_TEMPORARY, prefix, list.names[i]);
+			add_small(repository, leftovers, LEFTOVER_TEMPORARY, prefix, list.names[i]);
 	}
 	free_names(&list);
 	return true;
@@ -252,10 +295,12 @@ find_bad_objects(Repository *repository, const ObjectSet *needed, const char *se
 		Codec codec;
 
 		if (leftover_is_temporary(list.names[i]) && server[0] == '\0')
-			add(repository, leftovers, LEFTOVER_TEMPORARY, BAD_OBJECTS_DIRECTORY, list.names[i]);
+			add_small(repository, leftovers, LEFTOVER_TEMPORARY, BAD_OBJECTS_DIRECTORY,
+					  list.names[i]);
 		else if (bad_object_parse(list.names[i], owner, id, &codec) && strcmp(owner, server) == 0 &&
 				 object_set_find(needed, id, codec) == NULL)
-			add(repository, leftovers, LEFTOVER_COMPANION, BAD_OBJECTS_DIRECTORY, list.names[i]);
+			add_small(repository, leftovers, LEFTOVER_COMPANION, BAD_OBJECTS_DIRECTORY,
+					  list.names[i]);
 	}
 	free_names(&list);
 	return true;
@@ -266,17 +311,15 @@ static bool
 find_of_server(Repository *repository, const ObjectSet *needed, const char *server,
 			   Leftovers *leftovers)
 {
-	char *objects = server_path(server, "objects");
 	char *backups = server_path(server, "backups");
 	char *globals = server_path(server, "globals/");
-	bool good = (needed == NULL || (find_in_tree(repository, needed, objects, leftovers) &&
+	bool good = (needed == NULL || (find_objects(repository, needed, server, leftovers) &&
 									find_bad_objects(repository, needed, server, leftovers))) &&
-				find_in_tree(repository, NULL, backups, leftovers) &&
+				find_in_tree(repository, backups, leftovers) &&
 				find_in_backups(repository, globals, leftovers);
 
 	free(globals);
 	free(backups);
-	free(objects);
 	return good;
 }
 
@@ -372,7 +415,7 @@ leftovers_find(Repository *repository, const BackupName *names, int count, Lefto
 	*damaged = false;
 	if (find_needed(repository, names, count, "", leftovers, damaged) &&
 		find_of_servers(repository, names, count, leftovers, damaged) &&
-		find_in_tree(repository, NULL, "config", leftovers) &&
+		find_in_tree(repository, "config", leftovers) &&
 		find_temporary(repository, ".", "", leftovers))
 		return true;
 	leftovers_free(leftovers);

@@ -17,7 +17,6 @@
  */
 #include "posix_storage.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdatomic.h>
@@ -389,10 +388,14 @@ write_in(Storage *storage, int parent, const char *name, const void *content, ui
 {
 	char temporary[POSIX_PATH_SIZE];
 	int error = posix_temporary_name(storage, name, temporary);
+	struct stat status;
 	int fd;
 
 	if (error != 0)
 		return error;
+	/* Not to write all of it for nothing; whether it has the name is decided at the end. */
+	if (how == WRITE_NEW && fstatat(parent, name, &status, AT_SYMLINK_NOFOLLOW) == 0)
+		return EEXIST;
 	fd = openat(parent, temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, FILE_MODE);
 	if (fd < 0)
 		return errno;
@@ -473,65 +476,6 @@ posix_remove_directory(Storage *storage, const char *path)
 	return posix_write_result(remove_path(storage, path, AT_REMOVEDIR));
 }
 
-/* A link at the top level that is followed counts as the directory that it leads to. */
-static bool
-is_directory(int directory, const struct dirent *entry, const TopLinks *links)
-{
-	struct stat status;
-	const char *rest;
-
-	if (links != NULL && top_links_find(links, entry->d_name, &rest) != NULL)
-		return true;
-
-	if (entry->d_type != DT_UNKNOWN)
-		return entry->d_type == DT_DIR;
-	return fstatat(directory, entry->d_name, &status, AT_SYMLINK_NOFOLLOW) == 0 &&
-		   S_ISDIR(status.st_mode);
-}
-
-static int
-list_here(Storage *storage, const char *path, StorageVisitor visitor, void *argument)
-{
-	const TopLinks *links = strcmp(path, ".") == 0 ? &((PosixStorage *) storage)->links : NULL;
-	int fd = posix_open_path(storage, path, TO_READ, O_RDONLY | O_DIRECTORY);
-	struct dirent *entry;
-	DIR *directory;
-	int error;
-
-	if (fd < 0)
-		return errno;
-	directory = fdopendir(fd);
-	if (directory == NULL)
-	{
-		error = errno;
-		close(fd);
-		return error;
-	}
-	while ((errno = 0, entry = readdir(directory)) != NULL)
-	{
-		char name[sizeof(entry->d_name) + 1];
-
-		if (strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0)
-			continue;
-		snprintf(name, sizeof(name), "%s%s", entry->d_name,
-				 is_directory(fd, entry, links) ? "/" : "");
-		if (!visitor(name, argument))
-		{
-			errno = 0;
-			break;
-		}
-	}
-	error = errno;
-	closedir(directory);
-	return error;
-}
-
-static StoreResult
-posix_list(Storage *storage, const char *path, StorageVisitor visitor, void *argument)
-{
-	return posix_read_result(list_here(storage, path, visitor, argument));
-}
-
 static void
 posix_close(Storage *storage)
 {
@@ -575,6 +519,7 @@ posix_storage_at(int root, const char *directory, StoreResult *result)
 	storage->base.remove = posix_remove;
 	storage->base.remove_directory = posix_remove_directory;
 	storage->base.list = posix_list;
+	storage->base.list_files = posix_list_files;
 	storage->base.lock = posix_lock;
 	storage->base.unlock = posix_unlock;
 	storage->base.close = posix_close;

@@ -73,6 +73,9 @@ extern int posix_temporary_name(Storage *storage, const char *name,
 								char temporary[POSIX_PATH_SIZE]);
 
 /* The operations that are in a file of their own. */
+extern StoreResult posix_list(Storage *storage, const char *path, StorageVisitor visitor,
+							  void *argument);
+extern StoreResult posix_list_files(Storage *storage, const char *path, const FileListing *listing);
 extern StoreResult posix_lock(Storage *storage, const char *path, LockMode mode, int *handle);
 extern void posix_unlock(Storage *storage, int handle);
 

@@ -39,6 +39,27 @@ typedef enum LockMode
 /* Called for each name below a path; a directory's name ends in '/'. */
 typedef bool (*StorageVisitor)(const char *name, void *argument);
 
+/* A file in a listing. */
+typedef struct StoreEntry
+{
+	const char *name; /* its path below the one that was listed */
+	uint64_t bytes;
+	bool readable; /* for this process, as far as its rights tell */
+} StoreEntry;
+
+typedef struct FileListing
+{
+	/*
+	 * Is this file wanted, or does this directory, whose name ends in '/', have
+	 * wanted ones?  What is not costs nothing but its name.
+	 */
+	bool (*wanted)(const char *name, void *argument);
+
+	/* Called for each wanted file. */
+	void (*visit)(const StoreEntry *entry, void *argument);
+	void *argument;
+} FileListing;
+
 struct Storage
 {
 	const char *location; /* for messages: the directory, the bucket URL */
@@ -74,6 +95,13 @@ struct Storage
 	/* Visit the names in a directory, unordered; STORE_ABSENT if there is none.  Stops early when
 	 * the visitor says false. */
 	StoreResult (*list)(Storage *storage, const char *path, StorageVisitor visitor, void *argument);
+
+	/*
+	 * Visit the files below a directory at any depth, unordered.  Nothing is
+	 * followed or visited that is not a directory or a file.  After a failure
+	 * some may have been visited, and the result names the place.
+	 */
+	StoreResult (*list_files)(Storage *storage, const char *path, const FileListing *listing);
 
 	/*
 	 * Take a lock that the kernel (or a lease) releases if the process dies.

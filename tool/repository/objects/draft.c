@@ -98,8 +98,8 @@ draft_begin(BackupDraft *draft)
 	/* Files are encrypted one by one, which gives other bytes each time. */
 	if (draft->owner.kind != BACKUP_OF_FILES)
 		draft->previous = manifest_to_build_on(repository, &draft->owner);
-	draft->store = object_store_create(repository, draft->manifest->codec, draft->previous);
-	object_store_set_server(draft->store, draft->owner.server);
+	draft->store = object_store_create(repository, draft->owner.server, draft->manifest->codec,
+									   draft->previous);
 	return true;
 }
 

@@ -26,14 +26,7 @@
 #include "log.h"
 #include "memory.h"
 #include "object_set.h"
-
-/* What is known of an object that may be there. */
-typedef enum Vouched
-{
-	VOUCHED,   /* an earlier manifest names it: it is durable */
-	UNVOUCHED, /* something is there, but nobody says that it reached the disk */
-	MISSING
-} Vouched;
+#include "reusable.h"
 
 struct ObjectStore
 {
@@ -43,8 +36,7 @@ struct ObjectStore
 	char *objects; /* the directory that they lie in */
 	char server[LABEL_SIZE];
 	ObjectSet bad; /* what somebody found damaged; only read while threads work */
-	const Manifest *previous;
-	uint32_t *by_id; /* positions of previous->objects, ordered by id, or by content if encrypted */
+	Reusable reusable;
 
 	pthread_mutex_t lock; /* for what follows */
 	ObjectSet taken;      /* what a thread of this backup has stored, or is storing */
@@ -57,60 +49,26 @@ struct ObjectStore
 	_Atomic bool failed;
 };
 
-/* By what an object is found again: encryption gives other bytes each time. */
-static const char *
-object_key(const ManifestObject *object)
-{
-	return object->content[0] != '\0' ? object->content : object->id;
-}
-
-/* Comparison for the index of the previous manifest. */
-static int
-compare_positions(const void *a, const void *b, void *argument)
-{
-	const Manifest *previous = argument;
-
-	return strcmp(object_key(&previous->objects[*(const uint32_t *) a]),
-				  object_key(&previous->objects[*(const uint32_t *) b]));
-}
-
 ObjectStore *
-object_store_create(Repository *repository, Codec codec, const Manifest *previous)
+object_store_create(Repository *repository, const char *server, Codec codec,
+					const Manifest *previous)
 {
 	ObjectStore *store = xcalloc(1, sizeof(ObjectStore));
-	uint32_t i;
 
 	store->repository = repository;
 	store->codec = codec;
-	store->objects = server_path("", "objects");
+	store->objects = server_path(server, "objects");
+	snprintf(store->server, sizeof(store->server), "%s", server);
 	store->cipher = repository->encryption != NULL ? repository->encryption->cipher : CIPHER_NONE;
-	/* Another codec or cipher means other file names. */
-	if (previous != NULL && previous->codec == codec && previous->cipher == store->cipher)
-		store->previous = previous;
 	pthread_mutex_init(&store->lock, NULL);
 	object_set_init(&store->taken);
 	object_set_init(&store->bad);
-	bad_objects_load(repository, "", &store->bad);
-	if (store->previous != NULL && previous->nobjects > 0)
-	{
-		store->by_id = xmalloc(previous->nobjects * sizeof(uint32_t));
-		for (i = 0; i < previous->nobjects; i++)
-			store->by_id[i] = i;
-		qsort_r(store->by_id, previous->nobjects, sizeof(uint32_t), compare_positions,
-				(void *) previous);
-	}
+	bad_objects_load(repository, server, &store->bad);
+	/* Another codec, cipher or server means other files. */
+	if (previous != NULL && previous->codec == codec && previous->cipher == store->cipher &&
+		strcmp(previous->server.label, server) == 0)
+		reusable_find_out(&store->reusable, repository, previous, &store->bad);
 	return store;
-}
-
-void
-object_store_set_server(ObjectStore *store, const char *server)
-{
-	free(store->objects);
-	store->objects = server_path(server, "objects");
-	snprintf(store->server, sizeof(store->server), "%s", server);
-	object_set_free(&store->bad);
-	object_set_init(&store->bad);
-	bad_objects_load(store->repository, server, &store->bad);
 }
 
 void
@@ -121,7 +79,7 @@ object_store_free(ObjectStore *store)
 	pthread_mutex_destroy(&store->lock);
 	object_set_free(&store->taken);
 	object_set_free(&store->bad);
-	free(store->by_id);
+	reusable_free(&store->reusable);
 	free(store->pending);
 	free(store->objects);
 	free(store);
@@ -132,38 +90,6 @@ object_path(const ObjectStore *store, const char *id)
 {
 	return xasprintf("%s/%.2s/%s%s%s", store->objects, id, id, codec_suffix(store->codec),
 					 cipher_suffix(store->cipher));
-}
-
-/* What the previous manifest of the database names by this key; NULL if it does not. */
-static const ManifestObject *
-find_previous(const ObjectStore *store, const char *key)
-{
-	uint32_t low = 0;
-	uint32_t high = store->by_id != NULL ? store->previous->nobjects : 0;
-
-	while (low < high)
-	{
-		uint32_t middle = low + (high - low) / 2;
-		const ManifestObject *known = &store->previous->objects[store->by_id[middle]];
-		int order = strcmp(key, object_key(known));
-
-		if (order == 0)
-			return known;
-		if (order < 0)
-			high = middle;
-		else
-			low = middle + 1;
-	}
-	return NULL;
-}
-
-/* True if it names the object with this length. */
-static bool
-previous_names(const ObjectStore *store, const ManifestObject *object)
-{
-	const ManifestObject *known = find_previous(store, object->id);
-
-	return known != NULL && known->bytes == object->bytes;
 }
 
 /* True for the first thread that brings this content; the others need do nothing. */
@@ -199,60 +125,31 @@ note_written(ObjectStore *store, const ManifestObject *object, StorageWrite how)
 	pthread_mutex_unlock(&store->lock);
 }
 
-/* May we read it?  What we may not read is of no use to a restore, and is written again. */
+/*
+ * Write an object.  If something has its name, nobody vouches for it, or it was
+ * found damaged, or another backup was faster: it is replaced by what is durable.
+ */
 static bool
-readable(Storage *storage, const char *path)
-{
-	char nothing;
-
-	return storage->read_range(storage, path, 0, 0, &nothing).code == STORE_OK;
-}
-
-/* Did somebody find it damaged?  Then it is written again, whoever names it. */
-static bool
-is_bad(const ObjectStore *store, const char *id)
-{
-	return object_set_find(&store->bad, id, store->codec) != NULL;
-}
-
-/* What is known of the object that this path should hold. */
-static Vouched
-judge(ObjectStore *store, const char *path, const ManifestObject *object)
+write_object(ObjectStore *store, const char *content, const ManifestObject *object)
 {
 	Storage *storage = store->repository->storage;
-	uint64_t bytes;
-	StoreCode code = storage->size(storage, path, &bytes).code;
-
-	if (is_bad(store, object->id))
-		return UNVOUCHED;
-	if (code == STORE_ABSENT)
-		return MISSING;
-	return code == STORE_OK && bytes == object->bytes && previous_names(store, object) &&
-				   readable(storage, path)
-			   ? VOUCHED
-			   : UNVOUCHED;
-}
-
-/* Write an object. */
-static bool
-write_object(ObjectStore *store, const char *path, const char *content,
-			 const ManifestObject *object, Vouched vouched)
-{
-	Storage *storage = store->repository->storage;
-	StorageWrite how = vouched == MISSING ? WRITE_NEW : WRITE_DURABLE;
+	char *path = object_path(store, object->id);
+	StorageWrite how = WRITE_NEW;
 	StoreResult result = storage->write(storage, path, content, object->bytes, how);
 
-	/* Another backup was faster. */
-	if (result.code == STORE_EXISTS && how == WRITE_NEW)
+	if (result.code == STORE_EXISTS)
 	{
 		how = WRITE_DURABLE;
 		result = storage->write(storage, path, content, object->bytes, how);
 	}
 	if (result.code != STORE_OK)
-		return report_error(EXIT_FAILED, NULL, result.hint, "could not write file \"%s/%s\": %s",
-							storage->location, path, result.text);
+		report_error(EXIT_FAILED, NULL, result.hint, "could not write file \"%s/%s\": %s",
+					 storage->location, path, result.text);
+	free(path);
+	if (result.code != STORE_OK)
+		return false;
 	note_written(store, object, how);
-	if (is_bad(store, object->id))
+	if (object_set_find(&store->bad, object->id, store->codec) != NULL)
 		bad_object_forget(store->repository, store->server, object->id, store->codec,
 						  store->cipher);
 	return true;
@@ -274,12 +171,7 @@ put_encrypted(ObjectStore *store, const char *content, uint64_t length, Manifest
 	if (!good)
 		report_error(EXIT_FAILED, NULL, NULL, "could not encrypt: OpenSSL refuses");
 	else
-	{
-		char *path = object_path(store, object->id);
-
-		good = write_object(store, path, sealed.data, object, MISSING);
-		free(path);
-	}
+		good = write_object(store, sealed.data, object);
 	buffer_free(&sealed);
 	return good;
 }
@@ -292,11 +184,7 @@ static bool
 object_store_put_encrypted(ObjectStore *store, const char *content, uint64_t length,
 						   ManifestObject *object)
 {
-	Storage *storage = store->repository->storage;
 	const ManifestObject *known;
-	uint64_t bytes;
-	bool there;
-	char *path;
 
 	object->plain = length;
 	if (!encryption_can_write(store->repository))
@@ -304,29 +192,17 @@ object_store_put_encrypted(ObjectStore *store, const char *content, uint64_t len
 	if (!writer_key_name_content(&store->repository->encryption->writer_key, content, length,
 								 object->content))
 		return report_error(EXIT_FAILED, NULL, NULL, "could not compute a keyed digest");
-	known = find_previous(store, object->content);
-	if (known != NULL)
-	{
-		path = object_path(store, known->id);
-		there = !is_bad(store, known->id) &&
-				storage->size(storage, path, &bytes).code == STORE_OK && bytes == known->bytes &&
-				readable(storage, path);
-		free(path);
-		if (there)
-		{
-			*object = *known;
-			return true;
-		}
-	}
-	return put_encrypted(store, content, length, object);
+	known = reusable_find(&store->reusable, object->content);
+	if (known == NULL)
+		return put_encrypted(store, content, length, object);
+	*object = *known;
+	return true;
 }
 
 bool
 object_store_put(ObjectStore *store, const char *content, uint64_t length, ManifestObject *object)
 {
-	Vouched vouched;
-	char *path;
-	bool good;
+	const ManifestObject *known;
 
 	memset(object, 0, sizeof(*object));
 	if (store->cipher != CIPHER_NONE)
@@ -336,11 +212,8 @@ object_store_put(ObjectStore *store, const char *content, uint64_t length, Manif
 		return report_error(EXIT_FAILED, NULL, NULL, "could not compute a SHA-256 digest");
 	if (!take(store, object->id))
 		return true;
-	path = object_path(store, object->id);
-	vouched = judge(store, path, object);
-	good = vouched == VOUCHED || write_object(store, path, content, object, vouched);
-	free(path);
-	return good;
+	known = reusable_find(&store->reusable, object->id);
+	return (known != NULL && known->bytes == length) || write_object(store, content, object);
 }
 
 static bool

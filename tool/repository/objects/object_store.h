@@ -5,7 +5,7 @@
  *	  is there, remember what the barrier must make durable.
  *
  * An object that exists is trusted when the previous manifest of the
- * database names it with that length.  Otherwise it is written again, since it
+ * database names it with that length (reusable.h).  Otherwise it is written again, since it
  * may be the leftover of a backup whose content never reached the disk.  That
  * repairs a damaged one for older backups, too.  The same is done with one that
  * somebody found damaged (bad_objects.h), whatever names it.
@@ -20,12 +20,9 @@
 
 typedef struct ObjectStore ObjectStore;
 
-/* previous may be NULL; it must outlive the store. */
-extern ObjectStore *object_store_create(Repository *repository, Codec codec,
+/* Of this server, as stored (owner.h).  previous may be NULL; it must outlive the store. */
+extern ObjectStore *object_store_create(Repository *repository, const char *server, Codec codec,
 										const Manifest *previous);
-
-/* They are those of this server (owner.h), not of main; to be said before the first is put. */
-extern void object_store_set_server(ObjectStore *store, const char *server);
 extern void object_store_free(ObjectStore *store);
 
 /*
