@@ -64,14 +64,14 @@ FLOORS += files
 FLOORS += notify
 # what a run tells the catalogue and the log
 FLOORS += report
+# what is wrong with an installation: findings, for whoever asks
+FLOORS += report/doctor
 # runs of the catalogue's queue
 FLOORS += agent
 # what commands print, and how
 FLOORS += cli/print
 # a source for each command
 FLOORS += cli/commands
-# nex_backup doctor
-FLOORS += cli/doctor
 # the beginning, the table of commands and help
 FLOORS += cli
 

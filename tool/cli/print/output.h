@@ -12,6 +12,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "pretty.h"
+
 /*
  * printf() to stdout, and to stderr for a question, where control characters
  * other than newline and tab, and those that are not seen, come out as \xNN.
@@ -22,22 +24,8 @@ extern void show_text(const char *format, ...) __attribute__((format(printf, 1, 
 extern void show_question(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
 /* Print a JSON value and a newline to stdout; takes it over. */
-/* Print it, and free it. */
-extern bool output_json_was_called(void);
 extern void output_json(json_t *value);
-
-/* "1.4 GB", "832 kB": 1024-based with PostgreSQL's unit names (kB, MB, GB).  Static per-thread ring
- * of buffers. */
-extern const char *pretty_bytes(uint64_t bytes);
-
-/* "1,234,567" */
-extern const char *pretty_count(uint64_t count);
-
-/* "1 table", "1,234 tables" */
-extern const char *pretty_number_of(uint64_t count, const char *noun);
-
-/* "3.2 s", "2 min 5 s", "1 h 3 min" */
-extern const char *pretty_duration(double seconds);
+extern bool output_json_was_called(void);
 
 /*
  * What this command has done and nothing can undo, as a sentence: it is said

@@ -1,16 +1,17 @@
 /*-------------------------------------------------------------------------
  *
- * cli_doctor.c
- *	  nex_backup doctor: what is wrong, or soon will be, and what to do.
+ * doctor_repository.c
+ *	  The repository: its header, who has access, its backups, the room that
+ *	  is left, and what killed processes have left in it.
  *
  * It reads manifests and file names, not contents: that is what verify is
- * for.  --fix removes leftovers and mends RECOVER.txt, nothing else.
+ * for.
  *
  *-------------------------------------------------------------------------
  */
+#include "doctor_checks.h"
+
 #include <errno.h>
-#include <stdarg.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -19,18 +20,14 @@
 #include <unistd.h>
 
 #include "backup_list.h"
+#include "backup_summary.h"
 #include "choose.h"
-#include "command.h"
-#include "command_settings.h"
-#include "doctor.h"
-#include "general_settings.h"
 #include "leftovers.h"
 #include "log.h"
 #include "memory.h"
 #include "notify_policy.h"
-#include "output.h"
+#include "pretty.h"
 #include "quote.h"
-#include "repository_view.h"
 #include "settings.h"
 #include "unclear.h"
 #include "utc_time.h"
@@ -39,41 +36,6 @@
 #define DAY (24 * HOUR)
 #define BACKUP_AGE_WARNING (26 * HOUR)
 #define VERIFY_AGE_WARNING (30 * DAY)
-
-static const char *const status_names[] = {"ok", "warning", "critical"};
-
-void
-doctor_say(Doctor *doctor, CheckStatus status, const char *name, const char *hint,
-		   const char *format, ...)
-{
-	va_list arguments;
-	char *detail = NULL;
-
-	va_start(arguments, format);
-	if (vasprintf(&detail, format, arguments) < 0)
-		detail = xstrdup("");
-	va_end(arguments);
-	doctor->warnings += status == CHECK_WARNING;
-	doctor->critical += status == CHECK_CRITICAL;
-	if (doctor->checks != NULL)
-	{
-		json_t *check = json_object();
-
-		json_object_set_new(check, "name", json_text(name));
-		json_object_set_new(check, "status", json_string(status_names[status]));
-		json_object_set_new(check, "detail", json_text(detail));
-		json_object_set_new(check, "hint", json_text(hint));
-		json_array_append_new(doctor->checks, check);
-	}
-	else
-	{
-		show_text("%-9s %-15s %s\n", status_names[status], name, detail);
-		if (hint != NULL)
-			show_text("%-9s %-15s -> %s\n", "", "", hint);
-		fflush(stdout);
-	}
-	free(detail);
-}
 
 /* ---- the directory ---- */
 
@@ -96,14 +58,14 @@ check_lost_header(Doctor *doctor)
 	Repository *repository = doctor->repository;
 	bool created;
 
-	if (doctor->settings->command->fix && repository->encryption == NULL &&
+	if (doctor->fix && repository->encryption == NULL &&
 		repository_init(repository->storage->location, &created))
 	{
 		doctor_say(doctor, CHECK_OK, "repository", NULL,
 				   "nex_backup.json was missing, and was written again");
 		return;
 	}
-	doctor->damage = true;
+	doctor->result->damage = true;
 	doctor_say(doctor, CHECK_CRITICAL, "repository",
 			   "Run \"nex_backup init\" for this repository, which writes it again.",
 			   "nex_backup.json is missing");
@@ -122,7 +84,7 @@ check_header(Doctor *doctor)
 		check_lost_header(doctor);
 		return;
 	}
-	if (doctor->settings->command->fix && !recover_is_good(repository) &&
+	if (doctor->fix && !recover_is_good(repository) &&
 		repository_init(repository->storage->location, &created) && recover_is_good(repository))
 		doctor_say(doctor, CHECK_OK, "repository", NULL,
 				   "RECOVER.txt was damaged, and was written again");
@@ -133,7 +95,7 @@ check_header(Doctor *doctor)
 		doctor_say(doctor, CHECK_CRITICAL, "repository", result.hint, "RECOVER.txt %s", problem);
 	else
 	{
-		doctor->damage = true;
+		doctor->result->damage = true;
 		doctor_say(doctor, CHECK_CRITICAL, "repository",
 				   "Run \"nex_backup doctor --fix\", which writes it again.", "RECOVER.txt %s",
 				   problem);
@@ -254,14 +216,14 @@ say_verification(Doctor *doctor, const char *owner, const DatabaseState *state, 
 {
 	if (state->failed != NULL)
 	{
-		doctor->damage = true;
+		doctor->result->damage = true;
 		doctor_say(doctor, CHECK_CRITICAL, "last verify",
 				   "Make a new backup, which writes damaged objects again; then verify again.",
 				   "%s: %s failed its last verification", owner, state->failed->id);
 	}
 	if (state->found != NULL)
 	{
-		doctor->damage = true;
+		doctor->result->damage = true;
 		doctor_say(doctor, CHECK_CRITICAL, "last verify",
 				   "Make a new backup, which writes damaged objects again; then verify again.",
 				   "%s: files of %s were found damaged when they were read", owner,
@@ -313,7 +275,7 @@ look_at(Doctor *doctor, const BackupName *name, DatabaseState *state)
 	{
 		char *label = backup_label(name);
 
-		doctor->damage = true;
+		doctor->result->damage = true;
 		doctor_say(doctor, CHECK_CRITICAL, "backups", "Run \"nex_backup verify\" on it.",
 				   "the verification record of \"%s\" is damaged", label);
 		free(label);
@@ -324,7 +286,7 @@ look_at(Doctor *doctor, const BackupName *name, DatabaseState *state)
 	{
 		char *label = backup_label(name);
 
-		doctor->damage = doctor->manifest_damage = true;
+		doctor->result->damage = doctor->manifest_damage = true;
 		doctor_say(doctor, CHECK_CRITICAL, "backups",
 				   "Bring the file back from a copy of the repository, or remove it to give the "
 				   "backup up.",
@@ -430,7 +392,7 @@ static void
 check_leftovers(Doctor *doctor, const BackupName *names, int count, const StoreResult *lock)
 {
 	Leftovers leftovers;
-	bool fix = doctor->settings->command->fix && lock->code == STORE_OK && count > 0;
+	bool fix = doctor->fix && lock->code == STORE_OK && count > 0;
 	bool damaged = doctor->manifest_damage;
 
 	if (doctor->repository->unclear.unknown > 0)
@@ -465,14 +427,14 @@ say_unclear(Doctor *doctor)
 	}
 }
 
-static void
-check_repository(Doctor *doctor)
+void
+doctor_check_repository(Doctor *doctor)
 {
 	BackupName *names = NULL;
 	int count = 0;
 	int handle = -1;
 	StoreResult lock = store_ok();
-	bool exclusive = doctor->settings->command->fix;
+	bool exclusive = doctor->fix;
 
 	/* Only who removes needs the exclusive lock; a backup that starts meanwhile would meet it.
 	 */
@@ -499,47 +461,3 @@ check_repository(Doctor *doctor)
 	if (exclusive)
 		repository_unlock(doctor->repository, handle);
 }
-
-static bool
-run_doctor(const Settings *settings)
-{
-	Doctor doctor;
-
-	memset(&doctor, 0, sizeof(doctor));
-	doctor.settings = settings;
-	doctor.checks = settings->general->json ? json_array() : NULL;
-	doctor.repository = open_repository(settings);
-	if (doctor.repository != NULL)
-		check_repository(&doctor);
-	else
-		doctor_say(&doctor, CHECK_CRITICAL, "repository", NULL, "could not be opened");
-	doctor_check_temporary_files(&doctor);
-	doctor_check_server(&doctor);
-	doctor_check_notify(&doctor);
-
-	if (doctor.checks != NULL)
-		output_json(json_pack("{s:s, s:i, s:i, s:o}", "status",
-							  doctor.critical > 0   ? "critical"
-							  : doctor.warnings > 0 ? "warning"
-													: "ok",
-							  "warnings", doctor.warnings, "critical", doctor.critical, "checks",
-							  doctor.checks));
-	if (doctor.repository != NULL)
-		repository_close(doctor.repository);
-	if (doctor.critical == 0)
-		return true;
-	return report_error(doctor.damage ? EXIT_INTEGRITY : EXIT_FAILED, NULL, NULL,
-						"%d critical %s found", doctor.critical,
-						doctor.critical == 1 ? "problem was" : "problems were");
-}
-
-const Command command_doctor = {
-	.name = "doctor",
-	.summary = "find what is wrong, and say what to do",
-	.arguments = "",
-	.min_arguments = 0,
-	.max_arguments = 0,
-	.options = "fix no-server dbname host port username no-password password",
-	.per_call = "fix no-server",
-	.run = run_doctor,
-};

@@ -1,11 +1,11 @@
 /*-------------------------------------------------------------------------
  *
  * doctor_encryption.c
- *	  nex_backup doctor: who can read and who can write the repository.
+ *	  Encryption: which keys read the repository, and which write it.
  *
  *-------------------------------------------------------------------------
  */
-#include "doctor.h"
+#include "doctor_checks.h"
 
 #include <stdlib.h>
 #include <string.h>

@@ -8,11 +8,11 @@
  */
 #include <stdlib.h>
 
-#include "doctor.h"
+#include "doctor_checks.h"
 #include "notify.h"
 #include "notify_channel.h"
 #include "notify_queue.h"
-#include "output.h"
+#include "pretty.h"
 
 #define CHECK_NAME "notifications"
 

@@ -14,7 +14,7 @@
 #include <string.h>
 
 #include "connection.h"
-#include "doctor.h"
+#include "doctor_checks.h"
 #include "extension_hold.h"
 #include "memory.h"
 #include "quote.h"

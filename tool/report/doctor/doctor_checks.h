@@ -1,49 +1,34 @@
 /*-------------------------------------------------------------------------
  *
- * doctor.h
- *	  What the checks of "nex_backup doctor" share.
- *
- * cli_doctor.c looks at the repository and calls the others: encryption,
- * notifications, leftovers of killed processes, the server, and the scheduler
- * there.  Each adds lines here; the exit code is made of what they count.
+ * doctor_checks.h
+ *	  What the checks of an installation share, each of which is a source.
  *
  *-------------------------------------------------------------------------
  */
-#ifndef NEX_DOCTOR_H
-#define NEX_DOCTOR_H
+#ifndef NEX_DOCTOR_CHECKS_H
+#define NEX_DOCTOR_CHECKS_H
 
-#include <jansson.h>
-#include <stdbool.h>
-
-#include "backup_name.h"
 #include "connection.h"
-#include "repository.h"
+#include "finding.h"
 #include "target.h"
-
-typedef struct Settings Settings;
-
-typedef enum CheckStatus
-{
-	CHECK_OK,
-	CHECK_WARNING,
-	CHECK_CRITICAL
-} CheckStatus;
 
 typedef struct Doctor
 {
-	const Settings *settings;
-	Repository *repository; /* NULL if it could not be opened */
-	json_t *checks;         /* NULL: lines on stdout */
-	int warnings;
-	int critical;
-	bool damage;          /* a file is not as it was written */
-	bool manifest_damage; /* a manifest is not */
+	const DoctorRequest *request;
+	const Settings *settings; /* of the request, as is the repository */
+	Repository *repository;   /* NULL if it could not be opened */
+	bool fix;
+	DoctorResult *result;
+	bool manifest_damage; /* a manifest is not as it was written */
 	bool alarms_wait;     /* the scheduler has alarms that nobody was told of */
 } Doctor;
 
 /* Say the result of one check; hint (may be NULL) is what to do about it. */
 extern void doctor_say(Doctor *doctor, CheckStatus status, const char *name, const char *hint,
 					   const char *format, ...) __attribute__((format(printf, 5, 6)));
+
+/* The repository: header, permissions, backups, room, leftovers. */
+extern void doctor_check_repository(Doctor *doctor);
 
 /* Connection, versions, client programs, extension, leftover databases. */
 extern void doctor_check_server(Doctor *doctor);
@@ -64,4 +49,4 @@ extern void doctor_check_temporary_files(Doctor *doctor);
 /* The same beside the configuration files that the latest backup of each set holds. */
 extern void doctor_check_restored_files(Doctor *doctor, const BackupName *names, int count);
 
-#endif /* NEX_DOCTOR_H */
+#endif /* NEX_DOCTOR_CHECKS_H */

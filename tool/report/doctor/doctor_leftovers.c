@@ -19,12 +19,10 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "command_settings.h"
-#include "doctor.h"
+#include "doctor_checks.h"
 #include "file_target.h"
 #include "keyring.h"
 #include "memory.h"
-#include "repository_view.h"
 #include "settings.h"
 #include "temporary_directory.h"
 #include "trusted_path.h"
@@ -59,7 +57,7 @@ visit_directory(const char *path, void *argument)
 {
 	Search *search = argument;
 
-	if (search->doctor->settings->command->fix)
+	if (search->doctor->fix)
 		temporary_directory_remove(xstrdup(path));
 	say_left(search, path, access(path, F_OK) != 0);
 }
@@ -113,8 +111,7 @@ look_into(Search *search, int fd, const char *path, int depth)
 					  openat(fd, entry->d_name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC),
 					  below, depth - 1);
 		else if (S_ISREG(status.st_mode) && is_left(entry->d_name))
-			say_left(search, below,
-					 search->doctor->settings->command->fix && unlinkat(fd, entry->d_name, 0) == 0);
+			say_left(search, below, search->doctor->fix && unlinkat(fd, entry->d_name, 0) == 0);
 		free(below);
 	}
 	if (names != NULL)
@@ -181,7 +178,7 @@ look_beside(Doctor *doctor, const Manifest *manifest)
 		{
 			Search search = {doctor, directory, 0};
 
-			(void) file_target_leftovers(fd, doctor->settings->command->fix, visit_file, &search);
+			(void) file_target_leftovers(fd, doctor->fix, visit_file, &search);
 			close(fd);
 		}
 		free(directory);

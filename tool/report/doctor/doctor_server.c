@@ -12,7 +12,7 @@
 #include "buffer.h"
 #include "connection.h"
 #include "connection_settings.h"
-#include "doctor.h"
+#include "doctor_checks.h"
 #include "general_settings.h"
 #include "memory.h"
 #include "notify_settings.h"
@@ -353,7 +353,7 @@ doctor_check_server(Doctor *doctor)
 	{
 		if (message != NULL)
 			message[strcspn(message, "\n")] = '\0';
-		/* A host that only holds a repository has no server of its own. */
+		/* A host that only holds a repository has no server beside it. */
 		doctor_say(doctor, named ? CHECK_CRITICAL : CHECK_WARNING, "server",
 				   named ? "Check -d, -h, -p, -U and ~/.pgpass."
 						 : "Name the server with -d, -h, -p or -U, or use --no-server; run as a "
