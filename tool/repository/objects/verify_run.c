@@ -1,0 +1,244 @@
+/*-------------------------------------------------------------------------
+ *
+ * verify_run.c
+ *	  Prove backups, one after the other.
+ *
+ * Goes on after damage, so that one run names every bad file.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "verify_run.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "backup_summary.h"
+#include "encryption.h"
+#include "general_settings.h"
+#include "interrupt.h"
+#include "log.h"
+#include "memory.h"
+#include "part_settings.h"
+#include "progress.h"
+#include "settings.h"
+#include "unclear.h"
+
+typedef struct VerifyRun
+{
+	const VerifyRequest *request;
+	ObjectSet seen;
+	int nfailed;
+} VerifyRun;
+
+/* Note that one of the backup's own files, ".json" or ".sha256", is not as it was written. */
+static void
+note_bad_file(VerifiedBackup *result, const char *suffix, const char *error)
+{
+	char *label = backup_label(result->name);
+
+	result->own_path = backup_path(result->name, suffix);
+	report_error(EXIT_INTEGRITY, error, "Bring the file back from a copy of the repository.",
+				 "file \"%s\" of backup \"%s\" is damaged", result->own_path, label);
+	free(label);
+}
+
+/* The names of all bad files, the backup's own one first. */
+static void
+collect_bad(VerifiedBackup *result)
+{
+	int i;
+
+	result->bad = xcalloc((size_t) result->report.nbad + 2, sizeof(char *));
+	if (result->own_path != NULL)
+		result->bad[result->nbad++] = result->own_path;
+	for (i = 0; i < result->report.nbad; i++)
+		result->bad[result->nbad++] = result->report.bad[i].path;
+}
+
+/*
+ * A statement of unknown form is no damage: the backup is as it was written.
+ * But somebody may have meant it to run when the backup is restored.
+ */
+static void
+say_unknown(const Settings *settings, const VerifiedBackup *result, MemberKind member)
+{
+	const UnknownSql *unknown = &result->unknown.of[member];
+	char *detail = unknown_sql_detail(unknown);
+	char *label = backup_label(result->name);
+
+	if (settings->part->allow_unknown_sql)
+		log_warning("the member \"%s\" of backup \"%s\" holds SQL that nex_backup does not write: "
+					"%s",
+					member_kind_name(member), label, detail);
+	else
+		report_error(EXIT_INTEGRITY, detail,
+					 "The backup is not damaged, and restores refuse it.  After a look at the "
+					 "statement: --allow-unknown-sql, here and there.",
+					 "the member \"%s\" of backup \"%s\" holds SQL that nex_backup does not write",
+					 member_kind_name(member), label);
+	free(detail);
+	free(label);
+}
+
+/* Look for it in an undamaged backup that can be read. */
+static bool
+look_for_unknown(VerifyRun *run, VerifiedBackup *result, const Manifest *manifest)
+{
+	MemberKind member;
+
+	if (result->name->owner.kind == BACKUP_OF_FILES || result->report.nbad > 0 ||
+		result->unreadable)
+		return true;
+	if (!unknown_members_find(run->request->repository, manifest, &result->unknown))
+		return false;
+	for (member = 0; member < MEMBER_KINDS; member++)
+	{
+		if (result->unknown.of[member].count > 0)
+			say_unknown(run->request->settings, result, member);
+	}
+	if (result->unknown.count > 0 && !run->request->settings->part->allow_unknown_sql)
+		run->nfailed++;
+	return true;
+}
+
+/*
+ * Check one backup.  False if it could not be done to the end.  The manifest
+ * is sealed, so the objects can be checked without the .sha256.
+ */
+static bool
+check_backup(VerifyRun *run, VerifiedBackup *result)
+{
+	char *error = NULL;
+	Manifest *manifest = repository_manifest_alone(run->request->repository, result->name, &error);
+	bool complete = !interrupted();
+
+	result->unreadable = run->request->repository->manifest_unreadable;
+	result->removed =
+		manifest == NULL && repository_was_removed(run->request->repository, result->name);
+	if (manifest == NULL && !result->unreadable && !result->removed)
+		note_bad_file(result, ".json", error);
+	else if (manifest != NULL)
+	{
+		bool listed =
+			repository_check_listing(run->request->repository, result->name, manifest, &error);
+
+		result->unreadable = run->request->repository->manifest_unreadable;
+		result->removed = !listed && repository_was_removed(run->request->repository, result->name);
+		if (!listed && !result->unreadable && !result->removed)
+			note_bad_file(result, ".sha256", error);
+		result->locked = manifest->locked;
+		memcpy(result->manifest, manifest->seal, sizeof(result->manifest));
+		encryption_warn_untrusted(run->request->repository);
+		progress_phase("verifying", "objects", manifest->nobjects, manifest->totals.stored_bytes);
+		complete =
+			verify_objects_once(run->request->repository, manifest, VERIFY_CONTENT,
+								run->request->settings->general->jobs, &run->seen, &result->report);
+		result->unreadable |= result->report.nunreadable > 0;
+		if (result->report.nunreadable > 0)
+			unclear_look_at_all(run->request->repository);
+		complete = complete && look_for_unknown(run, result, manifest);
+		manifest_free(manifest);
+	}
+	free(error);
+	collect_bad(result);
+	return complete;
+}
+
+/* What was found inside with a key is still there, though nobody could look this time. */
+static void
+warn_of_mark(const VerifiedBackup *result)
+{
+	char *label = backup_label(result->name);
+
+	log_warning_hint("Verify it with --identity or --key-file to see the statement.",
+					 "an earlier verification of backup \"%s\" found SQL that nex_backup does not "
+					 "write, and this one could not look",
+					 label);
+	free(label);
+}
+
+/*
+ * One that expire has removed since it was listed is no damage, and its objects
+ * may be gone soon; but who has named it must know.
+ */
+static void
+say_removed(VerifyRun *run, const VerifiedBackup *result)
+{
+	char *label = backup_label(result->name);
+
+	if (run->request->named)
+	{
+		report_error(EXIT_FAILED, NULL, "\"nex_backup list\" shows those that are left.",
+					 "backup \"%s\" was removed while it was verified", label);
+		run->nfailed++;
+	}
+	else
+		log_info("backup \"%s\" was removed meanwhile, as by \"nex_backup expire\"", label);
+	free(label);
+}
+
+/* Remember in the repository what was found out, and tell whoever asked. */
+static void
+conclude(VerifyRun *run, VerifiedBackup *result, const Verification *before)
+{
+	const VerifyRequest *request = run->request;
+
+	result->marked = !result->unknown.looked && verification_has_unknown_sql(before) &&
+					 strcmp(before->manifest, result->manifest) == 0;
+	if (result->complete && (result->nbad > 0 || result->unreadable))
+		run->nfailed++;
+	if (result->complete && result->marked)
+		warn_of_mark(result);
+
+	/* What could not be read proves nothing, neither good nor bad. */
+	result->proved = result->complete && (result->nbad > 0 || !result->unreadable);
+	if (result->proved)
+		repository_record_verification(request->repository, result->name, result->manifest,
+									   result->nbad == 0, !result->locked, &result->unknown,
+									   result->bad, result->nbad);
+	request->verified(result, request->argument);
+}
+
+/* Verify one backup.  False if the run must end. */
+static bool
+verify_backup(VerifyRun *run, const BackupName *name)
+{
+	Repository *repository = run->request->repository;
+	VerifiedBackup result = {.name = name};
+	Verification before;
+	bool complete;
+
+	utc_now_exact(result.started);
+
+	/* A damaged record of the last time is damage, too; the new record replaces it. */
+	if (!repository_verification(repository, name, &before))
+		run->nfailed++;
+	complete = result.complete = check_backup(run, &result);
+
+	/* That may have taken hours. */
+	if (result.nbad == 0 && !result.removed)
+		result.removed = repository_was_removed(repository, name);
+	if (result.removed)
+		say_removed(run, &result);
+	else
+		conclude(run, &result, &before);
+	free(result.bad);
+	free(result.own_path);
+	verify_report_free(&result.report);
+	unknown_members_free(&result.unknown);
+	return complete;
+}
+
+bool
+verify_run(const VerifyRequest *request, const BackupName *names, int count)
+{
+	VerifyRun run = {.request = request};
+	bool complete = true;
+	int i;
+
+	object_set_init(&run.seen);
+	for (i = 0; i < count && complete; i++)
+		complete = verify_backup(&run, &names[i]);
+	object_set_free(&run.seen);
+	return complete && run.nfailed == 0;
+}

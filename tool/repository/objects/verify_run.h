@@ -1,0 +1,48 @@
+/*-------------------------------------------------------------------------
+ *
+ * verify_run.h
+ *	  Prove backups, one after the other.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef NEX_VERIFY_RUN_H
+#define NEX_VERIFY_RUN_H
+
+#include "unknown_members.h"
+#include "utc_time.h"
+#include "verify.h"
+
+/* What was found out about one backup. */
+typedef struct VerifiedBackup
+{
+	const BackupName *name;
+	char started[UTC_EXACT_SIZE];
+	bool complete;    /* it was done to the end */
+	bool proved;      /* good or bad, which the repository has noted */
+	const char **bad; /* file names */
+	int nbad;
+	bool unreadable;    /* not all of it could be looked at, so that it is not proved */
+	DigestHex manifest; /* its seal; "" if it is bad */
+	bool marked;        /* an earlier verification found unknown SQL, and this one could not look */
+	bool locked;        /* encrypted, and no key at hand: only stored bytes were checked */
+	bool removed;       /* meanwhile; nothing is to be said of it, nor written beside it */
+	char *own_path;     /* the manifest, or the listing beside it, if that is bad */
+	VerifyReport report;
+	UnknownMembers unknown; /* SQL in it that this program does not write */
+} VerifiedBackup;
+
+typedef struct VerifyRequest
+{
+	const Settings *settings; /* threads, and whether unknown SQL is allowed */
+	Repository *repository;
+	bool named; /* somebody has named the backup, and must know if it is removed meanwhile */
+
+	/* Told of each backup that is still there. */
+	void (*verified)(const VerifiedBackup *backup, void *argument);
+	void *argument;
+} VerifyRequest;
+
+/* False (reported) if one is not proved to be good, or if it was not done to the end. */
+extern bool verify_run(const VerifyRequest *request, const BackupName *names, int count);
+
+#endif /* NEX_VERIFY_RUN_H */
