@@ -97,6 +97,17 @@ CREATE TEXT SEARCH CONFIGURATION lib.conf (PARSER = default);
 ALTER TEXT SEARCH CONFIGURATION lib.conf ADD MAPPING FOR asciiword WITH lib.dict;
 CREATE TABLE lib.searched (v text);
 CREATE INDEX ON lib.searched (to_tsvector('lib.conf', v));
+
+-- A constraint of a domain that is an entry of its own, and operators of two owners.
+CREATE FUNCTION lib.less(integer, integer) RETURNS boolean IMMUTABLE LANGUAGE plpgsql AS 'BEGIN RETURN $1 < $2; END';
+CREATE OPERATOR lib.<~ (FUNCTION = lib.less, LEFTARG = integer, RIGHTARG = integer);
+CREATE DOMAIN lib.positive AS integer;
+CREATE TABLE lib.of_domain (n lib.positive);
+ALTER DOMAIN lib.positive ADD CONSTRAINT c CHECK (NOT (value OPERATOR(lib.<~) 0)) NOT VALID;
+CREATE OPERATOR lib.=# (FUNCTION = app.same, LEFTARG = text, RIGHTARG = text);
+CREATE OPERATOR lib.!# (FUNCTION = app.other, LEFTARG = text, RIGHTARG = text, NEGATOR = OPERATOR(lib.=#), COMMUTATOR = OPERATOR(lib.!#));
+ALTER OPERATOR lib.=# (text, text) OWNER TO joe;
+CREATE VIEW lib.linked AS SELECT 'a'::text OPERATOR(lib.!#) 'b'::text AS x;
 SQL
 as_joe(<<'SQL');
 CREATE TABLE joe.indexed (id integer);
@@ -204,10 +215,10 @@ is_restored('a constraint that asks for a key', '--table', 'joe.asking');
 is_refused("$_, which asks for a key", $refused, '--table', "joe.$_") for 'asking_generated', 'asking_key', 'asking_literal';
 
 query('app', 'DROP TABLE joe.taken_generated, joe.taken_part; DROP MATERIALIZED VIEW app.seen_index, app.seen_statistics, app.seen_parent');
-is_refused("$_, which was taken over", qr/calls function satisfies_hash_partition.*HINT.*--rows-as=session/s, '--schema-only', '--table', "joe.$_")
+is_refused("$_, which was taken over", qr/unction satisfies_hash_partition.*HINT.*--rows-as=session/s, '--schema-only', '--table', "joe.$_")
   for 'taken_generated', 'taken_part';
 query('app', 'DROP TABLE joe.taken_key');
-is_refused('a partitioned table that was taken over', qr/calls function satisfies_hash_partition.*HINT.*--rows-as=session/s, '--schema-only', '--table', 'joe.taken_key');
+is_refused('a partitioned table that was taken over', qr/unction satisfies_hash_partition.*HINT.*--rows-as=session/s, '--schema-only', '--table', 'joe.taken_key');
 is_refused("a view of what was taken over ($_)", qr/calls function satisfies_hash_partition.*HINT.*--rows-as=session/s, '--table', "app.seen_$_")
   for 'index', 'statistics', 'parent';
 
@@ -268,6 +279,19 @@ is_refused('lib.indexed, over an operator class that is there', qr/lib[.](cmp|op
 query('app', 'DROP OPERATOR CLASS app.ops USING btree CASCADE; DROP TABLE IF EXISTS joe.indexed, joe.parts, joe.literal');
 is_refused("$_, over a class that comes back", $refused, '--table', $_) for 'app.indexed', 'app.excluded', 'joe.parts', 'joe.literal';
 is_restored('joe.indexed, over a class that comes back', 1, '--table', 'joe.indexed');
+
+# A superuser's constraint that is an entry of its own, over his operator.
+query('app', 'DROP TABLE lib.of_domain; DROP DOMAIN lib.positive; ALTER FUNCTION lib.less OWNER TO joe');
+is_refused('a constraint of a domain over an operator whose function is of another role', qr/lib[.]<~.*others can change.*HINT.*--rows-as=session/s,
+	'--table', 'lib.of_domain');
+query('app', 'ALTER FUNCTION lib.less OWNER TO postgres');
+is_restored('over one of a superuser', '--table', 'lib.of_domain');
+
+# Each of two operators names the other, and neither owner could make the link.
+query('app', 'DROP VIEW lib.linked; DROP OPERATOR lib.=# (text, text), lib.!# (text, text)');
+is_restored('operators of two owners', '--table', 'lib.linked');
+is(query('app', q{SELECT string_agg(o.oprname || pg_get_userbyid(o.oprowner) || n.oprname, ',' ORDER BY o.oprname)
+	FROM pg_operator o JOIN pg_operator n ON n.oid = o.oprnegate WHERE o.oprname IN ('=#', '!#')}), '!#postgres=#,=#joe!#', 'each has its owner and its negator');
 
 # What pg_depend can name is known by its catalog.
 my $known = read_bytes(top() . '/tool/restore/live/catalog_objects.c');

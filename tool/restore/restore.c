@@ -530,6 +530,7 @@ free_plan(RestorePlan *plan)
 	free(plan->scripts);
 	rights_free(plan->rights);
 	free(plan->role_changes);
+	free(plan->late_values);
 	protections_free(plan->protections);
 	free(plan->pre_list);
 	free(plan->post_list);

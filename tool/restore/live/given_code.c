@@ -15,9 +15,16 @@
  * which can change hands, too, wherever they are computed: when rows come, when
  * a materialized view is filled, and when a value in a definition is read.
  *
- * What is there is asked for in the catalogs (given_walk.h).  Of what comes with
- * the part, the definition says by name what it computes, before it is made.
- * A materialized view is looked at once more before it is filled.
+ * The catalogs are asked (given_walk.h), never a text, so that something must be
+ * there before it can be looked at.  What a definition uses is looked at before
+ * that is restored; a CHECK constraint that comes after the rows before it is
+ * validated, a materialized view before it is filled, a value before it is read,
+ * statistics before ANALYZE.  What an index, a generated column or a partition
+ * key calls of PostgreSQL's own functions is computed when it is made; only
+ * immutable ones can be there, and live_code.c looks for the one that matters.
+ *
+ * All of this is a second line: what was taken over is the code of who took it
+ * over (docs/security.md).
  *
  * Which functions these are nobody has written down.  Volatile functions are,
  * but for those that only tell something, and so are a few that are declared
@@ -38,6 +45,7 @@
 #include "code_owners.h"
 #include "entry_calls.h"
 #include "given_walk.h"
+#include "inline_parts.h"
 #include "log.h"
 #include "memory.h"
 #include "part_settings.h"
@@ -110,225 +118,23 @@ static const char key_query[] =
 		" UNION ALL SELECT 'pg_catalog.pg_class'::pg_catalog.regclass, i.indexrelid"
 		"  FROM root JOIN pg_catalog.pg_index i ON i.indrelid = root.oid AND root.trusted");
 
-/*
- * What a definition ($2) names, if that is a superuser's or the session's.  What
- * is not in pg_catalog is written with its schema.  Names are compared as words:
- * punctuation counts as blanks, in the definition and in the name.
- */
-#define AS_WORDS(e) "' ' || pg_catalog.translate(" e ", E'()[],;:\\n\\t', '         ') || ' '"
-#define NAMED(e) "pg_catalog.strpos(given.words, " AS_WORDS(e) ") > 0"
-#define NAME_OF(schema, name) "pg_catalog.format('%I.%I', " schema ", " name ")"
-static const char text_query[] =
-	"WITH RECURSIVE given AS (SELECT $2::pg_catalog.text AS text,"
-	"   " AS_WORDS(
-		"$2::pg_catalog.text") " AS words FROM pg_catalog.pg_roles r"
-							   "   WHERE r.rolname = $1::pg_catalog.name AND " ROW_ROLE_IS_TRUSTED
-							   "),"
-							   " own AS (SELECT f.proname FROM given, LATERAL "
-							   "pg_catalog.regexp_matches(given.text,"
-							   "   '([[:alnum:]_$]+)\"? *[(]', 'g') AS m (found)"
-							   "  JOIN pg_catalog.pg_proc f ON f.proname::pg_catalog.text = "
-							   "m.found[1]"
-							   "   AND f.pronamespace = 'pg_catalog'::pg_catalog.regnamespace"
-							   "  WHERE " RUNS_WHAT_IT_IS_GIVEN "),"
-							   " named (class, object) AS ("
-							   "  SELECT "
-							   "'pg_catalog.pg_proc'::pg_catalog.regclass::pg_catalog.oid, f.oid"
-							   "   FROM given, pg_catalog.pg_proc f JOIN pg_catalog.pg_namespace n "
-							   "ON n.oid = f.pronamespace"
-							   "   WHERE f.oid >= 16384 AND " NAMED(NAME_OF(
-								   "n.nspname",
-								   "f.proname")) "  UNION ALL SELECT "
-												 "'pg_catalog.pg_operator'::pg_catalog.regclass, "
-												 "o.oid"
-												 "   FROM given, pg_catalog.pg_operator o"
-												 "   JOIN pg_catalog.pg_namespace n ON n.oid = "
-												 "o.oprnamespace WHERE o.oid >= 16384"
-												 "   AND " NAMED(
-													 "pg_catalog.format('OPERATOR(%I.%s)', "
-													 "n.nspname, o.oprname)") "  UNION ALL SELECT "
-																			  "'pg_catalog.pg_type'"
-																			  "::pg_catalog."
-																			  "regclass, t.oid"
-																			  "   FROM given, "
-																			  "pg_catalog.pg_type t"
-																			  "   JOIN "
-																			  "pg_catalog.pg_"
-																			  "namespace n ON "
-																			  "n.oid = "
-																			  "t.typnamespace"
-																			  "   WHERE t.oid >= "
-																			  "16384 AND t.typtype "
-																			  "<> 'e' AND "
-																			  "t.typrelid NOT IN"
-																			  "    (SELECT c.oid "
-																			  "FROM "
-																			  "pg_catalog.pg_class "
-																			  "c WHERE c.relkind "
-																			  "<> 'c')"
-																			  "   AND " NAMED(NAME_OF(
-																				  "n."
-																				  "nspname",
-																				  "t."
-																				  "typnam"
-																				  "e")) "  "
-																						"UN"
-																						"IO"
-																						"N "
-																						"AL"
-																						"L "
-																						"SE"
-																						"LE"
-																						"CT"
-																						" '"
-																						"pg"
-																						"_c"
-																						"at"
-																						"al"
-																						"og"
-																						".p"
-																						"g_"
-																						"re"
-																						"wr"
-																						"it"
-																						"e'"
-																						"::"
-																						"pg"
-																						"_c"
-																						"at"
-																						"al"
-																						"og"
-																						".r"
-																						"eg"
-																						"cl"
-																						"as"
-																						"s,"
-																						" w"
-																						".o"
-																						"id"
-																						"  "
-																						" F"
-																						"RO"
-																						"M "
-																						"gi"
-																						"ve"
-																						"n,"
-																						" p"
-																						"g_"
-																						"ca"
-																						"ta"
-																						"lo"
-																						"g."
-																						"pg"
-																						"_c"
-																						"la"
-																						"ss"
-																						" c"
-																						"  "
-																						" J"
-																						"OI"
-																						"N "
-																						"pg"
-																						"_c"
-																						"at"
-																						"al"
-																						"og"
-																						".p"
-																						"g_"
-																						"na"
-																						"me"
-																						"sp"
-																						"ac"
-																						"e "
-																						"n "
-																						"ON"
-																						" n"
-																						".o"
-																						"id"
-																						" ="
-																						" c"
-																						".r"
-																						"el"
-																						"na"
-																						"me"
-																						"sp"
-																						"ac"
-																						"e"
-																						"  "
-																						" J"
-																						"OI"
-																						"N "
-																						"pg"
-																						"_c"
-																						"at"
-																						"al"
-																						"og"
-																						".p"
-																						"g_"
-																						"re"
-																						"wr"
-																						"it"
-																						"e "
-																						"w "
-																						"ON"
-																						" w"
-																						".e"
-																						"v_"
-																						"cl"
-																						"as"
-																						"s "
-																						"= "
-																						"c."
-																						"oi"
-																						"d "
-																						"AN"
-																						"D "
-																						"w."
-																						"ev"
-																						"_t"
-																						"yp"
-																						"e "
-																						"= "
-																						"'1"
-																						"'"
-																						"  "
-																						" W"
-																						"HE"
-																						"RE"
-																						" c"
-																						".r"
-																						"el"
-																						"ki"
-																						"nd"
-																						" ="
-																						" '"
-																						"v'"
-																						" A"
-																						"ND"
-																						" c"
-																						".o"
-																						"id"
-																						" >"
-																						"= "
-																						"16"
-																						"38"
-																						"4 "
-																						"AN"
-																						"D"
-																						" " NAMED(NAME_OF(
-																							"n."
-																							"nspnam"
-																							"e",
-																							"c."
-																							"relnam"
-																							"e")) "),"
-																								  " " GIVEN_BY(
-																									  "SELECT class, object FROM named") " SELECT NULL, proname FROM own"
-																																		 " UNION ALL SELECT NULL, f.proname FROM named JOIN pg_catalog.pg_proc f ON f.oid = object"
-																																		 "  AND class = 'pg_catalog.pg_proc'::pg_catalog.regclass"
-																																		 "  WHERE " RUNS_WHAT_IT_IS_GIVEN
-																																		 " UNION ALL SELECT what, function FROM (" GIVEN_CALLS
-																																		 ") calls ORDER BY 1 NULLS FIRST, 2 LIMIT 1";
+/* The constraint $2 of the table or domain $1. */
+static const char constraint_query[] = "WITH RECURSIVE " FIRST_OF(
+	"SELECT 'pg_catalog.pg_constraint'::pg_catalog.regclass::pg_catalog.oid, k.oid"
+	"  FROM pg_catalog.pg_constraint k WHERE k.conname = $2::pg_catalog.name"
+	"  AND (k.conrelid = pg_catalog.to_regclass($1::pg_catalog.text)"
+	"   OR k.contypid = pg_catalog.to_regtype($1::pg_catalog.text))");
+
+/* Statistics of superusers and of the session that this transaction has made. */
+static const char statistics_query[] = "WITH RECURSIVE " FIRST_OF(
+	"SELECT x.tableoid, x.oid FROM pg_catalog.pg_statistic_ext x"
+	"  JOIN pg_catalog.pg_roles r ON r.oid = x.stxowner AND " ROW_ROLE_IS_TRUSTED
+	"  WHERE x.xmin = pg_catalog.pg_current_xact_id()::pg_catalog.xid");
+
+/* The objects $2 of the catalogs $1, one of each. */
+static const char objects_query[] = "WITH RECURSIVE " FIRST_OF(
+	"SELECT u.class, u.object FROM ROWS FROM (pg_catalog.unnest($1::pg_catalog.oid[]),"
+	"  pg_catalog.unnest($2::pg_catalog.oid[])) u (class, object)");
 
 /* What a query found, in words; caller frees.  NULL: nothing. */
 static char *
@@ -336,18 +142,10 @@ found_call(const PGresult *result)
 {
 	if (PQntuples(result) == 0)
 		return NULL;
-	if (PQgetisnull(result, 0, 0))
-		return xasprintf("It calls function %s(), which may run what a former owner wrote.",
-						 PQgetvalue(result, 0, 1));
 	return xasprintf("It computes %s, which calls function %s(), which may run what a former "
 					 "owner wrote.",
 					 PQgetvalue(result, 0, 0), PQgetvalue(result, 0, 1));
 }
-
-/* Only what trusted roles own is computed with rights that anybody gains by. */
-static const char owner_query[] = "SELECT FROM pg_catalog.pg_roles r"
-								  " WHERE r.rolname = $1::pg_catalog.name"
-								  " AND " ROW_ROLE_IS_TRUSTED;
 
 /* The same as an error about an entry. */
 static bool
@@ -369,25 +167,6 @@ check_entry(Connection *connection, const TocEntry *entry, const char *query, in
 	free(detail);
 	PQclear(result);
 	return good;
-}
-
-static bool
-check_text(Connection *connection, const TocEntry *entry, const char *owner, const char *text)
-{
-	const char *params[2] = {owner, text};
-	PGresult *role = connection_query(connection, owner_query, 1, params);
-	bool trusted = role != NULL && PQntuples(role) > 0;
-	bool good = role != NULL;
-
-	PQclear(role);
-	/* The look goes through catalogs, and most tables belong to ordinary roles. */
-	return good && (!trusted || check_entry(connection, entry, text_query, 2, params));
-}
-
-bool
-given_code_check_text(Connection *connection, const TocEntry *entry, const TocEntry *used)
-{
-	return check_text(connection, entry, used->owner, used->definition);
 }
 
 bool
@@ -414,6 +193,52 @@ given_code_check_view(Connection *connection, const TocEntry *entry, const char 
 	return check_entry(connection, entry, view_query, 1, &target);
 }
 
+bool
+given_code_check_constraint(Connection *connection, const TocEntry *entry, const char *whole,
+							const char *name)
+{
+	const char *params[2] = {whole, name};
+
+	return check_entry(connection, entry, constraint_query, 2, params);
+}
+
+static bool
+has_statistics(const RestorePlan *plan)
+{
+	const ArchiveToc *toc = &plan->selection->toc;
+	uint32_t i;
+
+	for (i = 0; i < toc->count; i++)
+	{
+		if (toc_entry_is(&toc->entries[i], "STATISTICS") &&
+			selection_includes(plan->selection, &toc->entries[i]))
+			return true;
+	}
+	return false;
+}
+
+bool
+given_code_check_statistics(const RestorePlan *plan, Connection *connection)
+{
+	PGresult *result;
+	char *detail;
+	bool good;
+
+	if (plan->settings->part->rows_as == ROWS_AS_SESSION || !has_statistics(plan))
+		return true;
+	result = connection_query(connection, statistics_query, 0, NULL);
+	detail = result != NULL ? found_call(result) : NULL;
+	good = result != NULL;
+	if (detail != NULL)
+		good = report_error(EXIT_FAILED, detail, GIVEN_CODE_HINT,
+							"could not restore statistics without running code of others");
+	free(detail);
+	PQclear(result);
+	return good;
+}
+
+/* ---- what definitions use ---- */
+
 /*
  * The part of a definition that is computed, with the rights of its owner, when
  * it is restored, or NULL.  Of a table, these are the constant parts of generated
@@ -423,38 +248,139 @@ static const char *
 computed_text(const TocEntry *entry)
 {
 	const char *generated;
-	const char *key;
 
-	if (entry->definition == NULL)
-		return NULL;
-	if (toc_entry_is(entry, "MATERIALIZED VIEW") || toc_entry_is(entry, "STATISTICS") ||
-		entry_calls_functions(entry) || entry_checks_rows(entry))
+	if (toc_entry_is(entry, "STATISTICS") || entry_calls_functions(entry))
 		return entry->definition;
-	if (!toc_entry_is_table(entry))
+	if (!toc_entry_is_table(entry) || entry->definition == NULL)
 		return NULL;
 	generated = strstr(entry->definition, " GENERATED ALWAYS AS (");
-	key = strstr(entry->definition, "\nPARTITION BY ");
-	return generated != NULL ? generated : key;
+	return generated != NULL ? generated : strstr(entry->definition, "\nPARTITION BY ");
+}
+
+/* Objects, as two arrays. */
+typedef struct UsedObjects
+{
+	Buffer classes;
+	Buffer objects;
+} UsedObjects;
+
+/* What the entry computes that is there. */
+static void
+add_used(UsedObjects *used, const RestorePlan *plan, const TocEntry *entry)
+{
+	static const char *const kinds[] = {"FUNCTION", "AGGREGATE", "OPERATOR", "OPERATOR CLASS",
+										"TYPE",     "DOMAIN",    NULL};
+	const Selection *selection = plan->selection;
+	const char *text = computed_text(entry);
+	FoundObject found;
+	int d;
+
+	for (d = 0; text != NULL && d < entry->ndepends_on; d++)
+	{
+		const TocEntry *other = archive_toc_find(&selection->toc, entry->depends_on[d]);
+
+		if (other == NULL || !toc_entry_is_any(other, kinds) ||
+			(toc_entry_is_table(entry) && !inline_part_names(text, other)) ||
+			!existing_objects_find(selection->existing, other, &found))
+			continue;
+		buffer_printf(&used->classes, "%s%u", used->classes.length > 1 ? "," : "", other->catalog);
+		buffer_printf(&used->objects, "%s%s", used->objects.length > 1 ? "," : "", found.oid);
+	}
+}
+
+static void
+begin_used(UsedObjects *used)
+{
+	buffer_init(&used->classes);
+	buffer_init(&used->objects);
+	buffer_append_char(&used->classes, '{');
+	buffer_append_char(&used->objects, '{');
+}
+
+/* Ask about them; about an entry, or, with NULL, only whether there is anything to find. */
+static bool
+ask_used(Connection *connection, UsedObjects *used, const TocEntry *entry, bool *found)
+{
+	const char *params[2];
+	PGresult *result = NULL;
+	bool good = true;
+
+	buffer_append_char(&used->classes, '}');
+	buffer_append_char(&used->objects, '}');
+	params[0] = used->classes.data;
+	params[1] = used->objects.data;
+	*found = false;
+	if (strcmp(params[0], "{}") != 0 && entry != NULL)
+		good = check_entry(connection, entry, objects_query, 2, params);
+	else if (strcmp(params[0], "{}") != 0)
+	{
+		result = connection_query(connection, objects_query, 2, params);
+		good = result != NULL;
+		*found = good && PQntuples(result) > 0;
+	}
+	PQclear(result);
+	buffer_free(&used->classes);
+	buffer_free(&used->objects);
+	return good;
+}
+
+/* Only what trusted roles own is computed with rights that anybody gains by. */
+static bool
+is_computed(const RestorePlan *plan, const PGresult *trusted, const TocEntry *entry)
+{
+	int i;
+
+	for (i = 0; i < PQntuples(trusted); i++)
+	{
+		if (strcmp(PQgetvalue(trusted, i, 0), entry->owner) == 0)
+			return selection_includes(plan->selection, entry) && computed_text(entry) != NULL;
+	}
+	return false;
+}
+
+/* All of it is asked about at once, and one by one only if there is a call, to name who calls. */
+static bool
+check_used(const RestorePlan *plan, Connection *connection, const PGresult *trusted)
+{
+	const ArchiveToc *toc = &plan->selection->toc;
+	UsedObjects used;
+	bool found;
+	bool good;
+	uint32_t i;
+
+	begin_used(&used);
+	for (i = 0; i < toc->count; i++)
+	{
+		if (is_computed(plan, trusted, &toc->entries[i]))
+			add_used(&used, plan, &toc->entries[i]);
+	}
+	good = ask_used(connection, &used, NULL, &found);
+	for (i = 0; good && found && i < toc->count; i++)
+	{
+		bool ignored;
+
+		if (!is_computed(plan, trusted, &toc->entries[i]))
+			continue;
+		begin_used(&used);
+		add_used(&used, plan, &toc->entries[i]);
+		good = ask_used(connection, &used, &toc->entries[i], &ignored);
+	}
+	return good;
 }
 
 bool
 given_code_check(const RestorePlan *plan, Connection *connection)
 {
-	const ArchiveToc *toc = &plan->selection->toc;
-	bool good = true;
-	uint32_t i;
+	PGresult *trusted;
+	bool good;
 
-	if (plan->settings->part->rows_as == ROWS_AS_SESSION)
+	if (plan->settings->part->rows_as == ROWS_AS_SESSION || plan->selection->existing == NULL)
 		return true;
-	for (i = 0; good && i < toc->count; i++)
-	{
-		const TocEntry *entry = &toc->entries[i];
-
-		const char *text = computed_text(entry);
-
-		if (text != NULL && selection_includes(plan->selection, entry))
-			good = check_text(connection, entry, entry->owner, text);
-	}
+	trusted = connection_query(
+		connection, "SELECT r.rolname FROM pg_catalog.pg_roles r WHERE " ROW_ROLE_IS_TRUSTED, 0,
+		NULL);
+	good = trusted != NULL && check_used(plan, connection, trusted);
+	PQclear(trusted);
 	return good;
 }
 

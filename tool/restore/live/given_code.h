@@ -14,8 +14,8 @@
 #include "session_rights.h"
 
 /*
- * Before a part is restored, and again when its extensions are there and
- * nothing is computed yet: false (reported) if a definition of it would call one.
+ * Before a part is restored: false (reported) if a definition of it would compute
+ * something that is there and calls one.
  */
 extern bool given_code_check(const RestorePlan *plan, Connection *connection);
 
@@ -27,19 +27,22 @@ extern bool given_code_check_rows(Connection *connection, const char *shown,
 								  const RowRights *rights);
 
 /*
- * Would the entry, when it is restored, call one by way of what the definition of
- * `used` computes, which is not there yet; by a value of a type that is there
- * (without `whole`, a domain alone checks nothing); by the bounds of a partition
- * of a table that is there; or when it is filled, `target`, quoted?  False
- * (reported) if it would.
+ * Would the entry, when it is restored, call one by a value of a type (without
+ * `whole`, a domain alone checks nothing); by the bounds of a partition of a
+ * table; when its constraint `name` of `whole`, quoted, is validated; or when it
+ * is filled, `target`, quoted?  False (reported) if it would.  All of these are
+ * there by then.
  */
-extern bool given_code_check_text(Connection *connection, const TocEntry *entry,
-								  const TocEntry *used);
 extern bool given_code_check_type(Connection *connection, const TocEntry *entry, const char *schema,
 								  const char *name, bool whole);
 extern bool given_code_check_key(Connection *connection, const TocEntry *entry, const char *schema,
 								 const char *name);
 extern bool given_code_check_view(Connection *connection, const TocEntry *entry,
 								  const char *target);
+extern bool given_code_check_constraint(Connection *connection, const TocEntry *entry,
+										const char *whole, const char *name);
+
+/* Before ANALYZE: would statistics that were made call one?  False (reported) if they would. */
+extern bool given_code_check_statistics(const RestorePlan *plan, Connection *connection);
 
 #endif /* NEX_GIVEN_CODE_H */

@@ -271,22 +271,20 @@ has_key_of_expressions(const TocEntry *entry)
 }
 
 /*
- * Of a table of others, a generated column or a key may call a function of
- * PostgreSQL that computes the key of another table; with --no-owner, so may
- * an index, which the session builds then.
+ * A generated column or a key may call a function of PostgreSQL that computes the
+ * key of another table; so may what is built with the rights of the session.  Who
+ * wrote it does not matter: a superuser may have taken the table over.
  */
 static bool
 check_key_of_another(const LiveCode *live, const TocEntry *entry)
 {
 	static const char *const built[] = {"INDEX", "CONSTRAINT", "STATISTICS", NULL};
 
-	if (is_trusted(live, entry) || entry->definition == NULL ||
-		strstr(entry->definition, "satisfies_hash_partition") == NULL)
+	if (entry->definition == NULL || strstr(entry->definition, "satisfies_hash_partition") == NULL)
 		return true;
-	if (toc_entry_is_table(entry)
-			? strstr(entry->definition, " GENERATED ALWAYS AS (") == NULL &&
-				  !has_key_of_expressions(entry)
-			: !live->plan->settings->part->no_owner || !toc_entry_is_any(entry, built))
+	if (toc_entry_is_table(entry) ? strstr(entry->definition, " GENERATED ALWAYS AS (") == NULL &&
+										!has_key_of_expressions(entry)
+								  : !is_superusers(live, entry) || !toc_entry_is_any(entry, built))
 		return true;
 	return live_code_refuse(entry, "Function satisfies_hash_partition() would compute the "
 								   "partition key of another table.");
@@ -701,7 +699,7 @@ check_used(LiveCode *live)
 }
 
 bool
-live_code_check(const RestorePlan *plan, Connection *connection)
+live_code_check(RestorePlan *plan, Connection *connection)
 {
 	LiveCode live = {plan, connection, false, NULL, NULL, NULL};
 	char *role;

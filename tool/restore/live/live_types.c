@@ -11,7 +11,9 @@
  * asked of the live database: the type may be of another kind than in the
  * backup, and what it is made of (elements, columns, subtypes) may be, too.
  *
- * A domain that comes with the part counts by its text (restored_domains.c).
+ * A domain that comes with the part counts by its text (restored_domains.c); what
+ * such types call of PostgreSQL's own functions is asked for when they are there,
+ * directly before the value is read.
  *
  * A literal of a domain is read as one of its base type, and checked only when
  * it is computed.  Where that is done as a superuser or as the session, in a
@@ -109,8 +111,10 @@ typedef struct LiveTypes
 	Connection *connection;
 	const PGresult *superusers; /* their names, and that of the session's role */
 	bool no_owner;
-	bool locks;     /* the session can lock catalogs */
-	Lines harmless; /* types of literals that were asked for already */
+	bool locks;      /* the session can lock catalogs */
+	Lines harmless;  /* types of literals that were asked for already */
+	bool *late;      /* by place: it reads a value of a type that comes with the part, or NULL: */
+	bool only_given; /* all types are there, and who owns them was looked at before */
 } LiveTypes;
 
 /* How values are read. */
@@ -215,14 +219,9 @@ is_restored(const LiveTypes *types, const TocEntry *entry, const char *schema, c
 static bool
 check_given(const LiveTypes *types, const TocEntry *entry, const TocEntry *used)
 {
-	const Selection *selection = types->selection;
-
-	if (!toc_entry_is(used, "DOMAIN"))
-		return true;
-	if (selection_state(selection, used->id) == ENTRY_EXISTING)
-		return given_code_check_type(types->connection, entry, used->schema, used->tag, true);
-	return !selection_includes(selection, used) ||
-		   given_code_check_text(types->connection, entry, used);
+	return !toc_entry_is(used, "DOMAIN") ||
+		   selection_state(types->selection, used->id) != ENTRY_EXISTING ||
+		   given_code_check_type(types->connection, entry, used->schema, used->tag, true);
 }
 
 /* A type that comes with the part: does it rest on anything of others? */
@@ -242,6 +241,8 @@ check_restored_type(const LiveTypes *types, const TocEntry *entry, const char *s
 		free(detail);
 		return false;
 	}
+	if (types->late != NULL)
+		types->late[entry->place] = true;
 	for (i = 0; i < toc->count; i++)
 	{
 		const TocEntry *type = &toc->entries[i];
@@ -299,6 +300,11 @@ check_type(LiveTypes *types, const TocEntry *entry, const char *schema, const ch
 	char *detail;
 	uint32_t i;
 
+	if (types->only_given)
+	{
+		free(key);
+		return given_code_check_type(types->connection, entry, schema, name, reading == READ_WHOLE);
+	}
 	for (i = 0; i < types->harmless.count; i++)
 	{
 		if (strcmp(types->harmless.lines[i], key) == 0)
@@ -556,32 +562,65 @@ live_types_key_of_others(Connection *connection, const char *table, bool cast, b
 	return result != NULL;
 }
 
-bool
-live_types_check(const RestorePlan *plan, Connection *connection, const PGresult *superusers,
-				 bool locks)
+static bool
+check_values(LiveTypes *types, const TocEntry *entry)
 {
 	static const char *const no_values[] = {"ACL", "DEFAULT ACL", "COMMENT", "SECURITY LABEL",
 											NULL};
-	LiveTypes types = {plan->selection, connection, superusers, plan->settings->part->no_owner,
-					   locks,           {NULL, 0}};
+
+	if (entry->definition == NULL || !selection_includes(types->selection, entry) ||
+		toc_entry_is_any(entry, no_values))
+		return true;
+	return check_literals(types, entry) &&
+		   (!toc_entry_is(entry, "AGGREGATE") || check_aggregate(types, entry)) &&
+		   (!toc_entry_is(entry, "TABLE ATTACH") || check_bounds(types, entry));
+}
+
+bool
+live_types_check(RestorePlan *plan, Connection *connection, const PGresult *superusers, bool locks)
+{
+	LiveTypes types = {.selection = plan->selection,
+					   .connection = connection,
+					   .superusers = superusers,
+					   .no_owner = plan->settings->part->no_owner,
+					   .locks = locks};
 	bool good = true;
 	uint32_t i;
 
+	free(plan->late_values);
+	plan->late_values = xcalloc((size_t) plan->selection->toc.count + 1, sizeof(bool));
+	types.late = plan->late_values;
 	for (i = 0; good && i < plan->selection->toc.count; i++)
-	{
-		const TocEntry *entry = &plan->selection->toc.entries[i];
-
-		if (entry->definition == NULL || !selection_includes(plan->selection, entry) ||
-			toc_entry_is_any(entry, no_values))
-			continue;
-		good = check_literals(&types, entry);
-		if (good && toc_entry_is(entry, "AGGREGATE"))
-			good = check_aggregate(&types, entry);
-		if (good && toc_entry_is(entry, "TABLE ATTACH"))
-			good = check_bounds(&types, entry);
-	}
+		good = check_values(&types, &plan->selection->toc.entries[i]);
 	for (i = 0; i < types.harmless.count; i++)
 		free(types.harmless.lines[i]);
 	free(types.harmless.lines);
 	return good;
+}
+
+bool
+live_types_check_late(const RestorePlan *plan, Connection *connection, const TocEntry *entry)
+{
+	LiveTypes types = {.selection = plan->selection,
+					   .connection = connection,
+					   .no_owner = plan->settings->part->no_owner,
+					   .only_given = true};
+	PGresult *superusers;
+	bool good;
+
+	if (!live_types_are_late(plan, entry))
+		return true;
+	superusers = connection_query(
+		connection, "SELECT r.rolname FROM pg_catalog.pg_roles r WHERE " ROW_ROLE_IS_TRUSTED, 0,
+		NULL);
+	types.superusers = superusers;
+	good = superusers != NULL && check_values(&types, entry);
+	PQclear(superusers);
+	return good;
+}
+
+bool
+live_types_are_late(const RestorePlan *plan, const TocEntry *entry)
+{
+	return plan->late_values != NULL && plan->late_values[entry->place];
 }

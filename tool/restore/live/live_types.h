@@ -16,8 +16,17 @@
  * read by the code of a type that others can change.  False (reported) if one
  * would be.  `superusers` has their names, and that of the session's role.
  */
-extern bool live_types_check(const RestorePlan *plan, Connection *connection,
-							 const PGresult *superusers, bool locks);
+extern bool live_types_check(RestorePlan *plan, Connection *connection, const PGresult *superusers,
+							 bool locks);
+
+/*
+ * Does the entry read a value of a type that comes with the part?  Then, when
+ * that is there, see what it computes.  False (reported) if it calls a function
+ * that runs what it is given (given_code.h).
+ */
+extern bool live_types_are_late(const RestorePlan *plan, const TocEntry *entry);
+extern bool live_types_check_late(const RestorePlan *plan, Connection *connection,
+								  const TocEntry *entry);
 
 /* Keep the name of a type, if there is one.  False (reported) on failure. */
 extern bool live_types_hold(Connection *connection, const char *schema, const char *name);

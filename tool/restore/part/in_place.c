@@ -30,6 +30,7 @@
 #include "late_checks.h"
 #include "live_code.h"
 #include "live_names.h"
+#include "live_types.h"
 #include "log.h"
 #include "memory.h"
 #include "owner_tables.h"
@@ -153,6 +154,20 @@ analyze(RestorePlan *plan, Connection *connection, const RenameMap *map)
 	}
 }
 
+/* Of what comes with the rows or after them; all types are there. */
+static bool
+check_late_values(const RestorePlan *plan, Connection *connection)
+{
+	const ArchiveToc *toc = &plan->selection->toc;
+	bool good = true;
+	uint32_t i;
+
+	for (i = 0; good && i < toc->count; i++)
+		good = partial_is_in_list(plan, &toc->entries[i], LIST_OBJECTS) ||
+			   live_types_check_late(plan, connection, &toc->entries[i]);
+	return good;
+}
+
 static bool
 fill(RestorePlan *plan, Connection *connection, const RenameMap *map)
 {
@@ -166,7 +181,7 @@ fill(RestorePlan *plan, Connection *connection, const RenameMap *map)
 		(plan->fate == TARGET_LIVE || rights_give(plan, connection, map)) &&
 		extension_rows_settle(plan, connection) &&
 		(plan->fate != TARGET_LIVE ||
-		 (given_code_check(plan, connection) && bound_objects_settle_rows(plan, connection, map) &&
+		 (check_late_values(plan, connection) && bound_objects_settle_rows(plan, connection, map) &&
 		  in_place_attach(plan, connection, map) && published_rows_check(plan, connection, map) &&
 		  protections_begin(plan, connection, map))) &&
 		part_rows_load(plan, connection, map) &&
@@ -190,19 +205,20 @@ in_place_run(RestorePlan *plan, Connection *connection)
 	if (good && plan->settings->restore->maintenance_work_mem != NULL)
 		good = connection_commandf(connection, "SET maintenance_work_mem = '%s'",
 								   plan->settings->restore->maintenance_work_mem);
-	good =
-		good && partial_begin(plan, connection) &&
-		(plan->fate != TARGET_LIVE ||
-		 (role_changes_note(plan, connection) && author_turns_check(plan, connection) &&
-		  table_turns_check(plan) && bare_literals_check(plan) &&
-		  wrapper_functions_check(plan, connection) && live_code_check(plan, connection) &&
-		  late_checks_check(plan, connection) && authors_check(plan, connection) &&
-		  given_code_check(plan, connection) && planned_steps_check(plan, connection, &map))) &&
-		fill(plan, connection, &map) &&
-		(plan->fate != TARGET_LIVE ||
-		 (bound_objects_check(plan, connection, &map) && role_changes_check(plan, connection))) &&
-		restored_objects_unpopulated(plan, connection) && !stop_requested() &&
-		restore_without_errors(plan) && commit_transaction(connection, plan->target, "the restore");
+	good = good && partial_begin(plan, connection) &&
+		   (plan->fate != TARGET_LIVE ||
+			(role_changes_note(plan, connection) && author_turns_check(plan, connection) &&
+			 table_turns_check(plan) && bare_literals_check(plan) &&
+			 wrapper_functions_check(plan, connection) && live_code_check(plan, connection) &&
+			 late_checks_check(plan, connection) && authors_check(plan, connection) &&
+			 given_code_check(plan, connection) && planned_steps_check(plan, connection, &map))) &&
+		   fill(plan, connection, &map) &&
+		   (plan->fate != TARGET_LIVE || (bound_objects_check(plan, connection, &map) &&
+										  given_code_check_statistics(plan, connection) &&
+										  role_changes_check(plan, connection))) &&
+		   restored_objects_unpopulated(plan, connection) && !stop_requested() &&
+		   restore_without_errors(plan) &&
+		   commit_transaction(connection, plan->target, "the restore");
 	if (good && PQstatus(connection->pg) != CONNECTION_OK)
 		log_warning_hint("Run ANALYZE for them.", "the restored tables were not analyzed");
 	else if (good && !plan->settings->restore->no_analyze)

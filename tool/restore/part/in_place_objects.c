@@ -24,6 +24,7 @@
 #include "interrupt.h"
 #include "live_classes.h"
 #include "live_refusal.h"
+#include "live_types.h"
 #include "memory.h"
 #include "owner_tables.h"
 #include "part_lists.h"
@@ -88,6 +89,14 @@ run_and_look(Pending *pending)
 	return run_pending(pending) &&
 		   (pending->plan->fate != TARGET_LIVE ||
 			bound_objects_settle(pending->plan, pending->connection, pending->map));
+}
+
+/* The same before the session makes what reads values: what do their types compute? */
+static bool
+look_for(Pending *pending, const TocEntry *entry)
+{
+	return run_and_look(pending) &&
+		   live_types_check_late(pending->plan, pending->connection, entry);
 }
 
 static bool
@@ -186,7 +195,8 @@ run_table(Pending *pending, const TocEntry *entry, const char *script, const cha
 	buffer_init(&first);
 	buffer_init(&then);
 	table_turns_split(script, &first, &then);
-	good = run_and_look(pending) && (settings == NULL || in_place_run_head(connection, settings)) &&
+	good = look_for(pending, entry) &&
+		   (settings == NULL || in_place_run_head(connection, settings)) &&
 		   in_place_run_script(connection, first.data, PRE_DATA_FAILURE) &&
 		   table_turns_run(pending->plan, connection, entry, then.data);
 	buffer_free(&first);
@@ -265,7 +275,8 @@ take_entry(Pending *pending, const TocEntry *entry)
 		return run_extension(pending, entry);
 	if (toc_entry_is(entry, "OPERATOR CLASS"))
 		return run_class(pending, entry);
-	if (computes_at_once(entry) && !run_and_look(pending))
+	if ((computes_at_once(entry) || live_types_are_late(pending->plan, entry)) &&
+		!look_for(pending, entry))
 		return false;
 	if (pending->group.count > 0 && !toc_entry_is_any(entry, waiting) && !run_pending(pending))
 		return false;

@@ -77,6 +77,7 @@ typedef struct RestorePlan
 	Protections *protections; /* of tables, before the next turn (protections.c), or NULL */
 	bool unbound;             /* something was made that bound_objects.c has not looked at */
 	bool unbound_rows;        /* the same, but only rows of a table call it */
+	bool *late_values;        /* by place: of types that come with it (live_types.c), or NULL */
 	char *role_changes;       /* what our transaction did to roles (role_changes.c), or NULL */
 } RestorePlan;
 

@@ -10,8 +10,8 @@
  * lo_export() writes files.  So what it calls decides nothing here, and its
  * owner everything:
  *
- * - a superuser's, or that of the session's role, is added as it is; what it
- *   calls was looked at before (live_code.c, live_names.c);
+ * - a superuser's, or that of the session's role, is added NOT VALID as well,
+ *   and validated when the server has said what it runs, to any depth;
  * - that of another role's table is added without a look at the rows (NOT
  *   VALID), and validated in the turn of that role (owner_turn.c);
  * - that of a table with parents of another role is refused (authors.c);
@@ -27,7 +27,9 @@
 #include <string.h>
 
 #include "authors.h"
+#include "code_owners.h"
 #include "entry_calls.h"
+#include "given_code.h"
 #include "live_refusal.h"
 #include "log.h"
 #include "memory.h"
@@ -49,6 +51,14 @@ static const char table_query[] =
 static const char valid_query[] =
 	"SELECT FROM pg_catalog.pg_constraint WHERE conrelid = $1::pg_catalog.oid"
 	" AND conname = $2::pg_catalog.name AND contype = 'c' AND convalidated";
+
+/* What of the constraint $2 of the table or domain $1 others can change, or NULL. */
+static const char code_query[] = "WITH RECURSIVE " CODE_OF(
+	"SELECT 'pg_catalog.pg_constraint'::pg_catalog.regclass::pg_catalog.oid, k.oid"
+	"  FROM pg_catalog.pg_constraint k WHERE k.conname = $2::pg_catalog.name"
+	"  AND (k.conrelid = pg_catalog.to_regclass($1::pg_catalog.text)"
+	"   OR k.contypid = pg_catalog.to_regtype($1::pg_catalog.text))") " SELECT (" CODE_OF_OTHERS
+																	  ")";
 
 static const char trusted_query[] = "SELECT FROM pg_catalog.pg_roles r"
 									" WHERE r.rolname = $1::pg_catalog.name"
@@ -87,35 +97,12 @@ check_parents(const RestorePlan *plan, Connection *connection, const TocEntry *e
 								 "a CHECK constraint");
 }
 
-/* Functions that come with the part, too: others may have written them. */
-static bool
-runs_others(const RestorePlan *plan, Connection *connection, const TocEntry *entry, bool *others)
-{
-	static const char *const kinds[] = {"FUNCTION", "AGGREGATE", "OPERATOR", NULL};
-	int d;
-
-	*others = false;
-	for (d = 0; !*others && d < entry->ndepends_on; d++)
-	{
-		const TocEntry *used = archive_toc_find(&plan->selection->toc, entry->depends_on[d]);
-		bool trusted;
-
-		if (used == NULL || !toc_entry_is_any(used, kinds))
-			continue;
-		if (!is_trusted(connection, used, &trusted))
-			return false;
-		*others = !trusted;
-	}
-	return true;
-}
-
 /*
  * One of a domain counts for all values that are read after it, in a policy or
  * an index of the part, even if it is not valid.
  */
 static bool
-check_of_domain(const RestorePlan *plan, Connection *connection, const TocEntry *entry,
-				bool trusted)
+check_of_domain(Connection *connection, const TocEntry *entry, bool trusted)
 {
 	bool others = false;
 
@@ -123,11 +110,9 @@ check_of_domain(const RestorePlan *plan, Connection *connection, const TocEntry 
 		return refuse(entry, entry_checks_rows(entry)
 								 ? "all tables with the domain would be looked at"
 								 : "values of the domain would be looked at");
-	if (!runs_others(plan, connection, entry, &others) ||
-		(!others && !restored_domain_casts(connection, entry->definition, &others)))
-		return false;
-	return !others || live_code_refuse(entry, "It runs functions of others, or casts to a type for "
-											  "which others can make casts.");
+	return restored_domain_casts(connection, entry->definition, &others) &&
+		   (!others ||
+			live_code_refuse(entry, "It casts to a type for which others can make casts."));
 }
 
 bool
@@ -147,7 +132,7 @@ late_checks_check(const RestorePlan *plan, Connection *connection)
 			return false;
 		if (strncmp(entry->definition, "ALTER DOMAIN ", strlen("ALTER DOMAIN ")) == 0)
 		{
-			if (!check_of_domain(plan, connection, entry, trusted))
+			if (!check_of_domain(connection, entry, trusted))
 				return false;
 			continue;
 		}
@@ -161,26 +146,55 @@ late_checks_check(const RestorePlan *plan, Connection *connection)
 	return true;
 }
 
-/* "ALTER TABLE s.t ADD CONSTRAINT c": the names; caller frees them. */
-static bool
-read_names(const char *text, char **schema, char **table, char **constraint)
+/* What a constraint is of, and its name. */
+typedef struct Names
 {
-	static const char prefix[] = "ALTER TABLE ";
+	bool domain;
+	char *schema;
+	char *whole;
+	char *constraint;
+} Names;
+
+/* "ALTER TABLE s.t ADD CONSTRAINT c", or that of a domain; caller frees the names. */
+static bool
+read_names(const char *text, Names *names)
+{
+	static const char table[] = "ALTER TABLE ";
+	static const char domain[] = "ALTER DOMAIN ";
 	static const char add[] = "ADD CONSTRAINT ";
 	const char *next;
 
-	*schema = *table = *constraint = NULL;
-	if (strncmp(text, prefix, strlen(prefix)) != 0)
+	memset(names, 0, sizeof(*names));
+	names->domain = strncmp(text, domain, strlen(domain)) == 0;
+	if (!names->domain && strncmp(text, table, strlen(table)) != 0)
 		return false;
-	text += strlen(prefix);
+	text += names->domain ? strlen(domain) : strlen(table);
 	if (strncmp(text, "ONLY ", 5) == 0)
 		text += 5;
-	next = sql_name_read_qualified(text, schema, table);
+	next = sql_name_read_qualified(text, &names->schema, &names->whole);
 	if (next == NULL)
 		return false;
 	next += strspn(next, " \n");
 	return strncmp(next, add, strlen(add)) == 0 &&
-		   sql_name_read(next + strlen(add), constraint) != NULL;
+		   sql_name_read(next + strlen(add), &names->constraint) != NULL;
+}
+
+static void
+free_names(Names *names)
+{
+	free(names->schema);
+	free(names->whole);
+	free(names->constraint);
+}
+
+static void
+write_validate(const Names *names, SqlText *sql)
+{
+	sql_append_constant(sql, names->domain ? SQL("ALTER DOMAIN ") : SQL("ALTER TABLE "));
+	sql_qualified(sql, names->schema, names->whole);
+	sql_append(sql, " VALIDATE CONSTRAINT ");
+	sql_identifier(sql, names->constraint);
+	sql_append(sql, ";");
 }
 
 /* Is it valid now, as a result of the owner's turn? */
@@ -198,73 +212,108 @@ check_valid(Connection *connection, const char *oid, const char *table, const ch
 	return good;
 }
 
-/* Add it as it stands, but without a look at the rows; then the owner looks at them. */
-static bool
-add_and_validate(Connection *connection, const TocEntry *entry, const char *text,
-				 const char *schema, const char *name, const char *constraint)
+/* As it stands, but without a look at the rows; caller frees. */
+static char *
+without_rows(const TocEntry *entry, const char *text)
 {
 	const char *end = strrchr(text, ';');
-	const char *params[2];
-	PGresult *result;
-	SqlText validate;
-	SqlText table;
-	char *add;
-	bool good;
 
-	sql_init(&table);
-	sql_qualified(&table, schema, name);
-	params[0] = sql_string(&table);
-	params[1] = entry->owner;
-	result = connection_query(connection, table_query, 2, params);
-	good = result != NULL;
-	if (good && (end == NULL || PQntuples(result) != 1 || PQgetvalue(result, 0, 1)[0] != 't'))
+	return end == NULL || !entry_checks_rows(entry)
+			   ? xstrdup(text)
+			   : xasprintf("%.*s NOT VALID", (int) (end - text), text);
+}
+
+/* Then the owner looks at them. */
+static bool
+validate_as_owner(Connection *connection, const TocEntry *entry, const char *add,
+				  const Names *names, const char *whole)
+{
+	const char *params[2] = {whole, entry->owner};
+	PGresult *result = connection_query(connection, table_query, 2, params);
+	bool good = result != NULL;
+	SqlText validate;
+
+	if (good && (names->domain || PQntuples(result) != 1 || PQgetvalue(result, 0, 1)[0] != 't'))
 		good = refuse(entry, "the table does not belong to that role");
 	if (good)
 	{
 		sql_init(&validate);
-		sql_append(&validate, "ALTER TABLE ");
-		sql_text(&validate, &table);
-		sql_append(&validate, " VALIDATE CONSTRAINT ");
-		sql_identifier(&validate, constraint);
-		sql_append(&validate, ";");
-		add = xasprintf("%.*s NOT VALID", (int) (end - text), text);
+		write_validate(names, &validate);
 		good = owner_step_run(connection, entry, entry->owner, add, sql_string(&validate)) &&
-			   check_valid(connection, PQgetvalue(result, 0, 0), params[0], constraint);
-		free(add);
+			   check_valid(connection, PQgetvalue(result, 0, 0), whole, names->constraint);
 		sql_free(&validate);
 	}
 	PQclear(result);
-	sql_free(&table);
+	return good;
+}
+
+/* Does it run anything that others can change, or that runs what it is given? */
+static bool
+check_code(Connection *connection, const TocEntry *entry, const char *whole, const char *constraint)
+{
+	const char *params[2] = {whole, constraint};
+	PGresult *result = connection_query(connection, code_query, 2, params);
+	bool good = result != NULL;
+
+	if (good && !PQgetisnull(result, 0, 0))
+	{
+		char *detail = xasprintf("It runs %s, which others can change.", PQgetvalue(result, 0, 0));
+
+		good = live_code_refuse(entry, detail);
+		free(detail);
+	}
+	PQclear(result);
+	return good && given_code_check_constraint(connection, entry, whole, constraint);
+}
+
+/* Then the session does, if all that it runs is that of trusted roles. */
+static bool
+validate_as_session(Connection *connection, const TocEntry *entry, const char *add,
+					const Names *names, const char *whole)
+{
+	SqlText validate;
+	bool good = connection_command(connection, add) &&
+				check_code(connection, entry, whole, names->constraint);
+
+	if (good && entry_checks_rows(entry))
+	{
+		sql_init(&validate);
+		write_validate(names, &validate);
+		good = connection_command(connection, &validate);
+		sql_free(&validate);
+	}
 	return good;
 }
 
 bool
 late_check_run(Connection *connection, const RenameMap *map, const TocEntry *entry, bool *done)
 {
-	char *schema;
-	char *table;
-	char *constraint;
+	SqlText whole;
+	Names names;
 	char *text;
+	char *add;
 	bool trusted;
 	bool good;
 
-	*done = false;
-	if (!entry_checks_rows(entry))
-		return true;
 	if (!is_trusted(connection, entry, &trusted))
 		return false;
-	if (trusted)
+	*done = trusted || entry_checks_rows(entry);
+	if (!*done)
 		return true;
-	*done = true;
 	text = rename_text(map, entry->definition);
-	good = read_names(text, &schema, &table, &constraint);
-	if (good)
-		good = add_and_validate(connection, entry, text, schema, table, constraint);
+	add = without_rows(entry, text);
+	sql_init(&whole);
+	if (!read_names(text, &names))
+		good = refuse(entry, "it is not known what it is of");
 	else
-		refuse(entry, "it is not the constraint of a table");
-	free(schema);
-	free(table);
-	free(constraint);
+	{
+		sql_qualified(&whole, names.schema, names.whole);
+		good = trusted ? validate_as_session(connection, entry, add, &names, sql_string(&whole))
+					   : validate_as_owner(connection, entry, add, &names, sql_string(&whole));
+	}
+	free_names(&names);
+	sql_free(&whole);
+	free(add);
 	free(text);
 	return good;
 }

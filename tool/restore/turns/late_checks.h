@@ -17,9 +17,9 @@
 extern bool late_checks_check(const RestorePlan *plan, Connection *connection);
 
 /*
- * Restore the entry if it is such a constraint of others, and is computed:
- * *done says so, and otherwise it is to be run as any other entry.  False
- * (reported) on failure.
+ * Restore the entry, with the rows that there are looked at by whoever may, and
+ * with *done true; false: it is to be run as any other entry.  False (reported)
+ * on failure.
  */
 extern bool late_check_run(Connection *connection, const RenameMap *map, const TocEntry *entry,
 						   bool *done);
