@@ -209,6 +209,40 @@ is_plain_type(const ArchiveToc *toc, const TocEntry *type)
 }
 
 static bool
+links_to(const TocEntry *operator, const TocEntry * other)
+{
+	int d;
+
+	for (d = 0; d < operator->ndepends_on; d++)
+	{
+		if (operator->depends_on[d] == other->id)
+			return true;
+	}
+	return false;
+}
+
+/*
+ * Negators and commutators of two owners: each would have to own both.  The
+ * definition has names alone, and whoever calls the operator is asked for
+ * EXECUTE on its function.
+ */
+static bool
+has_link_to_another(const ArchiveToc *toc, const TocEntry *operator)
+{
+	uint32_t i;
+
+	for (i = 0; i < toc->count; i++)
+	{
+		const TocEntry *other = &toc->entries[i];
+
+		if (toc_entry_is(other, "OPERATOR") && strcmp(other->owner, operator->owner) != 0 &&
+			(links_to(operator, other) || links_to(other, operator)))
+			return true;
+	}
+	return false;
+}
+
+static bool
 is_plain(const ArchiveToc *toc, const TocEntry *entry)
 {
 	const char *text = entry->definition;
@@ -225,6 +259,8 @@ is_plain(const ArchiveToc *toc, const TocEntry *entry)
 		return plain_key(text) && !entry_calls_functions(entry);
 	if (toc_entry_is(entry, "INDEX"))
 		return plain_index(text) && !entry_calls_functions(entry);
+	if (toc_entry_is(entry, "OPERATOR"))
+		return has_link_to_another(toc, entry);
 	return toc_entry_is(entry, "STATISTICS") && plain_statistics(text);
 }
 
