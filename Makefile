@@ -10,9 +10,12 @@ include parts.mk
 
 MODULE_big = nex_backup
 EXTENSION = nex_backup
-DATA = extension/nex_backup--0.1.0.sql
-DATA_built = extension/nex_backup--0.1.0--0.2.0.sql extension/nex_backup--0.2.0--0.2.1.sql \
-	extension/nex_backup--0.2.1--0.2.2.sql
+# extension/README.md, "Scripts", says what is in them.
+NEWEST := $(shell sed -n 's/.*NEX_BACKUP_VERSION "\(.*\)"/\1/p' common/version.h)
+STEP = 0.2.2--$(NEWEST)
+OLD_STEPS = 0.1.0--0.2.0 0.2.0--0.2.1 0.2.1--0.2.2
+DATA = extension/frozen/nex_backup--0.1.0.sql
+DATA_built = $(patsubst %,extension/nex_backup--%.sql,$(OLD_STEPS) $(STEP) $(NEWEST))
 PGFILEDESC = "nex_backup - schedules, catalogue, status and verification of backups"
 
 OBJS = $(patsubst %.c,%.o,$(wildcard extension/*.c common/*.c))
@@ -61,21 +64,22 @@ uninstall-link:
 # The bitcode of a source needs the same headers.
 $(OBJS:.o=.bc): %.bc: %.o
 
-# A step from version to version is written in parts, one concern each, run in the order of their names.  How it
-# begins and ends is the same in each.
-parts = extension/$1/00_begin.sql extension/step/begin.sql \
-	$(filter-out %/00_begin.sql,$(sort $(wildcard extension/$1/*.sql)))
+# CREATE EXTENSION and ALTER EXTENSION UPDATE run a script for each version or step, and all of these begin and end alike.
+# A new catalog and a step to this version differ in their tables alone: what can be replaced comes from the same files.
+made = $(patsubst %,extension/step/%.sql,begin defaults) $1 extension/step/end.sql
+updated = $(patsubst %,extension/step/%.sql,begin lock defaults look) $1 extension/step/end.sql
+replaced = $(sort $(wildcard extension/sql/code/*.sql)) $(patsubst %,extension/sql/%.sql,views comments privileges finish)
+write = { printf '%s\n' '/* $@, made by make */' '' '-- complain if script is sourced in psql, rather than via $1 EXTENSION' \
+	'\echo Use "$1 EXTENSION nex_backup$2" to load this file. \quit' ''; cat $^; } >$@
 
-extension/nex_backup--0.1.0--0.2.0.sql: $(call parts,0.2.0) extension/step/end.sql
-	cat $^ >$@
+extension/nex_backup--$(NEWEST).sql: $(call made,extension/sql/schema.sql $(sort $(wildcard extension/sql/tables/*.sql)) $(replaced))
+	$(call write,CREATE)
 
-extension/nex_backup--0.2.0--0.2.1.sql: $(call parts,0.2.1) extension/step/end.sql
-	cat $^ >$@
+extension/nex_backup--$(STEP).sql: $(call updated,extension/upgrade/$(STEP).sql $(replaced))
+	$(call write,ALTER, UPDATE)
 
-# A view that an earlier build of 0.2.1 made otherwise, the entries, and what a step leaves of privileges.
-extension/nex_backup--0.2.1--0.2.2.sql: $(call parts,0.2.2) extension/0.2.1/57_progress.sql \
-		extension/0.2.1/98_entries.sql extension/0.2.1/99_privileges.sql extension/step/end.sql
-	cat $^ >$@
+$(OLD_STEPS:%=extension/nex_backup--%.sql): extension/nex_backup--%.sql: $(call updated,extension/frozen/%.sql)
+	$(call write,ALTER, UPDATE)
 
 endif
 

@@ -12,6 +12,6 @@
 #ifndef NEX_VERSION_H
 #define NEX_VERSION_H
 
-#define NEX_BACKUP_VERSION "0.2.2"
+#define NEX_BACKUP_VERSION "0.3.0"
 
 #endif /* NEX_VERSION_H */

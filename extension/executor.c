@@ -10,7 +10,7 @@
  * keep VACUUM from working.
  *
  * Nothing is decided here.  What to run, with which words, for how long, and
- * what its end means: functions of extension/0.2.0/22_queue.sql.
+ * what its end means: functions of sql/code/leases.sql.
  *
  *-------------------------------------------------------------------------
  */

@@ -9,8 +9,8 @@
  * extension that is held, and calls it, the second as the owner.  That function
  * is SQL or PL/pgSQL, has the same arguments, and is called
  * nex_backup.gated_heartbeat() for nex_backup.heartbeat(), or nex_backup.status()
- * for nex_backup_status().  0.2.1/98_entries.sql makes these pairs; neither of
- * them is SECURITY DEFINER.
+ * for nex_backup_status().  Neither of them is SECURITY DEFINER; both are in
+ * the same file of sql/code.
  *
  * A SECURITY DEFINER function cannot know who called it: within it, the current
  * user is its owner, and the session's user may be a superuser whose ANALYZE

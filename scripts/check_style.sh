@@ -36,7 +36,11 @@ version=$(sed -n 's/^#define NEX_BACKUP_VERSION "\(.*\)"$/\1/p' common/version.h
 report "versions other than $version of common/version.h" \
 	"$(grep -nE "^default_version = " nex_backup.control | grep -v "'$version'"
 	grep -nE '^ *"version": ' META.json | grep -v '"1\.0\.0"' | grep -vF "\"$version\""
+	grep -nE '^ *"file": ' META.json | grep -vF "\"extension/nex_backup--$version.sql\""
 	[ -n "$version" ] && grep -q "^default_version = '$version'" nex_backup.control || echo 'nex_backup.control has no default_version like that')"
+report 'the check of the SQL of the extension does not find what it must' "$(perl scripts/check_extension_sql.pl --self-test 2>&1)"
+report 'SQL of the extension that is made twice, or not as the rest (scripts/check_extension_sql.pl)' \
+	"$(perl scripts/check_extension_sql.pl 2>&1)"
 report 'leavings of patches and editors' "$(find common extension tool sql scripts tests docs bench \( -name '*.rej' -o -name '*.orig' -o -name '*~' \) -print)"
 report 'files of more than 800 lines' "$(wc -l "${sources[@]}" | awk '$2 != "total" && $1 > 800')"
 report 'the check of SQL text does not find what it must' "$(perl scripts/check_sql_text.pl --self-test 2>&1)"

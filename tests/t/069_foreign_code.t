@@ -12,6 +12,7 @@ use Time::HiRes ();
 
 my $node = start_scheduler('main');
 my $repo = new_repository();
+my ($latest) = read_bytes(top() . '/nex_backup.control') =~ /default_version = '([\d.]+)'/;
 
 query('postgres', <<'SQL');
 CREATE ROLE low LOGIN; CREATE ROLE bob LOGIN; CREATE ROLE app LOGIN; CREATE ROLE mon LOGIN IN ROLE pg_monitor; CREATE ROLE "Odd ""One" LOGIN;
@@ -77,7 +78,7 @@ END
 $$;
 RESET ROLE;
 SQL
-for my $way ([], ['0.1.0'], ['0.2.0'], [ '0.2.0', '0.2.1' ])
+for my $way ([], ['0.1.0'], ['0.2.0'], [ '0.2.0', '0.2.1', '0.2.2' ])
 {
 	my ($version, @steps) = @$way;
 
@@ -129,7 +130,7 @@ my $default_acl = "SELECT string_agg(d.defaclrole::regrole::text || ' ' || d.def
 create_database('defaults');
 query('defaults', join(';', map { "ALTER DEFAULT PRIVILEGES $_" } split(/;/, $defaults)));
 my $before = query('defaults', $default_acl);
-for my $way (['0.2.2'], [ '0.1.0', '0.2.2' ], [ '0.2.0', '0.2.1', '0.2.2' ])
+for my $way ([$latest], [ '0.1.0', $latest ], [ '0.2.0', '0.2.1', '0.2.2', $latest ])
 {
 	my ($version, @steps) = @$way;
 
@@ -238,7 +239,7 @@ my @updates = (
 
 create_database('old');
 query('old', sprintf($evil, 'bob'));
-for my $version ('0.1.0', '0.2.0', '0.2.1')
+for my $version ('0.1.0', '0.2.0', '0.2.2')
 {
 	for my $update (@updates)
 	{
@@ -248,7 +249,7 @@ for my $version ('0.1.0', '0.2.0', '0.2.1')
 		next if $version eq '0.1.0' && $sql =~ /nex_backup\.now/;
 		query('old', "CREATE ROLE alice SUPERUSER LOGIN; SET SESSION AUTHORIZATION alice; CREATE EXTENSION nex_backup VERSION '$version'; GRANT USAGE ON SCHEMA nex_backup TO bob");
 		$sql .= '; ALTER FUNCTION nex_backup.library_version() OWNER TO bob; SET ROLE bob; CREATE OR REPLACE FUNCTION nex_backup.library_version() RETURNS text STRICT STABLE LANGUAGE sql AS $$SELECT bob.evil()::text$$; RESET ROLE'
-		  if $version eq '0.2.1' && $sql =~ /REASSIGN/;
+		  if $version eq '0.2.2' && $sql =~ /REASSIGN/;
 		query('old', "SET test.harmless = on; $sql") if $sql;
 		if (!$pattern)
 		{

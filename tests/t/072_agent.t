@@ -86,9 +86,10 @@ ask("GRANT EXECUTE ON FUNCTION nex_backup.$_ TO nex_agent")
   for 'advance(text, bool, text, int4)', 'claim(text, bool, text, int4)', 'start(int8, int8, int4)',
   'heartbeat(int8, int8, text)', 'finish(int8, int8, int4, int4, text, text, text)', 'record(text, jsonb)',
   'alarms_to_deliver(text)', 'alarm_delivered(int8)';
+my $version = ask("SELECT extversion FROM pg_extension WHERE extname = 'nex_backup'");
 ask("SET allow_system_table_mods = on; UPDATE pg_extension SET extversion = '0.1.0' WHERE extname = 'nex_backup'");
 tool_fails([ agent_words('--once') ], 2, qr/the catalog is of version 0\.1\.0, this program of version/, 'another version');
-ask("SET allow_system_table_mods = on; UPDATE pg_extension SET extversion = '0.2.2' WHERE extname = 'nex_backup'");
+ask("SET allow_system_table_mods = on; UPDATE pg_extension SET extversion = '$version' WHERE extname = 'nex_backup'");
 tool_ok([ agent_words('--once') ], 'an empty queue');
 
 # --------------------------------------------------------------------------- a job that is due

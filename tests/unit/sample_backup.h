@@ -51,7 +51,7 @@ sample_manifest(const Repository *repository, const BackupName *name)
 	memcpy(manifest->id, name->id, sizeof(manifest->id));
 	manifest->repository = xstrdup(repository->id);
 	manifest->type = xstrdup("manual");
-	manifest->tool = xstrdup("0.2.2");
+	manifest->tool = xstrdup("0.3.0");
 	manifest->pg_dump = xstrdup("15.18");
 	manifest->started = xstrdup("2026-11-23T02:00:00.000Z");
 	manifest->snapshot_at = xstrdup("2026-11-23T02:00:00.000Z");

@@ -30,7 +30,7 @@ sample(void)
 	backup_id_format(1795399200, 1, manifest->id);
 	manifest->repository = xstrdup("0b8e1f0e-0000-4000-8000-000000000001");
 	manifest->type = xstrdup("daily");
-	manifest->tool = xstrdup("0.2.2");
+	manifest->tool = xstrdup("0.3.0");
 	manifest->pg_dump = xstrdup("15.18");
 	manifest->started = xstrdup("2026-11-23T02:00:00.000Z");
 	manifest->snapshot_at = xstrdup("2026-11-23T02:00:00.123Z");

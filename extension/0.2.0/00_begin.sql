@@ -1,5 +1,0 @@
-/* extension/nex_backup--0.1.0--0.2.0.sql, made of the parts in extension/0.2.0/ */
-
--- complain if script is sourced in psql, rather than via ALTER EXTENSION
-\echo Use "ALTER EXTENSION nex_backup UPDATE TO '0.2.0'" to load this file. \quit
-

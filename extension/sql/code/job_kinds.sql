@@ -1,0 +1,50 @@
+--
+-- What a job can do: rows of tables that users read, and extend.
+--
+
+-- argv are the words of the command.  %database, %target, %location and %type stand for a column of the job; %options for
+-- all of its options.
+INSERT INTO nex_backup.job_kinds (kind, argv, takes_database, needs_database, description, records) VALUES
+	('backup', '{backup,--no-password,--repo=%location,--dbname=%target,--type=%type,%options}', true, true,
+		'back up a database', 'backup'),
+	('verify', '{verify,--repo=%location,%options,--,%database}', true, false,
+		'verify the latest backup of a database, or all backups', 'verify'),
+	('expire', '{expire,--repo=%location,%options,--,%database}', true, false,
+		'remove the backups that no keep rule needs', 'expire'),
+	('init', '{init,--repo=%location}', false, false, 'create a repository', NULL),
+	('notify', '{notify,--repo=%location,%options}', false, false, 'deliver notifications', NULL),
+	('globals', '{globals,backup,--no-password,--repo=%location,--type=%type,%options}', false, false,
+		'back up roles and tablespaces', 'backup'),
+	('backup-all', '{backup,--all,--no-password,--repo=%location,--type=%type,%options}', false, false,
+		'back up roles and tablespaces, and every database', 'backup')
+ON CONFLICT (kind) DO UPDATE SET argv = EXCLUDED.argv, takes_database = EXCLUDED.takes_database,
+	needs_database = EXCLUDED.needs_database, description = EXCLUDED.description, records = EXCLUDED.records;
+
+-- The options that a job of a kind may have; pattern is a regular expression for the whole value.
+INSERT INTO nex_backup.job_options (kind, option, pattern) VALUES
+	('backup', 'jobs', '[1-9][0-9]?'),
+	('backup', 'compress', '(zstd|gzip|none)(:[0-9]{1,2})?'),
+	('backup', 'chunk-blocks', '[1-9][0-9]{0,5}'),
+	('backup', 'lock-wait-timeout', '[0-9]{1,6}(s|min|h|d)?'),
+	('backup', 'server', '[A-Za-z0-9_-]{1,32}'),
+	('verify', 'jobs', '[1-9][0-9]?'),
+	('verify', 'server', '[A-Za-z0-9_-]{1,32}'),
+	('expire', 'keep-daily', '[0-9]{1,5}'),
+	('expire', 'keep-weekly', '[0-9]{1,5}'),
+	('expire', 'keep-monthly', '[0-9]{1,5}'),
+	('expire', 'keep-yearly', '[0-9]{1,5}'),
+	('expire', 'keep-minimum', '[0-9]{1,5}'),
+	('expire', 'server', '[A-Za-z0-9_-]{1,32}'),
+	('notify', 'check-missed', 'true|false'),
+	('notify', 'flush', 'true|false'),
+	('notify', 'fail-if-waiting', 'true|false'),
+	('notify', 'server', '[A-Za-z0-9_-]{1,32}'),
+	('globals', 'compress', '(zstd|gzip|none)(:[0-9]{1,2})?'),
+	('globals', 'server', '[A-Za-z0-9_-]{1,32}'),
+	('backup-all', 'jobs', '[1-9][0-9]?'),
+	('backup-all', 'compress', '(zstd|gzip|none)(:[0-9]{1,2})?'),
+	('backup-all', 'chunk-blocks', '[1-9][0-9]{0,5}'),
+	('backup-all', 'lock-wait-timeout', '[0-9]{1,6}(s|min|h|d)?'),
+	('backup-all', 'exclude-database', '[^"=]{1,200}'),
+	('backup-all', 'server', '[A-Za-z0-9_-]{1,32}')
+ON CONFLICT (kind, option) DO UPDATE SET pattern = EXCLUDED.pattern;

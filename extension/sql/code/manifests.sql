@@ -1,0 +1,183 @@
+--
+-- Names and manifests as a repository has them.
+--
+
+CREATE OR REPLACE FUNCTION nex_backup.database_directory(database text)
+RETURNS text
+AS 'MODULE_PATHNAME', 'nex_backup_database_directory'
+LANGUAGE C STRICT IMMUTABLE PARALLEL SAFE;
+
+CREATE OR REPLACE FUNCTION nex_backup.directory_database(directory text)
+RETURNS text
+AS 'MODULE_PATHNAME', 'nex_backup_directory_database'
+LANGUAGE C STRICT STABLE PARALLEL SAFE;
+
+-- The directory of a database's backups, or of those of the globals.
+CREATE OR REPLACE FUNCTION nex_backup.backup_directory(database text)
+RETURNS text
+LANGUAGE sql IMMUTABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+	SELECT CASE WHEN $1 = '' THEN 'globals' ELSE 'backups/' || nex_backup.database_directory($1) END
+$$;
+
+-- What stands before backups/, globals and objects/ of a server, of the directory of an owner.
+CREATE OR REPLACE FUNCTION nex_backup.server_base(directory text)
+RETURNS text
+LANGUAGE sql IMMUTABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+	SELECT coalesce(substring($1 FROM '^servers/[^/]+/'), '')
+$$;
+
+-- Where the backups of an owner lie in a repository.
+CREATE OR REPLACE FUNCTION nex_backup.owner_directory(location text, database text)
+RETURNS text
+LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	label text := substring($2 FROM '^([A-Za-z0-9_-]{1,32})@');
+	rest text := substr($2, length(label) + 2);
+	plain text;
+	other text;
+BEGIN
+	IF label IS NULL THEN
+		RETURN nex_backup.backup_directory($2);
+	END IF;
+	other := CASE label WHEN 'main' THEN '' ELSE format('servers/%s/', label) END || nex_backup.backup_directory(rest);
+	IF octet_length($2) > 63 THEN
+		RETURN other;
+	END IF;
+	plain := nex_backup.backup_directory($2);
+	RETURN CASE WHEN EXISTS (SELECT FROM nex_backup.list_directory($1, other) f WHERE f ~ '^[0-9]{8}T[0-9]{6}Z(-[0-9]+)?[.]json$')
+			OR NOT EXISTS (SELECT FROM nex_backup.list_directory($1, plain) f WHERE f ~ '^[0-9]{8}T[0-9]{6}Z(-[0-9]+)?[.]json$')
+		THEN other ELSE plain END;
+END
+$$;
+
+-- All owners whose backups a repository may hold, without what is unclear.
+CREATE OR REPLACE FUNCTION nex_backup.owner_directories(location text, unclear text[],
+	OUT database text, OUT of_globals bool, OUT directory text)
+RETURNS SETOF record
+LANGUAGE sql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+	WITH servers AS (
+		SELECT '' AS label, '' AS base
+		UNION ALL
+		SELECT s, format('servers/%s/', s)
+		FROM nex_backup.list_directory($1, CASE WHEN 'servers' = ANY ($2) THEN 'nowhere' ELSE 'servers' END) s
+		WHERE s ~ '^[A-Za-z0-9_-]{1,32}$' AND s <> 'main' AND 'servers/' || s <> ALL ($2)
+	), owners AS (
+		SELECT v.label, nex_backup.directory_database(d) AS name, false AS of_globals, format('%sbackups/%s', v.base, d) AS directory
+		FROM servers v, nex_backup.list_directory($1, CASE WHEN v.base || 'backups' = ANY ($2) THEN 'nowhere'
+			ELSE v.base || 'backups' END) d
+		WHERE format('%sbackups/%s', v.base, d) <> ALL ($2)
+		UNION ALL
+		SELECT v.label, '', true, v.base || 'globals' FROM servers v WHERE v.base || 'globals' <> ALL ($2)
+	)
+	SELECT CASE WHEN o.label <> '' THEN format('%s@%s', o.label, o.name)
+			WHEN o.name ~ '^[A-Za-z0-9_-]{1,32}@' THEN 'main@' || o.name ELSE o.name END, o.of_globals, o.directory
+	FROM owners o
+$$;
+
+-- Where the backups of an owner may lie: LABEL@database can be the name of a database, too.  Which it is, owner_directory()
+-- can tell, as it lists the directories.
+CREATE OR REPLACE FUNCTION nex_backup.possible_directories(database text)
+RETURNS text[]
+LANGUAGE sql IMMUTABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+	SELECT CASE WHEN octet_length($1) <= 63 THEN ARRAY[nex_backup.backup_directory($1)] ELSE '{}' END
+		|| CASE WHEN octet_length(substr($1, length(n.label) + 2)) <= 63
+			THEN ARRAY[CASE n.label WHEN 'main' THEN '' ELSE format('servers/%s/', n.label) END
+				|| nex_backup.backup_directory(substr($1, length(n.label) + 2))] ELSE '{}' END
+	FROM (SELECT substring($1 FROM '^([A-Za-z0-9_-]{1,32})@') AS label) n
+$$;
+
+-- Text of a name in a manifest: a string, or base64 of bytes that are no UTF-8.
+CREATE OR REPLACE FUNCTION nex_backup.manifest_text(value jsonb)
+RETURNS text
+LANGUAGE sql IMMUTABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+	SELECT CASE WHEN jsonb_typeof(value) = 'object' THEN encode(decode(value ->> 'base64', 'base64'), 'escape')
+		ELSE value #>> '{}' END
+$$;
+
+-- What is wrong with a manifest that was found under the name of this backup; the label is that of its server.
+CREATE OR REPLACE FUNCTION nex_backup.manifest_problem(manifest jsonb, repository text,
+	database text, id text)
+RETURNS text
+LANGUAGE sql IMMUTABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+	SELECT CASE
+		WHEN $1 ->> 'format' IS DISTINCT FROM '1'
+			THEN format('has format %s, which is unknown to this version', coalesce($1 ->> 'format', 'none'))
+		WHEN $1 ->> 'repository' IS DISTINCT FROM $2 THEN 'belongs to another repository'
+		WHEN $3 = coalesce($1 #>> '{server,label}' || '@', '') AND $1 ->> 'kind' IS DISTINCT FROM 'globals'
+			THEN 'is not that of a backup of the globals'
+		WHEN coalesce($1 #>> '{server,label}' || '@', '') || coalesce(nex_backup.manifest_text($1 #> '{database,name}'), '')
+				IS DISTINCT FROM $3
+			AND ($1 #> '{server,label}' IS NOT NULL OR $1 ->> 'kind' IS NOT DISTINCT FROM 'globals'
+				OR 'main@' || nex_backup.manifest_text($1 #> '{database,name}') IS DISTINCT FROM $3)
+			THEN 'belongs to another database'
+		WHEN $1 ->> 'id' IS DISTINCT FROM $4 THEN 'belongs to another backup'
+		WHEN coalesce($1 ->> 'codec', '') <> ALL (ARRAY['zstd', 'gzip', 'none']) THEN 'names an unknown codec'
+		WHEN jsonb_typeof($1 -> 'objects') IS DISTINCT FROM 'array' THEN 'has no list of objects'
+		END
+$$;
+
+-- The head of a manifest that stands in its place; an error if it is not good.
+CREATE OR REPLACE FUNCTION nex_backup.manifest_head(location text, path text, repository text, database text, id text)
+RETURNS jsonb
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	file record;
+BEGIN
+	SELECT f.content, coalesce(f.problem, nex_backup.manifest_problem(f.content, $3, $4, $5)) AS problem INTO file
+	FROM nex_backup.sealed_jsonb($1, $2 || '.json') f;
+	IF file.problem IS NOT NULL THEN
+		RAISE EXCEPTION '%', file.problem
+			USING ERRCODE = CASE file.problem WHEN 'is missing' THEN 'undefined_file' ELSE 'data_corrupted' END;
+	END IF;
+	RETURN file.content;
+END
+$$;
+
+-- What the names of a backup's objects end in.
+CREATE OR REPLACE FUNCTION nex_backup.object_suffix(manifest jsonb)
+RETURNS text
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+	SELECT CASE $1 ->> 'codec' WHEN 'zstd' THEN '.sql.zst' WHEN 'gzip' THEN '.sql.gz' ELSE '.sql' END
+		|| CASE $1 ->> 'cipher' WHEN 'age' THEN '.age' WHEN 'aes-256-gcm' THEN '.nxb' ELSE '' END
+$$;
+
+-- When the snapshot of a backup was taken, by the time of its server; by its id where its manifest cannot tell.
+CREATE OR REPLACE FUNCTION nex_backup.snapshot_time(location text, repository text, database text, directory text, id text)
+RETURNS timestamptz
+LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+#variable_conflict use_column
+DECLARE
+	of_id timestamptz := (left($5, 8) || ' ' || substr($5, 10, 6) || '+00')::timestamptz;
+	snapshot timestamptz;
+BEGIN
+	SELECT b.snapshot_at INTO snapshot FROM nex_backup.backups b
+	WHERE b.repository = $2 AND b.database = $3 AND b.id = $5;
+	IF snapshot IS NULL THEN
+		SELECT (f.content ->> 'snapshot_at')::timestamptz INTO snapshot
+		FROM nex_backup.sealed_jsonb($1, format('%s/%s.json', $4, $5)) f WHERE f.problem IS NULL;
+	END IF;
+	RETURN coalesce(snapshot, of_id);
+EXCEPTION WHEN data_exception THEN
+	RETURN '-infinity';
+END
+$$;

@@ -1,0 +1,262 @@
+--
+-- Which repositories there are, and who vouches for them.
+--
+
+-- The id of a repository; an error if there is none.
+CREATE OR REPLACE FUNCTION nex_backup.repository_id(repository text)
+RETURNS text
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $$
+#variable_conflict use_column
+DECLARE
+	frame record;
+BEGIN
+	PERFORM nex_backup.check_answers(repository);
+	SELECT i.id, f.content ->> 'format' AS format, coalesce(i.problem, f.problem) AS problem INTO frame
+	FROM nex_backup.frame_id(repository) i, nex_backup.sealed_jsonb(repository, 'nex_backup.json') f;
+	IF frame.problem = 'is missing' THEN
+		RAISE EXCEPTION 'there is no repository in "%"', repository
+			USING ERRCODE = 'undefined_file',
+				HINT = 'Give the full path of a repository on the database server.';
+	ELSIF frame.format <> '1' OR frame.problem IS NULL AND frame.format IS NULL THEN
+		RAISE EXCEPTION 'repository "%" has format %, which is unknown to this version of nex_backup',
+			repository, left(coalesce(frame.format, 'none'), 20)
+			USING ERRCODE = 'feature_not_supported';
+	ELSIF frame.problem IS NOT NULL THEN
+		RAISE EXCEPTION 'file "%/nex_backup.json" %', repository, frame.problem
+			USING ERRCODE = 'data_corrupted';
+	END IF;
+	RETURN frame.id;
+END
+$$;
+
+-- What nex_backup.json says of encryption: cipher, and the number of recipients.
+CREATE OR REPLACE FUNCTION nex_backup.frame_encryption(location text)
+RETURNS jsonb
+LANGUAGE sql VOLATILE
+SET search_path = pg_catalog, pg_temp
+AS $$
+	SELECT jsonb_build_object('cipher', f.content ->> 'cipher', 'recipients', CASE jsonb_typeof(f.content -> 'recipients')
+		WHEN 'array' THEN jsonb_array_length(f.content -> 'recipients') END)
+	FROM nex_backup.sealed_jsonb($1, 'nex_backup.json') f
+$$;
+
+CREATE OR REPLACE FUNCTION nex_backup.note_encryption(repository text, encryption jsonb)
+RETURNS void
+LANGUAGE sql VOLATILE
+SET search_path = pg_catalog, pg_temp
+AS $$
+	UPDATE nex_backup.repositories r
+	SET cipher = left(regexp_replace($2 ->> 'cipher', '[[:cntrl:]]', '?', 'g'), 32),
+		recipients = CASE WHEN $2 ->> 'recipients' ~ '^[0-9]{1,9}$' THEN ($2 ->> 'recipients')::int4 END
+	WHERE r.id = $1
+$$;
+
+-- Looked at are the places that are vouched for, and those of jobs.
+CREATE OR REPLACE FUNCTION nex_backup.may_look_at(repository nex_backup.repositories)
+RETURNS bool
+LANGUAGE sql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+	SELECT $1.vouched OR EXISTS (SELECT FROM nex_backup.jobs j WHERE rtrim(j.repository, '/') = rtrim($1.location, '/'))
+$$;
+
+-- May a report, which vouches for the place or does not, change what is known of that repository's backups?  What a
+-- transaction has changed is locked as long as it is open, so that others' reports and nex_backup_sync() wait.
+CREATE OR REPLACE FUNCTION nex_backup.may_change_backups(repository text, vouched bool, caller name)
+RETURNS bool
+LANGUAGE sql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+	SELECT $2 OR EXISTS (SELECT FROM nex_backup.repositories r
+		WHERE r.id = $1 AND (NOT r.vouched OR r.recorded_by = $3))
+$$;
+
+-- Is that a copy of the repository that the catalogue knows by this id?
+CREATE OR REPLACE FUNCTION nex_backup.is_copy(repository text, location text, host text, mark text, vouched bool)
+RETURNS bool
+LANGUAGE sql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+	SELECT EXISTS (SELECT FROM nex_backup.repositories r
+		WHERE r.id = $1 AND (r.vouched OR NOT $5)
+			AND NOT (rtrim(r.location, '/') = rtrim($2, '/') AND (r.host = $3) IS NOT FALSE)
+			AND (r.mark = $4) IS NOT TRUE)
+$$;
+
+-- Enter a repository, or note that it was seen again.  Who does not vouch for a place does not touch the row of a
+-- repository that somebody has vouched for, not even to lock it, and can enter so many only.
+CREATE OR REPLACE FUNCTION nex_backup.note_repository(id text, location text, host text, vouched bool, caller name)
+RETURNS void
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $$
+#variable_conflict use_column
+DECLARE
+	known nex_backup.repositories;
+BEGIN
+	IF $1 = '' OR $1 ~ '[[:space:]]' THEN
+		RAISE EXCEPTION 'invalid id of a repository: "%"', left($1, 100) USING ERRCODE = 'invalid_parameter_value';
+	END IF;
+	PERFORM nex_backup.check_text('id of a repository', $1, 64);
+	-- MAXPGPATH
+	PERFORM nex_backup.check_text('location of a repository', $2, 1023);
+	PERFORM nex_backup.check_text('name of a host', $3, 255);
+	SELECT r.* INTO known FROM nex_backup.repositories r WHERE r.id = $1;
+	IF NOT $4 AND known.vouched THEN
+		RETURN;
+	END IF;
+	IF NOT $4 AND known.id IS NULL
+		AND (SELECT count(*) FROM nex_backup.repositories r WHERE r.recorded_by = $5 AND NOT r.vouched) >= 100 THEN
+		RAISE EXCEPTION 'role "%" has recorded 100 repositories already', $5
+			USING ERRCODE = 'configuration_limit_exceeded',
+				DETAIL = 'So many are taken from a role that may not read server files.',
+				HINT = 'Call nex_backup_sync() for those that are in use, and delete the others from nex_backup.repositories.';
+	END IF;
+	INSERT INTO nex_backup.repositories AS r (id, location, host, vouched, recorded_by)
+	VALUES ($1, $2, $3, $4, $5)
+	ON CONFLICT (id) DO UPDATE
+	SET location = CASE WHEN $4 OR NOT r.vouched THEN EXCLUDED.location ELSE r.location END,
+		host = CASE WHEN $4 OR NOT r.vouched THEN coalesce(EXCLUDED.host, r.host) ELSE r.host END,
+		-- That of another place tells nothing here.
+		mark = CASE WHEN ($4 OR NOT r.vouched) AND (EXCLUDED.location <> r.location OR EXCLUDED.host <> r.host) THEN NULL ELSE r.mark END,
+		vouched = $4 OR r.vouched,
+		last_seen = now();
+END
+$$;
+
+-- The same for nex_backup_sync() and nex_backup_verify(), whose callers may read server files.
+CREATE OR REPLACE FUNCTION nex_backup.record_repository(id text, location text, host text)
+RETURNS void
+LANGUAGE sql
+SET search_path = pg_catalog, pg_temp
+AS $$
+	SELECT nex_backup.note_repository($1, $2, $3, true, nex_backup.role_of_call())
+$$;
+
+-- Somebody has listed all backups of a repository.  One that was made meanwhile may not be in the list yet; if it is marked
+-- nevertheless, the next list makes it good.
+CREATE OR REPLACE FUNCTION nex_backup.note_present(repository text, present jsonb)
+RETURNS void
+LANGUAGE sql VOLATILE
+SET search_path = pg_catalog, pg_temp
+AS $$
+	WITH listed AS (
+		-- A database of main that is called like one of another server has two names here.
+		SELECT DISTINCT n.name AS database, i.id
+		FROM jsonb_array_elements($2) o, jsonb_array_elements_text(o -> 'backups') i (id),
+			nex_backup.manifest_text(o -> 'database') d (name),
+			LATERAL unnest(ARRAY[d.name, CASE WHEN d.name ~ '^[A-Za-z0-9_-]{1,32}@' THEN 'main@' || d.name END]) n (name)
+	)
+	UPDATE nex_backup.backups b
+	SET gone = CASE WHEN s.missing THEN clock_timestamp() END
+	FROM (SELECT k.database, k.id, l.id IS NULL AS missing
+		FROM nex_backup.backups k LEFT JOIN listed l ON l.database = k.database AND l.id = k.id
+		WHERE k.repository = $1 AND (l.id IS NULL) <> (k.gone IS NOT NULL)
+			AND (l.id IS NOT NULL OR coalesce(k.finished, k.started) < clock_timestamp() - interval '10 minutes')) s
+	WHERE b.repository = $1 AND b.database = s.database AND b.id = s.id
+$$;
+
+-- Backups of which the catalogue knows and whose manifests are gone: from the latest of each database on, until one is there.
+-- Looked at are repositories that this server can read; what cannot be told is not gone.
+CREATE OR REPLACE FUNCTION nex_backup.gone_backups(OUT repository text, OUT database text, OUT id text)
+RETURNS SETOF record
+AS 'MODULE_PATHNAME', 'nex_backup_owner_entry'
+LANGUAGE C STABLE;
+
+CREATE OR REPLACE FUNCTION nex_backup.gated_gone_backups(OUT repository text, OUT database text, OUT id text)
+RETURNS SETOF record
+LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+#variable_conflict use_column
+DECLARE
+	place record;
+	suspects text[];
+	known record;
+	missing int4[];
+BEGIN
+	FOR place IN SELECT r.id, r.location FROM nex_backup.repositories r
+		WHERE (nex_backup.repository_state(r.id)).detail = 'readable by the server'
+	LOOP
+		-- The latest of each database first, which is there as a rule; then all of those whose latest is not.
+		suspects := NULL;
+		LOOP
+			SELECT array_agg(k.database ORDER BY k.database COLLATE "C", k.nth) AS databases,
+				array_agg(k.id ORDER BY k.database COLLATE "C", k.nth) AS ids INTO known
+			FROM (SELECT b.database, b.id,
+					row_number() OVER (PARTITION BY b.database COLLATE "C" ORDER BY b.snapshot_at DESC, b.id) AS nth
+				FROM nex_backup.backups b
+				-- The directory of what valid_text() may have written is another one; the program says what of it is there.
+				WHERE b.repository = place.id AND b.database !~ concat(chr(92), chr(92), 'x[89a-f][0-9a-f]')
+					AND (suspects IS NULL OR b.database = ANY (suspects))) k
+			WHERE k.nth = 1 OR suspects IS NOT NULL;
+			EXIT WHEN known.ids IS NULL;
+			SELECT ARRAY(SELECT nex_backup.missing_files(place.location, array_agg(f.owner ORDER BY f.number),
+				array_agg(f.number ORDER BY f.number), array_agg(f.file ORDER BY f.number))) INTO missing
+			FROM (SELECT u.number::int4 AS number, (dense_rank() OVER (ORDER BY u.database COLLATE "C"))::int4 AS owner,
+					format('%s/%s.json', d.directory, u.id) AS file
+				FROM unnest(known.databases, known.ids) WITH ORDINALITY u (database, id, number),
+					LATERAL unnest(nex_backup.possible_directories(u.database)) d (directory)) f;
+			IF suspects IS NOT NULL THEN
+				RETURN QUERY SELECT place.id, known.databases[m.number], known.ids[m.number] FROM unnest(missing) m (number);
+				EXIT;
+			END IF;
+			suspects := ARRAY(SELECT known.databases[m.number] FROM unnest(missing) m (number));
+			EXIT WHEN suspects = '{}';
+		END LOOP;
+	END LOOP;
+END
+$$;
+
+-- Can this server see the repository that was recorded on this very host?  Only what may be looked at
+-- can be asked for, so whoever may see the status needs no right to read files.
+CREATE OR REPLACE FUNCTION nex_backup.repository_state(id text, OUT status text, OUT detail text)
+RETURNS record
+AS 'MODULE_PATHNAME', 'nex_backup_owner_entry'
+LANGUAGE C STABLE;
+
+CREATE OR REPLACE FUNCTION nex_backup.gated_repository_state(id text, OUT status text, OUT detail text)
+RETURNS record
+LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+#variable_conflict use_column
+DECLARE
+	known record;
+	frame record;
+BEGIN
+	status := 'ok';
+	SELECT r.location, r.host, nex_backup.may_look_at(r) AS may_look INTO known
+	FROM nex_backup.repositories r WHERE r.id = $1;
+	IF known.location IS NULL OR known.location !~ '^/' OR known.host IS DISTINCT FROM nex_backup.host_name() THEN
+		RETURN;
+	END IF;
+	IF NOT known.may_look THEN
+		detail := 'not looked at, as only a role that may not read server files has named it; nex_backup_sync() has it looked at';
+		RETURN;
+	END IF;
+	SELECT f.id, f.problem INTO frame FROM nex_backup.frame_id(known.location) f;
+	IF frame.problem = 'may not be read by the server' THEN
+		detail := frame.problem;
+	ELSIF frame.problem = 'is missing' THEN
+		status := 'warning';
+		detail := 'NOT THERE as this server sees it';
+	ELSIF frame.problem ~ '^(does not answer|is not looked at)' THEN
+		status := 'warning';
+		detail := frame.problem;
+	ELSIF frame.problem ~ '^has not answered' THEN
+		status := 'critical';
+		detail := frame.problem;
+	ELSIF frame.problem IS NOT NULL THEN
+		status := 'critical';
+		detail := format('nex_backup.json %s', frame.problem);
+	ELSIF frame.id IS DISTINCT FROM $1 THEN
+		status := 'critical';
+		detail := 'another repository is there now';
+	ELSE
+		detail := 'readable by the server';
+	END IF;
+END
+$$;

@@ -1,0 +1,224 @@
+--
+-- Reading a repository into the catalog.
+--
+
+-- Read the tool's record of a backup's last verification.  The catalogue may know of a later one, in the server.
+-- A record that is not good says nothing of the backup.
+CREATE OR REPLACE FUNCTION nex_backup.sync_verification(location text, directory text,
+	repository text, database text, id text)
+RETURNS void
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $$
+#variable_conflict use_column
+<<me>>
+DECLARE
+	path text := format('%s/%s.verified', $2, $5);
+	file record;
+	verified timestamptz;
+BEGIN
+	SELECT f.content, f.problem INTO file FROM nex_backup.sealed_jsonb($1, path) f;
+	IF file.problem = 'is missing' THEN
+		RETURN;
+	END IF;
+	IF file.problem IS NULL THEN
+		BEGIN
+			verified := (file.content ->> 'verified')::timestamptz;
+			PERFORM nex_backup.check_times(verified);
+			file.problem := CASE WHEN file.content ->> 'backup' IS DISTINCT FROM $5 OR verified IS NULL
+				THEN 'is no verification record of this backup' END;
+		EXCEPTION WHEN data_exception THEN
+			file.problem := format('is no verification record: %s', sqlerrm);
+		END;
+	END IF;
+	IF file.problem IS NOT NULL THEN
+		RAISE WARNING 'file "%/%" %', $1, path, file.problem
+			USING HINT = 'Run "nex_backup verify" for this backup; it writes the record again.';
+		RETURN;
+	END IF;
+	UPDATE nex_backup.backups b
+	SET verified = me.verified, verified_ok = coalesce(file.content ->> 'result' = 'ok', false),
+		verified_inside = coalesce(file.content -> 'checked' ? 'decompressed', false)
+	WHERE b.repository = $3 AND b.database = $4 AND b.id = $5
+		AND (b.verified IS NULL OR b.verified <= me.verified);
+END
+$$;
+
+-- Read one backup's manifest into the catalogue; an error if it is not good.  Its tables go there one by one, as they are
+-- read, because a manifest may have very many.
+CREATE OR REPLACE FUNCTION nex_backup.sync_backup(location text, repository text,
+	database text, id text)
+RETURNS void
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $$
+#variable_conflict use_column
+DECLARE
+	path text := format('%s/%s', nex_backup.owner_directory($1, $3), $4);
+	manifest jsonb := nex_backup.manifest_head($1, path, $2, $3, $4);
+BEGIN
+	PERFORM nex_backup.record_backup($2, $3, $4, manifest || '{"tables": []}', manifest ->> 'type',
+		(manifest ->> 'started')::timestamptz, (manifest ->> 'finished')::timestamptz);
+	INSERT INTO nex_backup.backup_tables (repository, database, backup, schema_name, table_name, rows,
+		members, raw_bytes, stored_bytes, heap_bytes)
+	SELECT $2, $3, $4, nex_backup.manifest_text(t -> 'schema'), nex_backup.manifest_text(t -> 'name'),
+		(t ->> 'rows')::int8, coalesce(m.members, 0), (t ->> 'raw_bytes')::int8,
+		(t ->> 'stored_bytes')::int8, (t ->> 'heap_bytes')::int8
+	FROM (SELECT CASE WHEN concat_ws('/', e.t ->> 'rows', e.t ->> 'raw_bytes', e.t ->> 'stored_bytes', e.t ->> 'heap_bytes')
+					~ '^([0-9]{1,18}/){3}[0-9]{1,18}$'
+				AND octet_length(e.t ->> 'schema') <= 300 AND octet_length(e.t ->> 'name') <= 300 THEN e.t END AS t, e.place
+			FROM nex_backup.sealed_entries($1, path || '.json', 'tables') WITH ORDINALITY e(t, place)
+			-- Once for each.
+			OFFSET 0) e
+		LEFT JOIN (SELECT (member ->> 'table')::int8 AS place, count(*) AS members
+			FROM nex_backup.sealed_entries($1, path || '.json', 'members') member
+			WHERE member ->> 'kind' = 'data' AND member ->> 'table' ~ '^[0-9]{1,9}$'
+			GROUP BY 1) m ON e.place = m.place + 1;
+EXCEPTION WHEN feature_not_supported OR not_null_violation THEN
+	RAISE EXCEPTION '%', CASE sqlstate WHEN '23502' THEN 'has a table whose key is missing, too long, or no number in its range'
+		ELSE sqlerrm END USING ERRCODE = 'data_corrupted';
+END
+$$;
+
+-- Read the manifest of a backup of a server's globals into the catalogue.
+CREATE OR REPLACE FUNCTION nex_backup.sync_globals(location text, repository text, database text, directory text, id text)
+RETURNS void
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	manifest jsonb := nex_backup.manifest_head($1, format('%s/%s', $4, $5), $2, $3, $5);
+BEGIN
+	PERFORM nex_backup.record_backup($2, $3, $5, manifest || '{"tables": []}', manifest ->> 'type',
+		(manifest ->> 'started')::timestamptz, (manifest ->> 'finished')::timestamptz);
+END
+$$;
+
+-- Who holds rows of the catalogue that could not be locked in time: the error.
+CREATE OR REPLACE FUNCTION nex_backup.raise_locked(location text)
+RETURNS void
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	holder record;
+BEGIN
+	SELECT a.pid, a.usename, a.xact_start INTO holder
+	FROM pg_stat_activity a
+	WHERE a.pid <> pg_backend_pid() AND a.xact_start < clock_timestamp() - interval '10 seconds'
+		AND EXISTS (SELECT FROM pg_locks l
+			WHERE l.pid = a.pid AND l.granted AND l.relation = ANY (ARRAY['nex_backup.repositories'::regclass,
+				'nex_backup.backups'::regclass, 'nex_backup.backup_tables'::regclass]) AND l.mode <> 'AccessShareLock')
+	ORDER BY a.xact_start LIMIT 1;
+	RAISE EXCEPTION 'could not lock the rows of repository "%" in the catalogue in time', $1
+		USING ERRCODE = 'lock_not_available',
+			DETAIL = coalesce(format('Process %s of role "%s" has changed the catalogue in a transaction that it began at %s.',
+				holder.pid, holder.usename, holder.xact_start), 'Another session had locked them.'),
+			HINT = coalesce(format('When it has ended, or is ended by SELECT pg_terminate_backend(%s), try again.', holder.pid),
+				'Try again.');
+END
+$$;
+
+-- Rebuild the catalogue of one repository from its manifests.  A damaged one
+-- costs a warning and its own row's good name, not the rest.
+CREATE OR REPLACE FUNCTION @extschema@.nex_backup_sync(repository text, OUT backups int8,
+	OUT removed int8, OUT damaged int8)
+RETURNS record
+AS 'MODULE_PATHNAME', 'nex_backup_gate'
+LANGUAGE C VOLATILE SECURITY INVOKER;
+
+-- Rebuild the catalogue of a repository.
+CREATE OR REPLACE FUNCTION nex_backup.sync(repository text, OUT backups int8,
+	OUT removed int8, OUT damaged int8)
+RETURNS record
+AS 'MODULE_PATHNAME', 'nex_backup_owner_entry'
+LANGUAGE C VOLATILE
+SET lock_timeout = '20s';
+
+CREATE OR REPLACE FUNCTION nex_backup.gated_sync(repository text, OUT backups int8,
+	OUT removed int8, OUT damaged int8)
+RETURNS record
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+SET lock_timeout = '20s'
+AS $$
+#variable_conflict use_column
+<<me>>
+DECLARE
+	location text := rtrim(repository, '/');
+	repository_id text;
+	entry record;
+	seen text[] := '{}';
+	unclear text[] := '{}';
+	of_databases text[] := '{}';
+	any_database bool := false;
+	last_notice timestamptz := clock_timestamp();
+BEGIN
+	PERFORM nex_backup.check_caller();
+	repository_id := nex_backup.repository_id(location);
+	backups := 0;
+	damaged := 0;
+	PERFORM nex_backup.record_repository(repository_id, location, nex_backup.host_name());
+	PERFORM nex_backup.note_encryption(repository_id, nex_backup.frame_encryption(location));
+	UPDATE nex_backup.repositories r SET mark = f.mark
+	FROM nex_backup.file_mark(me.location, 'nex_backup.json') f
+	WHERE r.id = me.repository_id AND f.mark IS NOT NULL;
+	-- What cannot be looked into may hold the backups that the catalogue knows: their rows stay.
+	FOR entry IN SELECT u.directory, u.database, u.problem FROM nex_backup.unclear_directories(location) u ORDER BY u.directory
+	LOOP
+		damaged := damaged + 1;
+		unclear := unclear || entry.directory;
+		of_databases := of_databases || coalesce(entry.database, '');
+		any_database := any_database OR entry.database IS NULL;
+		RAISE WARNING '"%/%" %', location, entry.directory, entry.problem
+			USING DETAIL = 'What the catalogue knows of the backups that may be there is kept.',
+				HINT = CASE WHEN entry.problem ~ 'symbolic link'
+					THEN 'Mount the other disk there ("mount --bind"), or put the directory itself in its place.'
+					ELSE 'Give it back its name, place and owner, or move it out of the repository if there are no backups in it.' END;
+	END LOOP;
+	FOR entry IN
+		SELECT o.database, o.of_globals, o.directory, left(name, -length('.json')) AS id
+		FROM nex_backup.owner_directories(location, unclear) o, nex_backup.list_directory(location, o.directory) name
+		WHERE name ~ '^[0-9]{8}T[0-9]{6}Z(-[0-9]+)?\.json$'
+		ORDER BY directory, id
+	LOOP
+		BEGIN
+			IF entry.of_globals THEN
+				PERFORM nex_backup.sync_globals(location, repository_id, entry.database, entry.directory, entry.id);
+			ELSE
+				PERFORM nex_backup.sync_backup(location, repository_id, entry.database, entry.id);
+			END IF;
+			PERFORM nex_backup.sync_verification(location, entry.directory, repository_id, entry.database, entry.id);
+			backups := backups + 1;
+			seen := seen || (entry.database || '/' || entry.id);
+		EXCEPTION
+			WHEN undefined_file THEN
+				-- Expired since the directory was read.
+				NULL;
+			WHEN data_exception OR data_corrupted OR integrity_constraint_violation OR program_limit_exceeded THEN
+				damaged := damaged + 1;
+				RAISE WARNING 'file "%/%/%.json" %', location, entry.directory, entry.id, sqlerrm;
+				-- It is still there, but no longer good, unless the catalogue alone cannot hold it.
+				seen := seen || (entry.database || '/' || entry.id);
+				UPDATE nex_backup.backups b
+				SET verified = clock_timestamp(), verified_ok = false
+				WHERE b.repository = me.repository_id AND b.database = entry.database AND b.id = entry.id
+					AND sqlstate = 'XX001' AND sqlerrm <> 'may not be read by the server';
+		END;
+		IF clock_timestamp() > last_notice + interval '10 seconds' THEN
+			RAISE NOTICE '% backups read', backups;
+			last_notice := clock_timestamp();
+		END IF;
+	END LOOP;
+	DELETE FROM nex_backup.backups b
+	WHERE b.repository = me.repository_id AND b.database || '/' || b.id <> ALL (seen)
+		AND CASE WHEN b.database = '' THEN 'globals' <> ALL (unclear)
+			ELSE NOT any_database AND b.database <> ALL (of_databases)
+				AND regexp_replace(b.database, '^main@', '') <> ALL (of_databases) END;
+	GET DIAGNOSTICS removed = ROW_COUNT;
+	UPDATE nex_backup.backups b SET gone = NULL
+	WHERE b.repository = me.repository_id AND b.gone IS NOT NULL AND b.database || '/' || b.id = ANY (seen);
+EXCEPTION WHEN lock_not_available THEN
+	PERFORM nex_backup.raise_locked(location);
+END
+$$;

@@ -1,0 +1,67 @@
+--
+-- Repositories, and the backups in them.
+--
+
+CREATE TABLE nex_backup.repositories (
+	id text PRIMARY KEY,
+	location text NOT NULL,
+	host text,
+	last_seen timestamptz NOT NULL DEFAULT now(),
+	cipher text,
+	recipients int4,
+	vouched bool NOT NULL DEFAULT false,
+	recorded_by name,
+	mark text
+);
+
+-- The globals (roles and tablespaces) have the database '', which no database is called.
+CREATE TABLE nex_backup.backups (
+	repository text NOT NULL REFERENCES nex_backup.repositories ON DELETE CASCADE,
+	database text NOT NULL,
+	id text NOT NULL,
+	type text,
+	started timestamptz NOT NULL,
+	snapshot_at timestamptz NOT NULL,
+	finished timestamptz,
+	server_version text,
+	system_identifier text,
+	timeline int4,
+	lsn pg_lsn,
+	codec text,
+	tables int8,
+	rows int8,
+	raw_bytes int8,
+	stored_bytes int8,
+	new_bytes int8,
+	warnings text[],
+	verified timestamptz,
+	verified_ok bool,
+	kind text GENERATED ALWAYS AS (CASE WHEN database = '' THEN 'globals' ELSE 'database' END) STORED,
+	verified_inside bool,
+	gone timestamptz,
+	PRIMARY KEY (repository, database, id)
+);
+
+CREATE TABLE nex_backup.backup_tables (
+	repository text NOT NULL,
+	database text NOT NULL,
+	backup text NOT NULL,
+	schema_name text NOT NULL,
+	table_name text NOT NULL,
+	rows int8 NOT NULL,
+	members int8 NOT NULL,
+	raw_bytes int8 NOT NULL,
+	stored_bytes int8 NOT NULL,
+	heap_bytes int8 NOT NULL,
+	PRIMARY KEY (repository, database, backup, schema_name, table_name),
+	FOREIGN KEY (repository, database, backup) REFERENCES nex_backup.backups ON DELETE CASCADE
+);
+
+CREATE TABLE nex_backup.restore_points (
+	name text NOT NULL,
+	lsn pg_lsn NOT NULL,
+	timeline int4 NOT NULL,
+	created timestamptz NOT NULL DEFAULT clock_timestamp(),
+	created_by name NOT NULL DEFAULT session_user
+);
+

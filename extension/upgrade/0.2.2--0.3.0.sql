@@ -1,0 +1,34 @@
+--
+-- From 0.2.2: what its tables lack, and what cannot be replaced in its place.
+--
+
+-- Builds of 0.2.2, which was not released, may be without some of this.
+ALTER TABLE nex_backup.jobs ADD COLUMN IF NOT EXISTS confirmed_for text;
+ALTER TABLE nex_backup.repositories ADD COLUMN IF NOT EXISTS mark text;
+ALTER TABLE nex_backup.backups ADD COLUMN IF NOT EXISTS gone timestamptz;
+ALTER TABLE nex_backup.runs
+	ADD COLUMN IF NOT EXISTS file_set text GENERATED ALWAYS AS (left(details ->> 'set', 220)) STORED,
+	ADD COLUMN IF NOT EXISTS copy text GENERATED ALWAYS AS (left('copy in ' || (details #>> '{copy,location}')
+		|| coalesce(' on ' || (details #>> '{copy,host}'), ''), 300)) STORED;
+CREATE INDEX IF NOT EXISTS runs_latest_idx ON nex_backup.runs (kind COLLATE "C", database COLLATE "C", file_set COLLATE "C",
+		copy COLLATE "C", finished DESC, id DESC)
+	WHERE finished IS NOT NULL AND state <> 'skipped' AND kind <> 'notify';
+DROP FUNCTION IF EXISTS nex_backup.follow_clock(timestamptz, timestamptz), nex_backup.shortened(jsonb, text);
+
+-- What a command did to several sets of configuration files is a run for each.
+DROP INDEX nex_backup.runs_once, nex_backup.run_reports_once;
+CREATE UNIQUE INDEX runs_once ON nex_backup.runs
+	(kind, coalesce(repository, ''), coalesce(database, ''), coalesce(backup, ''), coalesce(file_set, ''), started);
+CREATE UNIQUE INDEX run_reports_once ON nex_backup.run_reports
+	(run, event, repository, coalesce(database, ''), coalesce(backup, ''), coalesce(left(details ->> 'set', 220), ''), started);
+
+ALTER TABLE nex_backup.executor_sessions RENAME CONSTRAINT executors_pkey TO executor_sessions_pkey;
+
+-- Not called any more.
+DROP FUNCTION nex_backup.sync_globals(text, text, text);
+
+-- Behind their entries, which have the defaults of arguments.
+DROP FUNCTION nex_backup.gated_start(int8, int8, int4), nex_backup.gated_heartbeat(int8, int8, text),
+	nex_backup.gated_finish(int8, int8, int4, int4, text, text, text), nex_backup.gated_pending_alarms(int4),
+	nex_backup.next_runs(text, text, int4, timestamptz);
+
