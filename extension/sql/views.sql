@@ -2,7 +2,7 @@
 -- Views.
 --
 
--- A verification by a run is as many as it reported.
+-- A run that verified has one row for each verification that it reported.
 CREATE OR REPLACE VIEW nex_backup.verifications AS
 	SELECT r.id AS run, r.repository, r.database, r.backup, r.finished AS verified,
 		r.details ->> 'result' AS result,
@@ -20,7 +20,7 @@ CREATE OR REPLACE VIEW nex_backup.executors AS
 	SELECT e.name, e.in_server, e.host, e.pid,
 		CASE WHEN e.in_server THEN greatest(e.last_seen, l.advanced)
 			WHEN a.pid IS NULL THEN e.last_seen
-			-- Without track_activities nobody knows but that it is there.
+			-- Without track_activities, it is only known to exist.
 			ELSE greatest(e.last_seen, coalesce(a.state_change, clock_timestamp())) END AS last_seen,
 		e.detail
 	FROM nex_backup.executor_sessions e
@@ -28,6 +28,8 @@ CREATE OR REPLACE VIEW nex_backup.executors AS
 		LEFT JOIN pg_stat_activity a ON a.pid = e.session_pid
 			AND a.backend_start = e.session_started;
 
+-- Any session can call itself like the tool, so only sessions of roles that the tool can connect as are shown: superusers,
+-- and roles that may report to the catalog or read all data.  Blocking is examined once, not for each of them.
 CREATE OR REPLACE VIEW nex_backup.connections AS
 	WITH tool AS MATERIALIZED (
 		SELECT a.pid, a.datname, a.usename, a.backend_start, a.state, a.xact_start,
@@ -50,13 +52,13 @@ CREATE OR REPLACE VIEW nex_backup.connections AS
 		LEFT JOIN pg_stat_progress_copy c ON c.pid = a.pid
 		LEFT JOIN waiting w ON w.pid = a.pid;
 
--- No function of this schema in it: whoever was granted the view need not have been granted that.
+-- Uses no function of this schema: a role that was granted the view need not have been granted the function.
 CREATE OR REPLACE VIEW nex_backup.progress AS
 	SELECT r.id AS run, r.job, r.kind, r.database, r.state, r.attempt, r.started,
 		l.progress ->> 'phase' AS phase,
 		CASE WHEN (l.progress ->> 'weight_done') ~ '^[0-9]{1,18}([.][0-9]{1,40})?$'
 				AND (l.progress ->> 'weight_total') ~ '^[0-9]{1,18}([.][0-9]{1,40})?$'
-			-- Not by zero; without NULLIF, which looks for an operator by the search_path.
+			-- Not by zero.
 			THEN CASE WHEN (l.progress ->> 'weight_total')::numeric
 					> 0::numeric
 				THEN round(100::numeric

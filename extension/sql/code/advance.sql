@@ -1,9 +1,9 @@
 --
--- What the leader, or the first agent that comes, does at every turn.
+-- What the leader, or the first agent to come, does at each turn.
 --
 
--- Why the jobs must wait for confirmation, or NULL.  A copy of a cluster must not expire the backups of
--- the original.  A new timeline is that of a promotion only if this server has been a standby before.
+-- The reason why the jobs must wait for confirmation, or NULL.  A copy of a cluster must not expire the backups of
+-- the original.  A new timeline is that of a promotion only if this server has been a standby.
 CREATE OR REPLACE FUNCTION nex_backup.check_cluster(in_server bool)
 RETURNS text
 LANGUAGE plpgsql
@@ -49,7 +49,7 @@ BEGIN
 END
 $$;
 
--- Queue what one job is due for, once, however many times it was missed.
+-- Queue a job that is due: one run, however many times it was missed.
 CREATE OR REPLACE FUNCTION nex_backup.queue_due(job nex_backup.jobs, at timestamptz)
 RETURNS void
 LANGUAGE plpgsql
@@ -71,7 +71,7 @@ BEGIN
 		EXIT WHEN following IS NULL OR following > at;
 		missed := missed + 1;
 		slot := following;
-		-- After so many, how many there were says nothing more.
+		-- Beyond this, the exact number does not matter.
 		IF missed >= 1000 THEN
 			following := nex_backup.next_run(job.schedule, job.timezone, at);
 			EXIT;
@@ -102,7 +102,7 @@ BEGIN
 		IF busy IS NOT NULL THEN
 			begun := (SELECT r.state <> 'queued' FROM nex_backup.runs r WHERE r.id = busy);
 			reason := format('skipped: run %s has not %s yet', busy, CASE WHEN begun THEN 'ended' ELSE 'begun' END);
-			-- A retry waits for its time, as it should.
+			-- A retry may wait until it is due.
 			IF NOT begun AND EXISTS (SELECT FROM nex_backup.runs r WHERE r.id = busy AND r.not_before <= at) THEN
 				PERFORM nex_backup.alarm_waiting(busy, coalesce((SELECT w.detail FROM nex_backup.waiting_runs() w
 					WHERE w.run = busy), format('run %s has not begun yet', busy)));
@@ -117,7 +117,8 @@ BEGIN
 END
 $$;
 
--- After the clock was set back by hours, what was due then is due again, or jobs would sleep until it has caught up.
+-- When the clock was set back by hours, jobs and retries must not sleep until it has caught up.  Returns false if
+-- some of them are locked, and left to a later turn.
 CREATE OR REPLACE FUNCTION nex_backup.follow_clock(at timestamptz, last timestamptz)
 RETURNS bool
 LANGUAGE plpgsql
@@ -140,8 +141,8 @@ BEGIN
 END
 $$;
 
--- Forget what ended long ago; nex_backup.keep_runs says when.  The last success of a job is kept, and, until the next time,
--- what somebody has locked.
+-- Delete runs that ended more than nex_backup.keep_runs days ago.  The last success of each job is kept, and
+-- locked rows are left to the next time.
 CREATE OR REPLACE FUNCTION nex_backup.purge_runs(at timestamptz)
 RETURNS void
 LANGUAGE sql VOLATILE
@@ -160,8 +161,10 @@ AS $$
 		WHERE a.delivered IS NOT NULL AND a.raised < at - interval '90 days' FOR UPDATE SKIP LOCKED))
 $$;
 
--- Look at the clock and at the queue.  state: running, suspended, off, standby.  startable: how many runs could be
--- claimed now.  wait: when to ask again, unless something wakes you before.
+-- One turn.  state: running, suspended, off or standby; for an agent also "name taken": the turn was made, but
+-- another session has that name, so choose another.  startable: number of runs that could be claimed now.  wait:
+-- time until the next call, unless something wakes the caller earlier; 0 only if there is more to do immediately.
+-- A turn that finds nothing to do locks and writes no row.
 CREATE OR REPLACE FUNCTION nex_backup.advance(executor text, in_server bool, host text, pid int4,
 	OUT state text, OUT startable int4, OUT wait interval, OUT detail text)
 RETURNS record
@@ -198,7 +201,7 @@ BEGIN
 		detail := 'nex_backup.scheduler is off';
 		RETURN;
 	END IF;
-	-- Before the queue is locked: that is not for an agent that has no part in it.
+	-- Before locking the queue, which an agent without work to do has no business with.
 	PERFORM nex_backup.check_executor($1, $2, $3);
 	IF NOT $2 AND NOT nex_backup.agents_work() THEN
 		state := 'off';
@@ -216,8 +219,8 @@ BEGIN
 	END IF;
 	state := CASE WHEN mine THEN 'running' ELSE 'name taken' END;
 	SELECT s.* INTO known FROM nex_backup.scheduler s;
-	-- The leader remembers its last turn in memory, the row that of an hour ago at most, or that from which the clock was set
-	-- back, as long as not all has followed.
+	-- The leader remembers its last turn in memory.  The row has the time of a turn at most an hour ago, or the
+	-- time before the clock was set back, until everything has followed.
 	last := CASE WHEN known.last_tick IS NOT NULL AND $2
 		THEN greatest((SELECT l.clock FROM nex_backup.leader_state() l), known.last_tick) ELSE known.last_tick END;
 	IF NOT nex_backup.follow_clock(at, last) THEN
@@ -245,7 +248,7 @@ BEGIN
 			PERFORM nex_backup.queue_due(due, at);
 		EXCEPTION WHEN lock_not_available OR transaction_rollback OR insufficient_resources
 			OR operator_intervention OR system_error THEN
-			-- That is not the row's fault: again later.
+			-- Not the fault of this row: try again later.
 			RAISE;
 		WHEN others THEN
 			-- One bad row must not keep the others from running.
@@ -254,7 +257,7 @@ BEGIN
 			PERFORM nex_backup.raise_alarm('suspended', due.name, NULL, due.database, jsonb_build_object('reason', sqlerrm));
 		END;
 	END LOOP;
-	-- What should have begun, and did not.
+	-- Runs that should have started, and did not.
 	PERFORM nex_backup.alarm_waiting(w.run, w.detail)
 	FROM nex_backup.waiting_runs() w WHERE w.status = 'critical' AND w.kind <> 'notify';
 	slots := nex_backup.setting('max_concurrent_runs')::int8 - (SELECT count(*) FROM nex_backup.leases);
@@ -268,24 +271,24 @@ BEGIN
 		WHERE r.state = 'queued' AND r.not_before <= nex_backup.now()
 			AND NOT EXISTS (SELECT FROM nex_backup.jobs j WHERE j.name = r.job AND j.suspended IS NOT NULL)
 		GROUP BY 1) q;
-	-- The next job, the next retry, the end of a lease.  Runs that wait for others are woken for.
+	-- The next job, the next retry, the end of a lease.  Runs that wait for other runs are started when those end.
 	SELECT least(wait, min(t.at) - me.at) INTO wait
 	FROM (SELECT min(j.next_run) AS at FROM nex_backup.jobs j
 			WHERE j.enabled AND j.suspended IS NULL AND j.next_run > me.at
 		UNION ALL
 		SELECT min(r.not_before) FROM nex_backup.runs r WHERE r.state = 'queued' AND r.not_before > me.at
 		UNION ALL
-		-- One that has ended, and was not settled, is locked by somebody.
+		-- A lease that has ended and was not settled is locked by somebody.
 		SELECT min(CASE WHEN l.lease_until > clock_timestamp() THEN l.lease_until - clock_timestamp() ELSE interval '1 second' END)
 			+ me.at FROM nex_backup.leases l WHERE NOT l.in_server) t;
 	IF handled >= most THEN
 		wait := interval '0';
 	ELSIF EXISTS (SELECT FROM nex_backup.jobs j
 			WHERE j.enabled AND j.suspended IS NULL AND j.next_run <= me.at) THEN
-		-- Somebody is changing it; the end of that may come without a word.
+		-- Somebody is changing it, and may end without waking anyone.
 		wait := least(wait, interval '5 seconds');
 	END IF;
-	-- What is over since the turn began, is for the next turn.
+	-- What became due since the turn began is left to the next turn.
 	wait := greatest(wait, CASE WHEN handled >= most THEN interval '0' ELSE interval '10 milliseconds' END);
 END
 $$;

@@ -1,9 +1,10 @@
 --
--- What somebody should be told of, and on its way to people.
+-- Alarms, and their way to people.  Whoever delivers alarms locks their rows in a transaction, marks them, creates
+-- the messages and commits.  So nobody delivers what another session is about to deliver, and no lock is left when
+-- that session dies.  A few at a time, because after a crash before the commit these are delivered again.
 --
 
--- Whoever raises an alarm has it delivered at once, and again and again until somebody was told: up to an hour apart,
--- for a week.
+-- Raise an alarm, and queue a run that delivers it.  Delivery is retried for a week, at most an hour apart.
 CREATE OR REPLACE FUNCTION nex_backup.raise_alarm(event text, job text, run int8, database text, details jsonb)
 RETURNS void
 LANGUAGE plpgsql
@@ -17,7 +18,7 @@ BEGIN
 			WHERE r.state = 'queued' AND r.kind = 'notify' AND r.job IS NULL AND r.not_before <= nex_backup.now()) THEN
 		RETURN;
 	END IF;
-	-- The next try of an earlier delivery may be an hour away.
+	-- The next attempt of an earlier delivery may be an hour away.
 	PERFORM nex_backup.transition(r.id, 'cancelled', 'a newer alarm is delivered at once')
 	FROM nex_backup.runs r
 	WHERE r.state = 'queued' AND r.kind = 'notify' AND r.job IS NULL AND r.definition ->> 'type' = 'alarm';
@@ -27,19 +28,20 @@ BEGIN
 END
 $$;
 
+-- Remember the alarms that this transaction delivers.
 CREATE OR REPLACE FUNCTION nex_backup.note_delivery(ids int8[])
 RETURNS void
 AS 'MODULE_PATHNAME', 'nex_backup_note_delivery'
 LANGUAGE C STRICT VOLATILE;
 
--- Was this alarm given to this transaction, by alarms_to_deliver()?
+-- Did alarms_to_deliver() return this alarm in this transaction?
 CREATE OR REPLACE FUNCTION nex_backup.delivers(id int8)
 RETURNS bool
 AS 'MODULE_PATHNAME', 'nex_backup_delivers'
 LANGUAGE C STRICT VOLATILE;
 
--- Alarms that somebody on this host should deliver.  A run's own host comes first, because the tool there knows
--- whether it has told of the run already; if that host is gone, so is what it knew, and others take over.
+-- Alarms that somebody on this host should deliver.  The host of a run comes first, because the tool there knows
+-- whether it has already reported the run; when that host is gone, so is its knowledge, and others take over.
 CREATE OR REPLACE FUNCTION nex_backup.alarms_to_deliver(host text, OUT id int8, OUT raised timestamptz, OUT event text,
 	OUT job text, OUT run int8, OUT kind text, OUT database text, OUT location text, OUT type text,
 	OUT started timestamptz, OUT finished timestamptz, OUT exit_code int4, OUT state text, OUT reason text,
@@ -62,7 +64,7 @@ DECLARE
 	wanted int8[];
 	locked int8[];
 BEGIN
-	-- A standby has what the primary has, where it can be marked.
+	-- A standby has the same alarms as the primary, and cannot mark them.
 	IF pg_is_in_recovery() OR NOT nex_backup.agents_work() THEN
 		RETURN;
 	END IF;
@@ -93,7 +95,7 @@ BEGIN
 END
 $$;
 
--- Somebody was told of it: by whoever has it, or a superuser.
+-- Mark an alarm as delivered.  For whoever was given it, and superusers.
 CREATE OR REPLACE FUNCTION nex_backup.alarm_delivered(id int8)
 RETURNS void
 AS 'MODULE_PATHNAME', 'nex_backup_owner_entry'

@@ -2,20 +2,20 @@
 -- Who calls, and what that role may do.
 --
 
--- The role outside of all SECURITY DEFINER functions.
+-- The role that called a public function (gate.c).
 CREATE OR REPLACE FUNCTION nex_backup.caller()
 RETURNS regrole
 AS 'MODULE_PATHNAME', 'nex_backup_gate_caller'
 LANGUAGE C STRICT STABLE;
 
--- An error, unless the caller may read server files.
+-- Error unless the caller may read server files.
 CREATE OR REPLACE FUNCTION nex_backup.check_caller()
 RETURNS void
 AS 'MODULE_PATHNAME', 'nex_backup_gate_check_caller'
 LANGUAGE C STRICT VOLATILE;
 
--- The role that has called the function of the extension that is at work.  Not that of the session, which may be a
--- superuser's in which somebody's code is evaluated.
+-- The role that called the function of the extension that is running.  This need not be the role of the session,
+-- which may be a superuser evaluating the code of somebody else.
 CREATE OR REPLACE FUNCTION nex_backup.role_of_call()
 RETURNS name
 AS 'MODULE_PATHNAME', 'nex_backup_role_of_call'
@@ -27,7 +27,7 @@ RETURNS bool
 AS 'MODULE_PATHNAME', 'nex_backup_works_in_server'
 LANGUAGE C STRICT VOLATILE;
 
--- Are agents to work, or is that the server's business?  A superuser may, as it may do anything.
+-- Should agents work, or does the server?  A superuser may in any case.
 CREATE OR REPLACE FUNCTION nex_backup.agents_work()
 RETURNS bool
 LANGUAGE sql VOLATILE
@@ -36,7 +36,7 @@ AS $$
 	SELECT nex_backup.setting('executor') = 'agent' OR nex_backup.works_in_server()
 $$;
 
--- Has a role the privileges of another that is named by a setting?  Superusers have all.
+-- Does a role have the privileges of the role named by a setting?  Superusers have all.
 CREATE OR REPLACE FUNCTION nex_backup.has_role(role regrole, name text)
 RETURNS bool
 LANGUAGE sql STABLE
@@ -47,7 +47,7 @@ AS $$
 			FROM pg_roles r WHERE r.oid = $1::oid), false)
 $$;
 
--- Who may define jobs: what a job does, the server's operating system user does.
+-- May a role define jobs?  What a job does, the operating system user of the server does.
 CREATE OR REPLACE FUNCTION nex_backup.may_schedule(role regrole)
 RETURNS bool
 LANGUAGE sql STABLE
@@ -56,7 +56,7 @@ AS $$
 	SELECT nex_backup.has_role($1, nex_backup.setting('required_role'))
 $$;
 
--- Who may run and cancel what others have defined.
+-- May a role run and cancel jobs that others have defined?
 CREATE OR REPLACE FUNCTION nex_backup.may_operate(role regrole)
 RETURNS bool
 LANGUAGE sql STABLE
@@ -65,7 +65,7 @@ AS $$
 	SELECT nex_backup.has_role($1, nex_backup.setting('operator_role'))
 $$;
 
--- An error, unless this is the scheduler's database and that role may define jobs.
+-- Error unless this is the scheduler's database and the role may define jobs.
 CREATE OR REPLACE FUNCTION nex_backup.check_may_schedule(role regrole)
 RETURNS void
 LANGUAGE plpgsql STABLE

@@ -1,8 +1,8 @@
 --
--- Who looks at the queue.
+-- Who works on the queue.
 --
 
--- An error, if whoever asks for work says of itself what is not so, or what nobody could show.
+-- Error if an executor claims to be what it is not, or has a name that cannot be shown.
 CREATE OR REPLACE FUNCTION nex_backup.check_executor(name text, in_server bool, host text)
 RETURNS void
 LANGUAGE plpgsql VOLATILE
@@ -18,7 +18,7 @@ BEGIN
 END
 $$;
 
--- Note who it is that looks at the queue.  False: that name belongs to another session, which is still there.
+-- Note which session works on the queue.  Returns false if the name belongs to another session that still exists.
 CREATE OR REPLACE FUNCTION nex_backup.note_executor(name text, in_server bool, host text, pid int4)
 RETURNS bool
 LANGUAGE plpgsql VOLATILE
@@ -45,7 +45,7 @@ BEGIN
 	VALUES ($1, $2, $3, $4, clock_timestamp(), session, started)
 	ON CONFLICT (name) DO UPDATE SET in_server = $2, host = $3, pid = $4, last_seen = clock_timestamp(),
 		session_pid = session, session_started = started;
-	-- A session has one name.  Of those that are gone, the last hundred are kept, and none that was not used for long.
+	-- A session has one name.  Of agents that are gone, the last hundred are kept, for 90 days.
 	DELETE FROM nex_backup.executor_sessions e
 	WHERE e.name <> $1 AND ((e.session_pid, e.session_started) = (session, started) OR e.name = ANY (ARRAY(
 		SELECT o.name FROM nex_backup.executor_sessions o
@@ -56,8 +56,8 @@ BEGIN
 END
 $$;
 
--- An agent that is gone was there until now, unless the server itself was away: seen once, by whoever looks at the
--- queue next.
+-- An agent that is gone was last seen now, unless the server itself was down.  Noted once, by the next session
+-- that works on the queue.
 CREATE OR REPLACE FUNCTION nex_backup.note_departures()
 RETURNS void
 LANGUAGE sql VOLATILE
@@ -71,7 +71,7 @@ AS $$
 			WHERE a.pid = e.session_pid AND a.backend_start = e.session_started)
 $$;
 
--- Is an agent there?
+-- Is an agent connected?
 CREATE OR REPLACE FUNCTION nex_backup.agent_is_there()
 RETURNS bool
 LANGUAGE sql STABLE

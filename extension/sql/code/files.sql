@@ -1,5 +1,5 @@
 --
--- Reading repositories in the server's file system.
+-- Reading repositories in the file system of the server.
 --
 
 CREATE OR REPLACE FUNCTION nex_backup.list_directory(repository text, directory text)
@@ -7,14 +7,14 @@ RETURNS SETOF text
 AS 'MODULE_PATHNAME', 'nex_backup_list_directory'
 LANGUAGE C STRICT VOLATILE;
 
--- What cannot be looked into below a repository; database NULL: it may hold backups of any.
+-- Directories of a repository that cannot be read.  database is NULL if they may hold backups of any database.
 CREATE OR REPLACE FUNCTION nex_backup.unclear_directories(repository text, OUT directory text, OUT database text, OUT problem text)
 RETURNS SETOF record
 AS 'MODULE_PATHNAME', 'nex_backup_unclear_directories'
 LANGUAGE C STRICT VOLATILE;
 
--- An error, if the file system of a repository does not answer.  What comes next is done in the session, which hangs if that
--- changes meanwhile, and nothing ends it.
+-- Error if the file system of a repository does not answer.  What follows is read by the session itself, which
+-- hangs if the file system stops answering meanwhile.
 CREATE OR REPLACE FUNCTION nex_backup.check_answers(repository text)
 RETURNS void
 LANGUAGE plpgsql
@@ -30,7 +30,8 @@ BEGIN
 END
 $$;
 
--- A child reads it, as the file system may not answer: then the problem is "does not answer", or "has not answered since ...".
+-- A child process reads it, because the file system may not answer; the problem is then "does not answer", or "has
+-- not answered since ...".
 CREATE OR REPLACE FUNCTION nex_backup.frame_id(repository text, OUT id text, OUT problem text)
 RETURNS record
 AS 'MODULE_PATHNAME', 'nex_backup_frame_id'
@@ -41,8 +42,8 @@ RETURNS record
 AS 'MODULE_PATHNAME', 'nex_backup_file_mark'
 LANGUAGE C STRICT VOLATILE;
 
--- The numbers of the backups that are in none of the places that are given for them, of each owner until one is there.  A child
--- looks, for two seconds at most, as the file system may not answer.
+-- The numbers of the backups that are in none of the places given for them, up to the first one of each owner that
+-- is there.  A child process looks, for two seconds at most, because the file system may not answer.
 CREATE OR REPLACE FUNCTION nex_backup.missing_files(repository text, owners int4[], backups int4[], files text[])
 RETURNS SETOF int4
 AS 'MODULE_PATHNAME', 'nex_backup_missing_files'
@@ -60,7 +61,7 @@ RETURNS SETOF jsonb
 AS 'MODULE_PATHNAME', 'nex_backup_sealed_entries'
 LANGUAGE C STRICT VOLATILE;
 
--- A sealed file as JSON, or what is wrong with it.  Its size, depth and number of values are bounded by read_sealed().
+-- A sealed file as JSON, or what is wrong with it.  read_sealed() limits its size, depth and number of values.
 CREATE OR REPLACE FUNCTION nex_backup.sealed_jsonb(location text, file text, OUT content jsonb, OUT problem text)
 RETURNS record
 LANGUAGE plpgsql

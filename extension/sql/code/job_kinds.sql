@@ -1,9 +1,9 @@
 --
--- What a job can do: rows of tables that users read, and extend.
+-- What a job can do.  A new kind is a row in both tables.
 --
 
--- argv are the words of the command.  %database, %target, %location and %type stand for a column of the job; %options for
--- all of its options.
+-- argv has the words of the command.  %database, %target, %location and %type stand for a column of the job,
+-- %options for all of its options.
 INSERT INTO nex_backup.job_kinds (kind, argv, takes_database, needs_database, description, records) VALUES
 	('backup', '{backup,--no-password,--repo=%location,--dbname=%target,--type=%type,%options}', true, true,
 		'back up a database', 'backup'),
@@ -20,7 +20,7 @@ INSERT INTO nex_backup.job_kinds (kind, argv, takes_database, needs_database, de
 ON CONFLICT (kind) DO UPDATE SET argv = EXCLUDED.argv, takes_database = EXCLUDED.takes_database,
 	needs_database = EXCLUDED.needs_database, description = EXCLUDED.description, records = EXCLUDED.records;
 
--- The options that a job of a kind may have; pattern is a regular expression for the whole value.
+-- Options that a job of each kind can have.  pattern is a regular expression that the whole value must match.
 INSERT INTO nex_backup.job_options (kind, option, pattern) VALUES
 	('backup', 'jobs', '[1-9][0-9]?'),
 	('backup', 'compress', '(zstd|gzip|none)(:[0-9]{1,2})?'),

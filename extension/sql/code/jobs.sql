@@ -2,7 +2,8 @@
 -- What a job is, and where it runs.
 --
 
--- A row that does not come from nex_backup_schedule() comes from a dump: it waits for confirmation.
+-- Jobs that were copied do not run until somebody confirms them, however they were copied.  A row that
+-- nex_backup_schedule() did not insert comes from a dump, and is suspended.
 CREATE OR REPLACE FUNCTION nex_backup.suspend_inserted_job()
 RETURNS trigger
 LANGUAGE plpgsql
@@ -14,12 +15,13 @@ BEGIN
 END
 $$;
 
--- ALWAYS: also for a load or logical replication.
+-- ALWAYS also covers logical replication and sessions with session_replication_role = replica.
 CREATE OR REPLACE TRIGGER suspend_inserted_job BEFORE INSERT ON nex_backup.jobs
 	FOR EACH ROW EXECUTE FUNCTION nex_backup.suspend_inserted_job();
 ALTER TABLE nex_backup.jobs ENABLE ALWAYS TRIGGER suspend_inserted_job;
 
--- Where jobs are now.  A dump is restored into another database, or another extension of that name; a template, too.
+-- The place where the jobs are.  pg_restore --disable-triggers disables the trigger above, so a job runs only in
+-- the place where it was confirmed.  A dump, or a database created from a template, is in another place.
 CREATE OR REPLACE FUNCTION nex_backup.place_of_jobs()
 RETURNS text
 LANGUAGE sql STABLE
@@ -30,7 +32,8 @@ AS $$
 		(SELECT e.oid FROM pg_extension e WHERE e.extname = 'nex_backup'))
 $$;
 
--- Suspend what was confirmed elsewhere.  A row that somebody has locked is left to the next turn, and does not run in this one.
+-- Suspend jobs that were confirmed elsewhere.  A locked row is left to the next turn, and does not run in this
+-- one.
 CREATE OR REPLACE FUNCTION nex_backup.suspend_copied_jobs(place text)
 RETURNS void
 LANGUAGE sql VOLATILE
@@ -41,7 +44,7 @@ AS $$
 		WHERE c.suspended IS NULL AND c.confirmed_for IS DISTINCT FROM $1 FOR UPDATE SKIP LOCKED))
 $$;
 
--- An error, if that is not what a job can be.  Asked when it is defined, and again before it starts.
+-- Error if the definition of a job is invalid.  Checked when it is defined, and again before each run.
 CREATE OR REPLACE FUNCTION nex_backup.check_definition(kind text, database text, location text, type text, options jsonb)
 RETURNS void
 LANGUAGE plpgsql STABLE
@@ -106,7 +109,7 @@ BEGIN
 END
 $$;
 
--- What is checked of a job, whether new or changed.
+-- Error if a job is invalid, whether it is new or changed.
 CREATE OR REPLACE FUNCTION nex_backup.check_job(job nex_backup.jobs)
 RETURNS void
 LANGUAGE plpgsql
@@ -132,7 +135,7 @@ BEGIN
 END
 $$;
 
--- An error, unless a role may change a job: its own, or that of a role whose privileges it has.
+-- Error unless a role may change a job: its own, or that of a role whose privileges it has.
 CREATE OR REPLACE FUNCTION nex_backup.check_owns_job(job nex_backup.jobs, role regrole)
 RETURNS void
 LANGUAGE plpgsql STABLE
@@ -148,7 +151,7 @@ BEGIN
 END
 $$;
 
--- A job that a role may change, locked.
+-- Lock a job that the role may change.
 CREATE OR REPLACE FUNCTION nex_backup.own_job(name text, role regrole)
 RETURNS nex_backup.jobs
 LANGUAGE plpgsql
@@ -169,7 +172,7 @@ BEGIN
 END
 $$;
 
--- What a run keeps of its job.
+-- What a run keeps of the definition of its job.
 CREATE OR REPLACE FUNCTION nex_backup.job_definition(job nex_backup.jobs)
 RETURNS jsonb
 LANGUAGE sql STABLE
@@ -180,7 +183,7 @@ AS $$
 		'timeout', $1.timeout, 'kill_grace', $1.kill_grace)
 $$;
 
--- Define a job; gives the time of its first run.
+-- Define a job; returns the time of its first run.
 CREATE OR REPLACE FUNCTION nex_backup.define_job(name text, schedule text, database text, repository text, type text,
 	timezone text, kind text, retry int4, retry_delay interval, backoff text, retry_delay_max interval,
 	timeout interval, kill_grace interval, misfire text, misfire_grace interval, overlap text, options jsonb)
@@ -217,7 +220,7 @@ BEGIN
 END
 $$;
 
--- Say why jobs will not run for now.  repository: that of the job; NULL if the settings file must name it.
+-- Notice if jobs will not run for now.  repository is that of the job; if NULL, the settings file must name it.
 CREATE OR REPLACE FUNCTION nex_backup.notice_if_idle(repository text)
 RETURNS void
 LANGUAGE plpgsql

@@ -1,7 +1,8 @@
 --
--- What a DBA calls to define jobs.  Each function is an entry; the one in schema nex_backup has the defaults filled in.
+-- Functions to define jobs.
 --
 
+-- Define a job; returns the time of its first run.
 CREATE OR REPLACE FUNCTION @extschema@.nex_backup_schedule(name text, schedule text, database text DEFAULT NULL, repository text DEFAULT NULL,
 	type text DEFAULT 'daily', timezone text DEFAULT NULL, kind text DEFAULT 'backup', retry int4 DEFAULT 3,
 	retry_delay interval DEFAULT '5 minutes', backoff text DEFAULT 'fixed', retry_delay_max interval DEFAULT '1 hour',
@@ -11,7 +12,6 @@ RETURNS timestamptz
 AS 'MODULE_PATHNAME', 'nex_backup_gate'
 LANGUAGE C VOLATILE SECURITY INVOKER;
 
--- Define a job.
 CREATE OR REPLACE FUNCTION nex_backup.schedule(name text, schedule text, database text, repository text,
 	type text, timezone text, kind text, retry int4,
 	retry_delay interval, backoff text, retry_delay_max interval,
@@ -38,7 +38,7 @@ BEGIN
 END
 $$;
 
--- Change what is given of a job; gives the time of its next run.
+-- Change the given attributes of a job; returns the time of its next run, or NULL if there is none.
 CREATE OR REPLACE FUNCTION @extschema@.nex_backup_alter_job(name text, schedule text DEFAULT NULL, database text DEFAULT NULL,
 	repository text DEFAULT NULL, type text DEFAULT NULL, timezone text DEFAULT NULL, enabled bool DEFAULT NULL,
 	retry int4 DEFAULT NULL, retry_delay interval DEFAULT NULL, backoff text DEFAULT NULL,
@@ -48,7 +48,6 @@ RETURNS timestamptz
 AS 'MODULE_PATHNAME', 'nex_backup_gate'
 LANGUAGE C VOLATILE SECURITY INVOKER;
 
--- Change what is given of a job; gives the time of its next run, NULL if there is none.
 CREATE OR REPLACE FUNCTION nex_backup.alter_job(name text, schedule text, database text,
 	repository text, type text, timezone text, enabled bool,
 	retry int4, retry_delay interval, backoff text,
@@ -95,7 +94,6 @@ BEGIN
 	PERFORM nex_backup.wake();
 	PERFORM nex_backup.tell('job');
 	IF NOT job.enabled OR job.suspended IS NOT NULL THEN
-		-- No time of what will not come.
 		RETURN NULL;
 	END IF;
 	IF $7 THEN
@@ -105,13 +103,12 @@ BEGIN
 END
 $$;
 
--- Remove a job.  A run that is going on goes on; one that waits is cancelled.
+-- Remove a job.  A run in progress continues; a queued one is cancelled.
 CREATE OR REPLACE FUNCTION @extschema@.nex_backup_unschedule(name text)
 RETURNS bool
 AS 'MODULE_PATHNAME', 'nex_backup_gate'
 LANGUAGE C VOLATILE SECURITY INVOKER;
 
--- Remove a job.  A run that is going on goes on; one that waits is cancelled.
 CREATE OR REPLACE FUNCTION nex_backup.unschedule(name text)
 RETURNS bool
 AS 'MODULE_PATHNAME', 'nex_backup_owner_entry'
@@ -133,13 +130,13 @@ BEGIN
 END
 $$;
 
--- Confirm that jobs belong to this cluster: one job, or all and the cluster itself.  What they have missed is forgotten.
+-- Confirm that jobs belong to this cluster: one job, or all jobs and the cluster itself.  Runs that they have
+-- missed are not made up for.
 CREATE OR REPLACE FUNCTION @extschema@.nex_backup_resume_jobs(name text DEFAULT NULL)
 RETURNS int8
 AS 'MODULE_PATHNAME', 'nex_backup_gate'
 LANGUAGE C VOLATILE SECURITY INVOKER;
 
--- Confirm that jobs belong to this cluster: one job, or all and the cluster itself.  What they have missed is forgotten.
 CREATE OR REPLACE FUNCTION nex_backup.resume_jobs(name text)
 RETURNS int8
 AS 'MODULE_PATHNAME', 'nex_backup_owner_entry'
@@ -162,7 +159,7 @@ BEGIN
 		RAISE EXCEPTION 'permission denied to resume all jobs'
 			USING ERRCODE = 'insufficient_privilege', DETAIL = 'Only superusers may do this.';
 	ELSIF (SELECT s.suspended FROM nex_backup.scheduler s) IS NOT NULL THEN
-		-- What was going on in the original does not go on here.
+		-- Runs in progress in the original are not in progress here.
 		PERFORM nex_backup.transition(r.id, 'cancelled', 'the jobs were confirmed for another cluster')
 		FROM nex_backup.runs r WHERE r.state = 'queued';
 		UPDATE nex_backup.scheduler SET suspended = NULL, system_identifier = NULL, timeline = NULL,
@@ -186,7 +183,6 @@ RETURNS SETOF record
 AS 'MODULE_PATHNAME', 'nex_backup_gate'
 LANGUAGE C VOLATILE SECURITY INVOKER;
 
--- The jobs that most databases need: a daily and a weekly backup, and an expiry that keeps 7 and 4 of them.
 CREATE OR REPLACE FUNCTION nex_backup.setup_default_jobs(database text, repository text, timezone text,
 	OUT job text, OUT next_run timestamptz)
 RETURNS SETOF record

@@ -1,8 +1,8 @@
 --
--- Who works on a run, and what that executor calls.
+-- Which executor works on a run, and the functions that it calls.
 --
 
--- How long an agent may be silent before its run is given to another.
+-- How long an agent may be silent before its run is settled.
 CREATE OR REPLACE FUNCTION nex_backup.lease_time()
 RETURNS interval
 LANGUAGE sql IMMUTABLE
@@ -11,13 +11,13 @@ AS $$
 	SELECT interval '60 seconds'
 $$;
 
--- What whoever claims a run gets, and nobody else can guess.
+-- A token for whoever claims a run, which nobody else can guess.
 CREATE OR REPLACE FUNCTION nex_backup.new_fence()
 RETURNS int8
 AS 'MODULE_PATHNAME', 'nex_backup_new_fence'
 LANGUAGE C STRICT VOLATILE;
 
--- Is that session still there?
+-- Does the session still exist?
 CREATE OR REPLACE FUNCTION nex_backup.session_lives(pid int4, started timestamptz)
 RETURNS bool
 LANGUAGE sql VOLATILE
@@ -26,7 +26,7 @@ AS $$
 	SELECT EXISTS (SELECT FROM pg_stat_get_activity($1) a WHERE a.pid = $1 AND a.backend_start = $2)
 $$;
 
--- Is nobody at work on that run any more?
+-- Has the executor of a run gone?
 CREATE OR REPLACE FUNCTION nex_backup.is_left(lease nex_backup.leases)
 RETURNS bool
 LANGUAGE sql VOLATILE
@@ -36,7 +36,7 @@ AS $$
 		ELSE ($1).lease_until < clock_timestamp() END
 $$;
 
--- Does the lease still belong to whoever has the fencing token, and is it a lease of the role that calls?  Locks it.
+-- Does the lease belong to the caller: same token, same role?  Locks it.
 CREATE OR REPLACE FUNCTION nex_backup.holds_lease(run int8, fence int8)
 RETURNS bool
 LANGUAGE sql VOLATILE
@@ -47,8 +47,8 @@ AS $$
 		FOR UPDATE)
 $$;
 
--- End the runs whose executor is gone.  One that somebody has locked, or its lease, is left to a later turn: that must not
--- keep the jobs of all others waiting.
+-- Settle the runs whose executor is gone.  A locked run or lease is left to a later turn, so that it does not
+-- delay the jobs of all others.
 CREATE OR REPLACE FUNCTION nex_backup.settle_stale()
 RETURNS int4
 LANGUAGE plpgsql
@@ -65,7 +65,7 @@ BEGIN
 		FROM nex_backup.runs r LEFT JOIN nex_backup.leases l ON l.run = r.id
 		WHERE r.state = ANY (ARRAY['starting', 'running']) AND (l.run IS NULL OR nex_backup.is_left(l))
 	LOOP
-		-- As it is now, in the order in which an agent locks them.
+		-- Read again, locking in the same order as agents do.
 		SELECT l.* INTO lease FROM nex_backup.leases l WHERE l.run = stale.id FOR UPDATE SKIP LOCKED;
 		CONTINUE WHEN CASE WHEN stale.is_leased THEN NOT coalesce(nex_backup.is_left(lease), false) ELSE lease.run IS NOT NULL END;
 		PERFORM FROM nex_backup.runs r
@@ -84,7 +84,7 @@ BEGIN
 END
 $$;
 
--- The words of the tool's command line for a run; nothing of them is read by a shell.
+-- The words of the command line of the tool.  No shell reads them.
 CREATE OR REPLACE FUNCTION nex_backup.run_argv(run nex_backup.runs)
 RETURNS text[]
 LANGUAGE plpgsql STABLE
@@ -96,7 +96,7 @@ DECLARE
 	part text[];
 	value text;
 	argv text[] := '{}';
-	-- Not as a literal, which standard_conforming_strings gives one meaning or another.
+	-- Not a literal, whose meaning depends on standard_conforming_strings.
 	backslash CONSTANT text := chr(92);
 BEGIN
 	FOREACH word IN ARRAY (SELECT k.argv FROM nex_backup.job_kinds k WHERE k.kind = run.kind) LOOP
@@ -112,7 +112,7 @@ BEGIN
 		END IF;
 		value := CASE part[2]
 			WHEN 'database' THEN run.database
-			-- A name with "=" in it would be taken for a connection string: so give one.
+			-- A name with "=" in it would be taken for a connection string, so use one.
 			WHEN 'target' THEN format('dbname=''%s''', replace(replace(run.database,
 				backslash, backslash || backslash), '''', backslash || ''''))
 			WHEN 'location' THEN run.location
@@ -125,13 +125,13 @@ BEGIN
 END
 $$;
 
--- Does this process deliver alarms, and nothing else?  So does a worker that is kept for what is short.
+-- Is this process a worker reserved for short work, which only delivers alarms?
 CREATE OR REPLACE FUNCTION nex_backup.claims_alarms_only()
 RETURNS bool
 AS 'MODULE_PATHNAME', 'nex_backup_claims_alarms_only'
 LANGUAGE C STRICT VOLATILE;
 
--- Give one run to an executor, or none (run is NULL).
+-- Give a run to an executor; run is NULL if there is none.
 CREATE OR REPLACE FUNCTION nex_backup.claim(executor text, in_server bool, host text, pid int4, OUT run int8, OUT fence int8,
 	OUT job text, OUT kind text, OUT database text, OUT type text, OUT attempt int4, OUT argv text[],
 	OUT timeout_seconds float8, OUT kill_grace_seconds float8)
@@ -159,7 +159,7 @@ BEGIN
 	END IF;
 	PERFORM nex_backup.check_executor($1, $2, $3);
 	PERFORM nex_backup.lock_queue();
-	-- There may be no leader, and no other agent, whose turn would do it: what a dead run has must not be counted.
+	-- There may be no leader and no other agent to do this; leases of dead executors must not be counted.
 	PERFORM nex_backup.settle_stale();
 	IF nex_backup.check_cluster($2) IS NOT NULL
 		OR (SELECT count(*) FROM nex_backup.leases) >= nex_backup.setting('max_concurrent_runs')::int8 THEN
@@ -181,7 +181,7 @@ BEGIN
 			PERFORM nex_backup.transition(next.id, 'cancelled', 'the job was removed');
 			CONTINUE;
 		END IF;
-		-- Rights are those of now, not those of the day when the job was defined.
+		-- Privileges are checked now; the role may have lost them since the job was defined.
 		IF next.owner IS NOT NULL AND NOT nex_backup.may_schedule(next.owner) THEN
 			PERFORM nex_backup.transition(next.id, 'failed',
 				CASE WHEN EXISTS (SELECT FROM pg_roles o WHERE o.oid = next.owner)
@@ -198,7 +198,7 @@ BEGIN
 				interval '30 seconds'));
 		EXCEPTION WHEN lock_not_available OR transaction_rollback OR insufficient_resources
 			OR operator_intervention OR system_error THEN
-			-- That is not the run's fault: again later.
+			-- Not the fault of this run: try again later.
 			RAISE;
 		WHEN others THEN
 			PERFORM nex_backup.transition(next.id, 'failed', 'it cannot be started',
@@ -220,7 +220,7 @@ BEGIN
 			clock_timestamp(), clock_timestamp() + nex_backup.lease_time());
 		PERFORM nex_backup.transition(run, 'starting');
 		UPDATE nex_backup.runs r SET executor = $1, host = $3 WHERE r.id = next.id;
-		-- The leader sees by the sequence that something was claimed.  Last, as an error does not take it back.
+		-- The leader sees from the sequence that something was claimed.  Last, because an error does not undo it.
 		PERFORM nextval('nex_backup.fences');
 		RETURN;
 	END LOOP;
@@ -230,7 +230,8 @@ BEGIN
 END
 $$;
 
--- The program was started.  False: the run is no longer yours; stop what you started.
+-- The program was started.  Returns false if the run does not belong to the caller any more, who must stop the
+-- program.
 CREATE OR REPLACE FUNCTION nex_backup.start(run int8, fence int8, child_pid int4 DEFAULT NULL)
 RETURNS bool
 AS 'MODULE_PATHNAME', 'nex_backup_owner_entry'
@@ -254,8 +255,9 @@ BEGIN
 END
 $$;
 
--- I am still at it; progress is the last event that the tool has written.  Gives what to do: continue, cancel
--- (stop the program, then finish with stopped => 'cancel'), or lost (stop the program, the run is no longer yours).
+-- The executor is alive; progress is the last event that the tool wrote.  Returns what to do: continue, cancel
+-- (stop the program, then call finish with stopped => 'cancel'), or lost (stop the program; the run belongs to
+-- somebody else).
 CREATE OR REPLACE FUNCTION nex_backup.heartbeat(run int8, fence int8, progress text DEFAULT NULL)
 RETURNS text
 AS 'MODULE_PATHNAME', 'nex_backup_owner_entry'
@@ -271,7 +273,7 @@ DECLARE
 	cancel timestamptz;
 	event jsonb;
 BEGIN
-	-- A line of progress has some hundred bytes; what is no such line is left out.
+	-- A line of progress has a few hundred bytes; ignore anything else.
 	IF octet_length($3) <= 16384 THEN
 		BEGIN
 			event := $3::jsonb;
@@ -282,7 +284,7 @@ BEGIN
 	IF jsonb_typeof(event) <> 'object' THEN
 		event := NULL;
 	END IF;
-	-- The worker in the server lives as long as its process: while there is no news, nothing is written.
+	-- The lease of the worker in the server lasts as long as its process, so nothing is written without news.
 	SELECT l.cancel_requested INTO cancel FROM nex_backup.leases l
 	WHERE l.run = $1 AND l.fence = $2 AND l.session_role = nex_backup.role_of_call() AND l.in_server AND nex_backup.works_in_server()
 		AND (event IS NULL OR event = l.progress);
@@ -298,8 +300,9 @@ BEGIN
 END
 $$;
 
--- The program has ended, or could not be started.  exit_code and signal are what waitpid() gave; stopped says why the
--- executor stopped it: cancel, timeout, shutdown (of the executor), or NULL.  Gives the state of the run, or 'lost'.
+-- The program has ended, or could not be started.  exit_code and signal are the result of waitpid(); stopped is
+-- the reason why the executor stopped it: cancel, timeout, shutdown (of the executor), or NULL.  Returns the state
+-- of the run, or 'lost'.
 CREATE OR REPLACE FUNCTION nex_backup.finish(run int8, fence int8, exit_code int4, signal int4 DEFAULT NULL,
 	stopped text DEFAULT NULL, error text DEFAULT NULL, log_tail text DEFAULT NULL)
 RETURNS text
@@ -347,7 +350,7 @@ BEGIN
 			WHEN 127 THEN 'the program was not found'
 			WHEN 130 THEN 'the program was interrupted from outside'
 			ELSE CASE WHEN $3 IS NULL THEN 'the program could not be started' ELSE format('exit code %s', $3) END END;
-		-- Trying again does not repair these.
+		-- Retrying does not help with these.
 		retry := $3 IS NULL OR $3 <> ALL (ARRAY[2, 3, 126, 127]);
 	END IF;
 	SELECT r.state INTO current FROM nex_backup.runs r WHERE r.id = $1;

@@ -1,5 +1,6 @@
 --
--- Names and manifests as a repository has them.
+-- Names and manifests in a repository.  Databases of a server other than main are called LABEL@database in the
+-- catalog, and its globals LABEL@.  A database of main that has such a name is called main@LABEL@database.
 --
 
 CREATE OR REPLACE FUNCTION nex_backup.database_directory(database text)
@@ -12,7 +13,7 @@ RETURNS text
 AS 'MODULE_PATHNAME', 'nex_backup_directory_database'
 LANGUAGE C STRICT STABLE PARALLEL SAFE;
 
--- The directory of a database's backups, or of those of the globals.
+-- Directory of the backups of a database, or of the globals.
 CREATE OR REPLACE FUNCTION nex_backup.backup_directory(database text)
 RETURNS text
 LANGUAGE sql IMMUTABLE
@@ -21,7 +22,7 @@ AS $$
 	SELECT CASE WHEN $1 = '' THEN 'globals' ELSE 'backups/' || nex_backup.database_directory($1) END
 $$;
 
--- What stands before backups/, globals and objects/ of a server, of the directory of an owner.
+-- The part of an owner's directory that precedes backups/, globals and objects/.
 CREATE OR REPLACE FUNCTION nex_backup.server_base(directory text)
 RETURNS text
 LANGUAGE sql IMMUTABLE
@@ -30,7 +31,7 @@ AS $$
 	SELECT coalesce(substring($1 FROM '^servers/[^/]+/'), '')
 $$;
 
--- Where the backups of an owner lie in a repository.
+-- Directory of the backups of an owner in a repository.
 CREATE OR REPLACE FUNCTION nex_backup.owner_directory(location text, database text)
 RETURNS text
 LANGUAGE plpgsql STABLE
@@ -56,7 +57,7 @@ BEGIN
 END
 $$;
 
--- All owners whose backups a repository may hold, without what is unclear.
+-- All owners whose backups a repository may hold, except directories that cannot be read.
 CREATE OR REPLACE FUNCTION nex_backup.owner_directories(location text, unclear text[],
 	OUT database text, OUT of_globals bool, OUT directory text)
 RETURNS SETOF record
@@ -82,8 +83,8 @@ AS $$
 	FROM owners o
 $$;
 
--- Where the backups of an owner may lie: LABEL@database can be the name of a database, too.  Which it is, owner_directory()
--- can tell, as it lists the directories.
+-- Directories where the backups of an owner may be: LABEL@database can be the name of a database, too.
+-- owner_directory(), which lists the directories, knows which.
 CREATE OR REPLACE FUNCTION nex_backup.possible_directories(database text)
 RETURNS text[]
 LANGUAGE sql IMMUTABLE
@@ -96,7 +97,7 @@ AS $$
 	FROM (SELECT substring($1 FROM '^([A-Za-z0-9_-]{1,32})@') AS label) n
 $$;
 
--- Text of a name in a manifest: a string, or base64 of bytes that are no UTF-8.
+-- Text of a name in a manifest: a string, or base64 of bytes that are not UTF-8.
 CREATE OR REPLACE FUNCTION nex_backup.manifest_text(value jsonb)
 RETURNS text
 LANGUAGE sql IMMUTABLE
@@ -106,7 +107,7 @@ AS $$
 		ELSE value #>> '{}' END
 $$;
 
--- What is wrong with a manifest that was found under the name of this backup; the label is that of its server.
+-- What is wrong with a manifest found under the name of this backup.  label is that of its server.
 CREATE OR REPLACE FUNCTION nex_backup.manifest_problem(manifest jsonb, repository text,
 	database text, id text)
 RETURNS text
@@ -130,7 +131,7 @@ AS $$
 		END
 $$;
 
--- The head of a manifest that stands in its place; an error if it is not good.
+-- Head of the manifest of a backup; an error if it is not good.
 CREATE OR REPLACE FUNCTION nex_backup.manifest_head(location text, path text, repository text, database text, id text)
 RETURNS jsonb
 LANGUAGE plpgsql
@@ -149,7 +150,7 @@ BEGIN
 END
 $$;
 
--- What the names of a backup's objects end in.
+-- Suffix of the object names of a backup.
 CREATE OR REPLACE FUNCTION nex_backup.object_suffix(manifest jsonb)
 RETURNS text
 LANGUAGE sql IMMUTABLE PARALLEL SAFE
@@ -159,7 +160,7 @@ AS $$
 		|| CASE $1 ->> 'cipher' WHEN 'age' THEN '.age' WHEN 'aes-256-gcm' THEN '.nxb' ELSE '' END
 $$;
 
--- When the snapshot of a backup was taken, by the time of its server; by its id where its manifest cannot tell.
+-- When the snapshot of a backup was taken, by the clock of the server; from its id if its manifest does not say.
 CREATE OR REPLACE FUNCTION nex_backup.snapshot_time(location text, repository text, database text, directory text, id text)
 RETURNS timestamptz
 LANGUAGE plpgsql STABLE

@@ -1,8 +1,9 @@
 --
--- How far a run is.
+-- Progress of runs.
 --
 
--- A number of what a tool says of its progress, which need not be one; NULL if it is none, or beyond reason.
+-- A number in the progress that a tool reported, which can be anything; NULL if it is not a number, or beyond
+-- reason.
 CREATE OR REPLACE FUNCTION nex_backup.progress_number(progress jsonb, key text)
 RETURNS numeric
 LANGUAGE sql IMMUTABLE
@@ -11,7 +12,7 @@ AS $$
 	SELECT CASE WHEN progress ->> key ~ '^[0-9]{1,18}([.][0-9]{1,40})?$' THEN (progress ->> key)::numeric END
 $$;
 
--- How far a run is, for people.
+-- Progress of a run, for people.
 CREATE OR REPLACE FUNCTION nex_backup.progress_text(run int8)
 RETURNS text
 LANGUAGE sql STABLE

@@ -1,13 +1,16 @@
 --
--- The queue: every decision about runs is taken in these functions.  extension/README.md has the contract.
+-- The queue.  These functions make every decision about runs; executors (the worker in the server, and agents)
+-- only do what they are told.  extension/README.md describes the contract.
 --
 
+-- A lock that only this function takes.  Anybody who may connect could hold an advisory lock of SQL, and the owner of the
+-- database a lock on a table, by an ANALYZE in a transaction; a lock on a row would write WAL.
 CREATE OR REPLACE FUNCTION nex_backup.acquire_queue_lock()
 RETURNS void
 AS 'MODULE_PATHNAME', 'nex_backup_lock_queue'
 LANGUAGE C STRICT VOLATILE;
 
--- Who has that lock: an agent that was stopped in a transaction, for instance.
+-- Which session has the lock: an agent that was stopped in a transaction, for example.
 CREATE OR REPLACE FUNCTION nex_backup.queue_holder()
 RETURNS int4
 LANGUAGE sql VOLATILE
@@ -18,7 +21,7 @@ AS $$
 		AND l.classid = 1852143714 AND l.objid = 1 AND l.objsubid = 3 AND l.granted AND l.pid <> pg_backend_pid()
 $$;
 
--- Two executors never decide at the same time.
+-- Lock the queue, so that two executors never decide at the same time.
 CREATE OR REPLACE FUNCTION nex_backup.lock_queue()
 RETURNS void
 LANGUAGE plpgsql VOLATILE
@@ -36,7 +39,7 @@ EXCEPTION WHEN lock_not_available THEN
 END
 $$;
 
--- Enter a run into the queue.
+-- Add a run to the queue.
 CREATE OR REPLACE FUNCTION nex_backup.enqueue(job text, owner regrole, kind text, location text, database text,
 	definition jsonb, scheduled_for timestamptz DEFAULT NULL, not_before timestamptz DEFAULT NULL,
 	attempt int4 DEFAULT 1, origin int8 DEFAULT NULL, reason text DEFAULT NULL)
@@ -57,7 +60,8 @@ BEGIN
 END
 $$;
 
--- The pause before the next attempt, exponential with jitter, so that jobs that failed together do not retry together.
+-- Pause before the next attempt.  An exponential one is randomized, so that jobs that failed together do not retry
+-- together.
 CREATE OR REPLACE FUNCTION nex_backup.retry_pause(definition jsonb, attempt int4)
 RETURNS interval
 LANGUAGE sql VOLATILE
@@ -70,7 +74,7 @@ AS $$
 	FROM (SELECT coalesce(($1 ->> 'retry_delay')::interval, interval '5 minutes') AS pause) p
 $$;
 
--- What follows from the end of a run: another attempt, or an alarm.
+-- What follows the end of a run: another attempt, or an alarm.
 CREATE OR REPLACE FUNCTION nex_backup.run_ended(run nex_backup.runs, may_retry bool)
 RETURNS void
 LANGUAGE plpgsql
@@ -114,7 +118,7 @@ BEGIN
 END
 $$;
 
--- The one function that changes the state of a run.  "outcome": exit_code, signal, error, log_tail, retry.
+-- The only function that changes the state of a run.  Keys of outcome: exit_code, signal, error, log_tail, retry.
 CREATE OR REPLACE FUNCTION nex_backup.transition(run int8, new_state text, reason text DEFAULT NULL, outcome jsonb DEFAULT '{}')
 RETURNS void
 LANGUAGE plpgsql
@@ -153,7 +157,7 @@ BEGIN
 			RETURNING r.* INTO current;
 			EXIT;
 		EXCEPTION WHEN unique_violation THEN
-			-- Another run of the same work has started in this very microsecond.
+			-- Another run of the same work started in this very microsecond.
 			at := at + interval '1 microsecond';
 		END;
 	END LOOP;
@@ -166,7 +170,7 @@ BEGIN
 END
 $$;
 
--- Ask for the end of a run.  A queued one ends here, another when its executor hears of it.
+-- Request the end of a run.  A queued one ends here; another, when its executor hears of it.
 CREATE OR REPLACE FUNCTION nex_backup.request_cancel(run int8, by text)
 RETURNS text
 LANGUAGE plpgsql
@@ -179,7 +183,7 @@ DECLARE
 	who text := nex_backup.valid_text($2);
 BEGIN
 	PERFORM nex_backup.lock_queue();
-	-- Nobody would hear of it who is gone.
+	-- An executor that is gone would not hear of it.
 	PERFORM nex_backup.settle_stale();
 	SELECT r.state INTO current FROM nex_backup.runs r WHERE r.id = $1 FOR UPDATE;
 	IF current = 'queued' THEN
@@ -192,7 +196,7 @@ BEGIN
 	IF found THEN
 		PERFORM nex_backup.tell('cancel');
 	ELSE
-		-- It has ended; but a next attempt may be waiting.
+		-- It has ended, but a next attempt may be queued.
 		SELECT r.id INTO next FROM nex_backup.runs r
 		WHERE r.origin = (SELECT coalesce(o.origin, o.id) FROM nex_backup.runs o WHERE o.id = $1) AND r.state = 'queued';
 		IF next IS NOT NULL THEN

@@ -1,9 +1,10 @@
 --
--- What the tool reports.
+-- What the tool reports.  A report that the tool makes while it works for a run belongs to that run, which remains
+-- one row of nex_backup.runs, however many backups it was about.
 --
 
--- Of a report, what has no column of its own, and of long lists the beginning.  Whoever takes keys away one by one copies the
--- whole each time, entry by entry.
+-- What is kept of a report besides its columns; of long lists, the first entries.  In one pass, because removing
+-- keys one by one would copy the whole each time.
 CREATE OR REPLACE FUNCTION nex_backup.report_details(payload jsonb)
 RETURNS jsonb
 LANGUAGE sql IMMUTABLE
@@ -16,7 +17,7 @@ AS $$
 		'tool', 'present', 'copy'])
 $$;
 
--- Of the details of a report, what says which it is of.
+-- The part of the details of a report that identifies what it is about.
 CREATE OR REPLACE FUNCTION nex_backup.short_details(details jsonb)
 RETURNS jsonb
 LANGUAGE sql IMMUTABLE
@@ -26,8 +27,8 @@ AS $$
 	WHERE d.key = ANY (ARRAY['set', 'copy']) AND octet_length(d.value::text) < 2000
 $$;
 
--- What is kept of a report that belongs to a run, and of its details: of one that a role without a right to read server files
--- makes, little once there is a megabyte of them, and none that is new beyond so many.
+-- A report that belongs to a run, as it is kept.  From a role that may not read server files, details are
+-- shortened once there is a megabyte of them, and there is a limit to the number of reports.
 CREATE OR REPLACE FUNCTION nex_backup.bounded_report(report nex_backup.run_reports, vouched bool)
 RETURNS nex_backup.run_reports
 LANGUAGE plpgsql
@@ -61,9 +62,10 @@ BEGIN
 END
 $$;
 
--- Make room for another report: of those that roles without a right to read server files may make without end, so many
--- are kept, by kind and repository, and so many databases and backups of a repository.  All repositories that nobody has
--- vouched for count as one, as whoever reports can name as many as it likes.  False: only little can be kept of this one.
+-- Make room for another report.  Roles that may not read server files could report without end, so a limited
+-- number of their reports is kept, by kind and repository, and of databases and backups in a repository.  All
+-- repositories that nobody has vouched for count as one, because a reporter can name as many as it likes.  Returns
+-- false if little can be kept of this one.
 CREATE OR REPLACE FUNCTION nex_backup.bound_reports(event text, repository text, database text)
 RETURNS bool
 LANGUAGE plpgsql
@@ -111,10 +113,11 @@ BEGIN
 END
 $$;
 
--- The run that this session works for, if it may say so, and locks it.  The application_name is anybody's to set:
--- so the run must be going on, be executed by the very role that reports, and be of a kind and a database that
--- report this.  What is then written never changes the state of the run, which is the executor's.  When the server's
--- worker was killed, the run may be settled before the tool, which then stops, has said so: that is a superuser's session.
+-- The run that this session works for, locked, if the session may say so.  Anybody can set application_name: so
+-- the run must be in progress, be executed by the very role that reports, and be of a kind and a database that
+-- report this event.  The report never changes the state of the run, which its executor decides.  When the worker
+-- of the server was killed, the run may be settled before the tool, which then stops, has reported; that is the
+-- session of a superuser.
 CREATE OR REPLACE FUNCTION nex_backup.run_of_session(event text, repository text, database text)
 RETURNS int8
 LANGUAGE sql VOLATILE
@@ -131,13 +134,14 @@ AS $$
 				AND (SELECT o.rolsuper FROM pg_roles o WHERE o.rolname = nex_backup.role_of_call()) END
 		AND k.records = $1
 		AND (r.repository IS NULL OR r.repository = $2)
-		-- Of another server than main, reports name LABEL@database.
+		-- Reports about a server other than main name LABEL@database.
 		AND (r.database IS NULL OR r.database = $3 OR (r.definition #>> '{options,server}') || '@' || r.database = $3)
 		AND (r.kind <> 'globals' OR $3 = coalesce(nullif(r.definition #>> '{options,server}', 'main') || '@', ''))
 	FOR UPDATE OF r
 $$;
 
--- Add a report to its run.  Of a single one, the run tells all; of several, what they have in common.
+-- Add a report to its run.  If there is one report, the run has its contents; if there are several, what they have
+-- in common.
 CREATE OR REPLACE FUNCTION nex_backup.add_report(report nex_backup.run_reports, tool text)
 RETURNS void
 LANGUAGE plpgsql
@@ -162,7 +166,7 @@ BEGIN
 END
 $$;
 
--- Enter a backup; manifest has the keys of a manifest file, with the number of members in each table.
+-- Record a backup.  manifest has the keys of a manifest file, with the number of members in each table.
 CREATE OR REPLACE FUNCTION nex_backup.record_backup(repository text, database text,
 	id text, manifest jsonb, type text, started timestamptz, finished timestamptz)
 RETURNS void
@@ -211,7 +215,7 @@ BEGIN
 	FROM jsonb_array_elements(manifest -> 'tables') WITH ORDINALITY e(t, place)
 	WHERE (concat_ws('/', t ->> 'rows', t ->> 'raw_bytes', t ->> 'stored_bytes', t ->> 'heap_bytes',
 			coalesce(t ->> 'members', '0')) ~ '^([0-9]{1,18}/){4}[0-9]{1,18}$'
-		-- Names of 63 bytes, in base64 for instance.
+		-- Names of 63 bytes, in base64 for example.
 		AND octet_length(t ->> 'schema') <= 300 AND octet_length(t ->> 'name') <= 300) IS NOT TRUE LIMIT 1;
 	IF wrong IS NOT NULL THEN
 		RAISE EXCEPTION '%', wrong USING ERRCODE = 'invalid_parameter_value';
@@ -225,9 +229,9 @@ BEGIN
 END
 $$;
 
--- The tool's report of something done; extension/README.md describes the payload.  Called by record(), as the owner, which
--- has looked who reports: vouched says whether that role may have the server look at the place that it names.  No entry,
--- and no SECURITY DEFINER: whoever calls it directly could say so itself.
+-- The report of the tool; extension/README.md describes the payload.  record() calls it as the owner, and has
+-- checked the caller: vouched tells whether that role may have the server look at the place that the report names.
+-- Neither an entry nor SECURITY DEFINER, because whoever calls it directly could claim anything.
 CREATE OR REPLACE FUNCTION nex_backup.take_report(event text, payload jsonb, caller oid, vouched bool)
 RETURNS void
 LANGUAGE plpgsql
@@ -302,7 +306,8 @@ BEGIN
 		UPDATE nex_backup.repositories r SET mark = me.mark
 		WHERE r.id = me.repository AND me.mark IS NOT NULL AND r.mark IS DISTINCT FROM me.mark AND (vouched OR NOT r.vouched);
 	END IF;
-	-- The key of a row that is not committed yet is a lock: nobody is to hold those of others' backups to come.
+	-- The key of a row that is not committed yet is a lock; a role must not be able to lock the keys of others'
+	-- future backups.
 	IF NOT mine AND left(backup, 16) > to_char((greatest(clock_timestamp(), nex_backup.now()) + interval '1 minute')
 		AT TIME ZONE 'UTC', 'YYYYMMDD"T"HH24MISS"Z"') THEN
 		RAISE EXCEPTION 'backup id "%" is of a time to come', backup USING ERRCODE = 'invalid_parameter_value';
@@ -334,11 +339,11 @@ BEGIN
 		SET state = EXCLUDED.state, finished = EXCLUDED.finished, exit_code = EXCLUDED.exit_code,
 			error = EXCLUDED.error, tool_version = EXCLUDED.tool_version, host = EXCLUDED.host,
 			details = EXCLUDED.details
-		-- A run of the scheduler is never rewritten from outside.
+		-- A run of the scheduler is never rewritten by reports.
 		WHERE r.definition IS NULL;
 	END IF;
 
-	-- Of others' backups a report can add one, but change none.
+	-- A report can add a backup to a repository of others, but not change one.
 	IF event = 'backup' AND state = 'succeeded' AND (mine OR NOT EXISTS (SELECT FROM nex_backup.backups b
 			WHERE b.repository = me.repository AND b.database = me.database AND b.id = me.backup)) THEN
 		PERFORM nex_backup.record_backup(repository, database, backup, payload -> 'manifest',
@@ -362,7 +367,7 @@ EXCEPTION WHEN lock_not_available THEN
 END
 $$;
 
--- It runs as its caller, in order to see who that is, and calls take_report() as the owner.
+-- Runs as its caller, to see who that is, and calls take_report() as the owner.
 CREATE OR REPLACE FUNCTION nex_backup.record(event text, payload jsonb)
 RETURNS void
 AS 'MODULE_PATHNAME', 'nex_backup_record'

@@ -1,8 +1,10 @@
 --
--- Which repositories there are, and who vouches for them.
+-- Which repositories there are, and at which places the server looks.  A report names a place in the file system,
+-- but whoever may report is not therefore entitled to have the server open files there, or to learn from the
+-- status which files exist.
 --
 
--- The id of a repository; an error if there is none.
+-- Id of a repository; an error if there is none.
 CREATE OR REPLACE FUNCTION nex_backup.repository_id(repository text)
 RETURNS text
 LANGUAGE plpgsql
@@ -31,7 +33,7 @@ BEGIN
 END
 $$;
 
--- What nex_backup.json says of encryption: cipher, and the number of recipients.
+-- Encryption according to nex_backup.json: cipher and number of recipients.
 CREATE OR REPLACE FUNCTION nex_backup.frame_encryption(location text)
 RETURNS jsonb
 LANGUAGE sql VOLATILE
@@ -53,7 +55,8 @@ AS $$
 	WHERE r.id = $1
 $$;
 
--- Looked at are the places that are vouched for, and those of jobs.
+-- May the server look at the place of a repository?  It may if somebody vouched for the place, or if a job names
+-- it.
 CREATE OR REPLACE FUNCTION nex_backup.may_look_at(repository nex_backup.repositories)
 RETURNS bool
 LANGUAGE sql STABLE
@@ -62,8 +65,8 @@ AS $$
 	SELECT $1.vouched OR EXISTS (SELECT FROM nex_backup.jobs j WHERE rtrim(j.repository, '/') = rtrim($1.location, '/'))
 $$;
 
--- May a report, which vouches for the place or does not, change what is known of that repository's backups?  What a
--- transaction has changed is locked as long as it is open, so that others' reports and nex_backup_sync() wait.
+-- May a report, which vouches for the place or does not, change what is recorded of the backups of the repository?
+-- What a transaction has changed is locked until it ends, and the reports of others and nex_backup_sync() wait.
 CREATE OR REPLACE FUNCTION nex_backup.may_change_backups(repository text, vouched bool, caller name)
 RETURNS bool
 LANGUAGE sql STABLE
@@ -73,7 +76,7 @@ AS $$
 		WHERE r.id = $1 AND (NOT r.vouched OR r.recorded_by = $3))
 $$;
 
--- Is that a copy of the repository that the catalogue knows by this id?
+-- Is this a copy of the repository that has this id in the catalog?
 CREATE OR REPLACE FUNCTION nex_backup.is_copy(repository text, location text, host text, mark text, vouched bool)
 RETURNS bool
 LANGUAGE sql STABLE
@@ -85,8 +88,8 @@ AS $$
 			AND (r.mark = $4) IS NOT TRUE)
 $$;
 
--- Enter a repository, or note that it was seen again.  Who does not vouch for a place does not touch the row of a
--- repository that somebody has vouched for, not even to lock it, and can enter so many only.
+-- Record a repository, or that it was seen again.  A role that does not vouch for the place does not touch the row
+-- of a repository that somebody has vouched for, not even to lock it, and can record a limited number.
 CREATE OR REPLACE FUNCTION nex_backup.note_repository(id text, location text, host text, vouched bool, caller name)
 RETURNS void
 LANGUAGE plpgsql
@@ -119,7 +122,7 @@ BEGIN
 	ON CONFLICT (id) DO UPDATE
 	SET location = CASE WHEN $4 OR NOT r.vouched THEN EXCLUDED.location ELSE r.location END,
 		host = CASE WHEN $4 OR NOT r.vouched THEN coalesce(EXCLUDED.host, r.host) ELSE r.host END,
-		-- That of another place tells nothing here.
+		-- The mark of another place means nothing here.
 		mark = CASE WHEN ($4 OR NOT r.vouched) AND (EXCLUDED.location <> r.location OR EXCLUDED.host <> r.host) THEN NULL ELSE r.mark END,
 		vouched = $4 OR r.vouched,
 		last_seen = now();
@@ -135,8 +138,8 @@ AS $$
 	SELECT nex_backup.note_repository($1, $2, $3, true, nex_backup.role_of_call())
 $$;
 
--- Somebody has listed all backups of a repository.  One that was made meanwhile may not be in the list yet; if it is marked
--- nevertheless, the next list makes it good.
+-- Compare with a list of all backups of a repository.  A backup made meanwhile may not be in the list; if it is
+-- marked as gone, the next list corrects that.
 CREATE OR REPLACE FUNCTION nex_backup.note_present(repository text, present jsonb)
 RETURNS void
 LANGUAGE sql VOLATILE
@@ -158,8 +161,9 @@ AS $$
 	WHERE b.repository = $1 AND b.database = s.database AND b.id = s.id
 $$;
 
--- Backups of which the catalogue knows and whose manifests are gone: from the latest of each database on, until one is there.
--- Looked at are repositories that this server can read; what cannot be told is not gone.
+-- Backups in the catalog whose manifests are gone: from the latest of each database to the first one that is
+-- there.  Only repositories that this server can read are looked at; what cannot be examined is not reported as
+-- gone.
 CREATE OR REPLACE FUNCTION nex_backup.gone_backups(OUT repository text, OUT database text, OUT id text)
 RETURNS SETOF record
 AS 'MODULE_PATHNAME', 'nex_backup_owner_entry'
@@ -180,7 +184,8 @@ BEGIN
 	FOR place IN SELECT r.id, r.location FROM nex_backup.repositories r
 		WHERE (nex_backup.repository_state(r.id)).detail = 'readable by the server'
 	LOOP
-		-- The latest of each database first, which is there as a rule; then all of those whose latest is not.
+		-- First the latest of each database, which usually is there; then all backups of those whose latest is
+		-- not.
 		suspects := NULL;
 		LOOP
 			SELECT array_agg(k.database ORDER BY k.database COLLATE "C", k.nth) AS databases,
@@ -188,7 +193,7 @@ BEGIN
 			FROM (SELECT b.database, b.id,
 					row_number() OVER (PARTITION BY b.database COLLATE "C" ORDER BY b.snapshot_at DESC, b.id) AS nth
 				FROM nex_backup.backups b
-				-- The directory of what valid_text() may have written is another one; the program says what of it is there.
+				-- A name that valid_text() may have changed has another directory; the tool reports what is there.
 				WHERE b.repository = place.id AND b.database !~ concat(chr(92), chr(92), 'x[89a-f][0-9a-f]')
 					AND (suspects IS NULL OR b.database = ANY (suspects))) k
 			WHERE k.nth = 1 OR suspects IS NOT NULL;
@@ -210,8 +215,8 @@ BEGIN
 END
 $$;
 
--- Can this server see the repository that was recorded on this very host?  Only what may be looked at
--- can be asked for, so whoever may see the status needs no right to read files.
+-- Can this server see the repository that was recorded on this host?  Only places that may be looked at are, so a
+-- role that may see the status needs no privilege to read files.
 CREATE OR REPLACE FUNCTION nex_backup.repository_state(id text, OUT status text, OUT detail text)
 RETURNS record
 AS 'MODULE_PATHNAME', 'nex_backup_owner_entry'

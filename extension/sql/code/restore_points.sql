@@ -2,7 +2,7 @@
 -- Named points in WAL.
 --
 
--- A named point in WAL that a recovery can stop at.
+-- Create a point in WAL at which recovery can stop.
 CREATE OR REPLACE FUNCTION @extschema@.nex_backup_create_restore_point(INOUT name text, OUT lsn pg_lsn,
 	OUT timeline int4, OUT created timestamptz)
 RETURNS record

@@ -1,15 +1,17 @@
 --
--- What a DBA calls to start and to stop runs.
+-- Functions to start and cancel runs.  The public ones are nex_backup_gate() in C, which notes the current user
+-- for nex_backup.caller().  A session that waits holds nothing: the worker of the errand does everything that
+-- needs tables.
 --
 
--- Have nex_backup.do_request(request, caller) done in a transaction that is committed while this one goes on; wait
--- for the end of its run, if that is wanted; and cancel that run if the statement is cancelled, if that is wanted.
+-- Have a worker execute nex_backup.do_request(request, caller) in a transaction that commits while the current one
+-- continues.  If wait, wait for the end of the run; if cancel, cancel that run when the statement is canceled.
 CREATE OR REPLACE FUNCTION nex_backup.perform(request text, wait bool, cancel bool, OUT run int8, OUT state text, OUT detail text)
 RETURNS record
 AS 'MODULE_PATHNAME', 'nex_backup_perform'
 LANGUAGE C STRICT VOLATILE;
 
--- Enter a run of a job that somebody wants to have done at once.
+-- Queue a run of a job immediately.
 CREATE OR REPLACE FUNCTION nex_backup.submit_job(job nex_backup.jobs, caller regrole)
 RETURNS int8
 LANGUAGE plpgsql
@@ -40,7 +42,7 @@ BEGIN
 END
 $$;
 
--- Enter work that is no job: what it is, is in the request.
+-- Queue work that is not a job; the request describes it.
 CREATE OR REPLACE FUNCTION nex_backup.submit_work(request jsonb, caller regrole)
 RETURNS int8
 LANGUAGE plpgsql
@@ -63,7 +65,7 @@ BEGIN
 END
 $$;
 
--- The permission is that for the very row whose work is queued.
+-- Permission is checked on the row whose work is queued.
 CREATE OR REPLACE FUNCTION nex_backup.submit(request jsonb, caller regrole)
 RETURNS int8
 LANGUAGE plpgsql
@@ -84,7 +86,7 @@ BEGIN
 					owner.rolname);
 	END IF;
 	PERFORM nex_backup.lock_queue();
-	-- A run that a crash of the server has ended is no reason to wait for it.  There may be no leader to find that out.
+	-- Do not wait for a run that ended in a crash of the server.  There may be no leader to find out.
 	PERFORM nex_backup.settle_stale();
 	SELECT j.* INTO job FROM nex_backup.jobs j WHERE j.name = request ->> 'what';
 	IF job.name IS NOT NULL THEN
@@ -105,7 +107,7 @@ BEGIN
 END
 $$;
 
--- Ask for the end of a run, if a role may do that.
+-- Request the end of a run, if the role may do that.
 CREATE OR REPLACE FUNCTION nex_backup.cancel_for(target int8, caller regrole)
 RETURNS void
 LANGUAGE plpgsql
@@ -127,7 +129,7 @@ BEGIN
 END
 $$;
 
--- What the errand's worker does in the name of a role.  The run, and what the caller should be told.
+-- What the worker of the errand does on behalf of a role.  Returns the run, and what to tell the caller.
 CREATE OR REPLACE FUNCTION nex_backup.do_request(request jsonb, caller regrole, OUT run int8, OUT notice text, OUT hint text)
 RETURNS record
 LANGUAGE plpgsql
@@ -149,7 +151,7 @@ BEGIN
 END
 $$;
 
--- Run a job, or do a backup (or another kind of work) at once, and wait for its end.
+-- Run a job, or back up a database (or do another kind of work) immediately, and wait for its end.
 CREATE OR REPLACE FUNCTION @extschema@.nex_backup_run(what text, kind text DEFAULT 'backup', repository text DEFAULT NULL,
 	type text DEFAULT 'manual', options jsonb DEFAULT '{}', timeout interval DEFAULT NULL, wait bool DEFAULT true,
 	OUT run int8, OUT state text, OUT detail text)
@@ -157,7 +159,6 @@ RETURNS record
 AS 'MODULE_PATHNAME', 'nex_backup_gate'
 LANGUAGE C VOLATILE SECURITY INVOKER;
 
--- Run a job, or do a backup (or another kind of work) at once, and wait for its end.
 CREATE OR REPLACE FUNCTION nex_backup.run(what text, kind text, repository text, type text, options jsonb, timeout interval,
 	wait bool, OUT run int8, OUT state text, OUT detail text)
 RETURNS record
@@ -175,13 +176,12 @@ AS $$
 		'options', $5, 'timeout', $6)::text, coalesce($7, false), true) p
 $$;
 
--- Stop a run, and wait until it has stopped.
+-- Cancel a run, and wait until it has stopped.
 CREATE OR REPLACE FUNCTION @extschema@.nex_backup_cancel(run int8, wait bool DEFAULT true)
 RETURNS text
 AS 'MODULE_PATHNAME', 'nex_backup_gate'
 LANGUAGE C VOLATILE SECURITY INVOKER;
 
--- Stop a run, and wait until it has stopped.
 CREATE OR REPLACE FUNCTION nex_backup.cancel(run int8, wait bool)
 RETURNS text
 AS 'MODULE_PATHNAME', 'nex_backup_owner_entry'
@@ -196,13 +196,13 @@ AS $$
 	FROM nex_backup.perform(jsonb_build_object('call', 'cancel', 'run', $1)::text, coalesce($2, false), false) p
 $$;
 
--- A repository for the jobs to come.
+-- Create a repository for jobs.  It may exist already, with backups that are not in the catalog.
 CREATE OR REPLACE FUNCTION @extschema@.nex_backup_create_repository(repository text)
 RETURNS text
 AS 'MODULE_PATHNAME', 'nex_backup_gate'
 LANGUAGE C VOLATILE SECURITY INVOKER;
 
--- The server looks before, as nothing of the extension is held after waiting for the run.
+-- Look first, because nothing of the extension is held after waiting for the run.
 CREATE OR REPLACE FUNCTION nex_backup.create_repository(repository text)
 RETURNS text
 AS 'MODULE_PATHNAME', 'nex_backup_owner_entry'
@@ -222,13 +222,13 @@ DECLARE
 BEGIN
 	IF location ~ '^/' THEN
 		BEGIN
-			-- Nothing is looked at for somebody who may not have it done; that is an error here, and the run says so below.
+			-- Do not look on behalf of a role that may not do this; the error is reported by the run below.
 			PERFORM nex_backup.check_may_schedule(nex_backup.caller());
-			-- It may be on another host, or nothing that the server may read.
+			-- It may be on another host, or not readable by the server.
 			has_backups := (SELECT f.problem IS NULL FROM nex_backup.frame_id(me.location) f) AND EXISTS (SELECT
 				FROM nex_backup.owner_directories(me.location, '{}') o, nex_backup.list_directory(me.location, o.directory) name
 				WHERE name ~ '^[0-9]{8}T[0-9]{6}Z(-[0-9]+)?\.json$');
-			-- The locks of all that are not held while the run is waited for; what is in a variable stays.
+			-- Release the locks of all this while waiting for the run; variables keep their values.
 			RAISE EXCEPTION 'looked';
 		EXCEPTION WHEN OTHERS THEN
 			NULL;

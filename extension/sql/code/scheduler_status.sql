@@ -1,8 +1,9 @@
 --
--- The status of the scheduler, for nex_backup_status().
+-- State of the scheduler, for nex_backup_status().
 --
 
--- Is there somebody who starts what is due?
+-- Is there an executor for what is due?  The leader keeps in memory when its last turn succeeded, and what went
+-- wrong in the last one; an agent is connected, and calls advance().
 CREATE OR REPLACE FUNCTION nex_backup.scheduler_state(OUT status text, OUT detail text)
 RETURNS record
 AS 'MODULE_PATHNAME', 'nex_backup_owner_entry'
@@ -76,7 +77,7 @@ BEGIN
 END
 $$;
 
--- Is anybody told of what goes wrong?  What waits in a tool's own queue for a mail server is why its run fails.
+-- Are alarms delivered?  What waits in the queue of the tool for a mail server makes its run fail.
 CREATE OR REPLACE FUNCTION nex_backup.alarm_state(OUT status text, OUT detail text)
 RETURNS record
 AS 'MODULE_PATHNAME', 'nex_backup_owner_entry'
@@ -120,8 +121,8 @@ BEGIN
 END
 $$;
 
--- The scheduler, and each job that somebody should look at.  And that there is no backup: where the jobs write to is not
--- for every reader of the status to select.
+-- The scheduler, and each job that somebody should look at; also that there is no backup, because not every role
+-- that may read the status may read where the jobs store backups.
 CREATE OR REPLACE FUNCTION nex_backup.scheduler_status(OUT place int4, OUT key text, OUT name text, OUT status text, OUT detail text)
 RETURNS SETOF record
 AS 'MODULE_PATHNAME', 'nex_backup_owner_entry'

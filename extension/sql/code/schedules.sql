@@ -1,8 +1,8 @@
 --
--- When a schedule comes.
+-- When schedules are due.
 --
 
--- The first time after "after" that a schedule names; an error says what is wrong with the schedule.
+-- The first time after "after" when a schedule is due.  If the schedule is invalid, the error says why.
 CREATE OR REPLACE FUNCTION nex_backup.next_run(schedule text, timezone text, after timestamptz)
 RETURNS timestamptz
 AS 'MODULE_PATHNAME', 'nex_backup_next_run'

@@ -1,5 +1,6 @@
 --
--- What the library knows, and what it is told.
+-- What the library knows, and what it is told.  Decisions that depend on the time use nex_backup.now(), which a
+-- test can set (nex_backup.testing_clock); measurements use the clock of the server.
 --
 
 CREATE OR REPLACE FUNCTION nex_backup.is_preloaded()
@@ -7,7 +8,7 @@ RETURNS bool
 AS 'MODULE_PATHNAME', 'nex_backup_is_preloaded'
 LANGUAGE C STRICT STABLE;
 
--- The version of the library that this session has loaded.
+-- Version of the library that this session has loaded.
 CREATE OR REPLACE FUNCTION nex_backup.library_version()
 RETURNS text
 AS 'MODULE_PATHNAME', 'nex_backup_library_version'
@@ -18,7 +19,7 @@ RETURNS text
 AS 'MODULE_PATHNAME', 'nex_backup_host_name'
 LANGUAGE C STRICT STABLE;
 
--- A setting of ours, whether or not the library was loaded before.
+-- A setting of nex_backup, whether or not the library was loaded before.
 CREATE OR REPLACE FUNCTION nex_backup.setting(name text)
 RETURNS text
 AS 'MODULE_PATHNAME', 'nex_backup_setting'
@@ -29,18 +30,22 @@ RETURNS timestamptz
 AS 'MODULE_PATHNAME', 'nex_backup_now'
 LANGUAGE C STRICT VOLATILE;
 
--- Has this server been a standby since it was started?  Then its new timeline is that of a promotion.
+-- Has this server been a standby since it started?  Then a new timeline is that of a promotion.
 CREATE OR REPLACE FUNCTION nex_backup.was_standby()
 RETURNS bool
 AS 'MODULE_PATHNAME', 'nex_backup_was_standby'
 LANGUAGE C STRICT STABLE;
 
--- At commit, let the leader look at the queue.
+-- Wake the leader at commit.
 CREATE OR REPLACE FUNCTION nex_backup.wake()
 RETURNS void
 AS 'MODULE_PATHNAME', 'nex_backup_wake'
 LANGUAGE C STRICT VOLATILE;
 
+-- Give a hint to agents.  The queue of notifications is one for the whole cluster, and anybody who may connect to any
+-- database can fill it; a transaction that notifies then fails.  A commit that notifies holds a lock that all others of
+-- the cluster that notify wait for, also while it waits for a synchronous standby.  So only agents get hints, only while
+-- there is room, and not while such a commit waits.  Without a hint, an agent looks within a minute.
 CREATE OR REPLACE FUNCTION nex_backup.tell(what text)
 RETURNS void
 LANGUAGE plpgsql VOLATILE
@@ -56,15 +61,16 @@ BEGIN
 END
 $$;
 
--- What the leader of this server has last said of itself: no row without a leader in this database.  advanced: when a
--- turn last succeeded; problem: why the last one did not, and failing since when.  clock: the time it believed in then.
+-- State of the leader of this server; no row without a leader in this database.  advanced: when a turn last
+-- succeeded.  problem and failing: what went wrong in the last turn, and since when.  clock: the time that it used
+-- in its last turn.
 CREATE OR REPLACE FUNCTION nex_backup.leader_state(OUT pid int4, OUT advanced timestamptz, OUT clock timestamptz,
 	OUT failing timestamptz, OUT problem text)
 RETURNS record
 AS 'MODULE_PATHNAME', 'nex_backup_leader_state'
 LANGUAGE C STRICT VOLATILE;
 
--- Why not; NULL if all is well.
+-- What is wrong with the worker that cancels statements in the way of the extension (guard.c); NULL if nothing.
 CREATE OR REPLACE FUNCTION nex_backup.guard_problem()
 RETURNS text
 AS 'MODULE_PATHNAME', 'nex_backup_guard_problem'

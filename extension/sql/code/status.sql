@@ -1,8 +1,8 @@
 --
--- The status.
+-- nex_backup_status().
 --
 
--- Who keeps everybody from reading the catalogue.  It looks at no table of it.
+-- Which session has locked the catalog.  Reads no table of it.
 CREATE OR REPLACE FUNCTION nex_backup.lock_text()
 RETURNS text
 LANGUAGE sql VOLATILE
@@ -21,9 +21,10 @@ AS $$
 		'it was locked for five seconds, by whom is not known')
 $$;
 
--- The owner of the database or of the schema that it was created in can drop it.  A function of the same name, there or in
--- a schema that is called as a superuser is ("$user"), is called in the place of a function of it: always, if its schema
--- comes first; in the same schema, if the types of its arguments fit a call better.
+-- Roles that are not superusers and could harm the extension.  The owner of the database or of the schema that it
+-- was created in can drop it.  A function of the same name there, or in a schema named like a superuser ("$user"),
+-- is called instead of that of the extension: always, if its schema comes first; in the same schema, if its
+-- argument types fit a call better.
 CREATE OR REPLACE FUNCTION nex_backup.owner_risk()
 RETURNS text
 LANGUAGE sql STABLE
@@ -59,7 +60,8 @@ AS $$
 	ORDER BY o.place, o.name LIMIT 1
 $$;
 
--- What is locked is a row as well (and what belongs to others, see status_entry.c), and not an error: monitoring must get an answer.
+-- Monitoring must get an answer, so a locked catalog is a row, not an error (as is what belongs to others, see
+-- status_entry.c).
 CREATE OR REPLACE FUNCTION @extschema@.nex_backup_status(OUT name text, OUT status text, OUT detail text)
 RETURNS SETOF record
 AS 'MODULE_PATHNAME', 'nex_backup_status_entry'
@@ -85,7 +87,7 @@ BEGIN
 			SELECT nex_backup.valid_text(d.datname) AS name, d.datallowconn AND NOT d.datistemplate AND d.datname <> 'postgres' AS is_used
 			FROM pg_database d
 		),
-		-- Where the server can look, it does; of others the program has said what is gone.
+		-- Where the server can read, it looks; of other repositories, the tool has reported what is gone.
 		gone AS MATERIALIZED (
 			SELECT g.repository, g.database, g.id FROM nex_backup.gone_backups() g
 			UNION
@@ -108,7 +110,7 @@ BEGIN
 			ORDER BY b.database, b.verified DESC
 		),
 		last_run AS (
-			-- Runs of jobs have their own rows, from scheduler_status().  No column is read that may be large.
+			-- Runs of jobs have rows from scheduler_status().  Do not read columns that may be large.
 			SELECT r.id, r.kind, r.repository, r.database, r.file_set, r.copy, r.state, r.job, r.finished
 			FROM (SELECT DISTINCT ON (r.kind COLLATE "C", r.database COLLATE "C", r.file_set COLLATE "C", r.copy COLLATE "C") r.id
 					FROM nex_backup.runs r
@@ -168,7 +170,7 @@ BEGIN
 			WHERE EXISTS (SELECT FROM nex_backup.backups b WHERE b.kind = 'database')
 				AND NOT EXISTS (SELECT FROM nex_backup.backups b WHERE b.kind = 'globals')
 			UNION ALL
-			-- A database all of whose backups are damaged, or gone
+			-- A database all of whose backups are damaged or gone
 			SELECT DISTINCT 3, b.database, nex_backup.owner_text('backup', b.database), 'critical', 'no good backup is left'
 			FROM nex_backup.backups b
 			WHERE NOT EXISTS (SELECT FROM latest l WHERE l.database = b.database)
@@ -180,7 +182,7 @@ BEGIN
 			FROM (SELECT g.repository, g.database, count(*) AS count, max(g.id) AS latest FROM gone g GROUP BY 1, 2) g
 				JOIN nex_backup.repositories r ON r.id = g.repository
 			UNION ALL
-			-- Only a catalogue of more than its own database can be expected to know of the others.
+			-- Only a catalog that has backups of other databases can be expected to know all of them.
 			SELECT 3, 'uncovered', 'databases without backup', 'warning',
 				string_agg(format('%I', d.name), ', ' ORDER BY d.name COLLATE "C")
 			FROM databases d
@@ -203,7 +205,7 @@ BEGIN
 				LEFT JOIN excepted x USING (database)
 			UNION ALL
 			SELECT 5, r.kind || coalesce(r.database, ''),
-				-- What is called a database or a set may be anything that somebody has reported.
+				-- The name of a database or a set may be anything that somebody reported.
 				CASE WHEN r.database IS NULL AND r.file_set IS NOT NULL THEN format('last %s of files of set %s', r.kind, left(r.file_set, 100))
 					ELSE nex_backup.owner_text('last ' || r.kind, coalesce(r.database, 'all')) END, 'warning',
 				concat_ws(', ', r.copy, format('%s %s: %s', r.state, nex_backup.age_text(r.finished), coalesce(

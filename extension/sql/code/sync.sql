@@ -1,9 +1,10 @@
 --
--- Reading a repository into the catalog.
+-- Reading a repository into the catalog.  A damaged manifest is a warning that names it, and not an error of
+-- nex_backup_sync(), so everything that can be wrong with one must be an error that is caught there.
 --
 
--- Read the tool's record of a backup's last verification.  The catalogue may know of a later one, in the server.
--- A record that is not good says nothing of the backup.
+-- Read the tool's record of the last verification of a backup.  The catalog may know of a later one, in the
+-- server.  A damaged record means nothing for the backup.
 CREATE OR REPLACE FUNCTION nex_backup.sync_verification(location text, directory text,
 	repository text, database text, id text)
 RETURNS void
@@ -44,8 +45,8 @@ BEGIN
 END
 $$;
 
--- Read one backup's manifest into the catalogue; an error if it is not good.  Its tables go there one by one, as they are
--- read, because a manifest may have very many.
+-- Read the manifest of a backup into the catalog; an error if it is not good.  Its tables are inserted as they are
+-- read, because there may be very many.
 CREATE OR REPLACE FUNCTION nex_backup.sync_backup(location text, repository text,
 	database text, id text)
 RETURNS void
@@ -80,7 +81,7 @@ EXCEPTION WHEN feature_not_supported OR not_null_violation THEN
 END
 $$;
 
--- Read the manifest of a backup of a server's globals into the catalogue.
+-- Read the manifest of a backup of a server's globals into the catalog.
 CREATE OR REPLACE FUNCTION nex_backup.sync_globals(location text, repository text, database text, directory text, id text)
 RETURNS void
 LANGUAGE plpgsql
@@ -94,7 +95,7 @@ BEGIN
 END
 $$;
 
--- Who holds rows of the catalogue that could not be locked in time: the error.
+-- Error about rows of the catalog that could not be locked in time, with the session that holds them.
 CREATE OR REPLACE FUNCTION nex_backup.raise_locked(location text)
 RETURNS void
 LANGUAGE plpgsql
@@ -119,15 +120,14 @@ BEGIN
 END
 $$;
 
--- Rebuild the catalogue of one repository from its manifests.  A damaged one
--- costs a warning and its own row's good name, not the rest.
+-- Rebuild the catalog of a repository from its manifests.  A damaged manifest causes a warning, and a row that is
+-- not good; the rest is read.
 CREATE OR REPLACE FUNCTION @extschema@.nex_backup_sync(repository text, OUT backups int8,
 	OUT removed int8, OUT damaged int8)
 RETURNS record
 AS 'MODULE_PATHNAME', 'nex_backup_gate'
 LANGUAGE C VOLATILE SECURITY INVOKER;
 
--- Rebuild the catalogue of a repository.
 CREATE OR REPLACE FUNCTION nex_backup.sync(repository text, OUT backups int8,
 	OUT removed int8, OUT damaged int8)
 RETURNS record
@@ -163,7 +163,7 @@ BEGIN
 	UPDATE nex_backup.repositories r SET mark = f.mark
 	FROM nex_backup.file_mark(me.location, 'nex_backup.json') f
 	WHERE r.id = me.repository_id AND f.mark IS NOT NULL;
-	-- What cannot be looked into may hold the backups that the catalogue knows: their rows stay.
+	-- Directories that cannot be read may hold backups that are in the catalog: keep their rows.
 	FOR entry IN SELECT u.directory, u.database, u.problem FROM nex_backup.unclear_directories(location) u ORDER BY u.directory
 	LOOP
 		damaged := damaged + 1;
@@ -198,7 +198,7 @@ BEGIN
 			WHEN data_exception OR data_corrupted OR integrity_constraint_violation OR program_limit_exceeded THEN
 				damaged := damaged + 1;
 				RAISE WARNING 'file "%/%/%.json" %', location, entry.directory, entry.id, sqlerrm;
-				-- It is still there, but no longer good, unless the catalogue alone cannot hold it.
+				-- It is still there, but not good any more, unless the catalog alone cannot store it.
 				seen := seen || (entry.database || '/' || entry.id);
 				UPDATE nex_backup.backups b
 				SET verified = clock_timestamp(), verified_ok = false

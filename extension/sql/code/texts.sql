@@ -1,17 +1,17 @@
 --
--- Texts for people and for scripts that read lines; what a text or a time may be.
+-- Texts for people, and for scripts that read lines; limits of texts and times.
 --
 
--- A text with \xNN for each byte that is no part of a character of this database's encoding: names of databases and roles
--- were given in some other database, and whatever looks at characters fails with them.
+-- A text with \xNN for each byte that is not part of a character in the encoding of this database.  Names of
+-- databases and roles may have been given in another database, and functions that look at characters fail on them.
 CREATE OR REPLACE FUNCTION nex_backup.valid_text(text)
 RETURNS text
 AS 'MODULE_PATHNAME', 'nex_backup_valid_text'
 LANGUAGE C STRICT STABLE;
 
--- A text with the bytes of what cannot be seen, or hides what can, as \xNN: control characters, line breaks, characters
--- that change the direction of text, and invisible ones.  As the program shows them.  Of a long text the beginning, before
--- its characters are looked at one by one: monitoring asks often.
+-- A text with invisible or misleading characters as \xNN, as the tool shows them: control characters, line breaks,
+-- characters that change the direction of text, and invisible ones.  Of a long text, the beginning, before
+-- characters are examined one by one: monitoring calls this often.
 CREATE OR REPLACE FUNCTION nex_backup.shown(text)
 RETURNS text
 LANGUAGE sql STABLE
@@ -22,7 +22,7 @@ AS $$
 					'{[128,159],[173,173],[847,847],[1564,1564],[4447,4448],[6068,6069],[6155,6159],[8203,8207],[8232,8238],
 						[8288,8303],[12644,12644],[64976,65007],[65279,65279],[65440,65440],[65520,65531],[65534,65535],
 						[113824,113827],[119155,119162],[917504,921599]}'::int4multirange @> ascii(t.c) ELSE false END
-				-- No backslash in a literal, which standard_conforming_strings gives one meaning or another.
+				-- No backslash in a literal, whose meaning depends on standard_conforming_strings.
 				THEN regexp_replace(encode(convert_to(t.c, getdatabaseencoding()), 'hex'), '(..)',
 					repeat(chr(92), 2) || 'x' || chr(92) || '1', 'g')
 				ELSE t.c END, '' ORDER BY t.place)
@@ -31,8 +31,8 @@ AS $$
 		FROM (SELECT nex_backup.valid_text($1) AS v OFFSET 0) g) s
 $$;
 
--- "process 4711 of role joe (since ...)", for people.  0 or NULL: what pg_blocking_pids() and pg_locks give of a prepared
--- transaction.
+-- "process 4711 of role joe (since ...)", for people.  0 or NULL is what pg_blocking_pids() and pg_locks have for
+-- a prepared transaction.
 CREATE OR REPLACE FUNCTION nex_backup.process_text(pid int4)
 RETURNS text
 LANGUAGE sql STABLE
@@ -90,7 +90,7 @@ AS $$
 	WHERE $1.cipher IS NOT NULL
 $$;
 
--- An error, if that is not a text of up to so many bytes, without control characters.
+-- Error if a text is longer than this number of bytes, or has control characters.
 CREATE OR REPLACE FUNCTION nex_backup.check_text(what text, value text, longest int4)
 RETURNS void
 LANGUAGE plpgsql IMMUTABLE
@@ -105,7 +105,7 @@ BEGIN
 END
 $$;
 
--- An error, if that is no time of something that was done: not finite, before 1970, or more than a day ahead.
+-- Error if a time cannot be that of a backup or a run: not finite, before 1970, or more than a day ahead.
 CREATE OR REPLACE FUNCTION nex_backup.check_times(VARIADIC times timestamptz[])
 RETURNS void
 LANGUAGE plpgsql STABLE

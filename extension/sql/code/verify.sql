@@ -1,10 +1,11 @@
 --
--- Verifying a backup in the server.
+-- Verifying a backup in the server.  Encrypted backups are verified by the digests of the stored bytes, which
+-- needs no key.
 --
 
--- Where a backup is that was given as DB or DB/ID: '' and /ID are the globals, and so is the word where no
--- database is called that; where one is, the word alone could be either.  What has the form of DB/ID is that,
--- whatever databases are called.  Errors if it cannot be told, and where nobody but a report says where it is.
+-- Find a backup given as DB or DB/ID.  '' and /ID are the globals, and so is the word globals if no database has
+-- that name; if one has, the word could be either.  What has the form DB/ID is taken as that, whatever databases
+-- are called.  An error if it is ambiguous, or if its place is known only from a report.
 CREATE OR REPLACE FUNCTION nex_backup.find_backup(backup text, repository text,
 	OUT location text, OUT repository_id text, OUT database text, OUT id text)
 RETURNS record
@@ -63,7 +64,7 @@ BEGIN
 	END IF;
 	repository_id := nex_backup.repository_id(location);
 	directory := nex_backup.owner_directory(location, database);
-	-- A database of main may be called like one of another server: never taken for it.
+	-- A database of main may be called like one of another server, and must not be taken for it.
 	label := substring(database FROM '^([A-Za-z0-9_-]{1,32})@');
 	plain := CASE WHEN octet_length(database) <= 63 THEN nex_backup.backup_directory(database) END;
 	IF label IS NOT NULL AND EXISTS (SELECT FROM nex_backup.list_directory(location, plain) f
@@ -85,10 +86,10 @@ BEGIN
 	SELECT left(name, -length('.json')) INTO id
 	FROM nex_backup.list_directory(location, directory) name
 	WHERE name ~ '^[0-9]{8}T[0-9]{6}Z(-[0-9]+)?[.]json$' AND name = coalesce(me.named || '.json', name)
-	-- The latest snapshot, by the time of the server.  Ids are made from the clocks of hosts.
+	-- The latest snapshot, by the clock of the server; ids are made from the clocks of hosts.
 	ORDER BY CASE WHEN me.named IS NULL THEN nex_backup.snapshot_time(location, repository_id, database, directory,
 		left(name, -length('.json'))) END DESC, left(name, 16) DESC, length(name) DESC, name DESC LIMIT 1;
-	-- One that the catalogue knows, and that is gone, is damage.
+	-- A backup that is in the catalog but not in the repository is damaged.
 	IF id IS NULL THEN
 		SELECT b.id INTO id FROM nex_backup.backups b
 		WHERE b.repository = repository_id AND b.database = find_backup.database AND b.id = me.named;
@@ -104,14 +105,13 @@ BEGIN
 END
 $$;
 
--- Hash every file of a backup (DB, its latest, or DB/ID; globals) and record the result.
+-- Hash every file of a backup (DB for its latest, or DB/ID; globals) and record the result.
 CREATE OR REPLACE FUNCTION @extschema@.nex_backup_verify(backup text, repository text DEFAULT NULL,
 	OUT result text, OUT objects int8, OUT bytes int8, OUT bad text[])
 RETURNS record
 AS 'MODULE_PATHNAME', 'nex_backup_gate'
 LANGUAGE C VOLATILE SECURITY INVOKER;
 
--- Hash every file of a backup, and record the result.
 CREATE OR REPLACE FUNCTION nex_backup.verify(backup text, repository text,
 	OUT result text, OUT objects int8, OUT bytes int8, OUT bad text[])
 RETURNS record
@@ -143,7 +143,7 @@ DECLARE
 	outcome text;
 	wrong int8 := 0;
 	of_copy bool;
-	-- So many are told; of the others, how many.
+	-- This many are listed; of the others, the number.
 	most CONSTANT int4 := 1000;
 BEGIN
 	PERFORM nex_backup.check_caller();
@@ -177,7 +177,7 @@ BEGIN
 	ELSE
 		suffix := nex_backup.object_suffix(manifest);
 
-		-- The listing is a function of the manifest.
+		-- The listing follows from the manifest.
 		SELECT coalesce(string_agg(format(E'%s  %sobjects/%s/%s%s\n', o ->> 'id', base, left(o ->> 'id', 2), o ->> 'id',
 			suffix), '' ORDER BY position), '')
 		INTO listing
@@ -211,7 +211,7 @@ BEGIN
 			END IF;
 		END LOOP;
 
-		-- The manifest is what goes first when a backup expires: then missing objects are no damage.
+		-- expire removes the manifest first; then missing objects are not damage.
 		IF cardinality(bad) > 0 AND EXISTS (SELECT FROM nex_backup.read_sealed(place.location, path || '.json') f
 			WHERE f.problem = 'is missing') THEN
 			RAISE EXCEPTION 'backup "%/%" was removed while it was verified',
@@ -226,7 +226,7 @@ BEGIN
 	outcome := CASE WHEN wrong = 0 THEN 'ok' ELSE 'failed' END;
 	result := outcome;
 	IF wrong > 0 THEN
-		-- The server may only read there, so that it cannot take down for the next backup what is damaged.
+		-- The server can only read there, so it cannot note what is damaged for the next backup.
 		RAISE WARNING 'backup "%/%" is damaged', CASE place.database WHEN '' THEN 'globals' ELSE place.database END, place.id
 			USING HINT = 'Run "nex_backup verify" for this repository: then the next backup writes the damaged files again.';
 	END IF;
@@ -234,7 +234,7 @@ BEGIN
 		RAISE NOTICE 'the result is not recorded, because this transaction is read-only';
 		RETURN;
 	END IF;
-	-- What is said of a copy is not said of the repository.
+	-- A result about a copy says nothing about the repository.
 	of_copy := nex_backup.is_copy(place.repository_id, place.location, nex_backup.host_name(),
 		(SELECT f.mark FROM nex_backup.file_mark(place.location, 'nex_backup.json') f), true);
 	IF NOT of_copy THEN

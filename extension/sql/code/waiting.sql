@@ -1,5 +1,5 @@
 --
--- Runs that do not begin.
+-- Runs that do not start.
 --
 
 -- "run 12 of job "x"", for people.
@@ -12,7 +12,7 @@ AS $$
 		WHERE r.id = $1 AND r.job IS NOT NULL))
 $$;
 
--- Why has this run not begun?  held: others that are going on keep it waiting, which ends by itself.
+-- Why has a run not started?  held: runs in progress keep it waiting, which ends by itself.
 CREATE OR REPLACE FUNCTION nex_backup.why_waiting(run nex_backup.runs, OUT held bool, OUT why text)
 RETURNS record
 LANGUAGE plpgsql STABLE
@@ -49,8 +49,8 @@ BEGIN
 END
 $$;
 
--- Runs that should have begun some seconds ago.  What the server or an agent does not start is a fault at once; what
--- waits for others is one after hours.
+-- Runs that should have started some seconds ago.  What the server or an agent does not start is a problem
+-- immediately; what waits for other runs, after hours.
 CREATE OR REPLACE FUNCTION nex_backup.waiting_runs(OUT run int8, OUT job text, OUT kind text, OUT database text, OUT since timestamptz,
 	OUT status text, OUT detail text)
 RETURNS SETOF record
@@ -67,7 +67,7 @@ AS $$
 	ORDER BY q.id
 $$;
 
--- Tell of a run that does not begin, once.
+-- Raise an alarm about a run that does not start, once.
 CREATE OR REPLACE FUNCTION nex_backup.alarm_waiting(run int8, reason text)
 RETURNS void
 LANGUAGE plpgsql
@@ -82,7 +82,7 @@ BEGIN
 		WHERE a.event = 'missed' AND a.details ->> 'waiting' = $1::text) THEN
 		RETURN;
 	END IF;
-	-- Not as an alarm of that run, whose end is told as well.
+	-- Not an alarm of that run, whose end raises one, too.
 	PERFORM nex_backup.raise_alarm('missed', waiting.job, NULL, waiting.database, jsonb_build_object('waiting', $1,
 		'due', coalesce(waiting.scheduled_for, waiting.queued), 'starts', true, 'reason', $2));
 END
