@@ -12,11 +12,11 @@
 
 #include "buffer.h"
 #include "command_table.h"
-#include "config.h"
 #include "help.h"
 #include "help_texts.h"
 #include "memory.h"
 #include "named_file.h"
+#include "settings_file.h"
 
 #define MAX_LENGTH (1024 * 1024)
 
@@ -174,8 +174,8 @@ test_a_text_for_each_command(void **state)
 				   strcmp(help->name, "settings") == 0,
 			   "tool/cli/help/%s.txt is of no command", help->name);
 	}
-	EXPECT(find_word(help_text_of("overview"), CONFIG_DEFAULT_FILE), "overview.txt: no %s",
-		   CONFIG_DEFAULT_FILE);
+	EXPECT(find_word(help_text_of("overview"), SETTINGS_DEFAULT_FILE), "overview.txt: no %s",
+		   SETTINGS_DEFAULT_FILE);
 	assert_int_equal(wrong, 0);
 }
 

@@ -17,7 +17,6 @@
 #include "buffer.h"
 #include "command_settings.h"
 #include "command_table.h"
-#include "config.h"
 #include "descriptors.h"
 #include "general_settings.h"
 #include "help.h"
@@ -31,6 +30,8 @@
 #include "quote.h"
 #include "run_log.h"
 #include "session_pins.h"
+#include "settings_file.h"
+#include "settings_load.h"
 #include "all_settings.h"
 #include "stdout_stream.h"
 #include "temporary_directory.h"
@@ -145,7 +146,7 @@ check_repository(const Command *command, const Settings *settings)
 		return true;
 	return report_error(EXIT_USAGE, NULL,
 						"Name its directory with --repo=DIR, with NEX_BACKUP_REPO in the "
-						"environment, or with \"repo: DIR\" in " CONFIG_DEFAULT_FILE
+						"environment, or with \"repo: DIR\" in " SETTINGS_DEFAULT_FILE
 						" or the file of --config.",
 						"no repository given");
 }
@@ -153,19 +154,19 @@ check_repository(const Command *command, const Settings *settings)
 static bool
 check_per_call(const Command *command, const Arguments *arguments, const AllSettings *settings)
 {
-	if (!config_check_per_call(arguments, settings, command->always_per_call))
+	if (!settings_check_per_call(arguments, settings, command->always_per_call))
 		return false;
 	return (command->per_call_words != NULL &&
 			!first_is_among(&settings->view, command->per_call_words)) ||
-		   config_check_per_call(arguments, settings, command->per_call);
+		   settings_check_per_call(arguments, settings, command->per_call);
 }
 
 /* Settings for a command; those without a repository must answer even if the file is broken. */
 static bool
 load_settings(const Command *command, const Arguments *arguments, AllSettings *settings)
 {
-	bool loaded = command->needs_no_repository ? config_load_arguments(arguments, settings)
-											   : config_load(arguments, settings);
+	bool loaded = command->needs_no_repository ? settings_load_arguments(arguments, settings)
+											   : settings_load(arguments, settings);
 
 	settings->general.narguments = arguments->nwords - 1;
 	settings->general.arguments = arguments->words + 1;

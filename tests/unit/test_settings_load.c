@@ -1,6 +1,6 @@
 /*-------------------------------------------------------------------------
  *
- * test_config.c
+ * test_settings_load.c
  *	  Settings: command line > environment > file > default, and every way
  *	  to get them wrong.
  *
@@ -18,7 +18,8 @@
 
 #include "agent_words.h"
 #include "buffer.h"
-#include "config.h"
+#include "settings_file.h"
+#include "settings_load.h"
 #include "general_settings.h"
 #include "nearest.h"
 #include "all_settings.h"
@@ -26,7 +27,7 @@
 
 #define MAX_WORDS 16
 
-static char directory[] = "/tmp/test_config.XXXXXX";
+static char directory[] = "/tmp/test_settings.XXXXXX";
 static char yaml_path[64];
 static char log_path[64];
 static AllSettings settings;
@@ -139,7 +140,7 @@ load(const char *line)
 	bool ok;
 
 	settings_free(&settings);
-	ok = parse(line, &arguments, copy, sizeof(copy)) && config_load(&arguments, &settings);
+	ok = parse(line, &arguments, copy, sizeof(copy)) && settings_load(&arguments, &settings);
 	arguments_free(&arguments);
 	return ok;
 }
@@ -152,7 +153,7 @@ refuse(const char *yaml, const char *expected)
 	assert_int_equal(truncate(log_path, 0), 0);
 	settings_free(&settings);
 	settings_set_defaults(&settings);
-	assert_false(config_read_file(yaml_path, &settings));
+	assert_false(settings_read_file(yaml_path, &settings));
 	assert_logged(expected);
 }
 
@@ -344,7 +345,7 @@ test_file(void **state)
 	write_yaml("# a comment\nrepo: \"/srv/a b\"\nkeep:\n  daily: 14\n  weekly: 8\n"
 			   "log: {format: json}\nchunk_blocks: 1024\nmaintenance_work-mem: 64MB\n"
 			   "json: on\nport: 5433\n");
-	assert_true(config_read_file(yaml_path, &settings));
+	assert_true(settings_read_file(yaml_path, &settings));
 	assert_string_equal(settings.general.repo, "/srv/a b");
 	assert_int_equal(settings.expire.keep_daily, 14);
 	assert_int_equal(settings.expire.keep_weekly, 8);
@@ -360,20 +361,21 @@ test_empty_files(void **state)
 {
 	(void) state;
 	write_yaml("");
-	assert_true(config_read_file(yaml_path, &settings));
+	assert_true(settings_read_file(yaml_path, &settings));
 	write_yaml("# nothing but a comment\n");
-	assert_true(config_read_file(yaml_path, &settings));
+	assert_true(settings_read_file(yaml_path, &settings));
 	write_yaml("---\n");
-	assert_true(config_read_file(yaml_path, &settings));
+	assert_true(settings_read_file(yaml_path, &settings));
 	write_yaml("---\n{}\n...\n");
-	assert_true(config_read_file(yaml_path, &settings));
+	assert_true(settings_read_file(yaml_path, &settings));
 }
 
 static void
 test_file_errors(void **state)
 {
 	(void) state;
-	refuse("repo: /r\n\nkeep-dayly: 3\n", "unknown key \"keep-dayly\" in file \"/tmp/test_config");
+	refuse("repo: /r\n\nkeep-dayly: 3\n",
+		   "unknown key \"keep-dayly\" in file \"/tmp/test_settings");
 	refuse("repo: /r\n\nkeep-dayly: 3\n", "nex.yaml\", line 3");
 	refuse("keep-dayly: 3\n", "Perhaps you meant \"keep-daily\".");
 	refuse("keep: {dayly: 3}\n", "Perhaps you meant \"keep-daily\".");
@@ -410,9 +412,9 @@ test_file_errors(void **state)
 	refuse("repo: a\xff\n", "syntax error in file");
 	refuse("jobs: 99\nkeep-daily: x\n", "invalid value of key \"keep-daily\"");
 	refuse("jobs: \"4\\n2026-01-01 ERROR: forged\"\n", "\n\t2026-01-01 ERROR: forged");
-	assert_false(config_read_file("/nonexistent/nex.yaml", &settings));
+	assert_false(settings_read_file("/nonexistent/nex.yaml", &settings));
 	assert_logged("could not read configuration file \"/nonexistent/nex.yaml\": No such file");
-	assert_false(config_read_file("/", &settings));
+	assert_false(settings_read_file("/", &settings));
 	assert_logged("Is a directory");
 }
 
@@ -425,7 +427,7 @@ test_lists(void **state)
 
 	(void) state;
 	write_yaml("exclude-database: [a, 'b*']\njobs: 3\n");
-	assert_true(config_read_file(yaml_path, &settings));
+	assert_true(settings_read_file(yaml_path, &settings));
 	assert_int_equal(list->count, 2);
 	assert_string_equal(list->items[1], "b*");
 	assert_int_equal(settings.general.jobs, 3);
@@ -437,7 +439,7 @@ test_lists(void **state)
 
 	write_yaml("exclude_database: single\n");
 	settings.general.source++;
-	assert_true(config_read_file(yaml_path, &settings));
+	assert_true(settings_read_file(yaml_path, &settings));
 	assert_int_equal(list->count, 1);
 	refuse("exclude-database: [a, {b: c}]\n", "Each entry of the list must be a single value.");
 	refuse("exclude-database: [a, [b, c], d]\n", "Each entry of the list must be a single value.");
@@ -484,8 +486,8 @@ test_per_call(void **state)
 		assert_int_equal(truncate(log_path, 0), 0);
 		settings_free(&settings);
 		assert_true(parse(cases[i].line, &arguments, copy, sizeof(copy)));
-		assert_true(config_load(&arguments, &settings));
-		good = config_check_per_call(&arguments, &settings, names);
+		assert_true(settings_load(&arguments, &settings));
+		good = settings_check_per_call(&arguments, &settings, names);
 		arguments_free(&arguments);
 		if (good != (cases[i].expected == NULL))
 			fail_msg("%s, %s", cases[i].yaml, cases[i].line);
@@ -514,7 +516,7 @@ test_example(void **state)
 			buffer_printf(&yaml, "%s\n", line + 1);
 	}
 	write_yaml(yaml.data);
-	assert_true(config_read_file(yaml_path, &settings));
+	assert_true(settings_read_file(yaml_path, &settings));
 	for (i = 0; i < option_count; i++)
 	{
 		char *key = NULL;
@@ -552,7 +554,7 @@ test_words_of_agent(void **state)
 	setenv("NEX_BACKUP_CONFIG", yaml_path, 1);
 	setenv("NEX_BACKUP_STATE_DIR", "/state", 1);
 	assert_true(parse(line, &arguments, copy, sizeof(copy)));
-	assert_true(config_load(&arguments, &settings));
+	assert_true(settings_load(&arguments, &settings));
 	assert_string_equal(settings.keys.state_dir, "/state");
 	assert_string_equal(settings.general.catalogue, "d");
 	buffer_init(&found);

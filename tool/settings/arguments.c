@@ -1,6 +1,6 @@
 /*-------------------------------------------------------------------------
  *
- * config_arguments.c
+ * arguments.c
  *	  The command line, in getopt_long's manner: -j4, -j 4, -wj4, --jobs=4,
  *	  --jobs 4, options and words in any order, "--" before the last words.
  *
@@ -10,7 +10,7 @@
  *
  *-------------------------------------------------------------------------
  */
-#include "config.h"
+#include "arguments.h"
 
 #include <stdlib.h>
 #include <string.h>

@@ -1,20 +1,21 @@
 /*-------------------------------------------------------------------------
  *
- * config.c
+ * settings_load.c
  *	  Settings from all their sources, the weakest first, so that each
  *	  stronger one overwrites what it sets.
  *
  *-------------------------------------------------------------------------
  */
-#include "config.h"
+#include "settings_load.h"
 
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
+#include "all_settings.h"
 #include "log.h"
 #include "memory.h"
-#include "all_settings.h"
+#include "settings_file.h"
 
 /*
  * The file to read: --config, NEX_BACKUP_CONFIG, or the default one unless
@@ -29,7 +30,7 @@ find_file(const Arguments *arguments)
 		file = getenv("NEX_BACKUP_CONFIG");
 	if (file != NULL && file[0] != '\0')
 		return file;
-	return access(CONFIG_DEFAULT_FILE, F_OK) == 0 ? CONFIG_DEFAULT_FILE : NULL;
+	return access(SETTINGS_DEFAULT_FILE, F_OK) == 0 ? SETTINGS_DEFAULT_FILE : NULL;
 }
 
 /* An empty variable counts as not set, as it does for libpq. */
@@ -204,7 +205,7 @@ check_per_call(const Arguments *arguments, const AllSettings *settings, const Op
 }
 
 bool
-config_check_per_call(const Arguments *arguments, const AllSettings *settings, const char *names)
+settings_check_per_call(const Arguments *arguments, const AllSettings *settings, const char *names)
 {
 	bool good = true;
 
@@ -222,7 +223,7 @@ config_check_per_call(const Arguments *arguments, const AllSettings *settings, c
 }
 
 bool
-config_load_arguments(const Arguments *arguments, AllSettings *settings)
+settings_load_arguments(const Arguments *arguments, AllSettings *settings)
 {
 	settings_set_defaults(settings);
 	settings->general.server_is_given = arguments_value(arguments, "server") != NULL;
@@ -230,7 +231,7 @@ config_load_arguments(const Arguments *arguments, AllSettings *settings)
 }
 
 bool
-config_load(const Arguments *arguments, AllSettings *settings)
+settings_load(const Arguments *arguments, AllSettings *settings)
 {
 	const char *file = find_file(arguments);
 	bool ok = true;
@@ -238,7 +239,7 @@ config_load(const Arguments *arguments, AllSettings *settings)
 	settings_set_defaults(settings);
 	settings->general.config_file = file;
 	if (file != NULL)
-		ok = config_read_file(file, settings);
+		ok = settings_read_file(file, settings);
 	settings->general.source++;
 	ok = apply_environment(settings) && ok;
 	check_environment();

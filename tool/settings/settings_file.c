@@ -1,6 +1,6 @@
 /*-------------------------------------------------------------------------
  *
- * config_file.c
+ * settings_file.c
  *	  The YAML file: a mapping of keys to values, where `keep: {daily: 7}`
  *	  is another way to write `keep-daily: 7`, and so on for each dash.
  *
@@ -11,7 +11,7 @@
  *
  *-------------------------------------------------------------------------
  */
-#include "config.h"
+#include "settings_file.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -26,9 +26,10 @@
 #include "log.h"
 #include "memory.h"
 #include "named_file.h"
+#include "options.h"
 #include "all_settings.h"
 
-typedef struct ConfigFile
+typedef struct SettingsFile
 {
 	const char *path;
 	FILE *stream;
@@ -36,7 +37,7 @@ typedef struct ConfigFile
 	AllSettings *settings;
 	size_t lines[OPTION_MAX_COUNT]; /* where each option was given; 0: not yet */
 	bool ok;
-} ConfigFile;
+} SettingsFile;
 
 /* A key with the prefix of the mapping that it is in, and its line. */
 typedef struct Key
@@ -52,7 +53,7 @@ event_line(const yaml_event_t *event)
 }
 
 static void
-report_syntax(ConfigFile *file)
+report_syntax(SettingsFile *file)
 {
 	const yaml_parser_t *parser = &file->parser;
 	const char *problem = parser->problem != NULL ? parser->problem : "It is not valid YAML";
@@ -81,7 +82,7 @@ report_syntax(ConfigFile *file)
 
 /* Get the next event; false (reported) if the text is not YAML. */
 static bool
-next_event(ConfigFile *file, yaml_event_t *event)
+next_event(SettingsFile *file, yaml_event_t *event)
 {
 	if (yaml_parser_parse(&file->parser, event))
 		return true;
@@ -91,7 +92,7 @@ next_event(ConfigFile *file, yaml_event_t *event)
 
 /* Skip what a sequence or mapping holds whose first event was just read. */
 static bool
-skip_value(ConfigFile *file)
+skip_value(SettingsFile *file)
 {
 	int depth = 1;
 
@@ -127,7 +128,7 @@ is_prefix(const char *prefix)
 }
 
 static void
-report_unknown_key(ConfigFile *file, const Key *key)
+report_unknown_key(SettingsFile *file, const Key *key)
 {
 	const char *nearest = option_nearest(key->name);
 	char *hint = NULL;
@@ -141,7 +142,7 @@ report_unknown_key(ConfigFile *file, const Key *key)
 
 /* Find the option of a key and note where it was; NULL (reported) if unknown or given twice. */
 static const Option *
-claim_option(ConfigFile *file, const Key *key)
+claim_option(SettingsFile *file, const Key *key)
 {
 	const Option *option = option_find(key->name);
 	char *detail;
@@ -176,7 +177,7 @@ is_list(const Key *key)
 }
 
 static void
-report_value(ConfigFile *file, const Key *key, const char *detail)
+report_value(SettingsFile *file, const Key *key, const char *detail)
 {
 	file->ok = report_error(EXIT_USAGE, detail, NULL,
 							"invalid value of key \"%s\" in file \"%s\", line %zu", key->name,
@@ -195,7 +196,7 @@ is_null(const yaml_event_t *event)
 
 /* Store one value of an option whose key was claimed. */
 static void
-set_value(ConfigFile *file, const Key *key, const Option *option, const yaml_event_t *event)
+set_value(SettingsFile *file, const Key *key, const Option *option, const yaml_event_t *event)
 {
 	const char *text = (const char *) event->data.scalar.value;
 	char *reason;
@@ -222,7 +223,7 @@ set_value(ConfigFile *file, const Key *key, const Option *option, const yaml_eve
 }
 
 static void
-set_scalar(ConfigFile *file, const Key *key, const yaml_event_t *event)
+set_scalar(SettingsFile *file, const Key *key, const yaml_event_t *event)
 {
 	const Option *option = claim_option(file, key);
 
@@ -232,7 +233,7 @@ set_scalar(ConfigFile *file, const Key *key, const yaml_event_t *event)
 
 /* Read the values of a list, whose beginning was just read; false if the file cannot be read on. */
 static bool
-read_list(ConfigFile *file, const Key *key)
+read_list(SettingsFile *file, const Key *key)
 {
 	const Option *option = claim_option(file, key);
 	bool readable = true;
@@ -263,7 +264,7 @@ read_list(ConfigFile *file, const Key *key)
 
 /* Read the paths of one set, whose list was just begun. */
 static bool
-read_file_list(ConfigFile *file, const Key *key, TextList *files)
+read_file_list(SettingsFile *file, const Key *key, TextList *files)
 {
 	for (;;)
 	{
@@ -292,7 +293,7 @@ read_file_list(ConfigFile *file, const Key *key, TextList *files)
 
 /* Read "file-sets: {name: [path, …], …}", whose mapping was just begun. */
 static bool
-read_file_sets(ConfigFile *file)
+read_file_sets(SettingsFile *file)
 {
 	FileSets *sets = &file->settings->files.file_sets;
 
@@ -339,11 +340,11 @@ read_file_sets(ConfigFile *file)
 	}
 }
 
-static bool read_mapping(ConfigFile *file, const char *prefix);
+static bool read_mapping(SettingsFile *file, const char *prefix);
 
 /* Read the value of a key; false if the file cannot be read any further. */
 static bool
-read_value(ConfigFile *file, const Key *key)
+read_value(SettingsFile *file, const Key *key)
 {
 	yaml_event_t event;
 	yaml_event_type_t type;
@@ -391,7 +392,7 @@ key_name(const char *prefix, const char *text)
 
 /* Read keys and values up to the end of the mapping; false if that cannot be reached. */
 static bool
-read_mapping(ConfigFile *file, const char *prefix)
+read_mapping(SettingsFile *file, const char *prefix)
 {
 	for (;;)
 	{
@@ -423,7 +424,7 @@ read_mapping(ConfigFile *file, const char *prefix)
 }
 
 static void
-report_shape(ConfigFile *file, const char *detail, size_t line)
+report_shape(SettingsFile *file, const char *detail, size_t line)
 {
 	file->ok = report_error(EXIT_USAGE, detail, "Write one \"key: value\" a line.",
 							"invalid contents of file \"%s\", line %zu", file->path, line);
@@ -431,7 +432,7 @@ report_shape(ConfigFile *file, const char *detail, size_t line)
 
 /* Read the whole file, which may be empty. */
 static void
-read_stream(ConfigFile *file)
+read_stream(SettingsFile *file)
 {
 	int documents = 0;
 	bool more = true;
@@ -490,7 +491,7 @@ open_file(const char *path)
 		error = errno;
 	if (descriptor >= 0)
 		close(descriptor);
-	if (strcmp(path, CONFIG_DEFAULT_FILE) == 0)
+	if (strcmp(path, SETTINGS_DEFAULT_FILE) == 0)
 		hint = "To do without it, use --config=/dev/null.";
 	report_error(named_file_exit_code(error), NULL, hint,
 				 "could not read configuration file \"%s\": %s", path, strerror(error));
@@ -498,9 +499,9 @@ open_file(const char *path)
 }
 
 bool
-config_read_file(const char *path, AllSettings *settings)
+settings_read_file(const char *path, AllSettings *settings)
 {
-	ConfigFile file;
+	SettingsFile file;
 	FILE *stream = open_file(path);
 
 	if (stream == NULL)
