@@ -71,7 +71,7 @@ why_skipped(const PGresult *result, int row)
 }
 
 static void
-take(ClusterDatabase *database, const PGresult *result, int row)
+read_database(ClusterDatabase *database, const PGresult *result, int row)
 {
 	database->oid = xstrdup(PQgetvalue(result, row, 5));
 	database->name = xstrdup(PQgetvalue(result, row, 0));
@@ -125,7 +125,7 @@ cluster_databases(const Settings *settings, ClusterDatabases *databases)
 
 		if (is_excluded(patterns, PQgetvalue(result, i, 0), used))
 			continue;
-		take(database, result, i);
+		read_database(database, result, i);
 		if (database->skipped == NULL && PQgetvalue(result, i, 3)[0] == 't')
 			log_warning(
 				"the comment of database \"%s\" says that a restore is at work in it, which is "
@@ -176,7 +176,7 @@ cluster_database_look(const Settings *settings, ClusterDatabase *database)
 	{
 		ClusterDatabase now;
 
-		take(&now, result, 0);
+		read_database(&now, result, 0);
 		changed = strcmp(now.name, database->name) != 0;
 		if (changed)
 			take_renamed(settings, database, &now);

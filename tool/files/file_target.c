@@ -254,7 +254,7 @@ warn_of_bits(const FileTarget *target, const ManifestFile *facts)
 
 /* Write the whole content and make it durable, with owner and mode. */
 static int
-fill(int fd, const FileTarget *target, const ManifestFile *facts, const Buffer *content)
+write_and_own(int fd, const FileTarget *target, const ManifestFile *facts, const Buffer *content)
 {
 	size_t written = 0;
 	uid_t uid;
@@ -410,7 +410,7 @@ file_target_write(FileTarget *target, const ManifestFile *facts, const Buffer *c
 	/* A lock tells it from what a killed process has left, until it has its name. */
 	(void) flock(fd, LOCK_EX | LOCK_NB);
 	held = fcntl(fd, F_DUPFD_CLOEXEC, STDERR_FILENO + 1);
-	error = fill(fd, target, facts, content);
+	error = write_and_own(fd, target, facts, content);
 	if (close(fd) != 0 && error == 0)
 		error = errno;
 	if (error == 0)

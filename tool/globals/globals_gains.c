@@ -104,7 +104,7 @@ leave_out(Gains *gains, const char *member)
 }
 
 static void
-judge(Gains *gains, const GlobalsStatement *present)
+note_gains(Gains *gains, const GlobalsStatement *present)
 {
 	char *more;
 	char *shown;
@@ -158,7 +158,7 @@ globals_check_gains(GlobalsRestore *restore, const GlobalsStatements *present)
 	gains.then = powers_then(restore, present);
 	buffer_init(&gains.shown);
 	for (i = 0; i < present->count; i++)
-		judge(&gains, &present->items[i]);
+		note_gains(&gains, &present->items[i]);
 	good = say(&gains);
 	buffer_free(&gains.shown);
 	globals_powers_free(gains.now);

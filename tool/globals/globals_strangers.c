@@ -187,7 +187,7 @@ note_joined(Judgement *judgement, const GlobalsStatement *statement)
 }
 
 static void
-judge(Judgement *judgement, int i, const char *role)
+judge_role(Judgement *judgement, int i, const char *role)
 {
 	GlobalsRestore *restore = judgement->restore;
 	const GlobalsStatement *statement = &restore->statements.items[i];
@@ -274,7 +274,7 @@ globals_check_strangers(GlobalsRestore *restore, const GlobalsStatements *presen
 		if (role != NULL && !is_present(&judgement, statement) &&
 			(is_predefined(role) ||
 			 globals_statements_find(present, GLOBALS_ROLE_ATTRIBUTES, role) != NULL))
-			judge(&judgement, i, role);
+			judge_role(&judgement, i, role);
 		free(role);
 	}
 	good = say(&judgement);

@@ -33,7 +33,7 @@
 #include "progress.h"
 #include "refused_rows.h"
 #include "restore_settings.h"
-#include "session.h"
+#include "head_settings.h"
 #include "table_copy.h"
 
 typedef struct Lane
@@ -328,7 +328,7 @@ load(void *argument)
 
 	memset(&loader, 0, sizeof(loader));
 	loader.loading = loading;
-	loader.connection = session_open(plan, loading->target);
+	loader.connection = head_settings_connect(plan, loading->target);
 	table_copy_init(&loader.copy, loader.connection, plan->manifest,
 					plan->settings->restore->copy_format);
 	loader.copy.quiet = loading->refused != NULL;

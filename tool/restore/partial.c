@@ -39,7 +39,7 @@
 #include "row_copy.h"
 #include "schema_sections.h"
 #include "sequences_set.h"
-#include "session.h"
+#include "head_settings.h"
 #include "settings.h"
 #include "target_database.h"
 #include "unknown_members.h"
@@ -161,7 +161,7 @@ static bool
 set_sequences(RestorePlan *plan)
 {
 	ConnectionTarget *target = target_with_database(plan->target, plan->working);
-	Connection *connection = session_open(plan, target);
+	Connection *connection = head_settings_connect(plan, target);
 	bool good = connection != NULL && sequences_set(plan, connection, NULL);
 
 	connection_close(connection);
@@ -177,7 +177,7 @@ static bool
 settle_members(RestorePlan *plan)
 {
 	ConnectionTarget *target = target_with_database(plan->target, plan->working);
-	Connection *connection = session_open(plan, target);
+	Connection *connection = head_settings_connect(plan, target);
 	char *list = NULL;
 	bool good = connection != NULL && extension_rows_settle(plan, connection) &&
 				member_grants_choose(plan, connection, &list);
@@ -198,7 +198,7 @@ static bool
 note_unpopulated(RestorePlan *plan)
 {
 	ConnectionTarget *target = target_with_database(plan->target, plan->working);
-	Connection *connection = session_open(plan, target);
+	Connection *connection = head_settings_connect(plan, target);
 	bool good = connection != NULL && restored_objects_unpopulated(plan, connection);
 
 	connection_close(connection);
@@ -267,7 +267,7 @@ static bool
 run_in_one_transaction(RestorePlan *plan)
 {
 	ConnectionTarget *target = target_with_database(plan->target, plan->working);
-	Connection *connection = session_open(plan, target);
+	Connection *connection = head_settings_connect(plan, target);
 	ExistingObjects *existing = NULL;
 	bool good = connection != NULL;
 
@@ -296,7 +296,7 @@ run_alone(RestorePlan *plan)
 	Connection *connection;
 	bool good = target_database_create(plan);
 
-	connection = good ? session_open(plan, target) : NULL;
+	connection = good ? head_settings_connect(plan, target) : NULL;
 	good = connection != NULL && in_place_run(plan, connection);
 	connection_close(connection);
 	target_free(target);
@@ -317,7 +317,7 @@ partial_run(RestorePlan *plan)
 {
 	if (!check_skip(plan, plan->fate == TARGET_LIVE))
 		return false;
-	if (!check_core(plan) || !session_read(plan))
+	if (!check_core(plan) || !head_settings_read(plan))
 		return false;
 	if (plan->fate == TARGET_LIVE)
 		return run_in_one_transaction(plan);

@@ -42,7 +42,7 @@
 #include "protections.h"
 #include "rights_meanwhile.h"
 #include "schema_sections.h"
-#include "session.h"
+#include "head_settings.h"
 #include "settings.h"
 #include "swap.h"
 #include "taken_database.h"
@@ -414,10 +414,11 @@ check_rows(const RestorePlan *plan)
 }
 
 static bool
-fill(RestorePlan *plan)
+fill_database(RestorePlan *plan)
 {
-	return session_read(plan) && schema_sections_prepare(plan) && target_database_create(plan) &&
-		   schema_sections_run(plan, "pre-data") && loader_run(plan) && check_rows(plan) &&
+	return head_settings_read(plan) && schema_sections_prepare(plan) &&
+		   target_database_create(plan) && schema_sections_run(plan, "pre-data") &&
+		   loader_run(plan) && check_rows(plan) &&
 		   schema_sections_run_members(plan, MEMBER_SEQUENCES) &&
 		   schema_sections_set_for_queries(plan) && post_data_run(plan) &&
 		   restored_objects_check(plan) &&
@@ -427,7 +428,7 @@ fill(RestorePlan *plan)
 }
 
 static bool
-execute(RestorePlan *plan)
+run_plan(RestorePlan *plan)
 {
 	bool good;
 
@@ -446,7 +447,7 @@ execute(RestorePlan *plan)
 	else
 		good = check_objects(plan) &&
 			   unknown_members_refuse(plan->settings, plan->repository, plan->manifest) &&
-			   missing_roles_check(plan) && fill(plan) && !stop_requested();
+			   missing_roles_check(plan) && fill_database(plan) && !stop_requested();
 	good = good && object_errors_finish(plan);
 	if (good && plan->result->incomplete && plan->fate == TARGET_REPLACED &&
 		plan->request->of_cluster == NULL)
@@ -498,7 +499,7 @@ restored_as(const RestorePlan *plan)
 
 /* What the plan knows, and those who asked want to know, too. */
 static void
-conclude(RestorePlan *plan)
+fill_in_result(RestorePlan *plan)
 {
 	RestoreResult *result = plan->result;
 	Selection *selection = plan->selection;
@@ -542,7 +543,7 @@ free_plan(RestorePlan *plan)
 	free(plan->archive);
 	free(plan->early);
 	free(plan->pg_restore);
-	free(plan->session);
+	free(plan->head_settings);
 	taken_database_free(plan->taken);
 }
 
@@ -567,10 +568,10 @@ restore_run(const RestoreRequest *request, Manifest *manifest, RestoreResult *re
 		LockWatch *watch = lock_watch_begin(plan.target, plan.maintenance,
 											plan.settings->backup->lock_wait_timeout);
 
-		good = execute(&plan);
+		good = run_plan(&plan);
 		lock_watch_end(watch);
 	}
-	conclude(&plan);
+	fill_in_result(&plan);
 	free_plan(&plan);
 	return good;
 }

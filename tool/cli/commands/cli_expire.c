@@ -102,8 +102,8 @@ print_json(const Settings *settings, const Repository *repository, const ExpireR
  * is removed of it is no backup that a catalogue knows.
  */
 static void
-record(const Settings *settings, Repository *repository, const ExpireResult *expiry,
-	   const char *started)
+record_removed(const Settings *settings, Repository *repository, const ExpireResult *expiry,
+			   const char *started)
 {
 	int first = 0;
 
@@ -164,7 +164,7 @@ run_expire(const Settings *settings)
 	if (good)
 		interrupt_too_late();
 	if (result.decided && !request.dry_run)
-		record(settings, repository, &result, started);
+		record_removed(settings, repository, &result, started);
 	expire_result_free(&result);
 	repository_close(repository);
 	return good;

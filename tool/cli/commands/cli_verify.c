@@ -157,7 +157,7 @@ payload_of(const Run *run, const VerifiedBackup *result)
 
 /* Remember the result in the catalogue, too. */
 static void
-record(const Run *run, const VerifiedBackup *result)
+record_proved(const Run *run, const VerifiedBackup *result)
 {
 	json_t *payload = payload_of(run, result);
 	json_t *bad = json_array();
@@ -190,7 +190,7 @@ record_unfinished(const Run *run, const VerifiedBackup *result)
 
 /* Show what was found out, and tell the catalogue. */
 static void
-conclude(const VerifiedBackup *result, void *argument)
+show_result(const VerifiedBackup *result, void *argument)
 {
 	Run *run = argument;
 
@@ -204,7 +204,7 @@ conclude(const VerifiedBackup *result, void *argument)
 		progress_bar_start(run->settings);
 	}
 	if (result->proved)
-		record(run, result);
+		record_proved(run, result);
 	else
 		record_unfinished(run, result);
 }
@@ -216,7 +216,7 @@ verify_all(Run *run, const BackupName *names, int count)
 	const VerifyRequest request = {.settings = run->settings,
 								   .repository = run->repository,
 								   .named = run->settings->general->narguments > 0,
-								   .verified = conclude,
+								   .verified = show_result,
 								   .argument = run};
 	bool header = repository_check_header(run->repository);
 	bool good;

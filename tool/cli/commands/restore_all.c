@@ -207,7 +207,7 @@ check_statements(RestoreAll *all)
 
 /* Check all, then do all; the report tells the rest. */
 static bool
-run(RestoreAll *all)
+run_all(RestoreAll *all)
 {
 	repository_warn_header(all->repository);
 	if (!repository_lock_shared(all->repository) ||
@@ -232,7 +232,7 @@ run(RestoreAll *all)
 }
 
 static bool
-conclude(RestoreAll *all, bool good)
+report_all(RestoreAll *all, bool good)
 {
 	int failed = cluster_report_count(&all->report, ITEM_FAILED);
 	int incomplete = cluster_report_count(&all->report, ITEM_INCOMPLETE);
@@ -272,10 +272,10 @@ restore_all(const Settings *settings, Repository *repository)
 	all.each = *settings;
 	all.each.restore = &all.restore;
 	progress_bar_start(settings);
-	good = run(&all);
+	good = run_all(&all);
 	progress_bar_stop();
 	progress_item(0, 0, NULL);
-	good = conclude(&all, good);
+	good = report_all(&all, good);
 	globals_restore_free(&all.globals);
 	cluster_target_free(&all.target);
 	cluster_report_free(&all.report);

@@ -50,7 +50,7 @@ count_one(Manifest *manifest)
 }
 
 static void
-add(Manifest *manifest, const char *hint, const char *text, bool say)
+add_warning(Manifest *manifest, const char *hint, const char *text, bool say)
 {
 	char *kept;
 
@@ -69,13 +69,13 @@ add(Manifest *manifest, const char *hint, const char *text, bool say)
 void
 backup_warning(Manifest *manifest, const char *hint, const char *text)
 {
-	add(manifest, hint, text, true);
+	add_warning(manifest, hint, text, true);
 }
 
 void
 backup_warning_keep(Manifest *manifest, const char *text)
 {
-	add(manifest, NULL, text, false);
+	add_warning(manifest, NULL, text, false);
 }
 
 /* What follows this word at the beginning of a line; NULL if it begins otherwise. */

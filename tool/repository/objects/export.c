@@ -439,7 +439,7 @@ export_all(Export *export)
 
 /* What hashing and transcoding need. */
 static bool
-prepare(Export *export)
+prepare_codecs(Export *export)
 {
 	const char *name = codec_name(export->codec);
 	Codec codec;
@@ -494,7 +494,7 @@ export_run(const ExportRequest *request, uint64_t *written)
 
 	if (request->path != NULL)
 		export.unfinished = xasprintf("%s" EXPORT_UNFINISHED, request->path);
-	good = prepare(&export) && export_all(&export);
+	good = prepare_codecs(&export) && export_all(&export);
 	clean_up(&export, good);
 	*written = export.written;
 	return good;

@@ -89,8 +89,8 @@ unknown_members_find(Repository *repository, const Manifest *manifest, UnknownMe
 
 /* Report a member, or warn of it. */
 static bool
-judge(const Settings *settings, const Manifest *manifest, MemberKind member,
-	  const UnknownSql *unknown)
+refuse_or_warn(const Settings *settings, const Manifest *manifest, MemberKind member,
+			   const UnknownSql *unknown)
 {
 	char *detail = unknown_sql_detail(unknown);
 	char *label = manifest_label(manifest);
@@ -124,7 +124,7 @@ judge_all(const Settings *settings, const Manifest *manifest, const UnknownMembe
 	for (member = 0; good && member < MEMBER_KINDS; member++)
 	{
 		if (unknown->of[member].count > 0)
-			good = judge(settings, manifest, member, &unknown->of[member]);
+			good = refuse_or_warn(settings, manifest, member, &unknown->of[member]);
 	}
 	return good;
 }

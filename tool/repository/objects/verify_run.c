@@ -179,7 +179,7 @@ say_removed(VerifyRun *run, const VerifiedBackup *result)
 
 /* Remember in the repository what was found out, and tell whoever asked. */
 static void
-conclude(VerifyRun *run, VerifiedBackup *result, const Verification *before)
+tell_result(VerifyRun *run, VerifiedBackup *result, const Verification *before)
 {
 	const VerifyRequest *request = run->request;
 
@@ -221,7 +221,7 @@ verify_backup(VerifyRun *run, const BackupName *name)
 	if (result.removed)
 		say_removed(run, &result);
 	else
-		conclude(run, &result, &before);
+		tell_result(run, &result, &before);
 	free(result.bad);
 	free(result.own_path);
 	verify_report_free(&result.report);

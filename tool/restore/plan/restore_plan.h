@@ -61,8 +61,8 @@ typedef struct RestorePlan
 	int *early;           /* entries of it that were built while rows were loaded */
 	uint32_t nearly;
 	char *pg_restore;
-	bool sets_unknown; /* it sets a parameter that the server does not have */
-	char *session;     /* settings of the backup's head, as SQL */
+	bool sets_unknown;   /* it sets a parameter that the server does not have */
+	char *head_settings; /* settings of the backup's head, as SQL */
 
 	/* With --on-object-error=skip (object_errors.h). */
 	ObjectErrors *errors; /* NULL: the first error ends the restore */

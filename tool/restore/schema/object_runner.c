@@ -30,7 +30,7 @@
 #include "restore_settings.h"
 #include "selection.h"
 #include "server_failure.h"
-#include "session.h"
+#include "head_settings.h"
 #include "settings.h"
 #include "sql_text.h"
 
@@ -83,7 +83,7 @@ object_runner_connect(RestorePlan *plan)
 	bool good;
 
 	target_add_option(target, "-c synchronous_commit=off");
-	session_add_options(plan, target);
+	head_settings_add_options(plan, target);
 	if (memory != NULL)
 	{
 		char *option = xasprintf("-c maintenance_work_mem=%s", memory);
@@ -91,7 +91,7 @@ object_runner_connect(RestorePlan *plan)
 		target_add_option(target, option);
 		free(option);
 	}
-	connection = session_open(plan, target);
+	connection = head_settings_connect(plan, target);
 	target_free(target);
 	if (connection == NULL)
 		return NULL;

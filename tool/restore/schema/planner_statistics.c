@@ -21,7 +21,7 @@
 #include "progress.h"
 #include "quote.h"
 #include "server_failure.h"
-#include "session.h"
+#include "head_settings.h"
 #include "settings.h"
 #include "withheld.h"
 
@@ -117,7 +117,7 @@ analyze(void *argument)
 {
 	Analyzing *analyzing = argument;
 	/* The names are those of the manifest, in the encoding of the backup. */
-	Connection *connection = session_open(analyzing->plan, analyzing->target);
+	Connection *connection = head_settings_connect(analyzing->plan, analyzing->target);
 	bool good =
 		connection != NULL && connection_command(connection, "SET synchronous_commit = off");
 	uint32_t i;
@@ -144,7 +144,7 @@ analyze(void *argument)
 static bool
 analyze_rest(const Analyzing *analyzing)
 {
-	Connection *connection = session_open(analyzing->plan, analyzing->target);
+	Connection *connection = head_settings_connect(analyzing->plan, analyzing->target);
 	PGresult *result = NULL;
 	bool good;
 	uint32_t t;

@@ -24,7 +24,7 @@
 #include "object_errors.h"
 #include "part_settings.h"
 #include "selection.h"
-#include "session.h"
+#include "head_settings.h"
 #include "settings.h"
 
 /* Objects that no extension brought. */
@@ -193,7 +193,7 @@ bool
 restored_objects_check(RestorePlan *plan)
 {
 	ConnectionTarget *target = target_with_database(plan->target, plan->working);
-	Connection *connection = session_open(plan, target);
+	Connection *connection = head_settings_connect(plan, target);
 	ArchiveListing listing;
 	bool good = connection != NULL;
 	size_t i;

@@ -37,7 +37,7 @@
 #include "restore_settings.h"
 #include "role_settings.h"
 #include "server_failure.h"
-#include "session.h"
+#include "head_settings.h"
 #include "session_pins.h"
 #include "settings.h"
 #include "sql_name.h"
@@ -177,7 +177,7 @@ conninfo_for_pg_restore(RestorePlan *plan, bool serial)
 	connection_close(connection);
 	free(message);
 	target_add_option(target, "-c synchronous_commit=off");
-	session_add_options(plan, target);
+	head_settings_add_options(plan, target);
 	if (serial)
 		target_add_option(target, "-c max_parallel_maintenance_workers=0");
 	if (plan->settings->restore->maintenance_work_mem != NULL)
@@ -382,7 +382,7 @@ run_surely(RestorePlan *plan, ConnectionTarget *target, Connection **connection,
 	if (PQstatus((*connection)->pg) != CONNECTION_OK)
 	{
 		connection_close(*connection);
-		*connection = session_open(plan, target);
+		*connection = head_settings_connect(plan, target);
 		if (*connection != NULL)
 			log_warning("the connection to the server was lost, and made again");
 	}
@@ -472,7 +472,7 @@ run_members(RestorePlan *plan, MemberKind kind, bool of_queries)
 		owners_and_grants_filter(plan->settings, &sql);
 		if (kind == MEMBER_DATABASE)
 			role_settings_take(&sql, &of_roles);
-		connection = session_open(plan, target);
+		connection = head_settings_connect(plan, target);
 		if (connection != NULL && of_queries)
 			good = run_settings_of_queries(plan, connection, &sql);
 		else if (connection == NULL || kind != MEMBER_DATABASE)

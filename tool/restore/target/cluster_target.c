@@ -43,8 +43,8 @@ is_excluded(const Settings *settings, const char *name)
 
 /* Take one of these backups, which have the same owner. */
 static void
-take(ClusterTarget *target, const Settings *settings, Repository *repository,
-	 const BackupName *names, int count, const double *at)
+add_database(ClusterTarget *target, const Settings *settings, Repository *repository,
+			 const BackupName *names, int count, const double *at)
 {
 	bool globals = backup_is_of_globals(&names[0]);
 	const BackupName *chosen;
@@ -68,7 +68,7 @@ take(ClusterTarget *target, const Settings *settings, Repository *repository,
 
 /* Choose the backups. */
 static bool
-choose(ClusterTarget *target, const Settings *settings, Repository *repository)
+choose_backups(ClusterTarget *target, const Settings *settings, Repository *repository)
 {
 	char asked[UTC_TIME_SIZE];
 	double at = 0;
@@ -90,8 +90,8 @@ choose(ClusterTarget *target, const Settings *settings, Repository *repository)
 
 		while (next < count && backup_same_owner(&target->names[next], names))
 			next++;
-		take(target, settings, repository, names, next - first,
-			 settings->restore->at != NULL ? &at : NULL);
+		add_database(target, settings, repository, names, next - first,
+					 settings->restore->at != NULL ? &at : NULL);
 		first = next;
 	}
 
@@ -164,7 +164,7 @@ cluster_target_plan(ClusterTarget *target, const Settings *settings, Repository 
 	bool good;
 
 	memset(target, 0, sizeof(*target));
-	if (!choose(target, settings, repository))
+	if (!choose_backups(target, settings, repository))
 		return false;
 	read_manifests(target, repository);
 	buffer_init(&occupied);

@@ -228,7 +228,7 @@ ask(const LeftWhere *where, const char *name)
 }
 
 static bool
-look(const LeftWhere *where, const char *name, LeftBy *left)
+look_at_mark(const LeftWhere *where, const char *name, LeftBy *left)
 {
 	PGresult *result = ask(where, name);
 	BackupName marked = *where->backup;
@@ -263,7 +263,7 @@ left_database_look(const LeftWhere *where, const char *name, LeftBy *left)
 	int i;
 
 	for (i = 0;
-		 (good = look(where, name, left)) &&
+		 (good = look_at_mark(where, name, left)) &&
 		 ((*left == LEFT_RUNNING && i < LOOKS) || (*left == LEFT_UNMARKED && i < UNMARKED_LOOKS)) &&
 		 !stop_requested();
 		 i++)

@@ -116,7 +116,7 @@ believe_mark(TakenDatabase *taken, bool of_superuser)
 
 /* Take down what the database is like. */
 static bool
-look(RestorePlan *plan, TakenDatabase *taken)
+look_at_database(RestorePlan *plan, TakenDatabase *taken)
 {
 	const char *params[1] = {plan->working};
 	PGresult *result = connection_query(plan->maintenance, state_query, 1, params);
@@ -621,7 +621,7 @@ taken_database_take(RestorePlan *plan)
 	char *shown;
 
 	plan->taken = taken;
-	if (!look(plan, taken))
+	if (!look_at_database(plan, taken))
 		return false;
 	if (!target_database_check_owner(plan) ||
 		!(plan->superuser ? close_as_superuser(plan, taken) : close_as_owner(plan, taken)))

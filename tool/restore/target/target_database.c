@@ -105,7 +105,7 @@ add_comment(SqlText *sql, const RestorePlan *plan, const char *comment)
  * a limit would apply, too.
  */
 static bool
-mark(RestorePlan *plan)
+mark_and_open(RestorePlan *plan)
 {
 	MarkSession session;
 	SqlText sql;
@@ -280,7 +280,7 @@ target_database_create(RestorePlan *plan)
 	good = connection_command(plan->maintenance, sql.data);
 	buffer_free(&sql);
 	plan->created = good;
-	return good && mark(plan);
+	return good && mark_and_open(plan);
 }
 
 /* A mark that is older than a change counts no more.  One that we could not take away goes now. */
@@ -416,7 +416,7 @@ drop_subscriptions(const RestorePlan *plan)
 
 /* Drop the database that we filled, or that an earlier restore did; false without a report. */
 static bool
-drop(RestorePlan *plan)
+drop_working(RestorePlan *plan)
 {
 	PGresult *result;
 	bool good;
@@ -460,7 +460,8 @@ look_into_unmarked(RestorePlan *plan, const char *shown)
 	bool empty = false;
 	SqlText sql;
 
-	if (!mark(plan) || !target_database_is_empty(plan->target, plan->working, &empty) || empty)
+	if (!mark_and_open(plan) || !target_database_is_empty(plan->target, plan->working, &empty) ||
+		empty)
 		return empty;
 	sql_init(&sql);
 	sql_append(&sql, "COMMENT ON DATABASE ");
@@ -502,7 +503,7 @@ drop_leftover(RestorePlan *plan)
 							"database \"%s\", which an earlier restore has left, was changed "
 							"meanwhile",
 							shown);
-	if (good && !drop(plan))
+	if (good && !drop_working(plan))
 		good = report_error(EXIT_FAILED, connection_message(plan->maintenance), NULL,
 							"could not remove database \"%s\", which an earlier restore has left",
 							shown);
@@ -526,7 +527,7 @@ target_database_discard(RestorePlan *plan)
 	}
 	shown = printable_name(plan->working);
 	progress_phase("removing the incomplete database", "", 0, 0);
-	if (target_database_reconnect(plan) && drop(plan))
+	if (target_database_reconnect(plan) && drop_working(plan))
 		log_info("removed the incomplete database \"%s\"", shown);
 	else
 	{

@@ -1,6 +1,6 @@
 /*-------------------------------------------------------------------------
  *
- * session.c
+ * head_settings.c
  *	  The settings under which a backup is to be loaded.
  *
  * They are part of the backup: its head member sets them for psql.  A loader
@@ -11,7 +11,7 @@
  *
  *-------------------------------------------------------------------------
  */
-#include "session.h"
+#include "head_settings.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -41,7 +41,7 @@ without_meta_commands(const char *head)
 }
 
 bool
-session_read(RestorePlan *plan)
+head_settings_read(RestorePlan *plan)
 {
 	MemberReader reader;
 	bool found = false;
@@ -50,7 +50,7 @@ session_read(RestorePlan *plan)
 	good = member_reader_open(&reader, plan->repository, plan->manifest) &&
 		   member_reader_read_kind(&reader, MEMBER_HEAD, &found);
 	if (good)
-		plan->session = found ? without_meta_commands(reader.raw.data) : xstrdup("");
+		plan->head_settings = found ? without_meta_commands(reader.raw.data) : xstrdup("");
 	member_reader_close(&reader);
 	return good;
 }
@@ -74,14 +74,14 @@ allow_views(Connection *connection)
 }
 
 Connection *
-session_open(const RestorePlan *plan, ConnectionTarget *target)
+head_settings_connect(const RestorePlan *plan, ConnectionTarget *target)
 {
 	Connection *connection = connection_open(target);
 
 	if (connection == NULL)
 		return NULL;
 	if (!allow_views(connection) ||
-		(plan->session[0] != '\0' && !connection_command(connection, plan->session)) ||
+		(plan->head_settings[0] != '\0' && !connection_command(connection, plan->head_settings)) ||
 		!connection_set_lock_timeout(connection, target))
 	{
 		connection_close(connection);
@@ -91,12 +91,12 @@ session_open(const RestorePlan *plan, ConnectionTarget *target)
 }
 
 void
-session_add_options(const RestorePlan *plan, ConnectionTarget *target)
+head_settings_add_options(const RestorePlan *plan, ConnectionTarget *target)
 {
 	/* The options of a text search dictionary are stored as they are quoted. */
 	target_add_option(target, "-c quote_all_identifiers=off");
 
 	/* pg_restore makes the other ones.  Backups of older versions do not have this one. */
-	if (strstr(plan->session, "SET lc_monetary = 'C'") != NULL)
+	if (strstr(plan->head_settings, "SET lc_monetary = 'C'") != NULL)
 		target_add_option(target, "-c lc_monetary=C");
 }
