@@ -44,6 +44,7 @@
 #include "server_draft.h"
 #include "settings.h"
 #include "snapshot_watch.h"
+#include "source_dependencies.h"
 #include "source_server.h"
 #include "source_sessions.h"
 #include "subprocess.h"
@@ -72,6 +73,7 @@ typedef struct Backup
 	SnapshotWatch *watch;
 	SqlText sequences;
 	SqlText database_settings;
+	SqlText dependencies;
 	const char *moved_before;    /* what changed its name in the lifetime of the snapshot before */
 	char *moved;                 /* … of this one, so that all must be done again */
 	_Atomic(char *) moved_table; /* the same, as the workers find it */
@@ -166,7 +168,8 @@ take_snapshot(Backup *backup)
 		!sequences_look(backup->leader, backup->settings->backup->lock_wait_timeout) ||
 		!source_sessions_start(sessions) ||
 		!large_objects_list(backup->leader, &backup->large_objects, &backup->nlarge_objects) ||
-		!database_settings_read(backup->leader, &backup->database_settings, manifest))
+		!database_settings_read(backup->leader, &backup->database_settings, manifest) ||
+		!source_dependencies_read(backup->leader, &backup->dependencies))
 		return false;
 	manifest->snapshot_at = xstrdup(sessions->snapshot.time);
 	note_position(&manifest->server, &sessions->snapshot);
@@ -308,6 +311,7 @@ put_members(Backup *backup)
 		schema_tail(&tail, key);
 		good = put_text(backup, MEMBER_HEAD, &head) &&
 			   put_text(backup, MEMBER_ARCHIVE, &schema->archive) &&
+			   put_text(backup, MEMBER_ARCHIVE, &backup->dependencies.text) &&
 			   put_text(backup, MEMBER_PRE_DATA, &schema->pre_data) &&
 			   put_text(backup, MEMBER_SEQUENCES, &backup->sequences.text) &&
 			   put_text(backup, MEMBER_POST_DATA, &schema->post_data) &&
@@ -392,6 +396,7 @@ clean_up(Backup *backup)
 	free(backup->large_objects);
 	sql_free(&backup->sequences);
 	sql_free(&backup->database_settings);
+	sql_free(&backup->dependencies);
 	connection_close(backup->leader);
 	target_free(backup->target);
 	temporary_directory_remove(backup->directory);

@@ -17,17 +17,16 @@
 #include <string.h>
 
 #include "append.h"
-#include "exclusion_needs.h"
 #include "extension_rows.h"
 #include "general_settings.h"
 #include "in_place.h"
 #include "interrupt.h"
+#include "kept_dependencies.h"
 #include "loader.h"
 #include "log.h"
 #include "member_grants.h"
 #include "memory.h"
 #include "object_errors.h"
-#include "operator_links.h"
 #include "part_lists.h"
 #include "part_settings.h"
 #include "part_tables.h"
@@ -138,10 +137,9 @@ choose(RestorePlan *plan, const ExistingObjects *existing)
 
 	plan->selection = selection;
 	selection->existing = plan->settings->part->append ? NULL : existing;
-	if (!archive_toc_load(plan->repository, plan->manifest, &selection->toc))
+	if (!archive_toc_load(plan->repository, plan->manifest, &selection->toc) ||
+		!kept_dependencies_add(plan->repository, plan->manifest, &selection->toc))
 		return false;
-	exclusion_needs_add(&selection->toc);
-	operator_links_add(&selection->toc);
 	extension_rows_begin(selection, plan->manifest);
 	if (!selection_make(selection, plan->settings))
 		return false;

@@ -245,6 +245,7 @@ archive_toc_free(ArchiveToc *toc)
 		free(entry->owner);
 		free(entry->tablespace);
 		free(entry->depends_on);
+		free(entry->goes_with);
 	}
 	free(toc->entries);
 	free(toc->by_id);

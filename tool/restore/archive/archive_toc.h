@@ -39,6 +39,8 @@ typedef struct TocEntry
 	TocSection section; /* never TOC_NONE: an ACL or comment is where its object is */
 	int *depends_on;
 	int ndepends_on;
+	int *goes_with; /* of a table: what it does not outlive, by kept_dependencies.h */
+	int ngoes_with;
 } TocEntry;
 
 typedef struct ArchiveToc
@@ -46,6 +48,7 @@ typedef struct ArchiveToc
 	TocEntry *entries; /* in the order of the archive: only operators depend on later ones */
 	uint32_t count;
 	TocEntry **by_id; /* sorted by id */
+	bool complete;    /* the catalogs said what the archive does not: goes_with is known */
 } ArchiveToc;
 
 /* Turn the text of the archive member into the archive, in place; false if it is none. */

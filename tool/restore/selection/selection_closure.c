@@ -300,31 +300,6 @@ add_belongings(Closure *closure, const TocEntry *entry)
 	}
 }
 
-/*
- * "multirange_type_name = s.m" of a range type: nothing in the archive depends
- * on the schema of a type that comes by itself.
- */
-static void
-add_schema_of_multirange(Closure *closure, const TocEntry *entry)
-{
-	static const char words[] = "\n    multirange_type_name = ";
-	const ArchiveToc *toc = &closure->selection->toc;
-	const char *found = toc_entry_is(entry, "TYPE") ? strstr(entry->definition, words) : NULL;
-	char *schema;
-	char *name;
-	uint32_t i;
-
-	if (found == NULL || sql_name_read_qualified(found + strlen(words), &schema, &name) == NULL)
-		return;
-	for (i = 0; i < toc->count; i++)
-	{
-		if (toc_entry_is(&toc->entries[i], "SCHEMA") && strcmp(toc->entries[i].tag, schema) == 0)
-			include(closure, &toc->entries[i], ENTRY_NEEDED);
-	}
-	free(schema);
-	free(name);
-}
-
 static void
 add_needs(Closure *closure, const TocEntry *entry)
 {
@@ -338,7 +313,6 @@ add_needs(Closure *closure, const TocEntry *entry)
 		if (other != NULL && is_needed(selection, entry, other))
 			include(closure, other, ENTRY_NEEDED);
 	}
-	add_schema_of_multirange(closure, entry);
 }
 
 /* Add conditional entries of what is included, if their condition holds; true if any was added. */

@@ -46,7 +46,7 @@ static const char *const passed_over[] = {"COMMENT",
 										  NULL};
 
 /* Much is in these that does not use them; dropped, they take along what comes by itself. */
-static const char *const environments[] = {"SCHEMA", "EXTENSION", "PROCEDURAL LANGUAGE", NULL};
+static const char *const environments[] = {"SCHEMA", "PROCEDURAL LANGUAGE", NULL};
 
 static const char *const of_parts[] = {"TABLE", "FOREIGN TABLE", "TYPE", "DOMAIN", NULL};
 
@@ -120,12 +120,20 @@ counts_for_all(const Selection *selection, const TocEntry *other)
 
 /* Does the table exist only as long as what it depends on? */
 static bool
-goes_with(const TocEntry *entry, const TocEntry *other)
+goes_with(const Selection *selection, const TocEntry *entry, const TocEntry *other)
 {
 	const char *end;
+	int i;
 
 	if (!toc_entry_is_table(entry) || toc_entry_is_table(other))
 		return true;
+	for (i = 0; i < entry->ngoes_with; i++)
+	{
+		if (entry->goes_with[i] == other->id)
+			return true;
+	}
+	if (selection->toc.complete)
+		return false;
 	end = toc_entry_after_name(entry, "CREATE TABLE ");
 	return toc_entry_is(other, "TYPE") && end != NULL && strncmp(end, " OF ", 4) == 0;
 }
@@ -151,7 +159,7 @@ what_is_lost(const Selection *selection, const TocEntry *entry)
 
 		if (there && !part && toc_entry_is_any(entry, of_parts))
 			return LOST_PARTS;
-		if (!there && goes_with(entry, other) &&
+		if (!there && goes_with(selection, entry, other) &&
 			(whole != NULL || counts_for_all(selection, other)))
 			return LOST_ALL;
 	}
@@ -169,11 +177,15 @@ selection_find_lost(Selection *selection)
 		selection->lost[i] = (unsigned char) what_is_lost(selection, &selection->toc.entries[i]);
 }
 
-/* What of it was missing or is lost: "FUNCTION s.f(), TYPE s.t"; empty if only its table is. */
+/*
+ * What of it was missing or is lost, and took it along: "FUNCTION s.f(), TYPE
+ * s.t"; empty if only its table is.
+ */
 static char *
 names_of_missing(const Selection *selection, const TocEntry *entry)
 {
 	const TocEntry *whole = whole_of(selection, entry);
+	bool parts = selection->lost[entry->place] == LOST_PARTS;
 	const TocEntry *other;
 	Buffer names;
 	int d = 0;
@@ -184,7 +196,8 @@ names_of_missing(const Selection *selection, const TocEntry *entry)
 	{
 		char *label;
 
-		if (other == whole || selection->lost[other->place] == LOST_PARTS)
+		if (other == whole || selection->lost[other->place] == LOST_PARTS ||
+			!(parts || goes_with(selection, entry, other)))
 			continue;
 		label = toc_entry_label(other);
 		buffer_printf(&names, "%s%s", names.length > 0 ? ", " : "", label);

@@ -1,0 +1,18 @@
+/*-------------------------------------------------------------------------
+ *
+ * source_dependencies.h
+ *	  Dependencies that pg_dump's archive does not have.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef NEX_SOURCE_DEPENDENCIES_H
+#define NEX_SOURCE_DEPENDENCIES_H
+
+#include <stdbool.h>
+
+#include "connection.h"
+
+/* Read them, as the second member "archive" has them; false (reported) on failure. */
+extern bool source_dependencies_read(Connection *connection, SqlText *sql);
+
+#endif /* NEX_SOURCE_DEPENDENCIES_H */
