@@ -204,7 +204,7 @@ check_tsan()
 	[ "$(id -u)" -ne 0 ] || chown "$tester:" "$work/tsan"
 	# Exit codes are those of the program; reports go to files.
 	# shellcheck disable=SC2086 # a pattern, to be expanded in the copy
-	TSAN_OPTIONS="exitcode=0 log_path=$work/tsan/report suppressions=$built/tests/tsan.suppressions history_size=4" \
+	TSAN_OPTIONS="exitcode=0 log_path=$work/tsan/report history_size=4" \
 		as_tester perl scripts/run_tap.pl "$work/counts" $(cd "$built" && ls ${TESTS:-tests/t/001_*.t tests/t/007_*.t tests/t/013_*.t tests/t/080_*.t})
 	add_counts "$work/counts"
 	if cat "$work/tsan"/report* 2>/dev/null | awk '/^SUMMARY/ { count[$0]++ } END { for (i in count) { print count[i], i; bad = 1 } exit bad }'; then

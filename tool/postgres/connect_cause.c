@@ -90,7 +90,7 @@ connect_cause(const ConnectionTarget *target, const char *message, const char **
 	char *who = NULL;
 	char *detail;
 
-	if (database != NULL && !stop_requested() && connection_was_kept_waiting(target, message))
+	if (database != NULL && !stop_requested() && connection_was_kept_waiting(message))
 		other = target_with_database(target,
 									 strcmp(database, "postgres") != 0 ? "postgres" : "template1");
 	if (other != NULL)

@@ -38,6 +38,7 @@
 #define POLL_INTERVAL_MS 200
 #define LAST_WORD_TIMEOUT 5        /* seconds at most, after a stop */
 #define DEFAULT_CONNECT_TIMEOUT 30 /* seconds, unless connect_timeout says otherwise */
+#define NO_ANSWER "the server did not answer within "
 
 /*
  * What pg_dump's setup_connection() sets, and the settings besides it that
@@ -195,9 +196,12 @@ connect_timeout(PGconn *pg)
 	return timeout;
 }
 
-/* Drive the connection to its end; false on failure, timeout or stop. */
-static bool
-connect_patiently(PGconn *pg, ConnectionTarget *target)
+/*
+ * Drive the connection to its end, or to a failure, timeout or stop.  Returns the
+ * seconds of a timeout, else 0; not in the target, which threads share.
+ */
+static int
+connect_patiently(PGconn *pg, const ConnectionTarget *target)
 {
 	PostgresPollingStatusType status = PGRES_POLLING_WRITING;
 	bool last_word = target->last_word;
@@ -207,36 +211,32 @@ connect_patiently(PGconn *pg, ConnectionTarget *target)
 	/* A new session may wait for a lock of its database, or of a catalog, before it is there. */
 	if (target->lock_patience > 0 && (timeout <= 0 || timeout > target->lock_patience + 2))
 		timeout = target->lock_patience + 2;
-	target->timed_out = 0;
 	if (last_word && stop_requested() && (timeout <= 0 || timeout > LAST_WORD_TIMEOUT))
 		timeout = LAST_WORD_TIMEOUT;
 	deadline = time(NULL) + timeout;
 
 	if (PQstatus(pg) == CONNECTION_BAD)
-		return false;
+		return 0;
 	while (status != PGRES_POLLING_OK)
 	{
 		struct pollfd wait;
 
 		if (status == PGRES_POLLING_FAILED || (stop_requested() && !last_word))
-			return false;
+			return 0;
 		if (timeout > 0 && time(NULL) > deadline)
-		{
-			target->timed_out = timeout;
-			return false;
-		}
+			return timeout;
 		wait.fd = PQsocket(pg);
 		wait.events = status == PGRES_POLLING_READING ? POLLIN : POLLOUT;
 		wait.revents = 0;
 		if (poll(&wait, 1, POLL_INTERVAL_MS) != 0)
 			status = PQconnectPoll(pg);
 	}
-	return true;
+	return 0;
 }
 
 /* With these options in place of the target's own; NULL: with its own. */
 static PGconn *
-connect_with(ConnectionTarget *target, const char *options)
+connect_with(const ConnectionTarget *target, const char *options, int *timed_out)
 {
 	const char *keywords[TARGET_MAX_OPTIONS + 4];
 	const char *values[TARGET_MAX_OPTIONS + 4];
@@ -266,26 +266,27 @@ connect_with(ConnectionTarget *target, const char *options)
 	keywords[n] = NULL;
 	values[n] = NULL;
 
+	*timed_out = 0;
 	pg = PQconnectStartParams(keywords, values, 0);
 	if (pg != NULL)
 	{
 		PQsetNoticeReceiver(pg, silence_notices, NULL);
-		connect_patiently(pg, target);
+		*timed_out = connect_patiently(pg, target);
 	}
 	return pg;
 }
 
 static PGconn *
-connect_once(ConnectionTarget *target)
+connect_once(const ConnectionTarget *target, int *timed_out)
 {
 	char *options = session_options(target);
-	PGconn *pg = connect_with(target, options);
+	PGconn *pg = connect_with(target, options, timed_out);
 
-	if (options != NULL && PQstatus(pg) != CONNECTION_OK && target->timed_out == 0 &&
+	if (options != NULL && PQstatus(pg) != CONNECTION_OK && *timed_out == 0 &&
 		session_options_refused(PQerrorMessage(pg)))
 	{
 		PQfinish(pg);
-		pg = connect_with(target, NULL);
+		pg = connect_with(target, NULL, timed_out);
 	}
 	free(options);
 	return pg;
@@ -463,6 +464,7 @@ static PGconn *
 connect_target(ConnectionTarget *target, char **message)
 {
 	PGconn *pg;
+	int timed_out;
 
 	*message = NULL;
 	if (target->patience > 0)
@@ -472,17 +474,17 @@ connect_target(ConnectionTarget *target, char **message)
 			trim(*message);
 		return pg;
 	}
-	pg = connect_once(target);
+	pg = connect_once(target, &timed_out);
 	if (PQstatus(pg) != CONNECTION_OK && PQconnectionNeedsPassword(pg) && target->may_ask &&
 		target->password == NULL && target_ask_password(target))
 	{
 		PQfinish(pg);
-		pg = connect_once(target);
+		pg = connect_once(target, &timed_out);
 	}
 	if (PQstatus(pg) == CONNECTION_OK)
 		return pg;
-	if (target->timed_out > 0)
-		*message = xasprintf("the server did not answer within %d s", target->timed_out);
+	if (timed_out > 0)
+		*message = xasprintf(NO_ANSWER "%d s", timed_out);
 	else
 		*message = trimmed(PQerrorMessage(pg)[0] != '\0' ? PQerrorMessage(pg) : "timeout expired");
 	PQfinish(pg);
@@ -561,9 +563,10 @@ connection_refused_hint(const char *message)
 }
 
 bool
-connection_was_kept_waiting(const ConnectionTarget *target, const char *message)
+connection_was_kept_waiting(const char *message)
 {
-	return target->timed_out > 0 || strstr(message, "due to lock timeout") != NULL;
+	return strncmp(message, NO_ANSWER, strlen(NO_ANSWER)) == 0 ||
+		   strstr(message, "due to lock timeout") != NULL;
 }
 
 void

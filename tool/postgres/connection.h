@@ -56,7 +56,7 @@ extern Connection *connection_try(ConnectionTarget *target, char **message);
 
 /* Why it could not: somebody has a lock, or does not answer, so that another attempt would wait
  * again. */
-extern bool connection_was_kept_waiting(const ConnectionTarget *target, const char *message);
+extern bool connection_was_kept_waiting(const char *message);
 
 /* What may help against it; static text. */
 extern const char *connection_refused_hint(const char *message);

@@ -44,7 +44,7 @@ connection_open_maintenance(const Settings *settings, ConnectionTarget **target)
 	if (settings->connection->dbname == NULL)
 	{
 		connection = connection_try(*target, &message);
-		if (connection == NULL && connection_was_kept_waiting(*target, message))
+		if (connection == NULL && connection_was_kept_waiting(message))
 		{
 			connection_report_refused(*target, message);
 			free(message);

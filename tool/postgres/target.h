@@ -27,15 +27,14 @@ typedef struct ConnectionTarget
 	char *keywords[TARGET_MAX_OPTIONS];
 	char *values[TARGET_MAX_OPTIONS];
 	int count;
-	char *password;     /* NULL: none, or found by libpq itself in .pgpass */
-	bool may_ask;       /* no -w */
-	bool last_word;     /* connect even after a stop was requested, but soon or not at all */
-	int server_version; /* as the last session found it; 0: not known */
-	int patience;       /* seconds that an answer of the server may take; 0: any number of them */
+	char *password; /* NULL: none, or found by libpq itself in .pgpass */
+	bool may_ask;   /* no -w */
+	bool last_word; /* connect even after a stop was requested, but soon or not at all */
+	_Atomic int server_version; /* as the last session, of any thread, found it; 0: not known */
+	int patience; /* seconds that an answer of the server may take; 0: any number of them */
 	bool bound_lock_waits; /* sessions wait for a lock no longer than this: */
 	int lock_timeout;      /* milliseconds; 0: any number of them */
 	int lock_patience; /* seconds to wait for a lock while connecting, and then; 0: any number */
-	int timed_out;     /* the last attempt to connect was given up after so many seconds */
 	bool user_timeout; /* tcp_user_timeout is the one of TARGET_USER_TIMEOUT */
 } ConnectionTarget;
 
