@@ -29,7 +29,7 @@ our @EXPORT = qw(
   start_tool finish_tool new_repository all_files read_bytes write_bytes damage_file
   normalized_dump same_database database_names foreign_backends small_directory top
   latest_id stock_restore query wait_until have_extension label_settings
-  hold_lock backends_in background_sql waits_for_lock waiting_pg_dump server_lacks removal_shim);
+  hold_lock backends_in background_sql waits_for_lock waiting_pg_dump server_lacks removal_shim gate_shim);
 
 my $top = abs_path(dirname(abs_path(__FILE__)) . '/../..');
 # Seconds after which something that does not end makes the test die, not wait for ever.
@@ -433,16 +433,22 @@ sub damage_file
 	return sub { write_bytes($path, $bytes); };
 }
 
-# The library to preload that removes files while a program goes on (tests/fixtures/removal_shim.c);
-# undef if there is no compiler.
-sub removal_shim
+# A library to preload, of tests/fixtures; undef if there is no compiler.
+sub shim
 {
-	my $shim = File::Temp::tempdir(CLEANUP => 1) . '/removal_shim.so';
+	my ($name) = @_;
+	my $shim = File::Temp::tempdir(CLEANUP => 1) . "/$name.so";
 
 	return undef
-	  if system($ENV{CC} || 'cc', '-O1', '-D_GNU_SOURCE', '-shared', '-fPIC', '-o', $shim, top() . '/tests/fixtures/removal_shim.c') != 0;
+	  if system($ENV{CC} || 'cc', '-O1', '-D_GNU_SOURCE', '-shared', '-fPIC', '-o', $shim, top() . "/tests/fixtures/$name.c") != 0;
 	return $shim;
 }
+
+# It removes files while a program goes on.
+sub removal_shim { return shim('removal_shim') }
+
+# It keeps a backup from storing rows until there is a file.
+sub gate_shim { return shim('gate_shim') }
 
 # The directory on a small file system that the test runner mounted, or why there is none.
 sub small_directory

@@ -114,17 +114,23 @@ $directory = pg_dump_after(1, 'SET ROLE joe; ALTER SCHEMA his_own RENAME TO gone
 tool_ok([ 'backup', '--repo', $repo, '-d', 'shop', '--pg-bindir', $directory ], 'a schema with nothing of others');
 is(runs_of($directory), 1, 'may be, and so may one that only a superuser can rename');
 
-# The same when pg_dump is done, but rows are not.
+# The same when pg_dump is done, but rows are not: more than the pieces of one worker hold, and none is stored before.
+my $shim = gate_shim();
 sub renamed_while_copied
 {
 	my ($sql) = @_;
-	my $log = "$repo.renamed.log";
-	unlink $log;
+	my ($log, $gate) = ("$repo.renamed.log", "$repo.gate");
+	unlink $log, $gate;
 
 	query('shop', q(CREATE TABLE IF NOT EXISTS slow AS SELECT string_agg(md5(i::text || j), '') AS t FROM generate_series(1, 30000) i, generate_series(1, 32) j GROUP BY i));
-	my $pid = start_tool($log, 'backup', '--repo', $repo, '-d', 'shop', '-j', 2, '--compress', 'zstd:12', '--verbose');
+	my $pid;
+	{
+		local @ENV{ 'LD_PRELOAD', 'GATE_SHIM_FILE' } = ($shim, $gate) if $shim;
+		$pid = start_tool($log, 'backup', '--repo', $repo, '-d', 'shop', '-j', 1, '--compress', $shim ? 'zstd:1' : 'zstd:12', '--verbose');
+	}
 	wait_until(sub { -e $log && read_bytes($log) =~ /the schema is read/ });
 	query('shop', $sql);
+	write_bytes($gate, '');
 	is(finish_tool($pid), 0, 'the backup is made');
 	return read_bytes($log);
 }
@@ -166,10 +172,16 @@ for my $what ('two change places, and back', 'another schema takes its place')
 {
 	my ($named, @steps) = @{ $renames{$what} };
 
-	unlink "$repo.log";
-	$pid = start_tool("$repo.log", 'backup', '--repo', $repo, '-d', 'shop', '-j', 1, '--compress', 'zstd:12', '--verbose');
+	# There and back, a table must be copied all the while, others before and after: here the gate would hold only one.
+	my $at_gate = $shim && @steps == 1;
+	unlink "$repo.log", "$repo.gate";
+	{
+		local @ENV{ 'LD_PRELOAD', 'GATE_SHIM_FILE' } = ($shim, "$repo.gate") if $at_gate;
+		$pid = start_tool("$repo.log", 'backup', '--repo', $repo, '-d', 'shop', '-j', 1, '--compress', $at_gate ? 'zstd:1' : 'zstd:12', '--verbose');
+	}
 	ok(wait_until(sub { -e "$repo.log" && read_bytes("$repo.log") =~ /the schema is read/ }), 'the schema is read');
 	query('shop', "SET statement_timeout = '60s'; $_") for @steps;
+	write_bytes("$repo.gate", '');
 	is(finish_tool($pid), 0, "$what: the backup is made");
 	like(read_bytes("$repo.log"), qr/while it was read: $named.*; beginning again/, 'on a new snapshot');
 	query('postgres', 'DROP DATABASE IF EXISTS restored');
