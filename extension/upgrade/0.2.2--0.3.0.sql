@@ -22,7 +22,21 @@ CREATE UNIQUE INDEX runs_once ON nex_backup.runs
 CREATE UNIQUE INDEX run_reports_once ON nex_backup.run_reports
 	(run, event, repository, coalesce(database, ''), coalesce(backup, ''), coalesce(left(details ->> 'set', 220), ''), started);
 
-ALTER TABLE nex_backup.executor_sessions RENAME CONSTRAINT executors_pkey TO executor_sessions_pkey;
+-- The table was renamed by 0.2.1, its constraints were not; from PostgreSQL 18 on, NOT NULL is one with a name, too.
+DO $$
+DECLARE
+	command text;
+BEGIN
+	FOR command IN
+		SELECT format('ALTER TABLE nex_backup.executor_sessions RENAME CONSTRAINT %I TO %I', c.conname,
+			regexp_replace(c.conname::text, '^executors_', 'executor_sessions_'))
+		FROM pg_constraint c
+		WHERE c.conrelid = 'nex_backup.executor_sessions'::regclass AND c.conname ~ '^executors_'
+	LOOP
+		EXECUTE command;
+	END LOOP;
+END
+$$;
 
 -- Not called any more.
 DROP FUNCTION nex_backup.sync_globals(text, text, text);
