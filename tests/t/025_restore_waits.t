@@ -212,4 +212,46 @@ query('lords', 'CREATE TABLE t AS SELECT 1 AS i; ALTER TABLE t OWNER TO lord');
 	$session->();
 }
 
+# Code of a tenant's that does not end, in its turn.
+query('postgres', 'CREATE DATABASE live OWNER lord');
+query('live', <<'SQL');
+GRANT CREATE ON DATABASE live TO eve;
+SET SESSION AUTHORIZATION eve;
+CREATE SCHEMA eve;
+CREATE FUNCTION eve.f(i int) RETURNS int IMMUTABLE LANGUAGE plpgsql AS 'BEGIN RETURN i; END';
+CREATE FUNCTION eve.t() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN new; END';
+CREATE TABLE eve.rows AS SELECT 1 AS i;
+CREATE TRIGGER t BEFORE INSERT ON eve.rows FOR EACH ROW EXECUTE FUNCTION eve.t();
+CREATE TABLE eve.made AS SELECT 1 AS i;
+CREATE INDEX by_f ON eve.made (eve.f(i));
+SQL
+tool_ok([ 'backup', '--repo', $repo, '-d', 'live', '-q' ], 'backup of a tenant');
+query('live', 'DROP TABLE eve.made');
+my %sleeps = ('sleeps' => 'PERFORM pg_sleep(1000);',
+	'cannot be canceled' => q(PERFORM set_config('client_connection_check_interval', '0', false), set_config('statement_timeout', '0', false);
+		LOOP BEGIN PERFORM pg_sleep(1000); EXCEPTION WHEN query_canceled THEN NULL; END; END LOOP;));
+for my $how (sort keys %sleeps)
+{
+	query('live', "CREATE OR REPLACE FUNCTION eve.f(i int) RETURNS int IMMUTABLE LANGUAGE plpgsql AS \$\$BEGIN $sleeps{$how} RETURN i; END\$\$;"
+		  . "CREATE OR REPLACE FUNCTION eve.t() RETURNS trigger LANGUAGE plpgsql AS \$\$BEGIN $sleeps{$how} RETURN new; END\$\$");
+	for my $case ([ 'rows', qr/could not load table eve\.rows/, '--append' ], [ 'made', qr/could not restore INDEX eve\.by_f/ ])
+	{
+		my ($table, $message, @options) = @$case;
+		my ($code, $out, $err) = tool('restore', '--repo', $repo, 'live', '--to', 'live', '--table', "eve.$table", @options, '--owner-timeout', '1s');
+
+		is($code, 1, "a tenant's code that $how ends a restore of $table") or diag($err);
+		like($err, qr/error: $message: code of role "eve" took longer than 1 s\nHINT:.*--owner-timeout/, '... with its name') or diag($err);
+		ok(wait_until(sub { backends_in('live') == 0 }), '... and holds nothing any more');
+	}
+}
+# In the end ANALYZE calls the function of the index.
+query('live', "CREATE OR REPLACE FUNCTION eve.f(i int) RETURNS int IMMUTABLE LANGUAGE plpgsql AS 'BEGIN IF current_query() ~ ''ANALYZE'' THEN PERFORM pg_sleep(1000); END IF; RETURN i; END'");
+my ($code, $out, $err) = tool('restore', '--repo', $repo, 'live', '--to', 'live', '--table', 'eve.made', '--owner-timeout', '2s');
+is($code, 0, 'a function that does not end when it is analyzed') or diag($err);
+like($err, qr/warning: could not analyze table "?eve"?."?made"?: code of its owner took longer than 2 s/, '... is a warning');
+query('live', 'DROP TABLE eve.made');
+query('live', "CREATE OR REPLACE FUNCTION eve.f(i int) RETURNS int IMMUTABLE LANGUAGE plpgsql AS 'BEGIN PERFORM pg_sleep(1.5); RETURN i; END'");
+tool_ok([ 'restore', '--repo', $repo, 'live', '--to', 'live', '--table', 'eve.made', '--owner-timeout', '0', '-q' ], 'one that only takes its time is let');
+is(query('live', 'SELECT count(*) FROM eve.made'), 1, '... and all is there');
+
 done_testing();

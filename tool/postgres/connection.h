@@ -24,11 +24,13 @@ typedef struct Connection
 	struct CancelRequest *cancel;
 	char *role;       /* that the session acts as, by SET ROLE or a setting; "none" */
 	int patience;     /* seconds that each answer may take; 0: any number of them */
-	int cancellation; /* handle in interrupt.c */
-	int waits_as;     /* process on the server that lock_waits.h knows; 0: none */
-	int socket;       /* a second descriptor of the session's socket; -1: none */
-	atomic_bool cut;  /* after a stop */
-	char *last_word;  /* FATAL message with which the server ended an idle session; or NULL */
+	int turn_timeout; /* seconds that code of others may take (owner_turn.h); 0: any number */
+	struct Connection *warden; /* that ends this session if such code does not; or NULL */
+	int cancellation;          /* handle in interrupt.c */
+	int waits_as;              /* process on the server that lock_waits.h knows; 0: none */
+	int socket;                /* a second descriptor of the session's socket; -1: none */
+	atomic_bool cut;           /* after a stop */
+	char *last_word; /* FATAL message with which the server ended an idle session; or NULL */
 	char last_state[6];
 	struct KeptPlans *plans; /* kept_plans.h; NULL: what is asked is planned each time */
 } Connection;

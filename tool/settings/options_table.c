@@ -223,6 +223,15 @@ const Option option_table[] = {
 	 .metavar = "WHOSE",
 	 .help = "when adding rows to an existing database, run code of the tables (triggers, checks) "
 			 "with the privileges of: their owner, or your session"},
+	{.name = "owner-timeout",
+	 .type = OPTION_DURATION,
+	 AT(part, owner_timeout),
+	 .min = 0,
+	 .max = 7L * 86400,
+	 .fallback = "1h",
+	 .metavar = "TIME",
+	 .help = "when restoring into an existing database: fail if code of a table's owner takes "
+			 "longer than TIME (for each 10 million rows); 0 waits forever"},
 	{.name = "schema-only",
 	 .type = OPTION_FLAG,
 	 AT(part, schema_only),

@@ -36,6 +36,7 @@ typedef struct PartSettings
 	OnConflict on_conflict;
 	bool disable_triggers;
 	RowsAs rows_as;
+	int owner_timeout; /* seconds for a turn of an owner's code, 0 = any number, default 1 hour */
 	bool no_owner;
 	bool no_privileges;
 	char *role;             /* NULL: the user that connects */

@@ -186,7 +186,8 @@ const Command command_restore = {
 		"maintenance-work-mem copy-format jobs dbname "
 		"host port "
 		"username no-password password pg-bindir catalogue table schema exclude-table as append "
-		"data-only on-conflict disable-triggers rows-as schema-only no-owner no-privileges role "
+		"data-only on-conflict disable-triggers rows-as owner-timeout schema-only no-owner "
+		"no-privileges role "
 		"allow-unknown-sql",
 	.per_call =
 		"to at drop yes discard-old all no-globals existing-roles on-object-error "

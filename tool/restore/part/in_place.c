@@ -34,6 +34,7 @@
 #include "log.h"
 #include "memory.h"
 #include "owner_tables.h"
+#include "owner_turn.h"
 #include "part_lists.h"
 #include "part_rows.h"
 #include "part_scripts.h"
@@ -127,30 +128,45 @@ create_schema(RestorePlan *plan, Connection *connection, const RenameMap *map)
 	return good;
 }
 
+/* Expressions of its indexes are its owner's code.  False if the session is lost. */
+static bool
+analyze_table(Connection *connection, const char *target)
+{
+	char *sql = xasprintf("ANALYZE %s", target);
+	bool late;
+	PGresult *result = owner_code_run(connection, (SqlConstant){sql}, &late);
+	bool there = result != NULL;
+
+	if (late)
+		log_warning("could not analyze table %s: code of its owner took longer than %d s", target,
+					connection->turn_timeout);
+	else if (PQresultStatus(result) != PGRES_COMMAND_OK)
+	{
+		char *said = server_failure_said(connection, result);
+
+		log_warning("could not analyze table %s: %s", target, said);
+		free(said);
+	}
+	free(sql);
+	PQclear(result);
+	return there;
+}
+
 /* Planner statistics are worth having, but no reason to fail any more. */
 static void
 analyze(RestorePlan *plan, Connection *connection, const RenameMap *map)
 {
+	bool there = true;
 	uint32_t i;
 
 	progress_phase("analyzing", "tables", plan->manifest->ntables, 0);
-	for (i = 0; i < plan->manifest->ntables && !stop_requested(); i++)
+	for (i = 0; there && i < plan->manifest->ntables && !stop_requested(); i++)
 	{
 		char *target = part_rows_target(plan, map, &plan->manifest->tables[i]);
-		char *sql = xasprintf("ANALYZE %s", target);
-		PGresult *result = PQexec(connection->pg, sql);
 
-		if (PQresultStatus(result) != PGRES_COMMAND_OK)
-		{
-			char *said = server_failure_said(connection, result);
-
-			log_warning("could not analyze table %s: %s", target, said);
-			free(said);
-		}
-		PQclear(result);
+		there = analyze_table(connection, target);
 		atomic_fetch_add(&progress.units_done, 1);
 		free(target);
-		free(sql);
 	}
 }
 

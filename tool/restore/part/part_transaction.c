@@ -13,7 +13,35 @@
 #include "part_settings.h"
 #include "quote.h"
 #include "row_rights.h"
+#include "selection.h"
 #include "settings.h"
+
+/* So many rows more have the time of --owner-timeout once more. */
+#define ROWS_IN_TIME 10000000
+#define LONGEST_TURN 2000000
+
+/*
+ * For how long a turn may go on.  Honest ones take their time for rows: triggers
+ * and foreign keys see each of them, and an index of them is built in one turn.
+ */
+static int
+turn_seconds(const RestorePlan *plan)
+{
+	double seconds = plan->settings->part->owner_timeout;
+	uint64_t rows = 0;
+	uint32_t i;
+
+	for (i = 0; plan->selection != NULL && i < plan->manifest->ntables; i++)
+	{
+		const ManifestTable *table = &plan->manifest->tables[i];
+		const TocEntry *entry = selection_table(plan->selection, table->oid);
+
+		if (entry != NULL && selection_state(plan->selection, entry->id) >= ENTRY_NEEDED)
+			rows += table->rows;
+	}
+	seconds *= 1 + (double) (rows / ROWS_IN_TIME);
+	return seconds < LONGEST_TURN ? (int) seconds : LONGEST_TURN;
+}
 
 bool
 partial_begin(const RestorePlan *plan, Connection *connection)
@@ -21,6 +49,8 @@ partial_begin(const RestorePlan *plan, Connection *connection)
 	Buffer sql;
 	bool good;
 
+	connection->turn_timeout = turn_seconds(plan);
+	connection->warden = plan->maintenance;
 	buffer_init(&sql);
 	buffer_append_string(&sql, "SET client_encoding = ");
 	quote_literal(&sql, plan->manifest->database.encoding);

@@ -202,6 +202,22 @@ set_as_session(Connection *connection, const SequenceValue *value, const char *i
 	return good;
 }
 
+/* Run the turn; no code of the owner's is in it. */
+static bool
+run_turn(Connection *connection, const char *owner)
+{
+	bool late;
+	PGresult *result = owner_turn_run(connection, &late);
+	bool good = result != NULL && PQresultStatus(result) == PGRES_COMMAND_OK;
+
+	if (late)
+		owner_turn_report_late(connection, owner, "could not set a sequence");
+	else if (!good)
+		connection_report(connection, result, "could not set a sequence");
+	PQclear(result);
+	return good;
+}
+
 /* The same as the owner, a role that the session is a member of. */
 static bool
 set_as_owner(Connection *connection, const SequenceValue *value, const char *increment,
@@ -217,8 +233,7 @@ set_as_owner(Connection *connection, const SequenceValue *value, const char *inc
 	append_advance(&body, value, increment);
 	sql_append(sql_in(&body), "; END");
 	owner_turn_append(&sql, owner, body.data);
-	good = connection_command(connection, sql_in(&sql)) &&
-		   connection_command(connection, SQL(OWNER_TURN_RUN)) &&
+	good = connection_command(connection, sql_in(&sql)) && run_turn(connection, owner) &&
 		   connection_command(connection, SQL(OWNER_TURN_END));
 	buffer_free(&body);
 	buffer_free(&sql);

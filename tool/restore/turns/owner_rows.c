@@ -95,6 +95,28 @@ run(RowCopy *copy, const char *sql)
 	return good;
 }
 
+/* Run the turn. */
+static RowCopyStatus
+run_owner(RowCopy *copy)
+{
+	bool late;
+	PGresult *result = owner_turn_run(copy->connection, &late);
+	RowCopyStatus good = ROW_COPY_GOOD;
+
+	if (late)
+	{
+		char *what = xasprintf("could not load table %s", copy->shown);
+
+		owner_turn_report_late(copy->connection, copy->owner, what);
+		free(what);
+		good = ROW_COPY_FAILED;
+	}
+	else if (result == NULL || PQresultStatus(result) != PGRES_COMMAND_OK)
+		good = row_copy_judge(copy, result);
+	PQclear(result);
+	return good;
+}
+
 static bool
 plan_passage(RowCopy *copy, const ManifestTable *source, Passage *passage)
 {
@@ -211,7 +233,7 @@ run_turn(RowCopy *copy)
 
 	if (copy->keep_definitions && !definitions_read(copy->connection, STEP_INDEX, &before))
 		return ROW_COPY_FAILED;
-	status = run(copy, OWNER_TURN_RUN);
+	status = run_owner(copy);
 	if (status != ROW_COPY_GOOD || !copy->keep_definitions)
 	{
 		definitions_free(&before);

@@ -57,35 +57,57 @@ failed_entry(const StepEntry *entries, uint32_t count, const PGresult *result)
 	return entries[i - 1].entry;
 }
 
-/* Run what only defines, or the turn. */
+/* "could not restore TABLE s.t"; caller frees. */
+static char *
+failure(const StepEntry *entries, uint32_t count, const PGresult *result)
+{
+	char *label = toc_entry_label(failed_entry(entries, count, result));
+	char *what = xasprintf("could not restore %s", label);
+
+	free(label);
+	return what;
+}
+
+/* Run what only defines. */
 static bool
-run_with_hint(const StepEntry *entries, uint32_t count, Connection *connection, const char *sql,
-			  const char *right)
+run(const StepEntry *entries, Connection *connection, const char *sql)
 {
 	PGresult *result = connection_exec(connection, sql);
 	bool good = result != NULL && PQresultStatus(result) == PGRES_COMMAND_OK;
 
 	if (!good)
 	{
-		const char *state = result != NULL ? PQresultErrorField(result, PG_DIAG_SQLSTATE) : NULL;
-		char *label = toc_entry_label(failed_entry(entries, count, result));
-		char *what = xasprintf("could not restore %s", label);
+		char *what = failure(entries, 1, result);
 
-		if (state != NULL && strcmp(state, "42501") == 0)
-			connection_report_hint(connection, result, what, right);
-		else
-			connection_report(connection, result, what);
+		connection_report(connection, result, what);
 		free(what);
-		free(label);
 	}
 	PQclear(result);
 	return good;
 }
 
 static bool
-run(const StepEntry *entries, Connection *connection, const char *sql)
+run_turn(const StepEntry *entries, uint32_t count, Connection *connection, const char *owner)
 {
-	return run_with_hint(entries, 1, connection, sql, NULL);
+	bool late;
+	PGresult *result = owner_turn_run(connection, &late);
+	bool good = result != NULL && PQresultStatus(result) == PGRES_COMMAND_OK;
+
+	if (!good)
+	{
+		const char *state = result != NULL ? PQresultErrorField(result, PG_DIAG_SQLSTATE) : NULL;
+		char *what = failure(entries, count, result);
+
+		if (late)
+			owner_turn_report_late(connection, owner, what);
+		else if (state != NULL && strcmp(state, "42501") == 0)
+			connection_report_hint(connection, result, what, RIGHTS_HINT);
+		else
+			connection_report(connection, result, what);
+		free(what);
+	}
+	PQclear(result);
+	return good;
 }
 
 /* The domain that the entry makes, quoted, or "". */
@@ -163,7 +185,7 @@ take_turn(const StepEntry *entries, uint32_t count, Connection *connection, Defi
 	good = run(entries, connection, sql.data) &&
 		   (step == STEP_ENTRY ? definitions_read_entry(connection, type.data, &before)
 							   : definitions_read(connection, step, &before));
-	if (good && run_with_hint(entries, count, connection, OWNER_TURN_RUN, RIGHTS_HINT))
+	if (good && run_turn(entries, count, connection, owner))
 		good = step == STEP_ENTRY
 				   ? check_changes(entries, count, connection, &before, changes, what)
 				   : definitions_same(connection, &before, what);

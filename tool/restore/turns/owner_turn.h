@@ -8,7 +8,10 @@
 #ifndef NEX_OWNER_TURN_H
 #define NEX_OWNER_TURN_H
 
+#include <libpq-fe.h>
+
 #include "buffer.h"
+#include "connection.h"
 
 #define OWNER_TURN "pg_temp.nex_backup_turn"
 #define OWNER_TURN_ACT "pg_temp.nex_backup_act()"
@@ -20,8 +23,18 @@
  */
 extern void owner_turn_append(Buffer *sql, const char *owner, const char *body);
 
-/* The one statement that runs it. */
-#define OWNER_TURN_RUN "CREATE INDEX ON " OWNER_TURN " (pg_temp.nex_backup_take_turn(turn))"
+/*
+ * Run a statement in which code of others runs, for the turn_timeout of the connection at most.
+ * *late: it took longer, and was ended; the result is NULL if the session was.
+ */
+extern PGresult *owner_code_run(Connection *connection, SqlConstant sql, bool *late);
+
+/* The one that runs the turn. */
+extern PGresult *owner_turn_run(Connection *connection, bool *late);
+
+/* Report that the turn of this role was ended, so `what` could not be done; false. */
+extern bool owner_turn_report_late(const Connection *connection, const char *owner,
+								   const char *what);
 
 /* Nothing of it is left. */
 #define OWNER_TURN_END                                                                             \
