@@ -3,24 +3,15 @@
  * look.c
  *	  A look at a file system that may not answer.
  *
- * A repository often lies on a network file system.  While its server is away,
- * open() and stat() do not return, and nothing ends the process: no timeout, no
- * pg_terminate_backend(), no fast shutdown.  A session that looks itself keeps
- * its connection, its locks and its snapshot for as long, and whoever asks for
- * the status again and again fills max_connections.  So a child looks, which
- * has nothing of the server: neither its shared memory, which would keep the
- * server from starting again, nor a descriptor.
+ * A repository often lies on a network file system, whose server may be away.
+ * A session that looks itself then keeps its connection, its locks and its
+ * snapshot for as long, and whoever asks for the status again and again fills
+ * max_connections.  So a child looks (look_child.c).
  *
- * A child that hangs is left alone and ends when the file system answers.  It
- * is not killed: if this process is gone by then and the postmaster is the init
- * process of a container, that would take a child that was killed for a crash.
  * There is one for each place at most, which a lock on a file says that lives
  * as long as the child.  That is no lock of the server, as no process of the
  * server need be left that could have it, and no shared memory, as the library
  * need not be preloaded.  When it was taken, is the time of the file.
- *
- * Not threads, which a backend cannot have; not a background worker, which
- * would hang in a shutdown as well.
  *
  *-------------------------------------------------------------------------
  */
@@ -31,8 +22,6 @@
 #include "pgstat.h"
 #include "storage/fd.h"
 #include "storage/latch.h"
-#include "storage/pg_shmem.h"
-#include "utils/memutils.h"
 #include "utils/timestamp.h"
 #include "utils/wait_event.h"
 
@@ -42,8 +31,6 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "child_signals.h"
-#include "descriptors.h"
 #include "look.h"
 
 /* One look, all looks of a statement, and a look of a statement that has none left. */
@@ -54,80 +41,9 @@
 #define SAID_SINCE_SECONDS 60
 #define STALE_LOOKS 5
 
-/* Descriptors of the child, besides 0 to 2. */
-#define OUT_DESCRIPTOR 3
-#define LOCK_DESCRIPTOR 4
-#define FIRST_UNUSED 5
-
-/* Children that we did not wait for. */
-static List *left_children = NIL;
-
 /* How long looks have taken in this statement. */
 static TimestampTz budget_statement = 0;
 static long budget_spent = 0;
-
-void
-look_write(int out, const void *bytes, size_t length)
-{
-	const char *position = bytes;
-
-	while (length > 0)
-	{
-		ssize_t written = write(out, position, length);
-
-		if (written < 0 && errno == EINTR)
-			continue;
-		if (written <= 0)
-			_exit(0);
-		position += written;
-		length -= (size_t) written;
-	}
-}
-
-/* ---- in the child ---- */
-
-static void __attribute__((noreturn)) be_child(int out, int lock, LookWork work, void *argument)
-{
-	int null_device;
-
-	/* Signals for the group of the backend are not for us. */
-	setsid();
-	PGSharedMemoryDetach();
-	out = fcntl(out, F_DUPFD, FIRST_UNUSED);
-	lock = fcntl(lock, F_DUPFD, FIRST_UNUSED);
-	null_device = open("/dev/null", O_RDWR);
-	if (null_device < 0 || dup2(null_device, STDIN_FILENO) < 0 ||
-		dup2(null_device, STDOUT_FILENO) < 0 || dup2(null_device, STDERR_FILENO) < 0 ||
-		dup2(out, OUT_DESCRIPTOR) < 0 || dup2(lock, LOCK_DESCRIPTOR) < 0 || chdir("/") != 0)
-		_exit(0);
-	descriptors_sweep(FIRST_UNUSED, DESCRIPTORS_CLOSE, false);
-	child_signals_reset(BROKEN_PIPE_FAILS);
-	work(OUT_DESCRIPTOR, argument);
-	_exit(0);
-}
-
-/* ---- in the backend ---- */
-
-static void
-reap_children(void)
-{
-	ListCell *cell;
-
-	foreach (cell, left_children)
-	{
-		if (waitpid(lfirst_int(cell), NULL, WNOHANG) != 0)
-			left_children = foreach_delete_current(left_children, cell);
-	}
-}
-
-static void
-leave_child(pid_t pid)
-{
-	MemoryContext old = MemoryContextSwitchTo(TopMemoryContext);
-
-	left_children = lappend_int(left_children, pid);
-	MemoryContextSwitchTo(old);
-}
 
 /* How long this look may take. */
 static long
@@ -254,9 +170,7 @@ look_with_lock(int lock, TimestampTz end, LookWork work, void *argument, StringI
 		return problem;
 	}
 	(void) fcntl(ends[0], F_SETFL, O_NONBLOCK);
-	pid = child_fork();
-	if (pid == 0)
-		be_child(ends[1], lock, work, argument);
+	pid = look_child_start(ends[1], lock, work, argument);
 	if (pid < 0)
 		problem = psprintf("is not looked at: could not fork: %s", strerror(errno));
 	close(ends[1]);
@@ -270,7 +184,7 @@ look_with_lock(int lock, TimestampTz end, LookWork work, void *argument, StringI
 	{
 		close(ends[0]);
 		if (pid > 0 && !answered)
-			leave_child(pid);
+			look_child_leave(pid);
 	}
 	PG_END_TRY();
 	if (answered)
@@ -289,7 +203,7 @@ look_at_place(const char *place, LookWork work, void *argument, StringInfo answe
 	char *problem;
 	int lock;
 
-	reap_children();
+	look_child_reap();
 	lock = lock_place(place, end, &problem);
 	if (lock >= 0)
 		problem = look_with_lock(lock, end, work, argument, answer);

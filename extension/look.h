@@ -11,21 +11,12 @@
 #include "postgres.h"
 
 #include "lib/stringinfo.h"
+#include "look_child.h"
 
 /* What is said of a place that has not answered for less than a minute, and the beginning of what
  * is said later. */
 #define LOOK_NO_ANSWER "does not answer"
 #define LOOK_NO_ANSWER_SINCE "has not answered since "
-
-/*
- * What the child does: system calls, and what comes of them is written to
- * `out`.  Nothing of the server is there: no ereport(), no shared memory, no
- * descriptors.
- */
-typedef void (*LookWork)(int out, void *argument);
-
-/* For it: write all of that, unless nobody reads it any more. */
-extern void look_write(int out, const void *bytes, size_t length);
 
 /*
  * Have a child do that and collect what it writes.  Returns what kept it from an

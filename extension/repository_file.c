@@ -3,7 +3,7 @@
  * repository_file.c
  *	  Reading a repository in the server's file system.
  *
- * These functions read, hash and list; what follows from it is decided in
+ * These functions have a child read, hash and list (reader.c); what follows from it is decided in
  * SQL (see the install script), where it is easier to read and to change.
  * They may be called by whoever may read server files, and in addition every
  * path is confined: an absolute repository, and below it only names made of
@@ -15,23 +15,19 @@
 #include "compat.h"
 
 #include "catalog/pg_authid.h"
-#include "digest.h"
 #include "funcapi.h"
 #include "gate.h"
 #include "mb/pg_wchar.h"
 #include "names.h"
+#include "reader.h"
 #include "repository_file.h"
-#include "storage/fd.h"
 #include "utils/acl.h"
 #include "utils/builtins.h"
 #include "utils/memutils.h"
 #include "utils/tuplestore.h"
 
-#include <fcntl.h>
 #include <sys/stat.h>
 #include <unistd.h>
-
-#define HASH_PIECE (1024 * 1024)
 
 PG_FUNCTION_INFO_V1(nex_backup_check_file);
 PG_FUNCTION_INFO_V1(nex_backup_list_directory);
@@ -118,49 +114,6 @@ repository_file_path(const char *repository, const char *file)
 	return psprintf("%s/%s", repository, file);
 }
 
-/* Open a regular file; -1 with errno if it cannot be. */
-static int
-open_regular(const char *path, off_t *bytes)
-{
-	struct stat status;
-	/* O_NONBLOCK: to open a FIFO would wait for ever, deaf to cancellation. */
-	int fd = OpenTransientFile(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | PG_BINARY);
-
-	if (fd < 0)
-		return -1;
-	if (fstat(fd, &status) != 0 || !S_ISREG(status.st_mode))
-	{
-		CloseTransientFile(fd);
-		errno = ENOTSUP;
-		return -1;
-	}
-	*bytes = status.st_size;
-	return fd;
-}
-
-/* Read up to `length` bytes, interruptible; -1 with errno on failure. */
-static ssize_t
-read_piece(int fd, char *into, size_t length)
-{
-	size_t done = 0;
-
-	while (done < length)
-	{
-		ssize_t got;
-
-		CHECK_FOR_INTERRUPTS();
-		got = read(fd, into + done, Min(length - done, HASH_PIECE));
-		if (got < 0 && errno == EINTR)
-			continue;
-		if (got < 0)
-			return -1;
-		if (got == 0)
-			break;
-		done += (size_t) got;
-	}
-	return (ssize_t) done;
-}
-
 char *
 describe_errno(int error)
 {
@@ -183,69 +136,15 @@ char *
 read_repository_file(const char *repository, const char *file, Size largest, char **content,
 					 size_t *length)
 {
-	off_t bytes;
-	ssize_t got;
-	int saved;
-	int fd;
+	ReaderAnswer answer;
 
 	check_may_read_server_files(GetUserId());
-	fd = open_regular(repository_file_path(repository, file), &bytes);
-	if (fd < 0)
-		return describe_errno(errno);
-	if (bytes < 0 || (Size) bytes > largest)
-	{
-		CloseTransientFile(fd);
+	*content = reader_content(repository_file_path(repository, file), (int64) largest, &answer);
+	if (answer.error == EFBIG)
 		return pstrdup("is too large to be read in the server");
-	}
-	*content = palloc((Size) bytes + 1);
-	got = read_piece(fd, *content, (size_t) bytes);
-	saved = errno;
-	CloseTransientFile(fd);
-	if (got < 0)
-		return describe_errno(saved);
-	(*content)[got] = '\0';
-	*length = (size_t) got;
-	return NULL;
-}
-
-/* A digest is malloc'd by OpenSSL: free it however the memory context ends. */
-static void
-free_digest(void *argument)
-{
-	digest_free((Digest *) argument);
-}
-
-static Digest *
-create_digest(void)
-{
-	MemoryContextCallback *callback = palloc0(sizeof(MemoryContextCallback));
-	Digest *digest = digest_create();
-
-	if (digest == NULL)
-		ereport(ERROR, (errcode(ERRCODE_OUT_OF_MEMORY), errmsg("could not initialize SHA-256")));
-	callback->func = free_digest;
-	callback->arg = digest;
-	MemoryContextRegisterResetCallback(CurrentMemoryContext, callback);
-	return digest;
-}
-
-/* Hash an open file; returns what is wrong, or NULL. */
-static char *
-hash_file(int fd, DigestHex hex)
-{
-	Digest *digest = create_digest();
-	char *piece = palloc(HASH_PIECE);
-	ssize_t got;
-
-	while ((got = read_piece(fd, piece, HASH_PIECE)) > 0)
-	{
-		if (!digest_update(digest, piece, (size_t) got))
-			elog(ERROR, "could not update a SHA-256 digest");
-	}
-	if (got < 0)
-		return describe_errno(errno);
-	if (!digest_final(digest, hex))
-		elog(ERROR, "could not finish a SHA-256 digest");
+	if (answer.error != 0)
+		return describe_errno(answer.error);
+	*length = (size_t) answer.bytes;
 	return NULL;
 }
 
@@ -264,9 +163,8 @@ nex_backup_check_file(PG_FUNCTION_ARGS)
 	char *wanted;
 	char *problem = NULL;
 	text *result = NULL;
-	DigestHex hex;
-	off_t bytes = 0;
-	int fd;
+	ReaderAnswer answer;
+	int64 bytes;
 
 	if (PG_ARGISNULL(0) || PG_ARGISNULL(1) || PG_ARGISNULL(3))
 		PG_RETURN_NULL();
@@ -277,20 +175,16 @@ nex_backup_check_file(PG_FUNCTION_ARGS)
 	repository = text_to_cstring(PG_GETARG_TEXT_PP(0));
 	file = text_to_cstring(PG_GETARG_TEXT_PP(1));
 	wanted = text_to_cstring(PG_GETARG_TEXT_PP(3));
-	fd = open_regular(repository_file_path(repository, file), &bytes);
-	if (fd < 0)
-		problem = describe_errno(errno);
-	else
-	{
-		if (!PG_ARGISNULL(2) && PG_GETARG_INT64(2) != (int64) bytes)
-			problem = psprintf("has %lld bytes instead of %lld", (long long) bytes,
-							   (long long) PG_GETARG_INT64(2));
-		else
-			problem = hash_file(fd, hex);
-		CloseTransientFile(fd);
-		if (problem == NULL && strcmp(hex, wanted) != 0)
-			problem = pstrdup("does not match its SHA-256 digest");
-	}
+	bytes = PG_ARGISNULL(2) ? -1 : PG_GETARG_INT64(2);
+	/* A digest of no file: the length is another one. */
+	reader_digest(repository_file_path(repository, file), bytes, &answer);
+	if (answer.error != 0)
+		problem = describe_errno(answer.error);
+	else if (answer.hex[0] == '\0')
+		problem =
+			psprintf("has %lld bytes instead of %lld", (long long) answer.bytes, (long long) bytes);
+	else if (strcmp(answer.hex, wanted) != 0)
+		problem = pstrdup("does not match its SHA-256 digest");
 	MemoryContextSwitchTo(old);
 	if (problem != NULL)
 		result = cstring_to_text(problem);
@@ -307,28 +201,33 @@ nex_backup_list_directory(PG_FUNCTION_ARGS)
 	char *repository = text_to_cstring(PG_GETARG_TEXT_PP(0));
 	char *name = text_to_cstring(PG_GETARG_TEXT_PP(1));
 	ReturnSetInfo *result = (ReturnSetInfo *) fcinfo->resultinfo;
-	struct dirent *entry;
-	DIR *directory;
+	ReaderAnswer answer;
+	ListCell *cell;
+	List *names;
 	char *path;
 
 	check_may_read_server_files(GetUserId());
 	path = repository_file_path(repository, name);
 	init_materialized_srf_compat(fcinfo);
-	directory = AllocateDir(path);
-	if (directory == NULL && (errno == ENOENT || errno == ENOTDIR))
+	names = reader_names(path, &answer);
+	if (answer.error == ENOENT || answer.error == ENOTDIR)
 		return (Datum) 0;
-	while ((entry = ReadDir(directory, path)) != NULL)
+	errno = answer.error;
+	if (answer.error != 0)
+		ereport(ERROR,
+				(errcode_for_file_access(), errmsg("could not read directory \"%s\": %m", path)));
+	foreach (cell, names)
 	{
+		char *found = lfirst(cell);
 		Datum values[1];
 		bool nulls[1] = {false};
 
 		CHECK_FOR_INTERRUPTS();
-		if (entry->d_name[0] == '.' || !is_repository_name(entry->d_name))
+		if (found[0] == '.' || !is_repository_name(found))
 			continue;
-		values[0] = CStringGetTextDatum(entry->d_name);
+		values[0] = CStringGetTextDatum(found);
 		tuplestore_putvalues(result->setResult, result->setDesc, values, nulls);
 	}
-	FreeDir(directory);
 	return (Datum) 0;
 }
 
@@ -346,21 +245,22 @@ nex_backup_file_mark(PG_FUNCTION_ARGS)
 	TupleDesc descriptor;
 	Datum values[2] = {(Datum) 0, (Datum) 0};
 	bool nulls[2] = {true, true};
-	struct stat status;
+	ReaderAnswer answer;
 
 	check_may_read_server_files(GetUserId());
 	if (get_call_result_type(fcinfo, NULL, &descriptor) != TYPEFUNC_COMPOSITE)
 		elog(ERROR, "return type must be a row type");
-	if (lstat(repository_file_path(repository, name), &status) != 0)
+	reader_look(repository_file_path(repository, name), &answer);
+	if (answer.error != 0)
 	{
-		values[1] = CStringGetTextDatum(describe_errno(errno));
+		values[1] = CStringGetTextDatum(describe_errno(answer.error));
 		nulls[1] = false;
 	}
 	else
 	{
 		values[0] = CStringGetTextDatum(
-			psprintf("%llu %lld.%09ld", (unsigned long long) status.st_ino,
-					 (long long) status.st_ctim.tv_sec, (long) status.st_ctim.tv_nsec));
+			psprintf("%llu %lld.%09ld", (unsigned long long) answer.inode,
+					 (long long) answer.changed, (long) answer.changed_nanoseconds));
 		nulls[0] = false;
 	}
 	PG_RETURN_DATUM(HeapTupleGetDatum(heap_form_tuple(BlessTupleDesc(descriptor), values, nulls)));
@@ -402,39 +302,36 @@ put_unclear(ReturnSetInfo *result, const char *directory, const char *database, 
 static const char *
 entry_problem(const char *path, const char *name, bool of_database)
 {
-	struct stat status;
-	DIR *directory;
+	ReaderAnswer answer;
 
-	if (lstat(path, &status) != 0)
-		return errno == ENOENT ? NULL : describe_errno(errno);
-	if (S_ISLNK(status.st_mode))
+	reader_look(path, &answer);
+	if (answer.error != 0)
+		return answer.error == ENOENT ? NULL : describe_errno(answer.error);
+	if (S_ISLNK(answer.mode))
 		return "is a symbolic link, which is not followed";
-	if (!S_ISDIR(status.st_mode))
+	if (!S_ISDIR(answer.mode))
 		return "is not a directory";
 	if (!of_database)
 		return strcmp(name, "lost+found") == 0 ? NULL : "is not the directory of a database";
-	directory = AllocateDir(path);
-	if (directory == NULL)
-		return errno == ENOENT ? NULL : describe_errno(errno);
-	FreeDir(directory);
-	return NULL;
+	reader_open_directory(path, &answer);
+	return answer.error == 0 || answer.error == ENOENT ? NULL : describe_errno(answer.error);
 }
 
-/* A directory at the top of the repository; what is wrong with it, or NULL if it is open or absent.
- */
+/* What is wrong with a directory at the top of the repository, or NULL if it could be read (or has
+ * no names) or is absent. */
 static const char *
-open_tree(const char *path, DIR **directory)
+tree_problem(const char *path, int error)
 {
-	struct stat status;
+	ReaderAnswer answer;
 
-	*directory = AllocateDir(path);
-	if (*directory != NULL)
+	if (error == 0)
 		return NULL;
-	if (errno == ENOTDIR)
+	if (error == ENOTDIR)
 		return "is not a directory";
-	if (errno != ENOENT)
-		return describe_errno(errno);
-	return lstat(path, &status) == 0 ? "is a symbolic link that leads nowhere" : NULL;
+	if (error != ENOENT)
+		return describe_errno(error);
+	reader_look(path, &answer);
+	return answer.error == 0 ? "is a symbolic link that leads nowhere" : NULL;
 }
 
 /* The name of a server's owner in the catalogue: "db", or "LABEL@db". */
@@ -449,50 +346,49 @@ static void
 look_at_server(const char *repository, const char *label, ReturnSetInfo *result)
 {
 	char *base = label[0] == '\0' ? pstrdup("") : psprintf("servers/%s/", label);
-	struct dirent *entry;
-	DIR *directory;
-	const char *problem;
 	char *tree = psprintf("%sglobals", base);
-	char *path;
+	char *path = repository_file_path(repository, tree);
+	const char *problem;
+	ReaderAnswer answer;
+	ListCell *cell;
+	List *names;
 
-	problem = open_tree(repository_file_path(repository, tree), &directory);
+	reader_open_directory(path, &answer);
+	problem = tree_problem(path, answer.error);
 	if (problem != NULL)
 		put_unclear(result, tree, owner_text(label, ""), problem);
-	if (directory != NULL)
-		FreeDir(directory);
 	tree = psprintf("%sbackups", base);
 	path = repository_file_path(repository, tree);
-	problem = open_tree(path, &directory);
+	names = reader_names(path, &answer);
+	problem = tree_problem(path, answer.error);
 	if (problem != NULL)
 		put_unclear(result, tree, NULL, problem);
-	while (directory != NULL && (entry = ReadDir(directory, path)) != NULL)
+	foreach (cell, names)
 	{
+		const char *name = lfirst(cell);
 		char database[64];
 		bool known;
 
 		CHECK_FOR_INTERRUPTS();
-		if (strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0)
-			continue;
-		known = database_directory_decode(entry->d_name, database) &&
+		known = database_directory_decode(name, database) &&
 				pg_verifymbstr(database, (int) strlen(database), true);
-		problem = entry_problem(psprintf("%s/%s", path, entry->d_name), entry->d_name, known);
+		problem = entry_problem(psprintf("%s/%s", path, name), name, known);
 		if (problem != NULL)
-			put_unclear(result, psprintf("%s/%s", tree, entry->d_name),
+			put_unclear(result, psprintf("%s/%s", tree, name),
 						known ? owner_text(label, database) : NULL, problem);
 	}
-	if (directory != NULL)
-		FreeDir(directory);
 }
 
 /* Links are not followed here, as the program does not. */
 static const char *
 part_problem(const char *path)
 {
-	struct stat status;
+	ReaderAnswer answer;
 
-	if (lstat(path, &status) != 0)
-		return errno == ENOENT ? NULL : describe_errno(errno);
-	return S_ISLNK(status.st_mode) ? "is a symbolic link, which is not followed" : NULL;
+	reader_look(path, &answer);
+	if (answer.error != 0)
+		return answer.error == ENOENT ? NULL : describe_errno(answer.error);
+	return S_ISLNK(answer.mode) ? "is a symbolic link, which is not followed" : NULL;
 }
 
 /* Servers other than main; what is wrong with the directory of one may hide any of its backups. */
@@ -500,20 +396,23 @@ static void
 look_at_servers(const char *repository, ReturnSetInfo *result)
 {
 	char *path = repository_file_path(repository, "servers");
-	struct dirent *entry;
-	DIR *directory;
-	const char *problem = open_tree(path, &directory);
+	const char *problem;
+	ReaderAnswer answer;
+	ListCell *cell;
+	List *names;
 
+	names = reader_names(path, &answer);
+	problem = tree_problem(path, answer.error);
 	if (problem != NULL)
 		put_unclear(result, "servers", NULL, problem);
-	while (directory != NULL && (entry = ReadDir(directory, path)) != NULL)
+	foreach (cell, names)
 	{
-		const char *name = entry->d_name;
+		const char *name = lfirst(cell);
 		char *full = psprintf("%s/%s", path, name);
 		char *of = psprintf("servers/%s", name);
 
 		CHECK_FOR_INTERRUPTS();
-		if (strcmp(name, ".") == 0 || strcmp(name, "..") == 0 || strcmp(name, "main") == 0)
+		if (strcmp(name, "main") == 0)
 			continue;
 		problem = entry_problem(full, name, is_label(name));
 		if (problem == NULL && is_label(name))
@@ -525,8 +424,6 @@ look_at_servers(const char *repository, ReturnSetInfo *result)
 		else if (is_label(name))
 			look_at_server(repository, name, result);
 	}
-	if (directory != NULL)
-		FreeDir(directory);
 }
 
 /*

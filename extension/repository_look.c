@@ -5,7 +5,7 @@
  *	  manifests of backups are there.
  *
  * Not with what repository_file.c has: that is for whoever wants to read one
- * repository and may wait for it.  The status is asked again and again, just
+ * repository and waits for it.  The status is asked again and again, just
  * when something does not answer (see look.c).
  *
  *-------------------------------------------------------------------------
@@ -51,18 +51,15 @@ read_in_child(int out, void *argument)
 	const ReadWork *work = argument;
 	ReadHead head = {0, false};
 	char piece[8192];
-	struct stat status;
+	off_t bytes = 0;
 	Size done = 0;
 	ssize_t got;
-	/* O_NONBLOCK: opening a FIFO would otherwise wait without end. */
-	int fd = open(work->path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK);
+	int fd = look_open(work->path, &bytes);
 
 	if (fd < 0)
 		head.error = errno;
-	else if (fstat(fd, &status) != 0 || !S_ISREG(status.st_mode))
-		head.error = ENOTSUP;
 	else
-		head.too_large = (Size) status.st_size > work->largest;
+		head.too_large = (Size) bytes > work->largest;
 	look_write(out, &head, sizeof(head));
 	if (head.error != 0 || head.too_large)
 		return;

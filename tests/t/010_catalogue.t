@@ -234,6 +234,27 @@ sub lookers
 
 like(patiently($status), qr/^repository\|ok\|.*readable by the server/m, 'a file system that answers');
 is(scalar lookers(), 0, 'nobody looks any more');
+
+# It stops to answer while a statement reads it, which then ends as any other.
+sub readers { return grep { (readlink("$_/cwd") || '') eq '/' && (eval { read_bytes("$_/maps") } || '') =~ /\Q$shim\E/ } glob('/proc/[0-9]*'); }
+for my $case ([ '/objects/', "verify('invoices')" ], [ '/backups/', "verify('invoices')" ], [ '/backups/', "sync('$literal')" ])
+{
+	my ($part, $call) = @$case;
+
+	write_bytes($dead, $part);
+	like(patiently("SET statement_timeout = '2s'; SELECT nex_backup_$call"), qr/canceling statement due to statement timeout/, "$call, without $part");
+	cmp_ok(scalar readers(), '>', 0, '... leaves who reads');
+	unlink $dead or die $!;
+	ok(wait_until(sub { !readers() }), '... who ends when it answers');
+}
+write_bytes($dead, '/objects/');
+my $reading = background_sql('postgres', "SELECT nex_backup_verify('invoices')");
+ok(wait_until(sub { readers() }), 'one that hangs');
+query('postgres', "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE query ~ '^SELECT nex_backup_verify'");
+ok(wait_until(sub { query('postgres', "SELECT count(*) FROM pg_stat_activity WHERE query ~ '^SELECT nex_backup_verify'") == 0 }), '... is terminated');
+unlink $dead or die $!;
+$reading->();
+unlike(patiently("SELECT nex_backup_verify('invoices')"), qr/hangs|ERROR/, 'and the next one reads all');
 write_bytes($dead, '');
 for my $time (1, 2)
 {
