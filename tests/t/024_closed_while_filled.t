@@ -18,9 +18,15 @@ query('postgres', 'CREATE ROLE joe LOGIN; CREATE ROLE lord CREATEDB LOGIN; CREAT
 for my $database ('app', 'plain')
 {
 	create_database($database);
-	# Its row takes a while to load, so that the test can look meanwhile.
+	# Its row is not loaded before role "hold" is gone, so that the test can look meanwhile.
 	query($database, <<'SQL');
-CREATE FUNCTION public.slowly(a int) RETURNS bool LANGUAGE sql AS 'SELECT pg_catalog.pg_sleep(3 * a) IS NOT NULL';
+CREATE FUNCTION public.slowly(a int) RETURNS bool LANGUAGE plpgsql AS $$
+BEGIN
+	WHILE a > 0 AND EXISTS (SELECT FROM pg_catalog.pg_roles WHERE rolname = 'hold') LOOP
+		PERFORM pg_catalog.pg_sleep(0.02);
+	END LOOP;
+	RETURN true;
+END $$;
 CREATE TABLE slow (a int CHECK (public.slowly(a)));
 INSERT INTO slow VALUES (0);
 ALTER TABLE slow DISABLE TRIGGER USER;
@@ -32,6 +38,15 @@ query($_, "SET allow_system_table_mods = on; UPDATE pg_constraint SET convalidat
 query('postgres', 'ALTER DATABASE app OWNER TO lord; ALTER DATABASE app CONNECTION LIMIT 7; ALTER DATABASE plain OWNER TO lord');
 query('app', 'REVOKE TEMPORARY ON DATABASE app FROM PUBLIC, lord');
 tool_ok([ 'backup', '--repo', $repo, '-d', $_ ], "backup of $_") for 'app', 'plain';
+
+# A restore whose rows wait for let_go().
+sub begin_restore
+{
+	query('postgres', 'CREATE ROLE hold');
+	return start_tool(@_);
+}
+
+sub let_go { query('postgres', 'DROP ROLE IF EXISTS hold'); return; }
 
 # Look at the database while it is filled, as joe and as a superuser.
 sub look_inside
@@ -60,9 +75,10 @@ for my $case (
 	my ($name, $source, $pattern, $target, @options) = @$case;
 	my $expected = query('postgres', "$facts '$source'");
 	my $log = PostgreSQL::Test::Utils::tempdir() . '/restore.log';
-	my $pid = start_tool($log, 'restore', '--repo', $repo, $source, @options);
+	my $pid = begin_restore($log, 'restore', '--repo', $repo, $source, @options);
 
 	like(look_inside($name, $pattern, $pid, qr/too many connections/), qr/^postgres\|0\|$/, "$name: it is ours, and closed");
+	let_go();
 	is(finish_tool($pid), 0, "$name: restored") or diag(slurp_file($log));
 	is(query('postgres', "$facts '$target'"), $expected, "$name: owner, limit and privileges are those of the backup");
 	is(query($target, 'SELECT count(*) FROM slow'), 1, "$name: with its rows");
@@ -71,9 +87,10 @@ for my $case (
 # To a role that is no superuser a limit would apply, too.
 {
 	my $log = PostgreSQL::Test::Utils::tempdir() . '/restore.log';
-	my $pid = start_tool($log, 'restore', '--repo', $repo, 'plain', '--to', 'made', '-U', 'maker', '--no-owner', '--no-privileges');
+	my $pid = begin_restore($log, 'restore', '--repo', $repo, 'plain', '--to', 'made', '-U', 'maker', '--no-owner', '--no-privileges');
 
 	look_inside('by another role', '^made$', $pid, qr/permission denied for database/);
+	let_go();
 	is(finish_tool($pid), 0, 'by another role: restored') or diag(slurp_file($log));
 	is(query('postgres', "SELECT datconnlimit, has_database_privilege('joe', 'made', 'CONNECT') FROM pg_database WHERE datname = 'made'"),
 		'-1|t', 'by another role: open in the end');
@@ -89,12 +106,13 @@ for my $case (
 	for (@got_in)
 	{
 		my $log = PostgreSQL::Test::Utils::tempdir() . '/restore.log';
-		my $pid = start_tool($log, 'restore', '--repo', $repo, 'plain', '--to', 'made2', '-U', 'maker', '--no-owner', '--no-privileges');
+		my $pid = begin_restore($log, 'restore', '--repo', $repo, 'plain', '--to', 'made2', '-U', 'maker', '--no-owner', '--no-privileges');
 
 		wait_until(sub { query('postgres', "SELECT count(*) FROM pg_stat_activity WHERE datname = 'made2' AND query ~ '^COPY'") });
 		$_ = query('postgres', "SELECT count(*) FROM pg_stat_activity WHERE datname = 'made2' AND usename = 'joe'");
 		kill 'INT', $pid;
 		is(finish_tool($pid), 130, 'a new one of another role: interrupted') or diag(slurp_file($log));
+		let_go();
 	}
 	is("@got_in", '0 0 0', 'nobody got in before it was closed');
 	PostgreSQL::Test::Utils::append_to_file("$repo/../stop", '');
@@ -123,10 +141,11 @@ query('postgres', 'DROP DATABASE plain; ALTER DATABASE plain_away RENAME TO plai
 	my $log = PostgreSQL::Test::Utils::tempdir() . '/restore.log';
 
 	query('postgres', 'CREATE DATABASE given TEMPLATE template0 OWNER joe CONNECTION LIMIT 3');
-	my $pid = start_tool($log, 'restore', '--repo', $repo, 'plain', '--to', 'given');
+	my $pid = begin_restore($log, 'restore', '--repo', $repo, 'plain', '--to', 'given');
 	like(look_inside('an empty one', '^given$', $pid, qr/too many connections/), qr/^postgres\|0\|/, 'an empty one: ours, and closed');
 	kill 'INT', $pid;
 	is(finish_tool($pid), 130, 'an empty one: interrupted');
+	let_go();
 	like(query('postgres', "$facts 'given'"), qr/^joe\|3\|/, 'an empty one: as it was');
 }
 
@@ -236,12 +255,13 @@ for my $delay (0, 0.1, 1)
 {
 	my $log = PostgreSQL::Test::Utils::tempdir() . '/restore.log';
 	my $expected = give('prey');
-	my $pid = start_tool($log, 'restore', '--repo', $repo, 'plain', '--to', 'prey');
+	my $pid = begin_restore($log, 'restore', '--repo', $repo, 'plain', '--to', 'prey');
 
 	wait_until(sub { query('postgres', "SELECT datconnlimit FROM pg_database WHERE datname = 'prey'") == 0 });
 	select(undef, undef, undef, $delay);
 	kill 'KILL', $pid;
 	finish_tool($pid);
+	let_go();
 	wait_until(sub { backends_in('prey') == 0 });
 	isnt(query('prey', $all_of), $expected, "killed after $delay s: it is still taken");
 	query('prey', 'DROP TABLE IF EXISTS slow; DROP FUNCTION IF EXISTS slowly');
@@ -259,10 +279,11 @@ for my $delay (0, 0.1, 1)
 
 	give('prey');
 	my $expected = query('postgres', "$facts 'prey'");
-	my $pid = start_tool($log, 'restore', '--repo', $repo, 'plain', '--to', 'prey');
+	my $pid = begin_restore($log, 'restore', '--repo', $repo, 'plain', '--to', 'prey');
 	look_inside('broken', '^prey$', $pid, qr/too many connections/);
 	query('postgres', "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE backend_type = 'client backend' AND pid <> pg_backend_pid()");
 	is(finish_tool($pid), 1, 'broken: failed');
+	let_go();
 	is(query('postgres', "$facts 'prey'"), $expected, 'broken: given back all the same');
 	query('postgres', 'ALTER DATABASE prey IS_TEMPLATE false');
 	query('postgres', 'DROP DATABASE prey WITH (FORCE)');
@@ -280,9 +301,10 @@ for my $role ('lord', 'joe')
 
 	query('postgres', "CREATE ROLE guest LOGIN; CREATE DATABASE own TEMPLATE template0 OWNER $role CONNECTION LIMIT 9");
 	my $end = session('own', 'guest', '');
-	my $pid = start_tool($log, 'restore', '--repo', $repo, 'plain', '--to', 'own', '-U', $role, '--no-owner', '--no-privileges');
+	my $pid = begin_restore($log, 'restore', '--repo', $repo, 'plain', '--to', 'own', '-U', $role, '--no-owner', '--no-privileges');
 	ok(wait_until(sub { query('postgres', "SELECT count(*) FROM pg_stat_activity WHERE datname = 'own' AND query ~ '^COPY'") > 0 }), "$role: fills it");
 	is(query('postgres', "SELECT has_database_privilege('guest', 'own', 'CONNECT')"), 'f', "$role: closed to others");
+	let_go();
 	is(finish_tool($pid), 0, "$role: restored") or diag(slurp_file($log));
 	like(slurp_file($log), qr/warning: 1 other session of database "own" cannot be ended/, "$role: whom it cannot end, it names");
 	is(query('postgres', "SELECT pg_get_userbyid(datdba), datconnlimit, has_database_privilege('guest', 'own', 'CONNECT') AND has_database_privilege('guest', 'own', 'TEMPORARY'), shobj_description(oid, 'pg_database') FROM pg_database WHERE datname = 'own'"),
@@ -342,7 +364,7 @@ like(query('postgres', 'SELECT database FROM pg_replication_slots'), qr/^live_ol
 	is($code . $rows->('taker'), '01', 'restored') or diag($err);
 	query('sender', 'INSERT INTO t VALUES (3)');
 	ok(wait_until(sub { $rows->($kept) eq '1,2,3' }), 'rows go on to the kept one');
-	like($err, qr/HINT: +It goes on adding rows there.*\(ALTER SUBSCRIPTION \.\.\. DISABLE\).*TRUNCATE.*ENABLE.*REFRESH PUBLICATION/, 'what to do');
+	like($err, qr/HINT: +It keeps adding rows there.*\(ALTER SUBSCRIPTION \.\.\. DISABLE\).*TRUNCATE.*ENABLE.*REFRESH PUBLICATION/, 'what to do');
 	query($kept, 'ALTER SUBSCRIPTION su DISABLE');
 	ok(wait_until(sub { query('postgres', "SELECT active FROM pg_replication_slots WHERE slot_name = 'of_sender'") eq 'f' }), 'it ends there');
 	query('sender', 'INSERT INTO t VALUES (4)');

@@ -61,7 +61,27 @@ sub result
 
 sub finish { my ($session) = @_; $session->{in} .= "\\q\n"; $session->{run}->finish; return; }
 sub waiters { my ($session) = @_; return answer($session, q(SELECT count(*) FROM pg_locks WHERE NOT granted AND mode = 'AccessExclusiveLock')) + 0; }
+sub pid_of { my ($session) = @_; return answer($session, 'SELECT pg_backend_pid()') + 0; }
 
+# Until what was sent there waits for a lock, or has one that it should not have; or it is over, as the extension was quicker.
+sub in_the_way
+{
+	my ($session, $pid, $looker) = @_;
+
+	return wait_until(sub {
+		$session->{run}->pump_nb if $session->{run}->pumpable;
+		return $session->{out} =~ /^end$/m || $session->{err} =~ /FATAL/ || locks_of($looker, $pid) > 0;
+	});
+}
+
+# Once before there is one to look at, so that the catalogs that this needs are not needed then.
+sub locks_of
+{
+	my ($looker, $pid) = @_;
+
+	return answer($looker, "SELECT count(*) FROM pg_locks WHERE pid = $pid AND (NOT granted OR "
+		  . "(relation IS NOT NULL AND mode IN ('AccessExclusiveLock', 'ShareRowExclusiveLock')))") + 0;
+}
 
 # An error in a function of the extension, caught: whoever called it is as others are from then on.
 my $in_block = q(BEGIN; DO $$ BEGIN BEGIN PERFORM nex_backup_next_runs('no schedule'); EXCEPTION WHEN others THEN NULL; END; PERFORM pg_sleep(4); END $$);
@@ -82,13 +102,14 @@ for my $queue (@queues)
 {
 	my ($name, $role, $keeps, $waits, $before) = @$queue;
 	my ($keeper, $waiter) = (session($role), session($role));
+	my $pid = pid_of($waiter);
 	my $begun;
 
 	answer($keeper, "BEGIN; $keeps");
 	answer($waiter, $before) if defined $before;
 	send_only($waiter, $waits);
-	# The DBA's session may be behind it already, which is what this is about.
-	Time::HiRes::sleep(0.5);
+	# By a session that has all it needs: the DBA's may be behind it already, which is what this is about.
+	in_the_way($waiter, $pid, $keeper);
 	$begun = Time::HiRes::time();
 	like(answer($dba, 'SELECT name, status FROM nex_backup_status()'), qr/^extension\|ok$/m, "$name: the status");
 	is(answer($dba, "SELECT state FROM nex_backup_run('j')"), "succeeded\n", '... a run');
@@ -123,13 +144,14 @@ for my $held (@held)
 {
 	my ($name, $role, $keeps, $has, $end) = @$held;
 	my ($keeper, $holder) = (session($role), session($role));
+	my $pid = pid_of($holder);
 	my $begun;
 
 	answer($keeper, "BEGIN; $keeps");
+	locks_of($keeper, $pid);
 	$holder->{in} .= "$has;\n\\echo end\n";
 	@$holder{qw(out err)} = ('', '');
-	$holder->{run}->pump_nb for 1 .. 5;
-	Time::HiRes::sleep(0.5);
+	in_the_way($holder, $pid, $keeper);
 	$begun = Time::HiRes::time();
 	like(answer($dba, 'SELECT name, status FROM nex_backup_status()'), qr/^extension\|ok$/m, "somebody has $name: the status");
 	is(answer($dba, "SELECT state FROM nex_backup_run('j')"), "succeeded\n", '... a run');
@@ -144,6 +166,7 @@ like(read_bytes($node->logfile), qr/nex_backup terminated process \d+, which hel
 
 # Again and again, by several sessions: whoever waits keeps its place.
 my @loops = map { session('low') } 1 .. 4;
+my @pids = map { pid_of($_) } @loops;
 my $reader = session('low');
 answer($reader, 'BEGIN; SELECT count(*) FROM pg_catalog.pg_depend');
 send_only($_, <<'SQL') for @loops;
@@ -155,7 +178,7 @@ DO $$ BEGIN
 	END LOOP;
 END $$
 SQL
-Time::HiRes::sleep(0.5);
+in_the_way($loops[0], $pids[0], $reader);
 is(answer($dba, "SELECT state FROM nex_backup_run('j')"), "succeeded\n", 'repeated in a loop: a run');
 like(answer($dba, 'SELECT name, status FROM nex_backup_status()'), qr/^extension\|ok$/m, '... and the status');
 $_->{run}->kill_kill for @loops;
@@ -163,9 +186,10 @@ finish($reader);
 
 # A superuser's statement waits as long as it likes, and the others do not wait for longer than they say.
 my ($keeper, $super) = (session('low'), session('postgres'));
+my $super_pid = pid_of($super);
 answer($keeper, 'BEGIN; SELECT count(*) FROM pg_catalog.pg_extension');
 send_only($super, 'BEGIN; LOCK TABLE pg_catalog.pg_extension IN ACCESS EXCLUSIVE MODE');
-Time::HiRes::sleep(0.5);
+in_the_way($super, $super_pid, $keeper);
 my $from = Time::HiRes::time();
 like(answer($dba, 'SELECT name, status, detail FROM nex_backup_status()'),
 	qr/^catalogue\|critical\|locked: process \d+ of role postgres waits for an AccessExclusiveLock of pg_extension, and everybody else behind it\n$/, 'a superuser waits: the status is one row');
@@ -275,11 +299,12 @@ query('postgres', 'GRANT USAGE ON SCHEMA low TO mon');
 for my $before ($in_block, $in_savepoint)
 {
 	my ($holder, $owner, $monitor) = (session('low'), session('low'), session('mon'));
+	my $pid = pid_of($owner);
 
 	answer($monitor, $before);
 	answer($holder, 'BEGIN; SELECT FROM low.t');
 	send_only($owner, 'ALTER TABLE low.t ALTER i SET NOT NULL');
-	Time::HiRes::sleep(0.5);
+	in_the_way($owner, $pid, $holder);
 	send_only($monitor, 'PREPARE x AS SELECT * FROM low.t');
 	Time::HiRes::sleep(5);
 	answer($holder, 'COMMIT');
@@ -339,10 +364,11 @@ $node->append_conf('postgresql.conf', "nex_backup.database = 'not_there'");
 $node->restart;
 {
 	my ($keeper, $waiter) = (session('low'), session('low'));
+	my $pid = pid_of($waiter);
 
 	answer($keeper, 'BEGIN; SELECT count(*) FROM pg_catalog.pg_extension');
 	send_only($waiter, 'CREATE RULE r AS ON INSERT TO pg_catalog.pg_extension DO NOTHING');
-	Time::HiRes::sleep(0.5);
+	in_the_way($waiter, $pid, $keeper);
 	like(query('postgres', 'SELECT name, status FROM nex_backup_status()'), qr/^extension\|ok$/m, 'no worker has been in the database: the status');
 	like(result($waiter), $canceled_by_us, '... as what could never have the lock is canceled');
 	finish($_) for $keeper, $waiter;
