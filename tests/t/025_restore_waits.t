@@ -82,7 +82,7 @@ for my $case (
 	is($code, 1, "$name: fails") or diag($err);
 	like($err, $message, "$name: says so");
 	like($err, $holder{$role}, "$name: names who holds the lock") or diag($err);
-	cmp_ok($seconds, '<', 20, "$name: in time");
+	cmp_ok($seconds, '<', 60, "$name: in time");
 	let_go($session);
 	is(query('postgres', $facts), $before, "$name: the databases are as they were");
 	is(query('app', 'SELECT count(*) FROM t'), $rows, "$name: so are the rows");
@@ -103,7 +103,7 @@ for my $case (
 	{
 		my $start = Time::HiRes::time;
 		is(query('app', 'SELECT count(*) FROM t'), 1000, 'the live database can be used');
-		cmp_ok(Time::HiRes::time - $start, '<', 2, 'at once');
+		cmp_ok(Time::HiRes::time - $start, '<', 20, 'at once');
 		Time::HiRes::sleep(0.5);
 	}
 	let_go($session);
