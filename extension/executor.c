@@ -18,7 +18,6 @@
 
 #include <pwd.h>
 #include <signal.h>
-#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -33,12 +32,14 @@
 #include "utils/memutils.h"
 #include "utils/wait_event.h"
 
-#include "child_log.h"
+#include "child.h"
+#include "child_output.h"
 #include "executor.h"
 #include "gate.h"
 #include "reserved.h"
+#include "run_protocol.h"
 #include "settings.h"
-#include "spawn.h"
+#include "valid_text.h"
 #include "worker_session.h"
 
 PG_FUNCTION_INFO_V1(nex_backup_claims_alarms_only);
@@ -71,7 +72,7 @@ typedef struct Run
 
 /* For the clean-up at exit. */
 static Child child = {.output = -1, .control = -1};
-static ChildLog child_log;
+static ChildOutput output;
 
 /* Does this process claim runs that deliver alarms, and no others? */
 static bool alarms_only = false;
@@ -293,8 +294,8 @@ build_environment(const Run *run)
 	environment[n++] = psprintf("PGPORT=%d", PostPortNumber);
 	environment[n++] = psprintf("PGUSER=%s", run->superuser);
 	environment[n++] = psprintf("PGDATABASE=%s", setting_database);
-	environment[n++] = psprintf("PGAPPNAME=nex_backup:run:%s", run->id);
-	environment[n++] = psprintf("%s=%d", CONTROL_VARIABLE, CONTROL_DESCRIPTOR);
+	environment[n++] = psprintf(RUN_NAME_VARIABLE "=" RUN_NAME_PREFIX "%s", run->id);
+	environment[n++] = psprintf(RUN_CONTROL_VARIABLE "=%d", RUN_CONTROL_DESCRIPTOR);
 	return environment;
 }
 
@@ -306,7 +307,7 @@ end_child(int code, Datum argument)
 {
 	int tenths;
 
-	if (child.pid == 0 || child.reaped)
+	if (child.pid == 0 || child.ended)
 		return;
 	child_signal(&child, SIGTERM);
 	for (tenths = 0; tenths < 20 && !child_ended(&child); tenths++)
@@ -335,7 +336,14 @@ read_output(void)
 	ssize_t got;
 
 	while ((got = child_read(&child, buffer, sizeof(buffer))) > 0)
-		child_log_add(&child_log, buffer, (size_t) got);
+		child_output_add(&output, buffer, (size_t) got);
+}
+
+/* As text of this database; NULL: nothing. */
+static char *
+text_of(const char *bytes, size_t length)
+{
+	return length > 0 ? valid_output(bytes, (int) length) : NULL;
 }
 
 static void
@@ -346,7 +354,8 @@ heartbeat(Run *run)
 
 	parameters[0] = run->id;
 	parameters[1] = run->fence;
-	parameters[2] = child_log_take_progress(&child_log);
+	parameters[2] = text_of(output.progress, strlen(output.progress));
+	output.progress[0] = '\0';
 	if (sql_call("SELECT nex_backup.heartbeat($1::int8, $2::int8, $3) "
 				 "FROM set_config('synchronous_commit', 'off', true)",
 				 3, parameters, &row, NULL) == SQL_NO_EXTENSION)
@@ -416,6 +425,7 @@ watch(Run *run)
 		wait_for_events(killed ? 100 : 500);
 	}
 	read_output();
+	child_output_end(&output);
 	/* A shutdown ends the tool's connections as well, and the tool may be quicker than we are. */
 	if (worker_stop_requested && run->stopped == NULL && child.status != 0)
 		run->stopped = "shutdown";
@@ -430,16 +440,19 @@ finish(const Run *run, const char *error)
 {
 	const char *parameters[7] = {run->id, run->fence};
 	bool started = child.pid != 0;
+	const char *tail;
+	size_t length;
 	char **row;
 	int attempts;
 
-	if (started && WIFEXITED(child.status))
-		parameters[2] = psprintf("%d", WEXITSTATUS(child.status));
-	else if (started && WIFSIGNALED(child.status))
-		parameters[3] = psprintf("%d", WTERMSIG(child.status));
+	if (started && child_exit_code(&child) >= 0)
+		parameters[2] = psprintf("%d", child_exit_code(&child));
+	else if (started)
+		parameters[3] = psprintf("%d", child_end_signal(&child));
+	tail = child_output_tail(&output, &length);
 	parameters[4] = run->stopped;
-	parameters[5] = error != NULL ? error : child_log_error(&child_log);
-	parameters[6] = child_log_tail(&child_log);
+	parameters[5] = error != NULL ? error : text_of(output.error, strlen(output.error));
+	parameters[6] = text_of(tail, length);
 	/* If this fails, the leader sees that we are gone, and calls it a crash: better not. */
 	for (attempts = 0; attempts < 3; attempts++)
 	{
@@ -470,15 +483,19 @@ execute_run(Run *run)
 	const char *path = tool_path();
 	const char *problem = program_problem(path);
 	const char *parameters[3] = {run->id, run->fence, NULL};
+	ChildProgram program = {.apart = true};
 	char **row = NULL;
 
-	child_log_init(&child_log);
+	child_output_init(&output);
 	if (problem != NULL)
 	{
 		start_failed(run, path, problem);
 		return;
 	}
-	if (!child_start(&child, path, build_argv(run, path), build_environment(run)))
+	program.path = path;
+	program.argv = build_argv(run, path);
+	program.environment = build_environment(run);
+	if (!child_start(&child, &program))
 	{
 		start_failed(run, path, strerror(errno));
 		return;

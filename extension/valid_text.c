@@ -50,6 +50,35 @@ valid_text(const char *bytes, int length)
 	return shown.data;
 }
 
+char *
+valid_output(const char *bytes, int length)
+{
+	char *text = palloc(length + 1);
+	int encoding = GetDatabaseEncoding();
+	int used = 0;
+
+	while (length > 0)
+	{
+		int width = *bytes == '\0' ? -1 : pg_encoding_verifymbchar(encoding, bytes, length);
+
+		/* The tool writes UTF-8, which elsewhere would be taken for something else. */
+		if (width <= 0 || (encoding != PG_UTF8 && (width > 1 || IS_HIGHBIT_SET(*bytes))))
+		{
+			text[used++] = '?';
+			width = 1;
+		}
+		else
+		{
+			memcpy(text + used, bytes, (size_t) width);
+			used += width;
+		}
+		bytes += width;
+		length -= width;
+	}
+	text[used] = '\0';
+	return text;
+}
+
 /* nex_backup.valid_text(text): itself, if it is text of this database. */
 Datum
 nex_backup_valid_text(PG_FUNCTION_ARGS)

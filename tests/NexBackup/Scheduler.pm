@@ -133,7 +133,8 @@ print $note join("\n", "pid $$", 'group ' . getpgrp(), map({ "argv $_" } @ARGV),
 	map({ "env $_=$ENV{$_}" } sort keys %ENV), map({ "fd $_" } grep { $_ != 3 || 1 } map { m{(\d+)$} } glob("/proc/$$/fd/*"))), "\n";
 close $note;
 $what = 'ok' unless defined $what;
-if ($what =~ /^exit(\d+)/) { print STDERR "nex_backup: warning: about to\nnex_backup: error: told to fail\nHINT:  None.\nnex_backup: error: and then some\n"; exit $1 }
+if ($what =~ /^exit(\d+)/) { print STDERR qq(nex_backup: warning: about to\n{"event":"error","message":"told to fail"}\nnex_backup: error: told to "fail"\nHINT:  None.\n)
+	  . qq({"event":"error","message":"and then some"}\nnex_backup: error: and then some\n); exit $1 }
 if ($what =~ /^signal(\d+)/) { kill $1, $$; sleep 10 }
 if ($what eq 'hang') { sleep 600 }
 if ($what eq 'ignore') { $SIG{TERM} = 'IGNORE'; $SIG{INT} = 'IGNORE'; sleep 1 while 1 }

@@ -86,6 +86,21 @@ write_bytes("$notes/garbage", 'no program');
 chmod 0755, "$notes/garbage";
 use_tool("$notes/garbage");
 like(run_as('ok'), qr/failed\|could not start ".*garbage": Exec format error/, 'what cannot be executed');
+
+# A run that dies before it knows what it is to do has the same error by the worker and by an agent.
+my @died;
+for my $executor ('worker', 'agent')
+{
+	use_tool(tool_path());
+	set_options('nex_backup.executor' => $executor);
+	my $early = query('postgres', q(SELECT nex_backup.enqueue(NULL, 'postgres', 'backup', '/x', 'postgres', '{"type": "daily", "options": {"compress": "zstd:99"}, "max_attempts": 1}'); SELECT nex_backup.wake())) =~ s/\s.*//sr;
+	tool('agent', '--once', '--catalogue', 'dbname=postgres', '--repo', '/x') if $executor eq 'agent';
+	wait_for_state($early, 'failed', 'succeeded', 'crashed');
+	push @died, run_row("state, exit_code, error, log_tail ~ 'event', executor ~ '^worker '", "id = $early");
+}
+like($died[0], qr/^failed\|2\|.*zstd:99.*\|f\|t$/, 'a run that dies early: its error, by the worker');
+is($died[1] =~ s/f$/t/r, $died[0], '... and by an agent');
+set_options('nex_backup.executor' => undef);
 use_tool($tool);
 ok(!eval { query('postgres', "ALTER SYSTEM SET nex_backup.tool_path = 'tool'"); 1 }, 'a path must be a full one');
 set_options('nex_backup.scheduler' => 'off');

@@ -105,7 +105,7 @@ start_child(const Agent *agent, AgentChild *child, char *const *words, int nword
 	char **ours =
 		agent_own_words(agent->settings, agent->conninfo, !names_repository(words, nwords), &nours);
 	char **argv = child_words(agent, words, nwords, ours, nours);
-	int error = child_start(child, argv, name, agent->directory);
+	int error = agent_child_start(child, argv, name, agent->directory);
 	int i;
 
 	for (i = 0; i < nours; i++)
@@ -121,7 +121,7 @@ static void
 clear_slot(Slot *slot)
 {
 	if (slot->has_child)
-		child_free(&slot->child);
+		agent_child_free(&slot->child);
 	agent_run_free(&slot->run);
 	free(slot->error);
 	memset(slot, 0, sizeof(*slot));
@@ -142,7 +142,7 @@ static void
 start_run(Agent *agent, Slot *slot, double claimed)
 {
 	AgentRun *run = &slot->run;
-	char *name = xasprintf("nex_backup:run:%lld", (long long) run->run);
+	char *name = xasprintf(RUN_NAME_PREFIX "%lld", (long long) run->run);
 	int error = 0;
 
 	slot->busy = true;
@@ -162,13 +162,13 @@ start_run(Agent *agent, Slot *slot, double claimed)
 
 		slot->child.kill_grace = run->kill_grace;
 		slot->child.deadline = run->timeout > 0 ? monotonic_seconds() + run->timeout : 0;
-		answer = catalogue_start(&agent->catalogue, run, (int) slot->child.pid);
+		answer = catalogue_start(&agent->catalogue, run, (int) slot->child.child.pid);
 		if (answer != NULL && strcmp(answer, "t") != 0)
-			child_stop(&slot->child, STOP_LOST);
+			agent_child_stop(&slot->child, STOP_LOST);
 		free(answer);
 		if (is_work(run))
 			log_info("run %lld: %s of job \"%s\" started, process %d", (long long) run->run,
-					 run->kind, run->job != NULL ? run->job : "", (int) slot->child.pid);
+					 run->kind, run->job != NULL ? run->job : "", (int) slot->child.child.pid);
 	}
 	else
 		log_warning("run %lld could not be started: %s", (long long) run->run, slot->error);
@@ -210,15 +210,15 @@ beat(Agent *agent, Slot *slot)
 		return;
 	slot->next_beat = now + HEARTBEAT_SECONDS;
 	answer = catalogue_heartbeat(&agent->catalogue, &slot->run,
-								 slot->has_child ? slot->child.progress : NULL);
+								 slot->has_child ? agent_child_progress(&slot->child) : NULL);
 	if (answer == NULL)
 		return;
 	slot->last_answer = now;
 	agent->backoff = FIRST_BACKOFF;
 	if (slot->has_child && strcmp(answer, "cancel") == 0)
-		child_stop(&slot->child, STOP_CANCEL);
+		agent_child_stop(&slot->child, STOP_CANCEL);
 	else if (slot->has_child && strcmp(answer, "lost") == 0)
-		child_stop(&slot->child, STOP_LOST);
+		agent_child_stop(&slot->child, STOP_LOST);
 	free(answer);
 }
 
@@ -230,19 +230,24 @@ tell_end(Agent *agent, Slot *slot)
 	const AgentChild *child = &slot->child;
 	char *exit_code = NULL;
 	char *signal = NULL;
+	char *error = NULL;
 	char *tail = NULL;
 	char *answer;
 
 	if (slot->has_child)
 	{
-		if (child->exit_code >= 0)
-			exit_code = xasprintf("%d", child->exit_code);
+		if (child_exit_code(&child->child) >= 0)
+			exit_code = xasprintf("%d", child_exit_code(&child->child));
 		else
-			signal = xasprintf("%d", child->signal);
-		tail = harmless_text(child->tail.data != NULL ? child->tail.data : "", true);
+			signal = xasprintf("%d", child_end_signal(&child->child));
+		tail = agent_child_tail(child);
+		if (child->output->error[0] != '\0')
+			error = harmless_text(child->output->error, true);
 	}
 	answer = catalogue_finish(&agent->catalogue, &slot->run, exit_code, signal,
-							  slot->has_child ? reasons[child->stop] : NULL, slot->error, tail);
+							  slot->has_child ? reasons[child->stop] : NULL,
+							  slot->error != NULL ? slot->error : error, tail);
+	free(error);
 	free(exit_code);
 	free(signal);
 	free(tail);
@@ -286,7 +291,7 @@ work_on_slots(Agent *agent)
 
 		if (!slot->busy)
 			continue;
-		if (!slot->has_child || slot->child.ended)
+		if (!slot->has_child || slot->child.child.ended)
 			finish_run(agent, slot);
 		else
 			beat(agent, slot);
@@ -301,14 +306,17 @@ work_on_notifications(Agent *agent)
 {
 	static char *const words[] = {"notify", "--quiet"};
 	double now = monotonic_seconds();
+	char *said;
 
 	if (agent->notifying)
 	{
-		if (!agent->notifier.ended)
+		if (!agent->notifier.child.ended)
 			return;
-		if (agent->notifier.tail.length > 0)
-			log_warning("notifications: %s", agent->notifier.tail.data);
-		child_free(&agent->notifier);
+		said = agent_child_tail(&agent->notifier);
+		if (said[0] != '\0')
+			log_warning("notifications: %s", said);
+		free(said);
+		agent_child_free(&agent->notifier);
 		agent->notifying = false;
 		agent->next_notify = now + NOTIFY_SECONDS;
 		return;
@@ -551,7 +559,7 @@ static bool
 begin(Agent *agent, const Settings *settings)
 {
 	memset(agent, 0, sizeof(*agent));
-	child_limit_own_memory();
+	agent_child_limit_memory();
 	agent->settings = settings;
 	agent->wake[0] = agent->wake[1] = -1;
 	agent->backoff = FIRST_BACKOFF;
@@ -589,23 +597,23 @@ end(Agent *agent)
 
 	for (i = 0; i < agent->nslots; i++)
 	{
-		if (agent->slots[i].busy && agent->slots[i].has_child && !agent->slots[i].child.ended)
-			kill(-agent->slots[i].child.pid, SIGKILL);
+		if (agent->slots[i].busy && agent->slots[i].has_child && !agent->slots[i].child.child.ended)
+			child_signal(&agent->slots[i].child.child, SIGKILL);
 		if (agent->slots[i].busy)
 			clear_slot(&agent->slots[i]);
 	}
-	while (agent->notifying && !agent->notifier.ended)
+	while (agent->notifying && !agent->notifier.child.ended)
 	{
 		struct timespec pause = {0, 50000000};
 
-		child_read(&agent->notifier);
-		child_tick(&agent->notifier);
+		agent_child_read(&agent->notifier);
+		agent_child_tick(&agent->notifier);
 		if (stop_requested())
-			child_stop(&agent->notifier, STOP_SHUTDOWN);
+			agent_child_stop(&agent->notifier, STOP_SHUTDOWN);
 		nanosleep(&pause, NULL);
 	}
 	if (agent->notifying)
-		child_free(&agent->notifier);
+		agent_child_free(&agent->notifier);
 	catalogue_disconnect(&agent->catalogue);
 	target_free(agent->catalogue.target);
 	temporary_directory_remove(agent->directory);

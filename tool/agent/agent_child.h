@@ -1,18 +1,15 @@
 /*-------------------------------------------------------------------------
  *
  * agent_child.h
- *	  A program that the agent has started: its output, its time, its end.
+ *	  A program that the agent has started: its surroundings, its time, its end.
  *
  *-------------------------------------------------------------------------
  */
 #ifndef NEX_AGENT_CHILD_H
 #define NEX_AGENT_CHILD_H
 
-#include <stdbool.h>
-#include <stdint.h>
-#include <sys/types.h>
-
-#include "buffer.h"
+#include "child.h"
+#include "child_output.h"
 
 /* Why the agent stopped a program. */
 typedef enum StopReason
@@ -26,20 +23,13 @@ typedef enum StopReason
 
 typedef struct AgentChild
 {
-	pid_t pid;
-	int output;     /* what it writes; -1 when it has closed that */
-	Buffer tail;    /* the end of it, without progress */
-	Buffer line;    /* the line that is not complete yet */
-	char *progress; /* the last progress event, or NULL */
+	Child child;
+	ChildOutput *output;
 
 	double deadline; /* 0: none; by monotonic_seconds() */
 	double kill_grace;
 	StopReason stop;
 	double kill_at; /* when SIGTERM was not enough; 0: not asked yet */
-
-	bool ended;
-	int exit_code; /* -1: ended by a signal */
-	int signal;
 } AgentChild;
 
 /*
@@ -47,25 +37,30 @@ typedef struct AgentChild
  * than some hundred MB of it: libpq gives the session up.  Programs that are
  * started have the limit of before.
  */
-extern void child_limit_own_memory(void);
+extern void agent_child_limit_memory(void);
 
 /*
- * Start a program in a process group of its own, which ends when we do; argv
- * is NULL-terminated and begins with a full path, `name` becomes PGAPPNAME.
- * 0 or an errno value.
+ * Start a program; argv is NULL-terminated and begins with a full path, `name`
+ * becomes PGAPPNAME.  0 or an errno value.
  */
-extern int child_start(AgentChild *child, char *const *argv, const char *name,
-					   const char *directory);
+extern int agent_child_start(AgentChild *child, char *const *argv, const char *name,
+							 const char *directory);
 
 /* Take what it has written. */
-extern void child_read(AgentChild *child);
+extern void agent_child_read(AgentChild *child);
 
 /* Ask it to stop, once; the first reason counts, but with STOP_LOST it is killed soon. */
-extern void child_stop(AgentChild *child, StopReason reason);
+extern void agent_child_stop(AgentChild *child, StopReason reason);
 
 /* Look whether its time is over, whether it must be killed, whether it has ended. */
-extern void child_tick(AgentChild *child);
+extern void agent_child_tick(AgentChild *child);
 
-extern void child_free(AgentChild *child);
+/* The last event of progress; NULL: none. */
+extern const char *agent_child_progress(const AgentChild *child);
+
+/* What it wrote last, made harmless; caller frees. */
+extern char *agent_child_tail(const AgentChild *child);
+
+extern void agent_child_free(AgentChild *child);
 
 #endif /* NEX_AGENT_CHILD_H */

@@ -45,7 +45,7 @@ busy_slots(const Agent *agent)
 static bool
 is_running(const Slot *slot)
 {
-	return slot->busy && slot->has_child && !slot->child.ended;
+	return slot->busy && slot->has_child && !slot->child.child.ended;
 }
 
 static int
@@ -63,11 +63,11 @@ running_programs(const Agent *agent)
 static void
 watch_run(Slot *slot)
 {
-	child_read(&slot->child);
-	child_tick(&slot->child);
-	if (slot->child.ended || monotonic_seconds() - slot->last_answer <= SILENCE_LIMIT)
+	agent_child_read(&slot->child);
+	agent_child_tick(&slot->child);
+	if (slot->child.child.ended || monotonic_seconds() - slot->last_answer <= SILENCE_LIMIT)
 		return;
-	child_stop(&slot->child, STOP_LOST);
+	agent_child_stop(&slot->child, STOP_LOST);
 	if (!slot->silence_told)
 		log_warning("run %lld is stopped: the catalog could not be reached for %d seconds",
 					(long long) slot->run.run, (int) SILENCE_LIMIT);
@@ -98,7 +98,7 @@ watch_end(Agent *agent)
 		{
 			if (!is_running(&agent->slots[i]))
 				continue;
-			child_stop(&agent->slots[i].child, STOP_SHUTDOWN);
+			agent_child_stop(&agent->slots[i].child, STOP_SHUTDOWN);
 			if (agent->slots[i].run.kill_grace > grace)
 				grace = agent->slots[i].run.kill_grace;
 		}
@@ -122,8 +122,8 @@ watch(Agent *agent)
 	}
 	if (agent->notifying)
 	{
-		child_read(&agent->notifier);
-		child_tick(&agent->notifier);
+		agent_child_read(&agent->notifier);
+		agent_child_tick(&agent->notifier);
 	}
 	watch_end(agent);
 }
@@ -169,9 +169,9 @@ agent_wait(void *argument, int socket, short events, double until)
 	files[1].events = POLLIN;
 	for (i = 0; i < agent->nslots; i++)
 	{
-		if (!is_running(&agent->slots[i]) || agent->slots[i].child.output < 0)
+		if (!is_running(&agent->slots[i]) || agent->slots[i].child.child.output < 0)
 			continue;
-		files[count].fd = agent->slots[i].child.output;
+		files[count].fd = agent->slots[i].child.child.output;
 		files[count++].events = POLLIN;
 	}
 	if (until > soon && (busy_slots(agent) > 0 || agent->notifying || agent->stop_seen > 0))

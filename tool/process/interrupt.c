@@ -30,6 +30,7 @@
 #include "deadline.h"
 #include "log.h"
 #include "memory.h"
+#include "run_protocol.h"
 #include "temporary_directory.h"
 
 /* Seconds that a stop for an error waits for cancel requests. */
@@ -39,9 +40,6 @@
 #define SAME_SIGNAL 0.5
 
 #define LOOK_INTERVAL_US 100000
-
-/* The number of a descriptor: see wait_for_starter(). */
-#define CONTROL_VARIABLE "NEX_CONTROL_FD"
 
 typedef struct Cancellation
 {
@@ -187,7 +185,7 @@ static void
 watch_starter(void)
 {
 	static int descriptor;
-	const char *name = getenv(CONTROL_VARIABLE);
+	const char *name = getenv(RUN_CONTROL_VARIABLE);
 	struct stat status;
 	pthread_t thread;
 	char *end;
@@ -205,7 +203,7 @@ watch_starter(void)
 			pthread_detach(thread);
 	}
 	/* Not for the programs that we start. */
-	unsetenv(CONTROL_VARIABLE);
+	unsetenv(RUN_CONTROL_VARIABLE);
 }
 
 /* Under nohup the program must survive the end of its terminal. */

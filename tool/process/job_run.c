@@ -11,11 +11,13 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "run_protocol.h"
+
 const char *
 job_run(void)
 {
-	static const char prefix[] = "nex_backup:run:";
-	const char *name = getenv("PGAPPNAME");
+	static const char prefix[] = RUN_NAME_PREFIX;
+	const char *name = getenv(RUN_NAME_VARIABLE);
 
 	if (name == NULL || strncmp(name, prefix, strlen(prefix)) != 0)
 		return NULL;

@@ -12,7 +12,7 @@
  * What the server quotes (withheld.h) goes to stderr and to log files.  What
  * is kept for others, the last messages and the first error, is without it.
  * In a run of the scheduler stderr is for others, too: the executor puts it
- * into the catalogue.
+ * into the catalog, and is told the first error (run_protocol.h).
  *
  *-------------------------------------------------------------------------
  */
@@ -347,6 +347,22 @@ emit_to_log_file(const Message *message)
 	return logged;
 }
 
+/* The first error, for the executor of the run (run_protocol.h); to others it says nothing. */
+static void
+tell_executor(const char *text)
+{
+	Buffer line;
+
+	if (job_run() == NULL)
+		return;
+	buffer_init(&line);
+	buffer_append_string(&line, RUN_EVENT RUN_EVENT_ERROR RUN_ERROR_MESSAGE);
+	append_safe(&line, text, true);
+	buffer_append_string(&line, "\"}\n");
+	write_stderr(&line);
+	buffer_free(&line);
+}
+
 static void
 emit_to_stderr(const Message *message)
 {
@@ -585,6 +601,7 @@ report_error(ExitCode code, const char *detail, const char *hint, const char *fo
 		atomic_store(&told_detail, withheld_told(detail));
 		atomic_store(&told_error, withheld_told(text));
 		atomic_store(&first_error, for_reader(text));
+		tell_executor(log_told_error());
 	}
 	emit(&message);
 	pthread_mutex_unlock(&mutex);

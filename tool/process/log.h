@@ -23,16 +23,7 @@
 
 #include <stdbool.h>
 
-/* The exit codes of the program; they never change. */
-typedef enum ExitCode
-{
-	EXIT_DONE = 0,
-	EXIT_FAILED = 1,
-	EXIT_USAGE = 2,     /* wrong usage or configuration */
-	EXIT_INTEGRITY = 3, /* digest, missing object, failed drill */
-	EXIT_LOCKED = 4,    /* locked or already running */
-	EXIT_INTERRUPTED = 130
-} ExitCode;
+#include "run_protocol.h"
 
 typedef enum LogLevel
 {

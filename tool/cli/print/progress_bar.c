@@ -345,7 +345,7 @@ write_json(const View *v)
 		return;
 	event = json_pack(
 		"{s:s, s:s, s:s, s:I, s:I, s:I, s:I, s:I, s:I, s:f, s:o, s:f, s:o, s:I}", "event",
-		"progress", "phase", v->phase, "unit", v->unit != NULL ? v->unit : "", "units_done",
+		RUN_EVENT_PROGRESS, "phase", v->phase, "unit", v->unit != NULL ? v->unit : "", "units_done",
 		(json_int_t) v->units_done, "units_total", (json_int_t) v->units_total, "weight_done",
 		(json_int_t) v->weight_done, "weight_total", (json_int_t) v->weight_total, "raw_bytes",
 		(json_int_t) v->raw_bytes, "stored_bytes", (json_int_t) v->stored_bytes, "bytes_per_second",

@@ -1,25 +1,29 @@
 /*-------------------------------------------------------------------------
  *
- * spawn.c
- *	  A child program of a background worker.
+ * child.c
+ *	  A program that an executor of runs has started.
  *
- * Not the server's pipe streams, nor what the C library has: they wait for the
- * end of the program without being interruptible, and a backup takes hours.
- * The child leads a process group of its own, so that neither a shutdown of the
- * server nor our signals reach the wrong one: a SIGKILL that hits a background
- * worker makes the postmaster restart everything.
+ * Not the server's pipe streams, nor what the C library has, nor
+ * process/subprocess.c: they wait for the end of one program without being
+ * interruptible, and a backup takes hours.  The child leads a separate process
+ * group, so that neither a shutdown nor our signals reach the wrong one: a
+ * SIGKILL that hits a background worker makes the postmaster restart everything.
  *
- * Nothing of the server stays open in the child.  It holds one end of the
- * control pipe, and reads its end when this process is gone, even after a
- * SIGKILL or an immediate shutdown.
+ * No other file stays open in the child.  It holds one end of the control
+ * pipe, and reads its end when this process is gone, even after a SIGKILL or an
+ * immediate shutdown: a run that was given to another executor must not go on
+ * in two places.  For the same reason the kernel signals it then, where it can.
+ *
+ * Only the C library is used here: the extension compiles this, too.
  *
  *-------------------------------------------------------------------------
  */
-#include "compat.h"
+#include "child.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
-#include <sys/resource.h>
+#include <string.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -29,10 +33,10 @@
 
 #include "child_signals.h"
 #include "descriptors.h"
-#include "spawn.h"
+#include "run_protocol.h"
 
 /* Descriptors of the child: 0 to 2, the control pipe, and that for errno of a failed exec. */
-#define STATUS_DESCRIPTOR (CONTROL_DESCRIPTOR + 1)
+#define STATUS_DESCRIPTOR (RUN_CONTROL_DESCRIPTOR + 1)
 #define FIRST_UNUSED (STATUS_DESCRIPTOR + 1)
 
 const char *
@@ -86,8 +90,7 @@ close_pipe(int ends[2])
 /* ---- in the child: only what is safe between fork() and exec() ---- */
 
 static void __attribute__((noreturn))
-become_program(pid_t parent, int output, int control, int status, const char *path,
-			   char *const argv[], char *const envp[])
+become_program(const ChildProgram *program, pid_t parent, int output, int control, int status)
 {
 	struct rlimit no_core = {0, 0};
 	int null_device;
@@ -102,17 +105,20 @@ become_program(pid_t parent, int output, int control, int status, const char *pa
 		_exit(127);
 	null_device = open("/dev/null", O_RDWR);
 	if (null_device < 0 || dup2(null_device, STDIN_FILENO) < 0 || dup2(output, STDOUT_FILENO) < 0 ||
-		dup2(output, STDERR_FILENO) < 0 || dup2(control, CONTROL_DESCRIPTOR) < 0 ||
+		dup2(output, STDERR_FILENO) < 0 || dup2(control, RUN_CONTROL_DESCRIPTOR) < 0 ||
 		dup2(status, STATUS_DESCRIPTOR) < 0 || fcntl(STATUS_DESCRIPTOR, F_SETFD, FD_CLOEXEC) != 0)
 		goto failed;
 	status = STATUS_DESCRIPTOR;
 	descriptors_sweep(FIRST_UNUSED, DESCRIPTORS_CLOSE, false);
-	umask(077);
 	setrlimit(RLIMIT_CORE, &no_core);
-	if (chdir("/") != 0)
+	if (program->memory != NULL)
+		setrlimit(RLIMIT_AS, program->memory);
+	if (program->apart)
+		umask(077);
+	if (program->apart && chdir("/") != 0)
 		goto failed;
 	child_signals_reset(BROKEN_PIPE_ENDS);
-	execve(path, argv, envp);
+	execve(program->path, program->argv, program->environment);
 
 failed:
 	error = errno;
@@ -121,7 +127,7 @@ failed:
 	_exit(127);
 }
 
-/* ---- in the worker ---- */
+/* ---- in the executor ---- */
 
 /* What became of the exec; false, with errno, if it failed. */
 static bool
@@ -141,7 +147,7 @@ exec_succeeded(int status)
 }
 
 bool
-child_start(Child *child, const char *path, char *const argv[], char *const envp[])
+child_start(Child *child, const ChildProgram *program)
 {
 	int output[2];
 	int control[2];
@@ -158,7 +164,7 @@ child_start(Child *child, const char *path, char *const argv[], char *const envp
 
 	child->pid = child_fork();
 	if (child->pid == 0)
-		become_program(parent, output[1], control[0], status[1], path, argv, envp);
+		become_program(program, parent, output[1], control[0], status[1]);
 	if (child->pid < 0)
 		goto failed;
 
@@ -197,7 +203,7 @@ void
 child_signal(const Child *child, int signal_number)
 {
 	/* kill(0) would be our own group, and kill(-1) everybody. */
-	if (child->pid > 1 && !child->reaped)
+	if (child->pid > 1 && !child->ended)
 		kill(-child->pid, signal_number);
 }
 
@@ -206,7 +212,7 @@ child_ended(Child *child)
 {
 	pid_t pid;
 
-	if (child->pid == 0 || child->reaped)
+	if (child->pid == 0 || child->ended)
 		return true;
 	do
 	{
@@ -216,8 +222,20 @@ child_ended(Child *child)
 		return false;
 	if (pid < 0)
 		child->status = 127 << 8; /* somebody else has waited for it; not known to happen */
-	child->reaped = true;
+	child->ended = true;
 	return true;
+}
+
+int
+child_exit_code(const Child *child)
+{
+	return WIFEXITED(child->status) ? WEXITSTATUS(child->status) : -1;
+}
+
+int
+child_end_signal(const Child *child)
+{
+	return WIFSIGNALED(child->status) ? WTERMSIG(child->status) : 0;
 }
 
 ssize_t

@@ -1,7 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * child_signals.h
- *	  A child process that has no signal handler of the server.
+ *	  A child process that has no signal handler of its parent.
  *
  *-------------------------------------------------------------------------
  */

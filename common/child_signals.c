@@ -1,21 +1,24 @@
 /*-------------------------------------------------------------------------
  *
  * child_signals.c
- *	  A child process that has no signal handler of the server.
+ *	  A child process that has no signal handler of its parent.
  *
  * Handlers of the server set latches in shared memory, which is the parent's,
  * and would end the child as if it were a backend.  So no signal may come in
  * between fork() and the moment in which there are no handlers any more.  Not
  * the server's fork_process(): it is for what stays a process of the server.
+ * In the program, one thread takes all signals, and a child has none.
  *
  *-------------------------------------------------------------------------
  */
-#include "postgres.h"
-
-#include <signal.h>
-#include <unistd.h>
-
 #include "child_signals.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
 
 pid_t
 child_fork(void)
