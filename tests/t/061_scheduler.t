@@ -139,6 +139,22 @@ is(query('postgres', "SELECT state FROM nex_backup_run(NULL, kind => 'globals', 
 	'succeeded', 'the globals');
 is(query('postgres', "SELECT kind, database IS NULL, backup IS NOT NULL FROM nex_backup.runs WHERE kind = 'globals' OR database = ''"),
 	'globals|t|t', 'are one run');
+
+# A set of files, as the settings file names it.
+tool_ok([ 'init', '--repo', "$directory/files" ], 'a repository for files');
+tool_ok([ 'config', 'keygen', '-o', "$directory/id" ], 'a key pair');
+my ($recipient) = read_bytes("$directory/id") =~ /public key: (age1\S+)/;
+write_bytes("$directory/nex.yaml", "recipient: $recipient\nfile-sets:\n  etc: [ '" . $node->data_dir . "/pg_hba.conf' ]\n");
+query('postgres', "ALTER SYSTEM SET nex_backup.config_file = '$directory/nex.yaml'");
+query('postgres', 'SELECT pg_reload_conf()');
+ok(wait_until(sub { query('postgres', 'SHOW nex_backup.config_file') ne '' }), 'a settings file');
+is(query('postgres', "SELECT state FROM nex_backup_run(NULL, kind => 'config', repository => '$directory/files', options => '{\"set\": \"etc\"}')"),
+	'succeeded', 'a set of files');
+is(scalar(@{ tool_json('config', 'list', '--repo', "$directory/files", 'etc')->{backups} }), 1, 'is backed up');
+like(query('postgres', "SELECT state || ' ' || detail FROM nex_backup_run(NULL, kind => 'config', repository => '$directory/files', options => '{\"set\": \"none\"}')"),
+	qr/^failed the set "none" has no files/, 'a set that is not there');
+query('postgres', 'ALTER SYSTEM RESET nex_backup.config_file');
+query('postgres', 'SELECT pg_reload_conf()');
 my $backups = query('postgres', "SELECT count(*) FROM nex_backup.runs WHERE kind = 'backup'");
 is(query('postgres', "SELECT state FROM nex_backup_run(NULL, kind => 'backup-all', repository => '$repo', "
 		. "options => '{\"exclude-database\": \"invoices\"}')"), 'succeeded', 'all databases');

@@ -280,6 +280,8 @@ like($told{postgres}, qr/^backup\.succeeded .*OK: first backup of postgres on/, 
 like($told{''}, qr/^backup\.succeeded .*OK: first backup of the globals on/, 'the globals');
 tool_fails([ 'globals', 'backup', '-h', '/nowhere' ], 1, qr/could not connect/, 'globals alone, without a server');
 like((events($web))[-1]{subject}, qr/FAILED: backup of the globals on/, 'are told of');
+tool_fails([ 'config', 'backup', '--set', 'etc', '/etc/hostname' ], 2, qr/no recipient was given/, 'a set of files, for nobody');
+like((events($web))[-1]{subject}, qr/FAILED: backup of files of set etc on/, 'is told of');
 
 # Failures before there is a database to speak of, and damage.
 configure(webhook_settings($web));

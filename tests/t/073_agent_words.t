@@ -68,6 +68,13 @@ for my $word ("--dbname=$evil", "--dbname=dbname=x $evil", "--dbname=postgresql:
 }
 like(run_words('backup', 'backup', '--repo=s3://bucket/x', '--dbname=shop'), qr/^failed.*must be the full path of a directory/s,
 	'refused: a repository that is no directory');
+# A job must not be a way to read files.
+for my $words ([ '/etc/passwd' ], [ '--', '/etc/passwd' ], [ '--postgres' ], [ '--recipient=age1x' ])
+{
+	like(run_words('config', 'config', 'backup', "--repo=$repo", @$words),
+		qr/^failed.*(?:a job cannot name files|is none that a job may have)/s, "refused: config backup @$words");
+}
+like(run_words('config', 'config', 'restore', "--repo=$repo"), qr/^failed.*"config restore" is none/s, 'refused: config restore');
 # A name inside a name, which programs of PostgreSQL would expand once more.
 for my $kind ([ 'backup', 'backup', '--no-password' ], [ 'init', 'globals', 'backup', '--no-password' ])
 {

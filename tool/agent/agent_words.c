@@ -34,10 +34,12 @@
 #include "target.h"
 #include "text_list.h"
 
-static const char *const commands[] = {"backup", "verify", "expire", "globals", "init", "notify"};
+static const char *const commands[] = {"backup", "verify", "expire", "globals",
+									   "init",   "notify", "config"};
 
 /* Commands whose first word is a command itself, and those of them that a job may have. */
-static const char *const subcommands[][3] = {{"globals", "backup", "verify"}};
+static const char *const subcommands[][3] = {{"globals", "backup", "verify"},
+											 {"config", "backup", NULL}};
 
 /* What a job may say: nothing that names a program, a file, or another place than the repository.
  */
@@ -64,6 +66,7 @@ static const char *const options[] = {
 	"flush",
 	"no-role-passwords",
 	"server",
+	"set",
 };
 
 /*
@@ -183,9 +186,24 @@ is_good_subcommand(const char *command, const char *word)
 	{
 		if (strcmp(subcommands[i][0], command) == 0)
 			return word != NULL &&
-				   (strcmp(word, subcommands[i][1]) == 0 || strcmp(word, subcommands[i][2]) == 0);
+				   (strcmp(word, subcommands[i][1]) == 0 ||
+					(subcommands[i][2] != NULL && strcmp(word, subcommands[i][2]) == 0));
 	}
 	return true;
+}
+
+/* A job backs up the files of a set, as the settings file names them, and no others. */
+static bool
+names_files(char **words, int count)
+{
+	int i;
+
+	for (i = 2; strcmp(words[0], "config") == 0 && i < count; i++)
+	{
+		if (words[i][0] != '-' || strcmp(words[i], "--") == 0)
+			return true;
+	}
+	return false;
 }
 
 char *
@@ -211,6 +229,8 @@ agent_check_words(char **words, int count)
 		free(safe);
 		return problem;
 	}
+	if (names_files(words, count))
+		return xstrdup("a job cannot name files; those of a set are in the settings file");
 	for (i = 1; i < count && strcmp(words[i], "--") != 0; i++)
 	{
 		if (words[i][0] != '-')

@@ -228,7 +228,10 @@ run_command(const Command *command, const Arguments *arguments)
 	if (kind != NULL)
 	{
 		run_log_open(settings, kind);
-		notify_run_started(settings, kind, command == &command_globals);
+		notify_run_started(settings, kind,
+						   command == &command_globals  ? BACKUP_OF_GLOBALS
+						   : command == &command_config ? BACKUP_OF_FILES
+														: BACKUP_OF_DATABASE);
 	}
 	done = done && command->run(settings);
 	keyring_free();

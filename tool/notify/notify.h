@@ -38,10 +38,10 @@ typedef struct Settings Settings;
 extern bool notify_configured(const Settings *settings);
 
 /*
- * A run of this kind begins, on globals or databases; tells the ping URL, and leaves a mark that
- * outlives us.
+ * A run of this kind begins, on globals, a set of files or databases; tells the ping URL, and
+ * leaves a mark that outlives us.
  */
-extern void notify_run_started(const Settings *settings, const char *kind, bool globals);
+extern void notify_run_started(const Settings *settings, const char *kind, BackupKind of);
 
 /* What the catalog is told about a part of the run (a database); keys as catalogue_payload() has
  * them. */

@@ -26,6 +26,7 @@
 
 #include "backup_settings.h"
 #include "connection_settings.h"
+#include "file_settings.h"
 #include "general_settings.h"
 #include "interrupt.h"
 #include "job_run.h"
@@ -77,11 +78,11 @@ database_of_conninfo(const char *text)
 
 /* The database that a run is about, as far as the command line says so; caller frees. */
 static char *
-database_of_settings(const Settings *settings, const char *kind, bool globals)
+database_of_settings(const Settings *settings, const char *kind, BackupKind of)
 {
-	if (globals)
+	if (of == BACKUP_OF_GLOBALS)
 		return xstrdup(GLOBALS_DATABASE);
-	if (settings->backup->all)
+	if (settings->backup->all || of == BACKUP_OF_FILES)
 		return NULL;
 	if (strcmp(kind, "backup") == 0)
 	{
@@ -135,15 +136,16 @@ set_now(json_t *object, const char *key)
 }
 
 static json_t *
-facts_at_start(const Settings *settings, const char *kind, bool globals)
+facts_at_start(const Settings *settings, const char *kind, BackupKind of)
 {
 	json_t *facts = json_object();
-	char *database = database_of_settings(settings, kind, globals);
+	char *database = database_of_settings(settings, kind, of);
 	char *repository = subject_repository(settings);
 	char *run = new_run_id();
 
 	set_text(facts, "kind", kind);
 	set_text(facts, "database", database);
+	set_text(facts, "set", of == BACKUP_OF_FILES ? settings->files->set : NULL);
 	set_text(facts, "server",
 			 settings->general->server != NULL && label_stored(settings->general->server)[0] != '\0'
 				 ? settings->general->server
@@ -278,7 +280,7 @@ notify_sweep(const Settings *settings)
 /* ---- the run ---- */
 
 void
-notify_run_started(const Settings *settings, const char *kind, bool globals)
+notify_run_started(const Settings *settings, const char *kind, BackupKind of)
 {
 	char *directory;
 
@@ -287,7 +289,7 @@ notify_run_started(const Settings *settings, const char *kind, bool globals)
 	directory = queue_directory(settings, true);
 	if (directory == NULL)
 		return;
-	current.facts = facts_at_start(settings, kind, globals);
+	current.facts = facts_at_start(settings, kind, of);
 	current.notes = json_array();
 	set_mark(directory);
 	free(directory);

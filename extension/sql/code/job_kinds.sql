@@ -16,7 +16,10 @@ INSERT INTO nex_backup.job_kinds (kind, argv, takes_database, needs_database, de
 	('globals', '{globals,backup,--no-password,--repo=%location,--type=%type,%options}', false, false,
 		'back up roles and tablespaces', 'backup'),
 	('backup-all', '{backup,--all,--no-password,--repo=%location,--type=%type,%options}', false, false,
-		'back up roles and tablespaces, and every database', 'backup')
+		'back up roles and tablespaces, and every database', 'backup'),
+	-- Which files they are, and who can read them, is said in the settings file: a job is no way to read files.
+	('config', '{config,backup,--repo=%location,--type=%type,%options}', false, false,
+		'back up a set of configuration files', NULL)
 ON CONFLICT (kind) DO UPDATE SET argv = EXCLUDED.argv, takes_database = EXCLUDED.takes_database,
 	needs_database = EXCLUDED.needs_database, description = EXCLUDED.description, records = EXCLUDED.records;
 
@@ -46,5 +49,7 @@ INSERT INTO nex_backup.job_options (kind, option, pattern) VALUES
 	('backup-all', 'chunk-blocks', '[1-9][0-9]{0,5}'),
 	('backup-all', 'lock-wait-timeout', '[0-9]{1,6}(s|min|h|d)?'),
 	('backup-all', 'exclude-database', '[^"=]{1,200}'),
-	('backup-all', 'server', '[A-Za-z0-9_-]{1,32}')
+	('backup-all', 'server', '[A-Za-z0-9_-]{1,32}'),
+	('config', 'set', '[A-Za-z0-9_-]{1,32}'),
+	('config', 'compress', '(zstd|gzip|none)(:[0-9]{1,2})?')
 ON CONFLICT (kind, option) DO UPDATE SET pattern = EXCLUDED.pattern;

@@ -585,6 +585,7 @@ const Command command_config = {
 			   "compress dbname host port username no-password password output",
 	.per_call = "yes dry-run",
 	.per_call_words = "restore",
+	.run_words = "backup",
 	.run = run_config,
 	.opens_backups = true,
 	.no_repository_words = "keygen",
