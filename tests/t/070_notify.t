@@ -255,7 +255,7 @@ like((events($web))[-1]{subject}, qr/\] FAILED: backup of guarded/, 'as a failur
 like((events($web))[-1]{text}, qr/failed, 3 times in a row by now, now for another reason\.$/m, 'and that it is another');
 is(fail_with('-U', 'intruder'), $so_far + 3, 'back to the first reason: no message');
 is(fail_with(), $so_far + 4, 'then it is good again');
-like((events($web))[-1]{text}, qr/^The backup of guarded is good again after 4 failures, 1 of which had no/m, 'after all of them');
+like((events($web))[-1]{text}, qr/^The backup of guarded is good again after 4 failures, 1 of which were not reported/m, 'after all of them');
 query('postgres', 'DROP DATABASE guarded');
 configure(webhook_settings($web) . "  repeat-after: 1\n", $state);
 
