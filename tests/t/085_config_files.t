@@ -208,6 +208,7 @@ rename "$repo/config/other/$backup->{backup}.$_", "$repo/backups/default/$backup
 tool_fails([ 'restore', '--repo', $repo, 'default', '--to', 'x' ], 3, qr/that of another backup/,
 	'... or as a database');
 unlink glob("$repo/backups/default/*");
+rmdir "$repo/$_" for 'backups/default', 'backups', 'config/other';
 
 # --------------------------------------------- sets, patterns, retention
 

@@ -9,6 +9,8 @@
 #include "scratch.h"
 
 #include <pthread.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include "backup_settings.h"
 #include "draft.h"
@@ -162,7 +164,13 @@ test_abandoned(void **state)
 	(void) state;
 	assert_null(draft_previous(draft));
 	assert_true(put(draft, MEMBER_HEAD, "-- head\n"));
+
+	/* As a publication that fails at its first file leaves it: an empty one means that a disk is
+	 * missing. */
+	(void) mkdir(scratch_path("repo/backups"), 0700);
+	assert_int_equal(mkdir(scratch_path("repo/backups/db"), 0700), 0);
 	draft_end(draft);
+	assert_int_equal(access(scratch_path("repo/backups/db"), F_OK), -1);
 	draft_end(NULL);
 	assert_int_equal(exit_code_of(begin_another), 0);
 	assert_false(repository_latest(repository, &owner, &name));

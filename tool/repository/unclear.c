@@ -21,6 +21,9 @@
 #define NAME_HINT                                                                                  \
 	"If there are backups in it, give it back its name and place; otherwise move it out of the "   \
 	"repository."
+#define EMPTY_HINT                                                                                 \
+	"If a disk belongs there, mount it. If its backups were given up, remove the directory "       \
+	"(\"rmdir\")."
 #define DIRECTORY_HINT "Put the directory back in its place."
 
 /* Warn of a place, and keep it; takes over the detail. */
@@ -166,6 +169,18 @@ unclear_name(Repository *repository, const char *directory, const char *name)
 		free(shown);
 	}
 	free(path);
+}
+
+void
+unclear_empty(Repository *repository, const char *path)
+{
+	char *shown = printable_name(path);
+
+	note(repository, path, "empty directory",
+		 xasprintf("directory \"%s/%s\" is empty, where backups were",
+				   repository->storage->location, shown),
+		 EMPTY_HINT, true);
+	free(shown);
 }
 
 bool

@@ -26,6 +26,9 @@ extern StoreResult unclear_probe(Repository *repository, const char *path);
 /* A name in a directory, which is none of ours; a directory's name ends in '/'. */
 extern void unclear_name(Repository *repository, const char *directory, const char *name);
 
+/* A directory of manifests without anything in it, as that of a disk that is not mounted. */
+extern void unclear_empty(Repository *repository, const char *path);
+
 /* Directories beside "backups" and the like that may be those, renamed: by their name, or by
  * manifests in them. */
 extern void unclear_top_level(Repository *repository);

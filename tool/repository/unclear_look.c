@@ -149,18 +149,18 @@ probe_file(Repository *repository, const BackupName *name, const char *suffix)
 	free(path);
 }
 
-/* The directory of objects that is looked at. */
-typedef struct ObjectsTree
+/* The directory that is looked at. */
+typedef struct Place
 {
 	Repository *repository;
 	const char *path;
-} ObjectsTree;
+} Place;
 
 /* A directory objects/ab: a link, or one that cannot be read?  Another one: was it moved here? */
 static bool
 visit_objects(const char *name, void *argument)
 {
-	const ObjectsTree *tree = argument;
+	const Place *tree = argument;
 	size_t length = strcspn(name, "/");
 	bool is_ours = length == 2 && strspn(name, "0123456789abcdef") == 2;
 	StoreResult result;
@@ -181,7 +181,7 @@ visit_objects(const char *name, void *argument)
 static void
 look_at_objects(Repository *repository, const char *path)
 {
-	ObjectsTree tree = {repository, path};
+	Place tree = {repository, path};
 	StoreResult result = repository->storage->list(repository->storage, path, visit_objects, &tree);
 
 	if (result.code != STORE_OK && result.code != STORE_ABSENT)
@@ -202,6 +202,63 @@ visit_server(const char *name, void *argument)
 		free(path);
 	}
 	return !interrupted();
+}
+
+/* What a file system has at its top. */
+#define LOST_AND_FOUND "lost+found/"
+
+static bool
+visit_content(const char *name, void *argument)
+{
+	bool *content = argument;
+
+	*content = strcmp(name, LOST_AND_FOUND) != 0;
+	return !*content;
+}
+
+static void
+look_for_content(Repository *repository, const char *path)
+{
+	bool content = false;
+	StoreResult result =
+		repository->storage->list(repository->storage, path, visit_content, &content);
+
+	if (result.code == STORE_OK && !content)
+		unclear_empty(repository, path);
+}
+
+/* Whose directory below a tree it is. */
+static bool
+visit_branch(const char *name, void *argument)
+{
+	const Place *tree = argument;
+	size_t length = strlen(name);
+	char *path = xasprintf("%s/%.*s", tree->path, (int) length - 1, name);
+
+	if (name[length - 1] == '/' && strcmp(name, LOST_AND_FOUND) != 0)
+		look_for_content(tree->repository, path);
+	free(path);
+	return !interrupted();
+}
+
+/*
+ * Nothing of ours leaves a directory of manifests empty, but a disk that is not
+ * mounted does, and what is on it needs its objects.
+ */
+static void
+look_for_mount_points(Repository *repository)
+{
+	Place tree = {repository, NULL};
+	size_t i;
+
+	for (i = 0; i < TREES; i++)
+	{
+		tree.path = trees[i];
+		if (strcmp(tree.path, "objects") == 0)
+			continue;
+		look_for_content(repository, tree.path);
+		(void) repository->storage->list(repository->storage, tree.path, visit_branch, &tree);
+	}
 }
 
 void
@@ -226,6 +283,7 @@ unclear_look_at_all(Repository *repository)
 			unclear_error(repository, trees[i], &result, true);
 	}
 	look_at_objects(repository, "objects");
+	look_for_mount_points(repository);
 	(void) storage->list(storage, "servers", visit_server, repository);
 	if (!repository_list(repository, NULL, &names, &count))
 		return;

@@ -204,11 +204,26 @@ draft_publish(BackupDraft *draft, int threads)
 	return manifest;
 }
 
+/* A first backup that was not published leaves no empty directory: that means a disk is missing
+ * (unclear.h). */
+static void
+remove_empty_directory(const BackupDraft *draft)
+{
+	Storage *storage = draft->repository->storage;
+	char *directory = owner_directory(&draft->owner);
+
+	if (directory != NULL)
+		(void) storage->remove_directory(storage, directory);
+	free(directory);
+}
+
 void
 draft_end(BackupDraft *draft)
 {
 	if (draft == NULL)
 		return;
+	if (draft->manifest != NULL && draft->lock >= 0)
+		remove_empty_directory(draft);
 	pipeline_free(draft->pipeline);
 	object_store_free(draft->store);
 	manifest_free(draft->previous);
