@@ -212,6 +212,30 @@ inline_part_read(const TocEntry *entry, const char *definition, InlineKind kind,
 	return text;
 }
 
+char *
+inline_computed_read(const TocEntry *entry)
+{
+	Parts parts;
+	Part part;
+	Buffer text;
+
+	if (!toc_entry_is_table(entry) || !begin(&parts, entry, entry->definition))
+		return NULL;
+	buffer_init(&text);
+	while (next_part(&parts, &part))
+	{
+		bool key = part.kind == INLINE_WHOLE && is_word(part.text, "PARTITION");
+
+		if (key || (part.kind == INLINE_COLUMN && is_word(part.text, "GENERATED")))
+			buffer_printf(&text, "%.*s\n", (int) (part.end - part.text), part.text);
+		free(part.name);
+	}
+	if (text.length > 0)
+		return buffer_detach(&text);
+	buffer_free(&text);
+	return NULL;
+}
+
 bool
 inline_part_names(const char *part, const TocEntry *used)
 {

@@ -25,6 +25,13 @@ typedef enum InlineKind
 extern char *inline_part_read(const TocEntry *entry, const char *definition, InlineKind kind,
 							  const char *name);
 
+/*
+ * What the server computes, as far as it is constant, when it makes the table:
+ * generated columns and the key, one behind the other; NULL: there is none.
+ * Caller frees.
+ */
+extern char *inline_computed_read(const TocEntry *entry);
+
 /* Does the text of a part name this function or operator, with its schema? */
 extern bool inline_part_names(const char *part, const TocEntry *used);
 

@@ -42,6 +42,7 @@
 
 #include "catalog_objects.h"
 #include "inline_parts.h"
+#include "live_rests.h"
 #include "log.h"
 #include "memory.h"
 #include "part_of.h"
@@ -320,22 +321,6 @@ find_part(const Selection *selection, const TocEntry *whole, const RenameMap *ma
 	return NULL;
 }
 
-/* Is it the function of a cast of the archive? */
-static bool
-is_of_cast(const Selection *selection, const TocEntry *function)
-{
-	int i;
-
-	for (i = selection->starts[function->place]; i < selection->starts[function->place + 1]; i++)
-	{
-		const TocEntry *cast = archive_toc_find(&selection->toc, selection->dependents[i]);
-
-		if (cast != NULL && toc_entry_is(cast, "CAST"))
-			return true;
-	}
-	return false;
-}
-
 /*
  * May a part without an entry of its own call the function or operator that the
  * table, or domain, depends on?  It names it itself; or it is that of a cast, and
@@ -346,7 +331,7 @@ may_call(const Selection *selection, const TocEntry *whole, const char *definiti
 		 const char *text, const TocEntry *used)
 {
 	return inline_part_names(text, used) ||
-		   (is_of_cast(selection, used) && !inline_parts_name(whole, definition, used));
+		   (live_code_is_of_cast(selection, used) && !inline_parts_name(whole, definition, used));
 }
 
 /*

@@ -62,7 +62,7 @@
 	GIVEN_BY(start)                                                                                \
 	" SELECT what, function FROM (" GIVEN_CALLS ") calls ORDER BY 1, 2 LIMIT 1"
 
-/* The table $1, its partitions, and what their rows make run. */
+/* The table $1, its partitions, and what their rows make run; defaults if $2. */
 static const char rows_query[] =
 	"WITH RECURSIVE root AS (SELECT pg_catalog.to_regclass($1::pg_catalog.text) AS relation),"
 	" tree AS (SELECT relation::pg_catalog.oid AS oid FROM root UNION"
@@ -77,7 +77,10 @@ static const char rows_query[] =
 		"  FROM pg_catalog.pg_constraint k WHERE k.conrelid IN (SELECT oid FROM tree)"
 		" UNION ALL"
 		" SELECT 'pg_catalog.pg_attrdef'::pg_catalog.regclass::pg_catalog.oid, d.oid"
-		"  FROM pg_catalog.pg_attrdef d WHERE d.adrelid IN (SELECT oid FROM tree)"
+		"  FROM pg_catalog.pg_attrdef d JOIN pg_catalog.pg_attribute a"
+		"   ON a.attrelid = d.adrelid AND a.attnum = d.adnum"
+		"   AND ($2::pg_catalog.bool OR a.attgenerated <> '')"
+		"  WHERE d.adrelid IN (SELECT oid FROM tree)"
 		" UNION ALL"
 		" SELECT 'pg_catalog.pg_trigger'::pg_catalog.regclass::pg_catalog.oid, g.oid"
 		"  FROM pg_catalog.pg_trigger g WHERE NOT g.tgisinternal AND g.tgenabled <> 'D'"
@@ -239,22 +242,13 @@ given_code_check_statistics(const RestorePlan *plan, Connection *connection)
 
 /* ---- what definitions use ---- */
 
-/*
- * The part of a definition that is computed, with the rights of its owner, when
- * it is restored, or NULL.  Of a table, these are the constant parts of generated
- * columns and of the partition key; where they end cannot be told from a string.
- */
-static const char *
+/* What of a definition is computed with the rights of its owner; NULL: nothing.  Caller frees. */
+static char *
 computed_text(const TocEntry *entry)
 {
-	const char *generated;
-
 	if (toc_entry_is(entry, "STATISTICS") || entry_calls_functions(entry))
-		return entry->definition;
-	if (!toc_entry_is_table(entry) || entry->definition == NULL)
-		return NULL;
-	generated = strstr(entry->definition, " GENERATED ALWAYS AS (");
-	return generated != NULL ? generated : strstr(entry->definition, "\nPARTITION BY ");
+		return xstrdup(entry->definition);
+	return inline_computed_read(entry);
 }
 
 /* Objects, as two arrays. */
@@ -271,7 +265,7 @@ add_used(UsedObjects *used, const RestorePlan *plan, const TocEntry *entry)
 	static const char *const kinds[] = {"FUNCTION", "AGGREGATE", "OPERATOR", "OPERATOR CLASS",
 										"TYPE",     "DOMAIN",    NULL};
 	const Selection *selection = plan->selection;
-	const char *text = computed_text(entry);
+	char *text = computed_text(entry);
 	FoundObject found;
 	int d;
 
@@ -286,6 +280,7 @@ add_used(UsedObjects *used, const RestorePlan *plan, const TocEntry *entry)
 		buffer_printf(&used->classes, "%s%u", used->classes.length > 1 ? "," : "", other->catalog);
 		buffer_printf(&used->objects, "%s%s", used->objects.length > 1 ? "," : "", found.oid);
 	}
+	free(text);
 }
 
 static void
@@ -333,7 +328,7 @@ is_computed(const RestorePlan *plan, const PGresult *trusted, const TocEntry *en
 	for (i = 0; i < PQntuples(trusted); i++)
 	{
 		if (strcmp(PQgetvalue(trusted, i, 0), entry->owner) == 0)
-			return selection_includes(plan->selection, entry) && computed_text(entry) != NULL;
+			return selection_includes(plan->selection, entry);
 	}
 	return false;
 }
@@ -385,15 +380,17 @@ given_code_check(const RestorePlan *plan, Connection *connection)
 }
 
 bool
-given_code_check_rows(Connection *connection, const char *shown, const RowRights *rights)
+given_code_check_rows(Connection *connection, const char *shown, bool defaults,
+					  const RowRights *rights)
 {
+	const char *params[2] = {shown, defaults ? "t" : "f"};
 	PGresult *result;
 	char *detail;
 	bool good;
 
 	if (rights->as_owner || rights->code == NULL)
 		return true;
-	result = connection_query(connection, rows_query, 1, &shown);
+	result = connection_query(connection, rows_query, 2, params);
 	good = result != NULL;
 	if (good && PQntuples(result) > 0)
 	{

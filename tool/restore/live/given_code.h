@@ -21,9 +21,10 @@ extern bool given_code_check(const RestorePlan *plan, Connection *connection);
 
 /*
  * Rows are to be added to the live table `shown`, quoted, with the rights of the session, if not
- * with its owner's.  False (reported) if they would make the table call one.
+ * with its owner's.  With `defaults`, the table may have columns that the rows have not.
+ * False (reported) if they would make the table call one.
  */
-extern bool given_code_check_rows(Connection *connection, const char *shown,
+extern bool given_code_check_rows(Connection *connection, const char *shown, bool defaults,
 								  const RowRights *rights);
 
 /*

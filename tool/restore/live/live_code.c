@@ -44,6 +44,7 @@
 #include "code_owners.h"
 #include "definition_names.h"
 #include "entry_calls.h"
+#include "inline_parts.h"
 #include "live_classes.h"
 #include "live_extensions.h"
 #include "live_names.h"
@@ -63,9 +64,7 @@
 
 /* A type by its name, held so that no other one can take the name. */
 static const char type_query[] =
-	"SELECT t.typtype, EXISTS (SELECT FROM pg_catalog.pg_cast k WHERE k.castmethod = 'f'"
-	"  AND t.oid IN (k.castsource, k.casttarget))"
-	" FROM pg_catalog.pg_type t JOIN pg_catalog.pg_namespace n"
+	"SELECT t.typtype FROM pg_catalog.pg_type t JOIN pg_catalog.pg_namespace n"
 	" ON n.oid = t.typnamespace JOIN pg_catalog.pg_roles r ON r.oid = t.typowner"
 	" WHERE n.nspname = $1::pg_catalog.name AND t.typname = $2::pg_catalog.name"
 	" AND NOT " ROW_ROLE_IS_TRUSTED;
@@ -290,27 +289,6 @@ check_key_of_another(const LiveCode *live, const TocEntry *entry)
 								   "partition key of another table.");
 }
 
-/* Does any definition run what is used?  Reported. */
-static bool
-check_definitions(LiveCode *live, const TocEntry *used, const char *kind)
-{
-	const Selection *selection = live->plan->selection;
-	uint32_t i;
-
-	for (i = 0; i < selection->toc.count; i++)
-	{
-		const TocEntry *entry = &selection->toc.entries[i];
-		const char *text = entry->definition;
-
-		if (text == NULL || !selection_includes(selection, entry))
-			continue;
-		if (has_key_of_expressions(entry) || toc_entry_is(entry, "CHECK CONSTRAINT") ||
-			(kind != NULL && toc_entry_is(entry, kind)))
-			return refuse(live, entry, used);
-	}
-	return check_superusers(live, used);
-}
-
 static bool check_resting(LiveCode *live, const TocEntry *function);
 
 static bool
@@ -324,13 +302,10 @@ check_type(LiveCode *live, const TocEntry *used)
 	free(sql);
 	if (good && PQntuples(result) > 0)
 	{
-		/* A row type of a table has no code of its own, and can have casts. */
+		/* A row type of a table has no code of its own. */
 		if (strchr("drm", PQgetvalue(result, 0, 0)[0]) != NULL ||
 			(PQgetvalue(result, 0, 0)[0] == 'c' && !toc_entry_is_relation(used)))
-			good = check_definitions(live, used, NULL) && check_resting(live, used);
-		if (good &&
-			(PQgetvalue(result, 0, 1)[0] == 't' || (!live->locks && !toc_entry_is_relation(used))))
-			good = check_definitions(live, used, "FK CONSTRAINT");
+			good = check_superusers(live, used) && check_resting(live, used);
 	}
 	PQclear(result);
 	return good;
@@ -480,23 +455,45 @@ computes_names(const TocEntry *table)
 	return found;
 }
 
+/* May the text of what the table computes reach this, on which the table depends? */
+static bool
+may_compute(const LiveCode *live, const TocEntry *table, const char *text, const TocEntry *need)
+{
+	static const char *const called[] = {"FUNCTION", "AGGREGATE", "OPERATOR", NULL};
+	static const char *const named[] = {"TYPE", "DOMAIN", "EXTENSION", NULL};
+
+	if (toc_entry_is_any(need, called))
+		return inline_part_names(text, need) ||
+			   (live_code_is_of_cast(live->plan->selection, need) &&
+				!inline_parts_name(table, table->definition, need));
+	return !toc_entry_is_any(need, named) || computes_names(table);
+}
+
 /*
  * Constant calls in a generated column, or in a key, are computed when the
- * table is made.  A table that only has columns of a domain computes nothing of
- * it.
+ * table is made.  What its other columns, defaults and constraints use is not.
  */
 static bool
-computes(const ArchiveToc *toc, const TocEntry *entry, const TocEntry *used)
+computes(const LiveCode *live, const TocEntry *entry, const TocEntry *used)
 {
-	static const char *const broad[] = {"DOMAIN", "EXTENSION", NULL};
+	const ArchiveToc *toc = &live->plan->selection->toc;
+	char *text;
+	bool found = false;
+	int d;
 
 	/* Partitions are compared by the functions of the key, whoever makes one. */
 	if (has_operator_class(toc, entry) && entry_is_partitioned(entry))
 		return true;
-	return toc_entry_is_table(entry) && entry->definition != NULL &&
-		   (strstr(entry->definition, " GENERATED ALWAYS AS (") != NULL ||
-			has_key_of_expressions(entry)) &&
-		   (!toc_entry_is_any(used, broad) || computes_names(entry));
+	text = inline_computed_read(entry);
+	for (d = 0; text != NULL && !found && d < entry->ndepends_on; d++)
+	{
+		const TocEntry *need = archive_toc_find(toc, entry->depends_on[d]);
+
+		found = need != NULL && (need->id == used->id || live_code_rests_on(toc, need, used)) &&
+				may_compute(live, entry, text, need);
+	}
+	free(text);
+	return found;
 }
 
 /*
@@ -521,7 +518,7 @@ check_resting(LiveCode *live, const TocEntry *function)
 			!selection_includes(live->plan->selection, entry) ||
 			!live_code_rests_on(toc, entry, function))
 			continue;
-		check = check || computes(toc, entry, function);
+		check = check || computes(live, entry, function);
 		if (!check && !cast)
 			continue;
 		good = check ? refuse(live, entry, function) : check_cast(live, entry, function);
@@ -537,7 +534,7 @@ check_function(LiveCode *live, const TocEntry *used)
 	bool good = result != NULL;
 
 	if (good && PQntuples(result) > 0)
-		good = check_definitions(live, used, NULL) && check_resting(live, used);
+		good = check_superusers(live, used) && check_resting(live, used);
 	PQclear(result);
 	return good;
 }
@@ -588,6 +585,33 @@ check_what_it_runs(LiveCode *live, const TocEntry *used)
 	return good;
 }
 
+/*
+ * A foreign key compares by the operators of a class, which nobody can tell from
+ * its text.  What its values are cast by depends on their types alone
+ * (planned_steps.c).
+ */
+static bool
+check_keys(LiveCode *live, const TocEntry *operator)
+{
+	const Selection *selection = live->plan->selection;
+	const TocEntry *key = NULL;
+	bool compares = false;
+	uint32_t i;
+
+	for (i = 0; toc_entry_is(operator, "OPERATOR") && i < selection->toc.count; i++)
+	{
+		const TocEntry *entry = &selection->toc.entries[i];
+
+		if (toc_entry_is(entry, "FK CONSTRAINT") && selection_includes(selection, entry))
+			key = entry;
+		compares =
+			compares ||
+			((toc_entry_is(entry, "OPERATOR FAMILY") || toc_entry_is(entry, "OPERATOR CLASS")) &&
+			 live_code_rests_on(&selection->toc, entry, operator));
+	}
+	return key == NULL || !compares || refuse(live, key, operator);
+}
+
 /* An operator or a cast that is there, unless it is of trusted roles alone. */
 static bool
 check_conversion(LiveCode *live, const TocEntry *used)
@@ -610,7 +634,7 @@ check_conversion(LiveCode *live, const TocEntry *used)
 		if (result != NULL)
 			live->why = xasprintf("%s belongs to \"%s\"", PQgetvalue(result, 0, 0),
 								  PQgetvalue(result, 0, 1));
-		good = check_definitions(live, used, "FK CONSTRAINT") && check_resting(live, used);
+		good = check_keys(live, used) && check_superusers(live, used) && check_resting(live, used);
 		free(live->why);
 		live->why = NULL;
 	}

@@ -101,6 +101,21 @@ live_code_rests_on(const ArchiveToc *toc, const TocEntry *entry, const TocEntry 
 	return found;
 }
 
+bool
+live_code_is_of_cast(const Selection *selection, const TocEntry *function)
+{
+	int i;
+
+	for (i = selection->starts[function->place]; i < selection->starts[function->place + 1]; i++)
+	{
+		const TocEntry *cast = archive_toc_find(&selection->toc, selection->dependents[i]);
+
+		if (cast != NULL && toc_entry_is(cast, "CAST"))
+			return true;
+	}
+	return false;
+}
+
 /* ---- behind functions ---- */
 
 /* What runs code of its owner when it is called, compared by, or cast to. */

@@ -320,7 +320,7 @@ append_tables_decide(const RestorePlan *plan, Connection *connection, AppendTabl
 		   row_rights_decide(plan->settings, connection, &plan->manifest->tables[table->source],
 							 table->target, table->oid, table->counted, &table->rights) &&
 		   check_disabled(plan, table) && check_parents(plan, connection, table) &&
-		   given_code_check_rows(connection, table->target, &table->rights);
+		   given_code_check_rows(connection, table->target, true, &table->rights);
 }
 
 /* Does anything of the table, or of its partitions, wait for the end? */

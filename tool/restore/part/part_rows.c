@@ -74,7 +74,7 @@ load_table(RestorePlan *plan, RowCopy *copy, int32_t table, const char *command)
 		(row_rights_decide(plan->settings, copy->connection, source, copy->shown, 0, false,
 						   &rights) &&
 		 authors_check_rows(plan, copy->connection, entry, &rights) &&
-		 given_code_check_rows(copy->connection, copy->shown, &rights) &&
+		 given_code_check_rows(copy->connection, copy->shown, false, &rights) &&
 		 (!rights.as_owner || entry == NULL ||
 		  live_names_check_bound(plan, copy->connection, entry, copy->shown)) &&
 		 look_plans_pause(copy->connection)))

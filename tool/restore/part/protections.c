@@ -49,6 +49,7 @@
 #include "post_batch.h"
 #include "row_copy.h"
 #include "settings.h"
+#include "sql_text.h"
 
 /* ---- which entries they are ---- */
 
@@ -288,11 +289,60 @@ has_rows(const RestorePlan *plan, const TocEntry *entry)
 	return ready;
 }
 
+/*
+ * "ALTER TABLE leaf DISABLE TRIGGER t": pg_dump writes no copies of a trigger, and
+ * with two levels of partitions nothing says that this one comes of the root's.
+ */
+static const TocEntry *
+trigger_above(const RestorePlan *plan, const TocEntry *entry)
+{
+	const Protections *protections = plan->protections;
+	const ArchiveToc *toc = &plan->selection->toc;
+	const TocEntry *table = selection_table_of(plan->selection, entry);
+	PartOf part;
+	const TocEntry *found = NULL;
+	uint32_t i;
+
+	if (!toc_entry_is(entry, "TRIGGER") || table == NULL ||
+		strncmp(sql_skip_blank(entry->definition), "ALTER ", strlen("ALTER ")) != 0 ||
+		!part_of_read(entry, entry->definition, &part))
+		return NULL;
+	for (table = protections->tables.above[table->place]; table != NULL && found == NULL;
+		 table = protections->tables.above[table->place])
+	{
+		for (i = 0; i < toc->count && found == NULL; i++)
+		{
+			const TocEntry *other = &toc->entries[i];
+			PartOf root;
+
+			if (!toc_entry_is(other, "TRIGGER") || other == entry ||
+				!selection_belongs_to(other, table) ||
+				!part_of_read(other, other->definition, &root))
+				continue;
+			if (strcmp(root.name, part.name) == 0)
+				found = other;
+			part_of_free(&root);
+		}
+	}
+	part_of_free(&part);
+	return found;
+}
+
+/* Is it still to be made? */
+static bool
+is_missing(const RestorePlan *plan, const TocEntry *entry)
+{
+	return !plan->protections->made[entry->place] &&
+		   (partial_is_in_list(plan, entry, LIST_POST_DATA) ||
+			partial_is_in_list(plan, entry, LIST_LATE));
+}
+
 /* What the entry needs and is not there, one by one; NULL: no more. */
 static const TocEntry *
 next_missing(const RestorePlan *plan, const TocEntry *entry, int *d)
 {
 	const Selection *selection = plan->selection;
+	const TocEntry *trigger;
 
 	while (*d < entry->ndepends_on)
 	{
@@ -303,12 +353,11 @@ next_missing(const RestorePlan *plan, const TocEntry *entry, int *d)
 			selection_view_query(selection, other) != NULL &&
 			selection_view_query(selection, other) != entry)
 			other = selection_view_query(selection, other);
-		if (other != NULL && !plan->protections->made[other->place] &&
-			(partial_is_in_list(plan, other, LIST_POST_DATA) ||
-			 partial_is_in_list(plan, other, LIST_LATE)))
+		if (other != NULL && is_missing(plan, other))
 			return other;
 	}
-	return NULL;
+	trigger = trigger_above(plan, entry);
+	return trigger != NULL && is_missing(plan, trigger) ? trigger : NULL;
 }
 
 /* Can it be made in no other turn than one of `role`? */
