@@ -27,6 +27,7 @@ my %option = (
 	runs => 3,
 	jobs => 2,
 	tables => 10_000,
+	parts => 200,
 	objects => 50_000,
 	only => '',
 	tool => "$top/tool/nex_backup",
@@ -36,12 +37,12 @@ my %option = (
 	output => '',
 	keep => 0);
 
-GetOptions(\%option, 'scale=f', 'runs=i', 'jobs=i', 'tables=i', 'objects=i', 'only=s', 'tool=s', 'dir=s',
+GetOptions(\%option, 'scale=f', 'runs=i', 'jobs=i', 'tables=i', 'objects=i', 'parts=i', 'only=s', 'tool=s', 'dir=s',
 	'pg_config|pg-config=s', 'tree=s', 'output=s', 'keep', 'help')
   or usage(2);
 usage(0) if $option{help};
 
-my @groups = qw(backup verify restore tables objects large);
+my @groups = qw(backup verify restore tables objects parts large);
 my %wanted = map { $_ => 1 } $option{only} ? split(/,/, $option{only}) : @groups;
 for my $name (keys %wanted)
 {
@@ -66,8 +67,9 @@ Usage: bench/benchmark.pl [option ...]
   --jobs N        parallel jobs of every program that has them (default 2)
   --tables N      number of tables in the many-tables case (default 10000)
   --objects N     number of large objects in the case of these (default 50000)
+  --parts N       number of tables, and of partitions, of the parts for a live database (default 200)
   --only LIST     groups to run, comma-separated: backup, verify, restore, tables, objects,
-                  large
+                  parts, large
   --tool FILE     the nex_backup program (default tool/nex_backup)
   --tree DIR      also measure pg_dump and pg_restore of a Debian tree with PostgreSQL 17 or later,
                   as make check-versions makes them: /var/cache/nex_backup/trixie
@@ -445,6 +447,57 @@ sub run_objects
 	return;
 }
 
+# Parts of a backup for a live database: what counts is the cost of each table, and of each turn of its owner.
+sub run_parts
+{
+	my $n = $option{parts};
+	my %owner = (owned => 'app_owner', supers => 'postgres');
+
+	say_now("creating twice $n tables with triggers, and $n partitions");
+	sql('postgres', 'CREATE ROLE app_owner');
+	sql('postgres', 'CREATE DATABASE parts TEMPLATE template0 OWNER app_owner');
+	for my $schema (sort keys %owner)
+	{
+		sql('parts', "CREATE SCHEMA $schema AUTHORIZATION $owner{$schema}; SET ROLE $owner{$schema}; "
+			  . "CREATE TYPE $schema.state AS ENUM ('a', 'b'); "
+			  . "CREATE FUNCTION $schema.touch() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NEW; END'; "
+			  . "DO \$\$ BEGIN FOR i IN 1..$n LOOP EXECUTE format('CREATE TABLE $schema.t%1\$s (id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, "
+			  . "ref bigint %2\$s, state $schema.state DEFAULT ''a'', v text CHECK (length(v) > 1), w integer GENERATED ALWAYS AS (length(v)) STORED); "
+			  . "CREATE INDEX ON $schema.t%1\$s (lower(v)); CREATE TRIGGER touch BEFORE UPDATE ON $schema.t%1\$s FOR EACH ROW EXECUTE FUNCTION $schema.touch(); "
+			  . "INSERT INTO $schema.t%1\$s (v) VALUES (''abc'')', i, CASE WHEN i > 1 THEN 'REFERENCES $schema.t' || (i - 1) END); END LOOP; END \$\$");
+	}
+	sql('parts', "CREATE SCHEMA split AUTHORIZATION app_owner; SET ROLE app_owner; "
+		  . "CREATE TABLE split.all_of (id bigint, at date, state owned.state, PRIMARY KEY (id, at)) PARTITION BY RANGE (at); CREATE INDEX ON split.all_of (state); "
+		  . "DO \$\$ BEGIN FOR i IN 1..$n LOOP EXECUTE format('CREATE TABLE split.p%s PARTITION OF split.all_of FOR VALUES FROM (%L) TO (%L)', "
+		  . "i, date '2020-01-01' + i, date '2020-01-02' + i); END LOOP; END \$\$; "
+		  . "INSERT INTO split.all_of SELECT i, date '2020-01-01' + i, 'a' FROM generate_series(1, $n) i");
+	run(@{ backup_command(fresh_repository("$work/repo"), 'parts') });
+	run('pg_dump', '-Fc', '-f', "$work/parts.dump", 'parts');
+	for my $round (1 .. $option{runs})
+	{
+		say_now("parts, round $round of $option{runs}");
+		for my $schema ('owned', 'supers', 'split')
+		{
+			my @restore = ($option{tool}, 'restore', '--repo', "$work/repo", '-q', '--yes', 'parts', '--to', 'parts', '--schema', $schema);
+
+			for my $case ([ 'nex_backup', @restore ], [ 'nex_backup --rows-as=session', @restore, '--rows-as=session' ],
+				[ 'pg_restore -1', 'pg_restore', '-1', '-d', 'parts', '-n', $schema, "$work/parts.dump" ])
+			{
+				my ($name, @command) = @$case;
+
+				sql('parts', 'SET client_min_messages = error; DROP SCHEMA split CASCADE' . ($schema eq 'split' ? '' : "; DROP SCHEMA $schema CASCADE"));
+				sql('parts', "CREATE SCHEMA $schema AUTHORIZATION " . ($owner{$schema} || 'app_owner')) if $name =~ /^pg_restore/;
+				record('parts', "$name, schema $schema", \@command);
+				sql('parts', 'SET client_min_messages = error; CREATE SCHEMA IF NOT EXISTS split');
+			}
+		}
+	}
+	sql('postgres', 'DROP DATABASE parts');
+	sql('postgres', 'DROP ROLE app_owner');
+	unlink "$work/parts.dump";
+	return;
+}
+
 sub load_sample
 {
 	my ($database, $scale) = @_;
@@ -607,6 +660,7 @@ sub report
 		backup => 'Backup', verify => 'Verify', restore => 'Restore into a new database',
 		tables => "Backup of $option{tables} small tables",
 		objects => "Backup of $option{objects} large objects of 16 bytes",
+		parts => "Parts of $option{parts} tables, or partitions, into a live database",
 		large => 'Four times the rows: memory stays as it is');
 	my $text = "# Benchmarks\n\nWritten by `make bench`. Wall times; medians of $option{runs} rounds in "
 	  . "which the programs took turns; $option{jobs} jobs where a program has them.\n\n";
@@ -702,6 +756,7 @@ sub main
 	run_verifies('sample') if $wanted{verify};
 	run_restores('sample') if $wanted{restore};
 	run_tables() if $wanted{tables};
+	run_parts() if $wanted{parts};
 	run_objects() if $wanted{objects};
 	run_large() if $wanted{large};
 	gather_facts();
