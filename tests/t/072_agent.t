@@ -217,7 +217,7 @@ is(stop_agent($agent, 'KILL'), 128 + 9, 'the agent is killed');
 ok(wait_until(sub { !programs($run) }), 'the program dies with it');
 is(state_of($run), 'running', 'the run is still its own, for a minute');
 $agent = start_agent('two');
-sleep 1;
+ok(wait_until(sub { read_bytes("$logs/two.log") =~ /as agent "two"/ }), 'another agent looks');
 is(state_of($run), 'running', 'also when another agent looks');
 ask("UPDATE nex_backup.leases SET lease_until = clock_timestamp()");
 $release->();
@@ -234,7 +234,7 @@ ok(wait_until(sub { state_of($run) eq 'running' && query('postgres', 'SELECT cou
 	'a run is going on');
 $catalogue->stop('immediate');
 $release->();
-sleep 2;
+ok(wait_until(sub { read_bytes("$logs/two.log") =~ /trying again/ }), 'the catalogue is gone');
 $catalogue->start;
 ok(wait_until(sub { (eval { state_of($run) } || '') eq 'succeeded' }), 'a run outlives a crash of the catalogue');
 like(read_bytes("$logs/two.log"), qr/could not connect to the catalog, trying again/, 'the agent has noticed');
