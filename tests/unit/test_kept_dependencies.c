@@ -62,7 +62,8 @@ test_lines(void **state)
 				" 2>1 3!1 4>1 4>2");
 	/* What the archive does not have, itself, and what a later version may write. */
 	assert_read("-- goes 1259/7 1255/16390\n-- needs 1255/16390 1255/16390\n"
-				"-- needs 1255/16390 1255/16391\n-- later 1/x\n-- needs 2616/16400 1255/16390",
+				"-- needs 1255/16390 1255/16391\n-- needs 2607/16400 1255/16390\n-- later 1/x\n-- "
+				"needs 2616/16400 1255/16390",
 				" 2>1");
 	/* Entries without an object of their own are not meant. */
 	assert_read("-- needs 0/0 1255/16390\n-- needs 2616/16400 0/0\n", "");

@@ -172,7 +172,7 @@ kept_dependencies_parse(ArchiveToc *toc, char *text)
 
 	for (; problem == NULL && *text != '\0'; text = end)
 	{
-		Line line;
+		Line line = before;
 
 		end = text + strcspn(text, "\n");
 		if (*end != '\0')
