@@ -38,6 +38,19 @@ sub recovers
 	return;
 }
 
+# A backup that copies until a file is there: tables that are larger than all that the tool buffers, of which nothing
+# is stored before.
+my $shim = gate_shim();
+my $gate = "$repo.gate";
+sub start_held
+{
+	my ($log, @options) = @_;
+
+	unlink $gate;
+	local @ENV{ 'LD_PRELOAD', 'GATE_SHIM_FILE' } = ($shim, $gate) if $shim;
+	return start_tool("$log", @backup, '--compress', $shim ? 'zstd:1' : 'zstd:15', @options);
+}
+
 sub terminate
 {
 	my ($which) = @_;
@@ -59,17 +72,17 @@ sub terminate
 		qr/error: lost the snapshot.*terminating connection due to administrator command.*HINT/s);
 }
 
-# A worker is ended while it copies.  The table is larger than all that the tool buffers, and
-# compressing takes a while: so it does copy when it is looked for, however fast the machine is.
+# A worker is ended while it copies.
 {
 	my $log = File::Temp->new;
-	query('shop', "CREATE TABLE a_big AS SELECT i, repeat(md5(i::text), 30) AS t FROM generate_series(1, 150000) i");
-	my $pid = start_tool("$log", @backup, '--compress', 'zstd:15');
+	query('shop', "CREATE TABLE a_big AS SELECT i, repeat(md5(i::text), 30) AS t FROM generate_series(1, 75000) i");
+	my $pid = start_held($log);
 	my $ended = 0;
 	wait_until(sub {
 		return $ended = query('postgres', "SELECT count(pg_terminate_backend(pid)) FROM (SELECT pid FROM pg_stat_activity "
 			  . "WHERE datname = 'shop' AND application_name = 'nex_backup' AND query LIKE '%COPY%a_big%' AND state = 'active' LIMIT 1) one");
 	});
+	write_bytes($gate, '');
 	is($ended, 1, 'a worker is ended');
 	# A server that cannot get rid of its rows cannot say why it goes, either.
 	recovers('a worker is ended', $log, finish_tool($pid),
@@ -124,11 +137,12 @@ for my $mode ('fast', 'immediate', 'kill')
 
 # A sequence that is dropped while rows are copied cannot be locked by anybody before.
 {
-	query('shop', "CREATE SEQUENCE lone; CREATE TABLE a_big AS SELECT i, repeat(md5(i::text), 30) AS t FROM generate_series(1, 150000) i");
+	query('shop', "CREATE SEQUENCE lone; CREATE TABLE a_big AS SELECT i, repeat(md5(i::text), 30) AS t FROM generate_series(1, 75000) i");
 	my $log = File::Temp->new;
-	my $pid = start_tool("$log", @backup, '--compress', 'zstd:15', '--verbose');
+	my $pid = start_held($log, '--verbose');
 	wait_until(sub { read_bytes("$log") =~ /the schema is read/ });
 	query('shop', 'DROP SEQUENCE lone');
+	write_bytes($gate, '');
 	recovers('P16: a sequence is dropped', $log, finish_tool($pid), qr/error: a sequence was dropped or renamed while.*DETAIL: [^\n]*"lone"/s);
 	query('shop', 'DROP TABLE a_big');
 }
