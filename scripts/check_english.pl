@@ -1,7 +1,7 @@
 #!/usr/bin/perl
 # check_english.pl
 #   Finds turns of phrase that an American PostgreSQL manual would not use, in documents, help, messages and comments
-#   of C.  It knows only what can be told without understanding the sentence; the rest is up to whoever reads it.
+#   of C and SQL.  It knows only what can be told without understanding the sentence; the rest is up to whoever reads it.
 #
 #   Comments are checked only in the folders of @clean; add a folder when its comments are done.
 #
@@ -50,7 +50,7 @@ my @patterns = (
 		'American spelling', 'the behaviour is cancelled', 'canceled' ]);
 
 # Folders with clean comments.
-my @clean = qw(common tool/base tool/sql tool/process tool/crypto tool/format tool/keys tool/notify tool/report);
+my @clean = qw(common extension/sql tool/base tool/sql tool/process tool/crypto tool/format tool/keys tool/notify tool/report);
 my $clean = join('|', @clean);
 
 my $string = qr/"(?:[^"\\\n]|\\.)*"/s;
@@ -70,6 +70,8 @@ sub texts
 	}
 	return ([ help => $text ]) if $path =~ /\.txt$/;
 	return ([ documents => $text =~ s/^([^#\n]*)(#.*)?$/$blank->($1) . ($2 \/\/ '')/gemr ]) if $path =~ /\.example$/;
+	return ([ comments => $text =~ s/^(.*?)(--.*)?$/$blank->($1) . ($2 \/\/ '')/gemr ]) if $path =~ /\.sql$/ && $path !~ /comments\.sql$/;
+	return ([ comments => $text ]) if $path =~ /\.sql$/;
 	my ($strings, $comments) = ($text, $text);
 	$strings =~ s{(/\*.*?\*/)|($string)|('(?:[^'\\]|\\.)')|([^\n"'/]+|["'/])}{defined $2 ? ' ' . substr($2, 1, -1) . ' ' : defined $4 ? $4 =~ tr/ \t/\x01/cr : $blank->($&)}gse;
 	$strings =~ s/\\[nt"]/  /g;
@@ -132,7 +134,7 @@ if (@ARGV && $ARGV[0] eq '--self-test')
 chdir($ENV{ENGLISH_TREE} // dirname(__FILE__) . '/..') or die "chdir: $!";
 my @files = (glob('*.md extension/*.md docs/*.md docs/*.example'));
 File::Find::find({ no_chdir => 1,
-	wanted => sub { push @files, $_ if m{\.[ch]$|^tool/cli/help/.*\.txt$} } }, grep { -d } qw(common extension tool));
+	wanted => sub { push @files, $_ if m{\.[ch]$|^extension/sql/.*\.sql$|^tool/cli/help/.*\.txt$} } }, grep { -d } qw(common extension tool));
 
 my %allowed;
 my ($count, %counts, $bad) = (@ARGV && $ARGV[0] eq '--count');
