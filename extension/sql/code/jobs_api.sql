@@ -103,7 +103,7 @@ BEGIN
 END
 $$;
 
--- Remove a job.  A run in progress continues; a queued one is cancelled.
+-- Remove a job.  A run in progress continues; a queued one is canceled.
 CREATE OR REPLACE FUNCTION @extschema@.nex_backup_unschedule(name text)
 RETURNS bool
 AS 'MODULE_PATHNAME', 'nex_backup_gate'
