@@ -12,6 +12,7 @@
 #   Exceptions are in check_english.allow: a file, a colon, and the words around.  One that excuses nothing anymore is
 #   an error, too.
 use strict;
+use utf8;
 use warnings;
 
 use File::Basename qw(dirname);

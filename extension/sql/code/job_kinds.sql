@@ -17,7 +17,7 @@ INSERT INTO nex_backup.job_kinds (kind, argv, takes_database, needs_database, de
 		'back up roles and tablespaces', 'backup'),
 	('backup-all', '{backup,--all,--no-password,--repo=%location,--type=%type,%options}', false, false,
 		'back up roles and tablespaces, and every database', 'backup'),
-	-- Which files they are, and who can read them, is said in the settings file: a job is no way to read files.
+	-- The settings file names the files and who can read them, so that a job cannot be used to read other files.
 	('config', '{config,backup,--repo=%location,--type=%type,%options}', false, false,
 		'back up a set of configuration files', NULL)
 ON CONFLICT (kind) DO UPDATE SET argv = EXCLUDED.argv, takes_database = EXCLUDED.takes_database,
