@@ -8,10 +8,9 @@
  * before what, decides what a crash leaves.  No test of the result can see
  * that: everything is there afterwards in any order.
  *
- * The first letter of an entry is the operation: R read, P read a part, S
- * size, W durable write, N write of a new file, F fsync of a file, D fsync of
- * a directory, X remove, L list, T list of
- * files at any depth.
+ * The first letter of an entry is the operation: G open for reading, P read,
+ * S look, W durable put, N put that is made durable later, B barrier (one for
+ * each path), X remove, L list, T list of files at any depth, O lock.
  *
  *-------------------------------------------------------------------------
  */
@@ -40,6 +39,7 @@ typedef struct Recording
 	int error;       /* an errno value */
 	bool afterwards; /* after it was done */
 	int times;       /* how often; -1: always */
+	bool locks_lost; /* all of them */
 } Recording;
 
 static Recording recording;
@@ -64,7 +64,7 @@ recording_note(char operation, const char *path)
 static inline StoreResult
 recording_failure(char operation)
 {
-	return strchr("RPSLT", operation) != NULL ? posix_read_result(recording.error)
+	return strchr("GPSLT", operation) != NULL ? posix_read_result(recording.error)
 											  : posix_write_result(recording.error);
 }
 
@@ -82,56 +82,114 @@ recording_failure(char operation)
 		return fails ? recording_failure(operation) : result;                                      \
 	} while (0)
 
-static StoreResult
-recording_read(Storage *storage, const char *path, uint64_t limit, Buffer *content)
+/* A file that is being read. */
+typedef struct RecordingReader
 {
-	RECORDED('R', path, recording.real->read(recording.real, path, limit, content));
+	StoreReader base;
+	StoreReader *real;
+	char path[512];
+} RecordingReader;
+
+static StoreResult
+recording_next(StoreReader *reader, char *into, size_t length)
+{
+	RecordingReader *record = (RecordingReader *) reader;
+	StoreReader *storage = record->real;
+
+	RECORDED('P', record->path, storage->read(storage, into, length));
+}
+
+static void
+recording_end(StoreReader *reader)
+{
+	RecordingReader *record = (RecordingReader *) reader;
+
+	record->real->close(record->real);
+	free(record);
 }
 
 static StoreResult
-recording_read_range(Storage *storage, const char *path, uint64_t offset, uint64_t length,
-					 char *into)
+recording_get_here(const char *path, uint64_t offset, uint64_t length, StoreReader **reader,
+				   StoreInfo *info)
 {
-	RECORDED('P', path, recording.real->read_range(recording.real, path, offset, length, into));
+	RecordingReader *record;
+	StoreResult result = recording.real->get(recording.real, path, offset, length, reader, info);
+
+	if (result.code != STORE_OK)
+		return result;
+	record = calloc(1, sizeof(RecordingReader));
+	record->real = *reader;
+	record->base.read = recording_next;
+	record->base.close = recording_end;
+	snprintf(record->path, sizeof(record->path), "%s", path);
+	*reader = &record->base;
+	return result;
 }
 
 static StoreResult
-recording_size(Storage *storage, const char *path, uint64_t *bytes)
+recording_get(Storage *storage, const char *path, uint64_t offset, uint64_t length,
+			  StoreReader **reader, StoreInfo *info)
 {
-	RECORDED('S', path, recording.real->size(recording.real, path, bytes));
+	RECORDED('G', path, recording_get_here(path, offset, length, reader, info));
 }
 
 static StoreResult
-recording_write(Storage *storage, const char *path, const void *content, uint64_t length,
-				StorageWrite how)
+recording_head(Storage *storage, const char *path, StoreInfo *info)
 {
-	RECORDED(how == WRITE_DURABLE ? 'W' : 'N', path,
-			 recording.real->write(recording.real, path, content, length, how));
+	RECORDED('S', path, recording.real->head(recording.real, path, info));
 }
 
 static StoreResult
-recording_sync(Storage *storage, const char *path)
+recording_put(Storage *storage, const char *path, const void *content, uint64_t length,
+			  const PutOptions *options)
 {
-	RECORDED('F', path, recording.real->sync(recording.real, path));
+	RECORDED(options->later ? 'N' : 'W', path,
+			 recording.real->put(recording.real, path, content, length, options));
 }
 
 static StoreResult
-recording_sync_directory(Storage *storage, const char *path)
+recording_barrier(Storage *storage, char *const *paths, size_t count, int threads, char **failed)
 {
-	RECORDED('D', path, recording.real->sync_directory(recording.real, path));
-}
+	size_t i;
 
-static StoreResult
-recording_remove(Storage *storage, const char *path)
-{
-	RECORDED('X', path, recording.real->remove(recording.real, path));
-}
-
-static StoreResult
-recording_remove_directory(Storage *storage, const char *path)
-{
 	(void) storage;
-	return recording.real->remove_directory(recording.real, path);
+	for (i = 0; i < count; i++)
+	{
+		if (!recording_note('B', paths[i]))
+			continue;
+		*failed = strdup(paths[i]);
+		return recording_failure('B');
+	}
+	return recording.real->barrier(recording.real, paths, count, threads, failed);
+}
+
+static bool
+recording_removed(size_t position, const StoreResult *result, void *argument)
+{
+	(void) position;
+	*(StoreResult *) argument = *result;
+	return true;
+}
+
+static void
+recording_remove_many(Storage *storage, char *const *paths, size_t count, StoreRemoved removed,
+					  void *argument)
+{
+	size_t i;
+
+	(void) storage;
+	for (i = 0; i < count; i++)
+	{
+		bool fails = recording_note('X', paths[i]);
+		StoreResult result = recording_failure('X');
+
+		if (!fails || recording.afterwards)
+			recording.real->remove_many(recording.real, paths + i, 1, recording_removed, &result);
+		if (fails)
+			result = recording_failure('X');
+		if (!removed(i, &result, argument))
+			return;
+	}
 }
 
 static StoreResult
@@ -147,17 +205,30 @@ recording_list_files(Storage *storage, const char *path, const FileListing *list
 }
 
 static StoreResult
-recording_lock(Storage *storage, const char *path, LockMode mode, int *handle)
+recording_lock(Storage *storage, const char *path, LockMode mode, StoreLock **lock)
+{
+	RECORDED('O', path, recording.real->lock(recording.real, path, mode, lock));
+}
+
+static bool
+recording_lock_alive(Storage *storage, const StoreLock *lock)
 {
 	(void) storage;
-	return recording.real->lock(recording.real, path, mode, handle);
+	return !recording.locks_lost && recording.real->lock_alive(recording.real, lock);
 }
 
 static void
-recording_unlock(Storage *storage, int handle)
+recording_unlock(Storage *storage, StoreLock *lock)
 {
 	(void) storage;
-	recording.real->unlock(recording.real, handle);
+	recording.real->unlock(recording.real, lock);
+}
+
+static StoreResult
+recording_examine(Storage *storage, const char *path, StoreFacts *facts)
+{
+	(void) storage;
+	return recording.real->examine(recording.real, path, facts);
 }
 
 static inline void
@@ -182,18 +253,18 @@ recording_begin(Repository *repository)
 	memset(&recording, 0, sizeof(recording));
 	recording.real = repository->storage;
 	recording.base.location = repository->storage->location;
-	recording.base.read = recording_read;
-	recording.base.read_range = recording_read_range;
-	recording.base.size = recording_size;
-	recording.base.write = recording_write;
-	recording.base.sync = recording_sync;
-	recording.base.sync_directory = recording_sync_directory;
-	recording.base.remove = recording_remove;
-	recording.base.remove_directory = recording_remove_directory;
+	recording.base.can = repository->storage->can;
+	recording.base.get = recording_get;
+	recording.base.head = recording_head;
+	recording.base.put = recording_put;
+	recording.base.barrier = recording_barrier;
+	recording.base.remove_many = recording_remove_many;
 	recording.base.list = recording_list;
 	recording.base.list_files = recording_list_files;
 	recording.base.lock = recording_lock;
+	recording.base.lock_alive = recording_lock_alive;
 	recording.base.unlock = recording_unlock;
+	recording.base.examine = recording_examine;
 	recording.base.close = recording_close;
 	repository->storage = &recording.base;
 }

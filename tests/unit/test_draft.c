@@ -51,7 +51,7 @@ begin_another(void)
 {
 	Repository *repository = repository_open(scratch_path("repo"));
 	Owner owner = owner_of(NULL, "db");
-	int lock;
+	StoreLock *lock;
 
 	if (repository_lock_backup(repository, &owner, &lock))
 		_exit(0);

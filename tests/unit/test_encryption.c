@@ -474,7 +474,7 @@ static bool
 read_header(Repository *repository, const Buffer *file, bool *outpaced)
 {
 	json_t *root = json_loadb(file->data, file->length, 0, NULL);
-	Repository again = {.storage = repository->storage, .id = repository->id, .shared_lock = -1};
+	Repository again = {.storage = repository->storage, .id = repository->id};
 	bool good = encryption_read(&again, root, file);
 
 	*outpaced = again.outpaced;

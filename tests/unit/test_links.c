@@ -15,7 +15,7 @@
 #include <stdatomic.h>
 
 #include "beneath.h"
-#include "storage.h"
+#include "storage_calls.h"
 
 /*
  * In place of the C library's: nobody but root can make a link that belongs
@@ -120,24 +120,22 @@ assert_closed(const char *directory, const char *file)
 {
 	Storage *storage = open_repository();
 	char below[200];
-	uint64_t bytes;
+	StoreInfo info;
 	char byte[4];
 	int count = 0;
-	int handle;
+	StoreLock *handle;
 	Buffer content;
 
 	buffer_init(&content);
 	snprintf(below, sizeof(below), "%s/new/file", directory);
-	assert_int_equal(storage->read(storage, file, 1000, &content).code, STORE_UNSUPPORTED);
-	assert_int_equal(storage->read_range(storage, file, 0, 4, byte).code, STORE_UNSUPPORTED);
-	assert_int_equal(storage->size(storage, file, &bytes).code, STORE_UNSUPPORTED);
-	assert_int_equal(storage->write(storage, file, "mine", 4, WRITE_DURABLE).code,
+	assert_int_equal(storage_read(storage, file, 1000, &content).code, STORE_UNSUPPORTED);
+	assert_int_equal(storage_read_range(storage, file, 0, 4, byte).code, STORE_UNSUPPORTED);
+	assert_int_equal(storage->head(storage, file, &info).code, STORE_UNSUPPORTED);
+	assert_int_equal(storage_write(storage, file, "mine", 4).code, STORE_UNSUPPORTED);
+	assert_int_equal(storage->put(storage, below, "mine", 4, &create_later).code,
 					 STORE_UNSUPPORTED);
-	assert_int_equal(storage->write(storage, below, "mine", 4, WRITE_NEW).code, STORE_UNSUPPORTED);
-	assert_int_equal(storage->sync(storage, file).code, STORE_UNSUPPORTED);
-	assert_int_equal(storage->sync_directory(storage, directory).code, STORE_UNSUPPORTED);
-	assert_int_equal(storage->remove(storage, file).code, STORE_UNSUPPORTED);
-	assert_int_equal(storage->remove_directory(storage, file).code, STORE_UNSUPPORTED);
+	assert_int_equal(barrier_of(storage, file), STORE_UNSUPPORTED);
+	assert_int_equal(storage_remove(storage, file, false).code, STORE_UNSUPPORTED);
 	assert_int_equal(storage->list(storage, directory, count_name, &count).code, STORE_UNSUPPORTED);
 	assert_int_equal(storage->lock(storage, file, LOCK_EXCLUSIVE, &handle).code, STORE_UNSUPPORTED);
 	assert_int_equal(storage->lock(storage, below, LOCK_EXCLUSIVE, &handle).code,
@@ -184,12 +182,12 @@ test_upward(void **state)
 	buffer_init(&content);
 	for (i = 0; i < sizeof(paths) / sizeof(paths[0]); i++)
 	{
-		assert_int_equal(storage->read(storage, paths[i], 1000, &content).code, STORE_DENIED);
-		assert_int_not_equal(storage->write(storage, paths[i], "mine", 4, WRITE_NEW).code,
+		assert_int_equal(storage_read(storage, paths[i], 1000, &content).code, STORE_DENIED);
+		assert_int_not_equal(storage->put(storage, paths[i], "mine", 4, &create_later).code,
 							 STORE_OK);
-		assert_int_not_equal(storage->remove(storage, paths[i]).code, STORE_OK);
+		assert_int_not_equal(storage_remove(storage, paths[i], false).code, STORE_OK);
 	}
-	assert_int_not_equal(storage->read(storage, scratch_path("victim/file"), 1000, &content).code,
+	assert_int_not_equal(storage_read(storage, scratch_path("victim/file"), 1000, &content).code,
 						 STORE_OK);
 	assert_file("victim/file", "foreign");
 	buffer_free(&content);
@@ -202,46 +200,44 @@ test_own_link_at_the_top(void **state)
 {
 	Storage *storage;
 	Buffer content;
-	uint64_t bytes;
+	StoreInfo info;
 	int count = 0;
-	int handle;
+	StoreLock *handle;
 
 	(void) state;
 	make("repo");
 	make("disk");
 	assert_int_equal(symlink("../disk", scratch_path("repo/objects")), 0);
 	storage = open_repository();
-	assert_int_equal(storage->write(storage, "objects/ab/file", "content", 7, WRITE_DURABLE).code,
-					 STORE_OK);
+	assert_int_equal(storage_write(storage, "objects/ab/file", "content", 7).code, STORE_OK);
 	assert_file("disk/ab/file", "content");
-	assert_int_equal(storage->size(storage, "objects/ab/file", &bytes).code, STORE_OK);
+	assert_int_equal(storage->head(storage, "objects/ab/file", &info).code, STORE_OK);
 	assert_int_equal(storage->list(storage, "objects", count_name, &count).code, STORE_OK);
 	assert_int_equal(storage->list(storage, "objects/", count_name, &count).code, STORE_OK);
 	assert_int_equal(storage->list(storage, ".", count_name, &count).code, STORE_OK);
 	assert_int_equal(count, 3);
-	assert_int_equal(storage->sync(storage, "objects/ab/file").code, STORE_OK);
-	assert_int_equal(storage->sync_directory(storage, "objects").code, STORE_OK);
+	assert_int_equal(barrier_of(storage, "objects/ab/file"), STORE_OK);
+	assert_int_equal(barrier_of(storage, "objects/"), STORE_OK);
 	assert_int_equal(storage->lock(storage, "objects/ab/lock", LOCK_EXCLUSIVE, &handle).code,
 					 STORE_OK);
 	storage->unlock(storage, handle);
-	assert_int_equal(storage->remove(storage, "objects/ab/lock").code, STORE_OK);
+	assert_int_equal(storage_remove(storage, "objects/ab/lock", false).code, STORE_OK);
 
 	/* But no link below it. */
 	make("victim");
 	put("victim/file", "foreign");
 	assert_int_equal(symlink("../victim", scratch_path("disk/ef")), 0);
 	buffer_init(&content);
-	assert_int_equal(storage->read(storage, "objects/ef/file", 1000, &content).code,
+	assert_int_equal(storage_read(storage, "objects/ef/file", 1000, &content).code,
 					 STORE_UNSUPPORTED);
-	assert_int_equal(storage->remove(storage, "objects/ef/file").code, STORE_UNSUPPORTED);
+	assert_int_equal(storage_remove(storage, "objects/ef/file", false).code, STORE_UNSUPPORTED);
 	assert_file("victim/file", "foreign");
 
 	/* Nor where the link leads by now: it was resolved once. */
 	assert_int_equal(unlink(scratch_path("repo/objects")), 0);
 	assert_int_equal(symlink("../victim", scratch_path("repo/objects")), 0);
-	assert_int_equal(storage->remove(storage, "objects/file").code, STORE_ABSENT);
-	assert_int_equal(storage->remove(storage, "objects/ab/file").code, STORE_OK);
-	assert_int_equal(storage->remove_directory(storage, "objects/ab").code, STORE_OK);
+	assert_int_equal(storage_remove(storage, "objects/file", false).code, STORE_ABSENT);
+	assert_int_equal(storage_remove(storage, "objects/ab/file", false).code, STORE_OK);
 	assert_file("victim/file", "foreign");
 	buffer_free(&content);
 	storage->close(storage);
@@ -252,16 +248,16 @@ static void
 assert_read_only(void)
 {
 	Storage *storage = open_repository();
-	uint64_t bytes;
+	StoreInfo info;
 	char part[5] = "";
 
-	assert_int_equal(storage->read_range(storage, "objects/ab/file", 0, 4, part).code, STORE_OK);
+	assert_int_equal(storage_read_range(storage, "objects/ab/file", 0, 4, part).code, STORE_OK);
 	assert_string_equal(part, "ours");
-	assert_int_equal(storage->size(storage, "objects/ab/file", &bytes).code, STORE_OK);
-	assert_int_equal(storage->remove(storage, "objects/ab/file").code, STORE_UNSUPPORTED);
-	assert_int_equal(storage->write(storage, "objects/ab/file", "mine", 4, WRITE_NEW).code,
+	assert_int_equal(storage->head(storage, "objects/ab/file", &info).code, STORE_OK);
+	assert_int_equal(storage_remove(storage, "objects/ab/file", false).code, STORE_UNSUPPORTED);
+	assert_int_equal(storage->put(storage, "objects/ab/file", "mine", 4, &create_later).code,
 					 STORE_UNSUPPORTED);
-	assert_int_equal(storage->write(storage, "objects/cd/file", "mine", 4, WRITE_NEW).code,
+	assert_int_equal(storage->put(storage, "objects/cd/file", "mine", 4, &create_later).code,
 					 STORE_UNSUPPORTED);
 	storage->close(storage);
 }
@@ -303,9 +299,9 @@ test_links_of_others(void **state)
 	other_owner = 17;
 	storage = open_repository();
 	buffer_init(&content);
-	assert_int_equal(storage->read(storage, "objects/ab/file", 1000, &content).code,
+	assert_int_equal(storage_read(storage, "objects/ab/file", 1000, &content).code,
 					 STORE_UNSUPPORTED);
-	assert_int_equal(storage->remove(storage, "objects/ab/file").code, STORE_UNSUPPORTED);
+	assert_int_equal(storage_remove(storage, "objects/ab/file", false).code, STORE_UNSUPPORTED);
 	storage->close(storage);
 	buffer_free(&content);
 	assert_file("disk/ab/file", "ours");
@@ -353,14 +349,12 @@ test_swapped(void **state)
 		int count = 0;
 
 		buffer_init(&content);
-		storage->remove(storage, "objects/ab/file");
-		through +=
-			storage->write(storage, "objects/ab/mine", "mine", 4, WRITE_DURABLE).code == STORE_OK;
-		if (storage->read(storage, "objects/ab/mine", 1000, &content).code == STORE_OK)
+		storage_remove(storage, "objects/ab/file", false);
+		through += storage_write(storage, "objects/ab/mine", "mine", 4).code == STORE_OK;
+		if (storage_read(storage, "objects/ab/mine", 1000, &content).code == STORE_OK)
 			assert_string_equal(content.data, "mine");
 		storage->list(storage, "objects/ab", count_foreign, &count);
 		assert_int_equal(count, 0);
-		storage->remove_directory(storage, "objects/ab/ab");
 		buffer_free(&content);
 	}
 	atomic_store(&swapping, false);
@@ -378,19 +372,18 @@ static void
 test_hard_links(void **state)
 {
 	Storage *storage;
-	int handle;
+	StoreLock *handle;
 
 	(void) state;
 	make_places();
 	assert_int_equal(link(scratch_path("victim/file"), scratch_path("repo/objects/ab/one")), 0);
 	assert_int_equal(link(scratch_path("victim/file"), scratch_path("repo/objects/ab/two")), 0);
 	storage = open_repository();
-	assert_int_equal(storage->write(storage, "objects/ab/one", "mine", 4, WRITE_DURABLE).code,
-					 STORE_OK);
+	assert_int_equal(storage_write(storage, "objects/ab/one", "mine", 4).code, STORE_OK);
 	assert_int_equal(storage->lock(storage, "objects/ab/two", LOCK_EXCLUSIVE, &handle).code,
 					 STORE_OK);
 	storage->unlock(storage, handle);
-	assert_int_equal(storage->remove(storage, "objects/ab/two").code, STORE_OK);
+	assert_int_equal(storage_remove(storage, "objects/ab/two", false).code, STORE_OK);
 	assert_file("victim/file", "foreign");
 	assert_file("repo/objects/ab/one", "mine");
 	storage->close(storage);
@@ -402,7 +395,8 @@ test_pipes(void **state)
 {
 	Storage *storage;
 	Buffer content;
-	int handle;
+	StoreLock *handle;
+	int count = 0;
 
 	(void) state;
 	make_places();
@@ -410,14 +404,13 @@ test_pipes(void **state)
 	storage = open_repository();
 	buffer_init(&content);
 	alarm(20);
-	assert_int_equal(storage->read(storage, "objects/ab/pipe", 1000, &content).code, STORE_DAMAGED);
+	assert_int_equal(storage_read(storage, "objects/ab/pipe", 1000, &content).code, STORE_DAMAGED);
 	assert_int_not_equal(storage->lock(storage, "objects/ab/pipe", LOCK_EXCLUSIVE, &handle).code,
 						 STORE_OK);
-	assert_int_not_equal(storage->list(storage, "objects/ab/pipe", count_name, &handle).code,
+	assert_int_not_equal(storage->list(storage, "objects/ab/pipe", count_name, &count).code,
 						 STORE_OK);
-	(void) storage->sync(storage, "objects/ab/pipe");
-	assert_int_equal(storage->write(storage, "objects/ab/pipe", "mine", 4, WRITE_DURABLE).code,
-					 STORE_OK);
+	(void) barrier_of(storage, "objects/ab/pipe");
+	assert_int_equal(storage_write(storage, "objects/ab/pipe", "mine", 4).code, STORE_OK);
 	alarm(0);
 	assert_file("repo/objects/ab/pipe", "mine");
 	buffer_free(&content);

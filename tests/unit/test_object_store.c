@@ -264,7 +264,7 @@ store_again(bool fails, bool afterwards, int expected_new)
 	}
 	assert_int_equal(object_store_new_objects(store), expected_new);
 	assert_int_equal(calls_of('T'), 1);
-	assert_int_equal(calls_of('S') + calls_of('P') + calls_of('R'), 0);
+	assert_int_equal(calls_of('S') + calls_of('P') + calls_of('G'), 0);
 	assert_int_equal(calls_of('N'), expected_new);
 	assert_int_equal(calls_of('W'), expected_new);
 	object_store_free(store);
@@ -336,40 +336,44 @@ test_threads(void **state)
 
 /* ---- failing storage ---- */
 
-static StoreResult (*real_sync)(Storage *storage, const char *path);
-static int syncs;
+static StoreResult (*real_barrier)(Storage *storage, char *const *paths, size_t count, int threads,
+								   char **failed);
+static int barriers;
 
 static StoreResult
-failing_sync(Storage *storage, const char *path)
+failing_barrier(Storage *storage, char *const *paths, size_t count, int threads, char **failed)
 {
 	(void) storage;
-	(void) path;
-	syncs++;
-	return posix_write_result(EIO);
+	(void) paths;
+	(void) count;
+	(void) threads;
+	*failed = xstrdup("objects/x");
+	barriers++;
+	return posix_sync_result(EIO);
 }
 
-static StoreResult (*real_write)(Storage *storage, const char *path, const void *content,
-								 uint64_t length, StorageWrite how);
-static int durable_writes;
+static StoreResult (*real_put)(Storage *storage, const char *path, const void *content,
+							   uint64_t length, const PutOptions *options);
+static int durable_puts;
 static Repository *repository_of_test;
 
 static StoreResult
-counting_write(Storage *storage, const char *path, const void *content, uint64_t length,
-			   StorageWrite how)
+counting_put(Storage *storage, const char *path, const void *content, uint64_t length,
+			 const PutOptions *options)
 {
-	durable_writes += how == WRITE_DURABLE;
-	return real_write(storage, path, content, length, how);
+	durable_puts += !options->later;
+	return real_put(storage, path, content, length, options);
 }
 
 static StoreResult
-failing_write(Storage *storage, const char *path, const void *content, uint64_t length,
-			  StorageWrite how)
+failing_put(Storage *storage, const char *path, const void *content, uint64_t length,
+			const PutOptions *options)
 {
 	(void) storage;
 	(void) path;
 	(void) content;
 	(void) length;
-	(void) how;
+	(void) options;
 	return posix_write_result(ENOSPC);
 }
 
@@ -392,30 +396,33 @@ test_failed_fsync(void **state)
 	assert_true(object_store_put(store, "lost", 4, &object));
 	assert_true(object_store_put(store, "lost, too", 9, &object));
 	path = path_of(&object, CODEC_ZSTD);
-	real_sync = repository->storage->sync;
-	repository->storage->sync = failing_sync;
-	syncs = 0;
+	real_barrier = repository->storage->barrier;
+	repository->storage->barrier = failing_barrier;
+	barriers = 0;
 	assert_false(object_store_barrier(store, 1));
-	assert_int_equal(syncs, 1);
-	repository->storage->sync = real_sync;
+	assert_int_equal(barriers, 1);
+	repository->storage->barrier = real_barrier;
+
+	/* The second call would only say that all is well. */
+	assert_false(object_store_barrier(store, 1));
 	object_store_free(store);
 
-	real_write = repository->storage->write;
-	repository->storage->write = counting_write;
+	real_put = repository->storage->put;
+	repository->storage->put = counting_put;
 	for (i = 1; i <= 3; i++)
 	{
 		before = inode_of(path);
-		durable_writes = 0;
+		durable_puts = 0;
 		store = object_store_create(repository, "", CODEC_ZSTD, NULL);
 		assert_true(object_store_put(store, "lost, too", 9, &object));
-		assert_int_equal(durable_writes, 1);
+		assert_int_equal(durable_puts, 1);
 		assert_true(object_store_barrier(store, 1));
 		assert_true(inode_of(path) != before);
 		object_store_free(store);
 	}
 
 	/* If that fails, what was there before stays: another backup may rest on it. */
-	repository->storage->write = failing_write;
+	repository->storage->put = failing_put;
 	store = object_store_create(repository, "", CODEC_ZSTD, NULL);
 	assert_false(object_store_put(store, "lost, too", 9, &object));
 	object_store_free(store);
@@ -426,12 +433,14 @@ test_failed_fsync(void **state)
 
 /* What another backup made durable after we looked is not replaced by what is not. */
 static StoreResult
-write_after_another(Storage *storage, const char *path, const void *content, uint64_t length,
-					StorageWrite how)
+put_after_another(Storage *storage, const char *path, const void *content, uint64_t length,
+				  const PutOptions *options)
 {
-	repository_of_test->storage->write = counting_write;
-	assert_int_equal(real_write(storage, path, content, length, WRITE_DURABLE).code, STORE_OK);
-	return counting_write(storage, path, content, length, how);
+	static const PutOptions durable = {.mode = PUT_REPLACE};
+
+	repository_of_test->storage->put = counting_put;
+	assert_int_equal(real_put(storage, path, content, length, &durable).code, STORE_OK);
+	return counting_put(storage, path, content, length, options);
 }
 
 static void
@@ -442,11 +451,11 @@ test_two_backups_of_one_object(void **state)
 
 	(void) state;
 	repository_of_test = repository;
-	real_write = repository->storage->write;
-	repository->storage->write = write_after_another;
-	durable_writes = 0;
+	real_put = repository->storage->put;
+	repository->storage->put = put_after_another;
+	durable_puts = 0;
 	store_one(repository, CODEC_ZSTD, NULL, "same", &object, 1);
-	assert_int_equal(durable_writes, 1);
+	assert_int_equal(durable_puts, 1);
 	repository_close(repository);
 }
 
@@ -457,7 +466,7 @@ put_on_full_disk(void)
 	ObjectStore *store = object_store_create(repository, "", CODEC_ZSTD, NULL);
 	ManifestObject object;
 
-	repository->storage->write = failing_write;
+	repository->storage->put = failing_put;
 	if (object_store_put(store, "content", 7, &object))
 		_exit(99);
 }

@@ -7,6 +7,7 @@
  *-------------------------------------------------------------------------
  */
 #include "recording_storage.h"
+#include "storage_calls.h"
 #include "sample_backup.h"
 
 #include <limits.h>
@@ -36,14 +37,9 @@ test_publish(void **state)
 	manifest = recorded(listing, "W backups/b/20261123T020000Z.json");
 	assert_int_equal(manifest, recording.count - 1);
 
-	/* Each object, its directory, the one above, and the top. */
 	barrier = recorded(0, "N objects/");
-	barrier = recorded(barrier, "F objects/");
-	barrier = recorded(barrier, "D objects/");
-	barrier = recorded(barrier, "D objects");
-	while (strcmp(recording.calls[barrier], "D objects") != 0)
-		barrier = recorded(barrier + 1, "D objects");
-	barrier = recorded(barrier, "D .");
+	barrier = recorded(barrier, "B objects/");
+	barrier = recorded(barrier + 1, "B objects/");
 	assert_true(barrier < listing);
 	repository_close(repository);
 }
@@ -93,6 +89,71 @@ remove_fails_too(void)
 	recording.times = -1;
 	if (repository_publish(repository, manifest))
 		_exit(99);
+}
+
+/* Two backups under one id, as of two hosts whose lock does not hold: the first one stays whole. */
+static void
+publish_again(void)
+{
+	Repository *repository = repository_open(scratch_path("repo"));
+	BackupName name = sample_name("b", "20261123T020000Z");
+	Manifest *manifest = sample_manifest(repository, &name);
+	ObjectStore *store = object_store_create(repository, "", CODEC_NONE, NULL);
+
+	sample_member(store, manifest, MEMBER_HEAD, "-- other\n", 9, 0);
+	manifest_sum_up(manifest);
+	assert_true(object_store_barrier(store, 1));
+	if (repository_publish(repository, manifest))
+		_exit(99);
+}
+
+static void
+test_publish_again(void **state)
+{
+	Repository *repository = sample_repository();
+	BackupName name = sample_publish(repository, "b", "20261123T020000Z");
+	Manifest *manifest;
+
+	(void) state;
+	assert_int_equal(exit_code_of(publish_again), EXIT_FAILED);
+	manifest = repository_manifest(repository, &name);
+	assert_non_null(manifest);
+	assert_int_equal(manifest->nobjects, 2);
+	manifest_free(manifest);
+
+	/* Also if only the listing was free. */
+	assert_int_equal(unlink(scratch_path("repo/backups/b/20261123T020000Z.sha256")), 0);
+	assert_int_equal(exit_code_of(publish_again), EXIT_FAILED);
+	assert_true(file_exists(scratch_path("repo/backups/b/20261123T020000Z.json")));
+	repository_close(repository);
+}
+
+/* Who lost a lock does not know what others have removed since. */
+static void
+publish_without_lock(void)
+{
+	Repository *repository = repository_open(scratch_path("repo"));
+	StoreLock *lock;
+	Owner owner = owner_of(NULL, "b");
+
+	if (!repository_lock_shared(repository) || !repository_lock_backup(repository, &owner, &lock) ||
+		!repository_lock_held(repository, lock))
+		_exit(99);
+	if (unlink(scratch_path(file_exists(scratch_path("shared")) ? "repo/lock/repository"
+																: "repo/lock/backup-b")) != 0)
+		_exit(98);
+	if (repository_lock_held(repository, lock))
+		_exit(97);
+}
+
+static void
+test_lost_locks(void **state)
+{
+	(void) state;
+	repository_close(sample_repository());
+	assert_int_equal(exit_code_of(publish_without_lock), EXIT_FAILED);
+	assert_int_equal(mkdir(scratch_path("shared"), 0700), 0);
+	assert_int_equal(exit_code_of(publish_without_lock), EXIT_FAILED);
 }
 
 /* A manifest that its reader refuses: text that is larger than any may be. */
@@ -151,7 +212,7 @@ test_remove(void **state)
 	assert_true(repository_remove_backup(repository, &name));
 	manifest = recorded(0, "X backups/b/20261123T020000Z.json");
 	assert_int_equal(manifest, 0);
-	directory = recorded(manifest, "D backups/b");
+	directory = recorded(manifest, "B backups/b/");
 	assert_int_equal(directory, 1);
 	recorded(directory, "X backups/b/20261123T020000Z.sha256");
 	recorded(directory, "X backups/b/20261123T020000Z.verified");
@@ -165,7 +226,7 @@ remove_with_failure(void)
 	BackupName name = sample_name("b", "20261123T020000Z");
 
 	recording_begin(repository);
-	recording_fail("D", "backups/b", EIO, false);
+	recording_fail("B", "backups/b", EIO, false);
 	if (repository_remove_backup(repository, &name))
 		_exit(99);
 }
@@ -264,7 +325,7 @@ test_leftovers(void **state)
 	assert_int_equal(leftovers.number[LEFTOVER_COMPANION],
 					 sizeof(companions) / sizeof(companions[0]));
 	assert_int_equal(leftovers.number[LEFTOVER_TEMPORARY], 0);
-	assert_true(leftovers_remove(repository, &leftovers));
+	assert_true(leftovers_remove(repository, NULL, &leftovers));
 	leftovers_free(&leftovers);
 	assert_true(find(repository, &leftovers));
 	assert_int_equal(leftovers.count, 0);
@@ -289,7 +350,7 @@ remove_one_fails(void)
 	recording_fail("X", "objects/", EPERM, false);
 	if (!find(repository, &leftovers))
 		_exit(99);
-	if (leftovers_remove(repository, &leftovers))
+	if (leftovers_remove(repository, NULL, &leftovers))
 		_exit(98);
 }
 
@@ -379,9 +440,9 @@ test_durable_write(void **state)
 
 	(void) state;
 	assert_non_null(storage);
-	assert_int_equal(storage->write(storage, "a/b/file", "x", 1, WRITE_DURABLE).code, STORE_OK);
+	assert_int_equal(storage_write(storage, "a/b/file", "x", 1).code, STORE_OK);
 	spy = true;
-	assert_int_equal(storage->write(storage, "a/b/file", "y", 1, WRITE_DURABLE).code, STORE_OK);
+	assert_int_equal(storage_write(storage, "a/b/file", "y", 1).code, STORE_OK);
 	spy = false;
 	assert_int_equal(nsystem_calls, 5);
 	assert_memory_equal(system_calls[0], "fsync /repo/a/b/file.", 21);
@@ -389,6 +450,45 @@ test_durable_write(void **state)
 	assert_string_equal(system_calls[2], "fsync /repo/a/b");
 	assert_string_equal(system_calls[3], "fsync /repo/a");
 	assert_string_equal(system_calls[4], "fsync /repo");
+	storage->close(storage);
+}
+
+/* The barrier: each file, then each directory once, the inner ones first. */
+static void
+test_barrier(void **state)
+{
+	static const char *const expected[] = {
+		"fsync /repo/a/b/one", "fsync /repo/a/b/two", "fsync /repo/a/c/one", "fsync /repo/a/c",
+		"fsync /repo/a/b",     "fsync /repo/a",       "fsync /repo"};
+	char *paths[] = {"a/b/one", "a/b/two", "a/c/one"};
+	StoreResult result;
+	Storage *storage = posix_storage_open(scratch_path("repo"), true, &result);
+	char *failed;
+	size_t i;
+
+	(void) state;
+	assert_non_null(storage);
+	for (i = 0; i < 3; i++)
+		assert_int_equal(storage->put(storage, paths[i], "x", 1, &create_later).code, STORE_OK);
+	nsystem_calls = 0;
+	spy = true;
+	assert_int_equal(storage->barrier(storage, paths, 3, 1, &failed).code, STORE_OK);
+	spy = false;
+	assert_null(failed);
+	assert_int_equal(nsystem_calls, 7);
+	for (i = 0; i < 7; i++)
+		assert_string_equal(system_calls[i], expected[i]);
+
+	/* The first failure is told, and no directory is made durable behind it. */
+	fsyncs = nsystem_calls = 0;
+	failing_fsync = 2;
+	spy = true;
+	assert_int_equal(storage->barrier(storage, paths, 3, 1, &failed).code, STORE_FAILED);
+	spy = false;
+	failing_fsync = 0;
+	assert_int_equal(nsystem_calls, 2);
+	assert_string_equal(failed, "a/b/two");
+	free(failed);
 	storage->close(storage);
 }
 
@@ -403,13 +503,13 @@ test_short_read(void **state)
 
 	(void) state;
 	assert_non_null(storage);
-	assert_int_equal(storage->write(storage, "file", "12345678", 8, WRITE_DURABLE).code, STORE_OK);
+	assert_int_equal(storage_write(storage, "file", "12345678", 8).code, STORE_OK);
 	buffer_init(&whole);
 	cut_reads = true;
-	assert_int_equal(storage->read_range(storage, "file", 0, 4, part).code, STORE_DAMAGED);
-	assert_int_equal(storage->read(storage, "file", 100, &whole).code, STORE_DAMAGED);
+	assert_int_equal(storage_read_range(storage, "file", 0, 4, part).code, STORE_DAMAGED);
+	assert_int_equal(storage_read(storage, "file", 100, &whole).code, STORE_DAMAGED);
 	cut_reads = false;
-	assert_int_equal(storage->read_range(storage, "file", 0, 4, part).code, STORE_OK);
+	assert_int_equal(storage_read_range(storage, "file", 0, 4, part).code, STORE_OK);
 	buffer_free(&whole);
 	storage->close(storage);
 }
@@ -467,9 +567,12 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(test_publish),        TEST(test_publish_unreadable), TEST(test_publish_fails),
-		TEST(test_remove),         TEST(test_remove_fails),       TEST(test_leftovers),
-		TEST(test_leftovers_fail), TEST(test_durable_write),      TEST(test_short_read),
+		TEST(test_publish),        TEST(test_publish_unreadable),
+		TEST(test_publish_fails),  TEST(test_publish_again),
+		TEST(test_lost_locks),     TEST(test_remove),
+		TEST(test_remove_fails),   TEST(test_leftovers),
+		TEST(test_leftovers_fail), TEST(test_durable_write),
+		TEST(test_barrier),        TEST(test_short_read),
 		TEST(test_state),
 	};
 

@@ -60,8 +60,8 @@ read_all(void)
 }
 
 /* The file that an operation fails for. */
-static const char *const places[][2] = {
-	{"R", "RECOVER.txt"}, {"R", ".json"}, {"R", ".sha256"}, {"S", "objects/"}, {"P", "objects/"}};
+static const char *const places[][2] = {{"G", "RECOVER.txt"}, {"G", ".json"},    {"P", ".json"},
+										{"G", ".sha256"},     {"G", "objects/"}, {"P", "objects/"}};
 
 static void
 test_every_file(void **state)
@@ -88,7 +88,7 @@ test_every_file(void **state)
 			assert_int_equal(exit_code_of(read_all), EXIT_INTEGRITY);
 		}
 	}
-	operation = "R";
+	operation = "G";
 	path = "nothing";
 	assert_int_equal(exit_code_of(read_all), EXIT_DONE);
 }
@@ -105,7 +105,7 @@ test_record(void **state)
 	assert_true(repository_record_verification(repository, &name, "", false, true, NULL, NULL, 0));
 	assert_true(repository_verification_failed(repository, &name));
 	repository_close(repository);
-	operation = "R";
+	operation = "G";
 	path = ".verified";
 	for (j = 0; j < COUNT(of_access); j++)
 	{
@@ -130,12 +130,12 @@ test_only_once(void **state)
 
 	(void) state;
 	recording_begin(repository);
-	recording_fail("R", ".json", EMFILE, false);
+	recording_fail("G", ".json", EMFILE, false);
 	assert_null(repository_manifest_try(repository, &name, &problem));
 	assert_true(repository->manifest_unreadable);
 	assert_int_equal(repository->unclear.unknown, 1);
 	free(problem);
-	recording_fail("R", ".sha256", EIO, false);
+	recording_fail("G", ".sha256", EIO, false);
 	assert_null(repository_manifest_try(repository, &name, &problem));
 	assert_true(repository->manifest_unreadable);
 	free(problem);
@@ -154,6 +154,7 @@ build_on(void)
 
 	recording_begin(repository);
 	recording_fail(operation, path, error, false);
+	recording.times = -1;
 	if (manifest_to_build_on(repository, &owner) != NULL)
 		_exit(99);
 }
@@ -177,7 +178,7 @@ test_backup_goes_on(void **state)
 		operation = "L";
 		path = "backups/b";
 		assert_int_equal(exit_code_of(build_on), EXIT_DONE);
-		operation = "R";
+		operation = "G";
 		path = ".json";
 		assert_int_equal(exit_code_of(build_on), EXIT_DONE);
 	}

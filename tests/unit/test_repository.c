@@ -546,7 +546,7 @@ test_remove_backup(void **state)
 	Repository *repository = make_repository();
 	BackupName name = publish(repository, "b", "20261123T020000Z");
 	Verification verification;
-	uint64_t bytes;
+	StoreInfo info;
 
 	(void) state;
 	assert_true(repository_record_verification(repository, &name, "", true, true, NULL, NULL, 0));
@@ -562,7 +562,7 @@ test_remove_backup(void **state)
 	assert_true(repository_remove_backup(repository, &name));
 	assert_true(repository_verification(repository, &name, &verification));
 	assert_false(verification.known);
-	assert_int_equal(repository->storage->size(repository->storage, "nex_backup.json", &bytes).code,
+	assert_int_equal(repository->storage->head(repository->storage, "nex_backup.json", &info).code,
 					 STORE_OK);
 	repository_close(repository);
 }
@@ -621,7 +621,7 @@ static void
 lock_backup(void)
 {
 	Repository *repository = repository_open(repo());
-	int handle;
+	StoreLock *handle;
 
 	repository_lock_backup(repository, owned("b"), &handle);
 }
@@ -630,7 +630,7 @@ static void
 lock_other_backup(void)
 {
 	Repository *repository = repository_open(repo());
-	int handle;
+	StoreLock *handle;
 
 	if (!repository_lock_backup(repository, owned("it's \"b\"/.."), &handle))
 		_exit(99);
@@ -653,7 +653,7 @@ lock_shared_at_once(void)
 static void
 lock_exclusive(void)
 {
-	int handle;
+	StoreLock *handle;
 
 	if (repository_lock_exclusive(repository_open(repo()), &handle).code == STORE_BUSY)
 		_exit(99);
@@ -663,8 +663,8 @@ static void
 test_locks(void **state)
 {
 	Repository *repository = make_repository();
-	int backup;
-	int exclusive;
+	StoreLock *backup;
+	StoreLock *exclusive;
 
 	(void) state;
 	assert_true(repository_lock_backup(repository, owned("b"), &backup));

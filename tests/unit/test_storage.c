@@ -16,7 +16,7 @@
 #include <sys/mount.h>
 #include <sys/resource.h>
 
-#include "storage.h"
+#include "storage_calls.h"
 
 static Storage *
 open_scratch(void)
@@ -60,7 +60,7 @@ assert_content(Storage *storage, const char *path, const char *expected)
 	Buffer content;
 
 	buffer_init(&content);
-	assert_int_equal(storage->read(storage, path, 1000, &content).code, STORE_OK);
+	assert_int_equal(storage_read(storage, path, 1000, &content).code, STORE_OK);
 	assert_int_equal(content.length, strlen(expected));
 	assert_string_equal(content.data, expected);
 	buffer_free(&content);
@@ -71,32 +71,31 @@ test_write_and_read(void **state)
 {
 	Storage *storage = open_scratch();
 	Buffer content;
-	uint64_t bytes;
+	StoreInfo info;
 	char part[4];
 
 	(void) state;
 	umask(0);
-	assert_int_equal(storage->write(storage, "a/b/file", "0123456789", 10, WRITE_DURABLE).code,
-					 STORE_OK);
+	assert_int_equal(storage_write(storage, "a/b/file", "0123456789", 10).code, STORE_OK);
 	assert_int_equal(mode_of("a"), 0700);
 	assert_int_equal(mode_of("a/b"), 0700);
 	assert_int_equal(mode_of("a/b/file"), 0600);
 	assert_content(storage, "a/b/file", "0123456789");
-	assert_int_equal(storage->size(storage, "a/b/file", &bytes).code, STORE_OK);
-	assert_int_equal(bytes, 10);
+	assert_int_equal(storage->head(storage, "a/b/file", &info).code, STORE_OK);
+	assert_int_equal(info.bytes, 10);
 
 	/* A part; the end; nothing at the end; beyond it. */
-	assert_int_equal(storage->read_range(storage, "a/b/file", 2, 4, part).code, STORE_OK);
+	assert_int_equal(storage_read_range(storage, "a/b/file", 2, 4, part).code, STORE_OK);
 	assert_memory_equal(part, "2345", 4);
-	assert_int_equal(storage->read_range(storage, "a/b/file", 6, 4, part).code, STORE_OK);
-	assert_int_equal(storage->read_range(storage, "a/b/file", 10, 0, part).code, STORE_OK);
-	assert_int_equal(storage->read_range(storage, "a/b/file", 7, 4, part).code, STORE_DAMAGED);
-	assert_int_equal(storage->read_range(storage, "a/b/file", 11, 0, part).code, STORE_DAMAGED);
-	assert_int_equal(storage->read_range(storage, "a/b/file", UINT64_MAX, 2, part).code,
+	assert_int_equal(storage_read_range(storage, "a/b/file", 6, 4, part).code, STORE_OK);
+	assert_int_equal(storage_read_range(storage, "a/b/file", 10, 0, part).code, STORE_OK);
+	assert_int_equal(storage_read_range(storage, "a/b/file", 7, 4, part).code, STORE_DAMAGED);
+	assert_int_equal(storage_read_range(storage, "a/b/file", 11, 0, part).code, STORE_DAMAGED);
+	assert_int_equal(storage_read_range(storage, "a/b/file", UINT64_MAX, 2, part).code,
 					 STORE_DAMAGED);
 
 	buffer_init(&content);
-	assert_int_equal(storage->read(storage, "a/b/file", 9, &content).code, STORE_DAMAGED);
+	assert_int_equal(storage_read(storage, "a/b/file", 9, &content).code, STORE_DAMAGED);
 	buffer_free(&content);
 	storage->close(storage);
 }
@@ -108,17 +107,16 @@ test_replace(void **state)
 	Storage *storage = open_scratch();
 
 	(void) state;
-	assert_int_equal(storage->write(storage, "d/file", "old", 3, WRITE_NEW).code, STORE_OK);
-	assert_int_equal(storage->write(storage, "d/file", "newer", 5, WRITE_NEW).code, STORE_EXISTS);
+	assert_int_equal(storage->put(storage, "d/file", "old", 3, &create_later).code, STORE_OK);
+	assert_int_equal(storage->put(storage, "d/file", "newer", 5, &create_later).code, STORE_EXISTS);
 	assert_content(storage, "d/file", "old");
-	assert_int_equal(storage->write(storage, "d/file", "newer", 5, WRITE_DURABLE).code, STORE_OK);
+	assert_int_equal(storage_write(storage, "d/file", "newer", 5).code, STORE_OK);
 	assert_content(storage, "d/file", "newer");
-	assert_int_equal(storage->write(storage, "d/file", "", 0, WRITE_DURABLE).code, STORE_OK);
+	assert_int_equal(storage_write(storage, "d/file", "", 0).code, STORE_OK);
 	assert_content(storage, "d/file", "");
 	assert_int_equal(count_names(storage, "d"), 1);
-	assert_int_equal(storage->sync(storage, "d/file").code, STORE_OK);
-	assert_int_equal(storage->sync_directory(storage, "d").code, STORE_OK);
-	assert_int_equal(storage->sync_directory(storage, ".").code, STORE_OK);
+	assert_int_equal(barrier_of(storage, "d/file"), STORE_OK);
+	assert_int_equal(barrier_of(storage, "d/"), STORE_OK);
 	storage->close(storage);
 }
 
@@ -127,19 +125,19 @@ test_absent(void **state)
 {
 	Storage *storage = open_scratch();
 	Buffer content;
-	uint64_t bytes;
+	StoreInfo info;
 	char byte;
 	int count = 0;
 	StoreResult result;
 
 	(void) state;
 	buffer_init(&content);
-	assert_int_equal(storage->read(storage, "none", 10, &content).code, STORE_ABSENT);
-	assert_int_equal(storage->read(storage, "none/none", 10, &content).code, STORE_ABSENT);
-	assert_int_equal(storage->read_range(storage, "none", 0, 1, &byte).code, STORE_ABSENT);
-	assert_int_equal(storage->size(storage, "none", &bytes).code, STORE_ABSENT);
-	assert_int_equal(storage->remove(storage, "none").code, STORE_ABSENT);
-	assert_int_equal(storage->sync(storage, "none").code, STORE_ABSENT);
+	assert_int_equal(storage_read(storage, "none", 10, &content).code, STORE_ABSENT);
+	assert_int_equal(storage_read(storage, "none/none", 10, &content).code, STORE_ABSENT);
+	assert_int_equal(storage_read_range(storage, "none", 0, 1, &byte).code, STORE_ABSENT);
+	assert_int_equal(storage->head(storage, "none", &info).code, STORE_ABSENT);
+	assert_int_equal(storage_remove(storage, "none", false).code, STORE_ABSENT);
+	assert_int_equal(barrier_of(storage, "none"), STORE_ABSENT);
 	assert_int_equal(storage->list(storage, "none", count_name, &count).code, STORE_ABSENT);
 	assert_null(posix_storage_open(scratch_path("none"), false, &result));
 	assert_int_equal(result.code, STORE_ABSENT);
@@ -167,23 +165,23 @@ test_symbolic_links(void **state)
 {
 	Storage *storage = open_scratch();
 	Buffer content;
-	uint64_t bytes;
-	int handle;
+	StoreInfo info;
+	StoreLock *handle;
 
 	(void) state;
 	assert_int_equal(symlink("/etc/passwd", scratch_path("link")), 0);
 	assert_int_equal(mkfifo(scratch_path("pipe"), 0600), 0);
 	buffer_init(&content);
-	assert_int_equal(storage->read(storage, "link", 1000000, &content).code, STORE_UNSUPPORTED);
-	assert_int_equal(storage->sync(storage, "link").code, STORE_UNSUPPORTED);
-	assert_int_not_equal(storage->size(storage, "link", &bytes).code, STORE_OK);
-	assert_int_not_equal(storage->size(storage, "pipe", &bytes).code, STORE_OK);
-	assert_int_not_equal(storage->read(storage, ".", 1000000, &content).code, STORE_OK);
+	assert_int_equal(storage_read(storage, "link", 1000000, &content).code, STORE_UNSUPPORTED);
+	assert_int_equal(barrier_of(storage, "link"), STORE_UNSUPPORTED);
+	assert_int_not_equal(storage->head(storage, "link", &info).code, STORE_OK);
+	assert_int_not_equal(storage->head(storage, "pipe", &info).code, STORE_OK);
+	assert_int_not_equal(storage_read(storage, ".", 1000000, &content).code, STORE_OK);
 	assert_int_not_equal(storage->lock(storage, "link", LOCK_EXCLUSIVE, &handle).code, STORE_OK);
 
 	/* Writing replaces the link and not what it points to. */
-	assert_int_equal(storage->write(storage, "link", "mine", 4, WRITE_NEW).code, STORE_EXISTS);
-	assert_int_equal(storage->write(storage, "link", "mine", 4, WRITE_DURABLE).code, STORE_OK);
+	assert_int_equal(storage->put(storage, "link", "mine", 4, &create_later).code, STORE_EXISTS);
+	assert_int_equal(storage_write(storage, "link", "mine", 4).code, STORE_OK);
 	assert_content(storage, "link", "mine");
 	storage->close(storage);
 	buffer_free(&content);
@@ -200,23 +198,24 @@ test_fifo(void **state)
 	assert_int_equal(mkfifo(scratch_path("pipe"), 0600), 0);
 	buffer_init(&content);
 	alarm(10);
-	assert_int_not_equal(storage->read(storage, "pipe", 10, &content).code, STORE_OK);
+	assert_int_not_equal(storage_read(storage, "pipe", 10, &content).code, STORE_OK);
 	alarm(0);
 	buffer_free(&content);
 	storage->close(storage);
 }
 
+/* The last file of a directory takes it along, and that is durable, too. */
 static void
 test_remove_directory(void **state)
 {
 	Storage *storage = open_scratch();
 
 	(void) state;
-	assert_int_equal(storage->write(storage, "d/file", "x", 1, WRITE_NEW).code, STORE_OK);
-	assert_int_equal(storage->remove_directory(storage, "d").code, STORE_FAILED);
-	assert_int_equal(storage->remove(storage, "d/file").code, STORE_OK);
-	assert_int_equal(storage->remove_directory(storage, "d").code, STORE_OK);
-	assert_int_equal(storage->remove_directory(storage, "d").code, STORE_ABSENT);
+	assert_int_equal(storage->put(storage, "d/e/file", "x", 1, &create_later).code, STORE_OK);
+	assert_int_equal(storage_remove(storage, "d/e/file", false).code, STORE_OK);
+	assert_false(file_exists(scratch_path("d/e")));
+	assert_true(file_exists(scratch_path("d")));
+	assert_int_equal(storage_remove(storage, "d/e/file", true).code, STORE_ABSENT);
 	storage->close(storage);
 }
 
@@ -237,10 +236,10 @@ test_list(void **state)
 	char names[NAMES_SIZE] = "";
 
 	(void) state;
-	assert_int_equal(storage->write(storage, "d/sub/file", "x", 1, WRITE_NEW).code, STORE_OK);
+	assert_int_equal(storage->put(storage, "d/sub/file", "x", 1, &create_later).code, STORE_OK);
 	assert_int_equal(storage->list(storage, "d", note_names, names).code, STORE_OK);
 	assert_string_equal(names, "sub/|");
-	assert_int_equal(storage->write(storage, "d/other", "x", 1, WRITE_NEW).code, STORE_OK);
+	assert_int_equal(storage->put(storage, "d/other", "x", 1, &create_later).code, STORE_OK);
 	names[0] = '\0';
 
 	/* One of the two, and no more than that. */
@@ -278,11 +277,12 @@ test_list_files(void **state)
 
 	(void) state;
 	assert_int_equal(storage->list_files(storage, "d", &listing).code, STORE_ABSENT);
-	assert_int_equal(storage->write(storage, "d/sub/deep/file", "xyz", 3, WRITE_NEW).code,
+	assert_int_equal(storage->put(storage, "d/sub/deep/file", "xyz", 3, &create_later).code,
 					 STORE_OK);
-	assert_int_equal(storage->write(storage, "d/sub/unwanted", "x", 1, WRITE_NEW).code, STORE_OK);
-	assert_int_equal(storage->write(storage, "d/unwanted/file", "x", 1, WRITE_NEW).code, STORE_OK);
-	assert_int_equal(storage->write(storage, "e/file", "x", 1, WRITE_NEW).code, STORE_OK);
+	assert_int_equal(storage->put(storage, "d/sub/unwanted", "x", 1, &create_later).code, STORE_OK);
+	assert_int_equal(storage->put(storage, "d/unwanted/file", "x", 1, &create_later).code,
+					 STORE_OK);
+	assert_int_equal(storage->put(storage, "e/file", "x", 1, &create_later).code, STORE_OK);
 	assert_int_equal(symlink("../e", scratch_path("d/link")), 0);
 	assert_int_equal(symlink("../e/file", scratch_path("d/other")), 0);
 	assert_int_equal(storage->list_files(storage, "d", &listing).code, STORE_OK);
@@ -311,7 +311,7 @@ lock_elsewhere(LockMode mode)
 	if (child == 0)
 	{
 		StoreResult result;
-		int handle;
+		StoreLock *handle;
 		Storage *storage = posix_storage_open(scratch, false, &result);
 
 		_exit(storage == NULL ? 255 : storage->lock(storage, "lock/one", mode, &handle).code);
@@ -325,8 +325,8 @@ static void
 test_locks(void **state)
 {
 	Storage *storage = open_scratch();
-	int first;
-	int second;
+	StoreLock *first;
+	StoreLock *second;
 
 	(void) state;
 	assert_int_equal(storage->lock(storage, "lock/one", LOCK_SHARED, &first).code, STORE_OK);
@@ -360,7 +360,7 @@ test_lock_of_a_killed_process(void **state)
 	if (child == 0)
 	{
 		Storage *storage = open_scratch();
-		int handle;
+		StoreLock *handle;
 
 		if (storage->lock(storage, "lock/one", LOCK_EXCLUSIVE, &handle).code == STORE_OK &&
 			write(ready[1], "x", 1) == 1)
@@ -415,8 +415,8 @@ static void
 test_lock_alone(void **state)
 {
 	Storage *storage = open_scratch();
-	int first;
-	int second;
+	StoreLock *first;
+	StoreLock *second;
 	pid_t old;
 
 	(void) state;
@@ -474,7 +474,7 @@ test_locks_of_a_reader(void **state)
 	bool more = false;
 	int ready[2];
 	char byte;
-	int handle;
+	StoreLock *handle;
 	pid_t child;
 
 	(void) state;
@@ -528,11 +528,14 @@ write_often(void *argument)
 	memset(content, 'x', sizeof(content));
 	for (i = 0; i < ROUNDS; i++)
 	{
-		StorageWrite how = i % 2 == 0 ? WRITE_NEW : WRITE_DURABLE;
+		bool creates = i % 2 == 0;
 		StoreCode code =
-			storage->write(storage, "objects/ab/same", content, sizeof(content), how).code;
+			creates
+				? storage->put(storage, "objects/ab/same", content, sizeof(content), &create_later)
+					  .code
+				: storage_write(storage, "objects/ab/same", content, sizeof(content)).code;
 
-		if (code != STORE_OK && (code != STORE_EXISTS || how == WRITE_DURABLE))
+		if (code != STORE_OK && (code != STORE_EXISTS || !creates))
 			return argument;
 	}
 	return NULL;
@@ -555,7 +558,7 @@ test_concurrent_writers(void **state)
 	for (i = 0; i < ROUNDS; i++)
 	{
 		buffer_reset(&content);
-		if (storage->read(storage, "objects/ab/same", 10000, &content).code == STORE_OK)
+		if (storage_read(storage, "objects/ab/same", 10000, &content).code == STORE_OK)
 			assert_int_equal(content.length, 4096);
 	}
 	for (i = 0; i < WRITERS; i++)
@@ -590,7 +593,7 @@ test_full_disk(void **state)
 	static char content[128 * 1024];
 	char directory[512];
 	Storage *storage;
-	uint64_t bytes;
+	StoreInfo info;
 	StoreResult result = store_ok();
 	int i;
 
@@ -609,21 +612,20 @@ test_full_disk(void **state)
 		char name[32];
 
 		snprintf(name, sizeof(name), "objects/%d", i);
-		result = storage->write(storage, name, content, sizeof(content), WRITE_NEW);
+		result = storage->put(storage, name, content, sizeof(content), &create_later);
 		if (result.code == STORE_OK)
-			assert_int_equal(storage->size(storage, name, &bytes).code, STORE_OK);
+			assert_int_equal(storage->head(storage, name, &info).code, STORE_OK);
 		else
-			assert_int_equal(storage->size(storage, name, &bytes).code, STORE_ABSENT);
+			assert_int_equal(storage->head(storage, name, &info).code, STORE_ABSENT);
 	}
 	assert_int_equal(result.code, STORE_FULL);
 
 	/* What was there is still there, and the failed file left nothing. */
 	assert_int_equal(count_names(storage, "objects"), i - 1);
-	assert_int_equal(
-		storage->write(storage, "objects/0", content, sizeof(content), WRITE_DURABLE).code,
-		STORE_FULL);
-	assert_int_equal(storage->size(storage, "objects/0", &bytes).code, STORE_OK);
-	assert_int_equal(bytes, sizeof(content));
+	assert_int_equal(storage_write(storage, "objects/0", content, sizeof(content)).code,
+					 STORE_FULL);
+	assert_int_equal(storage->head(storage, "objects/0", &info).code, STORE_OK);
+	assert_int_equal(info.bytes, sizeof(content));
 	storage->close(storage);
 	if (getenv("NEXB_SMALL_DIR") == NULL)
 		assert_int_equal(umount(directory), 0);
@@ -642,14 +644,13 @@ test_write_cut_short(void **state)
 	StoreResult result;
 
 	(void) state;
-	assert_int_equal(storage->write(storage, "objects/file", "old", 3, WRITE_DURABLE).code,
-					 STORE_OK);
+	assert_int_equal(storage_write(storage, "objects/file", "old", 3).code, STORE_OK);
 	signal(SIGXFSZ, SIG_IGN);
 	assert_int_equal(getrlimit(RLIMIT_FSIZE, &limit), 0);
 	small = limit;
 	small.rlim_cur = 64 * 1024;
 	assert_int_equal(setrlimit(RLIMIT_FSIZE, &small), 0);
-	result = storage->write(storage, "objects/file", content, sizeof(content), WRITE_DURABLE);
+	result = storage_write(storage, "objects/file", content, sizeof(content));
 	assert_int_equal(setrlimit(RLIMIT_FSIZE, &limit), 0);
 	assert_int_equal(result.code, STORE_FAILED);
 	assert_content(storage, "objects/file", "old");
@@ -662,13 +663,13 @@ static void
 test_read_only(void **state)
 {
 	Storage *storage;
-	int handle;
+	StoreLock *handle;
 	int status;
 	pid_t child;
 
 	(void) state;
 	storage = open_scratch();
-	assert_int_equal(storage->write(storage, "d/file", "content", 7, WRITE_DURABLE).code, STORE_OK);
+	assert_int_equal(storage_write(storage, "d/file", "content", 7).code, STORE_OK);
 	assert_int_equal(chmod(scratch_path("d"), 0555), 0);
 	assert_int_equal(chmod(scratch_path("d/file"), 0444), 0);
 	assert_int_equal(chmod(scratch, 0555), 0);
@@ -677,11 +678,11 @@ test_read_only(void **state)
 	{
 		if (geteuid() == 0 && setuid(65534) != 0)
 			_exit(1);
-		if (storage->write(storage, "d/file", "x", 1, WRITE_DURABLE).code != STORE_DENIED)
+		if (storage_write(storage, "d/file", "x", 1).code != STORE_DENIED)
 			_exit(2);
-		if (storage->write(storage, "new/file", "x", 1, WRITE_NEW).code != STORE_DENIED)
+		if (storage->put(storage, "new/file", "x", 1, &create_later).code != STORE_DENIED)
 			_exit(3);
-		if (storage->remove(storage, "d/file").code != STORE_DENIED)
+		if (storage_remove(storage, "d/file", false).code != STORE_DENIED)
 			_exit(4);
 		if (storage->lock(storage, "d/file", LOCK_SHARED, &handle).code != STORE_OK)
 			_exit(5);

@@ -108,20 +108,13 @@ catalogue_database(const Owner *owner)
 static json_t *
 repository_mark(const Repository *repository)
 {
-	char *path = xasprintf("%s/nex_backup.json", repository->storage->location);
-	struct stat status;
-	json_t *value = json_null();
+	Storage *storage = repository->storage;
+	StoreFacts facts;
 
-	if (lstat(path, &status) == 0)
-	{
-		char *mark = xasprintf("%llu %lld.%09ld", (unsigned long long) status.st_ino,
-							   (long long) status.st_ctim.tv_sec, status.st_ctim.tv_nsec);
-
-		value = json_string(mark);
-		free(mark);
-	}
-	free(path);
-	return value;
+	if (storage->examine(storage, "nex_backup.json", &facts).code != STORE_OK ||
+		facts.mark[0] == '\0')
+		return json_null();
+	return json_string(facts.mark);
 }
 
 json_t *

@@ -48,7 +48,7 @@ repository_check_listing(Repository *repository, const BackupName *name, const M
 	buffer_init(&expected);
 	buffer_init(&found);
 	manifest_listing(manifest, &expected);
-	result = repository->storage->read(repository->storage, path, MAX_MANIFEST_BYTES, &found);
+	result = storage_read(repository->storage, path, MAX_MANIFEST_BYTES, &found);
 	if (result.code == STORE_ABSENT)
 		*error = xasprintf("file \"%s/%s\" is missing", repository->storage->location, path);
 	else if (result.code != STORE_OK)
@@ -88,7 +88,7 @@ repository_manifest_alone(Repository *repository, const BackupName *name, char *
 	*error = NULL;
 	repository->manifest_unreadable = false;
 	buffer_init(&file);
-	result = repository->storage->read(repository->storage, path, MAX_MANIFEST_BYTES, &file);
+	result = storage_read(repository->storage, path, MAX_MANIFEST_BYTES, &file);
 	if (result.code == STORE_ABSENT)
 		problem = xstrdup("is missing");
 	else if (result.code != STORE_OK)
@@ -130,11 +130,9 @@ repository_was_removed(Repository *repository, const BackupName *name)
 {
 	char *path = backup_path(name, ".json");
 	BackupName *others = NULL;
-	uint64_t bytes;
 	int count = 0;
-	bool removed =
-		repository->storage->size(repository->storage, path, &bytes).code == STORE_ABSENT &&
-		repository_list_readable(repository, &name->owner, &others, &count) && count > 0;
+	bool removed = storage_look(repository->storage, path).code == STORE_ABSENT &&
+				   repository_list_readable(repository, &name->owner, &others, &count) && count > 0;
 
 	free(others);
 	free(path);
@@ -181,13 +179,12 @@ repository_manifest_inside(Repository *repository, const BackupName *name)
 	return NULL;
 }
 
-/* False (reported) if that cannot be found out. */
-bool
-repository_has_backup(Repository *repository, const BackupName *name, bool *exists)
+/* Is there this file of a backup?  False (reported) if that cannot be found out. */
+static bool
+has_file(Repository *repository, const BackupName *name, const char *suffix, bool *exists)
 {
-	char *path = backup_path(name, ".json");
-	uint64_t bytes;
-	StoreResult result = repository->storage->size(repository->storage, path, &bytes);
+	char *path = backup_path(name, suffix);
+	StoreResult result = storage_look(repository->storage, path);
 	bool known = result.code == STORE_OK || result.code == STORE_ABSENT;
 
 	*exists = result.code == STORE_OK;
@@ -196,6 +193,12 @@ repository_has_backup(Repository *repository, const BackupName *name, bool *exis
 					 repository->storage->location, path, result.text);
 	free(path);
 	return known;
+}
+
+bool
+repository_has_backup(Repository *repository, const BackupName *name, bool *exists)
+{
+	return has_file(repository, name, ".json", exists);
 }
 
 bool
@@ -211,27 +214,29 @@ repository_new_id(Repository *repository, const Owner *owner, char id[BACKUP_ID_
 	do
 	{
 		backup_id_format(now, attempt++, name.id);
-		if (!repository_has_backup(repository, &name, &taken))
+		if (!has_file(repository, &name, ".json", &taken) ||
+			(!taken && !has_file(repository, &name, ".sha256", &taken)))
 			return false;
 	} while (taken);
 	memcpy(id, name.id, BACKUP_ID_SIZE);
 	return true;
 }
 
-/* Write one of a backup's own files. */
-static bool
+/* Write one of a backup's own files; what another one has written is never replaced. */
+static StoreCode
 write_file(Repository *repository, const BackupName *name, const char *suffix,
 		   const Buffer *content)
 {
 	char *path = backup_path(name, suffix);
-	StoreResult result = repository->storage->write(repository->storage, path, content->data,
-													content->length, WRITE_DURABLE);
+	static const PutOptions create = {.mode = PUT_CREATE};
+	Storage *storage = repository->storage;
+	StoreResult result = storage->put(storage, path, content->data, content->length, &create);
 
 	if (result.code != STORE_OK)
 		report_error(EXIT_FAILED, NULL, result.hint, "could not write file \"%s/%s\": %s",
-					 repository->storage->location, path, result.text);
+					 storage->location, path, result.text);
 	free(path);
-	return result.code == STORE_OK;
+	return result.code;
 }
 
 /*
@@ -245,7 +250,7 @@ take_back(Repository *repository, const BackupName *name)
 	Storage *storage = repository->storage;
 	char *manifest = backup_path(name, ".json");
 	char *listing = backup_path(name, ".sha256");
-	StoreResult result = storage->remove(storage, manifest);
+	StoreResult result = storage_remove(storage, manifest, false);
 
 	if (result.code != STORE_OK && result.code != STORE_ABSENT)
 		report_error(EXIT_FAILED, NULL,
@@ -254,7 +259,7 @@ take_back(Repository *repository, const BackupName *name)
 					 "could not remove file \"%s/%s\" again: %s", storage->location, manifest,
 					 result.text);
 	else
-		(void) storage->remove(storage, listing);
+		(void) storage_remove(storage, listing, false);
 	free(manifest);
 	free(listing);
 }
@@ -274,51 +279,35 @@ repository_publish(Repository *repository, const Manifest *manifest)
 	buffer_init(&json);
 	manifest_listing(manifest, &listing);
 	good = manifest_close(repository, manifest, &json) &&
-		   write_file(repository, &name, ".sha256", &listing);
-	if (good && !write_file(repository, &name, ".json", &json))
+		   write_file(repository, &name, ".sha256", &listing) == STORE_OK;
+	if (good)
 	{
-		take_back(repository, &name);
-		good = false;
+		StoreCode code = write_file(repository, &name, ".json", &json);
+
+		good = code == STORE_OK;
+		if (!good && code != STORE_EXISTS)
+			take_back(repository, &name);
 	}
 	buffer_free(&listing);
 	buffer_free(&json);
 	return good;
 }
 
-/* Make the entries of the directory of a file durable; a directory that is gone needs none. */
-static bool
-sync_directory_of(Repository *repository, const char *path)
-{
-	Storage *storage = repository->storage;
-	char *directory = xstrdup(path);
-	StoreResult result;
-	bool good;
-
-	*strrchr(directory, '/') = '\0';
-	result = storage->sync_directory(storage, directory);
-	good = result.code == STORE_OK || result.code == STORE_ABSENT;
-	if (!good)
-		report_error(EXIT_FAILED, NULL, result.hint, "could not fsync directory \"%s/%s\": %s",
-					 storage->location, directory, result.text);
-	free(directory);
-	return good;
-}
-
-/* Remove one of a backup's own files; one that is gone already is good. */
+/*
+ * Remove one of a backup's own files; one that is gone already is good.  The
+ * manifest must be gone for good before anything that it needs may go.
+ */
 static bool
 remove_file(Repository *repository, const BackupName *name, const char *suffix)
 {
 	Storage *storage = repository->storage;
 	char *path = backup_path(name, suffix);
-	StoreResult result = storage->remove(storage, path);
+	StoreResult result = storage_remove(storage, path, strcmp(suffix, ".json") == 0);
 	bool good = result.code == STORE_OK || result.code == STORE_ABSENT;
 
 	if (!good)
 		report_error(EXIT_FAILED, NULL, result.hint, "could not remove file \"%s/%s\": %s",
 					 storage->location, path, result.text);
-	/* The manifest must be gone for good before anything that it needs may go. */
-	else if (strcmp(suffix, ".json") == 0)
-		good = sync_directory_of(repository, path);
 	free(path);
 	return good;
 }

@@ -82,11 +82,10 @@ bad_object_note(const Repository *repository, const Manifest *manifest, uint32_t
 	char *path = bad_object_path(manifest->server.label, manifest->objects[object].id,
 								 manifest->codec, manifest->cipher);
 	char *text = xasprintf("%s\n", problem);
-	uint64_t bytes;
-	StoreResult result = storage->size(storage, path, &bytes);
+	StoreResult result = storage_look(storage, path);
 
 	if (result.code == STORE_ABSENT)
-		result = storage->write(storage, path, text, strlen(text), WRITE_DURABLE);
+		result = storage_write(storage, path, text, strlen(text));
 	if (result.code != STORE_OK && !atomic_flag_test_and_set(&said))
 		log_warning_hint("Run \"nex_backup verify\" where it can be written: until then the next "
 						 "backup may use a damaged file again.",
@@ -104,7 +103,7 @@ bad_object_forget(const Repository *repository, const char *server, const char *
 	char *path = bad_object_path(server, id, codec, cipher);
 
 	/* What stays costs one more writing of the object, or is removed by expire. */
-	(void) storage->remove(storage, path);
+	(void) storage_remove(storage, path, false);
 	free(path);
 }
 

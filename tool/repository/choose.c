@@ -59,8 +59,7 @@ peek_time(Repository *repository, const BackupName *name, double *seconds)
 {
 	char head[HEAD_BYTES + 1];
 	char *path = backup_path(name, ".json");
-	StoreResult result =
-		repository->storage->read_range(repository->storage, path, 0, HEAD_BYTES, head);
+	StoreResult result = storage_read_range(repository->storage, path, 0, HEAD_BYTES, head);
 	char *end;
 	char *text;
 

@@ -316,8 +316,7 @@ was_changed(Repository *repository, const Buffer *file)
 	bool changed;
 
 	buffer_init(&now);
-	changed = repository->storage->read(repository->storage, FRAME_FILE, 1024 * 1024, &now).code ==
-				  STORE_OK &&
+	changed = storage_read(repository->storage, FRAME_FILE, 1024 * 1024, &now).code == STORE_OK &&
 			  (now.length != file->length || memcmp(now.data, file->data, now.length) != 0);
 	buffer_free(&now);
 	return changed;

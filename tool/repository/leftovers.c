@@ -104,12 +104,11 @@ add_small(Repository *repository, Leftovers *leftovers, LeftoverKind kind, const
 {
 	Storage *storage = repository->storage;
 	char *path = xasprintf("%s%s", directory, name);
-	uint64_t bytes;
+	StoreInfo info;
+	bool known = storage->head(storage, path, &info).code == STORE_OK;
 
-	if (storage->size(storage, path, &bytes).code != STORE_OK)
-		bytes = 0;
 	free(path);
-	add(leftovers, kind, directory, name, bytes);
+	add(leftovers, kind, directory, name, known ? info.bytes : 0);
 }
 
 /* Nothing, or what an encrypted object has behind the suffix of its codec. */
@@ -422,39 +421,60 @@ leftovers_find(Repository *repository, const BackupName *names, int count, Lefto
 	return false;
 }
 
+/* How many are removed before it is looked at the lock again. */
+#define BATCH 1000
+
+/* What has become of those that are being removed. */
+typedef struct Removal
+{
+	const Repository *repository;
+	Leftovers *leftovers;
+	size_t first; /* of the batch */
+	bool failed;
+} Removal;
+
+static bool
+note_removed(size_t position, const StoreResult *result, void *argument)
+{
+	Removal *removal = argument;
+	const Leftover *item = &removal->leftovers->items[removal->first + position];
+
+	if (result->code == STORE_OK)
+	{
+		removal->leftovers->number[item->kind]++;
+		removal->leftovers->bytes[item->kind] += item->bytes;
+	}
+	else if (result->code != STORE_ABSENT)
+	{
+		removal->failed = true;
+		report_error(EXIT_FAILED, NULL, result->hint, "could not remove file \"%s/%s\": %s",
+					 removal->repository->storage->location, item->path, result->text);
+	}
+	return !removal->failed && !interrupted();
+}
+
 bool
-leftovers_remove(Repository *repository, Leftovers *leftovers)
+leftovers_remove(Repository *repository, const StoreLock *lock, Leftovers *leftovers)
 {
 	Storage *storage = repository->storage;
-	size_t i;
+	Removal removal = {.repository = repository, .leftovers = leftovers};
+	char **paths = xcalloc(BATCH, sizeof(char *));
 
 	memset(leftovers->number, 0, sizeof(leftovers->number));
 	memset(leftovers->bytes, 0, sizeof(leftovers->bytes));
-	for (i = 0; i < leftovers->count && !interrupted(); i++)
+	while (removal.first < leftovers->count && !removal.failed && !interrupted())
 	{
-		const Leftover *item = &leftovers->items[i];
-		StoreResult result = storage->remove(storage, item->path);
+		size_t count = 0;
 
-		if (result.code == STORE_ABSENT)
-			continue;
-		if (result.code != STORE_OK)
-			return report_error(EXIT_FAILED, NULL, result.hint,
-								"could not remove file \"%s/%s\": %s", storage->location,
-								item->path, result.text);
-		leftovers->number[item->kind]++;
-		leftovers->bytes[item->kind] += item->bytes;
-
-		/* The last object of a directory takes the directory along; others refuse. */
-		if (item->kind == LEFTOVER_OBJECT)
-		{
-			char *directory = xstrdup(item->path);
-
-			*strrchr(directory, '/') = '\0';
-			(void) storage->remove_directory(storage, directory);
-			free(directory);
-		}
+		for (; count < BATCH && removal.first + count < leftovers->count; count++)
+			paths[count] = leftovers->items[removal.first + count].path;
+		removal.failed = !repository_lock_held(repository, lock);
+		if (!removal.failed)
+			storage->remove_many(storage, paths, count, note_removed, &removal);
+		removal.first += count;
 	}
-	return !interrupted();
+	free(paths);
+	return !removal.failed && !interrupted();
 }
 
 void

@@ -50,10 +50,10 @@ extern bool leftovers_find(Repository *repository, const BackupName *names, int 
 						   Leftovers *leftovers, bool *damaged);
 
 /*
- * Remove them; the exclusive lock must be held.  The numbers and bytes are
+ * Remove them, as long as the exclusive lock is held.  The numbers and bytes are
  * then those of what was removed.  False (reported) at the first failure.
  */
-extern bool leftovers_remove(Repository *repository, Leftovers *leftovers);
+extern bool leftovers_remove(Repository *repository, const StoreLock *lock, Leftovers *leftovers);
 extern void leftovers_free(Leftovers *leftovers);
 
 #endif /* NEX_LEFTOVERS_H */

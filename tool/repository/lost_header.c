@@ -47,8 +47,7 @@ read_origin(Repository *repository, const BackupName *name, Origin *origin)
 	Buffer file;
 
 	buffer_init(&file);
-	if (repository->storage->read(repository->storage, path, MAX_MANIFEST_BYTES, &file).code ==
-			STORE_OK &&
+	if (storage_read(repository->storage, path, MAX_MANIFEST_BYTES, &file).code == STORE_OK &&
 		file.data != NULL)
 		manifest = manifest_parse(file.data, file.length, &error);
 	buffer_free(&file);
@@ -95,8 +94,7 @@ lost_header_read_on(Repository *repository)
 	repository->created = xstrdup("");
 	path = backup_path(&origin.name, ".json");
 	buffer_init(&file);
-	good = repository->storage->read(repository->storage, path, MAX_MANIFEST_BYTES, &file).code ==
-			   STORE_OK &&
+	good = storage_read(repository->storage, path, MAX_MANIFEST_BYTES, &file).code == STORE_OK &&
 		   encryption_without_header(repository, origin.encrypted ? origin.cipher : CIPHER_NONE,
 									 origin.keys, &file);
 	buffer_free(&file);

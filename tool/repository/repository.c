@@ -24,7 +24,6 @@
 #include "interrupt.h"
 #include "json_bounds.h"
 #include "keyring.h"
-#include "lasting_write.h"
 #include "log.h"
 #include "lost_header.h"
 #include "memory.h"
@@ -101,7 +100,7 @@ write_header(Repository *repository, const char *hint, bool *lasting)
 		return false;
 	text = recover_text(encryption != NULL ? encryption->cipher : CIPHER_NONE);
 	if (digest_buffer(text, strlen(text), repository->recover_digest))
-		result = storage->write(storage, RECOVER_FILE, text, strlen(text), WRITE_DURABLE);
+		result = storage_write(storage, RECOVER_FILE, text, strlen(text));
 	free(text);
 	if (result.code != STORE_OK)
 		return write_failed(repository, RECOVER_FILE, &result);
@@ -113,7 +112,7 @@ write_header(Repository *repository, const char *hint, bool *lasting)
 	if ((encryption != NULL && !encryption_write(repository, &json)) || !seal_append(&json))
 		result = store_failure(STORE_FAILED, NULL, "OpenSSL refuses");
 	else
-		result = lasting_write(storage, FRAME_FILE, json.data, json.length, &not_lasting);
+		result = storage_write_lasting(storage, FRAME_FILE, json.data, json.length, &not_lasting);
 	buffer_free(&json);
 	*lasting = not_lasting.code == STORE_OK;
 	if (!*lasting)
@@ -184,9 +183,8 @@ open_once(const char *location, bool create, StoreResult *result)
 		return NULL;
 	repository = xcalloc(1, sizeof(Repository));
 	repository->storage = storage;
-	repository->shared_lock = -1;
 	buffer_init(&file);
-	*result = storage->read(storage, FRAME_FILE, MAX_FRAME_BYTES, &file);
+	*result = storage_read(storage, FRAME_FILE, MAX_FRAME_BYTES, &file);
 	if (result->code == STORE_DAMAGED)
 		result->code = STORE_FAILED; /* not one that parse_header() has reported */
 	else if (result->code == STORE_OK && !parse_header(repository, &file))
@@ -280,8 +278,7 @@ repository_close(Repository *repository)
 {
 	if (repository == NULL)
 		return;
-	if (repository->shared_lock >= 0)
-		repository_unlock(repository, repository->shared_lock);
+	repository_unlock(repository, repository->shared_lock);
 	repository->storage->close(repository->storage);
 	encryption_free(repository->encryption);
 	unclear_free(repository);
@@ -309,7 +306,7 @@ repository_recover_problem(Repository *repository, StoreResult *result)
 	char *problem = NULL;
 
 	buffer_init(&file);
-	*result = repository->storage->read(repository->storage, RECOVER_FILE, MAX_FRAME_BYTES, &file);
+	*result = storage_read(repository->storage, RECOVER_FILE, MAX_FRAME_BYTES, &file);
 	if (result->code == STORE_ABSENT)
 		problem = xstrdup("is missing");
 	else if (result->code != STORE_OK)
@@ -629,11 +626,11 @@ repository_lock_shared(Repository *repository)
 {
 	Storage *storage = repository->storage;
 	StoreResult result =
-		repository->shared_lock >= 0 ? store_ok() : wait_for_shared_lock(repository);
+		repository->shared_lock != NULL ? store_ok() : wait_for_shared_lock(repository);
 
 	if (result.code == STORE_OK)
 		return true;
-	repository->shared_lock = -1;
+	repository->shared_lock = NULL;
 	if (result.code == STORE_BUSY)
 		return report_error(EXIT_LOCKED, NULL, "Try again when \"nex_backup expire\" is done.",
 							"repository \"%s\" is still being cleaned up after %d seconds",
@@ -646,19 +643,19 @@ repository_lock_shared(Repository *repository)
 }
 
 StoreResult
-repository_lock_exclusive(Repository *repository, int *handle)
+repository_lock_exclusive(Repository *repository, StoreLock **lock)
 {
 	Storage *storage = repository->storage;
 
-	return storage->lock(storage, REPOSITORY_LOCK, LOCK_EXCLUSIVE, handle);
+	return storage->lock(storage, REPOSITORY_LOCK, LOCK_EXCLUSIVE, lock);
 }
 
 /* Take one of the locks that are for one backup at a time; what: of whom, for the report. */
 static bool
-lock_one(Repository *repository, const char *path, const char *what, int *handle)
+lock_one(Repository *repository, const char *path, const char *what, StoreLock **lock)
 {
 	Storage *storage = repository->storage;
-	StoreResult result = storage->lock(storage, path, LOCK_ALONE, handle);
+	StoreResult result = storage->lock(storage, path, LOCK_ALONE, lock);
 
 	if (result.code == STORE_BUSY)
 		report_error(EXIT_LOCKED, NULL, "Wait until it ends.", "another backup of %s is running",
@@ -670,7 +667,7 @@ lock_one(Repository *repository, const char *path, const char *what, int *handle
 }
 
 bool
-repository_lock_backup(Repository *repository, const Owner *owner, int *handle)
+repository_lock_backup(Repository *repository, const Owner *owner, StoreLock **lock)
 {
 	char *name = owner_name(owner);
 	char *shown = printable_name(name);
@@ -680,10 +677,10 @@ repository_lock_backup(Repository *repository, const Owner *owner, int *handle)
 												: xasprintf("database \"%s\"", shown);
 	bool good;
 
-	*handle = -1;
+	*lock = NULL;
 	good = !lost_header_refuse(repository) ? false
 		   : path != NULL
-			   ? lock_one(repository, path, what, handle)
+			   ? lock_one(repository, path, what, lock)
 			   : report_error(EXIT_FAILED, NULL, NULL, "database name \"%s\" is not valid", shown);
 	free(path);
 	free(what);
@@ -692,8 +689,23 @@ repository_lock_backup(Repository *repository, const Owner *owner, int *handle)
 	return good;
 }
 
-void
-repository_unlock(Repository *repository, int handle)
+bool
+repository_lock_held(const Repository *repository, const StoreLock *lock)
 {
-	repository->storage->unlock(repository->storage, handle);
+	Storage *storage = repository->storage;
+
+	if ((lock == NULL || storage->lock_alive(storage, lock)) &&
+		(repository->shared_lock == NULL || storage->lock_alive(storage, repository->shared_lock)))
+		return true;
+	return report_error(EXIT_FAILED, NULL, "Run the same command again.",
+						"a lock on repository \"%s\" was lost, so another command may have changed "
+						"it meanwhile",
+						storage->location);
+}
+
+void
+repository_unlock(Repository *repository, StoreLock *lock)
+{
+	if (lock != NULL)
+		repository->storage->unlock(repository->storage, lock);
 }

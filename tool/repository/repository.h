@@ -77,9 +77,14 @@ extern char *repository_recover_problem(Repository *repository, StoreResult *res
  * "backup" is one per database: exit 4 if taken.
  */
 extern bool repository_lock_shared(Repository *repository);
-extern StoreResult repository_lock_exclusive(Repository *repository, int *handle);
-extern bool repository_lock_backup(Repository *repository, const Owner *owner, int *handle);
-extern void repository_unlock(Repository *repository, int handle);
+extern StoreResult repository_lock_exclusive(Repository *repository, StoreLock **lock);
+extern bool repository_lock_backup(Repository *repository, const Owner *owner, StoreLock **lock);
+
+/* False (reported) if a lock, or the shared one, was lost meanwhile: others may work by now. */
+extern bool repository_lock_held(const Repository *repository, const StoreLock *lock);
+
+/* NULL is fine. */
+extern void repository_unlock(Repository *repository, StoreLock *lock);
 
 /* The latest backup of a set (id NULL), or this one; reports (exit 1) if there is none. */
 extern bool repository_resolve_set(Repository *repository, const char *set, const char *id,

@@ -15,7 +15,7 @@
 
 #include "manifest.h"
 #include "owner.h"
-#include "storage.h"
+#include "storage_use.h"
 
 /* Something in it that is not understood (unclear.h). */
 typedef struct UnclearPlace
@@ -40,8 +40,8 @@ typedef struct Repository
 	char *id;
 	char *created;
 	DigestHex recover_digest;
-	bool headerless; /* nex_backup.json is lost: it can be read only (lost_header.h) */
-	int shared_lock; /* handle, -1 if none */
+	bool headerless;        /* nex_backup.json is lost: it can be read only (lost_header.h) */
+	StoreLock *shared_lock; /* NULL: none */
 	struct Encryption *encryption; /* NULL: plain */
 	char server[LABEL_SIZE];       /* whose databases are meant where none is named; "": main */
 	bool no_other_server;          /* … and no name may say another one */

@@ -18,7 +18,6 @@
 #include "damaged_file.h"
 #include "file_names.h"
 #include "json_bounds.h"
-#include "lasting_write.h"
 #include "log.h"
 #include "memory.h"
 #include "printable.h"
@@ -75,7 +74,7 @@ read_record(Repository *repository, const char *server, json_t **record)
 
 	*record = NULL;
 	buffer_init(&file);
-	result = storage->read(storage, path, MAX_RECORD_BYTES, &file);
+	result = storage_read(storage, path, MAX_RECORD_BYTES, &file);
 	if (result.code == STORE_OK)
 	{
 		*record = parse_record(repository, server, &file);
@@ -154,7 +153,7 @@ write_record(Repository *repository, const char *server, json_t *record, const c
 				  repository->id, label, entries);
 	sealed = seal_append(&json);
 	if (sealed)
-		result = lasting_write(storage, path, json.data, json.length, &not_lasting);
+		result = storage_write_lasting(storage, path, json.data, json.length, &not_lasting);
 	if (!sealed)
 		report_error(EXIT_FAILED, NULL, NULL, "could not compute a SHA-256 digest");
 	else if (result.code != STORE_OK)

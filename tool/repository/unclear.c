@@ -10,7 +10,6 @@
 #include <pwd.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "log.h"
@@ -68,20 +67,20 @@ user_name(uid_t uid)
 static char *
 owner_text(const Repository *repository, const char *path, const StoreResult *result)
 {
-	char *full = xasprintf("%s/%s", repository->storage->location, path);
-	struct stat status;
+	Storage *storage = repository->storage;
+	StoreFacts facts;
 	char *text = NULL;
 
-	if (result->code == STORE_DENIED && lstat(full, &status) == 0 && status.st_uid != geteuid())
+	if (result->code == STORE_DENIED && storage->examine(storage, path, &facts).code == STORE_OK &&
+		facts.knows_rights && facts.owner != geteuid())
 	{
-		char *owner = user_name(status.st_uid);
+		char *owner = user_name(facts.owner);
 		char *self = user_name(geteuid());
 
 		text = xasprintf(" (it belongs to user %s, and this is user %s)", owner, self);
 		free(owner);
 		free(self);
 	}
-	free(full);
 	return text != NULL ? text : xstrdup("");
 }
 

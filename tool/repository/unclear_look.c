@@ -65,7 +65,7 @@ holds_manifests(Repository *repository, const char *path, int depth)
 	Search search = {repository, path, depth, false};
 	char *description = xasprintf("%s/" FRAME_FILE, path);
 	char nothing[1];
-	StoreResult result = storage->read_range(storage, description, 0, 0, nothing);
+	StoreResult result = storage_read_range(storage, description, 0, 0, nothing);
 
 	free(description);
 	if (result.code == STORE_ABSENT)
@@ -142,7 +142,7 @@ probe_file(Repository *repository, const BackupName *name, const char *suffix)
 {
 	char *path = backup_path(name, suffix);
 	char nothing[1];
-	StoreResult result = repository->storage->read_range(repository->storage, path, 0, 0, nothing);
+	StoreResult result = storage_read_range(repository->storage, path, 0, 0, nothing);
 
 	if (store_inaccessible(&result))
 		unclear_error(repository, path, &result, true);
@@ -272,14 +272,11 @@ unclear_look_at_all(Repository *repository)
 	for (i = 0; i < TREES; i++)
 	{
 		StoreResult result = unclear_probe(repository, trees[i]);
-		StoreResult changing = store_ok();
+		StoreFacts facts;
 
-		/* A link that is followed for reading only says so here. */
 		if (result.code == STORE_OK)
-			changing = storage->sync_directory(storage, trees[i]);
-		if (changing.code == STORE_UNSUPPORTED)
-			result = changing;
-		if (result.code != STORE_OK)
+			result = storage->examine(storage, trees[i], &facts);
+		if (result.code != STORE_OK && result.code != STORE_ABSENT)
 			unclear_error(repository, trees[i], &result, true);
 	}
 	look_at_objects(repository, "objects");

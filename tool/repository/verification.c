@@ -16,7 +16,6 @@
 #include "damaged_file.h"
 #include "json_bounds.h"
 #include "json_text.h"
-#include "lasting_write.h"
 #include "log.h"
 #include "memory.h"
 #include "seal.h"
@@ -144,7 +143,7 @@ read_record(Repository *repository, const char *path, const BackupName *name, Ve
 
 	memset(result, 0, sizeof(*result));
 	buffer_init(&file);
-	reading = repository->storage->read(repository->storage, path, MAX_RECORD_BYTES, &file);
+	reading = storage_read(repository->storage, path, MAX_RECORD_BYTES, &file);
 	if (reading.code == STORE_OK)
 		problem = parse_record(&file, name, result);
 	else if (store_inaccessible(&reading))
@@ -319,9 +318,10 @@ repository_record_verification(Repository *repository, const BackupName *name, c
 		found, list);
 	free(found);
 	free(list);
-	result = seal_append(&json)
-				 ? lasting_write(repository->storage, path, json.data, json.length, &not_lasting)
-				 : store_failure(STORE_FAILED, NULL, "its digest could not be computed");
+	result =
+		seal_append(&json)
+			? storage_write_lasting(repository->storage, path, json.data, json.length, &not_lasting)
+			: store_failure(STORE_FAILED, NULL, "its digest could not be computed");
 	buffer_free(&json);
 	if (result.code != STORE_OK)
 		log_warning("could not record the verification in \"%s/%s\": %s",

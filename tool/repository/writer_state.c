@@ -14,7 +14,6 @@
 
 #include "home.h"
 #include "keyring.h"
-#include "lasting_write.h"
 #include "log.h"
 #include "memory.h"
 #include "posix_result.h"
@@ -48,7 +47,7 @@ read_state(const char *path, uint64_t limit, Buffer *content)
 
 	if (storage == NULL)
 		return result;
-	result = storage->read(storage, path, limit, content);
+	result = storage_read(storage, path, limit, content);
 	storage->close(storage);
 	return result;
 }
@@ -108,7 +107,7 @@ write_state(const char *path, const char *content, StateNeed need)
 
 	if (storage != NULL)
 	{
-		result = lasting_write(storage, path, content, strlen(content), &not_lasting);
+		result = storage_write_lasting(storage, path, content, strlen(content), &not_lasting);
 		storage->close(storage);
 	}
 	if (need == MUST_LAST && result.code == STORE_OK)
@@ -323,7 +322,7 @@ writer_state_save_manifest(const char *repository, const Owner *owner, const Buf
 
 	/* Only a saving of time is lost if this fails. */
 	if (path != NULL && storage != NULL)
-		result = storage->write(storage, path, json->data, json->length, WRITE_DURABLE);
+		result = storage_write(storage, path, json->data, json->length);
 	if (keyring()->state_directory == NULL)
 		log_warning_hint(NO_HOME_HINT, "there is no directory for a copy of the manifest");
 	else if (result.code != STORE_OK)

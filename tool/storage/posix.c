@@ -36,9 +36,8 @@
 #define DIRECTORY_MODE 0700
 #define FILE_MODE 0600
 
-/* Copy the directory part of a path; "." if there is none. */
-static int
-parent_of(const char *path, char parent[POSIX_PATH_SIZE])
+int
+posix_parent_of(const char *path, char parent[POSIX_PATH_SIZE])
 {
 	const char *slash = strrchr(path, '/');
 	size_t length = slash != NULL ? (size_t) (slash - path) : 0;
@@ -54,7 +53,7 @@ parent_of(const char *path, char parent[POSIX_PATH_SIZE])
 
 /*
  * Where to begin with a path, and what is left of it: the repository's own
- * directory, or the target of a link at its top level.  0 or an errno value.
+ * directory, or the target of a link at its top level.
  */
 static int
 starting_point(Storage *storage, const char *path, Purpose purpose, int *start, const char **rest)
@@ -66,6 +65,15 @@ starting_point(Storage *storage, const char *path, Purpose purpose, int *start, 
 	if (link == NULL)
 		*rest = path;
 	return link == NULL || purpose == TO_READ || link->trusted ? 0 : ELOOP;
+}
+
+int
+posix_changing(Storage *storage, const char *path)
+{
+	const char *rest;
+	int start;
+
+	return starting_point(storage, path, TO_CHANGE, &start, &rest);
 }
 
 int
@@ -87,7 +95,7 @@ int
 posix_open_parent(Storage *storage, const char *path, Purpose purpose, const char **name)
 {
 	char parent[POSIX_PATH_SIZE];
-	int error = parent_of(path, parent);
+	int error = posix_parent_of(path, parent);
 
 	*name = strrchr(path, '/') != NULL ? strrchr(path, '/') + 1 : path;
 	if (error != 0)
@@ -157,42 +165,6 @@ posix_make_parents(Storage *storage, const char *path)
 	return error;
 }
 
-/* fsync something by name. */
-static int
-sync_path(Storage *storage, const char *path, int flags)
-{
-	int fd = posix_open_path(storage, path, TO_CHANGE, O_RDONLY | flags);
-	int error;
-
-	if (fd < 0)
-		return errno;
-	error = fsync(fd) != 0 ? errno : 0;
-	close(fd);
-	return error;
-}
-
-/*
- * Make the entry of a file and of every directory above it durable, whoever
- * created them: an earlier process may have died between mkdir and fsync.
- */
-static int
-sync_parents(Storage *storage, const char *path)
-{
-	char parent[POSIX_PATH_SIZE];
-	char above[POSIX_PATH_SIZE];
-	int error = parent_of(path, parent);
-
-	while (error == 0)
-	{
-		error = sync_path(storage, parent, O_DIRECTORY);
-		if (error != 0 || strcmp(parent, ".") == 0)
-			break;
-		error = parent_of(parent, above);
-		memcpy(parent, above, sizeof(parent));
-	}
-	return error;
-}
-
 static int
 open_for_reading(Storage *storage, const char *path, int *fd, uint64_t *bytes)
 {
@@ -211,83 +183,68 @@ open_for_reading(Storage *storage, const char *path, int *fd, uint64_t *bytes)
 	return error;
 }
 
-/* Read exactly `length` bytes. */
-static int
-read_exactly(int fd, char *into, uint64_t length, uint64_t offset)
+typedef struct PosixReader
 {
+	StoreReader base;
+	int fd;
+	uint64_t offset;
+} PosixReader;
+
+static StoreResult
+reader_read(StoreReader *reader, char *into, size_t length)
+{
+	PosixReader *posix = (PosixReader *) reader;
+
 	while (length > 0)
 	{
-		ssize_t got = pread(fd, into, length, (off_t) offset);
+		ssize_t got = pread(posix->fd, into, length, (off_t) posix->offset);
 
 		if (got < 0 && errno == EINTR)
 			continue;
 		if (got <= 0)
-			return got < 0 ? errno : ENODATA;
+			return posix_read_result(got < 0 ? errno : ENODATA);
 		into += got;
-		offset += (uint64_t) got;
-		length -= (uint64_t) got;
+		posix->offset += (uint64_t) got;
+		length -= (size_t) got;
 	}
-	return 0;
+	return store_ok();
 }
 
-static int
-read_here(Storage *storage, const char *path, uint64_t limit, Buffer *content)
+static void
+reader_close(StoreReader *reader)
 {
-	uint64_t bytes = 0;
-	int error;
-	int fd;
-
-	error = open_for_reading(storage, path, &fd, &bytes);
-	if (error != 0)
-		return error;
-	if (bytes > limit)
-		error = EFBIG;
-	else
-	{
-		buffer_reserve(content, bytes);
-		error = read_exactly(fd, content->data + content->length, bytes, 0);
-	}
-	if (error == 0)
-	{
-		content->length += bytes;
-		content->data[content->length] = '\0';
-	}
-	close(fd);
-	return error;
+	close(((PosixReader *) reader)->fd);
+	free(reader);
 }
 
 static StoreResult
-posix_read(Storage *storage, const char *path, uint64_t limit, Buffer *content)
+posix_get(Storage *storage, const char *path, uint64_t offset, uint64_t length,
+		  StoreReader **reader, StoreInfo *info)
 {
-	return posix_read_result(read_here(storage, path, limit, content));
-}
-
-static int
-read_range_here(Storage *storage, const char *path, uint64_t offset, uint64_t length, char *into)
-{
-	uint64_t bytes = 0;
+	PosixReader *posix;
 	int error;
 	int fd;
 
-	error = open_for_reading(storage, path, &fd, &bytes);
+	memset(info, 0, sizeof(*info));
+	error = open_for_reading(storage, path, &fd, &info->bytes);
 	if (error != 0)
-		return error;
-	if (offset > bytes || length > bytes - offset)
-		error = ENODATA;
-	else
-		error = read_exactly(fd, into, length, offset);
-	close(fd);
-	return error;
+		return posix_read_result(error);
+	if (offset > info->bytes || (length != STORE_TO_END && length > info->bytes - offset))
+	{
+		close(fd);
+		return posix_read_result(ENODATA);
+	}
+	posix = xcalloc(1, sizeof(PosixReader));
+	posix->base.read = reader_read;
+	posix->base.close = reader_close;
+	posix->fd = fd;
+	posix->offset = offset;
+	*reader = &posix->base;
+	return store_ok();
 }
 
 static StoreResult
-posix_read_range(Storage *storage, const char *path, uint64_t offset, uint64_t length, char *into)
-{
-	return posix_read_result(read_range_here(storage, path, offset, length, into));
-}
-
-static int
-size_here(Storage *storage, const char *path, uint64_t *bytes)
+posix_head(Storage *storage, const char *path, StoreInfo *info)
 {
 	struct stat status;
 	const char *name;
@@ -295,25 +252,20 @@ size_here(Storage *storage, const char *path, uint64_t *bytes)
 	int error;
 
 	if (parent < 0)
-		return errno;
+		return posix_read_result(errno);
 	error = fstatat(parent, name, &status, AT_SYMLINK_NOFOLLOW) != 0 ? errno
 			: S_ISREG(status.st_mode)                                ? 0
 																	 : EINVAL;
 	close(parent);
+	memset(info, 0, sizeof(*info));
 	if (error == 0)
-		*bytes = (uint64_t) status.st_size;
-	return error;
-}
-
-static StoreResult
-posix_size(Storage *storage, const char *path, uint64_t *bytes)
-{
-	return posix_read_result(size_here(storage, path, bytes));
+		info->bytes = (uint64_t) status.st_size;
+	return posix_read_result(error);
 }
 
 /* Write everything to a fresh file and check that it is all there. */
 static int
-write_fully(int fd, const char *content, uint64_t length, bool durable)
+write_fully(int fd, const char *content, uint64_t length)
 {
 	struct stat status;
 	uint64_t left = length;
@@ -333,9 +285,6 @@ write_fully(int fd, const char *content, uint64_t length, bool durable)
 		return errno;
 	if ((uint64_t) status.st_size != length)
 		return EIO;
-	if (durable)
-		return fsync(fd) != 0 ? errno : 0;
-	sync_file_range(fd, 0, 0, SYNC_FILE_RANGE_WRITE);
 	return 0;
 }
 
@@ -369,9 +318,9 @@ posix_open_or_make_parent(Storage *storage, const char *path, const char **name)
 
 /* What another backup has made durable must not be replaced by what may not reach the disk. */
 static int
-give_name(int parent, const char *temporary, const char *name, StorageWrite how)
+give_name(int parent, const char *temporary, const char *name, PutMode mode)
 {
-	if (how == WRITE_NEW)
+	if (mode == PUT_CREATE)
 	{
 		if (renameat2(parent, temporary, parent, name, RENAME_NOREPLACE) == 0)
 			return 0;
@@ -381,99 +330,118 @@ give_name(int parent, const char *temporary, const char *name, StorageWrite how)
 	return renameat(parent, temporary, parent, name) != 0 ? errno : 0;
 }
 
+/* Write everything to a fresh file, on the disk or on its way there. */
+static StoreResult
+fill_file(int fd, const void *content, uint64_t length, const PutOptions *options)
+{
+	int error = write_fully(fd, content, length);
+
+	if (error != 0)
+		return posix_write_result(error);
+	if (!options->later)
+		return posix_sync_result(fsync(fd) != 0 ? errno : 0);
+	sync_file_range(fd, 0, 0, SYNC_FILE_RANGE_WRITE);
+	return store_ok();
+}
+
 /* Write a file of this name in an open directory. */
-static int
+static StoreResult
 write_in(Storage *storage, int parent, const char *name, const void *content, uint64_t length,
-		 StorageWrite how)
+		 const PutOptions *options)
 {
 	char temporary[POSIX_PATH_SIZE];
 	int error = posix_temporary_name(storage, name, temporary);
+	StoreResult result;
 	struct stat status;
 	int fd;
 
-	if (error != 0)
-		return error;
 	/* Not to write all of it for nothing; whether it has the name is decided at the end. */
-	if (how == WRITE_NEW && fstatat(parent, name, &status, AT_SYMLINK_NOFOLLOW) == 0)
-		return EEXIST;
+	if (error == 0 && options->mode == PUT_CREATE &&
+		fstatat(parent, name, &status, AT_SYMLINK_NOFOLLOW) == 0)
+		error = EEXIST;
+	if (error != 0)
+		return posix_write_result(error);
 	fd = openat(parent, temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, FILE_MODE);
 	if (fd < 0)
-		return errno;
+		return posix_write_result(errno);
 	posix_give_to_owner(storage, fd);
-	error = write_fully(fd, content, length, how == WRITE_DURABLE);
-	if (close(fd) != 0 && error == 0)
-		error = errno;
-	if (error == 0)
-		error = give_name(parent, temporary, name, how);
-	if (error != 0)
+	result = fill_file(fd, content, length, options);
+	if (close(fd) != 0 && result.code == STORE_OK)
+		result = posix_sync_result(errno);
+	if (result.code == STORE_OK)
+		result = posix_write_result(give_name(parent, temporary, name, options->mode));
+	if (result.code != STORE_OK)
 		unlinkat(parent, temporary, 0);
-	return error;
+	return result;
 }
 
-static int
-write_here(Storage *storage, const char *path, const void *content, uint64_t length,
-		   StorageWrite how)
+static StoreResult
+posix_put(Storage *storage, const char *path, const void *content, uint64_t length,
+		  const PutOptions *options)
 {
-	int error = ENOENT;
+	StoreResult result = {.code = STORE_ABSENT};
 	int tries;
 
+	if (options->mode == PUT_REPLACE_IF)
+		return store_failure(STORE_UNSUPPORTED, NULL, "files in a directory have no versions");
 	/* A second time if somebody removed the empty directory in between. */
-	for (tries = 0; error == ENOENT && tries < 2; tries++)
+	for (tries = 0; result.code == STORE_ABSENT && tries < 2; tries++)
 	{
 		const char *name;
 		int parent = posix_open_or_make_parent(storage, path, &name);
 
 		if (parent < 0)
-			return errno;
-		error = write_in(storage, parent, name, content, length, how);
+			return posix_write_result(errno);
+		result = write_in(storage, parent, name, content, length, options);
 		close(parent);
 	}
-	return error == 0 && how == WRITE_DURABLE ? sync_parents(storage, path) : error;
+	if (result.code != STORE_OK || options->later)
+		return result;
+	result = posix_sync_result(posix_sync_parents(storage, path));
+	if (result.code != STORE_OK)
+		result.code = STORE_UNKNOWN_OUTCOME;
+	return result;
 }
 
-static StoreResult
-posix_write(Storage *storage, const char *path, const void *content, uint64_t length,
-			StorageWrite how)
-{
-	return posix_write_result(write_here(storage, path, content, length, how));
-}
-
-static StoreResult
-posix_sync(Storage *storage, const char *path)
-{
-	return posix_write_result(sync_path(storage, path, O_NONBLOCK));
-}
-
-static StoreResult
-posix_sync_directory(Storage *storage, const char *path)
-{
-	return posix_write_result(sync_path(storage, path, O_DIRECTORY));
-}
-
+/* Remove a file, and its directory if that is empty now, also if it was gone before. */
 static int
-remove_path(Storage *storage, const char *path, int flags)
+remove_one(Storage *storage, const char *path)
 {
+	char directory[POSIX_PATH_SIZE];
 	const char *name;
 	int parent = posix_open_parent(storage, path, TO_CHANGE, &name);
 	int error;
 
 	if (parent < 0)
 		return errno;
-	error = unlinkat(parent, name, flags) != 0 ? errno : 0;
+	error = unlinkat(parent, name, 0) != 0 ? errno : 0;
 	close(parent);
+	if ((error != 0 && error != ENOENT) || posix_parent_of(path, directory) != 0 ||
+		strchr(directory, '/') == NULL)
+		return error;
+	/* Others refuse. */
+	parent = posix_open_parent(storage, directory, TO_CHANGE, &name);
+	if (parent >= 0)
+	{
+		(void) unlinkat(parent, name, AT_REMOVEDIR);
+		close(parent);
+	}
 	return error;
 }
 
-static StoreResult
-posix_remove(Storage *storage, const char *path)
+static void
+posix_remove_many(Storage *storage, char *const *paths, size_t count, StoreRemoved removed,
+				  void *argument)
 {
-	return posix_write_result(remove_path(storage, path, 0));
-}
+	size_t i;
 
-static StoreResult
-posix_remove_directory(Storage *storage, const char *path)
-{
-	return posix_write_result(remove_path(storage, path, AT_REMOVEDIR));
+	for (i = 0; i < count; i++)
+	{
+		StoreResult result = posix_write_result(remove_one(storage, paths[i]));
+
+		if (!removed(i, &result, argument))
+			return;
+	}
 }
 
 static void
@@ -481,7 +449,6 @@ posix_close(Storage *storage)
 {
 	close(((PosixStorage *) storage)->root);
 	top_links_free(&((PosixStorage *) storage)->links);
-	pthread_mutex_destroy(&((PosixStorage *) storage)->alone_mutex);
 	free((char *) storage->location);
 	free(storage);
 }
@@ -500,7 +467,6 @@ posix_storage_at(int root, const char *directory, StoreResult *result)
 	}
 	storage = xcalloc(1, sizeof(PosixStorage));
 	storage->root = root;
-	pthread_mutex_init(&storage->alone_mutex, NULL);
 	storage->owner = status.st_uid;
 	storage->group = status.st_gid;
 	if (getrandom(&storage->nonce, sizeof(storage->nonce), 0) != sizeof(storage->nonce))
@@ -510,18 +476,21 @@ posix_storage_at(int root, const char *directory, StoreResult *result)
 	if (storage->base.location == NULL)
 		storage->base.location = xstrdup(directory);
 	top_links_find_all(&storage->links, root, storage->base.location);
-	storage->base.read = posix_read;
-	storage->base.read_range = posix_read_range;
-	storage->base.size = posix_size;
-	storage->base.write = posix_write;
-	storage->base.sync = posix_sync;
-	storage->base.sync_directory = posix_sync_directory;
-	storage->base.remove = posix_remove;
-	storage->base.remove_directory = posix_remove_directory;
+	/* Where the file system has no rename that refuses to replace (NFS), it replaces. */
+	storage->base.can.create_only = true;
+	storage->base.can.barrier_needed = true;
+	storage->base.can.uploads = 1;
+	storage->base.get = posix_get;
+	storage->base.head = posix_head;
+	storage->base.put = posix_put;
+	storage->base.barrier = posix_barrier;
+	storage->base.remove_many = posix_remove_many;
 	storage->base.list = posix_list;
 	storage->base.list_files = posix_list_files;
 	storage->base.lock = posix_lock;
+	storage->base.lock_alive = posix_lock_alive;
 	storage->base.unlock = posix_unlock;
+	storage->base.examine = posix_examine;
 	storage->base.close = posix_close;
 	return &storage->base;
 }

@@ -143,58 +143,58 @@ lock_alone(Storage *storage, const char *path, int *handle)
 	return error;
 }
 
-static int
-lock_here(Storage *storage, const char *path, LockMode mode, int *handle)
+/* A lock of one writer at a time comes with the one that older versions know. */
+struct StoreLock
 {
-	PosixStorage *posix = (PosixStorage *) storage;
-	AloneLock *lock;
-	int as_before = -1;
-	int error;
+	int handle;
+	int as_before;    /* -1: none */
+	bool names_count; /* the file system says how many names a file has */
+};
 
-	if (mode != LOCK_ALONE)
-		return lock_known(storage, path, mode, handle);
-	error = lock_known(storage, path, mode, &as_before);
-	if (error == 0)
-		error = lock_alone(storage, path, handle);
-	if (error != 0)
-	{
-		if (as_before >= 0)
-			close(as_before);
-		return error;
-	}
-	lock = xcalloc(1, sizeof(AloneLock));
-	lock->handle = *handle;
-	lock->as_before = as_before;
-	pthread_mutex_lock(&posix->alone_mutex);
-	lock->next = posix->alone;
-	posix->alone = lock;
-	pthread_mutex_unlock(&posix->alone_mutex);
-	return 0;
+/* A file that lost its name locks nobody out any more: the next one makes another. */
+static bool
+has_name(int fd)
+{
+	struct stat status;
+
+	return fd < 0 || (fstat(fd, &status) == 0 && status.st_nlink > 0);
 }
 
 StoreResult
-posix_lock(Storage *storage, const char *path, LockMode mode, int *handle)
+posix_lock(Storage *storage, const char *path, LockMode mode, StoreLock **lock)
 {
-	return posix_lock_result(lock_here(storage, path, mode, handle));
+	int as_before = -1;
+	int handle = -1;
+	int error = lock_known(storage, path, mode, mode == LOCK_ALONE ? &as_before : &handle);
+
+	if (error == 0 && mode == LOCK_ALONE)
+		error = lock_alone(storage, path, &handle);
+	if (error != 0 && as_before >= 0)
+		close(as_before);
+	if (error == 0)
+	{
+		*lock = xcalloc(1, sizeof(StoreLock));
+		(*lock)->handle = handle;
+		(*lock)->as_before = as_before;
+		(*lock)->names_count = has_name(handle);
+	}
+	return posix_lock_result(error);
+}
+
+bool
+posix_lock_alive(Storage *storage, const StoreLock *lock)
+{
+	(void) storage;
+	return !lock->names_count || (has_name(lock->handle) && has_name(lock->as_before));
 }
 
 /* The file of a lock of one writer stays; the next writer removes it. */
 void
-posix_unlock(Storage *storage, int handle)
+posix_unlock(Storage *storage, StoreLock *lock)
 {
-	PosixStorage *posix = (PosixStorage *) storage;
-	AloneLock **link;
-	AloneLock *lock;
-
-	pthread_mutex_lock(&posix->alone_mutex);
-	for (link = &posix->alone; *link != NULL && (*link)->handle != handle; link = &(*link)->next)
-		;
-	lock = *link;
-	if (lock != NULL)
-		*link = lock->next;
-	pthread_mutex_unlock(&posix->alone_mutex);
-	if (lock != NULL)
+	(void) storage;
+	if (lock->as_before >= 0)
 		close(lock->as_before);
+	close(lock->handle);
 	free(lock);
-	close(handle);
 }

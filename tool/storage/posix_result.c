@@ -151,6 +151,16 @@ posix_write_result(int error)
 }
 
 StoreResult
+posix_sync_result(int error)
+{
+	StoreResult result = posix_write_result(error);
+
+	if (result.code == STORE_UNREACHABLE || result.code == STORE_BUSY)
+		result.code = STORE_FAILED;
+	return result;
+}
+
+StoreResult
 posix_lock_result(int error)
 {
 	StoreResult result = posix_write_result(error);

@@ -11,21 +11,12 @@
 #ifndef NEX_POSIX_STORAGE_H
 #define NEX_POSIX_STORAGE_H
 
-#include <pthread.h>
 #include <sys/types.h>
 
 #include "storage.h"
 #include "top_links.h"
 
 #define POSIX_PATH_SIZE 1024
-
-/* A lock of one writer at a time, and the one that older versions know. */
-typedef struct AloneLock
-{
-	int handle;
-	int as_before;
-	struct AloneLock *next;
-} AloneLock;
 
 typedef struct PosixStorage
 {
@@ -35,8 +26,6 @@ typedef struct PosixStorage
 	unsigned nonce; /* random; makes temporary names ours alone */
 	uid_t owner;    /* of the repository's directory */
 	gid_t group;
-	AloneLock *alone;
-	pthread_mutex_t alone_mutex;
 } PosixStorage;
 
 /* What is done with a path. */
@@ -46,8 +35,14 @@ typedef enum Purpose
 	TO_CHANGE
 } Purpose;
 
+/* Copy the directory part of a path; "." if there is none. */
+extern int posix_parent_of(const char *path, char parent[POSIX_PATH_SIZE]);
+
 /* Open something below the repository. */
 extern int posix_open_path(Storage *storage, const char *path, Purpose purpose, int flags);
+
+/* May something be changed there, for all that the links at the top say? */
+extern int posix_changing(Storage *storage, const char *path);
 
 /*
  * Open the directory that a path lies in, so that what happens to its last
@@ -72,11 +67,21 @@ extern void posix_give_to_owner(Storage *storage, int fd);
 extern int posix_temporary_name(Storage *storage, const char *name,
 								char temporary[POSIX_PATH_SIZE]);
 
+/*
+ * Make the entry of a file and of every directory above it durable, whoever
+ * created them: an earlier process may have died between mkdir and fsync.
+ */
+extern int posix_sync_parents(Storage *storage, const char *path);
+
 /* The operations that are in a file of their own. */
+extern StoreResult posix_barrier(Storage *storage, char *const *paths, size_t count, int threads,
+								 char **failed);
 extern StoreResult posix_list(Storage *storage, const char *path, StorageVisitor visitor,
 							  void *argument);
 extern StoreResult posix_list_files(Storage *storage, const char *path, const FileListing *listing);
-extern StoreResult posix_lock(Storage *storage, const char *path, LockMode mode, int *handle);
-extern void posix_unlock(Storage *storage, int handle);
+extern StoreResult posix_lock(Storage *storage, const char *path, LockMode mode, StoreLock **lock);
+extern bool posix_lock_alive(Storage *storage, const StoreLock *lock);
+extern void posix_unlock(Storage *storage, StoreLock *lock);
+extern StoreResult posix_examine(Storage *storage, const char *path, StoreFacts *facts);
 
 #endif /* NEX_POSIX_STORAGE_H */

@@ -15,6 +15,7 @@
 #define NEX_STORAGE_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include "buffer.h"
@@ -22,12 +23,54 @@
 
 typedef struct Storage Storage;
 
-/* How a file is written. */
-typedef enum StorageWrite
+/* What a driver can do; what it cannot is STORE_UNSUPPORTED, or done by less. */
+typedef struct StoreCapabilities
 {
-	WRITE_DURABLE, /* atomically replacing what is there; on the disk before it returns */
-	WRITE_NEW      /* STORE_EXISTS if it is there; the caller settles it later by sync() */
-} StorageWrite;
+	bool create_only;    /* PUT_CREATE never replaces, whoever else puts at the same time */
+	bool replace_if;     /* PUT_REPLACE_IF */
+	bool lease;          /* locks have an end and can be lost */
+	bool batch_delete;   /* removing many costs few requests */
+	bool checksums;      /* what is put and has not its SHA-256 is refused */
+	bool barrier_needed; /* what was put "later" may be lost without barrier() */
+	int uploads;         /* so many puts at the same time are of use */
+} StoreCapabilities;
+
+#define STORE_VERSION_SIZE 80
+
+/* What is known of a file. */
+typedef struct StoreInfo
+{
+	uint64_t bytes;
+	char version[STORE_VERSION_SIZE]; /* for PUT_REPLACE_IF; "" if the storage has none */
+} StoreInfo;
+
+/* What is put in the place of what. */
+typedef enum PutMode
+{
+	PUT_REPLACE,   /* whatever is there, in one go */
+	PUT_CREATE,    /* STORE_EXISTS if something is there */
+	PUT_REPLACE_IF /* STORE_CHANGED if it is not this version */
+} PutMode;
+
+typedef struct PutOptions
+{
+	PutMode mode;
+	bool later;          /* barrier() makes it durable; else it is when put() returns */
+	const char *sha256;  /* of what is put, in hex, or NULL */
+	const char *version; /* for PUT_REPLACE_IF */
+} PutOptions;
+
+/* A file that is being read, in order. */
+typedef struct StoreReader StoreReader;
+
+struct StoreReader
+{
+	/* Exactly so many bytes more; STORE_DAMAGED if there are not. */
+	StoreResult (*read)(StoreReader *reader, char *into, size_t length);
+	void (*close)(StoreReader *reader);
+};
+
+#define STORE_TO_END UINT64_MAX
 
 typedef enum LockMode
 {
@@ -36,7 +79,9 @@ typedef enum LockMode
 	LOCK_ALONE      /* of one writer at a time; nobody shares it, no reader can hold it up */
 } LockMode;
 
-/* Called for each name below a path; a directory's name ends in '/'. */
+typedef struct StoreLock StoreLock;
+
+/* Called for each name below a path; a directory's name ends in '/'.  False: no more. */
 typedef bool (*StorageVisitor)(const char *name, void *argument);
 
 /* A file in a listing. */
@@ -60,40 +105,52 @@ typedef struct FileListing
 	void *argument;
 } FileListing;
 
+/* What has become of the path of this position.  False: remove no more. */
+typedef bool (*StoreRemoved)(size_t position, const StoreResult *result, void *argument);
+
+/* What there is to say of a path, for people: a storage knows some of it. */
+typedef struct StoreFacts
+{
+	bool knows_rights; /* for what follows: */
+	unsigned mode;     /* 0755 */
+	unsigned owner;    /* user id */
+	bool writable;
+	bool knows_space; /* for what follows: */
+	uint64_t free_bytes;
+	char mark[64]; /* differs when another file takes the place of this one; "" if not known */
+} StoreFacts;
+
 struct Storage
 {
 	const char *location; /* for messages: the directory, the bucket URL */
-
-	/* Whole file into a buffer; STORE_DAMAGED above `limit` bytes. */
-	StoreResult (*read)(Storage *storage, const char *path, uint64_t limit, Buffer *content);
-
-	/* Exactly `length` bytes from `offset`; STORE_DAMAGED when the file is shorter. */
-	StoreResult (*read_range)(Storage *storage, const char *path, uint64_t offset, uint64_t length,
-							  char *into);
-
-	/* Length of a file; STORE_ABSENT if there is none. */
-	StoreResult (*size)(Storage *storage, const char *path, uint64_t *bytes);
+	StoreCapabilities can;
 
 	/*
-	 * Write a file in one go, creating directories.  Where the file system has
-	 * no rename that refuses to replace (NFS), WRITE_NEW may replace.
+	 * Read `length` bytes from `offset`, or STORE_TO_END; STORE_DAMAGED if the
+	 * file is shorter.  If good, close the reader.
 	 */
-	StoreResult (*write)(Storage *storage, const char *path, const void *content, uint64_t length,
-						 StorageWrite how);
+	StoreResult (*get)(Storage *storage, const char *path, uint64_t offset, uint64_t length,
+					   StoreReader **reader, StoreInfo *info);
+	StoreResult (*head)(Storage *storage, const char *path, StoreInfo *info);
 
-	/* Make one earlier written file durable (not its directory). */
-	StoreResult (*sync)(Storage *storage, const char *path);
+	/* Write a file in one go, creating directories. */
+	StoreResult (*put)(Storage *storage, const char *path, const void *content, uint64_t length,
+					   const PutOptions *options);
 
-	/* Make the entries of one directory durable (not those of its parents). */
-	StoreResult (*sync_directory)(Storage *storage, const char *path);
+	/*
+	 * Make what was put "later" durable, `threads` at a time; for a path that
+	 * ends in '/', what was removed there.  If that fails, *failed is the path,
+	 * to be freed, and the same files must be put again: no other barrier can
+	 * tell.  Ends early, with STORE_FAILED, when work must stop.
+	 */
+	StoreResult (*barrier)(Storage *storage, char *const *paths, size_t count, int threads,
+						   char **failed);
 
-	StoreResult (*remove)(Storage *storage, const char *path);
+	/* A directory that loses its last file may go with it.  What is not there is STORE_ABSENT. */
+	void (*remove_many)(Storage *storage, char *const *paths, size_t count, StoreRemoved removed,
+						void *argument);
 
-	/* Remove a directory if it is empty. */
-	StoreResult (*remove_directory)(Storage *storage, const char *path);
-
-	/* Visit the names in a directory, unordered; STORE_ABSENT if there is none.  Stops early when
-	 * the visitor says false. */
+	/* Visit the names in a directory, unordered. */
 	StoreResult (*list)(Storage *storage, const char *path, StorageVisitor visitor, void *argument);
 
 	/*
@@ -104,11 +161,15 @@ struct Storage
 	StoreResult (*list_files)(Storage *storage, const char *path, const FileListing *listing);
 
 	/*
-	 * Take a lock that the kernel (or a lease) releases if the process dies.
-	 * STORE_BUSY if somebody else has it.  Gives a handle for unlock().
+	 * Take a lock that the kernel (or a lease) releases if the process dies;
+	 * STORE_BUSY if somebody else has it.  One that is not alive any more was lost.
 	 */
-	StoreResult (*lock)(Storage *storage, const char *path, LockMode mode, int *handle);
-	void (*unlock)(Storage *storage, int handle);
+	StoreResult (*lock)(Storage *storage, const char *path, LockMode mode, StoreLock **lock);
+	bool (*lock_alive)(Storage *storage, const StoreLock *lock);
+	void (*unlock)(Storage *storage, StoreLock *lock);
+
+	/* "." is the repository itself.  STORE_UNSUPPORTED behind a link that is for reading only. */
+	StoreResult (*examine)(Storage *storage, const char *path, StoreFacts *facts);
 
 	void (*close)(Storage *storage);
 };

@@ -11,11 +11,8 @@
  */
 #include "doctor_checks.h"
 
-#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <sys/statvfs.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -106,22 +103,25 @@ check_header(Doctor *doctor)
 static void
 check_permissions(Doctor *doctor)
 {
-	const char *location = doctor->repository->storage->location;
-	struct stat status;
+	Storage *storage = doctor->repository->storage;
+	const char *location = storage->location;
+	StoreFacts facts;
+	StoreResult result = storage->examine(storage, ".", &facts);
 
-	if (stat(location, &status) != 0)
+	if (result.code != STORE_OK)
 		doctor_say(doctor, CHECK_CRITICAL, "permissions", NULL, "could not examine \"%s\": %s",
-				   location, strerror(errno));
-	else if ((status.st_mode & 077) != 0)
+				   location, result.text);
+	else if (!facts.knows_rights)
+		doctor_say(doctor, CHECK_OK, "permissions", NULL, "not known of this kind of storage");
+	else if ((facts.mode & 077) != 0)
 		doctor_say(doctor, CHECK_WARNING, "permissions",
 				   "Use \"chmod 700\" on it: anyone who can read it can read all data in it.",
-				   "\"%s\" is open to others (mode %04o)", location,
-				   (unsigned) status.st_mode & 07777);
-	else if (status.st_uid != geteuid())
+				   "\"%s\" is open to others (mode %04o)", location, facts.mode);
+	else if (facts.owner != geteuid())
 		doctor_say(doctor, CHECK_WARNING, "permissions",
 				   "Run nex_backup as the user who owns the repository.",
-				   "\"%s\" belongs to another user (uid %u)", location, (unsigned) status.st_uid);
-	else if (access(location, W_OK) != 0)
+				   "\"%s\" belongs to another user (uid %u)", location, facts.owner);
+	else if (!facts.writable)
 		doctor_say(doctor, CHECK_WARNING, "permissions", NULL,
 				   "\"%s\" cannot be written to: no backup can be made", location);
 	else
@@ -132,26 +132,30 @@ check_permissions(Doctor *doctor)
 static void
 check_space(Doctor *doctor, uint64_t added, uint64_t whole)
 {
-	const char *location = doctor->repository->storage->location;
-	struct statvfs status;
-	uint64_t available;
-	CheckStatus result = CHECK_OK;
+	Storage *storage = doctor->repository->storage;
+	StoreFacts facts;
+	StoreResult result = storage->examine(storage, ".", &facts);
+	CheckStatus status = CHECK_OK;
 
-	if (statvfs(location, &status) != 0)
+	if (result.code != STORE_OK)
 	{
 		doctor_say(doctor, CHECK_WARNING, "free space", NULL, "could not be measured: %s",
-				   strerror(errno));
+				   result.text);
 		return;
 	}
-	available = (uint64_t) status.f_bavail * status.f_frsize;
-	if (available < added)
-		result = CHECK_CRITICAL;
-	else if (available < whole)
-		result = CHECK_WARNING;
-	doctor_say(doctor, result, "free space",
-			   result == CHECK_OK ? NULL : "Enlarge the file system, or keep fewer backups.",
-			   "%s free; the latest backups added %s, and are %s in all", pretty_bytes(available),
-			   pretty_bytes(added), pretty_bytes(whole));
+	if (!facts.knows_space)
+	{
+		doctor_say(doctor, CHECK_OK, "free space", NULL, "not known of this kind of storage");
+		return;
+	}
+	if (facts.free_bytes < added)
+		status = CHECK_CRITICAL;
+	else if (facts.free_bytes < whole)
+		status = CHECK_WARNING;
+	doctor_say(doctor, status, "free space",
+			   status == CHECK_OK ? NULL : "Enlarge the file system, or keep fewer backups.",
+			   "%s free; the latest backups added %s, and are %s in all",
+			   pretty_bytes(facts.free_bytes), pretty_bytes(added), pretty_bytes(whole));
 }
 
 /* ---- the backups ---- */
@@ -355,7 +359,7 @@ check_backups(Doctor *doctor, const BackupName *names, int count)
 /* ---- leftovers ---- */
 
 static void
-say_leftovers(Doctor *doctor, const Leftovers *leftovers, bool removed, const StoreResult *lock)
+say_leftovers(Doctor *doctor, const Leftovers *leftovers, bool removed, const StoreResult *locking)
 {
 	uint64_t files = leftovers->number[LEFTOVER_TEMPORARY] + leftovers->number[LEFTOVER_COMPANION];
 	uint64_t objects = leftovers->number[LEFTOVER_OBJECT];
@@ -368,12 +372,12 @@ say_leftovers(Doctor *doctor, const Leftovers *leftovers, bool removed, const St
 		doctor_say(doctor, CHECK_OK, "leftovers", NULL, "removed %s and %s (%s)",
 				   pretty_number_of(objects, "object"), pretty_number_of(files, "other file"),
 				   pretty_bytes(bytes));
-	else if (lock->code != STORE_OK && lock->code != STORE_BUSY)
-		doctor_say(doctor, CHECK_WARNING, "leftovers", lock->hint,
+	else if (locking->code != STORE_OK && locking->code != STORE_BUSY)
+		doctor_say(doctor, CHECK_WARNING, "leftovers", locking->hint,
 				   "%s and %s (%s) stay: the repository cannot be locked: %s",
 				   pretty_number_of(objects, "object"), pretty_number_of(files, "other file"),
-				   pretty_bytes(bytes), lock->text);
-	else if (lock->code != STORE_OK)
+				   pretty_bytes(bytes), locking->text);
+	else if (locking->code != STORE_OK)
 		doctor_say(doctor, CHECK_WARNING, "leftovers", "Run it again when nothing else runs.",
 				   "%s and %s (%s) stay: the repository is in use",
 				   pretty_number_of(objects, "object"), pretty_number_of(files, "other file"),
@@ -387,12 +391,13 @@ say_leftovers(Doctor *doctor, const Leftovers *leftovers, bool removed, const St
 				   pretty_bytes(bytes));
 }
 
-/* Objects that no manifest names, and the like; removes them with --fix. */
+/* Objects that no manifest names, and the like; removes them if there is an exclusive lock. */
 static void
-check_leftovers(Doctor *doctor, const BackupName *names, int count, const StoreResult *lock)
+check_leftovers(Doctor *doctor, const BackupName *names, int count, const StoreLock *exclusive,
+				const StoreResult *locking)
 {
 	Leftovers leftovers;
-	bool fix = doctor->fix && lock->code == STORE_OK && count > 0;
+	bool fix = exclusive != NULL && count > 0;
 	bool damaged = doctor->manifest_damage;
 
 	if (doctor->repository->unclear.unknown > 0)
@@ -400,9 +405,9 @@ check_leftovers(Doctor *doctor, const BackupName *names, int count, const StoreR
 				   "not looked for: nobody knows what is needed by backups that cannot be seen");
 	else if (!damaged && leftovers_find(doctor->repository, names, count, &leftovers, &damaged))
 	{
-		bool removed = fix && leftovers_remove(doctor->repository, &leftovers);
+		bool removed = fix && leftovers_remove(doctor->repository, exclusive, &leftovers);
 
-		say_leftovers(doctor, &leftovers, removed, lock);
+		say_leftovers(doctor, &leftovers, removed, locking);
 		leftovers_free(&leftovers);
 	}
 	else if (damaged)
@@ -432,16 +437,14 @@ doctor_check_repository(Doctor *doctor)
 {
 	BackupName *names = NULL;
 	int count = 0;
-	int handle = -1;
-	StoreResult lock = store_ok();
-	bool exclusive = doctor->fix;
+	StoreLock *exclusive = NULL;
+	StoreResult locking = store_ok();
 
 	/* Only who removes needs the exclusive lock; a backup that starts meanwhile would meet it.
 	 */
-	if (exclusive)
-		lock = repository_lock_exclusive(doctor->repository, &handle);
-	exclusive = exclusive && lock.code == STORE_OK;
-	if (!exclusive)
+	if (doctor->fix)
+		locking = repository_lock_exclusive(doctor->repository, &exclusive);
+	if (exclusive == NULL)
 		repository_lock_shared(doctor->repository);
 	check_header(doctor);
 	check_permissions(doctor);
@@ -452,12 +455,11 @@ doctor_check_repository(Doctor *doctor)
 		repository_sort(doctor->repository, names, count);
 		check_backups(doctor, names, count);
 		say_unclear(doctor);
-		check_leftovers(doctor, names, count, &lock);
+		check_leftovers(doctor, names, count, exclusive, &locking);
 		doctor_check_restored_files(doctor, names, count);
 	}
 	else
 		doctor_say(doctor, CHECK_CRITICAL, "backups", NULL, "could not read the repository");
 	free(names);
-	if (exclusive)
-		repository_unlock(doctor->repository, handle);
+	repository_unlock(doctor->repository, exclusive);
 }

@@ -23,6 +23,7 @@
 #include "manifest_envelope.h"
 #include "memory.h"
 #include "progress.h"
+#include "storage_use.h"
 #include "unclear.h"
 #include "utc_time.h"
 #include "version.h"
@@ -38,7 +39,7 @@ struct BackupDraft
 {
 	Repository *repository;
 	Owner owner;
-	int lock; /* handle of the owner's backup lock; -1: none */
+	StoreLock *lock; /* of the owner's backups; NULL: none */
 	Manifest *manifest;
 	Manifest *previous;
 	ObjectStore *store;
@@ -60,7 +61,6 @@ draft_create(Repository *repository, BackupKind kind, const char *name,
 		return NULL;
 	draft = xcalloc(1, sizeof(BackupDraft));
 	draft->repository = repository;
-	draft->lock = -1;
 	pthread_mutex_init(&draft->mutex, NULL);
 	manifest = draft->manifest = manifest_create();
 	manifest->kind = kind;
@@ -198,22 +198,27 @@ draft_publish(BackupDraft *draft, int threads)
 	manifest->totals.new_objects = object_store_new_objects(draft->store);
 	manifest->totals.new_bytes = object_store_new_bytes(draft->store);
 	manifest->finished = utc_now();
-	if (stop_requested() || !repository_publish(draft->repository, manifest))
+	if (stop_requested() || !repository_lock_held(draft->repository, draft->lock) ||
+		!repository_publish(draft->repository, manifest))
 		return NULL;
 	draft->manifest = NULL;
 	return manifest;
 }
 
-/* A first backup that was not published leaves no empty directory: that means a disk is missing
- * (unclear.h). */
+/*
+ * A first backup that was not published leaves no empty directory: that means a
+ * disk is missing (unclear.h).  A storage takes it along with a file of it,
+ * which is gone already.
+ */
 static void
 remove_empty_directory(const BackupDraft *draft)
 {
-	Storage *storage = draft->repository->storage;
 	char *directory = owner_directory(&draft->owner);
+	char *path = xasprintf("%s/%s.json", directory != NULL ? directory : ".", draft->manifest->id);
 
 	if (directory != NULL)
-		(void) storage->remove_directory(storage, directory);
+		(void) storage_remove(draft->repository->storage, path, false);
+	free(path);
 	free(directory);
 }
 
@@ -222,14 +227,13 @@ draft_end(BackupDraft *draft)
 {
 	if (draft == NULL)
 		return;
-	if (draft->manifest != NULL && draft->lock >= 0)
+	if (draft->manifest != NULL && draft->lock != NULL)
 		remove_empty_directory(draft);
 	pipeline_free(draft->pipeline);
 	object_store_free(draft->store);
 	manifest_free(draft->previous);
 	manifest_free(draft->manifest);
-	if (draft->lock >= 0)
-		repository_unlock(draft->repository, draft->lock);
+	repository_unlock(draft->repository, draft->lock);
 	pthread_mutex_destroy(&draft->mutex);
 	free(draft->texts);
 	free(draft);

@@ -33,8 +33,8 @@ typedef struct Expiry
 	const ExpireRequest *request;
 	Repository *repository; /* of the request */
 	ExpireResult *result;
-	int exclusive; /* handle of the lock, -1: somebody is at work */
-	bool damaged;  /* a manifest is */
+	StoreLock *exclusive; /* NULL: somebody is at work */
+	bool damaged;         /* a manifest is */
 } Expiry;
 
 /* ---- deciding ---- */
@@ -303,13 +303,12 @@ lock_exclusive(Expiry *expiry, bool *in_use)
 	Repository *repository = expiry->repository;
 	StoreResult result;
 
-	if (repository->shared_lock >= 0)
-		repository_unlock(repository, repository->shared_lock);
-	repository->shared_lock = -1;
+	repository_unlock(repository, repository->shared_lock);
+	repository->shared_lock = NULL;
 	result = repository_lock_exclusive(repository, &expiry->exclusive);
 	if (result.code == STORE_OK)
 		return true;
-	expiry->exclusive = -1;
+	expiry->exclusive = NULL;
 	*in_use = result.code == STORE_BUSY;
 	return *in_use ? false
 				   : report_error(EXIT_FAILED, NULL, result.hint,
@@ -361,7 +360,7 @@ remove_leftovers(Expiry *expiry)
 				? "a manifest cannot be read, so what it needs is unknown"
 				: "a manifest is damaged, so what it needs is unknown";
 	if (good && !expiry->request->dry_run)
-		good = leftovers_remove(expiry->repository, &expiry->result->leftovers);
+		good = leftovers_remove(expiry->repository, expiry->exclusive, &expiry->result->leftovers);
 	free(names);
 	return good;
 }
@@ -369,8 +368,7 @@ remove_leftovers(Expiry *expiry)
 bool
 expire_run(const ExpireRequest *request, ExpireResult *result)
 {
-	Expiry expiry = {
-		.request = request, .repository = request->repository, .result = result, .exclusive = -1};
+	Expiry expiry = {.request = request, .repository = request->repository, .result = result};
 	bool good;
 
 	memset(result, 0, sizeof(*result));
@@ -379,8 +377,7 @@ expire_run(const ExpireRequest *request, ExpireResult *result)
 		return false;
 	result->decided = true;
 	good = remove_backups(&expiry) && remove_leftovers(&expiry);
-	if (expiry.exclusive >= 0)
-		repository_unlock(request->repository, expiry.exclusive);
+	repository_unlock(request->repository, expiry.exclusive);
 	return good;
 }
 

@@ -49,6 +49,7 @@ typedef struct Export
 	TrustedPath at;   /* its directory, and its name there */
 	int descriptor;
 	uint64_t written;
+	StoreReader *reader; /* of the object that is being exported */
 	Digest *digest;
 	Decompressor *decompressor;
 	Compressor *compressor;
@@ -203,23 +204,29 @@ finish_file(Export *export)
 
 /* ---- the content ---- */
 
-/* Read a piece of an object into `stored`, and hash it. */
+/* True if an object could be opened or read; else reports. */
 static bool
-read_piece(Export *export, const char *path, uint64_t offset, uint64_t length)
+check_read(Export *export, const char *path, const StoreResult *result)
 {
-	Storage *storage = export->repository->storage;
+	export->damaged = result->code != STORE_OK && store_blames_file(result);
+	if (store_inaccessible(result))
+		return repository_unreadable(export->repository, path, result);
+	return result->code == STORE_OK ||
+		   report_error(EXIT_INTEGRITY, NULL, "Use \"nex_backup verify\" to find all bad files.",
+						"could not read file \"%s\": %s", path, result->text);
+}
+
+/* Read the next piece of an object into `stored`, and hash it. */
+static bool
+read_piece(Export *export, const char *path, uint64_t length)
+{
 	StoreResult result;
 
 	buffer_reset(&export->stored);
 	buffer_reserve(&export->stored, length);
-	result = storage->read_range(storage, path, offset, length, export->stored.data);
-	export->damaged = result.code != STORE_OK && store_blames_file(&result);
-	if (store_inaccessible(&result))
-		return repository_unreadable(export->repository, path, &result);
-	if (result.code != STORE_OK)
-		return report_error(EXIT_INTEGRITY, NULL,
-							"Use \"nex_backup verify\" to find all bad files.",
-							"could not read file \"%s\": %s", path, result.text);
+	result = export->reader->read(export->reader, export->stored.data, length);
+	if (!check_read(export, path, &result))
+		return false;
 	atomic_fetch_add(&progress.weight_done, length);
 	return digest_update(export->digest, export->stored.data, length) ||
 		   report_error(EXIT_FAILED, NULL, NULL, "could not hash file \"%s\"", path);
@@ -235,7 +242,7 @@ copy_object(Export *export, const char *path, uint64_t bytes)
 	{
 		uint64_t length = bytes - offset < PIECE ? bytes - offset : PIECE;
 
-		if (interrupted() || !read_piece(export, path, offset, length) ||
+		if (interrupted() || !read_piece(export, path, length) ||
 			!write_all(export, export->stored.data, length))
 			return false;
 	}
@@ -272,7 +279,7 @@ transcode_frame(Export *export, const char *path, const Member *member, const ch
 static bool
 transcode_member(Export *export, const char *path, const Member *member)
 {
-	return !interrupted() && read_piece(export, path, member->offset, member->length) &&
+	return !interrupted() && read_piece(export, path, member->length) &&
 		   transcode_frame(export, path, member, export->stored.data);
 }
 
@@ -306,9 +313,12 @@ static bool
 export_object(Export *export, uint32_t object, uint32_t *member)
 {
 	const Manifest *manifest = export->manifest;
+	Storage *storage = export->repository->storage;
 	char *path = manifest_object_path(manifest, object);
+	StoreResult result;
+	StoreInfo info;
 	DigestHex hex;
-	bool good = true;
+	bool good;
 
 	if (manifest->cipher != CIPHER_NONE)
 	{
@@ -317,13 +327,17 @@ export_object(Export *export, uint32_t object, uint32_t *member)
 		free(path);
 		return good;
 	}
-	if (export->codec == manifest->codec)
+	result = storage->get(storage, path, 0, STORE_TO_END, &export->reader, &info);
+	good = check_read(export, path, &result);
+	if (good && export->codec == manifest->codec)
 		good = copy_object(export, path, manifest->objects[object].bytes);
 	else
 	{
 		while (good && *member < manifest->nmembers && manifest->members[*member].object == object)
 			good = transcode_member(export, path, &manifest->members[(*member)++]);
 	}
+	if (result.code == STORE_OK)
+		export->reader->close(export->reader);
 	if (good &&
 		(!digest_final(export->digest, hex) || strcmp(hex, manifest->objects[object].id) != 0))
 	{

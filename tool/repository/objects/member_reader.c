@@ -52,7 +52,7 @@ read_stored(MemberReader *reader, const char *path, const Member *member, char *
 	buffer_reset(&reader->stored);
 	buffer_reserve(&reader->stored, member->length);
 	*result =
-		storage->read_range(storage, path, member->offset, member->length, reader->stored.data);
+		storage_read_range(storage, path, member->offset, member->length, reader->stored.data);
 	if (result->code == STORE_OK)
 		return reader->stored.data;
 	*problem = xasprintf("could not be read: %s", result->text);

@@ -47,7 +47,7 @@ object_read(const Repository *repository, const Manifest *manifest, uint32_t obj
 
 	buffer_init(&stored);
 	buffer_reset(plain);
-	*result = repository->storage->read(repository->storage, path, expected->bytes, &stored);
+	*result = storage_read(repository->storage, path, expected->bytes, &stored);
 	if (result->code == STORE_ABSENT)
 		problem = xstrdup("is missing");
 	else if (result->code == STORE_OK && stored.length != expected->bytes)

@@ -3,12 +3,11 @@
  * object_store.c
  *	  The objects of a running backup.
  *
- * The barrier fsyncs each file by name and not the whole file system, because
- * only fsync says which file is lost.  It says so once: from then on the pages
- * look clean and intact in memory, and the next fsync succeeds.  So a file that
- * is there, but that no manifest vouches for, is worth nothing, however it
- * reads.  It is written again beside, made durable, and only then takes the
- * name: somebody else's backup may rest on the one that is there.
+ * A barrier that fails says so once: from then on the pages look clean and
+ * intact in memory, and the next one succeeds.  So a file that is there, but
+ * that no manifest vouches for, is worth nothing, however it reads.  It is
+ * written again beside, made durable, and only then takes the name: somebody
+ * else's backup may rest on the one that is there.
  *
  *-------------------------------------------------------------------------
  */
@@ -26,6 +25,7 @@
 #include "log.h"
 #include "memory.h"
 #include "object_set.h"
+#include "put_queue.h"
 #include "reusable.h"
 
 struct ObjectStore
@@ -40,14 +40,74 @@ struct ObjectStore
 
 	pthread_mutex_t lock; /* for what follows */
 	ObjectSet taken;      /* what a thread of this backup has stored, or is storing */
-	DigestHex *pending;   /* what the barrier must make durable */
+	char **pending;       /* paths that the barrier must make durable */
 	size_t npending;
 	uint64_t new_objects;
 	uint64_t new_bytes;
 
-	_Atomic size_t next; /* barrier: next pending object */
+	PutQueue *queue;
 	_Atomic bool failed;
 };
+
+/* An object on its way to the storage. */
+typedef struct Upload
+{
+	ObjectStore *store;
+	ManifestObject object;
+	PutOptions options;
+} Upload;
+
+/* Count an object that was written, and note it for the barrier if that must make it durable. */
+static void
+note_written(ObjectStore *store, const ManifestObject *object, const char *path, bool later)
+{
+	pthread_mutex_lock(&store->lock);
+	if (later)
+	{
+		if ((store->npending & (store->npending - 1)) == 0)
+			store->pending = xrealloc(
+				store->pending, (store->npending == 0 ? 1 : store->npending * 2) * sizeof(char *));
+		store->pending[store->npending++] = xstrdup(path);
+	}
+	store->new_objects++;
+	store->new_bytes += object->bytes;
+	pthread_mutex_unlock(&store->lock);
+}
+
+/*
+ * If something has the name, nobody vouches for it, or it was found damaged, or
+ * another backup was faster: it is replaced by what is durable.
+ */
+static void
+note_answer(void *item, const char *path, const void *content, uint64_t length,
+			const StoreResult *answer)
+{
+	Upload *upload = item;
+	ObjectStore *store = upload->store;
+	Storage *storage = store->repository->storage;
+	const char *id = upload->object.id;
+	StoreResult result = *answer;
+
+	if (result.code == STORE_EXISTS)
+	{
+		upload->options.mode = PUT_REPLACE;
+		upload->options.later = false;
+		result = storage->put(storage, path, content, length, &upload->options);
+	}
+	if (result.code == STORE_OK)
+	{
+		note_written(store, &upload->object, path, upload->options.later);
+		if (object_set_find(&store->bad, id, store->codec) != NULL)
+			bad_object_forget(store->repository, store->server, id, store->codec, store->cipher);
+	}
+	else
+	{
+		store->failed = true;
+		report_error(EXIT_FAILED, NULL, result.hint, "could not write file \"%s/%s\": %s",
+					 storage->location, path, result.text);
+	}
+	free(upload);
+}
 
 ObjectStore *
 object_store_create(Repository *repository, const char *server, Codec codec,
@@ -61,6 +121,7 @@ object_store_create(Repository *repository, const char *server, Codec codec,
 	snprintf(store->server, sizeof(store->server), "%s", server);
 	store->cipher = repository->encryption != NULL ? repository->encryption->cipher : CIPHER_NONE;
 	pthread_mutex_init(&store->lock, NULL);
+	store->queue = put_queue_create(repository->storage, note_answer);
 	object_set_init(&store->taken);
 	object_set_init(&store->bad);
 	bad_objects_load(repository, server, &store->bad);
@@ -74,8 +135,13 @@ object_store_create(Repository *repository, const char *server, Codec codec,
 void
 object_store_free(ObjectStore *store)
 {
+	size_t i;
+
 	if (store == NULL)
 		return;
+	put_queue_free(store->queue);
+	for (i = 0; i < store->npending; i++)
+		free(store->pending[i]);
 	pthread_mutex_destroy(&store->lock);
 	object_set_free(&store->taken);
 	object_set_free(&store->bad);
@@ -107,52 +173,21 @@ take(ObjectStore *store, const char *id)
 	return first;
 }
 
-/* Count an object that was written, and note it for the barrier if that must make it durable. */
-static void
-note_written(ObjectStore *store, const ManifestObject *object, StorageWrite how)
-{
-	pthread_mutex_lock(&store->lock);
-	if (how == WRITE_NEW)
-	{
-		if ((store->npending & (store->npending - 1)) == 0)
-			store->pending =
-				xrealloc(store->pending,
-						 (store->npending == 0 ? 1 : store->npending * 2) * sizeof(DigestHex));
-		memcpy(store->pending[store->npending++], object->id, sizeof(object->id));
-	}
-	store->new_objects++;
-	store->new_bytes += object->bytes;
-	pthread_mutex_unlock(&store->lock);
-}
-
-/*
- * Write an object.  If something has its name, nobody vouches for it, or it was
- * found damaged, or another backup was faster: it is replaced by what is durable.
- */
+/* Write an object, or have it written; a failure may be known later only. */
 static bool
 write_object(ObjectStore *store, const char *content, const ManifestObject *object)
 {
-	Storage *storage = store->repository->storage;
 	char *path = object_path(store, object->id);
-	StorageWrite how = WRITE_NEW;
-	StoreResult result = storage->write(storage, path, content, object->bytes, how);
+	Upload *upload = xcalloc(1, sizeof(Upload));
 
-	if (result.code == STORE_EXISTS)
-	{
-		how = WRITE_DURABLE;
-		result = storage->write(storage, path, content, object->bytes, how);
-	}
-	if (result.code != STORE_OK)
-		report_error(EXIT_FAILED, NULL, result.hint, "could not write file \"%s/%s\": %s",
-					 storage->location, path, result.text);
+	upload->store = store;
+	upload->object = *object;
+	upload->options.mode = PUT_CREATE;
+	upload->options.later = true;
+	upload->options.sha256 = upload->object.id;
+	put_queue_add(store->queue, path, content, object->bytes, &upload->options, upload);
 	free(path);
-	if (result.code != STORE_OK)
-		return false;
-	note_written(store, object, how);
-	if (object_set_find(&store->bad, object->id, store->codec) != NULL)
-		bad_object_forget(store->repository, store->server, object->id, store->codec,
-						  store->cipher);
-	return true;
+	return !store->failed;
 }
 
 /* Encrypt content and store it.  Nobody else has these bytes: they differ each time. */
@@ -216,93 +251,24 @@ object_store_put(ObjectStore *store, const char *content, uint64_t length, Manif
 	return (known != NULL && known->bytes == length) || write_object(store, content, object);
 }
 
-static bool
-sync_failed(ObjectStore *store, const char *path, const StoreResult *result)
-{
-	store->failed = true;
-	return report_error(EXIT_FAILED, NULL, result->hint, "could not fsync \"%s/%s\": %s",
-						store->repository->storage->location, path, result->text);
-}
-
-static void *
-sync_objects(void *argument)
-{
-	ObjectStore *store = argument;
-	Storage *storage = store->repository->storage;
-	size_t i;
-
-	while (!store->failed && !stop_requested() &&
-		   (i = atomic_fetch_add(&store->next, 1)) < store->npending)
-	{
-		char *path = object_path(store, store->pending[i]);
-		StoreResult result = storage->sync(storage, path);
-
-		if (result.code != STORE_OK)
-			sync_failed(store, path, &result);
-		free(path);
-	}
-	return NULL;
-}
-
-/* Make the new names durable: every directory that got one, and those above. */
-static bool
-sync_directories(ObjectStore *store)
-{
-	Storage *storage = store->repository->storage;
-	bool touched[256] = {false};
-	char path[64];
-	char *slash;
-	StoreResult result = store_ok();
-	size_t i;
-
-	for (i = 0; i < store->npending; i++)
-	{
-		char two[3] = {store->pending[i][0], store->pending[i][1], '\0'};
-
-		touched[strtoul(two, NULL, 16)] = true;
-	}
-	for (i = 0; i < 256 && result.code == STORE_OK; i++)
-	{
-		if (!touched[i])
-			continue;
-		snprintf(path, sizeof(path), "%s/%02x", store->objects, (unsigned) i);
-		result = storage->sync_directory(storage, path);
-	}
-	snprintf(path, sizeof(path), "%s", store->objects);
-	while (result.code == STORE_OK)
-	{
-		result = storage->sync_directory(storage, path);
-		slash = strrchr(path, '/');
-		if (result.code != STORE_OK || slash == NULL)
-			break;
-		*slash = '\0';
-	}
-	if (result.code == STORE_OK)
-		result = storage->sync_directory(storage, memcpy(path, ".", 2));
-	return result.code == STORE_OK || sync_failed(store, path, &result);
-}
-
 bool
 object_store_barrier(ObjectStore *store, int threads)
 {
-	pthread_t *extra = xcalloc((size_t) threads, sizeof(pthread_t));
-	int started = 0;
-	int i;
+	Storage *storage = store->repository->storage;
+	StoreResult result;
+	char *failed;
 
-	/* This thread works too, so one less. */
-	for (i = 0; i + 1 < threads; i++)
-	{
-		if (pthread_create(&extra[i], NULL, sync_objects, store) != 0)
-			break;
-		started++;
-	}
-	sync_objects(store);
-	for (i = 0; i < started; i++)
-		pthread_join(extra[i], NULL);
-	free(extra);
+	put_queue_wait(store->queue);
 	if (store->failed || stop_requested())
 		return false;
-	return store->npending == 0 || sync_directories(store);
+	result = storage->barrier(storage, store->pending, store->npending, threads, &failed);
+	/* It stays failed: another barrier would only say that all is well. */
+	store->failed = result.code != STORE_OK;
+	if (store->failed && !stop_requested())
+		report_error(EXIT_FAILED, NULL, result.hint, "could not fsync \"%s/%s\": %s",
+					 storage->location, failed, result.text);
+	free(failed);
+	return !store->failed;
 }
 
 uint64_t

@@ -26,6 +26,7 @@
 #include "progress.h"
 #include "quote.h"
 #include "row_check.h"
+#include "storage.h"
 #include "unclear.h"
 #include "verify.h"
 
@@ -78,6 +79,7 @@ typedef struct Worker
 	pthread_t thread;
 	Digest *digest;
 	Decompressor *decompressor;
+	StoreReader *reader; /* of the object that is being read */
 	char *stored;
 	size_t stored_capacity;
 	char *raw;
@@ -236,13 +238,11 @@ end_pieces(Worker *worker, const RowCheck *check)
 
 /* ---- one object ---- */
 
-/* Read and hash a piece of the object.  NULL or what is wrong. */
+/* Read and hash the next piece of the object.  NULL or what is wrong. */
 static char *
-read_piece(Worker *worker, const char *path, uint64_t offset, size_t length)
+read_piece(Worker *worker, size_t length)
 {
-	Storage *storage = worker->verifier->repository->storage;
-
-	worker->result = storage->read_range(storage, path, offset, length, worker->stored);
+	worker->result = worker->reader->read(worker->reader, worker->stored, length);
 	if (worker->result.code != STORE_OK)
 		return xasprintf("could not be read: %s", worker->result.text);
 	if (!digest_update(worker->digest, worker->stored, length))
@@ -261,7 +261,7 @@ no_memory(Worker *worker)
 
 /* Hash an object without looking into it. */
 static char *
-hash_object(Worker *worker, const char *path, uint64_t bytes)
+hash_object(Worker *worker, uint64_t bytes)
 {
 	uint64_t offset;
 
@@ -274,7 +274,7 @@ hash_object(Worker *worker, const char *path, uint64_t bytes)
 
 		if (stop_requested())
 			return NULL;
-		problem = read_piece(worker, path, offset, length);
+		problem = read_piece(worker, length);
 		if (problem != NULL)
 			return problem;
 	}
@@ -334,7 +334,7 @@ reserve_for_object(Worker *worker, const Member *members, uint32_t count)
 
 /* Read, hash and check a member in pieces. */
 static char *
-read_in_pieces(Worker *worker, const char *path, const Member *member, char **content)
+read_in_pieces(Worker *worker, const Member *member, char **content)
 {
 	uint64_t done;
 	RowCheck check;
@@ -349,7 +349,7 @@ read_in_pieces(Worker *worker, const char *path, const Member *member, char **co
 
 		if (stop_requested())
 			return NULL;
-		problem = read_piece(worker, path, member->offset + done, length);
+		problem = read_piece(worker, length);
 		if (problem != NULL)
 			return problem;
 		if (looks && *content == NULL)
@@ -381,7 +381,7 @@ check_member_in_memory(Worker *worker, const Member *member, const char *stored)
  * members.
  */
 static char *
-read_encrypted_object(Worker *worker, const char *path, const Job *job, char **content)
+read_encrypted_object(Worker *worker, const Job *job, char **content)
 {
 	const Manifest *manifest = worker->verifier->manifest;
 	const Member *members = manifest->members + job->first_member;
@@ -395,7 +395,7 @@ read_encrypted_object(Worker *worker, const char *path, const Job *job, char **c
 	/* Twice: the opened object counts, too. */
 	if (!reserve_memory(worker, 2 * (size_t) object->bytes, raw))
 		return no_memory(worker);
-	problem = read_piece(worker, path, 0, object->bytes);
+	problem = read_piece(worker, object->bytes);
 	if (problem != NULL)
 		return problem;
 	*content = object_decrypt(manifest, job->object, worker->stored, object->bytes, &worker->plain);
@@ -410,7 +410,7 @@ read_encrypted_object(Worker *worker, const char *path, const Job *job, char **c
  * thing wrong inside; reading goes on, because a wrong digest says more.
  */
 static char *
-read_object(Worker *worker, const char *path, const Job *job, char **content)
+read_object(Worker *worker, const Job *job, char **content)
 {
 	const Manifest *manifest = worker->verifier->manifest;
 	const Member *members = manifest->members + job->first_member;
@@ -428,9 +428,9 @@ read_object(Worker *worker, const char *path, const Job *job, char **content)
 		if (stop_requested())
 			return NULL;
 		if (in_pieces(manifest, &members[i]))
-			problem = read_in_pieces(worker, path, &members[i++], content);
+			problem = read_in_pieces(worker, &members[i++], content);
 		else
-			problem = read_piece(worker, path, offset, length);
+			problem = read_piece(worker, length);
 		if (problem != NULL)
 			return problem;
 		for (; i < end; i++)
@@ -443,32 +443,22 @@ read_object(Worker *worker, const char *path, const Job *job, char **content)
 	return NULL;
 }
 
-/* Check one object.  NULL or what is wrong with it. */
+/* Read an object that has the right length.  NULL or what is wrong with it. */
 static char *
-check_object(Worker *worker, const Job *job, const char *path)
+check_content(Worker *worker, const Job *job)
 {
-	Verifier *verifier = worker->verifier;
-	Storage *storage = verifier->repository->storage;
-	const ManifestObject *object = &verifier->manifest->objects[job->object];
-	uint64_t bytes;
+	const Manifest *manifest = worker->verifier->manifest;
+	const ManifestObject *object = &manifest->objects[job->object];
 	char *problem;
 	char *content = NULL;
 	DigestHex hex;
 
-	worker->result = storage->size(storage, path, &bytes);
-	if (worker->result.code == STORE_ABSENT)
-		return xasprintf("is missing");
-	if (worker->result.code != STORE_OK)
-		return xasprintf("could not be examined: %s", worker->result.text);
-	if (bytes != object->bytes)
-		return xasprintf("has %" PRIu64 " bytes instead of %" PRIu64, bytes, object->bytes);
-
-	if (verifier->depth == VERIFY_DIGESTS || job->nmembers == 0)
-		problem = hash_object(worker, path, bytes);
-	else if (verifier->manifest->cipher != CIPHER_NONE)
-		problem = read_encrypted_object(worker, path, job, &content);
+	if (worker->verifier->depth == VERIFY_DIGESTS || job->nmembers == 0)
+		problem = hash_object(worker, object->bytes);
+	else if (manifest->cipher != CIPHER_NONE)
+		problem = read_encrypted_object(worker, job, &content);
 	else
-		problem = read_object(worker, path, job, &content);
+		problem = read_object(worker, job, &content);
 
 	/* Always finish the digest: that readies it for the next object. */
 	if (!digest_final(worker->digest, hex) && problem == NULL)
@@ -478,6 +468,28 @@ check_object(Worker *worker, const Job *job, const char *path)
 	if (problem == NULL)
 		return content;
 	free(content);
+	return problem;
+}
+
+/* Check one object.  NULL or what is wrong with it. */
+static char *
+check_object(Worker *worker, const Job *job, const char *path)
+{
+	Storage *storage = worker->verifier->repository->storage;
+	const ManifestObject *object = &worker->verifier->manifest->objects[job->object];
+	StoreInfo info;
+	char *problem;
+
+	worker->result = storage->get(storage, path, 0, STORE_TO_END, &worker->reader, &info);
+	if (worker->result.code == STORE_ABSENT)
+		return xasprintf("is missing");
+	if (worker->result.code != STORE_OK)
+		return xasprintf("could not be read: %s", worker->result.text);
+	if (info.bytes != object->bytes)
+		problem = xasprintf("has %" PRIu64 " bytes instead of %" PRIu64, info.bytes, object->bytes);
+	else
+		problem = check_content(worker, job);
+	worker->reader->close(worker->reader);
 	return problem;
 }
 
