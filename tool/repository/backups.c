@@ -250,7 +250,7 @@ take_back(Repository *repository, const BackupName *name)
 	Storage *storage = repository->storage;
 	char *manifest = backup_path(name, ".json");
 	char *listing = backup_path(name, ".sha256");
-	StoreResult result = storage_remove(storage, manifest, false);
+	StoreResult result = storage_remove(storage, manifest, true);
 
 	if (result.code != STORE_OK && result.code != STORE_ABSENT)
 		report_error(EXIT_FAILED, NULL,

@@ -113,8 +113,12 @@ storage_remove(Storage *storage, const char *path, bool for_good)
 	{
 		strrchr(one, '/')[1] = '\0';
 		barrier = storage->barrier(storage, &one, 1, 1, &failed);
+		/* Whatever its code, it says nothing about the file: not even that it is absent. */
 		if (barrier.code != STORE_OK)
+		{
 			result = barrier;
+			result.code = STORE_UNKNOWN_OUTCOME;
+		}
 		free(failed);
 	}
 	free(one);
