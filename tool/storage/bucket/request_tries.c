@@ -1,0 +1,136 @@
+/*-------------------------------------------------------------------------
+ *
+ * request_tries.c
+ *	  When a request that failed is sent again.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "request_tries.h"
+
+#include <pthread.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "memory.h"
+#include "primitives.h"
+
+#define FIRST_PAUSE 0.1 /* seconds, at most */
+#define LONGEST_PAUSE 20.0
+#define LOOK_FOR_STOP 0.1
+
+struct Patience
+{
+	int seconds;
+	bool (*stopped)(void);
+	pthread_mutex_t lock;
+	double success; /* when a request succeeded last, by the monotonic clock */
+};
+
+static double
+now(void)
+{
+	struct timespec time;
+
+	clock_gettime(CLOCK_MONOTONIC, &time);
+	return (double) time.tv_sec + (double) time.tv_nsec / 1e9;
+}
+
+Patience *
+patience_create(int seconds, bool (*stopped)(void))
+{
+	Patience *patience = xcalloc(1, sizeof(*patience));
+
+	patience->seconds = seconds;
+	patience->stopped = stopped;
+	pthread_mutex_init(&patience->lock, NULL);
+	return patience;
+}
+
+void
+patience_free(Patience *patience)
+{
+	if (patience == NULL)
+		return;
+	pthread_mutex_destroy(&patience->lock);
+	free(patience);
+}
+
+void
+tries_begin(Tries *tries, Patience *patience)
+{
+	*tries = (Tries){.patience = patience, .began = now()};
+}
+
+static bool
+is_transient(StoreCode code)
+{
+	return code == STORE_UNREACHABLE || code == STORE_BUSY || code == STORE_UNKNOWN_OUTCOME;
+}
+
+/* From 0 to 1. */
+static double
+random_fraction(void)
+{
+	uint32_t number;
+
+	if (!random_bytes(&number, sizeof(number)))
+		return 1;
+	return number / (double) UINT32_MAX;
+}
+
+static double
+pause_after(int tries, long wait_seconds)
+{
+	double most = FIRST_PAUSE;
+
+	while (--tries > 0 && most < LONGEST_PAUSE)
+		most *= 2;
+	if (most > LONGEST_PAUSE)
+		most = LONGEST_PAUSE;
+	return (double) wait_seconds + most * random_fraction();
+}
+
+/* False if the run is stopped meanwhile. */
+static bool
+pause_for(const Patience *patience, double seconds)
+{
+	double end = now() + seconds;
+
+	for (;;)
+	{
+		double left = end - now();
+
+		if (patience->stopped != NULL && patience->stopped())
+			return false;
+		if (left <= 0)
+			return true;
+		usleep((useconds_t) (1e6 * (left < LOOK_FOR_STOP ? left : LOOK_FOR_STOP)));
+	}
+}
+
+bool
+tries_again(Tries *tries, const StoreResult *result, long wait_seconds)
+{
+	Patience *patience = tries->patience;
+	double since = tries->began;
+	double pause;
+
+	tries->count++;
+	if (!is_transient(result->code))
+	{
+		/* Any answer shows that the server is there. */
+		pthread_mutex_lock(&patience->lock);
+		patience->success = now();
+		pthread_mutex_unlock(&patience->lock);
+		return false;
+	}
+	tries->maybe_done |= result->code == STORE_UNKNOWN_OUTCOME;
+	pause = pause_after(tries->count, wait_seconds);
+	pthread_mutex_lock(&patience->lock);
+	if (patience->success > since)
+		since = patience->success;
+	pthread_mutex_unlock(&patience->lock);
+	return now() + pause - since < patience->seconds && pause_for(patience, pause);
+}
