@@ -36,7 +36,8 @@
 
 extern char **environ;
 
-/* Is a variable among those of a list that ends in NULL?  Each entry ends in "=". */
+/* Is a variable among those of a list that ends in NULL?  Each entry is the beginning of one,
+ * mostly up to "=". */
 static bool
 is_listed(const char *variable, const char *const *names)
 {
@@ -54,7 +55,8 @@ environment_make(ChildEnvironment *environment, const char *directory, const cha
 {
 	/* With the last two, pg_restore reads no option behind an operand, and its errors have colors.
 	 */
-	static const char *const unwanted[] = {"PGPASSWORD=", "POSIXLY_CORRECT=", "PG_COLOR=", NULL};
+	static const char *const unwanted[] = {"PGPASSWORD=",      "AWS_",      "AZURE_", "GOOGLE_",
+										   "POSIXLY_CORRECT=", "PG_COLOR=", NULL};
 	static const char *const service[] = {"PGSERVICEFILE=", NULL};
 	size_t count = 0;
 	size_t kept = 0;
