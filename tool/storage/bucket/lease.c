@@ -1,0 +1,353 @@
+/*-------------------------------------------------------------------------
+ *
+ * lease.c
+ *	  Locks where no kernel keeps any.
+ *
+ * PATH is the lease of who wants it alone; PATH.shared/… are those who share
+ * it.  One thread renews all that this process holds.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "lease.h"
+
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "memory.h"
+#include "primitives.h"
+
+#define NONCE_BYTES 16
+
+typedef struct Lease
+{
+	char *path; /* NULL: this place is free */
+	char *text;
+	char version[LEASE_VERSION_SIZE];
+	double renewed; /* by the monotonic clock, when its last writing began */
+	bool lost;
+} Lease;
+
+struct Leases
+{
+	const LeaseStore *store;
+	int seconds;
+	pthread_mutex_t lock; /* of all below */
+	pthread_cond_t changed;
+	Lease *held;
+	int count;
+	bool closing;
+	bool renewing; /* the thread runs */
+	pthread_t thread;
+};
+
+static double
+now(void)
+{
+	struct timespec time;
+
+	clock_gettime(CLOCK_MONOTONIC, &time);
+	return (double) time.tv_sec + (double) time.tv_nsec / 1e9;
+}
+
+Leases *
+leases_open(const LeaseStore *store, int seconds)
+{
+	Leases *leases = xcalloc(1, sizeof(*leases));
+	pthread_condattr_t attributes;
+
+	leases->store = store;
+	leases->seconds = seconds;
+	pthread_mutex_init(&leases->lock, NULL);
+	pthread_condattr_init(&attributes);
+	pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
+	pthread_cond_init(&leases->changed, &attributes);
+	pthread_condattr_destroy(&attributes);
+	return leases;
+}
+
+/* Who holds it, for people, and a word that nobody else has. */
+static char *
+holder_text(void)
+{
+	char host[256] = "";
+	unsigned char nonce[NONCE_BYTES];
+	char hex[2 * NONCE_BYTES + 1];
+	int i;
+
+	if (!random_bytes(nonce, sizeof(nonce)))
+		return NULL;
+	for (i = 0; i < NONCE_BYTES; i++)
+	{
+		static const char digits[] = "0123456789abcdef";
+
+		hex[2 * i] = digits[nonce[i] >> 4];
+		hex[2 * i + 1] = digits[nonce[i] & 15];
+	}
+	hex[2 * NONCE_BYTES] = '\0';
+	gethostname(host, sizeof(host) - 1);
+	return xasprintf("%s\nprocess %ld on %s\n", hex, (long) getpid(), host);
+}
+
+/* Renew one lease; the lock is not held while the storage is asked. */
+static void
+renew(Leases *leases, int handle)
+{
+	Lease copy = leases->held[handle];
+	char *path = xstrdup(copy.path);
+	char *text = xstrdup(copy.text);
+	double began = now();
+	StoreResult result;
+	Lease *lease;
+
+	pthread_mutex_unlock(&leases->lock);
+	result = leases->store->replace(leases->store->argument, path, text, copy.version);
+	pthread_mutex_lock(&leases->lock);
+	lease = &leases->held[handle];
+	if (lease->path != NULL && strcmp(lease->text, text) == 0)
+	{
+		if (result.code == STORE_OK)
+		{
+			memcpy(lease->version, copy.version, sizeof(lease->version));
+			lease->renewed = began;
+		}
+		else if (result.code == STORE_CHANGED || result.code == STORE_ABSENT)
+			lease->lost = true;
+	}
+	free(path);
+	free(text);
+}
+
+static void *
+renew_all(void *argument)
+{
+	Leases *leases = argument;
+	struct timespec until;
+	int i;
+
+	pthread_mutex_lock(&leases->lock);
+	while (!leases->closing)
+	{
+		clock_gettime(CLOCK_MONOTONIC, &until);
+		until.tv_sec += leases->seconds / 4;
+		until.tv_nsec += (long) (leases->seconds % 4) * 250000000L;
+		if (until.tv_nsec >= 1000000000L)
+		{
+			until.tv_nsec -= 1000000000L;
+			until.tv_sec++;
+		}
+		if (pthread_cond_timedwait(&leases->changed, &leases->lock, &until) == 0)
+			continue;
+		for (i = 0; i < leases->count && !leases->closing; i++)
+		{
+			if (leases->held[i].path != NULL && !leases->held[i].lost)
+				renew(leases, i);
+		}
+	}
+	pthread_mutex_unlock(&leases->lock);
+	return NULL;
+}
+
+/* Write a lease anew, over one that nobody has renewed if need be. */
+static StoreResult
+put_down(Leases *leases, const char *path, const char *text, char version[LEASE_VERSION_SIZE])
+{
+	const LeaseStore *store = leases->store;
+	StoreResult result = store->create(store->argument, path, text, version);
+	StoreResult seen;
+	double age;
+
+	if (result.code != STORE_EXISTS)
+		return result;
+	seen = store->look(store->argument, path, version, &age);
+	if (seen.code == STORE_ABSENT)
+		return store_failure(STORE_BUSY, NULL, "somebody else has just given it back");
+	if (seen.code != STORE_OK)
+		return seen;
+	if (age <= leases->seconds)
+		return store_failure(STORE_BUSY, NULL, "somebody else holds it");
+	result = store->replace(store->argument, path, text, version);
+	if (result.code == STORE_CHANGED || result.code == STORE_ABSENT)
+		return store_failure(STORE_BUSY, NULL, "somebody else has just taken it");
+	return result;
+}
+
+/* Remember a lease that was put down, and have it renewed. */
+static StoreResult
+remember(Leases *leases, char *path, char *text, const char *version, double began, int *handle)
+{
+	int i;
+
+	pthread_mutex_lock(&leases->lock);
+	for (i = 0; i < leases->count && leases->held[i].path != NULL; i++)
+		;
+	if (i == leases->count)
+		leases->held = xrealloc(leases->held, (size_t) ++leases->count * sizeof(Lease));
+	leases->held[i] = (Lease){.path = path, .text = text, .renewed = began};
+	memcpy(leases->held[i].version, version, LEASE_VERSION_SIZE);
+	*handle = i;
+	if (!leases->renewing)
+		leases->renewing = pthread_create(&leases->thread, NULL, renew_all, leases) == 0;
+	i = leases->renewing;
+	pthread_mutex_unlock(&leases->lock);
+	if (i)
+		return store_ok();
+	leases_give_back(leases, *handle);
+	return store_failure(STORE_FAILED, NULL, "no thread could be started to renew a lease");
+}
+
+/* Is there a lease under this path, and in time? */
+static StoreResult
+look_for(Leases *leases, const char *path, bool *found)
+{
+	char version[LEASE_VERSION_SIZE];
+	double age;
+	StoreResult result = leases->store->look(leases->store->argument, path, version, &age);
+
+	*found = result.code == STORE_OK && age <= leases->seconds;
+	return result.code == STORE_ABSENT ? store_ok() : result;
+}
+
+typedef struct Sharers
+{
+	char **paths;
+	size_t count;
+} Sharers;
+
+static bool
+note_sharer(void *argument, const char *path)
+{
+	Sharers *sharers = argument;
+
+	sharers->paths = xrealloc(sharers->paths, (sharers->count + 1) * sizeof(char *));
+	sharers->paths[sharers->count++] = xstrdup(path);
+	return true;
+}
+
+/* Does anybody share it?  Leases that nobody has renewed are taken away. */
+static StoreResult
+look_for_sharers(Leases *leases, const char *path, bool *found)
+{
+	const LeaseStore *store = leases->store;
+	char *prefix = xasprintf("%s.shared/", path);
+	Sharers sharers = {NULL, 0};
+	StoreResult result = store->list(store->argument, prefix, note_sharer, &sharers);
+	size_t i;
+
+	*found = false;
+	if (result.code == STORE_ABSENT)
+		result = store_ok();
+	for (i = 0; i < sharers.count && result.code == STORE_OK && !*found; i++)
+	{
+		result = look_for(leases, sharers.paths[i], found);
+		if (result.code == STORE_OK && !*found)
+			store->remove(store->argument, sharers.paths[i]);
+	}
+	for (i = 0; i < sharers.count; i++)
+		free(sharers.paths[i]);
+	free(sharers.paths);
+	free(prefix);
+	return result;
+}
+
+/* After ours is down: who else is there? */
+static StoreResult
+look_for_others(Leases *leases, const char *path, LockMode mode)
+{
+	StoreResult result = store_ok();
+	bool found = false;
+
+	if (mode == LOCK_SHARED)
+		result = look_for(leases, path, &found);
+	else if (mode == LOCK_EXCLUSIVE)
+		result = look_for_sharers(leases, path, &found);
+	if (result.code == STORE_OK && found)
+		return store_failure(STORE_BUSY, NULL, "somebody else holds it");
+	return result;
+}
+
+StoreResult
+leases_take(Leases *leases, const char *path, LockMode mode, int *handle)
+{
+	char *text = holder_text();
+	char version[LEASE_VERSION_SIZE] = "";
+	double began = now();
+	StoreResult result;
+	char *own;
+
+	if (text == NULL)
+		return store_failure(STORE_FAILED, NULL, "OpenSSL gives no random numbers");
+	if (mode == LOCK_SHARED)
+		own = xasprintf("%s.shared/%.*s", path, 2 * NONCE_BYTES, text);
+	else
+		own = xstrdup(path);
+
+	result = put_down(leases, own, text, version);
+	if (result.code == STORE_OK)
+	{
+		result = look_for_others(leases, path, mode);
+		if (result.code == STORE_OK)
+			return remember(leases, own, text, version, began, handle);
+		leases->store->remove(leases->store->argument, own);
+	}
+	free(own);
+	free(text);
+	return result;
+}
+
+bool
+leases_alive(Leases *leases, int handle)
+{
+	bool alive;
+
+	pthread_mutex_lock(&leases->lock);
+	alive = handle >= 0 && handle < leases->count && leases->held[handle].path != NULL &&
+			!leases->held[handle].lost &&
+			now() - leases->held[handle].renewed < leases->seconds / 2.0;
+	pthread_mutex_unlock(&leases->lock);
+	return alive;
+}
+
+void
+leases_give_back(Leases *leases, int handle)
+{
+	bool alive = leases_alive(leases, handle);
+	Lease lease;
+
+	pthread_mutex_lock(&leases->lock);
+	lease = leases->held[handle];
+	leases->held[handle].path = NULL;
+	leases->held[handle].text = NULL;
+	pthread_mutex_unlock(&leases->lock);
+	/* One that was lost is another's by now. */
+	if (alive)
+		leases->store->remove(leases->store->argument, lease.path);
+	free(lease.path);
+	free(lease.text);
+}
+
+void
+leases_close(Leases *leases)
+{
+	int i;
+
+	if (leases == NULL)
+		return;
+	for (i = 0; i < leases->count; i++)
+	{
+		if (leases->held[i].path != NULL)
+			leases_give_back(leases, i);
+	}
+	pthread_mutex_lock(&leases->lock);
+	leases->closing = true;
+	pthread_cond_signal(&leases->changed);
+	pthread_mutex_unlock(&leases->lock);
+	if (leases->renewing)
+		pthread_join(leases->thread, NULL);
+	pthread_cond_destroy(&leases->changed);
+	pthread_mutex_destroy(&leases->lock);
+	free(leases->held);
+	free(leases);
+}

@@ -1,0 +1,73 @@
+/*-------------------------------------------------------------------------
+ *
+ * lease.h
+ *	  Locks where no kernel keeps any: small objects that their holder renews.
+ *
+ * A lease is an object that is created only if it is not there.  Its age is
+ * the difference of two times of the server, so that no clock of ours counts.
+ * A holder that has not renewed it for its lifetime has lost it; the next one
+ * replaces that very version.  Each way of sharing puts down its own object
+ * first and then looks for those of the others, so that of two that come at
+ * once at least one sees the other.
+ *
+ * A process that was paused may go on with a lease that it has lost, until it
+ * asks leases_alive(): a lease saves time, and whoever deletes what others may
+ * need rests on more than a lease (docs/architecture.md).
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef NEX_LEASE_H
+#define NEX_LEASE_H
+
+#include "storage.h"
+#include "store_result.h"
+
+#define LEASE_SECONDS 120
+#define LEASE_VERSION_SIZE 128
+
+typedef bool (*LeaseVisitor)(void *argument, const char *path);
+
+/* What leases need of a storage. */
+typedef struct LeaseStore
+{
+	void *argument;
+
+	/* STORE_EXISTS if it is there.  The version is that of what was written. */
+	StoreResult (*create)(void *argument, const char *path, const char *text,
+						  char version[LEASE_VERSION_SIZE]);
+
+	/* STORE_CHANGED or STORE_ABSENT if it no longer has this version. */
+	StoreResult (*replace)(void *argument, const char *path, const char *text,
+						   char version[LEASE_VERSION_SIZE]);
+
+	/* Its version, and how many seconds ago it was written. */
+	StoreResult (*look)(void *argument, const char *path, char version[LEASE_VERSION_SIZE],
+						double *age);
+
+	/* All of these send again what got no answer, and know what they have done themselves. */
+
+	/* All paths that begin with this one. */
+	StoreResult (*list)(void *argument, const char *prefix, LeaseVisitor visitor,
+						void *visitor_argument);
+	StoreResult (*remove)(void *argument, const char *path);
+} LeaseStore;
+
+typedef struct Leases Leases;
+
+/* `store` must live as long; `seconds` is the lifetime of a lease. */
+extern Leases *leases_open(const LeaseStore *store, int seconds);
+
+/* Gives back what is still held. */
+extern void leases_close(Leases *leases);
+
+/* STORE_BUSY if somebody else has it; once, without waiting. */
+extern StoreResult leases_take(Leases *leases, const char *path, LockMode mode, int *handle);
+extern void leases_give_back(Leases *leases, int handle);
+
+/*
+ * Is it still ours?  False as soon as it could not be renewed for half of its
+ * lifetime, when there is still time to stop.
+ */
+extern bool leases_alive(Leases *leases, int handle);
+
+#endif /* NEX_LEASE_H */
