@@ -391,7 +391,8 @@ memory_list_files(Storage *storage, const char *path, const FileListing *listing
 	for (i = 0; i < memory->count; i++)
 	{
 		const char *rest = memory_below(memory->files[i].path, path);
-		StoreEntry entry = {rest, memory->files[i].length, true};
+		StoreEntry entry = {
+			.name = rest, .bytes = memory->files[i].length, .age = -1, .readable = true};
 
 		if (rest == NULL || memory->files[i].now == NULL)
 			continue;

@@ -14,7 +14,7 @@
 #include <sys/syscall.h>
 
 #include "keyring.h"
-#include "leftovers.h"
+#include "leftover_removal.h"
 #include "all_settings.h"
 #include "options.h"
 #include "writer_state.h"

@@ -13,7 +13,7 @@
 #include "sample_backup.h"
 
 #include "backup_list.h"
-#include "leftovers.h"
+#include "leftover_removal.h"
 #include "put_queue.h"
 #include "verify.h"
 

@@ -225,7 +225,7 @@ posix_get(Storage *storage, const char *path, uint64_t offset, uint64_t length,
 	int error;
 	int fd;
 
-	memset(info, 0, sizeof(*info));
+	*info = (StoreInfo){.age = -1};
 	error = open_for_reading(storage, path, &fd, &info->bytes);
 	if (error != 0)
 		return posix_read_result(error);
@@ -257,7 +257,7 @@ posix_head(Storage *storage, const char *path, StoreInfo *info)
 			: S_ISREG(status.st_mode)                                ? 0
 																	 : EINVAL;
 	close(parent);
-	memset(info, 0, sizeof(*info));
+	*info = (StoreInfo){.age = -1};
 	if (error == 0)
 		info->bytes = (uint64_t) status.st_size;
 	return posix_read_result(error);

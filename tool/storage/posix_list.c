@@ -112,13 +112,12 @@ static int
 visit_file(Walk *walk, int directory, const char *last)
 {
 	struct stat status;
-	StoreEntry entry;
+	StoreEntry entry = {.name = walk->name, .age = -1};
 
 	if (fstatat(directory, last, &status, AT_SYMLINK_NOFOLLOW) != 0)
 		return errno == ENOENT ? 0 : errno;
 	if (!S_ISREG(status.st_mode))
 		return 0;
-	entry.name = walk->name;
 	entry.bytes = (uint64_t) status.st_size;
 	entry.readable = is_readable(directory, last, &status, walk->user);
 	walk->listing->visit(&entry, walk->listing->argument);

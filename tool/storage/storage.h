@@ -41,6 +41,7 @@ typedef struct StoreCapabilities
 typedef struct StoreInfo
 {
 	uint64_t bytes;
+	double age; /* seconds since it was written, by the storage's clock; negative: not known */
 	char version[STORE_VERSION_SIZE]; /* for PUT_REPLACE_IF; "" if the storage has none */
 } StoreInfo;
 
@@ -89,6 +90,7 @@ typedef struct StoreEntry
 {
 	const char *name; /* its path below the one that was listed */
 	uint64_t bytes;
+	double age;    /* as in StoreInfo */
 	bool readable; /* for this process, as far as its rights tell */
 } StoreEntry;
 

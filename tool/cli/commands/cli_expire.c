@@ -11,6 +11,7 @@
 #include "catalogue.h"
 #include "command.h"
 #include "command_settings.h"
+#include "condemned.h"
 #include "expire.h"
 #include "expire_settings.h"
 #include "general_settings.h"
@@ -61,6 +62,10 @@ print_text(const Settings *settings, const ExpireResult *expiry)
 									   leftovers->number[LEFTOVER_COMPANION],
 								   "other leftover file"),
 				  removed);
+	if (leftovers->waiting > 0)
+		show_text("%s (%s) will be removed by an expire after %d hours\n",
+				  pretty_number_of(leftovers->waiting, "file"),
+				  pretty_bytes(leftovers->waiting_bytes), CONDEMNED_SECONDS / 3600);
 	fflush(stdout);
 }
 
@@ -92,6 +97,8 @@ print_json(const Settings *settings, const Repository *repository, const ExpireR
 	json_object_set_new(
 		result, "leftovers_removed",
 		json_count(leftovers->number[LEFTOVER_TEMPORARY] + leftovers->number[LEFTOVER_COMPANION]));
+	json_object_set_new(result, "files_waiting", json_count(leftovers->waiting));
+	json_object_set_new(result, "bytes_waiting", json_count(leftovers->waiting_bytes));
 	json_object_set_new(result, "objects_left_alone", json_text(expiry->objects_reason));
 	output_json(result);
 }

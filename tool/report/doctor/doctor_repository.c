@@ -19,7 +19,7 @@
 #include "backup_list.h"
 #include "backup_summary.h"
 #include "choose.h"
-#include "leftovers.h"
+#include "leftover_removal.h"
 #include "log.h"
 #include "memory.h"
 #include "notify_policy.h"

@@ -23,6 +23,7 @@
 #include "choose.h"
 #include "expire_settings.h"
 #include "interrupt.h"
+#include "leftover_removal.h"
 #include "log.h"
 #include "lost_header.h"
 #include "memory.h"

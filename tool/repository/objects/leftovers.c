@@ -81,7 +81,7 @@ is_directory(const char *name)
 /* Take a file down as a leftover. */
 static void
 add(Leftovers *leftovers, LeftoverKind kind, const char *directory, const char *name,
-	uint64_t bytes)
+	uint64_t bytes, double age)
 {
 	size_t count = leftovers->count;
 	Leftover *item;
@@ -93,6 +93,7 @@ add(Leftovers *leftovers, LeftoverKind kind, const char *directory, const char *
 	item->kind = kind;
 	item->path = xasprintf("%s%s", directory, name);
 	item->bytes = bytes;
+	item->age = age;
 	leftovers->number[kind]++;
 	leftovers->bytes[kind] += bytes;
 }
@@ -108,7 +109,7 @@ add_small(Repository *repository, Leftovers *leftovers, LeftoverKind kind, const
 	bool known = storage->head(storage, path, &info).code == STORE_OK;
 
 	free(path);
-	add(leftovers, kind, directory, name, known ? info.bytes : 0);
+	add(leftovers, kind, directory, name, known ? info.bytes : 0, known ? info.age : -1);
 }
 
 /* Nothing, or what an encrypted object has behind the suffix of its codec. */
@@ -173,7 +174,7 @@ add_object(const StoreEntry *entry, void *argument)
 
 	add(search->leftovers,
 		leftover_is_temporary(strrchr(entry->name, '/') + 1) ? LEFTOVER_TEMPORARY : LEFTOVER_OBJECT,
-		search->prefix, entry->name, entry->bytes);
+		search->prefix, entry->name, entry->bytes, entry->age);
 }
 
 /* All objects of a server. */
@@ -419,62 +420,6 @@ leftovers_find(Repository *repository, const BackupName *names, int count, Lefto
 		return true;
 	leftovers_free(leftovers);
 	return false;
-}
-
-/* How many are removed before it is looked at the lock again. */
-#define BATCH 1000
-
-/* What has become of those that are being removed. */
-typedef struct Removal
-{
-	const Repository *repository;
-	Leftovers *leftovers;
-	size_t first; /* of the batch */
-	bool failed;
-} Removal;
-
-static bool
-note_removed(size_t position, const StoreResult *result, void *argument)
-{
-	Removal *removal = argument;
-	const Leftover *item = &removal->leftovers->items[removal->first + position];
-
-	if (result->code == STORE_OK)
-	{
-		removal->leftovers->number[item->kind]++;
-		removal->leftovers->bytes[item->kind] += item->bytes;
-	}
-	else if (result->code != STORE_ABSENT)
-	{
-		removal->failed = true;
-		report_error(EXIT_FAILED, NULL, result->hint, "could not remove file \"%s/%s\": %s",
-					 removal->repository->storage->location, item->path, result->text);
-	}
-	return !removal->failed && !interrupted();
-}
-
-bool
-leftovers_remove(Repository *repository, const StoreLock *lock, Leftovers *leftovers)
-{
-	Storage *storage = repository->storage;
-	Removal removal = {.repository = repository, .leftovers = leftovers};
-	char **paths = xcalloc(BATCH, sizeof(char *));
-
-	memset(leftovers->number, 0, sizeof(leftovers->number));
-	memset(leftovers->bytes, 0, sizeof(leftovers->bytes));
-	while (removal.first < leftovers->count && !removal.failed && !interrupted())
-	{
-		size_t count = 0;
-
-		for (; count < BATCH && removal.first + count < leftovers->count; count++)
-			paths[count] = leftovers->items[removal.first + count].path;
-		removal.failed = !repository_lock_held(repository, lock);
-		if (!removal.failed)
-			storage->remove_many(storage, paths, count, note_removed, &removal);
-		removal.first += count;
-	}
-	free(paths);
-	return !removal.failed && !interrupted();
 }
 
 void

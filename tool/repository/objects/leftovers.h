@@ -30,6 +30,7 @@ typedef struct Leftover
 	LeftoverKind kind;
 	char *path;
 	uint64_t bytes;
+	double age; /* as in StoreEntry; negative where nobody asked */
 } Leftover;
 
 typedef struct Leftovers
@@ -38,6 +39,8 @@ typedef struct Leftovers
 	size_t count;
 	uint64_t number[LEFTOVER_KINDS];
 	uint64_t bytes[LEFTOVER_KINDS];
+	uint64_t waiting; /* of those that were found, not removed yet: see condemned.h */
+	uint64_t waiting_bytes;
 } Leftovers;
 
 /*
@@ -49,11 +52,6 @@ typedef struct Leftovers
 extern bool leftovers_find(Repository *repository, const BackupName *names, int count,
 						   Leftovers *leftovers, bool *damaged);
 
-/*
- * Remove them, as long as the exclusive lock is held.  The numbers and bytes are
- * then those of what was removed.  False (reported) at the first failure.
- */
-extern bool leftovers_remove(Repository *repository, const StoreLock *lock, Leftovers *leftovers);
 extern void leftovers_free(Leftovers *leftovers);
 
 #endif /* NEX_LEFTOVERS_H */
