@@ -18,8 +18,12 @@ FLOORS += crypto
 FLOORS += format
 # where files lie: one table of operations, a directory today
 FLOORS += storage
+# buckets: signed requests over HTTP, credentials
+FLOORS += storage/bucket
 # options and where their values come from
 FLOORS += settings
+# which kind of storage a location is, and how it is reached
+FLOORS += storage/open
 # servers: connections, and the client programs of PostgreSQL
 FLOORS += postgres
 # keys and passphrases of this run
@@ -91,4 +95,4 @@ TESTED_OBJS    = $(filter-out $(TOP)/build/tool/cli/main.o,$(PART_OBJS))
 PART_INCLUDES = $(addprefix -iquote $(TOP)/,$(FOLDERS))
 
 # Besides libpq.
-PART_LIBS = -lzstd -ldeflate -lcrypto -ljansson -lyaml -lcurl -lpthread
+PART_LIBS = -lzstd -ldeflate -lcrypto -ljansson -lyaml -lcurl -lexpat -lpthread

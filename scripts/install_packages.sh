@@ -61,7 +61,8 @@ for group in "$@"; do
 	case $group in
 		build)
 			packages+=(gcc make libc6-dev libpq-dev "postgresql-server-dev-$major" libzstd-dev
-				libdeflate-dev libssl-dev libjansson-dev libyaml-dev libcurl4-openssl-dev)
+				libdeflate-dev libssl-dev libjansson-dev libyaml-dev libcurl4-openssl-dev
+				libexpat1-dev)
 			;;
 		server)
 			packages+=("postgresql-$major" "postgresql-client-$major" zstd gzip util-linux)

@@ -53,7 +53,7 @@ command_takes(const Command *command, const Option *option)
 	size_t length = strlen(option->name);
 	const char *word = command->options;
 
-	if (option->group == GROUP_GENERAL)
+	if (option->group == GROUP_GENERAL || option->group == GROUP_STORAGE)
 		return true;
 	while (*word != '\0')
 	{

@@ -89,7 +89,7 @@ static void
 print_options(const Command *command)
 {
 	static const char *const headings[GROUP_COUNT] = {"Options", "Connection options",
-													  "General options"};
+													  "General options", "Options for buckets"};
 	int group;
 	int i;
 

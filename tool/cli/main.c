@@ -32,6 +32,7 @@
 #include "session_pins.h"
 #include "settings_file.h"
 #include "settings_load.h"
+#include "storage_open.h"
 #include "all_settings.h"
 #include "stdout_stream.h"
 #include "temporary_directory.h"
@@ -221,6 +222,7 @@ run_command(const Command *command, const Arguments *arguments)
 		return false;
 	service = command->is_service;
 	done = load_settings(command, arguments, &all) && keyring_load(settings->keys);
+	storage_use(settings->storage);
 	if (done)
 		kind = run_kind(command, settings);
 	if (done && command->opens_backups)

@@ -21,6 +21,7 @@
 #include <unistd.h>
 
 #include "buffer.h"
+#include "loopback.h"
 #include "memory.h"
 #include "notify_channel.h"
 #include "notify_mail.h"

@@ -19,6 +19,7 @@
 #include <strings.h>
 
 #include "log.h"
+#include "loopback.h"
 #include "memory.h"
 #include "notify_settings.h"
 #include "notify_text.h"
@@ -42,29 +43,6 @@ transport_foreground(bool foreground)
 	in_foreground = foreground;
 }
 
-bool
-is_loopback(const char *host, size_t length)
-{
-	static const char *const names[] = {"localhost", "127.0.0.1", "::1", "[::1]"};
-	size_t i;
-
-	for (i = 0; i < sizeof(names) / sizeof(names[0]); i++)
-	{
-		if (strlen(names[i]) == length && strncasecmp(names[i], host, length) == 0)
-			return true;
-	}
-	return false;
-}
-
-/* Length of the host at the start of what follows "://", brackets included. */
-static size_t
-host_length(const char *authority)
-{
-	if (authority[0] == '[')
-		return strcspn(authority, "]") + (strchr(authority, ']') != NULL);
-	return strcspn(authority, ":/?#");
-}
-
 const char *
 url_problem(const char *url)
 {
@@ -79,11 +57,11 @@ url_problem(const char *url)
 		if (*c <= ' ' || *c > '~')
 			return "it must hold neither spaces nor control characters";
 	}
-	if (host_length(authority) == 0)
+	if (url_host_length(authority) == 0)
 		return "it names no host";
 	if (memchr(authority, '@', strcspn(authority, "/?#")) != NULL)
 		return "it must not hold a user name or password";
-	if (!https && !is_loopback(authority, host_length(authority)))
+	if (!https && !is_loopback(authority, url_host_length(authority)))
 		return "it must begin with https://, unless it leads to this machine itself";
 	return NULL;
 }

@@ -48,7 +48,4 @@ extern const char *url_problem(const char *url);
 /* The URL in a secret file; NULL with *problem (to be freed) if there is no good one. */
 extern char *url_file_read(const char *path, char **problem);
 
-/* Is this the name or address of this machine's loopback interface? */
-extern bool is_loopback(const char *host, size_t length);
-
 #endif /* NEX_NOTIFY_TRANSPORT_H */

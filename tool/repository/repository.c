@@ -32,6 +32,7 @@
 #include "repository_secret.h"
 #include "seal.h"
 #include "seal_append.h"
+#include "storage_open.h"
 #include "unclear.h"
 #include "writer_state.h"
 
@@ -176,7 +177,7 @@ static Repository *
 open_once(const char *location, bool create, StoreResult *result)
 {
 	Repository *repository;
-	Storage *storage = posix_storage_open(location, create, result);
+	Storage *storage = storage_open(location, create, result);
 	Buffer file;
 
 	if (storage == NULL)

@@ -26,6 +26,7 @@
 #include "part_settings.h"
 #include "restore_settings.h"
 #include "settings.h"
+#include "storage_settings.h"
 
 typedef struct AllSettings
 {
@@ -46,6 +47,7 @@ typedef struct AllSettings
 	LogSettings logs;
 	NotifySettings notify;
 	AgentSettings agent;
+	StorageSettings storage;
 } AllSettings;
 
 #endif /* NEX_ALL_SETTINGS_H */

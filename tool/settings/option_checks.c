@@ -14,6 +14,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "location.h"
+#include "loopback.h"
 #include "utc_time.h"
 
 const char *
@@ -224,4 +226,48 @@ check_events(const char *text)
 		if (*text++ != ',')
 			return "The words are separated by commas.";
 	}
+}
+
+const char *
+check_location(const char *text)
+{
+	Location location;
+	const char *problem = location_parse(text, &location);
+
+	if (problem == NULL)
+		location_free(&location);
+	return problem;
+}
+
+/* "https://host:port" and nothing else; http to this machine only. */
+const char *
+check_endpoint(const char *text)
+{
+	bool https = strncmp(text, "https://", 8) == 0;
+	const char *authority = text + (https ? 8 : 7);
+
+	if (!https && strncmp(text, "http://", 7) != 0)
+		return "It must begin with https://.";
+	if (authority[0] == '\0' || strpbrk(authority, "/?#@ ") != NULL)
+		return "It must be https://HOST or https://HOST:PORT, without a path or a user.";
+	if (!https && !is_loopback(authority, url_host_length(authority)))
+		return "It must begin with https://, unless it is on this machine itself.";
+	return NULL;
+}
+
+const char *
+check_region(const char *text)
+{
+	if (text[0] == '\0' || text[strspn(text, "abcdefghijklmnopqrstuvwxyz0123456789-")] != '\0')
+		return "It must consist of lower-case letters, digits and \"-\", as eu-central-1.";
+	return NULL;
+}
+
+/* A password of a proxy would be seen by everybody in the list of processes. */
+const char *
+check_proxy(const char *text)
+{
+	if (strchr(text, '@') != NULL)
+		return "It must not hold a user name or a password; HTTPS_PROXY may.";
+	return NULL;
 }

@@ -24,5 +24,9 @@ extern const char *check_server(const char *text);
 extern const char *check_user(const char *text);
 extern const char *check_pattern(const char *text);
 extern const char *check_events(const char *text);
+extern const char *check_location(const char *text);
+extern const char *check_endpoint(const char *text);
+extern const char *check_region(const char *text);
+extern const char *check_proxy(const char *text);
 
 #endif /* NEX_OPTION_CHECKS_H */

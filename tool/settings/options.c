@@ -399,7 +399,8 @@ settings_clear(AllSettings *settings)
 								.files = &settings->files,
 								.logs = &settings->logs,
 								.notify = &settings->notify,
-								.agent = &settings->agent};
+								.agent = &settings->agent,
+								.storage = &settings->storage};
 }
 
 void

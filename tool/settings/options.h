@@ -25,6 +25,7 @@ typedef enum OptionGroup
 	GROUP_COMMAND, /* of some commands */
 	GROUP_CONNECTION,
 	GROUP_GENERAL, /* of every command */
+	GROUP_STORAGE, /* likewise, for repositories in buckets */
 	GROUP_COUNT
 } OptionGroup;
 

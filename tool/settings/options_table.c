@@ -18,6 +18,9 @@
 #define WITHIN(of, name) (offsetof(AllSettings, of.name) - offsetof(AllSettings, of))
 #define AT(of, name) .settings = offsetof(Settings, of), .member = WITHIN(of, name)
 
+#define IN_BUCKET(type_of_it, member_of_it)                                                        \
+	.group = GROUP_STORAGE, .type = type_of_it, AT(storage, member_of_it)
+
 const Option option_table[] = {
 	/* backup, verify, restore */
 	{.name = "jobs",
@@ -587,8 +590,9 @@ const Option option_table[] = {
 	 .group = GROUP_GENERAL,
 	 .type = OPTION_TEXT,
 	 AT(general, repo),
-	 .metavar = "DIR",
-	 .help = "directory of the repository"},
+	 .check = check_location,
+	 .metavar = "LOCATION",
+	 .help = "the repository: a directory or s3://BUCKET/PREFIX"},
 	{.name = "server",
 	 .group = GROUP_GENERAL,
 	 .type = OPTION_TEXT,
@@ -741,6 +745,53 @@ const Option option_table[] = {
 	 .group = GROUP_GENERAL,
 	 .type = OPTION_ACTION,
 	 .help = "show this help, then exit"},
+
+	{.name = "repo-endpoint",
+	 IN_BUCKET(OPTION_TEXT, repo_endpoint),
+	 .check = check_endpoint,
+	 .fallback_note = "that of AWS in the region",
+	 .metavar = "URL",
+	 .help = "server of the bucket: https://HOST or https://HOST:PORT"},
+	{.name = "repo-region",
+	 IN_BUCKET(OPTION_TEXT, repo_region),
+	 .check = check_region,
+	 .fallback_note = "AWS_REGION, else us-east-1",
+	 .metavar = "REGION",
+	 .help = "region of the bucket"},
+	{.name = "repo-url-style",
+	 IN_BUCKET(OPTION_CHOICE, repo_url_style),
+	 .choices = "auto host path",
+	 .fallback = "auto",
+	 .metavar = "STYLE",
+	 .help = "put the bucket's name into the host's name, or into the path; auto: host for AWS"},
+	{.name = "repo-credentials",
+	 IN_BUCKET(OPTION_CHOICE, repo_credentials),
+	 .choices = "chain file environment web-identity profile container instance",
+	 .fallback = "chain",
+	 .metavar = "SOURCE",
+	 .help = "where the keys come from; chain: the first of these that is there"},
+	{.name = "repo-secret-file",
+	 IN_BUCKET(OPTION_TEXT, repo_secret_file),
+	 .check = check_path,
+	 .metavar = "FILE",
+	 .help = "file with aws_access_key_id = KEY and aws_secret_access_key = SECRET"},
+	{.name = "repo-profile",
+	 IN_BUCKET(OPTION_TEXT, repo_profile),
+	 .fallback_note = "AWS_PROFILE, else default",
+	 .metavar = "NAME",
+	 .help = "profile in ~/.aws/credentials and ~/.aws/config"},
+	{.name = "repo-ca-file",
+	 IN_BUCKET(OPTION_TEXT, repo_ca_file),
+	 .check = check_path,
+	 .fallback_note = "the system's certificates",
+	 .metavar = "FILE",
+	 .help = "trust only servers whose certificate is signed by one of these"},
+	{.name = "repo-proxy",
+	 IN_BUCKET(OPTION_TEXT, repo_proxy),
+	 .check = check_proxy,
+	 .fallback_note = "HTTPS_PROXY, NO_PROXY",
+	 .metavar = "URL",
+	 .help = "proxy for requests to the bucket"},
 };
 
 const int option_count = (int) (sizeof(option_table) / sizeof(option_table[0]));

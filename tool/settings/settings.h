@@ -24,6 +24,7 @@ typedef struct FileSettings FileSettings;
 typedef struct LogSettings LogSettings;
 typedef struct NotifySettings NotifySettings;
 typedef struct AgentSettings AgentSettings;
+typedef struct StorageSettings StorageSettings;
 
 typedef struct Settings
 {
@@ -39,6 +40,7 @@ typedef struct Settings
 	const LogSettings *logs;
 	const NotifySettings *notify;
 	const AgentSettings *agent;
+	const StorageSettings *storage;
 } Settings;
 
 #endif /* NEX_SETTINGS_H */

@@ -1,0 +1,255 @@
+/*-------------------------------------------------------------------------
+ *
+ * s3_read.c
+ *	  Read objects of a bucket, piece by piece.
+ *
+ * A reader gets as much as it asks for, in order, and may stop for long in
+ * between.  So an object is asked for in ranges of some megabytes, each of
+ * which is held in memory: most objects of a repository are one.  All ranges
+ * are of the version that the first one was of.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "s3_storage.h"
+
+#include <curl/curl.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "memory.h"
+#include "utc_time.h"
+
+#define PIECE_BYTES (8 * 1024 * 1024)
+
+typedef struct S3Reader
+{
+	StoreReader reader; /* first */
+	S3Storage *s3;
+	char *path;
+	char version[STORE_VERSION_SIZE];
+	uint64_t next; /* offset of the piece after this one */
+	uint64_t end;  /* offset behind the last byte to be read */
+	Buffer piece;
+	size_t taken; /* of the piece */
+} S3Reader;
+
+StoreResult
+s3_version_of(const HttpAnswer *answer, char *version, size_t size)
+{
+	const char *tag = http_header(answer, "etag");
+
+	if (tag == NULL || strlen(tag) >= size)
+		return store_failure(STORE_FAILED, NULL, "the server does not say which version it is");
+	memcpy(version, tag, strlen(tag) + 1);
+	return store_ok();
+}
+
+/* As in a header, or as in a listing (2026-11-30T02:00:00.000Z); -1 if it is neither. */
+static double
+read_time(const char *text)
+{
+	double seconds;
+
+	if (text == NULL)
+		return -1;
+	return utc_time_parse(text, &seconds) ? seconds : (double) curl_getdate(text, NULL);
+}
+
+double
+s3_age(const HttpAnswer *answer, const char *time)
+{
+	double now = read_time(http_header(answer, "date"));
+	double then = read_time(time);
+
+	if (now < 0 || then < 0)
+		return -1;
+	return now > then ? now - then : 0;
+}
+
+/* A number and nothing behind it. */
+static bool
+parse_bytes(const char *text, uint64_t *bytes)
+{
+	char *end;
+
+	if (text == NULL || text[0] < '0' || text[0] > '9')
+		return false;
+	*bytes = strtoull(text, &end, 10);
+	return *end == '\0';
+}
+
+StoreResult
+s3_head(Storage *storage, const char *path, StoreInfo *info)
+{
+	S3Request request = {.method = "HEAD"};
+	StoreResult result;
+	S3Reply reply;
+
+	s3_reply_init(&reply);
+	result = s3_send_for((S3Storage *) storage, path, &request, &reply);
+	if (result.code == STORE_OK)
+		result = s3_version_of(&reply.answer, info->version, sizeof(info->version));
+	if (result.code == STORE_OK &&
+		!parse_bytes(http_header(&reply.answer, "content-length"), &info->bytes))
+		result = store_failure(STORE_FAILED, NULL, "the server does not say how long it is");
+	info->age = s3_age(&reply.answer, http_header(&reply.answer, "last-modified"));
+	s3_reply_free(&reply);
+	return result;
+}
+
+static bool
+take_piece(void *argument, const void *data, size_t length)
+{
+	Buffer *piece = argument;
+
+	if (piece->length + length > PIECE_BYTES)
+		return false;
+	buffer_append(piece, data, length);
+	return true;
+}
+
+static void
+forget_piece(void *argument)
+{
+	buffer_reset(argument);
+}
+
+/*
+ * The piece from reader->next on, of this version if one is known.  *total: how
+ * long the object is.
+ */
+static StoreResult
+get_piece(S3Reader *reader, uint64_t *total)
+{
+	uint64_t last =
+		reader->end - reader->next > PIECE_BYTES ? reader->next + PIECE_BYTES - 1 : reader->end - 1;
+	char *range =
+		xasprintf("bytes=%llu-%llu", (unsigned long long) reader->next, (unsigned long long) last);
+	const SigPair headers[] = {{"range", range}, {"if-match", reader->version}};
+	S3Request request = {.method = "GET",
+						 .headers = headers,
+						 .header_count = reader->version[0] != '\0' ? 2 : 1,
+						 .sink = take_piece,
+						 .again = forget_piece,
+						 .argument = &reader->piece};
+	const char *slash;
+	StoreResult result;
+	S3Reply reply;
+
+	s3_reply_init(&reply);
+	result = s3_send_for(reader->s3, reader->path, &request, &reply);
+	slash = http_header(&reply.answer, "content-range");
+	slash = slash != NULL ? strrchr(slash, '/') : NULL;
+	if (result.code == STORE_EXISTS) /* as 412 reads when nothing must be there */
+		result = store_failure(STORE_DAMAGED, NULL, "it was replaced while it was read");
+	else if (result.code == STORE_OK &&
+			 (reply.answer.status != 206 || slash == NULL || !parse_bytes(slash + 1, total)))
+		result = store_failure(STORE_UNSUPPORTED, NULL,
+							   "the server does not answer with the part that it was asked for");
+	if (result.code == STORE_OK && reader->version[0] == '\0')
+		result = s3_version_of(&reply.answer, reader->version, sizeof(reader->version));
+	s3_reply_free(&reply);
+	free(range);
+	reader->taken = 0;
+	reader->next += reader->piece.length;
+	return result;
+}
+
+static StoreResult
+read_on(StoreReader *of, char *into, size_t length)
+{
+	S3Reader *reader = (S3Reader *) of;
+
+	while (length > 0)
+	{
+		size_t here = reader->piece.length - reader->taken;
+
+		if (here == 0)
+		{
+			StoreResult result = store_ok();
+			uint64_t total;
+
+			if (reader->next < reader->end)
+				result = get_piece(reader, &total);
+			if (result.code != STORE_OK)
+				return result;
+			if (reader->piece.length == 0 || reader->taken == reader->piece.length)
+				return store_failure(STORE_DAMAGED, NULL, "it is too short");
+			continue;
+		}
+		if (here > length)
+			here = length;
+		memcpy(into, reader->piece.data + reader->taken, here);
+		reader->taken += here;
+		into += here;
+		length -= here;
+	}
+	return store_ok();
+}
+
+static void
+close_reader(StoreReader *of)
+{
+	S3Reader *reader = (S3Reader *) of;
+
+	buffer_free(&reader->piece);
+	free(reader->path);
+	free(reader);
+}
+
+/* No range begins in an object without a byte, or behind its end. */
+static StoreResult
+get_nothing(S3Reader *reader, uint64_t offset, uint64_t length, StoreInfo *info)
+{
+	StoreResult result = s3_head(&reader->s3->storage, reader->path, info);
+
+	if (result.code == STORE_OK &&
+		(info->bytes < offset || (length != STORE_TO_END && info->bytes - offset < length)))
+		result = store_failure(STORE_DAMAGED, NULL, "it is too short");
+	reader->end = reader->next = offset;
+	return result;
+}
+
+static StoreResult
+get_first(S3Reader *reader, uint64_t offset, uint64_t length, StoreInfo *info)
+{
+	StoreResult result;
+	uint64_t total;
+
+	reader->next = offset;
+	reader->end = length == STORE_TO_END ? UINT64_MAX : offset + length;
+	if (length == 0)
+		return get_nothing(reader, offset, length, info);
+	result = get_piece(reader, &total);
+	if (result.code == STORE_DAMAGED)
+		return get_nothing(reader, offset, length, info);
+	if (result.code != STORE_OK)
+		return result;
+	info->bytes = total;
+	info->age = -1;
+	memcpy(info->version, reader->version, sizeof(info->version));
+	if (length == STORE_TO_END)
+		reader->end = total;
+	if (reader->end > total)
+		return store_failure(STORE_DAMAGED, NULL, "it is too short");
+	return store_ok();
+}
+
+StoreResult
+s3_get(Storage *storage, const char *path, uint64_t offset, uint64_t length, StoreReader **reader,
+	   StoreInfo *info)
+{
+	S3Reader *made = xcalloc(1, sizeof(*made));
+	StoreResult result;
+
+	made->reader = (StoreReader){.read = read_on, .close = close_reader};
+	made->s3 = (S3Storage *) storage;
+	made->path = xstrdup(path);
+	buffer_init(&made->piece);
+	result = get_first(made, offset, length, info);
+	if (result.code == STORE_OK)
+		*reader = &made->reader;
+	else
+		close_reader(&made->reader);
+	return result;
+}

@@ -1,0 +1,143 @@
+/*-------------------------------------------------------------------------
+ *
+ * location.c
+ *	  Where a repository is, as it is written.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "location.h"
+
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "memory.h"
+
+#define MIN_BUCKET 3
+#define MAX_BUCKET 63
+#define MAX_PREFIX 512 /* of the 1,024 bytes of a key; a repository needs the rest */
+
+#define LETTERS "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+#define DIGITS "0123456789"
+
+static const struct
+{
+	const char *scheme;
+	LocationKind kind;
+} schemes[] = {{"file://", LOCATION_DIRECTORY}, {"s3://", LOCATION_S3}};
+
+/* What comes before "://", or NULL if it is no URL: then it is a path. */
+static const char *
+after_scheme(const char *text)
+{
+	const char *colon = strstr(text, "://");
+
+	if (colon == NULL || colon == text ||
+		strspn(text, LETTERS DIGITS "+-.") < (size_t) (colon - text))
+		return NULL;
+	return colon + 3;
+}
+
+static bool
+is_bucket(const char *name, size_t length)
+{
+	return length >= MIN_BUCKET && length <= MAX_BUCKET &&
+		   strspn(name, LETTERS DIGITS "-._") >= length && name[0] != '.' && name[0] != '-' &&
+		   name[length - 1] != '.';
+}
+
+/* Parts between slashes, none of which is empty, "." or "..". */
+static bool
+is_prefix(const char *text, size_t length)
+{
+	const char *end = text + length;
+	const char *c;
+
+	if (length > MAX_PREFIX)
+		return false;
+	for (c = text; c < end; c++)
+	{
+		if ((unsigned char) *c < ' ' || *c == 0x7f)
+			return false;
+	}
+	while (text < end)
+	{
+		const char *slash = memchr(text, '/', (size_t) (end - text));
+		size_t part = (size_t) ((slash != NULL ? slash : end) - text);
+
+		if (part == 0 || (part == 1 && text[0] == '.') ||
+			(part == 2 && text[0] == '.' && text[1] == '.'))
+			return false;
+		text += part + (slash != NULL ? 1 : 0);
+	}
+	return true;
+}
+
+static char *
+copy_of(const char *text, size_t length)
+{
+	char *copy = xmalloc(length + 1);
+
+	memcpy(copy, text, length);
+	copy[length] = '\0';
+	return copy;
+}
+
+/* "bucket" or "bucket/prefix", with a slash at its end or without. */
+static const char *
+parse_bucket(const char *text, Location *location)
+{
+	size_t bucket = strcspn(text, "/");
+	const char *prefix = text + bucket + (text[bucket] == '/' ? 1 : 0);
+	size_t length = strlen(prefix);
+
+	if (memchr(text, '@', bucket) != NULL)
+		return "It must not hold a user name or a password; name a file with repo-secret-file.";
+	if (strpbrk(text, "?#") != NULL)
+		return "It must not hold \"?\" or \"#\"; endpoint and region are separate settings.";
+	if (!is_bucket(text, bucket))
+		return "After \"://\" there must be the name of a bucket: letters, digits, \"-\", \".\".";
+	if (length > 0 && prefix[length - 1] == '/')
+		length--;
+	if (!is_prefix(prefix, length))
+		return "After the bucket there must be names with a slash between them.";
+	location->bucket = copy_of(text, bucket);
+	location->prefix = copy_of(prefix, length);
+	return NULL;
+}
+
+const char *
+location_parse(const char *text, Location *location)
+{
+	const char *rest = after_scheme(text);
+	size_t i;
+
+	memset(location, 0, sizeof(*location));
+	if (rest == NULL)
+	{
+		location->directory = xstrdup(text);
+		return NULL;
+	}
+	for (i = 0; i < sizeof(schemes) / sizeof(schemes[0]); i++)
+	{
+		if (strncmp(schemes[i].scheme, text, strlen(schemes[i].scheme)) != 0)
+			continue;
+		location->kind = schemes[i].kind;
+		if (location->kind != LOCATION_DIRECTORY)
+			return parse_bucket(rest, location);
+		if (rest[0] != '/')
+			return "After \"file://\" there must be an absolute path.";
+		location->directory = xstrdup(rest);
+		return NULL;
+	}
+	return "It must be a directory or s3://BUCKET/PREFIX.";
+}
+
+void
+location_free(Location *location)
+{
+	free(location->directory);
+	free(location->bucket);
+	free(location->prefix);
+	memset(location, 0, sizeof(*location));
+}

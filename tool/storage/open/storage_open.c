@@ -1,0 +1,129 @@
+/*-------------------------------------------------------------------------
+ *
+ * storage_open.c
+ *	  Open the storage that a location names.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "storage_open.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "aws_credentials.h"
+#include "interrupt.h"
+#include "location.h"
+#include "s3.h"
+#include "storage_settings.h"
+
+#define DEFAULT_REGION "us-east-1"
+
+/* All of it lives until the program ends: storages are opened and closed several times. */
+static const StorageSettings *used;
+static HttpOptions http_options;
+static AwsChoice key_choice;
+
+void
+storage_use(const StorageSettings *settings)
+{
+	used = settings;
+}
+
+static const char *
+region(void)
+{
+	static const char *const variables[] = {"AWS_REGION", "AWS_DEFAULT_REGION"};
+	size_t i;
+
+	if (used->repo_region != NULL)
+		return used->repo_region;
+	for (i = 0; i < sizeof(variables) / sizeof(variables[0]); i++)
+	{
+		const char *value = getenv(variables[i]);
+
+		if (value != NULL && value[0] != '\0')
+			return value;
+	}
+	return DEFAULT_REGION;
+}
+
+static AwsSource
+key_source(void)
+{
+	switch (used->repo_credentials)
+	{
+		case CREDENTIALS_CHAIN:
+			return AWS_CHAIN;
+		case CREDENTIALS_FILE:
+			return AWS_FILE;
+		case CREDENTIALS_ENVIRONMENT:
+			return AWS_ENVIRONMENT;
+		case CREDENTIALS_WEB_IDENTITY:
+			return AWS_WEB_IDENTITY;
+		case CREDENTIALS_PROFILE:
+			return AWS_PROFILE;
+		case CREDENTIALS_CONTAINER:
+			return AWS_CONTAINER;
+		case CREDENTIALS_INSTANCE:
+			return AWS_INSTANCE;
+	}
+	return AWS_CHAIN;
+}
+
+/* The bucket's name goes into the host's where AWS wants it; a dot in it no certificate covers. */
+static bool
+bucket_in_host(const Location *location)
+{
+	if (used->repo_url_style != URL_AUTO)
+		return used->repo_url_style == URL_HOST;
+	return used->repo_endpoint == NULL && strchr(location->bucket, '.') == NULL;
+}
+
+static Storage *
+open_s3(const Location *location)
+{
+	const char *endpoint = used->repo_endpoint;
+	bool plain = endpoint != NULL && strncmp(endpoint, "http://", 7) == 0;
+	S3Address address = {.dialect = SIG_AWS4,
+						 .scheme = plain ? "http" : "https",
+						 .authority = endpoint != NULL ? strstr(endpoint, "://") + 3 : NULL,
+						 .bucket = location->bucket,
+						 .bucket_in_host = bucket_in_host(location),
+						 .region = region()};
+
+	http_options = (HttpOptions){.ca_file = used->repo_ca_file,
+								 .proxy = plain ? "" : used->repo_proxy,
+								 .stopped = stop_requested};
+	key_choice = (AwsChoice){.source = key_source(),
+							 .file = used->repo_secret_file,
+							 .profile = used->repo_profile,
+							 .region = address.region,
+							 .ca_file = NULL,
+							 .proxy = used->repo_proxy,
+							 .stopped = stop_requested};
+	return s3_storage_open(&address, location->prefix, &http_options, aws_keys, &key_choice);
+}
+
+Storage *
+storage_open(const char *location, bool create, StoreResult *result)
+{
+	static const StorageSettings none;
+	Location place;
+	const char *problem = location_parse(location, &place);
+	Storage *storage;
+
+	if (problem != NULL)
+	{
+		*result = store_failure(STORE_UNSUPPORTED, problem, "it cannot be the location of one");
+		return NULL;
+	}
+	if (used == NULL)
+		used = &none;
+	*result = store_ok();
+	if (place.kind == LOCATION_S3)
+		storage = open_s3(&place);
+	else
+		storage = posix_storage_open(place.directory, create, result);
+	location_free(&place);
+	return storage;
+}
