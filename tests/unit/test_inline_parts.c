@@ -141,7 +141,7 @@ test_parents(void **state)
 		{.id = 4, .place = 3, .kind = "TABLE", .definition = (char *) table},
 	};
 	TocEntry *by_id[] = {&entries[0], &entries[1], &entries[2], &entries[3]};
-	ArchiveToc toc = {entries, 4, by_id};
+	ArchiveToc toc = {.entries = entries, .count = 4, .by_id = by_id};
 
 	(void) state;
 	entries[3].depends_on = needs;
