@@ -97,7 +97,7 @@ parse_bucket(const char *text, Location *location)
 		return "It must not hold \"?\" or \"#\"; endpoint and region are separate settings.";
 	if (!is_bucket(text, bucket))
 		return "After \"://\" there must be the name of a bucket: letters, digits, \"-\", \".\".";
-	if (length > 0 && prefix[length - 1] == '/')
+	if (length > 1 && prefix[length - 1] == '/')
 		length--;
 	if (!is_prefix(prefix, length))
 		return "After the bucket there must be names with a slash between them.";

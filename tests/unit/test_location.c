@@ -1,0 +1,115 @@
+/* Where a repository is, as it is written: what is a path, what is a bucket, and what is refused.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+#include <cmocka.h>
+
+#include "location.h"
+
+static void
+directories(void **state)
+{
+	static const struct
+	{
+		const char *text;
+		const char *directory;
+	} cases[] = {{"/srv/backup", "/srv/backup"},
+				 {"relative", "relative"},
+				 {"./s3:", "./s3:"},
+				 {"/odd://name", "/odd://name"},
+				 {"file:///srv/backup", "/srv/backup"}};
+	Location location;
+	size_t i;
+
+	(void) state;
+	for (i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
+	{
+		assert_null(location_parse(cases[i].text, &location));
+		assert_int_equal(location.kind, LOCATION_DIRECTORY);
+		assert_string_equal(location.directory, cases[i].directory);
+		location_free(&location);
+	}
+}
+
+static void
+buckets(void **state)
+{
+	static const struct
+	{
+		const char *text;
+		const char *bucket;
+		const char *prefix;
+	} cases[] = {{"s3://abc", "abc", ""},
+				 {"s3://abc/", "abc", ""},
+				 {"s3://my.bucket-1/a", "my.bucket-1", "a"},
+				 {"s3://abc/a/b c/é/", "abc", "a/b c/é"},
+				 {"s3://abc/...", "abc", "..."}};
+	Location location;
+	size_t i;
+
+	(void) state;
+	for (i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
+	{
+		assert_null(location_parse(cases[i].text, &location));
+		assert_int_equal(location.kind, LOCATION_S3);
+		assert_string_equal(location.bucket, cases[i].bucket);
+		assert_string_equal(location.prefix, cases[i].prefix);
+		location_free(&location);
+	}
+}
+
+/* Nothing that would lead out of the prefix, hide a secret in a location, or mean another place
+ * later. */
+static void
+refused(void **state)
+{
+	static const char *const texts[] = {"s3://",
+										"s3:///abc",
+										"s3://ab",
+										"s3://-abc",
+										"s3://.abc/x",
+										"s3://abc./x",
+										"s3://a b c/x",
+										"s3://user@abc/x",
+										"s3://user:word@abc/x",
+										"s3://abc/x?versionId=1",
+										"s3://abc/x#y",
+										"s3://abc/../x",
+										"s3://abc/x/..",
+										"s3://abc/./x",
+										"s3://abc/x//y",
+										"s3://abc//",
+										"s3://abc/x\ny",
+										"s3://abc/x\x7f",
+										"S3://abc/x",
+										"gs://abc/x",
+										"azure://account/container",
+										"sftp://host/x",
+										"https://abc/x",
+										"file://srv/backup"};
+	Location location;
+	size_t i;
+
+	(void) state;
+	for (i = 0; i < sizeof(texts) / sizeof(texts[0]); i++)
+	{
+		if (location_parse(texts[i], &location) == NULL)
+			fail_msg("%s is taken for a location", texts[i]);
+	}
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(directories),
+		cmocka_unit_test(buckets),
+		cmocka_unit_test(refused),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
