@@ -148,8 +148,11 @@ write_bytes("$directory/nex.yaml", "recipient: $recipient\nfile-sets:\n  etc: [ 
 query('postgres', "ALTER SYSTEM SET nex_backup.config_file = '$directory/nex.yaml'");
 query('postgres', 'SELECT pg_reload_conf()');
 ok(wait_until(sub { query('postgres', 'SHOW nex_backup.config_file') ne '' }), 'a settings file');
-is(query('postgres', "SELECT state FROM nex_backup_run(NULL, kind => 'config', repository => '$directory/files', options => '{\"set\": \"etc\"}')"),
-	'succeeded', 'a set of files');
+# The worker reads its settings again a moment after a new session has them.
+ok(wait_until(sub {
+	query('postgres', "SELECT state FROM nex_backup_run(NULL, kind => 'config', repository => '$directory/files', options => '{\"set\": \"etc\"}')") eq
+	  'succeeded';
+}), 'a set of files');
 is(scalar(@{ tool_json('config', 'list', '--repo', "$directory/files", 'etc')->{backups} }), 1, 'is backed up');
 like(query('postgres', "SELECT state || ' ' || detail FROM nex_backup_run(NULL, kind => 'config', repository => '$directory/files', options => '{\"set\": \"none\"}')"),
 	qr/^failed the set "none" has no files/, 'a set that is not there');
