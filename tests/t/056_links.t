@@ -115,6 +115,7 @@ for my $place ("objects/$two", 'objects/ab', 'backups/shop', 'backups/new', 'con
 	unlink "$repo/$place";
 	system('rm', '-rf', "$repo/$place");
 	rename "$repo/saved", "$repo/$place" if $saved;
+	rmdir "$repo/$above"; # an empty one would mean a disk that is missing
 }
 
 # ------------------------------------------------------------------------ files
