@@ -144,7 +144,8 @@ is(query('postgres', "SELECT kind, database IS NULL, backup IS NOT NULL FROM nex
 tool_ok([ 'init', '--repo', "$directory/files" ], 'a repository for files');
 tool_ok([ 'config', 'keygen', '-o', "$directory/id" ], 'a key pair');
 my ($recipient) = read_bytes("$directory/id") =~ /public key: (age1\S+)/;
-write_bytes("$directory/nex.yaml", "recipient: $recipient\nfile-sets:\n  etc: [ '" . $node->data_dir . "/pg_hba.conf' ]\n");
+write_bytes("$directory/app.yaml", "port: 1\n");
+write_bytes("$directory/nex.yaml", "recipient: $recipient\nfile-sets:\n  etc: [ '$directory/app.yaml' ]\n");
 query('postgres', "ALTER SYSTEM SET nex_backup.config_file = '$directory/nex.yaml'");
 query('postgres', 'SELECT pg_reload_conf()');
 ok(wait_until(sub { query('postgres', 'SHOW nex_backup.config_file') ne '' }), 'a settings file');
