@@ -104,6 +104,15 @@ is_repository_name(const char *file)
 char *
 repository_file_path(const char *repository, const char *file)
 {
+	if (strstr(repository, "://") != NULL)
+		ereport(
+			ERROR,
+			(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+			 errmsg("repository \"%s\" is not a directory, and the server reads directories only",
+					repository),
+			 errhint("Use \"nex_backup verify\" or \"nex_backup list\", which read it and record "
+					 "what they find, "
+					 "or nex_backup_run(), which runs them.")));
 	if (!is_absolute_path(repository))
 		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 						errmsg("repository \"%s\" is not an absolute path", repository),

@@ -50,6 +50,12 @@ tool_ok([ 'expire', @repo, '--keep-daily', 1, '--keep-minimum', 1 ], 'expire');
 is(scalar(grep { $_->{kind} eq 'database' } @{ tool_json('list', @repo)->{backups} }), 1, 'one backup is left');
 tool_ok([ 'verify', @repo ], 'and whole');
 
+# The server itself reads no bucket, and says what does.
+query('postgres', 'CREATE EXTENSION nex_backup');
+ok(!eval { query('postgres', q{SELECT nex_backup_sync('s3://bucket/nightly')}); 1 }, 'the server reads no bucket');
+like($@, qr/the server reads directories only.*HINT:.*nex_backup verify/s, 'and says what to use');
+query('postgres', 'DROP EXTENSION nex_backup');
+
 # An encrypted one.
 my @closed = bucket_options('closed');
 tool_ok([ 'keygen', '--output', "$directory/key" ], 'keygen');
