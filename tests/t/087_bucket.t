@@ -6,13 +6,14 @@ use warnings;
 use File::Temp ();
 use JSON::PP ();
 use NexBackup::Bucket;
+use NexBackup::Scheduler;
 use NexBackup::Sinks;
 use NexBackup::Test;
 use Test::More;
 
-start_server('main');
+start_scheduler('main');
 load_sample('shop');
-start_bucket();
+my $origin = start_bucket();
 my @repo = bucket_options('nightly');
 
 sub count_of
@@ -50,11 +51,15 @@ tool_ok([ 'expire', @repo, '--keep-daily', 1, '--keep-minimum', 1 ], 'expire');
 is(scalar(grep { $_->{kind} eq 'database' } @{ tool_json('list', @repo)->{backups} }), 1, 'one backup is left');
 tool_ok([ 'verify', @repo ], 'and whole');
 
-# The server itself reads no bucket, and says what does.
-query('postgres', 'CREATE EXTENSION nex_backup');
+# The server itself reads no bucket, and says what does; its worker runs the program, which does.
 ok(!eval { query('postgres', q{SELECT nex_backup_sync('s3://bucket/nightly')}); 1 }, 'the server reads no bucket');
 like($@, qr/the server reads directories only.*HINT:.*nex_backup verify/s, 'and says what to use');
-query('postgres', 'DROP EXTENSION nex_backup');
+write_bytes("$directory/nex.yaml", "repo-endpoint: $origin\nrepo-secret-file: $repo[5]\n");
+query('postgres', "ALTER SYSTEM SET nex_backup.config_file = '$directory/nex.yaml'");
+query('postgres', 'SELECT pg_reload_conf()');
+ok(wait_until(sub { query('postgres', "SELECT state FROM nex_backup_run('shop', repository => 's3://bucket/nightly')") eq 'succeeded' }),
+	'a run of the worker');
+like(query('postgres', 'SELECT detail FROM nex_backup_status() WHERE name = \'repository\''), qr{^s3://bucket/nightly on }, 'the status names it');
 
 # An encrypted one.
 my @closed = bucket_options('closed');
