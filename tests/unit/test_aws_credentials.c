@@ -15,6 +15,7 @@
 #include "aws_profile.h"
 #include "http_script.h"
 #include "memory.h"
+#include "subprocess.h"
 #include "utc_time.h"
 
 static const char *const variables[] = {"AWS_ACCESS_KEY_ID",
@@ -300,6 +301,31 @@ web_identity(void **state)
 	free(token);
 }
 
+/* Programs that the tool starts get none of the platform's variables. */
+static void
+children_inherit_none(void **state)
+{
+	static const char *const none[] = {NULL};
+	static char *const nothing[] = {NULL};
+	ChildEnvironment environment;
+	bool rest = false;
+	size_t i;
+
+	(void) state;
+	setenv("AWS_SECRET_ACCESS_KEY", "ES", 1);
+	setenv("AZURE_STORAGE_KEY", "AS", 1);
+	setenv("AWSOME", "1", 1);
+	environment_make(&environment, NULL, none, nothing);
+	for (i = 0; environment.variables[i] != NULL; i++)
+	{
+		assert_int_not_equal(strncmp(environment.variables[i], "AWS_", 4), 0);
+		assert_int_not_equal(strncmp(environment.variables[i], "AZURE_", 6), 0);
+		rest = rest || strcmp(environment.variables[i], "AWSOME=1") == 0;
+	}
+	assert_true(rest);
+	environment_free(&environment);
+}
+
 static int
 make_directory(void **state)
 {
@@ -337,6 +363,7 @@ main(void)
 		cmocka_unit_test_setup(instance, fresh_environment),
 		cmocka_unit_test_setup(instance_without_tokens, fresh_environment),
 		cmocka_unit_test_setup(web_identity, fresh_environment),
+		cmocka_unit_test_setup(children_inherit_none, fresh_environment),
 	};
 
 	return cmocka_run_group_tests(tests, make_directory, remove_directory);

@@ -150,7 +150,7 @@ renew_all(void *argument)
 	return NULL;
 }
 
-/* Write a lease anew, over one that nobody has renewed if need be. */
+/* Write a lease, over one that nobody has renewed if there is one. */
 static StoreResult
 put_down(Leases *leases, const char *path, const char *text, char version[LEASE_VERSION_SIZE])
 {

@@ -27,7 +27,10 @@
 
 typedef bool (*LeaseVisitor)(void *argument, const char *path);
 
-/* What leases need of a storage. */
+/*
+ * What leases need of a storage.  An operation that got no answer is tried again by the storage,
+ * which knows its own work when it finds it.
+ */
 typedef struct LeaseStore
 {
 	void *argument;
@@ -43,8 +46,6 @@ typedef struct LeaseStore
 	/* Its version, and how many seconds ago it was written. */
 	StoreResult (*look)(void *argument, const char *path, char version[LEASE_VERSION_SIZE],
 						double *age);
-
-	/* All of these send again what got no answer, and know what they have done themselves. */
 
 	/* All paths that begin with this one. */
 	StoreResult (*list)(void *argument, const char *prefix, LeaseVisitor visitor,

@@ -69,7 +69,7 @@ typedef struct S3Request
 	size_t body_length;
 	const char *body_sha256; /* NULL: it is computed */
 	const char *root;        /* see s3_judge() */
-	HttpSink sink; /* for the content of an object; called anew from its start if sent again */
+	HttpSink sink; /* for the content of an object; from its start again if it is sent again */
 	void *argument;
 	bool after_stop;               /* see HttpRequest */
 	void (*again)(void *argument); /* forget what the sink has taken; may be NULL without a sink */

@@ -79,7 +79,7 @@ extern void sig_append_target(const SigRequest *request, Buffer *out);
 extern bool sig_append_authorization(const SigCredentials *credentials, const SigRequest *request,
 									 Buffer *out);
 
-/* Append text as it stands in a URL; a slash is kept if it separates parts of a path. */
+/* Append text as a URL has it; a slash is kept if it separates parts of a path. */
 extern void sig_append_encoded(const char *text, bool keep_slashes, Buffer *out);
 
 #endif /* NEX_SIGV4_H */
