@@ -100,7 +100,7 @@ for my $case (
 {
 	my @loops = map {
 		IPC::Run::start([ 'bash', '-c', 'while [ ! -e "$0" ]; do psql -XAtq -U joe -d made2 -c "SELECT 1; SELECT pg_sleep(60)"; done',
-			"$repo/../stop" ], '<', '/dev/null', '>', '/dev/null', '2>', '/dev/null') } 1 .. 4;
+			"$repo/../stop" ], '<', '/dev/null', '>', '/dev/null', '2>', '/dev/null') } 1 .. 12;
 	my @got_in = (0) x 3;
 
 	for (@got_in)

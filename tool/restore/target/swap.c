@@ -23,6 +23,7 @@
 
 #include "database_state.h"
 #include "deadline.h"
+#include "drop_database.h"
 #include "interrupted.h"
 #include "log.h"
 #include "memory.h"
@@ -202,30 +203,13 @@ static void
 discard_old(RestorePlan *plan)
 {
 	char *shown = printable_name(plan->result->kept_as);
-	PGresult *result;
-	SqlText sql;
+	bool dropped = drop_database(plan->maintenance, plan->result->kept_as);
 
-	/* A template cannot be dropped, and template1 is one. */
-	sql_init(&sql);
-	PQclear(
-		connection_exec(plan->maintenance, SQL("SET lock_timeout = '" CLEANUP_LOCK_TIMEOUT "'")));
-	sql_append(&sql, "ALTER DATABASE ");
-	sql_identifier(&sql, plan->result->kept_as);
-	sql_append(&sql, " IS_TEMPLATE false");
-	PQclear(connection_exec(plan->maintenance, &sql));
-	sql_reset(&sql);
-	sql_append(&sql, "DROP DATABASE IF EXISTS ");
-	sql_identifier(&sql, plan->result->kept_as);
-	sql_append(&sql, " WITH (FORCE)");
-	result = connection_exec(plan->maintenance, &sql);
 	/* If the connection was lost, the server may have dropped it, or be about to: so once more. */
-	if (PQresultStatus(result) != PGRES_COMMAND_OK &&
-		PQstatus(plan->maintenance->pg) != CONNECTION_OK && target_database_reconnect(plan))
-	{
-		PQclear(result);
-		result = connection_exec(plan->maintenance, &sql);
-	}
-	if (PQresultStatus(result) == PGRES_COMMAND_OK)
+	if (!dropped && PQstatus(plan->maintenance->pg) != CONNECTION_OK &&
+		target_database_reconnect(plan))
+		dropped = drop_database(plan->maintenance, plan->result->kept_as);
+	if (dropped)
 	{
 		free(plan->result->kept_as);
 		plan->result->kept_as = NULL;
@@ -243,8 +227,6 @@ discard_old(RestorePlan *plan)
 						 shown, said);
 		free(said);
 	}
-	PQclear(result);
-	sql_free(&sql);
 	free(shown);
 }
 

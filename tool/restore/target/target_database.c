@@ -17,6 +17,7 @@
 #include "database_state.h"
 #include "deadline.h"
 #include "left_database.h"
+#include "drop_database.h"
 #include "log.h"
 #include "part_settings.h"
 #include "progress.h"
@@ -418,36 +419,13 @@ drop_subscriptions(const RestorePlan *plan)
 static bool
 drop_working(RestorePlan *plan)
 {
-	PGresult *result;
-	bool good;
-	SqlText sql;
-
-	/* A template cannot be dropped, and it may have become one already. */
-	sql_init(&sql);
-	PQclear(
-		connection_exec(plan->maintenance, SQL("SET lock_timeout = '" CLEANUP_LOCK_TIMEOUT "'")));
-	sql_append(&sql, "ALTER DATABASE ");
-	sql_identifier(&sql, plan->working);
-	sql_append(&sql, " IS_TEMPLATE false");
-	PQclear(connection_exec(plan->maintenance, &sql));
-	sql_reset(&sql);
-	sql_append(&sql, "DROP DATABASE IF EXISTS ");
-	sql_identifier(&sql, plan->working);
-	sql_append(&sql, " WITH (FORCE)");
-
 	/* The maintenance connection is idle, so this works after an interrupt too. */
-	result = connection_exec(plan->maintenance, &sql);
-	if (PQresultStatus(result) != PGRES_COMMAND_OK &&
-		PQstatus(plan->maintenance->pg) == CONNECTION_OK)
-	{
-		PQclear(result);
-		drop_subscriptions(plan);
-		result = connection_exec(plan->maintenance, &sql);
-	}
-	good = PQresultStatus(result) == PGRES_COMMAND_OK;
-	PQclear(result);
-	sql_free(&sql);
-	return good;
+	if (drop_database(plan->maintenance, plan->working))
+		return true;
+	if (PQstatus(plan->maintenance->pg) != CONNECTION_OK)
+		return false;
+	drop_subscriptions(plan);
+	return drop_database(plan->maintenance, plan->working);
 }
 
 /*
