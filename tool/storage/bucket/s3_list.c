@@ -28,7 +28,6 @@ typedef struct Entry
 /* One page, as it is read. */
 typedef struct Page
 {
-	const HttpAnswer *answer;
 	bool encoded; /* names are as in a URL */
 	Entry *entries;
 	size_t count;
@@ -36,6 +35,13 @@ typedef struct Page
 	char *next; /* token of the page after this one; NULL: there is none */
 	bool truncated;
 } Page;
+
+/* A page, and the answer that it is read from. */
+typedef struct PageReader
+{
+	Page *page;
+	const HttpAnswer *answer;
+} PageReader;
 
 static void
 add_entry(Page *page)
@@ -59,7 +65,8 @@ set_text(char **text, const char *value)
 static bool
 visit_page(void *argument, const char *path, const char *text)
 {
-	Page *page = argument;
+	const PageReader *reader = argument;
+	Page *page = reader->page;
 	char *end;
 
 	if (strcmp(path, "ListBucketResult/Contents/Key") == 0 ||
@@ -71,7 +78,7 @@ visit_page(void *argument, const char *path, const char *text)
 		return end != text && *end == '\0';
 	}
 	else if (strcmp(path, "ListBucketResult/Contents/LastModified") == 0)
-		page->now.age = s3_age(page->answer, text);
+		page->now.age = s3_age(reader->answer, text);
 	else if (strcmp(path, "ListBucketResult/Contents") == 0 ||
 			 strcmp(path, "ListBucketResult/CommonPrefixes") == 0)
 		add_entry(page);
@@ -174,6 +181,7 @@ get_page(S3Session *session, const char *prefix, bool one_level, const char *tok
 	StoreResult result;
 	char *problem = NULL;
 	S3Reply reply;
+	PageReader reader = {page, &reply.answer};
 
 	query[request.query_count++] = (SigPair){"list-type", "2"};
 	query[request.query_count++] = (SigPair){"encoding-type", "url"};
@@ -187,10 +195,9 @@ get_page(S3Session *session, const char *prefix, bool one_level, const char *tok
 	s3_reply_init(&reply);
 	s3_send(session, &request, &reply);
 	result = reply.result;
-	page->answer = &reply.answer;
 	if (result.code == STORE_OK &&
 		!xml_answer_read(reply.answer.body.data, reply.answer.body.length, "ListBucketResult",
-						 visit_page, page, &problem))
+						 visit_page, &reader, &problem))
 		result = store_failure(STORE_FAILED, NULL, "the listing cannot be read: %s", problem);
 	if (result.code == STORE_OK && page->truncated && page->next == NULL)
 		result = store_failure(STORE_FAILED, NULL, "the listing does not say how to go on");
