@@ -186,9 +186,9 @@ sub report_sweep
 		diag("    $_->[0]: " . substr($_->[1], 0, 1500)) for grep { !$seen{"@$_"}++ } @{ $result->{problems} };
 	}
 	$notes .= "$_\n" for map { table_of($_, @results) } 'calls', 'damage', 'connection', 'server';
-	note($notes);
-	print STDERR $notes if $ENV{NEXB_FAULTS_TABLE};
-	note(scalar(@results) . " of $planned trials");
+	$notes .= "\n" . scalar(@results) . " of $planned trials\n";
+	# A note is shown with VERBOSE only.
+	$ENV{NEXB_FAULTS_TABLE} ? diag($notes) : note($notes);
 	cmp_ok(scalar @results, '>', 0, 'faults were tried');
 	is(problems_of($_, @results), 0, "$_: none") for @bad;
 	return;
