@@ -18,8 +18,10 @@ FLOORS += crypto
 FLOORS += format
 # where files lie: one table of operations, a directory today
 FLOORS += storage
-# buckets: signed requests over HTTP, credentials
+# buckets: requests over HTTP, and all that is the same whoever keeps the bucket
 FLOORS += storage/bucket
+# what the providers of buckets do differently, and whose keys they want
+FLOORS += storage/s3
 # options and where their values come from
 FLOORS += settings
 # which kind of storage a location is, and how it is reached

@@ -64,9 +64,9 @@ file_with(const char *name, const char *text, mode_t mode)
 
 /* "access secret token", or "problem: …"; to be freed. */
 static char *
-keys_by(AwsChoice choice, double *expires)
+keys_by(KeyChoice choice, double *expires)
 {
-	S3Keys keys = {.expires = 0};
+	AccessKeys keys = {.expires = 0};
 	char *problem = NULL;
 	char *text;
 
@@ -82,12 +82,12 @@ keys_by(AwsChoice choice, double *expires)
 					 keys.token != NULL ? keys.token : "-");
 	if (expires != NULL)
 		*expires = keys.expires;
-	s3_keys_free(&keys);
+	access_keys_free(&keys);
 	return text;
 }
 
 static void
-expect(AwsChoice choice, const char *expected)
+expect(KeyChoice choice, const char *expected)
 {
 	char *text = keys_by(choice, NULL);
 
@@ -104,12 +104,12 @@ file_of_ours(void **state)
 	char *text;
 
 	(void) state;
-	expect((AwsChoice){.source = AWS_FILE, .file = good}, "A S/+= -");
-	expect((AwsChoice){.source = AWS_CHAIN, .file = good}, "A S/+= -");
-	text = keys_by((AwsChoice){.source = AWS_FILE, .file = open_file}, NULL);
+	expect((KeyChoice){.place = KEYS_FILE, .file = good}, "A S/+= -");
+	expect((KeyChoice){.place = KEYS_CHAIN, .file = good}, "A S/+= -");
+	text = keys_by((KeyChoice){.place = KEYS_FILE, .file = open_file}, NULL);
 	assert_non_null(strstr(text, "problem: "));
 	free(text);
-	text = keys_by((AwsChoice){.source = AWS_FILE, .file = half}, NULL);
+	text = keys_by((KeyChoice){.place = KEYS_FILE, .file = half}, NULL);
 	assert_non_null(strstr(text, "there is no access key with a secret key in file"));
 	free(text);
 	free(good);
@@ -122,14 +122,14 @@ environment(void **state)
 {
 	(void) state;
 	setenv("AWS_ACCESS_KEY_ID", "EA", 1);
-	expect((AwsChoice){.source = AWS_CHAIN},
+	expect((KeyChoice){.place = KEYS_CHAIN},
 		   "problem: AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY are not both set");
 	setenv("AWS_SECRET_ACCESS_KEY", "ES", 1);
-	expect((AwsChoice){.source = AWS_CHAIN}, "EA ES -");
+	expect((KeyChoice){.place = KEYS_CHAIN}, "EA ES -");
 	setenv("AWS_SESSION_TOKEN", "ET", 1);
-	expect((AwsChoice){.source = AWS_ENVIRONMENT}, "EA ES ET");
+	expect((KeyChoice){.place = KEYS_ENVIRONMENT}, "EA ES ET");
 	/* A profile that is asked for by name does not give way to the environment. */
-	expect((AwsChoice){.source = AWS_CHAIN, .profile = "p"},
+	expect((KeyChoice){.place = KEYS_CHAIN, .profile = "p"},
 		   "problem: there is no access key with a secret key in profile \"p\"");
 }
 
@@ -159,19 +159,19 @@ profiles(void **state)
 	(void) state;
 	setenv("AWS_SHARED_CREDENTIALS_FILE", credentials, 1);
 	setenv("AWS_CONFIG_FILE", config, 1);
-	expect((AwsChoice){.source = AWS_CHAIN}, "DA DS -");
-	expect((AwsChoice){.source = AWS_PROFILE, .profile = "other"}, "OA OS OT");
+	expect((KeyChoice){.place = KEYS_CHAIN}, "DA DS -");
+	expect((KeyChoice){.place = KEYS_PROFILE, .profile = "other"}, "OA OS OT");
 	setenv("AWS_PROFILE", "other", 1);
-	expect((AwsChoice){.source = AWS_CHAIN}, "OA OS OT");
-	text = keys_by((AwsChoice){.source = AWS_CHAIN, .profile = "run"}, &expires);
+	expect((KeyChoice){.place = KEYS_CHAIN}, "OA OS OT");
+	text = keys_by((KeyChoice){.place = KEYS_CHAIN, .profile = "run"}, &expires);
 	assert_string_equal(text, "PA P S PT");
 	assert_true(expires == 1924992000);
 	free(text);
-	expect((AwsChoice){.profile = "shell"},
+	expect((KeyChoice){.profile = "shell"},
 		   "problem: credential_process must be a command that begins with an absolute path");
-	expect((AwsChoice){.profile = "bad"}, "problem: credential_process ended with exit code 1");
-	expect((AwsChoice){.profile = "empty"}, "problem: the answer holds no keys");
-	text = keys_by((AwsChoice){.profile = "role"}, NULL);
+	expect((KeyChoice){.profile = "bad"}, "problem: credential_process ended with exit code 1");
+	expect((KeyChoice){.profile = "empty"}, "problem: the answer holds no keys");
+	text = keys_by((KeyChoice){.profile = "role"}, NULL);
 	assert_non_null(strstr(text, "assumes a role"));
 	free(text);
 	free(credentials);
@@ -213,14 +213,14 @@ container(void **state)
 	url = xasprintf("%s/v1/credentials?x=1", script.origin);
 	setenv("AWS_CONTAINER_CREDENTIALS_FULL_URI", url, 1);
 	setenv("AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE", token, 1);
-	expect((AwsChoice){.source = AWS_CHAIN}, "CA CS CT");
+	expect((KeyChoice){.place = KEYS_CHAIN}, "CA CS CT");
 	assert_ptr_equal(strstr(script.requests.data, "GET /v1/credentials?x=1 HTTP/1.1\r\n"),
 					 script.requests.data);
 	assert_non_null(strstr(script.requests.data, "\r\nAuthorization: secret-word\r\n"));
-	expect((AwsChoice){.source = AWS_CONTAINER},
+	expect((KeyChoice){.place = KEYS_CONTAINER},
 		   "problem: the container's service for keys answered 403");
 	setenv("AWS_CONTAINER_CREDENTIALS_FULL_URI", "http://example.com/keys", 1);
-	expect((AwsChoice){.source = AWS_CONTAINER},
+	expect((KeyChoice){.place = KEYS_CONTAINER},
 		   "problem: AWS_CONTAINER_CREDENTIALS_FULL_URI leads to another machine");
 	script_finish(&script);
 	free(url);
@@ -238,7 +238,7 @@ instance(void **state)
 	script.answers[4] = JSON_KEYS;
 	script_start(&script);
 	setenv("AWS_EC2_METADATA_SERVICE_ENDPOINT", script.origin, 1);
-	expect((AwsChoice){.source = AWS_CHAIN}, "CA CS CT");
+	expect((KeyChoice){.place = KEYS_CHAIN}, "CA CS CT");
 	assert_ptr_equal(strstr(script.requests.data, "PUT /latest/api/token HTTP/1.1\r\n"),
 					 script.requests.data);
 	assert_non_null(strstr(script.requests.data, "\r\nX-aws-ec2-metadata-token-ttl-seconds: "));
@@ -257,7 +257,7 @@ instance_without_tokens(void **state)
 	(void) state;
 	script_start(&script);
 	setenv("AWS_EC2_METADATA_SERVICE_ENDPOINT", script.origin, 1);
-	expect((AwsChoice){.source = AWS_INSTANCE},
+	expect((KeyChoice){.place = KEYS_INSTANCE},
 		   "problem: the instance's service for keys answered 403");
 	assert_null(strstr(script.requests.data, "GET "));
 	script_finish(&script);
@@ -285,7 +285,7 @@ web_identity(void **state)
 	setenv("AWS_ENDPOINT_URL_STS", script.origin, 1);
 	setenv("AWS_ROLE_ARN", "arn:aws:iam::1:role/r", 1);
 	setenv("AWS_WEB_IDENTITY_TOKEN_FILE", token, 1);
-	text = keys_by((AwsChoice){.source = AWS_CHAIN}, &expires);
+	text = keys_by((KeyChoice){.place = KEYS_CHAIN}, &expires);
 	assert_string_equal(text, "WA WS WT");
 	assert_true(expires == 1924992000);
 	free(text);
@@ -294,7 +294,7 @@ web_identity(void **state)
 	/* The platform replaces the token; it is read each time. */
 	free(token);
 	token = file_with("identity", "three.four\n", 0600);
-	expect((AwsChoice){.source = AWS_WEB_IDENTITY}, "WA WS WT");
+	expect((KeyChoice){.place = KEYS_WEB_IDENTITY}, "WA WS WT");
 	assert_non_null(strstr(script.requests.data, "&WebIdentityToken=three.four"));
 	script_finish(&script);
 	free(answer);

@@ -59,7 +59,7 @@ kept_connection(void **state)
 static void
 put_as_said(void **state)
 {
-	static const HttpHeader headers[] = {{"x-amz-date", "20130524T000000Z"}, {"x-empty", ""}};
+	static const HttpPair headers[] = {{"x-amz-date", "20130524T000000Z"}, {"x-empty", ""}};
 	Script script = {.answers = {"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"}, .connections = 1};
 	size_t length = 1500000;
 	char *body = xcalloc(1, length);

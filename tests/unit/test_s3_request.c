@@ -10,10 +10,10 @@
 #include <string.h>
 #include <cmocka.h>
 
+#include "bucket_session.h"
 #include "http_script.h"
 #include "memory.h"
-#include "s3_answer.h"
-#include "s3_request.h"
+#include "s3.h"
 
 #define EMPTY_OK "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"
 
@@ -21,16 +21,16 @@ static int patience = 0; /* seconds */
 static const HttpOptions plain = {.proxy = "", .silent_seconds = 1};
 
 /* An answer with this status and body, as the client has it. */
-static S3Verdict
+static BucketVerdict
 verdict_on(int status, const char *body, const char *root)
 {
 	HttpAnswer answer;
-	S3Verdict verdict;
+	BucketVerdict verdict;
 
 	http_answer_init(&answer);
 	answer.status = status;
 	buffer_append_string(&answer.body, body);
-	verdict = s3_judge("PUT objects/ab", root, HTTP_ANSWERED, &answer);
+	verdict = bucket_judge(&s3_errors, "PUT objects/ab", root, HTTP_ANSWERED, &answer);
 	http_answer_free(&answer);
 	return verdict;
 }
@@ -44,50 +44,49 @@ codes_of_answers(void **state)
 		const char *body;
 		const char *root;
 		StoreCode code;
-		S3Remedy remedy;
+		Remedy remedy;
 	} cases[] = {
-		{200, "", NULL, STORE_OK, S3_NO_REMEDY},
-		{204, "", NULL, STORE_OK, S3_NO_REMEDY},
-		{200, "<DeleteResult/>", "DeleteResult", STORE_OK, S3_NO_REMEDY},
+		{200, "", NULL, STORE_OK, NO_REMEDY},
+		{204, "", NULL, STORE_OK, NO_REMEDY},
+		{200, "<DeleteResult/>", "DeleteResult", STORE_OK, NO_REMEDY},
 		/* An error that comes with "200 OK", alone or in place of the answer; half an answer. */
 		{200, "<?xml version=\"1.0\"?><Error><Code>InternalError</Code></Error>", NULL,
-		 STORE_UNKNOWN_OUTCOME, S3_NO_REMEDY},
-		{200, "<Error><Code>SlowDown</Code></Error>", "DeleteResult", STORE_BUSY, S3_NO_REMEDY},
-		{200, "<DeleteResult>", "DeleteResult", STORE_UNKNOWN_OUTCOME, S3_NO_REMEDY},
-		{200, "", "DeleteResult", STORE_UNKNOWN_OUTCOME, S3_NO_REMEDY},
-		{200, "<html>Welcome</html>", "DeleteResult", STORE_UNKNOWN_OUTCOME, S3_NO_REMEDY},
+		 STORE_UNKNOWN_OUTCOME, NO_REMEDY},
+		{200, "<Error><Code>SlowDown</Code></Error>", "DeleteResult", STORE_BUSY, NO_REMEDY},
+		{200, "<DeleteResult>", "DeleteResult", STORE_UNKNOWN_OUTCOME, NO_REMEDY},
+		{200, "", "DeleteResult", STORE_UNKNOWN_OUTCOME, NO_REMEDY},
+		{200, "<html>Welcome</html>", "DeleteResult", STORE_UNKNOWN_OUTCOME, NO_REMEDY},
 		/* The code decides, not the status. */
-		{400, "<Error><Code>RequestTimeout</Code></Error>", NULL, STORE_UNKNOWN_OUTCOME,
-		 S3_NO_REMEDY},
-		{400, "<Error><Code>ExpiredToken</Code></Error>", NULL, STORE_DENIED, S3_RENEW_CREDENTIALS},
-		{400, "<Error><Code>BadDigest</Code></Error>", NULL, STORE_UNREACHABLE, S3_NO_REMEDY},
-		{403, "<Error><Code>RequestTimeTooSkewed</Code></Error>", NULL, STORE_DENIED, S3_SET_CLOCK},
-		{403, "<Error><Code>AccessDenied</Code></Error>", NULL, STORE_DENIED, S3_NO_REMEDY},
-		{404, "<Error><Code>NoSuchKey</Code></Error>", NULL, STORE_ABSENT, S3_NO_REMEDY},
+		{400, "<Error><Code>RequestTimeout</Code></Error>", NULL, STORE_UNKNOWN_OUTCOME, NO_REMEDY},
+		{400, "<Error><Code>ExpiredToken</Code></Error>", NULL, STORE_DENIED, RENEW_CREDENTIALS},
+		{400, "<Error><Code>BadDigest</Code></Error>", NULL, STORE_UNREACHABLE, NO_REMEDY},
+		{403, "<Error><Code>RequestTimeTooSkewed</Code></Error>", NULL, STORE_DENIED, SET_CLOCK},
+		{403, "<Error><Code>AccessDenied</Code></Error>", NULL, STORE_DENIED, NO_REMEDY},
+		{404, "<Error><Code>NoSuchKey</Code></Error>", NULL, STORE_ABSENT, NO_REMEDY},
 		/* Not "absent": a wrong name of the bucket must not look like an empty repository. */
-		{404, "<Error><Code>NoSuchBucket</Code></Error>", NULL, STORE_FAILED, S3_NO_REMEDY},
+		{404, "<Error><Code>NoSuchBucket</Code></Error>", NULL, STORE_FAILED, NO_REMEDY},
 		{409, "<Error><Code>ConditionalRequestConflict</Code></Error>", NULL, STORE_BUSY,
-		 S3_NO_REMEDY},
+		 NO_REMEDY},
 		{301, "<Error><Code>PermanentRedirect</Code><Region>eu-west-1</Region></Error>", NULL,
-		 STORE_DENIED, S3_CHANGE_REGION},
-		{301, "<Error><Code>PermanentRedirect</Code></Error>", NULL, STORE_DENIED, S3_NO_REMEDY},
+		 STORE_DENIED, CHANGE_REGION},
+		{301, "<Error><Code>PermanentRedirect</Code></Error>", NULL, STORE_DENIED, NO_REMEDY},
 		{301, "<Error><Code>PermanentRedirect</Code><Region>x/../y</Region></Error>", NULL,
-		 STORE_DENIED, S3_NO_REMEDY},
+		 STORE_DENIED, NO_REMEDY},
 		/* Without a body that can be used the status has to do. */
-		{404, "", NULL, STORE_ABSENT, S3_NO_REMEDY},
-		{412, "", NULL, STORE_EXISTS, S3_NO_REMEDY},
-		{416, "", NULL, STORE_DAMAGED, S3_NO_REMEDY},
-		{503, "<html>Overloaded</html>", NULL, STORE_BUSY, S3_NO_REMEDY},
-		{500, "", NULL, STORE_UNKNOWN_OUTCOME, S3_NO_REMEDY},
-		{507, "", NULL, STORE_FULL, S3_NO_REMEDY},
-		{418, "", NULL, STORE_FAILED, S3_NO_REMEDY},
+		{404, "", NULL, STORE_ABSENT, NO_REMEDY},
+		{412, "", NULL, STORE_EXISTS, NO_REMEDY},
+		{416, "", NULL, STORE_DAMAGED, NO_REMEDY},
+		{503, "<html>Overloaded</html>", NULL, STORE_BUSY, NO_REMEDY},
+		{500, "", NULL, STORE_UNKNOWN_OUTCOME, NO_REMEDY},
+		{507, "", NULL, STORE_FULL, NO_REMEDY},
+		{418, "", NULL, STORE_FAILED, NO_REMEDY},
 	};
 	size_t i;
 
 	(void) state;
 	for (i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
 	{
-		S3Verdict verdict = verdict_on(cases[i].status, cases[i].body, cases[i].root);
+		BucketVerdict verdict = verdict_on(cases[i].status, cases[i].body, cases[i].root);
 
 		if (verdict.result.code != cases[i].code || verdict.remedy != cases[i].remedy)
 			fail_msg("%d %s: code %d, remedy %d", cases[i].status, cases[i].body,
@@ -99,10 +98,11 @@ codes_of_answers(void **state)
 static void
 text_of_errors(void **state)
 {
-	S3Verdict verdict = verdict_on(403,
-								   "<Error><Code>AccessDenied</Code>"
-								   "<Message>no&#10;way</Message><RequestId>7</RequestId></Error>",
-								   NULL);
+	BucketVerdict verdict =
+		verdict_on(403,
+				   "<Error><Code>AccessDenied</Code>"
+				   "<Message>no&#10;way</Message><RequestId>7</RequestId></Error>",
+				   NULL);
 
 	(void) state;
 	assert_string_equal(verdict.result.text,
@@ -118,7 +118,7 @@ typedef struct Source
 } Source;
 
 static bool
-count_keys(void *argument, bool renew, S3Keys *keys, char **problem)
+count_keys(void *argument, bool renew, AccessKeys *keys, char **problem)
 {
 	Source *source = argument;
 
@@ -135,16 +135,15 @@ count_keys(void *argument, bool renew, S3Keys *keys, char **problem)
 	return true;
 }
 
-static S3Session *
+static BucketSession *
 session_with(const Script *script, Source *source)
 {
-	const S3Address address = {.dialect = SIG_AWS4,
-							   .scheme = "http",
-							   .authority = script->origin + strlen("http://"),
-							   .bucket = "bucket",
-							   .region = "us-east-1"};
+	const BucketAddress address = {.scheme = "http",
+								   .authority = script->origin + strlen("http://"),
+								   .bucket = "bucket",
+								   .region = "us-east-1"};
 
-	return s3_session_open(&address, &plain, patience, count_keys, source);
+	return bucket_session_open(&s3_dialect, &address, &plain, patience, count_keys, source);
 }
 
 /* Send one PUT to a server with these answers; what was asked is in *requests (to be freed). */
@@ -152,9 +151,9 @@ static StoreResult
 put_once(const char *const *answers, int count, Source *source, char **requests, long *difference)
 {
 	Script script = {.connections = 1, .hold_open = true};
-	S3Request request = {.method = "PUT", .key = "a b", .body = "x", .body_length = 1};
-	S3Session *session;
-	S3Reply reply;
+	BucketRequest request = {.method = "PUT", .key = "a b", .body = "x", .body_length = 1};
+	BucketSession *session;
+	BucketReply reply;
 	StoreResult result;
 	int i;
 
@@ -162,13 +161,13 @@ put_once(const char *const *answers, int count, Source *source, char **requests,
 		script.answers[i] = answers[i];
 	script_start(&script);
 	session = session_with(&script, source);
-	s3_reply_init(&reply);
-	s3_send(session, &request, &reply);
+	bucket_reply_init(&reply);
+	bucket_send(session, &request, &reply);
 	result = reply.result;
 	if (difference != NULL)
-		*difference = s3_clock_difference(session);
-	s3_reply_free(&reply);
-	s3_session_close(session);
+		*difference = bucket_clock_difference(session);
+	bucket_reply_free(&reply);
+	bucket_session_close(session);
 	*requests = xstrdup(script.requests.length > 0 ? script.requests.data : "");
 	script_finish(&script);
 	return result;
@@ -318,13 +317,13 @@ slow_down(void **state)
 static void *
 put_in_thread(void *argument)
 {
-	S3Request request = {.method = "PUT", .key = "k", .body = "x", .body_length = 1};
-	S3Reply reply;
+	BucketRequest request = {.method = "PUT", .key = "k", .body = "x", .body_length = 1};
+	BucketReply reply;
 	bool good;
 
-	s3_reply_init(&reply);
-	good = s3_send(argument, &request, &reply);
-	s3_reply_free(&reply);
+	bucket_reply_init(&reply);
+	good = bucket_send(argument, &request, &reply);
+	bucket_reply_free(&reply);
 	return good ? argument : NULL;
 }
 
@@ -333,7 +332,7 @@ keys_are_shared(void **state)
 {
 	Script script = {.connections = 8};
 	Source source = {0, false};
-	S3Session *session;
+	BucketSession *session;
 	pthread_t threads[4];
 	int i;
 
@@ -352,7 +351,7 @@ keys_are_shared(void **state)
 		assert_non_null(good);
 	}
 	assert_int_equal(source.asked, 1);
-	s3_session_close(session);
+	bucket_session_close(session);
 	script_finish(&script);
 }
 

@@ -67,7 +67,7 @@ expect_target(const SigRequest *request, const char *target)
 static void
 published_get(void **state)
 {
-	static const SigPair headers[] = {S3_HOST, {"range", "bytes=0-9"}, S3_EMPTY, S3_DATE};
+	static const HttpPair headers[] = {S3_HOST, {"range", "bytes=0-9"}, S3_EMPTY, S3_DATE};
 	const SigRequest request = {.method = "GET",
 								.path = "/test.txt",
 								.headers = headers,
@@ -92,11 +92,11 @@ static void
 published_put(void **state)
 {
 	DigestHex digest;
-	SigPair headers[] = {{"x-amz-storage-class", "REDUCED_REDUNDANCY"},
-						 {"x-amz-content-sha256", digest},
-						 S3_DATE,
-						 S3_HOST,
-						 {"date", "Fri, 24 May 2013 00:00:00 GMT"}};
+	HttpPair headers[] = {{"x-amz-storage-class", "REDUCED_REDUNDANCY"},
+						  {"x-amz-content-sha256", digest},
+						  S3_DATE,
+						  S3_HOST,
+						  {"date", "Fri, 24 May 2013 00:00:00 GMT"}};
 	const SigRequest request = {.method = "PUT",
 								.path = "/test$file.text",
 								.headers = headers,
@@ -114,9 +114,9 @@ published_put(void **state)
 static void
 published_queries(void **state)
 {
-	static const SigPair headers[] = {S3_HOST, S3_EMPTY, S3_DATE};
-	static const SigPair lifecycle[] = {{"lifecycle", ""}};
-	static const SigPair list[] = {{"prefix", "J"}, {"max-keys", "2"}};
+	static const HttpPair headers[] = {S3_HOST, S3_EMPTY, S3_DATE};
+	static const HttpPair lifecycle[] = {{"lifecycle", ""}};
+	static const HttpPair list[] = {{"prefix", "J"}, {"max-keys", "2"}};
 	SigRequest request = {.method = "GET",
 						  .path = "/",
 						  .query = lifecycle,
@@ -140,13 +140,13 @@ published_queries(void **state)
 static void
 published_suite(void **state)
 {
-	static const SigPair plain[] = {{"x-amz-date", "20150830T123600Z"},
-									{"host", "example.amazonaws.com"}};
-	static const SigPair blanks[] = {{"host", "example.amazonaws.com"},
-									 {"my-header1", " value1"},
-									 {"my-header2", " \"a   b   c\""},
-									 {"x-amz-date", "20150830T123600Z"}};
-	static const SigPair query[] = {{"Param2", "value2"}, {"Param1", "value1"}};
+	static const HttpPair plain[] = {{"x-amz-date", "20150830T123600Z"},
+									 {"host", "example.amazonaws.com"}};
+	static const HttpPair blanks[] = {{"host", "example.amazonaws.com"},
+									  {"my-header1", " value1"},
+									  {"my-header2", " \"a   b   c\""},
+									  {"x-amz-date", "20150830T123600Z"}};
+	static const HttpPair query[] = {{"Param2", "value2"}, {"Param1", "value1"}};
 	SigRequest request = {.method = "GET",
 						  .path = "/",
 						  .headers = plain,
@@ -173,7 +173,7 @@ published_suite(void **state)
 static void
 encoded_before_sorted(void **state)
 {
-	static const SigPair query[] = {{"prefix", "many/ é+"}, {"a~", "2"}, {"a=", "1"}, {"a", "~"}};
+	static const HttpPair query[] = {{"prefix", "many/ é+"}, {"a~", "2"}, {"a=", "1"}, {"a", "~"}};
 	SigRequest request = {.method = "GET",
 						  .path = "/my%C3%A9 db/=+%*'()",
 						  .query = query,
@@ -188,7 +188,7 @@ encoded_before_sorted(void **state)
 static void
 headers_by_name(void **state)
 {
-	static const SigPair headers[] = {{"x-amz-meta-a-b", "2"}, {"x-amz-meta-a", "1"}, S3_HOST};
+	static const HttpPair headers[] = {{"x-amz-meta-a-b", "2"}, {"x-amz-meta-a", "1"}, S3_HOST};
 	const SigRequest request = {.method = "GET",
 								.path = "/",
 								.headers = headers,
@@ -209,7 +209,7 @@ headers_by_name(void **state)
 static void
 dialect_of_google(void **state)
 {
-	static const SigPair headers[] = {S3_HOST, {"x-goog-date", "20130524T000000Z"}};
+	static const HttpPair headers[] = {S3_HOST, {"x-goog-date", "20130524T000000Z"}};
 	const SigRequest request = {.method = "GET",
 								.path = "/",
 								.headers = headers,

@@ -8,6 +8,8 @@
 #ifndef NEX_STORAGE_SETTINGS_H
 #define NEX_STORAGE_SETTINGS_H
 
+#include "access_keys.h"
+
 typedef enum UrlStyle
 {
 	URL_AUTO, /* by host for AWS itself, by path for all others */
@@ -15,23 +17,12 @@ typedef enum UrlStyle
 	URL_PATH
 } UrlStyle;
 
-typedef enum RepoCredentials
-{
-	CREDENTIALS_CHAIN,
-	CREDENTIALS_FILE,
-	CREDENTIALS_ENVIRONMENT,
-	CREDENTIALS_WEB_IDENTITY,
-	CREDENTIALS_PROFILE,
-	CREDENTIALS_CONTAINER,
-	CREDENTIALS_INSTANCE
-} RepoCredentials;
-
 typedef struct StorageSettings
 {
 	char *repo_endpoint; /* https://HOST[:PORT]; NULL: by the kind of the bucket and the region */
 	char *repo_region;
 	UrlStyle repo_url_style;
-	RepoCredentials repo_credentials;
+	KeyPlace repo_credentials;
 	char *repo_secret_file;
 	char *repo_profile;
 	char *repo_ca_file;

@@ -42,18 +42,19 @@ extern void http_close(HttpClient *client);
 /* Takes bytes of an answer; false ends the request. */
 typedef bool (*HttpSink)(void *argument, const void *data, size_t length);
 
-typedef struct HttpHeader
+/* A header, or a parameter of a query as it is meant: nothing in it is encoded. */
+typedef struct HttpPair
 {
-	const char *name;
+	const char *name; /* of a header that is signed: in lower case */
 	const char *value;
-} HttpHeader;
+} HttpPair;
 
 typedef struct HttpRequest
 {
 	const char *method;
 	const char *origin; /* "https://host:port" */
 	const char *target; /* path and query, encoded, as they are sent */
-	const HttpHeader *headers;
+	const HttpPair *headers;
 	size_t header_count;
 	const void
 		*body; /* NULL: none, and no Content-Length either unless the method is PUT or POST */

@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "aws_credentials.h"
+#include "bucket.h"
 #include "interrupt.h"
 #include "location.h"
 #include "s3.h"
@@ -21,7 +22,7 @@
 /* All of it lives until the program ends: storages are opened and closed several times. */
 static const StorageSettings *used;
 static HttpOptions http_options;
-static AwsChoice key_choice;
+static KeyChoice key_choice;
 
 void
 storage_use(const StorageSettings *settings)
@@ -47,29 +48,6 @@ region(void)
 	return DEFAULT_REGION;
 }
 
-static AwsSource
-key_source(void)
-{
-	switch (used->repo_credentials)
-	{
-		case CREDENTIALS_CHAIN:
-			return AWS_CHAIN;
-		case CREDENTIALS_FILE:
-			return AWS_FILE;
-		case CREDENTIALS_ENVIRONMENT:
-			return AWS_ENVIRONMENT;
-		case CREDENTIALS_WEB_IDENTITY:
-			return AWS_WEB_IDENTITY;
-		case CREDENTIALS_PROFILE:
-			return AWS_PROFILE;
-		case CREDENTIALS_CONTAINER:
-			return AWS_CONTAINER;
-		case CREDENTIALS_INSTANCE:
-			return AWS_INSTANCE;
-	}
-	return AWS_CHAIN;
-}
-
 /* The bucket's name goes into the host's where AWS wants it; a dot in it no certificate covers. */
 static bool
 bucket_in_host(const Location *location)
@@ -84,24 +62,23 @@ open_s3(const Location *location)
 {
 	const char *endpoint = used->repo_endpoint;
 	bool plain = endpoint != NULL && strncmp(endpoint, "http://", 7) == 0;
-	S3Address address = {.dialect = SIG_AWS4,
-						 .scheme = plain ? "http" : "https",
-						 .authority = endpoint != NULL ? strstr(endpoint, "://") + 3 : NULL,
-						 .bucket = location->bucket,
-						 .bucket_in_host = bucket_in_host(location),
-						 .region = region()};
+	const BucketAddress address = {.scheme = plain ? "http" : "https",
+								   .authority =
+									   endpoint != NULL ? strstr(endpoint, "://") + 3 : NULL,
+								   .bucket = location->bucket,
+								   .name_in_host = bucket_in_host(location),
+								   .region = region()};
 
 	http_options = (HttpOptions){.ca_file = used->repo_ca_file,
 								 .proxy = plain ? "" : used->repo_proxy,
 								 .stopped = stop_requested};
-	key_choice = (AwsChoice){.source = key_source(),
+	key_choice = (KeyChoice){.place = used->repo_credentials,
 							 .file = used->repo_secret_file,
 							 .profile = used->repo_profile,
 							 .region = address.region,
-							 .ca_file = NULL,
-							 .proxy = used->repo_proxy,
-							 .stopped = stop_requested};
-	return s3_storage_open(&address, location->prefix, &http_options, aws_keys, &key_choice);
+							 .network = {.proxy = used->repo_proxy, .stopped = stop_requested}};
+	return bucket_storage_open(&s3_dialect, &address, location->prefix, &http_options, aws_keys,
+							   &key_choice);
 }
 
 Storage *

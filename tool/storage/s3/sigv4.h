@@ -22,6 +22,7 @@
 #include <time.h>
 
 #include "buffer.h"
+#include "http.h"
 
 typedef enum SigDialect
 {
@@ -39,13 +40,6 @@ typedef struct SigCredentials
 	const char *service; /* "s3", "sts" */
 } SigCredentials;
 
-/* A header or a parameter of the query, as it is meant: nothing in it is encoded. */
-typedef struct SigPair
-{
-	const char *name; /* of a header: in lower case */
-	const char *value;
-} SigPair;
-
 /*
  * What is signed.  Headers that proxies change (Accept-Encoding, User-Agent,
  * Expect, Connection) do not belong here; host and the date header do.
@@ -53,10 +47,10 @@ typedef struct SigPair
 typedef struct SigRequest
 {
 	const char *method;
-	const char *path; /* begins with a slash; nothing in it is encoded */
-	const SigPair *query;
+	const char *path; /* begins with a slash; here and in the pairs nothing is encoded */
+	const HttpPair *query;
 	size_t query_count;
-	const SigPair *headers;
+	const HttpPair *headers;
 	size_t header_count;
 	const char *payload_sha256; /* 64 hex digits, also when there is no payload */
 	time_t when;                /* by the clock of the server */
@@ -78,8 +72,5 @@ extern void sig_append_target(const SigRequest *request, Buffer *out);
  */
 extern bool sig_append_authorization(const SigCredentials *credentials, const SigRequest *request,
 									 Buffer *out);
-
-/* Append text as a URL has it; a slash is kept if it separates parts of a path. */
-extern void sig_append_encoded(const char *text, bool keep_slashes, Buffer *out);
 
 #endif /* NEX_SIGV4_H */

@@ -20,45 +20,9 @@
 
 #define FILE_LIMIT (1024 * 1024)
 
-static const struct
-{
-	const char *word;
-	AwsSource source;
-} words[] = {{"chain", AWS_CHAIN},
-			 {"file", AWS_FILE},
-			 {"environment", AWS_ENVIRONMENT},
-			 {"web-identity", AWS_WEB_IDENTITY},
-			 {"profile", AWS_PROFILE},
-			 {"container", AWS_CONTAINER},
-			 {"instance", AWS_INSTANCE}};
-
-bool
-aws_source_parse(const char *word, AwsSource *source)
-{
-	size_t i;
-
-	for (i = 0; i < sizeof(words) / sizeof(words[0]); i++)
-	{
-		if (strcmp(words[i].word, word) == 0)
-		{
-			*source = words[i].source;
-			return true;
-		}
-	}
-	return false;
-}
-
-static bool
-has_variable(const char *name)
-{
-	const char *value = getenv(name);
-
-	return value != NULL && value[0] != '\0';
-}
-
 /* The keys of a profile pass over; false, with a problem, if there are none. */
 static bool
-keys_of_profile(AwsProfile *profile, const char *where, S3Keys *keys, char **problem)
+keys_of_profile(AwsProfile *profile, const char *where, AccessKeys *keys, char **problem)
 {
 	if (profile->access_key == NULL || profile->secret_key == NULL)
 	{
@@ -74,7 +38,7 @@ keys_of_profile(AwsProfile *profile, const char *where, S3Keys *keys, char **pro
 }
 
 static bool
-file_keys(const AwsChoice *choice, S3Keys *keys, char **problem)
+file_keys(const KeyChoice *choice, AccessKeys *keys, char **problem)
 {
 	AwsProfile profile;
 	char *text = secret_file_read(choice->file, problem);
@@ -94,9 +58,10 @@ file_keys(const AwsChoice *choice, S3Keys *keys, char **problem)
 }
 
 static bool
-environment_keys(S3Keys *keys, char **problem)
+environment_keys(AccessKeys *keys, char **problem)
 {
-	if (!has_variable("AWS_ACCESS_KEY_ID") || !has_variable("AWS_SECRET_ACCESS_KEY"))
+	if (!platform_has_variable("AWS_ACCESS_KEY_ID") ||
+		!platform_has_variable("AWS_SECRET_ACCESS_KEY"))
 	{
 		*problem = xstrdup("AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY are not both set");
 		return false;
@@ -104,7 +69,8 @@ environment_keys(S3Keys *keys, char **problem)
 	memset(keys, 0, sizeof(*keys));
 	keys->access_key = xstrdup(getenv("AWS_ACCESS_KEY_ID"));
 	keys->secret_key = xstrdup(getenv("AWS_SECRET_ACCESS_KEY"));
-	keys->token = has_variable("AWS_SESSION_TOKEN") ? xstrdup(getenv("AWS_SESSION_TOKEN")) : NULL;
+	keys->token =
+		platform_has_variable("AWS_SESSION_TOKEN") ? xstrdup(getenv("AWS_SESSION_TOKEN")) : NULL;
 	return true;
 }
 
@@ -114,7 +80,7 @@ read_profile_file(const char *variable, const char *name_at_home, const char *pr
 				  bool config, AwsProfile *profile, bool *found, char **problem)
 {
 	char *home = home_directory();
-	char *path = has_variable(variable)
+	char *path = platform_has_variable(variable)
 					 ? xstrdup(getenv(variable))
 					 : xasprintf("%s/.aws/%s", home != NULL ? home : "", name_at_home);
 	Buffer text;
@@ -135,16 +101,16 @@ read_profile_file(const char *variable, const char *name_at_home, const char *pr
 }
 
 static const char *
-profile_name_of(const AwsChoice *choice)
+profile_name_of(const KeyChoice *choice)
 {
 	if (choice->profile != NULL)
 		return choice->profile;
-	return has_variable("AWS_PROFILE") ? getenv("AWS_PROFILE") : "default";
+	return platform_has_variable("AWS_PROFILE") ? getenv("AWS_PROFILE") : "default";
 }
 
 /* The profile from both files; false with a problem if one cannot be read. */
 static bool
-read_profile(const AwsChoice *choice, AwsProfile *profile, bool *found, char **problem)
+read_profile(const KeyChoice *choice, AwsProfile *profile, bool *found, char **problem)
 {
 	const char *name = profile_name_of(choice);
 
@@ -157,7 +123,7 @@ read_profile(const AwsChoice *choice, AwsProfile *profile, bool *found, char **p
 
 /* Run the command of a profile, without a shell, and read what it prints. */
 static bool
-process_keys(const char *command, S3Keys *keys, char **problem)
+process_keys(const char *command, AccessKeys *keys, char **problem)
 {
 	char **argv = aws_command_words(command);
 	SubprocessResult result;
@@ -185,7 +151,7 @@ process_keys(const char *command, S3Keys *keys, char **problem)
 }
 
 static bool
-profile_keys(const AwsChoice *choice, const AwsServices *services, S3Keys *keys, char **problem)
+profile_keys(const KeyChoice *choice, const AwsServices *services, AccessKeys *keys, char **problem)
 {
 	AwsProfile profile;
 	bool found;
@@ -211,34 +177,35 @@ profile_keys(const AwsChoice *choice, const AwsServices *services, S3Keys *keys,
 	return good;
 }
 
-/* The first of the chain that is there; AWS_CHAIN, with a problem, if that cannot be told. */
-static AwsSource
-first_of_chain(const AwsChoice *choice, char **problem)
+/* The first of the chain that is there; KEYS_CHAIN, with a problem, if that cannot be told. */
+static KeyPlace
+first_of_chain(const KeyChoice *choice, char **problem)
 {
 	AwsProfile profile;
 	bool found;
 
 	if (choice->file != NULL)
-		return AWS_FILE;
-	if (choice->profile == NULL && has_variable("AWS_ACCESS_KEY_ID"))
-		return AWS_ENVIRONMENT;
-	if (choice->profile == NULL && has_variable("AWS_WEB_IDENTITY_TOKEN_FILE"))
-		return AWS_WEB_IDENTITY;
+		return KEYS_FILE;
+	if (choice->profile == NULL && platform_has_variable("AWS_ACCESS_KEY_ID"))
+		return KEYS_ENVIRONMENT;
+	if (choice->profile == NULL && platform_has_variable("AWS_WEB_IDENTITY_TOKEN_FILE"))
+		return KEYS_WEB_IDENTITY;
 	if (!read_profile(choice, &profile, &found, problem))
-		return AWS_CHAIN;
+		return KEYS_CHAIN;
 	aws_profile_free(&profile);
-	if (found || choice->profile != NULL || has_variable("AWS_PROFILE"))
-		return AWS_PROFILE;
-	if (has_variable("AWS_CONTAINER_CREDENTIALS_RELATIVE_URI") ||
-		has_variable("AWS_CONTAINER_CREDENTIALS_FULL_URI"))
-		return AWS_CONTAINER;
-	return AWS_INSTANCE;
+	if (found || choice->profile != NULL || platform_has_variable("AWS_PROFILE"))
+		return KEYS_PROFILE;
+	if (platform_has_variable("AWS_CONTAINER_CREDENTIALS_RELATIVE_URI") ||
+		platform_has_variable("AWS_CONTAINER_CREDENTIALS_FULL_URI"))
+		return KEYS_CONTAINER;
+	return KEYS_INSTANCE;
 }
 
 static bool
-web_identity_keys(const AwsServices *services, S3Keys *keys, char **problem)
+web_identity_keys(const AwsServices *services, AccessKeys *keys, char **problem)
 {
-	if (!has_variable("AWS_WEB_IDENTITY_TOKEN_FILE") || !has_variable("AWS_ROLE_ARN"))
+	if (!platform_has_variable("AWS_WEB_IDENTITY_TOKEN_FILE") ||
+		!platform_has_variable("AWS_ROLE_ARN"))
 	{
 		*problem = xstrdup("AWS_WEB_IDENTITY_TOKEN_FILE and AWS_ROLE_ARN are not both set");
 		return false;
@@ -248,30 +215,30 @@ web_identity_keys(const AwsServices *services, S3Keys *keys, char **problem)
 }
 
 bool
-aws_keys(void *argument, bool renew, S3Keys *keys, char **problem)
+aws_keys(void *argument, bool renew, AccessKeys *keys, char **problem)
 {
-	const AwsChoice *choice = argument;
-	AwsServices services = {choice->region, choice->ca_file, choice->proxy, choice->stopped};
-	AwsSource source = choice->source;
+	const KeyChoice *choice = argument;
+	AwsServices services = {choice->region, choice->network};
+	KeyPlace source = choice->place;
 
 	(void) renew; /* nothing is kept here, so that all is always new */
-	if (source == AWS_CHAIN)
+	if (source == KEYS_CHAIN)
 		source = first_of_chain(choice, problem);
 	switch (source)
 	{
-		case AWS_CHAIN:
+		case KEYS_CHAIN:
 			return false;
-		case AWS_FILE:
+		case KEYS_FILE:
 			return file_keys(choice, keys, problem);
-		case AWS_ENVIRONMENT:
+		case KEYS_ENVIRONMENT:
 			return environment_keys(keys, problem);
-		case AWS_WEB_IDENTITY:
+		case KEYS_WEB_IDENTITY:
 			return web_identity_keys(&services, keys, problem);
-		case AWS_PROFILE:
+		case KEYS_PROFILE:
 			return profile_keys(choice, &services, keys, problem);
-		case AWS_CONTAINER:
+		case KEYS_CONTAINER:
 			return aws_container_keys(&services, keys, problem);
-		case AWS_INSTANCE:
+		case KEYS_INSTANCE:
 			return aws_instance_keys(&services, keys, problem);
 	}
 	return false;

@@ -15,24 +15,22 @@
 
 #include <stdbool.h>
 
-#include "http.h"
-#include "s3_request.h"
+#include "access_keys.h"
+#include "platform_service.h"
 
 typedef struct AwsServices
 {
 	const char *region; /* of the token service */
-	const char *ca_file;
-	const char *proxy;
-	bool (*stopped)(void);
+	PlatformNetwork network;
 } AwsServices;
 
 /* All return false with *problem, to be freed. */
 extern bool aws_web_identity_keys(const AwsServices *services, const char *role,
-								  const char *token_file, S3Keys *keys, char **problem);
-extern bool aws_container_keys(const AwsServices *services, S3Keys *keys, char **problem);
-extern bool aws_instance_keys(const AwsServices *services, S3Keys *keys, char **problem);
+								  const char *token_file, AccessKeys *keys, char **problem);
+extern bool aws_container_keys(const AwsServices *services, AccessKeys *keys, char **problem);
+extern bool aws_instance_keys(const AwsServices *services, AccessKeys *keys, char **problem);
 
 /* What these services, and commands of profiles, print: an object in JSON. */
-extern bool aws_keys_from_json(const char *text, size_t length, S3Keys *keys, char **problem);
+extern bool aws_keys_from_json(const char *text, size_t length, AccessKeys *keys, char **problem);
 
 #endif /* NEX_AWS_SERVICES_H */

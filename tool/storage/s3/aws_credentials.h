@@ -19,36 +19,9 @@
 #ifndef NEX_AWS_CREDENTIALS_H
 #define NEX_AWS_CREDENTIALS_H
 
-#include "http.h"
-#include "s3_request.h"
+#include "platform_service.h"
 
-/* One link of the chain, or all. */
-typedef enum AwsSource
-{
-	AWS_CHAIN,
-	AWS_FILE,
-	AWS_ENVIRONMENT,
-	AWS_WEB_IDENTITY,
-	AWS_PROFILE,
-	AWS_CONTAINER,
-	AWS_INSTANCE
-} AwsSource;
-
-typedef struct AwsChoice
-{
-	AwsSource source;
-	const char *file;    /* for AWS_FILE */
-	const char *profile; /* NULL: AWS_PROFILE, or "default" */
-	const char *region;  /* for the token service */
-	const char *ca_file; /* for the token service */
-	const char *proxy;   /* likewise */
-	bool (*stopped)(void);
-} AwsChoice;
-
-/* "chain", "file", "environment", …; false if it is none of them. */
-extern bool aws_source_parse(const char *word, AwsSource *source);
-
-/* An S3KeySource; the argument is an AwsChoice. */
-extern bool aws_keys(void *argument, bool renew, S3Keys *keys, char **problem);
+/* A KeySource; the argument is a KeyChoice. */
+extern bool aws_keys(void *argument, bool renew, AccessKeys *keys, char **problem);
 
 #endif /* NEX_AWS_CREDENTIALS_H */

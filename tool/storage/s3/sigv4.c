@@ -17,6 +17,7 @@
 #include "digest.h"
 #include "memory.h"
 #include "primitives.h"
+#include "url_text.h"
 
 /* The words in which the dialects differ. */
 typedef struct SigWords
@@ -42,95 +43,33 @@ sig_time(time_t when, char text[SIG_TIME_SIZE])
 	strftime(text, SIG_TIME_SIZE, "%Y%m%dT%H%M%SZ", &parts);
 }
 
-static bool
-is_unreserved(char c)
-{
-	return (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-' ||
-		   c == '.' || c == '_' || c == '~';
-}
-
-void
-sig_append_encoded(const char *text, bool keep_slashes, Buffer *out)
-{
-	for (; *text != '\0'; text++)
-	{
-		if (is_unreserved(*text) || (keep_slashes && *text == '/'))
-			buffer_append_char(out, *text);
-		else
-			buffer_printf(out, "%%%02X", (unsigned char) *text);
-	}
-}
-
-/* A parameter with its encoded texts, by which they are sorted. */
-typedef struct EncodedPair
-{
-	Buffer name;
-	Buffer value;
-} EncodedPair;
-
-static int
-compare_encoded(const void *a, const void *b)
-{
-	const EncodedPair *left = a;
-	const EncodedPair *right = b;
-	int order = strcmp(left->name.data, right->name.data);
-
-	return order != 0 ? order : strcmp(left->value.data, right->value.data);
-}
-
-/* Encoded first and sorted afterwards: the order of the bytes that are sent counts. */
-static void
-append_query(const SigRequest *request, Buffer *out)
-{
-	EncodedPair *pairs = xcalloc(request->query_count + 1, sizeof(EncodedPair));
-	size_t i;
-
-	for (i = 0; i < request->query_count; i++)
-	{
-		buffer_init(&pairs[i].name);
-		buffer_init(&pairs[i].value);
-		buffer_append_string(&pairs[i].name, "");
-		buffer_append_string(&pairs[i].value, "");
-		sig_append_encoded(request->query[i].name, false, &pairs[i].name);
-		sig_append_encoded(request->query[i].value, false, &pairs[i].value);
-	}
-	qsort(pairs, request->query_count, sizeof(EncodedPair), compare_encoded);
-	for (i = 0; i < request->query_count; i++)
-	{
-		buffer_printf(out, "%s%s=%s", i > 0 ? "&" : "", pairs[i].name.data, pairs[i].value.data);
-		buffer_free(&pairs[i].name);
-		buffer_free(&pairs[i].value);
-	}
-	free(pairs);
-}
-
 void
 sig_append_target(const SigRequest *request, Buffer *out)
 {
-	sig_append_encoded(request->path, true, out);
+	url_append_encoded(request->path, true, out);
 	if (request->query_count > 0)
 	{
 		buffer_append_char(out, '?');
-		append_query(request, out);
+		url_append_query(request->query, request->query_count, out);
 	}
 }
 
 static int
 compare_names(const void *a, const void *b)
 {
-	return strcmp((*(const SigPair *const *) a)->name, (*(const SigPair *const *) b)->name);
+	return strcmp((*(const HttpPair *const *) a)->name, (*(const HttpPair *const *) b)->name);
 }
 
 /* The headers in the order of their names; the caller frees the array. */
-static const SigPair **
+static const HttpPair **
 sorted_headers(const SigRequest *request)
 {
-	const SigPair **sorted = xcalloc(request->header_count + 1, sizeof(SigPair *));
+	const HttpPair **sorted = xcalloc(request->header_count + 1, sizeof(HttpPair *));
 	size_t i;
 
 	for (i = 0; i < request->header_count; i++)
 		sorted[i] = &request->headers[i];
-	qsort(sorted, request->header_count, sizeof(SigPair *), compare_names);
+	qsort(sorted, request->header_count, sizeof(HttpPair *), compare_names);
 	return sorted;
 }
 
@@ -157,7 +96,7 @@ append_trimmed(const char *value, Buffer *out)
 }
 
 static void
-append_header_names(const SigPair *const *sorted, size_t count, Buffer *out)
+append_header_names(const HttpPair *const *sorted, size_t count, Buffer *out)
 {
 	size_t i;
 
@@ -166,14 +105,14 @@ append_header_names(const SigPair *const *sorted, size_t count, Buffer *out)
 }
 
 static void
-append_canonical_request(const SigRequest *request, const SigPair *const *headers, Buffer *out)
+append_canonical_request(const SigRequest *request, const HttpPair *const *headers, Buffer *out)
 {
 	size_t i;
 
 	buffer_printf(out, "%s\n", request->method);
-	sig_append_encoded(request->path, true, out);
+	url_append_encoded(request->path, true, out);
 	buffer_append_char(out, '\n');
-	append_query(request, out);
+	url_append_query(request->query, request->query_count, out);
 	buffer_append_char(out, '\n');
 	for (i = 0; i < request->header_count; i++)
 	{
@@ -241,7 +180,7 @@ bool
 sig_append_authorization(const SigCredentials *credentials, const SigRequest *request, Buffer *out)
 {
 	const SigWords *words = &words_of[credentials->dialect];
-	const SigPair **headers = sorted_headers(request);
+	const HttpPair **headers = sorted_headers(request);
 	char time[SIG_TIME_SIZE];
 	char day[DAY_LENGTH + 1];
 	uint8_t key[MAC_BYTES];

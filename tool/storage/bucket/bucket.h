@@ -1,19 +1,19 @@
 /*-------------------------------------------------------------------------
  *
- * s3.h
- *	  A repository in a bucket: S3, its compatibles, and Google Cloud Storage
- *	  by its XML interface.
+ * bucket.h
+ *	  A repository in a bucket, whoever keeps it.
  *
  * What differs from a directory: a PUT is whole or not at all, and lasts when
  * it is answered, so there is nothing to be made durable; directories are
- * beginnings of names; locks are leases.
+ * beginnings of names; locks are leases.  What differs between providers is a
+ * BucketDialect.
  *
  *-------------------------------------------------------------------------
  */
-#ifndef NEX_S3_H
-#define NEX_S3_H
+#ifndef NEX_BUCKET_H
+#define NEX_BUCKET_H
 
-#include "s3_request.h"
+#include "bucket_dialect.h"
 #include "storage.h"
 
 /*
@@ -21,8 +21,8 @@
  * "a/b".  Nothing is sent yet.  Options, source and its argument must live as
  * long, the rest is copied.
  */
-extern Storage *s3_storage_open(const S3Address *address, const char *prefix,
-								const HttpOptions *options, S3KeySource source,
-								void *source_argument);
+extern Storage *bucket_storage_open(const BucketDialect *dialect, const BucketAddress *address,
+									const char *prefix, const HttpOptions *options,
+									KeySource source, void *source_argument);
 
-#endif /* NEX_S3_H */
+#endif /* NEX_BUCKET_H */

@@ -1,6 +1,6 @@
 /*-------------------------------------------------------------------------
  *
- * s3_read.c
+ * bucket_read.c
  *	  Read objects of a bucket, piece by piece.
  *
  * A reader gets as much as it asks for, in order, and may stop for long in
@@ -10,7 +10,7 @@
  *
  *-------------------------------------------------------------------------
  */
-#include "s3_storage.h"
+#include "bucket_storage.h"
 
 #include <curl/curl.h>
 #include <stdlib.h>
@@ -21,22 +21,22 @@
 
 #define PIECE_BYTES (8 * 1024 * 1024)
 
-typedef struct S3Reader
+typedef struct BucketReader
 {
 	StoreReader reader; /* first */
-	S3Storage *s3;
+	BucketStorage *bucket;
 	char *path;
 	char version[STORE_VERSION_SIZE];
 	uint64_t next; /* offset of the piece after this one */
 	uint64_t end;  /* offset behind the last byte to be read */
 	Buffer piece;
 	size_t taken; /* of the piece */
-} S3Reader;
+} BucketReader;
 
 StoreResult
-s3_version_of(const HttpAnswer *answer, char *version, size_t size)
+bucket_version_of(const BucketStorage *bucket, const HttpAnswer *answer, char *version, size_t size)
 {
-	const char *tag = http_header(answer, "etag");
+	const char *tag = http_header(answer, bucket->dialect->version);
 
 	if (tag == NULL || strlen(tag) >= size)
 		return store_failure(STORE_FAILED, NULL, "the server does not say which version it is");
@@ -56,7 +56,7 @@ read_time(const char *text)
 }
 
 double
-s3_age(const HttpAnswer *answer, const char *time)
+bucket_age(const HttpAnswer *answer, const char *time)
 {
 	double now = read_time(http_header(answer, "date"));
 	double then = read_time(time);
@@ -79,21 +79,22 @@ parse_bytes(const char *text, uint64_t *bytes)
 }
 
 StoreResult
-s3_head(Storage *storage, const char *path, StoreInfo *info)
+bucket_head(Storage *storage, const char *path, StoreInfo *info)
 {
-	S3Request request = {.method = "HEAD"};
+	BucketRequest request = {.method = "HEAD"};
 	StoreResult result;
-	S3Reply reply;
+	BucketReply reply;
 
-	s3_reply_init(&reply);
-	result = s3_send_for((S3Storage *) storage, path, &request, &reply);
+	bucket_reply_init(&reply);
+	result = bucket_send_for((BucketStorage *) storage, path, &request, &reply);
 	if (result.code == STORE_OK)
-		result = s3_version_of(&reply.answer, info->version, sizeof(info->version));
+		result = bucket_version_of((BucketStorage *) storage, &reply.answer, info->version,
+								   sizeof(info->version));
 	if (result.code == STORE_OK &&
 		!parse_bytes(http_header(&reply.answer, "content-length"), &info->bytes))
 		result = store_failure(STORE_FAILED, NULL, "the server does not say how long it is");
-	info->age = s3_age(&reply.answer, http_header(&reply.answer, "last-modified"));
-	s3_reply_free(&reply);
+	info->age = bucket_age(&reply.answer, http_header(&reply.answer, "last-modified"));
+	bucket_reply_free(&reply);
 	return result;
 }
 
@@ -119,25 +120,26 @@ forget_piece(void *argument)
  * long the object is.
  */
 static StoreResult
-get_piece(S3Reader *reader, uint64_t *total)
+get_piece(BucketReader *reader, uint64_t *total)
 {
 	uint64_t last =
 		reader->end - reader->next > PIECE_BYTES ? reader->next + PIECE_BYTES - 1 : reader->end - 1;
 	char *range =
 		xasprintf("bytes=%llu-%llu", (unsigned long long) reader->next, (unsigned long long) last);
-	const SigPair headers[] = {{"range", range}, {"if-match", reader->version}};
-	S3Request request = {.method = "GET",
-						 .headers = headers,
-						 .header_count = reader->version[0] != '\0' ? 2 : 1,
-						 .sink = take_piece,
-						 .again = forget_piece,
-						 .argument = &reader->piece};
+	const HttpPair headers[] = {{"range", range},
+								{reader->bucket->dialect->only_this, reader->version}};
+	BucketRequest request = {.method = "GET",
+							 .headers = headers,
+							 .header_count = reader->version[0] != '\0' ? 2 : 1,
+							 .sink = take_piece,
+							 .again = forget_piece,
+							 .argument = &reader->piece};
 	const char *slash;
 	StoreResult result;
-	S3Reply reply;
+	BucketReply reply;
 
-	s3_reply_init(&reply);
-	result = s3_send_for(reader->s3, reader->path, &request, &reply);
+	bucket_reply_init(&reply);
+	result = bucket_send_for(reader->bucket, reader->path, &request, &reply);
 	slash = http_header(&reply.answer, "content-range");
 	slash = slash != NULL ? strrchr(slash, '/') : NULL;
 	if (result.code == STORE_EXISTS) /* as 412 reads when nothing must be there */
@@ -147,8 +149,9 @@ get_piece(S3Reader *reader, uint64_t *total)
 		result = store_failure(STORE_UNSUPPORTED, NULL,
 							   "the server does not answer with the part that it was asked for");
 	if (result.code == STORE_OK && reader->version[0] == '\0')
-		result = s3_version_of(&reply.answer, reader->version, sizeof(reader->version));
-	s3_reply_free(&reply);
+		result = bucket_version_of(reader->bucket, &reply.answer, reader->version,
+								   sizeof(reader->version));
+	bucket_reply_free(&reply);
 	free(range);
 	reader->taken = 0;
 	reader->next += reader->piece.length;
@@ -158,7 +161,7 @@ get_piece(S3Reader *reader, uint64_t *total)
 static StoreResult
 read_on(StoreReader *of, char *into, size_t length)
 {
-	S3Reader *reader = (S3Reader *) of;
+	BucketReader *reader = (BucketReader *) of;
 
 	while (length > 0)
 	{
@@ -190,7 +193,7 @@ read_on(StoreReader *of, char *into, size_t length)
 static void
 close_reader(StoreReader *of)
 {
-	S3Reader *reader = (S3Reader *) of;
+	BucketReader *reader = (BucketReader *) of;
 
 	buffer_free(&reader->piece);
 	free(reader->path);
@@ -199,9 +202,9 @@ close_reader(StoreReader *of)
 
 /* No range begins in an object without a byte, or behind its end. */
 static StoreResult
-get_nothing(S3Reader *reader, uint64_t offset, uint64_t length, StoreInfo *info)
+get_nothing(BucketReader *reader, uint64_t offset, uint64_t length, StoreInfo *info)
 {
-	StoreResult result = s3_head(&reader->s3->storage, reader->path, info);
+	StoreResult result = bucket_head(&reader->bucket->storage, reader->path, info);
 
 	if (result.code == STORE_OK &&
 		(info->bytes < offset || (length != STORE_TO_END && info->bytes - offset < length)))
@@ -211,7 +214,7 @@ get_nothing(S3Reader *reader, uint64_t offset, uint64_t length, StoreInfo *info)
 }
 
 static StoreResult
-get_first(S3Reader *reader, uint64_t offset, uint64_t length, StoreInfo *info)
+get_first(BucketReader *reader, uint64_t offset, uint64_t length, StoreInfo *info)
 {
 	StoreResult result;
 	uint64_t total;
@@ -236,14 +239,14 @@ get_first(S3Reader *reader, uint64_t offset, uint64_t length, StoreInfo *info)
 }
 
 StoreResult
-s3_get(Storage *storage, const char *path, uint64_t offset, uint64_t length, StoreReader **reader,
-	   StoreInfo *info)
+bucket_get(Storage *storage, const char *path, uint64_t offset, uint64_t length,
+		   StoreReader **reader, StoreInfo *info)
 {
-	S3Reader *made = xcalloc(1, sizeof(*made));
+	BucketReader *made = xcalloc(1, sizeof(*made));
 	StoreResult result;
 
 	made->reader = (StoreReader){.read = read_on, .close = close_reader};
-	made->s3 = (S3Storage *) storage;
+	made->bucket = (BucketStorage *) storage;
 	made->path = xstrdup(path);
 	buffer_init(&made->piece);
 	result = get_first(made, offset, length, info);

@@ -1,21 +1,23 @@
 /*-------------------------------------------------------------------------
  *
- * s3_list.c
+ * bucket_list.c
  *	  List objects of a bucket, page by page.
  *
- * Names are asked for encoded as in a URL, since XML cannot hold all of them.
+ * Names are asked for encoded as in a URL where that can be had, since XML
+ * cannot hold all of them.
  *
  *-------------------------------------------------------------------------
  */
-#include "s3_storage.h"
+#include "bucket_storage.h"
 
 #include <stdlib.h>
 #include <string.h>
 
 #include "memory.h"
+#include "url_text.h"
 #include "xml_answer.h"
 
-#define MAX_PARAMETERS 5
+#define MAX_PARAMETERS 8
 
 /* An object, or a common beginning of several: that ends in a slash. */
 typedef struct Entry
@@ -23,11 +25,13 @@ typedef struct Entry
 	char *name;
 	uint64_t bytes;
 	double age;
+	bool directory; /* that the provider has made an object of its own */
 } Entry;
 
 /* One page, as it is read. */
 typedef struct Page
 {
+	const ListWords *words;
 	bool encoded; /* names are as in a URL */
 	Entry *entries;
 	size_t count;
@@ -43,11 +47,16 @@ typedef struct PageReader
 	const HttpAnswer *answer;
 } PageReader;
 
+/* One that is a directory only, and nothing that was ever put there, is none. */
 static void
 add_entry(Page *page)
 {
-	if (page->now.name == NULL)
+	if (page->now.name == NULL || page->now.directory)
+	{
+		free(page->now.name);
+		memset(&page->now, 0, sizeof(page->now));
 		return;
+	}
 	if ((page->count & (page->count - 1)) == 0)
 		page->entries =
 			xrealloc(page->entries, (page->count == 0 ? 1 : 2 * page->count) * sizeof(Entry));
@@ -63,31 +72,41 @@ set_text(char **text, const char *value)
 }
 
 static bool
+is_element(const char *path, const char *word)
+{
+	return word != NULL && strcmp(path, word) == 0;
+}
+
+static bool
 visit_page(void *argument, const char *path, const char *text)
 {
 	const PageReader *reader = argument;
 	Page *page = reader->page;
+	const ListWords *words = page->words;
 	char *end;
 
-	if (strcmp(path, "ListBucketResult/Contents/Key") == 0 ||
-		strcmp(path, "ListBucketResult/CommonPrefixes/Prefix") == 0)
+	if (is_element(path, words->name) || is_element(path, words->directory_name))
 		set_text(&page->now.name, text);
-	else if (strcmp(path, "ListBucketResult/Contents/Size") == 0)
+	else if (is_element(path, words->bytes))
 	{
 		page->now.bytes = strtoull(text, &end, 10);
 		return end != text && *end == '\0';
 	}
-	else if (strcmp(path, "ListBucketResult/Contents/LastModified") == 0)
-		page->now.age = s3_age(reader->answer, text);
-	else if (strcmp(path, "ListBucketResult/Contents") == 0 ||
-			 strcmp(path, "ListBucketResult/CommonPrefixes") == 0)
+	else if (is_element(path, words->modified))
+		page->now.age = bucket_age(reader->answer, text);
+	else if (is_element(path, words->kind))
+		page->now.directory = strcmp(text, "directory") == 0;
+	else if (is_element(path, words->object) || is_element(path, words->directory))
 		add_entry(page);
-	else if (strcmp(path, "ListBucketResult/EncodingType") == 0)
+	else if (is_element(path, words->encoding))
 		page->encoded = strcmp(text, "url") == 0;
-	else if (strcmp(path, "ListBucketResult/IsTruncated") == 0)
+	else if (is_element(path, words->truncated))
 		page->truncated = strcmp(text, "true") == 0;
-	else if (strcmp(path, "ListBucketResult/NextContinuationToken") == 0)
+	else if (is_element(path, words->next) && text[0] != '\0')
+	{
 		set_text(&page->next, text);
+		page->truncated |= words->truncated == NULL;
+	}
 	return true;
 }
 
@@ -102,45 +121,6 @@ page_free(Page *page)
 	free(page->now.name);
 	free(page->next);
 	memset(page, 0, sizeof(*page));
-}
-
-static int
-hex_value(char c)
-{
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	if (c >= 'a' && c <= 'f')
-		return c - 'a' + 10;
-	if (c >= 'A' && c <= 'F')
-		return c - 'A' + 10;
-	return -1;
-}
-
-/* Decode in place; false if it is not encoded well, or holds a NUL. */
-static bool
-url_decode(char *text)
-{
-	char *to = text;
-
-	for (; *text != '\0'; text++, to++)
-	{
-		if (*text == '+')
-			*to = ' ';
-		else if (*text != '%')
-			*to = *text;
-		else
-		{
-			int high = hex_value(text[1]);
-			int low = high >= 0 ? hex_value(text[2]) : -1;
-
-			if (low < 0 || high * 16 + low == 0)
-				return false;
-			*to = (char) (high * 16 + low);
-			text += 2;
-		}
-	}
-	*to = '\0';
-	return true;
 }
 
 /* What is done with each entry: its name behind the prefix.  False: no more. */
@@ -174,35 +154,41 @@ visit_entries(Page *page, const char *prefix, EntryVisitor visitor, void *argume
 
 /* Ask for a page; `token` is that of the page before, or NULL. */
 static StoreResult
-get_page(S3Session *session, const char *prefix, bool one_level, const char *token, Page *page)
+get_page(const BucketStorage *bucket, const char *prefix, bool one_level, const char *token,
+		 Page *page)
 {
-	SigPair query[MAX_PARAMETERS];
-	S3Request request = {.method = "GET", .key = "", .query = query, .root = "ListBucketResult"};
+	const ListWords *words = bucket->dialect->list;
+	HttpPair query[MAX_PARAMETERS];
+	BucketRequest request = {.method = "GET",
+							 .key = "",
+							 .query = query,
+							 .query_count = words->query_count,
+							 .root = words->root};
 	StoreResult result;
 	char *problem = NULL;
-	S3Reply reply;
+	BucketReply reply;
 	PageReader reader = {page, &reply.answer};
 
-	query[request.query_count++] = (SigPair){"list-type", "2"};
-	query[request.query_count++] = (SigPair){"encoding-type", "url"};
-	query[request.query_count++] = (SigPair){"prefix", prefix};
+	memcpy(query, words->query, words->query_count * sizeof(HttpPair));
+	query[request.query_count++] = (HttpPair){"prefix", prefix};
 	if (one_level)
-		query[request.query_count++] = (SigPair){"delimiter", "/"};
+		query[request.query_count++] = (HttpPair){"delimiter", "/"};
 	if (token != NULL)
-		query[request.query_count++] = (SigPair){"continuation-token", token};
+		query[request.query_count++] = (HttpPair){words->token, token};
 
 	memset(page, 0, sizeof(*page));
-	s3_reply_init(&reply);
-	s3_send(session, &request, &reply);
+	page->words = words;
+	bucket_reply_init(&reply);
+	bucket_send(bucket->session, &request, &reply);
 	result = reply.result;
 	if (result.code == STORE_OK &&
-		!xml_answer_read(reply.answer.body.data, reply.answer.body.length, "ListBucketResult",
-						 visit_page, &reader, &problem))
+		!xml_answer_read(reply.answer.body.data, reply.answer.body.length, words->root, visit_page,
+						 &reader, &problem))
 		result = store_failure(STORE_FAILED, NULL, "the listing cannot be read: %s", problem);
 	if (result.code == STORE_OK && page->truncated && page->next == NULL)
 		result = store_failure(STORE_FAILED, NULL, "the listing does not say how to go on");
 	free(problem);
-	s3_reply_free(&reply);
+	bucket_reply_free(&reply);
 	return result;
 }
 
@@ -211,7 +197,7 @@ get_page(S3Session *session, const char *prefix, bool one_level, const char *tok
  * up to the next slash.  A page is visited once it is whole.
  */
 static StoreResult
-list_entries(S3Storage *s3, const char *prefix, bool one_level, EntryVisitor visitor,
+list_entries(BucketStorage *bucket, const char *prefix, bool one_level, EntryVisitor visitor,
 			 void *argument, size_t *count)
 {
 	StoreResult result;
@@ -223,7 +209,7 @@ list_entries(S3Storage *s3, const char *prefix, bool one_level, EntryVisitor vis
 	{
 		Page page;
 
-		result = get_page(s3->session, prefix, one_level, token, &page);
+		result = get_page(bucket, prefix, one_level, token, &page);
 		if (result.code == STORE_OK)
 			result = visit_entries(&page, prefix, visitor, argument, count, &go_on);
 		go_on = go_on && page.truncated;
@@ -239,13 +225,13 @@ list_entries(S3Storage *s3, const char *prefix, bool one_level, EntryVisitor vis
 
 /* What a directory's entries begin with, whether its path ends in a slash or not; caller frees. */
 static char *
-directory_key(const S3Storage *s3, const char *path)
+directory_key(const BucketStorage *bucket, const char *path)
 {
 	size_t length = strlen(path);
 
 	if (strcmp(path, ".") == 0)
-		return xstrdup(s3->prefix);
-	return xasprintf("%s%s%s", s3->prefix, path, path[length - 1] == '/' ? "" : "/");
+		return xstrdup(bucket->prefix);
+	return xasprintf("%s%s%s", bucket->prefix, path, path[length - 1] == '/' ? "" : "/");
 }
 
 typedef struct NameVisit
@@ -264,13 +250,13 @@ visit_name(const char *name, const Entry *of, void *argument)
 }
 
 StoreResult
-s3_list(Storage *storage, const char *path, StorageVisitor visitor, void *argument)
+bucket_list(Storage *storage, const char *path, StorageVisitor visitor, void *argument)
 {
-	S3Storage *s3 = (S3Storage *) storage;
+	BucketStorage *bucket = (BucketStorage *) storage;
 	NameVisit visit = {visitor, argument};
-	char *prefix = directory_key(s3, path);
+	char *prefix = directory_key(bucket, path);
 	size_t count;
-	StoreResult result = list_entries(s3, prefix, true, visit_name, &visit, &count);
+	StoreResult result = list_entries(bucket, prefix, true, visit_name, &visit, &count);
 
 	free(prefix);
 	if (result.code == STORE_OK && count == 0 && strcmp(path, ".") != 0)
@@ -308,12 +294,12 @@ visit_file(const char *name, const Entry *of, void *argument)
 }
 
 StoreResult
-s3_list_files(Storage *storage, const char *path, const FileListing *listing)
+bucket_list_files(Storage *storage, const char *path, const FileListing *listing)
 {
-	S3Storage *s3 = (S3Storage *) storage;
-	char *prefix = directory_key(s3, path);
+	BucketStorage *bucket = (BucketStorage *) storage;
+	char *prefix = directory_key(bucket, path);
 	size_t count;
-	StoreResult result = list_entries(s3, prefix, false, visit_file, (void *) listing, &count);
+	StoreResult result = list_entries(bucket, prefix, false, visit_file, (void *) listing, &count);
 
 	free(prefix);
 	if (result.code == STORE_OK && count == 0 && strcmp(path, ".") != 0)
@@ -341,12 +327,12 @@ visit_path(const char *name, const Entry *of, void *argument)
 }
 
 StoreResult
-s3_list_paths(S3Storage *s3, const char *prefix, LeaseVisitor visitor, void *argument)
+bucket_list_paths(BucketStorage *bucket, const char *prefix, LeaseVisitor visitor, void *argument)
 {
 	PathVisit visit = {prefix, visitor, argument};
-	char *key = xasprintf("%s%s", s3->prefix, prefix);
+	char *key = xasprintf("%s%s", bucket->prefix, prefix);
 	size_t count;
-	StoreResult result = list_entries(s3, key, false, visit_path, &visit, &count);
+	StoreResult result = list_entries(bucket, key, false, visit_path, &visit, &count);
 
 	free(key);
 	return result;

@@ -1,0 +1,111 @@
+/*-------------------------------------------------------------------------
+ *
+ * bucket.c
+ *	  A repository in a bucket: opening, and what needs no request.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "bucket.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "bucket_storage.h"
+#include "memory.h"
+#include "request_tries.h"
+
+char *
+bucket_key(const BucketStorage *bucket, const char *path)
+{
+	return xasprintf("%s%s", bucket->prefix, strcmp(path, ".") == 0 ? "" : path);
+}
+
+StoreResult
+bucket_send_for(BucketStorage *bucket, const char *path, BucketRequest *request, BucketReply *reply)
+{
+	char *key = bucket_key(bucket, path);
+
+	request->key = key;
+	bucket_send(bucket->session, request, reply);
+	free(key);
+	return reply->result;
+}
+
+/* What was answered is there for good. */
+static StoreResult
+bucket_barrier(Storage *storage, char *const *paths, size_t count, int threads, char **failed)
+{
+	(void) storage;
+	(void) paths;
+	(void) count;
+	(void) threads;
+	*failed = NULL;
+	return store_ok();
+}
+
+/* A bucket tells neither rights nor space; that it answers is what can be known. */
+static StoreResult
+bucket_examine(Storage *storage, const char *path, StoreFacts *facts)
+{
+	StoreInfo info;
+	StoreResult result;
+
+	memset(facts, 0, sizeof(*facts));
+	if (strcmp(path, ".") == 0)
+		return store_ok();
+	result = bucket_head(storage, path, &info);
+	if (result.code == STORE_OK && strlen(info.version) < sizeof(facts->mark))
+		memcpy(facts->mark, info.version, strlen(info.version) + 1);
+	return result;
+}
+
+static void
+bucket_close(Storage *storage)
+{
+	BucketStorage *bucket = (BucketStorage *) storage;
+
+	leases_close(bucket->leases);
+	bucket_session_close(bucket->session);
+	free(bucket->prefix);
+	free(bucket->location);
+	free(bucket);
+}
+
+static const Storage operations = {.can = {.create_only = true,
+										   .replace_if = true,
+										   .lease = true,
+										   .batch_delete = true,
+										   .checksums = true,
+										   .uploads = BUCKET_REQUESTS},
+								   .get = bucket_get,
+								   .head = bucket_head,
+								   .put = bucket_put,
+								   .barrier = bucket_barrier,
+								   .remove_many = bucket_remove_many,
+								   .list = bucket_list,
+								   .list_files = bucket_list_files,
+								   .lock = bucket_lock,
+								   .lock_alive = bucket_lock_alive,
+								   .unlock = bucket_unlock,
+								   .examine = bucket_examine,
+								   .close = bucket_close};
+
+Storage *
+bucket_storage_open(const BucketDialect *dialect, const BucketAddress *address, const char *prefix,
+					const HttpOptions *options, KeySource source, void *source_argument)
+{
+	BucketStorage *bucket = xcalloc(1, sizeof(*bucket));
+
+	bucket->storage = operations;
+	bucket->dialect = dialect;
+	bucket->session =
+		bucket_session_open(dialect, address, options, REQUEST_PATIENCE, source, source_argument);
+	bucket->prefix = prefix[0] != '\0' ? xasprintf("%s/", prefix) : xstrdup("");
+	bucket->location = xasprintf(
+		"%s://%s%s%s%s%s", dialect->scheme, address->account != NULL ? address->account : "",
+		address->account != NULL ? "/" : "", address->bucket, prefix[0] != '\0' ? "/" : "", prefix);
+	bucket->storage.location = bucket->location;
+	bucket->lease_store = bucket_lease_store(bucket);
+	bucket->leases = leases_open(&bucket->lease_store, LEASE_SECONDS);
+	return &bucket->storage;
+}

@@ -1,0 +1,243 @@
+/*-------------------------------------------------------------------------
+ *
+ * bucket_answer.c
+ *	  What an answer of an object store means.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "bucket_answer.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "memory.h"
+#include "quote.h"
+#include "xml_answer.h"
+
+#define LONGEST_WAIT 120 /* seconds; a server that asks for more is asked again after these */
+
+/* Answers without a code, such as all to HEAD, and those of proxies. */
+static const struct
+{
+	int status;
+	ErrorMeaning meaning;
+} statuses[] = {
+	{301, {"moved", STORE_DENIED, CHANGE_REGION, "Check the region and the endpoint."}},
+	{307, {"moved", STORE_DENIED, CHANGE_REGION, "Check the region and the endpoint."}},
+	{401, {"not authorized", STORE_DENIED, NO_REMEDY, RIGHTS_HINT}},
+	{403, {"forbidden", STORE_DENIED, NO_REMEDY, RIGHTS_HINT}},
+	{404, {"not found", STORE_ABSENT, NO_REMEDY, NULL}},
+	{407, {"the proxy wants credentials", STORE_UNREACHABLE, NO_REMEDY, "Check the proxy."}},
+	{408, {"time-out", STORE_UNKNOWN_OUTCOME, NO_REMEDY, NULL}},
+	{409, {"conflict", STORE_BUSY, NO_REMEDY, NULL}},
+	{412, {"precondition failed", STORE_EXISTS, NO_REMEDY, NULL}},
+	{416, {"not so long", STORE_DAMAGED, NO_REMEDY, NULL}},
+	{429, {"too many requests", STORE_BUSY, NO_REMEDY, NULL}},
+	{500, {"internal error", STORE_UNKNOWN_OUTCOME, NO_REMEDY, NULL}},
+	{501, {"not implemented", STORE_UNSUPPORTED, NO_REMEDY, NULL}},
+	{502, {"bad gateway", STORE_UNKNOWN_OUTCOME, NO_REMEDY, NULL}},
+	{503, {"service unavailable", STORE_BUSY, NO_REMEDY, NULL}},
+	{504, {"gateway time-out", STORE_UNKNOWN_OUTCOME, NO_REMEDY, NULL}},
+	{507, {"insufficient storage", STORE_FULL, NO_REMEDY, NULL}},
+};
+
+static const ErrorMeaning unheard_of = {"unexpected answer", STORE_FAILED, NO_REMEDY, NULL};
+
+/* What is in the body of an error. */
+typedef struct ErrorBody
+{
+	char *code;
+	char *message;
+	char *region;
+	char *request;
+} ErrorBody;
+
+static void
+set_text(char **text, const char *value)
+{
+	free(*text);
+	*text = printable_name(value);
+}
+
+static bool
+visit_error(void *argument, const char *path, const char *text)
+{
+	ErrorBody *body = argument;
+
+	if (strcmp(path, "Error/Code") == 0)
+		set_text(&body->code, text);
+	else if (strcmp(path, "Error/Message") == 0)
+		set_text(&body->message, text);
+	else if (strcmp(path, "Error/Region") == 0)
+		set_text(&body->region, text);
+	else if (strcmp(path, "Error/RequestId") == 0)
+		set_text(&body->request, text);
+	return true;
+}
+
+static void
+error_body_free(ErrorBody *body)
+{
+	free(body->code);
+	free(body->message);
+	free(body->region);
+	free(body->request);
+}
+
+static const char *
+named_header(const HttpAnswer *answer, const char *name)
+{
+	return name != NULL ? http_header(answer, name) : NULL;
+}
+
+/* What is not an error in XML leaves all empty; the status has to do, then. */
+static void
+read_error(const ErrorTable *table, const HttpAnswer *answer, ErrorBody *body)
+{
+	const char *code = named_header(answer, table->code_header);
+	const char *request = named_header(answer, table->request_header);
+	const char *region = named_header(answer, table->region_header);
+	char *problem = NULL;
+
+	memset(body, 0, sizeof(*body));
+	if (answer->body.length > 0 && !xml_answer_read(answer->body.data, answer->body.length, "Error",
+													visit_error, body, &problem))
+	{
+		error_body_free(body);
+		memset(body, 0, sizeof(*body));
+	}
+	free(problem);
+	if (body->code == NULL && code != NULL)
+		set_text(&body->code, code);
+	if (body->request == NULL && request != NULL)
+		set_text(&body->request, request);
+	if (body->region == NULL && region != NULL)
+		set_text(&body->region, region);
+}
+
+static const ErrorMeaning *
+meaning_of(const ErrorTable *table, int status, const char *code)
+{
+	size_t i;
+
+	for (i = 0; code != NULL && i < table->count; i++)
+	{
+		if (strcmp(table->meanings[i].name, code) == 0)
+			return &table->meanings[i];
+	}
+	for (i = 0; i < sizeof(statuses) / sizeof(statuses[0]); i++)
+	{
+		if (statuses[i].status == status)
+			return &statuses[i].meaning;
+	}
+	return &unheard_of;
+}
+
+static long
+wait_of(const HttpAnswer *answer)
+{
+	const char *text = http_header(answer, "retry-after");
+	long seconds = text != NULL ? strtol(text, NULL, 10) : 0;
+
+	return seconds < 0 ? 0 : seconds > LONGEST_WAIT ? LONGEST_WAIT : seconds;
+}
+
+/* A region becomes a part of what is signed, and of the address. */
+static bool
+is_region(const char *text, size_t size)
+{
+	return text != NULL && text[0] != '\0' && strlen(text) < size &&
+		   text[strspn(text, "abcdefghijklmnopqrstuvwxyz0123456789-")] == '\0';
+}
+
+static BucketVerdict
+judge_refusal(const ErrorTable *table, const char *operation, const HttpAnswer *answer)
+{
+	BucketVerdict verdict = {.remedy = NO_REMEDY};
+	const ErrorMeaning *meaning;
+	ErrorBody body;
+
+	read_error(table, answer, &body);
+	meaning = meaning_of(table, answer->status, body.code);
+	verdict.remedy = meaning->remedy;
+	verdict.wait_seconds = wait_of(answer);
+	if (verdict.remedy == CHANGE_REGION)
+	{
+		if (is_region(body.region, sizeof(verdict.region)))
+			memcpy(verdict.region, body.region, strlen(body.region) + 1);
+		else
+			verdict.remedy = NO_REMEDY;
+	}
+	verdict.result = store_failure(
+		meaning->code, meaning->hint, "%s: %d %s%s%s%s%s%s", operation, answer->status,
+		body.code != NULL ? body.code : meaning->name, body.message != NULL ? ": " : "",
+		body.message != NULL ? body.message : "", body.request != NULL ? " (request " : "",
+		body.request != NULL ? body.request : "", body.request != NULL ? ")" : "");
+	error_body_free(&body);
+	return verdict;
+}
+
+static bool
+visit_nothing(void *argument, const char *path, const char *text)
+{
+	(void) argument;
+	(void) path;
+	(void) text;
+	return true;
+}
+
+/* "200 OK" is good only with the body that belongs to it: an error may come with it. */
+static BucketVerdict
+judge_success(const ErrorTable *table, const char *operation, const char *root,
+			  const HttpAnswer *answer)
+{
+	BucketVerdict verdict = {.result = store_ok()};
+	char *problem = NULL;
+
+	if (root == NULL)
+	{
+		if (answer->body.length > 0 && strstr(answer->body.data, "<Error") != NULL)
+			return judge_refusal(table, operation, answer);
+		return verdict;
+	}
+	if (!xml_answer_read(answer->body.data != NULL ? answer->body.data : "", answer->body.length,
+						 root, visit_nothing, NULL, &problem))
+	{
+		verdict = judge_refusal(table, operation, answer);
+		if (verdict.result.code == STORE_FAILED && verdict.remedy == NO_REMEDY)
+			verdict.result = store_failure(STORE_UNKNOWN_OUTCOME, NULL,
+										   "%s: the answer cannot be used: %s", operation, problem);
+	}
+	free(problem);
+	return verdict;
+}
+
+BucketVerdict
+bucket_judge(const ErrorTable *table, const char *operation, const char *root, HttpOutcome outcome,
+			 const HttpAnswer *answer)
+{
+	BucketVerdict verdict = {.remedy = NO_REMEDY};
+	StoreCode code = STORE_UNKNOWN_OUTCOME;
+
+	switch (outcome)
+	{
+		case HTTP_ANSWERED:
+			return answer->status >= 200 && answer->status <= 299
+					   ? judge_success(table, operation, root, answer)
+					   : judge_refusal(table, operation, answer);
+		case HTTP_NOT_SENT:
+			code = STORE_UNREACHABLE;
+			break;
+		case HTTP_NO_ANSWER:
+			code = STORE_UNKNOWN_OUTCOME;
+			break;
+		case HTTP_TOO_LONG:
+		case HTTP_SINK_ENDED:
+		case HTTP_STOPPED:
+			code = STORE_FAILED;
+			break;
+	}
+	verdict.result = store_failure(code, NULL, "%s: %s", operation, answer->problem);
+	return verdict;
+}

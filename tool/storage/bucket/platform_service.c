@@ -1,0 +1,140 @@
+/*-------------------------------------------------------------------------
+ *
+ * platform_service.c
+ *	  Services of the platform that hand out keys and tokens.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "platform_service.h"
+
+#include <jansson.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "memory.h"
+#include "private_file.h"
+
+#define NEAR_SECONDS 2
+#define TOKEN_LIMIT (64 * 1024)
+
+HttpOptions
+platform_far(const PlatformNetwork *network)
+{
+	return (HttpOptions){
+		.ca_file = network->ca_file, .proxy = network->proxy, .stopped = network->stopped};
+}
+
+HttpOptions
+platform_near(const PlatformNetwork *network)
+{
+	return (HttpOptions){.proxy = "",
+						 .connect_seconds = NEAR_SECONDS,
+						 .silent_seconds = NEAR_SECONDS,
+						 .stopped = network->stopped};
+}
+
+bool
+platform_ask(const HttpOptions *options, const HttpRequest *request, const char *whom,
+			 HttpAnswer *answer, char **problem)
+{
+	HttpClient *client = http_open(options);
+	HttpOutcome outcome = HTTP_NOT_SENT;
+
+	if (client != NULL)
+		outcome = http_send(client, request, answer);
+	http_close(client);
+	if (outcome == HTTP_ANSWERED && answer->status == 200)
+		return true;
+	if (outcome == HTTP_ANSWERED)
+		*problem = xasprintf("%s answered %d", whom, answer->status);
+	else
+		*problem = xasprintf("%s could not be asked: %s", whom,
+							 answer->problem != NULL ? answer->problem : "out of memory");
+	return false;
+}
+
+bool
+platform_token_file(const char *path, Buffer *token, char **problem)
+{
+	int error = private_file_read(path, TOKEN_LIMIT, token);
+
+	if (error != 0)
+	{
+		*problem = xasprintf("could not read token file \"%s\": %s", path, strerror(error));
+		return false;
+	}
+	while (token->length > 0 && strchr(" \t\r\n", token->data[token->length - 1]) != NULL)
+		token->data[--token->length] = '\0';
+	return true;
+}
+
+bool
+platform_is_near(const char *url)
+{
+	static const char *const good[] = {
+		"http://169.254.170.2/",  "http://169.254.170.23/", "http://169.254.169.254/",
+		"http://[fd00:ec2::23]/", "http://127.0.0.1/",      "http://127.0.0.1:",
+		"http://localhost/",      "http://localhost:",      "https://"};
+	size_t i;
+
+	for (i = 0; i < sizeof(good) / sizeof(good[0]); i++)
+	{
+		if (strncmp(url, good[i], strlen(good[i])) == 0)
+			return true;
+	}
+	return false;
+}
+
+bool
+platform_has_variable(const char *name)
+{
+	const char *value = getenv(name);
+
+	return value != NULL && value[0] != '\0';
+}
+
+/* Seconds, as a number or as a text that is one; 0 if it is neither. */
+static double
+seconds_of(const json_t *value)
+{
+	const char *text = json_string_value(value);
+
+	return text != NULL ? strtod(text, NULL) : json_number_value(value);
+}
+
+/* A token goes into a header, of which it must not make two. */
+static bool
+is_token(const char *text)
+{
+	const char *c;
+
+	for (c = text; *c != '\0'; c++)
+	{
+		if (*c <= ' ' || *c >= 0x7f)
+			return false;
+	}
+	return c > text;
+}
+
+bool
+platform_bearer(const HttpAnswer *answer, const char *whom, AccessKeys *keys, char **problem)
+{
+	json_t *object = answer->body.length > 0
+						 ? json_loadb(answer->body.data, answer->body.length, 0, NULL)
+						 : NULL;
+	const char *token = json_string_value(json_object_get(object, "access_token"));
+	double at = seconds_of(json_object_get(object, "expires_on"));
+	double in = seconds_of(json_object_get(object, "expires_in"));
+	bool good = token != NULL && is_token(token);
+
+	memset(keys, 0, sizeof(*keys));
+	if (good)
+		*keys = (AccessKeys){.kind = ACCESS_BEARER,
+							 .token = xstrdup(token),
+							 .expires = in > 0 ? (double) time(NULL) + in : at};
+	else
+		*problem = xasprintf("the answer of %s holds no token", whom);
+	json_decref(object);
+	return good;
+}

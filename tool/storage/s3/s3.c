@@ -1,0 +1,137 @@
+/*-------------------------------------------------------------------------
+ *
+ * s3.c
+ *	  Buckets of S3 and its compatibles: how requests are signed, what a
+ *	  listing is called.
+ *
+ * The digest of the body is signed, so that the server refuses what was
+ * changed on the way.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "s3.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "digest.h"
+#include "memory.h"
+
+/* Of a dialect: the headers that all requests have, and the service in the scope. */
+typedef struct S3Words
+{
+	const char *date;
+	const char *digest;
+	const char *token;
+	const char *service;
+} S3Words;
+
+static const S3Words words_of[] = {
+	[SIG_AWS4] = {"x-amz-date", "x-amz-content-sha256", "x-amz-security-token", "s3"},
+	[SIG_GOOG4] = {"x-goog-date", "x-goog-content-sha256", "x-goog-security-token", "storage"},
+};
+
+/* The headers of every request, and those of this one. */
+static void
+add_headers(const S3Words *words, const BucketRequest *request, const Signing *signing,
+			const char *host, const char *digest, WireRequest *wire)
+{
+	char time[SIG_TIME_SIZE];
+
+	sig_time(signing->now, time);
+	wire_add(wire, "host", host);
+	wire_add(wire, words->date, time);
+	wire_add(wire, words->digest, digest);
+	if (signing->keys.token != NULL)
+		wire_add(wire, words->token, signing->keys.token);
+	wire_add_all(wire, request);
+}
+
+static bool
+digest_of(const BucketRequest *request, DigestHex digest)
+{
+	if (request->body_sha256 == NULL)
+		return digest_buffer(request->body != NULL ? request->body : "", request->body_length,
+							 digest);
+	memcpy(digest, request->body_sha256, sizeof(DigestHex));
+	return true;
+}
+
+bool
+s3_sign_for(SigDialect dialect, const BucketAddress *address, const char *server,
+			const BucketRequest *request, const Signing *signing, WireRequest *wire)
+{
+	const SigCredentials credentials = {.dialect = dialect,
+										.access_key = signing->keys.access_key,
+										.secret_key = signing->keys.secret_key,
+										.region = signing->region,
+										.service = words_of[dialect].service};
+	const char *authority = address->authority != NULL ? address->authority : server;
+	char *host =
+		address->name_in_host ? xasprintf("%s.%s", address->bucket, authority) : xstrdup(authority);
+	char *path = address->name_in_host ? xasprintf("/%s", request->key)
+									   : xasprintf("/%s/%s", address->bucket, request->key);
+	SigRequest to_sign = {.method = request->method,
+						  .path = path,
+						  .query = request->query,
+						  .query_count = request->query_count,
+						  .headers = wire->headers,
+						  .when = signing->now};
+	DigestHex digest;
+	Buffer authorization;
+	bool made = digest_of(request, digest);
+
+	buffer_init(&authorization);
+	wire->origin = xasprintf("%s://%s", address->scheme, host);
+	sig_append_target(&to_sign, &wire->target);
+	if (made)
+	{
+		add_headers(&words_of[dialect], request, signing, host, digest, wire);
+		to_sign.header_count = wire->header_count;
+		to_sign.payload_sha256 = digest;
+		made = sig_append_authorization(&credentials, &to_sign, &authorization);
+	}
+	if (made)
+		wire_add(wire, "Authorization", authorization.data);
+	buffer_free(&authorization);
+	free(host);
+	free(path);
+	return made;
+}
+
+/* A region of AWS has its own server. */
+static bool
+s3_sign(const BucketAddress *address, const BucketRequest *request, const Signing *signing,
+		WireRequest *wire)
+{
+	char *server = xasprintf("s3.%s.amazonaws.com", signing->region);
+	bool made = s3_sign_for(SIG_AWS4, address, server, request, signing, wire);
+
+	free(server);
+	return made;
+}
+
+static const HttpPair list_query[] = {{"list-type", "2"}, {"encoding-type", "url"}};
+
+const ListWords s3_list_words = {.query = list_query,
+								 .query_count = 2,
+								 .token = "continuation-token",
+								 .root = "ListBucketResult",
+								 .object = "ListBucketResult/Contents",
+								 .name = "ListBucketResult/Contents/Key",
+								 .bytes = "ListBucketResult/Contents/Size",
+								 .modified = "ListBucketResult/Contents/LastModified",
+								 .directory = "ListBucketResult/CommonPrefixes",
+								 .directory_name = "ListBucketResult/CommonPrefixes/Prefix",
+								 .truncated = "ListBucketResult/IsTruncated",
+								 .next = "ListBucketResult/NextContinuationToken",
+								 .encoding = "ListBucketResult/EncodingType"};
+
+const BucketDialect s3_dialect = {.scheme = "s3",
+								  .sign = s3_sign,
+								  .errors = &s3_errors,
+								  .list = &s3_list_words,
+								  .version = "etag",
+								  .only_new = {"if-none-match", "*"},
+								  .only_this = "if-match",
+								  .remove_batch = s3_remove_batch};
