@@ -23,6 +23,11 @@ sub count_of
 	return scalar grep { /$pattern/ } @requests;
 }
 
+sub backups_there
+{
+	return scalar @{ tool_json('list', @repo)->{backups} };
+}
+
 # ------------------------------------------------------------ all commands
 
 like(tool_ok([ 'init', @repo ], 'init'), qr{created repository "s3://bucket/nightly"}, 'it is named');
@@ -32,7 +37,7 @@ tool_ok([ 'backup', @repo, '-d', 'shop', '--jobs', 2 ], 'unchanged backup');
 my @second = requests_to_bucket();
 cmp_ok(scalar(@second), '<=', 60, 'few requests for a backup of nothing new')
   or diag(join("\n", @second));
-is(count_of(qr{^HEAD \S*/objects/}, @second), 0, 'no object is asked for by itself');
+is(count_of(qr{^(?:HEAD|GET) \S*/objects/}, @second), 0, 'no object is asked for by itself');
 bucket_does(page => 3);
 my $list = tool_json('list', @repo);
 is(scalar(@{ $list->{backups} }), 2, 'list, in pages');
@@ -107,7 +112,7 @@ bucket_does(sloppy => JSON::PP::false);
 my $try = 0;
 for my $match ('PUT /bucket/nightly/objects/', 'PUT /bucket/nightly/backups/', 'GET /bucket/?')
 {
-	for my $fault (qw(503 500 error200 cut lost half slow expired skewed))
+	for my $fault (qw(503 500 error200 cut lost half slow expired skewed page404 bare412 page200))
 	{
 		next if $fault eq 'error200' && $match =~ /GET/;
 		bucket_does(clear => JSON::PP::true, match => $match, times => 1, do => $fault);
@@ -122,13 +127,26 @@ tool_ok([ 'verify', @repo ], 'all of these backups are whole');
 tool_ok([ 'restore', @repo, 'shop', '--to', 'tried' ], 'the newest is restored');
 same_database('shop', 'tried', 'and is the newest');
 
+# What a proxy says in between tells nobody what is in the bucket.
+my $known = backups_there();
+for my $match ('GET /bucket/?', 'GET /bucket/nightly/nex', 'GET /bucket/nightly/backups/', 'GET /bucket/nightly/objects/')
+{
+	for my $fault (qw(page404 page200))
+	{
+		bucket_does(clear => JSON::PP::true, match => $match, after => $match =~ /[?]/ ? 1 : 0, times => 2, do => $fault);
+		is(backups_there(), $known, "list: $fault of $match");
+		bucket_does(clear => JSON::PP::true, match => $match, after => $match =~ /[?]/ ? 1 : 0, times => 1, do => $fault);
+		tool_ok([ 'verify', @repo, 'shop' ], "verify: $fault of $match");
+	}
+}
+bucket_does(clear => JSON::PP::true);
+
 # What does not end is a failure, and publishes nothing.
-my $before = @{ tool_json('list', @repo)->{backups} };
 query('shop', 'INSERT INTO tried VALUES (0)');
 bucket_does(match => 'PUT /bucket/nightly/objects/', times => 1_000_000, do => '403');
 tool_fails([ 'backup', @repo, '-d', 'shop' ], 1, qr/AccessDenied/, 'no right to write');
 bucket_does(clear => JSON::PP::true);
-is(scalar(@{ tool_json('list', @repo)->{backups} }), $before, 'nothing was published');
+is(backups_there(), $known, 'nothing was published');
 
 # ------------------------------------------------------------------ expire
 

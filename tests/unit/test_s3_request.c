@@ -15,14 +15,15 @@
 #include "memory.h"
 #include "s3.h"
 
-#define EMPTY_OK "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"
+#define EMPTY_OK "HTTP/1.1 200 OK\r\nETag: \"1\"\r\nContent-Length: 0\r\n\r\n"
 
 static int patience = 0; /* seconds */
+static const StoreSign none = {NULL, NULL};
 static const HttpOptions plain = {.proxy = "", .silent_seconds = 1};
 
 /* An answer with this status and body, as the client has it. */
 static BucketVerdict
-verdict_on(int status, const char *body, const char *root)
+verdict_on(int status, const char *body, const StoreSign *sign)
 {
 	HttpAnswer answer;
 	BucketVerdict verdict;
@@ -30,7 +31,7 @@ verdict_on(int status, const char *body, const char *root)
 	http_answer_init(&answer);
 	answer.status = status;
 	buffer_append_string(&answer.body, body);
-	verdict = bucket_judge(&s3_errors, "PUT objects/ab", root, HTTP_ANSWERED, &answer);
+	verdict = bucket_judge(&s3_errors, "PUT objects/ab", sign, HTTP_ANSWERED, &answer);
 	http_answer_free(&answer);
 	return verdict;
 }
@@ -52,7 +53,7 @@ codes_of_answers(void **state)
 		/* An error that comes with "200 OK", alone or in place of the answer; half an answer. */
 		{200, "<?xml version=\"1.0\"?><Error><Code>InternalError</Code></Error>", NULL,
 		 STORE_UNKNOWN_OUTCOME, NO_REMEDY},
-		{200, "<Error><Code>SlowDown</Code></Error>", "DeleteResult", STORE_BUSY, NO_REMEDY},
+		{200, "<Error><Code>SlowDown</Code></Error>", "DeleteResult", STORE_UNREACHABLE, NO_REMEDY},
 		{200, "<DeleteResult>", "DeleteResult", STORE_UNKNOWN_OUTCOME, NO_REMEDY},
 		{200, "", "DeleteResult", STORE_UNKNOWN_OUTCOME, NO_REMEDY},
 		{200, "<html>Welcome</html>", "DeleteResult", STORE_UNKNOWN_OUTCOME, NO_REMEDY},
@@ -65,18 +66,24 @@ codes_of_answers(void **state)
 		{404, "<Error><Code>NoSuchKey</Code></Error>", NULL, STORE_ABSENT, NO_REMEDY},
 		/* Not "absent": a wrong name of the bucket must not look like an empty repository. */
 		{404, "<Error><Code>NoSuchBucket</Code></Error>", NULL, STORE_FAILED, NO_REMEDY},
-		{409, "<Error><Code>ConditionalRequestConflict</Code></Error>", NULL, STORE_BUSY,
+		{409, "<Error><Code>ConditionalRequestConflict</Code></Error>", NULL, STORE_UNREACHABLE,
 		 NO_REMEDY},
 		{301, "<Error><Code>PermanentRedirect</Code><Region>eu-west-1</Region></Error>", NULL,
 		 STORE_DENIED, CHANGE_REGION},
 		{301, "<Error><Code>PermanentRedirect</Code></Error>", NULL, STORE_DENIED, NO_REMEDY},
 		{301, "<Error><Code>PermanentRedirect</Code><Region>x/../y</Region></Error>", NULL,
 		 STORE_DENIED, NO_REMEDY},
-		/* Without a body that can be used the status has to do. */
-		{404, "", NULL, STORE_ABSENT, NO_REMEDY},
-		{412, "", NULL, STORE_EXISTS, NO_REMEDY},
-		{416, "", NULL, STORE_DAMAGED, NO_REMEDY},
-		{503, "<html>Overloaded</html>", NULL, STORE_BUSY, NO_REMEDY},
+		{412, "<Error><Code>PreconditionFailed</Code></Error>", NULL, STORE_EXISTS, NO_REMEDY},
+		{416, "<Error><Code>InvalidRange</Code></Error>", NULL, STORE_DAMAGED, NO_REMEDY},
+		/* What is there only S3 can know: others who answer have only a status. */
+		{404, "", NULL, STORE_UNKNOWN_OUTCOME, NO_REMEDY},
+		{404, "404 page not found", NULL, STORE_UNKNOWN_OUTCOME, NO_REMEDY},
+		{404, "<Code>NoSuchKey</Code>", NULL, STORE_UNKNOWN_OUTCOME, NO_REMEDY},
+		{412, "", NULL, STORE_UNKNOWN_OUTCOME, NO_REMEDY},
+		{416, "<html>no</html>", NULL, STORE_UNKNOWN_OUTCOME, NO_REMEDY},
+		{200, "<html>We will be back</html>", NULL, STORE_UNKNOWN_OUTCOME, NO_REMEDY},
+		/* For what says nothing about a file the status has to do. */
+		{503, "<html>Overloaded</html>", NULL, STORE_UNREACHABLE, NO_REMEDY},
 		{500, "", NULL, STORE_UNKNOWN_OUTCOME, NO_REMEDY},
 		{507, "", NULL, STORE_FULL, NO_REMEDY},
 		{418, "", NULL, STORE_FAILED, NO_REMEDY},
@@ -86,7 +93,8 @@ codes_of_answers(void **state)
 	(void) state;
 	for (i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
 	{
-		BucketVerdict verdict = verdict_on(cases[i].status, cases[i].body, cases[i].root);
+		const StoreSign sign = {cases[i].root, NULL};
+		BucketVerdict verdict = verdict_on(cases[i].status, cases[i].body, &sign);
 
 		if (verdict.result.code != cases[i].code || verdict.remedy != cases[i].remedy)
 			fail_msg("%d %s: code %d, remedy %d", cases[i].status, cases[i].body,
@@ -102,7 +110,7 @@ text_of_errors(void **state)
 		verdict_on(403,
 				   "<Error><Code>AccessDenied</Code>"
 				   "<Message>no&#10;way</Message><RequestId>7</RequestId></Error>",
-				   NULL);
+				   &none);
 
 	(void) state;
 	assert_string_equal(verdict.result.text,
@@ -151,7 +159,8 @@ static StoreResult
 put_once(const char *const *answers, int count, Source *source, char **requests, long *difference)
 {
 	Script script = {.connections = 1, .hold_open = true};
-	BucketRequest request = {.method = "PUT", .key = "a b", .body = "x", .body_length = 1};
+	BucketRequest request = {
+		.method = "PUT", .key = "a b", .body = "x", .body_length = 1, .sign = {.header = "etag"}};
 	BucketSession *session;
 	BucketReply reply;
 	StoreResult result;
@@ -301,7 +310,7 @@ slow_down(void **state)
 	free(requests);
 
 	/* The server wants a pause that is longer than all patience. */
-	assert_int_equal(put_once(later, 1, &source, &requests, NULL).code, STORE_BUSY);
+	assert_int_equal(put_once(later, 1, &source, &requests, NULL).code, STORE_UNREACHABLE);
 	free(requests);
 
 	/* What will not be different is not tried. */
@@ -309,6 +318,29 @@ slow_down(void **state)
 					  &source, &requests, NULL);
 	assert_int_equal(result.code, STORE_DENIED);
 	assert_int_equal(count_of(requests, "PUT "), 1);
+	free(requests);
+	patience = 0;
+}
+
+/* Whatever is in between may say "200 OK"; S3 says which version it has stored. */
+static void
+stored_without_version(void **state)
+{
+	static const char anybody[] = "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n";
+	static const char *const once[] = {anybody, EMPTY_OK};
+	Source source = {0, false};
+	StoreResult result;
+	char *requests;
+
+	(void) state;
+	result = put_once(once, 1, &source, &requests, NULL);
+	assert_int_equal(result.code, STORE_UNKNOWN_OUTCOME);
+	assert_non_null(result.hint);
+	free(requests);
+	patience = 30;
+	result = put_once(once, 2, &source, &requests, NULL);
+	assert_int_equal(result.code, STORE_OK);
+	assert_int_equal(count_of(requests, "PUT "), 2);
 	free(requests);
 	patience = 0;
 }
@@ -359,10 +391,15 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(codes_of_answers), cmocka_unit_test(text_of_errors),
-		cmocka_unit_test(signed_headers),   cmocka_unit_test(expired_token),
-		cmocka_unit_test(no_keys),          cmocka_unit_test(other_clock),
-		cmocka_unit_test(other_region),     cmocka_unit_test(slow_down),
+		cmocka_unit_test(codes_of_answers),
+		cmocka_unit_test(text_of_errors),
+		cmocka_unit_test(signed_headers),
+		cmocka_unit_test(expired_token),
+		cmocka_unit_test(no_keys),
+		cmocka_unit_test(other_clock),
+		cmocka_unit_test(other_region),
+		cmocka_unit_test(slow_down),
+		cmocka_unit_test(stored_without_version),
 		cmocka_unit_test(keys_are_shared),
 	};
 

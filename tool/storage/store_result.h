@@ -17,14 +17,15 @@
 typedef enum StoreCode
 {
 	STORE_OK,
-	STORE_ABSENT,          /* nothing has this name */
-	STORE_EXISTS,          /* something has it, and was not to be replaced */
-	STORE_CHANGED,         /* it is no longer the version that was to be replaced */
-	STORE_BUSY,            /* somebody else has the lock, or the storage wants fewer requests */
-	STORE_DENIED,          /* not to this user, or to nobody */
-	STORE_FULL,            /* no space, or a quota is used up */
-	STORE_DAMAGED,         /* not a file, or not of a length that it can have */
-	STORE_UNREACHABLE,     /* could not be asked at this moment; says nothing about the file */
+	STORE_ABSENT,      /* nothing has this name */
+	STORE_EXISTS,      /* something has it, and was not to be replaced */
+	STORE_CHANGED,     /* it is no longer the version that was to be replaced */
+	STORE_BUSY,        /* somebody else has the lock */
+	STORE_DENIED,      /* not to this user, or to nobody */
+	STORE_FULL,        /* no space, or a quota is used up */
+	STORE_DAMAGED,     /* not a file, or not of a length that it can have */
+	STORE_UNREACHABLE, /* could not be asked, or would not answer at this moment; says nothing about
+						  the file */
 	STORE_UNKNOWN_OUTCOME, /* it may have been done */
 	STORE_UNSUPPORTED,     /* this storage does not do that, such as follow a symbolic link */
 	STORE_FAILED           /* it was asked and reports an error, such as one of the disk */

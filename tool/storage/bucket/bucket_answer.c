@@ -17,7 +17,14 @@
 
 #define LONGEST_WAIT 120 /* seconds; a server that asks for more is asked again after these */
 
-/* Answers without a code, such as all to HEAD, and those of proxies. */
+/*
+ * Answers without a code.  They are those of proxies and the like as well, which
+ * know nothing of what is in a bucket, so they can mean that it was not asked,
+ * not permitted or full, but never what is there.
+ */
+#define NOT_THE_STORE                                                                              \
+	"Something else than the object store has answered: check the endpoint and the proxy."
+
 static const struct
 {
 	int status;
@@ -27,17 +34,17 @@ static const struct
 	{307, {"moved", STORE_DENIED, CHANGE_REGION, "Check the region and the endpoint."}},
 	{401, {"not authorized", STORE_DENIED, NO_REMEDY, RIGHTS_HINT}},
 	{403, {"forbidden", STORE_DENIED, NO_REMEDY, RIGHTS_HINT}},
-	{404, {"not found", STORE_ABSENT, NO_REMEDY, NULL}},
+	{404, {"not found", STORE_UNKNOWN_OUTCOME, NO_REMEDY, NOT_THE_STORE}},
 	{407, {"the proxy wants credentials", STORE_UNREACHABLE, NO_REMEDY, "Check the proxy."}},
 	{408, {"time-out", STORE_UNKNOWN_OUTCOME, NO_REMEDY, NULL}},
-	{409, {"conflict", STORE_BUSY, NO_REMEDY, NULL}},
-	{412, {"precondition failed", STORE_EXISTS, NO_REMEDY, NULL}},
-	{416, {"not so long", STORE_DAMAGED, NO_REMEDY, NULL}},
-	{429, {"too many requests", STORE_BUSY, NO_REMEDY, NULL}},
+	{409, {"conflict", STORE_UNREACHABLE, NO_REMEDY, NULL}},
+	{412, {"precondition failed", STORE_UNKNOWN_OUTCOME, NO_REMEDY, NOT_THE_STORE}},
+	{416, {"not so long", STORE_UNKNOWN_OUTCOME, NO_REMEDY, NOT_THE_STORE}},
+	{429, {"too many requests", STORE_UNREACHABLE, NO_REMEDY, NULL}},
 	{500, {"internal error", STORE_UNKNOWN_OUTCOME, NO_REMEDY, NULL}},
 	{501, {"not implemented", STORE_UNSUPPORTED, NO_REMEDY, NULL}},
 	{502, {"bad gateway", STORE_UNKNOWN_OUTCOME, NO_REMEDY, NULL}},
-	{503, {"service unavailable", STORE_BUSY, NO_REMEDY, NULL}},
+	{503, {"service unavailable", STORE_UNREACHABLE, NO_REMEDY, NULL}},
 	{504, {"gateway time-out", STORE_UNKNOWN_OUTCOME, NO_REMEDY, NULL}},
 	{507, {"insufficient storage", STORE_FULL, NO_REMEDY, NULL}},
 };
@@ -187,26 +194,34 @@ visit_nothing(void *argument, const char *path, const char *text)
 	return true;
 }
 
-/* "200 OK" is good only with the body that belongs to it: an error may come with it. */
+/* Does an answer have what only the store can have put there? */
+static bool
+is_of_store(const StoreSign *sign, const HttpAnswer *answer, char **problem)
+{
+	const char *text = answer->body.data != NULL ? answer->body.data : "";
+
+	if (sign->root != NULL)
+		return xml_answer_read(text, answer->body.length, sign->root, visit_nothing, NULL, problem);
+	if (answer->body.length == 0 &&
+		(sign->header == NULL || http_header(answer, sign->header) != NULL))
+		return true;
+	*problem = xstrdup("it is not one of the object store");
+	return false;
+}
+
+/* "200 OK" says little: an error may come with it, and whatever is in between may say it. */
 static BucketVerdict
-judge_success(const ErrorTable *table, const char *operation, const char *root,
+judge_success(const ErrorTable *table, const char *operation, const StoreSign *sign,
 			  const HttpAnswer *answer)
 {
 	BucketVerdict verdict = {.result = store_ok()};
 	char *problem = NULL;
 
-	if (root == NULL)
-	{
-		if (answer->body.length > 0 && strstr(answer->body.data, "<Error") != NULL)
-			return judge_refusal(table, operation, answer);
-		return verdict;
-	}
-	if (!xml_answer_read(answer->body.data != NULL ? answer->body.data : "", answer->body.length,
-						 root, visit_nothing, NULL, &problem))
+	if (!is_of_store(sign, answer, &problem))
 	{
 		verdict = judge_refusal(table, operation, answer);
 		if (verdict.result.code == STORE_FAILED && verdict.remedy == NO_REMEDY)
-			verdict.result = store_failure(STORE_UNKNOWN_OUTCOME, NULL,
+			verdict.result = store_failure(STORE_UNKNOWN_OUTCOME, NOT_THE_STORE,
 										   "%s: the answer cannot be used: %s", operation, problem);
 	}
 	free(problem);
@@ -214,8 +229,8 @@ judge_success(const ErrorTable *table, const char *operation, const char *root,
 }
 
 BucketVerdict
-bucket_judge(const ErrorTable *table, const char *operation, const char *root, HttpOutcome outcome,
-			 const HttpAnswer *answer)
+bucket_judge(const ErrorTable *table, const char *operation, const StoreSign *sign,
+			 HttpOutcome outcome, const HttpAnswer *answer)
 {
 	BucketVerdict verdict = {.remedy = NO_REMEDY};
 	StoreCode code = STORE_UNKNOWN_OUTCOME;
@@ -224,7 +239,7 @@ bucket_judge(const ErrorTable *table, const char *operation, const char *root, H
 	{
 		case HTTP_ANSWERED:
 			return answer->status >= 200 && answer->status <= 299
-					   ? judge_success(table, operation, root, answer)
+					   ? judge_success(table, operation, sign, answer)
 					   : judge_refusal(table, operation, answer);
 		case HTTP_NOT_SENT:
 			code = STORE_UNREACHABLE;

@@ -9,6 +9,12 @@
  * an error.  Which codes there are, a table of the driver says; what a status
  * means without a code is the same for all.
  *
+ * What is in a bucket only the store can know, but proxies and load balancers
+ * answer as well, with 404 while the store is restarted, or with a page of their
+ * own and 200.  So that something is absent, or there, or stored, is believed
+ * only by what the store alone puts into an answer.  What has no such sign may
+ * have been done, or not, and is sent again.
+ *
  *-------------------------------------------------------------------------
  */
 #ifndef NEX_BUCKET_ANSWER_H
@@ -55,11 +61,16 @@ typedef struct BucketVerdict
 	char region[64];   /* for CHANGE_REGION */
 } BucketVerdict;
 
-/*
- * `operation` is for the text: "GET objects/ab/cdef".  `root` is the root
- * element that a good answer has, NULL if its body is not XML.
- */
-extern BucketVerdict bucket_judge(const ErrorTable *table, const char *operation, const char *root,
-								  HttpOutcome outcome, const HttpAnswer *answer);
+/* By what a good answer is known as the store's. */
+typedef struct StoreSign
+{
+	const char *root;   /* its body is XML with this root element; NULL: it has no body */
+	const char *header; /* it has this header; NULL: any will do */
+} StoreSign;
+
+/* `operation` is for the text: "GET objects/ab/cdef". */
+extern BucketVerdict bucket_judge(const ErrorTable *table, const char *operation,
+								  const StoreSign *sign, HttpOutcome outcome,
+								  const HttpAnswer *answer);
 
 #endif /* NEX_BUCKET_ANSWER_H */

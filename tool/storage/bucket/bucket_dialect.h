@@ -42,7 +42,7 @@ typedef struct BucketRequest
 	const void *body;
 	size_t body_length;
 	const char *body_sha256; /* NULL: it is computed where it is needed */
-	const char *root;        /* see bucket_judge() */
+	StoreSign sign;          /* of a good answer, besides the content of an object */
 	HttpSink sink; /* for the content of an object; from its start again if it is sent again */
 	void *argument;
 	bool after_stop;               /* see HttpRequest */
@@ -107,7 +107,7 @@ typedef struct BucketDialect
 				 WireRequest *wire);
 	const ErrorTable *errors;
 	const ListWords *list;
-	const char *version;   /* the header that says which version of an object it is */
+	const char *version;   /* the header that says which version of an object it is: a sign */
 	HttpPair only_new;     /* the condition that nothing is there */
 	const char *only_this; /* the header for the condition that this version is there */
 	bool md5;              /* nothing else lets the server see that a body was changed on the way */

@@ -53,18 +53,15 @@ lease_replace(void *argument, const char *path, const char *text, char version[L
 static StoreResult
 lease_look(void *argument, const char *path, char version[LEASE_VERSION_SIZE], double *age)
 {
-	BucketRequest request = {.method = "HEAD"};
-	StoreResult result;
-	BucketReply reply;
+	StoreInfo info;
+	StoreResult result = bucket_head(argument, path, &info);
 
-	bucket_reply_init(&reply);
-	result = bucket_send_for(argument, path, &request, &reply);
-	if (result.code == STORE_OK)
-		result = bucket_version_of(argument, &reply.answer, version, LEASE_VERSION_SIZE);
-	*age = bucket_age(&reply.answer, http_header(&reply.answer, "last-modified"));
-	if (result.code == STORE_OK && *age < 0)
-		result = store_failure(STORE_FAILED, NULL, "the server does not say how old it is");
-	bucket_reply_free(&reply);
+	if (result.code != STORE_OK)
+		return result;
+	if (info.age < 0)
+		return store_failure(STORE_FAILED, NULL, "the server does not say how old it is");
+	memcpy(version, info.version, sizeof(info.version));
+	*age = info.age;
 	return result;
 }
 

@@ -163,7 +163,7 @@ get_page(const BucketStorage *bucket, const char *prefix, bool one_level, const 
 							 .key = "",
 							 .query = query,
 							 .query_count = words->query_count,
-							 .root = words->root};
+							 .sign = {.root = words->root}};
 	StoreResult result;
 	char *problem = NULL;
 	BucketReply reply;
@@ -181,6 +181,9 @@ get_page(const BucketStorage *bucket, const char *prefix, bool one_level, const 
 	bucket_reply_init(&reply);
 	bucket_send(bucket->session, &request, &reply);
 	result = reply.result;
+	/* A bucket has a listing even if nothing is in it. */
+	if (result.code == STORE_ABSENT)
+		result.code = STORE_FAILED;
 	if (result.code == STORE_OK &&
 		!xml_answer_read(reply.answer.body.data, reply.answer.body.length, words->root, visit_page,
 						 &reader, &problem))

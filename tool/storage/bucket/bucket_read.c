@@ -78,21 +78,56 @@ parse_bytes(const char *text, uint64_t *bytes)
 	return *end == '\0';
 }
 
+/* How long an object is of which a part was asked for. */
+static StoreResult
+whole_length(const HttpAnswer *answer, uint64_t *total)
+{
+	const char *range = http_header(answer, "content-range");
+	const char *slash = range != NULL ? strrchr(range, '/') : NULL;
+
+	if (answer->status != 206 || slash == NULL || !parse_bytes(slash + 1, total))
+		return store_failure(STORE_UNSUPPORTED, NULL,
+							 "the server does not answer with the part that it was asked for");
+	return store_ok();
+}
+
+static bool
+drop_content(void *argument, const void *data, size_t length)
+{
+	(void) argument;
+	(void) data;
+	(void) length;
+	return true;
+}
+
+/*
+ * By GET of the first byte: an answer to HEAD has no body, so it cannot say in
+ * the words of the store that there is no such object.  HEAD is for one without a
+ * byte, which is known to be there then.
+ */
 StoreResult
 bucket_head(Storage *storage, const char *path, StoreInfo *info)
 {
-	BucketRequest request = {.method = "HEAD"};
+	BucketStorage *bucket = (BucketStorage *) storage;
+	const StoreSign sign = {.header = bucket->dialect->version};
+	const HttpPair first = {"range", "bytes=0-0"};
+	BucketRequest get = {
+		.method = "GET", .headers = &first, .header_count = 1, .sign = sign, .sink = drop_content};
+	BucketRequest head = {.method = "HEAD", .sign = sign};
 	StoreResult result;
 	BucketReply reply;
 
 	bucket_reply_init(&reply);
-	result = bucket_send_for((BucketStorage *) storage, path, &request, &reply);
+	result = bucket_send_for(bucket, path, &get, &reply);
 	if (result.code == STORE_OK)
-		result = bucket_version_of((BucketStorage *) storage, &reply.answer, info->version,
-								   sizeof(info->version));
-	if (result.code == STORE_OK &&
-		!parse_bytes(http_header(&reply.answer, "content-length"), &info->bytes))
-		result = store_failure(STORE_FAILED, NULL, "the server does not say how long it is");
+		result = whole_length(&reply.answer, &info->bytes);
+	else if (result.code == STORE_DAMAGED)
+	{
+		result = bucket_send_for(bucket, path, &head, &reply);
+		info->bytes = 0;
+	}
+	if (result.code == STORE_OK)
+		result = bucket_version_of(bucket, &reply.answer, info->version, sizeof(info->version));
 	info->age = bucket_age(&reply.answer, http_header(&reply.answer, "last-modified"));
 	bucket_reply_free(&reply);
 	return result;
@@ -131,23 +166,19 @@ get_piece(BucketReader *reader, uint64_t *total)
 	BucketRequest request = {.method = "GET",
 							 .headers = headers,
 							 .header_count = reader->version[0] != '\0' ? 2 : 1,
+							 .sign = {.header = reader->bucket->dialect->version},
 							 .sink = take_piece,
 							 .again = forget_piece,
 							 .argument = &reader->piece};
-	const char *slash;
 	StoreResult result;
 	BucketReply reply;
 
 	bucket_reply_init(&reply);
 	result = bucket_send_for(reader->bucket, reader->path, &request, &reply);
-	slash = http_header(&reply.answer, "content-range");
-	slash = slash != NULL ? strrchr(slash, '/') : NULL;
 	if (result.code == STORE_EXISTS) /* as 412 reads when nothing must be there */
 		result = store_failure(STORE_DAMAGED, NULL, "it was replaced while it was read");
-	else if (result.code == STORE_OK &&
-			 (reply.answer.status != 206 || slash == NULL || !parse_bytes(slash + 1, total)))
-		result = store_failure(STORE_UNSUPPORTED, NULL,
-							   "the server does not answer with the part that it was asked for");
+	else if (result.code == STORE_OK)
+		result = whole_length(&reply.answer, total);
 	if (result.code == STORE_OK && reader->version[0] == '\0')
 		result = bucket_version_of(reader->bucket, &reply.answer, reader->version,
 								   sizeof(reader->version));

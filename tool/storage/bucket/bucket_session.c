@@ -349,7 +349,8 @@ send_once(BucketSession *session, HttpClient *client, const BucketRequest *reque
 			signer_free(&signer);
 			return store_failure(STORE_FAILED, NULL, "OpenSSL refuses to sign a request");
 		}
-		verdict = bucket_judge(session->dialect->errors, operation, request->root, outcome, answer);
+		verdict =
+			bucket_judge(session->dialect->errors, operation, &request->sign, outcome, answer);
 		*wait_seconds = verdict.wait_seconds;
 		again =
 			remedies++ < MAX_REMEDIES && apply_remedy(session, &verdict, &signer, answer, &expired);

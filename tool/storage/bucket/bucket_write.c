@@ -69,7 +69,8 @@ bucket_put_version(BucketStorage *bucket, const char *path, const void *content,
 							 .headers = headers,
 							 .body = content,
 							 .body_length = length,
-							 .body_sha256 = options->sha256};
+							 .body_sha256 = options->sha256,
+							 .sign = {.header = dialect->version}};
 	StoreResult result;
 	BucketReply reply;
 

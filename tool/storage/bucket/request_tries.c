@@ -66,7 +66,7 @@ tries_begin(Tries *tries, Patience *patience)
 static bool
 is_transient(StoreCode code)
 {
-	return code == STORE_UNREACHABLE || code == STORE_BUSY || code == STORE_UNKNOWN_OUTCOME;
+	return code == STORE_UNREACHABLE || code == STORE_UNKNOWN_OUTCOME;
 }
 
 /* From 0 to 1. */

@@ -125,7 +125,7 @@ send_batch(BucketSession *session, char *const *keys, size_t count, Refusals *re
 							 .query_count = 1,
 							 .headers = headers,
 							 .header_count = 1,
-							 .root = "DeleteResult",
+							 .sign = {.root = "DeleteResult"},
 							 .after_stop = true};
 	StoreResult result;
 	char *problem = NULL;
