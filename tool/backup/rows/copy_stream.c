@@ -8,9 +8,15 @@
 #include "copy_stream.h"
 
 bool
+copy_stream_piece_is_full(const CopyStream *stream)
+{
+	return stream->piece->raw.length + ROW_ROOM >= PIECE_BYTES;
+}
+
+bool
 copy_stream_need_piece(CopyStream *stream)
 {
-	if (stream->piece != NULL && stream->piece->raw.capacity - stream->piece->raw.length > ROW_ROOM)
+	if (stream->piece != NULL && !copy_stream_piece_is_full(stream))
 		return true;
 	if (stream->piece != NULL)
 		pipeline_submit(stream->work->pipeline, stream->piece);

@@ -46,6 +46,12 @@ typedef struct CopyStream
 	bool streaming;    /* the last wait brought rows */
 } CopyStream;
 
+/*
+ * Has the piece no room for more rows?  Its length says so, and not its capacity, which grows with
+ * a long row: so a piece is at most that large, and the row that it ends with.
+ */
+extern bool copy_stream_piece_is_full(const CopyStream *stream);
+
 /* Make sure that there is a piece with room; hands over a full one.  False when work must stop. */
 extern bool copy_stream_need_piece(CopyStream *stream);
 

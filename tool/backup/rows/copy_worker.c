@@ -282,7 +282,7 @@ stream_table(CopyStream *stream, int table)
 		stream->piece->raw.length += (size_t) length;
 		segment->rows++;
 		bytes += (uint64_t) length;
-		if (stream->piece->raw.capacity - stream->piece->raw.length > ROW_ROOM)
+		if (!copy_stream_piece_is_full(stream))
 			continue;
 		atomic_fetch_add(&progress.raw_bytes, bytes);
 		bytes = 0;
