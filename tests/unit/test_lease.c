@@ -356,6 +356,41 @@ dies(Leases *leases, int handle)
 	return !leases_alive(leases, handle);
 }
 
+/*
+ * A machine was paused, and its clock with it: nothing here has noticed that
+ * others have had the lease, but the storage knows.
+ */
+static void
+asked_of_the_storage(void **state)
+{
+	Leases *leases = leases_open(&store, LEASE_SECONDS);
+	char version[LEASE_VERSION_SIZE];
+	unsigned before;
+	int handle;
+
+	(void) state;
+	assert_int_equal(take(leases, LOCK_ALONE, &handle), STORE_OK);
+	before = place.replaced;
+	assert_true(leases_alive(leases, handle));
+	assert_true(leases_alive(leases, handle));
+	assert_int_equal(place.replaced, before + 2);
+	place.replace_fails = STORE_UNREACHABLE;
+	assert_false(leases_alive(leases, handle));
+	place.replace_fails = STORE_OK;
+	assert_true(leases_alive(leases, handle));
+	write_object(PATH, version);
+	assert_false(leases_alive(leases, handle));
+	leases_give_back(leases, handle);
+	assert_int_equal(objects_left(), 1);
+	take_away(NULL, PATH);
+
+	/* Those who took it have given it back. */
+	assert_int_equal(take(leases, LOCK_ALONE, &handle), STORE_OK);
+	take_away(NULL, PATH);
+	assert_false(leases_alive(leases, handle));
+	leases_close(leases);
+}
+
 static void
 renewed_by_itself(void **state)
 {
@@ -394,8 +429,9 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		WITH_PLACE(who_excludes_whom), WITH_PLACE(holder_died),       WITH_PLACE(both_at_once),
-		WITH_PLACE(failures),          WITH_PLACE(renewed_by_itself),
+		WITH_PLACE(who_excludes_whom), WITH_PLACE(holder_died),
+		WITH_PLACE(both_at_once),      WITH_PLACE(failures),
+		WITH_PLACE(renewed_by_itself), WITH_PLACE(asked_of_the_storage),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -167,7 +167,7 @@ struct Storage
 	 * STORE_BUSY if somebody else has it.  One that is not alive any more was lost.
 	 */
 	StoreResult (*lock)(Storage *storage, const char *path, LockMode mode, StoreLock **lock);
-	bool (*lock_alive)(Storage *storage, const StoreLock *lock);
+	bool (*lock_alive)(Storage *storage, const StoreLock *lock); /* may ask the storage */
 	void (*unlock)(Storage *storage, StoreLock *lock);
 
 	/* "." is the repository itself.  STORE_UNSUPPORTED behind a link that is for reading only. */

@@ -34,7 +34,8 @@ struct Leases
 {
 	const LeaseStore *store;
 	int seconds;
-	pthread_mutex_t lock; /* of all below */
+	pthread_mutex_t renewal; /* one at a time; taken before the lock */
+	pthread_mutex_t lock;    /* of all below */
 	pthread_cond_t changed;
 	Lease *held;
 	int count;
@@ -60,6 +61,7 @@ leases_open(const LeaseStore *store, int seconds)
 
 	leases->store = store;
 	leases->seconds = seconds;
+	pthread_mutex_init(&leases->renewal, NULL);
 	pthread_mutex_init(&leases->lock, NULL);
 	pthread_condattr_init(&attributes);
 	pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
@@ -91,9 +93,16 @@ holder_text(void)
 	return xasprintf("%s\nprocess %ld on %s\n", hex, (long) getpid(), host);
 }
 
-/* Renew one lease; the lock is not held while the storage is asked. */
-static void
-renew(Leases *leases, int handle)
+static bool
+is_held(const Leases *leases, int handle)
+{
+	return handle >= 0 && handle < leases->count && leases->held[handle].path != NULL &&
+		   !leases->held[handle].lost;
+}
+
+/* Write one anew, in place of the version that we know; the lock is given up meanwhile. */
+static bool
+write_again(Leases *leases, int handle)
 {
 	Lease copy = leases->held[handle];
 	char *path = xstrdup(copy.path);
@@ -101,6 +110,7 @@ renew(Leases *leases, int handle)
 	double began = now();
 	StoreResult result;
 	Lease *lease;
+	bool renewed = false;
 
 	pthread_mutex_unlock(&leases->lock);
 	result = leases->store->replace(leases->store->argument, path, text, copy.version);
@@ -112,12 +122,28 @@ renew(Leases *leases, int handle)
 		{
 			memcpy(lease->version, copy.version, sizeof(lease->version));
 			lease->renewed = began;
+			renewed = now() - began < leases->seconds / 2.0;
 		}
 		else if (result.code == STORE_CHANGED || result.code == STORE_ABSENT)
 			lease->lost = true;
 	}
 	free(path);
 	free(text);
+	return renewed;
+}
+
+/* Renew a lease that is still held; true if the storage has just let us. */
+static bool
+renew(Leases *leases, int handle)
+{
+	bool renewed;
+
+	pthread_mutex_lock(&leases->renewal);
+	pthread_mutex_lock(&leases->lock);
+	renewed = is_held(leases, handle) && write_again(leases, handle);
+	pthread_mutex_unlock(&leases->lock);
+	pthread_mutex_unlock(&leases->renewal);
+	return renewed;
 }
 
 static void *
@@ -142,8 +168,9 @@ renew_all(void *argument)
 			continue;
 		for (i = 0; i < leases->count && !leases->closing; i++)
 		{
-			if (leases->held[i].path != NULL && !leases->held[i].lost)
-				renew(leases, i);
+			pthread_mutex_unlock(&leases->lock);
+			(void) renew(leases, i);
+			pthread_mutex_lock(&leases->lock);
 		}
 	}
 	pthread_mutex_unlock(&leases->lock);
@@ -300,29 +327,23 @@ leases_take(Leases *leases, const char *path, LockMode mode, int *handle)
 bool
 leases_alive(Leases *leases, int handle)
 {
-	bool alive;
-
-	pthread_mutex_lock(&leases->lock);
-	alive = handle >= 0 && handle < leases->count && leases->held[handle].path != NULL &&
-			!leases->held[handle].lost &&
-			now() - leases->held[handle].renewed < leases->seconds / 2.0;
-	pthread_mutex_unlock(&leases->lock);
-	return alive;
+	return renew(leases, handle);
 }
 
 void
 leases_give_back(Leases *leases, int handle)
 {
-	bool alive = leases_alive(leases, handle);
 	Lease lease;
+	bool ours;
 
 	pthread_mutex_lock(&leases->lock);
 	lease = leases->held[handle];
+	ours = !lease.lost && now() - lease.renewed < leases->seconds / 2.0;
 	leases->held[handle].path = NULL;
 	leases->held[handle].text = NULL;
 	pthread_mutex_unlock(&leases->lock);
 	/* One that was lost is another's by now. */
-	if (alive)
+	if (ours)
 		leases->store->remove(leases->store->argument, lease.path);
 	free(lease.path);
 	free(lease.text);
@@ -348,6 +369,7 @@ leases_close(Leases *leases)
 		pthread_join(leases->thread, NULL);
 	pthread_cond_destroy(&leases->changed);
 	pthread_mutex_destroy(&leases->lock);
+	pthread_mutex_destroy(&leases->renewal);
 	free(leases->held);
 	free(leases);
 }

@@ -11,8 +11,10 @@
  * once at least one sees the other.
  *
  * A process that was paused may go on with a lease that it has lost, until it
- * asks leases_alive(): a lease saves time, and whoever deletes what others may
- * need rests on more than a lease (docs/architecture.md).
+ * asks leases_alive().  Its clock does not tell it: that of a virtual machine
+ * that was paused has not moved.  So the storage is asked, by renewing the lease.
+ * Still a lease saves time, and whoever deletes what others may need rests on
+ * more than a lease (docs/architecture.md).
  *
  *-------------------------------------------------------------------------
  */
@@ -66,8 +68,8 @@ extern StoreResult leases_take(Leases *leases, const char *path, LockMode mode, 
 extern void leases_give_back(Leases *leases, int handle);
 
 /*
- * Is it still ours?  False as soon as it could not be renewed for half of its
- * lifetime, when there is still time to stop.
+ * Is it still ours, and will be for half of its lifetime?  It is renewed to find
+ * out, so nobody else can have had it in between.
  */
 extern bool leases_alive(Leases *leases, int handle);
 
