@@ -13,6 +13,7 @@
 #include "bucket_session.h"
 #include "http_script.h"
 #include "memory.h"
+#include "request_tries.h"
 #include "s3.h"
 
 #define EMPTY_OK "HTTP/1.1 200 OK\r\nETag: \"1\"\r\nContent-Length: 0\r\n\r\n"
@@ -345,6 +346,35 @@ stored_without_version(void **state)
 	patience = 0;
 }
 
+/* What others achieve gives a request that always fails no more time, and many do not take theirs
+ * each. */
+static void
+each_its_own_time(void **state)
+{
+	const StoreResult refused = {.code = STORE_UNREACHABLE};
+	const StoreResult good = {.code = STORE_OK};
+	Patience *shared = patience_create(1, NULL);
+	Tries tries, other;
+	int i;
+
+	(void) state;
+	tries_begin(&tries, shared);
+	while (tries_again(&tries, &refused, 0))
+	{
+		tries_begin(&other, shared);
+		assert_false(tries_again(&other, &good, 0));
+		assert_true(tries.count < 1000);
+	}
+	for (i = 0; i < 1000; i++)
+	{
+		tries_begin(&tries, shared);
+		while (tries_again(&tries, &refused, 0))
+			;
+	}
+	assert_int_equal(tries.count, 1);
+	patience_free(shared);
+}
+
 /* Many threads find their token expired at once; it is renewed once. */
 static void *
 put_in_thread(void *argument)
@@ -400,6 +430,7 @@ main(void)
 		cmocka_unit_test(other_region),
 		cmocka_unit_test(slow_down),
 		cmocka_unit_test(stored_without_version),
+		cmocka_unit_test(each_its_own_time),
 		cmocka_unit_test(keys_are_shared),
 	};
 

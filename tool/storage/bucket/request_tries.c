@@ -22,10 +22,9 @@
 
 struct Patience
 {
-	int seconds;
 	bool (*stopped)(void);
 	pthread_mutex_t lock;
-	double success; /* when a request succeeded last, by the monotonic clock */
+	double seconds; /* for a request that begins now */
 };
 
 static double
@@ -61,6 +60,9 @@ void
 tries_begin(Tries *tries, Patience *patience)
 {
 	*tries = (Tries){.patience = patience, .began = now()};
+	pthread_mutex_lock(&patience->lock);
+	tries->seconds = patience->seconds;
+	pthread_mutex_unlock(&patience->lock);
 }
 
 static bool
@@ -110,27 +112,30 @@ pause_for(const Patience *patience, double seconds)
 	}
 }
 
+/* This one has been tried for long enough: those that begin later get half of that. */
+static void
+give_up(const Tries *tries)
+{
+	Patience *patience = tries->patience;
+
+	pthread_mutex_lock(&patience->lock);
+	if (patience->seconds > tries->seconds / 2)
+		patience->seconds = tries->seconds / 2;
+	pthread_mutex_unlock(&patience->lock);
+}
+
 bool
 tries_again(Tries *tries, const StoreResult *result, long wait_seconds)
 {
-	Patience *patience = tries->patience;
-	double since = tries->began;
 	double pause;
 
 	tries->count++;
 	if (!is_transient(result->code))
-	{
-		/* Any answer shows that the server is there. */
-		pthread_mutex_lock(&patience->lock);
-		patience->success = now();
-		pthread_mutex_unlock(&patience->lock);
 		return false;
-	}
 	tries->maybe_done |= result->code == STORE_UNKNOWN_OUTCOME;
 	pause = pause_after(tries->count, wait_seconds);
-	pthread_mutex_lock(&patience->lock);
-	if (patience->success > since)
-		since = patience->success;
-	pthread_mutex_unlock(&patience->lock);
-	return now() + pause - since < patience->seconds && pause_for(patience, pause);
+	if (now() + pause - tries->began < tries->seconds)
+		return pause_for(tries->patience, pause);
+	give_up(tries);
+	return false;
 }

@@ -6,9 +6,12 @@
  * Only what may be different the next time is sent again: to an unreachable or
  * overloaded server, or after a lost answer.  Here, and not around a whole
  * Storage, because a page of a listing, a piece of an object or a lease can be
- * asked for again when the operation that it belongs to cannot.  While other
- * requests succeed, each has its own patience; when none does, all of them end
- * together.
+ * asked for again when the operation that it belongs to cannot.
+ *
+ * Each request has its own time, whatever becomes of others: a lease that is
+ * renewed does not show that objects can be stored.  Once one of them has been
+ * given up, the run has failed, and what it still asks for gets less and less
+ * time, so that it ends even if it asks for many.
  *
  * Source of the pauses: "Exponential Backoff And Jitter" (full jitter), AWS
  * Architecture Blog.
@@ -36,6 +39,7 @@ typedef struct Tries
 {
 	Patience *patience;
 	double began;
+	double seconds;  /* that it may take */
 	int count;       /* of tries so far */
 	bool maybe_done; /* an earlier try may have been carried out */
 } Tries;
