@@ -34,6 +34,8 @@ FLOORS += keys
 FLOORS += repository
 # what backups consist of: objects and members, written, read and verified; one that is being made
 FLOORS += repository/objects
+# several places of one repository: copying backups from one to another, and mending
+FLOORS += repository/copies
 # the server that is backed up: locks, snapshot, schema, settings
 FLOORS += backup/source
 # what is copied out of it: tables in chunks, large objects, sequences
@@ -78,6 +80,8 @@ FLOORS += agent
 FLOORS += cli/print
 # a source for each command
 FLOORS += cli/commands
+# those of them that have two places of a repository to do with
+FLOORS += cli/places
 # the beginning, the table of commands and help
 FLOORS += cli
 

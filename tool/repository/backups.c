@@ -77,26 +77,25 @@ is_named(const Manifest *manifest, const BackupName *name)
 }
 
 Manifest *
-repository_manifest_alone(Repository *repository, const BackupName *name, char **error)
+repository_manifest_stored(Repository *repository, const BackupName *name, Buffer *json,
+						   char **error)
 {
 	char *path = backup_path(name, ".json");
 	Manifest *manifest = NULL;
 	char *problem = NULL;
-	Buffer file;
 	StoreResult result;
 
 	*error = NULL;
 	repository->manifest_unreadable = false;
-	buffer_init(&file);
-	result = storage_read(repository->storage, path, MAX_MANIFEST_BYTES, &file);
+	buffer_reset(json);
+	result = storage_read(repository->storage, path, MAX_MANIFEST_BYTES, json);
 	if (result.code == STORE_ABSENT)
 		problem = xstrdup("is missing");
 	else if (result.code != STORE_OK)
 		problem = note_unreadable(repository, path, &result);
 	else
 		manifest =
-			manifest_open(repository, file.data != NULL ? file.data : "", file.length, &problem);
-	buffer_free(&file);
+			manifest_open(repository, json->data != NULL ? json->data : "", json->length, &problem);
 	if (manifest != NULL && !is_named(manifest, name))
 		problem = xstrdup("is that of another backup");
 	if (problem != NULL)
@@ -107,6 +106,18 @@ repository_manifest_alone(Repository *repository, const BackupName *name, char *
 		return manifest;
 	manifest_free(manifest);
 	return NULL;
+}
+
+Manifest *
+repository_manifest_alone(Repository *repository, const BackupName *name, char **error)
+{
+	Manifest *manifest;
+	Buffer json;
+
+	buffer_init(&json);
+	manifest = repository_manifest_stored(repository, name, &json, error);
+	buffer_free(&json);
+	return manifest;
 }
 
 Manifest *

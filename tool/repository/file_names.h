@@ -15,6 +15,9 @@
 /* The file that makes a directory a repository. */
 #define FRAME_FILE "nex_backup.json"
 
+/* How to get at backups without this program. */
+#define RECOVER_FILE "RECOVER.txt"
+
 /* The file of a server's own directory that is no directory (server_identity.h). */
 #define SERVER_FILE "server.json"
 

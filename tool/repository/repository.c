@@ -36,8 +36,8 @@
 #include "unclear.h"
 #include "writer_state.h"
 
-#define RECOVER_FILE "RECOVER.txt"
 #define REPOSITORY_LOCK "lock/repository"
+#define COPY_LOCK "lock/copy"
 #define MAX_FRAME_BYTES (1024 * 1024)
 #define OPEN_TRIES 10
 
@@ -299,6 +299,13 @@ note_foreign_name(const char *name, void *argument)
 	return false;
 }
 
+StoreResult
+repository_look_for_others(Storage *storage, bool *occupied)
+{
+	*occupied = false;
+	return storage->list(storage, ".", note_foreign_name, occupied);
+}
+
 char *
 repository_recover_problem(Repository *repository, StoreResult *result)
 {
@@ -391,7 +398,7 @@ create_header(Repository *repository, const char *location)
 	}
 	else
 	{
-		result = storage->list(storage, ".", note_foreign_name, &occupied);
+		result = repository_look_for_others(storage, &occupied);
 		if (result.code != STORE_OK)
 			return report_error(EXIT_FAILED, NULL, NULL, "could not read directory \"%s\": %s",
 								location, result.text);
@@ -651,7 +658,7 @@ repository_lock_exclusive(Repository *repository, StoreLock **lock)
 	return storage->lock(storage, REPOSITORY_LOCK, LOCK_EXCLUSIVE, lock);
 }
 
-/* Take one of the locks that are for one backup at a time; what: of whom, for the report. */
+/* Take one of the locks that are for one run at a time; what it is, for the report. */
 static bool
 lock_one(Repository *repository, const char *path, const char *what, StoreLock **lock)
 {
@@ -659,8 +666,7 @@ lock_one(Repository *repository, const char *path, const char *what, StoreLock *
 	StoreResult result = storage->lock(storage, path, LOCK_ALONE, lock);
 
 	if (result.code == STORE_BUSY)
-		report_error(EXIT_LOCKED, NULL, "Wait until it ends.", "another backup of %s is running",
-					 what);
+		report_error(EXIT_LOCKED, NULL, "Wait until it ends.", "another %s is running", what);
 	else if (result.code != STORE_OK)
 		report_error(EXIT_FAILED, NULL, result.hint, "could not lock file \"%s/%s\": %s",
 					 storage->location, path, result.text);
@@ -673,9 +679,10 @@ repository_lock_backup(Repository *repository, const Owner *owner, StoreLock **l
 	char *name = owner_name(owner);
 	char *shown = printable_name(name);
 	char *path = owner_lock(owner);
-	char *what = owner->kind == BACKUP_OF_FILES ? xasprintf("the files of set \"%s\"", shown)
-				 : owner_is_globals(owner)      ? xstrdup("the globals")
-												: xasprintf("database \"%s\"", shown);
+	char *what = owner->kind == BACKUP_OF_FILES
+					 ? xasprintf("backup of the files of set \"%s\"", shown)
+				 : owner_is_globals(owner) ? xstrdup("backup of the globals")
+										   : xasprintf("backup of database \"%s\"", shown);
 	bool good;
 
 	*lock = NULL;
@@ -687,6 +694,18 @@ repository_lock_backup(Repository *repository, const Owner *owner, StoreLock **l
 	free(what);
 	free(shown);
 	free(name);
+	return good;
+}
+
+bool
+repository_lock_copy(Repository *repository, StoreLock **lock)
+{
+	char *what = xasprintf("copy to \"%s\"", repository->storage->location);
+	bool good;
+
+	*lock = NULL;
+	good = lost_header_refuse(repository) && lock_one(repository, COPY_LOCK, what, lock);
+	free(what);
 	return good;
 }
 

@@ -34,6 +34,12 @@ extern bool repository_init_with_secret(const char *location, KeyWrapping wrappi
 										bool *created);
 
 /*
+ * Does a place hold anything that is not a new repository's?  STORE_OK if that
+ * could be found out.
+ */
+extern StoreResult repository_look_for_others(Storage *storage, bool *occupied);
+
+/*
  * Open and check nex_backup.json.  Errors: no repository there (exit 1, hint
  * `nex_backup init`), unknown format (exit 1), damaged (exit 3).
  */
@@ -74,11 +80,13 @@ extern char *repository_recover_problem(Repository *repository, StoreResult *res
  * (then exit 4); a read-only repository that cannot be locked is no error.
  * "exclusive" is for removing objects, and reports nothing: STORE_BUSY if
  * somebody is at work.
- * "backup" is one per database: exit 4 if taken.
+ * "backup" is one per database, "copy" one for whoever copies backups to the
+ * repository: exit 4 if taken.
  */
 extern bool repository_lock_shared(Repository *repository);
 extern StoreResult repository_lock_exclusive(Repository *repository, StoreLock **lock);
 extern bool repository_lock_backup(Repository *repository, const Owner *owner, StoreLock **lock);
+extern bool repository_lock_copy(Repository *repository, StoreLock **lock);
 
 /* False (reported) if a lock, or the shared one, was lost meanwhile: others may work by now. */
 extern bool repository_lock_held(const Repository *repository, const StoreLock *lock);
@@ -133,6 +141,10 @@ extern Manifest *repository_manifest_try(Repository *repository, const BackupNam
  */
 extern Manifest *repository_manifest_alone(Repository *repository, const BackupName *name,
 										   char **error);
+
+/* The former, with the bytes that are stored. */
+extern Manifest *repository_manifest_stored(Repository *repository, const BackupName *name,
+											Buffer *json, char **error);
 extern bool repository_check_listing(Repository *repository, const BackupName *name,
 									 const Manifest *manifest, char **error);
 

@@ -10,6 +10,8 @@
 
 #include <stdbool.h>
 
+#include "text_list.h"
+
 typedef struct CommandSettings
 {
 	bool contents;
@@ -17,6 +19,10 @@ typedef struct CommandSettings
 	char *output;
 	bool dry_run;
 	bool fix;
+	char *from; /* the other place of the repository */
+	char *since;
+	int last; /* 0: all */
+	TextList kind;
 } CommandSettings;
 
 #endif /* NEX_COMMAND_SETTINGS_H */

@@ -67,11 +67,20 @@ check_descriptor(const char *text)
 	return NULL;
 }
 
+/* Of a restore, or where a copy goes, which has a slash in it if it is longer. */
 const char *
-check_database_name(const char *text)
+check_to(const char *text)
 {
-	if (strlen(text) > 63)
+	if (strlen(text) > 63 && strchr(text, '/') == NULL)
 		return "A database name has at most 63 bytes.";
+	return NULL;
+}
+
+const char *
+check_kind(const char *text)
+{
+	if (strcmp(text, "database") != 0 && strcmp(text, "globals") != 0 && strcmp(text, "files") != 0)
+		return "It must be database, globals, or files.";
 	return NULL;
 }
 

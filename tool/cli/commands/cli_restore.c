@@ -129,6 +129,9 @@ check_usage(const Settings *settings)
 	if (settings->backup->all && settings->general->narguments > 0)
 		return report_error(EXIT_USAGE, NULL, "Leave out one of them.",
 							"\"--all\" and the name of a database exclude each other");
+	if (settings->restore->to != NULL && strlen(settings->restore->to) > 63)
+		return report_error(EXIT_USAGE, NULL, "A database name has at most 63 bytes.",
+							"invalid value for option \"--to\": \"%s\"", settings->restore->to);
 	if (settings->backup->all && settings->restore->to != NULL)
 		return report_error(EXIT_USAGE, NULL, "Restore the databases one by one to rename them.",
 							"options \"--all\" and \"--to\" exclude each other");

@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "condemned.h"
+#include "copied_note.h"
 #include "interrupted.h"
 #include "log.h"
 #include "memory.h"
@@ -56,6 +57,8 @@ leftovers_remove(Repository *repository, const StoreLock *lock, Leftovers *lefto
 
 	if (storage->can.lease && !condemned_sift(repository, leftovers))
 		return false;
+	if (leftovers->count > 0 && storage->can.barrier_needed)
+		copied_note_remove(repository);
 	paths = xcalloc(BATCH, sizeof(char *));
 
 	memset(leftovers->number, 0, sizeof(leftovers->number));

@@ -1,0 +1,272 @@
+# Copies of backups in other places: byte for byte, right at every moment, and never of anything damaged.
+use strict;
+use warnings;
+
+use File::Path qw(make_path remove_tree);
+use File::Temp ();
+use JSON::PP ();
+use NexBackup::Bucket;
+use NexBackup::Faults;
+use NexBackup::Test;
+use Test::More;
+
+start_server('main');
+my $scratch = File::Temp::tempdir(CLEANUP => 1);
+my @none = ('--catalogue', 'none');
+my $repo = new_repository();
+
+create_database('shop');
+query('shop', 'CREATE TABLE t (n int, v text); CREATE TABLE u (n int)');
+
+# A backup of the database after a change; its id.
+sub back_up
+{
+	my ($where) = @_;
+
+	query('shop', "INSERT INTO t SELECT n, md5(random()::text) FROM generate_series(1, 3000) n");
+	my ($code, $out, $err) = tool('backup', '--repo', $where, '-d', 'shop', '--json', @none, '--chunk-blocks', 16, '-j', 2);
+	is($code, 0, 'a backup') or diag($err);
+	return JSON::PP->new->utf8->decode($out)->{backup};
+}
+
+# The files that a copy brings: all but what was found out about one place, and what was left by a killed one.
+sub copied_files
+{
+	my ($directory) = @_;
+
+	return grep { !/\.verified$|\.tmp$|^damaged/ } all_files($directory);
+}
+
+sub same_places
+{
+	my ($from, $to, $name) = @_;
+	my @from = copied_files($from);
+
+	is_deeply([ copied_files($to) ], \@from, "$name: the same files");
+	is(scalar(grep { read_bytes("$from/$_") ne read_bytes("$to/$_") } @from), 0, "$name: byte for byte");
+	return;
+}
+
+sub results_of
+{
+	my ($copy) = @_;
+
+	return { map { $_->{backup} => $_->{result} } @{ $copy->{backups} } };
+}
+
+my $first = back_up($repo);
+my $second = back_up($repo);
+tool_ok([ 'globals', 'backup', '--repo', $repo, '-d', 'postgres', @none ], 'globals');
+tool_ok([ 'keygen', '--output', "$scratch/key" ], 'keygen');
+my ($recipient) = read_bytes("$scratch/key") =~ /(age1\w+)/;
+write_bytes("$scratch/app.env", "PASSWORD=secret\n");
+tool_ok([ 'config', 'backup', '--repo', $repo, '--recipient', $recipient, "$scratch/app.env", @none ], 'configuration files');
+tool_ok([ 'backup', '--repo', $repo, '--server', 'other', '-d', 'shop', '--same-server', @none ], 'of another server');
+
+# --------------------------------------------------------- to a directory
+
+my $copy = "$scratch/copy";
+my $dry = tool_json('copy', '--from', $repo, '--to', $copy, '--dry-run');
+is($dry->{copied}, 5, 'a dry run says what it would copy');
+ok(!-e $copy, 'and makes nothing');
+my $done = tool_json('copy', '--from', $repo, '--to', $copy);
+is($done->{copied}, 5, 'five backups, of all kinds');
+is_deeply([ @$done{qw(objects_sent bytes_sent)} ], [ @$dry{qw(objects_sent bytes_sent)} ], 'as many objects as it said');
+same_places($repo, $copy, 'copied');
+tool_ok([ 'verify', '--repo', $copy, @none ], 'it verifies');
+tool_ok([ 'restore', '--repo', $copy, 'shop', '--to', 'back', @none ], 'it restores');
+same_database('shop', 'back', 'the same database');
+my $again = tool_json('copy', '--repo', $repo, '--to', $copy);
+is_deeply([ @$again{qw(copied present failed objects_sent)} ], [ 0, 5, 0, 0 ], 'again: nothing to do');
+
+# What is chosen.
+my $part = "$scratch/part";
+is(tool_json('copy', '--from', $repo, '--to', $part, '--last', 1, 'shop')->{backups}[0]{backup}, $second, 'the last one');
+is(tool_json('copy', '--from', $repo, '--to', $part, "shop/$first")->{copied}, 1, 'one by its id');
+is(tool_json('copy', '--from', $repo, '--to', $part, '--kind', 'globals')->{backups}[0]{kind}, 'globals', 'of one kind');
+is(tool_json('copy', '--from', $repo, '--to', $part, '--since', '2100-01-01')->{copied}, 0, 'none is so new');
+is(tool_json('copy', '--from', $repo, '--to', $part, '--server', 'other')->{copied}, 1, 'of one server');
+tool_ok([ 'verify', '--repo', $part, @none ], 'what was copied is whole');
+tool_fails([ 'copy', '--from', $repo, '--to', $part, 'nothing' ], 1, qr/there is no backup of/, 'a name that means nothing');
+tool_fails([ 'copy', '--from', $repo ], 2, qr/needs a place to copy to/, 'no place');
+tool_fails([ 'copy', '--to', $part ], 2, qr/needs a repository to copy from/, 'no source');
+tool_fails([ 'copy', '--from', $repo, '--to', new_repository() ], 1, qr/is another repository/, 'another repository');
+make_path("$scratch/full/of");
+tool_fails([ 'copy', '--from', $repo, '--to', "$scratch/full" ], 1, qr/neither empty nor a repository/, 'something else');
+
+# Retention of the place is its own, and a copy brings nothing back that is not asked for.
+tool_ok([ 'expire', '--repo', $copy, '--keep-daily', 1, '--keep-weekly', 0, '--keep-minimum', 1, 'shop', @none ], 'expire there');
+is(scalar(grep { $_->{backup} eq $first } @{ tool_json('list', '--repo', $copy)->{backups} }), 0, 'one is gone');
+is(tool_json('copy', '--from', $repo, '--to', $copy, '--last', 1)->{copied}, 0, 'the last ones are there');
+is(tool_json('copy', '--from', $repo, '--to', $copy)->{copied}, 1, 'all of them: it is copied again');
+same_places($repo, $copy, 'whole again');
+
+# ------------------------------------------------------------ what is lost
+
+# There: each kind of file, missing or damaged, is brought again by the next copy, once it is known.
+my ($object) = grep { /^objects/ } all_files($copy);
+for my $how (qw(remove truncate extend flip))
+{
+	damage_file("$copy/$object", $how);
+	tool('verify', '--repo', $copy, @none) if $how eq 'flip';
+	my ($code) = tool('copy', '--from', $repo, '--to', $copy, @none);
+	is($code, 0, "an object, $how: mended");
+	is(read_bytes("$copy/$object"), read_bytes("$repo/$object"), 'the same again');
+	is(scalar(glob("$copy/damaged/*")), undef, 'no record of damage is left');
+}
+damage_file("$copy/backups/shop/$second.sha256", $_), tool_ok([ 'copy', '--from', $repo, '--to', $copy ], "digests: $_")
+  for qw(remove truncate);
+damage_file("$copy/backups/shop/$second.json", 'remove');
+tool_ok([ 'copy', '--from', $repo, '--to', $copy ], 'a manifest that is lost');
+damage_file("$copy/backups/shop/$second.json", 'truncate');
+tool_fails([ 'copy', '--from', $repo, '--to', $copy ], 3, qr/is not the same as in/, 'one that is not the same is not replaced');
+unlink "$copy/backups/shop/$second.json";
+tool_ok([ 'copy', '--from', $repo, '--to', $copy ], 'but copied when it is removed');
+same_places($repo, $copy, 'mended');
+
+# Here: what is damaged is not copied, what does not need it is.
+my %needed = map { my $id = $_; $id => { map { $_ => 1 } read_bytes("$repo/backups/shop/$id.sha256") =~ /(objects\S+)/g } } $first, $second;
+my ($only_second) = grep { !$needed{$first}{$_} } sort keys %{ $needed{$second} };
+for my $how (qw(remove truncate flip))
+{
+	my $mend = damage_file("$repo/$only_second", $how);
+	my $place = "$scratch/from_damaged";
+	my ($code, $out, $err) = tool('copy', '--from', $repo, '--to', $place, '--json');
+	is($code, 3, "an object here, $how: exit code 3");
+	like($err, qr/\Q$only_second\E/, 'it is named');
+	my $copied = JSON::PP->new->utf8->decode($out);
+	is(results_of($copied)->{$second}, 'damaged', 'its backup is not copied');
+	is($copied->{copied}, 4, 'the others are');
+	ok(!-e "$place/backups/shop/$second.json", 'it is not there');
+	tool_ok([ 'verify', '--repo', $place, @none ], 'what is there is whole');
+	$mend->();
+	tool_ok([ 'copy', '--from', $repo, '--to', $place ], 'mended: it is copied');
+	same_places($repo, $place, 'after the damage');
+	remove_tree($place);
+}
+for my $suffix (qw(json sha256))
+{
+	my $mend = damage_file("$repo/backups/shop/$second.$suffix", 'flip 100');
+	my $copied = tool_json('copy', '--from', $repo, '--to', "$scratch/by_$suffix");
+	is(results_of($copied)->{$second}, 'damaged', "a damaged .$suffix");
+	is($copied->{copied}, 4, 'the others are copied');
+	$mend->();
+}
+tool_ok([ 'verify', '--repo', $repo, @none ], 'all is well here');
+
+# ------------------------------------------------------ killed, and at once
+
+my $shim = build_shim($scratch);
+SKIP:
+{
+	skip 'no C compiler for the faults', 1 unless defined $shim;
+	my $world = { shim => $shim, trial => $scratch };
+	make_path("$scratch/tmp", "$scratch/home");
+	my $place = "$scratch/killed";
+	my @copy = ('copy', '--from', $repo, '--to', $place, '-j', 1);
+	my $calls = run_faulted($world, '', \@copy)->{calls};
+	my ($killed, $bad, $unfinished) = (0, 0, 0);
+
+	for my $point (map { my $kind = $_; map { [ $kind, $_ ] } 1 .. 4 } qw(write rename sync))
+	{
+		my ($kind, $step) = @$point;
+		remove_tree($place);
+		my $run = run_faulted($world, "$kind:" . (1 + int($calls->{$kind} * ($step - 0.5) / 4)) . ':kill', \@copy);
+		$killed++ if $run->{code} == 137;
+		if (-e "$place/nex_backup.json")
+		{
+			$bad++ if (tool('verify', '--repo', $place, @none))[0] != 0;
+		}
+		my ($code) = tool(@copy);
+		$unfinished++ if $code != 0 || join(' ', copied_files($place)) ne join(' ', copied_files($repo));
+	}
+	is($killed, 12, 'killed at twelve points');
+	is($bad, 0, 'what was there was whole each time');
+	is($unfinished, 0, 'and the next copy finished it');
+	tool_ok([ 'verify', '--repo', $place, @none ], 'the last of them is whole');
+
+	# An error is one, and nothing of it is left.
+	remove_tree($place);
+	my $full = run_faulted($world, 'write:' . int($calls->{write} / 2) . ':ENOSPC+', \@copy);
+	is($full->{code}, 1, 'a full disk');
+	like($full->{err}, qr/No space left on device/, 'is named');
+	tool_ok([ 'verify', '--repo', $place, @none ], 'what is there is whole');
+	tool_ok(\@copy, 'and the next one goes on');
+	same_places($repo, $place, 'after a full disk');
+}
+
+# Two at once: the second one is refused, or finds all of it.
+my $place = "$scratch/two";
+my @pids = map { start_tool("$scratch/log$_", 'copy', '--from', $repo, '--to', $place) } 1, 2;
+my @codes = map { finish_tool($_) } @pids;
+like(join(' ', sort @codes), qr/^0 [04]$/, 'two at once: one of them may be refused');
+same_places($repo, $place, 'after two at once');
+
+# Beside a backup here and an expire there.
+my @beside = (
+	start_tool("$scratch/backup", 'backup', '--repo', $repo, '-d', 'shop', @none),
+	start_tool("$scratch/copy_log", 'copy', '--from', $repo, '--to', $place),
+	start_tool("$scratch/expire", 'expire', '--repo', $place, '--keep-daily', 1, @none));
+is(join(' ', map { finish_tool($_) } @beside), '0 0 0', 'beside a backup and an expire');
+tool_ok([ 'verify', '--repo', $place, @none ], 'whole all the same');
+tool_ok([ 'copy', '--from', $repo, '--to', $place ], 'and complete with the next one');
+
+# --------------------------------------------------------------- encrypted
+
+my $closed = "$scratch/closed";
+my @state = ('--state-dir', "$scratch/state");
+tool_ok([ 'init', '--repo', $closed, '--recipient', $recipient, @state ], 'init, encrypted');
+tool_ok([ 'backup', '--repo', $closed, '-d', 'shop', @state, @none ], 'backup, encrypted');
+my $closed_copy = "$scratch/closed_copy";
+tool_ok([ 'copy', '--from', $closed, '--to', $closed_copy, '--state-dir', "$scratch/nothing" ], 'copied without any key');
+same_places($closed, $closed_copy, 'encrypted');
+tool_ok([ 'verify', '--repo', $closed_copy, '--identity', "$scratch/key", @state, @none ], 'verified with the key');
+tool_ok([ 'restore', '--repo', $closed_copy, 'shop', '--to', 'opened', '--identity', "$scratch/key", @state, @none ], 'restored');
+same_database('shop', 'opened', 'the same database');
+tool_ok([ 'keygen', '--output', "$scratch/key2" ], 'another key');
+my ($other) = read_bytes("$scratch/key2") =~ /(age1\w+)/;
+tool_ok([ 'key', 'add', '--recipient', $other, '--repo', $closed, @state ], 'is added');
+tool_ok([ 'backup', '--repo', $closed, '-d', 'shop', @state, @none ], 'and used');
+tool_ok([ 'copy', '--from', $closed, '--to', $closed_copy, @state ], 'the copy follows');
+same_places($closed, $closed_copy, 'after a change of keys');
+tool_ok([ 'verify', '--repo', $closed_copy, '--identity', "$scratch/key2", @state, @none ], 'and opens with it');
+tool_fails([ 'copy', '--from', $closed, '--to', $copy, @state ], 1, qr/is another repository/, 'not into a plain one');
+
+# ---------------------------------------------------------------- a bucket
+
+start_bucket();
+my @bucket = bucket_options('copy');
+my @to_bucket = ('copy', '--from', $repo, '--to', 's3://bucket/copy', @bucket[ 2 .. $#bucket ]);
+tool_ok(\@to_bucket, 'to a bucket');
+tool_ok([ 'verify', @bucket, @none ], 'which is whole');
+forget_requests();
+tool_ok(\@to_bucket, 'again');
+my @requests = requests_to_bucket();
+cmp_ok(scalar(@requests), '<=', 40, 'with few requests') or diag(join("\n", @requests));
+is(scalar(grep { m{^(GET|HEAD|PUT) \S*/(objects|backups)/} } @requests), 0, 'none of them for a file of a backup');
+back_up($repo);
+my $log = "$scratch/bucket_log";
+bucket_does(match => 'PUT /bucket/copy/objects/', times => 1000, do => 'slow');
+my $pid = start_tool($log, @to_bucket);
+ok(wait_until(sub { grep { m{^PUT \S*/objects/} } requests_to_bucket() }), 'objects are sent');
+kill 'KILL', $pid;
+finish_tool($pid);
+bucket_does(clear => JSON::PP::true, age => 121);
+tool_ok([ 'verify', @bucket, @none ], 'killed: whole');
+for my $fault (qw(503 lost cut))
+{
+	bucket_does(clear => JSON::PP::true, match => 'PUT /bucket/copy/', times => 2, do => $fault);
+	tool_ok(\@to_bucket, "finished, beside $fault");
+	back_up($repo);
+}
+bucket_does(clear => JSON::PP::true);
+tool_ok(\@to_bucket, 'all of it');
+
+# From there, when the host is gone.
+my $returned = "$scratch/returned";
+tool_ok([ 'copy', '--from', 's3://bucket/copy', '--to', $returned, @bucket[ 2 .. $#bucket ] ], 'from the bucket');
+same_places($repo, $returned, 'there and back');
+tool_ok([ 'restore', '--repo', $returned, 'shop', '--to', 'returned', @none ], 'restored from it');
+same_database('shop', 'returned', 'the same database');
+
+done_testing();

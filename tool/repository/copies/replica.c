@@ -1,0 +1,206 @@
+/*-------------------------------------------------------------------------
+ *
+ * replica.c
+ *	  A second place of a repository: opening it, and making it.
+ *
+ * Of an encrypted repository nex_backup.json is replaced when its keys were
+ * changed.  That is done before the place is opened: this host may know of the
+ * newer one, and takes the older one for one that somebody put back.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "replica.h"
+
+#include <inttypes.h>
+#include <jansson.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "damaged_file.h"
+#include "file_names.h"
+#include "json_bounds.h"
+#include "log.h"
+#include "memory.h"
+#include "seal.h"
+#include "storage_open.h"
+
+#define MAX_HEADER_BYTES (1024 * 1024)
+
+/* nex_backup.json and RECOVER.txt of the repository that is copied. */
+typedef struct Header
+{
+	Buffer json;
+	Buffer recover; /* empty: it is missing or damaged, and nothing depends on it */
+} Header;
+
+static void
+header_free(Header *header)
+{
+	buffer_free(&header->json);
+	buffer_free(&header->recover);
+}
+
+/* Take both from the repository, which is open: its nex_backup.json was checked. */
+static bool
+read_header(const Repository *from, Header *header)
+{
+	StoreResult result;
+	DigestHex digest;
+
+	buffer_init(&header->json);
+	buffer_init(&header->recover);
+	result = storage_read(from->storage, FRAME_FILE, MAX_HEADER_BYTES, &header->json);
+	if (result.code != STORE_OK)
+		return report_error(EXIT_FAILED, NULL, result.hint, "could not read file \"%s/%s\": %s",
+							from->storage->location, FRAME_FILE, result.text);
+	if (seal_check(header->json.data != NULL ? header->json.data : "", header->json.length) != NULL)
+		return repository_damaged(from, FRAME_FILE, "was changed meanwhile", NULL);
+	result = storage_read(from->storage, RECOVER_FILE, MAX_HEADER_BYTES, &header->recover);
+	if (result.code == STORE_OK && header->recover.length > 0 &&
+		digest_buffer(header->recover.data, header->recover.length, digest) &&
+		strcmp(digest, from->recover_digest) == 0)
+		return true;
+	log_warning_hint("Run \"nex_backup init\" for this repository; it writes the file again.",
+					 "file \"%s/%s\" is missing or damaged, and is not copied",
+					 from->storage->location, RECOVER_FILE);
+	buffer_reset(&header->recover);
+	return true;
+}
+
+/* What the one that is there says of itself; NULL: it cannot be read, which repository_open() says.
+ */
+static char *
+header_id(const Buffer *json, int64_t *serial)
+{
+	static const JsonBounds bounds = {MAX_HEADER_BYTES, 32, 100000};
+	const char *id;
+	char *copy = NULL;
+	json_t *root;
+
+	if (json->length == 0 || seal_check(json->data, json->length) != NULL ||
+		json_beyond(json->data, json->length, &bounds) != NULL)
+		return NULL;
+	root = json_loadb(json->data, json->length, JSON_REJECT_DUPLICATES, NULL);
+	id = json_string_value(json_object_get(root, "id"));
+	if (id != NULL)
+		copy = xstrdup(id);
+	*serial = json_integer_value(json_object_get(root, "serial"));
+	json_decref(root);
+	return copy;
+}
+
+static bool
+write_failed(const Storage *storage, const char *path, const StoreResult *result)
+{
+	return report_error(EXIT_FAILED, NULL, result->hint, "could not write file \"%s/%s\": %s",
+						storage->location, path, result->text);
+}
+
+/* RECOVER.txt first: nex_backup.json vouches for it. */
+static bool
+write_header(Storage *storage, const Header *header)
+{
+	StoreResult result = store_ok();
+
+	if (header->recover.length > 0)
+		result = storage_write(storage, RECOVER_FILE, header->recover.data, header->recover.length);
+	if (result.code != STORE_OK)
+		return write_failed(storage, RECOVER_FILE, &result);
+	result = storage_write(storage, FRAME_FILE, header->json.data, header->json.length);
+	return result.code == STORE_OK || write_failed(storage, FRAME_FILE, &result);
+}
+
+/* Make it where nothing is. */
+static bool
+make_replica(const Repository *from, Storage *storage, const Header *header)
+{
+	bool occupied;
+	StoreResult result = repository_look_for_others(storage, &occupied);
+
+	if (result.code != STORE_OK && result.code != STORE_ABSENT)
+		return report_error(EXIT_FAILED, NULL, result.hint, "could not read \"%s\": %s",
+							storage->location, result.text);
+	if (occupied)
+		return report_error(EXIT_FAILED, NULL, "Choose an empty or new place.",
+							"\"%s\" is neither empty nor a repository", storage->location);
+	if (!write_header(storage, header))
+		return false;
+	log_info("created \"%s\" as a copy of repository \"%s\"", storage->location,
+			 from->storage->location);
+	return true;
+}
+
+/* May it be copied to the one that is there?  It gets the newer keys, if these were changed. */
+static bool
+follow_header(const Repository *from, Storage *storage, const Header *header, const Buffer *there)
+{
+	int64_t serial = 0;
+	int64_t own = 0;
+	char *id = header_id(there, &serial);
+	char *source = header_id(&header->json, &own);
+	bool other = id != NULL && source != NULL && strcmp(id, source) != 0;
+	bool older = id != NULL && serial < own;
+
+	free(source);
+	free(id);
+	if (other)
+		return report_error(EXIT_FAILED,
+							"A backup names its repository, so it can be copied only to a place of "
+							"the same one.",
+							"Name an empty or new place: this command makes it.",
+							"\"%s\" is another repository than \"%s\"", storage->location,
+							from->storage->location);
+	return !older || write_header(storage, header);
+}
+
+/* Look at what is there, and make it right.  False: reported, or *absent. */
+static bool
+prepare(const Repository *from, Storage *storage, bool dry_run, bool *absent)
+{
+	Header header;
+	Buffer there;
+	StoreResult result;
+	bool good = read_header(from, &header);
+
+	buffer_init(&there);
+	if (good)
+	{
+		result = storage_read(storage, FRAME_FILE, MAX_HEADER_BYTES, &there);
+		*absent = result.code == STORE_ABSENT && dry_run;
+		if (result.code == STORE_ABSENT)
+			good = !dry_run && make_replica(from, storage, &header);
+		else if (result.code == STORE_OK && !dry_run)
+			good = follow_header(from, storage, &header, &there);
+	}
+	buffer_free(&there);
+	header_free(&header);
+	return good;
+}
+
+Repository *
+replica_open(const Repository *from, const char *location, bool dry_run, bool *absent)
+{
+	StoreResult result;
+	Storage *storage = storage_open(location, !dry_run, &result);
+	Repository *to;
+	bool good;
+
+	*absent = false;
+	if (storage == NULL)
+	{
+		*absent = dry_run && result.code == STORE_ABSENT;
+		if (!*absent)
+			report_error(EXIT_FAILED, NULL, result.hint, "could not open \"%s\": %s", location,
+						 result.text);
+		return NULL;
+	}
+	good = prepare(from, storage, dry_run, absent);
+	storage->close(storage);
+	to = good ? repository_open(location) : NULL;
+	if (to == NULL || strcmp(to->id, from->id) == 0)
+		return to;
+	report_error(EXIT_FAILED, NULL, "Name an empty or new place: this command makes it.",
+				 "\"%s\" is another repository than \"%s\"", location, from->storage->location);
+	repository_close(to);
+	return NULL;
+}

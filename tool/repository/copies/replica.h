@@ -1,0 +1,27 @@
+/*-------------------------------------------------------------------------
+ *
+ * replica.h
+ *	  A second place of a repository: opening it, and making it.
+ *
+ * A manifest names the repository that it belongs to, and may be signed, so a
+ * copy of it that is right byte for byte belongs to the same repository.  A
+ * replica therefore has the nex_backup.json of the repository that it was
+ * copied from, with its id, and opens by the same keys.  What lies there besides,
+ * and for how long, is its own.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef NEX_REPLICA_H
+#define NEX_REPLICA_H
+
+#include "repository.h"
+
+/*
+ * Open the place of a repository at a location.  If nothing is there yet, it is
+ * made, except on a dry run: then *absent.  NULL (reported, or absent) if something else is
+ * there, as another repository.
+ */
+extern Repository *replica_open(const Repository *from, const char *location, bool dry_run,
+								bool *absent);
+
+#endif /* NEX_REPLICA_H */
