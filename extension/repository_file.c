@@ -307,9 +307,10 @@ put_unclear(ReturnSetInfo *result, const char *directory, const char *database, 
 	tuplestore_putvalues(result->setResult, result->setDesc, values, nulls);
 }
 
-/* What is wrong with an entry of backups/, or NULL. */
+/* What is wrong with an entry of backups/, config/ or servers/, or NULL; `expected` if its name is
+ * not that of one. */
 static const char *
-entry_problem(const char *path, const char *name, bool of_database)
+entry_problem(const char *path, const char *name, bool named_well, const char *expected)
 {
 	ReaderAnswer answer;
 
@@ -320,8 +321,8 @@ entry_problem(const char *path, const char *name, bool of_database)
 		return "is a symbolic link, which is not followed";
 	if (!S_ISDIR(answer.mode))
 		return "is not a directory";
-	if (!of_database)
-		return strcmp(name, "lost+found") == 0 ? NULL : "is not the directory of a database";
+	if (!named_well)
+		return strcmp(name, "lost+found") == 0 ? NULL : expected;
 	reader_open_directory(path, &answer);
 	return answer.error == 0 || answer.error == ENOENT ? NULL : describe_errno(answer.error);
 }
@@ -381,7 +382,8 @@ look_at_server(const char *repository, const char *label, ReturnSetInfo *result)
 		CHECK_FOR_INTERRUPTS();
 		known = database_directory_decode(name, database) &&
 				pg_verifymbstr(database, (int) strlen(database), true);
-		problem = entry_problem(psprintf("%s/%s", path, name), name, known);
+		problem = entry_problem(psprintf("%s/%s", path, name), name, known,
+								"is not the directory of a database");
 		if (problem != NULL)
 			put_unclear(result, psprintf("%s/%s", tree, name),
 						known ? owner_text(label, database) : NULL, problem);
@@ -423,7 +425,7 @@ look_at_servers(const char *repository, ReturnSetInfo *result)
 		CHECK_FOR_INTERRUPTS();
 		if (strcmp(name, "main") == 0)
 			continue;
-		problem = entry_problem(full, name, is_label(name));
+		problem = entry_problem(full, name, is_label(name), "is not the directory of a server");
 		if (problem == NULL && is_label(name))
 			problem = part_problem(psprintf("%s/backups", full));
 		if (problem == NULL && is_label(name))
@@ -432,6 +434,34 @@ look_at_servers(const char *repository, ReturnSetInfo *result)
 			put_unclear(result, of, NULL, problem);
 		else if (is_label(name))
 			look_at_server(repository, name, result);
+	}
+}
+
+/* Sets of configuration files, which belong to no server. */
+static void
+look_at_sets(const char *repository, ReturnSetInfo *result)
+{
+	char *path = repository_file_path(repository, "config");
+	const char *problem;
+	ReaderAnswer answer;
+	ListCell *cell;
+	List *names;
+
+	names = reader_names(path, &answer);
+	problem = tree_problem(path, answer.error);
+	/* No database is called so. */
+	if (problem != NULL)
+		put_unclear(result, "config", "config/", problem);
+	foreach (cell, names)
+	{
+		const char *name = lfirst(cell);
+		char *directory = psprintf("config/%s", name);
+
+		CHECK_FOR_INTERRUPTS();
+		problem = entry_problem(psprintf("%s/%s", path, name), name, is_label(name),
+								"is not the directory of a set of files");
+		if (problem != NULL)
+			put_unclear(result, directory, is_label(name) ? directory : "config/", problem);
 	}
 }
 
@@ -451,6 +481,7 @@ nex_backup_unclear_directories(PG_FUNCTION_ARGS)
 	init_materialized_srf_compat(fcinfo);
 	look_at_server(repository, "", result);
 	look_at_servers(repository, result);
+	look_at_sets(repository, result);
 	return (Datum) 0;
 }
 

@@ -316,7 +316,7 @@ SELECT put_manifest('good', '20260101T000000Z', ', "warnings": [], "tables": [{"
 	put_file('backups/good/20260101T000000Z.verified', sealed(
 		E'{\n"format": 1,\n"backup": "20260101T000000Z",\n"verified": "infinity",\n"result": "ok"'));
 SELECT * FROM nex_backup_sync(:'repo');
-SELECT name, state_of(format('SELECT nex_backup.sync_backup(%L, ''r-1'', %L, ''20260101T000000Z'')', :'repo', name))
+SELECT name, state_of(format('SELECT nex_backup.sync_backup(%L, ''r-1'', %L, %L, ''20260101T000000Z'')', :'repo', name, 'backups/' || name))
 FROM nex_backup.list_directory(:'repo', 'backups') name ORDER BY name COLLATE "C";
 SELECT database, rows, verified, cardinality(warnings) FROM nex_backup.backups ORDER BY database COLLATE "C";
 SELECT vouched, location = :'repo' FROM nex_backup.repositories;

@@ -14,8 +14,8 @@ COMMENT ON COLUMN nex_backup.repositories.mark IS
 	'identifies its nex_backup.json: the same wherever the directory is mounted, different in a copy';
 
 COMMENT ON TABLE nex_backup.backups IS 'one row for each backup in a repository';
-COMMENT ON COLUMN nex_backup.backups.database IS 'name of the database; empty for a backup of the globals';
-COMMENT ON COLUMN nex_backup.backups.kind IS 'database, or globals (roles and tablespaces)';
+COMMENT ON COLUMN nex_backup.backups.database IS 'name of the database, LABEL@name on another server; empty for a backup of the globals; config/SET for a set of files';
+COMMENT ON COLUMN nex_backup.backups.kind IS 'database, globals (roles and tablespaces), or files (a set of configuration files)';
 COMMENT ON COLUMN nex_backup.backups.verified_inside IS
 	'did the last verification check the content (true), or only the stored bytes (false)?  NULL if unknown';
 COMMENT ON COLUMN nex_backup.backups.gone IS

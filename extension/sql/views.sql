@@ -2,15 +2,15 @@
 -- Views.
 --
 
--- A run that verified has one row for each verification that it reported.
+-- A run that verified has one row for each verification that it reported.  database is as in nex_backup.backups.
 CREATE OR REPLACE VIEW nex_backup.verifications AS
-	SELECT r.id AS run, r.repository, r.database, r.backup, r.finished AS verified,
+	SELECT r.id AS run, r.repository, coalesce(r.database, 'config/' || r.file_set) AS database, r.backup, r.finished AS verified,
 		r.details ->> 'result' AS result,
 		r.details -> 'bad' AS bad
 	FROM nex_backup.runs r
 	WHERE r.kind = 'verify' AND r.finished IS NOT NULL AND r.definition IS NULL
 	UNION ALL
-	SELECT p.run, p.repository, p.database, p.backup, p.finished,
+	SELECT p.run, p.repository, coalesce(p.database, 'config/' || (p.details ->> 'set')), p.backup, p.finished,
 		p.details ->> 'result',
 		p.details -> 'bad'
 	FROM nex_backup.run_reports p

@@ -13,6 +13,8 @@ ALTER TABLE nex_backup.runs
 CREATE INDEX IF NOT EXISTS runs_latest_idx ON nex_backup.runs (kind COLLATE "C", database COLLATE "C", file_set COLLATE "C",
 		copy COLLATE "C", finished DESC, id DESC)
 	WHERE finished IS NOT NULL AND state <> 'skipped' AND kind <> 'notify';
+-- A stored expression cannot be replaced before PostgreSQL 17, and the column cannot be dropped where views use it.
+ALTER TABLE nex_backup.backups ALTER COLUMN kind DROP EXPRESSION IF EXISTS, ALTER COLUMN kind SET DEFAULT 'database';
 DROP FUNCTION IF EXISTS nex_backup.follow_clock(timestamptz, timestamptz), nex_backup.shortened(jsonb, text);
 
 -- What a command did to several sets of configuration files is a run for each.
@@ -38,8 +40,10 @@ BEGIN
 END
 $$;
 
--- Not called any more.
-DROP FUNCTION nex_backup.sync_globals(text, text, text);
+-- Not called any more, or with other arguments.
+DROP FUNCTION nex_backup.sync_globals(text, text, text), nex_backup.sync_globals(text, text, text, text, text),
+	nex_backup.sync_backup(text, text, text, text), nex_backup.owner_directories(text, text[]),
+	nex_backup.run_of_session(text, text, text);
 
 -- Behind their entries, which have the defaults of arguments.
 DROP FUNCTION nex_backup.gated_start(int8, int8, int4), nex_backup.gated_heartbeat(int8, int8, text),

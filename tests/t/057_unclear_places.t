@@ -309,6 +309,23 @@ SKIP:
 		unlink "$repo/$tree";
 		rename $disk, "$repo/$tree" or die;
 	}
+	# Sets of files, whose directories say nothing of databases.
+	my $files = q(SELECT string_agg(database, ',') FROM nex_backup.backups WHERE kind = 'files');
+	my $set = query('postgres', "INSERT INTO nex_backup.backups (repository, database, kind, id, started, snapshot_at) "
+		  . "SELECT id, 'config/etc', 'files', '20260101T000000Z', now(), now() FROM nex_backup.repositories");
+	rename "$repo/config", "$work/config" if -e "$repo/config";
+	symlink "$work/nowhere", "$repo/config" or die;
+	sync('a link config', qr/WARNING:\s+"\Q$repo\E\/config" is a symbolic link/);
+	is(query('postgres', $files), 'config/etc', '… the rows of sets stay');
+	unlink "$repo/config";
+	mkdir "$repo/config" or die;
+	symlink "$work/nowhere", "$repo/config/etc" or die;
+	sync('a link config/etc', qr/WARNING:\s+"\Q$repo\E\/config\/etc" is a symbolic link/);
+	is(query('postgres', $files), 'config/etc', '… and those of this one');
+	unlink "$repo/config/etc";
+	is(query('postgres', "SELECT removed FROM nex_backup_sync('$repo')"), 1, '… and go when there is none');
+	rmdir "$repo/config";
+	rename "$work/config", "$repo/config" if -e "$work/config";
 	for my $name ('shop.old', 'shop copy', '.shop', "sho\xe9p")
 	{
 		rename "$repo/backups/shop", "$repo/backups/$name" or die;

@@ -155,6 +155,9 @@ ok(wait_until(sub {
 	  'succeeded';
 }), 'a set of files');
 is(scalar(@{ tool_json('config', 'list', '--repo', "$directory/files", 'etc')->{backups} }), 1, 'is backed up');
+is(query('postgres', "SELECT r.kind, r.file_set, r.backup = b.id, b.database, b.kind, b.verified_ok FROM nex_backup.runs r JOIN nex_backup.backups b USING (repository)
+	WHERE r.kind = 'config' AND r.state = 'succeeded'"), 'config|etc|t|config/etc|files|', '... and in the catalog, once, as that run');
+query('postgres', "DELETE FROM nex_backup.backups WHERE kind = 'files'");
 like(query('postgres', "SELECT state || ' ' || detail FROM nex_backup_run(NULL, kind => 'config', repository => '$directory/files', options => '{\"set\": \"none\"}')"),
 	qr/^failed the set "none" has no files/, 'a set that is not there');
 query('postgres', 'ALTER SYSTEM RESET nex_backup.config_file');

@@ -106,6 +106,17 @@ is(ask("SELECT database, id FROM nex_backup.backups"), "shop|$id", 'and recorded
 is(ask("SELECT job, backup, repository IS NOT NULL, details ->> 'type' FROM nex_backup.runs WHERE kind <> 'notify'"),
 	"nightly|$id|t|daily", 'as one run');
 
+# A set of files, as the worker does it in 061_scheduler.
+tool_ok([ 'config', 'keygen', '-o', "$logs/id" ], 'a key pair');
+my ($recipient) = read_bytes("$logs/id") =~ /public key: (age1\S+)/;
+write_bytes("$logs/app.yaml", "port: 1\n");
+write_bytes("$logs/files.yaml", "repo: $repo\nrecipient: $recipient\nfile-sets:\n  etc: [ '$logs/app.yaml' ]\n");
+my $set = enqueue('config', undef, options => { set => 'etc' });
+tool_ok([ 'agent', '--config', "$logs/files.yaml", '--catalogue', $conninfo, '--once' ], 'a set of files');
+is(ask("SELECT r.state, r.file_set, b.database, b.kind FROM nex_backup.runs r JOIN nex_backup.backups b ON b.id = r.backup WHERE r.id = $set AND r.kind = 'config'"),
+	'succeeded|etc|config/etc|files', 'is recorded, as that run');
+ask("DELETE FROM nex_backup.backups WHERE kind = 'files'");
+
 # A failure: what the program wrote is kept, and the alarm is told once.
 my @events = map { JSON::PP->new->decode($_->{body}) } requests($web, 200);
 is(join(' ', map { $_->{event} } @events), 'backup.succeeded', 'the first success is told, once');

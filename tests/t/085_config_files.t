@@ -226,18 +226,26 @@ like($plan, qr/\(config shop\) .* keep/, 'expire knows sets');
 # A set is no database, even if both have a backup of the same name at the same second.
 SKIP:
 {
-	skip 'the extension is not installed in this server', 5 unless have_extension();
+	skip 'the extension is not installed in this server', 9 unless have_extension();
 	my ($name) = map { basename($_, '.json') } glob("$repo/config/shop/*.json");
 	query('postgres', 'CREATE EXTENSION nex_backup');
-	query('postgres', "SELECT nex_backup_sync('$repo')");
+	is(query('postgres', "SELECT backups, removed, damaged FROM nex_backup_sync('$repo')"), scalar(my @all = glob("$repo/config/*/*.json")) . '|0|0',
+		'nex_backup_sync() reads backups of sets');
+	is(query('postgres', "SELECT string_agg(DISTINCT database, ' ' ORDER BY database) FROM nex_backup.backups WHERE kind = 'files' AND stored_bytes > 0"),
+		'config/default config/shop', '... into rows like others');
+	is(query('postgres', "SELECT status, detail FROM nex_backup_status() WHERE name = 'backup of files of set shop'") =~ s/, \S+ \S+ stored$//r,
+		"ok|$name, manual (just now)", 'the status has them');
 	query('postgres', "INSERT INTO nex_backup.backups (repository, database, id, started, snapshot_at) "
 		  . "SELECT id, 'shop', '$name', now(), now() FROM nex_backup.repositories");
 	tool_ok([ 'verify', '--repo', $repo ], 'verify records sets');
 	is(query('postgres', "SELECT database IS NULL, details ->> 'set' FROM nex_backup.runs WHERE kind = 'verify' AND details ->> 'set' = 'shop'"),
 		't|shop', 'as sets');
-	is(query('postgres', 'SELECT count(*) FROM nex_backup.backups WHERE verified IS NULL'), 1, 'no database is taken for verified');
-	ok(!eval { query('postgres', "SELECT nex_backup_verify('default', '$repo')"); 1 }, 'the server does not verify sets');
-	like($@, qr/set of configuration files, which "nex_backup verify" verifies/, 'and says who does');
+	is(query('postgres', 'SELECT database FROM nex_backup.backups WHERE verified IS NULL'), 'shop', 'no database is taken for verified');
+	is(query('postgres', "SELECT verified_ok, result FROM nex_backup.backups b JOIN nex_backup.verifications v USING (repository, database) "
+		  . "WHERE database = 'config/shop' AND b.id = v.backup"), 't|ok', 'but the set is');
+	ok(!eval { query('postgres', "SELECT nex_backup_verify('default', '$repo')"); 1 }, 'a set is not found as a database');
+	like($@, qr{For the set of configuration files, write "config/default"}, 'and how it is, is said');
+	is(query('postgres', "SELECT result FROM nex_backup_verify('config/default', '$repo')"), 'ok', 'the server verifies it');
 }
 tool_ok([ 'expire', '--repo', $repo ], 'expire');
 is(query('postgres', "SELECT string_agg(coalesce(file_set, database), ' ' ORDER BY id) FROM nex_backup.runs WHERE kind = 'expire'"),
@@ -262,10 +270,14 @@ sleep 1;
 write_bytes("$base/etc/compose.yaml", $changed);
 ($code) = config('backup', '--recipient', $recipient, '--set', 'shop', "$base/etc/compose.yaml");
 is($code, 0, 'another backup of the set');
+is(query('postgres', "SELECT count(*) FROM nex_backup.backups WHERE database = 'config/shop'"), 2, '... is recorded') if have_extension();
 tool_ok([ 'verify', '--repo', $repo ], 'verified');
 tool_ok([ 'expire', '--repo', $repo, '--keep-daily', 1, '--keep-weekly', 0, '--keep-minimum', 1 ], 'expire');
 is(scalar(() = glob("$repo/config/shop/*.json")), 1, 'the older one goes');
 is(query('postgres', "SELECT count(*) FROM nex_backup.backups WHERE database = 'shop'"), 1, '... but no database with it')
+  if have_extension();
+is(query('postgres', "SELECT id FROM nex_backup.backups WHERE database = 'config/shop'"), basename((glob("$repo/config/shop/*.json"))[0], '.json'),
+	'... and in the catalog, too')
   if have_extension();
 ($code, $out) = config('restore', 'shop', '--identity', $identity, '--restore-dir', "$base/newest");
 is(read_bytes("$base/newest$base/etc/compose.yaml"), $changed, 'the latest is restored');

@@ -44,6 +44,10 @@
 /* Of more backups no list is sent. */
 #define PRESENT_MOST 100000
 
+/* Since when a catalog takes the list of all backups, and backups of sets of files. */
+#define VERSION_WITH_LIST 202
+#define VERSION_WITH_SETS 300
+
 /* What became of one place where the catalog might be. */
 typedef enum Outcome
 {
@@ -142,6 +146,9 @@ catalogue_payload(const Repository *repository, const Owner *owner, const char *
 						owner != NULL && owner->kind != BACKUP_OF_FILES
 							? json_string(owner_server(owner))
 							: json_null());
+	/* A set may have the name of a database. */
+	if (owner != NULL && owner->kind == BACKUP_OF_FILES)
+		json_object_set_new(payload, "set", json_text(owner->name));
 	json_object_set_new(payload, "backup", json_text(backup));
 	json_object_set_new(payload, "type", json_null());
 	json_object_set_new(payload, "started", json_text(started));
@@ -170,14 +177,16 @@ catalogue_add_present(json_t *payload, Repository *repository)
 		count = -1;
 	for (i = 0; i < count && count <= PRESENT_MOST; i++)
 	{
-		if (names[i].owner.kind == BACKUP_OF_FILES)
-			continue;
 		if (ids == NULL || !backup_same_owner(&names[i], &names[i - 1]))
 		{
+			json_t *of = json_object();
+
 			ids = json_array();
-			json_array_append_new(present,
-								  json_pack("{s:o, s:o}", "database",
-											catalogue_database(&names[i].owner), "backups", ids));
+			json_object_set_new(of, "database", catalogue_database(&names[i].owner));
+			if (names[i].owner.kind == BACKUP_OF_FILES)
+				json_object_set_new(of, "set", json_text(names[i].owner.name));
+			json_object_set_new(of, "backups", ids);
+			json_array_append_new(present, of);
 		}
 		json_array_append_new(ids, json_string(names[i].id));
 	}
@@ -327,21 +336,22 @@ say_version(Connection *connection, const char *version)
 	free(database);
 }
 
-/* Since 0.2.2 a catalog takes the list of all backups; earlier ones would keep it. */
-static bool
-takes_list(const char *version)
+/* 202 for 0.2.2; 0 if it cannot be told. */
+static int
+version_number(const char *version)
 {
 	int major = 0;
 	int minor = 0;
 	int patch = 0;
 
-	return sscanf(version, "%d.%d.%d", &major, &minor, &patch) == 3 &&
-		   (major > 0 || minor > 2 || (minor == 2 && patch >= 2));
+	return sscanf(version, "%d.%d.%d", &major, &minor, &patch) == 3
+			   ? major * 10000 + minor * 100 + patch
+			   : 0;
 }
 
 /* Is the extension there, and may one write?  -1 with *message on an error. */
 static int
-catalogue_present(Connection *connection, bool *takes, char **message)
+catalogue_present(Connection *connection, int *version, char **message)
 {
 	PGresult *result;
 	int present = -1;
@@ -355,7 +365,7 @@ catalogue_present(Connection *connection, bool *takes, char **message)
 		if (present)
 		{
 			say_version(connection, PQgetvalue(result, 0, 0));
-			*takes = takes_list(PQgetvalue(result, 0, 0));
+			*version = version_number(PQgetvalue(result, 0, 0));
 		}
 	}
 	else
@@ -403,7 +413,7 @@ record_at(ConnectionTarget *target, CatalogueEvent event, json_t *payload, char 
 {
 	Connection *connection;
 	Outcome outcome;
-	bool takes = false;
+	int version = 0;
 	int present;
 
 	limit_timeout(target);
@@ -412,14 +422,19 @@ record_at(ConnectionTarget *target, CatalogueEvent event, json_t *payload, char 
 	connection = connection_try(target, message);
 	if (connection == NULL)
 		return OUTCOME_UNREACHABLE;
-	present = catalogue_present(connection, &takes, message);
+	present = catalogue_present(connection, &version, message);
 	if (present <= 0)
 		outcome = present == 0 ? OUTCOME_ABSENT : OUTCOME_REFUSED;
+	/* An older catalog has no backups of sets; that it is older has been said. */
+	else if (event == EVENT_BACKUP && json_object_get(payload, "set") != NULL &&
+			 version < VERSION_WITH_SETS)
+		outcome = OUTCOME_RECORDED;
 	else
 	{
 		char *text;
 
-		if (!takes)
+		/* Which would be kept with the run. */
+		if (version < VERSION_WITH_LIST)
 			json_object_del(payload, "present");
 		/* ASCII, because the session speaks the database's encoding. */
 		text = json_dumps(payload, JSON_COMPACT | JSON_ENSURE_ASCII);
@@ -472,15 +487,16 @@ explicit_target(const Settings *settings, const char *where)
 
 /*
  * Try the candidates in turn.  Whether an unreachable server is worth a
- * warning depends: a backup has just talked to it, but verify and expire may
- * well run where there is no server at all.
+ * warning depends: the backup of a database has just talked to it, but verify,
+ * expire and backups of files may well run where there is no server at all.
  */
 static void
 record_anywhere(const Settings *settings, CatalogueEvent event, const char *database,
 				json_t *payload)
 {
 	const char *candidates[2] = {database, "postgres"};
-	bool needs_server = event == EVENT_BACKUP || event == EVENT_RESTORE;
+	bool needs_server = (event == EVENT_BACKUP && json_object_get(payload, "set") == NULL) ||
+						event == EVENT_RESTORE;
 	bool reached = false;
 	char *first_message = NULL;
 	int i;

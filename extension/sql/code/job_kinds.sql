@@ -19,7 +19,7 @@ INSERT INTO nex_backup.job_kinds (kind, argv, takes_database, needs_database, de
 		'back up roles and tablespaces, and every database', 'backup'),
 	-- The settings file names the files and who can read them, so that a job cannot be used to read other files.
 	('config', '{config,backup,--repo=%location,--type=%type,%options}', false, false,
-		'back up a set of configuration files', NULL)
+		'back up a set of configuration files', 'backup')
 ON CONFLICT (kind) DO UPDATE SET argv = EXCLUDED.argv, takes_database = EXCLUDED.takes_database,
 	needs_database = EXCLUDED.needs_database, description = EXCLUDED.description, records = EXCLUDED.records;
 

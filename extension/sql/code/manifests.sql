@@ -1,7 +1,26 @@
 --
 -- Names and manifests in a repository.  Databases of a server other than main are called LABEL@database in the
--- catalog, and its globals LABEL@.  A database of main that has such a name is called main@LABEL@database.
+-- catalog, and its globals LABEL@; sets of configuration files, which belong to no server, are called config/SET.  A
+-- database of main that has such a name is called main@LABEL@database or main@config/SET.
 --
+
+CREATE OR REPLACE FUNCTION nex_backup.is_file_set(database text)
+RETURNS bool
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+	SELECT $1 ~ '^config/[A-Za-z0-9_-]{1,32}$'
+$$;
+
+-- The owner that a report names: a set is not a database, whatever it is called.  NULL if it names none.
+CREATE OR REPLACE FUNCTION nex_backup.reported_owner(database text, file_set text)
+RETURNS text
+LANGUAGE sql IMMUTABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+	SELECT CASE WHEN nex_backup.is_file_set($1) THEN 'main@' || $1 WHEN $1 IS NOT NULL THEN $1
+		WHEN nex_backup.is_file_set('config/' || $2) THEN 'config/' || $2 END
+$$;
 
 CREATE OR REPLACE FUNCTION nex_backup.database_directory(database text)
 RETURNS text
@@ -43,6 +62,9 @@ DECLARE
 	plain text;
 	other text;
 BEGIN
+	IF nex_backup.is_file_set($2) THEN
+		RETURN $2;
+	END IF;
 	IF label IS NULL THEN
 		RETURN nex_backup.backup_directory($2);
 	END IF;
@@ -59,7 +81,7 @@ $$;
 
 -- All owners whose backups a repository may hold, except directories that cannot be read.
 CREATE OR REPLACE FUNCTION nex_backup.owner_directories(location text, unclear text[],
-	OUT database text, OUT of_globals bool, OUT directory text)
+	OUT database text, OUT kind text, OUT directory text)
 RETURNS SETOF record
 LANGUAGE sql STABLE
 SET search_path = pg_catalog, pg_temp
@@ -71,15 +93,20 @@ AS $$
 		FROM nex_backup.list_directory($1, CASE WHEN 'servers' = ANY ($2) THEN 'nowhere' ELSE 'servers' END) s
 		WHERE s ~ '^[A-Za-z0-9_-]{1,32}$' AND s <> 'main' AND 'servers/' || s <> ALL ($2)
 	), owners AS (
-		SELECT v.label, nex_backup.directory_database(d) AS name, false AS of_globals, format('%sbackups/%s', v.base, d) AS directory
+		SELECT v.label, nex_backup.directory_database(d) AS name, 'database' AS kind, format('%sbackups/%s', v.base, d) AS directory
 		FROM servers v, nex_backup.list_directory($1, CASE WHEN v.base || 'backups' = ANY ($2) THEN 'nowhere'
 			ELSE v.base || 'backups' END) d
 		WHERE format('%sbackups/%s', v.base, d) <> ALL ($2)
 		UNION ALL
-		SELECT v.label, '', true, v.base || 'globals' FROM servers v WHERE v.base || 'globals' <> ALL ($2)
+		SELECT v.label, '', 'globals', v.base || 'globals' FROM servers v WHERE v.base || 'globals' <> ALL ($2)
+		UNION ALL
+		SELECT '', 'config/' || d, 'files', 'config/' || d
+		FROM nex_backup.list_directory($1, CASE WHEN 'config' = ANY ($2) THEN 'nowhere' ELSE 'config' END) d
+		WHERE nex_backup.is_file_set('config/' || d) AND 'config/' || d <> ALL ($2)
 	)
 	SELECT CASE WHEN o.label <> '' THEN format('%s@%s', o.label, o.name)
-			WHEN o.name ~ '^[A-Za-z0-9_-]{1,32}@' THEN 'main@' || o.name ELSE o.name END, o.of_globals, o.directory
+			WHEN o.kind = 'database' AND (o.name ~ '^[A-Za-z0-9_-]{1,32}@' OR nex_backup.is_file_set(o.name)) THEN 'main@' || o.name
+			ELSE o.name END, o.kind, o.directory
 	FROM owners o
 $$;
 
@@ -94,6 +121,7 @@ AS $$
 		|| CASE WHEN octet_length(substr($1, length(n.label) + 2)) <= 63
 			THEN ARRAY[CASE n.label WHEN 'main' THEN '' ELSE format('servers/%s/', n.label) END
 				|| nex_backup.backup_directory(substr($1, length(n.label) + 2))] ELSE '{}' END
+		|| CASE WHEN nex_backup.is_file_set($1) THEN ARRAY[$1] ELSE '{}' END
 	FROM (SELECT substring($1 FROM '^([A-Za-z0-9_-]{1,32})@') AS label) n
 $$;
 
@@ -118,9 +146,12 @@ AS $$
 		WHEN $1 ->> 'format' IS DISTINCT FROM '1'
 			THEN format('has format %s, which is unknown to this version', coalesce($1 ->> 'format', 'none'))
 		WHEN $1 ->> 'repository' IS DISTINCT FROM $2 THEN 'belongs to another repository'
+		WHEN nex_backup.is_file_set($3) AND ($1 ->> 'kind' IS DISTINCT FROM 'files' OR 'config/' || ($1 ->> 'set') IS DISTINCT FROM $3)
+			THEN 'is not that of a backup of this set of files'
 		WHEN $3 = coalesce($1 #>> '{server,label}' || '@', '') AND $1 ->> 'kind' IS DISTINCT FROM 'globals'
 			THEN 'is not that of a backup of the globals'
-		WHEN coalesce($1 #>> '{server,label}' || '@', '') || coalesce(nex_backup.manifest_text($1 #> '{database,name}'), '')
+		WHEN NOT nex_backup.is_file_set($3)
+			AND coalesce($1 #>> '{server,label}' || '@', '') || coalesce(nex_backup.manifest_text($1 #> '{database,name}'), '')
 				IS DISTINCT FROM $3
 			AND ($1 #> '{server,label}' IS NOT NULL OR $1 ->> 'kind' IS NOT DISTINCT FROM 'globals'
 				OR 'main@' || nex_backup.manifest_text($1 #> '{database,name}') IS DISTINCT FROM $3)

@@ -118,7 +118,7 @@ $$;
 -- report this event.  The report never changes the state of the run, which its executor decides.  When the worker
 -- of the server was killed, the run may be settled before the tool, which then stops, has reported; that is the
 -- session of a superuser.
-CREATE OR REPLACE FUNCTION nex_backup.run_of_session(event text, repository text, database text)
+CREATE OR REPLACE FUNCTION nex_backup.run_of_session(event text, repository text, database text, file_set text)
 RETURNS int8
 LANGUAGE sql VOLATILE
 SET search_path = pg_catalog, pg_temp
@@ -136,6 +136,7 @@ AS $$
 		AND (r.repository IS NULL OR r.repository = $2)
 		-- Reports about a server other than main name LABEL@database.
 		AND (r.database IS NULL OR r.database = $3 OR (r.definition #>> '{options,server}') || '@' || r.database = $3)
+		AND (r.kind <> 'config' OR $3 IS NULL AND $4 = coalesce(r.definition #>> '{options,set}', $4))
 		AND (r.kind <> 'globals' OR $3 = coalesce(nullif(r.definition #>> '{options,server}', 'main') || '@', ''))
 	FOR UPDATE OF r
 $$;
@@ -191,7 +192,7 @@ BEGIN
 	END IF;
 	INSERT INTO nex_backup.backups AS b (repository, database, id, type, started, snapshot_at, finished,
 		server_version, system_identifier, timeline, lsn, codec, tables, rows, raw_bytes, stored_bytes,
-		new_bytes, warnings)
+		new_bytes, kind, warnings)
 	VALUES ($1, $2, $3, left($5, 64), $6, snapshot_at, $7,
 		left(manifest #>> '{server,version}', 100), left(manifest #>> '{server,system_identifier}', 32),
 		(manifest #>> '{server,timeline}')::int4, (manifest #>> '{server,lsn}')::pg_lsn,
@@ -199,6 +200,7 @@ BEGIN
 		(manifest #>> '{totals,tables}')::int8, (manifest #>> '{totals,rows}')::int8,
 		(manifest #>> '{totals,raw_bytes}')::int8, (manifest #>> '{totals,stored_bytes}')::int8,
 		(manifest #>> '{totals,new_bytes}')::int8,
+		CASE WHEN $2 = '' THEN 'globals' WHEN nex_backup.is_file_set($2) THEN 'files' ELSE 'database' END,
 		ARRAY(SELECT left(nex_backup.manifest_text(w), 2000) FROM jsonb_array_elements(manifest -> 'warnings') w LIMIT 1000))
 	ON CONFLICT (repository, database, id) DO UPDATE
 	SET type = EXCLUDED.type, started = EXCLUDED.started, snapshot_at = EXCLUDED.snapshot_at,
@@ -206,7 +208,7 @@ BEGIN
 		system_identifier = EXCLUDED.system_identifier, timeline = EXCLUDED.timeline, lsn = EXCLUDED.lsn,
 		codec = EXCLUDED.codec, tables = EXCLUDED.tables, rows = EXCLUDED.rows,
 		raw_bytes = EXCLUDED.raw_bytes, stored_bytes = EXCLUDED.stored_bytes,
-		new_bytes = EXCLUDED.new_bytes, warnings = EXCLUDED.warnings;
+		new_bytes = EXCLUDED.new_bytes, kind = EXCLUDED.kind, warnings = EXCLUDED.warnings;
 
 	DELETE FROM nex_backup.backup_tables t
 	WHERE t.repository = $1 AND t.database = $2 AND t.backup = $3;
@@ -252,6 +254,8 @@ DECLARE
 	exit_code int4 := (payload ->> 'exit_code')::int4;
 	error text := left(nex_backup.manifest_text(payload -> 'error'), 8192);
 	tool text := left(payload ->> 'tool', 64);
+	-- As nex_backup.backups has it; runs of a set have its name in their details, and no database.
+	owner text := nex_backup.reported_owner(database, payload ->> 'set');
 	details jsonb;
 	present jsonb := payload -> 'present';
 	mark text := left(payload #>> '{repository,mark}', 64);
@@ -277,9 +281,9 @@ BEGIN
 		RAISE EXCEPTION 'invalid backup id "%"', left(backup, 100)
 			USING ERRCODE = 'invalid_parameter_value';
 	END IF;
-	IF event = 'backup' AND state = 'succeeded' AND (database IS NULL OR backup IS NULL
+	IF event = 'backup' AND state = 'succeeded' AND (owner IS NULL OR backup IS NULL
 		OR payload #>> '{manifest,snapshot_at}' IS NULL) THEN
-		RAISE EXCEPTION 'the payload of a backup that succeeded lacks a database, an id or a manifest'
+		RAISE EXCEPTION 'the payload of a backup that succeeded lacks a database or a set, an id, or a manifest'
 			USING ERRCODE = 'invalid_parameter_value';
 	END IF;
 	PERFORM nex_backup.check_times(started, finished);
@@ -316,12 +320,13 @@ BEGIN
 			WHERE r.id = me.repository AND r.vouched)) THEN
 		PERFORM nex_backup.note_encryption(repository, payload -> 'repository');
 	END IF;
-	IF NOT vouched AND NOT nex_backup.bound_reports(event, repository, database) THEN
+	IF NOT vouched AND NOT nex_backup.bound_reports(event, repository,
+			CASE event WHEN 'backup' THEN owner ELSE database END) THEN
 		details := nex_backup.short_details(details);
 		error := left(error, 200);
 	END IF;
 
-	run := nex_backup.run_of_session(event, repository, database);
+	run := nex_backup.run_of_session(event, repository, database, payload ->> 'set');
 	IF run IS NOT NULL THEN
 		PERFORM nex_backup.add_report(nex_backup.bounded_report((run, event, repository, database, backup, state, started,
 			finished, exit_code, error, details), vouched), tool);
@@ -345,18 +350,19 @@ BEGIN
 
 	-- A report can add a backup to a repository of others, but not change one.
 	IF event = 'backup' AND state = 'succeeded' AND (mine OR NOT EXISTS (SELECT FROM nex_backup.backups b
-			WHERE b.repository = me.repository AND b.database = me.database AND b.id = me.backup)) THEN
-		PERFORM nex_backup.record_backup(repository, database, backup, payload -> 'manifest',
+			WHERE b.repository = me.repository AND b.database = me.owner AND b.id = me.backup)) THEN
+		PERFORM nex_backup.record_backup(repository, owner, backup, payload -> 'manifest',
 			payload ->> 'type', started, finished);
 	ELSIF event = 'verify' AND backup IS NOT NULL AND payload ? 'result' AND mine AND NOT of_copy THEN
 		UPDATE nex_backup.backups b
 		SET verified = coalesce(me.finished, now()), verified_ok = payload ->> 'result' = 'ok',
 			verified_inside = (payload ->> 'inside')::bool
-		WHERE b.repository = me.repository AND b.database = me.database AND b.id = me.backup;
+		WHERE b.repository = me.repository AND b.database = me.owner AND b.id = me.backup;
 	ELSIF event = 'expire' AND mine AND NOT of_copy THEN
 		DELETE FROM nex_backup.backups b
 		USING jsonb_array_elements(coalesce(payload -> 'removed', '[]')) removed
-		WHERE b.repository = me.repository AND b.database = nex_backup.manifest_text(removed -> 'database')
+		WHERE b.repository = me.repository
+			AND b.database = nex_backup.reported_owner(nex_backup.manifest_text(removed -> 'database'), payload ->> 'set')
 			AND b.id = removed ->> 'backup';
 	END IF;
 	IF mine AND NOT of_copy AND jsonb_typeof(present) = 'array' THEN

@@ -139,7 +139,8 @@ AS $$
 $$;
 
 -- Compare with a list of all backups of a repository.  A backup made meanwhile may not be in the list; if it is
--- marked as gone, the next list corrects that.
+-- marked as gone, the next list corrects that.  Versions before 0.3.0 list no sets of files: a list without any says
+-- nothing of them.
 CREATE OR REPLACE FUNCTION nex_backup.note_present(repository text, present jsonb)
 RETURNS void
 LANGUAGE sql VOLATILE
@@ -147,16 +148,17 @@ SET search_path = pg_catalog, pg_temp
 AS $$
 	WITH listed AS (
 		-- A database of main that is called like one of another server has two names here.
-		SELECT DISTINCT n.name AS database, i.id
+		SELECT DISTINCT n.name AS database, i.id, o ? 'set' AS of_set
 		FROM jsonb_array_elements($2) o, jsonb_array_elements_text(o -> 'backups') i (id),
-			nex_backup.manifest_text(o -> 'database') d (name),
+			nex_backup.reported_owner(nex_backup.manifest_text(o -> 'database'), o ->> 'set') d (name),
 			LATERAL unnest(ARRAY[d.name, CASE WHEN d.name ~ '^[A-Za-z0-9_-]{1,32}@' THEN 'main@' || d.name END]) n (name)
 	)
 	UPDATE nex_backup.backups b
 	SET gone = CASE WHEN s.missing THEN clock_timestamp() END
 	FROM (SELECT k.database, k.id, l.id IS NULL AS missing
 		FROM nex_backup.backups k LEFT JOIN listed l ON l.database = k.database AND l.id = k.id
-		WHERE k.repository = $1 AND (l.id IS NULL) <> (k.gone IS NOT NULL)
+		WHERE k.repository = $1 AND (k.kind <> 'files' OR EXISTS (SELECT FROM listed s WHERE s.of_set))
+			AND (l.id IS NULL) <> (k.gone IS NOT NULL)
 			AND (l.id IS NOT NULL OR coalesce(k.finished, k.started) < clock_timestamp() - interval '10 minutes')) s
 	WHERE b.repository = $1 AND b.database = s.database AND b.id = s.id
 $$;

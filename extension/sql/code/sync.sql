@@ -48,21 +48,21 @@ $$;
 -- Read the manifest of a backup into the catalog; an error if it is not good.  Its tables are inserted as they are
 -- read, because there may be very many.
 CREATE OR REPLACE FUNCTION nex_backup.sync_backup(location text, repository text,
-	database text, id text)
+	database text, directory text, id text)
 RETURNS void
 LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
 AS $$
 #variable_conflict use_column
 DECLARE
-	path text := format('%s/%s', nex_backup.owner_directory($1, $3), $4);
-	manifest jsonb := nex_backup.manifest_head($1, path, $2, $3, $4);
+	path text := format('%s/%s', $4, $5);
+	manifest jsonb := nex_backup.manifest_head($1, path, $2, $3, $5);
 BEGIN
-	PERFORM nex_backup.record_backup($2, $3, $4, manifest || '{"tables": []}', manifest ->> 'type',
+	PERFORM nex_backup.record_backup($2, $3, $5, manifest || '{"tables": []}', manifest ->> 'type',
 		(manifest ->> 'started')::timestamptz, (manifest ->> 'finished')::timestamptz);
 	INSERT INTO nex_backup.backup_tables (repository, database, backup, schema_name, table_name, rows,
 		members, raw_bytes, stored_bytes, heap_bytes)
-	SELECT $2, $3, $4, nex_backup.manifest_text(t -> 'schema'), nex_backup.manifest_text(t -> 'name'),
+	SELECT $2, $3, $5, nex_backup.manifest_text(t -> 'schema'), nex_backup.manifest_text(t -> 'name'),
 		(t ->> 'rows')::int8, coalesce(m.members, 0), (t ->> 'raw_bytes')::int8,
 		(t ->> 'stored_bytes')::int8, (t ->> 'heap_bytes')::int8
 	FROM (SELECT CASE WHEN concat_ws('/', e.t ->> 'rows', e.t ->> 'raw_bytes', e.t ->> 'stored_bytes', e.t ->> 'heap_bytes')
@@ -78,20 +78,6 @@ BEGIN
 EXCEPTION WHEN feature_not_supported OR not_null_violation THEN
 	RAISE EXCEPTION '%', CASE sqlstate WHEN '23502' THEN 'has a table whose key is missing, too long, or no number in its range'
 		ELSE sqlerrm END USING ERRCODE = 'data_corrupted';
-END
-$$;
-
--- Read the manifest of a backup of a server's globals into the catalog.
-CREATE OR REPLACE FUNCTION nex_backup.sync_globals(location text, repository text, database text, directory text, id text)
-RETURNS void
-LANGUAGE plpgsql
-SET search_path = pg_catalog, pg_temp
-AS $$
-DECLARE
-	manifest jsonb := nex_backup.manifest_head($1, format('%s/%s', $4, $5), $2, $3, $5);
-BEGIN
-	PERFORM nex_backup.record_backup($2, $3, $5, manifest || '{"tables": []}', manifest ->> 'type',
-		(manifest ->> 'started')::timestamptz, (manifest ->> 'finished')::timestamptz);
 END
 $$;
 
@@ -177,17 +163,13 @@ BEGIN
 					ELSE 'Give it back its name, place and owner, or move it out of the repository if there are no backups in it.' END;
 	END LOOP;
 	FOR entry IN
-		SELECT o.database, o.of_globals, o.directory, left(name, -length('.json')) AS id
+		SELECT o.database, o.directory, left(name, -length('.json')) AS id
 		FROM nex_backup.owner_directories(location, unclear) o, nex_backup.list_directory(location, o.directory) name
 		WHERE name ~ '^[0-9]{8}T[0-9]{6}Z(-[0-9]+)?\.json$'
 		ORDER BY directory, id
 	LOOP
 		BEGIN
-			IF entry.of_globals THEN
-				PERFORM nex_backup.sync_globals(location, repository_id, entry.database, entry.directory, entry.id);
-			ELSE
-				PERFORM nex_backup.sync_backup(location, repository_id, entry.database, entry.id);
-			END IF;
+			PERFORM nex_backup.sync_backup(location, repository_id, entry.database, entry.directory, entry.id);
 			PERFORM nex_backup.sync_verification(location, entry.directory, repository_id, entry.database, entry.id);
 			backups := backups + 1;
 			seen := seen || (entry.database || '/' || entry.id);
@@ -212,7 +194,8 @@ BEGIN
 	END LOOP;
 	DELETE FROM nex_backup.backups b
 	WHERE b.repository = me.repository_id AND b.database || '/' || b.id <> ALL (seen)
-		AND CASE WHEN b.database = '' THEN 'globals' <> ALL (unclear)
+		AND CASE b.kind WHEN 'globals' THEN 'globals' <> ALL (unclear)
+			WHEN 'files' THEN NOT ARRAY['config', b.database] && unclear
 			ELSE NOT any_database AND b.database <> ALL (of_databases)
 				AND regexp_replace(b.database, '^main@', '') <> ALL (of_databases) END;
 	GET DIAGNOSTICS removed = ROW_COUNT;

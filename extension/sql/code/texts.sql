@@ -69,13 +69,14 @@ AS $$
 	FROM (SELECT CASE WHEN isfinite(at) THEN extract(epoch FROM now()) - extract(epoch FROM at) END AS seconds) s
 $$;
 
--- "backup of invoices", "globals", "verify of globals"
+-- "backup of invoices", "globals", "verify of globals", "backup of files of set etc"
 CREATE OR REPLACE FUNCTION nex_backup.owner_text(what text, database text)
 RETURNS text
 LANGUAGE sql IMMUTABLE
 SET search_path = pg_catalog, pg_temp
 AS $$
-	SELECT CASE WHEN database <> '' THEN format('%s of %s', what, database)
+	SELECT CASE WHEN nex_backup.is_file_set(database) THEN format('%s of files of set %s', what, substr(database, length('config/') + 1))
+		WHEN database <> '' THEN format('%s of %s', what, database)
 		WHEN what = 'backup' THEN 'globals' ELSE what || ' of globals' END
 $$;
 

@@ -97,10 +97,9 @@ BEGIN
 	IF id IS NULL THEN
 		RAISE EXCEPTION 'there is no backup "%" in repository "%"', $1, location
 			USING ERRCODE = 'undefined_object',
-				HINT = CASE WHEN EXISTS (SELECT FROM nex_backup.list_directory(location, 'config') name
-						WHERE name = regexp_replace(find_backup.database, '^config[ /]', ''))
-					THEN 'That is a set of configuration files, which "nex_backup verify" verifies.'
-					ELSE 'Write DATABASE, DATABASE/ID, or globals.' END;
+				HINT = CASE WHEN EXISTS (SELECT FROM nex_backup.list_directory(location, 'config') name WHERE name = find_backup.database)
+					THEN format('For the set of configuration files, write "config/%s".', database)
+					ELSE 'Write DATABASE, DATABASE/ID, globals, or config/SET.' END;
 	END IF;
 END
 $$;

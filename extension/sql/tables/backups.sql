@@ -14,7 +14,8 @@ CREATE TABLE nex_backup.repositories (
 	mark text
 );
 
--- The globals (roles and tablespaces) have the database '', which no database is called.
+-- What is in database, code/manifests.sql says: the globals (roles and tablespaces) have '', which no database is
+-- called, and a set of configuration files config/SET.
 CREATE TABLE nex_backup.backups (
 	repository text NOT NULL REFERENCES nex_backup.repositories ON DELETE CASCADE,
 	database text NOT NULL,
@@ -36,7 +37,7 @@ CREATE TABLE nex_backup.backups (
 	warnings text[],
 	verified timestamptz,
 	verified_ok bool,
-	kind text GENERATED ALWAYS AS (CASE WHEN database = '' THEN 'globals' ELSE 'database' END) STORED,
+	kind text DEFAULT 'database',
 	verified_inside bool,
 	gone timestamptz,
 	PRIMARY KEY (repository, database, id)

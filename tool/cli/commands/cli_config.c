@@ -14,7 +14,9 @@
 #include <unistd.h>
 
 #include "ask.h"
+#include "backup_settings.h"
 #include "backup_list.h"
+#include "catalogue.h"
 #include "choose.h"
 #include "command.h"
 #include "command_settings.h"
@@ -38,6 +40,7 @@
 #include "text_list.h"
 #include "unclear.h"
 #include "subprocess.h"
+#include "utc_time.h"
 
 /* What the words after "config VERB" are. */
 typedef struct Verb
@@ -152,16 +155,52 @@ warn_of_clocks(Repository *repository, const Manifest *manifest)
 	free(names);
 }
 
+/* Tell the catalogue how it went; without a manifest, it did not. */
+static void
+record_backup(const Settings *settings, Repository *repository, const Manifest *manifest,
+			  const char *started)
+{
+	Owner owner = owner_of_files(settings->files->set);
+	json_t *payload =
+		catalogue_payload(repository, &owner, manifest != NULL ? manifest->id : NULL, started);
+
+	json_object_set_new(payload, "type", json_string(settings->backup->type));
+	if (manifest != NULL)
+	{
+		/* An interrupt that came too late to prevent it does not undo it. */
+		json_object_set_new(payload, "state", json_string("succeeded"));
+		catalogue_add_manifest(payload, manifest);
+		catalogue_add_present(payload, repository);
+	}
+	catalogue_record(settings, EVENT_BACKUP, &owner, payload);
+}
+
+static void
+print_backup(const Settings *settings, const Manifest *manifest)
+{
+	if (settings->general->json)
+		output_json(backup_json(manifest));
+	else
+	{
+		show_text("backup %s/%s: %s, %s stored\n", manifest->database.name, manifest->id,
+				  pretty_number_of(manifest->nfiles, "file"),
+				  pretty_bytes(manifest->totals.stored_bytes));
+		print_files(manifest);
+	}
+}
+
 static bool
 config_backup(const Settings *settings, Repository *repository, char **arguments, int narguments)
 {
 	AgeRecipients recipients;
 	Manifest *manifest = NULL;
+	char started[UTC_EXACT_SIZE];
 	char **paths = NULL;
 	int npaths = 0;
 	ServerFiles server;
 	bool good;
 
+	utc_now_exact(started);
 	memset(&recipients, 0, sizeof(recipients));
 	good = configuration_sources(settings, arguments, narguments, &paths, &npaths, &server) &&
 		   configuration_recipients(settings, repository, &recipients);
@@ -176,16 +215,13 @@ config_backup(const Settings *settings, Repository *repository, char **arguments
 	{
 		interrupt_too_late();
 		output_done("Backup %s/%s is complete.", manifest->database.name, manifest->id);
-		warn_of_clocks(repository, manifest);
 	}
-	if (manifest != NULL && settings->general->json)
-		output_json(backup_json(manifest));
-	else if (manifest != NULL)
+	if (good)
+		record_backup(settings, repository, manifest, started);
+	if (manifest != NULL)
 	{
-		show_text("backup %s/%s: %s, %s stored\n", manifest->database.name, manifest->id,
-				  pretty_number_of(manifest->nfiles, "file"),
-				  pretty_bytes(manifest->totals.stored_bytes));
-		print_files(manifest);
+		warn_of_clocks(repository, manifest);
+		print_backup(settings, manifest);
 	}
 	good = manifest != NULL;
 	manifest_free(manifest);
@@ -281,15 +317,40 @@ config_list(const Settings *settings, Repository *repository, char **arguments, 
 	return resolve(settings, repository, text, &name) && show_backup(settings, repository, &name);
 }
 
+/* Tell the catalogue what was found; nothing if it could not be read. */
+static void
+record_verification(const Settings *settings, Repository *repository, const BackupName *name,
+					const char *started, bool good, bool decrypted)
+{
+	json_t *payload = catalogue_payload(repository, &name->owner, name->id, started);
+
+	/* State and error are this backup's, not those of another one in the same run. */
+	if (good || !repository->unreadable)
+	{
+		json_object_set_new(payload, "result", json_string(good ? "ok" : "failed"));
+		json_object_set_new(payload, "inside", json_boolean(decrypted));
+		json_object_set_new(payload, "state", json_string(good ? "succeeded" : "failed"));
+	}
+	if (good)
+	{
+		json_object_set_new(payload, "exit_code", json_integer(EXIT_DONE));
+		json_object_set_new(payload, "error", json_null());
+	}
+	catalogue_record(settings, EVENT_VERIFY, &name->owner, payload);
+}
+
 /* Open every file of one backup; digests are checked on the way. */
 static bool
-verify_one(Repository *repository, const BackupName *name, json_t *results)
+verify_one(const Settings *settings, Repository *repository, const BackupName *name,
+		   json_t *results)
 {
 	Manifest *manifest = repository_manifest(repository, name);
 	OpenedFiles opened = {NULL, 0};
 	bool good = manifest != NULL;
 	bool decrypted = false;
+	char started[UTC_EXACT_SIZE];
 
+	utc_now_exact(started);
 	if (good)
 	{
 		decrypted = keyring()->identities.count > 0;
@@ -308,6 +369,8 @@ verify_one(Repository *repository, const BackupName *name, json_t *results)
 		show_text("%s/%s: ok (%s%s)\n", name->owner.name, name->id,
 				  pretty_number_of(manifest->nfiles, "file"),
 				  decrypted ? ", decrypted" : ", digests only: no identity was given");
+	if (!stop_requested())
+		record_verification(settings, repository, name, started, good, decrypted);
 	opened_files_free(&opened);
 	manifest_free(manifest);
 	return good;
@@ -333,7 +396,7 @@ config_verify(const Settings *settings, Repository *repository, char **arguments
 	else
 		good = repository_list_sets(repository, text, &names, &count);
 	for (i = 0; i < count && !stop_requested(); i++)
-		good &= verify_one(repository, &names[i], results);
+		good &= verify_one(settings, repository, &names[i], results);
 	if (good && count == 0 && results == NULL)
 		show_text("no backups of configuration files in repository \"%s\"\n",
 				  repository->storage->location);

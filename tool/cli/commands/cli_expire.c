@@ -105,8 +105,7 @@ print_json(const Settings *settings, const Repository *repository, const ExpireR
 
 /*
  * One event for each database, in whose own catalogue its backups may stand;
- * objects count once.  A set of files has no database, whatever its name: what
- * is removed of it is no backup that a catalogue knows.
+ * objects count once.
  */
 static void
 record_removed(const Settings *settings, Repository *repository, const ExpireResult *expiry,
@@ -129,8 +128,6 @@ record_removed(const Settings *settings, Repository *repository, const ExpireRes
 														 "backup", expiry->names[i].id));
 		}
 		json_object_set_new(payload, "removed", removed);
-		if (owner->owner.kind == BACKUP_OF_FILES)
-			json_object_set_new(payload, "set", json_text(owner->owner.name));
 		json_object_set_new(payload, "objects_removed",
 							json_count(first == 0 ? expiry->leftovers.number[LEFTOVER_OBJECT] : 0));
 		json_object_set_new(payload, "bytes_removed",

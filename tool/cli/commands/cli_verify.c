@@ -142,17 +142,12 @@ result_json(const VerifiedBackup *result)
 	return value;
 }
 
-/* What the catalogue is told of any verification.  A set of files has no database, whatever its
- * name. */
+/* What the catalogue is told of any verification. */
 static json_t *
 payload_of(const Run *run, const VerifiedBackup *result)
 {
-	const BackupName *name = result->name;
-	json_t *payload = catalogue_payload(run->repository, &name->owner, name->id, result->started);
-
-	if (name->owner.kind == BACKUP_OF_FILES)
-		json_object_set_new(payload, "set", json_text(name->owner.name));
-	return payload;
+	return catalogue_payload(run->repository, &result->name->owner, result->name->id,
+							 result->started);
 }
 
 /* Remember the result in the catalogue, too. */
