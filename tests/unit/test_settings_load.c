@@ -24,6 +24,7 @@
 #include "nearest.h"
 #include "all_settings.h"
 #include "text_list.h"
+#include "work_settings.h"
 
 #define MAX_WORDS 16
 
@@ -165,7 +166,7 @@ test_defaults(void **state)
 	assert_null(settings.general.repo);
 	assert_int_equal(settings.general.log_level, LOG_LEVEL_INFO);
 	assert_int_equal(settings.general.progress, PROGRESS_AUTO);
-	assert_true(settings.general.jobs >= 1 && settings.general.jobs <= 8);
+	assert_true(settings.work.jobs >= 1 && settings.work.jobs <= 8);
 	assert_string_equal(settings.backup.type, "manual");
 	assert_int_equal(settings.backup.codec, CODEC_ZSTD);
 	assert_int_equal(settings.backup.compress_level, 1);
@@ -430,7 +431,7 @@ test_lists(void **state)
 	assert_true(settings_read_file(yaml_path, &settings));
 	assert_int_equal(list->count, 2);
 	assert_string_equal(list->items[1], "b*");
-	assert_int_equal(settings.general.jobs, 3);
+	assert_int_equal(settings.work.jobs, 3);
 	settings.general.source++;
 	assert_null(option_store(option_find("exclude-database"), &settings, "c"));
 	assert_null(option_store(option_find("exclude-database"), &settings, "d"));

@@ -18,7 +18,7 @@
 #include "owners_and_grants.h"
 #include "rename.h"
 #include "row_copy.h"
-#include "part_settings.h"
+#include "owner_settings.h"
 #include "settings.h"
 #include "sql_text.h"
 
@@ -129,13 +129,13 @@ static const char member[] =
 static char *
 filtered(bool no_owner, bool no_privileges)
 {
-	PartSettings part;
-	Settings settings = {.part = &part};
+	OwnerSettings owners;
+	Settings settings = {.owners = &owners};
 	Buffer sql;
 
-	memset(&part, 0, sizeof(part));
-	part.no_owner = no_owner;
-	part.no_privileges = no_privileges;
+	memset(&owners, 0, sizeof(owners));
+	owners.no_owner = no_owner;
+	owners.no_privileges = no_privileges;
 	buffer_init(&sql);
 	buffer_append_string(&sql, member);
 	owners_and_grants_filter(&settings, &sql);

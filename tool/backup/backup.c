@@ -29,7 +29,6 @@
 #include "chunk_plan.h"
 #include "copy_worker.h"
 #include "database_settings.h"
-#include "general_settings.h"
 #include "interrupt.h"
 #include "large_objects.h"
 #include "large_settings.h"
@@ -49,6 +48,7 @@
 #include "source_sessions.h"
 #include "subprocess.h"
 #include "unrestorable.h"
+#include "work_settings.h"
 
 /* Pieces beyond one for each worker and compressor, so that neither waits for the other. */
 #define SPARE_PIECES 1
@@ -130,7 +130,7 @@ start_watch(Backup *backup)
 
 	backup->watch = snapshot_watch_start(backup->leader, backup->settings, &backup->sessions.schema,
 										 &backup->sessions.catalogs);
-	for (i = 0; backup->watch != NULL && i < backup->settings->general->jobs; i++)
+	for (i = 0; backup->watch != NULL && i < backup->settings->work->jobs; i++)
 		snapshot_watch_add(backup->watch, backup->sessions.workers[i]);
 	return backup->watch != NULL;
 }
@@ -226,7 +226,7 @@ report_whole_tables(const Backup *backup)
 static bool
 copy_data(Backup *backup)
 {
-	int jobs = backup->settings->general->jobs;
+	int jobs = backup->settings->work->jobs;
 	pthread_t *threads = xcalloc((size_t) jobs, sizeof(pthread_t));
 	CopyWork *work = &backup->work;
 	int started = 0;
@@ -419,7 +419,7 @@ back_up_once(const Settings *settings, Repository *repository, const char *name,
 		put_members(&backup))
 	{
 		complete_manifest(&backup);
-		manifest = draft_publish(backup.draft, settings->general->jobs);
+		manifest = draft_publish(backup.draft, settings->work->jobs);
 	}
 	clean_up(&backup);
 	free(*moved);

@@ -21,7 +21,6 @@
 #include "backup_warning.h"
 #include "client_program.h"
 #include "database_settings.h"
-#include "general_settings.h"
 #include "interrupt.h"
 #include "known_sql.h"
 #include "lock_watch.h"
@@ -41,6 +40,7 @@
 #include "settings.h"
 #include "sql_name.h"
 #include "sql_text.h"
+#include "work_settings.h"
 
 #define NO_PASSWORDS_WARNING "the passwords of the roles are not in this backup"
 
@@ -184,7 +184,7 @@ static bool
 run_pg_dumpall(GlobalsBackup *backup)
 {
 	Manifest *manifest = backup->manifest;
-	char *program = find_client_program(backup->settings->general->pg_bindir, "pg_dumpall",
+	char *program = find_client_program(backup->settings->work->pg_bindir, "pg_dumpall",
 										connection_version(backup->connection), &manifest->pg_dump);
 	char *conninfo = program != NULL
 						 ? session_conninfo_for_pg_dumpall(backup->target, backup->connection,

@@ -14,7 +14,6 @@
 #include <string.h>
 
 #include "client_program.h"
-#include "general_settings.h"
 #include "log.h"
 #include "memory.h"
 #include "pg_dumpall_session.h"
@@ -23,6 +22,7 @@
 #include "settings.h"
 #include "subprocess.h"
 #include "text_list.h"
+#include "work_settings.h"
 
 /* ---- roles ---- */
 
@@ -30,7 +30,7 @@
 static bool
 read_present_roles(GlobalsRestore *restore, const char *directory, GlobalsStatements *present)
 {
-	char *program = find_client_program(restore->settings->general->pg_bindir, "pg_dumpall",
+	char *program = find_client_program(restore->settings->work->pg_bindir, "pg_dumpall",
 										connection_version(restore->connection), NULL);
 	char *conninfo = program != NULL
 						 ? session_conninfo_for_pg_dumpall(restore->target, restore->connection,

@@ -26,12 +26,12 @@
 #include <unistd.h>
 
 #include "archive_listing.h"
-#include "general_settings.h"
 #include "interrupt.h"
 #include "log.h"
 #include "memory.h"
 #include "schema_sections.h"
 #include "settings.h"
+#include "work_settings.h"
 
 /* Below this, starting pg_restore costs more than is gained. */
 #define BIG_TABLE_BYTES (16 * 1024 * 1024)
@@ -333,11 +333,11 @@ early_indexes_plan(RestorePlan *plan)
 	early->plan = plan;
 	early->loaded = xcalloc((size_t) plan->manifest->ntables + 1, sizeof(bool));
 	early->cores_taken = connection_is_local(plan->maintenance) &&
-						 sysconf(_SC_NPROCESSORS_ONLN) <= plan->settings->general->jobs;
+						 sysconf(_SC_NPROCESSORS_ONLN) <= plan->settings->work->jobs;
 	pthread_mutex_init(&early->mutex, NULL);
 	pthread_cond_init(&early->changed, NULL);
 	/* pg_restore's --single-transaction does not go on behind an error. */
-	if (plan->settings->general->jobs > 1 && !plan->sets_unknown &&
+	if (plan->settings->work->jobs > 1 && !plan->sets_unknown &&
 		any_big(plan->manifest, tables, count) &&
 		archive_listing_read(plan, "--verbose", NULL, &early->listing))
 		choose_indexes(early, tables, count);

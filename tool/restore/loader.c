@@ -22,7 +22,6 @@
 #include <string.h>
 
 #include "early_indexes.h"
-#include "general_settings.h"
 #include "interrupt.h"
 #include "log.h"
 #include "long_sql.h"
@@ -35,6 +34,7 @@
 #include "restore_settings.h"
 #include "head_settings.h"
 #include "table_copy.h"
+#include "work_settings.h"
 
 typedef struct Lane
 {
@@ -364,7 +364,7 @@ count_rows(const Loading *loading)
 bool
 loader_run(RestorePlan *plan)
 {
-	int jobs = plan->settings->general->jobs;
+	int jobs = plan->settings->work->jobs;
 	pthread_t *threads = xcalloc((size_t) jobs, sizeof(pthread_t));
 	Loading loading;
 	uint64_t tables = 0;

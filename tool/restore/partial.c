@@ -18,7 +18,6 @@
 
 #include "append.h"
 #include "extension_rows.h"
-#include "general_settings.h"
 #include "in_place.h"
 #include "interrupt.h"
 #include "kept_dependencies.h"
@@ -43,6 +42,7 @@
 #include "target_database.h"
 #include "unknown_members.h"
 #include "verify.h"
+#include "work_settings.h"
 
 static const bool core_kinds[MEMBER_KINDS] = {
 	[MEMBER_HEAD] = true, [MEMBER_ARCHIVE] = true, [MEMBER_SEQUENCES] = true};
@@ -63,7 +63,7 @@ check_objects(RestorePlan *plan, const Manifest *manifest)
 
 	progress_phase("checking objects", "objects", manifest->nobjects,
 				   manifest->totals.stored_bytes);
-	good = verify_objects(plan->repository, manifest, VERIFY_DIGESTS, plan->settings->general->jobs,
+	good = verify_objects(plan->repository, manifest, VERIFY_DIGESTS, plan->settings->work->jobs,
 						  &report) &&
 		   report.nbad == 0;
 	verify_report_free(&report);

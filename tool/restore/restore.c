@@ -19,7 +19,6 @@
 #include "choose.h"
 #include "database_state.h"
 #include "entry_scripts.h"
-#include "general_settings.h"
 #include "interrupt.h"
 #include "left_database.h"
 #include "loader.h"
@@ -31,6 +30,7 @@
 #include "missing_roles.h"
 #include "object_errors.h"
 #include "other_server.h"
+#include "owner_settings.h"
 #include "part_settings.h"
 #include "partial.h"
 #include "post_data.h"
@@ -51,6 +51,7 @@
 #include "unknown_members.h"
 #include "utc_time.h"
 #include "verify.h"
+#include "work_settings.h"
 
 #define MAX_NAME_BYTES 63
 
@@ -340,8 +341,8 @@ plan_target(RestorePlan *plan)
 	plan->maintenance = connection_open_maintenance(settings, &plan->target);
 	if (plan->maintenance == NULL)
 		return false;
-	if (settings->part->role != NULL)
-		take_role(plan, settings->part->role);
+	if (settings->owners->role != NULL)
+		take_role(plan, settings->owners->role);
 	if (plan->maintenance == NULL ||
 		!target_database_exists(plan->maintenance, plan->database, &exists))
 		return false;
@@ -394,7 +395,7 @@ check_objects(RestorePlan *plan)
 	progress_phase("checking objects", "objects", plan->manifest->nobjects,
 				   plan->manifest->totals.stored_bytes);
 	good = verify_objects(plan->repository, plan->manifest, VERIFY_DIGESTS,
-						  plan->settings->general->jobs, &report);
+						  plan->settings->work->jobs, &report);
 	good = good && report.nbad == 0;
 	verify_report_free(&report);
 	return good && !stop_requested();

@@ -23,10 +23,13 @@
 #include "key_settings.h"
 #include "log_settings.h"
 #include "notify_settings.h"
+#include "owner_settings.h"
 #include "part_settings.h"
 #include "restore_settings.h"
 #include "settings.h"
 #include "storage_settings.h"
+#include "turn_settings.h"
+#include "work_settings.h"
 
 typedef struct AllSettings
 {
@@ -36,11 +39,14 @@ typedef struct AllSettings
 						   nowhere */
 
 	GeneralSettings general;
+	WorkSettings work;
 	KeySettings keys;
 	ConnectionSettings connection;
 	BackupSettings backup;
 	RestoreSettings restore;
 	PartSettings part;
+	TurnSettings turns;
+	OwnerSettings owners;
 	CommandSettings command;
 	ExpireSettings expire;
 	FileSettings files;

@@ -32,8 +32,6 @@ typedef struct GeneralSettings
 	ProgressStyle progress;
 	bool json;       /* --json: results on stdout as JSON */
 	char *catalogue; /* conninfo, "none", or NULL for the default search */
-	char *pg_bindir;
-	int jobs; /* -j: default min(online cores, 8), range 1..64 */
 
 	/* Which source is being read: the values of a stronger one replace a list, and do not add to
 	 * it. */

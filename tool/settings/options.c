@@ -389,11 +389,14 @@ settings_clear(AllSettings *settings)
 {
 	memset(settings, 0, sizeof(*settings));
 	settings->view = (Settings){.general = &settings->general,
+								.work = &settings->work,
 								.keys = &settings->keys,
 								.connection = &settings->connection,
 								.backup = &settings->backup,
 								.restore = &settings->restore,
 								.part = &settings->part,
+								.turns = &settings->turns,
+								.owners = &settings->owners,
 								.command = &settings->command,
 								.expire = &settings->expire,
 								.files = &settings->files,
@@ -410,7 +413,7 @@ settings_set_defaults(AllSettings *settings)
 
 	settings_clear(settings);
 	settings->general.log_level = LOG_LEVEL_INFO;
-	settings->general.jobs = default_jobs();
+	settings->work.jobs = default_jobs();
 	for (i = 0; i < option_count; i++)
 	{
 		const Option *option = &option_table[i];

@@ -18,13 +18,6 @@ typedef enum OnConflict
 	ON_CONFLICT_SKIP
 } OnConflict;
 
-/* Whose rights the code of a live table has while rows are added to it. */
-typedef enum RowsAs
-{
-	ROWS_AS_OWNER,
-	ROWS_AS_SESSION
-} RowsAs;
-
 typedef struct PartSettings
 {
 	TextList table;
@@ -35,11 +28,6 @@ typedef struct PartSettings
 	bool schema_only;
 	OnConflict on_conflict;
 	bool disable_triggers;
-	RowsAs rows_as;
-	int owner_timeout; /* seconds for a turn of an owner's code, 0 = any number, default 1 hour */
-	bool no_owner;
-	bool no_privileges;
-	char *role;             /* NULL: the user that connects */
 	bool allow_unknown_sql; /* run what has no known form; of verify: only warn */
 } PartSettings;
 

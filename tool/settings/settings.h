@@ -13,11 +13,14 @@
 #define NEX_SETTINGS_H
 
 typedef struct GeneralSettings GeneralSettings;
+typedef struct WorkSettings WorkSettings;
 typedef struct KeySettings KeySettings;
 typedef struct ConnectionSettings ConnectionSettings;
 typedef struct BackupSettings BackupSettings;
 typedef struct RestoreSettings RestoreSettings;
 typedef struct PartSettings PartSettings;
+typedef struct TurnSettings TurnSettings;
+typedef struct OwnerSettings OwnerSettings;
 typedef struct CommandSettings CommandSettings;
 typedef struct ExpireSettings ExpireSettings;
 typedef struct FileSettings FileSettings;
@@ -29,11 +32,14 @@ typedef struct StorageSettings StorageSettings;
 typedef struct Settings
 {
 	const GeneralSettings *general;
+	const WorkSettings *work;
 	const KeySettings *keys;
 	const ConnectionSettings *connection;
 	const BackupSettings *backup;
 	const RestoreSettings *restore;
 	const PartSettings *part;
+	const TurnSettings *turns;
+	const OwnerSettings *owners;
 	const CommandSettings *command;
 	const ExpireSettings *expire;
 	const FileSettings *files;

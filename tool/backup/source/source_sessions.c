@@ -21,7 +21,6 @@
 #include <time.h>
 
 #include "backup_settings.h"
-#include "general_settings.h"
 #include "interrupt.h"
 #include "log.h"
 #include "memory.h"
@@ -33,6 +32,7 @@
 #include "source_server.h"
 #include "subprocess.h"
 #include "table_locks.h"
+#include "work_settings.h"
 
 #define MAX_ROUNDS 1000
 #define MIN_ROUNDS 3
@@ -84,7 +84,7 @@ check_same_server(SourceSessions *sessions)
 	bool good = first != NULL;
 	int i;
 
-	for (i = 0; good && i < sessions->settings->general->jobs; i++)
+	for (i = 0; good && i < sessions->settings->work->jobs; i++)
 	{
 		char *start = server_start(sessions->workers[i]);
 
@@ -102,7 +102,7 @@ check_same_server(SourceSessions *sessions)
 static bool
 open_workers(SourceSessions *sessions)
 {
-	int jobs = sessions->settings->general->jobs;
+	int jobs = sessions->settings->work->jobs;
 	int i;
 
 	sessions->workers = xcalloc((size_t) jobs, sizeof(Connection *));
@@ -152,7 +152,7 @@ bring_workers(SourceSessions *sessions)
 	Round round = watch != NULL ? ROUND_GOOD : ROUND_FAILED;
 	int i;
 
-	for (i = 0; i < sessions->settings->general->jobs && round == ROUND_GOOD; i++)
+	for (i = 0; i < sessions->settings->work->jobs && round == ROUND_GOOD; i++)
 		round = stop_requested() ? ROUND_FAILED : bring_worker(sessions, sessions->workers[i]);
 	snapshot_watch_stop(watch, NULL);
 	return round;
@@ -168,7 +168,7 @@ start_schema(SourceSessions *sessions)
 	schema->database = sessions->database;
 	schema->encoding = sessions->encoding;
 	schema->snapshot = sessions->snapshot.name;
-	schema->bindir = sessions->settings->general->pg_bindir;
+	schema->bindir = sessions->settings->work->pg_bindir;
 	schema->server_version = connection_version(sessions->leader);
 	schema->directory = sessions->directory;
 	schema->role = sessions->leader->role;
@@ -282,7 +282,7 @@ let_go(SourceSessions *sessions)
 		pthread_join(sessions->schema_thread, NULL);
 	sessions->schema_running = false;
 	schema_free(&sessions->schema);
-	for (i = 0; i < sessions->settings->general->jobs && good; i++)
+	for (i = 0; i < sessions->settings->work->jobs && good; i++)
 		good = connection_command(sessions->workers[i], SQL("ROLLBACK"));
 	good = good && connection_command(sessions->leader, SQL("ROLLBACK"));
 	source_tables_free(&sessions->tables);
@@ -303,7 +303,7 @@ static bool
 choose_locking(SourceSessions *sessions)
 {
 	const Settings *settings = sessions->settings;
-	uint64_t holders = (uint64_t) sessions->tables.count * ((uint64_t) settings->general->jobs + 2);
+	uint64_t holders = (uint64_t) sessions->tables.count * ((uint64_t) settings->work->jobs + 2);
 	LockCapacity capacity;
 
 	if (!lock_capacity_read(sessions->leader, &capacity))
@@ -343,7 +343,7 @@ source_sessions_start(SourceSessions *sessions)
 	int i;
 
 	sessions->pg_dump =
-		find_client_program(sessions->settings->general->pg_bindir, "pg_dump",
+		find_client_program(sessions->settings->work->pg_bindir, "pg_dump",
 							connection_version(sessions->leader), &sessions->pg_dump_version);
 	if (sessions->pg_dump == NULL || !open_workers(sessions))
 		return false;
@@ -391,7 +391,7 @@ source_sessions_close(SourceSessions *sessions)
 		stop_request();
 		source_sessions_join_schema(sessions);
 	}
-	for (i = 0; sessions->workers != NULL && i < sessions->settings->general->jobs; i++)
+	for (i = 0; sessions->workers != NULL && i < sessions->settings->work->jobs; i++)
 		connection_close(sessions->workers[i]);
 	free(sessions->workers);
 	free(sessions->pg_dump);

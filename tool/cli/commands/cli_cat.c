@@ -34,6 +34,7 @@
 #include "sql_name.h"
 #include "stdout_stream.h"
 #include "verify.h"
+#include "work_settings.h"
 
 /* The error for a name that no table has, with the nearest one as a hint. */
 static bool
@@ -106,7 +107,7 @@ check_table(const Settings *settings, Repository *repository, Manifest *manifest
 	free(wanted);
 	progress_phase("checking objects", "objects", manifest->nobjects,
 				   manifest->totals.stored_bytes);
-	good = verify_objects(repository, manifest, VERIFY_DIGESTS, settings->general->jobs, &report) &&
+	good = verify_objects(repository, manifest, VERIFY_DIGESTS, settings->work->jobs, &report) &&
 		   report.nbad == 0;
 	verify_report_free(&report);
 	return good && !stop_requested();

@@ -13,6 +13,7 @@
 #include "backup_settings.h"
 #include "general_settings.h"
 #include "log.h"
+#include "owner_settings.h"
 #include "part_settings.h"
 #include "restore_report.h"
 #include "restore_settings.h"
@@ -69,8 +70,8 @@ restore_options_check(const Settings *settings)
 						   {"--append", settings->part->append},
 						   {NULL, false}};
 	const Given definitions[] = {{"--schema-only", settings->part->schema_only},
-								 {"--no-owner", settings->part->no_owner},
-								 {"--no-privileges", settings->part->no_privileges},
+								 {"--no-owner", settings->owners->no_owner},
+								 {"--no-privileges", settings->owners->no_privileges},
 								 {NULL, false}};
 	const Given as[] = {{"--as", settings->part->as != NULL}, {NULL, false}};
 	const Given wide[] = {{"--schema", settings->part->schema.count > 0},

@@ -23,6 +23,7 @@
 #include "restore_settings.h"
 #include "settings.h"
 #include "unclear.h"
+#include "work_settings.h"
 
 /* How often each state was the result. */
 #define STATES (COPY_FAILED + 1)
@@ -136,7 +137,7 @@ copy_selected(CopyCommand *command)
 									 .last = settings->command->last};
 	const CopyRequest request = {.from = command->from,
 								 .to = command->to,
-								 .threads = settings->general->jobs,
+								 .threads = settings->work->jobs,
 								 .dry_run = settings->command->dry_run,
 								 .since = settings->command->since,
 								 .copied = show_backup,

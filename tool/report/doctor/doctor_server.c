@@ -13,7 +13,6 @@
 #include "connection.h"
 #include "connection_settings.h"
 #include "doctor_checks.h"
-#include "general_settings.h"
 #include "memory.h"
 #include "notify_settings.h"
 #include "quote.h"
@@ -24,6 +23,7 @@
 #include "target.h"
 #include "utc_time.h"
 #include "version.h"
+#include "work_settings.h"
 
 #define OLDEST_SERVER 140000
 #define NEWEST_SERVER 190000 /* the first that is not known yet */
@@ -95,8 +95,8 @@ check_program(Doctor *doctor, const char *program, int server_version)
 {
 	char *version = NULL;
 	const char *fix;
-	char *path = find_client_program(doctor->settings->general->pg_bindir, program, server_version,
-									 &version);
+	char *path =
+		find_client_program(doctor->settings->work->pg_bindir, program, server_version, &version);
 
 	fix = comments_fix_missing(version);
 	if (path != NULL && fix != NULL)

@@ -25,7 +25,6 @@
 #include "backup_summary.h"
 #include "bad_objects.h"
 #include "damaged_file.h"
-#include "general_settings.h"
 #include "interrupt.h"
 #include "log.h"
 #include "memory.h"
@@ -35,6 +34,7 @@
 #include "trusted_path.h"
 #include "unknown_members.h"
 #include "verify.h"
+#include "work_settings.h"
 
 #define PIECE ((uint64_t) 1024 * 1024)
 
@@ -398,7 +398,7 @@ check_before_stdout(Export *export)
 	progress_phase("checking", "objects", export->manifest->nobjects,
 				   export->manifest->totals.stored_bytes);
 	good = verify_objects(export->repository, export->manifest, VERIFY_DIGESTS,
-						  export->request->settings->general->jobs, &report) &&
+						  export->request->settings->work->jobs, &report) &&
 		   report.nbad == 0;
 	verify_report_free(&report);
 	return good;

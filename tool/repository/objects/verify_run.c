@@ -14,7 +14,6 @@
 
 #include "backup_summary.h"
 #include "encryption.h"
-#include "general_settings.h"
 #include "interrupt.h"
 #include "log.h"
 #include "memory.h"
@@ -22,6 +21,7 @@
 #include "progress.h"
 #include "settings.h"
 #include "unclear.h"
+#include "work_settings.h"
 
 typedef struct VerifyRun
 {
@@ -132,7 +132,7 @@ check_backup(VerifyRun *run, VerifiedBackup *result)
 		progress_phase("verifying", "objects", manifest->nobjects, manifest->totals.stored_bytes);
 		complete =
 			verify_objects_once(run->request->repository, manifest, VERIFY_CONTENT,
-								run->request->settings->general->jobs, &run->seen, &result->report);
+								run->request->settings->work->jobs, &run->seen, &result->report);
 		result->unreadable |= result->report.nunreadable > 0;
 		if (result->report.nunreadable > 0)
 			unclear_look_at_all(run->request->repository);

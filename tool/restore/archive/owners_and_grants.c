@@ -13,7 +13,7 @@
 
 #include <string.h>
 
-#include "part_settings.h"
+#include "owner_settings.h"
 #include "settings.h"
 #include "sql_text.h"
 
@@ -44,14 +44,14 @@ owners_and_grants_filter(const Settings *settings, Buffer *sql)
 	const char *from = sql->data;
 	char *to = sql->data;
 
-	if (!settings->part->no_owner && !settings->part->no_privileges)
+	if (!settings->owners->no_owner && !settings->owners->no_privileges)
 		return;
 	while (*from != '\0')
 	{
 		const char *end = sql_statement_end(from);
 
-		if (!(settings->part->no_owner && begins_with_any(from, owners)) &&
-			!(settings->part->no_privileges && begins_with_any(from, grants)))
+		if (!(settings->owners->no_owner && begins_with_any(from, owners)) &&
+			!(settings->owners->no_privileges && begins_with_any(from, grants)))
 		{
 			memmove(to, from, (size_t) (end - from));
 			to += end - from;

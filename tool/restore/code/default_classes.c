@@ -18,10 +18,10 @@
 #include "code_walk.h"
 #include "log.h"
 #include "memory.h"
-#include "part_settings.h"
 #include "row_copy.h"
 #include "session_rights.h"
 #include "settings.h"
+#include "turn_settings.h"
 
 static const char function_query[] =
 	"SELECT f.oid::pg_catalog.regprocedure::pg_catalog.text, r.rolname"
@@ -35,7 +35,7 @@ default_classes_check(const Settings *settings, Connection *connection)
 	char *detail;
 	bool good;
 
-	if (settings->part->rows_as == ROWS_AS_SESSION)
+	if (settings->turns->rows_as == ROWS_AS_SESSION)
 		return true;
 	result = connection_query(connection, function_query, 0, NULL);
 	good = result != NULL;

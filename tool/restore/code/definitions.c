@@ -36,7 +36,6 @@
 
 #include "log.h"
 #include "memory.h"
-#include "part_settings.h"
 #include "row_copy.h"
 
 /*

@@ -24,9 +24,9 @@
 
 #include "log.h"
 #include "memory.h"
-#include "part_settings.h"
 #include "session_rights.h"
 #include "settings.h"
+#include "turn_settings.h"
 
 #define EVENT_TRIGGER_HINT                                                                         \
 	"Drop or replace it, or read its function and give both to a superuser (ALTER EVENT TRIGGER "  \
@@ -49,7 +49,7 @@ event_triggers_check(const Settings *settings, Connection *connection)
 	char *detail;
 	bool good;
 
-	if (settings->part->rows_as == ROWS_AS_SESSION)
+	if (settings->turns->rows_as == ROWS_AS_SESSION)
 		return true;
 	result = connection_query(connection, trigger_query, 0, NULL);
 	good = result != NULL;

@@ -22,9 +22,9 @@
 
 #include "log.h"
 #include "memory.h"
-#include "part_settings.h"
 #include "row_copy.h"
 #include "settings.h"
+#include "turn_settings.h"
 
 static const char changes_query[] =
 	"SELECT pg_catalog.string_agg(pg_catalog.format('%s %s', relname,"
@@ -58,7 +58,7 @@ role_changes_check(RestorePlan *plan, Connection *connection)
 	char *now;
 	bool good;
 
-	if (plan->settings->part->rows_as == ROWS_AS_SESSION)
+	if (plan->settings->turns->rows_as == ROWS_AS_SESSION)
 		return true;
 	now = read_changes(connection);
 	good = now != NULL;

@@ -27,7 +27,6 @@
 
 #include "log.h"
 #include "memory.h"
-#include "part_settings.h"
 #include "row_copy.h"
 #include "session_rights.h"
 

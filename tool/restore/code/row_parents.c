@@ -23,7 +23,6 @@
 
 #include "log.h"
 #include "memory.h"
-#include "part_settings.h"
 #include "row_copy.h"
 
 static const char parents_query[] =

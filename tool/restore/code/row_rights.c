@@ -48,6 +48,7 @@
 #include "row_owners.h"
 #include "row_parents.h"
 #include "settings.h"
+#include "turn_settings.h"
 
 /* The table and its partitions; keys of what it is a partition of are computed for its rows, too.
  */
@@ -579,7 +580,7 @@ row_rights_decide(const Settings *settings, Connection *connection, const Manife
 	bool good;
 
 	memset(rights, 0, sizeof(*rights));
-	if (settings->part->rows_as == ROWS_AS_SESSION)
+	if (settings->turns->rows_as == ROWS_AS_SESSION)
 		return true;
 	now = oid_of_name(connection, target);
 	if (now == NULL)

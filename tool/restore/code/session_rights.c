@@ -11,8 +11,8 @@
 #include <string.h>
 
 #include "memory.h"
-#include "part_settings.h"
 #include "settings.h"
+#include "turn_settings.h"
 
 bool
 session_rights_at_stake(const Settings *settings, Connection *connection, bool *at_stake)
@@ -20,7 +20,7 @@ session_rights_at_stake(const Settings *settings, Connection *connection, bool *
 	PGresult *result;
 
 	*at_stake = false;
-	if (settings->part->rows_as == ROWS_AS_SESSION)
+	if (settings->turns->rows_as == ROWS_AS_SESSION)
 		return true;
 	result = connection_query(connection,
 							  "SELECT pg_catalog.bool_or(rolsuper) FROM pg_catalog.pg_roles"

@@ -34,9 +34,10 @@
 #include "chosen.h"
 #include "log.h"
 #include "memory.h"
-#include "part_settings.h"
+#include "owner_settings.h"
 #include "row_copy.h"
 #include "settings.h"
+#include "turn_settings.h"
 
 /* Entries that run nothing by themselves as their owner. */
 static const char *const harmless[] = {"TABLE",       "TABLE DATA",        "TABLE ATTACH",
@@ -193,7 +194,7 @@ check_statistics(const RestorePlan *plan, Connection *connection, const TocEntry
 		const TocEntry *table = archive_toc_find(toc, entry->depends_on[d]);
 
 		if (table != NULL && toc_entry_is_relation(table) &&
-			(plan->settings->part->no_owner || strcmp(table->owner, entry->owner) != 0))
+			(plan->settings->owners->no_owner || strcmp(table->owner, entry->owner) != 0))
 			return refuse_statistics(entry, table);
 	}
 	return true;
@@ -206,7 +207,7 @@ authors_check(const RestorePlan *plan, Connection *connection)
 	bool good = true;
 	uint32_t i;
 
-	if (plan->settings->part->rows_as == ROWS_AS_SESSION)
+	if (plan->settings->turns->rows_as == ROWS_AS_SESSION)
 		return true;
 	for (i = 0; good && i < toc->count; i++)
 	{
@@ -216,7 +217,7 @@ authors_check(const RestorePlan *plan, Connection *connection)
 			continue;
 		if (toc_entry_is(&toc->entries[i], "STATISTICS"))
 			good = check_statistics(plan, connection, &toc->entries[i]);
-		if (!good || !plan->settings->part->no_owner ||
+		if (!good || !plan->settings->owners->no_owner ||
 			toc_entry_is_any(&toc->entries[i], harmless))
 			continue;
 		good = is_of_others(connection, &toc->entries[i], &others) &&
@@ -231,12 +232,12 @@ authors_check_rows(const RestorePlan *plan, Connection *connection, const TocEnt
 {
 	bool others;
 
-	if (plan->settings->part->rows_as == ROWS_AS_SESSION || entry == NULL || rights->code == NULL)
+	if (plan->settings->turns->rows_as == ROWS_AS_SESSION || entry == NULL || rights->code == NULL)
 		return true;
 	if (!authors_check_parents(plan, connection, entry, rights->as_owner ? rights->owner : NULL,
 							   rights->code))
 		return false;
-	if (!plan->settings->part->no_owner || rights->as_owner)
+	if (!plan->settings->owners->no_owner || rights->as_owner)
 		return true;
 	return is_of_others(connection, entry, &others) && (!others || refuse(entry, rights->code));
 }

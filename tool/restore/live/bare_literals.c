@@ -24,9 +24,9 @@
 #include "chosen.h"
 #include "live_refusal.h"
 #include "memory.h"
-#include "part_settings.h"
 #include "settings.h"
 #include "sql_text.h"
+#include "turn_settings.h"
 
 typedef struct Scan
 {
@@ -157,7 +157,7 @@ bare_literals_check(const RestorePlan *plan)
 	const ArchiveToc *toc = &plan->selection->toc;
 	uint32_t i;
 
-	for (i = 0; plan->settings->part->rows_as != ROWS_AS_SESSION && i < toc->count; i++)
+	for (i = 0; plan->settings->turns->rows_as != ROWS_AS_SESSION && i < toc->count; i++)
 	{
 		const TocEntry *entry = &toc->entries[i];
 

@@ -46,10 +46,10 @@
 #include "log.h"
 #include "memory.h"
 #include "part_of.h"
-#include "part_settings.h"
 #include "row_copy.h"
 #include "session_rights.h"
 #include "settings.h"
+#include "turn_settings.h"
 
 /* Behind catalog_objects.h: what was written by this transaction, and what that rests on. */
 #define FOUND                                                                                      \
@@ -516,7 +516,7 @@ bound_objects_check(RestorePlan *plan, Connection *connection, const RenameMap *
 	bool good;
 
 	plan->unbound = plan->unbound_rows = false;
-	if (plan->settings->part->rows_as == ROWS_AS_SESSION)
+	if (plan->settings->turns->rows_as == ROWS_AS_SESSION)
 		return true;
 	result = ask_rests(connection);
 	good = result != NULL;

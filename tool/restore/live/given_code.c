@@ -48,9 +48,9 @@
 #include "inline_parts.h"
 #include "log.h"
 #include "memory.h"
-#include "part_settings.h"
 #include "row_copy.h"
 #include "settings.h"
+#include "turn_settings.h"
 
 #define GIVEN_CODE_HINT                                                                            \
 	"If you know who wrote it and trust them, --rows-as=session runs it with your rights.  "       \
@@ -227,7 +227,7 @@ given_code_check_statistics(const RestorePlan *plan, Connection *connection)
 	char *detail;
 	bool good;
 
-	if (plan->settings->part->rows_as == ROWS_AS_SESSION || !has_statistics(plan))
+	if (plan->settings->turns->rows_as == ROWS_AS_SESSION || !has_statistics(plan))
 		return true;
 	result = connection_query(connection, statistics_query, 0, NULL);
 	detail = result != NULL ? found_call(result) : NULL;
@@ -369,7 +369,7 @@ given_code_check(const RestorePlan *plan, Connection *connection)
 	PGresult *trusted;
 	bool good;
 
-	if (plan->settings->part->rows_as == ROWS_AS_SESSION || plan->selection->existing == NULL)
+	if (plan->settings->turns->rows_as == ROWS_AS_SESSION || plan->selection->existing == NULL)
 		return true;
 	trusted = connection_query(
 		connection, "SELECT r.rolname FROM pg_catalog.pg_roles r WHERE " ROW_ROLE_IS_TRUSTED, 0,

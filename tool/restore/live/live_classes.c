@@ -26,8 +26,9 @@
 #include "live_refusal.h"
 #include "live_rests.h"
 #include "memory.h"
-#include "part_settings.h"
+#include "owner_settings.h"
 #include "settings.h"
+#include "turn_settings.h"
 
 /* Those that run functions of others, as they are named. */
 static const char class_query[] =
@@ -59,7 +60,7 @@ is_built(const RestorePlan *plan, Connection *connection, const TocEntry *entry,
 	PGresult *result;
 
 	*built = entry_is_partitioned(entry) ||
-			 (plan->settings->part->no_owner && toc_entry_is_any(entry, kinds));
+			 (plan->settings->owners->no_owner && toc_entry_is_any(entry, kinds));
 	if (*built || !toc_entry_is_any(entry, kinds))
 		return true;
 	result = connection_query(connection, trusted_query, 1, params);
@@ -149,7 +150,7 @@ live_classes_check_made(const RestorePlan *plan, Connection *connection, const T
 	PGresult *result;
 	bool good;
 
-	if (plan->settings->part->rows_as == ROWS_AS_SESSION)
+	if (plan->settings->turns->rows_as == ROWS_AS_SESSION)
 		return true;
 	existing = existing_objects_read(connection);
 	if (existing == NULL)

@@ -55,12 +55,13 @@
 #include "live_types.h"
 #include "log.h"
 #include "memory.h"
-#include "part_settings.h"
+#include "owner_settings.h"
 #include "quote.h"
 #include "restored_domains.h"
 #include "row_copy.h"
 #include "settings.h"
 #include "sql_name.h"
+#include "turn_settings.h"
 
 /* A type by its name, held so that no other one can take the name. */
 static const char type_query[] =
@@ -206,7 +207,7 @@ is_trusted(const LiveCode *live, const TocEntry *entry)
 static bool
 is_superusers(const LiveCode *live, const TocEntry *entry)
 {
-	return live->plan->settings->part->no_owner || is_trusted(live, entry);
+	return live->plan->settings->owners->no_owner || is_trusted(live, entry);
 }
 
 /* Does it compare values with functions that a superuser chose, which others may have written? */
@@ -374,7 +375,7 @@ static bool
 check_inherited(const LiveCode *live, const TocEntry *entry, const TocEntry *parent)
 {
 	const char *params[3] = {parent->schema, parent->tag,
-							 live->plan->settings->part->no_owner ? "" : entry->owner};
+							 live->plan->settings->owners->no_owner ? "" : entry->owner};
 	PGresult *result = connection_query(live->connection, ancestor_query, 3, params);
 	bool good = result != NULL;
 
@@ -665,7 +666,7 @@ static const char *const code_kinds[] = {
 static bool
 is_code(const LiveCode *live, const TocEntry *entry)
 {
-	if (live->plan->settings->part->no_owner && toc_entry_is(entry, "MATERIALIZED VIEW"))
+	if (live->plan->settings->owners->no_owner && toc_entry_is(entry, "MATERIALIZED VIEW"))
 		return false;
 	return toc_entry_is_any(entry, code_kinds) && !live_types_is_enum(entry);
 }
@@ -729,7 +730,7 @@ live_code_check(RestorePlan *plan, Connection *connection)
 	char *role;
 	bool good;
 
-	if (plan->settings->part->rows_as == ROWS_AS_SESSION)
+	if (plan->settings->turns->rows_as == ROWS_AS_SESSION)
 		return true;
 	if (!session_rights_at_stake(plan->settings, connection, &live.locks))
 		return false;

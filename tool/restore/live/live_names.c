@@ -43,13 +43,14 @@
 #include "live_types.h"
 #include "log.h"
 #include "memory.h"
-#include "part_settings.h"
+#include "owner_settings.h"
 #include "quote.h"
 #include "row_copy.h"
 #include "selection.h"
 #include "session_rights.h"
 #include "settings.h"
 #include "sql_name.h"
+#include "turn_settings.h"
 #include "type_casts.h"
 
 #define SCHEMA_HINT                                                                                \
@@ -200,7 +201,7 @@ static bool
 is_owners(const LiveNames *live, const TocEntry *entry, Computed computed)
 {
 	return computed == COMPUTED_LATER ||
-		   (computed == COMPUTED_BY_OWNER && !live->plan->settings->part->no_owner &&
+		   (computed == COMPUTED_BY_OWNER && !live->plan->settings->owners->no_owner &&
 			!is_trusted(live, entry->owner));
 }
 
@@ -241,7 +242,7 @@ trusted_roles(const LiveNames *live, const TocEntry *entry, const UsedName *used
 
 	buffer_init(&array);
 	buffer_append_char(&array, '{');
-	if (owners && !live->plan->settings->part->no_owner)
+	if (owners && !live->plan->settings->owners->no_owner)
 		quote_array_item(&array, entry->owner);
 	for (i = 0; owners && used != NULL && i < toc->count; i++)
 	{
@@ -691,12 +692,12 @@ live_names_check_bound(const RestorePlan *plan, Connection *connection, const To
 	PGresult *result;
 	bool good;
 
-	if (plan->settings->part->rows_as == ROWS_AS_SESSION)
+	if (plan->settings->turns->rows_as == ROWS_AS_SESSION)
 		return true;
 	result = connection_query(connection, role_query, 1, owner);
 	if (result == NULL)
 		return false;
-	if (PQntuples(result) == 1 && !plan->settings->part->no_owner)
+	if (PQntuples(result) == 1 && !plan->settings->owners->no_owner)
 		params[2] = roles = bound_roles(plan, entry);
 	PQclear(result);
 	result = connection_query(connection, bound_query, 3, params);

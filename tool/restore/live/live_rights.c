@@ -33,7 +33,7 @@
 #include "definition_names.h"
 #include "log.h"
 #include "memory.h"
-#include "part_settings.h"
+#include "owner_settings.h"
 #include "quote.h"
 #include "row_copy.h"
 #include "settings.h"
@@ -389,7 +389,7 @@ live_rights_check(const RestorePlan *plan, Connection *connection, const PGresul
 	uint32_t i;
 
 	/* Everything is the session's then, which the server asks itself. */
-	if (plan->settings->part->no_owner)
+	if (plan->settings->owners->no_owner)
 		return true;
 	for (i = 0; i < NWANTED; i++)
 	{

@@ -36,7 +36,7 @@
 #include "live_refusal.h"
 #include "live_rests.h"
 #include "memory.h"
-#include "part_settings.h"
+#include "owner_settings.h"
 #include "restored_domains.h"
 #include "settings.h"
 #include "sql_name.h"
@@ -582,7 +582,7 @@ live_types_check(RestorePlan *plan, Connection *connection, const PGresult *supe
 	LiveTypes types = {.selection = plan->selection,
 					   .connection = connection,
 					   .superusers = superusers,
-					   .no_owner = plan->settings->part->no_owner,
+					   .no_owner = plan->settings->owners->no_owner,
 					   .locks = locks};
 	bool good = true;
 	uint32_t i;
@@ -603,7 +603,7 @@ live_types_check_late(const RestorePlan *plan, Connection *connection, const Toc
 {
 	LiveTypes types = {.selection = plan->selection,
 					   .connection = connection,
-					   .no_owner = plan->settings->part->no_owner,
+					   .no_owner = plan->settings->owners->no_owner,
 					   .only_given = true};
 	PGresult *superusers;
 	bool good;

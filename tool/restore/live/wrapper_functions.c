@@ -19,9 +19,9 @@
 #include "chosen.h"
 #include "log.h"
 #include "memory.h"
-#include "part_settings.h"
 #include "session_rights.h"
 #include "settings.h"
+#include "turn_settings.h"
 
 #define WRAPPER_HINT                                                                               \
 	"Read the function and give it to a superuser (ALTER FUNCTION ... OWNER TO).  If you trust "   \
@@ -58,7 +58,8 @@ wrapper_functions_check(const RestorePlan *plan, Connection *connection)
 	char *detail;
 	bool good;
 
-	if (plan->settings->part->rows_as == ROWS_AS_SESSION || !makes_foreign_objects(plan->selection))
+	if (plan->settings->turns->rows_as == ROWS_AS_SESSION ||
+		!makes_foreign_objects(plan->selection))
 		return true;
 	result = connection_query(connection, function_query, 0, NULL);
 	good = result != NULL;

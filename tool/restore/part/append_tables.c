@@ -26,6 +26,7 @@
 #include "row_rights.h"
 #include "settings.h"
 #include "sql_name.h"
+#include "turn_settings.h"
 
 /* A partition by its root: that is where rows find their places. */
 static const char find_query[] =
@@ -209,7 +210,7 @@ check_owner(const RestorePlan *plan, Connection *connection, const ManifestTable
 	char *oid;
 	bool good;
 
-	if (plan->settings->part->rows_as == ROWS_AS_SESSION || plan->settings->part->as != NULL ||
+	if (plan->settings->turns->rows_as == ROWS_AS_SESSION || plan->settings->part->as != NULL ||
 		entry == NULL || entry->owner[0] == '\0')
 		return true;
 	params[0] = oid = xasprintf("%u", table->oid);
@@ -314,7 +315,7 @@ bool
 append_tables_decide(const RestorePlan *plan, Connection *connection, AppendTable *table)
 {
 	row_rights_free(&table->rights);
-	if (plan->settings->part->rows_as == ROWS_AS_SESSION)
+	if (plan->settings->turns->rows_as == ROWS_AS_SESSION)
 		return true;
 	return check_no_partition(connection, table) &&
 		   row_rights_decide(plan->settings, connection, &plan->manifest->tables[table->source],

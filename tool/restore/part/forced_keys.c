@@ -11,7 +11,7 @@
 #include <string.h>
 
 #include "memory.h"
-#include "part_settings.h"
+#include "owner_settings.h"
 #include "protections_state.h"
 #include "quote.h"
 #include "settings.h"
@@ -61,7 +61,7 @@ find_forced(const RestorePlan *plan, const RenameMap *map, const TocEntry *key, 
 
 		if (!toc_entry_is(table, "TABLE") || !selection_includes(plan->selection, table) ||
 			strstr(table->definition, " FORCE ROW LEVEL SECURITY") == NULL ||
-			(!plan->settings->part->no_owner && strcmp(table->owner, key->owner) != 0) ||
+			(!plan->settings->owners->no_owner && strcmp(table->owner, key->owner) != 0) ||
 			!is_of_key(plan, table, key))
 			continue;
 		name = part_tables_name(map, table);

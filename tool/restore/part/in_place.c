@@ -33,6 +33,7 @@
 #include "live_types.h"
 #include "log.h"
 #include "memory.h"
+#include "owner_settings.h"
 #include "owner_tables.h"
 #include "owner_turn.h"
 #include "part_lists.h"
@@ -78,7 +79,7 @@ grant_schema(RestorePlan *plan, Connection *connection, const Renamed *renamed)
 	bool good = true;
 	int i;
 
-	if (plan->settings->part->no_owner || plan->settings->part->no_privileges)
+	if (plan->settings->owners->no_owner || plan->settings->owners->no_privileges)
 		return true;
 	result = connection_query(connection,
 							  "SELECT pg_catalog.format('GRANT %s ON SCHEMA %I TO %s', "

@@ -33,12 +33,12 @@
 #include "live_views.h"
 #include "memory.h"
 #include "part_lists.h"
-#include "part_settings.h"
 #include "post_batch.h"
 #include "protections.h"
 #include "quote.h"
 #include "rights_meanwhile.h"
 #include "settings.h"
+#include "turn_settings.h"
 
 /* In the order of the archive. */
 static bool
@@ -195,7 +195,7 @@ in_place_attach(RestorePlan *plan, Connection *connection, const RenameMap *map)
 
 		if (!partial_is_in_list(plan, entry, LIST_ATTACH))
 			continue;
-		if (plan->settings->part->rows_as != ROWS_AS_SESSION)
+		if (plan->settings->turns->rows_as != ROWS_AS_SESSION)
 			good = batch_judge(&batch, entry, LIST_ATTACH) && batch_plan(&batch, entry, &done);
 		if (good && !done)
 			batch_add(&batch, entry);
@@ -236,7 +236,7 @@ in_place_post_data(RestorePlan *plan, Connection *connection, const RenameMap *m
 	PostBatch batch = batch_of(plan, connection, map);
 	bool good;
 
-	if (plan->settings->part->rows_as == ROWS_AS_SESSION)
+	if (plan->settings->turns->rows_as == ROWS_AS_SESSION)
 		good = run_as_session(&batch);
 	else
 		/* Policies, rules and triggers have come with the rows. */

@@ -16,8 +16,8 @@
 
 #include "chosen.h"
 #include "memory.h"
+#include "owner_settings.h"
 #include "part_lists.h"
-#include "part_settings.h"
 #include "settings.h"
 
 /* Extension, schema, and name as an entry's tag has it. */
@@ -105,7 +105,7 @@ member_grants_report(RestorePlan *plan)
 	uint32_t count = 0;
 	uint32_t i;
 
-	for (i = 0; i < selection->toc.count && !plan->settings->part->no_privileges; i++)
+	for (i = 0; i < selection->toc.count && !plan->settings->owners->no_privileges; i++)
 	{
 		const TocEntry *entry = &selection->toc.entries[i];
 
@@ -157,7 +157,7 @@ member_grants_choose(RestorePlan *plan, Connection *connection, char **list)
 	int *ids = xcalloc((size_t) plan->selection->toc.count + 1, sizeof(int));
 	uint32_t count = 0;
 	bool good =
-		plan->settings->part->no_privileges || member_grants_find(plan, connection, ids, &count);
+		plan->settings->owners->no_privileges || member_grants_find(plan, connection, ids, &count);
 
 	*list = NULL;
 	if (good && count > 0)

@@ -15,6 +15,7 @@
 #include "row_rights.h"
 #include "selection.h"
 #include "settings.h"
+#include "turn_settings.h"
 
 /* So many rows more have the time of --owner-timeout once more. */
 #define ROWS_IN_TIME 10000000
@@ -27,7 +28,7 @@
 static int
 turn_seconds(const RestorePlan *plan)
 {
-	double seconds = plan->settings->part->owner_timeout;
+	double seconds = plan->settings->turns->owner_timeout;
 	uint64_t rows = 0;
 	uint32_t i;
 
@@ -56,7 +57,7 @@ partial_begin(const RestorePlan *plan, Connection *connection)
 	quote_literal(&sql, plan->manifest->database.encoding);
 	good = connection_command(connection, sql.data) &&
 		   (plan->fate != TARGET_LIVE || plan->settings->part->append ||
-			plan->settings->part->rows_as == ROWS_AS_SESSION || look_plans_begin(connection)) &&
+			plan->settings->turns->rows_as == ROWS_AS_SESSION || look_plans_begin(connection)) &&
 		   connection_command(connection, "BEGIN") &&
 		   (plan->fate != TARGET_LIVE ||
 			(row_rights_begin(plan->settings, connection) &&

@@ -45,11 +45,11 @@
 #include "memory.h"
 #include "part_lists.h"
 #include "part_of.h"
-#include "part_settings.h"
 #include "post_batch.h"
 #include "row_copy.h"
 #include "settings.h"
 #include "sql_text.h"
+#include "turn_settings.h"
 
 /* ---- which entries they are ---- */
 
@@ -500,7 +500,7 @@ protect_ready(RestorePlan *plan, Connection *connection, const RenameMap *map)
 bool
 protections_begin(RestorePlan *plan, Connection *connection, const RenameMap *map)
 {
-	if (plan->settings->part->rows_as == ROWS_AS_SESSION)
+	if (plan->settings->turns->rows_as == ROWS_AS_SESSION)
 		return true;
 	plan->protections = protections_of(plan);
 	return protect_ready(plan, connection, map);

@@ -33,9 +33,9 @@
 #include "in_place_scripts.h"
 #include "member_grants.h"
 #include "memory.h"
+#include "owner_settings.h"
 #include "part_lists.h"
 #include "part_scripts.h"
-#include "part_settings.h"
 #include "public_rights.h"
 #include "settings.h"
 
@@ -93,7 +93,7 @@ rights_settle(RestorePlan *plan, Connection *connection, const RenameMap *map)
 {
 	MeanwhileRights *rights = rights_of(plan);
 	const ArchiveToc *toc = &plan->selection->toc;
-	bool none = plan->settings->part->no_privileges;
+	bool none = plan->settings->owners->no_privileges;
 	int *ids;
 	uint32_t count = 0;
 	bool members = false;
@@ -134,7 +134,7 @@ rights_give(RestorePlan *plan, Connection *connection, const RenameMap *map)
 
 	for (i = 0; good && i < rights->back.count; i++)
 		good = connection_command(connection, rights->back.lines[i]);
-	if (!good || plan->settings->part->no_privileges)
+	if (!good || plan->settings->owners->no_privileges)
 		return good;
 	member_grants_report(plan);
 	return in_place_run_list(plan, connection, map, partial_list(plan, LIST_GRANTS), FAILURE);

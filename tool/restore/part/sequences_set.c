@@ -23,13 +23,13 @@
 #include "log.h"
 #include "memory.h"
 #include "owner_turn.h"
-#include "part_settings.h"
 #include "quote.h"
 #include "row_owners.h"
 #include "sequence_values.h"
 #include "session_rights.h"
 #include "settings.h"
 #include "sql_build.h"
+#include "turn_settings.h"
 
 /* The entry of a sequence in the backup; NULL if it has none (that of an extension). */
 static const TocEntry *
@@ -249,7 +249,7 @@ decide(const RestorePlan *plan, Connection *connection, const char *oid, RowOwne
 
 	*answer = ROW_OWNERS_SESSION;
 	*owner = NULL;
-	return plan->settings->part->rows_as == ROWS_AS_SESSION ||
+	return plan->settings->turns->rows_as == ROWS_AS_SESSION ||
 		   (session_rights_at_stake(plan->settings, connection, &at_stake) &&
 			(at_stake || row_owners_ask(connection, oid, answer, owner)));
 }

@@ -17,7 +17,6 @@
 #include "interrupt.h"
 #include "log.h"
 #include "memory.h"
-#include "part_settings.h"
 #include "progress.h"
 #include "quote.h"
 #include "server_failure.h"

@@ -18,7 +18,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "general_settings.h"
 #include "interrupt.h"
 #include "log.h"
 #include "long_sql.h"
@@ -33,6 +32,7 @@
 #include "head_settings.h"
 #include "settings.h"
 #include "sql_text.h"
+#include "work_settings.h"
 
 static const char *const usual_settings[] = {"SET default_tablespace = '';\n",
 											 "SET default_table_access_method = heap;\n"};
@@ -459,7 +459,7 @@ run_wanted(RestorePlan *plan, const bool *wanted, bool parallel)
 		run.items[run.count++].entry = entry;
 		run.by_place[entry->place] = run.count;
 	}
-	good = run_all(&run, parallel ? plan->settings->general->jobs : 1);
+	good = run_all(&run, parallel ? plan->settings->work->jobs : 1);
 	for (i = 0; i < run.count; i++)
 		free(run.items[i].said);
 	pthread_cond_destroy(&run.changed);

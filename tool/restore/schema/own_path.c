@@ -31,7 +31,7 @@
 #include "member_reader.h"
 #include "memory.h"
 #include "object_errors.h"
-#include "part_settings.h"
+#include "owner_settings.h"
 #include "settings.h"
 #include "sql_text.h"
 #include "unknown_members.h"
@@ -222,8 +222,9 @@ set_path(RestorePlan *plan, Connection *connection, const char *owner, bool as_o
 	good = PQresultStatus(result) == PGRES_TUPLES_OK;
 	PQclear(result);
 	free(path);
-	return good && (!plan->superuser || (as_owner && ordinary && !plan->settings->part->no_owner) ||
-					is_trusted(plan, connection));
+	return good &&
+		   (!plan->superuser || (as_owner && ordinary && !plan->settings->owners->no_owner) ||
+			is_trusted(plan, connection));
 }
 
 bool

@@ -5,7 +5,6 @@
  *
  *-------------------------------------------------------------------------
  */
-#include "general_settings.h"
 #include "schema_sections.h"
 
 #include <pthread.h>
@@ -24,6 +23,7 @@
 #include "head_settings.h"
 #include "settings.h"
 #include "withheld.h"
+#include "work_settings.h"
 
 /* What the threads of ANALYZE share. */
 typedef struct Analyzing
@@ -177,7 +177,7 @@ bool
 schema_sections_analyze(RestorePlan *plan)
 {
 	bool good;
-	int jobs = plan->settings->general->jobs;
+	int jobs = plan->settings->work->jobs;
 	pthread_t *threads = xcalloc((size_t) jobs, sizeof(pthread_t));
 	Analyzing analyzing;
 	int started = 0;

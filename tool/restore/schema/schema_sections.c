@@ -18,7 +18,6 @@
 #include <unistd.h>
 
 #include "archive_toc.h"
-#include "general_settings.h"
 #include "interrupt.h"
 #include "lock_waits.h"
 #include "log.h"
@@ -45,6 +44,7 @@
 #include "subprocess.h"
 #include "target_database.h"
 #include "unknown_members.h"
+#include "work_settings.h"
 
 /* pg_cron, for instance, lives in the database that cron.database_name names. */
 #define EXTENSION_HINT                                                                             \
@@ -68,7 +68,7 @@ schema_sections_prepare(RestorePlan *plan)
 
 	/* A newer pg_dump may have written an archive that an older pg_restore cannot read. */
 	plan->pg_restore =
-		find_client_program(plan->settings->general->pg_bindir, "pg_restore",
+		find_client_program(plan->settings->work->pg_bindir, "pg_restore",
 							version > dumped_by ? version : dumped_by, &program_version);
 	plan->sets_unknown =
 		plan->pg_restore != NULL && pg_restore_sets_unknown(program_version, version);
@@ -266,8 +266,7 @@ schema_sections_run_list(RestorePlan *plan, const char *list, bool parallel)
 	bool good;
 
 	progress_phase("building indexes and constraints", "", 0, 0);
-	good =
-		must_run_pg_restore(plan, "post-data", which, parallel ? plan->settings->general->jobs : 1);
+	good = must_run_pg_restore(plan, "post-data", which, parallel ? plan->settings->work->jobs : 1);
 	free(which);
 	return good;
 }

@@ -13,7 +13,7 @@
 
 #include "deadline.h"
 #include "log.h"
-#include "part_settings.h"
+#include "owner_settings.h"
 #include "quote.h"
 #include "restore_settings.h"
 #include "settings.h"
@@ -124,7 +124,7 @@ target_database_check_owner(RestorePlan *plan)
 	const char *params[2] = {plan->database, plan->manifest->database.owner};
 	PGresult *result = connection_query(plan->maintenance, owner_query, 2, params);
 	bool named = plan->request->of_cluster == NULL &&
-				 (plan->request->database != NULL || plan->settings->part->no_owner);
+				 (plan->request->database != NULL || plan->settings->owners->no_owner);
 	bool good = result != NULL;
 
 	if (good && PQntuples(result) == 1 && PQgetvalue(result, 0, 1)[0] != 't' &&

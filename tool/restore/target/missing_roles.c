@@ -24,7 +24,7 @@
 #include "log.h"
 #include "member_reader.h"
 #include "memory.h"
-#include "part_settings.h"
+#include "owner_settings.h"
 #include "quote.h"
 #include "restore_settings.h"
 #include "selection.h"
@@ -149,12 +149,12 @@ read_archive(const Settings *settings, const ArchiveToc *toc, Lines *roles, Line
 	{
 		const TocEntry *entry = &toc->entries[i];
 
-		if (toc_entry_is_any(entry, grants) && !settings->part->no_privileges)
+		if (toc_entry_is_any(entry, grants) && !settings->owners->no_privileges)
 			missing_roles_read(entry->definition, true, roles);
 		if (toc_entry_is(entry, "USER MAPPING") &&
 			strncmp(entry->definition, mapping, strlen(mapping)) == 0)
 			add_role(entry->definition + strlen(mapping), roles);
-		if (entry->owner[0] != '\0' && !settings->part->no_owner &&
+		if (entry->owner[0] != '\0' && !settings->owners->no_owner &&
 			!toc_entry_is_any(entry, grants))
 			lines_add(roles, xstrdup(entry->owner));
 		if (entry->tablespace[0] != '\0' && !settings->restore->no_tablespaces)
@@ -180,7 +180,7 @@ read_database(RestorePlan *plan, Lines *roles)
 		good = known_member_sql(plan->settings, plan->manifest, MEMBER_DATABASE, reader.raw.data,
 								plan->working, &sql);
 		if (good)
-			missing_roles_read(sql.data, !plan->settings->part->no_privileges, roles);
+			missing_roles_read(sql.data, !plan->settings->owners->no_privileges, roles);
 	}
 	buffer_free(&sql);
 	member_reader_close(&reader);

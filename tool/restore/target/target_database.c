@@ -19,7 +19,7 @@
 #include "left_database.h"
 #include "drop_database.h"
 #include "log.h"
-#include "part_settings.h"
+#include "owner_settings.h"
 #include "progress.h"
 #include "quote.h"
 #include "restore_mark.h"
@@ -314,7 +314,7 @@ target_database_finish(RestorePlan *plan)
 		return false;
 	sql_init(&owner);
 	good = (plan->fate == TARGET_FILLED ? plan->request->of_cluster == NULL
-										: plan->settings->part->no_owner) ||
+										: plan->settings->owners->no_owner) ||
 		   add_owner(&owner, plan, &ours);
 	sql_init(&sql);
 	if (plan->fate != TARGET_FILLED && !ours)

@@ -33,12 +33,13 @@
 #include "known_statements.h"
 #include "log.h"
 #include "memory.h"
+#include "owner_settings.h"
 #include "part_scripts.h"
-#include "part_settings.h"
 #include "row_copy.h"
 #include "session_rights.h"
 #include "settings.h"
 #include "sql_build.h"
+#include "turn_settings.h"
 
 static const char trusted_query[] = "SELECT FROM pg_catalog.pg_roles r"
 									" WHERE r.rolname = $1::pg_catalog.name"
@@ -47,8 +48,8 @@ static const char trusted_query[] = "SELECT FROM pg_catalog.pg_roles r"
 static bool
 is_at_stake(const RestorePlan *plan)
 {
-	return plan->fate == TARGET_LIVE && plan->settings->part->rows_as != ROWS_AS_SESSION &&
-		   !plan->settings->part->no_owner;
+	return plan->fate == TARGET_LIVE && plan->settings->turns->rows_as != ROWS_AS_SESSION &&
+		   !plan->settings->owners->no_owner;
 }
 
 static bool

@@ -25,7 +25,6 @@
 
 #include "log.h"
 #include "memory.h"
-#include "part_settings.h"
 #include "row_copy.h"
 #include "sql_build.h"
 

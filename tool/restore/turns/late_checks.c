@@ -33,14 +33,15 @@
 #include "live_refusal.h"
 #include "log.h"
 #include "memory.h"
+#include "owner_settings.h"
 #include "owner_step.h"
-#include "part_settings.h"
 #include "rename.h"
 #include "row_copy.h"
 #include "restored_domains.h"
 #include "settings.h"
 #include "sql_build.h"
 #include "sql_name.h"
+#include "turn_settings.h"
 
 /* The table as it is now: is it the role's that wrote the constraint? */
 static const char table_query[] =
@@ -121,7 +122,7 @@ late_checks_check(const RestorePlan *plan, Connection *connection)
 	const ArchiveToc *toc = &plan->selection->toc;
 	uint32_t i;
 
-	for (i = 0; plan->settings->part->rows_as != ROWS_AS_SESSION && i < toc->count; i++)
+	for (i = 0; plan->settings->turns->rows_as != ROWS_AS_SESSION && i < toc->count; i++)
 	{
 		const TocEntry *entry = &toc->entries[i];
 		bool trusted;
@@ -138,7 +139,7 @@ late_checks_check(const RestorePlan *plan, Connection *connection)
 		}
 		if (!entry_checks_rows(entry))
 			continue;
-		if (!trusted && plan->settings->part->no_owner)
+		if (!trusted && plan->settings->owners->no_owner)
 			return refuse(entry, "with --no-owner the table would not belong to that role");
 		if (!check_parents(plan, connection, entry, trusted))
 			return false;

@@ -23,7 +23,6 @@
 #include "log.h"
 #include "memory.h"
 #include "owner_turn.h"
-#include "part_settings.h"
 #include "quote.h"
 #include "rows_there.h"
 

@@ -36,7 +36,6 @@
 #include "live_types.h"
 #include "log.h"
 #include "memory.h"
-#include "part_settings.h"
 #include "planned_steps.h"
 #include "planner_code.h"
 #include "quote.h"
@@ -46,6 +45,7 @@
 #include "sql_build.h"
 #include "sql_name.h"
 #include "sql_text.h"
+#include "turn_settings.h"
 
 static const char trusted_query[] = "SELECT FROM pg_catalog.pg_roles r"
 									" WHERE r.rolname = $1::pg_catalog.name"
@@ -282,7 +282,7 @@ owner_tables_check_keys(const RestorePlan *plan, Connection *connection, const R
 	bool good = true;
 	uint32_t i;
 
-	if (plan->fate != TARGET_LIVE || plan->settings->part->rows_as == ROWS_AS_SESSION)
+	if (plan->fate != TARGET_LIVE || plan->settings->turns->rows_as == ROWS_AS_SESSION)
 		return true;
 	for (i = 0; good && i < toc->count; i++)
 	{

@@ -41,9 +41,9 @@
 #include "live_types.h"
 #include "log.h"
 #include "memory.h"
+#include "owner_settings.h"
 #include "owner_step.h"
 #include "part_lists.h"
-#include "part_settings.h"
 #include "planner_code.h"
 #include "quote.h"
 #include "row_copy.h"
@@ -52,6 +52,7 @@
 #include "sql_build.h"
 #include "sql_name.h"
 #include "sql_text.h"
+#include "turn_settings.h"
 #include "type_casts.h"
 
 /* The tables of two tables or indexes, and ($3) those that their foreign keys refer to. */
@@ -754,7 +755,7 @@ static bool
 check_owners(const RestorePlan *plan, Connection *connection, const Step *step)
 {
 	const char *params[4] = {step->tables, step->entry->owner,
-							 plan->settings->part->no_owner ? "t" : "f", step->key ? "t" : "f"};
+							 plan->settings->owners->no_owner ? "t" : "f", step->key ? "t" : "f"};
 	PGresult *result = connection_query(connection, early_query, 4, params);
 	bool good = result != NULL;
 
@@ -787,7 +788,7 @@ planned_steps_check(const RestorePlan *plan, Connection *connection, const Renam
 	uint32_t i;
 
 	for (i = 0;
-		 good && plan->settings->part->rows_as != ROWS_AS_SESSION && i < selection->toc.count; i++)
+		 good && plan->settings->turns->rows_as != ROWS_AS_SESSION && i < selection->toc.count; i++)
 	{
 		const TocEntry *entry = &selection->toc.entries[i];
 

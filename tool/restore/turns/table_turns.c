@@ -30,7 +30,6 @@
 #include "memory.h"
 #include "owner_step.h"
 #include "owner_tables.h"
-#include "part_settings.h"
 #include "planner_code.h"
 #include "quote.h"
 #include "row_copy.h"
@@ -38,6 +37,7 @@
 #include "sql_build.h"
 #include "sql_name.h"
 #include "sql_text.h"
+#include "turn_settings.h"
 
 /*
  * Of a table ($1): its owner, whether that is a trusted role, and whether $2
@@ -94,7 +94,7 @@ static const char null_query[] =
 static bool
 is_at_stake(const RestorePlan *plan)
 {
-	return plan->fate == TARGET_LIVE && plan->settings->part->rows_as != ROWS_AS_SESSION;
+	return plan->fate == TARGET_LIVE && plan->settings->turns->rows_as != ROWS_AS_SESSION;
 }
 
 static bool
