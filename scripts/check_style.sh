@@ -47,6 +47,8 @@ report 'the check of SQL text does not find what it must' "$(perl scripts/check_
 report 'text that becomes SQL without being quoted (scripts/check_sql_text.pl)' "$(perl scripts/check_sql_text.pl 2>&1)"
 report 'the check of floors does not find what it must' "$(perl scripts/check_floors.pl --self-test 2>&1)"
 report 'includes that go up, or around (scripts/check_floors.pl)' "$(perl scripts/check_floors.pl 2>&1)"
+report 'the check of headers does not find what it must' "$(perl scripts/check_headers.pl --self-test 2>&1)"
+report 'headers of too many concern (scripts/check_headers.pl)' "$(perl scripts/check_headers.pl 2>&1)"
 report 'the check of English does not find what it must' "$(perl scripts/check_english.pl --self-test 2>&1)"
 report 'words that an American manual would not use (scripts/check_english.pl)' "$(perl scripts/check_english.pl 2>&1)"
 report 'commands of restores over relations of others (scripts/check_live_queries.pl)' "$(perl scripts/check_live_queries.pl 2>&1)"

@@ -11,6 +11,8 @@
 #include <string.h>
 
 #include "manifest.h"
+#include "manifest_read.h"
+#include "manifest_write.h"
 #include "seal_append.h"
 
 static void

@@ -12,6 +12,7 @@
 #include "scratch.h"
 
 #include "backup_name.h"
+#include "backups.h"
 #include "memory.h"
 #include "object_store.h"
 

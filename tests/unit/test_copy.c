@@ -13,6 +13,7 @@
 #include "sample_backup.h"
 
 #include "backup_list.h"
+#include "backups.h"
 #include "bad_objects.h"
 #include "copied_note.h"
 #include "copy_run.h"

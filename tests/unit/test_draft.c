@@ -13,9 +13,11 @@
 #include <unistd.h>
 
 #include "backup_settings.h"
+#include "backups.h"
 #include "draft.h"
 #include "interrupt.h"
 #include "memory.h"
+#include "resolve.h"
 #include "sample_backup.h"
 
 #define TEXTS 20

@@ -11,12 +11,14 @@
  */
 #include "scratch.h"
 
+#include "backups.h"
 #include "encryption.h"
 #include "keyring.h"
 #include "manifest_envelope.h"
 #include "memory.h"
 #include "object_read.h"
 #include "object_store.h"
+#include "previous_manifest.h"
 #include "seal.h"
 #include "seal_append.h"
 #include "all_settings.h"

@@ -20,6 +20,8 @@
 
 #include "backup_warning.h"
 #include "manifest.h"
+#include "manifest_read.h"
+#include "manifest_write.h"
 #include "memory.h"
 #include "seal.h"
 #include "seal_append.h"

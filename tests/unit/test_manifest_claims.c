@@ -15,6 +15,8 @@
 #include <cmocka.h>
 
 #include "manifest.h"
+#include "manifest_read.h"
+#include "manifest_write.h"
 #include "memory.h"
 
 /* A manifest with two tables, two objects, and three members. */

@@ -13,10 +13,13 @@
 #include <limits.h>
 #include <sys/syscall.h>
 
+#include "backups.h"
 #include "keyring.h"
 #include "leftover_removal.h"
 #include "all_settings.h"
 #include "options.h"
+#include "resolve.h"
+#include "verification.h"
 #include "writer_state.h"
 
 /* ---- publishing ---- */

@@ -12,10 +12,13 @@
 #include "recording_storage.h"
 #include "sample_backup.h"
 
+#include "backups.h"
 #include "log.h"
 #include "manifest_envelope.h"
 #include "posix_result.h"
+#include "previous_manifest.h"
 #include "unclear.h"
+#include "verification.h"
 #include "verify.h"
 
 /* About the process, the disk, the network. */

@@ -9,13 +9,16 @@
 #include "scratch.h"
 
 #include "backup_list.h"
+#include "backups.h"
 #include "interrupt.h"
 #include "log.h"
 #include "memory.h"
 #include "object_store.h"
 #include "recover_text.h"
+#include "resolve.h"
 #include "seal.h"
 #include "seal_append.h"
+#include "verification.h"
 
 static const char *
 repo(void)

@@ -13,6 +13,7 @@
 #include "sample_backup.h"
 
 #include "backup_list.h"
+#include "backups.h"
 #include "leftover_removal.h"
 #include "put_queue.h"
 #include "verify.h"

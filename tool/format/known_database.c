@@ -11,11 +11,12 @@
  *
  *-------------------------------------------------------------------------
  */
-#include "known_sql.h"
 
 #include <stdlib.h>
 #include <string.h>
 
+#include "known_block.h"
+#include "known_database.h"
 #include "memory.h"
 #include "quote.h"
 

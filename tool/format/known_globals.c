@@ -6,7 +6,8 @@
  *
  *-------------------------------------------------------------------------
  */
-#include "known_sql.h"
+#include "known_block.h"
+#include "known_globals.h"
 
 #include <stdlib.h>
 #include <string.h>

@@ -78,21 +78,4 @@ typedef struct UnknownMembers
 
 extern void unknown_members_free(UnknownMembers *unknown);
 
-/* known_globals.c, known_database.c: read one statement up to its end. */
-extern void known_globals_read(SqlReader *reader, KnownStatement *statement, bool *escapes);
-extern void known_database_read(SqlReader *reader, KnownStatement *statement, const char *database);
-
-/* SET name TO list, as both have it; FROM CURRENT if `current` is the name of the setting. */
-extern void known_setting_read(SqlReader *reader, const char *current);
-
-/*
- * The inside of DO 'BEGIN ... END': *current is the setting that it empties
- * before, or NULL.  To be closed with known_block_end().
- */
-extern void known_block_begin(SqlReader *block, char **current);
-extern void known_block_end(SqlReader *block);
-
-/* Take over what is wrong with an inner text, or write the block of it. */
-extern void known_block_take(SqlReader *reader, SqlReader *block, KnownStatement *statement);
-
 #endif /* NEX_KNOWN_SQL_H */

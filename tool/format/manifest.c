@@ -263,3 +263,24 @@ member_size_possible(const Member *member)
 
 	return member->raw <= limit && member->length <= member->raw + member->raw / 8 + 65536;
 }
+
+bool
+manifest_same_backup(const Manifest *a, const Manifest *b)
+{
+	uint32_t i;
+
+	if (strcmp(a->id, b->id) != 0 || strcmp(a->repository, b->repository) != 0 ||
+		strcmp(a->database.name, b->database.name) != 0 || a->kind != b->kind ||
+		strcmp(a->server.label, b->server.label) != 0 || a->cipher != b->cipher ||
+		a->codec != b->codec || a->nobjects != b->nobjects)
+		return false;
+	for (i = 0; i < a->nobjects; i++)
+	{
+		if (strcmp(a->objects[i].id, b->objects[i].id) != 0 ||
+			strcmp(a->objects[i].content, b->objects[i].content) != 0 ||
+			a->objects[i].bytes != b->objects[i].bytes ||
+			a->objects[i].plain != b->objects[i].plain)
+			return false;
+	}
+	return true;
+}

@@ -230,30 +230,14 @@ extern void manifest_add_warning(Manifest *manifest, const char *warning);
  * sequences). */
 extern void manifest_sum_up(Manifest *manifest);
 
-/*
- * Keep only some tables, with their data members, and the members of some
- * other kinds; sums follow.  What is left reads like the manifest of a
- * smaller backup.
- */
-extern void manifest_keep(Manifest *manifest, const bool *tables, const bool kinds[MEMBER_KINDS]);
-
-/* The JSON text, up to where signature and seal belong; and the sealed text. */
-extern void manifest_write(const Manifest *manifest, Buffer *json);
-extern bool manifest_serialize(const Manifest *manifest, Buffer *json);
-
-/*
- * Read the bytes of a manifest file, checking seal, types, ranges and every
- * rule of the format.  NULL, with *error a message to be freed, if it breaks
- * one.  To read from a repository, use manifest_open(), which also checks
- * where it comes from.
- */
-extern Manifest *manifest_parse(const char *json, size_t length, char **error);
-
 /* The text of the .sha256 file that belongs to the manifest. */
 extern void manifest_listing(const Manifest *manifest, Buffer *listing);
 
 /* Whose backup it is. */
 extern Owner manifest_owner(const Manifest *manifest);
+
+/* Do two manifests describe the same backup and the same objects? */
+extern bool manifest_same_backup(const Manifest *a, const Manifest *b);
 
 /* "objects/ab/abcdef….sql.zst", below the directory of its server; caller frees. */
 extern char *manifest_object_path(const Manifest *manifest, uint32_t object);

@@ -9,6 +9,7 @@
  *-------------------------------------------------------------------------
  */
 #include "manifest.h"
+#include "manifest_keep.h"
 
 #include <stdlib.h>
 

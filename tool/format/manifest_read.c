@@ -21,6 +21,7 @@
 #include <string.h>
 
 #include "json_bounds.h"
+#include "manifest_read.h"
 #include "manifest_values.h"
 #include "memory.h"
 #include "seal.h"

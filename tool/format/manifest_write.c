@@ -16,6 +16,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "manifest_write.h"
 #include "memory.h"
 #include "seal.h"
 #include "seal_append.h"

@@ -14,6 +14,8 @@
 #include <string.h>
 
 #include "client_program.h"
+#include "globals_gains.h"
+#include "globals_strangers.h"
 #include "log.h"
 #include "memory.h"
 #include "pg_dumpall_session.h"
@@ -64,26 +66,6 @@ read_present_roles(GlobalsRestore *restore, const char *directory, GlobalsStatem
 	free(database);
 	free(encoding);
 	return good;
-}
-
-bool
-globals_same_attributes(const GlobalsStatement *present, const GlobalsStatement *wanted,
-						bool passwords)
-{
-	char *a;
-	char *b;
-	bool same;
-
-	if (present == NULL || wanted == NULL)
-		return present == wanted;
-	if (passwords)
-		return strcmp(present->text, wanted->text) == 0;
-	a = globals_without_password(present->text);
-	b = globals_without_password(wanted->text);
-	same = strcmp(a, b) == 0;
-	free(a);
-	free(b);
-	return same;
 }
 
 static bool

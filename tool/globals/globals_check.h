@@ -20,25 +20,6 @@
  */
 extern bool globals_check_roles(GlobalsRestore *restore);
 
-/* Do ALTER ROLE ... WITH of both sides say the same, as far as both know it? */
-extern bool globals_same_attributes(const GlobalsStatement *present, const GlobalsStatement *wanted,
-									bool passwords);
-
-/*
- * A role of the server that can do more than the one of this name in the
- * backup is another one, to which nothing of the backup may apply: refused
- * (reported, false), or left out with --existing-roles=keep.  Memberships in
- * other roles that exist are named.
- */
-extern bool globals_check_strangers(GlobalsRestore *restore, const GlobalsStatements *present);
-
-/*
- * A role of the server that would gain powers without being named, as a member
- * of a role that the backup gives something: refused (reported, false), or
- * what it would gain is left out with --existing-roles=keep.
- */
-extern bool globals_check_gains(GlobalsRestore *restore, const GlobalsStatements *present);
-
 /* A tablespace that exists is left alone; a directory that is missing is reported. */
 extern bool globals_check_tablespaces(GlobalsRestore *restore);
 

@@ -12,11 +12,11 @@
  *
  *-------------------------------------------------------------------------
  */
-#include "globals_check.h"
 
 #include <stdlib.h>
 #include <string.h>
 
+#include "globals_gains.h"
 #include "globals_powers.h"
 #include "log.h"
 #include "memory.h"

@@ -15,9 +15,11 @@
 #include <string.h>
 
 #include "backup_settings.h"
+#include "backups.h"
 #include "commit.h"
 #include "globals_check.h"
 #include "interrupt.h"
+#include "known_sql.h"
 #include "lock_watch.h"
 #include "log.h"
 #include "maintenance.h"
@@ -26,6 +28,7 @@
 #include "memory.h"
 #include "progress.h"
 #include "quote.h"
+#include "resolve.h"
 #include "server_failure.h"
 #include "settings.h"
 #include "sql_text.h"

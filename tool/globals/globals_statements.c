@@ -390,3 +390,23 @@ globals_without_password(const char *text)
 	return xasprintf("%.*s%s", (int) (found - text), text,
 					 sql_token_end(found + strlen(clause) - 1));
 }
+
+bool
+globals_same_attributes(const GlobalsStatement *present, const GlobalsStatement *wanted,
+						bool passwords)
+{
+	char *a;
+	char *b;
+	bool same;
+
+	if (present == NULL || wanted == NULL)
+		return present == wanted;
+	if (passwords)
+		return strcmp(present->text, wanted->text) == 0;
+	a = globals_without_password(present->text);
+	b = globals_without_password(wanted->text);
+	same = strcmp(a, b) == 0;
+	free(a);
+	free(b);
+	return same;
+}

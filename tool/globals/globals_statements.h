@@ -65,4 +65,8 @@ extern char *globals_without_grantor(const char *text);
 /* A text without its PASSWORD clause; caller frees. */
 extern char *globals_without_password(const char *text);
 
+/* Do ALTER ROLE ... WITH of both sides say the same, as far as both know it? */
+extern bool globals_same_attributes(const GlobalsStatement *present, const GlobalsStatement *wanted,
+									bool passwords);
+
 #endif /* NEX_GLOBALS_STATEMENTS_H */

@@ -14,12 +14,12 @@
  *
  *-------------------------------------------------------------------------
  */
-#include "globals_check.h"
 
 #include <stdlib.h>
 #include <string.h>
 
 #include "globals_powers.h"
+#include "globals_strangers.h"
 #include "log.h"
 #include "memory.h"
 #include "quote.h"

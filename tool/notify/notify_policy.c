@@ -38,6 +38,7 @@
 #include "notify_settings.h"
 #include "notify_text.h"
 #include "repository.h"
+#include "resolve.h"
 #include "settings.h"
 #include "target.h"
 

@@ -12,6 +12,7 @@
 #include <time.h>
 
 #include "backup_list.h"
+#include "backups.h"
 #include "log.h"
 #include "manifest_envelope.h"
 #include "memory.h"

@@ -28,6 +28,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "backups.h"
 #include "interrupt.h"
 #include "log.h"
 #include "memory.h"

@@ -22,6 +22,7 @@
 #include "file_names.h"
 #include "keyring.h"
 #include "log.h"
+#include "manifest_read.h"
 #include "memory.h"
 
 #define INIT_HINT                                                                                  \

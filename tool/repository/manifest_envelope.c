@@ -18,6 +18,8 @@
 #include "encryption.h"
 #include "keyring.h"
 #include "log.h"
+#include "manifest_read.h"
+#include "manifest_write.h"
 #include "memory.h"
 #include "quote.h"
 #include "repository_secret.h"
@@ -122,28 +124,6 @@ manifest_close(const Repository *repository, const Manifest *manifest, Buffer *j
 	return good;
 }
 
-/* Do two manifests describe the same backup and the same objects? */
-static bool
-same_backup(const Manifest *a, const Manifest *b)
-{
-	uint32_t i;
-
-	if (strcmp(a->id, b->id) != 0 || strcmp(a->repository, b->repository) != 0 ||
-		strcmp(a->database.name, b->database.name) != 0 || a->kind != b->kind ||
-		strcmp(a->server.label, b->server.label) != 0 || a->cipher != b->cipher ||
-		a->codec != b->codec || a->nobjects != b->nobjects)
-		return false;
-	for (i = 0; i < a->nobjects; i++)
-	{
-		if (strcmp(a->objects[i].id, b->objects[i].id) != 0 ||
-			strcmp(a->objects[i].content, b->objects[i].content) != 0 ||
-			a->objects[i].bytes != b->objects[i].bytes ||
-			a->objects[i].plain != b->objects[i].plain)
-			return false;
-	}
-	return true;
-}
-
 /* The inner manifest; NULL without an error if we hold no key for it. */
 static Manifest *
 open_private(const Manifest *outer, char **error)
@@ -162,7 +142,7 @@ open_private(const Manifest *outer, char **error)
 		inner = manifest_parse(plain.data, plain.length, error);
 	else if (result != AGE_NO_MATCH)
 		*error = xasprintf("has an encrypted part that %s", age_result_text(result));
-	if (inner != NULL && !same_backup(outer, inner))
+	if (inner != NULL && !manifest_same_backup(outer, inner))
 	{
 		*error = xstrdup("has an encrypted part that belongs to another backup");
 		manifest_free(inner);
@@ -220,70 +200,6 @@ manifest_open(const Repository *repository, const char *json, size_t length, cha
 		memcpy(inner->seal, outer->seal, sizeof(inner->seal));
 	manifest_free(outer);
 	return inner;
-}
-
-/* The writer may not be able to read it: then take its own copy, if there is one. */
-static Manifest *
-read_previous(Repository *repository, const BackupName *name, char **error)
-{
-	Manifest *manifest = repository_manifest_try(repository, name, error);
-	Manifest *copy = NULL;
-	char *problem = NULL;
-	Buffer json;
-
-	if (manifest == NULL || repository->encryption == NULL)
-		return manifest;
-	if (strcmp(manifest->recipients, repository->encryption->recipients_id) != 0)
-	{
-		log_info("the recipients of the repository have changed: everything is stored again");
-		manifest_free(manifest);
-		return NULL;
-	}
-	if (!manifest->locked)
-		return manifest;
-	buffer_init(&json);
-	if (writer_state_manifest(repository->id, &name->owner, &json))
-		copy = manifest_parse(json.data != NULL ? json.data : "", json.length, &problem);
-	buffer_free(&json);
-	free(problem);
-	if (copy != NULL && same_backup(manifest, copy))
-	{
-		manifest_free(manifest);
-		return copy;
-	}
-	manifest_free(copy);
-	return manifest;
-}
-
-Manifest *
-manifest_to_build_on(Repository *repository, const Owner *owner)
-{
-	Manifest *manifest = NULL;
-	char *error = NULL;
-	BackupName latest;
-	char *name;
-
-	if (!repository_latest(repository, owner, &latest))
-		return NULL;
-	/* Nobody knows which of its files are good: the record of that may be cut. */
-	if (repository_verification_failed(repository, &latest))
-	{
-		name = owner_name(owner);
-		log_warning("the last verification of backup %s/%s failed: everything is stored again",
-					name, latest.id);
-		free(name);
-		return NULL;
-	}
-	manifest = read_previous(repository, &latest, &error);
-	if (error != NULL)
-	{
-		name = owner_name(owner);
-		log_warning("backup %s/%s %s, so everything is stored again: %s", name, latest.id,
-					repository->manifest_unreadable ? "cannot be read" : "is damaged", error);
-		free(name);
-	}
-	free(error);
-	return manifest;
 }
 
 bool

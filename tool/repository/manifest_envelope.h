@@ -26,13 +26,6 @@ extern Manifest *manifest_open(const Repository *repository, const char *json, s
 /* Say in a manifest that is being made how its repository encrypts. */
 extern void manifest_describe(const Repository *repository, Manifest *manifest);
 
-/*
- * The manifest of the latest backup of an owner, whose
- * objects the next one may re-use.  NULL if there is none, or none to rely on:
- * it is damaged, its verification failed (a warning), or it is for other keys.
- */
-extern Manifest *manifest_to_build_on(Repository *repository, const Owner *owner);
-
 /* False (reported) if the manifest is locked, saying which key is missing. */
 extern bool manifest_require_open(const Repository *repository, const Manifest *manifest);
 

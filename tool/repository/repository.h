@@ -1,8 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * repository.h
- *	  A repository: opening and creating it, its backups, its objects and
- *	  its locks.
+ *	  A repository: opening and creating it, its header and its locks.
  *
  *-------------------------------------------------------------------------
  */
@@ -13,7 +12,6 @@
 #include <stdint.h>
 
 #include "backup_name.h"
-#include "known_sql.h"
 #include "repository_state.h"
 
 /* Create, or do nothing but mend RECOVER.txt if it exists already.  *created says which. */
@@ -93,118 +91,5 @@ extern bool repository_lock_held(const Repository *repository, const StoreLock *
 
 /* NULL is fine. */
 extern void repository_unlock(Repository *repository, StoreLock *lock);
-
-/* The latest backup of a set (id NULL), or this one; reports (exit 1) if there is none. */
-extern bool repository_resolve_set(Repository *repository, const char *set, const char *id,
-								   BackupName *name);
-
-/*
- * The latest backup of a database; false if there is none, or none that can be
- * seen, which is a warning.  Which one is the latest is decided by choose.c
- * alone, by the time of the snapshot; a list is in the order of the ids.
- */
-extern bool repository_latest(Repository *repository, const Owner *owner, BackupName *name);
-
-/*
- * Resolve "DB" (its latest) or "DB/ID".  What has the form of the latter is
- * never a database of that name, whose backups need their id, too.
- * GLOBALS_DATABASE and "/ID" are backups of the globals.  They are those of
- * the repository's server; LABEL@DB and LABEL@ are those of another.  Reports
- * (exit 1, with what there is as a hint) if nothing matches.
- */
-extern bool repository_resolve(Repository *repository, const char *text, BackupName *name);
-
-/* The same at a time: the latest backup of DB that is not after it. */
-extern bool repository_resolve_at(Repository *repository, const char *text, double at,
-								  BackupName *name);
-
-/* The owner that a name without an id means; false (reported, exit 2) if it may be two. */
-extern bool repository_owner_named(Repository *repository, const char *text, Owner *owner);
-
-/*
- * Read and check a manifest and its .sha256; reports (exit 3, file name) and gives NULL if damaged.
- * One that was removed meanwhile is an error, too (exit 1).
- */
-extern Manifest *repository_manifest(Repository *repository, const BackupName *name);
-
-/*
- * The same without the report: *error is to be freed.  What could not be read,
- * which is no damage, has been named by a warning, and manifest_unreadable is set.
- */
-extern Manifest *repository_manifest_try(Repository *repository, const BackupName *name,
-										 char **error);
-
-/*
- * The two halves of that apart, for whoever goes on after damage: the
- * manifest without its .sha256, and whether the .sha256 is what the manifest
- * implies.  *error is to be freed.
- */
-extern Manifest *repository_manifest_alone(Repository *repository, const BackupName *name,
-										   char **error);
-
-/* The former, with the bytes that are stored. */
-extern Manifest *repository_manifest_stored(Repository *repository, const BackupName *name,
-											Buffer *json, char **error);
-extern bool repository_check_listing(Repository *repository, const BackupName *name,
-									 const Manifest *manifest, char **error);
-
-/* The same for who needs what is inside: reports, too, if an encrypted one stays locked. */
-extern Manifest *repository_manifest_inside(Repository *repository, const BackupName *name);
-
-/* Choose an id that is free; the time is now. */
-extern bool repository_new_id(Repository *repository, const Owner *owner, char id[BACKUP_ID_SIZE]);
-
-/*
- * Was a backup that was found before removed meanwhile?  expire does not wait for whoever reads
- * manifests; a lock keeps objects only.
- */
-extern bool repository_was_removed(Repository *repository, const BackupName *name);
-
-/* Is there a manifest of it?  False (reported) if that cannot be found out. */
-extern bool repository_has_backup(Repository *repository, const BackupName *name, bool *exists);
-
-/* Publish: .sha256, then the manifest.  The objects must be durable.  After this the backup exists.
- */
-extern bool repository_publish(Repository *repository, const Manifest *manifest);
-
-/* Un-publish: manifest, then its companions.  Objects stay. */
-extern bool repository_remove_backup(Repository *repository, const BackupName *name);
-
-/* Result of the last verification. */
-typedef struct Verification
-{
-	bool known;
-	bool ok;
-	bool inside; /* not the stored bytes alone */
-	bool looked; /* for SQL of unknown form, which these members hold: */
-	bool unknown_sql[MEMBER_KINDS];
-	char time[32];      /* UTC, "2026-11-23T02:00:00Z" */
-	char opened[32];    /* when the inside was last checked and good; may be "" */
-	DigestHex manifest; /* the seal of the manifest that this is about; may be "" */
-} Verification;
-
-/* Reports (exit 3) and returns false only if the record is damaged. */
-extern bool repository_verification(Repository *repository, const BackupName *name,
-									Verification *result);
-
-/* Warn if the record is damaged. */
-extern void repository_warn_verification(Repository *repository, const BackupName *name);
-
-/* Is there a good record of it that says "failed"?  Reports nothing. */
-extern bool repository_verification_failed(Repository *repository, const BackupName *name);
-
-/* Does a member hold SQL of unknown form, as far as the last verification has looked? */
-extern bool verification_has_unknown_sql(const Verification *verification);
-
-/*
- * inside: objects were opened and their content checked, not the stored bytes
- * alone.  unknown: what known_sql.h says of the members, or NULL.  If
- * nobody could look inside, what the record says of that stays, unless it is about another
- * manifest than the one with this seal, which is "" if it could not be read.
- */
-extern bool repository_record_verification(Repository *repository, const BackupName *name,
-										   const char *manifest, bool ok, bool inside,
-										   const UnknownMembers *unknown, const char *const *bad,
-										   int nbad);
 
 #endif /* NEX_REPOSITORY_H */

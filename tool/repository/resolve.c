@@ -15,11 +15,13 @@
 #include <string.h>
 
 #include "backup_list.h"
+#include "backups.h"
 #include "choose.h"
 #include "log.h"
 #include "memory.h"
 #include "quote.h"
 #include "repository.h"
+#include "resolve.h"
 
 /* What a name may mean: a database of the server that is meant, and LABEL@DB. */
 #define READINGS 2

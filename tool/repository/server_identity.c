@@ -14,6 +14,7 @@
 #include <time.h>
 
 #include "backup_list.h"
+#include "backups.h"
 #include "choose.h"
 #include "damaged_file.h"
 #include "file_names.h"
@@ -22,6 +23,7 @@
 #include "memory.h"
 #include "printable.h"
 #include "quote.h"
+#include "resolve.h"
 #include "seal.h"
 #include "seal_append.h"
 #include "utc_time.h"

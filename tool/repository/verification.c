@@ -22,6 +22,7 @@
 #include "seal_append.h"
 #include "unclear.h"
 #include "utc_time.h"
+#include "verification.h"
 
 /* As the server reads it; the list of damaged files is cut to fit. */
 #define MAX_RECORD_BYTES (64 * 1024)

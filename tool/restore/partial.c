@@ -17,12 +17,14 @@
 #include <string.h>
 
 #include "append.h"
+#include "backups.h"
 #include "extension_rows.h"
 #include "in_place.h"
 #include "interrupt.h"
 #include "kept_dependencies.h"
 #include "loader.h"
 #include "log.h"
+#include "manifest_keep.h"
 #include "member_grants.h"
 #include "memory.h"
 #include "object_errors.h"

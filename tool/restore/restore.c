@@ -16,6 +16,7 @@
 #include <string.h>
 
 #include "backup_settings.h"
+#include "backups.h"
 #include "choose.h"
 #include "database_state.h"
 #include "entry_scripts.h"
@@ -37,6 +38,7 @@
 #include "progress.h"
 #include "reachable.h"
 #include "quote.h"
+#include "resolve.h"
 #include "restore_settings.h"
 #include "restored_objects.h"
 #include "protections.h"
@@ -50,6 +52,7 @@
 #include "temporary_directory.h"
 #include "unknown_members.h"
 #include "utc_time.h"
+#include "verification.h"
 #include "verify.h"
 #include "work_settings.h"
 

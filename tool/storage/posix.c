@@ -31,6 +31,10 @@
 #include "beneath.h"
 #include "directories.h"
 #include "memory.h"
+#include "posix_barrier.h"
+#include "posix_examine.h"
+#include "posix_list.h"
+#include "posix_locks.h"
 #include "posix_result.h"
 
 #define DIRECTORY_MODE 0700

@@ -21,6 +21,7 @@
 
 #include "interrupt.h"
 #include "memory.h"
+#include "posix_barrier.h"
 #include "posix_result.h"
 
 /* fsync something by name. */

@@ -5,6 +5,7 @@
  *
  *-------------------------------------------------------------------------
  */
+#include "posix_examine.h"
 #include "posix_storage.h"
 
 #include <errno.h>

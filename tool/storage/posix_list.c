@@ -5,6 +5,7 @@
  *
  *-------------------------------------------------------------------------
  */
+#include "posix_list.h"
 #include "posix_storage.h"
 
 #include <dirent.h>

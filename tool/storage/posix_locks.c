@@ -20,6 +20,7 @@
 
 #include "file_locks.h"
 #include "memory.h"
+#include "posix_locks.h"
 #include "posix_result.h"
 
 #define ALONE_TRIES 4

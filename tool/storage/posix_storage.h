@@ -67,21 +67,4 @@ extern void posix_give_to_owner(Storage *storage, int fd);
 extern int posix_temporary_name(Storage *storage, const char *name,
 								char temporary[POSIX_PATH_SIZE]);
 
-/*
- * Make the entry of a file and of every directory above it durable, whoever
- * created them: an earlier process may have died between mkdir and fsync.
- */
-extern int posix_sync_parents(Storage *storage, const char *path);
-
-/* The operations that are in a file of their own. */
-extern StoreResult posix_barrier(Storage *storage, char *const *paths, size_t count, int threads,
-								 char **failed);
-extern StoreResult posix_list(Storage *storage, const char *path, StorageVisitor visitor,
-							  void *argument);
-extern StoreResult posix_list_files(Storage *storage, const char *path, const FileListing *listing);
-extern StoreResult posix_lock(Storage *storage, const char *path, LockMode mode, StoreLock **lock);
-extern bool posix_lock_alive(Storage *storage, const StoreLock *lock);
-extern void posix_unlock(Storage *storage, StoreLock *lock);
-extern StoreResult posix_examine(Storage *storage, const char *path, StoreFacts *facts);
-
 #endif /* NEX_POSIX_STORAGE_H */

@@ -16,14 +16,17 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "backups.h"
 #include "command.h"
 #include "command_settings.h"
 #include "general_settings.h"
 #include "interrupt.h"
 #include "log.h"
+#include "manifest_keep.h"
 #include "member_reader.h"
 #include "memory.h"
 #include "part_settings.h"
+#include "resolve.h"
 #include "settings.h"
 #include "table_pattern.h"
 #include "nearest.h"

@@ -16,6 +16,7 @@
 #include "ask.h"
 #include "backup_settings.h"
 #include "backup_list.h"
+#include "backups.h"
 #include "catalogue.h"
 #include "choose.h"
 #include "command.h"
@@ -35,12 +36,14 @@
 #include "progress_bar.h"
 #include "quote.h"
 #include "repository_view.h"
+#include "resolve.h"
 #include "restore_settings.h"
 #include "settings.h"
 #include "text_list.h"
 #include "unclear.h"
 #include "subprocess.h"
 #include "utc_time.h"
+#include "verification.h"
 
 /* What the words after "config VERB" are. */
 typedef struct Verb

@@ -12,6 +12,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "backups.h"
 #include "command.h"
 #include "command_settings.h"
 #include "export.h"
@@ -22,6 +23,7 @@
 #include "output.h"
 #include "progress_bar.h"
 #include "repository_view.h"
+#include "resolve.h"
 #include "restore_settings.h"
 #include "settings.h"
 #include "stdout_stream.h"

@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "backups.h"
 #include "buffer.h"
 #include "catalogue.h"
 #include "command.h"
@@ -21,6 +22,7 @@
 #include "output.h"
 #include "quote.h"
 #include "repository_view.h"
+#include "resolve.h"
 #include "settings.h"
 
 /* An option, unless there is no value for it. */

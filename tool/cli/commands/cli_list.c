@@ -18,8 +18,10 @@
 #include "output.h"
 #include "quote.h"
 #include "repository_view.h"
+#include "resolve.h"
 #include "settings.h"
 #include "unclear.h"
+#include "verification.h"
 
 #define COLUMNS 12
 #define CELL_SIZE 80

@@ -18,6 +18,7 @@
 #include "output.h"
 #include "progress_bar.h"
 #include "repository_view.h"
+#include "resolve.h"
 #include "settings.h"
 #include "unclear.h"
 #include "verify_run.h"

@@ -16,6 +16,7 @@
 #include "quote.h"
 #include "repository_view.h"
 #include "settings.h"
+#include "verification.h"
 
 Repository *
 open_repository(const Settings *settings)

@@ -10,6 +10,10 @@
 #include <string.h>
 
 #include "doctor_checks.h"
+#include "doctor_leftovers.h"
+#include "doctor_notify.h"
+#include "doctor_repository.h"
+#include "doctor_server.h"
 
 void
 doctor_run(const DoctorRequest *request, DoctorResult *result)

@@ -27,26 +27,4 @@ typedef struct Doctor
 extern void doctor_say(Doctor *doctor, CheckStatus status, const char *name, const char *hint,
 					   const char *format, ...) __attribute__((format(printf, 5, 6)));
 
-/* The repository: header, permissions, backups, room, leftovers. */
-extern void doctor_check_repository(Doctor *doctor);
-
-/* Connection, versions, client programs, extension, leftover databases. */
-extern void doctor_check_server(Doctor *doctor);
-
-/* What the extension says of jobs, of runs that wait, and of alarms. */
-extern void doctor_check_scheduler(Doctor *doctor, Connection *connection,
-								   const ConnectionTarget *target);
-
-/* Cipher, recipients, signer, and what this host can do with them. */
-extern void doctor_check_encryption(Doctor *doctor);
-
-/* Channels of the notifications, and messages that did not arrive. */
-extern void doctor_check_notify(Doctor *doctor);
-
-/* What killed processes left in the temporary directory and the state directory. */
-extern void doctor_check_temporary_files(Doctor *doctor);
-
-/* The same beside the configuration files that the latest backup of each set holds. */
-extern void doctor_check_restored_files(Doctor *doctor, const BackupName *names, int count);
-
 #endif /* NEX_DOCTOR_CHECKS_H */

@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "doctor_encryption.h"
 #include "encryption.h"
 #include "keyring.h"
 #include "memory.h"

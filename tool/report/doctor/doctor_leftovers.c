@@ -19,7 +19,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "backups.h"
 #include "doctor_checks.h"
+#include "doctor_leftovers.h"
 #include "file_target.h"
 #include "keyring.h"
 #include "memory.h"

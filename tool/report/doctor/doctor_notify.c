@@ -9,6 +9,7 @@
 #include <stdlib.h>
 
 #include "doctor_checks.h"
+#include "doctor_notify.h"
 #include "notify.h"
 #include "notify_channel.h"
 #include "notify_queue.h"

@@ -19,6 +19,9 @@
 #include "backup_list.h"
 #include "backup_summary.h"
 #include "choose.h"
+#include "doctor_encryption.h"
+#include "doctor_leftovers.h"
+#include "doctor_repository.h"
 #include "leftover_removal.h"
 #include "log.h"
 #include "memory.h"
@@ -28,6 +31,7 @@
 #include "settings.h"
 #include "unclear.h"
 #include "utc_time.h"
+#include "verification.h"
 
 #define HOUR 3600
 #define DAY (24 * HOUR)

@@ -15,6 +15,7 @@
 
 #include "connection.h"
 #include "doctor_checks.h"
+#include "doctor_scheduler.h"
 #include "extension_hold.h"
 #include "memory.h"
 #include "quote.h"

@@ -13,6 +13,8 @@
 #include "connection.h"
 #include "connection_settings.h"
 #include "doctor_checks.h"
+#include "doctor_scheduler.h"
+#include "doctor_server.h"
 #include "memory.h"
 #include "notify_settings.h"
 #include "quote.h"

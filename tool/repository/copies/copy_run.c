@@ -16,6 +16,7 @@
 #include <string.h>
 
 #include "backup_summary.h"
+#include "backups.h"
 #include "copy_target.h"
 #include "file_names.h"
 #include "interrupt.h"

@@ -14,6 +14,7 @@
 #include "backup_summary.h"
 #include "choose.h"
 #include "memory.h"
+#include "resolve.h"
 
 /* What a name means. */
 static bool

@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include "backup_list.h"
+#include "backups.h"
 #include "bad_objects.h"
 #include "log.h"
 #include "memory.h"

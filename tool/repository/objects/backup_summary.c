@@ -11,12 +11,14 @@
 #include <string.h>
 
 #include "backup_list.h"
+#include "backups.h"
 #include "bad_objects.h"
 #include "log.h"
 #include "memory.h"
 #include "nearest.h"
 #include "quote.h"
 #include "utc_time.h"
+#include "verification.h"
 
 /* The name of its owner, as people read it; caller frees. */
 static char *

@@ -11,6 +11,7 @@
 
 #include "backup_name.h"
 #include "repository.h"
+#include "verification.h"
 #include "wal_position.h"
 
 typedef struct BackupSummary

@@ -17,11 +17,13 @@
 
 #include "backup_settings.h"
 #include "backup_warning.h"
+#include "backups.h"
 #include "encryption.h"
 #include "interrupt.h"
 #include "log.h"
 #include "manifest_envelope.h"
 #include "memory.h"
+#include "previous_manifest.h"
 #include "progress.h"
 #include "storage_use.h"
 #include "unclear.h"

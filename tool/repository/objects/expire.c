@@ -20,6 +20,7 @@
 
 #include "backup_list.h"
 #include "backup_summary.h"
+#include "backups.h"
 #include "choose.h"
 #include "expire_settings.h"
 #include "interrupt.h"
@@ -27,6 +28,7 @@
 #include "log.h"
 #include "lost_header.h"
 #include "memory.h"
+#include "resolve.h"
 #include "unclear.h"
 
 typedef struct Expiry

@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "backups.h"
 #include "bad_objects.h"
 #include "file_names.h"
 #include "interrupted.h"

@@ -8,6 +8,7 @@
 #ifndef NEX_UNKNOWN_MEMBERS_H
 #define NEX_UNKNOWN_MEMBERS_H
 
+#include "known_sql.h"
 #include "repository.h"
 
 typedef struct Settings Settings;

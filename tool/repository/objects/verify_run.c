@@ -13,6 +13,7 @@
 #include <string.h>
 
 #include "backup_summary.h"
+#include "backups.h"
 #include "encryption.h"
 #include "interrupt.h"
 #include "log.h"
@@ -21,6 +22,7 @@
 #include "progress.h"
 #include "settings.h"
 #include "unclear.h"
+#include "verification.h"
 #include "work_settings.h"
 
 typedef struct VerifyRun

@@ -8,6 +8,7 @@
 #ifndef NEX_VERIFY_RUN_H
 #define NEX_VERIFY_RUN_H
 
+#include "known_sql.h"
 #include "unknown_members.h"
 #include "utc_time.h"
 #include "verify.h"

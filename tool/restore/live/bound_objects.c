@@ -47,6 +47,7 @@
 #include "memory.h"
 #include "part_of.h"
 #include "row_copy.h"
+#include "selection_closure.h"
 #include "session_rights.h"
 #include "settings.h"
 #include "turn_settings.h"

@@ -47,6 +47,7 @@
 #include "quote.h"
 #include "row_copy.h"
 #include "selection.h"
+#include "selection_closure.h"
 #include "session_rights.h"
 #include "settings.h"
 #include "sql_name.h"

@@ -24,6 +24,7 @@
 #include "rename.h"
 #include "row_copy.h"
 #include "row_rights.h"
+#include "selection_closure.h"
 #include "settings.h"
 #include "sql_name.h"
 #include "turn_settings.h"

@@ -47,6 +47,7 @@
 #include "part_of.h"
 #include "post_batch.h"
 #include "row_copy.h"
+#include "selection_closure.h"
 #include "settings.h"
 #include "sql_text.h"
 #include "turn_settings.h"

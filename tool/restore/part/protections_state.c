@@ -6,6 +6,7 @@
  *-------------------------------------------------------------------------
  */
 #include "protections_state.h"
+#include "selection_closure.h"
 
 #include <string.h>
 

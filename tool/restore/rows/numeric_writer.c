@@ -10,7 +10,7 @@
  *
  *-------------------------------------------------------------------------
  */
-#include "value_writer.h"
+#include "numeric_writer.h"
 
 #include <stdbool.h>
 #include <stdint.h>

@@ -9,7 +9,7 @@
  *
  *-------------------------------------------------------------------------
  */
-#include "value_writer.h"
+#include "time_writers.h"
 
 #include <stdbool.h>
 #include <stdint.h>

@@ -11,6 +11,8 @@
  *
  *-------------------------------------------------------------------------
  */
+#include "numeric_writer.h"
+#include "time_writers.h"
 #include "value_writer.h"
 
 #include <errno.h>

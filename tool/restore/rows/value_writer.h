@@ -28,11 +28,4 @@ extern ValueWriter value_writer_of_type(Oid type);
 /* Text as it is; for strings, and for the labels of enums. */
 extern char *value_write_text(char *out, const char *text, size_t length);
 
-/* Of numeric_writer.c and time_writers.c. */
-extern char *value_write_numeric(char *out, const char *text, size_t length);
-extern char *value_write_date(char *out, const char *text, size_t length);
-extern char *value_write_time(char *out, const char *text, size_t length);
-extern char *value_write_timestamp(char *out, const char *text, size_t length);
-extern char *value_write_timestamptz(char *out, const char *text, size_t length);
-
 #endif /* NEX_VALUE_WRITER_H */

@@ -16,6 +16,7 @@
 #include <string.h>
 
 #include "log.h"
+#include "manifest_keep.h"
 #include "memory.h"
 #include "part_settings.h"
 #include "quote.h"

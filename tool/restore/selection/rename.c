@@ -20,6 +20,7 @@
 #include "part_of.h"
 #include "part_settings.h"
 #include "quote.h"
+#include "selection_closure.h"
 #include "settings.h"
 #include "table_pattern.h"
 

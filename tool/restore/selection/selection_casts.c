@@ -18,7 +18,7 @@
  */
 #include <string.h>
 
-#include "selection.h"
+#include "selection_casts.h"
 
 static bool
 is_function(const TocEntry *entry)

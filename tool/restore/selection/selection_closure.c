@@ -18,7 +18,8 @@
 #include "extension_rows.h"
 #include "memory.h"
 #include "part_of.h"
-#include "selection.h"
+#include "selection_casts.h"
+#include "selection_closure.h"
 #include "sql_name.h"
 
 /* These stand at any object. */

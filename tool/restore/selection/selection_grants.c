@@ -23,7 +23,7 @@
  */
 #include <string.h>
 
-#include "selection.h"
+#include "selection_grants.h"
 
 static const char *const annotations[] = {"COMMENT", "ACL", "SECURITY LABEL", NULL};
 

@@ -26,7 +26,14 @@
 #include <string.h>
 
 #include "memory.h"
-#include "selection.h"
+#include "selection_closure.h"
+#include "selection_lost.h"
+
+bool
+selection_is_restrictive(const TocEntry *entry)
+{
+	return toc_entry_is(entry, "POLICY") && strstr(entry->definition, " AS RESTRICTIVE ") != NULL;
+}
 
 /* Told of in another way, or by themselves of no interest. */
 static const char *const passed_over[] = {"COMMENT",

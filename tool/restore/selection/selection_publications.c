@@ -15,7 +15,7 @@
 #include <stdlib.h>
 
 #include "memory.h"
-#include "selection.h"
+#include "selection_publications.h"
 
 static const TocEntry *
 publication_of(const Selection *selection, const TocEntry *entry)

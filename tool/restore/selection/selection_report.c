@@ -9,7 +9,11 @@
 #include <string.h>
 
 #include "memory.h"
-#include "selection.h"
+#include "selection_casts.h"
+#include "selection_closure.h"
+#include "selection_lost.h"
+#include "selection_publications.h"
+#include "selection_report.h"
 
 /* Nobody asks for these by themselves. */
 static const char *const silent[] = {"COMMENT",
@@ -89,12 +93,6 @@ is_there(const Selection *selection, const TocEntry *entry)
 	return selection->existing != NULL && !selection->renames &&
 		   (existing_objects_has(selection->existing, entry) ||
 			existing_objects_has_part(selection->existing, entry));
-}
-
-bool
-selection_is_restrictive(const TocEntry *entry)
-{
-	return toc_entry_is(entry, "POLICY") && strstr(entry->definition, " AS RESTRICTIVE ") != NULL;
 }
 
 /* "DEFAULT PRIVILEGES FOR TABLES of role r in schema s (…)" */

@@ -13,6 +13,7 @@
 
 #include "backup_list.h"
 #include "backup_settings.h"
+#include "backups.h"
 #include "choose.h"
 #include "database_state.h"
 #include "interrupt.h"

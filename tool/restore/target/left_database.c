@@ -36,6 +36,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "backups.h"
 #include "interrupt.h"
 #include "memory.h"
 #include "quote.h"

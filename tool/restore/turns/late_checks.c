@@ -38,6 +38,7 @@
 #include "rename.h"
 #include "row_copy.h"
 #include "restored_domains.h"
+#include "selection_closure.h"
 #include "settings.h"
 #include "sql_build.h"
 #include "sql_name.h"

@@ -783,18 +783,17 @@ check_step(const RestorePlan *plan, Connection *connection, const RenameMap *map
 bool
 planned_steps_check(const RestorePlan *plan, Connection *connection, const RenameMap *map)
 {
-	const Selection *selection = plan->selection;
 	bool good = true;
 	uint32_t i;
 
-	for (i = 0;
-		 good && plan->settings->turns->rows_as != ROWS_AS_SESSION && i < selection->toc.count; i++)
+	if (plan->settings->turns->rows_as == ROWS_AS_SESSION)
+		return true;
+	for (i = 0; good && i < plan->selection->toc.count; i++)
 	{
-		const TocEntry *entry = &selection->toc.entries[i];
+		const TocEntry *entry = &plan->selection->toc.entries[i];
 
-		if ((partial_is_in_list(plan, entry, LIST_POST_DATA) ||
-			 partial_is_in_list(plan, entry, LIST_LATE)) &&
-			is_planned(entry))
+		if (is_planned(entry) && (partial_is_in_list(plan, entry, LIST_POST_DATA) ||
+								  partial_is_in_list(plan, entry, LIST_LATE)))
 			good = check_step(plan, connection, map, entry);
 	}
 	return good;

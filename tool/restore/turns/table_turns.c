@@ -33,6 +33,7 @@
 #include "planner_code.h"
 #include "quote.h"
 #include "row_copy.h"
+#include "selection_closure.h"
 #include "settings.h"
 #include "sql_build.h"
 #include "sql_name.h"

@@ -10,7 +10,12 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "bucket_lease.h"
+#include "bucket_list.h"
+#include "bucket_read.h"
+#include "bucket_remove.h"
 #include "bucket_storage.h"
+#include "bucket_write.h"
 #include "memory.h"
 #include "request_tries.h"
 

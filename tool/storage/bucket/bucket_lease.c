@@ -5,7 +5,12 @@
  *
  *-------------------------------------------------------------------------
  */
+#include "bucket_lease.h"
+#include "bucket_list.h"
+#include "bucket_read.h"
+#include "bucket_remove.h"
 #include "bucket_storage.h"
+#include "bucket_write.h"
 
 #include <stdlib.h>
 #include <string.h>

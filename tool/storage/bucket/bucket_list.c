@@ -13,6 +13,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "bucket_list.h"
+#include "bucket_read.h"
 #include "memory.h"
 #include "url_text.h"
 #include "xml_answer.h"

@@ -16,6 +16,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "bucket_read.h"
 #include "memory.h"
 #include "utc_time.h"
 

@@ -10,6 +10,7 @@
  *
  *-------------------------------------------------------------------------
  */
+#include "bucket_remove.h"
 #include "bucket_storage.h"
 
 #include <pthread.h>

@@ -14,6 +14,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "bucket_read.h"
+#include "bucket_write.h"
 #include "content_md5.h"
 #include "memory.h"
 

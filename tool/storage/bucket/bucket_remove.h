@@ -1,0 +1,17 @@
+/*-------------------------------------------------------------------------
+ *
+ * bucket_remove.h
+ *	  Removing from a bucket.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef NEX_BUCKET_REMOVE_H
+#define NEX_BUCKET_REMOVE_H
+
+#include "bucket_storage.h"
+
+extern void bucket_remove_many(Storage *storage, char *const *paths, size_t count,
+							   StoreRemoved removed, void *argument);
+extern StoreResult bucket_remove(BucketStorage *bucket, const char *path);
+
+#endif /* NEX_BUCKET_REMOVE_H */
