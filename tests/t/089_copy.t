@@ -154,6 +154,36 @@ for my $suffix (qw(json sha256))
 }
 tool_ok([ 'verify', '--repo', $repo, @none ], 'all is well here');
 
+# ------------------------------------------------------------------ repair
+
+# From the other place, whatever is damaged: first it is found, then brought back.
+my @files = ($only_second, "backups/shop/$second.json", "backups/shop/$second.sha256");
+for my $file (@files)
+{
+	for my $how (grep { $_ ne 'remove' || $file !~ /json/ } qw(remove truncate flip))
+	{
+		my $before = read_bytes("$repo/$file");
+		damage_file("$repo/$file", $how eq 'flip' ? 'flip 100' : $how) if length $before > 100;
+		damage_file("$repo/$file", $how eq 'flip' ? 'flip 1' : $how) if length $before <= 100;
+		is((tool('verify', '--repo', $repo, @none))[0], 3, "$file, $how: found");
+		my $dry = tool_json('repair', '--from', $copy, '--to', $repo, '--dry-run');
+		cmp_ok($dry->{repaired}, '>=', 1, 'a dry run says so');
+		isnt(-e "$repo/$file" ? read_bytes("$repo/$file") : undef, $before, 'and changes nothing');
+		tool_ok([ 'repair', '--from', $copy, '--to', $repo, '-j', 2 ], 'repaired');
+		is(read_bytes("$repo/$file"), $before, 'the same again');
+		tool_ok([ 'verify', '--repo', $repo, @none ], 'and good');
+	}
+}
+is(tool_json('repair', '--repo', $repo, '--from', $copy)->{objects_sent}, 0, 'nothing to do');
+{
+	my @mend = map { damage_file("$_/$only_second", 'truncate') } $repo, $copy;
+	tool_fails([ 'repair', '--from', $copy, '--to', $repo ], 3, qr/\Q$only_second\E.* is missing or damaged in .* and in/, 'good in neither');
+	$_->() for @mend;
+}
+tool_fails([ 'repair', '--from', new_repository(), '--to', $repo ], 1, qr/is another repository/, 'from another repository');
+tool_fails([ 'repair', '--to', $repo ], 2, qr/needs another place/, 'from nowhere');
+tool_ok([ 'verify', '--repo', $_, @none ], 'both are whole') for $repo, $copy;
+
 # ------------------------------------------------------ killed, and at once
 
 my $shim = build_shim($scratch);

@@ -18,6 +18,7 @@
 #include "copied_note.h"
 #include "copy_run.h"
 #include "log.h"
+#include "repair_run.h"
 #include "unclear.h"
 #include "verify.h"
 
@@ -299,13 +300,94 @@ test_bad_there(void **state)
 	repository_close(to);
 }
 
+/* ---- repair ---- */
+
+static void
+ignore_repaired(const RepairedBackup *backup, void *argument)
+{
+	(void) backup;
+	(void) argument;
+}
+
+static bool
+repair(Repository *from, Repository *to)
+{
+	const RepairRequest request = {
+		.from = from, .to = to, .threads = 1, .repaired = ignore_repaired};
+	BackupName *names = NULL;
+	int count = 0;
+	bool good;
+
+	good = repository_list(to, NULL, &names, &count) && repair_run(&request, names, count);
+	free(names);
+	good = unclear_report(to) && good;
+	unclear_free(to);
+	return good;
+}
+
+/* One object is lost, one is damaged, and so is a manifest; then a call fails. */
+static int
+try_repair(bool barrier_needed, int call, StoreCode code, bool afterwards)
+{
+	Repository *from = make_source(barrier_needed);
+	Repository *to = make_source(barrier_needed);
+	BackupName name = sample_name("b", FIRST);
+	Manifest *manifest = repository_manifest(to, &name);
+	int calls;
+	bool good;
+
+	assert_int_equal(storage_remove(to->storage, object_file(to, SECOND)->path, true).code,
+					 STORE_OK);
+	object_file(to, FIRST)->now[3] ^= 1;
+	bad_object_note(to, manifest, 1, "is damaged");
+	assert_int_equal(storage_write(to->storage, "backups/b/" FIRST ".json", "{}", 2).code,
+					 STORE_OK);
+	memory_fail(to->storage, call, 1, code, afterwards);
+	good = repair(from, to);
+	calls = memory_of(to->storage)->calls;
+	memory_fail(to->storage, 0, 0, STORE_OK, false);
+	memory_crash(to->storage);
+	log_forget_errors();
+	/* A listing that is untrue hides what is damaged. */
+	if (good && code != STORE_ABSENT)
+		assert_int_equal(count_whole(to), 2);
+	assert_true(repair(from, to));
+	memory_crash(to->storage);
+	assert_int_equal(count_whole(to), 2);
+	assert_int_equal(count_whole(from), 2);
+	manifest_free(manifest);
+	repository_close(from);
+	repository_close(to);
+	return calls;
+}
+
+static void
+test_repair(void **state)
+{
+	int count = try_repair(true, 0, STORE_FAILED, false);
+	int call;
+	int code;
+
+	(void) state;
+	assert_in_range(count, 8, 60);
+	for (call = 1; call <= count; call++)
+	{
+		for (code = STORE_ABSENT; code <= LAST_CODE; code++)
+		{
+			try_repair(true, call, (StoreCode) code, false);
+			if (code != STORE_EXISTS && code != STORE_CHANGED)
+				try_repair(false, call, (StoreCode) code, true);
+		}
+	}
+}
+
 #define TEST(function) cmocka_unit_test_setup_teardown(function, scratch_create, scratch_destroy)
 
 int
 main(void)
 {
-	const struct CMUnitTest tests[] = {TEST(test_place), TEST(test_source), TEST(test_damage),
-									   TEST(test_noted), TEST(test_bad_there)};
+	const struct CMUnitTest tests[] = {TEST(test_place), TEST(test_source),    TEST(test_damage),
+									   TEST(test_noted), TEST(test_bad_there), TEST(test_repair)};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

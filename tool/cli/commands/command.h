@@ -43,6 +43,7 @@ extern const Command command_restore;
 extern const Command command_cat;
 extern const Command command_export;
 extern const Command command_copy;
+extern const Command command_repair;
 extern const Command command_globals;
 extern const Command command_expire;
 extern const Command command_config;

@@ -41,10 +41,7 @@ typedef struct CopyRun
 	CopyTarget *target;
 	ObjectSet damaged; /* found on the way, of the server of this label */
 	char damaged_of[LABEL_SIZE];
-	StoreLock *lock; /* of the owner's backups in `to`; NULL: none */
-	Owner owner;     /* that is locked, or could not be */
-	bool owner_known;
-	bool owner_locked;
+	StoreLock *lock; /* of copies to `to`; NULL: none */
 	int nfailed;
 	bool ended; /* reported: nothing more can be copied */
 } CopyRun;
