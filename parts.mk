@@ -20,8 +20,9 @@ FLOORS += format
 FLOORS += storage
 # buckets: requests over HTTP, and all that is the same whoever keeps the bucket
 FLOORS += storage/bucket
-# what the providers of buckets do differently, and whose keys they want
+# what the providers of buckets do differently, and where their keys are
 FLOORS += storage/s3
+FLOORS += storage/azure
 # options and where their values come from
 FLOORS += settings
 # which kind of storage a location is, and how it is reached

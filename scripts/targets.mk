@@ -1,7 +1,7 @@
 # Targets for people: what a newcomer types, and what a developer does.
 # Included by the top Makefile.
 
-.PHONY: demo check check-guide check-mutants check-style check-lint check-unit check-installcheck check-tap check-sanitize check-tsan check-versions check-regression-database check-public-schemas check-settings check-faults bench format lint cppcheck
+.PHONY: demo check check-guide check-mutants check-style check-lint check-unit check-installcheck check-tap check-sanitize check-tsan check-versions check-regression-database check-public-schemas check-settings check-faults check-azurite bench format lint cppcheck
 
 demo:
 	@PG_CONFIG='$(PG_CONFIG)' scripts/demo.sh
@@ -44,6 +44,15 @@ check-settings:
 # how many, how long, which: the head of tests/slow/faults.t.
 check-faults:
 	@TESTS=tests/slow/faults.t NEXB_FAULTS_TABLE=1 PG_CONFIG='$(PG_CONFIG)' scripts/check.sh tap
+
+# Azure's driver on Azurite, Microsoft's own server for developers; npm installs it once, or
+# AZURITE=PROGRAM names an azurite-blob that is there.
+AZURITE ?= build/azurite/node_modules/.bin/azurite-blob
+build/azurite/node_modules/.bin/azurite-blob:
+	npm install --no-audit --no-fund --prefix build/azurite azurite@3
+
+check-azurite: $(AZURITE)
+	@AZURITE='$(abspath $(AZURITE))' TESTS=tests/t/088_azure.t VERBOSE=1 PG_CONFIG='$(PG_CONFIG)' scripts/check.sh tap
 
 # BENCH="--scale 0.1 --runs 1 --only backup"
 bench:

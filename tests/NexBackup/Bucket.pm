@@ -1,27 +1,53 @@
 # NexBackup::Bucket
-#   A bucket on an S3 server of the test's own (tests/fixtures/s3_server.py), which does wrong what the test says.
+#   A bucket on a server of the test's own (tests/fixtures/bucket_server.py), which does wrong what the test says; and what
+#   must be true of every kind of them.
 package NexBackup::Bucket;
 
 use strict;
 use warnings;
 
 use Exporter qw(import);
+use File::Temp ();
 use HTTP::Tiny ();
 use JSON::PP ();
+use MIME::Base64 ();
+use NexBackup::Azurite;
 use NexBackup::Sinks;
+use NexBackup::Test;
+use Test::More;
 
-our @EXPORT = qw(start_bucket bucket_options bucket_does requests_to_bucket forget_requests);
+our @EXPORT = qw(start_bucket bucket_options bucket_does requests_to_bucket forget_requests count_of commands_work
+  faults_survived expire_in_two_steps);
 
-my ($access, $secret) = ('AKIATEST', 'a/secret+of=the test');
-my ($origin, $keys);
+my %kinds = (
+	s3 => {
+		server => [ 's3_server.py', 'AKIATEST', 'a/secret+of=the test' ],
+		file => "aws_access_key_id = AKIATEST\naws_secret_access_key = a/secret+of=the test",
+		url => 's3://bucket',
+		path => '/bucket/' },
+	azure => {
+		server => [ 'azure_server.py', 'testaccount', MIME::Base64::encode_base64('k' x 64, ''), 'sv=2021-08-06&sp=racwdl&sig=a%2Fb%3D' ],
+		url => 'azure://testaccount/bucket',
+		path => '/testaccount/bucket/',
+		list => '/testaccount/bucket' });
+my ($kind, $origin, $keys);
 
-# Start the server; from then on the other functions are about it.
+# Start the server, of S3 unless another kind is named; from then on the other functions are about it.
 sub start_bucket
 {
-	my $directory = start_sink('s3_server.py', $access, $secret);
+	my ($name) = (@_, 's3');
 
+	$kind = $kinds{$name};
+	if ($name eq 'azure' && azurite_program())
+	{
+		($origin, $keys, $kind->{url}) = start_azurite();
+		$keys = secret_file($keys);
+		$kind->{real} = 1;
+		return $origin;
+	}
+	my $directory = start_sink(@{ $kind->{server} });
 	$origin = 'http://127.0.0.1:' . sink_port($directory);
-	$keys = secret_file("aws_access_key_id = $access\naws_secret_access_key = $secret");
+	$keys = secret_file($kind->{file} // $kind->{server}[2]);
 	return $origin;
 }
 
@@ -30,27 +56,142 @@ sub bucket_options
 {
 	my ($prefix) = @_;
 
-	return ('--repo', "s3://bucket/$prefix", '--repo-endpoint', $origin, '--repo-secret-file', $keys);
+	return ('--repo', "$kind->{url}/$prefix", '--repo-endpoint', $origin, '--repo-secret-file', $keys);
 }
 
-# See s3_server.py.
+# See bucket_server.py.  A real server does nothing wrong.
 sub bucket_does
 {
 	my (%what) = @_;
-	my $answer = HTTP::Tiny->new->post("$origin/_faults", { content => JSON::PP->new->canonical->encode(\%what) });
 
+	return if $kind->{real};
+	my $answer = HTTP::Tiny->new->post("$origin/_faults", { content => JSON::PP->new->canonical->encode(\%what) });
 	die "$answer->{status} $answer->{content}" unless $answer->{success};
 	return;
 }
 
 sub requests_to_bucket
 {
+	return if $kind->{real};
 	return split /\n/, HTTP::Tiny->new->get("$origin/_log")->{content};
 }
 
 sub forget_requests
 {
-	HTTP::Tiny->new->post("$origin/_forget", { content => '' });
+	HTTP::Tiny->new->post("$origin/_forget", { content => '' }) unless $kind->{real};
+	return;
+}
+
+sub count_of
+{
+	my ($pattern, @requests) = @_;
+
+	return scalar grep { /$pattern/ } @requests;
+}
+
+# All commands, with few requests; the database "shop" is there, and is restored under the name "back".
+sub commands_work
+{
+	my @repo = @_;
+	my $directory = File::Temp::tempdir(CLEANUP => 1);
+
+	like(tool_ok([ 'init', @repo ], 'init'), qr{created repository "\Q$repo[1]\E"}, 'it is named');
+	tool_ok([ 'backup', @repo, '-d', 'shop' ], 'backup');
+	forget_requests();
+	tool_ok([ 'backup', @repo, '-d', 'shop', '--jobs', 2 ], 'unchanged backup');
+	my @second = requests_to_bucket();
+	cmp_ok(scalar(@second), '<=', 60, 'few requests for a backup of nothing new')
+	  or diag(join("\n", @second));
+	is(count_of(qr{^(?:HEAD|GET) \S*/objects/}, @second), 0, 'no object is asked for by itself');
+	bucket_does(page => 3);
+	my $list = tool_json('list', @repo);
+	is(scalar(@{ $list->{backups} }), 2, 'list, in pages');
+	is($list->{repository}{location}, $repo[1], 'location');
+	tool_ok([ 'verify', @repo ], 'verify');
+	bucket_does(page => 1000);
+	tool_ok([ 'restore', @repo, 'shop', '--to', 'back' ], 'restore');
+	same_database('shop', 'back', 'the same database');
+	tool_ok([ 'info', @repo, 'shop' ], 'info');
+	tool_ok([ 'export', @repo, 'shop', '--output', "$directory/shop.sql.zst" ], 'export');
+	tool_ok([ 'globals', 'backup', @repo, '-d', 'postgres' ], 'globals');
+	tool_ok([ 'globals', 'restore', @repo, '-d', 'postgres' ], 'globals restored');
+	tool_ok([ 'doctor', @repo, '-d', 'postgres' ], 'doctor');
+	tool_ok([ 'expire', @repo, '--keep-daily', 1, '--keep-minimum', 1 ], 'expire');
+	is(scalar(grep { $_->{kind} eq 'database' } @{ tool_json('list', @repo)->{backups} }), 1, 'one backup is left');
+	tool_ok([ 'verify', @repo ], 'and whole');
+	return;
+}
+
+sub backups_there { return scalar @{ tool_json('list', @_)->{backups} }; }
+
+# Whatever happens to a request of a backup or of a verification, the run is a success with its result: these kinds of
+# faults, two of them to each kind of request at a time.
+sub faults_survived
+{
+	my ($repo, @faults) = @_;
+	my $prefix = $kind->{path} . ($repo->[1] =~ m{([^/]+)$})[0];
+	my @matches = ("PUT $prefix/objects/", "PUT $prefix/backups/", "PUT $prefix/lock/", 'GET ' . ($kind->{list} // $kind->{path}) . '?');
+
+	query('shop', 'CREATE TABLE IF NOT EXISTS tried (n int)');
+	while (my @some = splice(@faults, 0, 2))
+	{
+		bucket_does(clear => JSON::PP::true);
+		for my $match (@matches)
+		{
+			bucket_does(match => $match, do => $_) for grep { $_ ne 'error200' || $match !~ /^GET/ } @some;
+		}
+		query('shop', 'INSERT INTO tried SELECT coalesce(max(n), 0) + 1 FROM tried');
+		is((tool('backup', @$repo, '-d', 'shop'))[0], 0, "backup: @some");
+		is(HTTP::Tiny->new->get("$origin/_left")->{content}, '', 'all of them happened');
+		bucket_does(clear => JSON::PP::true);
+		bucket_does(match => "GET $prefix/objects/", do => $_) for grep { $_ ne 'error200' } @some;
+		is((tool('verify', @$repo, 'shop'))[0], 0, "verify: @some");
+		is(HTTP::Tiny->new->get("$origin/_left")->{content}, '', 'all of them happened');
+	}
+
+	# What a proxy says in between tells nobody what is in the bucket.
+	my $known = backups_there(@$repo);
+	for my $match ($matches[3], "GET $prefix/nex", "GET $prefix/backups/", "GET $prefix/objects/")
+	{
+		my $after = $match =~ /[?]/ ? 1 : 0;
+
+		bucket_does(clear => JSON::PP::true);
+		bucket_does(match => $match, after => $after, do => $_) for qw(page404 page200 page404);
+		is(backups_there(@$repo), $known, "list: pages of a proxy for $match");
+		bucket_does(clear => JSON::PP::true);
+		bucket_does(match => $match, after => $after, do => $_) for qw(page404 page200);
+		tool_ok([ 'verify', @$repo, 'shop' ], "verify: pages of a proxy for $match");
+	}
+	bucket_does(clear => JSON::PP::true);
+	tool_ok([ 'verify', @$repo ], 'all of these backups are whole');
+	tool_ok([ 'restore', @$repo, 'shop', '--to', 'tried' ], 'the newest is restored');
+	same_database('shop', 'tried', 'and is the newest');
+
+	# What does not end is a failure, and publishes nothing.
+	query('shop', 'INSERT INTO tried VALUES (0)');
+	bucket_does(match => "PUT $prefix/objects/", times => 1_000_000, do => '403');
+	tool_fails([ 'backup', @$repo, '-d', 'shop' ], 1, qr/AccessDenied|Mismatch/, 'no right to write');
+	bucket_does(clear => JSON::PP::true);
+	is(backups_there(@$repo), $known, 'nothing was published');
+	return;
+}
+
+# Where a lock can be lost, nothing is removed that became unneeded a short time ago.
+sub expire_in_two_steps
+{
+	my ($repo, $removal) = @_;
+	my @expire = ('expire', @$repo, '--keep-daily', 1, '--keep-minimum', 1);
+	my $first = tool_json(@expire);
+
+	is($first->{objects_removed}, 0, 'objects are not, yet');
+	cmp_ok($first->{files_waiting}, '>', 0, 'they wait');
+	is(tool_json(@expire)->{objects_removed}, 0, 'nor by the next one');
+	bucket_does(age => 86_400);
+	bucket_does(match => $removal, do => $_) for qw(503 lost);
+	my $later = tool_json(@expire);
+	cmp_ok($later->{objects_removed}, '>', 0, 'a day later they are, though a request was refused and an answer lost');
+	is(HTTP::Tiny->new->get("$origin/_left")->{content}, '', 'both happened');
+	tool_ok([ 'verify', @$repo ], 'what is left is whole');
 	return;
 }
 

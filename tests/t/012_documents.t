@@ -272,7 +272,7 @@ run_block('CONTRIBUTING.md', $_) for blocks_in('CONTRIBUTING.md');
 is(scalar(keys %excepted), scalar @exceptions, 'each exception is for a block that there is');
 
 check_links($_) for qw(README.md CHANGELOG.md CONTRIBUTING.md docs/recovery_guide.md docs/security.md
-  docs/architecture.md docs/format.md docs/scheduling.md extension/README.md);
+  docs/architecture.md docs/format.md docs/scheduling.md docs/storage.md extension/README.md);
 
 done_testing();
 

@@ -41,13 +41,17 @@ buckets(void **state)
 	static const struct
 	{
 		const char *text;
+		LocationKind kind;
+		const char *account;
 		const char *bucket;
 		const char *prefix;
-	} cases[] = {{"s3://abc", "abc", ""},
-				 {"s3://abc/", "abc", ""},
-				 {"s3://my.bucket-1/a", "my.bucket-1", "a"},
-				 {"s3://abc/a/b c/é/", "abc", "a/b c/é"},
-				 {"s3://abc/...", "abc", "..."}};
+	} cases[] = {{"s3://abc", LOCATION_S3, NULL, "abc", ""},
+				 {"s3://abc/", LOCATION_S3, NULL, "abc", ""},
+				 {"s3://my.bucket-1/a", LOCATION_S3, NULL, "my.bucket-1", "a"},
+				 {"s3://abc/a/b c/é/", LOCATION_S3, NULL, "abc", "a/b c/é"},
+				 {"s3://abc/...", LOCATION_S3, NULL, "abc", "..."},
+				 {"azure://account1/abc", LOCATION_AZURE, "account1", "abc", ""},
+				 {"azure://account1/abc/a/b/", LOCATION_AZURE, "account1", "abc", "a/b"}};
 	Location location;
 	size_t i;
 
@@ -55,7 +59,11 @@ buckets(void **state)
 	for (i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
 	{
 		assert_null(location_parse(cases[i].text, &location));
-		assert_int_equal(location.kind, LOCATION_S3);
+		assert_int_equal(location.kind, cases[i].kind);
+		if (cases[i].account == NULL)
+			assert_null(location.account);
+		else
+			assert_string_equal(location.account, cases[i].account);
 		assert_string_equal(location.bucket, cases[i].bucket);
 		assert_string_equal(location.prefix, cases[i].prefix);
 		location_free(&location);
@@ -87,7 +95,13 @@ refused(void **state)
 										"s3://abc/x\x7f",
 										"S3://abc/x",
 										"gs://abc/x",
-										"azure://account/container",
+										"azure://account",
+										"azure://account/ab",
+										"azure://Account/abc",
+										"azure://my-account/abc",
+										"azure://user@account/abc",
+										"azure://account/abc/../x",
+										"azure://account/abc?sig=x",
 										"sftp://host/x",
 										"https://abc/x",
 										"file://srv/backup"};

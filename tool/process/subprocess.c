@@ -55,8 +55,9 @@ environment_make(ChildEnvironment *environment, const char *directory, const cha
 {
 	/* With the last two, pg_restore reads no option behind an operand, and its errors have colors.
 	 */
-	static const char *const unwanted[] = {"PGPASSWORD=",      "AWS_",      "AZURE_", "GOOGLE_",
-										   "POSIXLY_CORRECT=", "PG_COLOR=", NULL};
+	static const char *const unwanted[] = {
+		"PGPASSWORD=",      "AWS_",      "AZURE_", "GOOGLE_", "IDENTITY_",
+		"POSIXLY_CORRECT=", "PG_COLOR=", NULL};
 	static const char *const service[] = {"PGSERVICEFILE=", NULL};
 	size_t count = 0;
 	size_t kept = 0;

@@ -15,6 +15,7 @@
 
 #define MIN_BUCKET 3
 #define MAX_BUCKET 63
+#define MAX_ACCOUNT 24
 #define MAX_PREFIX 512 /* of the 1,024 bytes of a key; a repository needs the rest */
 
 #define LETTERS "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
@@ -24,7 +25,8 @@ static const struct
 {
 	const char *scheme;
 	LocationKind kind;
-} schemes[] = {{"file://", LOCATION_DIRECTORY}, {"s3://", LOCATION_S3}};
+} schemes[] = {
+	{"file://", LOCATION_DIRECTORY}, {"s3://", LOCATION_S3}, {"azure://", LOCATION_AZURE}};
 
 /* What comes before "://", or NULL if it is no URL: then it is a path. */
 static const char *
@@ -36,6 +38,14 @@ after_scheme(const char *text)
 		strspn(text, LETTERS DIGITS "+-.") < (size_t) (colon - text))
 		return NULL;
 	return colon + 3;
+}
+
+/* Of Azure: it becomes a part of the server's name. */
+static bool
+is_account(const char *name, size_t length)
+{
+	return length >= MIN_BUCKET && length <= MAX_ACCOUNT &&
+		   strspn(name, "abcdefghijklmnopqrstuvwxyz" DIGITS) >= length;
 }
 
 static bool
@@ -83,6 +93,17 @@ copy_of(const char *text, size_t length)
 	return copy;
 }
 
+/* What all URLs of buckets have in common: no secrets, no settings. */
+static const char *
+check_bucket_url(const char *text)
+{
+	if (memchr(text, '@', strcspn(text, "/")) != NULL)
+		return "It must not hold a user name or a password; name a file with repo-secret-file.";
+	if (strpbrk(text, "?#") != NULL)
+		return "It must not hold \"?\" or \"#\"; endpoint and region are separate settings.";
+	return NULL;
+}
+
 /* "bucket" or "bucket/prefix", with a slash at its end or without. */
 static const char *
 parse_bucket(const char *text, Location *location)
@@ -91,12 +112,11 @@ parse_bucket(const char *text, Location *location)
 	const char *prefix = text + bucket + (text[bucket] == '/' ? 1 : 0);
 	size_t length = strlen(prefix);
 
-	if (memchr(text, '@', bucket) != NULL)
-		return "It must not hold a user name or a password; name a file with repo-secret-file.";
-	if (strpbrk(text, "?#") != NULL)
-		return "It must not hold \"?\" or \"#\"; endpoint and region are separate settings.";
 	if (!is_bucket(text, bucket))
-		return "After \"://\" there must be the name of a bucket: letters, digits, \"-\", \".\".";
+		return location->kind == LOCATION_AZURE
+				   ? "After the account there must be the name of a container."
+				   : "After \"://\" there must be the name of a bucket: letters, digits, \"-\", "
+					 "\".\".";
 	if (length > 1 && prefix[length - 1] == '/')
 		length--;
 	if (!is_prefix(prefix, length))
@@ -104,6 +124,22 @@ parse_bucket(const char *text, Location *location)
 	location->bucket = copy_of(text, bucket);
 	location->prefix = copy_of(prefix, length);
 	return NULL;
+}
+
+/* "account/container" or "account/container/prefix". */
+static const char *
+parse_account(const char *text, Location *location)
+{
+	size_t account = strcspn(text, "/");
+	const char *problem;
+
+	if (!is_account(text, account))
+		return "After \"azure://\" there must be the name of a storage account: lower-case letters "
+			   "and digits.";
+	problem = parse_bucket(text + account + (text[account] == '/' ? 1 : 0), location);
+	if (problem == NULL)
+		location->account = copy_of(text, account);
+	return problem;
 }
 
 const char *
@@ -124,19 +160,27 @@ location_parse(const char *text, Location *location)
 			continue;
 		location->kind = schemes[i].kind;
 		if (location->kind != LOCATION_DIRECTORY)
-			return parse_bucket(rest, location);
+		{
+			const char *problem = check_bucket_url(rest);
+
+			if (problem != NULL)
+				return problem;
+			return location->kind == LOCATION_AZURE ? parse_account(rest, location)
+													: parse_bucket(rest, location);
+		}
 		if (rest[0] != '/')
 			return "After \"file://\" there must be an absolute path.";
 		location->directory = xstrdup(rest);
 		return NULL;
 	}
-	return "It must be a directory or s3://BUCKET/PREFIX.";
+	return "It must be a directory, s3://BUCKET/PREFIX or azure://ACCOUNT/CONTAINER/PREFIX.";
 }
 
 void
 location_free(Location *location)
 {
 	free(location->directory);
+	free(location->account);
 	free(location->bucket);
 	free(location->prefix);
 	memset(location, 0, sizeof(*location));

@@ -15,20 +15,23 @@
 typedef enum LocationKind
 {
 	LOCATION_DIRECTORY,
-	LOCATION_S3
+	LOCATION_S3,
+	LOCATION_AZURE
 } LocationKind;
 
 typedef struct Location
 {
 	LocationKind kind;
 	char *directory;
+	char *account; /* of Azure; else NULL */
 	char *bucket;
 	char *prefix; /* "" or "a/b": the names of all objects begin with it and a slash */
 } Location;
 
 /*
- * Read one: DIRECTORY, file:///DIRECTORY or s3://BUCKET[/PREFIX].  NULL when good, else a sentence
- * that says what it must be like; then there is nothing to be freed.
+ * Read one: DIRECTORY, file:///DIRECTORY, s3://BUCKET[/PREFIX] or
+ * azure://ACCOUNT/CONTAINER[/PREFIX]. NULL when good, else a sentence that says what it must be
+ * like; then there is nothing to be freed.
  */
 extern const char *location_parse(const char *text, Location *location);
 extern void location_free(Location *location);

@@ -97,14 +97,16 @@ static const Storage operations = {.can = {.create_only = true,
 
 Storage *
 bucket_storage_open(const BucketDialect *dialect, const BucketAddress *address, const char *prefix,
-					const HttpOptions *options, KeySource source, void *source_argument)
+					const HttpOptions *options, KeySource source, const KeyChoice *choice)
 {
 	BucketStorage *bucket = xcalloc(1, sizeof(*bucket));
 
 	bucket->storage = operations;
 	bucket->dialect = dialect;
-	bucket->session =
-		bucket_session_open(dialect, address, options, REQUEST_PATIENCE, source, source_argument);
+	bucket->options = *options;
+	bucket->choice = *choice;
+	bucket->session = bucket_session_open(dialect, address, &bucket->options, REQUEST_PATIENCE,
+										  source, &bucket->choice);
 	bucket->prefix = prefix[0] != '\0' ? xasprintf("%s/", prefix) : xstrdup("");
 	bucket->location = xasprintf(
 		"%s://%s%s%s%s%s", dialect->scheme, address->account != NULL ? address->account : "",

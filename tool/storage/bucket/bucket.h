@@ -14,15 +14,16 @@
 #define NEX_BUCKET_H
 
 #include "bucket_dialect.h"
+#include "platform_service.h"
 #include "storage.h"
 
 /*
  * A repository in the bucket that `address` names, below `prefix`: "" or
- * "a/b".  Nothing is sent yet.  Options, source and its argument must live as
- * long, the rest is copied.
+ * "a/b".  Nothing is sent yet.  All is copied, except the texts of options and
+ * choice, which are the argument of the source of keys: these must live as long.
  */
 extern Storage *bucket_storage_open(const BucketDialect *dialect, const BucketAddress *address,
 									const char *prefix, const HttpOptions *options,
-									KeySource source, void *source_argument);
+									KeySource source, const KeyChoice *choice);
 
 #endif /* NEX_BUCKET_H */

@@ -7,12 +7,14 @@
  */
 #include "bucket_answer.h"
 
+#include <curl/curl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "memory.h"
 #include "quote.h"
+#include "utc_time.h"
 #include "xml_answer.h"
 
 #define LONGEST_WAIT 120 /* seconds; a server that asks for more is asked again after these */
@@ -255,4 +257,26 @@ bucket_judge(const ErrorTable *table, const char *operation, const StoreSign *si
 	}
 	verdict.result = store_failure(code, NULL, "%s: %s", operation, answer->problem);
 	return verdict;
+}
+
+/* As in a header, or as in a listing (2026-11-30T02:00:00.000Z); -1 if it is neither. */
+static double
+read_time(const char *text)
+{
+	double seconds;
+
+	if (text == NULL)
+		return -1;
+	return utc_time_parse(text, &seconds) ? seconds : (double) curl_getdate(text, NULL);
+}
+
+double
+answer_age(const HttpAnswer *answer, const char *time)
+{
+	double now = read_time(http_header(answer, "date"));
+	double then = read_time(time);
+
+	if (now < 0 || then < 0)
+		return -1;
+	return now > then ? now - then : 0;
 }

@@ -73,4 +73,10 @@ extern BucketVerdict bucket_judge(const ErrorTable *table, const char *operation
 								  const StoreSign *sign, HttpOutcome outcome,
 								  const HttpAnswer *answer);
 
+/*
+ * Seconds from a time that the server names to its own time of this answer, so
+ * that no clock of ours counts; 0 if it is later, -1 if one of them is missing.
+ */
+extern double answer_age(const HttpAnswer *answer, const char *time);
+
 #endif /* NEX_BUCKET_ANSWER_H */

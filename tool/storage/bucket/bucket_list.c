@@ -3,8 +3,7 @@
  * bucket_list.c
  *	  List objects of a bucket, page by page.
  *
- * Names are asked for encoded as in a URL where that can be had, since XML
- * cannot hold all of them.
+ * list_page.h reads the answers.
  *
  *-------------------------------------------------------------------------
  */
@@ -14,134 +13,26 @@
 #include <string.h>
 
 #include "bucket_list.h"
-#include "bucket_read.h"
+#include "list_page.h"
 #include "memory.h"
-#include "url_text.h"
-#include "xml_answer.h"
 
 #define MAX_PARAMETERS 8
 
-/* An object, or a common beginning of several: that ends in a slash. */
-typedef struct Entry
-{
-	char *name;
-	uint64_t bytes;
-	double age;
-	bool directory; /* that the provider has made an object of its own */
-} Entry;
-
-/* One page, as it is read. */
-typedef struct Page
-{
-	const ListWords *words;
-	bool encoded; /* names are as in a URL */
-	Entry *entries;
-	size_t count;
-	Entry now;  /* being read */
-	char *next; /* token of the page after this one; NULL: there is none */
-	bool truncated;
-} Page;
-
-/* A page, and the answer that it is read from. */
-typedef struct PageReader
-{
-	Page *page;
-	const HttpAnswer *answer;
-} PageReader;
-
-/* One that is a directory only, and nothing that was ever put there, is none. */
-static void
-add_entry(Page *page)
-{
-	if (page->now.name == NULL || page->now.directory)
-	{
-		free(page->now.name);
-		memset(&page->now, 0, sizeof(page->now));
-		return;
-	}
-	if ((page->count & (page->count - 1)) == 0)
-		page->entries =
-			xrealloc(page->entries, (page->count == 0 ? 1 : 2 * page->count) * sizeof(Entry));
-	page->entries[page->count++] = page->now;
-	memset(&page->now, 0, sizeof(page->now));
-}
-
-static void
-set_text(char **text, const char *value)
-{
-	free(*text);
-	*text = xstrdup(value);
-}
-
-static bool
-is_element(const char *path, const char *word)
-{
-	return word != NULL && strcmp(path, word) == 0;
-}
-
-static bool
-visit_page(void *argument, const char *path, const char *text)
-{
-	const PageReader *reader = argument;
-	Page *page = reader->page;
-	const ListWords *words = page->words;
-	char *end;
-
-	if (is_element(path, words->name) || is_element(path, words->directory_name))
-		set_text(&page->now.name, text);
-	else if (is_element(path, words->bytes))
-	{
-		page->now.bytes = strtoull(text, &end, 10);
-		return end != text && *end == '\0';
-	}
-	else if (is_element(path, words->modified))
-		page->now.age = bucket_age(reader->answer, text);
-	else if (is_element(path, words->kind))
-		page->now.directory = strcmp(text, "directory") == 0;
-	else if (is_element(path, words->object) || is_element(path, words->directory))
-		add_entry(page);
-	else if (is_element(path, words->encoding))
-		page->encoded = strcmp(text, "url") == 0;
-	else if (is_element(path, words->truncated))
-		page->truncated = strcmp(text, "true") == 0;
-	else if (is_element(path, words->next) && text[0] != '\0')
-	{
-		set_text(&page->next, text);
-		page->truncated |= words->truncated == NULL;
-	}
-	return true;
-}
-
-static void
-page_free(Page *page)
-{
-	size_t i;
-
-	for (i = 0; i < page->count; i++)
-		free(page->entries[i].name);
-	free(page->entries);
-	free(page->now.name);
-	free(page->next);
-	memset(page, 0, sizeof(*page));
-}
-
 /* What is done with each entry: its name behind the prefix.  False: no more. */
-typedef bool (*EntryVisitor)(const char *name, const Entry *entry, void *argument);
+typedef bool (*EntryVisitor)(const char *name, const ListEntry *entry, void *argument);
 
 /* Visit the entries of a whole page; *go_on false if the visitor has enough. */
 static StoreResult
-visit_entries(Page *page, const char *prefix, EntryVisitor visitor, void *argument, size_t *count,
-			  bool *go_on)
+visit_entries(const ListPage *page, const char *prefix, EntryVisitor visitor, void *argument,
+			  size_t *count, bool *go_on)
 {
 	size_t length = strlen(prefix);
 	size_t i;
 
 	for (i = 0; i < page->count && *go_on; i++)
 	{
-		char *name = page->entries[i].name;
+		const char *name = page->entries[i].name;
 
-		if (page->encoded && !url_decode(name))
-			return store_failure(STORE_FAILED, NULL, "a name in the listing cannot be decoded");
 		if (strncmp(name, prefix, length) != 0)
 			return store_failure(STORE_FAILED, NULL,
 								 "the listing has names that were not asked for");
@@ -157,7 +48,7 @@ visit_entries(Page *page, const char *prefix, EntryVisitor visitor, void *argume
 /* Ask for a page; `token` is that of the page before, or NULL. */
 static StoreResult
 get_page(const BucketStorage *bucket, const char *prefix, bool one_level, const char *token,
-		 Page *page)
+		 ListPage *page)
 {
 	const ListWords *words = bucket->dialect->list;
 	HttpPair query[MAX_PARAMETERS];
@@ -169,7 +60,6 @@ get_page(const BucketStorage *bucket, const char *prefix, bool one_level, const 
 	StoreResult result;
 	char *problem = NULL;
 	BucketReply reply;
-	PageReader reader = {page, &reply.answer};
 
 	memcpy(query, words->query, words->query_count * sizeof(HttpPair));
 	query[request.query_count++] = (HttpPair){"prefix", prefix};
@@ -179,19 +69,14 @@ get_page(const BucketStorage *bucket, const char *prefix, bool one_level, const 
 		query[request.query_count++] = (HttpPair){words->token, token};
 
 	memset(page, 0, sizeof(*page));
-	page->words = words;
 	bucket_reply_init(&reply);
 	bucket_send(bucket->session, &request, &reply);
 	result = reply.result;
 	/* A bucket has a listing even if nothing is in it. */
 	if (result.code == STORE_ABSENT)
 		result.code = STORE_FAILED;
-	if (result.code == STORE_OK &&
-		!xml_answer_read(reply.answer.body.data, reply.answer.body.length, words->root, visit_page,
-						 &reader, &problem))
+	if (result.code == STORE_OK && !list_page_read(words, &reply.answer, page, &problem))
 		result = store_failure(STORE_FAILED, NULL, "the listing cannot be read: %s", problem);
-	if (result.code == STORE_OK && page->truncated && page->next == NULL)
-		result = store_failure(STORE_FAILED, NULL, "the listing does not say how to go on");
 	free(problem);
 	bucket_reply_free(&reply);
 	return result;
@@ -212,7 +97,7 @@ list_entries(BucketStorage *bucket, const char *prefix, bool one_level, EntryVis
 	*count = 0;
 	do
 	{
-		Page page;
+		ListPage page;
 
 		result = get_page(bucket, prefix, one_level, token, &page);
 		if (result.code == STORE_OK)
@@ -222,7 +107,7 @@ list_entries(BucketStorage *bucket, const char *prefix, bool one_level, EntryVis
 			result = store_failure(STORE_FAILED, NULL, "the listing does not go on");
 		free(token);
 		token = go_on ? xstrdup(page.next) : NULL;
-		page_free(&page);
+		list_page_free(&page);
 	} while (result.code == STORE_OK && go_on);
 	free(token);
 	return result;
@@ -246,7 +131,7 @@ typedef struct NameVisit
 } NameVisit;
 
 static bool
-visit_name(const char *name, const Entry *of, void *argument)
+visit_name(const char *name, const ListEntry *of, void *argument)
 {
 	const NameVisit *visit = argument;
 
@@ -288,7 +173,7 @@ is_wanted(const FileListing *listing, const char *name)
 }
 
 static bool
-visit_file(const char *name, const Entry *of, void *argument)
+visit_file(const char *name, const ListEntry *of, void *argument)
 {
 	const FileListing *listing = argument;
 	const StoreEntry entry = {.name = name, .bytes = of->bytes, .age = of->age, .readable = true};
@@ -320,7 +205,7 @@ typedef struct PathVisit
 } PathVisit;
 
 static bool
-visit_path(const char *name, const Entry *of, void *argument)
+visit_path(const char *name, const ListEntry *of, void *argument)
 {
 	const PathVisit *visit = argument;
 	char *path = xasprintf("%s%s", visit->prefix, name);

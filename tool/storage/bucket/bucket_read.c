@@ -12,13 +12,11 @@
  */
 #include "bucket_storage.h"
 
-#include <curl/curl.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "bucket_read.h"
 #include "memory.h"
-#include "utc_time.h"
 
 #define PIECE_BYTES (8 * 1024 * 1024)
 
@@ -43,28 +41,6 @@ bucket_version_of(const BucketStorage *bucket, const HttpAnswer *answer, char *v
 		return store_failure(STORE_FAILED, NULL, "the server does not say which version it is");
 	memcpy(version, tag, strlen(tag) + 1);
 	return store_ok();
-}
-
-/* As in a header, or as in a listing (2026-11-30T02:00:00.000Z); -1 if it is neither. */
-static double
-read_time(const char *text)
-{
-	double seconds;
-
-	if (text == NULL)
-		return -1;
-	return utc_time_parse(text, &seconds) ? seconds : (double) curl_getdate(text, NULL);
-}
-
-double
-bucket_age(const HttpAnswer *answer, const char *time)
-{
-	double now = read_time(http_header(answer, "date"));
-	double then = read_time(time);
-
-	if (now < 0 || then < 0)
-		return -1;
-	return now > then ? now - then : 0;
 }
 
 /* A number and nothing behind it. */
@@ -129,7 +105,7 @@ bucket_head(Storage *storage, const char *path, StoreInfo *info)
 	}
 	if (result.code == STORE_OK)
 		result = bucket_version_of(bucket, &reply.answer, info->version, sizeof(info->version));
-	info->age = bucket_age(&reply.answer, http_header(&reply.answer, "last-modified"));
+	info->age = answer_age(&reply.answer, http_header(&reply.answer, "last-modified"));
 	bucket_reply_free(&reply);
 	return result;
 }

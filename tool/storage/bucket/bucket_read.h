@@ -14,12 +14,6 @@ extern StoreResult bucket_get(Storage *storage, const char *path, uint64_t offse
 							  StoreReader **reader, StoreInfo *info);
 extern StoreResult bucket_head(Storage *storage, const char *path, StoreInfo *info);
 
-/*
- * Seconds from a time that the server names to its own time of this answer, so
- * that no clock of ours counts; 0 if it is later, -1 if one of them is missing.
- */
-extern double bucket_age(const HttpAnswer *answer, const char *time);
-
 /* Take the version out of an answer to GET, HEAD or PUT; a failure if it is not there. */
 extern StoreResult bucket_version_of(const BucketStorage *bucket, const HttpAnswer *answer,
 									 char *version, size_t size);

@@ -10,6 +10,7 @@
 
 #include "bucket_session.h"
 #include "lease.h"
+#include "platform_service.h"
 #include "storage.h"
 
 typedef struct BucketStorage
@@ -19,6 +20,8 @@ typedef struct BucketStorage
 	BucketSession *session;
 	char *prefix; /* "" or "a/b/" */
 	char *location;
+	HttpOptions options;
+	KeyChoice choice;
 	LeaseStore lease_store;
 	Leases *leases;
 } BucketStorage;

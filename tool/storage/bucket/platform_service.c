@@ -14,6 +14,8 @@
 
 #include "memory.h"
 #include "private_file.h"
+#include "quote.h"
+#include "url_text.h"
 
 #define NEAR_SECONDS 2
 #define TOKEN_LIMIT (64 * 1024)
@@ -103,30 +105,35 @@ seconds_of(const json_t *value)
 	return text != NULL ? strtod(text, NULL) : json_number_value(value);
 }
 
-/* A token goes into a header, of which it must not make two. */
-static bool
-is_token(const char *text)
+bool
+platform_is_token(const char *text)
 {
 	const char *c;
 
 	for (c = text; *c != '\0'; c++)
 	{
-		if (*c <= ' ' || *c >= 0x7f)
+		if (*c <= ' ' || *c >= 0x7f || *c == '#')
 			return false;
 	}
 	return c > text;
 }
 
-bool
-platform_bearer(const HttpAnswer *answer, const char *whom, AccessKeys *keys, char **problem)
+/* The answer as an object, to be released; NULL is fine with jansson. */
+static json_t *
+object_of(const HttpAnswer *answer)
 {
-	json_t *object = answer->body.length > 0
-						 ? json_loadb(answer->body.data, answer->body.length, 0, NULL)
-						 : NULL;
+	return answer->body.length > 0 ? json_loadb(answer->body.data, answer->body.length, 0, NULL)
+								   : NULL;
+}
+
+static bool
+read_bearer(const HttpAnswer *answer, const char *whom, AccessKeys *keys, char **problem)
+{
+	json_t *object = object_of(answer);
 	const char *token = json_string_value(json_object_get(object, "access_token"));
 	double at = seconds_of(json_object_get(object, "expires_on"));
 	double in = seconds_of(json_object_get(object, "expires_in"));
-	bool good = token != NULL && is_token(token);
+	bool good = token != NULL && platform_is_token(token);
 
 	memset(keys, 0, sizeof(*keys));
 	if (good)
@@ -136,5 +143,66 @@ platform_bearer(const HttpAnswer *answer, const char *whom, AccessKeys *keys, ch
 	else
 		*problem = xasprintf("the answer of %s holds no token", whom);
 	json_decref(object);
+	return good;
+}
+
+/* Add what the service says of a refusal, if it says it as OAuth 2.0 does. */
+static void
+add_reason(const HttpAnswer *answer, char **problem)
+{
+	json_t *object = object_of(answer);
+	const char *text = json_string_value(json_object_get(object, "error_description"));
+	char *shown;
+	char *longer;
+
+	if (text == NULL)
+		text = json_string_value(json_object_get(object, "error"));
+	if (text != NULL)
+	{
+		shown = printable_name(text);
+		longer = xasprintf("%s: %.120s", *problem, shown);
+		free(shown);
+		free(*problem);
+		*problem = longer;
+	}
+	json_decref(object);
+}
+
+bool
+platform_ask_bearer(const HttpOptions *options, const BearerRequest *request, AccessKeys *keys,
+					char **problem)
+{
+	HttpRequest http = {.method = request->form != NULL ? "POST" : "GET",
+						.headers = request->headers,
+						.header_count = request->header_count};
+	char *origin;
+	char *target;
+	HttpAnswer answer;
+	bool good;
+
+	if (!platform_is_near(request->url) || !url_split(request->url, &origin, &target))
+	{
+		*problem =
+			xasprintf("the address of %s is not one that begins with https://", request->whom);
+		return false;
+	}
+	http_answer_init(&answer);
+	http.origin = origin;
+	http.target = target;
+	if (request->form != NULL)
+	{
+		http.body = request->form->data;
+		http.body_length = request->form->length;
+	}
+	good = platform_ask(options, &http, request->whom, &answer, problem);
+	if (good)
+		good = read_bearer(&answer, request->whom, keys, problem);
+	else
+		add_reason(&answer, problem);
+	if (answer.body.data != NULL)
+		explicit_bzero(answer.body.data, answer.body.length);
+	http_answer_free(&answer);
+	free(origin);
+	free(target);
 	return good;
 }

@@ -51,11 +51,21 @@ extern bool platform_is_near(const char *url);
 
 extern bool platform_has_variable(const char *name);
 
-/*
- * The bearer's token of an answer in JSON, with the end of its life.  False,
- * with a problem, if it holds none.
- */
-extern bool platform_bearer(const HttpAnswer *answer, const char *whom, AccessKeys *keys,
-							char **problem);
+/* A request whose answer is a bearer's token in JSON, as OAuth 2.0 has it. */
+typedef struct BearerRequest
+{
+	const char *whom; /* for messages */
+	const char *url;
+	const HttpPair *headers;
+	size_t header_count;
+	const Buffer *form; /* to be posted; NULL: it is a GET */
+} BearerRequest;
+
+/* Get a token, with the end of its life; false, with a problem, if there is none. */
+extern bool platform_ask_bearer(const HttpOptions *options, const BearerRequest *request,
+								AccessKeys *keys, char **problem);
+
+/* Is this a token?  One goes into a header, or into a URL, of which it must not make two. */
+extern bool platform_is_token(const char *text);
 
 #endif /* NEX_PLATFORM_SERVICE_H */

@@ -11,6 +11,8 @@
 #include <string.h>
 
 #include "aws_credentials.h"
+#include "azure.h"
+#include "azure_credentials.h"
 #include "bucket.h"
 #include "interrupt.h"
 #include "location.h"
@@ -19,10 +21,7 @@
 
 #define DEFAULT_REGION "us-east-1"
 
-/* All of it lives until the program ends: storages are opened and closed several times. */
 static const StorageSettings *used;
-static HttpOptions http_options;
-static KeyChoice key_choice;
 
 void
 storage_use(const StorageSettings *settings)
@@ -48,37 +47,50 @@ region(void)
 	return DEFAULT_REGION;
 }
 
-/* The bucket's name goes into the host's where AWS wants it; a dot in it no certificate covers. */
+/* Who keeps buckets, in the order of LocationKind. */
+static const struct
+{
+	const BucketDialect *dialect;
+	KeySource source;
+} providers[] = {
+	[LOCATION_S3] = {&s3_dialect, aws_keys}, [LOCATION_AZURE] = {&azure_dialect, azure_keys}};
+
+/*
+ * Does the name of the bucket (Azure: of the account) go into the host's?  So
+ * the providers' own servers want it, but a dot in it no certificate covers.
+ */
 static bool
-bucket_in_host(const Location *location)
+name_in_host(const Location *location)
 {
 	if (used->repo_url_style != URL_AUTO)
 		return used->repo_url_style == URL_HOST;
-	return used->repo_endpoint == NULL && strchr(location->bucket, '.') == NULL;
+	return used->repo_endpoint == NULL &&
+		   (location->account != NULL || strchr(location->bucket, '.') == NULL);
 }
 
 static Storage *
-open_s3(const Location *location)
+open_bucket(const Location *location)
 {
 	const char *endpoint = used->repo_endpoint;
 	bool plain = endpoint != NULL && strncmp(endpoint, "http://", 7) == 0;
 	const BucketAddress address = {.scheme = plain ? "http" : "https",
 								   .authority =
 									   endpoint != NULL ? strstr(endpoint, "://") + 3 : NULL,
+								   .account = location->account,
 								   .bucket = location->bucket,
-								   .name_in_host = bucket_in_host(location),
-								   .region = region()};
-
-	http_options = (HttpOptions){.ca_file = used->repo_ca_file,
+								   .name_in_host = name_in_host(location),
+								   .region = location->kind == LOCATION_S3 ? region() : NULL};
+	const HttpOptions options = {.ca_file = used->repo_ca_file,
 								 .proxy = plain ? "" : used->repo_proxy,
 								 .stopped = stop_requested};
-	key_choice = (KeyChoice){.place = used->repo_credentials,
-							 .file = used->repo_secret_file,
-							 .profile = used->repo_profile,
-							 .region = address.region,
-							 .network = {.proxy = used->repo_proxy, .stopped = stop_requested}};
-	return bucket_storage_open(&s3_dialect, &address, location->prefix, &http_options, aws_keys,
-							   &key_choice);
+	const KeyChoice choice = {.place = used->repo_credentials,
+							  .file = used->repo_secret_file,
+							  .profile = used->repo_profile,
+							  .region = address.region,
+							  .network = {.proxy = used->repo_proxy, .stopped = stop_requested}};
+
+	return bucket_storage_open(providers[location->kind].dialect, &address, location->prefix,
+							   &options, providers[location->kind].source, &choice);
 }
 
 Storage *
@@ -97,10 +109,10 @@ storage_open(const char *location, bool create, StoreResult *result)
 	if (used == NULL)
 		used = &none;
 	*result = store_ok();
-	if (place.kind == LOCATION_S3)
-		storage = open_s3(&place);
-	else
+	if (place.kind == LOCATION_DIRECTORY)
 		storage = posix_storage_open(place.directory, create, result);
+	else
+		storage = open_bucket(&place);
 	location_free(&place);
 	return storage;
 }

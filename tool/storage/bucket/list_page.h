@@ -1,0 +1,38 @@
+/*-------------------------------------------------------------------------
+ *
+ * list_page.h
+ *	  A page of a listing, as a server answers it.
+ *
+ * Names are asked for encoded as in a URL where that can be had, since XML
+ * cannot hold all of them.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef NEX_LIST_PAGE_H
+#define NEX_LIST_PAGE_H
+
+#include "bucket_dialect.h"
+
+/* An object, or a common beginning of several: that ends in a slash. */
+typedef struct ListEntry
+{
+	char *name;
+	uint64_t bytes;
+	double age;     /* negative: not known */
+	bool directory; /* that the provider has made an object of its own */
+} ListEntry;
+
+typedef struct ListPage
+{
+	ListEntry *entries;
+	size_t count;
+	char *next; /* token of the page after this one; NULL: there is none */
+	bool truncated;
+} ListPage;
+
+/* Read one.  False with *problem (to be freed), and then there is no page to be freed. */
+extern bool list_page_read(const ListWords *words, const HttpAnswer *answer, ListPage *page,
+						   char **problem);
+extern void list_page_free(ListPage *page);
+
+#endif /* NEX_LIST_PAGE_H */
