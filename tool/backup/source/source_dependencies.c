@@ -14,6 +14,10 @@
  *   family, which stays if the class is dropped.
  * - the commutator and the negator of an operator, which are in no pg_depend.
  * - the schema of the multirange type that comes with a range type.
+ * - whatever is used by way of a function that pg_dump does not load: the
+ *   constructors of range and multirange types, which are parts of their types,
+ *   and what somebody made in pg_catalog.  Everything that can call a function
+ *   can call these, and cannot be without what is behind them.
  * - whether a table exists only as long as something that it uses, as the
  *   functions and types of its partition key, or only a column of it does.
  *
@@ -42,6 +46,32 @@ static const SqlConstant dependencies_query =
 		"  SELECT classid, objid, objsubid, refclassid, refobjid FROM pg_catalog.pg_depend"
 		"   WHERE classid = 'pg_catalog.pg_class'::pg_catalog.regclass AND deptype = 'n'"
 		"   AND refclassid <> 'pg_catalog.pg_namespace'::pg_catalog.regclass),"
+
+		" hidden (oid, by_hand) AS MATERIALIZED ("
+		"  SELECT objid, false FROM pg_catalog.pg_depend"
+		"   WHERE classid = 'pg_catalog.pg_proc'::pg_catalog.regclass AND deptype = 'i'"
+		"  UNION SELECT f.oid, (SELECT true FROM pg_catalog.pg_depend d"
+		"    WHERE d.classid = f.tableoid AND d.objid = f.oid AND d.deptype IN ('i', 'e') LIMIT 1)"
+		"    IS NULL FROM pg_catalog.pg_proc f WHERE f.oid >= 16384"
+		"   AND f.pronamespace = 'pg_catalog'::pg_catalog.regnamespace),"
+
+		/* Defaults, checks and rules have entries, or are parts of one: both are said. */
+		" callers (class, oid, function) AS ("
+		"  SELECT d.classid, d.objid, h.oid FROM hidden h CROSS JOIN LATERAL ("
+		"    SELECT d.classid, d.objid FROM pg_catalog.pg_depend d"
+		"     WHERE d.refclassid = 'pg_catalog.pg_proc'::pg_catalog.regclass"
+		"     AND d.refobjid = h.oid OFFSET 0) d"
+		"  UNION SELECT w.refclassid, w.refobjid, c.function FROM callers c"
+		"   CROSS JOIN LATERAL (SELECT w.refclassid, w.refobjid FROM pg_catalog.pg_depend w"
+		"    WHERE w.classid = c.class AND w.objid = c.oid AND (w.deptype = 'i'"
+		"     OR (w.deptype = 'a' AND (w.classid = 'pg_catalog.pg_attrdef'::pg_catalog.regclass"
+		"       OR (w.classid = 'pg_catalog.pg_constraint'::pg_catalog.regclass"
+		"        AND (SELECT k.contype = 'c' FROM pg_catalog.pg_constraint k"
+		"         WHERE k.oid = w.objid))))"
+		"     OR w.classid IN ('pg_catalog.pg_amop'::pg_catalog.regclass,"
+		"      'pg_catalog.pg_amproc'::pg_catalog.regclass)"
+		"      AND w.refclassid IN ('pg_catalog.pg_opclass'::pg_catalog.regclass,"
+		"       'pg_catalog.pg_opfamily'::pg_catalog.regclass)) OFFSET 0) w),"
 
 		/* The index of a constraint is a part of it. */
 		" found (word, class, oid, refclass, ref) AS ("
@@ -75,6 +105,9 @@ static const SqlConstant dependencies_query =
 		"   FROM pg_catalog.pg_range r JOIN pg_catalog.pg_type t ON t.oid = r.rngmultitypid"
 		"   WHERE r.rngtypid >= 16384"
 
+		"  UNION ALL SELECT 'needs', c.class, c.oid,"
+		"    'pg_catalog.pg_proc'::pg_catalog.regclass::pg_catalog.oid, c.function FROM callers c"
+
 		/* A table goes with a column of its partition key, which depends on it "internally". */
 		"  UNION ALL SELECT 'goes', d.classid, d.objid, d.refclassid, d.refobjid"
 		"   FROM of_relations d JOIN pg_catalog.pg_class t ON t.oid = d.objid"
@@ -85,19 +118,33 @@ static const SqlConstant dependencies_query =
 		"     AND k.refclassid = d.classid AND k.refobjid = d.objid AND k.refobjsubid = 0"
 		"     AND k.deptype = 'i' LIMIT 1)))),"
 
-		/* From an array to its elements, a row type to its table, a member to its extension. */
+		/*
+		 * From an array to its elements, a row type to its table, a constructor to its
+		 * type, a member to its extension; and to all that is behind a function in
+		 * pg_catalog.
+		 */
 		" reached AS (SELECT * FROM found UNION"
 		"  SELECT r.word, r.class, r.oid, w.refclassid, w.refobjid FROM reached r"
 		"   CROSS JOIN LATERAL (SELECT w.refclassid, w.refobjid FROM pg_catalog.pg_depend w"
-		"    WHERE w.classid = r.refclass AND w.objid = r.ref AND w.deptype IN ('i', 'e')"
+		"    WHERE w.classid = r.refclass AND w.objid = r.ref AND (w.deptype IN ('i', 'e')"
+		"     OR (w.classid = 'pg_catalog.pg_proc'::pg_catalog.regclass"
+		"      AND w.objid IN (SELECT h.oid FROM hidden h WHERE h.by_hand)))"
 		"    AND (w.refclassid, w.refobjid) <> (r.refclass, r.ref) OFFSET 0) w)"
 		" SELECT word = 'goes', class, oid, refclass, ref FROM reached r"
 		"  WHERE (class, oid) <> (refclass, ref)"
+		"   AND NOT (class = 'pg_catalog.pg_proc'::pg_catalog.regclass"
+		"    AND oid IN (SELECT h.oid FROM hidden h))"
+		"   AND NOT (refclass = 'pg_catalog.pg_proc'::pg_catalog.regclass"
+		"    AND ref IN (SELECT h.oid FROM hidden h))"
 		"   AND (SELECT true FROM pg_catalog.pg_depend w WHERE w.classid = r.refclass"
 		"    AND w.objid = r.ref AND w.deptype IN ('i', 'e')"
 		"    AND (w.refclassid, w.refobjid) <> (r.refclass, r.ref) LIMIT 1) IS NULL"
 		"   AND (SELECT true FROM pg_catalog.pg_depend w WHERE w.classid = r.class"
-		"    AND w.objid = r.oid AND w.deptype = 'e' LIMIT 1) IS NULL"
+		"    AND w.objid = r.oid AND (w.deptype = 'e' OR (w.deptype = 'i'"
+		"     AND w.classid IN ('pg_catalog.pg_class'::pg_catalog.regclass,"
+		"      'pg_catalog.pg_type'::pg_catalog.regclass,"
+		"      'pg_catalog.pg_cast'::pg_catalog.regclass)"
+		"     AND (w.refclassid, w.refobjid) <> (r.class, r.oid))) LIMIT 1) IS NULL"
 		"  ORDER BY 1 DESC, class, oid, refclass, ref");
 
 /* "1259/16390" */
