@@ -351,8 +351,8 @@ CREATE TABLE parent (id int PRIMARY KEY, v numeric(12,4)); CREATE TABLE child (w
 CREATE TABLE typed OF pair; INSERT INTO typed VALUES (1.2345, 'w');
 CREATE TABLE range (id int, v numeric(12,4)) PARTITION BY RANGE (id); CREATE TABLE range_1 PARTITION OF range FOR VALUES FROM (0) TO (10);
 INSERT INTO range VALUES (1, 1.2345);
-CREATE TABLE "o""dd, (x)" ("a b" varchar(10) COLLATE "C" DEFAULT 'x,)' NOT NULL, "GENERATED" numeric(4,2) CHECK ("GENERATED" > 0),
-	CONSTRAINT "CONSTRAINT" CHECK ("a b" <> ')')); INSERT INTO "o""dd, (x)" VALUES ('y', 1.23);
+CREATE TABLE "o""dd, (x)" ("a b" varchar(10) COLLATE "C" DEFAULT 'x,)' NOT NULL, tags text[] DEFAULT ARRAY['a', 'b'], "GENERATED" numeric(4,2) CHECK ("GENERATED" > 0),
+	CONSTRAINT "CONSTRAINT" CHECK ("a b" <> ')')); INSERT INTO "o""dd, (x)" VALUES ('y', NULL, 1.23);
 SQL
 tool_ok([ 'backup', '--repo', $repo, '-d', 'altered' ], 'backup');
 query('postgres', 'CREATE DATABASE altered_before TEMPLATE altered');

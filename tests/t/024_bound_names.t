@@ -388,6 +388,56 @@ for my $part ([ '--table', 'app.fk' ], [ '--schema', 'app' ])
 	is(query('parents', q{SELECT count(*) FROM pg_constraint WHERE conrelid = 'app.fk'::regclass AND contype = 'f'}), 1, '... which is there again');
 }
 
+# ------------------------------------------------- what the text of a table says
+
+# No text names a cast, so what the table computes when it is made may be one; an array ends no column.
+hostile_database('text');
+as_role('joe', 'text', q{CREATE FUNCTION joe.n(joe.mood) RETURNS integer LANGUAGE plpgsql IMMUTABLE AS 'BEGIN PERFORM joe.go(); RETURN 1; END'; CREATE CAST (joe.mood AS integer) WITH FUNCTION joe.n(joe.mood) AS IMPLICIT});
+my %computing = (
+	array => q{x text[] DEFAULT ARRAY['a', 'b'], a int, g int GENERATED ALWAYS AS (a + ('x'::joe.mood)) STORED)},
+	key => q{x text[] DEFAULT ARRAY['a', 'b'], a int) PARTITION BY RANGE ((a + ('x'::joe.mood)))},
+	named => q{a int, g int GENERATED ALWAYS AS (a + ('x'::joe.mood)) STORED, d int DEFAULT joe.n('x'))});
+query('text', "CREATE TABLE public.t_$_ ($computing{$_}") for sort keys %computing;
+query('text', 'TRUNCATE public.loot');
+backup('text');
+for my $table (sort keys %computing)
+{
+	query('text', "DROP TABLE public.t_$table");
+	is_refused('text', "a cast of what is computed, $table", qr/could not restore TABLE public\.t_$table without running code/, '--table', "public.t_$table");
+}
+
+# Each part of hundreds of tables calls a function of its own, and is found to do so: the server says what calls what.
+hostile_database('many');
+as_role('joe', 'many', join '; ', map { "CREATE FUNCTION joe.f$_() RETURNS integer LANGUAGE sql AS 'SELECT $_'" } 1 .. 9);
+srand 7;
+my %values = (
+	'text[]' => [ q{ARRAY['a,b', 'c)', %s::text]}, q{ARRAY[ARRAY['x', 'y'], ARRAY[%s::text, '[']]}, q{('{a,"b,]"}'::text[])[1:%s]}, q{ARRAY[%s, 2]::text[]} ],
+	'integer' => [ '%s', q{(ARRAY[1, %s, 3])[2]}, q{CASE %s WHEN 1 THEN 2 ELSE 3 END}, q{COALESCE(NULL, %s, 1)}, q{length(E'\\\\'',[' || %s)},
+		q{(ARRAY[ARRAY[1, 2], ARRAY[3, %s]])[1][1]}, q{GREATEST(1, CASE WHEN %s > 1 THEN 1 END)}, q{(ARRAY[1, CASE %s WHEN 2 THEN 1 END])[1]} ],
+	'numeric(10,2)' => [ '%s', q{(%s)::numeric(4,1)} ],
+	'varchar(20)' => [ q{('x'::text COLLATE "C") || %s}, q{$$a', [$$ || %s} ]);
+my @odd = ('a', '"a, (b"', '"x]"', '"CONSTRAINT"', '"DEFAULT"', '"GENERATED"', '"q""[,"', 'e', '"PARTITION BY"');
+my $sql = '';
+for my $number (1 .. 200)
+{
+	my @items;
+	for my $column (0 .. 1 + rand 4)
+	{
+		my ($type) = (sort keys %values)[ rand keys %values ];
+		my $call = 'joe.f' . (1 + $column) . '()';
+		push @items, "$odd[ $column ] $type" . (rand() < 0.8 ? ' DEFAULT ' . sprintf($values{$type}[ rand @{ $values{$type} } ], $call) : '') . (rand() < 0.3 ? ' NOT NULL' : '');
+		push @items, 'CONSTRAINT ' . $odd[ -1 - $column ] . " CHECK ($odd[ $column ]::text <> " . sprintf($values{'text[]'}[ rand @{ $values{'text[]'} } ], 'joe.f' . (9 - $column) . '()') . '::text)' if rand() < 0.4;
+	}
+	$sql .= "CREATE TABLE app.t$number (" . join(', ', @items) . ')' . ($number % 10 ? '' : " PARTITION BY LIST (a)") . ";\n";
+}
+as_role('app', 'many', $sql);
+backup('many');
+my $listed = q{SELECT string_agg(x, E'\n' ORDER BY x) FROM (SELECT adrelid::regclass || ' ' || adnum || pg_get_expr(adbin, adrelid) FROM pg_attrdef UNION ALL SELECT conrelid::regclass || conname || pg_get_constraintdef(oid) FROM pg_constraint WHERE contype = 'c') u (x)};
+my $before = query('many', $listed);
+query('many', 'DROP SCHEMA app CASCADE; CREATE SCHEMA app AUTHORIZATION app');
+tool_ok([ restore('many', '--table', 'app.*') ], 'tables whose parts call functions of others');
+is(query('many', $listed), $before, '... come back as they were');
+
 # ------------------------------------------------- the last wall
 
 hostile_database('roles');

@@ -20,15 +20,14 @@ assert_part(const char *kind, const char *definition, InlineKind part, const cha
 			const char *expected)
 {
 	TocEntry entry = {.kind = (char *) kind, .definition = (char *) definition};
-	char *text = inline_part_read(&entry, definition, part, name);
+	char *text;
+	InlineRead read = inline_part_read(&entry, definition, part, name, &text);
 
+	assert_int_equal(read, expected != NULL ? INLINE_FOUND : INLINE_ABSENT);
 	if (expected == NULL)
 		assert_null(text);
 	else
-	{
-		assert_non_null(text);
 		assert_string_equal(text, expected);
-	}
 	free(text);
 }
 
@@ -77,11 +76,84 @@ test_other_forms(void **state)
 				"CREATE FOREIGN TABLE s.t (\n    a integer DEFAULT s.f()\n)\nSERVER x\nOPTIONS "
 				"(\n    \"PARTITION\" 's.g('\n);\n",
 				INLINE_WHOLE, NULL, NULL);
-	/* Cut off, or something else. */
-	assert_part("TABLE", "CREATE TABLE s.t (a integer DEFAULT s.f(", INLINE_COLUMN, "a", NULL);
-	assert_part("TABLE", "CREATE TABLE s.t", INLINE_COLUMN, "a", NULL);
-	assert_part("TABLE", "", INLINE_WHOLE, NULL, NULL);
 	assert_part("VIEW", "CREATE VIEW s.t AS SELECT s.f()", INLINE_WHOLE, NULL, NULL);
+}
+
+/* A comma in brackets ends nothing, wherever they are. */
+static void
+test_arrays(void **state)
+{
+	static const char arrays[] =
+		"CREATE TABLE s.t (\n    a text[] DEFAULT ARRAY['x'::text, 's.f('::text],\n"
+		"    \"b, [\" integer[] DEFAULT ARRAY[ARRAY[1, 2], ARRAY[(s.g(3))[1:2], 4]] NOT NULL,\n"
+		"    c text DEFAULT (ARRAY[E'\\\\'',]'::text, $$]$$])[1] COLLATE \"C\",\n"
+		"    g integer GENERATED ALWAYS AS ((a[1])::integer + s.h(ARRAY[1, 2])) STORED,\n"
+		"    CONSTRAINT \"]\" CHECK ((a <> ARRAY['p'::text, 'q'::text]))\n)\n"
+		"PARTITION BY LIST ((s.k(ARRAY[a, b])));\n";
+	TocEntry entry = {.kind = (char *) "TABLE", .definition = (char *) arrays};
+	char *text;
+
+	(void) state;
+	assert_part("TABLE", arrays, INLINE_COLUMN, "a", "DEFAULT ARRAY['x'::text, 's.f('::text]");
+	assert_part("TABLE", arrays, INLINE_COLUMN, "b, [",
+				"DEFAULT ARRAY[ARRAY[1, 2], ARRAY[(s.g(3))[1:2], 4]] NOT NULL");
+	assert_part("TABLE", arrays, INLINE_COLUMN, "c",
+				"DEFAULT (ARRAY[E'\\\\'',]'::text, $$]$$])[1] COLLATE \"C\"");
+	assert_part("TABLE", arrays, INLINE_CONSTRAINT, "]",
+				" CHECK ((a <> ARRAY['p'::text, 'q'::text]))\n");
+	assert_int_equal(inline_computed_read(&entry, &text), INLINE_FOUND);
+	assert_string_equal(text, "GENERATED ALWAYS AS ((a[1])::integer + s.h(ARRAY[1, 2])) STORED\n"
+							  "PARTITION BY LIST ((s.k(ARRAY[a, b])))\n");
+	free(text);
+	assert_part("DOMAIN",
+				"CREATE DOMAIN s.d AS text[] DEFAULT ARRAY['a'::text, s.f()]\n"
+				"\tCONSTRAINT c CHECK ((VALUE <> ARRAY['b'::text]));\n",
+				INLINE_WHOLE, NULL, "DEFAULT ARRAY['a'::text, s.f()]\n\t");
+}
+
+/* What is not as pg_dump writes it may have any part. */
+static void
+test_unreadable(void **state)
+{
+	static const char *const tables[] = {
+		"",
+		"CREATE TABLE s.t",
+		"CREATE TABLE s.t;\n",
+		"CREATE TABLE s.t (a integer DEFAULT s.f(",
+		"CREATE TABLE s.t (\n    a integer\n)",
+		"CREATE TABLE s.t (\n    a integer;\n);\n",
+		"CREATE TABLE s.t (\n    a integer,\n);\n",
+		"CREATE TABLE s.t (\n    a integer, 'b' text\n);\n",
+		"CREATE TABLE s.t (\n    a integer[[]\n);\n",
+		"CREATE TABLE s.t (\n    a integer]\n);\n",
+		"CREATE TABLE s.t (\n    CHECK (s.f())\n);\n",
+		"CREATE TABLE s.t (\n    LIKE s.u\n);\n",
+		"CREATE TABLE s.t (\n    a integer\n) s.f();\n",
+		"CREATE TABLE s.t (\n    a integer\n)\nPARTITION BY LIST (a",
+		"CREATE TABLE s.t PARTITION OF s.p DEFAULT;\n"};
+	static const char *const domains[] = {
+		"CREATE DOMAIN s.d AS text CHECK (s.f());\n", "CREATE DOMAIN s.d AS text DEFAULT 'a'",
+		"CREATE DOMAIN s.d text;\n", "CREATE DOMAIN s.d AS text CONSTRAINT CHECK (s.f());\n"};
+	TocEntry entry = {.kind = (char *) "TABLE"};
+	TocEntry used = {.kind = (char *) "FUNCTION", .schema = (char *) "s", .tag = (char *) "f()"};
+	char *text;
+	size_t i;
+
+	(void) state;
+	for (i = 0; i < sizeof(tables) / sizeof(tables[0]); i++)
+	{
+		entry.definition = (char *) tables[i];
+		if (inline_computed_read(&entry, &text) != INLINE_UNREADABLE || text != NULL ||
+			inline_part_read(&entry, tables[i], INLINE_COLUMN, "a", &text) != INLINE_UNREADABLE ||
+			text != NULL || !inline_parts_name(&entry, tables[i], &used))
+			fail_msg("%s", tables[i]);
+	}
+	entry.kind = (char *) "DOMAIN";
+	for (i = 0; i < sizeof(domains) / sizeof(domains[0]); i++)
+	{
+		if (inline_part_read(&entry, domains[i], INLINE_WHOLE, NULL, &text) != INLINE_UNREADABLE)
+			fail_msg("%s", domains[i]);
+	}
 }
 
 static void
@@ -156,10 +228,11 @@ test_parents(void **state)
 int
 main(void)
 {
-	const struct CMUnitTest tests[] = {cmocka_unit_test(test_tables),
-									   cmocka_unit_test(test_other_forms),
-									   cmocka_unit_test(test_domains), cmocka_unit_test(test_names),
-									   cmocka_unit_test(test_parents)};
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_tables),  cmocka_unit_test(test_other_forms),
+		cmocka_unit_test(test_arrays),  cmocka_unit_test(test_unreadable),
+		cmocka_unit_test(test_domains), cmocka_unit_test(test_names),
+		cmocka_unit_test(test_parents)};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

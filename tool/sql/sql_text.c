@@ -145,6 +145,12 @@ sql_token_end(const char *text)
 	return text + 1;
 }
 
+int
+sql_token_nests(const char *text)
+{
+	return (*text == '(' || *text == '[') - (*text == ')' || *text == ']');
+}
+
 const char *
 sql_skip_blank(const char *text)
 {

@@ -15,6 +15,10 @@
  */
 extern const char *sql_token_end(const char *text);
 
+/* By how much the token changes the depth of parentheses and brackets, in which a comma ends
+ * nothing. */
+extern int sql_token_nests(const char *text);
+
 /* Behind blanks and comments. */
 extern const char *sql_skip_blank(const char *text);
 

@@ -53,7 +53,7 @@ type_end(const char *text)
 		if (depth == 0 && (*text == ',' || *text == ')' || *text == ';' || is_keyword(text)))
 			break;
 		/* geometry(Point,4326) */
-		depth += *text == '(' ? 1 : *text == ')' ? -1 : 0;
+		depth += sql_token_nests(text);
 		end = sql_token_end(text);
 	}
 	return end;
@@ -71,7 +71,7 @@ item_end(const char *text, bool *generated)
 
 		if (depth == 0 && (*text == ',' || *text == ')'))
 			break;
-		depth += *text == '(' ? 1 : *text == ')' ? -1 : 0;
+		depth += sql_token_nests(text);
 		*generated = *generated || (depth == 0 && is_word(text, end, "GENERATED"));
 		text = sql_skip_blank(end);
 	}

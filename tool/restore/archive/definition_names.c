@@ -71,6 +71,7 @@ typedef struct Scan
 	UsedNames *names;
 	const char *before[TOKENS]; /* the last one first; "" if there is none */
 	int depth;                  /* of parentheses */
+	int brackets;               /* depth of brackets */
 	int generated;              /* depth of a generated column's expression, or 0 */
 	bool table;
 	bool listed;           /* the list of a table's columns has ended */
@@ -295,7 +296,10 @@ take_sign(Scan *scan, const char *text)
 		scan->listed = scan->listed || scan->depth == 0;
 	}
 	else if (*text == ',')
-		scan->expects_column = scan->table && scan->depth == 1 && !scan->listed;
+		scan->expects_column =
+			scan->table && scan->depth == 1 && scan->brackets == 0 && !scan->listed;
+	else
+		scan->brackets += (*text == '[') - (*text == ']');
 }
 
 void

@@ -11,11 +11,14 @@
  * each column and constraint as an item of one list, constraints by name, and its
  * own words in upper case, which it would quote in a name.
  *
+ * A definition is read from end to end before anything is said of it.  What is
+ * not as pg_dump writes it is no reason to take a part for empty: the definition
+ * counts as unreadable, and may compute anything.
+ *
  *-------------------------------------------------------------------------
  */
 #include "inline_parts.h"
 
-#include <ctype.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -23,14 +26,6 @@
 #include "memory.h"
 #include "sql_name.h"
 #include "sql_text.h"
-
-/* The parts of a definition, one after another. */
-typedef struct Parts
-{
-	const char *next;
-	bool domain;
-	bool listed; /* in the list of a table; what follows is about the table itself */
-} Parts;
 
 /* A part; its text computes something, or is empty. */
 typedef struct Part
@@ -41,6 +36,12 @@ typedef struct Part
 	const char *end;
 } Part;
 
+typedef struct Parts
+{
+	Part *items;
+	uint32_t count;
+} Parts;
+
 static bool
 is_word(const char *token, const char *word)
 {
@@ -49,7 +50,17 @@ is_word(const char *token, const char *word)
 	return strncmp(token, word, length) == 0 && sql_token_end(token) == token + length;
 }
 
-/* Where one of these words, or an end of the item, stands outside of parentheses. */
+/* Words that pg_dump writes; a name that begins with a capital letter is in quotes. */
+static bool
+is_keyword(const char *token)
+{
+	return *token >= 'A' && *token <= 'Z';
+}
+
+/*
+ * Where one of these words, or an end of the item, stands outside of parentheses
+ * and brackets; the end of the text if none does.
+ */
 static const char *
 find(const char *text, const char *const *words, const char *ends)
 {
@@ -63,7 +74,9 @@ find(const char *text, const char *const *words, const char *ends)
 			word++;
 		if (depth == 0 && (*word != NULL || strchr(ends, *text) != NULL))
 			break;
-		depth += (*text == '(') - (*text == ')');
+		depth += sql_token_nests(text);
+		if (depth < 0)
+			return text + strlen(text);
 	}
 	return text;
 }
@@ -75,6 +88,12 @@ skip_word(const char *text, const char *word)
 	return is_word(text, word) ? sql_skip_blank(sql_token_end(text)) : text;
 }
 
+static bool
+is_table_or_domain(const TocEntry *entry)
+{
+	return toc_entry_is_table(entry) || toc_entry_is(entry, "DOMAIN");
+}
+
 /* Behind the name of what is created; NULL: this is no such definition. */
 static const char *
 behind_name(const TocEntry *entry, const char *definition)
@@ -84,7 +103,7 @@ behind_name(const TocEntry *entry, const char *definition)
 	char *name;
 	size_t i;
 
-	if (!(toc_entry_is_table(entry) || toc_entry_is(entry, "DOMAIN")) || definition == NULL ||
+	if (!is_table_or_domain(entry) || definition == NULL ||
 		!is_word(sql_skip_blank(definition), "CREATE"))
 		return NULL;
 	definition = skip_word(definition, "CREATE");
@@ -98,93 +117,129 @@ behind_name(const TocEntry *entry, const char *definition)
 	return sql_skip_blank(definition);
 }
 
-static bool
-begin(Parts *parts, const TocEntry *entry, const char *definition)
+static void
+add(Parts *parts, InlineKind kind, char *name, const char *text, const char *end)
 {
-	static const char *const none[] = {NULL};
-	const char *text = behind_name(entry, definition);
+	parts->items = xrealloc(parts->items, ((size_t) parts->count + 1) * sizeof(Part));
+	parts->items[parts->count++] = (Part){kind, name, text, end};
+}
 
+static void
+parts_free(Parts *parts)
+{
+	uint32_t i;
+
+	for (i = 0; i < parts->count; i++)
+		free(parts->items[i].name);
+	free(parts->items);
+	memset(parts, 0, sizeof(*parts));
+}
+
+/* "CONSTRAINT name ...", or a column; false if it is neither. */
+static bool
+read_item(Parts *parts, const char *text, const char *end)
+{
+	static const char *const computes[] = {"DEFAULT", "GENERATED", NULL};
+	bool constraint = is_word(text, "CONSTRAINT");
+	char *name;
+
+	if (constraint)
+		text = skip_word(text, "CONSTRAINT");
+	if (is_keyword(text))
+		return false;
+	text = sql_name_read(text, &name);
 	if (text == NULL)
 		return false;
-	parts->domain = toc_entry_is(entry, "DOMAIN");
-	if (!parts->domain && is_word(text, "OF"))
-	{
-		text = sql_skip_blank(sql_token_end(text));
-		while (*text != '\0' && *text != '(' && *text != ';' && !isupper((unsigned char) *text))
-			text = sql_skip_blank(sql_token_end(text));
-	}
-	parts->listed = !parts->domain && *text == '(';
-	parts->next = parts->listed ? sql_skip_blank(text + 1) : text;
-	if (parts->listed && *find(text + 1, none, ")") == '\0')
-		return false;
+	add(parts, constraint ? INLINE_CONSTRAINT : INLINE_COLUMN, name,
+		constraint ? text : find(text, computes, ",)"), end);
 	return true;
 }
 
-/* Behind CONSTRAINT. */
-static bool
-read_constraint(const char *text, Part *part)
-{
-	part->kind = INLINE_CONSTRAINT;
-	part->text = sql_name_read(text, &part->name);
-	return part->text != NULL;
-}
-
-/* An item of a table's list. */
-static bool
-read_item(Parts *parts, Part *part)
+/* The list of a table; where it ends, or NULL. */
+static const char *
+read_list(Parts *parts, const char *text)
 {
 	static const char *const none[] = {NULL};
-	static const char *const computes[] = {"DEFAULT", "GENERATED", NULL};
-	const char *text = parts->next;
+	const char *end = sql_skip_blank(text + 1);
 
-	part->end = find(text, none, ",);");
-	parts->listed = *part->end == ',';
-	parts->next = *part->end == '\0' ? part->end : sql_skip_blank(part->end + 1);
-	if (is_word(text, "CONSTRAINT"))
-		return read_constraint(skip_word(text, "CONSTRAINT"), part);
-	part->kind = INLINE_COLUMN;
-	text = sql_name_read(text, &part->name);
-	if (text != NULL)
-		part->text = find(text, computes, ",);");
-	return text != NULL;
+	if (*end == ')')
+		return sql_skip_blank(end + 1);
+	do
+	{
+		text = sql_skip_blank(text + 1);
+		end = find(text, none, ",);");
+		if ((*end != ',' && *end != ')') || !read_item(parts, text, end))
+			return NULL;
+		text = end;
+	} while (*end == ',');
+	return sql_skip_blank(end + 1);
 }
 
-/* Behind a table's list its key; of a domain, what comes before the next constraint. */
+/* Behind the name of a table: its list, and its key. */
 static bool
-read_outside(Parts *parts, Part *part)
+read_table(Parts *parts, const char *text)
 {
-	static const char *const constraint[] = {"CONSTRAINT", NULL};
+	static const char *const none[] = {NULL};
 	static const char *const key[] = {"PARTITION", NULL};
-	static const char *const value[] = {"DEFAULT", "CONSTRAINT", NULL};
-	const char *text = parts->next;
+	const char *end;
 
-	if (parts->domain && is_word(text, "CONSTRAINT"))
+	if (is_word(text, "OF"))
 	{
-		text = skip_word(text, "CONSTRAINT");
-		parts->next = part->end = find(text, constraint, ";");
-		return read_constraint(text, part);
+		text = sql_skip_blank(sql_token_end(text));
+		while (*text != '\0' && *text != '(' && *text != ';' && !is_keyword(text))
+			text = sql_skip_blank(sql_token_end(text));
 	}
-	part->kind = INLINE_WHOLE;
-	part->text = find(text, parts->domain ? value : key, ";");
-	part->end = parts->domain ? find(text, constraint, ";") : find(text, constraint + 1, ";");
-	parts->next = part->end;
-	return true;
+	else if (*text != '(')
+		return false;
+	if (*text == '(')
+		text = read_list(parts, text);
+	if (text == NULL || (*text != ';' && !is_keyword(text)))
+		return false;
+	end = find(text, none, ";");
+	if (*end == ';' && *text != ';')
+		add(parts, INLINE_WHOLE, NULL, find(text, key, ";"), end);
+	return *end == ';';
 }
 
-/* False: no more of them.  Caller frees the name. */
+/* Behind the name of a domain: "AS type DEFAULT ... CONSTRAINT name CHECK (...)". */
 static bool
-next_part(Parts *parts, Part *part)
+read_domain(Parts *parts, const char *text)
 {
-	memset(part, 0, sizeof(*part));
-	if (*parts->next == '\0' || *parts->next == ';')
+	static const char *const value[] = {"DEFAULT", "CONSTRAINT", "CHECK", NULL};
+	static const char *const constraint[] = {"CONSTRAINT", NULL};
+	const char *end = find(text, constraint, ";");
+
+	if (!is_word(text, "AS"))
 		return false;
-	if (parts->listed && *parts->next == ')')
+	text = find(text, value, ";");
+	if (is_word(text, "CHECK"))
+		return false;
+	add(parts, INLINE_WHOLE, NULL, text, end);
+	while (is_word(end, "CONSTRAINT"))
 	{
-		parts->listed = false;
-		parts->next = sql_skip_blank(parts->next + 1);
-		return next_part(parts, part);
+		text = end;
+		end = find(sql_token_end(text), constraint, ";");
+		if (!read_item(parts, text, end))
+			return false;
 	}
-	return parts->listed ? read_item(parts, part) : read_outside(parts, part);
+	return *end == ';';
+}
+
+/* All parts, or none if anything could not be read (false). */
+static bool
+read_parts(Parts *parts, const TocEntry *entry, const char *definition)
+{
+	const char *text = behind_name(entry, definition);
+	bool good;
+
+	memset(parts, 0, sizeof(*parts));
+	if (!is_table_or_domain(entry))
+		return true;
+	good = text != NULL &&
+		   (toc_entry_is(entry, "DOMAIN") ? read_domain(parts, text) : read_table(parts, text));
+	if (!good)
+		parts_free(parts);
+	return good;
 }
 
 static char *
@@ -193,47 +248,55 @@ text_of(const Part *part)
 	return xasprintf("%.*s", (int) (part->end - part->text), part->text);
 }
 
-char *
-inline_part_read(const TocEntry *entry, const char *definition, InlineKind kind, const char *name)
+InlineRead
+inline_part_read(const TocEntry *entry, const char *definition, InlineKind kind, const char *name,
+				 char **text)
 {
 	Parts parts;
-	Part part;
-	char *text = NULL;
+	uint32_t i;
 
-	if (!begin(&parts, entry, definition))
-		return NULL;
-	while (text == NULL && next_part(&parts, &part))
+	*text = NULL;
+	if (!read_parts(&parts, entry, definition))
+		return INLINE_UNREADABLE;
+	for (i = 0; *text == NULL && i < parts.count; i++)
 	{
-		if (part.kind == kind && part.end > part.text &&
-			(kind == INLINE_WHOLE || strcmp(part.name, name) == 0))
-			text = text_of(&part);
-		free(part.name);
+		const Part *part = &parts.items[i];
+
+		if (part->kind == kind && part->end > part->text &&
+			(kind == INLINE_WHOLE || strcmp(part->name, name) == 0))
+			*text = text_of(part);
 	}
-	return text;
+	parts_free(&parts);
+	return *text != NULL ? INLINE_FOUND : INLINE_ABSENT;
 }
 
-char *
-inline_computed_read(const TocEntry *entry)
+InlineRead
+inline_computed_read(const TocEntry *entry, char **text)
 {
 	Parts parts;
-	Part part;
-	Buffer text;
+	Buffer computed;
+	uint32_t i;
 
-	if (!toc_entry_is_table(entry) || !begin(&parts, entry, entry->definition))
-		return NULL;
-	buffer_init(&text);
-	while (next_part(&parts, &part))
+	*text = NULL;
+	if (!toc_entry_is_table(entry))
+		return INLINE_ABSENT;
+	if (!read_parts(&parts, entry, entry->definition))
+		return INLINE_UNREADABLE;
+	buffer_init(&computed);
+	for (i = 0; i < parts.count; i++)
 	{
-		bool key = part.kind == INLINE_WHOLE && is_word(part.text, "PARTITION");
+		const Part *part = &parts.items[i];
+		bool key = part->kind == INLINE_WHOLE && is_word(part->text, "PARTITION");
 
-		if (key || (part.kind == INLINE_COLUMN && is_word(part.text, "GENERATED")))
-			buffer_printf(&text, "%.*s\n", (int) (part.end - part.text), part.text);
-		free(part.name);
+		if (key || (part->kind == INLINE_COLUMN && is_word(part->text, "GENERATED")))
+			buffer_printf(&computed, "%.*s\n", (int) (part->end - part->text), part->text);
 	}
-	if (text.length > 0)
-		return buffer_detach(&text);
-	buffer_free(&text);
-	return NULL;
+	parts_free(&parts);
+	if (computed.length > 0)
+		*text = buffer_detach(&computed);
+	else
+		buffer_free(&computed);
+	return *text != NULL ? INLINE_FOUND : INLINE_ABSENT;
 }
 
 bool
@@ -256,19 +319,17 @@ bool
 inline_parts_name(const TocEntry *entry, const char *definition, const TocEntry *used)
 {
 	Parts parts;
-	Part part;
-	bool found = false;
+	bool found = !read_parts(&parts, entry, definition);
+	uint32_t i;
 
-	if (!begin(&parts, entry, definition))
-		return false;
-	while (!found && next_part(&parts, &part))
+	for (i = 0; !found && i < parts.count; i++)
 	{
-		char *text = text_of(&part);
+		char *text = text_of(&parts.items[i]);
 
 		found = inline_part_names(text, used);
 		free(text);
-		free(part.name);
 	}
+	parts_free(&parts);
 	return found;
 }
 

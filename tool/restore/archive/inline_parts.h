@@ -17,25 +17,31 @@ typedef enum InlineKind
 	INLINE_CONSTRAINT /* of a table or domain */
 } InlineKind;
 
+typedef enum InlineRead
+{
+	INLINE_ABSENT,
+	INLINE_FOUND,
+	INLINE_UNREADABLE /* not what pg_dump writes: whoever asks must expect anything */
+} InlineRead;
+
 /*
  * The text of a part in a definition, which is that of the entry, perhaps with
- * names changed (--as).  NULL if the part does not stand there, as what a table
+ * names changed (--as).  Absent is what does not stand there, as what a table
  * has of its parents; what computes nothing has an empty text.  Caller frees.
  */
-extern char *inline_part_read(const TocEntry *entry, const char *definition, InlineKind kind,
-							  const char *name);
+extern InlineRead inline_part_read(const TocEntry *entry, const char *definition, InlineKind kind,
+								   const char *name, char **text);
 
 /*
  * What the server computes, as far as it is constant, when it makes the table:
- * generated columns and the key, one behind the other; NULL: there is none.
- * Caller frees.
+ * generated columns and the key, one behind the other.  Caller frees.
  */
-extern char *inline_computed_read(const TocEntry *entry);
+extern InlineRead inline_computed_read(const TocEntry *entry, char **text);
 
 /* Does the text of a part name this function or operator, with its schema? */
 extern bool inline_part_names(const char *part, const TocEntry *used);
 
-/* Does any part of the definition? */
+/* Does any part of the definition?  Also if it cannot be read. */
 extern bool inline_parts_name(const TocEntry *entry, const char *definition, const TocEntry *used);
 
 /* The table that a table inherits from, by number; NULL behind the last. */

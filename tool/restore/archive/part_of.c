@@ -55,7 +55,7 @@ find_word(const char *text, const char *word)
 
 		if (end != NULL)
 			return end;
-		depth += (*text == '(') - (*text == ')');
+		depth += sql_token_nests(text);
 	}
 	return NULL;
 }

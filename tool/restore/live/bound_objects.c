@@ -348,7 +348,9 @@ inline_says_so(const Selection *selection, const TocEntry *whole, const char *de
 	InlineKind kind = strcmp(catalog, "pg_attrdef") == 0      ? INLINE_COLUMN
 					  : strcmp(catalog, "pg_constraint") == 0 ? INLINE_CONSTRAINT
 															  : INLINE_WHOLE;
-	char *text = inline_part_read(whole, definition, kind, PQgetvalue(result, row, PART_NAME));
+	char *text;
+	InlineRead read =
+		inline_part_read(whole, definition, kind, PQgetvalue(result, row, PART_NAME), &text);
 	const TocEntry *parent;
 	const Place *used;
 	bool good = false;
@@ -358,7 +360,7 @@ inline_says_so(const Selection *selection, const TocEntry *whole, const char *de
 		good = depends_on(whole, used->entry) &&
 			   (!toc_entry_is_any(used->entry, called) ||
 				(text != NULL && may_call(selection, whole, definition, text, used->entry)));
-	for (i = 0; !good && text == NULL && kind != INLINE_WHOLE &&
+	for (i = 0; !good && read == INLINE_ABSENT && kind != INLINE_WHOLE &&
 				(parent = inline_parts_parent(&selection->toc, whole, i)) != NULL;
 		 i++)
 		good = inline_says_so(selection, parent, parent->definition, result, row, places, first);

@@ -242,13 +242,13 @@ given_code_check_statistics(const RestorePlan *plan, Connection *connection)
 
 /* ---- what definitions use ---- */
 
-/* What of a definition is computed with the rights of its owner; NULL: nothing.  Caller frees. */
-static char *
-computed_text(const TocEntry *entry)
+/* Does the definition compute this with the rights of its owner? */
+static bool
+is_used(const TocEntry *entry, InlineRead read, const char *text, const TocEntry *other)
 {
-	if (toc_entry_is(entry, "STATISTICS") || entry_calls_functions(entry))
-		return xstrdup(entry->definition);
-	return inline_computed_read(entry);
+	if (!toc_entry_is_table(entry))
+		return toc_entry_is(entry, "STATISTICS") || entry_calls_functions(entry);
+	return read == INLINE_UNREADABLE || (text != NULL && inline_part_names(text, other));
 }
 
 /* Objects, as two arrays. */
@@ -265,16 +265,17 @@ add_used(UsedObjects *used, const RestorePlan *plan, const TocEntry *entry)
 	static const char *const kinds[] = {"FUNCTION", "AGGREGATE", "OPERATOR", "OPERATOR CLASS",
 										"TYPE",     "DOMAIN",    NULL};
 	const Selection *selection = plan->selection;
-	char *text = computed_text(entry);
+	char *text;
+	InlineRead read = inline_computed_read(entry, &text);
 	FoundObject found;
 	int d;
 
-	for (d = 0; text != NULL && d < entry->ndepends_on; d++)
+	for (d = 0; d < entry->ndepends_on; d++)
 	{
 		const TocEntry *other = archive_toc_find(&selection->toc, entry->depends_on[d]);
 
 		if (other == NULL || !toc_entry_is_any(other, kinds) ||
-			(toc_entry_is_table(entry) && !inline_part_names(text, other)) ||
+			!is_used(entry, read, text, other) ||
 			!existing_objects_find(selection->existing, other, &found))
 			continue;
 		buffer_printf(&used->classes, "%s%u", used->classes.length > 1 ? "," : "", other->catalog);

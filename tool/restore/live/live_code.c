@@ -463,10 +463,9 @@ may_compute(const LiveCode *live, const TocEntry *table, const char *text, const
 	static const char *const called[] = {"FUNCTION", "AGGREGATE", "OPERATOR", NULL};
 	static const char *const named[] = {"TYPE", "DOMAIN", "EXTENSION", NULL};
 
+	/* No text names the function of a cast that the parser has chosen. */
 	if (toc_entry_is_any(need, called))
-		return inline_part_names(text, need) ||
-			   (live_code_is_of_cast(live->plan->selection, need) &&
-				!inline_parts_name(table, table->definition, need));
+		return inline_part_names(text, need) || live_code_is_of_cast(live->plan->selection, need);
 	return !toc_entry_is_any(need, named) || computes_names(table);
 }
 
@@ -479,13 +478,13 @@ computes(const LiveCode *live, const TocEntry *entry, const TocEntry *used)
 {
 	const ArchiveToc *toc = &live->plan->selection->toc;
 	char *text;
-	bool found = false;
+	bool found;
 	int d;
 
 	/* Partitions are compared by the functions of the key, whoever makes one. */
 	if (has_operator_class(toc, entry) && entry_is_partitioned(entry))
 		return true;
-	text = inline_computed_read(entry);
+	found = inline_computed_read(entry, &text) == INLINE_UNREADABLE;
 	for (d = 0; text != NULL && !found && d < entry->ndepends_on; d++)
 	{
 		const TocEntry *need = archive_toc_find(toc, entry->depends_on[d]);
