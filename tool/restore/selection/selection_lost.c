@@ -16,6 +16,7 @@
  * What is there all the same was made again, and is not told of.  A table or a
  * composite type that is there has lost what used the thing that went: no entry
  * of the archive says whether that was a column, a default or a constraint.
+ * A foreign key to a partitioned table goes with each of its partitions.
  *
  * With a new database nothing was lost: there only what refers to restored
  * tables is told of (selection_report.c).
@@ -34,6 +35,9 @@ selection_is_restrictive(const TocEntry *entry)
 {
 	return toc_entry_is(entry, "POLICY") && strstr(entry->definition, " AS RESTRICTIVE ") != NULL;
 }
+
+/* Partitions of partitions: more is a circle, which no server has made. */
+#define MAX_LEVELS 100
 
 /* Told of in another way, or by themselves of no interest. */
 static const char *const passed_over[] = {"COMMENT",
@@ -85,6 +89,47 @@ came_before(const TocEntry *entry, int d)
 	return false;
 }
 
+/* A partition of the table, or of a partition, that was missing; NULL: none was. */
+static const TocEntry *
+missing_partition(const Selection *selection, const TocEntry *table, int levels)
+{
+	const TocEntry *missing = NULL;
+	int i;
+	int d;
+
+	for (i = selection->starts[table->place]; i < selection->starts[table->place + 1]; i++)
+	{
+		const TocEntry *attach = archive_toc_find(&selection->toc, selection->dependents[i]);
+
+		if (attach == NULL || levels == 0 || !toc_entry_is(attach, "TABLE ATTACH"))
+			continue;
+		for (d = 0; missing == NULL && d < attach->ndepends_on; d++)
+		{
+			const TocEntry *child = archive_toc_find(&selection->toc, attach->depends_on[d]);
+
+			if (child != NULL && child != table && selection_is_partition(selection, child, table))
+				missing = was_missing(selection, child)
+							  ? child
+							  : missing_partition(selection, child, levels - 1);
+		}
+	}
+	return missing;
+}
+
+/*
+ * What of that went, if anything: of a foreign key to a partitioned table each
+ * partition has a part, and goes with the whole of it.
+ */
+static const TocEntry *
+what_went(const Selection *selection, const TocEntry *entry, const TocEntry *other)
+{
+	if (was_missing(selection, other) || selection->lost[other->place] != LOST_NOTHING)
+		return other;
+	if (toc_entry_is(entry, "FK CONSTRAINT") && !selection_belongs_to(entry, other))
+		return missing_partition(selection, other, MAX_LEVELS);
+	return NULL;
+}
+
 /* The next thing behind *d that the entry depends on and that was missing, or is lost. */
 static const TocEntry *
 next_missing(const Selection *selection, const TocEntry *entry, int *d)
@@ -93,8 +138,10 @@ next_missing(const Selection *selection, const TocEntry *entry, int *d)
 	{
 		const TocEntry *other = archive_toc_find(&selection->toc, entry->depends_on[(*d)++]);
 
-		if (other != NULL && other != entry && !came_before(entry, *d - 1) &&
-			(was_missing(selection, other) || selection->lost[other->place] != LOST_NOTHING))
+		if (other == NULL || other == entry || came_before(entry, *d - 1))
+			continue;
+		other = what_went(selection, entry, other);
+		if (other != NULL)
 			return other;
 	}
 	return NULL;
