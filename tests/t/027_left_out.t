@@ -194,6 +194,55 @@ query('lost', 'DROP SCHEMA s, lib CASCADE; CREATE SCHEMA s');
 tool_ok([ 'restore', '--repo', $repo, 'lost', '--table', 's.booking' ], 'a table with exclusion constraints');
 is(query('lost', q{SELECT count(*) FROM pg_constraint WHERE contype = 'x'}), 5, 'brings what they use');
 
+# The constructor of a range type, or of its multirange type, has no entry: whoever calls it needs the type.
+query('lost', 'DROP SCHEMA s CASCADE; DROP SCHEMA lib CASCADE');
+query('lost', <<'SQL');
+CREATE SCHEMA s;
+CREATE SCHEMA lib;
+CREATE SCHEMA m;
+CREATE TYPE lib.hours AS RANGE (subtype = time, multirange_type_name = m."all hours");
+CREATE TABLE s.shift (a time, b time, plain text DEFAULT 'lib.hours(a, b)', CONSTRAINT ok CHECK (NOT isempty(lib.hours(a, b))));
+CREATE INDEX shift_long ON s.shift (upper(lib."all hours"(lib.hours(a, b))));
+ALTER TABLE s.shift ENABLE ROW LEVEL SECURITY;
+CREATE POLICY early ON s.shift AS RESTRICTIVE USING (upper(lib.hours(a, b)) < '20:00');
+CREATE VIEW s.length AS SELECT upper(lib.hours(a, b)) AS until FROM s.shift;
+CREATE VIEW s.other AS SELECT a FROM s.shift;
+INSERT INTO s.shift VALUES ('8:00', '9:00');
+SQL
+tool_ok([ 'backup', '--repo', $repo, '-d', 'lost' ], 'backup');
+query('lost', 'DROP SCHEMA lib CASCADE');
+is($left_out->('--schema', 'lib'), <<'TEXT' =~ s/\n\z//r, 'what calls a constructor is gone with the range type');
+INDEX s.shift_long (it uses TYPE lib.hours; it was not asked for)
+POLICY s.shift early (it uses TYPE lib.hours; it was not asked for; without it more rows are visible)
+VIEW s.length (it uses TYPE lib.hours; it was not asked for)
+parts of TABLE s.shift (columns, defaults or constraints that use TYPE lib.hours)
+TEXT
+query('lost', 'DROP SCHEMA lib, s CASCADE; CREATE SCHEMA s');
+tool_ok([ 'restore', '--repo', $repo, 'lost', '--table', 's.shift' ], 'a table whose parts call it');
+is(query('lost', q{SELECT pg_get_constraintdef(oid) FROM pg_constraint WHERE conrelid = 's.shift'::regclass AND contype = 'c'}), 'CHECK ((NOT isempty(lib.hours(a, b))))', 'brings the type');
+
+# A foreign key to a partitioned table goes with each of its partitions.
+query('lost', <<'SQL');
+DROP SCHEMA s CASCADE;
+CREATE SCHEMA s;
+CREATE TABLE s.orders (id integer PRIMARY KEY) PARTITION BY RANGE (id);
+CREATE TABLE s.orders_1 PARTITION OF s.orders FOR VALUES FROM (1) TO (100);
+CREATE TABLE s.orders_2 PARTITION OF s.orders FOR VALUES FROM (100) TO (300) PARTITION BY RANGE (id);
+CREATE TABLE s.orders_20 PARTITION OF s.orders_2 DEFAULT;
+CREATE TABLE s.line (id integer, CONSTRAINT whole FOREIGN KEY (id) REFERENCES s.orders, CONSTRAINT part FOREIGN KEY (id) REFERENCES s.orders_1);
+INSERT INTO s.orders VALUES (1), (200);
+INSERT INTO s.line VALUES (1);
+SQL
+tool_ok([ 'backup', '--repo', $repo, '-d', 'lost' ], 'backup');
+query('lost', 'DROP TABLE s.orders_20 CASCADE');
+is($left_out->('--table', 's.orders_20'), 'FK CONSTRAINT s.line whole (it uses TABLE s.orders_20; it was not asked for)', 'a partition that is back: the foreign key that went with it is named');
+query('lost', 'ALTER TABLE s.line ADD CONSTRAINT whole FOREIGN KEY (id) REFERENCES s.orders; DROP TABLE s.orders_1 CASCADE');
+is($left_out->('--table', 's.orders_1'), "FK CONSTRAINT s.line part (it refers to TABLE s.line)\nFK CONSTRAINT s.line whole (it uses TABLE s.orders_1; it was not asked for)", '... and both');
+query('lost', 'DELETE FROM s.line; ALTER TABLE s.line ADD CONSTRAINT whole FOREIGN KEY (id) REFERENCES s.orders, ADD CONSTRAINT part FOREIGN KEY (id) REFERENCES s.orders_1');
+query('lost', 'ALTER TABLE s.orders_2 DETACH PARTITION s.orders_20; ALTER TABLE s.orders_20 RENAME TO was_20; ALTER INDEX s.orders_20_pkey RENAME TO was_20_pkey');
+is($left_out->('--table', 's.orders_20'), '', '... none if it is there');
+query('lost', 'DROP SCHEMA s, lib CASCADE; CREATE SCHEMA s; CREATE SCHEMA lib');
+
 # Nor does it say that operators are linked; one without the other would leave a shell.
 query('lost', <<'SQL');
 CREATE SCHEMA o;

@@ -29,6 +29,7 @@
 #include "memory.h"
 #include "multirange_schemas.h"
 #include "operator_links.h"
+#include "range_constructors.h"
 
 typedef struct Object
 {
@@ -225,6 +226,7 @@ kept_dependencies_add(Repository *repository, const Manifest *manifest, ArchiveT
 	MemberReader reader;
 	bool good;
 
+	range_constructors_add(toc);
 	if (member == NULL)
 	{
 		add_by_texts(toc);

@@ -1,0 +1,112 @@
+/*-------------------------------------------------------------------------
+ *
+ * range_constructors.c
+ *	  What calls the constructor of a range type, and so needs the type.
+ *
+ * "s.r(1, 2)" calls a function that comes with the type s.r, or with its
+ * multirange type.  pg_dump knows no such functions, so its archive drops what the
+ * catalogs say of them: an index, a view or a policy that uses a range type in no
+ * other way does not depend on it.  Their definitions name the function with its
+ * schema, and nothing else can have the name of a function there and that of a
+ * type but such a constructor, or a function that costs a dependency too many.
+ *
+ * The catalogs could be asked by a backup, but a restore has to read those that
+ * are there already.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "range_constructors.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "definition_names.h"
+#include "entry_calls.h"
+#include "memory.h"
+#include "sql_name.h"
+
+/* The name of a constructor. */
+typedef struct Constructor
+{
+	const TocEntry *type;
+	char *schema;
+	char *name;
+} Constructor;
+
+typedef struct Constructors
+{
+	Constructor *items;
+	uint32_t count;
+} Constructors;
+
+/* Takes over the names. */
+static void
+add(Constructors *all, const TocEntry *type, char *schema, char *name)
+{
+	all->items = xrealloc(all->items, ((size_t) all->count + 1) * sizeof(Constructor));
+	all->items[all->count++] = (Constructor){type, schema, name};
+}
+
+/*
+ * "CREATE TYPE s.r AS RANGE (... multirange_type_name = t.m, ...)": the constructors
+ * of t.m are functions s.m().
+ */
+static void
+find(Constructors *all, const TocEntry *type)
+{
+	static const char words[] = "\n    multirange_type_name = ";
+	const char *found = strstr(type->definition, words);
+	char *schema;
+	char *name;
+
+	add(all, type, xstrdup(type->schema), xstrdup(type->tag));
+	if (found == NULL || sql_name_read_qualified(found + strlen(words), &schema, &name) == NULL)
+		return;
+	add(all, type, xstrdup(type->schema), xstrdup(name));
+	add(all, type, schema, name);
+}
+
+static void
+add_needs(const Constructors *all, TocEntry *entry)
+{
+	UsedNames names;
+	uint32_t i;
+	uint32_t n;
+
+	definition_names_read(entry, &names);
+	for (n = 0; n < names.count; n++)
+	{
+		const UsedName *used = &names.items[n];
+
+		for (i = 0; i < all->count && used->schema != NULL; i++)
+		{
+			const Constructor *one = &all->items[i];
+
+			if (one->type->place < entry->place && strcmp(one->name, used->name) == 0 &&
+				strcmp(one->schema, used->schema) == 0)
+				toc_entry_depend(entry, one->type);
+		}
+	}
+	definition_names_free(&names);
+}
+
+void
+range_constructors_add(ArchiveToc *toc)
+{
+	Constructors all = {NULL, 0};
+	uint32_t i;
+
+	for (i = 0; i < toc->count; i++)
+	{
+		if (toc_entry_is(&toc->entries[i], "TYPE") && entry_is_range(&toc->entries[i]))
+			find(&all, &toc->entries[i]);
+	}
+	for (i = 0; all.count > 0 && i < toc->count; i++)
+		add_needs(&all, &toc->entries[i]);
+	for (i = 0; i < all.count; i++)
+	{
+		free(all.items[i].schema);
+		free(all.items[i].name);
+	}
+	free(all.items);
+}
