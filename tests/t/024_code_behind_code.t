@@ -348,4 +348,97 @@ query('app', 'ALTER FUNCTION joe.jcmp(json, json) OWNER TO joe; TRUNCATE joe.goo
 is_refused('a default operator class', qr/default operator class.*joe[.]jcmp.*changed by "joe".*HINT.*ALTER FUNCTION/s, '--append', '--table', 'joe.good');
 is(query('app', "SELECT rolsuper FROM pg_roles WHERE rolname = 'joe'"), 'f', 'joe has gained nothing');
 
+# ------------------------------------------------- what the server looks up by types
+
+# Nothing in pg_depend leads from a key or an expression to the function of a cast, from an operator to what sorts by it,
+# or, in the archive, from a call of a range type's constructor to the type.
+$database = 'types';
+create_database('types');
+query('types', q{CREATE SCHEMA joe AUTHORIZATION joe; CREATE SCHEMA lib; CREATE SCHEMA app; GRANT USAGE ON SCHEMA lib TO PUBLIC; CREATE TYPE lib.ty AS ENUM ('1', '2'); CREATE TYPE lib.good AS ENUM ('1')});
+as_joe(<<'SQL');
+GRANT USAGE ON SCHEMA joe TO PUBLIC;
+CREATE FUNCTION joe.boom(place text) RETURNS integer LANGUAGE plpgsql AS $$
+BEGIN
+	RAISE LOG 'code of joe in % runs as % in a session of %', place, current_user, session_user;
+	RETURN 1;
+END $$;
+CREATE FUNCTION joe.cmp(integer, integer) RETURNS integer IMMUTABLE LANGUAGE plpgsql AS 'BEGIN PERFORM joe.boom(''cmp''); RETURN btint4cmp($1, $2); END';
+CREATE FUNCTION joe.cast_to_int(lib.ty) RETURNS integer IMMUTABLE LANGUAGE plpgsql AS 'BEGIN RETURN joe.boom(''cast''); END';
+CREATE FUNCTION joe.cast_to_int(point) RETURNS integer IMMUTABLE LANGUAGE plpgsql AS 'BEGIN RETURN joe.boom(''cast of a point''); END';
+CREATE FUNCTION joe.cast_to_json(lib.ty) RETURNS json IMMUTABLE LANGUAGE plpgsql AS 'BEGIN RETURN joe.boom(''json'')::text::json; END';
+CREATE TYPE joe.mood AS ENUM ('1');
+CREATE FUNCTION joe.cast_to_int(joe.mood) RETURNS integer IMMUTABLE LANGUAGE plpgsql AS 'BEGIN RETURN joe.boom(''mood''); END';
+CREATE FUNCTION joe.cast_to_good(joe.mood) RETURNS lib.good IMMUTABLE LANGUAGE plpgsql AS 'BEGIN PERFORM joe.boom(''good''); RETURN ''1''; END';
+CREATE CAST (joe.mood AS integer) WITH FUNCTION joe.cast_to_int(joe.mood) AS IMPLICIT;
+CREATE CAST (joe.mood AS lib.good) WITH FUNCTION joe.cast_to_good(joe.mood) AS IMPLICIT;
+CREATE TABLE joe.par (id integer PRIMARY KEY);
+CREATE TABLE joe.chi (m joe.mood REFERENCES joe.par);
+INSERT INTO joe.par VALUES (1);
+INSERT INTO joe.chi VALUES ('1');
+SQL
+query('types', <<'SQL');
+CREATE CAST (lib.ty AS integer) WITH FUNCTION joe.cast_to_int(lib.ty) AS IMPLICIT;
+CREATE CAST (lib.ty AS json) WITH FUNCTION joe.cast_to_json(lib.ty);
+CREATE CAST (point AS integer) WITH FUNCTION joe.cast_to_int(point) AS IMPLICIT;
+CREATE FUNCTION lib.good_json(lib.good) RETURNS json IMMUTABLE LANGUAGE sql AS $$SELECT '1'::json$$;
+CREATE CAST (lib.good AS json) WITH FUNCTION lib.good_json(lib.good);
+CREATE FUNCTION lib.lt(integer, integer) RETURNS boolean IMMUTABLE LANGUAGE sql AS 'SELECT $1 < $2';
+CREATE OPERATOR lib.<<< (FUNCTION = lib.lt, LEFTARG = integer, RIGHTARG = integer);
+CREATE OPERATOR CLASS lib.sorts FOR TYPE integer USING btree AS OPERATOR 1 lib.<<<, OPERATOR 2 <=, OPERATOR 3 =, OPERATOR 4 >=, OPERATOR 5 >,
+	FUNCTION 1 joe.cmp(integer, integer);
+CREATE OPERATOR CLASS lib.ops FOR TYPE integer USING btree AS OPERATOR 1 <, OPERATOR 2 <=, OPERATOR 3 =, OPERATOR 4 >=, OPERATOR 5 >,
+	FUNCTION 1 joe.cmp(integer, integer);
+CREATE TYPE lib.span AS RANGE (subtype = integer, subtype_opclass = lib.ops, multirange_type_name = lib.spans);
+CREATE TABLE app.par (id integer PRIMARY KEY);
+INSERT INTO app.par VALUES (1), (2);
+CREATE TABLE app.chi (id lib.ty REFERENCES app.par);
+CREATE TABLE app.dots (id point REFERENCES app.par);
+CREATE TABLE app.root (id lib.ty) PARTITION BY LIST (id);
+CREATE TABLE app.leaf PARTITION OF app.root FOR VALUES IN ('1');
+ALTER TABLE app.root ADD FOREIGN KEY (id) REFERENCES app.par;
+CREATE TABLE app.said (id lib.ty CHECK (to_jsonb(id) IS NOT NULL));
+CREATE TABLE app.fine (id lib.good CHECK (to_jsonb(id) IS NOT NULL));
+CREATE TABLE app.sorted (id integer CHECK (ROW(id, id) OPERATOR(lib.<<<) ROW(10, id)));
+INSERT INTO app.chi VALUES ('1');
+INSERT INTO app.root VALUES ('1');
+INSERT INTO app.dots VALUES ('(1,1)');
+INSERT INTO app.said VALUES ('1');
+INSERT INTO app.fine VALUES ('1');
+INSERT INTO app.sorted VALUES (1), (2);
+CREATE TABLE app.base (id integer, t lib.ty);
+INSERT INTO app.base VALUES (1, '1'), (2, '2');
+CREATE MATERIALIZED VIEW app.json AS SELECT row_to_json(b) AS j FROM app.base b;
+CREATE MATERIALIZED VIEW app.ranks AS SELECT array_agg(id ORDER BY id USING OPERATOR(lib.<<<)) AS ids FROM app.base;
+CREATE MATERIALIZED VIEW app.ranges AS SELECT lower(lib.span(id, id + 1)) AS l FROM app.base;
+CREATE TABLE app.ind (id integer); CREATE INDEX ON app.ind (lower(lib.spans(lib.span(id, id + 1))));
+CREATE TABLE app.partial (id integer); CREATE INDEX ON app.partial (id) WHERE lower(lib.span(1, 2)) = id;
+CREATE TABLE app.gen (id integer, b boolean GENERATED ALWAYS AS (lower(lib.span(1, 2)) = id) STORED);
+CREATE TABLE app.keyed (id integer) PARTITION BY RANGE ((id + lower(lib.span(1, 2))));
+CREATE TABLE app.stat (id integer); CREATE STATISTICS app.stats ON (lower(lib.span(id, id + 1))) FROM app.stat;
+INSERT INTO app.ind VALUES (1), (2);
+INSERT INTO app.partial VALUES (1), (2);
+INSERT INTO app.stat VALUES (1), (2);
+SQL
+tool_ok([ 'backup', '--repo', $repo, '-d', 'types' ], 'backup');
+for my $table (qw(chi dots said sorted))
+{
+	query('types', "TRUNCATE app.$table");
+	is_refused("rows, $table", qr/function joe[.]\w+\(.*changed by others.*$no_rows|$no_rows/s, '--append', '--table', "app.$table");
+}
+query('types', 'TRUNCATE app.fine');
+is_restored('rows beside a cast that others made for a type of theirs', '--append', '--table', 'app.fine');
+for my $part (qw(leaf root chi dots said sorted ind partial gen keyed stat json ranks ranges))
+{
+	query('types', ($part =~ /^(?:json|rank|range)/ ? 'DROP MATERIALIZED VIEW' : 'DROP TABLE') . " app.$part");
+	is_refused("found by types, $part", qr/changed by others|others can (?:change|make casts)|of "joe"/, '--table', "app.$part");
+}
+query('types', 'DROP TABLE app.fine, joe.chi');
+is_restored('a cast that others made for a type of theirs', '--table', 'app.fine');
+is_restored('a key with casts of its owner', 1, '--table', 'joe.chi');
+
+# The type comes with what calls its constructor.
+query('types', 'DROP TYPE lib.span CASCADE');
+my (undef, $brought) = restore('--rows-as=session', '--table', 'app.ind');
+like($brought, qr/^also restored: TYPE lib\.span$/m, 'an index brings the range type whose constructor it calls');
+
 done_testing();

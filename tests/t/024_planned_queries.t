@@ -239,7 +239,7 @@ my @views = (
 	[ 'of_rows', 'CREATE INDEX e ON joe.read ((joe.g(1)))', 'DROP INDEX joe.e', qr/index e of table joe[.]read/ ],
 	[ 'of_rows', 'CREATE TABLE joe.under () INHERITS (joe.read); CREATE STATISTICS joe.e ON (joe.g(1)), v FROM joe.under', 'DROP TABLE joe.under', qr/statistics e of table joe[.]under/ ],
 	[ 'of_between', 'CREATE STATISTICS joe.e ON (joe.g(1)), v FROM joe.read', 'DROP STATISTICS joe.e', qr/statistics e of table joe[.]read/ ],
-	[ 'of_json', 'CREATE CAST (joe.read AS json) WITH FUNCTION joe.to_json(joe.read)', 'DROP CAST (joe.read AS json)', qr{TABLE joe[.]read|values of type joe[.]read} ],
+	[ 'of_json', 'CREATE CAST (joe.read AS json) WITH FUNCTION joe.to_json(joe.read)', 'DROP CAST (joe.read AS json)', qr{TABLE joe[.]read|type joe[.]read} ],
 	[ 'of_column', 'CREATE CAST (joe.mood AS json) WITH FUNCTION joe.to_json(joe.mood)', 'DROP CAST (joe.mood AS json)', qr/values of type joe[.]mood/ ],
 	[ 'of_view', 'SELECT 1', 'SELECT 1', qr/VIEW joe[.]shown|view joe[.]shown/ ],
 	[ 'of_kept', 'CREATE INDEX e ON joe.kept ((joe.g(1)))', 'DROP INDEX joe.e', qr/(?i:materialized view) joe[.]kept/ ],

@@ -14,7 +14,11 @@
 /*
  * Of a row `t` with the columns class and object, a subquery of the same
  * columns: what it runs, or what has to do with that.  The planner takes the
- * negator or the commutator instead of an operator; no dependency says so.
+ * negator or the commutator instead of an operator; rows are compared, and sorted,
+ * by the functions of the families that an operator is in; and to_jsonb(), among
+ * others, looks for a cast of a type when it runs.  No dependency says so.  Of the
+ * casts, those between types of superusers and the session count: in others their
+ * owners can put whatever they like, so that these types count themselves.
  */
 #define CODE_NEXT                                                                                  \
 	"SELECT refclassid AS class, refobjid AS object FROM pg_catalog.pg_depend"                     \
@@ -22,7 +26,8 @@
 	"  AND (refclassid IN ('pg_catalog.pg_proc'::pg_catalog.regclass,"                             \
 	"    'pg_catalog.pg_type'::pg_catalog.regclass,"                                               \
 	"    'pg_catalog.pg_operator'::pg_catalog.regclass,"                                           \
-	"    'pg_catalog.pg_opclass'::pg_catalog.regclass)"                                            \
+	"    'pg_catalog.pg_opclass'::pg_catalog.regclass,"                                            \
+	"    'pg_catalog.pg_opfamily'::pg_catalog.regclass)"                                           \
 	"   OR (refclassid = 'pg_catalog.pg_class'::pg_catalog.regclass"                               \
 	"    AND t.class = 'pg_catalog.pg_type'::pg_catalog.regclass))"                                \
 	" UNION ALL SELECT classid, objid FROM pg_catalog.pg_depend"                                   \
@@ -45,7 +50,17 @@
 	" UNION ALL SELECT t.class, l.link FROM pg_catalog.pg_operator o,"                             \
 	"  LATERAL (VALUES (o.oprnegate), (o.oprcom)) l (link)"                                        \
 	"  WHERE o.oid = t.object AND l.link >= 12000"                                                 \
-	"  AND t.class = 'pg_catalog.pg_operator'::pg_catalog.regclass"
+	"  AND t.class = 'pg_catalog.pg_operator'::pg_catalog.regclass"                                \
+	" UNION ALL SELECT 'pg_catalog.pg_opfamily'::pg_catalog.regclass, p.amopfamily"                \
+	"  FROM pg_catalog.pg_amop p WHERE p.amopopr = t.object AND t.object >= 12000"                 \
+	"  AND t.class = 'pg_catalog.pg_operator'::pg_catalog.regclass"                                \
+	" UNION ALL SELECT 'pg_catalog.pg_proc'::pg_catalog.regclass, k.castfunc"                      \
+	"  FROM pg_catalog.pg_cast k JOIN pg_catalog.pg_type x ON x.oid = k.castsource"                \
+	"  JOIN pg_catalog.pg_type y ON y.oid = k.casttarget"                                          \
+	"  WHERE t.object IN (k.castsource, k.casttarget) AND k.castfunc >= 12000"                     \
+	"  AND t.class = 'pg_catalog.pg_type'::pg_catalog.regclass AND NOT EXISTS ("                   \
+	"   SELECT FROM pg_catalog.pg_roles r WHERE r.oid IN (x.typowner, y.typowner)"                 \
+	"   AND NOT (r.rolsuper OR r.rolname = SESSION_USER))"
 
 /*
  * Functions of users (alias f) that PostgreSQL's own functions call on its own

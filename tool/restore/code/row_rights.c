@@ -39,6 +39,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "cast_code.h"
 #include "code_owners.h"
 #include "log.h"
 #include "memory.h"
@@ -63,7 +64,8 @@
 
 /*
  * Foreign keys whose values may be cast on the way, by a function that the owner of a type made
- * such: it is called as the owner of the other table, but in this session.
+ * such: it is called as the owner of the other table, but in this session.  For PostgreSQL's own
+ * types only superusers make casts.
  */
 #define CASTING_KEYS                                                                               \
 	"SELECT pg_catalog.format('foreign key %I', f.conname) AS what, t.typowner AS o"               \
@@ -71,7 +73,12 @@
 	"  ON (a.attrelid = f.conrelid AND a.attnum = ANY (f.conkey))"                                 \
 	"   OR (a.attrelid = f.confrelid AND a.attnum = ANY (f.confkey))"                              \
 	"  JOIN pg_catalog.pg_type t ON t.oid = a.atttypid"                                            \
-	" WHERE f.contype = 'f' AND f.conrelid = ANY (ARRAY(SELECT oid FROM tree)) AND t.oid >= 16384"
+	" WHERE f.contype = 'f' AND f.conrelid = ANY (ARRAY(SELECT oid FROM tree))"                    \
+	" AND (t.oid >= 16384 OR EXISTS (SELECT FROM pg_catalog.pg_cast k"                             \
+	"   WHERE k.castfunc >= 12000 AND k.castsource < 12000 AND k.casttarget < 12000))"
+
+/* Their types, and the code for them. */
+#define TREE_KEYS KEY_CASTS_OF(KEY_PAIRS("f.conrelid = ANY (ARRAY(SELECT oid FROM tree))"))
 
 /*
  * Whoever has the TRIGGER privilege may have made a trigger, of which the
@@ -177,9 +184,10 @@ static const char look_query[] =
  * domains be changed by their owners.
  */
 static const char foreign_query[] =
-	"WITH RECURSIVE " TREE ", things AS ("
+	"WITH RECURSIVE " TREE ", " TREE_KEYS ", things AS ("
 	"SELECT 'pg_catalog.pg_class'::pg_catalog.regclass::pg_catalog.oid AS class, oid AS object"
-	" FROM tree UNION SELECT 'pg_catalog.pg_class'::pg_catalog.regclass, indexrelid"
+	" FROM tree UNION SELECT class, object FROM key_casts UNION SELECT "
+	"'pg_catalog.pg_class'::pg_catalog.regclass, indexrelid"
 	"  FROM pg_catalog.pg_index WHERE indrelid = ANY (ARRAY(SELECT oid FROM tree))"
 	" UNION SELECT 'pg_catalog.pg_class'::pg_catalog.regclass, partrelid FROM above"
 	"  WHERE NOT COALESCE(" EXPRESSION_IS_HARMLESS(
@@ -201,7 +209,7 @@ static const char foreign_query[] =
 									  "   'pg_catalog.pg_class'::pg_catalog.regclass)"
 									  "  UNION ALL " CODE_NEXT ") d)"
 									  "SELECT pg_catalog.min(found.what) FROM (" CODE_OWNERS
-									  " UNION ALL " CASTING_KEYS
+									  " UNION ALL " CASTING_KEYS " UNION ALL " PARTS_OWNERS
 									  " UNION ALL SELECT pg_catalog.format('the partition key of "
 									  "%s',"
 									  "  partrelid::pg_catalog.regclass), relowner FROM above"
@@ -233,29 +241,21 @@ static const char planned_query[] =
 
 /*
  * Of these, those of superusers and the session: the server goes on with their
- * rights, also in another owner's turn.  Can others make casts for a key?
+ * rights, also in another owner's turn.  Can others make or change casts for a key?
  */
 static const char trusted_query[] =
-	"WITH RECURSIVE " TREE ", keys AS (SELECT f.conname, f.confrelid, a.atttypid AS one,"
-	"   b.atttypid AS two"
+	"WITH RECURSIVE " TREE ", keys AS (SELECT f.oid, f.confrelid"
 	"  FROM pg_catalog.pg_constraint f JOIN pg_catalog.pg_class c ON c.oid = f.confrelid"
-	"  JOIN pg_catalog.pg_roles r ON r.oid = c.relowner,"
-	"  LATERAL ROWS FROM (pg_catalog.unnest(f.conkey), pg_catalog.unnest(f.confkey)) u (one, two)"
-	"  JOIN pg_catalog.pg_attribute a ON a.attnum = u.one"
-	"  JOIN pg_catalog.pg_attribute b ON b.attnum = u.two"
-	"  WHERE f.contype = 'f' AND f.conrelid = ANY (ARRAY(SELECT oid FROM tree)) AND a.attrelid = "
-	"f.conrelid"
-	"  AND b.attrelid = f.confrelid AND " ROW_ROLE_IS_TRUSTED "),"
-	" chain AS (SELECT t.oid AS start, t.oid, t.typbasetype, t.typowner FROM pg_catalog.pg_type t"
-	"   WHERE t.oid IN (SELECT one FROM keys UNION SELECT two FROM keys)"
-	"  UNION ALL SELECT c.start, t.oid, t.typbasetype, t.typowner"
-	"  FROM chain c JOIN pg_catalog.pg_type t ON t.oid = c.typbasetype)"
-	"SELECT (SELECT pg_catalog.array_agg(DISTINCT confrelid) FROM keys),"
-	" (SELECT pg_catalog.min(pg_catalog.format('a cast of foreign key %I', keys.conname)) FROM keys"
-	"  JOIN chain x ON x.start = keys.one AND x.typbasetype = 0"
-	"  JOIN chain y ON y.start = keys.two AND y.typbasetype = 0"
-	"  JOIN pg_catalog.pg_roles r ON r.oid IN (x.typowner, y.typowner)"
-	"  WHERE x.oid <> y.oid AND NOT " ROW_ROLE_IS_TRUSTED ")";
+	"  JOIN pg_catalog.pg_roles r ON r.oid = c.relowner"
+	"  WHERE f.contype = 'f' AND f.conrelid = ANY (ARRAY(SELECT oid FROM tree))"
+	"  AND " ROW_ROLE_IS_TRUSTED
+	"), " KEY_CASTS_OF(KEY_PAIRS("f.oid IN (SELECT oid FROM keys)")) ", " CODE_OF(
+		"SELECT class, object FROM key_casts") " SELECT (SELECT pg_catalog.array_agg(DISTINCT "
+											   "confrelid) FROM keys),"
+											   " (SELECT pg_catalog.min(found.what) FROM "
+											   "(" PARTS_OWNERS " UNION ALL " CODE_OWNERS ") found"
+											   "  JOIN pg_catalog.pg_roles r ON r.oid = found.o "
+											   "WHERE NOT " ROW_ROLE_IS_TRUSTED ")";
 
 /* What was found out about a table. */
 typedef struct Look

@@ -17,7 +17,8 @@
  *   check domains.  Neither has an entry in pg_depend.  So the types are read
  *   from the text of the query, with those of their parts, and must not be
  *   those of others; but enums may, where no function is called that could look
- *   for a cast.
+ *   for a cast.  What the server looks up for them must not be of others, either:
+ *   operator classes, and casts.
  *
  * Where the session cannot lock the tables, they must not be those of others
  * (row_owners.c).
@@ -57,32 +58,44 @@ static const char reads_query[] =
 	" texts AS (SELECT w.ev_action::pg_catalog.text AS text FROM relations"
 	"   JOIN pg_catalog.pg_rewrite w ON w.ev_class = relations.oid AND w.ev_type = '1'"
 	"    AND relations.open),"
-	" types AS (SELECT m.found[1]::pg_catalog.oid AS oid FROM texts,"
+	" parts AS (SELECT m.found[1]::pg_catalog.oid AS oid FROM texts,"
 	"   pg_catalog.regexp_matches(text, ':[a-zA-Z_]*type[a-zA-Z_]* (\\d+)', 'g') AS m (found)"
 	"   WHERE m.found[1]::pg_catalog.int8 >= 16384"
-	"  UNION SELECT p.part FROM types JOIN pg_catalog.pg_type t ON t.oid = types.oid, LATERAL ("
+	"  UNION SELECT p.part FROM parts JOIN pg_catalog.pg_type t ON t.oid = parts.oid, LATERAL ("
 	"   SELECT t.typelem UNION ALL SELECT t.typbasetype"
 	"   UNION ALL SELECT a.atttypid FROM pg_catalog.pg_attribute a WHERE a.attrelid = t.typrelid"
 	"    AND t.typrelid <> 0 AND a.attnum > 0 AND NOT a.attisdropped"
 	"   UNION ALL SELECT g.rngsubtype FROM pg_catalog.pg_range g"
 	"    WHERE t.oid IN (g.rngtypid, g.rngmultitypid)) p (part) WHERE p.part >= 16384),"
-	" casting AS (SELECT 1 FROM texts WHERE " EXPRESSION_MAY_CAST(
-		"text") "),"
-				" things AS (SELECT pg_catalog.format('%s %s', CASE relkind WHEN 'v' THEN 'view'"
-				"    WHEN 'm' THEN 'materialized view' ELSE 'foreign table' END,"
-				"    oid::pg_catalog.regclass) AS what, relowner AS o FROM read WHERE relkind IN "
-				"('v', 'm', "
-				"'f')"
-				"  UNION ALL SELECT 'values of type ' || "
-				"t.oid::pg_catalog.regtype::pg_catalog.text, t.typowner"
-				"   FROM types JOIN pg_catalog.pg_type t ON t.oid = types.oid"
-				"   LEFT JOIN pg_catalog.pg_type e ON e.oid = t.typelem AND t.typlen = -1"
-				"   WHERE COALESCE(e.typtype, t.typtype) <> 'e' OR EXISTS (SELECT FROM casting))"
-				"SELECT (SELECT pg_catalog.min(what) FROM things JOIN pg_catalog.pg_roles r ON "
-				"r.oid = things.o"
-				"  WHERE NOT " ROW_ROLE_IS_TRUSTED "),"
-				" (SELECT pg_catalog.array_agg(oid) FROM read WHERE relkind IN ('r', 'p', 'm', "
-				"'f'))";
+	" casting AS (SELECT 1 FROM texts WHERE " EXPRESSION_MAY_CAST("text") "), " CODE_OF(
+		"SELECT 'pg_catalog.pg_type'::pg_catalog.regclass::pg_catalog.oid, "
+		"oid FROM parts") ", found AS (SELECT pg_catalog.format('%s %s', "
+						  "CASE "
+						  "relkind WHEN 'v' THEN 'view'"
+						  "    WHEN 'm' THEN 'materialized view' ELSE "
+						  "'foreign "
+						  "table' END,"
+						  "    oid::pg_catalog.regclass) AS what, relowner "
+						  "AS o "
+						  "FROM read WHERE relkind IN ('v', 'm', 'f')"
+						  "  UNION ALL SELECT 'values of type ' || "
+						  "t.oid::pg_catalog.regtype::pg_catalog.text, "
+						  "t.typowner"
+						  "   FROM parts JOIN pg_catalog.pg_type t ON t.oid "
+						  "= "
+						  "parts.oid"
+						  "   LEFT JOIN pg_catalog.pg_type e ON e.oid = "
+						  "t.typelem AND t.typlen = -1"
+						  "   WHERE COALESCE(e.typtype, t.typtype) <> 'e' OR "
+						  "EXISTS (SELECT FROM casting)"
+						  "  UNION ALL " CODE_OWNERS ")"
+						  "SELECT (SELECT pg_catalog.min(what) FROM found "
+						  "JOIN "
+						  "pg_catalog.pg_roles r ON r.oid = found.o"
+						  "  WHERE NOT " ROW_ROLE_IS_TRUSTED "),"
+						  " (SELECT pg_catalog.array_agg(oid) FROM read "
+						  "WHERE "
+						  "relkind IN ('r', 'p', 'm', 'f'))";
 
 bool
 live_view_is_trusted(Connection *connection, const char *target, bool *trusted)

@@ -1,18 +1,26 @@
 /*-------------------------------------------------------------------------
  *
  * type_casts.c
- *	  Types of the live database for which others can make casts.
+ *	  Types of the live database for which others can make or change casts.
  *
  *-------------------------------------------------------------------------
  */
 #include "type_casts.h"
 
-#include "session_rights.h"
+#include "code_owners.h"
 
-/*
- * Can somebody else than trusted roles and $4 make a cast for the type, or for
- * what it is made of?  Here an enum counts, too.
- */
+/* Behind that: things to begin CODE_OF() with, casts of these types that only superusers could
+ * make. */
+#define CASTS_OF_PARTS                                                                             \
+	"SELECT 'pg_catalog.pg_proc'::pg_catalog.regclass::pg_catalog.oid, k.castfunc"                 \
+	" FROM pg_catalog.pg_cast k JOIN pg_catalog.pg_type x ON x.oid = k.castsource"                 \
+	" JOIN pg_catalog.pg_type y ON y.oid = k.casttarget"                                           \
+	" WHERE k.castfunc >= 12000 AND (x.oid IN (SELECT oid FROM parts)"                             \
+	"  OR y.oid IN (SELECT oid FROM parts)) AND NOT EXISTS (SELECT FROM pg_catalog.pg_roles r"     \
+	"  WHERE r.oid IN (x.typowner, y.typowner) AND NOT " ROW_ROLE_IS_TRUSTED ")"
+
+/* Can somebody else than trusted roles and $4 make or change a cast for the type, or for what it is
+ * made of?  Here an enum counts, too. */
 static const char cast_query[] =
 	"WITH RECURSIVE named AS (SELECT t.* FROM pg_catalog.pg_type t"
 	" JOIN pg_catalog.pg_namespace n ON n.oid = t.typnamespace"
@@ -21,39 +29,33 @@ static const char cast_query[] =
 	" chain AS (SELECT oid, typbasetype FROM named UNION ALL SELECT "
 	"t.oid, t.typbasetype"
 	"  FROM chain c JOIN pg_catalog.pg_type t ON t.oid = "
-	"c.typbasetype), " PARTS_OF("SELECT oid FROM chain WHERE typbasetype = 0 OR "
-								"$3::pg_catalog.bool") "SELECT EXISTS (SELECT FROM parts p "
-													   "JOIN pg_catalog.pg_type t ON t.oid = "
-													   "p.oid"
-													   " JOIN pg_catalog.pg_roles r ON r.oid "
-													   "= t.typowner WHERE "
-													   "NOT " ROW_ROLE_IS_TRUSTED
-													   " AND r.rolname::pg_catalog.text <> "
-													   "ALL ($4::pg_catalog.text[]))";
+	"c.typbasetype), " PARTS_OF(
+		"SELECT oid FROM chain WHERE "
+		"typbasetype = 0 OR "
+		"$3::pg_catalog.bool") ", " CODE_OF(CASTS_OF_PARTS) " SELECT EXISTS (SELECT FROM "
+															"(" PARTS_OWNERS
+															" UNION ALL " CODE_OWNERS ") x"
+															" JOIN pg_catalog.pg_roles r ON r.oid "
+															"= x.o "
+															"WHERE NOT " ROW_ROLE_IS_TRUSTED
+															" AND r.rolname::pg_catalog.text <> "
+															"ALL "
+															"($4::pg_catalog.text[]))";
 
 /*
  * The same of the columns of a key where the two have different types; and
- * whether $5 is not the owner of all such types.  From a type to itself there
- * is no cast, and a domain is as good as what it is over.
+ * whether $1 is not the owner of all such types and casts.
  */
 #define KEY_TYPES(pairs)                                                                           \
-	"WITH RECURSIVE pairs AS (" pairs "),"                                                         \
-	" chain AS (SELECT t.oid AS start, t.oid, t.typbasetype FROM pg_catalog.pg_type t"             \
-	"   WHERE t.oid IN (SELECT one FROM pairs UNION SELECT two FROM pairs)"                        \
-	"  UNION ALL SELECT c.start, t.oid, t.typbasetype"                                             \
-	"  FROM chain c JOIN pg_catalog.pg_type t ON t.oid = c.typbasetype),"                          \
-	" bases AS (SELECT start, oid FROM chain WHERE typbasetype = 0),"                              \
-	" different AS (SELECT x.oid AS one, y.oid AS two FROM pairs"                                  \
-	"  JOIN bases x ON x.start = pairs.one JOIN bases y ON y.start = pairs.two"                    \
-	"  WHERE x.oid <> y.oid), " PARTS_OF("SELECT one FROM different UNION SELECT two FROM "        \
-										 "different") "SELECT COALESCE(pg_catalog.bool_or(true), " \
-													  "false),"                                    \
-													  " COALESCE(pg_catalog.bool_or(r.rolname <> " \
-													  "$1::pg_catalog.name), false)"               \
-													  " FROM parts p JOIN pg_catalog.pg_type t "   \
-													  "ON t.oid = p.oid"                           \
-													  " JOIN pg_catalog.pg_roles r ON r.oid = "    \
-													  "t.typowner WHERE NOT " ROW_ROLE_IS_TRUSTED
+	"WITH RECURSIVE " KEY_CASTS_OF(pairs) ", " CODE_OF(                                            \
+		"SELECT class, object FROM key_casts") " SELECT COALESCE(pg_catalog.bool_or(true), "       \
+											   "false),"                                           \
+											   " COALESCE(pg_catalog.bool_or(r.rolname <> "        \
+											   "$1::pg_catalog.name), false)"                      \
+											   " FROM (" PARTS_OWNERS " UNION ALL " CODE_OWNERS    \
+											   ") x"                                               \
+											   " JOIN pg_catalog.pg_roles r ON r.oid = x.o WHERE " \
+											   "NOT " ROW_ROLE_IS_TRUSTED
 
 static const char key_types_query[] =
 	KEY_TYPES("SELECT a.atttypid AS one, b.atttypid AS two"
@@ -65,14 +67,9 @@ static const char key_types_query[] =
 			  "   AND b.attname::pg_catalog.text = u.two");
 
 /* The same of all keys of a table, and of those that it is a partition of. */
-static const char keys_types_query[] =
-	KEY_TYPES("SELECT a.atttypid AS one, b.atttypid AS two FROM pg_catalog.pg_constraint f,"
-			  "  LATERAL ROWS FROM (pg_catalog.unnest(f.conkey), pg_catalog.unnest(f.confkey))"
-			  "   u (one, two), pg_catalog.pg_attribute a, pg_catalog.pg_attribute b"
-			  "  WHERE f.contype = 'f' AND a.attrelid = f.conrelid AND a.attnum = u.one"
-			  "  AND b.attrelid = f.confrelid AND b.attnum = u.two"
-			  "  AND (f.conrelid = $2::pg_catalog.oid OR f.conrelid IN (SELECT p.relid FROM"
-			  "   pg_catalog.pg_partition_ancestors($2::pg_catalog.oid::pg_catalog.regclass) p))");
+static const char keys_types_query[] = KEY_TYPES(
+	KEY_PAIRS("(f.conrelid = $2::pg_catalog.oid OR f.conrelid IN (SELECT p.relid FROM"
+			  " pg_catalog.pg_partition_ancestors($2::pg_catalog.oid::pg_catalog.regclass) p))"));
 
 bool
 type_can_get_casts(Connection *connection, const char *schema, const char *name, bool whole,
