@@ -184,6 +184,38 @@ tool_fails([ 'repair', '--from', new_repository(), '--to', $repo ], 1, qr/is ano
 tool_fails([ 'repair', '--to', $repo ], 2, qr/needs another place/, 'from nowhere');
 tool_ok([ 'verify', '--repo', $_, @none ], 'both are whole') for $repo, $copy;
 
+# ------------------------------------------------------------------ levels
+
+# What each level finds in an object; only all bytes prove anything.
+my %finds = (remove => 'present sample:100 stored full', truncate => 'present sample:100 stored full', flip => 'sample:100 stored full');
+my $place = "$scratch/levels";
+tool_ok([ 'copy', '--from', $repo, '--to', $place ], 'a place to look at');
+for my $level ('present', 'sample:100', 'stored', 'full')
+{
+	my $good = tool_json('verify', '--repo', $place, "--level=$level", @none);
+	(my $name = $level) =~ s/:.*//;
+	is($good->{level}, $name, "$level: says so");
+	is(scalar(grep { $_->{result} ne 'ok' } @{ $good->{backups} }), 0, 'all is well');
+	my ($shop) = grep { $_->{backup} eq $second && $_->{server} eq 'main' } @{ $good->{backups} };
+	is($shop->{objects_read}, $level eq 'present' ? 0 : $shop->{objects}, 'what it has read');
+	is($shop->{inside} ? 1 : 0, $level eq 'full' ? 1 : 0, 'whether it looked inside');
+	my ($listed) = grep { $_->{backup} eq $second && $_->{server} eq 'main' } @{ tool_json('list', '--repo', $place)->{backups} };
+	is(defined $listed->{verified} ? 1 : 0, $level =~ /stored|full/ ? 1 : 0, 'whether that is recorded');
+	for my $how (sort keys %finds)
+	{
+		my $mend = damage_file("$place/$only_second", $how);
+		my ($code, $out) = tool('verify', '--repo', $place, "--level=$level", 'shop', @none);
+		is($code, (grep { $_ eq $level } split / /, $finds{$how}) ? 3 : 0, "$level: $how");
+		$mend->();
+		remove_tree("$place/damaged");
+		unlink "$place/backups/shop/$second.verified";
+	}
+}
+my $sample = tool_json('verify', '--repo', $place, '--level=sample:1', 'shop', @none)->{backups}[0];
+cmp_ok($sample->{objects_read}, '<', $sample->{objects}, 'a sample');
+cmp_ok($sample->{objects_read}, '>', 0, 'of one at least');
+tool_fails([ 'verify', '--repo', $place, "--level=$_" ], 2, qr/level/, "no level: $_") for 'sample:0', 'sample:101', 'present:5', 'some';
+
 # ------------------------------------------------------ killed, and at once
 
 my $shim = build_shim($scratch);
@@ -192,7 +224,7 @@ SKIP:
 	skip 'no C compiler for the faults', 1 unless defined $shim;
 	my $world = { shim => $shim, trial => $scratch };
 	make_path("$scratch/tmp", "$scratch/home");
-	my $place = "$scratch/killed";
+	$place = "$scratch/killed";
 	my @copy = ('copy', '--from', $repo, '--to', $place, '-j', 1);
 	my $calls = run_faulted($world, '', \@copy)->{calls};
 	my ($killed, $bad, $unfinished) = (0, 0, 0);
@@ -226,7 +258,7 @@ SKIP:
 }
 
 # Two at once: the second one is refused, or finds all of it.
-my $place = "$scratch/two";
+$place = "$scratch/two";
 my @pids = map { start_tool("$scratch/log$_", 'copy', '--from', $repo, '--to', $place) } 1, 2;
 my @codes = map { finish_tool($_) } @pids;
 like(join(' ', sort @codes), qr/^0 [04]$/, 'two at once: one of them may be refused');
@@ -268,6 +300,9 @@ start_bucket();
 my @bucket = bucket_options('copy');
 my @to_bucket = ('copy', '--from', $repo, '--to', 's3://bucket/copy', @bucket[ 2 .. $#bucket ]);
 tool_ok(\@to_bucket, 'to a bucket');
+forget_requests();
+tool_ok([ 'verify', @bucket, '--level=present', @none ], 'where all is present');
+is(scalar(grep { m{^(GET|HEAD) \S*/objects/} } requests_to_bucket()), 0, 'without a request for any object');
 tool_ok([ 'verify', @bucket, @none ], 'which is whole');
 forget_requests();
 tool_ok(\@to_bucket, 'again');

@@ -200,7 +200,7 @@ bad_files(Case *this, ObjectSet *seen)
 	int bad;
 
 	manifest_sum_up(this->manifest);
-	assert_true(verify_objects_once(this->repository, this->manifest, VERIFY_CONTENT, 2, seen,
+	assert_true(verify_objects_once(this->repository, this->manifest, VERIFY_CONTENT, NULL, 2, seen,
 									&this->report));
 	bad = this->report.nbad;
 	verify_report_free(&this->report);

@@ -19,7 +19,8 @@ typedef struct CommandSettings
 	char *output;
 	bool dry_run;
 	bool fix;
-	char *from; /* the other place of the repository */
+	char *level; /* of a verification (verify_level.h) */
+	char *from;  /* the other place of the repository */
 	char *since;
 	int last; /* 0: all */
 	TextList kind;

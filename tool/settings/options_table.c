@@ -13,6 +13,7 @@
 
 #include "all_settings.h"
 #include "option_checks.h"
+#include "verify_level.h"
 
 /* In which group of settings, and where there. */
 #define WITHIN(of, name) (offsetof(AllSettings, of.name) - offsetof(AllSettings, of))
@@ -261,6 +262,15 @@ const Option option_table[] = {
 	 AT(part, allow_unknown_sql),
 	 .help = "execute statements in a backup that nex_backup would not have written; inspect "
 			 "them first"},
+
+	/* verify */
+	{.name = "level",
+	 .type = OPTION_TEXT,
+	 AT(command, level),
+	 .check = check_verify_level,
+	 .fallback = "full",
+	 .metavar = "LEVEL",
+	 .help = "what is looked at: present, sample[:PERCENT], stored, or full"},
 
 	/* info, cat */
 	{.name = "contents",

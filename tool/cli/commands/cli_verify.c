@@ -11,6 +11,7 @@
 #include "backup_list.h"
 #include "catalogue.h"
 #include "command.h"
+#include "command_settings.h"
 #include "general_settings.h"
 #include "interrupt.h"
 #include "log.h"
@@ -28,6 +29,8 @@ typedef struct Run
 {
 	const Settings *settings;
 	Repository *repository;
+	VerifyLevel level;
+	int percent;
 	json_t *results; /* NULL without --json */
 	int nbackups;
 } Run;
@@ -39,8 +42,27 @@ verdict_of(const VerifiedBackup *result)
 	return result->unknown.count > 0 ? "not damaged, but UNKNOWN SQL" : "ok";
 }
 
+/* A good one of which not all was read, or nothing was opened. */
 static void
-print_result(const VerifiedBackup *result)
+print_partly(const Run *run, const char *label, const VerifiedBackup *result)
+{
+	const VerifyReport *report = &result->report;
+	const char *objects = pretty_number_of(report->objects, "object");
+
+	if (run->level == VERIFY_LEVEL_PRESENT)
+		show_text("%s: all objects are there (%s, %s); none was read\n", label, objects,
+				  pretty_bytes(report->bytes));
+	else if (run->level == VERIFY_LEVEL_STORED)
+		show_text("%s: stored bytes ok (%s, %s); what is in them was not checked\n", label, objects,
+				  pretty_bytes(report->bytes));
+	else
+		show_text("%s: sample ok (%llu of %s, %s of %s); the other objects are there\n", label,
+				  (unsigned long long) result->read_objects, objects,
+				  pretty_bytes(result->read_bytes), pretty_bytes(report->bytes));
+}
+
+static void
+print_result(const Run *run, const VerifiedBackup *result)
 {
 	const VerifyReport *report = &result->report;
 	char *label = backup_label(result->name);
@@ -49,6 +71,8 @@ print_result(const VerifiedBackup *result)
 
 	if (result->nbad == 0 && result->unreadable)
 		show_text("%s: NOT VERIFIED (it could not be read)\n", label);
+	else if (result->nbad == 0 && run->level != VERIFY_LEVEL_FULL)
+		print_partly(run, label, result);
 	else if (result->nbad == 0 && result->locked)
 		show_text(
 			"%s: stored bytes and signature ok (%s, %s); no key at hand opens it, so what is in it "
@@ -133,7 +157,9 @@ result_json(const VerifiedBackup *result)
 						json_string(result->nbad > 0     ? "failed"
 									: result->unreadable ? "unreadable"
 														 : "ok"));
-	json_object_set_new(value, "inside", json_boolean(!result->locked));
+	json_object_set_new(value, "inside", json_boolean(result->inside));
+	json_object_set_new(value, "objects_read", json_count(result->read_objects));
+	json_object_set_new(value, "bytes_read", json_count(result->read_bytes));
 	json_object_set_new(value, "objects", json_count(report->objects));
 	json_object_set_new(value, "stored_bytes", json_count(report->bytes));
 	json_object_set_new(value, "raw_bytes", json_count(report->raw_bytes));
@@ -164,7 +190,7 @@ record_proved(const Run *run, const VerifiedBackup *result)
 		json_array_append_new(bad, json_text(result->bad[i]));
 	json_object_set_new(payload, "result", json_string(good ? "ok" : "failed"));
 	json_object_set_new(payload, "bad", bad);
-	json_object_set_new(payload, "inside", json_boolean(!result->locked));
+	json_object_set_new(payload, "inside", json_boolean(result->inside));
 
 	/* State and error are this backup's, not those of another one in the same run. */
 	json_object_set_new(payload, "state", json_string(good ? "succeeded" : "failed"));
@@ -196,7 +222,7 @@ show_result(const VerifiedBackup *result, void *argument)
 	else if (result->complete)
 	{
 		progress_bar_stop();
-		print_result(result);
+		print_result(run, result);
 		progress_bar_start(run->settings);
 	}
 	if (result->proved)
@@ -211,6 +237,8 @@ verify_all(Run *run, const BackupName *names, int count)
 {
 	const VerifyRequest request = {.settings = run->settings,
 								   .repository = run->repository,
+								   .level = run->level,
+								   .percent = run->percent,
 								   .named = run->settings->general->narguments > 0,
 								   .verified = show_result,
 								   .argument = run};
@@ -221,8 +249,10 @@ verify_all(Run *run, const BackupName *names, int count)
 	good = verify_run(&request, names, count);
 	progress_bar_stop();
 	if (run->results != NULL)
-		output_json(json_pack("{s:o, s:b, s:o}", "repository", repository_json(run->repository),
-							  "frame_ok", header, "backups", run->results));
+		output_json(json_pack("{s:o, s:b, s:s, s:i, s:o}", "repository",
+							  repository_json(run->repository), "frame_ok", header, "level",
+							  verify_level_name(run->level), "percent", run->percent, "backups",
+							  run->results));
 	else if (count == 0)
 		show_text("no backups in repository \"%s\"\n", run->repository->storage->location);
 	return unclear_report(run->repository) && good && header;
@@ -238,6 +268,7 @@ run_verify(const Settings *settings)
 
 	if (run.repository == NULL)
 		return false;
+	verify_level_parse(settings->command->level, &run.level, &run.percent);
 	good = repository_lock_shared(run.repository);
 	if (good && settings->general->narguments > 0)
 	{
@@ -265,8 +296,8 @@ const Command command_verify = {
 	.arguments = "[DB[/ID]]",
 	.min_arguments = 0,
 	.max_arguments = 1,
-	.options = "jobs allow-unknown-sql",
-	.per_call = "allow-unknown-sql",
+	.options = "level jobs allow-unknown-sql",
+	.per_call = "level allow-unknown-sql",
 	.run = run_verify,
 	.opens_backups = true,
 	.is_run = true,

@@ -173,7 +173,7 @@ find_places(const Settings *settings, const char **from, const char **to)
 							"command \"copy\" needs a repository to copy from");
 	if (*to == NULL || (*to)[0] == '\0')
 		return report_error(EXIT_USAGE, NULL,
-							"Name it with --to: a directory or s3://BUCKET/PREFIX.",
+							"Name it with --to: a directory, or the URL of a bucket.",
 							"command \"copy\" needs a place to copy to");
 	return true;
 }

@@ -186,7 +186,7 @@ run_repair(const Settings *settings)
 							"command \"repair\" needs a repository to repair");
 	if (from == NULL || from[0] == '\0')
 		return report_error(EXIT_USAGE, NULL,
-							"Name it with --from: a directory or s3://BUCKET/PREFIX.",
+							"Name it with --from: a directory, or the URL of a bucket.",
 							"command \"repair\" needs another place of the repository");
 	good = open_places(&command, to, from) && repair_selected(&command);
 	if (good)

@@ -624,7 +624,7 @@ compare_jobs(const void *a, const void *b, void *argument)
 
 /* One job an object; those that were seen in this run are accounted at once. */
 static void
-make_jobs(Verifier *verifier, const ObjectSet *seen, VerifyReport *report)
+make_jobs(Verifier *verifier, const bool *picked, const ObjectSet *seen, VerifyReport *report)
 {
 	const Manifest *manifest = verifier->manifest;
 	Job *all = xcalloc(manifest->nobjects > 0 ? manifest->nobjects : 1, sizeof(Job));
@@ -643,6 +643,8 @@ make_jobs(Verifier *verifier, const ObjectSet *seen, VerifyReport *report)
 		const ObjectSetEntry *entry = NULL;
 		Job job = all[i];
 
+		if (picked != NULL && !picked[i])
+			continue;
 		job.object = i;
 		job.fingerprint = fingerprint_of(manifest, &job);
 		if (seen != NULL)
@@ -717,7 +719,7 @@ collect(const Verifier *verifier, ObjectSet *seen, VerifyReport *report)
 
 bool
 verify_objects_once(Repository *repository, const Manifest *manifest, VerifyDepth depth,
-					int threads, ObjectSet *seen, VerifyReport *report)
+					const bool *picked, int threads, ObjectSet *seen, VerifyReport *report)
 {
 	Verifier verifier;
 	bool complete;
@@ -731,7 +733,7 @@ verify_objects_once(Repository *repository, const Manifest *manifest, VerifyDept
 	pthread_mutex_init(&verifier.mutex, NULL);
 	pthread_cond_init(&verifier.released, NULL);
 
-	make_jobs(&verifier, seen, report);
+	make_jobs(&verifier, picked, seen, report);
 	complete = run_workers(&verifier, threads < 1 ? 1 : threads);
 	collect(&verifier, seen, report);
 	repository->unreadable = report->nunreadable > 0;
@@ -748,6 +750,6 @@ bool
 verify_objects(Repository *repository, const Manifest *manifest, VerifyDepth depth, int threads,
 			   VerifyReport *report)
 {
-	return verify_objects_once(repository, manifest, depth, threads, NULL, report) &&
+	return verify_objects_once(repository, manifest, depth, NULL, threads, NULL, report) &&
 		   report->nunreadable == 0;
 }

@@ -47,10 +47,12 @@ extern bool verify_objects(Repository *repository, const Manifest *manifest, Ver
 /*
  * The same for several backups in one run: an object that `seen` holds with
  * the same members is not read again, its result is taken over.  `seen` must
- * be used with one depth only.
+ * be used with one depth only.  picked: by position, the objects that are
+ * meant; NULL: all.
  */
 extern bool verify_objects_once(Repository *repository, const Manifest *manifest, VerifyDepth depth,
-								int threads, ObjectSet *seen, VerifyReport *report);
+								const bool *picked, int threads, ObjectSet *seen,
+								VerifyReport *report);
 extern void verify_report_free(VerifyReport *report);
 
 /* Count an object, which holds these members of the manifest, with its problem (NULL: good). */

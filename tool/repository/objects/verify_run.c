@@ -23,12 +23,14 @@
 #include "settings.h"
 #include "unclear.h"
 #include "verification.h"
+#include "verify_listed.h"
 #include "work_settings.h"
 
 typedef struct VerifyRun
 {
 	const VerifyRequest *request;
 	ObjectSet seen;
+	ListedServer listed;
 	int nfailed;
 } VerifyRun;
 
@@ -103,6 +105,41 @@ look_for_unknown(VerifyRun *run, VerifiedBackup *result, const Manifest *manifes
 	return true;
 }
 
+/* All objects, or those that are picked; NULL: all. */
+static bool
+read_objects(VerifyRun *run, VerifiedBackup *result, const Manifest *manifest, const bool *picked)
+{
+	const VerifyRequest *request = run->request;
+	VerifyDepth depth = request->level == VERIFY_LEVEL_STORED ? VERIFY_DIGESTS : VERIFY_CONTENT;
+	bool complete = verify_objects_once(request->repository, manifest, depth, picked,
+										request->settings->work->jobs, &run->seen, &result->report);
+
+	result->read_objects = result->report.objects;
+	result->read_bytes = result->report.bytes;
+	return complete;
+}
+
+/* Look at the objects of a backup, as far as the level says.  False if not all could be. */
+static bool
+check_objects(VerifyRun *run, VerifiedBackup *result, const Manifest *manifest)
+{
+	Repository *repository = run->request->repository;
+	bool *picked = NULL;
+	bool complete;
+
+	progress_phase("verifying", "objects", manifest->nobjects,
+				   run->request->level == VERIFY_LEVEL_PRESENT ? 0 : manifest->totals.stored_bytes);
+	if (run->request->level == VERIFY_LEVEL_PRESENT)
+		return verify_listed(&run->listed, repository, manifest, NULL, &result->report);
+	if (run->request->level != VERIFY_LEVEL_SAMPLE)
+		return read_objects(run, result, manifest, NULL);
+	picked = verify_pick_sample(manifest, run->request->percent);
+	complete = picked != NULL && read_objects(run, result, manifest, picked) &&
+			   verify_listed(&run->listed, repository, manifest, picked, &result->report);
+	free(picked);
+	return complete;
+}
+
 /*
  * Check one backup.  False if it could not be done to the end.  The manifest
  * is sealed, so the objects can be checked without the .sha256.
@@ -131,14 +168,13 @@ check_backup(VerifyRun *run, VerifiedBackup *result)
 		result->locked = manifest->locked;
 		memcpy(result->manifest, manifest->seal, sizeof(result->manifest));
 		encryption_warn_untrusted(run->request->repository);
-		progress_phase("verifying", "objects", manifest->nobjects, manifest->totals.stored_bytes);
-		complete =
-			verify_objects_once(run->request->repository, manifest, VERIFY_CONTENT,
-								run->request->settings->work->jobs, &run->seen, &result->report);
+		complete = check_objects(run, result, manifest);
+		result->inside = run->request->level == VERIFY_LEVEL_FULL && !manifest->locked;
 		result->unreadable |= result->report.nunreadable > 0;
 		if (result->report.nunreadable > 0)
 			unclear_look_at_all(run->request->repository);
-		complete = complete && look_for_unknown(run, result, manifest);
+		if (run->request->level == VERIFY_LEVEL_FULL)
+			complete = complete && look_for_unknown(run, result, manifest);
 		manifest_free(manifest);
 	}
 	free(error);
@@ -189,14 +225,16 @@ tell_result(VerifyRun *run, VerifiedBackup *result, const Verification *before)
 					 strcmp(before->manifest, result->manifest) == 0;
 	if (result->complete && (result->nbad > 0 || result->unreadable))
 		run->nfailed++;
-	if (result->complete && result->marked)
+	if (result->complete && result->marked && request->level == VERIFY_LEVEL_FULL)
 		warn_of_mark(result);
 
-	/* What could not be read proves nothing, neither good nor bad. */
-	result->proved = result->complete && (result->nbad > 0 || !result->unreadable);
+	/* What was not read, or could not be, proves nothing, neither good nor bad. */
+	result->proved =
+		result->complete &&
+		(result->nbad > 0 || (!result->unreadable && request->level <= VERIFY_LEVEL_STORED));
 	if (result->proved)
 		repository_record_verification(request->repository, result->name, result->manifest,
-									   result->nbad == 0, !result->locked, &result->unknown,
+									   result->nbad == 0, result->inside, &result->unknown,
 									   result->bad, result->nbad);
 	request->verified(result, request->argument);
 }
@@ -242,5 +280,6 @@ verify_run(const VerifyRequest *request, const BackupName *names, int count)
 	for (i = 0; i < count && complete; i++)
 		complete = verify_backup(&run, &names[i]);
 	object_set_free(&run.seen);
+	listed_server_free(&run.listed);
 	return complete && run.nfailed == 0;
 }

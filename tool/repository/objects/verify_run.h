@@ -12,6 +12,7 @@
 #include "unknown_members.h"
 #include "utc_time.h"
 #include "verify.h"
+#include "verify_level.h"
 
 /* What was found out about one backup. */
 typedef struct VerifiedBackup
@@ -28,7 +29,10 @@ typedef struct VerifiedBackup
 	bool locked;        /* encrypted, and no key at hand: only stored bytes were checked */
 	bool removed;       /* meanwhile; nothing is to be said of it, nor written beside it */
 	char *own_path;     /* the manifest, or the listing beside it, if that is bad */
-	VerifyReport report;
+	bool inside;        /* all of it was opened: the level is full, and a key was at hand */
+	uint64_t read_objects;
+	uint64_t read_bytes;
+	VerifyReport report;    /* of all objects, also of those that were not read */
 	UnknownMembers unknown; /* SQL in it that this program does not write */
 } VerifiedBackup;
 
@@ -36,14 +40,20 @@ typedef struct VerifyRequest
 {
 	const Settings *settings; /* threads, and whether unknown SQL is allowed */
 	Repository *repository;
-	bool named; /* somebody has named the backup, and must know if it is removed meanwhile */
+	VerifyLevel level;
+	int percent; /* of a sample */
+	bool named;  /* somebody has named the backup, and must know if it is removed meanwhile */
 
 	/* Told of each backup that is still there. */
 	void (*verified)(const VerifiedBackup *backup, void *argument);
 	void *argument;
 } VerifyRequest;
 
-/* False (reported) if one is not proved to be good, or if it was not done to the end. */
+/*
+ * False (reported) if anything is wrong with one, or if it was not done to the
+ * end.  At a level below "stored" none is proved to be good, and the repository
+ * keeps what it knows; what was found damaged, it notes.
+ */
 extern bool verify_run(const VerifyRequest *request, const BackupName *names, int count);
 
 #endif /* NEX_VERIFY_RUN_H */
