@@ -71,7 +71,7 @@ bucket_does(sloppy => JSON::PP::false);
 
 # ------------------------------------------------------- faults and expire
 
-faults_survived(\@repo, qw(503 500 error200 cut lost half slow expired skewed page404 bare412 page200));
+faults_survived(\@repo, qw(503 500 error200 cut lost half slow expired skewed page404 bare412 page200 twice));
 expire_in_two_steps(\@repo, 'POST /bucket/?delete');
 
 done_testing();

@@ -391,6 +391,33 @@ asked_of_the_storage(void **state)
 	leases_close(leases);
 }
 
+/* Whoever shares does not write over an exclusive lease that is over, but its holder must notice.
+ */
+static void
+over_and_back(void **state)
+{
+	static const LockMode modes[] = {LOCK_EXCLUSIVE, LOCK_SHARED};
+	Leases *paused = leases_open(&store, LEASE_SECONDS);
+	Leases *others = leases_open(&store, LEASE_SECONDS);
+	int handle, other, i;
+
+	(void) state;
+	for (i = 0; i < 2; i++)
+	{
+		assert_int_equal(take(paused, modes[i], &handle), STORE_OK);
+		assert_true(leases_all_alive(paused));
+		place.now += LEASE_SECONDS + 1;
+		assert_int_equal(take(others, modes[1 - i], &other), STORE_OK);
+		leases_give_back(others, other);
+		assert_false(leases_all_alive(paused));
+		leases_give_back(paused, handle);
+		assert_int_equal(objects_left(), 0);
+		assert_true(leases_all_alive(paused));
+	}
+	leases_close(others);
+	leases_close(paused);
+}
+
 static void
 renewed_by_itself(void **state)
 {
@@ -429,9 +456,10 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		WITH_PLACE(who_excludes_whom), WITH_PLACE(holder_died),
-		WITH_PLACE(both_at_once),      WITH_PLACE(failures),
-		WITH_PLACE(renewed_by_itself), WITH_PLACE(asked_of_the_storage),
+		WITH_PLACE(who_excludes_whom),    WITH_PLACE(holder_died),
+		WITH_PLACE(both_at_once),         WITH_PLACE(failures),
+		WITH_PLACE(renewed_by_itself),    WITH_PLACE(over_and_back),
+		WITH_PLACE(asked_of_the_storage),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

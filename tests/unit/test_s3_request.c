@@ -19,6 +19,7 @@
 #define EMPTY_OK "HTTP/1.1 200 OK\r\nETag: \"1\"\r\nContent-Length: 0\r\n\r\n"
 
 static int patience = 0; /* seconds */
+static Leases *rests_on; /* of the requests */
 static const StoreSign none = {NULL, NULL};
 static const HttpOptions plain = {.proxy = "", .silent_seconds = 1};
 
@@ -160,8 +161,12 @@ static StoreResult
 put_once(const char *const *answers, int count, Source *source, char **requests, long *difference)
 {
 	Script script = {.connections = 1, .hold_open = true};
-	BucketRequest request = {
-		.method = "PUT", .key = "a b", .body = "x", .body_length = 1, .sign = {.header = "etag"}};
+	BucketRequest request = {.method = "PUT",
+							 .key = "a b",
+							 .body = "x",
+							 .body_length = 1,
+							 .sign = {.header = "etag"},
+							 .leases = rests_on};
 	BucketSession *session;
 	BucketReply reply;
 	StoreResult result;
@@ -375,6 +380,63 @@ each_its_own_time(void **state)
 	patience_free(shared);
 }
 
+static StoreResult
+create_lease(void *argument, const char *path, const char *text, char version[LEASE_VERSION_SIZE])
+{
+	(void) argument;
+	(void) path;
+	(void) text;
+	version[0] = '\0';
+	return store_ok();
+}
+
+static StoreResult
+replace_lease(void *argument, const char *path, const char *text, char version[LEASE_VERSION_SIZE])
+{
+	(void) path;
+	(void) text;
+	(void) version;
+	return *(bool *) argument ? store_failure(STORE_CHANGED, NULL, "it is another's") : store_ok();
+}
+
+static StoreResult
+remove_lease(void *argument, const char *path)
+{
+	(void) argument;
+	(void) path;
+	return store_ok();
+}
+
+/* What only the holder of a lock may do is not sent again when the lock was lost meanwhile. */
+static void
+lease_was_lost(void **state)
+{
+	static const char slow[] = "HTTP/1.1 503 Slow Down\r\nContent-Length: 0\r\n\r\n";
+	static const char *const once[] = {slow, EMPTY_OK};
+	bool lost = false;
+	const LeaseStore store = {.argument = &lost,
+							  .create = create_lease,
+							  .replace = replace_lease,
+							  .remove = remove_lease};
+	Source source = {0, false};
+	char *requests;
+	int handle;
+
+	(void) state;
+	patience = 30;
+	rests_on = leases_open(&store, LEASE_SECONDS);
+	assert_int_equal(leases_take(rests_on, "lock", LOCK_ALONE, &handle).code, STORE_OK);
+	assert_int_equal(put_once(once, 2, &source, &requests, NULL).code, STORE_OK);
+	free(requests);
+	lost = true;
+	assert_int_equal(put_once(once, 2, &source, &requests, NULL).code, STORE_UNREACHABLE);
+	assert_int_equal(count_of(requests, "PUT "), 1);
+	free(requests);
+	leases_close(rests_on);
+	rests_on = NULL;
+	patience = 0;
+}
+
 /* Many threads find their token expired at once; it is renewed once. */
 static void *
 put_in_thread(void *argument)
@@ -431,6 +493,7 @@ main(void)
 		cmocka_unit_test(slow_down),
 		cmocka_unit_test(stored_without_version),
 		cmocka_unit_test(each_its_own_time),
+		cmocka_unit_test(lease_was_lost),
 		cmocka_unit_test(keys_are_shared),
 	};
 

@@ -41,8 +41,11 @@
 #define MAX_FRAME_BYTES (1024 * 1024)
 #define OPEN_TRIES 10
 
-/* How long expire may hold up everybody else, and how often its end is looked for. */
-#define LOCK_WAIT_SECONDS 60
+/*
+ * How long expire may hold up everybody else, which is longer than the lease of one that was
+ * killed, and how often its end is looked for.
+ */
+#define LOCK_WAIT_SECONDS 150
 #define LOCK_POLL_MS 200
 
 #define FRAME_HINT                                                                                 \

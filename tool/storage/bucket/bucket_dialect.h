@@ -18,6 +18,7 @@
 #include "access_keys.h"
 #include "bucket_answer.h"
 #include "http.h"
+#include "lease.h"
 #include "store_result.h"
 
 /* Where a bucket is. */
@@ -45,7 +46,8 @@ typedef struct BucketRequest
 	StoreSign sign;          /* of a good answer, besides the content of an object */
 	HttpSink sink; /* for the content of an object; from its start again if it is sent again */
 	void *argument;
-	bool after_stop;               /* see HttpRequest */
+	bool after_stop; /* see HttpRequest */
+	Leases *leases;  /* what it does is right only while these are held; NULL: always */
 	void (*again)(void *argument); /* forget what the sink has taken; may be NULL without a sink */
 } BucketRequest;
 
@@ -113,11 +115,11 @@ typedef struct BucketDialect
 	bool md5;              /* nothing else lets the server see that a body was changed on the way */
 
 	/*
-	 * Remove many at once: a result for each, if the result is good.  NULL: they
-	 * are removed one by one, many at the same time.
+	 * Remove many at once, while the leases are held: a result for each, if the result is good.
+	 * NULL: they are removed one by one, many at the same time.
 	 */
-	StoreResult (*remove_batch)(BucketSession *session, char *const *keys, size_t count,
-								StoreResult *results);
+	StoreResult (*remove_batch)(BucketSession *session, Leases *leases, char *const *keys,
+								size_t count, StoreResult *results);
 } BucketDialect;
 
 #endif /* NEX_BUCKET_DIALECT_H */

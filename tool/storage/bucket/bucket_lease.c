@@ -28,16 +28,17 @@ lease_create(void *argument, const char *path, const char *text, char version[LE
 	const PutOptions options = {.mode = PUT_CREATE};
 	StoreResult result = bucket_put_version(argument, path, text, strlen(text), &options, version,
 											LEASE_VERSION_SIZE);
+	char other[LEASE_VERSION_SIZE];
 
 	if (result.code != STORE_OK)
 		return result;
 
 	/* A server that ignores the condition would give the lease to everybody: is this one of them?
 	 */
-	result = bucket_put_version(argument, path, text, strlen(text), &options, NULL, 0);
+	result = bucket_put_version(argument, path, "", 0, &options, other, sizeof(other));
 	if (result.code == STORE_EXISTS)
 		return store_ok();
-	bucket_remove(argument, path);
+	bucket_remove(argument, path, NULL);
 	if (result.code == STORE_OK)
 		return store_failure(STORE_UNSUPPORTED, NULL,
 							 "the server ignores If-None-Match, so nothing can be locked there");
@@ -79,7 +80,7 @@ lease_list(void *argument, const char *prefix, LeaseVisitor visitor, void *visit
 static StoreResult
 lease_remove(void *argument, const char *path)
 {
-	return bucket_remove(argument, path);
+	return bucket_remove(argument, path, NULL);
 }
 
 LeaseStore

@@ -23,9 +23,9 @@
 
 /* The answer is the same whether there was an object or not, if it was asked for twice. */
 StoreResult
-bucket_remove(BucketStorage *bucket, const char *path)
+bucket_remove(BucketStorage *bucket, const char *path, Leases *leases)
 {
-	BucketRequest request = {.method = "DELETE", .after_stop = true};
+	BucketRequest request = {.method = "DELETE", .after_stop = true, .leases = leases};
 	StoreResult result;
 	BucketReply reply;
 
@@ -62,7 +62,8 @@ remove_some(void *argument)
 		pthread_mutex_unlock(&removal->lock);
 		if (i >= removal->count)
 			return NULL;
-		removal->results[i] = bucket_remove(removal->bucket, removal->paths[i]);
+		removal->results[i] =
+			bucket_remove(removal->bucket, removal->paths[i], removal->bucket->leases);
 	}
 }
 
@@ -96,7 +97,8 @@ remove_group(BucketStorage *bucket, char *const *paths, size_t count, StoreResul
 
 		for (i = 0; i < count; i++)
 			keys[i] = bucket_key(bucket, paths[i]);
-		batch = bucket->dialect->remove_batch(bucket->session, keys, count, results);
+		batch =
+			bucket->dialect->remove_batch(bucket->session, bucket->leases, keys, count, results);
 		for (i = 0; i < count; i++)
 			free(keys[i]);
 		free(keys);

@@ -12,6 +12,8 @@
 
 extern void bucket_remove_many(Storage *storage, char *const *paths, size_t count,
 							   StoreRemoved removed, void *argument);
-extern StoreResult bucket_remove(BucketStorage *bucket, const char *path);
+
+/* One; `leases`: those on which it rests, or NULL. */
+extern StoreResult bucket_remove(BucketStorage *bucket, const char *path, Leases *leases);
 
 #endif /* NEX_BUCKET_REMOVE_H */

@@ -46,14 +46,18 @@ is_there(BucketStorage *bucket, const char *path, const void *content, uint64_t 
 	return same;
 }
 
-/* What a failed condition means. */
+/*
+ * What a failed condition means.  A proxy may send a request twice by itself, so
+ * also the first answer may be of a second try.  Only of objects, which are many
+ * and the same in many backups, none is asked for without a reason.
+ */
 static StoreResult
 condition_failed(BucketStorage *bucket, const char *path, const void *content, uint64_t length,
 				 const PutOptions *options, const BucketReply *reply, char *version, size_t size)
 {
 	StoreResult result = reply->result;
 
-	if (reply->maybe_done && is_there(bucket, path, content, length, version, size))
+	if ((reply->maybe_done || !options->later) && is_there(bucket, path, content, length, version, size))
 		return store_ok();
 	if (options->mode == PUT_REPLACE_IF)
 		result.code = STORE_CHANGED;
@@ -72,7 +76,8 @@ bucket_put_version(BucketStorage *bucket, const char *path, const void *content,
 							 .body = content,
 							 .body_length = length,
 							 .body_sha256 = options->sha256,
-							 .sign = {.header = dialect->version}};
+							 .sign = {.header = dialect->version},
+							 .leases = options->later || version != NULL ? NULL : bucket->leases};
 	StoreResult result;
 	BucketReply reply;
 

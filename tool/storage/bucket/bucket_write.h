@@ -13,7 +13,7 @@
 extern StoreResult bucket_put(Storage *storage, const char *path, const void *content,
 							  uint64_t length, const PutOptions *options);
 
-/* The same, with the version of what was written. */
+/* The same, with the version of what was written: for leases. */
 extern StoreResult bucket_put_version(BucketStorage *bucket, const char *path, const void *content,
 									  uint64_t length, const PutOptions *options, char *version,
 									  size_t size);

@@ -8,10 +8,13 @@
 #include "http.h"
 
 #include <curl/curl.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
+#include <sys/socket.h>
 
 #include "memory.h"
 #include "quote.h"
@@ -241,6 +244,24 @@ set_safety(CURL *curl, const HttpOptions *options, const char *origin)
 		curl_easy_setopt(curl, CURLOPT_PROXY, options->proxy);
 }
 
+/*
+ * What was given up must not be delivered later: the kernel would go on trying,
+ * also after the connection was closed, and whoever asked for it may have lost
+ * the right to it by then, such as a lock.
+ */
+static int
+forget_unsent(void *argument, curl_socket_t fd, curlsocktype purpose)
+{
+	const unsigned milliseconds = 30 * 1000;
+	const struct linger at_once = {.l_onoff = 1, .l_linger = 0};
+
+	(void) argument;
+	(void) purpose;
+	(void) setsockopt(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, &milliseconds, sizeof(milliseconds));
+	(void) setsockopt(fd, SOL_SOCKET, SO_LINGER, &at_once, sizeof(at_once));
+	return CURL_SOCKOPT_OK;
+}
+
 /* No limit for a whole request, which may be a large one: it must only go on. */
 static void
 set_patience(CURL *curl, const HttpOptions *options)
@@ -253,6 +274,7 @@ set_patience(CURL *curl, const HttpOptions *options)
 					 options->silent_seconds > 0 ? (long) options->silent_seconds
 												 : DEFAULT_SILENT_SECONDS);
 	curl_easy_setopt(curl, CURLOPT_TCP_KEEPALIVE, 1L);
+	curl_easy_setopt(curl, CURLOPT_SOCKOPTFUNCTION, forget_unsent);
 	curl_easy_setopt(curl, CURLOPT_MAXAGE_CONN, CONNECTION_IDLE_SECONDS);
 	curl_easy_setopt(curl, CURLOPT_MAXCONNECTS, 1L);
 	/* More than one request at a time on a connection gains nothing for large bodies. */

@@ -225,6 +225,23 @@ remember(Leases *leases, char *path, char *text, const char *version, double beg
 	return store_failure(STORE_FAILED, NULL, "no thread could be started to renew a lease");
 }
 
+/*
+ * Take away a lease that nobody has renewed in time.  Its holder may still come
+ * back, and must not find it as it was: so it is replaced first, by its version.
+ * *found: it has been renewed at this very moment.
+ */
+static StoreResult
+take_away(Leases *leases, const char *path, char version[LEASE_VERSION_SIZE], bool *found)
+{
+	const LeaseStore *store = leases->store;
+	StoreResult result = store->replace(store->argument, path, "taken away\n", version);
+
+	if (result.code == STORE_OK)
+		(void) store->remove(store->argument, path);
+	*found = result.code == STORE_CHANGED;
+	return result.code == STORE_CHANGED || result.code == STORE_ABSENT ? store_ok() : result;
+}
+
 /* Is there a lease under this path, and in time? */
 static StoreResult
 look_for(Leases *leases, const char *path, bool *found)
@@ -234,6 +251,8 @@ look_for(Leases *leases, const char *path, bool *found)
 	StoreResult result = leases->store->look(leases->store->argument, path, version, &age);
 
 	*found = result.code == STORE_OK && age <= leases->seconds;
+	if (result.code == STORE_OK && !*found)
+		return take_away(leases, path, version, found);
 	return result.code == STORE_ABSENT ? store_ok() : result;
 }
 
@@ -253,7 +272,7 @@ note_sharer(void *argument, const char *path)
 	return true;
 }
 
-/* Does anybody share it?  Leases that nobody has renewed are taken away. */
+/* Does anybody share it? */
 static StoreResult
 look_for_sharers(Leases *leases, const char *path, bool *found)
 {
@@ -267,11 +286,7 @@ look_for_sharers(Leases *leases, const char *path, bool *found)
 	if (result.code == STORE_ABSENT)
 		result = store_ok();
 	for (i = 0; i < sharers.count && result.code == STORE_OK && !*found; i++)
-	{
 		result = look_for(leases, sharers.paths[i], found);
-		if (result.code == STORE_OK && !*found)
-			store->remove(store->argument, sharers.paths[i]);
-	}
 	for (i = 0; i < sharers.count; i++)
 		free(sharers.paths[i]);
 	free(sharers.paths);
@@ -328,6 +343,25 @@ bool
 leases_alive(Leases *leases, int handle)
 {
 	return renew(leases, handle);
+}
+
+bool
+leases_all_alive(Leases *leases)
+{
+	bool good = true;
+	int i;
+
+	pthread_mutex_lock(&leases->lock);
+	for (i = 0; good && i < leases->count; i++)
+	{
+		if (leases->held[i].path == NULL)
+			continue;
+		pthread_mutex_unlock(&leases->lock);
+		good = renew(leases, i);
+		pthread_mutex_lock(&leases->lock);
+	}
+	pthread_mutex_unlock(&leases->lock);
+	return good;
 }
 
 void

@@ -73,4 +73,7 @@ extern void leases_give_back(Leases *leases, int handle);
  */
 extern bool leases_alive(Leases *leases, int handle);
 
+/* The same for all that are held. */
+extern bool leases_all_alive(Leases *leases);
+
 #endif /* NEX_LEASE_H */

@@ -25,7 +25,7 @@ extern bool s3_sign_for(SigDialect dialect, const BucketAddress *address, const 
 						const BucketRequest *request, const Signing *signing, WireRequest *wire);
 
 /* s3_batch.c */
-extern StoreResult s3_remove_batch(BucketSession *session, char *const *keys, size_t count,
-								   StoreResult *results);
+extern StoreResult s3_remove_batch(BucketSession *session, Leases *leases, char *const *keys,
+								   size_t count, StoreResult *results);
 
 #endif /* NEX_S3_H */

@@ -114,7 +114,8 @@ result_of(const Refusals *refusals, const char *key)
 
 /* Send one batch; its refusals are read if the result is good. */
 static StoreResult
-send_batch(BucketSession *session, char *const *keys, size_t count, Refusals *refusals)
+send_batch(BucketSession *session, Leases *leases, char *const *keys, size_t count,
+		   Refusals *refusals)
 {
 	static const HttpPair query[] = {{"delete", ""}};
 	char md5[MD5_TEXT_SIZE];
@@ -126,7 +127,8 @@ send_batch(BucketSession *session, char *const *keys, size_t count, Refusals *re
 							 .headers = headers,
 							 .header_count = 1,
 							 .sign = {.root = "DeleteResult"},
-							 .after_stop = true};
+							 .after_stop = true,
+							 .leases = leases};
 	StoreResult result;
 	char *problem = NULL;
 	BucketReply reply;
@@ -164,10 +166,11 @@ send_batch(BucketSession *session, char *const *keys, size_t count, Refusals *re
 }
 
 StoreResult
-s3_remove_batch(BucketSession *session, char *const *keys, size_t count, StoreResult *results)
+s3_remove_batch(BucketSession *session, Leases *leases, char *const *keys, size_t count,
+				StoreResult *results)
 {
 	Refusals refusals = {.count = 0};
-	StoreResult batch = send_batch(session, keys, count, &refusals);
+	StoreResult batch = send_batch(session, leases, keys, count, &refusals);
 	size_t i;
 
 	for (i = 0; i < count && batch.code == STORE_OK; i++)
