@@ -301,29 +301,34 @@ web_identity(void **state)
 	free(token);
 }
 
-/* Programs that the tool starts get none of the platform's variables. */
+/* PostgreSQL's programs get none of the platform's variables; a helper that gives keys lives by
+ * them. */
 static void
-children_inherit_none(void **state)
+who_inherits(void **state)
 {
-	static const char *const none[] = {NULL};
-	static char *const nothing[] = {NULL};
-	ChildEnvironment environment;
-	bool rest = false;
-	size_t i;
+	static const char *const argv[] = {"/usr/bin/env", NULL};
+	SubprocessResult result;
+	Buffer client, helper;
 
 	(void) state;
 	setenv("AWS_SECRET_ACCESS_KEY", "ES", 1);
 	setenv("AZURE_STORAGE_KEY", "AS", 1);
 	setenv("AWSOME", "1", 1);
-	environment_make(&environment, NULL, none, nothing);
-	for (i = 0; environment.variables[i] != NULL; i++)
-	{
-		assert_int_not_equal(strncmp(environment.variables[i], "AWS_", 4), 0);
-		assert_int_not_equal(strncmp(environment.variables[i], "AZURE_", 6), 0);
-		rest = rest || strcmp(environment.variables[i], "AWSOME=1") == 0;
-	}
-	assert_true(rest);
-	environment_free(&environment);
+	setenv("PGPASSWORD", "PS", 1);
+	buffer_init(&client);
+	buffer_init(&helper);
+	assert_true(subprocess_capture(argv, NULL, &client, &result));
+	subprocess_result_free(&result);
+	assert_null(strstr(client.data, "AWS_"));
+	assert_null(strstr(client.data, "AZURE_"));
+	assert_non_null(strstr(client.data, "AWSOME=1"));
+	assert_true(subprocess_ask(argv, &helper, &result));
+	subprocess_result_free(&result);
+	assert_non_null(strstr(helper.data, "AWS_SECRET_ACCESS_KEY=ES"));
+	assert_null(strstr(helper.data, "PGPASSWORD"));
+	buffer_free(&client);
+	buffer_free(&helper);
+	unsetenv("PGPASSWORD");
 }
 
 static int
@@ -363,7 +368,7 @@ main(void)
 		cmocka_unit_test_setup(instance, fresh_environment),
 		cmocka_unit_test_setup(instance_without_tokens, fresh_environment),
 		cmocka_unit_test_setup(web_identity, fresh_environment),
-		cmocka_unit_test_setup(children_inherit_none, fresh_environment),
+		cmocka_unit_test_setup(who_inherits, fresh_environment),
 	};
 
 	return cmocka_run_group_tests(tests, make_directory, remove_directory);

@@ -55,9 +55,7 @@ environment_make(ChildEnvironment *environment, const char *directory, const cha
 {
 	/* With the last two, pg_restore reads no option behind an operand, and its errors have colors.
 	 */
-	static const char *const unwanted[] = {
-		"PGPASSWORD=",      "AWS_",      "AZURE_", "GOOGLE_", "IDENTITY_",
-		"POSIXLY_CORRECT=", "PG_COLOR=", NULL};
+	static const char *const unwanted[] = {"PGPASSWORD=", "POSIXLY_CORRECT=", "PG_COLOR=", NULL};
 	static const char *const service[] = {"PGSERVICEFILE=", NULL};
 	size_t count = 0;
 	size_t kept = 0;
@@ -96,12 +94,23 @@ environment_free(ChildEnvironment *environment)
 	free(environment->service_file);
 }
 
+/* A child that is to be started. */
+typedef struct Child
+{
+	const char *const *argv;
+	const char *stdout_path;    /* NULL: /dev/null, or a pipe */
+	const char *directory;      /* see subprocess_run_connected() */
+	const char *const *dropped; /* variables that it does not get */
+} Child;
+
+/* Whoever gives keys finds them by these variables, which are none of pg_dump's business. */
+static const char *const of_clients[] = {"LC_ALL=", "LANGUAGE=", "AWS_", "AZURE_", "GOOGLE_", NULL};
+static const char *const of_helpers[] = {"LC_ALL=", "LANGUAGE=", NULL};
+
 /* Start the child; returns 0 or an errno value. */
 static int
-spawn_child(const char *const *argv, const char *stdout_path, int out_fd, int error_fd,
-			const char *directory, pid_t *pid)
+spawn_child(const Child *child, int out_fd, int error_fd, pid_t *pid)
 {
-	static const char *const localized[] = {"LC_ALL=", "LANGUAGE=", NULL};
 	static char messages[] = "LC_ALL=C";
 	char *const plain[] = {messages, NULL};
 	posix_spawn_file_actions_t actions;
@@ -110,13 +119,13 @@ spawn_child(const char *const *argv, const char *stdout_path, int out_fd, int er
 	sigset_t none;
 	int error;
 
-	environment_make(&environment, directory, localized, plain);
+	environment_make(&environment, child->directory, child->dropped, plain);
 	posix_spawn_file_actions_init(&actions);
 	posix_spawn_file_actions_addopen(&actions, STDIN_FILENO, "/dev/null", O_RDONLY, 0);
 	if (out_fd >= 0)
 		posix_spawn_file_actions_adddup2(&actions, out_fd, STDOUT_FILENO);
-	else if (stdout_path != NULL)
-		posix_spawn_file_actions_addopen(&actions, STDOUT_FILENO, stdout_path,
+	else if (child->stdout_path != NULL)
+		posix_spawn_file_actions_addopen(&actions, STDOUT_FILENO, child->stdout_path,
 										 O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW, 0600);
 	else
 		posix_spawn_file_actions_addopen(&actions, STDOUT_FILENO, "/dev/null", O_WRONLY, 0);
@@ -132,7 +141,7 @@ spawn_child(const char *const *argv, const char *stdout_path, int out_fd, int er
 	posix_spawnattr_setpgroup(&attributes, 0);
 	posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETPGROUP | POSIX_SPAWN_SETSIGMASK |
 											  POSIX_SPAWN_SETSIGDEF);
-	error = posix_spawn(pid, argv[0], &actions, &attributes, (char *const *) argv,
+	error = posix_spawn(pid, child->argv[0], &actions, &attributes, (char *const *) child->argv,
 						environment.variables);
 	posix_spawn_file_actions_destroy(&actions);
 	posix_spawnattr_destroy(&attributes);
@@ -272,15 +281,13 @@ open_pipes(Pipes *pipes, bool output)
 
 /* Start a child, patiently: the system may have too many processes for a moment. */
 static int
-start_child(const char *const *argv, const char *stdout_path, const Pipes *pipes,
-			const char *directory, pid_t *pid)
+start_child(const Child *child, const Pipes *pipes, pid_t *pid)
 {
 	const struct timespec pause = {0, START_PAUSE_MS * 1000000L};
 	int tries = 0;
 	int error;
 
-	while ((error = spawn_child(argv, stdout_path, pipes->output[1], pipes->errors[1], directory,
-								pid)) == EAGAIN &&
+	while ((error = spawn_child(child, pipes->output[1], pipes->errors[1], pid)) == EAGAIN &&
 		   ++tries < START_TRIES && !stop_requested())
 		nanosleep(&pause, NULL);
 	return error;
@@ -313,8 +320,7 @@ attend(pid_t pid, Pipes *pipes, Buffer *output, SubprocessResult *result, Failur
 
 /* Run a child; its stderr goes into result->errors, its stdout into output unless that is NULL. */
 static bool
-try_child(const char *const *argv, const char *stdout_path, Buffer *output, const char *directory,
-		  SubprocessResult *result, Failure *failure)
+try_child(const Child *child, Buffer *output, SubprocessResult *result, Failure *failure)
 {
 	Pipes pipes;
 	pid_t pid = 0;
@@ -329,7 +335,7 @@ try_child(const char *const *argv, const char *stdout_path, Buffer *output, cons
 	if (failure->error != 0)
 		return false;
 	failure->what = "could not start \"%s\"";
-	failure->error = start_child(argv, stdout_path, &pipes, directory, &pid);
+	failure->error = start_child(child, &pipes, &pid);
 	if (failure->error != 0)
 	{
 		close_pipe(pipes.errors);
@@ -345,39 +351,59 @@ try_child(const char *const *argv, const char *stdout_path, Buffer *output, cons
 
 /* The same with a report. */
 static bool
-run_child(const char *const *argv, const char *stdout_path, Buffer *output, const char *directory,
-		  SubprocessResult *result)
+run_child(const Child *child, Buffer *output, SubprocessResult *result)
 {
 	Failure failure;
 
-	if (try_child(argv, stdout_path, output, directory, result, &failure))
+	if (try_child(child, output, result, &failure))
 		return true;
-	return report_error(EXIT_FAILED, strerror(failure.error), NULL, failure.what, argv[0]);
+	return report_error(EXIT_FAILED, strerror(failure.error), NULL, failure.what, child->argv[0]);
 }
 
 bool
 subprocess_run(const char *const *argv, const char *stdout_path, SubprocessResult *result)
 {
-	return run_child(argv, stdout_path, NULL, NULL, result);
+	const Child child = {.argv = argv, .stdout_path = stdout_path, .dropped = of_clients};
+
+	return run_child(&child, NULL, result);
 }
 
 bool
 subprocess_run_connected(const char *const *argv, const char *directory, SubprocessResult *result)
 {
-	return run_child(argv, NULL, NULL, directory, result);
+	const Child child = {.argv = argv, .directory = directory, .dropped = of_clients};
+
+	return run_child(&child, NULL, result);
+}
+
+/* Its stdout is appended; result is freed if it could not be run. */
+static bool
+capture(const Child *child, Buffer *output, SubprocessResult *result)
+{
+	bool good;
+
+	buffer_append_string(output, "");
+	good = run_child(child, output, result);
+	if (!good)
+		subprocess_result_free(result);
+	return good;
 }
 
 bool
 subprocess_capture(const char *const *argv, const char *directory, Buffer *output,
 				   SubprocessResult *result)
 {
-	bool good;
+	const Child child = {.argv = argv, .directory = directory, .dropped = of_clients};
 
-	buffer_append_string(output, "");
-	good = run_child(argv, NULL, output, directory, result);
-	if (!good)
-		subprocess_result_free(result);
-	return good;
+	return capture(&child, output, result);
+}
+
+bool
+subprocess_ask(const char *const *argv, Buffer *output, SubprocessResult *result)
+{
+	const Child child = {.argv = argv, .dropped = of_helpers};
+
+	return capture(&child, output, result);
 }
 
 void
@@ -394,6 +420,7 @@ static char *
 program_version(const char *path, char **problem)
 {
 	const char *argv[] = {path, "--version", NULL};
+	const Child child = {.argv = argv, .dropped = of_clients};
 	SubprocessResult result;
 	Failure failure;
 	char *version = NULL;
@@ -404,7 +431,7 @@ program_version(const char *path, char **problem)
 		return NULL;
 	buffer_init(&said);
 	buffer_append_string(&said, "");
-	if (!try_child(argv, NULL, &said, NULL, &result, &failure))
+	if (!try_child(&child, &said, &result, &failure))
 		*problem = xasprintf("\"%s\" could not be run: %s", path, strerror(failure.error));
 	else if (result.exit_code == 0 && (found = strstr(said.data, "(PostgreSQL) ")) != NULL)
 	{

@@ -49,10 +49,16 @@ extern bool subprocess_run_connected(const char *const *argv, const char *direct
  */
 extern bool subprocess_capture(const char *const *argv, const char *directory, Buffer *output,
 							   SubprocessResult *result);
+
+/*
+ * The same for a helper that the user has chosen, as for keys: it has all
+ * variables that tell it where to look, as AWS_PROFILE.
+ */
+extern bool subprocess_ask(const char *const *argv, Buffer *output, SubprocessResult *result);
 extern void subprocess_result_free(SubprocessResult *result);
 
 /*
- * Our environment without secrets.  With a directory (NULL: none) in which
+ * Our environment without passwords of PostgreSQL.  With a directory (NULL: none) in which
  * target_conninfo_for_child() has left a service file, that is named in it.
  * To be freed by environment_free(), which leaves our own strings alone.
  */

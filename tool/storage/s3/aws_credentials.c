@@ -135,7 +135,7 @@ process_keys(const char *command, AccessKeys *keys, char **problem)
 	if (argv == NULL || argv[0][0] != '/')
 		*problem =
 			xstrdup("credential_process must be a command that begins with an absolute path");
-	else if (!subprocess_capture((const char *const *) argv, NULL, &output, &result))
+	else if (!subprocess_ask((const char *const *) argv, &output, &result))
 		*problem = xstrdup("credential_process could not be run");
 	else if (result.exit_code != 0)
 		*problem = xasprintf("credential_process ended with exit code %d", result.exit_code);
