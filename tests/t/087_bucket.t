@@ -40,6 +40,13 @@ tool_ok([ 'verify', @closed ], 'verify, encrypted');
 tool_ok([ 'restore', @closed, 'shop', '--to', 'opened' ], 'restore, encrypted');
 same_database('shop', 'opened', 'the same database, from the encrypted repository');
 
+# The same name of bucket and prefix on another server is another place for the writer's memory.
+my $second = 'http://127.0.0.1:' . sink_port(start_sink('s3_server.py', 'AKIATEST', 'a/secret+of=the test'));
+my @second_site = map { $_ eq $origin ? $second : $_ } @closed;
+tool_ok([ 'init', @second_site, '--recipient', $recipient ], 'init of a second site');
+tool_ok([ 'backup', @second_site, '-d', 'shop' ], 'backup to it');
+tool_ok([ 'backup', @closed, '-d', 'shop' ], 'and to the first one, as before');
+
 # --------------------------------------------------------- what is refused
 
 my @usage = (

@@ -104,7 +104,8 @@ typedef struct Child
 } Child;
 
 /* Whoever gives keys finds them by these variables, which are none of pg_dump's business. */
-static const char *const of_clients[] = {"LC_ALL=", "LANGUAGE=", "AWS_", "AZURE_", "GOOGLE_", NULL};
+static const char *const of_clients[] = {"LC_ALL=", "LANGUAGE=", "AWS_", "AZURE_",
+										 "GOOGLE_", "IDENTITY_", NULL};
 static const char *const of_helpers[] = {"LC_ALL=", "LANGUAGE=", NULL};
 
 /* Start the child; returns 0 or an errno value. */

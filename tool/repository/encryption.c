@@ -332,7 +332,7 @@ encryption_read(Repository *repository, const json_t *root, const Buffer *file)
 	char *known;
 	bool good;
 
-	if (!writer_state_repository_at(repository->storage->location, &known))
+	if (!writer_state_repository_at(repository, &known))
 		return false;
 	if (json_object_get(root, "cipher") == NULL)
 	{
@@ -409,7 +409,7 @@ encryption_without_header(Repository *repository, Cipher cipher, const char *rec
 	char *known;
 	bool good;
 
-	if (!writer_state_repository_at(repository->storage->location, &known))
+	if (!writer_state_repository_at(repository, &known))
 		return false;
 	if (cipher == CIPHER_NONE)
 		good = check_not_downgraded(repository, known);

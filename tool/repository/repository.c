@@ -478,7 +478,7 @@ check_location(const Repository *repository)
 	char *known;
 	bool good;
 
-	if (!writer_state_repository_at(repository->storage->location, &known))
+	if (!writer_state_repository_at(repository, &known))
 		return false;
 	good = known == NULL || repository->encryption != NULL;
 	free(known);

@@ -132,21 +132,23 @@ end_reading(char *path, const StoreResult *result)
 	return good;
 }
 
-/* The file that says what lies at a location. */
+/* The file that says what lies at a location: two servers may have buckets of the same name. */
 static char *
-location_path(const char *location)
+location_path(const Repository *repository)
 {
+	const Storage *storage = repository->storage;
+	const char *place = storage->place != NULL ? storage->place : storage->location;
 	DigestHex digest;
 
-	if (!digest_buffer(location, strlen(location), digest))
+	if (!digest_buffer(place, strlen(place), digest))
 		return NULL;
 	return xasprintf("locations/%.32s", digest);
 }
 
 bool
-writer_state_repository_at(const char *location, char **id)
+writer_state_repository_at(const Repository *repository, char **id)
 {
-	char *path = location_path(location);
+	char *path = location_path(repository);
 	Buffer content;
 	StoreResult result = store_ok();
 
@@ -254,7 +256,7 @@ save_key(const Repository *repository, const WriterKey *key)
 static bool
 save_numbers(const Repository *repository, int64_t serial, bool published)
 {
-	char *location = location_path(repository->storage->location);
+	char *location = location_path(repository);
 	char *serial_path = xasprintf("%s/serial", repository->id);
 	char *id = xasprintf("%s\n", repository->id);
 	char *number = xasprintf("%" PRId64 "\n", serial);

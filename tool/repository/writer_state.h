@@ -18,10 +18,10 @@
 #include "writer_key.h"
 
 /*
- * The id of the repository that was last created at this location, to be freed;
+ * The id of the repository that was last created where this one is, to be freed;
  * NULL if none is known.  False (reported) if that cannot be read.
  */
-extern bool writer_state_repository_at(const char *location, char **id);
+extern bool writer_state_repository_at(const Repository *repository, char **id);
 
 typedef enum WriterKeyState
 {

@@ -125,6 +125,7 @@ typedef struct StoreFacts
 struct Storage
 {
 	const char *location; /* for messages: the directory, the bucket URL */
+	const char *place;    /* the same with its server, where that was given; else NULL */
 	StoreCapabilities can;
 
 	/*

@@ -73,6 +73,7 @@ bucket_close(Storage *storage)
 	bucket_session_close(bucket->session);
 	free(bucket->prefix);
 	free(bucket->location);
+	free(bucket->place);
 	free(bucket);
 }
 
@@ -112,6 +113,10 @@ bucket_storage_open(const BucketDialect *dialect, const BucketAddress *address, 
 		"%s://%s%s%s%s%s", dialect->scheme, address->account != NULL ? address->account : "",
 		address->account != NULL ? "/" : "", address->bucket, prefix[0] != '\0' ? "/" : "", prefix);
 	bucket->storage.location = bucket->location;
+	if (address->authority != NULL)
+		bucket->place =
+			xasprintf("%s at %s://%s", bucket->location, address->scheme, address->authority);
+	bucket->storage.place = bucket->place;
 	bucket->lease_store = bucket_lease_store(bucket);
 	bucket->leases = leases_open(&bucket->lease_store, LEASE_SECONDS);
 	return &bucket->storage;

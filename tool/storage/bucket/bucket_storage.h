@@ -20,6 +20,7 @@ typedef struct BucketStorage
 	BucketSession *session;
 	char *prefix; /* "" or "a/b/" */
 	char *location;
+	char *place; /* NULL: the provider has one server */
 	HttpOptions options;
 	KeyChoice choice;
 	LeaseStore lease_store;
