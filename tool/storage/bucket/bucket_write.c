@@ -57,7 +57,8 @@ condition_failed(BucketStorage *bucket, const char *path, const void *content, u
 {
 	StoreResult result = reply->result;
 
-	if ((reply->maybe_done || !options->later) && is_there(bucket, path, content, length, version, size))
+	if ((reply->maybe_done || !options->later) &&
+		is_there(bucket, path, content, length, version, size))
 		return store_ok();
 	if (options->mode == PUT_REPLACE_IF)
 		result.code = STORE_CHANGED;
