@@ -92,6 +92,14 @@ tool_fails([ 'copy', '--from', $repo ], 2, qr/needs a place to copy to/, 'no pla
 tool_fails([ 'copy', '--to', $part ], 2, qr/needs a repository to copy from/, 'no source');
 tool_fails([ 'copy', '--from', $repo, '--to', new_repository() ], 1, qr/is another repository/, 'another repository');
 make_path("$scratch/full/of");
+chmod 0700, $scratch;
+mkdir "$scratch/notify", 0700;
+write_bytes("$scratch/notify.yaml", "notify-directory: $scratch/notify\nnotify-webhook-url-file: $scratch/url\n");
+write_bytes("$scratch/url", "http://127.0.0.1:9/\n");
+chmod 0600, "$scratch/url", "$scratch/notify.yaml";
+tool('copy', '--config', "$scratch/notify.yaml", '--from', $repo, '--to', "$scratch/full");
+my ($message) = map { JSON::PP->new->decode(read_bytes($_))->{event} } glob("$scratch/notify/queue/*.json");
+is_deeply([ @$message{qw(event repository)} ], [ 'copy.failed', "$scratch/full" ], 'a copy that fails is told of, by its place');
 tool_fails([ 'copy', '--from', $repo, '--to', "$scratch/full" ], 1, qr/neither empty nor a repository/, 'something else');
 
 # Retention of the place is its own, and a copy brings nothing back that is not asked for.
@@ -246,6 +254,21 @@ SKIP:
 	is($bad, 0, 'what was there was whole each time');
 	is($unfinished, 0, 'and the next copy finished it');
 	tool_ok([ 'verify', '--repo', $place, @none ], 'the last of them is whole');
+
+	# A large backup: what was brought before the end came is not brought again.
+	my $large = new_repository();
+	query('shop', 'CREATE TABLE large AS SELECT n, md5(n::text) AS v FROM generate_series(1, 40000) n');
+	tool_ok([ 'backup', '--repo', $large, '-d', 'shop', '--chunk-blocks', 1, @none ], 'a backup of many objects');
+	query('shop', 'DROP TABLE large');
+	my @large = ('copy', '--from', $large, '--to', "$scratch/large", '-j', 1);
+	my $sent = tool_json(@large, '--dry-run')->{objects_sent};
+	cmp_ok($sent, '>', 300, 'many objects');
+	my $cut = run_faulted($world, 'rename:290:kill', \@large);
+	is($cut->{code}, 137, 'its copy is killed');
+	ok(!-e "$scratch/large/backups", 'it is not there');
+	cmp_ok(tool_json(@large)->{objects_sent}, '<=', $sent - 256, 'and not all of it is sent again');
+	same_places($large, "$scratch/large", 'the large one');
+	ok(!-e "$scratch/large/lock/copied", 'the note is gone');
 
 	# An error is one, and nothing of it is left.
 	remove_tree($place);

@@ -40,6 +40,7 @@
 #include "notify_policy.h"
 #include "notify_queue.h"
 #include "notify_text.h"
+#include "restore_settings.h"
 #include "settings.h"
 #include "utc_time.h"
 
@@ -135,12 +136,22 @@ set_now(json_t *object, const char *key)
 	set_text(object, key, now);
 }
 
+/* Of a copy and a repair, the place that is written to: it is what lacks something if they fail. */
+static char *
+repository_of_run(const Settings *settings, const char *kind)
+{
+	bool between = strcmp(kind, "copy") == 0 || strcmp(kind, "repair") == 0;
+
+	return between && settings->restore->to != NULL ? xstrdup(settings->restore->to)
+													: subject_repository(settings);
+}
+
 static json_t *
 facts_at_start(const Settings *settings, const char *kind, BackupKind of)
 {
 	json_t *facts = json_object();
 	char *database = database_of_settings(settings, kind, of);
-	char *repository = subject_repository(settings);
+	char *repository = repository_of_run(settings, kind);
 	char *run = new_run_id();
 
 	set_text(facts, "kind", kind);

@@ -38,7 +38,7 @@
 	"none."
 
 /* Names of our files begin with these words; others in the directory are not ours. */
-static const char *const kinds[] = {"backup", "verify", "restore", "expire"};
+static const char *const kinds[] = {"backup", "verify", "restore", "expire", "copy", "repair"};
 
 static void
 utc_date(time_t when, char date[DATE_DIGITS + 1])
