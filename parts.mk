@@ -23,6 +23,7 @@ FLOORS += storage/bucket
 # what the providers of buckets do differently, and where their keys are
 FLOORS += storage/s3
 FLOORS += storage/azure
+FLOORS += storage/google
 # options and where their values come from
 FLOORS += settings
 # which kind of storage a location is, and how it is reached

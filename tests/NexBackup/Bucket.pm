@@ -16,7 +16,7 @@ use NexBackup::Sinks;
 use NexBackup::Test;
 use Test::More;
 
-our @EXPORT = qw(start_bucket bucket_options bucket_does requests_to_bucket forget_requests count_of commands_work
+our @EXPORT = qw(start_bucket bucket_directory bucket_options bucket_does requests_to_bucket forget_requests count_of commands_work
   faults_survived expire_in_two_steps);
 
 my %kinds = (
@@ -29,8 +29,13 @@ my %kinds = (
 		server => [ 'azure_server.py', 'testaccount', MIME::Base64::encode_base64('k' x 64, ''), 'sv=2021-08-06&sp=racwdl&sig=a%2Fb%3D' ],
 		url => 'azure://testaccount/bucket',
 		path => '/testaccount/bucket/',
-		list => '/testaccount/bucket' });
-my ($kind, $origin, $keys);
+		list => '/testaccount/bucket' },
+	google => {
+		server => [ 'google_server.py', 'GOOGTEST', 'a/secret+of=the/test' ],
+		file => "GOOGTEST\ta/secret+of=the/test",
+		url => 'gs://bucket',
+		path => '/bucket/' });
+my ($kind, $directory, $origin, $keys);
 
 # Start the server, of S3 unless another kind is named; from then on the other functions are about it.
 sub start_bucket
@@ -45,11 +50,14 @@ sub start_bucket
 		$kind->{real} = 1;
 		return $origin;
 	}
-	my $directory = start_sink(@{ $kind->{server} });
+	$directory = start_sink(@{ $kind->{server} });
 	$origin = 'http://127.0.0.1:' . sink_port($directory);
 	$keys = secret_file($kind->{file} // $kind->{server}[2]);
 	return $origin;
 }
+
+# Where the server puts files for the test.
+sub bucket_directory { return $directory; }
 
 # What every command is told; of a repository in the bucket "bucket".
 sub bucket_options
@@ -93,7 +101,7 @@ sub count_of
 sub commands_work
 {
 	my @repo = @_;
-	my $directory = File::Temp::tempdir(CLEANUP => 1);
+	my $scratch = File::Temp::tempdir(CLEANUP => 1);
 
 	like(tool_ok([ 'init', @repo ], 'init'), qr{created repository "\Q$repo[1]\E"}, 'it is named');
 	tool_ok([ 'backup', @repo, '-d', 'shop' ], 'backup');
@@ -112,7 +120,7 @@ sub commands_work
 	tool_ok([ 'restore', @repo, 'shop', '--to', 'back' ], 'restore');
 	same_database('shop', 'back', 'the same database');
 	tool_ok([ 'info', @repo, 'shop' ], 'info');
-	tool_ok([ 'export', @repo, 'shop', '--output', "$directory/shop.sql.zst" ], 'export');
+	tool_ok([ 'export', @repo, 'shop', '--output', "$scratch/shop.sql.zst" ], 'export');
 	tool_ok([ 'globals', 'backup', @repo, '-d', 'postgres' ], 'globals');
 	tool_ok([ 'globals', 'restore', @repo, '-d', 'postgres' ], 'globals restored');
 	tool_ok([ 'doctor', @repo, '-d', 'postgres' ], 'doctor');

@@ -15,11 +15,13 @@
 
 #include "azure.h"
 #include "azure_credentials.h"
+#include "google.h"
+#include "google_credentials.h"
 #include "list_page.h"
 #include "location.h"
 #include "s3.h"
 
-static const BucketDialect *const dialects[] = {&s3_dialect, &azure_dialect};
+static const BucketDialect *const dialects[] = {&s3_dialect, &azure_dialect, &google_dialect};
 
 #define DIALECTS (sizeof(dialects) / sizeof(dialects[0]))
 
@@ -68,6 +70,11 @@ read_keys(const char *text)
 	else
 		MUST(problem != NULL);
 	free(problem);
+	if (google_hmac_key(text, &keys))
+	{
+		MUST(platform_is_token(keys.access_key) && platform_is_token(keys.secret_key));
+		access_keys_free(&keys);
+	}
 }
 
 static void
@@ -93,9 +100,9 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
 	if (size == 0)
 		return 0;
-	dialect = dialects[data[0] % DIALECTS];
+	dialect = dialects[(data[0] & 3) % DIALECTS];
 	http_answer_init(&answer);
-	answer.status = statuses[data[0] / DIALECTS % 4];
+	answer.status = statuses[data[0] >> 2 & 3];
 	buffer_append(&answer.body, data + 1, size - 1);
 	switch (data[0] >> 5)
 	{

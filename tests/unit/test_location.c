@@ -51,7 +51,8 @@ buckets(void **state)
 				 {"s3://abc/a/b c/é/", LOCATION_S3, NULL, "abc", "a/b c/é"},
 				 {"s3://abc/...", LOCATION_S3, NULL, "abc", "..."},
 				 {"azure://account1/abc", LOCATION_AZURE, "account1", "abc", ""},
-				 {"azure://account1/abc/a/b/", LOCATION_AZURE, "account1", "abc", "a/b"}};
+				 {"azure://account1/abc/a/b/", LOCATION_AZURE, "account1", "abc", "a/b"},
+				 {"gs://my.bucket/a", LOCATION_GOOGLE, NULL, "my.bucket", "a"}};
 	Location location;
 	size_t i;
 
@@ -94,7 +95,7 @@ refused(void **state)
 										"s3://abc/x\ny",
 										"s3://abc/x\x7f",
 										"S3://abc/x",
-										"gs://abc/x",
+										"gs://user@abc/x",
 										"azure://account",
 										"azure://account/ab",
 										"azure://Account/abc",

@@ -631,7 +631,8 @@ const Option option_table[] = {
 	 EVERYWHERE(OPTION_TEXT, general, repo),
 	 .check = check_location,
 	 .metavar = "LOCATION",
-	 .help = "the repository: a directory, s3://BUCKET/PREFIX or azure://ACCOUNT/CONTAINER/PREFIX"},
+	 .help = "the repository: a directory, s3://BUCKET/PREFIX, gs://BUCKET/PREFIX, or "
+			 "azure://ACCOUNT/CONTAINER/PREFIX"},
 	{.name = "server",
 	 EVERYWHERE(OPTION_TEXT, general, server),
 	 .check = check_set_name,
@@ -776,7 +777,7 @@ const Option option_table[] = {
 	 IN_BUCKET(OPTION_TEXT, repo_profile),
 	 .fallback_note = "AWS_PROFILE, AZURE_CLIENT_ID",
 	 .metavar = "NAME",
-	 .help = "profile in ~/.aws; for Azure, the client id of the managed identity"},
+	 .help = "profile in ~/.aws; for Azure and Google, which identity of the machine"},
 	{.name = "repo-ca-file",
 	 IN_BUCKET(OPTION_TEXT, repo_ca_file),
 	 .check = check_path,

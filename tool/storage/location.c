@@ -25,8 +25,10 @@ static const struct
 {
 	const char *scheme;
 	LocationKind kind;
-} schemes[] = {
-	{"file://", LOCATION_DIRECTORY}, {"s3://", LOCATION_S3}, {"azure://", LOCATION_AZURE}};
+} schemes[] = {{"file://", LOCATION_DIRECTORY},
+			   {"s3://", LOCATION_S3},
+			   {"azure://", LOCATION_AZURE},
+			   {"gs://", LOCATION_GOOGLE}};
 
 /* What comes before "://", or NULL if it is no URL: then it is a path. */
 static const char *
@@ -173,7 +175,8 @@ location_parse(const char *text, Location *location)
 		location->directory = xstrdup(rest);
 		return NULL;
 	}
-	return "It must be a directory, s3://BUCKET/PREFIX or azure://ACCOUNT/CONTAINER/PREFIX.";
+	return "It must be a directory, s3://BUCKET/PREFIX, azure://ACCOUNT/CONTAINER/PREFIX or "
+		   "gs://BUCKET/PREFIX.";
 }
 
 void

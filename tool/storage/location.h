@@ -16,7 +16,8 @@ typedef enum LocationKind
 {
 	LOCATION_DIRECTORY,
 	LOCATION_S3,
-	LOCATION_AZURE
+	LOCATION_AZURE,
+	LOCATION_GOOGLE
 } LocationKind;
 
 typedef struct Location
@@ -29,8 +30,8 @@ typedef struct Location
 } Location;
 
 /*
- * Read one: DIRECTORY, file:///DIRECTORY, s3://BUCKET[/PREFIX] or
- * azure://ACCOUNT/CONTAINER[/PREFIX]. NULL when good, else a sentence that says what it must be
+ * Read one: DIRECTORY, file:///DIRECTORY, s3://BUCKET[/PREFIX], gs://BUCKET[/PREFIX] or
+ * azure://ACCOUNT/CONTAINER[/PREFIX].  NULL when good, else a sentence that says what it must be
  * like; then there is nothing to be freed.
  */
 extern const char *location_parse(const char *text, Location *location);

@@ -124,13 +124,6 @@ environment_keys(AccessKeys *keys, char **problem)
 	return false;
 }
 
-static void
-append_parameter(Buffer *out, const char *name, const char *value)
-{
-	buffer_printf(out, "%s%s=", out->length > 0 ? "&" : "", name);
-	url_append_encoded(value, false, out);
-}
-
 /* The token that the platform has put into a file for this, in exchange for one of the storage. */
 static bool
 workload_keys(const KeyChoice *choice, AccessKeys *keys, char **problem)
@@ -158,12 +151,12 @@ workload_keys(const KeyChoice *choice, AccessKeys *keys, char **problem)
 	good = platform_token_file(getenv("AZURE_FEDERATED_TOKEN_FILE"), &token, problem);
 	if (good)
 	{
-		append_parameter(&form, "grant_type", "client_credentials");
-		append_parameter(&form, "client_id", getenv("AZURE_CLIENT_ID"));
-		append_parameter(&form, "scope", AUDIENCE ".default");
-		append_parameter(&form, "client_assertion_type",
-						 "urn:ietf:params:oauth:client-assertion-type:jwt-bearer");
-		append_parameter(&form, "client_assertion", token.data != NULL ? token.data : "");
+		url_append_parameter(&form, "grant_type", "client_credentials");
+		url_append_parameter(&form, "client_id", getenv("AZURE_CLIENT_ID"));
+		url_append_parameter(&form, "scope", AUDIENCE ".default");
+		url_append_parameter(&form, "client_assertion_type",
+							 "urn:ietf:params:oauth:client-assertion-type:jwt-bearer");
+		url_append_parameter(&form, "client_assertion", token.data != NULL ? token.data : "");
 		request.url = url;
 		request.form = &form;
 		good = platform_ask_bearer(&options, &request, keys, problem);
@@ -187,10 +180,10 @@ ask_identity(const KeyChoice *choice, const char *service, const char *version,
 	bool good;
 
 	buffer_init(&query);
-	append_parameter(&query, "api-version", version);
-	append_parameter(&query, "resource", AUDIENCE);
+	url_append_parameter(&query, "api-version", version);
+	url_append_parameter(&query, "resource", AUDIENCE);
 	if (client != NULL && client[0] != '\0')
-		append_parameter(&query, "client_id", client);
+		url_append_parameter(&query, "client_id", client);
 	url = xasprintf("%s?%s", service, query.data);
 	request.url = url;
 	good = platform_ask_bearer(&options, &request, keys, problem);

@@ -41,7 +41,7 @@ lease_create(void *argument, const char *path, const char *text, char version[LE
 	bucket_remove(argument, path, NULL);
 	if (result.code == STORE_OK)
 		return store_failure(STORE_UNSUPPORTED, NULL,
-							 "the server ignores If-None-Match, so nothing can be locked there");
+							 "the server ignores conditions, so nothing can be locked there");
 	return result;
 }
 

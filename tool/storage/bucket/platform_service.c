@@ -75,9 +75,11 @@ bool
 platform_is_near(const char *url)
 {
 	static const char *const good[] = {
-		"http://169.254.170.2/",  "http://169.254.170.23/", "http://169.254.169.254/",
-		"http://[fd00:ec2::23]/", "http://127.0.0.1/",      "http://127.0.0.1:",
-		"http://localhost/",      "http://localhost:",      "https://"};
+		"http://169.254.170.2/",   "http://169.254.170.23/",
+		"http://169.254.169.254/", "http://metadata.google.internal/",
+		"http://[fd00:ec2::23]/",  "http://127.0.0.1/",
+		"http://127.0.0.1:",       "http://localhost/",
+		"http://localhost:",       "https://"};
 	size_t i;
 
 	for (i = 0; i < sizeof(good) / sizeof(good[0]); i++)

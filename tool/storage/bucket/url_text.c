@@ -31,6 +31,13 @@ url_append_encoded(const char *text, bool keep_slashes, Buffer *out)
 	}
 }
 
+void
+url_append_parameter(Buffer *out, const char *name, const char *value)
+{
+	buffer_printf(out, "%s%s=", out->length > 0 ? "&" : "", name);
+	url_append_encoded(value, false, out);
+}
+
 /* A parameter with its encoded texts, by which they are sorted. */
 typedef struct EncodedPair
 {

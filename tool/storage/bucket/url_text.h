@@ -24,6 +24,9 @@ extern void url_append_encoded(const char *text, bool keep_slashes, Buffer *out)
 /* Append "a=1&b=2", sorted; in the pairs nothing is encoded. */
 extern void url_append_query(const HttpPair *query, size_t count, Buffer *out);
 
+/* Append "name=value", with "&" before it unless it is the first: a form, or a query. */
+extern void url_append_parameter(Buffer *out, const char *name, const char *value);
+
 /* Decode in place; false if it is not encoded well, or holds a NUL. */
 extern bool url_decode(char *text);
 

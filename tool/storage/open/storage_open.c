@@ -14,6 +14,8 @@
 #include "azure.h"
 #include "azure_credentials.h"
 #include "bucket.h"
+#include "google.h"
+#include "google_credentials.h"
 #include "interrupt.h"
 #include "location.h"
 #include "s3.h"
@@ -52,19 +54,37 @@ static const struct
 {
 	const BucketDialect *dialect;
 	KeySource source;
-} providers[] = {
-	[LOCATION_S3] = {&s3_dialect, aws_keys}, [LOCATION_AZURE] = {&azure_dialect, azure_keys}};
+} providers[] = {[LOCATION_S3] = {&s3_dialect, aws_keys},
+				 [LOCATION_AZURE] = {&azure_dialect, azure_keys},
+				 [LOCATION_GOOGLE] = {&google_dialect, google_keys}};
+
+/* What is signed with; Google's signatures have a word in its place. */
+static const char *
+region_of(const Location *location)
+{
+	switch (location->kind)
+	{
+		case LOCATION_S3:
+			return region();
+		case LOCATION_GOOGLE:
+			return "auto";
+		case LOCATION_AZURE:
+		case LOCATION_DIRECTORY:
+			break;
+	}
+	return NULL;
+}
 
 /*
  * Does the name of the bucket (Azure: of the account) go into the host's?  So
- * the providers' own servers want it, but a dot in it no certificate covers.
+ * the servers of AWS and Azure want it, but a dot in it no certificate covers.
  */
 static bool
 name_in_host(const Location *location)
 {
 	if (used->repo_url_style != URL_AUTO)
 		return used->repo_url_style == URL_HOST;
-	return used->repo_endpoint == NULL &&
+	return used->repo_endpoint == NULL && location->kind != LOCATION_GOOGLE &&
 		   (location->account != NULL || strchr(location->bucket, '.') == NULL);
 }
 
@@ -79,7 +99,7 @@ open_bucket(const Location *location)
 								   .account = location->account,
 								   .bucket = location->bucket,
 								   .name_in_host = name_in_host(location),
-								   .region = location->kind == LOCATION_S3 ? region() : NULL};
+								   .region = region_of(location)};
 	const HttpOptions options = {.ca_file = used->repo_ca_file,
 								 .proxy = plain ? "" : used->repo_proxy,
 								 .stopped = stop_requested};

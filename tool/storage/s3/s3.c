@@ -16,6 +16,7 @@
 
 #include "digest.h"
 #include "memory.h"
+#include "private_file.h"
 
 /* Of a dialect: the headers that all requests have, and the service in the scope. */
 typedef struct S3Words
@@ -57,43 +58,69 @@ digest_of(const BucketRequest *request, DigestHex digest)
 	return true;
 }
 
-bool
-s3_sign_for(SigDialect dialect, const BucketAddress *address, const char *server,
-			const BucketRequest *request, const Signing *signing, WireRequest *wire)
+/* A token in place of a signature, as Google has it. */
+static bool
+add_token(const BucketRequest *request, const Signing *signing, WireRequest *wire)
+{
+	char *value = xasprintf("Bearer %s", signing->keys.token);
+
+	wire_add_all(wire, request);
+	wire_add(wire, "Authorization", value);
+	secret_text_free(value);
+	return true;
+}
+
+/* Headers, and their signature; `target` has path and query. */
+static bool
+add_signature(SigDialect dialect, const char *host, const SigRequest *target,
+			  const BucketRequest *request, const Signing *signing, WireRequest *wire)
 {
 	const SigCredentials credentials = {.dialect = dialect,
 										.access_key = signing->keys.access_key,
 										.secret_key = signing->keys.secret_key,
 										.region = signing->region,
 										.service = words_of[dialect].service};
-	const char *authority = address->authority != NULL ? address->authority : server;
-	char *host =
-		address->name_in_host ? xasprintf("%s.%s", address->bucket, authority) : xstrdup(authority);
-	char *path = address->name_in_host ? xasprintf("/%s", request->key)
-									   : xasprintf("/%s/%s", address->bucket, request->key);
-	SigRequest to_sign = {.method = request->method,
-						  .path = path,
-						  .query = request->query,
-						  .query_count = request->query_count,
-						  .headers = wire->headers,
-						  .when = signing->now};
+	SigRequest to_sign = *target;
 	DigestHex digest;
 	Buffer authorization;
 	bool made = digest_of(request, digest);
 
 	buffer_init(&authorization);
-	wire->origin = xasprintf("%s://%s", address->scheme, host);
-	sig_append_target(&to_sign, &wire->target);
 	if (made)
 	{
 		add_headers(&words_of[dialect], request, signing, host, digest, wire);
+		to_sign.method = request->method;
+		to_sign.headers = wire->headers;
 		to_sign.header_count = wire->header_count;
 		to_sign.payload_sha256 = digest;
+		to_sign.when = signing->now;
 		made = sig_append_authorization(&credentials, &to_sign, &authorization);
 	}
 	if (made)
 		wire_add(wire, "Authorization", authorization.data);
 	buffer_free(&authorization);
+	return made;
+}
+
+bool
+s3_sign_for(SigDialect dialect, const BucketAddress *address, const char *server,
+			const BucketRequest *request, const Signing *signing, WireRequest *wire)
+{
+	const char *authority = address->authority != NULL ? address->authority : server;
+	char *host =
+		address->name_in_host ? xasprintf("%s.%s", address->bucket, authority) : xstrdup(authority);
+	char *path = address->name_in_host ? xasprintf("/%s", request->key)
+									   : xasprintf("/%s/%s", address->bucket, request->key);
+	const SigRequest target = {
+		.path = path, .query = request->query, .query_count = request->query_count};
+	bool made;
+
+	wire->origin = xasprintf("%s://%s", address->scheme, host);
+	sig_append_target(&target, &wire->target);
+	if (signing->keys.kind == ACCESS_BEARER)
+		made = add_token(request, signing, wire);
+	else
+		made = add_signature(dialect, host, &target, request, signing, wire);
 	free(host);
 	free(path);
 	return made;
