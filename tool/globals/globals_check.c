@@ -219,10 +219,11 @@ globals_check_roles(GlobalsRestore *restore)
 	if (good && in_the_way.length > 0)
 	{
 		buffer_append_char(&in_the_way, '.');
-		good = report_error(EXIT_FAILED, in_the_way.data,
-							"--existing-roles=alter gives them the attributes and passwords of the "
-							"backup, --existing-roles=keep leaves them as they are.",
-							"roles exist with other attributes than in the backup");
+		good =
+			report_error(EXIT_FAILED, in_the_way.data,
+						 "--existing-roles=alter gives them the attributes of the backup, and the "
+						 "passwords that it has, --existing-roles=keep leaves them as they are.",
+						 "roles exist with other attributes than in the backup");
 	}
 	globals_statements_free(&present);
 	buffer_free(&in_the_way);
