@@ -68,6 +68,8 @@ manifest_owner(const Manifest *manifest)
 {
 	if (manifest->kind == BACKUP_OF_FILES)
 		return owner_of_files(manifest->database.name);
+	if (manifest->kind == BACKUP_OF_GLOBALS)
+		return owner_of_globals(manifest->server.label);
 	return owner_of(manifest->server.label, manifest->database.name);
 }
 

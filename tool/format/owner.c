@@ -60,6 +60,12 @@ owner_of(const char *label, const char *database)
 }
 
 Owner
+owner_of_globals(const char *label)
+{
+	return make_owner(BACKUP_OF_GLOBALS, label_stored(label), "");
+}
+
+Owner
 owner_of_files(const char *set)
 {
 	return make_owner(BACKUP_OF_FILES, "", set);

@@ -31,7 +31,8 @@ typedef enum BackupKind
 	BACKUP_OF_FILES    /* a set of configuration files, which belongs to no server */
 } BackupKind;
 
-/* In texts (options, notes, records) stands for the globals: no database has this name. */
+/* In what others wrote (options, notes, records) stands for the globals: no database has this name.
+ * In here, they have a kind. */
 #define GLOBALS_DATABASE ""
 
 typedef struct Owner
@@ -51,10 +52,11 @@ extern const char *label_stored(const char *label);
 extern bool label_take(const char *label, char stored[LABEL_SIZE]);
 
 /*
- * The owner that a text names: a database of a server (NULL: main), or with
- * GLOBALS_DATABASE its globals.
+ * The owner that a text names: a database of a server (NULL: main), or if it
+ * is GLOBALS_DATABASE its globals.
  */
 extern Owner owner_of(const char *label, const char *database);
+extern Owner owner_of_globals(const char *label);
 extern Owner owner_of_files(const char *set);
 extern bool owner_equal(const Owner *a, const Owner *b);
 extern bool owner_is_globals(const Owner *owner);

@@ -133,7 +133,7 @@ visit_database(const char *directory, void *argument)
 static bool
 visit_globals(NameList *list)
 {
-	list->owner = owner_of(list->owner.server, GLOBALS_DATABASE);
+	list->owner = owner_of_globals(list->owner.server);
 	return visit_owner(list);
 }
 
@@ -193,7 +193,7 @@ visit_server(const char *directory, void *argument)
 		visit_other(list, "servers", directory);
 		return true;
 	}
-	list->owner = owner_of(label, GLOBALS_DATABASE);
+	list->owner = owner_of_globals(label);
 	path = xasprintf("servers/%s", label);
 	visit_tree(list, path, visit_server_file);
 	free(path);

@@ -271,7 +271,7 @@ repository_open(const char *location)
 void
 repository_use_server(Repository *repository, const char *label, bool no_other)
 {
-	const Owner globals = owner_of(label, GLOBALS_DATABASE);
+	const Owner globals = owner_of_globals(label);
 
 	memcpy(repository->server, globals.server, sizeof(repository->server));
 	repository->no_other_server = no_other;

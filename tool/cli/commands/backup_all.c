@@ -39,7 +39,7 @@
 static void
 enter(ClusterReport *report, BackupAttempt *attempt)
 {
-	ReportItem *item = cluster_report_add(report, attempt->database);
+	ReportItem *item = cluster_report_add(report, attempt->kind, attempt->database);
 	const Manifest *manifest = attempt->manifest;
 
 	item->seconds = attempt->seconds;
@@ -85,7 +85,7 @@ has_backups(Repository *repository, const ClusterDatabase *database)
 static void
 enter_skipped(ClusterReport *report, Repository *repository, const ClusterDatabase *database)
 {
-	ReportItem *item = cluster_report_add(report, database->name);
+	ReportItem *item = cluster_report_add(report, BACKUP_OF_DATABASE, database->name);
 
 	item->result = ITEM_SKIPPED;
 	item->reason = xstrdup(database->skipped);
@@ -145,7 +145,7 @@ back_up_database(const Settings *settings, Repository *repository, ClusterDataba
 	for (tries = 1; again && database->skipped == NULL && !interrupted(); tries++)
 	{
 		begin_item(number, count, database->printable);
-		backup_attempt_run(settings, repository, database->name, &attempt);
+		backup_attempt_run(settings, repository, BACKUP_OF_DATABASE, database->name, &attempt);
 		again = attempt.manifest == NULL && !attempt.interrupted && tries < TRIES;
 		if (again)
 		{
@@ -163,7 +163,7 @@ back_up_database(const Settings *settings, Repository *repository, ClusterDataba
 	if (again && database->skipped != NULL)
 		enter_skipped(report, repository, database);
 	else if (again)
-		cluster_report_add(report, database->name)->result = ITEM_INTERRUPTED;
+		cluster_report_add(report, BACKUP_OF_DATABASE, database->name)->result = ITEM_INTERRUPTED;
 }
 
 static void
@@ -182,7 +182,8 @@ back_up_databases(const Settings *settings, Repository *repository, ClusterDatab
 		ClusterDatabase *database = &databases->items[i];
 
 		if (interrupted())
-			cluster_report_add(report, database->name)->result = ITEM_INTERRUPTED;
+			cluster_report_add(report, BACKUP_OF_DATABASE, database->name)->result =
+				ITEM_INTERRUPTED;
 		else if (database->skipped != NULL)
 			enter_skipped(report, repository, database);
 		else

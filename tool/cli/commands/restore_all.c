@@ -114,7 +114,7 @@ restore_globals(RestoreAll *all)
 	progress_item(1, all->items, "globals");
 	good = globals_restore_execute(&all->globals);
 	restore_record_globals(&all->globals, good && log_exit_code() == EXIT_DONE, started);
-	item = cluster_report_add(&all->report, GLOBALS_DATABASE);
+	item = cluster_report_add(&all->report, BACKUP_OF_GLOBALS, NULL);
 	item->backup = xstrdup(all->globals.backup.id);
 	item->bytes = all->globals.manifest->totals.raw_bytes;
 	item->more = globals_restore_json(&all->globals);
@@ -141,7 +141,7 @@ restore_database(RestoreAll *all, ClusterTargetItem *database)
 	done = restore_run(&request, database->manifest, &result);
 	database->manifest = NULL;
 	good = done && (!result.incomplete || object_errors_report(&result));
-	item = cluster_report_add(&all->report, database->backup.owner.name);
+	item = cluster_report_add(&all->report, BACKUP_OF_DATABASE, database->backup.owner.name);
 	item->backup = xstrdup(database->backup.id);
 	item->has_rows = true;
 	item->rows = result.rows;
@@ -168,8 +168,8 @@ restore_databases(RestoreAll *all)
 
 		if (interrupted())
 		{
-			cluster_report_add(&all->report, database->backup.owner.name)->result =
-				ITEM_INTERRUPTED;
+			cluster_report_add(&all->report, BACKUP_OF_DATABASE, database->backup.owner.name)
+				->result = ITEM_INTERRUPTED;
 			continue;
 		}
 		progress_item((unsigned) i + (all->settings->restore->no_globals ? 1 : 2), all->items,

@@ -34,9 +34,10 @@ backup_attempt_record(const Settings *settings, Repository *repository,
 	Owner owner;
 	json_t *payload;
 
-	if (attempt->database == NULL)
+	if (attempt->kind == BACKUP_OF_DATABASE && attempt->database == NULL)
 		return;
-	owner = owner_of(repository->server, attempt->database);
+	owner = attempt->kind == BACKUP_OF_GLOBALS ? owner_of_globals(repository->server)
+											   : owner_of(repository->server, attempt->database);
 	payload = catalogue_payload(repository, &owner, manifest != NULL ? manifest->id : NULL,
 								attempt->started);
 	json_object_set_new(payload, "type", json_string(settings->backup->type));
@@ -52,8 +53,8 @@ backup_attempt_record(const Settings *settings, Repository *repository,
 
 /* Back up, measure, and take down what went wrong. */
 void
-backup_attempt_run(const Settings *settings, Repository *repository, const char *name,
-				   BackupAttempt *attempt)
+backup_attempt_run(const Settings *settings, Repository *repository, BackupKind kind,
+				   const char *name, BackupAttempt *attempt)
 {
 	struct timespec start;
 	struct timespec end;
@@ -61,7 +62,8 @@ backup_attempt_run(const Settings *settings, Repository *repository, const char 
 	memset(attempt, 0, sizeof(*attempt));
 	clock_gettime(CLOCK_REALTIME, &start);
 	utc_now_exact(attempt->started);
-	if (name != NULL && strcmp(name, GLOBALS_DATABASE) == 0)
+	attempt->kind = kind;
+	if (kind == BACKUP_OF_GLOBALS)
 		attempt->manifest = backup_globals(settings, repository);
 	else
 		attempt->manifest = backup_database(settings, repository, name, &attempt->database);
@@ -82,14 +84,15 @@ void
 backup_attempt_database(const Settings *settings, Repository *repository, const char *name,
 						BackupAttempt *attempt)
 {
-	backup_attempt_run(settings, repository, name, attempt);
+	backup_attempt_run(settings, repository, BACKUP_OF_DATABASE, name, attempt);
 	backup_attempt_record(settings, repository, attempt);
 }
 
 void
 backup_attempt_globals(const Settings *settings, Repository *repository, BackupAttempt *attempt)
 {
-	backup_attempt_database(settings, repository, GLOBALS_DATABASE, attempt);
+	backup_attempt_run(settings, repository, BACKUP_OF_GLOBALS, NULL, attempt);
+	backup_attempt_record(settings, repository, attempt);
 }
 
 void

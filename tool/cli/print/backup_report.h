@@ -20,7 +20,8 @@ typedef struct Settings Settings;
 /* One backup that was tried. */
 typedef struct BackupAttempt
 {
-	char *database;     /* NULL: not even its name is known; "" the globals */
+	BackupKind kind;    /* of a database, or the globals */
+	char *database;     /* NULL: not even its name is known, or there is none */
 	Manifest *manifest; /* NULL: it failed */
 	double seconds;
 	char *error; /* first error, or NULL */
@@ -33,8 +34,8 @@ typedef struct BackupAttempt
 extern void backup_attempt_database(const Settings *settings, Repository *repository,
 									const char *name, BackupAttempt *attempt);
 /* The two halves of that apart. */
-extern void backup_attempt_run(const Settings *settings, Repository *repository, const char *name,
-							   BackupAttempt *attempt);
+extern void backup_attempt_run(const Settings *settings, Repository *repository, BackupKind kind,
+							   const char *name, BackupAttempt *attempt);
 extern void backup_attempt_record(const Settings *settings, Repository *repository,
 								  const BackupAttempt *attempt);
 

@@ -25,13 +25,14 @@
 static const char *const result_names[] = {"ok", "failed", "skipped", "interrupted", "incomplete"};
 
 ReportItem *
-cluster_report_add(ClusterReport *report, const char *database)
+cluster_report_add(ClusterReport *report, BackupKind kind, const char *database)
 {
 	ReportItem *item;
 
 	report->items = xrealloc(report->items, (size_t) (report->count + 1) * sizeof(ReportItem));
 	item = &report->items[report->count++];
 	memset(item, 0, sizeof(*item));
+	item->kind = kind;
 	item->database = xstrdup(database);
 	return item;
 }
@@ -66,7 +67,7 @@ cluster_report_done(const ClusterReport *report, const char *what)
 static bool
 is_globals(const ReportItem *item)
 {
-	return strcmp(item->database, GLOBALS_DATABASE) == 0;
+	return item->kind == BACKUP_OF_GLOBALS;
 }
 
 static void

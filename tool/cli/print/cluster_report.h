@@ -12,6 +12,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "owner.h"
+
 typedef struct Settings Settings;
 
 typedef enum ItemResult
@@ -25,7 +27,8 @@ typedef enum ItemResult
 
 typedef struct ReportItem
 {
-	char *database; /* GLOBALS_DATABASE: the globals */
+	BackupKind kind; /* of a database, or the globals */
+	char *database;  /* NULL: the globals */
 	ItemResult result;
 	char *backup; /* id, or NULL */
 	char *reason; /* NULL if it is ok, as the next two */
@@ -45,8 +48,8 @@ typedef struct ClusterReport
 	int count;
 } ClusterReport;
 
-/* A new item for this database; valid until the next is added. */
-extern ReportItem *cluster_report_add(ClusterReport *report, const char *database);
+/* A new item for this database, or the globals (NULL); valid until the next is added. */
+extern ReportItem *cluster_report_add(ClusterReport *report, BackupKind kind, const char *database);
 /* Keep what goes with the message of an item that failed, which is the first of the log. */
 extern void cluster_report_explain(ReportItem *item);
 extern int cluster_report_count(const ClusterReport *report, ItemResult result);
