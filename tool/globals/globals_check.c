@@ -101,23 +101,23 @@ decide_existing(GlobalsRestore *restore, int i, const GlobalsStatements *present
 	const GlobalsStatement *wanted = &restore->statements.items[i];
 	const GlobalsStatement *found =
 		globals_statements_find(present, GLOBALS_ROLE_ATTRIBUTES, wanted->name);
-	bool passwords = restore->superuser && restore->manifest->globals.passwords;
+	bool passwords = restore->superuser && restore->result->manifest->globals.passwords;
 
 	if (globals_same_attributes(found, wanted, passwords))
 	{
 		restore->actions[i] = GLOBALS_LEAVE;
-		restore->roles_unchanged++;
+		restore->result->roles_unchanged++;
 	}
 	else if (restore->settings->restore->existing_roles == EXISTING_ROLES_ALTER ||
 			 (!(restore->settings->restore->existing_roles == EXISTING_ROLES_KEEP &&
 				loses_superuser(found, wanted)) &&
 			  (strcmp(wanted->name, restore->session_role) == 0 ||
 			   (bootstrap != NULL && strcmp(wanted->name, bootstrap) == 0))))
-		restore->roles_altered++;
+		restore->result->roles_altered++;
 	else if (restore->settings->restore->existing_roles == EXISTING_ROLES_KEEP)
 	{
 		restore->actions[i] = GLOBALS_LEAVE;
-		restore->roles_kept++;
+		restore->result->roles_kept++;
 	}
 	else
 		return true;
@@ -178,7 +178,7 @@ decide_roles(GlobalsRestore *restore, const GlobalsStatements *present, const ch
 			if (role_exists(present, statement->name))
 				restore->actions[i] = GLOBALS_LEAVE;
 			else
-				restore->roles_created++;
+				restore->result->roles_created++;
 		}
 		else if (statement->kind == GLOBALS_ROLE_ATTRIBUTES &&
 				 role_exists(present, statement->name) &&
@@ -188,7 +188,7 @@ decide_roles(GlobalsRestore *restore, const GlobalsStatements *present, const ch
 			 statement->kind == GLOBALS_ROLE_SETTING) &&
 			of_session && restore->actions[i] == GLOBALS_RUN)
 			restore->actions[i] = GLOBALS_LATE;
-		restore->memberships += statement->kind == GLOBALS_MEMBERSHIP;
+		restore->result->memberships += statement->kind == GLOBALS_MEMBERSHIP;
 	}
 }
 
@@ -300,7 +300,7 @@ decide_tablespace(GlobalsRestore *restore, int i)
 		char *name = printable_name(wanted->name);
 
 		restore->actions[i] = GLOBALS_LEAVE;
-		restore->tablespaces_left++;
+		restore->result->tablespaces_left++;
 		if (location != NULL && location[0] != '\0' && strcmp(present, location) != 0)
 			log_warning("tablespace \"%s\" exists at \"%s\", not at \"%s\", and is left there",
 						name, present, location);
@@ -308,7 +308,7 @@ decide_tablespace(GlobalsRestore *restore, int i)
 	}
 	else
 	{
-		restore->tablespaces_created++;
+		restore->result->tablespaces_created++;
 		missing = location != NULL && location[0] != '\0' && !directory_exists(restore, location);
 	}
 	free(present);
@@ -333,7 +333,7 @@ globals_check_tablespaces(GlobalsRestore *restore)
 		if (restore->settings->restore->no_tablespaces)
 		{
 			restore->actions[i] = GLOBALS_LEAVE;
-			restore->tablespaces_left += statement->kind == GLOBALS_CREATE_TABLESPACE;
+			restore->result->tablespaces_left += statement->kind == GLOBALS_CREATE_TABLESPACE;
 		}
 		else if (statement->kind == GLOBALS_CREATE_TABLESPACE && decide_tablespace(restore, i))
 			append_name(&missing, globals_mapped_location(restore->settings, statement->location));

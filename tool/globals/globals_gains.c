@@ -97,7 +97,7 @@ leave_out(Gains *gains, const char *member)
 		if (receiver != NULL && globals_powers_is_member(gains->now, member, receiver))
 		{
 			restore->actions[i] = GLOBALS_LEAVE;
-			restore->memberships -= restore->statements.items[i].kind == GLOBALS_MEMBERSHIP;
+			restore->result->memberships -= restore->statements.items[i].kind == GLOBALS_MEMBERSHIP;
 		}
 		free(receiver);
 	}

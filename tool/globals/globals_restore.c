@@ -18,6 +18,7 @@
 #include "backups.h"
 #include "commit.h"
 #include "globals_check.h"
+#include "globals_plan.h"
 #include "interrupt.h"
 #include "known_sql.h"
 #include "lock_watch.h"
@@ -44,7 +45,7 @@ static const char quiet_log[] = "SET log_statement = 'none'; SET log_min_error_s
 
 /* Read the manifest, hash the objects, and cut the text into statements. */
 static bool
-read_backup(GlobalsRestore *restore, const char *backup)
+read_backup(GlobalsRestore *restore, const GlobalsRequest *request)
 {
 	MemberReader reader;
 	VerifyReport report;
@@ -52,17 +53,22 @@ read_backup(GlobalsRestore *restore, const char *backup)
 	bool good;
 
 	repository_warn_header(restore->repository);
-	if (!repository_resolve(restore->repository, backup, &restore->backup))
+	if (request->of_cluster != NULL)
+		restore->result->backup = *request->of_cluster;
+	else if (!repository_resolve(restore->repository, request->backup, &restore->result->backup))
 		return false;
-	restore->manifest = repository_manifest_inside(restore->repository, &restore->backup);
-	if (restore->manifest == NULL)
+	restore->result->manifest =
+		repository_manifest_inside(restore->repository, &restore->result->backup);
+	if (restore->result->manifest == NULL)
 		return false;
-	good = verify_objects(restore->repository, restore->manifest, VERIFY_CONTENT, 1, &report) &&
+	good = verify_objects(restore->repository, restore->result->manifest, VERIFY_CONTENT, 1,
+						  &report) &&
 		   report.nbad == 0;
 	verify_report_free(&report);
-	if (!good || !unknown_members_refuse(restore->settings, restore->repository, restore->manifest))
+	if (!good ||
+		!unknown_members_refuse(restore->settings, restore->repository, restore->result->manifest))
 		return false;
-	good = member_reader_open(&reader, restore->repository, restore->manifest) &&
+	good = member_reader_open(&reader, restore->repository, restore->result->manifest) &&
 		   member_reader_read_kind(&reader, MEMBER_GLOBALS, &found);
 	if (good && !found)
 		good = report_error(EXIT_INTEGRITY, NULL,
@@ -118,7 +124,7 @@ static bool
 grantor_is_history(const GlobalsRestore *restore, const GlobalsStatement *statement)
 {
 	return statement->kind == GLOBALS_MEMBERSHIP &&
-		   restore->manifest->server.version_num < 160000 &&
+		   restore->result->manifest->server.version_num < 160000 &&
 		   connection_version(restore->connection) >= 160000;
 }
 
@@ -388,23 +394,29 @@ watch(const GlobalsRestore *restore)
 							restore->settings->backup->lock_wait_timeout);
 }
 
-bool
-globals_restore_plan(GlobalsRestore *restore, const Settings *settings, Repository *repository,
-					 const char *backup)
+GlobalsRestore *
+globals_restore_plan(const GlobalsRequest *request, GlobalsResult *result)
 {
-	LockWatch *watching;
+	GlobalsRestore *restore = xcalloc(1, sizeof(GlobalsRestore));
 	bool good;
 
-	memset(restore, 0, sizeof(*restore));
-	restore->settings = settings;
-	restore->repository = repository;
+	memset(result, 0, sizeof(*result));
+	restore->result = result;
+	restore->settings = request->settings;
+	restore->repository = request->repository;
 	progress_phase("checking the globals", "", 0, 0);
-	if (!read_backup(restore, backup) || !connect_to(restore))
-		return false;
-	watching = watch(restore);
-	good = globals_check_roles(restore) && globals_check_tablespaces(restore);
-	lock_watch_end(watching);
-	return good;
+	good = read_backup(restore, request) && connect_to(restore);
+	if (good)
+	{
+		LockWatch *watching = watch(restore);
+
+		good = globals_check_roles(restore) && globals_check_tablespaces(restore);
+		lock_watch_end(watching);
+	}
+	if (good)
+		return restore;
+	globals_restore_free(restore);
+	return NULL;
 }
 
 bool
@@ -455,11 +467,19 @@ globals_restore_finish(GlobalsRestore *restore)
 void
 globals_restore_free(GlobalsRestore *restore)
 {
+	if (restore == NULL)
+		return;
 	globals_statements_free(&restore->statements);
-	manifest_free(restore->manifest);
 	connection_close(restore->connection);
 	target_free(restore->target);
 	free(restore->actions);
 	free(restore->session_role);
-	memset(restore, 0, sizeof(*restore));
+	free(restore);
+}
+
+void
+globals_result_free(GlobalsResult *result)
+{
+	manifest_free(result->manifest);
+	memset(result, 0, sizeof(*result));
 }

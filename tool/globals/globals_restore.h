@@ -8,16 +8,16 @@
 #ifndef NEX_GLOBALS_RESTORE_H
 #define NEX_GLOBALS_RESTORE_H
 
-#include "globals_plan.h"
+#include "globals_request.h"
 
 /*
- * Read a backup of the globals (GLOBALS_DATABASE or "/ID"), check its
- * digests, connect, and see that it can be restored: a role that exists with
- * other attributes, and a directory that is missing, are reported before
- * anything is changed.  globals_restore_free() in any case.
+ * Read a backup of the globals, check its digests, connect, and see that it
+ * can be restored: a role that exists with other attributes, and a directory
+ * that is missing, are reported before anything is changed.  NULL (reported)
+ * if it cannot.  The result is filled in here and by what follows, and is to be
+ * freed in any case.
  */
-extern bool globals_restore_plan(GlobalsRestore *restore, const Settings *settings,
-								 Repository *repository, const char *backup);
+extern GlobalsRestore *globals_restore_plan(const GlobalsRequest *request, GlobalsResult *result);
 
 /*
  * Roles in one transaction, then tablespaces; false (reported) on failure.
@@ -33,6 +33,9 @@ extern void globals_restore_disconnect(GlobalsRestore *restore);
  * after this a new connection may be refused.
  */
 extern bool globals_restore_finish(GlobalsRestore *restore);
+
+/* NULL is fine. */
 extern void globals_restore_free(GlobalsRestore *restore);
+extern void globals_result_free(GlobalsResult *result);
 
 #endif /* NEX_GLOBALS_RESTORE_H */

@@ -198,7 +198,7 @@ judge_role(Judgement *judgement, int i, const char *role)
 	if (keep && (more != NULL || is_kept(judgement, role)))
 	{
 		restore->actions[i] = GLOBALS_LEAVE;
-		restore->memberships -= statement->kind == GLOBALS_MEMBERSHIP;
+		restore->result->memberships -= statement->kind == GLOBALS_MEMBERSHIP;
 		judgement->nleft++;
 		add_name(&judgement->left, xasprintf("\"%s\"", shown));
 	}

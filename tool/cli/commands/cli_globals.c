@@ -62,11 +62,12 @@ globals_restore(const Settings *settings)
 	const char *id = settings->general->narguments > 1 ? settings->general->arguments[1] : NULL;
 	char *name = id != NULL ? xasprintf("/%s", id) : xstrdup(GLOBALS_DATABASE);
 	Repository *repository = open_repository(settings);
-	GlobalsRestore restore;
+	const GlobalsRequest request = {.settings = settings, .repository = repository, .backup = name};
+	GlobalsRestore *restore = NULL;
+	GlobalsResult result;
 	struct timespec start;
 	struct timespec end;
 	char started[UTC_EXACT_SIZE];
-	bool planned;
 	bool good;
 
 	if (repository == NULL)
@@ -75,32 +76,33 @@ globals_restore(const Settings *settings)
 		return false;
 	}
 	utc_now_exact(started);
-	memset(&restore, 0, sizeof(restore));
+	memset(&result, 0, sizeof(result));
 	clock_gettime(CLOCK_MONOTONIC, &start);
 	progress_bar_start(settings);
-	planned = repository_lock_shared(repository) &&
-			  globals_restore_plan(&restore, settings, repository, name);
-	good = planned && globals_restore_execute(&restore) && globals_restore_finish(&restore);
+	if (repository_lock_shared(repository))
+		restore = globals_restore_plan(&request, &result);
+	good = restore != NULL && globals_restore_execute(restore) && globals_restore_finish(restore);
 	progress_bar_stop();
 	clock_gettime(CLOCK_MONOTONIC, &end);
 	if (good)
 	{
 		interrupt_too_late();
-		output_done("The globals of backup %s were restored.", restore.backup.id);
+		output_done("The globals of backup %s were restored.", result.backup.id);
 	}
 	if (good && settings->general->json)
 	{
-		json_t *value = globals_restore_json(&restore);
+		json_t *value = globals_restore_json(&result);
 
-		json_object_set_new(value, "backup", json_string(restore.backup.id));
+		json_object_set_new(value, "backup", json_string(result.backup.id));
 		output_json(value);
 	}
 	else if (good)
-		globals_restore_print(&restore, (double) (end.tv_sec - start.tv_sec) +
-											(double) (end.tv_nsec - start.tv_nsec) / 1e9);
-	if (planned)
-		restore_record_globals(&restore, good && log_exit_code() == EXIT_DONE, started);
-	globals_restore_free(&restore);
+		globals_restore_print(&result, (double) (end.tv_sec - start.tv_sec) +
+										   (double) (end.tv_nsec - start.tv_nsec) / 1e9);
+	if (restore != NULL)
+		restore_record_globals(&request, &result, good && log_exit_code() == EXIT_DONE, started);
+	globals_restore_free(restore);
+	globals_result_free(&result);
 	repository_close(repository);
 	free(name);
 	return good;

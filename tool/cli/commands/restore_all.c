@@ -40,7 +40,9 @@ typedef struct RestoreAll
 	RestoreSettings restore; /* … with these */
 	Repository *repository;
 	ClusterTarget target;
-	GlobalsRestore globals;
+	GlobalsRequest wanted;   /* of the globals */
+	GlobalsRestore *globals; /* NULL: without them */
+	GlobalsResult done;      /* to them */
 	ClusterReport report;
 	unsigned items;
 	bool damage; /* a backup is damaged */
@@ -81,23 +83,20 @@ finish_item(RestoreAll *all, ReportItem *item, bool good, double start)
 static bool
 plan_globals(RestoreAll *all)
 {
-	const BackupName *backup = all->target.globals;
-	char *name;
-	bool good;
-
 	if (all->settings->restore->no_globals)
 		return true;
-	if (backup == NULL)
+	if (all->target.globals == NULL)
 		return report_error(EXIT_FAILED, NULL,
 							"Create the roles yourself and use --no-globals; for the next time, "
 							"\"nex_backup backup --all\" backs the globals up.",
 							"there is no backup of the globals%s in \"%s\"",
 							all->settings->restore->at != NULL ? " from that time or earlier" : "",
 							all->repository->storage->location);
-	name = xasprintf("/%s", backup->id);
-	good = globals_restore_plan(&all->globals, all->settings, all->repository, name);
-	free(name);
-	return good;
+	all->wanted = (GlobalsRequest){.settings = all->settings,
+								   .repository = all->repository,
+								   .of_cluster = all->target.globals};
+	all->globals = globals_restore_plan(&all->wanted, &all->done);
+	return all->globals != NULL;
 }
 
 static bool
@@ -112,14 +111,14 @@ restore_globals(RestoreAll *all)
 		return true;
 	utc_now_exact(started);
 	progress_item(1, all->items, "globals");
-	good = globals_restore_execute(&all->globals);
-	restore_record_globals(&all->globals, good && log_exit_code() == EXIT_DONE, started);
+	good = globals_restore_execute(all->globals);
+	restore_record_globals(&all->wanted, &all->done, good && log_exit_code() == EXIT_DONE, started);
 	item = cluster_report_add(&all->report, BACKUP_OF_GLOBALS, NULL);
-	item->backup = xstrdup(all->globals.backup.id);
-	item->bytes = all->globals.manifest->totals.raw_bytes;
-	item->more = globals_restore_json(&all->globals);
+	item->backup = xstrdup(all->done.backup.id);
+	item->bytes = all->done.manifest->totals.raw_bytes;
+	item->more = globals_restore_json(&all->done);
 	finish_item(all, item, good, start);
-	globals_restore_disconnect(&all->globals);
+	globals_restore_disconnect(all->globals);
 	return good;
 }
 
@@ -185,7 +184,7 @@ finish_globals(RestoreAll *all)
 	if (all->settings->restore->no_globals || interrupted())
 		return true;
 	stop_clear();
-	return globals_restore_finish(&all->globals);
+	return globals_restore_finish(all->globals);
 }
 
 /* See that no backup holds SQL of unknown form, before anything is changed. */
@@ -276,7 +275,8 @@ restore_all(const Settings *settings, Repository *repository)
 	progress_bar_stop();
 	progress_item(0, 0, NULL);
 	good = report_all(&all, good);
-	globals_restore_free(&all.globals);
+	globals_restore_free(all.globals);
+	globals_result_free(&all.done);
 	cluster_target_free(&all.target);
 	cluster_report_free(&all.report);
 	return good;

@@ -12,23 +12,23 @@
 #include "output.h"
 
 json_t *
-globals_restore_json(const GlobalsRestore *restore)
+globals_restore_json(const GlobalsResult *result)
 {
-	return json_pack("{s:i, s:i, s:i, s:i, s:i, s:i, s:i}", "roles_created", restore->roles_created,
-					 "roles_altered", restore->roles_altered, "roles_kept", restore->roles_kept,
-					 "roles_unchanged", restore->roles_unchanged, "memberships",
-					 restore->memberships, "tablespaces_created", restore->tablespaces_created,
-					 "tablespaces_left", restore->tablespaces_left);
+	return json_pack("{s:i, s:i, s:i, s:i, s:i, s:i, s:i}", "roles_created", result->roles_created,
+					 "roles_altered", result->roles_altered, "roles_kept", result->roles_kept,
+					 "roles_unchanged", result->roles_unchanged, "memberships", result->memberships,
+					 "tablespaces_created", result->tablespaces_created, "tablespaces_left",
+					 result->tablespaces_left);
 }
 
 void
-globals_restore_print(const GlobalsRestore *restore, double seconds)
+globals_restore_print(const GlobalsResult *result, double seconds)
 {
 	show_text("restored the globals of %s: %s created, %d altered, %d kept, %d unchanged; %s; %s "
 			  "created, %d left; in %s\n",
-			  restore->backup.id, pretty_number_of((uint64_t) restore->roles_created, "role"),
-			  restore->roles_altered, restore->roles_kept, restore->roles_unchanged,
-			  pretty_number_of((uint64_t) restore->memberships, "membership"),
-			  pretty_number_of((uint64_t) restore->tablespaces_created, "tablespace"),
-			  restore->tablespaces_left, pretty_duration(seconds));
+			  result->backup.id, pretty_number_of((uint64_t) result->roles_created, "role"),
+			  result->roles_altered, result->roles_kept, result->roles_unchanged,
+			  pretty_number_of((uint64_t) result->memberships, "membership"),
+			  pretty_number_of((uint64_t) result->tablespaces_created, "tablespace"),
+			  result->tablespaces_left, pretty_duration(seconds));
 }

@@ -10,12 +10,12 @@
 
 #include <jansson.h>
 
-#include "globals_plan.h"
+#include "globals_request.h"
 
 /* Its numbers as JSON. */
-extern json_t *globals_restore_json(const GlobalsRestore *restore);
+extern json_t *globals_restore_json(const GlobalsResult *result);
 
 /* The same as one line for people. */
-extern void globals_restore_print(const GlobalsRestore *restore, double seconds);
+extern void globals_restore_print(const GlobalsResult *result, double seconds);
 
 #endif /* NEX_GLOBALS_REPORT_H */

@@ -29,12 +29,13 @@ restore_record(const RestoreRequest *request, const RestoreResult *result, bool 
 }
 
 void
-restore_record_globals(const GlobalsRestore *restore, bool good, const char *started)
+restore_record_globals(const GlobalsRequest *request, const GlobalsResult *result, bool good,
+					   const char *started)
 {
 	json_t *payload =
-		catalogue_payload(restore->repository, &restore->backup.owner, restore->backup.id, started);
+		catalogue_payload(request->repository, &result->backup.owner, result->backup.id, started);
 
 	if (good)
 		json_object_set_new(payload, "state", json_string("succeeded"));
-	catalogue_record(restore->settings, EVENT_RESTORE, &restore->backup.owner, payload);
+	catalogue_record(request->settings, EVENT_RESTORE, &result->backup.owner, payload);
 }

@@ -8,7 +8,7 @@
 #ifndef NEX_RESTORE_RECORD_H
 #define NEX_RESTORE_RECORD_H
 
-#include "globals_plan.h"
+#include "globals_request.h"
 #include "restore_request.h"
 #include "restore_result.h"
 
@@ -17,6 +17,7 @@ extern void restore_record(const RestoreRequest *request, const RestoreResult *r
 						   const char *started);
 
 /* A restore of the globals. */
-extern void restore_record_globals(const GlobalsRestore *restore, bool good, const char *started);
+extern void restore_record_globals(const GlobalsRequest *request, const GlobalsResult *result,
+								   bool good, const char *started);
 
 #endif /* NEX_RESTORE_RECORD_H */
