@@ -41,6 +41,9 @@ report "versions other than $version of common/version.h" \
 report 'the check of the SQL of the extension does not find what it must' "$(perl scripts/check_extension_sql.pl --self-test 2>&1)"
 report 'SQL of the extension that is made twice, or not as the rest (scripts/check_extension_sql.pl)' \
 	"$(perl scripts/check_extension_sql.pl 2>&1)"
+# Bounded by what a merge writes behind them, so that a rule of seven signs is none.
+report 'marks of a merge that was not finished' \
+	"$(grep -rnIE '^(<{7}|>{7}|[|]{7}) [^ ]' --exclude-dir=.git --exclude-dir=build --exclude-dir=tmp_check . | cut -c1-200)"
 report 'leavings of patches and editors' "$(find common extension tool sql scripts tests docs bench \( -name '*.rej' -o -name '*.orig' -o -name '*~' \) -print)"
 report 'files of more than 800 lines' "$(wc -l "${sources[@]}" | awk '$2 != "total" && $1 > 800')"
 report 'the check of SQL text does not find what it must' "$(perl scripts/check_sql_text.pl --self-test 2>&1)"
