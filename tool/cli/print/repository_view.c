@@ -160,17 +160,19 @@ backup_owner_cell(const BackupName *name)
 void
 verification_text(const BackupSummary *summary, char *text, size_t size)
 {
+	BackupProof proof = summary_proof(summary);
+
 	if (summary->verification_damaged)
 		snprintf(text, size, "record damaged");
-	else if (summary->nbad > 0 && (!summary->verification.known || summary->verification.ok))
+	else if (proof == PROOF_FOUND_DAMAGED)
 		snprintf(text, size, "found damaged");
-	else if (!summary->verification.known)
+	else if (proof == PROOF_NONE)
 		snprintf(text, size, "never");
 	else
 		snprintf(text, size, "%s %.10s%s",
-				 !summary->verification.ok      ? "failed"
-				 : summary->verification.inside ? "ok"
-												: "stored bytes ok",
+				 proof == PROOF_FAILED       ? "failed"
+				 : proof == PROOF_OF_CONTENT ? "ok"
+											 : "stored bytes ok",
 				 summary->verification.time,
 				 verification_has_unknown_sql(&summary->verification) ? ", UNKNOWN SQL" : "");
 }

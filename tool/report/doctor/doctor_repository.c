@@ -303,19 +303,21 @@ look_at(Doctor *doctor, const BackupName *name, DatabaseState *state)
 	}
 	else
 	{
+		BackupProof proof = summary_proof(&summary);
+
 		state->latest = name;
 		state->when = utc_time_read(summary.snapshot_at);
 		state->added = summary.totals.new_bytes;
 		state->whole = summary.totals.stored_bytes;
-		if (summary.nbad == 0 && summary.verification.known && summary.verification.ok)
+		if (proof_is_good(proof))
 		{
 			double verified = utc_time_read(summary.verification.time);
 
 			state->verified = verified > state->verified ? verified : state->verified;
 		}
-		if (summary.verification.known && !summary.verification.ok)
+		if (proof == PROOF_FAILED)
 			state->failed = name;
-		else if (summary.nbad > 0)
+		else if (proof == PROOF_FOUND_DAMAGED)
 			state->found = name;
 		state->unknown += verification_has_unknown_sql(&summary.verification);
 		state->not_looked += summary.of_old_tool && !summary.verification.looked &&

@@ -131,6 +131,26 @@ summary_free(BackupSummary *summary)
 	free(summary->server_version);
 }
 
+BackupProof
+summary_proof(const BackupSummary *summary)
+{
+	const Verification *last = &summary->verification;
+
+	if (last->known && !last->ok)
+		return PROOF_FAILED;
+	if (summary->nbad > 0)
+		return PROOF_FOUND_DAMAGED;
+	if (!last->known)
+		return PROOF_NONE;
+	return last->inside ? PROOF_OF_CONTENT : PROOF_OF_BYTES;
+}
+
+bool
+proof_is_good(BackupProof proof)
+{
+	return proof == PROOF_OF_BYTES || proof == PROOF_OF_CONTENT;
+}
+
 bool
 report_damaged(const BackupSummary *summary)
 {

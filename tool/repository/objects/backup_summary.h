@@ -46,6 +46,20 @@ extern void summary_of_manifest(Repository *repository, const BackupName *name,
 								const Manifest *manifest, BackupSummary *summary);
 extern void summary_free(BackupSummary *summary);
 
+/* What is known of the files of a backup whose manifest is good. */
+typedef enum BackupProof
+{
+	PROOF_NONE,          /* nobody has looked */
+	PROOF_OF_BYTES,      /* they were good, as far as the stored bytes tell */
+	PROOF_OF_CONTENT,    /* they were good */
+	PROOF_FOUND_DAMAGED, /* since then, or meanwhile, some were found damaged */
+	PROOF_FAILED         /* the last verification has failed */
+} BackupProof;
+
+/* Whoever tells of a backup, or decides by this whether it is kept, asks here. */
+extern BackupProof summary_proof(const BackupSummary *summary);
+extern bool proof_is_good(BackupProof proof);
+
 /* Report a damaged manifest (exit 3).  Always returns false. */
 extern bool report_damaged(const BackupSummary *summary);
 

@@ -67,12 +67,14 @@ describe(Expiry *expiry, int position)
 		expiry->damaged = expiry->damaged || !summary.unreadable;
 		report_damaged(&summary);
 	}
-	else if (summary.nbad > 0)
-		backup->state = RETENTION_FAILED;
-	else if (!summary.verification.known)
-		backup->state = RETENTION_UNVERIFIED;
 	else
-		backup->state = summary.verification.ok ? RETENTION_VERIFIED : RETENTION_FAILED;
+	{
+		BackupProof proof = summary_proof(&summary);
+
+		backup->state = proof_is_good(proof)  ? RETENTION_VERIFIED
+						: proof == PROOF_NONE ? RETENTION_UNVERIFIED
+											  : RETENTION_FAILED;
+	}
 	summary_free(&summary);
 	return true;
 }
