@@ -20,7 +20,6 @@
  *-------------------------------------------------------------------------
  */
 #include <errno.h>
-#include <fcntl.h>
 #include <pthread.h>
 #include <pwd.h>
 #include <stdatomic.h>
@@ -123,23 +122,6 @@ conninfo_without_secrets(const char *conninfo)
 
 /* ---- private files ---- */
 
-static bool
-write_all(int fd, const char *data, size_t length)
-{
-	while (length > 0)
-	{
-		ssize_t written = write(fd, data, length);
-
-		if (written < 0 && errno == EINTR)
-			continue;
-		if (written < 0)
-			return false;
-		data += written;
-		length -= (size_t) written;
-	}
-	return true;
-}
-
 /*
  * Write a file that children read while others are started: under another
  * name first, so that nobody sees a part of it.  False (reported) on failure.
@@ -150,17 +132,16 @@ write_private(const char *directory, const char *name, const Buffer *text)
 	static _Atomic unsigned counter;
 	char *path = xasprintf("%s/%s", directory, name);
 	char *temporary = xasprintf("%s.%u", path, atomic_fetch_add(&counter, 1));
-	int fd = open(temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
-	bool good = fd >= 0 && write_all(fd, text->data, text->length);
+	int error = new_file_write(temporary, text->data, text->length, false);
 
-	if (fd >= 0 && close(fd) != 0)
-		good = false;
-	if (!good || rename(temporary, path) != 0)
-		good =
-			report_error(EXIT_FAILED, strerror(errno), NULL, "could not write file \"%s\"", path);
+	if (error == 0 && rename(temporary, path) != 0)
+		error = errno;
+	if (error != 0)
+		report_error(EXIT_FAILED, strerror(error), temporary_file_hint(error),
+					 "could not write file \"%s\"", path);
 	free(temporary);
 	free(path);
-	return good;
+	return error == 0;
 }
 
 /* Write "*:*:*:*:password", and name the file. */

@@ -31,7 +31,6 @@
 #include "log.h"
 #include "masked_diff.h"
 #include "memory.h"
-#include "nearest.h"
 #include "output.h"
 #include "progress_bar.h"
 #include "quote.h"
@@ -42,6 +41,7 @@
 #include "text_list.h"
 #include "unclear.h"
 #include "subprocess.h"
+#include "unknown_verb.h"
 #include "utc_time.h"
 #include "verification.h"
 
@@ -595,8 +595,6 @@ static const Verb *
 find_verb(const char *name)
 {
 	const char *names[VERB_COUNT + 1];
-	const char *nearest;
-	char *hint;
 	int i;
 
 	for (i = 0; i < VERB_COUNT; i++)
@@ -606,11 +604,7 @@ find_verb(const char *name)
 			return &verbs[i];
 	}
 	names[VERB_COUNT] = "keygen";
-	nearest = nearest_name(name, names, VERB_COUNT + 1);
-	hint = nearest != NULL ? xasprintf("Perhaps you meant \"nex_backup config %s\".", nearest)
-						   : xstrdup("\"nex_backup help config\" lists what there is.");
-	report_error(EXIT_USAGE, NULL, hint, "unknown command \"config %s\"", name);
-	free(hint);
+	report_unknown_verb("config", name, names, VERB_COUNT + 1);
 	return NULL;
 }
 

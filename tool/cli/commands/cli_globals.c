@@ -21,12 +21,12 @@
 #include "interrupt.h"
 #include "log.h"
 #include "memory.h"
-#include "nearest.h"
 #include "output.h"
 #include "progress_bar.h"
 #include "repository_view.h"
 #include "restore_record.h"
 #include "settings.h"
+#include "unknown_verb.h"
 #include "utc_time.h"
 
 static bool
@@ -129,8 +129,6 @@ static const Verb *
 find_verb(const char *name)
 {
 	const char *names[VERB_COUNT];
-	const char *nearest;
-	char *hint;
 	int i;
 
 	for (i = 0; i < VERB_COUNT; i++)
@@ -139,11 +137,7 @@ find_verb(const char *name)
 		if (strcmp(verbs[i].name, name) == 0)
 			return &verbs[i];
 	}
-	nearest = nearest_name(name, names, VERB_COUNT);
-	hint = nearest != NULL ? xasprintf("Perhaps you meant \"nex_backup globals %s\".", nearest)
-						   : xstrdup("\"nex_backup help globals\" lists what there is.");
-	report_error(EXIT_USAGE, NULL, hint, "unknown command \"globals %s\"", name);
-	free(hint);
+	report_unknown_verb("globals", name, names, VERB_COUNT);
 	return NULL;
 }
 

@@ -22,11 +22,11 @@
 #include "key_sheet.h"
 #include "log.h"
 #include "memory.h"
-#include "nearest.h"
 #include "output.h"
 #include "repository_secret.h"
 #include "repository_view.h"
 #include "settings.h"
+#include "unknown_verb.h"
 
 static json_t *
 recipients_json(const Encryption *encryption)
@@ -208,8 +208,6 @@ static bool
 run_key(const Settings *settings)
 {
 	const char *names[VERB_COUNT];
-	const char *nearest;
-	char *hint;
 	int i;
 
 	for (i = 0; i < VERB_COUNT; i++)
@@ -218,13 +216,7 @@ run_key(const Settings *settings)
 		if (strcmp(names[i], settings->general->arguments[0]) == 0)
 			return run_verb(i, settings);
 	}
-	nearest = nearest_name(settings->general->arguments[0], names, VERB_COUNT);
-	hint = nearest != NULL ? xasprintf("Perhaps you meant \"nex_backup key %s\".", nearest)
-						   : xstrdup("\"nex_backup help key\" lists what there is.");
-	report_error(EXIT_USAGE, NULL, hint, "unknown command \"key %s\"",
-				 settings->general->arguments[0]);
-	free(hint);
-	return false;
+	return report_unknown_verb("key", settings->general->arguments[0], names, VERB_COUNT);
 }
 
 const Command command_key = {

@@ -167,3 +167,16 @@ restore_mark_own_comment(const Connection *connection, char *comment)
 	free(comment);
 	return NULL;
 }
+
+void
+database_comment_add(SqlText *sql, const char *database, const char *comment)
+{
+	sql_append(sql, "COMMENT ON DATABASE ");
+	sql_identifier(sql, database);
+	sql_append(sql, " IS ");
+	if (comment != NULL)
+		sql_literal(sql, comment);
+	else
+		sql_append(sql, "NULL");
+	sql_append(sql, "; ");
+}

@@ -16,6 +16,7 @@
 
 #include "connection.h"
 #include "repository.h"
+#include "sql_build.h"
 
 /* What a database was like before a restore took it; NULL: nothing, or not known. */
 typedef struct DatabaseBefore
@@ -88,6 +89,9 @@ extern bool restore_mark_is(const char *comment);
 extern bool restore_mark_read(const char *comment, DatabaseBefore *before);
 
 extern void database_before_free(DatabaseBefore *before);
+
+/* Add the command that gives a database this comment; NULL: none. */
+extern void database_comment_add(SqlText *sql, const char *database, const char *comment);
 
 /*
  * The comment of a database, if this session can write it again; else NULL, after a

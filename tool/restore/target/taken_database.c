@@ -178,19 +178,6 @@ add_limit(SqlText *sql, const RestorePlan *plan, int limit)
 	sql_append(sql, "; ");
 }
 
-static void
-add_comment(SqlText *sql, const RestorePlan *plan, const char *comment)
-{
-	sql_append(sql, "COMMENT ON DATABASE ");
-	sql_identifier(sql, plan->working);
-	sql_append(sql, " IS ");
-	if (comment != NULL)
-		sql_literal(sql, comment);
-	else
-		sql_append(sql, "NULL");
-	sql_append(sql, "; ");
-}
-
 /* Privileges such as "CONNECT, TEMPORARY"; what is none is left out. */
 static void
 add_to_public(SqlText *sql, const RestorePlan *plan, const char *privileges, bool grant)
@@ -286,7 +273,7 @@ closing_commands(const RestorePlan *plan, const TakenDatabase *taken, SqlText *s
 	if (taken->owned)
 		add_owner(sql, plan, taken->me);
 	add_limit(sql, plan, 0);
-	add_comment(sql, plan, taken->mark);
+	database_comment_add(sql, plan->working, taken->mark);
 	alter(sql, plan);
 	sql_append(sql, " RENAME TO ");
 	sql_identifier(sql, aside);
@@ -397,7 +384,7 @@ close_as_owner(RestorePlan *plan, TakenDatabase *taken)
 	taken->owned = false;
 	sql_init(&sql);
 	sql_append(&sql, "BEGIN; ");
-	add_comment(&sql, plan, taken->mark);
+	database_comment_add(&sql, plan->working, taken->mark);
 	sql_append(&sql, "SAVEPOINT closed; ");
 	add_to_public(&sql, plan, taken->before.to_public, false);
 	good = connection_command(plan->maintenance, &sql) &&
@@ -507,7 +494,7 @@ taken_database_give(RestorePlan *plan)
 	if (good && sql_length(&sql) > 0)
 	{
 		sql_reset(&sql);
-		add_comment(&sql, plan, taken->mark);
+		database_comment_add(&sql, plan->working, taken->mark);
 		good = run_patiently(plan, &sql);
 	}
 	taken->owned = taken->owned && !good;
@@ -527,7 +514,7 @@ taken_database_open(RestorePlan *plan, int limit)
 		return false;
 	sql_init(&sql);
 	if (marked)
-		add_comment(&sql, plan, taken->before.comment);
+		database_comment_add(&sql, plan->working, taken->before.comment);
 	if (taken->limited || limit != taken->before.limit)
 		add_limit(&sql, plan, limit);
 	good = sql_length(&sql) == 0 ||
@@ -576,7 +563,7 @@ taken_database_give_back(RestorePlan *plan)
 	if (taken->limited)
 		add_limit(&sql, plan, taken->before.limit);
 	if (empty)
-		add_comment(&sql, plan, taken->before.comment);
+		database_comment_add(&sql, plan->working, taken->before.comment);
 	good = good && (sql_length(&sql) == 0 || run_patiently(plan, &sql));
 	sql_free(&sql);
 	shown = printable_name(plan->working);

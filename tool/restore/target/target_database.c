@@ -85,19 +85,6 @@ append_locale(Buffer *sql, const ManifestDatabase *database, int version)
 	}
 }
 
-static void
-add_comment(SqlText *sql, const RestorePlan *plan, const char *comment)
-{
-	sql_append(sql, "COMMENT ON DATABASE ");
-	sql_identifier(sql, plan->working);
-	sql_append(sql, " IS ");
-	if (comment != NULL)
-		sql_literal(sql, comment);
-	else
-		sql_append(sql, "NULL");
-	sql_append(sql, "; ");
-}
-
 /*
  * A new database is marked, and opened to superusers or, where the restore is
  * not one's, to its owner: in one transaction, as a mark counts only where
@@ -129,7 +116,7 @@ mark_and_open(RestorePlan *plan)
 	if (!plan->superuser)
 		sql_append(&sql, " CONNECTION LIMIT -1");
 	sql_append(&sql, "; ");
-	add_comment(&sql, plan, plan->mark);
+	database_comment_add(&sql, plan->working, plan->mark);
 	good = connection_command(plan->maintenance, &sql);
 	sql_free(&sql);
 	return good;
@@ -294,7 +281,7 @@ keep_mark(SqlText *sql, RestorePlan *plan, bool ours)
 		plan->mark = NULL;
 		plan->mark_gone = true;
 	}
-	add_comment(sql, plan, plan->mark);
+	database_comment_add(sql, plan->working, plan->mark);
 }
 
 bool
@@ -362,7 +349,7 @@ target_database_last_step(RestorePlan *plan, bool keeps_comment, SqlText *sql)
 		sql_append(sql, ";\n");
 	}
 	if (marked && !keeps_comment)
-		add_comment(sql, plan, NULL);
+		database_comment_add(sql, plan->working, NULL);
 	plan->mark_gone = true;
 	return true;
 }
