@@ -191,7 +191,7 @@ look(Wait *wait, const char *query, char **values)
 
 /* ---- the wait ---- */
 
-/* What makes a wait impossible is said before anything is begun. */
+/* What makes a wait impossible is reported before anything is begun. */
 static void
 check_may_wait(void)
 {

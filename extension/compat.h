@@ -61,7 +61,7 @@ lock_held_compat(const LOCKTAG *tag, LOCKMODE mode)
 #endif
 }
 
-/* Memory shared by all; 15 wants it asked for in a hook of its own. */
+/* Memory shared by all; 15 wants it requested in a separate hook. */
 #if PG_VERSION_NUM >= 150000
 static Size (*requested_shared_memory)(void) = NULL;
 static shmem_request_hook_type previous_request_hook = NULL;

@@ -201,7 +201,7 @@ level_of_locks(void)
 	return owner != NULL ? GetCurrentTransactionNestLevel() : 1;
 }
 
-/* The end comes in so many seconds, if it does not come sooner. */
+/* The end comes in this many seconds, or sooner. */
 static void
 come_closer(int seconds)
 {

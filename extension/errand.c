@@ -5,7 +5,7 @@
  *	  background worker that exists for that moment.
  *
  * nex_backup_run() waits for a run, so others must see that run while the
- * statement is still going on; and when the statement is cancelled, its own
+ * statement is still going on; and when the statement is canceled, its own
  * transaction can write nothing any more, but the run must end.  What is to be
  * checked is checked there, too: a session that looked at the tables itself
  * would keep the locks until the end of its transaction (see await.c).
@@ -253,7 +253,7 @@ nex_backup_errand_worker_main(Datum argument)
 #define SEND_MILLISECONDS 15000L
 #define SEND_AT_ERROR_MILLISECONDS 3000L
 
-/* How an errand was sent: with a worker of its own, or else a reserved one. */
+/* How an errand was sent: with its own worker, or else a reserved one. */
 typedef struct Sent
 {
 	BackgroundWorkerHandle *handle;

@@ -28,11 +28,11 @@ typedef enum ErrandKind
 /*
  * Have a request done and committed by a background worker, in the name of a
  * role.  ERROR if it failed, and then nothing of it is left; also if this
- * statement is cancelled meanwhile, and then the run that it entered is.
+ * statement is canceled meanwhile, and then the run that it entered is.
  */
 extern void errand_do(ErrandKind kind, const char *request, Oid caller, ErrandRow *row);
 
-/* Have a run cancelled, without waiting for it; a WARNING if that cannot be done. */
+/* Have a run canceled, without waiting for it; a WARNING if that cannot be done. */
 extern void errand_cancel_run(int64 run, Oid caller);
 
 /* In a background worker: connect, and do what is in its bgw_extra or what it got instead. */

@@ -48,7 +48,7 @@ PG_FUNCTION_INFO_V1(nex_backup_new_fence);
 
 PGDLLEXPORT void nex_backup_executor_main(Datum argument);
 
-/* Between two looks at whether the run is to be cancelled. */
+/* Between two looks at whether the run is to be canceled. */
 #define HEARTBEAT_SECONDS 1.0
 
 /* When we are told to stop ourselves, a shutdown waits for us. */
@@ -123,8 +123,8 @@ nex_backup_claims_alarms_only(PG_FUNCTION_ARGS)
 }
 
 /*
- * nex_backup.works_in_server(): is this a worker of ours?  What an agent says of
- * itself is no proof.  A superuser may act as one, as it may do anything: one
+ * nex_backup.works_in_server(): is this one of our workers?  What an agent says of
+ * itself proves nothing.  A superuser may act as one, as it may do anything: one
  * that calls, not one whose session an index of the agent's is evaluated in.
  */
 Datum
@@ -274,7 +274,7 @@ home_directory(void)
 	return user != NULL && user->pw_dir[0] == '/' ? user->pw_dir : NULL;
 }
 
-/* Made from nothing: what the server was started with is no business of the tool's. */
+/* Made from nothing: the tool need not know what the server was started with. */
 static char **
 build_environment(const Run *run)
 {

@@ -201,7 +201,7 @@ oid_of_object(Oid class, Oid object, AttrNumber column)
 	return null ? InvalidOid : DatumGetObjectId(value);
 }
 
-/* InvalidOid for a kind of object that has no owner of its own. */
+/* InvalidOid for a kind of object that does not have an owner. */
 static Oid
 owner_of(Oid class, Oid object)
 {
@@ -643,7 +643,7 @@ check_functions_called(const Look *look, const char *name)
 }
 
 /*
- * What a call of a function of ours could mean instead: another function, or a
+ * What a call of one of our functions could mean instead: another function, or a
  * conversion to a type of that name.  Other things in the schema nobody looks for.
  */
 static void

@@ -70,7 +70,7 @@ static char said_state[32] = "";
 /* Of the executors that were started last. */
 static long launch_pause = 0;
 static TimestampTz launched_at = 0;
-static int launched_for = 0;         /* so many runs could be claimed */
+static int launched_for = 0;         /* runs that could be claimed */
 static char launched_fence[24] = ""; /* how many claims there had been */
 
 /* Since when nothing was claimed, though something could have been; 0: that is not so. */
@@ -191,7 +191,7 @@ launch_or_wait(int wanted, int startable, bool alarms, const char *fence, long p
 	return all ? Min(pause, launch_pause) : IDLE_MILLISECONDS;
 }
 
-/* Say in the log when the state is another than before. */
+/* Log changes of the state. */
 static void
 say_state(const char *state, const char *detail)
 {

@@ -95,7 +95,7 @@ typedef struct Told
 	TimestampTz at;
 } Told;
 
-/* Every process has a place of its own, so that nobody can take those of others. */
+/* Every process has its own place, so that nobody can take those of others. */
 typedef struct Place
 {
 	pg_atomic_uint32 waiting; /* its process, while it may wait for long, or 0 */
@@ -152,7 +152,7 @@ lock_guard_shared_start(void)
 		pg_atomic_init_u32(&guard->places[i].waiting, 0);
 }
 
-/* NULL for what is no session and no worker. */
+/* NULL for what is neither a session nor a worker. */
 static Place *
 place_of(const PGPROC *proc)
 {

@@ -35,7 +35,7 @@ extern void look_child_end(pid_t pid);
 /* It may hang: do not wait for it. */
 extern void look_child_leave(pid_t pid);
 
-/* Those that were left, and have ended by now, are no processes any more. */
+/* Wait for those that were left and have ended by now. */
 extern void look_child_reap(void);
 
 #endif /* NEX_LOOK_CHILD_H */

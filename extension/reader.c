@@ -93,7 +93,7 @@ say(int out, const void *bytes, size_t length, int64 whole)
 	look_write(out, bytes, length);
 }
 
-/* Read a file to its end, or to so many bytes. */
+/* Read a file to its end, or this many bytes of it. */
 static void
 read_file(int out, int fd, Digest *digest, off_t bytes, int64 most, ReaderAnswer *answer)
 {

@@ -203,7 +203,8 @@ nex_backup_check_file(PG_FUNCTION_ARGS)
 	PG_RETURN_TEXT_P(result);
 }
 
-/* nex_backup.list_directory(repository, directory): the names in it; none if it is no directory. */
+/* nex_backup.list_directory(repository, directory): the names in it; none if it is not a directory.
+ */
 Datum
 nex_backup_list_directory(PG_FUNCTION_ARGS)
 {
@@ -468,7 +469,7 @@ look_at_sets(const char *repository, ReturnSetInfo *result)
 /*
  * nex_backup.unclear_directories(repository): what stands where directories of
  * backups do, and cannot be looked into; database NULL if it may hold anything.
- * That the catalogue's rows have no files is not known then.  Links are not
+ * Whether the catalog's rows have files is not known then.  Links are not
  * followed below the top level, as the program does not.
  */
 Datum

@@ -27,7 +27,7 @@
 
 typedef struct Said
 {
-	pg_atomic_uint32 ordinary; /* the process, if it is no superuser's, or 0 */
+	pg_atomic_uint32 ordinary; /* the process, if it is not a superuser's, or 0 */
 	pg_atomic_uint32 signal;   /* what makes it cut its connection; 0: nothing */
 } Said;
 
@@ -67,7 +67,7 @@ said_who_shared_start(void)
 	}
 }
 
-/* NULL for what is no session and no worker. */
+/* NULL for what is neither a session nor a worker. */
 static Said *
 place_of(const PGPROC *proc)
 {

@@ -97,7 +97,7 @@ skip_value(const char *c, const char *end)
 
 /*
  * The next key and value of the object that *position is in, which moves
- * behind them.  False at its end, and where it is no object.
+ * behind them.  False at its end, and where it is not an object.
  */
 static bool
 next_pair(const char **position, const char *end, Span *key, Span *value)

@@ -171,7 +171,7 @@ settings_define(void)
 	define_string(PREFIX "testing_clock", "The time that the scheduler believes in, for tests.",
 				  &testing_clock, "", PGC_SUSET, GUC_NO_SHOW_ALL | GUC_NOT_IN_SAMPLE,
 				  check_testing_clock);
-	/* A name that looks like one of ours is a mistake that should be heard of. */
+	/* A name that looks like one of the extension's is a mistake, which is to be reported. */
 	MarkGUCPrefixReserved("nex_backup");
 }
 

@@ -68,7 +68,7 @@ typedef struct SharedState
 
 static SharedState *state = NULL;
 
-/* Outlives the shared memory, which a crash makes anew: in the postmaster, and so in all. */
+/* Outlives the shared memory, which a crash creates again: in the postmaster, and so in all. */
 static bool seen_standby = false;
 
 static shmem_startup_hook_type previous_startup_hook = NULL;

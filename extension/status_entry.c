@@ -100,7 +100,7 @@ find_names(const LockHolder *holder, Names *names)
 }
 
 /*
- * The error that is being handled.  A subtransaction of ours is ended before it
+ * The error that is being handled.  Our subtransaction is ended before it
  * is thrown again: otherwise it would outlive the statement, and the session
  * would be told that its transaction is aborted, though it has begun none.
  */

@@ -10,7 +10,7 @@
  * nex_backup_status() for all.  SQL cannot tell: what asks for the validity of
  * bytes takes bytea, and a cast of such a name to that looks for backslashes.
  *
- * A byte that is no part of a character is shown as \xNN, as by the program
+ * A byte that is not part of a character is shown as \xNN, as by the program
  * (tool/report/catalogue.c), so that the names of the two are the same.
  *
  *-------------------------------------------------------------------------

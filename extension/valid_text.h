@@ -8,7 +8,7 @@
 #ifndef NEX_VALID_TEXT_H
 #define NEX_VALID_TEXT_H
 
-/* Those bytes, palloc'd, with \xNN for each that is no part of a character of this database's
+/* Those bytes, palloc'd, with \xNN for each that is not part of a character of this database's
  * encoding. */
 extern char *valid_text(const char *bytes, int length);
 

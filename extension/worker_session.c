@@ -2,7 +2,7 @@
  *
  * worker_session.c
  *	  What the background workers have in common: signals, a connection, and
- *	  calls of SQL functions in transactions of their own.
+ *	  calls of SQL functions in separate transactions.
  *
  * SIGTERM only sets a flag.  With die() the next SQL call would end the
  * process, and an executor that is told to stop has a child to stop and a run

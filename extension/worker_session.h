@@ -2,7 +2,7 @@
  *
  * worker_session.h
  *	  What the background workers have in common: signals, a connection, and
- *	  calls of SQL functions in transactions of their own.
+ *	  calls of SQL functions in separate transactions.
  *
  *-------------------------------------------------------------------------
  */
@@ -38,7 +38,7 @@ typedef enum SqlOutcome
 } SqlOutcome;
 
 /*
- * Run a query with parameters of type text in a transaction of its own.  The
+ * Run a query with parameters of type text in a separate transaction.  The
  * values of the first row come as text, in the current memory context; *row is
  * NULL if there is none.  `error`, if given, gets the message instead of the log.
  */

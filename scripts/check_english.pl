@@ -20,7 +20,7 @@ use File::Find ();
 
 # What to look for, what is better, an example, and something similar that is right.
 my @patterns = (
-	[ qr/\b(?<!there )(?<!There )(?:is|are|was|were)\s+no\s+(?!longer\b|more\b|less\b|later\b|one\b|such\b)\w+/, 'is not a …',
+	[ qr/\b(?<!there )(?<!There )(?:is|are|was|were)\s+no\s+(?!longer\b|more\b|less\b|later\b|one\b|such\b|reason\b)\w+/, 'is not a …',
 		'the role is no superuser', 'there is no table' ],
 	[ qr/\bst(?:an|oo)ds?\s+(?:above|behind|beside|before|below|in|at|here|there|first|alone|for\s+itself)\b/, 'is, follows, see above',
 		'the password stands in a file', 'a standby is in recovery' ],
@@ -51,7 +51,8 @@ my @patterns = (
 		'American spelling', 'the behaviour is cancelled', 'canceled' ]);
 
 # Folders with clean comments.
-my @clean = qw(common extension/sql tool/base tool/sql tool/process tool/crypto tool/format tool/keys tool/notify tool/report);
+my @clean = qw(common extension/sql tool/base tool/sql tool/process tool/crypto tool/format tool/settings tool/keys tool/files tool/globals
+	tool/notify tool/report tool/agent tool/cli);
 my $clean = join('|', @clean);
 
 my $string = qr/"(?:[^"\\\n]|\\.)*"/s;

@@ -5,11 +5,11 @@
  *	  another host.
  *
  * It decides nothing (the functions of the queue do), keeps no state (the
- * catalogue does), and does no work itself (child programs do): it can be
+ * catalog does), and does no work itself (child programs do): it can be
  * killed at any time.  One thread, because all it does is wait: for children,
  * for a notification, for an answer, for the clock.  All of that is done in one
  * place (agent_watch.c), which looks after the children whatever is waited for;
- * only connections are made in a thread of their own (connect_hosts.c).
+ * only connections are made in a separate thread (connect_hosts.c).
  *
  * What it must never do is let a run go on that is no longer its own.  So a
  * heartbeat that finds the lease lost, or no heartbeat for 50 of its 60
@@ -254,7 +254,7 @@ tell_end(Agent *agent, Slot *slot)
 	return answer;
 }
 
-/* The program has ended: tell the catalogue, as often as it takes. */
+/* The program has ended: tell the catalog, as often as it takes. */
 static void
 finish_run(Agent *agent, Slot *slot)
 {
@@ -300,7 +300,7 @@ work_on_slots(Agent *agent)
 
 /* ---- notifications ---- */
 
-/* Messages are delivered by a program of their own, because servers of mail may be slow. */
+/* Messages are delivered by a separate program, because mail servers may be slow. */
 static void
 work_on_notifications(Agent *agent)
 {

@@ -1,7 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * agent_catalogue.c
- *	  The agent's session with the catalogue, and the functions of the queue.
+ *	  The agent's session with the catalog, and the functions of the queue.
  *
  * Not postgres/connection.c: that cancels everything when a signal comes, but an
  * agent that is told to stop still has to say how its runs ended.

@@ -1,7 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * agent_catalogue.h
- *	  The agent's session with the catalogue, and the functions of the queue.
+ *	  The agent's session with the catalog, and the functions of the queue.
  *
  *-------------------------------------------------------------------------
  */

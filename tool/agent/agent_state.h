@@ -24,7 +24,7 @@ typedef struct Slot
 	AgentChild child;
 	char *error;
 	double next_beat;
-	double last_answer; /* the catalogue has said that the run was ours then */
+	double last_answer; /* the catalog has said that the run was ours then */
 	bool silence_told;
 } Slot;
 
@@ -33,8 +33,8 @@ typedef struct Agent
 	const Settings *settings;
 	AgentCatalogue catalogue;
 	char *program;
-	char *directory; /* private, for the passfile of the catalogue */
-	char *conninfo;  /* of the catalogue, without secrets */
+	char *directory; /* private, for the passfile of the catalog */
+	char *conninfo;  /* of the catalog, without secrets */
 	Slot *slots;
 	int nslots;
 	int wake[2]; /* a byte arrives when a signal has come */

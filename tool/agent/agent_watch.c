@@ -4,9 +4,9 @@
  *	  The one place where an agent waits.
  *
  * Whatever the agent waits for, its programs are looked after in the meantime:
- * each wait, also that for an answer of the catalogue, is made here, ends soon
+ * each wait, also that for an answer of the catalog, is made here, ends soon
  * while programs run, and then looks at all that has a time: timeouts of jobs,
- * the lease, which ends if the catalogue is silent, and the end of the agent
+ * the lease, which ends if the catalog is silent, and the end of the agent
  * itself.  Nothing here asks the catalogue.
  *
  *-------------------------------------------------------------------------
@@ -27,7 +27,7 @@
 #define SILENCE_LIMIT 50.0
 #define BUSY_POLL 0.2
 
-/* After a signal: to tell the catalogue how programs have ended, and for one call of it. */
+/* After a signal: to tell the catalog how programs have ended, and for one call of it. */
 #define FAREWELL_SECONDS 10.0
 #define LAST_CALL_SECONDS 4.0
 

@@ -15,7 +15,7 @@ extern int busy_slots(const Agent *agent);
 
 /*
  * Wait for a socket (-1: none), a program or a signal, until then at most; and
- * look after the programs.  For calls of the catalogue (agent is an Agent), too:
+ * look after the programs.  For calls of the catalog (agent is an Agent), too:
  * WAIT_GIVE_UP when it is time to leave.
  */
 extern WaitOutcome agent_wait(void *agent, int socket, short events, double until);

@@ -3,8 +3,8 @@
  * agent_words.c
  *	  The command line of a run, and what the agent does not let pass.
  *
- * The catalogue puts the words together from typed columns.  But whoever owns
- * the catalogue's database could change that, and should not get more on the
+ * The catalog puts the words together from typed columns.  But whoever owns
+ * the catalog's database could change that, and should not get more on the
  * agent's host than what a job is: no other program (--pg-bindir,
  * --passphrase-command), no other settings (--config), no file to write
  * (--output, --log-file), no other place to send alarms to.  So this is a list
@@ -176,7 +176,7 @@ check_value(char **word)
 	return problem;
 }
 
-/* "globals restore" is no work for a job. */
+/* "globals restore" is not for jobs. */
 static bool
 is_good_subcommand(const char *command, const char *word)
 {

@@ -4,7 +4,7 @@
  *	  The prose of --help: help/<command>.txt, help/overview.txt and
  *	  help/settings.txt.
  *
- * The texts are files of their own, so that they can be read and changed as
+ * The texts are separate files, so that they can be read and changed as
  * text; scripts/help_texts.sh makes ../../build/tool/cli/help_texts.c from
  * them.  What the tables of commands and options know is not in them.
  *

@@ -322,7 +322,7 @@ flush_stdout(void)
 }
 
 /*
- * Descriptors 0 to 2 must be open, or a file of ours would get one of these
+ * Descriptors 0 to 2 must be open, or one of our files would get one of these
  * numbers, and be written to by a printf().  Standard output that was closed
  * stays one that nothing can be written to: a result would be lost.
  */

@@ -3,9 +3,9 @@
  * configuration_backup.c
  *	  Back up a set of configuration files.
  *
- * Files are read and encrypted one after the other and stored as objects of
- * their own: readable forms first, whole files after them, so that the kinds of
- * members stand in their order.  Nothing in clear leaves this file.
+ * Files are read and encrypted one after the other and stored as separate
+ * objects: readable forms first, whole files after them, so that the kinds of
+ * members are in their order.  Nothing in clear leaves this file.
  *
  *-------------------------------------------------------------------------
  */

@@ -56,7 +56,7 @@ configuration_sources_free(char **paths, int npaths)
 	free(paths);
 }
 
-/* Expand a pattern; a plain name stands for itself. */
+/* Expand a pattern; a plain name is one file. */
 static bool
 add_pattern(char ***paths, int *npaths, const char *pattern)
 {
@@ -87,8 +87,8 @@ add_pattern(char ***paths, int *npaths, const char *pattern)
 
 /*
  * The server says which files are its own, and its superuser can make it say
- * anything.  Root reads only those that the server's user could read, too; who
- * that is, the kernel knows.
+ * anything.  Root reads only those that the server's user could read, too; the
+ * kernel knows whose they are.
  */
 static bool
 find_reader(const Connection *connection, ServerFiles *server)

@@ -14,7 +14,7 @@
 #include "manifest.h"
 #include "source_open.h"
 
-/* More than that is no configuration file. */
+/* More than that is not a configuration file. */
 #define MAX_CONFIGURATION_FILE (64 * 1024 * 1024)
 
 /*

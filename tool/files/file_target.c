@@ -339,7 +339,7 @@ is_temporary(const char *name)
 		   strcmp(name + length + 2 * NONCE_BYTES, ".tmp") == 0;
 }
 
-/* Is it a file of ours that nobody is writing? */
+/* Is it one of our files, which nobody is writing? */
 static bool
 is_left(int directory, const char *name)
 {

@@ -15,9 +15,9 @@
 /*
  * Append a unified diff from `before` to `after`; a secret shows as
  * "[secret 1f2e3d4c]", so that one sees that it changed, and not to what.  A
- * file that cannot be masked without doubt is not shown, which is said
+ * file that cannot be masked without doubt is not shown, which is reported
  * instead.  directory: private and temporary, for what "diff" reads.  False
- * (reported) only if nothing could be said.
+ * (reported) only if nothing could be shown.
  */
 extern bool masked_diff(const char *path, const Buffer *before, const Buffer *after,
 						const char *const *words, int nwords, const char *directory, Buffer *out);

@@ -3,10 +3,10 @@
  * sensitive.c
  *	  Which values of a configuration file are secrets.
  *
- * Too much is no harm, too little is: the words are short, so that they
+ * Too much does no harm, too little does: the words are short, so that they
  * also catch PGPASSWORD, apiKey and AUTH_TOKENS (and, at times, "keyboard").
  * A rule by keys alone misses DATABASE_URL=postgres://app:hunter2@db and
- * "- POSTGRES_PASSWORD=hunter2" in a list; such values are recognised, and
+ * "- POSTGRES_PASSWORD=hunter2" in a list; such values are recognized, and
  * their keys join the rule.  So do the keys of values whose name is a value
  * itself: "name: DB_PASSWORD" beside "value: hunter2", or "--db-password" and
  * "hunter2" in a list of arguments.  That must stay a rule by keys, because SOPS knows
@@ -137,7 +137,7 @@ sensitive_key(const SensitiveKeys *keys, const char *key)
 	return found;
 }
 
-/* "scheme://user:password@": a password in what stands before the path. */
+/* "scheme://user:password@": a password in what precedes the path. */
 static bool
 has_url_password(const char *text)
 {
@@ -272,7 +272,7 @@ sensitive_text(const SensitiveKeys *keys, const char *text, size_t length)
 	return found;
 }
 
-/* Append a text that stands for itself. */
+/* Append a text as it is. */
 static void
 append_literal(Buffer *out, const char *text)
 {

@@ -4,7 +4,7 @@
  *	  Open a configuration file without being led to one of somebody else.
  *
  * What is read goes into a repository that others may read, and values that
- * are no secrets by their names stay readable in it.  So a user must not make
+ * are not secrets by their names stay readable in it.  So a user must not make
  * root put a file there that this user cannot read: neither by a link in a
  * directory of theirs, nor by what a server says about its files.
  *

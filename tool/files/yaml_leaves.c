@@ -46,7 +46,7 @@ typedef struct Reading
 	const char *text;
 	size_t length;
 	size_t characters; /* up to here … */
-	size_t bytes;      /* … it is so many bytes */
+	size_t bytes;      /* … it has this many bytes */
 	Level levels[MAX_DEPTH];
 	int depth;
 	int documents;
@@ -377,7 +377,7 @@ yaml_leaves_read(YamlLeaves *leaves, const char *text, size_t length)
 	reading->text = text;
 	reading->length = length;
 
-	/* A byte order mark is no character to libyaml. */
+	/* To libyaml, a byte order mark is not a character. */
 	if (length >= 3 && memcmp(text, "\xef\xbb\xbf", 3) == 0)
 		reading->bytes = 3;
 	if (!yaml_parser_initialize(&parser))

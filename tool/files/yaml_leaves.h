@@ -48,7 +48,7 @@ typedef struct YamlLeaf
 	size_t length;
 	const YamlKey *key; /* innermost; NULL in a document without keys */
 	bool in_flow;       /* inside [ ] or { } */
-	bool decorated;     /* has a tag or an anchor of its own */
+	bool decorated;     /* has its own tag or anchor */
 	bool anchored;      /* is inside something that has an anchor */
 } YamlLeaf;
 

@@ -6,7 +6,7 @@
  * pg_dumpall of the server's own major version knows how that version writes
  * memberships, their grantors and options.  Two things are added to its
  * text: what ALTER ROLE ALL set, which it leaves out; and that the bootstrap
- * superuser, whom every new cluster has, is created only where he is
+ * superuser, which every new cluster has, is created only where it is
  * missing, so that psql meets no error on an empty cluster.  And where it
  * writes a SET without a value, the value is added.
  *
@@ -350,7 +350,7 @@ unfit_because(const GlobalsBackup *backup, const char *at, const char *end)
 
 /*
  * "ALTER ROLE role SET ...;" of which no restore can make anything: bytes that
- * are no text in UTF-8 (of a database of another encoding), very many of them,
+ * are not text in UTF-8 (of a database of another encoding), very many of them,
  * or a parameter that nobody can set; any role can do that for itself.  They are no reason to
  * lose the rest.
  */
@@ -453,7 +453,7 @@ append_lacking(GlobalsBackup *backup, SqlText *sql, const char *role, const char
 	return result != NULL;
 }
 
-/* What is to stand in place of this statement; false (reported) on failure. */
+/* What replaces this statement; false (reported) on failure. */
 static bool
 find_own_text(GlobalsBackup *backup, const char *at, const char *end, SqlText *own, bool *found)
 {
@@ -478,9 +478,9 @@ find_own_text(GlobalsBackup *backup, const char *at, const char *end, SqlText *o
 }
 
 /*
- * Create the bootstrap superuser only where there is none of his name, and
+ * Create the bootstrap superuser only where there is none of this name, and
  * complete what is not SQL.  The text is cut into statements: names in it
- * may hold anything, and so what looks like a statement on a line of its own.
+ * may hold anything, and so what looks like a statement on a separate line.
  */
 static bool
 correct_text(GlobalsBackup *backup)
@@ -575,7 +575,7 @@ put_members(GlobalsBackup *backup)
 
 /*
  * Is every role and tablespace in the text?  Some may have been dropped while
- * pg_dumpall read them, so fewer than before are too few only if more are there.
+ * pg_dumpall read them, so fewer than there were are too few only if more are there.
  */
 static bool
 check_counts(GlobalsBackup *backup)

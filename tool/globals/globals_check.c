@@ -160,7 +160,7 @@ say_powers(const GlobalsStatement *wanted, const GlobalsStatements *present)
 	buffer_free(&list);
 }
 
-/* Decide on every statement about roles; names of the roles that stand in the way. */
+/* Decide on every statement about roles; names of the roles that prevent it. */
 static void
 decide_roles(GlobalsRestore *restore, const GlobalsStatements *present, const char *bootstrap,
 			 Buffer *in_the_way)

@@ -18,7 +18,7 @@ typedef struct GlobalsPowers GlobalsPowers;
 extern GlobalsPowers *globals_powers_of(const GlobalsStatements *statements);
 extern void globals_powers_free(GlobalsPowers *powers);
 
-/* A role is going to have these attributes (an ALTER ROLE ... WITH) in place of its own. */
+/* A role is going to have these attributes (an ALTER ROLE ... WITH) instead of those it has. */
 extern void globals_powers_set(GlobalsPowers *powers, const GlobalsStatement *attributes);
 
 /*

@@ -379,7 +379,7 @@ prepare_session(GlobalsRestore *restore)
 	return true;
 }
 
-/* Roles can be locked by anybody, with a setting of their own. */
+/* Anybody can lock roles, with a setting for itself. */
 static bool
 connect_to(GlobalsRestore *restore)
 {

@@ -6,7 +6,7 @@
  * psql would run the script as it stands, but a restore must know what it is
  * about to do: which roles exist already and would be changed, where a
  * tablespace goes.  Statements of a known form (known_sql.h) are written
- * anew; the others, which only run with --allow-unknown-sql, are looked at
+ * again; the others, which only run with --allow-unknown-sql, are looked at
  * word by word, as well as it goes.
  *
  *-------------------------------------------------------------------------
@@ -25,7 +25,7 @@
 typedef struct Word
 {
 	char *text;  /* of a name or a literal: without its quotes */
-	bool quoted; /* so that it is no keyword */
+	bool quoted; /* so it is not a keyword */
 } Word;
 
 /* The inside of a quoted word. */

@@ -37,7 +37,7 @@ typedef struct GlobalsStatements
 } GlobalsStatements;
 
 /*
- * Cut a script of pg_dumpall into statements, written anew where their form
+ * Cut a script of pg_dumpall into statements, written again where their form
  * is known; comments and psql's own commands are left out.
  */
 extern void globals_statements_parse(const char *script, GlobalsStatements *statements);

@@ -10,7 +10,7 @@
  * such a role are refused, unless they change nothing.
  *
  * A role that can do no more is taken for the same, as names are all that
- * there is; who becomes a member of it is said.
+ * there is; new members of it are reported.
  *
  *-------------------------------------------------------------------------
  */
@@ -28,7 +28,7 @@
 
 #define MAX_NAMES 20
 
-/* Names for a message, at most so many. */
+/* Names for a message, up to a limit. */
 typedef struct Names
 {
 	Buffer text;
@@ -84,7 +84,7 @@ compare_texts(const void *a, const void *b)
 	return strcmp(*(char *const *) a, *(char *const *) b);
 }
 
-/* As it is compared: who granted a membership makes no difference. */
+/* As it is compared: the grantor of a membership makes no difference. */
 static char *
 text_of(const GlobalsStatement *statement)
 {

@@ -49,7 +49,7 @@ typedef struct Connection
 extern Connection *connection_open(ConnectionTarget *target);
 
 /*
- * The same without an error report: for what may be absent (the catalogue).
+ * The same without an error report: for what may be absent (the catalog).
  * *message is to be freed.  With the target's patience, nothing that is asked
  * in this session takes longer than that, whatever the server does, and after
  * a stop only some seconds; the hosts of the target are tried one by one.

@@ -3,7 +3,7 @@
  * extension_hold.c
  *	  Whose is the extension whose function is called?
  *
- * The catalogue is called as a superuser, or as a role that reads everything,
+ * The catalog is called as a superuser, or as a role that reads everything,
  * often in a database of somebody else's.  A function of the extension does
  * what its owner says, and a role that was a superuser when it created the
  * extension, or was given it with REASSIGN OWNED, need not be one now; and

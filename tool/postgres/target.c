@@ -149,7 +149,7 @@ override_host(ConnectionTarget *target, const char *host)
 
 /*
  * What was typed at a prompt.  The settings name one server, so whoever made
- * a target of them, a record in the catalogue included, need not ask again.
+ * a target of them, a record in the catalog included, need not ask again.
  */
 static char *typed_password;
 

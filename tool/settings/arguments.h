@@ -4,7 +4,7 @@
  *	  The command line, cut into options and words.
  *
  * A step before the settings: which command is meant must be known before it
- * can be said whether an option belongs to it, and --help must work with a
+ * can be known whether an option belongs to it, and --help must work with a
  * broken settings file.
  *
  *-------------------------------------------------------------------------
@@ -28,7 +28,7 @@ typedef struct Arguments
 {
 	GivenOption *options;
 	int noptions;
-	char **words; /* what is no option, in order: the command first */
+	char **words; /* what is not an option, in order: the command first */
 	int nwords;
 } Arguments;
 

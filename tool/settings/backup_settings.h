@@ -17,7 +17,7 @@
 typedef enum LockConflictPolicy
 {
 	ON_LOCK_CONFLICT_WAIT, /* goes on; the others wait */
-	ON_LOCK_CONFLICT_ABORT /* gives way */
+	ON_LOCK_CONFLICT_ABORT /* is canceled for them */
 } LockConflictPolicy;
 
 typedef struct BackupSettings

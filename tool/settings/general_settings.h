@@ -1,7 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * general_settings.h
- *	  Settings: of every command: which repository, how much is said, and where to.
+ *	  Settings: of every command: which repository, what is printed, and where.
  *
  *-------------------------------------------------------------------------
  */

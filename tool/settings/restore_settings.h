@@ -49,7 +49,7 @@ typedef struct RestoreSettings
 	char *maintenance_work_mem; /* for index builds; NULL = the server's setting */
 	CopyFormat copy_format;
 	OnObjectError on_object_error;
-	char *object_errors_file; /* NULL: a name of its own in the current directory */
+	char *object_errors_file; /* NULL: a new name in the current directory */
 } RestoreSettings;
 
 #endif /* NEX_RESTORE_SETTINGS_H */

@@ -79,8 +79,8 @@ has_backups(Repository *repository, const ClusterDatabase *database)
 }
 
 /*
- * A database that was backed up before, and allows no connections now, is no
- * good night: its owner, who need not be a superuser, can close it.
+ * A database that was backed up before, and allows no connections now, does not
+ * pass unnoticed: its owner, who need not be a superuser, can close it.
  */
 static void
 enter_skipped(ClusterReport *report, Repository *repository, const ClusterDatabase *database)
@@ -129,7 +129,7 @@ has_changed(const Settings *settings, ClusterDatabase *database)
 
 /*
  * Back up one database, if it is still there: the list may be hours old.  One
- * that is dropped while it is backed up is no failure either, and one that is
+ * that is dropped while it is backed up is not a failure either, and one that is
  * renamed is backed up under its new name.
  */
 static void

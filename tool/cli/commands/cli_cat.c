@@ -7,8 +7,8 @@
  * rows, without COPY line and \., so that any "COPY … FROM STDIN" takes them.
  * What has gone to a pipe cannot be taken back: every object that holds rows
  * of the table is hashed before the first byte is written.  A disk may give
- * other bytes the second time, and what is not compressed has no checksum of
- * its own: then each object is hashed once more where its rows are taken from.
+ * other bytes the second time, and what is not compressed does not have a
+ * checksum: then each object is hashed once more where its rows are taken from.
  *
  *-------------------------------------------------------------------------
  */
@@ -160,7 +160,7 @@ header_line(const ManifestTable *table)
 	return buffer_detach(&line);
 }
 
-/* A reader that has seen enough is no reason to complain. */
+/* Nothing is wrong if the reader has seen enough. */
 static bool
 write_out(const char *data, size_t length)
 {

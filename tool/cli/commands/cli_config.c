@@ -3,7 +3,7 @@
  * cli_config.c
  *	  nex_backup config: backups of configuration files.
  *
- * Files belong to no database, so they come in sets of their own; what
+ * Files belong to no database, so they come in separate sets; what
  * "list", "verify" and so on do for databases has the same names here.
  *
  *-------------------------------------------------------------------------
@@ -158,7 +158,7 @@ warn_of_clocks(Repository *repository, const Manifest *manifest)
 	free(names);
 }
 
-/* Tell the catalogue how it went; without a manifest, it did not. */
+/* Tell the catalog how it went; without a manifest, it did not. */
 static void
 record_backup(const Settings *settings, Repository *repository, const Manifest *manifest,
 			  const char *started)
@@ -320,7 +320,7 @@ config_list(const Settings *settings, Repository *repository, char **arguments, 
 	return resolve(settings, repository, text, &name) && show_backup(settings, repository, &name);
 }
 
-/* Tell the catalogue what was found; nothing if it could not be read. */
+/* Tell the catalog what was found; nothing if it could not be read. */
 static void
 record_verification(const Settings *settings, Repository *repository, const BackupName *name,
 					const char *started, bool good, bool decrypted)

@@ -104,7 +104,7 @@ print_json(const Settings *settings, const Repository *repository, const ExpireR
 }
 
 /*
- * One event for each database, in whose own catalogue its backups may stand;
+ * One event for each database, in whose own catalog its backups may stand;
  * objects count once.
  */
 static void

@@ -53,7 +53,7 @@ path_for_database(const BackupName *name, Codec codec)
 {
 	char directory[DATABASE_DIRECTORY_SIZE];
 	const char *between = name->owner.server[0] != '\0' ? "@" : "";
-	/* What is not complete has a suffix of its own. */
+	/* What is not complete has another suffix. */
 	size_t others = strlen("backup__" EXPORT_UNFINISHED) + strlen(name->owner.server) +
 					strlen(between) + strlen(name->id) + strlen(codec_suffix(codec));
 	size_t length;

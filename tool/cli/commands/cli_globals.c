@@ -3,7 +3,7 @@
  * cli_globals.c
  *	  nex_backup globals: backups of roles and tablespaces.
  *
- * A verb of its own in front of "backup", "list" and so on, and not a
+ * A word in front of "backup", "list" and so on, and not a
  * pseudo-database, because a database may be called "globals".
  *
  *-------------------------------------------------------------------------

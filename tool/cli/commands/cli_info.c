@@ -102,7 +102,7 @@ restore_commands(const Repository *repository, const BackupName *name, const Man
 	bool globals = backup_is_of_globals(name);
 	char *owner = owner_name(&name->owner);
 	char *backup = globals ? xstrdup(name->id) : xasprintf("%s/%s", owner, name->id);
-	/* A name that begins like an option is told from one by what stands before it. */
+	/* A name that begins like an option is told from one by what precedes it. */
 	bool dash = backup[0] == '-';
 	char *before = xasprintf("nex_backup %s ", globals ? "globals restore" : "restore");
 	char *listing = backup_path(name, ".sha256");
@@ -200,7 +200,7 @@ print_json(const Repository *repository, const BackupSummary *summary, const Man
 		json_object_set_new(value, "database_properties", database_json(&manifest->database));
 
 	/*
-	 * Server, totals, warnings and tables in the same shape as in the catalogue;
+	 * Server, totals, warnings and tables in the same shape as in the catalog;
 	 * "server" is an object here, as before servers had labels.
 	 */
 	catalogue_add_manifest(members, manifest);

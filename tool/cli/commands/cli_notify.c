@@ -262,7 +262,7 @@ check_age(const Settings *settings, const char *directory, Repository *repositor
 
 /*
  * Are there databases all of whose backups are gone?  Earlier checks have seen them, or the
- * catalogue knows of them.  What hides behind a place that cannot be looked into is not gone.
+ * catalog knows of them.  What hides behind a place that cannot be looked into is not gone.
  */
 static void
 check_gone(const Settings *settings, const char *directory, Repository *repository,

@@ -169,7 +169,7 @@ result_json(const VerifiedBackup *result)
 	return value;
 }
 
-/* What the catalogue is told of any verification. */
+/* What the catalog is told of any verification. */
 static json_t *
 payload_of(const Run *run, const VerifiedBackup *result)
 {
@@ -177,7 +177,7 @@ payload_of(const Run *run, const VerifiedBackup *result)
 							 result->started);
 }
 
-/* Remember the result in the catalogue, too. */
+/* Remember the result in the catalog, too. */
 static void
 record_proved(const Run *run, const VerifiedBackup *result)
 {
@@ -203,7 +203,7 @@ record_proved(const Run *run, const VerifiedBackup *result)
 	catalogue_record(run->settings, EVENT_VERIFY, &result->name->owner, payload);
 }
 
-/* Tell the catalogue of a verification that was not done to the end; it proves nothing. */
+/* Tell the catalog of a verification that was not done to the end; it proves nothing. */
 static void
 record_unfinished(const Run *run, const VerifiedBackup *result)
 {

@@ -3,7 +3,7 @@
  * ask.c
  *	  Questions on the terminal.
  *
- * Signals are taken by a thread of their own (interrupt.c), so that read()
+ * Signals are taken by a separate thread (interrupt.c), so that read()
  * would not be interrupted: it is entered only when there is something to read.
  *
  *-------------------------------------------------------------------------

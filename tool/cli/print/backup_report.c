@@ -25,7 +25,7 @@
 #include "repository_view.h"
 #include "settings.h"
 
-/* Tell the catalogue how it went. */
+/* Tell the catalog how it went. */
 void
 backup_attempt_record(const Settings *settings, Repository *repository,
 					  const BackupAttempt *attempt)

@@ -1,7 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * backup_report.h
- *	  Running one backup and telling of it: the clock, the catalogue, the
+ *	  Running one backup and telling of it: the clock, the catalog, the
  *	  summary.  Shared by "backup", "backup --all" and "globals backup".
  *
  *-------------------------------------------------------------------------

@@ -20,7 +20,7 @@ typedef enum ItemResult
 {
 	ITEM_OK,
 	ITEM_FAILED,
-	ITEM_SKIPPED,     /* cannot be done, and is no failure */
+	ITEM_SKIPPED,     /* cannot be done, which is not a failure */
 	ITEM_INTERRUPTED, /* or not begun before an interrupt */
 	ITEM_INCOMPLETE   /* restored, but for what is listed */
 } ItemResult;

@@ -18,7 +18,7 @@
 #include "output.h"
 #include "quote.h"
 
-/* Entries that are no objects: properties of the connection, of the database, or of an object. */
+/* Entries that are not objects: properties of the connection, of the database, or of an object. */
 static const char *const no_objects[] = {"ENCODING",
 										 "STDSTRINGS",
 										 "SEARCHPATH",
@@ -114,7 +114,7 @@ is_of_extension(const ManifestTable *table, const ArchiveToc *toc)
 	return true;
 }
 
-/* Rows of extensions: their tables are no objects of the archive, but can be chosen. */
+/* Rows of extensions: their tables are not objects of the archive, but can be chosen. */
 static void
 add_extension_tables(const Manifest *manifest, const ArchiveToc *toc, json_t *objects,
 					 TextTable *text)

@@ -28,7 +28,7 @@ extern void output_json(json_t *value);
 extern bool output_json_was_called(void);
 
 /*
- * What this command has done and nothing can undo, as a sentence: it is said
+ * What this command has done and nothing can undo, as a sentence: it is reported
  * if its result cannot be written, which is then an error.  The last one counts.
  */
 extern void output_done(const char *format, ...) __attribute__((format(printf, 1, 2)));

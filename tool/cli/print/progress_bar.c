@@ -162,7 +162,7 @@ take_view(void)
 	const char *phase = atomic_load(&progress.phase);
 	double now = now_seconds();
 
-	/* A new phase, or the same one again: its counters begin anew. */
+	/* A new phase, or the same one again: its counters begin again. */
 	if (phase != view.phase || atomic_load(&progress.raw_bytes) < view.raw_bytes)
 	{
 		nsamples = 0;
