@@ -110,6 +110,13 @@ is(rows_of('live', 'jobs.job'), 1, '... rows are not mixed');
 like($out, qr/^left out: 3 rows of jobs\.job \(it comes with extension "nexb_jobs", which is not restored; --append adds them\)$/m, '... but said');
 tool_fails([ 'restore', '--repo', $repo, 'source', '--to', 'live', '-t', 'jobs.job' ], 1,
 	qr/error: table "jobs.job" exists already\nDETAIL:  .*extension "nexb_jobs"\.\nHINT:  Add its rows with --append/, 'by its name');
+query('live', 'CREATE EXTENSION nexb_places');
+($to, $out, $err) = tool('restore', '--repo', $repo, 'source', '--to', 'live', '-t', 'site');
+is($to, 0, 'a table whose type is of an extension that is there') or diag($err);
+like($out, qr/^left out: 1 row of public\.srs \(it comes with extension "nexb_places", which is used as it is; --append with --on-conflict=skip adds those/m,
+	'... says that rows which it may need do not come along');
+($to, $out, $err) = tool('restore', '--repo', $repo, 'source', '--to', 'live', '--append', '--on-conflict', 'skip', '-t', 'srs');
+is(query('live', 'SELECT name FROM srs WHERE id = 990001'), 'site grid', '... and can be added') or diag($err);
 query('live', q(SELECT setval('jobs.job_id', 1)));
 ($to, $out, $err) = tool('restore', '--repo', $repo, 'source', '--to', 'live', '--append', '--on-conflict', 'skip', '-t', 'jobs.job', '-t', 'jobs.detail');
 is($to, 0, 'with --append') or diag($err);

@@ -265,6 +265,8 @@ for my $place ('backups/shop', 'globals', 'backups', "objects/$two", $manifest, 
 		unlike("$out$err", qr/is damaged|FAILED/, '… and calls nothing damaged');
 		is(scalar(all_files($repo)), $before, '… and removes nothing') if $command->[0] ne 'verify';
 	}
+	tool_fails([ 'backup', '--repo', $repo, '-d', 'shop' ], 1, qr/Permission denied\nHINT:  .*"chown"/, 'a backup says what helps')
+	  if $place eq 'backups/shop';
 	chmod $mode, "$repo/$place" or die;
 }
 chmod 0, "$repo/$record" or die;

@@ -201,7 +201,7 @@ has_file(Repository *repository, const BackupName *name, const char *suffix, boo
 
 	*exists = result.code == STORE_OK;
 	if (!known)
-		report_error(EXIT_FAILED, NULL, NULL, "could not examine file \"%s/%s\": %s",
+		report_error(EXIT_FAILED, NULL, result.hint, "could not examine file \"%s/%s\": %s",
 					 repository->storage->location, path, result.text);
 	free(path);
 	return known;

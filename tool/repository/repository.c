@@ -403,8 +403,8 @@ create_header(Repository *repository, const char *location)
 	{
 		result = repository_look_for_others(storage, &occupied);
 		if (result.code != STORE_OK)
-			return report_error(EXIT_FAILED, NULL, NULL, "could not read directory \"%s\": %s",
-								location, result.text);
+			return report_error(EXIT_FAILED, NULL, result.hint,
+								"could not read directory \"%s\": %s", location, result.text);
 	}
 	if (occupied)
 		return report_error(EXIT_FAILED, NULL, "Choose an empty or new directory.",
@@ -649,7 +649,7 @@ repository_lock_shared(Repository *repository)
 	/* Nobody can remove anything from what cannot be written to. */
 	if (result.code == STORE_DENIED || result.code == STORE_ABSENT)
 		return true;
-	return report_error(EXIT_FAILED, NULL, NULL, "could not lock repository \"%s\": %s",
+	return report_error(EXIT_FAILED, NULL, result.hint, "could not lock repository \"%s\": %s",
 						storage->location, result.text);
 }
 

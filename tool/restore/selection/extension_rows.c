@@ -93,6 +93,15 @@ brings_extension(const Selection *selection, const char *name)
 	return false;
 }
 
+/* Does the part need an extension of this table that is there already? */
+static bool
+uses_extension(const Selection *selection, const ManifestTable *table)
+{
+	const TocEntry *entry = extension_of(selection, table);
+
+	return entry != NULL && selection_state(selection, entry->id) == ENTRY_EXISTING;
+}
+
 /* A schema does not bring an extension for the sake of an empty table. */
 const TocEntry *
 extension_rows_need(const Selection *selection, uint32_t place)
@@ -159,8 +168,8 @@ static void
 note_left_out(Selection *selection, const ManifestTable *table, const char *why)
 {
 	lines_add(&selection->left_out,
-			  xasprintf("%llu rows of %s.%s (%s)", (unsigned long long) table->rows, table->schema,
-						table->name, why));
+			  xasprintf("%llu row%s of %s.%s (%s)", (unsigned long long) table->rows,
+						table->rows == 1 ? "" : "s", table->schema, table->name, why));
 }
 
 bool
@@ -177,11 +186,15 @@ extension_rows_wanted(Selection *selection, const Settings *settings, uint32_t p
 		return state >= ENTRY_BELONGS;
 	if (brings_extension(selection, table->extension))
 		return true;
-	if (state >= ENTRY_BELONGS && table->rows > 0)
+	if (table->rows > 0 && (state >= ENTRY_BELONGS || uses_extension(selection, table)))
 	{
 		char *extension = extension_label(table);
-		char *why =
-			xasprintf("it comes with %s, which is not restored; --append adds them", extension);
+		char *why = state >= ENTRY_BELONGS
+						? xasprintf("it comes with %s, which is not restored; --append adds them",
+									extension)
+						: xasprintf("it comes with %s, which is used as it is; --append with "
+									"--on-conflict=skip adds those that are missing",
+									extension);
 
 		note_left_out(selection, table, why);
 		free(why);
