@@ -15,6 +15,7 @@
 #include "aws_profile.h"
 #include "http_script.h"
 #include "memory.h"
+#include "platform_service.h"
 #include "subprocess.h"
 #include "utc_time.h"
 
@@ -301,12 +302,34 @@ web_identity(void **state)
 	free(token);
 }
 
+/* Over plain HTTP a token goes to this machine and to what its platform has on the link, and
+ * nowhere else. */
+static void
+near_and_far(void **state)
+{
+	static const char *const near[] = {"https://sts.example.com", "http://127.0.0.1:80/x",
+									   "http://localhost",        "http://[::1]:1/",
+									   "http://169.254.170.2",    "http://[fd00:ec2::23]/v1"};
+	static const char *const far[] = {
+		"http://sts.example.com",       "http://localhost:x@example.com/",
+		"http://localhost.example.com", "http://169.254.example/",
+		"http://[fd00:ec2::24]/",       "ftp://localhost/"};
+	size_t i;
+
+	(void) state;
+	for (i = 0; i < sizeof(near) / sizeof(near[0]); i++)
+		assert_true(platform_is_near(near[i]));
+	for (i = 0; i < sizeof(far) / sizeof(far[0]); i++)
+		assert_false(platform_is_near(far[i]));
+}
+
 /* PostgreSQL's programs get none of the platform's variables; a helper that gives keys lives by
  * them. */
 static void
 who_inherits(void **state)
 {
 	static const char *const argv[] = {"/usr/bin/env", NULL};
+	static const char *const endless[] = {"/usr/bin/yes", NULL};
 	SubprocessResult result;
 	Buffer client, helper;
 
@@ -326,6 +349,7 @@ who_inherits(void **state)
 	subprocess_result_free(&result);
 	assert_non_null(strstr(helper.data, "AWS_SECRET_ACCESS_KEY=ES"));
 	assert_null(strstr(helper.data, "PGPASSWORD"));
+	assert_false(subprocess_ask(endless, &helper, &result));
 	buffer_free(&client);
 	buffer_free(&helper);
 	unsetenv("PGPASSWORD");
@@ -368,6 +392,7 @@ main(void)
 		cmocka_unit_test_setup(instance, fresh_environment),
 		cmocka_unit_test_setup(instance_without_tokens, fresh_environment),
 		cmocka_unit_test_setup(web_identity, fresh_environment),
+		cmocka_unit_test(near_and_far),
 		cmocka_unit_test_setup(who_inherits, fresh_environment),
 	};
 

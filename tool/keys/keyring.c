@@ -14,7 +14,6 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/prctl.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -50,8 +49,7 @@ keyring(void)
 void
 keyring_protect_process(void)
 {
-	forbid_core_dumps();
-	(void) prctl(PR_SET_DUMPABLE, 0);
+	forbid_inspection();
 }
 
 void

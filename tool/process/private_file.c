@@ -15,6 +15,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -295,6 +296,13 @@ forbid_core_dumps(void)
 	const struct rlimit none = {0, 0};
 
 	(void) setrlimit(RLIMIT_CORE, &none);
+}
+
+void
+forbid_inspection(void)
+{
+	forbid_core_dumps();
+	(void) prctl(PR_SET_DUMPABLE, 0);
 }
 
 void

@@ -71,6 +71,9 @@ extern char *secret_file_read(const char *path, char **problem);
 /* For a process that holds a password: neither it nor its children leave a core file. */
 extern void forbid_core_dumps(void);
 
+/* For one that holds keys: no debugger of the same user looks into it, either. */
+extern void forbid_inspection(void);
+
 /* Overwrite a secret and free it; NULL is fine. */
 extern void secret_text_free(char *secret);
 

@@ -25,6 +25,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "deadline.h"
 #include "interrupt.h"
 #include "log.h"
 #include "memory.h"
@@ -101,7 +102,11 @@ typedef struct Child
 	const char *stdout_path;    /* NULL: /dev/null, or a pipe */
 	const char *directory;      /* see subprocess_run_connected() */
 	const char *const *dropped; /* variables that it does not get */
+	bool bounded;               /* in time and in what it says: its caller holds up others */
 } Child;
+
+#define BOUND_SECONDS 60
+#define BOUND_OUTPUT (1024 * 1024)
 
 /* Whoever gives keys finds them by these variables, which are none of pg_dump's business. */
 static const char *const of_clients[] = {"LC_ALL=", "LANGUAGE=", "AWS_", "AZURE_",
@@ -196,18 +201,28 @@ cut_errors(SubprocessResult *result)
 
 /*
  * Collect what the child writes until it closes both pipes (output_fd may be
- * -1).  Returns 0, or why its output cannot be read to the end.
+ * -1), and kill it at its bounds.  Returns 0, or why its output cannot be read
+ * to the end.
  */
 static int
-drain(int errors_fd, int output_fd, Buffer *output, SubprocessResult *result)
+drain(const Child *child, pid_t pid, int errors_fd, int output_fd, Buffer *output,
+	  SubprocessResult *result)
 {
+	const double end = monotonic_seconds() + BOUND_SECONDS;
 	struct pollfd wait[2] = {{errors_fd, POLLIN, 0}, {output_fd, POLLIN, 0}};
 	int ignored = 0;
 	int error = 0;
 
 	while (wait[0].fd >= 0 || wait[1].fd >= 0)
 	{
-		if (poll(wait, 2, -1) < 0)
+		int ready = poll(wait, 2, child->bounded ? milliseconds_until(end) : -1);
+
+		if (child->bounded && (monotonic_seconds() >= end || output->length > BOUND_OUTPUT))
+		{
+			kill_group(&pid);
+			return ETIMEDOUT;
+		}
+		if (ready < 0)
 			continue;
 		if (wait[0].revents != 0)
 		{
@@ -296,14 +311,15 @@ start_child(const Child *child, const Pipes *pipes, pid_t *pid)
 
 /* Take what a child says, until it has ended. */
 static bool
-attend(pid_t pid, Pipes *pipes, Buffer *output, SubprocessResult *result, Failure *failure)
+attend(const Child *child, pid_t pid, Pipes *pipes, Buffer *output, SubprocessResult *result,
+	   Failure *failure)
 {
 	int cancellation = cancellation_add(terminate_group, kill_group, &pid);
 
 	if (stop_requested())
 		terminate_group(&pid);
 	failure->what = "could not read the output of \"%s\"";
-	failure->error = drain(pipes->errors[0], pipes->output[0], output, result);
+	failure->error = drain(child, pid, pipes->errors[0], pipes->output[0], output, result);
 	close_pipe(pipes->errors);
 	close_pipe(pipes->output);
 
@@ -347,7 +363,7 @@ try_child(const Child *child, Buffer *output, SubprocessResult *result, Failure 
 	if (output != NULL)
 		close(pipes.output[1]);
 	pipes.errors[1] = pipes.output[1] = -1;
-	return attend(pid, &pipes, output, result, failure);
+	return attend(child, pid, &pipes, output, result, failure);
 }
 
 /* The same with a report. */
@@ -402,7 +418,7 @@ subprocess_capture(const char *const *argv, const char *directory, Buffer *outpu
 bool
 subprocess_ask(const char *const *argv, Buffer *output, SubprocessResult *result)
 {
-	const Child child = {.argv = argv, .dropped = of_helpers};
+	const Child child = {.argv = argv, .dropped = of_helpers, .bounded = true};
 
 	return capture(&child, output, result);
 }

@@ -52,7 +52,8 @@ extern bool subprocess_capture(const char *const *argv, const char *directory, B
 
 /*
  * The same for a helper that the user has chosen, as for keys: it has all
- * variables that tell it where to look, as AWS_PROFILE.
+ * variables that tell it where to look, as AWS_PROFILE.  It is killed after a
+ * minute, or a megabyte.
  */
 extern bool subprocess_ask(const char *const *argv, Buffer *output, SubprocessResult *result);
 extern void subprocess_result_free(SubprocessResult *result);

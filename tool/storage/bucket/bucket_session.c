@@ -378,6 +378,8 @@ bucket_send(BucketSession *session, const BucketRequest *request, BucketReply *r
 			reply->result =
 				send_once(session, client, request, operation, &reply->answer, &wait_seconds);
 			tries.maybe_done |= reply->answer.sent_twice;
+			if (reply->answer.status != 0)
+				tries_heard(&tries);
 		} while (tries_again(&tries, &reply->result, wait_seconds) &&
 				 (request->leases == NULL || leases_all_alive(request->leases)));
 		give_client_back(session, client);

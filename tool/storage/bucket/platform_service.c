@@ -12,6 +12,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "loopback.h"
 #include "memory.h"
 #include "private_file.h"
 #include "quote.h"
@@ -43,6 +44,12 @@ platform_ask(const HttpOptions *options, const HttpRequest *request, const char 
 	HttpClient *client = http_open(options);
 	HttpOutcome outcome = HTTP_NOT_SENT;
 
+	if (!platform_is_near(request->origin))
+	{
+		http_close(client);
+		*problem = xasprintf("the address of %s is not one that begins with https://", whom);
+		return false;
+	}
 	if (client != NULL)
 		outcome = http_send(client, request, answer);
 	http_close(client);
@@ -71,23 +78,37 @@ platform_token_file(const char *path, Buffer *token, char **problem)
 	return true;
 }
 
+/* Addresses of a link, where platforms have their services, and what AWS and Google have for them.
+ */
+static bool
+is_of_platform(const char *host, size_t length)
+{
+	static const char *const others[] = {"[fd00:ec2::23]", "[fd00:ec2::254]",
+										 "metadata.google.internal"};
+	size_t i;
+
+	for (i = 0; i < sizeof(others) / sizeof(others[0]); i++)
+	{
+		if (strlen(others[i]) == length && strncmp(others[i], host, length) == 0)
+			return true;
+	}
+	return strncmp(host, "169.254.", strlen("169.254.")) == 0 &&
+		   strspn(host, "0123456789.") == length;
+}
+
 bool
 platform_is_near(const char *url)
 {
-	static const char *const good[] = {
-		"http://169.254.170.2/",   "http://169.254.170.23/",
-		"http://169.254.169.254/", "http://metadata.google.internal/",
-		"http://[fd00:ec2::23]/",  "http://127.0.0.1/",
-		"http://127.0.0.1:",       "http://localhost/",
-		"http://localhost:",       "https://"};
-	size_t i;
+	const char *authority = url + strlen("http://");
+	size_t length;
 
-	for (i = 0; i < sizeof(good) / sizeof(good[0]); i++)
-	{
-		if (strncmp(url, good[i], strlen(good[i])) == 0)
-			return true;
-	}
-	return false;
+	if (strncmp(url, "https://", strlen("https://")) == 0)
+		return true;
+	if (strncmp(url, "http://", strlen("http://")) != 0 ||
+		memchr(authority, '@', strcspn(authority, "/?#")) != NULL)
+		return false;
+	length = url_host_length(authority);
+	return is_loopback(authority, length) || is_of_platform(authority, length);
 }
 
 bool
@@ -182,7 +203,7 @@ platform_ask_bearer(const HttpOptions *options, const BearerRequest *request, Ac
 	HttpAnswer answer;
 	bool good;
 
-	if (!platform_is_near(request->url) || !url_split(request->url, &origin, &target))
+	if (!url_split(request->url, &origin, &target))
 	{
 		*problem =
 			xasprintf("the address of %s is not one that begins with https://", request->whom);

@@ -19,12 +19,14 @@
 #define FIRST_PAUSE 0.1 /* seconds, at most */
 #define LONGEST_PAUSE 20.0
 #define LOOK_FOR_STOP 0.1
+#define UNHEARD 30.0 /* seconds, for a server that has not answered yet: its name may be wrong */
 
 struct Patience
 {
 	bool (*stopped)(void);
 	pthread_mutex_t lock;
 	double seconds; /* for a request that begins now */
+	bool heard;     /* the server has answered something */
 };
 
 static double
@@ -124,6 +126,25 @@ give_up(const Tries *tries)
 	pthread_mutex_unlock(&patience->lock);
 }
 
+void
+tries_heard(Tries *tries)
+{
+	pthread_mutex_lock(&tries->patience->lock);
+	tries->patience->heard = true;
+	pthread_mutex_unlock(&tries->patience->lock);
+}
+
+static double
+time_for(const Tries *tries)
+{
+	bool heard;
+
+	pthread_mutex_lock(&tries->patience->lock);
+	heard = tries->patience->heard;
+	pthread_mutex_unlock(&tries->patience->lock);
+	return heard || tries->seconds < UNHEARD ? tries->seconds : UNHEARD;
+}
+
 bool
 tries_again(Tries *tries, const StoreResult *result, long wait_seconds)
 {
@@ -134,7 +155,7 @@ tries_again(Tries *tries, const StoreResult *result, long wait_seconds)
 		return false;
 	tries->maybe_done |= result->code == STORE_UNKNOWN_OUTCOME;
 	pause = pause_after(tries->count, wait_seconds);
-	if (now() + pause - tries->began < tries->seconds)
+	if (now() + pause - tries->began < time_for(tries))
 		return pause_for(tries->patience, pause);
 	give_up(tries);
 	return false;

@@ -46,6 +46,9 @@ typedef struct Tries
 
 extern void tries_begin(Tries *tries, Patience *patience);
 
+/* The server has answered, whatever it was. */
+extern void tries_heard(Tries *tries);
+
 /*
  * After a try: is there to be another one?  Then the pause is over when this
  * returns.  wait_seconds is what the server asks for; 0: nothing.

@@ -18,6 +18,7 @@
 #include "google_credentials.h"
 #include "interrupt.h"
 #include "location.h"
+#include "private_file.h"
 #include "s3.h"
 #include "storage_settings.h"
 
@@ -109,6 +110,7 @@ open_bucket(const Location *location)
 							  .region = address.region,
 							  .network = {.proxy = used->repo_proxy, .stopped = stop_requested}};
 
+	forbid_inspection();
 	return bucket_storage_open(providers[location->kind].dialect, &address, location->prefix,
 							   &options, providers[location->kind].source, &choice);
 }
