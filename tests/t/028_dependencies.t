@@ -320,6 +320,24 @@ SKIP:
 query('parts', 'DROP SCHEMA lib CASCADE; DROP TABLE s.n');
 is(told('parts', 'also_restored', '--table', 's.n'), "FUNCTION lib.norm(text)\nSCHEMA lib", 'of several functions of a name the very one comes');
 
+# ------------------------------------------- more than anybody wants to wait for
+
+create_database('many');
+query('many', <<'SQL');
+CREATE SCHEMA lib;
+CREATE SCHEMA s;
+CREATE FUNCTION lib.norm(text) RETURNS text IMMUTABLE LANGUAGE sql AS 'SELECT lower($1)';
+CREATE TABLE s.t (v text, CONSTRAINT normed EXCLUDE USING btree (lib.norm(v) WITH =));
+SET allow_system_table_mods = on;
+INSERT INTO pg_depend SELECT 'pg_class'::regclass, 's.normed'::regclass, 0, 'pg_proc'::regclass, 1000000 + i, 0, 'n' FROM generate_series(1, 250000) i;
+SQL
+back_up('many');
+like(tool_ok([ 'info', '--repo', $repo, 'many' ], 'info'), qr/there are too many dependencies/, 'dependencies are left out, and the backup says so');
+is(scalar(grep { $_->{kind} eq 'archive' } @{ JSON::PP::decode_json(read_bytes("$repo/backups/many/" . latest_id($repo, 'many') . '.json'))->{members} }),
+	1, 'the backup has none');
+query('many', 'DELETE FROM pg_depend WHERE refobjid > 1000000; DROP SCHEMA s, lib CASCADE');
+like(told('many', 'also_restored', '--table', 's.t'), qr/^FUNCTION lib\.norm\(text\)$/m, 'and a part goes by the definitions');
+
 # ------------------------------------------- a backup that has the archive alone: its definitions are read
 
 create_database('old');
@@ -331,6 +349,9 @@ CREATE FUNCTION lib.norm(text) RETURNS text IMMUTABLE LANGUAGE sql AS 'SELECT lo
 CREATE TYPE lib.pair AS (a integer, b integer);
 CREATE TABLE s.t (v text, CONSTRAINT normed EXCLUDE USING btree (lib.norm(v) WITH =));
 CREATE TABLE s.typed OF lib.pair;
+CREATE TYPE lib.tr AS RANGE (subtype = integer, multirange_type_name = m.trs);
+CREATE INDEX spans ON s.t (upper(lib.trs(NULL::lib.tr)), length(v));
+CREATE INDEX more_spans ON s.t (isempty(lib.trs()), length(v));
 CREATE TYPE s.span AS RANGE (subtype = integer, multirange_type_name = m.spans);
 CREATE FUNCTION s.same(text, text) RETURNS boolean IMMUTABLE LANGUAGE plpgsql AS 'BEGIN RETURN $1 = $2; END';
 CREATE OPERATOR m.=== (FUNCTION = s.same, LEFTARG = text, RIGHTARG = text);
@@ -342,6 +363,8 @@ tool_ok([ 'verify', '--repo', $repo, 'old' ], 'a backup as older versions wrote 
 query('old', 'DROP SCHEMA lib CASCADE');
 is(told('old', 'left_out', '--schema', 'lib'), <<'TEXT' =~ s/\n\z//r, 'names what went with a schema');
 CONSTRAINT s.t normed (it uses FUNCTION lib.norm(text); it was not asked for)
+INDEX s.more_spans (it uses TYPE lib.tr; it was not asked for)
+INDEX s.spans (it uses TYPE lib.tr; it was not asked for)
 TABLE s.typed (it uses TYPE lib.pair; it was not asked for)
 TEXT
 query('old', 'DROP SCHEMA s, m CASCADE');

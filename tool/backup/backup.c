@@ -169,7 +169,7 @@ take_snapshot(Backup *backup)
 		!source_sessions_start(sessions) ||
 		!large_objects_list(backup->leader, &backup->large_objects, &backup->nlarge_objects) ||
 		!database_settings_read(backup->leader, &backup->database_settings, manifest) ||
-		!source_dependencies_read(backup->leader, &backup->dependencies))
+		!source_dependencies_read(backup->leader, &backup->dependencies, manifest))
 		return false;
 	manifest->snapshot_at = xstrdup(sessions->snapshot.time);
 	note_position(&manifest->server, &sessions->snapshot);
@@ -311,7 +311,8 @@ put_members(Backup *backup)
 		schema_tail(&tail, key);
 		good = put_text(backup, MEMBER_HEAD, &head) &&
 			   put_text(backup, MEMBER_ARCHIVE, &schema->archive) &&
-			   put_text(backup, MEMBER_ARCHIVE, &backup->dependencies.text) &&
+			   (sql_length(&backup->dependencies) == 0 ||
+				put_text(backup, MEMBER_ARCHIVE, &backup->dependencies.text)) &&
 			   put_text(backup, MEMBER_PRE_DATA, &schema->pre_data) &&
 			   put_text(backup, MEMBER_SEQUENCES, &backup->sequences.text) &&
 			   put_text(backup, MEMBER_POST_DATA, &schema->post_data) &&

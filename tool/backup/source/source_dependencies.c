@@ -34,7 +34,44 @@
  */
 #include "source_dependencies.h"
 
+#include "backup_warning.h"
 #include "log.h"
+#include "progress.h"
+
+/*
+ * Functions that pg_dump does not load: parts of types, and those in pg_catalog.  What
+ * is behind one that somebody made there counts as used by whoever calls it.
+ */
+#define HIDDEN                                                                                     \
+	" hidden (oid, by_hand) AS MATERIALIZED ("                                                     \
+	"  SELECT objid, false FROM pg_catalog.pg_depend"                                              \
+	"   WHERE classid = 'pg_catalog.pg_proc'::pg_catalog.regclass AND deptype = 'i'"               \
+	"  UNION SELECT f.oid, (SELECT true FROM pg_catalog.pg_depend d"                               \
+	"    WHERE d.classid = f.tableoid AND d.objid = f.oid AND d.deptype IN ('i', 'e') LIMIT 1)"    \
+	"    IS NULL FROM pg_catalog.pg_proc f WHERE f.oid >= 16384"                                   \
+	"   AND f.pronamespace = 'pg_catalog'::pg_catalog.regnamespace)"
+
+/*
+ * One statement can make hundreds of rows, and anybody can make many, while the
+ * backup holds locks.  So the query is not begun with more rows than take some
+ * seconds, and no more lines are written than a restore reads, with 41 bytes each
+ * (kept_dependencies.h).
+ */
+#define ROWS_LIMIT "250000"
+#define LINES_LIMIT 1500000
+#define ONE_MORE_LINE "1500001"
+
+/* Is there one row more? */
+static const SqlConstant rows_query =
+	SQL("WITH " HIDDEN " SELECT FROM ("
+		"  SELECT FROM pg_catalog.pg_depend d JOIN pg_catalog.pg_class c ON c.oid = d.objid"
+		"   WHERE d.classid = 'pg_catalog.pg_class'::pg_catalog.regclass AND d.deptype = 'n'"
+		"    AND c.relkind IN ('i', 'I')"
+		"  UNION ALL SELECT FROM hidden h CROSS JOIN LATERAL ("
+		"   SELECT FROM pg_catalog.pg_depend d WHERE d.refobjid = h.oid"
+		"    AND d.refclassid = 'pg_catalog.pg_proc'::pg_catalog.regclass OFFSET 0) d"
+		"  UNION ALL SELECT FROM pg_catalog.pg_operator o WHERE o.oid >= 16384) x"
+		" OFFSET " ROWS_LIMIT " LIMIT 1");
 
 /*
  * Objects below 16384 are the server's own; pg_depend has no rows for most of
@@ -47,13 +84,7 @@ static const SqlConstant dependencies_query =
 		"   WHERE classid = 'pg_catalog.pg_class'::pg_catalog.regclass AND deptype = 'n'"
 		"   AND refclassid <> 'pg_catalog.pg_namespace'::pg_catalog.regclass),"
 
-		" hidden (oid, by_hand) AS MATERIALIZED ("
-		"  SELECT objid, false FROM pg_catalog.pg_depend"
-		"   WHERE classid = 'pg_catalog.pg_proc'::pg_catalog.regclass AND deptype = 'i'"
-		"  UNION SELECT f.oid, (SELECT true FROM pg_catalog.pg_depend d"
-		"    WHERE d.classid = f.tableoid AND d.objid = f.oid AND d.deptype IN ('i', 'e') LIMIT 1)"
-		"    IS NULL FROM pg_catalog.pg_proc f WHERE f.oid >= 16384"
-		"   AND f.pronamespace = 'pg_catalog'::pg_catalog.regnamespace),"
+		HIDDEN ","
 
 		/* Defaults, checks and rules have entries, or are parts of one: both are said. */
 		" callers (class, oid, function) AS ("
@@ -75,10 +106,12 @@ static const SqlConstant dependencies_query =
 
 		/* The index of a constraint is a part of it. */
 		" found (word, class, oid, refclass, ref) AS ("
-		"  SELECT 'needs', k.refclassid, k.refobjid, d.refclassid, d.refobjid FROM of_relations d"
+		"  SELECT 'needs', k.refclassid, k.refobjid, d.refclassid, d.refobjid FROM ("
+		"    SELECT DISTINCT classid, objid FROM of_relations) r"
 		"   CROSS JOIN LATERAL (SELECT i.refclassid, i.refobjid FROM pg_catalog.pg_depend i"
-		"    WHERE i.classid = d.classid AND i.objid = d.objid AND i.deptype = 'i'"
+		"    WHERE i.classid = r.classid AND i.objid = r.objid AND i.deptype = 'i'"
 		"    AND i.refclassid = 'pg_catalog.pg_constraint'::pg_catalog.regclass LIMIT 1) k"
+		"   JOIN of_relations d ON d.objid = r.objid"
 		"  UNION ALL SELECT 'needs', k.tableoid, k.oid,"
 		"    'pg_catalog.pg_operator'::pg_catalog.regclass::pg_catalog.oid, o.oid"
 		"   FROM pg_catalog.pg_constraint k"
@@ -123,29 +156,37 @@ static const SqlConstant dependencies_query =
 		 * type, a member to its extension; and to all that is behind a function in
 		 * pg_catalog.
 		 */
-		" reached AS (SELECT * FROM found UNION"
-		"  SELECT r.word, r.class, r.oid, w.refclassid, w.refobjid FROM reached r"
+		" reached (class, oid, refclass, ref) AS ("
+		"  SELECT DISTINCT refclass, ref, refclass, ref FROM found UNION"
+		"  SELECT r.class, r.oid, w.refclassid, w.refobjid FROM reached r"
 		"   CROSS JOIN LATERAL (SELECT w.refclassid, w.refobjid FROM pg_catalog.pg_depend w"
 		"    WHERE w.classid = r.refclass AND w.objid = r.ref AND (w.deptype IN ('i', 'e')"
 		"     OR (w.classid = 'pg_catalog.pg_proc'::pg_catalog.regclass"
 		"      AND w.objid IN (SELECT h.oid FROM hidden h WHERE h.by_hand)))"
-		"    AND (w.refclassid, w.refobjid) <> (r.refclass, r.ref) OFFSET 0) w)"
-		" SELECT word = 'goes', class, oid, refclass, ref FROM reached r"
-		"  WHERE (class, oid) <> (refclass, ref)"
-		"   AND NOT (class = 'pg_catalog.pg_proc'::pg_catalog.regclass"
-		"    AND oid IN (SELECT h.oid FROM hidden h))"
-		"   AND NOT (refclass = 'pg_catalog.pg_proc'::pg_catalog.regclass"
-		"    AND ref IN (SELECT h.oid FROM hidden h))"
-		"   AND (SELECT true FROM pg_catalog.pg_depend w WHERE w.classid = r.refclass"
+		"    AND (w.refclassid, w.refobjid) <> (r.refclass, r.ref) OFFSET 0) w),"
+		" ends AS MATERIALIZED (SELECT r.class, r.oid, r.refclass, r.ref FROM reached r"
+		"  WHERE (SELECT true FROM pg_catalog.pg_depend w WHERE w.classid = r.refclass"
 		"    AND w.objid = r.ref AND w.deptype IN ('i', 'e')"
 		"    AND (w.refclassid, w.refobjid) <> (r.refclass, r.ref) LIMIT 1) IS NULL"
-		"   AND (SELECT true FROM pg_catalog.pg_depend w WHERE w.classid = r.class"
-		"    AND w.objid = r.oid AND (w.deptype = 'e' OR (w.deptype = 'i'"
+		"   AND NOT (refclass = 'pg_catalog.pg_proc'::pg_catalog.regclass"
+		"    AND ref IN (SELECT h.oid FROM hidden h))),"
+
+		/* No members of extensions, and none of what certainly is a part of something. */
+		" users AS MATERIALIZED (SELECT f.class, f.oid FROM ("
+		"   SELECT DISTINCT class, oid FROM found) f"
+		"  WHERE (SELECT true FROM pg_catalog.pg_depend w WHERE w.classid = f.class"
+		"    AND w.objid = f.oid AND (w.deptype = 'e' OR (w.deptype = 'i'"
 		"     AND w.classid IN ('pg_catalog.pg_class'::pg_catalog.regclass,"
 		"      'pg_catalog.pg_type'::pg_catalog.regclass,"
 		"      'pg_catalog.pg_cast'::pg_catalog.regclass)"
-		"     AND (w.refclassid, w.refobjid) <> (r.class, r.oid))) LIMIT 1) IS NULL"
-		"  ORDER BY 1 DESC, class, oid, refclass, ref");
+		"     AND (w.refclassid, w.refobjid) <> (f.class, f.oid))) LIMIT 1) IS NULL"
+		"   AND NOT (f.class = 'pg_catalog.pg_proc'::pg_catalog.regclass"
+		"    AND f.oid IN (SELECT h.oid FROM hidden h)))"
+		" SELECT DISTINCT f.word = 'goes', f.class, f.oid, e.refclass, e.ref FROM found f"
+		"  JOIN users u ON u.class = f.class AND u.oid = f.oid"
+		"  JOIN ends e ON e.class = f.refclass AND e.oid = f.ref"
+		"  WHERE (f.class, f.oid) <> (e.refclass, e.ref)"
+		"  ORDER BY 1 DESC, 2, 3, 4, 5 LIMIT " ONE_MORE_LINE);
 
 /* "1259/16390" */
 static bool
@@ -157,15 +198,24 @@ append_object(SqlText *sql, const PGresult *result, int row, int column)
 	return sql_checked_number(sql, PQgetvalue(result, row, column + 1)) && good;
 }
 
-bool
-source_dependencies_read(Connection *connection, SqlText *sql)
+/* Without the member, a restore does as with backups that never had it. */
+static bool
+leave_out(Manifest *manifest)
 {
-	PGresult *result = connection_query(connection, dependencies_query, 0, NULL);
+	backup_warning(manifest,
+				   "A restore of tables or schemas goes by what definitions name instead.  One of "
+				   "the whole database needs nothing else.",
+				   "there are too many dependencies of constraints, operators and functions; those "
+				   "that pg_dump does not write are left out of the backup");
+	return true;
+}
+
+static bool
+append_lines(SqlText *sql, const PGresult *result)
+{
 	bool good = true;
 	int row;
 
-	if (result == NULL)
-		return false;
 	sql_append(sql, "-- Dependencies that the archive does not have, by oids of catalogs and of"
 					" objects.\n--\n");
 	for (row = 0; good && row < PQntuples(result); row++)
@@ -180,6 +230,25 @@ source_dependencies_read(Connection *connection, SqlText *sql)
 		sql_append(sql, "\n");
 	}
 	sql_append(sql, "\n");
-	PQclear(result);
 	return good || report_error(EXIT_FAILED, NULL, NULL, "the server returned an invalid oid");
+}
+
+bool
+source_dependencies_read(Connection *connection, SqlText *sql, Manifest *manifest)
+{
+	PGresult *rows;
+	PGresult *lines = NULL;
+	bool many;
+	bool good;
+
+	progress_phase("reading dependencies", "", 0, 0);
+	rows = connection_query(connection, rows_query, 0, NULL);
+	many = rows != NULL && PQntuples(rows) > 0;
+	if (rows != NULL && !many)
+		lines = connection_query(connection, dependencies_query, 0, NULL);
+	many = many || (lines != NULL && PQntuples(lines) > LINES_LIMIT);
+	good = many ? leave_out(manifest) : lines != NULL && append_lines(sql, lines);
+	PQclear(rows);
+	PQclear(lines);
+	return good;
 }

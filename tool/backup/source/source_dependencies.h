@@ -11,8 +11,12 @@
 #include <stdbool.h>
 
 #include "connection.h"
+#include "manifest.h"
 
-/* Read them, as the second member "archive" has them; false (reported) on failure. */
-extern bool source_dependencies_read(Connection *connection, SqlText *sql);
+/*
+ * Read them, as the second member "archive" has them; nothing, with a warning, if there
+ * are too many.  False (reported) on failure.
+ */
+extern bool source_dependencies_read(Connection *connection, SqlText *sql, Manifest *manifest);
 
 #endif /* NEX_SOURCE_DEPENDENCIES_H */
