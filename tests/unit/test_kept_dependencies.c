@@ -29,7 +29,8 @@ assert_read(const char *text, const char *expected)
 						  {.id = 5, .place = 4}};
 	ArchiveToc toc = {.entries = entries, .count = 5};
 	char *lines = xstrdup(text);
-	const char *problem = kept_dependencies_parse(&toc, lines);
+	bool functions;
+	const char *problem = kept_dependencies_parse(&toc, lines, &functions);
 	Buffer found;
 	uint32_t i;
 	int d;
@@ -47,6 +48,7 @@ assert_read(const char *text, const char *expected)
 	}
 	assert_string_equal(problem != NULL ? problem : found.data, expected);
 	assert_int_equal(toc.complete, problem == NULL);
+	assert_int_equal(functions, strstr(text, "-- covers functions\n") != NULL);
 	buffer_free(&found);
 	free(lines);
 }
@@ -57,6 +59,7 @@ test_lines(void **state)
 	(void) state;
 	assert_read("", "");
 	assert_read("-- Dependencies that the archive does not have.\n--\n\n", "");
+	assert_read("-- Dependencies.\n-- covers functions\n--\n-- covers\n\n", "");
 	assert_read("-- goes 1259/4294967295 1255/16390\n-- needs 2606/16400 1255/16390\n"
 				"-- needs 2606/16400 2616/16400\n-- needs 2616/16400 1255/16390\n\n",
 				" 2>1 3!1 4>1 4>2");

@@ -217,7 +217,7 @@ append_lines(SqlText *sql, const PGresult *result)
 	int row;
 
 	sql_append(sql, "-- Dependencies that the archive does not have, by oids of catalogs and of"
-					" objects.\n--\n");
+					" objects.\n-- covers functions\n--\n");
 	for (row = 0; good && row < PQntuples(result); row++)
 	{
 		if (PQgetvalue(result, row, 0)[0] == 't')

@@ -10,8 +10,9 @@
  * into the same list: for what must come along, for what is lost, and for what
  * may be called.  What a table does not outlive has a list of its own.
  *
- * Older backups have no such member.  Then, and only then, the definitions are
- * read for what they name.
+ * Older backups have no such member, or one that does not cover functions that
+ * the archive has no entry for.  Then, and only then, the definitions are read
+ * for what they name.
  *
  * The lines must be in order.  So none comes twice, and the work is bounded by
  * their number, whoever wrote them.
@@ -164,13 +165,14 @@ add_line(const Line *line, TocEntry *from, const TocEntry *to)
 }
 
 const char *
-kept_dependencies_parse(ArchiveToc *toc, char *text)
+kept_dependencies_parse(ArchiveToc *toc, char *text, bool *functions)
 {
 	TocEntry **entries = sort_entries(toc);
 	const char *problem = NULL;
 	Line before = {true, {0, 0}, {0, 0}};
 	char *end;
 
+	*functions = false;
 	for (; problem == NULL && *text != '\0'; text = end)
 	{
 		Line line = before;
@@ -178,6 +180,7 @@ kept_dependencies_parse(ArchiveToc *toc, char *text)
 		end = text + strcspn(text, "\n");
 		if (*end != '\0')
 			*end++ = '\0';
+		*functions = *functions || strcmp(text, "-- covers functions") == 0;
 		if (strncmp(text, "-- needs ", 9) != 0 && strncmp(text, "-- goes ", 8) != 0)
 			continue;
 		if (!read_line(text + 3, &line) || compare_lines(&before, &line) >= 0)
@@ -216,6 +219,7 @@ add_by_texts(ArchiveToc *toc)
 	exclusion_needs_add(toc);
 	operator_links_add(toc);
 	multirange_schemas_add(toc);
+	range_constructors_add(toc);
 }
 
 bool
@@ -224,9 +228,9 @@ kept_dependencies_add(Repository *repository, const Manifest *manifest, ArchiveT
 	const Member *member = find_member(manifest);
 	const char *problem = NULL;
 	MemberReader reader;
+	bool functions = true;
 	bool good;
 
-	range_constructors_add(toc);
 	if (member == NULL)
 	{
 		add_by_texts(toc);
@@ -236,8 +240,10 @@ kept_dependencies_add(Repository *repository, const Manifest *manifest, ArchiveT
 	if (good && member->raw > KEPT_DEPENDENCIES_LIMIT)
 		problem = "are more than any that nex_backup writes";
 	else if (good && (good = member_reader_read(&reader, member)))
-		problem = kept_dependencies_parse(toc, reader.raw.data);
+		problem = kept_dependencies_parse(toc, reader.raw.data, &functions);
 	member_reader_close(&reader);
+	if (!functions)
+		range_constructors_add(toc);
 	if (problem != NULL)
 		good = report_error(EXIT_INTEGRITY, NULL,
 							"A restore of the whole backup does not need what is in them.",

@@ -21,7 +21,10 @@
 extern bool kept_dependencies_add(Repository *repository, const Manifest *manifest,
 								  ArchiveToc *toc);
 
-/* The lines of the member, which the parsing changes; NULL, or what is wrong with them. */
-extern const char *kept_dependencies_parse(ArchiveToc *toc, char *text);
+/*
+ * The lines of the member, which the parsing changes; NULL, or what is wrong with them.  Do
+ * they have what depends on something by way of a function without an entry?
+ */
+extern const char *kept_dependencies_parse(ArchiveToc *toc, char *text, bool *functions);
 
 #endif /* NEX_KEPT_DEPENDENCIES_H */

@@ -10,8 +10,8 @@
  * schema, and nothing else can have the name of a function there and that of a
  * type but such a constructor, or a function that costs a dependency too many.
  *
- * The catalogs could be asked by a backup, but a restore has to read those that
- * are there already.
+ * Backups have these dependencies from the catalogs (kept_dependencies.h); this is
+ * for older ones.
  *
  *-------------------------------------------------------------------------
  */
