@@ -55,6 +55,8 @@ my @usage = (
 	[ 's3://bucket/p?x=1', qr/separate settings/ ],
 	[ 'ftp://a/b', qr{must be a directory, s3://} ]);
 tool_fails([ 'list', @repo[ 2 .. $#repo ], '--repo', $_->[0] ], 2, $_->[1], "$_->[0]") for @usage;
+unlike(tool_fails([ 'copy', @repo, '--to', 's3://AKIA:PASSsecret@bucket/p' ], 2, qr{"s3://\*\*\*\@bucket/p"}, 'a place with a password'),
+	qr/PASSsecret/, 'which is not shown');
 tool_fails([ 'list', '--repo', 's3://bucket/x', '--repo-endpoint', 'http://example.com' ],
 	2, qr/must begin with https/, 'plain HTTP to another machine');
 tool_fails([ 'list', bucket_options('none') ], 1, qr/there is no repository in "s3:/, 'no repository');

@@ -9,6 +9,7 @@
 #include <cmocka.h>
 
 #include "location.h"
+#include "shown_value.h"
 
 static void
 directories(void **state)
@@ -117,6 +118,34 @@ refused(void **state)
 	}
 }
 
+/* What is refused is shown without what may be a secret. */
+static void
+shown(void **state)
+{
+	static const char *const cases[][2] = {
+		{"s3://AKIA:secret@bucket/p", "s3://***@bucket/p"},
+		{"s3://AKIA:sec/r@t@bucket/p", "s3://***@bucket/p"},
+		{"https://token@host", "https://***@host"},
+		{"user:secret@proxy:3128", "***@proxy:3128"},
+		{"azure://account/c?sv=1&sig=secret", "azure://account/c?***"},
+		{"https://u:p@host/?sig=secret#x", "https://***@host/?***"},
+		{"s3://bucket", "s3://bucket"},
+		{"/srv/a@b?c", "/srv/a@b?c"},
+		{"backup@example.com", "backup@example.com"},
+		{"", ""},
+	};
+	size_t i;
+
+	(void) state;
+	for (i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
+	{
+		char *text = shown_value(cases[i][0]);
+
+		assert_string_equal(text, cases[i][1]);
+		free(text);
+	}
+}
+
 int
 main(void)
 {
@@ -124,6 +153,7 @@ main(void)
 		cmocka_unit_test(directories),
 		cmocka_unit_test(buckets),
 		cmocka_unit_test(refused),
+		cmocka_unit_test(shown),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

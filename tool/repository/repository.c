@@ -32,6 +32,7 @@
 #include "repository_secret.h"
 #include "seal.h"
 #include "seal_append.h"
+#include "shown_value.h"
 #include "storage_open.h"
 #include "unclear.h"
 #include "writer_state.h"
@@ -263,8 +264,13 @@ repository_open(const char *location)
 		buffer_free(&hint);
 	}
 	else
-		report_error(EXIT_FAILED, NULL, result.hint, "could not open repository \"%s\": %s",
-					 location, result.text);
+	{
+		char *shown = shown_value(location);
+
+		report_error(EXIT_FAILED, NULL, result.hint, "could not open repository \"%s\": %s", shown,
+					 result.text);
+		free(shown);
+	}
 	return NULL;
 }
 

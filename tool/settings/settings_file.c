@@ -28,6 +28,7 @@
 #include "named_file.h"
 #include "options.h"
 #include "all_settings.h"
+#include "shown_value.h"
 
 typedef struct SettingsFile
 {
@@ -214,10 +215,12 @@ set_value(SettingsFile *file, const Key *key, const Option *option, const yaml_e
 	reason = option_store(option, file->settings, text);
 	if (reason != NULL)
 	{
-		char *detail = xasprintf("The value is \"%s\". %s", text, reason);
+		char *shown = shown_value(text);
+		char *detail = xasprintf("The value is \"%s\". %s", shown, reason);
 
 		report_value(file, key, detail);
 		free(detail);
+		free(shown);
 	}
 	free(reason);
 }

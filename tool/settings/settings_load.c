@@ -16,6 +16,7 @@
 #include "log.h"
 #include "memory.h"
 #include "settings_file.h"
+#include "shown_value.h"
 
 /*
  * The file to read: --config, NEX_BACKUP_CONFIG, or the default one unless
@@ -55,8 +56,13 @@ apply_environment(AllSettings *settings)
 		{
 			reason = option_store(option, settings, value);
 			if (reason != NULL)
+			{
+				char *shown = shown_value(value);
+
 				ok = report_error(EXIT_USAGE, reason, NULL,
-								  "invalid value \"%s\" of environment variable %s", value, name);
+								  "invalid value \"%s\" of environment variable %s", shown, name);
+				free(shown);
+			}
 			free(reason);
 		}
 		free(name);
@@ -138,8 +144,13 @@ apply_arguments(const Arguments *arguments, AllSettings *settings)
 		settings->general.on_command_line[given->option - option_table] = true;
 		reason = option_store(given->option, settings, given->value);
 		if (reason != NULL)
+		{
+			char *shown = shown_value(given->value);
+
 			ok = report_error(EXIT_USAGE, reason, NULL, "invalid value \"%s\" of option \"%s\"",
-							  given->value, given->spelling);
+							  shown, given->spelling);
+			free(shown);
+		}
 		free(reason);
 	}
 	return ok;

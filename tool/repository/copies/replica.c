@@ -22,6 +22,7 @@
 #include "log.h"
 #include "memory.h"
 #include "seal.h"
+#include "shown_value.h"
 #include "storage_open.h"
 
 #define MAX_HEADER_BYTES (1024 * 1024)
@@ -190,8 +191,13 @@ replica_open(const Repository *from, const char *location, bool dry_run, bool *a
 	{
 		*absent = dry_run && result.code == STORE_ABSENT;
 		if (!*absent)
-			report_error(EXIT_FAILED, NULL, result.hint, "could not open \"%s\": %s", location,
-						 result.text);
+		{
+			char *shown = shown_value(location);
+
+			report_error(result.code == STORE_UNSUPPORTED ? EXIT_USAGE : EXIT_FAILED, NULL,
+						 result.hint, "could not open \"%s\": %s", shown, result.text);
+			free(shown);
+		}
 		return NULL;
 	}
 	good = prepare(from, storage, dry_run, absent);
