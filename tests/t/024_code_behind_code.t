@@ -99,6 +99,8 @@ CREATE TEXT SEARCH CONFIGURATION lib.conf (PARSER = default);
 ALTER TEXT SEARCH CONFIGURATION lib.conf ADD MAPPING FOR asciiword WITH lib.dict;
 CREATE TABLE lib.searched (v text);
 CREATE INDEX ON lib.searched (to_tsvector('lib.conf', v));
+CREATE FUNCTION pg_catalog.by_hand(integer) RETURNS integer IMMUTABLE LANGUAGE plpgsql AS 'BEGIN RETURN 1; END';
+CREATE TABLE lib.calling (id integer, n integer GENERATED ALWAYS AS (by_hand(1)) STORED);
 
 -- A constraint of a domain that is an entry of its own, and operators of two owners.
 CREATE FUNCTION lib.less(integer, integer) RETURNS boolean IMMUTABLE LANGUAGE plpgsql AS 'BEGIN RETURN $1 < $2; END';
@@ -327,6 +329,17 @@ is_restored("honest use: $_", '--table', $_) for 'joe.honest_columns', 'joe.hone
 is(query('app', 'SELECT count(*) FROM joe.honest_columns, joe.honest_key, joe.honest_child, app.numbered WHERE g = 2'), 1, 'with their rows');
 is(query('app', q{SELECT string_agg(tgenabled, '' ORDER BY tgrelid::regclass::text) FROM pg_trigger WHERE tgname = 'touch'}), 'DOOO',
 	'a leaf two levels below a trigger has it in its own state');
+
+# A function in pg_catalog, which is not in the archive, nor named with a schema.
+query('app', 'DROP TABLE lib.calling');
+is_restored('what calls a function that somebody made in pg_catalog', '--table', 'lib.calling');
+query('app', <<'SQL');
+DROP TABLE lib.calling;
+CREATE OR REPLACE FUNCTION pg_catalog.by_hand(integer) RETURNS integer IMMUTABLE LANGUAGE plpgsql AS 'BEGIN RETURN joe.boom(''by_hand''); END';
+ALTER FUNCTION pg_catalog.by_hand(integer) OWNER TO joe;
+SQL
+is_refused('the same, given to another role', qr/TABLE lib[.]calling.*Function by_hand .*changed by others.*HINT/s, '--table', 'lib.calling');
+query('app', 'DROP FUNCTION pg_catalog.by_hand(integer)');
 
 # What pg_depend can name is known by its catalog.
 my $known = read_bytes(top() . '/tool/restore/live/catalog_objects.c');

@@ -13,6 +13,11 @@
  * family.  So what a new class runs is asked of the server as soon as it is
  * made, before anything is built on it.
  *
+ * Nor does the archive have entries for functions that somebody made in
+ * pg_catalog, and definitions name these without a schema.  They are there in
+ * hardly any database; if others can change what one runs, nothing that names one
+ * is made with rights to gain.
+ *
  *-------------------------------------------------------------------------
  */
 #include "live_classes.h"
@@ -47,8 +52,28 @@ static const char made_query[] =
 	"WITH RECURSIVE " CODE_OF("SELECT 'pg_catalog.pg_opclass'::pg_catalog.regclass::pg_catalog.oid,"
 							  " $1::pg_catalog.oid") " SELECT (" CODE_OF_OTHERS ")";
 
+#define BY_HAND "f.oid >= 16384 AND f.pronamespace = 'pg_catalog'::pg_catalog.regnamespace"
+#define CODE_BY_HAND CODE_OF("SELECT f.tableoid, f.oid FROM pg_catalog.pg_proc f WHERE " BY_HAND)
+
+/* Functions that somebody made in pg_catalog, if others can change what any of them runs. */
+static const char by_hand_query[] =
+	"WITH RECURSIVE " CODE_BY_HAND " SELECT DISTINCT pg_catalog.quote_ident(f.proname)"
+	" FROM pg_catalog.pg_proc f WHERE " BY_HAND " AND (" CODE_OF_OTHERS ") IS NOT NULL";
+
 static const char trusted_query[] = "SELECT FROM pg_catalog.pg_roles r WHERE r.rolname = "
 									"$1::pg_catalog.name AND " ROW_ROLE_IS_TRUSTED;
+
+/* Would it be computed with the rights of a superuser, or of the session? */
+static bool
+is_trusted(const RestorePlan *plan, Connection *connection, const TocEntry *entry, bool *trusted)
+{
+	const char *params[1] = {entry->owner};
+	PGresult *result = connection_query(connection, trusted_query, 1, params);
+
+	*trusted = plan->settings->owners->no_owner || (result != NULL && PQntuples(result) > 0);
+	PQclear(result);
+	return result != NULL;
+}
 
 /* Is it built on classes with rights that others would gain by?  Bounds of partitions always are.
  */
@@ -56,29 +81,26 @@ static bool
 is_built(const RestorePlan *plan, Connection *connection, const TocEntry *entry, bool *built)
 {
 	static const char *const kinds[] = {"INDEX", "CONSTRAINT", NULL};
-	const char *params[1] = {entry->owner};
-	PGresult *result;
 
-	*built = entry_is_partitioned(entry) ||
-			 (plan->settings->owners->no_owner && toc_entry_is_any(entry, kinds));
-	if (*built || !toc_entry_is_any(entry, kinds))
-		return true;
-	result = connection_query(connection, trusted_query, 1, params);
-	*built = result != NULL && PQntuples(result) > 0;
-	PQclear(result);
-	return result != NULL;
+	*built = entry_is_partitioned(entry);
+	return *built || !toc_entry_is_any(entry, kinds) || is_trusted(plan, connection, entry, built);
 }
 
+/* Does it matter what this entry names? */
+typedef bool (*Matters)(const RestorePlan *plan, Connection *connection, const TocEntry *entry,
+						bool *does);
+
 /*
- * One by its name: the archive says nothing about those of extensions, and in
- * older backups of constraints.
+ * One by its name: the archive says nothing about classes of extensions, in older
+ * backups about those of constraints, and about functions in pg_catalog.
  */
 static bool
-check_name(const RestorePlan *plan, Connection *connection, const char *name)
+check_name(const RestorePlan *plan, Connection *connection, const char *what, const char *name,
+		   Matters matters)
 {
 	const ArchiveToc *toc = &plan->selection->toc;
 	char *detail;
-	bool built;
+	bool does;
 	uint32_t i;
 
 	for (i = 0; i < toc->count; i++)
@@ -88,11 +110,11 @@ check_name(const RestorePlan *plan, Connection *connection, const char *name)
 		if (!selection_includes(plan->selection, entry) || entry->definition == NULL ||
 			strstr(entry->definition, name) == NULL)
 			continue;
-		if (!is_built(plan, connection, entry, &built))
+		if (!matters(plan, connection, entry, &does))
 			return false;
-		if (!built)
+		if (!does)
 			continue;
-		detail = xasprintf("Operator class %s runs functions that can be changed by others.", name);
+		detail = xasprintf("%s %s runs functions that can be changed by others.", what, name);
 		live_code_refuse(entry, detail);
 		free(detail);
 		return false;
@@ -100,17 +122,25 @@ check_name(const RestorePlan *plan, Connection *connection, const char *name)
 	return true;
 }
 
+static bool
+check_names(const RestorePlan *plan, Connection *connection, const char *what, const char *query,
+			Matters matters)
+{
+	PGresult *names = connection_query(connection, query, 0, NULL);
+	bool good = names != NULL;
+	int i;
+
+	for (i = 0; good && i < PQntuples(names); i++)
+		good = check_name(plan, connection, what, PQgetvalue(names, i, 0), matters);
+	PQclear(names);
+	return good;
+}
+
 bool
 live_classes_check(const RestorePlan *plan, Connection *connection)
 {
-	PGresult *classes = connection_query(connection, class_query, 0, NULL);
-	bool good = classes != NULL;
-	int i;
-
-	for (i = 0; good && i < PQntuples(classes); i++)
-		good = check_name(plan, connection, PQgetvalue(classes, i, 0));
-	PQclear(classes);
-	return good;
+	return check_names(plan, connection, "Operator class", class_query, is_built) &&
+		   check_names(plan, connection, "Function", by_hand_query, is_trusted);
 }
 
 /* `what` of it is of others: nothing may be built on it, and no value of a range be compared. */
