@@ -186,6 +186,13 @@ is($code, 0, 'verify without an identity');
 like($out, qr/digests only/, '... says what it could not do');
 ($code, $out) = config('verify', '--identity', $identity);
 like($out, qr/decrypted/, 'verify decrypts');
+tool_ok([ 'keygen', '--output', "$base/stranger" ], 'a key that no file is for');
+($code, $out, my $said) = config('verify', '--identity', "$base/stranger");
+is($code, 0, 'that a key is not at hand is no damage') or diag($said);
+like($out, qr/ok \(.*digests only: no given identity opens it\)/, '... and is said');
+unlike(tool_ok([ 'config', 'list', '--repo', $repo ], 'config list'), qr/failed/, '... and not remembered as a failure');
+($code, undef, $said) = config('diff', '--identity', "$base/stranger");
+like($said, qr/none of the given identities opens it\nHINT:  It is encrypted for other recipients/, 'where it is needed, the error says so');
 tool_ok([ 'verify', '--repo', $repo ], 'the verify of all backups covers files');
 like(tool_ok([ 'list', '--repo', $repo ], 'list'), qr/\(config default\)/, 'and so does list');
 for my $file (grep { m{^(?:config|objects)/} && !/\.verified$/ } all_files($repo))

@@ -36,16 +36,18 @@ read_form(MemberReader *reader, int32_t member, Buffer *text)
 	return true;
 }
 
+/* *no_identity: none of these keys opens it, which is for the caller to report. */
 static bool
-open_file(MemberReader *reader, const AgeIdentities *identities, OpenedFile *file)
+open_file(MemberReader *reader, const AgeIdentities *identities, OpenedFile *file,
+		  bool *no_identity)
 {
 	const char *problem = NULL;
 	EncryptedForm form = ENCRYPTED_WHOLE;
-	bool no_identity = false;
 	Buffer readable;
 	Buffer whole;
 	bool good;
 
+	*no_identity = false;
 	buffer_init(&readable);
 	buffer_init(&whole);
 	good = read_form(reader, file->facts->readable, &readable) &&
@@ -54,17 +56,17 @@ open_file(MemberReader *reader, const AgeIdentities *identities, OpenedFile *fil
 		problem = "is encrypted in a form that is unknown to this version of nex_backup";
 	else if (good)
 		problem =
-			encrypted_file_open(form, &readable, &whole, identities, &file->content, &no_identity);
-	if (problem != NULL)
-		report_error(no_identity ? EXIT_FAILED : EXIT_INTEGRITY, NULL,
-					 no_identity ? "Name the file with the secret key: --identity=FILE." : NULL,
-					 "could not open file \"%s\" of the backup: %s", file->facts->path, problem);
+			encrypted_file_open(form, &readable, &whole, identities, &file->content, no_identity);
+	if (problem != NULL && !*no_identity)
+		report_error(EXIT_INTEGRITY, NULL, NULL, "could not open file \"%s\" of the backup: %s",
+					 file->facts->path, problem);
 	buffer_free(&readable);
 	buffer_free(&whole);
 	return good && problem == NULL;
 }
 
-bool
+/* Check the digests of all objects alone: what can be done without a key. */
+static bool
 configuration_check(Repository *repository, const Manifest *manifest)
 {
 	VerifyReport report;
@@ -75,14 +77,16 @@ configuration_check(Repository *repository, const Manifest *manifest)
 	return good && !stop_requested();
 }
 
-bool
-configuration_open(Repository *repository, const Manifest *manifest,
-				   const AgeIdentities *identities, OpenedFiles *opened)
+/* Check the digests, and open all files for which there is a key; `locked` is one that has none. */
+static bool
+open_files(Repository *repository, const Manifest *manifest, const AgeIdentities *identities,
+		   OpenedFiles *opened, const OpenedFile **locked)
 {
 	MemberReader reader;
 	bool good;
 	uint32_t i;
 
+	*locked = NULL;
 	memset(&reader, 0, sizeof(reader));
 	opened->files = xcalloc((size_t) manifest->nfiles + 1, sizeof(OpenedFile));
 	opened->count = manifest->nfiles;
@@ -91,14 +95,51 @@ configuration_open(Repository *repository, const Manifest *manifest,
 		opened->files[i].facts = &manifest->files[i];
 		opened->files[i].target.parent = -1;
 	}
+	good = configuration_check(repository, manifest) &&
+		   (identities->count == 0 || member_reader_open(&reader, repository, manifest));
+	for (i = 0; i < opened->count && good && identities->count > 0; i++)
+	{
+		bool no_identity;
+
+		good = open_file(&reader, identities, &opened->files[i], &no_identity) || no_identity;
+		if (no_identity)
+			*locked = &opened->files[i];
+	}
+	member_reader_close(&reader);
+	return good;
+}
+
+bool
+configuration_open(Repository *repository, const Manifest *manifest,
+				   const AgeIdentities *identities, OpenedFiles *opened)
+{
+	const OpenedFile *locked;
+
 	if (identities->count == 0)
 		return report_error(EXIT_USAGE, NULL, "Name the file with the secret key: --identity=FILE.",
 							"configuration files are encrypted, and no identity was given");
-	good = configuration_check(repository, manifest) &&
-		   member_reader_open(&reader, repository, manifest);
-	for (i = 0; i < opened->count && good; i++)
-		good = open_file(&reader, identities, &opened->files[i]);
-	member_reader_close(&reader);
+	if (!open_files(repository, manifest, identities, opened, &locked))
+		return false;
+	return locked == NULL ||
+		   report_error(
+			   EXIT_FAILED, NULL,
+			   "It is encrypted for other recipients. Name the file with the secret key of "
+			   "one of them: --identity=FILE.",
+			   "could not open file \"%s\" of the backup: none of the given identities "
+			   "opens it",
+			   locked->facts->path);
+}
+
+bool
+configuration_verify(Repository *repository, const Manifest *manifest,
+					 const AgeIdentities *identities, bool *decrypted)
+{
+	OpenedFiles opened = {NULL, 0};
+	const OpenedFile *locked;
+	bool good = open_files(repository, manifest, identities, &opened, &locked);
+
+	*decrypted = identities->count > 0 && locked == NULL;
+	opened_files_free(&opened);
 	return good;
 }
 

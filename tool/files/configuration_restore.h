@@ -43,8 +43,12 @@ typedef struct OpenedFiles
 extern bool configuration_open(Repository *repository, const Manifest *manifest,
 							   const AgeIdentities *identities, OpenedFiles *opened);
 
-/* Check the digests of all objects alone: what can be done without a key. */
-extern bool configuration_check(Repository *repository, const Manifest *manifest);
+/*
+ * The same to find damage alone: that a key is not at hand is none.  *decrypted:
+ * all files were opened.
+ */
+extern bool configuration_verify(Repository *repository, const Manifest *manifest,
+								 const AgeIdentities *identities, bool *decrypted);
 
 /*
  * Look at the places where the files shall lie (see file_target_open()) and

@@ -348,7 +348,6 @@ verify_one(const Settings *settings, Repository *repository, const BackupName *n
 		   json_t *results)
 {
 	Manifest *manifest = repository_manifest(repository, name);
-	OpenedFiles opened = {NULL, 0};
 	bool good = manifest != NULL;
 	bool decrypted = false;
 	char started[UTC_EXACT_SIZE];
@@ -356,9 +355,7 @@ verify_one(const Settings *settings, Repository *repository, const BackupName *n
 	utc_now_exact(started);
 	if (good)
 	{
-		decrypted = keyring()->identities.count > 0;
-		good = decrypted ? configuration_open(repository, manifest, &keyring()->identities, &opened)
-						 : configuration_check(repository, manifest);
+		good = configuration_verify(repository, manifest, &keyring()->identities, &decrypted);
 		/* What could not be read proves nothing. */
 		if (good || !repository->unreadable)
 			repository_record_verification(repository, name, manifest->seal, good, decrypted, NULL,
@@ -371,10 +368,11 @@ verify_one(const Settings *settings, Repository *repository, const BackupName *n
 	else if (good)
 		show_text("%s/%s: ok (%s%s)\n", name->owner.name, name->id,
 				  pretty_number_of(manifest->nfiles, "file"),
-				  decrypted ? ", decrypted" : ", digests only: no identity was given");
+				  decrypted                         ? ", decrypted"
+				  : keyring()->identities.count > 0 ? ", digests only: no given identity opens it"
+													: ", digests only: no identity was given");
 	if (!stop_requested())
 		record_verification(settings, repository, name, started, good, decrypted);
-	opened_files_free(&opened);
 	manifest_free(manifest);
 	return good;
 }
