@@ -336,8 +336,10 @@ send_once(BucketSession *session, HttpClient *client, const BucketRequest *reque
 		if (!take_signer(session, expired, &signer, &problem))
 		{
 			StoreResult result = store_failure(
-				STORE_DENIED, "Name a file with the keys of the bucket by repo-secret-file.", "%s",
-				problem);
+				STORE_DENIED,
+				"Name a file with the keys of the bucket by repo-secret-file.  It must belong to "
+				"the user who runs nex_backup, have mode 0600, and hold keys for this provider.",
+				"%s", problem);
 
 			free(problem);
 			return result;
