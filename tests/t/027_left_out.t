@@ -230,11 +230,17 @@ CREATE TABLE s.orders_1 PARTITION OF s.orders FOR VALUES FROM (1) TO (100);
 CREATE TABLE s.orders_2 PARTITION OF s.orders FOR VALUES FROM (100) TO (300) PARTITION BY RANGE (id);
 CREATE TABLE s.orders_20 PARTITION OF s.orders_2 DEFAULT;
 CREATE TABLE s.line (id integer, CONSTRAINT whole FOREIGN KEY (id) REFERENCES s.orders, CONSTRAINT part FOREIGN KEY (id) REFERENCES s.orders_1);
+CREATE TABLE s.tree (id integer, parent integer, r integer, PRIMARY KEY (id, r), CONSTRAINT up FOREIGN KEY (parent, r) REFERENCES s.tree,
+  CONSTRAINT "REFERENCES s.tree" FOREIGN KEY (id) REFERENCES s.orders) PARTITION BY LIST (r);
+CREATE TABLE s.tree_1 PARTITION OF s.tree FOR VALUES IN (1);
 INSERT INTO s.orders VALUES (1), (200);
 INSERT INTO s.line VALUES (1);
+INSERT INTO s.tree VALUES (1, 1, 1);
 SQL
 tool_ok([ 'backup', '--repo', $repo, '-d', 'lost' ], 'backup');
-query('lost', 'DROP TABLE s.orders_20 CASCADE');
+query('lost', 'DROP TABLE s.tree_1 CASCADE');
+is($left_out->('--table', 's.tree_1'), 'FK CONSTRAINT s.tree up (it uses TABLE s.tree_1; it was not asked for)', 'a partition of a table that refers to itself: the foreign key went with it');
+query('lost', 'DROP TABLE s.tree; DROP TABLE s.orders_20 CASCADE');
 is($left_out->('--table', 's.orders_20'), 'FK CONSTRAINT s.line whole (it uses TABLE s.orders_20; it was not asked for)', 'a partition that is back: the foreign key that went with it is named');
 query('lost', 'ALTER TABLE s.line ADD CONSTRAINT whole FOREIGN KEY (id) REFERENCES s.orders; DROP TABLE s.orders_1 CASCADE');
 is($left_out->('--table', 's.orders_1'), "FK CONSTRAINT s.line part (it refers to TABLE s.line)\nFK CONSTRAINT s.line whole (it uses TABLE s.orders_1; it was not asked for)", '... and both');

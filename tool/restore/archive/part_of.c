@@ -234,3 +234,19 @@ part_of_is_view_query(const TocEntry *entry)
 	return toc_entry_is(entry, "RULE") &&
 		   toc_entry_after_name(entry, "CREATE OR REPLACE VIEW ") != NULL;
 }
+
+bool
+part_of_refers_to(const TocEntry *key, const TocEntry *table)
+{
+	char *schema;
+	char *name;
+	bool is;
+
+	if (!toc_entry_is(key, "FK CONSTRAINT") || key->definition == NULL ||
+		read_qualified(find_word(key->definition, "REFERENCES"), &schema, &name) == NULL)
+		return false;
+	is = strcmp(name, table->tag) == 0 && strcmp(schema, table->schema) == 0;
+	free(schema);
+	free(name);
+	return is;
+}

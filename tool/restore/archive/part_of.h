@@ -32,6 +32,9 @@ extern void part_of_free(PartOf *part);
 /* Is the entry, by its definition, a part of the other one? */
 extern bool part_of_is(const TocEntry *entry, const TocEntry *whole);
 
+/* Is it a foreign key to this table, which may be its own? */
+extern bool part_of_refers_to(const TocEntry *key, const TocEntry *table);
+
 /* Is it the query of a view, which stands by itself as a rule? */
 extern bool part_of_is_view_query(const TocEntry *entry);
 

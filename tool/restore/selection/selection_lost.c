@@ -27,6 +27,7 @@
 #include <string.h>
 
 #include "memory.h"
+#include "part_of.h"
 #include "selection_closure.h"
 #include "selection_lost.h"
 
@@ -125,7 +126,7 @@ what_went(const Selection *selection, const TocEntry *entry, const TocEntry *oth
 {
 	if (was_missing(selection, other) || selection->lost[other->place] != LOST_NOTHING)
 		return other;
-	if (toc_entry_is(entry, "FK CONSTRAINT") && !selection_belongs_to(entry, other))
+	if (part_of_refers_to(entry, other))
 		return missing_partition(selection, other, MAX_LEVELS);
 	return NULL;
 }
