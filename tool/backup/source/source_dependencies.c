@@ -86,15 +86,17 @@ static const SqlConstant dependencies_query =
 
 		HIDDEN ","
 
+		" callers AS MATERIALIZED (SELECT d.classid, d.objid, h.oid AS function FROM hidden h"
+		"   CROSS JOIN LATERAL (SELECT d.classid, d.objid FROM pg_catalog.pg_depend d"
+		"    WHERE d.refclassid = 'pg_catalog.pg_proc'::pg_catalog.regclass"
+		"    AND d.refobjid = h.oid OFFSET 0) d),"
+
 		/* Defaults, checks and rules have entries, or are parts of one: both are said. */
-		" callers (class, oid, function) AS ("
-		"  SELECT d.classid, d.objid, h.oid FROM hidden h CROSS JOIN LATERAL ("
-		"    SELECT d.classid, d.objid FROM pg_catalog.pg_depend d"
-		"     WHERE d.refclassid = 'pg_catalog.pg_proc'::pg_catalog.regclass"
-		"     AND d.refobjid = h.oid OFFSET 0) d"
-		"  UNION SELECT w.refclassid, w.refobjid, c.function FROM callers c"
+		" wholes (part_class, part, class, oid) AS ("
+		"  SELECT DISTINCT classid, objid, classid, objid FROM callers"
+		"  UNION SELECT p.part_class, p.part, w.refclassid, w.refobjid FROM wholes p"
 		"   CROSS JOIN LATERAL (SELECT w.refclassid, w.refobjid FROM pg_catalog.pg_depend w"
-		"    WHERE w.classid = c.class AND w.objid = c.oid AND (w.deptype = 'i'"
+		"    WHERE w.classid = p.class AND w.objid = p.oid AND (w.deptype = 'i'"
 		"     OR (w.deptype = 'a' AND (w.classid = 'pg_catalog.pg_attrdef'::pg_catalog.regclass"
 		"       OR (w.classid = 'pg_catalog.pg_constraint'::pg_catalog.regclass"
 		"        AND (SELECT k.contype = 'c' FROM pg_catalog.pg_constraint k"
@@ -103,6 +105,11 @@ static const SqlConstant dependencies_query =
 		"      'pg_catalog.pg_amproc'::pg_catalog.regclass)"
 		"      AND w.refclassid IN ('pg_catalog.pg_opclass'::pg_catalog.regclass,"
 		"       'pg_catalog.pg_opfamily'::pg_catalog.regclass)) OFFSET 0) w),"
+
+		/* Columns of partition keys: the table depends on them "internally". */
+		" keys AS MATERIALIZED (SELECT objid, objsubid FROM pg_catalog.pg_depend"
+		"  WHERE classid = 'pg_catalog.pg_class'::pg_catalog.regclass AND objsubid <> 0"
+		"  AND refclassid = classid AND refobjid = objid AND refobjsubid = 0 AND deptype = 'i'),"
 
 		/* The index of a constraint is a part of it. */
 		" found (word, class, oid, refclass, ref) AS ("
@@ -138,18 +145,17 @@ static const SqlConstant dependencies_query =
 		"   FROM pg_catalog.pg_range r JOIN pg_catalog.pg_type t ON t.oid = r.rngmultitypid"
 		"   WHERE r.rngtypid >= 16384"
 
-		"  UNION ALL SELECT 'needs', c.class, c.oid,"
+		"  UNION ALL SELECT 'needs', w.class, w.oid,"
 		"    'pg_catalog.pg_proc'::pg_catalog.regclass::pg_catalog.oid, c.function FROM callers c"
+		"   JOIN wholes w ON w.part_class = c.classid AND w.part = c.objid"
 
-		/* A table goes with a column of its partition key, which depends on it "internally". */
+		/* A table goes with the columns of its partition key. */
 		"  UNION ALL SELECT 'goes', d.classid, d.objid, d.refclassid, d.refobjid"
 		"   FROM of_relations d JOIN pg_catalog.pg_class t ON t.oid = d.objid"
 		"   WHERE t.relkind IN ('r', 'p', 'f')"
 		"    AND d.refclassid <> 'pg_catalog.pg_class'::pg_catalog.regclass"
-		"    AND (d.objsubid = 0 OR (t.relkind = 'p' AND (SELECT true FROM pg_catalog.pg_depend k"
-		"     WHERE k.classid = d.classid AND k.objid = d.objid AND k.objsubid = d.objsubid"
-		"     AND k.refclassid = d.classid AND k.refobjid = d.objid AND k.refobjsubid = 0"
-		"     AND k.deptype = 'i' LIMIT 1)))),"
+		"    AND (d.objsubid = 0 OR (d.objid, d.objsubid) IN (SELECT k.objid, k.objsubid"
+		"     FROM keys k))),"
 
 		/*
 		 * From an array to its elements, a row type to its table, a constructor to its

@@ -31,6 +31,7 @@ typedef struct Constructor
 	const TocEntry *type;
 	char *schema;
 	char *name;
+	const TocEntry *user; /* the last entry that was made to depend on it */
 } Constructor;
 
 typedef struct Constructors
@@ -44,7 +45,7 @@ static void
 add(Constructors *all, const TocEntry *type, char *schema, char *name)
 {
 	all->items = xrealloc(all->items, ((size_t) all->count + 1) * sizeof(Constructor));
-	all->items[all->count++] = (Constructor){type, schema, name};
+	all->items[all->count++] = (Constructor){type, schema, name, NULL};
 }
 
 /*
@@ -66,8 +67,46 @@ find(Constructors *all, const TocEntry *type)
 	add(all, type, schema, name);
 }
 
+static int
+compare_names(const char *name, const char *schema, const Constructor *one)
+{
+	int order = strcmp(name, one->name);
+
+	return order != 0 ? order : strcmp(schema, one->schema);
+}
+
+static int
+compare(const void *a, const void *b)
+{
+	const Constructor *one = a;
+
+	return compare_names(one->name, one->schema, b);
+}
+
+/* The first that does not come before the name.  Anybody can make many types, and name many. */
+static uint32_t
+look_up(const Constructors *all, const UsedName *used)
+{
+	uint32_t low = 0;
+	uint32_t count = all->count;
+
+	while (count > 0)
+	{
+		uint32_t half = count / 2;
+
+		if (compare_names(used->name, used->schema, &all->items[low + half]) > 0)
+		{
+			low += half + 1;
+			count -= half + 1;
+		}
+		else
+			count = half;
+	}
+	return low;
+}
+
 static void
-add_needs(const Constructors *all, TocEntry *entry)
+add_needs(Constructors *all, TocEntry *entry)
 {
 	UsedNames names;
 	uint32_t i;
@@ -78,13 +117,14 @@ add_needs(const Constructors *all, TocEntry *entry)
 	{
 		const UsedName *used = &names.items[n];
 
-		for (i = 0; i < all->count && used->schema != NULL; i++)
+		for (i = used->schema != NULL ? look_up(all, used) : all->count;
+			 i < all->count && compare_names(used->name, used->schema, &all->items[i]) == 0; i++)
 		{
-			const Constructor *one = &all->items[i];
+			Constructor *one = &all->items[i];
 
-			if (one->type->place < entry->place && strcmp(one->name, used->name) == 0 &&
-				strcmp(one->schema, used->schema) == 0)
+			if (one->type->place < entry->place && one->user != entry)
 				toc_entry_depend(entry, one->type);
+			one->user = entry;
 		}
 	}
 	definition_names_free(&names);
@@ -101,6 +141,8 @@ range_constructors_add(ArchiveToc *toc)
 		if (toc_entry_is(&toc->entries[i], "TYPE") && entry_is_range(&toc->entries[i]))
 			find(&all, &toc->entries[i]);
 	}
+	if (all.count > 0)
+		qsort(all.items, all.count, sizeof(Constructor), compare);
 	for (i = 0; all.count > 0 && i < toc->count; i++)
 		add_needs(&all, &toc->entries[i]);
 	for (i = 0; i < all.count; i++)
