@@ -179,7 +179,7 @@ like($out, qr/\Q$secret\E/, 'with the secret, if it was given');
 # Where the settings name recipients, nothing is written in plain.
 write_bytes("$keys/recipient.yaml", "recipient: [$first_key]\nstate-dir: $elsewhere\ncatalogue: none\n");
 tool_fails([ 'backup', '--config', "$keys/recipient.yaml", '--repo', $plain, '-d', 'invoices' ],
-	3, qr/is not encrypted.*name recipients/s, 'a plain repository where recipients are set');
+	2, qr/is not encrypted.*name recipients.*recipient\.yaml", line 1\..*file-sets/s, 'a plain repository where recipients are set');
 is(scalar(my @none = glob("$plain/objects/*/*")), 0, '… gets no object');
 
 # ---------------------------------------------------------------- aes-256-gcm

@@ -226,6 +226,31 @@ is($code, 0, 'a set from the settings file') or diag($err);
 like($out, qr/^backup shop\/\S+: 6 files/m, '... with its patterns expanded');
 write_bytes("$base/bad.yaml", "repo: $repo\nfile-sets:\n  shop: word\n");
 tool_fails([ 'config', 'list', '--config', "$base/bad.yaml" ], 2, qr/"file-sets: shop".*bad\.yaml", line 3/, 'a set that is no list');
+# A set may have separate recipients, so that databases stay in a plain repository.
+my $plain = "$base/plain";
+tool_ok([ 'init', '--repo', $plain ], 'a plain repository');
+write_bytes("$base/own.yaml", "repo: $plain\nfile-sets:\n  own:\n    recipient: $recipient\n    files: [ '$base/etc/*.env' ]\n"
+	  . "  nobody: { files: [ '$base/etc/*.env' ] }\n  none: { recipient: [ $recipient ] }\n");
+{
+	my @own = ('--config', "$base/own.yaml", '--set');
+	($code, $out, $err) = tool('config', 'backup', @own, 'own');
+	is($code, 0, 'a set with its own recipient') or diag($err);
+	tool_ok([ 'config', 'verify', '--config', "$base/own.yaml", '--identity', $identity, 'own' ], '… is encrypted for it');
+	tool_ok([ 'globals', 'backup', '--config', "$base/own.yaml" ], '… and the repository stays plain for all else');
+	my ($other, $key) = make_identity('carol');
+	($code, $out, $err) = tool('config', 'backup', @own, 'own', '--recipient', $key);
+	is($code, 0, 'a recipient on the command line') or diag($err);
+	tool_ok([ 'config', 'restore', '--repo', $plain, '--set', 'own', '--identity', $other, '--dry-run' ], '… is taken instead');
+	tool_fails([ 'config', 'backup', @own, 'nobody' ], 2, qr/no recipient was given.*file-sets/s, 'a set without one');
+	tool_fails([ 'config', 'backup', @own, 'none' ], 2, qr/has no files/, 'a set without files');
+	for my $case ([ 'x: y', 'unknown key "file-sets: own: x"', 4 ], [ 'recipient: {}', 'invalid value of key "file-sets: own: recipient"', 4 ],
+		[ "files: [ a ]\n    files: [ b ]", 'duplicate key "file-sets: own: files"', 5 ])
+	{
+		my ($text, $message, $line) = @$case;
+		write_bytes("$base/bad.yaml", "repo: $plain\nfile-sets:\n  own:\n    $text\n");
+		tool_fails([ 'config', 'list', '--config', "$base/bad.yaml" ], 2, qr/\Q$message\E.*, line $line$/m, $message);
+	}
+}
 tool_fails([ 'config', 'backup', '--repo', $repo, '--recipient', $recipient, "$base/etc/*.none" ],
 	1, qr/no file matches/, 'a pattern without a match');
 my ($plan) = (tool('expire', '--repo', $repo, '--dry-run'))[1];

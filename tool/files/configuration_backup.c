@@ -22,6 +22,7 @@
 #include "file_source.h"
 #include "interrupt.h"
 #include "key_files.h"
+#include "key_settings.h"
 #include "log.h"
 #include "memory.h"
 #include "progress.h"
@@ -29,15 +30,27 @@
 #include "text_list.h"
 #include "utc_time.h"
 
+/* Does a list come from the command line or the environment? */
+static bool
+is_stronger(const TextList *list, const TextList *of_set)
+{
+	return list->count > 0 && list->source > of_set->source;
+}
+
 bool
 configuration_recipients(const Settings *settings, const Repository *repository,
 						 AgeRecipients *recipients)
 {
 	const AgeRecipients *own =
 		repository->encryption != NULL ? &repository->encryption->recipients : NULL;
+	const FileSet *set = configuration_set(settings);
 	int i;
 
-	if (!read_recipients(settings->keys, recipients))
+	if (set != NULL && set->recipient.count + set->recipients_file.count > 0 &&
+		!is_stronger(&settings->keys->recipient, &set->recipient) &&
+		!is_stronger(&settings->keys->recipients_file, &set->recipients_file))
+		return read_recipients(&set->recipient, &set->recipients_file, recipients);
+	if (!read_recipients(&settings->keys->recipient, &settings->keys->recipients_file, recipients))
 		return false;
 	for (i = 0; recipients->count == 0 && own != NULL && i < own->count; i++)
 	{
@@ -52,7 +65,7 @@ configuration_recipients(const Settings *settings, const Repository *repository,
 	return report_error(
 		EXIT_USAGE, NULL,
 		"Make a key pair with \"nex_backup config keygen\", and name the public key: "
-		"--recipient=age1…",
+		"--recipient=age1…, or \"recipient\" of the set under \"file-sets\" in the settings file.",
 		"configuration files are encrypted, and no recipient was given");
 }
 

@@ -16,6 +16,7 @@ typedef struct Settings Settings;
 
 /*
  * For whom files are encrypted: --recipient and --recipients-file, else those
+ * of the set in the settings file, else those of all its settings, else those
  * of an encrypted repository.  False (reported) if there is nobody, or if
  * one is not a public key.  The caller frees in any case.
  */

@@ -142,9 +142,8 @@ add_server_files(const Settings *settings, char ***paths, int *npaths, ServerFil
 	return good;
 }
 
-/* The set of this name in the settings file. */
-static const FileSet *
-find_set(const Settings *settings)
+const FileSet *
+configuration_set(const Settings *settings)
 {
 	int i;
 
@@ -160,11 +159,12 @@ bool
 configuration_sources(const Settings *settings, char *const *arguments, int narguments,
 					  char ***paths, int *npaths, ServerFiles *server)
 {
-	const FileSet *set = narguments == 0 && !settings->files->postgres ? find_set(settings) : NULL;
+	const FileSet *set =
+		narguments == 0 && !settings->files->postgres ? configuration_set(settings) : NULL;
 	bool good = true;
 	int i;
 
-	if (narguments == 0 && !settings->files->postgres && set == NULL)
+	if (narguments == 0 && !settings->files->postgres && (set == NULL || set->files.count == 0))
 		return report_error(EXIT_USAGE, NULL,
 							"Name files, use --postgres for those of the server, or list the files "
 							"of the set under \"file-sets\" in the settings file.",

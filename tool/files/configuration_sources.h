@@ -12,6 +12,7 @@
 
 #include "source_open.h"
 
+typedef struct FileSet FileSet;
 typedef struct Settings Settings;
 
 /* Which of the files a server has named, and as whom they may be read. */
@@ -20,6 +21,9 @@ typedef struct ServerFiles
 	int first; /* from this one on */
 	uid_t reader;
 } ServerFiles;
+
+/* The set of this run as the settings file has it; NULL: not there. */
+extern const FileSet *configuration_set(const Settings *settings);
 
 /*
  * The files named (patterns expanded), with --postgres those of the server,

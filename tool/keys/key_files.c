@@ -13,9 +13,9 @@
 #include <unistd.h>
 
 #include "buffer.h"
-#include "key_settings.h"
 #include "log.h"
 #include "named_file.h"
+#include "text_list.h"
 
 #define MAX_KEY_FILE (64 * 1024)
 #define RECIPIENT_HINT                                                                             \
@@ -75,20 +75,20 @@ read_recipients_file(const char *path, AgeRecipients *recipients)
 }
 
 bool
-read_recipients(const KeySettings *settings, AgeRecipients *recipients)
+read_recipients(const TextList *texts, const TextList *files, AgeRecipients *recipients)
 {
 	bool good = true;
 	int i;
 
-	for (i = 0; i < settings->recipient.count; i++)
+	for (i = 0; i < texts->count; i++)
 	{
-		const char *problem = age_recipients_add(recipients, settings->recipient.items[i]);
+		const char *problem = age_recipients_add(recipients, texts->items[i]);
 
 		if (problem != NULL)
-			good = report_error(EXIT_USAGE, NULL, RECIPIENT_HINT, "a value of --recipient %s",
+			good = report_error(EXIT_USAGE, NULL, RECIPIENT_HINT, "a value of \"recipient\" %s",
 								problem);
 	}
-	for (i = 0; i < settings->recipients_file.count; i++)
-		good = read_recipients_file(settings->recipients_file.items[i], recipients) && good;
+	for (i = 0; i < files->count; i++)
+		good = read_recipients_file(files->items[i], recipients) && good;
 	return good;
 }

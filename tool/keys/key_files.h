@@ -10,9 +10,10 @@
 
 #include "age_keys.h"
 
-typedef struct KeySettings KeySettings;
+typedef struct TextList TextList;
 
-/* Add them to a list; false (reported, exit 2) if one is none. */
-extern bool read_recipients(const KeySettings *settings, AgeRecipients *recipients);
+/* Add these keys, and those in these files; false (reported, exit 2) if one is none. */
+extern bool read_recipients(const TextList *texts, const TextList *files,
+							AgeRecipients *recipients);
 
 #endif /* NEX_KEY_FILES_H */

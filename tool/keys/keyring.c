@@ -363,6 +363,7 @@ keyring_load(const KeySettings *settings)
 	keys.state_directory =
 		settings->state_dir != NULL ? xstrdup(settings->state_dir) : default_state_directory();
 	keys.wants_encryption = settings->recipient.count > 0 || settings->recipients_file.count > 0;
+	keys.encryption_wanted_by = settings->recipient_origin;
 	keys.wants_passphrase = passphrase_is_given(settings) && settings->identity.count == 0;
 	passphrase_source = settings;
 	if (settings->key_file != NULL)

@@ -25,9 +25,10 @@ typedef struct Keyring
 	uint8_t (*signers)[KEY_BYTES]; /* trusted because somebody said so */
 	int nsigners;
 	bool wants_encryption; /* the settings name recipients: nothing may be written in plain */
-	bool wants_passphrase; /* … or a passphrase that is not that of an identity */
-	char *state_directory; /* NULL: no writer's state */
-	bool for_files;        /* the identities open configuration files */
+	const char *encryption_wanted_by; /* … which one, a sentence; NULL: not known */
+	bool wants_passphrase;            /* … or a passphrase that is not that of an identity */
+	char *state_directory;            /* NULL: no writer's state */
+	bool for_files;                   /* the identities open configuration files */
 } Keyring;
 
 extern const Keyring *keyring(void);

@@ -432,6 +432,25 @@ encryption_without_header(Repository *repository, Cipher cipher, const char *rec
 	return good;
 }
 
+/* No damage is known: the settings and the repository do not go together. */
+static bool
+refuse_plain(const Repository *repository)
+{
+	const char *origin = keyring()->encryption_wanted_by;
+	char *detail = xasprintf("The settings name recipients, so an encrypted one is expected.%s%s",
+							 origin != NULL ? " " : "", origin != NULL ? origin : "");
+
+	report_error(
+		EXIT_USAGE, detail,
+		"If the repository is meant to be plain, remove \"recipient\" and "
+		"\"recipients-file\" there. A set of configuration files has its own: \"recipient\" "
+		"of the set, under \"file-sets\".",
+		"repository \"%s\" is not encrypted, and the settings say that it must be",
+		repository->storage->location);
+	free(detail);
+	return false;
+}
+
 bool
 encryption_can_write(const Repository *repository)
 {
@@ -439,11 +458,7 @@ encryption_can_write(const Repository *repository)
 	char *path;
 
 	if (repository->encryption == NULL && keyring()->wants_encryption && !keyring()->for_files)
-		return report_error(EXIT_INTEGRITY,
-							"The settings name recipients, so an encrypted one is expected.",
-							"Remove \"recipient\" and \"recipients-file\" from the settings if it "
-							"is meant to be plain.",
-							"repository \"%s\" is not encrypted", repository->storage->location);
+		return refuse_plain(repository);
 	if (repository->encryption == NULL)
 		return true;
 	if (repository_secret_missing(repository->encryption))

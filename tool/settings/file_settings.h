@@ -16,7 +16,9 @@
 typedef struct FileSet
 {
 	char *name;
-	TextList files; /* paths and patterns */
+	TextList files;     /* paths and patterns */
+	TextList recipient; /* for whom they are encrypted; none: for those of the settings */
+	TextList recipients_file;
 } FileSet;
 
 typedef struct FileSets

@@ -18,10 +18,11 @@ typedef struct KeySettings
 	TextList signer;    /* who is trusted to have written them */
 	TextList recipient; /* for whom a new repository is encrypted … */
 	TextList recipients_file;
-	char *cipher;          /* … and how: "age" */
-	char *key_file;        /* … or with which */
-	bool symmetric;        /* make one */
-	char *passphrase_file; /* where the passphrase comes from */
+	char *recipient_origin; /* what set them, a sentence; NULL: the command line, or nothing */
+	char *cipher;           /* … and how: "age" */
+	char *key_file;         /* … or with which */
+	bool symmetric;         /* make one */
+	char *passphrase_file;  /* where the passphrase comes from */
 	char *passphrase_fd;
 	TextList passphrase_command;
 	char *state_dir; /* where a writer keeps its secrets; NULL: the user's own */

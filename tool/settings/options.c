@@ -442,10 +442,14 @@ settings_free(AllSettings *settings)
 	{
 		free(settings->files.file_sets.items[i].name);
 		text_list_free(&settings->files.file_sets.items[i].files);
+		text_list_free(&settings->files.file_sets.items[i].recipient);
+		text_list_free(&settings->files.file_sets.items[i].recipients_file);
 	}
 	free(settings->files.file_sets.items);
 	settings->files.file_sets.items = NULL;
 	settings->files.file_sets.count = 0;
+	free(settings->keys.recipient_origin);
+	settings->keys.recipient_origin = NULL;
 	free(settings->file_lines);
 	settings->file_lines = NULL;
 	free(settings->general.on_command_line);

@@ -265,9 +265,16 @@ read_list(SettingsFile *file, const Key *key)
 	return readable;
 }
 
-/* Read the paths of one set, whose list was just begun. */
+static void
+add_text(TextList *list, const yaml_event_t *event)
+{
+	list->items = xrealloc(list->items, sizeof(char *) * ((size_t) list->count + 1));
+	list->items[list->count++] = xstrdup((const char *) event->data.scalar.value);
+}
+
+/* Read the entries of one list of a set, which was just begun. */
 static bool
-read_file_list(SettingsFile *file, const Key *key, TextList *files)
+read_set_list(SettingsFile *file, const Key *key, TextList *list)
 {
 	for (;;)
 	{
@@ -278,20 +285,124 @@ read_file_list(SettingsFile *file, const Key *key, TextList *files)
 			return false;
 		type = event.type;
 		if (type == YAML_SCALAR_EVENT && event.data.scalar.length > 0)
-		{
-			files->items = xrealloc(files->items, sizeof(char *) * ((size_t) files->count + 1));
-			files->items[files->count++] = xstrdup((const char *) event.data.scalar.value);
-		}
+			add_text(list, &event);
 		yaml_event_delete(&event);
 		if (type == YAML_SEQUENCE_END_EVENT)
 			return true;
 		if (type != YAML_SCALAR_EVENT)
 		{
-			report_value(file, key, "Each entry of the list must be a path or a pattern.");
+			report_value(file, key, "Each entry of the list must be a single value.");
 			if (type != YAML_ALIAS_EVENT && !skip_value(file))
 				return false;
 		}
 	}
+}
+
+/* The list of a set that a key of its mapping fills; NULL (reported) if there is none. */
+static TextList *
+set_member(SettingsFile *file, const Key *key, const char *name, FileSet *set)
+{
+	TextList *list = strcmp(name, "files") == 0             ? &set->files
+					 : strcmp(name, "recipient") == 0       ? &set->recipient
+					 : strcmp(name, "recipients-file") == 0 ? &set->recipients_file
+															: NULL;
+
+	if (list == NULL)
+		file->ok = report_error(
+			EXIT_USAGE, NULL, "A set has \"files\", \"recipient\" and \"recipients-file\".",
+			"unknown key \"%s\" in file \"%s\", line %zu", key->name, file->path, key->line);
+	else if (list->count > 0)
+	{
+		file->ok =
+			report_error(EXIT_USAGE, NULL, NULL, "duplicate key \"%s\" in file \"%s\", line %zu",
+						 key->name, file->path, key->line);
+		return NULL;
+	}
+	return list;
+}
+
+/* Read the value of one key of a set's mapping. */
+static bool
+read_set_member(SettingsFile *file, const Key *key, TextList *list)
+{
+	yaml_event_t event;
+	yaml_event_type_t type;
+	bool filled;
+
+	if (!next_event(file, &event))
+		return false;
+	type = event.type;
+	filled = type == YAML_SCALAR_EVENT && !is_null(&event);
+	if (filled)
+		add_text(list, &event);
+	yaml_event_delete(&event);
+	if (type == YAML_SEQUENCE_START_EVENT)
+		return read_set_list(file, key, list);
+	if (!filled)
+		report_value(file, key, "It must be a value or a list of values.");
+	return filled;
+}
+
+/* The next key of a mapping below `prefix`; its name is NULL at the end.  False if it is none. */
+static bool
+next_key(SettingsFile *file, const char *prefix, Key *key)
+{
+	yaml_event_t event;
+	yaml_event_type_t type;
+
+	key->name = NULL;
+	if (!next_event(file, &event))
+		return false;
+	type = event.type;
+	key->line = event_line(&event);
+	if (type == YAML_SCALAR_EVENT)
+		key->name = xasprintf("%s: %s", prefix, (const char *) event.data.scalar.value);
+	yaml_event_delete(&event);
+	if (type != YAML_SCALAR_EVENT && type != YAML_MAPPING_END_EVENT)
+		file->ok = report_error(EXIT_USAGE, "Keys must be plain words.", NULL,
+								"invalid key in file \"%s\", line %zu", file->path, key->line);
+	return type == YAML_SCALAR_EVENT || type == YAML_MAPPING_END_EVENT;
+}
+
+/* Read "{files: [path, …], recipient: …}" of one set, whose mapping was just begun. */
+static bool
+read_set_mapping(SettingsFile *file, const Key *set_key, FileSet *set)
+{
+	for (;;)
+	{
+		TextList *list;
+		bool readable;
+		Key key;
+
+		if (!next_key(file, set_key->name, &key))
+			return false;
+		if (key.name == NULL)
+			return true;
+		list = set_member(file, &key, key.name + strlen(set_key->name) + strlen(": "), set);
+		readable = list != NULL && read_set_member(file, &key, list);
+		free(key.name);
+		if (!readable)
+			return false;
+	}
+}
+
+/* Read the value of one set. */
+static bool
+read_set(SettingsFile *file, const Key *key, FileSet *set)
+{
+	yaml_event_t event;
+	yaml_event_type_t type;
+
+	if (!next_event(file, &event))
+		return false;
+	type = event.type;
+	yaml_event_delete(&event);
+	if (type == YAML_SEQUENCE_START_EVENT)
+		return read_set_list(file, key, &set->files);
+	if (type == YAML_MAPPING_START_EVENT)
+		return read_set_mapping(file, key, set);
+	report_value(file, key, "A set is a list of paths and patterns, or has them as its \"files\".");
+	return false;
 }
 
 /* Read "file-sets: {name: [path, …], …}", whose mapping was just begun. */
@@ -299,46 +410,26 @@ static bool
 read_file_sets(SettingsFile *file)
 {
 	FileSets *sets = &file->settings->files.file_sets;
+	int source = file->settings->general.source;
 
 	for (;;)
 	{
-		yaml_event_t event;
-		bool list;
-		bool ended;
 		FileSet *set;
+		bool readable;
 		Key key;
 
-		if (!next_event(file, &event))
+		if (!next_key(file, "file-sets", &key))
 			return false;
-		ended = event.type == YAML_MAPPING_END_EVENT;
-		key.line = event_line(&event);
-		key.name = event.type == YAML_SCALAR_EVENT
-					   ? xasprintf("file-sets: %s", (const char *) event.data.scalar.value)
-					   : NULL;
-		yaml_event_delete(&event);
-		if (ended)
-			return true;
 		if (key.name == NULL)
-		{
-			file->ok = report_error(EXIT_USAGE, "Keys must be plain words.", NULL,
-									"invalid key in file \"%s\", line %zu", file->path, key.line);
-			return false;
-		}
+			return true;
 		sets->items = xrealloc(sets->items, sizeof(FileSet) * ((size_t) sets->count + 1));
 		set = &sets->items[sets->count++];
 		memset(set, 0, sizeof(*set));
 		set->name = xstrdup(key.name + strlen("file-sets: "));
-		list = next_event(file, &event) && event.type == YAML_SEQUENCE_START_EVENT;
-		yaml_event_delete(&event);
-		if (!list)
-		{
-			report_value(file, &key, "A set is a list of paths and patterns.");
-			free(key.name);
-			return false;
-		}
-		list = read_file_list(file, &key, &set->files);
+		set->recipient.source = set->recipients_file.source = source;
+		readable = read_set(file, &key, set);
 		free(key.name);
-		if (!list)
+		if (!readable)
 			return false;
 	}
 }

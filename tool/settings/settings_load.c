@@ -191,6 +191,19 @@ origin(const Option *option, const AllSettings *settings)
 	return text;
 }
 
+/* The same for the recipients. */
+static char *
+recipient_origin(const AllSettings *settings)
+{
+	const bool *given = settings->general.on_command_line;
+	const Option *key = option_find("recipient");
+	const Option *file = option_find("recipients-file");
+
+	if (settings->keys.recipient.count > 0)
+		return given[key - option_table] ? NULL : origin(key, settings);
+	return given[file - option_table] ? NULL : origin(file, settings);
+}
+
 static bool
 check_per_call(const Arguments *arguments, const AllSettings *settings, const Option *option)
 {
@@ -256,5 +269,7 @@ settings_load(const Arguments *arguments, AllSettings *settings)
 	check_environment();
 	settings->general.source++;
 	settings->general.server_is_given = arguments_value(arguments, "server") != NULL;
-	return apply_arguments(arguments, settings) && ok;
+	ok = apply_arguments(arguments, settings) && ok;
+	settings->keys.recipient_origin = recipient_origin(settings);
+	return ok;
 }

@@ -65,7 +65,8 @@ create(const Settings *settings, bool *created)
 	bool passphrase = passphrase_is_given(settings->keys) && settings->keys->identity.count == 0;
 	AgeRecipients recipients = {0};
 	Cipher cipher = CIPHER_NONE;
-	bool good = read_recipients(settings->keys, &recipients);
+	bool good =
+		read_recipients(&settings->keys->recipient, &settings->keys->recipients_file, &recipients);
 
 	if (settings->keys->cipher != NULL)
 		(void) cipher_by_name(settings->keys->cipher, &cipher);

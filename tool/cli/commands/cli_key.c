@@ -19,6 +19,7 @@
 #include "general_settings.h"
 #include "interrupt.h"
 #include "key_files.h"
+#include "key_settings.h"
 #include "key_sheet.h"
 #include "log.h"
 #include "memory.h"
@@ -132,7 +133,8 @@ key_change(const Settings *settings, Repository *repository, bool add)
 		return report_error(EXIT_FAILED, NULL,
 							"Its key cannot be changed: create a new repository for another one.",
 							"repository \"%s\" has no recipients", repository->storage->location);
-	good = encryption_can_write(repository) && read_recipients(settings->keys, &changes);
+	good = encryption_can_write(repository) &&
+		   read_recipients(&settings->keys->recipient, &settings->keys->recipients_file, &changes);
 	if (good && changes.count == 0)
 		good = report_error(EXIT_USAGE, NULL, "Name it with --recipient=age1….",
 							"no recipient was given");
