@@ -63,7 +63,7 @@ SKIP:
 {
 	skip 'the extension is not installed', 3 unless have_extension();
 	query('postgres', 'CREATE EXTENSION nex_backup');
-	is(query('postgres', "SELECT * FROM nex_backup_sync('$files/plain')"), '4|0|0', 'read into a catalog');
+	is(query('postgres', "SELECT * FROM nex_backup_sync('$files/plain')"), '5|0|0', 'read into a catalog, with the set of files');
 	is(query('postgres', "SELECT result, bad FROM nex_backup_verify('shop', '$files/plain')"), 'ok|{}', 'verified by the server');
 	is(query('postgres', "SELECT result, bad FROM nex_backup_verify('shop', '$files/age')"), 'ok|{}', 'an encrypted one, too');
 }

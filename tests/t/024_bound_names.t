@@ -406,6 +406,63 @@ for my $table (sort keys %computing)
 	is_refused('text', "a cast of what is computed, $table", qr/could not restore TABLE public\.t_$table without running code/, '--table', "public.t_$table");
 }
 
+# A cast that belongs to an extension of joe's has no entry in the archive.
+hostile_database('member');
+query('member', 'GRANT CREATE ON DATABASE member TO joe');
+as_role('joe', 'member', q{CREATE EXTENSION citext SCHEMA joe; CREATE FUNCTION joe.n(joe.mood) RETURNS integer LANGUAGE plpgsql IMMUTABLE AS 'BEGIN PERFORM joe.go(); RETURN 1; END'; CREATE CAST (joe.mood AS integer) WITH FUNCTION joe.n(joe.mood) AS IMPLICIT; ALTER EXTENSION citext ADD CAST (joe.mood AS integer)});
+%computing = (
+	generated => q{a int, g int GENERATED ALWAYS AS (a + ('x'::joe.mood)) STORED)},
+	key => q{a int) PARTITION BY RANGE ((a + ('x'::joe.mood)))});
+query('member', "CREATE TABLE public.t_$_ ($computing{$_}") for sort keys %computing;
+as_role('joe', 'member', "CREATE TABLE joe.t_$_ ($computing{$_}") for sort keys %computing;
+query('member', 'TRUNCATE public.loot');
+backup('member');
+for my $table (sort keys %computing)
+{
+	query('member', "DROP TABLE public.t_$table, joe.t_$table");
+	is_refused('member', "a cast of an extension, $table", qr/could not restore TABLE public\.t_$table without running code/, '--table', "public.t_$table");
+	is_refused('member', "a cast of an extension, $table, --no-owner", qr/could not restore TABLE joe\.t_$table without running code/, '--table', "joe.t_$table", '--no-owner');
+}
+
+# Nor has one by a function of PostgreSQL a user's function; the server casts by what is there when it reads the text.
+hostile_database('later');
+as_role('joe', 'later', 'CREATE CAST (joe.mood AS integer) WITH FUNCTION pg_catalog.hashenum(anyenum) AS IMPLICIT');
+%computing = (
+	generated => [ 'TABLE', q{a int, g int GENERATED ALWAYS AS (a + ('x'::joe.mood)) STORED)} ],
+	nothing => [ 'TABLE', q{a int, g int GENERATED ALWAYS AS (a + (NULL::joe.mood)) STORED)} ],
+	array => [ 'TABLE', q{a int, g int GENERATED ALWAYS AS (a + ('{x}'::joe.mood[])[1]) STORED)} ],
+	key => [ 'TABLE', q{a int) PARTITION BY RANGE ((a + ('x'::joe.mood)))} ],
+	index => [ 'INDEX', q{a int); CREATE INDEX ON %s ((a + ('x'::joe.mood)))} ],
+	partial => [ 'INDEX', q{a int); CREATE INDEX ON %s (a) WHERE a > 'x'::joe.mood} ],
+	unique => [ 'INDEX', q{a int); CREATE UNIQUE INDEX ON %s ((a + ('x'::joe.mood)))} ],
+	exclude => [ 'CONSTRAINT', q{a int, EXCLUDE USING btree (a WITH =) WHERE (a > 'x'::joe.mood))} ]);
+for my $table (sort keys %computing)
+{
+	my $sql = "CREATE TABLE %s ($computing{$table}[1]";
+	query('later', $sql =~ s/%s/public.t_$table/gr);
+	as_role('joe', 'later', $sql =~ s/%s/joe.t_$table/gr);
+	query('later', "INSERT INTO public.t_$table (a) VALUES (1)") if $table ne 'key';
+}
+query('later', q{CREATE TYPE public.state AS ENUM ('open', 'closed'); CREATE TABLE public.honest (a int, s public.state, u text GENERATED ALWAYS AS (CASE s WHEN 'open' THEN 'o' ELSE 'c' END) STORED); CREATE INDEX ON public.honest (a) WHERE s = 'open'; INSERT INTO public.honest VALUES (1, 'open')});
+as_role('app', 'later', q{CREATE TYPE app.state AS ENUM ('open', 'closed'); CREATE TABLE app.honest (a int, s app.state); CREATE INDEX ON app.honest (a) WHERE s = 'open'; INSERT INTO app.honest VALUES (1, 'open')});
+backup('later');
+as_role('joe', 'later', q{DROP CAST (joe.mood AS integer); CREATE FUNCTION joe.n(joe.mood) RETURNS integer LANGUAGE plpgsql IMMUTABLE AS 'BEGIN PERFORM joe.go(); RETURN 1; END'; CREATE CAST (joe.mood AS integer) WITH FUNCTION joe.n(joe.mood) AS IMPLICIT});
+query('later', 'TRUNCATE public.loot');
+for my $table (sort keys %computing)
+{
+	my $kind = $computing{$table}[0];
+
+	query('later', "DROP TABLE public.t_$table, joe.t_$table");
+	is_refused('later', "a cast made since, $table", qr/could not restore $kind public\.t_$table\S*.* without running code.*joe\.mood/s, '--table', "public.t_$table");
+	is_refused('later', "a cast made since, $table, --no-owner", qr/could not restore $kind joe\.t_$table\S*.* without running code/, '--table', "joe.t_$table", '--no-owner');
+}
+for my $table ('public.honest', 'app.honest')
+{
+	query('later', "DROP TABLE $table");
+	tool_ok([ restore('later', '--table', $table) ], "$table: its own owner's enum is no code of others");
+	is(query('later', "SELECT count(*) FROM pg_indexes WHERE schemaname || '.' || tablename = '$table'"), 1, "$table: with its index");
+}
+
 # Each part of hundreds of tables calls a function of its own, and is found to do so: the server says what calls what.
 hostile_database('many');
 as_role('joe', 'many', join '; ', map { "CREATE FUNCTION joe.f$_() RETURNS integer LANGUAGE sql AS 'SELECT $_'" } 1 .. 9);

@@ -456,17 +456,38 @@ computes_names(const TocEntry *table)
 	return found;
 }
 
-/* May the text of what the table computes reach this, on which the table depends? */
+/* Can the parser not have chosen this for a value, by its type?  A function without arguments. */
+static bool
+is_only_named(const TocEntry *need)
+{
+	size_t length = strlen(need->tag);
+
+	return toc_entry_is(need, "FUNCTION") && length > 2 &&
+		   strcmp(need->tag + length - 2, "()") == 0;
+}
+
+/*
+ * May the text of what the table computes reach this, on which the table
+ * depends?  No text names the function of a cast, or the operator of a CASE,
+ * that the parser has chosen, and the archive has no entry for a cast that
+ * belongs to an extension.  So wherever values of types of users, or calls,
+ * are computed, only what can be reached by nothing but its name is judged by
+ * its name.
+ */
 static bool
 may_compute(const LiveCode *live, const TocEntry *table, const char *text, const TocEntry *need)
 {
 	static const char *const called[] = {"FUNCTION", "AGGREGATE", "OPERATOR", NULL};
 	static const char *const named[] = {"TYPE", "DOMAIN", "EXTENSION", NULL};
 
-	/* No text names the function of a cast that the parser has chosen. */
-	if (toc_entry_is_any(need, called))
-		return inline_part_names(text, need) || live_code_is_of_cast(live->plan->selection, need);
-	return !toc_entry_is_any(need, named) || computes_names(table);
+	if (toc_entry_is_any(need, called) && inline_part_names(text, need))
+		return true;
+	if (toc_entry_is_any(need, called) && live_code_is_of_cast(live->plan->selection, need))
+		return true;
+	if (toc_entry_is_any(need, called) && is_only_named(need))
+		return false;
+	return !(toc_entry_is_any(need, called) || toc_entry_is_any(need, named)) ||
+		   computes_names(table);
 }
 
 /*

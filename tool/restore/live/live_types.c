@@ -20,7 +20,9 @@
  * materialized view or an index, it counts as if it were done at once.
  *
  * An enum has no code.  All other types that do not belong to a superuser or
- * to the role of the session count as code of others.
+ * to the role of the session count as code of others.  So does an enum where its
+ * value is computed as soon as the definition is there: it is cast by whatever
+ * cast its owner has made by then.
  *
  *-------------------------------------------------------------------------
  */
@@ -32,6 +34,7 @@
 #include "chosen.h"
 #include "code_owners.h"
 #include "given_code.h"
+#include "inline_parts.h"
 #include "live_extensions.h"
 #include "live_refusal.h"
 #include "live_rests.h"
@@ -54,18 +57,26 @@
 	" AND t.typtype <> 'e' AND NOT (t.typtype = 'b' AND t.typelem <> 0))"                          \
 	" OR (" CODE_OF_OTHERS ") IS NOT NULL)"
 
+/* The same, for a value that may be cast: whatever belongs to others counts. */
+#define ONE_OF_OTHERS                                                                              \
+	"(EXISTS (SELECT FROM parts p JOIN pg_catalog.pg_type t ON t.oid = p.oid"                      \
+	" JOIN pg_catalog.pg_roles r ON r.oid = t.typowner WHERE NOT " ROW_ROLE_IS_TRUSTED ")"         \
+	" OR (" CODE_OF_OTHERS ") IS NOT NULL)"
+
 /* A literal of a domain is read as one of its base type; $3: what the domain checks counts, too. */
+#define NAMED_TYPE                                                                                 \
+	"WITH RECURSIVE named AS (SELECT t.* FROM pg_catalog.pg_type t"                                \
+	" JOIN pg_catalog.pg_namespace n ON n.oid = t.typnamespace"                                    \
+	" WHERE n.nspname = $1::pg_catalog.name AND t.typname = $2::pg_catalog.name),"                 \
+	" chain AS (SELECT oid, typbasetype FROM named UNION ALL SELECT t.oid, t.typbasetype"          \
+	"  FROM chain c JOIN pg_catalog.pg_type t ON t.oid = c.typbasetype), "
+#define PARTS_OF_NAMED                                                                             \
+	PARTS_OF("SELECT oid FROM chain WHERE typbasetype = 0 OR $3::pg_catalog.bool")
+#define IS_THERE " SELECT EXISTS (SELECT FROM named), "
 static const char type_query[] =
-	"WITH RECURSIVE named AS (SELECT t.* FROM pg_catalog.pg_type t"
-	" JOIN pg_catalog.pg_namespace n ON n.oid = t.typnamespace"
-	" WHERE n.nspname = $1::pg_catalog.name AND t.typname = $2::pg_catalog.name),"
-	" chain AS (SELECT oid, typbasetype FROM named UNION ALL SELECT t.oid, t.typbasetype"
-	"  FROM chain c JOIN pg_catalog.pg_type t ON t.oid = c.typbasetype), " PARTS_OF(
-		"SELECT oid FROM chain WHERE typbasetype = 0 OR $3::pg_catalog.bool") ", " RUN_BY_PARTS
-																			  " SELECT EXISTS "
-																			  "(SELECT FROM "
-																			  "named),"
-																			  " " SOME_OF_OTHERS;
+	NAMED_TYPE PARTS_OF_NAMED ", " RUN_BY_PARTS IS_THERE SOME_OF_OTHERS;
+static const char cast_type_query[] =
+	NAMED_TYPE PARTS_OF_NAMED ", " RUN_BY_PARTS IS_THERE ONE_OF_OTHERS;
 
 /* The columns that a live table is partitioned by. */
 static const char key_query[] = "WITH RECURSIVE " PARTS_OF(
@@ -121,7 +132,8 @@ typedef struct LiveTypes
 typedef enum Reading
 {
 	READ_LITERAL, /* a domain alone checks nothing yet */
-	READ_WHOLE
+	READ_WHOLE,
+	READ_AND_CAST /* computed with the rights of the session when the definition is there */
 } Reading;
 
 /* Run a query that says whether something is there, and whether others can change it. */
@@ -215,6 +227,17 @@ is_restored(const LiveTypes *types, const TocEntry *entry, const char *schema, c
 	return false;
 }
 
+static bool
+refuse_cast(const TocEntry *entry, const char *schema, const char *name)
+{
+	char *detail = xasprintf("It computes a value of type %s.%s, for which others can make casts.",
+							 schema, name);
+
+	live_code_refuse(entry, detail);
+	free(detail);
+	return false;
+}
+
 /* What a value may compute of a superuser's domain, which may have been taken over. */
 static bool
 check_given(const LiveTypes *types, const TocEntry *entry, const TocEntry *used)
@@ -222,6 +245,20 @@ check_given(const LiveTypes *types, const TocEntry *entry, const TocEntry *used)
 	return !toc_entry_is(used, "DOMAIN") ||
 		   selection_state(types->selection, used->id) != ENTRY_EXISTING ||
 		   given_code_check_type(types->connection, entry, used->schema, used->tag, true);
+}
+
+/* An enum that comes with the part: can somebody else make a cast of it before it is cast? */
+static bool
+check_restored_enum(const LiveTypes *types, const TocEntry *entry, const TocEntry *type)
+{
+	bool there;
+	bool others = false;
+
+	if (types->no_owner)
+		return true;
+	if (!ask(types, role_query, "", type->owner, NULL, &there, &others))
+		return false;
+	return !others || refuse_cast(entry, type->schema, type->tag);
 }
 
 /* A type that comes with the part: does it rest on anything of others? */
@@ -250,7 +287,7 @@ check_restored_type(const LiveTypes *types, const TocEntry *entry, const char *s
 		if (strcmp(type->tag, name) != 0 || strcmp(type->schema, schema) != 0)
 			continue;
 		if (toc_entry_is(type, "TYPE") && live_types_is_enum(type))
-			return true;
+			return reading != READ_AND_CAST || check_restored_enum(types, entry, type);
 		if (reading == READ_LITERAL && toc_entry_is(type, "DOMAIN") && is_over_builtin(type))
 			return true;
 	}
@@ -295,6 +332,7 @@ check_type(LiveTypes *types, const TocEntry *entry, const char *schema, const ch
 		   Reading reading)
 {
 	char *key = xasprintf("%d %s.%s", (int) reading, schema, name);
+	bool whole = reading != READ_LITERAL;
 	bool there = false;
 	bool others = false;
 	char *detail;
@@ -303,7 +341,7 @@ check_type(LiveTypes *types, const TocEntry *entry, const char *schema, const ch
 	if (types->only_given)
 	{
 		free(key);
-		return given_code_check_type(types->connection, entry, schema, name, reading == READ_WHOLE);
+		return given_code_check_type(types->connection, entry, schema, name, whole);
 	}
 	for (i = 0; i < types->harmless.count; i++)
 	{
@@ -314,15 +352,15 @@ check_type(LiveTypes *types, const TocEntry *entry, const char *schema, const ch
 		}
 	}
 	if ((types->locks && !live_types_hold(types->connection, schema, name)) ||
-		!ask(types, type_query, schema, name, reading == READ_WHOLE ? "t" : "f", &there, &others))
+		!ask(types, reading == READ_AND_CAST ? cast_type_query : type_query, schema, name,
+			 whole ? "t" : "f", &there, &others))
 	{
 		free(key);
 		return false;
 	}
 	if (there && !others)
 	{
-		bool good =
-			given_code_check_type(types->connection, entry, schema, name, reading == READ_WHOLE);
+		bool good = given_code_check_type(types->connection, entry, schema, name, whole);
 
 		if (good)
 			lines_add(&types->harmless, key);
@@ -333,6 +371,8 @@ check_type(LiveTypes *types, const TocEntry *entry, const char *schema, const ch
 	free(key);
 	if (!there)
 		return check_restored_type(types, entry, schema, name, reading);
+	if (reading == READ_AND_CAST)
+		return refuse_cast(entry, schema, name);
 	detail =
 		xasprintf("A value of type %s.%s, which can be changed by others, is read.", schema, name);
 	live_code_refuse(entry, detail);
@@ -350,7 +390,8 @@ check_type_at(LiveTypes *types, const TocEntry *entry, const char *text, Reading
 	bool good = true;
 
 	if (end != NULL)
-		good = check_type(types, entry, schema, name, *end == '[' ? READ_WHOLE : reading);
+		good = check_type(types, entry, schema, name,
+						  *end == '[' && reading == READ_LITERAL ? READ_WHOLE : reading);
 	free(schema);
 	free(name);
 	return good;
@@ -439,6 +480,43 @@ check_literals(LiveTypes *types, const TocEntry *entry)
 		text += 3;
 		good = check_type_at(types, entry, text, reading_of(types, entry, text));
 	}
+	return good;
+}
+
+/* The values of a text that is computed at once, NULL among them. */
+static bool
+check_cast_values(LiveTypes *types, const TocEntry *entry, const char *text)
+{
+	bool good = true;
+
+	while (good && (text = strstr(text, "::")) != NULL)
+	{
+		text += 2;
+		good = check_type_at(types, entry, text, READ_AND_CAST);
+	}
+	return good;
+}
+
+/*
+ * What the session computes while it makes the entry.  The type of what a
+ * computation has is looked at in live_code.c, if it is named there; that of a
+ * constant only here.
+ */
+static bool
+check_computed(LiveTypes *types, const TocEntry *entry)
+{
+	static const char *const kinds[] = {"INDEX", "CONSTRAINT", "STATISTICS", NULL};
+	char *text = NULL;
+	bool good = true;
+
+	if (!is_trusted(types, entry))
+		return true;
+	if (toc_entry_is_any(entry, kinds) ||
+		(toc_entry_is(entry, "TABLE") && inline_computed_read(entry, &text) == INLINE_UNREADABLE))
+		good = check_cast_values(types, entry, entry->definition);
+	else if (text != NULL)
+		good = check_cast_values(types, entry, text);
+	free(text);
 	return good;
 }
 
@@ -571,7 +649,7 @@ check_values(LiveTypes *types, const TocEntry *entry)
 	if (entry->definition == NULL || !selection_includes(types->selection, entry) ||
 		toc_entry_is_any(entry, no_values))
 		return true;
-	return check_literals(types, entry) &&
+	return check_literals(types, entry) && check_computed(types, entry) &&
 		   (!toc_entry_is(entry, "AGGREGATE") || check_aggregate(types, entry)) &&
 		   (!toc_entry_is(entry, "TABLE ATTACH") || check_bounds(types, entry));
 }
