@@ -27,7 +27,7 @@ if ($why)
 
 my $short = ($ENV{NEXB_GUIDE} // '') eq 'short';
 # What comes back is compared with what was there; a job of the README; the copy on another machine.
-my ($now, $copy, $old) = (undef, text_of('Before the bad day', 'nex_backup copy --to offsite'));
+my ($now, $copy, $old) = (undef, text_of('Before the bad day', 'nex_backup copy -q --to offsite'));
 
 # A person in a terminal: exit code, output, errors.
 sub typed

@@ -51,7 +51,7 @@ sub results_of
 {
 	my ($copy) = @_;
 
-	return { map { $_->{backup} => $_->{result} } @{ $copy->{backups} } };
+	return { map { $_->{backup} => $_->{result} } grep { $_->{kind} eq 'database' && $_->{server} eq 'main' } @{ $copy->{backups} } };
 }
 
 my $first = back_up($repo);
@@ -66,10 +66,14 @@ tool_ok([ 'backup', '--repo', $repo, '--server', 'other', '-d', 'shop', '--same-
 # --------------------------------------------------------- to a directory
 
 my $copy = "$scratch/copy";
-my $dry = tool_json('copy', '--from', $repo, '--to', $copy, '--dry-run');
+tool_fails([ 'copy', '--from', $repo, '--to', $copy, @$_ ], 1, qr/there is no copy of .*mount it.*--create/s, "a place that is missing: @$_")
+  for [], ['--dry-run'];
+tool_fails([ 'copy', '--from', $repo, '--to', $copy, '--create', 'nothing' ], 1, qr/there is no backup of/, 'a name that means nothing');
+ok(!-e $copy, 'nothing is made');
+my $dry = tool_json('copy', '--from', $repo, '--to', $copy, '--create', '--dry-run');
 is($dry->{copied}, 5, 'a dry run says what it would copy');
 ok(!-e $copy, 'and makes nothing');
-my $done = tool_json('copy', '--from', $repo, '--to', $copy);
+my $done = tool_json('copy', '--from', $repo, '--to', $copy, '--create');
 is($done->{copied}, 5, 'five backups, of all kinds');
 is_deeply([ @$done{qw(objects_sent bytes_sent)} ], [ @$dry{qw(objects_sent bytes_sent)} ], 'as many objects as it said');
 same_places($repo, $copy, 'copied');
@@ -78,19 +82,29 @@ tool_ok([ 'restore', '--repo', $copy, 'shop', '--to', 'back', @none ], 'it resto
 same_database('shop', 'back', 'the same database');
 my $again = tool_json('copy', '--repo', $repo, '--to', $copy);
 is_deeply([ @$again{qw(copied present failed objects_sent)} ], [ 0, 5, 0, 0 ], 'again: nothing to do');
+tool_fails([ 'copy', '--from', $repo, '--to', $copy, '--create' ], 1, qr/is a repository already/, 'it is made once');
 
 # What is chosen.
 my $part = "$scratch/part";
-is(tool_json('copy', '--from', $repo, '--to', $part, '--last', 1, 'shop')->{backups}[0]{backup}, $second, 'the last one');
+is(tool_json('copy', '--from', $repo, '--to', $part, '--create', '--last', 1, 'shop')->{backups}[0]{backup}, $second, 'the last one');
 is(tool_json('copy', '--from', $repo, '--to', $part, "shop/$first")->{copied}, 1, 'one by its id');
 is(tool_json('copy', '--from', $repo, '--to', $part, '--kind', 'globals')->{backups}[0]{kind}, 'globals', 'of one kind');
-is(tool_json('copy', '--from', $repo, '--to', $part, '--since', '2100-01-01')->{copied}, 0, 'none is so new');
+is(tool_json('copy', '--from', $repo, '--to', $part, '--since', '2020-01-01', 'shop')->{present}, 2, 'since a time');
+tool_fails([ 'copy', '--from', $repo, '--to', $part, @$_ ], 1, qr/no backup in .* is meant/, "none is meant: @$_")
+  for [ '--since', '2100-01-01' ], [ 'shop', '--kind', 'globals' ];
 is(tool_json('copy', '--from', $repo, '--to', $part, '--server', 'other')->{copied}, 1, 'of one server');
 tool_ok([ 'verify', '--repo', $part, @none ], 'what was copied is whole');
-tool_fails([ 'copy', '--from', $repo, '--to', $part, 'nothing' ], 1, qr/there is no backup of/, 'a name that means nothing');
 tool_fails([ 'copy', '--from', $repo ], 2, qr/needs a place to copy to/, 'no place');
 tool_fails([ 'copy', '--to', $part ], 2, qr/needs a repository to copy from/, 'no source');
 tool_fails([ 'copy', '--from', $repo, '--to', new_repository() ], 1, qr/is another repository/, 'another repository');
+symlink($repo, "$scratch/link") or die;
+tool_fails([ $_->[0], '--from', $_->[1], '--to', $_->[2] ], 2, qr/are the same place/, "$_->[0] to itself")
+  for [ 'copy', $repo, $repo ], [ 'copy', "$scratch/link/", $repo ], [ 'repair', $repo, "$scratch/link" ], [ 'copy', 's3://bucket/a', 's3://bucket/a/' ];
+tool_fails([ 'copy', '--from', $_->[0], '--to', $_->[1], '--create' ], 2, qr/lies in the other/, 'a place in another')
+  for [ $repo, "$repo/backups/x" ], [ "$scratch/link/x/y", $repo ], [ 's3://bucket', 's3://bucket/a' ];
+tool_fails([ 'copy', '--from', $repo, '--to', $_, '--create' ], 2, qr/value of "--to" is not a location/, "a mistyped URL: $_")
+  for 's3:/bucket/pg', 's3:bucket', 'azure:/a/b', 's3://user:secret@bucket/pg';
+tool_fails([ 'list', '--repo', 's3:/bucket/pg' ], 2, qr{"://"}, 'of a repository, too');
 make_path("$scratch/full/of");
 chmod 0700, $scratch;
 mkdir "$scratch/notify", 0700;
@@ -104,7 +118,7 @@ tool_fails([ 'copy', '--from', $repo, '--to', "$scratch/full" ], 1, qr/neither e
 
 # Retention of the place is its own, and a copy brings nothing back that is not asked for.
 tool_ok([ 'expire', '--repo', $copy, '--keep-daily', 1, '--keep-weekly', 0, '--keep-minimum', 1, 'shop', @none ], 'expire there');
-is(scalar(grep { $_->{backup} eq $first } @{ tool_json('list', '--repo', $copy)->{backups} }), 0, 'one is gone');
+ok(!-e "$copy/backups/shop/$first.json", 'one is gone');
 is(tool_json('copy', '--from', $repo, '--to', $copy, '--last', 1)->{copied}, 0, 'the last ones are there');
 is(tool_json('copy', '--from', $repo, '--to', $copy)->{copied}, 1, 'all of them: it is copied again');
 same_places($repo, $copy, 'whole again');
@@ -139,7 +153,7 @@ for my $how (qw(remove truncate flip))
 {
 	my $mend = damage_file("$repo/$only_second", $how);
 	my $place = "$scratch/from_damaged";
-	my ($code, $out, $err) = tool('copy', '--from', $repo, '--to', $place, '--json');
+	my ($code, $out, $err) = tool('copy', '--from', $repo, '--to', $place, '--create', '--json');
 	is($code, 3, "an object here, $how: exit code 3");
 	like($err, qr/\Q$only_second\E/, 'it is named');
 	my $copied = JSON::PP->new->utf8->decode($out);
@@ -155,7 +169,7 @@ for my $how (qw(remove truncate flip))
 for my $suffix (qw(json sha256))
 {
 	my $mend = damage_file("$repo/backups/shop/$second.$suffix", 'flip 100');
-	my $copied = tool_json('copy', '--from', $repo, '--to', "$scratch/by_$suffix");
+	my $copied = tool_json('copy', '--from', $repo, '--to', "$scratch/by_$suffix", '--create');
 	is(results_of($copied)->{$second}, 'damaged', "a damaged .$suffix");
 	is($copied->{copied}, 4, 'the others are copied');
 	$mend->();
@@ -197,7 +211,7 @@ tool_ok([ 'verify', '--repo', $_, @none ], 'both are whole') for $repo, $copy;
 # What each level finds in an object; only all bytes prove anything.
 my %finds = (remove => 'present sample:100 stored full', truncate => 'present sample:100 stored full', flip => 'sample:100 stored full');
 my $place = "$scratch/levels";
-tool_ok([ 'copy', '--from', $repo, '--to', $place ], 'a place to look at');
+tool_ok([ 'copy', '--from', $repo, '--to', $place, '--create' ], 'a place to look at');
 for my $level ('present', 'sample:100', 'stored', 'full')
 {
 	my $good = tool_json('verify', '--repo', $place, "--level=$level", @none);
@@ -234,20 +248,20 @@ SKIP:
 	make_path("$scratch/tmp", "$scratch/home");
 	$place = "$scratch/killed";
 	my @copy = ('copy', '--from', $repo, '--to', $place, '-j', 1);
-	my $calls = run_faulted($world, '', \@copy)->{calls};
+	my $calls = run_faulted($world, '', [ @copy, '--create' ])->{calls};
 	my ($killed, $bad, $unfinished) = (0, 0, 0);
 
 	for my $point (map { my $kind = $_; map { [ $kind, $_ ] } 1 .. 4 } qw(write rename sync))
 	{
 		my ($kind, $step) = @$point;
 		remove_tree($place);
-		my $run = run_faulted($world, "$kind:" . (1 + int($calls->{$kind} * ($step - 0.5) / 4)) . ':kill', \@copy);
+		my $run = run_faulted($world, "$kind:" . (1 + int($calls->{$kind} * ($step - 0.5) / 4)) . ':kill', [ @copy, '--create' ]);
 		$killed++ if $run->{code} == 137;
 		if (-e "$place/nex_backup.json")
 		{
 			$bad++ if (tool('verify', '--repo', $place, @none))[0] != 0;
 		}
-		my ($code) = tool(@copy);
+		my ($code) = tool(@copy, -e "$place/nex_backup.json" ? () : '--create');
 		$unfinished++ if $code != 0 || join(' ', copied_files($place)) ne join(' ', copied_files($repo));
 	}
 	is($killed, 12, 'killed at twelve points');
@@ -261,9 +275,9 @@ SKIP:
 	tool_ok([ 'backup', '--repo', $large, '-d', 'shop', '--chunk-blocks', 1, @none ], 'a backup of many objects');
 	query('shop', 'DROP TABLE large');
 	my @large = ('copy', '--from', $large, '--to', "$scratch/large", '-j', 1);
-	my $sent = tool_json(@large, '--dry-run')->{objects_sent};
+	my $sent = tool_json(@large, '--create', '--dry-run')->{objects_sent};
 	cmp_ok($sent, '>', 300, 'many objects');
-	my $cut = run_faulted($world, 'rename:290:kill', \@large);
+	my $cut = run_faulted($world, 'rename:290:kill', [ @large, '--create' ]);
 	is($cut->{code}, 137, 'its copy is killed');
 	ok(!-e "$scratch/large/backups", 'it is not there');
 	cmp_ok(tool_json(@large)->{objects_sent}, '<=', $sent - 256, 'and not all of it is sent again');
@@ -272,16 +286,18 @@ SKIP:
 
 	# An error is one, and nothing of it is left.
 	remove_tree($place);
-	my $full = run_faulted($world, 'write:' . int($calls->{write} / 2) . ':ENOSPC+', \@copy);
+	my $full = run_faulted($world, 'write:' . int($calls->{write} / 2) . ':ENOSPC+', [ @copy, '--create' ]);
 	is($full->{code}, 1, 'a full disk');
 	like($full->{err}, qr/No space left on device/, 'is named');
 	tool_ok([ 'verify', '--repo', $place, @none ], 'what is there is whole');
+	like($full->{err}, qr/Free some space in the place/, 'with what helps');
 	tool_ok(\@copy, 'and the next one goes on');
 	same_places($repo, $place, 'after a full disk');
 }
 
 # Two at once: the second one is refused, or finds all of it.
 $place = "$scratch/two";
+tool_ok([ 'copy', '--from', $repo, '--to', $place, '--create', '--kind', 'globals' ], 'a place for two');
 my @pids = map { start_tool("$scratch/log$_", 'copy', '--from', $repo, '--to', $place) } 1, 2;
 my @codes = map { finish_tool($_) } @pids;
 like(join(' ', sort @codes), qr/^0 [04]$/, 'two at once: one of them may be refused');
@@ -303,7 +319,7 @@ my @state = ('--state-dir', "$scratch/state");
 tool_ok([ 'init', '--repo', $closed, '--recipient', $recipient, @state ], 'init, encrypted');
 tool_ok([ 'backup', '--repo', $closed, '-d', 'shop', @state, @none ], 'backup, encrypted');
 my $closed_copy = "$scratch/closed_copy";
-tool_ok([ 'copy', '--from', $closed, '--to', $closed_copy, '--state-dir', "$scratch/nothing" ], 'copied without any key');
+tool_ok([ 'copy', '--from', $closed, '--to', $closed_copy, '--create', '--state-dir', "$scratch/nothing" ], 'copied without any key');
 same_places($closed, $closed_copy, 'encrypted');
 tool_ok([ 'verify', '--repo', $closed_copy, '--identity', "$scratch/key", @state, @none ], 'verified with the key');
 tool_ok([ 'restore', '--repo', $closed_copy, 'shop', '--to', 'opened', '--identity', "$scratch/key", @state, @none ], 'restored');
@@ -322,7 +338,8 @@ tool_fails([ 'copy', '--from', $closed, '--to', $copy, @state ], 1, qr/is anothe
 start_bucket();
 my @bucket = bucket_options('copy');
 my @to_bucket = ('copy', '--from', $repo, '--to', 's3://bucket/copy', @bucket[ 2 .. $#bucket ]);
-tool_ok(\@to_bucket, 'to a bucket');
+tool_fails(\@to_bucket, 1, qr/there is no copy of/, 'to a bucket where nothing is');
+tool_ok([ @to_bucket, '--create' ], 'to a bucket');
 forget_requests();
 tool_ok([ 'verify', @bucket, '--level=present', @none ], 'where all is present');
 is(scalar(grep { m{^(GET|HEAD) \S*/objects/} } requests_to_bucket()), 0, 'without a request for any object');
@@ -334,11 +351,12 @@ cmp_ok(scalar(@requests), '<=', 40, 'with few requests') or diag(join("\n", @req
 is(scalar(grep { m{^(GET|HEAD|PUT) \S*/(objects|backups)/} } @requests), 0, 'none of them for a file of a backup');
 back_up($repo);
 my $log = "$scratch/bucket_log";
-bucket_does(match => 'PUT /bucket/copy/objects/', times => 1000, do => 'slow');
+bucket_does(match => 'PUT /bucket/copy/objects/', times => 1_000_000, do => '503');
 my $pid = start_tool($log, @to_bucket);
 ok(wait_until(sub { grep { m{^PUT \S*/objects/} } requests_to_bucket() }), 'objects are sent');
 kill 'KILL', $pid;
 finish_tool($pid);
+tool_fails(\@to_bucket, 4, qr/free after two minutes/, 'the lock of a killed one is not free at once');
 bucket_does(clear => JSON::PP::true, age => 121);
 tool_ok([ 'verify', @bucket, @none ], 'killed: whole');
 for my $fault (qw(503 lost cut))
@@ -352,7 +370,7 @@ tool_ok(\@to_bucket, 'all of it');
 
 # From there, when the host is gone.
 my $returned = "$scratch/returned";
-tool_ok([ 'copy', '--from', 's3://bucket/copy', '--to', $returned, @bucket[ 2 .. $#bucket ] ], 'from the bucket');
+tool_ok([ 'copy', '--from', 's3://bucket/copy', '--to', $returned, '--create', @bucket[ 2 .. $#bucket ] ], 'from the bucket');
 same_places($repo, $returned, 'there and back');
 tool_ok([ 'restore', '--repo', $returned, 'shop', '--to', 'returned', @none ], 'restored from it');
 same_database('shop', 'returned', 'the same database');

@@ -62,7 +62,7 @@ make_source(bool barrier_needed)
 	return repository;
 }
 
-static int told[COPY_FAILED + 1];
+static int told[COPY_UNTRIED + 1];
 
 static void
 note_state(const CopiedBackup *backup, void *argument)
@@ -274,6 +274,36 @@ test_noted(void **state)
 	repository_close(to);
 }
 
+/* Where there is no space, each backup is named, and those that fit are there. */
+static void
+test_full(void **state)
+{
+	int call;
+	int partly = 0;
+
+	(void) state;
+	for (call = 1; call <= calls_of_to; call++)
+	{
+		Repository *from = make_source(true);
+		Repository *to = open_in_memory(true);
+		int sum = 0;
+		int i;
+
+		memory_fail(to->storage, call, 1, STORE_FULL, false);
+		(void) copy(from, to);
+		for (i = COPY_LEFT_OUT; i <= COPY_UNTRIED; i++)
+			sum += told[i];
+		assert_true(sum == 2 || sum == 0);
+		partly += told[COPY_FAILED] == 1 && told[COPY_DONE] == 1;
+		memory_crash(to->storage);
+		assert_int_equal(count_whole(to), told[COPY_DONE]);
+		log_forget_errors();
+		repository_close(from);
+		repository_close(to);
+	}
+	assert_true(partly > 0);
+}
+
 /* One that was found damaged there is sent again, once. */
 static void
 test_bad_there(void **state)
@@ -387,7 +417,8 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {TEST(test_place), TEST(test_source),    TEST(test_damage),
-									   TEST(test_noted), TEST(test_bad_there), TEST(test_repair)};
+									   TEST(test_noted), TEST(test_bad_there), TEST(test_full),
+									   TEST(test_repair)};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -77,7 +77,10 @@ buckets(void **state)
 static void
 refused(void **state)
 {
-	static const char *const texts[] = {"s3://",
+	static const char *const texts[] = {"s3:/abc/x",
+										"s3:abc",
+										"Azure:/a/b",
+										"s3://",
 										"s3:///abc",
 										"s3://ab",
 										"s3://-abc",

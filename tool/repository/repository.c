@@ -675,7 +675,11 @@ lock_one(Repository *repository, const char *path, const char *what, StoreLock *
 	StoreResult result = storage->lock(storage, path, LOCK_ALONE, lock);
 
 	if (result.code == STORE_BUSY)
-		report_error(EXIT_LOCKED, NULL, "Wait until it ends.", "another %s is running", what);
+		report_error(EXIT_LOCKED, NULL,
+					 storage->can.lease ? "Wait until it ends.  What one that was killed has left "
+										  "is free after two minutes."
+										: "Wait until it ends.",
+					 "another %s is running", what);
 	else if (result.code != STORE_OK)
 		report_error(EXIT_FAILED, NULL, result.hint, "could not lock file \"%s/%s\": %s",
 					 storage->location, path, result.text);

@@ -21,6 +21,7 @@ typedef struct CommandSettings
 	bool fix;
 	char *level; /* of a verification (verify_level.h) */
 	char *from;  /* the other place of the repository */
+	bool create; /* that place may be a new one */
 	char *since;
 	int last; /* 0: all */
 	TextList kind;

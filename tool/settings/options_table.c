@@ -67,7 +67,6 @@ const Option option_table[] = {
 	 .fallback = "60s",
 	 .metavar = "TIME",
 	 .help = "fail if a lock cannot be had within TIME; 0 waits forever"},
-
 	{.name = "all",
 	 .type = OPTION_FLAG,
 	 AT(backup, all),
@@ -109,9 +108,8 @@ const Option option_table[] = {
 	 .type = OPTION_TEXT,
 	 AT(restore, to),
 	 .check = check_to,
-	 .metavar = "DBNAME",
-	 .help =
-		 "name of the database to restore into; of copy and repair: the repository to write to"},
+	 .metavar = "NAME",
+	 .help = "restore: the database to make; copy, repair: the repository to write to"},
 	{.name = "drop",
 	 .type = OPTION_FLAG,
 	 AT(restore, drop),
@@ -387,6 +385,10 @@ const Option option_table[] = {
 	 .check = check_location,
 	 .metavar = "LOCATION",
 	 .help = "the repository to read from"},
+	{.name = "create",
+	 .type = OPTION_FLAG,
+	 AT(command, create),
+	 .help = "make the place, which is new; without it, a place that is missing is an error"},
 	{.name = "since",
 	 .type = OPTION_TEXT,
 	 AT(command, since),
@@ -412,7 +414,6 @@ const Option option_table[] = {
 	 .type = OPTION_FLAG,
 	 AT(command, fix),
 	 .help = "repair what can be repaired without risk"},
-
 	{.name = "no-server",
 	 .type = OPTION_FLAG,
 	 AT(notify, no_server),

@@ -42,6 +42,18 @@ after_scheme(const char *text)
 	return colon + 3;
 }
 
+/*
+ * Does a path begin as a URL does, "s3:/bucket"?  It was meant as one, and what
+ * is off-site must not become a directory here.
+ */
+static bool
+is_like_url(const char *text)
+{
+	size_t word = strspn(text, LETTERS DIGITS "+-.");
+
+	return word > 0 && text[word] == ':' && strspn(text, LETTERS) > 0;
+}
+
 /* Of Azure: it becomes a part of the server's name. */
 static bool
 is_account(const char *name, size_t length)
@@ -151,6 +163,9 @@ location_parse(const char *text, Location *location)
 	size_t i;
 
 	memset(location, 0, sizeof(*location));
+	if (rest == NULL && is_like_url(text))
+		return "After the kind of a URL there must be \"://\"; a directory with such a name is "
+			   "written as ./NAME.";
 	if (rest == NULL)
 	{
 		location->directory = xstrdup(text);

@@ -15,8 +15,10 @@
 #include "copy_selection.h"
 #include "general_settings.h"
 #include "interrupt.h"
+#include "location.h"
 #include "log.h"
 #include "output.h"
+#include "place_names.h"
 #include "progress_bar.h"
 #include "replica.h"
 #include "repository_view.h"
@@ -26,7 +28,7 @@
 #include "work_settings.h"
 
 /* How often each state was the result. */
-#define STATES (COPY_FAILED + 1)
+#define STATES (COPY_UNTRIED + 1)
 
 typedef struct CopyCommand
 {
@@ -42,7 +44,7 @@ typedef struct CopyCommand
 static const char *const state_names[STATES] = {
 	[COPY_LEFT_OUT] = "left out", [COPY_PRESENT] = "present",     [COPY_PENDING] = "pending",
 	[COPY_DONE] = "copied",       [COPY_COMPLETED] = "completed", [COPY_DAMAGED] = "damaged",
-	[COPY_FAILED] = "failed"};
+	[COPY_FAILED] = "failed",     [COPY_UNTRIED] = "not tried"};
 
 static void
 print_backup(const CopiedBackup *backup)
@@ -53,11 +55,12 @@ print_backup(const CopiedBackup *backup)
 											  [COPY_COMPLETED] =
 												  "there already, objects sent again",
 											  [COPY_DAMAGED] = "NOT COPIED (damaged)",
-											  [COPY_FAILED] = "NOT COPIED"};
+											  [COPY_FAILED] = "NOT COPIED",
+											  [COPY_UNTRIED] = "NOT COPIED (not tried)"};
 	char *label = backup_label(backup->name);
 
 	show_text("%s: %s", label, texts[backup->state]);
-	if (backup->state != COPY_PRESENT && backup->state != COPY_FAILED)
+	if (backup->state != COPY_PRESENT && backup->state != COPY_UNTRIED)
 		show_text(" (%s, %s)", pretty_number_of(backup->objects, "object"),
 				  pretty_bytes(backup->bytes));
 	show_text("\n");
@@ -96,6 +99,13 @@ show_backup(const CopiedBackup *backup, void *argument)
 	}
 }
 
+static int
+count_failed(const CopyCommand *command)
+{
+	return command->count[COPY_DAMAGED] + command->count[COPY_FAILED] +
+		   command->count[COPY_UNTRIED];
+}
+
 static void
 show_sum(CopyCommand *command)
 {
@@ -108,58 +118,73 @@ show_sum(CopyCommand *command)
 		show_text("%s %scopied, %d there already, %d not copied; %s (%s) %ssent\n",
 				  pretty_number_of((uint64_t) copied, "backup"), dry_run ? "would be " : "",
 				  command->count[COPY_PRESENT] + command->count[COPY_COMPLETED],
-				  command->count[COPY_DAMAGED] + command->count[COPY_FAILED],
-				  pretty_number_of(command->objects, "object"), pretty_bytes(command->bytes),
-				  dry_run ? "would be " : "");
+				  count_failed(command), pretty_number_of(command->objects, "object"),
+				  pretty_bytes(command->bytes), dry_run ? "would be " : "");
 		fflush(stdout);
 		return;
 	}
 	to = command->to != NULL ? repository_json(command->to)
 							 : json_pack("{s:o, s:o}", "id", json_null(), "location",
 										 json_text(command->settings->restore->to));
-	output_json(json_pack(
-		"{s:o, s:o, s:b, s:o, s:i, s:i, s:i, s:o, s:o}", "from", repository_json(command->from),
-		"to", to, "dry_run", dry_run, "backups", command->results, "copied", copied, "present",
-		command->count[COPY_PRESENT] + command->count[COPY_COMPLETED], "failed",
-		command->count[COPY_DAMAGED] + command->count[COPY_FAILED], "objects_sent",
-		json_count(command->objects), "bytes_sent", json_count(command->bytes)));
+	output_json(json_pack("{s:o, s:o, s:b, s:o, s:i, s:i, s:i, s:o, s:o}", "from",
+						  repository_json(command->from), "to", to, "dry_run", dry_run, "backups",
+						  command->results, "copied", copied, "present",
+						  command->count[COPY_PRESENT] + command->count[COPY_COMPLETED], "failed",
+						  count_failed(command), "objects_sent", json_count(command->objects),
+						  "bytes_sent", json_count(command->bytes)));
 }
 
-/* Copy what is meant, and show the sum. */
+/* The backups that are meant. */
 static bool
-copy_selected(CopyCommand *command)
+select_backups(const CopyCommand *command, BackupName **names, int *count)
 {
 	const Settings *settings = command->settings;
 	const CopySelection selection = {.names = settings->general->arguments,
 									 .nnames = settings->general->narguments,
 									 .server = settings->general->server,
 									 .kinds = &settings->command->kind,
-									 .last = settings->command->last};
+									 .last = settings->command->last,
+									 .since = settings->command->since};
+
+	return copy_select(command->from, &selection, names, count);
+}
+
+/* Copy what is meant, and show the sum. */
+static bool
+copy_selected(CopyCommand *command, const BackupName *names, int count)
+{
+	const Settings *settings = command->settings;
 	const CopyRequest request = {.from = command->from,
 								 .to = command->to,
 								 .threads = settings->work->jobs,
 								 .dry_run = settings->command->dry_run,
-								 .since = settings->command->since,
 								 .copied = show_backup,
 								 .argument = command};
-	BackupName *names = NULL;
-	int count = 0;
-	bool good = copy_select(command->from, &selection, &names, &count);
+	bool good;
 
-	if (good)
-	{
-		command->results = settings->general->json ? json_array() : NULL;
-		progress_bar_start(settings);
-		good = copy_run(&request, names, count);
-		progress_bar_stop();
-		if (command->count[COPY_DONE] > 0)
-			output_done("Backups that were copied: %d.", command->count[COPY_DONE]);
-		if (!interrupted())
-			show_sum(command);
-	}
-	free(names);
+	command->results = settings->general->json ? json_array() : NULL;
+	progress_bar_start(settings);
+	good = copy_run(&request, names, count);
+	progress_bar_stop();
+	if (command->count[COPY_DONE] > 0)
+		output_done("Backups that were copied: %d.", command->count[COPY_DONE]);
+	if (!interrupted())
+		show_sum(command);
 	/* What may be hidden was not copied. */
 	return unclear_report(command->from) && good;
+}
+
+/* Of a value that is none, nothing is shown: it may hold a secret. */
+static bool
+check_place(const char *to)
+{
+	Location location;
+	const char *problem = location_parse(to, &location);
+
+	if (problem != NULL)
+		return report_error(EXIT_USAGE, NULL, problem, "the value of \"--to\" is not a location");
+	location_free(&location);
+	return true;
 }
 
 /* The repository to read from, and the one to write to. */
@@ -175,16 +200,28 @@ find_places(const Settings *settings, const char **from, const char **to)
 		return report_error(EXIT_USAGE, NULL,
 							"Name it with --to: a directory, or the URL of a bucket.",
 							"command \"copy\" needs a place to copy to");
-	return true;
+	return check_place(*to) && places_apart(*from, *to);
+}
+
+/* Open the place, and copy to it. */
+static bool
+copy_to(CopyCommand *command, const char *to, const BackupName *names, int count)
+{
+	const CommandSettings *settings = command->settings->command;
+	bool absent;
+
+	command->to = replica_open(command->from, to, settings->create, settings->dry_run, &absent);
+	return (command->to != NULL || absent) && copy_selected(command, names, count);
 }
 
 static bool
 run_copy(const Settings *settings)
 {
 	CopyCommand command = {.settings = settings};
+	BackupName *names = NULL;
 	const char *from;
 	const char *to;
-	bool absent = false;
+	int count = 0;
 	bool good;
 
 	if (!find_places(settings, &from, &to))
@@ -194,15 +231,11 @@ run_copy(const Settings *settings)
 		return false;
 	repository_use_server(command.from, settings->general->server,
 						  settings->general->server_is_given);
-	good = repository_lock_shared(command.from);
-	if (good)
-	{
-		command.to = replica_open(command.from, to, settings->command->dry_run, &absent);
-		good = command.to != NULL || absent;
-	}
-	good = good && copy_selected(&command);
+	good = repository_lock_shared(command.from) && select_backups(&command, &names, &count) &&
+		   copy_to(&command, to, names, count);
 	if (good)
 		interrupt_too_late();
+	free(names);
 	repository_close(command.to);
 	repository_close(command.from);
 	return good;
@@ -214,8 +247,8 @@ const Command command_copy = {
 	.arguments = "[DB[/ID]]...",
 	.min_arguments = 0,
 	.max_arguments = 1000,
-	.options = "from to kind last since dry-run jobs",
-	.per_call = "from to kind last since dry-run",
+	.options = "from to create kind last since dry-run jobs",
+	.per_call = "from to create kind last since dry-run",
 	.run = run_copy,
 	.is_run = true,
 	.opens_backups = true,

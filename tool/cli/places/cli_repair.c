@@ -17,6 +17,7 @@
 #include "interrupt.h"
 #include "log.h"
 #include "output.h"
+#include "place_names.h"
 #include "progress_bar.h"
 #include "repair_run.h"
 #include "repository_view.h"
@@ -188,7 +189,7 @@ run_repair(const Settings *settings)
 		return report_error(EXIT_USAGE, NULL,
 							"Name it with --from: a directory, or the URL of a bucket.",
 							"command \"repair\" needs another place of the repository");
-	good = open_places(&command, to, from) && repair_selected(&command);
+	good = places_apart(from, to) && open_places(&command, to, from) && repair_selected(&command);
 	if (good)
 		interrupt_too_late();
 	repository_close(command.from);

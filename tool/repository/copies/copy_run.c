@@ -25,7 +25,6 @@
 #include "object_transfer.h"
 #include "progress.h"
 #include "unclear.h"
-#include "utc_time.h"
 
 /* What is brought between two looks at the locks, and noted for the next copy. */
 #define BATCH_OBJECTS 256
@@ -58,6 +57,7 @@ typedef struct Item
 	size_t nmissing;
 	size_t ndamaged;
 	bool unreadable;
+	bool full; /* there is no space for it; a smaller one may fit */
 } Item;
 
 /* ---- what is to be copied ---- */
@@ -96,16 +96,6 @@ read_files(CopyRun *run, Item *item)
 	}
 	free(error);
 	return item->manifest != NULL;
-}
-
-static bool
-is_too_old(const CopyRun *run, const Manifest *manifest)
-{
-	double since;
-	double when;
-
-	return run->request->since != NULL && utc_time_parse(run->request->since, &since) &&
-		   utc_time_parse(manifest->snapshot_at, &when) && when < since;
 }
 
 /* What is not there of it.  False (reported) if that cannot be found out. */
@@ -216,10 +206,19 @@ send_objects(CopyRun *run, Item *item)
 		TransferResult result;
 		bool good = objects_transfer(&request, &result);
 
+		/* What was written before a failure may not last, so it is only counted. */
 		if (good)
 			note_batch(run, item, first, count, &result);
+		else
+		{
+			item->result.objects += result.objects;
+			item->result.bytes += result.bytes;
+		}
+		item->full = result.full;
 		transfer_result_free(&result);
 		first += count;
+		if (item->full)
+			return !stop_requested();
 		if (!good || !repository_lock_held(run->to, run->lock))
 			return false;
 		if (first < item->nmissing)
@@ -314,8 +313,6 @@ copy_item(CopyRun *run, Item *item)
 {
 	if (!read_files(run, item))
 		return item->result.state;
-	if (is_too_old(run, item->manifest))
-		return COPY_LEFT_OUT;
 	if (!look_at_target(run, item))
 	{
 		run->ended = true;
@@ -332,7 +329,7 @@ copy_item(CopyRun *run, Item *item)
 		return COPY_PENDING;
 	}
 	run->ended = !send_objects(run, item);
-	if (run->ended || item->unreadable)
+	if (run->ended || item->unreadable || item->full)
 		return COPY_FAILED;
 	if (item->ndamaged > 0)
 	{
@@ -442,6 +439,12 @@ copy_all(CopyRun *run, const BackupName *names, int count)
 	}
 	progress_item(0, 0, NULL);
 	free(label);
+	for (; i < count && !interrupted(); i++)
+	{
+		const CopiedBackup untried = {.name = &names[i], .state = COPY_UNTRIED};
+
+		run->request->copied(&untried, run->request->argument);
+	}
 }
 
 bool

@@ -18,13 +18,14 @@
 
 typedef enum CopyState
 {
-	COPY_LEFT_OUT, /* it is older than was asked for, or was removed meanwhile */
+	COPY_LEFT_OUT, /* it was removed meanwhile */
 	COPY_PRESENT,  /* all of it was there */
 	COPY_PENDING,  /* a dry run: it would be copied */
 	COPY_DONE,
 	COPY_COMPLETED, /* it was there, but not all of its objects were */
 	COPY_DAMAGED,   /* where it comes from; it is not there */
-	COPY_FAILED     /* it is not there */
+	COPY_FAILED,    /* it is not there */
+	COPY_UNTRIED    /* likewise: the run ended before */
 } CopyState;
 
 /* What has become of one backup. */
@@ -42,7 +43,6 @@ typedef struct CopyRequest
 	Repository *to; /* NULL: a dry run, and nothing is there */
 	int threads;
 	bool dry_run;
-	const char *since; /* leave out those whose snapshot is before that time; NULL: none */
 
 	/* Told of each backup that was not left out. */
 	void (*copied)(const CopiedBackup *backup, void *argument);

@@ -13,7 +13,9 @@
 #include "backup_list.h"
 #include "backup_summary.h"
 #include "choose.h"
+#include "log.h"
 #include "memory.h"
+#include "utc_time.h"
 #include "resolve.h"
 
 /* What a name means. */
@@ -121,17 +123,41 @@ keep_last(Repository *repository, int last, BackupName *names, int *count)
 	*count = kept;
 }
 
+static void
+keep_since(Repository *repository, const char *since, BackupName *names, int *count)
+{
+	int kept = 0;
+	double time;
+	int i;
+
+	for (i = 0; i < *count && utc_time_parse(since, &time); i++)
+	{
+		if (backup_snapshot_time(repository, &names[i]) >= time)
+			names[kept++] = names[i];
+	}
+	*count = kept;
+}
+
 bool
 copy_select(Repository *repository, const CopySelection *selection, BackupName **names, int *count)
 {
-	if (!repository_list_server(repository, selection->nnames > 0 ? NULL : selection->server, names,
-								count))
+	const char *server = selection->nnames > 0 ? NULL : selection->server;
+	int all;
+
+	if (!repository_list_server(repository, server, names, count))
 		return false;
+	all = *count;
 	if (selection->nnames > 0 && !keep_named(repository, selection, *names, count))
 		return false;
 	if (selection->kinds->count > 0)
 		keep_kinds(selection->kinds, *names, count);
+	if (selection->since != NULL)
+		keep_since(repository, selection->since, *names, count);
 	if (selection->last > 0)
 		keep_last(repository, selection->last, *names, count);
-	return true;
+	/* Most likely a mistake, which would be made again every night. */
+	return *count > 0 || (all == 0 && server == NULL) ||
+		   report_error(EXIT_FAILED, NULL, "\"nex_backup list\" shows what there is.",
+						"no backup in \"%s\" is meant by these options",
+						repository->storage->location);
 }

@@ -19,11 +19,13 @@ typedef struct CopySelection
 	const char *server;    /* of one server only; NULL: of all, and sets of files */
 	const TextList *kinds; /* "database", "globals", "files"; empty: all */
 	int last;              /* so many of each owner; 0: all */
+	const char *since;     /* whose snapshot is not before that time; NULL: all */
 } CopySelection;
 
 /*
  * The backups that are meant, in the order of repository_list(), each once.
- * False (reported) if a name means nothing.  Caller frees *names.
+ * False (reported) if a name means nothing, or nothing is chosen of what there is.
+ * Caller frees *names.
  */
 extern bool copy_select(Repository *repository, const CopySelection *selection, BackupName **names,
 						int *count);

@@ -141,6 +141,27 @@ note_written(Transfer *transfer, size_t item, const char *path, uint64_t bytes, 
 	atomic_fetch_add(&progress.stored_bytes, bytes);
 }
 
+/* Say once that there is no space. */
+static void
+report_unwritten(Transfer *transfer, const char *path, const StoreResult *result)
+{
+	const char *location = transfer->request->to->storage->location;
+	bool full = result->code == STORE_FULL;
+	bool said;
+
+	pthread_mutex_lock(&transfer->mutex);
+	said = full && transfer->result->full;
+	transfer->result->full |= full;
+	pthread_mutex_unlock(&transfer->mutex);
+	transfer->failed = true;
+	if (!said)
+		report_error(EXIT_FAILED, NULL,
+					 full ? "Free some space in the place that is copied to; what was sent there "
+							"is used, or removed, by the next copy or expire."
+						  : result->hint,
+					 "could not write file \"%s/%s\": %s", location, path, result->text);
+}
+
 /*
  * Something may have the name that was not listed, or was not good: then it is replaced by what is
  * durable, as by a backup (object_store.c).
@@ -162,9 +183,7 @@ write_object(Transfer *transfer, size_t item, const char *path, const ManifestOb
 	}
 	if (result.code != STORE_OK)
 	{
-		transfer->failed = true;
-		report_error(EXIT_FAILED, NULL, result.hint, "could not write file \"%s/%s\": %s",
-					 storage->location, path, result.text);
+		report_unwritten(transfer, path, &result);
 		return;
 	}
 	note_written(transfer, item, path, object->bytes, options.later);

@@ -32,6 +32,7 @@ typedef struct TransferResult
 	bool *brought; /* by position in the request */
 	bool *damaged; /* likewise: it is not as its name says; reported */
 	size_t ndamaged;
+	bool full;       /* the place that is written to is, which is why it failed */
 	bool unreadable; /* one could not be looked at; reported */
 } TransferResult;
 

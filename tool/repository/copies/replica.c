@@ -20,9 +20,9 @@
 #include "file_names.h"
 #include "json_bounds.h"
 #include "log.h"
+#include "lost_header.h"
 #include "memory.h"
 #include "seal.h"
-#include "shown_value.h"
 #include "storage_open.h"
 
 #define MAX_HEADER_BYTES (1024 * 1024)
@@ -97,6 +97,16 @@ write_failed(const Storage *storage, const char *path, const StoreResult *result
 						storage->location, path, result->text);
 }
 
+/* A disk may be missing, so nothing is made where something was expected. */
+static bool
+report_no_place(const char *location)
+{
+	return report_error(EXIT_FAILED, NULL,
+						"If a disk belongs there, mount it.  The first copy to a new place is made "
+						"with --create.",
+						"there is no copy of the repository in \"%s\"", location);
+}
+
 /* RECOVER.txt first: nex_backup.json vouches for it. */
 static bool
 write_header(Storage *storage, const Header *header)
@@ -111,9 +121,24 @@ write_header(Storage *storage, const Header *header)
 	return result.code == STORE_OK || write_failed(storage, FRAME_FILE, &result);
 }
 
+/* Do the backups at a place, whose nex_backup.json is lost, belong to this repository? */
+static bool
+is_of(const Repository *from, Storage *storage)
+{
+	Repository place = {.storage = storage};
+	Origin origin = {.encrypted = from->encryption != NULL};
+	bool same;
+
+	lost_header_origin(&place, &origin);
+	same = origin.id != NULL && strcmp(origin.id, from->id) == 0;
+	free(origin.id);
+	unclear_free(&place);
+	return same;
+}
+
 /* Make it where nothing is. */
 static bool
-make_replica(const Repository *from, Storage *storage, const Header *header)
+make_replica(const Repository *from, Storage *storage, const Header *header, bool create)
 {
 	bool occupied;
 	StoreResult result = repository_look_for_others(storage, &occupied);
@@ -121,9 +146,17 @@ make_replica(const Repository *from, Storage *storage, const Header *header)
 	if (result.code != STORE_OK && result.code != STORE_ABSENT)
 		return report_error(EXIT_FAILED, NULL, result.hint, "could not read \"%s\": %s",
 							storage->location, result.text);
+	if (occupied && is_of(from, storage))
+	{
+		log_warning("file \"%s/%s\" is missing, and is copied again", storage->location,
+					FRAME_FILE);
+		return write_header(storage, header);
+	}
 	if (occupied)
 		return report_error(EXIT_FAILED, NULL, "Choose an empty or new place.",
 							"\"%s\" is neither empty nor a repository", storage->location);
+	if (!create)
+		return report_no_place(storage->location);
 	if (!write_header(storage, header))
 		return false;
 	log_info("created \"%s\" as a copy of repository \"%s\"", storage->location,
@@ -148,7 +181,7 @@ follow_header(const Repository *from, Storage *storage, const Header *header, co
 		return report_error(EXIT_FAILED,
 							"A backup names its repository, so it can be copied only to a place of "
 							"the same one.",
-							"Name an empty or new place: this command makes it.",
+							"Name an empty or new place, with --create.",
 							"\"%s\" is another repository than \"%s\"", storage->location,
 							from->storage->location);
 	return !older || write_header(storage, header);
@@ -156,7 +189,7 @@ follow_header(const Repository *from, Storage *storage, const Header *header, co
 
 /* Look at what is there, and make it right.  False: reported, or *absent. */
 static bool
-prepare(const Repository *from, Storage *storage, bool dry_run, bool *absent)
+prepare(const Repository *from, Storage *storage, bool create, bool dry_run, bool *absent)
 {
 	Header header;
 	Buffer there;
@@ -167,9 +200,13 @@ prepare(const Repository *from, Storage *storage, bool dry_run, bool *absent)
 	if (good)
 	{
 		result = storage_read(storage, FRAME_FILE, MAX_HEADER_BYTES, &there);
-		*absent = result.code == STORE_ABSENT && dry_run;
+		*absent = result.code == STORE_ABSENT && dry_run && create;
 		if (result.code == STORE_ABSENT)
-			good = !dry_run && make_replica(from, storage, &header);
+			good = !*absent && (dry_run ? report_no_place(storage->location)
+										: make_replica(from, storage, &header, create));
+		else if (result.code == STORE_OK && create)
+			good = report_error(EXIT_FAILED, NULL, "Leave out --create, which is for new places.",
+								"\"%s\" is a repository already", storage->location);
 		else if (result.code == STORE_OK && !dry_run)
 			good = follow_header(from, storage, &header, &there);
 	}
@@ -178,35 +215,69 @@ prepare(const Repository *from, Storage *storage, bool dry_run, bool *absent)
 	return good;
 }
 
-Repository *
-replica_open(const Repository *from, const char *location, bool dry_run, bool *absent)
+/* NULL: reported, or *absent. */
+static Storage *
+open_place(const char *location, bool create, bool dry_run, bool *absent)
 {
 	StoreResult result;
-	Storage *storage = storage_open(location, !dry_run, &result);
+	Storage *storage = storage_open(location, create && !dry_run, &result);
+
+	*absent = storage == NULL && create && dry_run && result.code == STORE_ABSENT;
+	if (storage != NULL || *absent)
+		return storage;
+	if (result.code == STORE_ABSENT)
+		report_no_place(location);
+	else
+		report_error(EXIT_FAILED, NULL, result.hint, "could not open \"%s\": %s", location,
+					 result.text);
+	return NULL;
+}
+
+Repository *
+replica_open(const Repository *from, const char *location, bool create, bool dry_run, bool *absent)
+{
+	Storage *storage = open_place(location, create, dry_run, absent);
 	Repository *to;
 	bool good;
 
-	*absent = false;
 	if (storage == NULL)
-	{
-		*absent = dry_run && result.code == STORE_ABSENT;
-		if (!*absent)
-		{
-			char *shown = shown_value(location);
-
-			report_error(result.code == STORE_UNSUPPORTED ? EXIT_USAGE : EXIT_FAILED, NULL,
-						 result.hint, "could not open \"%s\": %s", shown, result.text);
-			free(shown);
-		}
 		return NULL;
-	}
-	good = prepare(from, storage, dry_run, absent);
+	good = prepare(from, storage, create, dry_run, absent);
 	storage->close(storage);
 	to = good ? repository_open(location) : NULL;
 	if (to == NULL || strcmp(to->id, from->id) == 0)
 		return to;
-	report_error(EXIT_FAILED, NULL, "Name an empty or new place: this command makes it.",
+	report_error(EXIT_FAILED, NULL, "Name an empty or new place, with --create.",
 				 "\"%s\" is another repository than \"%s\"", location, from->storage->location);
 	repository_close(to);
 	return NULL;
+}
+
+bool
+replica_mend_header(const Repository *from, const char *location, bool dry_run, bool *mended)
+{
+	bool absent;
+	Storage *storage = open_place(location, false, dry_run, &absent);
+	Header header;
+	Buffer there;
+	StoreResult result;
+	bool good;
+
+	*mended = false;
+	if (storage == NULL)
+		return false;
+	buffer_init(&there);
+	good = read_header(from, &header);
+	result = storage_read(storage, FRAME_FILE, MAX_HEADER_BYTES, &there);
+	*mended = good &&
+			  (result.code == STORE_ABSENT || result.code == STORE_DAMAGED ||
+			   (result.code == STORE_OK &&
+				(there.length == 0 || seal_check(there.data, there.length) != NULL))) &&
+			  is_of(from, storage);
+	if (*mended && !dry_run)
+		good = write_header(storage, &header);
+	buffer_free(&there);
+	header_free(&header);
+	storage->close(storage);
+	return good;
 }

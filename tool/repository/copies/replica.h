@@ -17,11 +17,20 @@
 #include "repository.h"
 
 /*
- * Open the place of a repository at a location.  If nothing is there yet, it is
- * made, except on a dry run: then *absent.  NULL (reported, or absent) if something else is
- * there, as another repository.
+ * Open the place of a repository at a location.  Where nothing is, it is made
+ * only if that was asked for (`create`), as a disk may be missing there; on a dry run
+ * it is not, and *absent.  NULL (reported, or absent) if something else is there, as
+ * another repository.
  */
-extern Repository *replica_open(const Repository *from, const char *location, bool dry_run,
-								bool *absent);
+extern Repository *replica_open(const Repository *from, const char *location, bool create,
+								bool dry_run, bool *absent);
+
+/*
+ * Bring nex_backup.json and RECOVER.txt to a place of the same repository, by
+ * what its backups say, if they are missing or damaged there.  *mended: it was
+ * done, or on a dry run would be.  False: reported.
+ */
+extern bool replica_mend_header(const Repository *from, const char *location, bool dry_run,
+								bool *mended);
 
 #endif /* NEX_REPLICA_H */

@@ -1,0 +1,94 @@
+/*-------------------------------------------------------------------------
+ *
+ * place_names.c
+ *	  Are two places apart?
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "place_names.h"
+
+#include <limits.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "location.h"
+#include "log.h"
+#include "memory.h"
+
+/* The path without links, as far as there is anything of it; caller frees. */
+static char *
+real_path(const char *directory)
+{
+	char *path = xstrdup(directory);
+	char *found = NULL;
+	char *whole;
+	size_t length = strlen(path);
+
+	while (length > 1 && path[length - 1] == '/')
+		path[--length] = '\0';
+	for (;;)
+	{
+		char *slash = strrchr(path, '/');
+
+		found = realpath(path[0] != '\0' ? path : ".", NULL);
+		if (found != NULL || slash == path || path[0] == '\0')
+			break;
+		*(slash != NULL ? slash : path) = '\0';
+	}
+	length = strlen(path);
+	whole = xasprintf("%s%s%s", found != NULL ? found : path,
+					  directory[length] != '/' && directory[length] != '\0' ? "/" : "",
+					  directory + length);
+	free(found);
+	free(path);
+	return whole;
+}
+
+/* A text by which two locations can be compared; caller frees. */
+static char *
+name_of(const char *text)
+{
+	Location location;
+	char *name;
+	size_t length;
+
+	if (location_parse(text, &location) != NULL)
+		return xstrdup(text);
+	if (location.kind == LOCATION_DIRECTORY)
+		name = real_path(location.directory);
+	else
+		name = xasprintf("%d:%s/%s/%s", (int) location.kind,
+						 location.account != NULL ? location.account : "", location.bucket,
+						 location.prefix);
+	location_free(&location);
+	length = strlen(name);
+	while (length > 1 && name[length - 1] == '/')
+		name[--length] = '\0';
+	return name;
+}
+
+static bool
+lies_in(const char *inner, const char *outer)
+{
+	size_t length = strlen(outer);
+
+	return strncmp(inner, outer, length) == 0 &&
+		   (inner[length] == '/' || (length == 1 && outer[0] == '/'));
+}
+
+bool
+places_apart(const char *from, const char *to)
+{
+	char *a = name_of(from);
+	char *b = name_of(to);
+	bool same = strcmp(a, b) == 0;
+	bool within = lies_in(a, b) || lies_in(b, a);
+
+	free(a);
+	free(b);
+	if (same)
+		return report_error(EXIT_USAGE, NULL, "Name another place.",
+							"\"%s\" and \"%s\" are the same place", from, to);
+	return !within || report_error(EXIT_USAGE, NULL, "Name a place outside of it.",
+								   "one of \"%s\" and \"%s\" lies in the other", from, to);
+}
