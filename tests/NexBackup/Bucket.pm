@@ -189,7 +189,9 @@ sub expire_in_two_steps
 {
 	my ($repo, $removal) = @_;
 	my @expire = ('expire', @$repo, '--keep-daily', 1, '--keep-minimum', 1);
+	my $expected = tool_json(@expire, '--dry-run');
 	my $first = tool_json(@expire);
+	is_deeply([ @$expected{qw(objects_removed files_waiting)} ], [ @$first{qw(objects_removed files_waiting)} ], 'as a dry run says');
 
 	is($first->{objects_removed}, 0, 'objects are not, yet');
 	cmp_ok($first->{files_waiting}, '>', 0, 'they wait');

@@ -102,7 +102,7 @@ tool_fails([ $_->[0], '--from', $_->[1], '--to', $_->[2] ], 2, qr/are the same p
   for [ 'copy', $repo, $repo ], [ 'copy', "$scratch/link/", $repo ], [ 'repair', $repo, "$scratch/link" ], [ 'copy', 's3://bucket/a', 's3://bucket/a/' ];
 tool_fails([ 'copy', '--from', $_->[0], '--to', $_->[1], '--create' ], 2, qr/lies in the other/, 'a place in another')
   for [ $repo, "$repo/backups/x" ], [ "$scratch/link/x/y", $repo ], [ 's3://bucket', 's3://bucket/a' ];
-tool_fails([ 'copy', '--from', $repo, '--to', $_, '--create' ], 2, qr/value of "--to" is not a location/, "a mistyped URL: $_")
+tool_fails([ 'copy', '--from', $repo, '--to', $_, '--create' ], 2, qr/is not a location/, "a mistyped URL: $_")
   for 's3:/bucket/pg', 's3:bucket', 'azure:/a/b', 's3://user:secret@bucket/pg';
 tool_fails([ 'list', '--repo', 's3:/bucket/pg' ], 2, qr{"://"}, 'of a repository, too');
 make_path("$scratch/full/of");
@@ -197,6 +197,28 @@ for my $file (@files)
 	}
 }
 is(tool_json('repair', '--repo', $repo, '--from', $copy)->{objects_sent}, 0, 'nothing to do');
+{
+	# What several backups need is brought once, and counted for each; what is lost is named once.
+	my ($both) = grep { $needed{$second}{$_} } sort keys %{ $needed{$first} };
+	damage_file("$repo/$both", 'remove');
+	my $shared = tool_json('repair', '--repo', $repo, '--from', $copy, 'shop');
+	is_deeply([ map { [ @$_{qw(result objects_sent objects_shared)} ] } @{ $shared->{backups} } ], [ [ 'repaired', 1, 0 ], [ 'repaired', 0, 1 ] ], 'a shared one');
+	my @mend = map { damage_file("$_/$both", 'remove') } $repo, $copy;
+	my $error = tool_fails([ 'repair', '--from', $copy, '--to', $repo, 'shop' ], 3, qr/\Q$both\E" is missing or damaged/, 'one that is lost');
+	is(scalar(() = $error =~ /missing or damaged/g), 1, 'is named once');
+	$_->() for @mend;
+
+	# nex_backup.json, too, by both commands.
+	for my $command ([ 'repair', '--from', $repo, '--to', $copy ], [ 'copy', '--from', $repo, '--to', $copy ])
+	{
+		for my $how ('remove', $command->[0] eq 'repair' ? 'truncate' : ())
+		{
+			damage_file("$copy/nex_backup.json", $how);
+			tool_ok($command, "nex_backup.json, $how: $command->[0]");
+			is(read_bytes("$copy/nex_backup.json"), read_bytes("$repo/nex_backup.json"), 'is brought back');
+		}
+	}
+}
 {
 	my @mend = map { damage_file("$_/$only_second", 'truncate') } $repo, $copy;
 	tool_fails([ 'repair', '--from', $copy, '--to', $repo ], 3, qr/\Q$only_second\E.* is missing or damaged in .* and in/, 'good in neither');

@@ -24,6 +24,7 @@
 #include "repository_view.h"
 #include "restore_settings.h"
 #include "settings.h"
+#include "shown_value.h"
 #include "unclear.h"
 #include "work_settings.h"
 
@@ -174,17 +175,22 @@ copy_selected(CopyCommand *command, const BackupName *names, int count)
 	return unclear_report(command->from) && good;
 }
 
-/* Of a value that is none, nothing is shown: it may hold a secret. */
 static bool
 check_place(const char *to)
 {
 	Location location;
 	const char *problem = location_parse(to, &location);
+	char *shown;
 
-	if (problem != NULL)
-		return report_error(EXIT_USAGE, NULL, problem, "the value of \"--to\" is not a location");
-	location_free(&location);
-	return true;
+	if (problem == NULL)
+	{
+		location_free(&location);
+		return true;
+	}
+	shown = shown_value(to);
+	report_error(EXIT_USAGE, NULL, problem, "\"%s\" is not a location", shown);
+	free(shown);
+	return false;
 }
 
 /* The repository to read from, and the one to write to. */

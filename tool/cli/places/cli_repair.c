@@ -20,6 +20,7 @@
 #include "place_names.h"
 #include "progress_bar.h"
 #include "repair_run.h"
+#include "replica.h"
 #include "repository_view.h"
 #include "restore_settings.h"
 #include "settings.h"
@@ -52,6 +53,8 @@ print_backup(const RepairedBackup *backup)
 		show_text(" (%s, %s%s%s)", pretty_number_of(backup->objects, "object"),
 				  pretty_bytes(backup->bytes), backup->manifest ? ", manifest" : "",
 				  backup->listing ? ", list of digests" : "");
+	if (backup->shared > 0)
+		show_text("; %s with a backup above", pretty_number_of(backup->shared, "object"));
 	if (backup->lost > 0)
 		show_text("; %s still missing or damaged", pretty_number_of(backup->lost, "object"));
 	show_text("\n");
@@ -75,6 +78,7 @@ backup_json(const RepairedBackup *backup)
 	json_object_set_new(value, "listing", json_boolean(backup->listing));
 	json_object_set_new(value, "objects_sent", json_count(backup->objects));
 	json_object_set_new(value, "bytes_sent", json_count(backup->bytes));
+	json_object_set_new(value, "objects_shared", json_count(backup->shared));
 	json_object_set_new(value, "objects_lost", json_count(backup->lost));
 	return value;
 }
@@ -158,14 +162,20 @@ repair_selected(RepairCommand *command)
 static bool
 open_places(RepairCommand *command, const char *to, const char *from)
 {
+	const Settings *settings = command->settings;
+	bool dry_run = settings->command->dry_run;
+	bool mended;
+
+	command->from = repository_open(from);
+	if (command->from == NULL || !replica_mend_header(command->from, to, dry_run, &mended))
+		return false;
+	if (mended)
+		log_info("nex_backup.json %s brought back to \"%s\"", dry_run ? "would be" : "was", to);
 	command->to = repository_open(to);
 	if (command->to == NULL)
 		return false;
-	repository_use_server(command->to, command->settings->general->server,
-						  command->settings->general->server_is_given);
-	command->from = repository_open(from);
-	if (command->from == NULL)
-		return false;
+	repository_use_server(command->to, settings->general->server,
+						  settings->general->server_is_given);
 	if (strcmp(command->from->id, command->to->id) != 0)
 		return report_error(EXIT_FAILED, NULL,
 							"Name a place that it was copied to, or from, by \"nex_backup copy\".",

@@ -30,6 +30,10 @@
 #define BATCH_OBJECTS 256
 #define BATCH_BYTES ((uint64_t) 512 * 1024 * 1024)
 
+#define DAMAGED_HINT                                                                               \
+	"\"nex_backup verify\" names all bad files, and \"nex_backup repair\" brings them back from "  \
+	"another place."
+
 #define MAX_SERVER_BYTES (1024 * 1024)
 
 typedef struct CopyRun
@@ -201,6 +205,7 @@ send_objects(CopyRun *run, Item *item)
 										 .manifest = manifest,
 										 .positions = item->missing + first,
 										 .count = count,
+										 .hint = DAMAGED_HINT,
 										 .threads = run->request->threads,
 										 .bad = copy_target_bad(run->target, manifest)};
 		TransferResult result;

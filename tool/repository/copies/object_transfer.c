@@ -28,10 +28,6 @@
 /* All objects that are on their way; one may exceed it when it is alone. */
 #define MEMORY_BUDGET ((uint64_t) 128 * 1024 * 1024)
 
-#define DAMAGED_HINT                                                                               \
-	"\"nex_backup verify\" names all bad files, and \"nex_backup repair\" brings them back from "  \
-	"another place."
-
 typedef struct Transfer
 {
 	const TransferRequest *request;
@@ -113,7 +109,7 @@ note_problem(Transfer *transfer, size_t item, const char *path, const char *prob
 	if (store_blames_file(result))
 		bad_object_note(request->from, request->manifest, request->positions[item], problem);
 	if (damage)
-		report_error(EXIT_INTEGRITY, NULL, DAMAGED_HINT, "file \"%s/%s\" %s", location, path,
+		report_error(EXIT_INTEGRITY, NULL, request->hint, "file \"%s/%s\" %s", location, path,
 					 problem);
 	else
 		report_error(EXIT_FAILED, NULL, result->hint, "file \"%s/%s\" %s", location, path, problem);

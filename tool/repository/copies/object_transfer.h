@@ -21,6 +21,7 @@ typedef struct TransferRequest
 	const Manifest *manifest;
 	const uint32_t *positions; /* of its objects that are to be brought */
 	size_t count;
+	const char *hint;     /* what helps if one is damaged in `from` */
 	int threads;          /* that are wanted; storages may do with more */
 	const ObjectSet *bad; /* known to be damaged in `to` (bad_objects.h) */
 } TransferRequest;

@@ -36,6 +36,7 @@ typedef struct ServerState
 	ObjectSet bad_to;
 	ObjectSet bad_from;
 	ObjectSet done; /* brought back by us, or would be */
+	ObjectSet lost; /* good in neither place, which was reported */
 } ServerState;
 
 typedef struct RepairRun
@@ -58,6 +59,7 @@ forget_server(ServerState *state)
 	object_set_free(&state->bad_to);
 	object_set_free(&state->bad_from);
 	object_set_free(&state->done);
+	object_set_free(&state->lost);
 	memset(state, 0, sizeof(*state));
 }
 
@@ -87,6 +89,7 @@ look_at_server(RepairRun *run, const char *server)
 	state->known = true;
 	memcpy(state->server, server, strlen(server) + 1);
 	object_set_init(&state->done);
+	object_set_init(&state->lost);
 	good = list_objects(run->to, server, &state->to, &state->bad_to);
 	return list_objects(run->from, server, &state->from, &state->bad_from) && good;
 }
@@ -202,7 +205,20 @@ is_good_there(const ServerState *state, const Manifest *manifest, uint32_t objec
 		   object_set_find(&state->bad_from, manifest->objects[object].id, manifest->codec) == NULL;
 }
 
-/* What is to be brought back; what is good in neither place is counted and named. */
+/* Say once of an object that it is lost. */
+static void
+note_lost(RepairRun *run, const Manifest *manifest, uint32_t object)
+{
+	char *path = manifest_object_path(manifest, object);
+
+	object_set_add(&run->objects.lost, manifest->objects[object].id, manifest->codec);
+	report_error(EXIT_INTEGRITY, NULL, "If there is a third place, try to repair from that.",
+				 "file \"%s\" is missing or damaged in \"%s\" and in \"%s\"", path,
+				 run->to->storage->location, run->from->storage->location);
+	free(path);
+}
+
+/* What is to be brought back; what came before, and what is lost, is counted. */
 static size_t
 find_damaged(RepairRun *run, RepairedBackup *backup, const Manifest *manifest, uint32_t *positions)
 {
@@ -211,20 +227,20 @@ find_damaged(RepairRun *run, RepairedBackup *backup, const Manifest *manifest, u
 
 	for (i = 0; i < manifest->nobjects; i++)
 	{
-		if (!is_damaged(&run->objects, manifest, i))
-			continue;
-		if (is_good_there(&run->objects, manifest, i))
-			positions[count++] = i;
-		else
-		{
-			char *path = manifest_object_path(manifest, i);
+		const char *id = manifest->objects[i].id;
+		bool known = object_set_find(&run->objects.lost, id, manifest->codec) != NULL;
 
-			backup->lost++;
-			report_error(EXIT_INTEGRITY, NULL, NULL,
-						 "file \"%s\" is missing or damaged in \"%s\" and in \"%s\"", path,
-						 run->to->storage->location, run->from->storage->location);
-			free(path);
+		backup->shared += object_set_find(&run->objects.done, id, manifest->codec) != NULL;
+		if (!known && !is_damaged(&run->objects, manifest, i))
+			continue;
+		if (!known && is_good_there(&run->objects, manifest, i))
+		{
+			positions[count++] = i;
+			continue;
 		}
+		backup->lost++;
+		if (!known)
+			note_lost(run, manifest, i);
 	}
 	return count;
 }
@@ -239,9 +255,8 @@ note_brought(RepairRun *run, RepairedBackup *backup, const TransferRequest *requ
 
 	for (i = 0; i < request->count; i++)
 	{
-		if (result->brought[i])
-			object_set_add(&run->objects.done, manifest->objects[request->positions[i]].id,
-						   manifest->codec);
+		object_set_add(result->brought[i] ? &run->objects.done : &run->objects.lost,
+					   manifest->objects[request->positions[i]].id, manifest->codec);
 	}
 	backup->objects = result->objects;
 	backup->bytes = result->bytes;
@@ -272,6 +287,7 @@ mend_objects(RepairRun *run, RepairedBackup *backup, const Manifest *manifest, S
 							   .to = run->to,
 							   .manifest = manifest,
 							   .positions = positions,
+							   .hint = "If there is a third place, try to repair from that.",
 							   .threads = run->request->threads,
 							   .bad = &run->objects.bad_to};
 	TransferResult result;
@@ -312,7 +328,7 @@ repair_backup(RepairRun *run, const BackupName *name, StoreLock *lock)
 	}
 	if (!good)
 		backup.state = REPAIR_FAILED;
-	else if (backup.manifest || backup.listing || backup.objects > 0)
+	else if (backup.manifest || backup.listing || backup.objects + backup.shared > 0)
 		backup.state = run->request->dry_run ? REPAIR_PENDING : REPAIR_DONE;
 	run->nfailed += !good;
 	if (!interrupted())

@@ -33,7 +33,8 @@ typedef struct RepairedBackup
 	bool listing;
 	uint64_t objects;
 	uint64_t bytes;
-	uint64_t lost; /* objects that are good in neither place */
+	uint64_t shared; /* objects that were brought for an earlier one, and it needs, too */
+	uint64_t lost;   /* objects that are good in neither place */
 } RepairedBackup;
 
 typedef struct RepairRequest

@@ -158,7 +158,7 @@ write_note(Repository *repository, const Buffer *text)
 }
 
 bool
-condemned_sift(Repository *repository, Leftovers *leftovers)
+condemned_sift(Repository *repository, Leftovers *leftovers, bool dry_run)
 {
 	Note note;
 	Buffer waiting;
@@ -169,7 +169,7 @@ condemned_sift(Repository *repository, Leftovers *leftovers)
 		buffer_init(&waiting);
 		sift(leftovers, &note, &waiting);
 		/* One that is not due yet keeps its age; what came since then waits for the next one. */
-		if (!note.found || note.age >= CONDEMNED_SECONDS)
+		if (!dry_run && (!note.found || note.age >= CONDEMNED_SECONDS))
 			good = write_note(repository, &waiting);
 		buffer_free(&waiting);
 	}

@@ -21,9 +21,9 @@
 
 /*
  * Note what was found, and leave in `leftovers` only what may be removed now;
- * the rest is counted in leftovers->waiting.  Under the exclusive lock.  False
- * (reported) if that cannot be read or written.
+ * the rest is counted in leftovers->waiting.  Under the exclusive lock, but on a
+ * dry run, which notes nothing.  False (reported) if that cannot be read or written.
  */
-extern bool condemned_sift(Repository *repository, Leftovers *leftovers);
+extern bool condemned_sift(Repository *repository, Leftovers *leftovers, bool dry_run);
 
 #endif /* NEX_CONDEMNED_H */

@@ -364,7 +364,9 @@ remove_leftovers(Expiry *expiry)
 			: expiry->repository->unclear.unknown > 0
 				? "a manifest cannot be read, so what it needs is unknown"
 				: "a manifest is damaged, so what it needs is unknown";
-	if (good && !expiry->request->dry_run)
+	if (good && expiry->request->dry_run)
+		good = leftovers_expect(expiry->repository, &expiry->result->leftovers);
+	else if (good)
 		good = leftovers_remove(expiry->repository, expiry->exclusive, &expiry->result->leftovers);
 	free(names);
 	return good;

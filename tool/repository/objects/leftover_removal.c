@@ -49,13 +49,32 @@ note_removed(size_t position, const StoreResult *result, void *argument)
 }
 
 bool
+leftovers_expect(Repository *repository, Leftovers *leftovers)
+{
+	size_t i;
+
+	if (!repository->storage->can.lease)
+		return true;
+	if (!condemned_sift(repository, leftovers, true))
+		return false;
+	memset(leftovers->number, 0, sizeof(leftovers->number));
+	memset(leftovers->bytes, 0, sizeof(leftovers->bytes));
+	for (i = 0; i < leftovers->count; i++)
+	{
+		leftovers->number[leftovers->items[i].kind]++;
+		leftovers->bytes[leftovers->items[i].kind] += leftovers->items[i].bytes;
+	}
+	return true;
+}
+
+bool
 leftovers_remove(Repository *repository, const StoreLock *lock, Leftovers *leftovers)
 {
 	Storage *storage = repository->storage;
 	Removal removal = {.repository = repository, .leftovers = leftovers};
 	char **paths;
 
-	if (storage->can.lease && !condemned_sift(repository, leftovers))
+	if (storage->can.lease && !condemned_sift(repository, leftovers, false))
 		return false;
 	if (leftovers->count > 0 && storage->can.barrier_needed)
 		copied_note_remove(repository);

@@ -19,4 +19,7 @@
  */
 extern bool leftovers_remove(Repository *repository, const StoreLock *lock, Leftovers *leftovers);
 
+/* A dry run: keep in the list what leftovers_remove() would remove now.  False: reported. */
+extern bool leftovers_expect(Repository *repository, Leftovers *leftovers);
+
 #endif /* NEX_LEFTOVER_REMOVAL_H */
