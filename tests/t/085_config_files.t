@@ -56,6 +56,14 @@ tool_fails([ 'config', 'backup', '--repo', $repo, $files[0] ], 2, qr/no recipien
 tool_fails([ 'config', 'backup', '--repo', $repo, '--recipient', $recipient ], 2, qr/has no files/, 'no files');
 tool_fails([ 'config', 'backup', '--repo', $repo, '--recipient', $recipient, "$base/etc/none.env" ],
 	1, qr/could not read file/, 'a file that is not there');
+SKIP:
+{
+	skip 'root can read every file', 1 if $> == 0;
+	write_bytes("$base/unreadable.env", "A=1\n");
+	chmod 0, "$base/unreadable.env";
+	tool_fails([ 'config', 'backup', '--repo', $repo, '--recipient', $recipient, "$base/unreadable.env" ],
+		1, qr/could not read file.*HINT:.*for a job/s, 'a file of others');
+}
 tool_fails([ 'config', 'backup', '--repo', $repo, '--recipient', $recipient, "$base/etc" ],
 	1, qr/not a regular file/, 'a directory');
 tool_fails([ 'config', 'backup', '--repo', $repo, '--recipient', 'age1wrong', $files[0] ],

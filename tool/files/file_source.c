@@ -20,6 +20,10 @@
 #include "quote.h"
 #include "source_open.h"
 
+#define READER_HINT                                                                                \
+	"The user who runs this must be able to read it; for a job, that is the user of the server, "  \
+	"or of the agent."
+
 void
 file_content_free(Buffer *content)
 {
@@ -109,8 +113,8 @@ file_source_read(const char *path, uid_t reader, ManifestFile *facts, Buffer *co
 					 "If the backup should contain it, name the file instead of using --postgres.",
 					 "could not read file \"%s\"", shown);
 	else if (error != 0)
-		report_error(EXIT_FAILED, NULL, NULL, "could not read file \"%s\": %s", shown,
-					 strerror(error));
+		report_error(EXIT_FAILED, NULL, error == EACCES ? READER_HINT : NULL,
+					 "could not read file \"%s\": %s", shown, strerror(error));
 	free(shown);
 	return error == 0;
 }
