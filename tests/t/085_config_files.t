@@ -266,7 +266,7 @@ like($plan, qr/\(config shop\) .* keep/, 'expire knows sets');
 # A set is no database, even if both have a backup of the same name at the same second.
 SKIP:
 {
-	skip 'the extension is not installed in this server', 9 unless have_extension();
+	skip 'the extension is not installed in this server', 10 unless have_extension();
 	my ($name) = map { basename($_, '.json') } glob("$repo/config/shop/*.json");
 	query('postgres', 'CREATE EXTENSION nex_backup');
 	is(query('postgres', "SELECT backups, removed, damaged FROM nex_backup_sync('$repo')"), scalar(my @all = glob("$repo/config/*/*.json")) . '|0|0',
@@ -275,6 +275,10 @@ SKIP:
 		'config/default config/shop', '... into rows like others');
 	is(query('postgres', "SELECT status, detail FROM nex_backup_status() WHERE name = 'backup of files of set shop'") =~ s/, \S+ \S+ stored$//r,
 		"ok|$name, manual (just now)", 'the status has them');
+	query('postgres', "SELECT nex_backup_schedule('files', '0 3 * * *', kind => 'config', repository => '$repo', options => '{\"set\": \"later\"}')");
+	is(query('postgres', "SELECT status, detail FROM nex_backup_status() WHERE name = 'backup of files of set later'"),
+		'warning|no backup is known, though job "files" makes them', '... and a set of a job that has no backup');
+	query('postgres', "SELECT nex_backup_unschedule('files')");
 	query('postgres', "INSERT INTO nex_backup.backups (repository, database, id, started, snapshot_at) "
 		  . "SELECT id, 'shop', '$name', now(), now() FROM nex_backup.repositories");
 	tool_ok([ 'verify', '--repo', $repo ], 'verify records sets');

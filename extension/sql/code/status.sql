@@ -193,6 +193,14 @@ BEGIN
 					AND l.system_identifier = (SELECT c.system_identifier::text FROM pg_control_system() c))
 			HAVING count(*) > 0
 			UNION ALL
+			-- A set of files all of whose backups were forgotten, or that was not backed up yet
+			SELECT 3, s.database, nex_backup.owner_text('backup', s.database), 'warning',
+				format('no backup is known, though job "%s" makes them', s.job)
+			FROM (SELECT 'config/' || coalesce(j.options ->> 'set', 'default') AS database, min(j.name COLLATE "C") AS job
+					FROM nex_backup.jobs j WHERE j.kind = 'config' AND j.enabled GROUP BY 1) s
+			WHERE NOT EXISTS (SELECT FROM nex_backup.backups b WHERE b.database = s.database)
+				AND NOT EXISTS (SELECT FROM excepted x WHERE x.database = s.database)
+			UNION ALL
 			SELECT 4, l.database, nex_backup.owner_text('verify', l.database),
 				CASE WHEN NOT c.verified_ok THEN 'critical'
 					WHEN c.verified > now() - interval '30 days' OR x.database IS NOT NULL THEN 'ok' ELSE 'warning' END,
