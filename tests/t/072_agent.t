@@ -113,7 +113,7 @@ write_bytes("$logs/app.yaml", "port: 1\n");
 write_bytes("$logs/files.yaml", "repo: $repo\nrecipient: $recipient\nfile-sets:\n  etc: [ '$logs/app.yaml' ]\n");
 my $set = enqueue('config', undef, options => { set => 'etc' });
 tool_ok([ 'agent', '--config', "$logs/files.yaml", '--catalogue', $conninfo, '--once' ], 'a set of files');
-is(ask("SELECT r.state, r.file_set, b.database, b.kind FROM nex_backup.runs r JOIN nex_backup.backups b ON b.id = r.backup WHERE r.id = $set AND r.kind = 'config'"),
+is(ask("SELECT r.state, r.file_set, b.database, b.kind FROM nex_backup.runs r JOIN nex_backup.backups b ON b.id = r.backup AND b.database = 'config/' || r.file_set WHERE r.id = $set AND r.kind = 'config'"),
 	'succeeded|etc|config/etc|files', 'is recorded, as that run');
 ask("DELETE FROM nex_backup.backups WHERE kind = 'files'");
 
