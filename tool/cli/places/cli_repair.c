@@ -164,12 +164,12 @@ open_places(RepairCommand *command, const char *to, const char *from)
 {
 	const Settings *settings = command->settings;
 	bool dry_run = settings->command->dry_run;
-	bool mended;
+	bool repaired;
 
 	command->from = repository_open(from);
-	if (command->from == NULL || !replica_mend_header(command->from, to, dry_run, &mended))
+	if (command->from == NULL || !replica_repair_header(command->from, to, dry_run, &repaired))
 		return false;
-	if (mended)
+	if (repaired)
 		log_info("nex_backup.json %s brought back to \"%s\"", dry_run ? "would be" : "was", to);
 	command->to = repository_open(to);
 	if (command->to == NULL)

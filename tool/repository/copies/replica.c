@@ -254,7 +254,7 @@ replica_open(const Repository *from, const char *location, bool create, bool dry
 }
 
 bool
-replica_mend_header(const Repository *from, const char *location, bool dry_run, bool *mended)
+replica_repair_header(const Repository *from, const char *location, bool dry_run, bool *repaired)
 {
 	bool absent;
 	Storage *storage = open_place(location, false, dry_run, &absent);
@@ -263,18 +263,18 @@ replica_mend_header(const Repository *from, const char *location, bool dry_run, 
 	StoreResult result;
 	bool good;
 
-	*mended = false;
+	*repaired = false;
 	if (storage == NULL)
 		return false;
 	buffer_init(&there);
 	good = read_header(from, &header);
 	result = storage_read(storage, FRAME_FILE, MAX_HEADER_BYTES, &there);
-	*mended = good &&
-			  (result.code == STORE_ABSENT || result.code == STORE_DAMAGED ||
-			   (result.code == STORE_OK &&
-				(there.length == 0 || seal_check(there.data, there.length) != NULL))) &&
-			  is_of(from, storage);
-	if (*mended && !dry_run)
+	*repaired = good &&
+				(result.code == STORE_ABSENT || result.code == STORE_DAMAGED ||
+				 (result.code == STORE_OK &&
+				  (there.length == 0 || seal_check(there.data, there.length) != NULL))) &&
+				is_of(from, storage);
+	if (*repaired && !dry_run)
 		good = write_header(storage, &header);
 	buffer_free(&there);
 	header_free(&header);

@@ -27,10 +27,10 @@ extern Repository *replica_open(const Repository *from, const char *location, bo
 
 /*
  * Bring nex_backup.json and RECOVER.txt to a place of the same repository, by
- * what its backups say, if they are missing or damaged there.  *mended: it was
+ * what its backups say, if they are missing or damaged there.  *repaired: it was
  * done, or on a dry run would be.  False: reported.
  */
-extern bool replica_mend_header(const Repository *from, const char *location, bool dry_run,
-								bool *mended);
+extern bool replica_repair_header(const Repository *from, const char *location, bool dry_run,
+								  bool *repaired);
 
 #endif /* NEX_REPLICA_H */
