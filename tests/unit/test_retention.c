@@ -374,7 +374,7 @@ test_clock_set_back(void **state)
 
 /*
  * A set of files, a database and one of another server, all of the same name, are owners with rules
- * of their own.
+ * of their own.  What two have in common but one thing stands side by side, as in a sorted list.
  */
 static void
 test_set_of_the_same_name(void **state)
@@ -383,9 +383,9 @@ test_set_of_the_same_name(void **state)
 
 	(void) state;
 	for (i = 1; i <= 3; i++)
-		add("shop", at(2026, 1, i, 1));
+		memcpy(owners[add("shop", at(2026, 1, i, 1))].server, "other", sizeof("other"));
 	for (i = 1; i <= 3; i++)
-		memcpy(owners[add("shop", at(2026, 1, i + 10, 1))].server, "other", sizeof("other"));
+		add("shop", at(2026, 1, i + 10, 1));
 	for (i = 1; i <= 3; i++)
 		owners[add("shop", at(2026, 1, i + 20, 1))].kind = BACKUP_OF_FILES;
 	decide(1, 0, 0, 0, 1, at(2026, 2, 1, 0));
