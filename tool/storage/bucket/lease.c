@@ -100,7 +100,8 @@ is_held(const Leases *leases, int handle)
 		   !leases->held[handle].lost;
 }
 
-/* Write one anew, in place of the version that we know; the lock is given up meanwhile. */
+/* Write a lease again, over the version that we know.  The mutex is not held while the storage
+ * answers. */
 static bool
 write_again(Leases *leases, int handle)
 {
