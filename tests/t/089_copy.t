@@ -7,6 +7,7 @@ use File::Temp ();
 use JSON::PP ();
 use NexBackup::Bucket;
 use NexBackup::Faults;
+use NexBackup::Sinks;
 use NexBackup::Test;
 use Test::More;
 
@@ -389,6 +390,27 @@ for my $fault (qw(503 lost cut))
 }
 bucket_does(clear => JSON::PP::true);
 tool_ok(\@to_bucket, 'all of it');
+
+# Between two buckets of the same name, on two servers with two keys, by names of the settings file.
+my $second_server = 'http://127.0.0.1:' . sink_port(start_sink('s3_server.py', 'AKIAOTHER', 'another/secret'));
+my $places = "$scratch/places.yaml";
+write_bytes("$scratch/other_key", "aws_access_key_id = AKIAOTHER\naws_secret_access_key = another/secret\n");
+write_bytes($places, "repo: here\nrepositories:\n  here: {repo: '$repo'}\n"
+	  . "  first: {repo: 's3://bucket/copy', repo-endpoint: '$bucket[3]', repo-secret-file: '$bucket[5]'}\n"
+	  . "  second:\n    repo: s3://bucket/copy\n    repo-endpoint: $second_server\n    repo-secret-file: $scratch/other_key\n");
+chmod 0600, "$scratch/other_key";
+my @places = ('--config', $places);
+tool_ok([ 'copy', @places, '--from', 'first', '--to', 'second', '--create' ], 'from one provider to another');
+tool_ok([ 'verify', @places, '--repo', 'second', @none ], 'where it is whole');
+tool_ok([ 'copy', @places, '--to', 'second' ], 'from the repository of the settings file, which is a name, too');
+is(tool_json('list', @places, '--repo', 'second')->{repository}{location}, 's3://bucket/copy', 'shown by its location');
+bucket_does(match => 'GET /bucket/copy/', times => 1_000_000, do => '403');
+is(tool_json('repair', @places, '--from', 'second')->{failed}, 0, 'repair asks the one that is named');
+bucket_does(clear => JSON::PP::true);
+tool_fails([ 'copy', @places, '--from', 'first', '--to', 'first' ], 2, qr/are the same place/, 'the same name');
+tool_fails([ 'verify', @places, '--repo', 'second', '--repo-region', 'x', @none ],
+	2, qr/"--repo-region" is not for a repository that is named/, 'an option for a location');
+tool_fails([ 'copy', @places, '--from', 'first', '--to', 'third' ], 1, qr/there is no copy of the repository in "third"/, 'no such name');
 
 # From there, when the host is gone.
 my $returned = "$scratch/returned";

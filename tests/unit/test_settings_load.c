@@ -22,6 +22,7 @@
 #include "settings_load.h"
 #include "general_settings.h"
 #include "nearest.h"
+#include "place.h"
 #include "all_settings.h"
 #include "text_list.h"
 #include "work_settings.h"
@@ -449,6 +450,47 @@ test_lists(void **state)
 	refuse("tablespace-mapping: [a=b]\n", "two absolute directories");
 }
 
+/* A repository with a name has its own location and its own settings, none of those of all. */
+static void
+test_repositories(void **state)
+{
+	Place place;
+
+	(void) state;
+	setenv("NEX_BACKUP_CONFIG", yaml_path, 1);
+	write_yaml("repo: nas\nrepo-region: here\nrepositories:\n"
+			   "  nas: {repo: /mnt/nas/pg}\n"
+			   "  cloud:\n    repo: s3://bucket/pg\n    repo_region: there\n"
+			   "    repo_secret-file: /etc/k\n");
+	assert_true(load("list"));
+	assert_string_equal(settings.general.repo, "/mnt/nas/pg");
+	place = place_of(&settings.view, "cloud");
+	assert_string_equal(place.location, "s3://bucket/pg");
+	assert_string_equal(place.storage->repo_region, "there");
+	assert_string_equal(place.storage->repo_secret_file, "/etc/k");
+	assert_null(place_of_repository(&settings.view).storage->repo_region);
+	place = place_of(&settings.view, "./nas");
+	assert_string_equal(place.location, "./nas");
+	assert_string_equal(place.storage->repo_region, "here");
+	assert_true(load("list --repo cloud"));
+	assert_string_equal(settings.general.repo, "s3://bucket/pg");
+	assert_true(load("list --repo-region x --repo cloud"));
+	place = place_of_repository(&settings.view);
+	assert_false(place_options_meant(&settings.view, &place, 1));
+	assert_logged("option \"--repo-region\" is not for a repository that is named");
+
+	refuse("repositories: {a: {jobs: 2, repo: /r}}\n", "unknown key \"jobs\"");
+	refuse("repositories: {a: {jobs: 2, repo: /r}}\n", "It is in repository \"a\".");
+	refuse("repositories: {a: {repositories: {b: {repo: /r}}}}\n", "unknown key \"repositories\"");
+	refuse("repositories: {a: {repo: /r, repo: /s}}\n", "duplicate key \"repo\"");
+	refuse("repositories: {a: {repo: /r}, a: {repo: /s}}\n", "There is one of this name already.");
+	refuse("repositories: {a: {repo-region: x}}\n", "It has no \"repo\"");
+	refuse("repositories: {a: {repo: s3:/b}}\n", "invalid value of key \"repo\"");
+	refuse("repositories: {a/b: {repo: /r}}\n", "It must be of letters");
+	refuse("repositories: {a: /r}\n", "It must be a mapping with \"repo\".");
+	refuse("repositories: [a]\n", "unknown key \"repositories\"");
+}
+
 /* What one call does must come from the command line. */
 static void
 test_per_call(void **state)
@@ -537,10 +579,12 @@ test_example(void **state)
 static void
 test_words_of_agent(void **state)
 {
-	static const char *const expected[] = {"--catalogue=c",  "--progress=json", "--repo=/r",
-										   "--server=north", "--signer=s1",     "--signer=s2"};
-	char line[] =
-		"agent --repo=/r --server=north --signer=s1 --signer=s2 --log-file=/l --catalog=d -d x";
+	static const char *const expected[] = {
+		"--catalogue=c", "--progress=json", "--repo=nas",         "--server=north",
+		"--signer=s1",   "--signer=s2",     "--repo-region=here", "--repo-url-style=path"};
+	const int expected_count = sizeof(expected) / sizeof(expected[0]);
+	char line[] = "agent --repo=nas --server=north --signer=s1 --signer=s2 --log-file=/l "
+				  "--catalog=d -d x --repo-url-style=path --repo-region=here";
 	char copy[sizeof(line) + sizeof("nex_backup ")];
 	Arguments arguments;
 	Buffer found;
@@ -551,7 +595,7 @@ test_words_of_agent(void **state)
 
 	(void) state;
 	write_yaml("signer: s0\nserver: south\nidentity: /id\npassphrase-command: [/pc, token]\n"
-			   "log-directory: /logs\n");
+			   "log-directory: /logs\nrepositories: {nas: {repo: /r}}\n");
 	setenv("NEX_BACKUP_CONFIG", yaml_path, 1);
 	setenv("NEX_BACKUP_STATE_DIR", "/state", 1);
 	assert_true(parse(line, &arguments, copy, sizeof(copy)));
@@ -566,7 +610,7 @@ test_words_of_agent(void **state)
 		buffer_printf(&found, "%s\n", words[i]);
 		free(words[i]);
 	}
-	for (i = 0; i < 6; i++)
+	for (i = 0; i < expected_count; i++)
 		buffer_printf(&wanted, "%s\n", expected[i]);
 	assert_string_equal(words[0] + strlen("--config="), yaml_path);
 	assert_string_equal(found.data, wanted.data);
@@ -606,6 +650,7 @@ main(void)
 		cmocka_unit_test_setup_teardown(test_empty_files, start, end),
 		cmocka_unit_test_setup_teardown(test_file_errors, start, end),
 		cmocka_unit_test_setup_teardown(test_lists, start, end),
+		cmocka_unit_test_setup_teardown(test_repositories, start, end),
 		cmocka_unit_test_setup_teardown(test_per_call, start, end),
 		cmocka_unit_test_setup_teardown(test_example, start, end),
 		cmocka_unit_test_setup_teardown(test_words_of_agent, start, end),

@@ -29,6 +29,7 @@
 #include "general_settings.h"
 #include "memory.h"
 #include "options.h"
+#include "place_settings.h"
 #include "quote.h"
 #include "settings.h"
 #include "target.h"
@@ -261,12 +262,28 @@ add_word(char ***words, int *count, const char *option, const char *value)
 	(*words)[(*count)++] = xasprintf("--%s=%s", option, value);
 }
 
+/* The word of a choice. */
+static void
+add_choice(char ***words, int *count, const Option *option, int position)
+{
+	const char *word = option->choices;
+	char *value;
+
+	for (; position > 0; position--)
+		word += strcspn(word, " ") + 1;
+	value = xasprintf("%.*s", (int) strcspn(word, " "), word);
+	add_word(words, count, option->name, value);
+	free(value);
+}
+
 static void
 add_setting(char ***words, int *count, const Option *option, const Settings *settings)
 {
 	const void *member = option_value(option, settings);
 
-	if (option->type == OPTION_TEXT)
+	if (strcmp(option->name, "repo") == 0 && settings->places->repository != NULL)
+		add_word(words, count, option->name, settings->places->repository->name);
+	else if (option->type == OPTION_TEXT)
 		add_word(words, count, option->name, *(char *const *) member);
 	else if (option->type == OPTION_INTEGER)
 	{
@@ -275,6 +292,8 @@ add_setting(char ***words, int *count, const Option *option, const Settings *set
 		add_word(words, count, option->name, value);
 		free(value);
 	}
+	else if (option->type == OPTION_CHOICE)
+		add_choice(words, count, option, *(const int *) member);
 	else if (option->type == OPTION_LIST)
 	{
 		const TextList *list = member;
@@ -300,7 +319,8 @@ agent_own_words(const Settings *settings, const char *catalogue, bool with_repos
 		const Option *option = &option_table[i];
 
 		if (settings->general->on_command_line == NULL || !settings->general->on_command_line[i] ||
-			option->group != GROUP_GENERAL || IS_AMONG(option->name, kept))
+			(option->group != GROUP_GENERAL && option->group != GROUP_STORAGE) ||
+			IS_AMONG(option->name, kept))
 			continue;
 		if (with_repository || strcmp(option->name, "repo") != 0)
 			add_setting(&words, count, option, settings);

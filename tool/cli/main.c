@@ -27,6 +27,7 @@
 #include "memory.h"
 #include "notify.h"
 #include "output.h"
+#include "place.h"
 #include "quote.h"
 #include "run_log.h"
 #include "session_pins.h"
@@ -152,6 +153,16 @@ check_repository(const Command *command, const Settings *settings)
 						"no repository given");
 }
 
+/* Commands with two places look themselves at what was meant for which. */
+static bool
+check_place_options(const Command *command, const Settings *settings)
+{
+	const Place place = place_of_repository(settings);
+
+	return command->needs_no_repository || command->has_two_places ||
+		   place_options_meant(settings, &place, 1);
+}
+
 static bool
 check_per_call(const Command *command, const Arguments *arguments, const AllSettings *settings)
 {
@@ -173,6 +184,7 @@ load_settings(const Command *command, const Arguments *arguments, AllSettings *s
 	settings->general.arguments = arguments->words + 1;
 	if (!loaded || !check_words(command, &settings->view) ||
 		!check_repository(command, &settings->view) ||
+		!check_place_options(command, &settings->view) ||
 		!check_per_call(command, arguments, settings))
 		return false;
 	log_open_for(settings->general.log_file, settings->general.repo, settings->general.log_format,
@@ -222,7 +234,7 @@ run_command(const Command *command, const Arguments *arguments)
 		return false;
 	service = command->is_service;
 	done = load_settings(command, arguments, &all) && keyring_load(settings->keys);
-	storage_use(settings->storage);
+	storage_use(place_of_repository(settings).storage);
 	if (done)
 		kind = run_kind(command, settings);
 	if (done && command->opens_backups)

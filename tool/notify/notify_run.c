@@ -38,6 +38,7 @@
 #include "notify_channel.h"
 #include "notify_ping.h"
 #include "notify_policy.h"
+#include "place.h"
 #include "notify_queue.h"
 #include "notify_text.h"
 #include "restore_settings.h"
@@ -142,8 +143,9 @@ repository_of_run(const Settings *settings, const char *kind)
 {
 	bool between = strcmp(kind, "copy") == 0 || strcmp(kind, "repair") == 0;
 
-	return between && settings->restore->to != NULL ? xstrdup(settings->restore->to)
-													: subject_repository(settings);
+	return between && settings->restore->to != NULL
+			   ? xstrdup(place_of(settings, settings->restore->to).location)
+			   : subject_repository(settings);
 }
 
 static json_t *

@@ -25,6 +25,7 @@
 #include "notify_settings.h"
 #include "owner_settings.h"
 #include "part_settings.h"
+#include "place_settings.h"
 #include "restore_settings.h"
 #include "settings.h"
 #include "storage_settings.h"
@@ -54,6 +55,7 @@ typedef struct AllSettings
 	NotifySettings notify;
 	AgentSettings agent;
 	StorageSettings storage;
+	PlaceSettings places;
 } AllSettings;
 
 #endif /* NEX_ALL_SETTINGS_H */

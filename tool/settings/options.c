@@ -403,7 +403,8 @@ settings_clear(AllSettings *settings)
 								.logs = &settings->logs,
 								.notify = &settings->notify,
 								.agent = &settings->agent,
-								.storage = &settings->storage};
+								.storage = &settings->storage,
+								.places = &settings->places};
 }
 
 void
@@ -423,8 +424,9 @@ settings_set_defaults(AllSettings *settings)
 	}
 }
 
-void
-settings_free(AllSettings *settings)
+/* What the options hold. */
+static void
+free_values(AllSettings *settings)
 {
 	int i;
 
@@ -438,6 +440,35 @@ settings_free(AllSettings *settings)
 		else if (option_table[i].type == OPTION_LIST)
 			text_list_free(MEMBER(settings, TextList, &option_table[i]));
 	}
+}
+
+/* The options of a repository belong to the table, too: for it to free them they are put there. */
+static void
+free_repositories(AllSettings *settings)
+{
+	NamedRepositories *named = &settings->places.repositories;
+	AllSettings values;
+	int i;
+
+	for (i = 0; i < named->count; i++)
+	{
+		settings_clear(&values);
+		values.storage = named->items[i].storage;
+		free_values(&values);
+		free(named->items[i].name);
+		free(named->items[i].location);
+	}
+	free(named->items);
+	memset(&settings->places, 0, sizeof(settings->places));
+}
+
+void
+settings_free(AllSettings *settings)
+{
+	int i;
+
+	free_values(settings);
+	free_repositories(settings);
 	for (i = 0; i < settings->files.file_sets.count; i++)
 	{
 		free(settings->files.file_sets.items[i].name);

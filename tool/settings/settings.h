@@ -28,6 +28,7 @@ typedef struct LogSettings LogSettings;
 typedef struct NotifySettings NotifySettings;
 typedef struct AgentSettings AgentSettings;
 typedef struct StorageSettings StorageSettings;
+typedef struct PlaceSettings PlaceSettings;
 
 typedef struct Settings
 {
@@ -47,6 +48,7 @@ typedef struct Settings
 	const NotifySettings *notify;
 	const AgentSettings *agent;
 	const StorageSettings *storage;
+	const PlaceSettings *places;
 } Settings;
 
 #endif /* NEX_SETTINGS_H */

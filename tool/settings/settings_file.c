@@ -26,6 +26,7 @@
 #include "log.h"
 #include "memory.h"
 #include "named_file.h"
+#include "option_checks.h"
 #include "options.h"
 #include "all_settings.h"
 #include "shown_value.h"
@@ -36,6 +37,7 @@ typedef struct SettingsFile
 	FILE *stream;
 	yaml_parser_t parser;
 	AllSettings *settings;
+	const char *repository;         /* the named one whose settings are read; NULL: those of all */
 	size_t lines[OPTION_MAX_COUNT]; /* where each option was given; 0: not yet */
 	bool ok;
 } SettingsFile;
@@ -141,6 +143,17 @@ report_unknown_key(SettingsFile *file, const Key *key)
 	free(hint);
 }
 
+static void
+report_not_of_repository(SettingsFile *file, const Key *key)
+{
+	char *detail = xasprintf("It is in repository \"%s\".", file->repository);
+
+	file->ok = report_error(
+		EXIT_USAGE, detail, "A repository has \"repo\", its location, and the settings of buckets.",
+		"unknown key \"%s\" in file \"%s\", line %zu", key->name, file->path, key->line);
+	free(detail);
+}
+
 /* Find the option of a key and note where it was; NULL (reported) if unknown or given twice. */
 static const Option *
 claim_option(SettingsFile *file, const Key *key)
@@ -152,6 +165,12 @@ claim_option(SettingsFile *file, const Key *key)
 	if (option == NULL || !option_is_setting(option))
 	{
 		report_unknown_key(file, key);
+		return NULL;
+	}
+	if (file->repository != NULL && option->group != GROUP_STORAGE &&
+		strcmp(option->name, "repo") != 0)
+	{
+		report_not_of_repository(file, key);
 		return NULL;
 	}
 	line = &file->lines[option - option_table];
@@ -436,6 +455,92 @@ read_file_sets(SettingsFile *file)
 
 static bool read_mapping(SettingsFile *file, const char *prefix);
 
+/* Read the settings of a named repository, as if they were those of all. */
+static bool
+read_repository_mapping(SettingsFile *file, const Key *key, NamedRepository *repository)
+{
+	AllSettings *settings = file->settings;
+	AllSettings own;
+	size_t lines[OPTION_MAX_COUNT];
+	bool readable;
+
+	settings_set_defaults(&own);
+	memcpy(lines, file->lines, sizeof(lines));
+	memset(file->lines, 0, sizeof(file->lines));
+	file->settings = &own;
+	file->repository = repository->name;
+	readable = read_mapping(file, "");
+	file->repository = NULL;
+	file->settings = settings;
+	memcpy(file->lines, lines, sizeof(lines));
+	if (readable && own.general.repo == NULL)
+		report_value(file, key, "It has no \"repo\", which says where it is.");
+	repository->location = own.general.repo;
+	repository->storage = own.storage;
+	own.general.repo = NULL;
+	memset(&own.storage, 0, sizeof(own.storage));
+	settings_free(&own);
+	return readable;
+}
+
+/* Add a repository of this name; NULL (reported) if there cannot be one. */
+static NamedRepository *
+add_repository(SettingsFile *file, const Key *key, const char *name)
+{
+	NamedRepositories *named = &file->settings->places.repositories;
+	const char *problem = check_set_name(name);
+	NamedRepository *repository;
+	int i;
+
+	for (i = 0; i < named->count && problem == NULL; i++)
+	{
+		if (strcmp(named->items[i].name, name) == 0)
+			problem = "There is one of this name already.";
+	}
+	if (problem != NULL)
+	{
+		report_value(file, key, problem);
+		return NULL;
+	}
+	named->items = xrealloc(named->items, sizeof(NamedRepository) * ((size_t) named->count + 1));
+	repository = &named->items[named->count++];
+	memset(repository, 0, sizeof(*repository));
+	repository->name = xstrdup(name);
+	return repository;
+}
+
+/* Read "repositories: {name: {repo: LOCATION, …}, …}", whose mapping was just begun. */
+static bool
+read_repositories(SettingsFile *file)
+{
+	for (;;)
+	{
+		NamedRepository *repository;
+		yaml_event_t event;
+		bool readable;
+		Key key;
+
+		if (!next_key(file, "repositories", &key))
+			return false;
+		if (key.name == NULL)
+			return true;
+		repository = add_repository(file, &key, key.name + strlen("repositories: "));
+		readable = repository != NULL && next_event(file, &event);
+		if (readable)
+		{
+			bool is_mapping = event.type == YAML_MAPPING_START_EVENT;
+
+			yaml_event_delete(&event);
+			if (!is_mapping)
+				report_value(file, &key, "It must be a mapping with \"repo\".");
+			readable = is_mapping && read_repository_mapping(file, &key, repository);
+		}
+		free(key.name);
+		if (!readable)
+			return false;
+	}
+}
+
 /* Read the value of a key; false if the file cannot be read any further. */
 static bool
 read_value(SettingsFile *file, const Key *key)
@@ -453,6 +558,9 @@ read_value(SettingsFile *file, const Key *key)
 		return true;
 	if (type == YAML_MAPPING_START_EVENT && strcmp(key->name, "file-sets") == 0)
 		return read_file_sets(file);
+	if (type == YAML_MAPPING_START_EVENT && strcmp(key->name, "repositories") == 0 &&
+		file->repository == NULL)
+		return read_repositories(file);
 	if (type == YAML_MAPPING_START_EVENT && is_prefix(key->name))
 		return read_mapping(file, key->name);
 

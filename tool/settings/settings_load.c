@@ -15,6 +15,7 @@
 #include "all_settings.h"
 #include "log.h"
 #include "memory.h"
+#include "place.h"
 #include "settings_file.h"
 #include "shown_value.h"
 
@@ -254,6 +255,19 @@ settings_load_arguments(const Arguments *arguments, AllSettings *settings)
 	return apply_arguments(arguments, settings);
 }
 
+/* The repository may be one that has a name in the file. */
+static void
+find_repository(AllSettings *settings)
+{
+	const NamedRepository *named = named_repository(&settings->view, settings->general.repo);
+
+	settings->places.repository = named;
+	if (named == NULL || named->location == NULL)
+		return;
+	free(settings->general.repo);
+	settings->general.repo = xstrdup(named->location);
+}
+
 bool
 settings_load(const Arguments *arguments, AllSettings *settings)
 {
@@ -271,5 +285,6 @@ settings_load(const Arguments *arguments, AllSettings *settings)
 	settings->general.server_is_given = arguments_value(arguments, "server") != NULL;
 	ok = apply_arguments(arguments, settings) && ok;
 	settings->keys.recipient_origin = recipient_origin(settings);
+	find_repository(settings);
 	return ok;
 }

@@ -31,6 +31,7 @@ typedef struct Command
 	bool is_service;          /* a signal is its normal end */
 	bool opens_backups;       /* asks for the passphrase of a repository on the terminal */
 	bool optional_repository; /* reads the configuration file, but runs without a repository */
+	bool has_two_places;      /* of a repository, or more, which options name */
 	const char *no_repository_words; /* … if its first argument is one of these */
 } Command;
 

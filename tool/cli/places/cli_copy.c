@@ -18,6 +18,7 @@
 #include "location.h"
 #include "log.h"
 #include "output.h"
+#include "place.h"
 #include "place_names.h"
 #include "progress_bar.h"
 #include "replica.h"
@@ -25,6 +26,7 @@
 #include "restore_settings.h"
 #include "settings.h"
 #include "shown_value.h"
+#include "storage_open.h"
 #include "unclear.h"
 #include "work_settings.h"
 
@@ -124,9 +126,11 @@ show_sum(CopyCommand *command)
 		fflush(stdout);
 		return;
 	}
-	to = command->to != NULL ? repository_json(command->to)
-							 : json_pack("{s:o, s:o}", "id", json_null(), "location",
-										 json_text(command->settings->restore->to));
+	to = command->to != NULL
+			 ? repository_json(command->to)
+			 : json_pack(
+				   "{s:o, s:o}", "id", json_null(), "location",
+				   json_text(place_of(command->settings, command->settings->restore->to).location));
 	output_json(json_pack("{s:o, s:o, s:b, s:o, s:i, s:i, s:i, s:o, s:o}", "from",
 						  repository_json(command->from), "to", to, "dry_run", dry_run, "backups",
 						  command->results, "copied", copied, "present",
@@ -195,28 +199,36 @@ check_place(const char *to)
 
 /* The repository to read from, and the one to write to. */
 static bool
-find_places(const Settings *settings, const char **from, const char **to)
+find_places(const Settings *settings, Place places[2])
 {
-	*from = settings->command->from != NULL ? settings->command->from : settings->general->repo;
-	*to = settings->restore->to;
-	if (*from == NULL || (*from)[0] == '\0')
+	Place *from = &places[0];
+	Place *to = &places[1];
+
+	*from = settings->command->from != NULL ? place_of(settings, settings->command->from)
+											: place_of_repository(settings);
+	*to = place_of(settings, settings->restore->to);
+	if (from->location == NULL || from->location[0] == '\0')
 		return report_error(EXIT_USAGE, NULL, "Name it with --from, or with --repo.",
 							"command \"copy\" needs a repository to copy from");
-	if (*to == NULL || (*to)[0] == '\0')
+	if (to->location == NULL || to->location[0] == '\0')
 		return report_error(EXIT_USAGE, NULL,
-							"Name it with --to: a directory, or the URL of a bucket.",
+							"Name it with --to: a directory, the URL of a bucket, or a repository "
+							"of the settings file.",
 							"command \"copy\" needs a place to copy to");
-	return check_place(*to) && places_apart(*from, *to);
+	return place_options_meant(settings, places, 2) && check_place(to->location) &&
+		   places_apart(from, to);
 }
 
 /* Open the place, and copy to it. */
 static bool
-copy_to(CopyCommand *command, const char *to, const BackupName *names, int count)
+copy_to(CopyCommand *command, const Place *to, const BackupName *names, int count)
 {
 	const CommandSettings *settings = command->settings->command;
 	bool absent;
 
-	command->to = replica_open(command->from, to, settings->create, settings->dry_run, &absent);
+	storage_use(to->storage);
+	command->to =
+		replica_open(command->from, to->location, settings->create, settings->dry_run, &absent);
 	return (command->to != NULL || absent) && copy_selected(command, names, count);
 }
 
@@ -225,20 +237,20 @@ run_copy(const Settings *settings)
 {
 	CopyCommand command = {.settings = settings};
 	BackupName *names = NULL;
-	const char *from;
-	const char *to;
+	Place places[2];
 	int count = 0;
 	bool good;
 
-	if (!find_places(settings, &from, &to))
+	if (!find_places(settings, places))
 		return false;
-	command.from = repository_open(from);
+	storage_use(places[0].storage);
+	command.from = repository_open(places[0].location);
 	if (command.from == NULL)
 		return false;
 	repository_use_server(command.from, settings->general->server,
 						  settings->general->server_is_given);
 	good = repository_lock_shared(command.from) && select_backups(&command, &names, &count) &&
-		   copy_to(&command, to, names, count);
+		   copy_to(&command, &places[1], names, count);
 	if (good)
 		interrupt_too_late();
 	free(names);
@@ -259,4 +271,5 @@ const Command command_copy = {
 	.is_run = true,
 	.opens_backups = true,
 	.optional_repository = true,
+	.has_two_places = true,
 };

@@ -17,6 +17,7 @@
 #include "interrupt.h"
 #include "log.h"
 #include "output.h"
+#include "place.h"
 #include "place_names.h"
 #include "progress_bar.h"
 #include "repair_run.h"
@@ -24,6 +25,7 @@
 #include "repository_view.h"
 #include "restore_settings.h"
 #include "settings.h"
+#include "storage_open.h"
 #include "unclear.h"
 #include "work_settings.h"
 
@@ -160,18 +162,22 @@ repair_selected(RepairCommand *command)
 
 /* Open both; false (reported) if they are not places of one repository. */
 static bool
-open_places(RepairCommand *command, const char *to, const char *from)
+open_places(RepairCommand *command, const Place *to, const Place *from)
 {
 	const Settings *settings = command->settings;
 	bool dry_run = settings->command->dry_run;
 	bool repaired;
 
-	command->from = repository_open(from);
-	if (command->from == NULL || !replica_repair_header(command->from, to, dry_run, &repaired))
+	storage_use(from->storage);
+	command->from = repository_open(from->location);
+	storage_use(to->storage);
+	if (command->from == NULL ||
+		!replica_repair_header(command->from, to->location, dry_run, &repaired))
 		return false;
 	if (repaired)
-		log_info("nex_backup.json %s brought back to \"%s\"", dry_run ? "would be" : "was", to);
-	command->to = repository_open(to);
+		log_info("nex_backup.json %s brought back to \"%s\"", dry_run ? "would be" : "was",
+				 to->location);
+	command->to = repository_open(to->location);
 	if (command->to == NULL)
 		return false;
 	repository_use_server(command->to, settings->general->server,
@@ -179,27 +185,40 @@ open_places(RepairCommand *command, const char *to, const char *from)
 	if (strcmp(command->from->id, command->to->id) != 0)
 		return report_error(EXIT_FAILED, NULL,
 							"Name a place that it was copied to, or from, by \"nex_backup copy\".",
-							"\"%s\" is another repository than \"%s\"", from, to);
+							"\"%s\" is another repository than \"%s\"", from->location,
+							to->location);
 	return repository_lock_shared(command->from);
+}
+
+/* The repository that is repaired, and the one to read from. */
+static bool
+find_places(const Settings *settings, Place places[2])
+{
+	Place *to = &places[0];
+	Place *from = &places[1];
+
+	*to = settings->restore->to != NULL ? place_of(settings, settings->restore->to)
+										: place_of_repository(settings);
+	*from = place_of(settings, settings->command->from);
+	if (to->location == NULL || to->location[0] == '\0')
+		return report_error(EXIT_USAGE, NULL, "Name it with --to, or with --repo.",
+							"command \"repair\" needs a repository to repair");
+	if (from->location == NULL || from->location[0] == '\0')
+		return report_error(EXIT_USAGE, NULL,
+							"Name it with --from: a directory, the URL of a bucket, or a "
+							"repository of the settings file.",
+							"command \"repair\" needs another place of the repository");
+	return place_options_meant(settings, places, 2) && places_apart(from, to);
 }
 
 static bool
 run_repair(const Settings *settings)
 {
 	RepairCommand command = {.settings = settings};
-	const char *to =
-		settings->restore->to != NULL ? settings->restore->to : settings->general->repo;
-	const char *from = settings->command->from;
-	bool good;
+	Place places[2];
+	bool good = find_places(settings, places) && open_places(&command, &places[0], &places[1]) &&
+				repair_selected(&command);
 
-	if (to == NULL || to[0] == '\0')
-		return report_error(EXIT_USAGE, NULL, "Name it with --to, or with --repo.",
-							"command \"repair\" needs a repository to repair");
-	if (from == NULL || from[0] == '\0')
-		return report_error(EXIT_USAGE, NULL,
-							"Name it with --from: a directory, or the URL of a bucket.",
-							"command \"repair\" needs another place of the repository");
-	good = places_apart(from, to) && open_places(&command, to, from) && repair_selected(&command);
 	if (good)
 		interrupt_too_late();
 	repository_close(command.from);
@@ -219,4 +238,5 @@ const Command command_repair = {
 	.opens_backups = true,
 	.is_run = true,
 	.optional_repository = true,
+	.has_two_places = true,
 };

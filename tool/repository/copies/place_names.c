@@ -14,6 +14,8 @@
 #include "location.h"
 #include "log.h"
 #include "memory.h"
+#include "place.h"
+#include "storage_settings.h"
 
 /* The path without links, as far as there is anything of it; caller frees. */
 static char *
@@ -44,10 +46,13 @@ real_path(const char *directory)
 	return whole;
 }
 
-/* A text by which two locations can be compared; caller frees. */
+/* A text by which two places can be compared; caller frees.  Two servers may have buckets of one
+ * name. */
 static char *
-name_of(const char *text)
+name_of(const Place *place)
 {
+	const char *text = place->location;
+	const char *server = place->storage->repo_endpoint;
 	Location location;
 	char *name;
 	size_t length;
@@ -57,7 +62,7 @@ name_of(const char *text)
 	if (location.kind == LOCATION_DIRECTORY)
 		name = real_path(location.directory);
 	else
-		name = xasprintf("%d:%s/%s/%s", (int) location.kind,
+		name = xasprintf("%d:%s:%s/%s/%s", (int) location.kind, server != NULL ? server : "",
 						 location.account != NULL ? location.account : "", location.bucket,
 						 location.prefix);
 	location_free(&location);
@@ -77,7 +82,7 @@ lies_in(const char *inner, const char *outer)
 }
 
 bool
-places_apart(const char *from, const char *to)
+places_apart(const Place *from, const Place *to)
 {
 	char *a = name_of(from);
 	char *b = name_of(to);
@@ -88,7 +93,8 @@ places_apart(const char *from, const char *to)
 	free(b);
 	if (same)
 		return report_error(EXIT_USAGE, NULL, "Name another place.",
-							"\"%s\" and \"%s\" are the same place", from, to);
-	return !within || report_error(EXIT_USAGE, NULL, "Name a place outside of it.",
-								   "one of \"%s\" and \"%s\" lies in the other", from, to);
+							"\"%s\" and \"%s\" are the same place", from->location, to->location);
+	return !within ||
+		   report_error(EXIT_USAGE, NULL, "Name a place outside of it.",
+						"one of \"%s\" and \"%s\" lies in the other", from->location, to->location);
 }

@@ -11,7 +11,9 @@
 
 #include <stdbool.h>
 
-/* False (reported, exit 2) if one of the two locations is the other, or lies in it. */
-extern bool places_apart(const char *from, const char *to);
+typedef struct Place Place;
+
+/* False (reported, exit 2) if one of the two places is the other, or lies in it. */
+extern bool places_apart(const Place *from, const Place *to);
 
 #endif /* NEX_PLACE_NAMES_H */
