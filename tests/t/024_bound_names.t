@@ -435,13 +435,28 @@ as_role('joe', 'later', 'CREATE CAST (joe.mood AS integer) WITH FUNCTION pg_cata
 	index => [ 'INDEX', q{a int); CREATE INDEX ON %s ((a + ('x'::joe.mood)))} ],
 	partial => [ 'INDEX', q{a int); CREATE INDEX ON %s (a) WHERE a > 'x'::joe.mood} ],
 	unique => [ 'INDEX', q{a int); CREATE UNIQUE INDEX ON %s ((a + ('x'::joe.mood)))} ],
-	exclude => [ 'CONSTRAINT', q{a int, EXCLUDE USING btree (a WITH =) WHERE (a > 'x'::joe.mood))} ]);
+	exclude => [ 'CONSTRAINT', q{a int, EXCLUDE USING btree (a WITH =) WHERE (a > 'x'::joe.mood))} ],
+	foreign => [ 'FOREIGN TABLE', q{a int, g int GENERATED ALWAYS AS (a + ('x'::joe.mood)) STORED) SERVER other OPTIONS (o 'x')} ],
+	# Not a word of it in the text.
+	operator => [ 'TABLE', q{a int, g int GENERATED ALWAYS AS (a + (1 OPERATOR(lib.###) 2)) STORED)} ],
+	domain => [ 'TABLE', q{a int, g int GENERATED ALWAYS AS (a + lib.domain()) STORED)} ],
+	record => [ 'TABLE', q{a int, g int GENERATED ALWAYS AS (a + (lib.record()).e) STORED)} ],
+	index_of => [ 'INDEX', q{a int); CREATE INDEX ON %s ((a + (1 OPERATOR(lib.###) 2)))} ],
+	exclude_of => [ 'CONSTRAINT', q{a int, EXCLUDE USING btree (a WITH =) WHERE (a <> lib.domain()))} ]);
+query('later', <<'SQL');
+REVOKE CREATE ON SCHEMA lib FROM joe; GRANT USAGE ON SCHEMA lib TO joe;
+CREATE FOREIGN DATA WRAPPER plain; CREATE SERVER other FOREIGN DATA WRAPPER plain; GRANT USAGE ON FOREIGN SERVER other TO joe;
+CREATE DOMAIN lib.dom AS joe.mood;
+CREATE FUNCTION lib.made(integer, integer) RETURNS joe.mood LANGUAGE sql IMMUTABLE AS $$ SELECT 'x'::joe.mood $$; CREATE OPERATOR lib.### (FUNCTION = lib.made, LEFTARG = integer, RIGHTARG = integer);
+CREATE FUNCTION lib.domain() RETURNS lib.dom LANGUAGE sql IMMUTABLE AS $$ SELECT 'x'::lib.dom $$;
+CREATE FUNCTION lib.record(OUT e joe.mood, OUT f int) LANGUAGE sql IMMUTABLE AS $$ SELECT 'x'::joe.mood, 1 $$;
+SQL
 for my $table (sort keys %computing)
 {
-	my $sql = "CREATE TABLE %s ($computing{$table}[1]";
+	my $sql = ($table eq 'foreign' ? 'CREATE FOREIGN TABLE' : 'CREATE TABLE') . " %s ($computing{$table}[1]";
 	query('later', $sql =~ s/%s/public.t_$table/gr);
 	as_role('joe', 'later', $sql =~ s/%s/joe.t_$table/gr);
-	query('later', "INSERT INTO public.t_$table (a) VALUES (1)") if $table ne 'key';
+	query('later', "INSERT INTO public.t_$table (a) VALUES (1)") if $table !~ /^(key|foreign)/;
 }
 query('later', q{CREATE TYPE public.state AS ENUM ('open', 'closed'); CREATE TABLE public.honest (a int, s public.state, u text GENERATED ALWAYS AS (CASE s WHEN 'open' THEN 'o' ELSE 'c' END) STORED); CREATE INDEX ON public.honest (a) WHERE s = 'open'; INSERT INTO public.honest VALUES (1, 'open')});
 as_role('app', 'later', q{CREATE TYPE app.state AS ENUM ('open', 'closed'); CREATE TABLE app.honest (a int, s app.state); CREATE INDEX ON app.honest (a) WHERE s = 'open'; INSERT INTO app.honest VALUES (1, 'open')});
@@ -452,8 +467,8 @@ for my $table (sort keys %computing)
 {
 	my $kind = $computing{$table}[0];
 
-	query('later', "DROP TABLE public.t_$table, joe.t_$table");
-	is_refused('later', "a cast made since, $table", qr/could not restore $kind public\.t_$table\S*.* without running code.*joe\.mood/s, '--table', "public.t_$table");
+	query('later', ($kind eq 'FOREIGN TABLE' ? 'DROP FOREIGN TABLE' : 'DROP TABLE') . " public.t_$table, joe.t_$table");
+	is_refused('later', "a cast made since, $table", qr/could not restore $kind public\.t_$table\S*.* without running code.*(?:joe\.mood|lib\.)/s, '--table', "public.t_$table");
 	is_refused('later', "a cast made since, $table, --no-owner", qr/could not restore $kind joe\.t_$table\S*.* without running code/, '--table', "joe.t_$table", '--no-owner');
 }
 for my $table ('public.honest', 'app.honest')

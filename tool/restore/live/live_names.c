@@ -37,6 +37,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "cast_code.h"
 #include "definition_names.h"
 #include "entry_calls.h"
 #include "live_rests.h"
@@ -76,23 +77,37 @@
 #define TRUSTED                                                                                    \
 	"(" ROW_ROLE_IS_TRUSTED " OR r.rolname::pg_catalog.text = ANY ($3::pg_catalog.text[]))"
 
-/* A function of the name of somebody else, or one that returns a type of somebody else. */
+/*
+ * What `called` (what, owners, results) has of somebody else.  A value that is
+ * computed now ($4) is cast, too, and so may be what its type is made of.
+ */
+#define CALLED_OF_OTHERS                                                                           \
+	PARTS_OF("SELECT pg_catalog.unnest(results) FROM called WHERE $4::pg_catalog.bool")            \
+	" SELECT x.what FROM (SELECT what, pg_catalog.unnest(owners) FROM called"                      \
+	" UNION ALL " PARTS_OWNERS ") x (what, o) JOIN pg_catalog.pg_roles r ON r.oid = x.o"           \
+	" WHERE NOT " TRUSTED " LIMIT 1"
+
+/* Functions of a name, with the owner of what they return. */
 static const char function_query[] =
-	"SELECT 'function ' || f.oid::pg_catalog.regprocedure::pg_catalog.text"
+	"WITH RECURSIVE called AS (SELECT 'function ' || f.oid::pg_catalog.regprocedure"
+	"::pg_catalog.text AS what, ARRAY[f.proowner, t.typowner] AS owners,"
+	" ARRAY(SELECT f.prorettype UNION ALL SELECT a.type FROM ROWS FROM ("
+	"   pg_catalog.unnest(f.proallargtypes), pg_catalog.unnest(f.proargmodes)) a (type, mode)"
+	"  WHERE a.mode <> 'i') AS results"
 	" FROM pg_catalog.pg_proc f JOIN pg_catalog.pg_namespace n ON n.oid = f.pronamespace"
 	" JOIN pg_catalog.pg_type t ON t.oid = f.prorettype"
-	" WHERE n.nspname = $1::pg_catalog.name AND f.proname = $2::pg_catalog.name"
-	" AND EXISTS (SELECT FROM pg_catalog.pg_roles r WHERE r.oid IN (f.proowner, t.typowner)"
-	"  AND NOT " TRUSTED ") LIMIT 1";
+	" WHERE n.nspname = $1::pg_catalog.name AND f.proname = "
+	"$2::pg_catalog.name), " CALLED_OF_OTHERS;
 
-/* An operator of the name of somebody else, or that calls a function of somebody else. */
+/* Operators of a name, with the functions that they call. */
 static const char operator_query[] =
-	"SELECT 'operator ' || o.oid::pg_catalog.regoperator::pg_catalog.text"
+	"WITH RECURSIVE called AS (SELECT 'operator ' || o.oid::pg_catalog.regoperator"
+	"::pg_catalog.text AS what, ARRAY[o.oprowner, f.proowner] AS owners,"
+	" ARRAY[o.oprresult] AS results"
 	" FROM pg_catalog.pg_operator o JOIN pg_catalog.pg_namespace n ON n.oid = o.oprnamespace"
 	" LEFT JOIN pg_catalog.pg_proc f ON f.oid = o.oprcode"
-	" WHERE n.nspname = $1::pg_catalog.name AND o.oprname = $2::pg_catalog.name"
-	" AND EXISTS (SELECT FROM pg_catalog.pg_roles r WHERE r.oid IN (o.oprowner, f.proowner)"
-	"  AND NOT " TRUSTED ") LIMIT 1";
+	" WHERE n.nspname = $1::pg_catalog.name AND o.oprname = "
+	"$2::pg_catalog.name), " CALLED_OF_OTHERS;
 
 /* Is a schema there, and who else can create objects in it? */
 static const char schema_query[] =
@@ -289,6 +304,8 @@ check_others(const LiveNames *live, const TocEntry *entry, const UsedName *used,
 			 bool owners)
 {
 	const ArchiveToc *toc = &live->plan->selection->toc;
+	bool computed = when_computed(entry, used) != COMPUTED_LATER;
+	const char *params[4] = {used->schema, used->name, roles, computed ? "t" : "f"};
 	PGresult *answer;
 	bool good;
 	uint32_t i;
@@ -304,8 +321,9 @@ check_others(const LiveNames *live, const TocEntry *entry, const UsedName *used,
 										 used->schema, used->name, other->owner, other->kind,
 										 other->schema, other->tag));
 	}
-	good = ask(live, used->use == NAME_OPERATOR ? operator_query : function_query, used->schema,
-			   used->name, roles, &answer);
+	answer = connection_query(
+		live->connection, used->use == NAME_OPERATOR ? operator_query : function_query, 4, params);
+	good = answer != NULL;
 	if (good && PQntuples(answer) > 0)
 		good = refuse_with(entry, OTHERS_HINT,
 						   xasprintf("It calls %s.%s by name, and %s is there, which others can "
@@ -380,9 +398,11 @@ is_held(const LiveNames *live, const UsedName *used, const char *roles, bool *he
 static bool
 check_call(LiveNames *live, const TocEntry *entry, const UsedName *used)
 {
-	bool owners = is_owners(live, entry, when_computed(entry, used));
+	Computed computed = when_computed(entry, used);
+	bool owners = is_owners(live, entry, computed);
 	char *roles = trusted_roles(live, entry, used, owners);
-	char *key = xasprintf("%d %d %s %s.%s", owners, used->use, roles, used->schema, used->name);
+	char *key = xasprintf("%d %d %d %s %s.%s", owners, computed != COMPUTED_LATER, used->use, roles,
+						  used->schema, used->name);
 	bool held;
 	bool good = true;
 	uint32_t i;

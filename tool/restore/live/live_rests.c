@@ -25,6 +25,7 @@
 #include "live_refusal.h"
 #include "live_rests.h"
 #include "memory.h"
+#include "owner_settings.h"
 #include "part_settings.h"
 #include "settings.h"
 
@@ -148,7 +149,9 @@ is_trusted(const Behind *behind, const char *owner)
 		if (strcmp(PQgetvalue(behind->superusers, i, 0), owner) == 0)
 			return true;
 	}
-	return owner[0] == '\0' || strcmp(owner, behind->entry->owner) == 0;
+	/* With --no-owner whatever calls it belongs to the session. */
+	return owner[0] == '\0' ||
+		   (!behind->plan->settings->owners->no_owner && strcmp(owner, behind->entry->owner) == 0);
 }
 
 /* What `other` rests on; its code is that of `function`, if not NULL. */

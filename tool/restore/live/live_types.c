@@ -505,14 +505,18 @@ check_cast_values(LiveTypes *types, const TocEntry *entry, const char *text)
 static bool
 check_computed(LiveTypes *types, const TocEntry *entry)
 {
-	static const char *const kinds[] = {"INDEX", "CONSTRAINT", "STATISTICS", NULL};
+	/* What the server keeps as an expression, or a string, to compute it later. */
+	static const char *const kept[] = {
+		"VIEW",      "MATERIALIZED VIEW", "RULE",   "FUNCTION",          "PROCEDURE",
+		"AGGREGATE", "DEFAULT",           "DOMAIN", "CHECK CONSTRAINT",  "POLICY",
+		"TRIGGER",   "PUBLICATION",       "SERVER", "PUBLICATION TABLE", "USER MAPPING",
+		"SEQUENCE",  "FK CONSTRAINT",     NULL};
 	char *text = NULL;
 	bool good = true;
 
-	if (!is_trusted(types, entry))
+	if (!is_trusted(types, entry) || toc_entry_is_any(entry, kept))
 		return true;
-	if (toc_entry_is_any(entry, kinds) ||
-		(toc_entry_is(entry, "TABLE") && inline_computed_read(entry, &text) == INLINE_UNREADABLE))
+	if (!toc_entry_is_table(entry) || inline_computed_read(entry, &text) == INLINE_UNREADABLE)
 		good = check_cast_values(types, entry, entry->definition);
 	else if (text != NULL)
 		good = check_cast_values(types, entry, text);
