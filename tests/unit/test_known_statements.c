@@ -145,6 +145,32 @@ test_indexes(void **state)
 	}
 }
 
+/* Keys for which the server looks at no row. */
+static void
+test_leaves_rows(void **state)
+{
+#define KEY "ALTER TABLE ONLY s.t\n    ADD CONSTRAINT k FOREIGN KEY (a) REFERENCES s.u(b)"
+	static const struct
+	{
+		const char *definition;
+		bool leaves;
+	} cases[] = {{KEY ";\n", false},
+				 {KEY " NOT VALID;\n", true},
+				 {KEY " NOT ENFORCED;\n", true},
+				 {KEY " DEFERRABLE;\n", false},
+				 {"", false}};
+	TocEntry entry = {.kind = (char *) "FK CONSTRAINT"};
+	size_t i;
+
+	(void) state;
+	for (i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
+	{
+		entry.definition = (char *) cases[i].definition;
+		if (entry_leaves_rows(&entry) != cases[i].leaves)
+			fail_msg("%s", cases[i].definition);
+	}
+}
+
 /* Literals that a function of users could read as it likes. */
 static void
 test_bare_literals(void **state)
@@ -216,9 +242,9 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_bare_literals), cmocka_unit_test(test_indexes),
-		cmocka_unit_test(test_kinds),         cmocka_unit_test(test_tables),
-		cmocka_unit_test(test_split),
+		cmocka_unit_test(test_leaves_rows), cmocka_unit_test(test_bare_literals),
+		cmocka_unit_test(test_indexes),     cmocka_unit_test(test_kinds),
+		cmocka_unit_test(test_tables),      cmocka_unit_test(test_split),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

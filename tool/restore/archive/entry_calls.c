@@ -66,15 +66,25 @@ entry_calls_functions(const TocEntry *entry)
 		   read_depth(text, &where) > 1 || where;
 }
 
+static bool
+ends_with(const char *text, const char *end)
+{
+	size_t length = strlen(text);
+
+	return length > strlen(end) && strcmp(text + length - strlen(end), end) == 0;
+}
+
+bool
+entry_leaves_rows(const TocEntry *entry)
+{
+	return ends_with(entry->definition, " NOT VALID;\n") ||
+		   ends_with(entry->definition, " NOT ENFORCED;\n");
+}
+
 bool
 entry_checks_rows(const TocEntry *entry)
 {
-	static const char not_valid[] = " NOT VALID;\n";
-	size_t length = strlen(entry->definition);
-
-	return toc_entry_is(entry, "CHECK CONSTRAINT") &&
-		   (length < strlen(not_valid) ||
-			strcmp(entry->definition + length - strlen(not_valid), not_valid) != 0);
+	return toc_entry_is(entry, "CHECK CONSTRAINT") && !entry_leaves_rows(entry);
 }
 
 bool

@@ -18,6 +18,12 @@ extern bool entry_calls_functions(const TocEntry *entry);
 /* Is it a CHECK constraint that is computed for all rows when it is added? */
 extern bool entry_checks_rows(const TocEntry *entry);
 
+/*
+ * Is it a constraint that is added without a look at the rows, for which nothing
+ * is computed and nothing planned: NOT VALID, or (PostgreSQL 18) NOT ENFORCED?
+ */
+extern bool entry_leaves_rows(const TocEntry *entry);
+
 /* Is it a partitioned table, whose key is compared by an operator class? */
 extern bool entry_is_partitioned(const TocEntry *entry);
 

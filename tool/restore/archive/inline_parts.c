@@ -315,24 +315,6 @@ inline_part_names(const char *part, const TocEntry *used)
 	return found;
 }
 
-bool
-inline_parts_name(const TocEntry *entry, const char *definition, const TocEntry *used)
-{
-	Parts parts;
-	bool found = !read_parts(&parts, entry, definition);
-	uint32_t i;
-
-	for (i = 0; !found && i < parts.count; i++)
-	{
-		char *text = text_of(&parts.items[i]);
-
-		found = inline_part_names(text, used);
-		free(text);
-	}
-	parts_free(&parts);
-	return found;
-}
-
 const TocEntry *
 inline_parts_parent(const ArchiveToc *toc, const TocEntry *table, uint32_t number)
 {

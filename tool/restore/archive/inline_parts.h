@@ -41,9 +41,6 @@ extern InlineRead inline_computed_read(const TocEntry *entry, char **text);
 /* Does the text of a part name this function or operator, with its schema? */
 extern bool inline_part_names(const char *part, const TocEntry *used);
 
-/* Does any part of the definition?  Also if it cannot be read. */
-extern bool inline_parts_name(const TocEntry *entry, const char *definition, const TocEntry *used);
-
 /* The table that a table inherits from, by number; NULL behind the last. */
 extern const TocEntry *inline_parts_parent(const ArchiveToc *toc, const TocEntry *table,
 										   uint32_t number);

@@ -324,15 +324,13 @@ find_part(const Selection *selection, const TocEntry *whole, const RenameMap *ma
 
 /*
  * May a part without an entry of its own call the function or operator that the
- * table, or domain, depends on?  It names it itself; or it is that of a cast, and
- * nothing in the definition names it, so that something there must be cast.
+ * table, or domain, depends on?  It names it itself; or it is that of a cast,
+ * which no text names.  That another part names it says nothing against that.
  */
 static bool
-may_call(const Selection *selection, const TocEntry *whole, const char *definition,
-		 const char *text, const TocEntry *used)
+may_call(const Selection *selection, const char *text, const TocEntry *used)
 {
-	return inline_part_names(text, used) ||
-		   (live_code_is_of_cast(selection, used) && !inline_parts_name(whole, definition, used));
+	return inline_part_names(text, used) || live_code_is_of_cast(selection, used);
 }
 
 /*
@@ -359,7 +357,7 @@ inline_says_so(const Selection *selection, const TocEntry *whole, const char *de
 	for (used = first; used != NULL && !good; used = next_place(places, used))
 		good = depends_on(whole, used->entry) &&
 			   (!toc_entry_is_any(used->entry, called) ||
-				(text != NULL && may_call(selection, whole, definition, text, used->entry)));
+				(text != NULL && may_call(selection, text, used->entry)));
 	for (i = 0; !good && read == INLINE_ABSENT && kind != INLINE_WHOLE &&
 				(parent = inline_parts_parent(&selection->toc, whole, i)) != NULL;
 		 i++)

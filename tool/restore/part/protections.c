@@ -54,16 +54,6 @@
 
 /* ---- which entries they are ---- */
 
-static bool
-is_not_valid(const TocEntry *entry)
-{
-	static const char not_valid[] = " NOT VALID;\n";
-	size_t length = strlen(entry->definition);
-
-	return length > strlen(not_valid) &&
-		   strcmp(entry->definition + length - strlen(not_valid), not_valid) == 0;
-}
-
 /* Those that bind whoever names the table, and not those of rows that come to its partitions. */
 static bool
 is_of_name(const TocEntry *entry)
@@ -86,7 +76,7 @@ is_protection(const RestorePlan *plan, const TocEntry *entry)
 	if (!partial_is_in_list(plan, entry, LIST_POST_DATA) || part_of_is_view_query(entry))
 		return false;
 	return is_of_name(entry) || toc_entry_is(entry, "TRIGGER") ||
-		   (is_constraint(entry) && is_not_valid(entry));
+		   (is_constraint(entry) && entry_leaves_rows(entry));
 }
 
 static void

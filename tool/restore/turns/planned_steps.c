@@ -38,6 +38,7 @@
 #include <string.h>
 
 #include "code_owners.h"
+#include "entry_calls.h"
 #include "live_types.h"
 #include "log.h"
 #include "memory.h"
@@ -120,16 +121,11 @@ typedef struct Step
 	char *others;     /* what is code of others, or NULL */
 } Step;
 
-/* Nothing is planned for a foreign key that is not valid. */
 static bool
 is_planned(const TocEntry *entry)
 {
-	static const char not_valid[] = " NOT VALID;\n";
-	size_t length = strlen(entry->definition);
-
 	if (toc_entry_is(entry, "FK CONSTRAINT"))
-		return length < strlen(not_valid) ||
-			   strcmp(entry->definition + length - strlen(not_valid), not_valid) != 0;
+		return !entry_leaves_rows(entry);
 	return toc_entry_is(entry, "TABLE ATTACH") || toc_entry_is(entry, "INDEX ATTACH");
 }
 
