@@ -404,7 +404,7 @@ CREATE OPERATOR CLASS lib.ops FOR TYPE integer USING btree AS OPERATOR 1 <, OPER
 CREATE TYPE lib.span AS RANGE (subtype = integer, subtype_opclass = lib.ops, multirange_type_name = lib.spans);
 CREATE TABLE app.par (id integer PRIMARY KEY);
 INSERT INTO app.par VALUES (1), (2);
-GRANT REFERENCES ON app.par TO joe;
+GRANT USAGE ON SCHEMA app TO joe; GRANT REFERENCES ON app.par TO joe;
 CREATE TABLE app.chi (id lib.ty REFERENCES app.par);
 CREATE TABLE app.dots (id point REFERENCES app.par);
 CREATE TABLE app.root (id lib.ty) PARTITION BY LIST (id);
@@ -432,10 +432,10 @@ CREATE TABLE app.stat (id integer); CREATE STATISTICS app.stats ON (lower(lib.sp
 INSERT INTO app.ind VALUES (1), (2);
 INSERT INTO app.partial VALUES (1), (2);
 INSERT INTO app.stat VALUES (1), (2);
-CREATE VIEW app.inner AS SELECT id FROM app.base;
-CREATE VIEW app.outer AS SELECT id FROM app.inner;
-CREATE FUNCTION lib.reads() RETURNS SETOF integer LANGUAGE sql STABLE BEGIN ATOMIC SELECT id FROM app.outer; END;
-CREATE FUNCTION lib.has(integer) RETURNS boolean LANGUAGE sql STABLE BEGIN ATOMIC SELECT EXISTS (SELECT FROM app.outer o WHERE o.id = $1); END;
+CREATE VIEW app.below AS SELECT id FROM app.base;
+CREATE VIEW app.above AS SELECT id FROM app.below;
+CREATE FUNCTION lib.reads() RETURNS SETOF integer LANGUAGE sql STABLE BEGIN ATOMIC SELECT id FROM app.above; END;
+CREATE FUNCTION lib.has(integer) RETURNS boolean LANGUAGE sql STABLE BEGIN ATOMIC SELECT EXISTS (SELECT FROM app.above o WHERE o.id = $1); END;
 CREATE MATERIALIZED VIEW app.behind AS SELECT * FROM lib.reads();
 CREATE TABLE app.asking (id integer CHECK (lib.has(id)));
 INSERT INTO app.asking VALUES (1);
@@ -463,7 +463,7 @@ is_restored('a key that is not valid, for which nothing is cast', '--table', 'jo
 is(query('types', q{SELECT convalidated FROM pg_constraint WHERE conrelid = 'joe.late'::regclass}), 'f', '... and it is not valid');
 
 # A view behind a function whose body the server has parsed: what it calls now, and who can say what it will call.
-for my $since ('', 'CREATE OR REPLACE VIEW app.inner AS SELECT id + 0 * joe.cmp(id, id) AS id FROM app.base', 'CREATE OR REPLACE VIEW app.inner AS SELECT id FROM app.base; ALTER VIEW app.inner OWNER TO joe')
+for my $since ('', 'CREATE OR REPLACE VIEW app.below AS SELECT id + 0 * joe.cmp(id, id) AS id FROM app.base', 'CREATE OR REPLACE VIEW app.below AS SELECT id FROM app.base; ALTER VIEW app.below OWNER TO joe')
 {
 	query('types', "DROP MATERIALIZED VIEW app.behind; TRUNCATE app.asking; $since");
 	if ($since eq '')
@@ -472,8 +472,8 @@ for my $since ('', 'CREATE OR REPLACE VIEW app.inner AS SELECT id + 0 * joe.cmp(
 		is_restored('rows, with a view behind a function', '--append', '--table', 'app.asking');
 		next;
 	}
-	is_refused("a view behind a function, after $since", qr/(?:function joe[.]cmp|view app[.]inner).*others can change/, '--table', 'app.behind');
-	is_refused("rows, after $since", qr/(?:function joe[.]cmp|view app[.]inner).*changed by others.*$no_rows|$no_rows/s, '--append', '--table', 'app.asking');
+	is_refused("a view behind a function, after $since", qr/(?:function joe[.]cmp|view app[.]below).*others can change/, '--table', 'app.behind');
+	is_refused("rows, after $since", qr/(?:function joe[.]cmp|view app[.]below).*changed by others.*$no_rows|$no_rows/s, '--append', '--table', 'app.asking');
 	query('types', 'CREATE MATERIALIZED VIEW app.behind AS SELECT 1');
 }
 

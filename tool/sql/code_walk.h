@@ -18,7 +18,9 @@
  * by the functions of the families that an operator is in; and to_jsonb(), among
  * others, looks for a cast of a type when it runs.  No dependency says so.  Of the
  * casts, those between types of superusers and the session count: in others their
- * owners can put whatever they like, so that these types count themselves.
+ * owners can put whatever they like, so that these types count themselves.  A body
+ * that the server has parsed (BEGIN ATOMIC) can read a view, and that another one:
+ * what their queries call runs as whoever reads them.
  */
 #define CODE_NEXT                                                                                  \
 	"SELECT refclassid AS class, refobjid AS object FROM pg_catalog.pg_depend"                     \
@@ -35,6 +37,14 @@
 	"  AND t.class = 'pg_catalog.pg_type'::pg_catalog.regclass"                                    \
 	"  AND classid IN ('pg_catalog.pg_constraint'::pg_catalog.regclass,"                           \
 	"   'pg_catalog.pg_class'::pg_catalog.regclass)"                                               \
+	" UNION ALL SELECT 'pg_catalog.pg_rewrite'::pg_catalog.regclass, w.oid"                        \
+	"  FROM pg_catalog.pg_depend d JOIN pg_catalog.pg_class c ON c.oid = d.refobjid"               \
+	"   AND c.relkind = 'v' AND c.oid >= 16384"                                                    \
+	"  JOIN pg_catalog.pg_rewrite w ON w.ev_class = c.oid AND w.ev_type = '1'"                     \
+	"  WHERE d.classid = t.class AND d.objid = t.object"                                           \
+	"  AND d.refclassid = 'pg_catalog.pg_class'::pg_catalog.regclass"                              \
+	"  AND t.class IN ('pg_catalog.pg_rewrite'::pg_catalog.regclass,"                              \
+	"   'pg_catalog.pg_proc'::pg_catalog.regclass)"                                                \
 	" UNION ALL SELECT 'pg_catalog.pg_opclass'::pg_catalog.regclass, o.oid"                        \
 	"  FROM pg_catalog.pg_opclass o WHERE o.opcintype = t.object AND t.object >= 12000"            \
 	"  AND t.class = 'pg_catalog.pg_type'::pg_catalog.regclass"                                    \

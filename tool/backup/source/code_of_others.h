@@ -76,9 +76,13 @@
 	"    THEN things.object ELSE o.oprcode::pg_catalog.oid END"                                    \
 	"  LEFT JOIN pg_catalog.pg_type y ON things.class = 'pg_catalog.pg_type'::pg_catalog.regclass" \
 	"   AND y.oid = things.object AND y.typtype <> 'e'"                                            \
+	"  LEFT JOIN pg_catalog.pg_rewrite w"                                                          \
+	"   ON things.class = 'pg_catalog.pg_rewrite'::pg_catalog.regclass AND w.oid = things.object"  \
+	"  LEFT JOIN pg_catalog.pg_class v ON v.oid = w.ev_class"                                      \
 	"  WHERE f.proowner NOT IN " ROLES_EQUAL_TO_SESSION                                            \
 	"   OR o.oprowner NOT IN " ROLES_EQUAL_TO_SESSION                                              \
-	"   OR y.typowner NOT IN " ROLES_EQUAL_TO_SESSION "))"
+	"   OR y.typowner NOT IN " ROLES_EQUAL_TO_SESSION                                              \
+	"   OR v.relowner NOT IN " ROLES_EQUAL_TO_SESSION "))"
 
 /* Functions of users that are called directly: SQL functions among them are inlined. */
 #define PLANNING_RUNS_CODE_OF_USERS                                                                \

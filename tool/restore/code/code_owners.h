@@ -40,7 +40,11 @@
 	"  AND class = 'pg_catalog.pg_type'::pg_catalog.regclass AND t.typtype IN ('d', 'c', 'r')"     \
 	" UNION ALL SELECT 'operator ' || p.oid::pg_catalog.regoperator::pg_catalog.text, p.oprowner"  \
 	"  FROM things JOIN pg_catalog.pg_operator p ON p.oid = object"                                \
-	"  AND class = 'pg_catalog.pg_operator'::pg_catalog.regclass"
+	"  AND class = 'pg_catalog.pg_operator'::pg_catalog.regclass"                                  \
+	" UNION ALL SELECT 'view ' || v.oid::pg_catalog.regclass::pg_catalog.text, v.relowner"         \
+	"  FROM things JOIN pg_catalog.pg_rewrite w ON w.oid = object"                                 \
+	"  AND class = 'pg_catalog.pg_rewrite'::pg_catalog.regclass"                                   \
+	"  JOIN pg_catalog.pg_class v ON v.oid = w.ev_class"
 
 /*
  * May this expression, as text of its node tree, look for a cast of a value

@@ -73,22 +73,13 @@
 	"  WHERE x.oid = t.object AND t.class = 'pg_catalog.pg_statistic_ext'::pg_catalog.regclass"
 
 /*
- * What code_walk.h does not follow: the views that a query reads, also that of a
- * function; columns that are computed when they are read; what the result of
- * JSON_VALUE() is converted to; and what the planner computes in advance of the
- * tables that are read, with their children: the constant parts of what their
- * indexes, statistics, constraints and partition keys say.
+ * What code_walk.h does not follow: columns that are computed when they are read;
+ * what the result of JSON_VALUE() is converted to; and what the planner computes in
+ * advance of the tables that are read, with their children: the constant parts of
+ * what their indexes, statistics, constraints and partition keys say.
  */
 #define GIVEN_NEXT                                                                                 \
-	"SELECT 'pg_catalog.pg_rewrite'::pg_catalog.regclass::pg_catalog.oid, w.oid"                   \
-	"  FROM pg_catalog.pg_depend d JOIN pg_catalog.pg_class c ON c.oid = d.refobjid"               \
-	"   AND c.relkind = 'v' AND c.oid >= 16384"                                                    \
-	"  JOIN pg_catalog.pg_rewrite w ON w.ev_class = c.oid AND w.ev_type = '1'"                     \
-	"  WHERE d.classid = t.class AND d.objid = t.object"                                           \
-	"  AND d.refclassid = 'pg_catalog.pg_class'::pg_catalog.regclass"                              \
-	"  AND t.class IN ('pg_catalog.pg_rewrite'::pg_catalog.regclass,"                              \
-	"   'pg_catalog.pg_proc'::pg_catalog.regclass)"                                                \
-	" UNION ALL SELECT 'pg_catalog.pg_attrdef'::pg_catalog.regclass, v.oid"                        \
+	"SELECT 'pg_catalog.pg_attrdef'::pg_catalog.regclass::pg_catalog.oid, v.oid"                   \
 	"  FROM pg_catalog.pg_depend d JOIN pg_catalog.pg_attribute a ON a.attrelid = d.refobjid"      \
 	"   AND a.attgenerated = 'v'"                                                                  \
 	"  JOIN pg_catalog.pg_attrdef v ON v.adrelid = a.attrelid AND v.adnum = a.attnum"              \
