@@ -16,7 +16,7 @@ STEP = 0.2.2--$(NEWEST)
 OLD_STEPS = 0.1.0--0.2.0 0.2.0--0.2.1 0.2.1--0.2.2
 DATA = extension/frozen/nex_backup--0.1.0.sql
 DATA_built = $(patsubst %,extension/nex_backup--%.sql,$(OLD_STEPS) $(STEP) $(NEWEST))
-PGFILEDESC = "nex_backup - schedules, catalogue, status and verification of backups"
+PGFILEDESC = "nex_backup - schedules, catalog, status and verification of backups"
 
 OBJS = $(patsubst %.c,%.o,$(wildcard extension/*.c common/*.c))
 

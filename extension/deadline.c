@@ -1,7 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * deadline.c
- *	  The time that a transaction may go on after it has changed the catalogue.
+ *	  The time that a transaction may go on after it has changed the catalog.
  *
  * A role that may report, or work as an agent, changes tables of the extension,
  * and the locks on these stay until its transaction ends.  Somebody who waits

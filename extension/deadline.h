@@ -1,7 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * deadline.h
- *	  The time that a transaction may go on after it has changed the catalogue.
+ *	  The time that a transaction may go on after it has changed the catalog.
  *
  *-------------------------------------------------------------------------
  */

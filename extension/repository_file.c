@@ -345,7 +345,7 @@ tree_problem(const char *path, int error)
 	return answer.error == 0 ? "is a symbolic link that leads nowhere" : NULL;
 }
 
-/* The name of a server's owner in the catalogue: "db", or "LABEL@db". */
+/* The name of a server's owner in the catalog: "db", or "LABEL@db". */
 static char *
 owner_text(const char *label, const char *database)
 {

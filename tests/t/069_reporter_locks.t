@@ -178,7 +178,7 @@ for my $call ("nex_backup_sync('$repo')", "nex_backup_verify('shop/$known', '$re
 # Whoever may hold the row: the wait ends, with the reason.
 my ($pid, $release) = hold("BEGIN; UPDATE nex_backup.repositories SET host = host WHERE id = '$id'");
 ok(!eval { query('postgres', "SET statement_timeout = '60s'; SELECT nex_backup_sync('$repo')"); 1 }, 'a row that a superuser holds: nex_backup_sync() ends');
-like($@, qr/ERROR:  could not lock the rows of repository "\Q$repo\E" in the catalogue in time.*DETAIL:  Process $pid of role .*HINT:  .*pg_terminate_backend\($pid\)/s, 'and says who holds it');
+like($@, qr/ERROR:  could not lock the rows of repository "\Q$repo\E" in the catalog in time.*DETAIL:  Process $pid of role .*HINT:  .*pg_terminate_backend\($pid\)/s, 'and says who holds it');
 $release->();
 ok(eval { query('postgres', "SELECT nex_backup_sync('$repo')"); 1 }, 'and works afterwards');
 

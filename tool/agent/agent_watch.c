@@ -7,7 +7,7 @@
  * each wait, also that for an answer of the catalog, is made here, ends soon
  * while programs run, and then looks at all that has a time: timeouts of jobs,
  * the lease, which ends if the catalog is silent, and the end of the agent
- * itself.  Nothing here asks the catalogue.
+ * itself.  Nothing here asks the catalog.
  *
  *-------------------------------------------------------------------------
  */

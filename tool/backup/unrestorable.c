@@ -6,7 +6,7 @@
  * PostgreSQL lets a definition be changed so that what is there could not come
  * about once more.  A backup holds it, rows and all, and verifies; the restore
  * fails, or leaves something out.  The time to say so is when it can still be
- * put right.  Only what the catalogue tells is looked for: reading rows to
+ * put right.  Only what the catalog tells is looked for: reading rows to
  * find more would call functions of the tables' owners.  How many steps there
  * are from views to what they read is up to the views' owners, and they grow
  * with the square of the views; so each look ends after some seconds.

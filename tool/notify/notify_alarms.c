@@ -1,7 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * notify_alarms.c
- *	  Alarms that the scheduler has raised in the catalogue.
+ *	  Alarms that the scheduler has raised in the catalog.
  *
  * The scheduler knows what no run can tell: that it did not start one in
  * time, that a job is suspended, that a program could not be started, or died
@@ -387,7 +387,7 @@ notify_catalogue_owners(const Settings *settings, const char *repository, Backup
 			owner = owner_of(NULL, PQgetvalue(result, i, 0));
 		(*owners)[(*count)++].owner = owner;
 	}
-	/* The repository says most of it without the catalogue. */
+	/* The repository says most of it without the catalog. */
 	if (message != NULL)
 	{
 		message[strcspn(message, "\n")] = '\0';

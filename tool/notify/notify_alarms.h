@@ -1,7 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * notify_alarms.h
- *	  Alarms that the scheduler has raised in the catalogue.
+ *	  Alarms that the scheduler has raised in the catalog.
  *
  *-------------------------------------------------------------------------
  */

@@ -81,7 +81,7 @@
 
 /*
  * As the server's workers do: a standby that is lost keeps neither the queue from moving nor a
- * command from its end, and whoever waits for it has locks of the catalogue.
+ * command from its end, and whoever waits for it has locks of the catalog.
  */
 #define LOCAL_COMMIT                                                                               \
 	"SELECT pg_catalog.set_config('synchronous_commit', 'local', true)"                            \

@@ -11,7 +11,7 @@
 /*
  * The run in the catalog that an executor started us for, as its number;
  * NULL if none did.  What such a run writes to stdout and stderr goes into the
- * catalogue.
+ * catalog.
  */
 extern const char *job_run(void);
 

@@ -5,7 +5,7 @@
  *
  * What the server says of an error may quote a row, or a statement with a
  * password in it.  That is for the terminal and for log files, which only
- * their owner can read; not for mail, webhooks or the catalogue.  Where such
+ * their owner can read; not for mail, webhooks or the catalog.  Where such
  * a text is put into a message it is marked, and what is written where decides
  * between the two readings.  A mark is part of the text, so that it goes
  * wherever the text goes; a second text beside the first would be forgotten

@@ -475,7 +475,7 @@ posix_storage_at(int root, const char *directory, StoreResult *result)
 	storage->group = status.st_gid;
 	if (getrandom(&storage->nonce, sizeof(storage->nonce), 0) != sizeof(storage->nonce))
 		storage->nonce = (unsigned) time(NULL);
-	/* Absolute, because it is shown in commands to type and kept in the catalogue. */
+	/* Absolute, because it is shown in commands to type and kept in the catalog. */
 	storage->base.location = realpath(directory, NULL);
 	if (storage->base.location == NULL)
 		storage->base.location = xstrdup(directory);

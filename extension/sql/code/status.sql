@@ -32,12 +32,12 @@ SET search_path = pg_catalog, pg_temp
 AS $$
 	SELECT o.risk
 	FROM (SELECT 1 AS place, d.datdba AS owner, '' AS name,
-			format('database %I belongs to role %s, which is not a superuser and can drop the extension with its catalogue',
+			format('database %I belongs to role %s, which is not a superuser and can drop the extension with its catalog',
 				d.datname, d.datdba::regrole) AS risk
 			FROM pg_database d WHERE d.datname = current_database()
 		UNION ALL
 		SELECT 2, n.nspowner, '',
-			format('schema %I belongs to role %s, which is not a superuser and can drop the extension with its catalogue',
+			format('schema %I belongs to role %s, which is not a superuser and can drop the extension with its catalog',
 				n.nspname, n.nspowner::regrole)
 		FROM pg_extension e JOIN pg_namespace n ON n.oid = e.extnamespace
 		WHERE e.extname = 'nex_backup' AND n.nspowner <> 'pg_database_owner'::regrole

@@ -97,9 +97,9 @@ BEGIN
 			WHERE l.pid = a.pid AND l.granted AND l.relation = ANY (ARRAY['nex_backup.repositories'::regclass,
 				'nex_backup.backups'::regclass, 'nex_backup.backup_tables'::regclass]) AND l.mode <> 'AccessShareLock')
 	ORDER BY a.xact_start LIMIT 1;
-	RAISE EXCEPTION 'could not lock the rows of repository "%" in the catalogue in time', $1
+	RAISE EXCEPTION 'could not lock the rows of repository "%" in the catalog in time', $1
 		USING ERRCODE = 'lock_not_available',
-			DETAIL = coalesce(format('Process %s of role "%s" has changed the catalogue in a transaction that it began at %s.',
+			DETAIL = coalesce(format('Process %s of role "%s" has changed the catalog in a transaction that it began at %s.',
 				holder.pid, holder.usename, holder.xact_start), 'Another session had locked them.'),
 			HINT = coalesce(format('When it has ended, or is ended by SELECT pg_terminate_backend(%s), try again.', holder.pid),
 				'Try again.');
@@ -157,7 +157,7 @@ BEGIN
 		of_databases := of_databases || coalesce(entry.database, '');
 		any_database := any_database OR entry.database IS NULL;
 		RAISE WARNING '"%/%" %', location, entry.directory, entry.problem
-			USING DETAIL = 'What the catalogue knows of the backups that may be there is kept.',
+			USING DETAIL = 'What the catalog knows of the backups that may be there is kept.',
 				HINT = CASE WHEN entry.problem ~ 'symbolic link'
 					THEN 'Mount the other disk there ("mount --bind"), or put the directory itself in its place.'
 					ELSE 'Give it back its name, place and owner, or move it out of the repository if there are no backups in it.' END;

@@ -3,7 +3,7 @@
  * moved_objects.c
  *	  Objects that were renamed, rebuilt or dropped since the snapshot.
  *
- * pg_dump reads the catalogues on our snapshot, but the definitions that the
+ * pg_dump reads the catalogs on our snapshot, but the definitions that the
  * server puts into words (pg_get_indexdef() and its like) speak of the
  * present.  Tables are locked; nobody can lock a function, a type, a view, or
  * the name of an index.  An index that REINDEX CONCURRENTLY swaps in between is dumped as

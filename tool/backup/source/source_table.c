@@ -1,7 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * source_table.c
- *	  Reading the list of tables from the catalogue.
+ *	  Reading the list of tables from the catalog.
  *
  * The same choice as pg_dump's getTables() and processExtensionTables():
  * leaves but not partitioned parents, no foreign tables, no temporary ones,

@@ -27,7 +27,7 @@ typedef struct TocEntry
 {
 	int id;
 	uint32_t place;   /* in entries; arrays about entries go by it: ids may be of any size */
-	uint32_t catalog; /* oid of the catalogue that describes the object; 0: no object of its own */
+	uint32_t catalog; /* oid of the catalog that describes the object; 0: no object of its own */
 	uint32_t oid;
 	char *tag;        /* "invoice", "invoice invoice_pkey", "COLUMN invoice.note": unquoted */
 	char *kind;       /* "TABLE", "FK CONSTRAINT" */

@@ -154,7 +154,7 @@ typedef struct Place
 	const TocEntry *entry;
 } Place;
 
-/* Sorted by catalogue and oid; an object can have several entries ("SHELL TYPE" and "TYPE"). */
+/* Sorted by catalog and oid; an object can have several entries ("SHELL TYPE" and "TYPE"). */
 typedef struct Places
 {
 	Place *items;
@@ -268,7 +268,7 @@ depends_on_one(const TocEntry *entry, const Places *places, const Place *used)
 	return false;
 }
 
-/* Is it what makes a part of the table, view or domain: this object of the catalogue? */
+/* Is it what makes a part of the table, view or domain: this object of the catalog? */
 static bool
 makes_part(const TocEntry *entry, const RenameMap *map, const PGresult *result, int row)
 {

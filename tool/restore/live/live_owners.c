@@ -72,7 +72,7 @@ find_used(const Selection *selection)
 	return used;
 }
 
-/* Those that one catalogue has, as an array of oids; caller frees. */
+/* Those that one catalog has, as an array of oids; caller frees. */
 static char *
 oids_in(const Selection *selection, const bool *used, int catalog)
 {

@@ -23,10 +23,10 @@
 typedef struct Existing
 {
 	char *key;   /* class, schema, name */
-	char *owner; /* "" where the catalogue has none */
+	char *owner; /* "" where the catalog has none */
 	char *oid;
 	char *place; /* schema of an extension, which is not in its name, or "" */
-	char kind;   /* of a relation, function or type, as in its catalogue; or '\0' */
+	char kind;   /* of a relation, function or type, as in its catalog; or '\0' */
 } Existing;
 
 struct ExistingObjects
@@ -42,7 +42,7 @@ typedef struct KindOfKey
 	const char *kind;  /* of the entry */
 	const char *class; /* in the query below */
 	bool by_drop;      /* by what stands in "DROP <kind> …;" instead of schema and tag */
-	const char *now;   /* kinds that it can have in the catalogue; NULL: no matter, "": of_type() */
+	const char *now;   /* kinds that it can have in the catalog; NULL: no matter, "": of_type() */
 } KindOfKey;
 
 static const KindOfKey kinds_of_keys[] = {
@@ -79,7 +79,7 @@ static const KindOfKey kinds_of_keys[] = {
 	{"PUBLICATION", "publication", false, NULL},
 };
 
-/* Catalogues whose names, with or without a schema, say it all. */
+/* Catalogs whose names, with or without a schema, say it all. */
 typedef struct NamedCatalog
 {
 	const char *class;

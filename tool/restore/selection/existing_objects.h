@@ -55,13 +55,13 @@ extern bool existing_objects_find(const ExistingObjects *existing, const TocEntr
 /* Has the session the rights of the role; NULL: of a superuser? */
 extern bool existing_objects_may_act_as(const ExistingObjects *existing, const char *role);
 
-/* The catalogues that have them, by number; NULL behind the last. */
+/* The catalogs that have them, by number; NULL behind the last. */
 extern const char *existing_objects_catalog(int number);
 
-/* Is an entry in the catalogue of this number? */
+/* Is an entry in the catalog of this number? */
 extern bool existing_objects_is_in(const TocEntry *entry, int number);
 
-/* The catalogue that an entry's object is in; NULL if it is not found by its name. */
+/* The catalog that an entry's object is in; NULL if it is not found by its name. */
 extern const char *existing_objects_catalog_of(const TocEntry *entry);
 
 #endif /* NEX_EXISTING_OBJECTS_H */
