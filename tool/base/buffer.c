@@ -14,6 +14,9 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "exit_status.h"
+#include "run_protocol.h"
+
 #define FIRST_CAPACITY 256
 
 static _Atomic(LastAct) last_act;
@@ -35,7 +38,7 @@ out_of_memory(void)
 	(void) ignored;
 	if (act != NULL)
 		act();
-	_exit(1);
+	_exit(exit_status(EXIT_FAILED));
 }
 
 void

@@ -18,6 +18,7 @@
 #include "command_settings.h"
 #include "command_table.h"
 #include "descriptors.h"
+#include "exit_status.h"
 #include "general_settings.h"
 #include "help.h"
 #include "interrupt.h"
@@ -350,11 +351,33 @@ open_standard_descriptors(void)
 	}
 }
 
+/*
+ * Does a server ask for WAL?  Known before anything can go wrong, the command
+ * line itself included; to take for that what is none does no harm.
+ */
+static bool
+asks_for_wal(int argc, char **argv)
+{
+	bool wal = false;
+	int i;
+
+	for (i = 1; i < argc; i++)
+	{
+		if (wal && strcmp(argv[i], "get") == 0)
+			return true;
+		wal |= strcmp(argv[i], "wal") == 0;
+	}
+	return false;
+}
+
 int
 main(int argc, char **argv)
 {
 	Arguments arguments;
 	bool done;
+
+	if (asks_for_wal(argc, argv))
+		exit_status_for_recovery();
 
 	memory_for_libraries();
 	out_of_memory_act(temporary_directories_remove_last);
@@ -373,9 +396,9 @@ main(int argc, char **argv)
 	if (interrupt_counts() && !service)
 	{
 		log_info("interrupted");
-		return EXIT_INTERRUPTED;
+		return exit_status(EXIT_INTERRUPTED);
 	}
 	if (log_exit_code() != EXIT_DONE)
-		return (int) log_exit_code();
-	return done ? EXIT_DONE : EXIT_FAILED;
+		return exit_status((int) log_exit_code());
+	return exit_status(done ? EXIT_DONE : EXIT_FAILED);
 }

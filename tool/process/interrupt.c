@@ -28,6 +28,7 @@
 #include <unistd.h>
 
 #include "deadline.h"
+#include "exit_status.h"
 #include "log.h"
 #include "memory.h"
 #include "run_protocol.h"
@@ -129,8 +130,8 @@ end_at_once(void)
 	cut(true);
 	temporary_directories_remove_ours();
 	if (poll(&wait, 1, 0) > 0 && write(STDERR_FILENO, words, sizeof(words) - 1) < 0)
-		_exit(EXIT_INTERRUPTED);
-	_exit(EXIT_INTERRUPTED);
+		_exit(exit_status(EXIT_INTERRUPTED));
+	_exit(exit_status(EXIT_INTERRUPTED));
 }
 
 /*
@@ -245,7 +246,7 @@ start_thread(void *(*work)(void *argument))
 	if (error != 0)
 	{
 		report_error(EXIT_FAILED, NULL, NULL, "could not start a thread: %s", strerror(error));
-		exit(EXIT_FAILED);
+		exit(exit_status(EXIT_FAILED));
 	}
 	pthread_detach(thread);
 }
