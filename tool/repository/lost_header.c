@@ -13,6 +13,7 @@
  */
 #include "lost_header.h"
 
+#include <jansson.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -20,10 +21,12 @@
 #include "damaged_file.h"
 #include "encryption.h"
 #include "file_names.h"
+#include "json_bounds.h"
 #include "keyring.h"
 #include "log.h"
 #include "manifest_read.h"
 #include "memory.h"
+#include "seal.h"
 
 #define INIT_HINT                                                                                  \
 	"No backup depends on this file: \"nex_backup init\" for this repository writes it again, "    \
@@ -66,6 +69,47 @@ read_origin(Repository *repository, const BackupName *name, Origin *origin)
 	free(path);
 }
 
+/* The first system identifier whose WAL is there. */
+static bool
+visit_wal(const char *name, void *argument)
+{
+	char **path = argument;
+
+	if (strlen(name) == 17 && strspn(name, "0123456789abcdef") == 16 && name[16] == '/')
+		*path = xasprintf("wal/%scluster.json", name);
+	return *path == NULL;
+}
+
+/* The same of a repository that has nothing but WAL. */
+static void
+read_wal_origin(Repository *repository, Origin *origin)
+{
+	static const JsonBounds bounds = {64 * 1024, 4, 100};
+	char *path = NULL;
+	json_t *root = NULL;
+	const char *text;
+	Buffer file;
+
+	(void) repository->storage->list(repository->storage, "wal", visit_wal, &path);
+	buffer_init(&file);
+	if (path != NULL &&
+		storage_read(repository->storage, path, 64 * 1024, &file).code == STORE_OK &&
+		file.data != NULL && seal_check(file.data, file.length) == NULL &&
+		json_beyond(file.data, file.length, &bounds) == NULL)
+		root = json_loadb(file.data, file.length, JSON_REJECT_DUPLICATES, NULL);
+	text = json_string_value(json_object_get(root, "repository"));
+	if (repository_id_valid(text))
+		origin->id = xstrdup(text);
+	text = json_string_value(json_object_get(root, "cipher"));
+	origin->encrypted = text != NULL && cipher_by_name(text, &origin->cipher);
+	text = json_string_value(json_object_get(root, "recipients"));
+	if (text != NULL && digest_hex_valid(text))
+		memcpy(origin->keys, text, sizeof(origin->keys));
+	json_decref(root);
+	buffer_free(&file);
+	free(path);
+}
+
 /* Where the backups of a repository come from, whose nex_backup.json is lost. */
 void
 lost_header_origin(Repository *repository, Origin *origin)
@@ -78,6 +122,8 @@ lost_header_origin(Repository *repository, Origin *origin)
 	while (origin->id == NULL && count-- > 0)
 		read_origin(repository, &names[count], origin);
 	free(names);
+	if (origin->id == NULL)
+		read_wal_origin(repository, origin);
 }
 
 bool
@@ -89,8 +135,12 @@ lost_header_read_on(Repository *repository)
 	bool good;
 
 	lost_header_origin(repository, &origin);
-	if (origin.id == NULL)
+	/* Without a backup, nothing says whose signatures are good. */
+	if (origin.id == NULL || origin.name.id[0] == '\0')
+	{
+		free(origin.id);
 		return repository_damaged(repository, FRAME_FILE, "is missing", INIT_HINT);
+	}
 	repository->id = origin.id;
 	repository->created = xstrdup("");
 	path = backup_path(&origin.name, ".json");

@@ -29,6 +29,7 @@
 #include "memory.h"
 #include "quote.h"
 #include "recover_text.h"
+#include "repository_features.h"
 #include "repository_secret.h"
 #include "seal.h"
 #include "seal_append.h"
@@ -110,10 +111,10 @@ write_header(Repository *repository, const char *hint, bool *lasting)
 	if (result.code != STORE_OK)
 		return write_failed(repository, RECOVER_FILE, &result);
 	buffer_init(&json);
-	buffer_printf(
-		&json,
-		"{\n\"format\": 1,\n\"id\": \"%s\",\n\"created\": \"%s\",\n\"recover_sha256\": \"%s\"",
-		repository->id, repository->created, repository->recover_digest);
+	buffer_append_string(&json, "{\n");
+	features_write(repository->features, &json);
+	buffer_printf(&json, ",\n\"id\": \"%s\",\n\"created\": \"%s\",\n\"recover_sha256\": \"%s\"",
+				  repository->id, repository->created, repository->recover_digest);
 	if ((encryption != NULL && !encryption_write(repository, &json)) || !seal_append(&json))
 		result = store_failure(STORE_FAILED, NULL, "OpenSSL refuses");
 	else
@@ -154,7 +155,7 @@ parse_header(Repository *repository, const Buffer *file)
 	id = json_string_value(json_object_get(root, "id"));
 	created = json_string_value(json_object_get(root, "created"));
 	recover = json_string_value(json_object_get(root, "recover_sha256"));
-	if (json_integer_value(json_object_get(root, "format")) != 1)
+	if (!features_read(root, &repository->features))
 		good =
 			report_error(EXIT_FAILED, NULL, "Use a version of nex_backup that knows this format.",
 						 "repository \"%s\" has an unknown format", repository->storage->location);
@@ -215,23 +216,33 @@ open_location(const char *location, bool create, StoreResult *result)
 	return repository;
 }
 
-static bool
-note_backups(const char *name, void *argument)
+/* What of a repository a directory has. */
+typedef struct Remains
 {
-	if (strcmp(name, "backups/") != 0)
-		return true;
-	*(bool *) argument = true;
-	return false;
+	bool backups;
+	bool wal;
+} Remains;
+
+static bool
+note_remains(const char *name, void *argument)
+{
+	Remains *remains = argument;
+
+	remains->backups |= strcmp(name, "backups/") == 0;
+	remains->wal |= strcmp(name, "wal/") == 0;
+	return !remains->backups || !remains->wal;
 }
 
-/* A directory without nex_backup.json was a repository if it has backups. */
+/* A directory without nex_backup.json was a repository if it has backups, or WAL. */
 static bool
-has_backups(Repository *repository)
+has_remains(Repository *repository)
 {
-	bool found = false;
+	Remains remains = {false, false};
 
-	repository->storage->list(repository->storage, ".", note_backups, &found);
-	return found;
+	repository->storage->list(repository->storage, ".", note_remains, &remains);
+	if (remains.wal)
+		repository->features |= FEATURE_WAL;
+	return remains.backups || remains.wal;
 }
 
 Repository *
@@ -243,7 +254,7 @@ repository_open(const char *location)
 	repository = open_location(location, false, &result);
 	if (result.code == STORE_OK)
 		return repository;
-	if (result.code == STORE_ABSENT && repository != NULL && has_backups(repository))
+	if (result.code == STORE_ABSENT && repository != NULL && has_remains(repository))
 	{
 		if (lost_header_read_on(repository))
 			return repository;
@@ -372,7 +383,7 @@ prepare_writer(Repository *repository)
 
 	if (state == WRITER_KEY_BAD)
 		return false;
-	if (state == WRITER_KEY_ABSENT && has_backups(repository))
+	if (state == WRITER_KEY_ABSENT && has_remains(repository))
 	{
 		encryption->has_writer_key = false;
 		return encryption_can_write(repository);
@@ -400,7 +411,7 @@ create_header(Repository *repository, const char *location)
 	StoreResult result;
 	time_t now;
 
-	if (has_backups(repository))
+	if (has_remains(repository))
 	{
 		lost_header_origin(repository, &origin);
 		repository->id = origin.id;
@@ -570,13 +581,24 @@ repository_rewrite(Repository *repository)
 	 * The file first: with a number lower than the one remembered it would always be refused.
 	 * So nothing is remembered of a file that may be gone again.
 	 */
-	encryption->serial++;
-	if (!encryption_identify_recipients(encryption) ||
+	if (encryption != NULL)
+		encryption->serial++;
+	if ((encryption != NULL && encryption->wrapping == WRAPPED_FOR_RECIPIENTS &&
+		 !encryption_identify_recipients(encryption)) ||
 		!write_header(repository, "Run the same command again, which writes it again.", &lasting))
 		return false;
-	if (lasting)
+	if (lasting && encryption != NULL)
 		writer_state_follow(repository, encryption->serial);
 	return true;
+}
+
+bool
+repository_add_feature(Repository *repository, unsigned feature)
+{
+	if ((repository->features & feature) != 0)
+		return true;
+	repository->features |= feature;
+	return repository_rewrite(repository);
 }
 
 bool

@@ -51,10 +51,13 @@ extern void repository_close(Repository *repository);
 extern void repository_use_server(Repository *repository, const char *label, bool no_other);
 
 /*
- * Write nex_backup.json of an encrypted repository anew after its recipients
- * were changed.  False (reported) on failure.
+ * Write nex_backup.json anew after its recipients or its features were
+ * changed.  False (reported) on failure.
  */
 extern bool repository_rewrite(Repository *repository);
+
+/* The same if it does not name a feature yet (repository_features.h). */
+extern bool repository_add_feature(Repository *repository, unsigned feature);
 
 /*
  * nex_backup.json and RECOVER.txt are as they were written; else reports (exit

@@ -40,6 +40,7 @@ typedef struct Repository
 	char *id;
 	char *created;
 	DigestHex recover_digest;
+	unsigned features;      /* that older versions do not know (repository_features.h) */
 	bool headerless;        /* nex_backup.json is lost: it can be read only (lost_header.h) */
 	StoreLock *shared_lock; /* NULL: none */
 	struct Encryption *encryption; /* NULL: plain */

@@ -103,6 +103,49 @@ is_tree(const char *name, size_t length)
 	return false;
 }
 
+/* The directory that is looked at. */
+typedef struct Place
+{
+	Repository *repository;
+	const char *path;
+} Place;
+
+/* Is it a directory of the WAL archive: of a server, or of a timeline or the histories? */
+static bool
+is_of_wal(const char *tree, const char *name, size_t length)
+{
+	if (strcmp(tree, "wal") == 0)
+		return length == 16 && strspn(name, "0123456789abcdef") == 16;
+	return (length == 8 && strspn(name, "0123456789ABCDEF") == 8) || strcmp(name, "history/") == 0;
+}
+
+/* Anything else there may be what was moved. */
+static bool
+visit_wal(const char *name, void *argument)
+{
+	const Place *tree = argument;
+	size_t length = strcspn(name, "/");
+	bool is_ours = is_of_wal(tree->path, name, length);
+	char *path = xasprintf("%s/%.*s", tree->path, (int) length, name);
+	Place below = {tree->repository, path};
+
+	if (name[length] == '/' && !is_ours && holds_manifests(tree->repository, path, 1))
+		unclear_name(tree->repository, tree->path, name);
+	else if (name[length] == '/' && is_ours && strcmp(tree->path, "wal") == 0)
+		(void) tree->repository->storage->list(tree->repository->storage, path, visit_wal, &below);
+	free(path);
+	return !interrupted();
+}
+
+/* WAL itself is not searched: there may be a hundred thousand files, and no expire removes any. */
+static void
+look_at_wal(Repository *repository)
+{
+	Place tree = {repository, "wal"};
+
+	(void) repository->storage->list(repository->storage, tree.path, visit_wal, &tree);
+}
+
 /* A tree under another name, or a part of one. */
 static bool
 visit_top(const char *name, void *argument)
@@ -117,6 +160,8 @@ visit_top(const char *name, void *argument)
 		if (is_directory || unclear_probe(repository, name).code == STORE_UNSUPPORTED)
 			unclear_name(repository, ".", name);
 	}
+	else if (is_directory && strcmp(name, "wal/") == 0)
+		look_at_wal(repository);
 	else if (is_directory && !is_tree(name, length))
 	{
 		path = xasprintf("%.*s", (int) length, name);
@@ -148,13 +193,6 @@ probe_file(Repository *repository, const BackupName *name, const char *suffix)
 		unclear_error(repository, path, &result, true);
 	free(path);
 }
-
-/* The directory that is looked at. */
-typedef struct Place
-{
-	Repository *repository;
-	const char *path;
-} Place;
 
 /* A directory objects/ab: a link, or one that cannot be read?  Another one: was it moved here? */
 static bool
