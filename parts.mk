@@ -38,6 +38,8 @@ FLOORS += repository
 FLOORS += repository/objects
 # several places of one repository: copying backups from one to another, and mending
 FLOORS += repository/copies
+# WAL of servers: stored, and given back to one that recovers
+FLOORS += wal
 # the server that is backed up: locks, snapshot, schema, settings
 FLOORS += backup/source
 # what is copied out of it: tables in chunks, large objects, sequences
@@ -84,6 +86,8 @@ FLOORS += cli/print
 FLOORS += cli/commands
 # those of them that have two places of a repository to do with
 FLOORS += cli/places
+# the one that a server calls, for its WAL
+FLOORS += cli/wal
 # the beginning, the table of commands and help
 FLOORS += cli
 

@@ -54,5 +54,6 @@ extern const Command command_key;
 extern const Command command_notify;
 extern const Command command_agent;
 extern const Command command_version;
+extern const Command command_wal;
 
 #endif /* NEX_COMMAND_H */

@@ -22,6 +22,7 @@
 #include "place_names.h"
 #include "progress_bar.h"
 #include "replica.h"
+#include "repository_features.h"
 #include "repository_view.h"
 #include "restore_settings.h"
 #include "settings.h"
@@ -175,6 +176,8 @@ copy_selected(CopyCommand *command, const BackupName *names, int count)
 		output_done("Backups that were copied: %d.", command->count[COPY_DONE]);
 	if (!interrupted())
 		show_sum(command);
+	if ((command->from->features & FEATURE_WAL) != 0)
+		log_info("WAL is not copied: \"%s/wal\"", command->from->storage->location);
 	/* What may be hidden was not copied. */
 	return unclear_report(command->from) && good;
 }

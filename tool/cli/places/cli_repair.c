@@ -22,6 +22,7 @@
 #include "progress_bar.h"
 #include "repair_run.h"
 #include "replica.h"
+#include "repository_features.h"
 #include "repository_view.h"
 #include "restore_settings.h"
 #include "settings.h"
@@ -124,6 +125,8 @@ show_sum(RepairCommand *command)
 	fflush(stdout);
 	if (!dry_run && command->repaired > 0)
 		log_info("\"nex_backup verify\" shows whether all is well now, and records it");
+	if ((command->to->features & FEATURE_WAL) != 0)
+		log_info("WAL is not repaired: \"%s/wal\"", command->to->storage->location);
 }
 
 static bool

@@ -21,6 +21,7 @@
 #include "choose.h"
 #include "doctor_encryption.h"
 #include "doctor_leftovers.h"
+#include "doctor_wal.h"
 #include "doctor_repository.h"
 #include "leftover_removal.h"
 #include "log.h"
@@ -91,7 +92,8 @@ check_header(Doctor *doctor)
 				   "RECOVER.txt was damaged, and was written again");
 	problem = repository_recover_problem(repository, &result);
 	if (problem == NULL)
-		doctor_say(doctor, CHECK_OK, "repository", NULL, "format 1, id %s", repository->id);
+		doctor_say(doctor, CHECK_OK, "repository", NULL, "format %d, id %s",
+				   repository->features != 0 ? 2 : 1, repository->id);
 	else if (store_inaccessible(&result))
 		doctor_say(doctor, CHECK_CRITICAL, "repository", result.hint, "RECOVER.txt %s", problem);
 	else
@@ -463,6 +465,7 @@ doctor_check_repository(Doctor *doctor)
 		say_unclear(doctor);
 		check_leftovers(doctor, names, count, exclusive, &locking);
 		doctor_check_restored_files(doctor, names, count);
+		doctor_check_wal(doctor);
 	}
 	else
 		doctor_say(doctor, CHECK_CRITICAL, "backups", NULL, "could not read the repository");

@@ -14,6 +14,7 @@
 #include "connection_settings.h"
 #include "doctor_checks.h"
 #include "doctor_scheduler.h"
+#include "doctor_wal.h"
 #include "doctor_server.h"
 #include "memory.h"
 #include "notify_settings.h"
@@ -375,6 +376,7 @@ doctor_check_server(Doctor *doctor)
 		check_program(doctor, "pg_dumpall", connection_version(connection));
 		check_extension(doctor, connection);
 		check_databases(doctor, connection);
+		doctor_check_archiver(doctor, connection);
 		doctor_check_scheduler(doctor, connection, target);
 		connection_close(connection);
 	}
