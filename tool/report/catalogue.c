@@ -458,9 +458,10 @@ warn(const char *message)
 
 	given_up = true;
 	line[strcspn(line, "\n")] = '\0';
-	log_warning_hint("The repository is complete without it. nex_backup_sync() brings the "
-					 "catalogue up to date; --catalogue=none switches it off.",
-					 "could not record this in the catalog: %s", line);
+	log_warning_hint(
+		"This does not affect the outcome of the command.  nex_backup_sync() brings the "
+		"list of backups in the catalog up to date; --catalogue=none turns recording off.",
+		"could not record this in the catalog: %s", line);
 	free(line);
 }
 

@@ -37,7 +37,7 @@ extern void catalogue_record(const Settings *settings, CatalogueEvent event, con
 /*
  * The parts that all payloads share: repository, database, backup, started,
  * finished, state, error.  `started` is that of utc_now_exact(): with it the
- * catalogue tells runs apart, and a script may begin many in one second.
+ * catalog tells runs apart, and a script may begin many in one second.
  */
 extern json_t *catalogue_payload(const Repository *repository, const Owner *owner,
 								 const char *backup, const char *started);

@@ -210,7 +210,7 @@ record_unfinished(const Run *run, const VerifiedBackup *result)
 	catalogue_record(run->settings, EVENT_VERIFY, &result->name->owner, payload_of(run, result));
 }
 
-/* Show what was found out, and tell the catalogue. */
+/* Show what was found out, and tell the catalog. */
 static void
 show_result(const VerifiedBackup *result, void *argument)
 {

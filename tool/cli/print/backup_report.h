@@ -30,7 +30,7 @@ typedef struct BackupAttempt
 	char started[UTC_EXACT_SIZE];
 } BackupAttempt;
 
-/* Back up a database (NULL: that of the settings), and record it in the catalogue. */
+/* Back up a database (NULL: that of the settings), and record it in the catalog. */
 extern void backup_attempt_database(const Settings *settings, Repository *repository,
 									const char *name, BackupAttempt *attempt);
 /* The two halves of that apart. */
