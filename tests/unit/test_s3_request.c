@@ -428,9 +428,15 @@ lease_was_lost(void **state)
 	assert_int_equal(leases_take(rests_on, "lock", LOCK_ALONE, &handle).code, STORE_OK);
 	assert_int_equal(put_once(once, 2, &source, &requests, NULL).code, STORE_OK);
 	free(requests);
+	leases_give_back(rests_on, handle);
+	assert_int_equal(leases_take(rests_on, "lock", LOCK_ALONE, &handle).code, STORE_OK);
 	lost = true;
 	assert_int_equal(put_once(once, 2, &source, &requests, NULL).code, STORE_UNREACHABLE);
 	assert_int_equal(count_of(requests, "PUT "), 1);
+	free(requests);
+	/* What stood in a queue meanwhile is not sent at all. */
+	assert_int_equal(put_once(once, 2, &source, &requests, NULL).code, STORE_FAILED);
+	assert_int_equal(count_of(requests, "PUT "), 0);
 	free(requests);
 	leases_close(rests_on);
 	rests_on = NULL;

@@ -19,7 +19,8 @@
 
 #include "memory.h"
 
-#define GROUP 1000 /* names that one request may remove */
+#define GROUP 1000   /* names that one request may remove */
+#define ASK_EVERY 16 /* so many that are removed one by one rest on one answer about the locks */
 
 /* The answer is the same whether there was an object or not, if it was asked for twice. */
 StoreResult
@@ -46,25 +47,52 @@ typedef struct Removal
 	size_t count;
 	pthread_mutex_t lock; /* of: */
 	size_t next;
+	bool ended; /* the way there is closed, or a lock is lost: the rest is not tried */
 } Removal;
+
+/* The next one to be removed; false if there is none. */
+static bool
+take_next(Removal *removal, size_t *i)
+{
+	pthread_mutex_lock(&removal->lock);
+	*i = removal->next;
+	if (*i < removal->count && !removal->ended)
+		removal->next++;
+	else
+		*i = removal->count;
+	pthread_mutex_unlock(&removal->lock);
+	return *i < removal->count;
+}
+
+static void
+end_removal(Removal *removal)
+{
+	pthread_mutex_lock(&removal->lock);
+	removal->ended = true;
+	pthread_mutex_unlock(&removal->lock);
+}
 
 static void *
 remove_some(void *argument)
 {
 	Removal *removal = argument;
+	Leases *leases = removal->bucket->leases;
+	size_t i;
 
-	for (;;)
+	while (take_next(removal, &i))
 	{
-		size_t i;
+		StoreResult *result = &removal->results[i];
 
-		pthread_mutex_lock(&removal->lock);
-		i = removal->next++;
-		pthread_mutex_unlock(&removal->lock);
-		if (i >= removal->count)
-			return NULL;
-		removal->results[i] =
-			bucket_remove(removal->bucket, removal->paths[i], removal->bucket->leases);
+		if (i % ASK_EVERY == ASK_EVERY - 1 && !leases_all_alive(leases))
+			*result = store_failure(STORE_FAILED, "Run the same command again.",
+									"a lock on the repository was lost");
+		else
+			*result = bucket_remove(removal->bucket, removal->paths[i], leases);
+		if (result->code != STORE_OK && result->code != STORE_ABSENT &&
+			result->code != STORE_DENIED)
+			end_removal(removal);
 	}
+	return NULL;
 }
 
 static void
@@ -73,6 +101,10 @@ remove_each(BucketStorage *bucket, char *const *paths, size_t count, StoreResult
 	Removal removal = {.bucket = bucket, .paths = paths, .results = results, .count = count};
 	pthread_t threads[BUCKET_REQUESTS - 1];
 	size_t started = 0;
+	size_t i;
+
+	for (i = 0; i < count; i++)
+		results[i] = store_failure(STORE_FAILED, NULL, "another one could not be removed");
 
 	pthread_mutex_init(&removal.lock, NULL);
 	while (started + 1 < count && started < BUCKET_REQUESTS - 1 &&

@@ -373,6 +373,9 @@ bucket_send(BucketSession *session, const BucketRequest *request, BucketReply *r
 	tries_begin(&tries, session->patience);
 	if (client == NULL)
 		reply->result = store_failure(STORE_FAILED, NULL, "libcurl could not be started");
+	else if (request->leases != NULL && !leases_all_fresh(request->leases))
+		reply->result = store_failure(STORE_FAILED, "Run the same command again.",
+									  "a lock on the repository was lost");
 	else
 	{
 		do

@@ -21,12 +21,23 @@
 
 #define NONCE_BYTES 16
 
+/*
+ * By all clocks that may tell of a pause: that of a virtual machine may show on some of them only.
+ * The last one may be set, too, which is no pause.
+ */
+#define CLOCKS 3
+#define STEADY_CLOCKS 2
+typedef struct Moment
+{
+	double seconds[CLOCKS];
+} Moment;
+
 typedef struct Lease
 {
 	char *path; /* NULL: this place is free */
 	char *text;
 	char version[LEASE_VERSION_SIZE];
-	double renewed; /* by the monotonic clock, when its last writing began */
+	Moment renewed; /* when its last writing began */
 	bool lost;
 } Lease;
 
@@ -44,13 +55,37 @@ struct Leases
 	pthread_t thread;
 };
 
-static double
+static Moment
 now(void)
 {
-	struct timespec time;
+	static const clockid_t clocks[CLOCKS] = {CLOCK_MONOTONIC, CLOCK_BOOTTIME, CLOCK_REALTIME};
+	Moment moment;
+	int i;
 
-	clock_gettime(CLOCK_MONOTONIC, &time);
-	return (double) time.tv_sec + (double) time.tv_nsec / 1e9;
+	for (i = 0; i < CLOCKS; i++)
+	{
+		struct timespec time = {0, 0};
+
+		clock_gettime(clocks[i], &time);
+		moment.seconds[i] = (double) time.tv_sec + (double) time.tv_nsec / 1e9;
+	}
+	return moment;
+}
+
+/* By the one of these clocks that says most. */
+static double
+seconds_since(const Moment *then, int clocks)
+{
+	Moment moment = now();
+	double most = 0;
+	int i;
+
+	for (i = 0; i < clocks; i++)
+	{
+		if (moment.seconds[i] - then->seconds[i] > most)
+			most = moment.seconds[i] - then->seconds[i];
+	}
+	return most;
 }
 
 Leases *
@@ -108,7 +143,7 @@ write_again(Leases *leases, int handle)
 	Lease copy = leases->held[handle];
 	char *path = xstrdup(copy.path);
 	char *text = xstrdup(copy.text);
-	double began = now();
+	Moment began = now();
 	StoreResult result;
 	Lease *lease;
 	bool renewed = false;
@@ -123,7 +158,7 @@ write_again(Leases *leases, int handle)
 		{
 			memcpy(lease->version, copy.version, sizeof(lease->version));
 			lease->renewed = began;
-			renewed = now() - began < leases->seconds / 2.0;
+			renewed = seconds_since(&began, STEADY_CLOCKS) < leases->seconds / 2.0;
 		}
 		else if (result.code == STORE_CHANGED || result.code == STORE_ABSENT)
 			lease->lost = true;
@@ -204,7 +239,7 @@ put_down(Leases *leases, const char *path, const char *text, char version[LEASE_
 
 /* Remember a lease that was put down, and have it renewed. */
 static StoreResult
-remember(Leases *leases, char *path, char *text, const char *version, double began, int *handle)
+remember(Leases *leases, char *path, char *text, const char *version, Moment began, int *handle)
 {
 	int i;
 
@@ -316,7 +351,7 @@ leases_take(Leases *leases, const char *path, LockMode mode, int *handle)
 {
 	char *text = holder_text();
 	char version[LEASE_VERSION_SIZE] = "";
-	double began = now();
+	Moment began = now();
 	StoreResult result;
 	char *own;
 
@@ -346,8 +381,9 @@ leases_alive(Leases *leases, int handle)
 	return renew(leases, handle);
 }
 
-bool
-leases_all_alive(Leases *leases)
+/* Ask about all that are held, or those only that were not renewed lately. */
+static bool
+ask_all(Leases *leases, double seconds)
 {
 	bool good = true;
 	int i;
@@ -355,7 +391,12 @@ leases_all_alive(Leases *leases)
 	pthread_mutex_lock(&leases->lock);
 	for (i = 0; good && i < leases->count; i++)
 	{
-		if (leases->held[i].path == NULL)
+		const Lease *lease = &leases->held[i];
+
+		if (lease->path == NULL)
+			continue;
+		good = !lease->lost;
+		if (!good || seconds_since(&lease->renewed, CLOCKS) < seconds)
 			continue;
 		pthread_mutex_unlock(&leases->lock);
 		good = renew(leases, i);
@@ -363,6 +404,18 @@ leases_all_alive(Leases *leases)
 	}
 	pthread_mutex_unlock(&leases->lock);
 	return good;
+}
+
+bool
+leases_all_alive(Leases *leases)
+{
+	return ask_all(leases, 0);
+}
+
+bool
+leases_all_fresh(Leases *leases)
+{
+	return ask_all(leases, leases->seconds / 2.0);
 }
 
 void
@@ -373,7 +426,7 @@ leases_give_back(Leases *leases, int handle)
 
 	pthread_mutex_lock(&leases->lock);
 	lease = leases->held[handle];
-	ours = !lease.lost && now() - lease.renewed < leases->seconds / 2.0;
+	ours = !lease.lost && seconds_since(&lease.renewed, STEADY_CLOCKS) < leases->seconds / 2.0;
 	leases->held[handle].path = NULL;
 	leases->held[handle].text = NULL;
 	pthread_mutex_unlock(&leases->lock);

@@ -76,4 +76,10 @@ extern bool leases_alive(Leases *leases, int handle);
 /* The same for all that are held. */
 extern bool leases_all_alive(Leases *leases);
 
+/*
+ * The same, but without asking about those that were renewed in the last half of a lifetime, as
+ * far as any clock of ours tells: what is asked before each of many requests.
+ */
+extern bool leases_all_fresh(Leases *leases);
+
 #endif /* NEX_LEASE_H */
