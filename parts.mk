@@ -36,6 +36,8 @@ FLOORS += keys
 FLOORS += repository
 # what backups consist of: objects and members, written, read and verified; one that is being made
 FLOORS += repository/objects
+# which server the backups of a label are of
+FLOORS += repository/server
 # several places of one repository: copying backups from one to another, and mending
 FLOORS += repository/copies
 # WAL of servers: stored, and given back to one that recovers

@@ -274,6 +274,28 @@ test_noted(void **state)
 	repository_close(to);
 }
 
+/* A machine that was paused: the locks are over, and nothing is left to be sent but the manifest.
+ */
+static void
+test_locks_lost(void **state)
+{
+	Repository *from = make_source(false);
+	Repository *to = open_in_memory(false);
+
+	(void) state;
+	assert_true(copy(from, to));
+	assert_int_equal(storage_remove(to->storage, "backups/b/" SECOND ".json", true).code, STORE_OK);
+	memory_of(to->storage)->locks_lost = true;
+	assert_false(copy(from, to));
+	assert_int_equal(count_whole(to), 1);
+	log_forget_errors();
+	memory_of(to->storage)->locks_lost = false;
+	assert_true(copy(from, to));
+	assert_int_equal(count_whole(to), 2);
+	repository_close(from);
+	repository_close(to);
+}
+
 /* Where there is no space, each backup is named, and those that fit are there. */
 static void
 test_full(void **state)
@@ -416,9 +438,9 @@ test_repair(void **state)
 int
 main(void)
 {
-	const struct CMUnitTest tests[] = {TEST(test_place), TEST(test_source),    TEST(test_damage),
-									   TEST(test_noted), TEST(test_bad_there), TEST(test_full),
-									   TEST(test_repair)};
+	const struct CMUnitTest tests[] = {
+		TEST(test_place),      TEST(test_source),    TEST(test_damage), TEST(test_noted),
+		TEST(test_locks_lost), TEST(test_bad_there), TEST(test_full),   TEST(test_repair)};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -249,13 +249,51 @@ parse_values(Encryption *encryption, const json_t *root)
 													 : parse_recipients(encryption, root);
 }
 
-/* A plain repository where an encrypted one must be? */
+const char *
+encryption_compare(const Repository *repository, const json_t *root, const Buffer *file,
+				   int64_t *serial)
+{
+	AgeRecipients none = {0};
+	Encryption *other;
+	const char *problem = NULL;
+	bool encrypted = json_object_get(root, "cipher") != NULL;
+
+	*serial = 0;
+	if (encrypted != (repository->encryption != NULL))
+		return encrypted ? "is that of an encrypted repository" : "is that of a plain repository";
+	if (!encrypted)
+		return NULL;
+	other = encryption_create(CIPHER_NONE, &none);
+	if (!parse_values(other, root))
+		problem = "has a bad or missing value";
+	else if (memcmp(other->signer, repository->encryption->signer, KEY_BYTES) != 0)
+		problem = "is signed by another key";
+	else
+		problem =
+			encryption_check(repository->encryption, SIGNED_REPOSITORY, file->data, file->length);
+	*serial = other->serial;
+	encryption_free(other);
+	return problem;
+}
+
+/*
+ * A plain repository where an encrypted one must be?  The id counts as well as the location: it
+ * may be another place of a repository of this host.
+ */
 static bool
 check_not_downgraded(const Repository *repository, const char *known)
 {
-	if (known != NULL)
+	WriterKey key;
+	WriterKeyState state = writer_state_key(repository->id, &key);
+
+	secret_cleanse(&key, sizeof(key));
+	if (state == WRITER_KEY_BAD)
+		return false;
+	if (known != NULL || state == WRITER_KEY_KNOWN)
 		return report_error(
-			EXIT_INTEGRITY, "An encrypted repository was created there from this host.",
+			EXIT_INTEGRITY,
+			known != NULL ? "An encrypted repository was created there from this host."
+						  : "The repository of this id is an encrypted one of this host.",
 			REPLACED_HINT, "repository \"%s\" is not encrypted", repository->storage->location);
 	if ((keyring()->identities.count > 0 && !keyring()->for_files) || keyring()->nsigners > 0)
 		return report_error(EXIT_INTEGRITY,

@@ -22,6 +22,7 @@
 /* What a signature is for, so that none can be used for something else. */
 #define SIGNED_REPOSITORY "nex_backup/1 repository"
 #define SIGNED_MANIFEST "nex_backup/1 manifest"
+#define SIGNED_SERVER "nex_backup/1 server"
 
 /* Takes over the recipients. */
 extern Encryption *encryption_create(Cipher cipher, AgeRecipients *recipients);
@@ -43,6 +44,13 @@ extern bool encryption_read(Repository *repository, const json_t *root, const Bu
  */
 extern bool encryption_without_header(Repository *repository, Cipher cipher, const char *recipients,
 									  const Buffer *manifest);
+
+/*
+ * Is the nex_backup.json of another place, whose seal was checked, one that the writer of this
+ * repository wrote?  NULL if so, else what it is.  *serial: the number of its keys, 0 if plain.
+ */
+extern const char *encryption_compare(const Repository *repository, const json_t *root,
+									  const Buffer *file, int64_t *serial);
 
 /* Append the keys of nex_backup.json that belong here, and the signature. */
 extern bool encryption_write(const Repository *repository, Buffer *json);

@@ -167,7 +167,8 @@ parse_header(Repository *repository, const Buffer *file)
 		repository->id = xstrdup(id);
 		repository->created = xstrdup(created);
 		memcpy(repository->recover_digest, recover, sizeof(repository->recover_digest));
-		good = encryption_read(repository, root, file);
+		good = digest_buffer(file->data, file->length, repository->header_digest) &&
+			   encryption_read(repository, root, file);
 	}
 	json_decref(root);
 	return good;

@@ -39,6 +39,7 @@ typedef struct Repository
 	Storage *storage;
 	char *id;
 	char *created;
+	DigestHex header_digest; /* of nex_backup.json as it was checked; empty: none */
 	DigestHex recover_digest;
 	unsigned features;      /* that older versions do not know (repository_features.h) */
 	bool headerless;        /* nex_backup.json is lost: it can be read only (lost_header.h) */

@@ -192,6 +192,18 @@ repository_verification_failed(Repository *repository, const BackupName *name)
 	return failed;
 }
 
+void
+repository_verified_manifest(Repository *repository, const BackupName *name, DigestHex seal)
+{
+	char *path = backup_path(name, ".verified");
+	Verification verification;
+
+	seal[0] = '\0';
+	if (read_record(repository, path, name, &verification) == NULL)
+		memcpy(seal, verification.manifest, sizeof(verification.manifest));
+	free(path);
+}
+
 /* The damaged files as JSON, as many as the record has room for; caller frees. */
 static char *
 bad_files_json(const char *const *bad, int nbad)

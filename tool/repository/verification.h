@@ -35,6 +35,13 @@ extern void repository_warn_verification(Repository *repository, const BackupNam
 /* Is there a good record of it that says "failed"?  Reports nothing. */
 extern bool repository_verification_failed(Repository *repository, const BackupName *name);
 
+/*
+ * The seal of the manifest that the record is about; empty if there is no good
+ * record, or it is about none.  Reports nothing.
+ */
+extern void repository_verified_manifest(Repository *repository, const BackupName *name,
+										 DigestHex seal);
+
 /* Does a member hold SQL of unknown form, as far as the last verification has looked? */
 extern bool verification_has_unknown_sql(const Verification *verification);
 

@@ -20,6 +20,8 @@
 #include "progress_bar.h"
 #include "repository_view.h"
 #include "resolve.h"
+#include "server_record.h"
+#include "settings.h"
 #include "settings.h"
 #include "unclear.h"
 #include "verify_run.h"
@@ -243,19 +245,20 @@ verify_all(Run *run, const BackupName *names, int count)
 								   .verified = show_result,
 								   .argument = run};
 	bool header = repository_check_header(run->repository);
+	bool servers = server_records_check(run->repository, names, count);
 	bool good;
 
 	progress_bar_start(run->settings);
 	good = verify_run(&request, names, count);
 	progress_bar_stop();
 	if (run->results != NULL)
-		output_json(json_pack("{s:o, s:b, s:s, s:i, s:o}", "repository",
-							  repository_json(run->repository), "frame_ok", header, "level",
-							  verify_level_name(run->level), "percent", run->percent, "backups",
-							  run->results));
+		output_json(json_pack("{s:o, s:b, s:b, s:s, s:i, s:o}", "repository",
+							  repository_json(run->repository), "frame_ok", header, "servers_ok",
+							  servers, "level", verify_level_name(run->level), "percent",
+							  run->percent, "backups", run->results));
 	else if (count == 0)
 		show_text("no backups in repository \"%s\"\n", run->repository->storage->location);
-	return unclear_report(run->repository) && good && header;
+	return unclear_report(run->repository) && good && header && servers;
 }
 
 static bool

@@ -190,7 +190,8 @@ open_places(RepairCommand *command, const Place *to, const Place *from)
 							"Name a place that it was copied to, or from, by \"nex_backup copy\".",
 							"\"%s\" is another repository than \"%s\"", from->location,
 							to->location);
-	return repository_lock_shared(command->from);
+	return replica_check_writer(command->from, command->to) &&
+		   repository_lock_shared(command->from);
 }
 
 /* The repository that is repaired, and the one to read from. */

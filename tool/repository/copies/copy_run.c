@@ -18,12 +18,13 @@
 #include "backup_summary.h"
 #include "backups.h"
 #include "copy_target.h"
-#include "file_names.h"
 #include "interrupt.h"
 #include "log.h"
 #include "memory.h"
 #include "object_transfer.h"
 #include "progress.h"
+#include "server_files.h"
+#include "server_record.h"
 #include "unclear.h"
 
 /* What is brought between two looks at the locks, and noted for the next copy. */
@@ -33,8 +34,6 @@
 #define DAMAGED_HINT                                                                               \
 	"\"nex_backup verify\" names all bad files, and \"nex_backup repair\" brings them back from "  \
 	"another place."
-
-#define MAX_SERVER_BYTES (1024 * 1024)
 
 typedef struct CopyRun
 {
@@ -291,11 +290,15 @@ write_file(const CopyRun *run, const Item *item, const char *suffix, const Buffe
 	return good;
 }
 
-/* After this the backup is there. */
+/*
+ * After this the backup is there.  The locks are asked for here, as they may be lost without
+ * anything having been sent: whoever removed objects then did so after they were listed.
+ */
 static bool
-publish(const CopyRun *run, const Item *item)
+publish(CopyRun *run, const Item *item)
 {
-	return write_file(run, item, ".sha256", &item->listing, true) &&
+	run->ended = !repository_lock_held(run->to, run->lock);
+	return !run->ended && write_file(run, item, ".sha256", &item->listing, true) &&
 		   write_file(run, item, ".json", &item->json, false);
 }
 
@@ -369,59 +372,12 @@ copy_backup(CopyRun *run, const BackupName *name)
 
 /* ---- server.json ---- */
 
-/*
- * What a person has said of a server (server_identity.h) is copied, too.  It
- * only grows, so the longer one is the newer one.
- */
 static bool
-copy_server_file(CopyRun *run, const char *label)
+copy_server_file(const char *server, void *argument)
 {
-	char *path = xasprintf("servers/%s/%s", label, SERVER_FILE);
-	Buffer here;
-	Buffer there;
-	StoreResult result;
-	bool good;
+	const CopyRun *run = argument;
 
-	buffer_init(&here);
-	buffer_init(&there);
-	result = storage_read(run->from->storage, path, MAX_SERVER_BYTES, &here);
-	good = result.code == STORE_OK || result.code == STORE_ABSENT;
-	if (!good)
-		report_error(EXIT_FAILED, NULL, result.hint, "could not read file \"%s/%s\": %s",
-					 run->from->storage->location, path, result.text);
-	else if (result.code == STORE_OK)
-	{
-		(void) storage_read(run->to->storage, path, MAX_SERVER_BYTES, &there);
-		result = here.length > there.length
-					 ? storage_write(run->to->storage, path, here.data, here.length)
-					 : store_ok();
-		good = result.code == STORE_OK ||
-			   report_error(EXIT_FAILED, NULL, result.hint, "could not write file \"%s/%s\": %s",
-							run->to->storage->location, path, result.text);
-	}
-	buffer_free(&here);
-	buffer_free(&there);
-	free(path);
-	return good;
-}
-
-/* Those of all servers that the backups are of; they are in the order of the servers. */
-static bool
-copy_server_files(CopyRun *run, const BackupName *names, int count)
-{
-	const char *last = NULL;
-	bool good = true;
-	int i;
-
-	for (i = 0; i < count && good; i++)
-	{
-		if (names[i].owner.kind == BACKUP_OF_FILES)
-			continue;
-		if (last == NULL || strcmp(owner_server(&names[i].owner), last) != 0)
-			good = copy_server_file(run, owner_server(&names[i].owner));
-		last = owner_server(&names[i].owner);
-	}
-	return good;
+	return server_file_copy(run->from, run->to, server);
 }
 
 /* Copy all of them, as long as that is of use. */
@@ -431,7 +387,7 @@ copy_all(CopyRun *run, const BackupName *names, int count)
 	char *label = NULL;
 	int i;
 
-	if (!run->request->dry_run && !copy_server_files(run, names, count))
+	if (!run->request->dry_run && !servers_each(names, count, copy_server_file, run))
 		run->nfailed++;
 	for (i = 0; i < count && !run->ended && !stop_requested(); i++)
 	{

@@ -6,7 +6,9 @@
  *
  * Objects have the names of their content, so nothing wrong can come in.  A
  * manifest is taken only if it is that of this backup and this repository, with
- * its seal and its signature.
+ * its seal and its signature, and if what is left here of the backup does not
+ * contradict it: whoever can write to the other place cannot change what this
+ * one restores.
  *
  *-------------------------------------------------------------------------
  */
@@ -25,6 +27,9 @@
 #include "object_listing.h"
 #include "object_transfer.h"
 #include "progress.h"
+#include "server_files.h"
+#include "server_record.h"
+#include "verification.h"
 
 /* What is there of one server, in both places. */
 typedef struct ServerState
@@ -44,6 +49,7 @@ typedef struct RepairRun
 	const RepairRequest *request;
 	Repository *to; /* both of the request */
 	Repository *from;
+	StoreLock *lock;     /* of copies to `to`; NULL: none */
 	ServerState objects; /* of the server that the run has come to */
 	int nfailed;
 	bool ended; /* reported */
@@ -113,6 +119,81 @@ write_own_file(const RepairRun *run, const BackupName *name, const char *suffix,
 	return good;
 }
 
+/* Is it a list of digests from beginning to end? */
+static bool
+is_listing(const Buffer *file)
+{
+	size_t begin = 0;
+	size_t i;
+
+	for (i = 0; i < file->length; i++)
+	{
+		if (file->data[i] != '\n')
+			continue;
+		if (i < begin + DIGEST_HEX_LENGTH + 3 ||
+			strspn(file->data + begin, "0123456789abcdef") != DIGEST_HEX_LENGTH)
+			return false;
+		begin = i + 1;
+	}
+	return file->length > 0 && begin == file->length;
+}
+
+/* The list of digests here, if it is intact, says what the backup consists of. */
+static bool
+agrees_with_listing(const RepairRun *run, const BackupName *name, const Manifest *manifest)
+{
+	char *path = backup_path(name, ".sha256");
+	Buffer expected;
+	Buffer found;
+	bool good;
+
+	buffer_init(&expected);
+	buffer_init(&found);
+	manifest_listing(manifest, &expected);
+	good =
+		storage_read(run->to->storage, path, MAX_MANIFEST_BYTES, &found).code != STORE_OK ||
+		!is_listing(&found) ||
+		(found.length == expected.length && memcmp(found.data, expected.data, found.length) == 0);
+	buffer_free(&expected);
+	buffer_free(&found);
+	if (!good)
+		report_error(EXIT_INTEGRITY, "One of them was forged or is of another backup.",
+					 "Find out which of them is right. If it is the manifest, remove the file, and "
+					 "repair again.",
+					 "the manifest in \"%s\" does not match the intact file \"%s/%s\"",
+					 run->from->storage->location, run->to->storage->location, path);
+	free(path);
+	return good;
+}
+
+/* The last verification of the backup here says which manifest it was about. */
+static bool
+agrees_with_verification(const RepairRun *run, const BackupName *name, const Manifest *manifest)
+{
+	DigestHex seal;
+	char *path;
+
+	repository_verified_manifest(run->to, name, seal);
+	if (seal[0] == '\0' || strcmp(seal, manifest->seal) == 0)
+		return true;
+	path = backup_path(name, ".verified");
+	report_error(EXIT_INTEGRITY, "One of them was forged or is of another backup.",
+				 "Find out which of them is right. If it is the manifest, remove the file, and "
+				 "repair again.",
+				 "the manifest in \"%s\" is not the one that was verified, by the file \"%s/%s\"",
+				 run->from->storage->location, run->to->storage->location, path);
+	free(path);
+	return false;
+}
+
+/* What is signed proves itself. */
+static bool
+agrees(const RepairRun *run, const BackupName *name, const Manifest *manifest)
+{
+	return run->to->encryption != NULL || (agrees_with_listing(run, name, manifest) &&
+										   agrees_with_verification(run, name, manifest));
+}
+
 /* The manifest of the other place, in the place of the damaged one.  NULL: reported. */
 static Manifest *
 bring_manifest(RepairRun *run, RepairedBackup *backup, const char *damage)
@@ -126,7 +207,8 @@ bring_manifest(RepairRun *run, RepairedBackup *backup, const char *damage)
 	if (manifest == NULL)
 		report_error(EXIT_INTEGRITY, damage, NULL, "the manifest cannot be brought back: %s",
 					 error);
-	else if (write_own_file(run, backup->name, ".json", &json))
+	else if (agrees(run, backup->name, manifest) && repository_lock_held(run->to, run->lock) &&
+			 write_own_file(run, backup->name, ".json", &json))
 		backup->manifest = true;
 	else
 	{
@@ -280,7 +362,7 @@ pretend(RepairRun *run, RepairedBackup *backup, const TransferRequest *request)
 }
 
 static bool
-mend_objects(RepairRun *run, RepairedBackup *backup, const Manifest *manifest, StoreLock *lock)
+mend_objects(RepairRun *run, RepairedBackup *backup, const Manifest *manifest)
 {
 	uint32_t *positions = xcalloc((size_t) manifest->nobjects + 1, sizeof(uint32_t));
 	TransferRequest request = {.from = run->from,
@@ -302,7 +384,7 @@ mend_objects(RepairRun *run, RepairedBackup *backup, const Manifest *manifest, S
 		if (!run->ended)
 			note_brought(run, backup, &request, &result);
 		transfer_result_free(&result);
-		run->ended = run->ended || !repository_lock_held(run->to, lock);
+		run->ended = run->ended || !repository_lock_held(run->to, run->lock);
 	}
 	free(positions);
 	return !run->ended && backup->lost == 0;
@@ -311,7 +393,7 @@ mend_objects(RepairRun *run, RepairedBackup *backup, const Manifest *manifest, S
 /* ---- all of it ---- */
 
 static void
-repair_backup(RepairRun *run, const BackupName *name, StoreLock *lock)
+repair_backup(RepairRun *run, const BackupName *name)
 {
 	RepairedBackup backup = {.name = name};
 	bool gone;
@@ -324,7 +406,7 @@ repair_backup(RepairRun *run, const BackupName *name, StoreLock *lock)
 	if (manifest != NULL)
 	{
 		run->ended = !look_at_server(run, manifest->server.label);
-		good = !run->ended && mend_objects(run, &backup, manifest, lock) && good;
+		good = !run->ended && mend_objects(run, &backup, manifest) && good;
 	}
 	if (!good)
 		backup.state = REPAIR_FAILED;
@@ -336,17 +418,25 @@ repair_backup(RepairRun *run, const BackupName *name, StoreLock *lock)
 	manifest_free(manifest);
 }
 
+static bool
+repair_server_file(const char *server, void *argument)
+{
+	const RepairRun *run = argument;
+
+	return server_file_repair(run->from, run->to, server, run->request->dry_run);
+}
+
 bool
 repair_run(const RepairRequest *request, const BackupName *names, int count)
 {
 	RepairRun run = {.request = request, .to = request->to, .from = request->from};
-	StoreLock *lock = NULL;
 	char *label = NULL;
 	int i;
 
 	if (!repository_lock_shared(request->to) ||
-		(!request->dry_run && !repository_lock_copy(request->to, &lock)))
+		(!request->dry_run && !repository_lock_copy(request->to, &run.lock)))
 		return false;
+	run.nfailed += !servers_each(names, count, repair_server_file, &run);
 	for (i = 0; i < count && !run.ended && !stop_requested(); i++)
 	{
 		char *before = label;
@@ -354,11 +444,11 @@ repair_run(const RepairRequest *request, const BackupName *names, int count)
 		label = backup_label(&names[i]);
 		progress_item((unsigned) i + 1, (unsigned) count, label);
 		free(before);
-		repair_backup(&run, &names[i], lock);
+		repair_backup(&run, &names[i]);
 	}
 	progress_item(0, 0, NULL);
 	free(label);
 	forget_server(&run.objects);
-	repository_unlock(request->to, lock);
+	repository_unlock(request->to, run.lock);
 	return run.nfailed == 0 && !run.ended && !stop_requested();
 }

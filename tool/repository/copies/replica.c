@@ -7,6 +7,10 @@
  * changed.  That is done before the place is opened: this host may know of the
  * newer one, and takes the older one for one that somebody put back.
  *
+ * Whoever can write to one place must not get at another by way of a copy: a
+ * nex_backup.json follows only one that the same key has signed, and one that is
+ * lost only the backups that this key has signed.  A plain one never follows.
+ *
  *-------------------------------------------------------------------------
  */
 #include "replica.h"
@@ -16,7 +20,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "backup_list.h"
 #include "damaged_file.h"
+#include "encryption.h"
 #include "file_names.h"
 #include "json_bounds.h"
 #include "log.h"
@@ -54,7 +60,9 @@ read_header(const Repository *from, Header *header)
 	if (result.code != STORE_OK)
 		return report_error(EXIT_FAILED, NULL, result.hint, "could not read file \"%s/%s\": %s",
 							from->storage->location, FRAME_FILE, result.text);
-	if (seal_check(header->json.data != NULL ? header->json.data : "", header->json.length) != NULL)
+	if (!digest_buffer(header->json.data != NULL ? header->json.data : "", header->json.length,
+					   digest) ||
+		strcmp(digest, from->header_digest) != 0)
 		return repository_damaged(from, FRAME_FILE, "was changed meanwhile", NULL);
 	result = storage_read(from->storage, RECOVER_FILE, MAX_HEADER_BYTES, &header->recover);
 	if (result.code == STORE_OK && header->recover.length > 0 &&
@@ -66,28 +74,6 @@ read_header(const Repository *from, Header *header)
 					 from->storage->location, RECOVER_FILE);
 	buffer_reset(&header->recover);
 	return true;
-}
-
-/* What the one that is there says of itself; NULL: it cannot be read, which repository_open() says.
- */
-static char *
-header_id(const Buffer *json, int64_t *serial)
-{
-	static const JsonBounds bounds = {MAX_HEADER_BYTES, 32, 100000};
-	const char *id;
-	char *copy = NULL;
-	json_t *root;
-
-	if (json->length == 0 || seal_check(json->data, json->length) != NULL ||
-		json_beyond(json->data, json->length, &bounds) != NULL)
-		return NULL;
-	root = json_loadb(json->data, json->length, JSON_REJECT_DUPLICATES, NULL);
-	id = json_string_value(json_object_get(root, "id"));
-	if (id != NULL)
-		copy = xstrdup(id);
-	*serial = json_integer_value(json_object_get(root, "serial"));
-	json_decref(root);
-	return copy;
 }
 
 static bool
@@ -121,6 +107,23 @@ write_header(Storage *storage, const Header *header)
 	return result.code == STORE_OK || write_failed(storage, FRAME_FILE, &result);
 }
 
+/* Has the writer of this repository signed the manifest at a place? */
+static bool
+is_signed(const Repository *from, Storage *storage, const BackupName *name)
+{
+	char *path = backup_path(name, ".json");
+	Buffer file;
+	bool good;
+
+	buffer_init(&file);
+	good = storage_read(storage, path, MAX_MANIFEST_BYTES, &file).code == STORE_OK &&
+		   file.length > 0 &&
+		   encryption_check(from->encryption, SIGNED_MANIFEST, file.data, file.length) == NULL;
+	buffer_free(&file);
+	free(path);
+	return good;
+}
+
 /* Do the backups at a place, whose nex_backup.json is lost, belong to this repository? */
 static bool
 is_of(const Repository *from, Storage *storage)
@@ -130,7 +133,9 @@ is_of(const Repository *from, Storage *storage)
 	bool same;
 
 	lost_header_origin(&place, &origin);
-	same = origin.id != NULL && strcmp(origin.id, from->id) == 0;
+	same = origin.id != NULL && strcmp(origin.id, from->id) == 0 &&
+		   origin.encrypted == (from->encryption != NULL) &&
+		   (!origin.encrypted || is_signed(from, storage, &origin.name));
 	free(origin.id);
 	unclear_free(&place);
 	return same;
@@ -164,27 +169,58 @@ make_replica(const Repository *from, Storage *storage, const Header *header, boo
 	return true;
 }
 
+static bool
+refuse_other(const Repository *from, const Storage *storage)
+{
+	return report_error(EXIT_FAILED,
+						"A backup names its repository, so it can be copied only to a place of "
+						"the same one.",
+						"Name an empty or new place, with --create.",
+						"\"%s\" is another repository than \"%s\"", storage->location,
+						from->storage->location);
+}
+
+/* Somebody has replaced one of the two. */
+static bool
+refuse_header(const Repository *from, const Storage *storage, const char *problem)
+{
+	return report_error(EXIT_INTEGRITY, "One of the two may have been replaced.",
+						"Find out which of them is the right one before you copy anything.",
+						"file \"%s/%s\" %s, unlike that of \"%s\"", storage->location, FRAME_FILE,
+						problem, from->storage->location);
+}
+
 /* May it be copied to the one that is there?  It gets the newer keys, if these were changed. */
 static bool
-follow_header(const Repository *from, Storage *storage, const Header *header, const Buffer *there)
+follow_header(const Repository *from, Storage *storage, const Header *header, const Buffer *there,
+			  bool dry_run)
 {
-	int64_t serial = 0;
-	int64_t own = 0;
-	char *id = header_id(there, &serial);
-	char *source = header_id(&header->json, &own);
-	bool other = id != NULL && source != NULL && strcmp(id, source) != 0;
-	bool older = id != NULL && serial < own;
+	static const JsonBounds bounds = {MAX_HEADER_BYTES, 32, 100000};
+	const char *problem;
+	const char *id;
+	bool older = false;
+	bool other = false;
+	int64_t serial;
+	json_t *root;
 
-	free(source);
-	free(id);
+	/* A damaged one: repository_open() says so. */
+	if (there->length == 0 || seal_check(there->data, there->length) != NULL ||
+		json_beyond(there->data, there->length, &bounds) != NULL)
+		return true;
+	root = json_loadb(there->data, there->length, JSON_REJECT_DUPLICATES, NULL);
+	id = json_string_value(json_object_get(root, "id"));
+	problem = id != NULL ? encryption_compare(from, root, there, &serial) : NULL;
+	if (id != NULL)
+	{
+		other = strcmp(id, from->id) != 0;
+		older = from->encryption != NULL && serial < from->encryption->serial;
+	}
+	json_decref(root);
 	if (other)
-		return report_error(EXIT_FAILED,
-							"A backup names its repository, so it can be copied only to a place of "
-							"the same one.",
-							"Name an empty or new place, with --create.",
-							"\"%s\" is another repository than \"%s\"", storage->location,
-							from->storage->location);
-	return !older || write_header(storage, header);
+		return refuse_other(from, storage);
+	if (problem != NULL)
+		return refuse_header(from, storage, problem);
+	return !older || dry_run || write_header(storage, header);
 }
 
 /* Look at what is there, and make it right.  False: reported, or *absent. */
@@ -207,8 +243,8 @@ prepare(const Repository *from, Storage *storage, bool create, bool dry_run, boo
 		else if (result.code == STORE_OK && create)
 			good = report_error(EXIT_FAILED, NULL, "Leave out --create, which is for new places.",
 								"\"%s\" is a repository already", storage->location);
-		else if (result.code == STORE_OK && !dry_run)
-			good = follow_header(from, storage, &header, &there);
+		else if (result.code == STORE_OK)
+			good = follow_header(from, storage, &header, &there, dry_run);
 	}
 	buffer_free(&there);
 	header_free(&header);
@@ -245,12 +281,27 @@ replica_open(const Repository *from, const char *location, bool create, bool dry
 	good = prepare(from, storage, create, dry_run, absent);
 	storage->close(storage);
 	to = good ? repository_open(location) : NULL;
-	if (to == NULL || strcmp(to->id, from->id) == 0)
+	if (to == NULL || (strcmp(to->id, from->id) == 0 ? replica_check_writer(from, to)
+													 : refuse_other(from, to->storage)))
 		return to;
-	report_error(EXIT_FAILED, NULL, "Name an empty or new place, with --create.",
-				 "\"%s\" is another repository than \"%s\"", location, from->storage->location);
 	repository_close(to);
 	return NULL;
+}
+
+bool
+replica_check_writer(const Repository *from, const Repository *to)
+{
+	const Encryption *one = from->encryption;
+	const Encryption *other = to->encryption;
+
+	if (one == NULL && other == NULL)
+		return true;
+	if (one == NULL || other == NULL)
+		return refuse_header(from, to->storage,
+							 other == NULL ? "is that of a plain repository"
+										   : "is that of an encrypted repository");
+	return memcmp(one->signer, other->signer, KEY_BYTES) == 0 ||
+		   refuse_header(from, to->storage, "is signed by another key");
 }
 
 bool

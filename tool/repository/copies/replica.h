@@ -26,6 +26,12 @@ extern Repository *replica_open(const Repository *from, const char *location, bo
 								bool dry_run, bool *absent);
 
 /*
+ * Are both plain, or of one writer?  False (reported) if somebody has replaced the
+ * nex_backup.json of one of them.
+ */
+extern bool replica_check_writer(const Repository *from, const Repository *to);
+
+/*
  * Bring nex_backup.json and RECOVER.txt to a place of the same repository, by
  * what its backups say, if they are missing or damaged there.  *repaired: it was
  * done, or on a dry run would be.  False: reported.

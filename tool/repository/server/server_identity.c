@@ -16,164 +16,15 @@
 #include "backup_list.h"
 #include "backups.h"
 #include "choose.h"
-#include "damaged_file.h"
 #include "file_names.h"
-#include "json_bounds.h"
 #include "log.h"
 #include "memory.h"
 #include "printable.h"
 #include "quote.h"
 #include "resolve.h"
-#include "seal.h"
-#include "seal_append.h"
+#include "server_record.h"
 #include "utc_time.h"
 #include "wal_position.h"
-
-#define MAX_RECORD_BYTES 65536
-#define MAX_IDENTIFIERS 100
-
-/* ---- server.json ---- */
-
-static char *
-record_path(const char *server)
-{
-	return xasprintf("servers/%s/%s", server[0] != '\0' ? server : MAIN_SERVER, SERVER_FILE);
-}
-
-/* Its content, if it is what it should be. */
-static json_t *
-parse_record(const Repository *repository, const char *server, const Buffer *file)
-{
-	const char *text = file->data != NULL ? file->data : "";
-	json_t *root = NULL;
-	json_error_t where;
-	const char *label;
-	const char *id;
-
-	if (seal_check(text, file->length) == NULL &&
-		json_beyond(text, file->length, &(JsonBounds){MAX_RECORD_BYTES, 8, 1000}) == NULL)
-		root = json_loadb(text, file->length, JSON_REJECT_DUPLICATES, &where);
-	id = json_string_value(json_object_get(root, "repository"));
-	label = json_string_value(json_object_get(root, "server"));
-	if (id != NULL && strcmp(id, repository->id) == 0 && label != NULL &&
-		strcmp(label_stored(label), server) == 0 &&
-		json_integer_value(json_object_get(root, "format")) == 1 &&
-		json_is_array(json_object_get(root, "system_identifiers")))
-		return root;
-	json_decref(root);
-	return NULL;
-}
-
-/* NULL if there is none; false (reported) if it cannot be read. */
-static bool
-read_record(Repository *repository, const char *server, json_t **record)
-{
-	Storage *storage = repository->storage;
-	char *path = record_path(server);
-	Buffer file;
-	StoreResult result;
-	bool good = true;
-
-	*record = NULL;
-	buffer_init(&file);
-	result = storage_read(storage, path, MAX_RECORD_BYTES, &file);
-	if (result.code == STORE_OK)
-	{
-		*record = parse_record(repository, server, &file);
-		good = *record != NULL ||
-			   repository_damaged(repository, path, "is damaged",
-								  "Bring the file back from a copy of the repository. Without it, "
-								  "a server that has another system identifier than its backups "
-								  "is asked for --same-server again.");
-	}
-	else if (result.code != STORE_ABSENT)
-		good = report_error(EXIT_FAILED, NULL, result.hint, "could not read file \"%s/%s\": %s",
-							storage->location, path, result.text);
-	buffer_free(&file);
-	free(path);
-	return good;
-}
-
-/* The last one counts. */
-static const char *
-current_identifier(const json_t *record)
-{
-	const json_t *list = json_object_get(record, "system_identifiers");
-	size_t count = json_array_size(list);
-	const json_t *last = count > 0 ? json_array_get(list, count - 1) : NULL;
-
-	return json_string_value(json_object_get(last, "system_identifier"));
-}
-
-bool
-server_identity_recorded(Repository *repository, const char *server, char **identifier)
-{
-	json_t *record;
-
-	*identifier = NULL;
-	if (!read_record(repository, server, &record))
-		return false;
-	*identifier = xstrdup(current_identifier(record));
-	json_decref(record);
-	return true;
-}
-
-static void
-append_identifier(json_t *list, const char *identifier, const char *since)
-{
-	if (json_array_size(list) >= MAX_IDENTIFIERS)
-		json_array_remove(list, 0);
-	json_array_append_new(
-		list, json_pack("{s:s, s:s?}", "system_identifier", identifier, "since", since));
-}
-
-/* Keep that the server of this identifier is the one that `before` was. */
-static bool
-write_record(Repository *repository, const char *server, json_t *record, const char *before,
-			 const char *identifier)
-{
-	Storage *storage = repository->storage;
-	const char *label = server[0] != '\0' ? server : MAIN_SERVER;
-	json_t *list =
-		record != NULL ? json_incref(json_object_get(record, "system_identifiers")) : json_array();
-	char *path = record_path(server);
-	char *now = utc_now();
-	char *entries;
-	Buffer json;
-	StoreResult not_lasting = store_ok();
-	StoreResult result = store_ok();
-	bool sealed;
-
-	if (record == NULL && before != NULL)
-		append_identifier(list, before, NULL);
-	append_identifier(list, identifier, now);
-	entries = json_dumps(list, JSON_COMPACT);
-	buffer_init(&json);
-	buffer_printf(&json,
-				  "{\n\"format\": 1,\n\"repository\": \"%s\",\n\"server\": \"%s\",\n"
-				  "\"system_identifiers\": %s",
-				  repository->id, label, entries);
-	sealed = seal_append(&json);
-	if (sealed)
-		result = storage_write_lasting(storage, path, json.data, json.length, &not_lasting);
-	if (!sealed)
-		report_error(EXIT_FAILED, NULL, NULL, "could not compute a SHA-256 digest");
-	else if (result.code != STORE_OK)
-		report_error(EXIT_FAILED, NULL, result.hint, "could not write file \"%s/%s\": %s",
-					 storage->location, path, result.text);
-	else if (not_lasting.code != STORE_OK)
-		log_warning("could not make file \"%s/%s\" durable: %s", storage->location, path,
-					not_lasting.text);
-	if (sealed && result.code == STORE_OK)
-		log_info("the backups of server \"%s\" are from now on of system identifier %s", label,
-				 identifier);
-	buffer_free(&json);
-	free(entries);
-	free(now);
-	free(path);
-	json_decref(list);
-	return sealed && result.code == STORE_OK;
-}
 
 /* ---- what the manifests say ---- */
 
@@ -372,9 +223,9 @@ check_known(Repository *repository, const Owner *owner, const char *identifier,
 	json_t *record;
 	bool good;
 
-	if (!read_record(repository, owner->server, &record))
+	if (!server_record_read(repository, owner->server, &record))
 		return false;
-	recorded = current_identifier(record);
+	recorded = server_record_identifier(record);
 	if (recorded != NULL && strcmp(recorded, identifier) == 0)
 	{
 		json_decref(record);
@@ -395,7 +246,7 @@ check_known(Repository *repository, const Owner *owner, const char *identifier,
 	if (recorded == NULL && other == NULL)
 		good = true;
 	else if (same_server)
-		good = write_record(repository, owner->server, record, other, identifier);
+		good = server_record_write(repository, owner->server, record, other, identifier);
 	else
 		good = refuse_backups(repository, owner, identifier, other, &where);
 	json_decref(record);

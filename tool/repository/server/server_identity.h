@@ -35,10 +35,4 @@
 extern bool server_identity_check(Repository *repository, const Owner *owner, Manifest *manifest,
 								  const Manifest *previous, bool same_server);
 
-/*
- * The identifier that the backups of a server (as stored, owner.h) must have by its
- * server.json; caller frees.  NULL if there is none.  False (reported) if it is damaged.
- */
-extern bool server_identity_recorded(Repository *repository, const char *server, char **identifier);
-
 #endif /* NEX_SERVER_IDENTITY_H */

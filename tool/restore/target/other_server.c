@@ -19,7 +19,7 @@
 #include "log.h"
 #include "memory.h"
 #include "quote.h"
-#include "server_identity.h"
+#include "server_record.h"
 #include "settings.h"
 
 /* NULL: the role may not read it. */
@@ -42,7 +42,7 @@ is_confirmed(const RestorePlan *plan, const char *live)
 {
 	char *recorded = NULL;
 	bool confirmed =
-		server_identity_recorded(plan->repository, plan->backup.owner.server, &recorded) &&
+		server_record_current(plan->repository, plan->backup.owner.server, &recorded) &&
 		recorded != NULL && strcmp(recorded, live) == 0;
 
 	free(recorded);
