@@ -38,7 +38,7 @@ COMMENT ON COLUMN nex_backup.jobs.suspended IS 'why it does not run until somebo
 COMMENT ON COLUMN nex_backup.jobs.confirmed_for IS
 	'cluster, database and extension that it was defined or confirmed in; it runs in no other';
 
-COMMENT ON TABLE nex_backup.runs IS 'one row for each run of a job, and for each backup, verify, restore or expire reported by the tool';
+COMMENT ON TABLE nex_backup.runs IS 'one row for each run of a job, and for each backup, verify, restore, expire or copy reported by the tool';
 COMMENT ON COLUMN nex_backup.runs.error IS 'what went wrong';
 COMMENT ON COLUMN nex_backup.runs.reason IS 'why the scheduler skipped, stopped or repeated it';
 COMMENT ON COLUMN nex_backup.runs.location IS 'location of the repository that the job names';
@@ -47,7 +47,7 @@ COMMENT ON COLUMN nex_backup.runs.scheduled_for IS 'scheduled time that the run 
 COMMENT ON COLUMN nex_backup.runs.not_before IS 'a queued run does not start before this time';
 COMMENT ON COLUMN nex_backup.runs.origin IS 'first attempt, if this run repeats another';
 COMMENT ON COLUMN nex_backup.runs.file_set IS 'set of configuration files';
-COMMENT ON COLUMN nex_backup.runs.copy IS 'copy of the repository that was used, if it was not the repository itself';
+COMMENT ON COLUMN nex_backup.runs.copy IS 'copy of the repository that was used, if it was not the repository itself, or that was written by kind copy';
 COMMENT ON TABLE nex_backup.run_reports IS 'what the tool reported while it worked for a run of the scheduler';
 
 COMMENT ON TABLE nex_backup.leases IS 'which executor works on which run';
@@ -81,5 +81,5 @@ COMMENT ON FUNCTION @extschema@.nex_backup_setup_default_jobs(text, text, text) 
 COMMENT ON FUNCTION @extschema@.nex_backup_run(text, text, text, text, jsonb, interval, bool) IS 'run a job, or back up a database, now';
 COMMENT ON FUNCTION @extschema@.nex_backup_cancel(int8, bool) IS 'cancel a run';
 COMMENT ON FUNCTION @extschema@.nex_backup_create_repository(text) IS 'create a repository';
-COMMENT ON FUNCTION nex_backup.record(text, jsonb) IS 'report of the tool about a backup, verify, restore or expire';
+COMMENT ON FUNCTION nex_backup.record(text, jsonb) IS 'report of the tool about a backup, verify, restore, expire or copy';
 

@@ -145,7 +145,8 @@ tool_ok([ 'init', '--repo', "$directory/files" ], 'a repository for files');
 tool_ok([ 'config', 'keygen', '-o', "$directory/id" ], 'a key pair');
 my ($recipient) = read_bytes("$directory/id") =~ /public key: (age1\S+)/;
 write_bytes("$directory/app.yaml", "port: 1\n");
-write_bytes("$directory/nex.yaml", "recipient: $recipient\nfile-sets:\n  etc: [ '$directory/app.yaml' ]\n");
+write_bytes("$directory/nex.yaml", "recipient: $recipient\nfile-sets:\n  etc: [ '$directory/app.yaml' ]\n"
+	  . "repositories:\n  offsite: {repo: '$directory/offsite'}\n");
 query('postgres', "ALTER SYSTEM SET nex_backup.config_file = '$directory/nex.yaml'");
 query('postgres', 'SELECT pg_reload_conf()');
 ok(wait_until(sub { query('postgres', 'SHOW nex_backup.config_file') ne '' }), 'a settings file');
@@ -160,6 +161,36 @@ is(query('postgres', "SELECT r.kind, r.file_set, r.backup = b.id, b.database, b.
 query('postgres', "DELETE FROM nex_backup.backups WHERE kind = 'files'");
 like(query('postgres', "SELECT state || ' ' || detail FROM nex_backup_run(NULL, kind => 'config', repository => '$directory/files', options => '{\"set\": \"none\"}')"),
 	qr/^failed the set "none" has no files/, 'a set that is not there');
+
+# A copy to a place that has a name in the settings file, by itself and after another job.
+sub copies
+{
+	my ($clause) = @_;
+	return query('postgres', "SELECT string_agg(state, ' ' ORDER BY id) FROM nex_backup.runs WHERE kind = 'copy'" . ($clause // ''));
+}
+my $files = "$directory/files";
+my $copy_now = "SELECT state || ' ' || detail FROM nex_backup_run(NULL, kind => 'copy', repository => '$files', options => '{\"to\": \"%s\"}')";
+for my $case ([ '{}', 'needs the option "to"' ], [ '{"to": "relative/path"}', 'invalid value' ], [ '{"to": "s3://user:secret@bucket"}', 'invalid value' ],
+	[ '{"to": "offsite", "after": "none"}', 'there is no job "none" to copy after' ], [ '{"to": "offsite", "after": "off-site"}', 'there is no job' ],
+	[ '{"to": "offsite", "create": true}', 'has no option "create"' ])
+{
+	ok(!eval { query('postgres', "SELECT nex_backup_schedule('off-site', '0 0 1 1 *', kind => 'copy', repository => '$files', options => '$case->[0]')"); 1 }, $case->[0]);
+	like($@, qr/\Q$case->[1]\E/, 'is refused');
+}
+like(query('postgres', sprintf($copy_now, 'offsite')), qr/^failed there is no copy of the repository/, 'a place that is missing is not made');
+like(query('postgres', sprintf($copy_now, 'elsewhere')), qr/^failed there is no repository "elsewhere" in the settings file/, 'nor is a name a directory');
+tool_ok([ 'copy', '--repo', $files, '--to', "$directory/offsite", '--create', '--catalogue', 'none' ], 'the place');
+query('postgres', "SELECT nex_backup_schedule('files', '0 0 1 1 *', kind => 'config', repository => '$files', options => '{\"set\": \"etc\"}');
+	SELECT nex_backup_schedule('off-site', '0 0 1 1 *', kind => 'copy', repository => '$files', options => '{\"to\": \"offsite\", \"after\": \"files\"}')");
+is(query('postgres', "SELECT state FROM nex_backup_run('files')"), 'succeeded', 'a job that a copy follows');
+ok(wait_until(sub { (copies(" AND job = 'off-site'") // '') eq 'succeeded' }), 'it follows') or diag(query('postgres', "SELECT * FROM nex_backup.runs WHERE kind = 'copy'"));
+is(scalar(@{ tool_json('config', 'list', '--repo', "$directory/offsite", 'etc')->{backups} }), 2, 'and both are there');
+is(query('postgres', "SELECT r.repository = (SELECT b.repository FROM nex_backup.backups b WHERE b.kind = 'files' LIMIT 1), r.copy ~ '^copy in $directory/offsite on ',
+	r.details ->> 'copied', r.reason FROM nex_backup.runs r WHERE r.job = 'off-site'"), 't|t|1|after job "files"', 'recorded as that run');
+is(query('postgres', "SELECT count(*) FROM nex_backup.run_reports p JOIN nex_backup.runs r ON r.id = p.run WHERE r.kind = 'copy'"), 2, 'as is the one that found no place');
+query('postgres', "SELECT nex_backup_unschedule('files')");
+like(query('postgres', "SELECT detail FROM nex_backup_status() WHERE name = 'job off-site'"), qr/^there is no job "files" that it could follow/, 'what it follows is gone');
+query('postgres', "SELECT nex_backup_unschedule('off-site'); DELETE FROM nex_backup.runs WHERE kind = 'copy'; DELETE FROM nex_backup.backups WHERE kind = 'files'");
 query('postgres', 'ALTER SYSTEM RESET nex_backup.config_file');
 query('postgres', 'SELECT pg_reload_conf()');
 my $backups = query('postgres', "SELECT count(*) FROM nex_backup.runs WHERE kind = 'backup'");

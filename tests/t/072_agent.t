@@ -110,12 +110,22 @@ is(ask("SELECT job, backup, repository IS NOT NULL, details ->> 'type' FROM nex_
 tool_ok([ 'config', 'keygen', '-o', "$logs/id" ], 'a key pair');
 my ($recipient) = read_bytes("$logs/id") =~ /public key: (age1\S+)/;
 write_bytes("$logs/app.yaml", "port: 1\n");
-write_bytes("$logs/files.yaml", "repo: $repo\nrecipient: $recipient\nfile-sets:\n  etc: [ '$logs/app.yaml' ]\n");
+write_bytes("$logs/files.yaml", "repo: $repo\nrecipient: $recipient\nfile-sets:\n  etc: [ '$logs/app.yaml' ]\n"
+	  . "repositories:\n  offsite: {repo: '$logs/offsite'}\n");
 my $set = enqueue('config', undef, options => { set => 'etc' });
 tool_ok([ 'agent', '--config', "$logs/files.yaml", '--catalogue', $conninfo, '--once' ], 'a set of files');
 is(ask("SELECT r.state, r.file_set, b.database, b.kind FROM nex_backup.runs r JOIN nex_backup.backups b ON b.id = r.backup AND b.database = 'config/' || r.file_set WHERE r.id = $set AND r.kind = 'config'"),
 	'succeeded|etc|config/etc|files', 'is recorded, as that run');
 ask("DELETE FROM nex_backup.backups WHERE kind = 'files'");
+
+# A copy, to a place that the agent's settings name.
+tool_ok([ 'copy', '--repo', $repo, '--to', "$logs/offsite", '--create', '--kind', 'database', '--catalogue', 'none' ], 'a place for copies');
+my @copies = map { enqueue('copy', 'shop', options => { to => $_ }) } 'offsite', 's3://bucket/x';
+tool('agent', '--config', "$logs/files.yaml", '--catalogue', $conninfo, '--once');
+is(ask("SELECT r.state, r.database, r.copy IS NOT NULL, p.count FROM nex_backup.runs r, LATERAL (SELECT count(*) FROM nex_backup.run_reports p WHERE p.run = r.id) p WHERE r.id = $copies[0]"),
+	'succeeded|shop|t|1', 'is a run');
+like(ask("SELECT state || ' ' || error FROM nex_backup.runs WHERE id = $copies[1]"), qr/^failed .*a job can copy to the full path/, 'a URL is not for a job to say');
+ask("DELETE FROM nex_backup.runs WHERE kind = 'copy'");
 
 # A failure: what the program wrote is kept, and the alarm is told once.
 my @events = map { JSON::PP->new->decode($_->{body}) } requests($web, 200);

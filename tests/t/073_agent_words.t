@@ -74,6 +74,11 @@ for my $words ([ '/etc/passwd' ], [ '--', '/etc/passwd' ], [ '--postgres' ], [ '
 	like(run_words('config', 'config', 'backup', "--repo=$repo", @$words),
 		qr/^failed.*(?:a job cannot name files|is none that a job may have)/s, "refused: config backup @$words");
 }
+# Nor to send backups elsewhere, or to make places.
+for my $words ([ '--to=s3://bucket/x' ], [ '--to=relative/x' ], [ "--to=$work/x", '--create' ], [ "--to=$work/x", '--from=/x' ])
+{
+	like(run_words('config', 'copy', "--repo=$repo", @$words), qr/^failed.*(?:a job can copy to|is none that a job may have)/s, "refused: copy @$words");
+}
 like(run_words('config', 'config', 'restore', "--repo=$repo"), qr/^failed.*"config restore" is none/s, 'refused: config restore');
 # A name inside a name, which programs of PostgreSQL would expand once more.
 for my $kind ([ 'backup', 'backup', '--no-password' ], [ 'init', 'globals', 'backup', '--no-password' ])

@@ -28,6 +28,7 @@
 
 #include "general_settings.h"
 #include "memory.h"
+#include "option_checks.h"
 #include "options.h"
 #include "place_settings.h"
 #include "quote.h"
@@ -36,7 +37,7 @@
 #include "text_list.h"
 
 static const char *const commands[] = {"backup", "verify", "expire", "globals",
-									   "init",   "notify", "config"};
+									   "init",   "notify", "config", "copy"};
 
 /* Commands whose first word is a command itself, and those of them that a job may have. */
 static const char *const subcommands[][3] = {{"globals", "backup", "verify"},
@@ -68,6 +69,9 @@ static const char *const options[] = {
 	"no-role-passwords",
 	"server",
 	"set",
+	"to",
+	"last",
+	"kind",
 };
 
 /*
@@ -160,6 +164,10 @@ check_value(char **word)
 	free(name);
 	if (strcmp(option->name, "repo") == 0 && value[0] != '/')
 		return xstrdup("a repository of a job must be the full path of a directory");
+	/* Which places a name means, the agent's own settings say. */
+	if (strcmp(option->name, "to") == 0 && value[0] != '/' && check_set_name(value) != NULL)
+		return xstrdup("a job can copy to the full path of a directory, or to a repository that "
+					   "has a name in the settings file");
 	if (strcmp(option->name, "dbname") != 0)
 		return NULL;
 	database = only_database(value);

@@ -44,7 +44,7 @@
 /* Of more backups no list is sent. */
 #define PRESENT_MOST 100000
 
-/* Since when a catalog takes the list of all backups, and backups of sets of files. */
+/* Since when a catalog takes the list of all backups, and backups of sets of files and copies. */
 #define VERSION_WITH_LIST 202
 #define VERSION_WITH_SETS 300
 
@@ -73,6 +73,8 @@ event_name(CatalogueEvent event)
 			return "restore";
 		case EVENT_EXPIRE:
 			return "expire";
+		case EVENT_COPY:
+			return "copy";
 	}
 	return "backup";
 }
@@ -121,6 +123,15 @@ repository_mark(const Repository *repository)
 	return json_string(facts.mark);
 }
 
+/* Where it is; two servers may have buckets of the same name. */
+static const char *
+place_text(const Repository *repository)
+{
+	const Storage *storage = repository->storage;
+
+	return storage->place != NULL ? storage->place : storage->location;
+}
+
 json_t *
 catalogue_payload(const Repository *repository, const Owner *owner, const char *backup,
 				  const char *started)
@@ -135,7 +146,7 @@ catalogue_payload(const Repository *repository, const Owner *owner, const char *
 	gethostname(host, sizeof(host) - 1);
 
 	json_object_set_new(where, "id", json_text(repository->id));
-	json_object_set_new(where, "location", json_text(repository->storage->location));
+	json_object_set_new(where, "location", json_text(place_text(repository)));
 	json_object_set_new(where, "host", json_text(host));
 	json_object_set_new(where, "mark", repository_mark(repository));
 	add_encryption(where, repository->encryption);
@@ -195,6 +206,24 @@ catalogue_add_present(json_t *payload, Repository *repository)
 		json_object_set(payload, "present", present);
 	json_decref(present);
 	free(names);
+}
+
+void
+catalogue_add_place(json_t *payload, const CataloguePlace *place)
+{
+	json_t *to = json_object();
+	char host[256] = "";
+
+	gethostname(host, sizeof(host) - 1);
+	json_object_set_new(to, "name", json_text(place->name));
+	json_object_set_new(to, "host", json_text(host));
+	json_object_set_new(
+		to, "location",
+		json_text(place->repository != NULL ? place_text(place->repository) : place->location));
+	if (place->repository != NULL)
+		json_object_set_new(to, "mark", repository_mark(place->repository));
+	json_object_set_new(to, "newest", json_text(place->newest));
+	json_object_set_new(payload, "to", to);
 }
 
 static json_t *
@@ -425,8 +454,9 @@ record_at(ConnectionTarget *target, CatalogueEvent event, json_t *payload, char 
 	present = catalogue_present(connection, &version, message);
 	if (present <= 0)
 		outcome = present == 0 ? OUTCOME_ABSENT : OUTCOME_REFUSED;
-	/* An older catalog has no backups of sets; that it is older has been said. */
-	else if (event == EVENT_BACKUP && json_object_get(payload, "set") != NULL &&
+	/* An older catalog has no backups of sets, and no copies; that it is older has been said. */
+	else if ((event == EVENT_COPY ||
+			  (event == EVENT_BACKUP && json_object_get(payload, "set") != NULL)) &&
 			 version < VERSION_WITH_SETS)
 		outcome = OUTCOME_RECORDED;
 	else
@@ -547,21 +577,22 @@ void
 catalogue_record(const Settings *settings, CatalogueEvent event, const Owner *owner,
 				 json_t *payload)
 {
-	const char *database = owner->name;
+	const char *database = NULL;
 	Settings quiet = *settings;
 	ConnectionSettings connection = *settings->connection;
 	json_t *present = json_incref(json_object_get(payload, "present"));
 
 	/* Whoever wants to be told of the run gets the same facts, but for the long list. */
 	json_object_del(payload, "present");
-	notify_note(event_name(event), owner, payload);
+	if (owner != NULL)
+		notify_note(event_name(event), owner, payload);
 	if (present != NULL)
 		json_object_set_new(payload, "present", present);
 
 	/* The globals belong to no database, nor do sets of files; others are not of this server. */
-	if (owner->kind == BACKUP_OF_FILES || owner_is_globals(owner) ||
-		strcmp(owner->server, label_stored(settings->general->server)) != 0)
-		database = NULL;
+	if (owner != NULL && owner->kind != BACKUP_OF_FILES && !owner_is_globals(owner) &&
+		strcmp(owner->server, label_stored(settings->general->server)) == 0)
+		database = owner->name;
 
 	/* Nobody is asked for a password just to keep a record. */
 	connection.no_password = true;

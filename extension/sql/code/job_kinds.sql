@@ -19,7 +19,10 @@ INSERT INTO nex_backup.job_kinds (kind, argv, takes_database, needs_database, de
 		'back up roles and tablespaces, and every database', 'backup'),
 	-- The settings file names the files and who can read them, so that a job cannot be used to read other files.
 	('config', '{config,backup,--repo=%location,--type=%type,%options}', false, false,
-		'back up a set of configuration files', 'backup')
+		'back up a set of configuration files', 'backup'),
+	-- Never --create: a place that is missing may be a disk that is not mounted.
+	('copy', '{copy,--repo=%location,%options,--,%database}', true, false,
+		'copy backups to another place of the repository', 'copy')
 ON CONFLICT (kind) DO UPDATE SET argv = EXCLUDED.argv, takes_database = EXCLUDED.takes_database,
 	needs_database = EXCLUDED.needs_database, description = EXCLUDED.description, records = EXCLUDED.records;
 
@@ -51,5 +54,13 @@ INSERT INTO nex_backup.job_options (kind, option, pattern) VALUES
 	('backup-all', 'exclude-database', '[^"=]{1,200}'),
 	('backup-all', 'server', '[A-Za-z0-9_-]{1,32}'),
 	('config', 'set', '[A-Za-z0-9_-]{1,32}'),
-	('config', 'compress', '(zstd|gzip|none)(:[0-9]{1,2})?')
+	('config', 'compress', '(zstd|gzip|none)(:[0-9]{1,2})?'),
+	-- A name of the settings file, a directory, or a bucket.
+	('copy', 'to', '[A-Za-z0-9_-]{1,32}|/.*|[a-z][a-z0-9+.-]*://[^@?]+'),
+	-- The job after whose success it runs, besides its own schedule.
+	('copy', 'after', '.{1,200}'),
+	('copy', 'last', '[1-9][0-9]{0,4}'),
+	('copy', 'kind', 'database|globals|files'),
+	('copy', 'jobs', '[1-9][0-9]?'),
+	('copy', 'server', '[A-Za-z0-9_-]{1,32}')
 ON CONFLICT (kind, option) DO UPDATE SET pattern = EXCLUDED.pattern;

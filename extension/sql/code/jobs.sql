@@ -91,6 +91,11 @@ BEGIN
 		RAISE EXCEPTION 'options must be a JSON object'
 			USING ERRCODE = 'invalid_parameter_value';
 	END IF;
+	IF $1 = 'copy' AND NOT $5 ? 'to' THEN
+		RAISE EXCEPTION 'a job of kind "copy" needs the option "to"'
+			USING ERRCODE = 'invalid_parameter_value',
+				HINT = 'Give the name of a repository in the settings file, a full path, or a URL: options => ''{"to": "..."}''.';
+	END IF;
 	FOR given IN SELECT o.key, o.value, o.value #>> '{}' AS word FROM jsonb_each($5) o LOOP
 		SELECT a.* INTO allowed FROM nex_backup.job_options a
 		WHERE a.kind = $1 AND a.option = replace(given.key, '_', '-');
@@ -124,6 +129,12 @@ BEGIN
 	IF job.kind = 'backup' AND nex_backup.setting('executor') = 'worker'
 		AND NOT EXISTS (SELECT FROM pg_database d WHERE d.datname = job.database) THEN
 		RAISE EXCEPTION 'database "%" does not exist', job.database USING ERRCODE = 'invalid_catalog_name';
+	END IF;
+	IF job.kind = 'copy' AND NOT EXISTS (SELECT FROM nex_backup.jobs j
+			WHERE j.name = coalesce(job.options ->> 'after', j.name) AND j.kind <> 'copy') AND job.options ? 'after' THEN
+		RAISE EXCEPTION 'there is no job "%" to copy after', job.options ->> 'after'
+			USING ERRCODE = 'undefined_object',
+				HINT = 'SELECT name FROM nex_backup.jobs lists them; a copy cannot follow a copy.';
 	END IF;
 	IF job.max_attempts NOT BETWEEN 1 AND 100 OR least(job.retry_delay, job.retry_delay_max, job.kill_grace,
 			coalesce(job.misfire_grace, '0'), coalesce(job.timeout, '1 second')) < interval '0'

@@ -102,7 +102,7 @@ BEGIN
 	FOREACH word IN ARRAY (SELECT k.argv FROM nex_backup.job_kinds k WHERE k.kind = run.kind) LOOP
 		IF word = '%options' THEN
 			argv := argv || ARRAY(SELECT format('--%s=%s', replace(o.key, '_', '-'), o.value #>> '{}')
-				FROM jsonb_each(run.definition -> 'options') o ORDER BY o.key);
+				FROM jsonb_each(run.definition -> 'options') o WHERE run.kind <> 'copy' OR o.key <> 'after' ORDER BY o.key);
 			CONTINUE;
 		END IF;
 		part := regexp_match(word, '^(.*)%(database|target|location|type)$');

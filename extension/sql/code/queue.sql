@@ -74,7 +74,22 @@ AS $$
 	FROM (SELECT coalesce(($1 ->> 'retry_delay')::interval, interval '5 minutes') AS pause) p
 $$;
 
--- What follows the end of a run: another attempt, or an alarm.
+-- Queue the copies that follow a job.  One that is in progress may have missed what the job has made, so only one that has
+-- not begun is enough.
+CREATE OR REPLACE FUNCTION nex_backup.queue_copies(job text)
+RETURNS void
+LANGUAGE sql VOLATILE
+SET search_path = pg_catalog, pg_temp
+AS $$
+	SELECT nex_backup.enqueue(j.name, j.owner, j.kind, j.repository, j.database, nex_backup.job_definition(j),
+		reason => format('after job "%s"', $1))
+	FROM nex_backup.jobs j
+	WHERE j.kind = 'copy' AND j.options ->> 'after' = $1 AND j.enabled AND j.suspended IS NULL
+		AND NOT EXISTS (SELECT FROM nex_backup.runs r WHERE r.job = j.name AND r.state = 'queued')
+	ORDER BY j.name COLLATE "C"
+$$;
+
+-- What follows the end of a run: another attempt, an alarm, or copies of what it has made.
 CREATE OR REPLACE FUNCTION nex_backup.run_ended(run nex_backup.runs, may_retry bool)
 RETURNS void
 LANGUAGE plpgsql
@@ -104,6 +119,7 @@ BEGIN
 				'attempt', run.attempt));
 		RETURN;
 	END IF;
+	PERFORM nex_backup.queue_copies(run.job);
 	SELECT r.state INTO before FROM nex_backup.runs r
 	WHERE r.job = run.job AND r.id < coalesce(run.origin, run.id)
 		AND r.state = ANY (ARRAY['succeeded', 'failed', 'timed_out', 'crashed'])

@@ -14,7 +14,7 @@ AS $$
 		THEN jsonb_path_query_array(e.value, '$[0 to 999]') ELSE e.value END), '{}')
 	FROM jsonb_each($1) e
 	WHERE e.key <> ALL (ARRAY['repository', 'manifest', 'database', 'backup', 'started', 'finished', 'state', 'exit_code', 'error',
-		'tool', 'present', 'copy'])
+		'tool', 'present', 'copy', 'to'])
 $$;
 
 -- The part of the details of a report that identifies what it is about.
@@ -98,7 +98,7 @@ BEGIN
 				HINT = 'nex_backup_sync() records as many as the repository holds, and removes those that it does not hold.';
 	END IF;
 	IF $3 IS NULL OR EXISTS (SELECT FROM nex_backup.backups b WHERE b.repository = ANY (few) AND b.database = $3)
-		OR EXISTS (SELECT FROM unnest(few) f (id), unnest(ARRAY['backup', 'verify', 'restore', 'expire']) k (kind), nex_backup.runs r
+		OR EXISTS (SELECT FROM unnest(few) f (id), unnest(ARRAY['backup', 'verify', 'restore', 'expire', 'copy']) k (kind), nex_backup.runs r
 			WHERE r.kind = k.kind AND COALESCE(r.repository, '') = f.id AND COALESCE(r.database, '') = $3) THEN
 		RETURN coalesce(bytes, 0) < 67108864;
 	END IF;
@@ -262,12 +262,15 @@ DECLARE
 	run int8;
 	mine bool;
 	of_copy bool;
+	-- Where a copy went.
+	copied_to text := nex_backup.manifest_text(payload #> '{to,location}');
+	copied_host text := nex_backup.manifest_text(payload #> '{to,host}');
 BEGIN
 	PERFORM nex_backup.role_of_call();
-	IF event IS NULL OR event <> ALL (ARRAY['backup', 'verify', 'restore', 'expire']) THEN
+	IF event IS NULL OR event <> ALL (ARRAY['backup', 'verify', 'restore', 'expire', 'copy']) THEN
 		RAISE EXCEPTION 'unknown event "%"', left(event, 100)
 			USING ERRCODE = 'invalid_parameter_value',
-				HINT = 'Known are backup, verify, restore and expire.';
+				HINT = 'Known are backup, verify, restore, expire and copy.';
 	END IF;
 	IF repository IS NULL OR location IS NULL OR state IS NULL OR started IS NULL THEN
 		RAISE EXCEPTION 'the payload lacks a repository, a state or a start time'
@@ -285,6 +288,14 @@ BEGIN
 		OR payload #>> '{manifest,snapshot_at}' IS NULL) THEN
 		RAISE EXCEPTION 'the payload of a backup that succeeded lacks a database or a set, an id, or a manifest'
 			USING ERRCODE = 'invalid_parameter_value';
+	END IF;
+	IF event = 'copy' THEN
+		IF copied_to IS NULL THEN
+			RAISE EXCEPTION 'the payload of a copy lacks the place that it went to'
+				USING ERRCODE = 'invalid_parameter_value';
+		END IF;
+		PERFORM nex_backup.check_text('location of a copy', copied_to, 1023);
+		PERFORM nex_backup.check_text('name of a host', copied_host, 255);
 	END IF;
 	PERFORM nex_backup.check_times(started, finished);
 	-- A name of 63 bytes that are not UTF-8 has four times as many here.
@@ -309,6 +320,9 @@ BEGIN
 		mine := nex_backup.may_change_backups(repository, vouched, pg_get_userbyid(caller));
 		UPDATE nex_backup.repositories r SET mark = me.mark
 		WHERE r.id = me.repository AND me.mark IS NOT NULL AND r.mark IS DISTINCT FROM me.mark AND (vouched OR NOT r.vouched);
+	END IF;
+	IF event = 'copy' THEN
+		details := details || jsonb_build_object('copy', jsonb_build_object('location', copied_to, 'host', copied_host));
 	END IF;
 	-- The key of a row that is not committed yet is a lock; a role must not be able to lock the keys of others'
 	-- future backups.

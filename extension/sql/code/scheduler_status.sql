@@ -163,6 +163,12 @@ AS $$
 	FROM nex_backup.jobs j
 	WHERE j.enabled AND j.suspended IS NULL AND j.next_run IS NULL
 	UNION ALL
+	SELECT 8, j.name, format('job %s', j.name), 'warning',
+		format('there is no job "%s" that it could follow; it runs by its schedule only', j.options ->> 'after')
+	FROM nex_backup.jobs j
+	WHERE j.kind = 'copy' AND j.enabled AND j.options ? 'after'
+		AND NOT EXISTS (SELECT FROM nex_backup.jobs a WHERE a.name = j.options ->> 'after')
+	UNION ALL
 	SELECT 8, coalesce(w.job, ''), CASE WHEN w.job IS NULL THEN format('run %s', w.run) ELSE format('job %s', w.job) END,
 		w.status, w.detail
 	FROM nex_backup.waiting_runs() w

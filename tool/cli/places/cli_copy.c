@@ -7,14 +7,17 @@
  */
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "backup_summary.h"
+#include "catalogue.h"
 #include "command.h"
 #include "command_settings.h"
 #include "copy_run.h"
 #include "copy_selection.h"
 #include "general_settings.h"
 #include "interrupt.h"
+#include "job_run.h"
 #include "location.h"
 #include "log.h"
 #include "output.h"
@@ -29,6 +32,7 @@
 #include "shown_value.h"
 #include "storage_open.h"
 #include "unclear.h"
+#include "utc_time.h"
 #include "work_settings.h"
 
 /* How often each state was the result. */
@@ -41,6 +45,7 @@ typedef struct CopyCommand
 	Repository *to;  /* NULL: a dry run, and nothing is there */
 	json_t *results; /* NULL without --json */
 	int count[STATES];
+	char newest[BACKUP_ID_SIZE]; /* of those that are there; "": none */
 	uint64_t objects;
 	uint64_t bytes;
 } CopyCommand;
@@ -90,6 +95,11 @@ show_backup(const CopiedBackup *backup, void *argument)
 {
 	CopyCommand *command = argument;
 
+	bool there = backup->state == COPY_PRESENT || backup->state == COPY_DONE ||
+				 backup->state == COPY_COMPLETED;
+
+	if (there && strcmp(backup->name->id, command->newest) > 0)
+		snprintf(command->newest, sizeof(command->newest), "%s", backup->name->id);
 	command->count[backup->state]++;
 	command->objects += backup->objects;
 	command->bytes += backup->bytes;
@@ -182,6 +192,17 @@ copy_selected(CopyCommand *command, const BackupName *names, int count)
 	return unclear_report(command->from) && good;
 }
 
+/* A job is defined elsewhere than here, where its names and directories are. */
+static bool
+check_job_place(const char *to)
+{
+	if (job_run() == NULL || strchr(to, '/') != NULL)
+		return true;
+	return report_error(EXIT_USAGE, NULL,
+						"Add it under \"repositories\", or change the job's option \"to\".",
+						"there is no repository \"%s\" in the settings file", to);
+}
+
 static bool
 check_place(const char *to)
 {
@@ -219,7 +240,7 @@ find_places(const Settings *settings, Place places[2])
 							"of the settings file.",
 							"command \"copy\" needs a place to copy to");
 	return place_options_meant(settings, places, 2) && check_place(to->location) &&
-		   places_apart(from, to);
+		   check_job_place(to->location) && places_apart(from, to);
 }
 
 /* Open the place, and copy to it. */
@@ -235,10 +256,45 @@ copy_to(CopyCommand *command, const Place *to, const BackupName *names, int coun
 	return (command->to != NULL || absent) && copy_selected(command, names, count);
 }
 
+/* Whose they are, if all are of one database or set. */
+static const Owner *
+common_owner(const BackupName *names, int count)
+{
+	int i;
+
+	for (i = 1; i < count; i++)
+	{
+		if (!backup_same_owner(&names[i], &names[0]))
+			return NULL;
+	}
+	return count > 0 ? &names[0].owner : NULL;
+}
+
+/* Tell the catalog, also of a place that could not be opened. */
+static void
+record_copy(const CopyCommand *command, const Place *to, const BackupName *names, int count,
+			const char *started)
+{
+	const Settings *settings = command->settings;
+	const CataloguePlace place = {.name = settings->restore->to,
+								  .location = to->location,
+								  .repository = command->to,
+								  .newest = command->newest[0] != '\0' ? command->newest : NULL};
+	json_t *payload = catalogue_payload(command->from, common_owner(names, count), NULL, started);
+
+	json_object_set_new(payload, "copied", json_integer(command->count[COPY_DONE]));
+	json_object_set_new(payload, "failed", json_integer(count_failed(command)));
+	json_object_set_new(payload, "objects_sent", json_count(command->objects));
+	json_object_set_new(payload, "bytes_sent", json_count(command->bytes));
+	catalogue_add_place(payload, &place);
+	catalogue_record(settings, EVENT_COPY, NULL, payload);
+}
+
 static bool
 run_copy(const Settings *settings)
 {
 	CopyCommand command = {.settings = settings};
+	char started[UTC_EXACT_SIZE];
 	BackupName *names = NULL;
 	Place places[2];
 	int count = 0;
@@ -246,6 +302,7 @@ run_copy(const Settings *settings)
 
 	if (!find_places(settings, places))
 		return false;
+	utc_now_exact(started);
 	storage_use(places[0].storage);
 	command.from = repository_open(places[0].location);
 	if (command.from == NULL)
@@ -256,6 +313,8 @@ run_copy(const Settings *settings)
 		   copy_to(&command, &places[1], names, count);
 	if (good)
 		interrupt_too_late();
+	if (!settings->command->dry_run)
+		record_copy(&command, &places[1], names, count, started);
 	free(names);
 	repository_close(command.to);
 	repository_close(command.from);
