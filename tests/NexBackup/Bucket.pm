@@ -127,6 +127,33 @@ sub commands_work
 	tool_ok([ 'expire', @repo, '--keep-daily', 1, '--keep-minimum', 1 ], 'expire');
 	is(scalar(grep { $_->{kind} eq 'database' } @{ tool_json('list', @repo)->{backups} }), 1, 'one backup is left');
 	tool_ok([ 'verify', @repo ], 'and whole');
+	wal_works($scratch, @repo);
+	return;
+}
+
+# WAL of the server: a copy of one segment.
+sub wal_works
+{
+	my ($scratch, @repo) = @_;
+	my $data = query('postgres', 'SHOW data_directory');
+
+	# A switch does nothing where nothing was written since; no checkpoint comes before the copy.
+	query('postgres', 'SELECT txid_current()');
+	my $name = query('postgres', 'SELECT pg_walfile_name(pg_switch_wal())');
+	mkdir "$scratch/$_" for qw(pg_wal global);
+	system('cp', "$data/global/pg_control", "$scratch/global/");
+	system('cp', "$data/pg_wal/$name", "$scratch/pg_wal/");
+	bucket_does(page => 3);
+	tool_ok([ 'wal', 'push', "$scratch/pg_wal/$name", @repo ], 'wal push');
+	forget_requests();
+	tool_ok([ 'wal', 'push', "$scratch/pg_wal/$name", @repo ], 'wal push of the same');
+	is(count_of(qr{^(?:PUT|POST) }, requests_to_bucket()), 0, 'writes nothing');
+	tool_ok([ 'wal', 'get', $name, "$scratch/pg_wal/again", @repo ], 'wal get');
+	is(system('cmp', '-s', "$scratch/pg_wal/$name", "$scratch/pg_wal/again"), 0, 'the same WAL');
+	is((tool('wal', 'get', substr($name, 0, 8) . '000000FF000000FE', "$scratch/pg_wal/again", @repo))[0], 1, 'no more than that');
+	is(tool_json('wal', 'list', @repo)->{wal}[0]{ranges}[0]{first}, $name, 'wal list');
+	tool_ok([ 'wal', 'verify', @repo ], 'wal verify');
+	bucket_does(page => 1000);
 	return;
 }
 

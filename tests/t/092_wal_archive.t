@@ -157,6 +157,23 @@ is(sha256_hex(read_bytes("$scratch/plain")), sha256_hex(read_bytes($primary->dat
   if -e $primary->data_dir . "/pg_wal/$last";
 is(-s "$scratch/plain", $size, 'all of it');
 
+# As RECOVER.txt says; so do the parts of an encrypted one.
+sub by_stock_tools
+{
+	my ($from, $name, $key) = @_;
+	my ($line) = read_bytes("$from/RECOVER.txt") =~ /^ +(find .*)$/m;
+
+	$line =~ s/THIS_DIRECTORY/$from/;
+	$line =~ s/KEY_FILE/$key/ if $key;
+	write_bytes("$scratch/get_wal", "$line\n");
+	unlink "$scratch/plain";
+	my $status = system('sh', "$scratch/get_wal", $name, "$scratch/plain");
+	return $status == 0 ? sha256_hex(read_bytes("$scratch/plain")) : 'nothing';
+}
+my $by_nex_backup = sub { my ($from, @more) = @_; tool("--repo=$from", 'wal', 'get', $last, "$scratch/other", @more); return sha256_hex(read_bytes("$scratch/other")) };
+is(by_stock_tools($repo, $last), $by_nex_backup->($repo), 'RECOVER.txt gives the same');
+is(by_stock_tools($repo, $last =~ s/.$/F/r), 'nothing', 'and nothing where there is none') unless $last =~ /F$/;
+
 # ------------------------------------------------------------------- recoveries
 
 my $to_the_end = recovers('end', get_command($repo), $total);
@@ -375,6 +392,8 @@ tool_ok([ "--repo=$sealed", 'wal', 'verify', '--level=stored', @reader ], 'verif
 tool_fails([ "--repo=$sealed", 'wal', 'verify', @reader ], 1, qr/could not be looked at/, 'not all of it');
 tool_ok([ "--repo=$sealed", 'wal', 'verify', @reader, "--identity=$scratch/identity" ], 'with the key, all of it');
 get_stops($sealed, $sealed_last, qr/cannot be opened: no identity was given/, 'without a key', $id, @reader);
+$last = $sealed_last;
+is(by_stock_tools($sealed, $last, "$scratch/identity"), $by_nex_backup->($sealed, @reader, "--identity=$scratch/identity"), 'RECOVER.txt opens it');
 unlike(join('', map { read_bytes($_) } stored($sealed, $sealed_last)), qr/system_identifier|xxxxxxxx/, 'nothing of it is shown');
 
 # The writer can tell what is the same, and what is not, without any key that opens it.

@@ -166,6 +166,15 @@ static const char text[] =
 	"the text of the backup to a file and take the statement out. What is lost is one setting, "
 	"grant or comment.\n"
 	"\n"
+	"WAL that servers archived, in wal, comes back without nex_backup by a file get_wal with this "
+	"line, as\n"
+	"restore_command = 'sh get_wal %f %p', with the full path. Unlike nex_backup, it gives a file "
+	"that is missing or\n"
+	"damaged for the end of the WAL: look first whether one is missing between the names.\n"
+	"\n"
+	"      find THIS_DIRECTORY/wal -name \"$1-*.zst\" | head -n 1 | xargs cat | zstd -dcq >\"$2\"; "
+	"test -s \"$2\"\n"
+	"\n"
 	"The format is described in docs/format.md of nex_backup.\n";
 
 static const char preface[] =
@@ -222,6 +231,7 @@ static const struct
 	{"xargs cat", "xargs -n 1 sh -c '@OPEN@ || exit 255'"},
 	{"end in .sql.zst:", "end in .sql.zst@SUFFIX@:"},
 	{"end in .sql.gz:", "end in .sql.gz@SUFFIX@:"},
+	{"-*.zst\"", "-*.zst@SUFFIX@\""},
 	{"end in .sql:", "end in .sql@SUFFIX@:"},
 	{"cut, xargs, cat, zstd", "cut, xargs, @TOOLS@, zstd"},
 	{"--repo THIS_DIRECTORY --to", "--repo THIS_DIRECTORY --identity KEY_FILE --to"},
