@@ -70,12 +70,14 @@ made = $(patsubst %,extension/step/%.sql,begin defaults) $1 extension/step/end.s
 updated = $(patsubst %,extension/step/%.sql,begin lock defaults look) $1 extension/step/end.sql
 replaced = $(sort $(wildcard extension/sql/code/*.sql)) $(patsubst %,extension/sql/%.sql,views comments privileges finish)
 write = { printf '%s\n' '/* $@, made by make */' '' '-- complain if script is sourced in psql, rather than via $1 EXTENSION' \
-	'\echo Use "$1 EXTENSION nex_backup$2" to load this file. \quit' ''; cat $^; } >$@
+	'\echo Use "$1 EXTENSION nex_backup$2" to load this file. \quit' ''; sed $(AGES) $(filter %.sql,$^); } >$@
+# common/ages.h, for sed
+AGES := $(shell sed -n 's/^.define \([A-Z_]*\) \([0-9][0-9]*\)$$/-e s,@\1@,\2,g/p' common/ages.h)
 
-extension/nex_backup--$(NEWEST).sql: $(call made,extension/sql/schema.sql $(sort $(wildcard extension/sql/tables/*.sql)) $(replaced))
+extension/nex_backup--$(NEWEST).sql: $(call made,extension/sql/schema.sql $(sort $(wildcard extension/sql/tables/*.sql)) $(replaced)) common/ages.h
 	$(call write,CREATE)
 
-extension/nex_backup--$(STEP).sql: $(call updated,extension/upgrade/$(STEP).sql $(replaced))
+extension/nex_backup--$(STEP).sql: $(call updated,extension/upgrade/$(STEP).sql $(replaced)) common/ages.h
 	$(call write,ALTER, UPDATE)
 
 $(OLD_STEPS:%=extension/nex_backup--%.sql): extension/nex_backup--%.sql: $(call updated,extension/frozen/%.sql)

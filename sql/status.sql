@@ -10,7 +10,7 @@ SELECT nex_backup.record('backup', jsonb_build_object(
 	'state', 'succeeded', 'exit_code', 0,
 	'manifest', jsonb_build_object('snapshot_at', now() - age, 'warnings', '[]'::jsonb, 'tables', '[]'::jsonb,
 		'totals', '{"tables": 3, "rows": 1000, "stored_bytes": 1048576, "new_bytes": 1048576}'::jsonb)))
-FROM (VALUES ('fresh', interval '3 hours'), ('old', interval '30 hours'), ('very old', interval '10 days')) v(database, age);
+FROM (VALUES ('daily', interval '25 hours'), ('fresh', interval '3 hours'), ('old', interval '30 hours'), ('very old', interval '10 days')) v(database, age);
 SELECT * FROM nex_backup_status() WHERE name LIKE 'backup of%';
 SELECT * FROM nex_backup_status() WHERE name = 'repository';
 

@@ -167,6 +167,9 @@ like($looked, qr/^backup of lost\|critical\|no good backup is left/m, 'not any m
 like($looked, qr/^backups gone of lost\|critical\|1 backup is not in "\Q$repo\E" any more, .*nex_backup_sync/m, 'and it is named');
 unlike($looked, qr/^verify of lost\|ok/m, 'its verification is not called good either');
 like((tool('doctor', '--repo', $repo, '-d', 'postgres'))[1], qr/^critical +backups +lost: 1 backup is not in/m, 'doctor says so');
+# Whoever is asked: from which age on a backup is late.
+my ($late) = (tool('notify', '--help'))[1] =~ /--notify-missed-after=TIME\b.*?(\d+)h\b/s;
+like(query('postgres', q{SELECT prosrc FROM pg_proc WHERE oid = 'nex_backup.status'::regproc}), qr/snapshot_at > now\(\) - interval '$late hours'/, 'status and notify agree');
 my $rpo = "SELECT count(*) FROM nex_backup.backups WHERE database = 'lost' AND gone IS NULL";
 query('postgres', "UPDATE nex_backup.backups SET finished = finished - interval '1 hour'");
 tool_ok([ 'expire', '--repo', $repo, @catalogue ], 'expire, which tells the catalogue what is there');

@@ -519,6 +519,7 @@ tool_ok([ @config, '--set', 'zz', "$state.conf" ], 'the set again');
 sub missed_of { my ($key, $name) = @_; return grep { $_->{event} eq 'backup.missed' && ($_->{$key} // '') eq $name } events($web); }
 tool_ok([ 'notify', '--check-missed', '--notify-missed-after', '2s' ], 'the database is overdue');
 is(scalar missed_of(database => 'zz'), 1, 'which is told, although a set of this name is young');
+like((tool('doctor'))[1], qr/^warning +last backup +database "zz": /m, 'doctor goes by the same age');
 is(scalar missed_of(set => 'zz'), 0, 'and of the set nothing');
 my ($set) = missed_of(set => 'old_shop');
 like($set->{subject}, qr/MISSED: backup of files of set old_shop on/, 'an old set is called a set');

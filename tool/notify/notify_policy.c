@@ -520,12 +520,18 @@ remember_seen(const char *directory, const char *name, json_t *state, const json
 	json_decref(seen);
 }
 
+bool
+policy_is_late(const Settings *settings, time_t snapshot, time_t now)
+{
+	return now - snapshot > settings->notify->notify_missed_after;
+}
+
 void
 policy_check_age(const Settings *settings, const char *directory, const BackupName *latest,
 				 time_t snapshot)
 {
 	json_int_t when = (json_int_t) snapshot;
-	bool late = (json_int_t) time(NULL) - when > settings->notify->notify_missed_after;
+	bool late = policy_is_late(settings, snapshot, time(NULL));
 	char *error = late ? xasprintf("the latest backup is older than %d h %d min",
 								   settings->notify->notify_missed_after / 3600,
 								   settings->notify->notify_missed_after / 60 % 60)

@@ -44,6 +44,9 @@ extern void policy_check_age(const Settings *settings, const char *directory,
 extern void policy_note_seen(const Settings *settings, const char *directory,
 							 const BackupName *owner);
 
+/* Is the latest backup older than notify-missed-after? */
+extern bool policy_is_late(const Settings *settings, time_t snapshot, time_t now);
+
 /* These are all backups that there are: tell whose are gone altogether. */
 extern void policy_check_gone(const Settings *settings, const char *directory,
 							  const BackupName *names, int count);

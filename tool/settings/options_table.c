@@ -11,6 +11,7 @@
 
 #include <stddef.h>
 
+#include "ages.h"
 #include "all_settings.h"
 #include "option_checks.h"
 #include "verify_level.h"
@@ -492,7 +493,7 @@ const Option option_table[] = {
 	 AT(notify, notify_missed_after),
 	 .min = 1,
 	 .max = 366L * 86400,
-	 .fallback = "26h",
+	 .fallback = HOURS_TEXT(BACKUP_LATE_HOURS),
 	 .metavar = "TIME",
 	 .help = "age of a database's latest backup from which one counts as missed"},
 	{.name = "notify-missed-except",

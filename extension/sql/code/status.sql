@@ -155,13 +155,13 @@ BEGIN
 					FROM nex_backup.backups WHERE repository = r.id) b
 			UNION ALL
 			SELECT 3, l.database, nex_backup.owner_text('backup', l.database),
-				CASE WHEN l.snapshot_at > now() - interval '24 hours' OR x.database IS NOT NULL THEN 'ok'
-					WHEN l.snapshot_at > now() - interval '48 hours' THEN 'warning' ELSE 'critical' END,
+				CASE WHEN l.snapshot_at > now() - interval '@BACKUP_LATE_HOURS@ hours' OR x.database IS NOT NULL THEN 'ok'
+					WHEN l.snapshot_at > now() - interval '@BACKUP_LOST_HOURS@ hours' THEN 'warning' ELSE 'critical' END,
 				concat_ws(', ', l.id, concat_ws(' ', l.type, format('(%s)', nex_backup.age_text(l.snapshot_at))),
 					CASE WHEN l.kind = 'database' THEN nex_backup.count_text(l.tables, 'table') END,
 					CASE WHEN l.kind = 'database' THEN nex_backup.count_text(l.rows, 'row') END,
 					pg_size_pretty(coalesce(l.stored_bytes, 0)) || ' stored',
-					CASE WHEN l.snapshot_at <= now() - interval '24 hours'
+					CASE WHEN l.snapshot_at <= now() - interval '@BACKUP_LATE_HOURS@ hours'
 						AND x.database IS NOT NULL THEN 'no newer one is expected (nex_backup.missed_except)' END)
 			FROM latest l LEFT JOIN excepted x USING (database)
 			UNION ALL
@@ -203,7 +203,7 @@ BEGIN
 			UNION ALL
 			SELECT 4, l.database, nex_backup.owner_text('verify', l.database),
 				CASE WHEN NOT c.verified_ok THEN 'critical'
-					WHEN c.verified > now() - interval '30 days' OR x.database IS NOT NULL THEN 'ok' ELSE 'warning' END,
+					WHEN c.verified > now() - interval '@VERIFY_LATE_DAYS@ days' OR x.database IS NOT NULL THEN 'ok' ELSE 'warning' END,
 				CASE WHEN c.id IS NULL THEN 'never verified; run "nex_backup verify" or nex_backup_verify()'
 					ELSE concat_ws(', ', format('%s %s %s', c.id, CASE WHEN c.verified_ok THEN 'was good'
 							ELSE 'IS DAMAGED, found' END, nex_backup.age_text(c.verified)),

@@ -16,6 +16,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "ages.h"
 #include "backup_list.h"
 #include "backup_summary.h"
 #include "choose.h"
@@ -33,11 +34,6 @@
 #include "unclear.h"
 #include "utc_time.h"
 #include "verification.h"
-
-#define HOUR 3600
-#define DAY (24 * HOUR)
-#define BACKUP_AGE_WARNING (26 * HOUR)
-#define VERIFY_AGE_WARNING (30 * DAY)
 
 /* ---- the directory ---- */
 
@@ -185,6 +181,7 @@ static void
 say_age(Doctor *doctor, const char *owner, const DatabaseState *state, double now)
 {
 	double age;
+	bool late;
 
 	if (state->latest == NULL)
 	{
@@ -193,20 +190,20 @@ say_age(Doctor *doctor, const char *owner, const DatabaseState *state, double no
 		return;
 	}
 	age = now - state->when;
+	late = policy_is_late(doctor->settings, (time_t) state->when, (time_t) now);
 	if (age < -300)
 		doctor_say(doctor, CHECK_WARNING, "last backup",
 				   "Check the clocks: expire removes nothing of this database until then.",
 				   "%s: %s is dated in the future", owner, state->latest->id);
-	else if (age > BACKUP_AGE_WARNING && policy_age_is_excepted(doctor->settings, state->latest))
+	else if (late && policy_age_is_excepted(doctor->settings, state->latest))
 		doctor_say(doctor, CHECK_OK, "last backup", NULL,
 				   "%s: %s, %s ago; no newer one is expected (notify-missed-except)", owner,
 				   state->latest->id, pretty_duration(age));
 	else
-		doctor_say(doctor, age > BACKUP_AGE_WARNING ? CHECK_WARNING : CHECK_OK, "last backup",
-				   age > BACKUP_AGE_WARNING
-					   ? "Back it up; if no more backups of it are wanted, name it in "
-						 "notify-missed-except in the settings file."
-					   : NULL,
+		doctor_say(doctor, late ? CHECK_WARNING : CHECK_OK, "last backup",
+				   late ? "Back it up; if no more backups of it are wanted, name it in "
+						  "notify-missed-except in the settings file."
+						: NULL,
 				   "%s: %s, %s ago", owner, state->latest->id, pretty_duration(age > 0 ? age : 0));
 }
 
@@ -242,7 +239,7 @@ say_verification(Doctor *doctor, const char *owner, const DatabaseState *state, 
 	if (state->verified < 0)
 		doctor_say(doctor, CHECK_WARNING, "last verify", "nex_backup verify",
 				   "%s: no backup was verified yet", owner);
-	else if (now - state->verified > VERIFY_AGE_WARNING)
+	else if (now - state->verified > VERIFY_LATE_DAYS * 86400.0)
 		doctor_say(doctor, CHECK_WARNING, "last verify", "nex_backup verify", "%s: %s ago", owner,
 				   pretty_duration(now - state->verified));
 	else
