@@ -24,6 +24,8 @@ FLOORS += storage/bucket
 FLOORS += storage/s3
 FLOORS += storage/azure
 FLOORS += storage/google
+# a directory on an SFTP server
+FLOORS += storage/sftp
 # options and where their values come from
 FLOORS += settings
 # which kind of storage a location is, and how it is reached

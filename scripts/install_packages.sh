@@ -68,8 +68,9 @@ for group in "$@"; do
 			packages+=("postgresql-$major" "postgresql-client-$major" zstd gzip util-linux)
 			;;
 		test)
+			# openssh-server: tests/t/094_sftp.t starts its own; no service is needed.
 			# postgresql-common, iproute2: tests/guide makes clusters and machines as distributions do.
-			packages+=(postgresql-common iproute2 libcmocka-dev perl libipc-run-perl libio-pty-perl zstd age pgbouncer openssl python3 python3-aiosmtpd
+			packages+=(postgresql-common iproute2 openssh-client openssh-server libcmocka-dev perl libipc-run-perl libio-pty-perl zstd age pgbouncer openssl python3 python3-aiosmtpd
 				python3-yaml python3-cryptography tzdata)
 			# Of these versions only, as others format differently and find other things; not every release has them.
 			if apt-cache show clang-format-14 >/dev/null 2>&1; then

@@ -72,7 +72,7 @@ sub bucket_does
 {
 	my (%what) = @_;
 
-	return if $kind->{real};
+	return if !$kind || $kind->{real};
 	my $answer = HTTP::Tiny->new->post("$origin/_faults", { content => JSON::PP->new->canonical->encode(\%what) });
 	die "$answer->{status} $answer->{content}" unless $answer->{success};
 	return;
@@ -80,13 +80,13 @@ sub bucket_does
 
 sub requests_to_bucket
 {
-	return if $kind->{real};
+	return if !$kind || $kind->{real};
 	return split /\n/, HTTP::Tiny->new->get("$origin/_log")->{content};
 }
 
 sub forget_requests
 {
-	HTTP::Tiny->new->post("$origin/_forget", { content => '' }) unless $kind->{real};
+	HTTP::Tiny->new->post("$origin/_forget", { content => '' }) if $kind && !$kind->{real};
 	return;
 }
 

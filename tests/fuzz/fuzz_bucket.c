@@ -85,9 +85,11 @@ read_location(const char *text)
 	if (location_parse(text, &location) != NULL)
 		return;
 	MUST((location.kind == LOCATION_DIRECTORY) == (location.directory != NULL));
-	MUST((location.kind == LOCATION_AZURE) == (location.account != NULL));
+	MUST(location.kind == LOCATION_SFTP ||
+		 (location.kind == LOCATION_AZURE) == (location.account != NULL));
 	if (location.kind != LOCATION_DIRECTORY)
-		MUST(strstr(location.prefix, "//") == NULL && strpbrk(location.bucket, "/@?#") == NULL);
+		MUST(location.bucket[0] != '-' && strstr(location.prefix, "//") == NULL &&
+			 strpbrk(location.bucket, "/@?#") == NULL);
 	location_free(&location);
 }
 

@@ -115,7 +115,7 @@ refused('dba', "$schedule, $_->[0])", $_->[1], $_->[0])
   [ q(options => '[]'), qr/must be a JSON object/ ], [ q(kind => 'restore'), qr/unknown kind of job/ ], [ q(kind => '; id'), qr/unknown kind/ ],
   [ q(kind => 'init'), qr/cannot have the database/ ], [ q(timeout => '-1 second'), qr/invalid retry, delay/ ], [ q(retry => -2), qr/invalid retry|check constraint/ ],
   [ q(retry => 1000), qr/invalid retry/ ], [ q(misfire => 'always'), qr/check constraint/ ], [ q(overlap => 'x'), qr/check constraint/ ];
-for my $repository ('-x', '--config=/tmp/evil', 'relative/path', '', "/x\n--drop", 's3://key:secret@host/bucket', 's3://host/bucket?secret_key=abc')
+for my $repository ('-x', '--config=/tmp/evil', 'relative/path', '', "/x\n--drop", 's3://key:secret@host/bucket', 'sftp://user:secret@host/x', 's3://host/bucket?secret_key=abc')
 {
 	(my $quoted = $repository) =~ s/\n/\\n/g;
 	refused('dba', "SELECT nex_backup_schedule('bad', '0 2 * * *', 'postgres', repository => E'$quoted')",

@@ -72,6 +72,46 @@ buckets(void **state)
 	}
 }
 
+/* Servers of SFTP: who, where, and a path from the root or from where a user begins. */
+static void
+sftp(void **state)
+{
+	static const struct
+	{
+		const char *text;
+		const char *user;
+		const char *host;
+		int port;
+		const char *path;
+	} cases[] = {
+		{"sftp://host/srv/backup", NULL, "host", 0, "/srv/backup"},
+		{"sftp://pg@nas-1.example.com:2222/a/", "pg", "nas-1.example.com", 2222, "/a"},
+		{"sftp://host/~/backup", NULL, "host", 0, "~/backup"},
+		{"sftp://host/~", NULL, "host", 0, "~"},
+		{"sftp://host/~x/y", NULL, "host", 0, "/~x/y"},
+		{"sftp://host/", NULL, "host", 0, "/"},
+		{"sftp://[2001:db8::1]:22/x", NULL, "2001:db8::1", 22, "/x"},
+		{"sftp://pg@[::1]/x y", "pg", "::1", 0, "/x y"},
+	};
+	Location location;
+	size_t i;
+
+	(void) state;
+	for (i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
+	{
+		assert_null(location_parse(cases[i].text, &location));
+		assert_int_equal(location.kind, LOCATION_SFTP);
+		if (cases[i].user == NULL)
+			assert_null(location.account);
+		else
+			assert_string_equal(location.account, cases[i].user);
+		assert_string_equal(location.bucket, cases[i].host);
+		assert_int_equal(location.port, cases[i].port);
+		assert_string_equal(location.prefix, cases[i].path);
+		location_free(&location);
+	}
+}
+
 /* Nothing that would lead out of the prefix, hide a secret in a location, or mean another place
  * later. */
 static void
@@ -107,7 +147,26 @@ refused(void **state)
 										"azure://user@account/abc",
 										"azure://account/abc/../x",
 										"azure://account/abc?sig=x",
-										"sftp://host/x",
+										"sftp://host",
+										"sftp:///x",
+										"sftp://user:word@host/x",
+										"sftp://-oProxyCommand=x/y",
+										"sftp://-l@host/x",
+										"sftp://@host/x",
+										"sftp://us er@host/x",
+										"sftp://ho;st/x",
+										"sftp://host:/x",
+										"sftp://host:0/x",
+										"sftp://host:65536/x",
+										"sftp://host:22x/y",
+										"sftp://[::1/x",
+										"sftp://[::1]x/y",
+										"sftp://[]/x",
+										"sftp://host/../x",
+										"sftp://host/~/../x",
+										"sftp://host/x//y",
+										"sftp://host/x?y",
+										"sftp://host/x\ny",
 										"https://abc/x",
 										"file://srv/backup"};
 	Location location;
@@ -133,6 +192,8 @@ shown(void **state)
 		{"azure://account/c?sv=1&sig=secret", "azure://account/c?***"},
 		{"https://u:p@host/?sig=secret#x", "https://***@host/?***"},
 		{"s3://bucket", "s3://bucket"},
+		{"sftp://user@host:22/x", "sftp://user@host:22/x"},
+		{"sftp://user:secret@host/x", "sftp://***@host/x"},
 		{"/srv/a@b?c", "/srv/a@b?c"},
 		{"backup@example.com", "backup@example.com"},
 		{"", ""},
@@ -153,10 +214,8 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(directories),
-		cmocka_unit_test(buckets),
-		cmocka_unit_test(refused),
-		cmocka_unit_test(shown),
+		cmocka_unit_test(directories), cmocka_unit_test(buckets), cmocka_unit_test(sftp),
+		cmocka_unit_test(refused),     cmocka_unit_test(shown),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

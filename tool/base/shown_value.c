@@ -18,7 +18,11 @@ shown_value(const char *text)
 	const char *scheme = strstr(text, "://");
 	const char *rest = scheme != NULL ? scheme + strlen("://") : text;
 	const char *at = strrchr(rest, '@');
-	bool user = at != NULL && (scheme != NULL || memchr(rest, ':', (size_t) (at - rest)) != NULL);
+	/* ssh has no secret in the name of a user. */
+	bool name = strncmp(text, "sftp://", 7) == 0 && at != NULL &&
+				memchr(rest, ':', (size_t) (at - rest)) == NULL;
+	bool user =
+		at != NULL && !name && (scheme != NULL || memchr(rest, ':', (size_t) (at - rest)) != NULL);
 	size_t length;
 
 	if (user)

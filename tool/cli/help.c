@@ -88,8 +88,8 @@ print_option(const Option *option)
 static void
 print_options(const Command *command)
 {
-	static const char *const headings[GROUP_COUNT] = {"Options", "Connection options",
-													  "General options", "Options for buckets"};
+	static const char *const headings[GROUP_COUNT] = {
+		"Options", "Connection options", "General options", "Options for buckets and SFTP servers"};
 	int group;
 	int i;
 

@@ -113,6 +113,15 @@ check_path(const char *text)
 	return NULL;
 }
 
+/* It becomes a part of a setting of ssh. */
+const char *
+check_known_hosts(const char *text)
+{
+	if (strpbrk(text, "\"\n\\") != NULL)
+		return "It must not hold a quote, a backslash or a line end.";
+	return check_path(text);
+}
+
 /* One mail address, without a display name; `length` bytes of text. */
 static bool
 is_address(const char *text, size_t length)

@@ -19,6 +19,7 @@ extern const char *check_kind(const char *text);
 extern const char *check_time(const char *text);
 extern const char *check_mapping(const char *text);
 extern const char *check_path(const char *text);
+extern const char *check_known_hosts(const char *text);
 extern const char *check_address(const char *text);
 extern const char *check_addresses(const char *text);
 extern const char *check_server(const char *text);

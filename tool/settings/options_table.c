@@ -20,6 +20,8 @@
 #define WITHIN(of, name) (offsetof(AllSettings, of.name) - offsetof(AllSettings, of))
 #define AT(of, name) .settings = offsetof(Settings, of), .member = WITHIN(of, name)
 
+#define A_FILE(of, name) .type = OPTION_TEXT, AT(of, name), .check = check_path, .metavar = "FILE"
+
 #define EVERYWHERE(type_of_it, of, member_of_it)                                                   \
 	.group = GROUP_GENERAL, .type = type_of_it, AT(of, member_of_it)
 
@@ -536,10 +538,7 @@ const Option option_table[] = {
 	 .metavar = "USER",
 	 .help = "log in to the mail server as this user"},
 	{.name = "notify-mail-password-file",
-	 .type = OPTION_TEXT,
-	 AT(notify, notify_mail_password_file),
-	 .check = check_path,
-	 .metavar = "FILE",
+	 A_FILE(notify, notify_mail_password_file),
 	 .help = "file (0600) that holds the password"},
 	{.name = "notify-mail-from",
 	 .type = OPTION_TEXT,
@@ -554,34 +553,19 @@ const Option option_table[] = {
 	 .metavar = "ADDRESSES",
 	 .help = "who gets mail"},
 	{.name = "notify-webhook-url-file",
-	 .type = OPTION_TEXT,
-	 AT(notify, notify_webhook_url_file),
-	 .check = check_path,
-	 .metavar = "FILE",
+	 A_FILE(notify, notify_webhook_url_file),
 	 .help = "file (0600) that holds the URL to post JSON to"},
 	{.name = "notify-webhook-hmac-key-file",
-	 .type = OPTION_TEXT,
-	 AT(notify, notify_webhook_hmac_key_file),
-	 .check = check_path,
-	 .metavar = "FILE",
+	 A_FILE(notify, notify_webhook_hmac_key_file),
 	 .help = "file (0600) that holds the key to sign it with"},
 	{.name = "notify-slack-url-file",
-	 .type = OPTION_TEXT,
-	 AT(notify, notify_slack_url_file),
-	 .check = check_path,
-	 .metavar = "FILE",
+	 A_FILE(notify, notify_slack_url_file),
 	 .help = "file (0600) that holds the URL of a Slack webhook"},
 	{.name = "notify-teams-url-file",
-	 .type = OPTION_TEXT,
-	 AT(notify, notify_teams_url_file),
-	 .check = check_path,
-	 .metavar = "FILE",
+	 A_FILE(notify, notify_teams_url_file),
 	 .help = "file (0600) that holds the URL of a Teams workflow"},
 	{.name = "notify-ping-url-file",
-	 .type = OPTION_TEXT,
-	 AT(notify, notify_ping_url_file),
-	 .check = check_path,
-	 .metavar = "FILE",
+	 A_FILE(notify, notify_ping_url_file),
 	 .help = "file (0600) that holds the URL to tell of start, success and failure"},
 
 	/* connection, as in PostgreSQL's own tools */
@@ -792,6 +776,18 @@ const Option option_table[] = {
 	 .fallback_note = "HTTPS_PROXY, NO_PROXY",
 	 .metavar = "URL",
 	 .help = "proxy for requests to the bucket"},
+	{.name = "repo-sftp-command",
+	 IN_BUCKET(OPTION_LIST, repo_sftp_command),
+	 .fallback_note = "ssh",
+	 .metavar = "WORD",
+	 .help = "program that connects to an SFTP server: its name, then each argument in a separate "
+			 "option"},
+	{.name = "repo-sftp-known-hosts",
+	 IN_BUCKET(OPTION_TEXT, repo_sftp_known_hosts),
+	 .check = check_known_hosts,
+	 .fallback_note = "as ssh is set up",
+	 .metavar = "FILE",
+	 .help = "trust only SFTP servers whose key is in FILE"},
 };
 
 const int option_count = (int) (sizeof(option_table) / sizeof(option_table[0]));

@@ -1,7 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * storage_settings.h
- *	  Settings: how a bucket is reached.
+ *	  Settings: how a bucket, or an SFTP server, is reached.
  *
  *-------------------------------------------------------------------------
  */
@@ -9,6 +9,7 @@
 #define NEX_STORAGE_SETTINGS_H
 
 #include "access_keys.h"
+#include "text_list.h"
 
 typedef enum UrlStyle
 {
@@ -26,7 +27,9 @@ typedef struct StorageSettings
 	char *repo_secret_file;
 	char *repo_profile;
 	char *repo_ca_file;
-	char *repo_proxy; /* NULL: as the environment says */
+	char *repo_proxy;           /* NULL: as the environment says */
+	TextList repo_sftp_command; /* empty: ssh */
+	char *repo_sftp_known_hosts;
 } StorageSettings;
 
 #endif /* NEX_STORAGE_SETTINGS_H */

@@ -16,6 +16,7 @@
 #define MIN_BUCKET 3
 #define MAX_BUCKET 63
 #define MAX_ACCOUNT 24
+#define MAX_HOST 255
 #define MAX_PREFIX 512 /* of the 1,024 bytes of a key; a repository needs the rest */
 
 #define LETTERS "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
@@ -28,7 +29,8 @@ static const struct
 } schemes[] = {{"file://", LOCATION_DIRECTORY},
 			   {"s3://", LOCATION_S3},
 			   {"azure://", LOCATION_AZURE},
-			   {"gs://", LOCATION_GOOGLE}};
+			   {"gs://", LOCATION_GOOGLE},
+			   {"sftp://", LOCATION_SFTP}};
 
 /* What comes before "://", or NULL if it is no URL: then it is a path. */
 static const char *
@@ -156,6 +158,72 @@ parse_account(const char *text, Location *location)
 	return problem;
 }
 
+/* A name that ssh takes as one, and not as an option. */
+static bool
+is_ssh_name(const char *text, size_t length)
+{
+	return length > 0 && length <= MAX_HOST && text[0] != '-' &&
+		   strspn(text, LETTERS DIGITS "-._") >= length;
+}
+
+/* "host", "host:22", "[::1]" or "[::1]:22", in `length` bytes. */
+static bool
+parse_host(const char *text, size_t length, Location *location)
+{
+	bool brackets = text[0] == '[';
+	size_t host = brackets ? strspn(text + 1, DIGITS "abcdefABCDEF:.") : strcspn(text, ":/");
+	const char *rest = text + host + (brackets ? 2 : 0);
+	char *end;
+	long port;
+
+	if (brackets ? host == 0 || host > MAX_HOST || text[host + 1] != ']' : !is_ssh_name(text, host))
+		return false;
+	if (rest < text + length)
+	{
+		if (rest[0] != ':' || strspn(rest + 1, DIGITS) != (size_t) (text + length - rest - 1))
+			return false;
+		port = strtol(rest + 1, &end, 10);
+		if (end == rest + 1 || port < 1 || port > 65535)
+			return false;
+		location->port = (int) port;
+	}
+	location->bucket = copy_of(text + (brackets ? 1 : 0), host);
+	return true;
+}
+
+/* "[user@]host[:port]/path", or "…/~/path". */
+static const char *
+parse_sftp(const char *text, Location *location)
+{
+	size_t authority = strcspn(text, "/");
+	const char *at = memrchr(text, '@', authority);
+	const char *path = text + authority;
+	size_t length = strlen(path);
+	bool relative = strncmp(path, "/~", 2) == 0 && (path[2] == '/' || path[2] == '\0');
+
+	if (at != NULL && memchr(text, ':', (size_t) (at - text)) != NULL)
+		return "It must not hold a password: ssh logs in with a key.";
+	if (strpbrk(text, "?#") != NULL)
+		return "It must not hold \"?\" or \"#\".";
+	if (at != NULL && !is_ssh_name(text, (size_t) (at - text)))
+		return "Before \"@\" there must be the name of a user: letters, digits, \"-\", \"_\", "
+			   "\".\".";
+	if (length == 0)
+		return "After the host there must be \"/\" and the path of a directory, or \"/~/\" and one "
+			   "below the directory in which the user begins.";
+	while (length > 1 && path[length - 1] == '/')
+		length--;
+	if (!is_prefix(path + 1, length - 1))
+		return "After the host there must be names with a slash between them.";
+	if (!parse_host(at != NULL ? at + 1 : text,
+					authority - (at != NULL ? (size_t) (at + 1 - text) : 0), location))
+		return "After \"sftp://\" there must be the name of a host, or HOST:PORT.";
+	if (at != NULL)
+		location->account = copy_of(text, (size_t) (at - text));
+	location->prefix = relative ? copy_of(path + 1, length - 1) : copy_of(path, length);
+	return NULL;
+}
+
 const char *
 location_parse(const char *text, Location *location)
 {
@@ -176,6 +244,8 @@ location_parse(const char *text, Location *location)
 		if (strncmp(schemes[i].scheme, text, strlen(schemes[i].scheme)) != 0)
 			continue;
 		location->kind = schemes[i].kind;
+		if (location->kind == LOCATION_SFTP)
+			return parse_sftp(rest, location);
 		if (location->kind != LOCATION_DIRECTORY)
 		{
 			const char *problem = check_bucket_url(rest);
@@ -190,8 +260,8 @@ location_parse(const char *text, Location *location)
 		location->directory = xstrdup(rest);
 		return NULL;
 	}
-	return "It must be a directory, s3://BUCKET/PREFIX, azure://ACCOUNT/CONTAINER/PREFIX or "
-		   "gs://BUCKET/PREFIX.";
+	return "It must be a directory, s3://BUCKET/PREFIX, azure://ACCOUNT/CONTAINER/PREFIX, "
+		   "gs://BUCKET/PREFIX or sftp://USER@HOST/PATH.";
 }
 
 void

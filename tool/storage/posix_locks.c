@@ -19,6 +19,7 @@
 #include <unistd.h>
 
 #include "file_locks.h"
+#include "lease.h"
 #include "memory.h"
 #include "posix_locks.h"
 #include "posix_result.h"
@@ -161,13 +162,41 @@ has_name(int fd)
 	return fd < 0 || (fstat(fd, &status) == 0 && status.st_nlink > 0);
 }
 
+/*
+ * Do others lock this repository by leases (sftp_lease.c)?  They do not see a lock
+ * of the kernel, nor it them, so nobody must change anything here that they rest
+ * on.
+ */
+static bool
+others_have_leases(Storage *storage, const char *path)
+{
+	char beside[POSIX_PATH_SIZE];
+	const char *slash = strrchr(path, '/');
+	int length = snprintf(beside, sizeof(beside), "%.*s" STORE_LEASES,
+						  slash != NULL ? (int) (slash + 1 - path) : 0, path);
+	int fd;
+
+	if (length >= POSIX_PATH_SIZE)
+		return false;
+	fd = posix_open_path(storage, beside, TO_READ, O_PATH | O_DIRECTORY);
+	if (fd >= 0)
+		close(fd);
+	return fd >= 0;
+}
+
 StoreResult
 posix_lock(Storage *storage, const char *path, LockMode mode, StoreLock **lock)
 {
 	int as_before = -1;
 	int handle = -1;
-	int error = lock_known(storage, path, mode, mode == LOCK_ALONE ? &as_before : &handle);
+	int error;
 
+	if (mode != LOCK_SHARED && others_have_leases(storage, path))
+		return store_failure(STORE_UNSUPPORTED,
+							 "Name it as sftp://HOST/PATH here, too.  If it is no longer used by "
+							 "SFTP, remove the directory lock/" STORE_LEASES " in it.",
+							 "it is used by SFTP, and its locks are not seen in the directory");
+	error = lock_known(storage, path, mode, mode == LOCK_ALONE ? &as_before : &handle);
 	if (error == 0 && mode == LOCK_ALONE)
 		error = lock_alone(storage, path, &handle);
 	if (error != 0 && as_before >= 0)

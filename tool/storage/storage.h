@@ -110,6 +110,8 @@ typedef struct FileListing
 /* What has become of the path of this position.  False: remove no more. */
 typedef bool (*StoreRemoved)(size_t position, const StoreResult *result, void *argument);
 
+#define STORE_LACKS 4
+
 /* What there is to say of a path, for people: a storage knows some of it. */
 typedef struct StoreFacts
 {
@@ -120,6 +122,7 @@ typedef struct StoreFacts
 	bool knows_space; /* for what follows: */
 	uint64_t free_bytes;
 	char mark[64]; /* differs when another file takes the place of this one; "" if not known */
+	const char *lacks[STORE_LACKS]; /* of "." : what the storage cannot do; the rest is NULL */
 } StoreFacts;
 
 struct Storage

@@ -76,7 +76,8 @@ BEGIN
 			USING ERRCODE = 'invalid_parameter_value',
 				HINT = 'Give the full path of a directory on the server, or a URL.';
 	END IF;
-	IF $3 ~ '^[^/]*://[^/]*@' OR $3 ~* '[?&][^=]*(password|secret|token|key)[^=]*=' THEN
+	-- The name of a user of ssh is none.
+	IF ($3 ~ '^[^/]*://[^/]*@' AND $3 !~ '^sftp://[^/@:]+@[^/@]+/') OR $3 ~* '[?&][^=]*(password|secret|token|key)[^=]*=' THEN
 		RAISE EXCEPTION 'the location of a repository must not hold a secret'
 			USING ERRCODE = 'invalid_parameter_value',
 				DETAIL = 'Jobs are readable, and part of dumps.',

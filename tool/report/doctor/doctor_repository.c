@@ -102,6 +102,17 @@ check_header(Doctor *doctor)
 	free(problem);
 }
 
+/* What a storage does less well than a directory, in its own words. */
+static void
+say_lacks(Doctor *doctor, const StoreFacts *facts)
+{
+	size_t i;
+
+	for (i = 0; i < STORE_LACKS && facts->lacks[i] != NULL; i++)
+		doctor_say(doctor, CHECK_WARNING, "storage",
+				   "Use a server that has it, such as that of OpenSSH.", "%s", facts->lacks[i]);
+}
+
 static void
 check_permissions(Doctor *doctor)
 {
@@ -128,6 +139,8 @@ check_permissions(Doctor *doctor)
 				   "\"%s\" cannot be written to: no backup can be made", location);
 	else
 		doctor_say(doctor, CHECK_OK, "permissions", NULL, "only the owner has access");
+	if (result.code == STORE_OK)
+		say_lacks(doctor, &facts);
 }
 
 /* Is there room for the next backups, judged by the last ones? */

@@ -62,9 +62,9 @@ name_of(const Place *place)
 	if (location.kind == LOCATION_DIRECTORY)
 		name = real_path(location.directory);
 	else
-		name = xasprintf("%d:%s:%s/%s/%s", (int) location.kind, server != NULL ? server : "",
+		name = xasprintf("%d:%s:%s/%s:%d/%s", (int) location.kind, server != NULL ? server : "",
 						 location.account != NULL ? location.account : "", location.bucket,
-						 location.prefix);
+						 location.port, location.prefix);
 	location_free(&location);
 	length = strlen(name);
 	while (length > 1 && name[length - 1] == '/')

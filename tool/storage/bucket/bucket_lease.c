@@ -12,15 +12,9 @@
 #include "bucket_storage.h"
 #include "bucket_write.h"
 
-#include <stdlib.h>
 #include <string.h>
 
-#include "memory.h"
-
-struct StoreLock
-{
-	int handle;
-};
+#include "lease_lock.h"
 
 static StoreResult
 lease_create(void *argument, const char *path, const char *text, char version[LEASE_VERSION_SIZE])
@@ -97,26 +91,17 @@ bucket_lease_store(BucketStorage *bucket)
 StoreResult
 bucket_lock(Storage *storage, const char *path, LockMode mode, StoreLock **lock)
 {
-	int handle;
-	StoreResult result = leases_take(((BucketStorage *) storage)->leases, path, mode, &handle);
-
-	if (result.code == STORE_OK)
-	{
-		*lock = xcalloc(1, sizeof(**lock));
-		(*lock)->handle = handle;
-	}
-	return result;
+	return lease_lock(((BucketStorage *) storage)->leases, path, mode, lock);
 }
 
 bool
 bucket_lock_alive(Storage *storage, const StoreLock *lock)
 {
-	return leases_alive(((BucketStorage *) storage)->leases, lock->handle);
+	return lease_lock_alive(((BucketStorage *) storage)->leases, lock);
 }
 
 void
 bucket_unlock(Storage *storage, StoreLock *lock)
 {
-	leases_give_back(((BucketStorage *) storage)->leases, lock->handle);
-	free(lock);
+	lease_unlock(((BucketStorage *) storage)->leases, lock);
 }

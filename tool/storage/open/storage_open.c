@@ -18,8 +18,10 @@
 #include "google_credentials.h"
 #include "interrupt.h"
 #include "location.h"
+#include "memory.h"
 #include "private_file.h"
 #include "s3.h"
+#include "sftp.h"
 #include "storage_settings.h"
 
 #define DEFAULT_REGION "us-east-1"
@@ -70,6 +72,7 @@ region_of(const Location *location)
 		case LOCATION_GOOGLE:
 			return "auto";
 		case LOCATION_AZURE:
+		case LOCATION_SFTP:
 		case LOCATION_DIRECTORY:
 			break;
 	}
@@ -115,6 +118,28 @@ open_bucket(const Location *location)
 							   &options, providers[location->kind].source, &choice);
 }
 
+static Storage *
+open_sftp(const Location *location, bool create, StoreResult *result)
+{
+	const TextList *words = &used->repo_sftp_command;
+	const char **command = xcalloc((size_t) words->count + 1, sizeof(char *));
+	const SftpAddress address = {.user = location->account,
+								 .host = location->bucket,
+								 .port = location->port,
+								 .path = location->prefix};
+	SftpOptions options = {.known_hosts = used->repo_sftp_known_hosts};
+	Storage *storage;
+	int i;
+
+	for (i = 0; i < words->count; i++)
+		command[i] = words->items[i];
+	if (words->count > 0)
+		options.command = command;
+	storage = sftp_storage_open(&address, &options, create, result);
+	free(command);
+	return storage;
+}
+
 Storage *
 storage_open(const char *location, bool create, StoreResult *result)
 {
@@ -133,6 +158,8 @@ storage_open(const char *location, bool create, StoreResult *result)
 	*result = store_ok();
 	if (place.kind == LOCATION_DIRECTORY)
 		storage = posix_storage_open(place.directory, create, result);
+	else if (place.kind == LOCATION_SFTP)
+		storage = open_sftp(&place, create, result);
 	else
 		storage = open_bucket(&place);
 	location_free(&place);

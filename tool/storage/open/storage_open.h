@@ -16,7 +16,7 @@
 typedef struct StorageSettings StorageSettings;
 
 /*
- * From now on buckets are reached by these settings, which must live as long;
+ * From now on buckets and SFTP servers are reached by these settings, which must live as long;
  * without them, as AWS's own tools do.
  */
 extern void storage_use(const StorageSettings *settings);

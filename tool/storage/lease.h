@@ -27,6 +27,9 @@
 #define LEASE_SECONDS 120
 #define LEASE_VERSION_SIZE 128
 
+/* Where there are also locks of the kernel's, beside them: in this directory. */
+#define STORE_LEASES "leases"
+
 typedef bool (*LeaseVisitor)(void *argument, const char *path);
 
 /*

@@ -1,0 +1,21 @@
+/*-------------------------------------------------------------------------
+ *
+ * sftp_read.h
+ *	  Read files on an SFTP server.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef NEX_SFTP_READ_H
+#define NEX_SFTP_READ_H
+
+#include "sftp_storage.h"
+
+extern StoreResult sftp_get(Storage *storage, const char *path, uint64_t offset, uint64_t length,
+							StoreReader **reader, StoreInfo *info);
+extern StoreResult sftp_head(Storage *storage, const char *path, StoreInfo *info);
+
+/* Append a small file, and its attributes; STORE_DAMAGED if it is larger than `limit`. */
+extern StoreResult sftp_read_file(SftpSession *session, SftpStorage *sftp, const char *path,
+								  uint64_t limit, Buffer *content, SftpAttributes *attributes);
+
+#endif /* NEX_SFTP_READ_H */
