@@ -60,6 +60,7 @@ sub check
 		}
 		if (!$bystander)
 		{
+			my $start = -s $node->logfile;
 			($code, $out, $err) =
 			  tool('restore', '--repo', $repo, 'invoices', '--to', 'bad', '-j', 2, '--catalogue', 'none');
 			if ($gone)
@@ -71,7 +72,8 @@ sub check
 				is($code, 3, 'restore: exit 3') or diag($err);
 				like($err, qr/\Q$name\E/, 'restore names the file');
 			}
-			is(join(',', @{ database_names() }), $databases, 'no database was created');
+			is(join(',', @{ database_names() }), $databases, 'no database is left');
+			unlike(substr(read_bytes($node->logfile), $start), qr/CREATE DATABASE/, 'nor was one created');
 			query('postgres', 'DROP DATABASE IF EXISTS bad');
 		}
 		($code, $out, $err) = tool('verify', '--repo', $repo, '--catalogue', 'none');

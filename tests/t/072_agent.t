@@ -223,6 +223,8 @@ ok(wait_until(sub { query('postgres', 'SELECT count(*) FROM pg_locks WHERE NOT g
 is(state_of($run), 'running', 'it is running');
 ask("SELECT nex_backup.request_cancel($run, 'a test')");
 ok(wait_until(sub { state_of($run) eq 'cancelled' }), 'and is cancelled');
+# A backup that nobody stops ends, too, when it has waited too long for the lock.
+is(ask("SELECT exit_code FROM nex_backup.runs WHERE id = $run"), 130, 'its program was stopped');
 ok(wait_until(sub { !programs($run) }), 'its program is gone');
 ok(wait_until(sub { backends_in('shop') == 1 }), 'and so are its sessions');
 
