@@ -473,6 +473,23 @@ free_link(SftpLink *link)
 	free(link);
 }
 
+/* Have done what was asked for without waiting: the program may end now. */
+static void
+settle(SftpLink *link)
+{
+	int i;
+
+	for (i = 0; i < LANES; i++)
+	{
+		Shared *shared = take_present(link, &link->lanes[i]);
+
+		if (shared == NULL)
+			continue;
+		sftp_session_settle(shared->session);
+		give_back(link, shared);
+	}
+}
+
 void
 sftp_link_close(SftpLink *link)
 {
@@ -480,6 +497,7 @@ sftp_link_close(SftpLink *link)
 
 	if (link == NULL)
 		return;
+	settle(link);
 	pthread_mutex_lock(&links_lock);
 	link->users--;
 	while (*place != NULL)

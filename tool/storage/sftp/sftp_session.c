@@ -14,6 +14,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/uio.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "deadline.h"
@@ -28,6 +29,7 @@
 #define LARGEST_PIECE (SFTP_LONGEST - 1024)
 #define LOOK_EVERY 0.1    /* seconds: has it ended, are we to stop? */
 #define STOPPED_SECONDS 5 /* that a server may be silent after a stop */
+#define SETTLE_SECONDS 5
 #define READ_BYTES (SFTP_LONGEST + 4)
 #define WORDS_SHOWN 110
 #define LAST_TURNS 10 /* to hear why it has ended */
@@ -298,6 +300,20 @@ sftp_wait(SftpSession *session, SftpRequest *request)
 		pthread_cond_wait(&session->answered, &session->lock);
 	pthread_mutex_unlock(&session->lock);
 	return request->answered;
+}
+
+void
+sftp_session_settle(SftpSession *session)
+{
+	struct timespec until;
+
+	clock_gettime(CLOCK_REALTIME, &until);
+	until.tv_sec += SETTLE_SECONDS;
+	pthread_mutex_lock(&session->lock);
+	while (!session->dead && session->underway > 0 &&
+		   pthread_cond_timedwait(&session->answered, &session->lock, &until) == 0)
+		;
+	pthread_mutex_unlock(&session->lock);
 }
 
 bool

@@ -57,6 +57,9 @@ extern bool sftp_session_can(const SftpSession *session, SftpExtension extension
 /* So much a read or a write may be of. */
 extern size_t sftp_session_piece(const SftpSession *session);
 
+/* Wait for what nobody waits for, as the removal of a temporary file; not for long. */
+extern void sftp_session_settle(SftpSession *session);
+
 /* Why it has ended: STORE_UNREACHABLE. */
 extern StoreResult sftp_session_failure(SftpSession *session);
 
