@@ -262,6 +262,14 @@ get_stops($renamed, $after, qr/00000002\.old.*is not what nex_backup keeps there
 my $headless = spoiled('r-headless', sub { File::Path::remove_tree(glob("$_[0]/wal/*/history")) });
 get_stops($headless, $last =~ s/.$/F/r, qr/history/, 'without the histories', $id) if $last !~ /F$/;
 
+
+# The last segment that a timeline needs, as another one began behind it, though nothing of its own follows.
+my ($switch) = map { my ($high, $low) = split m{/}, $_->{begins_at}; hex($low) / $size } @{ $wal->{timelines} };
+my $needed = sprintf('%s%08X', substr($first[0], 0, 16), int($switch) - 1);
+my $cut = spoiled('r-cut', sub { my ($in) = @_; unlink(map { stored($in, $_) } grep { $_ ge $needed } @first) });
+get_stops($cut, $needed, qr/"$needed" is missing from .*, which has "00000002\.history"/, 'the last segment before a switch', $id);
+get_ends($repo, sprintf('%s%08X', substr($first[0], 0, 16), hex(substr($first[-1], 16)) + 1), 'behind the end of a timeline that was left');
+
 # Whatever else goes wrong, the server is not told that there is no more.
 for (
 	[ [ "--repo=$repo", 'wal', 'get' ], 'no file' ],
@@ -371,6 +379,31 @@ $last = archived($primary);
 is_deeply([ $wal->{gaps}, $wal->{ranges}[0]{last} ], [ [], $last ], 'back, it gets all of it');
 $total = rows($primary);
 recovers('away', get_command($repo), $total, 'recovery_target_timeline = 1')->stop('immediate');
+
+# ------------------------------------------------------------- nex_backup.json and wal/
+
+my $small = new_repository('small');
+write_bytes("$wal_directory/$middle", $segment);
+mkdir "$small/wal";
+tool_fails([ "--repo=$small", 'wal', 'push', "$wal_directory/$middle" ], 1, qr/is empty, where WAL was/, 'a disk that is not mounted');
+rmdir "$small/wal";
+tool_ok([ "--repo=$small", 'wal', 'push', "$wal_directory/$middle" ], 'no directory is fine');
+my ($kept) = read_bytes("$small/nex_backup.json") =~ /("features".*\n"id": .*)/;
+unlink "$small/nex_backup.json";
+get_stops($small, $middle, qr/nex_backup\.json" is missing/, 'without nex_backup.json', $id);
+tool_ok([ 'init', '--repo', $small ], 'init writes it again');
+is((read_bytes("$small/nex_backup.json") =~ /("features".*\n"id": .*)/)[0], $kept, 'with the same id, and the feature');
+write_bytes("$small/nex_backup.json", do { my $json = read_bytes("$small/nex_backup.json"); $json =~ s/"wal"/"more"/; $json =~ s/,\n"seal": "[0-9a-f]{64}"\n\}\n\z//; qq($json,\n"seal": ") . sha256_hex($json) . qq("\n}\n) });
+get_stops($small, $middle, qr/has an unknown format/, 'a feature that is not known', $id);
+
+# A key file opens, and encrypts.
+my @key = ('--key-file', "$scratch/key", "--state-dir=$scratch/key-state");
+tool_ok([ 'keygen', '--symmetric', '--output', "$scratch/key" ], 'a key file');
+tool_ok([ 'init', '--repo', "$scratch/keyed", @key ], 'a repository with it');
+tool_ok([ "--repo=$scratch/keyed", @key, 'wal', 'push', "$wal_directory/$middle" ], 'wal push');
+is(tool_json("--repo=$scratch/keyed", @key, 'wal', 'push', "$wal_directory/$middle")->{result}, 'was_there', 'the same again');
+tool_ok([ "--repo=$scratch/keyed", @key, 'wal', 'get', $middle, "$scratch/keyed-got", $id ], 'wal get');
+is(sha256_hex(read_bytes("$scratch/keyed-got")), sha256_hex($segment), 'the same WAL');
 
 # ------------------------------------------------------------------------ encrypted
 
