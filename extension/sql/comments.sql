@@ -13,6 +13,14 @@ COMMENT ON COLUMN nex_backup.repositories.recorded_by IS 'role that reported it 
 COMMENT ON COLUMN nex_backup.repositories.mark IS
 	'identifies its nex_backup.json: the same wherever the directory is mounted, different in a copy';
 
+COMMENT ON TABLE nex_backup.copies IS 'copies of repositories in other places';
+COMMENT ON COLUMN nex_backup.copies.host IS 'host that a directory is on; empty for a bucket';
+COMMENT ON COLUMN nex_backup.copies.name IS 'place as it was named in the last copy: a name of the settings file, or a location';
+COMMENT ON COLUMN nex_backup.copies.copied IS 'when the last copy that ended well began';
+COMMENT ON COLUMN nex_backup.copies.newest IS 'newest backup that is known to be there';
+COMMENT ON COLUMN nex_backup.copies.verified IS 'when a backup was last verified there';
+COMMENT ON COLUMN nex_backup.copies.bad IS 'backup that was found damaged there last, and was not found good since';
+
 COMMENT ON TABLE nex_backup.backups IS 'one row for each backup in a repository';
 COMMENT ON COLUMN nex_backup.backups.database IS 'name of the database, LABEL@name on another server; empty for a backup of the globals; config/SET for a set of files';
 COMMENT ON COLUMN nex_backup.backups.kind IS 'database, globals (roles and tablespaces), or files (a set of configuration files)';
@@ -60,6 +68,7 @@ COMMENT ON TABLE nex_backup.scheduler IS 'cluster that the jobs were confirmed f
 COMMENT ON TABLE nex_backup.alarms IS 'failures, recoveries and missed runs to report to somebody';
 
 COMMENT ON VIEW nex_backup.verifications IS 'every verification, by the tool or in the server';
+COMMENT ON VIEW nex_backup.places IS 'where repositories are, and their copies';
 COMMENT ON VIEW nex_backup.executors IS 'leader in the server and agents, and when each was last seen';
 COMMENT ON VIEW nex_backup.connections IS
 	'connections of the tool to this server: what they are doing, how old their snapshots are, and how many sessions wait behind their locks';

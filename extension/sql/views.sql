@@ -81,3 +81,14 @@ CREATE OR REPLACE VIEW nex_backup.progress AS
 			END AS eta,
 		l.executor, l.host, l.child_pid, l.heartbeat, l.cancel_requested
 	FROM nex_backup.leases l JOIN nex_backup.runs r ON r.id = l.run;
+
+CREATE OR REPLACE VIEW nex_backup.places AS
+	SELECT r.id AS repository, 'original' AS role, r.location, r.host, NULL::text AS name, NULL::timestamptz AS copied,
+		b.id AS newest, v.verified
+	FROM nex_backup.repositories r
+		LEFT JOIN LATERAL (SELECT n.id FROM nex_backup.backups n WHERE n.repository = r.id AND n.gone IS NULL
+			ORDER BY n.snapshot_at DESC LIMIT 1) b ON true
+		LEFT JOIN LATERAL (SELECT max(n.verified) AS verified FROM nex_backup.backups n WHERE n.repository = r.id) v ON true
+	UNION ALL
+	SELECT c.repository, 'copy', c.location, nullif(c.host, ''), c.name, c.copied, c.newest, c.verified
+	FROM nex_backup.copies c;

@@ -13,6 +13,19 @@ ALTER TABLE nex_backup.runs
 CREATE INDEX IF NOT EXISTS runs_latest_idx ON nex_backup.runs (kind COLLATE "C", database COLLATE "C", file_set COLLATE "C",
 		copy COLLATE "C", finished DESC, id DESC)
 	WHERE finished IS NOT NULL AND state <> 'skipped' AND kind <> 'notify';
+CREATE TABLE IF NOT EXISTS nex_backup.copies (
+	repository text NOT NULL REFERENCES nex_backup.repositories ON DELETE CASCADE,
+	location text NOT NULL,
+	host text NOT NULL,
+	name text,
+	copied timestamptz,
+	newest text,
+	newest_at timestamptz,
+	verified timestamptz,
+	bad text,
+	last_seen timestamptz NOT NULL DEFAULT now(),
+	PRIMARY KEY (repository, location, host)
+);
 -- A stored expression cannot be replaced before PostgreSQL 17, and the column cannot be dropped where views use it.
 ALTER TABLE nex_backup.backups ALTER COLUMN kind DROP EXPRESSION IF EXISTS, ALTER COLUMN kind SET DEFAULT 'database';
 DROP FUNCTION IF EXISTS nex_backup.follow_clock(timestamptz, timestamptz), nex_backup.shortened(jsonb, text);

@@ -56,7 +56,7 @@ INSERT INTO nex_backup.job_options (kind, option, pattern) VALUES
 	('config', 'set', '[A-Za-z0-9_-]{1,32}'),
 	('config', 'compress', '(zstd|gzip|none)(:[0-9]{1,2})?'),
 	-- A name of the settings file, a directory, or a bucket.
-	('copy', 'to', '[A-Za-z0-9_-]{1,32}|/.*|[a-z][a-z0-9+.-]*://[^@?]+'),
+	('copy', 'to', '[A-Za-z0-9_-]{1,32}|/.*|[a-z][a-z0-9+.-]*://[^@?]+|sftp://[^/@:]+@[^/@]+/[^?]*'),
 	-- The job after whose success it runs, besides its own schedule.
 	('copy', 'after', '.{1,200}'),
 	('copy', 'last', '[1-9][0-9]{0,4}'),

@@ -310,8 +310,9 @@ BEGIN
 		RAISE EXCEPTION 'the payload is too large' USING ERRCODE = 'program_limit_exceeded';
 	END IF;
 
-	-- Only a new backup makes another place the repository.
-	of_copy := (event <> 'backup' OR state <> 'succeeded') AND nex_backup.is_copy(repository, location, host, mark, vouched);
+	-- Only a new backup makes another place the repository, and only if it is not known to be a copy.
+	of_copy := nex_backup.is_copy(repository, location, host, mark, vouched)
+		AND (event <> 'backup' OR state <> 'succeeded' OR nex_backup.stays_copy(repository, location, host));
 	mine := nex_backup.may_change_backups(repository, vouched, pg_get_userbyid(caller));
 	IF of_copy THEN
 		details := details || jsonb_build_object('copy', jsonb_build_object('location', location, 'host', host));
@@ -363,7 +364,26 @@ BEGIN
 	END IF;
 
 	-- A report can add a backup to a repository of others, but not change one.
-	IF event = 'backup' AND state = 'succeeded' AND (mine OR NOT EXISTS (SELECT FROM nex_backup.backups b
+	IF of_copy AND mine THEN
+		IF event = 'backup' AND state = 'succeeded' THEN
+			PERFORM nex_backup.note_copy(repository, location, host, NULL, NULL, backup, vouched);
+		ELSIF event = 'verify' AND backup IS NOT NULL AND payload ? 'result' THEN
+			PERFORM nex_backup.note_copy_verified(repository, location, host, owner, backup, coalesce(finished, now()),
+				payload ->> 'result' = 'ok');
+		END IF;
+	ELSIF event = 'backup' AND state = 'succeeded' AND mine THEN
+		-- What was a copy has become the repository.
+		DELETE FROM nex_backup.copies c
+		WHERE c.repository = me.repository AND c.location = rtrim(me.location, '/')
+			AND c.host = nex_backup.copy_host(me.location, me.host);
+	END IF;
+	-- Where the repository is, there is no copy of it; and a place is one when a backup is there.
+	IF event = 'copy' AND mine AND (state = 'succeeded' OR payload #>> '{to,newest}' IS NOT NULL)
+		AND nex_backup.is_copy(repository, copied_to, copied_host, payload #>> '{to,mark}', vouched) THEN
+		PERFORM nex_backup.note_copy(repository, copied_to, copied_host, nex_backup.manifest_text(payload #> '{to,name}'),
+			CASE state WHEN 'succeeded' THEN started END, payload #>> '{to,newest}', vouched);
+	END IF;
+	IF NOT of_copy AND event = 'backup' AND state = 'succeeded' AND (mine OR NOT EXISTS (SELECT FROM nex_backup.backups b
 			WHERE b.repository = me.repository AND b.database = me.owner AND b.id = me.backup)) THEN
 		PERFORM nex_backup.record_backup(repository, owner, backup, payload -> 'manifest',
 			payload ->> 'type', started, finished);

@@ -154,6 +154,8 @@ BEGIN
 				LATERAL (SELECT count(*) AS backups, coalesce(sum(new_bytes), 0) AS bytes
 					FROM nex_backup.backups WHERE repository = r.id) b
 			UNION ALL
+			SELECT 2, s.key, s.name, s.status, s.detail FROM nex_backup.copies_status() s
+			UNION ALL
 			SELECT 3, l.database, nex_backup.owner_text('backup', l.database),
 				CASE WHEN l.snapshot_at > now() - interval '@BACKUP_LATE_HOURS@ hours' OR x.database IS NOT NULL THEN 'ok'
 					WHEN l.snapshot_at > now() - interval '@BACKUP_LOST_HOURS@ hours' THEN 'warning' ELSE 'critical' END,

@@ -236,7 +236,10 @@ BEGIN
 	-- A result about a copy says nothing about the repository.
 	of_copy := nex_backup.is_copy(place.repository_id, place.location, nex_backup.host_name(),
 		(SELECT f.mark FROM nex_backup.file_mark(place.location, 'nex_backup.json') f), true);
-	IF NOT of_copy THEN
+	IF of_copy THEN
+		PERFORM nex_backup.note_copy_verified(place.repository_id, place.location, nex_backup.host_name(), place.database, place.id,
+			clock_timestamp(), outcome = 'ok');
+	ELSE
 		PERFORM nex_backup.record_repository(place.repository_id, place.location, nex_backup.host_name());
 		PERFORM nex_backup.note_encryption(place.repository_id, nex_backup.frame_encryption(place.location));
 		UPDATE nex_backup.backups b

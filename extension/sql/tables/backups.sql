@@ -14,6 +14,21 @@ CREATE TABLE nex_backup.repositories (
 	mark text
 );
 
+-- Other places of a repository.  host is empty for a bucket.
+CREATE TABLE nex_backup.copies (
+	repository text NOT NULL REFERENCES nex_backup.repositories ON DELETE CASCADE,
+	location text NOT NULL,
+	host text NOT NULL,
+	name text,
+	copied timestamptz,
+	newest text,
+	newest_at timestamptz,
+	verified timestamptz,
+	bad text,
+	last_seen timestamptz NOT NULL DEFAULT now(),
+	PRIMARY KEY (repository, location, host)
+);
+
 -- What is in database, code/manifests.sql says: the globals (roles and tablespaces) have '', which no database is
 -- called, and a set of configuration files config/SET.
 CREATE TABLE nex_backup.backups (

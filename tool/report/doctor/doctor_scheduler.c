@@ -26,6 +26,7 @@
 
 #define NOTIFICATIONS "notifications"
 #define BACKUPS_GONE "backups gone of "
+#define COPY "copy "
 
 /* That the status could not be asked for; a role that may not is none the worse for it. */
 static void
@@ -70,7 +71,8 @@ say_row(Doctor *doctor, const char *name, const char *status, const char *detail
 		doctor_say(doctor, result, "backups", NULL, "%s: %s", safe_name + strlen(BACKUPS_GONE),
 				   safe_detail);
 	else
-		doctor_say(doctor, result, "scheduler", NULL, "%s: %s", safe_name, safe_detail);
+		doctor_say(doctor, result, strncmp(name, COPY, strlen(COPY)) == 0 ? "copies" : "scheduler",
+				   NULL, "%s: %s", safe_name, safe_detail);
 	free(safe_detail);
 	free(safe_name);
 }
@@ -260,10 +262,11 @@ check_status(Doctor *doctor, Connection *connection, const char *schema)
 	sql_init(&sql);
 	sql_append(&sql, "SELECT s.name, s.status, s.detail FROM ");
 	sql_qualified(&sql, schema, "nex_backup_status");
-	sql_append(&sql,
-			   "() s WHERE s.name OPERATOR(pg_catalog.=) 'scheduler'"
-			   " OR s.status OPERATOR(pg_catalog.<>) 'ok' AND s.name OPERATOR(pg_catalog.~)"
-			   " '^(notifications|catalogue|extension|job .*|run [0-9]+|backups gone of .*)$'");
+	sql_append(
+		&sql,
+		"() s WHERE s.name OPERATOR(pg_catalog.=) 'scheduler'"
+		" OR s.status OPERATOR(pg_catalog.<>) 'ok' AND s.name OPERATOR(pg_catalog.~)"
+		" '^(notifications|catalogue|extension|job .*|run [0-9]+|backups gone of .*|copy .*)$'");
 	result = connection_ask(connection, &sql, 0, NULL);
 	if (PQresultStatus(result) != PGRES_TUPLES_OK)
 		say_failure(doctor, connection, result);

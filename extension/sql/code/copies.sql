@@ -1,0 +1,138 @@
+--
+-- Copies of a repository in other places: what is known of each.  What is in the repository itself, nex_backup.backups has.
+-- nex_backup.repositories has where that is; nothing that happens in a copy changes either.
+--
+
+-- A bucket is the same from every host.
+CREATE OR REPLACE FUNCTION nex_backup.copy_host(location text, host text)
+RETURNS text
+LANGUAGE sql IMMUTABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+	SELECT CASE WHEN $1 ~ '^[a-z][a-z0-9+.-]*://' THEN '' ELSE coalesce($2, '') END
+$$;
+
+-- Is this place, which is not where the repository was, a copy of it even though backups are made there?  Yes, if the copy
+-- is known as one, or if the server sees the repository in its place; no, if the server sees that it is not there any more,
+-- or if nothing would be lost, as no backup is recorded.
+CREATE OR REPLACE FUNCTION nex_backup.stays_copy(repository text, location text, host text)
+RETURNS bool
+LANGUAGE sql VOLATILE
+SET search_path = pg_catalog, pg_temp
+AS $$
+	SELECT EXISTS (SELECT FROM nex_backup.backups b WHERE b.repository = $1)
+		AND d.seen !~ '^(NOT THERE|another repository)'
+		AND (d.seen = 'readable by the server' OR EXISTS (SELECT FROM nex_backup.copies c
+			WHERE c.repository = $1 AND c.location = rtrim($2, '/') AND c.host = nex_backup.copy_host($2, $3)))
+	FROM nex_backup.gated_repository_state($1) s, LATERAL (SELECT coalesce(s.detail, '') AS seen) d
+$$;
+
+-- Record a copy, or that it was used again: when one ended well, and the newest backup there.
+CREATE OR REPLACE FUNCTION nex_backup.note_copy(repository text, location text, host text, name text, copied timestamptz,
+	newest text, vouched bool)
+RETURNS void
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $$
+#variable_conflict use_column
+DECLARE
+	place CONSTANT text := coalesce(nullif(rtrim($2, '/'), ''), '/');
+	machine CONSTANT text := nex_backup.copy_host($2, $3);
+	made timestamptz;
+BEGIN
+	PERFORM nex_backup.check_text('location of a copy', place, 1023);
+	PERFORM nex_backup.check_text('name of a host', machine, 255);
+	PERFORM nex_backup.check_text('name of a copy', $4, 1023);
+	IF $6 !~ '^[0-9]{8}T[0-9]{6}Z(-[0-9]{1,9})?$' THEN
+		RAISE EXCEPTION 'invalid backup id "%"', left($6, 100) USING ERRCODE = 'invalid_parameter_value';
+	END IF;
+	-- Ids have the time of the host that made the backup.
+	made := left($6, 16)::timestamptz;
+	PERFORM nex_backup.check_times(made);
+	IF NOT $7 AND (SELECT count(*) FROM nex_backup.copies c WHERE c.repository = $1) >= 100
+		AND NOT EXISTS (SELECT FROM nex_backup.copies c WHERE c.repository = $1 AND c.location = place AND c.host = machine) THEN
+		RAISE EXCEPTION '100 copies of repository "%" are recorded already', $1
+			USING ERRCODE = 'configuration_limit_exceeded',
+				HINT = 'Delete those that are not used any more from nex_backup.copies.';
+	END IF;
+	INSERT INTO nex_backup.copies AS c (repository, location, host, name, copied, newest, newest_at)
+	VALUES ($1, place, machine, $4, $5, $6, made)
+	ON CONFLICT (repository, location, host) DO UPDATE
+	SET name = coalesce(EXCLUDED.name, c.name), copied = greatest(EXCLUDED.copied, c.copied),
+		newest = CASE WHEN EXCLUDED.newest_at < c.newest_at THEN c.newest ELSE coalesce(EXCLUDED.newest, c.newest) END,
+		newest_at = greatest(EXCLUDED.newest_at, c.newest_at), last_seen = now();
+END
+$$;
+
+-- Record the verification of a backup in a copy.  bad is the one that was found damaged last, until it is found good.
+CREATE OR REPLACE FUNCTION nex_backup.note_copy_verified(repository text, location text, host text, database text, id text,
+	at timestamptz, good bool)
+RETURNS void
+LANGUAGE sql VOLATILE
+SET search_path = pg_catalog, pg_temp
+AS $$
+	UPDATE nex_backup.copies c
+	SET verified = greatest($6, c.verified), last_seen = now(),
+		bad = CASE WHEN NOT $7 THEN n.name WHEN c.bad IS DISTINCT FROM n.name THEN c.bad END
+	FROM (SELECT format('%s/%s', CASE $4 WHEN '' THEN 'globals' ELSE $4 END, $5) AS name) n
+	WHERE c.repository = $1 AND c.location = rtrim($2, '/') AND c.host = nex_backup.copy_host($2, $3)
+$$;
+
+-- Is this where a job copies to?
+CREATE OR REPLACE FUNCTION nex_backup.copies_to(options jsonb, copy nex_backup.copies)
+RETURNS bool
+LANGUAGE sql IMMUTABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+	SELECT coalesce($1 ->> 'to' = $2.name OR rtrim($1 ->> 'to', '/') = $2.location, false)
+$$;
+
+-- The oldest backup that a job should have copied by now: its schedule came twice since the backup, and there was no copy.
+-- NULL if there is none.
+CREATE OR REPLACE FUNCTION nex_backup.late_copy(copy nex_backup.copies)
+RETURNS timestamptz
+LANGUAGE sql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+	SELECT min(o.oldest)
+	FROM nex_backup.jobs j, LATERAL (SELECT min(b.finished) AS oldest
+		FROM nex_backup.backups b, LATERAL (SELECT nullif(j.options ->> 'server', 'main') || '@' AS label) s
+		WHERE b.repository = $1.repository AND b.gone IS NULL AND b.verified_ok IS DISTINCT FROM false
+			AND b.finished > coalesce($1.copied, '-infinity')
+			AND (j.database IS NULL OR b.database = concat(s.label, j.database))
+			AND (s.label IS NULL OR starts_with(b.database, s.label))
+			AND b.kind = coalesce(j.options ->> 'kind', b.kind)) o
+	WHERE j.kind = 'copy' AND j.enabled AND nex_backup.copies_to(j.options, $1)
+		AND nex_backup.next_run(j.schedule, j.timezone, nex_backup.next_run(j.schedule, j.timezone, o.oldest)) < nex_backup.now()
+$$;
+
+-- Rows of the status: how many copies there are and how old what is off-site is, and each of them.
+CREATE OR REPLACE FUNCTION nex_backup.copies_status(OUT key text, OUT name text, OUT status text, OUT detail text)
+RETURNS SETOF record
+LANGUAGE sql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+	WITH known AS MATERIALIZED (
+		SELECT c.*, r.location AS original, nex_backup.late_copy(c) AS late, c.host <> coalesce(r.host, '') AS off_site
+		FROM nex_backup.copies c JOIN nex_backup.repositories r ON r.id = c.repository
+	)
+	SELECT d.original || ' copies', 'copies', 'ok',
+		concat_ws(', ', CASE count(*) WHEN 1 THEN '1 copy' ELSE format('%s copies', count(*)) END || ' of ' || d.original,
+			CASE WHEN bool_or(d.off_site AND d.newest IS NOT NULL) THEN 'the newest backup off-site is of ' || nex_backup.age_text(max(d.newest_at) FILTER (WHERE d.off_site))
+				ELSE 'none on another host or in a bucket' END)
+	FROM known d GROUP BY d.repository, d.original
+	UNION ALL
+	SELECT d.original || ' copy ' || d.location, 'copy in ' || d.location,
+		CASE WHEN d.bad IS NOT NULL THEN 'critical' WHEN d.late IS NOT NULL THEN 'warning' ELSE 'ok' END,
+		concat_ws(', ', 'on ' || nullif(d.host, ''), CASE WHEN d.copied IS NULL THEN 'no copy ended well yet'
+				ELSE 'copied ' || nex_backup.age_text(d.copied) END,
+			CASE WHEN d.late IS NOT NULL THEN 'LACKS a backup of ' || nex_backup.age_text(d.late) END,
+			'newest backup ' || d.newest,
+			d.bad || ' IS DAMAGED there',
+			CASE WHEN d.verified IS NULL THEN 'never verified there' ELSE 'verified ' || nex_backup.age_text(d.verified) END)
+	FROM known d
+	UNION ALL
+	SELECT ' ' || j.name, format('copy of job %s', j.name), 'warning', format('nothing was copied to "%s" yet', j.options ->> 'to')
+	FROM nex_backup.jobs j
+	WHERE j.kind = 'copy' AND j.enabled AND j.suspended IS NULL AND NOT EXISTS (SELECT FROM nex_backup.copies c WHERE nex_backup.copies_to(j.options, c))
+$$;

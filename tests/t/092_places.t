@@ -1,0 +1,114 @@
+# The catalog knows the copies of a repository: what happens in one is never taken for what happened in the repository, and the
+# status says when a copy lags behind, or is damaged.
+use strict;
+use warnings;
+
+use NexBackup::Faults;
+use NexBackup::Test;
+use Test::More;
+
+start_server('main');
+plan skip_all => 'the extension is not installed' unless have_extension();
+
+my $repo = new_repository();
+(my $parent = $repo) =~ s{/repo$}{};
+my ($place, $other) = ("$parent/place", "$parent/other");
+my @catalogue = ('--catalogue', 'dbname=postgres');
+
+create_database('shop');
+query('shop', 'CREATE TABLE t (n int)');
+query('postgres', 'CREATE EXTENSION nex_backup');
+
+sub status_of
+{
+	my ($name) = @_;
+	return query('postgres', "SELECT concat_ws('|', status, detail) FROM nex_backup_status() WHERE name = '$name'");
+}
+
+sub back_up
+{
+	my ($where) = @_;
+	query('shop', 'INSERT INTO t SELECT generate_series(1, 100)');
+	tool_ok([ 'backup', '--repo', $where, '-d', 'shop', @catalogue ], 'a backup');
+	return latest_id($where, 'shop');
+}
+
+sub original { return query('postgres', "SELECT r.location, (SELECT string_agg(b.id, ' ' ORDER BY b.id) FROM nex_backup.backups b) FROM nex_backup.repositories r"); }
+
+my $first = back_up($repo);
+is(status_of('copies'), '', 'no copies, no word of them');
+tool_fails([ 'copy', '--repo', $repo, '--to', $place, @catalogue ], 1, qr/there is no copy/, 'a copy that finds no place');
+like(status_of('last copy of shop'), qr/^warning\|copy in \Q$place\E on .*, failed just now: there is no copy of the repository/, 'is a run that failed');
+is(query('postgres', 'SELECT count(*) FROM nex_backup.copies'), 0, 'and no copy');
+query('postgres', "SELECT nex_backup_schedule('off-site', '* * * * *', kind => 'copy', repository => '$repo', options => '{\"to\": \"$place\"}')");
+like(status_of('copy of job off-site'), qr/^warning\|nothing was copied to "\Q$place\E" yet/, 'a job that has copied nothing');
+
+# Copied.
+tool_ok([ 'copy', '--repo', $repo, '--to', $place, '--create', @catalogue ], 'a copy');
+is(status_of('last copy of shop'), '', 'no failure is left');
+is(status_of('copies'), "ok|1 copy of $repo, none on another host or in a bucket", 'it is counted');
+like(status_of("copy in $place"), qr/^ok\|on \S+, copied just now, newest backup $first, never verified there$/, 'and described');
+is(original(), "$repo|$first", 'the repository is where it was');
+is(query('postgres', "SELECT role, location, newest FROM nex_backup.places ORDER BY role"), "copy|$place|$first\noriginal|$repo|$first", 'both places');
+tool_ok([ 'verify', '--repo', $place, @catalogue ], 'verified there');
+like(status_of("copy in $place"), qr/, verified just now$/, 'which is said of the copy');
+is(query('postgres', 'SELECT verified FROM nex_backup.backups'), '', 'and not of the repository');
+
+# Behind.
+my $second = back_up($repo);
+like(status_of("copy in $place"), qr/^ok/, 'a backup since is not late at once');
+query('postgres', "UPDATE nex_backup.copies SET copied = copied - interval '1 day'; UPDATE nex_backup.backups SET finished = finished - interval '1 hour' WHERE id = '$second'");
+like(status_of("copy in $place"), qr/^warning\|.*LACKS a backup of 60 minutes ago/, 'it is when the job should have run twice');
+my ($check) = grep { $_->{name} eq 'copies' } @{ tool_json('doctor', '--repo', $repo, '-d', 'postgres')->{checks} };
+is($check->{status}, 'warning', 'doctor says so, too');
+query('postgres', "SELECT nex_backup_alter_job('off-site', schedule => '0 0 1 1 *')");
+like(status_of("copy in $place"), qr/^ok/, 'but not of a job that runs once a year');
+tool_ok([ 'copy', '--repo', $repo, '--to', $place, @catalogue ], 'copied');
+
+# A backup into the copy, and a look at it by the server, change nothing of the repository.
+my $third = back_up($place);
+is(original(), "$repo|$first $second", 'a backup into the copy is none in the repository');
+like(status_of("copy in $place"), qr/newest backup $third/, 'but in the copy');
+like(status_of('repository'), qr/^ok\|\Q$repo\E on .*, 2 backups/, 'the status has it so');
+ok(!eval { query('postgres', "SELECT nex_backup_sync('$place')"); 1 }, 'the copy is not read');
+like($@, qr/"\Q$place\E" is a copy of the repository in "\Q$repo\E"/, 'in the place of the repository');
+my $mend = damage_file("$place/backups/shop/$second.json", 'flip');
+like(query('postgres', "SELECT result FROM nex_backup_verify('shop/$second', '$place')"), qr/^failed/, 'damage in the copy');
+like(status_of("copy in $place"), qr{^critical\|.*shop/$second IS DAMAGED there}, 'is said of the copy');
+like(status_of('verify of shop'), qr/^warning\|never verified/, 'and not of the repository');
+$mend->();
+tool_ok([ 'verify', '--repo', $place, @catalogue ], 'mended');
+unlike(status_of("copy in $place"), qr/DAMAGED/, 'no word is left');
+
+# A copy that no command has made stays one, too, while the repository is there.
+system('cp', '-a', $repo, $other) == 0 or die 'cp';
+back_up($other);
+is(original(), "$repo|$first $second", 'a copy by cp');
+is(query('postgres', 'SELECT count(*) FROM nex_backup.copies'), 2, 'is known now');
+
+# From the copy back: no copy of the repository in its own place.
+tool_ok([ 'copy', '--from', $place, '--to', $repo, @catalogue ], 'back');
+is(query('postgres', "SELECT count(*) FROM nex_backup.copies WHERE location = '$repo'"), 0, 'the repository is no copy');
+is((split /\|/, original())[0], $repo, 'and is where it was');
+
+# When it is gone, a copy takes its place.
+rename($repo, "$parent/gone") or die $!;
+my $fourth = back_up($place);
+is((split /\|/, original())[0], $place, 'the next backup is the repository');
+is(query('postgres', "SELECT location FROM nex_backup.copies"), $other, 'and no copy any more');
+tool_ok([ 'verify', '--repo', $place, 'shop', @catalogue ], 'verified');
+like(status_of('verify of shop'), qr/^ok/, 'and recorded');
+
+# What roles may do: monitors see all of it, reporters cannot add copies without end.
+query('postgres', 'CREATE ROLE watcher IN ROLE pg_monitor');
+like(query('postgres', "SET ROLE watcher; SELECT count(*) FROM nex_backup_status() WHERE name ~ '^cop'"), qr/3$/, 'a monitor');
+query('postgres', 'CREATE ROLE reporter; GRANT USAGE ON SCHEMA nex_backup TO reporter; GRANT EXECUTE ON FUNCTION nex_backup.record(text, jsonb) TO reporter');
+my $report = q(SELECT nex_backup.record('copy', jsonb_build_object('repository', jsonb_build_object('id', '%s', 'location', '/r'), 'state', 'succeeded',
+	'started', now(), 'to', jsonb_build_object('location', '%s', 'newest', '20260101T000000Z'))));
+my $id = query('postgres', 'SELECT id FROM nex_backup.repositories');
+query('postgres', 'SET SESSION AUTHORIZATION reporter; ' . sprintf($report, $id, '/evil'));
+is(query('postgres', "SELECT count(*) FROM nex_backup.copies WHERE location = '/evil'"), 0, 'no copy of a repository that others vouch for');
+ok(!eval { query('postgres', 'SET SESSION AUTHORIZATION reporter; ' . join('; ', map { sprintf($report, 'mine', "/c$_") } 1 .. 101)); 1 }, 'nor without end');
+like($@, qr/100 copies of repository "mine" are recorded already/, 'says why');
+
+done_testing();
