@@ -220,7 +220,10 @@ is_refused('computed', 'a generated column', qr{which uses TYPE joe[.]mood of "j
 
 # ------------------------------------------------- what is computed of tables of superusers, behind their functions
 
+# Of functions of one name and two owners, the text does not tell which is meant.
+query('postgres', 'CREATE ROLE second_superuser SUPERUSER');
 my %behind = (
+	exclusion_of_two => 'CREATE TABLE app.u (c integer, EXCLUDE USING btree (lib.two(c) WITH =))',
 	exclusion => 'CREATE TABLE app.u (c integer, EXCLUDE USING btree (lib.calls(c) WITH =))',
 	exclusion_of_a_domain => 'CREATE TABLE app.u (c integer, EXCLUDE USING btree (lib.reads(c) WITH =))',
 	exclusion_where => 'CREATE TABLE app.u (c integer, EXCLUDE USING btree (c WITH =) WHERE (lib.calls(1) = 1))',
@@ -234,6 +237,9 @@ for my $kind (sort keys %behind)
 	as_role('joe', $kind, 'CREATE DOMAIN joe.dom AS integer; CREATE TABLE joe.row (a joe.dom); CREATE FUNCTION joe.k(integer) RETURNS integer LANGUAGE sql IMMUTABLE AS $$ SELECT 1 $$');
 	query($kind, <<"SQL");
 CREATE FUNCTION lib.calls(integer) RETURNS integer IMMUTABLE RETURN joe.k(\$1);
+CREATE FUNCTION lib.two(integer) RETURNS integer IMMUTABLE RETURN joe.k(\$1);
+CREATE FUNCTION lib.two(text) RETURNS integer IMMUTABLE RETURN 1;
+ALTER FUNCTION lib.two(text) OWNER TO second_superuser;
 CREATE FUNCTION lib.reads(integer) RETURNS integer IMMUTABLE RETURN \$1::joe.dom;
 CREATE FUNCTION lib.of_row(text) RETURNS integer IMMUTABLE RETURN length((\$1::joe.row)::text);
 CREATE FUNCTION lib.json() RETURNS integer IMMUTABLE RETURN length(to_jsonb('x'::joe.mood)::text);
