@@ -6,6 +6,7 @@ use warnings;
 use Cwd qw(abs_path getcwd);
 use File::Temp ();
 use IPC::Run ();
+use NexBackup::Forge;
 use NexBackup::Test;
 use Test::More;
 
@@ -237,6 +238,27 @@ sub lookers
 
 like(patiently($status), qr/^repository\|ok\|.*readable by the server/m, 'a file system that answers');
 is(scalar lookers(), 0, 'nobody looks any more');
+
+# A repository with archived WAL is of format 2; what else there may be, another version knows.
+{
+	my $frame = read_bytes("$repo/nex_backup.json");
+
+	for my $case ([ 2, '["wal"]', 1 ], [ 1, '["wal"]', 0 ], [ 2, '["wal", "more"]', 0 ], [ 2, '"wal"', 0 ], [ 2, undef, 0 ], [ 3, '[]', 0 ])
+	{
+		my ($format, $features, $known) = @$case;
+		my $name = "format $format, features " . ($features // 'none');
+
+		write_bytes("$repo/nex_backup.json", $frame);
+		reseal("$repo/nex_backup.json", sub { my ($text) = @_; $text =~ s/"format": 1/"format": $format/; return $text . (defined $features ? ",\n\"features\": $features" : '') });
+		for my $call ("verify('invoices')", "sync('$literal')")
+		{
+			my $said = patiently("SELECT nex_backup_$call");
+
+			$known ? unlike($said, qr/ERROR/, "$name: $call") : like($said, qr/ERROR: .*has format $format, which is unknown/, "$name: $call");
+		}
+	}
+	write_bytes("$repo/nex_backup.json", $frame);
+}
 
 # It stops to answer while a statement reads it, which then ends as any other.
 sub readers { return grep { (readlink("$_/cwd") || '') eq '/' && (eval { read_bytes("$_/maps") } || '') =~ /\Q$shim\E/ } glob('/proc/[0-9]*'); }

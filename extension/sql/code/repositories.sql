@@ -4,6 +4,18 @@
 -- status which files exist.
 --
 
+-- Does this version know the format that nex_backup.json names?  Format 2 is format 1 with the features that it lists.
+CREATE OR REPLACE FUNCTION nex_backup.knows_format(frame jsonb)
+RETURNS bool
+LANGUAGE sql IMMUTABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+	SELECT coalesce(CASE $1 ->> 'format'
+		WHEN '1' THEN $1 -> 'features' IS NULL
+		WHEN '2' THEN jsonb_typeof($1 -> 'features') = 'array' AND $1 -> 'features' <@ '["wal"]'
+	END, false)
+$$;
+
 -- Id of a repository; an error if there is none.
 CREATE OR REPLACE FUNCTION nex_backup.repository_id(repository text)
 RETURNS text
@@ -15,13 +27,14 @@ DECLARE
 	frame record;
 BEGIN
 	PERFORM nex_backup.check_answers(repository);
-	SELECT i.id, f.content ->> 'format' AS format, coalesce(i.problem, f.problem) AS problem INTO frame
+	SELECT i.id, f.content ->> 'format' AS format, nex_backup.knows_format(f.content) AS known,
+			coalesce(i.problem, f.problem) AS problem INTO frame
 	FROM nex_backup.frame_id(repository) i, nex_backup.sealed_jsonb(repository, 'nex_backup.json') f;
 	IF frame.problem = 'is missing' THEN
 		RAISE EXCEPTION 'there is no repository in "%"', repository
 			USING ERRCODE = 'undefined_file',
 				HINT = 'Give the full path of a repository on the database server.';
-	ELSIF frame.format <> '1' OR frame.problem IS NULL AND frame.format IS NULL THEN
+	ELSIF NOT frame.known AND (frame.problem IS NULL OR frame.format IS NOT NULL) THEN
 		RAISE EXCEPTION 'repository "%" has format %, which is unknown to this version of nex_backup',
 			repository, left(coalesce(frame.format, 'none'), 20)
 			USING ERRCODE = 'feature_not_supported';
