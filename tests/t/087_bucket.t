@@ -27,7 +27,7 @@ query('postgres', "ALTER SYSTEM SET nex_backup.config_file = '$directory/nex.yam
 query('postgres', 'SELECT pg_reload_conf()');
 ok(wait_until(sub { query('postgres', "SELECT state FROM nex_backup_run('shop', repository => 's3://bucket/nightly')") eq 'succeeded' }),
 	'a run of the worker');
-like(query('postgres', 'SELECT detail FROM nex_backup_status() WHERE name = \'repository\''), qr{^s3://bucket/nightly on }, 'the status names it');
+like(query('postgres', 'SELECT detail FROM nex_backup_status() WHERE name = \'repository\''), qr{^s3://bucket/nightly at http://\S+ on }, 'the status names it');
 
 # An encrypted one.
 my @closed = bucket_options('closed');
