@@ -133,6 +133,30 @@ utime($long_ago - 100, $long_ago - 100, objects_there());
 cmp_ok(tool_json(@expire)->{objects_removed}, '>', 0, 'a day later they are removed');
 tool_ok([ 'verify', @repo ], 'what is left is whole');
 
+# The commands of the document, by an ssh that knows "nas"; what needs a password is not run.
+{
+	my $user = getpwuid($>);
+	my ($block) = read_bytes(top() . '/docs/storage.md') =~ /^## SFTP\n.*?^```console\n(.*?)^```/ms;
+	my @commands = map { /^\$ (nex_backup .*)/ ? $1 : () } split(/\n/, $block);
+	my ($port) = $repo[1] =~ /:(\d+)/;
+
+	write_bytes("$scratch/config", "Host nas\n  HostName 127.0.0.1\n  Port $port\n  User $user\n  IdentityFile " . sshd_directory() . '/user' .
+		"\n  UserKnownHostsFile " . sshd_directory() . "/known_hosts\n");
+	mkdir("$scratch/bin");
+	write_bytes("$scratch/bin/ssh", "#!/bin/sh\nexec /usr/bin/ssh -F $scratch/config \"\$\@\"\n");
+	chmod 0755, "$scratch/bin/ssh";
+	query('postgres', 'CREATE DATABASE invoices');
+	local $ENV{PATH} = "$scratch/bin:$ENV{PATH}";
+	is(scalar(@commands), 2, 'the document has two commands of ours');
+	for my $command (@commands)
+	{
+		# Nobody here is called "backup", and nobody's home is to be written to.
+		$command =~ s{sftp://backup\@nas/~/pg}{"sftp://$user\@nas" . sshd_directory() . '/pg'}e or fail("no place in: $command");
+		my (undef, @words) = split ' ', $command;
+		tool_ok(\@words, $command);
+	}
+}
+
 # No server at all: the failure comes in a bounded time.
 stop_sshd();
 tool_fails([ 'list', @repo ], 1, qr/Connection refused/, 'no server');

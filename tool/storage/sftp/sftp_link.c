@@ -432,6 +432,9 @@ sftp_do(SftpLink *link, SftpWork *work)
 	Tries tries;
 
 	work->maybe_done = false;
+	if (work->leases != NULL && !leases_all_fresh(work->leases))
+		return store_failure(STORE_FAILED, "Run the same command again.",
+							 "a lock on the repository was lost");
 	tries_begin(&tries, link->patience);
 	do
 	{

@@ -60,7 +60,7 @@ typedef struct SftpWork
 	SftpOnce once;
 	void *argument;
 	bool content;    /* much of it is moved */
-	Leases *leases;  /* to be done again only while these are held; NULL: always */
+	Leases *leases;  /* to be done only while these are held; NULL: always */
 	bool maybe_done; /* set: an earlier try may have been carried out */
 } SftpWork;
 
