@@ -25,7 +25,7 @@ COMMENT ON TABLE nex_backup.backups IS 'one row for each backup in a repository'
 COMMENT ON COLUMN nex_backup.backups.database IS 'name of the database, LABEL@name on another server; empty for a backup of the globals; config/SET for a set of files';
 COMMENT ON COLUMN nex_backup.backups.kind IS 'database, globals (roles and tablespaces), or files (a set of configuration files)';
 COMMENT ON COLUMN nex_backup.backups.verified_inside IS
-	'did the last verification check the content (true), or only the stored bytes (false)?  NULL if unknown';
+	'did the last verification check the content (true), or only the stored bytes (false)?  NULL if unknown; damage found in the content stays known until a verification checks the content again';
 COMMENT ON COLUMN nex_backup.backups.gone IS
 	'when its manifest was first found missing from the repository, although it was not expired';
 

@@ -189,6 +189,38 @@ query('postgres', "SELECT nex_backup_sync('$literal')");
 unlike(query('postgres', $status), qr/of lost/, 'nex_backup_sync() forgets it');
 is(query('postgres', 'SELECT count(*) FROM nex_backup.backups WHERE gone IS NOT NULL'), 0, 'nothing else is gone');
 
+# Damage in what the stored bytes hold: a verification of those bytes alone says nothing of it.
+{
+	my ($of, $seen) = ("$repo/backups/within/", "SELECT verified_ok, verified_inside FROM nex_backup.backups WHERE database = 'within'");
+
+	query('postgres', 'CREATE DATABASE within');
+	query('within', 'CREATE TABLE t AS SELECT n FROM generate_series(1, 20) n');
+	tool_ok([ 'backup', '--repo', $repo, '-d', 'within', @catalogue ], 'a backup');
+	$of .= latest_id($repo, 'within');
+	my $good = read_bytes("$of.json");
+	reseal("$of.json", sub { return $_[0] =~ s/("rows": ?)20\b/${1}21/gr });
+	is((tool('verify', '--repo', $repo, 'within', @catalogue))[0], 3, 'with another number of rows than it says');
+	for my $level ('stored', 'present')
+	{
+		my ($code, undef, $err) = tool('verify', '--repo', $repo, 'within', "--level=$level", @catalogue);
+
+		is($code, 3, "--level=$level does not make it good");
+		like($err, qr{error: backup "within/\w+" is still known to be damaged}, '... and says so');
+	}
+	is(tool_json('verify', '--repo', $repo, 'within', '--level=stored', '--catalogue', 'none')->{backups}[0]{result}, 'failed', 'nor in JSON');
+	is(query('postgres', "SELECT result FROM nex_backup_verify('within', '$literal')"), 'failed', 'nor does the server');
+	query('postgres', "SELECT nex_backup_sync('$literal')");
+	is(query('postgres', $seen), 'f|t', 'the catalogue knows it');
+	like(query('postgres', $status), qr/^verify of within\|critical\|.* IS DAMAGED/m, 'and the status');
+	query('postgres', "UPDATE nex_backup.backups SET verified = now(), verified_ok = true, verified_inside = false WHERE database = 'within'");
+	query('postgres', "SELECT nex_backup_sync('$literal')");
+	is(query('postgres', $seen), 'f|t', 'nex_backup_sync() finds it in the repository');
+	write_bytes("$of.json", $good);
+	tool_ok([ 'verify', '--repo', $repo, 'within', @catalogue ], 'when somebody has looked into it again');
+	is(query('postgres', $seen), 't|t', 'it is good');
+	is(query('postgres', "SELECT result FROM nex_backup_verify('within', '$literal')"), 'ok', 'for the server, too');
+}
+
 # The name of a database is whatever bytes a session of some other database has sent.
 query('postgres', q(CREATE DATABASE ascii ENCODING 'SQL_ASCII' TEMPLATE template0 LC_COLLATE 'C' LC_CTYPE 'C'));
 query('ascii', qq(SET client_encoding = 'SQL_ASCII'; CREATE DATABASE "$_" ENCODING 'UTF8' TEMPLATE template0 LC_COLLATE 'C' LC_CTYPE 'C'))

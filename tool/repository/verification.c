@@ -274,23 +274,44 @@ sum_up_findings(Repository *repository, const char *path, const BackupName *name
 }
 
 /*
- * A look at the stored bytes says nothing of what was found wrong with the key
- * in what they hold.
+ * A look at the stored bytes says nothing of what was found wrong in what they
+ * hold, and one at some of the bytes nothing of what was found wrong at all.
  */
 static bool
-failed_inside(Repository *repository, const char *path, const BackupName *name,
-			  const char *manifest)
+damage_stays(Repository *repository, const char *path, const BackupName *name, const char *manifest,
+			 bool proves, bool inside)
 {
 	Verification before;
 
 	if (read_record(repository, path, name, &before) != NULL || !before.known || before.ok ||
-		!before.inside)
+		(proves && (inside || !before.inside)))
 		return false;
 	return manifest[0] == '\0' || before.manifest[0] == '\0' ||
 		   strcmp(manifest, before.manifest) == 0;
 }
 
 bool
+repository_damage_stays(Repository *repository, const BackupName *name, const char *manifest,
+						bool proves, bool inside)
+{
+	char *path = backup_path(name, ".verified");
+	bool stays = damage_stays(repository, path, name, manifest, proves, inside);
+	char *owner;
+
+	if (stays)
+	{
+		owner = owner_name(&name->owner);
+		report_error(EXIT_INTEGRITY,
+					 "An earlier verification looked deeper than this one, and found it damaged.",
+					 "Verify it at level \"full\", with the key if it is encrypted.",
+					 "backup \"%s/%s\" is still known to be damaged", owner, name->id);
+		free(owner);
+	}
+	free(path);
+	return stays;
+}
+
+void
 repository_record_verification(Repository *repository, const BackupName *name, const char *manifest,
 							   bool ok, bool inside, const UnknownMembers *unknown,
 							   const char *const *bad, int nbad)
@@ -306,15 +327,11 @@ repository_record_verification(Repository *repository, const BackupName *name, c
 	StoreResult not_lasting;
 	StoreResult result;
 
-	if (ok && !inside && failed_inside(repository, path, name, manifest))
+	if (damage_stays(repository, path, name, manifest, true, inside))
 	{
-		log_warning_hint("Verify it where the key is.",
-						 "\"%s/%s\" still says that the backup is damaged, as an earlier "
-						 "verification with the key has found",
-						 repository->storage->location, path);
 		free(list);
 		free(path);
-		return true;
+		return;
 	}
 	gmtime_r(&now, &tm);
 	strftime(text, sizeof(text), "%Y-%m-%dT%H:%M:%SZ", &tm);
@@ -340,5 +357,4 @@ repository_record_verification(Repository *repository, const BackupName *name, c
 		log_warning("could not record the verification in \"%s/%s\": %s",
 					repository->storage->location, path, result.text);
 	free(path);
-	return result.code == STORE_OK;
 }

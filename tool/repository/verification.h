@@ -46,12 +46,21 @@ extern void repository_verified_manifest(Repository *repository, const BackupNam
 extern bool verification_has_unknown_sql(const Verification *verification);
 
 /*
+ * Does the record keep its "failed" after a look that found no damage?  It
+ * does if that look read less: not all of the stored bytes (!proves), or only
+ * those (!inside), where an earlier one had opened them.  Reports (exit 3) and
+ * returns true if so.
+ */
+extern bool repository_damage_stays(Repository *repository, const BackupName *name,
+									const char *manifest, bool proves, bool inside);
+
+/*
  * inside: objects were opened and their content checked, not the stored bytes
  * alone.  unknown: what known_sql.h says of the members, or NULL.  If
  * nobody could look inside, what the record says of that stays, unless it is about another
  * manifest than the one with this seal, which is "" if it could not be read.
  */
-extern bool repository_record_verification(Repository *repository, const BackupName *name,
+extern void repository_record_verification(Repository *repository, const BackupName *name,
 										   const char *manifest, bool ok, bool inside,
 										   const UnknownMembers *unknown, const char *const *bad,
 										   int nbad);

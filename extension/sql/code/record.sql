@@ -231,6 +231,20 @@ BEGIN
 END
 $$;
 
+-- Record that a backup was verified.  One that did not look into it (inside is false) says nothing of the damage that
+-- another one has found there, so that is still known.
+CREATE OR REPLACE FUNCTION nex_backup.note_verification(repository text, database text, id text, verified timestamptz,
+	ok bool, inside bool)
+RETURNS void
+LANGUAGE sql
+SET search_path = pg_catalog, pg_temp
+AS $$
+	UPDATE nex_backup.backups b
+	SET (verified, verified_ok, verified_inside) = (SELECT $4, $5 AND NOT k.known, $6 OR k.known
+		FROM (SELECT coalesce(b.verified_inside AND NOT b.verified_ok AND NOT $6, false)) k (known))
+	WHERE b.repository = $1 AND b.database = $2 AND b.id = $3
+$$;
+
 -- The report of the tool; extension/README.md describes the payload.  record() calls it as the owner, and has
 -- checked the caller: vouched tells whether that role may have the server look at the place that the report names.
 -- Neither an entry nor SECURITY DEFINER, because whoever calls it directly could claim anything.
@@ -388,10 +402,8 @@ BEGIN
 		PERFORM nex_backup.record_backup(repository, owner, backup, payload -> 'manifest',
 			payload ->> 'type', started, finished);
 	ELSIF event = 'verify' AND backup IS NOT NULL AND payload ? 'result' AND mine AND NOT of_copy THEN
-		UPDATE nex_backup.backups b
-		SET verified = coalesce(me.finished, now()), verified_ok = payload ->> 'result' = 'ok',
-			verified_inside = (payload ->> 'inside')::bool
-		WHERE b.repository = me.repository AND b.database = me.owner AND b.id = me.backup;
+		PERFORM nex_backup.note_verification(repository, owner, backup, coalesce(finished, now()),
+			payload ->> 'result' = 'ok', (payload ->> 'inside')::bool);
 	ELSIF event = 'expire' AND mine AND NOT of_copy THEN
 		DELETE FROM nex_backup.backups b
 		USING jsonb_array_elements(coalesce(payload -> 'removed', '[]')) removed

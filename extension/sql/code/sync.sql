@@ -17,6 +17,8 @@ DECLARE
 	path text := format('%s/%s.verified', $2, $5);
 	file record;
 	verified timestamptz;
+	good bool;
+	inside bool;
 BEGIN
 	SELECT f.content, f.problem INTO file FROM nex_backup.sealed_jsonb($1, path) f;
 	IF file.problem = 'is missing' THEN
@@ -37,11 +39,13 @@ BEGIN
 			USING HINT = 'Run "nex_backup verify" for this backup; it writes the record again.';
 		RETURN;
 	END IF;
-	UPDATE nex_backup.backups b
-	SET verified = me.verified, verified_ok = coalesce(file.content ->> 'result' = 'ok', false),
-		verified_inside = coalesce(file.content -> 'checked' ? 'decompressed', false)
+	good := coalesce(file.content ->> 'result' = 'ok', false);
+	inside := coalesce(file.content -> 'checked' ? 'decompressed', false);
+	PERFORM nex_backup.note_verification($3, $4, $5, me.verified, good, inside)
+	FROM nex_backup.backups b
 	WHERE b.repository = $3 AND b.database = $4 AND b.id = $5
-		AND (b.verified IS NULL OR b.verified <= me.verified);
+		-- The later one counts, unless it did not look for what the earlier one has found.
+		AND (b.verified IS NULL OR b.verified <= me.verified OR inside AND NOT good AND NOT b.verified_inside);
 END
 $$;
 
@@ -193,7 +197,7 @@ BEGIN
 				-- It is still there, but not good any more, unless the catalog alone cannot store it.
 				seen := seen || (entry.database || '/' || entry.id);
 				UPDATE nex_backup.backups b
-				SET verified = clock_timestamp(), verified_ok = false
+				SET verified = clock_timestamp(), verified_ok = false, verified_inside = b.verified_inside AND NOT b.verified_ok
 				WHERE b.repository = me.repository_id AND b.database = entry.database AND b.id = entry.id
 					AND sqlstate = 'XX001' AND sqlerrm <> 'may not be read by the server';
 		END;

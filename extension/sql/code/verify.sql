@@ -139,9 +139,9 @@ DECLARE
 	total int8;
 	started timestamptz := clock_timestamp();
 	last_notice timestamptz := clock_timestamp();
-	outcome text;
 	wrong int8 := 0;
 	of_copy bool;
+	known_inside timestamptz;
 	-- This many are listed; of the others, the number.
 	most CONSTANT int4 := 1000;
 BEGIN
@@ -222,9 +222,20 @@ BEGIN
 	IF wrong > most THEN
 		bad := bad || format('and %s more', wrong - most);
 	END IF;
-	outcome := CASE WHEN wrong = 0 THEN 'ok' ELSE 'failed' END;
-	result := outcome;
-	IF wrong > 0 THEN
+	-- A result about a copy says nothing about the repository, nor the other way round.
+	of_copy := nex_backup.is_copy(place.repository_id, place.location, nex_backup.host_name(),
+		(SELECT f.mark FROM nex_backup.file_mark(place.location, 'nex_backup.json') f), true);
+	SELECT b.verified INTO known_inside FROM nex_backup.backups b
+	WHERE b.repository = place.repository_id AND b.database = place.database AND b.id = place.id
+		AND b.verified_inside AND NOT b.verified_ok AND NOT of_copy;
+	result := CASE WHEN wrong = 0 AND known_inside IS NULL THEN 'ok' ELSE 'failed' END;
+	IF known_inside IS NOT NULL AND wrong = 0 THEN
+		RAISE WARNING 'backup "%/%" is still known to be damaged',
+			CASE place.database WHEN '' THEN 'globals' ELSE place.database END, place.id
+			USING DETAIL = format('Its stored bytes are good, but a verification has found damage in what they hold, last at %s.',
+					known_inside),
+				HINT = 'Run "nex_backup verify" for it, with the key if it is encrypted.';
+	ELSIF wrong > 0 THEN
 		-- The server can only read there, so it cannot note what is damaged for the next backup.
 		RAISE WARNING 'backup "%/%" is damaged', CASE place.database WHEN '' THEN 'globals' ELSE place.database END, place.id
 			USING HINT = 'Run "nex_backup verify" for this repository: then the next backup writes the damaged files again.';
@@ -233,24 +244,22 @@ BEGIN
 		RAISE NOTICE 'the result is not recorded, because this transaction is read-only';
 		RETURN;
 	END IF;
-	-- A result about a copy says nothing about the repository.
-	of_copy := nex_backup.is_copy(place.repository_id, place.location, nex_backup.host_name(),
-		(SELECT f.mark FROM nex_backup.file_mark(place.location, 'nex_backup.json') f), true);
 	IF of_copy THEN
 		PERFORM nex_backup.note_copy_verified(place.repository_id, place.location, nex_backup.host_name(), place.database, place.id,
-			clock_timestamp(), outcome = 'ok');
+			clock_timestamp(), wrong = 0);
 	ELSE
 		PERFORM nex_backup.record_repository(place.repository_id, place.location, nex_backup.host_name());
 		PERFORM nex_backup.note_encryption(place.repository_id, nex_backup.frame_encryption(place.location));
-		UPDATE nex_backup.backups b
-		SET verified = clock_timestamp(), verified_ok = me.outcome = 'ok', verified_inside = false
-		WHERE b.repository = place.repository_id AND b.database = place.database AND b.id = place.id;
+		PERFORM nex_backup.note_verification(place.repository_id, place.database, place.id, clock_timestamp(), wrong = 0,
+			false);
 	END IF;
 	INSERT INTO nex_backup.runs (kind, repository, database, backup, state, started, finished, exit_code, error, host,
 		details)
 	VALUES ('verify', place.repository_id, place.database, place.id,
 		CASE result WHEN 'ok' THEN 'succeeded' ELSE 'failed' END, started, clock_timestamp(),
-		CASE result WHEN 'ok' THEN 0 ELSE 3 END, bad[1], nex_backup.host_name(),
+		CASE result WHEN 'ok' THEN 0 ELSE 3 END,
+		CASE result WHEN 'failed' THEN coalesce(bad[1], 'a verification that looked into it has found damage there') END,
+		nex_backup.host_name(),
 		jsonb_build_object('result', result, 'bad', bad, 'bad_count', wrong, 'objects', objects, 'bytes', bytes)
 			|| CASE WHEN of_copy THEN jsonb_build_object('copy', jsonb_build_object('location', place.location,
 				'host', nex_backup.host_name())) ELSE '{}' END);

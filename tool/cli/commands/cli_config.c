@@ -350,6 +350,7 @@ verify_one(const Settings *settings, Repository *repository, const BackupName *n
 	Manifest *manifest = repository_manifest(repository, name);
 	bool good = manifest != NULL;
 	bool decrypted = false;
+	bool stays = false; /* the damage that an earlier one has found */
 	char started[UTC_EXACT_SIZE];
 
 	utc_now_exact(started);
@@ -360,6 +361,8 @@ verify_one(const Settings *settings, Repository *repository, const BackupName *n
 		if (good || !repository->unreadable)
 			repository_record_verification(repository, name, manifest->seal, good, decrypted, NULL,
 										   NULL, 0);
+		stays = good && repository_damage_stays(repository, name, manifest->seal, true, decrypted);
+		good = good && !stays;
 	}
 	if (results != NULL)
 		json_array_append_new(results,
@@ -372,7 +375,7 @@ verify_one(const Settings *settings, Repository *repository, const BackupName *n
 				  : keyring()->identities.count > 0 ? ", digests only: no given identity opens it"
 													: ", digests only: no identity was given");
 	if (!stop_requested())
-		record_verification(settings, repository, name, started, good, decrypted);
+		record_verification(settings, repository, name, started, good, decrypted || stays);
 	manifest_free(manifest);
 	return good;
 }

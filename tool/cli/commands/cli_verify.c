@@ -37,6 +37,13 @@ typedef struct Run
 	int nbackups;
 } Run;
 
+/* By this verification, or by a deeper one before. */
+static bool
+found_damaged(const VerifiedBackup *result)
+{
+	return result->nbad > 0 || result->damage_stays;
+}
+
 /* "ok" is what a backup is that has no bad file and no SQL of unknown form. */
 static const char *
 verdict_of(const VerifiedBackup *result)
@@ -101,6 +108,8 @@ print_result(const Run *run, const VerifiedBackup *result)
 					  result->unknown.of[member].count == 1 ? "statement" : "statements",
 					  result->unknown.of[member].line, result->unknown.of[member].text);
 	}
+	if (result->damage_stays)
+		show_text("  KNOWN TO BE DAMAGED: an earlier verification looked deeper\n");
 	if (result->own_path != NULL)
 		show_text("  %s is damaged\n", result->own_path);
 	for (i = 0; i < report->nbad; i++)
@@ -156,9 +165,9 @@ result_json(const VerifiedBackup *result)
 	backup_set_json(value, result->name);
 	json_object_set_new(value, "backup", json_text(result->name->id));
 	json_object_set_new(value, "result",
-						json_string(result->nbad > 0     ? "failed"
-									: result->unreadable ? "unreadable"
-														 : "ok"));
+						json_string(found_damaged(result) ? "failed"
+									: result->unreadable  ? "unreadable"
+														  : "ok"));
 	json_object_set_new(value, "inside", json_boolean(result->inside));
 	json_object_set_new(value, "objects_read", json_count(result->read_objects));
 	json_object_set_new(value, "bytes_read", json_count(result->read_bytes));
@@ -185,14 +194,14 @@ record_proved(const Run *run, const VerifiedBackup *result)
 {
 	json_t *payload = payload_of(run, result);
 	json_t *bad = json_array();
-	bool good = result->nbad == 0;
+	bool good = !found_damaged(result);
 	int i;
 
 	for (i = 0; i < result->nbad; i++)
 		json_array_append_new(bad, json_text(result->bad[i]));
 	json_object_set_new(payload, "result", json_string(good ? "ok" : "failed"));
 	json_object_set_new(payload, "bad", bad);
-	json_object_set_new(payload, "inside", json_boolean(result->inside));
+	json_object_set_new(payload, "inside", json_boolean(result->inside || result->damage_stays));
 
 	/* State and error are this backup's, not those of another one in the same run. */
 	json_object_set_new(payload, "state", json_string(good ? "succeeded" : "failed"));

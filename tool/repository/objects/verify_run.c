@@ -215,6 +215,13 @@ say_removed(VerifyRun *run, const VerifiedBackup *result)
 	free(label);
 }
 
+/* Does a look at this level read all stored bytes? */
+static bool
+proves_good(const VerifyRequest *request)
+{
+	return request->level <= VERIFY_LEVEL_STORED;
+}
+
 /* Remember in the repository what was found out, and tell whoever asked. */
 static void
 tell_result(VerifyRun *run, VerifiedBackup *result, const Verification *before)
@@ -225,13 +232,19 @@ tell_result(VerifyRun *run, VerifiedBackup *result, const Verification *before)
 					 strcmp(before->manifest, result->manifest) == 0;
 	if (result->complete && (result->nbad > 0 || result->unreadable))
 		run->nfailed++;
+	else if (result->complete)
+	{
+		result->damage_stays =
+			repository_damage_stays(request->repository, result->name, result->manifest,
+									proves_good(request), result->inside);
+		run->nfailed += result->damage_stays ? 1 : 0;
+	}
 	if (result->complete && result->marked && request->level == VERIFY_LEVEL_FULL)
 		warn_of_mark(result);
 
 	/* What was not read, or could not be, proves nothing, neither good nor bad. */
 	result->proved =
-		result->complete &&
-		(result->nbad > 0 || (!result->unreadable && request->level <= VERIFY_LEVEL_STORED));
+		result->complete && (result->nbad > 0 || (!result->unreadable && proves_good(request)));
 	if (result->proved)
 		repository_record_verification(request->repository, result->name, result->manifest,
 									   result->nbad == 0, result->inside, &result->unknown,

@@ -26,6 +26,7 @@ typedef struct VerifiedBackup
 	bool unreadable;    /* not all of it could be looked at, so that it is not proved */
 	DigestHex manifest; /* its seal; "" if it is bad */
 	bool marked;        /* an earlier verification found unknown SQL, and this one could not look */
+	bool damage_stays;  /* this one found none; a deeper one did (verification.h) */
 	bool locked;        /* encrypted, and no key at hand: only stored bytes were checked */
 	bool removed;       /* meanwhile; nothing is to be said of it, nor written beside it */
 	char *own_path;     /* the manifest, or the listing beside it, if that is bad */
