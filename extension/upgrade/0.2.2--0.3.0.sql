@@ -28,6 +28,15 @@ CREATE TABLE IF NOT EXISTS nex_backup.copies (
 );
 -- A stored expression cannot be replaced before PostgreSQL 17, and the column cannot be dropped where views use it.
 ALTER TABLE nex_backup.backups ALTER COLUMN kind DROP EXPRESSION IF EXISTS, ALTER COLUMN kind SET DEFAULT 'database';
+-- A name that a set of configuration files has now.
+WITH renamed AS (
+	UPDATE nex_backup.backups b SET database = 'main@' || b.database
+	WHERE b.kind = 'database' AND b.database ~ '^config/[A-Za-z0-9_-]{1,32}$'
+)
+UPDATE nex_backup.backup_tables t SET database = 'main@' || t.database
+FROM nex_backup.backups b
+WHERE b.repository = t.repository AND b.database = t.database AND b.id = t.backup AND b.kind = 'database'
+	AND t.database ~ '^config/[A-Za-z0-9_-]{1,32}$';
 DROP FUNCTION IF EXISTS nex_backup.follow_clock(timestamptz, timestamptz), nex_backup.shortened(jsonb, text);
 
 -- What a command did to several sets of configuration files is a run for each.

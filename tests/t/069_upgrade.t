@@ -164,7 +164,16 @@ create_database('stepped');
 query('postgres', 'CREATE ROLE maker SUPERUSER LOGIN');
 query('stepped', "SET ROLE maker; CREATE EXTENSION nex_backup VERSION '0.2.0'; GRANT USAGE ON SCHEMA nex_backup TO invoice_report; "
 	  . 'GRANT SELECT ON nex_backup.executors TO invoice_report');
+query('stepped', <<'SQL');
+INSERT INTO nex_backup.repositories (id, location) VALUES ('r', '/r');
+INSERT INTO nex_backup.backups (repository, database, id, type, started, snapshot_at)
+	SELECT 'r', d, '20260101T000000Z', 'first', now(), now() FROM unnest(ARRAY['shop', 'config/shop']) d;
+INSERT INTO nex_backup.backup_tables SELECT 'r', database, id, 'public', 't', 1, 1, 1, 1, 1 FROM nex_backup.backups;
+SQL
 query('stepped', 'ALTER EXTENSION nex_backup UPDATE');
+is(query('stepped', "SELECT string_agg(concat_ws(' ', b.database, b.kind, t.table_name), ', ' ORDER BY b.database) FROM nex_backup.backups b "
+	  . 'JOIN nex_backup.backup_tables t ON (t.repository, t.database, t.backup) = (b.repository, b.database, b.id)'),
+	'main@config/shop database t, shop database t', 'a database whose name a set could have is none');
 is(query('stepped', 'SET ROLE invoice_report; SELECT count(*) FROM nex_backup.executors'), '0', 'who could read executors still can');
 is(query('stepped', <<'SQL'), '', 'updated by another superuser, everything has one owner');
 SELECT string_agg(pg_describe_object(d.classid, d.objid, 0), ', ') FROM pg_depend d JOIN pg_extension e ON d.refobjid = e.oid
