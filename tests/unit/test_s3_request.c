@@ -377,6 +377,15 @@ each_its_own_time(void **state)
 			;
 	}
 	assert_int_equal(tries.count, 1);
+
+	/* The outage is over. */
+	for (i = 0; i < 100; i++)
+	{
+		tries_begin(&tries, shared);
+		assert_true(tries.seconds < 0.1 || i >= 10);
+		assert_false(tries_again(&tries, &good, 0));
+	}
+	assert_true(tries.seconds == 1);
 	patience_free(shared);
 }
 

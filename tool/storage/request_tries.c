@@ -19,13 +19,16 @@
 #define FIRST_PAUSE 0.1 /* seconds, at most */
 #define LONGEST_PAUSE 20.0
 #define LOOK_FOR_STOP 0.1
-#define UNHEARD 30.0 /* seconds, for a server that has not answered yet: its name may be wrong */
+#define ALL_IS_WELL 32 /* requests; more than leases are renewed while another request is tried */
+#define UNHEARD 30.0   /* seconds, for a server that has not answered yet: its name may be wrong */
 
 struct Patience
 {
 	bool (*stopped)(void);
 	pthread_mutex_t lock;
-	double seconds; /* for a request that begins now */
+	double whole;   /* seconds for a request, unless others were given up */
+	double seconds; /* for one that begins now */
+	int succeeded;  /* since one was given up */
 	bool heard;     /* the server has answered something */
 };
 
@@ -43,7 +46,7 @@ patience_create(int seconds, bool (*stopped)(void))
 {
 	Patience *patience = xcalloc(1, sizeof(*patience));
 
-	patience->seconds = seconds;
+	patience->whole = patience->seconds = seconds;
 	patience->stopped = stopped;
 	pthread_mutex_init(&patience->lock, NULL);
 	return patience;
@@ -121,8 +124,19 @@ give_up(const Tries *tries)
 	Patience *patience = tries->patience;
 
 	pthread_mutex_lock(&patience->lock);
+	patience->succeeded = 0;
 	if (patience->seconds > tries->seconds / 2)
 		patience->seconds = tries->seconds / 2;
+	pthread_mutex_unlock(&patience->lock);
+}
+
+/* The outage is over when many have succeeded, and none was given up meanwhile. */
+static void
+note_success(Patience *patience)
+{
+	pthread_mutex_lock(&patience->lock);
+	if (patience->succeeded < ALL_IS_WELL && ++patience->succeeded == ALL_IS_WELL)
+		patience->seconds = patience->whole;
 	pthread_mutex_unlock(&patience->lock);
 }
 
@@ -151,6 +165,8 @@ tries_again(Tries *tries, const StoreResult *result, long wait_seconds)
 	double pause;
 
 	tries->count++;
+	if (result->code == STORE_OK)
+		note_success(tries->patience);
 	if (!is_transient(result->code))
 		return false;
 	tries->maybe_done |= result->code == STORE_UNKNOWN_OUTCOME;

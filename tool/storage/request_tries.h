@@ -10,8 +10,9 @@
  *
  * Each request has its own time, whatever becomes of others: a lease that is
  * renewed does not show that objects can be stored.  Once one of them has been
- * given up, the run has failed, and what it still asks for gets less and less
- * time, so that it ends even if it asks for many.
+ * given up, what the run still asks for gets less and less time, so that it
+ * ends even if it asks for many; until many have succeeded again, as a
+ * verification goes on after an outage.
  *
  * Source of the pauses: "Exponential Backoff And Jitter" (full jitter), AWS
  * Architecture Blog.

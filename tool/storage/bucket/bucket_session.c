@@ -304,7 +304,8 @@ apply_remedy(BucketSession *session, const BucketVerdict *verdict, const Signer 
 			if (set_clock(session, signer, answer, SKEW))
 				return true;
 			*expired = signer->generation;
-			return signer->signing.keys.expires != 0;
+			/* A signature may end without saying when: a stored access policy has its end. */
+			return signer->signing.keys.expires != 0 || signer->signing.keys.kind == ACCESS_QUERY;
 		case CHANGE_REGION:
 			if (signer->region == NULL || strcmp(verdict->region, signer->region) == 0)
 				return false;
