@@ -21,12 +21,15 @@
 #define RECIPIENT_HINT                                                                             \
 	"A public key begins with \"age1\"; \"nex_backup keygen\" and age-keygen make one."
 
-/* Could somebody else say what is in a file? */
+/* Could somebody else say what is in a file?  One's own primary group may hold nobody else. */
 static bool
 is_of_others(const struct stat *status)
 {
+	bool group_is_ours = status->st_gid == 0 || status->st_gid == getegid();
+
 	return (status->st_uid != 0 && status->st_uid != geteuid()) ||
-		   (S_ISREG(status->st_mode) && (status->st_mode & S_IWOTH) != 0);
+		   (S_ISREG(status->st_mode) &&
+			(status->st_mode & (group_is_ours ? S_IWOTH : S_IWOTH | S_IWGRP)) != 0);
 }
 
 /* Read a file that is short. */
@@ -42,9 +45,11 @@ read_short_file(const char *path, Buffer *content)
 		close(descriptor);
 		return report_error(EXIT_USAGE, NULL,
 							"Whoever can write it decides who can read the backups: it must belong "
-							"to root or to the user who runs this, and not be writable for all.",
-							"file \"%s\" is in the hands of others (uid %u, mode %04o)", path,
-							(unsigned) status.st_uid, (unsigned) status.st_mode & 07777);
+							"to root or to the user who runs this, and not be writable for all, "
+							"nor for a group other than theirs.",
+							"file \"%s\" is in the hands of others (uid %u, gid %u, mode %04o)",
+							path, (unsigned) status.st_uid, (unsigned) status.st_gid,
+							(unsigned) status.st_mode & 07777);
 	}
 	if (error == 0)
 		error = named_file_read(descriptor, MAX_KEY_FILE, content);
@@ -60,6 +65,7 @@ read_recipients_file(const char *path, AgeRecipients *recipients)
 {
 	const char *problem = NULL;
 	Buffer content;
+	int before = recipients->count;
 	bool good;
 	int line;
 
@@ -71,6 +77,9 @@ read_recipients_file(const char *path, AgeRecipients *recipients)
 	if (problem != NULL)
 		good = report_error(EXIT_USAGE, NULL, RECIPIENT_HINT, "line %d of file \"%s\" %s", line,
 							path, problem);
+	else if (good && recipients->count == before)
+		good =
+			report_error(EXIT_USAGE, NULL, RECIPIENT_HINT, "file \"%s\" names no recipient", path);
 	return good;
 }
 

@@ -279,10 +279,13 @@ write_file(const CopyRun *run, const Item *item, const char *suffix, const Buffe
 		good = result.code == STORE_OK;
 	}
 	if (differs && !replace)
-		report_error(EXIT_INTEGRITY, NULL,
-					 "Verify both places; \"nex_backup repair\" replaces the one that is damaged.",
-					 "file \"%s/%s\" is not the same as in \"%s\"", storage->location, path,
-					 run->from->storage->location);
+		report_error(
+			EXIT_INTEGRITY, NULL,
+			"Verify both places; \"nex_backup repair\" replaces the one that is damaged. If "
+			"none is, these are two backups that were made in the same second, and this one "
+			"cannot be copied to where the other one is: make another backup.",
+			"file \"%s/%s\" is not the same as in \"%s\"", storage->location, path,
+			run->from->storage->location);
 	else if (!good)
 		report_error(EXIT_FAILED, NULL, result.hint, "could not write file \"%s/%s\": %s",
 					 storage->location, path, result.text);

@@ -10,6 +10,7 @@
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "location.h"
 #include "log.h"
@@ -81,12 +82,23 @@ lies_in(const char *inner, const char *outer)
 		   (inner[length] == '/' || (length == 1 && outer[0] == '/'));
 }
 
+/* One directory by two paths, as a bind mount gives it a second one. */
+static bool
+same_directory(const char *a, const char *b)
+{
+	struct stat one;
+	struct stat other;
+
+	return stat(a, &one) == 0 && stat(b, &other) == 0 && one.st_dev == other.st_dev &&
+		   one.st_ino == other.st_ino;
+}
+
 bool
 places_apart(const Place *from, const Place *to)
 {
 	char *a = name_of(from);
 	char *b = name_of(to);
-	bool same = strcmp(a, b) == 0;
+	bool same = strcmp(a, b) == 0 || same_directory(a, b);
 	bool within = lies_in(a, b) || lies_in(b, a);
 
 	free(a);
