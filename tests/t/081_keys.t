@@ -57,6 +57,9 @@ my $repo = "$keys/repo";
 ($code, $out, $err) =
   writer('init', '--repo', $repo, '--recipient', $first_key, '--recipient', $locked_key);
 is($code, 0, 'init') or diag($err);
+($code, undef, $err) = writer('init', '--repo', "$repo.none", '--recipients-file', write_secret('nobody', "# none yet\n"));
+is($code, 2, 'init for the recipients in a file that names none');
+like($err, qr/file "\S+nobody" names no recipient\n.*HINT: .*age1/, '... says so');
 my ($signer) = $out =~ /^signer: (\S+)$/m;
 my @backup = ('backup', '--repo', $repo, '-d', 'invoices');
 ($code, $out, $err) = writer(@backup);
@@ -150,8 +153,12 @@ SKIP:
 	}
 }
 
+my $behind = "$repo.behind";
+($code, $out, $err) = writer('copy', '--from', $repo, '--to', $behind, '--create');
+is($code, 0, 'a copy before the next change') or diag($err);
 ($code, $out, $err) = writer('key', 'remove', '--repo', $repo, '--recipient', $first_key);
 is($code, 0, 'key remove') or diag($err);
+like($out, qr/Copies in other places get the change by the next "nex_backup copy"/, 'says who has to be told');
 ($code, $out, $err) = writer(@backup);
 is($code, 0, 'backup without the first') or diag($err);
 ($code, $out, $err) = reader('export', '--repo', $repo, '--identity', $first, 'invoices', '-o', '-');
@@ -161,7 +168,22 @@ my $frame = read_bytes("$repo/nex_backup.json");
 write_bytes("$repo/nex_backup.json", $old_header);
 ($code, $out, $err) = writer(@backup);
 is($code, 3, 'an older nex_backup.json, whose recipients were removed since, is refused');
+my ($known) = glob("$state/*/serial");
+like($err, qr/HINT: .*run "nex_backup copy" from there to here.* remove file "\Q$known\E"\.$/m, '... and the hint leaves the key where it is');
+is((writer('key', 'add', '--repo', $repo, '--recipient', $first_key))[0], 3, '... for a change of the keys, too');
 write_bytes("$repo/nex_backup.json", $frame);
+
+# A place that was not copied to since the keys were changed is read, as it may be all that is left.
+for my $command ([ 'list', '--repo', $behind ], [ 'verify', '--repo', $behind, '--level=present' ],
+	[ 'export', '--repo', $behind, '--identity', $first, 'invoices', '-o', '-' ],
+	[ 'copy', '--from', $behind, '--to', "$repo.again", '--create' ])
+{
+	($code, $out, $err) = writer(@$command);
+	is($code, 0, "$command->[0] of such a place") or diag($err);
+	like($err, qr/warning: file "\Q$behind\E\/nex_backup.json" is an old one.*\n.*HINT: .*nex_backup copy/, '... with a warning');
+}
+is((writer('copy', '--from', $repo, '--to', $behind))[0], 0, 'the next copy');
+is((writer('list', '--repo', $behind))[2], '', '... brings the keys there');
 ($code, $out, $err) =
   writer('key', 'remove', '--repo', $repo, '--recipient', $second_key, '--recipient', $locked_key);
 is($code, 1, 'the last recipient stays');

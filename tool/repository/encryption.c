@@ -29,10 +29,10 @@
 #define OPENING_LENGTH (sizeof(SIGNATURE_OPENING) - 1)
 #define SIGNATURE_LENGTH (OPENING_LENGTH + 2 * SIGNATURE_BYTES + 1)
 #define SEAL_LENGTH (sizeof(SEAL_OPENING) - 1 + DIGEST_HEX_LENGTH + sizeof(SEAL_CLOSING) - 1)
-#define REPLACED_HINT                                                                              \
-	"Somebody may have replaced it. If you did so yourself, remove the files of this location "    \
-	"and "                                                                                         \
-	"repository from the state directory (--state-dir)."
+
+#define OUTDATED_HINT                                                                              \
+	"If they were changed in another place of it, run \"nex_backup copy\" from there to here; if " \
+	"not, somebody may have put the old file there."
 
 Encryption *
 encryption_create(Cipher cipher, AgeRecipients *recipients)
@@ -277,6 +277,29 @@ encryption_compare(const Repository *repository, const json_t *root, const Buffe
 }
 
 /*
+ * Refuse what is not the repository that this host knows.  The hint names the one file that says
+ * so, never the directory of the repository, which has the only key of its writer.
+ */
+static bool
+refuse_replaced(const Repository *repository, bool by_location, const char *detail,
+				const char *problem)
+{
+	char *path = by_location ? writer_state_location_path(repository)
+							 : writer_state_key_path(repository->id);
+	char *hint = xasprintf("Somebody may have replaced it. If you did so yourself, %s \"%s\"%s.",
+						   by_location ? "remove file" : "move file", path,
+						   by_location ? ""
+									   : " away and keep it: nothing can be added without it to "
+										 "what was made with it");
+
+	report_error(EXIT_INTEGRITY, detail, hint, "repository \"%s\" %s",
+				 repository->storage->location, problem);
+	free(hint);
+	free(path);
+	return false;
+}
+
+/*
  * A plain repository where an encrypted one must be?  The id counts as well as the location: it
  * may be another place of a repository of this host.
  */
@@ -290,11 +313,11 @@ check_not_downgraded(const Repository *repository, const char *known)
 	if (state == WRITER_KEY_BAD)
 		return false;
 	if (known != NULL || state == WRITER_KEY_KNOWN)
-		return report_error(
-			EXIT_INTEGRITY,
-			known != NULL ? "An encrypted repository was created there from this host."
-						  : "The repository of this id is an encrypted one of this host.",
-			REPLACED_HINT, "repository \"%s\" is not encrypted", repository->storage->location);
+		return refuse_replaced(repository, state != WRITER_KEY_KNOWN,
+							   known != NULL
+								   ? "An encrypted repository was created there from this host."
+								   : "The repository of this id is an encrypted one of this host.",
+							   "is not encrypted");
 	if ((keyring()->identities.count > 0 && !keyring()->for_files) || keyring()->nsigners > 0)
 		return report_error(EXIT_INTEGRITY,
 							"An identity or a signer was given, so an encrypted one is expected.",
@@ -334,9 +357,8 @@ check_signer(const Repository *repository, Encryption *encryption)
 		return false;
 	if (encryption->has_writer_key &&
 		memcmp(encryption->writer_key.signer, encryption->signer, KEY_BYTES) != 0)
-		return report_error(EXIT_INTEGRITY, NULL, REPLACED_HINT,
-							"repository \"%s\" is signed by another key than the one of this host",
-							location);
+		return refuse_replaced(repository, false, NULL,
+							   "is signed by another key than the one of this host");
 	if (keyring()->nsigners > 0 && !signer_is_given(encryption->signer))
 		return report_error(EXIT_INTEGRITY, NULL,
 							"Somebody may have replaced it; or --signer, or the signer named in "
@@ -344,6 +366,18 @@ check_signer(const Repository *repository, Encryption *encryption)
 							"repository \"%s\" is signed by none of the given signers", location);
 	encryption->trusted = encryption->has_writer_key || keyring()->nsigners > 0;
 	return true;
+}
+
+/*
+ * The keys were changed in another place of this repository, and what is here was not copied to
+ * since; or somebody has put an old file there.  Its writer has signed it in either case, so what
+ * is here can be read, as one needs after a disaster; but new backups would be for the keys of
+ * then.
+ */
+static bool
+is_outdated(const Encryption *encryption)
+{
+	return encryption->serial < encryption->known_serial;
 }
 
 /* Is another file there by now? */
@@ -382,9 +416,8 @@ encryption_read(Repository *repository, const json_t *root, const Buffer *file)
 	if (!parse_values(encryption, root))
 		good = repository_damaged(repository, FRAME_FILE, "has a bad or missing value", NULL);
 	else if (known != NULL && strcmp(known, repository->id) != 0)
-		good = report_error(EXIT_INTEGRITY, NULL, REPLACED_HINT,
-							"repository \"%s\" is not the one that this host created there",
-							repository->storage->location);
+		good =
+			refuse_replaced(repository, true, NULL, "is not the one that this host created there");
 	else
 		good = check_signer(repository, encryption);
 	free(known);
@@ -401,9 +434,12 @@ encryption_read(Repository *repository, const json_t *root, const Buffer *file)
 		repository->outpaced = true;
 		return false;
 	}
-	if (encryption->serial < serial)
-		return repository_damaged(repository, FRAME_FILE,
-								  "is an old one: its keys were changed since", REPLACED_HINT);
+	encryption->known_serial = serial;
+	if (is_outdated(encryption))
+		log_warning_hint(OUTDATED_HINT,
+						 "file \"%s/%s\" is an old one: the keys of this repository were changed "
+						 "since, so nothing can be added here",
+						 repository->storage->location, FRAME_FILE);
 	return repository_secret_open(repository, encryption);
 }
 
@@ -452,9 +488,8 @@ encryption_without_header(Repository *repository, Cipher cipher, const char *rec
 	if (cipher == CIPHER_NONE)
 		good = check_not_downgraded(repository, known);
 	else if (known != NULL && strcmp(known, repository->id) != 0)
-		good = report_error(EXIT_INTEGRITY, NULL, REPLACED_HINT,
-							"repository \"%s\" is not the one that this host created there",
-							repository->storage->location);
+		good =
+			refuse_replaced(repository, true, NULL, "is not the one that this host created there");
 	else if (keyring_key_file() != NULL || keyring()->wants_passphrase)
 		good = report_error(EXIT_INTEGRITY, NULL,
 							"Copy the repository to where it can be written to, and run "
@@ -489,6 +524,26 @@ refuse_plain(const Repository *repository)
 	return false;
 }
 
+/* It can be asked of no place that is lost: then the number is all that stands in the way. */
+static bool
+refuse_outdated(const Repository *repository)
+{
+	const Encryption *encryption = repository->encryption;
+	char *path = writer_state_serial_path(repository->id);
+	char *hint =
+		xasprintf(OUTDATED_HINT " If no newer one is left anywhere, remove file \"%s\".", path);
+	char *detail = xasprintf("It is number %" PRId64 ", and this host has seen number %" PRId64 ".",
+							 encryption->serial, encryption->known_serial);
+
+	report_error(EXIT_INTEGRITY, detail, hint,
+				 "file \"%s/%s\" is an old one: the keys of this repository were changed since",
+				 repository->storage->location, FRAME_FILE);
+	free(detail);
+	free(hint);
+	free(path);
+	return false;
+}
+
 bool
 encryption_can_write(const Repository *repository)
 {
@@ -499,6 +554,8 @@ encryption_can_write(const Repository *repository)
 		return refuse_plain(repository);
 	if (repository->encryption == NULL)
 		return true;
+	if (is_outdated(repository->encryption))
+		return refuse_outdated(repository);
 	if (repository_secret_missing(repository->encryption))
 		return report_error(EXIT_FAILED, NULL, repository_secret_hint(repository->encryption),
 							"repository \"%s\" is encrypted, and %s", repository->storage->location,

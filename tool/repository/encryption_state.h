@@ -21,7 +21,8 @@ typedef struct Encryption
 	DigestHex recipients_id;  /* of all recipients, or check of the secret: another one means
 							   * other keys */
 	uint8_t signer[KEY_BYTES];
-	int64_t serial;    /* grows with each change of nex_backup.json */
+	int64_t serial;       /* grows with each change of nex_backup.json */
+	int64_t known_serial; /* the highest that this host has seen; above serial: an old file */
 	bool half_changed; /* such a change was not finished on this host: its number was not remembered
 						*/
 	bool trusted;      /* the signer is pinned */

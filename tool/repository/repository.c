@@ -494,20 +494,26 @@ static bool
 check_location(const Repository *repository)
 {
 	char *known;
+	char *path;
+	char *hint;
 	bool good;
 
 	if (!writer_state_repository_at(repository, &known))
 		return false;
 	good = known == NULL || repository->encryption != NULL;
 	free(known);
-	return good ||
-		   report_error(EXIT_INTEGRITY, NULL,
-						"Give its recipients with --recipient, or its key file or passphrase; or, "
-						"to start again without encryption, remove the files of this location from "
-						"the state "
-						"directory (--state-dir).",
-						"an encrypted repository was created in \"%s\" from this host",
-						repository->storage->location);
+	if (good)
+		return true;
+	path = writer_state_location_path(repository);
+	hint = xasprintf("Give its recipients with --recipient, or its key file or passphrase; or, to "
+					 "start again without encryption, remove file \"%s\".",
+					 path);
+	report_error(EXIT_INTEGRITY, NULL, hint,
+				 "an encrypted repository was created in \"%s\" from this host",
+				 repository->storage->location);
+	free(hint);
+	free(path);
+	return false;
 }
 
 /* Takes over the encryption; NULL: plain. */

@@ -213,6 +213,26 @@ writer_state_key(const char *repository, WriterKey *key)
 	return state;
 }
 
+char *
+writer_state_serial_path(const char *repository)
+{
+	const char *directory = keyring()->state_directory;
+
+	return xasprintf("%s/%s/serial", directory != NULL ? directory : "DIR", repository);
+}
+
+char *
+writer_state_location_path(const Repository *repository)
+{
+	const char *directory = keyring()->state_directory;
+	char *path = location_path(repository);
+	char *whole = xasprintf("%s/%s", directory != NULL ? directory : "DIR",
+							path != NULL ? path : "locations");
+
+	free(path);
+	return whole;
+}
+
 bool
 writer_state_serial(const char *repository, int64_t *serial)
 {

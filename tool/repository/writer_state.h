@@ -42,8 +42,10 @@ extern bool writer_state_save(const Repository *repository, const WriterKey *key
 /* The same behind one that was written: what fails is a warning, as nothing can undo it. */
 extern void writer_state_follow(const Repository *repository, int64_t serial);
 
-/* "DIR/ID/writer.key", for messages; caller frees. */
+/* "DIR/ID/writer.key" and so on, for messages; caller frees. */
 extern char *writer_state_key_path(const char *repository);
+extern char *writer_state_serial_path(const char *repository);
+extern char *writer_state_location_path(const Repository *repository);
 
 /* The copy of a manifest, as plain JSON; false if there is none. */
 extern bool writer_state_manifest(const char *repository, const Owner *owner, Buffer *json);

@@ -153,7 +153,8 @@ key_change(const Settings *settings, Repository *repository, bool add)
 	if (good)
 		show_text(
 			"%s recipients now; new backups are encrypted for these, and store everything again. "
-			"Older backups stay as they are%s.\n",
+			"Older backups stay as they are%s. Copies in other places get the change by the next "
+			"\"nex_backup copy\" from here.\n",
 			pretty_count((uint64_t) encryption->recipients.count),
 			add ? "" : ", and the removed key still opens them");
 	return good;
