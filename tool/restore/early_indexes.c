@@ -529,11 +529,11 @@ early_indexes_finish(EarlyIndexes *early)
 	RestorePlan *plan = early->plan;
 	uint32_t i;
 
-	plan->early = xcalloc((size_t) early->nindexes + 1, sizeof(int));
+	plan->progress->early = xcalloc((size_t) early->nindexes + 1, sizeof(int));
 	for (i = 0; i < early->nindexes; i++)
 	{
 		if (early->indexes[i].state == INDEX_BUILT)
-			plan->early[plan->nearly++] = early->indexes[i].entry;
+			plan->progress->early[plan->progress->nearly++] = early->indexes[i].entry;
 	}
 	pthread_cond_destroy(&early->changed);
 	pthread_mutex_destroy(&early->mutex);

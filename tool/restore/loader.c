@@ -255,7 +255,7 @@ load_member(Loader *loader, const Member *member)
 
 	owners_and_grants_filter(plan->settings, &loader->reader.raw);
 
-	if (plan->errors != NULL)
+	if (plan->progress->errors != NULL)
 		return object_errors_run(plan, loader->connection, "large objects",
 								 loader->reader.raw.data);
 	return long_sql_run(loader->connection, loader->reader.raw.data);
@@ -379,7 +379,7 @@ loader_run(RestorePlan *plan)
 	target_send_patiently(loading.target);
 	loading.early = early_indexes_plan(plan);
 	loading.rows = xcalloc((size_t) plan->manifest->ntables + 1, sizeof(*loading.rows));
-	if (plan->errors != NULL)
+	if (plan->progress->errors != NULL)
 		loading.refused = refused_rows_create(plan);
 	bytes = fill_lanes(&loading, plan->manifest, &tables);
 	order_tables(&loading, plan->manifest);

@@ -220,8 +220,9 @@ run_in_new_database(RestorePlan *plan)
 		   settle_members(plan);
 	if (good && plan->manifest->ntables > 0)
 		good = loader_run(plan);
-	if (good && plan->result->rows + (plan->errors != NULL ? plan->errors->rows : 0) !=
-					plan->manifest->totals.rows)
+	if (good &&
+		plan->result->rows + (plan->progress->errors != NULL ? plan->progress->errors->rows : 0) !=
+			plan->manifest->totals.rows)
 		good = report_error(EXIT_INTEGRITY, NULL, NULL, "loaded %llu rows instead of %llu",
 							(unsigned long long) plan->result->rows,
 							(unsigned long long) plan->manifest->totals.rows);
@@ -307,7 +308,7 @@ run_alone(RestorePlan *plan)
 static bool
 check_skip(const RestorePlan *plan, bool one_transaction)
 {
-	return plan->errors == NULL || !one_transaction ||
+	return plan->progress->errors == NULL || !one_transaction ||
 		   report_error(EXIT_USAGE, NULL, "Restore the part into a new database, with --to.",
 						"--on-object-error=skip cannot be used where all is one transaction");
 }

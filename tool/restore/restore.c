@@ -408,7 +408,7 @@ check_objects(RestorePlan *plan)
 static bool
 check_rows(const RestorePlan *plan)
 {
-	uint64_t missing = plan->errors != NULL ? plan->errors->rows : 0;
+	uint64_t missing = plan->progress->errors != NULL ? plan->progress->errors->rows : 0;
 
 	if (plan->result->rows + missing == plan->manifest->totals.rows)
 		return true;
@@ -461,7 +461,7 @@ run_plan(RestorePlan *plan)
 	}
 	if (good && plan->fate != TARGET_LIVE)
 		reachable_check(plan);
-	if (good && plan->unreachable && plan->fate == TARGET_REPLACED)
+	if (good && plan->progress->unreachable && plan->fate == TARGET_REPLACED)
 	{
 		target_database_keep(plan, "the restored database");
 		return false;
@@ -512,7 +512,7 @@ fill_in_result(RestorePlan *plan)
 	result->restored_as = plan->database != NULL ? xstrdup(restored_as(plan)) : NULL;
 	result->database = plan->database;
 	result->manifest = plan->manifest;
-	result->errors = plan->errors;
+	result->errors = plan->progress->errors;
 	result->partial = selection != NULL;
 	if (selection == NULL)
 		return;
@@ -530,31 +530,33 @@ free_plan(RestorePlan *plan)
 	if (plan->selection != NULL)
 		selection_free(plan->selection);
 	free(plan->selection);
-	if (plan->scripts != NULL)
-		entry_scripts_free(plan->scripts);
-	free(plan->scripts);
-	rights_free(plan->rights);
-	free(plan->role_changes);
-	free(plan->late_values);
-	protections_free(plan->protections);
+	if (plan->progress->scripts != NULL)
+		entry_scripts_free(plan->progress->scripts);
+	free(plan->progress->scripts);
+	rights_free(plan->progress->rights);
+	free(plan->progress->role_changes);
+	free(plan->progress->late_values);
+	protections_free(plan->progress->protections);
 	free(plan->pre_list);
 	free(plan->post_list);
 	connection_close(plan->maintenance);
 	target_free(plan->target);
 	temporary_directory_remove(plan->directory);
 	free(plan->working);
-	free(plan->mark);
+	free(plan->progress->mark);
 	free(plan->archive);
-	free(plan->early);
+	free(plan->progress->early);
 	free(plan->pg_restore);
 	free(plan->head_settings);
-	taken_database_free(plan->taken);
+	taken_database_free(plan->progress->taken);
 }
 
 bool
 restore_run(const RestoreRequest *request, Manifest *manifest, RestoreResult *result)
 {
+	RestoreProgress progress = {0};
 	RestorePlan plan = {.request = request,
+						.progress = &progress,
 						.result = result,
 						.settings = request->settings,
 						.repository = request->repository,

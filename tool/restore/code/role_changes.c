@@ -47,9 +47,9 @@ read_changes(Connection *connection)
 bool
 role_changes_note(RestorePlan *plan, Connection *connection)
 {
-	free(plan->role_changes);
-	plan->role_changes = read_changes(connection);
-	return plan->role_changes != NULL;
+	free(plan->progress->role_changes);
+	plan->progress->role_changes = read_changes(connection);
+	return plan->progress->role_changes != NULL;
 }
 
 bool
@@ -62,7 +62,7 @@ role_changes_check(RestorePlan *plan, Connection *connection)
 		return true;
 	now = read_changes(connection);
 	good = now != NULL;
-	if (good && strcmp(now, plan->role_changes) != 0)
+	if (good && strcmp(now, plan->progress->role_changes) != 0)
 		good = report_error(
 			EXIT_FAILED, "Code of the live database did that in the transaction of this restore.",
 			NEW_DATABASE_HINT, "roles were changed during the restore");

@@ -491,21 +491,22 @@ bound_objects_note(RestorePlan *plan, const TocEntry *entry)
 										  "TRIGGER", "POLICY",        NULL};
 
 	if (toc_entry_is_any(entry, of_rows))
-		plan->unbound_rows = true;
+		plan->progress->unbound_rows = true;
 	else if (!toc_entry_is_any(entry, ends))
-		plan->unbound = true;
+		plan->progress->unbound = true;
 }
 
 bool
 bound_objects_settle(RestorePlan *plan, Connection *connection, const RenameMap *map)
 {
-	return !plan->unbound || bound_objects_check(plan, connection, map);
+	return !plan->progress->unbound || bound_objects_check(plan, connection, map);
 }
 
 bool
 bound_objects_settle_rows(RestorePlan *plan, Connection *connection, const RenameMap *map)
 {
-	return (!plan->unbound && !plan->unbound_rows) || bound_objects_check(plan, connection, map);
+	return (!plan->progress->unbound && !plan->progress->unbound_rows) ||
+		   bound_objects_check(plan, connection, map);
 }
 
 bool
@@ -516,7 +517,7 @@ bound_objects_check(RestorePlan *plan, Connection *connection, const RenameMap *
 	PGresult *result;
 	bool good;
 
-	plan->unbound = plan->unbound_rows = false;
+	plan->progress->unbound = plan->progress->unbound_rows = false;
 	if (plan->settings->turns->rows_as == ROWS_AS_SESSION)
 		return true;
 	result = ask_rests(connection);

@@ -669,9 +669,9 @@ live_types_check(RestorePlan *plan, Connection *connection, const PGresult *supe
 	bool good = true;
 	uint32_t i;
 
-	free(plan->late_values);
-	plan->late_values = xcalloc((size_t) plan->selection->toc.count + 1, sizeof(bool));
-	types.late = plan->late_values;
+	free(plan->progress->late_values);
+	plan->progress->late_values = xcalloc((size_t) plan->selection->toc.count + 1, sizeof(bool));
+	types.late = plan->progress->late_values;
 	for (i = 0; good && i < plan->selection->toc.count; i++)
 		good = check_values(&types, &plan->selection->toc.entries[i]);
 	for (i = 0; i < types.harmless.count; i++)
@@ -704,5 +704,5 @@ live_types_check_late(const RestorePlan *plan, Connection *connection, const Toc
 bool
 live_types_are_late(const RestorePlan *plan, const TocEntry *entry)
 {
-	return plan->late_values != NULL && plan->late_values[entry->place];
+	return plan->progress->late_values != NULL && plan->progress->late_values[entry->place];
 }

@@ -29,7 +29,7 @@ static const char forced_query[] =
 static bool
 is_of_key(const RestorePlan *plan, const TocEntry *table, const TocEntry *key)
 {
-	const PartTables *tables = &plan->protections->tables;
+	const PartTables *tables = &plan->progress->protections->tables;
 	const TocEntry *root = part_tables_root(tables, table);
 	int d;
 
@@ -81,7 +81,7 @@ protections_open_forced(const RestorePlan *plan, Connection *connection, const R
 	bool good = true;
 
 	*open = *back = NULL;
-	if (plan->protections == NULL)
+	if (plan->progress->protections == NULL)
 		return true;
 	buffer_init(&array);
 	find_forced(plan, map, key, &array);

@@ -142,7 +142,7 @@ batch_judge(PostBatch *batch, const TocEntry *entry, PartialList list)
 {
 	static const char *const kinds[] = {"FK CONSTRAINT", "TABLE ATTACH", "INDEX ATTACH", NULL};
 	const ArchiveToc *toc = &batch->plan->selection->toc;
-	const Protections *protections = batch->plan->protections;
+	const Protections *protections = batch->plan->progress->protections;
 	const TocEntry **entries;
 	uint32_t count = 0;
 	uint32_t i;

@@ -168,14 +168,15 @@ protections_free(Protections *protections)
 bool
 protections_has(const RestorePlan *plan, const TocEntry *table)
 {
-	return plan->protections != NULL &&
-		   plan->protections->has[part_tables_root(&plan->protections->tables, table)->place];
+	return plan->progress->protections != NULL &&
+		   plan->progress->protections
+			   ->has[part_tables_root(&plan->progress->protections->tables, table)->place];
 }
 
 bool
 protections_made(const RestorePlan *plan, const TocEntry *entry)
 {
-	return plan->protections != NULL && plan->protections->made[entry->place];
+	return plan->progress->protections != NULL && plan->progress->protections->made[entry->place];
 }
 
 /* ---- empty tables ---- */
@@ -191,7 +192,7 @@ next_partition(const RestorePlan *plan, const TocEntry *table, uint32_t *place)
 		const TocEntry *partition = &toc->entries[(*place)++];
 		const TocEntry *above = partition;
 
-		while ((above = plan->protections->tables.above[above->place]) != NULL)
+		while ((above = plan->progress->protections->tables.above[above->place]) != NULL)
 		{
 			if (above == table)
 				return partition;
@@ -239,7 +240,7 @@ static bool
 check_all_empty(const RestorePlan *plan, Connection *connection, const RenameMap *map,
 				const TocEntry *table)
 {
-	const Protections *protections = plan->protections;
+	const Protections *protections = plan->progress->protections;
 	bool good = check_empty(protections, connection, map, table);
 	const TocEntry *partition;
 	uint32_t place = 0;
@@ -268,7 +269,7 @@ is_ready(const Protections *protections, const TocEntry *entry, const TocEntry *
 static bool
 has_rows(const RestorePlan *plan, const TocEntry *entry)
 {
-	const Protections *protections = plan->protections;
+	const Protections *protections = plan->progress->protections;
 	const TocEntry *object;
 	bool ready = true;
 	int d = 0;
@@ -287,7 +288,7 @@ has_rows(const RestorePlan *plan, const TocEntry *entry)
 static const TocEntry *
 trigger_above(const RestorePlan *plan, const TocEntry *entry)
 {
-	const Protections *protections = plan->protections;
+	const Protections *protections = plan->progress->protections;
 	const ArchiveToc *toc = &plan->selection->toc;
 	const TocEntry *table = selection_table_of(plan->selection, entry);
 	PartOf part;
@@ -323,7 +324,7 @@ trigger_above(const RestorePlan *plan, const TocEntry *entry)
 static bool
 is_missing(const RestorePlan *plan, const TocEntry *entry)
 {
-	return !plan->protections->made[entry->place] &&
+	return !plan->progress->protections->made[entry->place] &&
 		   (partial_is_in_list(plan, entry, LIST_POST_DATA) ||
 			partial_is_in_list(plan, entry, LIST_LATE));
 }
@@ -374,7 +375,7 @@ static bool
 add_needed(RestorePlan *plan, Connection *connection, const TocEntry *entry, const char *role,
 		   bool *can)
 {
-	Protections *protections = plan->protections;
+	Protections *protections = plan->progress->protections;
 	const TocEntry *missing;
 	int d = 0;
 
@@ -399,7 +400,7 @@ add_needed(RestorePlan *plan, Connection *connection, const TocEntry *entry, con
 static bool
 add_protection(RestorePlan *plan, Connection *connection, const TocEntry *entry, bool *can)
 {
-	Protections *protections = plan->protections;
+	Protections *protections = plan->progress->protections;
 	uint32_t before = protections->nnext;
 
 	if (!add_needed(plan, connection, entry, entry->owner, can))
@@ -413,7 +414,7 @@ add_protection(RestorePlan *plan, Connection *connection, const TocEntry *entry,
 static bool
 add_of_object(RestorePlan *plan, Connection *connection, const TocEntry *object, bool policies)
 {
-	Protections *protections = plan->protections;
+	Protections *protections = plan->progress->protections;
 	uint32_t before = protections->nnext;
 	bool all = true;
 	uint32_t i;
@@ -438,7 +439,7 @@ add_of_object(RestorePlan *plan, Connection *connection, const TocEntry *object,
 static bool
 protect(RestorePlan *plan, Connection *connection, const RenameMap *map, const TocEntry *object)
 {
-	Protections *protections = plan->protections;
+	Protections *protections = plan->progress->protections;
 
 	protections->nnext = 0;
 	if (!add_of_object(plan, connection, object, true) ||
@@ -453,7 +454,7 @@ static bool
 protect_domain(RestorePlan *plan, Connection *connection, const RenameMap *map,
 			   const TocEntry *entry)
 {
-	Protections *protections = plan->protections;
+	Protections *protections = plan->progress->protections;
 	bool can;
 
 	protections->nnext = 0;
@@ -465,7 +466,7 @@ protect_domain(RestorePlan *plan, Connection *connection, const RenameMap *map,
 static bool
 protect_ready(RestorePlan *plan, Connection *connection, const RenameMap *map)
 {
-	Protections *protections = plan->protections;
+	Protections *protections = plan->progress->protections;
 	bool good = true;
 	uint32_t i;
 
@@ -493,7 +494,7 @@ protections_begin(RestorePlan *plan, Connection *connection, const RenameMap *ma
 {
 	if (plan->settings->turns->rows_as == ROWS_AS_SESSION)
 		return true;
-	plan->protections = protections_of(plan);
+	plan->progress->protections = protections_of(plan);
 	return protect_ready(plan, connection, map);
 }
 
@@ -503,7 +504,7 @@ bool
 protections_before_rows(RestorePlan *plan, Connection *connection, const RenameMap *map,
 						uint32_t table)
 {
-	Protections *protections = plan->protections;
+	Protections *protections = plan->progress->protections;
 	const TocEntry *target = protections != NULL ? protections->tables.targets[table] : NULL;
 	const TocEntry *partition;
 	uint32_t place = 0;
@@ -562,7 +563,7 @@ is_attached_late(const Selection *selection, const TocEntry *table)
 static bool
 must_wait(const RestorePlan *plan, const TocEntry *table)
 {
-	const Protections *protections = plan->protections;
+	const Protections *protections = plan->progress->protections;
 
 	if (is_attached_late(plan->selection, table))
 		return true;
@@ -582,7 +583,7 @@ must_wait(const RestorePlan *plan, const TocEntry *table)
 static bool
 watch(RestorePlan *plan, Connection *connection, const RenameMap *map, const TocEntry *table)
 {
-	Protections *protections = plan->protections;
+	Protections *protections = plan->progress->protections;
 	Watched *watched = &protections->watched[protections->nwatched];
 
 	if (protections->watching[table->place] ||
@@ -612,7 +613,7 @@ bool
 protections_after_rows(RestorePlan *plan, Connection *connection, const RenameMap *map,
 					   uint32_t table)
 {
-	Protections *protections = plan->protections;
+	Protections *protections = plan->progress->protections;
 
 	if (protections == NULL || protections->tables.targets[table] == NULL)
 		return true;
@@ -624,7 +625,7 @@ protections_after_rows(RestorePlan *plan, Connection *connection, const RenameMa
 bool
 protections_check(RestorePlan *plan, Connection *connection, const RenameMap *map)
 {
-	Protections *protections = plan->protections;
+	Protections *protections = plan->progress->protections;
 	bool good = true;
 	uint32_t i;
 

@@ -38,5 +38,5 @@ protections_find_object(const RestorePlan *plan, const TocEntry *entry)
 const PartTables *
 protections_tables(const RestorePlan *plan)
 {
-	return plan->protections != NULL ? &plan->protections->tables : NULL;
+	return plan->progress->protections != NULL ? &plan->progress->protections->tables : NULL;
 }

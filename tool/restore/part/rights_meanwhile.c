@@ -51,13 +51,13 @@ struct MeanwhileRights
 static MeanwhileRights *
 rights_of(RestorePlan *plan)
 {
-	if (plan->rights == NULL)
+	if (plan->progress->rights == NULL)
 	{
-		plan->rights = xcalloc(1, sizeof(*plan->rights));
-		plan->rights->places =
-			xcalloc((size_t) plan->selection->toc.count + 1, sizeof(*plan->rights->places));
+		plan->progress->rights = xcalloc(1, sizeof(*plan->progress->rights));
+		plan->progress->rights->places = xcalloc((size_t) plan->selection->toc.count + 1,
+												 sizeof(*plan->progress->rights->places));
 	}
-	return plan->rights;
+	return plan->progress->rights;
 }
 
 void

@@ -1,7 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * restore_plan.c
- *	  What is to be restored, and where, and how far it has come.
+ *	  What is to be restored, and where, and whether all is well.
  *
  *-------------------------------------------------------------------------
  */
@@ -12,5 +12,5 @@
 bool
 restore_without_errors(const RestorePlan *plan)
 {
-	return plan->errors != NULL || log_errors().count == plan->reported;
+	return plan->progress->errors != NULL || log_errors().count == plan->reported;
 }

@@ -1,7 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * restore_plan.h
- *	  What is to be restored, and where, and how far it has come.
+ *	  What is to be restored, and where.
  *
  * Only the steps of a restore know it.  Whoever wants one fills in a request
  * (restore_request.h), calls restore_run() and reads the result (restore_result.h).
@@ -14,14 +14,11 @@
 #include <stdint.h>
 
 #include "connection.h"
+#include "restore_progress.h"
 #include "restore_request.h"
 #include "restore_result.h"
 
 typedef struct Selection Selection;
-typedef struct TakenDatabase TakenDatabase;
-typedef struct EntryScripts EntryScripts;
-typedef struct MeanwhileRights MeanwhileRights;
-typedef struct Protections Protections;
 
 /* What becomes of the database that is named. */
 typedef enum TargetFate
@@ -32,10 +29,11 @@ typedef enum TargetFate
 	TARGET_LIVE      /* it exists and stays: one transaction in it */
 } TargetFate;
 
-/* Made before anything is changed. */
+/* Made before anything is changed; of a part, once its archive was read. */
 typedef struct RestorePlan
 {
 	const RestoreRequest *request;
+	RestoreProgress *progress; /* what the steps do is noted there */
 	RestoreResult *result;
 	const Settings *settings; /* of the request, as is the repository */
 	Repository *repository;
@@ -44,41 +42,22 @@ typedef struct RestorePlan
 	Manifest *manifest;
 	ConnectionTarget *target; /* the maintenance database */
 	Connection *maintenance;
-	char *database;       /* the name that the restored database shall have */
-	char *working;        /* the name that it has while it is filled */
-	TargetFate fate;      /* of `database` */
-	bool leftover;        /* `working` exists: an earlier restore has left it incomplete */
-	bool created;         /* we created `working`, so a failure removes it */
-	bool superuser;       /* this session is one's, whatever role it has taken */
-	char *mark;           /* the comment of one that we created, until it is complete */
-	bool mark_gone;       /* it is taken away, or is about to be */
-	bool is_public;       /* PUBLIC has again what it has in a new database */
-	bool opened;          /* the last step was done */
-	bool unreachable;     /* its settings keep everybody out (reachable.h) */
-	TakenDatabase *taken; /* what `working` was like, if it was there */
-	char *directory;      /* private, temporary */
-	char *archive;        /* path of the schema archive in it */
-	int *early;           /* entries of it that were built while rows were loaded */
-	uint32_t nearly;
+	char *database;  /* the name that the restored database shall have */
+	char *working;   /* the name that it has while it is filled */
+	TargetFate fate; /* of `database` */
+	bool leftover;   /* `working` exists: an earlier restore has left it incomplete */
+	bool superuser;  /* this session is one's, whatever role it has taken */
+	char *directory; /* private, temporary */
+	char *archive;   /* path of the schema archive in it */
 	char *pg_restore;
 	bool sets_unknown;   /* it sets a parameter that the server does not have */
 	char *head_settings; /* settings of the backup's head, as SQL */
-
-	/* With --on-object-error=skip (object_errors.h). */
-	ObjectErrors *errors; /* NULL: the first error ends the restore */
 
 	/* A part of the backup (partial.c). */
 	bool partial;         /* a part, or rows into tables that exist */
 	Selection *selection; /* known once the archive was read */
 	char *pre_list;       /* files that tell pg_restore what to restore; NULL: everything */
 	char *post_list;
-	EntryScripts *scripts;    /* of its entries; NULL: not read yet (part_scripts.c) */
-	MeanwhileRights *rights;  /* that are to be given (rights_meanwhile.c), or NULL */
-	Protections *protections; /* of tables, before the next turn (protections.c), or NULL */
-	bool unbound;             /* something was made that bound_objects.c has not looked at */
-	bool unbound_rows;        /* the same, but only rows of a table call it */
-	bool *late_values;        /* by place: of types that come with it (live_types.c), or NULL */
-	char *role_changes;       /* what our transaction did to roles (role_changes.c), or NULL */
 } RestorePlan;
 
 /*

@@ -81,7 +81,7 @@ void
 object_errors_add(RestorePlan *plan, const TocEntry *entry, bool missing, const char *label,
 				  const char *statement, const char *error, uint64_t rows)
 {
-	ObjectErrors *errors = plan->errors;
+	ObjectErrors *errors = plan->progress->errors;
 	ObjectError *item;
 
 	pthread_mutex_lock(&errors->mutex);
@@ -104,9 +104,9 @@ object_errors_has(const RestorePlan *plan, int entry)
 {
 	uint32_t i;
 
-	for (i = 0; plan->errors != NULL && i < plan->errors->count; i++)
+	for (i = 0; plan->progress->errors != NULL && i < plan->progress->errors->count; i++)
 	{
-		if (plan->errors->items[i].entry == entry)
+		if (plan->progress->errors->items[i].entry == entry)
 			return true;
 	}
 	return false;
@@ -115,7 +115,7 @@ object_errors_has(const RestorePlan *plan, int entry)
 const char *
 object_errors_owner(const RestorePlan *plan, uint32_t oid)
 {
-	const ArchiveToc *toc = plan->errors->toc;
+	const ArchiveToc *toc = plan->progress->errors->toc;
 	uint32_t i;
 
 	for (i = 0; toc != NULL && i < toc->count; i++)
@@ -236,7 +236,7 @@ object_errors_begin(RestorePlan *plan)
 	if (plan->settings->restore->on_object_error != ON_OBJECT_ERROR_SKIP)
 		return true;
 	errors = xcalloc(1, sizeof(*errors));
-	plan->errors = errors;
+	plan->progress->errors = errors;
 	pthread_mutex_init(&errors->mutex, NULL);
 	errors->path = given != NULL ? xstrdup(given) : default_path(plan);
 	return check_path(errors->path);
@@ -245,7 +245,7 @@ object_errors_begin(RestorePlan *plan)
 ObjectErrors *
 object_errors_with_scripts(RestorePlan *plan)
 {
-	ObjectErrors *errors = plan->errors;
+	ObjectErrors *errors = plan->progress->errors;
 
 	if (errors->known)
 		return errors;
@@ -308,7 +308,7 @@ append_error(Buffer *text, const RestorePlan *plan, const ObjectError *error)
 static void
 append_file(Buffer *text, const RestorePlan *plan)
 {
-	const ObjectErrors *errors = plan->errors;
+	const ObjectErrors *errors = plan->progress->errors;
 	char *source = owner_name(&plan->backup.owner);
 	char *what =
 		xasprintf("What could not be restored of backup %s/%s into database \"%s\".", source,
@@ -331,7 +331,7 @@ append_file(Buffer *text, const RestorePlan *plan)
 static void
 write_file(const RestorePlan *plan)
 {
-	ObjectErrors *errors = plan->errors;
+	ObjectErrors *errors = plan->progress->errors;
 	Buffer text;
 	int error;
 
@@ -349,7 +349,7 @@ write_file(const RestorePlan *plan)
 bool
 object_errors_finish(RestorePlan *plan)
 {
-	ObjectErrors *errors = plan->errors;
+	ObjectErrors *errors = plan->progress->errors;
 
 	if (errors == NULL || errors->count == 0)
 		return true;

@@ -96,7 +96,7 @@ object_runner_connect(RestorePlan *plan)
 	if (connection == NULL)
 		return NULL;
 	good = object_errors_with_scripts(plan) != NULL &&
-		   connection_command(connection, plan->errors->scripts.head);
+		   connection_command(connection, plan->progress->errors->scripts.head);
 	if (good)
 		return connection;
 	connection_close(connection);
@@ -303,7 +303,7 @@ is_ready(const Run *run, const Item *item)
 	for (d = 0; d < item->entry->ndepends_on; d++)
 	{
 		const TocEntry *other =
-			archive_toc_find(run->plan->errors->toc, item->entry->depends_on[d]);
+			archive_toc_find(run->plan->progress->errors->toc, item->entry->depends_on[d]);
 		uint32_t position = other != NULL ? run->by_place[other->place] : 0;
 
 		if (position > 0 && run->items[position - 1].state < ITEM_DONE)
@@ -438,7 +438,7 @@ is_wanted(const RestorePlan *plan, const TocEntry *entry, const bool *wanted)
 static bool
 run_wanted(RestorePlan *plan, const bool *wanted, bool parallel)
 {
-	ObjectErrors *errors = plan->errors;
+	ObjectErrors *errors = plan->progress->errors;
 	Run run;
 	bool good;
 	uint32_t i;

@@ -87,7 +87,7 @@ own_path_may_help(const char *state)
 static const char *
 read_paths(RestorePlan *plan)
 {
-	ObjectErrors *errors = plan->errors;
+	ObjectErrors *errors = plan->progress->errors;
 	MemberReader reader;
 	const char *statement;
 	bool found = false;
@@ -172,7 +172,7 @@ has(const PGresult *names, const char *name)
 static bool
 is_trusted(RestorePlan *plan, Connection *connection)
 {
-	const ArchiveToc *toc = plan->errors->toc;
+	const ArchiveToc *toc = plan->progress->errors->toc;
 	PGresult *schemas = connection_ask(connection, schemas_query, 0, NULL);
 	PGresult *superusers = connection_ask(connection, superusers_query, 0, NULL);
 	bool trusted = PQresultStatus(schemas) == PGRES_TUPLES_OK &&

@@ -28,11 +28,11 @@
 static bool
 read_scripts(RestorePlan *plan, Connection *connection)
 {
-	if (plan->scripts != NULL)
+	if (plan->progress->scripts != NULL)
 		return true;
-	plan->scripts = xcalloc(1, sizeof(*plan->scripts));
-	return entry_scripts_read(plan, plan->scripts) &&
-		   in_place_run_head(connection, plan->scripts->head);
+	plan->progress->scripts = xcalloc(1, sizeof(*plan->progress->scripts));
+	return entry_scripts_read(plan, plan->progress->scripts) &&
+		   in_place_run_head(connection, plan->progress->scripts->head);
 }
 
 const EntryScript *
@@ -42,7 +42,7 @@ part_script(RestorePlan *plan, Connection *connection, const TocEntry *entry)
 
 	if (!read_scripts(plan, connection))
 		return NULL;
-	script = entry_scripts_find(plan->scripts, entry->id);
+	script = entry_scripts_find(plan->progress->scripts, entry->id);
 	if (script == NULL)
 		report_error(EXIT_FAILED, NULL, NULL, "could not read the definition of %s \"%s\"",
 					 entry->kind, entry->tag);
@@ -54,7 +54,7 @@ part_scripts_usable(RestorePlan *plan, Connection *connection, bool *usable)
 {
 	if (!read_scripts(plan, connection))
 		return false;
-	*usable = !in_place_doubles_backslashes(plan->scripts->head);
+	*usable = !in_place_doubles_backslashes(plan->progress->scripts->head);
 	return true;
 }
 
@@ -77,7 +77,7 @@ part_scripts_run(RestorePlan *plan, Connection *connection, const RenameMap *map
 	buffer_append_string(&texts, "");
 	for (i = 0; i < count; i++)
 	{
-		const EntryScript *script = entry_scripts_find(plan->scripts, ids[i]);
+		const EntryScript *script = entry_scripts_find(plan->progress->scripts, ids[i]);
 
 		/* An entry without statements has none. */
 		if (script != NULL)

@@ -86,7 +86,7 @@ analyze_command(const Manifest *manifest, uint32_t table)
 static bool
 has_path(RestorePlan *plan, Connection *connection, const char *sql, uint32_t oid)
 {
-	const char *owner = plan->errors != NULL ? object_errors_owner(plan, oid) : "";
+	const char *owner = plan->progress->errors != NULL ? object_errors_owner(plan, oid) : "";
 
 	return owner[0] != '\0' && object_runner_with_path(plan, connection, owner, true, sql);
 }

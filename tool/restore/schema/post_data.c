@@ -84,9 +84,9 @@ assign_passes(const RestorePlan *plan, const ArchiveListing *all, const ArchiveL
 			if (other != NULL && passes[other->place] < PASSES && passes[other->place] > pass)
 				pass = passes[other->place];
 		}
-		for (e = 0; e < plan->nearly && plan->early[e] != entry->id; e++)
+		for (e = 0; e < plan->progress->nearly && plan->progress->early[e] != entry->id; e++)
 			;
-		passes[i] = e < plan->nearly ? PASS_DONE : pass;
+		passes[i] = e < plan->progress->nearly ? PASS_DONE : pass;
 	}
 	return passes;
 }
@@ -106,7 +106,7 @@ run_pass(RestorePlan *plan, const ArchiveListing *section, const unsigned char *
 		if (passes[i] == pass)
 			ids[count++] = section->entries[i].id;
 	}
-	if (plan->errors != NULL)
+	if (plan->progress->errors != NULL)
 	{
 		good = count == 0 || object_runner_entries(plan, ids, count, is_parallel[pass]);
 		free(ids);

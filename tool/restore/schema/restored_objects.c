@@ -132,7 +132,7 @@ check_kind(RestorePlan *plan, Connection *connection, const ArchiveListing *list
 	bool good = wanted == 0 || result != NULL;
 
 	PQclear(result);
-	if (good && found < wanted && plan->errors != NULL)
+	if (good && found < wanted && plan->progress->errors != NULL)
 		note_missing(plan, kind, wanted, found);
 	else if (good && found < wanted)
 		good = report_error(EXIT_FAILED, NULL,

@@ -275,11 +275,11 @@ report(Attempt *attempt, Outcome outcome)
 		detail = xasprintf("The role can do more here than the role of this name could where the "
 						   "backup was made: %s.",
 						   attempt->more);
-	else if (outcome == WAITED && attempt->plan->errors == NULL)
+	else if (outcome == WAITED && attempt->plan->progress->errors == NULL)
 		detail = lock_waits_holder(PQbackendPID(attempt->connection->pg));
 
 	/* With --on-object-error=skip, each statement has its own error. */
-	if (attempt->plan->errors != NULL)
+	if (attempt->plan->progress->errors != NULL)
 	{
 		said = server_failure_said(attempt->connection, attempt->result);
 		object_errors_add(attempt->plan, NULL, false, "settings of roles in the database",

@@ -248,7 +248,7 @@ schema_sections_run(RestorePlan *plan, const char *section)
 		list != NULL ? xasprintf("--use-list=%s", list) : xasprintf("--section=%s", section);
 	bool good;
 
-	if (plan->errors != NULL && strcmp(section, "pre-data") == 0)
+	if (plan->progress->errors != NULL && strcmp(section, "pre-data") == 0)
 	{
 		free(which);
 		return object_runner_pre_data(plan);
@@ -292,7 +292,7 @@ schema_sections_try_list(RestorePlan *plan, const char *list, bool serial)
 static bool
 run_member(RestorePlan *plan, Connection *connection, MemberKind kind, const char *sql)
 {
-	if (plan->errors != NULL)
+	if (plan->progress->errors != NULL)
 		return object_errors_run(plan, connection,
 								 kind == MEMBER_SEQUENCES ? "values of sequences"
 														  : "settings and grants of the database",
@@ -376,7 +376,7 @@ has_comment(const char *sql)
 static bool
 run_surely(RestorePlan *plan, ConnectionTarget *target, Connection **connection, const char *sql)
 {
-	if (plan->errors == NULL && long_sql_try(*connection, sql))
+	if (plan->progress->errors == NULL && long_sql_try(*connection, sql))
 		return true;
 	if (PQstatus((*connection)->pg) != CONNECTION_OK)
 	{
@@ -414,17 +414,17 @@ run_last(RestorePlan *plan, ConnectionTarget *target, Connection **connection, B
 
 	buffer_init(&sql);
 	good = last_message(plan, members, &sql);
-	if (good && plan->errors == NULL && !long_sql_try(*connection, sql.data) &&
+	if (good && plan->progress->errors == NULL && !long_sql_try(*connection, sql.data) &&
 		PQstatus((*connection)->pg) == CONNECTION_OK)
 	{
 		/* The server has taken all of it back. */
-		plan->mark_gone = false;
+		plan->progress->mark_gone = false;
 		good = refused_settings_find(*connection, members, &refused) &&
 			   last_message(plan, members, &sql);
 	}
 	if (good)
 		good = run_surely(plan, target, connection, sql.data);
-	plan->opened = plan->fate != TARGET_FILLED && good;
+	plan->progress->opened = plan->fate != TARGET_FILLED && good;
 	if (good)
 		refused_settings_report(plan, &refused);
 	refused_settings_free(&refused);

@@ -128,7 +128,7 @@ target_database_check_owner(RestorePlan *plan)
 	bool good = result != NULL;
 
 	if (good && PQntuples(result) == 1 && PQgetvalue(result, 0, 1)[0] != 't' &&
-		!(named && plan->taken != NULL))
+		!(named && plan->progress->taken != NULL))
 	{
 		char *shown = printable_name(plan->database);
 		char *has = printable_name(PQgetvalue(result, 0, 0));

@@ -40,7 +40,7 @@ reachable_check(RestorePlan *plan)
 
 	if (connection == NULL && !stop_requested() && !is_about_us(message != NULL ? message : ""))
 	{
-		plan->unreachable = true;
+		plan->progress->unreachable = true;
 		report_error(
 			EXIT_FAILED, message,
 			"Install what is missing, or connect to another database and take the setting away "

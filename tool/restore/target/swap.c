@@ -282,7 +282,7 @@ target_database_keep(RestorePlan *plan, const char *what)
 												: old_name(plan->database, 1);
 	Buffer commands;
 
-	plan->created = false;
+	plan->progress->created = false;
 	buffer_init(&commands);
 	buffer_append_string(&commands, "When nobody is connected to the two any more, these commands "
 									"put it in place of the live one: BEGIN; ");
@@ -337,7 +337,7 @@ target_database_swap(RestorePlan *plan)
 	if (!good)
 		keep_or_discard(plan, known);
 	else
-		plan->created = false;
+		plan->progress->created = false;
 	if (good && plan->settings->restore->discard_old)
 		discard_old(plan);
 	else if (good)

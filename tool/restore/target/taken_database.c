@@ -477,7 +477,7 @@ grant_again(RestorePlan *plan, const TakenDatabase *taken)
 bool
 taken_database_give(RestorePlan *plan)
 {
-	TakenDatabase *taken = plan->taken;
+	TakenDatabase *taken = plan->progress->taken;
 	SqlText sql;
 	bool good;
 
@@ -505,7 +505,7 @@ taken_database_give(RestorePlan *plan)
 bool
 taken_database_open(RestorePlan *plan, int limit)
 {
-	TakenDatabase *taken = plan->taken;
+	TakenDatabase *taken = plan->progress->taken;
 	bool marked;
 	SqlText sql;
 	bool good;
@@ -528,7 +528,7 @@ taken_database_open(RestorePlan *plan, int limit)
 int
 taken_database_limit(const RestorePlan *plan)
 {
-	return plan->taken->before.limit;
+	return plan->progress->taken->before.limit;
 }
 
 /* Does it hold nothing still?  Then its comment need not say what was begun. */
@@ -537,13 +537,14 @@ holds_nothing(RestorePlan *plan, const ConnectionTarget *last)
 {
 	bool empty = false;
 
-	return !plan->taken->filled || (target_database_is_empty(last, plan->working, &empty) && empty);
+	return !plan->progress->taken->filled ||
+		   (target_database_is_empty(last, plan->working, &empty) && empty);
 }
 
 void
 taken_database_give_back(RestorePlan *plan)
 {
-	TakenDatabase *taken = plan->taken;
+	TakenDatabase *taken = plan->progress->taken;
 	ConnectionTarget *last;
 	char *shown;
 	bool empty = false;
@@ -607,7 +608,7 @@ taken_database_take(RestorePlan *plan)
 	bool empty = false;
 	char *shown;
 
-	plan->taken = taken;
+	plan->progress->taken = taken;
 	if (!look_at_database(plan, taken))
 		return false;
 	if (!target_database_check_owner(plan) ||

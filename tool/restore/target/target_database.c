@@ -101,8 +101,8 @@ mark_and_open(RestorePlan *plan)
 
 	if (!left_database_session(plan->maintenance, &session))
 		return false;
-	free(plan->mark);
-	plan->mark = restore_mark(&plan->backup, &session, NULL);
+	free(plan->progress->mark);
+	plan->progress->mark = restore_mark(&plan->backup, &session, NULL);
 	sql_init(&sql);
 	if (!plan->superuser)
 	{
@@ -116,7 +116,7 @@ mark_and_open(RestorePlan *plan)
 	if (!plan->superuser)
 		sql_append(&sql, " CONNECTION LIMIT -1");
 	sql_append(&sql, "; ");
-	database_comment_add(&sql, plan->working, plan->mark);
+	database_comment_add(&sql, plan->working, plan->progress->mark);
 	good = connection_command(plan->maintenance, &sql);
 	sql_free(&sql);
 	return good;
@@ -267,7 +267,7 @@ target_database_create(RestorePlan *plan)
 	}
 	good = connection_command(plan->maintenance, sql.data);
 	buffer_free(&sql);
-	plan->created = good;
+	plan->progress->created = good;
 	return good && mark_and_open(plan);
 }
 
@@ -277,11 +277,11 @@ keep_mark(SqlText *sql, RestorePlan *plan, bool ours)
 {
 	if (!ours)
 	{
-		free(plan->mark);
-		plan->mark = NULL;
-		plan->mark_gone = true;
+		free(plan->progress->mark);
+		plan->progress->mark = NULL;
+		plan->progress->mark_gone = true;
 	}
-	database_comment_add(sql, plan->working, plan->mark);
+	database_comment_add(sql, plan->working, plan->progress->mark);
 }
 
 bool
@@ -321,9 +321,9 @@ target_database_finish(RestorePlan *plan)
 void
 target_database_give_to_public(RestorePlan *plan, SqlText *sql)
 {
-	if (!plan->created || plan->superuser || plan->is_public)
+	if (!plan->progress->created || plan->superuser || plan->progress->is_public)
 		return;
-	plan->is_public = true;
+	plan->progress->is_public = true;
 	sql_append(sql, "GRANT CONNECT, TEMPORARY ON DATABASE ");
 	sql_identifier(sql, plan->working);
 	sql_append(sql, " TO PUBLIC;\n");
@@ -338,7 +338,7 @@ target_database_last_step(RestorePlan *plan, bool keeps_comment, SqlText *sql)
 	/* Others may have taken long. */
 	if (!target_database_reconnect(plan))
 		return connection_report(plan->maintenance, NULL, "lost the connection to the server");
-	if (!target_database_is_marked(plan, plan->mark, &marked))
+	if (!target_database_is_marked(plan, plan->progress->mark, &marked))
 		return false;
 	if (plan->superuser || limit >= 0)
 	{
@@ -350,7 +350,7 @@ target_database_last_step(RestorePlan *plan, bool keeps_comment, SqlText *sql)
 	}
 	if (marked && !keeps_comment)
 		database_comment_add(sql, plan->working, NULL);
-	plan->mark_gone = true;
+	plan->progress->mark_gone = true;
 	return true;
 }
 
@@ -361,7 +361,7 @@ target_database_open(RestorePlan *plan)
 	SqlText sql;
 	bool good;
 
-	if (plan->opened)
+	if (plan->progress->opened)
 		return true;
 	if (plan->fate == TARGET_FILLED)
 		return taken_database_open(plan, limit < 0 ? taken_database_limit(plan) : limit);
@@ -484,7 +484,7 @@ target_database_discard(RestorePlan *plan)
 	char *shown;
 	Buffer sql;
 
-	if (!plan->created)
+	if (!plan->progress->created)
 	{
 		if (plan->fate == TARGET_FILLED)
 			taken_database_give_back(plan);
@@ -501,7 +501,7 @@ target_database_discard(RestorePlan *plan)
 		quote_identifier_shown(&sql, plan->working);
 		buffer_append_string(&sql, " WITH (FORCE);");
 		log_warning_hint(sql.data,
-						 plan->mark_gone
+						 plan->progress->mark_gone
 							 ? "could not remove database \"%s\", of which it is not known whether "
 							   "it is complete; run the command below when the server is up"
 							 : "could not remove the incomplete database \"%s\"; run the command "

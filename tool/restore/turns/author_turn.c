@@ -145,7 +145,7 @@ author_turn_statements(RestorePlan *plan, Connection *connection, const RenameMa
 	if (script == NULL)
 		return NULL;
 	text = rename_text(map, script->text);
-	if (in_place_doubles_backslashes(plan->scripts->head))
+	if (in_place_doubles_backslashes(plan->progress->scripts->head))
 		sql_append(body, "PERFORM pg_catalog.set_config('standard_conforming_strings',"
 						 " 'off', true);\n");
 	sql_append(body, "EXECUTE ");
