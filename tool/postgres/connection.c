@@ -756,6 +756,19 @@ connection_run_query(Connection *connection, SqlConstant sql, int nparams,
 	return result;
 }
 
+bool
+result_has(const PGresult *result, const char *text)
+{
+	int i;
+
+	for (i = 0; i < PQntuples(result); i++)
+	{
+		if (strcmp(PQgetvalue(result, i, 0), text) == 0)
+			return true;
+	}
+	return false;
+}
+
 int
 connection_version(const Connection *connection)
 {

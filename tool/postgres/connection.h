@@ -152,6 +152,9 @@ extern bool connection_commandf(Connection *connection, const char *format, ...)
 	__attribute__((format(printf, 2, 3)));
 #endif
 
+/* Is the text in the first column of a row? */
+extern bool result_has(const PGresult *result, const char *text);
+
 /* Run a query with text parameters; NULL (error reported) unless it gives rows.  PQclear the
  * result. */
 #define connection_query(connection, sql, nparams, params)                                         \

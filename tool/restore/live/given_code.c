@@ -324,14 +324,7 @@ ask_used(Connection *connection, UsedObjects *used, const TocEntry *entry, bool 
 static bool
 is_computed(const RestorePlan *plan, const PGresult *trusted, const TocEntry *entry)
 {
-	int i;
-
-	for (i = 0; i < PQntuples(trusted); i++)
-	{
-		if (strcmp(PQgetvalue(trusted, i, 0), entry->owner) == 0)
-			return selection_includes(plan->selection, entry);
-	}
-	return false;
+	return result_has(trusted, entry->owner) && selection_includes(plan->selection, entry);
 }
 
 /* All of it is asked about at once, and one by one only if there is a call, to name who calls. */

@@ -193,14 +193,7 @@ refuse(const LiveCode *live, const TocEntry *entry, const TocEntry *used)
 static bool
 is_trusted(const LiveCode *live, const TocEntry *entry)
 {
-	int i;
-
-	for (i = 0; i < PQntuples(live->superusers); i++)
-	{
-		if (strcmp(PQgetvalue(live->superusers, i, 0), entry->owner) == 0)
-			return true;
-	}
-	return false;
+	return result_has(live->superusers, entry->owner);
 }
 
 /* Will it belong to one of them, so that what runs as its owner runs with rights to gain? */

@@ -189,14 +189,7 @@ typedef struct LiveNames
 static bool
 is_trusted(const LiveNames *live, const char *role)
 {
-	int i;
-
-	for (i = 0; i < PQntuples(live->superusers); i++)
-	{
-		if (strcmp(PQgetvalue(live->superusers, i, 0), role) == 0)
-			return true;
-	}
-	return false;
+	return result_has(live->superusers, role);
 }
 
 static Computed

@@ -129,19 +129,6 @@ lock_used(const Selection *selection, Connection *connection, const bool *used)
 }
 
 static bool
-is_one_of(const PGresult *names, const char *name)
-{
-	int i;
-
-	for (i = 0; i < PQntuples(names); i++)
-	{
-		if (strcmp(PQgetvalue(names, i, 0), name) == 0)
-			return true;
-	}
-	return false;
-}
-
-static bool
 check_kind(const TocEntry *entry, const char *other_kind)
 {
 	char *label;
@@ -163,7 +150,7 @@ check_owner(const TocEntry *entry, const char *owner, const PGresult *superusers
 	char *label;
 
 	if (owner[0] == '\0' || entry->owner[0] == '\0' || strcmp(owner, entry->owner) == 0 ||
-		is_one_of(superusers, owner) || toc_entry_is_any(entry, ownerless) ||
+		result_has(superusers, owner) || toc_entry_is_any(entry, ownerless) ||
 		(toc_entry_is(entry, "SCHEMA") && strcmp(owner, "pg_database_owner") == 0))
 		return true;
 	label = toc_entry_label(entry);

@@ -142,15 +142,8 @@ typedef struct Behind
 static bool
 is_trusted(const Behind *behind, const char *owner)
 {
-	int i;
-
-	for (i = 0; i < PQntuples(behind->superusers); i++)
-	{
-		if (strcmp(PQgetvalue(behind->superusers, i, 0), owner) == 0)
-			return true;
-	}
 	/* With --no-owner whatever calls it belongs to the session. */
-	return owner[0] == '\0' ||
+	return result_has(behind->superusers, owner) || owner[0] == '\0' ||
 		   (!behind->plan->settings->owners->no_owner && strcmp(owner, behind->entry->owner) == 0);
 }
 

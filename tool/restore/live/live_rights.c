@@ -295,19 +295,6 @@ want_of(Wanted *wanted)
 	want_needed(wanted);
 }
 
-static bool
-is_one_of(const PGresult *names, const char *name)
-{
-	int i;
-
-	for (i = 0; i < PQntuples(names); i++)
-	{
-		if (strcmp(PQgetvalue(names, i, 0), name) == 0)
-			return true;
-	}
-	return false;
-}
-
 /* Is the relation restored, so that, with --as, one of the same name is not what is meant? */
 static bool
 is_restored(const Selection *selection, const char *schema, const char *name)
@@ -400,7 +387,7 @@ live_rights_check(const RestorePlan *plan, Connection *connection, const PGresul
 	{
 		wanted.entry = &toc->entries[i];
 		if (selection_includes(plan->selection, wanted.entry) && wanted.entry->owner[0] != '\0' &&
-			wanted.entry->definition != NULL && !is_one_of(superusers, wanted.entry->owner))
+			wanted.entry->definition != NULL && !result_has(superusers, wanted.entry->owner))
 			want_of(&wanted);
 	}
 	for (i = 0; i < NWANTED; i++)

@@ -15,6 +15,7 @@
 #include <string.h>
 
 #include "chosen.h"
+#include "extension_rows.h"
 #include "memory.h"
 #include "owner_settings.h"
 #include "part_lists.h"
@@ -65,23 +66,6 @@ static const char members_query[] =
 	"   FROM pg_catalog.pg_foreign_server) o"
 	"  ON o.oid = d.objid AND o.class = d.classid";
 
-/* Was an extension of this name restored? */
-static bool
-brings_extension(const Selection *selection, const char *name)
-{
-	uint32_t i;
-
-	for (i = 0; i < selection->toc.count; i++)
-	{
-		const TocEntry *entry = &selection->toc.entries[i];
-
-		if (toc_entry_is(entry, "EXTENSION") && selection_includes(selection, entry) &&
-			(name == NULL || strcmp(entry->tag, name) == 0))
-			return true;
-	}
-	return false;
-}
-
 static bool
 is_member(const RestorePlan *plan, const PGresult *members, const TocEntry *entry)
 {
@@ -91,7 +75,7 @@ is_member(const RestorePlan *plan, const PGresult *members, const TocEntry *entr
 	{
 		if (strcmp(PQgetvalue(members, i, 1), entry->schema) == 0 &&
 			strcmp(PQgetvalue(members, i, 2), entry->tag) == 0 &&
-			brings_extension(plan->selection, PQgetvalue(members, i, 0)))
+			extension_rows_brought(plan->selection, PQgetvalue(members, i, 0)))
 			return true;
 	}
 	return false;
@@ -134,7 +118,7 @@ member_grants_find(RestorePlan *plan, Connection *connection, int *ids, uint32_t
 	uint32_t i;
 
 	*count = 0;
-	if (!brings_extension(selection, NULL))
+	if (!extension_rows_brought(selection, NULL))
 		return true;
 	members = connection_query(connection, members_query, 0, NULL);
 	for (i = 0; i < selection->toc.count && members != NULL; i++)

@@ -152,19 +152,6 @@ set_database_settings(RestorePlan *plan, Connection *connection)
 	return good;
 }
 
-static bool
-has(const PGresult *names, const char *name)
-{
-	int i;
-
-	for (i = 0; i < PQntuples(names); i++)
-	{
-		if (strcmp(PQgetvalue(names, i, 0), name) == 0)
-			return true;
-	}
-	return false;
-}
-
 /*
  * Do all objects in the schemas of the path belong to superusers?  By the
  * backup's own owners, which --no-owner does not change.
@@ -183,8 +170,8 @@ is_trusted(RestorePlan *plan, Connection *connection)
 	{
 		const TocEntry *entry = &toc->entries[i];
 
-		if (entry->owner[0] != '\0' && has(schemas, entry->schema) &&
-			!has(superusers, entry->owner))
+		if (entry->owner[0] != '\0' && result_has(schemas, entry->schema) &&
+			!result_has(superusers, entry->owner))
 		{
 			log_debug("no search_path is set: \"%s\" owns objects in it", entry->owner);
 			trusted = false;

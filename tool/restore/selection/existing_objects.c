@@ -286,14 +286,7 @@ existing_objects_free(ExistingObjects *existing)
 bool
 existing_objects_is_superuser(const ExistingObjects *existing, const char *role)
 {
-	int i;
-
-	for (i = 0; i < PQntuples(existing->superusers); i++)
-	{
-		if (strcmp(PQgetvalue(existing->superusers, i, 0), role) == 0)
-			return true;
-	}
-	return false;
+	return result_has(existing->superusers, role);
 }
 
 static const Existing *

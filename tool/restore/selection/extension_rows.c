@@ -76,9 +76,8 @@ extension_of(const Selection *selection, const ManifestTable *table)
 	return NULL;
 }
 
-/* Is an extension of this name restored, or any? */
-static bool
-brings_extension(const Selection *selection, const char *name)
+bool
+extension_rows_brought(const Selection *selection, const char *name)
 {
 	uint32_t i;
 
@@ -140,7 +139,7 @@ check_table(const Selection *selection, const Settings *settings, const Manifest
 		good =
 			report_error(EXIT_FAILED, what, "Add its rows with --append, and --on-conflict=skip.",
 						 "table \"%s.%s\" exists already", table->schema, table->name);
-	else if (table->extension == NULL && !brings_extension(selection, NULL))
+	else if (table->extension == NULL && !extension_rows_brought(selection, NULL))
 		good = report_error(EXIT_FAILED, what,
 							"Add its rows with --append to a database that has the extension.",
 							"the backup does not say which extension table \"%s.%s\" comes with",
@@ -184,7 +183,7 @@ extension_rows_wanted(Selection *selection, const Settings *settings, uint32_t p
 		return true;
 	if (settings->part->append)
 		return state >= ENTRY_BELONGS;
-	if (brings_extension(selection, table->extension))
+	if (extension_rows_brought(selection, table->extension))
 		return true;
 	if (table->rows > 0 && (state >= ENTRY_BELONGS || uses_extension(selection, table)))
 	{
@@ -254,7 +253,7 @@ extension_rows_settle(RestorePlan *plan, Connection *connection)
 		if (table->extension != NULL || !is_configuration(selection, i))
 			continue;
 		extension = extension_now(members, table);
-		kept[i] = extension != NULL && brings_extension(selection, extension);
+		kept[i] = extension != NULL && extension_rows_brought(selection, extension);
 		if (kept[i])
 			continue;
 		lost++;
@@ -296,8 +295,9 @@ extension_rows_has_sequence(const RestorePlan *plan, const PGresult *members, co
 
 		if (PQgetvalue(members, i, 3)[0] == 'S' && strcmp(PQgetvalue(members, i, 1), schema) == 0 &&
 			strcmp(PQgetvalue(members, i, 2), name) == 0)
-			return plan->settings->part->append ? adds_rows_of(plan, members, extension)
-												: brings_extension(plan->selection, extension);
+			return plan->settings->part->append
+					   ? adds_rows_of(plan, members, extension)
+					   : extension_rows_brought(plan->selection, extension);
 	}
 	return false;
 }

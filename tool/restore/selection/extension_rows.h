@@ -14,6 +14,9 @@
 /* Get ready to choose among the tables of this manifest, which must outlive the choice. */
 extern void extension_rows_begin(Selection *selection, const Manifest *manifest);
 
+/* Is an extension of this name restored, or (NULL) any? */
+extern bool extension_rows_brought(const Selection *selection, const char *name);
+
 /* Give those that match, or whose schema does, a state; false if none does. */
 extern bool extension_rows_mark(Selection *selection, const TablePattern *pattern, bool schemas,
 								EntryState state);
