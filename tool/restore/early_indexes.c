@@ -66,7 +66,7 @@ typedef struct EarlyIndex
 
 struct EarlyIndexes
 {
-	RestorePlan *plan;
+	const RestorePlan *plan;
 	ArchiveListing listing;
 	EarlyIndex *indexes; /* biggest table first */
 	uint32_t nindexes;
@@ -324,7 +324,7 @@ any_big(const Manifest *manifest, const int32_t *tables, size_t count)
 }
 
 EarlyIndexes *
-early_indexes_plan(RestorePlan *plan)
+early_indexes_plan(const RestorePlan *plan)
 {
 	EarlyIndexes *early = xcalloc(1, sizeof(*early));
 	size_t count = 0;
@@ -526,7 +526,7 @@ early_indexes_build(EarlyIndexes *early, uint32_t index)
 void
 early_indexes_finish(EarlyIndexes *early)
 {
-	RestorePlan *plan = early->plan;
+	const RestorePlan *plan = early->plan;
 	uint32_t i;
 
 	plan->progress->early = xcalloc((size_t) early->nindexes + 1, sizeof(int));

@@ -14,7 +14,7 @@
 typedef struct EarlyIndexes EarlyIndexes;
 
 /* Read the archive's table of contents and choose, perhaps nothing. */
-extern EarlyIndexes *early_indexes_plan(RestorePlan *plan);
+extern EarlyIndexes *early_indexes_plan(const RestorePlan *plan);
 
 /*
  * The order in which to load tables is by this, falling: a table's size, or

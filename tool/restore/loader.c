@@ -53,7 +53,7 @@ typedef enum LaneKind
 
 typedef struct Loading
 {
-	RestorePlan *plan;
+	const RestorePlan *plan;
 	ConnectionTarget *target;
 	Lane lanes[LANES];
 	_Atomic int next_lane;          /* of those that are run whole */
@@ -243,7 +243,7 @@ load_rows(Loader *loader, const Member *member)
 static bool
 load_member(Loader *loader, const Member *member)
 {
-	RestorePlan *plan = loader->loading->plan;
+	const RestorePlan *plan = loader->loading->plan;
 
 	if (stop_requested())
 		return false;
@@ -322,7 +322,7 @@ static void *
 load(void *argument)
 {
 	Loading *loading = argument;
-	RestorePlan *plan = loading->plan;
+	const RestorePlan *plan = loading->plan;
 	Loader loader;
 	bool good;
 
@@ -362,7 +362,7 @@ count_rows(const Loading *loading)
 }
 
 bool
-loader_run(RestorePlan *plan)
+loader_run(const RestorePlan *plan)
 {
 	int jobs = plan->settings->work->jobs;
 	pthread_t *threads = xcalloc((size_t) jobs, sizeof(pthread_t));

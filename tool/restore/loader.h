@@ -11,6 +11,6 @@
 #include "restore_plan.h"
 
 /* Load all data and large objects into plan->working; sets plan->result->rows. */
-extern bool loader_run(RestorePlan *plan);
+extern bool loader_run(const RestorePlan *plan);
 
 #endif /* NEX_LOADER_H */

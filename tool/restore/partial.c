@@ -58,7 +58,7 @@ partial_is_wanted(const Settings *settings)
 }
 
 static bool
-check_objects(RestorePlan *plan, const Manifest *manifest)
+check_objects(const RestorePlan *plan, const Manifest *manifest)
 {
 	VerifyReport report;
 	bool good;
@@ -74,7 +74,7 @@ check_objects(RestorePlan *plan, const Manifest *manifest)
 
 /* Check what the choice is made from, before it is believed. */
 static bool
-check_core(RestorePlan *plan)
+check_core(const RestorePlan *plan)
 {
 	Manifest *core = repository_manifest_inside(plan->repository, &plan->backup);
 	bool *none;
@@ -158,7 +158,7 @@ choose(RestorePlan *plan, const ExistingObjects *existing)
 
 /* Values of the sequences that were restored. */
 static bool
-set_sequences(RestorePlan *plan)
+set_sequences(const RestorePlan *plan)
 {
 	ConnectionTarget *target = target_with_database(plan->target, plan->working);
 	Connection *connection = head_settings_connect(plan, target);
@@ -195,7 +195,7 @@ settle_members(RestorePlan *plan)
 }
 
 static bool
-note_unpopulated(RestorePlan *plan)
+note_unpopulated(const RestorePlan *plan)
 {
 	ConnectionTarget *target = target_with_database(plan->target, plan->working);
 	Connection *connection = head_settings_connect(plan, target);

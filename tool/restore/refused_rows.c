@@ -44,7 +44,7 @@ typedef struct RefusedTable
 
 struct RefusedRows
 {
-	RestorePlan *plan;
+	const RestorePlan *plan;
 	RefusedTable *tables; /* by position in the manifest */
 	uint32_t count;       /* of refused ones */
 	pthread_mutex_t mutex;
@@ -130,7 +130,7 @@ static const SqlConstant parent_query =
 		" AND $2::pg_catalog.text = '23514'");
 
 RefusedRows *
-refused_rows_create(RestorePlan *plan)
+refused_rows_create(const RestorePlan *plan)
 {
 	RefusedRows *refused = xcalloc(1, sizeof(*refused));
 
@@ -479,7 +479,7 @@ put_back(RefusedRows *refused)
 static bool
 load_all(RefusedRows *refused)
 {
-	RestorePlan *plan = refused->plan;
+	const RestorePlan *plan = refused->plan;
 	bool good;
 	uint32_t i;
 
@@ -503,7 +503,7 @@ load_all(RefusedRows *refused)
 bool
 refused_rows_run(RefusedRows *refused)
 {
-	RestorePlan *plan = refused->plan;
+	const RestorePlan *plan = refused->plan;
 	bool good;
 
 	if (refused->count == 0)

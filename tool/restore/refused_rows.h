@@ -12,7 +12,7 @@
 
 typedef struct RefusedRows RefusedRows;
 
-extern RefusedRows *refused_rows_create(RestorePlan *plan);
+extern RefusedRows *refused_rows_create(const RestorePlan *plan);
 extern void refused_rows_free(RefusedRows *refused);
 
 /* From any thread: note a table (position in the manifest) and why; takes `said` over. */

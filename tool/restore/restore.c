@@ -390,7 +390,7 @@ choose_backup(RestorePlan *plan)
 
 /* Hash every object before anything is created. */
 static bool
-check_objects(RestorePlan *plan)
+check_objects(const RestorePlan *plan)
 {
 	VerifyReport report;
 	bool good;
@@ -503,7 +503,7 @@ restored_as(const RestorePlan *plan)
 
 /* What the plan knows, and those who asked want to know, too. */
 static void
-fill_in_result(RestorePlan *plan)
+fill_in_result(const RestorePlan *plan)
 {
 	RestoreResult *result = plan->result;
 	Selection *selection = plan->selection;
@@ -525,7 +525,7 @@ fill_in_result(RestorePlan *plan)
 }
 
 static void
-free_plan(RestorePlan *plan)
+free_plan(const RestorePlan *plan)
 {
 	if (plan->selection != NULL)
 		selection_free(plan->selection);

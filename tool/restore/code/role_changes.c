@@ -45,7 +45,7 @@ read_changes(Connection *connection)
 }
 
 bool
-role_changes_note(RestorePlan *plan, Connection *connection)
+role_changes_note(const RestorePlan *plan, Connection *connection)
 {
 	free(plan->progress->role_changes);
 	plan->progress->role_changes = read_changes(connection);
@@ -53,7 +53,7 @@ role_changes_note(RestorePlan *plan, Connection *connection)
 }
 
 bool
-role_changes_check(RestorePlan *plan, Connection *connection)
+role_changes_check(const RestorePlan *plan, Connection *connection)
 {
 	char *now;
 	bool good;

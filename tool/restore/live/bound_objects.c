@@ -479,7 +479,7 @@ check_all(const Selection *selection, const RenameMap *map, const PGresult *resu
 }
 
 void
-bound_objects_note(RestorePlan *plan, const TocEntry *entry)
+bound_objects_note(const RestorePlan *plan, const TocEntry *entry)
 {
 	/* What nothing can call, or look through. */
 	static const char *const ends[] = {
@@ -497,20 +497,20 @@ bound_objects_note(RestorePlan *plan, const TocEntry *entry)
 }
 
 bool
-bound_objects_settle(RestorePlan *plan, Connection *connection, const RenameMap *map)
+bound_objects_settle(const RestorePlan *plan, Connection *connection, const RenameMap *map)
 {
 	return !plan->progress->unbound || bound_objects_check(plan, connection, map);
 }
 
 bool
-bound_objects_settle_rows(RestorePlan *plan, Connection *connection, const RenameMap *map)
+bound_objects_settle_rows(const RestorePlan *plan, Connection *connection, const RenameMap *map)
 {
 	return (!plan->progress->unbound && !plan->progress->unbound_rows) ||
 		   bound_objects_check(plan, connection, map);
 }
 
 bool
-bound_objects_check(RestorePlan *plan, Connection *connection, const RenameMap *map)
+bound_objects_check(const RestorePlan *plan, Connection *connection, const RenameMap *map)
 {
 	const Selection *selection = plan->selection;
 	ExistingObjects *after = NULL;

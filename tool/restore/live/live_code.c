@@ -737,7 +737,7 @@ check_used(LiveCode *live)
 }
 
 bool
-live_code_check(RestorePlan *plan, Connection *connection)
+live_code_check(const RestorePlan *plan, Connection *connection)
 {
 	LiveCode live = {plan, connection, false, NULL, NULL, NULL};
 	char *role;

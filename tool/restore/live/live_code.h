@@ -16,6 +16,6 @@
  * it uses cannot be renamed until the end of the transaction.  False
  * (reported) if one would.
  */
-extern bool live_code_check(RestorePlan *plan, Connection *connection);
+extern bool live_code_check(const RestorePlan *plan, Connection *connection);
 
 #endif /* NEX_LIVE_CODE_H */

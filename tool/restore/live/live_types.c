@@ -659,7 +659,8 @@ check_values(LiveTypes *types, const TocEntry *entry)
 }
 
 bool
-live_types_check(RestorePlan *plan, Connection *connection, const PGresult *superusers, bool locks)
+live_types_check(const RestorePlan *plan, Connection *connection, const PGresult *superusers,
+				 bool locks)
 {
 	LiveTypes types = {.selection = plan->selection,
 					   .connection = connection,

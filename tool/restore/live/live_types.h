@@ -16,8 +16,8 @@
  * read by the code of a type that others can change.  False (reported) if one
  * would be.  `superusers` has their names, and that of the session's role.
  */
-extern bool live_types_check(RestorePlan *plan, Connection *connection, const PGresult *superusers,
-							 bool locks);
+extern bool live_types_check(const RestorePlan *plan, Connection *connection,
+							 const PGresult *superusers, bool locks);
 
 /*
  * Does the entry read a value of a type that comes with the part?  Then, when

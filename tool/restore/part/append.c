@@ -43,7 +43,7 @@
 /* Everything that one pass over the tables needs. */
 typedef struct Append
 {
-	RestorePlan *plan;
+	const RestorePlan *plan;
 	Connection *connection;
 	AppendTables tables;
 	MemberReader reader;
@@ -53,7 +53,7 @@ typedef struct Append
 static RowCopyStatus
 add_rows(Append *append, const AppendTable *table)
 {
-	RestorePlan *plan = append->plan;
+	const RestorePlan *plan = append->plan;
 	const ManifestTable *source = &plan->manifest->tables[table->source];
 	char *command = row_copy_command(source, table->target);
 	RowCopy copy = {append->connection, &append->reader, table->target, true, NULL, NULL, false};
@@ -192,7 +192,7 @@ add_new_rows(Append *append, const AppendTable *table)
 static bool
 start(Append *append, bool skip)
 {
-	RestorePlan *plan = append->plan;
+	const RestorePlan *plan = append->plan;
 	uint32_t i;
 
 	append->tables.counted = skip;
@@ -213,7 +213,7 @@ start(Append *append, bool skip)
 static RowCopyStatus
 fill(Append *append)
 {
-	RestorePlan *plan = append->plan;
+	const RestorePlan *plan = append->plan;
 	bool skip = append->tables.counted;
 	RowCopyStatus status = ROW_COPY_GOOD;
 	uint32_t i;
@@ -292,7 +292,7 @@ note_unpopulated(Append *append)
 static bool
 finish(Append *append)
 {
-	RestorePlan *plan = append->plan;
+	const RestorePlan *plan = append->plan;
 
 	return append_tables_check_waiting(plan, append->connection, &append->tables) &&
 		   check_deferred(append) && note_unpopulated(append) &&
@@ -305,7 +305,7 @@ finish(Append *append)
 static void
 count_conflicts(Append *append)
 {
-	RestorePlan *plan = append->plan;
+	const RestorePlan *plan = append->plan;
 	bool counted;
 	uint32_t i;
 
@@ -332,7 +332,7 @@ count_conflicts(Append *append)
 }
 
 bool
-append_run(RestorePlan *plan, Connection *connection)
+append_run(const RestorePlan *plan, Connection *connection)
 {
 	bool skip = plan->settings->part->on_conflict == ON_CONFLICT_SKIP;
 	RowCopyStatus status = ROW_COPY_FAILED;

@@ -11,6 +11,6 @@
 #include "restore_plan.h"
 
 /* Add them.  False (reported) on failure, and nothing has changed. */
-extern bool append_run(RestorePlan *plan, Connection *connection);
+extern bool append_run(const RestorePlan *plan, Connection *connection);
 
 #endif /* NEX_APPEND_H */

@@ -229,7 +229,7 @@ check_owner(const RestorePlan *plan, Connection *connection, const ManifestTable
 }
 
 bool
-append_tables_find(RestorePlan *plan, Connection *connection, AppendTables *tables)
+append_tables_find(const RestorePlan *plan, Connection *connection, AppendTables *tables)
 {
 	const Manifest *manifest = plan->manifest;
 	bool good = true;

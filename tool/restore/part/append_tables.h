@@ -33,7 +33,8 @@ typedef struct AppendTables
  * they have the columns, and decide with whose rights rows are added.  False
  * (reported) if anything is amiss.
  */
-extern bool append_tables_find(RestorePlan *plan, Connection *connection, AppendTables *tables);
+extern bool append_tables_find(const RestorePlan *plan, Connection *connection,
+							   AppendTables *tables);
 
 /*
  * Decide once more, directly before rows are added: code of the owner of

@@ -42,7 +42,7 @@ enum
 };
 
 static bool
-leave(RestorePlan *plan, Connection *connection, const PGresult *parents, int row)
+leave(const RestorePlan *plan, Connection *connection, const PGresult *parents, int row)
 {
 	const char *schema = PQgetvalue(parents, row, CHILD_SCHEMA);
 	const char *name = PQgetvalue(parents, row, CHILD_NAME);
@@ -66,7 +66,7 @@ leave(RestorePlan *plan, Connection *connection, const PGresult *parents, int ro
 }
 
 bool
-copy_parents_leave(RestorePlan *plan, Connection *connection, const RenameMap *map)
+copy_parents_leave(const RestorePlan *plan, Connection *connection, const RenameMap *map)
 {
 	const char *params[1];
 	PGresult *parents;

@@ -16,6 +16,7 @@
  * that do not come with the part, and report it as left out.  To be called
  * when they are made and have no rows yet.  False (reported) on failure.
  */
-extern bool copy_parents_leave(RestorePlan *plan, Connection *connection, const RenameMap *map);
+extern bool copy_parents_leave(const RestorePlan *plan, Connection *connection,
+							   const RenameMap *map);
 
 #endif /* NEX_COPY_PARENTS_H */

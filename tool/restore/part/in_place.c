@@ -60,7 +60,7 @@
 #include "wrapper_functions.h"
 
 static bool
-run_list(RestorePlan *plan, Connection *connection, const RenameMap *map, PartialList which)
+run_list(const RestorePlan *plan, Connection *connection, const RenameMap *map, PartialList which)
 {
 	return in_place_run_list(plan, connection, map, partial_list(plan, which),
 							 which >= LIST_POST_DATA ? "could not restore the post-data section"
@@ -72,7 +72,7 @@ run_list(RestorePlan *plan, Connection *connection, const RenameMap *map, Partia
  * as the owner of a table, and grants are made as those who granted.
  */
 static bool
-grant_schema(RestorePlan *plan, Connection *connection, const Renamed *renamed)
+grant_schema(const RestorePlan *plan, Connection *connection, const Renamed *renamed)
 {
 	const char *params[3] = {renamed->entry->schema, renamed->schema, renamed->entry->owner};
 	PGresult *result;
@@ -101,7 +101,7 @@ grant_schema(RestorePlan *plan, Connection *connection, const Renamed *renamed)
 
 /* The schema of --as, if it is not there. */
 static bool
-create_schema(RestorePlan *plan, Connection *connection, const RenameMap *map)
+create_schema(const RestorePlan *plan, Connection *connection, const RenameMap *map)
 {
 	const Renamed *renamed = map->items;
 	PGresult *result;
@@ -155,7 +155,7 @@ analyze_table(Connection *connection, const char *target)
 
 /* Planner statistics are worth having, but no reason to fail any more. */
 static void
-analyze(RestorePlan *plan, Connection *connection, const RenameMap *map)
+analyze(const RestorePlan *plan, Connection *connection, const RenameMap *map)
 {
 	bool there = true;
 	uint32_t i;
@@ -186,7 +186,7 @@ check_late_values(const RestorePlan *plan, Connection *connection)
 }
 
 static bool
-fill(RestorePlan *plan, Connection *connection, const RenameMap *map)
+fill(const RestorePlan *plan, Connection *connection, const RenameMap *map)
 {
 	bool good;
 

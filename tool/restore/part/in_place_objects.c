@@ -36,7 +36,7 @@
 /* What is not made yet: the group comes first. */
 typedef struct Pending
 {
-	RestorePlan *plan;
+	const RestorePlan *plan;
 	Connection *connection;
 	const RenameMap *map;
 	AuthorGroup group;
@@ -135,7 +135,7 @@ run_class(Pending *pending, const TocEntry *entry)
 static bool
 read_table(const Pending *pending, const TocEntry *entry, Buffer *renamed, const char **settings)
 {
-	RestorePlan *plan = pending->plan;
+	const RestorePlan *plan = pending->plan;
 	const EntryScript *text;
 	Buffer script;
 	char *list;
@@ -285,7 +285,7 @@ take_entry(Pending *pending, const TocEntry *entry)
 }
 
 bool
-in_place_objects(RestorePlan *plan, Connection *connection, const RenameMap *map)
+in_place_objects(const RestorePlan *plan, Connection *connection, const RenameMap *map)
 {
 	const ArchiveToc *toc = &plan->selection->toc;
 	Pending pending = {.plan = plan, .connection = connection, .map = map};

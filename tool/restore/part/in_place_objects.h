@@ -13,6 +13,6 @@
 #include "restore_plan.h"
 
 /* All objects of the pre-data section, but for what is attached.  False (reported) on failure. */
-extern bool in_place_objects(RestorePlan *plan, Connection *connection, const RenameMap *map);
+extern bool in_place_objects(const RestorePlan *plan, Connection *connection, const RenameMap *map);
 
 #endif /* NEX_IN_PLACE_OBJECTS_H */

@@ -181,7 +181,7 @@ run_last(PostBatch *batch)
 }
 
 bool
-in_place_attach(RestorePlan *plan, Connection *connection, const RenameMap *map)
+in_place_attach(const RestorePlan *plan, Connection *connection, const RenameMap *map)
 {
 	const Selection *selection = plan->selection;
 	PostBatch batch = batch_of(plan, connection, map);
@@ -231,7 +231,7 @@ run_as_session(PostBatch *batch)
 }
 
 bool
-in_place_post_data(RestorePlan *plan, Connection *connection, const RenameMap *map)
+in_place_post_data(const RestorePlan *plan, Connection *connection, const RenameMap *map)
 {
 	PostBatch batch = batch_of(plan, connection, map);
 	bool good;

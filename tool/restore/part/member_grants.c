@@ -82,7 +82,7 @@ is_member(const RestorePlan *plan, const PGresult *members, const TocEntry *entr
 }
 
 void
-member_grants_report(RestorePlan *plan)
+member_grants_report(const RestorePlan *plan)
 {
 	Selection *selection = plan->selection;
 	const char *first = NULL;
@@ -111,7 +111,7 @@ member_grants_report(RestorePlan *plan)
 }
 
 bool
-member_grants_find(RestorePlan *plan, Connection *connection, int *ids, uint32_t *count)
+member_grants_find(const RestorePlan *plan, Connection *connection, int *ids, uint32_t *count)
 {
 	Selection *selection = plan->selection;
 	PGresult *members;
@@ -136,7 +136,7 @@ member_grants_find(RestorePlan *plan, Connection *connection, int *ids, uint32_t
 }
 
 bool
-member_grants_choose(RestorePlan *plan, Connection *connection, char **list)
+member_grants_choose(const RestorePlan *plan, Connection *connection, char **list)
 {
 	int *ids = xcalloc((size_t) plan->selection->toc.count + 1, sizeof(int));
 	uint32_t count = 0;

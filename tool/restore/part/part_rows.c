@@ -61,7 +61,7 @@ part_rows_target(const RestorePlan *plan, const RenameMap *map, const ManifestTa
  * has none.
  */
 static bool
-load_table(RestorePlan *plan, RowCopy *copy, int32_t table, const char *command)
+load_table(const RestorePlan *plan, RowCopy *copy, int32_t table, const char *command)
 {
 	const ManifestTable *source = &plan->manifest->tables[table];
 	RowRights rights = {false, NULL, NULL};
@@ -341,8 +341,8 @@ read_order(const RestorePlan *plan, Connection *connection, const RenameMap *map
 }
 
 static bool
-load_one(RestorePlan *plan, Connection *connection, const RenameMap *map, MemberReader *reader,
-		 uint32_t table)
+load_one(const RestorePlan *plan, Connection *connection, const RenameMap *map,
+		 MemberReader *reader, uint32_t table)
 {
 	const ManifestTable *source = &plan->manifest->tables[table];
 	char *target = part_rows_target(plan, map, source);
@@ -363,7 +363,7 @@ load_one(RestorePlan *plan, Connection *connection, const RenameMap *map, Member
 }
 
 bool
-part_rows_load(RestorePlan *plan, Connection *connection, const RenameMap *map)
+part_rows_load(const RestorePlan *plan, Connection *connection, const RenameMap *map)
 {
 	const Manifest *manifest = plan->manifest;
 	uint32_t plain = 0;

@@ -15,6 +15,6 @@ extern char *part_rows_target(const RestorePlan *plan, const RenameMap *map,
 							  const ManifestTable *table);
 
 /* Load all rows, each table with what protects it.  False (reported) on failure. */
-extern bool part_rows_load(RestorePlan *plan, Connection *connection, const RenameMap *map);
+extern bool part_rows_load(const RestorePlan *plan, Connection *connection, const RenameMap *map);
 
 #endif /* NEX_PART_ROWS_H */

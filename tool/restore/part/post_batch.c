@@ -27,7 +27,7 @@
 #include "table_turns.h"
 
 PostBatch
-batch_of(RestorePlan *plan, Connection *connection, const RenameMap *map)
+batch_of(const RestorePlan *plan, Connection *connection, const RenameMap *map)
 {
 	PostBatch batch = {.plan = plan, .connection = connection, .map = map, .plain = true};
 
@@ -287,7 +287,7 @@ batch_take(PostBatch *batch, const TocEntry *entry)
 }
 
 bool
-in_place_take(RestorePlan *plan, Connection *connection, const RenameMap *map,
+in_place_take(const RestorePlan *plan, Connection *connection, const RenameMap *map,
 			  const TocEntry *const *entries, uint32_t count)
 {
 	PostBatch batch = batch_of(plan, connection, map);

@@ -21,7 +21,7 @@
 /* What runs together. */
 typedef struct PostBatch
 {
-	RestorePlan *plan;
+	const RestorePlan *plan;
 	Connection *connection;
 	const RenameMap *map;
 	AuthorGroup group; /* comes first */
@@ -34,7 +34,7 @@ typedef struct PostBatch
 } PostBatch;
 
 /* An empty one; batch_free() in any case. */
-extern PostBatch batch_of(RestorePlan *plan, Connection *connection, const RenameMap *map);
+extern PostBatch batch_of(const RestorePlan *plan, Connection *connection, const RenameMap *map);
 extern void batch_free(PostBatch *batch);
 
 /* Make what is in it; it is empty then.  False (reported) on failure. */
@@ -63,7 +63,7 @@ extern bool batch_run_watched(PostBatch *batch, const TocEntry *entry, Definitio
 extern bool batch_take(PostBatch *batch, const TocEntry *entry);
 
 /* Make entries that come after the rows now, in this order. */
-extern bool in_place_take(RestorePlan *plan, Connection *connection, const RenameMap *map,
+extern bool in_place_take(const RestorePlan *plan, Connection *connection, const RenameMap *map,
 						  const TocEntry *const *entries, uint32_t count);
 
 #endif /* NEX_POST_BATCH_H */

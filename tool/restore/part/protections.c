@@ -118,7 +118,7 @@ read_entries(const RestorePlan *plan, Protections *protections)
 }
 
 static Protections *
-protections_of(RestorePlan *plan)
+protections_of(const RestorePlan *plan)
 {
 	size_t count = (size_t) plan->selection->toc.count + 1;
 	Protections *protections = xcalloc(1, sizeof(*protections));
@@ -372,7 +372,7 @@ is_of_role(const RestorePlan *plan, Connection *connection, const TocEntry *entr
 
 /* Add it to what is to be made, behind what it needs; *can: can that be? */
 static bool
-add_needed(RestorePlan *plan, Connection *connection, const TocEntry *entry, const char *role,
+add_needed(const RestorePlan *plan, Connection *connection, const TocEntry *entry, const char *role,
 		   bool *can)
 {
 	Protections *protections = plan->progress->protections;
@@ -398,7 +398,7 @@ add_needed(RestorePlan *plan, Connection *connection, const TocEntry *entry, con
 
 /* The same of a protection; without it nothing of what it needs is made, either. */
 static bool
-add_protection(RestorePlan *plan, Connection *connection, const TocEntry *entry, bool *can)
+add_protection(const RestorePlan *plan, Connection *connection, const TocEntry *entry, bool *can)
 {
 	Protections *protections = plan->progress->protections;
 	uint32_t before = protections->nnext;
@@ -412,7 +412,8 @@ add_protection(RestorePlan *plan, Connection *connection, const TocEntry *entry,
 
 /* Those of one table, view …; of policies, all or none. */
 static bool
-add_of_object(RestorePlan *plan, Connection *connection, const TocEntry *object, bool policies)
+add_of_object(const RestorePlan *plan, Connection *connection, const TocEntry *object,
+			  bool policies)
 {
 	Protections *protections = plan->progress->protections;
 	uint32_t before = protections->nnext;
@@ -437,7 +438,8 @@ add_of_object(RestorePlan *plan, Connection *connection, const TocEntry *object,
 
 /* What protects the object, as far as it can be made now. */
 static bool
-protect(RestorePlan *plan, Connection *connection, const RenameMap *map, const TocEntry *object)
+protect(const RestorePlan *plan, Connection *connection, const RenameMap *map,
+		const TocEntry *object)
 {
 	Protections *protections = plan->progress->protections;
 
@@ -451,7 +453,7 @@ protect(RestorePlan *plan, Connection *connection, const RenameMap *map, const T
 }
 
 static bool
-protect_domain(RestorePlan *plan, Connection *connection, const RenameMap *map,
+protect_domain(const RestorePlan *plan, Connection *connection, const RenameMap *map,
 			   const TocEntry *entry)
 {
 	Protections *protections = plan->progress->protections;
@@ -464,7 +466,7 @@ protect_domain(RestorePlan *plan, Connection *connection, const RenameMap *map,
 
 /* All that can be made now. */
 static bool
-protect_ready(RestorePlan *plan, Connection *connection, const RenameMap *map)
+protect_ready(const RestorePlan *plan, Connection *connection, const RenameMap *map)
 {
 	Protections *protections = plan->progress->protections;
 	bool good = true;
@@ -490,7 +492,7 @@ protect_ready(RestorePlan *plan, Connection *connection, const RenameMap *map)
 }
 
 bool
-protections_begin(RestorePlan *plan, Connection *connection, const RenameMap *map)
+protections_begin(const RestorePlan *plan, Connection *connection, const RenameMap *map)
 {
 	if (plan->settings->turns->rows_as == ROWS_AS_SESSION)
 		return true;
@@ -501,7 +503,7 @@ protections_begin(RestorePlan *plan, Connection *connection, const RenameMap *ma
 /* ---- rows ---- */
 
 bool
-protections_before_rows(RestorePlan *plan, Connection *connection, const RenameMap *map,
+protections_before_rows(const RestorePlan *plan, Connection *connection, const RenameMap *map,
 						uint32_t table)
 {
 	Protections *protections = plan->progress->protections;
@@ -581,7 +583,7 @@ must_wait(const RestorePlan *plan, const TocEntry *table)
 }
 
 static bool
-watch(RestorePlan *plan, Connection *connection, const RenameMap *map, const TocEntry *table)
+watch(const RestorePlan *plan, Connection *connection, const RenameMap *map, const TocEntry *table)
 {
 	Protections *protections = plan->progress->protections;
 	Watched *watched = &protections->watched[protections->nwatched];
@@ -598,7 +600,8 @@ watch(RestorePlan *plan, Connection *connection, const RenameMap *map, const Toc
 
 /* The table, or all partitions of it, which have got rows through it. */
 static bool
-watch_tree(RestorePlan *plan, Connection *connection, const RenameMap *map, const TocEntry *table)
+watch_tree(const RestorePlan *plan, Connection *connection, const RenameMap *map,
+		   const TocEntry *table)
 {
 	bool good = watch(plan, connection, map, table);
 	const TocEntry *partition;
@@ -610,7 +613,7 @@ watch_tree(RestorePlan *plan, Connection *connection, const RenameMap *map, cons
 }
 
 bool
-protections_after_rows(RestorePlan *plan, Connection *connection, const RenameMap *map,
+protections_after_rows(const RestorePlan *plan, Connection *connection, const RenameMap *map,
 					   uint32_t table)
 {
 	Protections *protections = plan->progress->protections;
@@ -623,7 +626,7 @@ protections_after_rows(RestorePlan *plan, Connection *connection, const RenameMa
 }
 
 bool
-protections_check(RestorePlan *plan, Connection *connection, const RenameMap *map)
+protections_check(const RestorePlan *plan, Connection *connection, const RenameMap *map)
 {
 	Protections *protections = plan->progress->protections;
 	bool good = true;

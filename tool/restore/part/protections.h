@@ -15,21 +15,23 @@
 extern bool protections_has(const RestorePlan *plan, const TocEntry *table);
 
 /* The definitions are made, and there are no rows yet: protect what waits for none. */
-extern bool protections_begin(RestorePlan *plan, Connection *connection, const RenameMap *map);
+extern bool protections_begin(const RestorePlan *plan, Connection *connection,
+							  const RenameMap *map);
 extern void protections_free(Protections *protections);
 
 /* Directly before rows come for a table of the manifest: has nobody been there? */
-extern bool protections_before_rows(RestorePlan *plan, Connection *connection, const RenameMap *map,
-									uint32_t table);
+extern bool protections_before_rows(const RestorePlan *plan, Connection *connection,
+									const RenameMap *map, uint32_t table);
 
 /* Directly behind them. */
-extern bool protections_after_rows(RestorePlan *plan, Connection *connection, const RenameMap *map,
-								   uint32_t table);
+extern bool protections_after_rows(const RestorePlan *plan, Connection *connection,
+								   const RenameMap *map, uint32_t table);
 
 /* Has the entry, which comes after the rows in the archive, been made already? */
 extern bool protections_made(const RestorePlan *plan, const TocEntry *entry);
 
 /* At the end: has anybody changed rows that had to wait for their protection? */
-extern bool protections_check(RestorePlan *plan, Connection *connection, const RenameMap *map);
+extern bool protections_check(const RestorePlan *plan, Connection *connection,
+							  const RenameMap *map);
 
 #endif /* NEX_PROTECTIONS_H */

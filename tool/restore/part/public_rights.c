@@ -106,7 +106,7 @@ report(Selection *selection, const TocEntry *grants, const TocEntry *object)
 }
 
 bool
-public_rights_take(RestorePlan *plan, Connection *connection, const RenameMap *map,
+public_rights_take(const RestorePlan *plan, Connection *connection, const RenameMap *map,
 				   const TocEntry *grants)
 {
 	const TocEntry *object = find_object(&plan->selection->toc, grants);
@@ -123,7 +123,7 @@ public_rights_take(RestorePlan *plan, Connection *connection, const RenameMap *m
 }
 
 bool
-public_rights_take_members(RestorePlan *plan, Connection *connection, const RenameMap *map)
+public_rights_take_members(const RestorePlan *plan, Connection *connection, const RenameMap *map)
 {
 	const ArchiveToc *toc = &plan->selection->toc;
 	int *ids = xcalloc((size_t) toc->count + 1, sizeof(int));

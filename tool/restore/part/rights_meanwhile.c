@@ -49,7 +49,7 @@ struct MeanwhileRights
 };
 
 static MeanwhileRights *
-rights_of(RestorePlan *plan)
+rights_of(const RestorePlan *plan)
 {
 	if (plan->progress->rights == NULL)
 	{
@@ -71,7 +71,7 @@ rights_free(MeanwhileRights *rights)
 }
 
 void
-rights_note(RestorePlan *plan, const TocEntry *entry)
+rights_note(const RestorePlan *plan, const TocEntry *entry)
 {
 	MeanwhileRights *rights = rights_of(plan);
 
@@ -80,7 +80,7 @@ rights_note(RestorePlan *plan, const TocEntry *entry)
 
 /* Grants on what extensions have brought that were not there. */
 static bool
-grant_members(RestorePlan *plan, Connection *connection, const RenameMap *map)
+grant_members(const RestorePlan *plan, Connection *connection, const RenameMap *map)
 {
 	char *list;
 
@@ -89,7 +89,7 @@ grant_members(RestorePlan *plan, Connection *connection, const RenameMap *map)
 }
 
 bool
-rights_settle(RestorePlan *plan, Connection *connection, const RenameMap *map)
+rights_settle(const RestorePlan *plan, Connection *connection, const RenameMap *map)
 {
 	MeanwhileRights *rights = rights_of(plan);
 	const ArchiveToc *toc = &plan->selection->toc;
@@ -126,7 +126,7 @@ rights_settle(RestorePlan *plan, Connection *connection, const RenameMap *map)
 }
 
 bool
-rights_give(RestorePlan *plan, Connection *connection, const RenameMap *map)
+rights_give(const RestorePlan *plan, Connection *connection, const RenameMap *map)
 {
 	MeanwhileRights *rights = rights_of(plan);
 	bool good = rights_settle(plan, connection, map);

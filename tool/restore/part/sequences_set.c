@@ -70,7 +70,7 @@ append_setval(Buffer *sql, const char *schema, const char *name, const SequenceV
 }
 
 bool
-sequences_set(RestorePlan *plan, Connection *connection, const RenameMap *map)
+sequences_set(const RestorePlan *plan, Connection *connection, const RenameMap *map)
 {
 	SequenceValues values;
 	PGresult *members = extension_rows_members(connection);
@@ -111,8 +111,8 @@ static const char look_query[] =
 
 /* Until the end of the transaction; a view in its place would be an error. */
 static bool
-lock_sequence(RestorePlan *plan, Connection *connection, const char *name, const char *increment,
-			  bool may_lock)
+lock_sequence(const RestorePlan *plan, Connection *connection, const char *name,
+			  const char *increment, bool may_lock)
 {
 	bool at_stake;
 	char *role;
@@ -256,7 +256,7 @@ decide(const RestorePlan *plan, Connection *connection, const char *oid, RowOwne
 
 /* Lock it if possible, then set it if it is behind. */
 static bool
-advance(RestorePlan *plan, Connection *connection, const SequenceValue *value,
+advance(const RestorePlan *plan, Connection *connection, const SequenceValue *value,
 		const char *increment, bool may_lock, const char *oid)
 {
 	RowOwners answer;
@@ -282,7 +282,7 @@ advance(RestorePlan *plan, Connection *connection, const SequenceValue *value,
 }
 
 static bool
-advance_if_there(RestorePlan *plan, Connection *connection, const SequenceValue *value)
+advance_if_there(const RestorePlan *plan, Connection *connection, const SequenceValue *value)
 {
 	const char *params[3] = {value->schema, value->name, value->value};
 	PGresult *result = connection_query(connection, look_query, 3, params);
@@ -303,7 +303,7 @@ advance_if_there(RestorePlan *plan, Connection *connection, const SequenceValue 
 }
 
 bool
-sequences_advance(RestorePlan *plan, Connection *connection)
+sequences_advance(const RestorePlan *plan, Connection *connection)
 {
 	SequenceValues values;
 	PGresult *members = extension_rows_members(connection);

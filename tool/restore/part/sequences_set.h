@@ -11,12 +11,12 @@
 #include "rename.h"
 
 /* Set the sequences that were restored, under their new names if `map` has some. */
-extern bool sequences_set(RestorePlan *plan, Connection *connection, const RenameMap *map);
+extern bool sequences_set(const RestorePlan *plan, Connection *connection, const RenameMap *map);
 
 /*
  * Move the sequences of the chosen tables forward to where they were at the
  * backup; never backward.
  */
-extern bool sequences_advance(RestorePlan *plan, Connection *connection);
+extern bool sequences_advance(const RestorePlan *plan, Connection *connection);
 
 #endif /* NEX_SEQUENCES_SET_H */

@@ -105,7 +105,7 @@ in_place_run_script(Connection *connection, const char *script, const char *fail
 }
 
 bool
-in_place_run_list(RestorePlan *plan, Connection *connection, const RenameMap *map, char *list,
+in_place_run_list(const RestorePlan *plan, Connection *connection, const RenameMap *map, char *list,
 				  const char *failure)
 {
 	Buffer script;

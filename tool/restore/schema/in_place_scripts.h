@@ -20,7 +20,7 @@ extern bool in_place_write_script(const RestorePlan *plan, const char *list, Buf
 extern bool in_place_run_script(Connection *connection, const char *script, const char *failure);
 
 /* Run what pg_restore makes of a list, which is freed; NULL fails. */
-extern bool in_place_run_list(RestorePlan *plan, Connection *connection, const RenameMap *map,
+extern bool in_place_run_list(const RestorePlan *plan, Connection *connection, const RenameMap *map,
 							  char *list, const char *failure);
 
 /* Run a part of what pg_restore writes, renamed. */

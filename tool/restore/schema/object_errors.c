@@ -78,7 +78,7 @@ statement_kept(const char *statement)
 }
 
 void
-object_errors_add(RestorePlan *plan, const TocEntry *entry, bool missing, const char *label,
+object_errors_add(const RestorePlan *plan, const TocEntry *entry, bool missing, const char *label,
 				  const char *statement, const char *error, uint64_t rows)
 {
 	ObjectErrors *errors = plan->progress->errors;
@@ -154,7 +154,8 @@ try_commands(Connection *connection, const char *sql, bool *done, char **said)
 }
 
 bool
-object_errors_run(RestorePlan *plan, Connection *connection, const char *label, const char *sql)
+object_errors_run(const RestorePlan *plan, Connection *connection, const char *label,
+				  const char *sql)
 {
 	char *said;
 	bool done;
@@ -228,7 +229,7 @@ check_path(const char *path)
 }
 
 bool
-object_errors_begin(RestorePlan *plan)
+object_errors_begin(const RestorePlan *plan)
 {
 	const char *given = plan->settings->restore->object_errors_file;
 	ObjectErrors *errors;
@@ -243,7 +244,7 @@ object_errors_begin(RestorePlan *plan)
 }
 
 ObjectErrors *
-object_errors_with_scripts(RestorePlan *plan)
+object_errors_with_scripts(const RestorePlan *plan)
 {
 	ObjectErrors *errors = plan->progress->errors;
 
@@ -347,7 +348,7 @@ write_file(const RestorePlan *plan)
 }
 
 bool
-object_errors_finish(RestorePlan *plan)
+object_errors_finish(const RestorePlan *plan)
 {
 	ObjectErrors *errors = plan->progress->errors;
 

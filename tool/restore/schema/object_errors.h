@@ -42,16 +42,16 @@ struct ObjectErrors
 };
 
 /* Before anything is done: see that the file can be written.  False (reported) if not. */
-extern bool object_errors_begin(RestorePlan *plan);
+extern bool object_errors_begin(const RestorePlan *plan);
 
 /* The archive's entries and their scripts; NULL (reported) on failure. */
-extern ObjectErrors *object_errors_with_scripts(RestorePlan *plan);
+extern ObjectErrors *object_errors_with_scripts(const RestorePlan *plan);
 
 /*
  * Note one, from any thread, and warn.  `entry` may be NULL; `missing`: its
  * object is not there.  `statement` NULL means that `rows` rows are missing.
  */
-extern void object_errors_add(RestorePlan *plan, const TocEntry *entry, bool missing,
+extern void object_errors_add(const RestorePlan *plan, const TocEntry *entry, bool missing,
 							  const char *label, const char *statement, const char *error,
 							  uint64_t rows);
 
@@ -65,11 +65,11 @@ extern bool object_errors_has(const RestorePlan *plan, int entry);
  * Run commands of a member, or those for a large object; if they fail, one by
  * one, and note what fails.  False (reported) if nothing more can be run.
  */
-extern bool object_errors_run(RestorePlan *plan, Connection *connection, const char *label,
+extern bool object_errors_run(const RestorePlan *plan, Connection *connection, const char *label,
 							  const char *sql);
 
 /* At the end: write the file, and say that the restore is incomplete, if it is. */
-extern bool object_errors_finish(RestorePlan *plan);
+extern bool object_errors_finish(const RestorePlan *plan);
 
 /* The last line: an error, for exit code 1. */
 extern bool object_errors_report(const RestoreResult *result);

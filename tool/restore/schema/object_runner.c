@@ -56,7 +56,7 @@ typedef struct Item
 
 typedef struct Run
 {
-	RestorePlan *plan;
+	const RestorePlan *plan;
 	Item *items;
 	uint32_t count;
 	uint32_t *by_place; /* position in items plus 1, by place of the entry */
@@ -75,7 +75,7 @@ typedef enum Outcome
 } Outcome;
 
 Connection *
-object_runner_connect(RestorePlan *plan)
+object_runner_connect(const RestorePlan *plan)
 {
 	ConnectionTarget *target = target_with_database(plan->target, plan->working);
 	const char *memory = plan->settings->restore->maintenance_work_mem;
@@ -159,8 +159,8 @@ run_quietly(Connection *connection, const char *sql)
 }
 
 bool
-object_runner_with_path(RestorePlan *plan, Connection *connection, const char *owner, bool as_owner,
-						const char *statement)
+object_runner_with_path(const RestorePlan *plan, Connection *connection, const char *owner,
+						bool as_owner, const char *statement)
 {
 	char *unpin = NULL;
 	bool good;
@@ -176,7 +176,7 @@ object_runner_with_path(RestorePlan *plan, Connection *connection, const char *o
 }
 
 bool
-object_runner_statement(RestorePlan *plan, Connection *connection, const TocEntry *entry,
+object_runner_statement(const RestorePlan *plan, Connection *connection, const TocEntry *entry,
 						const char *label, const char *owner, const char *statement)
 {
 	char state[6];
@@ -235,7 +235,7 @@ is_worth_repeating(const Item *item, const char *end)
 static bool
 run_first(Run *run, Connection *connection, const Item *item, const char *end, bool *more)
 {
-	RestorePlan *plan = run->plan;
+	const RestorePlan *plan = run->plan;
 	char *first = xasprintf("%s%.*s", item->script->settings, (int) (end - item->script->text),
 							item->script->text);
 	Outcome outcome = OUTCOME_ERROR;
@@ -436,7 +436,7 @@ is_wanted(const RestorePlan *plan, const TocEntry *entry, const bool *wanted)
 
 /* `wanted` by place; NULL: everything before the rows. */
 static bool
-run_wanted(RestorePlan *plan, const bool *wanted, bool parallel)
+run_wanted(const RestorePlan *plan, const bool *wanted, bool parallel)
 {
 	ObjectErrors *errors = plan->progress->errors;
 	Run run;
@@ -470,14 +470,14 @@ run_wanted(RestorePlan *plan, const bool *wanted, bool parallel)
 }
 
 bool
-object_runner_pre_data(RestorePlan *plan)
+object_runner_pre_data(const RestorePlan *plan)
 {
 	progress_phase("restoring schema", "", 0, 0);
 	return object_errors_with_scripts(plan) != NULL && run_wanted(plan, NULL, false);
 }
 
 bool
-object_runner_entries(RestorePlan *plan, const int *ids, uint32_t count, bool parallel)
+object_runner_entries(const RestorePlan *plan, const int *ids, uint32_t count, bool parallel)
 {
 	const ObjectErrors *errors = object_errors_with_scripts(plan);
 	bool *wanted;

@@ -85,7 +85,7 @@ own_path_may_help(const char *state)
 
 /* Statements of the backup's settings that are about a search_path. */
 static const char *
-read_paths(RestorePlan *plan)
+read_paths(const RestorePlan *plan)
 {
 	ObjectErrors *errors = plan->progress->errors;
 	MemberReader reader;
@@ -133,7 +133,7 @@ run(Connection *connection, const char *sql)
 
 /* As in the database when it is complete; this is taken back. */
 static bool
-set_database_settings(RestorePlan *plan, Connection *connection)
+set_database_settings(const RestorePlan *plan, Connection *connection)
 {
 	const char *statement = read_paths(plan);
 	bool good = true;
@@ -157,7 +157,7 @@ set_database_settings(RestorePlan *plan, Connection *connection)
  * backup's own owners, which --no-owner does not change.
  */
 static bool
-is_trusted(RestorePlan *plan, Connection *connection)
+is_trusted(const RestorePlan *plan, Connection *connection)
 {
 	const ArchiveToc *toc = plan->progress->errors->toc;
 	PGresult *schemas = connection_ask(connection, schemas_query, 0, NULL);
@@ -184,7 +184,7 @@ is_trusted(RestorePlan *plan, Connection *connection)
 
 /* Set the path for the transaction; what it is computed from is taken back. */
 static bool
-set_path(RestorePlan *plan, Connection *connection, const char *owner, bool as_owner)
+set_path(const RestorePlan *plan, Connection *connection, const char *owner, bool as_owner)
 {
 	const char *params[1] = {owner};
 	PGresult *result;
@@ -215,7 +215,7 @@ set_path(RestorePlan *plan, Connection *connection, const char *owner, bool as_o
 }
 
 bool
-own_path_pin(RestorePlan *plan, Connection *connection, const char *owner, bool as_owner,
+own_path_pin(const RestorePlan *plan, Connection *connection, const char *owner, bool as_owner,
 			 char **unpin)
 {
 	PGresult *functions = connection_ask(connection, functions_query, 0, NULL);

@@ -20,7 +20,7 @@ extern bool own_path_may_help(const char *state);
  * commit; caller frees.  False, without a report, if this may not be done or
  * fails: then roll back.
  */
-extern bool own_path_pin(RestorePlan *plan, Connection *connection, const char *owner,
+extern bool own_path_pin(const RestorePlan *plan, Connection *connection, const char *owner,
 						 bool as_owner, char **unpin);
 
 #endif /* NEX_OWN_PATH_H */

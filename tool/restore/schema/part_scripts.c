@@ -26,7 +26,7 @@
 #include "part_lists.h"
 
 static bool
-read_scripts(RestorePlan *plan, Connection *connection)
+read_scripts(const RestorePlan *plan, Connection *connection)
 {
 	if (plan->progress->scripts != NULL)
 		return true;
@@ -36,7 +36,7 @@ read_scripts(RestorePlan *plan, Connection *connection)
 }
 
 const EntryScript *
-part_script(RestorePlan *plan, Connection *connection, const TocEntry *entry)
+part_script(const RestorePlan *plan, Connection *connection, const TocEntry *entry)
 {
 	const EntryScript *script;
 
@@ -50,7 +50,7 @@ part_script(RestorePlan *plan, Connection *connection, const TocEntry *entry)
 }
 
 bool
-part_scripts_usable(RestorePlan *plan, Connection *connection, bool *usable)
+part_scripts_usable(const RestorePlan *plan, Connection *connection, bool *usable)
 {
 	if (!read_scripts(plan, connection))
 		return false;
@@ -59,8 +59,8 @@ part_scripts_usable(RestorePlan *plan, Connection *connection, bool *usable)
 }
 
 bool
-part_scripts_run(RestorePlan *plan, Connection *connection, const RenameMap *map, const int *ids,
-				 uint32_t count, const char *failure)
+part_scripts_run(const RestorePlan *plan, Connection *connection, const RenameMap *map,
+				 const int *ids, uint32_t count, const char *failure)
 {
 	Buffer texts;
 	bool usable;

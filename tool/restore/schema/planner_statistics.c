@@ -28,7 +28,7 @@
 /* What the threads of ANALYZE share. */
 typedef struct Analyzing
 {
-	RestorePlan *plan;
+	const RestorePlan *plan;
 	ConnectionTarget *target;
 	const Manifest *manifest;
 	uint32_t *order; /* positions of tables, biggest first */
@@ -84,7 +84,7 @@ analyze_command(const Manifest *manifest, uint32_t table)
 
 /* The server runs code of a table as its owner. */
 static bool
-has_path(RestorePlan *plan, Connection *connection, const char *sql, uint32_t oid)
+has_path(const RestorePlan *plan, Connection *connection, const char *sql, uint32_t oid)
 {
 	const char *owner = plan->progress->errors != NULL ? object_errors_owner(plan, oid) : "";
 
@@ -96,7 +96,7 @@ has_path(RestorePlan *plan, Connection *connection, const char *sql, uint32_t oi
  * fails is no reason to give up what was restored.
  */
 static bool
-analyze_again(RestorePlan *plan, Connection *connection, const char *sql, uint32_t oid)
+analyze_again(const RestorePlan *plan, Connection *connection, const char *sql, uint32_t oid)
 {
 	char *said;
 	bool good = run(connection, sql, &said);
@@ -174,7 +174,7 @@ analyze_rest(const Analyzing *analyzing)
 }
 
 bool
-schema_sections_analyze(RestorePlan *plan)
+schema_sections_analyze(const RestorePlan *plan)
 {
 	bool good;
 	int jobs = plan->settings->work->jobs;

@@ -92,7 +92,8 @@ assign_passes(const RestorePlan *plan, const ArchiveListing *all, const ArchiveL
 }
 
 static bool
-run_pass(RestorePlan *plan, const ArchiveListing *section, const unsigned char *passes, Pass pass)
+run_pass(const RestorePlan *plan, const ArchiveListing *section, const unsigned char *passes,
+		 Pass pass)
 {
 	int *ids = xcalloc((size_t) section->count + 1, sizeof(int));
 	uint32_t count = 0;
@@ -127,7 +128,7 @@ run_pass(RestorePlan *plan, const ArchiveListing *section, const unsigned char *
 }
 
 bool
-post_data_run(RestorePlan *plan)
+post_data_run(const RestorePlan *plan)
 {
 	ArchiveListing all;
 	ArchiveListing section;

@@ -11,6 +11,6 @@
 #include "restore_plan.h"
 
 /* Restore the post-data section, except for what was built early. */
-extern bool post_data_run(RestorePlan *plan);
+extern bool post_data_run(const RestorePlan *plan);
 
 #endif /* NEX_POST_DATA_H */

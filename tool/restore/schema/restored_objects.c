@@ -112,7 +112,7 @@ listed(const RestorePlan *plan, const ArchiveListing *listing, const Kind *kind)
 
 /* In a restore that goes on: something that depends on what could not be restored. */
 static void
-note_missing(RestorePlan *plan, const Kind *kind, uint64_t wanted, uint64_t found)
+note_missing(const RestorePlan *plan, const Kind *kind, uint64_t wanted, uint64_t found)
 {
 	char *label =
 		xasprintf("%llu of %llu objects of kind %s", (unsigned long long) (wanted - found),
@@ -123,7 +123,7 @@ note_missing(RestorePlan *plan, const Kind *kind, uint64_t wanted, uint64_t foun
 }
 
 static bool
-check_kind(RestorePlan *plan, Connection *connection, const ArchiveListing *listing,
+check_kind(const RestorePlan *plan, Connection *connection, const ArchiveListing *listing,
 		   const Kind *kind)
 {
 	uint64_t wanted = listed(plan, listing, kind);
@@ -162,7 +162,7 @@ was_restored(const RestorePlan *plan, const char *schema, const char *name)
 }
 
 bool
-restored_objects_unpopulated(RestorePlan *plan, Connection *connection)
+restored_objects_unpopulated(const RestorePlan *plan, Connection *connection)
 {
 	PGresult *result;
 	bool good;
@@ -190,7 +190,7 @@ restored_objects_unpopulated(RestorePlan *plan, Connection *connection)
 }
 
 bool
-restored_objects_check(RestorePlan *plan)
+restored_objects_check(const RestorePlan *plan)
 {
 	ConnectionTarget *target = target_with_database(plan->target, plan->working);
 	Connection *connection = head_settings_connect(plan, target);

@@ -14,12 +14,12 @@
  * Count the objects of the working database, by kind, and compare the counts
  * with the archive's table of contents.  False (reported) if there are fewer.
  */
-extern bool restored_objects_check(RestorePlan *plan);
+extern bool restored_objects_check(const RestorePlan *plan);
 
 /*
  * Note which materialized views have no rows: those that had none, and those
  * that read one of them.  False (reported) on failure.
  */
-extern bool restored_objects_unpopulated(RestorePlan *plan, Connection *connection);
+extern bool restored_objects_unpopulated(const RestorePlan *plan, Connection *connection);
 
 #endif /* NEX_RESTORED_OBJECTS_H */

@@ -94,7 +94,7 @@ typedef enum Outcome
 /* A statement that is being executed. */
 typedef struct Attempt
 {
-	RestorePlan *plan;
+	const RestorePlan *plan;
 	Connection *connection;
 	const char *statement;
 	PGresult *result; /* of the statement */
@@ -156,7 +156,7 @@ powers_more(const char *here, const char *there)
 
 /* What the role of this name can do more than that of the backup; NULL: nothing. */
 static char *
-more_than_in_backup(RestorePlan *plan, const char *role, const char *powers)
+more_than_in_backup(const RestorePlan *plan, const char *role, const char *powers)
 {
 	const ManifestDatabase *database = &plan->manifest->database;
 	uint32_t i;
@@ -304,7 +304,7 @@ report(Attempt *attempt, Outcome outcome)
 }
 
 bool
-role_settings_run(RestorePlan *plan, Connection *connection, const Buffer *statements)
+role_settings_run(const RestorePlan *plan, Connection *connection, const Buffer *statements)
 {
 	const char *from = statements->data != NULL ? statements->data : "";
 	bool patient = true;

@@ -20,6 +20,7 @@ extern void role_settings_take(Buffer *sql, Buffer *others);
  * settings, and what would give settings to a role that can do more here than
  * where the backup was made, is left out and reported, but the restore goes on: true.
  */
-extern bool role_settings_run(RestorePlan *plan, Connection *connection, const Buffer *statements);
+extern bool role_settings_run(const RestorePlan *plan, Connection *connection,
+							  const Buffer *statements);
 
 #endif /* NEX_ROLE_SETTINGS_H */

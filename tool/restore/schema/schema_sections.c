@@ -162,7 +162,7 @@ views_are_shut(Connection *connection)
 
 /* Where pg_restore is to connect, with the settings that make it fast; caller frees. */
 static char *
-conninfo_for_pg_restore(RestorePlan *plan, bool serial)
+conninfo_for_pg_restore(const RestorePlan *plan, bool serial)
 {
 	ConnectionTarget *target = target_with_database(plan->target, plan->working);
 	char *message = NULL;
@@ -204,7 +204,7 @@ conninfo_for_pg_restore(RestorePlan *plan, bool serial)
 
 /* Run pg_restore on the archive; `which` is an option that says what to restore. */
 static bool
-run_pg_restore(RestorePlan *plan, const char *which, const char *mode, bool serial,
+run_pg_restore(const RestorePlan *plan, const char *which, const char *mode, bool serial,
 			   SubprocessResult *result)
 {
 	char *conninfo = conninfo_for_pg_restore(plan, serial);
@@ -223,7 +223,7 @@ run_pg_restore(RestorePlan *plan, const char *which, const char *mode, bool seri
 
 /* Run pg_restore, or report why it failed. */
 static bool
-must_run_pg_restore(RestorePlan *plan, const char *section, const char *which, int jobs)
+must_run_pg_restore(const RestorePlan *plan, const char *section, const char *which, int jobs)
 {
 	char *mode = xasprintf("--jobs=%d", jobs);
 	SubprocessResult result;
@@ -241,7 +241,7 @@ must_run_pg_restore(RestorePlan *plan, const char *section, const char *which, i
 }
 
 bool
-schema_sections_run(RestorePlan *plan, const char *section)
+schema_sections_run(const RestorePlan *plan, const char *section)
 {
 	const char *list = strcmp(section, "pre-data") == 0 ? plan->pre_list : plan->post_list;
 	char *which =
@@ -260,7 +260,7 @@ schema_sections_run(RestorePlan *plan, const char *section)
 }
 
 bool
-schema_sections_run_list(RestorePlan *plan, const char *list, bool parallel)
+schema_sections_run_list(const RestorePlan *plan, const char *list, bool parallel)
 {
 	char *which = xasprintf("--use-list=%s", list);
 	bool good;
@@ -272,7 +272,7 @@ schema_sections_run_list(RestorePlan *plan, const char *list, bool parallel)
 }
 
 bool
-schema_sections_try_list(RestorePlan *plan, const char *list, bool serial)
+schema_sections_try_list(const RestorePlan *plan, const char *list, bool serial)
 {
 	char *which = xasprintf("--use-list=%s", list);
 	SubprocessResult result;
@@ -290,7 +290,7 @@ schema_sections_try_list(RestorePlan *plan, const char *list, bool serial)
 }
 
 static bool
-run_member(RestorePlan *plan, Connection *connection, MemberKind kind, const char *sql)
+run_member(const RestorePlan *plan, Connection *connection, MemberKind kind, const char *sql)
 {
 	if (plan->progress->errors != NULL)
 		return object_errors_run(plan, connection,
@@ -434,7 +434,7 @@ run_last(RestorePlan *plan, ConnectionTarget *target, Connection **connection, B
 
 /* Settings that a query needs; what is refused is reported when all of them are set. */
 static bool
-run_settings_of_queries(RestorePlan *plan, Connection *connection, Buffer *sql)
+run_settings_of_queries(const RestorePlan *plan, Connection *connection, Buffer *sql)
 {
 	RefusedSettings refused = {NULL, 0};
 	bool good = long_sql_try(connection, sql->data) ||

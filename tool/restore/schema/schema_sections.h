@@ -17,16 +17,16 @@ extern bool schema_sections_prepare(RestorePlan *plan);
  * Run pg_restore for "pre-data" or "post-data", with one connection; only the
  * chosen part of it if the plan has lists.
  */
-extern bool schema_sections_run(RestorePlan *plan, const char *section);
+extern bool schema_sections_run(const RestorePlan *plan, const char *section);
 
 /* Restore the post-data entries in a list file, with one connection or with all. */
-extern bool schema_sections_run_list(RestorePlan *plan, const char *list, bool parallel);
+extern bool schema_sections_run_list(const RestorePlan *plan, const char *list, bool parallel);
 
 /*
  * Restore the entries in a list file in one transaction; false, not reported,
  * if that fails.  `serial`: without parallel workers in the server.
  */
-extern bool schema_sections_try_list(RestorePlan *plan, const char *list, bool serial);
+extern bool schema_sections_try_list(const RestorePlan *plan, const char *list, bool serial);
 
 /* Run the SQL members of a kind (sequences, database settings) in plan->working. */
 extern bool schema_sections_run_members(RestorePlan *plan, MemberKind kind);
@@ -38,6 +38,6 @@ extern bool schema_sections_run_members(RestorePlan *plan, MemberKind kind);
 extern bool schema_sections_set_for_queries(RestorePlan *plan);
 
 /* ANALYZE every table, biggest first, with several connections. */
-extern bool schema_sections_analyze(RestorePlan *plan);
+extern bool schema_sections_analyze(const RestorePlan *plan);
 
 #endif /* NEX_SCHEMA_SECTIONS_H */

@@ -36,7 +36,7 @@ static const char views_query[] =
 	" WHERE c.relkind = 'm' AND NOT c.relispopulated ORDER BY c.oid";
 
 bool
-unpopulated_views_note(RestorePlan *plan, Connection *connection, const char *tables)
+unpopulated_views_note(const RestorePlan *plan, Connection *connection, const char *tables)
 {
 	const char *params[] = {tables};
 	PGresult *result = connection_query(connection, views_query, 1, params);

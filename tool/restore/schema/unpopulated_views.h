@@ -16,6 +16,7 @@
  * rows yet, in an order in which they can be filled.  tables: an array of their
  * oids, as text.  False (reported) on failure.
  */
-extern bool unpopulated_views_note(RestorePlan *plan, Connection *connection, const char *tables);
+extern bool unpopulated_views_note(const RestorePlan *plan, Connection *connection,
+								   const char *tables);
 
 #endif /* NEX_UNPOPULATED_VIEWS_H */

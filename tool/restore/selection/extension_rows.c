@@ -231,7 +231,7 @@ extension_now(const PGresult *members, const ManifestTable *table)
 }
 
 bool
-extension_rows_settle(RestorePlan *plan, Connection *connection)
+extension_rows_settle(const RestorePlan *plan, Connection *connection)
 {
 	static const bool all_kinds[MEMBER_KINDS] = {
 		[MEMBER_HEAD] = true, [MEMBER_ARCHIVE] = true, [MEMBER_SEQUENCES] = true};

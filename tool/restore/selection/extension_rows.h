@@ -34,7 +34,7 @@ extern bool extension_rows_wanted(Selection *selection, const Settings *settings
  * Backups of 0.2.1 do not say whose a table is.  Once the extensions have been
  * created, take out of the manifest the tables that none of them brought.
  */
-extern bool extension_rows_settle(RestorePlan *plan, Connection *connection);
+extern bool extension_rows_settle(const RestorePlan *plan, Connection *connection);
 
 /* All configuration tables and sequences that the database has.  NULL (reported) on failure. */
 extern PGresult *extension_rows_members(Connection *connection);

@@ -119,7 +119,7 @@ static const SqlConstant owner_query =
 		" WHERE d.datname = $1::pg_catalog.name");
 
 bool
-target_database_check_owner(RestorePlan *plan)
+target_database_check_owner(const RestorePlan *plan)
 {
 	const char *params[2] = {plan->database, plan->manifest->database.owner};
 	PGresult *result = connection_query(plan->maintenance, owner_query, 2, params);
@@ -155,7 +155,7 @@ target_database_check_owner(RestorePlan *plan)
 }
 
 bool
-target_database_is_marked(RestorePlan *plan, const char *mark, bool *marked)
+target_database_is_marked(const RestorePlan *plan, const char *mark, bool *marked)
 {
 	const char *params[2] = {plan->working, mark};
 	PGresult *result = connection_query(

@@ -33,10 +33,10 @@ extern bool target_database_is_empty(const ConnectionTarget *target, const char 
  * Does an empty database that is there belong to whom it shall, to a superuser
  * or to us?  False (reported) if not; a warning if --to names it.
  */
-extern bool target_database_check_owner(RestorePlan *plan);
+extern bool target_database_check_owner(const RestorePlan *plan);
 
 /* Is this still its comment?  Another one may have come from the backup. */
-extern bool target_database_is_marked(RestorePlan *plan, const char *mark, bool *marked);
+extern bool target_database_is_marked(const RestorePlan *plan, const char *mark, bool *marked);
 
 /*
  * See that the maintenance connection is there, or connect again: one that

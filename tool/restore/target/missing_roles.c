@@ -164,7 +164,7 @@ read_archive(const Settings *settings, const ArchiveToc *toc, Lines *roles, Line
 
 /* And the settings and grants of the database itself. */
 static bool
-read_database(RestorePlan *plan, Lines *roles)
+read_database(const RestorePlan *plan, Lines *roles)
 {
 	MemberReader reader;
 	bool found = false;
@@ -199,7 +199,7 @@ is_readable(const Manifest *manifest, const char *name)
 
 /* Report those of the names that the query finds missing. */
 static bool
-check_names(RestorePlan *plan, const Lines *names, const char *query, const char *what,
+check_names(const RestorePlan *plan, const Lines *names, const char *query, const char *what,
 			const char *hint)
 {
 	const char *params[1];
@@ -258,7 +258,7 @@ free_lines(Lines *lines)
 }
 
 bool
-missing_roles_check(RestorePlan *plan)
+missing_roles_check(const RestorePlan *plan)
 {
 	Lines roles = {NULL, 0};
 	Lines tablespaces = {NULL, 0};

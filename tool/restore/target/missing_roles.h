@@ -15,7 +15,7 @@
  * tablespaces that are missing, so that the restore would fail after hours.
  * With --on-object-error=skip it would not, and nothing is looked at.
  */
-extern bool missing_roles_check(RestorePlan *plan);
+extern bool missing_roles_check(const RestorePlan *plan);
 
 /* Add the roles that the statements of a text set something for, and those of grants; for tests. */
 extern void missing_roles_read(const char *sql, bool grants, Lines *roles);

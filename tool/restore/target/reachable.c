@@ -31,7 +31,7 @@ is_about_us(const char *message)
 }
 
 void
-reachable_check(RestorePlan *plan)
+reachable_check(const RestorePlan *plan)
 {
 	ConnectionTarget *target = target_with_database(plan->target, plan->working);
 	char *message = NULL;

@@ -15,6 +15,6 @@
  * for what it is, plan->unreachable is set and an error reported: it is
  * complete, but must not take the place of one that works.
  */
-extern void reachable_check(RestorePlan *plan);
+extern void reachable_check(const RestorePlan *plan);
 
 #endif /* NEX_REACHABLE_H */

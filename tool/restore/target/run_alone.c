@@ -25,7 +25,7 @@
 
 /* End the sessions of the two databases until the swap is through. */
 static bool
-disconnect_until_done(RestorePlan *plan, Connection *helper)
+disconnect_until_done(const RestorePlan *plan, Connection *helper)
 {
 	const char *params[2] = {plan->database, plan->working};
 
@@ -63,7 +63,8 @@ disconnect_until_done(RestorePlan *plan, Connection *helper)
  * report.
  */
 static bool
-run_once(RestorePlan *plan, Connection *helper, const SqlText *sql, const char *what, bool *again)
+run_once(const RestorePlan *plan, Connection *helper, const SqlText *sql, const char *what,
+		 bool *again)
 {
 	PGresult *result;
 	bool good = connection_send(plan->maintenance, sql);
@@ -99,7 +100,7 @@ run_once(RestorePlan *plan, Connection *helper, const SqlText *sql, const char *
 }
 
 bool
-target_database_run_alone(RestorePlan *plan, const SqlText *sql, const char *what)
+target_database_run_alone(const RestorePlan *plan, const SqlText *sql, const char *what)
 {
 	Connection *helper = connection_open(plan->target);
 	double until = plan->settings->backup->lock_wait_timeout > 0

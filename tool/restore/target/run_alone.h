@@ -15,6 +15,7 @@
  * the two), such as one with RENAME, while a second connection ends the
  * sessions there.  `what` is the line of an error report.
  */
-extern bool target_database_run_alone(RestorePlan *plan, const SqlText *sql, const char *what);
+extern bool target_database_run_alone(const RestorePlan *plan, const SqlText *sql,
+									  const char *what);
 
 #endif /* NEX_RUN_ALONE_H */

@@ -40,7 +40,7 @@ static const char look_query[] = "SELECT 'replication slot', s.slot_name::pg_cat
 								 " WHERE d.datname = $1::pg_catalog.name ORDER BY 1, 2";
 
 bool
-stays_behind_look(RestorePlan *plan)
+stays_behind_look(const RestorePlan *plan)
 {
 	const char *params[1] = {plan->database};
 	PGresult *result = connection_query(plan->maintenance, look_query, 1, params);

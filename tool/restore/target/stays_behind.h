@@ -19,7 +19,7 @@
 
 /* Look for them in the live database, and warn if there are any.  False (reported) if that fails.
  */
-extern bool stays_behind_look(RestorePlan *plan);
+extern bool stays_behind_look(const RestorePlan *plan);
 
 /* After the swap: what they belong to now, and what to do. */
 extern void stays_behind_warn(const RestorePlan *plan);

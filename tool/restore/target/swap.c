@@ -84,7 +84,7 @@ can_be_dropped(const char *shown, const char *subscriptions, const char *slots)
 }
 
 bool
-target_database_can_be_replaced(RestorePlan *plan)
+target_database_can_be_replaced(const RestorePlan *plan)
 {
 	const char *params[1] = {plan->database};
 	char *shown;
@@ -132,7 +132,7 @@ target_database_can_be_replaced(RestorePlan *plan)
  * One in another encoding cannot be read, and is no reason not to restore.
  */
 static char *
-own_comment(RestorePlan *plan)
+own_comment(const RestorePlan *plan)
 {
 	const char *params[1] = {plan->database};
 	PGresult *result =
@@ -169,7 +169,7 @@ own_comment(RestorePlan *plan)
 
 /* The transaction that swaps the names. */
 static void
-swap_commands(RestorePlan *plan, SqlText *sql)
+swap_commands(const RestorePlan *plan, SqlText *sql)
 {
 	char *source = owner_name(&plan->backup.owner);
 	char *own = own_comment(plan);
@@ -232,7 +232,7 @@ discard_old(RestorePlan *plan)
 
 /* A name for the old database that nobody has. */
 static bool
-choose_old_name(RestorePlan *plan)
+choose_old_name(const RestorePlan *plan)
 {
 	bool taken = true;
 	int number;
@@ -274,7 +274,7 @@ append_rename(Buffer *text, const char *from, const char *to)
 }
 
 void
-target_database_keep(RestorePlan *plan, const char *what)
+target_database_keep(const RestorePlan *plan, const char *what)
 {
 	char *working = printable_name(plan->working);
 	char *database = printable_name(plan->database);

@@ -116,7 +116,7 @@ believe_mark(TakenDatabase *taken, bool of_superuser)
 
 /* Take down what the database is like. */
 static bool
-look_at_database(RestorePlan *plan, TakenDatabase *taken)
+look_at_database(const RestorePlan *plan, TakenDatabase *taken)
 {
 	const char *params[1] = {plan->working};
 	PGresult *result = connection_query(plan->maintenance, state_query, 1, params);
@@ -206,7 +206,7 @@ add_to_public(SqlText *sql, const RestorePlan *plan, const char *privileges, boo
 }
 
 /* Let the maintenance connection act as the session's user, or again as its role. */
-static bool act_as_session(RestorePlan *plan, bool session);
+static bool act_as_session(const RestorePlan *plan, bool session);
 
 /*
  * Run commands in one transaction, which leave the same when they are run twice.  Whoever owns the
@@ -243,7 +243,7 @@ run_patiently(RestorePlan *plan, const SqlText *sql)
 }
 
 static bool
-act_as_session(RestorePlan *plan, bool session)
+act_as_session(const RestorePlan *plan, bool session)
 {
 	const char *role = plan->maintenance->role;
 	SqlText sql;
@@ -286,7 +286,7 @@ closing_commands(const RestorePlan *plan, const TakenDatabase *taken, SqlText *s
 }
 
 static bool
-close_as_superuser(RestorePlan *plan, TakenDatabase *taken)
+close_as_superuser(const RestorePlan *plan, TakenDatabase *taken)
 {
 	char *shown = printable_name(plan->working);
 	char *what = xasprintf("could not close database \"%s\" to others", shown);
@@ -309,7 +309,7 @@ close_as_superuser(RestorePlan *plan, TakenDatabase *taken)
 
 /* May we connect, now that PUBLIC may not?  A member that does not inherit lives from that. */
 static bool
-may_connect(RestorePlan *plan)
+may_connect(const RestorePlan *plan)
 {
 	const char *params[1] = {plan->working};
 	PGresult *result =
@@ -325,7 +325,7 @@ may_connect(RestorePlan *plan)
 
 /* End the sessions of other roles in it that we may end; how many there were. */
 static int
-end_sessions(RestorePlan *plan)
+end_sessions(const RestorePlan *plan)
 {
 	const char *params[1] = {plan->working};
 	PGresult *result =
@@ -356,7 +356,7 @@ end_sessions(RestorePlan *plan)
 }
 
 static void
-end_sessions_patiently(RestorePlan *plan)
+end_sessions_patiently(const RestorePlan *plan)
 {
 	int left;
 	int i;
@@ -376,7 +376,7 @@ end_sessions_patiently(RestorePlan *plan)
 }
 
 static bool
-close_as_owner(RestorePlan *plan, TakenDatabase *taken)
+close_as_owner(const RestorePlan *plan, TakenDatabase *taken)
 {
 	SqlText sql;
 	bool good;
@@ -403,7 +403,7 @@ close_as_owner(RestorePlan *plan, TakenDatabase *taken)
 
 /* Is there a role of this name still?  While the database was ours, it could be dropped. */
 static bool
-owner_is_there(RestorePlan *plan, DatabaseBefore *before)
+owner_is_there(const RestorePlan *plan, DatabaseBefore *before)
 {
 	char oid[16];
 	const char *params[1] = {oid};
@@ -533,7 +533,7 @@ taken_database_limit(const RestorePlan *plan)
 
 /* Does it hold nothing still?  Then its comment need not say what was begun. */
 static bool
-holds_nothing(RestorePlan *plan, const ConnectionTarget *last)
+holds_nothing(const RestorePlan *plan, const ConnectionTarget *last)
 {
 	bool empty = false;
 
@@ -580,7 +580,7 @@ taken_database_give_back(RestorePlan *plan)
 
 /* By its name somebody else may have put another one in its place before it was closed. */
 static bool
-is_same(RestorePlan *plan, const TakenDatabase *taken)
+is_same(const RestorePlan *plan, const TakenDatabase *taken)
 {
 	const char *params[2] = {plan->working, taken->oid};
 	PGresult *result = connection_query(plan->maintenance,
@@ -602,7 +602,7 @@ is_same(RestorePlan *plan, const TakenDatabase *taken)
 }
 
 bool
-taken_database_take(RestorePlan *plan)
+taken_database_take(const RestorePlan *plan)
 {
 	TakenDatabase *taken = xcalloc(1, sizeof(*taken));
 	bool empty = false;

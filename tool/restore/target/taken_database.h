@@ -14,7 +14,7 @@
  * Take it: mark it, end the sessions in it, keep others out, and see that it is
  * still empty.  False (reported) if it cannot be had, or is not empty any more.
  */
-extern bool taken_database_take(RestorePlan *plan);
+extern bool taken_database_take(const RestorePlan *plan);
 
 /* When everything is in it: give it to its owner, still closed. */
 extern bool taken_database_give(RestorePlan *plan);

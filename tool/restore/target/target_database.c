@@ -28,7 +28,7 @@
 #include "sql_build.h"
 #include "taken_database.h"
 
-static bool drop_leftover(RestorePlan *plan);
+static bool drop_leftover(const RestorePlan *plan);
 
 /* to_jsonb() hides the columns that a version does not have. */
 static const char properties_query[] =
@@ -40,7 +40,8 @@ static const char properties_query[] =
 
 /* Is there a role (or tablespace) of this name?  A warning, if not; false (reported) on failure. */
 static bool
-look_for(RestorePlan *plan, const char *query, const char *what, const char *name, bool *known)
+look_for(const RestorePlan *plan, const char *query, const char *what, const char *name,
+		 bool *known)
 {
 	const char *params[1] = {name};
 	PGresult *result = connection_query(plan->maintenance, query, 1, params);
@@ -93,7 +94,7 @@ append_locale(Buffer *sql, const ManifestDatabase *database, int version)
  * a limit would apply, too.
  */
 static bool
-mark_and_open(RestorePlan *plan)
+mark_and_open(const RestorePlan *plan)
 {
 	MarkSession session;
 	SqlText sql;
@@ -127,7 +128,7 @@ mark_and_open(RestorePlan *plan)
  * afterwards.  A member of that role that does not inherit from it cannot.
  */
 static bool
-add_owner(SqlText *sql, RestorePlan *plan, bool *ours)
+add_owner(SqlText *sql, const RestorePlan *plan, bool *ours)
 {
 	const char *params[1] = {plan->manifest->database.owner};
 	bool known;
@@ -158,7 +159,7 @@ add_owner(SqlText *sql, RestorePlan *plan, bool *ours)
 
 /* The tablespace that the database is to have; false (reported) on failure. */
 static bool
-wanted_tablespace(RestorePlan *plan, const char **name)
+wanted_tablespace(const RestorePlan *plan, const char **name)
 {
 	bool known = true;
 
@@ -175,7 +176,7 @@ wanted_tablespace(RestorePlan *plan, const char **name)
 }
 
 bool
-target_database_is_alike(RestorePlan *plan, bool *alike)
+target_database_is_alike(const RestorePlan *plan, bool *alike)
 {
 	const ManifestDatabase *database = &plan->manifest->database;
 	const char *params[1] = {plan->database};
@@ -273,7 +274,7 @@ target_database_create(RestorePlan *plan)
 
 /* A mark that is older than a change counts no more.  One that we could not take away goes now. */
 static void
-keep_mark(SqlText *sql, RestorePlan *plan, bool ours)
+keep_mark(SqlText *sql, const RestorePlan *plan, bool ours)
 {
 	if (!ours)
 	{
@@ -319,7 +320,7 @@ target_database_finish(RestorePlan *plan)
 }
 
 void
-target_database_give_to_public(RestorePlan *plan, SqlText *sql)
+target_database_give_to_public(const RestorePlan *plan, SqlText *sql)
 {
 	if (!plan->progress->created || plan->superuser || plan->progress->is_public)
 		return;
@@ -404,7 +405,7 @@ drop_subscriptions(const RestorePlan *plan)
 
 /* Drop the database that we filled, or that an earlier restore did; false without a report. */
 static bool
-drop_working(RestorePlan *plan)
+drop_working(const RestorePlan *plan)
 {
 	/* The maintenance connection is idle, so this works after an interrupt too. */
 	if (drop_database(plan->maintenance, plan->working))
@@ -420,7 +421,7 @@ drop_working(RestorePlan *plan)
  * is not empty was closed by somebody else, and becomes what it was.
  */
 static bool
-look_into_unmarked(RestorePlan *plan, const char *shown)
+look_into_unmarked(const RestorePlan *plan, const char *shown)
 {
 	bool empty = false;
 	SqlText sql;
@@ -449,7 +450,7 @@ look_into_unmarked(RestorePlan *plan, const char *shown)
 
 /* What an earlier restore left where this one begins. */
 static bool
-drop_leftover(RestorePlan *plan)
+drop_leftover(const RestorePlan *plan)
 {
 	char *shown = printable_name(plan->working);
 	LeftBy left;

@@ -15,7 +15,7 @@
 extern bool target_database_look_at_role(RestorePlan *plan);
 
 /* Has the database that exists the encoding, locale and tablespace of the backup? */
-extern bool target_database_is_alike(RestorePlan *plan, bool *alike);
+extern bool target_database_is_alike(const RestorePlan *plan, bool *alike);
 
 /*
  * CREATE DATABASE with the properties of the backup, marked as a restore in
@@ -34,7 +34,7 @@ extern bool target_database_finish(RestorePlan *plan);
 extern bool target_database_open(RestorePlan *plan);
 
 /* What PUBLIC has in a new database, and was taken from it; before the privileges of the backup. */
-extern void target_database_give_to_public(RestorePlan *plan, SqlText *sql);
+extern void target_database_give_to_public(const RestorePlan *plan, SqlText *sql);
 
 /* The same as SQL, of one that we created, to be run with its privileges: all of it or nothing. */
 extern bool target_database_last_step(RestorePlan *plan, bool keeps_comment, SqlText *sql);

@@ -135,7 +135,7 @@ author_turn_schema(const RenameMap *map, const TocEntry *entry)
 /* ---- statements ---- */
 
 const EntryScript *
-author_turn_statements(RestorePlan *plan, Connection *connection, const RenameMap *map,
+author_turn_statements(const RestorePlan *plan, Connection *connection, const RenameMap *map,
 					   const TocEntry *entry, Buffer *statements)
 {
 	const EntryScript *script = part_script(plan, connection, entry);

@@ -29,7 +29,7 @@ extern const char *author_turn_schema(const RenameMap *map, const TocEntry *entr
  * Append what the author is to run, in PL/pgSQL, to make what pg_restore makes
  * of the entry, whose settings are the session's; NULL (reported) on failure.
  */
-extern const EntryScript *author_turn_statements(RestorePlan *plan, Connection *connection,
+extern const EntryScript *author_turn_statements(const RestorePlan *plan, Connection *connection,
 												 const RenameMap *map, const TocEntry *entry,
 												 Buffer *statements);
 
