@@ -43,6 +43,7 @@
 #include "restored_domains.h"
 #include "settings.h"
 #include "sql_name.h"
+#include "sql_text.h"
 #include "type_casts.h"
 
 /*
@@ -468,18 +469,40 @@ reading_of(const LiveTypes *types, const TocEntry *entry, const char *text)
 	return reading;
 }
 
+/*
+ * Behind the next "::", which is none within a string or a name, or NULL.  *literal:
+ * is it that of a string?
+ */
+static const char *
+next_cast(const char *text, bool *literal)
+{
+	char before = '\0';
+
+	*literal = false;
+	for (text = sql_skip_blank(text); *text != '\0'; text = sql_skip_blank(text))
+	{
+		const char *end = sql_token_end(text);
+
+		if (*text == ':' && before == ':')
+			return end;
+		if (*text != ':')
+			*literal = end[-1] == '\'';
+		before = *text;
+		text = end;
+	}
+	return NULL;
+}
+
 static bool
 check_literals(LiveTypes *types, const TocEntry *entry)
 {
 	const char *end = end_of_definition(entry);
 	const char *text = entry->definition;
+	bool literal;
 	bool good = true;
 
-	while (good && (text = strstr(text, "'::")) != NULL && text < end)
-	{
-		text += 3;
-		good = check_type_at(types, entry, text, reading_of(types, entry, text));
-	}
+	while (good && (text = next_cast(text, &literal)) != NULL && text < end)
+		good = !literal || check_type_at(types, entry, text, reading_of(types, entry, text));
 	return good;
 }
 
@@ -487,13 +510,11 @@ check_literals(LiveTypes *types, const TocEntry *entry)
 static bool
 check_cast_values(LiveTypes *types, const TocEntry *entry, const char *text)
 {
+	bool literal;
 	bool good = true;
 
-	while (good && (text = strstr(text, "::")) != NULL)
-	{
-		text += 2;
+	while (good && (text = next_cast(text, &literal)) != NULL)
 		good = check_type_at(types, entry, text, READ_AND_CAST);
-	}
 	return good;
 }
 
