@@ -163,7 +163,8 @@ typedef struct LiveCode
 	bool locks;           /* the session can lock catalogs */
 	PGresult *superusers; /* names of roles, and that of the session */
 	bool *computed;       /* by place: built as one of them */
-	char *why;            /* others can change what is looked at, if more is known than its owner */
+	ComputedNeeds *needs;
+	char *why; /* others can change what is looked at, if more is known than its owner */
 } LiveCode;
 
 static bool
@@ -433,81 +434,17 @@ check_cast(LiveCode *live, const TocEntry *cast, const TocEntry *function)
 	return good;
 }
 
-/* Does the table compute calls, or values of types of users, when it is made? */
-static bool
-computes_names(const TocEntry *table)
-{
-	UsedNames names;
-	bool found = false;
-	uint32_t i;
-
-	definition_names_read(table, &names);
-	for (i = 0; i < names.count; i++)
-		found = found || (names.items[i].computed && names.items[i].schema != NULL &&
-						  names.items[i].use != NAME_ROW_TYPE);
-	definition_names_free(&names);
-	return found;
-}
-
-/* Can the parser not have chosen this for a value, by its type?  A function without arguments. */
-static bool
-is_only_named(const TocEntry *need)
-{
-	size_t length = strlen(need->tag);
-
-	return toc_entry_is(need, "FUNCTION") && length > 2 &&
-		   strcmp(need->tag + length - 2, "()") == 0;
-}
-
-/*
- * May the text of what the table computes reach this, on which the table
- * depends?  No text names the function of a cast, or the operator of a CASE,
- * that the parser has chosen, and the archive has no entry for a cast that
- * belongs to an extension.  So wherever values of types of users, or calls,
- * are computed, only what can be reached by nothing but its name is judged by
- * its name.
- */
-static bool
-may_compute(const LiveCode *live, const TocEntry *table, const char *text, const TocEntry *need)
-{
-	static const char *const called[] = {"FUNCTION", "AGGREGATE", "OPERATOR", NULL};
-	static const char *const named[] = {"TYPE", "DOMAIN", "EXTENSION", NULL};
-
-	if (toc_entry_is_any(need, called) && inline_part_names(text, need))
-		return true;
-	if (toc_entry_is_any(need, called) && live_code_is_of_cast(live->plan->selection, need))
-		return true;
-	if (toc_entry_is_any(need, called) && is_only_named(need))
-		return false;
-	return !(toc_entry_is_any(need, called) || toc_entry_is_any(need, named)) ||
-		   computes_names(table);
-}
-
 /*
  * Constant calls in a generated column, or in a key, are computed when the
  * table is made.  What its other columns, defaults and constraints use is not.
  */
 static bool
-computes(const LiveCode *live, const TocEntry *entry, const TocEntry *used)
+computes(const LiveCode *live, const TocEntry *entry, const bool *resting)
 {
-	const ArchiveToc *toc = &live->plan->selection->toc;
-	char *text;
-	bool found;
-	int d;
-
 	/* Partitions are compared by the functions of the key, whoever makes one. */
-	if (has_operator_class(toc, entry) && entry_is_partitioned(entry))
-		return true;
-	found = inline_computed_read(entry, &text) == INLINE_UNREADABLE;
-	for (d = 0; text != NULL && !found && d < entry->ndepends_on; d++)
-	{
-		const TocEntry *need = archive_toc_find(toc, entry->depends_on[d]);
-
-		found = need != NULL && (need->id == used->id || live_code_rests_on(toc, need, used)) &&
-				may_compute(live, entry, text, need);
-	}
-	free(text);
-	return found;
+	return (has_operator_class(&live->plan->selection->toc, entry) &&
+			entry_is_partitioned(entry)) ||
+		   computed_needs_are_among(live->needs, entry, resting);
 }
 
 /*
@@ -518,25 +455,26 @@ computes(const LiveCode *live, const TocEntry *entry, const TocEntry *used)
 static bool
 check_resting(LiveCode *live, const TocEntry *function)
 {
-	const ArchiveToc *toc = &live->plan->selection->toc;
+	const Selection *selection = live->plan->selection;
+	bool *resting = live_code_resting(selection, function);
 	bool good = true;
 	uint32_t i;
 
-	for (i = 0; good && i < toc->count; i++)
+	for (i = 0; good && i < selection->toc.count; i++)
 	{
-		const TocEntry *entry = &toc->entries[i];
+		const TocEntry *entry = &selection->toc.entries[i];
 		bool check = entry_checks_rows(entry);
 		bool cast = toc_entry_is(entry, "CAST");
 
-		if (!(check || cast || toc_entry_is_table(entry)) ||
-			!selection_includes(live->plan->selection, entry) ||
-			!live_code_rests_on(toc, entry, function))
+		if (!(check || cast || toc_entry_is_table(entry)) || !resting[i] ||
+			!selection_includes(selection, entry))
 			continue;
-		check = check || computes(live, entry, function);
+		check = check || computes(live, entry, resting);
 		if (!check && !cast)
 			continue;
 		good = check ? refuse(live, entry, function) : check_cast(live, entry, function);
 	}
+	free(resting);
 	return good;
 }
 
@@ -739,7 +677,8 @@ check_used(LiveCode *live)
 bool
 live_code_check(const RestorePlan *plan, Connection *connection)
 {
-	LiveCode live = {plan, connection, false, NULL, NULL, NULL};
+	LiveCode live = {plan, connection, false, NULL, NULL, computed_needs_new(plan->selection),
+					 NULL};
 	char *role;
 	bool good;
 
@@ -763,6 +702,7 @@ live_code_check(const RestorePlan *plan, Connection *connection)
 		   live_types_check(plan, connection, live.superusers, live.locks) &&
 		   live_rights_check(plan, connection, live.superusers);
 	free(live.computed);
+	computed_needs_free(live.needs);
 	PQclear(live.superusers);
 	if (good)
 		return session_rights_resume_role(connection, role);

@@ -22,6 +22,7 @@
 #include "chosen.h"
 #include "definition_names.h"
 #include "entry_calls.h"
+#include "inline_parts.h"
 #include "live_refusal.h"
 #include "live_rests.h"
 #include "memory.h"
@@ -100,6 +101,29 @@ live_code_rests_on(const ArchiveToc *toc, const TocEntry *entry, const TocEntry 
 
 	free(seen);
 	return found;
+}
+
+/* By the dependencies of the archive: what an exclusion constraint names itself does not count. */
+static void
+mark_resting(const Selection *selection, const TocEntry *used, bool *resting)
+{
+	int i;
+
+	if (used == NULL || resting[used->place])
+		return;
+	resting[used->place] = true;
+	for (i = selection->starts[used->place]; i < selection->starts[used->place + 1]; i++)
+		mark_resting(selection, archive_toc_find(&selection->toc, selection->dependents[i]),
+					 resting);
+}
+
+bool *
+live_code_resting(const Selection *selection, const TocEntry *used)
+{
+	bool *resting = xcalloc((size_t) selection->toc.count + 1, sizeof(bool));
+
+	mark_resting(selection, used, resting);
+	return resting;
 }
 
 bool
@@ -252,4 +276,135 @@ live_rests_check(const RestorePlan *plan, const PGresult *superusers)
 		free(behind.seen);
 	}
 	return behind.found == NULL || refuse(&behind);
+}
+
+/* ---- what a table computes ---- */
+
+/*
+ * A definition and its names are read once for each table, as whoever wrote it
+ * can make it long, and have as many functions as there are names in it.
+ */
+
+/* Of a table, by its dependencies. */
+typedef struct Table
+{
+	bool read;
+	bool unreadable; /* it may compute anything */
+	bool *may;       /* compute this one; NULL: nothing */
+} Table;
+
+struct ComputedNeeds
+{
+	const Selection *selection;
+	Table *tables; /* by place */
+};
+
+/* Does the table compute calls, or values of types of users, when it is made? */
+static bool
+computes_names(const TocEntry *table)
+{
+	UsedNames names;
+	bool found = false;
+	uint32_t i;
+
+	definition_names_read(table, &names);
+	for (i = 0; i < names.count; i++)
+		found = found || (names.items[i].computed && names.items[i].schema != NULL &&
+						  names.items[i].use != NAME_ROW_TYPE);
+	definition_names_free(&names);
+	return found;
+}
+
+/* Can the parser not have chosen this for a value, by its type?  A function without arguments. */
+static bool
+is_only_named(const TocEntry *need)
+{
+	size_t length = strlen(need->tag);
+
+	return toc_entry_is(need, "FUNCTION") && length > 2 &&
+		   strcmp(need->tag + length - 2, "()") == 0;
+}
+
+/*
+ * May the text of what the table computes reach this, on which the table
+ * depends?  No text names the function of a cast, or the operator of a CASE,
+ * that the parser has chosen, and the archive has no entry for a cast that
+ * belongs to an extension.  So wherever values of types of users, or calls,
+ * are computed, only what can be reached by nothing but its name is judged by
+ * its name.
+ */
+static bool
+may_compute(const Selection *selection, const char *text, bool names, const TocEntry *need)
+{
+	static const char *const called[] = {"FUNCTION", "AGGREGATE", "OPERATOR", NULL};
+	static const char *const named[] = {"TYPE", "DOMAIN", "EXTENSION", NULL};
+
+	if (toc_entry_is_any(need, called) && inline_part_names(text, need))
+		return true;
+	if (toc_entry_is_any(need, called) && live_code_is_of_cast(selection, need))
+		return true;
+	if (toc_entry_is_any(need, called) && is_only_named(need))
+		return false;
+	return !(toc_entry_is_any(need, called) || toc_entry_is_any(need, named)) || names;
+}
+
+ComputedNeeds *
+computed_needs_new(const Selection *selection)
+{
+	ComputedNeeds *needs = xcalloc(1, sizeof(*needs));
+
+	needs->selection = selection;
+	needs->tables = xcalloc((size_t) selection->toc.count + 1, sizeof(*needs->tables));
+	return needs;
+}
+
+void
+computed_needs_free(ComputedNeeds *needs)
+{
+	uint32_t i;
+
+	for (i = 0; i < needs->selection->toc.count; i++)
+		free(needs->tables[i].may);
+	free(needs->tables);
+	free(needs);
+}
+
+static void
+read_table(const Selection *selection, const TocEntry *table, Table *read)
+{
+	bool names;
+	char *text;
+	int d;
+
+	read->read = true;
+	read->unreadable = inline_computed_read(table, &text) == INLINE_UNREADABLE;
+	if (text == NULL)
+		return;
+	names = computes_names(table);
+	read->may = xcalloc((size_t) table->ndepends_on + 1, sizeof(bool));
+	for (d = 0; d < table->ndepends_on; d++)
+	{
+		const TocEntry *need = archive_toc_find(&selection->toc, table->depends_on[d]);
+
+		read->may[d] = need != NULL && may_compute(selection, text, names, need);
+	}
+	free(text);
+}
+
+bool
+computed_needs_are_among(ComputedNeeds *needs, const TocEntry *table, const bool *marked)
+{
+	Table *read = &needs->tables[table->place];
+	int d;
+
+	if (!read->read)
+		read_table(needs->selection, table, read);
+	for (d = 0; read->may != NULL && d < table->ndepends_on; d++)
+	{
+		const TocEntry *need = archive_toc_find(&needs->selection->toc, table->depends_on[d]);
+
+		if (read->may[d] && marked[need->place])
+			return true;
+	}
+	return read->unreadable;
 }
