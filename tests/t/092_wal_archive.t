@@ -230,6 +230,7 @@ stops('flipped', get_command(spoiled('r-flip', sub { my $b = read_bytes("$_[0]$p
 stops('branch', get_command(spoiled('r-branch', sub { unlink((stored($_[0], '00000002.history'))[0]) })), qr/"00000002\.history" is missing/);
 
 my $id = $system;
+get_stops("$scratch/r-branch", "00000002.history", qr/"00000002\.history" is missing/, "the history of a timeline that is there", $id);
 my %spoil = (
 	truncated => [ sub { my $b = read_bytes("$_[0]$path"); write_bytes("$_[0]$path", substr($b, 0, 5000)) }, qr/does not match the digest/ ],
 	empty => [ sub { write_bytes("$_[0]$path", '') }, qr/does not match the digest/ ],
