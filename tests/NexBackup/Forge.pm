@@ -13,7 +13,7 @@ use File::Path qw(make_path);
 use JSON::PP ();
 use NexBackup::Test;
 
-our @EXPORT = qw(forge_member member_text reseal);
+our @EXPORT = qw(drop_dependencies forge_member member_text reseal);
 
 # The manifest of a backup that is neither compressed nor encrypted, and the path of an object of it.
 sub load
@@ -77,7 +77,27 @@ sub forge_member
 {
 	my ($repo, $backup, $kind, $text) = @_;
 	my $manifest = load($repo, $backup);
-	my $member = member_of($manifest, $kind);
+
+	forge($repo, $backup, $manifest, member_of($manifest, $kind), $text);
+	return;
+}
+
+# Take away the dependencies that the archive does not have, which earlier versions did not write.
+sub drop_dependencies
+{
+	my ($repo, $backup) = @_;
+	my $manifest = load($repo, $backup);
+	my (undef, $member) = grep { $_->{kind} eq 'archive' } @{ $manifest->{members} };
+
+	forge($repo, $backup, $manifest, $member // die('no dependencies'), undef);
+	return;
+}
+
+# Undefined: without the member.
+sub forge
+{
+	my ($repo, $backup, $manifest, $member, $new) = @_;
+	my $text = $new // '';
 	my $object = $manifest->{objects}[ $member->{object} ];
 	my $old = $object->{id};
 	my $content = read_bytes("$repo/" . object_path($old));
@@ -95,10 +115,20 @@ sub forge_member
 	$manifest->{totals}{raw_bytes} += $more;
 	$manifest->{totals}{stored_bytes} += $more;
 	$manifest->{tool} = '0.2.0';
+	if (!defined $new)
+	{
+		$manifest->{members} = [ grep { $_ != $member } @{ $manifest->{members} } ];
+		$manifest->{totals}{members}--;
+		die 'other members are in its object' if length $content;
+		splice @{ $manifest->{objects} }, $member->{object}, 1;
+		$manifest->{totals}{objects}--;
+		$_->{object}-- for grep { $_->{object} > $member->{object} } @{ $manifest->{members} };
+	}
 	make_path(dirname("$repo/" . object_path($object->{id})));
 	write_bytes("$repo/" . object_path($object->{id}), $content);
 
-	(my $listing = read_bytes("$repo/$backup.sha256")) =~ s/^\Q$old\E  .*$/"$object->{id}  " . object_path($object->{id})/me;
+	my $line = defined $new ? "$object->{id}  " . object_path($object->{id}) . "\n" : '';
+	(my $listing = read_bytes("$repo/$backup.sha256")) =~ s/^\Q$old\E  .*\n/$line/m;
 	write_bytes("$repo/$backup.sha256", $listing);
 	delete $manifest->{seal};
 
