@@ -105,7 +105,7 @@ test_record(void **state)
 	size_t j;
 
 	(void) state;
-	assert_true(repository_record_verification(repository, &name, "", false, true, NULL, NULL, 0));
+	repository_record_verification(repository, &name, "", false, true, NULL, NULL, 0);
 	assert_true(repository_verification_failed(repository, &name));
 	repository_close(repository);
 	operation = "G";

@@ -552,7 +552,7 @@ test_remove_backup(void **state)
 	StoreInfo info;
 
 	(void) state;
-	assert_true(repository_record_verification(repository, &name, "", true, true, NULL, NULL, 0));
+	repository_record_verification(repository, &name, "", true, true, NULL, NULL, 0);
 	assert_true(repository_remove_backup(repository, &name));
 	assert_false(file_exists(file_of(&name, ".json")));
 	assert_false(file_exists(file_of(&name, ".sha256")));
@@ -595,16 +595,13 @@ test_verification(void **state)
 	verified_name = publish(repository, "b", "20261123T020000Z");
 	assert_true(repository_verification(repository, &verified_name, &verification));
 	assert_false(verification.known);
-	assert_true(
-		repository_record_verification(repository, &verified_name, "", false, true, NULL, bad, 2));
+	repository_record_verification(repository, &verified_name, "", false, true, NULL, bad, 2);
 	assert_true(repository_verification(repository, &verified_name, &verification));
 	assert_true(verification.known && !verification.ok);
-	assert_true(
-		repository_record_verification(repository, &verified_name, "", true, false, NULL, NULL, 0));
+	repository_record_verification(repository, &verified_name, "", true, false, NULL, NULL, 0);
 	assert_true(repository_verification(repository, &verified_name, &verification));
 	assert_true(verification.known && !verification.ok && verification.inside);
-	assert_true(
-		repository_record_verification(repository, &verified_name, "", true, true, NULL, NULL, 0));
+	repository_record_verification(repository, &verified_name, "", true, true, NULL, NULL, 0);
 	assert_true(repository_verification(repository, &verified_name, &verification));
 	assert_true(verification.known && verification.ok);
 	assert_int_equal(strlen(verification.time), 20);
