@@ -8,6 +8,7 @@ use File::Copy qw(copy);
 use File::Path ();
 use File::Temp ();
 use IPC::Run ();
+use POSIX ();
 use NexBackup::Test;
 use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
@@ -251,6 +252,18 @@ for my $what (sort keys %spoil)
 	File::Path::remove_tree($copy, "$copy.old");
 }
 
+# What is there, but no file, is not what nothing comes after.
+for my $how ('a link', 'a directory', 'a pipe')
+{
+	my $copy = spoiled('r-last', sub {
+		my ($last) = stored($_[0], $second_last);
+		rename $last, "$_[0]/elsewhere" or die;
+		$how eq 'a link' ? symlink("$_[0]/elsewhere", $last) : $how eq 'a directory' ? mkdir($last) : POSIX::mkfifo($last, 0600) or die;
+	});
+	get_stops($copy, $second_last, qr/\Q$second_last\E.*is not what nex_backup keeps there/, "the last segment, which is $how", $id);
+	File::Path::remove_tree($copy);
+}
+
 # Behind the end of a timeline that another one left, and at the very end.
 my ($n) = $first[-1] =~ /^(.{24})$/;
 my $after = sprintf('%s%08X', substr($second_last, 0, 16), hex(substr($second_last, 16)) + 1);
@@ -282,7 +295,11 @@ for (
 	[ [ "--repo=$repo", 'wal', 'get', $middle, "$scratch/no/such/directory" ], 'no directory for the file' ],
 	[ [ "--repo=$repo", 'wal', 'get', $middle, "$scratch/got", '1' ], 'another server' ],
 	[ [ "--repo=$repo", 'wal', 'get', $middle, "$scratch/got", 'main' ], 'a server by a name' ],
-	[ [ "--repo=$repo", 'wal', 'get', $middle, "$scratch/got", '--identity=/nowhere' ], 'no identity file' ])
+	[ [ "--repo=$repo", 'wal', 'get', $middle, "$scratch/got", '--identity=/nowhere' ], 'no identity file' ],
+	[ [ "--repo=$repo", 'wal', 'gte', $middle, "$scratch/got" ], 'a wrong word' ],
+	[ [ "--repo=$repo", 'wal', $middle, "$scratch/got" ], 'no word' ],
+	[ [ "--repo=$repo", 'restore', $middle, "$scratch/got" ], 'another command' ],
+	[ [ "--repo=$repo", 'get', '00000007.history', "$scratch/got" ], 'not even wal' ])
 {
 	my ($status) = tool(@{ $_->[0] });
 	ok($status > 200, "$_->[1]: status $status");
@@ -301,6 +318,22 @@ my @stat = stat $before;
 is_deeply([ (tool("--repo=$repo", 'wal', 'push', "$wal_directory/$middle"))[0], (stat $before)[ 1, 9, 10 ] ], [ 0, @stat[ 1, 9, 10 ] ],
 	'the same content is not written again');
 is(tool_json("--repo=$repo", 'wal', 'push', "$wal_directory/$middle")->{result}, 'was_there', 'and that is said');
+
+# The server removes its file when it is told that it is stored; so what is damaged is stored again.
+for my $how ('truncate', 'flip 100')
+{
+	my ($stored, @more) = stored($repo, $middle);
+	is_deeply(\@more, [], 'one file');
+	damage_file($stored, $how);
+	isnt((tool("--repo=$repo", 'wal', 'get', $middle, "$scratch/got", $id))[0], 0, "$how: cannot be given");
+	my ($code, $out, $err) = tool("--repo=$repo", 'wal', 'push', "$wal_directory/$middle", '--json');
+	is($code, 0, 'and is pushed');
+	like($err, qr/warning: WAL file "$middle" .*does not match the digest in its name, and is stored again/, 'with a warning');
+	unlike($out, qr/was_there/, 'not as one that was there');
+	tool_ok([ "--repo=$repo", 'wal', 'get', $middle, "$scratch/got", $id ], 'is given');
+	is(read_bytes("$scratch/got"), $segment, 'as it was');
+	unlink "$scratch/got";
+}
 
 sub refused
 {

@@ -39,6 +39,7 @@
 #include "stdout_stream.h"
 #include "temporary_directory.h"
 #include "version.h"
+#include "wal_name.h"
 
 /* The command runs until a signal ends it. */
 static bool service = false;
@@ -358,16 +359,22 @@ open_standard_descriptors(void)
 static bool
 asks_for_wal(int argc, char **argv)
 {
+	bool pushes = false;
+	bool names = false;
 	bool wal = false;
+	WalName name;
 	int i;
 
 	for (i = 1; i < argc; i++)
 	{
 		if (wal && strcmp(argv[i], "get") == 0)
 			return true;
+		pushes |= strcmp(argv[i], "push") == 0;
+		names |= wal_name_parse(argv[i], &name);
 		wal |= strcmp(argv[i], "wal") == 0;
 	}
-	return false;
+	/* A restore_command with a wrong word must not end a recovery, either. */
+	return names && !pushes;
 }
 
 int

@@ -44,6 +44,7 @@ typedef struct Work
 	Buffer data;
 	char *directory; /* in the repository */
 	WalListing there;
+	bool damaged; /* what is there of the same content */
 } Work;
 
 /* ---- what is to be stored ---- */
@@ -360,7 +361,8 @@ static bool
 put_file(Work *work, const Buffer *stored, const WalFile *file)
 {
 	Storage *storage = work->system.repository->storage;
-	const PutOptions options = {.mode = PUT_CREATE, .sha256 = file->sha256};
+	const PutOptions options = {.mode = work->damaged ? PUT_REPLACE : PUT_CREATE,
+								.sha256 = file->sha256};
 	char *name = wal_file_name(file);
 	char *path = xasprintf("%s/%s", work->directory, name);
 	StoreResult result = storage->put(storage, path, stored->data, stored->length, &options);
@@ -396,19 +398,70 @@ write_new(Work *work, WalFile *file)
 	return good;
 }
 
+/*
+ * Is what is there still what was stored?  The server removes its own file after this.  What is
+ * damaged is written again, in its place or beside it.  False (reported) if it cannot be read.
+ */
+static bool
+look_at_same(Work *work, const WalFile *same)
+{
+	char *problem = NULL;
+	const char *hint = NULL;
+	Buffer stored;
+	WalVerdict verdict;
+
+	buffer_init(&stored);
+	verdict =
+		wal_check_stored(work->system.repository, work->directory, same, &stored, &problem, &hint);
+	work->damaged = verdict == WAL_DAMAGED;
+	if (work->damaged)
+		log_warning("WAL file \"%s\" in \"%s/%s\" %s, and is stored again", same->name.text,
+					work->system.repository->storage->location, work->directory, problem);
+	else if (verdict != WAL_GOOD)
+		report_error(EXIT_FAILED, NULL, hint, "WAL file \"%s\" in \"%s/%s\" %s", same->name.text,
+					 work->system.repository->storage->location, work->directory, problem);
+	buffer_free(&stored);
+	free(problem);
+	return verdict != WAL_UNREADABLE;
+}
+
+/* Store it in the place of a damaged file, which may have got another name from another version. */
+static bool
+replace_damaged(Work *work, const WalFile *same, WalFile *file)
+{
+	Storage *storage = work->system.repository->storage;
+	char *damaged = wal_file_name(same);
+	char *path = xasprintf("%s/%s", work->directory, damaged);
+	bool good = write_new(work, file);
+	char *name = wal_file_name(file);
+
+	if (good && strcmp(name, damaged) != 0)
+		(void) storage_remove(storage, path, true);
+	free(name);
+	free(path);
+	free(damaged);
+	return good;
+}
+
 static bool
 store(Work *work, WalPushed *pushed)
 {
-	const WalFile *same;
+	const WalFile *found;
+	WalFile same;
 
 	if (!list_directory(work) || conflicts(work))
 		return false;
-	same = find_same(work);
-	pushed->was_there = same != NULL;
-	if (same == NULL)
+	found = find_same(work);
+	if (found == NULL)
 		return write_new(work, &pushed->file);
-	pushed->file = *same;
-	return make_durable(work, same);
+	same = *found; /* the listing is made anew */
+	if (!look_at_same(work, &same))
+		return false;
+	if (work->damaged)
+		return replace_damaged(work, &same, &pushed->file);
+	pushed->was_there = true;
+	pushed->file = same;
+	return make_durable(work, &same);
 }
 
 /*

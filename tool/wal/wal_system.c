@@ -204,13 +204,51 @@ typedef struct Listed
 	const WalSystem *system;
 	const char *path; /* that is listed */
 	WalListing *listing;
+	char *asked; /* a name that is no directory's, and was not visited yet */
 } Listed;
+
+/* What is listed but not visited is no file: a link, say.  It is there, so nothing ends before it.
+ */
+static void
+note_asked(Listed *listed)
+{
+	char *path;
+
+	if (listed->asked == NULL)
+		return;
+	path = xasprintf("%s/%s", listed->path, listed->asked);
+	wal_listing_note(listed->listing, path);
+	free(path);
+	free(listed->asked);
+	listed->asked = NULL;
+}
+
+/* The name of a WAL file, but of a directory? */
+static bool
+is_file_name(const char *name, size_t length)
+{
+	char *stem = xasprintf("%.*s", (int) length, name);
+	const char *slash = strrchr(stem, '/');
+	WalFile file;
+	bool is = wal_file_parse(slash != NULL ? slash + 1 : stem, &file);
+
+	free(stem);
+	return is;
+}
 
 static bool
 is_wanted(const char *name, void *argument)
 {
-	(void) argument;
-	return !is_harmless(name);
+	Listed *listed = argument;
+	size_t length = strlen(name);
+	bool directory = length > 0 && name[length - 1] == '/';
+
+	note_asked(listed);
+	if (is_harmless(name))
+		return false;
+	if (!directory || is_file_name(name, length - 1))
+		listed->asked = xstrdup(name);
+	return true;
 }
 
 /* A file: does it lie where one of its name belongs? */
@@ -224,6 +262,8 @@ visit_file(const StoreEntry *entry, void *argument)
 	size_t directory = (size_t) (strrchr(path, '/') - path);
 	WalFile file;
 
+	free(listed->asked);
+	listed->asked = NULL;
 	if (wal_file_parse(path + directory + 1, &file))
 		expected = wal_directory(listed->system->id, &file.name);
 	if (expected != NULL && strlen(expected) == directory &&
@@ -253,12 +293,15 @@ wal_list(const WalSystem *system, const char *directory, WalListing *listing)
 	Storage *storage = system->repository->storage;
 	char *top = wal_system_path(system->id);
 	char *path = directory[0] != '\0' ? xasprintf("%s/%s", top, directory) : xstrdup(top);
-	Listed listed = {system, path, listing};
+	Listed listed = {system, path, listing, NULL};
 	const FileListing request = {is_wanted, visit_file, &listed};
 	StoreResult result;
 
 	memset(listing, 0, sizeof(*listing));
 	result = storage->list_files(storage, path, &request);
+	if (result.code == STORE_OK)
+		note_asked(&listed);
+	free(listed.asked);
 	listing->absent = result.code == STORE_ABSENT;
 	if (listing->absent)
 		result = store_ok();
