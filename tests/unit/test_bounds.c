@@ -109,7 +109,9 @@ test_rows(void **state)
 	}
 }
 
-/* Unpack a frame in pieces; gives what is wrong. */
+#define TEXT_BYTES 300000
+
+/* Unpack a frame of that text in pieces; gives what is wrong. */
 static const char *
 unpack(Codec codec, const char *stored, size_t length, size_t piece, size_t room, Buffer *out)
 {
@@ -121,7 +123,7 @@ unpack(Codec codec, const char *stored, size_t length, size_t piece, size_t room
 	size_t made = 0;
 
 	buffer_reset(out);
-	decompressor_begin(decompressor);
+	decompressor_begin(decompressor, TEXT_BYTES);
 	while (problem == NULL && (done < length || made == room))
 	{
 		size_t more = length - done < piece ? length - done : piece;
@@ -143,7 +145,7 @@ static void
 test_pieces(void **state)
 {
 	static const Codec codecs[] = {CODEC_NONE, CODEC_ZSTD};
-	size_t length = 300000;
+	size_t length = TEXT_BYTES;
 	char *text = malloc(length);
 	size_t i;
 	size_t piece;

@@ -12,6 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <cmocka.h>
+#include <zstd.h>
 
 #include "codec.h"
 
@@ -232,27 +233,29 @@ test_flipped(void **state)
 	free(raw);
 }
 
-/* A frame of zstd that is empty, in a window of 2^(10 + exponent) bytes. */
+/* A frame of zstd of a hundred times "a", in a window of 2^(10 + exponent) bytes. */
 static void
 append_window(Buffer *frames, int exponent)
 {
-	const char frame[] = {0x28, (char) 0xb5, 0x2f, (char) 0xfd, 0, (char) (exponent << 3), 1, 0, 0};
+	const char frame[] = {0x28, (char) 0xb5, 0x2f, (char) 0xfd, (char) 0x80, (char) (exponent << 3),
+						  100,  0,           0,    0,           0x23,        3,
+						  0,    'a'};
 
 	buffer_append(frames, frame, sizeof(frame));
 }
 
 /* Feed all of it; what is wrong, or NULL. */
 static const char *
-stream_problem(const char *stored, size_t length)
+stream_problem(const char *stored, size_t length, uint64_t raw_length)
 {
 	Decompressor *decompressor = decompressor_create(CODEC_ZSTD);
 	const char *problem = NULL;
 	char raw[64];
 	size_t used;
-	size_t made;
+	size_t made = 0;
 
-	decompressor_begin(decompressor);
-	while (problem == NULL && length > 0)
+	decompressor_begin(decompressor, raw_length);
+	while (problem == NULL && (length > 0 || made == sizeof(raw)))
 	{
 		problem = decompressor_feed(decompressor, stored, length, &used, raw, sizeof(raw), &made);
 		stored += used;
@@ -264,7 +267,7 @@ stream_problem(const char *stored, size_t length)
 	return problem;
 }
 
-/* Another frame behind the first is no more content, even if nothing is in it. */
+/* Another frame behind the first is no more content. */
 static void
 test_second_frame(void **state)
 {
@@ -274,11 +277,12 @@ test_second_frame(void **state)
 	buffer_init(&frames);
 	make_frame(CODEC_ZSTD, "row\n", 4, &frames);
 	assert_null(problem_of(CODEC_ZSTD, frames.data, frames.length, 4));
-	assert_null(stream_problem(frames.data, frames.length));
+	assert_null(stream_problem(frames.data, frames.length, 4));
+	assert_non_null(stream_problem(frames.data, frames.length, 5));
 	append_window(&frames, 0);
 	assert_non_null(problem_of(CODEC_ZSTD, frames.data, frames.length, 4));
-	assert_non_null(stream_problem(frames.data, frames.length));
-	assert_non_null(stream_problem(frames.data, frames.length - 8));
+	assert_non_null(stream_problem(frames.data, frames.length, 4));
+	assert_non_null(stream_problem(frames.data, frames.length - 13, 4));
 	buffer_free(&frames);
 }
 
@@ -296,13 +300,33 @@ test_window(void **state)
 
 		buffer_init(&frame);
 		append_window(&frame, exponent);
-		problem = stream_problem(frame.data, frame.length);
+		problem = stream_problem(frame.data, frame.length, 100);
 		if (exponent <= 14)
 			assert_null(problem);
 		else
 			assert_non_null(problem);
 		buffer_free(&frame);
 	}
+}
+
+/* A frame that does not say how long its content is: however it is read, it is none of ours. */
+static void
+test_no_content_size(void **state)
+{
+	ZSTD_CCtx *context = ZSTD_createCCtx();
+	char frame[64];
+	size_t length;
+
+	(void) state;
+	assert_non_null(context);
+	ZSTD_CCtx_setParameter(context, ZSTD_c_contentSizeFlag, 0);
+	length = ZSTD_compress2(context, frame, sizeof(frame), "row\n", 4);
+	assert_false(ZSTD_isError(length));
+	assert_string_equal(problem_of(CODEC_ZSTD, frame, length, 4),
+						"does not decompress to its recorded length");
+	assert_string_equal(stream_problem(frame, length, 4),
+						"does not decompress to its recorded length");
+	ZSTD_freeCCtx(context);
 }
 
 /* A decompressor serves again after it met garbage. */
@@ -362,15 +386,11 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_round_trip),
-		cmocka_unit_test(test_appends),
-		cmocka_unit_test(test_wrong_raw_length),
-		cmocka_unit_test(test_truncated),
-		cmocka_unit_test(test_flipped),
-		cmocka_unit_test(test_second_frame),
-		cmocka_unit_test(test_window),
-		cmocka_unit_test(test_recovers),
-		cmocka_unit_test(test_parse),
+		cmocka_unit_test(test_round_trip),       cmocka_unit_test(test_appends),
+		cmocka_unit_test(test_wrong_raw_length), cmocka_unit_test(test_truncated),
+		cmocka_unit_test(test_flipped),          cmocka_unit_test(test_second_frame),
+		cmocka_unit_test(test_window),           cmocka_unit_test(test_no_content_size),
+		cmocka_unit_test(test_recovers),         cmocka_unit_test(test_parse),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

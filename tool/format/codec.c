@@ -44,7 +44,9 @@ struct Decompressor
 {
 	Codec codec;
 	ZSTD_DCtx *zstd;
-	bool complete; /* the frame that is fed has ended */
+	uint64_t raw;  /* of the frame that is fed */
+	bool begun;    /* it has been fed */
+	bool complete; /* it has ended */
 	struct libdeflate_decompressor *gzip;
 };
 
@@ -283,8 +285,10 @@ decompressor_streams(Codec codec)
 }
 
 void
-decompressor_begin(Decompressor *decompressor)
+decompressor_begin(Decompressor *decompressor, uint64_t raw_length)
 {
+	decompressor->raw = raw_length;
+	decompressor->begun = false;
 	decompressor->complete = false;
 	if (decompressor->codec == CODEC_ZSTD)
 		ZSTD_DCtx_reset(decompressor->zstd, ZSTD_reset_session_only);
@@ -307,6 +311,14 @@ decompressor_feed(Decompressor *decompressor, const char *stored, size_t stored_
 	*used = *made = 0;
 	if (decompressor->complete)
 		return stored_length > 0 ? "has bytes behind its zstd frame" : NULL;
+	if (!decompressor->begun)
+	{
+		unsigned long long size = ZSTD_getFrameContentSize(stored, stored_length);
+
+		if (size != ZSTD_CONTENTSIZE_ERROR && size != decompressor->raw)
+			return "does not decompress to its recorded length";
+		decompressor->begun = true;
+	}
 	left = ZSTD_decompressStream(decompressor->zstd, &out, &in);
 	*used = in.pos;
 	*made = out.pos;

@@ -17,6 +17,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "buffer.h"
 
@@ -65,10 +66,11 @@ extern const char *decompressor_frame(Decompressor *decompressor, const char *st
  * once: begin, feed until all of the stored bytes are used, end.  Not for gzip,
  * as libdeflate has no such thing.  A feed uses *used of the stored bytes, and
  * gives *made raw ones, room at most; where it uses none and makes none, it
- * wants more.
+ * wants more.  As of a whole frame, what its header says of its content must be
+ * raw_length; the header has to be in the first bytes that are fed.
  */
 extern bool decompressor_streams(Codec codec);
-extern void decompressor_begin(Decompressor *decompressor);
+extern void decompressor_begin(Decompressor *decompressor, uint64_t raw_length);
 extern const char *decompressor_feed(Decompressor *decompressor, const char *stored,
 									 size_t stored_length, size_t *used, char *raw, size_t room,
 									 size_t *made);

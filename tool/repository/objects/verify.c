@@ -224,7 +224,7 @@ static void
 begin_pieces(Worker *worker, RowCheck *check, const Member *member)
 {
 	row_check_begin(check, worker->verifier->manifest, member);
-	decompressor_begin(worker->decompressor);
+	decompressor_begin(worker->decompressor, member->raw);
 }
 
 static char *
