@@ -29,7 +29,14 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+/* What is wrong with the look, and not with the file: see nex_backup_could_not_look(). */
+#define MAY_NOT_BE_READ "may not be read by the server"
+#define IS_A_LINK "is a symbolic link, which is not followed"
+#define TOO_LARGE_FOR_SERVER "is too large to be read in the server"
+#define COULD_NOT_BE_READ "could not be read: "
+
 PG_FUNCTION_INFO_V1(nex_backup_check_file);
+PG_FUNCTION_INFO_V1(nex_backup_could_not_look);
 PG_FUNCTION_INFO_V1(nex_backup_list_directory);
 PG_FUNCTION_INFO_V1(nex_backup_file_mark);
 PG_FUNCTION_INFO_V1(nex_backup_unclear_directories);
@@ -132,13 +139,32 @@ describe_errno(int error)
 		case ENOTDIR:
 			return pstrdup("is missing");
 		case EACCES:
-			return pstrdup("may not be read by the server");
+		case EPERM:
+			return pstrdup(MAY_NOT_BE_READ);
 		case ELOOP:
+			return pstrdup(IS_A_LINK);
 		case ENOTSUP:
+		case ENXIO:
 			return pstrdup("is not a regular file");
 		default:
-			return psprintf("could not be read: %s", strerror(error));
+			return psprintf(COULD_NOT_BE_READ "%s", strerror(error));
 	}
+}
+
+/*
+ * nex_backup.could_not_look(problem): does it say that the server may not or
+ * cannot look at the file, and nothing about the file?  As the program does, it
+ * is not called damaged then: another look, or another user's, may find it
+ * good.  What is missing, too short or not a file at all is.
+ */
+Datum
+nex_backup_could_not_look(PG_FUNCTION_ARGS)
+{
+	char *problem = text_to_cstring(PG_GETARG_TEXT_PP(0));
+
+	PG_RETURN_BOOL(strcmp(problem, MAY_NOT_BE_READ) == 0 || strcmp(problem, IS_A_LINK) == 0 ||
+				   strcmp(problem, TOO_LARGE_FOR_SERVER) == 0 ||
+				   strncmp(problem, COULD_NOT_BE_READ, strlen(COULD_NOT_BE_READ)) == 0);
 }
 
 char *
@@ -150,7 +176,7 @@ read_repository_file(const char *repository, const char *file, Size largest, cha
 	check_may_read_server_files(GetUserId());
 	*content = reader_content(repository_file_path(repository, file), (int64) largest, &answer);
 	if (answer.error == EFBIG)
-		return pstrdup("is too large to be read in the server");
+		return pstrdup(TOO_LARGE_FOR_SERVER);
 	if (answer.error != 0)
 		return describe_errno(answer.error);
 	*length = (size_t) answer.bytes;
@@ -319,7 +345,7 @@ entry_problem(const char *path, const char *name, bool named_well, const char *e
 	if (answer.error != 0)
 		return answer.error == ENOENT ? NULL : describe_errno(answer.error);
 	if (S_ISLNK(answer.mode))
-		return "is a symbolic link, which is not followed";
+		return IS_A_LINK;
 	if (!S_ISDIR(answer.mode))
 		return "is not a directory";
 	if (!named_well)
@@ -400,7 +426,7 @@ part_problem(const char *path)
 	reader_look(path, &answer);
 	if (answer.error != 0)
 		return answer.error == ENOENT ? NULL : describe_errno(answer.error);
-	return S_ISLNK(answer.mode) ? "is a symbolic link, which is not followed" : NULL;
+	return S_ISLNK(answer.mode) ? IS_A_LINK : NULL;
 }
 
 /* Servers other than main; what is wrong with the directory of one may hide any of its backups. */

@@ -92,7 +92,7 @@ SELECT write_repository();
 SELECT run_there(format('rm objects/%s/%s.sql', left(hex(E'SELECT 1;\n'), 2), hex(E'SELECT 1;\n')));
 SELECT result, bad FROM nex_backup_verify('my shop');
 SELECT run_there(format('ln -s /etc/passwd objects/%s/%s.sql', left(hex(E'SELECT 1;\n'), 2), hex(E'SELECT 1;\n')));
-SELECT result FROM nex_backup_verify('my shop');
+SELECT state_of(format('SELECT nex_backup_verify(%L)', 'my shop'));
 SELECT run_there(format('rm objects/%s/%s.sql', left(hex(E'SELECT 1;\n'), 2), hex(E'SELECT 1;\n')));
 
 \echo -- a damaged listing

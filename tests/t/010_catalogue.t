@@ -75,9 +75,35 @@ like(query('postgres', $verify), qr/has \d+ bytes instead of \d+/, 'one that was
 rename("$repo/$object", "$repo/elsewhere") or die $!;
 write_bytes("$repo/elsewhere", $whole);
 symlink("$repo/elsewhere", "$repo/$object") or die $!;
-like(query('postgres', $verify), qr/is not a regular file/, 'a link in its place, to the same bytes');
-rename("$repo/elsewhere", "$repo/$object") or die $!;
 my $manifest = "$repo/backups/invoices/$latest.json";
+my $known = "SELECT verified, verified_ok FROM nex_backup.backups WHERE id = '$latest' UNION ALL"
+  . " SELECT max(finished), count(*) > 0 FROM nex_backup.runs WHERE kind = 'verify'";
+my $recorded = query('postgres', $known);
+
+# What could not be looked at is not damaged, and nothing is recorded, as the tool does it.
+sub not_looked_at
+{
+	my ($why, $what) = @_;
+
+	like(eval { query('postgres', $verify) } // $@, qr/ERROR: .* could not be verified\nDETAIL: +\d+ of its files could not be looked at. .* $why/, $what);
+	is((tool('verify', '--repo', $repo, '--catalogue', 'none'))[0], 1, '... as the tool does it');
+	query('postgres', "SELECT nex_backup_sync('$repo')");
+	is(query('postgres', $known), $recorded, '... and nothing is recorded');
+	return;
+}
+not_looked_at('is a symbolic link', 'a link in its place, to the same bytes');
+rename("$repo/elsewhere", "$repo/$object") or die $!;
+for my $hidden ($object, $object =~ s{/[^/]*$}{}r)
+{
+	my $mode = (stat "$repo/$hidden")[2] & 07777;
+	chmod(0, "$repo/$hidden") or die $!;
+	not_looked_at('may not be read by the server', "$hidden that nobody may read");
+	chmod($mode, "$repo/$hidden") or die $!;
+}
+rename($manifest, "$repo/elsewhere") or die $!;
+symlink("$repo/elsewhere", $manifest) or die $!;
+not_looked_at('is a symbolic link', 'a manifest behind a link');
+rename("$repo/elsewhere", $manifest) or die $!;
 my $sealed = read_bytes($manifest);
 write_bytes($manifest, $sealed =~ s/"rows": ?(\d)/'"rows": ' . (9 - $1)/er);
 isnt(read_bytes($manifest), $sealed, 'another number in the manifest');

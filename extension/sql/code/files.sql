@@ -93,3 +93,9 @@ CREATE OR REPLACE FUNCTION nex_backup.check_file(repository text, file text,
 RETURNS text
 AS 'MODULE_PATHNAME', 'nex_backup_check_file'
 LANGUAGE C VOLATILE;
+
+-- Does a problem of the functions above say that the server may not or cannot look, and nothing about the file?
+CREATE OR REPLACE FUNCTION nex_backup.could_not_look(problem text)
+RETURNS bool
+AS 'MODULE_PATHNAME', 'nex_backup_could_not_look'
+LANGUAGE C STRICT IMMUTABLE;

@@ -175,7 +175,8 @@ BEGIN
 	FROM nex_backup.sealed_jsonb($1, $2 || '.json') f;
 	IF file.problem IS NOT NULL THEN
 		RAISE EXCEPTION '%', file.problem
-			USING ERRCODE = CASE file.problem WHEN 'is missing' THEN 'undefined_file' ELSE 'data_corrupted' END;
+			USING ERRCODE = CASE WHEN file.problem = 'is missing' THEN 'undefined_file'
+				WHEN nex_backup.could_not_look(file.problem) THEN 'object_not_in_prerequisite_state' ELSE 'data_corrupted' END;
 	END IF;
 	RETURN file.content;
 END

@@ -191,15 +191,16 @@ BEGIN
 			WHEN undefined_file THEN
 				-- Expired since the directory was read.
 				NULL;
-			WHEN data_exception OR data_corrupted OR integrity_constraint_violation OR program_limit_exceeded THEN
+			WHEN data_exception OR data_corrupted OR integrity_constraint_violation OR program_limit_exceeded
+				OR object_not_in_prerequisite_state THEN
 				damaged := damaged + 1;
 				RAISE WARNING 'file "%/%/%.json" %', location, entry.directory, entry.id, sqlerrm;
-				-- It is still there, but not good any more, unless the catalog alone cannot store it.
+				-- It is still there, but not good any more, unless the catalog cannot store it or the server cannot look.
 				seen := seen || (entry.database || '/' || entry.id);
 				UPDATE nex_backup.backups b
 				SET verified = clock_timestamp(), verified_ok = false, verified_inside = b.verified_inside AND NOT b.verified_ok
 				WHERE b.repository = me.repository_id AND b.database = entry.database AND b.id = entry.id
-					AND sqlstate = 'XX001' AND sqlerrm <> 'may not be read by the server';
+					AND sqlstate = 'XX001';
 		END;
 		IF clock_timestamp() > last_notice + interval '10 seconds' THEN
 			RAISE NOTICE '% backups read', backups;

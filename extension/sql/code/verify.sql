@@ -104,7 +104,8 @@ BEGIN
 END
 $$;
 
--- Hash every file of a backup (DB for its latest, or DB/ID; globals) and record the result.
+-- Hash every file of a backup (DB for its latest, or DB/ID; globals) and record the result.  It is an error, and nothing
+-- is recorded, if no file is damaged and some could not be looked at.
 CREATE OR REPLACE FUNCTION @extschema@.nex_backup_verify(backup text, repository text DEFAULT NULL,
 	OUT result text, OUT objects int8, OUT bytes int8, OUT bad text[])
 RETURNS record
@@ -140,6 +141,9 @@ DECLARE
 	started timestamptz := clock_timestamp();
 	last_notice timestamptz := clock_timestamp();
 	wrong int8 := 0;
+	-- Files that could not be looked at, and the first of them.
+	unseen int8 := 0;
+	first_unseen text;
 	of_copy bool;
 	known_inside timestamptz;
 	-- This many are listed; of the others, the number.
@@ -170,7 +174,10 @@ BEGIN
 			problem := 'is not JSON';
 		END;
 	END IF;
-	IF problem IS NOT NULL THEN
+	IF nex_backup.could_not_look(problem) THEN
+		unseen := 1;
+		first_unseen := format('%s.json: %s', path, problem);
+	ELSIF problem IS NOT NULL THEN
 		bad := bad || format('%s.json: %s', path, problem);
 		wrong := wrong + 1;
 	ELSE
@@ -183,7 +190,10 @@ BEGIN
 		FROM nex_backup.sealed_entries(place.location, path || '.json', 'objects') WITH ORDINALITY e(o, position);
 		problem := nex_backup.check_file(place.location, path || '.sha256', octet_length(listing),
 			encode(sha256(convert_to(listing, 'UTF8')), 'hex'));
-		IF problem IS NOT NULL THEN
+		IF nex_backup.could_not_look(problem) THEN
+			unseen := 1;
+			first_unseen := format('%s.sha256: %s', path, problem);
+		ELSIF problem IS NOT NULL THEN
 			bad := bad || format('%s.sha256: %s', path, problem);
 			wrong := wrong + 1;
 		END IF;
@@ -196,7 +206,10 @@ BEGIN
 			FROM nex_backup.sealed_entries(place.location, path || '.json', 'objects') o
 		LOOP
 			problem := nex_backup.check_file(place.location, object.path, object.bytes, object.id);
-			IF problem IS NOT NULL THEN
+			IF nex_backup.could_not_look(problem) THEN
+				unseen := unseen + 1;
+				first_unseen := coalesce(first_unseen, format('%s: %s', object.path, problem));
+			ELSIF problem IS NOT NULL THEN
 				wrong := wrong + 1;
 				IF wrong <= most THEN
 					bad := bad || format('%s: %s', object.path, problem);
@@ -219,6 +232,16 @@ BEGIN
 		END IF;
 	END IF;
 
+	-- That is not damage: nothing is recorded, unless other files are damaged.
+	IF unseen > 0 AND wrong = 0 THEN
+		RAISE EXCEPTION 'backup "%/%" could not be verified', CASE place.database WHEN '' THEN 'globals' ELSE place.database END, place.id
+			USING ERRCODE = 'object_not_in_prerequisite_state',
+				DETAIL = format('%s of its files could not be looked at. %s', unseen, first_unseen),
+				HINT = 'No file is known to be damaged. Run "nex_backup verify" as the user whose repository it is, or let the server read it.';
+	ELSIF unseen > 0 THEN
+		RAISE WARNING '% other files could not be looked at', unseen
+			USING DETAIL = first_unseen;
+	END IF;
 	IF wrong > most THEN
 		bad := bad || format('and %s more', wrong - most);
 	END IF;
