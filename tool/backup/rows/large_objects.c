@@ -53,7 +53,9 @@ typedef enum StatementKind
  * is made in that role's name, or it would become the owner's.  Each
  * grant is behind one that allows it: who grants what others granted comes
  * after them, which is not always so in the array.  unrestorable.c warns
- * of the comments and labels that are left out.
+ * of the comments and labels that are left out.  Both are looked up for one
+ * object at a time (OFFSET keeps the planner from joining them): without
+ * statistics, as after a load, a join reads all comments for each object.
  */
 static const SqlConstant describe_head =
 	SQL("WITH RECURSIVE me AS (SELECT m.* FROM pg_catalog.pg_largeobject_metadata m WHERE m.oid = "
@@ -85,15 +87,16 @@ static const SqlConstant describe_tail =
 		"   CASE WHEN a.grantor <> a.lomowner THEN pg_catalog.pg_get_userbyid(a.grantor) END"
 		"   FROM acl a LEFT JOIN depths d ON d.oid = a.oid AND d.place = a.place"
 		"  UNION ALL"
-		"  SELECT me.oid, 3, 0, d.description, NULL, NULL, NULL"
-		"   FROM me, pg_catalog.pg_description d"
-		"   WHERE d.classoid = 'pg_catalog.pg_largeobject'::pg_catalog.regclass"
-		"    AND d.objoid = me.oid AND d.objsubid = 0"
-		"    AND pg_catalog.octet_length(d.description) <= " LONGEST_COMMENT "  UNION ALL"
-		"  SELECT me.oid, 4, 0, l.provider, l.label, NULL, NULL FROM me, pg_catalog.pg_seclabel l"
-		"   WHERE l.classoid = 'pg_catalog.pg_largeobject'::pg_catalog.regclass"
-		"    AND l.objoid = me.oid AND l.objsubid = 0"
-		"    AND pg_catalog.octet_length(l.label) <= " LONGEST_COMMENT
+		"  SELECT me.oid, 3, 0, d.description, NULL, NULL, NULL FROM me,"
+		"   LATERAL (SELECT c.description FROM pg_catalog.pg_description c"
+		"    WHERE c.classoid = 'pg_catalog.pg_largeobject'::pg_catalog.regclass"
+		"     AND c.objoid = me.oid AND c.objsubid = 0 OFFSET 0) d"
+		"   WHERE pg_catalog.octet_length(d.description) <= " LONGEST_COMMENT "  UNION ALL"
+		"  SELECT me.oid, 4, 0, l.provider, l.label, NULL, NULL FROM me,"
+		"   LATERAL (SELECT c.provider, c.label FROM pg_catalog.pg_seclabel c"
+		"    WHERE c.classoid = 'pg_catalog.pg_largeobject'::pg_catalog.regclass"
+		"     AND c.objoid = me.oid AND c.objsubid = 0 OFFSET 0) l"
+		"   WHERE pg_catalog.octet_length(l.label) <= " LONGEST_COMMENT
 		" ) s ORDER BY oid, kind, place, one");
 
 /* May its pages be read?  Scans of ranges would be sorted, which takes room. */
