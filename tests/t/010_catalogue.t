@@ -78,6 +78,7 @@ symlink("$repo/elsewhere", "$repo/$object") or die $!;
 my $manifest = "$repo/backups/invoices/$latest.json";
 my $known = "SELECT verified, verified_ok FROM nex_backup.backups WHERE id = '$latest' UNION ALL"
   . " SELECT max(finished), count(*) > 0 FROM nex_backup.runs WHERE kind = 'verify'";
+query('postgres', "SELECT nex_backup_sync('$literal')");
 my $recorded = query('postgres', $known);
 
 # What could not be looked at is not damaged, and nothing is recorded, as the tool does it.
@@ -87,7 +88,7 @@ sub not_looked_at
 
 	like(eval { query('postgres', $verify) } // $@, qr/ERROR: .* could not be verified\nDETAIL: +\d+ of its files could not be looked at. .* $why/, $what);
 	is((tool('verify', '--repo', $repo, '--catalogue', 'none'))[0], 1, '... as the tool does it');
-	query('postgres', "SELECT nex_backup_sync('$repo')");
+	query('postgres', "SELECT nex_backup_sync('$literal')");
 	is(query('postgres', $known), $recorded, '... and nothing is recorded');
 	return;
 }
@@ -109,6 +110,7 @@ write_bytes($manifest, $sealed =~ s/"rows": ?(\d)/'"rows": ' . (9 - $1)/er);
 isnt(read_bytes($manifest), $sealed, 'another number in the manifest');
 like(eval { query('postgres', $verify) } // $@, qr/seal|damaged|does not match/, 'breaks its seal');
 write_bytes($manifest, $sealed);
+tool_ok([ 'verify', '--repo', $repo, '--catalogue', 'dbname=postgres' ], 'it is whole, as the tool finds by looking into it');
 is(query('postgres', $verify), $good, 'all as before');
 
 # Down, wrong or forbidden: a warning, never a failure.
