@@ -297,7 +297,7 @@ is(restored('main@staging@gone'), 'plain', 'which is restored');
 		'nex_backup_verify() takes the latest snapshot, not the latest name');
 
 	# A job may name its server.
-	is(query('postgres', "SELECT count(*) FROM nex_backup.job_options WHERE option = 'server'"), 6, 'an option of jobs');
+	is(query('postgres', "SELECT count(*) FROM nex_backup.job_options WHERE option = 'server'"), 7, 'an option of jobs');
 }
 
 # The same server after pg_upgrade or a rebuild: asked once.  (Here: the identifier of the backups is changed.)

@@ -376,19 +376,4 @@ SQL
 	is(query('needs_s', 'SELECT count(*) FROM public.t, public.far'), 1, 'with all rows');
 }
 
-# Comments of large objects are looked up, also before anybody has analyzed the catalogs: no query reads all of them.
-{
-	create_database('commented');
-	query('commented', 'ALTER SYSTEM SET autovacuum = off');
-	query('commented', 'SELECT pg_reload_conf()');
-	query('commented', q{SELECT count(lo_from_bytea(0, 'x')) FROM generate_series(1, 10000);
-		ANALYZE pg_largeobject, pg_largeobject_metadata});
-	query('commented', q{DO $$ DECLARE o oid; BEGIN FOR o IN SELECT oid FROM pg_largeobject_metadata LOOP
-		EXECUTE format('COMMENT ON LARGE OBJECT %s IS %L', o, 'c' || o); END LOOP; END $$});
-	my $scans = q{SELECT coalesce(seq_scan, 0) FROM pg_stat_sys_tables WHERE relname = 'pg_description'};
-	my $before = query('commented', $scans);
-	tool_ok([ 'backup', '--repo', $repo, '-d', 'commented' ], 'comments of large objects, without statistics');
-	cmp_ok(query('commented', $scans) - $before, '<', 10, 'are not all read for each 500 objects');
-}
-
 done_testing();
