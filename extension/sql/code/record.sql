@@ -324,10 +324,11 @@ BEGIN
 		RAISE EXCEPTION 'the payload is too large' USING ERRCODE = 'program_limit_exceeded';
 	END IF;
 
-	-- Only a new backup makes another place the repository, and only if it is not known to be a copy.
-	of_copy := nex_backup.is_copy(repository, location, host, mark, vouched)
-		AND (event <> 'backup' OR state <> 'succeeded' OR nex_backup.stays_copy(repository, location, host));
 	mine := nex_backup.may_change_backups(repository, vouched, pg_get_userbyid(caller));
+	-- Only a new backup makes another place the repository, and only if it is not known to be a copy.  Where a
+	-- report that may change nothing says that it lies counts for nothing, and what it adds is added.
+	of_copy := nex_backup.is_copy(repository, location, host, mark, vouched)
+		AND (event <> 'backup' OR state <> 'succeeded' OR mine AND nex_backup.stays_copy(repository, location, host));
 	IF of_copy THEN
 		details := details || jsonb_build_object('copy', jsonb_build_object('location', location, 'host', host));
 	ELSE
