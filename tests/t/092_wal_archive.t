@@ -47,6 +47,8 @@ sub insert { my ($node, $count) = @_; return on($node, "INSERT INTO t SELECT rep
 sub archived
 {
 	my ($node) = @_;
+	# Where nothing was written since the last one, no segment is closed.
+	on($node, q{SELECT pg_create_restore_point('closed')});
 	my $name = on($node, 'SELECT pg_walfile_name(pg_switch_wal())');
 
 	ok(wait_until(sub { (on($node, q{SELECT coalesce(max(last_archived_wal), '') FROM pg_stat_archiver}) =~ /^([0-9A-F]{24})/
