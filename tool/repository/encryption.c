@@ -524,7 +524,7 @@ refuse_plain(const Repository *repository)
 	return false;
 }
 
-/* It can be asked of no place that is lost: then the number is all that stands in the way. */
+/* If every newer place is lost, only the remembered number prevents writing: name its file. */
 static bool
 refuse_outdated(const Repository *repository)
 {

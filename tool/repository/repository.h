@@ -51,7 +51,7 @@ extern void repository_close(Repository *repository);
 extern void repository_use_server(Repository *repository, const char *label, bool no_other);
 
 /*
- * Write nex_backup.json anew after its recipients or its features were
+ * Rewrite nex_backup.json after its recipients or its features were
  * changed.  False (reported) on failure.
  */
 extern bool repository_rewrite(Repository *repository);

@@ -454,7 +454,7 @@ store(Work *work, WalPushed *pushed)
 	found = find_same(work);
 	if (found == NULL)
 		return write_new(work, &pushed->file);
-	same = *found; /* the listing is made anew */
+	same = *found; /* the listing is replaced below */
 	if (!look_at_same(work, &same))
 		return false;
 	if (work->damaged)

@@ -5,7 +5,7 @@
  *
  * A directory is read as a whole before anything of it is visited, so that it
  * can be read again if the session ends in between.  How many names it may have
- * is bounded, as a server could send names for ever.  Several directories are
+ * is bounded, as a server could send names forever.  Several directories are
  * read at the same time: there are 256 of objects.
  *
  *-------------------------------------------------------------------------

@@ -69,7 +69,7 @@ extern void sftp_request_free(SftpRequest *request);
 /* Send it, without waiting for the answer. */
 extern void sftp_send(SftpSession *session, SftpRequest *request);
 
-/* The same of one that nobody waits for: it is copied, and begun anew. */
+/* The same for a request that nobody waits for: it is copied, and then reset. */
 extern void sftp_send_and_leave(SftpSession *session, SftpRequest *request);
 
 /* False if the session ended before the answer. */
