@@ -22,6 +22,10 @@
 
 #define VERIFY_LATE_DAYS 30
 
+/* For so long WAL may wait to be archived. */
+#define ARCHIVE_LATE_MINUTES 5
+#define ARCHIVE_LOST_MINUTES 10
+
 /* A number of hours as the value of an option. */
 #define NUMBER_TEXT(number) #number
 #define HOURS_TEXT(number) NUMBER_TEXT(number) "h"

@@ -266,6 +266,27 @@ for my $how ('a link', 'a directory', 'a pipe')
 	File::Path::remove_tree($copy);
 }
 
+# Directories that have lost what lay in them, as a disk that is not mounted has.
+my $timeline = $directory =~ s{/[0-9A-F]{8}$}{}r;
+my $first_only = sub { File::Path::remove_tree(glob("$_[0]/wal/*/00000002")); unlink(map { stored($_[0], $_) } '00000002.history') };
+for my $lost (
+	[ 'the directory of the log', sub { unlink glob("$_[0]$directory/*") }, qr{\Q$directory\E" is empty, where WAL was} ],
+	[ 'the directory of the timeline', sub { File::Path::remove_tree("$_[0]$timeline", { keep_root => 1 }) }, qr{\Q$timeline\E" is empty, where WAL was} ],
+	[ 'the timeline', sub { File::Path::remove_tree("$_[0]$timeline") }, qr/has nothing of timeline 1, so its end is not known/ ])
+{
+	my $copy = spoiled('r-lost', sub { $first_only->(@_); unlink glob("$_[0]/wal/*/history/*.backup-*"); $lost->[1]->(@_) });
+	get_stops($copy, $middle, $lost->[2], "a segment where $lost->[0] is lost", $id);
+	File::Path::remove_tree($copy);
+}
+
+# A base backup began there, so there was something.
+{
+	my ($label) = map { m{/([0-9A-F]{24})\.[0-9A-F]{8}\.backup-} ? $1 : () } all_files("$repo/wal");
+	my $copy = spoiled('r-label', sub { my ($in) = @_; $first_only->($in); unlink(map { stored($in, $_) } grep { $_ ge $label } @first) });
+	get_stops($copy, $label, qr/"$label" is missing from .*, which has "$label\.[0-9A-F]{8}\.backup"/, 'the segment that a base backup began in', $id);
+	File::Path::remove_tree($copy);
+}
+
 # Behind the end of a timeline that another one left, and at the very end.
 my ($n) = $first[-1] =~ /^(.{24})$/;
 my $after = sprintf('%s%08X', substr($second_last, 0, 16), hex(substr($second_last, 16)) + 1);
@@ -351,7 +372,7 @@ my $changed = $segment;
 substr($changed, 500_000, 1) ^= "\1";
 my $lsn = sprintf('%X/%X', hex(substr($middle, 8, 8)), hex(substr($middle, 16)) * $size + 500_000);
 my $files = join ' ', all_files($repo);
-refused($middle, $changed, 3, qr/another file "$middle".*digest [0-9a-f]{16}, this one [0-9a-f]{16}\. They differ from \Q$lsn\E on/s, 'another content');
+refused($middle, $changed, 3, qr/another file "$middle".*digest [0-9a-f]{16}, this one [0-9a-f]{16}\. They differ from \Q$lsn\E on.*move "wal\/[0-9a-f]+\/00000001\/[0-9A-F]+\/$middle-\S+\.zst" out of the repository/s, 'another content');
 refused($middle, substr($segment, 0, $size - 8192), 3, qr/has \d+ bytes, and says that a segment has 1048576/, 'half a segment');
 refused($middle, "$segment\0", 3, qr/has 1048577 bytes/, 'more than one');
 refused($middle, "\0" x $size, 3, qr/does not begin as WAL/, 'no WAL');
@@ -489,6 +510,30 @@ tool_fails([ "--repo=$sealed", @reader, 'wal', 'push', "$wal_directory/$sealed_l
 	$node->stop('immediate');
 }
 tool_ok([ 'key', 'list', "--repo=$sealed", @reader ], 'nex_backup.json of format 2 is signed');
+
+# ------------------------------------------------------------- what doctor says of the server
+
+sub archiver
+{
+	my (@of) = @_;
+	local $ENV{PGDATABASE} = 'postgres';
+	my ($row) = grep { $_->{name} eq 'archiver' } @{ tool_json(@of, 'doctor')->{checks} };
+	return "$row->{status} $row->{detail}";
+}
+like(archiver("--repo=$sealed", @reader), qr/^ok the last WAL was archived at [-0-9: ]+ UTC$/, 'doctor: archived to this repository');
+like(archiver("--repo=$repo"), qr/^critical the server has archived "[0-9A-F.a-z]+" at .* but not to this repository/, 'to another one than before');
+like(archiver('--repo=' . new_repository('other')), qr/^ok the last WAL was archived at .*, but not to this repository$/, 'to another one than this, which has none');
+on($primary, $_) for q{ALTER SYSTEM SET archive_command = '/nowhere/nex_backup wal push %p'}, 'SELECT pg_reload_conf()';
+insert($primary, 10);
+my $waiting = on($primary, 'SELECT pg_walfile_name(pg_switch_wal())');
+my $ready = $primary->data_dir . "/pg_wal/archive_status/$waiting.ready";
+ok(wait_until(sub { -e $ready }), 'a segment is to be archived');
+for my $minutes (6, 11)
+{
+	utime time, time - 60 * $minutes, $ready or die;
+	like(archiver("--repo=$sealed", @reader), ($minutes < 10 ? qr/^warning/ : qr/^critical/) , "by a program that is not there: after $minutes minutes");
+}
+like(archiver("--repo=$sealed", @reader), qr/ 1 file waits in pg_wal to be archived, the first for .*; the last WAL was archived at/, 'and for how long');
 
 $primary->stop('immediate');
 done_testing();

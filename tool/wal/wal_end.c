@@ -101,6 +101,21 @@ list_numbers(const WalSystem *system, const char *directory, Numbers *numbers)
 	return good;
 }
 
+/*
+ * A directory in which nothing was ever stored is not made, so one in which nothing lies has
+ * lost it, as a disk that is not mounted has.
+ */
+static bool
+report_nothing_in(const WalSystem *system, const char *directory)
+{
+	return report_error(EXIT_FAILED, NULL,
+						"If a disk belongs there, mount it; otherwise remove the empty directory, "
+						"and push what pg_wal still has of it.",
+						"directory \"%s/" WAL_TREE "/%016" PRIx64
+						"/%s\" is empty, where WAL was, so the end of the WAL is not known",
+						system->repository->storage->location, system->id, directory);
+}
+
 /* List a directory that was seen a moment ago, with nothing unknown in it. */
 static bool
 list_understood(const WalSystem *system, const char *directory, WalListing *listing)
@@ -112,6 +127,34 @@ list_understood(const WalSystem *system, const char *directory, WalListing *list
 	if (result.code != STORE_OK)
 		return wal_list_failed(system, &result);
 	return listing->nunknown == 0 || report_unknown(system, listing->unknown[0]);
+}
+
+static bool
+has_number(const Numbers *numbers, uint32_t number)
+{
+	size_t i;
+
+	for (i = 0; i < numbers->count; i++)
+	{
+		if (numbers->items[i] == number)
+			return true;
+	}
+	return false;
+}
+
+/* Has a timeline its history there? */
+static bool
+has_history(const WalListing *histories, uint32_t timeline)
+{
+	size_t i;
+
+	for (i = 0; i < histories->count; i++)
+	{
+		if (histories->files[i].name.kind == WAL_HISTORY &&
+			histories->files[i].name.timeline == timeline)
+			return true;
+	}
+	return false;
 }
 
 /* Always false. */
@@ -141,25 +184,37 @@ nothing_later_in(Look *look, uint32_t log)
 		if (order > 0 || (order == 0 && other->kind == WAL_SEGMENT))
 			good = found_later(look, other->text);
 	}
+	if (good && listing.count == 0)
+		good = report_nothing_in(look->system, directory);
 	wal_listing_free(&listing);
 	free(directory);
 	return good;
 }
 
-/* The same on its whole timeline, if there is anything of that. */
+/*
+ * The same on its whole timeline.  One of which nothing is there began at least,
+ * as its history says, or is not known.
+ */
 static bool
-nothing_later(Look *look, const Numbers *timelines)
+nothing_later(Look *look, const Numbers *timelines, const WalListing *histories)
 {
-	char *directory = xasprintf("%08" PRIX32, look->name->timeline);
+	const WalSystem *system = look->system;
+	uint32_t timeline = look->name->timeline;
+	char *directory = xasprintf("%08" PRIX32, timeline);
 	Numbers logs = {0};
 	bool good = true;
 	size_t i;
 
-	for (i = 0; i < timelines->count; i++)
-	{
-		if (timelines->items[i] == look->name->timeline)
-			good = list_numbers(look->system, directory, &logs);
-	}
+	if (has_number(timelines, timeline))
+		good = list_numbers(system, directory, &logs) &&
+			   (logs.count > 0 || report_nothing_in(system, directory));
+	else if (!has_history(histories, timeline))
+		good = report_error(EXIT_FAILED, NULL,
+							"\"nex_backup wal list\" shows what is there. If a disk belongs below "
+							"\"" WAL_TREE "\", mount it.",
+							"repository \"%s\" has nothing of timeline %" PRIu32
+							", so its end is not known",
+							system->repository->storage->location, timeline);
 	for (i = 0; good && i < logs.count; i++)
 		good = logs.items[i] < look->name->log || nothing_later_in(look, logs.items[i]);
 	numbers_free(&logs);
@@ -201,19 +256,23 @@ check_history(Look *look, const WalFile *file)
 	return good;
 }
 
-/* Has a timeline its history there? */
+/* A base backup that began in the segment, or behind it, says that the server had it. */
 static bool
-has_history(const WalListing *histories, uint32_t timeline)
+no_backup_needs(Look *look, const WalListing *histories)
 {
+	const WalName *name = look->name;
+	bool good = true;
 	size_t i;
 
-	for (i = 0; i < histories->count; i++)
+	for (i = 0; good && i < histories->count; i++)
 	{
-		if (histories->files[i].name.kind == WAL_HISTORY &&
-			histories->files[i].name.timeline == timeline)
-			return true;
+		const WalName *label = &histories->files[i].name;
+
+		if (label->kind == WAL_BACKUP_LABEL && label->timeline == name->timeline &&
+			wal_segment_compare(label, name) >= 0)
+			good = found_later(look, label->text);
 	}
-	return false;
+	return good;
 }
 
 /* No timeline that began behind the segment says that there must be one. */
@@ -287,8 +346,8 @@ wal_end_look(const WalSystem *system, const WalName *name, char **later)
 	if (good && name->kind == WAL_HISTORY)
 		good = no_later_timeline(&look, &timelines, &histories);
 	else if (good)
-		good =
-			nothing_later(&look, &timelines) && no_descendant_needs(&look, &timelines, &histories);
+		good = nothing_later(&look, &timelines, &histories) && no_backup_needs(&look, &histories) &&
+			   no_descendant_needs(&look, &timelines, &histories);
 	wal_listing_free(&histories);
 	numbers_free(&timelines);
 	*later = look.later;

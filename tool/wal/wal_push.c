@@ -33,7 +33,9 @@
 
 #define COPY_HINT                                                                                  \
 	"Two servers write the same timeline, as when a copy of a server was started without "         \
-	"recovery. Give the one that is the copy another repository, or set its archive_mode to off."
+	"recovery. Give the one that is the copy another repository, or set its archive_mode to off. " \
+	"If the file there is the copy's, move \"%s/%s\" out of the repository; this server then "     \
+	"goes on."
 
 /* A file on its way. */
 typedef struct Work
@@ -261,6 +263,8 @@ conflicts(const Work *work)
 		const WalFile *other = &work->there.files[i];
 		char *where;
 		char *detail;
+		char *file;
+		char *hint;
 
 		if (strcmp(other->name.text, record->name.text) != 0 ||
 			strcmp(other->content, record->content) == 0)
@@ -268,10 +272,14 @@ conflicts(const Work *work)
 		where = first_difference(work, other);
 		detail = xasprintf("The content there has the digest %s, this one %s.%s", other->content,
 						   record->content, where);
-		report_error(EXIT_INTEGRITY, detail, COPY_HINT,
+		file = wal_file_name(other);
+		hint = xasprintf(COPY_HINT, work->directory, file);
+		report_error(EXIT_INTEGRITY, detail, hint,
 					 "repository \"%s\" has another file \"%s\" of system identifier %" PRIu64,
 					 work->system.repository->storage->location, record->name.text,
 					 work->system.id);
+		free(hint);
+		free(file);
 		free(detail);
 		free(where);
 		return true;

@@ -82,33 +82,3 @@ doctor_check_wal(Doctor *doctor)
 	wal_listing_free(&unknown);
 	free(ids);
 }
-
-void
-doctor_check_archiver(Doctor *doctor, Connection *connection)
-{
-	PGresult *result = connection_query(
-		connection,
-		"SELECT last_failed_wal, last_failed_time > coalesce(last_archived_time, '-infinity'),"
-		"       pg_catalog.to_char(last_archived_time AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI:SS')"
-		"  FROM pg_catalog.pg_stat_archiver"
-		" WHERE pg_catalog.current_setting('archive_mode') <> 'off'",
-		0, NULL);
-
-	if (result == NULL || PQntuples(result) == 0)
-	{
-		PQclear(result);
-		return;
-	}
-	if (PQgetvalue(result, 0, 1)[0] == 't')
-		doctor_say(doctor, CHECK_CRITICAL, "archiver",
-				   "The server's log says why. It keeps the WAL in pg_wal until it can.",
-				   "the server could not archive \"%s\"%s%s", PQgetvalue(result, 0, 0),
-				   PQgetisnull(result, 0, 2) ? "" : "; the last segment was archived at ",
-				   PQgetvalue(result, 0, 2));
-	else
-		doctor_say(doctor, CHECK_OK, "archiver", NULL,
-				   PQgetisnull(result, 0, 2) ? "nothing was archived yet%s"
-											 : "the last WAL was archived at %s UTC",
-				   PQgetvalue(result, 0, 2));
-	PQclear(result);
-}

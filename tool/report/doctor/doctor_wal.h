@@ -13,7 +13,4 @@
 /* What WAL the repository has: gaps, conflicts, names that are not understood. */
 extern void doctor_check_wal(Doctor *doctor);
 
-/* Whether the server archives. */
-extern void doctor_check_archiver(Doctor *doctor, Connection *connection);
-
 #endif /* NEX_DOCTOR_WAL_H */
