@@ -25,6 +25,7 @@
 #include "configuration_restore.h"
 #include "configuration_sources.h"
 #include "file_settings.h"
+#include "find_verb.h"
 #include "general_settings.h"
 #include "interrupt.h"
 #include "keyring.h"
@@ -41,7 +42,6 @@
 #include "text_list.h"
 #include "unclear.h"
 #include "subprocess.h"
-#include "unknown_verb.h"
 #include "utc_time.h"
 #include "verification.h"
 
@@ -50,6 +50,7 @@ typedef struct Verb
 {
 	const char *name;
 	int max_arguments;
+	/* NULL: a separate command, which needs no repository */
 	bool (*run)(const Settings *settings, Repository *repository, char **arguments, int narguments);
 } Verb;
 
@@ -587,27 +588,8 @@ config_diff(const Settings *settings, Repository *repository, char **arguments, 
 
 static const Verb verbs[] = {
 	{"backup", INT32_MAX, config_backup}, {"list", 1, config_list}, {"verify", 1, config_verify},
-	{"restore", 1, config_restore},       {"diff", 1, config_diff},
+	{"restore", 1, config_restore},       {"diff", 1, config_diff}, {"keygen", 0, NULL},
 };
-
-#define VERB_COUNT ((int) (sizeof(verbs) / sizeof(verbs[0])))
-
-static const Verb *
-find_verb(const char *name)
-{
-	const char *names[VERB_COUNT + 1];
-	int i;
-
-	for (i = 0; i < VERB_COUNT; i++)
-	{
-		names[i] = verbs[i].name;
-		if (strcmp(verbs[i].name, name) == 0)
-			return &verbs[i];
-	}
-	names[VERB_COUNT] = "keygen";
-	report_unknown_verb("config", name, names, VERB_COUNT + 1);
-	return NULL;
-}
 
 static bool
 run_config(const Settings *settings)
@@ -615,17 +597,16 @@ run_config(const Settings *settings)
 	char **arguments = settings->general->arguments + 1;
 	int narguments = settings->general->narguments - 1;
 	Repository *repository;
-	const Verb *verb;
+	const Verb *verb = FIND_VERB("config", settings->general->arguments[0], verbs);
 	bool good;
 
-	if (strcmp(settings->general->arguments[0], "keygen") == 0)
-		return command_keygen.run(settings);
-	verb = find_verb(settings->general->arguments[0]);
 	if (verb == NULL)
 		return false;
 	if (narguments > verb->max_arguments)
 		return report_error(EXIT_USAGE, NULL, "\"nex_backup help config\" shows the usage.",
 							"too many arguments for \"config %s\"", verb->name);
+	if (verb->run == NULL)
+		return command_keygen.run(settings);
 	keyring_use_for_files();
 	repository = open_repository(settings);
 	if (repository == NULL)

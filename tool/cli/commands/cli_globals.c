@@ -15,6 +15,7 @@
 
 #include "backup_report.h"
 #include "command.h"
+#include "find_verb.h"
 #include "general_settings.h"
 #include "globals_report.h"
 #include "globals_restore.h"
@@ -26,7 +27,6 @@
 #include "repository_view.h"
 #include "restore_record.h"
 #include "settings.h"
-#include "unknown_verb.h"
 #include "utc_time.h"
 
 static bool
@@ -123,24 +123,6 @@ static const Verb verbs[] = {
 	{"restore", true, NULL, globals_restore}, {"export", true, &command_export, NULL},
 };
 
-#define VERB_COUNT ((int) (sizeof(verbs) / sizeof(verbs[0])))
-
-static const Verb *
-find_verb(const char *name)
-{
-	const char *names[VERB_COUNT];
-	int i;
-
-	for (i = 0; i < VERB_COUNT; i++)
-	{
-		names[i] = verbs[i].name;
-		if (strcmp(verbs[i].name, name) == 0)
-			return &verbs[i];
-	}
-	report_unknown_verb("globals", name, names, VERB_COUNT);
-	return NULL;
-}
-
 static bool
 check_id(const Verb *verb, const char *id)
 {
@@ -175,7 +157,7 @@ static bool
 run_globals(const Settings *settings)
 {
 	const char *id = settings->general->narguments > 1 ? settings->general->arguments[1] : NULL;
-	const Verb *verb = find_verb(settings->general->arguments[0]);
+	const Verb *verb = FIND_VERB("globals", settings->general->arguments[0], verbs);
 
 	if (verb == NULL || !check_id(verb, id))
 		return false;

@@ -16,6 +16,7 @@
 
 #include "command.h"
 #include "encryption.h"
+#include "find_verb.h"
 #include "general_settings.h"
 #include "interrupt.h"
 #include "key_files.h"
@@ -27,7 +28,6 @@
 #include "repository_secret.h"
 #include "repository_view.h"
 #include "settings.h"
-#include "unknown_verb.h"
 
 static json_t *
 recipients_json(const Encryption *encryption)
@@ -180,16 +180,17 @@ key_sheet(const Settings *settings, Repository *repository)
 	return true;
 }
 
-static const struct
+typedef struct Verb
 {
 	const char *name;
 	bool (*run)(const Settings *settings, Repository *repository);
-} verbs[] = {{"list", key_list}, {"add", key_add}, {"remove", key_remove}, {"sheet", key_sheet}};
+} Verb;
 
-#define VERB_COUNT ((int) (sizeof(verbs) / sizeof(verbs[0])))
+static const Verb verbs[] = {
+	{"list", key_list}, {"add", key_add}, {"remove", key_remove}, {"sheet", key_sheet}};
 
 static bool
-run_verb(int verb, const Settings *settings)
+run_verb(const Verb *verb, const Settings *settings)
 {
 	Repository *repository = open_repository(settings);
 	bool good;
@@ -197,7 +198,7 @@ run_verb(int verb, const Settings *settings)
 	if (repository == NULL)
 		return false;
 	if (repository->encryption != NULL)
-		good = verbs[verb].run(settings, repository);
+		good = verb->run(settings, repository);
 	else
 		good = report_error(EXIT_FAILED, NULL,
 							"Encryption is chosen when a repository is created: \"nex_backup init "
@@ -210,16 +211,9 @@ run_verb(int verb, const Settings *settings)
 static bool
 run_key(const Settings *settings)
 {
-	const char *names[VERB_COUNT];
-	int i;
+	const Verb *verb = FIND_VERB("key", settings->general->arguments[0], verbs);
 
-	for (i = 0; i < VERB_COUNT; i++)
-	{
-		names[i] = verbs[i].name;
-		if (strcmp(names[i], settings->general->arguments[0]) == 0)
-			return run_verb(i, settings);
-	}
-	return report_unknown_verb("key", settings->general->arguments[0], names, VERB_COUNT);
+	return verb != NULL && run_verb(verb, settings);
 }
 
 const Command command_key = {

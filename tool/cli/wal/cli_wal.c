@@ -17,13 +17,13 @@
 #include "command.h"
 #include "command_settings.h"
 #include "exit_status.h"
+#include "find_verb.h"
 #include "general_settings.h"
 #include "interrupt.h"
 #include "log.h"
 #include "output.h"
 #include "repository_view.h"
 #include "settings.h"
-#include "unknown_verb.h"
 #include "wal_get.h"
 #include "wal_push.h"
 #include "wal_report.h"
@@ -227,32 +227,32 @@ run_verify(const Settings *settings, Repository *repository)
 	return run_look(settings, repository, true);
 }
 
-static const struct
+typedef struct Verb
 {
 	const char *name;
 	bool (*run)(const Settings *settings, Repository *repository);
 	int arguments; /* behind it, and perhaps a system identifier */
 	const char *usage;
-} verbs[] = {{"push", run_push, 1, "push PATH [SYSTEM]"},
-			 {"get", run_get, 2, "get NAME PATH [SYSTEM]"},
-			 {"list", run_list, 0, "list [SYSTEM]"},
-			 {"verify", run_verify, 0, "verify [SYSTEM]"}};
+} Verb;
 
-#define VERB_COUNT ((int) (sizeof(verbs) / sizeof(verbs[0])))
+static const Verb verbs[] = {{"push", run_push, 1, "push PATH [SYSTEM]"},
+							 {"get", run_get, 2, "get NAME PATH [SYSTEM]"},
+							 {"list", run_list, 0, "list [SYSTEM]"},
+							 {"verify", run_verify, 0, "verify [SYSTEM]"}};
 
 static bool
-run_verb(int verb, const Settings *settings)
+run_verb(const Verb *verb, const Settings *settings)
 {
 	Repository *repository;
 	int words = settings->general->narguments - 1;
 	bool good;
 
-	if (words < verbs[verb].arguments || words > verbs[verb].arguments + 1)
-		return report_error(EXIT_USAGE, NULL, NULL, "usage: nex_backup wal %s", verbs[verb].usage);
+	if (words < verb->arguments || words > verb->arguments + 1)
+		return report_error(EXIT_USAGE, NULL, NULL, "usage: nex_backup wal %s", verb->usage);
 	repository = open_repository(settings);
 	if (repository == NULL)
 		return false;
-	good = verbs[verb].run(settings, repository);
+	good = verb->run(settings, repository);
 	repository_close(repository);
 	return good;
 }
@@ -260,16 +260,9 @@ run_verb(int verb, const Settings *settings)
 static bool
 run_wal(const Settings *settings)
 {
-	const char *names[VERB_COUNT];
-	int i;
+	const Verb *verb = FIND_VERB("wal", settings->general->arguments[0], verbs);
 
-	for (i = 0; i < VERB_COUNT; i++)
-	{
-		names[i] = verbs[i].name;
-		if (strcmp(names[i], settings->general->arguments[0]) == 0)
-			return run_verb(i, settings);
-	}
-	return report_unknown_verb("wal", settings->general->arguments[0], names, VERB_COUNT);
+	return verb != NULL && run_verb(verb, settings);
 }
 
 const Command command_wal = {
