@@ -9,7 +9,7 @@
  *
  *-------------------------------------------------------------------------
  */
-#include "memory_storage.h"
+#include "failing_calls.h"
 #include "sample_backup.h"
 
 #include "backup_list.h"
@@ -24,25 +24,13 @@
 
 #define FIRST "20261123T020000Z"
 #define SECOND "20261124T020000Z"
-#define LAST_CODE STORE_FAILED
-
-static Repository *
-open_in_memory(bool barrier_needed)
-{
-	Repository *repository = xcalloc(1, sizeof(Repository));
-
-	repository->storage = memory_storage(barrier_needed);
-	repository->id = xstrdup("01234567-89ab-4def-8123-456789abcdef");
-	repository->created = xstrdup("2026-11-23T02:00:00Z");
-	return repository;
-}
 
 /* A repository with two backups: one object is in both, and each has its own. */
 static Repository *
 make_source(bool barrier_needed)
 {
 	static const char *const ids[] = {FIRST, SECOND};
-	Repository *repository = open_in_memory(barrier_needed);
+	Repository *repository = repository_in_memory(barrier_needed);
 	int i;
 
 	for (i = 0; i < 2; i++)
@@ -114,23 +102,19 @@ count_whole(Repository *repository)
 	return count;
 }
 
-/* How many calls there are without a failure. */
-static int calls_of_to;
-static int calls_of_from;
-
-/* Let a call of one of the two fail. */
-static void
+/* Let a call of one of the two fail; returns how many calls were made of it. */
+static int
 try_copy(bool barrier_needed, bool source, int call, StoreCode code, bool afterwards)
 {
 	Repository *from = make_source(barrier_needed);
-	Repository *to = open_in_memory(barrier_needed);
+	Repository *to = repository_in_memory(barrier_needed);
 	bool good;
+	int calls;
 
 	memory_fail(to->storage, source ? 0 : call, 1, code, afterwards);
 	memory_fail(from->storage, source ? call : 0, 1, code, afterwards);
 	good = copy(from, to);
-	calls_of_to = memory_of(to->storage)->calls;
-	calls_of_from = memory_of(from->storage)->calls;
+	calls = memory_of(source ? from->storage : to->storage)->calls;
 	memory_fail(to->storage, 0, 0, STORE_OK, false);
 	memory_fail(from->storage, 0, 0, STORE_OK, false);
 	memory_crash(to->storage);
@@ -147,44 +131,35 @@ try_copy(bool barrier_needed, bool source, int call, StoreCode code, bool afterw
 	assert_int_equal(count_whole(to), 2);
 	repository_close(from);
 	repository_close(to);
+	return calls;
 }
 
-static void
-try_all(bool barrier_needed, bool source)
+static int
+try_place(bool barrier_needed, int call, StoreCode code, bool afterwards)
 {
-	int count;
-	int call;
-	int code;
+	return try_copy(barrier_needed, false, call, code, afterwards);
+}
 
-	try_copy(barrier_needed, source, 0, STORE_FAILED, false);
-	count = source ? calls_of_from : calls_of_to;
-	assert_in_range(count, 8, 60);
-	for (call = 1; call <= count; call++)
-	{
-		for (code = STORE_ABSENT; code <= LAST_CODE; code++)
-		{
-			try_copy(barrier_needed, source, call, (StoreCode) code, false);
-			/* Who says that another one is there has not done it. */
-			if (code != STORE_EXISTS && code != STORE_CHANGED)
-				try_copy(barrier_needed, source, call, (StoreCode) code, true);
-		}
-	}
+static int
+try_source(bool barrier_needed, int call, StoreCode code, bool afterwards)
+{
+	return try_copy(barrier_needed, true, call, code, afterwards);
 }
 
 static void
 test_place(void **state)
 {
 	(void) state;
-	try_all(true, false);
-	try_all(false, false);
+	try_all(try_place, true, 8);
+	try_all(try_place, false, 8);
 }
 
 static void
 test_source(void **state)
 {
 	(void) state;
-	try_all(true, true);
-	try_all(false, true);
+	try_all(try_source, true, 8);
+	try_all(try_source, false, 8);
 }
 
 /* ---- damage ---- */
@@ -209,7 +184,7 @@ static void
 test_damage(void **state)
 {
 	Repository *from = make_source(true);
-	Repository *to = open_in_memory(true);
+	Repository *to = repository_in_memory(true);
 
 	(void) state;
 	object_file(from, SECOND)->now[3] ^= 1;
@@ -221,7 +196,7 @@ test_damage(void **state)
 	log_forget_errors();
 	object_file(from, "-- in both\n")->now[3] ^= 1;
 	repository_close(to);
-	to = open_in_memory(true);
+	to = repository_in_memory(true);
 	assert_false(copy(from, to));
 	assert_int_equal(told[COPY_DAMAGED], 2);
 	assert_int_equal(count_whole(to), 0);
@@ -247,7 +222,7 @@ static void
 test_noted(void **state)
 {
 	Repository *from = make_source(true);
-	Repository *to = open_in_memory(true);
+	Repository *to = repository_in_memory(true);
 	CopiedNote note;
 
 	(void) state;
@@ -280,7 +255,7 @@ static void
 test_locks_lost(void **state)
 {
 	Repository *from = make_source(false);
-	Repository *to = open_in_memory(false);
+	Repository *to = repository_in_memory(false);
 
 	(void) state;
 	assert_true(copy(from, to));
@@ -300,14 +275,15 @@ test_locks_lost(void **state)
 static void
 test_full(void **state)
 {
+	int count = try_place(true, 0, STORE_FAILED, false);
 	int call;
 	int partly = 0;
 
 	(void) state;
-	for (call = 1; call <= calls_of_to; call++)
+	for (call = 1; call <= count; call++)
 	{
 		Repository *from = make_source(true);
-		Repository *to = open_in_memory(true);
+		Repository *to = repository_in_memory(true);
 		int sum = 0;
 		int i;
 
@@ -331,7 +307,7 @@ static void
 test_bad_there(void **state)
 {
 	Repository *from = make_source(true);
-	Repository *to = open_in_memory(true);
+	Repository *to = repository_in_memory(true);
 	BackupName name = sample_name("b", SECOND);
 	Manifest *manifest;
 
@@ -416,21 +392,9 @@ try_repair(bool barrier_needed, int call, StoreCode code, bool afterwards)
 static void
 test_repair(void **state)
 {
-	int count = try_repair(true, 0, STORE_FAILED, false);
-	int call;
-	int code;
-
 	(void) state;
-	assert_in_range(count, 8, 60);
-	for (call = 1; call <= count; call++)
-	{
-		for (code = STORE_ABSENT; code <= LAST_CODE; code++)
-		{
-			try_repair(true, call, (StoreCode) code, false);
-			if (code != STORE_EXISTS && code != STORE_CHANGED)
-				try_repair(false, call, (StoreCode) code, true);
-		}
-	}
+	try_all(try_repair, true, 8);
+	try_all(try_repair, false, 8);
 }
 
 #define TEST(function) cmocka_unit_test_setup_teardown(function, scratch_create, scratch_destroy)

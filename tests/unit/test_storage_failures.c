@@ -9,7 +9,7 @@
  *
  *-------------------------------------------------------------------------
  */
-#include "memory_storage.h"
+#include "failing_calls.h"
 #include "sample_backup.h"
 
 #include "backup_list.h"
@@ -20,18 +20,6 @@
 
 #define FIRST "20261123T020000Z"
 #define SECOND "20261124T020000Z"
-#define LAST_CODE STORE_FAILED
-
-static Repository *
-open_in_memory(bool barrier_needed)
-{
-	Repository *repository = xcalloc(1, sizeof(Repository));
-
-	repository->storage = memory_storage(barrier_needed);
-	repository->id = xstrdup("01234567-89ab-4def-8123-456789abcdef");
-	repository->created = xstrdup("2026-11-23T02:00:00Z");
-	return repository;
-}
 
 /* Make a backup with one object of its own and one that both have; false if that failed. */
 static bool
@@ -91,23 +79,21 @@ assert_whole(Repository *repository, const char *id)
 
 /* ---- a backup ---- */
 
-/* How many calls it makes without a failure. */
-static int calls_without_failure;
-
-static void
+static int
 try_backup(bool barrier_needed, int call, StoreCode code, bool afterwards)
 {
-	Repository *repository = open_in_memory(barrier_needed);
+	Repository *repository = repository_in_memory(barrier_needed);
 	BackupName first = sample_name("b", FIRST);
 	Manifest *previous;
 	bool good;
+	int calls;
 
 	assert_true(back_up(repository, FIRST, NULL));
 	previous = repository_manifest(repository, &first);
 	assert_non_null(previous);
 	memory_fail(repository->storage, call, 1, code, afterwards);
 	good = back_up(repository, SECOND, previous);
-	calls_without_failure = memory_of(repository->storage)->calls;
+	calls = memory_of(repository->storage)->calls;
 	memory_crash(repository->storage);
 	assert_true(is_listed(repository, FIRST));
 	assert_whole(repository, FIRST);
@@ -116,38 +102,15 @@ try_backup(bool barrier_needed, int call, StoreCode code, bool afterwards)
 		assert_whole(repository, SECOND);
 	manifest_free(previous);
 	repository_close(repository);
-}
-
-/* All calls, all codes. */
-static void
-try_all(void (*attempt)(bool barrier_needed, int call, StoreCode code, bool afterwards),
-		bool barrier_needed)
-{
-	int count;
-	int call;
-	int code;
-
-	attempt(barrier_needed, 0, STORE_FAILED, false);
-	count = calls_without_failure;
-	assert_in_range(count, 4, 60);
-	for (call = 1; call <= count; call++)
-	{
-		for (code = STORE_ABSENT; code <= LAST_CODE; code++)
-		{
-			attempt(barrier_needed, call, (StoreCode) code, false);
-			/* Who says that another one is there has not done it. */
-			if (code != STORE_EXISTS && code != STORE_CHANGED)
-				attempt(barrier_needed, call, (StoreCode) code, true);
-		}
-	}
+	return calls;
 }
 
 static void
 test_backup(void **state)
 {
 	(void) state;
-	try_all(try_backup, true);
-	try_all(try_backup, false);
+	try_all(try_backup, true, 4);
+	try_all(try_backup, false, 4);
 }
 
 /* ---- an expiry ---- */
@@ -175,17 +138,18 @@ expire_first(Repository *repository)
 	return good;
 }
 
-static void
+static int
 try_expire(bool barrier_needed, int call, StoreCode code, bool afterwards)
 {
-	Repository *repository = open_in_memory(barrier_needed);
+	Repository *repository = repository_in_memory(barrier_needed);
 	bool good;
+	int calls;
 
 	assert_true(back_up(repository, FIRST, NULL));
 	assert_true(back_up(repository, SECOND, NULL));
 	memory_fail(repository->storage, call, 1, code, afterwards);
 	good = expire_first(repository);
-	calls_without_failure = memory_of(repository->storage)->calls;
+	calls = memory_of(repository->storage)->calls;
 	memory_crash(repository->storage);
 	assert_true(is_listed(repository, SECOND));
 	assert_whole(repository, SECOND);
@@ -202,26 +166,28 @@ try_expire(bool barrier_needed, int call, StoreCode code, bool afterwards)
 			assert_whole(repository, FIRST);
 	}
 	repository_close(repository);
+	return calls;
 }
 
 static void
 test_expire(void **state)
 {
 	(void) state;
-	try_all(try_expire, true);
-	try_all(try_expire, false);
+	try_all(try_expire, true, 4);
+	try_all(try_expire, false, 4);
 }
 
 /* ---- a verification ---- */
 
-static void
+static int
 try_verify(bool barrier_needed, int call, StoreCode code, bool afterwards)
 {
-	Repository *repository = open_in_memory(barrier_needed);
+	Repository *repository = repository_in_memory(barrier_needed);
 	BackupName first = sample_name("b", FIRST);
 	VerifyReport report;
 	Manifest *manifest;
 	bool good;
+	int calls;
 
 	assert_true(back_up(repository, FIRST, NULL));
 	memory_fail(repository->storage, call, 1, code, afterwards);
@@ -240,17 +206,18 @@ try_verify(bool barrier_needed, int call, StoreCode code, bool afterwards)
 	}
 	else
 		assert_true(call > 0);
-	calls_without_failure = memory_of(repository->storage)->calls;
+	calls = memory_of(repository->storage)->calls;
 	memory_crash(repository->storage);
 	assert_whole(repository, FIRST);
 	repository_close(repository);
+	return calls;
 }
 
 static void
 test_verify(void **state)
 {
 	(void) state;
-	try_all(try_verify, true);
+	try_all(try_verify, true, 4);
 }
 
 /* ---- locks ---- */
@@ -258,13 +225,13 @@ test_verify(void **state)
 static void
 test_locks(void **state)
 {
-	Repository *repository = open_in_memory(true);
+	Repository *repository = repository_in_memory(true);
 	Owner owner = owner_of(NULL, "b");
 	StoreLock *lock;
 	int code;
 
 	(void) state;
-	for (code = STORE_ABSENT; code <= LAST_CODE; code++)
+	for (code = STORE_ABSENT; code <= STORE_FAILED; code++)
 	{
 		memory_fail(repository->storage, 1, 1, (StoreCode) code, false);
 		assert_false(repository_lock_backup(repository, &owner, &lock));
@@ -284,7 +251,7 @@ test_locks(void **state)
 static void
 test_lost_lock(void **state)
 {
-	Repository *repository = open_in_memory(true);
+	Repository *repository = repository_in_memory(true);
 	BackupName second = sample_name("b", SECOND);
 	Leftovers leftovers;
 	StoreLock *lock;
@@ -323,7 +290,7 @@ test_removed_for_good(void **state)
 	int code;
 
 	(void) state;
-	for (code = STORE_ABSENT; code <= LAST_CODE; code++)
+	for (code = STORE_ABSENT; code <= STORE_FAILED; code++)
 	{
 		assert_int_equal(storage_write(storage, "dir/file", "x", 1).code, STORE_OK);
 		memory_fail(storage, 2, 1, (StoreCode) code, false);
