@@ -29,6 +29,7 @@
 #include "notify.h"
 #include "output.h"
 #include "place.h"
+#include "place_settings.h"
 #include "quote.h"
 #include "run_log.h"
 #include "session_pins.h"
@@ -155,6 +156,16 @@ check_repository(const Command *command, const Settings *settings)
 						"no repository given");
 }
 
+/* One of two repositories would be passed over without a word. */
+static bool
+check_other_places(const Command *command, const Settings *settings)
+{
+	if (settings->places->others.count == 0 || command->several_places)
+		return true;
+	return report_error(EXIT_USAGE, NULL, "Run the command once for each of them.",
+						"option \"--repo\" was given twice, with different values");
+}
+
 /* Commands with two places look themselves at what was meant for which. */
 static bool
 check_place_options(const Command *command, const Settings *settings)
@@ -162,7 +173,7 @@ check_place_options(const Command *command, const Settings *settings)
 	const Place place = place_of_repository(settings);
 
 	return command->needs_no_repository || command->has_two_places ||
-		   place_options_meant(settings, &place, 1);
+		   settings->places->others.count > 0 || place_options_meant(settings, &place, 1);
 }
 
 static bool
@@ -186,6 +197,7 @@ load_settings(const Command *command, const Arguments *arguments, AllSettings *s
 	settings->general.arguments = arguments->words + 1;
 	if (!loaded || !check_words(command, &settings->view) ||
 		!check_repository(command, &settings->view) ||
+		!check_other_places(command, &settings->view) ||
 		!check_place_options(command, &settings->view) ||
 		!check_per_call(command, arguments, settings))
 		return false;

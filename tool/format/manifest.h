@@ -172,6 +172,7 @@ typedef struct Manifest
 	char *repository; /* id of the repository */
 	char *type;
 	DigestHex seal; /* of the file that it was read from; "" otherwise */
+	int place;      /* which of several places of the repository that is; 0: the first */
 	char *tool;
 	char *pg_dump;
 	char *started; /* "2026-11-23T02:00:00.000Z" */

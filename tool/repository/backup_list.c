@@ -13,6 +13,7 @@
 #include "log.h"
 #include "memory.h"
 #include "names.h"
+#include "other_places.h"
 #include "unclear.h"
 
 typedef struct NameList
@@ -56,6 +57,7 @@ visit_directory(NameList *list, const char *path)
 
 	list->directory = path;
 	result = storage->list(storage, path, visit_file, list);
+	place_note_result(list->repository, &result);
 	if (result.code == STORE_OK || result.code == STORE_ABSENT)
 		return true;
 	if (list->all)
@@ -160,6 +162,7 @@ visit_tree(NameList *list, const char *tree, StorageVisitor visitor)
 	Storage *storage = list->repository->storage;
 	StoreResult result = storage->list(storage, tree, visitor, list);
 
+	place_note_result(list->repository, &result);
 	if (result.code != STORE_OK && result.code != STORE_ABSENT)
 		unclear_error(list->repository, tree, &result, true);
 }
@@ -223,10 +226,39 @@ compare_names(const void *a, const void *b)
 	return by_database != 0 ? by_database : backup_id_compare(x->id, y->id);
 }
 
-/* Sort what was found; after an error, which was reported, free it. */
-static bool
-finish_list(NameList *list, BackupName **names, int *count)
+/* What several places have is one backup. */
+static void
+drop_doubles(NameList *list)
 {
+	int kept = 0;
+	int i;
+
+	for (i = 0; i < list->count; i++)
+	{
+		if (kept == 0 || compare_names(&list->names[kept - 1], &list->names[i]) != 0)
+			list->names[kept++] = list->names[i];
+	}
+	list->count = kept;
+}
+
+/*
+ * Look through all places of the repository, and sort what was found.  If one of several cannot be
+ * listed, that is a warning.  After an error, which was reported, there is nothing to be freed.
+ */
+static bool
+find_backups(Repository *repository, NameList *list, void (*visit)(NameList *list),
+			 BackupName **names, int *count)
+{
+	int n;
+
+	*names = NULL;
+	*count = 0;
+	list->all |= repository_has_others(repository);
+	for (n = 0; (list->repository = repository_place(repository, 0, n)) != NULL; n++)
+	{
+		if (place_is_asked(list->repository))
+			visit(list);
+	}
 	if (list->failed)
 	{
 		free(list->names);
@@ -234,44 +266,53 @@ finish_list(NameList *list, BackupName **names, int *count)
 	}
 	if (list->count > 0)
 		qsort(list->names, (size_t) list->count, sizeof(BackupName), compare_names);
+	drop_doubles(list);
 	*names = list->names;
 	*count = list->count;
 	return true;
 }
 
+static void
+visit_one_owner(NameList *list)
+{
+	visit_owner(list);
+}
+
+static void
+visit_sets(NameList *list)
+{
+	visit_tree(list, "config", visit_set);
+}
+
+static void
+visit_all(NameList *list)
+{
+	unclear_top_level(list->repository);
+	memset(&list->owner, 0, sizeof(list->owner));
+	visit_globals(list);
+	visit_tree(list, "backups", visit_database);
+	visit_tree(list, "servers", visit_server);
+	memset(&list->owner, 0, sizeof(list->owner));
+	visit_sets(list);
+}
+
 bool
 repository_list(Repository *repository, const Owner *owner, BackupName **names, int *count)
 {
-	NameList list = {.repository = repository, .all = owner == NULL};
+	NameList list = {.all = owner == NULL};
 
-	*names = NULL;
-	*count = 0;
-	if (owner == NULL)
-	{
-		unclear_top_level(repository);
-		visit_globals(&list);
-		visit_tree(&list, "backups", visit_database);
-		visit_tree(&list, "servers", visit_server);
-		memset(&list.owner, 0, sizeof(list.owner));
-		visit_tree(&list, "config", visit_set);
-	}
-	else
-	{
+	if (owner != NULL)
 		list.owner = *owner;
-		visit_owner(&list);
-	}
-	return finish_list(&list, names, count);
+	return find_backups(repository, &list, owner != NULL ? visit_one_owner : visit_all, names,
+						count);
 }
 
 bool
 repository_list_readable(Repository *repository, const Owner *owner, BackupName **names, int *count)
 {
-	NameList list = {.repository = repository, .all = true, .owner = *owner};
+	NameList list = {.all = true, .owner = *owner};
 
-	*names = NULL;
-	*count = 0;
-	visit_owner(&list);
-	return finish_list(&list, names, count);
+	return find_backups(repository, &list, visit_one_owner, names, count);
 }
 
 bool
@@ -298,16 +339,14 @@ repository_list_server(Repository *repository, const char *server, BackupName **
 bool
 repository_list_sets(Repository *repository, const char *set, BackupName **names, int *count)
 {
-	NameList list = {.repository = repository, .all = set == NULL};
+	NameList list = {.all = set == NULL};
 
 	*names = NULL;
 	*count = 0;
 	if (set == NULL)
-		visit_tree(&list, "config", visit_set);
-	else if (file_set_name_valid(set))
-	{
-		list.owner = owner_of_files(set);
-		visit_owner(&list);
-	}
-	return finish_list(&list, names, count);
+		return find_backups(repository, &list, visit_sets, names, count);
+	if (!file_set_name_valid(set))
+		return true;
+	list.owner = owner_of_files(set);
+	return find_backups(repository, &list, visit_one_owner, names, count);
 }

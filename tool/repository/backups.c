@@ -17,6 +17,7 @@
 #include "manifest_envelope.h"
 #include "memory.h"
 #include "names.h"
+#include "other_places.h"
 #include "quote.h"
 #include "unclear.h"
 
@@ -36,35 +37,105 @@ note_unreadable(Repository *repository, const char *path, const StoreResult *res
 	return xasprintf("could not be read: %s", result->text);
 }
 
+/* One of the two files, from a place that may be one of several. */
+static StoreResult
+place_read(Repository *place, const char *path, Buffer *content)
+{
+	StoreResult result;
+
+	if (!place_is_asked(place))
+		return store_failure(STORE_UNREACHABLE, NULL, "its place could not be reached before");
+	result = storage_read(place->storage, path, MAX_MANIFEST_BYTES, content);
+	place_note_result(place, &result);
+	return result;
+}
+
+/* What is wrong with a list of digests in a place, to be freed; NULL: nothing. */
+static char *
+listing_problem(Repository *place, const char *path, const Buffer *expected)
+{
+	char *problem = NULL;
+	Buffer found;
+	StoreResult result;
+
+	buffer_init(&found);
+	place->manifest_unreadable = false;
+	result = place_read(place, path, &found);
+	if (result.code == STORE_ABSENT)
+		problem = xstrdup("is missing");
+	else if (result.code != STORE_OK)
+		problem = note_unreadable(place, path, &result);
+	else if (found.length != expected->length ||
+			 memcmp(found.data, expected->data, found.length) != 0)
+		problem = xstrdup("does not match its manifest");
+	buffer_free(&found);
+	return problem;
+}
+
+/* Where a file of a backup was looked for in vain, and what is wrong with it there. */
+typedef struct PassedOver
+{
+	Repository *place;
+	char *problem; /* NULL: nothing was wrong until now */
+	bool unreadable;
+} PassedOver;
+
+/* Keep what is wrong in the first place; the problem is taken over. */
+static void
+pass_over(PassedOver *passed, Repository *place, char *problem)
+{
+	if (passed->problem == NULL)
+		*passed = (PassedOver){place, problem, place->manifest_unreadable};
+	else
+		free(problem);
+}
+
+/*
+ * The end of a search: it was found in a place, which is said if it should have been in another
+ * one; or nowhere (NULL), and *error is what is wrong with it where it should be.
+ */
+static void
+end_search(Repository *repository, PassedOver *passed, const char *path, const Repository *taken,
+		   char **error)
+{
+	if (passed->problem != NULL && taken != NULL)
+		place_say_passed_over(repository, passed->place, path, passed->problem, taken);
+	else if (taken == NULL)
+		*error = xasprintf("file \"%s/%s\" %s",
+						   passed->problem != NULL ? passed->place->storage->location
+												   : repository->storage->location,
+						   path, passed->problem != NULL ? passed->problem : "is missing");
+	repository->manifest_unreadable = taken == NULL && passed->unreadable;
+	repository->damaged_elsewhere = taken != NULL && passed->problem != NULL && !passed->unreadable;
+	free(passed->problem);
+}
+
 bool
 repository_check_listing(Repository *repository, const BackupName *name, const Manifest *manifest,
 						 char **error)
 {
 	char *path = backup_path(name, ".sha256");
+	const Repository *taken = NULL;
+	PassedOver passed = {.problem = NULL};
+	Repository *place;
 	Buffer expected;
-	Buffer found;
-	StoreResult result;
+	int n;
 
 	*error = NULL;
 	buffer_init(&expected);
-	buffer_init(&found);
 	manifest_listing(manifest, &expected);
-	result = storage_read(repository->storage, path, MAX_MANIFEST_BYTES, &found);
-	if (result.code == STORE_ABSENT)
-		*error = xasprintf("file \"%s/%s\" is missing", repository->storage->location, path);
-	else if (result.code != STORE_OK)
+	for (n = 0; taken == NULL && (place = repository_place(repository, manifest->place, n)) != NULL;
+		 n++)
 	{
-		char *problem = note_unreadable(repository, path, &result);
+		char *problem = listing_problem(place, path, &expected);
 
-		*error = xasprintf("file \"%s/%s\" %s", repository->storage->location, path, problem);
-		free(problem);
+		if (problem != NULL)
+			pass_over(&passed, place, problem);
+		else
+			taken = place;
 	}
-	else if (found.length != expected.length ||
-			 memcmp(found.data, expected.data, found.length) != 0)
-		*error = xasprintf("file \"%s/%s\" does not match its manifest",
-						   repository->storage->location, path);
+	end_search(repository, &passed, path, taken, error);
 	buffer_free(&expected);
-	buffer_free(&found);
 	free(path);
 	return *error == NULL;
 }
@@ -77,36 +148,60 @@ is_named(const Manifest *manifest, const BackupName *name)
 	return owner_equal(&owner, &name->owner) && strcmp(manifest->id, name->id) == 0;
 }
 
+/* A manifest in a place; NULL and *problem, which is NULL, too, if there is none. */
+static Manifest *
+manifest_at(Repository *place, const char *path, const BackupName *name, Buffer *json,
+			char **problem)
+{
+	Manifest *manifest = NULL;
+	StoreResult result;
+
+	*problem = NULL;
+	place->manifest_unreadable = false;
+	buffer_reset(json);
+	result = place_read(place, path, json);
+	if (result.code != STORE_OK && result.code != STORE_ABSENT)
+		*problem = note_unreadable(place, path, &result);
+	else if (result.code == STORE_OK)
+		manifest =
+			manifest_open(place, json->data != NULL ? json->data : "", json->length, problem);
+	if (manifest != NULL && !is_named(manifest, name))
+		*problem = xstrdup("is that of another backup");
+	if (*problem == NULL)
+		return manifest;
+	manifest_free(manifest);
+	return NULL;
+}
+
+/*
+ * The first that is good.  One that is not there is no reason to speak of it: each place has its
+ * own retention.
+ */
 Manifest *
 repository_manifest_stored(Repository *repository, const BackupName *name, Buffer *json,
 						   char **error)
 {
 	char *path = backup_path(name, ".json");
 	Manifest *manifest = NULL;
-	char *problem = NULL;
-	StoreResult result;
+	PassedOver passed = {.problem = NULL};
+	Repository *place;
+	int n;
 
 	*error = NULL;
-	repository->manifest_unreadable = false;
-	buffer_reset(json);
-	result = storage_read(repository->storage, path, MAX_MANIFEST_BYTES, json);
-	if (result.code == STORE_ABSENT)
-		problem = xstrdup("is missing");
-	else if (result.code != STORE_OK)
-		problem = note_unreadable(repository, path, &result);
-	else
-		manifest =
-			manifest_open(repository, json->data != NULL ? json->data : "", json->length, &problem);
-	if (manifest != NULL && !is_named(manifest, name))
-		problem = xstrdup("is that of another backup");
-	if (problem != NULL)
-		*error = xasprintf("file \"%s/%s\" %s", repository->storage->location, path, problem);
-	free(problem);
+	for (n = 0; manifest == NULL && (place = repository_place(repository, 0, n)) != NULL; n++)
+	{
+		char *problem;
+
+		manifest = manifest_at(place, path, name, json, &problem);
+		if (manifest != NULL)
+			manifest->place = n;
+		else if (problem != NULL)
+			pass_over(&passed, place, problem);
+	}
+	end_search(repository, &passed, path,
+			   manifest != NULL ? repository_place(repository, manifest->place, 0) : NULL, error);
 	free(path);
-	if (*error == NULL)
-		return manifest;
-	manifest_free(manifest);
-	return NULL;
+	return manifest;
 }
 
 Manifest *
@@ -142,10 +237,15 @@ repository_was_removed(Repository *repository, const BackupName *name)
 {
 	char *path = backup_path(name, ".json");
 	BackupName *others = NULL;
+	bool removed = true;
+	Repository *place;
 	int count = 0;
-	bool removed = storage_look(repository->storage, path).code == STORE_ABSENT &&
-				   repository_list_readable(repository, &name->owner, &others, &count) && count > 0;
+	int n;
 
+	for (n = 0; removed && (place = repository_place(repository, 0, n)) != NULL; n++)
+		removed = place_is_asked(place) && storage_look(place->storage, path).code == STORE_ABSENT;
+	removed =
+		removed && repository_list_readable(repository, &name->owner, &others, &count) && count > 0;
 	free(others);
 	free(path);
 	return removed;
@@ -191,6 +291,17 @@ repository_manifest_inside(Repository *repository, const BackupName *name)
 	return NULL;
 }
 
+/* As far as the place can tell. */
+static bool
+holds_manifest(const Repository *place, const BackupName *name)
+{
+	char *path = backup_path(name, ".json");
+	bool holds = storage_look(place->storage, path).code == STORE_OK;
+
+	free(path);
+	return holds;
+}
+
 /* Is there this file of a backup?  False (reported) if that cannot be found out. */
 static bool
 has_file(Repository *repository, const BackupName *name, const char *suffix, bool *exists)
@@ -210,7 +321,12 @@ has_file(Repository *repository, const BackupName *name, const char *suffix, boo
 bool
 repository_has_backup(Repository *repository, const BackupName *name, bool *exists)
 {
-	return has_file(repository, name, ".json", exists);
+	int n;
+
+	*exists = false;
+	for (n = 1; repository_place(repository, 0, n) != NULL && !*exists; n++)
+		*exists = holds_manifest(repository_place(repository, 0, n), name);
+	return *exists || has_file(repository, name, ".json", exists);
 }
 
 bool

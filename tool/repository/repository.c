@@ -27,6 +27,7 @@
 #include "log.h"
 #include "lost_header.h"
 #include "memory.h"
+#include "other_places.h"
 #include "quote.h"
 #include "recover_text.h"
 #include "repository_features.h"
@@ -298,8 +299,13 @@ repository_use_server(Repository *repository, const char *label, bool no_other)
 void
 repository_close(Repository *repository)
 {
+	int n;
+
 	if (repository == NULL)
 		return;
+	for (n = 1; repository_place(repository, 0, n) != NULL; n++)
+		repository_close(repository_place(repository, 0, n));
+	other_places_free(repository);
 	repository_unlock(repository, repository->shared_lock);
 	repository->storage->close(repository->storage);
 	encryption_free(repository->encryption);
@@ -667,8 +673,8 @@ wait_for_shared_lock(Repository *repository)
 	}
 }
 
-bool
-repository_lock_shared(Repository *repository)
+static bool
+lock_shared(Repository *repository)
 {
 	Storage *storage = repository->storage;
 	StoreResult result =
@@ -686,6 +692,20 @@ repository_lock_shared(Repository *repository)
 		return true;
 	return report_error(EXIT_FAILED, NULL, result.hint, "could not lock repository \"%s\": %s",
 						storage->location, result.text);
+}
+
+bool
+repository_lock_shared(Repository *repository)
+{
+	Repository *place;
+	int n;
+
+	for (n = 0; (place = repository_place(repository, 0, n)) != NULL; n++)
+	{
+		if (!lock_shared(place))
+			return false;
+	}
+	return true;
 }
 
 StoreResult

@@ -34,6 +34,8 @@ typedef struct UnclearPlaces
 	int unknown; /* those that count */
 } UnclearPlaces;
 
+typedef struct OtherPlaces OtherPlaces;
+
 typedef struct Repository
 {
 	Storage *storage;
@@ -51,6 +53,10 @@ typedef struct Repository
 	bool outpaced;   /* while nex_backup.json was read, its keys were changed: read it again */
 	bool unreadable; /* objects that were verified last could not be read, which is no damage */
 	bool manifest_unreadable; /* the same of the manifest, or the listing beside it, read last */
+	bool damaged_elsewhere;   /* the same: it is damaged in a place that was asked before */
+	OtherPlaces *others;      /* where it is read from, too (other_places.h); NULL: nowhere */
+	bool one_of_several;      /* a place among others */
+	_Atomic bool given_up;    /* … which could not be reached, so that the others are asked */
 } Repository;
 
 /* What opens the data key of each file of an encrypted repository. */

@@ -33,8 +33,8 @@ typedef struct Cursor
 static bool
 named_twice(const Arguments *arguments, const Option *option, const char *value)
 {
-	static const char *const names[] = {"repo", "dbname", "to",          "at",
-										"set",  "output", "restore-dir", "from"};
+	static const char *const names[] = {"dbname", "to",          "at",  "set",
+										"output", "restore-dir", "from"};
 	const char *before = arguments_value(arguments, option->name);
 	size_t i;
 

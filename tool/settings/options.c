@@ -459,6 +459,7 @@ free_repositories(AllSettings *settings)
 		free(named->items[i].location);
 	}
 	free(named->items);
+	text_list_free(&settings->places.others);
 	memset(&settings->places, 0, sizeof(settings->places));
 }
 

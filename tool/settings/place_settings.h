@@ -32,6 +32,7 @@ typedef struct PlaceSettings
 {
 	NamedRepositories repositories;    /* "repositories" of the settings file */
 	const NamedRepository *repository; /* the one of general->repo; NULL: that was a location */
+	TextList others; /* further --repo of the command line, in their order: names or locations */
 } PlaceSettings;
 
 #endif /* NEX_PLACE_SETTINGS_H */

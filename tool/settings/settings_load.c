@@ -127,6 +127,31 @@ check_environment(void)
 	}
 }
 
+/*
+ * A further --repo is another place of the repository.  Not an option of lists: everything else
+ * has one repository, and so have the environment and the settings file.
+ */
+static bool
+is_other_place(const GivenOption *given, AllSettings *settings)
+{
+	TextList *others = &settings->places.others;
+	int i;
+
+	if (strcmp(given->option->name, "repo") != 0 ||
+		!settings->general.on_command_line[given->option - option_table])
+		return false;
+	if (strcmp(given->value, settings->general.repo) == 0)
+		return true;
+	for (i = 0; i < others->count; i++)
+	{
+		if (strcmp(given->value, others->items[i]) == 0)
+			return true;
+	}
+	others->items = xrealloc(others->items, (size_t) (others->count + 1) * sizeof(char *));
+	others->items[others->count++] = xstrdup(given->value);
+	return true;
+}
+
 static bool
 apply_arguments(const Arguments *arguments, AllSettings *settings)
 {
@@ -140,7 +165,7 @@ apply_arguments(const Arguments *arguments, AllSettings *settings)
 		const GivenOption *given = &arguments->options[i];
 		char *reason;
 
-		if (!option_is_setting(given->option))
+		if (!option_is_setting(given->option) || is_other_place(given, settings))
 			continue;
 		settings->general.on_command_line[given->option - option_table] = true;
 		reason = option_store(given->option, settings, given->value);

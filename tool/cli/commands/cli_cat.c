@@ -216,7 +216,7 @@ run_cat(const Settings *settings)
 		return report_error(EXIT_USAGE, NULL, "Write it as --table=schema.name.",
 							settings->general->json ? "cat writes COPY text, no JSON"
 													: "command \"cat\" needs one --table");
-	repository = open_repository(settings);
+	repository = open_repository_places(settings, false);
 	if (repository == NULL)
 		return false;
 	if (repository_lock_shared(repository) &&
@@ -246,4 +246,5 @@ const Command command_cat = {
 	.per_call = "table",
 	.run = run_cat,
 	.opens_backups = true,
+	.several_places = true,
 };

@@ -138,7 +138,7 @@ say_done(const ExportRequest *export, const BackupName *name, uint64_t written)
 static bool
 run_export(const Settings *settings)
 {
-	Repository *repository = open_repository(settings);
+	Repository *repository = open_repository_places(settings, false);
 	ExportRequest request = {
 		.settings = settings, .repository = repository, .replace = settings->restore->yes};
 	Manifest *manifest = NULL;
@@ -180,4 +180,5 @@ const Command command_export = {
 	.per_call = "yes allow-unknown-sql",
 	.run = run_export,
 	.opens_backups = true,
+	.several_places = true,
 };

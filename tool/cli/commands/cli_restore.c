@@ -79,7 +79,7 @@ agree(const RestorePreview *preview, void *settings)
 static bool
 restore_one(const Settings *settings)
 {
-	Repository *repository = open_repository(settings);
+	Repository *repository = open_repository_places(settings, false);
 	const RestoreRequest request = {.settings = settings,
 									.repository = repository,
 									.backup = settings->general->arguments[0],
@@ -167,7 +167,7 @@ run_restore(const Settings *settings)
 		return false;
 	if (!settings->backup->all)
 		return restore_one(settings);
-	repository = open_repository(settings);
+	repository = open_repository_places(settings, false);
 	if (repository == NULL)
 		return false;
 	warn_of_excluded(settings);
@@ -199,5 +199,6 @@ const Command command_restore = {
 		"no-owner no-privileges allow-unknown-sql",
 	.run = run_restore,
 	.opens_backups = true,
+	.several_places = true,
 	.is_run = true,
 };

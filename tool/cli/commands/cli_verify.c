@@ -16,6 +16,7 @@
 #include "interrupt.h"
 #include "log.h"
 #include "memory.h"
+#include "other_places.h"
 #include "output.h"
 #include "progress_bar.h"
 #include "repository_view.h"
@@ -182,17 +183,16 @@ result_json(const VerifiedBackup *result)
 
 /* What the catalog is told of any verification. */
 static json_t *
-payload_of(const Run *run, const VerifiedBackup *result)
+payload_of(const VerifiedBackup *result)
 {
-	return catalogue_payload(run->repository, &result->name->owner, result->name->id,
-							 result->started);
+	return catalogue_payload(result->home, &result->name->owner, result->name->id, result->started);
 }
 
 /* Remember the result in the catalog, too. */
 static void
 record_proved(const Run *run, const VerifiedBackup *result)
 {
-	json_t *payload = payload_of(run, result);
+	json_t *payload = payload_of(result);
 	json_t *bad = json_array();
 	bool good = !found_damaged(result);
 	int i;
@@ -209,7 +209,8 @@ record_proved(const Run *run, const VerifiedBackup *result)
 	if (good)
 		json_object_set_new(payload, "error", json_null());
 	/* Who verifies all of them has listed them all. */
-	if (run->nbackups == 1 && run->settings->general->narguments == 0)
+	if (run->nbackups == 1 && run->settings->general->narguments == 0 &&
+		!repository_has_others(run->repository))
 		catalogue_add_present(payload, run->repository);
 	catalogue_record(run->settings, EVENT_VERIFY, &result->name->owner, payload);
 }
@@ -218,7 +219,7 @@ record_proved(const Run *run, const VerifiedBackup *result)
 static void
 record_unfinished(const Run *run, const VerifiedBackup *result)
 {
-	catalogue_record(run->settings, EVENT_VERIFY, &result->name->owner, payload_of(run, result));
+	catalogue_record(run->settings, EVENT_VERIFY, &result->name->owner, payload_of(result));
 }
 
 /* Show what was found out, and tell the catalog. */
@@ -273,7 +274,7 @@ verify_all(Run *run, const BackupName *names, int count)
 static bool
 run_verify(const Settings *settings)
 {
-	Run run = {.settings = settings, .repository = open_repository(settings)};
+	Run run = {.settings = settings, .repository = open_repository_places(settings, true)};
 	BackupName *names = NULL;
 	int count = 0;
 	bool good;
@@ -313,4 +314,5 @@ const Command command_verify = {
 	.run = run_verify,
 	.opens_backups = true,
 	.is_run = true,
+	.several_places = true,
 };

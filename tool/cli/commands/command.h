@@ -32,6 +32,7 @@ typedef struct Command
 	bool opens_backups;       /* asks for the passphrase of a repository on the terminal */
 	bool optional_repository; /* reads the configuration file, but runs without a repository */
 	bool has_two_places;      /* of a repository, or more, which options name */
+	bool several_places;      /* reads from each --repo, which is a place of the same repository */
 	const char *no_repository_words; /* … if its first argument is one of these */
 } Command;
 

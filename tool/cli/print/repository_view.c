@@ -13,9 +13,14 @@
 #include "general_settings.h"
 #include "log.h"
 #include "memory.h"
+#include "other_places.h"
+#include "place.h"
+#include "place_settings.h"
 #include "quote.h"
+#include "replica.h"
 #include "repository_view.h"
 #include "settings.h"
+#include "storage_open.h"
 #include "verification.h"
 
 Repository *
@@ -35,6 +40,90 @@ open_repository(const Settings *settings)
 	if (repository != NULL)
 		repository_use_server(repository, settings->general->server,
 							  settings->general->server_is_given);
+	return repository;
+}
+
+/* Take another place to read from; false (reported) if it is not one of the same repository. */
+static bool
+add_place(Repository *repository, Repository *other)
+{
+	bool same = strcmp(repository->id, other->id) == 0;
+
+	if (!same)
+		report_error(EXIT_FAILED, NULL,
+					 "Name a place that it was copied to, or from, by \"nex_backup copy\".",
+					 "\"%s\" is another repository than \"%s\"", other->storage->location,
+					 repository->storage->location);
+	if (same && replica_check_writer(repository, other))
+	{
+		repository_add_place(repository, other);
+		return true;
+	}
+	repository_close(other);
+	return false;
+}
+
+/* Open each place; the first that can be opened takes the others.  False (reported): they differ.
+ */
+static bool
+open_each(const Place *places, int count, Repository **repository)
+{
+	bool good = true;
+	int i;
+
+	for (i = 0; i < count && good; i++)
+	{
+		Repository *opened;
+
+		storage_use(places[i].storage);
+		opened = repository_open(places[i].location);
+		if (*repository == NULL)
+			*repository = opened;
+		else if (opened != NULL)
+			good = add_place(*repository, opened);
+	}
+	storage_use(places[0].storage);
+	return good;
+}
+
+Repository *
+open_repository_places(const Settings *settings, bool all)
+{
+	const TextList *others = &settings->places->others;
+	const LogErrors before = log_errors();
+	int count = others->count + 1;
+	Place *places = xcalloc((size_t) count, sizeof(Place));
+	Repository *repository = NULL;
+	bool good;
+	int i;
+
+	places[0] = place_of_repository(settings);
+	for (i = 1; i < count; i++)
+		places[i] = place_of(settings, others->items[i - 1]);
+	if (count == 1)
+		repository = open_repository(settings);
+	else
+	{
+		good =
+			place_options_meant(settings, places, count) && open_each(places, count, &repository);
+		if (!good)
+		{
+			repository_close(repository);
+			repository = NULL;
+		}
+	}
+	free(places);
+	if (count == 1 || repository == NULL)
+		return repository;
+	repository_use_server(repository, settings->general->server,
+						  settings->general->server_is_given);
+	if (repository_place(repository, 0, count - 1) == NULL)
+	{
+		log_warning("reading from the places that could be opened, \"%s\" first",
+					repository->storage->location);
+		if (!all)
+			log_return_to_errors(&before);
+	}
 	return repository;
 }
 

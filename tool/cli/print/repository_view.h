@@ -19,6 +19,13 @@ typedef struct Settings Settings;
 /* Open the repository of the settings; NULL (reported) if there is none. */
 extern Repository *open_repository(const Settings *settings);
 
+/*
+ * The same, and the other places of it that are to be read from.  One that cannot be opened is left
+ * out if there is another, which is an error for whoever must see `all`.  NULL (reported) if they
+ * are not places of one repository.
+ */
+extern Repository *open_repository_places(const Settings *settings, bool all);
+
 extern json_t *summary_json(const BackupSummary *summary);
 
 /* "ok 2026-11-23", "ok 2026-11-23, UNKNOWN SQL", "failed 2026-11-23", "never" */

@@ -29,6 +29,7 @@
 #include "log.h"
 #include "memory.h"
 #include "object_read.h"
+#include "other_places.h"
 #include "progress.h"
 #include "settings.h"
 #include "trusted_path.h"
@@ -283,9 +284,9 @@ transcode_member(Export *export, const char *path, const Member *member)
 		   transcode_frame(export, path, member, export->stored.data);
 }
 
-/* One object of an encrypted backup: opened, then copied or transcoded. */
+/* One object that is read whole, and opened if it is encrypted; then copied or transcoded. */
 static bool
-export_encrypted_object(Export *export, const char *path, uint32_t object, uint32_t *member)
+export_whole_object(Export *export, const char *path, uint32_t object, uint32_t *member)
 {
 	const Manifest *manifest = export->manifest;
 	StoreResult result;
@@ -320,9 +321,9 @@ export_object(Export *export, uint32_t object, uint32_t *member)
 	DigestHex hex;
 	bool good;
 
-	if (manifest->cipher != CIPHER_NONE)
+	if (manifest->cipher != CIPHER_NONE || repository_has_others(export->repository))
 	{
-		good = export_encrypted_object(export, path, object, member);
+		good = export_whole_object(export, path, object, member);
 		atomic_fetch_add(&progress.units_done, 1);
 		free(path);
 		return good;

@@ -15,6 +15,7 @@
 #include "log.h"
 #include "memory.h"
 #include "object_read.h"
+#include "other_places.h"
 
 #define END_OF_DATA "\\.\n\n"
 #define DAMAGE_HINT "Run \"nex_backup verify\" to see what is damaged, and restore another backup."
@@ -78,6 +79,7 @@ read_whole(MemberReader *reader, const Member *member, char **problem, StoreResu
 bool
 member_reader_read(MemberReader *reader, const Member *member)
 {
+	const Repository *home = repository_place(reader->repository, reader->manifest->place, 0);
 	char *path = manifest_object_path(reader->manifest, member->object);
 	char *problem = NULL;
 	const char *stored;
@@ -86,7 +88,8 @@ member_reader_read(MemberReader *reader, const Member *member)
 
 	buffer_reset(&reader->raw);
 	buffer_reserve(&reader->raw, member->raw);
-	stored = reader->manifest->cipher != CIPHER_NONE || reader->whole
+	stored = reader->manifest->cipher != CIPHER_NONE || reader->whole ||
+					 repository_has_others(reader->repository)
 				 ? read_whole(reader, member, &problem, &result)
 				 : read_stored(reader, path, member, &problem, &result);
 	if (stored != NULL)
@@ -94,11 +97,11 @@ member_reader_read(MemberReader *reader, const Member *member)
 											 reader->raw.data, member->raw));
 	good = problem == NULL;
 	if (!good && store_blames_file(&result))
-		bad_object_note(reader->repository, reader->manifest, member->object, problem);
+		bad_object_note(home, reader->manifest, member->object, problem);
 	if (!good && !reader->quiet && store_inaccessible(&result))
-		repository_unreadable(reader->repository, path, &result);
+		repository_unreadable(home, path, &result);
 	else if (!good && !reader->quiet)
-		repository_damaged(reader->repository, path, problem, DAMAGE_HINT);
+		repository_damaged(home, path, problem, DAMAGE_HINT);
 	else if (good)
 	{
 		reader->raw.length = member->raw;

@@ -18,6 +18,7 @@
 #include "bad_objects.h"
 #include "keyring.h"
 #include "memory.h"
+#include "other_places.h"
 
 char *
 object_decrypt(const Manifest *manifest, uint32_t object, const char *stored, size_t length,
@@ -35,35 +36,114 @@ object_decrypt(const Manifest *manifest, uint32_t object, const char *stored, si
 	return xstrdup(age_result_text(result));
 }
 
-char *
-object_read(const Repository *repository, const Manifest *manifest, uint32_t object, Buffer *plain,
-			StoreResult *result)
+/* Read the bytes of an object in one place.  NULL, or what is wrong with the file, to be freed. */
+static char *
+read_at(Repository *place, const char *path, const ManifestObject *expected, Buffer *stored,
+		StoreResult *result)
+{
+	DigestHex digest;
+
+	buffer_reset(stored);
+	if (!place_is_asked(place))
+		*result = store_failure(STORE_UNREACHABLE, NULL, "its place could not be reached before");
+	else
+		*result = storage_read(place->storage, path, expected->bytes, stored);
+	place_note_result(place, result);
+	if (result->code == STORE_ABSENT)
+		return xstrdup("is missing");
+	if (result->code != STORE_OK)
+		return xasprintf("could not be read: %s", result->text);
+	if (stored->length != expected->bytes)
+		return xasprintf("does not have %" PRIu64 " bytes", expected->bytes);
+	if (!digest_buffer(stored->data, stored->length, digest) || strcmp(digest, expected->id) != 0)
+		return xstrdup("does not match its digest");
+	return NULL;
+}
+
+void
+object_note_bad(const Repository *place, const Manifest *manifest, uint32_t object,
+				const char *problem, const StoreResult *result)
+{
+	if (result->code != STORE_ABSENT && store_blames_file(result))
+		bad_object_note(place, manifest, object, problem);
+}
+
+Repository *
+object_read_elsewhere(Repository *repository, const Manifest *manifest, uint32_t object,
+					  Buffer *stored)
 {
 	const ManifestObject *expected = &manifest->objects[object];
 	char *path = manifest_object_path(manifest, object);
-	char *problem = NULL;
-	DigestHex digest;
+	Repository *found = NULL;
+	Repository *place;
+	int n;
+
+	for (n = 1; found == NULL && (place = repository_place(repository, manifest->place, n)) != NULL;
+		 n++)
+	{
+		StoreResult result;
+		char *problem = read_at(place, path, expected, stored, &result);
+
+		if (problem == NULL)
+			found = place;
+		else
+			object_note_bad(place, manifest, object, problem, &result);
+		free(problem);
+	}
+	free(path);
+	return found;
+}
+
+char *
+object_read_stored(Repository *repository, const Manifest *manifest, uint32_t object,
+				   Buffer *stored, StoreResult *result)
+{
+	Repository *home = repository_place(repository, manifest->place, 0);
+	char *path = manifest_object_path(manifest, object);
+	char *problem = read_at(home, path, &manifest->objects[object], stored, result);
+	const Repository *found;
+
+	if (problem != NULL)
+		object_note_bad(home, manifest, object, problem, result);
+	if (problem != NULL && repository_has_others(repository))
+	{
+		found = object_read_elsewhere(repository, manifest, object, stored);
+		if (found != NULL)
+		{
+			place_say_passed_over(repository, home, path, problem, found);
+			*result = store_ok();
+			free(problem);
+			problem = NULL;
+		}
+	}
+	free(path);
+	return problem;
+}
+
+char *
+object_read(Repository *repository, const Manifest *manifest, uint32_t object, Buffer *plain,
+			StoreResult *result)
+{
 	Buffer stored;
+	char *problem;
 
 	buffer_init(&stored);
+	problem = object_read_stored(repository, manifest, object, &stored, result);
 	buffer_reset(plain);
-	*result = storage_read(repository->storage, path, expected->bytes, &stored);
-	if (result->code == STORE_ABSENT)
-		problem = xstrdup("is missing");
-	else if (result->code == STORE_OK && stored.length != expected->bytes)
-		problem = xasprintf("does not have %" PRIu64 " bytes", expected->bytes);
-	else if (result->code != STORE_OK)
-		problem = xasprintf("could not be read: %s", result->text);
-	else if (!digest_buffer(stored.data, stored.length, digest) ||
-			 strcmp(digest, expected->id) != 0)
-		problem = xstrdup("does not match its digest");
-	else if (manifest->cipher == CIPHER_NONE)
-		buffer_append(plain, stored.data, stored.length);
-	else
+	if (problem == NULL && manifest->cipher == CIPHER_NONE)
+	{
+		const Buffer emptied = *plain;
+
+		*plain = stored;
+		stored = emptied;
+	}
+	else if (problem == NULL)
+	{
 		problem = object_decrypt(manifest, object, stored.data, stored.length, plain);
-	if (problem != NULL && result->code != STORE_ABSENT && store_blames_file(result))
-		bad_object_note(repository, manifest, object, problem);
+		if (problem != NULL)
+			bad_object_note(repository_place(repository, manifest->place, 0), manifest, object,
+							problem);
+	}
 	buffer_free(&stored);
-	free(path);
 	return problem;
 }

@@ -23,6 +23,7 @@
 #include "log.h"
 #include "memory.h"
 #include "object_read.h"
+#include "other_places.h"
 #include "progress.h"
 #include "quote.h"
 #include "row_check.h"
@@ -59,7 +60,9 @@ typedef struct Job
 
 typedef struct Verifier
 {
-	Repository *repository;
+	Repository *repository; /* with all of its places */
+	Repository *home;       /* the one that is verified */
+	bool anywhere;          /* what is good in another place will do */
 	const Manifest *manifest;
 	VerifyDepth depth;
 
@@ -475,12 +478,17 @@ check_content(Worker *worker, const Job *job)
 static char *
 check_object(Worker *worker, const Job *job, const char *path)
 {
-	Storage *storage = worker->verifier->repository->storage;
+	Storage *storage = worker->verifier->home->storage;
 	const ManifestObject *object = &worker->verifier->manifest->objects[job->object];
 	StoreInfo info;
 	char *problem;
 
-	worker->result = storage->get(storage, path, 0, STORE_TO_END, &worker->reader, &info);
+	if (!place_is_asked(worker->verifier->home))
+		worker->result =
+			store_failure(STORE_UNREACHABLE, NULL, "its place could not be reached before");
+	else
+		worker->result = storage->get(storage, path, 0, STORE_TO_END, &worker->reader, &info);
+	place_note_result(worker->verifier->home, &worker->result);
 	if (worker->result.code == STORE_ABSENT)
 		return xasprintf("is missing");
 	if (worker->result.code != STORE_OK)
@@ -491,6 +499,36 @@ check_object(Worker *worker, const Job *job, const char *path)
 		problem = check_content(worker, job);
 	worker->reader->close(worker->reader);
 	return problem;
+}
+
+/*
+ * Look for an object in the other places that is not good at home.  Gives what is wrong all the
+ * same, to be freed; NULL if it will do that it is good there.
+ */
+static char *
+check_elsewhere(Worker *worker, const Job *job, const char *path, char *problem)
+{
+	const Verifier *verifier = worker->verifier;
+	const Repository *found;
+	Buffer stored;
+	char *text;
+
+	buffer_init(&stored);
+	found = object_read_elsewhere(verifier->repository, verifier->manifest, job->object, &stored);
+	buffer_free(&stored);
+	if (found == NULL)
+		return problem;
+	if (!verifier->anywhere)
+		text = xasprintf("%s; it is good in \"%s\"", problem, found->storage->location);
+	else
+	{
+		object_note_bad(verifier->home, verifier->manifest, job->object, problem, &worker->result);
+		place_say_passed_over(verifier->repository, verifier->home, path, problem, found);
+		worker->result = store_ok();
+		text = NULL;
+	}
+	free(problem);
+	return text;
 }
 
 /* ---- threads ---- */
@@ -523,6 +561,8 @@ worker_main(void *argument)
 		char *path = manifest_object_path(verifier->manifest, job->object);
 
 		job->problem = check_object(worker, job, path);
+		if (job->problem != NULL && repository_has_others(verifier->repository))
+			job->problem = check_elsewhere(worker, job, path, job->problem);
 		job->unreadable = store_inaccessible(&worker->result);
 		job->blames = store_blames_file(&worker->result);
 		job->hint = worker->result.hint;
@@ -589,7 +629,8 @@ fingerprint_of(const Manifest *manifest, const Job *job)
 	uint64_t hash = UINT64_C(0xcbf29ce484222325);
 	uint32_t i;
 
-	/* An object of another server is another file. */
+	/* An object of another server, or in another place, is another file. */
+	hash = fingerprint_add(hash, &manifest->place, sizeof(manifest->place));
 	hash = fingerprint_add(hash, manifest->server.label, strlen(manifest->server.label) + 1);
 	for (i = job->first_member; i < job->first_member + job->nmembers; i++)
 	{
@@ -671,9 +712,9 @@ remember(const Verifier *verifier, const Job *job, const ObjectSet *bad)
 	const char *id = manifest->objects[job->object].id;
 
 	if (job->problem != NULL && job->blames)
-		bad_object_note(verifier->repository, manifest, job->object, job->problem);
+		bad_object_note(verifier->home, manifest, job->object, job->problem);
 	else if (job->problem == NULL && object_set_find(bad, id, manifest->codec) != NULL)
-		bad_object_forget(verifier->repository, manifest->server.label, id, manifest->codec,
+		bad_object_forget(verifier->home, manifest->server.label, id, manifest->codec,
 						  manifest->cipher);
 }
 
@@ -686,7 +727,7 @@ collect(const Verifier *verifier, ObjectSet *seen, VerifyReport *report)
 	uint32_t i;
 
 	object_set_init(&bad);
-	bad_objects_load(verifier->repository, manifest->server.label, &bad);
+	bad_objects_load(verifier->home, manifest->server.label, &bad);
 	for (i = 0; i < verifier->njobs; i++)
 	{
 		const Job *job = &verifier->jobs[i];
@@ -717,39 +758,45 @@ collect(const Verifier *verifier, ObjectSet *seen, VerifyReport *report)
 	object_set_free(&bad);
 }
 
-bool
-verify_objects_once(Repository *repository, const Manifest *manifest, VerifyDepth depth,
-					const bool *picked, int threads, ObjectSet *seen, VerifyReport *report)
+static bool
+verify(Verifier *verifier, const bool *picked, int threads, ObjectSet *seen, VerifyReport *report)
 {
-	Verifier verifier;
 	bool complete;
 	uint32_t i;
 
 	memset(report, 0, sizeof(*report));
-	memset(&verifier, 0, sizeof(verifier));
-	verifier.repository = repository;
-	verifier.manifest = manifest;
-	verifier.depth = depth;
-	pthread_mutex_init(&verifier.mutex, NULL);
-	pthread_cond_init(&verifier.released, NULL);
+	verifier->home = repository_place(verifier->repository, verifier->manifest->place, 0);
+	pthread_mutex_init(&verifier->mutex, NULL);
+	pthread_cond_init(&verifier->released, NULL);
 
-	make_jobs(&verifier, picked, seen, report);
-	complete = run_workers(&verifier, threads < 1 ? 1 : threads);
-	collect(&verifier, seen, report);
-	repository->unreadable = report->nunreadable > 0;
+	make_jobs(verifier, picked, seen, report);
+	complete = run_workers(verifier, threads < 1 ? 1 : threads);
+	collect(verifier, seen, report);
+	verifier->repository->unreadable = report->nunreadable > 0;
 
-	for (i = 0; i < verifier.njobs; i++)
-		free(verifier.jobs[i].problem);
-	free(verifier.jobs);
-	pthread_cond_destroy(&verifier.released);
-	pthread_mutex_destroy(&verifier.mutex);
+	for (i = 0; i < verifier->njobs; i++)
+		free(verifier->jobs[i].problem);
+	free(verifier->jobs);
+	pthread_cond_destroy(&verifier->released);
+	pthread_mutex_destroy(&verifier->mutex);
 	return complete;
+}
+
+bool
+verify_objects_once(Repository *repository, const Manifest *manifest, VerifyDepth depth,
+					const bool *picked, int threads, ObjectSet *seen, VerifyReport *report)
+{
+	Verifier verifier = {.repository = repository, .manifest = manifest, .depth = depth};
+
+	return verify(&verifier, picked, threads, seen, report);
 }
 
 bool
 verify_objects(Repository *repository, const Manifest *manifest, VerifyDepth depth, int threads,
 			   VerifyReport *report)
 {
-	return verify_objects_once(repository, manifest, depth, NULL, threads, NULL, report) &&
-		   report->nunreadable == 0;
+	Verifier verifier = {
+		.repository = repository, .manifest = manifest, .depth = depth, .anywhere = true};
+
+	return verify(&verifier, NULL, threads, NULL, report) && report->nunreadable == 0;
 }

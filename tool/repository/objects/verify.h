@@ -39,14 +39,16 @@ typedef enum VerifyDepth
 /*
  * Verify the objects of a manifest with `threads` threads; adds to `progress`
  * weight.  Returns false only if interrupted or unable to work; damage is in
- * the report, and has been reported (exit 3, one error per bad file).
+ * the report, and has been reported (exit 3, one error per bad file).  What is
+ * good in another place of the repository is good, which is said (other_places.h).
  */
 extern bool verify_objects(Repository *repository, const Manifest *manifest, VerifyDepth depth,
 						   int threads, VerifyReport *report);
 
 /*
- * The same for several backups in one run: an object that `seen` holds with
- * the same members is not read again, its result is taken over.  `seen` must
+ * The same of one place, the home of the backup; of what is bad there the
+ * report says whether it is good in another one.  For several backups in one run: an object that
+ * `seen` holds with the same members is not read again, its result is taken over.  `seen` must
  * be used with one depth only.  picked: by position, the objects that are
  * meant; NULL: all.
  */

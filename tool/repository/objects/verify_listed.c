@@ -32,11 +32,12 @@ list_server(ListedServer *listed, Repository *repository, const char *server)
 {
 	StoreResult result;
 
-	if (listed->known && strcmp(listed->server, server) == 0)
+	if (listed->known && listed->repository == repository && strcmp(listed->server, server) == 0)
 		return true;
 	listed_server_free(listed);
 	memcpy(listed->server, server, strlen(server) + 1);
 	listed->known = true;
+	listed->repository = repository;
 	result = object_listing_load(&listed->listing, repository, server);
 	object_set_init(&listed->bad);
 	bad_objects_load(repository, server, &listed->bad);

@@ -16,6 +16,7 @@
 typedef struct ListedServer
 {
 	bool known;
+	const Repository *repository; /* the place that they are in */
 	char server[LABEL_SIZE];
 	ObjectListing listing;
 	ObjectSet bad;

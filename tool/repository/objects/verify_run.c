@@ -18,6 +18,7 @@
 #include "interrupt.h"
 #include "log.h"
 #include "memory.h"
+#include "other_places.h"
 #include "part_settings.h"
 #include "progress.h"
 #include "settings.h"
@@ -123,21 +124,33 @@ read_objects(VerifyRun *run, VerifiedBackup *result, const Manifest *manifest, c
 static bool
 check_objects(VerifyRun *run, VerifiedBackup *result, const Manifest *manifest)
 {
-	Repository *repository = run->request->repository;
 	bool *picked = NULL;
 	bool complete;
 
 	progress_phase("verifying", "objects", manifest->nobjects,
 				   run->request->level == VERIFY_LEVEL_PRESENT ? 0 : manifest->totals.stored_bytes);
 	if (run->request->level == VERIFY_LEVEL_PRESENT)
-		return verify_listed(&run->listed, repository, manifest, NULL, &result->report);
+		return verify_listed(&run->listed, result->home, manifest, NULL, &result->report);
 	if (run->request->level != VERIFY_LEVEL_SAMPLE)
 		return read_objects(run, result, manifest, NULL);
 	picked = verify_pick_sample(manifest, run->request->percent);
 	complete = picked != NULL && read_objects(run, result, manifest, picked) &&
-			   verify_listed(&run->listed, repository, manifest, picked, &result->report);
+			   verify_listed(&run->listed, result->home, manifest, picked, &result->report);
 	free(picked);
 	return complete;
+}
+
+/* The backup is verified in another place than in the first one that has a manifest of it. */
+static void
+say_damaged_elsewhere(VerifyRun *run, const VerifiedBackup *result)
+{
+	char *label = backup_label(result->name);
+
+	report_error(EXIT_INTEGRITY, NULL, "\"nex_backup repair\" brings it back.",
+				 "the manifest of backup \"%s\" is damaged in one place, and was read from \"%s\"",
+				 label, result->home->storage->location);
+	run->nfailed++;
+	free(label);
 }
 
 /*
@@ -147,32 +160,35 @@ check_objects(VerifyRun *run, VerifiedBackup *result, const Manifest *manifest)
 static bool
 check_backup(VerifyRun *run, VerifiedBackup *result)
 {
+	Repository *repository = run->request->repository;
 	char *error = NULL;
-	Manifest *manifest = repository_manifest_alone(run->request->repository, result->name, &error);
+	Manifest *manifest = repository_manifest_alone(repository, result->name, &error);
 	bool complete = !interrupted();
 
-	result->unreadable = run->request->repository->manifest_unreadable;
-	result->removed =
-		manifest == NULL && repository_was_removed(run->request->repository, result->name);
+	result->unreadable = repository->manifest_unreadable;
+	result->removed = manifest == NULL && repository_was_removed(repository, result->name);
+	result->home = repository_place(repository, manifest != NULL ? manifest->place : 0, 0);
 	if (manifest == NULL && !result->unreadable && !result->removed)
 		note_bad_file(result, ".json", error);
 	else if (manifest != NULL)
 	{
-		bool listed =
-			repository_check_listing(run->request->repository, result->name, manifest, &error);
+		bool listed;
 
-		result->unreadable = run->request->repository->manifest_unreadable;
-		result->removed = !listed && repository_was_removed(run->request->repository, result->name);
-		if (!listed && !result->unreadable && !result->removed)
+		if (repository->damaged_elsewhere)
+			say_damaged_elsewhere(run, result);
+		listed = repository_check_listing(repository, result->name, manifest, &error);
+		result->unreadable = repository->manifest_unreadable;
+		result->removed = !listed && repository_was_removed(repository, result->name);
+		if ((!listed || repository->damaged_elsewhere) && !result->unreadable && !result->removed)
 			note_bad_file(result, ".sha256", error);
 		result->locked = manifest->locked;
 		memcpy(result->manifest, manifest->seal, sizeof(result->manifest));
-		encryption_warn_untrusted(run->request->repository);
+		encryption_warn_untrusted(repository);
 		complete = check_objects(run, result, manifest);
 		result->inside = run->request->level == VERIFY_LEVEL_FULL && !manifest->locked;
 		result->unreadable |= result->report.nunreadable > 0;
 		if (result->report.nunreadable > 0)
-			unclear_look_at_all(run->request->repository);
+			unclear_look_at_all(result->home);
 		if (run->request->level == VERIFY_LEVEL_FULL)
 			complete = complete && look_for_unknown(run, result, manifest);
 		manifest_free(manifest);
@@ -234,9 +250,8 @@ tell_result(VerifyRun *run, VerifiedBackup *result, const Verification *before)
 		run->nfailed++;
 	else if (result->complete)
 	{
-		result->damage_stays =
-			repository_damage_stays(request->repository, result->name, result->manifest,
-									proves_good(request), result->inside);
+		result->damage_stays = repository_damage_stays(result->home, result->name, result->manifest,
+													   proves_good(request), result->inside);
 		run->nfailed += result->damage_stays ? 1 : 0;
 	}
 	if (result->complete && result->marked && request->level == VERIFY_LEVEL_FULL)
@@ -246,7 +261,7 @@ tell_result(VerifyRun *run, VerifiedBackup *result, const Verification *before)
 	result->proved =
 		result->complete && (result->nbad > 0 || (!result->unreadable && proves_good(request)));
 	if (result->proved)
-		repository_record_verification(request->repository, result->name, result->manifest,
+		repository_record_verification(result->home, result->name, result->manifest,
 									   result->nbad == 0, result->inside, &result->unknown,
 									   result->bad, result->nbad);
 	request->verified(result, request->argument);
@@ -263,10 +278,11 @@ verify_backup(VerifyRun *run, const BackupName *name)
 
 	utc_now_exact(result.started);
 
-	/* A damaged record of the last time is damage, too; the new record replaces it. */
-	if (!repository_verification(repository, name, &before))
-		run->nfailed++;
 	complete = result.complete = check_backup(run, &result);
+
+	/* A damaged record of the last time is damage, too; the new record replaces it. */
+	if (!repository_verification(result.home, name, &before))
+		run->nfailed++;
 
 	/* That may have taken hours. */
 	if (result.nbad == 0 && !result.removed)

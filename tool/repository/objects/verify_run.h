@@ -18,6 +18,7 @@
 typedef struct VerifiedBackup
 {
 	const BackupName *name;
+	Repository *home; /* the place that was looked at, of several */
 	char started[UTC_EXACT_SIZE];
 	bool complete;    /* it was done to the end */
 	bool proved;      /* good or bad, which the repository has noted */
