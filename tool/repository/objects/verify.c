@@ -154,7 +154,7 @@ reserve_memory(Worker *worker, size_t stored, size_t raw)
 	return false;
 }
 
-/* ---- content of one member ---- */
+/* ---- one member ---- */
 
 /*
  * Is a member so large that it is taken in pieces?  What its manifest says of
@@ -513,6 +513,8 @@ check_elsewhere(Worker *worker, const Job *job, const char *path, char *problem)
 	Buffer stored;
 	char *text;
 
+	if (problem == NULL)
+		return NULL;
 	buffer_init(&stored);
 	found = object_read_elsewhere(verifier->repository, verifier->manifest, job->object, &stored);
 	buffer_free(&stored);
@@ -560,9 +562,7 @@ worker_main(void *argument)
 	{
 		char *path = manifest_object_path(verifier->manifest, job->object);
 
-		job->problem = check_object(worker, job, path);
-		if (job->problem != NULL && repository_has_others(verifier->repository))
-			job->problem = check_elsewhere(worker, job, path, job->problem);
+		job->problem = check_elsewhere(worker, job, path, check_object(worker, job, path));
 		job->unreadable = store_inaccessible(&worker->result);
 		job->blames = store_blames_file(&worker->result);
 		job->hint = worker->result.hint;
@@ -768,12 +768,10 @@ verify(Verifier *verifier, const bool *picked, int threads, ObjectSet *seen, Ver
 	verifier->home = repository_place(verifier->repository, verifier->manifest->place, 0);
 	pthread_mutex_init(&verifier->mutex, NULL);
 	pthread_cond_init(&verifier->released, NULL);
-
 	make_jobs(verifier, picked, seen, report);
 	complete = run_workers(verifier, threads < 1 ? 1 : threads);
 	collect(verifier, seen, report);
 	verifier->repository->unreadable = report->nunreadable > 0;
-
 	for (i = 0; i < verifier->njobs; i++)
 		free(verifier->jobs[i].problem);
 	free(verifier->jobs);
